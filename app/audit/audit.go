@@ -1,0 +1,158 @@
+// Package audit keeps the log: who did what to which customer, when, from which address. An entry is written in the
+// tx of what it tells of. It holds no secrets and no passwords; what is personal goes with its customer.
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// Action says what was done, as "<thing>.<past participle>"; views/locales has a text for each ("audit.<action>").
+type Action string
+
+// Actions.
+const (
+	CustomerCreated   Action = "customer.created"
+	CustomerUpdated   Action = "customer.updated"
+	CustomerDeleting  Action = "customer.deletion_requested"
+	CustomerDeleted   Action = "customer.deleted" // the receipt
+	AccessCreated     Action = "access.created"
+	AccessUpdated     Action = "access.updated"
+	AccessResent      Action = "access.resent"
+	AccessDeactivated Action = "access.deactivated"
+	AccessReactivated Action = "access.reactivated"
+	AccessRemoved     Action = "access.removed"
+	AccessRegistered  Action = "access.registered"
+	AccessCodeAsked   Action = "access.code_asked"
+	AccessLinkAsked   Action = "access.link_asked"
+
+	AccountCreated         Action = "account.created"
+	AccountUpdated         Action = "account.updated"
+	AccountRolesChanged    Action = "account.roles_changed"
+	AccountDeactivated     Action = "account.deactivated"
+	AccountReactivated     Action = "account.reactivated"
+	AccountPasswordSet     Action = "account.password_set"
+	AccountPasswordAsked   Action = "account.password_asked"
+	AccountEmailAsked      Action = "account.email_asked"
+	AccountEmailChanged    Action = "account.email_changed"
+	AccountSignedIn        Action = "account.signed_in"
+	AccountSignedOutAll    Action = "account.signed_out_everywhere"
+	AccountLinkSent        Action = "account.link_sent"
+	QueueTaskRun           Action = "queue.task_run"
+	QueueTaskDeleted       Action = "queue.task_deleted"
+	AdministratorAppointed Action = "administrator.appointed"
+)
+
+// Actor is who did it.
+type Actor struct {
+	ID      uuid.UUID // Nil: Kontor itself
+	Name    string
+	Address string // IP address
+}
+
+// Entry is one line of the log.
+type Entry struct {
+	bun.BaseModel `bun:"table:audit"`
+
+	ID         uuid.UUID     `bun:"id,pk"`
+	At         time.Time     `bun:"at"`
+	ActorID    uuid.NullUUID `bun:"actor_id"`
+	Actor      string        `bun:"actor"`
+	Action     Action        `bun:"action"`
+	CustomerID uuid.NullUUID `bun:"customer_id"`
+	SubjectID  uuid.NullUUID `bun:"subject_id"`
+	Subject    string        `bun:"subject"`
+	Detail     string        `bun:"detail"`
+	Address    string        `bun:"address"`
+}
+
+// Changes are the changed fields, each with its old and new value.
+type Changes map[string][2]string
+
+// Changes reads an entry's detail; nil when it is none of changes.
+func (e Entry) Changes() Changes {
+	var c Changes
+	if json.Unmarshal([]byte(e.Detail), &c) != nil {
+		return nil
+	}
+	return c
+}
+
+// Counts reads a receipt's detail; nil when it is none of counts.
+func (e Entry) Counts() map[string]int64 {
+	var c map[string]int64
+	if json.Unmarshal([]byte(e.Detail), &c) != nil {
+		return nil
+	}
+	return c
+}
+
+// Record is what a service says of what it did.
+type Record struct {
+	Action     Action
+	CustomerID uuid.UUID // Nil: of no customer
+	SubjectID  uuid.UUID
+	Subject    string
+	Detail     any // Changes, counts, or nil
+}
+
+// Log writes and reads entries.
+type Log struct {
+	db  *store.DB
+	now store.Clock
+}
+
+// New makes the log.
+func New(db *store.DB, now store.Clock) *Log { return &Log{db: db, now: now} }
+
+// Write adds an entry inside the tx of what it tells of.
+func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	e := Entry{
+		ID: id, At: l.now(), ActorID: null(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
+		CustomerID: null(r.CustomerID), SubjectID: null(r.SubjectID), Subject: r.Subject,
+	}
+	if r.Detail != nil {
+		detail, err := json.Marshal(r.Detail)
+		if err != nil {
+			return fmt.Errorf("audit detail: %w", err)
+		}
+		e.Detail = string(detail)
+	}
+	_, err = tx.NewInsert().Model(&e).Exec(ctx)
+	return err
+}
+
+// PageSize is how many entries a page of the log has.
+const PageSize = 50
+
+// Page returns up to PageSize entries, newest first, those before the entry with id before (Nil: from the newest), of
+// one customer (Nil: of all), and whether there are more. Whether the caller may read them is asked before.
+func (l *Log) Page(ctx context.Context, customer, before uuid.UUID) (entries []Entry, more bool, err error) {
+	q := l.db.NewSelect().Model(&entries).OrderExpr("id DESC").Limit(PageSize + 1)
+	if customer != uuid.Nil {
+		q = q.Where("customer_id = ?", customer)
+	}
+	if before != uuid.Nil {
+		q = q.Where("id < ?", before)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, false, err
+	}
+	if len(entries) > PageSize {
+		return entries[:PageSize], true, nil
+	}
+	return entries, false, nil
+}
+
+func null(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

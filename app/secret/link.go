@@ -1,0 +1,103 @@
+package secret
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/fault"
+	"kontor/app/store"
+)
+
+// Purpose is what a one-time link is good for; a link is good for nothing else.
+type Purpose string
+
+const (
+	Register      Purpose = "register"       // subject: an access
+	SetPassword   Purpose = "set_password"   // subject: an account; the first password
+	ResetPassword Purpose = "reset_password" // subject: an account; forgotten
+	ConfirmEmail  Purpose = "confirm_email"  // subject: an account; Address is the new e-mail's
+)
+
+// Link is a one-time link as it is kept: without its token.
+type Link struct {
+	bun.BaseModel `bun:"table:link"`
+
+	Hash       string        `bun:"hash,pk"`
+	Purpose    Purpose       `bun:"purpose"`
+	SubjectID  uuid.UUID     `bun:"subject_id"`
+	CustomerID uuid.NullUUID `bun:"customer_id"`
+	Generation int           `bun:"generation"`
+	Address    string        `bun:"address"` // Key.MAC("address", …) of the address it was sent to
+	CreatedAt  time.Time     `bun:"created_at"`
+	ExpiresAt  time.Time     `bun:"expires_at"`
+	UsedAt     *time.Time    `bun:"used_at"`
+}
+
+var (
+	// ErrUnknownLink is the answer to a token that is not, or no longer, a link for this purpose.
+	ErrUnknownLink = fault.New(fault.NotFound, "link.unknown")
+	// ErrUsedLink is the answer to a link that has done its work.
+	ErrUsedLink = fault.New(fault.Gone, "link.used")
+	// ErrExpiredLink is the answer to a link past its time.
+	ErrExpiredLink = fault.New(fault.Gone, "link.expired")
+)
+
+// Mint stores a new link and returns its token. l needs Purpose, SubjectID, Generation, Address, CreatedAt, ExpiresAt.
+func Mint(ctx context.Context, tx bun.IDB, l Link) (token string, err error) {
+	token = NewToken()
+	l.Hash = HashToken(token)
+	_, err = tx.NewInsert().Model(&l).Exec(ctx)
+	return token, err
+}
+
+// Find looks a token up without changing anything. It returns ErrUnknownLink, ErrUsedLink or ErrExpiredLink; with the
+// latter two the link is returned as well.
+func Find(ctx context.Context, db bun.IDB, purpose Purpose, token string, now time.Time) (Link, error) {
+	var l Link
+	err := db.NewSelect().Model(&l).Where("hash = ?", HashToken(token)).Where("purpose = ?", purpose).Scan(ctx)
+	switch {
+	case store.IsNoRows(err):
+		return Link{}, ErrUnknownLink
+	case err != nil:
+		return Link{}, err
+	case l.UsedAt != nil:
+		return l, ErrUsedLink
+	case !now.Before(l.ExpiresAt):
+		return l, ErrExpiredLink
+	}
+	return l, nil
+}
+
+// Redeem uses a link up: one UPDATE with expiry and "not used yet" in its WHERE, so of any number of parallel calls
+// one gets nil and the others ErrUsedLink (or what Find says). All links of the same subject, purpose and generation
+// are used up with it.
+func Redeem(ctx context.Context, tx bun.IDB, purpose Purpose, token string, now time.Time) (Link, error) {
+	var l Link
+	res, err := tx.NewUpdate().Model(&l).Set("used_at = ?", now).
+		Where("hash = ?", HashToken(token)).Where("purpose = ?", purpose).
+		Where("used_at IS NULL").Where("expires_at > ?", now).Returning("*").Exec(ctx)
+	if err != nil && !store.IsNoRows(err) {
+		return Link{}, err
+	}
+	if err == nil {
+		if n, _ := res.RowsAffected(); n == 1 {
+			_, err := tx.NewUpdate().Model((*Link)(nil)).Set("used_at = ?", now).
+				Where("subject_id = ?", l.SubjectID).Where("purpose = ?", purpose).
+				Where("generation = ?", l.Generation).Where("used_at IS NULL").Exec(ctx)
+			return l, err
+		}
+	}
+	if l, err = Find(ctx, tx, purpose, token, now); err == nil {
+		err = ErrUsedLink
+	}
+	return l, err
+}
+
+// Void deletes the links of a subject for a purpose: an address was corrected, an access removed, a new link asked for.
+func Void(ctx context.Context, tx bun.IDB, purpose Purpose, subject uuid.UUID) error {
+	_, err := tx.NewDelete().Model((*Link)(nil)).Where("subject_id = ?", subject).Where("purpose = ?", purpose).Exec(ctx)
+	return err
+}

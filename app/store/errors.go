@@ -1,0 +1,57 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// IsUnique says whether err breaks a unique constraint that covers the column, given as "table.column". It is the one
+// place where the words of a database error are read.
+func IsUnique(err error, column string) bool {
+	table, col, _ := strings.Cut(column, ".")
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		// PostgreSQL names the index, ours are named after table and columns, and the detail says "Key (a, b)=…".
+		keys, _, _ := strings.Cut(strings.TrimPrefix(pg.Detail, "Key ("), ")=")
+		return pg.Code == "23505" && pg.TableName == table && contains(strings.Split(keys, ", "), col)
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		code := lite.Code()
+		unique := code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+		return unique && contains(strings.FieldsFunc(lite.Error(), func(r rune) bool { return r == ' ' || r == ',' }), column)
+	}
+	return false
+}
+
+// IsForeignKey says whether err is a reference to a row that does not exist (any more), or to one still referred to.
+func IsForeignKey(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23503"
+	}
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+}
+
+// IsNoRows says whether a query for one row found none.
+func IsNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+func isRetryable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+func contains(list []string, want string) bool {
+	for _, s := range list {
+		if s == want {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// SortKey folds a name for sorting as German dictionaries do (DIN 5007-1): case and accents do not count, ä sorts as
+// a, ß as ss; whatever is neither letter nor digit is one space. Databases fold only ASCII, so both sides of a
+// comparison are folded here.
+func SortKey(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	space := false
+	for _, r := range norm.NFKD.String(s) {
+		switch {
+		case unicode.Is(unicode.Mn, r), r == '\'', r == '’':
+			continue
+		case unicode.IsLetter(r), unicode.IsDigit(r):
+			if space && b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			space = false
+			if long, ok := letters[r]; ok {
+				b.WriteString(long)
+			} else {
+				b.WriteRune(unicode.ToLower(r))
+			}
+		default:
+			space = true
+		}
+	}
+	return b.String()
+}
+
+// letters that decomposition does not take apart.
+var letters = map[rune]string{
+	'ß': "ss", 'ẞ': "ss", 'Æ': "a", 'æ': "a", 'Œ': "o", 'œ': "o", 'Ø': "o", 'ø': "o", 'Ł': "l", 'ł': "l",
+	'Đ': "d", 'đ': "d", 'ı': "i", 'Þ': "th", 'þ': "th", 'ð': "d", 'Ð': "d",
+}
+
+// Fold folds text for searching: as SortKey, and ae, oe, ue, which stand for ä, ö, ü where there is no such key,
+// become a, o, u. So Müller, Mueller and Muller find one another. It finds a little too much (Bauer is "baur" on
+// both sides), never too little.
+func Fold(s string) string { return umlauts.Replace(SortKey(s)) }
+
+var umlauts = strings.NewReplacer("ae", "a", "oe", "o", "ue", "u")
+
+// FoldEmail is the form in which e-mail addresses and usernames are compared: lower case, without blanks around.
+func FoldEmail(s string) string { return strings.ToLower(norm.NFKC.String(strings.TrimSpace(s))) }

@@ -1,0 +1,176 @@
+// Package store opens the database, SQLite or PostgreSQL, and hides what differs between them: opening, tx, the
+// errors of constraints. It knows nothing of the domain.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "modernc.org/sqlite" // the pure-Go driver "sqlite"
+)
+
+// DB is the open database. Reads go through it directly; whatever writes more than one row goes through InTx.
+type DB struct {
+	*bun.DB
+	// writing serialises the tx of this process on SQLite, which has one writer anyway: waiting here is fair, where
+	// SQLite's busy handler polls and lets a waiter starve. Other processes are kept out by busy_timeout.
+	writing sync.Mutex
+}
+
+// Open opens the database at url: "sqlite:///path/file.db" (a relative path has two slashes less: "sqlite://file.db")
+// or "postgres://…". It does not touch the schema.
+func Open(ctx context.Context, url string) (*DB, error) {
+	switch {
+	case strings.HasPrefix(url, "sqlite://"):
+		return openSQLite(ctx, strings.TrimPrefix(url, "sqlite://"))
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
+		return openPostgres(ctx, url)
+	}
+	return nil, errors.New("database url: want sqlite:///path/file.db or postgres://…")
+}
+
+func openSQLite(ctx context.Context, path string) (*DB, error) {
+	if dir := filepath.Dir(path); dir != "." {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the folder of the database: %w", err)
+		}
+	}
+	pragmas := url.Values{
+		// immediate: a tx takes the write lock when it begins. Deferred ones fail at once when two upgrade together.
+		"_txlock": {"immediate"},
+		"_pragma": {
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			// bytes of a deleted customer are overwritten, not just unlinked
+			"secure_delete(1)",
+			"cache_size(-32000)", "temp_store(MEMORY)", "mmap_size(0)", "wal_autocheckpoint(1000)",
+		},
+	}
+	sqldb, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
+	if err != nil {
+		return nil, err
+	}
+	sqldb.SetMaxOpenConns(8)
+	sqldb.SetMaxIdleConns(8)
+	if err := sqldb.PingContext(ctx); err != nil {
+		_ = sqldb.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return &DB{DB: bun.NewDB(sqldb, sqlitedialect.New())}, nil
+}
+
+func openPostgres(ctx context.Context, dsn string) (*DB, error) {
+	conf, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("database url: not a valid postgres:// address") // err would repeat the password
+	}
+	// Bun writes its arguments into the text, so preparing each text would only add a round trip.
+	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	if conf.ConnectTimeout == 0 {
+		conf.ConnectTimeout = 5 * time.Second
+	}
+	sqldb := stdlib.OpenDB(*conf)
+	sqldb.SetMaxOpenConns(24)
+	sqldb.SetMaxIdleConns(24)
+	sqldb.SetConnMaxIdleTime(5 * time.Minute)
+	if err := sqldb.PingContext(ctx); err != nil {
+		_ = sqldb.Close()
+		return nil, fmt.Errorf("reach the database: %w", err)
+	}
+	return &DB{DB: bun.NewDB(sqldb, pgdialect.New())}, nil
+}
+
+// IsPostgres says which of the two databases this is, for the few queries that must differ.
+func (db *DB) IsPostgres() bool { return db.Dialect().Name() == dialect.PG }
+
+// InTx runs fn in one tx: committed when fn returns nil, rolled back otherwise. Functions that fn registered with
+// AfterCommit run after a commit, and only then. fn must use its tx for every query: on SQLite the outer DB would
+// wait for the tx to end.
+//
+// A tx that PostgreSQL gave up for a deadlock or serialization failure is run again, up to three times.
+func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	for try := 1; ; try++ {
+		after, err := db.inTx(ctx, fn)
+		if err == nil {
+			for _, f := range after {
+				f()
+			}
+			return nil
+		}
+		if try == 3 || !isRetryable(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) ([]func(), error) {
+	if !db.IsPostgres() {
+		db.writing.Lock()
+		defer db.writing.Unlock()
+	}
+	var after []func()
+	err := db.RunInTx(context.WithValue(ctx, afterCommitKey{}, &after), nil, fn)
+	return after, err
+}
+
+type afterCommitKey struct{}
+
+// AfterCommit runs f once the tx of ctx (the one InTx handed to its fn) is committed, or at once outside of a tx.
+func AfterCommit(ctx context.Context, f func()) {
+	if after, ok := ctx.Value(afterCommitKey{}).(*[]func()); ok {
+		*after = append(*after, f)
+		return
+	}
+	f()
+}
+
+// Clock tells the time. Tests inject one; NewClock makes the real one.
+type Clock func() time.Time
+
+// System is this machine's clock in UTC, cut to microseconds, which is what both databases keep.
+func System() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// NewClock returns a clock that follows the database's: leases and expiries are compared between processes, and the
+// machines' clocks may differ by an hour. On SQLite, which is on this machine, it is System. The difference is
+// measured here and again by every Sync.
+func (db *DB) NewClock(ctx context.Context) (clock Clock, sync func(context.Context) error, err error) {
+	if !db.IsPostgres() {
+		return System, func(context.Context) error { return nil }, nil
+	}
+	var diff offset
+	measure := func(ctx context.Context) error {
+		before := System()
+		var there time.Time
+		if err := db.NewRaw("SELECT clock_timestamp()").Scan(ctx, &there); err != nil {
+			return fmt.Errorf("ask the database for the time: %w", err)
+		}
+		here := before.Add(System().Sub(before) / 2)
+		diff.set(there.Sub(here))
+		return nil
+	}
+	if err := measure(ctx); err != nil {
+		return nil, nil, err
+	}
+	return func() time.Time { return System().Add(diff.get()).Truncate(time.Microsecond) }, measure, nil
+}
+
+type offset struct {
+	mu  sync.RWMutex
+	off time.Duration
+}
+
+func (s *offset) set(d time.Duration) { s.mu.Lock(); s.off = d; s.mu.Unlock() }
+func (s *offset) get() time.Duration  { s.mu.RLock(); defer s.mu.RUnlock(); return s.off }

@@ -1,0 +1,163 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/migrations"
+)
+
+func TestInTx(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		var told []string
+		count := func() (n int) {
+			if err := db.NewRaw("SELECT count(*) FROM counter").Scan(ctx, &n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		before := count()
+		add := func(name string, result error) error {
+			return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+				store.AfterCommit(ctx, func() { told = append(told, name) })
+				if _, err := tx.ExecContext(ctx, "INSERT INTO counter (name, value) VALUES (?, 1)", name); err != nil {
+					return err
+				}
+				return result
+			})
+		}
+		boom := errors.New("boom")
+		if err := add("rolled back", boom); !errors.Is(err, boom) {
+			t.Errorf("error of the tx = %v", err)
+		}
+		if err := add("a", nil); err != nil {
+			t.Fatal(err)
+		}
+		err := add("a", nil)
+		if !store.IsUnique(err, "counter.name") || store.IsUnique(err, "counter.value") || store.IsForeignKey(err) {
+			t.Errorf("a second a: %v is not told as unique counter.name", err)
+		}
+		if got := count() - before; got != 1 || len(told) != 1 || told[0] != "a" {
+			t.Errorf("%d rows, announced %v; want one, a", got, told)
+		}
+		_, err = db.ExecContext(ctx, "INSERT INTO account_role (account_id, role) VALUES ('00000000-0000-7000-8000-000000000000', 'auditor')")
+		if !store.IsForeignKey(err) {
+			t.Errorf("a role of nobody: %v is not told as a foreign key", err)
+		}
+	})
+}
+
+// TestManyWriters: eight writers, none is told that the database is locked (S54).
+func TestManyWriters(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		const writers, writes = 8, 50
+		var wg sync.WaitGroup
+		for range writers {
+			wg.Go(func() {
+				for range writes {
+					err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+						_, err := tx.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'customer_number'")
+						return err
+					})
+					if err != nil {
+						t.Error(err)
+					}
+					if _, err := db.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'customer_number'"); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		var got int
+		if err := db.NewRaw("SELECT value FROM counter WHERE name = 'customer_number'").Scan(ctx, &got); err != nil || got != 10000+2*writers*writes {
+			t.Errorf("counter = %d, %v; an update was lost", got, err)
+		}
+	})
+}
+
+// TestMigrateAtOnce: several processes start on an empty database; each finds it migrated, one did it.
+func TestMigrateAtOnce(t *testing.T) {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": storetest.SQLiteURL, "postgres": storetest.PostgresURL} {
+		t.Run(name, func(t *testing.T) {
+			u := url(t)
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					ctx := context.Background()
+					db, err := store.Open(ctx, u)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer func() { _ = db.Close() }()
+					if _, err := migrations.Apply(ctx, db.DB); err != nil {
+						t.Error(err)
+					}
+					if err := migrations.Pending(ctx, db.DB); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func TestWaitForSchema(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	db, err := store.Open(ctx, storetest.SQLiteURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := migrations.Wait(ctx, db.DB, time.Millisecond); !errors.Is(err, migrations.ErrSchemaOld) {
+		t.Errorf("waiting on an empty database = %v, want %v", err, migrations.ErrSchemaOld)
+	}
+	if _, err := migrations.Apply(context.Background(), db.DB); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrations.Wait(context.Background(), db.DB, time.Millisecond); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFold(t *testing.T) {
+	for _, c := range []struct{ in, sort, search string }{
+		{"Groß-Öhlmann, Änne", "gross ohlmann anne", "gross ohlmann anne"},
+		{"Müller & Söhne GmbH", "muller sohne gmbh", "muller sohne gmbh"},
+		{"Mueller", "mueller", "muller"},
+		{"Yıldırım", "yildirim", "yildirim"},
+		{"O'Brien / Łukasz", "obrien lukasz", "obrien lukasz"},
+		{"Citroën Straße 5", "citroen strasse 5", "citron strasse 5"},
+		{"  ", "", ""},
+		{"Bauer", "bauer", "baur"},
+		{"STRAẞE", "strasse", "strasse"},
+	} {
+		if got := store.SortKey(c.in); got != c.sort {
+			t.Errorf("SortKey(%q) = %q, want %q", c.in, got, c.sort)
+		}
+		if got := store.Fold(c.in); got != c.search {
+			t.Errorf("Fold(%q) = %q, want %q", c.in, got, c.search)
+		}
+	}
+}
+
+func FuzzFold(f *testing.F) {
+	f.Add("Groß-Öhlmann")
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := store.SortKey(s); store.SortKey(got) != got {
+			t.Errorf("SortKey(%q) = %q is not a fixed point: %q", s, got, store.SortKey(got))
+		}
+	})
+}

@@ -1,0 +1,3 @@
+DROP TABLE customer_search;
+DROP TABLE customer_search_row;
+DROP INDEX customer_name_search;

@@ -1,0 +1,194 @@
+package policies
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"kontor/app/fault"
+)
+
+// TestDefault is the default policy as a table: who, being what to the object, may do what.
+func TestDefault(t *testing.T) {
+	d, err := New(Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		roles  string
+		rel    Relation
+		object Object
+		action Action
+		want   bool
+	}{
+		{"specialist", None, Customer, List, true},
+		{"specialist", None, Customer, Create, true},
+		{"specialist", None, Customer, Update, true},
+		{"specialist", None, Customer, Delete, false},
+		{"specialist", Administrator, Customer, Delete, true},
+		{"specialist", Processor, Customer, Delete, false},
+		{"specialist", None, AccessObject, Create, false},
+		{"specialist", Administrator, AccessObject, Create, true},
+		{"specialist", Administrator, AccessObject, Remove, true},
+		{"specialist", Administrator | Processor, AccessObject, Resend, true},
+		{"specialist", None, AccessObject, Read, true},
+		{"specialist", None, Transaction, Read, false},
+		{"specialist", Processor, Transaction, Process, true},
+		{"specialist", Administrator, SpecialistOb, Manage, false},
+		{"specialist", None, Queue, Read, false},
+		{"specialist", None, Audit, Read, false},
+		{"user_administrator", None, SpecialistOb, Manage, true},
+		{"user_administrator", None, Customer, List, true},
+		{"user_administrator", None, AccessObject, Update, true},
+		{"user_administrator", None, Queue, Manage, false},
+		{"data_administrator", None, Queue, Manage, true},
+		{"data_administrator", None, Customer, Delete, true},
+		{"auditor", None, Customer, Read, true},
+		{"auditor", None, Customer, Update, false},
+		{"auditor", None, Audit, Read, true},
+		{"auditor", None, SpecialistOb, Manage, false},
+		{"auditor specialist", None, Audit, Read, true},
+		{"specialist auditor", None, Customer, Create, true},
+		{"end_user", Access, Portal, Read, true},
+		{"end_user", None, Portal, Read, false},
+		{"end_user", Access, Transaction, Read, true},
+		{"end_user", Access, Transaction, Process, false},
+		{"end_user", Access, Customer, List, false},
+		{"end_user", Access, Customer, Read, false},
+		{"end_user", Access, AccessObject, Read, false},
+		{"", Administrator, Customer, List, false},
+	} {
+		var roles []Role
+		for _, r := range strings.Fields(c.roles) {
+			roles = append(roles, Role(r))
+		}
+		got, err := d.Allows(Request{Roles: roles, Relation: c.rel, Object: c.object, Kind: "person", Action: c.action})
+		if err != nil || got != c.want {
+			t.Errorf("%q with relation %d: %s %s = %v, %v; want %v", c.roles, c.rel, c.action, c.object, got, err, c.want)
+		}
+	}
+}
+
+// TestDenyOverrides: a deny for one of two relations, or one of two roles, holds for a person who has both.
+func TestDenyOverrides(t *testing.T) {
+	d, err := New(Default + "\np, specialist, processor, transaction, *, process, deny\np, auditor, *, customer, company, create, deny\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		q    Request
+		want bool
+	}{
+		"administrator alone":   {Request{[]Role{Specialist}, Administrator, Transaction, "", Process}, true},
+		"both relations":        {Request{[]Role{Specialist}, Administrator | Processor, Transaction, "", Process}, false},
+		"one role":              {Request{[]Role{Specialist}, None, Customer, "company", Create}, true},
+		"both roles":            {Request{[]Role{Specialist, Auditor}, None, Customer, "company", Create}, false},
+		"both roles, the other": {Request{[]Role{Auditor, Specialist}, None, Customer, "person", Create}, true},
+	} {
+		if got, err := d.Allows(c.q); err != nil || got != c.want {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, c.want)
+		}
+	}
+}
+
+// TestBadLines: none of these may come into force (S27).
+func TestBadLines(t *testing.T) {
+	d, err := New(Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, message := range map[string]string{
+		"p, specialist, *, customer, *, list, alow":            "policy.effect",
+		"p, specialist, *, customer, *, list":                  "policy.shape",
+		"p, specialist, *, customer, *, list, allow, more":     "policy.shape",
+		"p, specialist, *, costumer, *, list, allow":           "policy.object",
+		"p, specialist, *, customer, *, process, allow":        "policy.action",
+		"p, specialist, *, customer, robot, list, allow":       "policy.kind",
+		"p, specialist, owner, customer, *, list, allow":       "policy.relation",
+		"p, boss, *, customer, *, list, allow":                 "policy.role",
+		"p, specialist+auditor, *, customer, *, list, allow":   "policy.role",
+		"g, auditor, auditor":                                  "policy.role",
+		"g, anna, auditor":                                     "policy.role",
+		`p, specialist, *, customer, *, "list`:                 "policy.csv",
+		"p, specialist, *, customer, *, eval(r.role), allow":   "policy.action",
+		"p2, specialist, *, customer, *, list, allow":          "policy.shape",
+		"g, auditor, specialist\ng, auditor, specialist":       "policy.twice",
+		"p, .*, *, customer, *, list, allow":                   "policy.role",
+		"p, specialist, *, customer, *, list, allow\np, x":     "policy.shape",
+		"p, specialist, *, queue, person, read, allow":         "policy.kind",
+		"p, \"spec\nialist\", *, customer, *, list, allow":     "policy.csv",
+		"p, specialist, *, customer, *, list,":                 "policy.effect",
+		"p, specialist, *, customer, *, LIST, allow":           "policy.action",
+		"p, specialist,, customer, *, list, allow":             "policy.relation",
+		"p, specialist, *, customer,, list, allow":             "policy.kind",
+		"p, specialist, *, customer, *, list, allow # comment": "policy.effect",
+	} {
+		var f *fault.Error
+		if err := d.Publish(line); !errors.As(err, &f) || f.Fields[len(f.Fields)-1].Message != message && f.Fields[0].Message != message {
+			t.Errorf("%q: %v, want %s", line, err, message)
+		}
+	}
+	if ok, _ := d.Allows(Request{[]Role{Specialist}, None, Customer, "person", List}); !ok {
+		t.Error("a refused policy replaced the one in force")
+	}
+}
+
+// TestPublishWhileDeciding is for -race: decisions run on while versions are swapped, and each is one of the two right
+// answers to a question both versions agree on.
+func TestPublishWhileDeciding(t *testing.T) {
+	d, err := New(Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 500 {
+				if ok, err := d.Allows(Request{[]Role{Specialist, Auditor}, None, Audit, "", Read}); err != nil || !ok {
+					t.Errorf("audit read = %v, %v", ok, err)
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		text := Default
+		if i%2 == 0 {
+			text += "p, specialist, *, queue, *, read, allow\n"
+		}
+		if err := d.Publish(text); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(Default)
+	f.Add("p, specialist, *, customer, *, list, allow")
+	f.Fuzz(func(t *testing.T, text string) {
+		lines, err := Parse(text)
+		if err != nil && fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%v is not an Invalid fault", err)
+		}
+		for _, l := range lines {
+			if check(l) != "" {
+				t.Errorf("accepted %q", l)
+			}
+		}
+	})
+}
+
+func BenchmarkAllows(b *testing.B) {
+	d, err := New(Default)
+	if err != nil {
+		b.Fatal(err)
+	}
+	q := Request{[]Role{Specialist, Auditor}, Administrator, AccessObject, "person", Update}
+	b.ReportAllocs()
+	for b.Loop() {
+		if ok, err := d.Allows(q); err != nil || !ok {
+			b.Fatal(ok, err)
+		}
+	}
+}
