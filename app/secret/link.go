@@ -71,27 +71,28 @@ func Find(ctx context.Context, db bun.IDB, purpose Purpose, token string, now ti
 	return l, nil
 }
 
-// Redeem uses a link up: one UPDATE with expiry and "not used yet" in its WHERE, so of any number of parallel calls
-// one gets nil and the others ErrUsedLink (or what Find says). All links of the same subject, purpose and generation
-// are used up with it.
+// Redeem uses a link up, and with it all links of the same subject, purpose and generation: one UPDATE with expiry and
+// "not used yet" in its WHERE, so of any number of parallel calls, with whichever of these links, one gets nil and the
+// others ErrUsedLink (or what Find says). One statement also takes its row locks in one order: two would wait for each
+// other when two links of a generation are redeemed at once.
 func Redeem(ctx context.Context, tx bun.IDB, purpose Purpose, token string, now time.Time) (Link, error) {
-	var l Link
-	res, err := tx.NewUpdate().Model(&l).Set("used_at = ?", now).
-		Where("hash = ?", HashToken(token)).Where("purpose = ?", purpose).
-		Where("used_at IS NULL").Where("expires_at > ?", now).Returning("*").Exec(ctx)
+	hash := HashToken(token)
+	var used []Link
+	_, err := tx.NewUpdate().Model(&used).ModelTableExpr("link").Set("used_at = ?", now).Where("used_at IS NULL").
+		Where(`(subject_id, purpose, generation) IN (SELECT l.subject_id, l.purpose, l.generation FROM link AS l
+			WHERE l.hash = ? AND l.purpose = ? AND l.used_at IS NULL AND l.expires_at > ?)`, hash, purpose, now).
+		Returning("*").Exec(ctx)
 	if err != nil && !store.IsNoRows(err) {
 		return Link{}, err
 	}
-	if err == nil {
-		if n, _ := res.RowsAffected(); n == 1 {
-			_, err := tx.NewUpdate().Model((*Link)(nil)).Set("used_at = ?", now).
-				Where("subject_id = ?", l.SubjectID).Where("purpose = ?", purpose).
-				Where("generation = ?", l.Generation).Where("used_at IS NULL").Exec(ctx)
-			return l, err
+	for _, l := range used {
+		if l.Hash == hash {
+			return l, nil
 		}
 	}
-	if l, err = Find(ctx, tx, purpose, token, now); err == nil {
-		err = ErrUsedLink
+	l, err := Find(ctx, tx, purpose, token, now)
+	if err == nil {
+		err = ErrUsedLink // by somebody whose tx has not ended
 	}
 	return l, err
 }

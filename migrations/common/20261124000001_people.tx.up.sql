@@ -5,10 +5,13 @@ CREATE TABLE account (
   id              UUID PRIMARY KEY,
   specialist      BOOLEAN NOT NULL DEFAULT FALSE, -- works for the firm; an end user is an account with an access
   name            TEXT NOT NULL,
+  name_sort       TEXT NOT NULL DEFAULT '',       -- folded for sorting
+  search          TEXT NOT NULL DEFAULT '',       -- name, username and e-mail, folded for searching
   username        TEXT NOT NULL,                  -- starts as the e-mail address
   username_folded TEXT NOT NULL UNIQUE,
   email           TEXT NOT NULL,
   email_folded    TEXT NOT NULL UNIQUE,
+  pending_email   TEXT NOT NULL DEFAULT '',       -- asked for, not confirmed yet; confirm_email links are bound to it
   password_hash   TEXT NOT NULL DEFAULT '',       -- Argon2id; empty until the person has chosen one
   locale          TEXT NOT NULL DEFAULT '',       -- de, en or empty: as the browser asks
   shortcuts       BOOLEAN NOT NULL DEFAULT TRUE,  -- keyboard shortcuts
@@ -17,7 +20,7 @@ CREATE TABLE account (
   created_at      TIMESTAMPTZ NOT NULL,
   last_sign_in_at TIMESTAMPTZ
 );
-CREATE INDEX account_specialist_name ON account (specialist, name, id);
+CREATE INDEX account_specialist_name ON account (specialist, name_sort, id);
 
 CREATE TABLE account_role (
   account_id UUID NOT NULL REFERENCES account (id) ON DELETE CASCADE,
@@ -39,7 +42,8 @@ CREATE INDEX session_expires ON session (expires_at);
 
 -- Failed sign-ins, by account and by address: the delay grows, nobody is locked out for good.
 CREATE TABLE sign_in_throttle (
-  subject    TEXT PRIMARY KEY, -- keyed hash of "account:<login>" or "address:<ip>"
+  subject    TEXT PRIMARY KEY, -- what is counted, ":", keyed hash of whom: account, address, known (an account at an
+                               -- address it has signed in from), asked, mailed (forgotten passwords)
   failures   INTEGER NOT NULL,
   next_at    TIMESTAMPTZ NOT NULL,
   updated_at TIMESTAMPTZ NOT NULL

@@ -6,8 +6,9 @@ CREATE TABLE counter (
 INSERT INTO counter (name, value) VALUES ('customer_number', 10000);
 
 CREATE TABLE customer (
-  id              UUID PRIMARY KEY,
-  number          BIGINT NOT NULL UNIQUE, -- shown as K-10001; never given twice
+  number          INTEGER PRIMARY KEY,  -- shown as K-10001; never given twice. Ties in a sort end at it, and on SQLite
+                                        -- it is the row id, so the search index points straight at the row
+  id              UUID NOT NULL UNIQUE, -- what addresses and other tables name the customer by
   type            TEXT NOT NULL CHECK (type IN ('person', 'company')),
   salutation      TEXT NOT NULL DEFAULT '',
   title           TEXT NOT NULL DEFAULT '',
@@ -28,7 +29,7 @@ CREATE TABLE customer (
   locale          TEXT NOT NULL,            -- language of messages: de, en
   name_sort       TEXT NOT NULL,            -- "last first" or company name, folded for sorting
   search          TEXT NOT NULL,            -- what the search finds, folded
-  identity        TEXT NOT NULL,            -- folded name and birth date, or company name and city: finds duplicates
+  identity        TEXT NOT NULL,            -- folded name and birth date, or company name and city, or empty: finds duplicates
   attention_at    TIMESTAMPTZ,              -- from when on somebody should look at this customer; NULL: never
   submission      TEXT UNIQUE,              -- the form's once-only key: a double submit makes one customer
   version         INTEGER NOT NULL DEFAULT 1,
@@ -37,10 +38,10 @@ CREATE TABLE customer (
   created_by      UUID,
   updated_at      TIMESTAMPTZ NOT NULL
 );
-CREATE INDEX customer_name ON customer (name_sort, id) WHERE NOT deleting;
-CREATE INDEX customer_type_name ON customer (type, name_sort, id) WHERE NOT deleting;
-CREATE INDEX customer_attention ON customer (attention_at) WHERE attention_at IS NOT NULL;
-CREATE INDEX customer_identity ON customer (identity);
+CREATE INDEX customer_type_name ON customer (type, name_sort, number) WHERE NOT deleting;
+CREATE INDEX customer_attention ON customer (attention_at) WHERE attention_at IS NOT NULL AND NOT deleting;
+CREATE INDEX customer_attention_name ON customer (name_sort, number, attention_at) WHERE attention_at IS NOT NULL AND NOT deleting;
+CREATE INDEX customer_identity ON customer (identity) WHERE identity <> '';
 
 CREATE TABLE customer_administrator (
   customer_id   UUID NOT NULL REFERENCES customer (id) ON DELETE CASCADE,
@@ -88,7 +89,7 @@ CREATE INDEX access_account ON access (account_id);
 CREATE TABLE access_code (
   hash       TEXT NOT NULL, -- keyed hash over access and code
   access_id  UUID NOT NULL REFERENCES access (id) ON DELETE CASCADE,
-  generation INTEGER NOT NULL, -- of the SMS message chain: a new code voids the one before
+  generation INTEGER NOT NULL, -- of the invitation; a code asked for anew deletes the ones before
   created_at TIMESTAMPTZ NOT NULL,
   expires_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (access_id, hash)

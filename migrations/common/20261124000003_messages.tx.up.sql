@@ -65,6 +65,9 @@ CREATE TABLE audit (
   address     TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX audit_customer ON audit (customer_id, id);
+-- What an end user did, and what was done to their account, goes with the account.
+CREATE INDEX audit_actor ON audit (actor_id);
+CREATE INDEX audit_subject ON audit (subject_id);
 
 -- A permanent deletion: its progress, then its receipt. Nothing personal.
 CREATE TABLE deletion (

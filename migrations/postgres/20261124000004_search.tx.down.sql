@@ -1,1 +1,2 @@
 DROP INDEX customer_search;
+DROP INDEX customer_name;

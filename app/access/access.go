@@ -1,0 +1,202 @@
+// Package access is the end users' accesses to customers: invitation, registration, activity status.
+//
+// An invitation has a generation. Sending again and correcting an address raise it, which kills the links and codes of
+// the one before; whatever is minted, compared or noted carries its generation and counts for no other.
+package access
+
+import (
+	"errors"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/text/unicode/norm"
+
+	"kontor/app/account"
+	"kontor/app/courier"
+	"kontor/app/fault"
+)
+
+// Status is the activity status: whether the end user has activated the access, and if not, why.
+type Status string
+
+// The statuses; locale keys "status.<status>".
+const (
+	Invited       Status = "invited"
+	Registered    Status = "registered"
+	LinkExpired   Status = "expired"
+	Undeliverable Status = "undeliverable"
+	Deactivated   Status = "deactivated"
+)
+
+// LinkLife is how long a registration link is good, WaitAttention how long an invitation may go unanswered before
+// somebody should look.
+const (
+	LinkLife      = 48 * time.Hour
+	WaitAttention = 7 * 24 * time.Hour
+)
+
+// Access is one end user's access to one customer.
+type Access struct {
+	ID, CustomerID           uuid.UUID
+	AccountID                uuid.NullUUID
+	FirstName, LastName      string
+	Email, Mobile, Locale    string // Mobile: E.164, or ""
+	Generation               int    // of the invitation
+	InvitedAt, LinkExpiresAt time.Time
+	Undeliverable            string // key of the reason for which the mail of this generation failed, or ""
+	OpenedAt, CodeEnteredAt  *time.Time
+	RegisteredAt             *time.Time
+	DeactivatedAt            *time.Time
+	LastSeenAt               *time.Time // of the account's last sign-in
+	Version                  int
+	CreatedAt                time.Time
+}
+
+// Name is "First Last".
+func (a Access) Name() string { return a.FirstName + " " + a.LastName }
+
+// Status is the activity status at a moment: of Deactivated, Registered, Undeliverable, LinkExpired the first that is
+// true, else Invited.
+func (a Access) Status(now time.Time) Status {
+	switch {
+	case a.DeactivatedAt != nil:
+		return Deactivated
+	case a.RegisteredAt != nil:
+		return Registered
+	case a.Undeliverable != "":
+		return Undeliverable
+	case !now.Before(a.LinkExpiresAt):
+		return LinkExpired
+	}
+	return Invited
+}
+
+// pending says whether the end user has still to register and may.
+func (a Access) pending() bool { return a.RegisteredAt == nil && a.DeactivatedAt == nil }
+
+// Row is an access with what was sent to it.
+type Row struct {
+	Access
+	Status   Status
+	Messages []courier.Message // oldest first
+}
+
+// Summary of a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Invited, Registered, Deactivated
+// that one of them has, "" without an access.
+type Summary struct {
+	Registered, Total int
+	Worst             Status
+}
+
+// severity orders statuses for Summary.Worst.
+var severity = map[Status]int{Deactivated: 1, Registered: 2, Invited: 3, LinkExpired: 4, Undeliverable: 5}
+
+// Form is what is recorded of an access: fields first_name, last_name, email, mobile, locale.
+type Form struct{ FirstName, LastName, Email, Mobile, Locale string }
+
+// Lengths in characters. An address has at most 254 octets (RFC 5321 §4.5.3.1.3 less the angle brackets).
+const (
+	nameMax  = 100
+	emailMax = 254
+)
+
+// Validate returns f as it is stored: without blanks around, Unicode NFC, the mobile number as E.164 (read as a German
+// one when it has no country code). It returns an Invalid fault about a form, with Fields at first_name, last_name,
+// email, mobile and locale: "required", "too_long", "control_characters", "email.malformed", "mobile.malformed",
+// "mobile.not_mobile" (only mobile numbers get SMS, and 0900 numbers cost), "locale.unknown".
+func Validate(f Form) (Form, error) {
+	var form fault.Form
+	f.FirstName = cleanName(&form, "first_name", f.FirstName)
+	f.LastName = cleanName(&form, "last_name", f.LastName)
+	f.Email = cleanEmail(&form, f.Email)
+	f.Mobile = cleanMobile(&form, f.Mobile)
+	if f.Locale != "de" && f.Locale != "en" {
+		form.Add("locale", "locale.unknown")
+	}
+	return f, form.Err()
+}
+
+func cleanName(form *fault.Form, field, s string) string {
+	s = norm.NFC.String(strings.TrimSpace(s))
+	switch {
+	case s == "":
+		form.Add(field, "required")
+	case !printable(s):
+		form.Add(field, "control_characters")
+	case utf8.RuneCountInString(s) > nameMax:
+		form.AddError(fault.At(field, "too_long").With("max", nameMax))
+	}
+	return s
+}
+
+func cleanEmail(form *fault.Form, s string) string {
+	normal, complaint := account.ValidEmail(s)
+	switch complaint {
+	case "":
+		return normal
+	case "too_long":
+		form.AddError(fault.At("email", complaint).With("max", emailMax))
+	default:
+		form.Add("email", complaint)
+	}
+	return s
+}
+
+func cleanMobile(form *fault.Form, s string) string {
+	// Numbers copied from a telephone's contacts come wrapped in marks of direction that nobody sees.
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, s))
+	switch {
+	case s == "":
+		return ""
+	case !printable(s):
+		form.Add("mobile", "control_characters")
+		return s
+	}
+	e164, err := ParseMobile(s)
+	if err != nil {
+		var f *fault.Error
+		if errors.As(err, &f) {
+			form.AddError(f)
+		}
+		return s
+	}
+	return e164
+}
+
+// ParseMobile reads a mobile number as people write it and returns it as E.164. A number without country code is a
+// German one. Errors: Invalid at mobile, "mobile.malformed" or "mobile.not_mobile".
+func ParseMobile(s string) (string, error) {
+	malformed := fault.At("mobile", "mobile.malformed")
+	// The library reads letters as keys of a telephone and "x12" as an extension: here they are typing errors.
+	odd := func(r rune) bool { return unicode.IsLetter(r) || strings.ContainsRune(";#*,", r) }
+	if len(s) > 40 || strings.ContainsFunc(s, odd) {
+		return "", malformed
+	}
+	n, err := phonenumbers.Parse(s, "DE")
+	if err != nil || !phonenumbers.IsValidNumber(n) {
+		return "", malformed
+	}
+	switch phonenumbers.GetNumberType(n) {
+	case phonenumbers.MOBILE, phonenumbers.FIXED_LINE_OR_MOBILE:
+		return phonenumbers.Format(n, phonenumbers.E164), nil
+	}
+	return "", fault.At("mobile", "mobile.not_mobile")
+}
+
+// printable refuses what can break a header, a log line or the reading order of a page: control characters, line and
+// paragraph separators, bidirectional overrides, and bytes that are no UTF-8.
+func printable(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\ufeff' ||
+			r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+	}) < 0
+}

@@ -1,0 +1,131 @@
+package access
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"kontor/app/fault"
+)
+
+func TestValidate(t *testing.T) {
+	ok := Form{"Berta", "Kühn", "berta@example.org", "0171 2345678", "de"}
+	with := func(change func(*Form)) Form { f := ok; change(&f); return f }
+	for name, c := range map[string]struct {
+		in   Form
+		want string // "field: message", "" when all is well
+	}{
+		"all is well":            {ok, ""},
+		"no mobile":              {with(func(f *Form) { f.Mobile = "" }), ""},
+		"no first name":          {with(func(f *Form) { f.FirstName = "  " }), "first_name: required"},
+		"no last name":           {with(func(f *Form) { f.LastName = "" }), "last_name: required"},
+		"long name":              {with(func(f *Form) { f.LastName = strings.Repeat("ü", 101) }), "last_name: too_long"},
+		"longest name":           {with(func(f *Form) { f.LastName = strings.Repeat("ü", 100) }), ""},
+		"S39 line break":         {with(func(f *Form) { f.FirstName = "A\r\nBcc: x@y.de" }), "first_name: control_characters"},
+		"S39 break in e-mail":    {with(func(f *Form) { f.Email = "a@b.de\r\nBcc: x@y.de" }), "email: control_characters"},
+		"direction turned":       {with(func(f *Form) { f.FirstName = "A\u202eB" }), "first_name: control_characters"},
+		"bytes that are no text": {with(func(f *Form) { f.FirstName = "A\xff" }), "first_name: control_characters"},
+		"S37 script is text":     {with(func(f *Form) { f.FirstName = "<script>alert(1)</script>" }), ""},
+		"no e-mail":              {with(func(f *Form) { f.Email = "" }), "email: required"},
+		"e-mail without @":       {with(func(f *Form) { f.Email = "berta" }), "email: email.malformed"},
+		"two e-mails":            {with(func(f *Form) { f.Email = "a@example.org,b@example.org" }), "email: email.malformed"},
+		"e-mail with a name":     {with(func(f *Form) { f.Email = "Berta <a@example.org>" }), "email: email.malformed"},
+		"e-mail with umlaut":     {with(func(f *Form) { f.Email = "a@bücher.example" }), ""},
+		"long e-mail":            {with(func(f *Form) { f.Email = strings.Repeat("a", 64) + "@" + strings.Repeat("b.", 100) + "example" }), "email: too_long"},
+		"no number":              {with(func(f *Form) { f.Mobile = "later" }), "mobile: mobile.malformed"},
+		"letters of a telephone": {with(func(f *Form) { f.Mobile = "0171 CALLME1" }), "mobile: mobile.malformed"},
+		"too short":              {with(func(f *Form) { f.Mobile = "0171 23" }), "mobile: mobile.malformed"},
+		"two numbers":            {with(func(f *Form) { f.Mobile = "01712345678, 01722345678" }), "mobile: mobile.malformed"},
+		"fixed line":             {with(func(f *Form) { f.Mobile = "030 123456" }), "mobile: mobile.not_mobile"},
+		"premium rate":           {with(func(f *Form) { f.Mobile = "0900 1234567" }), "mobile: mobile.not_mobile"},
+		"Austrian mobile":        {with(func(f *Form) { f.Mobile = "+43 664 1234567" }), ""},
+		"S39 break in number":    {with(func(f *Form) { f.Mobile = "0171\n2345678" }), "mobile: control_characters"},
+		"from the contacts":      {with(func(f *Form) { f.Mobile = "\u202a+49 171 2345678\u202c" }), ""},
+		"no language":            {with(func(f *Form) { f.Locale = "" }), "locale: locale.unknown"},
+		"unknown language":       {with(func(f *Form) { f.Locale = "fr" }), "locale: locale.unknown"},
+	} {
+		_, err := Validate(c.in)
+		if got := complaint(err); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestValidateNormalises(t *testing.T) {
+	got, err := Validate(Form{" Berta ", "Ku\u0308hn", " Berta@Example.ORG ", "0171 / 23 45-678", "de"})
+	must(t, err)
+	if want := (Form{"Berta", "Kühn", "Berta@example.org", "+491712345678", "de"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for _, number := range []string{"+49 171 2345678", "0049 171 2345678", "(0171) 2345678", "0171.2345678", "\u00a00171 2345678", "+49 (0)171 2345678"} {
+		if e164, err := ParseMobile(number); err != nil || e164 != "+491712345678" {
+			t.Errorf("%q: %q, %v", number, e164, err)
+		}
+	}
+}
+
+func TestValidateNamesEveryField(t *testing.T) {
+	_, err := Validate(Form{})
+	var e *fault.Error
+	e, _ = err.(*fault.Error)
+	var fields []string
+	for _, f := range e.Fields {
+		fields = append(fields, f.Field)
+	}
+	if got := strings.Join(fields, " "); got != "first_name last_name email locale" {
+		t.Error(got)
+	}
+}
+
+func FuzzValidate(f *testing.F) {
+	f.Add("Berta", "Kühn", "berta@example.org", "0171 2345678", "de")
+	f.Add("\u202e", "\x00", "a@b\r\n.de", "+49 171 2345678 ext. 5", "xx")
+	f.Add("", "ﬁ", "ſ@ﬀ.example", "٠١٧١٢٣٤٥٦٧٨", "en")
+	f.Fuzz(func(t *testing.T, first, last, email, mobile, locale string) {
+		got, err := Validate(Form{first, last, email, mobile, locale})
+		if err != nil {
+			if fault.CodeOf(err) != fault.Invalid {
+				t.Fatalf("%v is not an Invalid fault", err)
+			}
+			return
+		}
+		again, err := Validate(got)
+		if err != nil || again != got {
+			t.Fatalf("%+v is not stable: %+v, %v", got, again, err)
+		}
+		for _, s := range []string{got.FirstName, got.LastName, got.Email, got.Mobile} {
+			if !utf8.ValidString(s) || strings.ContainsAny(s, "\r\n\x00") {
+				t.Fatalf("%q", s)
+			}
+		}
+		if strings.Count(got.Email, "@") != 1 || strings.ContainsAny(got.Email, " ,;<>\"") {
+			t.Fatalf("e-mail %q", got.Email)
+		}
+		if got.Mobile != "" && (got.Mobile[0] != '+' || strings.Trim(got.Mobile[1:], "0123456789") != "" || len(got.Mobile) > 16) {
+			t.Fatalf("mobile %q", got.Mobile)
+		}
+	})
+}
+
+func TestStatus(t *testing.T) {
+	now := at(12, 0, 0)
+	fresh := Access{LinkExpiresAt: now.Add(time.Second)}
+	with := func(change func(*Access)) Access { a := fresh; change(&a); return a }
+	for name, c := range map[string]struct {
+		a    Access
+		want Status
+	}{
+		"waiting":                      {fresh, Invited},
+		"at the end of the link":       {with(func(a *Access) { a.LinkExpiresAt = now }), LinkExpired},
+		"mail failed":                  {with(func(a *Access) { a.Undeliverable = "refused" }), Undeliverable},
+		"mail failed, link expired":    {with(func(a *Access) { a.Undeliverable = "expired"; a.LinkExpiresAt = now }), Undeliverable},
+		"registered":                   {with(func(a *Access) { a.RegisteredAt = &now; a.LinkExpiresAt = now }), Registered},
+		"registered, then deactivated": {with(func(a *Access) { a.RegisteredAt = &now; a.DeactivatedAt = &now }), Deactivated},
+		"deactivated":                  {with(func(a *Access) { a.DeactivatedAt = &now }), Deactivated},
+	} {
+		if got := c.a.Status(now); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

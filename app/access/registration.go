@@ -1,0 +1,339 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+)
+
+var (
+	// ErrCodeLocked is the answer to a try of a code that had too many wrong ones: ask for a new code.
+	ErrCodeLocked = fault.New(fault.TooMany, "code.locked")
+	// ErrCodeDay is the answer to a try after 15 wrong ones today.
+	ErrCodeDay = fault.New(fault.TooMany, "code.day")
+	// ErrCodeWait and ErrLinkWait are the answers to asking for a new code or link too soon or too often; RetryAfter
+	// says when the next is possible.
+	ErrCodeWait = fault.New(fault.TooMany, "code.wait")
+	ErrLinkWait = fault.New(fault.TooMany, "link.wait")
+	// ErrAgain is the answer when the account with this e-mail came or went while the form was under way.
+	ErrAgain = fault.New(fault.Conflict, "register.again")
+)
+
+// Invitation is what the registration page shows.
+type Invitation struct {
+	Customer, CustomerNumber string
+	FirstName, Name          string
+	Username                 string // the e-mail it was sent to
+	Locale                   string // of the access
+	Expires                  time.Time
+	NeedsCode                bool   // an SMS went out, or is on its way
+	MobileEnd                string // last three digits
+	HasAccount               bool   // signing in instead of choosing a password
+	CodeLocked               bool
+	NextCodeAt               time.Time // when Send a new code (or link) is possible next; zero: now
+}
+
+// RegisterForm is what the end user sends. With HasAccount the password is that of the existing account (or the caller
+// is already signed in to it).
+type RegisterForm struct{ Code, Password, PasswordRepeat string }
+
+// look finds the access of a token without changing anything. It returns the errors of package secret. ErrUnknownLink
+// also stands for a link of a former generation, to a former address, or of a deactivated access: whoever holds one
+// learns nothing from it. ErrUsedLink is the answer to every link of a registered access, ErrExpiredLink only to links
+// that were sent to the present address; with both the access is returned.
+func (s *Service) look(ctx context.Context, token string) (r row, l secret.Link, err error) {
+	l, errLink := secret.Find(ctx, s.db, secret.Register, token, s.now())
+	expired := errors.Is(errLink, secret.ErrExpiredLink)
+	if errLink != nil && !expired && !errors.Is(errLink, secret.ErrUsedLink) {
+		return row{}, secret.Link{}, errLink
+	}
+	r, ok, err := accessByID(ctx, s.db, l.SubjectID)
+	switch {
+	case err != nil:
+		return row{}, secret.Link{}, err
+	case !ok || r.DeactivatedAt != nil || !secret.Equal(l.Address, s.address(r.EmailFolded)):
+		return row{}, secret.Link{}, secret.ErrUnknownLink
+	case r.RegisteredAt != nil:
+		return r, l, secret.ErrUsedLink
+	case expired:
+		return r, l, secret.ErrExpiredLink
+	case errLink != nil || l.Generation != r.Generation:
+		return row{}, secret.Link{}, secret.ErrUnknownLink
+	}
+	return r, l, nil
+}
+
+// Invitation looks; it changes nothing (scanners follow links). Errors of package secret; with ErrExpiredLink and
+// ErrUsedLink the invitation is filled as far as needed: Username, Locale, NextCodeAt.
+func (s *Service) Invitation(ctx context.Context, token string) (Invitation, error) {
+	r, l, err := s.look(ctx, token)
+	if err != nil {
+		if errors.Is(err, secret.ErrUsedLink) || errors.Is(err, secret.ErrExpiredLink) {
+			return Invitation{Username: r.Email, Locale: r.Locale, NextCodeAt: nextSend(r, s.now())}, err
+		}
+		return Invitation{}, err
+	}
+	cu, ok, err := customerByID(ctx, s.db, r.CustomerID)
+	if err != nil {
+		return Invitation{}, err
+	}
+	if !ok {
+		return Invitation{}, secret.ErrUnknownLink
+	}
+	needs, err := s.needsCode(ctx, r)
+	if err != nil {
+		return Invitation{}, err
+	}
+	_, has, err := s.accounts.ByEmail(ctx, s.db, r.Email)
+	if err != nil {
+		return Invitation{}, err
+	}
+	now := s.now()
+	inv := Invitation{
+		Customer: cu.Name(), CustomerNumber: cu.Label(), FirstName: r.FirstName, Name: r.access().Name(),
+		Username: r.Email, Locale: r.Locale, Expires: l.ExpiresAt, HasAccount: has, NeedsCode: needs,
+	}
+	if needs {
+		inv.MobileEnd = r.Mobile[len(r.Mobile)-3:]
+		inv.CodeLocked = locked(r, now) != nil
+		inv.NextCodeAt = nextSend(r, now)
+	}
+	return inv, nil
+}
+
+// Opened notes that a person, not a scanner, has the page open: called by the page's own small POST. Once per
+// generation. A token that is no good is no error: the page says so elsewhere.
+func (s *Service) Opened(ctx context.Context, token string) error {
+	r, _, err := s.look(ctx, token)
+	if err != nil {
+		if fault.CodeOf(err) == fault.Internal {
+			return err
+		}
+		return nil
+	}
+	return s.opened(ctx, r)
+}
+
+func (s *Service) opened(ctx context.Context, r row) error {
+	if r.OpenedAt != nil {
+		return nil
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return markOpened(ctx, tx, r.ID, r.Generation, s.now())
+	})
+}
+
+// Register redeems the link and returns the username for the sign-in page. In this order: link, password, code, so
+// that a weak password costs no try of the code; a try is counted and committed before the code is compared.
+//
+// Errors: those of package secret; Invalid about a form, with Fields at code ("required", "code.malformed",
+// "code.wrong" with Args left), password ("required", "password.wrong" or the password rules) and password_repeat;
+// TooMany ErrCodeLocked, ErrCodeDay, or the sign-in's own; ErrAgain; Unavailable when too many register at once.
+func (s *Service) Register(
+	ctx context.Context, token string, f RegisterForm, signedIn account.Caller, from account.Browser,
+) (username string, err error) {
+	r, l, err := s.look(ctx, token)
+	if err != nil {
+		return "", err
+	}
+	if err := s.opened(ctx, r); err != nil {
+		return "", err
+	}
+	cu, ok, err := customerByID(ctx, s.db, r.CustomerID)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", secret.ErrUnknownLink
+	}
+	owner, has, err := s.accounts.ByEmail(ctx, s.db, r.Email)
+	if err != nil {
+		return "", err
+	}
+	needs, err := s.needsCode(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	known := has && signedIn.ID == owner.ID
+	code, err := s.checkForm(r, cu.Name(), f, has, known, needs)
+	if err != nil {
+		return "", err
+	}
+	if has && !known {
+		if err := s.checkOwner(ctx, owner, f.Password, from); err != nil {
+			return "", err
+		}
+	}
+	if needs {
+		if err := s.tryCode(ctx, r, code); err != nil {
+			return "", err
+		}
+	}
+	hash := ""
+	if !has {
+		if hash, err = s.accounts.Hash(ctx, f.Password); err != nil { // takes its time: not inside the tx
+			return "", err
+		}
+	}
+	return s.redeem(ctx, token, l, proven{owner, has, hash}, from)
+}
+
+// checkForm checks what can be checked without asking the database, all of it at once, and returns the code.
+func (s *Service) checkForm(r row, customer string, f RegisterForm, has, known, needs bool) (code string, err error) {
+	var errCode, errPassword error
+	if needs {
+		if code, errCode = secret.ParseCode(f.Code); strings.TrimSpace(f.Code) == "" {
+			errCode = fault.At("code", "required")
+		}
+	}
+	switch {
+	case known:
+	case has && f.Password == "":
+		errPassword = fault.At("password", "required")
+	case !has:
+		errPassword = s.accounts.CheckPassword(f.Password, f.PasswordRepeat, r.FirstName, r.LastName, r.Email, r.Mobile, customer)
+	}
+	return code, merge(errCode, errPassword)
+}
+
+// checkOwner makes sure that the person knows the password of the account with their e-mail address, with the
+// sign-in's own slowing down of guesses.
+func (s *Service) checkOwner(ctx context.Context, owner account.Account, password string, from account.Browser) error {
+	err := s.accounts.Verify(ctx, owner.ID, password, from)
+	if fault.CodeOf(err) == fault.Unauthenticated {
+		return merge(fault.At("password", "password.wrong"))
+	}
+	return err
+}
+
+// proven is what Register has made sure of before it begins its tx.
+type proven struct {
+	owner account.Account // whose password was right, if has
+	has   bool
+	hash  string // of the new account's password otherwise
+}
+
+// redeem registers: one tx, whose first statement lets one of any number of callers through.
+func (s *Service) redeem(
+	ctx context.Context, token string, l secret.Link, who proven, from account.Browser,
+) (username string, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		now := s.now()
+		if err := s.courier.CancelAccess(ctx, tx, l.SubjectID); err != nil {
+			return err
+		}
+		r, ok, err := markRegistered(ctx, tx, l.SubjectID, l.Generation, now)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return s.whyNotRegistered(ctx, tx, l.SubjectID)
+		}
+		if !secret.Equal(l.Address, s.address(r.EmailFolded)) {
+			return secret.ErrUnknownLink
+		}
+		if _, err := secret.Redeem(ctx, tx, secret.Register, token, now); err != nil {
+			return err
+		}
+		if err := voidCodes(ctx, tx, r.ID); err != nil {
+			return err
+		}
+		a, err := s.accountFor(ctx, tx, r, who)
+		if err != nil {
+			return err
+		}
+		if err := setAccount(ctx, tx, r.ID, a.ID); err != nil {
+			if store.IsForeignKey(err) {
+				return ErrAgain
+			}
+			return err
+		}
+		username = a.Username
+		by := audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address}
+		if err := s.log(ctx, tx, by, audit.AccessRegistered, r, nil); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, r.CustomerID)
+	})
+	return username, err
+}
+
+// accountFor is the account that an access is linked to: the one whose password was checked, or a new one.
+func (s *Service) accountFor(ctx context.Context, tx bun.IDB, r row, who proven) (account.Account, error) {
+	now, exists, err := s.accounts.ByEmail(ctx, tx, r.Email)
+	switch {
+	case err != nil:
+		return account.Account{}, err
+	case exists != who.has || exists && now.ID != who.owner.ID:
+		return account.Account{}, ErrAgain
+	case exists:
+		return now, nil
+	}
+	a, err := s.accounts.CreateEndUserHashed(ctx, tx, r.access().Name(), r.Email, r.Locale, who.hash)
+	if fault.CodeOf(err) == fault.Invalid {
+		err = ErrAgain // taken: the same person registered at another customer at this very moment
+	}
+	return a, err
+}
+
+func (s *Service) whyNotRegistered(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	r, ok, err := accessByID(ctx, tx, id)
+	switch {
+	case err != nil:
+		return err
+	case ok && r.RegisteredAt != nil && r.DeactivatedAt == nil:
+		return secret.ErrUsedLink
+	}
+	return secret.ErrUnknownLink
+}
+
+// NewLink sends a new link to the stored address, for an expired token. Every other token is nil, in the same time as
+// an unknown one, and nothing is sent. Errors: TooMany ErrLinkWait (one a minute, five a day, codes included).
+//
+// The expired links stay, although of a former generation now: who does not get the new mail can come back to the old
+// one and ask again.
+func (s *Service) NewLink(ctx context.Context, token string, from account.Browser) error {
+	r, _, err := s.look(ctx, token)
+	if !errors.Is(err, secret.ErrExpiredLink) {
+		if fault.CodeOf(err) == fault.Internal {
+			return err
+		}
+		return nil
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.courier.CancelAccess(ctx, tx, r.ID); err != nil {
+			return err
+		}
+		now := s.now()
+		if _, err := s.take(ctx, tx, r, now, ErrLinkWait); err != nil {
+			return err
+		}
+		renewed, ok, err := renew(ctx, tx, r.ID, now, 0)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return secret.ErrUnknownLink
+		}
+		if err := voidCodes(ctx, tx, r.ID); err != nil {
+			return err
+		}
+		if err := s.invite(ctx, tx, renewed); err != nil {
+			return err
+		}
+		if err := s.log(ctx, tx, guest(renewed, from), audit.AccessLinkAsked, renewed, nil); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, r.CustomerID)
+	})
+}

@@ -1,0 +1,596 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Customers is what this package needs of customer.Service.
+type Customers interface {
+	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
+	Add(ctx context.Context, c account.Caller, d customer.Draft,
+		first func(ctx context.Context, tx bun.Tx, cu customer.Customer) error) (customer.Customer, bool, error)
+	Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+}
+
+// Accounts is what this package needs of account.Service.
+type Accounts interface {
+	ByEmail(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
+	CheckPassword(password, repeat string, personal ...string) error
+	Verify(ctx context.Context, id uuid.UUID, password string, from account.Browser) error
+	Hash(ctx context.Context, password string) (string, error)
+	CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (account.Account, error)
+	RevokeOf(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+}
+
+// Outbox is what this package needs of courier.Service.
+type Outbox interface {
+	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
+	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
+	OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]courier.Message, error)
+}
+
+// Options are what a Service needs; none may be left out.
+type Options struct {
+	DB        *store.DB
+	Now       store.Clock
+	Key       secret.Key
+	Policy    *policies.Decider
+	Customers Customers
+	Accounts  Accounts
+	Courier   Outbox
+	Audit     *audit.Log
+	BaseURL   string // what links begin with; a setting, never a request header
+	Firm      string // the firm's name in messages
+}
+
+// Service keeps accesses. Whoever changes one takes its rows in one order, so that two never wait for each other:
+// messages, access, links and codes, customer, account.
+type Service struct {
+	db        *store.DB
+	now       store.Clock
+	key       secret.Key
+	policy    *policies.Decider
+	customers Customers
+	accounts  Accounts
+	courier   Outbox
+	audit     *audit.Log
+	baseURL   string
+	firm      string
+}
+
+// New makes a service. Its composers (Composers) and its callback (Settled) have to be made known to the courier.
+func New(o Options) *Service {
+	return &Service{
+		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, customers: o.Customers, accounts: o.Accounts,
+		courier: o.Courier, audit: o.Audit, baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
+	}
+}
+
+var (
+	// ErrNotFound is the answer to an access that does not exist, or not at this customer.
+	ErrNotFound = fault.New(fault.NotFound, "access.not_found")
+	// ErrVersion is the answer to a correction of something that somebody else changed meanwhile.
+	ErrVersion = fault.New(fault.Conflict, "version")
+	// ErrRegistered is the answer to inviting somebody who is registered.
+	ErrRegistered = fault.New(fault.Conflict, "access.registered")
+	// ErrDeactivated is the answer to inviting somebody whose access is deactivated.
+	ErrDeactivated = fault.New(fault.Conflict, "access.deactivated")
+	// ErrLast is the answer to removing a customer's last access without having confirmed it.
+	ErrLast = fault.New(fault.Conflict, "access.last")
+	// ErrJustSent is the answer to Send again right after sending; it says when to try again.
+	ErrJustSent = fault.New(fault.TooMany, "access.just_sent")
+)
+
+// resendPause is how long Send again is refused after an invitation: what comes sooner is a double click.
+const resendPause = 10 * time.Second
+
+// --- adding -------------------------------------------------------------------------------------------------------
+
+// AddCustomer makes customer, first administrator, first access, log entries and messages in one tx. A person's names
+// serve as the access's; a company's contact's likewise. repeated: the submission was already done, the customer of the
+// first is returned. Errors: Forbidden; Invalid with the complaints of customer.Validate and Validate in one.
+func (s *Service) AddCustomer(
+	ctx context.Context, c account.Caller, d customer.Draft, email, mobile string,
+) (cu customer.Customer, repeated bool, err error) {
+	err = s.policy.Require(policies.Request{
+		Roles: c.Roles, Object: policies.Customer, Kind: string(d.Type), Action: policies.Create,
+	})
+	if err != nil {
+		return customer.Customer{}, false, err
+	}
+	data, errData := customer.Validate(d.Type, d.Data)
+	f, errForm := Validate(Form{
+		FirstName: data.FirstName, LastName: data.LastName, Email: email, Mobile: mobile, Locale: data.Locale,
+	})
+	if err := merge(errData, errForm); err != nil {
+		return customer.Customer{}, false, err
+	}
+	d.Data = data
+	return s.customers.Add(ctx, c, d, func(ctx context.Context, tx bun.Tx, cu customer.Customer) error {
+		_, err := s.create(ctx, tx, c, cu, f, nil)
+		return err
+	})
+}
+
+// Create makes another access and invites the end user. A second Create with the same submission (a UUID; anything else
+// is none) returns the access of the first. Errors: NotFound, Forbidden; Invalid as Validate, and "email.twice" when
+// this customer already has the address.
+func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.UUID, f Form, submission string) (Access, error) {
+	key := submissionKey(customerID, submission)
+	var r row
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		cu, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Create))
+		if err != nil {
+			return err
+		}
+		if key != nil {
+			var done bool
+			if r, done, err = accessBySubmission(ctx, tx, *key); err != nil || done {
+				return err
+			}
+		}
+		clean, err := Validate(f)
+		if err != nil {
+			return err
+		}
+		r, err = s.create(ctx, tx, c, cu, clean, key)
+		return err
+	})
+	if err != nil && key != nil && (isTwice(err) || store.IsUnique(err, "access.submission")) {
+		// The same form, sent twice at once: the other one was quicker.
+		if first, ok, errFirst := accessBySubmission(ctx, s.db, *key); errFirst == nil && ok {
+			return first.access(), nil
+		}
+	}
+	return r.access(), err
+}
+
+// create inserts an access and invites; f has been validated.
+func (s *Service) create(
+	ctx context.Context, tx bun.IDB, c account.Caller, cu customer.Customer, f Form, submission *string,
+) (row, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return row{}, err
+	}
+	now := s.now()
+	r := row{
+		ID: id, CustomerID: cu.ID, FirstName: f.FirstName, LastName: f.LastName,
+		Email: f.Email, EmailFolded: store.FoldEmail(f.Email), Mobile: f.Mobile, Locale: f.Locale,
+		Generation: 1, InvitedAt: now, LinkExpiresAt: now.Add(LinkLife), Submission: submission, Version: 1,
+		CreatedAt: now, CreatedBy: uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil},
+	}
+	if err := insertAccess(ctx, tx, &r); err != nil {
+		return row{}, twice(err)
+	}
+	if err := s.invite(ctx, tx, r); err != nil {
+		return row{}, err
+	}
+	if err := s.log(ctx, tx, c.Actor(), audit.AccessCreated, r, nil); err != nil {
+		return row{}, err
+	}
+	return r, s.customers.Touch(ctx, tx, r.CustomerID)
+}
+
+// --- looking ------------------------------------------------------------------------------------------------------
+
+// OfCustomer lists a customer's accesses with their messages, by name. Errors: NotFound, Forbidden.
+func (s *Service) OfCustomer(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]Row, error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read)); err != nil {
+		return nil, err
+	}
+	rows, err := accessesOf(ctx, s.db, customerID)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(
+			strings.Compare(store.SortKey(a.LastName+" "+a.FirstName), store.SortKey(b.LastName+" "+b.FirstName)),
+			strings.Compare(a.ID.String(), b.ID.String()),
+		)
+	})
+	return s.withMessages(ctx, rows)
+}
+
+// Get is one access of a customer. Errors: NotFound when the customer or access is not visible, Forbidden.
+func (s *Service) Get(ctx context.Context, c account.Caller, customerID, id uuid.UUID) (Row, error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read)); err != nil {
+		return Row{}, err
+	}
+	r, ok, err := accessOf(ctx, s.db, customerID, id)
+	if err != nil {
+		return Row{}, err
+	}
+	if !ok {
+		return Row{}, ErrNotFound
+	}
+	rows, err := s.withMessages(ctx, []row{r})
+	if err != nil {
+		return Row{}, err
+	}
+	return rows[0], nil
+}
+
+func (s *Service) withMessages(ctx context.Context, rows []row) ([]Row, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	ids := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	messages, err := s.courier.OfAccesses(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	out := make([]Row, len(rows))
+	for i, r := range rows {
+		a := r.access()
+		out[i] = Row{Access: a, Status: a.Status(now), Messages: messages[r.ID]}
+	}
+	return out, nil
+}
+
+// StatusesOf summarises for the overview, in one query. It does not authorise: it is called with the ids of one page
+// that the caller may see. Customers without an access are not in the map.
+func (s *Service) StatusesOf(ctx context.Context, customers []uuid.UUID) (map[uuid.UUID]Summary, error) {
+	out := make(map[uuid.UUID]Summary, len(customers))
+	if len(customers) == 0 {
+		return out, nil
+	}
+	tallies, err := statusCounts(ctx, s.db, customers, s.now())
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tallies {
+		sum := out[t.CustomerID]
+		sum.Total += t.N
+		if t.Status == Registered {
+			sum.Registered += t.N
+		}
+		if severity[t.Status] > severity[sum.Worst] {
+			sum.Worst = t.Status
+		}
+		out[t.CustomerID] = sum
+	}
+	return out, nil
+}
+
+// --- changing -----------------------------------------------------------------------------------------------------
+
+// Correct changes an access. Of a pending one, a changed e-mail or mobile voids the old link and code at once and sends
+// anew. Of a registered one the e-mail is the person's own: what f says of it is ignored. A form without changes does
+// nothing. Errors: NotFound, Forbidden; Invalid as Validate, "email.twice"; ErrVersion, with the access as it is now.
+func (s *Service) Correct(
+	ctx context.Context, c account.Caller, customerID, id uuid.UUID, version int, f Form,
+) (Access, error) {
+	var r row
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		old, err := s.load(ctx, tx, c, customerID, id, policies.Update)
+		if err != nil {
+			return err
+		}
+		r = old
+		f := f
+		if old.RegisteredAt != nil {
+			f.Email = old.Email
+		}
+		if f, err = Validate(f); err != nil {
+			return err
+		}
+		if old.Version != version {
+			return ErrVersion
+		}
+		changes := changesOf(old, f)
+		if len(changes) == 0 {
+			return nil
+		}
+		again := old.access().pending() && (f.Email != old.Email || f.Mobile != old.Mobile)
+		if again {
+			if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		saved, ok, err := saveForm(ctx, tx, id, version, f)
+		if err != nil {
+			return twice(err)
+		}
+		if !ok {
+			return ErrVersion
+		}
+		if again {
+			if saved, ok, err = s.again(ctx, tx, id, 0); err != nil {
+				return err
+			}
+			if !ok {
+				return ErrVersion // registered or deactivated between the two statements
+			}
+		}
+		r = saved
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessUpdated, r, changes); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+	if errors.Is(err, ErrVersion) {
+		if now, ok, errNow := accessOf(ctx, s.db, customerID, id); errNow == nil && ok {
+			r = now
+		}
+	}
+	return r.access(), err
+}
+
+// Resend is Send again: a new generation, which voids links and codes of the one before. Errors: NotFound, Forbidden,
+// ErrRegistered, ErrDeactivated; ErrJustSent within 10 s of the last invitation.
+func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := s.load(ctx, tx, c, customerID, id, policies.Resend); err != nil {
+			return err
+		}
+		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+			return err
+		}
+		r, ok, err := s.again(ctx, tx, id, resendPause)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return s.whyNotAgain(ctx, tx, customerID, id)
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessResent, r, nil); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+}
+
+// whyNotAgain names what kept an invitation from being sent again.
+func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uuid.UUID) error {
+	r, ok, err := accessOf(ctx, tx, customerID, id)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return ErrNotFound
+	case r.DeactivatedAt != nil:
+		return ErrDeactivated
+	case r.RegisteredAt != nil:
+		return ErrRegistered
+	}
+	return ErrJustSent.After(max(r.InvitedAt.Add(resendPause).Sub(s.now()), time.Second))
+}
+
+// Deactivate shuts an access: its links are dead, its messages cancelled, and the end user's very next request is
+// refused. Sessions of people without another active access end for good, so that none comes back to life with
+// Reactivate. Doing it twice does nothing. Errors: NotFound, Forbidden.
+func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
+			return err
+		}
+		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+			return err
+		}
+		r, ok, err := deactivate(ctx, tx, id, s.now())
+		if err != nil || !ok {
+			return err
+		}
+		if err := s.void(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
+			return err
+		}
+		if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
+			return err
+		}
+		return s.shutOut(ctx, tx, r.AccountID.UUID)
+	})
+}
+
+// shutOut ends the sessions of an account that nothing lets in any more.
+func (s *Service) shutOut(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
+	in, err := activeElsewhere(ctx, tx, account)
+	if err != nil || in {
+		return err
+	}
+	if in, err = isSpecialist(ctx, tx, account); err != nil || in {
+		return err
+	}
+	return s.accounts.RevokeOf(ctx, tx, account)
+}
+
+// Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew. Doing it
+// twice does nothing. Errors: NotFound, Forbidden.
+func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
+			return err
+		}
+		r, ok, err := reactivate(ctx, tx, id)
+		if err != nil || !ok {
+			return err
+		}
+		if r.RegisteredAt == nil {
+			if r, _, err = s.again(ctx, tx, id, 0); err != nil {
+				return err
+			}
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessReactivated, r, nil); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+}
+
+// Remove deletes an access with its links, codes and messages, and the end user's account with its sessions when it
+// has no other access and is no specialist user's. Errors: NotFound, Forbidden; ErrLast when it is the customer's last
+// and confirmed is false.
+func (s *Service) Remove(ctx context.Context, c account.Caller, customerID, id uuid.UUID, confirmed bool) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
+			return err
+		}
+		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+			return err
+		}
+		r, ok, err := lockAccess(ctx, tx, id) // now it is known whether a registration was quicker
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrNotFound
+		}
+		if err := s.void(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := deleteAccess(ctx, tx, id); err != nil {
+			return err
+		}
+		left, err := countAccesses(ctx, tx, customerID)
+		if err != nil {
+			return err
+		}
+		if left == 0 && !confirmed {
+			return ErrLast
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessRemoved, r, nil); err != nil {
+			return err
+		}
+		if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
+			return err
+		}
+		if gone, err := deleteEndUser(ctx, tx, r.AccountID.UUID); err != nil || gone {
+			return err
+		}
+		return s.shutOut(ctx, tx, r.AccountID.UUID)
+	})
+}
+
+// --- parts --------------------------------------------------------------------------------------------------------
+
+func want(a policies.Action) customer.Want {
+	return customer.Want{Object: policies.AccessObject, Action: a}
+}
+
+// load authorises and finds an access through its customer.
+func (s *Service) load(
+	ctx context.Context, tx bun.IDB, c account.Caller, customerID, id uuid.UUID, a policies.Action,
+) (row, error) {
+	if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(a)); err != nil {
+		return row{}, err
+	}
+	r, ok, err := accessOf(ctx, tx, customerID, id)
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	return r, err
+}
+
+// again begins the next generation: everything of the one before is dead, new messages are queued. The caller has
+// cancelled the old ones. ok=false: the access is not pending, or was invited less than pause ago.
+func (s *Service) again(ctx context.Context, tx bun.IDB, id uuid.UUID, pause time.Duration) (r row, ok bool, err error) {
+	r, ok, err = renew(ctx, tx, id, s.now(), pause)
+	if err != nil || !ok {
+		return r, ok, err
+	}
+	if err := s.void(ctx, tx, id); err != nil {
+		return r, false, err
+	}
+	return r, true, s.invite(ctx, tx, r)
+}
+
+// void kills all links and codes of an access.
+func (s *Service) void(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	if err := secret.Void(ctx, tx, secret.Register, id); err != nil {
+		return err
+	}
+	return voidCodes(ctx, tx, id)
+}
+
+func (s *Service) log(ctx context.Context, tx bun.IDB, by audit.Actor, what audit.Action, r row, changes audit.Changes) error {
+	rec := audit.Record{Action: what, CustomerID: r.CustomerID, SubjectID: r.ID, Subject: r.access().Name()}
+	if changes != nil {
+		rec.Detail = changes
+	}
+	return s.audit.Write(ctx, tx, by, rec)
+}
+
+// address is how a link remembers whom it was sent to.
+func (s *Service) address(folded string) string { return s.key.MAC("address", folded) }
+
+func changesOf(old row, f Form) audit.Changes {
+	changes := audit.Changes{}
+	for _, v := range []struct{ field, was, is string }{
+		{"first_name", old.FirstName, f.FirstName}, {"last_name", old.LastName, f.LastName},
+		{"email", old.Email, f.Email}, {"mobile", old.Mobile, f.Mobile}, {"locale", old.Locale, f.Locale},
+	} {
+		if v.was != v.is {
+			changes[v.field] = [2]string{v.was, v.is}
+		}
+	}
+	return changes
+}
+
+// submissionKey is what is stored of a form's once-only key: bound to the customer, so that it finds no other's access.
+func submissionKey(customerID uuid.UUID, submission string) *string {
+	id, err := uuid.FromString(submission)
+	if err != nil {
+		return nil
+	}
+	key := customerID.String() + ":" + id.String()
+	return &key
+}
+
+// twice turns the database's complaint about an address this customer already has into one at the field.
+func twice(err error) error {
+	if store.IsUnique(err, "access.email_folded") {
+		var form fault.Form
+		form.Add("email", "email.twice")
+		return form.Err()
+	}
+	return err
+}
+
+func isTwice(err error) bool {
+	var e *fault.Error
+	return errors.As(err, &e) && len(e.Fields) == 1 && e.Fields[0].Message == "email.twice"
+}
+
+// merge joins the complaints of several checks into one; what is no Invalid fault wins.
+func merge(errs ...error) error {
+	var form fault.Form
+	for _, err := range errs {
+		var e *fault.Error
+		switch {
+		case err == nil:
+		case !errors.As(err, &e) || e.Code != fault.Invalid:
+			return err
+		case len(e.Fields) > 0:
+			for _, f := range e.Fields {
+				form.AddError(f)
+			}
+		default:
+			form.AddError(e)
+		}
+	}
+	return form.Err()
+}

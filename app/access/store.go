@@ -1,0 +1,372 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"kontor/app/customer"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// row is an access as it is stored, with the columns that only this package's rules need.
+type row struct {
+	bun.BaseModel `bun:"table:access"`
+
+	ID            uuid.UUID     `bun:"id,pk"`
+	CustomerID    uuid.UUID     `bun:"customer_id"`
+	AccountID     uuid.NullUUID `bun:"account_id"`
+	FirstName     string        `bun:"first_name"`
+	LastName      string        `bun:"last_name"`
+	Email         string        `bun:"email"`
+	EmailFolded   string        `bun:"email_folded"`
+	Mobile        string        `bun:"mobile"`
+	Locale        string        `bun:"locale"`
+	Generation    int           `bun:"generation"`
+	InvitedAt     time.Time     `bun:"invited_at"`
+	LinkExpiresAt time.Time     `bun:"link_expires_at"`
+	Undeliverable string        `bun:"undeliverable"`
+	OpenedAt      *time.Time    `bun:"opened_at"`
+	CodeEnteredAt *time.Time    `bun:"code_entered_at"`
+	RegisteredAt  *time.Time    `bun:"registered_at"`
+	DeactivatedAt *time.Time    `bun:"deactivated_at"`
+	CodeTries     int           `bun:"code_tries"`
+	CodeTriesDay  int           `bun:"code_tries_day"`
+	CodeDay       string        `bun:"code_day"`
+	SendsDay      int           `bun:"sends_day"`
+	SendsOn       string        `bun:"sends_on"`
+	SentAt        *time.Time    `bun:"sent_at"`
+	Submission    *string       `bun:"submission"`
+	Version       int           `bun:"version"`
+	CreatedAt     time.Time     `bun:"created_at"`
+	CreatedBy     uuid.NullUUID `bun:"created_by"`
+
+	LastSeenAt *time.Time `bun:"last_seen_at,scanonly"`
+}
+
+func (r row) access() Access {
+	return Access{
+		ID: r.ID, CustomerID: r.CustomerID, AccountID: r.AccountID, FirstName: r.FirstName, LastName: r.LastName,
+		Email: r.Email, Mobile: r.Mobile, Locale: r.Locale, Generation: r.Generation, InvitedAt: r.InvitedAt,
+		LinkExpiresAt: r.LinkExpiresAt, Undeliverable: r.Undeliverable, OpenedAt: r.OpenedAt,
+		CodeEnteredAt: r.CodeEnteredAt, RegisteredAt: r.RegisteredAt, DeactivatedAt: r.DeactivatedAt,
+		LastSeenAt: r.LastSeenAt, Version: r.Version, CreatedAt: r.CreatedAt,
+	}
+}
+
+// codeRow is a registration code in force.
+type codeRow struct {
+	bun.BaseModel `bun:"table:access_code"`
+
+	Hash       string    `bun:"hash"`
+	AccessID   uuid.UUID `bun:"access_id"`
+	Generation int       `bun:"generation"`
+	CreatedAt  time.Time `bun:"created_at"`
+	ExpiresAt  time.Time `bun:"expires_at"`
+}
+
+func selectAccesses(db bun.IDB, dest any) *bun.SelectQuery {
+	return db.NewSelect().Model(dest).ColumnExpr("?TableColumns").
+		ColumnExpr("(SELECT last_sign_in_at FROM account WHERE account.id = ?TableAlias.account_id) AS last_seen_at")
+}
+
+func insertAccess(ctx context.Context, tx bun.IDB, r *row) error {
+	_, err := tx.NewInsert().Model(r).Exec(ctx)
+	return err
+}
+
+// accessByID finds an access; ok=false when there is none.
+func accessByID(ctx context.Context, db bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
+	return found(selectAccesses(db, &r).Where("?TableAlias.id = ?", id), ctx, &r)
+}
+
+// accessOf finds an access of a customer: an id of another customer's is none.
+func accessOf(ctx context.Context, db bun.IDB, customerID, id uuid.UUID) (r row, ok bool, err error) {
+	return found(selectAccesses(db, &r).Where("?TableAlias.id = ?", id).Where("?TableAlias.customer_id = ?", customerID), ctx, &r)
+}
+
+// lockAccess is accessByID that keeps others from changing the row until the tx ends. On SQLite every tx does.
+func lockAccess(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
+	return found(lock(tx, tx.NewSelect().Model(&r).Where("id = ?", id), "NO KEY UPDATE"), ctx, &r)
+}
+
+func accessBySubmission(ctx context.Context, db bun.IDB, submission string) (r row, ok bool, err error) {
+	return found(selectAccesses(db, &r).Where("?TableAlias.submission = ?", submission), ctx, &r)
+}
+
+func accessesOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) (rows []row, err error) {
+	err = selectAccesses(db, &rows).Where("?TableAlias.customer_id = ?", customerID).Scan(ctx)
+	return rows, err
+}
+
+func found(q *bun.SelectQuery, ctx context.Context, r *row) (row, bool, error) {
+	err := q.Scan(ctx)
+	if store.IsNoRows(err) {
+		return row{}, false, nil
+	}
+	return *r, err == nil, err
+}
+
+// updateAccess begins an UPDATE that returns the row as it then is. returning ends it.
+func updateAccess(tx bun.IDB, r *row, id uuid.UUID) *bun.UpdateQuery {
+	return tx.NewUpdate().Model(r).Where("id = ?", id).Returning("*")
+}
+
+// returning runs q; ok=false when its WHERE let no row through.
+func returning(ctx context.Context, q *bun.UpdateQuery) (ok bool, err error) {
+	res, err := q.Exec(ctx)
+	if store.IsNoRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// saveForm stores what a person may change of an access under the optimistic lock.
+func saveForm(ctx context.Context, tx bun.IDB, id uuid.UUID, version int, f Form) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("version = ?", version).
+		Set("first_name = ?", f.FirstName).Set("last_name = ?", f.LastName).
+		Set("email = ?", f.Email).Set("email_folded = ?", store.FoldEmail(f.Email)).
+		Set("mobile = ?", f.Mobile).Set("locale = ?", f.Locale).Set("version = version + 1"))
+	return r, ok, err
+}
+
+// renew begins the next generation of a pending access's invitation. With pause > 0 it does so only if the last is at
+// least that old; one from the future, made by a clock that went wrong, does not count.
+func renew(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time, pause time.Duration) (r row, ok bool, err error) {
+	q := updateAccess(tx, &r, id).Where("registered_at IS NULL").Where("deactivated_at IS NULL").
+		Set("generation = generation + 1").Set("invited_at = ?", now).Set("link_expires_at = ?", now.Add(LinkLife)).
+		Set("undeliverable = ''").Set("opened_at = NULL").Set("code_entered_at = NULL").Set("code_tries = 0")
+	if pause > 0 {
+		q = q.Where("(invited_at <= ? OR invited_at > ?)", now.Add(-pause), now)
+	}
+	ok, err = returning(ctx, q)
+	return r, ok, err
+}
+
+func deactivate(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("deactivated_at IS NULL").
+		Set("deactivated_at = ?", now).Set("version = version + 1"))
+	return r, ok, err
+}
+
+func reactivate(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("deactivated_at IS NOT NULL").
+		Set("deactivated_at = NULL").Set("version = version + 1"))
+	return r, ok, err
+}
+
+// markRegistered is the one statement that registers: of any number of calls one gets through, and only for the
+// generation its link is of. It raises the version, since a form with the e-mail address in it is out of date now.
+func markRegistered(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, now time.Time) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
+		Where("registered_at IS NULL").Where("deactivated_at IS NULL").
+		Set("registered_at = ?", now).Set("opened_at = COALESCE(opened_at, ?)", now).
+		Set("undeliverable = ''").Set("version = version + 1"))
+	return r, ok, err
+}
+
+func setAccount(ctx context.Context, tx bun.IDB, id, account uuid.UUID) error {
+	_, err := tx.NewUpdate().Model((*row)(nil)).Set("account_id = ?", account).Where("id = ?", id).Exec(ctx)
+	return err
+}
+
+// markOpened notes once per generation that a person has the registration page open.
+func markOpened(ctx context.Context, db bun.IDB, id uuid.UUID, generation int, now time.Time) error {
+	_, err := db.NewUpdate().Model((*row)(nil)).Set("opened_at = ?", now).Where("id = ?", id).
+		Where("generation = ?", generation).Where("opened_at IS NULL").
+		Where("registered_at IS NULL").Where("deactivated_at IS NULL").Exec(ctx)
+	return err
+}
+
+// setUndeliverable notes what became of a generation's mail: the reason of its failure, or "" when it went out.
+func setUndeliverable(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, reason string) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).Set("undeliverable = ?", reason))
+	return r, ok, err
+}
+
+// countTry counts a try of a code before it is compared; ok=false when there are no tries left.
+func countTry(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
+		Where("code_tries < ?", codeTries).Where("(code_day <> ? OR code_tries_day < ?)", day, codeTriesDay).
+		Set("code_tries = code_tries + 1").
+		Set("code_tries_day = CASE WHEN code_day = ? THEN code_tries_day + 1 ELSE 1 END", day).Set("code_day = ?", day))
+	return r, ok, err
+}
+
+// codeRight takes back the try of a right code: only wrong ones count.
+func codeRight(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string, now time.Time) error {
+	_, err := tx.NewUpdate().Model((*row)(nil)).Where("id = ?", id).Where("generation = ?", generation).
+		Set("code_tries = 0").
+		Set("code_tries_day = CASE WHEN code_day = ? AND code_tries_day > 0 THEN code_tries_day - 1 ELSE code_tries_day END", day).
+		Set("code_entered_at = COALESCE(code_entered_at, ?)", now).Exec(ctx)
+	return err
+}
+
+// takeSend counts a link or code that the end user asks for; ok=false when it is too early or there were enough today.
+// A last one from the future, made by a clock that went wrong, does not count.
+func takeSend(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string, now time.Time) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
+		Where("registered_at IS NULL").Where("deactivated_at IS NULL").
+		Where("(sent_at IS NULL OR sent_at <= ? OR sent_at > ?)", now.Add(-sendPause), now).
+		Where("(sends_on <> ? OR sends_day < ?)", day, sendsDay).
+		Set("sends_day = CASE WHEN sends_on = ? THEN sends_day + 1 ELSE 1 END", day).
+		Set("sends_on = ?", day).Set("sent_at = ?", now))
+	return r, ok, err
+}
+
+func unlockCode(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	_, err := tx.NewUpdate().Model((*row)(nil)).Set("code_tries = 0").Where("id = ?", id).Exec(ctx)
+	return err
+}
+
+func insertCode(ctx context.Context, tx bun.IDB, c codeRow) error {
+	_, err := tx.NewInsert().Model(&c).Exec(ctx)
+	return err
+}
+
+func codeInForce(ctx context.Context, db bun.IDB, access uuid.UUID, generation int, hash string, now time.Time) (bool, error) {
+	return db.NewSelect().Model((*codeRow)(nil)).Where("access_id = ?", access).Where("generation = ?", generation).
+		Where("hash = ?", hash).Where("expires_at > ?", now).Exists(ctx)
+}
+
+func voidCodes(ctx context.Context, tx bun.IDB, access uuid.UUID) error {
+	_, err := tx.NewDelete().Model((*codeRow)(nil)).Where("access_id = ?", access).Exec(ctx)
+	return err
+}
+
+func deleteAccess(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	_, err := tx.NewDelete().Model((*row)(nil)).Where("id = ?", id).Exec(ctx)
+	return err
+}
+
+// countAccesses counts what a customer has left, with the customer locked: two people removing the last two accesses
+// take turns.
+func countAccesses(ctx context.Context, tx bun.IDB, customerID uuid.UUID) (int64, error) {
+	var id uuid.UUID
+	err := lock(tx, tx.NewSelect().Table("customer").Column("id").Where("id = ?", customerID), "NO KEY UPDATE").Scan(ctx, &id)
+	if err != nil && !store.IsNoRows(err) {
+		return 0, err
+	}
+	return tx.NewSelect().Model((*row)(nil)).Where("customer_id = ?", customerID).Count(ctx)
+}
+
+// activeElsewhere says whether an account has an access that lets it in.
+func activeElsewhere(ctx context.Context, tx bun.IDB, account uuid.UUID) (bool, error) {
+	return tx.NewSelect().Model((*row)(nil)).Where("account_id = ?", account).
+		Where("deactivated_at IS NULL").Exists(ctx)
+}
+
+// deleteEndUser deletes the account of a person who has no access any more and does not work for the firm; its
+// sessions and messages go with it. The account is locked before its accesses are counted: a registration that links
+// it at this moment either comes first and is counted, or finds it gone.
+func deleteEndUser(ctx context.Context, tx bun.IDB, account uuid.UUID) (gone bool, err error) {
+	var specialist bool
+	err = lock(tx, tx.NewSelect().Table("account").Column("specialist").Where("id = ?", account), "UPDATE").Scan(ctx, &specialist)
+	switch {
+	case store.IsNoRows(err):
+		return true, nil
+	case err != nil || specialist:
+		return false, err
+	}
+	others, err := tx.NewSelect().Model((*row)(nil)).Where("account_id = ?", account).Exists(ctx)
+	if err != nil || others {
+		return false, err
+	}
+	for _, purpose := range []secret.Purpose{secret.SetPassword, secret.ResetPassword, secret.ConfirmEmail} {
+		if err := secret.Void(ctx, tx, purpose, account); err != nil {
+			return false, err
+		}
+	}
+	_, err = tx.NewDelete().Table("account").Where("id = ?", account).Exec(ctx)
+	return err == nil, err
+}
+
+// isSpecialist says whether an account works for the firm and so needs no access to sign in.
+func isSpecialist(ctx context.Context, db bun.IDB, account uuid.UUID) (bool, error) {
+	return db.NewSelect().Table("account").ColumnExpr("1").Where("id = ?", account).Where("specialist").Exists(ctx)
+}
+
+// tally is one line of statusCounts.
+type tally struct {
+	CustomerID uuid.UUID `bun:"customer_id"`
+	Status     Status    `bun:"status"`
+	N          int       `bun:"n"`
+}
+
+// statusCounts counts accesses by customer and status: the rule of Access.Status as SQL (a test holds them together).
+func statusCounts(ctx context.Context, db bun.IDB, customers []uuid.UUID, now time.Time) (out []tally, err error) {
+	err = db.NewSelect().Model((*row)(nil)).Column("customer_id").
+		ColumnExpr(`CASE WHEN deactivated_at IS NOT NULL THEN ? WHEN registered_at IS NOT NULL THEN ?
+			WHEN undeliverable <> '' THEN ? WHEN link_expires_at <= ? THEN ? ELSE ? END AS status`,
+			Deactivated, Registered, Undeliverable, now, LinkExpired, Invited).
+		ColumnExpr("COUNT(*) AS n").Where("customer_id IN (?)", bun.In(customers)).
+		GroupExpr("1, 2").Scan(ctx, &out)
+	return out, err
+}
+
+// customerRow is what registration and portal show of a customer.
+type customerRow struct {
+	ID          uuid.UUID     `bun:"id"`
+	Number      int64         `bun:"number"`
+	Type        customer.Type `bun:"type"`
+	FirstName   string        `bun:"first_name"`
+	LastName    string        `bun:"last_name"`
+	CompanyName string        `bun:"company_name"`
+	Administers bool          `bun:"administers"`
+}
+
+func (r customerRow) customer() customer.Customer {
+	return customer.Customer{ID: r.ID, Number: r.Number, Type: r.Type, Data: customer.Data{
+		FirstName: r.FirstName, LastName: r.LastName, CompanyName: r.CompanyName,
+	}}
+}
+
+func (r customerRow) relation() policies.Relation {
+	if r.Administers {
+		return policies.Access | policies.Administrator
+	}
+	return policies.Access
+}
+
+// customerByID finds a customer that is not being deleted; ok=false when there is none.
+func customerByID(ctx context.Context, db bun.IDB, id uuid.UUID) (customer.Customer, bool, error) {
+	var r customerRow
+	err := db.NewSelect().TableExpr("customer AS c").
+		ColumnExpr("c.id, c.number, c.type, c.first_name, c.last_name, c.company_name").
+		Where("c.id = ?", id).Where("NOT c.deleting").Scan(ctx, &r)
+	if store.IsNoRows(err) {
+		return customer.Customer{}, false, nil
+	}
+	return r.customer(), err == nil, err
+}
+
+// customersOf lists the customers that an account has an active access to, with all it is to them.
+func customersOf(ctx context.Context, db bun.IDB, account uuid.UUID) (out []customerRow, err error) {
+	err = db.NewSelect().TableExpr("customer AS c").
+		ColumnExpr("c.id, c.number, c.type, c.first_name, c.last_name, c.company_name").
+		ColumnExpr(`EXISTS (SELECT 1 FROM customer_administrator AS ca
+			WHERE ca.customer_id = c.id AND ca.specialist_id = ?) AS administers`, account).
+		Where("NOT c.deleting").
+		Where(`c.id IN (SELECT a.customer_id FROM access AS a
+			WHERE a.account_id = ? AND a.registered_at IS NOT NULL AND a.deactivated_at IS NULL)`, account).
+		Scan(ctx, &out)
+	return out, err
+}
+
+// lock locks the rows of q until the tx ends, where the database has row locks. "NO KEY UPDATE" lets others go on
+// inserting rows that refer to them, "UPDATE" does not.
+func lock(tx bun.IDB, q *bun.SelectQuery, strength string) *bun.SelectQuery {
+	if tx.Dialect().Name() == dialect.PG {
+		return q.For(strength)
+	}
+	return q
+}

@@ -1,0 +1,187 @@
+package access
+
+import (
+	"slices"
+	"time"
+
+	"kontor/app/courier"
+)
+
+// Step is an entry of the delivery timeline.
+type Step struct {
+	At      time.Time // zero: now, waiting
+	Channel courier.Channel
+	Tone    string         // good, bad, now, quiet
+	Text    string         // the whole message key, such as "timeline.queued"
+	Args    map[string]any // next (time.Time), detail, reason (key), recipient, until (time.Time)
+}
+
+// The tones of steps.
+const (
+	toneGood  = "good"
+	toneBad   = "bad"
+	toneNow   = "now"
+	toneQuiet = "quiet"
+)
+
+// Timeline turns an access and its messages into steps, the e-mail's first, then the SMS's, each oldest first. What
+// the end user does with the page belongs to the mail that brought them there, the code to the SMS. settled says that
+// nothing more is to be expected: no message is under way and the access has reached an end (registered, deactivated,
+// expired, undeliverable). While the firm waits for the person it is not settled: the page is to show it when they
+// register.
+func Timeline(r Row, now time.Time) (steps []Step, settled bool) {
+	status := r.Access.Status(now)
+	settled = status != Invited
+	for _, m := range r.Messages {
+		if m.State == courier.Queued || m.State == courier.Sending {
+			settled = false
+		}
+	}
+	steps = append(messageSteps(r.Messages, courier.Email, now), personSteps(r, status)...)
+	steps = append(steps, messageSteps(r.Messages, courier.SMS, now)...)
+	if r.CodeEnteredAt != nil {
+		steps = append(steps, Step{At: *r.CodeEnteredAt, Channel: courier.SMS, Tone: toneGood, Text: "timeline.code_entered"})
+	}
+	return steps, settled
+}
+
+// personSteps is what the end user did with the mail, and what is waited for.
+func personSteps(r Row, status Status) (steps []Step) {
+	add := func(at time.Time, tone, text string, args map[string]any) {
+		steps = append(steps, Step{At: at, Channel: courier.Email, Tone: tone, Text: text, Args: args})
+	}
+	if r.OpenedAt != nil {
+		add(*r.OpenedAt, toneGood, "timeline.opened", nil)
+	}
+	if r.RegisteredAt != nil {
+		add(*r.RegisteredAt, toneGood, "timeline.registered", nil)
+	}
+	switch status {
+	case Deactivated:
+		add(*r.DeactivatedAt, toneQuiet, "timeline.deactivated", nil)
+	case LinkExpired:
+		add(r.LinkExpiresAt, toneBad, "timeline.expired", nil)
+	case Invited:
+		if arrived(r) {
+			add(time.Time{}, toneNow, "timeline.waiting_for_registration", map[string]any{"until": r.LinkExpiresAt})
+		}
+	}
+	return steps
+}
+
+// arrived says whether an invitation of the present generation has left the house.
+func arrived(r Row) bool {
+	for _, m := range r.Messages {
+		if m.Channel == courier.Email && m.Generation == r.Generation &&
+			(m.State == courier.HandedOver || m.State == courier.Delivered) {
+			return true
+		}
+	}
+	return false
+}
+
+func messageSteps(messages []courier.Message, channel courier.Channel, now time.Time) (steps []Step) {
+	for _, m := range messages {
+		if m.Channel == channel {
+			steps = append(steps, stepsOf(m, now)...)
+		}
+	}
+	return steps
+}
+
+// stepsOf is one message: queued, each attempt, and how it ended where no attempt says so.
+func stepsOf(m courier.Message, now time.Time) []Step {
+	steps := []Step{{At: m.CreatedAt, Channel: m.Channel, Tone: toneQuiet, Text: "timeline.queued", Args: map[string]any{"recipient": m.Recipient}}}
+	said := map[courier.Outcome]bool{}
+	for i, a := range m.AttemptRows {
+		running := m.State == courier.Sending && i == len(m.AttemptRows)-1
+		steps = append(steps, attemptStep(m.Channel, a, running))
+		said[a.Outcome] = true
+	}
+	add := func(at *time.Time, tone, text string, args map[string]any) {
+		st := Step{Channel: m.Channel, Tone: tone, Text: text, Args: args}
+		if at != nil {
+			st.At = *at
+		}
+		steps = append(steps, st)
+	}
+	switch m.State {
+	case courier.Queued:
+		if len(m.AttemptRows) == 0 {
+			steps[0].Tone = toneNow
+		} else if m.NextAt != nil && !now.Before(*m.NextAt) {
+			add(nil, toneNow, "timeline.due", nil)
+		}
+	case courier.Sending:
+		if n := len(m.AttemptRows); n == 0 || m.AttemptRows[n-1].Outcome != "" {
+			add(nil, toneNow, "timeline.sending", nil)
+		}
+	case courier.HandedOver:
+		if !said[courier.Accepted] {
+			add(m.HandedOverAt, toneGood, "timeline.handed_over", nil)
+		}
+	case courier.Delivered:
+		if !said[courier.Arrived] {
+			add(m.SettledAt, toneGood, "timeline.delivered", nil)
+		}
+	case courier.Failed:
+		if !said[courier.Permanent] && !said[courier.Bounced] {
+			add(m.SettledAt, toneBad, "timeline.gave_up", reasons(m.Reason, m.Detail))
+		}
+	case courier.Cancelled:
+		add(m.SettledAt, toneQuiet, "timeline.cancelled", nil)
+	}
+	// A message can be cancelled while it is being sent: then its attempt ends later. What is waited for comes last.
+	slices.SortStableFunc(steps, func(a, b Step) int {
+		switch {
+		case a.At.IsZero() == b.At.IsZero():
+			return a.At.Compare(b.At)
+		case a.At.IsZero():
+			return 1
+		}
+		return -1
+	})
+	return steps
+}
+
+// attemptStep is one attempt, at the time it ended. One that never ended and is not the running one was cut short: its
+// process was killed, and the message is sent again.
+func attemptStep(channel courier.Channel, a courier.Attempt, running bool) Step {
+	st := Step{At: a.StartedAt, Channel: channel}
+	if a.EndedAt != nil {
+		st.At = *a.EndedAt
+	}
+	switch a.Outcome {
+	case courier.Accepted:
+		st.Tone, st.Text = toneGood, "timeline.handed_over"
+	case courier.Arrived:
+		st.Tone, st.Text = toneGood, "timeline.delivered"
+	case courier.Temporary:
+		st.Tone, st.Text, st.Args = toneBad, "timeline.temporary", reasons(a.Reason, a.Detail)
+		if a.NextAt != nil {
+			st.Args["next"] = *a.NextAt
+		}
+	case courier.Permanent:
+		st.Tone, st.Text, st.Args = toneBad, "timeline.permanent", reasons(a.Reason, a.Detail)
+	case courier.Bounced:
+		st.Tone, st.Text, st.Args = toneBad, "timeline.bounced", reasons(a.Reason, a.Detail)
+	default:
+		if running {
+			st.Tone, st.Text = toneNow, "timeline.sending"
+		} else {
+			st.Tone, st.Text = toneQuiet, "timeline.interrupted"
+		}
+	}
+	return st
+}
+
+func reasons(reason, detail string) map[string]any {
+	args := map[string]any{}
+	if reason != "" {
+		args["reason"] = reason
+	}
+	if detail != "" {
+		args["detail"] = detail
+	}
+	return args
+}

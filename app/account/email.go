@@ -1,0 +1,107 @@
+package account
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	maxEmail  = 254 // RFC 5321 §4.5.3.1.3, without the angle brackets
+	maxLocal  = 64  // RFC 5321 §4.5.3.1.1
+	maxDomain = 253 // RFC 1035 §2.3.4, written out
+)
+
+// ValidEmail reads an e-mail address that a person typed: an addr-spec of RFC 5321 as it is found in the wild, so a
+// dot-atom of ASCII, "@" and a domain of at least two labels. Quoted local parts, address literals, comments and
+// hosts of this machine (localhost) are refused.
+//
+// The normalised address has no blanks around it and its domain is in lower case; the local part stays as typed. An
+// international domain may be typed in its own script (which is kept) or in Punycode. On failure message is
+// "required", "too_long" (with no placeholder; 254 octets), "control_characters" or "email.malformed".
+func ValidEmail(typed string) (normalised, message string) {
+	if hasControl(typed) {
+		return "", "control_characters"
+	}
+	typed = strings.TrimSpace(typed)
+	switch {
+	case typed == "":
+		return "", "required"
+	case len(typed) > maxEmail:
+		return "", "too_long"
+	}
+	local, domain, ok := strings.Cut(typed, "@")
+	if !ok || !validLocal(local) {
+		return "", "email.malformed"
+	}
+	if domain, ok = validDomain(domain); !ok {
+		return "", "email.malformed"
+	}
+	if normalised = local + "@" + domain; len(normalised) > maxEmail { // composing can make text longer
+		return "", "too_long"
+	}
+	return normalised, ""
+}
+
+// atext is RFC 5322 §3.2.3 without letters and digits.
+const atext = "!#$%&'*+-/=?^_`{|}~"
+
+func validLocal(local string) bool {
+	if len(local) > maxLocal {
+		return false
+	}
+	for _, atom := range strings.Split(local, ".") {
+		if atom == "" {
+			return false
+		}
+		for _, r := range atom {
+			if r >= utf8.RuneSelf || !isAlnum(r) && !strings.ContainsRune(atext, r) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func validDomain(typed string) (domain string, ok bool) {
+	domain = strings.ToLower(norm.NFC.String(typed))
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil || len(ascii) > maxDomain {
+		return "", false
+	}
+	// The profile maps look-alikes (full-width letters and dots) to what they stand for; whoever typed them did not
+	// type the domain they meant.
+	own, err := idna.Lookup.ToUnicode(ascii)
+	if err != nil || domain != ascii && domain != own {
+		return "", false
+	}
+	labels := strings.Split(ascii, ".")
+	for _, l := range labels {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' || strings.ContainsFunc(l, notLDH) {
+			return "", false
+		}
+	}
+	top := labels[len(labels)-1]
+	if len(labels) < 2 || len(top) < 2 || top == "localhost" || strings.Trim(top, "0123456789") == "" {
+		return "", false
+	}
+	return domain, true
+}
+
+func isAlnum(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+// notLDH: domains consist of letters, digits and hyphens (RFC 1034 §3.5).
+func notLDH(r rune) bool { return !isAlnum(r) && r != '-' }
+
+// hasControl finds what must not get into a name, a mail header or a log line: control characters, line and
+// paragraph separators, the marks that turn the direction of text around, and bytes that are no text.
+func hasControl(s string) bool {
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+	})
+}

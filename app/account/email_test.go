@@ -1,0 +1,126 @@
+package account
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"kontor/app/store"
+)
+
+func TestValidEmail(t *testing.T) {
+	label := strings.Repeat("a", 63)
+	for _, c := range []struct{ typed, want, message string }{
+		{"anna.berg@example.com", "anna.berg@example.com", ""},
+		{"  Anna.Berg@Example.COM ", "Anna.Berg@example.com", ""},
+		{"admin@kontor.local", "admin@kontor.local", ""},
+		{"a+b_c-d%e'f@x.de", "a+b_c-d%e'f@x.de", ""},
+		{"o'brien@sub.domain.example.co.uk", "o'brien@sub.domain.example.co.uk", ""},
+		{"info@MÜLLER-söhne.de", "info@müller-söhne.de", ""},
+		{"info@mu\u0308ller.de", "info@müller.de", ""},
+		{"info@straße.de", "info@straße.de", ""},
+		{"info@xn--mller-kva.de", "info@xn--mller-kva.de", ""},
+		{"почта@пример.рф", "", "email.malformed"},
+		{"x@пример.рф", "x@пример.рф", ""},
+		{"1@2.de", "1@2.de", ""},
+		{strings.Repeat("l", 64) + "@x.de", strings.Repeat("l", 64) + "@x.de", ""},
+		{"x@" + label + ".de", "x@" + label + ".de", ""},
+		{"", "", "required"},
+		{"   ", "", "required"},
+		{"anna", "", "email.malformed"},
+		{"@x.de", "", "email.malformed"},
+		{"anna@", "", "email.malformed"},
+		{"anna@@x.de", "", "email.malformed"},
+		{"a@b@x.de", "", "email.malformed"},
+		{"anna@localhost", "", "email.malformed"},
+		{"anna@mail.localhost", "", "email.malformed"},
+		{"anna@kontor", "", "email.malformed"},
+		{"anna@x.d", "", "email.malformed"},
+		{"anna@127.0.0.1", "", "email.malformed"},
+		{"anna@[127.0.0.1]", "", "email.malformed"},
+		{"anna@x..de", "", "email.malformed"},
+		{"anna@.x.de", "", "email.malformed"},
+		{"anna@x.de.", "", "email.malformed"},
+		{"anna@-x.de", "", "email.malformed"},
+		{"anna@x-.de", "", "email.malformed"},
+		{"anna@x_y.de", "", "email.malformed"},
+		{"anna@x y.de", "", "email.malformed"},
+		{"anna@ｅxample.de", "", "email.malformed"},
+		{"anna@example。de", "", "email.malformed"},
+		{"anna@xn--a.de", "", "email.malformed"},
+		{"an na@x.de", "", "email.malformed"},
+		{"an\u00a0na@x.de", "", "email.malformed"},
+		{".anna@x.de", "", "email.malformed"},
+		{"anna.@x.de", "", "email.malformed"},
+		{"an..na@x.de", "", "email.malformed"},
+		{`"anna berg"@x.de`, "", "email.malformed"},
+		{"Anna <anna@x.de>", "", "email.malformed"},
+		{"anna@x.de, otto@x.de", "", "email.malformed"},
+		{"anna@x.de;otto@x.de", "", "email.malformed"},
+		{"anna(comment)@x.de", "", "email.malformed"},
+		{"änna@x.de", "", "email.malformed"},
+		{"anna@x.de\r\nBcc: otto@x.de", "", "control_characters"},
+		{"anna@x.de\n", "", "control_characters"},
+		{"an\x00na@x.de", "", "control_characters"},
+		{"anna\u202e@x.de", "", "control_characters"},
+		{"anna@x\u2028.de", "", "control_characters"},
+		{"anna\xff@x.de", "", "control_characters"},
+		{strings.Repeat("l", 65) + "@x.de", "", "email.malformed"},
+		{"x@" + label + "a.de", "", "email.malformed"},
+		{"x@" + strings.Repeat(label+".", 4) + "de", "", "too_long"},
+	} {
+		got, message := ValidEmail(c.typed)
+		if got != c.want || message != c.message {
+			t.Errorf("%q: %q, %q; want %q, %q", c.typed, got, message, c.want, c.message)
+		}
+	}
+}
+
+func FuzzValidEmail(f *testing.F) {
+	for _, s := range []string{"anna.berg@example.com", "info@müller.de", "a@b@c.de", "x@xn--mller-kva.de", "a\r\n@b.de", `"q"@x.de`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, message := ValidEmail(s)
+		if (got == "") == (message == "") {
+			t.Fatalf("%q: %q, %q", s, got, message)
+		}
+		if message != "" {
+			return
+		}
+		if again, m := ValidEmail(got); again != got || m != "" {
+			t.Errorf("%q is normalised to %q, and that to %q, %q", s, got, again, m)
+		}
+		if len(got) > maxEmail || strings.Count(got, "@") != 1 || !utf8.ValidString(got) ||
+			strings.ContainsAny(got, "<>()[],;:\\\" \r\n\t\x00") || strings.ContainsFunc(got, unicode.IsControl) {
+			t.Errorf("%q passed as %q", s, got)
+		}
+	})
+}
+
+func FuzzLogin(f *testing.F) {
+	for _, s := range []string{"anna.berg@example.com", " ANNA ", "\x00", "\xff", "ﬁ", "'; DROP TABLE account; --"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		folded, ok := foldLogin(s)
+		if !ok {
+			return
+		}
+		if !utf8.ValidString(folded) || strings.ContainsRune(folded, 0) || store.FoldEmail(folded) != folded {
+			t.Errorf("%q is folded to %q", s, folded)
+		}
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add("")
+	f.Add(cursor{name: "berg anna"}.String())
+	f.Fuzz(func(t *testing.T, s string) {
+		c := readCursor(s)
+		if !utf8.ValidString(c.name) || c != (cursor{}) && readCursor(c.String()) != c {
+			t.Errorf("%q: %+v", s, c)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package account
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// CreateFirst creates the first specialist user, with every role, when there is none; created is false otherwise.
+// password "" makes a random one; shown is the password either way. Any number of processes may call it at once: one
+// creates. A given password is the operator's own choice: only its length is checked. Error: Invalid with fields name,
+// email, password.
+func (s *Service) CreateFirst(ctx context.Context, email, name, password string) (shown string, created bool, err error) {
+	if some, err := hasSpecialist(ctx, s.db); err != nil || some {
+		return "", false, err
+	}
+	f := SpecialistForm{Name: name, Email: email, Roles: policies.FirmRoles}
+	form := f.validate(false)
+	if password == "" {
+		// two registration codes: 69 bits that can be read off a terminal
+		password = secret.ShowCode(secret.NewCode()) + "-" + secret.ShowCode(secret.NewCode())
+	}
+	switch n := utf8.RuneCountInString(password); {
+	case n < MinPassword:
+		form.AddError(fault.At("password", "password.short").With("min", MinPassword))
+	case n > MaxPassword:
+		form.AddError(fault.At("password", "password.long").With("max", MaxPassword))
+	}
+	if err := form.Err(); err != nil {
+		return "", false, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return "", false, err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := lockHolders(ctx, tx); err != nil {
+			return err
+		}
+		some, err := hasSpecialist(ctx, tx)
+		created = err == nil && !some
+		if !created {
+			return err
+		}
+		_, err = s.create(ctx, tx, System.Actor(), f, hash)
+		return err
+	})
+	if err != nil || !created {
+		return "", false, emailTaken(err)
+	}
+	return password, true, nil
+}
+
+// AddByCommand is `app user add`: there is no caller, since whoever may run the program may do everything. It returns
+// the one-time token of a SetPassword link, good for SetPasswordLife; no mail is sent. Error: Invalid as AddSpecialist.
+func (s *Service) AddByCommand(ctx context.Context, f SpecialistForm) (token string, err error) {
+	if err := f.validate(false).Err(); err != nil {
+		return "", err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		a, err := s.create(ctx, tx, System.Actor(), f, "")
+		if err != nil {
+			return err
+		}
+		token, err = s.mint(ctx, tx, a.ID, secret.SetPassword, a.Email, s.now().Add(SetPasswordLife))
+		return err
+	})
+	return token, emailTaken(err)
+}
+
+// ByEmail finds an account by its e-mail address, however it is written; ok is false when there is none.
+func (s *Service) ByEmail(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
+	a, err = findByEmail(ctx, db, store.FoldEmail(email))
+	if store.IsNoRows(err) {
+		return Account{}, false, nil
+	}
+	return a, err == nil, err
+}
+
+// Hash prepares a password, which CheckPassword has passed, for CreateEndUserHashed. It takes some 25 ms and queues
+// with the sign-ins: never call it inside a tx, which on SQLite would stop all writers meanwhile. Error: Unavailable
+// "busy" when ctx ends first.
+func (s *Service) Hash(ctx context.Context, password string) (string, error) {
+	return s.hasher.hash(ctx, password)
+}
+
+// CreateEndUserHashed makes an end user's account inside the registration's tx, with a password hashed by Hash. The
+// username starts as the e-mail address. Error: Invalid with field email ("email.taken", see ValidEmail).
+func (s *Service) CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (Account, error) {
+	var form fault.Form
+	form.AddError(complainEmail("email", &email))
+	if err := form.Err(); err != nil {
+		return Account{}, err
+	}
+	a, err := s.newAccount(name, email, locale, hash)
+	if err != nil {
+		return Account{}, err
+	}
+	return a, emailTaken(insertAccount(ctx, tx, &a))
+}

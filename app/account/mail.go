@@ -1,0 +1,117 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/courier"
+	"kontor/app/secret"
+	"kontor/app/store"
+)
+
+// How long links are good, from the moment they are asked for.
+const (
+	SetPasswordLife   = 48 * time.Hour
+	ResetPasswordLife = time.Hour
+	ConfirmEmailLife  = 24 * time.Hour
+	tellLife          = 48 * time.Hour // how long Kontor tries to hand over a mail without a link
+)
+
+// generation of account links: all links of one purpose are good until one is used or a new one is asked for, which
+// deletes the old ones. So they are one generation.
+const generation = 1
+
+// post queues a mail to an account, instead of the ones of the same kind before it.
+func (s *Service) post(ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, to string, life time.Duration) error {
+	if purpose, ok := purposes[kind]; ok {
+		if err := secret.Void(ctx, tx, purpose, a.ID); err != nil {
+			return err
+		}
+		if err := s.courier.CancelAccount(ctx, tx, a.ID, kind); err != nil {
+			return err
+		}
+	}
+	once, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	locale := a.Locale
+	if locale == "" {
+		locale = s.locale
+	}
+	return s.courier.Enqueue(ctx, tx, courier.Post{
+		Kind: kind, Channel: courier.Email, AccountID: a.ID, Recipient: to, Locale: locale, Generation: generation,
+		Dedupe: string(kind) + ":" + once.String(), ExpiresAt: s.now().Add(life),
+	})
+}
+
+var purposes = map[courier.Kind]secret.Purpose{
+	courier.SetPassword:   secret.SetPassword,
+	courier.ResetPassword: secret.ResetPassword,
+	courier.ConfirmEmail:  secret.ConfirmEmail,
+}
+
+// Composers returns the composers of the mails to accounts, to be registered with the courier. Each reads the account
+// anew: a mail whose point or address is gone is void. They mint their links when the mail is sent.
+func (s *Service) Composers() map[courier.Kind]courier.Composer {
+	return map[courier.Kind]courier.Composer{
+		courier.SetPassword: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+			return s.compose(ctx, tx, m, "/password/reset/", func(a Account) bool {
+				return a.Active && a.PasswordHash == "" && a.Email == m.Recipient
+			})
+		},
+		courier.ResetPassword: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+			return s.compose(ctx, tx, m, "/password/reset/", func(a Account) bool {
+				return a.Active && a.Email == m.Recipient
+			})
+		},
+		courier.ConfirmEmail: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+			return s.compose(ctx, tx, m, "/account/email/", func(a Account) bool {
+				return a.Active && a.PendingEmail == m.Recipient
+			})
+		},
+		// The old address is in no row but the message's own. It is told even if the account is inactive by now.
+		courier.EmailChanged: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+			return s.compose(ctx, tx, m, "", func(Account) bool { return true })
+		},
+	}
+}
+
+func (s *Service) compose(
+	ctx context.Context, tx bun.IDB, m courier.Message, path string, wanted func(Account) bool,
+) (courier.Content, error) {
+	a, err := lockAccount(ctx, tx, m.AccountID.UUID)
+	if store.IsNoRows(err) || err == nil && !wanted(a) {
+		return courier.Content{Void: true}, nil
+	}
+	if err != nil {
+		return courier.Content{}, err
+	}
+	data := courier.AccountData{Firm: s.firm, Name: a.Name, Email: a.Email, Expires: m.ExpiresAt}
+	if m.Kind == courier.ConfirmEmail {
+		data.Email = a.PendingEmail
+	}
+	if path != "" {
+		token, err := s.mint(ctx, tx, a.ID, purposes[m.Kind], m.Recipient, m.ExpiresAt)
+		if err != nil {
+			return courier.Content{}, err
+		}
+		data.Link = s.baseURL + path + token
+	}
+	return courier.Content{To: m.Recipient, ToName: a.Name, Locale: m.Locale, Template: m.Kind, Data: data}, nil
+}
+
+func (s *Service) mint(
+	ctx context.Context, tx bun.IDB, account uuid.UUID, purpose secret.Purpose, email string, expires time.Time,
+) (token string, err error) {
+	return secret.Mint(ctx, tx, secret.Link{
+		Purpose: purpose, SubjectID: account, Generation: generation, Address: s.bound(email),
+		CreatedAt: s.now(), ExpiresAt: expires,
+	})
+}
+
+// bound is what a link keeps of the address it was sent to.
+func (s *Service) bound(email string) string { return s.key.MAC("address", store.FoldEmail(email)) }

@@ -1,0 +1,252 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+)
+
+// Own is what a person may change about themselves on /account.
+type Own struct {
+	Name, Username, Locale string
+	Shortcuts              bool
+}
+
+// Get returns the caller's account with its roles. Error: ErrNobody.
+func (s *Service) Get(ctx context.Context, c Caller) (Account, error) {
+	if c.ID == uuid.Nil {
+		return Account{}, ErrNobody
+	}
+	a, err := findAccount(ctx, s.db, c.ID)
+	if store.IsNoRows(err) {
+		return Account{}, ErrNobody
+	}
+	return a, err
+}
+
+// change runs fn in a tx that holds the caller's account. Error: ErrNobody when there is no such active account.
+func (s *Service) change(ctx context.Context, c Caller, fn func(ctx context.Context, tx bun.Tx, a *Account) error) error {
+	if c.ID == uuid.Nil {
+		return ErrNobody
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		a, err := lockAccount(ctx, tx, c.ID)
+		if store.IsNoRows(err) || err == nil && !a.Active {
+			return ErrNobody
+		}
+		if err != nil {
+			return err
+		}
+		return fn(ctx, tx, &a)
+	})
+}
+
+// UpdateOwn saves what the caller says of themselves. Errors: ErrNobody; Invalid with fields name ("required",
+// "too_long" with max, "control_characters"), username (the same, "username.malformed" with blanks or somebody else's
+// e-mail address, "username.taken"), locale ("locale.unknown").
+func (s *Service) UpdateOwn(ctx context.Context, c Caller, o Own) error {
+	o.Name, o.Username = strings.TrimSpace(o.Name), strings.TrimSpace(o.Username)
+	err := s.change(ctx, c, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		var form fault.Form
+		form.AddError(complainText("name", o.Name))
+		form.AddError(complainUsername("username", o.Username, a.Email))
+		form.AddError(complainLocale("locale", o.Locale))
+		if err := form.Err(); err != nil {
+			return err
+		}
+		changes := audit.Changes{}
+		note(changes, "name", a.Name, o.Name)
+		note(changes, "username", a.Username, o.Username)
+		note(changes, "locale", a.Locale, o.Locale)
+		note(changes, "shortcuts", strconv.FormatBool(a.Shortcuts), strconv.FormatBool(o.Shortcuts))
+		if len(changes) == 0 {
+			return nil
+		}
+		a.setName(o.Name)
+		a.setUsername(o.Username)
+		a.Locale, a.Shortcuts = o.Locale, o.Shortcuts
+		if err := saveAccount(ctx, tx, a); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountUpdated, *a, changes)
+	})
+	if store.IsUnique(err, "account.username_folded") {
+		var form fault.Form
+		form.Add("username", "username.taken")
+		return form.Err()
+	}
+	return err
+}
+
+func note(changes audit.Changes, field, before, after string) {
+	if before != after {
+		changes[field] = [2]string{before, after}
+	}
+}
+
+// ChangePassword sets a new password and ends all other sessions than the one with the token keep. Errors: ErrNobody;
+// Invalid with fields current_password ("password.wrong"), password and password_repeat (see CheckPassword); TooMany
+// "sign_in.slow_down" after guessing.
+func (s *Service) ChangePassword(ctx context.Context, c Caller, current, password, repeat, keep string) error {
+	a, err := s.Get(ctx, c)
+	if err != nil {
+		return err
+	}
+	var form fault.Form
+	if err := s.confirm(ctx, &form, "current_password", c, a, current); err != nil {
+		return err
+	}
+	form.AddError(s.complainPassword(password, a.personal()))
+	if password != repeat {
+		form.Add("password_repeat", "password.repeat")
+	}
+	if err := form.Err(); err != nil {
+		return err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, c, func(ctx context.Context, tx bun.Tx, now *Account) error {
+		if now.PasswordHash != a.PasswordHash { // another browser was quicker
+			form.Add("current_password", "password.wrong")
+			return form.Err()
+		}
+		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
+			return err
+		}
+		return s.replacePassword(ctx, tx, c.Actor(), *now, hash, keep)
+	})
+}
+
+// confirm asks for the caller's password before something that a stranger at an open screen must not do. A wrong one
+// is a complaint in the form.
+func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c Caller, a Account, password string) error {
+	if password == "" { // a forgotten field is no guess
+		form.Add(field, "required")
+		return nil
+	}
+	err := s.verify(ctx, a, password, Browser{Address: c.Address})
+	if errors.Is(err, ErrSignIn) {
+		form.Add(field, "password.wrong")
+		return nil
+	}
+	return err
+}
+
+// replacePassword stores the hash of a new password and ends what the old one, or whoever knew it, has begun.
+func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Actor, a Account, hash, keep string) error {
+	if err := setPassword(ctx, tx, a.ID, hash); err != nil {
+		return err
+	}
+	if err := deleteSessions(ctx, tx, a.ID, keptHash(keep)); err != nil {
+		return err
+	}
+	if err := setPendingEmail(ctx, tx, a.ID, ""); err != nil {
+		return err
+	}
+	if err := s.void(ctx, tx, a.ID, courier.ConfirmEmail); err != nil {
+		return err
+	}
+	// Their links are left to the caller: a used one must go on saying so.
+	if err := s.courier.CancelAccount(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
+		return err
+	}
+	return s.write(ctx, tx, by, audit.AccountPasswordSet, a, nil)
+}
+
+// void takes the links of these kinds out of the world, minted or not.
+func (s *Service) void(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds ...courier.Kind) error {
+	for _, k := range kinds {
+		if err := secret.Void(ctx, tx, purposes[k], account); err != nil {
+			return err
+		}
+	}
+	return s.courier.CancelAccount(ctx, tx, account, kinds...)
+}
+
+// AskEmail sends a ConfirmEmail link to the address the caller wants to have from now on. If the address is somebody
+// else's, nothing is sent and the answer is the same. Errors: ErrNobody; Invalid with fields email (see ValidEmail;
+// "email.same") and password ("required", "password.wrong"); TooMany "sign_in.slow_down".
+func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string) error {
+	a, err := s.Get(ctx, c)
+	if err != nil {
+		return err
+	}
+	var form fault.Form
+	if f := complainEmail("email", &email); f != nil {
+		form.AddError(f)
+	} else if email == a.Email {
+		form.Add("email", "email.same")
+	}
+	if err := s.confirm(ctx, &form, "password", c, a, password); err != nil {
+		return err
+	}
+	if err := form.Err(); err != nil {
+		return err
+	}
+	return s.change(ctx, c, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		other, taken, err := s.ByEmail(ctx, tx, email)
+		if err != nil || taken && other.ID != a.ID {
+			return err
+		}
+		if err := setPendingEmail(ctx, tx, a.ID, email); err != nil {
+			return err
+		}
+		if err := s.post(ctx, tx, *a, courier.ConfirmEmail, email, ConfirmEmailLife); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountEmailAsked, *a, nil)
+	})
+}
+
+// ConfirmEmail redeems the link that AskEmail sent: the new address is in force, and so is the username if it was the
+// old address; the old address is told. The token is the authority, so the handler is a POST. Errors: those of links
+// (secret.ErrUnknownLink, ErrUsedLink, ErrExpiredLink); Conflict "email.taken" when somebody was quicker.
+func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) error {
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		l, err := secret.Redeem(ctx, tx, secret.ConfirmEmail, token, s.now())
+		if err != nil {
+			return err
+		}
+		a, err := lockAccount(ctx, tx, l.SubjectID)
+		wanted := a.Active && a.PendingEmail != "" && secret.Equal(l.Address, s.bound(a.PendingEmail))
+		if store.IsNoRows(err) || err == nil && !wanted {
+			return secret.ErrUnknownLink
+		}
+		if err != nil {
+			return err
+		}
+		old := a.Email
+		if a.UsernameFolded == a.EmailFolded {
+			a.setUsername(a.PendingEmail)
+		}
+		a.setEmail(a.PendingEmail)
+		a.PendingEmail = ""
+		if err := saveAccount(ctx, tx, &a); err != nil {
+			return err
+		}
+		// whatever lies in the old mailbox is good for nothing any more
+		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
+			return err
+		}
+		if err := s.post(ctx, tx, a, courier.EmailChanged, old, tellLife); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, itself(a, from), audit.AccountEmailChanged, a, audit.Changes{"email": {old, a.Email}})
+	})
+	if store.IsUnique(err, "account.email_folded") || store.IsUnique(err, "account.username_folded") {
+		return fault.New(fault.Conflict, "email.taken")
+	}
+	return err
+}

@@ -1,0 +1,177 @@
+package account
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/policies"
+)
+
+func TestUpdateOwn(t *testing.T) {
+	each(t, func(w *world) {
+		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
+		w.must(w.UpdateOwn(w.ctx, caller(otto), Own{Name: "Otto Ort", Username: "Otto"}))
+		for _, c := range []struct {
+			what string
+			own  Own
+			want string
+		}{
+			{"nothing", Own{}, "name required, username required"},
+			{"blanks", Own{Name: " ", Username: "\t"}, "name required, username required"},
+			{"header injection", Own{Name: "Anna\r\nBcc: x@y.de", Username: "an\x00na"}, "name control_characters, username control_characters"},
+			{"direction marks", Own{Name: "Anna \u202egreB", Username: "anna"}, "name control_characters"},
+			{"no text", Own{Name: "Anna\xff", Username: "anna"}, "name control_characters"},
+			{"too long", Own{Name: strings.Repeat("ä", 201), Username: strings.Repeat("x", 201)}, "name too_long, username too_long"},
+			{"just so long", Own{Name: strings.Repeat("ä", 200), Username: strings.Repeat("x", 200)}, ""},
+			{"language", Own{Name: "Anna", Username: "anna", Locale: "fr"}, "locale locale.unknown"},
+			{"taken", Own{Name: "Anna", Username: "OTTO"}, "username username.taken"},
+			{"taken, full width", Own{Name: "Anna", Username: "ｏｔｔｏ"}, "username username.taken"},
+			{"somebody else's address", Own{Name: "Anna", Username: "otto.ort@firm.example"}, "username username.malformed"},
+			{"somebody else's future address", Own{Name: "Anna", Username: "eva＠customer.example"}, "username username.malformed"},
+			{"with a blank", Own{Name: "Anna", Username: "anna berg"}, "username username.malformed"},
+			{"script, which is only text", Own{Name: "<script>alert(1)</script>", Username: "anna"}, ""},
+			{"one's own address", Own{Name: "Änne Berg", Username: "ANNA.berg@firm.example", Locale: "de", Shortcuts: true}, ""},
+		} {
+			w.wantForm(c.what, w.UpdateOwn(w.ctx, caller(anna), c.own), c.want)
+		}
+		got, err := w.Get(w.ctx, caller(anna))
+		w.must(err)
+		if got.Name != "Änne Berg" || got.NameSort != "anne berg" || got.Locale != "de" || !got.Shortcuts || got.Version != 4 {
+			w.Errorf("saved %+v", got)
+		}
+		w.signIn("anna.berg@firm.example", good)
+		w.must(w.UpdateOwn(w.ctx, caller(anna), Own{Name: "Änne Berg", Username: "ANNA.berg@firm.example", Locale: "de", Shortcuts: true}))
+		w.wantLogged(audit.AccountUpdated, 4) // saving nothing is nothing
+		w.want("nobody", w.UpdateOwn(w.ctx, Caller{}, Own{}), ErrNobody)
+		w.want("an account that is gone", w.UpdateOwn(w.ctx, Caller{ID: uuid.Must(uuid.NewV7())}, Own{}), ErrNobody)
+	})
+}
+
+func TestChangePassword(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		c := caller(anna)
+		keep, other := w.signIn(anna.Email, good), w.signIn(anna.Email, good)
+		change := func(current, password, repeat string) error {
+			return w.ChangePassword(w.ctx, c, current, password, repeat, keep)
+		}
+		w.wantForm("wrong", change(better, better, better), "current_password password.wrong")
+		w.wantForm("forgotten", change("", better, better), "current_password required")
+		w.wantForm("all wrong", change("x", "kurz", "y"), "current_password password.wrong, password password.short, password_repeat password.repeat")
+		w.wantForm("own data", change(good, "Anna.Berg@firm1", "Anna.Berg@firm1"), "password password.weak")
+		if !w.alive(other) {
+			w.Error("a failed change ended a session")
+		}
+		w.must(change(good, better, better))
+		if !w.alive(keep) || w.alive(other) {
+			w.Errorf("this session %v, the other %v", w.alive(keep), w.alive(other))
+		}
+		_, _, err := w.SignIn(w.ctx, anna.Email, good, office)
+		w.want("the old password", err, ErrSignIn)
+		w.signIn(anna.Email, better)
+		w.wantLogged(audit.AccountPasswordSet, 1)
+		for range 5 {
+			_ = change("guess", good, good)
+		}
+		if slow(change(better, good, good)) == 0 {
+			w.Error("guessing at an open screen is not slowed down")
+		}
+	})
+}
+
+func TestChangeEmail(t *testing.T) {
+	each(t, func(w *world) {
+		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
+		c := caller(anna)
+		w.wantForm("malformed, wrong", w.AskEmail(w.ctx, c, "anna", better), "email email.malformed, password password.wrong")
+		w.wantForm("the same", w.AskEmail(w.ctx, c, anna.Email, good), "email email.same")
+		w.must(w.AskEmail(w.ctx, c, "Otto.Ort@firm.example", good)) // taken: the same answer
+		w.wantMails()
+		w.must(w.AskEmail(w.ctx, c, "first@new.example", good))
+		mail, first := w.send()
+		w.must(w.AskEmail(w.ctx, c, "Anna@NEW.example", good))
+		w.wantMails("confirm_email Anna@new.example")
+		late, _ := w.compose1(courier.Post{Kind: courier.ConfirmEmail, AccountID: anna.ID, Recipient: "first@new.example", ExpiresAt: w.now().Add(time.Hour)})
+		if !late.Void {
+			w.Error("a mail to the first address goes out after the second was asked for")
+		}
+		if data := mail.Data.(courier.AccountData); mail.To != "first@new.example" || data.Email != "first@new.example" || mail.Locale != "en" ||
+			data.Link != "https://kontor.example/account/email/"+first || data.Firm != "Kanzlei Öhlmann" || !data.Expires.Equal(w.now().Add(24*time.Hour)) {
+			w.Errorf("mail %+v", mail)
+		}
+		_, second := w.send()
+		w.want("the first link", w.ConfirmEmail(w.ctx, first, office), secret.ErrUnknownLink)
+		w.want("another purpose", func() error { _, err := w.PasswordLink(w.ctx, second); return err }(), secret.ErrUnknownLink)
+		w.wait(ConfirmEmailLife - time.Second)
+		if a, _ := w.Get(w.ctx, c); a.Email != anna.Email {
+			w.Error("changed before it was confirmed")
+		}
+		w.must(w.ForgotPassword(w.ctx, anna.Email, office))
+		_, reset := w.send()
+		w.must(w.ConfirmEmail(w.ctx, second, office))
+		w.want("twice", w.ConfirmEmail(w.ctx, second, office), secret.ErrUsedLink)
+		_, err := w.PasswordLink(w.ctx, reset)
+		w.want("a reset link in the old mailbox", err, secret.ErrUnknownLink)
+		a, err := w.Get(w.ctx, c)
+		w.must(err)
+		if a.Email != "Anna@new.example" || a.Username != "Anna@new.example" || a.PendingEmail != "" {
+			w.Errorf("account %+v", a)
+		}
+		if told, _ := w.send(); told.To != anna.Email || told.Data.(courier.AccountData).Email != "Anna@new.example" || told.Template != courier.EmailChanged {
+			w.Errorf("the old address is told %+v", told)
+		}
+		w.signIn("anna@new.example", good)
+		_, _, err = w.SignIn(w.ctx, "anna.berg@firm.example", good, office)
+		w.want("the old address", err, ErrSignIn)
+		w.wantLogged(audit.AccountEmailChanged, 1)
+
+		// somebody is quicker
+		w.must(w.AskEmail(w.ctx, caller(otto), "contested@new.example", good))
+		_, token := w.send()
+		_, err = w.AddSpecialist(w.ctx, w.admin(), SpecialistForm{Name: "Carl", Email: "Contested@new.example"})
+		w.must(err)
+		w.want("taken meanwhile", w.ConfirmEmail(w.ctx, token, office), fault.New(fault.Conflict, "email.taken"))
+
+		w.must(w.AskEmail(w.ctx, caller(otto), "otto@new.example", good))
+		_, token = w.send()
+		w.wait(ConfirmEmailLife)
+		w.want("too late", w.ConfirmEmail(w.ctx, token, office), secret.ErrExpiredLink)
+	})
+}
+
+// TestPasswordEndsEmailChange: whoever has got in and asked for a new e-mail is thrown out by a new password.
+func TestPasswordEndsEmailChange(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		w.must(w.AskEmail(w.ctx, caller(anna), "thief@evil.example", good))
+		post := w.box.posts[0]
+		_, token := w.send()
+		w.must(w.ChangePassword(w.ctx, caller(anna), good, better, better, ""))
+		w.want("the thief's link", w.ConfirmEmail(w.ctx, token, office), secret.ErrUnknownLink)
+		if c, _ := w.compose1(post); !c.Void {
+			w.Error("the thief's mail goes out")
+		}
+		w.wantMails()
+	})
+}
+
+func TestGet(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg", policies.Auditor)
+		a, err := w.Get(w.ctx, caller(anna))
+		w.must(err)
+		if a.Email != anna.Email || !slices.Equal(a.Roles, []policies.Role{policies.Auditor}) {
+			w.Errorf("%+v", a)
+		}
+		_, err = w.Get(w.ctx, Caller{})
+		w.want("nobody", err, ErrNobody)
+	})
+}

@@ -1,0 +1,100 @@
+package account
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Outbox is what this package needs of the courier.
+type Outbox interface {
+	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
+	CancelAccount(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds ...courier.Kind) error
+}
+
+// Options are what New wants. All but the last four must be given.
+type Options struct {
+	DB      *store.DB
+	Now     store.Clock
+	Key     secret.Key
+	Policy  *policies.Decider
+	Courier Outbox
+	Audit   *audit.Log
+	BaseURL string // what links begin with, without a slash at the end
+	Firm    string // in mails; nobody's password may be made of it
+
+	Locale          string        // of mails to people who have not chosen a language; default "en"
+	IdleTimeout     time.Duration // a session that nobody uses ends after this; default 30 min
+	AbsoluteTimeout time.Duration // and each after this; default 12 h
+}
+
+// Service keeps accounts. It is safe for concurrent use.
+type Service struct {
+	db             *store.DB
+	now            store.Clock
+	key            secret.Key
+	policy         *policies.Decider
+	courier        Outbox
+	audit          *audit.Log
+	baseURL, firm  string
+	locale         string
+	idle, absolute time.Duration
+	hasher         *hasher
+}
+
+// New makes the service. Whoever wires it registers Composers with the courier.
+func New(o Options) *Service {
+	s := &Service{
+		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit,
+		baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm, locale: o.Locale,
+		idle: o.IdleTimeout, absolute: o.AbsoluteTimeout, hasher: newHasher(hashing),
+	}
+	if s.locale == "" {
+		s.locale = "en"
+	}
+	if s.idle <= 0 {
+		s.idle = 30 * time.Minute
+	}
+	if s.absolute <= 0 {
+		s.absolute = 12 * time.Hour
+	}
+	return s
+}
+
+// How long the answers to old links and the memory of addresses are kept.
+const (
+	keepLinks   = 90 * 24 * time.Hour // after their end: an expired one still offers a new one, a used one signing in
+	keepAddress = 90 * 24 * time.Hour // since the last sign-in from it
+)
+
+// CleanUp deletes what has run out: sessions, links, counters of failed sign-ins. Nothing depends on it but the size
+// of the database.
+func (s *Service) CleanUp(ctx context.Context) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		now := s.now()
+		return deleteExpired(ctx, tx, now, now.Add(-s.idle), now.Add(-keepLinks), now.Add(-forgetAfter), now.Add(-keepAddress))
+	})
+}
+
+func (s *Service) require(c Caller, action policies.Action) error {
+	return s.policy.Require(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: action})
+}
+
+// write logs what was done to an account.
+func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action audit.Action, a Account, detail any) error {
+	return s.audit.Write(ctx, tx, by, audit.Record{Action: action, SubjectID: a.ID, Subject: a.Name, Detail: detail})
+}
+
+// itself is the account as the actor of what nobody else can have done.
+func itself(a Account, from Browser) audit.Actor {
+	return audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address}
+}

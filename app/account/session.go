@@ -1,0 +1,113 @@
+package account
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/secret"
+	"kontor/app/store"
+)
+
+// touchEvery is how exact last_seen_at is: a page is a read, and must not become a write each time.
+const touchEvery = time.Minute
+
+func (s *Service) newSession(ctx context.Context, tx bun.IDB, account uuid.UUID, from Browser) (token string, err error) {
+	now := s.now()
+	token = secret.NewToken()
+	err = insertSession(ctx, tx, Session{
+		IDHash: secret.HashToken(token), AccountID: account, CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(s.absolute),
+		Address: oneLine(from.Address), Agent: oneLine(from.Agent),
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, setSignedIn(ctx, tx, account, now)
+}
+
+// oneLine makes a header of a stranger's something that databases and logs take.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if r := []rune(s); len(r) > maxText {
+		s = string(r[:maxText])
+	}
+	return s
+}
+
+// Authenticate finds the session of a cookie. It returns nil, nil when there is none: unknown, idle or too old, the
+// account deactivated, or with no role left, such as an end user without an active access. It reads the database each
+// time, so revoking works at once and in every process.
+func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, error) {
+	if len(token) != tokenLength {
+		return nil, nil
+	}
+	now := s.now()
+	row, err := findSession(ctx, s.db, secret.HashToken(token), now, now.Add(-s.idle))
+	if store.IsNoRows(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	signed := &Signed{Account: row.Account, Session: row.Session, Roles: allRoles(row.Account, row.HasAccess)}
+	if len(signed.Roles) == 0 {
+		return nil, nil
+	}
+	if now.Sub(row.Session.LastSeenAt) >= touchEvery {
+		if err := touchSession(ctx, s.db, row.Session.IDHash, now, now.Add(-touchEvery)); err != nil {
+			return nil, err
+		}
+		signed.Session.LastSeenAt = now
+	}
+	return signed, nil
+}
+
+// tokenLength of a session: base64url without padding.
+const tokenLength = (secret.TokenBytes*8 + 5) / 6
+
+// SignOut ends one session. A token that is none is no error.
+func (s *Service) SignOut(ctx context.Context, token string) error {
+	return deleteSession(ctx, s.db, secret.HashToken(token))
+}
+
+// Sessions lists the caller's own sessions that are still good, newest first. The caller's own is the one whose IDHash
+// is secret.HashToken of the cookie. Error: ErrNobody.
+func (s *Service) Sessions(ctx context.Context, c Caller) ([]Session, error) {
+	if c.ID == uuid.Nil {
+		return nil, ErrNobody
+	}
+	now := s.now()
+	return sessionsOf(ctx, s.db, c.ID, now, now.Add(-s.idle))
+}
+
+// SignOutEverywhere ends all the caller's sessions but the one with the token keep ("" for all). Error: ErrNobody.
+func (s *Service) SignOutEverywhere(ctx context.Context, c Caller, keep string) error {
+	return s.change(ctx, c, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		if err := deleteSessions(ctx, tx, a.ID, keptHash(keep)); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountSignedOutAll, *a, nil)
+	})
+}
+
+// RevokeOf ends all sessions of an account, inside the caller's tx.
+func (s *Service) RevokeOf(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	return deleteSessions(ctx, tx, id, "")
+}
+
+func keptHash(token string) string {
+	if token == "" {
+		return ""
+	}
+	return secret.HashToken(token)
+}

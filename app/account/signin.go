@@ -1,0 +1,124 @@
+package account
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/store"
+)
+
+// SignIn checks login (e-mail or username) and password and opens a session; token is the cookie's value, always a new
+// one. Whoever had a session before ends it with SignOut.
+//
+// Errors: Unauthenticated "sign_in.wrong" for every reason there is (nobody of that name, deactivated, no password
+// yet, no access any more, wrong password), after the same work; TooMany "sign_in.slow_down" with RetryAfter; Unavailable
+// "busy" when too many are signing in to be served within ctx.
+func (s *Service) SignIn(ctx context.Context, login, password string, from Browser) (a Account, token string, err error) {
+	login, sensible := foldLogin(login)
+	tried, err := s.reserve(ctx, login, from)
+	if err != nil {
+		return Account{}, "", err
+	}
+	var found withAccess
+	if sensible {
+		if found, err = findLogin(ctx, s.db, login); err != nil && !store.IsNoRows(err) {
+			return Account{}, "", err
+		}
+	}
+	a = found.Account
+	hash := a.PasswordHash
+	if !a.Active || len(allRoles(a, found.HasAccess)) == 0 {
+		hash = ""
+	}
+	ok, stale, err := s.hasher.verify(ctx, password, hash)
+	if err != nil {
+		return Account{}, "", err
+	}
+	if !ok {
+		return Account{}, "", ErrSignIn
+	}
+	renewed := ""
+	if stale {
+		if renewed, err = s.hasher.hash(ctx, password); err != nil {
+			return Account{}, "", err
+		}
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// Meanwhile the account may have been deactivated, or its password changed by somebody who was in a hurry.
+		current, err := lockAccount(ctx, tx, a.ID)
+		if store.IsNoRows(err) || err == nil && current.PasswordHash != hash {
+			return ErrSignIn
+		}
+		if err != nil {
+			return err
+		}
+		if renewed != "" {
+			if err := setPassword(ctx, tx, a.ID, renewed); err != nil {
+				return err
+			}
+		}
+		if err := s.settle(ctx, tx, tried, login, from); err != nil {
+			return err
+		}
+		token, err = s.OpenSession(ctx, tx, a.ID, from)
+		return err
+	})
+	if err != nil {
+		return Account{}, "", err
+	}
+	return a, token, nil
+}
+
+// Verify checks the password of an account that is known already: before a change that needs it, or when a person
+// joins another customer. It counts like SignIn and returns the same errors, but asks for no role and opens no session.
+func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, from Browser) error {
+	a, err := findAccount(ctx, s.db, id)
+	if store.IsNoRows(err) {
+		return ErrSignIn
+	}
+	if err != nil {
+		return err
+	}
+	return s.verify(ctx, a, password, from)
+}
+
+func (s *Service) verify(ctx context.Context, a Account, password string, from Browser) error {
+	tried, err := s.reserve(ctx, a.EmailFolded, from)
+	if err != nil {
+		return err
+	}
+	hash := a.PasswordHash
+	if !a.Active {
+		hash = ""
+	}
+	ok, _, err := s.hasher.verify(ctx, password, hash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrSignIn
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return s.settle(ctx, tx, tried, a.EmailFolded, from)
+	})
+}
+
+// OpenSession signs an account in without a password, after registering or setting one: inside the tx of that. token
+// is the cookie's value. A deactivated or unknown account is ErrSignIn.
+func (s *Service) OpenSession(ctx context.Context, tx bun.IDB, id uuid.UUID, from Browser) (token string, err error) {
+	a, err := lockAccount(ctx, tx, id)
+	if store.IsNoRows(err) || err == nil && !a.Active {
+		return "", ErrSignIn
+	}
+	if err != nil {
+		return "", err
+	}
+	token, err = s.newSession(ctx, tx, a.ID, from)
+	if err != nil {
+		return "", err
+	}
+	return token, s.write(ctx, tx, itself(a, from), audit.AccountSignedIn, a, nil)
+}

@@ -1,0 +1,344 @@
+package account
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// SpecialistForm adds or changes a specialist user.
+type SpecialistForm struct {
+	Name, Email, Locale string
+	Roles               []policies.Role
+	Version             int // of the account, for changes
+}
+
+// SpecialistFilter narrows the list.
+type SpecialistFilter struct {
+	Query    string // words of name, e-mail, username; folded
+	Inactive bool   // deactivated ones too
+	After    string // cursor; a broken one is ignored
+}
+
+// SpecialistPage is one page of specialist users by name.
+type SpecialistPage struct {
+	Items []Account
+	Next  string // cursor, "" at the end
+}
+
+// SpecialistPageSize is how many specialist users a page has.
+const SpecialistPageSize = 50
+
+// Specialists lists specialist users by name, with their roles (specialist read). Error: Forbidden.
+func (s *Service) Specialists(ctx context.Context, c Caller, f SpecialistFilter) (SpecialistPage, error) {
+	if err := s.require(c, policies.Read); err != nil {
+		return SpecialistPage{}, err
+	}
+	words := strings.Fields(store.Fold(f.Query))
+	items, err := listSpecialists(ctx, s.db, words, f.Inactive, readCursor(f.After), SpecialistPageSize+1)
+	if err != nil {
+		return SpecialistPage{}, err
+	}
+	var page SpecialistPage
+	if len(items) > SpecialistPageSize {
+		items = items[:SpecialistPageSize]
+		last := items[len(items)-1]
+		page.Next = cursor{last.NameSort, last.ID}.String()
+	}
+	page.Items = items
+	return page, nil
+}
+
+// cursor is where a page ended.
+type cursor struct {
+	name string
+	id   uuid.UUID
+}
+
+func (c cursor) String() string {
+	return base64.RawURLEncoding.EncodeToString(append(c.id.Bytes(), c.name...))
+}
+
+// readCursor returns the zero cursor, which is before everybody, for anything that String did not make.
+func readCursor(s string) cursor {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(b) < uuid.Size {
+		return cursor{}
+	}
+	c := cursor{name: string(b[uuid.Size:]), id: uuid.FromBytesOrNil(b[:uuid.Size])}
+	if c.name != store.SortKey(c.name) { // also keeps out what PostgreSQL does not take for text
+		return cursor{}
+	}
+	return c
+}
+
+// Specialist returns one with their roles (specialist read). Errors: Forbidden, ErrUnknown.
+func (s *Service) Specialist(ctx context.Context, c Caller, id uuid.UUID) (Account, error) {
+	if err := s.require(c, policies.Read); err != nil {
+		return Account{}, err
+	}
+	a, err := findAccount(ctx, s.db, id)
+	if store.IsNoRows(err) || err == nil && !a.Specialist {
+		return Account{}, ErrUnknown
+	}
+	return a, err
+}
+
+// validate normalises the form. Fields: name, email (unless withoutEmail), roles ("role.unknown"), locale.
+func (f *SpecialistForm) validate(withoutEmail bool) *fault.Form {
+	var form fault.Form
+	f.Name = strings.TrimSpace(f.Name)
+	form.AddError(complainText("name", f.Name))
+	if !withoutEmail {
+		form.AddError(complainEmail("email", &f.Email))
+	}
+	roles, ok := inOrder(f.Roles)
+	if !ok {
+		form.Add("roles", "role.unknown")
+	}
+	f.Roles = roles
+	form.AddError(complainLocale("locale", f.Locale))
+	return &form
+}
+
+// AddSpecialist creates a specialist user without a password and sends them the link to set one, in one tx (specialist
+// manage). Errors: Forbidden; Invalid with fields name ("required", "too_long" with max, "control_characters"), email
+// (see ValidEmail; "email.taken", by an end user as well), roles ("role.unknown"), locale ("locale.unknown").
+func (s *Service) AddSpecialist(ctx context.Context, c Caller, f SpecialistForm) (a Account, err error) {
+	if err := s.require(c, policies.Manage); err != nil {
+		return Account{}, err
+	}
+	form := f.validate(false)
+	if err := form.Err(); err != nil {
+		return Account{}, err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if a, err = s.create(ctx, tx, c.Actor(), f, ""); err != nil {
+			return err
+		}
+		return s.post(ctx, tx, a, courier.SetPassword, a.Email, SetPasswordLife)
+	})
+	return a, emailTaken(err)
+}
+
+// create writes a specialist user, the roles and the log.
+func (s *Service) create(ctx context.Context, tx bun.IDB, by audit.Actor, f SpecialistForm, hash string) (Account, error) {
+	a, err := s.newAccount(f.Name, f.Email, f.Locale, hash)
+	if err != nil {
+		return Account{}, err
+	}
+	a.Specialist, a.Roles = true, f.Roles
+	if err := insertAccount(ctx, tx, &a); err != nil {
+		return Account{}, err
+	}
+	if err := insertRoles(ctx, tx, a.ID, a.Roles); err != nil {
+		return Account{}, err
+	}
+	if by.ID == uuid.Nil {
+		by = System.Actor()
+	}
+	return a, s.write(ctx, tx, by, audit.AccountCreated, a, audit.Changes{"roles": {"", joinRoles(a.Roles)}})
+}
+
+func (s *Service) newAccount(name, email, locale, hash string) (Account, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Account{}, err
+	}
+	a := Account{
+		ID: id, Locale: locale, PasswordHash: hash, Shortcuts: true, Active: true, Version: 1, CreatedAt: s.now(),
+	}
+	a.setName(name)
+	a.setEmail(email)
+	a.setUsername(email)
+	return a, nil
+}
+
+// emailTaken turns the database's complaint about a second account with the address into one at the field.
+func emailTaken(err error) error {
+	if store.IsUnique(err, "account.email_folded") || store.IsUnique(err, "account.username_folded") {
+		var form fault.Form
+		form.Add("email", "email.taken")
+		return form.Err()
+	}
+	return err
+}
+
+// UpdateSpecialist changes name, locale and roles, not the e-mail (specialist manage). Errors: Forbidden; ErrUnknown;
+// ErrVersion; ErrLastHolder when nobody else would hold user_administrator or policy_administrator; Invalid with fields
+// name, locale, roles ("role.unknown"; "role.self": giving oneself another role takes a second person).
+func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, f SpecialistForm) error {
+	form := f.validate(true)
+	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		if a.Version != f.Version {
+			return ErrVersion
+		}
+		gained, lost := minus(f.Roles, a.Roles), minus(a.Roles, f.Roles)
+		if id == c.ID && len(gained) > 0 {
+			form.Add("roles", "role.self")
+		}
+		if err := form.Err(); err != nil {
+			return err
+		}
+		if err := s.keepHolders(ctx, tx, *a, lost); err != nil {
+			return err
+		}
+		changes := audit.Changes{}
+		note(changes, "name", a.Name, f.Name)
+		note(changes, "locale", a.Locale, f.Locale)
+		roles := audit.Changes{}
+		note(roles, "roles", joinRoles(a.Roles), joinRoles(f.Roles))
+		a.setName(f.Name)
+		a.Locale = f.Locale
+		if len(changes)+len(roles) == 0 {
+			return nil
+		}
+		if err := saveAccount(ctx, tx, a); err != nil {
+			return err
+		}
+		if len(changes) > 0 {
+			if err := s.write(ctx, tx, c.Actor(), audit.AccountUpdated, *a, changes); err != nil {
+				return err
+			}
+		}
+		if len(roles) == 0 {
+			return nil
+		}
+		if err := replaceRoles(ctx, tx, a.ID, f.Roles); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountRolesChanged, *a, roles)
+	})
+}
+
+// manage runs fn in a tx that holds a specialist user's account, and the right to change who holds which role, which
+// one tx has at a time. Errors: Forbidden, ErrUnknown.
+func (s *Service) manage(
+	ctx context.Context, c Caller, id uuid.UUID, fn func(ctx context.Context, tx bun.Tx, a *Account) error,
+) error {
+	if err := s.require(c, policies.Manage); err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := lockHolders(ctx, tx); err != nil {
+			return err
+		}
+		a, err := lockAccount(ctx, tx, id)
+		if store.IsNoRows(err) || err == nil && !a.Specialist {
+			return ErrUnknown
+		}
+		if err != nil {
+			return err
+		}
+		if err := loadRoles(ctx, tx, &a); err != nil {
+			return err
+		}
+		return fn(ctx, tx, &a)
+	})
+}
+
+// keepHolders returns ErrLastHolder if a is about to lose a guarded role that no other active specialist user has. A
+// holder who has no password yet can't stand in for one who has. It must run under lockHolders.
+func (s *Service) keepHolders(ctx context.Context, tx bun.IDB, a Account, lost []policies.Role) error {
+	if !a.Active {
+		return nil
+	}
+	for _, r := range lost {
+		if !slices.Contains(guarded, r) {
+			continue
+		}
+		others, err := hasOtherHolder(ctx, tx, r, a.ID, a.PasswordHash != "")
+		if err != nil {
+			return err
+		}
+		if !others {
+			return ErrLastHolder.With("role", string(r))
+		}
+	}
+	return nil
+}
+
+func minus(a, b []policies.Role) (out []policies.Role) {
+	for _, r := range a {
+		if !slices.Contains(b, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func joinRoles(roles []policies.Role) string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Deactivate ends a specialist user's sessions and voids their links, in one tx (specialist manage); the account, its
+// roles and its assignments stay. Once more changes nothing. Errors: Forbidden, ErrUnknown, ErrSelf, ErrLastHolder.
+func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error {
+	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		if a.ID == c.ID {
+			return ErrSelf
+		}
+		if !a.Active {
+			return nil
+		}
+		if err := s.keepHolders(ctx, tx, *a, a.Roles); err != nil {
+			return err
+		}
+		a.Active, a.PendingEmail = false, ""
+		if err := saveAccount(ctx, tx, a); err != nil {
+			return err
+		}
+		if err := deleteSessions(ctx, tx, a.ID, ""); err != nil {
+			return err
+		}
+		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword, courier.ConfirmEmail); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountDeactivated, *a, nil)
+	})
+}
+
+// Reactivate lets a deactivated specialist user sign in again (specialist manage). Errors: Forbidden, ErrUnknown.
+func (s *Service) Reactivate(ctx context.Context, c Caller, id uuid.UUID) error {
+	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		if a.Active {
+			return nil
+		}
+		a.Active = true
+		if err := saveAccount(ctx, tx, a); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil)
+	})
+}
+
+// ResendSetPassword sends a new SetPassword link, which voids the one before (specialist manage). Errors: Forbidden;
+// ErrUnknown; Conflict "account.has_password" or "account.inactive".
+func (s *Service) ResendSetPassword(ctx context.Context, c Caller, id uuid.UUID) error {
+	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		switch {
+		case !a.Active:
+			return fault.New(fault.Conflict, "account.inactive")
+		case a.PasswordHash != "":
+			return fault.New(fault.Conflict, "account.has_password")
+		}
+		if err := s.post(ctx, tx, *a, courier.SetPassword, a.Email, SetPasswordLife); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountLinkSent, *a, nil)
+	})
+}

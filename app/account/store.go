@@ -1,0 +1,328 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"kontor/policies"
+)
+
+// --- accounts ----------------------------------------------------------------------------------------------------
+
+func findAccount(ctx context.Context, db bun.IDB, id uuid.UUID) (a Account, err error) {
+	if err = db.NewSelect().Model(&a).Where("id = ?", id).Scan(ctx); err != nil {
+		return Account{}, err
+	}
+	return a, loadRoles(ctx, db, &a)
+}
+
+func findByEmail(ctx context.Context, db bun.IDB, folded string) (a Account, err error) {
+	if err = db.NewSelect().Model(&a).Where("email_folded = ?", folded).Scan(ctx); err != nil {
+		return Account{}, err
+	}
+	return a, loadRoles(ctx, db, &a)
+}
+
+// lockAccount loads an account, without its roles, and keeps others from changing it until the tx ends.
+func lockAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) (a Account, err error) {
+	return a, forUpdate(tx, tx.NewSelect().Model(&a).Where("id = ?", id)).Scan(ctx)
+}
+
+// forUpdate locks the rows a query finds. On SQLite the tx is the only writer from its beginning.
+func forUpdate(db bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
+	if db.Dialect().Name() == dialect.PG {
+		return q.For("UPDATE")
+	}
+	return q
+}
+
+func insertAccount(ctx context.Context, tx bun.IDB, a *Account) error {
+	_, err := tx.NewInsert().Model(a).Exec(ctx)
+	return err
+}
+
+// saveAccount writes what people change in a form, and raises the version. The account was locked before.
+func saveAccount(ctx context.Context, tx bun.IDB, a *Account) error {
+	a.Version++
+	_, err := tx.NewUpdate().Model(a).Column("name", "name_sort", "search", "username", "username_folded", "email",
+		"email_folded", "pending_email", "locale", "shortcuts", "active", "version").WherePK().Exec(ctx)
+	return err
+}
+
+func setPassword(ctx context.Context, tx bun.IDB, id uuid.UUID, hash string) error {
+	return setColumn(ctx, tx, id, "password_hash", hash)
+}
+
+func setPendingEmail(ctx context.Context, tx bun.IDB, id uuid.UUID, email string) error {
+	return setColumn(ctx, tx, id, "pending_email", email)
+}
+
+func setSignedIn(ctx context.Context, tx bun.IDB, id uuid.UUID, at time.Time) error {
+	return setColumn(ctx, tx, id, "last_sign_in_at", at)
+}
+
+func setColumn(ctx context.Context, tx bun.IDB, id uuid.UUID, column string, value any) error {
+	_, err := tx.NewUpdate().Model((*Account)(nil)).Set("? = ?", bun.Ident(column), value).Where("id = ?", id).Exec(ctx)
+	return err
+}
+
+// --- roles -------------------------------------------------------------------------------------------------------
+
+type accountRole struct {
+	bun.BaseModel `bun:"table:account_role"`
+
+	AccountID uuid.UUID     `bun:"account_id,pk"`
+	Role      policies.Role `bun:"role,pk"`
+}
+
+func insertRoles(ctx context.Context, tx bun.IDB, id uuid.UUID, roles []policies.Role) error {
+	if len(roles) == 0 {
+		return nil
+	}
+	rows := make([]accountRole, len(roles))
+	for i, r := range roles {
+		rows[i] = accountRole{AccountID: id, Role: r}
+	}
+	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
+	return err
+}
+
+func replaceRoles(ctx context.Context, tx bun.IDB, id uuid.UUID, roles []policies.Role) error {
+	if _, err := tx.NewDelete().Model((*accountRole)(nil)).Where("account_id = ?", id).Exec(ctx); err != nil {
+		return err
+	}
+	return insertRoles(ctx, tx, id, roles)
+}
+
+// loadRoles fills in Roles, in one query for all.
+func loadRoles(ctx context.Context, db bun.IDB, accounts ...*Account) error {
+	if len(accounts) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(accounts))
+	for i, a := range accounts {
+		ids[i] = a.ID
+	}
+	var rows []accountRole
+	if err := db.NewSelect().Model(&rows).Where("account_id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return err
+	}
+	of := map[uuid.UUID][]policies.Role{}
+	for _, r := range rows {
+		of[r.AccountID] = append(of[r.AccountID], r.Role)
+	}
+	for _, a := range accounts {
+		a.Roles, _ = inOrder(of[a.ID])
+	}
+	return nil
+}
+
+// holdersLock is the advisory lock of lockHolders ("role" in ASCII).
+const holdersLock = 0x726f6c65
+
+// lockHolders lets one tx at a time change who is active and holds which role: counting the others is only true as
+// long as nobody else takes one away. On SQLite there is one writer anyway.
+func lockHolders(ctx context.Context, tx bun.IDB) error {
+	if tx.Dialect().Name() != dialect.PG {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(holdersLock))
+	return err
+}
+
+// hasOtherHolder says whether an active specialist user other than id has the role (and a password, if it must be).
+func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid.UUID, withPassword bool) (bool, error) {
+	q := tx.NewSelect().TableExpr("account AS a").Join("JOIN account_role AS r ON r.account_id = a.id").ColumnExpr("1").
+		Where("a.specialist AND a.active").Where("r.role = ?", role).Where("a.id <> ?", id)
+	if withPassword {
+		q.Where("a.password_hash <> ''")
+	}
+	return q.Exists(ctx)
+}
+
+// --- specialist users --------------------------------------------------------------------------------------------
+
+func hasSpecialist(ctx context.Context, db bun.IDB) (bool, error) {
+	return db.NewSelect().Model((*Account)(nil)).Where("specialist").Exists(ctx)
+}
+
+func listSpecialists(
+	ctx context.Context, db bun.IDB, words []string, inactive bool, after cursor, limit int64,
+) (list []Account, err error) {
+	q := db.NewSelect().Model(&list).Where("specialist").Where("(name_sort, id) > (?, ?)", after.name, after.id).
+		Order("name_sort", "id").Limit(limit)
+	if !inactive {
+		q.Where("active")
+	}
+	for _, w := range words { // folded words are letters and digits: nothing of LIKE's own is in them
+		q.Where("search LIKE ?", "%"+w+"%")
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, err
+	}
+	all := make([]*Account, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return list, loadRoles(ctx, db, all...)
+}
+
+// --- sessions ----------------------------------------------------------------------------------------------------
+
+// withAccess is an account with everything that decides on its roles.
+type withAccess struct {
+	Account   Account `bun:"embed:a_"`
+	RoleNames *string `bun:"role_names"`
+	HasAccess bool    `bun:"has_access"` // an active one: an end user
+}
+
+func (w *withAccess) readRoles() {
+	if w.RoleNames == nil {
+		return
+	}
+	var roles []policies.Role
+	for _, r := range strings.Split(*w.RoleNames, ",") {
+		if slices.Contains(policies.FirmRoles, policies.Role(r)) {
+			roles = append(roles, policies.Role(r))
+		}
+	}
+	w.Account.Roles, _ = inOrder(roles)
+}
+
+// roleFacts are the columns of withAccess beside the account itself. Tables access and customer belong to other
+// features; that an account is an end user's is asked here, in the same query, because it is asked for every request.
+const roleFacts = `(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = a.id) AS role_names,
+	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id WHERE x.account_id = a.id
+		AND x.registered_at IS NOT NULL AND x.deactivated_at IS NULL AND NOT k.deleting) AS has_access`
+
+// findLogin finds an account by username or e-mail, folded. No two can be meant: a username with an @ is its owner's
+// own address.
+func findLogin(ctx context.Context, db bun.IDB, folded string) (w withAccess, err error) {
+	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+roleFacts+
+		" FROM account AS a WHERE a.email_folded = ? OR a.username_folded = ?", folded, folded).Scan(ctx, &w)
+	w.readRoles()
+	return w, err
+}
+
+type sessionRow struct {
+	withAccess
+
+	Session Session `bun:"embed:s_"`
+}
+
+// findSession finds a session that is still good, and all that is to be known about whose it is, in one query.
+func findSession(ctx context.Context, db bun.IDB, hash string, now, idleSince time.Time) (row sessionRow, err error) {
+	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+roleFacts+`
+		FROM session AS s JOIN account AS a ON a.id = s.account_id
+		WHERE s.id_hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND a.active`, hash, now, idleSince).Scan(ctx, &row)
+	row.readRoles()
+	return row, err
+}
+
+// columns lists the columns of a model as "t.x AS t_x", which is where embed:t_ expects them.
+func columns(db bun.IDB, model any, alias string) string {
+	var b strings.Builder
+	for i, f := range db.Dialect().Tables().Get(reflect.TypeOf(model)).Fields {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s.%s AS %s_%s", alias, f.Name, alias, f.Name)
+	}
+	return b.String()
+}
+
+func insertSession(ctx context.Context, tx bun.IDB, s Session) error {
+	_, err := tx.NewInsert().Model(&s).Exec(ctx)
+	return err
+}
+
+// touchSession notes that a session was used, unless another request has just done so.
+func touchSession(ctx context.Context, db bun.IDB, hash string, now, before time.Time) error {
+	_, err := db.NewUpdate().Model((*Session)(nil)).Set("last_seen_at = ?", now).
+		Where("id_hash = ?", hash).Where("last_seen_at <= ?", before).Exec(ctx)
+	return err
+}
+
+func sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID, now, idleSince time.Time) (list []Session, err error) {
+	err = db.NewSelect().Model(&list).Where("account_id = ?", account).Where("expires_at > ?", now).
+		Where("last_seen_at > ?", idleSince).Order("created_at DESC", "id_hash").Scan(ctx)
+	return list, err
+}
+
+func deleteSession(ctx context.Context, db bun.IDB, hash string) error {
+	_, err := db.NewDelete().Model((*Session)(nil)).Where("id_hash = ?", hash).Exec(ctx)
+	return err
+}
+
+// deleteSessions deletes all sessions of an account but the one with the hash keep, if it is one of them.
+func deleteSessions(ctx context.Context, tx bun.IDB, account uuid.UUID, keep string) error {
+	_, err := tx.NewDelete().Model((*Session)(nil)).Where("account_id = ?", account).Where("id_hash <> ?", keep).Exec(ctx)
+	return err
+}
+
+// --- failed sign-ins ---------------------------------------------------------------------------------------------
+
+type throttle struct {
+	bun.BaseModel `bun:"table:sign_in_throttle"`
+
+	Subject   string    `bun:"subject,pk"`
+	Failures  int       `bun:"failures"`
+	NextAt    time.Time `bun:"next_at"`
+	UpdatedAt time.Time `bun:"updated_at"`
+}
+
+func hasThrottle(ctx context.Context, db bun.IDB, subject string) (bool, error) {
+	return db.NewSelect().Model((*throttle)(nil)).Where("subject = ?", subject).Exists(ctx)
+}
+
+// lockThrottle loads a counter, made if need be, and keeps others from counting on it until the tx ends.
+func lockThrottle(ctx context.Context, tx bun.IDB, subject string, now time.Time) (t throttle, err error) {
+	t = throttle{Subject: subject, NextAt: now, UpdatedAt: now}
+	if _, err := tx.NewInsert().Model(&t).On("CONFLICT (subject) DO NOTHING").Exec(ctx); err != nil {
+		return throttle{}, err
+	}
+	return t, forUpdate(tx, tx.NewSelect().Model(&t).WherePK()).Scan(ctx)
+}
+
+func putThrottle(ctx context.Context, tx bun.IDB, t throttle) error {
+	_, err := tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("failures = EXCLUDED.failures").
+		Set("next_at = EXCLUDED.next_at").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
+	return err
+}
+
+func giveBackThrottle(ctx context.Context, tx bun.IDB, subject string, now time.Time) error {
+	_, err := tx.NewUpdate().Model((*throttle)(nil)).Set("failures = failures - 1").Set("next_at = ?", now).
+		Where("subject = ?", subject).Where("failures > 0").Exec(ctx)
+	return err
+}
+
+func deleteThrottle(ctx context.Context, tx bun.IDB, subject string) error {
+	_, err := tx.NewDelete().Model((*throttle)(nil)).Where("subject = ?", subject).Exec(ctx)
+	return err
+}
+
+// --- clean-up ----------------------------------------------------------------------------------------------------
+
+// deleteExpired deletes sessions that are over, links whose end is before links, counters that were quiet since
+// failures, and addresses that were known and not seen since known.
+func deleteExpired(ctx context.Context, tx bun.IDB, now, idleSince, links, failures, known time.Time) error {
+	for _, q := range []*bun.DeleteQuery{
+		tx.NewDelete().Model((*Session)(nil)).Where("expires_at <= ? OR last_seen_at <= ?", now, idleSince),
+		tx.NewDelete().Table("link").Where("expires_at <= ?", links),
+		tx.NewDelete().Model((*throttle)(nil)).
+			Where("subject NOT LIKE 'known:%' AND updated_at <= ? OR updated_at <= ?", failures, known),
+	} {
+		if _, err := q.Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

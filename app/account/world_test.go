@@ -1,0 +1,261 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/policies"
+)
+
+// good and better are passwords that every rule lets pass.
+const (
+	good   = "Wolke Tisch Gurke Hammer"
+	better = "x8Kq-vv2P-zzT4"
+)
+
+var office = Browser{Address: "192.0.2.7", Agent: "Firefox"}
+
+// world is a service on a database of its own, at a time that only the test moves.
+type world struct {
+	*testing.T
+	*Service
+	ctx  context.Context
+	box  *box
+	mu   sync.Mutex
+	time time.Time
+}
+
+// each runs a test on every database. Hashing is cheap there; TestHasher has the real cost.
+func each(t *testing.T, test func(w *world)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, db *store.DB) { test(newWorld(t, db)) })
+}
+
+func newWorld(t *testing.T, db *store.DB) *world {
+	t.Helper()
+	w := &world{T: t, ctx: context.Background(), box: &box{}, time: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)}
+	key, err := secret.NewKey([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := policies.New(policies.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.time }
+	w.Service = New(Options{
+		DB: db, Now: now, Key: key, Policy: policy, Courier: w.box, Audit: audit.New(db, now),
+		BaseURL: "https://kontor.example/", Firm: "Kanzlei Öhlmann",
+	})
+	w.hasher = newHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	return w
+}
+
+func (w *world) wait(d time.Duration) { w.mu.Lock(); w.time = w.time.Add(d); w.mu.Unlock() }
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// want compares an error with a fault, nil with nothing.
+func (w *world) want(what string, err error, want error) {
+	w.Helper()
+	if !errors.Is(err, want) {
+		w.Errorf("%s: %v, want %v", what, err, want)
+	}
+}
+
+// wantForm compares the complaints about a form ("field message, …").
+func (w *world) wantForm(what string, err error, want string) {
+	w.Helper()
+	if got := complaints(err); got != want {
+		w.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func (w *world) count(query string, args ...any) (n int) {
+	w.Helper()
+	w.must(w.db.NewRaw("SELECT count(*) FROM "+query, args...).Scan(w.ctx, &n))
+	return n
+}
+
+func (w *world) exec(query string, args ...any) {
+	w.Helper()
+	_, err := w.db.NewRaw(query, args...).Exec(w.ctx)
+	w.must(err)
+}
+
+// admin is a caller who may manage specialist users, and no row.
+func (w *world) admin() Caller {
+	id, _ := uuid.NewV7()
+	return Caller{ID: id, Name: "Adele Admin", Roles: []policies.Role{policies.Specialist, policies.UserAdministrator}, Address: "192.0.2.1"}
+}
+
+// specialist makes a specialist user with the password good.
+func (w *world) specialist(name string, roles ...policies.Role) Account {
+	w.Helper()
+	hash, err := w.hasher.hash(w.ctx, good)
+	w.must(err)
+	sorted, ok := inOrder(roles)
+	if !ok {
+		w.Fatalf("roles %v", roles)
+	}
+	var a Account
+	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+		f := SpecialistForm{Name: name, Email: strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@firm.example", Roles: sorted}
+		a, err = w.create(ctx, tx, System.Actor(), f, hash)
+		return err
+	}))
+	return a
+}
+
+// endUser makes an end user with the password good and an access that is registered, to a customer of their own.
+func (w *world) endUser(name string) (a Account, access, customer uuid.UUID) {
+	w.Helper()
+	hash, err := w.hasher.hash(w.ctx, good)
+	w.must(err)
+	email := strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@customer.example"
+	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+		a, err = w.CreateEndUserHashed(ctx, tx, name, email, "de", hash)
+		return err
+	}))
+	access, _ = uuid.NewV7()
+	customer, _ = uuid.NewV7()
+	now := w.now()
+	w.exec(`INSERT INTO customer (id, number, type, locale, name_sort, search, identity, created_at, updated_at)
+		VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`, customer, 10001+w.count("customer"), now, now)
+	w.exec(`INSERT INTO access (id, customer_id, account_id, first_name, last_name, email, email_folded, locale, invited_at,
+		link_expires_at, registered_at, created_at) VALUES (?, ?, ?, '', '', ?, ?, 'de', ?, ?, ?, ?)`,
+		access, customer, a.ID, email, email, now, now, now, now)
+	return a, access, customer
+}
+
+func caller(a Account) Caller {
+	return Caller{ID: a.ID, Name: a.Name, Roles: allRoles(a, !a.Specialist), Address: office.Address}
+}
+
+// signIn signs in and returns the session's token.
+func (w *world) signIn(login, password string) string {
+	w.Helper()
+	_, token, err := w.SignIn(w.ctx, login, password, office)
+	w.must(err)
+	return token
+}
+
+// alive says whether a session works.
+func (w *world) alive(token string) bool {
+	w.Helper()
+	signed, err := w.Authenticate(w.ctx, token)
+	w.must(err)
+	return signed != nil
+}
+
+// logged lists the actions in the log, oldest first.
+func (w *world) logged() []audit.Action {
+	w.Helper()
+	entries, _, err := w.audit.Page(w.ctx, uuid.Nil, uuid.Nil)
+	w.must(err)
+	slices.Reverse(entries)
+	out := make([]audit.Action, len(entries))
+	for i, e := range entries {
+		out[i] = e.Action
+	}
+	return out
+}
+
+func (w *world) wantLogged(action audit.Action, n int) {
+	w.Helper()
+	got := 0
+	for _, a := range w.logged() {
+		if a == action {
+			got++
+		}
+	}
+	if got != n {
+		w.Errorf("%d × %s in the log, want %d: %v", got, action, n, w.logged())
+	}
+}
+
+// box is an outbox that remembers.
+type box struct {
+	mu    sync.Mutex
+	posts []courier.Post
+}
+
+func (b *box) Enqueue(ctx context.Context, _ bun.IDB, p courier.Post) error {
+	store.AfterCommit(ctx, func() { b.mu.Lock(); b.posts = append(b.posts, p); b.mu.Unlock() })
+	return nil
+}
+
+func (b *box) CancelAccount(ctx context.Context, _ bun.IDB, account uuid.UUID, kinds ...courier.Kind) error {
+	store.AfterCommit(ctx, func() {
+		b.mu.Lock()
+		b.posts = slices.DeleteFunc(b.posts, func(p courier.Post) bool { return p.AccountID == account && slices.Contains(kinds, p.Kind) })
+		b.mu.Unlock()
+	})
+	return nil
+}
+
+// wantMails compares the mails that wait, as "kind to".
+func (w *world) wantMails(want ...string) {
+	w.Helper()
+	w.box.mu.Lock()
+	defer w.box.mu.Unlock()
+	var got []string
+	for _, p := range w.box.posts {
+		got = append(got, fmt.Sprintf("%s %s", p.Kind, p.Recipient))
+	}
+	if !slices.Equal(got, want) {
+		w.Errorf("mails %q, want %q", got, want)
+	}
+}
+
+// send composes the last mail, as the courier would, and returns its content and the token in its link.
+func (w *world) send() (courier.Content, string) {
+	w.Helper()
+	return w.compose1(w.box.posts[len(w.box.posts)-1])
+}
+
+func (w *world) compose1(p courier.Post) (c courier.Content, token string) {
+	w.Helper()
+	m := courier.Message{
+		Kind: p.Kind, AccountID: uuid.NullUUID{UUID: p.AccountID, Valid: true}, Recipient: p.Recipient, Locale: p.Locale,
+		Generation: p.Generation, ExpiresAt: p.ExpiresAt,
+	}
+	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		c, err = w.Composers()[p.Kind](ctx, tx, m)
+		return err
+	}))
+	if data, ok := c.Data.(courier.AccountData); ok {
+		token = data.Link[strings.LastIndexByte(data.Link, '/')+1:]
+	}
+	return c, token
+}
+
+// slow is how long TooMany asks to wait, 0 for another answer.
+func slow(err error) time.Duration {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.TooMany && f.Message == "sign_in.slow_down" {
+		return f.RetryAfter
+	}
+	return 0
+}

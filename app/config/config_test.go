@@ -1,0 +1,142 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	keyFile := filepath.Join(dir, "key")
+	if err := os.WriteFile(keyFile, []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checks := Checks{SMTPURL: func(v string) error {
+		if !strings.HasPrefix(v, "smtp://") {
+			return errValue
+		}
+		return nil
+	}}
+	for name, c := range map[string]struct {
+		args  []string
+		env   map[string]string
+		wrong string // name of the setting that ends the program
+		check func(Config) bool
+	}{
+		"nothing set": {check: func(c Config) bool {
+			return c.Listen == "127.0.0.1:3000" && c.Embedded() && c.Worker == "embedded" && len(c.SecretKey) == 32 &&
+				strings.HasPrefix(c.DatabaseURL, "sqlite:///") && c.Locale == "en" && !c.Demo && c.FirmName == "Kontor"
+		}},
+		"flag wins":         {args: []string{"--locale", "de", "--demo"}, env: map[string]string{"LOCALE": "en"}, check: func(c Config) bool { return c.Locale == "de" && c.Demo }},
+		"flag with =":       {args: []string{"--locale=de"}, check: func(c Config) bool { return c.Locale == "de" }},
+		"flag without":      {args: []string{"--locale"}, wrong: "--locale"},
+		"secret from file":  {env: map[string]string{"SECRET_KEY_FILE": keyFile, "REDIS_URL": "redis://x"}, check: func(c Config) bool { return len(c.SecretKey) == 32 && c.Worker == "separate" }},
+		"no such file":      {env: map[string]string{"SECRET_KEY_FILE": keyFile + "x"}, wrong: "SECRET_KEY_FILE"},
+		"production":        {env: map[string]string{"REDIS_URL": "redis://x"}, wrong: "SECRET_KEY"},
+		"separate in one":   {env: map[string]string{"WORKER": "separate"}, wrong: "REDIS_URL"},
+		"short key":         {env: map[string]string{"SECRET_KEY": "abcd"}, wrong: "SECRET_KEY"},
+		"listen":            {env: map[string]string{"LISTEN": "3000"}, wrong: "LISTEN"},
+		"base url path":     {env: map[string]string{"BASE_URL": "https://kontor.example/app"}, wrong: "BASE_URL"},
+		"base url scheme":   {env: map[string]string{"BASE_URL": "ftp://kontor.example"}, wrong: "BASE_URL"},
+		"base url":          {env: map[string]string{"BASE_URL": "https://kontor.example/"}, check: func(c Config) bool { return c.BaseURL == "https://kontor.example" }},
+		"database":          {env: map[string]string{"DATABASE_URL": "mysql://x"}, wrong: "DATABASE_URL"},
+		"smtp":              {env: map[string]string{"SMTP_URL": "mail.example"}, wrong: "SMTP_URL"},
+		"locale":            {env: map[string]string{"LOCALE": "fr"}, wrong: "LOCALE"},
+		"log":               {env: map[string]string{"LOG": "loud"}, wrong: "LOG"},
+		"firm name":         {env: map[string]string{"FIRM_NAME": "A\nB"}, wrong: "FIRM_NAME"},
+		"mail from":         {env: map[string]string{"MAIL_FROM": "nobody"}, wrong: "MAIL_FROM"},
+		"admin password":    {env: map[string]string{"ADMIN_PASSWORD": "short"}, wrong: "ADMIN_PASSWORD"},
+		"idle":              {env: map[string]string{"SESSION_IDLE": "-1m"}, wrong: "SESSION_IDLE"},
+		"proxies":           {env: map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1/32"}, check: func(c Config) bool { return len(c.Proxies) == 2 }},
+		"proxies malformed": {env: map[string]string{"TRUSTED_PROXIES": "10.0.0.1"}, wrong: "TRUSTED_PROXIES"},
+		"unknown ignored":   {env: map[string]string{"KONTOR_X": "1"}, check: func(Config) bool { return true }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := map[string]string{"DATA_DIR": filepath.Join(t.TempDir(), "data")}
+			for k, v := range c.env {
+				env[k] = v
+			}
+			got, _, err := Load(c.args, func(k string) string { return env[k] }, checks)
+			var wrong *Error
+			if errors.As(err, &wrong) != (c.wrong != "") || wrong != nil && wrong.Name != c.wrong {
+				t.Fatalf("error = %v, want one about %q", err, c.wrong)
+			}
+			if err != nil {
+				if strings.Contains(err.Error(), "\n") {
+					t.Errorf("%q is not one line", err)
+				}
+				for _, secret := range []string{"short", "abcd", "mysql"} {
+					if strings.Contains(err.Error(), "="+secret) {
+						t.Errorf("%q shows a secret", err)
+					}
+				}
+				return
+			}
+			if !c.check(got) {
+				t.Errorf("settings = %+v", got)
+			}
+		})
+	}
+}
+
+func TestRestAndOwnKey(t *testing.T) {
+	env := map[string]string{"DATA_DIR": t.TempDir()}
+	getenv := func(k string) string { return env[k] }
+	a, rest, err := Load([]string{"user", "add", "--locale", "de", "--email", "a@b.example"}, getenv, Checks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(rest, " "); got != "user add --email a@b.example" {
+		t.Errorf("rest = %q", got)
+	}
+	b, _, err := Load(nil, getenv, Checks{})
+	if err != nil || string(a.SecretKey) != string(b.SecretKey) {
+		t.Errorf("a second start made another key (%v)", err)
+	}
+}
+
+func TestWithAddress(t *testing.T) {
+	for addr, want := range map[string]string{
+		"127.0.0.1:4711": "http://127.0.0.1:4711",
+		"[::]:80":        "http://127.0.0.1:80",
+		"[::1]:80":       "http://[::1]:80",
+	} {
+		a, err := net.ResolveTCPAddr("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (Config{}).WithAddress(a).BaseURL; got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+		if got := (Config{BaseURL: "https://x"}).WithAddress(a).BaseURL; got != "https://x" {
+			t.Errorf("BASE_URL was replaced by %s", got)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add("--listen", "127.0.0.1:0")
+	f.Add("--base-url=https://x", "--demo")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if strings.Contains(a+b, "data-dir") {
+			t.Skip("would write outside of the test's folder")
+		}
+		_, _, err := Load([]string{a, b}, func(k string) string {
+			if k == "DATA_DIR" {
+				return dir
+			}
+			return ""
+		}, Checks{})
+		var e *Error
+		if err != nil && !errors.As(err, &e) {
+			t.Errorf("%v is no setting's error", err)
+		}
+	})
+}

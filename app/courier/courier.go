@@ -1,0 +1,159 @@
+// Package courier is the outbox: messages that a service writes in its own tx and that leave the house later, by
+// e-mail or SMS, at least once, as often as it takes until they are handed over or expire.
+//
+// A message row holds no secret. The text is composed when it is sent, by the Composer of its kind, which mints the
+// link or code at that moment and stores only its hash.
+package courier
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+)
+
+// Channel is the way a message takes.
+type Channel string
+
+// The channels.
+const (
+	Email Channel = "email"
+	SMS   Channel = "sms"
+)
+
+// State is where a message is. HandedOver means that the mail server or gateway took it; Delivered that the provider
+// says it arrived. Delivered, Failed and Cancelled are final, HandedOver is settled but may still become Delivered or
+// (bounced) Failed.
+type State string
+
+// The states.
+const (
+	Queued     State = "queued"
+	Sending    State = "sending"
+	HandedOver State = "handed_over"
+	Delivered  State = "delivered"
+	Failed     State = "failed"
+	Cancelled  State = "cancelled"
+)
+
+// Kind is what a message is about; there is one Composer and one set of templates per kind.
+type Kind string
+
+// The kinds.
+const (
+	Registration     Kind = "registration"      // e-mail with the registration link (access)
+	JoinCustomer     Kind = "join_customer"     // e-mail with a link that adds the customer to an existing account (access)
+	RegistrationCode Kind = "registration_code" // SMS with the registration code (access)
+	SetPassword      Kind = "set_password"      // e-mail to a new specialist user (account)
+	ResetPassword    Kind = "reset_password"    // e-mail, password forgotten (account)
+	ConfirmEmail     Kind = "confirm_email"     // e-mail to the new address (account)
+	EmailChanged     Kind = "email_changed"     // e-mail to the old address (account)
+)
+
+// Message is one message on one channel to one person.
+type Message struct {
+	bun.BaseModel `bun:"table:message"`
+
+	ID           uuid.UUID     `bun:"id,pk"`
+	Kind         Kind          `bun:"kind"`
+	Channel      Channel       `bun:"channel"`
+	CustomerID   uuid.NullUUID `bun:"customer_id"`
+	AccessID     uuid.NullUUID `bun:"access_id"`
+	AccountID    uuid.NullUUID `bun:"account_id"`
+	Recipient    string        `bun:"recipient"`
+	Locale       string        `bun:"locale"`
+	Generation   int           `bun:"generation"`
+	Run          int           `bun:"run"`
+	Dedupe       string        `bun:"dedupe"`
+	State        State         `bun:"state"`
+	Reason       string        `bun:"reason"`
+	Detail       string        `bun:"detail"`
+	Attempts     int           `bun:"attempts"`
+	RelayAt      *time.Time    `bun:"relay_at"`
+	LeaseUntil   *time.Time    `bun:"lease_until"`
+	NextAt       *time.Time    `bun:"next_at"`
+	ExpiresAt    time.Time     `bun:"expires_at"`
+	ProviderID   string        `bun:"provider_id"`
+	CreatedAt    time.Time     `bun:"created_at"`
+	HandedOverAt *time.Time    `bun:"handed_over_at"`
+	SettledAt    *time.Time    `bun:"settled_at"`
+
+	AttemptRows []Attempt `bun:"rel:has-many,join:id=message_id"`
+}
+
+// Attempt is one try, or a later report of the provider (outcome delivered or bounced).
+type Attempt struct {
+	bun.BaseModel `bun:"table:message_attempt"`
+
+	ID        uuid.UUID  `bun:"id,pk"`
+	MessageID uuid.UUID  `bun:"message_id"`
+	Number    int        `bun:"number"`
+	StartedAt time.Time  `bun:"started_at"`
+	EndedAt   *time.Time `bun:"ended_at"`
+	Outcome   Outcome    `bun:"outcome"`
+	Reason    string     `bun:"reason"`
+	Detail    string     `bun:"detail"`
+	NextAt    *time.Time `bun:"next_at"`
+}
+
+// Outcome is how an attempt ended; "" while it runs (or for ever, when its process was killed).
+type Outcome string
+
+// The outcomes.
+const (
+	Accepted  Outcome = "accepted"
+	Temporary Outcome = "temporary"
+	Permanent Outcome = "permanent"
+	Arrived   Outcome = "delivered"
+	Bounced   Outcome = "bounced"
+)
+
+// Post is a message to be queued.
+type Post struct {
+	Kind       Kind
+	Channel    Channel
+	CustomerID uuid.UUID // Nil where it belongs to none
+	AccessID   uuid.UUID
+	AccountID  uuid.UUID
+	Recipient  string
+	Locale     string
+	Generation int
+	Dedupe     string // unique for ever, e.g. "registration:<access>:<generation>": a second one is silently dropped
+	ExpiresAt  time.Time
+}
+
+// Content is a composed message. Data goes to the templates of the kind; it is a typed model of the composer's.
+type Content struct {
+	To       string // must be what the message was bound to; the composer reads it from its own rows
+	ToName   string
+	Locale   string
+	Template Kind
+	Data     any
+	// Void says that the message has lost its point meanwhile (access removed, already registered): it is cancelled.
+	Void bool
+}
+
+// Composer makes a message's content, minting what it needs inside tx. An error is a temporary failure.
+type Composer func(ctx context.Context, tx bun.IDB, m Message) (Content, error)
+
+// RegistrationData is the model of Registration and JoinCustomer. Models stand here, beside the kinds, because the
+// templates in views/mail are tested against them.
+type RegistrationData struct {
+	Firm, Customer, Number, Name string
+	Link                         string
+	Expires                      time.Time
+	HasCode                      bool // an SMS with a code goes out as well
+}
+
+// CodeData is the model of RegistrationCode.
+type CodeData struct {
+	Firm, Code string // Code as XXXX-XXXX
+	Expires    time.Time
+}
+
+// AccountData is the model of SetPassword, ResetPassword, ConfirmEmail and EmailChanged.
+type AccountData struct {
+	Firm, Name, Link, Email string // Email: the new address, for ConfirmEmail and EmailChanged
+	Expires                 time.Time
+}

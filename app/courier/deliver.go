@@ -1,0 +1,292 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// Verdict is what the queue does with a task after Deliver.
+type Verdict struct {
+	Retry bool          // else the task is done, whatever became of the message
+	After time.Duration // with Retry
+	Why   string        // for the queue's page; nothing personal
+}
+
+// carrier takes letters of a channel. Its errors are *failure; send must return soon after ctx ends.
+type carrier interface {
+	send(ctx context.Context, l letter) (providerID string, err error)
+	close() error
+}
+
+// letter is a rendered message. It is never stored, except sealed by the mailbox.
+type letter struct {
+	ID                  uuid.UUID
+	MessageID           string // of a mail, without angle brackets
+	Channel             Channel
+	To, ToName          string
+	Subject, Text, HTML string
+	At                  time.Time
+}
+
+// try is one attempt under way.
+type try struct {
+	message Message
+	attempt Attempt
+	content Content
+}
+
+const (
+	// busyPause is how long a task waits at most before it asks again whether another's attempt has ended.
+	busyPause = 15 * time.Second
+	// finishTimeout bounds the tx that notes an outcome; it goes on when the process is asked to stop.
+	finishTimeout = 15 * time.Second
+	finishTries   = 3
+)
+
+// Deliver makes one attempt at a message, if it is due and nobody else is at it. It returns an error only when the
+// database fails (the queue then retries soon); whatever else happens is in the Verdict and in the message's row.
+//
+// Messages leave at least once: when the process dies, or the database is lost, between the other side's yes and the
+// note of it, the message goes out again after its lease, with the same Message-ID.
+func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
+	if _, busy := s.underway.LoadOrStore(t.MessageID, struct{}{}); busy {
+		return Verdict{Retry: true, After: busyPause, Why: "busy"}, nil
+	}
+	defer s.underway.Delete(t.MessageID)
+
+	at, verdict, err := s.begin(ctx, t, true)
+	var broken composeError
+	if errors.As(err, &broken) {
+		s.log.ErrorContext(ctx, "message not composed", "message", t.MessageID, "error", broken.error)
+		if at, verdict, err = s.begin(ctx, t, false); err == nil && at != nil {
+			return s.finish(ctx, at, "", temporary(reasonInternal, ""))
+		}
+	}
+	if err != nil || at == nil {
+		return verdict, err
+	}
+	provider, err := s.send(ctx, at)
+	return s.finish(ctx, at, provider, err)
+}
+
+// composeError is a composer's: the tx is rolled back with whatever it minted, and the attempt counts as failed.
+type composeError struct{ error }
+
+// begin leases the message, composes it and notes the attempt, in one tx. A nil try comes with the verdict.
+func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v Verdict, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		at = nil
+		now := s.now()
+		m, got, err := lease(ctx, tx, t, now, now.Add(s.attempt+leaseMargin))
+		if err != nil {
+			return err
+		}
+		if !got {
+			v, err = s.decline(ctx, tx, t, now)
+			return err
+		}
+		a := &try{message: m}
+		if compose {
+			if a.content, err = s.compose(ctx, tx, m); err != nil {
+				return composeError{err}
+			}
+			if a.content.Void {
+				v = Verdict{Why: "void"}
+				return unlease(ctx, tx, m, now)
+			}
+		}
+		if err := noteStart(ctx, tx, a, now); err != nil {
+			return err
+		}
+		at = a
+		return nil
+	})
+	if err != nil {
+		return nil, Verdict{}, err
+	}
+	return at, v, nil
+}
+
+// compose asks the message's composer. What comes back for somebody else than the message was bound to is void: the
+// address was corrected meanwhile.
+func (s *Service) compose(ctx context.Context, tx bun.IDB, m Message) (Content, error) {
+	composer := s.composers[m.Kind]
+	if composer == nil {
+		return Content{}, fmt.Errorf("no composer of %s", m.Kind)
+	}
+	c, err := composer(ctx, tx, m)
+	if err != nil || c.Void {
+		return c, err
+	}
+	if c.To != m.Recipient {
+		s.log.WarnContext(ctx, "message void: the recipient has changed", "message", m.ID)
+		c.Void = true
+	}
+	return c, nil
+}
+
+func noteStart(ctx context.Context, tx bun.IDB, at *try, now time.Time) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	number := at.message.Attempts
+	if at.message.Run > 1 {
+		if number, err = lastNumber(ctx, tx, at.message.ID); err != nil {
+			return err
+		}
+		number++
+	}
+	at.attempt = Attempt{ID: id, MessageID: at.message.ID, Number: number, StartedAt: now}
+	return insertAttempt(ctx, tx, &at.attempt)
+}
+
+// decline says why a message can't be leased, and settles it if its time is over.
+func (s *Service) decline(ctx context.Context, tx bun.IDB, t Ticket, now time.Time) (Verdict, error) {
+	m, err := loadMessage(ctx, tx, t.MessageID)
+	switch {
+	case store.IsNoRows(err):
+		return Verdict{Why: "gone"}, nil
+	case err != nil:
+		return Verdict{}, err
+	case m.Run != t.Run:
+		return Verdict{Why: "superseded"}, nil
+	case m.State != Queued && m.State != Sending:
+		return Verdict{Why: string(m.State)}, nil
+	case m.State == Sending && m.LeaseUntil != nil && now.Before(*m.LeaseUntil):
+		left := m.LeaseUntil.Sub(now) + time.Second
+		return Verdict{Retry: true, After: min(left, busyPause), Why: "busy"}, nil
+	case now.Before(m.ExpiresAt) && m.NextAt != nil && now.Before(*m.NextAt):
+		return Verdict{Retry: true, After: m.NextAt.Sub(now), Why: "early"}, nil
+	case now.Before(m.ExpiresAt):
+		return Verdict{Retry: true, After: time.Second, Why: "busy"}, nil // changed between two statements
+	}
+	done, err := expire(ctx, tx, m, now)
+	if err != nil || !done {
+		return Verdict{Retry: !done, After: busyPause, Why: "busy"}, err
+	}
+	m.State, m.Reason, m.SettledAt = Failed, reasonExpired, &now
+	return Verdict{Why: reasonExpired}, s.tell(ctx, tx, m)
+}
+
+// send renders the message and hands it to the carrier, in bounded time.
+func (s *Service) send(stopped context.Context, at *try) (providerID string, err error) {
+	ctx, cancel := context.WithTimeout(stopped, s.attempt)
+	defer cancel()
+	c := at.content
+	l, err := s.letters.render(at.message.Channel, c)
+	if err != nil {
+		s.log.ErrorContext(ctx, "message not rendered", "message", at.message.ID, "kind", at.message.Kind, "error", err)
+		return "", temporary(reasonInternal, "")
+	}
+	l.ID, l.MessageID, l.Channel = at.message.ID, s.messageID(at.message), at.message.Channel
+	l.To, l.ToName, l.At = c.To, oneLine(c.ToName), at.attempt.StartedAt
+	provider, err := s.carriers[l.Channel].send(ctx, l)
+	var f *failure
+	if errors.As(err, &f) && f.reason == reasonTimeout && stopped.Err() != nil {
+		f.reason = reasonInterrupted // it was we who had no time
+	}
+	return provider, err
+}
+
+// outcome is what an attempt means for its message.
+type outcome struct {
+	state  State // HandedOver, Failed, Queued
+	reason string
+	next   time.Time // of Queued
+}
+
+// finish notes how an attempt ended. It tries hard, also while the process stops: an outcome that is lost means that the
+// message goes out twice.
+func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	for i := range finishTries {
+		if v, err = s.note(ctx, at, provider, sendErr); err == nil {
+			return v, nil
+		}
+		s.log.ErrorContext(ctx, "outcome not noted", "message", at.message.ID, "try", i+1, "error", err)
+		select {
+		case <-time.After(time.Duration(i+1) * 100 * time.Millisecond):
+		case <-ctx.Done():
+			return v, err
+		}
+	}
+	return v, err
+}
+
+func (s *Service) note(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
+	now := s.now()
+	m, a := at.message, at.attempt
+	out := judge(m, &a, sendErr, now, secretsOf(at.content.Data))
+	provider = plain(provider)
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := closeAttempt(ctx, tx, a); err != nil {
+			return err
+		}
+		var kept bool
+		var err error
+		switch out.state {
+		case HandedOver:
+			kept, err = handOver(ctx, tx, m, provider, now)
+		case Failed:
+			kept, err = fail(ctx, tx, m, out.reason, a.Detail, now)
+		default:
+			kept, err = postpone(ctx, tx, m, out.reason, a.Detail, out.next, out.next.Add(relayMargin))
+		}
+		if err != nil || !kept {
+			return err // not kept: cancelled or taken over meanwhile, which the row says
+		}
+		m.State, m.Reason, m.Detail, m.ProviderID = out.state, out.reason, a.Detail, provider
+		if m.State == Failed || m.State == HandedOver && m.Run > 1 {
+			return s.tell(ctx, tx, m)
+		}
+		return nil
+	})
+	if err != nil {
+		return Verdict{}, err
+	}
+	s.log.LogAttrs(ctx, slog.LevelInfo, "message attempt", slog.String("message", m.ID.String()),
+		slog.String("kind", string(m.Kind)), slog.String("channel", string(m.Channel)), slog.Int("attempt", a.Number),
+		slog.String("outcome", string(a.Outcome)), slog.String("reason", a.Reason))
+	if out.state == Queued {
+		return Verdict{Retry: true, After: max(out.next.Sub(now), 0), Why: a.Reason}, nil
+	}
+	return Verdict{Why: string(out.state)}, nil
+}
+
+// judge closes the attempt a and says what becomes of the message.
+func judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string) outcome {
+	a.EndedAt = &now
+	if sendErr == nil {
+		a.Outcome = Accepted
+		return outcome{state: HandedOver}
+	}
+	var f *failure
+	if !errors.As(sendErr, &f) {
+		f = temporary(reasonInternal, "")
+	}
+	a.Outcome, a.Reason, a.Detail = Temporary, f.reason, plain(f.detail, secrets...)
+	if f.permanent {
+		a.Outcome = Permanent
+		return outcome{state: Failed, reason: f.reason}
+	}
+	wait, again := pause(m.Channel, m.Attempts, f.after)
+	if !again {
+		return outcome{state: Failed, reason: reasonGaveUp}
+	}
+	next := now.Add(wait)
+	if !next.Before(m.ExpiresAt) {
+		return outcome{state: Failed, reason: reasonExpired}
+	}
+	a.NextAt = &next
+	return outcome{state: Queued, reason: f.reason, next: next}
+}

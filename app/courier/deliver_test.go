@@ -1,0 +1,584 @@
+package courier_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/courier"
+	"kontor/app/courier/couriertest"
+)
+
+// withSMTP gives a world a mail server.
+func withSMTP(t *testing.T, test func(t *testing.T, w *world, peer *couriertest.SMTPPeer)) {
+	t.Helper()
+	var peer *couriertest.SMTPPeer
+	each(t, func(o *courier.Options) {
+		peer = couriertest.NewSMTPPeer(t)
+		o.SMTPURL = peer.URL()
+	}, func(t *testing.T, w *world) { test(t, w, peer) })
+}
+
+func TestMailArrives(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		ticket := w.enqueue(w.mailPost())
+		if v := w.deliver(ticket); v.Retry {
+			t.Fatalf("%+v", v)
+		}
+		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+		if m.HandedOverAt == nil || m.Attempts != 1 || m.AttemptRows[0].Number != 1 || m.AttemptRows[0].EndedAt == nil {
+			t.Errorf("%+v", m)
+		}
+		got := peer.Mails()[0]
+		if got.From != "no-reply@kontor.test" || got.To != address {
+			t.Errorf("envelope %s -> %s", got.From, got.To)
+		}
+		msg := got.Message(t)
+		for name, want := range map[string]string{
+			"Message-Id":     "<" + ticket.MessageID.String() + ".1@kontor.test>",
+			"Auto-Submitted": "auto-generated",
+			"From":           `"Kontor" <no-reply@kontor.test>`,
+			"To":             `"Anna Berg" <anna@example.org>`,
+			"Subject":        "Kanzlei Muster: Ihre Registrierung",
+		} {
+			if msg.Header.Get(name) != want {
+				t.Errorf("%s is %q, want %q", name, msg.Header.Get(name), want)
+			}
+		}
+		text, html := parts(t, msg)
+		if !strings.Contains(text, "\r\nhttps://kontor.test/register/"+w.secrets[0]+"\r\n") {
+			t.Errorf("no line with the link alone:\n%s", text)
+		}
+		if !strings.Contains(html, w.secrets[0]) || !strings.Contains(text, "26.11.2026, 09:00 Uhr (MEZ)") {
+			t.Errorf("text %s\nhtml %s", text, html)
+		}
+		if again := w.deliver(ticket); again.Retry || len(peer.Mails()) != 1 {
+			t.Errorf("%+v, %d mails", again, len(peer.Mails()))
+		}
+		w.noSecrets()
+	})
+}
+
+// parts takes a multipart/alternative apart.
+func parts(t *testing.T, m *mail.Message) (text, html string) {
+	t.Helper()
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/alternative" {
+		t.Fatalf("%s, %v", kind, err)
+	}
+	r := multipart.NewReader(m.Body, params["boundary"])
+	for {
+		p, err := r.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return text, html
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") {
+			html = string(body)
+		} else {
+			text = string(body)
+		}
+	}
+}
+
+func TestMailServerHasBadDays(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		step    couriertest.SMTPStep
+		again   bool
+		reason  string
+		detail  string
+		outcome courier.Outcome
+		copies  int // that the server got to the end of, before the next try
+	}{
+		{"greylisting", couriertest.Greylist, true, "greylisted", "451 4.7.1 Greylisted, come back later", courier.Temporary, 0},
+		{"busy", couriertest.Busy, true, "server_busy", "421 4.3.2 too busy", courier.Temporary, 0},
+		{"later", couriertest.TryLater, true, "server_busy", "451 4.3.0 try later", courier.Temporary, 1},
+		{"hang after DATA", couriertest.HangAfterData, true, "timeout", "", courier.Temporary, 1},
+		{"hang at greeting", couriertest.HangAtGreeting, true, "timeout", "", courier.Temporary, 0},
+		{"drip", couriertest.Drip, true, "timeout", "", courier.Temporary, 0},
+		{"reset in DATA", couriertest.ResetInData, true, "connection_lost", "", courier.Temporary, 0},
+		{"reset instead of 250", couriertest.AcceptThenReset, true, "connection_lost", "", courier.Temporary, 1},
+		{"no such user", couriertest.NoSuchUser, false, "recipient_unknown", "550 5.1.1 No such user in this house [31m", courier.Permanent, 0},
+		{"mailbox full", couriertest.MailboxFull, false, "mailbox_full", "552 5.2.2 Mailbox full", courier.Permanent, 0},
+		{"spam", couriertest.Spam, false, "spam", "554 5.7.1 This looks like spam: ***", courier.Permanent, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var peer *couriertest.SMTPPeer
+			each(t, func(o *courier.Options) {
+				peer = couriertest.NewSMTPPeer(t)
+				o.SMTPURL, o.AttemptTimeout = peer.URL(), 700*time.Millisecond
+			}, func(t *testing.T, w *world) {
+				peer.Script(c.step)
+				ticket := w.enqueue(w.mailPost())
+				began := time.Now()
+				v := w.deliver(ticket)
+				if took := time.Since(began); took > 20*time.Second {
+					t.Errorf("took %s", took)
+				}
+				w.noSecrets()
+				if !c.again {
+					m := w.expect(ticket.MessageID, courier.Failed, c.reason, c.outcome)
+					if v.Retry || m.Detail != c.detail || len(w.told()) != 1 || w.told()[0].Reason != c.reason {
+						t.Errorf("%+v, %q, told %v", v, m.Detail, w.told())
+					}
+					return
+				}
+				m := w.expect(ticket.MessageID, courier.Queued, c.reason, c.outcome)
+				if !v.Retry || v.After != 30*time.Second || m.Detail != c.detail || !m.NextAt.Equal(start.Add(v.After)) ||
+					!m.RelayAt.Equal(start.Add(time.Minute)) || len(peer.Mails()) != c.copies {
+					t.Errorf("%+v, %+v, %d copies", v, m, len(peer.Mails()))
+				}
+				if early := w.deliver(ticket); !early.Retry || early.After != v.After {
+					t.Errorf("too early: %+v", early)
+				}
+				w.pass(v.After)
+				w.deliver(ticket)
+				w.expect(ticket.MessageID, courier.HandedOver, "", c.outcome, courier.Accepted)
+				ids := map[string]bool{}
+				for _, got := range peer.Mails() {
+					ids[got.Message(t).Header.Get("Message-Id")] = true
+				}
+				if len(ids) != 1 {
+					t.Errorf("Message-IDs %v", ids)
+				}
+				w.noSecrets()
+			})
+		})
+	}
+}
+
+func TestMailServerIsAway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	each(t, func(o *courier.Options) { o.SMTPURL = "smtp://user:hunter22@" + l.Addr().String() },
+		func(t *testing.T, w *world) {
+			ticket := w.enqueue(w.mailPost())
+			w.deliver(ticket)
+			m := w.expect(ticket.MessageID, courier.Queued, "unreachable", courier.Temporary)
+			if strings.Contains(w.dump()+w.log.String(), "hunter22") || m.Detail == "" {
+				t.Errorf("%+v", m)
+			}
+		})
+}
+
+func TestMailRetriesEndWithTheLink(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		for range 30 {
+			peer.Script(couriertest.Greylist)
+		}
+		ticket := w.enqueue(w.mailPost())
+		var pauses []time.Duration
+		for {
+			v := w.deliver(ticket)
+			if !v.Retry {
+				break
+			}
+			pauses = append(pauses, v.After)
+			w.pass(v.After)
+		}
+		m := w.message(ticket.MessageID)
+		if m.State != courier.Failed || m.Reason != "expired" || w.clock().After(m.ExpiresAt) {
+			t.Errorf("%s (%s) at %s", m.State, m.Reason, w.clock())
+		}
+		// 30 s, 2 m, 10 m, 30 m, 1 h; then every 4 h: 11 times in what is left of 48 h
+		if len(pauses) != 16 || pauses[15] != 4*time.Hour || pauses[4] != time.Hour {
+			t.Errorf("pauses %v", pauses)
+		}
+		if told := w.told(); len(told) != 1 || told[0].Reason != "expired" {
+			t.Errorf("told %v", told)
+		}
+	})
+}
+
+func TestExpiredBeforeTheFirstTry(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		ticket := w.enqueue(w.mailPost())
+		w.pass(linkTTL)
+		if v := w.deliver(ticket); v.Retry {
+			t.Errorf("%+v", v)
+		}
+		w.expect(ticket.MessageID, courier.Failed, "expired")
+		if len(peer.Mails()) != 0 || len(w.told()) != 1 || len(w.secrets) != 0 {
+			t.Errorf("%d mails, told %v, minted %d", len(peer.Mails()), w.told(), len(w.secrets))
+		}
+		if err := w.svc.RunAgain(context.Background(), ticket.MessageID); !errors.Is(err, courier.ErrExpired) {
+			t.Errorf("run again: %v", err)
+		}
+	})
+}
+
+func TestRunAgain(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		ctx := context.Background()
+		peer.Script(couriertest.MailboxFull)
+		ticket := w.enqueue(w.mailPost())
+		if err := w.svc.RunAgain(ctx, ticket.MessageID); !errors.Is(err, courier.ErrNotFailed) {
+			t.Errorf("of a queued one: %v", err)
+		}
+		w.deliver(ticket)
+		if err := w.svc.RunAgain(ctx, ticket.MessageID); err != nil {
+			t.Fatal(err)
+		}
+		w.expect(ticket.MessageID, courier.Queued, "", courier.Permanent)
+		if v := w.deliver(ticket); v.Retry || len(peer.Mails()) != 0 {
+			t.Errorf("the task of the first run still works: %+v", v)
+		}
+		tickets, err := w.svc.Claim(ctx, 10, time.Minute)
+		if err != nil || len(tickets) != 1 || tickets[0].Run != 2 {
+			t.Fatalf("%v, %v", tickets, err)
+		}
+		w.deliver(tickets[0])
+		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Permanent, courier.Accepted)
+		if m.AttemptRows[1].Number != 2 {
+			t.Errorf("number %d", m.AttemptRows[1].Number)
+		}
+		if told := w.told(); len(told) != 2 || told[1].State != courier.HandedOver || told[1].Reason != "" {
+			t.Errorf("told %v", told)
+		}
+		if err := w.svc.RunAgain(ctx, newID(t)); !errors.Is(err, courier.ErrUnknownMessage) {
+			t.Errorf("of an unknown one: %v", err)
+		}
+	})
+}
+
+func TestCancelWhileSending(t *testing.T) {
+	for name, c := range map[string]struct {
+		step    couriertest.SMTPStep
+		outcome courier.Outcome
+	}{
+		"accepted": {couriertest.Accept, courier.Accepted},
+		"refused":  {couriertest.NoSuchUser, courier.Permanent},
+		"later":    {couriertest.Greylist, courier.Temporary},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+				peer.Script(c.step)
+				ticket := w.enqueue(w.mailPost())
+				finish := w.holdInDelivery(peer, ticket)
+				w.expect(ticket.MessageID, courier.Sending, "", "")
+				w.inTx(func(ctx context.Context, tx bun.Tx) error { return w.svc.CancelAccess(ctx, tx, w.access) })
+				finish()
+				w.expect(ticket.MessageID, courier.Cancelled, "", c.outcome)
+				if v := w.deliver(ticket); v.Retry || len(w.told()) != 0 {
+					t.Errorf("%+v, told %v", v, w.told())
+				}
+			})
+		})
+	}
+}
+
+// holdInDelivery delivers a ticket as far as the server, and returns what lets it go on and waits for its end.
+func (w *world) holdInDelivery(peer *couriertest.SMTPPeer, ticket courier.Ticket) (finish func() courier.Verdict) {
+	w.tb.Helper()
+	reached, release := peer.Hold()
+	done := make(chan courier.Verdict, 1)
+	go func() {
+		v, err := w.svc.Deliver(context.Background(), ticket)
+		if err != nil {
+			w.tb.Error(err)
+		}
+		done <- v
+	}()
+	<-reached
+	return func() courier.Verdict {
+		release()
+		return <-done
+	}
+}
+
+func TestNobodyElseWhileSending(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		other := w.service(func(o *courier.Options) { o.SMTPURL = peer.URL() })
+		ticket := w.enqueue(w.mailPost())
+		finish := w.holdInDelivery(peer, ticket)
+		for name, s := range map[string]*courier.Service{"same process": w.svc, "other process": other} {
+			v, err := s.Deliver(context.Background(), ticket)
+			if err != nil || !v.Retry || v.After <= 0 || v.After > 15*time.Second || v.Why != "busy" {
+				t.Errorf("%s: %+v, %v", name, v, err)
+			}
+		}
+		if v := finish(); v.Retry {
+			t.Errorf("%+v", v)
+		}
+		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+		if len(peer.Mails()) != 1 {
+			t.Errorf("%d mails", len(peer.Mails()))
+		}
+	})
+}
+
+// A worker that was killed leaves the message in Sending; when its lease is over another takes it, and if the first was
+// only slow after all, what it says still counts once.
+func TestTakeOver(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		other := w.service(func(o *courier.Options) { o.SMTPURL = peer.URL() })
+		ticket := w.enqueue(w.mailPost())
+		finish := w.holdInDelivery(peer, ticket)
+
+		w.pass(39 * time.Second) // the attempt's 10 s and a margin of 30 s
+		if got, err := w.svc.Claim(context.Background(), 10, time.Minute); err != nil || len(got) != 0 {
+			t.Fatalf("%v, %v", got, err)
+		}
+		w.pass(2 * time.Second)
+		tickets, err := w.svc.Claim(context.Background(), 10, time.Minute)
+		if err != nil || len(tickets) != 1 || tickets[0].Attempt != 1 {
+			t.Fatalf("%v, %v", tickets, err)
+		}
+		if v, err := other.Deliver(context.Background(), tickets[0]); err != nil || v.Retry {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		w.expect(ticket.MessageID, courier.HandedOver, "", "", courier.Accepted)
+		finish()
+		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted, courier.Accepted)
+		mails := peer.Mails()
+		if len(mails) != 2 || mails[0].Message(t).Header.Get("Message-Id") != mails[1].Message(t).Header.Get("Message-Id") {
+			t.Errorf("%d mails", len(mails))
+		}
+		w.noSecrets()
+	})
+}
+
+// While an attempt runs the clock jumps an hour: this process does not overtake itself.
+func TestClockJumps(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"forward": time.Hour, "back": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+				ticket := w.enqueue(w.mailPost())
+				finish := w.holdInDelivery(peer, ticket)
+				w.pass(jump)
+				if v := w.deliver(ticket); !v.Retry {
+					t.Errorf("%+v", v)
+				}
+				finish()
+				for range 3 {
+					w.deliver(ticket)
+					w.pass(-jump)
+				}
+				if got, err := w.svc.Claim(context.Background(), 10, time.Minute); err != nil || len(got) != 0 {
+					t.Errorf("%v, %v", got, err)
+				}
+				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+				if len(peer.Mails()) != 1 {
+					t.Errorf("%d mails", len(peer.Mails()))
+				}
+			})
+		})
+	}
+}
+
+func TestManyTasksForOneMessage(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		services := []*courier.Service{w.svc, w.service(func(o *courier.Options) { o.SMTPURL = peer.URL() })}
+		ticket := w.enqueue(w.mailPost())
+		var wait sync.WaitGroup
+		for i := range 20 {
+			wait.Add(1)
+			go func() {
+				defer wait.Done()
+				if _, err := services[i%2].Deliver(context.Background(), ticket); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		wait.Wait()
+		if len(peer.Mails()) != 1 {
+			t.Errorf("%d mails", len(peer.Mails()))
+		}
+	})
+}
+
+func TestStopWhileSending(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		ticket := w.enqueue(w.mailPost())
+		reached, release := peer.Hold()
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan courier.Verdict, 1)
+		go func() {
+			v, err := w.svc.Deliver(ctx, ticket)
+			if err != nil {
+				t.Error(err)
+			}
+			done <- v
+		}()
+		<-reached
+		stop()
+		if v := <-done; !v.Retry {
+			t.Errorf("%+v", v)
+		}
+		release()
+		w.expect(ticket.MessageID, courier.Queued, "interrupted", courier.Temporary)
+	})
+}
+
+func TestComposer(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(m courier.Message, c *courier.Content) error
+		state  courier.State
+		reason string
+		rows   []courier.Outcome
+	}{
+		"void": {func(_ courier.Message, c *courier.Content) error { c.Void = true; return nil },
+			courier.Cancelled, "", nil},
+		"for somebody else": {func(_ courier.Message, c *courier.Content) error { c.To = "eva@example.org"; return nil },
+			courier.Cancelled, "", nil},
+		"broken": {func(courier.Message, *courier.Content) error { return errBroken },
+			courier.Queued, "internal", []courier.Outcome{courier.Temporary}},
+		"wrong model": {func(_ courier.Message, c *courier.Content) error { c.Data = "?"; return nil },
+			courier.Queued, "internal", []courier.Outcome{courier.Temporary}},
+		"line break in a name": {func(m courier.Message, c *courier.Content) error { c.ToName = "A\r\nBcc: x@y.z"; return nil },
+			courier.HandedOver, "", []courier.Outcome{courier.Accepted}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+				w.compose = c.change
+				ticket := w.enqueue(w.mailPost())
+				v := w.deliver(ticket)
+				m := w.expect(ticket.MessageID, c.state, c.reason, c.rows...)
+				if v.Retry != (c.state == courier.Queued) || m.Attempts != len(c.rows) {
+					t.Errorf("%+v, %d attempts", v, m.Attempts)
+				}
+				links, err := w.db.NewSelect().Table("link").Count(context.Background())
+				if err != nil || name == "broken" && links != 0 {
+					t.Errorf("%d links of a composer that failed, %v", links, err)
+				}
+				for _, got := range peer.Mails() {
+					if got.To != address || len(got.Message(t).Header["Bcc"]) != 0 {
+						t.Errorf("%+v", got)
+					}
+				}
+				w.noSecrets()
+			})
+		})
+	}
+}
+
+func TestForeignAddresses(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		for _, c := range []struct {
+			to, envelope string
+			state        courier.State
+		}{
+			{"anna@bücher.example", "anna@xn--bcher-kva.example", courier.HandedOver},
+			{"\"anna berg\"@example.org", "\"anna berg\"@example.org", courier.HandedOver},
+			{"Eva <eva@example.org>", "", courier.Failed},
+			{"eva@example.org, anna@example.org", "", courier.Failed},
+			{"nobody", "", courier.Failed},
+		} {
+			p := w.mailPost()
+			p.Recipient = c.to
+			ticket := w.enqueue(p)
+			before := len(peer.Mails())
+			w.deliver(ticket)
+			m := w.message(ticket.MessageID)
+			if m.State != c.state {
+				t.Errorf("%s: %s (%s)", c.to, m.State, m.Reason)
+			}
+			if mails := peer.Mails()[before:]; len(mails) == 1 && mails[0].To != c.envelope || (len(mails) == 1) != (c.envelope != "") {
+				t.Errorf("%s: %v", c.to, mails)
+			}
+		}
+	})
+}
+
+func TestConnectionIsKept(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		for range 5 {
+			w.deliver(w.enqueue(w.mailPost()))
+		}
+		if peer.Opened() != 1 || len(peer.Mails()) != 5 {
+			t.Errorf("%d connections for %d mails", peer.Opened(), len(peer.Mails()))
+		}
+		peer.Script(couriertest.NoSuchUser) // a refusal spoils nothing
+		w.deliver(w.enqueue(w.mailPost()))
+		w.deliver(w.enqueue(w.mailPost()))
+		if peer.Opened() != 1 {
+			t.Errorf("%d connections", peer.Opened())
+		}
+		peer.HangUp() // the server has had enough: no attempt is lost by that
+		ticket := w.enqueue(w.mailPost())
+		w.deliver(ticket)
+		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+		if peer.Opened() != 2 {
+			t.Errorf("%d connections", peer.Opened())
+		}
+	})
+}
+
+func TestSecuredAndSignedIn(t *testing.T) {
+	for name, option := range map[string]couriertest.SMTPOption{
+		"starttls": couriertest.WithSTARTTLS(), "implicit": couriertest.WithImplicitTLS(), "none": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var peer *couriertest.SMTPPeer
+			each(t, func(o *courier.Options) {
+				if peer = couriertest.NewSMTPPeer(t); option != nil {
+					peer = couriertest.NewSMTPPeer(t, option)
+				}
+				o.SMTPURL, o.TLS = peer.URLWith("kontor:hunter22"), peer.TLS()
+			}, func(t *testing.T, w *world) {
+				peer.Script(couriertest.RefuseSignIn)
+				ticket := w.enqueue(w.mailPost())
+				w.deliver(ticket)
+				m := w.expect(ticket.MessageID, courier.Queued, "auth", courier.Temporary)
+				if m.Detail != "535 5.7.8 no" {
+					t.Errorf("%q", m.Detail)
+				}
+				w.pass(time.Minute)
+				w.deliver(ticket)
+				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Temporary, courier.Accepted)
+				if got := peer.Mails()[0]; got.Secured != (option != nil) || peer.SignIns()[1] != "kontor:hunter22" {
+					t.Errorf("secured %v, %v", got.Secured, peer.SignIns())
+				}
+				if strings.Contains(w.dump()+w.log.String(), "hunter22") {
+					t.Error("the password is in the database or the log")
+				}
+			})
+		})
+	}
+}
+
+func TestCertificateOfAStranger(t *testing.T) {
+	for name, option := range map[string]couriertest.SMTPOption{
+		"starttls": couriertest.WithSTARTTLS(), "implicit": couriertest.WithImplicitTLS(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(o *courier.Options) { o.SMTPURL = couriertest.NewSMTPPeer(t, option).URL() },
+				func(t *testing.T, w *world) {
+					ticket := w.enqueue(w.mailPost())
+					w.deliver(ticket)
+					w.expect(ticket.MessageID, courier.Queued, "tls", courier.Temporary)
+				})
+		})
+	}
+	t.Run("no STARTTLS", func(t *testing.T) {
+		each(t, func(o *courier.Options) {
+			o.SMTPURL = strings.Replace(couriertest.NewSMTPPeer(t).URL(), "tls=none", "tls=starttls", 1)
+		}, func(t *testing.T, w *world) {
+			ticket := w.enqueue(w.mailPost())
+			w.deliver(ticket)
+			w.expect(ticket.MessageID, courier.Queued, "tls", courier.Temporary)
+		})
+	})
+}

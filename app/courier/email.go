@@ -1,0 +1,524 @@
+package courier
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	gomail "github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
+	"golang.org/x/net/idna"
+)
+
+const (
+	// smtpIdle is how long a connection waits for the next mail before it is closed.
+	smtpIdle = 20 * time.Second
+	// smtpPerConn is how many mails go over one connection; servers cut it at some number of their own.
+	smtpPerConn = 100
+	// smtpSpare is how many connections wait at most.
+	smtpSpare = 16
+)
+
+// errSMTPURL is what a bad SMTP_URL is told; the URL itself has a password in it.
+var errSMTPURL = errors.New("SMTP_URL: want smtp://user:password@host:port?tls=starttls|implicit|none")
+
+// smtpAddress is SMTP_URL, understood.
+type smtpAddress struct {
+	host, port     string
+	user, password string
+	tls            string // starttls, implicit, none
+}
+
+// CheckSMTPURL says whether s can be SMTP_URL; "" is the built-in mailbox. The error never repeats s.
+func CheckSMTPURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	_, err := parseSMTPURL(s)
+	return err
+}
+
+// parseSMTPURL reads smtp://user:pass@host:port?tls=…; without tls it is starttls, which then must work. Ports without
+// saying: 587, with implicit TLS 465, without any TLS 25.
+func parseSMTPURL(s string) (smtpAddress, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "smtp" || u.Opaque != "" || u.Path != "" && u.Path != "/" || u.Fragment != "" {
+		return smtpAddress{}, errSMTPURL
+	}
+	a := smtpAddress{host: u.Hostname(), port: u.Port(), tls: "starttls"}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil || !validHost(a.host) {
+		return smtpAddress{}, errSMTPURL
+	}
+	for name, values := range q {
+		if name != "tls" || len(values) != 1 {
+			return smtpAddress{}, errSMTPURL
+		}
+		a.tls = values[0]
+	}
+	ports := map[string]string{"starttls": "587", "implicit": "465", "none": "25"}
+	if ports[a.tls] == "" {
+		return smtpAddress{}, errSMTPURL
+	}
+	if a.port == "" {
+		a.port = ports[a.tls]
+	}
+	a.user = u.User.Username()
+	a.password, _ = u.User.Password()
+	if !validPort(a.port) || a.user == "" && a.password != "" {
+		return smtpAddress{}, errSMTPURL
+	}
+	return a, nil
+}
+
+func validHost(host string) bool {
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) })
+}
+
+func validPort(port string) bool {
+	n, err := net.LookupPort("tcp", port)
+	return err == nil && n > 0
+}
+
+// smtpCarrier hands mails to one server and keeps connections for the next mails.
+type smtpCarrier struct {
+	address smtpAddress
+	from    *mail.Address
+	helo    string
+	tls     *tls.Config
+	dial    net.Dialer
+
+	mu     sync.Mutex
+	spare  []*smtpConn // last in, first out
+	closed bool
+}
+
+type smtpConn struct {
+	client *smtp.Client
+	conn   net.Conn
+	sent   int
+	timer  *time.Timer // while it waits
+}
+
+func newSMTPCarrier(rawURL string, from *mail.Address, helo string, conf *tls.Config, dial time.Duration) (*smtpCarrier, error) {
+	a, err := parseSMTPURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if conf == nil {
+		conf = &tls.Config{}
+	}
+	conf = conf.Clone()
+	conf.ServerName, conf.MinVersion = a.host, tls.VersionTLS12
+	return &smtpCarrier{address: a, from: from, helo: helo, tls: conf, dial: net.Dialer{Timeout: dial}}, nil
+}
+
+func (c *smtpCarrier) send(ctx context.Context, l letter) (string, error) {
+	msg, to, err := c.write(l)
+	if err != nil {
+		return "", err
+	}
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = c.transmit(ctx, conn, to, msg)
+	var f *failure
+	if errors.As(err, &f) && conn.sent > 0 && f.stale() {
+		// The server had closed a connection that waited; nothing of the mail was said yet.
+		if conn, err = c.open(ctx); err != nil {
+			return "", err
+		}
+		err = c.transmit(ctx, conn, to, msg)
+	}
+	return "", err
+}
+
+// write makes the mail. What can't be written can't ever be.
+func (c *smtpCarrier) write(l letter) (*gomail.Msg, string, error) {
+	address, err := asciiAddress(l.To)
+	if err != nil {
+		return nil, "", permanent(reasonRecipientUnknown, "")
+	}
+	to := &mail.Address{Name: l.ToName, Address: address}
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	msg.FromMailAddress(c.from)
+	msg.ToMailAddress(to)
+	msg.Subject(oneLine(l.Subject))
+	msg.SetMessageIDWithValue(l.MessageID)
+	msg.SetDateWithValue(l.At)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
+	msg.SetBodyString(gomail.TypeTextPlain, l.Text)
+	msg.AddAlternativeString(gomail.TypeTextHTML, l.HTML)
+	return msg, (&mail.Address{Address: address}).String(), nil
+}
+
+// transmit sends one mail over a connection, which then waits for the next mail or is closed.
+func (c *smtpCarrier) transmit(ctx context.Context, conn *smtpConn, to string, msg *gomail.Msg) error {
+	done := bound(ctx, conn.conn)
+	err, usable := c.dialogue(conn, to, msg)
+	if done() && usable && ctx.Err() == nil {
+		c.keep(conn)
+	} else {
+		conn.drop()
+	}
+	return err
+}
+
+// dialogue is RFC 5321 §3.3. usable says whether the connection is good for another mail.
+func (c *smtpCarrier) dialogue(conn *smtpConn, to string, msg *gomail.Msg) (err error, usable bool) {
+	client := conn.client
+	client.SkipSMTPUTF8(isASCII(to)) // with it a mail could not pass servers that lack it
+	if err := client.Mail((&mail.Address{Address: c.from.Address}).String()); err != nil {
+		return smtpFailure(stageMail, err), false
+	}
+	if err := client.Rcpt(to); err != nil {
+		return smtpFailure(stageRcpt, err), isReply(err) && client.Reset() == nil
+	}
+	w, err := client.Data()
+	if err != nil {
+		return smtpFailure(stageData, err), false
+	}
+	if _, err := msg.WriteTo(w); err != nil {
+		return smtpFailure(stageData, err), false
+	}
+	if err := w.Close(); err != nil {
+		return smtpFailure(stageData, err), isReply(err)
+	}
+	conn.sent++
+	return nil, conn.sent < smtpPerConn
+}
+
+// connect takes a waiting connection or opens one.
+func (c *smtpCarrier) connect(ctx context.Context) (*smtpConn, error) {
+	c.mu.Lock()
+	for len(c.spare) > 0 {
+		last := len(c.spare) - 1
+		conn := c.spare[last]
+		c.spare = c.spare[:last]
+		if conn.timer.Stop() {
+			c.mu.Unlock()
+			return conn, nil
+		}
+	}
+	c.mu.Unlock()
+	return c.open(ctx)
+}
+
+func (c *smtpCarrier) keep(conn *smtpConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.spare) >= smtpSpare {
+		go conn.drop()
+		return
+	}
+	conn.timer = time.AfterFunc(smtpIdle, func() {
+		c.mu.Lock()
+		for i, other := range c.spare {
+			if other == conn {
+				c.spare = append(c.spare[:i], c.spare[i+1:]...)
+				break
+			}
+		}
+		c.mu.Unlock()
+		conn.drop()
+	})
+	c.spare = append(c.spare, conn)
+}
+
+func (c *smtpCarrier) close() error {
+	c.mu.Lock()
+	spare := c.spare
+	c.spare, c.closed = nil, true
+	c.mu.Unlock()
+	for _, conn := range spare {
+		conn.timer.Stop()
+		conn.drop()
+	}
+	return nil
+}
+
+// drop says goodbye, but does not wait for an answer for long.
+func (conn *smtpConn) drop() {
+	_ = conn.conn.SetDeadline(time.Now().Add(time.Second))
+	_ = conn.client.Quit()
+	_ = conn.conn.Close()
+}
+
+// open dials, greets, encrypts and signs in.
+func (c *smtpCarrier) open(ctx context.Context) (*smtpConn, error) {
+	conn, err := c.dial.DialContext(ctx, "tcp", net.JoinHostPort(c.address.host, c.address.port))
+	if err != nil {
+		return nil, netFailure(err, reasonUnreachable)
+	}
+	done := bound(ctx, conn)
+	client, err := c.greet(ctx, conn)
+	if !done() && err == nil {
+		err = temporary(reasonTimeout, "")
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return &smtpConn{client: client, conn: conn}, nil
+}
+
+func (c *smtpCarrier) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
+	if c.address.tls == "implicit" {
+		secured := tls.Client(conn, c.tls)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, tlsFailure(err)
+		}
+		conn = secured
+	}
+	client, err := smtp.NewClient(conn, c.address.host)
+	if err != nil {
+		return nil, smtpFailure(stageGreeting, err)
+	}
+	if err := client.Hello(c.helo); err != nil {
+		return nil, smtpFailure(stageGreeting, err)
+	}
+	if c.address.tls == "starttls" {
+		if ok, _ := client.Extension("STARTTLS"); !ok {
+			return nil, temporary(reasonTLS, "the server offers no STARTTLS")
+		}
+		if err := client.StartTLS(c.tls); err != nil {
+			return nil, tlsFailure(err)
+		}
+	}
+	if c.address.user != "" {
+		if err := c.signIn(client); err != nil {
+			return nil, err
+		}
+	}
+	return client, nil
+}
+
+// signIn uses the best way that the server offers and go-mail knows. The password goes in the clear only where the
+// operator wrote tls=none.
+func (c *smtpCarrier) signIn(client *smtp.Client) error {
+	_, offered := client.Extension("AUTH")
+	ways := strings.Fields(strings.ToUpper(offered))
+	user, password, open := c.address.user, c.address.password, c.address.tls == "none"
+	var auth smtp.Auth
+	for _, way := range []struct {
+		name string
+		auth smtp.Auth
+	}{
+		{"SCRAM-SHA-256", smtp.ScramSHA256Auth(user, password)},
+		{"PLAIN", smtp.PlainAuth("", user, password, c.address.host, open)},
+		{"LOGIN", smtp.LoginAuth(user, password, c.address.host, open)},
+		{"CRAM-MD5", smtp.CRAMMD5Auth(user, password)},
+	} {
+		for _, name := range ways {
+			if name == way.name && auth == nil {
+				auth = way.auth
+			}
+		}
+	}
+	if auth == nil {
+		return temporary(reasonAuth, "the server offers no way to sign in")
+	}
+	if err := client.Auth(auth); err != nil {
+		if f := smtpFailure(stageGreeting, err); f.reason == reasonTimeout || f.reason == reasonConnectionLost {
+			return f
+		}
+		return temporary(reasonAuth, replyText(err))
+	}
+	return nil
+}
+
+// bound gives a connection the deadline of ctx, and ends what it does when ctx is cancelled. The function it returns
+// takes both back; false: ctx has ended and the connection is spoilt.
+func bound(ctx context.Context, conn net.Conn) (done func() bool) {
+	if until, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(until)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return func() bool {
+		if !stop() {
+			return false
+		}
+		return conn.SetDeadline(time.Time{}) == nil
+	}
+}
+
+// stage is how far the dialogue had come.
+type stage int
+
+const (
+	stageGreeting stage = iota
+	stageMail
+	stageRcpt
+	stageData
+)
+
+// stale says whether a connection that had waited was gone before anything of this mail was said. A 421 is what a
+// server says before it hangs up.
+func (f *failure) stale() bool {
+	return f.early && (f.reason == reasonConnectionLost || f.reason == reasonServerBusy)
+}
+
+// smtpFailure says what an error of the dialogue means. Replies 4xx are temporary and 5xx permanent (RFC 5321 §4.2.1),
+// but before the mail itself is concerned (greeting, sign-in) every reply is about the connection, and temporary.
+func smtpFailure(at stage, err error) *failure {
+	var reply *textproto.Error
+	if !errors.As(err, &reply) {
+		f := netFailure(err, reasonConnectionLost)
+		f.early = at == stageMail
+		return f
+	}
+	text := fmt.Sprintf("%d %s", reply.Code, reply.Msg)
+	if reply.Code == 530 || reply.Code == 534 || reply.Code == 535 || reply.Code == 538 {
+		return temporary(reasonAuth, text)
+	}
+	if at == stageGreeting {
+		return temporary(reasonServerBusy, text)
+	}
+	if reply.Code >= 500 && reply.Code < 600 {
+		return permanent(permanentReason(at, reply.Code, reply.Msg), text)
+	}
+	f := temporary(temporaryReason(reply.Code, reply.Msg), text)
+	f.early = at == stageMail && reply.Code == 421
+	return f
+}
+
+func temporaryReason(code int, text string) string {
+	status, lower := enhanced(text), strings.ToLower(text)
+	switch {
+	case strings.Contains(lower, "greylist"), strings.Contains(lower, "graylist"), strings.Contains(lower, "grey-list"):
+		return reasonGreylisted
+	case strings.HasPrefix(status, "4.2.2"), code == 452 && status == "":
+		return reasonMailboxFull
+	case code == 450 && strings.HasPrefix(status, "4.7."), code == 451 && strings.HasPrefix(status, "4.7.1"):
+		return reasonGreylisted
+	}
+	return reasonServerBusy
+}
+
+func permanentReason(at stage, code int, text string) string {
+	status := enhanced(text)
+	if reason := statusReason(status, text); reason != "" {
+		return reason
+	}
+	switch {
+	case code == 552:
+		return reasonMailboxFull
+	case at == stageRcpt && status == "" && (code == 550 || code == 551 || code == 553):
+		return reasonRecipientUnknown
+	}
+	return reasonRefused
+}
+
+// statusReason reads an enhanced status code (RFC 3463, IANA registry), as 5.1.1; "" when it says nothing.
+func statusReason(status, text string) string {
+	_, detail, _ := strings.Cut(status, ".")
+	switch {
+	case detail == "1.1", detail == "1.2", detail == "1.3", detail == "1.6", detail == "1.10", detail == "2.1",
+		detail == "4.4":
+		return reasonRecipientUnknown
+	case detail == "2.2":
+		return reasonMailboxFull
+	case strings.HasPrefix(detail, "7."), isSpamTalk(text):
+		if isSpamTalk(text) {
+			return reasonSpam
+		}
+		return reasonRefused
+	}
+	return ""
+}
+
+func isSpamTalk(text string) bool {
+	lower := strings.ToLower(text)
+	for _, word := range []string{"spam", "blocklist", "blacklist", "block list", "reputation", "unsolicited"} {
+		if strings.Contains(lower, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// enhanced finds the enhanced status code at the beginning of a reply's text.
+func enhanced(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if isStatus(first) {
+		return first
+	}
+	return ""
+}
+
+func isStatus(s string) bool {
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 || len(parts[0]) != 1 || !strings.Contains("245", parts[0]) {
+		return false
+	}
+	for _, p := range parts[1:] {
+		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func tlsFailure(err error) *failure {
+	f := netFailure(err, reasonTLS)
+	if f.reason == reasonTLS {
+		f.detail = err.Error()
+	}
+	if f.reason == reasonConnectionLost { // hanging up is how many servers refuse a handshake
+		f.reason = reasonTLS
+	}
+	return f
+}
+
+// isReply says whether the server has answered, if only to say no.
+func isReply(err error) bool {
+	var reply *textproto.Error
+	return errors.As(err, &reply) && reply.Code != 421
+}
+
+func replyText(err error) string {
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return fmt.Sprintf("%d %s", reply.Code, reply.Msg)
+	}
+	return ""
+}
+
+// asciiAddress checks an address and writes its domain the way servers do (RFC 5891): bücher.de is xn--bcher-kva.de.
+func asciiAddress(address string) (string, error) {
+	parsed, err := mail.ParseAddress(address)
+	if err != nil || parsed.Name != "" || strings.ContainsFunc(parsed.Address, unicode.IsControl) {
+		return "", errors.New("not an e-mail address")
+	}
+	local, domain, ok := cutAddress(parsed.Address)
+	if !ok {
+		return "", errors.New("not an e-mail address")
+	}
+	if domain, err = idna.Lookup.ToASCII(domain); err != nil {
+		return "", errors.New("not a domain")
+	}
+	return local + "@" + domain, nil
+}
+
+func cutAddress(address string) (local, domain string, ok bool) {
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 || at == len(address)-1 {
+		return "", "", false
+	}
+	return address[:at], address[at+1:], true
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}

@@ -1,0 +1,74 @@
+package courier
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// onePart is how many septets an SMS of one part holds (3GPP TS 23.040).
+const onePart = 160
+
+// The GSM 7-bit default alphabet and its extension table (3GPP TS 23.038 §6.2.1); an extended character takes two
+// septets.
+const (
+	gsmBasic = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
+		"¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+	gsmExtended = "\f^{}\\[~]|€"
+)
+
+// Septets counts what text takes in GSM 7-bit; ok=false when a character is not in its alphabet. A text of at most 160
+// is one part.
+func Septets(text string) (n int, ok bool) {
+	for _, r := range text {
+		switch {
+		case strings.ContainsRune(gsmBasic, r):
+			n++
+		case strings.ContainsRune(gsmExtended, r):
+			n += 2
+		default:
+			return 0, false
+		}
+	}
+	return n, true
+}
+
+// toGSM writes text with the characters of GSM 7-bit: quotation marks and dashes become plain ones, letters lose the
+// accents that the alphabet lacks, and what is left over becomes "?".
+func toGSM(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if _, ok := Septets(string(r)); ok {
+			b.WriteRune(r)
+			continue
+		}
+		if s, ok := gsmInstead[r]; ok {
+			b.WriteString(s)
+			continue
+		}
+		b.WriteString(withoutAccents(r))
+	}
+	return b.String()
+}
+
+func withoutAccents(r rune) string {
+	var b strings.Builder
+	for _, d := range norm.NFKD.String(string(r)) {
+		if unicode.Is(unicode.Mn, d) {
+			continue
+		}
+		if _, ok := Septets(string(d)); !ok {
+			d = '?'
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+var gsmInstead = map[rune]string{
+	'„': `"`, '“': `"`, '”': `"`, '«': `"`, '»': `"`, '‚': "'", '‘': "'", '’': "'", '`': "'", '´': "'",
+	'–': "-", '—': "-", '‐': "-", '‑': "-", '−': "-", '·': ".", '•': "-", '…': "...", '\u00a0': " ", '\u202f': " ",
+	'\t': " ", 'ẞ': "SS", 'Ł': "L", 'ł': "l", 'Đ': "D", 'đ': "d", 'Œ': "OE", 'œ': "oe", 'ı': "i", 'Þ': "Th", 'þ': "th",
+	'ð': "d", 'Ð': "D", '×': "x", '°': "o", '®': "(R)", '©': "(C)",
+}

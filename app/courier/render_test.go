@@ -1,0 +1,236 @@
+package courier
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"golang.org/x/net/html"
+)
+
+func testRenderer(t *testing.T, firm string) *renderer {
+	t.Helper()
+	r, err := newRenderer(os.DirFS("../../views/mail"), firm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Every e-mail in every language says what it must, and what people typed stays text.
+func TestMailTemplates(t *testing.T) {
+	const evil = "Eva <script>alert(1)</script>\r\nBcc: x@example.org\r\n\r\nhttps://evil.test"
+	until := time.Date(2026, 7, 1, 13, 30, 0, 0, time.UTC)
+	r := testRenderer(t, "Kanzlei <b>Muster</b> & Söhne")
+	for _, kind := range Kinds() {
+		if kinds[kind] != Email {
+			continue
+		}
+		for _, locale := range locales {
+			t.Run(string(kind)+"."+locale, func(t *testing.T) {
+				link := "https://kontor.test/register/token-of-43-characters"
+				c := Content{Template: kind, Locale: locale}
+				switch kind {
+				case Registration, JoinCustomer:
+					c.Data = RegistrationData{Customer: evil, Number: "K-10001", Name: evil, Link: link, Expires: until, HasCode: true}
+				case EmailChanged:
+					c.Data, link = AccountData{Name: evil, Email: "neu@example.org"}, ""
+				default:
+					c.Data = AccountData{Name: evil, Email: "neu@example.org", Link: link, Expires: until}
+				}
+				l, err := r.render(Email, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkText(t, l, kind, locale, link)
+				checkHTML(t, l, locale, link)
+			})
+		}
+	}
+}
+
+func checkText(t *testing.T, l letter, kind Kind, locale, link string) {
+	t.Helper()
+	if l.Subject == "" || strings.ContainsAny(l.Subject, "\r\n") || !strings.HasPrefix(l.Subject, "Kanzlei <b>Muster</b> & Söhne: ") {
+		t.Errorf("subject %q", l.Subject)
+	}
+	alone := 0
+	for _, line := range strings.Split(l.Text, "\n") {
+		switch {
+		case line == link && link != "":
+			alone++
+		case strings.HasPrefix(line, "http"), strings.HasPrefix(line, "Bcc:"):
+			t.Errorf("a name has made a line of its own: %q", line)
+		}
+	}
+	if link != "" && alone != 1 {
+		t.Errorf("the link stands alone on %d lines:\n%s", alone, l.Text)
+	}
+	time := map[string]string{"de": "01.07.2026, 15:30 Uhr (MESZ)", "en": "1 July 2026, 15:30 (CEST)"}[locale]
+	code := map[string]string{"de": "Registrierungscode per SMS", "en": "registration code by SMS"}[locale]
+	for what, want := range map[string]bool{
+		time: link != "", code: kind == Registration || kind == JoinCustomer, "K-10001": kind == Registration || kind == JoinCustomer,
+		"neu@example.org": kind == ConfirmEmail || kind == EmailChanged, "Eva <script>": true, "{{": false, "no value": false,
+	} {
+		if strings.Contains(l.Text, what) != want {
+			t.Errorf("%q in text: want %v\n%s", what, want, l.Text)
+		}
+	}
+}
+
+func checkHTML(t *testing.T, l letter, locale, link string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(l.HTML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for n := range doc.Descendants() {
+		switch n.Data {
+		case "script", "img", "link", "iframe", "table", "b", "form":
+			if n.Type == html.ElementNode {
+				t.Errorf("<%s> in a mail", n.Data)
+			}
+		case "html": // the doctype has the same Data
+			if n.Type == html.ElementNode && (len(n.Attr) != 1 || n.Attr[0].Val != locale) {
+				t.Errorf("language %v", n.Attr)
+			}
+		case "a":
+			links++
+			if n.Attr[0].Key != "href" || n.Attr[0].Val != link {
+				t.Errorf("link to %v", n.Attr)
+			}
+		}
+	}
+	if want := map[bool]int{true: 2}[link != ""]; links != want {
+		t.Errorf("%d links", links)
+	}
+	for _, foreign := range []string{"url(", "src=", "@import"} {
+		if strings.Contains(l.HTML, foreign) {
+			t.Errorf("%q in a mail", foreign)
+		}
+	}
+	if !strings.Contains(l.HTML, "prefers-color-scheme: dark") {
+		t.Error("no dark colours")
+	}
+}
+
+func TestWithoutCodeNoWordOfIt(t *testing.T) {
+	r := testRenderer(t, "Kanzlei Muster")
+	for _, locale := range locales {
+		c := sample(Registration, locale)
+		d := c.Data.(RegistrationData)
+		d.HasCode = false
+		c.Data = d
+		l, err := r.render(Email, c)
+		if err != nil || strings.Contains(l.Text+l.HTML, "SMS") {
+			t.Errorf("%v\n%s", err, l.Text)
+		}
+	}
+}
+
+func TestSMSTemplates(t *testing.T) {
+	for _, firm := range []string{
+		"", "K", "Kanzlei Muster", strings.Repeat("Groß- und Außenhandelsgesellschaft ", 10), strings.Repeat("€", 200),
+		"Šafařík & Łoś — „Söhne“", "株式会社", strings.Repeat("[]", 80), "A\r\nB", "\xff\xfe",
+	} {
+		r := testRenderer(t, firm)
+		for _, locale := range append(locales, "fr", "") {
+			l, err := r.render(SMS, Content{
+				Template: RegistrationCode, Locale: locale,
+				Data: CodeData{Code: "2345-6789", Expires: time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC)},
+			})
+			if err != nil {
+				t.Fatalf("%q: %v", firm, err)
+			}
+			n, ok := Septets(l.Text)
+			if !ok || n > 160 || !strings.Contains(l.Text, " 2345-6789.") || strings.Contains(l.Text, "\n") {
+				t.Errorf("%d septets (%v): %q", n, ok, l.Text)
+			}
+		}
+	}
+	l, err := testRenderer(t, "Šafařík & Łoś — „Söhne“").render(SMS, sample(RegistrationCode, "de"))
+	if err != nil || !strings.HasPrefix(l.Text, "Kontor: Ihr Registrierungscode ist 2345-6789. Gültig bis 26.11.2026 14:00 MEZ.") {
+		t.Errorf("%q, %v", l.Text, err)
+	}
+	if got := toGSM("Šafařík & Łoś — „Söhne“"); got != `Safarik & Los - "Söhne"` {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSeptets(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "abc": 3, "äöüÄÖÜß": 7, "€[]": 6, "Ł": -1, "–": -1, "\n": 1, "ç": -1, "Ç": 1} {
+		n, ok := Septets(text)
+		if !ok {
+			n = -1
+		}
+		if n != want {
+			t.Errorf("%q: %d, want %d", text, n, want)
+		}
+	}
+}
+
+func TestMissingOrBrokenTemplates(t *testing.T) {
+	whole := os.DirFS("../../views/mail")
+	files := func() fstest.MapFS {
+		m := fstest.MapFS{}
+		entries, err := os.ReadDir("../../views/mail")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			data, err := os.ReadFile("../../views/mail/" + e.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			m[e.Name()] = &fstest.MapFile{Data: data}
+		}
+		return m
+	}
+	if _, err := newRenderer(whole, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	for name := range files() {
+		m := files()
+		delete(m, name)
+		if _, err := newRenderer(m, "", nil); err == nil {
+			t.Errorf("without %s: no error", name)
+		}
+		m = files()
+		m[name] = &fstest.MapFile{Data: append([]byte("{{.NoSuchField}}"), m[name].Data...)}
+		if strings.HasSuffix(name, ".html.tmpl") {
+			m[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(m[name].Data), ".Firm", ".NoSuchField", 1) + "{{end}}")}
+		}
+		if _, err := newRenderer(m, "", nil); err == nil {
+			t.Errorf("with a mistake in %s: no error", name)
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"550 no\r\n\tsuch\x00user \x1b[31m", "550 no such user [31m"},
+		{"token AbC-dEf is yours", "token *** is yours"},
+		{"ABC-DEF", "***"},
+		{"\u202Eevil\u200b", "evil"},
+		{strings.Repeat("ä", 300), strings.Repeat("ä", 199) + "…"},
+		{"\xff", "�"},
+	} {
+		if got := plain(c.in, "abc-def", ""); got != c.want {
+			t.Errorf("%q: %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+func FuzzPlain(f *testing.F) {
+	f.Add("550 5.1.1 no\r\nuser", "user")
+	f.Fuzz(func(t *testing.T, s, secret string) {
+		got := plain(s)
+		if len([]rune(got)) > detailLimit || strings.ContainsAny(got, "\r\n\x00\x1b") {
+			t.Errorf("%q", got)
+		}
+		_ = plain(s, secret)
+	})
+}

@@ -1,0 +1,288 @@
+package courier
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/mail"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+)
+
+var (
+	// ErrUnknownMessage is the answer to an id that is no message's, ours or a provider's.
+	ErrUnknownMessage = fault.New(fault.NotFound, "message.unknown")
+	// ErrNotFailed is the answer to running a message again that has not failed.
+	ErrNotFailed = fault.New(fault.Conflict, "message.not_failed")
+	// ErrExpired is the answer to running a message again whose link or code would be past its time.
+	ErrExpired = fault.New(fault.Gone, "message.expired")
+)
+
+// The bounds of an attempt, where Options name no others.
+const (
+	defaultDial    = 10 * time.Second
+	defaultAttempt = time.Minute
+	// leaseMargin is what an attempt gets on top of its bound before another process may take the message over: for
+	// the tx before and after.
+	leaseMargin = 30 * time.Second
+	// relayMargin is how long the queue's own retry has before the relay looks at the message again.
+	relayMargin = 30 * time.Second
+)
+
+// Options configure New.
+type Options struct {
+	DB  *store.DB
+	Now store.Clock
+	Key secret.Key // seals the built-in mailbox
+	Log *slog.Logger
+
+	Templates fs.FS  // views.Mail()
+	Firm      string // FIRM_NAME
+	From      string // MAIL_FROM: "Kontor <no-reply@example.org>"
+
+	SMTPURL    string // "" is the built-in mailbox
+	SMSURL     string // "" is the built-in mailbox
+	SMSHeaders string // of the HTTP gateway: "Name: value" by line, or on one line by semicolon
+
+	MailDomain string         // right side of Message-ID, name in EHLO; "" is the domain of From
+	Zone       *time.Location // of times in messages; nil is Europe/Berlin
+	TLS        *tls.Config    // nil is the system's trust; for peers with a private authority
+
+	DialTimeout    time.Duration // 0 is 10 s
+	AttemptTimeout time.Duration // 0 is 60 s; everything from dialing to the last answer
+}
+
+// Service is the outbox.
+type Service struct {
+	db       *store.DB
+	now      store.Clock
+	key      secret.Key
+	log      *slog.Logger
+	letters  *renderer
+	domain   string
+	attempt  time.Duration
+	carriers map[Channel]carrier
+
+	composers map[Kind]Composer
+	settled   []func(ctx context.Context, tx bun.IDB, m Message) error
+	nudges    chan struct{}
+
+	// underway are the messages that this process is sending just now: a jump of the clock may end a lease early, and
+	// must not make a process overtake itself.
+	underway sync.Map
+}
+
+// New makes the outbox. It fails when a template is missing or broken, or an address of Options can't be understood;
+// such an error names the setting and never repeats a password.
+func New(o Options) (*Service, error) {
+	if o.DB == nil || o.Now == nil || o.Log == nil || o.Templates == nil {
+		return nil, errors.New("courier: DB, Now, Log and Templates are needed")
+	}
+	from, err := parseFrom(o.From)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: o.MailDomain, attempt: o.AttemptTimeout,
+		composers: map[Kind]Composer{}, nudges: make(chan struct{}, 1),
+	}
+	if s.domain == "" {
+		_, s.domain, _ = cutAddress(from.Address)
+	}
+	if s.attempt <= 0 {
+		s.attempt = defaultAttempt
+	}
+	dial := o.DialTimeout
+	if dial <= 0 {
+		dial = defaultDial
+	}
+	if s.letters, err = newRenderer(o.Templates, o.Firm, o.Zone); err != nil {
+		return nil, err
+	}
+	box := &mailbox{db: o.DB, now: o.Now, key: o.Key}
+	s.carriers = map[Channel]carrier{Email: box, SMS: box}
+	if o.SMTPURL != "" {
+		if s.carriers[Email], err = newSMTPCarrier(o.SMTPURL, from, s.domain, o.TLS, dial); err != nil {
+			return nil, err
+		}
+	}
+	if o.SMSURL != "" {
+		if s.carriers[SMS], err = s.smsCarrier(o, dial); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close lets go of the connections to mail server and gateway. Call it when no attempt is under way any more; one that
+// is may still end well or be repeated.
+func (s *Service) Close() error {
+	var errs []error
+	for _, c := range s.carriers {
+		errs = append(errs, c.close())
+	}
+	return errors.Join(errs...)
+}
+
+// HasMailbox says whether a channel goes to the built-in mailbox.
+func (s *Service) HasMailbox() bool {
+	for _, c := range s.carriers {
+		if _, ok := c.(*mailbox); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// Register sets the composer of a kind. Called at wiring time only.
+func (s *Service) Register(kind Kind, c Composer) { s.composers[kind] = c }
+
+// OnSettled has f called inside the tx that settles a message as Failed (m.Reason says why: given up, refused or
+// bounced), so that a feature can note it. It is also called when a message that had failed and was run again is
+// handed over (m.State says which; m.Reason is ""), so that the note can go. Called at wiring time only.
+func (s *Service) OnSettled(f func(ctx context.Context, tx bun.IDB, m Message) error) {
+	s.settled = append(s.settled, f)
+}
+
+// Nudges returns the channel on which Enqueue announces new messages (capacity 1; a nudge may be lost, the sweep is
+// certain).
+func (s *Service) Nudges() <-chan struct{} { return s.nudges }
+
+// Enqueue writes a message inside the service's tx and nudges the relay after commit; ctx must be the tx's. A second
+// message with the same Dedupe is silently dropped. An error says that the post makes no sense (a fault of the caller)
+// or that the database failed.
+func (s *Service) Enqueue(ctx context.Context, tx bun.IDB, p Post) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	added, err := insertMessage(ctx, tx, &Message{
+		ID: id, Kind: p.Kind, Channel: p.Channel,
+		CustomerID: nullable(p.CustomerID), AccessID: nullable(p.AccessID), AccountID: nullable(p.AccountID),
+		Recipient: p.Recipient, Locale: p.Locale, Generation: p.Generation, Run: 1, Dedupe: p.Dedupe,
+		State: Queued, RelayAt: &now, ExpiresAt: p.ExpiresAt, CreatedAt: now,
+	})
+	if err != nil {
+		return fmt.Errorf("write a message: %w", err)
+	}
+	if added {
+		store.AfterCommit(ctx, s.nudge)
+	}
+	return nil
+}
+
+func (p Post) check() error {
+	switch {
+	case p.Kind == "" || p.Dedupe == "" || p.ExpiresAt.IsZero():
+		return errors.New("courier: a post needs Kind, Dedupe and ExpiresAt")
+	case p.Channel != Email && p.Channel != SMS:
+		return fmt.Errorf("courier: no channel %q", p.Channel)
+	case p.Recipient == "" || strings.ContainsFunc(p.Recipient, unicode.IsControl):
+		return errors.New("courier: a post needs one recipient")
+	}
+	return nil
+}
+
+func (s *Service) nudge() {
+	select {
+	case s.nudges <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// CancelAccess cancels the unsettled messages of an access: on all channels, or on the ones named. A message that is
+// being sent at this moment may still arrive, but stays cancelled.
+func (s *Service) CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...Channel) error {
+	return cancelAccess(ctx, tx, access, channels, s.now())
+}
+
+// CancelAccount cancels the unsettled messages of an account: of all kinds, or of the ones named.
+func (s *Service) CancelAccount(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds ...Kind) error {
+	return cancelAccount(ctx, tx, account, kinds, s.now())
+}
+
+// OfAccesses returns all messages, with their attempts, of the accesses, oldest first.
+func (s *Service) OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]Message, error) {
+	of := make(map[uuid.UUID][]Message, len(ids))
+	if len(ids) == 0 {
+		return of, nil
+	}
+	messages, err := messagesOfAccesses(ctx, s.db, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		of[m.AccessID.UUID] = append(of[m.AccessID.UUID], m)
+	}
+	return of, nil
+}
+
+// RunAgain queues a failed message again, of the same generation, with a fresh retry schedule. It returns
+// ErrUnknownMessage, ErrNotFailed, or ErrExpired when its link would be past its time.
+func (s *Service) RunAgain(ctx context.Context, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		now := s.now()
+		again, err := runAgain(ctx, tx, id, now)
+		if err != nil {
+			return err
+		}
+		if again {
+			store.AfterCommit(ctx, s.nudge)
+			return nil
+		}
+		m, err := loadMessage(ctx, tx, id)
+		switch {
+		case store.IsNoRows(err):
+			return ErrUnknownMessage
+		case err != nil:
+			return err
+		case m.State != Failed:
+			return ErrNotFailed
+		}
+		return ErrExpired
+	})
+}
+
+// tell calls the features that want to know how a message ended.
+func (s *Service) tell(ctx context.Context, tx bun.IDB, m Message) error {
+	for _, f := range s.settled {
+		if err := f(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// messageID is the Message-ID of a mail, without angle brackets: the same for every attempt.
+func (s *Service) messageID(m Message) string {
+	return fmt.Sprintf("%s.%d@%s", m.ID, m.Generation, s.domain)
+}
+
+func nullable(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
+
+func parseFrom(from string) (*mail.Address, error) {
+	a, err := mail.ParseAddress(from)
+	if err != nil {
+		return nil, errors.New(`MAIL_FROM: want "Name <address@example.org>"`)
+	}
+	if a.Address, err = asciiAddress(a.Address); err != nil {
+		return nil, errors.New("MAIL_FROM: the domain is not one")
+	}
+	return a, nil
+}

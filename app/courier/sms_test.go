@@ -1,0 +1,308 @@
+package courier_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linxGnu/gosmpp/data"
+
+	"kontor/app/courier"
+	"kontor/app/courier/couriertest"
+)
+
+// withGateway gives a world an SMS gateway.
+func withGateway(t *testing.T, test func(t *testing.T, w *world, peer *couriertest.GatewayPeer)) {
+	t.Helper()
+	var peer *couriertest.GatewayPeer
+	each(t, func(o *courier.Options) {
+		peer = couriertest.NewGatewayPeer(t)
+		o.SMSURL, o.SMSHeaders, o.AttemptTimeout = peer.URL(), "Authorization: Bearer hunter22; X-Account: 7", time.Second
+	}, func(t *testing.T, w *world) { test(t, w, peer) })
+}
+
+func TestSMSArrives(t *testing.T) {
+	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
+		ticket := w.enqueue(w.smsPost())
+		w.deliver(ticket)
+		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+		got := peer.Messages()[0]
+		if got.To != mobile || got.ID != ticket.MessageID.String() || !strings.Contains(got.Text, w.secrets[1]) {
+			t.Errorf("%+v", got)
+		}
+		if got.Header.Get("Authorization") != "Bearer hunter22" || got.Header.Get("X-Account") != "7" ||
+			got.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%v", got.Header)
+		}
+		if m.ProviderID != got.ProviderID {
+			t.Errorf("provider's id %q", m.ProviderID)
+		}
+		w.noSecrets()
+	})
+}
+
+func TestGatewayHasBadDays(t *testing.T) {
+	elsewhere := couriertest.NewGatewayPeer(t)
+	for _, c := range []struct {
+		name   string
+		step   couriertest.GatewayStep
+		again  time.Duration // 0: failed
+		reason string
+		detail string
+	}{
+		{"429", couriertest.GatewayStep{Status: 429}, 5 * time.Second, "gateway_busy", "429"},
+		{"429 with a wish", couriertest.GatewayStep{Status: 429, RetryAfter: "90"}, 90 * time.Second, "gateway_busy", "429"},
+		{"429 with a short wish", couriertest.GatewayStep{Status: 429, RetryAfter: "1"}, 5 * time.Second, "gateway_busy", "429"},
+		{"429 with a mad wish", couriertest.GatewayStep{Status: 429, RetryAfter: "99999999"}, time.Hour, "gateway_busy", "429"},
+		{"500", couriertest.GatewayStep{Status: 500, Body: "oh\r\nno: %s"}, 5 * time.Second, "gateway_error",
+			"500 oh no: Kanzlei Muster: Ihr Registrierungscode ist ***."},
+		{"503", couriertest.GatewayStep{Status: 503}, 5 * time.Second, "gateway_error", "503"},
+		{"no answer", couriertest.GatewayStep{}, 5 * time.Second, "timeout", ""},
+		{"redirect", couriertest.GatewayStep{Status: 307, Location: elsewhere.URL()}, 5 * time.Second, "gateway_error", "307"},
+		{"400", couriertest.GatewayStep{Status: 400, Body: "number?"}, 0, "refused", "400 number?"},
+		{"401", couriertest.GatewayStep{Status: 401}, 0, "auth", "401"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
+				peer.Script(c.step)
+				ticket := w.enqueue(w.smsPost())
+				v := w.deliver(ticket)
+				state, outcome := courier.Queued, courier.Temporary
+				if c.again == 0 {
+					state, outcome = courier.Failed, courier.Permanent
+				}
+				m := w.expect(ticket.MessageID, state, c.reason, outcome)
+				if v.Retry != (c.again > 0) || v.After != c.again || !strings.HasPrefix(m.Detail, c.detail) {
+					t.Errorf("%+v, %q", v, m.Detail)
+				}
+				if dump := w.dump() + w.log.String(); strings.Contains(dump, "hunter22") || strings.Contains(dump, "gateway-key") {
+					t.Error("a password is in the database or the log")
+				}
+				w.noSecrets()
+			})
+		})
+	}
+	if len(elsewhere.Messages()) != 0 {
+		t.Error("a redirect was followed")
+	}
+}
+
+func TestGatewayIsAway(t *testing.T) {
+	each(t, func(o *courier.Options) { o.SMSURL = "http://user:hunter22@127.0.0.1:1/?key=hunter22" },
+		func(t *testing.T, w *world) {
+			ticket := w.enqueue(w.smsPost())
+			w.deliver(ticket)
+			m := w.expect(ticket.MessageID, courier.Queued, "unreachable", courier.Temporary)
+			if strings.Contains(w.dump()+w.log.String()+m.Detail, "hunter22") {
+				t.Error("a password is in the database or the log")
+			}
+		})
+}
+
+func TestSMSIsGivenUp(t *testing.T) {
+	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
+		for range 7 {
+			peer.Script(couriertest.GatewayStep{Status: 500})
+		}
+		ticket := w.enqueue(w.smsPost())
+		want := []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 3 * time.Minute, 10 * time.Minute, 0}
+		for i, pause := range want {
+			if v := w.deliver(ticket); v.Retry != (pause > 0) || v.After != pause {
+				t.Fatalf("after attempt %d: %+v, want %s", i+1, v, pause)
+			}
+			w.pass(pause)
+		}
+		m := w.message(ticket.MessageID)
+		if m.State != courier.Failed || m.Reason != "gave_up" || m.AttemptRows[5].Reason != "gateway_error" {
+			t.Errorf("%+v", m)
+		}
+		if err := w.svc.RunAgain(context.Background(), ticket.MessageID); err != nil {
+			t.Fatal(err)
+		}
+		ticket.Run = 2
+		if v := w.deliver(ticket); v.After != want[0] { // a fresh schedule
+			t.Errorf("%+v", v)
+		}
+		w.pass(want[0])
+		w.deliver(ticket)
+		if m := w.message(ticket.MessageID); m.State != courier.HandedOver || m.AttemptRows[7].Number != 8 {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
+// withSMPP gives a world a message centre.
+func withSMPP(t *testing.T, test func(t *testing.T, w *world, peer *couriertest.SMPPPeer)) {
+	t.Helper()
+	var peer *couriertest.SMPPPeer
+	each(t, func(o *courier.Options) {
+		peer = couriertest.NewSMPPPeer(t)
+		o.SMSURL, o.AttemptTimeout = peer.URL("kontor:hunter2")+"?from=Kontor", time.Second
+	}, func(t *testing.T, w *world) { test(t, w, peer) })
+}
+
+func TestSMPP(t *testing.T) {
+	withSMPP(t, func(t *testing.T, w *world, peer *couriertest.SMPPPeer) {
+		ticket := w.enqueue(w.smsPost())
+		w.deliver(ticket)
+		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+		got := peer.Messages()[0]
+		if got.To != strings.TrimPrefix(mobile, "+") || got.Coding != 0 || m.ProviderID != got.ID ||
+			!strings.Contains(got.Text, "ü") || !strings.Contains(got.Text, w.secrets[1]) {
+			t.Errorf("%+v, provider's id %q", got, m.ProviderID)
+		}
+		w.deliver(w.enqueue(w.smsPost()))
+		if binds := peer.Binds(); len(binds) != 1 || binds[0] != "kontor:hunter2" {
+			t.Errorf("binds %v", binds)
+		}
+		w.noSecrets()
+
+		receipt := "id:" + m.ProviderID + " sub:001 dlvrd:001 stat:DELIVRD err:000 text:" + w.secrets[1]
+		if status := peer.Receipt(t, receipt); status != data.ESME_ROK {
+			t.Errorf("receipt answered %v", status)
+		}
+		w.expect(ticket.MessageID, courier.Delivered, "", courier.Accepted, courier.Arrived)
+		if status := peer.Receipt(t, "id:other stat:DELIVRD"); status != data.ESME_RX_T_APPN {
+			t.Errorf("unknown receipt answered %v", status)
+		}
+		w.noSecrets()
+	})
+}
+
+func TestMessageCentreHasBadDays(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		step      couriertest.SMPPStep
+		reason    string
+		permanent bool
+	}{
+		{"throttled", couriertest.SMPPStep{Status: data.ESME_RTHROTTLED}, "gateway_busy", false},
+		{"queue full", couriertest.SMPPStep{Status: data.ESME_RMSGQFUL}, "gateway_busy", false},
+		{"system error", couriertest.SMPPStep{Status: data.ESME_RSYSERR}, "gateway_error", false},
+		{"bad number", couriertest.SMPPStep{Status: data.ESME_RINVDSTADR}, "number_invalid", true},
+		{"rejected", couriertest.SMPPStep{Status: data.ESME_RX_R_APPN}, "refused", true},
+		{"hang", couriertest.SMPPStep{Hang: true}, "timeout", false},
+		{"hang up", couriertest.SMPPStep{HangUp: true}, "connection_lost", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			withSMPP(t, func(t *testing.T, w *world, peer *couriertest.SMPPPeer) {
+				peer.Script(c.step)
+				ticket := w.enqueue(w.smsPost())
+				v := w.deliver(ticket)
+				if c.permanent {
+					w.expect(ticket.MessageID, courier.Failed, c.reason, courier.Permanent)
+					return
+				}
+				w.expect(ticket.MessageID, courier.Queued, c.reason, courier.Temporary)
+				w.pass(v.After)
+				w.deliver(ticket)
+				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Temporary, courier.Accepted)
+			})
+		})
+	}
+	t.Run("bind refused", func(t *testing.T) {
+		withSMPP(t, func(t *testing.T, w *world, peer *couriertest.SMPPPeer) {
+			peer.RefuseBind(data.ESME_RINVPASWD)
+			ticket := w.enqueue(w.smsPost())
+			w.deliver(ticket)
+			w.expect(ticket.MessageID, courier.Queued, "auth", courier.Temporary)
+		})
+	})
+	t.Run("away", func(t *testing.T) {
+		each(t, func(o *courier.Options) { o.SMSURL = "smpp://kontor:hunter2@127.0.0.1:1" }, func(t *testing.T, w *world) {
+			ticket := w.enqueue(w.smsPost())
+			w.deliver(ticket)
+			w.expect(ticket.MessageID, courier.Queued, "unreachable", courier.Temporary)
+		})
+	})
+}
+
+func TestDeliveryReports(t *testing.T) {
+	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
+		ctx := context.Background()
+		arrived, lost, open := w.enqueue(w.smsPost()), w.enqueue(w.smsPost()), w.enqueue(w.smsPost())
+		w.deliver(arrived)
+		w.deliver(lost)
+		report := func(body string) error {
+			r, err := courier.ParseDeliveryReport([]byte(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w.svc.Report(ctx, r)
+		}
+		for range 2 { // gateways repeat themselves
+			if err := report(`{"id": "gw-1", "status": "delivered"}`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.expect(arrived.MessageID, courier.Delivered, "", courier.Accepted, courier.Arrived)
+		if err := report(`{"id": "` + lost.MessageID.String() + `", "status": "failed", "detail": "absent\nsubscriber"}`); err != nil {
+			t.Fatal(err)
+		}
+		m := w.expect(lost.MessageID, courier.Failed, "not_delivered", courier.Accepted, courier.Bounced)
+		if told := w.told(); m.Detail != "absent subscriber" || len(told) != 1 || told[0].ID != m.ID {
+			t.Errorf("%q, told %v", m.Detail, told)
+		}
+		// final is final
+		if err := report(`{"id": "gw-1", "status": "failed"}`); err != nil {
+			t.Fatal(err)
+		}
+		w.expect(arrived.MessageID, courier.Delivered, "", courier.Accepted, courier.Arrived, courier.Bounced)
+		// the answer was lost, the report was not: no second SMS
+		if err := report(`{"id": "` + open.MessageID.String() + `", "status": "delivered"}`); err != nil {
+			t.Fatal(err)
+		}
+		if v := w.deliver(open); v.Retry || len(peer.Messages()) != 2 {
+			t.Errorf("%+v", v)
+		}
+		if err := report(`{"id": "gw-99", "status": "delivered"}`); !errors.Is(err, courier.ErrUnknownMessage) {
+			t.Errorf("unknown: %v", err)
+		}
+		if err := report(`{"id": "` + newID(t).String() + `", "status": "delivered"}`); !errors.Is(err, courier.ErrUnknownMessage) {
+			t.Errorf("unknown: %v", err)
+		}
+	})
+}
+
+func TestBounce(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		ctx := context.Background()
+		old := w.enqueue(w.mailPost())
+		w.deliver(old)
+		p := w.mailPost()
+		p.Generation = 2
+		current := w.enqueue(p)
+		w.deliver(current)
+		bounce := func(i int, status string) {
+			t.Helper()
+			id := peer.Mails()[i].Message(t).Header.Get("Message-Id")
+			r, err := courier.ParseBounce([]byte(`{"message_id": "` + id + `", "status": "` + status + `", "detail": "no"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.svc.Report(ctx, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		bounce(0, "5.1.1")
+		w.expect(old.MessageID, courier.Failed, "recipient_unknown", courier.Accepted, courier.Bounced)
+		if len(w.told()) != 0 {
+			t.Errorf("told of an older generation: %v", w.told())
+		}
+		bounce(1, "4.4.7")
+		w.expect(current.MessageID, courier.HandedOver, "", courier.Accepted, courier.Temporary)
+		bounce(1, "5.2.2")
+		w.expect(current.MessageID, courier.Failed, "mailbox_full", courier.Accepted, courier.Temporary, courier.Bounced)
+		if told := w.told(); len(told) != 1 || told[0].ID != current.MessageID || told[0].Reason != "mailbox_full" {
+			t.Errorf("told %v", told)
+		}
+		if err := w.svc.RunAgain(ctx, current.MessageID); err != nil {
+			t.Fatal(err)
+		}
+		current.Run = 2
+		w.deliver(current)
+		w.expect(current.MessageID, courier.HandedOver, "", courier.Accepted, courier.Temporary, courier.Bounced, courier.Accepted)
+	})
+}

@@ -1,0 +1,272 @@
+package courier
+
+import (
+	"context"
+	"database/sql"
+	"sort"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+var unsettled = []State{Queued, Sending}
+
+func insertMessage(ctx context.Context, tx bun.IDB, m *Message) (added bool, err error) {
+	res, err := tx.NewInsert().Model(m).On("CONFLICT (dedupe) DO NOTHING").Returning("NULL").Exec(ctx)
+	return touched(res, err)
+}
+
+func loadMessage(ctx context.Context, db bun.IDB, id uuid.UUID) (Message, error) {
+	var m Message
+	err := db.NewSelect().Model(&m).Where("id = ?", id).Scan(ctx)
+	return m, err
+}
+
+// loadForUpdate reads a message that is about to be changed by what is read. SQLite has one writer: there a tx is lock
+// enough.
+func loadForUpdate(ctx context.Context, db *store.DB, tx bun.IDB, id uuid.UUID) (Message, error) {
+	var m Message
+	q := tx.NewSelect().Model(&m).Where("id = ?", id)
+	if db.IsPostgres() {
+		q = q.For("UPDATE")
+	}
+	err := q.Scan(ctx)
+	return m, err
+}
+
+// newestOfProvider finds the SMS that a gateway knows by its own id; ids of gateways come round again.
+func newestOfProvider(ctx context.Context, db bun.IDB, providerID string) (uuid.UUID, error) {
+	var id uuid.UUID
+	err := db.NewSelect().Model((*Message)(nil)).Column("id").Where("provider_id = ?", providerID).
+		Where("provider_id <> ''").Order("created_at DESC", "id DESC").Limit(1).Scan(ctx, &id)
+	return id, err
+}
+
+func messagesOfAccesses(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Message, error) {
+	var messages []Message
+	err := db.NewSelect().Model(&messages).Where("access_id IN (?)", bun.In(ids)).Order("created_at", "id").
+		Relation("AttemptRows", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("number", "id") }).Scan(ctx)
+	return messages, err
+}
+
+// newerExists says whether the same person was sent a later generation on the same way.
+func newerExists(ctx context.Context, tx bun.IDB, m Message) (bool, error) {
+	q := tx.NewSelect().Model((*Message)(nil)).Where("channel = ?", m.Channel).Where("generation > ?", m.Generation)
+	switch {
+	case m.AccessID.Valid:
+		q = q.Where("access_id = ?", m.AccessID.UUID)
+	case m.AccountID.Valid:
+		q = q.Where("account_id = ?", m.AccountID.UUID).Where("kind = ?", m.Kind)
+	default:
+		return false, nil
+	}
+	return q.Exists(ctx)
+}
+
+func cancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels []Channel, now time.Time) error {
+	q := cancelling(tx, now).Where("access_id = ?", access)
+	if len(channels) > 0 {
+		q = q.Where("channel IN (?)", bun.In(channels))
+	}
+	_, err := q.Exec(ctx)
+	return err
+}
+
+func cancelAccount(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds []Kind, now time.Time) error {
+	q := cancelling(tx, now).Where("account_id = ?", account)
+	if len(kinds) > 0 {
+		q = q.Where("kind IN (?)", bun.In(kinds))
+	}
+	_, err := q.Exec(ctx)
+	return err
+}
+
+func cancelling(tx bun.IDB, now time.Time) *bun.UpdateQuery {
+	return settling(tx, Cancelled, "", "", now).Where("state IN (?)", bun.In(unsettled))
+}
+
+func settling(tx bun.IDB, state State, reason, detail string, now time.Time) *bun.UpdateQuery {
+	return tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", state).Set("reason = ?", reason).
+		Set("detail = ?", detail).Set("settled_at = ?", now).
+		Set("relay_at = NULL").Set("lease_until = NULL").Set("next_at = NULL")
+}
+
+// claim is portable: SQLite knows no SKIP LOCKED and needs none.
+func claim(ctx context.Context, db *store.DB, limit int, now, until time.Time) ([]Ticket, error) {
+	due := db.NewSelect().Model((*Message)(nil)).Column("id").Where("relay_at <= ?", now).
+		Order("relay_at", "id").Limit(int64(limit))
+	if db.IsPostgres() {
+		due = due.For("UPDATE SKIP LOCKED")
+	}
+	var got []Message
+	err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		got = nil
+		_, err := tx.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", until).Where("id IN (?)", due).
+			Returning("id, channel, run, attempts, created_at").Exec(ctx, &got)
+		if store.IsNoRows(err) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	sort.Slice(got, func(i, j int) bool {
+		if !got[i].CreatedAt.Equal(got[j].CreatedAt) {
+			return got[i].CreatedAt.Before(got[j].CreatedAt)
+		}
+		return got[i].ID.String() < got[j].ID.String()
+	})
+	tickets := make([]Ticket, len(got))
+	for i, m := range got {
+		tickets[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts}
+	}
+	return tickets, nil
+}
+
+func postponeRelay(ctx context.Context, db bun.IDB, ids []uuid.UUID, at time.Time) error {
+	_, err := db.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", at).
+		Where("id IN (?)", bun.In(ids)).Where("relay_at < ?", at).Exec(ctx)
+	return err
+}
+
+func relayAll(ctx context.Context, db bun.IDB, now time.Time) error {
+	_, err := db.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", now).Where("relay_at > ?", now).Exec(ctx)
+	return err
+}
+
+// lease takes a message for one attempt: it must be queued and its try due, or be left lying by whoever was sending
+// it. got=false: not now, or never again.
+func lease(ctx context.Context, tx bun.IDB, t Ticket, now, until time.Time) (m Message, got bool, err error) {
+	res, err := tx.NewUpdate().Model(&m).Set("state = ?", Sending).Set("attempts = attempts + 1").
+		Set("lease_until = ?", until).Set("relay_at = ?", until).Set("next_at = NULL").
+		Where("id = ?", t.MessageID).Where("run = ?", t.Run).Where("expires_at > ?", now).
+		WhereGroup(" AND ", func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Where("state = ? AND (next_at IS NULL OR next_at <= ?)", Queued, now).
+				WhereOr("state = ? AND lease_until <= ?", Sending, now)
+		}).Returning("*").Exec(ctx)
+	got, err = touched(res, err)
+	return m, got, err
+}
+
+// unlease is for a message that turns out to need no attempt.
+func unlease(ctx context.Context, tx bun.IDB, m Message, now time.Time) error {
+	_, err := settling(tx, Cancelled, "", "", now).Set("attempts = attempts - 1").Where("id = ?", m.ID).Exec(ctx)
+	return err
+}
+
+// expire settles a message whose time is over, unless somebody is sending it.
+func expire(ctx context.Context, tx bun.IDB, m Message, now time.Time) (bool, error) {
+	res, err := settling(tx, Failed, reasonExpired, "", now).Where("id = ?", m.ID).Where("run = ?", m.Run).
+		WhereGroup(" AND ", func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Where("state = ?", Queued).WhereOr("state = ? AND lease_until <= ?", Sending, now)
+		}).Exec(ctx)
+	return touched(res, err)
+}
+
+func insertAttempt(ctx context.Context, tx bun.IDB, a *Attempt) error {
+	_, err := tx.NewInsert().Model(a).Exec(ctx)
+	return err
+}
+
+// reportNoted says whether a provider's report is among the message's attempts already.
+func reportNoted(ctx context.Context, tx bun.IDB, a Attempt) (bool, error) {
+	return tx.NewSelect().Model((*Attempt)(nil)).Where("message_id = ?", a.MessageID).
+		Where("outcome = ?", a.Outcome).Where("reason = ?", a.Reason).Where("detail = ?", a.Detail).
+		Where("started_at = ended_at").Exists(ctx)
+}
+
+// lastNumber is the number of a message's last attempt in all its runs.
+func lastNumber(ctx context.Context, tx bun.IDB, message uuid.UUID) (n int, err error) {
+	err = tx.NewSelect().Model((*Attempt)(nil)).ColumnExpr("COALESCE(MAX(number), 0)").
+		Where("message_id = ?", message).Scan(ctx, &n)
+	return n, err
+}
+
+func closeAttempt(ctx context.Context, tx bun.IDB, a Attempt) error {
+	_, err := tx.NewUpdate().Model(&a).Column("ended_at", "outcome", "reason", "detail", "next_at").
+		WherePK().Exec(ctx)
+	return err
+}
+
+// handOver notes that the other side took the message, in whichever attempt: a second copy is not needed then.
+func handOver(ctx context.Context, tx bun.IDB, m Message, providerID string, now time.Time) (bool, error) {
+	res, err := settling(tx, HandedOver, "", "", now).Set("handed_over_at = ?", now).
+		Set("provider_id = ?", providerID).Where("id = ?", m.ID).Where("run = ?", m.Run).
+		Where("state IN (?)", bun.In(unsettled)).Exec(ctx)
+	return touched(res, err)
+}
+
+// mine is the guard of every other outcome: the message is still in this attempt, not cancelled, not taken over.
+func mine(q *bun.UpdateQuery, m Message) *bun.UpdateQuery {
+	return q.Where("id = ?", m.ID).Where("run = ?", m.Run).Where("state = ?", Sending).Where("attempts = ?", m.Attempts)
+}
+
+func fail(ctx context.Context, tx bun.IDB, m Message, reason, detail string, now time.Time) (bool, error) {
+	return touched(mine(settling(tx, Failed, reason, detail, now), m).Exec(ctx))
+}
+
+func postpone(ctx context.Context, tx bun.IDB, m Message, reason, detail string, next, relay time.Time) (bool, error) {
+	q := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("reason = ?", reason).
+		Set("detail = ?", detail).Set("next_at = ?", next).Set("relay_at = ?", relay).Set("lease_until = NULL")
+	return touched(mine(q, m).Exec(ctx))
+}
+
+// reported settles a message by what its provider says, unless it is in a final state already.
+func reported(ctx context.Context, tx bun.IDB, m Message, state State, reason, detail string, now time.Time) (bool, error) {
+	q := settling(tx, state, reason, detail, now).Where("id = ?", m.ID).
+		Where("state IN (?)", bun.In([]State{Queued, Sending, HandedOver}))
+	if m.HandedOverAt == nil && state == Delivered {
+		q = q.Set("handed_over_at = ?", now)
+	}
+	return touched(q.Exec(ctx))
+}
+
+func runAgain(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time) (bool, error) {
+	res, err := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("run = run + 1").
+		Set("attempts = 0").Set("reason = ''").Set("detail = ''").Set("relay_at = ?", now).
+		Set("lease_until = NULL").Set("next_at = NULL").Set("settled_at = NULL").Set("handed_over_at = NULL").
+		Where("id = ?", id).Where("state = ?", Failed).Where("expires_at > ?", now).Exec(ctx)
+	return touched(res, err)
+}
+
+// boxed is a row of the built-in mailbox.
+type boxed struct {
+	bun.BaseModel `bun:"table:mailbox"`
+
+	ID        uuid.UUID     `bun:"id,pk"`
+	MessageID uuid.NullUUID `bun:"message_id"`
+	Sealed    []byte        `bun:"sealed"`
+	CreatedAt time.Time     `bun:"created_at"`
+}
+
+// insertBoxed puts a letter into the mailbox and removes what is older than the newest keep.
+func insertBoxed(ctx context.Context, tx bun.IDB, b *boxed, keep int) error {
+	if _, err := tx.NewInsert().Model(b).Exec(ctx); err != nil {
+		return err
+	}
+	oldest := tx.NewSelect().Model((*boxed)(nil)).Column("id").Order("id DESC").Offset(int64(keep)).Limit(1)
+	_, err := tx.NewDelete().Model((*boxed)(nil)).Where("id <= (?)", oldest).Exec(ctx)
+	return err
+}
+
+func newestBoxed(ctx context.Context, db bun.IDB, limit int) ([]boxed, error) {
+	var rows []boxed
+	err := db.NewSelect().Model(&rows).Order("id DESC").Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// touched says whether an UPDATE or INSERT found its row.
+func touched(res sql.Result, err error) (bool, error) {
+	if store.IsNoRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}

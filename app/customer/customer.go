@@ -1,0 +1,216 @@
+// Package customer is the persons and companies that the firm exchanges documents with, who administers them, how
+// they are found, and how they go for good.
+package customer
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Type is what a customer is.
+type Type string
+
+// The types.
+const (
+	Person  Type = "person"
+	Company Type = "company"
+)
+
+// Types lists them, in the order in which screens show them.
+var Types = []Type{Person, Company}
+
+// Known says whether t is one of the types.
+func (t Type) Known() bool { return t == Person || t == Company }
+
+// Data is what a specialist user records (R6). What it is made of differs by type: see Validate.
+type Data struct {
+	Salutation, Title, FirstName, LastName, DateOfBirth          string
+	CompanyName, LegalForm, RegisterCourt, RegisterNumber, VATID string
+	Street, PostalCode, City, Country, Phone, Note               string
+	Locale                                                       string
+}
+
+// Field is one of the data with the name that forms, complaints and the log give it.
+type Field struct{ Name, Value string }
+
+// Fields are the data in the form's order.
+func (d Data) Fields() []Field {
+	fields := make([]Field, 0, len(rules))
+	for _, r := range rules {
+		fields = append(fields, Field{Name: r.name, Value: *r.of(&d)})
+	}
+	return fields
+}
+
+// Customer is a customer as the service hands it out.
+type Customer struct {
+	ID     uuid.UUID
+	Number int64
+	Type   Type
+	Data
+	Version   int
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Label is the customer number as people see it.
+func (c Customer) Label() string { return Label(c.Number) }
+
+// Label writes a customer number as people see it: "K-" and at least five digits.
+func Label(number int64) string { return fmt.Sprintf("K-%05d", number) }
+
+// Name is "First Last" of a person, the company's name of a company.
+func (c Customer) Name() string {
+	if c.Type == Company {
+		return c.CompanyName
+	}
+	return strings.TrimSpace(c.FirstName + " " + c.LastName)
+}
+
+// Row is one line of the overview.
+type Row struct {
+	ID      uuid.UUID
+	Number  int64
+	Version int // rises with each change of the customer: a rendered row is good as long as it stays
+	Type    Type
+	Name    string // "Last, First" of a person
+	City    string
+}
+
+// Label is the customer number as people see it.
+func (r Row) Label() string { return Label(r.Number) }
+
+// ParseNumber reads "K-10001" (case, blanks around do not matter); ok=false for everything else.
+func ParseNumber(s string) (n int64, ok bool) {
+	s = strings.TrimSpace(s)
+	if len(s) < len("K-00000") || len(s) > len("K-")+10 || (s[0] != 'K' && s[0] != 'k') || s[1] != '-' {
+		return 0, false
+	}
+	for _, r := range s[2:] {
+		if r < '0' || r > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(s[2:], 10, 32)
+	if err != nil || n == 0 || Label(n) != "K-"+s[2:] {
+		return 0, false
+	}
+	return n, true
+}
+
+// Want is an object and an action.
+type Want struct {
+	Object policies.Object
+	Action policies.Action
+}
+
+// Draft is what Add takes.
+type Draft struct {
+	Type       Type
+	Data       Data
+	Submission string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
+}
+
+// Duplicate is a hint that a customer may already be there.
+type Duplicate struct {
+	Row
+	Why string // message key: duplicate.email, duplicate.person, duplicate.company
+}
+
+// AdministratorRow is a line of the Administrators group.
+type AdministratorRow struct {
+	SpecialistID uuid.UUID
+	Name         string
+	Active       bool
+	Since        time.Time
+	By           string // who appointed them
+}
+
+var (
+	// ErrNotFound is the answer for a customer that is not there, is being deleted, or that the caller may not see.
+	ErrNotFound = fault.New(fault.NotFound, "customer.not_found")
+	// ErrVersion is the answer to a change of what somebody else has changed meanwhile.
+	ErrVersion = fault.New(fault.Conflict, "version")
+	// ErrConfirm is the complaint about a deletion without the customer's number.
+	ErrConfirm = fault.At("confirm", "confirm.number")
+)
+
+// sortName is the name in the overview's order: "last first" of a person, the company's name of a company.
+func sortName(t Type, d Data) string {
+	if t == Company {
+		return store.SortKey(d.CompanyName)
+	}
+	return store.SortKey(d.LastName + " " + d.FirstName)
+}
+
+// listName is the name as the overview shows it.
+func listName(t Type, d Data) string {
+	switch {
+	case t == Company:
+		return d.CompanyName
+	case d.FirstName == "":
+		return d.LastName
+	}
+	return d.LastName + ", " + d.FirstName
+}
+
+// identity is equal for two customers that are probably the same; empty when too little is known to say so.
+func identity(t Type, d Data) string {
+	switch {
+	case t == Company && d.CompanyName != "" && d.City != "":
+		return "company/" + store.Fold(d.CompanyName) + "/" + store.Fold(d.City)
+	case t == Person && d.LastName != "" && d.DateOfBirth != "":
+		return "person/" + store.Fold(d.LastName+" "+d.FirstName) + "/" + d.DateOfBirth
+	}
+	return ""
+}
+
+// waitAttention is how long an invitation may go unanswered before somebody should look (N7).
+const waitAttention = 7 * 24 * time.Hour
+
+// standing is what attention depends on: one access of a customer.
+type standing struct {
+	Email         string     `bun:"email"`
+	InvitedAt     time.Time  `bun:"invited_at"`
+	LinkExpiresAt time.Time  `bun:"link_expires_at"`
+	Undeliverable string     `bun:"undeliverable"`
+	RegisteredAt  *time.Time `bun:"registered_at"`
+	DeactivatedAt *time.Time `bun:"deactivated_at"`
+}
+
+// attentionAt is from when on somebody should look at a customer; nil: never. before is what it was: a reason that
+// goes on does not become younger by being looked at again.
+func attentionAt(accesses []standing, administrators int, before *time.Time, now time.Time) *time.Time {
+	reasons := administrators == 0 || len(accesses) == 0
+	var at *time.Time
+	for _, a := range accesses {
+		switch {
+		case a.DeactivatedAt != nil, a.RegisteredAt != nil:
+		case a.Undeliverable != "":
+			reasons = true
+		default:
+			due := a.InvitedAt.Add(waitAttention)
+			if a.LinkExpiresAt.Before(due) {
+				due = a.LinkExpiresAt
+			}
+			if at == nil || due.Before(*at) {
+				at = &due
+			}
+		}
+	}
+	if reasons && (at == nil || now.Before(*at)) {
+		at = &now
+		if before != nil && before.Before(now) {
+			at = before
+		}
+	}
+	return at
+}

@@ -1,0 +1,309 @@
+package customer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// model is the reference: all customers in memory, found by the plainest code.
+type model struct {
+	Customer
+	email     string
+	attention bool
+	own       bool // administered by anna
+}
+
+func (m model) words() []string {
+	return strings.Fields(searchText(m.Type, m.Number, m.Data, []string{m.email}))
+}
+
+func (m model) matches(f Filter) bool {
+	if f.Type != "" && m.Type != f.Type || f.Attention && !m.attention {
+		return false
+	}
+	words := strings.Fields(store.Fold(f.Query))
+	if n, ok := ParseNumber(f.Query); ok {
+		words = []string{fmt.Sprintf("k%05d", n)}
+	}
+	for _, q := range words {
+		found := slices.ContainsFunc(m.words(), func(w string) bool {
+			if len([]rune(q)) < 3 {
+				return strings.HasPrefix(w, q)
+			}
+			return strings.Contains(w, q)
+		})
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+func (m model) phase(f Filter) int {
+	n, _ := ParseNumber(f.Query)
+	switch {
+	case store.Fold(f.Query) == "":
+		return phaseRest
+	case n == m.Number:
+		return phaseNumber
+	case strings.HasPrefix(sortName(m.Type, m.Data), store.SortKey(f.Query)):
+		return phasePrefix
+	}
+	return phaseRest
+}
+
+// expect is what the overview must show, in order.
+func expect(all []model, f Filter) []uuid.UUID {
+	var found []model
+	for _, m := range all {
+		if m.matches(f) {
+			found = append(found, m)
+		}
+	}
+	slices.SortFunc(found, func(a, b model) int {
+		name := cmp.Or(strings.Compare(sortName(a.Type, a.Data), sortName(b.Type, b.Data)), cmp.Compare(a.Number, b.Number))
+		switch f.Sort {
+		case "number":
+			return cmp.Compare(a.Number, b.Number)
+		case "-number":
+			return cmp.Compare(b.Number, a.Number)
+		case "-name":
+			return -name
+		}
+		return cmp.Or(cmp.Compare(a.phase(f), b.phase(f)), name)
+	})
+	ids := make([]uuid.UUID, len(found))
+	for i, m := range found {
+		ids[i] = m.ID
+	}
+	return ids
+}
+
+// crowd fills a world with n customers, some of whom need attention.
+func (w *world) crowd(n int) []model {
+	w.t.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
+	last := strings.Fields("Berg Berger Müller Mueller Steinberg Bergstein Groß-Öhlmann Zimmermann Özdemir O'Brien Xu Ä K-10010 10011")
+	first := strings.Fields("Anna Änne Zoë Łukasz Björn Müller Berg Xaver")
+	city := []string{"Köln", "Bad Homburg v. d. Höhe", "Steinfurt", "Bergen", ""}
+	var all []model
+	for i := range n {
+		m := model{email: fmt.Sprintf("p%d.%s@example.org", i, store.Fold(first[i%len(first)])), attention: r.IntN(4) == 0, own: r.IntN(3) == 0}
+		d := Data{FirstName: first[r.IntN(len(first))], LastName: last[r.IntN(len(last))], City: city[r.IntN(len(city))]}
+		t := Person
+		if r.IntN(3) == 0 {
+			t = Company
+			d.CompanyName = last[r.IntN(len(last))] + " & Söhne GmbH"
+		}
+		by := w.ben
+		if m.own {
+			by = w.anna
+		}
+		m.Customer = w.add(by, t, d, m.email)
+		if m.attention {
+			w.exec(`UPDATE access SET undeliverable = 'x' WHERE customer_id = ?`, m.ID)
+			w.touch(m.ID)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+var listQueries = []string{
+	"", "berg", "Berg Anna", "anna berg", "müller", "mueller", "MULLER", "stein", "rgst", "x", "xu", "ä", "K-10010", "k-10011", "10011", "10",
+	"gross-öhlmann", "zimmermann", "immer", "p7.anna@example.org", "example", "org", "söhne", "bad höhe", "o'brien", "absent", "be an",
+	"%", "_", "' OR 1=1 --", "\"", "*", "\x00", "\xff", "AND", "NEAR", "kolnn",
+}
+
+// TestListIsTheModel reads whole lists page by page, forwards and back, for every query, filter and sort, by each of
+// the ways a search can take, and compares them with the reference.
+func TestListIsTheModel(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		all := w.crowd(230)
+		ways := map[string]limits{"default": w.limits, "frequent": {rare: 1, frequent: 1, walk: 1000},
+			"late in the alphabet": {rare: 1, frequent: 1, walk: 60}}
+		for way, l := range ways {
+			w.limits = l
+			for _, q := range listQueries {
+				for _, f := range []Filter{
+					{}, {Type: Person}, {Type: Company}, {Attention: true}, {Sort: "-name"}, {Sort: "number"}, {Sort: "-number"},
+					{Sort: "number", Attention: true}, {Sort: "-name", Type: Company, Attention: true}, {Sort: "bogus", Type: "robot"},
+				} {
+					f.Query = q
+					want := f
+					if f.Type == "robot" {
+						want.Type, want.Sort = "", ""
+					}
+					compareList(t, w, way, f, expect(all, want))
+				}
+			}
+		}
+	})
+}
+
+func compareList(t *testing.T, w *world, way string, f Filter, want []uuid.UUID) {
+	t.Helper()
+	name := fmt.Sprintf("%s: %+v", way, f)
+	var got []uuid.UUID
+	var back string
+	pages := 0
+	for f.After = ""; ; pages++ {
+		p, err := w.List(context.Background(), w.anna, f)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if way == "default" && (p.Count != len(want) || p.Capped) {
+			t.Errorf("%s: count %d, capped %v; want %d", name, p.Count, p.Capped, len(want))
+		}
+		for _, r := range p.Rows {
+			got = append(got, r.ID)
+		}
+		if (p.Prev != "") != (pages > 0) || len(p.Rows) > PageSize {
+			t.Errorf("%s: page %d has %d rows, previous %q", name, pages, len(p.Rows), p.Prev)
+		}
+		back = p.Prev
+		if p.Next == "" {
+			break
+		}
+		f.After = p.Next
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %d rows, want %d, or another order", name, len(got), len(want))
+		return
+	}
+	end := (len(want) - 1) / PageSize * PageSize // where the last page begins
+	for f.After, f.Before = "", back; f.Before != ""; {
+		p, err := w.List(context.Background(), w.anna, f)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var rows []uuid.UUID
+		for _, r := range p.Rows {
+			rows = append(rows, r.ID)
+		}
+		if !slices.Equal(rows, want[end-PageSize:end]) || p.Next == "" {
+			t.Errorf("%s: the page back from %d is another, next %q", name, end, p.Next)
+			return
+		}
+		end -= PageSize
+		f.Before = p.Prev
+	}
+	if end > PageSize {
+		t.Errorf("%s: the way back ends at %d", name, end)
+	}
+}
+
+// TestListByPolicy: which customers are listed, and which can be read, is the policy's to say; both agree.
+func TestListByPolicy(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		all := w.crowd(80)
+		const list, read = "p, specialist, %s, customer, %s, list, %s\n", "p, specialist, %s, customer, %s, read, %s\n"
+		rule := func(rel, kind, effect string) string {
+			return fmt.Sprintf(list, rel, kind, effect) + fmt.Sprintf(read, rel, kind, effect)
+		}
+		for name, c := range map[string]struct {
+			policy string
+			want   func(m model) bool
+		}{
+			"all":                     {rule("*", "*", "allow"), func(model) bool { return true }},
+			"own":                     {rule("administrator", "*", "allow"), func(m model) bool { return m.own }},
+			"persons":                 {rule("*", "person", "allow"), func(m model) bool { return m.Type == Person }},
+			"own persons, all firms":  {rule("administrator", "person", "allow") + rule("*", "company", "allow"), func(m model) bool { return m.own || m.Type == Company }},
+			"all but one's own":       {rule("*", "*", "allow") + rule("administrator", "*", "deny"), func(m model) bool { return !m.own }},
+			"all but one's own firms": {rule("*", "*", "allow") + rule("administrator", "company", "deny"), func(m model) bool { return !m.own || m.Type == Person }},
+		} {
+			if err := w.policy.Publish(c.policy); err != nil {
+				t.Fatal(err)
+			}
+			for _, q := range []string{"", "berg", "anna", "xu"} {
+				var may []model
+				attention := 0
+				for _, m := range all {
+					_, err := w.Get(context.Background(), w.anna, m.ID)
+					if ok := err == nil; ok != c.want(m) || !ok && !errors.Is(err, ErrNotFound) {
+						t.Errorf("%s: reading %s: %v", name, m.Label(), err)
+					}
+					if c.want(m) {
+						may = append(may, m)
+						if m.attention {
+							attention++
+						}
+					}
+				}
+				compareList(t, w, name, Filter{Query: q}, expect(may, Filter{Query: q}))
+				if n, err := w.AttentionCount(context.Background(), w.anna); err != nil || n != attention {
+					t.Errorf("%s: attention %d, %v; want %d", name, n, err, attention)
+				}
+			}
+		}
+		if err := w.policy.Publish("p, auditor, *, customer, *, list, allow"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.List(context.Background(), w.anna, Filter{}); !errors.Is(err, policies.ErrForbidden) {
+			t.Errorf("a list of nothing at all: %v", err)
+		}
+		if n, err := w.AttentionCount(context.Background(), w.anna); n != 0 || err != nil {
+			t.Errorf("attention of nothing at all: %d, %v", n, err)
+		}
+	})
+}
+
+// TestBrokenCursors are as if they were not there (S43).
+func TestBrokenCursors(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		all := w.crowd(60)
+		want := expect(all, Filter{})[:PageSize]
+		gone := position{phaseRest, "zzzz", 1}.encode(order{})
+		for _, cursor := range []string{
+			"x", "AAAA", "'; DROP TABLE customer; --", strings.Repeat("A", 5000), position{phaseRest, "", 5}.encode(order{number: true}), gone,
+			position{phaseRest, "a\x00b", 5}.encode(order{}), position{phaseRest, "Upper", 5}.encode(order{}),
+		} {
+			for _, f := range []Filter{{After: cursor}, {Before: cursor}} {
+				if f.Before == gone {
+					continue // the end of the list is a page
+				}
+				p, err := w.List(context.Background(), w.anna, f)
+				if err != nil || len(p.Rows) != PageSize || p.Rows[0].ID != want[0] || p.Prev != "" || p.Next == "" {
+					t.Errorf("%+v: %d rows, %v; want the first page", f, len(p.Rows), err)
+				}
+			}
+		}
+	})
+}
+
+// TestCountIsCapped: of more than a thousand it is not said how many.
+func TestCountIsCapped(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		c := w.add(w.anna, Person, anna(), "a@example.org")
+		columns := `type, first_name, last_name, locale, name_sort, search, identity, created_at, updated_at`
+		for i := range 1000 {
+			w.exec(`INSERT INTO customer (number, id, `+columns+`) SELECT ?, ?, `+columns+` FROM customer WHERE id = ?`, 20000+i, newID(), c.ID)
+			if !w.db.IsPostgres() {
+				w.exec(`INSERT INTO customer_search (rowid, text) VALUES (?, '  berg  anna')`, 20000+i)
+			}
+		}
+		for _, q := range []string{"", "berg", "ann", "b"} {
+			p, err := w.List(context.Background(), w.anna, Filter{Query: q})
+			if err != nil || p.Count != CountCap || !p.Capped || len(p.Rows) != PageSize {
+				t.Errorf("%q: %d rows, count %d, capped %v, %v", q, len(p.Rows), p.Count, p.Capped, err)
+			}
+		}
+		w.exec(`UPDATE customer SET deleting = TRUE WHERE number = 20000`)
+		for _, q := range []string{"", "berg"} {
+			if p, err := w.List(context.Background(), w.anna, Filter{Query: q}); err != nil || p.Count != CountCap || p.Capped {
+				t.Errorf("a thousand for %q: count %d, capped %v, %v", q, p.Count, p.Capped, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,522 @@
+package customer
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Courier is what customers need of the outbox.
+type Courier interface {
+	// CancelAccess cancels the unsettled messages of an access.
+	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
+}
+
+// Options are what a Service is made of; all of them are needed.
+type Options struct {
+	DB      *store.DB
+	Now     store.Clock
+	Policy  *policies.Decider
+	Audit   *audit.Log
+	Courier Courier
+}
+
+// Service keeps customers. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
+// but not do is policies.ErrForbidden.
+type Service struct {
+	db      *store.DB
+	now     store.Clock
+	policy  *policies.Decider
+	audit   *audit.Log
+	courier Courier
+	limits  limits
+	// step is called after each tx of a deletion; an error stops it there, as a kill would. Tests set it.
+	step func() error
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	return &Service{
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, limits: limitsOf(o.DB),
+		step: func() error { return nil },
+	}
+}
+
+// --- who may ----------------------------------------------------------------------------------------------------
+
+func relation(administers bool) policies.Relation {
+	if administers {
+		return policies.Administrator
+	}
+	return policies.None
+}
+
+func (s *Service) allows(c account.Caller, administers bool, t Type, w Want) (bool, error) {
+	return s.policy.Allows(policies.Request{
+		Roles: c.Roles, Relation: relation(administers), Object: w.Object, Kind: string(t), Action: w.Action,
+	})
+}
+
+// scope is which customers a caller may do something with, as a condition on a table customer: "" for all of them.
+type scope struct {
+	clause
+	nothing bool
+}
+
+// scopeOf asks the policy for each type and relation once: the answers are the condition, and so part of the query.
+func (s *Service) scopeOf(c account.Caller, action policies.Action) (scope, error) {
+	var cells []clause
+	all := true
+	for _, t := range Types {
+		var may [2]bool
+		for i, administers := range []bool{false, true} {
+			ok, err := s.allows(c, administers, t, Want{policies.Customer, action})
+			if err != nil {
+				return scope{}, err
+			}
+			may[i] = ok
+			all = all && ok
+		}
+		cell := clause{` OR customer.type = ?`, []any{t}}
+		own := `EXISTS (SELECT 1 FROM customer_administrator AS own WHERE own.customer_id = customer.id AND own.specialist_id = ?)`
+		switch {
+		case may[0] && !may[1]:
+			cell.add(` AND NOT `+own, c.ID)
+		case !may[0] && may[1]:
+			cell.add(` AND `+own, c.ID)
+		case !may[0]:
+			continue
+		}
+		cells = append(cells, cell)
+	}
+	sc := scope{nothing: len(cells) == 0}
+	if !all {
+		sc.add(` AND (FALSE`)
+		for _, cell := range cells {
+			sc.append(cell)
+		}
+		sc.add(`)`)
+	}
+	return sc, nil
+}
+
+// Authorise is for features beside this one: it loads the customer and requires that the caller may do w with it. db may
+// be a tx. ErrNotFound if there is no such customer or the caller may not read it, policies.ErrForbidden if they may
+// read but not do it.
+func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w Want) (Customer, error) {
+	r, err := s.authorise(ctx, db, c, id, w)
+	return r.customer(), err
+}
+
+func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w Want) (record, error) {
+	r, administers, err := s.find(ctx, db, id, c.ID)
+	if err != nil {
+		return record{}, err
+	}
+	read := Want{policies.Customer, policies.Read}
+	if ok, err := s.allows(c, administers, r.Type, read); err != nil {
+		return record{}, err
+	} else if !ok {
+		return record{}, ErrNotFound
+	}
+	if w == read {
+		return r, nil
+	}
+	if ok, err := s.allows(c, administers, r.Type, w); err != nil {
+		return record{}, err
+	} else if !ok {
+		return record{}, policies.ErrForbidden
+	}
+	return r, nil
+}
+
+// May says which of the actions the caller may do with the customer, for buttons. It looks the relation up once.
+func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants ...Want) (map[Want]bool, error) {
+	administers, err := s.administers(ctx, s.db, cu.ID, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	may := make(map[Want]bool, len(wants))
+	for _, w := range wants {
+		if may[w], err = s.allows(c, administers, cu.Type, w); err != nil {
+			return nil, err
+		}
+	}
+	return may, nil
+}
+
+// Get loads a customer. ErrNotFound also while it is being deleted.
+func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Customer, error) {
+	return s.Authorise(ctx, s.db, c, id, Want{policies.Customer, policies.Read})
+}
+
+// --- finding ----------------------------------------------------------------------------------------------------
+
+// List returns a page of the overview: the customers that the caller may list and the filter lets through.
+// policies.ErrForbidden for who may list none at all.
+//
+// A search by name (the default order) shows the customer whose number was typed first, then those whose name begins
+// with the query, then all others.
+func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
+	sc, err := s.scopeOf(c, policies.List)
+	if err != nil {
+		return Page{}, err
+	}
+	if sc.nothing {
+		return Page{}, policies.ErrForbidden
+	}
+	if !f.Type.Known() {
+		f.Type = ""
+	}
+	l := listing{filter: f, scope: sc, order: parseOrder(f.Sort), now: s.now()}
+	l.terms, l.search = parseQuery(f.Query)
+
+	r := run{listing: l, limit: PageSize + 1}
+	if p, ok := decode(f.Before, l.order); ok {
+		r.from, r.back = &p, true
+	} else if p, ok := decode(f.After, l.order); ok {
+		r.from = &p
+	}
+	hits, count, err := s.read(ctx, r)
+	if err != nil {
+		return Page{}, err
+	}
+	if r.from != nil && (len(hits) == 0 || r.back && len(hits) <= PageSize) {
+		// behind the end, or so near the beginning that the first page is what was meant
+		r.from, r.back = nil, false
+		if hits, count, err = s.read(ctx, r); err != nil {
+			return Page{}, err
+		}
+	}
+	return s.page(ctx, r, hits, count)
+}
+
+// page turns hits into a page.
+func (s *Service) page(ctx context.Context, r run, hits []hit, count int) (Page, error) {
+	more := len(hits) > PageSize
+	hits = hits[:min(len(hits), PageSize)]
+	if r.back {
+		slices.Reverse(hits)
+	}
+	p := Page{Count: min(count, CountCap), Capped: count > CountCap}
+	if len(hits) > 0 {
+		if more || r.back {
+			p.Next = r.cursor(hits[len(hits)-1])
+		}
+		if r.from != nil && !r.back || r.back && more {
+			p.Prev = r.cursor(hits[0])
+		}
+	}
+	var err error
+	p.Rows, err = s.loadRows(ctx, s.db, hits)
+	return p, err
+}
+
+func (r run) cursor(h hit) string {
+	p := h.position()
+	if r.order.number {
+		p.name = ""
+	}
+	return p.encode(r.order)
+}
+
+// read returns the hits of a run and how many there are in all, up to CountCap+1.
+func (s *Service) read(ctx context.Context, r run) ([]hit, int, error) {
+	if !r.search {
+		hits, err := s.plain(ctx, r)
+		if err != nil {
+			return nil, 0, err
+		}
+		if r.from == nil && len(hits) < r.limit {
+			return hits, len(hits), nil
+		}
+		count, err := s.count(ctx, r.listing, CountCap+1, false)
+		return hits, count, err
+	}
+	// The names that begin with the query are one range of an index: often a page of them, at once.
+	if r.phased() && !r.back && (r.from == nil || r.from.phase < phaseRest) {
+		hits, complete, err := s.phases(ctx, r, phasePrefix)
+		if err != nil {
+			return nil, 0, err
+		}
+		if complete {
+			count, err := s.countSearch(ctx, r.listing)
+			return hits, count, err
+		}
+	}
+	return s.search(ctx, r)
+}
+
+// search gathers; if there is too much for that it walks; if the walk meets too little it gathers all the same.
+func (s *Service) search(ctx context.Context, r run) ([]hit, int, error) {
+	expected, err := s.estimate(ctx, r.listing)
+	if err != nil {
+		return nil, 0, err
+	}
+	var count int
+	if expected < s.limits.frequent {
+		hits, found, complete, err := s.gather(ctx, r, s.limits.rare)
+		if complete || err != nil {
+			return hits, found, err
+		}
+		count = found // so many at least, which is more than is counted
+	}
+	hits, complete, err := s.phases(ctx, r, phaseRest)
+	if err != nil {
+		return nil, 0, err
+	}
+	if complete {
+		if count == 0 {
+			count, err = s.countSearch(ctx, r.listing)
+		}
+		return hits, count, err
+	}
+	hits, count, _, err = s.gather(ctx, r, 0)
+	return hits, count, err
+}
+
+// certain is how many times the cap PostgreSQL must expect before it is believed that there are more than the cap: at a
+// million rows four of the hundred values in its sample then match, which by chance happens once in 200,000 times.
+const certain = 40
+
+// countSearch counts a search's matches up to CountCap+1.
+func (s *Service) countSearch(ctx context.Context, l listing) (int, error) {
+	expected, err := s.estimate(ctx, l)
+	if err != nil {
+		return 0, err
+	}
+	dense := expected >= certain*CountCap
+	if dense && len(l.terms.needles) == 1 && l.conditions().sql == "" {
+		return CountCap + 1, nil // of several words, or of words and filters, an estimate is a guess
+	}
+	return s.count(ctx, l, CountCap+1, dense)
+}
+
+// attentionCap is where the badge's number ends.
+const attentionCap = 100
+
+// AttentionCount is how many of the customers that the caller may list need attention, at most 100. It is 0 for who may
+// list none.
+func (s *Service) AttentionCount(ctx context.Context, c account.Caller) (int, error) {
+	sc, err := s.scopeOf(c, policies.List)
+	if err != nil || sc.nothing {
+		return 0, err
+	}
+	return s.attentionCount(ctx, sc, s.now(), attentionCap)
+}
+
+// maxDuplicates is how many hints are given.
+const maxDuplicates = 5
+
+// Duplicates finds customers that may be the same as one to be added: same e-mail address of an access; same name and
+// birth date; same company name and city. At most 5, only such that the caller may read.
+func (s *Service) Duplicates(ctx context.Context, c account.Caller, t Type, d Data, email string) ([]Duplicate, error) {
+	sc, err := s.scopeOf(c, policies.Read)
+	if err != nil || sc.nothing {
+		return nil, err
+	}
+	d, _ = validate(t, d, s.now()) // complaints are Add's; what is normal so far is enough to compare
+	return s.duplicates(ctx, sc, store.FoldEmail(email), identity(t, d), maxDuplicates)
+}
+
+// Administrators lists who administers the customer, by name. ErrNotFound when the caller may not read it.
+func (s *Service) Administrators(ctx context.Context, c account.Caller, id uuid.UUID) ([]AdministratorRow, error) {
+	if _, err := s.Get(ctx, c, id); err != nil {
+		return nil, err
+	}
+	return s.administrators(ctx, id)
+}
+
+// --- changing ---------------------------------------------------------------------------------------------------
+
+// Add creates a customer with its first administrator (the caller), calls first inside the same tx for the first
+// access, and writes the log. repeated: the submission was done before by the same caller; nothing happens, and cu is the
+// customer of then. Errors: policies.ErrForbidden; Invalid as Validate; first's faults pass through.
+func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func(ctx context.Context, tx bun.Tx, cu Customer) error) (cu Customer, repeated bool, err error) {
+	data, err := validate(d.Type, d.Data, s.now())
+	if !d.Type.Known() {
+		return Customer{}, false, err
+	}
+	if ok, aerr := s.allows(c, false, d.Type, Want{policies.Customer, policies.Create}); aerr != nil {
+		return Customer{}, false, aerr
+	} else if !ok {
+		return Customer{}, false, policies.ErrForbidden
+	}
+	if err != nil {
+		return Customer{}, false, err
+	}
+	r := record{Type: d.Type, Version: 1}
+	if d.Submission != "" {
+		// a key of the caller's own: nobody is led to another's customer by guessing theirs
+		r.Submission.String, r.Submission.Valid = c.ID.String()+"/"+d.Submission, true
+	}
+	r.set(data)
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		cu, repeated, err = s.add(ctx, tx, c, r, first)
+		return err
+	})
+	if store.IsUnique(err, "customer.submission") { // the same form, at once
+		var id uuid.UUID
+		if id, repeated, err = s.submitted(ctx, s.db, r.Submission.String); err == nil && repeated {
+			cu, err = s.Get(ctx, c, id)
+		}
+	}
+	return cu, repeated, err
+}
+
+func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record, first func(ctx context.Context, tx bun.Tx, cu Customer) error) (cu Customer, repeated bool, err error) {
+	if r.Submission.Valid {
+		if id, found, err := s.submitted(ctx, tx, r.Submission.String); err != nil {
+			return Customer{}, false, err
+		} else if found {
+			cu, err = s.Authorise(ctx, tx, c, id, Want{policies.Customer, policies.Read})
+			return cu, true, err
+		}
+	}
+	if r.ID, err = uuid.NewV7(); err != nil {
+		return Customer{}, false, err
+	}
+	now := s.now()
+	r.CreatedAt, r.UpdatedAt = now, now
+	r.CreatedBy = uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil}
+	if err := s.insert(ctx, tx, &r); err != nil {
+		return Customer{}, false, err
+	}
+	if c.ID != uuid.Nil {
+		if err := s.insertAdministrator(ctx, tx, r.ID, c.ID, now); err != nil {
+			return Customer{}, false, err
+		}
+	}
+	cu = r.customer()
+	record := audit.Record{Action: audit.CustomerCreated, CustomerID: cu.ID, SubjectID: cu.ID, Subject: cu.Label() + " " + cu.Name()}
+	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
+		return Customer{}, false, err
+	}
+	if first != nil {
+		if err := first(ctx, tx, cu); err != nil {
+			return Customer{}, false, err
+		}
+	}
+	return cu, false, s.Touch(ctx, tx, cu.ID)
+}
+
+// Update saves data, if the customer still has the version that was edited. Errors: ErrNotFound, policies.ErrForbidden,
+// Invalid as Validate, ErrVersion when somebody was quicker: then the customer is returned as it is now. Data that
+// change nothing are no change: no version, no entry in the log.
+func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, version int, d Data) (cu Customer, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		cu, err = s.updateIn(ctx, tx, c, id, version, d)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrVersion) {
+		return Customer{}, err
+	}
+	return cu, err
+}
+
+func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id uuid.UUID, version int, d Data) (Customer, error) {
+	r, err := s.authorise(ctx, tx, c, id, Want{policies.Customer, policies.Update})
+	if err != nil {
+		return Customer{}, err
+	}
+	d, err = validate(r.Type, d, s.now())
+	if err != nil {
+		return Customer{}, err
+	}
+	old := r.customer()
+	if r.Version != version {
+		return old, ErrVersion
+	}
+	changes := changes(old.Data, d)
+	if len(changes) == 0 {
+		return old, nil
+	}
+	r.set(d)
+	r.UpdatedAt = s.now()
+	done, err := s.update(ctx, tx, &r, version)
+	if err != nil {
+		return Customer{}, err
+	}
+	if !done { // changed or deleted since it was read
+		r, err := s.authorise(ctx, tx, c, id, Want{policies.Customer, policies.Update})
+		if err != nil {
+			return Customer{}, err
+		}
+		return r.customer(), ErrVersion
+	}
+	r.Version++
+	cu := r.customer()
+	record := audit.Record{
+		Action: audit.CustomerUpdated, CustomerID: id, SubjectID: id, Subject: cu.Label() + " " + cu.Name(), Detail: changes,
+	}
+	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
+		return Customer{}, err
+	}
+	return cu, s.Touch(ctx, tx, id)
+}
+
+// changes are the fields in which two data differ.
+func changes(old, new Data) audit.Changes {
+	c := audit.Changes{}
+	now := new.Fields()
+	for i, f := range old.Fields() {
+		if f.Value != now[i].Value {
+			c[f.Name] = [2]string{f.Value, now[i].Value}
+		}
+	}
+	return c
+}
+
+// Touch recomputes what is derived from a customer and its accesses, the search text and from when on it needs
+// attention, inside the tx of a change to one of them. Attention is due at the earliest of: no access, no administrator,
+// or an access undeliverable: now; an invitation unanswered: when its link expires or after a week. Deactivated and
+// registered accesses need none. ErrNotFound when there is no such customer.
+func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	r, err := s.lock(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	accesses, err := s.standings(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	administrators, err := s.countAdministrators(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	emails := make([]string, len(accesses))
+	for i, a := range accesses {
+		emails[i] = a.Email
+	}
+	search := searchText(r.Type, r.Number, r.data(), emails)
+	return s.derive(ctx, tx, r, search, attentionAt(accesses, administrators, r.AttentionAt, s.now()))
+}
+
+// How much a Tend merges: so many steps of so many pages. A step holds the write lock for a few milliseconds.
+const (
+	mergeSteps = 200
+	mergePages = 16
+)
+
+// Tend is the worker's housekeeping: it merges SQLite's search index in small steps, between which others write.
+func (s *Service) Tend(ctx context.Context) error {
+	if s.db.IsPostgres() {
+		return nil
+	}
+	for range mergeSteps {
+		more, err := s.mergeStep(ctx, mergePages)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,267 @@
+package customer
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// record is the table customer.
+type record struct {
+	bun.BaseModel `bun:"table:customer"`
+
+	Number         int64          `bun:"number,pk"`
+	ID             uuid.UUID      `bun:"id"`
+	Type           Type           `bun:"type"`
+	Salutation     string         `bun:"salutation"`
+	Title          string         `bun:"title"`
+	FirstName      string         `bun:"first_name"`
+	LastName       string         `bun:"last_name"`
+	DateOfBirth    string         `bun:"date_of_birth"`
+	CompanyName    string         `bun:"company_name"`
+	LegalForm      string         `bun:"legal_form"`
+	RegisterCourt  string         `bun:"register_court"`
+	RegisterNumber string         `bun:"register_number"`
+	VATID          string         `bun:"vat_id"`
+	Street         string         `bun:"street"`
+	PostalCode     string         `bun:"postal_code"`
+	City           string         `bun:"city"`
+	Country        string         `bun:"country"`
+	Phone          string         `bun:"phone"`
+	Note           string         `bun:"note"`
+	Locale         string         `bun:"locale"`
+	NameSort       string         `bun:"name_sort"`
+	Search         string         `bun:"search"`
+	Identity       string         `bun:"identity"`
+	AttentionAt    *time.Time     `bun:"attention_at"`
+	Submission     sql.NullString `bun:"submission"`
+	Version        int            `bun:"version"`
+	Deleting       bool           `bun:"deleting"`
+	CreatedAt      time.Time      `bun:"created_at"`
+	CreatedBy      uuid.NullUUID  `bun:"created_by"`
+	UpdatedAt      time.Time      `bun:"updated_at"`
+}
+
+func (r record) data() Data {
+	return Data{
+		Salutation: r.Salutation, Title: r.Title, FirstName: r.FirstName, LastName: r.LastName, DateOfBirth: r.DateOfBirth,
+		CompanyName: r.CompanyName, LegalForm: r.LegalForm, RegisterCourt: r.RegisterCourt,
+		RegisterNumber: r.RegisterNumber, VATID: r.VATID, Street: r.Street, PostalCode: r.PostalCode, City: r.City,
+		Country: r.Country, Phone: r.Phone, Note: r.Note, Locale: r.Locale,
+	}
+}
+
+// set takes over data and what follows from them.
+func (r *record) set(d Data) {
+	r.Salutation, r.Title, r.FirstName, r.LastName, r.DateOfBirth = d.Salutation, d.Title, d.FirstName, d.LastName, d.DateOfBirth
+	r.CompanyName, r.LegalForm, r.RegisterCourt, r.RegisterNumber = d.CompanyName, d.LegalForm, d.RegisterCourt, d.RegisterNumber
+	r.VATID, r.Street, r.PostalCode, r.City, r.Country = d.VATID, d.Street, d.PostalCode, d.City, d.Country
+	r.Phone, r.Note, r.Locale = d.Phone, d.Note, d.Locale
+	r.NameSort, r.Identity = sortName(r.Type, d), identity(r.Type, d)
+}
+
+func (r record) customer() Customer {
+	return Customer{
+		ID: r.ID, Number: r.Number, Type: r.Type, Data: r.data(), Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+}
+
+func (r record) row() Row {
+	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.data()), City: r.City}
+}
+
+// clause is a piece of SQL with its arguments.
+type clause struct {
+	sql  string
+	args []any
+}
+
+func (c *clause) add(sql string, args ...any) {
+	c.sql += sql
+	c.args = append(c.args, args...)
+}
+
+func (c *clause) append(other clause) { c.add(other.sql, other.args...) }
+
+// find loads a customer that is not being deleted and whether person administers it; ErrNotFound. In a tx the customer
+// stays until the tx ends: a deletion waits for it, then takes what it wrote along.
+func (s *Service) find(ctx context.Context, db bun.IDB, id, person uuid.UUID) (record, bool, error) {
+	var r struct {
+		record
+		Administers bool `bun:"administers"`
+	}
+	var keep string
+	if _, inTx := db.(bun.Tx); inTx && s.db.IsPostgres() { // on SQLite a tx is alone anyway
+		keep = ` FOR KEY SHARE OF customer`
+	}
+	err := db.NewRaw(`SELECT customer.*, EXISTS (SELECT 1 FROM customer_administrator AS a
+		WHERE a.customer_id = customer.id AND a.specialist_id = ?) AS administers
+		FROM customer WHERE customer.id = ? AND NOT customer.deleting`+keep, person, id).Scan(ctx, &r)
+	if store.IsNoRows(err) {
+		return record{}, false, ErrNotFound
+	}
+	return r.record, r.Administers, err
+}
+
+// administers says whether person administers the customer.
+func (s *Service) administers(ctx context.Context, db bun.IDB, id, person uuid.UUID) (yes bool, err error) {
+	err = db.NewRaw(`SELECT EXISTS (SELECT 1 FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?)`,
+		id, person).Scan(ctx, &yes)
+	return yes, err
+}
+
+// submitted finds the customer of a form that was sent before.
+func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) (id uuid.UUID, found bool, err error) {
+	err = db.NewRaw(`SELECT id FROM customer WHERE submission = ?`, submission).Scan(ctx, &id)
+	if store.IsNoRows(err) {
+		return uuid.Nil, false, nil
+	}
+	return id, err == nil, err
+}
+
+// insert takes the next number and writes the customer, with an empty search text: Touch fills it.
+func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
+	err := tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'customer_number' RETURNING value`).Scan(ctx, &r.Number)
+	if err != nil {
+		return err
+	}
+	_, err = tx.NewInsert().Model(r).Exec(ctx)
+	return err
+}
+
+func (s *Service) insertAdministrator(ctx context.Context, tx bun.IDB, id, specialist uuid.UUID, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by)
+		VALUES (?, ?, ?, ?)`, id, specialist, now, specialist)
+	return err
+}
+
+// update writes data if the customer still has the version that was edited; done=false otherwise.
+func (s *Service) update(ctx context.Context, tx bun.IDB, r *record, version int) (done bool, err error) {
+	res, err := tx.NewUpdate().Model(r).
+		ExcludeColumn("number", "id", "type", "search", "attention_at", "submission", "version", "deleting", "created_at", "created_by").
+		Set("version = version + 1").
+		Where("id = ?", r.ID).Where("version = ?", version).Where("NOT deleting").Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// lock loads a customer for a change of what is derived from it and its accesses. On PostgreSQL it waits for others
+// who do the same; NO KEY, since whoever has just added an access already shares the key.
+func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record, err error) {
+	q := tx.NewSelect().Model(&r).Where("id = ?", id)
+	if s.db.IsPostgres() {
+		q = q.For("NO KEY UPDATE")
+	}
+	if err = q.Scan(ctx); store.IsNoRows(err) {
+		err = ErrNotFound
+	}
+	return r, err
+}
+
+func (s *Service) standings(ctx context.Context, tx bun.IDB, id uuid.UUID) (list []standing, err error) {
+	err = tx.NewRaw(`SELECT email, invited_at, link_expires_at, undeliverable, registered_at, deactivated_at
+		FROM access WHERE customer_id = ? ORDER BY created_at, id`, id).Scan(ctx, &list)
+	return list, err
+}
+
+func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, id uuid.UUID) (n int, err error) {
+	err = tx.NewRaw(`SELECT count(*) FROM customer_administrator WHERE customer_id = ?`, id).Scan(ctx, &n)
+	return n, err
+}
+
+// derive writes what is derived from a customer and its accesses, the search index included.
+func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search string, attention *time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, attention_at = ? WHERE number = ?`, search, attention, r.Number)
+	if err != nil || search == r.Search || s.db.IsPostgres() {
+		return err
+	}
+	if err := s.unindex(ctx, tx, r.Number); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, ftsText(search))
+	return err
+}
+
+// unindex removes a customer from SQLite's search index; on PostgreSQL the index is one of the table.
+func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
+	if s.db.IsPostgres() {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid = ?`, number)
+	return err
+}
+
+// mergeStep lets SQLite's search index merge a little; more says whether it found something to merge.
+func (s *Service) mergeStep(ctx context.Context, pages int) (more bool, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var before, after int64
+		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &before); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (customer_search, rank) VALUES ('merge', ?)`, pages)
+		if err != nil {
+			return err
+		}
+		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &after); err != nil {
+			return err
+		}
+		more = after-before >= 2 // SQLite's documentation: fewer than two changes mean that nothing was done
+		return nil
+	})
+	return more, err
+}
+
+// duplicates finds up to limit customers with the e-mail address at an access, or with the identity.
+func (s *Service) duplicates(ctx context.Context, sc scope, email, identity string, limit int) (list []Duplicate, err error) {
+	seen := map[uuid.UUID]bool{}
+	look := func(why string, cond clause) error {
+		if len(list) >= limit {
+			return nil
+		}
+		q := clause{sql: `SELECT customer.* FROM customer WHERE NOT customer.deleting`}
+		q.append(cond)
+		q.append(sc.clause)
+		q.add(` ORDER BY customer.number LIMIT ?`, limit)
+		var rows []record
+		if err := s.db.NewRaw(q.sql, q.args...).Scan(ctx, &rows); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if seen[r.ID] || len(list) >= limit {
+				continue
+			}
+			seen[r.ID] = true
+			reason := why
+			if reason == "" {
+				reason = "duplicate." + string(r.Type)
+			}
+			list = append(list, Duplicate{Row: r.row(), Why: reason})
+		}
+		return nil
+	}
+	if email != "" {
+		err = look("duplicate.email", clause{
+			` AND customer.id IN (SELECT a.customer_id FROM access AS a WHERE a.email_folded = ?)`, []any{email},
+		})
+	}
+	if identity != "" && err == nil {
+		err = look("", clause{` AND customer.identity = ? AND customer.identity <> ''`, []any{identity}})
+	}
+	return list, err
+}
+
+func (s *Service) administrators(ctx context.Context, id uuid.UUID) (list []AdministratorRow, err error) {
+	err = s.db.NewRaw(`SELECT a.specialist_id AS specialist_id, p.name AS name, p.active AS active, a.created_at AS since,
+		COALESCE(b.name, '') AS "by"
+		FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id LEFT JOIN account AS b ON b.id = a.created_by
+		WHERE a.customer_id = ? ORDER BY p.name, p.id`, id).Scan(ctx, &list)
+	return list, err
+}

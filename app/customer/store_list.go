@@ -1,0 +1,404 @@
+package customer
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// limits is how many rows are looked at before a search takes the other way. They change how a result is found, never
+// the result.
+type limits struct {
+	// rare: so many matches are gathered from the trigram index and sorted, at most; more than are counted. A search with
+	// more is frequent: walking the names in order soon meets a page of them.
+	rare int
+	// frequent: PostgreSQL walks at once when its statistics expect so many.
+	frequent int
+	// walk bounds that walk, since matches may all lie at the end of the alphabet ("immermann"). SQLite reads a covering
+	// index, PostgreSQL the rows themselves.
+	walk int
+}
+
+func limitsOf(db *store.DB) limits {
+	if db.IsPostgres() {
+		return limits{rare: 4 * CountCap, frequent: 10 * CountCap, walk: 12_000}
+	}
+	return limits{rare: CountCap + 100, frequent: 1, walk: 30_000}
+}
+
+// listing is what a page of the overview is made from.
+type listing struct {
+	filter Filter
+	scope  scope
+	order  order
+	terms  terms
+	search bool // terms hold something
+	now    time.Time
+}
+
+// hit is a row of a list before the rest of it is loaded.
+type hit struct {
+	Phase  int    `bun:"phase"`
+	Name   string `bun:"name_sort"`
+	Number int64  `bun:"number"`
+}
+
+func (h hit) position() position { return position{h.Phase, h.Name, h.Number} }
+
+// run is one reading of a list: from a position (nil: from its beginning), forwards or backwards.
+type run struct {
+	listing
+	from  *position
+	back  bool
+	limit int
+}
+
+// phased says whether the list has phases at all.
+func (l listing) phased() bool { return l.search && !l.order.number && !l.order.descending }
+
+func (r run) descending() bool { return r.order.descending != r.back }
+
+func (r run) direction() string {
+	if r.descending() {
+		return "DESC"
+	}
+	return "ASC"
+}
+
+func (r run) beyond() string {
+	if r.descending() {
+		return "<"
+	}
+	return ">"
+}
+
+// conditions are the filters besides the words, each beginning with AND, about a table customer.
+func (l listing) conditions() clause {
+	var c clause
+	if l.filter.Type != "" {
+		c.add(` AND customer.type = ?`, l.filter.Type)
+	}
+	if l.filter.Attention {
+		c.add(` AND customer.attention_at <= ?`, l.now)
+	}
+	c.append(l.scope.clause)
+	return c
+}
+
+// matching are the words, verified on the search text. instr is quicker on SQLite than LIKE and knows no wildcards; on
+// PostgreSQL only LIKE can use the trigram index.
+func (s *Service) matching(l listing) clause {
+	var c clause
+	for _, n := range l.terms.needles {
+		if s.db.IsPostgres() {
+			c.add(` AND customer.search LIKE ?`, likePattern(n))
+		} else {
+			c.add(` AND instr(customer.search, ?) > 0`, n)
+		}
+	}
+	return c
+}
+
+// prefixEnd closes the range of names that begin with something: no character sorts behind it.
+const prefixEnd = "\U0010FFFF"
+
+// phaseOf is the phase of a row as an expression.
+func (l listing) phaseOf() clause {
+	if !l.phased() {
+		return clause{sql: `2`}
+	}
+	return clause{
+		`CASE WHEN customer.number = ? THEN 0 WHEN customer.name_sort >= ? AND customer.name_sort < ? THEN 1 ELSE 2 END`,
+		[]any{l.terms.number, l.terms.prefix, l.terms.prefix + prefixEnd},
+	}
+}
+
+// loadRows loads the rows of hits, in their order.
+func (s *Service) loadRows(ctx context.Context, db bun.IDB, hits []hit) ([]Row, error) {
+	if len(hits) == 0 {
+		return nil, nil
+	}
+	numbers := make([]int64, len(hits))
+	for i, h := range hits {
+		numbers[i] = h.Number
+	}
+	var records []record
+	err := db.NewRaw(`SELECT number, id, version, type, first_name, last_name, company_name, city FROM customer WHERE number IN (?)`,
+		bun.In(numbers)).Scan(ctx, &records)
+	if err != nil {
+		return nil, err
+	}
+	byNumber := make(map[int64]record, len(records))
+	for _, r := range records {
+		byNumber[r.Number] = r
+	}
+	rows := make([]Row, 0, len(hits))
+	for _, n := range numbers {
+		if r, ok := byNumber[n]; ok { // else it went meanwhile
+			rows = append(rows, r.row())
+		}
+	}
+	return rows, nil
+}
+
+// hinted names the table with the index to take. SQLite has no statistics to choose by; PostgreSQL has.
+func (s *Service) hinted(l listing) string {
+	switch {
+	case s.db.IsPostgres():
+		return `customer`
+	case l.filter.Attention && l.order.number:
+		return `customer INDEXED BY customer_attention`
+	case l.filter.Attention:
+		return `customer INDEXED BY customer_attention_name`
+	case l.order.number:
+		return `customer NOT INDEXED`
+	case l.filter.Type != "" && !l.search:
+		return `customer INDEXED BY customer_type_name`
+	}
+	return `customer INDEXED BY customer_name`
+}
+
+func (r run) after(from *position) clause {
+	if from == nil {
+		return clause{}
+	}
+	if r.order.number {
+		return clause{` AND customer.number ` + r.beyond() + ` ?`, []any{from.number}}
+	}
+	return clause{` AND (customer.name_sort, customer.number) ` + r.beyond() + ` (?, ?)`, []any{from.name, from.number}}
+}
+
+func (r run) sorted() string {
+	if r.order.number {
+		return ` ORDER BY customer.number ` + r.direction()
+	}
+	return ` ORDER BY customer.name_sort ` + r.direction() + `, customer.number ` + r.direction()
+}
+
+// plain reads a list without a search.
+func (s *Service) plain(ctx context.Context, r run) (hits []hit, err error) {
+	q := clause{sql: `SELECT 2 AS phase, customer.name_sort, customer.number FROM ` + s.hinted(r.listing) + ` WHERE NOT customer.deleting`}
+	q.append(r.conditions())
+	q.append(r.after(r.from))
+	q.add(r.sorted()+` LIMIT ?`, r.limit)
+	err = s.db.NewRaw(q.sql, q.args...).Scan(ctx, &hits)
+	return hits, err
+}
+
+// phases reads a search along its order, phase by phase up to the last one wanted, looking at no more than a bounded
+// number of rows; complete=false when that was enough neither for the page nor to see the end of the list.
+func (s *Service) phases(ctx context.Context, r run, last int) (hits []hit, complete bool, err error) {
+	order := []int{phaseRest}
+	if r.phased() {
+		order = []int{phaseNumber, phasePrefix, phaseRest}[:last+1]
+	}
+	if r.back {
+		slices.Reverse(order)
+	}
+	from := r.from
+	for _, phase := range order {
+		if from != nil && (phase < from.phase) != r.back && phase != from.phase {
+			continue // behind us
+		}
+		part := r
+		part.limit, part.from = r.limit-len(hits), nil
+		if from != nil && from.phase == phase {
+			part.from = from
+		}
+		found, all, err := s.phase(ctx, part, phase)
+		if err != nil {
+			return nil, false, err
+		}
+		if hits = append(hits, found...); len(hits) == r.limit || !all {
+			return hits, all, nil
+		}
+	}
+	return hits, last == phaseRest, nil
+}
+
+// phase reads one phase; all=false when it was not read to its end nor the page filled.
+func (s *Service) phase(ctx context.Context, r run, phase int) (hits []hit, all bool, err error) {
+	l := r.listing
+	if phase == phaseNumber && l.terms.number == 0 {
+		return nil, true, nil
+	}
+	if l.order.number && !l.filter.Attention && !s.db.IsPostgres() {
+		hits, err = s.stream(ctx, r)
+		return hits, true, err
+	}
+	walk := clause{sql: `SELECT * FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`}
+	if !s.db.IsPostgres() && !l.filter.Attention && !l.order.number && l.scope.sql == "" {
+		// only what the index holds, so that the walk does not touch the table
+		walk.sql = `SELECT number, name_sort, type, search FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`
+	}
+	var rest clause
+	switch {
+	case phase == phaseNumber:
+		walk = clause{`SELECT * FROM customer WHERE NOT customer.deleting AND customer.number = ?`, []any{l.terms.number}}
+	case phase == phasePrefix:
+		walk.add(` AND customer.name_sort >= ? AND customer.name_sort < ?`, l.terms.prefix, l.terms.prefix+prefixEnd)
+	case l.phased():
+		rest.add(` AND NOT (customer.name_sort >= ? AND customer.name_sort < ?)`, l.terms.prefix, l.terms.prefix+prefixEnd)
+	}
+	if phase != phaseNumber && l.phased() && l.terms.number != 0 {
+		rest.add(` AND customer.number <> ?`, l.terms.number)
+	}
+	if l.filter.Attention { // in the walk as well: it is what the index is of
+		walk.add(` AND customer.attention_at <= ?`, l.now)
+	}
+	walk.append(r.after(r.from))
+	walk.add(r.sorted()+` LIMIT ?`, s.limits.walk)
+
+	q := clause{`SELECT ? AS phase, customer.name_sort, customer.number FROM (`, []any{phase}}
+	q.append(walk)
+	q.add(`) AS customer WHERE TRUE`)
+	q.append(s.matching(l))
+	q.append(l.conditions())
+	q.append(rest)
+	q.add(r.sorted()+` LIMIT ?`, r.limit)
+	if err := s.db.NewRaw(q.sql, q.args...).Scan(ctx, &hits); err != nil || len(hits) == r.limit || phase == phaseNumber {
+		return hits, true, err
+	}
+	var walked int
+	walk.sql = `SELECT count(*) FROM (` + walk.sql + `) AS walked`
+	err = s.db.NewRaw(walk.sql, walk.args...).Scan(ctx, &walked)
+	return hits, walked < s.limits.walk, err
+}
+
+// stream reads a search sorted by number: on SQLite that is the order of the trigram index itself.
+func (s *Service) stream(ctx context.Context, r run) (hits []hit, err error) {
+	q := clause{sql: `SELECT 2 AS phase, customer.name_sort, customer.number`}
+	q.append(s.matches(r.listing))
+	if r.from != nil {
+		q.add(` AND customer_search.rowid `+r.beyond()+` ?`, r.from.number)
+	}
+	q.add(` ORDER BY customer_search.rowid `+r.direction()+` LIMIT ?`, r.limit)
+	err = s.db.NewRaw(q.sql, q.args...).Scan(ctx, &hits)
+	return hits, err
+}
+
+// matches is FROM and WHERE of all rows that match, found through the trigram index.
+func (s *Service) matches(l listing) clause {
+	var c clause
+	switch {
+	case s.db.IsPostgres():
+		c.add(` FROM customer WHERE NOT customer.deleting`)
+	case l.filter.Attention:
+		c.add(` FROM customer INDEXED BY customer_attention WHERE NOT customer.deleting`)
+	default:
+		c.add(` FROM customer_search CROSS JOIN customer ON customer.number = customer_search.rowid
+			WHERE customer_search MATCH ? AND NOT customer.deleting`, ftsMatch(l.terms.trigrams))
+	}
+	c.append(s.matching(l))
+	c.append(l.conditions())
+	return c
+}
+
+// gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at so many;
+// complete=false then: the page is not to be used.
+func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, count int, complete bool, err error) {
+	phase := r.phaseOf()
+	q := clause{sql: `WITH hits AS MATERIALIZED (SELECT customer.name_sort, customer.number, `}
+	q.append(phase)
+	q.add(` AS phase`)
+	q.append(s.matches(r.listing))
+	if most > 0 {
+		q.add(` LIMIT ?`, most)
+	}
+	columns, key := `phase, name_sort, number`, func(p position) []any { return []any{p.phase, p.name, p.number} }
+	if r.order.number {
+		columns, key = `number`, func(p position) []any { return []any{p.number} }
+	}
+	sorted := strings.ReplaceAll(columns, `,`, ` `+r.direction()+`,`) + ` ` + r.direction()
+	q.add(`) SELECT total.n, page.phase, page.name_sort, page.number FROM (SELECT count(*) AS n FROM hits) AS total
+		LEFT JOIN (SELECT * FROM hits`)
+	if r.from != nil {
+		q.add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.In(key(*r.from)))
+	}
+	q.add(` ORDER BY `+sorted+` LIMIT ?) AS page ON TRUE ORDER BY `+sorted, r.limit)
+	var found []struct {
+		N      int            `bun:"n"`
+		Phase  sql.NullInt64  `bun:"phase"`
+		Name   sql.NullString `bun:"name_sort"`
+		Number sql.NullInt64  `bun:"number"`
+	}
+	if err := s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.sql, q.args...).Scan(ctx, &found) }); err != nil {
+		return nil, 0, false, err
+	}
+	for _, f := range found {
+		count = f.N
+		if f.Number.Valid {
+			hits = append(hits, hit{int(f.Phase.Int64), f.Name.String, f.Number.Int64})
+		}
+	}
+	return hits, count, most == 0 || count < most, nil
+}
+
+// estimate is how many rows PostgreSQL's statistics expect to match. Where nothing matches a sample of a hundred values
+// it says a ten-thousandth of the table. SQLite has none, which is no frequent search.
+func (s *Service) estimate(ctx context.Context, l listing) (rows int, err error) {
+	if !s.db.IsPostgres() {
+		return 0, nil
+	}
+	q := clause{sql: `EXPLAIN (FORMAT JSON) SELECT 1`}
+	q.append(s.matches(l))
+	var text string
+	if err := s.db.NewRaw(q.sql, q.args...).Scan(ctx, &text); err != nil {
+		return 0, err
+	}
+	var plans []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) == 0 {
+		return 0, fmt.Errorf("read the plan of a search: %w", err)
+	}
+	return int(plans[0].Plan.Rows), nil
+}
+
+// count counts what matches, up to most. dense says that a search meets enough wherever it looks, so that gathering all
+// matches first would be the long way.
+func (s *Service) count(ctx context.Context, l listing, most int, dense bool) (n int, err error) {
+	q := clause{sql: `SELECT count(*) FROM (SELECT 1`}
+	if l.search {
+		q.append(s.matches(l))
+	} else {
+		q.add(` FROM customer WHERE NOT customer.deleting`)
+		q.append(l.conditions())
+	}
+	q.add(` LIMIT ?) AS counted`, most)
+	if !l.search || dense {
+		err = s.db.NewRaw(q.sql, q.args...).Scan(ctx, &n)
+		return n, err
+	}
+	err = s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.sql, q.args...).Scan(ctx, &n) })
+	return n, err
+}
+
+// indexed runs a query for which PostgreSQL must take the trigram index: its estimates of LIKE are rough, and reading the
+// table, or another index that it would have to filter, in the hope of meeting enough takes long when they are wrong.
+func (s *Service) indexed(ctx context.Context, query func(db bun.IDB) error) error {
+	if !s.db.IsPostgres() {
+		return query(s.db)
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off`); err != nil {
+			return err
+		}
+		return query(tx)
+	})
+}
+
+// attentionCount counts the customers that need attention, up to most.
+func (s *Service) attentionCount(ctx context.Context, sc scope, now time.Time, most int) (n int, err error) {
+	return s.count(ctx, listing{filter: Filter{Attention: true}, scope: sc, now: now}, most, false)
+}

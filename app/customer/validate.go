@@ -1,0 +1,172 @@
+package customer
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/text/unicode/norm"
+
+	"kontor/app/fault"
+	"kontor/app/store"
+)
+
+// rule is what is asked of a field. The order of rules is the form's, so that of the complaints as well.
+type rule struct {
+	name     string
+	of       func(*Data) *string
+	max      int  // in characters
+	only     Type // "" both; a field of the other type is dropped
+	required bool // R6: bold
+	lines    bool // line breaks and tabs may stand in it
+	check    func(value string, d *Data) (normal, complaint string)
+}
+
+var rules = []rule{
+	{name: "company_name", of: func(d *Data) *string { return &d.CompanyName }, max: 200, only: Company, required: true},
+	{name: "legal_form", of: func(d *Data) *string { return &d.LegalForm }, max: 50, only: Company},
+	{name: "register_court", of: func(d *Data) *string { return &d.RegisterCourt }, max: 100, only: Company},
+	{name: "register_number", of: func(d *Data) *string { return &d.RegisterNumber }, max: 50, only: Company},
+	{name: "vat_id", of: func(d *Data) *string { return &d.VATID }, max: 30, only: Company, check: checkVATID},
+	{name: "salutation", of: func(d *Data) *string { return &d.Salutation }, max: 50, only: Person},
+	{name: "title", of: func(d *Data) *string { return &d.Title }, max: 50, only: Person},
+	{name: "first_name", of: func(d *Data) *string { return &d.FirstName }, max: 100, required: true},
+	{name: "last_name", of: func(d *Data) *string { return &d.LastName }, max: 100, required: true},
+	{name: "date_of_birth", of: func(d *Data) *string { return &d.DateOfBirth }, max: 10, only: Person, check: checkBirth},
+	{name: "street", of: func(d *Data) *string { return &d.Street }, max: 200},
+	{name: "postal_code", of: func(d *Data) *string { return &d.PostalCode }, max: 20, check: checkPostalCode},
+	{name: "city", of: func(d *Data) *string { return &d.City }, max: 100},
+	{name: "country", of: func(d *Data) *string { return &d.Country }, max: 60, check: checkCountry},
+	{name: "phone", of: func(d *Data) *string { return &d.Phone }, max: 50, check: checkPhone},
+	{name: "note", of: func(d *Data) *string { return &d.Note }, max: 4000, lines: true},
+	{name: "locale", of: func(d *Data) *string { return &d.Locale }, max: 60, check: checkLocale},
+}
+
+// Validate normalises d: blanks around and doubled ones go, letters are composed (NFC), the phone number becomes
+// E.164, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
+// (a person's company name) is dropped. It returns d so, as far as it could, with an Invalid fault that complains per
+// field: "required", "too_long" (Args max), "control_characters", "date.malformed", "date.future", "vat.malformed",
+// "vat.checksum", "phone.malformed", "country.unknown", "postal_code.malformed", "locale.unknown"; or, for an unknown
+// type, "type.unknown" at type alone.
+func Validate(t Type, d Data) (Data, error) { return validate(t, d, store.System()) }
+
+func validate(t Type, d Data, now time.Time) (Data, error) {
+	if !t.Known() {
+		var form fault.Form
+		form.Add("type", "type.unknown")
+		return d, form.Err()
+	}
+	var form fault.Form
+	if strings.TrimSpace(d.Country) == "" {
+		d.Country = "DE"
+	}
+	d.Country = strings.ToUpper(strings.TrimSpace(d.Country)) // first of all: other checks depend on it
+	if strings.TrimSpace(d.Locale) == "" {
+		d.Locale = "de"
+	}
+	for _, r := range rules {
+		v := r.of(&d)
+		if r.only != "" && r.only != t {
+			*v = ""
+			continue
+		}
+		normal, complaint := clean(*v, r.lines)
+		if complaint != "" {
+			form.Add(r.name, complaint)
+			continue
+		}
+		*v = normal
+		switch {
+		case normal == "":
+			if r.required {
+				form.Add(r.name, "required")
+			}
+		case utf8.RuneCountInString(normal) > r.max:
+			form.AddError(fault.At(r.name, "too_long").With("max", r.max))
+		case r.check != nil:
+			if *v, complaint = r.check(normal, &d); complaint != "" {
+				form.Add(r.name, complaint)
+			}
+		}
+	}
+	if d.DateOfBirth > now.AddDate(0, 0, 1).Format(time.DateOnly) && !form.Has("date_of_birth") {
+		// a day's grace: the day begins earlier in the east than in UTC
+		form.Add("date_of_birth", "date.future")
+	}
+	return d, form.Err()
+}
+
+// clean composes and trims text. Characters that are none (controls, and those that turn the direction of the text
+// around them) are refused, since they make one thing look like another.
+func clean(s string, lines bool) (normal, complaint string) {
+	if !utf8.ValidString(s) {
+		return s, "control_characters"
+	}
+	s = strings.TrimSpace(norm.NFC.String(s))
+	if lines {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	}
+	for _, r := range s {
+		switch {
+		case lines && (r == '\n' || r == '\t'):
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029', r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+			return s, "control_characters"
+		}
+	}
+	if !lines {
+		s = strings.Join(strings.Fields(s), " ")
+	}
+	return s, ""
+}
+
+func checkBirth(s string, _ *Data) (string, string) {
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil || day.Year() < 1900 {
+		return s, "date.malformed"
+	}
+	return s, ""
+}
+
+func checkCountry(s string, _ *Data) (string, string) {
+	if !knownCountry(s) {
+		return s, "country.unknown"
+	}
+	return s, ""
+}
+
+var (
+	fiveDigits = regexp.MustCompile(`^[0-9]{5}$`)
+	fourDigits = regexp.MustCompile(`^[0-9]{4}$`)
+)
+
+func checkPostalCode(s string, d *Data) (string, string) {
+	switch {
+	case d.Country == "DE" && !fiveDigits.MatchString(s), (d.Country == "AT" || d.Country == "CH") && !fourDigits.MatchString(s):
+		return s, "postal_code.malformed"
+	}
+	return s, ""
+}
+
+// checkPhone reads a number as it is dialled in the customer's country. An extension has no place in E.164, so it is
+// refused rather than lost.
+func checkPhone(s string, d *Data) (string, string) {
+	region := d.Country
+	if !knownCountry(region) {
+		region = "DE"
+	}
+	n, err := phonenumbers.Parse(s, region)
+	if err != nil || n.GetExtension() != "" || !phonenumbers.IsValidNumber(n) {
+		return s, "phone.malformed"
+	}
+	return phonenumbers.Format(n, phonenumbers.E164), ""
+}
+
+func checkLocale(s string, _ *Data) (string, string) {
+	if s != "de" && s != "en" {
+		return s, "locale.unknown"
+	}
+	return s, ""
+}

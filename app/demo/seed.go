@@ -1,0 +1,229 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/customer"
+	"kontor/app/store"
+)
+
+// SeedOptions say how much Seed makes.
+type SeedOptions struct {
+	Customers               int
+	TransactionsPerCustomer int
+	Assignments             int // administrators of customers; at most Customers × Specialists
+	Specialists             int // at least one is made when there are assignments
+	Seed                    uint64
+}
+
+// seedChunk is how many customers, with all that belongs to them, are written in one tx.
+const seedChunk = 5000
+
+// epoch is when everything synthetic begins: times come from the seed, not from the clock, so the rows are the same
+// whenever they are made.
+var epoch = time.Date(2025, 1, 7, 8, 0, 0, 0, time.UTC)
+
+// Seed fills a database with synthetic customers for load tests: the same rows from the same options. Each customer has
+// one access; most are registered, some invited long ago, undeliverable or deactivated. All addresses are example.*.
+// progress, if not nil, is told after each chunk. It appends to what is there; seeding twice with the same options fails
+// on the ids.
+func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, total int)) error {
+	if o.Assignments > 0 && o.Specialists == 0 {
+		o.Specialists = 1
+	}
+	w, err := newWriter(ctx, db, o.Customers)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	g := &generator{rand: rand.New(rand.NewPCG(o.Seed, 0x6b6f6e746f72)), opts: o}
+	var first int64
+	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'customer_number'`).Scan(ctx, &first); err != nil {
+		return err
+	}
+	if err := w.write(ctx, g.people()); err != nil {
+		return fmt.Errorf("seed specialist users: %w", err)
+	}
+	for done := 0; done < o.Customers; {
+		n := min(seedChunk, o.Customers-done)
+		b := &batch{counter: first + int64(done+n)}
+		for i := range n {
+			g.customer(b, done+i, first+int64(done+i)+1)
+		}
+		if err := w.write(ctx, b); err != nil {
+			return fmt.Errorf("seed customers: %w", err)
+		}
+		done += n
+		if progress != nil {
+			progress(done, o.Customers)
+		}
+	}
+	return w.finish(ctx)
+}
+
+// batch is the rows of one tx, in the order of the tables' columns below.
+type batch struct {
+	counter                                              int64 // the highest customer number, or 0
+	accounts, customers, search, admins, accesses, moves [][]any
+}
+
+// tables and columns that a batch is written to, in the order foreign keys ask for.
+var tables = []struct {
+	name    string
+	columns []string
+	rows    func(*batch) [][]any
+	sqlite  bool // only there
+}{
+	{name: "account", columns: strings.Fields(`id specialist name username username_folded email email_folded locale created_at`),
+		rows: func(b *batch) [][]any { return b.accounts }},
+	{name: "customer", columns: strings.Fields(`number id type salutation first_name last_name date_of_birth company_name legal_form
+		street postal_code city country locale name_sort search identity attention_at created_at updated_at`),
+		rows: func(b *batch) [][]any { return b.customers }},
+	{name: "customer_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.search }, sqlite: true},
+	{name: "customer_administrator", columns: strings.Fields(`customer_id specialist_id created_at created_by`),
+		rows: func(b *batch) [][]any { return b.admins }},
+	{name: "access", columns: strings.Fields(`id customer_id account_id first_name last_name email email_folded locale invited_at
+		link_expires_at undeliverable registered_at deactivated_at created_at`),
+		rows: func(b *batch) [][]any { return b.accesses }},
+	{name: "transactions", columns: strings.Fields(`id customer_id name created_at`), rows: func(b *batch) [][]any { return b.moves }},
+}
+
+// generator makes rows. Everything comes from its one source of chance, in one order.
+type generator struct {
+	rand        *rand.Rand
+	opts        SeedOptions
+	specialists []uuid.UUID
+	made        int64 // ids so far
+}
+
+// id is a UUIDv7 whose time is a count: sorted as made, like real ones.
+func (g *generator) id() uuid.UUID {
+	g.made++
+	var id uuid.UUID
+	ms := uint64(epoch.UnixMilli() + g.made/8)
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	a, b := g.rand.Uint64(), g.rand.Uint64()
+	for i := range 8 {
+		id[8+i] = byte(a >> (8 * i))
+	}
+	id[6], id[7] = 0x70|byte(g.made%8)<<1|byte(b&1), byte(b>>8)
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// skewed picks an index below n, low ones more often.
+func (g *generator) skewed(n int) int {
+	f := g.rand.Float64()
+	return min(int(f*f*float64(n)), n-1)
+}
+
+func pick(g *generator, list []string) string { return list[g.skewed(len(list))] }
+
+// lastName is a common name or, for the long tail, two parts put together.
+func (g *generator) lastName() string {
+	if g.rand.IntN(100) < 60 {
+		return pick(g, lastNames)
+	}
+	name := pick(g, nameFronts) + pick(g, nameBacks)
+	if g.rand.IntN(12) == 0 {
+		name += "-" + pick(g, lastNames)
+	}
+	return name
+}
+
+func (g *generator) people() *batch {
+	b := &batch{}
+	for i := range g.opts.Specialists {
+		id := g.id()
+		g.specialists = append(g.specialists, id)
+		name := pick(g, firstNames) + " " + g.lastName()
+		email := fmt.Sprintf("specialist%d@example.net", i+1)
+		b.accounts = append(b.accounts, []any{id, true, name, email, email, email, email, "de", epoch})
+	}
+	return b
+}
+
+// customer adds one customer and what belongs to it.
+func (g *generator) customer(b *batch, i int, number int64) {
+	id, created := g.id(), epoch.Add(time.Duration(i)*23*time.Second)
+	t := customer.Person
+	d := customer.Data{FirstName: pick(g, firstNames), LastName: g.lastName(), Country: "DE", Locale: "de"}
+	if g.rand.IntN(10) < 3 {
+		t = customer.Company
+		d.LegalForm = pick(g, legalForms)
+		d.CompanyName = g.lastName() + " " + trades[g.rand.IntN(len(trades))] + " " + d.LegalForm
+	} else {
+		d.Salutation = []string{"Frau", "Herr"}[g.rand.IntN(2)]
+		d.DateOfBirth = time.Date(1940+g.rand.IntN(65), time.Month(1+g.rand.IntN(12)), 1+g.rand.IntN(28), 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+	}
+	city := cities[g.skewed(len(cities))]
+	d.City, d.PostalCode = city.name, city.postalCode
+	d.Street = fmt.Sprintf("%s %d", pick(g, streets), 1+g.rand.IntN(120))
+	email := address(d.FirstName, d.LastName, number)
+	derived := customer.Derive(t, number, d, email)
+
+	// 1 in 200 waits for somebody: expired or undeliverable
+	var account, registered, deactivated, attention any
+	var undeliverable string
+	due := created.Add(48 * time.Hour)
+	switch chance := g.rand.IntN(1000); {
+	case chance < 3:
+		attention = due
+	case chance < 5:
+		attention, undeliverable = created, "mail.unknown_recipient"
+	case chance < 50:
+		deactivated = created.Add(90 * 24 * time.Hour)
+	default:
+		registered = created.Add(3 * time.Hour)
+		a := g.id()
+		account = a
+		b.accounts = append(b.accounts, []any{a, false, d.FirstName + " " + d.LastName, email, email, email, email, "de", registered})
+	}
+	b.customers = append(b.customers, []any{
+		number, id, string(t), d.Salutation, d.FirstName, d.LastName, d.DateOfBirth, d.CompanyName, d.LegalForm,
+		d.Street, d.PostalCode, d.City, d.Country, d.Locale, derived.NameSort, derived.Search, derived.Identity, attention, created, created,
+	})
+	b.search = append(b.search, []any{number, derived.Trigrams})
+	b.accesses = append(b.accesses, []any{
+		g.id(), id, account, d.FirstName, d.LastName, email, store.FoldEmail(email), "de", created, due, undeliverable, registered, deactivated, created,
+	})
+	g.assign(b, i, id, created)
+	for range g.opts.TransactionsPerCustomer {
+		b.moves = append(b.moves, []any{g.id(), id, pick(g, matters), created.Add(time.Duration(g.rand.IntN(300*24)) * time.Hour)})
+	}
+}
+
+// assign gives the customer its share of the assignments. The first specialist user administers a third of all
+// customers, the others share the rest evenly: one with very many, many with few.
+func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) {
+	n := len(g.specialists)
+	if n == 0 {
+		return
+	}
+	share := g.opts.Assignments / g.opts.Customers
+	if i < g.opts.Assignments%g.opts.Customers {
+		share++
+	}
+	start := 0
+	if g.rand.IntN(3) > 0 {
+		start = g.rand.IntN(n)
+	}
+	for k := range min(share, n) {
+		s := g.specialists[(start+k)%n]
+		b.admins = append(b.admins, []any{id, s, at, s})
+	}
+}
+
+// address makes an e-mail address that nobody has.
+func address(first, last string, number int64) string {
+	local := strings.ReplaceAll(store.SortKey(first)+"."+store.SortKey(last), " ", "-")
+	return fmt.Sprintf("%s.%d@example.%s", local, number, []string{"org", "com", "net"}[number%3])
+}

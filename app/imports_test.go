@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// may says which of our packages a package may import, besides itself: the import rules of app/README.md. "*" is all.
+// A package that is missing here fails the test, so a new room must be given its place.
+var may = map[string]string{
+	"views":                   "",
+	"migrations":              "",
+	"app/fault":               "",
+	"policies":                "app/fault",
+	"app/config":              "app/fault",
+	"app/store":               "app/config app/fault migrations",
+	"app/store/storetest":     "app/store migrations",
+	"app/secret":              "app/store app/fault",
+	"app/courier":             "app/store app/fault app/secret",
+	"app/courier/couriertest": "",
+	"app/audit":               "app/store app/fault",
+	"app/account":             "app/store app/fault app/secret app/courier app/audit policies",
+	"app/customer":            "app/store app/fault app/secret app/courier app/audit app/account policies",
+	"app/access":              "app/store app/fault app/secret app/courier app/audit app/account app/customer policies",
+	"worker/loop":             "app/courier app/access app/store app/config app/fault",
+	"app/internal/web":        "app/access app/account app/audit app/courier app/customer app/fault app/secret app/store policies views",
+	"app/demo":                "app/access app/account app/audit app/courier app/customer app/fault app/secret app/store policies",
+	"app/wire":                "*",
+	"app":                     "*",
+	"worker":                  "*",
+}
+
+// libraries that only some rooms may know.
+var only = map[string][]string{
+	"github.com/gofiber/":      {"app/internal/web"},
+	"github.com/hibiken/asynq": {"worker/loop"},
+	"github.com/redis/":        {"worker/loop"},
+	"github.com/casbin/":       {"policies"},
+	"github.com/wneessen/":     {"app/courier"},
+	"github.com/alicebob/":     {"worker/loop"},
+	"modernc.org/sqlite":       {"app/store"},
+	"github.com/jackc/":        {"app/store"},
+}
+
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles", "kontor/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	seen := 0
+	for {
+		var p struct {
+			ImportPath       string
+			Imports, GoFiles []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) == 0 {
+			continue
+		}
+		seen++
+		room := strings.TrimPrefix(p.ImportPath, "kontor/")
+		allowed, known := may[room]
+		if !known {
+			t.Errorf("%s has no place in the import rules", room)
+			continue
+		}
+		for _, imported := range p.Imports {
+			ours, isOurs := strings.CutPrefix(imported, "kontor/")
+			if isOurs && allowed != "*" && !slices.Contains(strings.Fields(allowed), ours) {
+				t.Errorf("%s must not import %s", room, ours)
+			}
+			for library, rooms := range only {
+				if strings.HasPrefix(imported, library) && !slices.Contains(rooms, room) {
+					t.Errorf("%s must not import %s: only %s may", room, imported, strings.Join(rooms, ", "))
+				}
+			}
+			for _, name := range []string{"utils", "helpers", "common", "util"} {
+				if isOurs && path.Base(ours) == name {
+					t.Errorf("%s imports %s: a room is named after what it is for", room, ours)
+				}
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d packages seen", seen)
+	}
+}

@@ -1,0 +1,293 @@
+package web
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/access"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/fault"
+)
+
+func (s *Server) accessRoutes() []route {
+	return []route{
+		get("/customers/:id/authorisations", firm, s.showAuthorisations),
+		get("/customers/:id/deliveries", firm, s.showDeliveries),
+		get("/customers/:id/accesses/new", firm, s.newAccess),
+		post("/customers/:id/accesses", firm, s.createAccess),
+		get("/customers/:id/accesses/:aid", firm, s.showAccess),
+		post("/customers/:id/accesses/:aid", firm, s.correctAccess),
+		post("/customers/:id/accesses/:aid/resend", firm, s.resendAccess),
+		post("/customers/:id/accesses/:aid/deactivate", firm, s.deactivateAccess),
+		post("/customers/:id/accesses/:aid/reactivate", firm, s.reactivateAccess),
+		get("/customers/:id/accesses/:aid/remove", firm, s.askRemoveAccess),
+		post("/customers/:id/accesses/:aid/remove", firm, s.removeAccess),
+	}
+}
+
+// authorisations is the data of the pages Authorisations and Deliveries.
+type authorisations struct {
+	Customer       customerContext
+	Accesses       []accessView
+	Administrators []customer.AdministratorRow
+	Settled        bool // nothing more will happen by itself: the page need not ask again
+	Say            string
+}
+
+// accessView is an access as a row, with its delivery timeline by channel.
+type accessView struct {
+	access.Row
+	Channels []channelTimeline
+	Settled  bool
+}
+
+type channelTimeline struct {
+	Channel courier.Channel
+	Steps   []access.Step
+}
+
+func (s *Server) showAuthorisations(c *fiber.Ctx) error {
+	d, err := s.authorisationsOf(c, "authorisations")
+	if err != nil {
+		return err
+	}
+	if d.Administrators, err = s.customers.Administrators(s.ctx(c), s.caller(c), d.Customer.ID); err != nil {
+		return err
+	}
+	return s.render(c, view{
+		Page: "accesses/authorisations", Fragment: "accesses/group", Nav: "customers", Data: d,
+		Title: d.Customer.Name() + " · " + s.say(c, "tab.authorisations"),
+	})
+}
+
+func (s *Server) showDeliveries(c *fiber.Ctx) error {
+	d, err := s.authorisationsOf(c, "deliveries")
+	if err != nil {
+		return err
+	}
+	return s.render(c, view{
+		Page: "accesses/deliveries", Fragment: "accesses/timelines", Nav: "customers", Data: d,
+		Title: d.Customer.Name() + " · " + s.say(c, "tab.deliveries"),
+	})
+}
+
+func (s *Server) authorisationsOf(c *fiber.Ctx, tab string) (authorisations, error) {
+	cu, err := s.customerOf(c, tab)
+	if err != nil {
+		return authorisations{}, err
+	}
+	rows, err := s.accesses.OfCustomer(s.ctx(c), s.caller(c), cu.ID)
+	if err != nil {
+		return authorisations{}, err
+	}
+	d := authorisations{Customer: cu, Settled: true}
+	for _, r := range rows {
+		v := s.accessView(r)
+		d.Settled = d.Settled && v.Settled
+		d.Accesses = append(d.Accesses, v)
+		d.Say += r.Name() + ": " + s.say(c, "status."+string(r.Status)) + ". "
+	}
+	return d, nil
+}
+
+func (s *Server) accessView(r access.Row) accessView {
+	steps, settled := access.Timeline(r, s.now())
+	v := accessView{Row: r, Settled: settled}
+	for _, step := range steps {
+		n := len(v.Channels)
+		if n == 0 || v.Channels[n-1].Channel != step.Channel {
+			v.Channels = append(v.Channels, channelTimeline{Channel: step.Channel})
+			n++
+		}
+		v.Channels[n-1].Steps = append(v.Channels[n-1].Steps, step)
+	}
+	return v
+}
+
+// accessForm is the data of the pages that create and correct an access.
+type accessForm struct {
+	Customer customerContext
+	Form     *form
+	Access   *access.Row // nil when creating
+	Locales  []option
+}
+
+var accessFields = []string{"first_name", "last_name", "email", "mobile", "locale"}
+
+func readAccess(f *form) access.Form {
+	v := f.Values
+	return access.Form{FirstName: v["first_name"], LastName: v["last_name"], Email: v["email"], Mobile: v["mobile"], Locale: v["locale"]}
+}
+
+func (s *Server) renderAccessForm(c *fiber.Ctx, d accessForm, status int) error {
+	d.Locales = s.localeOptions(c)
+	title := s.say(c, "access.create")
+	if d.Access != nil {
+		title = d.Access.Name()
+	}
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{Page: "accesses/form", Title: title, Nav: "customers", Status: status, Data: d})
+}
+
+func (s *Server) newAccess(c *fiber.Ctx) error {
+	cu, err := s.customerOf(c, "authorisations")
+	if err != nil {
+		return err
+	}
+	if !cu.MayCreateAccess() {
+		return orForbidden(nil)
+	}
+	f, err := newForm(map[string]string{"locale": cu.Locale}).once()
+	if err != nil {
+		return err
+	}
+	return s.renderAccessForm(c, accessForm{Customer: cu, Form: f}, fiber.StatusOK)
+}
+
+func (s *Server) createAccess(c *fiber.Ctx) error {
+	cu, err := s.customerOf(c, "authorisations")
+	if err != nil {
+		return err
+	}
+	f := readForm(c, accessFields...)
+	a, err := s.accesses.Create(s.ctx(c), s.caller(c), cu.ID, readAccess(f), f.Submission)
+	if err != nil {
+		if status, ok := s.complain(c, f, err); ok {
+			return s.renderAccessForm(c, accessForm{Customer: cu, Form: f}, status)
+		}
+		return err
+	}
+	return s.redirect(c, cu.Path+"/authorisations", "toast.access_created", "name", a.Name())
+}
+
+// accessOf loads the access of the address with its customer.
+func (s *Server) accessOf(c *fiber.Ctx) (customerContext, access.Row, error) {
+	cu, err := s.customerOf(c, "authorisations")
+	if err != nil {
+		return cu, access.Row{}, err
+	}
+	id, err := param(c, "aid")
+	if err != nil {
+		return cu, access.Row{}, err
+	}
+	r, err := s.accesses.Get(s.ctx(c), s.caller(c), cu.ID, id)
+	return cu, r, err
+}
+
+func formOfAccess(a access.Access) *form {
+	return newForm(map[string]string{
+		"first_name": a.FirstName, "last_name": a.LastName, "email": a.Email, "mobile": a.Mobile, "locale": a.Locale,
+		"version": strconv.Itoa(a.Version),
+	})
+}
+
+func (s *Server) showAccess(c *fiber.Ctx) error {
+	cu, r, err := s.accessOf(c)
+	if err != nil {
+		return err
+	}
+	if !cu.MayUpdateAccess() {
+		return orForbidden(nil)
+	}
+	return s.renderAccessForm(c, accessForm{Customer: cu, Form: formOfAccess(r.Access), Access: &r}, fiber.StatusOK)
+}
+
+func (s *Server) correctAccess(c *fiber.Ctx) error {
+	cu, r, err := s.accessOf(c)
+	if err != nil {
+		return err
+	}
+	f := readForm(c, append([]string{"version"}, accessFields...)...)
+	version, _ := strconv.Atoi(f.Values["version"])
+	a, err := s.accesses.Correct(s.ctx(c), s.caller(c), cu.ID, r.ID, version, readAccess(f))
+	if err != nil {
+		status, ok := s.complain(c, f, err)
+		if !ok {
+			return err
+		}
+		if errors.Is(err, access.ErrVersion) {
+			// Shown beside what was typed (the page's head has the values of now); saving again is against those.
+			f.Values["version"] = strconv.Itoa(a.Version)
+		}
+		return s.renderAccessForm(c, accessForm{Customer: cu, Form: f, Access: &r}, status)
+	}
+	done := "toast.access_saved"
+	if a.Generation != r.Generation {
+		done = "toast.access_corrected"
+	}
+	return s.redirect(c, cu.Path+"/authorisations", done, "name", a.Name())
+}
+
+// onAccess does one thing to the access of the address and goes back to the page it was pressed on.
+func (s *Server) onAccess(c *fiber.Ctx, done string, do func(cu customerContext, r access.Row) error) error {
+	cu, r, err := s.accessOf(c)
+	if err != nil {
+		return err
+	}
+	if err := do(cu, r); err != nil {
+		return err
+	}
+	to := cu.Path + "/authorisations"
+	if c.FormValue("from") == "deliveries" {
+		to = cu.Path + "/deliveries"
+	}
+	return s.redirect(c, to, done, "name", r.Name())
+}
+
+func (s *Server) resendAccess(c *fiber.Ctx) error {
+	return s.onAccess(c, "toast.access_resent", func(cu customerContext, r access.Row) error {
+		err := s.accesses.Resend(s.ctx(c), s.caller(c), cu.ID, r.ID)
+		if fault.CodeOf(err) == fault.TooMany {
+			return nil // a double click: it has just been sent
+		}
+		return err
+	})
+}
+
+func (s *Server) deactivateAccess(c *fiber.Ctx) error {
+	return s.onAccess(c, "toast.access_deactivated", func(cu customerContext, r access.Row) error {
+		return s.accesses.Deactivate(s.ctx(c), s.caller(c), cu.ID, r.ID)
+	})
+}
+
+func (s *Server) reactivateAccess(c *fiber.Ctx) error {
+	return s.onAccess(c, "toast.access_reactivated", func(cu customerContext, r access.Row) error {
+		return s.accesses.Reactivate(s.ctx(c), s.caller(c), cu.ID, r.ID)
+	})
+}
+
+// removal is the data of the page that asks before an access is removed.
+type removal struct {
+	Customer customerContext
+	Access   access.Row
+	Last     bool
+}
+
+func (s *Server) askRemoveAccess(c *fiber.Ctx) error {
+	cu, r, err := s.accessOf(c)
+	if err != nil {
+		return err
+	}
+	if !cu.MayRemove() {
+		return orForbidden(nil)
+	}
+	all, err := s.accesses.OfCustomer(s.ctx(c), s.caller(c), cu.ID)
+	if err != nil {
+		return err
+	}
+	return s.render(c, view{
+		Page: "accesses/remove", Title: s.say(c, "access.remove"), Nav: "customers", Data: removal{cu, r, len(all) == 1},
+	})
+}
+
+// removeAccess removes; what it means for the last one was said by the page that asked, which sends last=yes.
+func (s *Server) removeAccess(c *fiber.Ctx) error {
+	return s.onAccess(c, "toast.access_removed", func(cu customerContext, r access.Row) error {
+		return s.accesses.Remove(s.ctx(c), s.caller(c), cu.ID, r.ID, c.FormValue("last") == "yes")
+	})
+}

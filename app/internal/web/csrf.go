@@ -1,0 +1,81 @@
+package web
+
+import (
+	"net/url"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/fault"
+	"kontor/app/secret"
+)
+
+// csrfField is the hidden field of every form; HTMX requests may send it as a header instead.
+const (
+	csrfField  = "_csrf"
+	csrfHeader = "X-CSRF-Token"
+)
+
+// errForeign is the answer to a request that another site may have caused.
+var errForeign = fault.New(fault.Forbidden, "csrf")
+
+// csrfToken is bound to the session, or to a random cookie of a browser that is not signed in. Nothing is stored.
+func (s *Server) csrfToken(c *fiber.Ctx) string {
+	if t, ok := c.Locals(csrfKey).(string); ok {
+		return t
+	}
+	t := s.expectedToken(c)
+	if t == "" {
+		browser := secret.NewToken()
+		s.setCookie(c, "kontor-browser", browser)
+		t = s.key.MAC("csrf", "browser", browser)
+	}
+	c.Locals(csrfKey, t)
+	return t
+}
+
+// expectedToken is "" when the browser has neither session nor cookie.
+func (s *Server) expectedToken(c *fiber.Ctx) string {
+	if signed(c) != nil {
+		return s.key.MAC("csrf", "session", c.Cookies(s.sessionCookie()))
+	}
+	if browser := c.Cookies(s.cookieName("kontor-browser")); browser != "" {
+		return s.key.MAC("csrf", "browser", browser)
+	}
+	return ""
+}
+
+// guard refuses what another site may have caused: every request that may change something must come from our own
+// pages (Sec-Fetch-Site and Origin, where the browser sends them) and carry the token of its own session.
+func (s *Server) guard(c *fiber.Ctx) error {
+	switch c.Method() {
+	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+		return c.Next()
+	}
+	switch c.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return errForeign
+	}
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !s.ownOrigin(c, origin) {
+		return errForeign
+	}
+	sent := c.Get(csrfHeader)
+	if sent == "" {
+		sent = c.FormValue(csrfField)
+	}
+	want := s.expectedToken(c)
+	if want == "" || !secret.Equal(sent, want) {
+		return errForeign
+	}
+	return c.Next()
+}
+
+// ownOrigin compares with BASE_URL, and with the address the request came to: people also open the embedded program
+// under another name of the same machine. The Host header is only compared here, never used in a link.
+func (s *Server) ownOrigin(c *fiber.Ctx, origin string) bool {
+	if origin == s.origin {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && u.Host == string(c.Request().Host()) && !s.secure
+}

@@ -1,0 +1,301 @@
+package web
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"kontor/app/access"
+	"kontor/app/customer"
+	"kontor/app/store"
+)
+
+func (s *Server) customerRoutes() []route {
+	return []route{
+		get("/customers", firm, s.listCustomers),
+		get("/customers/new", firm, s.newCustomer),
+		post("/customers", firm, s.addCustomer),
+		post("/customers/duplicates", firm, s.hintDuplicates),
+		get("/customers/deletions/:id", firm, s.showDeletion),
+		get("/customers/:id", firm, s.openCustomer),
+		get("/customers/:id/data", firm, s.showCustomerData),
+		post("/customers/:id/data", firm, s.saveCustomerData),
+		get("/customers/:id/delete", firm, s.askDeleteCustomer),
+		post("/customers/:id/delete", firm, s.deleteCustomer),
+		get("/customers/:id/log", firm, s.showCustomerLog),
+	}
+}
+
+// overview is the data of the customer overview.
+type overview struct {
+	Filter customer.Filter
+	Page   customer.Page
+	Rows   []overviewRow
+	Chips  []chip
+	Heads  []columnHead
+	Next   string // addresses of the pages beside this one
+	Prev   string
+	Add    bool
+	Narrow bool // a search or filter is in force: an empty list means that nothing matches
+	Clear  string
+}
+
+type overviewRow struct {
+	customer.Row
+	Access access.Summary
+}
+
+type chip struct {
+	Text, Href string
+	Current    bool
+}
+
+// columnHead is a column by which the list can be sorted.
+type columnHead struct {
+	Text, Href, Sort string // Sort: ascending, descending or none, for aria-sort
+}
+
+func (s *Server) listCustomers(c *fiber.Ctx) error {
+	f := readFilter(c)
+	caller := s.caller(c)
+	page, err := s.customers.List(s.ctx(c), caller, f)
+	if err != nil {
+		return err
+	}
+	d := overview{Filter: f, Page: page, Narrow: f.Query != "" || f.Type != "" || f.Attention, Clear: "/customers"}
+	ids := make([]uuid.UUID, len(page.Rows))
+	for i, r := range page.Rows {
+		ids[i] = r.ID
+	}
+	statuses, err := s.accesses.StatusesOf(s.ctx(c), ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range page.Rows {
+		d.Rows = append(d.Rows, overviewRow{Row: r, Access: statuses[r.ID]})
+	}
+	if d.Add, err = s.mayAdd(c); err != nil {
+		return err
+	}
+	d.Chips, d.Heads = chipsOf(f), headsOf(f)
+	if page.Next != "" {
+		d.Next = overviewURL(f, "after", page.Next)
+	}
+	if page.Prev != "" {
+		d.Prev = overviewURL(f, "before", page.Prev)
+	}
+	nav := "customers"
+	if f.Attention {
+		nav = "attention"
+	}
+	return s.render(c, view{Page: "customers/index", Fragment: "customers/list", Title: s.say(c, "nav."+nav), Nav: nav, Data: d})
+}
+
+func readFilter(c *fiber.Ctx) customer.Filter {
+	f := customer.Filter{
+		Query: strings.TrimSpace(c.Query("q")), Attention: c.Query("status") == "attention",
+		Sort: c.Query("sort"), After: c.Query("after"), Before: c.Query("before"),
+	}
+	if t := customer.Type(c.Query("type")); slices.Contains(customer.Types, t) {
+		f.Type = t
+	}
+	if r := []rune(f.Query); len(r) > 100 {
+		f.Query = string(r[:100])
+	}
+	return f
+}
+
+// overviewURL writes the state of the list into an address; cursor is "" for the first page.
+func overviewURL(f customer.Filter, cursor, value string) string {
+	q := newQuery("/customers")
+	q.add("q", f.Query)
+	q.add("type", string(f.Type))
+	if f.Attention {
+		q.add("status", "attention")
+	}
+	q.add("sort", f.Sort)
+	if cursor != "" {
+		q.add(cursor, value)
+	}
+	return q.String()
+}
+
+func chipsOf(f customer.Filter) []chip {
+	with := func(t customer.Type, attention bool) string {
+		g := f
+		g.Type, g.Attention = t, attention
+		return overviewURL(g, "", "")
+	}
+	return []chip{
+		{"customers.all", with("", false), f.Type == "" && !f.Attention},
+		{"customers.persons", with(customer.Person, f.Attention), f.Type == customer.Person},
+		{"customers.companies", with(customer.Company, f.Attention), f.Type == customer.Company},
+		{"nav.attention", with(f.Type, !f.Attention), f.Attention},
+	}
+}
+
+// headsOf makes the two sortable columns; pressing the one in force turns its direction.
+func headsOf(f customer.Filter) []columnHead {
+	in := f.Sort
+	if in == "" {
+		in = "name"
+	}
+	var heads []columnHead
+	for _, column := range []string{"number", "name"} {
+		h := columnHead{Text: "customers." + column, Sort: "none"}
+		g := f
+		g.Sort = column
+		switch in {
+		case column:
+			h.Sort, g.Sort = "ascending", "-"+column
+		case "-" + column:
+			h.Sort = "descending"
+		}
+		h.Href = overviewURL(g, "", "")
+		heads = append(heads, h)
+	}
+	return heads
+}
+
+// newCustomerForm is the data of the page that adds a customer.
+type newCustomerForm struct {
+	Form       *form
+	Type       customer.Type
+	Choices    customerChoices
+	Duplicates []customer.Duplicate
+}
+
+// customerChoices are the options of the selects of a customer form.
+type customerChoices struct {
+	Salutations, Locales, Countries []option
+	LegalForms                      []string
+}
+
+// customerFields are the form's fields, as interface and address bar know them, in the order of the screen.
+var customerFields = []string{
+	"salutation", "title", "first_name", "last_name", "date_of_birth", "company_name", "legal_form", "register_court",
+	"register_number", "vat_id", "street", "postal_code", "city", "country", "phone", "note", "locale",
+}
+
+// legalForms are offered; any other can be typed.
+var legalForms = []string{
+	"AG", "AöR", "e.G.", "e.K.", "e.V.", "GbR", "gGmbH", "GmbH", "GmbH & Co. KG", "KG", "KGaA", "OHG", "PartG mbB", "SE", "Stiftung", "UG (haftungsbeschränkt)",
+}
+
+// countriesFirst are at the top of the list of countries.
+var countriesFirst = []string{"DE", "AT", "CH"}
+
+func (s *Server) choices(c *fiber.Ctx) customerChoices {
+	t := s.text(c)
+	names := display.Regions(language.MustParse(t.locale))
+	country := func(code string) option { return option{code, names.Name(language.MustParseRegion(code))} }
+	var rest []option
+	for _, code := range customer.Countries() {
+		if !slices.Contains(countriesFirst, code) {
+			rest = append(rest, country(code))
+		}
+	}
+	slices.SortFunc(rest, func(a, b option) int { return strings.Compare(store.SortKey(a.Text), store.SortKey(b.Text)) })
+	ch := customerChoices{Locales: s.localeOptions(c), LegalForms: legalForms}
+	for _, code := range countriesFirst {
+		ch.Countries = append(ch.Countries, country(code))
+	}
+	ch.Countries = append(ch.Countries, rest...)
+	for _, v := range []string{"", "mr", "ms", "mx"} {
+		o := option{Value: v}
+		if v != "" {
+			o.Text = t.say("salutation." + v)
+		}
+		ch.Salutations = append(ch.Salutations, o)
+	}
+	return ch
+}
+
+func readData(f *form) customer.Data {
+	v := f.Values
+	return customer.Data{
+		Salutation: v["salutation"], Title: v["title"], FirstName: v["first_name"], LastName: v["last_name"], DateOfBirth: v["date_of_birth"],
+		CompanyName: v["company_name"], LegalForm: v["legal_form"], RegisterCourt: v["register_court"], RegisterNumber: v["register_number"], VATID: v["vat_id"],
+		Street: v["street"], PostalCode: v["postal_code"], City: v["city"], Country: v["country"], Phone: v["phone"], Note: v["note"], Locale: v["locale"],
+	}
+}
+
+func (s *Server) newCustomer(c *fiber.Ctx) error {
+	if ok, err := s.mayAdd(c); err != nil || !ok {
+		return orForbidden(err)
+	}
+	f := newForm(map[string]string{"country": "DE", "locale": s.text(c).locale})
+	for _, name := range append(customerFields, "email", "mobile") {
+		if v := c.Query(name); v != "" {
+			f.Values[name] = v // switching the type keeps what was typed
+		}
+	}
+	f, err := f.once()
+	if err != nil {
+		return err
+	}
+	return s.renderNewCustomer(c, newCustomerForm{Form: f, Type: typeOr(c.Query("type"), customer.Person)}, fiber.StatusOK)
+}
+
+func typeOr(s string, fallback customer.Type) customer.Type {
+	if t := customer.Type(s); slices.Contains(customer.Types, t) {
+		return t
+	}
+	return fallback
+}
+
+func (s *Server) renderNewCustomer(c *fiber.Ctx, d newCustomerForm, status int) error {
+	d.Choices = s.choices(c)
+	title := s.say(c, "customer.add")
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{Page: "customers/new", Fragment: "customers/new_fields", Title: title, Nav: "customers", Status: status, Data: d})
+}
+
+func (s *Server) addCustomer(c *fiber.Ctx) error {
+	f := readForm(c, append(slices.Clone(customerFields), "email", "mobile")...)
+	t := typeOr(c.FormValue("type"), "")
+	d := newCustomerForm{Form: f, Type: typeOr(string(t), customer.Person)}
+	draft := customer.Draft{Type: t, Data: readData(f), Submission: f.Submission}
+	cu, repeated, err := s.accesses.AddCustomer(s.ctx(c), s.caller(c), draft, f.Values["email"], f.Values["mobile"])
+	if err != nil {
+		status, ok := s.complain(c, f, err)
+		if !ok {
+			return err
+		}
+		// A hint must not hide the complaints: without it the form is still right.
+		d.Duplicates, _ = s.customers.Duplicates(s.ctx(c), s.caller(c), d.Type, draft.Data, f.Values["email"])
+		return s.renderNewCustomer(c, d, status)
+	}
+	to := customerPath(cu.ID) + "/authorisations"
+	if repeated {
+		return s.redirect(c, to, "")
+	}
+	return s.redirect(c, to, "toast.customer_added_firm", "number", cu.Label())
+}
+
+// hintDuplicates answers the form as it is being filled in: customers that may be the same. It never blocks.
+func (s *Server) hintDuplicates(c *fiber.Ctx) error {
+	f := readForm(c, append(slices.Clone(customerFields), "email")...)
+	d := newCustomerForm{Form: f, Type: typeOr(c.FormValue("type"), customer.Person)}
+	var err error
+	if d.Duplicates, err = s.customers.Duplicates(s.ctx(c), s.caller(c), d.Type, readData(f), f.Values["email"]); err != nil {
+		return err
+	}
+	return s.render(c, view{Page: "customers/duplicates", Fragment: "customers/duplicates", Title: s.say(c, "customer.add"), Nav: "customers", Data: d})
+}
+
+func (s *Server) openCustomer(c *fiber.Ctx) error {
+	id, err := param(c, "id")
+	if err != nil {
+		return err
+	}
+	return c.Redirect(customerPath(id)+"/data", fiber.StatusSeeOther)
+}
+
+func customerPath(id uuid.UUID) string { return "/customers/" + id.String() }

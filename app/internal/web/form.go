@@ -1,0 +1,95 @@
+package web
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/fault"
+)
+
+// form is a submitted or fresh form: it remembers what was typed and what is wrong with it, and renders itself again.
+type form struct {
+	Values map[string]string
+	Wrong  map[string]string // by field, in the person's language
+	// Summary lists what is wrong in the form's order; it takes the focus and links to the fields.
+	Summary []wrongField
+	// Message is a complaint about the form as a whole.
+	Message string
+	// Submission is the once-only key of a form that creates something: sent twice, it creates once.
+	Submission string
+}
+
+type wrongField struct{ Field, Message string }
+
+func newForm(values map[string]string) *form {
+	return &form{Values: values, Wrong: map[string]string{}}
+}
+
+// wrong notes a complaint, already in the person's language, about a field.
+func (f *form) wrong(field, message string) {
+	f.Wrong[field] = message
+	f.Summary = append(f.Summary, wrongField{Field: field, Message: message})
+}
+
+// rename moves the complaint about a field to the name it has on this page.
+func (f *form) rename(from, to string) {
+	if text, ok := f.Wrong[from]; ok {
+		delete(f.Wrong, from)
+		f.Wrong[to] = text
+	}
+	for i := range f.Summary {
+		if f.Summary[i].Field == from {
+			f.Summary[i].Field = to
+		}
+	}
+}
+
+// once gives the form its once-only key.
+func (f *form) once() (*form, error) {
+	id, err := uuid.NewV7()
+	f.Submission = id.String()
+	return f, err
+}
+
+// readForm takes exactly the named fields from the request; whatever else was sent is ignored (S36).
+func readForm(c *fiber.Ctx, fields ...string) *form {
+	values := make(map[string]string, len(fields))
+	for _, name := range fields {
+		values[name] = c.FormValue(name)
+	}
+	f := newForm(values)
+	if id, err := uuid.FromString(c.FormValue("submission")); err == nil {
+		f.Submission = id.String()
+	}
+	return f
+}
+
+// complain puts a fault into the form and returns the status to answer with; ok is false for errors that are not the
+// form's to show (the caller returns them).
+func (s *Server) complain(c *fiber.Ctx, f *form, err error) (status int, ok bool) {
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		return 0, false
+	}
+	switch e.Code {
+	case fault.Invalid, fault.Conflict, fault.TooMany:
+	default:
+		return 0, false
+	}
+	setRetryAfter(c, e)
+	complaints := e.Fields
+	if len(complaints) == 0 {
+		complaints = []*fault.Error{e}
+	}
+	for _, w := range complaints {
+		text := s.say(c, "fault."+w.Message, s.waitArgs(c, w))
+		if w.Field == "" {
+			f.Message = text
+			continue
+		}
+		f.wrong(w.Field, text)
+	}
+	return statuses[e.Code], true
+}

@@ -1,0 +1,51 @@
+package web
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/courier"
+	"kontor/app/fault"
+)
+
+// signatureHeader carries "sha256=" and the HMAC-SHA-256 of the body in hex, keyed with HOOK_SECRET.
+const signatureHeader = "X-Kontor-Signature"
+
+// smsReport takes an SMS gateway's delivery report:
+//
+//	POST /hooks/sms   {"id": "<the id we sent, or the gateway's>", "status": "delivered" | "failed", "detail": "…"}
+//
+// Answers: 204 taken (a repeated one too), 401 bad signature, 404 unknown id, 422 not understood.
+func (s *Server) smsReport(c *fiber.Ctx) error {
+	return s.report(c, courier.ParseDeliveryReport)
+}
+
+// bounceReport takes a bounced mail: the mail itself (RFC 3464), as a mail server's pipe
+// or a mail provider's inbound route hands it over, or what it says:
+//
+//	POST /hooks/bounce   {"message_id": "<…>", "status": "5.1.1", "detail": "…"}
+//
+// Answers as smsReport.
+func (s *Server) bounceReport(c *fiber.Ctx) error {
+	return s.report(c, courier.ParseBounce)
+}
+
+func (s *Server) report(c *fiber.Ctx, parse func([]byte) (courier.ProviderReport, error)) error {
+	answer := func(status int, message string) error { return c.Status(status).JSON(fiber.Map{"error": message}) }
+	body := c.Body()
+	if !courier.VerifySignature(s.hookKey, body, c.Get(signatureHeader)) {
+		return answer(fiber.StatusUnauthorized, "the signature does not match")
+	}
+	r, err := parse(body)
+	if err == nil {
+		err = s.courier.Report(s.ctx(c), r)
+	}
+	switch fault.CodeOf(err) {
+	case "":
+		return c.SendStatus(fiber.StatusNoContent)
+	case fault.Invalid:
+		return answer(fiber.StatusUnprocessableEntity, "the report was not understood")
+	case fault.NotFound:
+		return answer(fiber.StatusNotFound, "no such message")
+	}
+	return err
+}

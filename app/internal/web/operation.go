@@ -1,0 +1,215 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/policies"
+)
+
+func (s *Server) operationRoutes() []route {
+	return []route{
+		get("/audit", firm, s.showAudit),
+		get("/queues", firm, s.showQueues),
+		post("/queues/:queue/:task/run", firm, s.runTask),
+		post("/queues/:queue/:task/delete", firm, s.deleteTask),
+		get("/mailbox", anyone, s.showMailbox),
+		get("/mailbox.json", anyone, s.mailboxJSON),
+		get("/mailbox/:id/html", anyone, s.mailHTML),
+		get("/healthz", automatic, s.healthz),
+		get("/readyz", automatic, s.readyz),
+		get("/metrics", automatic, s.showMetrics),
+		post("/hooks/sms", automatic, s.smsReport),
+		post("/hooks/bounce", automatic, s.bounceReport),
+	}
+}
+
+// require asks the policy for a right that needs no relation to anything.
+func (s *Server) require(c *fiber.Ctx, object policies.Object, action policies.Action) error {
+	return s.policy.Require(policies.Request{Roles: s.caller(c).Roles, Object: object, Action: action})
+}
+
+// auditPage is the data of a page of the log, of one customer or of all.
+type auditPage struct {
+	Entries []audit.Entry
+	Next    string // address of the next page
+	Of      bool   // of one customer: the customer is not named again
+}
+
+func (s *Server) showAudit(c *fiber.Ctx) error {
+	if err := s.require(c, policies.Audit, policies.Read); err != nil {
+		return err
+	}
+	d, err := s.auditOf(c, uuid.Nil, "/audit")
+	if err != nil {
+		return err
+	}
+	return s.render(c, view{Page: "operation/audit", Title: s.say(c, "nav.audit"), Nav: "audit", Data: d})
+}
+
+// auditOf reads the page of the log that the address asks for. Whether the caller may is asked before.
+func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string) (auditPage, error) {
+	before := uuid.FromStringOrNil(c.Query("after"))
+	entries, more, err := s.audit.Page(s.ctx(c), customerID, before)
+	d := auditPage{Entries: entries, Of: customerID != uuid.Nil}
+	if more {
+		d.Next = path + "?after=" + entries[len(entries)-1].ID.String()
+	}
+	return d, err
+}
+
+// queuePage is the data of the operator's page.
+type queuePage struct {
+	Queues []courier.QueueInfo
+	Queue  string
+	State  courier.TaskState
+	States []courier.TaskState
+	Tasks  []courier.TaskInfo
+	Page   int
+	Next   int // 0: no more
+	Manage bool
+	Away   bool // the queue does not answer
+}
+
+func (s *Server) showQueues(c *fiber.Ctx) error {
+	if err := s.require(c, policies.Queue, policies.Read); err != nil {
+		return err
+	}
+	d := queuePage{Queue: c.Query("queue", "mail"), State: courier.TaskState(c.Query("state")), States: courier.TaskStates, Page: max(1, c.QueryInt("page", 1))}
+	if !slices.Contains(courier.TaskStates, d.State) {
+		d.State = courier.TaskRetry
+	}
+	var err error
+	if d.Manage, err = s.policy.Allows(policies.Request{Roles: s.caller(c).Roles, Object: policies.Queue, Action: policies.Manage}); err != nil {
+		return err
+	}
+	if d.Queues, err = s.queue.Overview(s.ctx(c)); err == nil {
+		d.Tasks, err = s.queue.Tasks(s.ctx(c), d.Queue, d.State, d.Page)
+	}
+	status := fiber.StatusOK
+	switch fault.CodeOf(err) {
+	case fault.Unavailable:
+		// The page stands without the queue: messages wait in the outbox meanwhile, and that is what it says.
+		d.Away, status = true, fiber.StatusServiceUnavailable
+	case "":
+	default:
+		return err
+	}
+	if len(d.Tasks) == courier.TaskPageSize {
+		d.Next = d.Page + 1
+	}
+	return s.render(c, view{Page: "operation/queues", Fragment: "operation/queue_part", Title: s.say(c, "nav.queues"), Nav: "queues", Status: status, Data: d})
+}
+
+func (s *Server) runTask(c *fiber.Ctx) error {
+	return s.onTask(c, s.queue.RunNow, audit.QueueTaskRun, "toast.task_run")
+}
+
+func (s *Server) deleteTask(c *fiber.Ctx) error {
+	return s.onTask(c, s.queue.Delete, audit.QueueTaskDeleted, "toast.task_deleted")
+}
+
+func (s *Server) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id string) error, action audit.Action, done string) error {
+	if err := s.require(c, policies.Queue, policies.Manage); err != nil {
+		return err
+	}
+	queue, task := c.Params("queue"), c.Params("task")
+	if err := do(s.ctx(c), queue, task); err != nil {
+		return err
+	}
+	// The queue is not in the database, so this is the one entry that is not in a tx with what it tells of.
+	if err := s.audit.Write(s.ctx(c), s.db, s.caller(c).Actor(), audit.Record{Action: action, Subject: queue + " " + task}); err != nil {
+		return err
+	}
+	return s.redirect(c, "/queues?queue="+queue+"&state="+c.FormValue("state"), done)
+}
+
+// mailboxSize is how many messages the mailbox page shows.
+const mailboxSize = 100
+
+// readMailbox answers 404 when there is no built-in mailbox, and lets in whoever may: specialist users, and in the
+// embedded mode everybody on this machine.
+func (s *Server) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
+	if !s.hasMailbox {
+		return nil, fault.New(fault.NotFound, "page")
+	}
+	if !s.openMailbox || !s.fromLoopback(c) {
+		p := signed(c)
+		if p == nil {
+			return nil, fault.New(fault.Unauthenticated, "sign_in.needed")
+		}
+		if !p.Account.Specialist {
+			return nil, fault.New(fault.NotFound, "page")
+		}
+	}
+	return s.courier.Mailbox(s.ctx(c), mailboxSize)
+}
+
+// fromLoopback says whether the request comes from this machine itself, not through a proxy.
+func (s *Server) fromLoopback(c *fiber.Ctx) bool {
+	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	return ok && peer.Unmap().IsLoopback() && c.Get(fiber.HeaderXForwardedFor) == ""
+}
+
+type mailboxPage struct {
+	Mails []courier.Mail
+	Open  *courier.Mail
+}
+
+func (s *Server) showMailbox(c *fiber.Ctx) error {
+	mails, err := s.readMailbox(c)
+	if err != nil {
+		return err
+	}
+	d := mailboxPage{Mails: mails}
+	if i := indexOfMail(mails, c.Query("id")); i >= 0 {
+		d.Open = &mails[i]
+	} else if len(mails) > 0 {
+		d.Open = &mails[0]
+	}
+	return s.render(c, view{Page: "operation/mailbox", Title: s.say(c, "nav.mailbox"), Nav: "mailbox", Door: signed(c) == nil, Wide: true, Data: d})
+}
+
+func (s *Server) mailboxJSON(c *fiber.Ctx) error {
+	mails, err := s.readMailbox(c)
+	if err != nil {
+		return err
+	}
+	if mails == nil {
+		mails = []courier.Mail{}
+	}
+	raw, err := json.Marshal(mails)
+	if err != nil {
+		return err
+	}
+	c.Type("json", "utf-8")
+	return c.Send(raw)
+}
+
+// mailHTML shows the HTML part of a mail as a page of its own that may do nothing: no script, no request, no form.
+func (s *Server) mailHTML(c *fiber.Ctx) error {
+	mails, err := s.readMailbox(c)
+	if err != nil {
+		return err
+	}
+	i := indexOfMail(mails, c.Params("id"))
+	if i < 0 || mails[i].HTML == "" {
+		return fault.New(fault.NotFound, "page")
+	}
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'")
+	c.Set(fiber.HeaderXFrameOptions, "SAMEORIGIN")
+	c.Type("html", "utf-8")
+	return c.SendString(mails[i].HTML)
+}
+
+func indexOfMail(mails []courier.Mail, id string) int {
+	return slices.IndexFunc(mails, func(m courier.Mail) bool { return m.ID.String() == id })
+}

@@ -1,0 +1,257 @@
+package web
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/account"
+	"kontor/policies"
+)
+
+// view is one answer: a page, and the part of it that HTMX gets.
+type view struct {
+	Page     string // template of the page's content
+	Fragment string // template of the part an HTMX request gets; "" means the whole content
+	Title    string // already in the person's language
+	Nav      string // which entry of the navigation is the current one
+	Door     bool   // one column for end users and sign-in, without navigation
+	Wide     bool   // a door page with more than a form on it
+	Status   int    // 200 when 0
+	Data     any
+}
+
+// frame is what every template gets: the page's data as .D, and what the frame around it needs.
+type frame struct {
+	Title     string
+	Firm      string
+	Locale    string
+	CSRF      string
+	Signed    *account.Signed
+	Shortcuts bool
+	Nav       []navEntry
+	Query     string // of the search field
+	Toast     *toast
+	Door      bool
+	Wide      bool
+	Body      template.HTML
+	D         any
+}
+
+type navEntry struct {
+	Href, Icon, Text string // Text is a text id
+	Current          bool
+	Badge            int
+}
+
+// render answers with a page, or with its fragment if and only if HTMX asks for one. Page and fragment are the same
+// template; both stand under one address, hence Vary.
+func (s *Server) render(c *fiber.Ctx, v view) error {
+	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
+	t := s.text(c)
+	f := &frame{
+		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide,
+		D: v.Data,
+	}
+	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
+	if v.Status != 0 {
+		c.Status(v.Status)
+	}
+	c.Type("html", "utf-8")
+	if isFragment(c) && v.Fragment != "" {
+		body, err := t.execute(v.Fragment, f)
+		if err != nil {
+			return err
+		}
+		return c.Send(body)
+	}
+	f.Toast = s.takeToast(c)
+	if !v.Door {
+		if err := s.navigation(c, f, v.Nav); err != nil {
+			return err
+		}
+	}
+	body, err := t.execute(v.Page, f)
+	if err != nil {
+		return err
+	}
+	f.Body = template.HTML(body) //nolint:gosec // the output of html/template
+	shell, err := t.execute("shell/page", f)
+	if err != nil {
+		return err
+	}
+	return c.Send(shell)
+}
+
+// isFragment is the one place that decides between fragment and page.
+func isFragment(c *fiber.Ctx) bool {
+	return c.Get("HX-Request") == "true" && c.Get("HX-Boosted") != "true" && c.Get("HX-History-Restore-Request") != "true"
+}
+
+// errorTitle begins the title of a page with errors, as screen readers want to hear it first.
+func (s *Server) errorTitle(c *fiber.Ctx, title string) string {
+	return s.text(c).say("error_prefix") + " " + title
+}
+
+// navigation fills in what this person may use.
+func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
+	caller := s.caller(c)
+	if caller.Has(policies.Specialist) || caller.Has(policies.Auditor) {
+		f.Query = c.Query("q")
+	}
+	for _, e := range []struct {
+		id, href, icon string
+		object         policies.Object
+		action         policies.Action
+	}{
+		{"customers", "/customers", "users", policies.Customer, policies.List},
+		{"attention", "/customers?status=attention", "triangle-alert", policies.Customer, policies.List},
+		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
+		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
+		{"audit", "/audit", "scroll-text", policies.Audit, policies.Read},
+		{"mailbox", "/mailbox", "inbox", policies.Customer, policies.List},
+	} {
+		if e.id == "mailbox" && !s.hasMailbox {
+			continue
+		}
+		ok, err := s.policy.Allows(policies.Request{Roles: caller.Roles, Object: e.object, Kind: "person", Action: e.action})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		entry := navEntry{Href: e.href, Icon: e.icon, Text: "nav." + e.id, Current: e.id == current}
+		if e.id == "attention" {
+			n, err := s.customers.AttentionCount(s.ctx(c), caller)
+			if err != nil {
+				return err
+			}
+			entry.Badge = n
+		}
+		f.Nav = append(f.Nav, entry)
+	}
+	return nil
+}
+
+// toast is a line that says what was done, on the page after it. Never an error.
+type toast struct {
+	Text string         `json:"t"` // text id
+	Args map[string]any `json:"a,omitempty"`
+}
+
+const toastCookie = "toast"
+
+// redirect answers a successful form: 303, or HX-Redirect for HTMX, with a toast on the next page ("" for none).
+func (s *Server) redirect(c *fiber.Ctx, to, toastText string, args ...any) error {
+	if toastText != "" {
+		raw, err := json.Marshal(toast{Text: toastText, Args: argMap(args)})
+		if err != nil {
+			return err
+		}
+		if err := s.setSealed(c, toastCookie, raw); err != nil {
+			return err
+		}
+	}
+	if c.Get("HX-Request") == "true" && c.Get("HX-Boosted") != "true" {
+		c.Set("HX-Redirect", to)
+		return c.SendStatus(fiber.StatusOK)
+	}
+	return c.Redirect(to, fiber.StatusSeeOther)
+}
+
+func (s *Server) takeToast(c *fiber.Ctx) *toast {
+	raw := s.takeSealed(c, toastCookie)
+	var t toast
+	if raw == nil || json.Unmarshal(raw, &t) != nil {
+		return nil
+	}
+	return &t
+}
+
+// setSealed leaves something with the browser for its next page, readable only by us.
+func (s *Server) setSealed(c *fiber.Ctx, name string, value []byte) error {
+	sealed, err := s.key.Seal("cookie "+name, value)
+	if err != nil {
+		return err
+	}
+	c.Cookie(&fiber.Cookie{
+		Name: s.cookieName("kontor-" + name), Value: base64.RawURLEncoding.EncodeToString(sealed), Path: "/", MaxAge: 120,
+		HTTPOnly: true, Secure: s.secure, SameSite: "Lax",
+	})
+	return nil
+}
+
+// takeSealed returns what setSealed left, once; nil when there is nothing.
+func (s *Server) takeSealed(c *fiber.Ctx, name string) []byte {
+	sealed, err := base64.RawURLEncoding.DecodeString(c.Cookies(s.cookieName("kontor-" + name)))
+	if err != nil || len(sealed) == 0 {
+		return nil
+	}
+	c.Cookie(&fiber.Cookie{Name: s.cookieName("kontor-" + name), Path: "/", MaxAge: -1, HTTPOnly: true, Secure: s.secure, SameSite: "Lax"})
+	value, err := s.key.Open("cookie "+name, sealed)
+	if err != nil {
+		return nil
+	}
+	return value
+}
+
+// localPath returns next if it is a path of this site, else fallback: "//evil", "/\evil", "https:…" are not (S42).
+func localPath(next, fallback string) string {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return fallback
+	}
+	return next
+}
+
+// say is a shorthand for handlers.
+func (s *Server) say(c *fiber.Ctx, id string, args ...any) string { return s.text(c).say(id, args...) }
+
+// text picks the language: the person's setting, else Accept-Language, else LOCALE.
+func (s *Server) text(c *fiber.Ctx) *templates {
+	if t, ok := c.Locals(textKey).(*templates); ok {
+		return t
+	}
+	locale := ""
+	if p := signed(c); p != nil {
+		locale = p.Account.Locale
+	}
+	t := s.templates[locale]
+	if t == nil {
+		t = s.templates[acceptedLocale(c.Get(fiber.HeaderAcceptLanguage), s.locale)]
+	}
+	c.Locals(textKey, t)
+	return t
+}
+
+// useLocale sets the language of this answer: a registration page speaks the invitation's unless the browser asks for another of ours.
+func (s *Server) useLocale(c *fiber.Ctx, locale string) {
+	if t := s.templates[locale]; t != nil && c.Get(fiber.HeaderAcceptLanguage) == "" {
+		c.Locals(textKey, t)
+	}
+}
+
+// acceptedLocale reads Accept-Language: the first of our languages in the browser's order of preference.
+func acceptedLocale(header, fallback string) string {
+	best, bestQ := fallback, 0.0
+	for _, part := range strings.Split(header, ",") {
+		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		q := 1.0
+		if v, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+			if _, err := fmt.Sscanf(v, "%g", &q); err != nil {
+				q = 0
+			}
+		}
+		lang, _, _ := strings.Cut(strings.ToLower(tag), "-")
+		for _, l := range Locales {
+			if l == lang && q > bestQ {
+				best, bestQ = l, q
+			}
+		}
+	}
+	return best
+}

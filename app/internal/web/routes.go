@@ -1,0 +1,43 @@
+package web
+
+import (
+	"github.com/gofiber/fiber/v2"
+)
+
+// route is one address: who may come here at all, and what answers. Tests walk this table.
+type route struct {
+	method, path string
+	audience     audience
+	handler      fiber.Handler
+}
+
+// routes puts the table into Fiber.
+func (s *Server) routes() {
+	s.app.Get("/static/:hash/*", s.static.serve)
+	for _, r := range s.table() {
+		handlers := []fiber.Handler{s.admit(r.audience), s.guard, r.handler}
+		if r.audience == automatic {
+			handlers = []fiber.Handler{r.handler}
+		}
+		s.app.Add(r.method, r.path, handlers...)
+		if r.method == fiber.MethodGet {
+			s.app.Add(fiber.MethodHead, r.path, handlers...)
+		}
+	}
+	s.app.Use(func(*fiber.Ctx) error { return fiber.ErrNotFound })
+}
+
+// table lists every address, feature by feature.
+func (s *Server) table() []route {
+	var all []route
+	for _, part := range [][]route{
+		s.customerRoutes(), s.accessRoutes(), s.signInRoutes(), s.accountRoutes(), s.specialistRoutes(),
+		s.registrationRoutes(), s.portalRoutes(), s.operationRoutes(),
+	} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+func get(path string, a audience, h fiber.Handler) route  { return route{fiber.MethodGet, path, a, h} }
+func post(path string, a audience, h fiber.Handler) route { return route{fiber.MethodPost, path, a, h} }

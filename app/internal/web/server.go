@@ -1,0 +1,189 @@
+// Package web serves Kontor's screens with Fiber. A request travels: route, handler (parse the form, one service
+// call, one render or redirect), service, store, and back; errors return to one error handler.
+package web
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Options is what the server is made of.
+type Options struct {
+	Accounts  *account.Service
+	Customers *customer.Service
+	Accesses  *access.Service
+	Courier   *courier.Service
+	Audit     *audit.Log
+	Policy    *policies.Decider
+	Queue     Queue
+
+	Pages, Static, Locales fs.FS // of package views
+
+	DB      *store.DB
+	Now     store.Clock
+	Key     secret.Key
+	Log     *slog.Logger
+	BaseURL string // what links begin with
+	Firm    string
+	Locale  string // where nothing else says
+	Zone    *time.Location
+	Mailbox bool // the built-in mailbox takes e-mails or SMS
+	// OpenMailbox lets loopback read the mailbox without signing in: the embedded mode.
+	OpenMailbox bool
+	MetricsOpen bool           // serve /metrics here to loopback
+	Proxies     []netip.Prefix // whose X-Forwarded-For counts
+	HookSecret  string         // signs delivery reports; "" derives one from Key
+	// Schema says whether the database's schema is what this program needs.
+	Schema func(context.Context) error
+}
+
+// Server is the web process's HTTP side.
+type Server struct {
+	app       *fiber.App
+	accounts  *account.Service
+	customers *customer.Service
+	accesses  *access.Service
+	courier   *courier.Service
+	audit     *audit.Log
+	policy    *policies.Decider
+	queue     Queue
+	db        *store.DB
+	now       store.Clock
+	key       secret.Key
+	log       *slog.Logger
+
+	templates map[string]*templates
+	static    *static
+	firm      string
+	locale    string
+	baseURL   string
+	origin    string // scheme and host of baseURL
+	secure    bool   // served over HTTPS
+	proxies   []netip.Prefix
+
+	metrics *metrics
+	hookKey []byte
+	schema  func(context.Context) error
+
+	hasMailbox, openMailbox, metricsOpen bool
+}
+
+// New builds the server: all templates are parsed, all routes stand.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit,
+		policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale,
+		baseURL: strings.TrimRight(o.BaseURL, "/"), proxies: o.Proxies,
+		metrics: newMetrics(), hookKey: []byte(o.HookSecret), schema: o.Schema,
+		hasMailbox: o.Mailbox, openMailbox: o.OpenMailbox, metricsOpen: o.MetricsOpen,
+	}
+	if len(s.hookKey) == 0 {
+		s.hookKey = []byte(o.Key.MAC("hooks"))
+	}
+	base, err := url.Parse(o.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("base url: %w", err)
+	}
+	s.origin, s.secure = base.Scheme+"://"+base.Host, base.Scheme == "https"
+	if s.static, err = loadStatic(o.Static); err != nil {
+		return nil, err
+	}
+	s.templates = map[string]*templates{}
+	for _, locale := range Locales {
+		tx, err := loadTexts(o.Locales, locale, o.Zone)
+		if err != nil {
+			return nil, err
+		}
+		if s.templates[locale], err = loadTemplates(o.Pages, tx, s.static, o.Now); err != nil {
+			return nil, err
+		}
+	}
+	s.app = fiber.New(fiber.Config{
+		Immutable:             true, // else stored strings change under us with the next request
+		DisableStartupMessage: true,
+		BodyLimit:             1 << 20,
+		ReadBufferSize:        16 << 10, // request line and headers
+		ReadTimeout:           10 * time.Second,
+		WriteTimeout:          30 * time.Second,
+		IdleTimeout:           75 * time.Second,
+		ErrorHandler:          s.answerError,
+	})
+	s.app.Use(s.trace, s.headers, s.authenticate)
+	s.routes()
+	return s, nil
+}
+
+// Serve answers on ln until Shutdown.
+func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
+
+// Shutdown stops taking requests and waits for those that run, as long as ctx allows.
+func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
+
+// Handler is for tests that need no network.
+func (s *Server) Handler() *fiber.App { return s.app }
+
+// trace gives a request its id, its time limit and its line in the log, and turns its error into an answer.
+func (s *Server) trace(c *fiber.Ctx) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	c.SetUserContext(ctx)
+	c.Locals(requestIDKey, id.String())
+	c.Set("X-Request-Id", id.String())
+	start := time.Now()
+	err = c.Next()
+	if err != nil {
+		err = s.answerError(c, err)
+	}
+	s.metrics.observe(c.Method(), c.Route().Path, c.Response().StatusCode(), time.Since(start))
+	logRequest(s.log, c, float64(time.Since(start).Microseconds())/1000)
+	return err
+}
+
+// headers are the same for every answer: nothing foreign is loaded, nothing inline runs, nobody frames us.
+func (s *Server) headers(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderXFrameOptions, "DENY")
+	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
+	c.Set("Cross-Origin-Opener-Policy", "same-origin")
+	c.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	if s.secure {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
+	}
+	return c.Next()
+}
+
+// param reads an id from the address; what is not one does not exist.
+func param(c *fiber.Ctx, name string) (uuid.UUID, error) {
+	id, err := uuid.FromString(c.Params(name))
+	if err != nil {
+		return uuid.Nil, fault.New(fault.NotFound, "page")
+	}
+	return id, nil
+}

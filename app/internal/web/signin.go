@@ -1,0 +1,203 @@
+package web
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/account"
+	"kontor/app/fault"
+)
+
+func (s *Server) signInRoutes() []route {
+	return []route{
+		get("/", anyone, s.start),
+		get("/login", anyone, s.showSignIn),
+		post("/login", anyone, s.doSignIn),
+		post("/logout", anyone, s.doSignOut),
+		get("/password/forgotten", anyone, s.showForgotten),
+		post("/password/forgotten", anyone, s.doForgotten),
+		get("/password/reset/:token", anyone, s.showPassword),
+		post("/password/reset/:token", anyone, s.doPassword),
+	}
+}
+
+// start sends a person to where they work.
+func (s *Server) start(c *fiber.Ctx) error {
+	if p := signed(c); p != nil {
+		return c.Redirect(home(p.Roles), fiber.StatusSeeOther)
+	}
+	return c.Redirect("/login", fiber.StatusSeeOther)
+}
+
+func (s *Server) showSignIn(c *fiber.Ctx) error {
+	if p := signed(c); p != nil {
+		return c.Redirect(localPath(c.Query("next"), home(p.Roles)), fiber.StatusSeeOther)
+	}
+	f := newForm(map[string]string{"login": s.takeLogin(c), "next": localPath(c.Query("next"), "")})
+	return s.renderSignIn(c, f, fiber.StatusOK)
+}
+
+func (s *Server) renderSignIn(c *fiber.Ctx, f *form, status int) error {
+	title := s.say(c, "sign_in")
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{Page: "signin/login", Title: title, Door: true, Status: status, Data: f})
+}
+
+// doSignIn gives the browser a new session; one it had before ends.
+func (s *Server) doSignIn(c *fiber.Ctx) error {
+	f := readForm(c, "login", "next")
+	a, token, err := s.accounts.SignIn(s.ctx(c), f.Values["login"], c.FormValue("password"), s.browser(c))
+	var e *fault.Error
+	if errors.As(err, &e) && (e.Code == fault.Unauthenticated || e.Code == fault.TooMany) {
+		setRetryAfter(c, e)
+		f.Message = s.say(c, "fault."+e.Message, s.waitArgs(c, e))
+		return s.renderSignIn(c, f, statuses[e.Code])
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.signIn(c, token); err != nil {
+		return err
+	}
+	next := localPath(f.Values["next"], "")
+	if next == "" || next == "/" {
+		next = "/portal"
+		if a.Specialist || len(a.Roles) > 0 {
+			next = "/customers"
+		}
+	}
+	return s.redirect(c, next, "")
+}
+
+func (s *Server) doSignOut(c *fiber.Ctx) error {
+	if token := c.Cookies(s.sessionCookie()); token != "" {
+		if err := s.accounts.SignOut(s.ctx(c), token); err != nil {
+			return err
+		}
+	}
+	s.dropSession(c)
+	return s.redirect(c, "/login", "toast.signed_out")
+}
+
+// loginCookie carries the username from registering to signing in; it is sealed, since it is an e-mail address.
+const loginCookie = "login"
+
+func (s *Server) rememberLogin(c *fiber.Ctx, login string) error {
+	return s.setSealed(c, loginCookie, []byte(login))
+}
+
+func (s *Server) takeLogin(c *fiber.Ctx) string { return string(s.takeSealed(c, loginCookie)) }
+
+// waitArgs adds the time until the next try to the placeholders of a fault, in the person's words.
+func (s *Server) waitArgs(c *fiber.Ctx, e *fault.Error) map[string]any {
+	args := map[string]any{"wait": s.text(c).wait(e.RetryAfter)}
+	for k, v := range e.Args {
+		args[k] = v
+	}
+	return args
+}
+
+func (s *Server) showForgotten(c *fiber.Ctx) error {
+	return s.renderForgotten(c, newForm(map[string]string{}), false, fiber.StatusOK)
+}
+
+// forgotten is the data of the page: the form, or word that a mail is on its way if there is such an account.
+type forgotten struct {
+	Form *form
+	Sent bool
+}
+
+func (s *Server) renderForgotten(c *fiber.Ctx, f *form, sent bool, status int) error {
+	title := s.say(c, "forgotten.title")
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{Page: "signin/forgotten", Title: title, Door: true, Status: status, Data: forgotten{f, sent}})
+}
+
+// doForgotten answers the same whether there is such an account or not.
+func (s *Server) doForgotten(c *fiber.Ctx) error {
+	f := readForm(c, "login")
+	if f.Values["login"] == "" {
+		f.wrong("login", s.say(c, "fault.required"))
+		return s.renderForgotten(c, f, false, fiber.StatusUnprocessableEntity)
+	}
+	if err := s.accounts.ForgotPassword(s.ctx(c), f.Values["login"], s.browser(c)); err != nil {
+		if status, ok := s.complain(c, f, err); ok {
+			return s.renderForgotten(c, f, false, status)
+		}
+		return err
+	}
+	return s.renderForgotten(c, f, true, fiber.StatusOK)
+}
+
+// choosePassword is the data of the page behind a link that sets a password.
+type choosePassword struct {
+	Form    *form
+	Account account.Account
+}
+
+func (s *Server) showPassword(c *fiber.Ctx) error {
+	a, err := s.accounts.PasswordLink(s.ctx(c), c.Params("token"))
+	if err != nil {
+		return s.deadLink(c, err, "/password/forgotten")
+	}
+	s.useLocale(c, a.Locale)
+	return s.renderPassword(c, newForm(map[string]string{}), a, fiber.StatusOK)
+}
+
+func (s *Server) renderPassword(c *fiber.Ctx, f *form, a account.Account, status int) error {
+	title := s.say(c, "password.choose")
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{Page: "signin/password", Title: title, Door: true, Status: status, Data: choosePassword{f, a}})
+}
+
+func (s *Server) doPassword(c *fiber.Ctx) error {
+	token := c.Params("token")
+	a, err := s.accounts.SetPassword(s.ctx(c), token, c.FormValue("password"), c.FormValue("password_repeat"), s.browser(c))
+	if err != nil {
+		f := newForm(map[string]string{})
+		status, ok := s.complain(c, f, err)
+		if !ok {
+			return s.deadLink(c, err, "/password/forgotten")
+		}
+		a, err := s.accounts.PasswordLink(s.ctx(c), token)
+		if err != nil {
+			return s.deadLink(c, err, "/password/forgotten")
+		}
+		return s.renderPassword(c, f, a, status)
+	}
+	s.dropSession(c)
+	if err := s.rememberLogin(c, a.Username); err != nil {
+		return err
+	}
+	return s.redirect(c, "/login", "toast.password_set")
+}
+
+// dead is the data of the page behind a link that is good no more.
+type dead struct {
+	Message string // text id
+	Used    bool
+	Next    string // where to get a new one; "" for nowhere
+}
+
+// deadLink answers for a link that is unknown, used or expired with a page that says what to do next; any other error
+// is passed on. An unknown link always gets the same page, whatever it was meant for.
+func (s *Server) deadLink(c *fiber.Ctx, err error, again string) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Code != fault.Gone && (e.Code != fault.NotFound || e.Message != "link.unknown") {
+		return err
+	}
+	d := dead{Message: "fault." + e.Message, Used: e.Message == "link.used"}
+	if e.Code == fault.Gone && !d.Used {
+		d.Next = again
+	}
+	return s.render(c, view{
+		Page: "signin/dead_link", Title: s.errorTitle(c, s.say(c, "link.dead")), Door: true, Status: statuses[e.Code], Data: d,
+	})
+}

@@ -1,0 +1,176 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/fault"
+	"kontor/policies"
+)
+
+func (s *Server) specialistRoutes() []route {
+	return []route{
+		get("/specialists", firm, s.listSpecialists),
+		get("/specialists/new", firm, s.newSpecialist),
+		post("/specialists", firm, s.addSpecialist),
+		get("/specialists/:id", firm, s.showSpecialist),
+		post("/specialists/:id", firm, s.saveSpecialist),
+		post("/specialists/:id/deactivate", firm, s.onSpecialist(s.accounts.Deactivate, "toast.specialist_deactivated")),
+		post("/specialists/:id/reactivate", firm, s.onSpecialist(s.accounts.Reactivate, "toast.specialist_reactivated")),
+		post("/specialists/:id/resend", firm, s.onSpecialist(s.accounts.ResendSetPassword, "toast.link_sent")),
+	}
+}
+
+type specialistList struct {
+	Filter account.SpecialistFilter
+	Page   account.SpecialistPage
+	Manage bool
+}
+
+func (s *Server) listSpecialists(c *fiber.Ctx) error {
+	d := specialistList{Filter: account.SpecialistFilter{Query: c.Query("q"), Inactive: c.Query("inactive") == "on", After: c.Query("after")}}
+	var err error
+	if d.Page, err = s.accounts.Specialists(s.ctx(c), s.caller(c), d.Filter); err != nil {
+		return err
+	}
+	if d.Manage, err = s.mayManageSpecialists(c); err != nil {
+		return err
+	}
+	return s.render(c, view{
+		Page: "specialists/index", Fragment: "specialists/table", Title: s.say(c, "nav.specialists"), Nav: "specialists", Data: d,
+	})
+}
+
+func (s *Server) mayManageSpecialists(c *fiber.Ctx) (bool, error) {
+	return s.policy.Allows(policies.Request{Roles: s.caller(c).Roles, Object: policies.SpecialistOb, Action: policies.Manage})
+}
+
+// specialistForm is the data of the pages that add and change a specialist user.
+type specialistForm struct {
+	Form    *form
+	Account account.Account // zero when adding
+	New     bool
+	Manage  bool
+	Self    bool
+	Roles   []roleChoice
+	Locales []option
+}
+
+type roleChoice struct {
+	Role policies.Role
+	On   bool
+}
+
+func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []policies.Role, status int) error {
+	for _, r := range policies.FirmRoles {
+		d.Roles = append(d.Roles, roleChoice{Role: r, On: slices.Contains(chosen, r)})
+	}
+	var err error
+	if d.Manage, err = s.mayManageSpecialists(c); err != nil {
+		return err
+	}
+	d.Self = d.Account.ID == s.caller(c).ID
+	d.Locales = append([]option{{"", s.say(c, "locale.browser")}}, s.localeOptions(c)...)
+	title := d.Account.Name
+	if d.New {
+		title = s.say(c, "specialist.add")
+	}
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{Page: "specialists/form", Title: title, Nav: "specialists", Status: status, Data: d})
+}
+
+func (s *Server) newSpecialist(c *fiber.Ctx) error {
+	manage, err := s.mayManageSpecialists(c)
+	if err != nil {
+		return err
+	}
+	if !manage {
+		return policies.ErrForbidden
+	}
+	return s.renderSpecialist(c, specialistForm{New: true, Form: newForm(map[string]string{})}, nil, fiber.StatusOK)
+}
+
+func readSpecialist(c *fiber.Ctx) (*form, account.SpecialistForm) {
+	f := readForm(c, "name", "email", "locale", "version")
+	version, _ := strconv.Atoi(f.Values["version"])
+	sent := account.SpecialistForm{Name: f.Values["name"], Email: f.Values["email"], Locale: f.Values["locale"], Version: version}
+	for _, role := range c.Request().PostArgs().PeekMulti("role") {
+		sent.Roles = append(sent.Roles, policies.Role(role))
+	}
+	return f, sent
+}
+
+func (s *Server) addSpecialist(c *fiber.Ctx) error {
+	f, sent := readSpecialist(c)
+	a, err := s.accounts.AddSpecialist(s.ctx(c), s.caller(c), sent)
+	if err != nil {
+		if status, ok := s.complain(c, f, err); ok {
+			return s.renderSpecialist(c, specialistForm{New: true, Form: f}, sent.Roles, status)
+		}
+		return err
+	}
+	return s.redirect(c, "/specialists/"+a.ID.String(), "toast.specialist_added", "email", a.Email)
+}
+
+func (s *Server) showSpecialist(c *fiber.Ctx) error {
+	a, err := s.specialist(c)
+	if err != nil {
+		return err
+	}
+	f := newForm(map[string]string{"name": a.Name, "email": a.Email, "locale": a.Locale, "version": strconv.Itoa(a.Version)})
+	return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, a.Roles, fiber.StatusOK)
+}
+
+func (s *Server) specialist(c *fiber.Ctx) (account.Account, error) {
+	id, err := param(c, "id")
+	if err != nil {
+		return account.Account{}, err
+	}
+	return s.accounts.Specialist(s.ctx(c), s.caller(c), id)
+}
+
+func (s *Server) saveSpecialist(c *fiber.Ctx) error {
+	a, err := s.specialist(c)
+	if err != nil {
+		return err
+	}
+	f, sent := readSpecialist(c)
+	if err := s.accounts.UpdateSpecialist(s.ctx(c), s.caller(c), a.ID, sent); err != nil {
+		status, ok := s.complain(c, f, err)
+		if !ok {
+			return err
+		}
+		var e *fault.Error
+		if errors.As(err, &e) && e.Message == "version" {
+			f.Values["version"] = strconv.Itoa(a.Version) // what stands there now has been seen; saving again overwrites it
+		}
+		return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, sent.Roles, status)
+	}
+	return s.redirect(c, "/specialists/"+a.ID.String(), "toast.saved")
+}
+
+// onSpecialist makes the handler of a button that does one thing to a specialist user.
+func (s *Server) onSpecialist(do func(ctx context.Context, c account.Caller, id uuid.UUID) error, done string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		a, err := s.specialist(c)
+		if err != nil {
+			return err
+		}
+		if err := do(s.ctx(c), s.caller(c), a.ID); err != nil {
+			f := newForm(map[string]string{"name": a.Name, "email": a.Email, "locale": a.Locale, "version": strconv.Itoa(a.Version)})
+			if status, ok := s.complain(c, f, err); ok {
+				return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, a.Roles, status)
+			}
+			return err
+		}
+		return s.redirect(c, "/specialists/"+a.ID.String(), done, "name", a.Name)
+	}
+}

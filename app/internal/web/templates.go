@@ -1,0 +1,93 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/template/html/v2"
+)
+
+// templates are the screens in one language. html/template's functions belong to a set, so each language has a set of
+// its own, and a template says {{t "customer.add"}} without carrying a language around.
+type templates struct {
+	*texts
+	engine *html.Engine
+}
+
+func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time) (*templates, error) {
+	e := html.NewFileSystem(http.FS(pages), ".html")
+	e.AddFuncMap(map[string]any{
+		"t":      tx.say,
+		"tn":     tx.count,
+		"num":    tx.number,
+		"date":   tx.date,
+		"moment": tx.moment,
+		"short":  tx.short,
+		"clock":  func(at time.Time) string { return tx.clock(at, now()) },
+		"iso":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"day":    tx.day,
+		"locale": func() string { return tx.locale },
+		"asset":  static.url,
+		"lines":  linkLines,
+		"dict":   dict,
+		"list":   func(items ...any) []any { return items },
+		"icon": func(name string) template.HTML {
+			return template.HTML(`<svg class="ico" aria-hidden="true"><use href="` + static.url("generated/icons.svg") + `#` + template.HTMLEscapeString(name) + `"/></svg>`)
+		},
+	})
+	if err := e.Load(); err != nil {
+		return nil, fmt.Errorf("templates in %s: %w", tx.locale, err)
+	}
+	return &templates{texts: tx, engine: e}, nil
+}
+
+// execute renders a template to a buffer. It looks the template up itself: the engine's own Render would write to the
+// shared set for its layout feature, which races and takes a global lock.
+func (t *templates) execute(name string, data any) ([]byte, error) {
+	tmpl := t.engine.Templates.Lookup(name)
+	if tmpl == nil {
+		return nil, fmt.Errorf("no template %q", name)
+	}
+	var buf bytes.Buffer
+	if err := tmpl.Execute(&buf, data); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// dict makes the argument of a partial: {{template "form/field" (dict "form" .Form "name" "city")}}.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict takes pairs, got %d values", len(pairs))
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is no name", pairs[i])
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// linkLines escapes a mail's text and makes a line that is nothing but a web address a link.
+func linkLines(text string) template.HTML {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		bare := strings.TrimSpace(line)
+		u, err := url.Parse(bare)
+		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.ContainsAny(bare, " \"<>") {
+			b.WriteString(`<a href="` + template.HTMLEscapeString(bare) + `">` + template.HTMLEscapeString(bare) + "</a>\n")
+			continue
+		}
+		b.WriteString(template.HTMLEscapeString(line))
+	}
+	return template.HTML(b.String()) //nolint:gosec // every part is escaped above
+}

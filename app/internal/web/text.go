@@ -1,0 +1,176 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+// Locales are the languages of the screens.
+var Locales = []string{"en", "de"}
+
+// texts are the texts of one language.
+type texts struct {
+	locale    string
+	localizer *i18n.Localizer
+	// plain has every text without placeholders or plural forms: most of them, looked up without the library's work.
+	plain map[string]string
+	zone  *time.Location
+}
+
+// loadTexts reads locales/<locale>.json: an object of id → text, or id → {"one": …, "other": …}.
+func loadTexts(fsys fs.FS, locale string, zone *time.Location) (*texts, error) {
+	raw, err := fs.ReadFile(fsys, locale+".json")
+	if err != nil {
+		return nil, err
+	}
+	bundle := i18n.NewBundle(language.MustParse(locale))
+	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	file, err := bundle.ParseMessageFileBytes(raw, locale+".json")
+	if err != nil {
+		return nil, fmt.Errorf("texts of %s: %w", locale, err)
+	}
+	t := &texts{locale: locale, localizer: i18n.NewLocalizer(bundle, locale), plain: map[string]string{}, zone: zone}
+	for _, m := range file.Messages {
+		if m.One == "" && !hasPlaceholder(m.Other) {
+			t.plain[m.ID] = m.Other
+		}
+	}
+	return t, nil
+}
+
+func hasPlaceholder(s string) bool {
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == '{' && s[i+1] == '{' {
+			return true
+		}
+	}
+	return false
+}
+
+// say returns a text; args are name, value, name, value … or one map. An unknown id is shown as it is: ugly, but
+// nothing is lost (and a test finds it).
+func (t *texts) say(id string, args ...any) string {
+	if s, ok := t.plain[id]; ok {
+		return s
+	}
+	s, err := t.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: argMap(args)})
+	if err != nil && s == "" {
+		return id
+	}
+	return s
+}
+
+// count returns a text with plural forms; the number is {{.PluralCount}} in it, written as the language does.
+func (t *texts) count(id string, n any, args ...any) string {
+	data := argMap(args)
+	data["PluralCount"] = t.number(n)
+	s, err := t.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, PluralCount: plural(n), TemplateData: data})
+	if err != nil && s == "" {
+		return id
+	}
+	return s
+}
+
+func plural(n any) any {
+	if n, ok := n.(int64); ok {
+		return int(n)
+	}
+	return n
+}
+
+func argMap(args []any) map[string]any {
+	data := map[string]any{}
+	if len(args) == 1 {
+		if m, ok := args[0].(map[string]any); ok {
+			for k, v := range m {
+				data[k] = v
+			}
+		}
+		return data
+	}
+	for i := 0; i+1 < len(args); i += 2 {
+		if name, ok := args[i].(string); ok {
+			data[name] = args[i+1]
+		}
+	}
+	return data
+}
+
+// number writes a whole number with the language's thousands separator.
+func (t *texts) number(n any) string {
+	s := fmt.Sprint(n)
+	sep := ","
+	if t.locale == "de" {
+		sep = "."
+	}
+	start := 0
+	if len(s) > 0 && s[0] == '-' {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + sep + s[i:]
+	}
+	return s
+}
+
+var germanMonths = [...]string{"", "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"}
+
+// date writes "24 November 2026" or "24. November 2026".
+func (t *texts) date(at time.Time) string {
+	at = at.In(t.zone)
+	if t.locale == "de" {
+		return fmt.Sprintf("%d. %s %d", at.Day(), germanMonths[at.Month()], at.Year())
+	}
+	return at.Format("2 January 2006")
+}
+
+// moment writes date and time to the minute.
+func (t *texts) moment(at time.Time) string {
+	return t.date(at) + ", " + at.In(t.zone).Format("15:04")
+}
+
+// short writes day, month and time: "24 Nov, 09:12" or "24.11., 09:12".
+func (t *texts) short(at time.Time) string {
+	at = at.In(t.zone)
+	if t.locale == "de" {
+		return at.Format("02.01., 15:04")
+	}
+	return at.Format("2 Jan, 15:04")
+}
+
+// clock writes the time to the second when at is of today, else day, month and time.
+func (t *texts) clock(at, now time.Time) string {
+	at, now = at.In(t.zone), now.In(t.zone)
+	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
+		return at.Format("15:04:05")
+	}
+	return t.short(at)
+}
+
+// day writes an ISO date (a date of birth) as the language does; anything else as it is.
+func (t *texts) day(iso string) string {
+	d, err := time.Parse(time.DateOnly, iso)
+	if err != nil {
+		return iso
+	}
+	if t.locale == "de" {
+		return d.Format("02.01.2006")
+	}
+	return d.Format("2 January 2006")
+}
+
+// wait writes a span of time that is still to go, in the largest unit that fits, rounded up.
+func (t *texts) wait(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		return t.count("wait.hours", int((d+time.Hour-1)/time.Hour))
+	case d > time.Minute:
+		return t.count("wait.minutes", int((d+time.Minute-1)/time.Minute))
+	}
+	return t.count("wait.seconds", max(1, int((d+time.Second-1)/time.Second)))
+}

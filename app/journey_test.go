@@ -1,0 +1,139 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"kontor/app/store/storetest"
+)
+
+// TestJourney is the main job on both shapes of the program: a customer is added, the end user gets mail and SMS,
+// registers, and is shown as Registered; then the customer is deleted with everything.
+func TestJourney(t *testing.T) {
+	shapes := map[string]func(t *testing.T) map[string]string{
+		"embedded": func(*testing.T) map[string]string { return nil },
+		"PostgreSQL and Redis": func(t *testing.T) map[string]string {
+			redis := os.Getenv("KONTOR_TEST_REDIS")
+			if redis == "" {
+				t.Skip("KONTOR_TEST_REDIS is not set")
+			}
+			return map[string]string{
+				"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisDB(redis, "11"), "WORKER": "embedded",
+				"SECRET_KEY": productionKey, "ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
+			}
+		},
+	}
+	for name, settings := range shapes {
+		t.Run(name, func(t *testing.T) {
+			env := settings(t)
+			p := boot(t, env)
+			if env["ADMIN_PASSWORD"] != "" {
+				p.Password = env["ADMIN_PASSWORD"]
+			}
+			journey(t, p)
+		})
+	}
+}
+
+func journey(t *testing.T, p *program) {
+	firm := visitor(t, p.URL)
+	firm.get("/customers").is(http.StatusOK, "/login")
+	firm.signIn("admin@kontor.local", p.Password).is(http.StatusOK, "/customers")
+
+	// What is missing is said at the field, and nothing typed is lost.
+	form := firm.get("/customers/new?type=person")
+	wrong := form.send("Save", map[string]string{"first_name": "Änne", "email": "not an address", "mobile": "0151 23456789"})
+	wrong.is(http.StatusUnprocessableEntity, "/customers")
+	if !strings.HasPrefix(wrong.text("title"), "Error:") {
+		t.Errorf("title = %q", wrong.text("title"))
+	}
+	if got := wrong.Find("[name=first_name]").AttrOr("value", ""); got != "Änne" {
+		t.Errorf("what was typed became %q", got)
+	}
+	for _, field := range []string{"last_name", "email"} {
+		if wrong.Find("[name="+field+"][aria-invalid=true]").Length() != 1 {
+			t.Errorf("nothing is said at %s", field)
+		}
+	}
+	saved := wrong.send("Save", map[string]string{"last_name": "Groß-Öhlmann", "email": "aenne@kunde.example"})
+	saved.is(http.StatusOK, "").shows("Änne Groß-Öhlmann", "aenne@kunde.example", "Invited")
+	authorisations := saved.URL.Path
+	if !strings.HasSuffix(authorisations, "/authorisations") {
+		t.Fatalf("after saving: %s", authorisations)
+	}
+
+	// The same submission again makes no second customer.
+	again := wrong.send("Save", map[string]string{"last_name": "Groß-Öhlmann", "email": "aenne@kunde.example"})
+	if again.URL.Path != authorisations {
+		t.Errorf("a double submit led to %s, not %s", again.URL.Path, authorisations)
+	}
+	firm.get("/customers?q=grossohl").hides("Groß-Öhlmann")
+	firm.get("/customers?q=anne+gross").shows("Groß-Öhlmann, Änne", "Invited", "0 of 1")
+
+	mail := firm.received("email", "aenne@kunde.example")
+	sms := firm.received("sms", "+4915123456789")
+	link, code := linkIn(t, mail.Text), codeIn(t, sms.Text)
+	if !strings.HasPrefix(link, p.URL+"/register/") {
+		t.Errorf("link = %s", link)
+	}
+
+	// The end user registers; a wrong code first, typed text but the passwords kept.
+	end := visitor(t, p.URL)
+	door := end.get(link).is(http.StatusOK, "").shows("Änne")
+	wrongCode := "2222-2222"
+	if code == wrongCode {
+		wrongCode = "3333-3333"
+	}
+	door = door.send("Register", map[string]string{"code": wrongCode, "password": goodPassword, "password_repeat": goodPassword})
+	door.is(http.StatusUnprocessableEntity, "").hides(goodPassword)
+	in := door.send("Register", map[string]string{"code": strings.ToLower(strings.Replace(code, "-", " ", 1)), "password": goodPassword, "password_repeat": goodPassword})
+	in.is(http.StatusOK, "/login")
+	if got := in.Find("[name=login]").AttrOr("value", ""); got != "aenne@kunde.example" {
+		t.Errorf("sign-in comes with %q filled in", got)
+	}
+	in.send("Sign in", map[string]string{"password": goodPassword}).is(http.StatusOK, "/portal").shows("Änne Groß-Öhlmann")
+	end.get("/customers").is(http.StatusNotFound, "").hides("Öhlmann, ")
+	end.get(authorisations).is(http.StatusNotFound, "")
+	visitor(t, p.URL).get(link).hides("name=\"password\"")
+
+	firm.get(authorisations).shows("Registered")
+	firm.get("/customers").shows("1 of 1")
+	base := strings.TrimSuffix(authorisations, "/authorisations")
+	firm.get(base + "/log").shows("Änne Groß-Öhlmann")
+
+	// Deleting: the customer number typed; the end user's very next request is refused.
+	del := firm.get(base+"/delete").is(http.StatusOK, "")
+	number := visitorNumber(del)
+	del.send("Delete customer permanently", map[string]string{"confirm": "K-99999"}).is(http.StatusUnprocessableEntity, "")
+	del.send("Delete customer permanently", map[string]string{"confirm": number}).is(http.StatusOK, "").shows(number)
+	end.get("/portal").is(http.StatusOK, "/login")
+	firm.get(authorisations).is(http.StatusNotFound, "")
+	firm.get("/customers").hides("Öhlmann")
+	for _, m := range firm.mailbox() {
+		if strings.Contains(m.To, "aenne") {
+			t.Error("a mail of the deleted customer is still in the mailbox")
+		}
+	}
+}
+
+// visitorNumber reads the customer number off a page.
+func visitorNumber(p *page) string {
+	for _, word := range strings.Fields(p.text("main")) {
+		if strings.HasPrefix(word, "K-") {
+			return strings.Trim(word, ".,:;()")
+		}
+	}
+	p.t.Fatal("no customer number on the page")
+	return ""
+}
+
+// redisDB is the address of another numbered database of the same Redis.
+func redisDB(url, db string) string {
+	i := strings.LastIndex(url, "/")
+	if i < len("redis://") {
+		return url + "/" + db
+	}
+	return url[:i+1] + db
+}

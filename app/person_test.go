@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"kontor/app/config"
+	"kontor/app/wire"
+)
+
+// program is a running web process in this test process.
+type program struct {
+	URL      string
+	Password string // of the first user, when it was printed
+}
+
+var printedPassword = regexp.MustCompile(`Password\s+(\S+)`)
+
+// boot starts the whole program on a free port with the given settings and stops it with the test.
+func boot(t *testing.T, settings map[string]string) *program {
+	t.Helper()
+	env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir(), "LOG": "warn"}
+	for k, v := range settings {
+		env[k] = v
+	}
+	var args []string
+	if env["DEMO"] != "" {
+		args = append(args, "--demo")
+	}
+	c, _, err := config.Load(args, func(k string) string { return env[k] }, wire.Checks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	ctx, stop := context.WithCancel(context.Background())
+	app, err := Start(ctx, c, &out, logWriter{t})
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("stopping: %v", err)
+		}
+	})
+	p := &program{URL: app.URL}
+	if m := printedPassword.FindStringSubmatch(out.String()); m != nil {
+		p.Password = m[1]
+	}
+	return p
+}
+
+// logWriter sends the program's log to the test's.
+type logWriter struct{ t *testing.T }
+
+func (w logWriter) Write(b []byte) (int, error) {
+	w.t.Logf("log: %s", bytes.TrimSpace(b))
+	return len(b), nil
+}
+
+// someone is a person with a browser of their own, without script.
+type someone struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+	lang   string
+}
+
+func visitor(t *testing.T, base string) *someone {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &someone{t: t, base: base, client: &http.Client{Jar: jar, Timeout: 30 * time.Second}, lang: "en"}
+}
+
+// page is what a person sees.
+type page struct {
+	t      *testing.T
+	by     *someone
+	Status int
+	URL    *url.URL
+	*goquery.Document
+}
+
+func (s *someone) get(path string) *page {
+	s.t.Helper()
+	return s.do(http.MethodGet, path, nil)
+}
+
+func (s *someone) do(method, path string, form url.Values) *page {
+	s.t.Helper()
+	target := path
+	if !strings.HasPrefix(path, "http") {
+		target = s.base + path
+	}
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequest(method, target, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Accept-Language", s.lang)
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", s.base)
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	doc, err := goquery.NewDocumentFromReader(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &page{t: s.t, by: s, Status: res.StatusCode, URL: res.Request.URL, Document: doc}
+}
+
+// send presses the button with the given name after typing into its form, and follows to the next page.
+func (p *page) send(button string, typed map[string]string) *page {
+	p.t.Helper()
+	var form *goquery.Selection
+	p.Find("form").EachWithBreak(func(_ int, f *goquery.Selection) bool {
+		f.Find("button, input[type=submit]").EachWithBreak(func(_ int, b *goquery.Selection) bool {
+			if strings.Join(strings.Fields(b.Text()), " ") == button {
+				form = f
+			}
+			return form == nil
+		})
+		return form == nil
+	})
+	if form == nil {
+		p.t.Fatalf("no button %q on %s (%d): %s", button, p.URL, p.Status, p.text("main"))
+	}
+	values := url.Values{}
+	form.Find("input[name], select[name], textarea[name]").Each(func(_ int, f *goquery.Selection) {
+		name := f.AttrOr("name", "")
+		switch {
+		case goquery.NodeName(f) == "select":
+			option := f.Find("option[selected]")
+			if option.Length() == 0 {
+				option = f.Find("option").First()
+			}
+			values.Set(name, option.AttrOr("value", ""))
+		case goquery.NodeName(f) == "textarea":
+			values.Set(name, f.Text())
+		case f.AttrOr("type", "") == "checkbox" || f.AttrOr("type", "") == "radio":
+			if _, on := f.Attr("checked"); on {
+				values.Add(name, f.AttrOr("value", "on"))
+			}
+		case f.AttrOr("type", "") != "submit":
+			values.Set(name, f.AttrOr("value", ""))
+		}
+	})
+	for k, v := range typed {
+		if form.Find(fmt.Sprintf("[name=%q]", k)).Length() == 0 {
+			p.t.Fatalf("the form with %q on %s has no field %q", button, p.URL, k)
+		}
+		values.Set(k, v)
+	}
+	action, err := p.URL.Parse(form.AttrOr("action", p.URL.String()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if strings.EqualFold(form.AttrOr("method", "get"), "get") {
+		action.RawQuery = values.Encode()
+		return p.by.do(http.MethodGet, action.String(), nil)
+	}
+	return p.by.do(http.MethodPost, action.String(), values)
+}
+
+// text is what stands in the elements, white space folded.
+func (p *page) text(selector string) string {
+	return strings.Join(strings.Fields(p.Find(selector).Text()), " ")
+}
+
+// shows fails the test unless the text stands in the page's main part.
+func (p *page) shows(texts ...string) *page {
+	p.t.Helper()
+	for _, want := range texts {
+		if !strings.Contains(p.text("main"), want) {
+			p.t.Fatalf("%s (%d) does not show %q but: %s", p.URL, p.Status, want, p.text("main"))
+		}
+	}
+	return p
+}
+
+// hides fails the test if the text stands anywhere in the page.
+func (p *page) hides(texts ...string) *page {
+	p.t.Helper()
+	for _, no := range texts {
+		if html, _ := p.Html(); strings.Contains(html, no) {
+			p.t.Errorf("%s shows %q", p.URL, no)
+		}
+	}
+	return p
+}
+
+func (p *page) is(status int, path string) *page {
+	p.t.Helper()
+	if p.Status != status || path != "" && p.URL.Path != path {
+		p.t.Fatalf("%s answered %d (%s), want %d at %s", p.URL, p.Status, p.text("main"), status, path)
+	}
+	return p
+}
+
+func (s *someone) signIn(login, password string) *page {
+	s.t.Helper()
+	return s.get("/login").send("Sign in", map[string]string{"login": login, "password": password})
+}
+
+// eventually waits for a condition, as long as a person would.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+		if done() {
+			tick.Stop()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for: %s", what)
+		}
+	}
+}
+
+// mailboxMail is a line of /mailbox.json.
+type mailboxMail struct {
+	ID, Channel, To, Subject, Text, HTML string
+}
+
+func (s *someone) mailbox() []mailboxMail {
+	s.t.Helper()
+	res, err := s.client.Get(s.base + "/mailbox.json")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var mails []mailboxMail
+	if err := json.NewDecoder(res.Body).Decode(&mails); err != nil {
+		s.t.Fatalf("mailbox (%d): %v", res.StatusCode, err)
+	}
+	return mails
+}
+
+// received waits for the newest message to an address on a channel.
+func (s *someone) received(channel, to string) mailboxMail {
+	s.t.Helper()
+	var found mailboxMail
+	eventually(s.t, channel+" to "+to, func() bool {
+		for _, m := range s.mailbox() {
+			if m.Channel == channel && m.To == to {
+				found = m
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+var (
+	linkLine = regexp.MustCompile(`(?m)^(https?://\S+/(?:register|password/reset|account/email)/[A-Za-z0-9_-]{43})\r?$`)
+	codeWord = regexp.MustCompile(`\b[2-9CFGHJMPQRVWX]{4}-[2-9CFGHJMPQRVWX]{4}\b`)
+)
+
+func linkIn(t *testing.T, text string) string {
+	t.Helper()
+	m := linkLine.FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("no link alone on a line in %q", text)
+	}
+	return m[1]
+}
+
+func codeIn(t *testing.T, text string) string {
+	t.Helper()
+	code := codeWord.FindString(text)
+	if code == "" {
+		t.Fatalf("no code in %q", text)
+	}
+	return code
+}
+
+// productionKey is a SECRET_KEY for tests.
+var productionKey = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
+
+const goodPassword = "quiet harbour lantern 47"

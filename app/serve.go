@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"kontor/app/config"
+	"kontor/app/internal/web"
+	"kontor/app/wire"
+	"kontor/migrations"
+	"kontor/views"
+)
+
+// stopTime is how long what runs may take to finish after SIGTERM.
+const stopTime = 30 * time.Second
+
+// App is the web process: everything is open and wired after Start, Run serves until its context ends, Close lets go.
+type App struct {
+	URL      string // where it answers: BASE_URL
+	Address  net.Addr
+	services *wire.Services
+	server   *web.Server
+	listener net.Listener
+	metrics  net.Listener
+}
+
+// Start listens, opens, wires, and prints the start-up lines to out. The log goes to logTo.
+func Start(ctx context.Context, c config.Config, out, logTo io.Writer) (app *App, err error) {
+	app = &App{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, app.Close())
+		}
+	}()
+	if app.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return app, &config.Error{Name: "LISTEN", Value: c.Listen, Takes: "a free address (" + err.Error() + ")"}
+	}
+	if c.MetricsListen != "" {
+		if app.metrics, err = net.Listen("tcp", c.MetricsListen); err != nil {
+			return app, &config.Error{Name: "METRICS_LISTEN", Value: c.MetricsListen, Takes: "a free address (" + err.Error() + ")"}
+		}
+	}
+	app.Address = app.listener.Addr()
+	c = c.WithAddress(app.Address)
+	app.URL = c.BaseURL
+	log := wire.Logger(c, logTo)
+	if app.services, err = wire.New(ctx, c, log, wire.ApplySchema); err != nil {
+		return app, err
+	}
+	s := app.services
+	if app.server, err = web.New(web.Options{
+		Accounts: s.Accounts, Customers: s.Customers, Accesses: s.Accesses, Courier: s.Courier, Audit: s.Audit,
+		Policy: s.Policy, Queue: s.Queue, Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(),
+		DB: s.DB, Now: s.Now, Key: s.Key, Log: log, BaseURL: c.BaseURL, Firm: c.FirmName, Locale: c.Locale, Zone: c.Zone,
+		Mailbox: c.SMTPURL == "" || c.SMSURL == "", OpenMailbox: c.Embedded(), MetricsOpen: app.metrics == nil,
+		Proxies: c.Proxies, HookSecret: c.HookSecret,
+		Schema: func(ctx context.Context) error { return migrations.Pending(ctx, s.DB.DB) },
+	}); err != nil {
+		return app, err
+	}
+	if err = app.firstUser(ctx, c, out); err != nil {
+		return app, err
+	}
+	_, err = fmt.Fprintf(out, "Kontor is at %s\n", c.BaseURL)
+	return app, err
+}
+
+// firstUser makes the first specialist user of an empty database, and the demo firm when it is asked for. The embedded
+// mode's random password is printed once, and nowhere else.
+func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) error {
+	email, name := c.AdminEmail, c.AdminEmail
+	if email == "" {
+		if !c.Embedded() {
+			return nil // `app user add` makes the first one
+		}
+		email, name = "admin@kontor.local", "Administrator"
+	}
+	password, created, err := a.services.Accounts.CreateFirst(ctx, email, name, c.AdminPassword)
+	if err != nil {
+		return fmt.Errorf("create the first specialist user: %w", err)
+	}
+	if created && c.AdminPassword == "" {
+		_, err = fmt.Fprintf(out, "\nThe first specialist user (shown this once):\n  Address   %s/login\n  E-mail    %s\n  Password  %s\n\n",
+			c.BaseURL, email, password)
+	}
+	return err
+}
+
+// Run serves, and runs the worker loop where it is embedded, until ctx ends; then it finishes what runs.
+func (a *App) Run(ctx context.Context) error {
+	defer func() { _ = a.Close() }()
+	parts := 1
+	failed := make(chan error, 3)
+	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoop()
+	go func() { failed <- a.server.Serve(a.listener) }()
+	if a.metrics != nil {
+		parts++
+		go func() { failed <- a.server.ServeMetrics(a.metrics) }()
+	}
+	if a.services.Config.Worker == "embedded" {
+		parts++
+		work := a.services.Loop()
+		go func() { failed <- work.Run(loopCtx) }()
+	}
+	var errs []error
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		errs = append(errs, err)
+		parts--
+	}
+	a.services.Log.Info("stopping")
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	errs = append(errs, a.server.Shutdown(stopCtx))
+	if a.metrics != nil {
+		_ = a.metrics.Close()
+	}
+	stopLoop()
+	for ; parts > 0; parts-- {
+		select {
+		case err := <-failed:
+			if err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		case <-stopCtx.Done():
+			return errors.Join(append(errs, errors.New("what was running did not finish in time"))...)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close lets go of everything; it may be called twice.
+func (a *App) Close() error {
+	var errs []error
+	if a.listener != nil {
+		_ = a.listener.Close()
+	}
+	if a.metrics != nil {
+		_ = a.metrics.Close()
+	}
+	if a.services != nil {
+		errs = append(errs, a.services.Close())
+		a.services = nil
+	}
+	return errors.Join(errs...)
+}

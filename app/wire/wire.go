@@ -1,0 +1,195 @@
+// Package wire puts the services together from the settings. The web process and the worker are made of the same
+// parts; what they run with them is theirs.
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/config"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/migrations"
+	"kontor/policies"
+	"kontor/views"
+	"kontor/worker/loop"
+)
+
+// Checks are the rules of settings that rooms further in know.
+func Checks() config.Checks {
+	return config.Checks{SMTPURL: courier.CheckSMTPURL, SMSURL: courier.CheckSMSURL, RedisURL: loop.CheckRedisURL}
+}
+
+// Services are the parts.
+type Services struct {
+	Config    config.Config
+	Log       *slog.Logger
+	DB        *store.DB
+	Now       store.Clock
+	Key       secret.Key
+	Policy    *policies.Decider
+	Audit     *audit.Log
+	Courier   *courier.Service
+	Accounts  *account.Service
+	Customers *customer.Service
+	Accesses  *access.Service
+	Queue     *loop.Queue
+
+	syncClock func(context.Context) error
+}
+
+// Logger makes the log that LOG and LOG_FORMAT ask for.
+func Logger(c config.Config, to io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, options))
+	}
+	return slog.New(slog.NewTextHandler(to, options))
+}
+
+// Migrate brings the schema up to date.
+func Migrate(ctx context.Context, c config.Config) ([]string, error) {
+	db, err := store.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	return migrations.Apply(ctx, db.DB)
+}
+
+// Schema says how New treats a schema that is not up to date.
+type Schema int
+
+// What to do about an old schema: the web process migrates, the worker waits for it, commands refuse.
+const (
+	ApplySchema Schema = iota
+	WaitForSchema
+	RequireSchema
+)
+
+// New opens the database and the queue and builds the services. c.BaseURL must be known by now.
+func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema) (*Services, error) {
+	s := &Services{Config: c, Log: log}
+	if err := s.open(ctx, schema); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.build(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Services) open(ctx context.Context, schema Schema) (err error) {
+	if s.DB, err = store.Open(ctx, s.Config.DatabaseURL); err != nil {
+		return err
+	}
+	switch schema {
+	case ApplySchema:
+		steps, err := migrations.Apply(ctx, s.DB.DB)
+		if err != nil {
+			return err
+		}
+		if len(steps) > 0 {
+			s.Log.Info("database migrated", "steps", len(steps))
+		}
+	case WaitForSchema:
+		if err := migrations.Pending(ctx, s.DB.DB); err != nil {
+			s.Log.Info("waiting for the database schema")
+			if err := migrations.Wait(ctx, s.DB.DB, time.Second); err != nil {
+				return err
+			}
+		}
+	case RequireSchema:
+		if err := migrations.Pending(ctx, s.DB.DB); err != nil {
+			return err
+		}
+	}
+	if s.Now, s.syncClock, err = s.DB.NewClock(ctx); err != nil {
+		return err
+	}
+	s.Queue, err = loop.Open(ctx, s.Config.RedisURL, s.Log)
+	return err
+}
+
+func (s *Services) build() (err error) {
+	c := s.Config
+	if s.Key, err = secret.NewKey(c.SecretKey); err != nil {
+		return err
+	}
+	if s.Policy, err = policies.New(policies.Default); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	base, err := url.Parse(c.BaseURL)
+	if err != nil {
+		return fmt.Errorf("base url: %w", err)
+	}
+	s.Audit = audit.New(s.DB, s.Now)
+	s.Courier, err = courier.New(courier.Options{
+		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, From: c.MailFrom,
+		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, MailDomain: base.Hostname(), Zone: c.Zone,
+	})
+	if err != nil {
+		return err
+	}
+	s.Accounts = account.New(account.Options{
+		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL,
+		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
+	})
+	s.Customers = customer.New(customer.Options{DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier})
+	s.Accesses = access.New(access.Options{
+		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,
+		Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL, Firm: c.FirmName,
+	})
+	for kind, compose := range s.Accounts.Composers() {
+		s.Courier.Register(kind, compose)
+	}
+	for kind, compose := range s.Accesses.Composers() {
+		s.Courier.Register(kind, compose)
+	}
+	s.Courier.OnSettled(s.Accesses.Settled)
+	return nil
+}
+
+// Loop makes the worker loop over the services: the relay, the deliveries, and the jobs that come round.
+func (s *Services) Loop() *loop.Loop {
+	return loop.New(s.Queue, loop.Options{
+		Outbox: s.Courier, Deliverer: s.Courier, Log: s.Log, Now: s.Now,
+		Jobs: []loop.Job{
+			{Name: "continue deletions", Every: 2 * time.Second, Run: func(ctx context.Context) error {
+				_, err := s.Customers.ContinueDeletions(ctx, deletionChunk)
+				return err
+			}},
+			{Name: "tend the search index", Every: 10 * time.Second, Run: s.Customers.Tend},
+			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
+			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
+		},
+	})
+}
+
+// deletionChunk is how many rows a tx of a permanent deletion takes: short enough that nobody waits for it.
+const deletionChunk = 500
+
+// Close lets go of queue and database.
+func (s *Services) Close() error {
+	var errs []error
+	if s.Queue != nil {
+		errs = append(errs, s.Queue.Close())
+	}
+	if s.Courier != nil {
+		errs = append(errs, s.Courier.Close())
+	}
+	if s.DB != nil {
+		errs = append(errs, s.DB.Close())
+	}
+	return errors.Join(errs...)
+}

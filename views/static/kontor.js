@@ -1,0 +1,89 @@
+// What Kontor adds in the browser. Everything works without it; nothing is evaluated, nothing foreign is loaded.
+(() => {
+  "use strict";
+  const $ = (selector, root = document) => root.querySelector(selector);
+
+  // A form with mistakes: the summary takes the focus, so that it is read out and the keyboard is there.
+  const focusSummary = () => $("#summary")?.focus();
+
+  // Unsaved changes warn before the page is left; sending the form is not leaving it. A form that comes back with
+  // mistakes still holds unsaved text.
+  let dirty = false;
+  document.addEventListener("input", (e) => { if (e.target.closest("form[data-warn]")) dirty = true; });
+  document.addEventListener("submit", (e) => {
+    if (e.target.matches("form[data-warn]")) dirty = false;
+    if (e.target.method === "dialog") return;
+    // A second click while the first is on its way is not a second request.
+    if (e.target.dataset.sent) { e.preventDefault(); return; }
+    if (e.target.method === "post" && !e.target.hasAttribute("hx-post")) {
+      e.target.dataset.sent = "1";
+      e.target.setAttribute("aria-busy", "true");
+    }
+  });
+  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => { delete f.dataset.sent; }));
+  window.addEventListener("beforeunload", (e) => { if (dirty) e.preventDefault(); });
+
+  // Times are written for the firm's time zone; a browser elsewhere shows its own in the title.
+  const localTimes = (root) => root.querySelectorAll("time[datetime]:not([title])").forEach((t) => {
+    const at = new Date(t.dateTime);
+    if (!isNaN(at)) t.title = at.toLocaleString(document.documentElement.lang, { dateStyle: "full", timeStyle: "long" });
+  });
+
+  // An opened timeline stays open when its fragment is refreshed.
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const open = new Set([...document.querySelectorAll("details[open][id]")].map((d) => d.id));
+    e.detail.target.dataset.open = [...open].join(" ");
+  });
+  document.addEventListener("htmx:afterSwap", (e) => {
+    const before = (e.detail.requestConfig?.target ?? e.detail.target).dataset.open ?? "";
+    before.split(" ").filter(Boolean).forEach((id) => { const d = document.getElementById(id); if (d) d.open = true; });
+    localTimes(document);
+    focusChanged();
+  });
+  const focusChanged = () => { const s = $("#summary"); if (s && !s.dataset.seen) { s.dataset.seen = "1"; s.focus(); } };
+
+  // What changed is told to screen readers once, from elements with data-say.
+  document.addEventListener("htmx:afterSettle", () => {
+    const say = $("[data-say]"), live = $("#live");
+    if (say && live && live.textContent !== say.dataset.say) live.textContent = say.dataset.say;
+  });
+
+  // Keyboard: / search, g c customers, n new, ? help, Esc closes, Ctrl+Enter saves. Off for who switched them off.
+  const shortcuts = document.body.hasAttribute("data-shortcuts");
+  let pending = "";
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
+      const form = e.target.closest?.("form");
+      if (form) { e.preventDefault(); form.requestSubmit(); }
+      return;
+    }
+    if (e.key === "Escape") { document.querySelectorAll("details.person[open]").forEach((d) => { d.open = false; $("summary", d).focus(); }); return; }
+    if (!shortcuts || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable]")) return;
+    const key = pending + e.key;
+    pending = "";
+    switch (key) {
+      case "/": e.preventDefault(); ($("#q") ?? $("#find"))?.focus(); break;
+      case "g": pending = "g"; break;
+      case "gc": location.href = "/customers"; break;
+      case "n": location.href = "/customers/new"; break;
+      case "?": $("#keys")?.showModal(); break;
+    }
+  });
+  document.addEventListener("click", (e) => {
+    document.querySelectorAll("details.person[open]").forEach((d) => { if (!d.contains(e.target)) d.open = false; });
+  });
+
+  // Passwords can be shown; the button is there only with script.
+  document.querySelectorAll("template[data-reveal]").forEach((t) => t.replaceWith(t.content));
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("[data-reveals]");
+    if (!button) return;
+    const fields = button.dataset.reveals.split(" ").map((id) => document.getElementById(id));
+    const show = fields[0].type === "password";
+    fields.forEach((f) => { f.type = show ? "text" : "password"; });
+    button.setAttribute("aria-pressed", String(show));
+  });
+
+  localTimes(document);
+  focusSummary();
+})();

@@ -1,0 +1,126 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/courier"
+	"kontor/app/courier/couriertest"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+)
+
+// house is the real courier on a real database, with peers on loopback.
+type house struct {
+	db      *store.DB
+	courier *courier.Service
+	smtp    *couriertest.SMTPPeer
+	gateway *couriertest.GatewayPeer
+}
+
+func newHouse(tb testing.TB, db *store.DB) *house {
+	tb.Helper()
+	h := &house{db: db, smtp: couriertest.NewSMTPPeer(tb), gateway: couriertest.NewGatewayPeer(tb)}
+	key, err := secret.NewKey(make([]byte, 32))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.courier, err = courier.New(courier.Options{
+		DB: db, Now: time.Now, Key: key, Log: slog.New(slog.DiscardHandler), Templates: os.DirFS("../../views/mail"),
+		Firm: "Muster GmbH", From: "no-reply@example.org", SMTPURL: h.smtp.URL(), SMSURL: h.gateway.URL(),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = h.courier.Close() })
+	h.courier.Register(courier.ResetPassword, func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
+		return courier.Content{To: m.Recipient, Locale: m.Locale, Template: m.Kind, Data: courier.AccountData{
+			Firm: "Muster GmbH", Name: "Anna Berg", Link: "https://example.org/x", Expires: m.ExpiresAt,
+		}}, nil
+	})
+	h.courier.Register(courier.RegistrationCode, func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
+		return courier.Content{To: m.Recipient, Locale: m.Locale, Template: m.Kind, Data: courier.CodeData{
+			Firm: "Muster GmbH", Code: "CFGH-JMPQ", Expires: m.ExpiresAt,
+		}}, nil
+	})
+	return h
+}
+
+// post queues n mails and n SMS.
+func (h *house) post(tb testing.TB, n int) {
+	tb.Helper()
+	err := h.db.InTx(tb.Context(), func(ctx context.Context, tx bun.Tx) error {
+		for i := range n {
+			for _, p := range []courier.Post{
+				{Kind: courier.ResetPassword, Channel: courier.Email, Recipient: fmt.Sprintf("p%d@example.org", i)},
+				{Kind: courier.RegistrationCode, Channel: courier.SMS, Recipient: fmt.Sprintf("+4915112345%03d", i)},
+			} {
+				p.Locale, p.Dedupe, p.ExpiresAt = "de", string(p.Kind)+p.Recipient, time.Now().Add(time.Hour)
+				if err := h.courier.Enqueue(ctx, tx, p); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (h *house) unsettled(tb testing.TB) int64 {
+	tb.Helper()
+	n, err := h.db.NewSelect().Table("message").Where("state <> ?", courier.HandedOver).Count(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+// TestWithTheCourier sends mails and SMS through everything that is real, while the gateway has a bad moment and the
+// queue forgets all it knows.
+func TestWithTheCourier(t *testing.T) {
+	each := func(t *testing.T, db *store.DB, q *Queue) {
+		h := newHouse(t, db)
+		h.gateway.Script(couriertest.GatewayStep{Status: http.StatusTooManyRequests}, couriertest.GatewayStep{Status: http.StatusInternalServerError})
+		const n = 40
+		h.post(t, n)
+		stop := start(t, New(q, Options{Outbox: h.courier, Deliverer: h.courier}))
+		h.gateway.Wait(t, 2)
+		if err := q.client.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "all handed over", func() bool { return h.unsettled(t) == 0 })
+		stop()
+		mails, sms := map[string]int{}, map[string]int{}
+		for _, m := range h.smtp.Mails() {
+			mails[m.To]++
+		}
+		for _, m := range h.gateway.Messages() {
+			if m.Accepted {
+				sms[m.To]++
+			}
+		}
+		for what, got := range map[string]map[string]int{"mails": mails, "SMS": sms} {
+			if len(got) != n {
+				t.Errorf("%d people got %s, want %d", len(got), what, n)
+			}
+			for to, times := range got {
+				if times != 1 {
+					t.Errorf("%s to %s went out %d times", what, to, times)
+				}
+			}
+		}
+	}
+	t.Run("sqlite, in-process", func(t *testing.T) { each(t, storetest.SQLite(t), open(t, "", nil)) })
+	t.Run("sqlite, redis", func(t *testing.T) { each(t, storetest.SQLite(t), open(t, redisURL(t), nil)) })
+	t.Run("postgres, redis", func(t *testing.T) { each(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })
+}

@@ -1,0 +1,133 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"kontor/app/courier"
+)
+
+func TestInspect(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		ctx := t.Context()
+		infos, err := q.Overview(ctx)
+		if err != nil || len(infos) != 2 || infos[0] != (courier.QueueInfo{Name: "mail"}) || infos[1] != (courier.QueueInfo{Name: "sms"}) {
+			t.Fatalf("an untouched queue: %+v, %v", infos, err)
+		}
+		if tasks, err := q.Tasks(ctx, "mail", courier.TaskPending, 1); err != nil || len(tasks) != 0 {
+			t.Fatalf("an untouched queue: %+v, %v", tasks, err)
+		}
+
+		o := newOutbox(nil)
+		mails, sms := o.put(courier.TaskPageSize+1, courier.Email), o.put(1, courier.SMS)
+		if err := newRelay(q, o, nil).drain(ctx); err != nil {
+			t.Fatal(err)
+		}
+		infos, err = q.Overview(ctx)
+		if err != nil || infos[0].Count(courier.TaskPending) != len(mails) || infos[1].Count(courier.TaskPending) != 1 || infos[0].Latency <= 0 {
+			t.Fatalf("%+v, %v", infos, err)
+		}
+		first, err1 := q.Tasks(ctx, "mail", courier.TaskPending, 1)
+		second, err2 := q.Tasks(ctx, "mail", courier.TaskPending, 2)
+		if len(first) != courier.TaskPageSize || len(second) != 1 || err1 != nil || err2 != nil {
+			t.Fatalf("pages of %d and %d, %v, %v", len(first), len(second), err1, err2)
+		}
+		id := taskID(sms[0], 1)
+		tasks, err := q.Tasks(ctx, "sms", courier.TaskPending, 0)
+		if err != nil || len(tasks) != 1 || tasks[0] != (courier.TaskInfo{ID: id, MessageID: sms[0], State: courier.TaskPending}) {
+			t.Fatalf("%+v, %v", tasks, err)
+		}
+
+		if err := q.RunNow(ctx, "sms", id); err != nil {
+			t.Errorf("a pending task runs anyway: %v", err)
+		}
+		if err := q.Delete(ctx, "sms", id); err != nil {
+			t.Error(err)
+		}
+		for name, err := range map[string]error{
+			"gone": q.Delete(ctx, "sms", id), "gone, run": q.RunNow(ctx, "sms", id),
+			"other queue": q.Delete(ctx, "default", id), "odd": q.RunNow(ctx, "sms", "*"),
+		} {
+			if !errors.Is(err, errTaskUnknown) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for name, call := range map[string][2]string{"queue": {"default", "pending"}, "state": {"mail", "completed"}} {
+			if _, err := q.Tasks(ctx, call[0], courier.TaskState(call[1]), 1); !errors.Is(err, errQueueUnknown) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestInspectWaitingTasks(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		release := make(chan struct{})
+		o := newOutbox(func(_ context.Context, t courier.Ticket, attempt int) (courier.Verdict, error) {
+			if t.Channel == courier.SMS {
+				<-release
+				return courier.Verdict{}, nil
+			}
+			return courier.Verdict{Retry: attempt == 1, After: time.Hour, Why: "refused"}, nil
+		})
+		mail, sms := o.put(1, courier.Email)[0], o.put(1, courier.SMS)[0]
+		startOutbox(t, q, o)
+		defer close(release)
+
+		var tasks []courier.TaskInfo
+		eventually(t, "the mail waits", func() bool {
+			tasks, _ = q.Tasks(t.Context(), "mail", courier.TaskRetry, 1)
+			return len(tasks) == 1
+		})
+		got := tasks[0]
+		if in := time.Until(got.NextRun); in < 59*time.Minute || in > time.Hour {
+			t.Errorf("next run in %v", in)
+		}
+		got.NextRun = time.Time{}
+		if want := (courier.TaskInfo{ID: taskID(mail, 1), MessageID: mail, State: courier.TaskRetry, Retried: 1, LastError: "refused"}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+
+		eventually(t, "the SMS is being sent", func() bool {
+			tasks, _ = q.Tasks(t.Context(), "sms", courier.TaskActive, 1)
+			return len(tasks) == 1
+		})
+		if err := q.Delete(t.Context(), "sms", taskID(sms, 1)); !errors.Is(err, errTaskActive) {
+			t.Errorf("deleting an active task: %v", err)
+		}
+		if err := q.RunNow(t.Context(), "sms", taskID(sms, 1)); err != nil {
+			t.Errorf("running an active task: %v", err)
+		}
+
+		o.offset.Store(int64(2 * time.Hour)) // the courier agrees that it is due
+		if err := q.RunNow(t.Context(), "mail", taskID(mail, 1)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the mail went out", func() bool { return len(o.attempts(mail)) == 2 })
+	})
+}
+
+func TestInspectArchived(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		client := asynq.NewClientFromRedisClient(q.client)
+		if _, err := client.Enqueue(asynq.NewTask(taskEmail, []byte("odd")), asynq.Queue(queueMail), asynq.TaskID("odd")); err != nil {
+			t.Fatal(err)
+		}
+		startOutbox(t, q, newOutbox(nil))
+		var tasks []courier.TaskInfo
+		eventually(t, "archived", func() bool {
+			tasks, _ = q.Tasks(t.Context(), "mail", courier.TaskArchived, 1)
+			return len(tasks) == 1
+		})
+		if !tasks[0].MessageID.IsNil() || tasks[0].LastError == "" {
+			t.Errorf("%+v", tasks[0])
+		}
+		if err := q.Delete(t.Context(), "mail", "odd"); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,170 @@
+// Package loop is the worker: it relays messages from the outbox to Asynq, runs Asynq's tasks, and the jobs that run
+// every so often. The web process runs it too when there is no separate worker. It is the only package that knows
+// Asynq.
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/hibiken/asynq"
+
+	"kontor/app/courier"
+)
+
+// Outbox is where messages come from; *courier.Service is one.
+type Outbox interface {
+	// Claim leases up to limit due messages for lease, oldest first.
+	Claim(ctx context.Context, limit int, lease time.Duration) ([]courier.Ticket, error)
+	// Enqueued notes that the queue has these messages: they are due for the relay again only after d.
+	Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error
+	// QueueLost makes every unsettled message due now.
+	QueueLost(ctx context.Context) error
+	// Nudges announces new messages.
+	Nudges() <-chan struct{}
+}
+
+// Deliverer makes one attempt at a message; *courier.Service is one. It must hold a lease of its own on the message
+// while it does: the queue may well run two tasks for one message at a time, after a worker was cut off from Redis.
+type Deliverer interface {
+	Deliver(ctx context.Context, t courier.Ticket) (courier.Verdict, error)
+}
+
+// Job is something to be done every so often, in each process: first when the loop starts, then Every after it was
+// done. A job that must not run in two processes at once sees to that itself.
+type Job struct {
+	Name  string
+	Every time.Duration
+	Run   func(ctx context.Context) error
+}
+
+// Options are what New needs.
+type Options struct {
+	Outbox      Outbox
+	Deliverer   Deliverer
+	Jobs        []Job
+	Log         *slog.Logger     // nil is none
+	Concurrency int              // attempts at once; 0 is 32
+	Now         func() time.Time // measures how long a task has been without a worker; nil is time.Now
+}
+
+// Loop is the worker. Make it with New.
+type Loop struct {
+	queue *Queue
+	opts  Options
+	// how long a stopping loop waits for attempts that run
+	shutdownTimeout time.Duration
+	sweepEvery      time.Duration
+	rescue          rescuePace
+}
+
+const (
+	defaultConcurrency = 32
+	// shutdownTimeout is what a process gets between SIGTERM and the end of what it was doing; attempts that are not
+	// done by then go back to the queue.
+	shutdownTimeout = 30 * time.Second
+	// taskCheck is how long an idle server sleeps before it asks Redis for work, half more or less: the delay that a
+	// person waiting for a code may notice.
+	taskCheck = 200 * time.Millisecond
+)
+
+// New makes a loop. It does not talk to Redis yet.
+func New(queue *Queue, opts Options) *Loop {
+	if opts.Concurrency <= 0 {
+		opts.Concurrency = defaultConcurrency
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Loop{queue: queue, opts: opts, shutdownTimeout: shutdownTimeout, sweepEvery: sweepEvery, rescue: defaultRescuePace}
+}
+
+// Run works until ctx is done; then it takes no more work, waits up to 30 s for what is running, and returns nil. It
+// starts and goes on while Redis or the database is away. An error means that it could not start.
+func (l *Loop) Run(ctx context.Context) error {
+	servers := l.servers()
+	for i, s := range servers {
+		if err := s.Start(handler{deliverer: l.opts.Deliverer, log: l.opts.Log}); err != nil {
+			shutdown(servers[:i])
+			return fmt.Errorf("start the worker: %w", err)
+		}
+	}
+	var own sync.WaitGroup
+	own.Go(func() { newRelay(l.queue, l.opts.Outbox, l.opts.Log).run(ctx, l.sweepEvery) })
+	own.Go(func() { newRescue(l.queue, l.opts.Log, l.rescue).run(ctx, l.opts.Now) })
+	for _, j := range l.opts.Jobs {
+		own.Go(func() { l.repeat(ctx, j) })
+	}
+	<-ctx.Done()
+	shutdown(servers)
+	own.Wait()
+	return nil
+}
+
+// servers makes the Asynq servers. With Redis there are two: one server fetches its tasks one after another, so two
+// fetch twice as fast. The in-process queue is slower than one server asks.
+func (l *Loop) servers() []*asynq.Server {
+	n := 2
+	if l.queue.Embedded() || l.opts.Concurrency < 2 {
+		n = 1
+	}
+	var servers []*asynq.Server
+	for i := range n {
+		servers = append(servers, asynq.NewServerFromRedisClient(l.queue.client, asynq.Config{
+			Concurrency: (l.opts.Concurrency + i) / n,
+			// SMS are few and somebody is waiting for each
+			Queues:                   map[string]int{queueMail: 1, queueSMS: 2},
+			RetryDelayFunc:           retryDelay,
+			TaskCheckInterval:        taskCheck,
+			DelayedTaskCheckInterval: time.Second,
+			ShutdownTimeout:          l.shutdownTimeout,
+			Logger:                   asynqLog{l.queue, l.opts.Log},
+			LogLevel:                 asynq.InfoLevel,
+		}))
+	}
+	return servers
+}
+
+// shutdown stops all servers at once, so that the time limit counts once.
+func shutdown(servers []*asynq.Server) {
+	var wg sync.WaitGroup
+	for _, s := range servers {
+		wg.Go(s.Shutdown)
+	}
+	wg.Wait()
+}
+
+func (l *Loop) repeat(ctx context.Context, j Job) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if err := once(ctx, j); err != nil && !errors.Is(err, context.Canceled) {
+			l.opts.Log.Error("a job failed and will run again", "job", j.Name, "error", err)
+		}
+		timer.Reset(j.Every)
+	}
+}
+
+// once runs a job; a panic is an error like another, since the next job has nothing to do with it.
+func once(ctx context.Context, j Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return j.Run(ctx)
+}

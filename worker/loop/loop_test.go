@@ -1,0 +1,325 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/courier"
+	"kontor/app/fault"
+)
+
+func TestDelivers(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		var wrong atomic.Int64
+		o := newOutbox(nil)
+		channels := map[uuid.UUID]courier.Channel{}
+		o.send = func(_ context.Context, t courier.Ticket, _ int) (courier.Verdict, error) {
+			if channels[t.MessageID] != t.Channel {
+				wrong.Add(1)
+			}
+			return courier.Verdict{}, nil
+		}
+		for _, c := range []courier.Channel{courier.Email, courier.SMS} {
+			for _, id := range o.put(700, c) { // more than a batch
+				channels[id] = c
+			}
+		}
+		startOutbox(t, q, o)
+		eventually(t, "all delivered", func() bool { return o.unsettled() == 0 })
+		o.eachOnce(t)
+		if wrong.Load() > 0 {
+			t.Errorf("%d tickets with the wrong channel", wrong.Load())
+		}
+	})
+}
+
+func TestNudge(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(nil)
+		l := New(q, Options{Outbox: o, Deliverer: o})
+		l.sweepEvery = time.Hour
+		start(t, l)
+		eventually(t, "the first sweep", func() bool { return o.claims.Load() > 0 })
+		for range 5 {
+			o.put(1, courier.SMS)
+			eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+		}
+	})
+}
+
+func TestRetriesFollowTheVerdict(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(func(_ context.Context, _ courier.Ticket, attempt int) (courier.Verdict, error) {
+			if attempt < 3 {
+				return courier.Verdict{Retry: true, After: 1500 * time.Millisecond, Why: "mail_busy"}, nil
+			}
+			return courier.Verdict{}, nil
+		})
+		id := o.put(1, courier.Email)[0]
+		startOutbox(t, q, o)
+		eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+		at := o.attempts(id)
+		if len(at) != 3 {
+			t.Fatalf("%d attempts, want 3", len(at))
+		}
+		for i := range at[1:] {
+			if d := at[i+1].Sub(at[i]); d < 1500*time.Millisecond {
+				t.Errorf("attempt %d came after %v, before its time", i+2, d)
+			}
+		}
+	})
+}
+
+func TestDatabaseAway(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(func(_ context.Context, _ courier.Ticket, attempt int) (courier.Verdict, error) {
+			if attempt == 1 {
+				return courier.Verdict{}, errors.New("dial tcp: secret-address refused")
+			}
+			return courier.Verdict{}, nil
+		})
+		o.put(1, courier.Email)
+		startOutbox(t, q, o)
+		var waiting []courier.TaskInfo
+		eventually(t, "waits for another go", func() bool {
+			waiting, _ = q.Tasks(t.Context(), queueMail, courier.TaskRetry, 1)
+			return len(waiting) == 1
+		})
+		if waiting[0].LastError != "database" {
+			t.Errorf("the queue says %q", waiting[0].LastError)
+		}
+		eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+	})
+}
+
+func TestStopFinishesWhatRuns(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		began, finish := make(chan struct{}), make(chan struct{})
+		o := newOutbox(func(ctx context.Context, _ courier.Ticket, _ int) (courier.Verdict, error) {
+			close(began)
+			<-finish
+			return courier.Verdict{}, ctx.Err()
+		})
+		o.put(1, courier.Email)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- New(q, Options{Outbox: o, Deliverer: o}).Run(ctx) }()
+		<-began
+		cancel()
+		select {
+		case <-done:
+			t.Fatal("Run returned while an attempt was running")
+		case <-time.After(300 * time.Millisecond):
+		}
+		close(finish)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		o.eachOnce(t)
+		infos, err := q.Overview(t.Context())
+		if err != nil || infos[0].Active+infos[0].Pending+infos[0].Retry != 0 {
+			t.Errorf("left in the queue: %+v, %v", infos, err)
+		}
+	})
+}
+
+func TestStopGivesBackWhatTakesTooLong(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		began := make(chan struct{}, 1)
+		o := newOutbox(func(ctx context.Context, _ courier.Ticket, attempt int) (courier.Verdict, error) {
+			if attempt > 1 {
+				return courier.Verdict{}, nil
+			}
+			began <- struct{}{}
+			<-ctx.Done()
+			return courier.Verdict{}, ctx.Err()
+		})
+		o.put(1, courier.SMS)
+		first := New(q, Options{Outbox: o, Deliverer: o})
+		first.shutdownTimeout = 100 * time.Millisecond
+		stop := start(t, first)
+		<-began
+		stop()
+		startOutbox(t, q, o)
+		eventually(t, "delivered by the next worker", func() bool { return o.unsettled() == 0 })
+	})
+}
+
+func TestFlushed(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(func(_ context.Context, _ courier.Ticket, attempt int) (courier.Verdict, error) {
+			if attempt == 1 {
+				return courier.Verdict{Retry: true, After: 3 * time.Second, Why: "busy"}, nil
+			}
+			return courier.Verdict{}, nil
+		})
+		o.put(50, courier.Email)
+		startOutbox(t, q, o)
+		eventually(t, "all wait for their next try", func() bool {
+			infos, err := q.Overview(t.Context())
+			return err == nil && infos[0].Retry == 50
+		})
+		if err := q.client.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "all delivered", func() bool { return o.unsettled() == 0 })
+		for _, m := range o.messages {
+			if m.attempts != 2 || m.parallel {
+				t.Errorf("%d attempts, parallel %v; want 2, one after the other", m.attempts, m.parallel)
+			}
+		}
+		if n := o.lost.Load(); n != 2 { // when it was new, and when it was flushed
+			t.Errorf("QueueLost was called %d times, want 2", n)
+		}
+	})
+}
+
+func TestRedisAway(t *testing.T) {
+	redis := newServer(t)
+	log := &lines{}
+	q := open(t, redis.url(), log.log()) // it is not there yet
+	if err := q.Ping(t.Context()); !errors.Is(err, errAway) || fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("Ping says %v", err)
+	}
+	o := newOutbox(nil)
+	o.put(20, courier.Email)
+	start(t, New(q, Options{Outbox: o, Deliverer: o, Log: log.log()}))
+
+	redis.start(t)
+	eventually(t, "delivered once Redis is there", func() bool { return o.unsettled() == 0 })
+	eventually(t, "said so", func() bool { return log.count("the queue answers again") == 1 })
+
+	redis.kill()
+	eventually(t, "noticed", func() bool { return log.count("the queue does not answer") == 2 })
+	claims := o.claims.Load()
+	o.put(300, courier.Email)
+	if _, err := q.Overview(t.Context()); !errors.Is(err, errAway) {
+		t.Errorf("Overview says %v", err)
+	}
+	for range 3 { // sweeps go by
+		err := q.Ping(t.Context())
+		if !errors.Is(err, errAway) {
+			t.Errorf("Ping says %v", err)
+		}
+		<-time.After(time.Second)
+	}
+	if n := o.claims.Load() - claims; n > 2 {
+		t.Errorf("claimed %d times although there is nowhere to put them", n)
+	}
+	redis.start(t) // without its data
+	eventually(t, "all delivered", func() bool { return o.unsettled() == 0 })
+	o.eachOnce(t)
+	for text, want := range map[string]int{"the queue does not answer": 2, "the queue answers again": 2, "level=ERROR": 0} {
+		if n := log.count(text); n != want {
+			t.Errorf("%q is logged %d times, want %d\n%s", text, n, want, log)
+		}
+	}
+}
+
+// crashing is an outbox whose relay dies, again and again: after claiming, or before noting what it queued.
+type crashing struct {
+	*outbox
+	rng    *rand.Rand
+	deaths int
+}
+
+var errDied = errors.New("the relay died here")
+
+func (c *crashing) Claim(ctx context.Context, _ int, lease time.Duration) ([]courier.Ticket, error) {
+	got, err := c.outbox.Claim(ctx, 10, lease)
+	if len(got) > 0 && c.rng.IntN(2) == 0 {
+		c.deaths++
+		return nil, errDied
+	}
+	return got, err
+}
+
+func (c *crashing) Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error {
+	if c.rng.IntN(2) == 0 {
+		c.deaths++
+		return errDied
+	}
+	return c.outbox.Enqueued(ctx, ids, d)
+}
+
+func TestRelayDiesAndDies(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(nil)
+		o.put(1000, courier.Email)
+		c := &crashing{outbox: o, rng: rand.New(rand.NewPCG(1, 2))}
+		none := newOutbox(nil) // the worker has no relay of its own here
+		start(t, New(q, Options{Outbox: none, Deliverer: o}))
+		for o.unsettled() > 0 && c.deaths < 10_000 {
+			if err := newRelay(q, c, New(q, Options{}).opts.Log).drain(t.Context()); err != nil && !errors.Is(err, errDied) {
+				t.Fatal(err)
+			}
+			o.offset.Add(int64(time.Second))
+		}
+		eventually(t, "none lost", func() bool { return o.unsettled() == 0 })
+		o.eachOnce(t)
+		t.Logf("the relay died %d times", c.deaths)
+	})
+}
+
+func TestSameMessageTwice(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(nil)
+		o.put(1, courier.Email)
+		for range 3 { // three relays, none knows of the others
+			o.offset.Add(int64(time.Hour))
+			if err := newRelay(q, o, nil).drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		infos, err := q.Overview(t.Context())
+		if err != nil || infos[0].Pending != 1 {
+			t.Fatalf("%+v, %v; want one pending task", infos, err)
+		}
+		startOutbox(t, q, o)
+		eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+		o.eachOnce(t)
+	})
+}
+
+func TestArchivedTaskMakesRoom(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(nil)
+		id := o.put(1, courier.Email)[0]
+		r := newRelay(q, o, New(q, Options{}).opts.Log)
+		if err := r.drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.inspector.ArchiveTask(queueMail, taskID(id, 1)); err != nil {
+			t.Fatal(err)
+		}
+		o.offset.Add(int64(time.Hour))
+		if err := r.drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		infos, err := q.Overview(t.Context())
+		if err != nil || infos[0].Pending != 1 || infos[0].Archived != 0 {
+			t.Fatalf("%+v, %v; want it pending again", infos, err)
+		}
+	})
+}
+
+func TestJobs(t *testing.T) {
+	log := &lines{}
+	q := open(t, "", log.log())
+	var good, bad, ugly atomic.Int64
+	start(t, New(q, Options{Outbox: newOutbox(nil), Deliverer: newOutbox(nil), Log: log.log(), Jobs: []Job{
+		{"good", 5 * time.Millisecond, func(context.Context) error { good.Add(1); return nil }},
+		{"bad", 5 * time.Millisecond, func(context.Context) error { bad.Add(1); return errors.New("no") }},
+		{"ugly", 5 * time.Millisecond, func(context.Context) error { ugly.Add(1); panic("argh") }},
+	}}))
+	eventually(t, "all run again and again", func() bool { return min(good.Load(), bad.Load(), ugly.Load()) > 3 })
+	if log.count("job=bad") == 0 || log.count("job=ugly") == 0 || log.count("job=good") != 0 {
+		t.Errorf("log:\n%s", log)
+	}
+}

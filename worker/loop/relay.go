@@ -1,0 +1,200 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"kontor/app/courier"
+)
+
+// relay carries messages from the outbox to the queue. A nudge makes it immediate, the sweep makes it certain: what a
+// killed relay had claimed is due again after claimLease, so nothing is later than claimLease + sweepEvery.
+type relay struct {
+	queue  *Queue
+	outbox Outbox
+	log    *slog.Logger
+	// outages is how many outages of Redis this relay has told the outbox about.
+	outages int64
+	// failing is set while the database does not answer, so that it is logged once.
+	failing bool
+}
+
+const (
+	sweepEvery = 2 * time.Second
+	batchSize  = 500
+	claimLease = 6 * time.Second
+	// lookAgain is when the relay offers a message again that the queue has taken: a task that Redis lost without
+	// anybody noticing (an old snapshot restored, a fail-over) is late by that much at most.
+	lookAgain = 5 * time.Minute
+	// enqueuers is how many round trips to Redis are under way at a time.
+	enqueuers = 16
+)
+
+// marker is a key that is there as long as Redis remembers what it was given.
+const marker = "kontor:queue"
+
+func newRelay(queue *Queue, outbox Outbox, log *slog.Logger) *relay {
+	return &relay{queue: queue, outbox: outbox, log: log}
+}
+
+func (r *relay) run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	nudges := r.outbox.Nudges()
+	r.note(ctx, r.sweep(ctx))
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			err = r.sweep(ctx)
+		case <-nudges:
+			if r.queue.away.Load() {
+				continue // the sweep finds out when it is back
+			}
+			err = r.drain(ctx)
+		}
+		r.note(ctx, err)
+	}
+}
+
+// note logs an outage of the database once. Redis is Queue's to log.
+func (r *relay) note(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && r.failing:
+		r.failing = false
+		r.log.Info("the outbox answers again")
+	case err != nil && !errors.Is(err, errAway) && !r.failing:
+		r.failing = true
+		r.log.Error("the outbox does not answer; messages wait", "error", err)
+	}
+}
+
+// sweep makes sure that Redis is there and still knows what it was given, then relays what is due. Nothing is claimed
+// while Redis is away.
+func (r *relay) sweep(ctx context.Context) error {
+	outages := r.queue.outages.Load()
+	err := r.queue.client.Get(ctx, marker).Err()
+	switch {
+	case errors.Is(err, redis.Nil): // flushed, restarted without its data, or new
+	case err != nil:
+		return errAway
+	case outages == r.outages:
+		return r.drain(ctx)
+	}
+	// After an outage the marker may have come back while tasks have not. To offer everything again is cheap and does
+	// no harm: the queue refuses what it has.
+	if err := r.outbox.QueueLost(ctx); err != nil {
+		return fmt.Errorf("make messages due again: %w", err)
+	}
+	if err := r.queue.client.Set(ctx, marker, "1", 0).Err(); err != nil {
+		return errAway
+	}
+	r.outages = outages
+	return r.drain(ctx)
+}
+
+// drain relays what is due, batch by batch.
+func (r *relay) drain(ctx context.Context) error {
+	// A client notes once that it announced a queue to Redis, which may have been flushed since; so each drain has
+	// its own. It is a small thing around the shared connection.
+	client := asynq.NewClientFromRedisClient(r.queue.client)
+	for ctx.Err() == nil {
+		tickets, err := r.outbox.Claim(ctx, batchSize, claimLease)
+		if err != nil {
+			return fmt.Errorf("claim messages: %w", err)
+		}
+		if len(tickets) == 0 {
+			return nil
+		}
+		taken := r.enqueueAll(ctx, client, tickets)
+		if len(taken) > 0 {
+			if err := r.outbox.Enqueued(ctx, taken, lookAgain); err != nil {
+				return fmt.Errorf("note queued messages: %w", err)
+			}
+		}
+		if len(taken) < len(tickets) {
+			return errAway // the rest is due again when its lease ends
+		}
+		if len(tickets) < batchSize {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// enqueueAll offers the tickets to the queue and returns the messages that it has now.
+func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []courier.Ticket) []uuid.UUID {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work := make(chan courier.Ticket)
+	var (
+		mu    sync.Mutex
+		taken = make([]uuid.UUID, 0, len(tickets))
+		wg    sync.WaitGroup
+	)
+	for range min(enqueuers, len(tickets)) {
+		wg.Go(func() {
+			for t := range work {
+				if err := r.enqueue(ctx, client, t); err != nil {
+					r.log.Debug("a message was not queued", "message", t.MessageID, "error", err)
+					cancel() // Redis went away: each of the others would wait for it in vain
+					continue
+				}
+				mu.Lock()
+				taken = append(taken, t.MessageID)
+				mu.Unlock()
+			}
+		})
+	}
+	for _, t := range tickets {
+		select {
+		case work <- t:
+		case <-ctx.Done():
+		}
+	}
+	close(work)
+	wg.Wait()
+	return taken
+}
+
+// enqueue offers one ticket. A task that is there already is as good; one that is there but will never run again
+// makes room for a new one.
+func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t courier.Ticket) error {
+	task, err := newTask(t)
+	if err != nil {
+		return err
+	}
+	_, err = client.EnqueueContext(ctx, task)
+	if !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return err
+	}
+	queue, id := queueOf(t.Channel), taskID(t.MessageID, t.Run)
+	info, err := r.queue.inspector.GetTaskInfo(queue, id)
+	switch {
+	case errors.Is(err, asynq.ErrTaskNotFound): // done in between
+		return nil
+	case err != nil:
+		return err
+	case info.State != asynq.TaskStateArchived && info.State != asynq.TaskStateCompleted:
+		return nil
+	}
+	if err := r.queue.inspector.DeleteTask(queue, id); err != nil && !errors.Is(err, asynq.ErrTaskNotFound) {
+		return err
+	}
+	_, err = client.EnqueueContext(ctx, task)
+	if errors.Is(err, asynq.ErrTaskIDConflict) { // another relay was quicker
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,126 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+)
+
+// rescue looks for tasks whose worker died. Asynq gives them back after one to three minutes; somebody is waiting for
+// a code meanwhile. A task that is active for long although no living worker says that it has it gets a stand-in: a
+// second task for the same message that makes one attempt. The courier's lease on the message keeps the two apart
+// should the worker live after all, and the first task keeps the schedule: Asynq gives it back in its own time, and
+// it finds the message settled, or waits for its next try.
+//
+// Living is what Redis says, whose own clock lets a dead worker's sign of life expire after ten seconds; how long a
+// task has been without one is measured here. So clocks that disagree make no difference.
+type rescue struct {
+	queue   *Queue
+	log     *slog.Logger
+	pace    rescuePace
+	orphans map[string]time.Time // task id -> since when nobody has it
+}
+
+// rescuePace is how often to look, and how long a task must have been without a worker. A worker reports what it has
+// every five seconds, so a task may well be unknown that long.
+type rescuePace struct{ every, patience time.Duration }
+
+var defaultRescuePace = rescuePace{every: 3 * time.Second, patience: 8 * time.Second}
+
+// maxActive bounds how many active tasks of a queue are looked at.
+const maxActive = 1000
+
+func newRescue(queue *Queue, log *slog.Logger, pace rescuePace) *rescue {
+	return &rescue{queue: queue, log: log, pace: pace, orphans: map[string]time.Time{}}
+}
+
+func (r *rescue) run(ctx context.Context, now func() time.Time) {
+	tick := time.NewTicker(r.pace.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if r.queue.away.Load() {
+				clear(r.orphans) // after an outage no sign of life is left, which says nothing about the workers
+				continue
+			}
+			if err := r.look(ctx, now()); err != nil && ctx.Err() == nil && !r.queue.away.Load() {
+				r.log.Warn("could not look for tasks of dead workers", "error", err)
+			}
+		}
+	}
+}
+
+func (r *rescue) look(ctx context.Context, now time.Time) error {
+	active, err := r.active()
+	if err != nil {
+		return err
+	}
+	if len(active) == 0 {
+		clear(r.orphans)
+		return nil
+	}
+	servers, err := r.queue.inspector.Servers()
+	if err != nil {
+		return err
+	}
+	owned := map[string]bool{}
+	for _, s := range servers {
+		for _, w := range s.ActiveWorkers {
+			owned[w.TaskID] = true
+		}
+	}
+	orphans := make(map[string]time.Time, len(active))
+	for _, t := range active {
+		if owned[t.ID] {
+			continue
+		}
+		since, known := r.orphans[t.ID]
+		if !known {
+			since = now
+		}
+		orphans[t.ID] = since
+		if now.Sub(since) < r.pace.patience {
+			continue
+		}
+		if now.Sub(since) < r.pace.patience+r.pace.every {
+			r.log.Info("a worker seems to be gone; trying its message elsewhere", "task", t.ID)
+		}
+		if err := r.standIn(ctx, t); err != nil {
+			return err
+		}
+	}
+	r.orphans = orphans
+	return nil
+}
+
+// standIn is called again and again while the task is an orphan, since the dead worker's lease on the message may
+// outlive the first stand-ins. The task id sees to it that there is one at a time.
+func (r *rescue) standIn(ctx context.Context, orphan *asynq.TaskInfo) error {
+	task, err := newStandIn(orphan.Queue, orphan.Payload)
+	if err != nil {
+		return nil //nolint:nilerr // not one of ours; it ends in the archive when Asynq gives it back
+	}
+	_, err = asynq.NewClientFromRedisClient(r.queue.client).EnqueueContext(ctx, task)
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil
+	}
+	return err
+}
+
+func (r *rescue) active() ([]*asynq.TaskInfo, error) {
+	var all []*asynq.TaskInfo
+	for _, q := range []string{queueMail, queueSMS} {
+		tasks, err := r.queue.inspector.ListActiveTasks(q, asynq.PageSize(maxActive))
+		if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) {
+			return nil, err
+		}
+		all = append(all, tasks...)
+	}
+	return all, nil
+}

@@ -1,0 +1,45 @@
+// Command worker sends what the outbox holds and does the work that comes round. It takes the settings of `app`; run
+// as many as you like.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"kontor/app/config"
+	"kontor/app/wire"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Getenv); err != nil {
+		fmt.Fprintln(os.Stderr, "kontor worker:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, getenv func(string) string) error {
+	c, rest, err := config.Load(args, getenv, wire.Checks())
+	switch {
+	case err != nil:
+		return err
+	case len(rest) > 0:
+		return fmt.Errorf("the worker takes settings only, not %q", rest[0])
+	case c.Embedded():
+		return &config.Error{Name: "REDIS_URL", Takes: "the address of the queue; without it the web process does this work itself"}
+	case c.BaseURL == "":
+		return &config.Error{Name: "BASE_URL", Takes: "what links in mails begin with"}
+	}
+	s, err := wire.New(ctx, c, wire.Logger(c, os.Stderr), wire.WaitForSchema)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	s.Log.Info("worker runs")
+	return s.Loop().Run(ctx)
+}
