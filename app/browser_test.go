@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -43,17 +45,6 @@ func openBrowser(t *testing.T, base string) *browser {
 	b.watch(ctx)
 	b.run(log.Enable(), runtime.Enable(), network.Enable())
 	return b
-}
-
-// another opens a window of its own cookies: another person.
-func (b *browser) another() *browser {
-	b.t.Helper()
-	ctx, stop := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	b.t.Cleanup(stop)
-	o := &browser{t: b.t, ctx: ctx, base: b.base}
-	o.watch(ctx)
-	o.run(log.Enable(), runtime.Enable(), network.Enable())
-	return o
 }
 
 func (b *browser) watch(ctx context.Context) {
@@ -185,7 +176,7 @@ func TestBrowserJourney(t *testing.T) {
 	reader := visitor(t, p.URL)
 	link := linkIn(t, reader.received("email", "joerg@kunde.example").Text)
 	code := codeIn(t, reader.received("sms", "+4915123456789").Text)
-	end := firm.another()
+	end := openBrowser(t, p.URL)
 	end.look(360, "light", "en")
 	end.visit(link)
 	end.typeInto("code", code)
@@ -218,7 +209,8 @@ func TestBrowserJourney(t *testing.T) {
 	firm.run(chromedp.SendKeys("#q", "obrien", chromedp.ByQuery))
 	firm.waitFor("the search in the address", `location.search.includes("q=obrien") && window.stillHere`)
 	firm.waitText("O'Brien")
-	firm.run(chromedp.SetValue("#q", "", chromedp.ByQuery), chromedp.SendKeys("#q", "zzzzz", chromedp.ByQuery))
+	firm.eval(`(document.querySelector("#q").value = "")`, nil)
+	firm.run(chromedp.SendKeys("#q", "zzzzz", chromedp.ByQuery))
 	firm.waitFor("nothing found", `!document.querySelector("main").innerText.includes("O'Brien")`)
 
 	// Unsaved changes warn: the browser asks before leaving.
@@ -269,6 +261,7 @@ func TestAccessible(t *testing.T) {
 							t.Errorf("the page scrolls sideways by %d px", sideways)
 						}
 						b.quiet()
+						b.picture(path, width, scheme, language)
 					})
 				}
 			}
@@ -283,10 +276,27 @@ func TestAccessible(t *testing.T) {
 	}
 }
 
+// picture saves what the screen looks like, for people to look at, when KONTOR_TEST_SCREENSHOTS names a folder.
+func (b *browser) picture(path string, width int64, scheme, language string) {
+	b.t.Helper()
+	dir := os.Getenv("KONTOR_TEST_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var png []byte
+	b.run(chromedp.FullScreenshot(&png, 100))
+	name := strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(strings.TrimPrefix(uuidText.ReplaceAllString(path, "id"), "/"))
+	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s-%s.png", name, width, scheme, language)), png, 0o600); err != nil {
+		b.t.Error(err)
+	}
+}
+
+var uuidText = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
 // insidePages lists one address of every screen a specialist user has, found by following links.
 func insidePages(t *testing.T, b *browser) []string {
 	t.Helper()
-	b.visit("/customers")
+	b.visit("/customers?q=muller+sohne")
 	var customer string
 	b.eval(`document.querySelector("main table a[href^='/customers/']").getAttribute("href")`, &customer)
 	u, err := url.Parse(customer)

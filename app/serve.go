@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kontor/app/config"
+	"kontor/app/demo"
 	"kontor/app/internal/web"
 	"kontor/app/wire"
 	"kontor/migrations"
@@ -82,6 +83,15 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 	password, created, err := a.services.Accounts.CreateFirst(ctx, email, name, c.AdminPassword)
 	if err != nil {
 		return fmt.Errorf("create the first specialist user: %w", err)
+	}
+	if c.Demo {
+		filled, err := demo.Firm(ctx, a.services.DB, a.services.Now, a.services.Customers)
+		if err != nil {
+			return fmt.Errorf("fill in the demo: %w", err)
+		}
+		if !filled {
+			a.services.Log.Warn("--demo fills an empty database only; this one has customers")
+		}
 	}
 	if created && c.AdminPassword == "" {
 		_, err = fmt.Fprintf(out, "\nThe first specialist user (shown this once):\n  Address   %s/login\n  E-mail    %s\n  Password  %s\n\n",

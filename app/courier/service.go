@@ -286,3 +286,15 @@ func parseFrom(from string) (*mail.Address, error) {
 	}
 	return a, nil
 }
+
+// Hurry makes a message that waits for its next try due at once: what *Run now* on the queue's page means for the
+// outbox. A message that is settled, unknown or being sent stays as it is.
+func (s *Service) Hurry(ctx context.Context, id uuid.UUID) error {
+	return hurry(ctx, s.db, id, s.now())
+}
+
+// Cancel cancels a message that is not settled: what deleting its task on the queue's page means for the outbox, which
+// would queue it again otherwise.
+func (s *Service) Cancel(ctx context.Context, id uuid.UUID) error {
+	return cancelMessage(ctx, s.db, id, s.now())
+}

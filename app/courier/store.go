@@ -270,3 +270,14 @@ func touched(res sql.Result, err error) (bool, error) {
 	n, err := res.RowsAffected()
 	return n > 0, err
 }
+
+func cancelMessage(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) error {
+	_, err := cancelling(db, now).Where("id = ?", id).Exec(ctx)
+	return err
+}
+
+func hurry(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) error {
+	_, err := db.NewUpdate().Model((*Message)(nil)).Set("next_at = NULL").Set("relay_at = ?", now).
+		Where("id = ?", id).Where("state = ?", Queued).Exec(ctx)
+	return err
+}

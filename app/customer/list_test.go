@@ -132,7 +132,8 @@ func TestListIsTheModel(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		all := w.crowd(230)
 		ways := map[string]limits{"default": w.limits, "frequent": {rare: 1, frequent: 1, walk: 1000},
-			"late in the alphabet": {rare: 1, frequent: 1, walk: 60}}
+			"late in the alphabet": {rare: 1, frequent: 1, walk: 60}, "unexpected": {rare: 1, frequent: 1 << 30, walk: 60},
+		}
 		for way, l := range ways {
 			w.limits = l
 			for _, q := range listQueries {

@@ -135,15 +135,13 @@ func parseQuery(q string) (t terms, ok bool) {
 		}
 	}
 	for _, n := range t.needles {
+		if utf8.RuneCountInString(n) < 3 {
+			n = " " + n // one letter: see ftsText
+		}
 		for i, r := 0, []rune(n); i+3 <= len(r); i++ {
 			if g := string(r[i : i+3]); !slices.Contains(t.trigrams, g) {
 				t.trigrams = append(t.trigrams, g)
 			}
-		}
-	}
-	if len(t.trigrams) == 0 { // single letters only: see ftsText. Beside others they would narrow next to nothing
-		for _, n := range t.needles {
-			t.trigrams = append(t.trigrams, " "+n)
 		}
 	}
 	t.prefix = store.SortKey(q)

@@ -264,7 +264,8 @@ func (s *Service) search(ctx context.Context, r run) ([]hit, int, error) {
 	}
 	var count int
 	if expected < s.limits.frequent {
-		hits, found, complete, err := s.gather(ctx, r, s.limits.rare)
+		// where statistics expect many they know something: gathering all at once beats gathering twice
+		hits, found, complete, err := s.gather(ctx, r, max(s.limits.rare, 3*expected))
 		if complete || err != nil {
 			return hits, found, err
 		}

@@ -27,11 +27,13 @@ type limits struct {
 	walk int
 }
 
+// limitsOf are measured at a million customers. A page of matches as rare as may be must lie within the walk, or both ways
+// are gone in vain: rare × walk ≥ PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
 		return limits{rare: 4 * CountCap, frequent: 10 * CountCap, walk: 12_000}
 	}
-	return limits{rare: CountCap + 100, frequent: 1, walk: 30_000}
+	return limits{rare: 2 * CountCap, frequent: 1, walk: 30_000}
 }
 
 // listing is what a page of the overview is made from.
@@ -276,7 +278,7 @@ func (s *Service) phase(ctx context.Context, r run, phase int) (hits []hit, all 
 // stream reads a search sorted by number: on SQLite that is the order of the trigram index itself.
 func (s *Service) stream(ctx context.Context, r run) (hits []hit, err error) {
 	q := clause{sql: `SELECT 2 AS phase, customer.name_sort, customer.number`}
-	q.append(s.matches(r.listing))
+	q.append(s.matches(r.listing, false))
 	if r.from != nil {
 		q.add(` AND customer_search.rowid `+r.beyond()+` ?`, r.from.number)
 	}
@@ -285,9 +287,15 @@ func (s *Service) stream(ctx context.Context, r run) (hits []hit, err error) {
 	return hits, err
 }
 
-// matches is FROM and WHERE of all rows that match, found through the trigram index.
-func (s *Service) matches(l listing) clause {
+// matches is FROM and WHERE of all rows that match, found through the trigram index. Unless the planner is free it is
+// kept from taking another index as well: reading 300,000 companies' entries to find which of them match takes longer
+// than looking at the type of those that do.
+func (s *Service) matches(l listing, free bool) clause {
 	var c clause
+	filters := l.conditions()
+	if s.db.IsPostgres() && !free {
+		filters.sql = strings.Replace(filters.sql, ` AND customer.type = ?`, ` AND customer.type || '' = ?`, 1)
+	}
 	switch {
 	case s.db.IsPostgres():
 		c.add(` FROM customer WHERE NOT customer.deleting`)
@@ -298,7 +306,7 @@ func (s *Service) matches(l listing) clause {
 			WHERE customer_search MATCH ? AND NOT customer.deleting`, ftsMatch(l.terms.trigrams))
 	}
 	c.append(s.matching(l))
-	c.append(l.conditions())
+	c.append(filters)
 	return c
 }
 
@@ -309,7 +317,7 @@ func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, coun
 	q := clause{sql: `WITH hits AS MATERIALIZED (SELECT customer.name_sort, customer.number, `}
 	q.append(phase)
 	q.add(` AS phase`)
-	q.append(s.matches(r.listing))
+	q.append(s.matches(r.listing, false))
 	if most > 0 {
 		q.add(` LIMIT ?`, most)
 	}
@@ -349,7 +357,7 @@ func (s *Service) estimate(ctx context.Context, l listing) (rows int, err error)
 		return 0, nil
 	}
 	q := clause{sql: `EXPLAIN (FORMAT JSON) SELECT 1`}
-	q.append(s.matches(l))
+	q.append(s.matches(l, true))
 	var text string
 	if err := s.db.NewRaw(q.sql, q.args...).Scan(ctx, &text); err != nil {
 		return 0, err
@@ -370,7 +378,7 @@ func (s *Service) estimate(ctx context.Context, l listing) (rows int, err error)
 func (s *Service) count(ctx context.Context, l listing, most int, dense bool) (n int, err error) {
 	q := clause{sql: `SELECT count(*) FROM (SELECT 1`}
 	if l.search {
-		q.append(s.matches(l))
+		q.append(s.matches(l, dense))
 	} else {
 		q.add(` FROM customer WHERE NOT customer.deleting`)
 		q.append(l.conditions())

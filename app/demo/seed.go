@@ -80,7 +80,8 @@ var tables = []struct {
 	rows    func(*batch) [][]any
 	sqlite  bool // only there
 }{
-	{name: "account", columns: strings.Fields(`id specialist name username username_folded email email_folded locale created_at`),
+	{name: "account", columns: strings.Fields(`id specialist name name_sort username username_folded email email_folded
+		search locale created_at`),
 		rows: func(b *batch) [][]any { return b.accounts }},
 	{name: "customer", columns: strings.Fields(`number id type salutation first_name last_name date_of_birth company_name legal_form
 		street postal_code city country locale name_sort search identity attention_at created_at updated_at`),
@@ -146,9 +147,14 @@ func (g *generator) people() *batch {
 		g.specialists = append(g.specialists, id)
 		name := pick(g, firstNames) + " " + g.lastName()
 		email := fmt.Sprintf("specialist%d@example.net", i+1)
-		b.accounts = append(b.accounts, []any{id, true, name, email, email, email, email, "de", epoch})
+		b.accounts = append(b.accounts, accountRow(id, true, name, email, epoch))
 	}
 	return b
+}
+
+func accountRow(id uuid.UUID, specialist bool, name, email string, at time.Time) []any {
+	folded := store.FoldEmail(email)
+	return []any{id, specialist, name, store.SortKey(name), email, folded, email, folded, store.Fold(name + " " + email), "de", at}
 }
 
 // customer adds one customer and what belongs to it.
@@ -178,14 +184,14 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	case chance < 3:
 		attention = due
 	case chance < 5:
-		attention, undeliverable = created, "mail.unknown_recipient"
+		attention, undeliverable = created, "recipient_unknown"
 	case chance < 50:
 		deactivated = created.Add(90 * 24 * time.Hour)
 	default:
 		registered = created.Add(3 * time.Hour)
 		a := g.id()
 		account = a
-		b.accounts = append(b.accounts, []any{a, false, d.FirstName + " " + d.LastName, email, email, email, email, "de", registered})
+		b.accounts = append(b.accounts, accountRow(a, false, d.FirstName+" "+d.LastName, email, created.Add(3*time.Hour)))
 	}
 	b.customers = append(b.customers, []any{
 		number, id, string(t), d.Salutation, d.FirstName, d.LastName, d.DateOfBirth, d.CompanyName, d.LegalForm,

@@ -110,8 +110,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	return nil
 }
 
-// servers makes the Asynq servers. With Redis there are two: one server fetches its tasks one after another, so two
-// fetch twice as fast. The in-process queue is slower than one server asks.
+// servers makes the Asynq servers. With Redis there are two, since a server fetches its tasks one after another: a tenth
+// more tasks on two busy cores, more where there are more. The in-process queue answers slower than one server asks,
+// and a second one costs it a fifth. (BenchmarkEmptyHandler)
 func (l *Loop) servers() []*asynq.Server {
 	n := 2
 	if l.queue.Embedded() || l.opts.Concurrency < 2 {

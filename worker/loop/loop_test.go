@@ -214,6 +214,7 @@ func TestRedisAway(t *testing.T) {
 	}
 	redis.start(t) // without its data
 	eventually(t, "all delivered", func() bool { return o.unsettled() == 0 })
+	eventually(t, "said so", func() bool { return log.count("the queue answers again") == 2 })
 	o.eachOnce(t)
 	for text, want := range map[string]int{"the queue does not answer": 2, "the queue answers again": 2, "level=ERROR": 0} {
 		if n := log.count(text); n != want {

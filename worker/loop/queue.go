@@ -27,10 +27,10 @@ type Queue struct {
 	embedded  *inProcess // nil with a real Redis
 	log       *slog.Logger
 	// away is set while Redis does not answer; outages counts how often that began.
-	away     atomic.Bool
-	outages  atomic.Int64
-	answered atomic.Int64 // when Redis last answered, Unix nanoseconds
-	back     atomic.Int64 // when the last outage ended, Unix nanoseconds
+	away    atomic.Bool
+	outages atomic.Int64
+	// Unix nanoseconds: when Redis last answered, when it last did not, when the last outage ended
+	answered, failed, back atomic.Int64
 }
 
 // pingTimeout bounds Ping: readiness asks often and must not pile up.
@@ -38,6 +38,9 @@ const pingTimeout = 2 * time.Second
 
 // slowDown is how long a command that did not reach Redis is held back. Asynq asks again at once, and would spin.
 const slowDown = 200 * time.Millisecond
+
+// calm is how long nothing must have failed before an outage is over.
+const calm = time.Second
 
 // quietRedis silences the client library's own lines on standard error, once per process, since its setting is one
 // per process: Queue says when Redis is away and when it is back.
@@ -101,19 +104,22 @@ func (q *Queue) Close() error {
 
 var errAway = fault.New(fault.Unavailable, "queue.away")
 
-// answers notes that Redis answered.
+// answers notes that Redis answered. An outage is over when nothing has failed for a moment: the client library goes on
+// giving out the last dial's error for a while after the first answers came.
 func (q *Queue) answers() {
 	now := time.Now().UnixNano()
 	q.answered.Store(now)
-	if q.away.Load() && q.away.CompareAndSwap(true, false) {
-		q.back.Store(now)
-		q.log.Info("the queue answers again")
+	if !q.away.Load() || now-q.failed.Load() < int64(calm) || !q.away.CompareAndSwap(true, false) {
+		return
 	}
+	q.back.Store(now)
+	q.log.Info("the queue answers again")
 }
 
 // fails notes that a command which was sent at began did not reach Redis, and logs the first of an outage, so that an
-// outage is two lines whoever meets it. A command that was on its way when Redis came back says nothing new.
+// outage is two lines whoever meets it. A command that was on its way while Redis answered others is no outage.
 func (q *Queue) fails(began time.Time, err error) {
+	q.failed.Store(time.Now().UnixNano())
 	if q.answered.Load() > began.UnixNano() || !q.away.CompareAndSwap(false, true) {
 		return
 	}

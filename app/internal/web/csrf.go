@@ -45,18 +45,29 @@ func (s *Server) expectedToken(c *fiber.Ctx) string {
 }
 
 // guard refuses what another site may have caused: every request that may change something must come from our own
-// pages (Sec-Fetch-Site and Origin, where the browser sends them) and carry the token of its own session.
-func (s *Server) guard(c *fiber.Ctx) error {
-	switch c.Method() {
-	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+// pages (Sec-Fetch-Site and Origin, where the browser sends them) and carry the token of its own session. It comes
+// before admit: a foreign request learns nothing about who is signed in.
+func (s *Server) guard(a audience) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		switch c.Method() {
+		case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+			return c.Next()
+		}
+		if err := s.fromOurPages(c); err != nil {
+			if a != anyone && signed(c) == nil && c.Cookies(s.sessionCookie()) != "" && s.fromOurSite(c) {
+				return errSession
+			}
+			return err
+		}
 		return c.Next()
 	}
-	switch c.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
-	default:
-		return errForeign
-	}
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !s.ownOrigin(c, origin) {
+}
+
+// errSession is the answer to a form of ours whose session has ended since the page was shown: signing in helps.
+var errSession = fault.New(fault.Unauthenticated, "sign_in.needed")
+
+func (s *Server) fromOurPages(c *fiber.Ctx) error {
+	if !s.fromOurSite(c) {
 		return errForeign
 	}
 	sent := c.Get(csrfHeader)
@@ -67,7 +78,19 @@ func (s *Server) guard(c *fiber.Ctx) error {
 	if want == "" || !secret.Equal(sent, want) {
 		return errForeign
 	}
-	return c.Next()
+	return nil
+}
+
+// fromOurSite believes what the browser says of where the request comes from; one that says nothing is an old one, or
+// none.
+func (s *Server) fromOurSite(c *fiber.Ctx) bool {
+	switch c.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return false
+	}
+	origin := c.Get(fiber.HeaderOrigin)
+	return origin == "" || s.ownOrigin(c, origin)
 }
 
 // ownOrigin compares with BASE_URL, and with the address the request came to: people also open the embedded program

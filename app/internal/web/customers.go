@@ -92,7 +92,16 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 	if f.Attention {
 		nav = "attention"
 	}
-	return s.render(c, view{Page: "customers/index", Fragment: "customers/list", Title: s.say(c, "nav."+nav), Nav: nav, Data: d})
+	return s.render(c, view{Page: "customers/index", Fragment: "customers/list", Title: s.say(c, "nav."+nav), Nav: nav, Live: restOf(f), Data: d})
+}
+
+// restOf is what the address of the list says besides the search.
+func restOf(f customer.Filter) []option {
+	rest := []option{{"type", string(f.Type)}, {"sort", f.Sort}}
+	if f.Attention {
+		rest = append(rest, option{"status", "attention"})
+	}
+	return slices.DeleteFunc(rest, func(o option) bool { return o.Text == "" })
 }
 
 func readFilter(c *fiber.Ctx) customer.Filter {

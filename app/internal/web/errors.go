@@ -37,6 +37,10 @@ type problem struct {
 // answerError turns every error that a handler returns into an answer. Faults say what is wrong in the person's
 // language; of anything else they learn the request id, and the log the rest.
 func (s *Server) answerError(c *fiber.Ctx, err error) error {
+	if requestID(c) == "" { // refused before it was a whole request (too large, too slow): no middleware saw it
+		name(c)
+		s.protect(c)
+	}
 	p := problem{RequestID: requestID(c), Back: "/"}
 	var f *fault.Error
 	var fe *fiber.Error

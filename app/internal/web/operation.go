@@ -3,8 +3,11 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -109,27 +112,38 @@ func (s *Server) showQueues(c *fiber.Ctx) error {
 	return s.render(c, view{Page: "operation/queues", Fragment: "operation/queue_part", Title: s.say(c, "nav.queues"), Nav: "queues", Status: status, Data: d})
 }
 
+// runTask has a task done now: the outbox forgets when the message's next try was to be, then the queue runs it.
 func (s *Server) runTask(c *fiber.Ctx) error {
-	return s.onTask(c, s.queue.RunNow, audit.QueueTaskRun, "toast.task_run")
+	return s.onTask(c, s.courier.Hurry, s.queue.RunNow, audit.QueueTaskRun, "toast.task_run")
 }
 
+// deleteTask cancels the message and takes its task out of the queue.
 func (s *Server) deleteTask(c *fiber.Ctx) error {
-	return s.onTask(c, s.queue.Delete, audit.QueueTaskDeleted, "toast.task_deleted")
+	return s.onTask(c, s.courier.Cancel, s.queue.Delete, audit.QueueTaskDeleted, "toast.task_deleted")
 }
 
-func (s *Server) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id string) error, action audit.Action, done string) error {
+func (s *Server) onTask(
+	c *fiber.Ctx, onMessage func(ctx context.Context, id uuid.UUID) error, onTask func(ctx context.Context, queue, id string) error,
+	action audit.Action, done string,
+) error {
 	if err := s.require(c, policies.Queue, policies.Manage); err != nil {
 		return err
 	}
 	queue, task := c.Params("queue"), c.Params("task")
-	if err := do(s.ctx(c), queue, task); err != nil {
+	id, _, _ := strings.Cut(task, ":") // a task is named after its message
+	if message := uuid.FromStringOrNil(id); message != uuid.Nil {
+		if err := onMessage(s.ctx(c), message); err != nil {
+			return err
+		}
+	}
+	if err := onTask(s.ctx(c), queue, task); err != nil {
 		return err
 	}
 	// The queue is not in the database, so this is the one entry that is not in a tx with what it tells of.
 	if err := s.audit.Write(s.ctx(c), s.db, s.caller(c).Actor(), audit.Record{Action: action, Subject: queue + " " + task}); err != nil {
 		return err
 	}
-	return s.redirect(c, "/queues?queue="+queue+"&state="+c.FormValue("state"), done)
+	return s.redirect(c, "/queues?queue="+url.QueryEscape(queue)+"&state="+url.QueryEscape(c.FormValue("state")), done)
 }
 
 // mailboxSize is how many messages the mailbox page shows.
@@ -141,7 +155,7 @@ func (s *Server) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 	if !s.hasMailbox {
 		return nil, fault.New(fault.NotFound, "page")
 	}
-	if !s.openMailbox || !s.fromLoopback(c) {
+	if !s.openMailbox || !s.fromLoopback(c) || !underOwnName(c) {
 		p := signed(c)
 		if p == nil {
 			return nil, fault.New(fault.Unauthenticated, "sign_in.needed")
@@ -157,6 +171,17 @@ func (s *Server) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 func (s *Server) fromLoopback(c *fiber.Ctx) bool {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	return ok && peer.Unmap().IsLoopback() && c.Get(fiber.HeaderXForwardedFor) == ""
+}
+
+// underOwnName says whether the browser knows this machine by a name of its own. A foreign site can make its name point
+// here (DNS rebinding), and its script would read the answer.
+func underOwnName(c *fiber.Ctx) bool {
+	name := string(c.Request().Host())
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	a, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return name == "localhost" || err == nil && a.IsLoopback()
 }
 
 type mailboxPage struct {

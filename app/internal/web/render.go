@@ -15,13 +15,14 @@ import (
 
 // view is one answer: a page, and the part of it that HTMX gets.
 type view struct {
-	Page     string // template of the page's content
-	Fragment string // template of the part an HTMX request gets; "" means the whole content
-	Title    string // already in the person's language
-	Nav      string // which entry of the navigation is the current one
-	Door     bool   // one column for end users and sign-in, without navigation
-	Wide     bool   // a door page with more than a form on it
-	Status   int    // 200 when 0
+	Page     string   // template of the page's content
+	Fragment string   // template of the part an HTMX request gets; "" means the whole content
+	Title    string   // already in the person's language
+	Nav      string   // which entry of the navigation is the current one
+	Door     bool     // one column for end users and sign-in, without navigation
+	Live     []option // the frame's search fills the list on this page: what else the list's address says, name and value
+	Wide     bool     // a door page with more than a form on it
+	Status   int      // 200 when 0
 	Data     any
 }
 
@@ -34,7 +35,8 @@ type frame struct {
 	Signed    *account.Signed
 	Shortcuts bool
 	Nav       []navEntry
-	Query     string // of the search field
+	Query     string   // of the search field
+	Live      []option // not nil: the search fills the list on this page
 	Toast     *toast
 	Door      bool
 	Wide      bool
@@ -54,7 +56,7 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
 	t := s.text(c)
 	f := &frame{
-		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide,
+		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, Live: v.Live,
 		D: v.Data,
 	}
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
@@ -100,7 +102,7 @@ func (s *Server) errorTitle(c *fiber.Ctx, title string) string {
 // navigation fills in what this person may use.
 func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 	caller := s.caller(c)
-	if caller.Has(policies.Specialist) || caller.Has(policies.Auditor) {
+	if f.Live != nil {
 		f.Query = c.Query("q")
 	}
 	for _, e := range []struct {

@@ -15,7 +15,7 @@ type route struct {
 func (s *Server) routes() {
 	s.app.Get("/static/:hash/*", s.static.serve)
 	for _, r := range s.table() {
-		handlers := []fiber.Handler{s.admit(r.audience), s.guard, r.handler}
+		handlers := []fiber.Handler{s.guard(r.audience), s.admit(r.audience), r.handler}
 		if r.audience == automatic {
 			handlers = []fiber.Handler{r.handler}
 		}

@@ -144,17 +144,12 @@ func (s *Server) Handler() *fiber.App { return s.app }
 
 // trace gives a request its id, its time limit and its line in the log, and turns its error into an answer.
 func (s *Server) trace(c *fiber.Ctx) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
+	name(c)
 	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
 	defer cancel()
 	c.SetUserContext(ctx)
-	c.Locals(requestIDKey, id.String())
-	c.Set("X-Request-Id", id.String())
 	start := time.Now()
-	err = c.Next()
+	err := c.Next()
 	if err != nil {
 		err = s.answerError(c, err)
 	}
@@ -163,8 +158,21 @@ func (s *Server) trace(c *fiber.Ctx) error {
 	return err
 }
 
-// headers are the same for every answer: nothing foreign is loaded, nothing inline runs, nobody frames us.
+// name gives a request its id.
+func name(c *fiber.Ctx) {
+	id := uuid.Must(uuid.NewV7()).String() // fails when the system has no random numbers: then nothing is safe
+	c.Locals(requestIDKey, id)
+	c.Set("X-Request-Id", id)
+}
+
 func (s *Server) headers(c *fiber.Ctx) error {
+	s.protect(c)
+	return c.Next()
+}
+
+// protect sets the headers that are the same for every answer: nothing foreign is loaded, nothing inline runs, nobody
+// frames us.
+func (s *Server) protect(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
 		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
@@ -176,7 +184,6 @@ func (s *Server) headers(c *fiber.Ctx) error {
 	if s.secure {
 		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
 	}
-	return c.Next()
 }
 
 // param reads an id from the address; what is not one does not exist.

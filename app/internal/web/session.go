@@ -142,7 +142,7 @@ func (s *Server) admit(a audience) fiber.Handler {
 		}
 		p := signed(c)
 		if p == nil {
-			return fault.New(fault.Unauthenticated, "sign_in.needed")
+			return errSession
 		}
 		caller := s.caller(c)
 		switch {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/template/html/v2"
+	"github.com/nyaruka/phonenumbers"
 )
 
 // templates are the screens in one language. html/template's functions belong to a set, so each language has a set of
@@ -35,6 +36,9 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		"locale": func() string { return tx.locale },
 		"asset":  static.url,
 		"lines":  linkLines,
+		"phone":  showPhone,
+		"said":   tx.said,
+		"reason": tx.reason,
 		"dict":   dict,
 		"list":   func(items ...any) []any { return items },
 		"icon": func(name string) template.HTML {
@@ -90,4 +94,13 @@ func linkLines(text string) template.HTML {
 		b.WriteString(template.HTMLEscapeString(line))
 	}
 	return template.HTML(b.String()) //nolint:gosec // every part is escaped above
+}
+
+// showPhone writes an E.164 number the way people read it.
+func showPhone(e164 string) string {
+	n, err := phonenumbers.Parse(e164, "")
+	if err != nil {
+		return e164
+	}
+	return phonenumbers.Format(n, phonenumbers.INTERNATIONAL)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -173,4 +174,27 @@ func (t *texts) wait(d time.Duration) string {
 		return t.count("wait.minutes", int((d+time.Minute-1)/time.Minute))
 	}
 	return t.count("wait.seconds", max(1, int((d+time.Second-1)/time.Second)))
+}
+
+// said is a field's value in words where it is a key of ours (roles, languages, salutations), else as it is.
+func (t *texts) said(field, value string) string {
+	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation."}[field]
+	if prefix == "" || value == "" {
+		return value
+	}
+	words := strings.Split(value, ", ")
+	for i, w := range words {
+		if text, ok := t.plain[prefix+w]; ok {
+			words[i] = text
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// reason says a reason key in words; what is not one of ours (a library's own words) is shown as it is.
+func (t *texts) reason(key string) string {
+	if text, ok := t.plain["reason."+key]; ok {
+		return text
+	}
+	return key
 }

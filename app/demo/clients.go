@@ -1,0 +1,88 @@
+package demo
+
+// client is one of the demo firm's customers.
+type client struct {
+	company, legalForm             string
+	salutation, title, first, last string
+	note                           string
+	orphan                         bool // nobody administers it
+	accesses                       []invitation
+}
+
+// days is for how long the firm has had the customer: a little longer than its oldest access.
+func (c client) days() int {
+	hours := 48
+	for _, a := range c.accesses {
+		hours = max(hours, a.hours)
+	}
+	return hours/24 + 1
+}
+
+// person and company are a customer with one access that its names serve for.
+func person(salutation, first, last string, in ...invitation) client {
+	return client{salutation: salutation, first: first, last: last, accesses: in}
+}
+
+func company(name, legalForm, first, last string, in ...invitation) client {
+	return client{company: name, legalForm: legalForm, first: first, last: last, accesses: in}
+}
+
+// The usual ways of an access.
+var (
+	active     = invitation{hours: 24 * 60, mail: handed, registered: true}
+	activeCode = invitation{hours: 24 * 45, mail: handed, sms: arrived, registered: true}
+	fresh      = invitation{hours: 5, mail: handed}
+	freshCode  = invitation{hours: 3, mail: handed, sms: arrived}
+	looked     = invitation{hours: 20, mail: handed, sms: arrived, opened: true}
+	expired    = invitation{hours: 24 * 9, mail: handed}
+)
+
+// named is an access of somebody else than the customer's contact.
+func named(first, last string, in invitation) invitation {
+	in.first, in.last = first, last
+	return in
+}
+
+var clients = []client{
+	person("Frau", "Anna", "Berg", activeCode),
+	company("Müller & Söhne GmbH", "GmbH", "Jürgen", "Müller", active, named("Petra", "Müller", fresh)),
+	person("Herr", "Stefan", "Steinhoff", fresh),
+	person("Frau", "Zoë", "Weißenborn", looked),
+	company("Bäckerei Öztürk e. K.", "e. K.", "Elif", "Öztürk", activeCode),
+	person("Herr", "Matthias", "Krüger", expired),
+	company("Hafen Logistik AG", "AG", "Björn", "Petersen", active, named("Swantje", "Claasen", active), named("Ole", "Thomsen", invitation{hours: 24 * 50, mail: handed, registered: true, deactivated: true})),
+	person("Frau", "Agnieszka", "Kowalska", invitation{hours: 2, mail: refused}),
+	person("Herr", "Łukasz", "Zieliński", freshCode),
+	company("Steinmann Immobilien GmbH & Co. KG", "GmbH & Co. KG", "Gerd", "Steinmann", active),
+	person("Frau", "Ursula", "Hoffmann", invitation{hours: 30, mail: bounced}),
+	{salutation: "Herr", title: "Dr.", first: "Wolfgang", last: "Schäfer", note: "Unterlagen bitte immer auch per Post.", accesses: []invitation{active}},
+	company("Elektro Brandl GmbH", "GmbH", "Xaver", "Brandl", invitation{mail: waiting, sms: waiting}),
+	person("Frau", "Melanie", "Fuchs", invitation{hours: 0, mail: sending}),
+	person("Herr", "Günther", "Groß-Öhlmann", invitation{hours: 1, mail: retrying, sms: handed}),
+	company("Apotheke am Markt OHG", "OHG", "Christiane", "Lorenz", activeCode),
+	person("Frau", "Sabine", "Vogel", invitation{hours: 12, mail: struggled}),
+	person("Herr", "Mehmet", "Yılmaz", activeCode),
+	company("Tischlerei Holzapfel", "e. K.", "Rainer", "Holzapfel", invitation{hours: 24 * 4, mail: gaveUp}),
+	person("Frau", "Käthe", "Neumann", invitation{hours: 24 * 100, mail: handed, registered: true, deactivated: true}),
+	person("Herr", "René", "Lefèvre", invitation{hours: 6, mail: handed, sms: refused}),
+	company("Gartenbau Lüders GmbH", "GmbH", "Imke", "Lüders", active),
+	{salutation: "Frau", first: "Renate", last: "Schmitt", orphan: true, note: "Bisher betreut von Herrn Petersen.", accesses: []invitation{active}},
+	person("Herr", "Tobias", "Winkler", invitation{hours: 8, mail: handed, corrected: true}),
+	company("Nordwind Software UG (haftungsbeschränkt)", "UG (haftungsbeschränkt)", "Noël", "Friedrichsen", activeCode, named("Lena", "Sørensen", freshCode)),
+	person("Frau", "Angelika", "Bauer", active),
+	person("Herr", "Peter", "O'Brien", invitation{hours: 26, mail: arrived, opened: true}),
+	company("Spedition Kaiser KG", "KG", "Heinz", "Kaiser", invitation{hours: 24 * 20, mail: handed}),
+	person("Frau", "Fatma", "Demir", activeCode),
+	person("Herr", "Klaus", "Zimmermann", invitation{hours: 7, mail: handed, sms: retrying}),
+	company("Verlag Morgenstern GmbH", "GmbH", "Dorothea", "Morgenstern", active),
+	{first: "Hans-Jürgen", last: "von der Heide", salutation: "Herr", accesses: []invitation{active}},
+	person("Frau", "Änne", "Burmester", fresh),
+	company("Autohaus Schröder GmbH", "GmbH", "Frank", "Schröder", invitation{hours: 24 * 3, mail: handed, opened: true}),
+	person("Herr", "Sören", "Jansen", activeCode),
+	{company: "Berg Beteiligungs GmbH", legalForm: "GmbH", first: "Anna", last: "Berg", note: "Gehört Anna Berg (siehe dort).", accesses: []invitation{active}},
+	person("Frau", "Ingrid", "Köhler", invitation{hours: 24 * 2, mail: handed, sms: gaveUp}),
+	company("Metallbau Strauß GmbH", "GmbH", "Markus", "Strauß", active),
+	person("Herr", "Emre", "Aydın", fresh),
+	person("Frau", "Charlotte", "Immermann", expired),
+	{salutation: "Herr", first: "Paul", last: "Ackermann", note: "Noch ohne Zugang.", accesses: nil},
+}

@@ -1,0 +1,203 @@
+// Package demo fills databases: with a small believable firm to look around in, and with as many synthetic customers as
+// a load test wants. All its people have addresses under example.*, its telephone numbers are those that the
+// Bundesnetzagentur keeps free for films.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Firm fills a database that has no customer yet with a tax adviser's, Steuerkanzlei Lindner: some forty customers of
+// both types, eight specialist users, accesses in every activity status, messages in every state. The new people have
+// no password: one looks around as a specialist user who is already there, who administers every third customer. filled
+// is false, and nothing happens, when there are customers.
+func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *customer.Service) (filled bool, err error) {
+	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if some, err := tx.NewSelect().Table("customer").Exists(ctx); err != nil || some {
+			return err
+		}
+		filled = true
+		f := &firm{tx: tx, now: now(), customers: customers, endUsers: map[string]uuid.UUID{}}
+		return f.fill(ctx)
+	})
+	return filled && err == nil, err
+}
+
+// firm is a tx in which the firm comes into being.
+type firm struct {
+	tx        bun.Tx
+	now       time.Time
+	customers *customer.Service
+	staff     []account.Account
+	endUsers  map[string]uuid.UUID // accounts by e-mail
+	phones    int
+}
+
+var staff = []struct {
+	name, email string
+	roles       []policies.Role
+	active      bool
+}{
+	{"Katharina Lindner", "lindner@lindner.example", []policies.Role{policies.UserAdministrator, policies.DataAdministrator}, true},
+	{"Thomas Brandt", "brandt@lindner.example", nil, true},
+	{"Ayşe Yıldırım", "yildirim@lindner.example", []policies.Role{policies.TemplateAdministrator}, true},
+	{"Jürgen Groß", "gross@lindner.example", nil, true},
+	{"Małgorzata Nowak", "nowak@lindner.example", nil, true},
+	{"Florian Österreicher", "oesterreicher@lindner.example", []policies.Role{policies.PolicyAdministrator}, true},
+	{"Renate Vogt", "vogt@lindner.example", []policies.Role{policies.Auditor}, true},
+	{"Uwe Petersen", "petersen@lindner.example", nil, false},
+}
+
+func (f *firm) fill(ctx context.Context) error {
+	if err := f.tx.NewSelect().Model(&f.staff).Where("specialist").Order("created_at", "id").Limit(1).Scan(ctx); err != nil {
+		return err
+	}
+	for i, p := range staff {
+		a, err := f.account(ctx, p.name, p.email, true, p.active, f.now.AddDate(-1, 0, -30*i))
+		if err != nil {
+			return err
+		}
+		for _, role := range append([]policies.Role{}, p.roles...) {
+			if _, err := f.tx.ExecContext(ctx, `INSERT INTO account_role (account_id, role) VALUES (?, ?)`, a.ID, role); err != nil {
+				return err
+			}
+		}
+		f.staff = append(f.staff, a)
+	}
+	for i, c := range clients {
+		if err := f.client(ctx, i, c); err != nil {
+			return fmt.Errorf("demo customer %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// account adds a person without a password.
+func (f *firm) account(ctx context.Context, name, email string, specialist, active bool, since time.Time) (account.Account, error) {
+	id, err := uuid.NewV7AtTime(since)
+	if err != nil {
+		return account.Account{}, err
+	}
+	folded := store.FoldEmail(email)
+	a := account.Account{
+		ID: id, Specialist: specialist, Name: name, NameSort: store.SortKey(name), Username: email, UsernameFolded: folded,
+		Email: email, EmailFolded: folded, Search: store.Fold(name + " " + email + " " + email), Locale: "de", Shortcuts: true, Active: active,
+		Version: 1, CreatedAt: since,
+	}
+	_, err = f.tx.NewInsert().Model(&a).Exec(ctx)
+	return a, err
+}
+
+// client adds one customer with its accesses, transactions and log.
+func (f *firm) client(ctx context.Context, i int, c client) error {
+	since := f.now.Add(-time.Duration(c.days()*24+5) * time.Hour)
+	by := f.staff[1+i%6]
+	t, d, err := f.data(i, c)
+	if err != nil {
+		return err
+	}
+	var number int64
+	if err := f.tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'customer_number' RETURNING value`).Scan(ctx, &number); err != nil {
+		return err
+	}
+	id, err := uuid.NewV7AtTime(since)
+	if err != nil {
+		return err
+	}
+	derived := customer.Derive(t, number, d)
+	values := map[string]any{
+		"number": number, "id": id, "type": t, "name_sort": derived.NameSort, "identity": derived.Identity, "search": "",
+		"created_at": since, "updated_at": since, "created_by": by.ID,
+	}
+	for _, field := range d.Fields() {
+		values[field.Name] = field.Value
+	}
+	if _, err := f.tx.NewInsert().Model(&values).TableExpr("customer").Exec(ctx); err != nil {
+		return err
+	}
+	if !c.orphan {
+		administrators := []account.Account{by}
+		if i%3 == 0 {
+			administrators = append(administrators, f.staff[0])
+		}
+		for _, a := range administrators {
+			if _, err := f.tx.ExecContext(ctx, `INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by)
+				VALUES (?, ?, ?, ?)`, id, a.ID, since, by.ID); err != nil {
+				return err
+			}
+		}
+	}
+	cu := customer.Customer{ID: id, Number: number, Type: t, Data: d}
+	if err := f.log(ctx, since, by, audit.CustomerCreated, id, id, cu.Label()+" "+cu.Name()); err != nil {
+		return err
+	}
+	for _, a := range c.accesses {
+		if err := f.access(ctx, cu, by, a); err != nil {
+			return err
+		}
+	}
+	for k := range i % 4 {
+		move, err := uuid.NewV7AtTime(since.Add(time.Duration(k+1) * time.Minute))
+		if err != nil {
+			return err
+		}
+		if _, err := f.tx.ExecContext(ctx, `INSERT INTO transactions (id, customer_id, name, created_at) VALUES (?, ?, ?, ?)`,
+			move, id, matters[(i+k*3)%len(matters)], since.Add(time.Duration(k+1)*time.Minute)); err != nil {
+			return err
+		}
+	}
+	return f.customers.Touch(ctx, f.tx, id)
+}
+
+// data are a client's, as the form would have normalised them.
+func (f *firm) data(i int, c client) (customer.Type, customer.Data, error) {
+	city := cities[i%len(cities)]
+	d := customer.Data{
+		Salutation: c.salutation, Title: c.title, FirstName: c.first, LastName: c.last, CompanyName: c.company, LegalForm: c.legalForm,
+		Street: fmt.Sprintf("%s %d", streets[i%len(streets)], 3+i*7%90), PostalCode: city.postalCode, City: city.name,
+		Country: "DE", Locale: "de", Note: c.note,
+	}
+	if i%2 == 0 {
+		d.Phone = fmt.Sprintf("+4930231250%02d", i)
+	}
+	if c.company == "" {
+		d.DateOfBirth = time.Date(1948+i*5%55, time.Month(1+i*7%12), 1+i*11%28, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		d, err := customer.Validate(customer.Person, d)
+		return customer.Person, d, err
+	}
+	d.RegisterCourt, d.RegisterNumber = "Amtsgericht "+city.name, fmt.Sprintf("HRB %d", 10000+i*317)
+	var err error
+	for check := range 10 { // the one check digit that fits; numbers that begin so have not been given yet
+		d.VATID = fmt.Sprintf("DE9999%04d%d", 1000+i*13, check)
+		var valid customer.Data
+		if valid, err = customer.Validate(customer.Company, d); err == nil {
+			return customer.Company, valid, nil
+		}
+	}
+	return customer.Company, d, err
+}
+
+// log writes an entry as of then.
+func (f *firm) log(ctx context.Context, at time.Time, by account.Account, action audit.Action, customerID, subjectID uuid.UUID, subject string) error {
+	id, err := uuid.NewV7AtTime(at)
+	if err != nil {
+		return err
+	}
+	known := func(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: true} }
+	_, err = f.tx.NewInsert().Model(&audit.Entry{
+		ID: id, At: at, ActorID: known(by.ID), Actor: by.Name, Action: action, CustomerID: known(customerID), SubjectID: known(subjectID),
+		Subject: subject, Address: "192.0.2.10",
+	}).Exec(ctx)
+	return err
+}

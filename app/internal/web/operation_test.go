@@ -1,0 +1,304 @@
+package web
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+)
+
+func TestQueues(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	b.get("/queues").want(t, http.StatusOK, w.tasks.task.ID)
+	part := b.get("/queues", "HX-Request", "true")
+	part.want(t, http.StatusOK)
+	if strings.Contains(part.body, "<html") {
+		t.Error("HTMX gets the whole page")
+	}
+	b.get("/queues?queue=nonsense").want(t, http.StatusNotFound)
+	b.get("/queues?queue=mail&state=nonsense&page=-3").want(t, http.StatusOK)
+
+	task := "/queues/mail/" + w.tasks.task.ID
+	b.send(task+"/run", "state", "retry").goesTo(t, "/queues?queue=mail&state=retry")
+	b.send(task+"/delete", "state", "retry").goesTo(t, "/queues?queue=mail&state=retry")
+	if got := strings.Join(w.tasks.done, ", "); got != "run mail "+w.tasks.task.ID+", delete mail "+w.tasks.task.ID {
+		t.Errorf("done: %s", got)
+	}
+	log := b.get("/audit")
+	log.want(t, http.StatusOK)
+	for _, action := range []audit.Action{audit.QueueTaskRun, audit.QueueTaskDeleted} {
+		if !strings.Contains(log.text(), w.templates["en"].say("audit."+string(action))) {
+			t.Errorf("%s is not in the log", action)
+		}
+	}
+	before := w.dump("audit")
+	b.send("/queues/mail/unknown/run").want(t, http.StatusNotFound)
+	if w.dump("audit") != before {
+		t.Error("what was not done is in the log")
+	}
+}
+
+// TestQueueSaysWhatItGot: a reason that Kontor has no words for is shown as it is, not as the name of a missing text.
+func TestQueueSaysWhatItGot(t *testing.T) {
+	w := newWorld(t)
+	w.tasks.task.LastError = "context deadline exceeded <b>"
+	page := w.signedIn().get("/queues")
+	page.want(t, http.StatusOK, "context deadline exceeded <b>")
+	if strings.Contains(page.text(), "reason.") {
+		t.Errorf("a text id is on the page: %s", page.text())
+	}
+}
+
+// TestQueueStateStaysAState: what comes back from the form goes into no address.
+func TestQueueStateStaysAState(t *testing.T) {
+	w := newWorld(t)
+	a := w.signedIn().send("/queues/mail/"+w.tasks.task.ID+"/run", "state", "retry&page=9#x\r\nX-Evil: 1")
+	if to := a.Header.Get("Location"); strings.ContainsAny(to, "#\r\n") || strings.Contains(to, "page=9") || a.Header.Get("X-Evil") != "" {
+		t.Errorf("goes to %q", to)
+	}
+}
+
+func TestQueueAway(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.tasks.away = true
+	b.get("/queues").want(t, http.StatusServiceUnavailable, w.templates["en"].say("queue.away"))
+	ready := b.get("/readyz")
+	ready.want(t, http.StatusOK)
+	if !strings.Contains(ready.body, "outbox") {
+		t.Errorf("readiness does not say that the queue is away: %s", ready.body)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	broken := false
+	w := newWorld(t, func(o *Options) {
+		o.Schema = func(context.Context) error {
+			if broken {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}
+	})
+	b := w.browser()
+	b.get("/healthz").want(t, http.StatusOK)
+	for _, part := range []string{"database", "queue", "policy"} {
+		var parts map[string]string
+		a := b.get("/readyz")
+		must(t, json.Unmarshal([]byte(a.body), &parts))
+		if parts[part] != "ok" {
+			t.Errorf("%s: %q", part, parts[part])
+		}
+	}
+	broken = true
+	a := b.get("/readyz")
+	a.want(t, http.StatusServiceUnavailable)
+	if strings.Contains(a.body, "unexpected EOF") {
+		t.Error("readiness gives away the error's text")
+	}
+	broken = false
+	must(t, w.db.Close())
+	b.get("/healthz").want(t, http.StatusOK)
+	b.get("/readyz").want(t, http.StatusServiceUnavailable)
+}
+
+// TestAuditPages: the log goes back by cursor, and is nobody's who may not read it.
+func TestAuditPages(t *testing.T) {
+	w := newWorld(t)
+	must(t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		for range audit.PageSize + 3 {
+			if err := w.audit.Write(ctx, tx, w.admin.Actor(), audit.Record{
+				Action: audit.CustomerUpdated, CustomerID: w.customer, Subject: `<img src=x onerror="alert(1)">`,
+				Detail: audit.Changes{"city": {"<script>", "Kiel"}},
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	b := w.signedIn()
+	first := b.get("/audit")
+	first.want(t, http.StatusOK, "<script>")
+	if strings.Contains(first.body, "<img") || strings.Contains(first.body, "<script>") {
+		t.Error("a subject is not escaped")
+	}
+	if !strings.Contains(first.body, "/customers/"+w.customer.String()) {
+		t.Error("no link to the customer")
+	}
+	_, rest, found := strings.Cut(first.body, `href="/audit?after=`)
+	next, _, _ := strings.Cut(rest, `"`)
+	if !found {
+		t.Fatal("no second page")
+	}
+	b.get("/audit?after="+next).want(t, http.StatusOK)
+	b.get("/audit?after=nonsense").want(t, http.StatusOK)
+}
+
+// evilMail puts a letter into the mailbox that tries everything.
+func (w *world) evilMail() courier.Mail {
+	w.t.Helper()
+	w.invite("berta@kunde.example", "")
+	id := w.box()[0].ID
+	evil := courier.Mail{
+		ID: id, Channel: courier.Email, To: `"><script>alert(1)</script>@kunde.example`, Subject: `<img src=x onerror=alert(1)>`,
+		Text: "<script>alert(2)</script>\nhttps://kontor.example/register/abc\njavascript:alert(3) https://x.example/\"onclick=alert(4)",
+		HTML: `<p onclick="alert(5)">Hello<script>alert(6)</script></p>`, At: w.clock.now(),
+	}
+	raw, err := json.Marshal(evil)
+	must(w.t, err)
+	sealed, err := w.key.Seal("mailbox", raw)
+	must(w.t, err)
+	_, err = w.db.NewUpdate().Table("mailbox").Set("sealed = ?", sealed).Where("id = ?", id).Exec(context.Background())
+	must(w.t, err)
+	return evil
+}
+
+// TestMailboxIsHarmless: letters are shown, and never executed (S37).
+func TestMailboxIsHarmless(t *testing.T) {
+	w := newWorld(t)
+	evil := w.evilMail()
+	b := w.signedIn()
+	page := b.get("/mailbox?id=" + evil.ID.String())
+	page.want(t, http.StatusOK, "<script>alert(2)</script>", `<img src=x onerror=alert(1)>`)
+	for _, bad := range []string{"<script>alert", "<img src=x", `href="javascript:`, `"onclick=`} {
+		if strings.Contains(page.body, bad) {
+			t.Errorf("%q is on the page as it is", bad)
+		}
+	}
+	if !strings.Contains(page.body, `href="https://kontor.example/register/abc"`) {
+		t.Error("the link can't be clicked")
+	}
+	letter := b.get("/mailbox/" + evil.ID.String() + "/html")
+	letter.want(t, http.StatusOK)
+	csp := letter.Header.Get("Content-Security-Policy")
+	if !strings.Contains(csp, "sandbox") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "allow-scripts") {
+		t.Errorf("the letter's page may do %q", csp)
+	}
+	b.get("/mailbox/"+w.customer.String()+"/html").want(t, http.StatusNotFound)
+
+	var mails []map[string]any
+	raw := b.get("/mailbox.json")
+	must(t, json.Unmarshal([]byte(raw.body), &mails))
+	for _, field := range []string{"id", "channel", "to", "subject", "text", "html", "at"} {
+		if _, there := mails[0][field]; !there {
+			t.Errorf("no %s", field)
+		}
+	}
+}
+
+// TestWhoReadsTheMailbox: signed-in specialist users; loopback only in the embedded mode; nobody where there is none.
+func TestWhoReadsTheMailbox(t *testing.T) {
+	closed := newWorld(t)
+	closed.browser().get("/mailbox.json").goesTo(t, "/login?next=%2Fmailbox.json")
+	closed.signedIn().get("/mailbox.json").want(t, http.StatusOK)
+	none := newWorld(t, func(o *Options) { o.Mailbox = false })
+	none.signedIn().get("/mailbox").want(t, http.StatusNotFound)
+	none.signedIn().get("/mailbox.json").want(t, http.StatusNotFound)
+}
+
+// hook sends a report, signed with a key.
+func (b *browser) hook(path, body, key string) answer {
+	b.t.Helper()
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(body))
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		r.Header.Set(signatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	}
+	res, err := b.Handler().Test(r, 10_000)
+	must(b.t, err)
+	raw, err := io.ReadAll(res.Body)
+	must(b.t, err)
+	return answer{res, string(raw)}
+}
+
+func TestHooks(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.HookSecret = "a secret of the provider's" })
+	w.invite("berta@kunde.example", "+4915123456789")
+	var sms, mail courier.Message
+	must(t, w.db.NewSelect().Model(&sms).Where("channel = ?", courier.SMS).Scan(context.Background()))
+	must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
+	const right = "a secret of the provider's"
+	report := `{"id": "` + sms.ID.String() + `", "status": "delivered"}`
+	bounce := `{"message_id": "<` + mail.ID.String() + `.1@kontor.example>", "status": "5.1.1", "detail": "no such user"}`
+	b := w.browser()
+	for _, c := range []struct {
+		path, body, key string
+		status          int
+	}{
+		{"/hooks/sms", report, "", 401},
+		{"/hooks/sms", report, "guessed", 401},
+		{"/hooks/bounce", bounce, "guessed", 401},
+		{"/hooks/sms", `{"id": "0193a3c0-0000-7000-8000-000000000000", "status": "delivered"}`, right, 404},
+		{"/hooks/sms", `{"id": `, right, 422},
+		{"/hooks/sms", ``, right, 422},
+		{"/hooks/bounce", `not a mail`, right, 422},
+		{"/hooks/sms", report, right, 204},
+		{"/hooks/sms", report, right, 204},
+		{"/hooks/bounce", bounce, right, 204},
+	} {
+		if a := b.hook(c.path, c.body, c.key); a.StatusCode != c.status {
+			t.Errorf("%s %s signed with %q: %d, want %d", c.path, c.body, c.key, a.StatusCode, c.status)
+		}
+	}
+	for id, want := range map[string]courier.State{sms.ID.String(): courier.Delivered, mail.ID.String(): courier.Failed} {
+		var m courier.Message
+		must(t, w.db.NewSelect().Model(&m).Where("id = ?", id).Scan(context.Background()))
+		if m.State != want {
+			t.Errorf("%s is %s, want %s", m.Channel, m.State, want)
+		}
+	}
+}
+
+// TestMetrics count by route pattern: a token in an address makes no series, and is not to be read there.
+func TestMetrics(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "")
+	w.browser().get("/register/" + token)
+	res := httptest.NewRecorder()
+	w.metrics.handler().ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	body := res.Body.String()
+	if strings.Contains(body, token) || !strings.Contains(body, `route="/register/:token"`) {
+		t.Errorf("the metrics name the token or not the route:\n%s", body)
+	}
+	if !strings.Contains(body, "go_goroutines") {
+		t.Error("nothing of Go itself")
+	}
+}
+
+// TestMailboxUnderForeignName: the open mailbox of the embedded mode is not open to a site that makes its own name
+// point to this machine (DNS rebinding): its script would read registration links and codes.
+func TestMailboxUnderForeignName(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.OpenMailbox = true })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	go func() { _ = w.Serve(ln) }()
+	t.Cleanup(func() { _ = w.Handler().Shutdown() })
+	for host, want := range map[string]int{"": 200, "localhost:3000": 200, "127.0.0.1:3000": 200, "[::1]:3000": 200, "evil.example:3000": 303} {
+		r, err := http.NewRequest(http.MethodGet, "http://"+ln.Addr().String()+"/mailbox.json", nil)
+		must(t, err)
+		if host != "" {
+			r.Host = host
+		}
+		res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
+		must(t, err)
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("Host %q: %d, want %d", host, res.StatusCode, want)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package web
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/policies"
+	"kontor/views"
+)
+
+// sampleViews are the models of the pages, each empty and filled: everything a template may ask for is asked for.
+func sampleViews() map[string][]any {
+	at := time.Date(2026, 11, 24, 9, 12, 0, 0, time.UTC)
+	wrong := newForm(map[string]string{"login": "x", "locale": "de", "name": `<b>"`})
+	wrong.Message = "m"
+	for _, field := range []string{"login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password"} {
+		wrong.wrong(field, "w")
+	}
+	fresh := func() *form { return newForm(map[string]string{}) }
+	id := uuid.Must(uuid.NewV7())
+	person := account.Account{ID: id, Specialist: true, Active: true, Name: "Änne Groß-Öhlmann", Email: "a@b.example", Username: "a",
+		PasswordHash: "x", LastSignInAt: &at, Roles: policies.FirmRoles, Version: 3}
+	locales := []option{{"", "-"}, {"de", "Deutsch"}}
+	var roles []roleChoice
+	for _, r := range policies.FirmRoles {
+		roles = append(roles, roleChoice{r, true})
+	}
+	inv := access.Invitation{Customer: "Hafen AG", CustomerNumber: "K-00001", FirstName: "Änne", Name: "Änne Groß", Username: "a@b.example", Expires: at}
+	coded := inv
+	coded.NeedsCode, coded.MobileEnd, coded.CodeLocked = true, "789", true
+	joins := inv
+	joins.HasAccount = true
+	mail := courier.Mail{ID: id, Channel: courier.Email, To: "a@b.example", Subject: "S", Text: "t\nhttps://kontor.example/register/x", HTML: "<p>", At: at}
+	sms := courier.Mail{ID: uuid.Must(uuid.NewV7()), Channel: courier.SMS, To: "+4915123456789", Text: "t", At: at}
+	var entries []audit.Entry
+	for _, detail := range []string{"", `{"city":["Kiel",""]}`, `{"accesses":2}`} {
+		entries = append(entries, audit.Entry{ID: id, At: at, Actor: "Anna", Action: audit.CustomerUpdated, Subject: "K-00001", Detail: detail,
+			CustomerID: uuid.NullUUID{UUID: id, Valid: true}})
+	}
+	task := courier.TaskInfo{ID: id.String() + ":1", State: courier.TaskRetry, Retried: 1, LastError: "unreachable", NextRun: at}
+	return map[string][]any{
+		"shell/problem": {problem{Status: 404, Heading: "problem.not_found", Message: "fault.page"},
+			problem{Status: 500, Heading: "problem.internal", Message: "fault.internal", RequestID: "r"}},
+		"signin/login":          {fresh(), wrong},
+		"signin/forgotten":      {forgotten{Form: fresh()}, forgotten{Form: wrong}, forgotten{Form: fresh(), Sent: true}},
+		"signin/password":       {choosePassword{Form: fresh()}, choosePassword{wrong, person}},
+		"signin/dead_link":      {dead{Message: "fault.link.unknown"}, dead{Message: "fault.link.used", Used: true}, dead{Message: "fault.link.expired", Next: "/x"}},
+		"account/confirm_email": {nil},
+		"account/index": {
+			ownAccount{Own: fresh(), Password: fresh(), Email: fresh()},
+			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,
+				Sessions: []ownSession{{account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, true}, {}}},
+		},
+		"specialists/index": {specialistList{}, specialistList{Manage: true, Filter: account.SpecialistFilter{Query: "x", Inactive: true},
+			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}}},
+		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales},
+			specialistForm{Form: fresh(), Account: account.Account{ID: id}, Manage: true}, specialistForm{Form: fresh(), Account: person, Self: true, Manage: true}},
+		"registration/register": {registration{Form: fresh(), Invitation: inv}, registration{Form: wrong, Token: "t", CodeIn: "1 minute", Invitation: coded},
+			registration{Form: fresh(), Invitation: coded}, registration{Form: fresh(), Invitation: joins}, registration{Form: fresh(), SignedAs: true, Invitation: joins}},
+		"registration/expired": {expiredLink{Form: fresh()}, expiredLink{Form: wrong, Wait: "1 minute"}, expiredLink{Form: fresh(), Sent: true}},
+		"portal/index":         {portal{}, portal{Name: "Änne", Customers: []access.MyCustomer{{ID: id, Number: 7, Name: "Hafen AG"}}}},
+		"operation/audit":      {auditPage{}, auditPage{Entries: entries, Next: "/audit?after=x"}, auditPage{Entries: entries, Of: true}},
+		"operation/queues": {queuePage{Away: true, Queue: "mail", State: courier.TaskRetry}, queuePage{Queue: "sms", State: courier.TaskPending, States: courier.TaskStates},
+			queuePage{Queue: "mail", State: courier.TaskRetry, States: courier.TaskStates, Manage: true, Page: 1, Next: 2,
+				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms"}}, Tasks: []courier.TaskInfo{task, {}}}},
+		"operation/mailbox": {mailboxPage{}, mailboxPage{Mails: []courier.Mail{mail, sms}, Open: &mail}, mailboxPage{Mails: []courier.Mail{mail, sms}, Open: &sms}},
+	}
+}
+
+// ownFolders are those whose pages sampleViews has.
+var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation"}
+
+// TestEveryPageRenders: each page, filled and empty, in both languages, in both frames, without a missing text.
+func TestEveryPageRenders(t *testing.T) {
+	w := newWorld(t)
+	missing := regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|password|sign_in|forgotten|empty|page)\.[a-z_]+(?:\.[a-z_]+)*\b`)
+	for page, models := range sampleViews() {
+		for i, model := range models {
+			for _, locale := range Locales {
+				f := &frame{Title: "T", Firm: "Kanzlei", Locale: locale, CSRF: "c", D: model, Door: i%2 == 0,
+					Signed: &account.Signed{}, Toast: &toast{Text: "toast.saved"}}
+				body, err := w.templates[locale].execute(page, f)
+				if err != nil {
+					t.Errorf("%s %d in %s: %v", page, i, locale, err)
+					continue
+				}
+				f.Body = "x"
+				if _, err := w.templates[locale].execute("shell/page", f); err != nil {
+					t.Errorf("the frame of %s: %v", page, err)
+				}
+				text := answer{body: string(body)}.text()
+				for _, id := range missing.FindAllString(text, -1) {
+					t.Errorf("%s %d in %s shows the text id %s", page, i, locale, id)
+				}
+				if strings.Contains(text, "<no value>") || strings.Contains(text, "%!") {
+					t.Errorf("%s %d in %s: a placeholder is empty: %s", page, i, locale, text)
+				}
+			}
+		}
+	}
+}
+
+// TestNoPageIsForgotten: every template of these folders is rendered above, or is part of another.
+func TestNoPageIsForgotten(t *testing.T) {
+	included := map[string]bool{"shell/page": true}
+	for _, m := range regexp.MustCompile(`{{-?\s*template "([^"]+)"`).FindAllStringSubmatch(pageSources(t), -1) {
+		included[m[1]] = true
+	}
+	samples := sampleViews()
+	for _, folder := range ownFolders {
+		files, err := fs.Glob(views.Pages(), folder+"/*.html")
+		must(t, err)
+		for _, file := range files {
+			name := strings.TrimSuffix(file, ".html")
+			if samples[name] == nil && !included[name] {
+				t.Errorf("%s is neither rendered by a test nor part of a page", name)
+			}
+		}
+	}
+}

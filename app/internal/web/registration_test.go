@@ -1,0 +1,223 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/app/access"
+	"kontor/app/customer"
+)
+
+// endUser is somebody who registered and signed in.
+func (w *world) endUser() *browser {
+	w.t.Helper()
+	const email = "berta@kunde.example"
+	token, _ := w.invite(email, "")
+	b := w.browser()
+	b.send("/register/"+token, "password", strong, "password_repeat", strong).goesTo(w.t, "/login")
+	return b.signIn(email, strong)
+}
+
+// touched are the tables that registering writes to.
+var touched = []string{"access", "account", "session", "link", "access_code", "message", "message_attempt", "mailbox", "audit", "sign_in_throttle"}
+
+// TestScannerChangesNothing: a mail scanner that opens the link a hundred times writes nothing, and the person can still
+// register (S1).
+func TestScannerChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	token, code := w.invite("berta@kunde.example", "+4915123456789")
+	before := w.dump(touched...)
+	for range 50 {
+		w.browser().get("/register/"+token).want(t, http.StatusOK)
+		w.browser().do(http.MethodHead, "/register/"+token, nil).want(t, http.StatusOK)
+	}
+	if w.dump(touched...) != before {
+		t.Fatal("looking at the page wrote something")
+	}
+	b := w.browser()
+	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/login")
+}
+
+func TestRegister(t *testing.T) {
+	w := newWorld(t)
+	token, code := w.invite("berta@kunde.example", "+4915123456789")
+	b := w.browser()
+	page := b.get("/register/" + token)
+	page.want(t, http.StatusOK, "Welcome, Berta Kühn", "Registration code", "789", "Kanzlei Berg")
+	if page.Header.Get("Referrer-Policy") != "same-origin" {
+		t.Error("the address of the page may leave with a Referer")
+	}
+
+	wrong := b.send("/register/"+token, "code", "2222-2222", "password", strong, "password_repeat", strong)
+	wrong.want(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(wrong.body, `value="2222-2222"`) || strings.Contains(wrong.body, strong) {
+		t.Error("the code must be kept, the password must not")
+	}
+	if !strings.Contains(wrong.body, "<title>Error: ") {
+		t.Error("the title must begin with Error:")
+	}
+	b.send("/register/"+token, "code", code, "password", "short", "password_repeat", "short").want(t, http.StatusUnprocessableEntity)
+
+	b.send("/register/"+token, "code", strings.ToLower(code), "password", strong, "password_repeat", strong).goesTo(t, "/login")
+	login := b.get("/login")
+	login.want(t, http.StatusOK)
+	if !strings.Contains(login.body, `value="berta@kunde.example"`) {
+		t.Error("the username is not filled in")
+	}
+	if again := b.get("/login"); strings.Contains(again.body, "berta@kunde.example") {
+		t.Error("the username stays for whoever comes next")
+	}
+	b.get("/register/"+token).want(t, http.StatusGone, "Sign in") // used
+	b.signIn("berta@kunde.example", strong)
+	b.get("/portal").want(t, http.StatusOK, "Berta Kühn")
+}
+
+// TestCodeLocks: after five wrong codes even the right one is refused, until a new one was asked for.
+func TestCodeLocks(t *testing.T) {
+	w := newWorld(t)
+	token, code := w.invite("berta@kunde.example", "+4915123456789")
+	b := w.browser()
+	for range 5 {
+		b.send("/register/"+token, "code", "2222-2222", "password", strong, "password_repeat", strong)
+	}
+	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).want(t, http.StatusTooManyRequests)
+	early := b.send("/register/" + token + "/code")
+	w.clock.tick(2 * time.Minute)
+	if early.StatusCode == http.StatusTooManyRequests && early.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
+}
+
+// TestUnknownLinks: a token that is unknown, truncated, too long, of another purpose or voided gets the same bytes (S6).
+func TestUnknownLinks(t *testing.T) {
+	w := newWorld(t)
+	old, _ := w.invite("berta@kunde.example", "")
+	reset := func() string {
+		w.browser().send("/password/forgotten", "login", adminEmail)
+		w.deliver()
+		for _, m := range w.box() {
+			if token := linkTo("password/reset", m.Text); token != "" {
+				return token
+			}
+		}
+		t.Fatal("no link to reset the password")
+		return ""
+	}()
+	plain := func(path string) string {
+		t.Helper()
+		a := w.browser().get(path)
+		a.want(t, http.StatusNotFound)
+		return a.body
+	}
+	for _, base := range []string{"/register/", "/password/reset/"} {
+		want := plain(base + strings.Repeat("A", 43))
+		for name, token := range map[string]string{
+			"truncated": old[:42], "longer": old + "A", "one character": "A", "not base64": strings.Repeat("!", 43),
+			"of another purpose": map[string]string{"/register/": reset, "/password/reset/": old}[base],
+		} {
+			if plain(base+token) != want {
+				t.Errorf("%s: the page of a token that is %s differs", base, name)
+			}
+		}
+	}
+	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
+	must(t, err)
+	want := plain("/register/" + strings.Repeat("A", 43))
+	_, err = w.accesses.Correct(context.Background(), w.admin, w.customer, rows[0].ID, rows[0].Version, access.Form{
+		FirstName: "Berta", LastName: "Kühn", Email: "berta.neu@kunde.example", Locale: "de",
+	})
+	must(t, err)
+	if plain("/register/"+old) != want {
+		t.Error("the page of a voided link differs")
+	}
+}
+
+// TestExpired: an expired link offers a new one to the stored address, once a minute at most (S10, S14).
+func TestExpired(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "")
+	w.clock.tick(access.LinkLife - time.Second)
+	w.browser().get("/register/"+token).want(t, http.StatusOK)
+	w.clock.tick(2 * time.Second)
+	b := w.browser()
+	b.get("/register/"+token).want(t, http.StatusGone)
+	b.send("/register/"+token, "password", strong, "password_repeat", strong).want(t, http.StatusGone)
+	sent := len(w.box())
+	b.send("/register/"+token+"/link").want(t, http.StatusOK)
+	again := b.send("/register/" + token + "/link")
+	again.want(t, http.StatusTooManyRequests)
+	if again.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	w.deliver()
+	if got := len(w.box()) - sent; got != 1 {
+		t.Errorf("%d mails, want 1", got)
+	}
+	if mail := w.box()[0]; mail.To != "berta@kunde.example" {
+		t.Errorf("the new link went to %s", mail.To)
+	}
+	// To an unknown token the answer is the same as to a good one.
+	w.browser().send("/register/"+strings.Repeat("A", 43)+"/link").want(t, http.StatusOK)
+}
+
+// TestSecondCustomer: who has an account signs in to add the customer, or presses a button when signed in (N10).
+func TestSecondCustomer(t *testing.T) {
+	w := newWorld(t)
+	b := w.endUser()
+	second, _, err := w.customers.Add(context.Background(), w.admin, customer.Draft{
+		Type: customer.Company, Data: customer.Data{CompanyName: "Hafen AG", FirstName: "Berta", LastName: "Kühn", Locale: "de"},
+	}, nil)
+	must(t, err)
+	w.customer = second.ID
+	token, _ := w.invite("berta@kunde.example", "")
+	page := w.browser().get("/register/" + token)
+	page.want(t, http.StatusOK, "Hafen AG")
+	if strings.Contains(page.body, "password_repeat") {
+		t.Error("a new password is asked for")
+	}
+	w.browser().send("/register/"+token, "password", "not this one at all").want(t, http.StatusUnprocessableEntity)
+	if own := b.get("/register/" + token); strings.Contains(own.body, `type="password"`) {
+		t.Error("the password is asked for although the person is signed in")
+	}
+	b.send("/register/"+token).goesTo(t, "/portal")
+	b.get("/portal").want(t, http.StatusOK, "Hafen AG", "Berta Kühn")
+}
+
+// TestOpened is noted only by the page's own POST.
+func TestOpened(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "")
+	opened := func() bool {
+		rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
+		must(t, err)
+		return rows[0].OpenedAt != nil
+	}
+	b := w.browser()
+	b.get("/register/" + token)
+	if opened() {
+		t.Fatal("a GET counts as opened")
+	}
+	b.send("/register/"+token+"/opened").want(t, http.StatusNoContent)
+	if !opened() {
+		t.Fatal("not noted")
+	}
+	b.send("/register/"+strings.Repeat("A", 43)+"/opened").want(t, http.StatusNoContent)
+}
+
+// TestRecipientComesFromTheDatabase: whatever address a form carries, mail goes where the access says (S8, S36).
+func TestRecipientComesFromTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "")
+	w.clock.tick(access.LinkLife + time.Second)
+	w.browser().send("/register/"+token+"/link", "email", "evil@example.org", "email", "evil2@example.org", "email[]", "evil3@example.org")
+	w.deliver()
+	for _, m := range w.box() {
+		if strings.Contains(m.To, "evil") {
+			t.Errorf("mail to %s", m.To)
+		}
+	}
+}

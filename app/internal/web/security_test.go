@@ -1,0 +1,215 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// fill puts something that could be an id into the placeholders of a route.
+func fill(path string) string {
+	return regexp.MustCompile(`:[a-z]+`).ReplaceAllString(path, "0193a3c0-0000-7000-8000-000000000000")
+}
+
+// TestForeignPosts: whatever may change something is refused without the token of its own session, and when the browser
+// says that another site caused it (S18). The table is the router's own, so a new route can't be forgotten.
+func TestForeignPosts(t *testing.T) {
+	w := newWorld(t)
+	mine, theirs := w.signedIn(), w.signedIn()
+	own, other := mine.token(), theirs.token()
+	tested := 0
+	for _, r := range w.table() {
+		if r.method == http.MethodGet || r.audience == automatic {
+			continue
+		}
+		tested++
+		for name, c := range map[string]struct {
+			token   string
+			headers []string
+		}{
+			"no token":                 {"", nil},
+			"another session's token":  {other, nil},
+			"a token of nobody":        {strings.Repeat("A", len(own)), nil},
+			"cross-site":               {own, []string{"Sec-Fetch-Site", "cross-site"}},
+			"same-site":                {own, []string{"Sec-Fetch-Site", "same-site"}},
+			"foreign Origin":           {own, []string{"Origin", "https://evil.example"}},
+			"Origin null":              {own, []string{"Origin", "null"}},
+			"Origin like ours":         {own, []string{"Origin", baseURL + ".evil.example"}},
+			"forged Host with Origin":  {own, []string{"Origin", "https://evil.example", "Host", "evil.example"}},
+			"token in the header, too": {"", []string{"X-CSRF-Token", other}},
+		} {
+			form := url.Values{}
+			if c.token != "" {
+				form.Set(csrfField, c.token)
+			}
+			before := w.dump("audit", "session", "account")
+			if a := mine.do(r.method, fill(r.path), form, c.headers...); a.StatusCode != http.StatusForbidden {
+				t.Errorf("%s %s, %s: %d, want 403", r.method, r.path, name, a.StatusCode)
+			}
+			if w.dump("audit", "session", "account") != before {
+				t.Errorf("%s %s, %s: something was written", r.method, r.path, name)
+			}
+		}
+	}
+	if tested < 15 {
+		t.Fatalf("only %d routes", tested)
+	}
+	// The same token, from our own page, is taken.
+	if a := mine.send("/account/sessions"); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("own request: %d", a.StatusCode)
+	}
+}
+
+// TestNotSignedIn: no page of the firm or of a person answers anybody.
+func TestNotSignedIn(t *testing.T) {
+	w := newWorld(t)
+	for _, r := range w.table() {
+		if r.audience == anyone || r.audience == automatic || r.method != http.MethodGet {
+			continue
+		}
+		a := w.browser().get(fill(r.path))
+		if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/login?next=") {
+			t.Errorf("%s: %d to %q", r.path, a.StatusCode, a.Header.Get("Location"))
+		}
+	}
+}
+
+// TestEndUserStaysOut: an end user sees nothing of the firm's side, and does not learn that it is there.
+func TestEndUserStaysOut(t *testing.T) {
+	w := newWorld(t)
+	b := w.endUser()
+	for _, r := range w.table() {
+		if r.audience != firm {
+			continue
+		}
+		var a answer
+		if r.method == http.MethodGet {
+			a = b.get(fill(r.path))
+		} else {
+			a = b.send(fill(r.path))
+		}
+		if a.StatusCode != http.StatusNotFound {
+			t.Errorf("%s %s: %d, want 404", r.method, r.path, a.StatusCode)
+		}
+	}
+	b.get("/mailbox").want(t, http.StatusNotFound)
+	b.get("/mailbox.json").want(t, http.StatusNotFound)
+	b.get("/").goesTo(t, "/portal")
+}
+
+// TestHeaders: every answer, whatever its status, forbids foreign and inline content, framing and caching (S21).
+func TestHeaders(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	for _, path := range []string{"/", "/login", "/account", "/specialists", "/queues", "/audit", "/mailbox", "/nothing", "/healthz", "/register/x"} {
+		a := b.get(path)
+		csp := a.Header.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"} {
+			if !strings.Contains(csp, want) {
+				t.Errorf("%s: %q lacks %s", path, csp, want)
+			}
+		}
+		if strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: %q", path, csp)
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "X-Frame-Options": "DENY",
+		} {
+			if got := a.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+		if a.Header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("%s: no Strict-Transport-Security", path)
+		}
+	}
+}
+
+// TestPagesAreOurOwn: no page holds an inline script, style or handler, or an address of another host.
+func TestPagesAreOurOwn(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "+4915123456789")
+	b := w.signedIn()
+	inline := regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]|<style|\sstyle=|\son[a-z]+=|hx-on|javascript:|hx-vals='js|hx-trigger="[^"]*\[`)
+	foreign := regexp.MustCompile(`(?i)(?:src|href|action|hx-get|hx-post)="(?:https?:)?//[^"]*"`)
+	for _, path := range []string{"/login", "/account", "/specialists", "/specialists/new", "/queues", "/audit", "/mailbox", "/register/" + token} {
+		body := b.get(path).body
+		if m := inline.FindString(body); m != "" {
+			t.Errorf("%s: inline: %s", path, m)
+		}
+		for _, m := range foreign.FindAllString(body, -1) {
+			if !strings.Contains(m, `"`+baseURL+"/") {
+				t.Errorf("%s: foreign: %s", path, m)
+			}
+		}
+	}
+}
+
+// TestCookies: over HTTPS all cookies are bound to the host, and out of reach of scripts (S17).
+func TestCookies(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	seen := 0
+	for _, a := range []answer{b.get("/login"), b.send("/login", "login", adminEmail, "password", strong), b.send("/logout")} {
+		for _, c := range a.Cookies() {
+			seen++
+			if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+				t.Errorf("cookie %+v", c)
+			}
+		}
+	}
+	if seen < 3 {
+		t.Fatalf("only %d cookies", seen)
+	}
+}
+
+// TestForgedHost: what a request says of the host comes into no link, mail or redirect (S7).
+func TestForgedHost(t *testing.T) {
+	w := newWorld(t)
+	forged := []string{"Host", "evil.example", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http", "Forwarded", "host=evil.example"}
+	b := w.browser()
+	for _, path := range []string{"/", "/login", "/password/forgotten", "/customers", "/account", "/register/x", "/nothing"} {
+		a := b.get(path, forged...)
+		if strings.Contains(a.body+a.Header.Get("Location"), "evil.example") {
+			t.Errorf("%s: the forged host is in the answer", path)
+		}
+	}
+	form := url.Values{csrfField: {b.token()}, "login": {adminEmail}}
+	b.do(http.MethodPost, "/password/forgotten", form, forged...).want(t, http.StatusOK)
+	w.deliver()
+	mail := w.box()[0]
+	if strings.Contains(mail.Text+mail.HTML, "evil.example") || linkTo("password/reset", mail.Text) == "" {
+		t.Errorf("the mail says %s", mail.Text)
+	}
+}
+
+// TestNext: after signing in a person is sent to our own pages only (S42).
+func TestNext(t *testing.T) {
+	w := newWorld(t)
+	for next, want := range map[string]string{
+		"":                       "/customers",
+		"/":                      "/customers",
+		"/audit?after=x":         "/audit?after=x",
+		"//evil.example":         "/customers",
+		"///evil.example":        "/customers",
+		`/\evil.example`:         "/customers",
+		`\\evil.example`:         "/customers",
+		"https://evil.example":   "/customers",
+		"javascript:alert(1)":    "/customers",
+		"/\t/evil.example":       "/customers",
+		"/\r\nSet-Cookie: a=b":   "/customers",
+		"account":                "/customers",
+		"/%0d%0aSet-Cookie: a=b": "/%0d%0aSet-Cookie: a=b",
+	} {
+		b := w.browser()
+		b.send("/login", "login", adminEmail, "password", strong, "next", next).goesTo(t, want)
+	}
+}
+
+// TestSmallHeadersPass: a header of 5 kB is nothing out of the ordinary (S44).
+func TestSmallHeadersPass(t *testing.T) {
+	w := newWorld(t)
+	w.browser().get("/login", "X-Long", strings.Repeat("a", 5000)).want(t, http.StatusOK)
+}

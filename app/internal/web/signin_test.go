@@ -1,0 +1,157 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/app/courier"
+)
+
+func TestSignIn(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.get("/").goesTo(t, "/login")
+	for login, password := range map[string]string{adminEmail: "wrong wrong wrong", "nobody@kanzlei.example": strong, "": ""} {
+		a := w.browser().send("/login", "login", login, "password", password)
+		a.want(t, http.StatusUnauthorized)
+		if password != "" && strings.Contains(a.body, password) {
+			t.Error("the password is on the page")
+		}
+	}
+	b.send("/login", "login", "  ANNA@kanzlei.example ", "password", strong).goesTo(t, "/customers")
+	b.get("/login").goesTo(t, "/customers")
+	first := b.cookies["__Host-kontor-session"]
+	b.send("/login", "login", adminEmail, "password", strong).goesTo(t, "/customers")
+	second := b.cookies["__Host-kontor-session"]
+	if first == second {
+		t.Fatal("the session is the old one")
+	}
+	old := w.browser() // S15
+	old.cookies["__Host-kontor-session"] = first
+	old.get("/account").goesTo(t, "/login?next=%2Faccount")
+	b.send("/logout").goesTo(t, "/login")
+	b.cookies["__Host-kontor-session"] = second
+	b.get("/account").goesTo(t, "/login?next=%2Faccount")
+}
+
+// TestSlowDown: guessing is answered later and later, with the time until the next try (S20).
+func TestSlowDown(t *testing.T) {
+	w := newWorld(t)
+	for i := range 30 {
+		a := w.browser().send("/login", "login", adminEmail, "password", "guess guess guess")
+		if a.StatusCode == http.StatusTooManyRequests {
+			if a.Header.Get("Retry-After") == "" || i < 4 {
+				t.Fatalf("after %d tries, Retry-After %q", i, a.Header.Get("Retry-After"))
+			}
+			w.clock.tick(16 * time.Minute) // nobody is locked out for good
+			w.signedIn()
+			return
+		}
+	}
+	t.Fatal("never slowed down")
+}
+
+// TestForgottenPassword: the page says the same to whom it knows and to whom it does not; the link works once.
+func TestForgottenPassword(t *testing.T) {
+	w := newWorld(t)
+	known := w.browser().send("/password/forgotten", "login", adminEmail)
+	unknown := w.browser().send("/password/forgotten", "login", "nobody@kanzlei.example")
+	known.want(t, http.StatusOK)
+	if known.body != unknown.body {
+		t.Error("the page tells who has an account")
+	}
+	w.browser().send("/password/forgotten", "login", "").want(t, http.StatusUnprocessableEntity)
+	w.deliver()
+	token := linkTo("password/reset", w.box()[0].Text)
+	path := "/password/reset/" + token
+	before := w.dump("link", "account", "session")
+	w.browser().get(path).want(t, http.StatusOK, "Anna Berg")
+	if w.dump("link", "account", "session") != before {
+		t.Error("looking at the link wrote something")
+	}
+	signed := w.signedIn()
+	b := w.browser()
+	b.send(path, "password", "short", "password_repeat", "short").want(t, http.StatusUnprocessableEntity)
+	fresh := "Sieben Amseln am Kanal"
+	b.send(path, "password", fresh, "password_repeat", fresh).goesTo(t, "/login")
+	signed.get("/account").goesTo(t, "/login?next=%2Faccount") // S16
+	b.get(path).want(t, http.StatusGone)
+	b.signIn(adminEmail, fresh)
+}
+
+// TestLanguage: the person's choice, then the browser's, then LOCALE.
+func TestLanguage(t *testing.T) {
+	w := newWorld(t)
+	for accept, want := range map[string]string{
+		"de": "Anmelden", "de-AT,de;q=0.9": "Anmelden", "fr, de;q=0.5, en;q=0.4": "Anmelden", "fr": "Sign in", "en;q=1, de;q=0.1": "Sign in",
+	} {
+		b := w.browser()
+		b.language = accept
+		b.get("/login").want(t, http.StatusOK, want)
+	}
+	b := w.signedIn()
+	b.send("/account", "name", "Anna Berg", "username", "anna", "locale", "de").goesTo(t, "/account")
+	page := b.get("/account")
+	page.want(t, http.StatusOK, "Abmelden")
+	if !strings.Contains(page.body, `<html lang="de">`) {
+		t.Error("the page does not say that it is German")
+	}
+}
+
+func TestAccountPage(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	b.get("/account").want(t, http.StatusOK, "Anna Berg", adminEmail)
+	wrong := b.send("/account", "name", "", "username", "anna", "locale", "en")
+	wrong.want(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(wrong.body, `value="anna"`) {
+		t.Error("what was typed is lost")
+	}
+
+	fresh := "Sieben Amseln am Kanal"
+	b.send("/account/password", "current_password", "not it", "password", fresh, "password_repeat", fresh).
+		want(t, http.StatusUnprocessableEntity)
+	other := w.signedIn()
+	b.send("/account/password", "current_password", strong, "password", fresh, "password_repeat", fresh).goesTo(t, "/account")
+	other.get("/account").goesTo(t, "/login?next=%2Faccount")
+	b.get("/account").want(t, http.StatusOK) // this browser's session goes on
+
+	b.send("/account/sessions").goesTo(t, "/login")
+	b.get("/account").goesTo(t, "/login?next=%2Faccount")
+}
+
+// TestNewEmail: the link goes to the new address, looking at it changes nothing, and the old address is told.
+func TestNewEmail(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	wrong := b.send("/account/email", "email", "anna.neu@kanzlei.example", "email_password", "not it")
+	wrong.want(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(wrong.body, `id="w-email_password"`) || !strings.Contains(wrong.body, `href="#f-email_password"`) {
+		t.Error("the complaint about the password is not at its field")
+	}
+	b.send("/account/email", "email", "anna.neu@kanzlei.example", "email_password", strong).goesTo(t, "/account")
+	w.deliver()
+	mail := w.box()[0]
+	if mail.To != "anna.neu@kanzlei.example" {
+		t.Fatalf("the link went to %s", mail.To)
+	}
+	path := "/account/email/" + linkTo("account/email", mail.Text)
+	before := w.dump("account", "link", "audit")
+	for range 10 {
+		w.browser().get(path).want(t, http.StatusOK)
+	}
+	if w.dump("account", "link", "audit") != before {
+		t.Fatal("looking at the link wrote something")
+	}
+	anybody := w.browser()
+	anybody.send(path).goesTo(t, "/login")
+	w.deliver()
+	if told := w.box()[0]; told.To != adminEmail || told.Channel != courier.Email {
+		t.Errorf("told %s", told.To)
+	}
+	w.browser().signIn("anna.neu@kanzlei.example", strong)
+	anybody.send(path).want(t, http.StatusGone)
+	anybody.send("/account/email/"+strings.Repeat("A", 43)).want(t, http.StatusNotFound)
+}

@@ -1,0 +1,104 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"kontor/app/account"
+	"kontor/policies"
+)
+
+func TestSpecialists(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	b.get("/specialists").want(t, http.StatusOK, "Anna Berg", "Active")
+	b.get("/specialists?q=zzzz").want(t, http.StatusOK, "Nothing matches")
+
+	wrong := b.send("/specialists", "name", "Jörg Weiß", "email", "no address", "role", "auditor", "role", "root", "id", "1")
+	wrong.want(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(wrong.body, `value="Jörg Weiß"`) {
+		t.Error("the name is lost")
+	}
+	added := b.send("/specialists", "name", "Jörg Weiß", "email", "joerg@kanzlei.example", "role", "auditor")
+	path := added.Header.Get("Location")
+	added.goesTo(t, path)
+	page := b.get(path)
+	page.want(t, http.StatusOK, "Jörg Weiß", "No password yet")
+	for _, r := range policies.FirmRoles {
+		if !strings.Contains(page.body, `value="`+string(r)+`"`) {
+			t.Errorf("no checkbox for %s", r)
+		}
+	}
+	w.deliver()
+	token := linkTo("password/reset", w.box()[0].Text)
+	joerg := w.browser()
+	joerg.send("/password/reset/"+token, "password", strong, "password_repeat", strong).goesTo(t, "/login")
+	joerg.signIn("joerg@kanzlei.example", strong)
+	joerg.get("/audit").want(t, http.StatusOK)
+	joerg.get("/queues").want(t, http.StatusForbidden)
+	joerg.get("/specialists/new").want(t, http.StatusForbidden)
+	joerg.send("/specialists", "name", "X", "email", "x@kanzlei.example").want(t, http.StatusForbidden)
+	joerg.send(path, "name", "X", "version", "1", "role", "user_administrator").want(t, http.StatusForbidden)
+
+	b.send(path+"/deactivate").goesTo(t, path)
+	joerg.get("/account").goesTo(t, "/login?next=%2Faccount") // at the very next request
+	b.get(path).want(t, http.StatusOK, "Deactivated")
+	if strings.Contains(b.get("/specialists").text(), "Jörg Weiß") {
+		t.Error("a deactivated one is listed without being asked for")
+	}
+	b.get("/specialists?inactive=on").want(t, http.StatusOK, "Jörg Weiß")
+	b.send(path+"/reactivate").goesTo(t, path)
+	joerg.signIn("joerg@kanzlei.example", strong)
+}
+
+// TestSpecialistConflict: who saves what somebody else has changed meanwhile is told, and keeps what was typed.
+func TestSpecialistConflict(t *testing.T) {
+	w := newWorld(t)
+	a, err := w.people.AddSpecialist(context.Background(), w.admin, account.SpecialistForm{Name: "Jörg Weiß", Email: "joerg@kanzlei.example"})
+	must(t, err)
+	b, path := w.signedIn(), "/specialists/"+a.ID.String()
+	b.send(path, "name", "Jörg Weiss", "version", "1").goesTo(t, path)
+	late := b.send(path, "name", "Georg Weiß", "version", "1")
+	late.want(t, http.StatusConflict)
+	if !strings.Contains(late.body, `value="Georg Weiß"`) {
+		t.Error("what was typed is lost")
+	}
+}
+
+// TestOneself: nobody gives themselves a role or deactivates themselves.
+func TestOneself(t *testing.T) {
+	w := newWorld(t)
+	b, path := w.signedIn(), "/specialists/"+w.admin.ID.String()
+	b.send(path+"/deactivate").want(t, http.StatusConflict)
+	b.send(path, "name", "Anna Berg", "version", "1").want(t, http.StatusConflict) // the last of the guarded roles
+	b.get("/account").want(t, http.StatusOK)
+}
+
+// TestSpecialistPages: the list goes on by cursor, and keeps the search.
+func TestSpecialistPages(t *testing.T) {
+	w := newWorld(t)
+	for i := range account.SpecialistPageSize + 5 {
+		_, err := w.people.AddSpecialist(context.Background(), w.admin, account.SpecialistForm{
+			Name: "Berg " + string(rune('a'+i%26)), Email: "p" + strings.Repeat("x", i) + "@kanzlei.example",
+		})
+		must(t, err)
+	}
+	b := w.signedIn()
+	page := b.get("/specialists?q=berg", "HX-Request", "true")
+	page.want(t, http.StatusOK)
+	if strings.Contains(page.body, "<html") || page.Header.Get("Vary") == "" {
+		t.Error("HTMX gets more than the table")
+	}
+	_, rest, found := strings.Cut(page.body, `href="/specialists?after=`)
+	next, _, _ := strings.Cut(rest, `"`)
+	if !found || !strings.HasSuffix(next, "&amp;q=berg") {
+		t.Fatalf("no next page: %q", next)
+	}
+	second := b.get("/specialists?after=" + strings.ReplaceAll(next, "&amp;", "&"))
+	second.want(t, http.StatusOK)
+	if n := strings.Count(second.body, `class="name"`); n != 6 {
+		t.Errorf("%d on the second page, want 6", n)
+	}
+}

@@ -1,0 +1,320 @@
+package web
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"kontor/app/access"
+	"kontor/app/courier"
+	"kontor/policies"
+	"kontor/views"
+)
+
+// localeFile reads the ids of a language, with the text of each as it stands in the file.
+func localeFile(t *testing.T, locale string) map[string]string {
+	t.Helper()
+	raw, err := fs.ReadFile(views.Locales(), locale+".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for id, text := range parsed {
+		all[id] = string(text)
+	}
+	return all
+}
+
+var (
+	inTemplate   = regexp.MustCompile(`\b(?:t|tn) "([a-z0-9_.]+)"|"label" "([a-z0-9_.]+)"`)
+	builtInPage  = regexp.MustCompile(`\bt \(print "([a-z0-9_.]+\.)"`)
+	placeholders = regexp.MustCompile(`{{\s*\.(\w+)\s*}}`)
+	looksLikeID  = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`)
+)
+
+// pageSources are the texts of all page templates.
+func pageSources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := fs.WalkDir(views.Pages(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".html") {
+			return err
+		}
+		raw, err := fs.ReadFile(views.Pages(), name)
+		all.Write(raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// goStrings are the string literals of the program's own files, without tests.
+func goStrings(t *testing.T, root string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if s, err := strconv.Unquote(lit.Value); err == nil {
+					found = append(found, s)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// faultCalls are the ids of the messages that stand in calls of fault.New, fault.At and Form.Add.
+func faultCalls(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	ids := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) < 2 {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			x, _ := sel.X.(*ast.Ident)
+			isFault := x != nil && x.Name == "fault" && (sel.Sel.Name == "New" || sel.Sel.Name == "At")
+			isForm := x != nil && x.Name == "form" && sel.Sel.Name == "Add"
+			if !isFault && !isForm {
+				return true
+			}
+			if lit, ok := call.Args[1].(*ast.BasicLit); ok {
+				if s, err := strconv.Unquote(lit.Value); err == nil {
+					ids["fault."+s] = true
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func repoRoot(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// wantedTexts are the ids that pages and program ask for by name.
+func wantedTexts(t *testing.T) map[string]bool {
+	t.Helper()
+	wanted := map[string]bool{}
+	pages := pageSources(t)
+	for _, m := range inTemplate.FindAllStringSubmatch(pages, -1) {
+		wanted[m[1]+m[2]] = true
+	}
+	for id := range faultCalls(t, filepath.Join(repoRoot(t), "app")) {
+		wanted[id] = true
+	}
+	for id := range faultCalls(t, filepath.Join(repoRoot(t), "worker")) {
+		wanted[id] = true
+	}
+	for _, id := range closedTexts() {
+		wanted[id] = true
+	}
+	return wanted
+}
+
+// closedTexts are the ids made of a prefix and a value of a closed vocabulary.
+func closedTexts() []string {
+	var ids []string
+	for _, r := range policies.Roles {
+		ids = append(ids, "role."+string(r))
+	}
+	for _, r := range policies.FirmRoles {
+		ids = append(ids, "role_hint."+string(r))
+	}
+	for _, s := range courier.TaskStates {
+		ids = append(ids, "task_state."+string(s))
+	}
+	for _, s := range []access.Status{access.Invited, access.Registered, access.LinkExpired, access.Undeliverable, access.Deactivated} {
+		ids = append(ids, "status."+string(s))
+	}
+	return append(ids, "queue.mail", "queue.sms", "locale.de", "locale.en", "locale.browser")
+}
+
+func TestTextsStandInBothLanguages(t *testing.T) {
+	en, de := localeFile(t, "en"), localeFile(t, "de")
+	for id, text := range en {
+		german, there := de[id]
+		if !there {
+			t.Errorf("%s has no German text", id)
+			continue
+		}
+		if strings.TrimSpace(text) == `""` || strings.TrimSpace(german) == `""` {
+			t.Errorf("%s is empty", id)
+		}
+		if a, b := holes(text), holes(german); !slices.Equal(a, b) {
+			t.Errorf("%s: English takes %v, German %v", id, a, b)
+		}
+	}
+	for id := range de {
+		if _, there := en[id]; !there {
+			t.Errorf("%s has no English text", id)
+		}
+	}
+}
+
+// holes are the placeholders of a text, each once.
+func holes(text string) []string {
+	set := map[string]bool{}
+	for _, m := range placeholders.FindAllStringSubmatch(text, -1) {
+		set[m[1]] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+func TestWantedTextsExist(t *testing.T) {
+	en := localeFile(t, "en")
+	for _, id := range slices.Sorted(maps.Keys(wantedTexts(t))) {
+		if _, there := en[id]; !there {
+			t.Errorf("%s is asked for and does not exist", id)
+		}
+	}
+	for _, s := range goStrings(t, ".") {
+		for _, prefix := range []string{"toast.", "nav.", "problem."} {
+			if strings.HasPrefix(s, prefix) && looksLikeID.MatchString(s) {
+				if _, there := en[s]; !there {
+					t.Errorf("%s is asked for and does not exist", s)
+				}
+			}
+		}
+	}
+}
+
+// TestAuditTexts: every action, and every field or count that a log entry can hold, has its words.
+func TestAuditTexts(t *testing.T) {
+	en := localeFile(t, "en")
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(repoRoot(t), "app/audit/audit.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		typ, ok := spec.Type.(*ast.Ident)
+		if !ok || typ.Name != "Action" {
+			return true
+		}
+		id, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		n++
+		if _, there := en["audit."+id]; !there {
+			t.Errorf("audit.%s does not exist", id)
+		}
+		return true
+	})
+	if n < 20 {
+		t.Fatalf("found only %d actions", n)
+	}
+}
+
+// TestNoTextIsLeftOver: a text that nobody asks for is taken out, so that nobody translates it for nothing.
+func TestNoTextIsLeftOver(t *testing.T) {
+	pages := pageSources(t)
+	used := wantedTexts(t)
+	for _, s := range goStrings(t, filepath.Join(repoRoot(t), "app")) {
+		used[s] = true
+		used["fault."+s] = true
+		used["nav."+s] = true
+		used["reason."+s] = true
+	}
+	for _, s := range goStrings(t, filepath.Join(repoRoot(t), "worker")) {
+		used["reason."+s] = true
+	}
+	prefixes := []string{"audit."}
+	for _, s := range goStrings(t, filepath.Join(repoRoot(t), "app")) {
+		if strings.HasSuffix(s, ".") && looksLikeID.MatchString(strings.TrimSuffix(s, ".")) && s != "fault." && s != "nav." {
+			prefixes = append(prefixes, s) // as in "customers." + column
+		}
+	}
+	for _, m := range builtInPage.FindAllStringSubmatch(pages, -1) {
+		prefixes = append(prefixes, m[1])
+	}
+	for _, id := range slices.Sorted(maps.Keys(localeFile(t, "en"))) {
+		if used[id] || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) {
+			continue
+		}
+		t.Errorf("nobody asks for %s", id)
+	}
+}
+
+// TestFilesDoNotHideEachOther: all templates share one namespace, where a second of the same name replaces the first
+// without a word.
+func TestFilesDoNotHideEachOther(t *testing.T) {
+	define := regexp.MustCompile(`{{-?\s*(?:define|block)\s+"([^"]+)"`)
+	owner := map[string]string{}
+	err := fs.WalkDir(views.Pages(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".html") {
+			return err
+		}
+		raw, err := fs.ReadFile(views.Pages(), name)
+		names := []string{strings.TrimSuffix(name, ".html")}
+		for _, m := range define.FindAllStringSubmatch(string(raw), -1) {
+			names = append(names, m[1])
+		}
+		for _, n := range names {
+			if other, taken := owner[n]; taken {
+				t.Errorf("template %s stands in %s and in %s", n, other, name)
+			}
+			owner[n] = name
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,399 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"golang.org/x/net/html"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store/storetest"
+	"kontor/policies"
+	"kontor/views"
+)
+
+// world is the whole web side over real services on an SQLite file. Only the queue is made up, and the clock stands
+// still until it is told otherwise. Mail and SMS go to the built-in mailbox.
+type world struct {
+	*Server
+	t         *testing.T
+	clock     *clock
+	tasks     *madeUpQueue
+	people    *account.Service
+	customers *customer.Service
+	accesses  *access.Service
+	post      *courier.Service
+	admin     account.Caller
+	customer  uuid.UUID // of Kühn, administered by the admin
+}
+
+const (
+	strong     = "Vierzig Pferde im Regen"
+	adminEmail = "anna@kanzlei.example"
+	baseURL    = "https://kontor.example"
+)
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time       { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
+func (c *clock) tick(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
+
+// madeUpQueue has one task to be tried again; away makes it not answer.
+type madeUpQueue struct {
+	away bool
+	done []string
+	task courier.TaskInfo
+}
+
+var errAway = fault.New(fault.Unavailable, "queue.away")
+
+func (q *madeUpQueue) Ping(context.Context) error { return q.answer() }
+func (q *madeUpQueue) answer() error {
+	if q.away {
+		return errAway
+	}
+	return nil
+}
+
+func (q *madeUpQueue) Overview(context.Context) ([]courier.QueueInfo, error) {
+	return []courier.QueueInfo{{Name: "mail", Retry: 1, Processed: 1200, Failed: 7}, {Name: "sms"}}, q.answer()
+}
+
+func (q *madeUpQueue) Tasks(_ context.Context, queue string, state courier.TaskState, _ int) ([]courier.TaskInfo, error) {
+	if queue != "mail" && queue != "sms" {
+		return nil, fault.New(fault.NotFound, "queue.unknown")
+	}
+	if queue == "mail" && state == courier.TaskRetry && q.task.ID != "" {
+		return []courier.TaskInfo{q.task}, q.answer()
+	}
+	return nil, q.answer()
+}
+
+func (q *madeUpQueue) RunNow(_ context.Context, queue, id string) error {
+	return q.note("run", queue, id)
+}
+
+func (q *madeUpQueue) Delete(_ context.Context, queue, id string) error {
+	return q.note("delete", queue, id)
+}
+
+func (q *madeUpQueue) note(what, queue, id string) error {
+	if id != q.task.ID {
+		return fault.New(fault.NotFound, "queue.task_unknown")
+	}
+	q.done = append(q.done, what+" "+queue+" "+id)
+	return q.answer()
+}
+
+// newWorld builds it; change may alter the options before the server is made.
+func newWorld(t *testing.T, change ...func(*Options)) *world {
+	t.Helper()
+	db := storetest.SQLite(t)
+	c := &clock{at: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	key, err := secret.NewKey([]byte(strings.Repeat("k", 32)))
+	must(t, err)
+	policy, err := policies.New(policies.Default)
+	must(t, err)
+	quiet := slog.New(slog.DiscardHandler)
+	log := audit.New(db, c.now)
+	post, err := courier.New(courier.Options{
+		DB: db, Now: c.now, Key: key, Log: quiet, Templates: views.Mail(), Firm: "Kanzlei Berg",
+		From: "Kanzlei Berg <no-reply@kanzlei.example>", Zone: time.UTC,
+	})
+	must(t, err)
+	people := account.New(account.Options{
+		DB: db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
+	})
+	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post})
+	accesses := access.New(access.Options{
+		DB: db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
+		BaseURL: baseURL, Firm: "Kanzlei Berg",
+	})
+	for kind, compose := range people.Composers() {
+		post.Register(kind, compose)
+	}
+	for kind, compose := range accesses.Composers() {
+		post.Register(kind, compose)
+	}
+	post.OnSettled(accesses.Settled)
+	w := &world{
+		t: t, clock: c, people: people, customers: customers, accesses: accesses, post: post,
+		tasks: &madeUpQueue{task: courier.TaskInfo{
+			ID: uuid.Must(uuid.NewV7()).String() + ":1", State: courier.TaskRetry, Retried: 2, LastError: "unreachable", NextRun: c.now(),
+		}},
+	}
+	o := Options{
+		Accounts: people, Customers: customers, Accesses: accesses, Courier: post, Audit: log, Policy: policy, Queue: w.tasks,
+		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
+		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
+		Schema: func(context.Context) error { return nil },
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	w.Server, err = New(o)
+	must(t, err)
+	ctx := context.Background()
+	_, _, err = people.CreateFirst(ctx, adminEmail, "Anna Berg", strong)
+	must(t, err)
+	a, _, err := people.ByEmail(ctx, db, adminEmail)
+	must(t, err)
+	w.admin = account.Caller{ID: a.ID, Name: a.Name, Roles: append([]policies.Role{policies.Specialist}, policies.FirmRoles...)}
+	cu, _, err := customers.Add(ctx, w.admin, customer.Draft{
+		Type: customer.Person, Data: customer.Data{FirstName: "Berta", LastName: "Kühn", Locale: "de"},
+	}, nil)
+	must(t, err)
+	w.customer = cu.ID
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// invite makes an access and returns the link's token and the code of its messages.
+func (w *world) invite(email, mobile string) (token, code string) {
+	w.t.Helper()
+	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
+		access.Form{FirstName: "Berta", LastName: "Kühn", Email: email, Mobile: mobile, Locale: "de"}, "")
+	must(w.t, err)
+	w.deliver()
+	for _, m := range w.box() {
+		if m.To == email && token == "" {
+			token = linkTo("register", m.Text)
+		}
+		if m.Channel == courier.SMS && code == "" {
+			code = regexp.MustCompile(`[` + secret.Alphabet + `]{4}-[` + secret.Alphabet + `]{4}`).FindString(m.Text)
+		}
+	}
+	if token == "" {
+		w.t.Fatalf("no link came to %s", email)
+	}
+	return token, code
+}
+
+func (w *world) box() []courier.Mail {
+	w.t.Helper()
+	mails, err := w.post.Mailbox(context.Background(), 500)
+	must(w.t, err)
+	return mails
+}
+
+// deliver sends what is queued, as the worker would.
+func (w *world) deliver() {
+	w.t.Helper()
+	var queued []courier.Message
+	must(w.t, w.db.NewSelect().Model(&queued).Where("state = ?", courier.Queued).Scan(context.Background()))
+	for _, m := range queued {
+		v, err := w.post.Deliver(context.Background(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
+		if err != nil || v.Retry {
+			w.t.Fatalf("deliver: %+v, %v", v, err)
+		}
+	}
+}
+
+func linkTo(page, text string) string {
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(baseURL) + `/` + page + `/([\w-]{43})\r?$`).FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// dump is every row of the tables that registering touches: two equal dumps mean nothing was written in between.
+func (w *world) dump(tables ...string) string {
+	w.t.Helper()
+	var b strings.Builder
+	for _, table := range tables {
+		rows, err := w.db.QueryContext(context.Background(), "SELECT * FROM "+table)
+		must(w.t, err)
+		columns, err := rows.Columns()
+		must(w.t, err)
+		var lines []string
+		for rows.Next() {
+			cells := make([]any, len(columns))
+			for i := range cells {
+				cells[i] = new(any)
+			}
+			must(w.t, rows.Scan(cells...))
+			var line strings.Builder
+			for _, c := range cells {
+				_, _ = io.WriteString(&line, asText(*(c.(*any)))+"|")
+			}
+			lines = append(lines, line.String())
+		}
+		must(w.t, rows.Err())
+		must(w.t, rows.Close())
+		slices.Sort(lines)
+		b.WriteString(table + "\n" + strings.Join(lines, "\n") + "\n")
+	}
+	return b.String()
+}
+
+// browser is one person's browser: cookies and language.
+type browser struct {
+	*world
+	cookies  map[string]string
+	language string
+}
+
+func (w *world) browser() *browser {
+	return &browser{world: w, cookies: map[string]string{}, language: "en"}
+}
+
+type answer struct {
+	*http.Response
+	body string
+}
+
+// do sends a request as a browser that visits BASE_URL would, and keeps its cookies.
+func (b *browser) do(method, path string, form url.Values, headers ...string) answer {
+	b.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r := httptest.NewRequest(method, path, body)
+	r.Host = strings.TrimPrefix(baseURL, "https://")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	r.Header.Set("Accept-Language", b.language)
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	res, err := b.Handler().Test(r, 10_000)
+	must(b.t, err)
+	raw, err := io.ReadAll(res.Body)
+	must(b.t, err)
+	for _, c := range res.Cookies() {
+		if c.MaxAge < 0 || c.Value == "" {
+			delete(b.cookies, c.Name)
+		} else {
+			b.cookies[c.Name] = c.Value
+		}
+	}
+	return answer{res, string(raw)}
+}
+
+func (b *browser) get(path string, headers ...string) answer {
+	b.t.Helper()
+	return b.do(http.MethodGet, path, nil, headers...)
+}
+
+// token is the CSRF token that this browser's pages carry.
+func (b *browser) token() string {
+	b.t.Helper()
+	page := b.get("/password/forgotten")
+	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
+	if m == nil {
+		b.t.Fatalf("no token on the page: %s", page.body)
+	}
+	return html.UnescapeString(m[1])
+}
+
+// send posts a form with the token.
+func (b *browser) send(path string, pairs ...string) answer {
+	b.t.Helper()
+	form := url.Values{csrfField: {b.token()}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	return b.do(http.MethodPost, path, form)
+}
+
+func (b *browser) signIn(login, password string) *browser {
+	b.t.Helper()
+	if a := b.send("/login", "login", login, "password", password); a.StatusCode != http.StatusSeeOther {
+		b.t.Fatalf("sign in as %s: %d %s", login, a.StatusCode, a.text())
+	}
+	return b
+}
+
+func (w *world) signedIn() *browser {
+	w.t.Helper()
+	return w.browser().signIn(adminEmail, strong)
+}
+
+// text is what a person reads on the page.
+func (a answer) text() string {
+	doc, err := html.Parse(strings.NewReader(a.body))
+	if err != nil {
+		return a.body
+	}
+	var b strings.Builder
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		if n.Type == html.TextNode {
+			b.WriteString(n.Data + " ")
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c)
+		}
+	}
+	walk(doc)
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func (a answer) want(t *testing.T, status int, texts ...string) {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Fatalf("status %d, want %d: %s", a.StatusCode, status, a.text())
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.text(), text) {
+			t.Errorf("%q is not on the page: %s", text, a.text())
+		}
+	}
+}
+
+func (a answer) goesTo(t *testing.T, path string) {
+	t.Helper()
+	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != path {
+		t.Fatalf("%d to %q, want 303 to %q: %s", a.StatusCode, a.Header.Get("Location"), path, a.text())
+	}
+}
+
+func asText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case []byte:
+		return string(v)
+	case string:
+		return v
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	}
+	return fmt.Sprint(v)
+}
