@@ -236,7 +236,7 @@ func TestAccessible(t *testing.T) {
 	}
 	b.look(1440, "light", "en")
 	b.visit("/login")
-	outside := []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43)}
+	outside := []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), registered(t, p, "jens@kunde.example"), invited(t, p, "anja@kunde.example")}
 	b.signIn("admin@kontor.local", p.Password)
 	inside := insidePages(t, b)
 	check := func(path string) {
@@ -248,6 +248,10 @@ func TestAccessible(t *testing.T) {
 						b.t = t
 						b.look(width, scheme, language)
 						b.visit(path)
+						if strings.HasSuffix(path, "#mistakes") {
+							b.press(map[string]string{"en": "Save", "de": "Speichern"}[language])
+							b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
+						}
 						b.eval(string(axe)+";0", nil)
 						var found []string
 						b.eval(`axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r =>
@@ -274,6 +278,36 @@ func TestAccessible(t *testing.T) {
 	for _, path := range outside {
 		check(path)
 	}
+	b.look(1440, "light", "en")
+	b.signIn("jens@kunde.example", goodPassword)
+	for _, path := range []string{"/portal", "/account", "/customers"} {
+		check(path)
+	}
+}
+
+// invited adds a customer with a mobile number and returns the registration link that the end user gets.
+func invited(t *testing.T, p *program, email string) string {
+	t.Helper()
+	firm := visitor(t, p.URL)
+	firm.signIn("admin@kontor.local", p.Password)
+	firm.get("/customers/new?type=person").send("Save", map[string]string{
+		"first_name": "Änne", "last_name": "Groß-Öhlmann", "email": email, "mobile": "0151 23456789",
+	}).shows("Invited")
+	return strings.TrimPrefix(linkIn(t, firm.received("email", email).Text), p.URL)
+}
+
+// registered is invited and registered; the link returned is used up.
+func registered(t *testing.T, p *program, email string) string {
+	t.Helper()
+	link := invited(t, p, email)
+	end := visitor(t, p.URL)
+	var code string
+	eventually(t, "the code", func() bool { // the newest SMS to the one number is this invitation's
+		code = codeIn(t, end.received("sms", "+4915123456789").Text)
+		answer := end.get(link).send("Register", map[string]string{"code": code, "password": goodPassword, "password_repeat": goodPassword})
+		return answer.URL.Path == "/login"
+	})
+	return link
 }
 
 // picture saves what the screen looks like, for people to look at, when KONTOR_TEST_SCREENSHOTS names a folder.
@@ -285,13 +319,13 @@ func (b *browser) picture(path string, width int64, scheme, language string) {
 	}
 	var png []byte
 	b.run(chromedp.FullScreenshot(&png, 100))
-	name := strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(strings.TrimPrefix(uuidText.ReplaceAllString(path, "id"), "/"))
+	name := strings.NewReplacer("/", "_", "?", "_", "=", "_", "#", "_").Replace(strings.TrimPrefix(uuidText.ReplaceAllString(path, "id"), "/"))
 	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s-%s.png", name, width, scheme, language)), png, 0o600); err != nil {
 		b.t.Error(err)
 	}
 }
 
-var uuidText = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+var uuidText = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9_-]{43}`)
 
 // insidePages lists one address of every screen a specialist user has, found by following links.
 func insidePages(t *testing.T, b *browser) []string {
@@ -311,7 +345,7 @@ func insidePages(t *testing.T, b *browser) []string {
 	var access string
 	b.eval(`document.querySelector("main a[href*='/accesses/']:not([href$='/new'])")?.getAttribute("href") ?? ""`, &access)
 	pages := []string{
-		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company",
+		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes",
 		base + "/data", base + "/authorisations", base + "/deliveries", base + "/log", base + "/delete", base + "/accesses/new",
 		"/specialists", "/specialists/new", specialist, "/account", "/audit", "/queues", "/mailbox", "/no-such-page",
 	}

@@ -37,11 +37,12 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer) (app *App
 			err = errors.Join(err, app.Close())
 		}
 	}()
-	if app.listener, err = net.Listen("tcp", c.Listen); err != nil {
+	var listenConfig net.ListenConfig
+	if app.listener, err = listenConfig.Listen(ctx, "tcp", c.Listen); err != nil {
 		return app, &config.Error{Name: "LISTEN", Value: c.Listen, Takes: "a free address (" + err.Error() + ")"}
 	}
 	if c.MetricsListen != "" {
-		if app.metrics, err = net.Listen("tcp", c.MetricsListen); err != nil {
+		if app.metrics, err = listenConfig.Listen(ctx, "tcp", c.MetricsListen); err != nil {
 			return app, &config.Error{Name: "METRICS_LISTEN", Value: c.MetricsListen, Takes: "a free address (" + err.Error() + ")"}
 		}
 	}

@@ -308,7 +308,7 @@ func statusCounts(ctx context.Context, db bun.IDB, customers []uuid.UUID, now ti
 		ColumnExpr(`CASE WHEN deactivated_at IS NOT NULL THEN ? WHEN registered_at IS NOT NULL THEN ?
 			WHEN undeliverable <> '' THEN ? WHEN link_expires_at <= ? THEN ? ELSE ? END AS status`,
 			Deactivated, Registered, Undeliverable, now, LinkExpired, Invited).
-		ColumnExpr("COUNT(*) AS n").Where("customer_id IN (?)", bun.In(customers)).
+		ColumnExpr("COUNT(*) AS n").Where("customer_id IN (?)", bun.List(customers)).
 		GroupExpr("1, 2").Scan(ctx, &out)
 	return out, err
 }

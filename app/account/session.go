@@ -44,10 +44,26 @@ func oneLine(s string) string {
 	return s
 }
 
-// Authenticate finds the session of a cookie. It returns nil, nil when there is none: unknown, idle or too old, the
-// account deactivated, or with no role left, such as an end user without an active access. It reads the database each
-// time, so revoking works at once and in every process.
+// Authenticate finds the session of a cookie and notes that it was used. It returns nil, nil when there is none:
+// unknown, idle or too old, the account deactivated, or with no role left, such as an end user without an active access.
+// It reads the database each time, so revoking works at once and in every process.
 func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, error) {
+	signed, err := s.Glance(ctx, token)
+	if err != nil || signed == nil {
+		return nil, err
+	}
+	if now := s.now(); now.Sub(signed.Session.LastSeenAt) >= touchEvery {
+		if err := touchSession(ctx, s.db, signed.Session.IDHash, now, now.Add(-touchEvery)); err != nil {
+			return nil, err
+		}
+		signed.Session.LastSeenAt = now
+	}
+	return signed, nil
+}
+
+// Glance is Authenticate for requests that a page makes by itself, with nobody at work: the session is not used by it,
+// and falls idle as if there had been none.
+func (s *Service) Glance(ctx context.Context, token string) (*Signed, error) {
 	if len(token) != tokenLength {
 		return nil, nil
 	}
@@ -62,12 +78,6 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, erro
 	signed := &Signed{Account: row.Account, Session: row.Session, Roles: allRoles(row.Account, row.HasAccess)}
 	if len(signed.Roles) == 0 {
 		return nil, nil
-	}
-	if now.Sub(row.Session.LastSeenAt) >= touchEvery {
-		if err := touchSession(ctx, s.db, row.Session.IDHash, now, now.Add(-touchEvery)); err != nil {
-			return nil, err
-		}
-		signed.Session.LastSeenAt = now
 	}
 	return signed, nil
 }

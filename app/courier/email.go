@@ -85,7 +85,7 @@ func validHost(host string) bool {
 }
 
 func validPort(port string) bool {
-	n, err := net.LookupPort("tcp", port)
+	n, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
 	return err == nil && n > 0
 }
 
@@ -459,7 +459,7 @@ func enhanced(text string) string {
 
 func isStatus(s string) bool {
 	parts := strings.Split(s, ".")
-	if len(parts) != 3 || len(parts[0]) != 1 || !strings.Contains("245", parts[0]) {
+	if len(parts) != 3 || parts[0] != "2" && parts[0] != "4" && parts[0] != "5" {
 		return false
 	}
 	for _, p := range parts[1:] {

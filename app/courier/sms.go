@@ -157,8 +157,8 @@ func (g *gateway) judge(res *http.Response, answer []byte) (string, error) {
 		}
 		d := json.NewDecoder(bytes.NewReader(answer))
 		d.UseNumber()
-		if d.Decode(&taken) != nil {
-			return "", nil
+		if err := d.Decode(&taken); err != nil {
+			taken.ID = nil // accepted all the same: only its own id for the message is not known
 		}
 		return providerID(taken.ID), nil
 	case code == http.StatusTooManyRequests:

@@ -47,7 +47,7 @@ func newestOfProvider(ctx context.Context, db bun.IDB, providerID string) (uuid.
 
 func messagesOfAccesses(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Message, error) {
 	var messages []Message
-	err := db.NewSelect().Model(&messages).Where("access_id IN (?)", bun.In(ids)).Order("created_at", "id").
+	err := db.NewSelect().Model(&messages).Where("access_id IN (?)", bun.List(ids)).Order("created_at", "id").
 		Relation("AttemptRows", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("number", "id") }).Scan(ctx)
 	return messages, err
 }
@@ -69,7 +69,7 @@ func newerExists(ctx context.Context, tx bun.IDB, m Message) (bool, error) {
 func cancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels []Channel, now time.Time) error {
 	q := cancelling(tx, now).Where("access_id = ?", access)
 	if len(channels) > 0 {
-		q = q.Where("channel IN (?)", bun.In(channels))
+		q = q.Where("channel IN (?)", bun.List(channels))
 	}
 	_, err := q.Exec(ctx)
 	return err
@@ -78,14 +78,14 @@ func cancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels []
 func cancelAccount(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds []Kind, now time.Time) error {
 	q := cancelling(tx, now).Where("account_id = ?", account)
 	if len(kinds) > 0 {
-		q = q.Where("kind IN (?)", bun.In(kinds))
+		q = q.Where("kind IN (?)", bun.List(kinds))
 	}
 	_, err := q.Exec(ctx)
 	return err
 }
 
 func cancelling(tx bun.IDB, now time.Time) *bun.UpdateQuery {
-	return settling(tx, Cancelled, "", "", now).Where("state IN (?)", bun.In(unsettled))
+	return settling(tx, Cancelled, "", "", now).Where("state IN (?)", bun.List(unsettled))
 }
 
 func settling(tx bun.IDB, state State, reason, detail string, now time.Time) *bun.UpdateQuery {
@@ -129,7 +129,7 @@ func claim(ctx context.Context, db *store.DB, limit int, now, until time.Time) (
 
 func postponeRelay(ctx context.Context, db bun.IDB, ids []uuid.UUID, at time.Time) error {
 	_, err := db.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", at).
-		Where("id IN (?)", bun.In(ids)).Where("relay_at < ?", at).Exec(ctx)
+		Where("id IN (?)", bun.List(ids)).Where("relay_at < ?", at).Exec(ctx)
 	return err
 }
 
@@ -196,7 +196,7 @@ func closeAttempt(ctx context.Context, tx bun.IDB, a Attempt) error {
 func handOver(ctx context.Context, tx bun.IDB, m Message, providerID string, now time.Time) (bool, error) {
 	res, err := settling(tx, HandedOver, "", "", now).Set("handed_over_at = ?", now).
 		Set("provider_id = ?", providerID).Where("id = ?", m.ID).Where("run = ?", m.Run).
-		Where("state IN (?)", bun.In(unsettled)).Exec(ctx)
+		Where("state IN (?)", bun.List(unsettled)).Exec(ctx)
 	return touched(res, err)
 }
 
@@ -218,7 +218,7 @@ func postpone(ctx context.Context, tx bun.IDB, m Message, reason, detail string,
 // reported settles a message by what its provider says, unless it is in a final state already.
 func reported(ctx context.Context, tx bun.IDB, m Message, state State, reason, detail string, now time.Time) (bool, error) {
 	q := settling(tx, state, reason, detail, now).Where("id = ?", m.ID).
-		Where("state IN (?)", bun.In([]State{Queued, Sending, HandedOver}))
+		Where("state IN (?)", bun.List([]State{Queued, Sending, HandedOver}))
 	if m.HandedOverAt == nil && state == Delivered {
 		q = q.Set("handed_over_at = ?", now)
 	}

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
+	"hash/fnv"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -9,7 +11,6 @@ import (
 	"kontor/app/access"
 	"kontor/app/courier"
 	"kontor/app/customer"
-	"kontor/app/fault"
 )
 
 func (s *Server) accessRoutes() []route {
@@ -33,7 +34,8 @@ type authorisations struct {
 	Customer       customerContext
 	Accesses       []accessView
 	Administrators []customer.AdministratorRow
-	Settled        bool // nothing more will happen by itself: the page need not ask again
+	Settled        bool   // nothing more will happen by itself: the page need not ask again
+	Mark           string // stays the same as long as the accesses look the same
 	Say            string
 }
 
@@ -46,13 +48,27 @@ type accessView struct {
 
 type channelTimeline struct {
 	Channel courier.Channel
+	State   courier.State // of the newest message, "" when there was none
 	Steps   []access.Step
 }
+
+// seenQuery carries the mark of what a page that asks again by itself is showing.
+const seenQuery = "seen"
+
+// asksAgain says whether a page asked by itself, with nobody pressing anything.
+func asksAgain(c *fiber.Ctx) bool { return isFragment(c) && c.Query(seenQuery) != "" }
+
+// unchanged says whether a page that asks again shows what is so. It then gets 204 and stays as it is: focus, selection
+// and opened timelines with it.
+func (d authorisations) unchanged(c *fiber.Ctx) bool { return asksAgain(c) && c.Query(seenQuery) == d.Mark }
 
 func (s *Server) showAuthorisations(c *fiber.Ctx) error {
 	d, err := s.authorisationsOf(c, "authorisations")
 	if err != nil {
 		return err
+	}
+	if d.unchanged(c) {
+		return c.SendStatus(fiber.StatusNoContent)
 	}
 	if d.Administrators, err = s.customers.Administrators(s.ctx(c), s.caller(c), d.Customer.ID); err != nil {
 		return err
@@ -67,6 +83,9 @@ func (s *Server) showDeliveries(c *fiber.Ctx) error {
 	d, err := s.authorisationsOf(c, "deliveries")
 	if err != nil {
 		return err
+	}
+	if d.unchanged(c) {
+		return c.SendStatus(fiber.StatusNoContent)
 	}
 	return s.render(c, view{
 		Page: "accesses/deliveries", Fragment: "accesses/timelines", Nav: "customers", Data: d,
@@ -90,7 +109,22 @@ func (s *Server) authorisationsOf(c *fiber.Ctx, tab string) (authorisations, err
 		d.Accesses = append(d.Accesses, v)
 		d.Say += r.Name() + ": " + s.say(c, "status."+string(r.Status)) + ". "
 	}
-	return d, nil
+	d.Mark, err = markOf(d.Accesses)
+	return d, err
+}
+
+// markOf is a short name for what a page shows of the accesses.
+func markOf(all []accessView) (string, error) {
+	h := fnv.New64a()
+	to := json.NewEncoder(h)
+	for _, v := range all {
+		for _, part := range []any{v.ID, v.Version, v.Status, v.Generation, v.LinkExpiresAt, v.LastSeenAt, v.Channels} {
+			if err := to.Encode(part); err != nil {
+				return "", err
+			}
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 36), nil
 }
 
 func (s *Server) accessView(r access.Row) accessView {
@@ -104,6 +138,13 @@ func (s *Server) accessView(r access.Row) accessView {
 		}
 		v.Channels[n-1].Steps = append(v.Channels[n-1].Steps, step)
 	}
+	for i := range v.Channels {
+		for _, m := range r.Messages { // oldest first
+			if m.Channel == v.Channels[i].Channel {
+				v.Channels[i].State = m.State
+			}
+		}
+	}
 	return v
 }
 
@@ -113,6 +154,9 @@ type accessForm struct {
 	Form     *form
 	Access   *access.Row // nil when creating
 	Locales  []option
+	// Fields are as they were when the page was made; Conflicts are those that somebody else changed since.
+	Fields    []customer.Field
+	Conflicts []conflict
 }
 
 var accessFields = []string{"first_name", "last_name", "email", "mobile", "locale"}
@@ -179,6 +223,19 @@ func (s *Server) accessOf(c *fiber.Ctx) (customerContext, access.Row, error) {
 	return cu, r, err
 }
 
+// fieldsOfAccess are the stored values of the fields that its form can change. The e-mail address of a registered
+// access is the end user's own.
+func fieldsOfAccess(a access.Access) []customer.Field {
+	fields := []customer.Field{
+		{Name: "first_name", Value: a.FirstName}, {Name: "last_name", Value: a.LastName},
+		{Name: "mobile", Value: a.Mobile}, {Name: "locale", Value: a.Locale},
+	}
+	if a.RegisteredAt == nil {
+		fields = append(fields, customer.Field{Name: "email", Value: a.Email})
+	}
+	return fields
+}
+
 func formOfAccess(a access.Access) *form {
 	return newForm(map[string]string{
 		"first_name": a.FirstName, "last_name": a.LastName, "email": a.Email, "mobile": a.Mobile, "locale": a.Locale,
@@ -194,7 +251,9 @@ func (s *Server) showAccess(c *fiber.Ctx) error {
 	if !cu.MayUpdateAccess() {
 		return orForbidden(nil)
 	}
-	return s.renderAccessForm(c, accessForm{Customer: cu, Form: formOfAccess(r.Access), Access: &r}, fiber.StatusOK)
+	return s.renderAccessForm(c, accessForm{
+		Customer: cu, Form: formOfAccess(r.Access), Access: &r, Fields: fieldsOfAccess(r.Access),
+	}, fiber.StatusOK)
 }
 
 func (s *Server) correctAccess(c *fiber.Ctx) error {
@@ -203,18 +262,28 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append([]string{"version"}, accessFields...)...)
-	version, _ := strconv.Atoi(f.Values["version"])
+	takeTheirs(c, f, fieldsOfAccess(r.Access))
+	version, err := strconv.Atoi(f.Values["version"])
+	if err != nil {
+		version = 0 // no version was ever 0: the answer is the conflict page
+	}
 	a, err := s.accesses.Correct(s.ctx(c), s.caller(c), cu.ID, r.ID, version, readAccess(f))
 	if err != nil {
 		status, ok := s.complain(c, f, err)
 		if !ok {
 			return err
 		}
+		d := accessForm{Customer: cu, Form: f, Access: &r, Fields: sentFields(c, fieldsOfAccess(r.Access))}
 		if errors.Is(err, access.ErrVersion) {
-			// Shown beside what was typed (the page's head has the values of now); saving again is against those.
+			r.Access = a
+			d.Fields = fieldsOfAccess(a)
+			d.Conflicts = conflictsOf(c, f, d.Fields)
 			f.Values["version"] = strconv.Itoa(a.Version)
 		}
-		return s.renderAccessForm(c, accessForm{Customer: cu, Form: f, Access: &r}, status)
+		if r.RegisteredAt != nil {
+			f.Values["email"] = r.Email
+		}
+		return s.renderAccessForm(c, d, status)
 	}
 	done := "toast.access_saved"
 	if a.Generation != r.Generation {
@@ -232,6 +301,10 @@ func (s *Server) onAccess(c *fiber.Ctx, done string, do func(cu customerContext,
 	if err := do(cu, r); err != nil {
 		return err
 	}
+	return s.backToAccesses(c, cu, r, done)
+}
+
+func (s *Server) backToAccesses(c *fiber.Ctx, cu customerContext, r access.Row, done string) error {
 	to := cu.Path + "/authorisations"
 	if c.FormValue("from") == "deliveries" {
 		to = cu.Path + "/deliveries"
@@ -240,13 +313,19 @@ func (s *Server) onAccess(c *fiber.Ctx, done string, do func(cu customerContext,
 }
 
 func (s *Server) resendAccess(c *fiber.Ctx) error {
-	return s.onAccess(c, "toast.access_resent", func(cu customerContext, r access.Row) error {
-		err := s.accesses.Resend(s.ctx(c), s.caller(c), cu.ID, r.ID)
-		if fault.CodeOf(err) == fault.TooMany {
-			return nil // a double click: it has just been sent
-		}
+	cu, r, err := s.accessOf(c)
+	if err != nil {
 		return err
-	})
+	}
+	done := "toast.access_resent"
+	err = s.accesses.Resend(s.ctx(c), s.caller(c), cu.ID, r.ID)
+	if errors.Is(err, access.ErrJustSent) { // a double click, or a hand quicker than the mail
+		done, err = "toast.access_just_sent", nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.backToAccesses(c, cu, r, done)
 }
 
 func (s *Server) deactivateAccess(c *fiber.Ctx) error {
@@ -276,18 +355,32 @@ func (s *Server) askRemoveAccess(c *fiber.Ctx) error {
 	if !cu.MayRemove() {
 		return orForbidden(nil)
 	}
+	return s.renderRemoval(c, cu, r, fiber.StatusOK)
+}
+
+func (s *Server) renderRemoval(c *fiber.Ctx, cu customerContext, r access.Row, status int) error {
 	all, err := s.accesses.OfCustomer(s.ctx(c), s.caller(c), cu.ID)
 	if err != nil {
 		return err
 	}
 	return s.render(c, view{
-		Page: "accesses/remove", Title: s.say(c, "access.remove"), Nav: "customers", Data: removal{cu, r, len(all) == 1},
+		Page: "accesses/remove", Title: s.say(c, "access.remove"), Nav: "customers", Status: status, Data: removal{cu, r, len(all) == 1},
 	})
 }
 
-// removeAccess removes; what it means for the last one was said by the page that asked, which sends last=yes.
+// removeAccess removes. What it means for the last one was said by the page that asked, which sends last=yes; if it has
+// become the last one only since, that page comes again.
 func (s *Server) removeAccess(c *fiber.Ctx) error {
-	return s.onAccess(c, "toast.access_removed", func(cu customerContext, r access.Row) error {
-		return s.accesses.Remove(s.ctx(c), s.caller(c), cu.ID, r.ID, c.FormValue("last") == "yes")
-	})
+	cu, r, err := s.accessOf(c)
+	if err != nil {
+		return err
+	}
+	err = s.accesses.Remove(s.ctx(c), s.caller(c), cu.ID, r.ID, c.FormValue("last") == "yes")
+	if errors.Is(err, access.ErrLast) {
+		return s.renderRemoval(c, cu, r, fiber.StatusConflict)
+	}
+	if err != nil {
+		return err
+	}
+	return s.backToAccesses(c, cu, r, "toast.access_removed")
 }

@@ -16,18 +16,16 @@ type customerData struct {
 	Form      *form
 	Type      customer.Type
 	Choices   customerChoices
+	Fields    []customer.Field // as they were when the page was made
 	Conflicts []conflict
 }
-
-// conflict is a field that somebody else changed to something else than what was typed here.
-type conflict struct{ Field, Mine, Theirs string }
 
 func (s *Server) showCustomerData(c *fiber.Ctx) error {
 	cu, err := s.customerOf(c, "data")
 	if err != nil {
 		return err
 	}
-	return s.renderCustomerData(c, customerData{Customer: cu, Form: formOf(cu.Customer)}, fiber.StatusOK)
+	return s.renderCustomerData(c, customerData{Customer: cu, Form: formOf(cu.Customer), Fields: fieldsOf(cu.Customer)}, fiber.StatusOK)
 }
 
 // formOf fills a form with what is stored.
@@ -39,8 +37,23 @@ func formOf(cu customer.Customer) *form {
 	return f
 }
 
+// fieldsOf are the stored values of the fields that the form of this type has.
+func fieldsOf(cu customer.Customer) []customer.Field {
+	return slices.DeleteFunc(cu.Fields(), func(field customer.Field) bool { return !offered(cu.Type, field.Name) })
+}
+
+// sentFields are the values with which a form that comes back was made.
+func sentFields(c *fiber.Ctx, fields []customer.Field) []customer.Field {
+	for i, field := range fields {
+		if was, sent := formValue(c, baseField(field.Name)); sent {
+			fields[i].Value = was
+		}
+	}
+	return fields
+}
+
 func (s *Server) renderCustomerData(c *fiber.Ctx, d customerData, status int) error {
-	d.Type, d.Choices = d.Customer.Type, s.choices(c)
+	d.Type, d.Choices = d.Customer.Type, s.choices(c, d.Form)
 	title := d.Customer.Name() + " · " + s.say(c, "tab.data")
 	if status != fiber.StatusOK {
 		title = s.errorTitle(c, title)
@@ -54,7 +67,7 @@ func (s *Server) saveCustomerData(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append(slices.Clone(customerFields), "version")...)
-	takeTheirs(c, f, cu.Customer)
+	takeTheirs(c, f, fieldsOf(cu.Customer))
 	version, err := strconv.Atoi(f.Values["version"])
 	if err != nil {
 		version = 0 // no version was ever 0: the answer is the conflict page
@@ -67,18 +80,9 @@ func (s *Server) saveCustomerData(c *fiber.Ctx) error {
 		return s.renderConflict(c, f, now)
 	}
 	if status, ok := s.complain(c, f, err); ok {
-		return s.renderCustomerData(c, customerData{Customer: cu, Form: f}, status)
+		return s.renderCustomerData(c, customerData{Customer: cu, Form: f, Fields: sentFields(c, fieldsOf(cu.Customer))}, status)
 	}
 	return err
-}
-
-// takeTheirs puts in the stored value of each field for which the person, shown both, chose the other one's.
-func takeTheirs(c *fiber.Ctx, f *form, cu customer.Customer) {
-	for _, field := range cu.Fields() {
-		if c.FormValue("keep_"+field.Name) == "theirs" {
-			f.Values[field.Name] = field.Value
-		}
-	}
 }
 
 // renderConflict shows both values side by side; the typed text is kept, and saving again is against what is shown.
@@ -87,12 +91,8 @@ func (s *Server) renderConflict(c *fiber.Ctx, f *form, now customer.Customer) er
 	if err != nil {
 		return err
 	}
-	d := customerData{Customer: cu, Form: f}
-	for _, field := range now.Fields() {
-		if mine := f.Values[field.Name]; mine != field.Value && offered(now.Type, field.Name) {
-			d.Conflicts = append(d.Conflicts, conflict{field.Name, mine, field.Value})
-		}
-	}
+	fields := fieldsOf(now)
+	d := customerData{Customer: cu, Form: f, Fields: fields, Conflicts: conflictsOf(c, f, fields)}
 	f.Values["version"] = strconv.Itoa(now.Version)
 	f.Message = s.say(c, "fault.version")
 	return s.renderCustomerData(c, d, fiber.StatusConflict)

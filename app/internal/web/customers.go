@@ -6,18 +6,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 
 	"kontor/app/access"
 	"kontor/app/customer"
-	"kontor/app/store"
 )
 
 func (s *Server) customerRoutes() []route {
 	return []route{
 		get("/customers", firm, s.listCustomers),
 		get("/customers/new", firm, s.newCustomer),
+		post("/customers/new", firm, s.switchType),
 		post("/customers", firm, s.addCustomer),
 		post("/customers/duplicates", firm, s.hintDuplicates),
 		get("/customers/deletions/:id", firm, s.showDeletion),
@@ -195,34 +193,21 @@ var legalForms = []string{
 	"AG", "AöR", "e.G.", "e.K.", "e.V.", "GbR", "gGmbH", "GmbH", "GmbH & Co. KG", "KG", "KGaA", "OHG", "PartG mbB", "SE", "Stiftung", "UG (haftungsbeschränkt)",
 }
 
-// countriesFirst are at the top of the list of countries.
-var countriesFirst = []string{"DE", "AT", "CH"}
-
-func (s *Server) choices(c *fiber.Ctx) customerChoices {
+// choices are the options of a customer's form. What was stored before, or by another program, stays to be chosen.
+func (s *Server) choices(c *fiber.Ctx, f *form) customerChoices {
 	t := s.text(c)
-	names := display.Regions(language.MustParse(t.locale))
-	country := func(code string) option { return option{code, names.Name(language.MustParseRegion(code))} }
-	var rest []option
-	for _, code := range customer.Countries() {
-		if !slices.Contains(countriesFirst, code) {
-			rest = append(rest, country(code))
-		}
+	ch := customerChoices{Locales: s.localeOptions(c), LegalForms: legalForms, Countries: t.countries, Salutations: []option{{}}}
+	for _, v := range salutations {
+		ch.Salutations = append(ch.Salutations, option{v, t.said("salutation", v)})
 	}
-	slices.SortFunc(rest, func(a, b option) int { return strings.Compare(store.SortKey(a.Text), store.SortKey(b.Text)) })
-	ch := customerChoices{Locales: s.localeOptions(c), LegalForms: legalForms}
-	for _, code := range countriesFirst {
-		ch.Countries = append(ch.Countries, country(code))
-	}
-	ch.Countries = append(ch.Countries, rest...)
-	for _, v := range []string{"", "mr", "ms", "mx"} {
-		o := option{Value: v}
-		if v != "" {
-			o.Text = t.say("salutation." + v)
-		}
-		ch.Salutations = append(ch.Salutations, o)
+	if v := f.Values["salutation"]; v != "" && !slices.Contains(salutations, v) {
+		ch.Salutations = append(ch.Salutations, option{v, v})
 	}
 	return ch
 }
+
+// salutations are offered, each with a text of its own.
+var salutations = []string{"mr", "ms", "mx"}
 
 func readData(f *form) customer.Data {
 	v := f.Values
@@ -237,17 +222,41 @@ func (s *Server) newCustomer(c *fiber.Ctx) error {
 	if ok, err := s.mayAdd(c); err != nil || !ok {
 		return orForbidden(err)
 	}
-	f := newForm(map[string]string{"country": "DE", "locale": s.text(c).locale})
-	for _, name := range append(customerFields, "email", "mobile") {
-		if v := c.Query(name); v != "" {
-			f.Values[name] = v // switching the type keeps what was typed
-		}
-	}
-	f, err := f.once()
+	f, err := newForm(map[string]string{"country": "DE", "locale": s.text(c).locale}).once()
 	if err != nil {
 		return err
 	}
 	return s.renderNewCustomer(c, newCustomerForm{Form: f, Type: typeOr(c.Query("type"), customer.Person)}, fiber.StatusOK)
+}
+
+// newCustomerFields are those of the form that adds a customer: the customer's and the first access's.
+var newCustomerFields = append(slices.Clone(customerFields), "email", "mobile")
+
+// switchType shows the form with the fields of the other type; what was typed stays. It is a POST because what was
+// typed is personal and must stand in no address.
+func (s *Server) switchType(c *fiber.Ctx) error {
+	if ok, err := s.mayAdd(c); err != nil || !ok {
+		return orForbidden(err)
+	}
+	d := newCustomerForm{Form: readForm(c, newCustomerFields...), Type: typeOr(c.FormValue("type"), customer.Person)}
+	if d.Form.Submission == "" {
+		if _, err := d.Form.once(); err != nil {
+			return err
+		}
+	}
+	if err := s.findDuplicates(c, &d); err != nil {
+		return err
+	}
+	if isFragment(c) {
+		c.Set("HX-Replace-Url", "/customers/new?type="+string(d.Type))
+	}
+	return s.renderNewCustomer(c, d, fiber.StatusOK)
+}
+
+// findDuplicates looks for customers that may be the one being typed.
+func (s *Server) findDuplicates(c *fiber.Ctx, d *newCustomerForm) (err error) {
+	d.Duplicates, err = s.customers.Duplicates(s.ctx(c), s.caller(c), d.Type, readData(d.Form), d.Form.Values["email"])
+	return err
 }
 
 func typeOr(s string, fallback customer.Type) customer.Type {
@@ -258,7 +267,7 @@ func typeOr(s string, fallback customer.Type) customer.Type {
 }
 
 func (s *Server) renderNewCustomer(c *fiber.Ctx, d newCustomerForm, status int) error {
-	d.Choices = s.choices(c)
+	d.Choices = s.choices(c, d.Form)
 	title := s.say(c, "customer.add")
 	if status != fiber.StatusOK {
 		title = s.errorTitle(c, title)
@@ -267,7 +276,7 @@ func (s *Server) renderNewCustomer(c *fiber.Ctx, d newCustomerForm, status int) 
 }
 
 func (s *Server) addCustomer(c *fiber.Ctx) error {
-	f := readForm(c, append(slices.Clone(customerFields), "email", "mobile")...)
+	f := readForm(c, newCustomerFields...)
 	t := typeOr(c.FormValue("type"), "")
 	d := newCustomerForm{Form: f, Type: typeOr(string(t), customer.Person)}
 	draft := customer.Draft{Type: t, Data: readData(f), Submission: f.Submission}
@@ -277,8 +286,7 @@ func (s *Server) addCustomer(c *fiber.Ctx) error {
 		if !ok {
 			return err
 		}
-		// A hint must not hide the complaints: without it the form is still right.
-		d.Duplicates, _ = s.customers.Duplicates(s.ctx(c), s.caller(c), d.Type, draft.Data, f.Values["email"])
+		_ = s.findDuplicates(c, &d) // a hint must not hide the complaints: without it the form is still right
 		return s.renderNewCustomer(c, d, status)
 	}
 	to := customerPath(cu.ID) + "/authorisations"
@@ -290,10 +298,8 @@ func (s *Server) addCustomer(c *fiber.Ctx) error {
 
 // hintDuplicates answers the form as it is being filled in: customers that may be the same. It never blocks.
 func (s *Server) hintDuplicates(c *fiber.Ctx) error {
-	f := readForm(c, append(slices.Clone(customerFields), "email")...)
-	d := newCustomerForm{Form: f, Type: typeOr(c.FormValue("type"), customer.Person)}
-	var err error
-	if d.Duplicates, err = s.customers.Duplicates(s.ctx(c), s.caller(c), d.Type, readData(f), f.Values["email"]); err != nil {
+	d := newCustomerForm{Form: readForm(c, newCustomerFields...), Type: typeOr(c.FormValue("type"), customer.Person)}
+	if err := s.findDuplicates(c, &d); err != nil {
 		return err
 	}
 	return s.render(c, view{Page: "customers/duplicates", Fragment: "customers/duplicates", Title: s.say(c, "customer.add"), Nav: "customers", Data: d})

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -57,13 +58,20 @@ func (f *form) once() (*form, error) {
 func readForm(c *fiber.Ctx, fields ...string) *form {
 	values := make(map[string]string, len(fields))
 	for _, name := range fields {
-		values[name] = c.FormValue(name)
+		values[name], _ = formValue(c, name)
 	}
 	f := newForm(values)
 	if id, err := uuid.FromString(c.FormValue("submission")); err == nil {
 		f.Submission = id.String()
 	}
 	return f
+}
+
+// formValue is a field as it was sent, and whether it was. Browsers send the line breaks of a text as CR LF; here a line
+// ends with LF.
+func formValue(c *fiber.Ctx, name string) (value string, sent bool) {
+	args := c.Request().PostArgs()
+	return strings.ReplaceAll(c.FormValue(name), "\r\n", "\n"), args.Has(name)
 }
 
 // complain puts a fault into the form and returns the status to answer with; ok is false for errors that are not the

@@ -114,29 +114,43 @@ func (s *Server) showQueues(c *fiber.Ctx) error {
 
 // runTask has a task done now: the outbox forgets when the message's next try was to be, then the queue runs it.
 func (s *Server) runTask(c *fiber.Ctx) error {
-	return s.onTask(c, s.courier.Hurry, s.queue.RunNow, audit.QueueTaskRun, "toast.task_run")
+	run := func(ctx context.Context, queue, task string) error {
+		if err := ofMessage(ctx, task, s.courier.Hurry); err != nil {
+			return err
+		}
+		return s.queue.RunNow(ctx, queue, task)
+	}
+	return s.onTask(c, run, audit.QueueTaskRun, "toast.task_run")
 }
 
-// deleteTask cancels the message and takes its task out of the queue.
+// deleteTask takes a task out of the queue and cancels its message. In this order: what the queue refuses, or does not
+// know, must not be cancelled, and certainly not without an entry in the log. Should cancelling fail, the outbox queues
+// the message again.
 func (s *Server) deleteTask(c *fiber.Ctx) error {
-	return s.onTask(c, s.courier.Cancel, s.queue.Delete, audit.QueueTaskDeleted, "toast.task_deleted")
+	remove := func(ctx context.Context, queue, task string) error {
+		if err := s.queue.Delete(ctx, queue, task); err != nil {
+			return err
+		}
+		return ofMessage(ctx, task, s.courier.Cancel)
+	}
+	return s.onTask(c, remove, audit.QueueTaskDeleted, "toast.task_deleted")
 }
 
-func (s *Server) onTask(
-	c *fiber.Ctx, onMessage func(ctx context.Context, id uuid.UUID) error, onTask func(ctx context.Context, queue, id string) error,
-	action audit.Action, done string,
-) error {
+// ofMessage does something to the message that a task is named after.
+func ofMessage(ctx context.Context, task string, do func(ctx context.Context, id uuid.UUID) error) error {
+	name, _, _ := strings.Cut(task, ":")
+	if id := uuid.FromStringOrNil(name); id != uuid.Nil {
+		return do(ctx, id)
+	}
+	return nil
+}
+
+func (s *Server) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id string) error, action audit.Action, done string) error {
 	if err := s.require(c, policies.Queue, policies.Manage); err != nil {
 		return err
 	}
 	queue, task := c.Params("queue"), c.Params("task")
-	id, _, _ := strings.Cut(task, ":") // a task is named after its message
-	if message := uuid.FromStringOrNil(id); message != uuid.Nil {
-		if err := onMessage(s.ctx(c), message); err != nil {
-			return err
-		}
-	}
-	if err := onTask(s.ctx(c), queue, task); err != nil {
+	if err := do(s.ctx(c), queue, task); err != nil {
 		return err
 	}
 	// The queue is not in the database, so this is the one entry that is not in a tx with what it tells of.

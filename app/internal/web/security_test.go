@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fill puts something that could be an id into the placeholders of a route.
@@ -14,52 +15,74 @@ func fill(path string) string {
 }
 
 // TestForeignPosts: whatever may change something is refused without the token of its own session, and when the browser
-// says that another site caused it (S18). The table is the router's own, so a new route can't be forgotten.
+// says that another site caused it (S18), whoever is signed in. The table is the router's own, so a new route can't be
+// forgotten.
 func TestForeignPosts(t *testing.T) {
 	w := newWorld(t)
-	mine, theirs := w.signedIn(), w.signedIn()
-	own, other := mine.token(), theirs.token()
-	tested := 0
-	for _, r := range w.table() {
-		if r.method == http.MethodGet || r.audience == automatic {
-			continue
+	x := w.furnish()
+	tables := w.allTables()
+	mine := w.signedIn()
+	w.clock.tick(2 * time.Second)
+	for who, pair := range map[string][2]*browser{"signed in": {mine, w.signedIn()}, "signed out": {w.browser(), w.browser()}} {
+		own, other := pair[0].token(), pair[1].token()
+		before, tested := w.dump(tables...), 0
+		for _, r := range w.table() {
+			if r.method == http.MethodGet || r.audience == automatic {
+				continue
+			}
+			tested++
+			for name, c := range map[string]struct {
+				token   string
+				headers []string
+			}{
+				"no token":                 {"", nil},
+				"another session's token":  {other, nil},
+				"a token of nobody":        {strings.Repeat("A", len(own)), nil},
+				"cross-site":               {own, []string{"Sec-Fetch-Site", "cross-site"}},
+				"same-site":                {own, []string{"Sec-Fetch-Site", "same-site"}},
+				"foreign Origin":           {own, []string{"Origin", "https://evil.example"}},
+				"Origin null":              {own, []string{"Origin", "null"}},
+				"Origin like ours":         {own, []string{"Origin", baseURL + ".evil.example"}},
+				"forged Host with Origin":  {own, []string{"Origin", "https://evil.example", "Host", "evil.example"}},
+				"token in the header, too": {"", []string{"X-CSRF-Token", other}},
+				"HTMX without token":       {"", []string{"HX-Request", "true"}},
+			} {
+				form := url.Values{}
+				if c.token != "" {
+					form.Set(csrfField, c.token)
+				}
+				if a := pair[0].do(r.method, x.address(t, r.path), form, c.headers...); a.StatusCode != http.StatusForbidden {
+					t.Errorf("%s %s, %s, %s: %d, want 403", r.method, r.path, who, name, a.StatusCode)
+				}
+				if after := w.dump(tables...); after != before {
+					t.Errorf("%s %s, %s, %s: something was written", r.method, r.path, who, name)
+					before = after
+				}
+			}
 		}
-		tested++
-		for name, c := range map[string]struct {
-			token   string
-			headers []string
-		}{
-			"no token":                 {"", nil},
-			"another session's token":  {other, nil},
-			"a token of nobody":        {strings.Repeat("A", len(own)), nil},
-			"cross-site":               {own, []string{"Sec-Fetch-Site", "cross-site"}},
-			"same-site":                {own, []string{"Sec-Fetch-Site", "same-site"}},
-			"foreign Origin":           {own, []string{"Origin", "https://evil.example"}},
-			"Origin null":              {own, []string{"Origin", "null"}},
-			"Origin like ours":         {own, []string{"Origin", baseURL + ".evil.example"}},
-			"forged Host with Origin":  {own, []string{"Origin", "https://evil.example", "Host", "evil.example"}},
-			"token in the header, too": {"", []string{"X-CSRF-Token", other}},
-		} {
-			form := url.Values{}
-			if c.token != "" {
-				form.Set(csrfField, c.token)
-			}
-			before := w.dump("audit", "session", "account")
-			if a := mine.do(r.method, fill(r.path), form, c.headers...); a.StatusCode != http.StatusForbidden {
-				t.Errorf("%s %s, %s: %d, want 403", r.method, r.path, name, a.StatusCode)
-			}
-			if w.dump("audit", "session", "account") != before {
-				t.Errorf("%s %s, %s: something was written", r.method, r.path, name)
-			}
+		if tested < 15 {
+			t.Fatalf("only %d routes", tested)
 		}
-	}
-	if tested < 15 {
-		t.Fatalf("only %d routes", tested)
 	}
 	// The same token, from our own page, is taken.
 	if a := mine.send("/account/sessions"); a.StatusCode != http.StatusSeeOther {
 		t.Fatalf("own request: %d", a.StatusCode)
 	}
+}
+
+// TestSessionRunOut: who saves a form after the session has ended is asked to sign in, and not called a forger.
+func TestSessionRunOut(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	token := b.token()
+	w.clock.tick(time.Hour)
+	form := url.Values{csrfField: {token}}
+	b.do(http.MethodPost, "/account", form).goesTo(t, "/login")
+	a := b.do(http.MethodPost, "/account", form, "HX-Request", "true")
+	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") != "/login" {
+		t.Errorf("HTMX: %d to %q", a.StatusCode, a.Header.Get("HX-Redirect"))
+	}
+	b.do(http.MethodPost, "/account", form, "Origin", "https://evil.example").want(t, http.StatusForbidden)
 }
 
 // TestNotSignedIn: no page of the firm or of a person answers anybody.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -149,13 +150,23 @@ func (s *Server) trace(c *fiber.Ctx) error {
 	defer cancel()
 	c.SetUserContext(ctx)
 	start := time.Now()
-	err := c.Next()
+	err := proceed(c)
 	if err != nil {
 		err = s.answerError(c, err)
 	}
 	s.metrics.observe(c.Method(), c.Route().Path, c.Response().StatusCode(), time.Since(start))
 	logRequest(s.log, c, float64(time.Since(start).Microseconds())/1000)
 	return err
+}
+
+// proceed runs what comes after; a panic there is an error like any other, and no reason to take everybody's process down.
+func proceed(c *fiber.Ctx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.Next()
 }
 
 // name gives a request its id.

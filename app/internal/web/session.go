@@ -60,7 +60,11 @@ func (s *Server) dropSession(c *fiber.Ctx) {
 // elsewhere is refused at the very next request.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	if token := c.Cookies(s.sessionCookie()); token != "" {
-		p, err := s.accounts.Authenticate(s.ctx(c), token)
+		authenticate := s.accounts.Authenticate
+		if asksAgain(c) { // a page left open is nobody at work: the session must be able to fall idle (S19)
+			authenticate = s.accounts.Glance
+		}
+		p, err := authenticate(s.ctx(c), token)
 		if err != nil {
 			return err
 		}

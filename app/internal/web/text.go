@@ -21,6 +21,8 @@ type texts struct {
 	// plain has every text without placeholders or plural forms: most of them, looked up without the library's work.
 	plain map[string]string
 	zone  *time.Location
+	// countries are offered in forms, under their names in this language.
+	countries []option
 }
 
 // loadTexts reads locales/<locale>.json: an object of id → text, or id → {"one": …, "other": …}.
@@ -41,6 +43,7 @@ func loadTexts(fsys fs.FS, locale string, zone *time.Location) (*texts, error) {
 			t.plain[m.ID] = m.Other
 		}
 	}
+	t.countries = countriesIn(locale)
 	return t, nil
 }
 
@@ -176,8 +179,15 @@ func (t *texts) wait(d time.Duration) string {
 	return t.count("wait.seconds", max(1, int((d+time.Second-1)/time.Second)))
 }
 
-// said is a field's value in words where it is a key of ours (roles, languages, salutations), else as it is.
+// said is a field's value in words where it is a key of ours (roles, languages, salutations), a country or a date, else
+// as it is.
 func (t *texts) said(field, value string) string {
+	switch field {
+	case "country":
+		return t.country(value)
+	case "date_of_birth":
+		return t.day(value)
+	}
 	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation."}[field]
 	if prefix == "" || value == "" {
 		return value

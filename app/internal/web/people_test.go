@@ -1,0 +1,108 @@
+package web
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/policies"
+)
+
+// specialist adds a specialist user with roles, who can sign in with the password of all.
+func (w *world) specialist(email string, roles ...policies.Role) account.Caller {
+	w.t.Helper()
+	ctx := context.Background()
+	token, err := w.people.AddByCommand(ctx, account.SpecialistForm{Name: strings.ToUpper(email[:1]) + email[1:], Email: email, Roles: roles})
+	must(w.t, err)
+	a, err := w.people.SetPassword(ctx, token, strong, strong, account.Browser{})
+	must(w.t, err)
+	return account.Caller{ID: a.ID, Name: a.Name, Roles: append([]policies.Role{policies.Specialist}, roles...)}
+}
+
+// things are what the placeholders in addresses stand for.
+type things struct {
+	customer, access, deletion, specialist, mail uuid.UUID
+	register, reset, confirm                     string // tokens
+	task                                         string
+}
+
+// furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
+func (w *world) furnish() things {
+	w.t.Helper()
+	ctx := context.Background()
+	x := things{customer: w.customer, task: w.tasks.task.ID}
+	x.register, _ = w.invite("offen@kunde.example", "+4915123456789")
+	rows, err := w.accesses.OfCustomer(ctx, w.admin, w.customer)
+	must(w.t, err)
+	x.access = rows[0].ID
+	for _, m := range w.box() {
+		if m.Channel == courier.Email {
+			x.mail = m.ID
+		}
+	}
+	gone, _, err := w.customers.Add(ctx, w.admin, customer.Draft{
+		Type: customer.Company, Data: customer.Data{CompanyName: "Weg GmbH", FirstName: "W", LastName: "Eg", Locale: "de"},
+	}, nil)
+	must(w.t, err)
+	d, err := w.customers.Delete(ctx, w.admin, gone.ID, gone.Label())
+	must(w.t, err)
+	x.deletion = d.ID
+	x.specialist = w.specialist("kollegin@kanzlei.example").ID
+	must(w.t, w.people.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
+	must(w.t, w.people.AskEmail(ctx, w.admin, "anna.neu@kanzlei.example", strong))
+	w.deliver()
+	for _, m := range w.box() {
+		if token := linkTo("password/reset", m.Text); token != "" {
+			x.reset = token
+		}
+		if token := linkTo("account/email", m.Text); token != "" {
+			x.confirm = token
+		}
+	}
+	if x.reset == "" || x.confirm == "" {
+		w.t.Fatal("links are missing")
+	}
+	return x
+}
+
+// address fills the placeholders of a route.
+func (x things) address(t *testing.T, path string) string {
+	t.Helper()
+	id := x.customer.String()
+	token := x.register
+	switch {
+	case strings.HasPrefix(path, "/specialists/"):
+		id = x.specialist.String()
+	case strings.HasPrefix(path, "/mailbox/"):
+		id = x.mail.String()
+	case strings.HasPrefix(path, "/customers/deletions/"):
+		id = x.deletion.String()
+	case strings.HasPrefix(path, "/password/reset/"):
+		token = x.reset
+	case strings.HasPrefix(path, "/account/email/"):
+		token = x.confirm
+	}
+	path = strings.NewReplacer(":aid", x.access.String(), ":id", id, ":token", token, ":queue", "mail", ":task", x.task).Replace(path)
+	if strings.Contains(path, ":") && !strings.Contains(path, x.task) {
+		t.Fatalf("nothing stands for a placeholder in %s", path)
+	}
+	return path
+}
+
+// allTables are the names of all tables, those of the search index excepted.
+func (w *world) allTables() []string {
+	w.t.Helper()
+	var names []string
+	must(w.t, w.db.NewSelect().Table("sqlite_master").Column("name").
+		Where("type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%_search_%'").
+		Order("name").Scan(context.Background(), &names))
+	if len(names) < 12 {
+		w.t.Fatalf("only %v", names)
+	}
+	return names
+}

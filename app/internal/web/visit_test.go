@@ -1,0 +1,298 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/views"
+)
+
+// evil is what an attacker types: it shows as an element with the attribute data-evil wherever it is not escaped. It
+// has no blank, so that it passes for a username as well.
+const evil = `"'><b/data-evil>`
+
+// evilFirm is a world in which every free text that can be typed was typed by an attacker.
+func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
+	t.Helper()
+	w := newWorld(t, change...)
+	ctx := context.Background()
+	cu, err := w.customers.Get(ctx, w.admin, w.customer)
+	must(t, err)
+	person := customer.Data{
+		Salutation: evil, Title: evil, FirstName: evil, LastName: evil + "L", Street: evil, City: evil, PostalCode: evil, Country: "FR",
+		Phone: "+33142685300", Note: evil + "\n" + evil, Locale: "de", DateOfBirth: "1980-01-01",
+	}
+	_, err = w.customers.Update(ctx, w.admin, cu.ID, cu.Version, person)
+	must(t, err)
+	_, _, err = w.customers.Add(ctx, w.admin, customer.Draft{Type: customer.Company, Data: customer.Data{
+		CompanyName: evil, LegalForm: evil, RegisterCourt: evil, RegisterNumber: evil, FirstName: evil, LastName: evil, City: evil,
+		Country: "FR", Locale: "en",
+	}}, nil)
+	must(t, err)
+	_, err = w.accesses.Create(ctx, w.admin, w.customer, access.Form{
+		FirstName: evil, LastName: evil, Email: "o'<b>@kunde.example", Mobile: "", Locale: "en",
+	}, "")
+	if err == nil {
+		t.Error("an address with < was taken")
+	}
+	_, err = w.accesses.Create(ctx, w.admin, w.customer, access.Form{
+		FirstName: evil, LastName: evil, Email: "o'{{.}}&=`|@kunde.example", Mobile: "+4915123456700", Locale: "en",
+	}, "")
+	must(t, err)
+	must(t, w.people.UpdateOwn(ctx, w.admin, account.Own{Name: evil, Username: evil, Shortcuts: true}))
+	_, err = w.people.AddSpecialist(ctx, w.admin, account.SpecialistForm{Name: evil, Email: "b&'@kanzlei.example"})
+	must(t, err)
+	w.tasks.task.LastError = evil
+	w.deliver()
+	// What the other side says is shown too.
+	var m courier.Message
+	must(t, w.db.NewSelect().Model(&m).Where("recipient LIKE ?", "o'%").Where("channel = ?", courier.Email).Scan(ctx))
+	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: m.ID, Status: "5.1.1", Detail: evil}))
+	return w, w.furnish()
+}
+
+// textID finds the name of a text where its words should stand.
+func textIDs(t *testing.T) *regexp.Regexp {
+	t.Helper()
+	folders := map[string]bool{}
+	for id := range localeFile(t, "en") {
+		if before, _, dotted := strings.Cut(id, "."); dotted {
+			folders[before] = true
+		}
+	}
+	var names []string
+	for f := range folders {
+		names = append(names, f)
+	}
+	return regexp.MustCompile(`(?:^|[\s"(>])(?:` + strings.Join(names, "|") + `)\.[a-z_]+(?:\.[a-z_]+)*(?:[\s")<:,]|$)`)
+}
+
+// own says whether an address belongs to us.
+func own(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Host == "" && u.Scheme == "" || strings.HasPrefix(address, baseURL+"/"))
+}
+
+// checkPage looks at everything on a page that a browser might run, load or fail to read out.
+func checkPage(t *testing.T, where string, a answer, ids *regexp.Regexp) {
+	t.Helper()
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
+	must(t, err)
+	complain := func(format string, args ...any) { t.Helper(); t.Errorf("%s: %s", where, fmt.Sprintf(format, args...)) }
+	if doc.Find("[data-evil], b[data-evil\\>]").Length() > 0 || strings.Contains(a.body, "<b/data-evil>") {
+		complain("what was typed became an element")
+	}
+	seen := map[string]bool{}
+	doc.Find("*").Each(func(_ int, el *goquery.Selection) {
+		n := el.Get(0)
+		for _, attr := range n.Attr {
+			key := strings.ToLower(attr.Key)
+			switch {
+			case key == "style", strings.HasPrefix(key, "on"), strings.HasPrefix(key, "hx-on"), strings.HasPrefix(key, "data-hx-"):
+				complain("<%s %s=%q>", n.Data, attr.Key, attr.Val)
+			case key == "src", key == "href", key == "action", key == "formaction", key == "hx-get", key == "hx-post", key == "data":
+				if !own(attr.Val) {
+					complain("foreign address <%s %s=%q>", n.Data, attr.Key, attr.Val)
+				}
+			case key == "id":
+				if seen[attr.Val] {
+					complain("two elements have the id %s", attr.Val)
+				}
+				seen[attr.Val] = true
+			}
+			if strings.Contains(key, "evil") || strings.HasPrefix(strings.ToLower(attr.Val), "javascript:") {
+				complain("<%s %s=%q>", n.Data, attr.Key, attr.Val)
+			}
+		}
+		switch n.Data {
+		case "style", "iframe", "object", "embed", "base":
+			complain("<%s>", n.Data)
+		case "script":
+			if el.AttrOr("src", "") == "" || strings.TrimSpace(el.Text()) != "" {
+				complain("an inline script")
+			}
+		case "input", "select", "textarea":
+			if el.AttrOr("type", "") == "hidden" {
+				break
+			}
+			id, labelled := el.Attr("id")
+			if _, named := el.Attr("aria-label"); !named && el.Closest("label").Length() == 0 &&
+				(!labelled || doc.Find(`label[for="`+id+`"]`).Length() == 0) {
+				complain("the field %s has no label", el.AttrOr("name", "?"))
+			}
+		}
+	})
+	doc.Find("[aria-labelledby], [aria-describedby], label[for]").Each(func(_ int, el *goquery.Selection) {
+		for _, attr := range []string{"aria-labelledby", "aria-describedby", "for"} {
+			for _, id := range strings.Fields(el.AttrOr(attr, "")) {
+				if doc.Find(`[id="`+id+`"]`).Length() == 0 {
+					complain("%s names %s, which is not there", attr, id)
+				}
+			}
+		}
+	})
+	text := " " + a.text() + " "
+	if m := ids.FindString(text); m != "" {
+		complain("shows the name of a text: %s", m)
+	}
+	if strings.Contains(text, "<no value>") || strings.Contains(text, "%!") || strings.Contains(text, "{{.P") {
+		complain("a placeholder is empty: %s", text)
+	}
+}
+
+// TestEveryAddress visits every GET route with real rows, all of whose texts an attacker typed, in both languages, as
+// who may do most, as an end user and as nobody: nothing typed is ever an element (S37), nothing runs inline (S21),
+// nothing foreign is loaded (S12), every answer has its headers, every text its words, every field its label.
+func TestEveryAddress(t *testing.T) {
+	w, x := evilFirm(t, func(o *Options) { o.Firm = evil })
+	ids := textIDs(t)
+	admin := w.signedIn()
+	end := w.endUser()
+	w.deliver()
+	pages := 0
+	for who, b := range map[string]*browser{"admin": admin, "end user": end, "nobody": w.browser()} {
+		for _, b.language = range Locales {
+			addresses := []string{"/nothing/here", "/customers?q=" + url.QueryEscape(evil), "/customers?q=b", "/customers?status=attention&sort=" + url.QueryEscape(evil),
+				"/customers/" + evil, "/specialists?inactive=on&q=" + url.QueryEscape(evil), "/customers/new?type=company&company_name=" + url.QueryEscape(evil),
+				"/login?next=" + url.QueryEscape("/"+evil), "/queues?queue=" + url.QueryEscape(evil), "/mailbox?id=" + url.QueryEscape(evil), "/customers/" + x.customer.String() + "/log?after=" + url.QueryEscape(evil)}
+			for _, r := range w.table() {
+				if r.method == http.MethodGet {
+					addresses = append(addresses, x.address(t, r.path))
+				}
+			}
+			for _, address := range addresses {
+				if i := strings.IndexByte(address, '?'); i < 0 {
+					address = (&url.URL{Path: address}).EscapedPath()
+				}
+				a := b.get(address)
+				where := who + " " + b.language + " " + address
+				if a.StatusCode >= 500 {
+					t.Errorf("%s: %d", where, a.StatusCode)
+				}
+				checkHeaders(t, where, a, strings.HasSuffix(address, "/html") && a.StatusCode == http.StatusOK)
+				if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || strings.HasSuffix(address, "/html") {
+					continue
+				}
+				pages++
+				checkPage(t, where, a, ids)
+				if f := b.get(address, "HX-Request", "true"); strings.HasPrefix(f.Header.Get("Content-Type"), "text/html") {
+					checkPage(t, where+" (fragment)", f, ids)
+				}
+			}
+		}
+	}
+	if pages < 100 {
+		t.Errorf("only %d pages", pages)
+	}
+	for _, want := range []string{"/customers", "/customers/" + x.customer.String() + "/deliveries", "/specialists", "/mailbox", "/audit"} {
+		if a := admin.get(want); !strings.Contains(a.text(), evil) {
+			t.Errorf("%s does not show what was typed", want)
+		}
+	}
+	for _, m := range w.box() {
+		doc, err := html.Parse(strings.NewReader(m.HTML))
+		must(t, err)
+		mail := goquery.NewDocumentFromNode(doc)
+		if strings.Contains(m.HTML, "<b/data-evil") || mail.Find("script, img, link, [data-evil], iframe").Length() > 0 {
+			t.Errorf("the mail to %s holds what was typed as it is: %s", m.To, m.HTML)
+		}
+		mail.Find("[href], [src]").Each(func(_ int, el *goquery.Selection) {
+			if address := el.AttrOr("href", el.AttrOr("src", "")); !strings.HasPrefix(address, baseURL+"/") {
+				t.Errorf("the mail to %s leads to %s", m.To, address)
+			}
+		})
+	}
+}
+
+// checkHeaders: every answer, whatever its status, forbids foreign and inline content, framing and caching (S21).
+func checkHeaders(t *testing.T, where string, a answer, isLetter bool) {
+	t.Helper()
+	policy := a.Header.Get("Content-Security-Policy")
+	want := []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"}
+	if isLetter { // shown in a sandbox, its own <style> allowed
+		want = []string{"default-src 'none'", "sandbox;"}
+	}
+	for _, part := range want {
+		if !strings.Contains(policy, part) {
+			t.Errorf("%s: %q lacks %s", where, policy, part)
+		}
+	}
+	if !isLetter && strings.Contains(policy, "unsafe") || strings.Contains(policy, "unsafe-eval") || strings.Contains(policy, "allow-") {
+		t.Errorf("%s: %q", where, policy)
+	}
+	headers := map[string]string{
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "X-Frame-Options": "DENY",
+	}
+	if isLetter {
+		headers["X-Frame-Options"] = "SAMEORIGIN"
+	}
+	for name, value := range headers {
+		if got := a.Header.Get(name); got != value {
+			t.Errorf("%s: %s is %q, want %q", where, name, got, value)
+		}
+	}
+	if a.Header.Get("X-Request-Id") == "" {
+		t.Errorf("%s: no request id", where)
+	}
+}
+
+// TestStatic: files are immutable under the address of their content, compressed where the browser takes it, and
+// nothing outside is served.
+func TestStatic(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	for _, encoding := range []string{"", "gzip", "br, gzip"} {
+		a := b.get(w.static.url("generated/kontor.css"), "Accept-Encoding", encoding)
+		a.want(t, http.StatusOK)
+		if !strings.Contains(a.Header.Get("Cache-Control"), "immutable") || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/css") {
+			t.Errorf("%+v", a.Header)
+		}
+		if got := a.Header.Get("Content-Encoding"); got != strings.Split(encoding, ",")[0] {
+			t.Errorf("Accept-Encoding %q got %q", encoding, got)
+		}
+	}
+	for _, path := range []string{"../../go.mod", "..%2f..%2fgo.mod", "locales/en.json", "", "generated/"} {
+		b.get(w.static.base+path).want(t, http.StatusNotFound)
+	}
+	// Every file that a template or stylesheet names is there.
+	for _, m := range regexp.MustCompile(`asset "([^"]+)"`).FindAllStringSubmatch(pageSources(t), -1) {
+		if w.static.files[m[1]] == nil {
+			t.Errorf("%s is named by a template and not there", m[1])
+		}
+	}
+	sprite, err := fs.ReadFile(views.Static(), "generated/icons.svg")
+	must(t, err)
+	for _, m := range regexp.MustCompile(`icon "([^"]+)"`).FindAllStringSubmatch(pageSources(t), -1) {
+		if !strings.Contains(string(sprite), `id="`+m[1]+`"`) {
+			t.Errorf("no icon %s", m[1])
+		}
+	}
+}
+
+// TestReceiptShowsNothingPersonal: the log's receipt of a deletion counts and names nobody.
+func TestReceiptShowsNothingPersonal(t *testing.T) {
+	w, x := evilFirm(t)
+	_, err := w.customers.ContinueDeletions(context.Background(), 100)
+	must(t, err)
+	b := w.signedIn()
+	a := b.get("/customers/deletions/" + x.deletion.String())
+	a.want(t, http.StatusOK, "deleted permanently")
+	if strings.Contains(a.text(), "Weg GmbH") {
+		t.Error("the receipt names the customer")
+	}
+	b.get("/audit").want(t, http.StatusOK, w.templates["en"].say("audit."+string(audit.CustomerDeleted)))
+}
