@@ -30,7 +30,7 @@ type program struct {
 var printedPassword = regexp.MustCompile(`Password\s+(\S+)`)
 
 // boot starts the whole program on a free port with the given settings and stops it with the test.
-func boot(t *testing.T, settings map[string]string) *program {
+func boot(t *testing.T, settings map[string]string, tune ...wire.Tune) *program {
 	t.Helper()
 	env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir(), "LOG": "warn"}
 	for k, v := range settings {
@@ -46,7 +46,7 @@ func boot(t *testing.T, settings map[string]string) *program {
 	}
 	var out bytes.Buffer
 	ctx, stop := context.WithCancel(context.Background())
-	app, err := Start(ctx, c, &out, logWriter{t})
+	app, err := Start(ctx, c, &out, logWriter{t}, tune...)
 	if err != nil {
 		stop()
 		t.Fatal(err)

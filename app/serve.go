@@ -30,7 +30,7 @@ type App struct {
 }
 
 // Start listens, opens, wires, and prints the start-up lines to out. The log goes to logTo.
-func Start(ctx context.Context, c config.Config, out, logTo io.Writer) (app *App, err error) {
+func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...wire.Tune) (app *App, err error) {
 	app = &App{}
 	defer func() {
 		if err != nil {
@@ -50,7 +50,7 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer) (app *App
 	c = c.WithAddress(app.Address)
 	app.URL = c.BaseURL
 	log := wire.Logger(c, logTo)
-	if app.services, err = wire.New(ctx, c, log, wire.ApplySchema); err != nil {
+	if app.services, err = wire.New(ctx, c, log, wire.ApplySchema, tune...); err != nil {
 		return app, err
 	}
 	s := app.services

@@ -226,7 +226,7 @@ func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr 
 func (s *Service) note(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
 	now := s.now()
 	m, a := at.message, at.attempt
-	out := judge(m, &a, sendErr, now, secretsOf(at.content.Data))
+	out := s.judge(m, &a, sendErr, now, secretsOf(at.content.Data))
 	provider = plain(provider)
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := closeAttempt(ctx, tx, a); err != nil {
@@ -264,7 +264,7 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 }
 
 // judge closes the attempt a and says what becomes of the message.
-func judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string) outcome {
+func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string) outcome {
 	a.EndedAt = &now
 	if sendErr == nil {
 		a.Outcome = Accepted
@@ -279,7 +279,7 @@ func judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string
 		a.Outcome = Permanent
 		return outcome{state: Failed, reason: f.reason}
 	}
-	wait, again := pause(m.Channel, m.Attempts, f.after)
+	wait, again := s.schedule.pause(m.Channel, m.Attempts, f.after)
 	if !again {
 		return outcome{state: Failed, reason: reasonGaveUp}
 	}

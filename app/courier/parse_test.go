@@ -27,7 +27,7 @@ func TestPauses(t *testing.T) {
 		{SMS, 5, 0, 10 * time.Minute}, {SMS, 6, 0, 0}, {SMS, 6, time.Minute, 0},
 		{SMS, 1, time.Minute, time.Minute}, {SMS, 5, time.Minute, 10 * time.Minute}, {SMS, 1, 24 * time.Hour, time.Hour},
 	} {
-		got, again := pause(c.channel, c.attempts, c.asked)
+		got, again := DefaultSchedule().pause(c.channel, c.attempts, c.asked)
 		if got != c.want || again != (c.want > 0) {
 			t.Errorf("%s after %d, asked %s: %s (%v), want %s", c.channel, c.attempts, c.asked, got, again, c.want)
 		}

@@ -2,11 +2,17 @@ package courier
 
 import "time"
 
-// The pauses before the next try. Mail goes on every mailLong until its link expires; SMS is given up after the last.
-var (
-	mailPauses = []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour}
-	smsPauses  = []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 3 * time.Minute, 10 * time.Minute}
-)
+// Schedule is the pauses before the next try. Mail goes on every mailLong after the last of them, until its link
+// expires; SMS is given up.
+type Schedule struct{ Email, SMS []time.Duration }
+
+// DefaultSchedule is the schedule of Options that name none.
+func DefaultSchedule() Schedule {
+	return Schedule{
+		Email: []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour},
+		SMS:   []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 3 * time.Minute, 10 * time.Minute},
+	}
+}
 
 const (
 	mailLong = 4 * time.Hour
@@ -16,10 +22,10 @@ const (
 
 // pause is how long to wait after the attempts made so far (at least 1) have failed for now; ok=false: give up. asked is
 // what the other side wants, 0 if it said nothing.
-func pause(c Channel, attempts int, asked time.Duration) (d time.Duration, ok bool) {
-	steps := mailPauses
+func (s Schedule) pause(c Channel, attempts int, asked time.Duration) (d time.Duration, ok bool) {
+	steps := s.Email
 	if c == SMS {
-		steps = smsPauses
+		steps = s.SMS
 	}
 	switch {
 	case attempts <= len(steps):

@@ -62,6 +62,7 @@ type Options struct {
 
 	DialTimeout    time.Duration // 0 is 10 s
 	AttemptTimeout time.Duration // 0 is 60 s; everything from dialing to the last answer
+	Schedule       Schedule      // of tries; a channel without pauses has DefaultSchedule's
 }
 
 // Service is the outbox.
@@ -73,6 +74,7 @@ type Service struct {
 	letters  *renderer
 	domain   string
 	attempt  time.Duration
+	schedule Schedule
 	carriers map[Channel]carrier
 
 	composers map[Kind]Composer
@@ -96,7 +98,13 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: o.MailDomain, attempt: o.AttemptTimeout,
-		composers: map[Kind]Composer{}, nudges: make(chan struct{}, 1),
+		schedule: DefaultSchedule(), composers: map[Kind]Composer{}, nudges: make(chan struct{}, 1),
+	}
+	if len(o.Schedule.Email) > 0 {
+		s.schedule.Email = o.Schedule.Email
+	}
+	if len(o.Schedule.SMS) > 0 {
+		s.schedule.SMS = o.Schedule.SMS
 	}
 	if s.domain == "" {
 		_, s.domain, _ = cutAddress(from.Address)

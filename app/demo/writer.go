@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"kontor/app/store"
 )
@@ -76,10 +74,7 @@ func (w *writer) finish(ctx context.Context) error {
 // write writes one batch in one tx.
 func (w *writer) write(ctx context.Context, b *batch) error {
 	if w.postgres {
-		return w.conn.Raw(func(driver any) error {
-			conn := driver.(*stdlib.Conn).Conn()
-			return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return w.copy(ctx, tx, b) })
-		})
+		return store.CopyInTx(ctx, w.conn, func(tx store.CopyTx) error { return w.copy(ctx, tx, b) })
 	}
 	tx, err := w.conn.BeginTx(ctx, nil)
 	if err != nil {
@@ -94,8 +89,8 @@ func (w *writer) write(ctx context.Context, b *batch) error {
 
 const setCounter = `UPDATE counter SET value = %d WHERE name = 'customer_number' AND value < %d`
 
-func (w *writer) copy(ctx context.Context, tx pgx.Tx, b *batch) error {
-	if _, err := tx.Exec(ctx, fmt.Sprintf(setCounter, b.counter, b.counter)); err != nil {
+func (w *writer) copy(ctx context.Context, tx store.CopyTx, b *batch) error {
+	if err := tx.Exec(ctx, fmt.Sprintf(setCounter, b.counter, b.counter)); err != nil {
 		return err
 	}
 	for _, t := range tables {
@@ -103,7 +98,7 @@ func (w *writer) copy(ctx context.Context, tx pgx.Tx, b *batch) error {
 		if t.sqlite || len(rows) == 0 {
 			continue
 		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, t.columns, pgx.CopyFromRows(rows)); err != nil {
+		if err := tx.Rows(ctx, t.name, t.columns, rows); err != nil {
 			return fmt.Errorf("copy to %s: %w", t.name, err)
 		}
 	}

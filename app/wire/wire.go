@@ -77,13 +77,16 @@ const (
 	RequireSchema
 )
 
+// Tune changes what is no setting: how long the courier waits for other sides and between tries.
+type Tune func(*courier.Options)
+
 // New opens the database and the queue and builds the services. c.BaseURL must be known by now.
-func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema) (*Services, error) {
+func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, tune ...Tune) (*Services, error) {
 	s := &Services{Config: c, Log: log}
 	if err := s.open(ctx, schema); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.build(); err != nil {
+	if err := s.build(tune); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -121,7 +124,7 @@ func (s *Services) open(ctx context.Context, schema Schema) (err error) {
 	return err
 }
 
-func (s *Services) build() (err error) {
+func (s *Services) build(tune []Tune) (err error) {
 	c := s.Config
 	if s.Key, err = secret.NewKey(c.SecretKey); err != nil {
 		return err
@@ -134,11 +137,14 @@ func (s *Services) build() (err error) {
 		return fmt.Errorf("base url: %w", err)
 	}
 	s.Audit = audit.New(s.DB, s.Now)
-	s.Courier, err = courier.New(courier.Options{
+	o := courier.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, From: c.MailFrom,
 		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, MailDomain: base.Hostname(), Zone: c.Zone,
-	})
-	if err != nil {
+	}
+	for _, t := range tune {
+		t(&o)
+	}
+	if s.Courier, err = courier.New(o); err != nil {
 		return err
 	}
 	s.Accounts = account.New(account.Options{

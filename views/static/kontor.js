@@ -8,7 +8,7 @@
 
   // Unsaved changes warn before the page is left; sending the form is not leaving it. A form that comes back with
   // mistakes still holds unsaved text.
-  let dirty = false;
+  let dirty = !!$("#summary") && !!$("form[data-warn]");
   document.addEventListener("input", (e) => { if (e.target.closest("form[data-warn]")) dirty = true; });
   document.addEventListener("submit", (e) => {
     if (e.target.matches("form[data-warn]")) dirty = false;
@@ -20,7 +20,10 @@
       e.target.setAttribute("aria-busy", "true");
     }
   });
-  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => { delete f.dataset.sent; }));
+  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => {
+    delete f.dataset.sent;
+    f.removeAttribute("aria-busy");
+  }));
   window.addEventListener("beforeunload", (e) => { if (dirty) e.preventDefault(); });
 
   // Times are written for the firm's time zone; a browser elsewhere shows its own in the title.
@@ -29,14 +32,14 @@
     if (!isNaN(at)) t.title = at.toLocaleString(document.documentElement.lang, { dateStyle: "full", timeStyle: "long" });
   });
 
-  // An opened timeline stays open when its fragment is refreshed.
+  // What a person opened or closed stays so when its fragment is refreshed.
+  const opened = new Map();
   document.addEventListener("htmx:beforeSwap", (e) => {
-    const open = new Set([...document.querySelectorAll("details[open][id]")].map((d) => d.id));
-    e.detail.target.dataset.open = [...open].join(" ");
+    e.detail.target.querySelectorAll("details[id]").forEach((d) => opened.set(d.id, d.open));
   });
-  document.addEventListener("htmx:afterSwap", (e) => {
-    const before = (e.detail.requestConfig?.target ?? e.detail.target).dataset.open ?? "";
-    before.split(" ").filter(Boolean).forEach((id) => { const d = document.getElementById(id); if (d) d.open = true; });
+  document.addEventListener("htmx:afterSwap", () => {
+    opened.forEach((open, id) => { const d = document.getElementById(id); if (d) d.open = open; });
+    opened.clear();
     localTimes(document);
     focusChanged();
   });

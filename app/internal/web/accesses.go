@@ -60,7 +60,9 @@ func asksAgain(c *fiber.Ctx) bool { return isFragment(c) && c.Query(seenQuery) !
 
 // unchanged says whether a page that asks again shows what is so. It then gets 204 and stays as it is: focus, selection
 // and opened timelines with it.
-func (d authorisations) unchanged(c *fiber.Ctx) bool { return asksAgain(c) && c.Query(seenQuery) == d.Mark }
+func (d authorisations) unchanged(c *fiber.Ctx) bool {
+	return asksAgain(c) && c.Query(seenQuery) == d.Mark
+}
 
 func (s *Server) showAuthorisations(c *fiber.Ctx) error {
 	d, err := s.authorisationsOf(c, "authorisations")

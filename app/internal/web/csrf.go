@@ -1,6 +1,9 @@
 package web
 
 import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
 	"net/url"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,7 +21,8 @@ const (
 // errForeign is the answer to a request that another site may have caused.
 var errForeign = fault.New(fault.Forbidden, "csrf")
 
-// csrfToken is bound to the session, or to a random cookie of a browser that is not signed in. Nothing is stored.
+// csrfToken is bound to the session, or to a random cookie of a browser that is not signed in. Nothing is stored. It
+// looks different in every answer: see masked.
 func (s *Server) csrfToken(c *fiber.Ctx) string {
 	if t, ok := c.Locals(csrfKey).(string); ok {
 		return t
@@ -29,8 +33,29 @@ func (s *Server) csrfToken(c *fiber.Ctx) string {
 		s.setCookie(c, "kontor-browser", browser)
 		t = s.key.MAC("csrf", "browser", browser)
 	}
+	t = masked(t)
 	c.Locals(csrfKey, t)
 	return t
+}
+
+// masked hides a token behind a fresh random pad that goes with it: answers are compressed, and their length must not
+// say, guess by guess, what stands in them (BREACH).
+func masked(token string) string {
+	b := make([]byte, 2*len(token))
+	_, _ = rand.Read(b[:len(token)]) // never fails: crypto/rand
+	subtle.XORBytes(b[len(token):], b[:len(token)], []byte(token))
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// unmasked is the inverse of masked; "" for what is not a masked token.
+func unmasked(sent string) string {
+	b, err := base64.RawURLEncoding.DecodeString(sent)
+	if err != nil || len(b)%2 != 0 {
+		return ""
+	}
+	pad, token := b[:len(b)/2], b[len(b)/2:]
+	subtle.XORBytes(token, token, pad)
+	return string(token)
 }
 
 // expectedToken is "" when the browser has neither session nor cookie.
@@ -75,7 +100,7 @@ func (s *Server) fromOurPages(c *fiber.Ctx) error {
 		sent = c.FormValue(csrfField)
 	}
 	want := s.expectedToken(c)
-	if want == "" || !secret.Equal(sent, want) {
+	if want == "" || !secret.Equal(unmasked(sent), want) {
 		return errForeign
 	}
 	return nil

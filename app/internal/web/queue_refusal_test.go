@@ -18,7 +18,7 @@ func TestQueueRefusalIsLogged(t *testing.T) {
 		must(t, w.db.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
 		before, auditBefore := w.dump("message"), w.dump("audit")
 		w.tasks.away = away
-		a := b.send("/queues/mail/"+m.ID.String()+":1/delete", "state", "retry")
+		b.send("/queues/mail/"+m.ID.String()+":1/delete", "state", "retry")
 		if w.dump("message") != before && w.dump("audit") == auditBefore {
 			t.Errorf("away=%v: a message was cancelled and the log does not say so", away)
 		}

@@ -129,7 +129,7 @@ func New(o Options) (*Server, error) {
 		IdleTimeout:           75 * time.Second,
 		ErrorHandler:          s.answerError,
 	})
-	s.app.Use(s.trace, s.headers, s.authenticate)
+	s.app.Use(compressed(), s.trace, s.headers, s.authenticate)
 	s.routes()
 	return s, nil
 }
