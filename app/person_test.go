@@ -30,7 +30,7 @@ type program struct {
 var printedPassword = regexp.MustCompile(`Password\s+(\S+)`)
 
 // boot starts the whole program on a free port with the given settings and stops it with the test.
-func boot(t *testing.T, settings map[string]string, tune ...wire.Tune) *program {
+func boot(t testing.TB, settings map[string]string, tune ...wire.Tune) *program {
 	t.Helper()
 	env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir(), "LOG": "warn"}
 	for k, v := range settings {
@@ -67,7 +67,7 @@ func boot(t *testing.T, settings map[string]string, tune ...wire.Tune) *program 
 }
 
 // logWriter sends the program's log to the test's.
-type logWriter struct{ t *testing.T }
+type logWriter struct{ t testing.TB }
 
 func (w logWriter) Write(b []byte) (int, error) {
 	w.t.Logf("log: %s", bytes.TrimSpace(b))
@@ -76,13 +76,13 @@ func (w logWriter) Write(b []byte) (int, error) {
 
 // someone is a person with a browser of their own, without script.
 type someone struct {
-	t      *testing.T
+	t      testing.TB
 	base   string
 	client *http.Client
 	lang   string
 }
 
-func visitor(t *testing.T, base string) *someone {
+func visitor(t testing.TB, base string) *someone {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -93,7 +93,7 @@ func visitor(t *testing.T, base string) *someone {
 
 // page is what a person sees.
 type page struct {
-	t      *testing.T
+	t      testing.TB
 	by     *someone
 	Status int
 	URL    *url.URL
@@ -230,16 +230,24 @@ func (s *someone) signIn(login, password string) *page {
 }
 
 // eventually waits for a condition, as long as a person would.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+	if !within(time.Minute, done) {
+		t.Fatalf("waited in vain for: %s", what)
+	}
+}
+
+// within says whether a condition comes true in time.
+func within(limit time.Duration, done func() bool) bool {
+	deadline := time.Now().Add(limit)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		if done() {
-			tick.Stop()
-			return
+			return true
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for: %s", what)
+			return false
 		}
 	}
 }
@@ -284,7 +292,7 @@ var (
 	codeWord = regexp.MustCompile(`\b[2-9CFGHJMPQRVWX]{4}-[2-9CFGHJMPQRVWX]{4}\b`)
 )
 
-func linkIn(t *testing.T, text string) string {
+func linkIn(t testing.TB, text string) string {
 	t.Helper()
 	m := linkLine.FindStringSubmatch(text)
 	if m == nil {
@@ -293,7 +301,7 @@ func linkIn(t *testing.T, text string) string {
 	return m[1]
 }
 
-func codeIn(t *testing.T, text string) string {
+func codeIn(t testing.TB, text string) string {
 	t.Helper()
 	code := codeWord.FindString(text)
 	if code == "" {

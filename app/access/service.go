@@ -116,6 +116,9 @@ func (s *Service) AddCustomer(
 		return customer.Customer{}, false, err
 	}
 	data, errData := customer.Validate(d.Type, d.Data)
+	if !d.Type.Known() {
+		return customer.Customer{}, false, errData // until the type is chosen nothing else can be asked for
+	}
 	f, errForm := Validate(Form{
 		FirstName: data.FirstName, LastName: data.LastName, Email: email, Mobile: mobile, Locale: data.Locale,
 	})

@@ -130,17 +130,25 @@ var listQueries = []string{
 // the ways a search can take, and compares them with the reference.
 func TestListIsTheModel(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		all := w.crowd(230)
+		all := w.crowd(130)
 		ways := map[string]limits{"default": w.limits, "frequent": {rare: 1, frequent: 1, walk: 1000},
 			"late in the alphabet": {rare: 1, frequent: 1, walk: 60}, "unexpected": {rare: 1, frequent: 1 << 30, walk: 60},
 		}
 		for way, l := range ways {
 			w.limits = l
+			every := 4 // of the combinations, by the ways that differ in how they find the same
+			if way == "default" {
+				every = 1
+			}
+			n := 0
 			for _, q := range listQueries {
 				for _, f := range []Filter{
 					{}, {Type: Person}, {Type: Company}, {Attention: true}, {Sort: "-name"}, {Sort: "number"}, {Sort: "-number"},
 					{Sort: "number", Attention: true}, {Sort: "-name", Type: Company, Attention: true}, {Sort: "bogus", Type: "robot"},
 				} {
+					if n++; n%every != 0 {
+						continue
+					}
 					f.Query = q
 					want := f
 					if f.Type == "robot" {

@@ -326,7 +326,15 @@ func (s *Service) Duplicates(ctx context.Context, c account.Caller, t Type, d Da
 		return nil, err
 	}
 	d, _ = validate(t, d, s.now()) // complaints are Add's; what is normal so far is enough to compare
-	return s.duplicates(ctx, sc, store.FoldEmail(email), identity(t, d), maxDuplicates)
+	return s.duplicates(ctx, sc, storable(store.FoldEmail(email)), storable(identity(t, d)), maxDuplicates)
+}
+
+// storable is v, or "" when it holds what no customer has and a database may stumble over, such as a NUL.
+func storable(v string) string {
+	if _, complaint := clean(v, false); complaint != "" {
+		return ""
+	}
+	return v
 }
 
 // Administrators lists who administers the customer, by name. ErrNotFound when the caller may not read it.

@@ -2,6 +2,9 @@ package web
 
 import (
 	"context"
+	"io"
+	"log/slog"
+	"os"
 	"strings"
 	"testing"
 
@@ -105,4 +108,16 @@ func (w *world) allTables() []string {
 		w.t.Fatalf("only %v", names)
 	}
 	return names
+}
+
+// textLog writes everything down.
+func textLog(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func mustRead(t *testing.T, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	must(t, err)
+	return raw
 }

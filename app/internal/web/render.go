@@ -36,7 +36,8 @@ type frame struct {
 	Shortcuts bool
 	Nav       []navEntry
 	Query     string   // of the search field
-	Live      []option // not nil: the search fills the list on this page
+	Live      bool     // the search fills the list on this page
+	Rest      []option // what else the list's address says
 	Toast     *toast
 	Door      bool
 	Wide      bool
@@ -56,7 +57,7 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
 	t := s.text(c)
 	f := &frame{
-		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, Live: v.Live,
+		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, Live: v.Live != nil, Rest: v.Live,
 		D: v.Data,
 	}
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
@@ -102,7 +103,7 @@ func (s *Server) errorTitle(c *fiber.Ctx, title string) string {
 // navigation fills in what this person may use.
 func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 	caller := s.caller(c)
-	if f.Live != nil {
+	if f.Live {
 		f.Query = c.Query("q")
 	}
 	for _, e := range []struct {

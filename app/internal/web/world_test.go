@@ -25,6 +25,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/secret"
+	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/policies"
 	"kontor/views"
@@ -109,7 +110,11 @@ func (q *madeUpQueue) note(what, queue, id string) error {
 // newWorld builds it; change may alter the options before the server is made.
 func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
-	db := storetest.SQLite(t)
+	return newWorldOn(t, storetest.SQLite(t), change...)
+}
+
+func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
+	t.Helper()
 	c := &clock{at: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	key, err := secret.NewKey([]byte(strings.Repeat("k", 32)))
 	must(t, err)

@@ -1,0 +1,261 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"kontor/app/access"
+	"kontor/app/courier"
+)
+
+// path is where the world's customer is.
+func (w *world) path() string { return "/customers/" + w.customer.String() }
+
+// row is the customer's access with an address.
+func (w *world) row(email string) access.Row {
+	w.t.Helper()
+	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
+	must(w.t, err)
+	i := slices.IndexFunc(rows, func(r access.Row) bool { return r.Email == email })
+	if i < 0 {
+		w.t.Fatalf("no access of %s", email)
+	}
+	return rows[i]
+}
+
+func wordsOf(s *goquery.Selection) (all []string) {
+	s.Each(func(_ int, n *goquery.Selection) { all = append(all, strings.Join(strings.Fields(n.Text()), " ")) })
+	return all
+}
+
+func TestAuthorisations(t *testing.T) {
+	w := newWorld(t)
+	w.invite("berta@kunde.example", "+4915123456789")
+	b := w.signedIn()
+	doc := b.get(w.path() + "/authorisations").doc(t)
+	id := w.row("berta@kunde.example").ID.String()
+	for selector, want := range map[string]string{
+		"h1":                      "Berta Kühn",
+		".tabs [aria-current]":    "Authorisations",
+		"#g-accesses":             "Accesses",
+		"#g-administrators":       "Administrators",
+		"#g-processors":           "Additional processors",
+		"header a":                "Create new access",
+		"#accesses .tag":          "Invited",
+		"#resend-" + id:           "Send again",
+		"#timeline-" + id + " h3": "E-mail Handed over",
+	} {
+		if got := strings.Join(strings.Fields(doc.Find(selector).First().Text()), " "); got != want {
+			t.Errorf("%s is %q, want %q", selector, got, want)
+		}
+	}
+	if got := wordsOf(doc.Find("[aria-labelledby=g-administrators] tbody tr")); len(got) != 1 || !strings.Contains(got[0], "Anna Berg all transactions · since") {
+		t.Errorf("administrators: %q", got)
+	}
+	if n := doc.Find("[aria-labelledby=g-processors] a, [aria-labelledby=g-processors] button, [aria-labelledby=g-administrators] button").Length(); n > 0 {
+		t.Errorf("%d buttons for what is not there yet", n)
+	}
+	for _, missing := range wordsOf(doc.Find("#accesses time:not([datetime])")) {
+		t.Errorf("the time %q is for people only", missing)
+	}
+	w.specialist("kollege@kanzlei.example")
+	doc = w.browser().signIn("kollege@kanzlei.example", strong).get(w.path() + "/authorisations").doc(t)
+	if got := wordsOf(doc.Find("#accesses form, #accesses a, header a")); len(got) > 0 {
+		t.Errorf("who does not administer the customer is offered %q", got)
+	}
+}
+
+// TestAsksAgain: an open page asks until all is settled, is answered when something changed and only then, and keeps
+// nobody signed in.
+func TestAsksAgain(t *testing.T) {
+	w := newWorld(t)
+	w.invite("berta@kunde.example", "")
+	b := w.signedIn()
+	hx := []string{"HX-Request", "true"}
+	for _, tab := range []string{"/authorisations", "/deliveries"} {
+		ask := attr(b.get(w.path()+tab).doc(t), "[hx-trigger='every 2s']", "hx-get")
+		if !strings.HasPrefix(ask, w.path()+tab+"?seen=") {
+			t.Fatalf("%s asks for %q", tab, ask)
+		}
+		if a := b.get(ask, hx...); a.StatusCode != http.StatusNoContent || a.body != "" {
+			t.Errorf("%s: nothing has changed, but %d comes: %s", tab, a.StatusCode, a.body)
+		}
+		b.get(ask).want(t, http.StatusOK, "Invited") // the same address as a page
+		w.clock.tick(15 * time.Second)
+		b.send(w.path()+"/accesses/"+w.row("berta@kunde.example").ID.String()+"/resend", "from", "deliveries").goesTo(t, w.path()+"/deliveries")
+		a := b.get(ask, hx...)
+		a.want(t, http.StatusOK, "Queued")
+		if next := attr(a.doc(t), "[hx-get]", "hx-get"); next == ask || next == "" || strings.Contains(a.body, "<html") {
+			t.Errorf("%s: after %q comes %q", tab, ask, next)
+		}
+		w.deliver()
+	}
+	ask := attr(b.get(w.path()+"/deliveries").doc(t), "[hx-get*=seen]", "hx-get")
+	for range 29 {
+		if a := b.get(ask, hx...); a.StatusCode != http.StatusNoContent {
+			t.Fatalf("%d", a.StatusCode)
+		}
+		w.clock.tick(time.Minute)
+	}
+	w.clock.tick(2 * time.Minute)
+	if a := b.get(ask, hx...); a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") == "" {
+		t.Errorf("a page left open keeps its session: %d", a.StatusCode)
+	}
+	w.clock.tick(48 * time.Hour)
+	doc := w.signedIn().get(w.path() + "/authorisations").doc(t)
+	if doc.Find("#accesses [hx-get]").Length() > 0 || doc.Find("#accesses .tag").First().Text() != "Link expired" || doc.Find("details[open]").Length() > 0 {
+		t.Errorf("all is settled, yet: %s", doc.Find("#accesses").Text())
+	}
+}
+
+// TestMessageStates: what the page says of a message is what is so.
+func TestMessageStates(t *testing.T) {
+	w := newWorld(t)
+	w.invite("berta@kunde.example", "")
+	b := w.signedIn()
+	for state, want := range map[courier.State]string{
+		courier.Queued: "Queued", courier.Sending: "Sending", courier.HandedOver: "Handed over", courier.Delivered: "Delivered", courier.Failed: "Failed",
+		courier.Cancelled: "Cancelled",
+	} {
+		_, err := w.db.NewUpdate().Table("message").Set("state = ?", state).Set("reason = 'unknown_recipient'").Where("TRUE").Exec(context.Background())
+		must(t, err)
+		for _, tab := range []string{"/authorisations", "/deliveries"} {
+			if got := b.get(w.path() + tab).doc(t).Find(".lines h3 .tag").Text(); got != want {
+				t.Errorf("%s%s says %q", state, tab, got)
+			}
+		}
+	}
+}
+
+func TestCreateAccess(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	key := attr(b.get(w.path()+"/accesses/new").doc(t), "[name=submission]", "value")
+	typed := []string{"submission", key, "first_name", "Ines", "last_name", "Vogt", "email", "ines@kunde.example", "mobile", "", "locale", "en"}
+	for range 2 {
+		b.send(w.path()+"/accesses", typed...).goesTo(t, w.path()+"/authorisations")
+	}
+	doc := b.get(w.path() + "/authorisations").doc(t)
+	if got := wordsOf(doc.Find("#accesses .name")); !slices.Equal(got, []string{"Ines Vogt"}) {
+		t.Errorf("a form sent twice made %q", got)
+	}
+	if got := doc.Find(".toast-line").Text(); !strings.Contains(got, "Ines Vogt") {
+		t.Errorf("the page says %q", got)
+	}
+	again := b.send(w.path()+"/accesses", "first_name", "I", "last_name", "V", "email", "INES@kunde.example", "locale", "en")
+	again.want(t, http.StatusUnprocessableEntity)
+	if got := attr(again.doc(t), "[name=email]", "value"); got != "INES@kunde.example" {
+		t.Errorf("what was typed became %q", got)
+	}
+	b.get("/customers/"+w.person("Fremd", "fremd@kunde.example").String()+"/accesses/"+w.row("ines@kunde.example").ID.String()).want(t, http.StatusNotFound)
+}
+
+// TestCorrectAccess: a corrected address voids the old link; two people correct at once, and the second sees both values.
+func TestCorrectAccess(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("bertha@kunde.example", "")
+	b := w.signedIn()
+	at := w.path() + "/accesses/" + w.row("bertha@kunde.example").ID.String()
+	doc := b.get(at).doc(t)
+	version := attr(doc, "[name=version]", "value")
+	was := []string{"version", version, "was_first_name", "Berta", "was_last_name", "Kühn", "was_email", "bertha@kunde.example", "was_mobile", "", "was_locale", "de", "locale", "de"}
+	if doc.Find("[name^=was_]").Length() != 5 {
+		t.Fatalf("%d fields remember what they held", doc.Find("[name^=was_]").Length())
+	}
+	w.clock.tick(time.Minute)
+	b.send(at, append(slices.Clone(was), "first_name", "Berta", "last_name", "Kühn", "email", "berta@kunde.example", "mobile", "")...).goesTo(t, w.path()+"/authorisations")
+	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "The old link is void")
+	w.browser().get("/register/"+token).want(t, http.StatusNotFound)
+
+	late := b.send(at, append(slices.Clone(was), "first_name", "Berta", "last_name", "Kühn-Berg", "email", "bertha@kunde.example", "mobile", "")...)
+	late.want(t, http.StatusConflict, "bertha@kunde.example", "berta@kunde.example", "Kühn-Berg")
+	doc = late.doc(t)
+	if mine, theirs := attr(doc, "[name=keep_last_name][checked]", "value"), attr(doc, "[name=keep_email][checked]", "value"); mine != "mine" || theirs != "theirs" {
+		t.Errorf("chosen to begin with: %q, %q", mine, theirs)
+	}
+	b.send(at, "version", attr(doc, "[name=version]", "value"), "first_name", "Berta", "last_name", "Kühn-Berg", "email", "bertha@kunde.example", "locale", "de",
+		"keep_email", "theirs", "keep_last_name", "mine").goesTo(t, w.path()+"/authorisations")
+	if r := w.row("berta@kunde.example"); r.LastName != "Kühn-Berg" {
+		t.Errorf("saved %q", r.LastName)
+	}
+	b.send(at, "version", "x", "first_name", "B", "last_name", "K", "email", "evil@kunde.example", "locale", "de").want(t, http.StatusConflict)
+}
+
+// TestRegisteredAddress: the address of who is registered is theirs: it can be read and not typed over.
+func TestRegisteredAddress(t *testing.T) {
+	w := newWorld(t)
+	w.endUser()
+	b := w.signedIn()
+	at := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String()
+	doc := b.get(at).doc(t)
+	if _, readonly := doc.Find("[name=email]").Attr("readonly"); !readonly {
+		t.Error("the address can be typed over")
+	}
+	b.send(at, "version", attr(doc, "[name=version]", "value"), "first_name", "Bertha", "last_name", "Kühn", "email", "evil@example.org", "locale", "de").goesTo(t, w.path()+"/authorisations")
+	if r := w.row("berta@kunde.example"); r.FirstName != "Bertha" {
+		t.Errorf("%+v", r)
+	}
+	page := b.get(w.path() + "/authorisations").doc(t)
+	if page.Find("[id^=resend-]").Length() > 0 || page.Find("#accesses [hx-get]").Length() > 0 || page.Find("#accesses .tag").First().Text() != "Registered" {
+		t.Errorf("%s", page.Find("#accesses").Text())
+	}
+}
+
+func TestSendAgain(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "")
+	b := w.signedIn()
+	resend := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String() + "/resend"
+	b.send(resend).goesTo(t, w.path()+"/authorisations")
+	if got := b.get(w.path() + "/authorisations").doc(t).Find(".toast-line").Text(); !strings.Contains(got, "Nothing more was sent") {
+		t.Errorf("nothing was sent, and the page says %q", got)
+	}
+	w.clock.tick(time.Minute)
+	b.send(resend).goesTo(t, w.path()+"/authorisations")
+	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "The former one is void")
+	w.browser().get("/register/"+token).want(t, http.StatusNotFound)
+	w.specialist("kollege@kanzlei.example")
+	w.browser().signIn("kollege@kanzlei.example", strong).send(resend).want(t, http.StatusForbidden)
+}
+
+// TestSwitchAndRemove: deactivate, reactivate, and remove, which says what it means for the last access, even when it
+// has become the last one only since.
+func TestSwitchAndRemove(t *testing.T) {
+	w := newWorld(t)
+	w.invite("berta@kunde.example", "")
+	w.invite("anna@kunde.example", "")
+	b := w.signedIn()
+	berta, anna := w.path()+"/accesses/"+w.row("berta@kunde.example").ID.String(), w.path()+"/accesses/"+w.row("anna@kunde.example").ID.String()
+	status := func() access.Status { return w.row("berta@kunde.example").Status }
+	b.send(berta+"/deactivate").goesTo(t, w.path()+"/authorisations")
+	if doc := b.get(w.path() + "/authorisations").doc(t); status() != access.Deactivated || doc.Find("[action='"+berta+"/reactivate']").Length() != 1 || doc.Find("[action='"+berta+"/resend']").Length() != 0 {
+		t.Errorf("%s: %s", status(), doc.Find("#accesses").Text())
+	}
+	b.send(berta+"/reactivate").goesTo(t, w.path()+"/authorisations")
+	if status() != access.Invited {
+		t.Errorf("%s", status())
+	}
+	const means = "This is the last access"
+	if page := b.get(berta + "/remove"); strings.Contains(page.text(), means) || page.doc(t).Find("[name=last]").Length() > 0 {
+		t.Error("one of two accesses is called the last one")
+	}
+	b.send(anna+"/remove").goesTo(t, w.path()+"/authorisations")
+	late := b.send(berta + "/remove")
+	late.want(t, http.StatusConflict, means)
+	if got := attr(late.doc(t), "[name=last]", "value"); got != "yes" {
+		t.Errorf("pressing again sends last=%q", got)
+	}
+	b.send(berta+"/remove", "last", "yes").goesTo(t, w.path()+"/authorisations")
+	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "No access", "is removed")
+	b.get(w.path()+"/deliveries").want(t, http.StatusOK, "No access")
+	b.send(berta+"/remove", "last", "yes").want(t, http.StatusNotFound)
+	if got := b.get("/customers?status=attention").doc(t).Find("table.customers .tag").Text(); got != "No access" {
+		t.Errorf("the overview says %q", got)
+	}
+}

@@ -1,0 +1,439 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/customer"
+)
+
+// person adds one person with an access and returns the id.
+func (w *world) person(last, email string) uuid.UUID {
+	w.t.Helper()
+	cu, _, err := w.accesses.AddCustomer(context.Background(), w.admin, customer.Draft{
+		Type: customer.Person, Data: customer.Data{FirstName: "Änne", LastName: last, City: "Köln", DateOfBirth: "1964-08-12", Locale: "de"},
+	}, email, "")
+	must(w.t, err)
+	return cu.ID
+}
+
+// htmx posts a form as HTMX does.
+func (b *browser) htmx(path string, pairs ...string) answer {
+	b.t.Helper()
+	form := url.Values{csrfField: {b.token()}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	return b.do(http.MethodPost, path, form, "HX-Request", "true")
+}
+
+func names(doc *goquery.Document) (all []string) {
+	doc.Find("table.customers tbody .name").Each(func(_ int, n *goquery.Selection) { all = append(all, n.Text()) })
+	return all
+}
+
+func attr(doc *goquery.Document, selector, name string) string {
+	return doc.Find(selector).First().AttrOr(name, "")
+}
+
+func TestOverview(t *testing.T) {
+	w := newWorld(t)
+	w.person("Groß-Öhlmann", "gross@kunde.example")
+	w.person("<script>alert(1)</script>", "x@kunde.example")
+	b := w.signedIn()
+	for _, c := range []struct {
+		query string
+		want  []string
+	}{
+		{"", []string{"Groß-Öhlmann, Änne", "Kühn, Berta", "<script>alert(1)</script>, Änne"}},
+		{"?sort=-name", []string{"<script>alert(1)</script>, Änne", "Kühn, Berta", "Groß-Öhlmann, Änne"}},
+		{"?sort=-number", []string{"<script>alert(1)</script>, Änne", "Groß-Öhlmann, Änne", "Kühn, Berta"}},
+		{"?q=gross+oehl", []string{"Groß-Öhlmann, Änne"}},
+		{"?q=GROSS%40KUNDE", []string{"Groß-Öhlmann, Änne"}},
+		{"?type=company", nil},
+		{"?type=nonsense&sort=nonsense&status=nonsense", []string{"Groß-Öhlmann, Änne", "Kühn, Berta", "<script>alert(1)</script>, Änne"}},
+		{"?status=attention", []string{"Kühn, Berta"}}, // no access
+	} {
+		a := b.get("/customers" + c.query)
+		a.want(t, http.StatusOK)
+		if got := names(a.doc(t)); !slices.Equal(got, c.want) {
+			t.Errorf("%q lists %q, want %q", c.query, got, c.want)
+		}
+		if strings.Contains(a.body, "<script>alert") {
+			t.Errorf("%q: a name is executed", c.query)
+		}
+	}
+	doc := b.get("/customers?q=k%C3%BChn&type=person").doc(t)
+	for selector, want := range map[string]string{
+		"#q@value": "kühn", "#q@hx-get": "/customers", "form.find [name=type]@value": "person",
+		"th[aria-sort=ascending] a@href":      "/customers?q=k%C3%BChn&type=person&sort=-name",
+		".chips [aria-current]@href":          "/customers?q=k%C3%BChn&type=person",
+		"table.customers .name@href":          "/customers/" + w.customer.String() + "/data",
+		"nav [aria-current=page]@href":        "/customers",
+		"[data-say]@data-say":                 "1 customer",
+		"a[href^='/customers/new']@href":      "/customers/new",
+		"table.customers tbody .tag@class":    "tag bad",
+		"table.customers th:last-child@scope": "col",
+	} {
+		css, name, _ := strings.Cut(selector, "@")
+		if got := attr(doc, css, name); got != want {
+			t.Errorf("%s is %q, want %q", selector, got, want)
+		}
+	}
+	if got := doc.Find("input[type=search]").Length(); got != 1 {
+		t.Errorf("%d search fields", got)
+	}
+}
+
+func TestOverviewPages(t *testing.T) {
+	w := newWorld(t)
+	for i := range customer.PageSize + 5 {
+		w.person(fmt.Sprintf("M%03d", i), fmt.Sprintf("m%03d@kunde.example", i))
+	}
+	b := w.signedIn()
+	first := b.get("/customers").doc(t)
+	if first.Find(".pages a").Length() != 1 {
+		t.Fatalf("the first page leads to %d others", first.Find(".pages a").Length())
+	}
+	second := b.get(attr(first, ".pages a", "href")).doc(t)
+	seen := append(names(first), names(second)...)
+	if len(seen) != customer.PageSize+6 || !slices.IsSorted(seen[1:]) {
+		t.Errorf("%d rows: %v", len(seen), seen)
+	}
+	if second.Find(".pages a").Length() != 1 {
+		t.Fatalf("the last page leads to %d others", second.Find(".pages a").Length())
+	}
+	if back := names(b.get(attr(second, ".pages a", "href")).doc(t)); !slices.Equal(back, names(first)) {
+		t.Errorf("back is %v", back)
+	}
+	part := b.get("/customers?q=m00", "HX-Request", "true")
+	if doc := part.doc(t); len(names(doc)) != 10 || doc.Find("form.find, .side, h1").Length() > 0 {
+		t.Errorf("HTMX gets %s", part.body)
+	}
+}
+
+// TestEmptyOverview: nothing yet, nothing that matches, nothing that needs attention: each says what can be done.
+func TestEmptyOverview(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.customers.Delete(context.Background(), w.admin, w.customer, customer.Label(10001))
+	must(t, err)
+	b := w.signedIn()
+	for query, want := range map[string]struct{ heading, link string }{
+		"":                              {"No customers yet", "/customers/new"},
+		"?q=zzz":                        {"Nothing matches", "/customers"},
+		"?type=company":                 {"Nothing matches", "/customers"},
+		"?status=attention":             {"Nothing needs attention", "/customers"},
+		"?status=attention&type=person": {"Nothing matches", "/customers"},
+	} {
+		doc := b.get("/customers" + query).doc(t)
+		if got := doc.Find(".empty h2").Text(); got != want.heading {
+			t.Errorf("%q says %q", query, got)
+		}
+		if got := attr(doc, ".empty a", "href"); got != want.link {
+			t.Errorf("%q leads to %q", query, got)
+		}
+	}
+	w.publish(readOnly)
+	doc := b.get("/customers").doc(t)
+	if doc.Find("a[href='/customers/new']").Length() > 0 || !strings.Contains(doc.Find(".empty").Text(), "that you may see") {
+		t.Errorf("who may not add customers reads %q", doc.Find(".empty").Text())
+	}
+}
+
+func TestAddCustomer(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	doc := b.get("/customers/new?type=company").doc(t)
+	if got := attr(doc, "[name=type][checked]", "value"); got != "company" {
+		t.Fatalf("the type is %q", got)
+	}
+	for _, name := range []string{"company_name", "first_name", "last_name", "email"} {
+		if _, must := doc.Find("[name=" + name + "]").Attr("required"); !must {
+			t.Errorf("%s is not marked as mandatory", name)
+		}
+	}
+	if doc.Find("[name=date_of_birth], [name=salutation]").Length() > 0 {
+		t.Error("a company is asked for a date of birth")
+	}
+	key := attr(doc, "[name=submission]", "value")
+	typed := []string{"submission", key, "type", "company", "company_name", "Hafen & Söhne GmbH", "first_name", "Jörg", "last_name", "O’Brien",
+		"city", "Bremen", "country", "DE", "locale", "de", "email", "joerg@hafen.example", "mobile", "0151 23456789", "vat_id", "DE136695976"}
+	first := b.send("/customers", typed...)
+	to := first.Header.Get("Location")
+	first.goesTo(t, to)
+	if !strings.HasSuffix(to, "/authorisations") {
+		t.Fatalf("goes to %s", to)
+	}
+	b.get(to).want(t, http.StatusOK, "Hafen & Söhne GmbH", "Company · K-10002 · Bremen", "Jörg O’Brien", "joerg@hafen.example", "Invited", "is on its way")
+	b.send("/customers", typed...).goesTo(t, to) // the same form once more
+	if n := len(names(b.get("/customers?type=company").doc(t))); n != 1 {
+		t.Errorf("%d customers from one form", n)
+	}
+	if toast := b.get(to).doc(t).Find(".toast-line").Text(); toast != "" {
+		t.Errorf("told twice: %q", toast)
+	}
+	hx := b.htmx("/customers", "type", "person", "first_name", "A", "last_name", "B", "email", "a@b.example", "country", "DE", "locale", "de")
+	if hx.StatusCode != http.StatusOK || !strings.HasSuffix(hx.Header.Get("HX-Redirect"), "/authorisations") {
+		t.Errorf("HTMX gets %d, HX-Redirect %q", hx.StatusCode, hx.Header.Get("HX-Redirect"))
+	}
+}
+
+// TestSwitchType: the other type's fields come, what was typed stays, and none of it stands in an address.
+func TestSwitchType(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	key := uuid.Must(uuid.NewV7()).String()
+	typed := []string{"submission", key, "type", "company", "first_name", `Jörg"><b>`, "email", "joerg@hafen.example", "note", "one\r\ntwo", "country", "AT"}
+	for _, a := range []answer{b.send("/customers/new", typed...), b.htmx("/customers/new", typed...)} {
+		a.want(t, http.StatusOK)
+		doc := a.doc(t)
+		for selector, want := range map[string]string{
+			"[name=type][checked]@value": "company", "[name=first_name]@value": `Jörg"><b>`, "[name=email]@value": "joerg@hafen.example",
+			"[name=submission]@value": key, "[name=country] [selected]@value": "AT",
+		} {
+			css, name, _ := strings.Cut(selector, "@")
+			if got := attr(doc, css, name); got != want {
+				t.Errorf("%s is %q, want %q", selector, got, want)
+			}
+		}
+		if got := doc.Find("[name=note]").Text(); got != "one\ntwo" {
+			t.Errorf("the note is %q", got)
+		}
+		if doc.Find("#summary").Length() > 0 {
+			t.Error("switching complains")
+		}
+	}
+	part := b.htmx("/customers/new", typed...)
+	if strings.Contains(part.body, "<html") || part.Header.Get("HX-Replace-Url") != "/customers/new?type=company" {
+		t.Errorf("HTMX gets a page, or the address %q", part.Header.Get("HX-Replace-Url"))
+	}
+	if got := attr(b.get("/customers/new?type=person&first_name=planted").doc(t), "[name=first_name]", "value"); got != "" {
+		t.Errorf("the address fills in %q", got)
+	}
+	for _, fresh := range []string{"", "nonsense"} {
+		if got := attr(b.send("/customers/new", "type", fresh, "submission", "x").doc(t), "[name=submission]", "value"); got == "" || got == "x" {
+			t.Errorf("the once-only key is %q", got)
+		}
+	}
+}
+
+// TestDuplicates: a hint with links, as it is typed and with the complaints, and never in the way.
+func TestDuplicates(t *testing.T) {
+	w := newWorld(t)
+	there := w.person("Groß-Öhlmann", "aenne@kunde.example")
+	b := w.signedIn()
+	link := "#duplicates a, .note a"
+	same := []string{"type", "person", "first_name", "anne", "last_name", "GROSS-OEHLMANN", "date_of_birth", "1964-08-12", "country", "DE", "locale", "de"}
+	for why, typed := range map[string][]string{
+		"same e-mail address":         {"type", "company", "email", "Aenne@KUNDE.example"},
+		"same name and date of birth": same,
+	} {
+		a := b.htmx("/customers/duplicates", typed...)
+		a.want(t, http.StatusOK, why, "Groß-Öhlmann, Änne")
+		if got := attr(a.doc(t), link, "href"); got != "/customers/"+there.String()+"/data" {
+			t.Errorf("leads to %q", got)
+		}
+	}
+	if a := b.htmx("/customers/duplicates", "type", "person", "first_name", "Neu"); strings.TrimSpace(a.body) != "" {
+		t.Errorf("a hint without a reason: %s", a.body)
+	}
+	bad := b.send("/customers", append(slices.Clone(same), "email", "no address")...)
+	bad.want(t, http.StatusUnprocessableEntity, "same name and date of birth")
+	good := b.send("/customers", append(slices.Clone(same), "email", "aenne@kunde.example")...)
+	if good.StatusCode != http.StatusSeeOther {
+		t.Errorf("a hint blocks: %d %s", good.StatusCode, good.text())
+	}
+}
+
+// TestBaseOfConflict: where only the other one changed something, theirs is chosen to begin with, so that saving again
+// takes nothing back.
+func TestBaseOfConflict(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	path := "/customers/" + w.customer.String() + "/data"
+	page := b.get(path).doc(t)
+	form := map[string]string{}
+	page.Find("main form[method=post] [name]").Each(func(_ int, f *goquery.Selection) {
+		name := f.AttrOr("name", "")
+		form[name] = f.AttrOr("value", "")
+		if goquery.NodeName(f) == "select" {
+			form[name] = f.Find("[selected]").AttrOr("value", "")
+		}
+	})
+	send := func(change ...string) answer {
+		pairs := slices.Clone(change)
+		for name, value := range form {
+			if name != csrfField && !slices.Contains(change, name) {
+				pairs = append(pairs, name, value)
+			}
+		}
+		return b.send(path, pairs...)
+	}
+	send("city", "Kiel", "note", "first\r\nsecond").goesTo(t, path)
+	doc := send("street", "Am Kai 3").doc(t) // made before the one above was saved
+	for name, want := range map[string]string{"keep_city": "theirs", "keep_note": "theirs", "keep_street": "mine"} {
+		if got := attr(doc, "[name="+name+"][checked]", "value"); got != want {
+			t.Errorf("%s begins with %q, want %q", name, got, want)
+		}
+	}
+	if got := attr(doc, "[name=was_city]", "value"); got != "Kiel" {
+		t.Errorf("the next comparison begins at %q", got)
+	}
+	if got := doc.Find("title").Text(); !strings.HasPrefix(got, "Error: ") {
+		t.Errorf("the title is %q", got)
+	}
+}
+
+// readOnly is a policy by which specialist users look and change nothing.
+const readOnly = `
+p, specialist, *, customer, *, list, allow
+p, specialist, *, customer, *, read, allow
+p, specialist, *, access, *, read, allow`
+
+func (w *world) publish(policy string) {
+	w.t.Helper()
+	must(w.t, w.policy.Publish(policy))
+}
+
+// TestReadOnly: who may not change a customer reads the data and finds nothing to press that would be refused.
+func TestReadOnly(t *testing.T) {
+	w := newWorld(t)
+	id := w.person("Groß-Öhlmann", "aenne@kunde.example")
+	b := w.signedIn()
+	w.publish(readOnly)
+	path := "/customers/" + id.String()
+	a := b.get(path + "/data")
+	a.want(t, http.StatusOK, "Groß-Öhlmann", "12 August 1964", "Germany")
+	if doc := a.doc(t); doc.Find("main form[method=post][action^='/customers'], main .btn-bad").Length() > 0 {
+		t.Errorf("there is something to press: %s", a.body)
+	}
+	doc := b.get(path + "/authorisations").doc(t)
+	if n := doc.Find("#accesses form, #accesses a, header a").Length(); n > 0 {
+		t.Errorf("%d things to press", n)
+	}
+	b.send(path+"/data", "version", "1").want(t, http.StatusForbidden)
+	b.send("/customers/new", "type", "person").want(t, http.StatusForbidden)
+	b.get(path+"/delete").want(t, http.StatusForbidden)
+}
+
+func TestDeleteCustomer(t *testing.T) {
+	w := newWorld(t)
+	w.invite("berta@kunde.example", "+4915123456789")
+	b := w.signedIn()
+	path := "/customers/" + w.customer.String()
+	if got := attr(b.get(path+"/data").doc(t), "main .btn-bad", "href"); got != path+"/delete" {
+		t.Errorf("Delete customer permanently leads to %q", got)
+	}
+	b.get(path+"/delete").want(t, http.StatusOK, "accesses 1", "messages 2", "This can't be undone")
+	for _, wrong := range []string{"", "10001", "K-10002", "Kühn"} {
+		a := b.send(path+"/delete", "confirm", wrong)
+		a.want(t, http.StatusUnprocessableEntity)
+		if got := attr(a.doc(t), "[name=confirm]", "value"); got != wrong {
+			t.Errorf("what was typed became %q", got)
+		}
+	}
+	done := b.send(path+"/delete", "confirm", " k-10001 ")
+	to := done.Header.Get("Location")
+	done.goesTo(t, to)
+	receipt := b.get(to)
+	receipt.want(t, http.StatusOK, "Receipt", "K-10001 was deleted permanently", "messages 2")
+	if strings.Contains(receipt.text(), "Kühn") || receipt.doc(t).Find("[hx-get]").Length() > 1 {
+		t.Errorf("the receipt is personal, or goes on asking: %s", receipt.body)
+	}
+	b.get(path+"/data").want(t, http.StatusNotFound)
+	w.specialist("kollege@kanzlei.example")
+	w.browser().signIn("kollege@kanzlei.example", strong).get(to).want(t, http.StatusNotFound)
+}
+
+// TestCustomerLog: what was changed, in the words of the form, newest first.
+func TestCustomerLog(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	path := "/customers/" + w.customer.String()
+	version := attr(b.get(path+"/data").doc(t), "[name=version]", "value")
+	b.send(path+"/data", "version", version, "first_name", "Berta", "last_name", "Kühn", "country", "AT", "locale", "en", "salutation", "ms",
+		"date_of_birth", "1964-08-12", "note", "<i>x</i>").goesTo(t, path+"/data")
+	w.person("Fremd", "fremd@kunde.example")
+	a := b.get(path + "/log")
+	a.want(t, http.StatusOK, "Country: Germany → Austria", "Language: German → English", "Salutation: – → Ms", "Date of birth: – → 12 August 1964",
+		"Note: – → <i>x</i>", "Anna Berg", "Customer added")
+	if strings.Contains(a.text(), "Fremd") {
+		t.Error("another customer's entries are there")
+	}
+	if got := a.doc(t).Find("tbody .name").First().Text(); got != "Customer data changed" {
+		t.Errorf("the newest entry is %q", got)
+	}
+	german := w.signedIn()
+	german.language = "de"
+	german.get(path+"/log").want(t, http.StatusOK, "Land: Deutschland → Österreich", "Sprache: Deutsch → Englisch")
+}
+
+// TestScriptInEveryField: what is typed is never executed, wherever it is shown (S37).
+func TestScriptInEveryField(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	const evil = `"'><script>x(1)</script><img src=x onerror=x(2)>{{.}}`
+	typed := []string{"type", "company", "country", "DE", "locale", "en", "email", "evil@kunde.example"}
+	for _, name := range []string{"company_name", "register_court", "first_name", "last_name", "street", "city", "note"} {
+		typed = append(typed, name, evil)
+	}
+	typed = append(typed, "legal_form", `"><script>x(3)</script>`, "register_number", `<script>x(4)</script>`)
+	added := b.send("/customers", typed...)
+	if added.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d %s", added.StatusCode, added.text())
+	}
+	path := strings.TrimSuffix(added.Header.Get("Location"), "/authorisations")
+	b.send(path+"/data", "version", "1", "city", "Kiel", "first_name", evil, "last_name", evil, "company_name", evil).want(t, http.StatusSeeOther)
+	w.deliver()
+	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, uuid.FromStringOrNil(strings.TrimPrefix(path, "/customers/")))
+	must(t, err)
+	access := path + "/accesses/" + rows[0].ID.String()
+	pages := []answer{
+		b.get("/customers"), b.get("/customers?q=" + url.QueryEscape(evil)), b.get("/customers?sort=" + url.QueryEscape(evil)),
+		b.get(path + "/data"), b.get(path + "/authorisations"), b.get(path + "/deliveries"), b.get(path + "/log"), b.get(path + "/delete"),
+		b.get(access), b.get(access + "/remove"), b.get(path + "/accesses/new"), b.get("/audit"), b.get("/mailbox"),
+		b.send("/customers", append(slices.Clone(typed), "email", evil, "mobile", evil)...), b.htmx("/customers/duplicates", typed...),
+		b.send(path+"/data", append(slices.Clone(typed), "version", "1", "title", evil)...),
+		b.send(path+"/delete", "confirm", evil), b.send(access + "/resend"), b.get(path + "/authorisations"),
+	}
+	for _, a := range pages {
+		doc := a.doc(t)
+		if n := doc.Find("script:not([src^='/static/']), img, [onerror]").Length(); n > 0 {
+			t.Errorf("%d elements of somebody else on %s (%d)", n, doc.Find("title").Text(), a.StatusCode)
+		}
+	}
+}
+
+// TestFarDeletion: while the worker deletes, the page shows how far it is and asks again.
+func TestFarDeletion(t *testing.T) {
+	w := newWorld(t)
+	d := customer.Deletion{
+		ID: uuid.Must(uuid.NewV7()), CustomerID: w.customer, Number: 7, Counts: `{"accesses":1}`, Done: 300, Total: 1200, RequestedAt: w.clock.now(),
+		RequestedBy: uuid.NullUUID{UUID: w.admin.ID, Valid: true},
+	}
+	_, err := w.db.NewInsert().Model(&d).Exec(context.Background())
+	must(t, err)
+	b := w.signedIn()
+	path := "/customers/deletions/" + d.ID.String()
+	doc := b.get(path).doc(t)
+	if attr(doc, "progress", "value") != "300" || attr(doc, "progress", "max") != "1200" || attr(doc, "#deletion [hx-get]", "hx-get") != path {
+		t.Error(doc.Find("#deletion").Text())
+	}
+	now := w.clock.now().Add(time.Minute)
+	_, err = w.db.NewUpdate().Table("deletion").Set("finished_at = ?", now).Where("id = ?", d.ID).Exec(context.Background())
+	must(t, err)
+	part := b.get(path, "HX-Request", "true")
+	part.want(t, http.StatusOK, "Receipt")
+	if part.doc(t).Find("[hx-get]").Length() > 0 {
+		t.Error("it goes on asking")
+	}
+}

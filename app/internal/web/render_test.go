@@ -1,0 +1,540 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"kontor/app/courier"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+)
+
+func (a answer) doc(t *testing.T) *goquery.Document {
+	t.Helper()
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
+	must(t, err)
+	return doc
+}
+
+// TestFragmentOrPage: the fragment goes out if and only if HTMX asks for one, and caches can tell.
+func TestFragmentOrPage(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	paths := []string{"/customers", "/specialists", "/queues", "/customers/" + w.customer.String() + "/authorisations", "/customers/" + w.customer.String() + "/deliveries"}
+	for _, c := range []struct {
+		headers  []string
+		fragment bool
+	}{
+		{nil, false},
+		{[]string{"HX-Request", "true"}, true},
+		{[]string{"HX-Request", "true", "HX-Target", "list"}, true},
+		{[]string{"HX-Request", "false"}, false},
+		{[]string{"HX-Request", "true", "HX-Boosted", "true"}, false},
+		{[]string{"HX-Request", "true", "HX-History-Restore-Request", "true"}, false},
+		{[]string{"HX-Boosted", "true"}, false},
+	} {
+		for _, path := range paths {
+			a := b.get(path, c.headers...)
+			a.want(t, http.StatusOK)
+			if isPage := strings.Contains(a.body, "<html"); isPage == c.fragment {
+				t.Errorf("%s with %v: a page: %v", path, c.headers, isPage)
+			}
+			vary := strings.Join(a.Header.Values("Vary"), ", ")
+			for _, h := range []string{"HX-Request", "HX-Boosted", "HX-History-Restore-Request", "Cookie", "Accept-Language"} {
+				if !strings.Contains(vary, h) {
+					t.Errorf("%s varies by %q, not by %s", path, vary, h)
+				}
+			}
+		}
+	}
+}
+
+// TestComplaints: a form with mistakes comes back with 422, what was typed, and a summary whose links lead to fields.
+func TestComplaints(t *testing.T) {
+	w := newWorld(t)
+	x := w.furnish()
+	b := w.signedIn()
+	customers, accesses := "/customers/"+x.customer.String(), "/customers/"+x.customer.String()+"/accesses"
+	long := strings.Repeat("ä", 5001)
+	for _, c := range []struct {
+		path  string
+		typed []string
+		wrong []string // the fields, in the order of the summary
+	}{
+		{"/customers", []string{"type", "person", "first_name", "Änne", "country", "DE", "locale", "de", "email", "not an address", "mobile", "030 123", "date_of_birth", "yesterday", "postal_code", "1", "phone", "x"},
+			[]string{"date_of_birth", "last_name", "postal_code", "phone", "email", "mobile"}},
+		{"/customers", []string{"type", "company", "first_name", "Änne", "last_name", "Öhl", "country", "ZZ", "locale", "fr", "vat_id", "DE000000000", "email", "a@b.example", "note", long},
+			[]string{"company_name", "vat_id", "country", "note", "locale"}},
+		{"/customers", []string{"first_name", "Änne", "last_name", "Öhl", "locale", "de", "email", "a@b.example"}, []string{"type"}},
+		{customers + "/data", []string{"version", "1", "last_name", "Öhl\u202eevil", "country", "DE", "locale", "de"}, []string{"first_name", "last_name"}},
+		{customers + "/delete", []string{"confirm", "K-1"}, []string{"confirm"}},
+		{accesses, []string{"first_name", strings.Repeat("x", 101), "email", "a@b", "mobile", "0900 123456", "locale", "fr"}, []string{"first_name", "last_name", "email", "mobile", "locale"}},
+		{accesses, []string{"first_name", "A", "last_name", "B", "email", "OFFEN@kunde.example", "locale", "de"}, []string{"email"}},
+		{accesses + "/" + x.access.String(), []string{"version", "1", "first_name", "A", "email", "x", "locale", "de"}, []string{"last_name", "email"}},
+		{"/account", []string{"name", "", "username", "some body@x", "locale", "fr"}, []string{"name", "username", "locale"}},
+		{"/account/email", []string{"email", "x", "email_password", strong}, []string{"email"}},
+		{"/account/email", []string{"email", "neu@kanzlei.example", "email_password", "wrong wrong wrong"}, []string{"email_password"}},
+		{"/account/password", []string{"current_password", "wrong wrong wrong", "password", strong + " 2", "password_repeat", strong + " 2"}, []string{"current_password"}},
+		{"/account/password", []string{"current_password", strong, "password", "short", "password_repeat", "else"}, []string{"password", "password_repeat"}},
+		{"/specialists", []string{"name", "", "email", "x", "role", "root"}, []string{"name", "email", "roles"}},
+		{"/specialists/" + x.specialist.String(), []string{"name", "", "version", "1"}, []string{"name"}},
+		{"/password/reset/" + x.reset, []string{"password", "short", "password_repeat", "other"}, []string{"password", "password_repeat"}},
+		{"/password/forgotten", nil, []string{"login"}},
+		{"/register/" + x.register, []string{"code", "ABCD-EFGH", "password", "short", "password_repeat", "short"}, []string{"code", "password"}},
+	} {
+		a := b.send(c.path, c.typed...)
+		where := fmt.Sprintf("%s %.80v", c.path, c.typed)
+		if a.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d: %.300s", where, a.StatusCode, a.text())
+			continue
+		}
+		doc := a.doc(t)
+		if !strings.HasPrefix(doc.Find("title").Text(), "Error: ") {
+			t.Errorf("%s: the title is %q", where, doc.Find("title").Text())
+		}
+		var linked []string
+		doc.Find("#summary a").Each(func(_ int, link *goquery.Selection) {
+			id := strings.TrimPrefix(link.AttrOr("href", ""), "#")
+			linked = append(linked, strings.TrimPrefix(id, "f-"))
+			if doc.Find(`[id="`+id+`"]`).Length() != 1 {
+				t.Errorf("%s: the summary leads to #%s, which is not there", where, id)
+			}
+		})
+		slices.Sort(linked)
+		want := slices.Sorted(slices.Values(c.wrong))
+		if !slices.Equal(linked, want) {
+			t.Errorf("%s: the summary names %v, want %v: %s", where, linked, want, doc.Find("#summary").Text())
+		}
+		if m := textIDs(t).FindString(" " + a.text() + " "); m != "" {
+			t.Errorf("%s: shows the name of a text: %s", where, m)
+		}
+		for i := 0; i+1 < len(c.typed); i += 2 {
+			name, typed := c.typed[i], c.typed[i+1]
+			field := doc.Find(`main form [name="` + name + `"]:not([type=hidden])`)
+			if strings.Contains(name, "password") {
+				if strings.Contains(a.body, typed) && typed != "short" && typed != "other" && typed != "else" {
+					t.Errorf("%s: the password is on the page", where)
+				}
+				continue
+			}
+			if goquery.NodeName(field) == "textarea" {
+				if field.Text() != typed {
+					t.Errorf("%s: what was typed at %s is gone", where, name)
+				}
+			} else if field.AttrOr("type", "") != "radio" && field.AttrOr("type", "") != "checkbox" && goquery.NodeName(field) == "input" &&
+				field.AttrOr("value", "") != typed {
+				t.Errorf("%s: %q typed at %s became %q", where, typed, name, field.AttrOr("value", ""))
+			}
+		}
+	}
+}
+
+// TestSideBySide: two people edit one customer; the second sees both values of what differs, keeps what they typed, and
+// may take the other's.
+func TestSideBySide(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	path := "/customers/" + w.customer.String() + "/data"
+	base := []string{"first_name", "Berta", "last_name", "Kühn", "country", "DE", "locale", "de"}
+	send := func(pairs ...string) answer { return b.send(path, append(slices.Clone(base), pairs...)...) }
+	first := b.get(path).doc(t).Find("[name=version]").AttrOr("value", "")
+	send("version", first, "city", "Kiel", "street", "Weg 1").goesTo(t, path)
+	a := send("version", first, "city", "Bremen", "street", "Weg 1", "note", "mine")
+	a.want(t, http.StatusConflict, "Kiel", "Bremen")
+	doc := a.doc(t)
+	if got := doc.Find("[name=city]").AttrOr("value", ""); got != "Bremen" {
+		t.Errorf("what was typed became %q", got)
+	}
+	if doc.Find("[name=keep_city]").Length() != 2 || doc.Find("[name=keep_street]").Length() != 0 || doc.Find("[name=keep_note]").Length() != 2 {
+		t.Errorf("not exactly what differs is side by side: %s", doc.Find("main").Text())
+	}
+	now := doc.Find("[name=version]").AttrOr("value", "")
+	if now == first {
+		t.Fatal("saving again would conflict for ever")
+	}
+	send("version", now, "city", "Bremen", "street", "Weg 1", "note", "mine", "keep_city", "theirs", "keep_note", "mine").goesTo(t, path)
+	doc = b.get(path).doc(t)
+	if city, note := doc.Find("[name=city]").AttrOr("value", ""), doc.Find("[name=note]").Text(); city != "Kiel" || note != "mine" {
+		t.Errorf("saved %q, %q", city, note)
+	}
+	for _, version := range []string{"", "x", "-1", "999999"} {
+		send("version", version, "city", "Ulm").want(t, http.StatusConflict)
+	}
+	if got := b.get(path).doc(t).Find("[name=city]").AttrOr("value", ""); got != "Kiel" {
+		t.Errorf("a form without a version saved %q", got)
+	}
+}
+
+// TestExtraFields: what a form has no field for is ignored (S36).
+func TestExtraFields(t *testing.T) {
+	w := newWorld(t)
+	end := w.endUser()
+	b := w.signedIn()
+	extra := []string{"role", "user_administrator", "roles", "user_administrator", "id", "0193a3c0-0000-7000-8000-000000000000", "specialist", "true",
+		"active", "false", "status", "registered", "registered_at", "2026-01-01", "customer_id", w.customer.String(), "number", "1",
+		"email_folded", "x", "password_hash", "x", "account_id", w.admin.ID.String(), "generation", "9", "deleting", "true"}
+	end.send("/account", append([]string{"name", "Berta Kühn", "username", "berta", "email", "evil@example.org"}, extra...)...).goesTo(t, "/account")
+	berta, _, err := w.people.ByEmail(context.Background(), w.db, "berta@kunde.example")
+	must(t, err)
+	if berta.Specialist || !berta.Active || len(berta.Roles) > 0 || berta.Username != "berta" {
+		t.Errorf("%+v", berta)
+	}
+	end.get("/customers").want(t, http.StatusNotFound)
+	a := b.send("/customers", append([]string{"type", "person", "first_name", "A", "last_name", "B", "country", "DE", "locale", "de", "email", "a@b.example"}, extra...)...)
+	if a.StatusCode != http.StatusSeeOther || strings.Contains(a.Header.Get("Location"), "0193a3c0-0000-7000-8000") {
+		t.Fatalf("%d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	b.get(a.Header.Get("Location")).want(t, http.StatusOK, "Invited", "K-10002")
+	must(t, w.people.Deactivate(context.Background(), w.admin, w.specialist("x@kanzlei.example").ID))
+}
+
+// TestToSignIn: an answer to somebody whose session is gone sends them to sign in, HTMX included, and back.
+func TestToSignIn(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.get("/customers?q=a&type=person").goesTo(t, "/login?next="+url.QueryEscape("/customers?q=a&type=person"))
+	a := b.get("/customers", "HX-Request", "true")
+	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") != "/login" || a.body != "Unauthorized" && a.body != "" {
+		t.Errorf("%d to %q: %s", a.StatusCode, a.Header.Get("HX-Redirect"), a.body)
+	}
+	in := b.send("/login", "login", adminEmail, "password", strong, "next", "/customers?q=a&type=person")
+	in.goesTo(t, "/customers?q=a&type=person")
+	hx := b.do(http.MethodPost, "/account", url.Values{csrfField: {b.token()}, "name": {"Anna"}, "username": {"anna"}}, "HX-Request", "true")
+	if hx.StatusCode != http.StatusOK || hx.Header.Get("HX-Redirect") != "/account" {
+		t.Errorf("a form sent by HTMX: %d to %q", hx.StatusCode, hx.Header.Get("HX-Redirect"))
+	}
+	b.get("/account").want(t, http.StatusOK, "Saved.")
+	if again := b.get("/account"); strings.Contains(again.text(), "Saved.") {
+		t.Error("the toast is shown twice")
+	}
+}
+
+// TestBroken: whatever breaks, the answer is a page with the request's id and without the error's text, and the process
+// lives.
+func TestBroken(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	check := func(a answer, secret string) {
+		t.Helper()
+		if a.StatusCode != http.StatusInternalServerError && a.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("%d: %s", a.StatusCode, a.text())
+		}
+		id := a.Header.Get("X-Request-Id")
+		if id == "" || !strings.Contains(a.body, id) || strings.Contains(strings.ToLower(a.body), secret) || !strings.Contains(a.body, "<html") {
+			t.Errorf("%s", a.body)
+		}
+		checkHeaders(t, "broken", a, false)
+	}
+	panics := newWorld(t, func(o *Options) { o.Queue = panicking{} })
+	check(panics.signedIn().get("/queues"), "nobody is to read this")
+	panics.signedIn().get("/customers").want(t, http.StatusOK)
+	must(t, w.db.Close())
+	for _, path := range []string{"/customers", "/", "/login", "/register/" + strings.Repeat("A", 43), "/mailbox", "/account"} {
+		check(b.get(path), "closed")
+	}
+	check(b.do(http.MethodPost, "/login", url.Values{"login": {"x"}}), "closed")
+	w.browser().get("/login").want(t, http.StatusOK)
+	part := b.get("/customers", "HX-Request", "true")
+	if part.StatusCode < 500 || strings.Contains(part.body, "<html") {
+		t.Errorf("%d: %s", part.StatusCode, part.body)
+	}
+}
+
+// panicking is a queue with a bug.
+type panicking struct{ Queue }
+
+func (panicking) Overview(context.Context) ([]courier.QueueInfo, error) {
+	panic("nobody is to read this")
+}
+
+// serve puts the server on a free port, with less patience than it has for people.
+func (w *world) serve(patience time.Duration) string {
+	w.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(w.t, err)
+	w.Handler().Server().ReadTimeout = patience
+	done := make(chan error, 1)
+	go func() { done <- w.Serve(ln) }()
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = w.Shutdown(ctx)
+		<-done
+	})
+	return ln.Addr().String()
+}
+
+// TestTooMuch: what is too large is refused with a page like any other, whose headers are complete (413, 431).
+func TestTooMuch(t *testing.T) {
+	w := newWorld(t)
+	at := w.serve(10 * time.Second)
+	for name, c := range map[string]struct {
+		header, body, status int
+	}{"5 kB header": {5000, 10, 403}, "large header": {40_000, 10, 431}, "large body": {10, 1<<20 + 1, 413}} {
+		r, err := http.NewRequest(http.MethodPost, "http://"+at+"/login", strings.NewReader("login="+strings.Repeat("a", c.body)))
+		must(t, err)
+		r.Header.Set("X-Long", strings.Repeat("a", c.header))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil { // the server may hang up while we are still talking
+			t.Logf("%s: %v", name, err)
+			continue
+		}
+		raw, err := io.ReadAll(res.Body)
+		must(t, err)
+		must(t, res.Body.Close())
+		a := answer{res, string(raw)}
+		a.want(t, c.status)
+		checkHeaders(t, name, a, false)
+		checkPage(t, name, a, textIDs(t))
+	}
+}
+
+// TestSlow: who sends headers or a body drop by drop is hung up on (S44).
+func TestSlow(t *testing.T) {
+	w := newWorld(t)
+	at := w.serve(400 * time.Millisecond)
+	for name, start := range map[string]string{
+		"nothing": "", "half a header": "GET /login HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+		"half a body": "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nlogin=",
+	} {
+		conn, err := net.Dial("tcp", at)
+		must(t, err)
+		_, err = io.WriteString(conn, start)
+		must(t, err)
+		must(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+		if answered, err := io.ReadAll(bufio.NewReader(conn)); err != nil {
+			t.Errorf("%s: still open after 5 s: %v (%.100s)", name, err, answered)
+		}
+		_ = conn.Close()
+	}
+}
+
+// TestOddInput: no bytes in an address or a form make the server fail, whichever database is behind it.
+func TestOddInput(t *testing.T) { storetest.Each(t, oddInput) }
+
+func oddInput(t *testing.T, db *store.DB) {
+	w := newWorldOn(t, db)
+	x := w.furnish()
+	b := w.signedIn()
+	for _, odd := range []string{"%00", "%ff%fe", "a%00b", "%E2%80%AE", "'", `"`, "%25", "\\", "%F0%9F%92%A9", strings.Repeat("x", 3000), "-1", "9999999999999999999", "K-99999999999"} {
+		for _, address := range []string{
+			"/customers?q=" + odd, "/customers?after=" + odd, "/customers?before=" + odd, "/customers?sort=" + odd, "/customers?q=a&after=" + odd, "/customers/" + odd + "/data",
+			"/specialists?q=" + odd, "/specialists?after=" + odd, "/audit?after=" + odd, "/queues?page=" + odd, "/queues?queue=" + odd, "/mailbox?id=" + odd,
+			"/register/" + odd, "/password/reset/" + odd, "/login?next=" + odd, "/customers/new?first_name=" + odd,
+		} {
+			if a := b.get(address); a.StatusCode >= 500 {
+				t.Errorf("%s: %d", address, a.StatusCode)
+			}
+		}
+	}
+	for _, odd := range []string{"\x00", "\xff\xfe", "a\x00b", strings.Repeat("x", 20_000), "\r\nBcc: evil@example.org"} {
+		for _, r := range w.table() {
+			if r.method == http.MethodGet || r.audience == automatic || r.path == "/logout" || r.path == "/account/sessions" {
+				continue
+			}
+			form := url.Values{csrfField: {b.token()}}
+			for _, name := range append(slices.Clone(customerFields), "type", "email", "mobile", "version", "submission", "login", "password", "password_repeat",
+				"code", "confirm", "name", "username", "role", "state", "current_password", "email_password", "last", "from") {
+				form.Set(name, odd)
+			}
+			if a := b.do(r.method, x.address(t, r.path), form); a.StatusCode >= 500 {
+				t.Errorf("%s with %.10q: %d %s", r.path, odd, a.StatusCode, a.text())
+			}
+		}
+	}
+}
+
+// TestCookiesOverHTTP: without HTTPS the cookies have plain names and still are out of reach of scripts (S17).
+func TestCookiesOverHTTP(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.BaseURL = "http://127.0.0.1:3000" })
+	b := w.browser()
+	names := map[string]bool{}
+	for _, a := range []answer{b.get("/login"), b.send("/login", "login", adminEmail, "password", strong), b.send("/logout"), b.get("/login")} {
+		for _, c := range a.Cookies() {
+			names[c.Name] = true
+			if strings.HasPrefix(c.Name, "__Host-") || c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+				t.Errorf("cookie %+v", c)
+			}
+			if c.Value == "" && c.MaxAge >= 0 {
+				t.Errorf("the cookie %s is emptied and not deleted", c.Name)
+			}
+		}
+		if a.Header.Get("Strict-Transport-Security") != "" {
+			t.Error("Strict-Transport-Security over HTTP")
+		}
+	}
+	for _, name := range []string{"kontor-session", "kontor-browser", "kontor-toast"} {
+		if !names[name] {
+			t.Errorf("no cookie %s among %v", name, names)
+		}
+	}
+	if a := b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", "http://127.0.0.1:3000"); a.StatusCode == http.StatusForbidden {
+		t.Error("our own origin is refused")
+	}
+	if a := b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", "http://localhost:3000", "Host", "localhost:3000"); a.StatusCode == http.StatusForbidden {
+		t.Error("the embedded program under another name of its machine is refused")
+	}
+	b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", "http://evil.example", "Host", "localhost:3000").want(t, http.StatusForbidden)
+}
+
+// TestSessionEnds: a session ends when nobody uses it, and at the latest after its life (S19); and at once with its
+// account (S16).
+func TestSessionEnds(t *testing.T) {
+	w := newWorld(t)
+	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
+	b := w.signedIn()
+	w.clock.tick(29 * time.Minute)
+	if !alive(b) {
+		t.Fatal("ended before 30 minutes")
+	}
+	w.clock.tick(30*time.Minute + time.Second)
+	if alive(b) {
+		t.Fatal("still good after 30 minutes idle")
+	}
+	b = w.signedIn()
+	for range 35 {
+		w.clock.tick(20 * time.Minute)
+		if !alive(b) {
+			t.Fatal("ended although it was in use")
+		}
+	}
+	w.clock.tick(20*time.Minute + time.Second)
+	if alive(b) {
+		t.Fatal("still good after 12 hours")
+	}
+	c := w.specialist("wer@kanzlei.example")
+	one, two := w.browser().signIn("wer@kanzlei.example", strong), w.browser().signIn("wer@kanzlei.example", strong)
+	one.send("/account/password", "current_password", strong, "password", strong+" zwei", "password_repeat", strong+" zwei").goesTo(t, "/account")
+	if !alive(one) || alive(two) {
+		t.Error("a new password must end the other sessions, and only those")
+	}
+	must(t, w.people.Deactivate(context.Background(), w.admin, c.ID))
+	if alive(one) {
+		t.Error("good after deactivation")
+	}
+	end := w.endUser()
+	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
+	must(t, err)
+	must(t, w.accesses.Deactivate(context.Background(), w.admin, w.customer, rows[0].ID))
+	if alive(end) {
+		t.Error("good without an access")
+	}
+}
+
+// TestSaysWhenNext: who asks for links or codes again and again is told when the next can be had (S14).
+func TestSaysWhenNext(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "+4915123456789")
+	b := w.browser()
+	b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
+	page := b.get("/register/" + token)
+	page.want(t, http.StatusOK, "You can ask for a new code in 60 seconds.")
+	if strings.Contains(page.text(), "Send a new code") {
+		t.Error("the button is offered too early")
+	}
+	again := b.send("/register/" + token + "/code")
+	again.want(t, http.StatusTooManyRequests)
+	if again.Header.Get("Retry-After") != "60" {
+		t.Errorf("Retry-After %q", again.Header.Get("Retry-After"))
+	}
+	w.clock.tick(time.Minute)
+	b.get("/register/"+token).want(t, http.StatusOK, "Send a new code")
+	for range 4 {
+		b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
+		w.clock.tick(time.Minute)
+	}
+	b.send("/register/"+token+"/code").want(t, http.StatusTooManyRequests, "hours")
+}
+
+// TestReportIsSeen: what gateway and mail server report stands on the timeline.
+func TestReportIsSeen(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
+	w.invite("berta@kunde.example", "+4915123456789")
+	var sms, mail courier.Message
+	must(t, w.db.NewSelect().Model(&sms).Where("channel = ?", courier.SMS).Scan(context.Background()))
+	must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
+	b := w.signedIn()
+	deliveries := "/customers/" + w.customer.String() + "/deliveries"
+	b.get(deliveries).want(t, http.StatusOK, "Handed over", "Waiting for the registration")
+	b.hook("/hooks/sms", `{"id": "`+sms.ID.String()+`", "status": "delivered"}`, "of the provider").want(t, http.StatusNoContent)
+	b.get(deliveries).want(t, http.StatusOK, "Delivered")
+	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
+	b.get(deliveries).want(t, http.StatusOK, "Failed", "550 no such user", "Undeliverable", "The mail server does not know this address.")
+	b.get("/customers?status=attention").want(t, http.StatusOK, "Undeliverable")
+}
+
+// TestMetricsAreOurs: /metrics answers this machine only, not through a proxy, and not when it has an address of its own.
+func TestMetricsAreOurs(t *testing.T) {
+	ask := func(w *world, headers ...string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+w.serve(time.Second)+"/metrics", nil)
+		must(t, err)
+		for i := 0; i+1 < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		res, err := http.DefaultClient.Do(r)
+		must(t, err)
+		must(t, res.Body.Close())
+		return res
+	}
+	if res := ask(newWorld(t)); res.StatusCode != http.StatusOK {
+		t.Errorf("from loopback: %d", res.StatusCode)
+	}
+	if res := ask(newWorld(t), "X-Forwarded-For", "203.0.113.7"); res.StatusCode != http.StatusNotFound {
+		t.Errorf("through a proxy: %d", res.StatusCode)
+	}
+	if res := ask(newWorld(t, func(o *Options) { o.MetricsOpen = false })); res.StatusCode != http.StatusNotFound {
+		t.Errorf("although it has an address of its own: %d", res.StatusCode)
+	}
+	newWorld(t).browser().get("/metrics").want(t, http.StatusNotFound) // from 0.0.0.0
+}
+
+// TestLogSaysNoSecrets: the request log names routes, never addresses with their tokens.
+func TestLogSaysNoSecrets(t *testing.T) {
+	var log strings.Builder
+	w := newWorld(t, func(o *Options) { o.Log = textLog(&log) })
+	token, code := w.invite("berta@kunde.example", "+4915123456789")
+	b := w.browser()
+	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/login")
+	b.signIn("berta@kunde.example", strong)
+	must(t, w.db.Close())
+	b.get("/register/" + token)
+	said := log.String()
+	if !strings.Contains(said, "/register/:token") || !strings.Contains(said, "request failed") {
+		t.Errorf("the log says %s", said)
+	}
+	for _, secret := range []string{token, code, strong, b.cookies["__Host-kontor-session"], "berta@kunde.example"} {
+		if strings.Contains(said, secret) {
+			t.Errorf("the log holds %s", secret)
+		}
+	}
+}
+
+// TestWaitWords: waiting times are said in words, rounded up.
+func TestWaitWords(t *testing.T) {
+	w := newWorld(t)
+	for d, want := range map[time.Duration]string{
+		0: "1 second", time.Second: "1 second", 1500 * time.Millisecond: "2 seconds", time.Minute: "60 seconds", 61 * time.Second: "2 minutes",
+		time.Hour: "1 hour", time.Hour + time.Second: "2 hours",
+	} {
+		if got := w.templates["en"].wait(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+	if got := w.templates["de"].wait(2 * time.Hour); !regexp.MustCompile(`^2 Stunden$`).MatchString(got) {
+		t.Errorf("German: %q", got)
+	}
+}

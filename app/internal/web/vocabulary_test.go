@@ -1,0 +1,174 @@
+package web
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/app/access"
+	"kontor/app/courier"
+	"kontor/app/customer"
+)
+
+// returnedIDs are the dotted ids that functions of a package return as strings: the complaints of its checks.
+func returnedIDs(t *testing.T, folder string) (ids []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(repoRoot(t), folder, "*.go"))
+	must(t, err)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		must(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			back, ok := n.(*ast.ReturnStmt)
+			if !ok {
+				return true
+			}
+			for _, r := range back.Results {
+				if lit, ok := r.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					if s, _ := strconv.Unquote(lit.Value); strings.Contains(s, ".") && looksLikeID.MatchString(s) {
+						ids = append(ids, s)
+					}
+				}
+			}
+			return true
+		})
+	}
+	return ids
+}
+
+// TestVocabulariesHaveWords: whatever closed list a page can show a value of, each value has its words.
+func TestVocabulariesHaveWords(t *testing.T) {
+	en := localeFile(t, "en")
+	var ids []string
+	for _, folder := range []string{"app/customer", "app/account"} {
+		found := returnedIDs(t, folder)
+		if len(found) == 0 {
+			t.Errorf("%s returns no complaints", folder)
+		}
+		for _, id := range found {
+			ids = append(ids, "fault."+id)
+		}
+	}
+	for _, complaint := range []string{"required", "too_long", "control_characters"} {
+		ids = append(ids, "fault."+complaint)
+	}
+	for _, f := range (customer.Data{}).Fields() {
+		ids = append(ids, "field."+f.Name)
+	}
+	for _, name := range append([]string{"email", "mobile", "username", "roles"}, customerFields...) {
+		ids = append(ids, "field."+name)
+	}
+	for _, typ := range customer.Types {
+		ids = append(ids, "type."+string(typ), "duplicate."+string(typ))
+	}
+	for _, reason := range courier.Reasons() {
+		ids = append(ids, "reason."+reason)
+	}
+	for _, s := range goStrings(t, filepath.Join(repoRoot(t), "app/access")) {
+		if strings.HasPrefix(s, "timeline.") {
+			ids = append(ids, s)
+		}
+	}
+	for status := range statuses {
+		ids = append(ids, headingOf(statuses[status]))
+	}
+	ids = append(ids, "duplicate.email", "channel.email", "channel.sms", "salutation.mr", "salutation.ms", "salutation.mx")
+	for _, id := range ids {
+		if _, there := en[id]; !there {
+			t.Errorf("%s has no words", id)
+		}
+	}
+}
+
+// TestSortedTexts: the files are sorted, so that two people who add texts seldom meet, and find what is there.
+func TestSortedTexts(t *testing.T) {
+	for _, locale := range Locales {
+		raw := string(mustRead(t, filepath.Join(repoRoot(t), "views/locales", locale+".json")))
+		last := ""
+		for _, m := range regexp.MustCompile(`(?m)^  "([^"]+)":`).FindAllStringSubmatch(raw, -1) {
+			if m[1] <= last {
+				t.Errorf("%s: %s stands after %s", locale, m[1], last)
+			}
+			last = m[1]
+		}
+	}
+}
+
+// TestFormalGerman: the German texts say Sie.
+func TestFormalGerman(t *testing.T) {
+	familiar := regexp.MustCompile(`\b(?:du|dich|dir|dein|deine|deinen|deinem|deiner|deines)\b`)
+	for id, text := range localeFile(t, "de") {
+		if familiar.MatchString(strings.ToLower(text)) {
+			t.Errorf("%s: %s", id, text)
+		}
+	}
+}
+
+// TestEveryStatus: accesses in each activity status, with every kind of step on their timelines, in both languages.
+func TestEveryStatus(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	add := func(name string) access.Access {
+		a, err := w.accesses.Create(ctx, w.admin, w.customer, access.Form{
+			FirstName: name, LastName: "Kühn", Email: strings.ToLower(name) + "@kunde.example", Mobile: "+4915123456789", Locale: "de",
+		}, "")
+		must(t, err)
+		return a
+	}
+	message := func(a access.Access, channel courier.Channel) (m courier.Message) {
+		must(t, w.db.NewSelect().Model(&m).Where("access_id = ?", a.ID).Where("channel = ?", channel).Order("created_at DESC").Limit(1).Scan(ctx))
+		return m
+	}
+	add("Abgelaufen")
+	w.deliver()
+	w.clock.tick(access.LinkLife + time.Second)
+	w.endUser() // Registered
+	bounced, off, cancelled := add("Unzustellbar"), add("Aus"), add("Berichtigt")
+	w.deliver()
+	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(bounced, courier.Email).ID, Status: "5.2.2", Detail: "full"}))
+	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(bounced, courier.SMS).ID, Delivered: true}))
+	must(t, w.accesses.Deactivate(ctx, w.admin, w.customer, off.ID))
+	w.clock.tick(time.Minute)
+	must(t, w.accesses.Resend(ctx, w.admin, w.customer, cancelled.ID))
+	must(t, w.accesses.Resend(ctx, w.admin, w.customer, bounced.ID))
+	_, err := w.db.NewUpdate().Table("message").Set("state = ?", courier.Sending).Where("id = ?", message(bounced, courier.SMS).ID).Exec(ctx)
+	must(t, err)
+	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(cancelled, courier.Email).ID, Delayed: true, Detail: "greylisted"}))
+	last := add("Wartend")
+	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(last, courier.Email).ID, Status: "5.1.1"}))
+
+	b := w.signedIn()
+	ids := textIDs(t)
+	base := "/customers/" + w.customer.String()
+	rows, err := w.accesses.OfCustomer(ctx, w.admin, w.customer)
+	must(t, err)
+	for _, b.language = range Locales {
+		paths := []string{base + "/authorisations", base + "/deliveries", base + "/log", "/customers", "/customers?status=attention"}
+		for _, r := range rows {
+			paths = append(paths, base+"/accesses/"+r.ID.String(), base+"/accesses/"+r.ID.String()+"/remove")
+		}
+		for _, path := range paths {
+			a := b.get(path)
+			a.want(t, http.StatusOK)
+			checkPage(t, b.language+" "+path, a, ids)
+		}
+	}
+	b.language = "en"
+	all := b.get(base + "/authorisations")
+	for _, status := range []access.Status{access.Invited, access.Registered, access.LinkExpired, access.Undeliverable, access.Deactivated} {
+		if word := w.templates["en"].say("status." + string(status)); !strings.Contains(all.text(), word) {
+			t.Errorf("no access is shown as %s", word)
+		}
+	}
+}
