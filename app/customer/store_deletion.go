@@ -131,7 +131,7 @@ func (s *Service) eraseAccesses(ctx context.Context, tx bun.Tx, d Deletion, chun
 	for _, sql := range []string{
 		`DELETE FROM message WHERE access_id IN (?)`, `DELETE FROM link WHERE subject_id IN (?)`, `DELETE FROM access WHERE id IN (?)`,
 	} {
-		if _, err := tx.ExecContext(ctx, sql, bun.In(ids)); err != nil {
+		if _, err := tx.ExecContext(ctx, sql, bun.List(ids)); err != nil {
 			return 0, err
 		}
 	}
@@ -141,7 +141,7 @@ func (s *Service) eraseAccesses(ctx context.Context, tx bun.Tx, d Deletion, chun
 	}
 	var leave []uuid.UUID
 	err = tx.NewRaw(`SELECT id FROM account WHERE id IN (?) AND NOT specialist
-		AND NOT EXISTS (SELECT 1 FROM access WHERE access.account_id = account.id)`, bun.In(accounts)).Scan(ctx, &leave)
+		AND NOT EXISTS (SELECT 1 FROM access WHERE access.account_id = account.id)`, bun.List(accounts)).Scan(ctx, &leave)
 	if err != nil || len(leave) == 0 {
 		return gone, err
 	}
@@ -151,7 +151,7 @@ func (s *Service) eraseAccesses(ctx context.Context, tx bun.Tx, d Deletion, chun
 		`DELETE FROM audit WHERE customer_id IS NULL AND subject_id IN (?)`,
 		`DELETE FROM account WHERE id IN (?)`,
 	} {
-		if _, err := tx.ExecContext(ctx, sql, bun.In(leave)); err != nil {
+		if _, err := tx.ExecContext(ctx, sql, bun.List(leave)); err != nil {
 			return 0, err
 		}
 	}

@@ -264,7 +264,7 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append([]string{"version"}, accessFields...)...)
-	takeTheirs(c, f, fieldsOfAccess(r.Access))
+	settleConflicts(c, f, fieldsOfAccess(r.Access))
 	version, err := strconv.Atoi(f.Values["version"])
 	if err != nil {
 		version = 0 // no version was ever 0: the answer is the conflict page

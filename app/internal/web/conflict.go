@@ -12,11 +12,13 @@ type conflict struct {
 	KeepTheirs          bool // what is chosen to begin with: theirs where nothing was changed here
 }
 
-// baseField names the hidden field that remembers what a field held when the page was made.
+// baseField and mineField name the hidden fields that remember what a field held when the page was made, and what a
+// person had typed into it before somebody else's change was found.
 func baseField(name string) string { return "was_" + name }
+func mineField(name string) string { return "mine_" + name }
 
-// conflictsOf compares what was typed with what is stored now. A field that only they changed begins with their value
-// chosen, so that saving again without looking closely takes nothing back.
+// conflictsOf compares what was typed with what is stored now. A field that only they changed begins with their value,
+// so that saving again without looking closely takes nothing back.
 func conflictsOf(c *fiber.Ctx, f *form, now []customer.Field) (all []conflict) {
 	for _, field := range now {
 		mine := f.Values[field.Name]
@@ -24,16 +26,29 @@ func conflictsOf(c *fiber.Ctx, f *form, now []customer.Field) (all []conflict) {
 			continue
 		}
 		was, known := formValue(c, baseField(field.Name))
-		all = append(all, conflict{field.Name, mine, field.Value, known && was == mine})
+		theirs := known && was == mine
+		all = append(all, conflict{field.Name, mine, field.Value, theirs})
+		if theirs {
+			f.Values[field.Name] = field.Value
+		}
 	}
 	return all
 }
 
-// takeTheirs puts in the stored value of each field for which the person, shown both, chose the other one's.
-func takeTheirs(c *fiber.Ctx, f *form, now []customer.Field) {
+// settleConflicts puts in the value that was chosen for each field of which the person was shown both. What they typed
+// into the field below after that counts more than the choice.
+func settleConflicts(c *fiber.Ctx, f *form, now []customer.Field) {
 	for _, field := range now {
-		if c.FormValue("keep_"+field.Name) == "theirs" {
+		chosen := c.FormValue("keep_" + field.Name)
+		mine, remembered := formValue(c, mineField(field.Name))
+		was, _ := formValue(c, baseField(field.Name))
+		typed := f.Values[field.Name]
+		switch {
+		case chosen == "", remembered && typed != mine && typed != was:
+		case chosen == "theirs":
 			f.Values[field.Name] = field.Value
+		case remembered:
+			f.Values[field.Name] = mine
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (s *Server) saveCustomerData(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append(slices.Clone(customerFields), "version")...)
-	takeTheirs(c, f, fieldsOf(cu.Customer))
+	settleConflicts(c, f, fieldsOf(cu.Customer))
 	version, err := strconv.Atoi(f.Values["version"])
 	if err != nil {
 		version = 0 // no version was ever 0: the answer is the conflict page

@@ -285,6 +285,11 @@ func TestBaseOfConflict(t *testing.T) {
 			t.Errorf("%s begins with %q, want %q", name, got, want)
 		}
 	}
+	for name, want := range map[string]string{"city": "Kiel", "street": "Am Kai 3"} {
+		if got := attr(doc, "[name="+name+"]", "value"); got != want {
+			t.Errorf("%s shows %q, want %q", name, got, want)
+		}
+	}
 	if got := attr(doc, "[name=was_city]", "value"); got != "Kiel" {
 		t.Errorf("the next comparison begins at %q", got)
 	}
@@ -302,6 +307,25 @@ p, specialist, *, access, *, read, allow`
 func (w *world) publish(policy string) {
 	w.t.Helper()
 	must(w.t, w.policy.Publish(policy))
+}
+
+// TestChooseInConflict: of two values the chosen one is saved; what is typed below after that counts more.
+func TestChooseInConflict(t *testing.T) {
+	for _, c := range []struct{ typed, choice, want string }{
+		{"Kiel", "theirs", "Kiel"}, {"Ulm", "theirs", "Kiel"}, {"Kiel", "mine", "Ulm"}, {"Ulm", "mine", "Ulm"},
+		{"Bonn", "theirs", "Bonn"}, {"Bonn", "mine", "Bonn"},
+	} {
+		w := newWorld(t)
+		b := w.signedIn()
+		path := "/customers/" + w.customer.String() + "/data"
+		base := []string{"first_name", "Berta", "last_name", "Kühn", "country", "DE", "locale", "de"}
+		b.send(path, append(slices.Clone(base), "version", attr(b.get(path).doc(t), "[name=version]", "value"), "city", "Kiel")...).goesTo(t, path)
+		now := attr(b.get(path).doc(t), "[name=version]", "value")
+		b.send(path, append(slices.Clone(base), "version", now, "city", c.typed, "was_city", "Kiel", "mine_city", "Ulm", "keep_city", c.choice)...).goesTo(t, path)
+		if got := attr(b.get(path).doc(t), "[name=city]", "value"); got != c.want {
+			t.Errorf("%+v: saved %q", c, got)
+		}
+	}
 }
 
 // TestReadOnly: who may not change a customer reads the data and finds nothing to press that would be refused.
