@@ -131,14 +131,14 @@ func checkPolicy(path string) error {
 	if err != nil {
 		return err
 	}
-	lines, err := policies.Parse(string(text))
+	doc, err := policies.Parse(string(text), policies.AnyKind)
 	if err != nil {
 		return plain(err)
 	}
 	if _, err := policies.New(string(text)); err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d rules, all good\n", path, len(lines))
+	fmt.Printf("%s: %d rules, all good\n", path, len(doc.Rules)+len(doc.Inclusions))
 	return nil
 }
 

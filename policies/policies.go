@@ -4,11 +4,11 @@ package policies
 
 import (
 	_ "embed" // the model and the default policy
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/casbin/casbin/v2"
@@ -67,15 +67,16 @@ type (
 
 // The closed vocabularies of objects and actions.
 const (
-	Customer     Object = "customer"
-	AccessObject Object = "access"
-	Transaction  Object = "transaction"
-	Portal       Object = "portal"
-	SpecialistOb Object = "specialist"
-	Queue        Object = "queue"
-	Audit        Object = "audit"
-	Policy       Object = "policy"
-	Template     Object = "template"
+	Customer      Object = "customer"
+	AccessObject  Object = "access"
+	Authorisation Object = "authorisation" // who administers a customer, who processes which of its transactions
+	Transaction   Object = "transaction"
+	Portal        Object = "portal"
+	SpecialistOb  Object = "specialist"
+	Queue         Object = "queue"
+	Audit         Object = "audit"
+	Policy        Object = "policy"
+	Template      Object = "template"
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -90,21 +91,36 @@ const (
 
 // Objects says which actions a rule may name for which object.
 var Objects = map[Object][]Action{
-	Customer:     {List, Create, Read, Update, Delete},
-	AccessObject: {Create, Read, Update, Resend, Remove},
-	Transaction:  {Read, Process},
-	Portal:       {Read},
-	SpecialistOb: {Read, Manage},
-	Queue:        {Read, Manage},
-	Audit:        {Read},
-	Policy:       {Read, Manage},
-	Template:     {Read, Manage},
+	Customer:      {List, Create, Read, Update, Delete},
+	AccessObject:  {Create, Read, Update, Resend, Remove},
+	Authorisation: {Read, Manage},
+	Transaction:   {Create, Read, Process},
+	Portal:        {Read},
+	SpecialistOb:  {Read, Manage},
+	Queue:         {Read, Manage},
+	Audit:         {Read},
+	Policy:        {Read, Manage},
+	Template:      {Read, Manage},
 }
 
-// Kinds says which kinds a rule may name for which object, besides "*": the type of a customer.
+// ObjectList is the objects in the order in which screens show them.
+var ObjectList = []Object{Customer, AccessObject, Authorisation, Transaction, Portal, SpecialistOb, Queue, Audit, Policy, Template}
+
+// Kinds says which kinds a rule may name for which object, besides "*": the type of the customer. The kinds of
+// transactions are kept by template administrators; see Vocabulary.
 var Kinds = map[Object][]string{
-	Customer:     {"person", "company"},
-	AccessObject: {"person", "company"},
+	Customer:      {"person", "company"},
+	AccessObject:  {"person", "company"},
+	Authorisation: {"person", "company"},
+}
+
+// Related says which relations a person can have to an object; to those without, nobody has any.
+var Related = map[Object][]Relation{
+	Customer:      {Administrator, Processor, Access},
+	AccessObject:  {Administrator, Processor, Access},
+	Authorisation: {Administrator, Processor, Access},
+	Transaction:   {Administrator, Processor, Access},
+	Portal:        {Administrator, Processor, Access},
 }
 
 // Decider answers with the policy version in force. It is safe for concurrent use; Publish swaps the version whole,
@@ -113,23 +129,35 @@ type Decider struct{ current atomic.Pointer[version] }
 
 // version is one policy, never changed once built: plain Casbin enforcers race when their policy changes, this one's
 // never does.
-type version struct{ enforcer *casbin.Enforcer }
-
-// New builds a decider with a policy text, Default for one.
-func New(text string) (*Decider, error) {
-	d := &Decider{}
-	return d, d.Publish(text)
+type version struct {
+	number   int
+	policy   Document
+	enforcer *casbin.Enforcer
+	scopes   sync.Map // scopeKey → Scope: each compiled when it is first asked for
 }
 
-// Publish checks a policy text and puts it in force. On an error the policy in force stays.
-func (d *Decider) Publish(text string) error {
+// New builds a decider with a policy text, Default for one. Its version number is 0.
+func New(text string) (*Decider, error) {
+	d := &Decider{}
+	return d, d.Publish(0, text)
+}
+
+// Publish checks a policy text and puts it in force as the version of that number. On an error the policy in force stays.
+func (d *Decider) Publish(number int, text string) error {
 	v, err := build(text)
 	if err != nil {
 		return err
 	}
+	v.number = number
 	d.current.Store(v)
 	return nil
 }
+
+// Version is the number of the policy in force.
+func (d *Decider) Version() int { return d.current.Load().number }
+
+// Document is the policy in force.
+func (d *Decider) Document() Document { return d.current.Load().policy }
 
 // ErrForbidden is the answer to a caller who may not do it.
 var ErrForbidden = fault.New(fault.Forbidden, "forbidden")
@@ -148,11 +176,40 @@ func (d *Decider) Allows(q Request) (bool, error) {
 	if len(q.Roles) == 0 {
 		return false, nil
 	}
-	ok, err := d.current.Load().enforcer.Enforce(subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action))
+	return d.current.Load().allows(q)
+}
+
+func (v *version) allows(q Request) (bool, error) {
+	ok, err := v.enforcer.Enforce(subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action))
 	if err != nil {
 		return false, fmt.Errorf("decide %s %s: %w", q.Action, q.Object, err)
 	}
 	return ok, nil
+}
+
+// Verdict is an answer with its reason.
+type Verdict struct {
+	Allowed bool
+	Rule    *Rule  // that decided: an allow, or the deny that overrode; nil when no rule speaks of it
+	Via     []Role // how the person comes by the rule's role: from a role they have, by inclusion, to the rule's
+}
+
+// Explain is Allows with the reason.
+func (d *Decider) Explain(q Request) (Verdict, error) {
+	if len(q.Roles) == 0 {
+		return Verdict{}, nil
+	}
+	v := d.current.Load()
+	ok, fields, err := v.enforcer.EnforceEx(subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action))
+	if err != nil {
+		return Verdict{}, fmt.Errorf("explain %s %s: %w", q.Action, q.Object, err)
+	}
+	verdict := Verdict{Allowed: ok}
+	if len(fields) == ruleFields {
+		r := ruleOf(fields)
+		verdict.Rule, verdict.Via = &r, v.policy.chain(q.Roles, r.Role)
+	}
+	return verdict, nil
 }
 
 // Require is Allows as an error: nil, ErrForbidden, or what went wrong.
@@ -170,7 +227,7 @@ func (d *Decider) Require(q Request) error {
 // build makes an enforcer of a checked policy. Every combination of roles is a subject of its own that inherits each
 // of them, so a person with several roles is decided on by Casbin itself, in one call, denies included.
 func build(text string) (*version, error) {
-	lines, err := Parse(text)
+	policy, err := Parse(text, AnyKind)
 	if err != nil {
 		return nil, err
 	}
@@ -184,14 +241,14 @@ func build(text string) (*version, error) {
 	}
 	e.EnableAutoSave(false)
 	e.AddFunction("hasRel", hasRelation)
-	for _, l := range lines {
-		if l[0] == "p" {
-			_, err = e.AddPolicy(toAny(l[1:])...)
-		} else {
-			_, err = e.AddGroupingPolicy(toAny(l[1:])...)
+	for _, r := range policy.Rules {
+		if _, err := e.AddPolicy(toAny(r.fields())...); err != nil {
+			return nil, fmt.Errorf("policy line %v: %w", r, err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("policy line %v: %w", l, err)
+	}
+	for _, i := range policy.Inclusions {
+		if _, err := e.AddGroupingPolicy(string(i.Role), string(i.Includes)); err != nil {
+			return nil, fmt.Errorf("policy line %v: %w", i, err)
 		}
 	}
 	for set := 1; set < 1<<len(Roles); set++ {
@@ -210,7 +267,7 @@ func build(text string) (*version, error) {
 			}
 		}
 	}
-	return &version{enforcer: e}, e.BuildRoleLinks()
+	return &version{policy: policy, enforcer: e}, e.BuildRoleLinks()
 }
 
 // subject names a set of roles: the role itself, or its members in the order of Roles joined by "+", a character no
@@ -246,74 +303,4 @@ func toAny(s []string) []any {
 		out[i] = s[i]
 	}
 	return out
-}
-
-// Parse reads a policy text and checks every line against the closed vocabularies, since a bad line poisons every
-// decision in Casbin. It returns an Invalid fault whose Fields name the lines ("line 7").
-func Parse(text string) ([][]string, error) {
-	var form fault.Form
-	var lines [][]string
-	seen := map[string]bool{}
-	for i, raw := range strings.Split(text, "\n") {
-		raw = strings.TrimSpace(raw)
-		if raw == "" || strings.HasPrefix(raw, "#") {
-			continue
-		}
-		complain := func(message string) { form.Add(fmt.Sprintf("line %d", i+1), message) }
-		r := csv.NewReader(strings.NewReader(raw))
-		r.TrimLeadingSpace = true
-		f, err := r.Read()
-		if err != nil {
-			complain("policy.csv")
-			continue
-		}
-		for j := range f {
-			f[j] = strings.TrimSpace(f[j])
-		}
-		if message := check(f); message != "" {
-			complain(message)
-			continue
-		}
-		if key := strings.Join(f, ","); seen[key] {
-			complain("policy.twice")
-		} else {
-			seen[key] = true
-			lines = append(lines, f)
-		}
-	}
-	if err := form.Err(); err != nil {
-		return nil, err
-	}
-	return lines, nil
-}
-
-// check returns "" or the message about a line that is not one.
-func check(f []string) string {
-	known := func(r string) bool { return slices.Contains(Roles, Role(r)) }
-	switch {
-	case f[0] == "g" && len(f) == 3:
-		if !known(f[1]) || !known(f[2]) || f[1] == f[2] {
-			return "policy.role"
-		}
-		return ""
-	case f[0] == "p" && len(f) == 7:
-	default:
-		return "policy.shape"
-	}
-	actions, ok := Objects[Object(f[3])]
-	switch {
-	case !known(f[1]):
-		return "policy.role"
-	case f[2] != "*" && relations[f[2]] == None:
-		return "policy.relation"
-	case !ok:
-		return "policy.object"
-	case f[4] != "*" && !slices.Contains(Kinds[Object(f[3])], f[4]):
-		return "policy.kind"
-	case !slices.Contains(actions, Action(f[5])):
-		return "policy.action"
-	case f[6] != "allow" && f[6] != "deny":
-		return "policy.effect"
-	}
-	return ""
 }

@@ -125,7 +125,7 @@ func TestBadLines(t *testing.T) {
 		"p, specialist, *, customer, *, list, allow # comment": "policy.effect",
 	} {
 		var f *fault.Error
-		if err := d.Publish(line); !errors.As(err, &f) || f.Fields[len(f.Fields)-1].Message != message && f.Fields[0].Message != message {
+		if err := d.Publish(1, line); !errors.As(err, &f) || f.Fields[len(f.Fields)-1].Message != message && f.Fields[0].Message != message {
 			t.Errorf("%q: %v, want %s", line, err, message)
 		}
 	}
@@ -156,7 +156,7 @@ func TestPublishWhileDeciding(t *testing.T) {
 		if i%2 == 0 {
 			text += "p, specialist, *, queue, *, read, allow\n"
 		}
-		if err := d.Publish(text); err != nil {
+		if err := d.Publish(1, text); err != nil {
 			t.Error(err)
 		}
 	}
@@ -167,14 +167,16 @@ func FuzzParse(f *testing.F) {
 	f.Add(Default)
 	f.Add("p, specialist, *, customer, *, list, allow")
 	f.Fuzz(func(t *testing.T, text string) {
-		lines, err := Parse(text)
-		if err != nil && fault.CodeOf(err) != fault.Invalid {
-			t.Errorf("%v is not an Invalid fault", err)
-		}
-		for _, l := range lines {
-			if check(l) != "" {
-				t.Errorf("accepted %q", l)
+		doc, err := Parse(text, AnyKind)
+		if err != nil {
+			if fault.CodeOf(err) != fault.Invalid {
+				t.Errorf("%v is not an Invalid fault", err)
 			}
+			return
+		}
+		again, err := Parse(doc.String(), AnyKind)
+		if err != nil || again.String() != doc.String() {
+			t.Errorf("%q is written as %q and read back as %q, %v", text, doc, again, err)
 		}
 	})
 }

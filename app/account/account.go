@@ -60,6 +60,7 @@ type Signed struct {
 	Account Account
 	Session Session
 	Roles   []policies.Role // all, as for Caller
+	For     []uuid.UUID     // as for Caller
 }
 
 var (

@@ -10,7 +10,8 @@ import (
 
 // Caller is who asks a service for something. Every service method that a person can reach takes one and authorises.
 type Caller struct {
-	ID        uuid.UUID // the account; Nil: nobody is signed in
+	ID        uuid.UUID   // the account; Nil: nobody is signed in
+	For       []uuid.UUID // the specialist users whom the caller stands in for now, as their deputy
 	Name      string
 	Roles     []policies.Role // with specialist for specialist users and end_user for people with an access
 	Locale    string          // de or en: of this request
@@ -25,6 +26,9 @@ var System = Caller{Name: "Kontor"}
 func (c Caller) Actor() audit.Actor {
 	return audit.Actor{ID: c.ID, Name: c.Name, Address: c.Address}
 }
+
+// Persons are those whose assignments count for the caller: their own and those of whom they stand in for.
+func (c Caller) Persons() []uuid.UUID { return append([]uuid.UUID{c.ID}, c.For...) }
 
 // Has says whether the caller has a role.
 func (c Caller) Has(role policies.Role) bool {

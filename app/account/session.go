@@ -76,6 +76,9 @@ func (s *Service) Glance(ctx context.Context, token string) (*Signed, error) {
 		return nil, err
 	}
 	signed := &Signed{Account: row.Account, Session: row.Session, Roles: allRoles(row.Account, row.HasAccess)}
+	if signed.Account.Specialist {
+		signed.For = row.standsFor()
+	}
 	if len(signed.Roles) == 0 {
 		return nil, nil
 	}

@@ -182,6 +182,7 @@ type withAccess struct {
 	Account   Account `bun:"embed:a_"`
 	RoleNames *string `bun:"role_names"`
 	HasAccess bool    `bun:"has_access"` // an active one: an end user
+	StandsFor *string `bun:"stands_for"` // ids of those whose deputy the person is now; only of a session
 }
 
 func (w *withAccess) readRoles() {
@@ -220,11 +221,26 @@ type sessionRow struct {
 
 // findSession finds a session that is still good, and all that is to be known about whose it is, in one query.
 func findSession(ctx context.Context, db bun.IDB, hash string, now, idleSince time.Time) (row sessionRow, err error) {
-	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+roleFacts+`
+	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+roleFacts+`,
+		(SELECT string_agg(CAST(d.specialist_id AS TEXT), ',') FROM deputy AS d
+			WHERE d.deputy_id = a.id AND d.starts_at <= ? AND d.ends_at > ?) AS stands_for
 		FROM session AS s JOIN account AS a ON a.id = s.account_id
-		WHERE s.id_hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND a.active`, hash, now, idleSince).Scan(ctx, &row)
+		WHERE s.id_hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND a.active`, now, now, hash, now, idleSince).Scan(ctx, &row)
 	row.readRoles()
 	return row, err
+}
+
+// standsFor reads the ids of those whose deputy the person is.
+func (w *withAccess) standsFor() (ids []uuid.UUID) {
+	if w.StandsFor == nil {
+		return nil
+	}
+	for _, s := range strings.Split(*w.StandsFor, ",") {
+		if id, err := uuid.FromString(s); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // columns lists the columns of a model as "t.x AS t_x", which is where embed:t_ expects them.

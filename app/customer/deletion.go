@@ -147,7 +147,7 @@ func (s *Service) DeletionOf(ctx context.Context, c account.Caller, deletion uui
 		return d, nil
 	}
 	for _, t := range Types { // of a deleted customer the type is no longer known
-		if ok, err := s.allows(c, false, t, wantDelete); err != nil {
+		if ok, err := s.allows(c, policies.None, t, wantDelete); err != nil {
 			return Deletion{}, err
 		} else if !ok {
 			return Deletion{}, ErrNotFound

@@ -60,8 +60,21 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 	}
 	w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, 'auditor')`, only.ID)
 	for i := range n {
-		w.exec(`INSERT INTO transactions (id, customer_id, name, created_at) VALUES (?, ?, ?, ?)`, newID(), d.ID, fmt.Sprintf("Zwergpudelzucht %d", i), at)
+		id, number := newID(), w.count(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`)
+		w.exec(`INSERT INTO transactions (number, id, customer_id, name, name_folded, search, kind, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'other', ?, ?)`,
+			number, id, d.ID, fmt.Sprintf("Zwergpudelzucht %d", i), fmt.Sprintf("zwergpudelzucht %d", i), fmt.Sprintf(" zwergpudelzucht %d", i), at, at)
+		if !w.db.IsPostgres() {
+			w.exec(`INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, fmt.Sprintf("  zwergpudelzucht  %d", i))
+		}
+		if i < 3 {
+			w.exec(`INSERT INTO transaction_processor (transaction_id, specialist_id, customer_id, created_at, created_by) VALUES (?, ?, ?, ?, ?)`, id, w.ben.ID, d.ID, at, w.anna.ID)
+			w.exec(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) VALUES (?, ?, ?, 2)`, w.ben.ID, at, id)
+			w.exec(`INSERT INTO policy_expectation (id, person_id, may, action, object, transaction_id, created_at, created_by) VALUES (?, ?, FALSE, 'read', 'transaction', ?, ?, ?)`,
+				newID(), w.ben.ID, id, at, w.anna.ID)
+			d.needles = append(d.needles, id.String())
+		}
 	}
+	w.exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`, newID(), d.ID, w.anna.ID, at, []byte("sealed"))
 	w.touch(d.ID)
 	return d, []account.Caller{both, w.ben}
 }
@@ -73,6 +86,9 @@ var notOfCustomers = []string{
 	"counter",
 	// SQLite's search index: trigrams, whose rows are looked at by number below
 	"customer_search_data", "customer_search_idx", "customer_search_docsize", "customer_search_config",
+	"transaction_search_data", "transaction_search_idx", "transaction_search_docsize", "transaction_search_config",
+	"transaction_kind", "policy_version", "policy_draft", // the firm's own
+	"deputy", "handover", "handover_target", // between specialist users
 	"deletion", // the receipt: counts
 }
 

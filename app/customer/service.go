@@ -53,59 +53,33 @@ func New(o Options) *Service {
 
 // --- who may ----------------------------------------------------------------------------------------------------
 
-func relation(administers bool) policies.Relation {
-	if administers {
-		return policies.Administrator
-	}
-	return policies.None
-}
-
-func (s *Service) allows(c account.Caller, administers bool, t Type, w Want) (bool, error) {
+func (s *Service) allows(c account.Caller, r policies.Relation, t Type, w Want) (bool, error) {
 	return s.policy.Allows(policies.Request{
-		Roles: c.Roles, Relation: relation(administers), Object: w.Object, Kind: string(t), Action: w.Action,
+		Roles: c.Roles, Relation: r, Object: w.Object, Kind: string(t), Action: w.Action,
 	})
 }
 
-// scope is which customers a caller may do something with, as a condition on a table customer: "" for all of them.
+// scope is which customers a caller may do something with, as a condition on a table customer that begins with AND; it
+// is empty for all of them.
 type scope struct {
-	clause
+	store.Clause
 	nothing bool
 }
 
-// scopeOf asks the policy for each type and relation once: the answers are the condition, and so part of the query.
-func (s *Service) scopeOf(c account.Caller, action policies.Action) (scope, error) {
-	var cells []clause
-	all := true
-	for _, t := range Types {
-		var may [2]bool
-		for i, administers := range []bool{false, true} {
-			ok, err := s.allows(c, administers, t, Want{policies.Customer, action})
-			if err != nil {
-				return scope{}, err
-			}
-			may[i] = ok
-			all = all && ok
-		}
-		cell := clause{` OR customer.type = ?`, []any{t}}
-		own := `EXISTS (SELECT 1 FROM customer_administrator AS own WHERE own.customer_id = customer.id AND own.specialist_id = ?)`
-		switch {
-		case may[0] && !may[1]:
-			cell.add(` AND NOT `+own, c.ID)
-		case !may[0] && may[1]:
-			cell.add(` AND `+own, c.ID)
-		case !may[0]:
-			continue
-		}
-		cells = append(cells, cell)
+// scopeOf turns the policy's answers into a condition, and so into a part of the query.
+func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
+	compiled, err := s.policy.Scope(c.Roles, w.Object, w.Action)
+	if err != nil || compiled.Nothing() {
+		return scope{nothing: true}, err
 	}
-	sc := scope{nothing: len(cells) == 0}
-	if !all {
-		sc.add(` AND (FALSE`)
-		for _, cell := range cells {
-			sc.append(cell)
-		}
-		sc.add(`)`)
+	if compiled.Everything() {
+		return scope{}, nil
 	}
+	mask := relationTo(c, compiled.Matters())
+	condition, kinds := compiled.SQL("related.mask", "customer.type")
+	sc := scope{Clause: store.SQL(` AND EXISTS (SELECT 1 FROM (SELECT `)}
+	sc.Append(mask)
+	sc.Add(` AS mask) AS related WHERE `+condition+`)`, kinds...)
 	return sc, nil
 }
 
@@ -118,12 +92,12 @@ func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 }
 
 func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w Want) (record, error) {
-	r, administers, err := s.find(ctx, db, id, c.ID)
+	r, related, err := s.find(ctx, db, id, c)
 	if err != nil {
 		return record{}, err
 	}
 	read := Want{policies.Customer, policies.Read}
-	if ok, err := s.allows(c, administers, r.Type, read); err != nil {
+	if ok, err := s.allows(c, related, r.Type, read); err != nil {
 		return record{}, err
 	} else if !ok {
 		return record{}, ErrNotFound
@@ -131,7 +105,7 @@ func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 	if w == read {
 		return r, nil
 	}
-	if ok, err := s.allows(c, administers, r.Type, w); err != nil {
+	if ok, err := s.allows(c, related, r.Type, w); err != nil {
 		return record{}, err
 	} else if !ok {
 		return record{}, policies.ErrForbidden
@@ -141,13 +115,13 @@ func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 
 // May says which of the actions the caller may do with the customer, for buttons. It looks the relation up once.
 func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants ...Want) (map[Want]bool, error) {
-	administers, err := s.administers(ctx, s.db, cu.ID, c.ID)
+	related, err := s.relation(ctx, s.db, cu.ID, c)
 	if err != nil {
 		return nil, err
 	}
 	may := make(map[Want]bool, len(wants))
 	for _, w := range wants {
-		if may[w], err = s.allows(c, administers, cu.Type, w); err != nil {
+		if may[w], err = s.allows(c, related, cu.Type, w); err != nil {
 			return nil, err
 		}
 	}
@@ -167,7 +141,7 @@ func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Cust
 // A search by name (the default order) shows the customer whose number was typed first, then those whose name begins
 // with the query, then all others.
 func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
-	sc, err := s.scopeOf(c, policies.List)
+	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
 	if err != nil {
 		return Page{}, err
 	}
@@ -296,7 +270,7 @@ func (s *Service) countSearch(ctx context.Context, l listing) (int, error) {
 		return 0, err
 	}
 	dense := expected >= certain*CountCap
-	if dense && len(l.terms.needles) == 1 && l.conditions().sql == "" {
+	if dense && len(l.terms.needles) == 1 && l.conditions().SQL == "" {
 		return CountCap + 1, nil // of several words, or of words and filters, an estimate is a guess
 	}
 	return s.count(ctx, l, CountCap+1, dense)
@@ -308,7 +282,7 @@ const attentionCap = 100
 // AttentionCount is how many of the customers that the caller may list need attention, at most 100. It is 0 for who may
 // list none.
 func (s *Service) AttentionCount(ctx context.Context, c account.Caller) (int, error) {
-	sc, err := s.scopeOf(c, policies.List)
+	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
 	if err != nil || sc.nothing {
 		return 0, err
 	}
@@ -321,7 +295,7 @@ const maxDuplicates = 5
 // Duplicates finds customers that may be the same as one to be added: same e-mail address of an access; same name and
 // birth date; same company name and city. At most 5, only such that the caller may read.
 func (s *Service) Duplicates(ctx context.Context, c account.Caller, t Type, d Data, email string) ([]Duplicate, error) {
-	sc, err := s.scopeOf(c, policies.Read)
+	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
 	if err != nil || sc.nothing {
 		return nil, err
 	}
@@ -355,7 +329,7 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 	if !d.Type.Known() {
 		return Customer{}, false, err
 	}
-	if ok, aerr := s.allows(c, false, d.Type, Want{policies.Customer, policies.Create}); aerr != nil {
+	if ok, aerr := s.allows(c, policies.None, d.Type, Want{policies.Customer, policies.Create}); aerr != nil {
 		return Customer{}, false, aerr
 	} else if !ok {
 		return Customer{}, false, policies.ErrForbidden

@@ -8,7 +8,9 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/account"
 	"kontor/app/store"
+	"kontor/policies"
 )
 
 // record is the table customer.
@@ -75,44 +77,59 @@ func (r record) row() Row {
 	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.data()), City: r.City}
 }
 
-// clause is a piece of SQL with its arguments.
-type clause struct {
-	sql  string
-	args []any
+// relationTo is what a caller is to a row of the table customer, as an expression; relations that the caller's answer
+// does not depend on are left out.
+func relationTo(c account.Caller, of policies.Relation) store.Clause {
+	e := store.SQL(`(0`)
+	if of&policies.Administrator != 0 {
+		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM customer_administrator AS ra
+			WHERE ra.customer_id = customer.id AND ra.specialist_id IN (?)) THEN 1 ELSE 0 END`, bun.List(c.Persons()))
+	}
+	if of&policies.Processor != 0 {
+		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM transaction_processor AS rp
+			WHERE rp.customer_id = customer.id AND rp.specialist_id IN (?)) THEN 2 ELSE 0 END`, bun.List(c.Persons()))
+	}
+	if of&policies.Access != 0 {
+		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM access AS rx WHERE rx.customer_id = customer.id AND rx.account_id = ?
+			AND rx.registered_at IS NOT NULL AND rx.deactivated_at IS NULL) THEN 4 ELSE 0 END`, c.ID)
+	}
+	e.Add(`)`)
+	return e
 }
 
-func (c *clause) add(sql string, args ...any) {
-	c.sql += sql
-	c.args = append(c.args, args...)
-}
+// anyRelation is all relations a person can have to a customer.
+const anyRelation = policies.Administrator | policies.Processor | policies.Access
 
-func (c *clause) append(other clause) { c.add(other.sql, other.args...) }
-
-// find loads a customer that is not being deleted and whether person administers it; ErrNotFound. In a tx the customer
+// find loads a customer that is not being deleted and what the caller is to it; ErrNotFound. In a tx the customer
 // stays until the tx ends: a deletion waits for it, then takes what it wrote along.
-func (s *Service) find(ctx context.Context, db bun.IDB, id, person uuid.UUID) (record, bool, error) {
+func (s *Service) find(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (record, policies.Relation, error) {
 	var r struct {
 		record
-		Administers bool `bun:"administers"`
+		Relation policies.Relation `bun:"relation"`
 	}
-	var keep string
+	q := store.SQL(`SELECT customer.*, `)
+	q.Append(relationTo(c, anyRelation))
+	q.Add(` AS relation FROM customer WHERE customer.id = ? AND NOT customer.deleting`, id)
 	if _, inTx := db.(bun.Tx); inTx && s.db.IsPostgres() { // on SQLite a tx is alone anyway
-		keep = ` FOR KEY SHARE OF customer`
+		q.Add(` FOR KEY SHARE OF customer`)
 	}
-	err := db.NewRaw(`SELECT customer.*, EXISTS (SELECT 1 FROM customer_administrator AS a
-		WHERE a.customer_id = customer.id AND a.specialist_id = ?) AS administers
-		FROM customer WHERE customer.id = ? AND NOT customer.deleting`+keep, person, id).Scan(ctx, &r)
+	err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &r)
 	if store.IsNoRows(err) {
-		return record{}, false, ErrNotFound
+		return record{}, policies.None, ErrNotFound
 	}
-	return r.record, r.Administers, err
+	return r.record, r.Relation, err
 }
 
-// administers says whether person administers the customer.
-func (s *Service) administers(ctx context.Context, db bun.IDB, id, person uuid.UUID) (yes bool, err error) {
-	err = db.NewRaw(`SELECT EXISTS (SELECT 1 FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?)`,
-		id, person).Scan(ctx, &yes)
-	return yes, err
+// relation is what the caller is to a customer.
+func (s *Service) relation(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (r policies.Relation, err error) {
+	q := store.SQL(`SELECT `)
+	q.Append(relationTo(c, anyRelation))
+	q.Add(` FROM customer WHERE customer.id = ?`, id)
+	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &r)
+	if store.IsNoRows(err) {
+		err = ErrNotFound
+	}
+	return r, err
 }
 
 // submitted finds the customer of a form that was sent before.
@@ -222,16 +239,16 @@ func (s *Service) mergeStep(ctx context.Context, pages int) (more bool, err erro
 // duplicates finds up to limit customers with the e-mail address at an access, or with the identity.
 func (s *Service) duplicates(ctx context.Context, sc scope, email, identity string, limit int) (list []Duplicate, err error) {
 	seen := map[uuid.UUID]bool{}
-	look := func(why string, cond clause) error {
+	look := func(why string, cond store.Clause) error {
 		if len(list) >= limit {
 			return nil
 		}
-		q := clause{sql: `SELECT customer.* FROM customer WHERE NOT customer.deleting`}
-		q.append(cond)
-		q.append(sc.clause)
-		q.add(` ORDER BY customer.number LIMIT ?`, limit)
+		q := store.SQL(`SELECT customer.* FROM customer WHERE NOT customer.deleting`)
+		q.Append(cond)
+		q.Append(sc.Clause)
+		q.Add(` ORDER BY customer.number LIMIT ?`, limit)
 		var rows []record
-		if err := s.db.NewRaw(q.sql, q.args...).Scan(ctx, &rows); err != nil {
+		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
 			return err
 		}
 		for _, r := range rows {
@@ -248,12 +265,12 @@ func (s *Service) duplicates(ctx context.Context, sc scope, email, identity stri
 		return nil
 	}
 	if email != "" {
-		err = look("duplicate.email", clause{
-			` AND customer.id IN (SELECT a.customer_id FROM access AS a WHERE a.email_folded = ?)`, []any{email},
-		})
+		err = look("duplicate.email", store.SQL(
+			` AND customer.id IN (SELECT a.customer_id FROM access AS a WHERE a.email_folded = ?)`, email,
+		))
 	}
 	if identity != "" && err == nil {
-		err = look("", clause{` AND customer.identity = ? AND customer.identity <> ''`, []any{identity}})
+		err = look("", store.SQL(` AND customer.identity = ? AND customer.identity <> ''`, identity))
 	}
 	return list, err
 }

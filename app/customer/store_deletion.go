@@ -36,13 +36,13 @@ func (s *Service) accessIDs(ctx context.Context, tx bun.IDB, id uuid.UUID) (ids 
 
 // lockOut voids the customer's links and codes and ends the sessions of end users who have nothing else here.
 func (s *Service) lockOut(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
-	for _, q := range []clause{
-		{`DELETE FROM link WHERE customer_id = ?`, []any{id}},
-		{`DELETE FROM link WHERE subject_id IN (SELECT id FROM access WHERE customer_id = ?)`, []any{id}},
-		{`DELETE FROM access_code WHERE access_id IN (SELECT id FROM access WHERE customer_id = ?)`, []any{id}},
-		{`DELETE FROM session WHERE account_id IN (` + leaving + `)`, []any{id, id}},
+	for _, q := range []store.Clause{
+		store.SQL(`DELETE FROM link WHERE customer_id = ?`, id),
+		store.SQL(`DELETE FROM link WHERE subject_id IN (SELECT id FROM access WHERE customer_id = ?)`, id),
+		store.SQL(`DELETE FROM access_code WHERE access_id IN (SELECT id FROM access WHERE customer_id = ?)`, id),
+		store.SQL(`DELETE FROM session WHERE account_id IN (`+leaving+`)`, id, id),
 	} {
-		if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
+		if _, err := tx.ExecContext(ctx, q.SQL, q.Args...); err != nil {
 			return err
 		}
 	}
@@ -93,7 +93,7 @@ type eraser func(ctx context.Context, tx bun.Tx, d Deletion, chunk int) (gone in
 // erasers in the order in which they run: what refers to something goes before it, the customer last.
 func (s *Service) erasers() []eraser {
 	return []eraser{
-		eraseBy("transactions", "id"), eraseBy("message", "id"), eraseBy("link", "hash"), s.eraseAccesses,
+		s.eraseTransactions, eraseBy("message", "id"), eraseBy("link", "hash"), s.eraseAccesses,
 		eraseBy("customer_administrator", "specialist_id"), eraseBy("audit", "id"), s.eraseCustomer,
 	}
 }
@@ -108,6 +108,24 @@ func eraseBy(table, key string) eraser {
 		}
 		return res.RowsAffected()
 	}
+}
+
+// eraseTransactions erases transactions: processors, index and expectations go by cascade, the entries in SQLite's search
+// index here.
+func (s *Service) eraseTransactions(ctx context.Context, tx bun.Tx, d Deletion, chunk int) (int64, error) {
+	if !s.db.IsPostgres() {
+		_, err := tx.ExecContext(ctx, `DELETE FROM transaction_search WHERE rowid IN
+			(SELECT number FROM transactions WHERE customer_id = ? ORDER BY number LIMIT ?)`, d.CustomerID, chunk)
+		if err != nil {
+			return 0, err
+		}
+	}
+	res, err := tx.ExecContext(ctx, `DELETE FROM transactions WHERE number IN
+		(SELECT number FROM transactions WHERE customer_id = ? ORDER BY number LIMIT ?)`, d.CustomerID, chunk)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // eraseAccesses erases accesses, and with them, in the same tx, the accounts that lose their last one: sessions and

@@ -83,27 +83,27 @@ func (r run) beyond() string {
 }
 
 // conditions are the filters besides the words, each beginning with AND, about a table customer.
-func (l listing) conditions() clause {
-	var c clause
+func (l listing) conditions() store.Clause {
+	var c store.Clause
 	if l.filter.Type != "" {
-		c.add(` AND customer.type = ?`, l.filter.Type)
+		c.Add(` AND customer.type = ?`, l.filter.Type)
 	}
 	if l.filter.Attention {
-		c.add(` AND customer.attention_at <= ?`, l.now)
+		c.Add(` AND customer.attention_at <= ?`, l.now)
 	}
-	c.append(l.scope.clause)
+	c.Append(l.scope.Clause)
 	return c
 }
 
 // matching are the words, verified on the search text. instr is quicker on SQLite than LIKE and knows no wildcards; on
 // PostgreSQL only LIKE can use the trigram index.
-func (s *Service) matching(l listing) clause {
-	var c clause
+func (s *Service) matching(l listing) store.Clause {
+	var c store.Clause
 	for _, n := range l.terms.needles {
 		if s.db.IsPostgres() {
-			c.add(` AND customer.search LIKE ?`, likePattern(n))
+			c.Add(` AND customer.search LIKE ?`, likePattern(n))
 		} else {
-			c.add(` AND instr(customer.search, ?) > 0`, n)
+			c.Add(` AND instr(customer.search, ?) > 0`, n)
 		}
 	}
 	return c
@@ -113,14 +113,14 @@ func (s *Service) matching(l listing) clause {
 const prefixEnd = "\U0010FFFF"
 
 // phaseOf is the phase of a row as an expression.
-func (l listing) phaseOf() clause {
+func (l listing) phaseOf() store.Clause {
 	if !l.phased() {
-		return clause{sql: `2`}
+		return store.SQL(`2`)
 	}
-	return clause{
+	return store.SQL(
 		`CASE WHEN customer.number = ? THEN 0 WHEN customer.name_sort >= ? AND customer.name_sort < ? THEN 1 ELSE 2 END`,
-		[]any{l.terms.number, l.terms.prefix, l.terms.prefix + prefixEnd},
-	}
+		l.terms.number, l.terms.prefix, l.terms.prefix+prefixEnd,
+	)
 }
 
 // loadRows loads the rows of hits, in their order.
@@ -168,14 +168,14 @@ func (s *Service) hinted(l listing) string {
 	return `customer INDEXED BY customer_name`
 }
 
-func (r run) after(from *position) clause {
+func (r run) after(from *position) store.Clause {
 	if from == nil {
-		return clause{}
+		return store.Clause{}
 	}
 	if r.order.number {
-		return clause{` AND customer.number ` + r.beyond() + ` ?`, []any{from.number}}
+		return store.SQL(` AND customer.number `+r.beyond()+` ?`, from.number)
 	}
-	return clause{` AND (customer.name_sort, customer.number) ` + r.beyond() + ` (?, ?)`, []any{from.name, from.number}}
+	return store.SQL(` AND (customer.name_sort, customer.number) `+r.beyond()+` (?, ?)`, from.name, from.number)
 }
 
 func (r run) sorted() string {
@@ -187,11 +187,11 @@ func (r run) sorted() string {
 
 // plain reads a list without a search.
 func (s *Service) plain(ctx context.Context, r run) (hits []hit, err error) {
-	q := clause{sql: `SELECT 2 AS phase, customer.name_sort, customer.number FROM ` + s.hinted(r.listing) + ` WHERE NOT customer.deleting`}
-	q.append(r.conditions())
-	q.append(r.after(r.from))
-	q.add(r.sorted()+` LIMIT ?`, r.limit)
-	err = s.db.NewRaw(q.sql, q.args...).Scan(ctx, &hits)
+	q := store.SQL(`SELECT 2 AS phase, customer.name_sort, customer.number FROM ` + s.hinted(r.listing) + ` WHERE NOT customer.deleting`)
+	q.Append(r.conditions())
+	q.Append(r.after(r.from))
+	q.Add(r.sorted()+` LIMIT ?`, r.limit)
+	err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits)
 	return hits, err
 }
 
@@ -236,77 +236,77 @@ func (s *Service) phase(ctx context.Context, r run, phase int) (hits []hit, all 
 		hits, err = s.stream(ctx, r)
 		return hits, true, err
 	}
-	walk := clause{sql: `SELECT * FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`}
-	if !s.db.IsPostgres() && !l.filter.Attention && !l.order.number && l.scope.sql == "" {
+	walk := store.SQL(`SELECT * FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`)
+	if !s.db.IsPostgres() && !l.filter.Attention && !l.order.number && l.scope.SQL == "" {
 		// only what the index holds, so that the walk does not touch the table
-		walk.sql = `SELECT number, name_sort, type, search FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`
+		walk.SQL = `SELECT number, name_sort, type, search FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`
 	}
-	var rest clause
+	var rest store.Clause
 	switch {
 	case phase == phaseNumber:
-		walk = clause{`SELECT * FROM customer WHERE NOT customer.deleting AND customer.number = ?`, []any{l.terms.number}}
+		walk = store.SQL(`SELECT * FROM customer WHERE NOT customer.deleting AND customer.number = ?`, l.terms.number)
 	case phase == phasePrefix:
-		walk.add(` AND customer.name_sort >= ? AND customer.name_sort < ?`, l.terms.prefix, l.terms.prefix+prefixEnd)
+		walk.Add(` AND customer.name_sort >= ? AND customer.name_sort < ?`, l.terms.prefix, l.terms.prefix+prefixEnd)
 	case l.phased():
-		rest.add(` AND NOT (customer.name_sort >= ? AND customer.name_sort < ?)`, l.terms.prefix, l.terms.prefix+prefixEnd)
+		rest.Add(` AND NOT (customer.name_sort >= ? AND customer.name_sort < ?)`, l.terms.prefix, l.terms.prefix+prefixEnd)
 	}
 	if phase != phaseNumber && l.phased() && l.terms.number != 0 {
-		rest.add(` AND customer.number <> ?`, l.terms.number)
+		rest.Add(` AND customer.number <> ?`, l.terms.number)
 	}
 	if l.filter.Attention { // in the walk as well: it is what the index is of
-		walk.add(` AND customer.attention_at <= ?`, l.now)
+		walk.Add(` AND customer.attention_at <= ?`, l.now)
 	}
-	walk.append(r.after(r.from))
-	walk.add(r.sorted()+` LIMIT ?`, s.limits.walk)
+	walk.Append(r.after(r.from))
+	walk.Add(r.sorted()+` LIMIT ?`, s.limits.walk)
 
-	q := clause{`SELECT ? AS phase, customer.name_sort, customer.number FROM (`, []any{phase}}
-	q.append(walk)
-	q.add(`) AS customer WHERE TRUE`)
-	q.append(s.matching(l))
-	q.append(l.conditions())
-	q.append(rest)
-	q.add(r.sorted()+` LIMIT ?`, r.limit)
-	if err := s.db.NewRaw(q.sql, q.args...).Scan(ctx, &hits); err != nil || len(hits) == r.limit || phase == phaseNumber {
+	q := store.SQL(`SELECT ? AS phase, customer.name_sort, customer.number FROM (`, phase)
+	q.Append(walk)
+	q.Add(`) AS customer WHERE TRUE`)
+	q.Append(s.matching(l))
+	q.Append(l.conditions())
+	q.Append(rest)
+	q.Add(r.sorted()+` LIMIT ?`, r.limit)
+	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits); err != nil || len(hits) == r.limit || phase == phaseNumber {
 		return hits, true, err
 	}
 	var walked int
-	walk.sql = `SELECT count(*) FROM (` + walk.sql + `) AS walked`
-	err = s.db.NewRaw(walk.sql, walk.args...).Scan(ctx, &walked)
+	walk.SQL = `SELECT count(*) FROM (` + walk.SQL + `) AS walked`
+	err = s.db.NewRaw(walk.SQL, walk.Args...).Scan(ctx, &walked)
 	return hits, walked < s.limits.walk, err
 }
 
 // stream reads a search sorted by number: on SQLite that is the order of the trigram index itself.
 func (s *Service) stream(ctx context.Context, r run) (hits []hit, err error) {
-	q := clause{sql: `SELECT 2 AS phase, customer.name_sort, customer.number`}
-	q.append(s.matches(r.listing, false))
+	q := store.SQL(`SELECT 2 AS phase, customer.name_sort, customer.number`)
+	q.Append(s.matches(r.listing, false))
 	if r.from != nil {
-		q.add(` AND customer_search.rowid `+r.beyond()+` ?`, r.from.number)
+		q.Add(` AND customer_search.rowid `+r.beyond()+` ?`, r.from.number)
 	}
-	q.add(` ORDER BY customer_search.rowid `+r.direction()+` LIMIT ?`, r.limit)
-	err = s.db.NewRaw(q.sql, q.args...).Scan(ctx, &hits)
+	q.Add(` ORDER BY customer_search.rowid `+r.direction()+` LIMIT ?`, r.limit)
+	err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits)
 	return hits, err
 }
 
 // matches is FROM and WHERE of all rows that match, found through the trigram index. Unless the planner is free it is
 // kept from taking another index as well: reading 300,000 companies' entries to find which of them match takes longer
 // than looking at the type of those that do.
-func (s *Service) matches(l listing, free bool) clause {
-	var c clause
+func (s *Service) matches(l listing, free bool) store.Clause {
+	var c store.Clause
 	filters := l.conditions()
 	if s.db.IsPostgres() && !free {
-		filters.sql = strings.Replace(filters.sql, ` AND customer.type = ?`, ` AND customer.type || '' = ?`, 1)
+		filters.SQL = strings.Replace(filters.SQL, ` AND customer.type = ?`, ` AND customer.type || '' = ?`, 1)
 	}
 	switch {
 	case s.db.IsPostgres():
-		c.add(` FROM customer WHERE NOT customer.deleting`)
+		c.Add(` FROM customer WHERE NOT customer.deleting`)
 	case l.filter.Attention:
-		c.add(` FROM customer INDEXED BY customer_attention WHERE NOT customer.deleting`)
+		c.Add(` FROM customer INDEXED BY customer_attention WHERE NOT customer.deleting`)
 	default:
-		c.add(` FROM customer_search CROSS JOIN customer ON customer.number = customer_search.rowid
+		c.Add(` FROM customer_search CROSS JOIN customer ON customer.number = customer_search.rowid
 			WHERE customer_search MATCH ? AND NOT customer.deleting`, ftsMatch(l.terms.trigrams))
 	}
-	c.append(s.matching(l))
-	c.append(filters)
+	c.Append(s.matching(l))
+	c.Append(filters)
 	return c
 }
 
@@ -314,31 +314,31 @@ func (s *Service) matches(l listing, free bool) clause {
 // complete=false then: the page is not to be used.
 func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, count int, complete bool, err error) {
 	phase := r.phaseOf()
-	q := clause{sql: `WITH hits AS MATERIALIZED (SELECT customer.name_sort, customer.number, `}
-	q.append(phase)
-	q.add(` AS phase`)
-	q.append(s.matches(r.listing, false))
+	q := store.SQL(`WITH hits AS MATERIALIZED (SELECT customer.name_sort, customer.number, `)
+	q.Append(phase)
+	q.Add(` AS phase`)
+	q.Append(s.matches(r.listing, false))
 	if most > 0 {
-		q.add(` LIMIT ?`, most)
+		q.Add(` LIMIT ?`, most)
 	}
 	columns, key := `phase, name_sort, number`, func(p position) []any { return []any{p.phase, p.name, p.number} }
 	if r.order.number {
 		columns, key = `number`, func(p position) []any { return []any{p.number} }
 	}
 	sorted := strings.ReplaceAll(columns, `,`, ` `+r.direction()+`,`) + ` ` + r.direction()
-	q.add(`) SELECT total.n, page.phase, page.name_sort, page.number FROM (SELECT count(*) AS n FROM hits) AS total
+	q.Add(`) SELECT total.n, page.phase, page.name_sort, page.number FROM (SELECT count(*) AS n FROM hits) AS total
 		LEFT JOIN (SELECT * FROM hits`)
 	if r.from != nil {
-		q.add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.In(key(*r.from)))
+		q.Add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.In(key(*r.from)))
 	}
-	q.add(` ORDER BY `+sorted+` LIMIT ?) AS page ON TRUE ORDER BY `+sorted, r.limit)
+	q.Add(` ORDER BY `+sorted+` LIMIT ?) AS page ON TRUE ORDER BY `+sorted, r.limit)
 	var found []struct {
 		N      int            `bun:"n"`
 		Phase  sql.NullInt64  `bun:"phase"`
 		Name   sql.NullString `bun:"name_sort"`
 		Number sql.NullInt64  `bun:"number"`
 	}
-	if err := s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.sql, q.args...).Scan(ctx, &found) }); err != nil {
+	if err := s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.SQL, q.Args...).Scan(ctx, &found) }); err != nil {
 		return nil, 0, false, err
 	}
 	for _, f := range found {
@@ -356,10 +356,10 @@ func (s *Service) estimate(ctx context.Context, l listing) (rows int, err error)
 	if !s.db.IsPostgres() {
 		return 0, nil
 	}
-	q := clause{sql: `EXPLAIN (FORMAT JSON) SELECT 1`}
-	q.append(s.matches(l, true))
+	q := store.SQL(`EXPLAIN (FORMAT JSON) SELECT 1`)
+	q.Append(s.matches(l, true))
 	var text string
-	if err := s.db.NewRaw(q.sql, q.args...).Scan(ctx, &text); err != nil {
+	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &text); err != nil {
 		return 0, err
 	}
 	var plans []struct {
@@ -376,19 +376,19 @@ func (s *Service) estimate(ctx context.Context, l listing) (rows int, err error)
 // count counts what matches, up to most. dense says that a search meets enough wherever it looks, so that gathering all
 // matches first would be the long way.
 func (s *Service) count(ctx context.Context, l listing, most int, dense bool) (n int, err error) {
-	q := clause{sql: `SELECT count(*) FROM (SELECT 1`}
+	q := store.SQL(`SELECT count(*) FROM (SELECT 1`)
 	if l.search {
-		q.append(s.matches(l, dense))
+		q.Append(s.matches(l, dense))
 	} else {
-		q.add(` FROM customer WHERE NOT customer.deleting`)
-		q.append(l.conditions())
+		q.Add(` FROM customer WHERE NOT customer.deleting`)
+		q.Append(l.conditions())
 	}
-	q.add(` LIMIT ?) AS counted`, most)
+	q.Add(` LIMIT ?) AS counted`, most)
 	if !l.search || dense {
-		err = s.db.NewRaw(q.sql, q.args...).Scan(ctx, &n)
+		err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n)
 		return n, err
 	}
-	err = s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.sql, q.args...).Scan(ctx, &n) })
+	err = s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n) })
 	return n, err
 }
 

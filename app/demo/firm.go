@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/store"
@@ -152,8 +153,16 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 		if err != nil {
 			return err
 		}
-		if _, err := f.tx.ExecContext(ctx, `INSERT INTO transactions (id, customer_id, name, created_at) VALUES (?, ?, ?, ?)`,
-			move, id, matters[(i+k*3)%len(matters)], since.Add(time.Duration(k+1)*time.Minute)); err != nil {
+		var number int64
+		if err := f.tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`).Scan(ctx, &number); err != nil {
+			return err
+		}
+		name, at := matters[(i+k*3)%len(matters)], since.Add(time.Duration(k+1)*time.Minute)
+		if _, err := f.tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, 'other', ?, ?)`, number, move, id, name, store.SortKey(name), at, at); err != nil {
+			return err
+		}
+		if err := assignment.Added(ctx, f.tx, id, move); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ var tables = []struct {
 	{name: "access", columns: strings.Fields(`id customer_id account_id first_name last_name email email_folded locale invited_at
 		link_expires_at undeliverable registered_at deactivated_at created_at`),
 		rows: func(b *batch) [][]any { return b.accesses }},
-	{name: "transactions", columns: strings.Fields(`id customer_id name created_at`), rows: func(b *batch) [][]any { return b.moves }},
+	{name: "transactions", columns: strings.Fields(`number id customer_id name name_folded kind created_at updated_at`), rows: func(b *batch) [][]any { return b.moves }},
 }
 
 // generator makes rows. Everything comes from its one source of chance, in one order.
@@ -202,8 +202,10 @@ func (g *generator) customer(b *batch, i int, number int64) {
 		g.id(), id, account, d.FirstName, d.LastName, email, store.FoldEmail(email), "de", created, due, undeliverable, registered, deactivated, created,
 	})
 	g.assign(b, i, id, created)
-	for range g.opts.TransactionsPerCustomer {
-		b.moves = append(b.moves, []any{g.id(), id, pick(g, matters), created.Add(time.Duration(g.rand.IntN(300*24)) * time.Hour)})
+	for k := range g.opts.TransactionsPerCustomer {
+		at := created.Add(time.Duration(g.rand.IntN(300*24)) * time.Hour)
+		name := fmt.Sprintf("%s %d", pick(g, matters), k+1)
+		b.moves = append(b.moves, []any{int64(20000 + i*g.opts.TransactionsPerCustomer + k), g.id(), id, name, store.SortKey(name), "other", at, at})
 	}
 }
 

@@ -13,12 +13,17 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/attention"
 	"kontor/app/audit"
+	"kontor/app/authorisation"
 	"kontor/app/config"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/handover"
+	"kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
+	"kontor/app/transaction"
 	"kontor/migrations"
 	"kontor/policies"
 	"kontor/views"
@@ -44,6 +49,12 @@ type Services struct {
 	Customers *customer.Service
 	Accesses  *access.Service
 	Queue     *loop.Queue
+
+	Transactions   *transaction.Service
+	Authorisations *authorisation.Service
+	Handovers      *handover.Service
+	Attention      *attention.Service
+	Policies       *policy.Service
 
 	syncClock func(context.Context) error
 }
@@ -156,6 +167,18 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,
 		Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL, Firm: c.FirmName,
 	})
+	s.Transactions = transaction.New(transaction.Options{
+		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers,
+	})
+	s.Authorisations = authorisation.New(authorisation.Options{
+		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
+		Transactions: s.Transactions,
+	})
+	s.Handovers = handover.New(handover.Options{DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers})
+	s.Attention = attention.New(attention.Options{
+		DB: s.DB, Now: s.Now, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses, Transactions: s.Transactions,
+	})
+	s.Policies = policy.New(policy.Options{DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit})
 	for kind, compose := range s.Accounts.Composers() {
 		s.Courier.Register(kind, compose)
 	}

@@ -306,7 +306,7 @@ p, specialist, *, access, *, read, allow`
 
 func (w *world) publish(policy string) {
 	w.t.Helper()
-	must(w.t, w.policy.Publish(policy))
+	must(w.t, w.policy.Publish(1, policy))
 }
 
 // TestChooseInConflict: of two values the chosen one is saved; what is typed below after that counts more.

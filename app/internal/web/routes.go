@@ -33,6 +33,7 @@ func (s *Server) table() []route {
 	for _, part := range [][]route{
 		s.customerRoutes(), s.accessRoutes(), s.signInRoutes(), s.accountRoutes(), s.specialistRoutes(),
 		s.registrationRoutes(), s.portalRoutes(), s.operationRoutes(),
+		s.transactionRoutes(), s.authorisationRoutes(), s.handoverRoutes(), s.attentionRoutes(), s.policyRoutes(),
 	} {
 		all = append(all, part...)
 	}

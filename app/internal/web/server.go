@@ -19,12 +19,17 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/attention"
 	"kontor/app/audit"
+	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/handover"
+	"kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -37,6 +42,12 @@ type Options struct {
 	Audit     *audit.Log
 	Policy    *policies.Decider
 	Queue     Queue
+
+	Transactions   *transaction.Service
+	Authorisations *authorisation.Service
+	Handovers      *handover.Service
+	Attention      *attention.Service
+	Policies       *policy.Service
 
 	Pages, Static, Locales fs.FS // of package views
 
@@ -68,10 +79,17 @@ type Server struct {
 	audit     *audit.Log
 	policy    *policies.Decider
 	queue     Queue
-	db        *store.DB
-	now       store.Clock
-	key       secret.Key
-	log       *slog.Logger
+
+	transactions   *transaction.Service
+	authorisations *authorisation.Service
+	handovers      *handover.Service
+	attention      *attention.Service
+	policies       *policy.Service
+
+	db  *store.DB
+	now store.Clock
+	key secret.Key
+	log *slog.Logger
 
 	templates map[string]*templates
 	static    *static
@@ -93,7 +111,8 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit,
-		policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale,
+		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
+		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale,
 		baseURL: strings.TrimRight(o.BaseURL, "/"), proxies: o.Proxies,
 		metrics: newMetrics(), hookKey: []byte(o.HookSecret), schema: o.Schema,
 		hasMailbox: o.Mailbox, openMailbox: o.OpenMailbox, metricsOpen: o.MetricsOpen,

@@ -87,7 +87,7 @@ func signed(c *fiber.Ctx) *account.Signed {
 func (s *Server) caller(c *fiber.Ctx) account.Caller {
 	caller := account.Caller{Address: s.address(c), Locale: s.text(c).locale, RequestID: requestID(c)}
 	if p := signed(c); p != nil {
-		caller.ID, caller.Name, caller.Roles = p.Account.ID, p.Account.Name, p.Roles
+		caller.ID, caller.Name, caller.Roles, caller.For = p.Account.ID, p.Account.Name, p.Roles, p.For
 	}
 	return caller
 }

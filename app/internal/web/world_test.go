@@ -20,13 +20,18 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/attention"
 	"kontor/app/audit"
+	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/handover"
+	policykeeping "kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
+	"kontor/app/transaction"
 	"kontor/policies"
 	"kontor/views"
 )
@@ -135,6 +140,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		DB: db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
 		BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
+	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers})
 	for kind, compose := range people.Composers() {
 		post.Register(kind, compose)
 	}
@@ -150,7 +156,16 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 	}
 	o := Options{
 		Accounts: people, Customers: customers, Accesses: accesses, Courier: post, Audit: log, Policy: policy, Queue: w.tasks,
-		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
+		Transactions: transactions,
+		Authorisations: authorisation.New(authorisation.Options{
+			DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
+		}),
+		Handovers: handover.New(handover.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers}),
+		Attention: attention.New(attention.Options{
+			DB: db, Now: c.now, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+		}),
+		Policies: policykeeping.New(policykeeping.Options{DB: db, Now: c.now, Decider: policy, Audit: log}),
+		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil },
 	}

@@ -1,0 +1,148 @@
+// Package assignment keeps the facts that policies decide over: which specialist users administer which customer, which
+// process which of its transactions, and the index that lists are read from (transaction_visible), written in the same
+// tx. The index stores relations, not permissions, so no policy ever rewrites it.
+//
+// Who may assign is asked before. Everything here runs inside the caller's tx.
+package assignment
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"kontor/app/store"
+)
+
+// Administrator is the fact that a specialist user administers a customer.
+type Administrator struct {
+	bun.BaseModel `bun:"table:customer_administrator" json:"-"`
+
+	CustomerID   uuid.UUID `bun:"customer_id,pk"`
+	SpecialistID uuid.UUID `bun:"specialist_id,pk"`
+	CreatedAt    time.Time `bun:"created_at"`
+	CreatedBy    uuid.UUID `bun:"created_by"`
+}
+
+// Processor is the fact that a specialist user is an additional processor of a transaction.
+type Processor struct {
+	bun.BaseModel `bun:"table:transaction_processor" json:"-"`
+
+	TransactionID uuid.UUID `bun:"transaction_id,pk"`
+	SpecialistID  uuid.UUID `bun:"specialist_id,pk"`
+	CustomerID    uuid.UUID `bun:"customer_id"`
+	CreatedAt     time.Time `bun:"created_at"`
+	CreatedBy     uuid.UUID `bun:"created_by"`
+}
+
+// lock lets one tx at a time change what belongs to a customer's index: an appointment and a new transaction would
+// otherwise each miss the other's rows. On SQLite a tx is alone anyway.
+func lock(ctx context.Context, tx bun.IDB, customerID uuid.UUID) error {
+	if tx.Dialect().Name() != dialect.PG {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SELECT 1 FROM customer WHERE id = ? FOR NO KEY UPDATE`, customerID)
+	return err
+}
+
+// Appoint makes a specialist user an administrator; fresh is false when they were one already.
+func Appoint(ctx context.Context, tx bun.IDB, a Administrator) (fresh bool, err error) {
+	if err := lock(ctx, tx, a.CustomerID); err != nil {
+		return false, err
+	}
+	if fresh, err = done(tx.NewInsert().Model(&a).On("CONFLICT DO NOTHING").Exec(ctx)); err != nil || !fresh {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
+		SELECT ?, created_at, id, 1 FROM transactions WHERE customer_id = ?
+		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | 1`,
+		a.SpecialistID, a.CustomerID)
+	return true, err
+}
+
+// Dismiss takes a customer's administration from a specialist user and returns what was; ok is false when they had none.
+func Dismiss(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID) (was Administrator, ok bool, err error) {
+	if err := lock(ctx, tx, customerID); err != nil {
+		return was, false, err
+	}
+	err = tx.NewRaw(`DELETE FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?
+		RETURNING customer_id, specialist_id, created_at, created_by`, customerID, specialistID).Scan(ctx, &was)
+	if store.IsNoRows(err) {
+		return was, false, nil
+	}
+	if err != nil {
+		return was, false, err
+	}
+	const theirs = ` WHERE specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE customer_id = ?)`
+	return was, true, exec(ctx, tx,
+		store.SQL(`DELETE FROM transaction_visible`+theirs+` AND relmask = 1`, specialistID, customerID),
+		store.SQL(`UPDATE transaction_visible SET relmask = 2`+theirs+` AND relmask = 3`, specialistID, customerID),
+	)
+}
+
+// Entrust makes a specialist user an additional processor of a transaction; fresh is false when they were one already. The
+// transaction must be the customer's: that is asked before.
+func Entrust(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err error) {
+	if err := lock(ctx, tx, p.CustomerID); err != nil {
+		return false, err
+	}
+	if fresh, err = done(tx.NewInsert().Model(&p).On("CONFLICT DO NOTHING").Exec(ctx)); err != nil || !fresh {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
+		SELECT ?, created_at, id, 2 FROM transactions WHERE id = ?
+		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | 2`,
+		p.SpecialistID, p.TransactionID)
+	return true, err
+}
+
+// Relieve takes a transaction from an additional processor and returns what was; ok is false when they were none.
+func Relieve(ctx context.Context, tx bun.IDB, customerID, specialistID, transactionID uuid.UUID) (was Processor, ok bool, err error) {
+	if err := lock(ctx, tx, customerID); err != nil {
+		return was, false, err
+	}
+	err = tx.NewRaw(`DELETE FROM transaction_processor WHERE transaction_id = ? AND specialist_id = ? AND customer_id = ?
+		RETURNING transaction_id, specialist_id, customer_id, created_at, created_by`, transactionID, specialistID, customerID).Scan(ctx, &was)
+	if store.IsNoRows(err) {
+		return was, false, nil
+	}
+	if err != nil {
+		return was, false, err
+	}
+	const theirs = ` WHERE specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE id = ?)`
+	return was, true, exec(ctx, tx,
+		store.SQL(`DELETE FROM transaction_visible`+theirs+` AND relmask = 2`, specialistID, transactionID),
+		store.SQL(`UPDATE transaction_visible SET relmask = 1`+theirs+` AND relmask = 3`, specialistID, transactionID),
+	)
+}
+
+// Added enters a transaction that has just been inserted into the index of all its customer's administrators.
+func Added(ctx context.Context, tx bun.IDB, customerID, transactionID uuid.UUID) error {
+	if err := lock(ctx, tx, customerID); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
+		SELECT a.specialist_id, t.created_at, t.id, 1
+		FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id WHERE t.id = ?`, transactionID)
+	return err
+}
+
+func exec(ctx context.Context, tx bun.IDB, clauses ...store.Clause) error {
+	for _, c := range clauses {
+		if _, err := tx.ExecContext(ctx, c.SQL, c.Args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// done says whether a statement touched a row.
+func done(res interface{ RowsAffected() (int64, error) }, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}

@@ -1,0 +1,97 @@
+package transaction
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Customers is what this package needs of customer.Service.
+type Customers interface {
+	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
+}
+
+// Options are what a Service is made of; all of them are needed.
+type Options struct {
+	DB        *store.DB
+	Now       store.Clock
+	Policy    *policies.Decider
+	Audit     *audit.Log
+	Customers Customers
+}
+
+// Service keeps transactions. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
+// but not do is policies.ErrForbidden.
+type Service struct {
+	db        *store.DB
+	now       store.Clock
+	policy    *policies.Decider
+	audit     *audit.Log
+	customers Customers
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	return &Service{db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, customers: o.Customers}
+}
+
+// Authorise loads a transaction through what the caller may read and requires that they may do action with it. db may
+// be a tx. ErrNotFound if there is none or the caller may not read it, policies.ErrForbidden if they may read but not
+// do it.
+func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, action policies.Action) (Transaction, error) {
+	t, err := s.find(ctx, db, c, id)
+	if err != nil {
+		return Transaction{}, err
+	}
+	if ok, err := s.Allows(c, t, policies.Read); err != nil {
+		return Transaction{}, err
+	} else if !ok {
+		return Transaction{}, ErrNotFound
+	}
+	if action == policies.Read {
+		return t, nil
+	}
+	if ok, err := s.Allows(c, t, action); err != nil {
+		return Transaction{}, err
+	} else if !ok {
+		return Transaction{}, policies.ErrForbidden
+	}
+	return t, nil
+}
+
+// Allows says whether the caller may do something with a transaction that was loaded for them.
+func (s *Service) Allows(c account.Caller, t Transaction, action policies.Action) (bool, error) {
+	return s.policy.Allows(policies.Request{
+		Roles: c.Roles, Relation: t.Relation, Object: policies.Transaction, Kind: t.Kind, Action: action,
+	})
+}
+
+// Get loads a transaction. ErrNotFound.
+func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Transaction, error) {
+	return s.Authorise(ctx, s.db, c, id, policies.Read)
+}
+
+// Within is the condition that the caller may do action with the transaction of the row of that table alias; it begins
+// with AND and is empty when they may with all. It is for queries about single customers' or few transactions; lists
+// over all are List's. nothing says that no row can fulfil it.
+func (s *Service) Within(c account.Caller, action policies.Action, alias string) (clause store.Clause, nothing bool, err error) {
+	scope, err := s.policy.Scope(c.Roles, policies.Transaction, action)
+	if err != nil || scope.Nothing() {
+		return store.SQL(` AND FALSE`), true, err
+	}
+	if scope.Everything() {
+		return store.Clause{}, false, nil
+	}
+	condition, kinds := scope.SQL("related.mask", alias+".kind")
+	clause = store.SQL(` AND EXISTS (SELECT 1 FROM (SELECT `)
+	clause.Append(relationTo(c, alias, scope.Matters()))
+	clause.Add(` AS mask) AS related WHERE `+condition+`)`, kinds...)
+	return clause, false, nil
+}

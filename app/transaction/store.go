@@ -1,0 +1,91 @@
+package transaction
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// relationTo is what a caller is to the transaction of a row, as an expression; relations that the answer does not
+// depend on are left out.
+func relationTo(c account.Caller, alias string, of policies.Relation) store.Clause {
+	e := store.SQL(`(0`)
+	if of&policies.Administrator != 0 {
+		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM customer_administrator AS ra
+			WHERE ra.customer_id = `+alias+`.customer_id AND ra.specialist_id IN (?)) THEN 1 ELSE 0 END`, bun.List(c.Persons()))
+	}
+	if of&policies.Processor != 0 {
+		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM transaction_processor AS rp
+			WHERE rp.transaction_id = `+alias+`.id AND rp.specialist_id IN (?)) THEN 2 ELSE 0 END`, bun.List(c.Persons()))
+	}
+	if of&policies.Access != 0 {
+		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM access AS rx WHERE rx.customer_id = `+alias+`.customer_id AND rx.account_id = ?
+			AND rx.registered_at IS NOT NULL AND rx.deactivated_at IS NULL) THEN 4 ELSE 0 END`, c.ID)
+	}
+	e.Add(`)`)
+	return e
+}
+
+// anyRelation is all relations a person can have to a transaction.
+const anyRelation = policies.Administrator | policies.Processor | policies.Access
+
+// row is a transaction as it is read, with what lists show beside it.
+type row struct {
+	ID             uuid.UUID         `bun:"id"`
+	Number         int64             `bun:"number"`
+	CustomerID     uuid.UUID         `bun:"customer_id"`
+	Name           string            `bun:"name"`
+	Kind           string            `bun:"kind"`
+	Status         Status            `bun:"status"`
+	Due            string            `bun:"due"`
+	ResponsibleID  uuid.NullUUID     `bun:"responsible_id"`
+	Responsible    string            `bun:"responsible"`
+	Version        int               `bun:"version"`
+	CreatedAt      time.Time         `bun:"created_at"`
+	UpdatedAt      time.Time         `bun:"updated_at"`
+	CustomerNumber int64             `bun:"customer_number"`
+	CustomerType   customer.Type     `bun:"customer_type"`
+	CustomerName   string            `bun:"customer_name"`
+	Relation       policies.Relation `bun:"relation"`
+}
+
+// columns of row but the relation, of tables t (transactions), k (customer) and p (account of the responsible one).
+const columns = `t.id, t.number, t.customer_id, t.name, t.kind, t.status, t.due, t.responsible_id, COALESCE(p.name, '') AS responsible,
+	t.version, t.created_at, t.updated_at, k.number AS customer_number, k.type AS customer_type,
+	CASE WHEN k.type = 'company' THEN k.company_name WHEN k.first_name = '' THEN k.last_name
+		ELSE k.last_name || ', ' || k.first_name END AS customer_name`
+
+// joined are those tables; a customer that is being deleted is gone for everybody, and its transactions with it.
+const joined = ` JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting LEFT JOIN account AS p ON p.id = t.responsible_id`
+
+func (r row) transaction() Transaction {
+	return Transaction{
+		ID: r.ID, Number: r.Number, CustomerID: r.CustomerID, Name: r.Name, Kind: r.Kind, Status: r.Status, Due: r.Due,
+		ResponsibleID: r.ResponsibleID.UUID, Responsible: r.Responsible, Version: r.Version, CreatedAt: r.CreatedAt,
+		UpdatedAt: r.UpdatedAt, Relation: r.Relation,
+		Customer: Owner{Number: r.CustomerNumber, Type: r.CustomerType, Name: r.CustomerName},
+	}
+}
+
+// find loads a transaction with what the caller is to it; ErrNotFound. In a tx its customer stays until the tx ends.
+func (s *Service) find(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (Transaction, error) {
+	var r row
+	q := store.SQL(`SELECT ` + columns + `, `)
+	q.Append(relationTo(c, "t", anyRelation))
+	q.Add(` AS relation FROM transactions AS t`+joined+` WHERE t.id = ?`, id)
+	if _, inTx := db.(bun.Tx); inTx && s.db.IsPostgres() {
+		q.Add(` FOR KEY SHARE OF k`)
+	}
+	err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &r)
+	if store.IsNoRows(err) {
+		return Transaction{}, ErrNotFound
+	}
+	return r.transaction(), err
+}

@@ -1,0 +1,98 @@
+// Package transaction is the business transactions of customers: what they are, who may see and work on them, how they
+// are listed at any size. Who is assigned to them is package assignment's; the end users' side is a list as any other.
+package transaction
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/policies"
+)
+
+// Status is how far a transaction is.
+type Status string
+
+// The statuses, in the order in which screens show them; locale keys "transaction_status.<status>".
+const (
+	Open     Status = "open"
+	InReview Status = "in_review"
+	Closed   Status = "closed"
+)
+
+// Statuses lists them.
+var Statuses = []Status{Open, InReview, Closed}
+
+// Kind is a kind of transaction. Template administrators keep the list; policies name a kind by its key.
+type Kind struct {
+	Key            string `bun:"key"`
+	NameEN, NameDE string
+	Position       int  `bun:"position"`
+	Active         bool `bun:"active"` // a retired kind can't be chosen any more; transactions that have it keep it
+	Version        int  `bun:"version"`
+}
+
+// Name is the kind's in a language.
+func (k Kind) Name(locale string) string {
+	if locale == "de" {
+		return k.NameDE
+	}
+	return k.NameEN
+}
+
+// Transaction is a business transaction as the service hands it out.
+type Transaction struct {
+	ID         uuid.UUID
+	Number     int64
+	CustomerID uuid.UUID
+	Customer   Owner
+	Name       string
+	Kind       string // key
+	Status     Status
+	Due        string // ISO 8601 date, or ""
+	// Responsible is the specialist user who answers for it; Nil and "" when nobody does.
+	ResponsibleID uuid.UUID
+	Responsible   string
+	Version       int
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	// Relation is everything the caller is to it.
+	Relation policies.Relation
+}
+
+// Owner is what a list shows of the customer.
+type Owner struct {
+	Number int64
+	Type   customer.Type
+	Name   string // "Last, First" of a person
+}
+
+// Label is the customer's number as people see it.
+func (o Owner) Label() string { return customer.Label(o.Number) }
+
+// Label is the transaction's number as people see it: "V-" and at least five digits.
+func (t Transaction) Label() string { return Label(t.Number) }
+
+// Label writes a transaction number as people see it.
+func Label(number int64) string { return fmt.Sprintf("V-%05d", number) }
+
+// Overdue says whether the transaction should have been closed before today (ISO 8601).
+func (t Transaction) Overdue(today string) bool {
+	return t.Due != "" && t.Due < today && t.Status != Closed
+}
+
+// Form is what people record: fields name, kind, due, responsible.
+type Form struct {
+	Name, Kind, Due, Responsible string // Responsible: the id of a specialist user, or ""
+	Submission                   string // the form's once-only key; a second Create with it returns the first's transaction
+}
+
+var (
+	// ErrNotFound is the answer for a transaction that is not there or that the caller may not see.
+	ErrNotFound = fault.New(fault.NotFound, "transaction.not_found")
+	// ErrVersion is the answer to a change of what somebody else has changed meanwhile.
+	ErrVersion = fault.New(fault.Conflict, "version")
+)

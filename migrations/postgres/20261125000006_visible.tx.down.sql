@@ -1,0 +1,2 @@
+DROP INDEX transaction_search;
+DROP TABLE transaction_visible;

@@ -1,0 +1,2 @@
+DROP TABLE transaction_search;
+DROP TABLE transaction_visible;
