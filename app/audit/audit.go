@@ -48,6 +48,10 @@ const (
 	QueueTaskRun           Action = "queue.task_run"
 	QueueTaskDeleted       Action = "queue.task_deleted"
 	AdministratorAppointed Action = "administrator.appointed"
+	AdministratorDismissed Action = "administrator.dismissed"
+	ProcessorEntrusted     Action = "processor.entrusted"
+	ProcessorRelieved      Action = "processor.relieved"
+	AuthorisationRestored  Action = "authorisation.restored"
 )
 
 // Actor is who did it.
@@ -71,6 +75,8 @@ type Entry struct {
 	Subject    string        `bun:"subject"`
 	Detail     string        `bun:"detail"`
 	Address    string        `bun:"address"`
+	// TransactionID: only who may see the transaction may see the entry.
+	TransactionID uuid.NullUUID `bun:"transaction_id"`
 }
 
 // Changes are the changed fields, each with its old and new value.
@@ -101,6 +107,8 @@ type Record struct {
 	SubjectID  uuid.UUID
 	Subject    string
 	Detail     any // Changes, counts, or nil
+	// TransactionID is the transaction that the entry is about; Nil: of none.
+	TransactionID uuid.UUID
 }
 
 // Log writes and reads entries.
@@ -121,6 +129,7 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	e := Entry{
 		ID: id, At: l.now(), ActorID: null(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
 		CustomerID: null(r.CustomerID), SubjectID: null(r.SubjectID), Subject: r.Subject,
+		TransactionID: null(r.TransactionID),
 	}
 	if r.Detail != nil {
 		detail, err := json.Marshal(r.Detail)
