@@ -52,6 +52,15 @@ const (
 	ProcessorEntrusted     Action = "processor.entrusted"
 	ProcessorRelieved      Action = "processor.relieved"
 	AuthorisationRestored  Action = "authorisation.restored"
+
+	TransactionCreated Action = "transaction.created"
+	TransactionUpdated Action = "transaction.updated"
+	TransactionMoved   Action = "transaction.status_changed"
+	KindAdded          Action = "kind.added"
+	KindRenamed        Action = "kind.renamed"
+	KindMoved          Action = "kind.moved"
+	KindRetired        Action = "kind.retired"
+	KindReactivated    Action = "kind.reactivated"
 )
 
 // Actor is who did it.
@@ -146,16 +155,22 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 const PageSize = 50
 
 // Page returns up to PageSize entries, newest first, those before the entry with id before (Nil: from the newest), of
-// one customer (Nil: of all), and whether there are more. Whether the caller may read them is asked before.
-func (l *Log) Page(ctx context.Context, customer, before uuid.UUID) (entries []Entry, more bool, err error) {
-	q := l.db.NewSelect().Model(&entries).OrderExpr("id DESC").Limit(PageSize + 1)
+// one customer (Nil: of all), and whether there are more. only narrows them: conditions about a table entry, each
+// beginning with AND, such as that the caller may see the entry's transaction. Whether they may read the log is asked
+// before.
+func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Clause) (entries []Entry, more bool, err error) {
+	q := store.SQL(`SELECT entry.* FROM audit AS entry WHERE TRUE`)
 	if customer != uuid.Nil {
-		q = q.Where("customer_id = ?", customer)
+		q.Add(` AND entry.customer_id = ?`, customer)
 	}
 	if before != uuid.Nil {
-		q = q.Where("id < ?", before)
+		q.Add(` AND entry.id < ?`, before)
 	}
-	if err := q.Scan(ctx); err != nil {
+	for _, c := range only {
+		q.Append(c)
+	}
+	q.Add(` ORDER BY entry.id DESC LIMIT ?`, PageSize+1)
+	if err := l.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &entries); err != nil {
 		return nil, false, err
 	}
 	if len(entries) > PageSize {

@@ -39,6 +39,7 @@ type Service struct {
 	audit   *audit.Log
 	courier Courier
 	limits  limits
+	renamed func(ctx context.Context, tx bun.IDB, cu Customer) error
 	// step is called after each tx of a deletion; an error stops it there, as a kill would. Tests set it.
 	step func() error
 }
@@ -47,7 +48,8 @@ type Service struct {
 func New(o Options) *Service {
 	return &Service{
 		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, limits: limitsOf(o.DB),
-		step: func() error { return nil },
+		step:    func() error { return nil },
+		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
 	}
 }
 
@@ -121,6 +123,18 @@ func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 		return record{}, policies.ErrForbidden
 	}
 	return r, nil
+}
+
+// Relation is everything the caller is to a customer: asked after Authorise, for decisions about what belongs to it.
+// db may be a tx. ErrNotFound if there is no such customer.
+func (s *Service) Relation(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (policies.Relation, error) {
+	return s.relation(ctx, db, id, c)
+}
+
+// OnRenamed has f called inside the tx in which a customer's name changes, with the customer as it is then. It is set
+// before the service is used.
+func (s *Service) OnRenamed(f func(ctx context.Context, tx bun.IDB, cu Customer) error) {
+	s.renamed = f
 }
 
 // May says which of the actions the caller may do with the customer, for buttons. It looks the relation up once.
@@ -280,7 +294,7 @@ func (s *Service) countSearch(ctx context.Context, l listing) (int, error) {
 		return 0, err
 	}
 	dense := expected >= certain*CountCap
-	if dense && len(l.terms.needles) == 1 && l.conditions().SQL == "" {
+	if dense && len(l.terms.Needles) == 1 && l.conditions().SQL == "" {
 		return CountCap + 1, nil // of several words, or of words and filters, an estimate is a guess
 	}
 	return s.count(ctx, l, CountCap+1, dense)
@@ -446,7 +460,10 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
 		return Customer{}, err
 	}
-	return cu, s.Touch(ctx, tx, id)
+	if err := s.Touch(ctx, tx, id); err != nil || cu.Name() == old.Name() {
+		return cu, err
+	}
+	return cu, s.renamed(ctx, tx, cu)
 }
 
 // changes are the fields in which two data differ.
@@ -486,22 +503,5 @@ func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	return s.derive(ctx, tx, r, search, attentionAt(accesses, administrators, r.AttentionAt, s.now()))
 }
 
-// How much a Tend merges: so many steps of so many pages. A step holds the write lock for a few milliseconds.
-const (
-	mergeSteps = 200
-	mergePages = 16
-)
-
-// Tend is the worker's housekeeping: it merges SQLite's search index in small steps, between which others write.
-func (s *Service) Tend(ctx context.Context) error {
-	if s.db.IsPostgres() {
-		return nil
-	}
-	for range mergeSteps {
-		more, err := s.mergeStep(ctx, mergePages)
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
+// Tend is the worker's housekeeping of the search index.
+func (s *Service) Tend(ctx context.Context) error { return s.db.TendSearch(ctx, "customer_search") }

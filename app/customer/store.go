@@ -203,7 +203,7 @@ func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search strin
 	if err := s.unindex(ctx, tx, r.Number); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, ftsText(search))
+	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, store.TrigramText(search))
 	return err
 }
 
@@ -214,26 +214,6 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	}
 	_, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid = ?`, number)
 	return err
-}
-
-// mergeStep lets SQLite's search index merge a little; more says whether it found something to merge.
-func (s *Service) mergeStep(ctx context.Context, pages int) (more bool, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var before, after int64
-		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &before); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (customer_search, rank) VALUES ('merge', ?)`, pages)
-		if err != nil {
-			return err
-		}
-		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &after); err != nil {
-			return err
-		}
-		more = after-before >= 2 // SQLite's documentation: fewer than two changes mean that nothing was done
-		return nil
-	})
-	return more, err
 }
 
 // duplicates finds up to limit customers with the e-mail address at an access, or with the identity.
