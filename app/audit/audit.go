@@ -48,6 +48,10 @@ const (
 	QueueTaskRun           Action = "queue.task_run"
 	QueueTaskDeleted       Action = "queue.task_deleted"
 	AdministratorAppointed Action = "administrator.appointed"
+	AdministratorDismissed Action = "administrator.dismissed"
+	ProcessorEntrusted     Action = "processor.entrusted"
+	ProcessorRelieved      Action = "processor.relieved"
+	AuthorisationRestored  Action = "authorisation.restored"
 
 	TransactionCreated Action = "transaction.created"
 	TransactionUpdated Action = "transaction.updated"

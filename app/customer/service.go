@@ -85,6 +85,16 @@ func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
 	return sc, nil
 }
 
+// Within is the condition that the caller may do w with the customer of a row of the table customer; it begins with AND
+// and is empty when they may with all. nothing says that no row can fulfil it.
+func (s *Service) Within(c account.Caller, w Want) (clause store.Clause, nothing bool, err error) {
+	sc, err := s.scopeOf(c, w)
+	if err != nil || sc.nothing {
+		return store.SQL(` AND FALSE`), true, err
+	}
+	return sc.Clause, false, nil
+}
+
 // Authorise is for features beside this one: it loads the customer and requires that the caller may do w with it. db may
 // be a tx. ErrNotFound if there is no such customer or the caller may not read it, policies.ErrForbidden if they may
 // read but not do it.
@@ -323,14 +333,6 @@ func storable(v string) string {
 		return ""
 	}
 	return v
-}
-
-// Administrators lists who administers the customer, by name. ErrNotFound when the caller may not read it.
-func (s *Service) Administrators(ctx context.Context, c account.Caller, id uuid.UUID) ([]AdministratorRow, error) {
-	if _, err := s.Get(ctx, c, id); err != nil {
-		return nil, err
-	}
-	return s.administrators(ctx, id)
 }
 
 // --- changing ---------------------------------------------------------------------------------------------------

@@ -254,11 +254,3 @@ func (s *Service) duplicates(ctx context.Context, sc scope, email, identity stri
 	}
 	return list, err
 }
-
-func (s *Service) administrators(ctx context.Context, id uuid.UUID) (list []AdministratorRow, err error) {
-	err = s.db.NewRaw(`SELECT a.specialist_id AS specialist_id, p.name AS name, p.active AS active, a.created_at AS since,
-		COALESCE(b.name, '') AS "by"
-		FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id LEFT JOIN account AS b ON b.id = a.created_by
-		WHERE a.customer_id = ? ORDER BY p.name, p.id`, id).Scan(ctx, &list)
-	return list, err
-}

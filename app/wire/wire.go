@@ -203,6 +203,7 @@ func (s *Services) Loop() *loop.Loop {
 				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
 			}},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
+			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
 		},
 	})
