@@ -34,7 +34,7 @@ import (
 // with it, uwe is a user administrator, rita an auditor. Its neighbours are the real ones; mails go to the mailbox.
 type world struct {
 	*Service
-	t      *testing.T
+	t      testing.TB
 	people *account.Service
 	post   *courier.Service
 
@@ -55,7 +55,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) { test(t, newWorld(t, db)) })
 }
 
-func newWorld(t *testing.T, db *store.DB) *world {
+func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{t: t, at: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	key, err := secret.NewKey([]byte(strings.Repeat("k", 32)))
