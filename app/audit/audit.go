@@ -48,6 +48,13 @@ const (
 	QueueTaskRun           Action = "queue.task_run"
 	QueueTaskDeleted       Action = "queue.task_deleted"
 	AdministratorAppointed Action = "administrator.appointed"
+
+	PolicyProposed           Action = "policy.proposed"
+	PolicyPublished          Action = "policy.published"
+	PolicyRestored           Action = "policy.restored"
+	PolicyReset              Action = "policy.reset"
+	PolicyExpectationAdded   Action = "policy.expectation_added"
+	PolicyExpectationRemoved Action = "policy.expectation_removed"
 )
 
 // Actor is who did it.
