@@ -140,8 +140,8 @@ func (w *world) customer(typ, name string, administrators ...account.Caller) uui
 	w.Helper()
 	id := w.id()
 	w.last++
-	w.exec(`INSERT INTO customer (number, id, type, company_name, last_name, country, locale, name_sort, search, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, 'DE', 'de', ?, '', ?, ?)`, w.last, id, typ, name, name, store.SortKey(name), w.now(), w.now())
+	w.exec(`INSERT INTO customer (number, id, type, company_name, last_name, country, locale, name_sort, search, identity, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, 'DE', 'de', ?, '', '', ?, ?)`, w.last, id, typ, name, name, store.SortKey(name), w.now(), w.now())
 	for _, a := range administrators {
 		w.tx(func(ctx context.Context, tx bun.Tx) error {
 			_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: id, SpecialistID: a.ID, CreatedAt: w.now(), CreatedBy: a.ID})
