@@ -5,6 +5,7 @@
 //	app user add --email E --name N [--role R …]  add a specialist user, print a one-time link to set the password
 //	app seed --customers N …                 synthetic customers for load tests
 //	app policies check FILE                  check a policy text
+//	app policies reset                       break glass: publish the default policy
 //	app health                               ask a running web process whether it is ready
 //
 // Settings come from the environment or from flags of the same name; the README lists them.
@@ -32,7 +33,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: app [serve | migrate | user add | seed | policies check FILE | health] [--setting value …] [--demo]")
+var errUsage = errors.New("usage: app [serve | migrate | user add | seed | policies check FILE | policies reset | health] [--setting value …] [--demo]")
 
 // run reads the settings and runs the command they come with.
 func run(ctx context.Context, args []string, getenv func(string) string) error {
@@ -54,7 +55,9 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	case command == "seed":
 		return seed(ctx, c, rest)
 	case command == "policies" && len(rest) == 2 && rest[0] == "check":
-		return checkPolicy(rest[1])
+		return checkPolicy(ctx, c, rest[1])
+	case command == "policies" && len(rest) == 1 && rest[0] == "reset":
+		return resetPolicy(ctx, c)
 	case command == "health" && len(rest) == 0:
 		return health(ctx, c)
 	}

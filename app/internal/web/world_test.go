@@ -165,7 +165,9 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		}),
-		Policies: policykeeping.New(policykeeping.Options{DB: db, Now: c.now, Decider: policy, Audit: log}),
+		Policies: policykeeping.New(policykeeping.Options{
+			DB: db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
+		}),
 		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil },
@@ -176,6 +178,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 	w.Server, err = New(o)
 	must(t, err)
 	ctx := context.Background()
+	must(t, o.Policies.Load(ctx))
 	_, _, err = people.CreateFirst(ctx, adminEmail, "Anna Berg", strong)
 	must(t, err)
 	a, _, err := people.ByEmail(ctx, db, adminEmail)
