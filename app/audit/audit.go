@@ -48,6 +48,14 @@ const (
 	QueueTaskRun           Action = "queue.task_run"
 	QueueTaskDeleted       Action = "queue.task_deleted"
 	AdministratorAppointed Action = "administrator.appointed"
+	AdministratorDismissed Action = "administrator.dismissed"
+	ProcessorEntrusted     Action = "processor.entrusted"
+	ProcessorRelieved      Action = "processor.relieved"
+	TransactionUpdated     Action = "transaction.updated"
+	DeputyNamed            Action = "deputy.named"
+	DeputyEnded            Action = "deputy.ended"
+	HandoverStarted        Action = "handover.started"
+	HandoverFinished       Action = "handover.finished"
 )
 
 // Actor is who did it.
@@ -67,10 +75,12 @@ type Entry struct {
 	Actor      string        `bun:"actor"`
 	Action     Action        `bun:"action"`
 	CustomerID uuid.NullUUID `bun:"customer_id"`
-	SubjectID  uuid.NullUUID `bun:"subject_id"`
-	Subject    string        `bun:"subject"`
-	Detail     string        `bun:"detail"`
-	Address    string        `bun:"address"`
+	// TransactionID is set in what is only for people who may see the transaction.
+	TransactionID uuid.NullUUID `bun:"transaction_id"`
+	SubjectID     uuid.NullUUID `bun:"subject_id"`
+	Subject       string        `bun:"subject"`
+	Detail        string        `bun:"detail"`
+	Address       string        `bun:"address"`
 }
 
 // Changes are the changed fields, each with its old and new value.
@@ -98,9 +108,11 @@ func (e Entry) Counts() map[string]int64 {
 type Record struct {
 	Action     Action
 	CustomerID uuid.UUID // Nil: of no customer
-	SubjectID  uuid.UUID
-	Subject    string
-	Detail     any // Changes, counts, or nil
+	// TransactionID is the transaction that it tells of; Nil: of none.
+	TransactionID uuid.UUID
+	SubjectID     uuid.UUID
+	Subject       string
+	Detail        any // Changes, counts, or nil
 }
 
 // Log writes and reads entries.
@@ -120,7 +132,7 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	}
 	e := Entry{
 		ID: id, At: l.now(), ActorID: null(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
-		CustomerID: null(r.CustomerID), SubjectID: null(r.SubjectID), Subject: r.Subject,
+		CustomerID: null(r.CustomerID), TransactionID: null(r.TransactionID), SubjectID: null(r.SubjectID), Subject: r.Subject,
 	}
 	if r.Detail != nil {
 		detail, err := json.Marshal(r.Detail)

@@ -11,8 +11,11 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/handover"
 	"kontor/policies"
 	"kontor/views"
 )
@@ -46,6 +49,21 @@ func sampleViews() map[string][]any {
 		entries = append(entries, audit.Entry{ID: id, At: at, Actor: "Anna", Action: audit.CustomerUpdated, Subject: "K-00001", Detail: detail,
 			CustomerID: uuid.NullUUID{UUID: id, Valid: true}})
 	}
+	somebody := handover.Person{ID: id, Name: "Änne Groß", Email: "a@b.example", Active: true}
+	plan := handover.Plan{From: somebody, Targets: []handover.Target{{Person: somebody, Has: handover.Assignments{Administered: 2}}}, Move: true,
+		Assignments: handover.Assignments{Administered: 3, Processed: 4000, Responsible: 1}, Customers: []customer.Row{{ID: id, Name: "Groß"}},
+		Transactions: []handover.Example{{ID: id, Number: 7, Name: "Steuererklärung"}}}
+	var deputies []handover.Deputyship
+	for _, state := range handover.States {
+		deputies = append(deputies, handover.Deputyship{ID: id, Specialist: "Anna", Deputy: "Ben", StartsAt: at, EndsAt: at.AddDate(0, 0, 3), By: "Eva", State: state})
+	}
+	owner := attention.Owner{ID: id, Number: 7, Type: customer.Company, Name: "Hafen AG"}
+	parts := []attention.Part{{Section: attention.Invitations, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
+		{Section: attention.Accesses, Customers: []attention.Owner{owner}, Next: "n"},
+		{Section: attention.Overdue, Late: []attention.Late{{ID: id, Number: 7, Name: "Vertrag", Due: "2026-11-01", Customer: owner}}}}
+	for _, reason := range attention.Reasons {
+		parts[0].Invitations = append(parts[0].Invitations, attention.Invitation{ID: id, Name: "Änne", Email: "a@b.example", Reason: reason, Detail: "mailbox_full", Customer: owner})
+	}
 	task := courier.TaskInfo{ID: id.String() + ":1", State: courier.TaskRetry, Retried: 1, LastError: "unreachable", NextRun: at}
 	return map[string][]any{
 		"shell/problem": {problem{Status: 404, Heading: "problem.not_found", Message: "fault.page"},
@@ -60,6 +78,16 @@ func sampleViews() map[string][]any {
 			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,
 				Sessions: []ownSession{{account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, true}, {}}},
 		},
+		"handover/deactivate": {deactivation{Person: somebody}, deactivation{Person: somebody, Path: "/x", Assignments: handover.Assignments{Administered: 1200},
+			Left: customer.Left{Count: 3, Examples: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne"}}}}},
+		"handover/plan": {handoverPage{Form: fresh()}, handoverPage{Form: fresh(), Plan: plan}, handoverPage{Form: wrong, Plan: plan, Running: "/x",
+			People: people{Many: true, Name: "to", More: true, Choices: []handover.Choice{{Person: somebody, Chosen: true}, {Person: somebody}}}}},
+		"handover/handover": {handoverState{Path: "/x", Handover: handover.Handover{Total: 3000, Done: 7}},
+			handoverState{Handover: handover.Handover{Total: 3, Done: 3, FinishedAt: &at, From: somebody, Targets: []handover.Person{somebody, somebody}}}},
+		"handover/deputies": {deputiesPage{Form: fresh(), Own: true}, deputiesPage{Form: wrong, Person: somebody, Manage: true, Deputies: deputies, StandsIn: deputies,
+			People: people{Name: "deputy", Choices: []handover.Choice{{Person: somebody}}}}},
+		"attention/index": {attentionPage{Form: fresh()}, attentionPage{Form: wrong, Parts: parts, Resent: &resent{Sent: 2, Failed: 1, Reasons: []string{"x"}}},
+			attentionPage{Form: fresh(), One: true, Parts: parts[:1], Resent: &resent{Sent: 1}}},
 		"specialists/index": {specialistList{}, specialistList{Manage: true, Filter: account.SpecialistFilter{Query: "x", Inactive: true},
 			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}}},
 		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales},
@@ -77,12 +105,12 @@ func sampleViews() map[string][]any {
 }
 
 // ownFolders are those whose pages sampleViews has.
-var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation"}
+var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation", "handover", "attention"}
 
 // TestEveryPageRenders: each page, filled and empty, in both languages, in both frames, without a missing text.
 func TestEveryPageRenders(t *testing.T) {
 	w := newWorld(t)
-	missing := regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|password|sign_in|forgotten|empty|page)\.[a-z_]+(?:\.[a-z_]+)*\b`)
+	missing := regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|attention|attention_hint|attention_reason|handover|deputy|deputy_state|deactivate|assignments|people|password|sign_in|forgotten|empty|page)\.[a-z_]+(?:\.[a-z_]+)*\b`)
 	for page, models := range sampleViews() {
 		for i, model := range models {
 			for _, locale := range Locales {

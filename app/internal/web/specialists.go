@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/fault"
+	"kontor/app/handover"
 	"kontor/policies"
 )
 
@@ -31,6 +32,9 @@ type specialistList struct {
 	Filter account.SpecialistFilter
 	Page   account.SpecialistPage
 	Manage bool
+
+	Assignments map[uuid.UUID]handover.Assignments
+	Cap         int // how far assignments are counted
 }
 
 func (s *Server) listSpecialists(c *fiber.Ctx) error {
@@ -40,6 +44,14 @@ func (s *Server) listSpecialists(c *fiber.Ctx) error {
 		return err
 	}
 	if d.Manage, err = s.mayManageSpecialists(c); err != nil {
+		return err
+	}
+	people := make([]uuid.UUID, len(d.Page.Items))
+	for i, a := range d.Page.Items {
+		people[i] = a.ID
+	}
+	d.Cap = handover.AssignmentsCap
+	if d.Assignments, err = s.handovers.AssignmentsOf(s.ctx(c), s.caller(c), people); err != nil {
 		return err
 	}
 	return s.render(c, view{
@@ -60,6 +72,10 @@ type specialistForm struct {
 	Self    bool
 	Roles   []roleChoice
 	Locales []option
+
+	Assignments handover.Assignments
+	Deputies    []handover.Deputyship
+	StandsIn    []handover.Deputyship
 }
 
 type roleChoice struct {
@@ -76,6 +92,11 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 		return err
 	}
 	d.Self = d.Account.ID == s.caller(c).ID
+	if !d.New {
+		if err := s.addAssignments(c, &d); err != nil {
+			return err
+		}
+	}
 	d.Locales = append([]option{{"", s.say(c, "locale.browser")}}, s.localeOptions(c)...)
 	title := d.Account.Name
 	if d.New {
@@ -85,6 +106,17 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 		title = s.errorTitle(c, title)
 	}
 	return s.render(c, view{Page: "specialists/form", Title: title, Nav: "specialists", Status: status, Data: d})
+}
+
+// addAssignments fills in what the person has to do with, and who stands in for whom.
+func (s *Server) addAssignments(c *fiber.Ctx, d *specialistForm) error {
+	counts, err := s.handovers.AssignmentsOf(s.ctx(c), s.caller(c), []uuid.UUID{d.Account.ID})
+	if err != nil {
+		return err
+	}
+	d.Assignments = counts[d.Account.ID]
+	d.Deputies, d.StandsIn, err = s.handovers.Deputies(s.ctx(c), s.caller(c), d.Account.ID)
+	return err
 }
 
 func (s *Server) newSpecialist(c *fiber.Ctx) error {
