@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -59,6 +60,38 @@ func Apply(ctx context.Context, db *bun.DB) ([]string, error) {
 	}
 	var names []string
 	for _, step := range group.Migrations {
+		names = append(names, step.Name+"_"+step.Comment)
+	}
+	return names, nil
+}
+
+// Revert takes back the steps behind the one with the name down to, the last first, and returns their names; "" takes back
+// all. It is for developers: nothing in the program goes back.
+func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
+	unlock, err := lock(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("lock migrations: %w", err)
+	}
+	defer unlock()
+	m, err := migrator(db)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := m.MigrationsWithStatus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, step := range slices.Backward(steps) {
+		if step.Name <= downTo {
+			break
+		}
+		if err := step.Down(ctx, m, &step); err != nil {
+			return names, fmt.Errorf("revert %s: %w", step.Name, err)
+		}
+		if err := m.MarkUnapplied(ctx, &step); err != nil {
+			return names, fmt.Errorf("revert %s: %w", step.Name, err)
+		}
 		names = append(names, step.Name+"_"+step.Comment)
 	}
 	return names, nil

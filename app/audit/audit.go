@@ -51,11 +51,20 @@ const (
 	AdministratorDismissed Action = "administrator.dismissed"
 	ProcessorEntrusted     Action = "processor.entrusted"
 	ProcessorRelieved      Action = "processor.relieved"
-	TransactionUpdated     Action = "transaction.updated"
 	DeputyNamed            Action = "deputy.named"
 	DeputyEnded            Action = "deputy.ended"
 	HandoverStarted        Action = "handover.started"
 	HandoverFinished       Action = "handover.finished"
+	AuthorisationRestored  Action = "authorisation.restored"
+
+	TransactionCreated Action = "transaction.created"
+	TransactionUpdated Action = "transaction.updated"
+	TransactionMoved   Action = "transaction.status_changed"
+	KindAdded          Action = "kind.added"
+	KindRenamed        Action = "kind.renamed"
+	KindMoved          Action = "kind.moved"
+	KindRetired        Action = "kind.retired"
+	KindReactivated    Action = "kind.reactivated"
 )
 
 // Actor is who did it.
@@ -75,12 +84,12 @@ type Entry struct {
 	Actor      string        `bun:"actor"`
 	Action     Action        `bun:"action"`
 	CustomerID uuid.NullUUID `bun:"customer_id"`
-	// TransactionID is set in what is only for people who may see the transaction.
+	SubjectID  uuid.NullUUID `bun:"subject_id"`
+	Subject    string        `bun:"subject"`
+	Detail     string        `bun:"detail"`
+	Address    string        `bun:"address"`
+	// TransactionID: only who may see the transaction may see the entry.
 	TransactionID uuid.NullUUID `bun:"transaction_id"`
-	SubjectID     uuid.NullUUID `bun:"subject_id"`
-	Subject       string        `bun:"subject"`
-	Detail        string        `bun:"detail"`
-	Address       string        `bun:"address"`
 }
 
 // Changes are the changed fields, each with its old and new value.
@@ -108,11 +117,11 @@ func (e Entry) Counts() map[string]int64 {
 type Record struct {
 	Action     Action
 	CustomerID uuid.UUID // Nil: of no customer
-	// TransactionID is the transaction that it tells of; Nil: of none.
+	SubjectID  uuid.UUID
+	Subject    string
+	Detail     any // Changes, counts, or nil
+	// TransactionID is the transaction that the entry is about; Nil: of none.
 	TransactionID uuid.UUID
-	SubjectID     uuid.UUID
-	Subject       string
-	Detail        any // Changes, counts, or nil
 }
 
 // Log writes and reads entries.
@@ -132,7 +141,8 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	}
 	e := Entry{
 		ID: id, At: l.now(), ActorID: null(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
-		CustomerID: null(r.CustomerID), TransactionID: null(r.TransactionID), SubjectID: null(r.SubjectID), Subject: r.Subject,
+		CustomerID: null(r.CustomerID), SubjectID: null(r.SubjectID), Subject: r.Subject,
+		TransactionID: null(r.TransactionID),
 	}
 	if r.Detail != nil {
 		detail, err := json.Marshal(r.Detail)
@@ -149,16 +159,22 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 const PageSize = 50
 
 // Page returns up to PageSize entries, newest first, those before the entry with id before (Nil: from the newest), of
-// one customer (Nil: of all), and whether there are more. Whether the caller may read them is asked before.
-func (l *Log) Page(ctx context.Context, customer, before uuid.UUID) (entries []Entry, more bool, err error) {
-	q := l.db.NewSelect().Model(&entries).OrderExpr("id DESC").Limit(PageSize + 1)
+// one customer (Nil: of all), and whether there are more. only narrows them: conditions about a table entry, each
+// beginning with AND, such as that the caller may see the entry's transaction. Whether they may read the log is asked
+// before.
+func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Clause) (entries []Entry, more bool, err error) {
+	q := store.SQL(`SELECT entry.* FROM audit AS entry WHERE TRUE`)
 	if customer != uuid.Nil {
-		q = q.Where("customer_id = ?", customer)
+		q.Add(` AND entry.customer_id = ?`, customer)
 	}
 	if before != uuid.Nil {
-		q = q.Where("id < ?", before)
+		q.Add(` AND entry.id < ?`, before)
 	}
-	if err := q.Scan(ctx); err != nil {
+	for _, c := range only {
+		q.Append(c)
+	}
+	q.Add(` ORDER BY entry.id DESC LIMIT ?`, PageSize+1)
+	if err := l.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &entries); err != nil {
 		return nil, false, err
 	}
 	if len(entries) > PageSize {

@@ -125,15 +125,6 @@ type Duplicate struct {
 	Why string // message key: duplicate.email, duplicate.person, duplicate.company
 }
 
-// AdministratorRow is a line of the Administrators group.
-type AdministratorRow struct {
-	SpecialistID uuid.UUID
-	Name         string
-	Active       bool
-	Since        time.Time
-	By           string // who appointed them
-}
-
 var (
 	// ErrNotFound is the answer for a customer that is not there, is being deleted, or that the caller may not see.
 	ErrNotFound = fault.New(fault.NotFound, "customer.not_found")

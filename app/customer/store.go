@@ -223,7 +223,7 @@ func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search strin
 	if err := s.unindex(ctx, tx, r.Number); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, ftsText(search))
+	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, store.TrigramText(search))
 	return err
 }
 
@@ -234,26 +234,6 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	}
 	_, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid = ?`, number)
 	return err
-}
-
-// mergeStep lets SQLite's search index merge a little; more says whether it found something to merge.
-func (s *Service) mergeStep(ctx context.Context, pages int) (more bool, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var before, after int64
-		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &before); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (customer_search, rank) VALUES ('merge', ?)`, pages)
-		if err != nil {
-			return err
-		}
-		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &after); err != nil {
-			return err
-		}
-		more = after-before >= 2 // SQLite's documentation: fewer than two changes mean that nothing was done
-		return nil
-	})
-	return more, err
 }
 
 // duplicates finds up to limit customers with the e-mail address at an access, or with the identity.
@@ -292,13 +272,5 @@ func (s *Service) duplicates(ctx context.Context, sc scope, email, identity stri
 	if identity != "" && err == nil {
 		err = look("", store.SQL(` AND customer.identity = ? AND customer.identity <> ''`, identity))
 	}
-	return list, err
-}
-
-func (s *Service) administrators(ctx context.Context, id uuid.UUID) (list []AdministratorRow, err error) {
-	err = s.db.NewRaw(`SELECT a.specialist_id AS specialist_id, p.name AS name, p.active AS active, a.created_at AS since,
-		COALESCE(b.name, '') AS "by"
-		FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id LEFT JOIN account AS b ON b.id = a.created_by
-		WHERE a.customer_id = ? ORDER BY p.name, p.id`, id).Scan(ctx, &list)
 	return list, err
 }

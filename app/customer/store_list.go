@@ -95,18 +95,9 @@ func (l listing) conditions() store.Clause {
 	return c
 }
 
-// matching are the words, verified on the search text. instr is quicker on SQLite than LIKE and knows no wildcards; on
-// PostgreSQL only LIKE can use the trigram index.
+// matching are the words, verified on the search text.
 func (s *Service) matching(l listing) store.Clause {
-	var c store.Clause
-	for _, n := range l.terms.needles {
-		if s.db.IsPostgres() {
-			c.Add(` AND customer.search LIKE ?`, likePattern(n))
-		} else {
-			c.Add(` AND instr(customer.search, ?) > 0`, n)
-		}
-	}
-	return c
+	return s.db.Verify(l.terms.Terms, "customer.search")
 }
 
 // prefixEnd closes the range of names that begin with something: no character sorts behind it.
@@ -303,7 +294,7 @@ func (s *Service) matches(l listing, free bool) store.Clause {
 		c.Add(` FROM customer INDEXED BY customer_attention WHERE NOT customer.deleting`)
 	default:
 		c.Add(` FROM customer_search CROSS JOIN customer ON customer.number = customer_search.rowid
-			WHERE customer_search MATCH ? AND NOT customer.deleting`, ftsMatch(l.terms.trigrams))
+			WHERE customer_search MATCH ? AND NOT customer.deleting`, l.terms.Match())
 	}
 	c.Append(s.matching(l))
 	c.Append(filters)

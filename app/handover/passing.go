@@ -39,13 +39,13 @@ func (p *passing) note(ctx context.Context, action audit.Action, customerID uuid
 	if whom.ID == p.FromID {
 		to = p.names()
 	}
-	r := audit.Record{Action: action, CustomerID: customerID, SubjectID: whom.ID, Subject: whom.Name}
-	detail := audit.Changes{"handover": {p.From.Name, to}}
-	if of != nil {
-		r.TransactionID = of.TransactionID
-		detail["transaction"] = [2]string{"", transaction.Label(of.Number) + " " + of.Name}
+	r := audit.Record{
+		Action: action, CustomerID: customerID, SubjectID: whom.ID, Subject: whom.Name,
+		Detail: audit.Changes{"handover": {p.From.Name, to}},
 	}
-	r.Detail = detail
+	if of != nil {
+		r.TransactionID, r.Subject = of.TransactionID, whom.Name+": "+transaction.Label(of.Number)+" "+of.Name
+	}
 	return p.o.Audit.Write(ctx, p.tx, p.actor(), r)
 }
 

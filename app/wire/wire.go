@@ -170,8 +170,9 @@ func (s *Services) build(tune []Tune) (err error) {
 		Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL, Firm: c.FirmName,
 	})
 	s.Transactions = transaction.New(transaction.Options{
-		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers,
+		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
 	})
+	s.Customers.OnRenamed(s.Transactions.Renamed)
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions,
@@ -212,8 +213,11 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "look at the customers of who was deactivated", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueSwitches(ctx, switchChunk)
 			}},
-			{Name: "tend the search index", Every: 10 * time.Second, Run: s.Customers.Tend},
+			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
+				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
+			}},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
+			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
 		},
 	})

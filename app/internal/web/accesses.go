@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/access"
+	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
 )
@@ -33,7 +34,7 @@ func (s *Server) accessRoutes() []route {
 type authorisations struct {
 	Customer       customerContext
 	Accesses       []accessView
-	Administrators []customer.AdministratorRow
+	Administrators []authorisation.AdministratorRow
 	Settled        bool   // nothing more will happen by itself: the page need not ask again
 	Mark           string // stays the same as long as the accesses look the same
 	Say            string
@@ -72,7 +73,7 @@ func (s *Server) showAuthorisations(c *fiber.Ctx) error {
 	if d.unchanged(c) {
 		return c.SendStatus(fiber.StatusNoContent)
 	}
-	if d.Administrators, err = s.customers.Administrators(s.ctx(c), s.caller(c), d.Customer.ID); err != nil {
+	if d.Administrators, err = s.authorisations.Administrators(s.ctx(c), s.caller(c), d.Customer.ID); err != nil {
 		return err
 	}
 	return s.render(c, view{

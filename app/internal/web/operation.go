@@ -15,6 +15,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -59,9 +60,14 @@ func (s *Server) showAudit(c *fiber.Ctx) error {
 }
 
 // auditOf reads the page of the log that the address asks for. Whether the caller may is asked before.
-func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string) (auditPage, error) {
+// entries about transactions that they may not see are left out.
+func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only ...store.Clause) (auditPage, error) {
 	before := uuid.FromStringOrNil(c.Query("after"))
-	entries, more, err := s.audit.Page(s.ctx(c), customerID, before)
+	visible, err := s.transactions.LogClause(s.caller(c), "entry")
+	if err != nil {
+		return auditPage{}, err
+	}
+	entries, more, err := s.audit.Page(s.ctx(c), customerID, before, append(only, visible)...)
 	d := auditPage{Entries: entries, Of: customerID != uuid.Nil}
 	if more {
 		d.Next = path + "?after=" + entries[len(entries)-1].ID.String()

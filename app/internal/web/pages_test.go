@@ -33,9 +33,11 @@ func sampleViews() map[string][]any {
 	person := account.Account{ID: id, Specialist: true, Active: true, Name: "Änne Groß-Öhlmann", Email: "a@b.example", Username: "a",
 		PasswordHash: "x", LastSignInAt: &at, Roles: policies.FirmRoles, Version: 3}
 	locales := []option{{"", "-"}, {"de", "Deutsch"}}
+	rules := roleRules{Rules: []policies.Rule{{Role: policies.Auditor, Relation: "*", Object: policies.Transaction, Kind: "contract", Action: policies.Read, Effect: policies.Allow}},
+		Includes: []policies.Role{policies.Specialist}}
 	var roles []roleChoice
 	for _, r := range policies.FirmRoles {
-		roles = append(roles, roleChoice{r, true})
+		roles = append(roles, roleChoice{Role: r, On: true, roleRules: rules})
 	}
 	inv := access.Invitation{Customer: "Hafen AG", CustomerNumber: "K-00001", FirstName: "Änne", Name: "Änne Groß", Username: "a@b.example", Expires: at}
 	coded := inv
@@ -89,8 +91,9 @@ func sampleViews() map[string][]any {
 		"attention/index": {attentionPage{Form: fresh()}, attentionPage{Form: wrong, Parts: parts, Resent: &resent{Sent: 2, Failed: 1, Reasons: []string{"x"}}},
 			attentionPage{Form: fresh(), One: true, Parts: parts[:1], Resent: &resent{Sent: 1}}},
 		"specialists/index": {specialistList{}, specialistList{Manage: true, Filter: account.SpecialistFilter{Query: "x", Inactive: true},
-			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}}},
-		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales},
+			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}, Cap: 10000,
+			Assignments: map[uuid.UUID]handover.Assignments{id: {Administered: 10001}, uuid.Nil: {Processed: 3}}}},
+		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales, Deputies: deputies, StandsIn: deputies},
 			specialistForm{Form: fresh(), Account: account.Account{ID: id}, Manage: true}, specialistForm{Form: fresh(), Account: person, Self: true, Manage: true}},
 		"registration/register": {registration{Form: fresh(), Invitation: inv}, registration{Form: wrong, Token: "t", CodeIn: "1 minute", Invitation: coded},
 			registration{Form: fresh(), Invitation: coded}, registration{Form: fresh(), Invitation: joins}, registration{Form: fresh(), SignedAs: true, Invitation: joins}},

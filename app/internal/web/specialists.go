@@ -71,6 +71,8 @@ type specialistForm struct {
 	Manage  bool
 	Self    bool
 	Roles   []roleChoice
+	Basis   roleRules // of every specialist user
+	Kinds   map[string]string
 	Locales []option
 
 	Assignments handover.Assignments
@@ -81,13 +83,50 @@ type specialistForm struct {
 type roleChoice struct {
 	Role policies.Role
 	On   bool
+	roleRules
+}
+
+// roleRules is what the policy in force says of a role.
+type roleRules struct {
+	Rules    []policies.Rule
+	Includes []policies.Role // whatever these may do, it may as well
+}
+
+// rulesOf reads what a role may do off the policy in force.
+func (s *Server) rulesOf(role policies.Role) (r roleRules) {
+	doc := s.policy.Document()
+	for _, rule := range doc.Rules {
+		if rule.Role == role {
+			r.Rules = append(r.Rules, rule)
+		}
+	}
+	for _, i := range doc.Inclusions {
+		if i.Role == role {
+			r.Includes = append(r.Includes, i.Includes)
+		}
+	}
+	return r
+}
+
+// kindNames are the kinds of transactions in the person's language, by key.
+func (s *Server) kindNames(c *fiber.Ctx) (map[string]string, error) {
+	kinds, err := s.transactions.Kinds(s.ctx(c))
+	names := make(map[string]string, len(kinds))
+	for _, k := range kinds {
+		names[k.Key] = k.Name(s.text(c).locale)
+	}
+	return names, err
 }
 
 func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []policies.Role, status int) error {
 	for _, r := range policies.FirmRoles {
-		d.Roles = append(d.Roles, roleChoice{Role: r, On: slices.Contains(chosen, r)})
+		d.Roles = append(d.Roles, roleChoice{Role: r, On: slices.Contains(chosen, r), roleRules: s.rulesOf(r)})
 	}
+	d.Basis = s.rulesOf(policies.Specialist)
 	var err error
+	if d.Kinds, err = s.kindNames(c); err != nil {
+		return err
+	}
 	if d.Manage, err = s.mayManageSpecialists(c); err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		"phone":  showPhone,
 		"said":   tx.said,
 		"reason": tx.reason,
+		"rule":   tx.rule,
 		"label":  func(field string) string { return tx.plain["field."+field] },
 		"dict":   dict,
 		"list":   func(items ...any) []any { return items },

@@ -141,6 +141,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
 	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers})
+	customers.OnRenamed(transactions.Renamed)
 	for kind, compose := range people.Composers() {
 		post.Register(kind, compose)
 	}

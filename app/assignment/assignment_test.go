@@ -1,0 +1,244 @@
+package assignment_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/assignment"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+)
+
+// firm is a customer, two specialist users and two transactions, written as rows: this room knows no others.
+type firm struct {
+	t        *testing.T
+	db       *store.DB
+	customer uuid.UUID
+	anna     uuid.UUID
+	ben      uuid.UUID
+	first    uuid.UUID
+	second   uuid.UUID
+}
+
+var at = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+
+func newFirm(t *testing.T, db *store.DB) *firm {
+	f := &firm{t: t, db: db, customer: newID(), anna: newID(), ben: newID()}
+	for _, id := range []uuid.UUID{f.anna, f.ben} {
+		f.exec(`INSERT INTO account (id, specialist, name, username, username_folded, email, email_folded, created_at)
+			VALUES (?, TRUE, 'Somebody', ?, ?, ?, ?, ?)`, id, id.String(), id.String(), id.String(), id.String(), at)
+	}
+	f.exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+		VALUES (10001, ?, 'person', 'de', 'a', 'a', '', ?, ?)`, f.customer, at, at)
+	f.first, f.second = f.add(10001, "Tax return"), f.add(10002, "Contract")
+	return f
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func (f *firm) exec(sql string, args ...any) {
+	f.t.Helper()
+	if _, err := f.db.ExecContext(context.Background(), sql, args...); err != nil {
+		f.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (f *firm) add(number int, name string) uuid.UUID {
+	f.t.Helper()
+	id := newID()
+	f.in(func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, 'other', ?, ?)`, number, id, f.customer, name, name, at.Add(time.Duration(number)*time.Microsecond), at)
+		if err != nil {
+			return err
+		}
+		return assignment.Added(ctx, tx, f.customer, id)
+	})
+	return id
+}
+
+func (f *firm) in(do func(ctx context.Context, tx bun.Tx) error) {
+	f.t.Helper()
+	if err := f.db.InTx(context.Background(), do); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// masks are the relations in the index: of Anna to the first and second transaction, then of Ben.
+func (f *firm) masks() string {
+	f.t.Helper()
+	mask := func(person, transaction uuid.UUID) (m int) {
+		err := f.db.NewRaw(`SELECT COALESCE(SUM(relmask), 0) FROM transaction_visible WHERE specialist_id = ? AND transaction_id = ?`,
+			person, transaction).Scan(context.Background(), &m)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return m
+	}
+	return fmt.Sprint(mask(f.anna, f.first), mask(f.anna, f.second), mask(f.ben, f.first), mask(f.ben, f.second))
+}
+
+func (f *firm) sound() {
+	f.t.Helper()
+	if list, err := assignment.Check(context.Background(), f.db, 10); err != nil || len(list) > 0 {
+		f.t.Errorf("index and facts differ: %+v, %v", list, err)
+	}
+}
+
+// TestIndexFollowsFacts: each assignment, its repetition and its end, alone and beside another, in one tx with the index.
+func TestIndexFollowsFacts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f := newFirm(t, db)
+		administrator := func(id uuid.UUID) assignment.Administrator {
+			return assignment.Administrator{CustomerID: f.customer, SpecialistID: id, CreatedAt: at, CreatedBy: f.anna}
+		}
+		processor := func(id, transaction uuid.UUID) assignment.Processor {
+			return assignment.Processor{TransactionID: transaction, SpecialistID: id, CustomerID: f.customer, CreatedAt: at, CreatedBy: f.anna}
+		}
+		for _, step := range []struct {
+			name  string
+			do    func(ctx context.Context, tx bun.Tx) (bool, error)
+			done  bool
+			masks string
+		}{
+			{"appoint Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				return assignment.Appoint(ctx, tx, administrator(f.anna))
+			}, true, "1 1 0 0"},
+			{"appoint her again", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				return assignment.Appoint(ctx, tx, administrator(f.anna))
+			}, false, "1 1 0 0"},
+			{"entrust Ben with the second", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				return assignment.Entrust(ctx, tx, processor(f.ben, f.second))
+			}, true, "1 1 0 2"},
+			{"entrust Anna with the first", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				return assignment.Entrust(ctx, tx, processor(f.anna, f.first))
+			}, true, "3 1 0 2"},
+			{"appoint Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				return assignment.Appoint(ctx, tx, administrator(f.ben))
+			}, true, "3 1 1 3"},
+			{"dismiss Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				_, ok, err := assignment.Dismiss(ctx, tx, f.customer, f.anna)
+				return ok, err
+			}, true, "2 0 1 3"},
+			{"dismiss her again", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				_, ok, err := assignment.Dismiss(ctx, tx, f.customer, f.anna)
+				return ok, err
+			}, false, "2 0 1 3"},
+			{"relieve Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				_, ok, err := assignment.Relieve(ctx, tx, f.customer, f.ben, f.second)
+				return ok, err
+			}, true, "2 0 1 1"},
+			{"relieve Anna at another customer", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				_, ok, err := assignment.Relieve(ctx, tx, newID(), f.anna, f.first)
+				return ok, err
+			}, false, "2 0 1 1"},
+			{"relieve Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
+				_, ok, err := assignment.Relieve(ctx, tx, f.customer, f.anna, f.first)
+				return ok, err
+			}, true, "0 0 1 1"},
+		} {
+			f.in(func(ctx context.Context, tx bun.Tx) error {
+				done, err := step.do(ctx, tx)
+				if done != step.done {
+					t.Errorf("%s: %v, want %v", step.name, done, step.done)
+				}
+				return err
+			})
+			if got := f.masks(); got != step.masks {
+				t.Errorf("%s: %s, want %s", step.name, got, step.masks)
+			}
+			f.sound()
+		}
+		third := f.add(10003, "Loan")
+		var n int
+		if err := db.NewRaw(`SELECT count(*) FROM transaction_visible WHERE transaction_id = ?`, third).Scan(context.Background(), &n); err != nil || n != 1 {
+			t.Errorf("a new transaction is in the index of %d people, %v; want Ben's alone", n, err)
+		}
+		f.sound()
+	})
+}
+
+// TestRebuild finds and mends what a hand in the database broke.
+func TestRebuild(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f := newFirm(t, db)
+		ctx := context.Background()
+		f.in(func(ctx context.Context, tx bun.Tx) error {
+			_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: f.customer, SpecialistID: f.anna, CreatedAt: at, CreatedBy: f.anna})
+			return err
+		})
+		f.exec(`DELETE FROM transaction_visible WHERE transaction_id = ?`, f.first)
+		f.exec(`UPDATE transaction_visible SET relmask = 3 WHERE transaction_id = ?`, f.second)
+		f.exec(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) VALUES (?, ?, ?, 1)`, f.ben, at, f.second)
+		if list, err := assignment.Check(ctx, db, 10); err != nil || len(list) != 3 {
+			t.Fatalf("found %+v, %v; want three differences", list, err)
+		}
+		if list, err := assignment.Check(ctx, db, 2); err != nil || len(list) != 2 {
+			t.Errorf("with a limit of two: %+v, %v", list, err)
+		}
+		if rows, err := assignment.Rebuild(ctx, db); err != nil || rows != 2 {
+			t.Errorf("rebuilt %d rows, %v", rows, err)
+		}
+		f.sound()
+		if got := f.masks(); got != "1 1 0 0" {
+			t.Errorf("rebuilt to %s", got)
+		}
+	})
+}
+
+// BenchmarkAppoint assigns an administrator to a customer with 10,000 transactions, and takes it back.
+func BenchmarkAppoint(b *testing.B) {
+	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			db := open(b)
+			ctx := context.Background()
+			f := &firm{db: db, customer: newID(), anna: newID()}
+			for _, sql := range []store.Clause{
+				store.SQL(`INSERT INTO account (id, specialist, name, username, username_folded, email, email_folded, created_at)
+					VALUES (?, TRUE, 'Anna', 'a', 'a', 'a', 'a', ?)`, f.anna, at),
+				store.SQL(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+					VALUES (10001, ?, 'person', 'de', 'a', 'a', '', ?, ?)`, f.customer, at, at),
+			} {
+				if _, err := db.ExecContext(ctx, sql.SQL, sql.Args...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+				for i := range 10_000 {
+					_, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+						VALUES (?, ?, ?, 'x', ?, 'other', ?, ?)`, i+1, newID(), f.customer, fmt.Sprint(i), at.Add(time.Duration(i)*time.Second), at)
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+					_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: f.customer, SpecialistID: f.anna, CreatedAt: at, CreatedBy: f.anna})
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+					_, _, err := assignment.Dismiss(ctx, tx, f.customer, f.anna)
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		})
+	}
+}

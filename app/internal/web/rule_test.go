@@ -1,0 +1,79 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/policies"
+	"kontor/views"
+)
+
+// TestRuleInWords: rules as sentences, in both languages.
+func TestRuleInWords(t *testing.T) {
+	said := map[string]*texts{}
+	for _, locale := range Locales {
+		tx, err := loadTexts(views.Locales(), locale, time.UTC)
+		must(t, err)
+		said[locale] = tx
+	}
+	kinds := map[string]map[string]string{"en": {"contract": "Contract"}, "de": {"contract": "Vertrag"}}
+	for line, want := range map[string][2]string{
+		"specialist, processor, transaction, *, process, allow": {
+			"Specialist users who are an additional processor of the transaction may process transactions of any kind",
+			"Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art bearbeiten",
+		},
+		"specialist, processor, transaction, contract, process, deny": {
+			"Specialist users who are an additional processor of the transaction may not process transactions of the kind “Contract”",
+			"Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle der Art „Vertrag“ nicht bearbeiten",
+		},
+		"auditor, *, transaction, old_kind, read, allow": {
+			"Auditors may see transactions of the kind “old_kind”", "Mitglieder der Revision dürfen Geschäftsvorfälle der Art „old_kind“ sehen",
+		},
+		"specialist, processor, customer, person, update, deny": {
+			"Specialist users who are an additional processor of a transaction of the customer may not change customers that are persons",
+			"Fachanwender, die zusätzlicher Bearbeiter eines Geschäftsvorfalls des Kunden sind, dürfen Kunden, die Personen sind, nicht ändern",
+		},
+		"end_user, access, portal, *, read, allow": {
+			"End users who are a person with an access to the customer may see the portal",
+			"Endanwender, die Personen mit Zugang zum Kunden sind, dürfen das Portal sehen",
+		},
+	} {
+		f := strings.Split(line, ", ")
+		r := policies.Rule{Role: policies.Role(f[0]), Relation: f[1], Object: policies.Object(f[2]), Kind: f[3], Action: policies.Action(f[4]), Effect: f[5]}
+		for i, locale := range Locales {
+			if got := said[locale].rule(r, kinds[locale]); got != want[i] {
+				t.Errorf("%s: %q, want %q", line, got, want[i])
+			}
+		}
+	}
+}
+
+// TestEveryRuleHasWords: whatever a rule can name has its words, in both languages.
+func TestEveryRuleHasWords(t *testing.T) {
+	for _, locale := range Locales {
+		tx, err := loadTexts(views.Locales(), locale, time.UTC)
+		must(t, err)
+		ids := textIDs(t)
+		for _, role := range policies.Roles {
+			for o, actions := range policies.Objects {
+				relations := []string{policies.Anything}
+				if len(policies.Related[o]) > 0 {
+					relations = append(relations, "administrator", "processor", "access")
+				}
+				for _, relation := range relations {
+					for _, a := range actions {
+						for _, kind := range append([]string{policies.Anything}, policies.Kinds[o]...) {
+							for _, effect := range []string{policies.Allow, policies.Deny} {
+								r := policies.Rule{Role: role, Relation: relation, Object: o, Kind: kind, Action: a, Effect: effect}
+								if got := tx.rule(r, nil); ids.MatchString(got) || strings.Contains(got, "<no value>") || strings.Contains(got, "  ") {
+									t.Errorf("%s %v: %q", locale, r, got)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}

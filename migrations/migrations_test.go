@@ -1,0 +1,77 @@
+package migrations_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/migrations"
+)
+
+// TestDownAndUp: every step can be taken back, the last first, and taken again; what stands in the tables comes along.
+func TestDownAndUp(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			if _, err := db.ExecContext(ctx, sql, args...); err != nil {
+				t.Fatalf("%s: %v", sql, err)
+			}
+		}
+		const at = "2026-11-24 12:00:00+00:00"
+		const id = "0193512f-0000-7000-8000-00000000000"
+		exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+			VALUES (10001, ?, 'person', 'de', 'a', 'a', '', ?, ?)`, id+"1", at, at)
+		for i, name := range []string{"Tax return", "Contract"} {
+			exec(`INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+				VALUES (?, ?, ?, ?, ?, 'contract', ?, ?)`, 10001+i, id+string(rune('2'+i)), id+"1", name, name, at, at)
+		}
+		// Before the step that brought kinds and names that are unique, two transactions could have the same name.
+		if _, err := migrations.Revert(ctx, db.DB, "20261125000004"); err != nil {
+			t.Fatal(err)
+		}
+		exec(`INSERT INTO transactions (id, customer_id, name, created_at) VALUES (?, ?, 'Contract', ?)`, id+"4", id+"1", at)
+		if _, err := migrations.Apply(ctx, db.DB); err != nil {
+			t.Fatal(err)
+		}
+		var got []struct {
+			Number int    `bun:"number"`
+			Folded string `bun:"name_folded"`
+			Kind   string `bun:"kind"`
+		}
+		if err := db.NewRaw(`SELECT number, name_folded, kind FROM transactions ORDER BY number`).Scan(ctx, &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 3 || got[0].Number != 10001 || got[2].Number != 10003 || got[2].Folded != "contract 2" || got[0].Kind != "other" {
+			t.Errorf("transactions after the way down and up: %+v", got)
+		}
+		exec(`DELETE FROM transactions`)
+		exec(`DELETE FROM customer`)
+		steps, err := migrations.Revert(ctx, db.DB, "")
+		if err != nil || len(steps) < 7 {
+			t.Fatalf("reverted %v, %v", steps, err)
+		}
+		if left := tables(t, db.DB); len(left) > 0 {
+			t.Errorf("left after the way down: %v", left)
+		}
+		if _, err := migrations.Apply(ctx, db.DB); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// tables are those that are not the database's or the migrator's own.
+func tables(t *testing.T, db *bun.DB) (names []string) {
+	t.Helper()
+	query := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'bun_%'`
+	if (&store.DB{DB: db}).IsPostgres() {
+		query = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_name NOT LIKE 'bun_%'`
+	}
+	if err := db.NewRaw(query).Scan(context.Background(), &names); err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
