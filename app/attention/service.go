@@ -31,7 +31,8 @@ type Options struct {
 
 // Service finds. Its methods authorise the caller: each section holds what they may act on, and nothing else.
 type Service struct {
-	o Options
+	o   Options
+	few int // fewVisible; tests set it
 }
 
 // New makes the service.
@@ -39,7 +40,7 @@ func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = customer.Reminder
 	}
-	return &Service{o: o}
+	return &Service{o: o, few: fewVisible}
 }
 
 // wants says what acting on a section takes.
@@ -150,6 +151,7 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, ids []uuid.UUID)
 	if err := s.require(c); err != nil {
 		return Resent{}, err
 	}
+	ids = slices.Clone(ids)
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	ids = slices.Compact(ids)
 	switch {

@@ -96,8 +96,8 @@ func (s *Service) overdue(ctx context.Context, c account.Caller) (q query, nothi
 func (s *Service) seesFew(ctx context.Context, c account.Caller) (bool, error) {
 	var n int
 	err := s.o.DB.NewRaw(`SELECT count(*) FROM (SELECT 1 FROM transaction_visible WHERE specialist_id IN (?) LIMIT ?) AS seen`,
-		bun.List(c.Persons()), fewVisible+1).Scan(ctx, &n)
-	return n <= fewVisible, err
+		bun.List(c.Persons()), s.few+1).Scan(ctx, &n)
+	return n <= s.few, err
 }
 
 func (s *Service) count(ctx context.Context, q query, most int) (n int, err error) {
