@@ -51,6 +51,10 @@ const (
 	AdministratorDismissed Action = "administrator.dismissed"
 	ProcessorEntrusted     Action = "processor.entrusted"
 	ProcessorRelieved      Action = "processor.relieved"
+	DeputyNamed            Action = "deputy.named"
+	DeputyEnded            Action = "deputy.ended"
+	HandoverStarted        Action = "handover.started"
+	HandoverFinished       Action = "handover.finished"
 	AuthorisationRestored  Action = "authorisation.restored"
 
 	TransactionCreated Action = "transaction.created"

@@ -112,7 +112,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		action         policies.Action
 	}{
 		{"customers", "/customers", "users", policies.Customer, policies.List},
-		{"attention", "/customers?status=attention", "triangle-alert", policies.Customer, policies.List},
+		{"attention", "/attention", "triangle-alert", policies.Customer, policies.List},
 		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
 		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
 		{"audit", "/audit", "scroll-text", policies.Audit, policies.Read},
@@ -122,6 +122,9 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 			continue
 		}
 		ok, err := s.policy.Allows(policies.Request{Roles: caller.Roles, Object: e.object, Kind: "person", Action: e.action})
+		if e.id == "attention" {
+			ok, err = s.attention.May(caller)
+		}
 		if err != nil {
 			return err
 		}
@@ -130,7 +133,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		}
 		entry := navEntry{Href: e.href, Icon: e.icon, Text: "nav." + e.id, Current: e.id == current}
 		if e.id == "attention" {
-			n, err := s.customers.AttentionCount(s.ctx(c), caller)
+			n, err := s.attention.Count(s.ctx(c), caller)
 			if err != nil {
 				return err
 			}
