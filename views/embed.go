@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed shell form customers accesses authorisations signin account specialists registration portal operation
+//go:embed shell form customers accesses authorisations signin account specialists registration portal operation transactions
 var pages embed.FS
 
 //go:embed static

@@ -125,7 +125,7 @@ func (s *Service) loadRows(ctx context.Context, db bun.IDB, hits []hit) ([]Row, 
 	}
 	var records []record
 	err := db.NewRaw(`SELECT number, id, version, type, first_name, last_name, company_name, city FROM customer WHERE number IN (?)`,
-		bun.In(numbers)).Scan(ctx, &records)
+		bun.List(numbers)).Scan(ctx, &records)
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +320,7 @@ func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, coun
 	q.Add(`) SELECT total.n, page.phase, page.name_sort, page.number FROM (SELECT count(*) AS n FROM hits) AS total
 		LEFT JOIN (SELECT * FROM hits`)
 	if r.from != nil {
-		q.Add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.In(key(*r.from)))
+		q.Add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.List(key(*r.from)))
 	}
 	q.Add(` ORDER BY `+sorted+` LIMIT ?) AS page ON TRUE ORDER BY `+sorted, r.limit)
 	var found []struct {

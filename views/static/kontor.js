@@ -36,7 +36,7 @@
   const opened = new Map(), ticked = new Set();
   document.addEventListener("htmx:beforeSwap", (e) => {
     e.detail.target.querySelectorAll("details[id]").forEach((d) => opened.set(d.id, d.open));
-    e.detail.target.querySelectorAll("input.pick:checked").forEach((i) => ticked.add(i.id));
+    e.detail.target.querySelectorAll("input.tickable:checked").forEach((i) => ticked.add(i.id));
   });
   document.addEventListener("htmx:afterSwap", () => {
     opened.forEach((open, id) => { const d = document.getElementById(id); if (d) d.open = open; });
@@ -87,10 +87,10 @@
   // A selection: how many rows are ticked, and a box per group that ticks all of it. That there is a bar at all while
   // something is ticked is the style sheet's.
   const countTicked = () => document.querySelectorAll("form.selection").forEach((form) => {
-    const said = $("[data-count]", form), n = form.querySelectorAll("input.pick:checked").length;
+    const said = $("[data-count]", form), n = form.querySelectorAll("input.tickable:checked").length;
     if (said && n) said.textContent = said.dataset.count.replace("#", n);
     form.querySelectorAll("input[data-all]").forEach((all) => {
-      const group = [...form.querySelectorAll("input.pick")].filter((i) => i.name === all.dataset.all);
+      const group = [...form.querySelectorAll("input.tickable")].filter((i) => i.name === all.dataset.all);
       const on = group.filter((i) => i.checked).length;
       all.checked = on > 0 && on === group.length;
       all.indeterminate = on > 0 && on < group.length;
@@ -99,7 +99,7 @@
   document.addEventListener("change", (e) => {
     if (!e.target.closest("form.selection")) return;
     const group = e.target.dataset.all;
-    if (group) e.target.form.querySelectorAll("input.pick").forEach((i) => { if (i.name === group) i.checked = e.target.checked; });
+    if (group) e.target.form.querySelectorAll("input.tickable").forEach((i) => { if (i.name === group) i.checked = e.target.checked; });
     countTicked();
   });
   document.addEventListener("reset", (e) => { if (e.target.matches("form.selection")) setTimeout(countTicked); });

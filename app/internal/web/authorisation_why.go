@@ -183,8 +183,7 @@ func (s *Server) showWhy(c *fiber.Ctx) error {
 
 // seenBy is the data of the page Who sees this transaction.
 type seenBy struct {
-	Transaction transaction.Transaction
-	Path        string // of the customer's authorisations
+	Transaction transactionContext
 	Seers       []seer
 	More        bool
 }
@@ -195,15 +194,15 @@ type seer struct {
 }
 
 func (s *Server) showSeenBy(c *fiber.Ctx) error {
-	id, err := param(c, "id")
+	x, err := s.transactionOf(c, "people")
 	if err != nil {
 		return err
 	}
-	t, list, more, err := s.authorisations.SeenBy(s.ctx(c), s.caller(c), id)
+	list, more, err := s.authorisations.SeenBy(s.ctx(c), s.caller(c), x.ID)
 	if err != nil {
 		return err
 	}
-	d := seenBy{Transaction: t, Path: customerPath(t.CustomerID) + "/authorisations", More: more}
+	d := seenBy{Transaction: x, More: more}
 	text := s.text(c)
 	for _, p := range list {
 		row := seer{Seer: p}
@@ -216,7 +215,7 @@ func (s *Server) showSeenBy(c *fiber.Ctx) error {
 		d.Seers = append(d.Seers, row)
 	}
 	return s.render(c, view{
-		Page: "authorisations/people", Title: s.say(c, "seen_by.title", "name", t.Name), Nav: "transactions", Data: d,
+		Page: "authorisations/people", Title: s.say(c, "seen_by.title", "name", x.Name), Nav: "transactions", Data: d,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/customer"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -16,6 +17,8 @@ type customerContext struct {
 	Path string // /customers/<id>
 	Tab  string
 	May  map[customer.Want]bool
+	// Transactions says whether the caller may see transactions at all, or add one here.
+	Transactions bool
 }
 
 // What buttons on a customer's pages need.
@@ -58,7 +61,16 @@ func (s *Server) customerOf(c *fiber.Ctx, tab string) (customerContext, error) {
 func (s *Server) contextOf(c *fiber.Ctx, cu customer.Customer, tab string) (customerContext, error) {
 	may, err := s.customers.May(s.ctx(c), s.caller(c), cu, wantUpdate, wantDelete, wantReadAccess, wantCreateAccess, wantUpdateAccess, wantResend, wantRemove,
 		wantAuthorised, wantManage)
-	return customerContext{Customer: cu, Path: customerPath(cu.ID), Tab: tab, May: may}, err
+	if err != nil {
+		return customerContext{}, err
+	}
+	transactions, err := s.transactions.MaySeeAny(s.caller(c))
+	if err == nil && !transactions {
+		var kinds []transaction.Kind
+		kinds, err = s.transactions.Choices(s.ctx(c), s.caller(c), cu.ID)
+		transactions = len(kinds) > 0
+	}
+	return customerContext{Customer: cu, Path: customerPath(cu.ID), Tab: tab, May: may, Transactions: transactions}, err
 }
 
 // mayAdd says whether the caller may add customers of any type.

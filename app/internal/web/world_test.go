@@ -49,6 +49,7 @@ type world struct {
 	post      *courier.Service
 	admin     account.Caller
 	customer  uuid.UUID // of Kühn, administered by the admin
+	processor uuid.UUID // who becomes an additional processor of the transaction that furnish makes, or Nil
 }
 
 const (
