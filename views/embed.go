@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed shell form customers accesses signin account specialists registration portal operation
+//go:embed shell form customers accesses signin account specialists registration policies portal operation
 var pages embed.FS
 
 //go:embed static

@@ -155,7 +155,7 @@ func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid
 
 // ableSpecialists are all specialist users who can sign in, with what decides on their roles.
 func ableSpecialists(ctx context.Context, tx bun.IDB) (list []withAccess, err error) {
-	err = tx.NewRaw("SELECT " + columns(tx, Account{}, "a") + ", " + roleFacts +
+	err = tx.NewRaw("SELECT "+columns(tx, Account{}, "a")+", "+roleFacts+
 		" FROM account AS a WHERE a.specialist AND a.active AND a.password_hash <> ''").Scan(ctx, &list)
 	for i := range list {
 		list[i].readRoles()

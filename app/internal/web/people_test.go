@@ -90,7 +90,7 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":aid", x.access.String(), ":id", id, ":token", token, ":queue", "mail", ":task", x.task).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":aid", x.access.String(), ":id", id, ":token", token, ":queue", "mail", ":task", x.task).Replace(path)
 	if strings.Contains(path, ":") && !strings.Contains(path, x.task) {
 		t.Fatalf("nothing stands for a placeholder in %s", path)
 	}

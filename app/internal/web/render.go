@@ -114,6 +114,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		{"customers", "/customers", "users", policies.Customer, policies.List},
 		{"attention", "/customers?status=attention", "triangle-alert", policies.Customer, policies.List},
 		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
+		{"policies", "/policies", "shield", policies.Policy, policies.Read},
 		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
 		{"audit", "/audit", "scroll-text", policies.Audit, policies.Read},
 		{"mailbox", "/mailbox", "inbox", policies.Customer, policies.List},

@@ -167,7 +167,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		Policies: policykeeping.New(policykeeping.Options{
 			DB: db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
 		}),
-		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
+		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil },
 	}
