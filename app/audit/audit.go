@@ -51,6 +51,10 @@ const (
 	AdministratorDismissed Action = "administrator.dismissed"
 	ProcessorEntrusted     Action = "processor.entrusted"
 	ProcessorRelieved      Action = "processor.relieved"
+	DeputyNamed            Action = "deputy.named"
+	DeputyEnded            Action = "deputy.ended"
+	HandoverStarted        Action = "handover.started"
+	HandoverFinished       Action = "handover.finished"
 	AuthorisationRestored  Action = "authorisation.restored"
 
 	TransactionCreated Action = "transaction.created"
@@ -61,6 +65,13 @@ const (
 	KindMoved          Action = "kind.moved"
 	KindRetired        Action = "kind.retired"
 	KindReactivated    Action = "kind.reactivated"
+
+	PolicyProposed           Action = "policy.proposed"
+	PolicyPublished          Action = "policy.published"
+	PolicyRestored           Action = "policy.restored"
+	PolicyReset              Action = "policy.reset"
+	PolicyExpectationAdded   Action = "policy.expectation_added"
+	PolicyExpectationRemoved Action = "policy.expectation_removed"
 )
 
 // Actor is who did it.

@@ -182,6 +182,7 @@ func TestAttentionAt(t *testing.T) {
 		"registered":                   {[]standing{registered}, 1, at(-day), nil},
 		"deactivated, though bounced":  {[]standing{deactivated}, 1, nil, nil},
 		"bounced":                      {[]standing{bounced}, 1, nil, at(0)},
+		"the code's SMS failed":        {[]standing{with(invited, func(s *standing) { s.CodeFailed = true })}, 1, nil, at(0)},
 		"bounced, known for an hour":   {[]standing{bounced}, 1, at(-time.Hour), at(-time.Hour)},
 		"bounced, was due later":       {[]standing{bounced}, 1, at(time.Hour), at(0)},
 		"invited, link ends":           {[]standing{invited}, 1, nil, at(day)},
@@ -190,7 +191,7 @@ func TestAttentionAt(t *testing.T) {
 		"one bounced of several":       {[]standing{registered, bounced, invited}, 2, nil, at(0)},
 		"expired before, no administr": {[]standing{with(invited, func(s *standing) { s.LinkExpiresAt = *at(-day) })}, 0, nil, at(-day)},
 	} {
-		got := attentionAt(c.accesses, c.administrators, c.before, testNow)
+		got := attentionAt(c.accesses, c.administrators, c.before, testNow, Reminder)
 		if (got == nil) != (c.want == nil) || got != nil && !got.Equal(*c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}

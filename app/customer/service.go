@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -28,6 +29,8 @@ type Options struct {
 	Policy  *policies.Decider
 	Audit   *audit.Log
 	Courier Courier
+	// Reminder is how long an invitation may go unanswered; 0 is the constant of that name.
+	Reminder time.Duration
 }
 
 // Service keeps customers. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
@@ -39,15 +42,20 @@ type Service struct {
 	audit   *audit.Log
 	courier Courier
 	limits  limits
-	renamed func(ctx context.Context, tx bun.IDB, cu Customer) error
+	// reminder is Options.Reminder.
+	reminder time.Duration
+	renamed  func(ctx context.Context, tx bun.IDB, cu Customer) error
 	// step is called after each tx of a deletion; an error stops it there, as a kill would. Tests set it.
 	step func() error
 }
 
 // New makes the service.
 func New(o Options) *Service {
+	if o.Reminder <= 0 {
+		o.Reminder = Reminder
+	}
 	return &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, limits: limitsOf(o.DB),
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, limits: limitsOf(o.DB), reminder: o.Reminder,
 		step:    func() error { return nil },
 		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
 	}
@@ -150,6 +158,13 @@ func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants 
 		}
 	}
 	return may, nil
+}
+
+// Readable is the condition on a row of the table customer that the caller may read it: it begins with AND and is empty
+// when they may read all. nothing says that no row can fulfil it. It is for features that name customers in passing.
+func (s *Service) Readable(c account.Caller) (clause store.Clause, nothing bool, err error) {
+	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
+	return sc.Clause, sc.nothing, err
 }
 
 // Get loads a customer. ErrNotFound also while it is being deleted.
@@ -298,19 +313,6 @@ func (s *Service) countSearch(ctx context.Context, l listing) (int, error) {
 		return CountCap + 1, nil // of several words, or of words and filters, an estimate is a guess
 	}
 	return s.count(ctx, l, CountCap+1, dense)
-}
-
-// attentionCap is where the badge's number ends.
-const attentionCap = 100
-
-// AttentionCount is how many of the customers that the caller may list need attention, at most 100. It is 0 for who may
-// list none.
-func (s *Service) AttentionCount(ctx context.Context, c account.Caller) (int, error) {
-	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
-	if err != nil || sc.nothing {
-		return 0, err
-	}
-	return s.attentionCount(ctx, sc, s.now(), attentionCap)
 }
 
 // maxDuplicates is how many hints are given.
@@ -479,19 +481,19 @@ func changes(old, new Data) audit.Changes {
 }
 
 // Touch recomputes what is derived from a customer and its accesses, the search text and from when on it needs
-// attention, inside the tx of a change to one of them. Attention is due at the earliest of: no access, no administrator,
-// or an access undeliverable: now; an invitation unanswered: when its link expires or after a week. Deactivated and
-// registered accesses need none. ErrNotFound when there is no such customer.
+// attention, inside the tx of a change to one of them. Attention is due at the earliest of: no access, no active
+// administrator, an invitation whose mail or SMS failed: now; an invitation unanswered: when its link expires or after
+// the reminder time. Deactivated and registered accesses need none. ErrNotFound when there is no such customer.
 func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	r, err := s.lock(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	accesses, err := s.standings(ctx, tx, id)
+	accesses, err := s.standings(ctx, tx, []uuid.UUID{id})
 	if err != nil {
 		return err
 	}
-	administrators, err := s.countAdministrators(ctx, tx, id)
+	administrators, err := s.countAdministrators(ctx, tx, []uuid.UUID{id})
 	if err != nil {
 		return err
 	}
@@ -500,7 +502,7 @@ func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 		emails[i] = a.Email
 	}
 	search := searchText(r.Type, r.Number, r.data(), emails)
-	return s.derive(ctx, tx, r, search, attentionAt(accesses, administrators, r.AttentionAt, s.now()))
+	return s.derive(ctx, tx, r, search, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
 }
 
 // Tend is the worker's housekeeping of the search index.

@@ -183,14 +183,34 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 	return r, err
 }
 
-func (s *Service) standings(ctx context.Context, tx bun.IDB, id uuid.UUID) (list []standing, err error) {
-	err = tx.NewRaw(`SELECT email, invited_at, link_expires_at, undeliverable, registered_at, deactivated_at
-		FROM access WHERE customer_id = ? ORDER BY created_at, id`, id).Scan(ctx, &list)
+// standings are the accesses of customers, oldest first.
+func (s *Service) standings(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []standing, err error) {
+	err = tx.NewRaw(`SELECT a.customer_id, a.email, a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at,
+		`+CodeFailure("a")+` <> '' AS code_failed
+		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
 	return list, err
 }
 
-func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, id uuid.UUID) (n int, err error) {
-	err = tx.NewRaw(`SELECT count(*) FROM customer_administrator WHERE customer_id = ?`, id).Scan(ctx, &n)
+// CodeFailure is why the newest SMS of the invitation in the row of table access with that alias failed for good, as an
+// expression: the key of the reason, "" when it did not, or there is none.
+func CodeFailure(alias string) string {
+	return `COALESCE((SELECT CASE WHEN m.state <> 'failed' THEN '' WHEN m.reason = '' THEN 'internal' ELSE m.reason END
+		FROM message AS m WHERE m.access_id = ` + alias + `.id AND m.channel = 'sms' AND m.generation = ` + alias + `.generation
+		ORDER BY m.created_at DESC, m.id DESC LIMIT 1), '')`
+}
+
+// countAdministrators counts the active administrators of customers; one without any is not in the map.
+func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]int, error) {
+	var rows []struct {
+		CustomerID uuid.UUID `bun:"customer_id"`
+		N          int       `bun:"n"`
+	}
+	err := tx.NewRaw(`SELECT a.customer_id, count(*) AS n FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id AND p.active
+		WHERE a.customer_id IN (?) GROUP BY a.customer_id`, bun.List(ids)).Scan(ctx, &rows)
+	n := make(map[uuid.UUID]int, len(rows))
+	for _, r := range rows {
+		n[r.CustomerID] = r.N
+	}
 	return n, err
 }
 

@@ -396,8 +396,3 @@ func (s *Service) indexed(ctx context.Context, query func(db bun.IDB) error) err
 		return query(tx)
 	})
 }
-
-// attentionCount counts the customers that need attention, up to most.
-func (s *Service) attentionCount(ctx context.Context, sc scope, now time.Time, most int) (n int, err error) {
-	return s.count(ctx, listing{filter: Filter{Attention: true}, scope: sc, now: now}, most, false)
-}

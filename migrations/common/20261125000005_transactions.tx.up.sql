@@ -104,7 +104,9 @@ CREATE TABLE handover (
   move         BOOLEAN NOT NULL,             -- or copy
   done         BIGINT NOT NULL DEFAULT 0,    -- assignments handed over so far
   total        BIGINT NOT NULL,
-  position     TEXT NOT NULL DEFAULT '',     -- where the next step goes on
+  phase        INTEGER NOT NULL DEFAULT 0,   -- customers, then transactions, then those they answer for
+  at_customer  UUID NOT NULL,                -- behind which of them a copy goes on
+  at_transaction UUID NOT NULL,
   requested_by UUID NOT NULL,
   requested_at TIMESTAMPTZ NOT NULL,
   finished_at  TIMESTAMPTZ
@@ -113,5 +115,6 @@ CREATE INDEX handover_open ON handover (requested_at) WHERE finished_at IS NULL;
 CREATE TABLE handover_target (
   handover_id   UUID NOT NULL REFERENCES handover (id) ON DELETE CASCADE,
   specialist_id UUID NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  position      INTEGER NOT NULL, -- the first is who answers for transactions from then on
   PRIMARY KEY (handover_id, specialist_id)
 );

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -15,6 +16,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/handover"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -33,7 +35,8 @@ func (w *world) specialist(email string, roles ...policies.Role) account.Caller 
 // things are what the placeholders in addresses stand for.
 type things struct {
 	customer, access, deletion, specialist, mail, transaction uuid.UUID
-	register, reset, confirm                                  string // tokens
+	handover, deputy                                          uuid.UUID // of the specialist
+	register, reset, confirm                                  string    // tokens
 	task                                                      string
 }
 
@@ -63,6 +66,7 @@ func (w *world) furnish() things {
 	must(w.t, err)
 	x.deletion = d.ID
 	x.specialist = w.specialist("kollegin@kanzlei.example").ID
+	x.handover, x.deputy = w.handedOver(x.specialist), w.deputyOf(x.specialist)
 	must(w.t, w.people.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
 	must(w.t, w.people.AskEmail(ctx, w.admin, "anna.neu@kanzlei.example", strong))
 	w.deliver()
@@ -105,6 +109,31 @@ func (w *world) entrust(id, specialist uuid.UUID) {
 	}))
 }
 
+// handedOver is a finished handover from a specialist user to the admin.
+func (w *world) handedOver(from uuid.UUID) uuid.UUID {
+	w.t.Helper()
+	at := w.clock.now()
+	h := handover.Handover{
+		ID: uuid.Must(uuid.NewV7()), FromID: from, Move: true, Done: 3, Total: 3, RequestedBy: w.admin.ID, RequestedAt: at, FinishedAt: &at,
+	}
+	_, err := w.db.NewInsert().Model(&h).Exec(context.Background())
+	must(w.t, err)
+	_, err = w.db.NewRaw(`INSERT INTO handover_target (handover_id, specialist_id, position) VALUES (?, ?, 0)`, h.ID, w.admin.ID).Exec(context.Background())
+	must(w.t, err)
+	return h.ID
+}
+
+// deputyOf is a deputyship of the day, with a deputy of its own.
+func (w *world) deputyOf(specialist uuid.UUID) uuid.UUID {
+	w.t.Helper()
+	ctx, day := context.Background(), w.clock.now().Format(time.DateOnly)
+	deputy := w.specialist("vertretung@kanzlei.example")
+	must(w.t, w.handovers.AddDeputy(ctx, w.admin, specialist, handover.DeputyForm{Deputy: deputy.ID.String(), From: day, Until: day}))
+	list, _, err := w.handovers.Deputies(ctx, w.admin, specialist)
+	must(w.t, err)
+	return list[0].ID
+}
+
 // address fills the placeholders of a route.
 func (x things) address(t *testing.T, path string) string {
 	t.Helper()
@@ -124,7 +153,7 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
+	path = strings.NewReplacer(":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
 	if strings.HasSuffix(path, "/authorisations/why") {
 		path += "?person=" + x.specialist.String()
 	}

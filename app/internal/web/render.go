@@ -113,7 +113,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 	}{
 		{"customers", "/customers", "users", policies.Customer, policies.List},
 		{"transactions", "/transactions", "briefcase", policies.Transaction, policies.Read},
-		{"attention", "/customers?status=attention", "triangle-alert", policies.Customer, policies.List},
+		{"attention", "/attention", "triangle-alert", policies.Customer, policies.List},
 		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
 		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, policies.Read},
 		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
@@ -127,6 +127,9 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		if e.id == "transactions" { // who has no relation to any may have one to some
 			ok, err = s.transactions.MaySeeAny(caller)
 		}
+		if e.id == "attention" {
+			ok, err = s.attention.May(caller)
+		}
 		if err != nil {
 			return err
 		}
@@ -135,7 +138,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		}
 		entry := navEntry{Href: e.href, Icon: e.icon, Text: "nav." + e.id, Current: e.id == current}
 		if e.id == "attention" {
-			n, err := s.customers.AttentionCount(s.ctx(c), caller)
+			n, err := s.attention.Count(s.ctx(c), caller)
 			if err != nil {
 				return err
 			}

@@ -150,6 +150,11 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		post.Register(kind, compose)
 	}
 	post.OnSettled(accesses.Settled)
+	handovers := handover.New(handover.Options{
+		DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers, Transactions: transactions,
+	})
+	people.OnSwitched(handovers.Switched)
+	people.OnSwitched(customers.AdministratorSwitched)
 	w := &world{
 		t: t, clock: c, people: people, customers: customers, accesses: accesses, post: post,
 		tasks: &madeUpQueue{task: courier.TaskInfo{
@@ -162,12 +167,14 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		Authorisations: authorisation.New(authorisation.Options{
 			DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
 		}),
-		Handovers: handover.New(handover.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers}),
+		Handovers: handovers,
 		Attention: attention.New(attention.Options{
-			DB: db, Now: c.now, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		}),
-		Policies: policykeeping.New(policykeeping.Options{DB: db, Now: c.now, Decider: policy, Audit: log}),
-		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
+		Policies: policykeeping.New(policykeeping.Options{
+			DB: db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
+		}),
+		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil },
 	}
@@ -177,6 +184,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 	w.Server, err = New(o)
 	must(t, err)
 	ctx := context.Background()
+	must(t, o.Policies.Load(ctx))
 	_, _, err = people.CreateFirst(ctx, adminEmail, "Anna Berg", strong)
 	must(t, err)
 	a, _, err := people.ByEmail(ctx, db, adminEmail)

@@ -1,0 +1,2 @@
+DROP INDEX transactions_responsible;
+DROP TABLE administrator_switch;
