@@ -154,6 +154,9 @@ func (x things) address(t *testing.T, path string) string {
 		token = x.confirm
 	}
 	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
+	if strings.HasSuffix(path, "/authorisations/why") {
+		path += "?person=" + x.specialist.String()
+	}
 	if strings.Contains(path, ":") && !strings.Contains(path, x.task) {
 		t.Fatalf("nothing stands for a placeholder in %s", path)
 	}
