@@ -179,7 +179,7 @@ func (w policyWords) ruleForm(f *form) ruleForm {
 		r.Objects = append(r.Objects, option{string(o), w.say("object." + string(o))})
 	}
 	if f.Values["object"] == "" {
-		f.Values["object"] = string(policies.Transaction)
+		f.Values["object"], f.Values["action"] = string(policies.Transaction), string(policies.Read)
 	}
 	object := policies.Object(f.Values["object"])
 	r.Relations = []option{{policies.Anything, w.say("policy.any_relation")}}
