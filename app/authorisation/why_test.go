@@ -251,7 +251,7 @@ func TestMatrixIsDecisions(t *testing.T) {
 func TestSeenBy(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		names := func(c account.Caller, id uuid.UUID) (list []string) {
-			_, seers, _, err := w.SeenBy(w.ctx(), c, id)
+			seers, _, err := w.SeenBy(w.ctx(), c, id)
 			w.must(err)
 			for _, s := range seers {
 				list = append(list, fmt.Sprintf("%s %d %d", s.Name, s.Level, len(s.Facts)))
@@ -265,7 +265,7 @@ func TestSeenBy(t *testing.T) {
 			t.Errorf("the tax return: %q", got)
 		}
 		for _, c := range []account.Caller{w.clara, w.uwe, {}} {
-			if _, _, _, err := w.SeenBy(w.ctx(), c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
+			if _, _, err := w.SeenBy(w.ctx(), c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
 				t.Errorf("%s: %v", c.Name, err)
 			}
 		}

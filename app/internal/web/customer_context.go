@@ -29,6 +29,8 @@ var (
 	wantCreateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Create}
 	wantUpdateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Update}
 	wantResend       = customer.Want{Object: policies.AccessObject, Action: policies.Resend}
+	wantAuthorised   = customer.Want{Object: policies.Authorisation, Action: policies.Read}
+	wantManage       = customer.Want{Object: policies.Authorisation, Action: policies.Manage}
 	wantRemove       = customer.Want{Object: policies.AccessObject, Action: policies.Remove}
 )
 
@@ -40,6 +42,8 @@ func (x customerContext) MayCreateAccess() bool { return x.May[wantCreateAccess]
 func (x customerContext) MayUpdateAccess() bool { return x.May[wantUpdateAccess] }
 func (x customerContext) MayResend() bool       { return x.May[wantResend] }
 func (x customerContext) MayRemove() bool       { return x.May[wantRemove] }
+func (x customerContext) MayReadAssigned() bool { return x.May[wantAuthorised] }
+func (x customerContext) MayManage() bool       { return x.May[wantManage] }
 
 // customerOf loads the customer of the address through what the caller may see.
 func (s *Server) customerOf(c *fiber.Ctx, tab string) (customerContext, error) {
@@ -55,7 +59,8 @@ func (s *Server) customerOf(c *fiber.Ctx, tab string) (customerContext, error) {
 }
 
 func (s *Server) contextOf(c *fiber.Ctx, cu customer.Customer, tab string) (customerContext, error) {
-	may, err := s.customers.May(s.ctx(c), s.caller(c), cu, wantUpdate, wantDelete, wantReadAccess, wantCreateAccess, wantUpdateAccess, wantResend, wantRemove)
+	may, err := s.customers.May(s.ctx(c), s.caller(c), cu, wantUpdate, wantDelete, wantReadAccess, wantCreateAccess, wantUpdateAccess, wantResend, wantRemove,
+		wantAuthorised, wantManage)
 	if err != nil {
 		return customerContext{}, err
 	}

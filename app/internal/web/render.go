@@ -115,6 +115,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		{"transactions", "/transactions", "briefcase", policies.Transaction, policies.Read},
 		{"attention", "/attention", "triangle-alert", policies.Customer, policies.List},
 		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
+		{"policies", "/policies", "shield", policies.Policy, policies.Read},
 		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, policies.Read},
 		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
 		{"audit", "/audit", "scroll-text", policies.Audit, policies.Read},
@@ -153,14 +154,21 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 type toast struct {
 	Text string         `json:"t"` // text id
 	Args map[string]any `json:"a,omitempty"`
+	// Undo is the address that a button on it posts to, "" for none.
+	Undo string `json:"u,omitempty"`
 }
 
 const toastCookie = "toast"
 
 // redirect answers a successful form: 303, or HX-Redirect for HTMX, with a toast on the next page ("" for none).
 func (s *Server) redirect(c *fiber.Ctx, to, toastText string, args ...any) error {
-	if toastText != "" {
-		raw, err := json.Marshal(toast{Text: toastText, Args: argMap(args)})
+	return s.redirectWith(c, to, toast{Text: toastText, Args: argMap(args)})
+}
+
+// redirectWith is redirect with a toast that may have a button.
+func (s *Server) redirectWith(c *fiber.Ctx, to string, t toast) error {
+	if t.Text != "" {
+		raw, err := json.Marshal(t)
 		if err != nil {
 			return err
 		}

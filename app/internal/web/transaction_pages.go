@@ -21,6 +21,7 @@ type transactionContext struct {
 	Tab          string
 	MayProcess   bool
 	MaySeeFirm   bool // the caller may look at the customer's pages
+	MaySeePeople bool // and at who sees the transaction
 	CustomerPath string
 }
 
@@ -49,11 +50,15 @@ func (s *Server) transactionContextOf(c *fiber.Ctx, t transaction.Transaction, t
 	if x.MayProcess, err = s.transactions.Allows(s.caller(c), t, policies.Process); err != nil {
 		return x, err
 	}
-	_, err = s.customers.Get(s.ctx(c), s.caller(c), t.CustomerID)
-	x.MaySeeFirm = err == nil
+	cu, err := s.customers.Get(s.ctx(c), s.caller(c), t.CustomerID)
 	if errors.Is(err, customer.ErrNotFound) {
-		err = nil
+		return x, nil
 	}
+	if err != nil {
+		return x, err
+	}
+	may, err := s.customers.May(s.ctx(c), s.caller(c), cu, wantAuthorised)
+	x.MaySeeFirm, x.MaySeePeople = true, may[wantAuthorised]
 	return x, err
 }
 
