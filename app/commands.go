@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/config"
 	"kontor/app/demo"
@@ -126,6 +127,41 @@ func seed(ctx context.Context, c config.Config, args []string) error {
 		return err
 	}
 	fmt.Printf("\r%d customers in %s\n", o.Customers, time.Since(start).Round(time.Second))
+	return nil
+}
+
+// visibility compares the index of who sees which transaction with the assignments, or makes it anew from them.
+func visibility(ctx context.Context, c config.Config, rebuild bool) error {
+	db, err := store.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if err := migrations.Pending(ctx, db.DB); err != nil {
+		return err
+	}
+	if rebuild {
+		rows, err := assignment.Rebuild(ctx, db)
+		if err == nil {
+			fmt.Printf("The index was made anew: %d rows.\n", rows)
+		}
+		return err
+	}
+	const most = 20
+	differences, err := assignment.Check(ctx, db, most)
+	if err != nil {
+		return err
+	}
+	for _, d := range differences {
+		fmt.Printf("specialist user %s, transaction %s: the index says %d, the assignments %d\n", d.SpecialistID, d.TransactionID, d.Index, d.Facts)
+	}
+	switch {
+	case len(differences) == most:
+		return fmt.Errorf("%d differences or more; app visibility rebuild mends them", most)
+	case len(differences) > 0:
+		return fmt.Errorf("%d differences; app visibility rebuild mends them", len(differences))
+	}
+	fmt.Println("The index agrees with the assignments.")
 	return nil
 }
 

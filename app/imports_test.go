@@ -18,6 +18,7 @@ var may = map[string]string{
 	"migrations":              "",
 	"app/fault":               "",
 	"policies":                "app/fault",
+	"policies/policytest":     "policies",
 	"app/config":              "app/fault",
 	"app/store":               "app/config app/fault migrations",
 	"app/store/storetest":     "app/store migrations",

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"kontor/app/store/storetest"
 )
@@ -15,12 +18,8 @@ func TestJourney(t *testing.T) {
 	shapes := map[string]func(t *testing.T) map[string]string{
 		"embedded": func(*testing.T) map[string]string { return nil },
 		"PostgreSQL and Redis": func(t *testing.T) map[string]string {
-			redis := os.Getenv("KONTOR_TEST_REDIS")
-			if redis == "" {
-				t.Skip("KONTOR_TEST_REDIS is not set")
-			}
 			return map[string]string{
-				"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisDB(redis, "11"), "WORKER": "embedded",
+				"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "WORKER": "embedded",
 				"SECRET_KEY": productionKey, "ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
 			}
 		},
@@ -129,11 +128,17 @@ func visitorNumber(p *page) string {
 	return ""
 }
 
-// redisDB is the address of another numbered database of the same Redis.
-func redisDB(url, db string) string {
-	i := strings.LastIndex(url, "/")
-	if i < len("redis://") {
-		return url + "/" + db
+// redisURL is the address of a database of the Redis that tests may use, beside the one that worker/loop's tests empty at
+// the same time.
+func redisURL(t *testing.T) string {
+	t.Helper()
+	address := os.Getenv("KONTOR_TEST_REDIS")
+	if address == "" {
+		t.Skip("KONTOR_TEST_REDIS is not set")
 	}
-	return url[:i+1] + db
+	opts, err := redis.ParseURL(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("redis://%s/%d", opts.Addr, (opts.DB+8)%16)
 }

@@ -32,12 +32,8 @@ const (
 	Deactivated   Status = "deactivated"
 )
 
-// LinkLife is how long a registration link is good, WaitAttention how long an invitation may go unanswered before
-// somebody should look.
-const (
-	LinkLife      = 48 * time.Hour
-	WaitAttention = 7 * 24 * time.Hour
-)
+// LinkLife is how long a registration link is good.
+const LinkLife = 48 * time.Hour
 
 // Access is one end user's access to one customer.
 type Access struct {

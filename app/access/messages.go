@@ -2,12 +2,14 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
+	"kontor/app/customer"
 	"kontor/app/secret"
 )
 
@@ -137,8 +139,15 @@ func (s *Service) codeHash(r row, code string) string { return s.key.MAC("code",
 
 // Settled is the courier's callback, inside the tx that settles a message: an invitation that failed for good makes
 // its access undeliverable, one that was handed over or delivered takes that back. Messages of earlier generations
-// change nothing.
+// change nothing. What became of a code is the message's own; only whether somebody should look follows from it.
 func (s *Service) Settled(ctx context.Context, tx bun.IDB, m courier.Message) error {
+	if m.Kind == courier.RegistrationCode && m.CustomerID.Valid {
+		err := s.customers.Touch(ctx, tx, m.CustomerID.UUID)
+		if errors.Is(err, customer.ErrNotFound) { // gone meanwhile
+			return nil
+		}
+		return err
+	}
 	if m.Kind != courier.Registration && m.Kind != courier.JoinCustomer || !m.AccessID.Valid {
 		return nil
 	}

@@ -92,8 +92,6 @@ var (
 	ErrRegistered = fault.New(fault.Conflict, "access.registered")
 	// ErrDeactivated is the answer to inviting somebody whose access is deactivated.
 	ErrDeactivated = fault.New(fault.Conflict, "access.deactivated")
-	// ErrLast is the answer to removing a customer's last access without having confirmed it.
-	ErrLast = fault.New(fault.Conflict, "access.last")
 	// ErrJustSent is the answer to Send again right after sending; it says when to try again.
 	ErrJustSent = fault.New(fault.TooMany, "access.just_sent")
 )
@@ -441,50 +439,6 @@ func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, 
 			return err
 		}
 		return s.customers.Touch(ctx, tx, customerID)
-	})
-}
-
-// Remove deletes an access with its links, codes and messages, and the end user's account with its sessions when it
-// has no other access and is no specialist user's. Errors: NotFound, Forbidden; ErrLast when it is the customer's last
-// and confirmed is false.
-func (s *Service) Remove(ctx context.Context, c account.Caller, customerID, id uuid.UUID, confirmed bool) error {
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
-			return err
-		}
-		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
-			return err
-		}
-		r, ok, err := lockAccess(ctx, tx, id) // now it is known whether a registration was quicker
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return ErrNotFound
-		}
-		if err := s.void(ctx, tx, id); err != nil {
-			return err
-		}
-		if err := deleteAccess(ctx, tx, id); err != nil {
-			return err
-		}
-		left, err := countAccesses(ctx, tx, customerID)
-		if err != nil {
-			return err
-		}
-		if left == 0 && !confirmed {
-			return ErrLast
-		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessRemoved, r, nil); err != nil {
-			return err
-		}
-		if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
-			return err
-		}
-		if gone, err := deleteEndUser(ctx, tx, r.AccountID.UUID); err != nil || gone {
-			return err
-		}
-		return s.shutOut(ctx, tx, r.AccountID.UUID)
 	})
 }
 

@@ -49,6 +49,22 @@ type Service struct {
 	locale         string
 	idle, absolute time.Duration
 	hasher         *hasher
+	switched       []Switched
+}
+
+// Switched is told, inside the tx, that a specialist user was deactivated or reactivated (a.Active says which) by c.
+type Switched func(ctx context.Context, tx bun.IDB, c Caller, a Account) error
+
+// OnSwitched has f called for each. It is for whoever wires, before anything runs.
+func (s *Service) OnSwitched(f Switched) { s.switched = append(s.switched, f) }
+
+func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Account) error {
+	for _, f := range s.switched {
+		if err := f(ctx, tx, c, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // New makes the service. Whoever wires it registers Composers with the courier.

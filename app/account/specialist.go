@@ -351,7 +351,7 @@ func joinRoles(roles []policies.Role) string {
 }
 
 // Deactivate ends a specialist user's sessions and voids their links, in one tx (specialist manage); the account, its
-// roles and its assignments stay. Once more changes nothing. Errors: Forbidden, ErrUnknown, ErrSelf, ErrLastHolder.
+// roles and its assignments stay, what follows from the rest is OnSwitched's. Once more changes nothing. Errors: Forbidden, ErrUnknown, ErrSelf, ErrLastHolder.
 func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		if a.ID == c.ID {
@@ -376,7 +376,10 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword, courier.ConfirmEmail); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountDeactivated, *a, nil)
+		if err := s.write(ctx, tx, c.Actor(), audit.AccountDeactivated, *a, nil); err != nil {
+			return err
+		}
+		return s.tellSwitched(ctx, tx, c, *a)
 	})
 }
 
@@ -390,7 +393,10 @@ func (s *Service) Reactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 		if err := saveAccount(ctx, tx, a); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil)
+		if err := s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil); err != nil {
+			return err
+		}
+		return s.tellSwitched(ctx, tx, c, *a)
 	})
 }
 

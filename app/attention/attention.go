@@ -3,27 +3,164 @@
 package attention
 
 import (
-	"kontor/app/access"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
 	"kontor/app/customer"
-	"kontor/app/store"
+	"kontor/app/fault"
 	"kontor/app/transaction"
-	"kontor/policies"
 )
 
-// Options are what a Service is made of; all of them are needed.
-type Options struct {
-	DB           *store.DB
-	Now          store.Clock
-	Policy       *policies.Decider
-	Customers    *customer.Service
-	Accesses     *access.Service
-	Transactions *transaction.Service
+// Section is one kind of thing to look at.
+type Section string
+
+// The sections; locale keys "attention.<section>".
+const (
+	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be written to again
+	Administrators Section = "administrators" // customers that no active specialist user administers
+	Accesses       Section = "accesses"       // customers that nobody has access to
+	Overdue        Section = "overdue"        // transactions that should have been closed
+)
+
+// Sections lists them in the order of the page.
+var Sections = []Section{Invitations, Administrators, Accesses, Overdue}
+
+// Reason is why an invitation is on the list; locale keys "attention_reason.<reason>".
+type Reason string
+
+// Reasons. Of several that are true the first is given.
+const (
+	MailFailed Reason = "mail"       // Detail says why
+	CodeFailed Reason = "sms"        // Detail says why
+	Unanswered Reason = "unanswered" // for longer than the reminder time
+	Expired    Reason = "expired"    // the link is no longer good
+)
+
+// Reasons lists them.
+var Reasons = []Reason{MailFailed, CodeFailed, Unanswered, Expired}
+
+// Owner is the customer that something belongs to.
+type Owner struct {
+	ID     uuid.UUID
+	Number int64
+	Type   customer.Type
+	Name   string // "Last, First" of a person
 }
 
-// Service finds. Its methods authorise the caller.
-type Service struct {
-	o Options
+// Label is the customer's number as people see it.
+func (o Owner) Label() string { return customer.Label(o.Number) }
+
+// Invitation is an access that waits for its end user.
+type Invitation struct {
+	ID            uuid.UUID
+	Name          string
+	Email, Mobile string
+	InvitedAt     time.Time
+	LinkExpiresAt time.Time
+	Reason        Reason
+	Detail        string // key of the reason of a failure, "reason.<key>"
+	Customer      Owner
 }
 
-// New makes the service.
-func New(o Options) *Service { return &Service{o: o} }
+// Late is a transaction that is overdue.
+type Late struct {
+	ID       uuid.UUID
+	Number   int64
+	Name     string
+	Due      string // ISO 8601
+	Customer Owner
+}
+
+// Label is the transaction's number as people see it.
+func (l Late) Label() string { return transaction.Label(l.Number) }
+
+// Part is a page of one section: one of the lists is filled.
+type Part struct {
+	Section     Section
+	Invitations []Invitation
+	Customers   []Owner
+	Late        []Late
+	Next        string // cursor of the next page, "" at the end
+}
+
+// Len is how many there are on the page.
+func (p Part) Len() int { return len(p.Invitations) + len(p.Customers) + len(p.Late) }
+
+// PageSize is how many a section shows at a time.
+const PageSize = 50
+
+// CountCap is where the badge's number ends.
+const CountCap = 100
+
+// Refusal is why some of the accesses got no new invitation.
+type Refusal struct {
+	Message string   // id of a text, without "fault."
+	Names   []string // whom it is about
+}
+
+// Resent says what became of Resend.
+type Resent struct {
+	Sent    int
+	Refused []Refusal
+}
+
+// Failed is how many were not sent.
+func (r Resent) Failed() (n int) {
+	for _, f := range r.Refused {
+		n += len(f.Names)
+	}
+	return n
+}
+
+// ResendMax is how many invitations are sent again at a time.
+const ResendMax = 200
+
+var (
+	// ErrNone is the answer to sending nothing again.
+	ErrNone = fault.At("access", "attention.none_selected")
+	// ErrMany is the answer to sending more than ResendMax again.
+	ErrMany = fault.At("access", "attention.too_many").With("max", ResendMax)
+)
+
+// position is where a page ended: the place of its last row in the section's order.
+type position struct {
+	at     string // when the customer began to need attention, or the day a transaction was due
+	number int64  // of the customer, or of the transaction
+	id     uuid.UUID
+}
+
+func (p position) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(p.at + "|" + strconv.FormatInt(p.number, 10) + "|" + p.id.String()))
+}
+
+// readPosition reads a cursor; ok is false for what String did not make. timed says that it begins with a moment, else
+// with a day.
+func readPosition(s string, timed bool) (p position, at time.Time, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return position{}, time.Time{}, false
+	}
+	parts := strings.Split(string(raw), "|")
+	if len(parts) != 3 {
+		return position{}, time.Time{}, false
+	}
+	format := time.DateOnly
+	if timed {
+		format = time.RFC3339Nano
+	}
+	if at, err = time.Parse(format, parts[0]); err != nil {
+		return position{}, time.Time{}, false
+	}
+	if p.number, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
+		return position{}, time.Time{}, false
+	}
+	if p.id, err = uuid.FromString(parts[2]); err != nil {
+		return position{}, time.Time{}, false
+	}
+	p.at = parts[0]
+	return p, at.UTC(), true
+}

@@ -48,6 +48,23 @@ const (
 	QueueTaskRun           Action = "queue.task_run"
 	QueueTaskDeleted       Action = "queue.task_deleted"
 	AdministratorAppointed Action = "administrator.appointed"
+	AdministratorDismissed Action = "administrator.dismissed"
+	ProcessorEntrusted     Action = "processor.entrusted"
+	ProcessorRelieved      Action = "processor.relieved"
+	DeputyNamed            Action = "deputy.named"
+	DeputyEnded            Action = "deputy.ended"
+	HandoverStarted        Action = "handover.started"
+	HandoverFinished       Action = "handover.finished"
+	AuthorisationRestored  Action = "authorisation.restored"
+
+	TransactionCreated Action = "transaction.created"
+	TransactionUpdated Action = "transaction.updated"
+	TransactionMoved   Action = "transaction.status_changed"
+	KindAdded          Action = "kind.added"
+	KindRenamed        Action = "kind.renamed"
+	KindMoved          Action = "kind.moved"
+	KindRetired        Action = "kind.retired"
+	KindReactivated    Action = "kind.reactivated"
 
 	PolicyProposed           Action = "policy.proposed"
 	PolicyPublished          Action = "policy.published"
@@ -78,6 +95,8 @@ type Entry struct {
 	Subject    string        `bun:"subject"`
 	Detail     string        `bun:"detail"`
 	Address    string        `bun:"address"`
+	// TransactionID: only who may see the transaction may see the entry.
+	TransactionID uuid.NullUUID `bun:"transaction_id"`
 }
 
 // Changes are the changed fields, each with its old and new value.
@@ -108,6 +127,8 @@ type Record struct {
 	SubjectID  uuid.UUID
 	Subject    string
 	Detail     any // Changes, counts, or nil
+	// TransactionID is the transaction that the entry is about; Nil: of none.
+	TransactionID uuid.UUID
 }
 
 // Log writes and reads entries.
@@ -128,6 +149,7 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	e := Entry{
 		ID: id, At: l.now(), ActorID: null(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
 		CustomerID: null(r.CustomerID), SubjectID: null(r.SubjectID), Subject: r.Subject,
+		TransactionID: null(r.TransactionID),
 	}
 	if r.Detail != nil {
 		detail, err := json.Marshal(r.Detail)
@@ -144,16 +166,22 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 const PageSize = 50
 
 // Page returns up to PageSize entries, newest first, those before the entry with id before (Nil: from the newest), of
-// one customer (Nil: of all), and whether there are more. Whether the caller may read them is asked before.
-func (l *Log) Page(ctx context.Context, customer, before uuid.UUID) (entries []Entry, more bool, err error) {
-	q := l.db.NewSelect().Model(&entries).OrderExpr("id DESC").Limit(PageSize + 1)
+// one customer (Nil: of all), and whether there are more. only narrows them: conditions about a table entry, each
+// beginning with AND, such as that the caller may see the entry's transaction. Whether they may read the log is asked
+// before.
+func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Clause) (entries []Entry, more bool, err error) {
+	q := store.SQL(`SELECT entry.* FROM audit AS entry WHERE TRUE`)
 	if customer != uuid.Nil {
-		q = q.Where("customer_id = ?", customer)
+		q.Add(` AND entry.customer_id = ?`, customer)
 	}
 	if before != uuid.Nil {
-		q = q.Where("id < ?", before)
+		q.Add(` AND entry.id < ?`, before)
 	}
-	if err := q.Scan(ctx); err != nil {
+	for _, c := range only {
+		q.Append(c)
+	}
+	q.Add(` ORDER BY entry.id DESC LIMIT ?`, PageSize+1)
+	if err := l.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &entries); err != nil {
 		return nil, false, err
 	}
 	if len(entries) > PageSize {

@@ -46,6 +46,7 @@ type Config struct {
 	HookSecret    string
 	IdleTimeout   time.Duration
 	SessionLife   time.Duration
+	Reminder      time.Duration // after which an unanswered invitation needs attention
 	Zone          *time.Location
 	Demo          bool
 }
@@ -195,6 +196,17 @@ func Table(checks Checks) []Setting {
 		}},
 		{Name: "SESSION_IDLE", Default: "30m", Takes: "a duration such as 30m", set: duration(func(c *Config) *time.Duration { return &c.IdleTimeout })},
 		{Name: "SESSION_LIFE", Default: "12h", Takes: "a duration such as 12h", set: duration(func(c *Config) *time.Duration { return &c.SessionLife })},
+		{Name: "INVITATION_REMINDER", Default: "168h", Takes: "a duration such as 168h, or days such as 7d", set: func(c *Config, v string) error {
+			if days, ok := strings.CutSuffix(v, "d"); ok {
+				n, err := strconv.Atoi(days)
+				if err != nil || n < 1 || n > 3650 {
+					return errValue
+				}
+				c.Reminder = time.Duration(n) * 24 * time.Hour
+				return nil
+			}
+			return duration(func(c *Config) *time.Duration { return &c.Reminder })(c, v)
+		}},
 		{Name: "TIME_ZONE", Default: "Europe/Berlin", Takes: "a zone such as Europe/Berlin", set: func(c *Config, v string) (err error) {
 			c.Zone, err = time.LoadLocation(v)
 			return err

@@ -125,15 +125,6 @@ type Duplicate struct {
 	Why string // message key: duplicate.email, duplicate.person, duplicate.company
 }
 
-// AdministratorRow is a line of the Administrators group.
-type AdministratorRow struct {
-	SpecialistID uuid.UUID
-	Name         string
-	Active       bool
-	Since        time.Time
-	By           string // who appointed them
-}
-
 var (
 	// ErrNotFound is the answer for a customer that is not there, is being deleted, or that the caller may not see.
 	ErrNotFound = fault.New(fault.NotFound, "customer.not_found")
@@ -173,31 +164,33 @@ func identity(t Type, d Data) string {
 	return ""
 }
 
-// waitAttention is how long an invitation may go unanswered before somebody should look (N7).
-const waitAttention = 7 * 24 * time.Hour
+// Reminder is how long an invitation may go unanswered before somebody should look (N7), unless a setting says otherwise.
+const Reminder = 7 * 24 * time.Hour
 
 // standing is what attention depends on: one access of a customer.
 type standing struct {
+	CustomerID    uuid.UUID  `bun:"customer_id"`
 	Email         string     `bun:"email"`
 	InvitedAt     time.Time  `bun:"invited_at"`
 	LinkExpiresAt time.Time  `bun:"link_expires_at"`
 	Undeliverable string     `bun:"undeliverable"`
+	CodeFailed    bool       `bun:"code_failed"` // the newest SMS of this invitation failed for good
 	RegisteredAt  *time.Time `bun:"registered_at"`
 	DeactivatedAt *time.Time `bun:"deactivated_at"`
 }
 
-// attentionAt is from when on somebody should look at a customer; nil: never. before is what it was: a reason that
-// goes on does not become younger by being looked at again.
-func attentionAt(accesses []standing, administrators int, before *time.Time, now time.Time) *time.Time {
+// attentionAt is from when on somebody should look at a customer; nil: never. administrators are the active ones.
+// before is what it was: a reason that goes on does not become younger by being looked at again.
+func attentionAt(accesses []standing, administrators int, before *time.Time, now time.Time, reminder time.Duration) *time.Time {
 	reasons := administrators == 0 || len(accesses) == 0
 	var at *time.Time
 	for _, a := range accesses {
 		switch {
 		case a.DeactivatedAt != nil, a.RegisteredAt != nil:
-		case a.Undeliverable != "":
+		case a.Undeliverable != "" || a.CodeFailed:
 			reasons = true
 		default:
-			due := a.InvitedAt.Add(waitAttention)
+			due := a.InvitedAt.Add(reminder)
 			if a.LinkExpiresAt.Before(due) {
 				due = a.LinkExpiresAt
 			}

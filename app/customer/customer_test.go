@@ -182,6 +182,7 @@ func TestAttentionAt(t *testing.T) {
 		"registered":                   {[]standing{registered}, 1, at(-day), nil},
 		"deactivated, though bounced":  {[]standing{deactivated}, 1, nil, nil},
 		"bounced":                      {[]standing{bounced}, 1, nil, at(0)},
+		"the code's SMS failed":        {[]standing{with(invited, func(s *standing) { s.CodeFailed = true })}, 1, nil, at(0)},
 		"bounced, known for an hour":   {[]standing{bounced}, 1, at(-time.Hour), at(-time.Hour)},
 		"bounced, was due later":       {[]standing{bounced}, 1, at(time.Hour), at(0)},
 		"invited, link ends":           {[]standing{invited}, 1, nil, at(day)},
@@ -190,7 +191,7 @@ func TestAttentionAt(t *testing.T) {
 		"one bounced of several":       {[]standing{registered, bounced, invited}, 2, nil, at(0)},
 		"expired before, no administr": {[]standing{with(invited, func(s *standing) { s.LinkExpiresAt = *at(-day) })}, 0, nil, at(-day)},
 	} {
-		got := attentionAt(c.accesses, c.administrators, c.before, testNow)
+		got := attentionAt(c.accesses, c.administrators, c.before, testNow, Reminder)
 		if (got == nil) != (c.want == nil) || got != nil && !got.Equal(*c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
@@ -269,15 +270,15 @@ func FuzzQuery(f *testing.F) {
 	f.Add("%_\\'\"?*", "a%b", "c_d")
 	f.Fuzz(func(t *testing.T, q, first, last string) {
 		terms, ok := parseQuery(q)
-		if ok != (len(terms.needles) > 0) || ok && len(terms.trigrams) == 0 || len(terms.needles) > maxWords {
+		if ok != (len(terms.Needles) > 0) || ok && len(terms.Trigrams) == 0 || len(terms.Needles) > store.MaxTerms {
 			t.Fatalf("parseQuery(%q) = %+v, %v", q, terms, ok)
 		}
-		for _, g := range terms.trigrams {
+		for _, g := range terms.Trigrams {
 			if utf8.RuneCountInString(g) != 3 {
 				t.Errorf("%q of %q is no trigram", g, q)
 			}
 		}
-		for _, n := range terms.needles {
+		for _, n := range terms.Needles {
 			if strings.ContainsAny(n, `%_\'"`) {
 				t.Errorf("needle %q of %q holds what SQL reads", n, q)
 			}
@@ -287,14 +288,14 @@ func FuzzQuery(f *testing.F) {
 		text := searchText(Person, 10001, d, nil)
 		own, ok := parseQuery(last + " " + first)
 		if ok && own.number == 0 && utf8.RuneCountInString(last+" "+first) <= maxRunes {
-			for _, n := range own.needles {
+			for _, n := range own.Needles {
 				if !strings.Contains(text, n) {
 					t.Errorf("%q is not in %q", n, text)
 				}
 			}
-			for _, g := range own.trigrams {
-				if !strings.Contains(ftsText(text), g) {
-					t.Errorf("trigram %q is not in %q", g, ftsText(text))
+			for _, g := range own.Trigrams {
+				if !strings.Contains(store.TrigramText(text), g) {
+					t.Errorf("trigram %q is not in %q", g, store.TrigramText(text))
 				}
 			}
 			if !strings.HasPrefix(store.SortKey(last+" "+first), own.prefix) {

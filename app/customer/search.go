@@ -3,7 +3,6 @@ package customer
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -103,18 +102,14 @@ func decode(s string, o order) (p position, ok bool) {
 	return p, true
 }
 
-// Bounds of a query: more words or characters than that are not looked at.
-const (
-	maxWords = 8
-	maxRunes = 100
-)
+// maxRunes bounds a query: more characters than that are not looked at.
+const maxRunes = 100
 
 // terms is a query taken apart.
 type terms struct {
-	needles  []string // what the search text must contain, each
-	prefix   string   // the query as the beginning of a sort name
-	number   int64    // the customer whose number it is, or 0
-	trigrams []string // of the needles: what the index is asked
+	store.Terms
+	prefix string // the query as the beginning of a sort name
+	number int64  // the customer whose number it is, or 0
 }
 
 // parseQuery folds a query as the search text is folded. ok=false when there is nothing to search for.
@@ -126,37 +121,17 @@ func parseQuery(q string) (t terms, ok bool) {
 	if t.number, _ = ParseNumber(q); t.number != 0 {
 		words = []string{strings.Join(words, "")} // one word in the search text as well: "k10001"
 	}
-	for _, word := range words {
-		if utf8.RuneCountInString(word) < 3 {
-			word = " " + word // words stand behind a blank
-		}
-		if !slices.Contains(t.needles, word) && len(t.needles) < maxWords {
-			t.needles = append(t.needles, word)
-		}
-	}
-	for _, n := range t.needles {
-		if utf8.RuneCountInString(n) < 3 {
-			n = " " + n // one letter: see ftsText
-		}
-		for i, r := 0, []rune(n); i+3 <= len(r); i++ {
-			if g := string(r[i : i+3]); !slices.Contains(t.trigrams, g) {
-				t.trigrams = append(t.trigrams, g)
-			}
-		}
-	}
-	t.prefix = store.SortKey(q)
-	return t, len(t.needles) > 0
+	t.Terms, t.prefix = store.ParseTerms(words), store.SortKey(q)
+	return t, len(t.Needles) > 0
 }
 
-// searchText is what the search finds of a customer: folded words, each behind a blank, so that a pattern can ask for
-// the beginning of a word.
+// searchText is what the search finds of a customer.
 func searchText(t Type, number int64, d Data, emails []string) string {
 	parts := []string{d.LastName, d.FirstName, d.City, strings.ReplaceAll(Label(number), "-", "")}
 	if t == Company {
 		parts = append([]string{d.CompanyName}, parts...)
 	}
-	words := strings.Fields(store.Fold(strings.Join(append(parts, emails...), " ")))
-	return " " + strings.Join(words, " ")
+	return store.SearchText(append(parts, emails...)...)
 }
 
 // Derived is what a customer's row holds beside its data, for those who write rows in bulk.
@@ -168,24 +143,5 @@ type Derived struct {
 // Derive computes it from what a customer is and the e-mail addresses of its accesses.
 func Derive(t Type, number int64, d Data, emails ...string) Derived {
 	search := searchText(t, number, d, emails)
-	return Derived{NameSort: sortName(t, d), Search: search, Identity: identity(t, d), Trigrams: ftsText(search)}
-}
-
-// ftsText is the search text as SQLite's trigram index gets it: two blanks before each word, so that even one letter at
-// the beginning of a word is a trigram ("  b").
-func ftsText(search string) string { return strings.ReplaceAll(search, " ", "  ") }
-
-// ftsMatch asks SQLite's index for rows with all trigrams. Each is a string of its own: an index without positions
-// (detail=none) knows no phrases.
-func ftsMatch(trigrams []string) string {
-	quoted := make([]string, len(trigrams))
-	for i, g := range trigrams {
-		quoted[i] = `"` + strings.ReplaceAll(g, `"`, `""`) + `"`
-	}
-	return strings.Join(quoted, " AND ")
-}
-
-// likePattern finds a needle anywhere; what LIKE would read as a wildcard is escaped.
-func likePattern(needle string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(needle) + "%"
+	return Derived{NameSort: sortName(t, d), Search: search, Identity: identity(t, d), Trigrams: store.TrigramText(search)}
 }

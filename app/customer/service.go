@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -28,6 +29,8 @@ type Options struct {
 	Policy  *policies.Decider
 	Audit   *audit.Log
 	Courier Courier
+	// Reminder is how long an invitation may go unanswered; 0 is the constant of that name.
+	Reminder time.Duration
 }
 
 // Service keeps customers. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
@@ -39,15 +42,22 @@ type Service struct {
 	audit   *audit.Log
 	courier Courier
 	limits  limits
+	// reminder is Options.Reminder.
+	reminder time.Duration
+	renamed  func(ctx context.Context, tx bun.IDB, cu Customer) error
 	// step is called after each tx of a deletion; an error stops it there, as a kill would. Tests set it.
 	step func() error
 }
 
 // New makes the service.
 func New(o Options) *Service {
+	if o.Reminder <= 0 {
+		o.Reminder = Reminder
+	}
 	return &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, limits: limitsOf(o.DB),
-		step: func() error { return nil },
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, limits: limitsOf(o.DB), reminder: o.Reminder,
+		step:    func() error { return nil },
+		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
 	}
 }
 
@@ -83,6 +93,16 @@ func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
 	return sc, nil
 }
 
+// Within is the condition that the caller may do w with the customer of a row of the table customer; it begins with AND
+// and is empty when they may with all. nothing says that no row can fulfil it.
+func (s *Service) Within(c account.Caller, w Want) (clause store.Clause, nothing bool, err error) {
+	sc, err := s.scopeOf(c, w)
+	if err != nil || sc.nothing {
+		return store.SQL(` AND FALSE`), true, err
+	}
+	return sc.Clause, false, nil
+}
+
 // Authorise is for features beside this one: it loads the customer and requires that the caller may do w with it. db may
 // be a tx. ErrNotFound if there is no such customer or the caller may not read it, policies.ErrForbidden if they may
 // read but not do it.
@@ -111,6 +131,18 @@ func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 		return record{}, policies.ErrForbidden
 	}
 	return r, nil
+}
+
+// Relation is everything the caller is to a customer: asked after Authorise, for decisions about what belongs to it.
+// db may be a tx. ErrNotFound if there is no such customer.
+func (s *Service) Relation(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (policies.Relation, error) {
+	return s.relation(ctx, db, id, c)
+}
+
+// OnRenamed has f called inside the tx in which a customer's name changes, with the customer as it is then. It is set
+// before the service is used.
+func (s *Service) OnRenamed(f func(ctx context.Context, tx bun.IDB, cu Customer) error) {
+	s.renamed = f
 }
 
 // May says which of the actions the caller may do with the customer, for buttons. It looks the relation up once.
@@ -277,23 +309,10 @@ func (s *Service) countSearch(ctx context.Context, l listing) (int, error) {
 		return 0, err
 	}
 	dense := expected >= certain*CountCap
-	if dense && len(l.terms.needles) == 1 && l.conditions().SQL == "" {
+	if dense && len(l.terms.Needles) == 1 && l.conditions().SQL == "" {
 		return CountCap + 1, nil // of several words, or of words and filters, an estimate is a guess
 	}
 	return s.count(ctx, l, CountCap+1, dense)
-}
-
-// attentionCap is where the badge's number ends.
-const attentionCap = 100
-
-// AttentionCount is how many of the customers that the caller may list need attention, at most 100. It is 0 for who may
-// list none.
-func (s *Service) AttentionCount(ctx context.Context, c account.Caller) (int, error) {
-	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
-	if err != nil || sc.nothing {
-		return 0, err
-	}
-	return s.attentionCount(ctx, sc, s.now(), attentionCap)
 }
 
 // maxDuplicates is how many hints are given.
@@ -316,14 +335,6 @@ func storable(v string) string {
 		return ""
 	}
 	return v
-}
-
-// Administrators lists who administers the customer, by name. ErrNotFound when the caller may not read it.
-func (s *Service) Administrators(ctx context.Context, c account.Caller, id uuid.UUID) ([]AdministratorRow, error) {
-	if _, err := s.Get(ctx, c, id); err != nil {
-		return nil, err
-	}
-	return s.administrators(ctx, id)
 }
 
 // --- changing ---------------------------------------------------------------------------------------------------
@@ -451,7 +462,10 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
 		return Customer{}, err
 	}
-	return cu, s.Touch(ctx, tx, id)
+	if err := s.Touch(ctx, tx, id); err != nil || cu.Name() == old.Name() {
+		return cu, err
+	}
+	return cu, s.renamed(ctx, tx, cu)
 }
 
 // changes are the fields in which two data differ.
@@ -467,19 +481,19 @@ func changes(old, new Data) audit.Changes {
 }
 
 // Touch recomputes what is derived from a customer and its accesses, the search text and from when on it needs
-// attention, inside the tx of a change to one of them. Attention is due at the earliest of: no access, no administrator,
-// or an access undeliverable: now; an invitation unanswered: when its link expires or after a week. Deactivated and
-// registered accesses need none. ErrNotFound when there is no such customer.
+// attention, inside the tx of a change to one of them. Attention is due at the earliest of: no access, no active
+// administrator, an invitation whose mail or SMS failed: now; an invitation unanswered: when its link expires or after
+// the reminder time. Deactivated and registered accesses need none. ErrNotFound when there is no such customer.
 func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	r, err := s.lock(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	accesses, err := s.standings(ctx, tx, id)
+	accesses, err := s.standings(ctx, tx, []uuid.UUID{id})
 	if err != nil {
 		return err
 	}
-	administrators, err := s.countAdministrators(ctx, tx, id)
+	administrators, err := s.countAdministrators(ctx, tx, []uuid.UUID{id})
 	if err != nil {
 		return err
 	}
@@ -488,25 +502,8 @@ func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 		emails[i] = a.Email
 	}
 	search := searchText(r.Type, r.Number, r.data(), emails)
-	return s.derive(ctx, tx, r, search, attentionAt(accesses, administrators, r.AttentionAt, s.now()))
+	return s.derive(ctx, tx, r, search, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
 }
 
-// How much a Tend merges: so many steps of so many pages. A step holds the write lock for a few milliseconds.
-const (
-	mergeSteps = 200
-	mergePages = 16
-)
-
-// Tend is the worker's housekeeping: it merges SQLite's search index in small steps, between which others write.
-func (s *Service) Tend(ctx context.Context) error {
-	if s.db.IsPostgres() {
-		return nil
-	}
-	for range mergeSteps {
-		more, err := s.mergeStep(ctx, mergePages)
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
+// Tend is the worker's housekeeping of the search index.
+func (s *Service) Tend(ctx context.Context) error { return s.db.TendSearch(ctx, "customer_search") }

@@ -35,9 +35,8 @@ func TestAdd(t *testing.T) {
 		if got, err := w.Get(ctx, w.ben, cu.ID); err != nil || !got.CreatedAt.Equal(testNow) || got.Data != cu.Data || got.Type != Person {
 			t.Errorf("read again: %+v, %v", got, err)
 		}
-		admins, err := w.Administrators(ctx, w.ben, cu.ID)
-		if err != nil || len(admins) != 1 || admins[0] != (AdministratorRow{w.anna.ID, "Anna Amt", true, admins[0].Since, "Anna Amt"}) {
-			t.Errorf("administrators %+v, %v", admins, err)
+		if n := w.count(`SELECT count(*) FROM customer_administrator WHERE customer_id = ? AND specialist_id = ? AND created_by = ?`, cu.ID, w.anna.ID, w.anna.ID); n != 1 {
+			t.Errorf("who adds a customer is its administrator %d times", n)
 		}
 		log, _, err := w.audit.Page(ctx, cu.ID, uuid.Nil)
 		if err != nil || len(log) != 1 || log[0].Action != audit.CustomerCreated || log[0].Actor != "Anna Amt" || log[0].Address != "192.0.2.1" {
@@ -276,14 +275,7 @@ func TestTouch(t *testing.T) {
 		}
 		attention := func() int {
 			t.Helper()
-			n, err := w.AttentionCount(ctx, w.anna)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if listed := found(Filter{Attention: true}); listed != n {
-				t.Errorf("the badge says %d, the list has %d", n, listed)
-			}
-			return n
+			return found(Filter{Attention: true})
 		}
 		if attention() != 0 {
 			t.Error("a fresh invitation needs attention")

@@ -183,14 +183,34 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 	return r, err
 }
 
-func (s *Service) standings(ctx context.Context, tx bun.IDB, id uuid.UUID) (list []standing, err error) {
-	err = tx.NewRaw(`SELECT email, invited_at, link_expires_at, undeliverable, registered_at, deactivated_at
-		FROM access WHERE customer_id = ? ORDER BY created_at, id`, id).Scan(ctx, &list)
+// standings are the accesses of customers, oldest first.
+func (s *Service) standings(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []standing, err error) {
+	err = tx.NewRaw(`SELECT a.customer_id, a.email, a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at,
+		`+CodeFailure("a")+` <> '' AS code_failed
+		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
 	return list, err
 }
 
-func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, id uuid.UUID) (n int, err error) {
-	err = tx.NewRaw(`SELECT count(*) FROM customer_administrator WHERE customer_id = ?`, id).Scan(ctx, &n)
+// CodeFailure is why the newest SMS of the invitation in the row of table access with that alias failed for good, as an
+// expression: the key of the reason, "" when it did not, or there is none.
+func CodeFailure(alias string) string {
+	return `COALESCE((SELECT CASE WHEN m.state <> 'failed' THEN '' WHEN m.reason = '' THEN 'internal' ELSE m.reason END
+		FROM message AS m WHERE m.access_id = ` + alias + `.id AND m.channel = 'sms' AND m.generation = ` + alias + `.generation
+		ORDER BY m.created_at DESC, m.id DESC LIMIT 1), '')`
+}
+
+// countAdministrators counts the active administrators of customers; one without any is not in the map.
+func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]int, error) {
+	var rows []struct {
+		CustomerID uuid.UUID `bun:"customer_id"`
+		N          int       `bun:"n"`
+	}
+	err := tx.NewRaw(`SELECT a.customer_id, count(*) AS n FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id AND p.active
+		WHERE a.customer_id IN (?) GROUP BY a.customer_id`, bun.List(ids)).Scan(ctx, &rows)
+	n := make(map[uuid.UUID]int, len(rows))
+	for _, r := range rows {
+		n[r.CustomerID] = r.N
+	}
 	return n, err
 }
 
@@ -203,7 +223,7 @@ func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search strin
 	if err := s.unindex(ctx, tx, r.Number); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, ftsText(search))
+	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, store.TrigramText(search))
 	return err
 }
 
@@ -214,26 +234,6 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	}
 	_, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid = ?`, number)
 	return err
-}
-
-// mergeStep lets SQLite's search index merge a little; more says whether it found something to merge.
-func (s *Service) mergeStep(ctx context.Context, pages int) (more bool, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var before, after int64
-		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &before); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (customer_search, rank) VALUES ('merge', ?)`, pages)
-		if err != nil {
-			return err
-		}
-		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &after); err != nil {
-			return err
-		}
-		more = after-before >= 2 // SQLite's documentation: fewer than two changes mean that nothing was done
-		return nil
-	})
-	return more, err
 }
 
 // duplicates finds up to limit customers with the e-mail address at an access, or with the identity.
@@ -272,13 +272,5 @@ func (s *Service) duplicates(ctx context.Context, sc scope, email, identity stri
 	if identity != "" && err == nil {
 		err = look("", store.SQL(` AND customer.identity = ? AND customer.identity <> ''`, identity))
 	}
-	return list, err
-}
-
-func (s *Service) administrators(ctx context.Context, id uuid.UUID) (list []AdministratorRow, err error) {
-	err = s.db.NewRaw(`SELECT a.specialist_id AS specialist_id, p.name AS name, p.active AS active, a.created_at AS since,
-		COALESCE(b.name, '') AS "by"
-		FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id LEFT JOIN account AS b ON b.id = a.created_by
-		WHERE a.customer_id = ? ORDER BY p.name, p.id`, id).Scan(ctx, &list)
 	return list, err
 }

@@ -95,18 +95,9 @@ func (l listing) conditions() store.Clause {
 	return c
 }
 
-// matching are the words, verified on the search text. instr is quicker on SQLite than LIKE and knows no wildcards; on
-// PostgreSQL only LIKE can use the trigram index.
+// matching are the words, verified on the search text.
 func (s *Service) matching(l listing) store.Clause {
-	var c store.Clause
-	for _, n := range l.terms.needles {
-		if s.db.IsPostgres() {
-			c.Add(` AND customer.search LIKE ?`, likePattern(n))
-		} else {
-			c.Add(` AND instr(customer.search, ?) > 0`, n)
-		}
-	}
-	return c
+	return s.db.Verify(l.terms.Terms, "customer.search")
 }
 
 // prefixEnd closes the range of names that begin with something: no character sorts behind it.
@@ -134,7 +125,7 @@ func (s *Service) loadRows(ctx context.Context, db bun.IDB, hits []hit) ([]Row, 
 	}
 	var records []record
 	err := db.NewRaw(`SELECT number, id, version, type, first_name, last_name, company_name, city FROM customer WHERE number IN (?)`,
-		bun.In(numbers)).Scan(ctx, &records)
+		bun.List(numbers)).Scan(ctx, &records)
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +294,7 @@ func (s *Service) matches(l listing, free bool) store.Clause {
 		c.Add(` FROM customer INDEXED BY customer_attention WHERE NOT customer.deleting`)
 	default:
 		c.Add(` FROM customer_search CROSS JOIN customer ON customer.number = customer_search.rowid
-			WHERE customer_search MATCH ? AND NOT customer.deleting`, ftsMatch(l.terms.trigrams))
+			WHERE customer_search MATCH ? AND NOT customer.deleting`, l.terms.Match())
 	}
 	c.Append(s.matching(l))
 	c.Append(filters)
@@ -329,7 +320,7 @@ func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, coun
 	q.Add(`) SELECT total.n, page.phase, page.name_sort, page.number FROM (SELECT count(*) AS n FROM hits) AS total
 		LEFT JOIN (SELECT * FROM hits`)
 	if r.from != nil {
-		q.Add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.In(key(*r.from)))
+		q.Add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.List(key(*r.from)))
 	}
 	q.Add(` ORDER BY `+sorted+` LIMIT ?) AS page ON TRUE ORDER BY `+sorted, r.limit)
 	var found []struct {
@@ -404,9 +395,4 @@ func (s *Service) indexed(ctx context.Context, query func(db bun.IDB) error) err
 		}
 		return query(tx)
 	})
-}
-
-// attentionCount counts the customers that need attention, up to most.
-func (s *Service) attentionCount(ctx context.Context, sc scope, now time.Time, most int) (n int, err error) {
-	return s.count(ctx, listing{filter: Filter{Attention: true}, scope: sc, now: now}, most, false)
 }

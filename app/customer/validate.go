@@ -122,6 +122,10 @@ func clean(s string, lines bool) (normal, complaint string) {
 	return s, ""
 }
 
+// CleanLine is how one line of text is taken from people, here and by features beside this one: composed (NFC), without
+// blanks around and doubled ones. complaint is "" or "control_characters".
+func CleanLine(s string) (normal, complaint string) { return clean(s, false) }
+
 func checkBirth(s string, _ *Data) (string, string) {
 	day, err := time.Parse(time.DateOnly, s)
 	if err != nil || day.Year() < 1900 {

@@ -48,5 +48,6 @@ func Fold(s string) string { return umlauts.Replace(SortKey(s)) }
 
 var umlauts = strings.NewReplacer("ae", "a", "oe", "o", "ue", "u")
 
-// FoldEmail is the form in which e-mail addresses and usernames are compared: lower case, without blanks around.
-func FoldEmail(s string) string { return strings.ToLower(norm.NFKC.String(strings.TrimSpace(s))) }
+// FoldEmail is the form in which e-mail addresses and usernames are compared: lower case, without blanks around. Some
+// characters become a blank and a mark: blanks go after that.
+func FoldEmail(s string) string { return strings.ToLower(strings.TrimSpace(norm.NFKC.String(s))) }

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"context"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -16,15 +17,17 @@ import (
 // Customers is what this package needs of customer.Service.
 type Customers interface {
 	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
+	Relation(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (policies.Relation, error)
 }
 
-// Options are what a Service is made of; all of them are needed.
+// Options are what a Service is made of; all of them are needed but Zone.
 type Options struct {
 	DB        *store.DB
 	Now       store.Clock
 	Policy    *policies.Decider
 	Audit     *audit.Log
 	Customers Customers
+	Zone      *time.Location // in which a day ends; nil: UTC
 }
 
 // Service keeps transactions. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
@@ -35,11 +38,18 @@ type Service struct {
 	policy    *policies.Decider
 	audit     *audit.Log
 	customers Customers
+	zone      *time.Location
+	limits    limits
 }
 
 // New makes the service.
 func New(o Options) *Service {
-	return &Service{db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, customers: o.Customers}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	return &Service{
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: defaultLimits,
+	}
 }
 
 // Authorise loads a transaction through what the caller may read and requires that they may do action with it. db may
@@ -76,6 +86,32 @@ func (s *Service) Allows(c account.Caller, t Transaction, action policies.Action
 // Get loads a transaction. ErrNotFound.
 func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Transaction, error) {
 	return s.Authorise(ctx, s.db, c, id, policies.Read)
+}
+
+// MaySeeAny says whether the policy lets the caller see any transaction at all, of whatever kind and being whatever to it.
+func (s *Service) MaySeeAny(c account.Caller) (bool, error) {
+	scope, err := s.policy.Scope(c.Roles, policies.Transaction, policies.Read)
+	return !scope.Nothing(), err
+}
+
+// Today is the date that a due date is compared with, as ISO 8601.
+func (s *Service) Today() string { return s.now().In(s.zone).Format(time.DateOnly) }
+
+// LogClause is the condition that an entry of the log, a row of that table alias, is about no transaction or about one
+// that the caller may see; it begins with AND and is empty when they may see all.
+func (s *Service) LogClause(c account.Caller, alias string) (store.Clause, error) {
+	within, nothing, err := s.Within(c, policies.Read, "logged")
+	if err != nil || nothing {
+		return store.SQL(` AND ` + alias + `.transaction_id IS NULL`), err
+	}
+	if within.SQL == "" {
+		return store.Clause{}, nil
+	}
+	clause := store.SQL(` AND (` + alias + `.transaction_id IS NULL OR EXISTS (SELECT 1 FROM transactions AS logged
+		WHERE logged.id = ` + alias + `.transaction_id`)
+	clause.Append(within)
+	clause.Add(`))`)
+	return clause, nil
 }
 
 // Within is the condition that the caller may do action with the transaction of the row of that table alias; it begins

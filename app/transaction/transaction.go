@@ -4,6 +4,7 @@ package transaction
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -28,11 +29,12 @@ var Statuses = []Status{Open, InReview, Closed}
 
 // Kind is a kind of transaction. Template administrators keep the list; policies name a kind by its key.
 type Kind struct {
-	Key            string `bun:"key"`
-	NameEN, NameDE string
-	Position       int  `bun:"position"`
-	Active         bool `bun:"active"` // a retired kind can't be chosen any more; transactions that have it keep it
-	Version        int  `bun:"version"`
+	Key      string `bun:"key"`
+	NameEN   string `bun:"name_en"`
+	NameDE   string `bun:"name_de"`
+	Position int    `bun:"position"` // in lists
+	Active   bool   `bun:"active"`   // a retired kind can't be chosen any more; transactions that have it keep it
+	Version  int    `bun:"version"`
 }
 
 // Name is the kind's in a language.
@@ -79,9 +81,27 @@ func (t Transaction) Label() string { return Label(t.Number) }
 // Label writes a transaction number as people see it.
 func Label(number int64) string { return fmt.Sprintf("V-%05d", number) }
 
+// ParseNumber reads "V-10001" (case does not matter); ok=false for everything else.
+func ParseNumber(s string) (n int64, ok bool) {
+	if len(s) < len("V-00000") || len(s) > len("V-")+10 || (s[0] != 'V' && s[0] != 'v') || s[1] != '-' {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s[2:], 10, 32)
+	if err != nil || n <= 0 || Label(n) != "V-"+s[2:] {
+		return 0, false
+	}
+	return n, true
+}
+
 // Overdue says whether the transaction should have been closed before today (ISO 8601).
 func (t Transaction) Overdue(today string) bool {
 	return t.Due != "" && t.Due < today && t.Status != Closed
+}
+
+// Person is a specialist user who can be named responsible.
+type Person struct {
+	ID   uuid.UUID
+	Name string
 }
 
 // Form is what people record: fields name, kind, due, responsible.
@@ -90,9 +110,20 @@ type Form struct {
 	Submission                   string // the form's once-only key; a second Create with it returns the first's transaction
 }
 
+// FormOf fills a form with what is recorded.
+func FormOf(t Transaction) Form {
+	f := Form{Name: t.Name, Kind: t.Kind, Due: t.Due}
+	if t.ResponsibleID != uuid.Nil {
+		f.Responsible = t.ResponsibleID.String()
+	}
+	return f
+}
+
 var (
 	// ErrNotFound is the answer for a transaction that is not there or that the caller may not see.
 	ErrNotFound = fault.New(fault.NotFound, "transaction.not_found")
+	// ErrNameTaken is the complaint about a name that another transaction of the customer has, however it is written.
+	ErrNameTaken = fault.At("name", "transaction.name_taken")
 	// ErrVersion is the answer to a change of what somebody else has changed meanwhile.
 	ErrVersion = fault.New(fault.Conflict, "version")
 )

@@ -165,21 +165,27 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL,
 		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
-	s.Customers = customer.New(customer.Options{DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier})
+	s.Customers = customer.New(customer.Options{
+		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Reminder: c.Reminder,
+	})
 	s.Accesses = access.New(access.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,
 		Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL, Firm: c.FirmName,
 	})
 	s.Transactions = transaction.New(transaction.Options{
-		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers,
+		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
 	})
+	s.Customers.OnRenamed(s.Transactions.Renamed)
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions,
 	})
-	s.Handovers = handover.New(handover.Options{DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers})
+	s.Handovers = handover.New(handover.Options{
+		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
+	})
 	s.Attention = attention.New(attention.Options{
-		DB: s.DB, Now: s.Now, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses, Transactions: s.Transactions,
+		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
+		Transactions: s.Transactions,
 	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
@@ -191,6 +197,8 @@ func (s *Services) build(tune []Tune) (err error) {
 		s.Courier.Register(kind, compose)
 	}
 	s.Courier.OnSettled(s.Accesses.Settled)
+	s.Accounts.OnSwitched(s.Handovers.Switched)
+	s.Accounts.OnSwitched(s.Customers.AdministratorSwitched)
 	return nil
 }
 
@@ -203,8 +211,18 @@ func (s *Services) Loop() *loop.Loop {
 				_, err := s.Customers.ContinueDeletions(ctx, deletionChunk)
 				return err
 			}},
-			{Name: "tend the search index", Every: 10 * time.Second, Run: s.Customers.Tend},
+			{Name: "continue handovers", Every: 2 * time.Second, Run: func(ctx context.Context) error {
+				_, err := s.Handovers.Continue(ctx, handoverChunk)
+				return err
+			}},
+			{Name: "look at the customers of who was deactivated", Every: 2 * time.Second, Run: func(ctx context.Context) error {
+				return s.Customers.ContinueSwitches(ctx, switchChunk)
+			}},
+			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
+				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
+			}},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
+			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
 		},
 	})
@@ -212,6 +230,13 @@ func (s *Services) Loop() *loop.Loop {
 
 // deletionChunk is how many rows a tx of a permanent deletion takes: short enough that nobody waits for it.
 const deletionChunk = 500
+
+// handoverChunk is how many assignments a tx of a handover passes on, each with its index and its entries in the log;
+// switchChunk how many customers a tx looks at whose administrator was deactivated.
+const (
+	handoverChunk = 50
+	switchChunk   = 500
+)
 
 // Close lets go of queue and database.
 func (s *Services) Close() error {

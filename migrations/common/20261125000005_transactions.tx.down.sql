@@ -2,6 +2,8 @@ DROP TABLE handover_target;
 DROP TABLE handover;
 DROP TABLE deputy;
 DROP TABLE authorisation_removal;
+DROP INDEX customer_deleting;
+DROP INDEX audit_transaction;
 ALTER TABLE audit DROP COLUMN transaction_id;
 DROP TABLE transaction_processor;
 ALTER TABLE transactions RENAME TO transactions_after;

@@ -48,6 +48,8 @@ DROP TABLE transactions_before;
 CREATE UNIQUE INDEX transactions_customer_name ON transactions (customer_id, name_folded);
 CREATE INDEX transactions_customer ON transactions (customer_id, created_at, id);
 CREATE INDEX transactions_created ON transactions (created_at, id); -- the list of who may see all
+CREATE INDEX transactions_kind ON transactions (kind, created_at, id);
+CREATE INDEX transactions_status ON transactions (status, created_at, id);
 CREATE INDEX transactions_due ON transactions (due) WHERE due <> '' AND status <> 'closed';
 
 -- Additional processors: who may work on single transactions of a customer.
@@ -64,6 +66,10 @@ CREATE INDEX transaction_processor_customer ON transaction_processor (customer_i
 
 -- An entry about a transaction is only for who may see it.
 ALTER TABLE audit ADD COLUMN transaction_id UUID;
+CREATE INDEX audit_transaction ON audit (transaction_id, id) WHERE transaction_id IS NOT NULL;
+
+-- Customers that are being deleted: few, and no list may show what is theirs.
+CREATE INDEX customer_deleting ON customer (id) WHERE deleting;
 
 -- What Remove authorisation took, for as long as it can be undone.
 CREATE TABLE authorisation_removal (
@@ -98,7 +104,9 @@ CREATE TABLE handover (
   move         BOOLEAN NOT NULL,             -- or copy
   done         BIGINT NOT NULL DEFAULT 0,    -- assignments handed over so far
   total        BIGINT NOT NULL,
-  position     TEXT NOT NULL DEFAULT '',     -- where the next step goes on
+  phase        INTEGER NOT NULL DEFAULT 0,   -- customers, then transactions, then those they answer for
+  at_customer  UUID NOT NULL,                -- behind which of them a copy goes on
+  at_transaction UUID NOT NULL,
   requested_by UUID NOT NULL,
   requested_at TIMESTAMPTZ NOT NULL,
   finished_at  TIMESTAMPTZ
@@ -107,5 +115,6 @@ CREATE INDEX handover_open ON handover (requested_at) WHERE finished_at IS NULL;
 CREATE TABLE handover_target (
   handover_id   UUID NOT NULL REFERENCES handover (id) ON DELETE CASCADE,
   specialist_id UUID NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  position      INTEGER NOT NULL, -- the first is who answers for transactions from then on
   PRIMARY KEY (handover_id, specialist_id)
 );

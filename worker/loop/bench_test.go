@@ -18,7 +18,7 @@ import (
 // BenchmarkRelayAndDeliver to BenchmarkEmptyHandler is what relay and handler cost on top of the same Asynq set-up with a
 // handler that does nothing. BenchmarkCourier is the whole: real outbox, mails by SMTP and SMS by HTTP on loopback.
 //
-//	KONTOR_TEST_REDIS=redis://localhost:6379 KONTOR_TEST_POSTGRES=postgres://… go test -run '^$' -bench . -count 6 ./worker/loop
+//	KONTOR_TEST_REDIS=redis://localhost:6379/6 KONTOR_TEST_POSTGRES=postgres://… go test -run '^$' -bench . -count 6 ./worker/loop
 
 func BenchmarkEmptyHandler(b *testing.B) {
 	eachQueue(b, func(b *testing.B, q *Queue) {

@@ -176,7 +176,8 @@ func each(t *testing.T, test func(t *testing.T, q *Queue)) {
 	t.Run("redis", func(t *testing.T) { test(t, open(t, redisURL(t), nil)) })
 }
 
-// redisURL is the address of an empty database of the Redis that tests may use.
+// redisURL is the address of an empty database of the Redis that tests may use: the one that the address names, so that
+// people who share a Redis keep apart, and never number 0, where something may be kept.
 func redisURL(tb testing.TB) string {
 	tb.Helper()
 	address := os.Getenv("KONTOR_TEST_REDIS")
@@ -187,13 +188,15 @@ func redisURL(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	opts.DB = 6 // this package's own
+	if opts.DB == 0 {
+		opts.DB = 6
+	}
 	client := redis.NewClient(opts)
 	defer client.Close()
 	if err := client.FlushDB(context.Background()).Err(); err != nil {
 		tb.Fatal(err)
 	}
-	return fmt.Sprintf("redis://%s/6", opts.Addr)
+	return fmt.Sprintf("redis://%s/%d", opts.Addr, opts.DB)
 }
 
 func open(tb testing.TB, address string, log *slog.Logger) *Queue {

@@ -25,6 +25,7 @@ type ownAccount struct {
 	Own, Password, Email *form
 	Sessions             []ownSession
 	EndUser              bool
+	Deputies             string // address of the page about the person's own, "" for end users
 	Locales              []option
 	EmailAsked           string // the new address a link was just sent to
 }
@@ -57,6 +58,9 @@ func (s *Server) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 		d.Sessions = append(d.Sessions, ownSession{Session: x, Current: x.IDHash == current})
 	}
 	d.Account, d.EndUser = a, home(caller.Roles) == "/portal"
+	if a.Specialist {
+		d.Deputies = specialistPath(a.ID) + "/deputies"
+	}
 	if d.Own == nil {
 		d.Own = newForm(map[string]string{"name": a.Name, "username": a.Username, "locale": a.Locale, "shortcuts": onOff(a.Shortcuts)})
 	}

@@ -86,11 +86,11 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 	if page.Prev != "" {
 		d.Prev = overviewURL(f, "before", page.Prev)
 	}
-	nav := "customers"
+	title := "nav.customers"
 	if f.Attention {
-		nav = "attention"
+		title = "nav.attention"
 	}
-	return s.render(c, view{Page: "customers/index", Fragment: "customers/list", Title: s.say(c, "nav."+nav), Nav: nav, Live: restOf(f), Data: d})
+	return s.render(c, view{Page: "customers/index", Fragment: "customers/list", Title: s.say(c, title), Nav: "customers", Live: restOf(f), Data: d})
 }
 
 // restOf is what the address of the list says besides the search.

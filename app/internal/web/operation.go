@@ -15,6 +15,8 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -59,14 +61,48 @@ func (s *Server) showAudit(c *fiber.Ctx) error {
 }
 
 // auditOf reads the page of the log that the address asks for. Whether the caller may is asked before.
-func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string) (auditPage, error) {
+// entries about transactions that they may not see are left out.
+func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only ...store.Clause) (auditPage, error) {
 	before := uuid.FromStringOrNil(c.Query("after"))
-	entries, more, err := s.audit.Page(s.ctx(c), customerID, before)
+	visible, err := s.transactions.LogClause(s.caller(c), "entry")
+	if err != nil {
+		return auditPage{}, err
+	}
+	entries, more, err := s.audit.Page(s.ctx(c), customerID, before, append(only, visible)...)
+	if err == nil {
+		err = s.sayKinds(c, entries)
+	}
 	d := auditPage{Entries: entries, Of: customerID != uuid.Nil}
 	if more {
 		d.Next = path + "?after=" + entries[len(entries)-1].ID.String()
 	}
 	return d, err
+}
+
+// sayKinds puts the kinds of transactions into words, which are kept in the database.
+func (s *Server) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
+	var kinds []transaction.Kind
+	for i, e := range entries {
+		changes := e.Changes()
+		was, ok := changes["kind"]
+		if !ok {
+			continue
+		}
+		if kinds == nil {
+			var err error
+			if kinds, err = s.transactions.Kinds(s.ctx(c)); err != nil {
+				return err
+			}
+		}
+		locale := s.text(c).locale
+		changes["kind"] = [2]string{kindName(locale, kinds, was[0]), kindName(locale, kinds, was[1])}
+		detail, err := json.Marshal(changes)
+		if err != nil {
+			return err
+		}
+		entries[i].Detail = string(detail)
+	}
+	return nil
 }
 
 // queuePage is the data of the operator's page.

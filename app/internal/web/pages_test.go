@@ -11,8 +11,12 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/handover"
+	"kontor/app/transaction"
 	"kontor/policies"
 	"kontor/views"
 )
@@ -30,9 +34,11 @@ func sampleViews() map[string][]any {
 	person := account.Account{ID: id, Specialist: true, Active: true, Name: "Änne Groß-Öhlmann", Email: "a@b.example", Username: "a",
 		PasswordHash: "x", LastSignInAt: &at, Roles: policies.FirmRoles, Version: 3}
 	locales := []option{{"", "-"}, {"de", "Deutsch"}}
+	rules := roleRules{Rules: []policies.Rule{{Role: policies.Auditor, Relation: "*", Object: policies.Transaction, Kind: "contract", Action: policies.Read, Effect: policies.Allow}},
+		Includes: []policies.Role{policies.Specialist}}
 	var roles []roleChoice
 	for _, r := range policies.FirmRoles {
-		roles = append(roles, roleChoice{r, true})
+		roles = append(roles, roleChoice{Role: r, On: true, roleRules: rules})
 	}
 	inv := access.Invitation{Customer: "Hafen AG", CustomerNumber: "K-00001", FirstName: "Änne", Name: "Änne Groß", Username: "a@b.example", Expires: at}
 	coded := inv
@@ -46,7 +52,28 @@ func sampleViews() map[string][]any {
 		entries = append(entries, audit.Entry{ID: id, At: at, Actor: "Anna", Action: audit.CustomerUpdated, Subject: "K-00001", Detail: detail,
 			CustomerID: uuid.NullUUID{UUID: id, Valid: true}})
 	}
+	somebody := handover.Person{ID: id, Name: "Änne Groß", Email: "a@b.example", Active: true}
+	plan := handover.Plan{From: somebody, Targets: []handover.Target{{Person: somebody, Has: handover.Assignments{Administered: 2}}}, Move: true,
+		Assignments: handover.Assignments{Administered: 3, Processed: 4000, Responsible: 1}, Customers: []customer.Row{{ID: id, Name: "Groß"}},
+		Transactions: []handover.Example{{ID: id, Number: 7, Name: "Steuererklärung"}}}
+	var deputies []handover.Deputyship
+	for _, state := range handover.States {
+		deputies = append(deputies, handover.Deputyship{ID: id, Specialist: "Anna", Deputy: "Ben", StartsAt: at, EndsAt: at.AddDate(0, 0, 3), By: "Eva", State: state})
+	}
+	owner := attention.Owner{ID: id, Number: 7, Type: customer.Company, Name: "Hafen AG"}
+	parts := []attention.Part{{Section: attention.Invitations, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
+		{Section: attention.Accesses, Customers: []attention.Owner{owner}, Next: "n"},
+		{Section: attention.Overdue, Late: []attention.Late{{ID: id, Number: 7, Name: "Vertrag", Due: "2026-11-01", Customer: owner}}}}
+	for _, reason := range attention.Reasons {
+		parts[0].Invitations = append(parts[0].Invitations, attention.Invitation{ID: id, Name: "Änne", Email: "a@b.example", Reason: reason, Detail: "mailbox_full", Customer: owner})
+	}
 	task := courier.TaskInfo{ID: id.String() + ":1", State: courier.TaskRetry, Retried: 1, LastError: "unreachable", NextRun: at}
+	kinds := []transaction.Kind{{Key: "contract", NameEN: "Contract", NameDE: "Vertrag", Active: true}, {Key: "other", NameEN: "Other", NameDE: "Sonstiges"}}
+	late := transactionRow{Late: true, KindName: "Contract", Transaction: transaction.Transaction{
+		ID: id, Number: 10001, Name: "Mietvertrag", Kind: "contract", Status: transaction.InReview, Due: "2026-11-01", Responsible: "Änne", CreatedAt: at,
+	}}
+	list := transactionList{Path: "/transactions", See: true, Rows: []transactionRow{late}, Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
+		Kinds: locales, Statuses: locales, Dues: locales}
 	return map[string][]any{
 		"shell/problem": {problem{Status: 404, Heading: "problem.not_found", Message: "fault.page"},
 			problem{Status: 500, Heading: "problem.internal", Message: "fault.internal", RequestID: "r"}},
@@ -60,15 +87,45 @@ func sampleViews() map[string][]any {
 			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,
 				Sessions: []ownSession{{account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, true}, {}}},
 		},
+		"handover/deactivate": {deactivation{Person: somebody}, deactivation{Person: somebody, Path: "/x", Assignments: handover.Assignments{Administered: 1200},
+			Left: customer.Left{Count: 3, Examples: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne"}}}}},
+		"handover/plan": {handoverPage{Form: fresh()}, handoverPage{Form: fresh(), Plan: plan}, handoverPage{Form: wrong, Plan: plan, Running: "/x",
+			People: people{Many: true, Name: "to", More: true, Choices: []handover.Choice{{Person: somebody, Chosen: true}, {Person: somebody}}}}},
+		"handover/handover": {handoverState{Path: "/x", Handover: handover.Handover{Total: 3000, Done: 7}},
+			handoverState{Handover: handover.Handover{Total: 3, Done: 3, FinishedAt: &at, From: somebody, Targets: []handover.Person{somebody, somebody}}}},
+		"handover/deputies": {deputiesPage{Form: fresh(), Own: true}, deputiesPage{Form: wrong, Person: somebody, Manage: true, Deputies: deputies, StandsIn: deputies,
+			People: people{Name: "deputy", Choices: []handover.Choice{{Person: somebody}}}}},
+		"attention/index": {attentionPage{Form: fresh()}, attentionPage{Form: wrong, Parts: parts, Resent: &resent{Sent: 2, Failed: 1, Reasons: []string{"x"}}},
+			attentionPage{Form: fresh(), One: true, Parts: parts[:1], Resent: &resent{Sent: 1}}},
 		"specialists/index": {specialistList{}, specialistList{Manage: true, Filter: account.SpecialistFilter{Query: "x", Inactive: true},
-			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}}},
-		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales},
+			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}, Cap: 10000,
+			Assignments: map[uuid.UUID]handover.Assignments{id: {Administered: 10001}, uuid.Nil: {Processed: 3}}}},
+		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales, Deputies: deputies, StandsIn: deputies},
 			specialistForm{Form: fresh(), Account: account.Account{ID: id}, Manage: true}, specialistForm{Form: fresh(), Account: person, Self: true, Manage: true}},
 		"registration/register": {registration{Form: fresh(), Invitation: inv}, registration{Form: wrong, Token: "t", CodeIn: "1 minute", Invitation: coded},
 			registration{Form: fresh(), Invitation: coded}, registration{Form: fresh(), Invitation: joins}, registration{Form: fresh(), SignedAs: true, Invitation: joins}},
 		"registration/expired": {expiredLink{Form: fresh()}, expiredLink{Form: wrong, Wait: "1 minute"}, expiredLink{Form: fresh(), Sent: true}},
-		"portal/index":         {portal{}, portal{Name: "Änne", Customers: []access.MyCustomer{{ID: id, Number: 7, Name: "Hafen AG"}}}},
-		"operation/audit":      {auditPage{}, auditPage{Entries: entries, Next: "/audit?after=x"}, auditPage{Entries: entries, Of: true}},
+		"portal/index": {portal{}, portal{Name: "Änne", Customers: []portalCustomer{
+			{MyCustomer: access.MyCustomer{ID: id, Number: 7, Name: "Hafen AG"}},
+			{MyCustomer: access.MyCustomer{ID: uuid.Must(uuid.NewV7())}, Rows: []transaction.Transaction{{Status: transaction.Closed}, late.Transaction}, Next: "/n", Prev: "/p"},
+		}}},
+		"portal/transaction": {portalTransaction{Transaction: late.Transaction, Owner: "Hafen AG"}, portalTransaction{Transaction: transaction.Transaction{Status: transaction.Closed}}},
+		"transactions/index": {transactionList{Path: "/transactions"}, transactionList{Path: "/transactions", See: true}, list,
+			transactionList{Path: "/transactions", See: true, Filter: transaction.Filter{Query: "x"}}},
+		"transactions/customer": {transactionList{Path: "/c/transactions", Customer: &customerContext{}, See: true, Add: true},
+			transactionList{Path: "/c/transactions", Customer: &customerContext{}, See: true}},
+		"transactions/show": {transactionPage{Transaction: transactionContext{transactionRow: late, MaySeeFirm: true, MayProcess: true}, Form: wrong, Moves: movesFrom(transaction.Open)},
+			transactionPage{Transaction: transactionContext{transactionRow: transactionRow{Transaction: transaction.Transaction{Status: transaction.Closed}}}, Form: fresh()}},
+		"transactions/form": {transactionForm{Customer: &customerContext{}, Form: fresh(), Kinds: locales, People: locales},
+			transactionForm{Transaction: &transactionContext{transactionRow: late}, Form: wrong,
+				Conflicts: []conflict{{Field: "kind", Mine: "a", Theirs: "b", MineSaid: "A", TheirsSaid: "B"}, {Field: "name", Mine: "a"}}}},
+		"transactions/log": {struct {
+			Transaction transactionContext
+			Log         *frame
+		}{transactionContext{transactionRow: late}, &frame{D: auditPage{Entries: entries, Of: true}}}},
+		"transactions/kinds": {kindsPage{Form: fresh(), Kinds: kinds}, kindsPage{Form: wrong, Kinds: kinds, Manage: true}},
+		"transactions/kind":  {kindPage{Form: fresh(), Kind: kinds[0]}, kindPage{Form: wrong, Kind: kinds[1]}},
+		"operation/audit":    {auditPage{}, auditPage{Entries: entries, Next: "/audit?after=x"}, auditPage{Entries: entries, Of: true}},
 		"operation/queues": {queuePage{Away: true, Queue: "mail", State: courier.TaskRetry}, queuePage{Queue: "sms", State: courier.TaskPending, States: courier.TaskStates},
 			queuePage{Queue: "mail", State: courier.TaskRetry, States: courier.TaskStates, Manage: true, Page: 1, Next: 2,
 				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms"}}, Tasks: []courier.TaskInfo{task, {}}}},
@@ -77,12 +134,12 @@ func sampleViews() map[string][]any {
 }
 
 // ownFolders are those whose pages sampleViews has.
-var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation"}
+var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation", "handover", "attention", "transactions"}
 
 // TestEveryPageRenders: each page, filled and empty, in both languages, in both frames, without a missing text.
 func TestEveryPageRenders(t *testing.T) {
 	w := newWorld(t)
-	missing := regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|password|sign_in|forgotten|empty|page)\.[a-z_]+(?:\.[a-z_]+)*\b`)
+	missing := regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|attention|attention_hint|attention_reason|handover|deputy|deputy_state|deactivate|assignments|people|password|sign_in|forgotten|empty|page)\.[a-z_]+(?:\.[a-z_]+)*\b`)
 	for page, models := range sampleViews() {
 		for i, model := range models {
 			for _, locale := range Locales {

@@ -7,12 +7,17 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/handover"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -29,9 +34,10 @@ func (w *world) specialist(email string, roles ...policies.Role) account.Caller 
 
 // things are what the placeholders in addresses stand for.
 type things struct {
-	customer, access, deletion, specialist, mail uuid.UUID
-	register, reset, confirm                     string // tokens
-	task                                         string
+	customer, access, deletion, specialist, mail, transaction uuid.UUID
+	handover, deputy                                          uuid.UUID // of the specialist
+	register, reset, confirm                                  string    // tokens
+	task                                                      string
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -48,6 +54,10 @@ func (w *world) furnish() things {
 			x.mail = m.ID
 		}
 	}
+	x.transaction = w.transaction("Einkommensteuer 2025").ID
+	if w.processor != uuid.Nil {
+		w.entrust(x.transaction, w.processor)
+	}
 	gone, _, err := w.customers.Add(ctx, w.admin, customer.Draft{
 		Type: customer.Company, Data: customer.Data{CompanyName: "Weg GmbH", FirstName: "W", LastName: "Eg", Locale: "de"},
 	}, nil)
@@ -56,6 +66,7 @@ func (w *world) furnish() things {
 	must(w.t, err)
 	x.deletion = d.ID
 	x.specialist = w.specialist("kollegin@kanzlei.example").ID
+	x.handover, x.deputy = w.handedOver(x.specialist), w.deputyOf(x.specialist)
 	must(w.t, w.people.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
 	must(w.t, w.people.AskEmail(ctx, w.admin, "anna.neu@kanzlei.example", strong))
 	w.deliver()
@@ -73,6 +84,56 @@ func (w *world) furnish() things {
 	return x
 }
 
+// transaction adds one to the customer, by the admin, who administers it then.
+func (w *world) transaction(name string) transaction.Transaction {
+	w.t.Helper()
+	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+			CustomerID: w.customer, SpecialistID: w.admin.ID, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+		})
+		return err
+	}))
+	t, _, err := w.transactions.Create(context.Background(), w.admin, w.customer, transaction.Form{Name: name, Kind: "tax_return", Due: "2026-11-20"})
+	must(w.t, err)
+	return t
+}
+
+// entrust makes a specialist user an additional processor of a transaction.
+func (w *world) entrust(id, specialist uuid.UUID) {
+	w.t.Helper()
+	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+			TransactionID: id, SpecialistID: specialist, CustomerID: w.customer, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+		})
+		return err
+	}))
+}
+
+// handedOver is a finished handover from a specialist user to the admin.
+func (w *world) handedOver(from uuid.UUID) uuid.UUID {
+	w.t.Helper()
+	at := w.clock.now()
+	h := handover.Handover{
+		ID: uuid.Must(uuid.NewV7()), FromID: from, Move: true, Done: 3, Total: 3, RequestedBy: w.admin.ID, RequestedAt: at, FinishedAt: &at,
+	}
+	_, err := w.db.NewInsert().Model(&h).Exec(context.Background())
+	must(w.t, err)
+	_, err = w.db.NewRaw(`INSERT INTO handover_target (handover_id, specialist_id, position) VALUES (?, ?, 0)`, h.ID, w.admin.ID).Exec(context.Background())
+	must(w.t, err)
+	return h.ID
+}
+
+// deputyOf is a deputyship of the day, with a deputy of its own.
+func (w *world) deputyOf(specialist uuid.UUID) uuid.UUID {
+	w.t.Helper()
+	ctx, day := context.Background(), w.clock.now().Format(time.DateOnly)
+	deputy := w.specialist("vertretung@kanzlei.example")
+	must(w.t, w.handovers.AddDeputy(ctx, w.admin, specialist, handover.DeputyForm{Deputy: deputy.ID.String(), From: day, Until: day}))
+	list, _, err := w.handovers.Deputies(ctx, w.admin, specialist)
+	must(w.t, err)
+	return list[0].ID
+}
+
 // address fills the placeholders of a route.
 func (x things) address(t *testing.T, path string) string {
 	t.Helper()
@@ -81,6 +142,8 @@ func (x things) address(t *testing.T, path string) string {
 	switch {
 	case strings.HasPrefix(path, "/specialists/"):
 		id = x.specialist.String()
+	case strings.HasPrefix(path, "/transactions/"), strings.HasPrefix(path, "/portal/transactions/"):
+		id = x.transaction.String()
 	case strings.HasPrefix(path, "/mailbox/"):
 		id = x.mail.String()
 	case strings.HasPrefix(path, "/customers/deletions/"):
@@ -90,7 +153,10 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":version", "1", ":aid", x.access.String(), ":id", id, ":token", token, ":queue", "mail", ":task", x.task).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
+	if strings.HasSuffix(path, "/authorisations/why") {
+		path += "?person=" + x.specialist.String()
+	}
 	if strings.Contains(path, ":") && !strings.Contains(path, x.task) {
 		t.Fatalf("nothing stands for a placeholder in %s", path)
 	}

@@ -95,6 +95,7 @@ type Server struct {
 	static    *static
 	firm      string
 	locale    string
+	zone      *time.Location
 	baseURL   string
 	origin    string // scheme and host of baseURL
 	secure    bool   // served over HTTPS
@@ -112,7 +113,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit,
 		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
-		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale,
+		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale, zone: o.Zone,
 		baseURL: strings.TrimRight(o.BaseURL, "/"), proxies: o.Proxies,
 		metrics: newMetrics(), hookKey: []byte(o.HookSecret), schema: o.Schema,
 		hasMailbox: o.Mailbox, openMailbox: o.OpenMailbox, metricsOpen: o.MetricsOpen,
@@ -170,6 +171,9 @@ func (s *Server) trace(c *fiber.Ctx) error {
 	c.SetUserContext(ctx)
 	start := time.Now()
 	err := proceed(c)
+	if p := signed(c); p != nil && c.Method() != fiber.MethodGet {
+		s.attention.Forget(p.Account.ID) // whatever was done may have been what needed attention
+	}
 	if err != nil {
 		err = s.answerError(c, err)
 	}

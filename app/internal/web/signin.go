@@ -95,6 +95,12 @@ func (s *Server) takeLogin(c *fiber.Ctx) string { return string(s.takeSealed(c, 
 func (s *Server) waitArgs(c *fiber.Ctx, e *fault.Error) map[string]any {
 	args := map[string]any{"wait": s.text(c).wait(e.RetryAfter)}
 	for k, v := range e.Args {
+		switch text, _ := v.(string); k {
+		case "role":
+			v = s.text(c).say("role." + text)
+		case "from", "until":
+			v = s.text(c).day(text)
+		}
 		args[k] = v
 	}
 	return args

@@ -16,7 +16,9 @@ import (
 	"testing"
 
 	"kontor/app/access"
+	"kontor/app/attention"
 	"kontor/app/courier"
+	"kontor/app/handover"
 	"kontor/policies"
 	"kontor/views"
 )
@@ -183,6 +185,15 @@ func closedTexts() []string {
 	}
 	for _, s := range []access.Status{access.Invited, access.Registered, access.LinkExpired, access.Undeliverable, access.Deactivated} {
 		ids = append(ids, "status."+string(s))
+	}
+	for _, s := range handover.States {
+		ids = append(ids, "deputy_state."+string(s))
+	}
+	for _, s := range attention.Sections {
+		ids = append(ids, "attention."+string(s), "attention_hint."+string(s))
+	}
+	for _, r := range attention.Reasons {
+		ids = append(ids, "attention_reason."+string(r))
 	}
 	return append(ids, "queue.mail", "queue.sms", "locale.de", "locale.en", "locale.browser")
 }

@@ -49,6 +49,7 @@ type world struct {
 	post      *courier.Service
 	admin     account.Caller
 	customer  uuid.UUID // of Kühn, administered by the admin
+	processor uuid.UUID // who becomes an additional processor of the transaction that furnish makes, or Nil
 }
 
 const (
@@ -141,6 +142,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
 	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers})
+	customers.OnRenamed(transactions.Renamed)
 	for kind, compose := range people.Composers() {
 		post.Register(kind, compose)
 	}
@@ -148,6 +150,11 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		post.Register(kind, compose)
 	}
 	post.OnSettled(accesses.Settled)
+	handovers := handover.New(handover.Options{
+		DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers, Transactions: transactions,
+	})
+	people.OnSwitched(handovers.Switched)
+	people.OnSwitched(customers.AdministratorSwitched)
 	w := &world{
 		t: t, clock: c, people: people, customers: customers, accesses: accesses, post: post,
 		tasks: &madeUpQueue{task: courier.TaskInfo{
@@ -160,9 +167,9 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		Authorisations: authorisation.New(authorisation.Options{
 			DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
 		}),
-		Handovers: handover.New(handover.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers}),
+		Handovers: handovers,
 		Attention: attention.New(attention.Options{
-			DB: db, Now: c.now, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		}),
 		Policies: policykeeping.New(policykeeping.Options{
 			DB: db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,

@@ -3,14 +3,12 @@ package storetest
 
 import (
 	"context"
-	"fmt"
-	"net/url"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-
-	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/store"
 	"kontor/migrations"
@@ -24,44 +22,35 @@ func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 }
 
 // SQLite opens a migrated file that goes with the test.
-func SQLite(tb testing.TB) *store.DB { tb.Helper(); return open(tb, SQLiteURL(tb)) }
+func SQLite(tb testing.TB) *store.DB {
+	tb.Helper()
+	schema, err := migratedFile()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	url := SQLiteURL(tb)
+	if err := os.WriteFile(strings.TrimPrefix(url, "sqlite://"), schema, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return open(tb, url)
+}
 
 // Postgres opens a migrated database of the test's own, or skips the test.
-func Postgres(tb testing.TB) *store.DB { tb.Helper(); return open(tb, PostgresURL(tb)) }
+func Postgres(tb testing.TB) *store.DB {
+	tb.Helper()
+	server := reach(tb)
+	template, err := server.template()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return open(tb, server.create(tb, " TEMPLATE "+template))
+}
 
 // SQLiteURL names a file that does not exist yet.
 func SQLiteURL(tb testing.TB) string { return "sqlite://" + filepath.Join(tb.TempDir(), "kontor.db") }
 
 // PostgresURL makes an empty database that is dropped with the test, or skips the test.
-func PostgresURL(tb testing.TB) string {
-	tb.Helper()
-	base := os.Getenv("KONTOR_TEST_POSTGRES")
-	if base == "" {
-		tb.Skip("KONTOR_TEST_POSTGRES is not set")
-	}
-	ctx := context.Background()
-	admin, err := store.Open(ctx, base)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	id, _ := uuid.NewV4()
-	name := "kontor_test_" + strings.ReplaceAll(id.String(), "-", "")
-	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if _, err := admin.ExecContext(ctx, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name)); err != nil {
-			tb.Error(err)
-		}
-		_ = admin.Close()
-	})
-	u, err := url.Parse(base)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
-}
+func PostgresURL(tb testing.TB) string { tb.Helper(); return reach(tb).create(tb, "") }
 
 func open(tb testing.TB, url string) *store.DB {
 	tb.Helper()
@@ -70,8 +59,28 @@ func open(tb testing.TB, url string) *store.DB {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = db.Close() })
-	if _, err := migrations.Apply(context.Background(), db.DB); err != nil {
-		tb.Fatal(err)
-	}
 	return db
+}
+
+// migratedFile is an SQLite file with the schema: every test gets a copy, since migrating takes longer than most tests.
+var migratedFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "kontor-schema")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "kontor.db")
+	if err := migrate(context.Background(), "sqlite://"+path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func migrate(ctx context.Context, url string) error {
+	db, err := store.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	_, err = migrations.Apply(ctx, db.DB)
+	return errors.Join(err, db.Close())
 }

@@ -1,0 +1,128 @@
+package access
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/fault"
+	"kontor/policies"
+)
+
+// Taken is what RemoveIn took: enough for RestoreIn. It holds personal data and a password's hash, so whoever keeps it
+// seals it. Links, codes, messages and sessions are not in it: they stay gone.
+type Taken struct {
+	Access  row              `json:"access"`
+	Account *account.Account `json:"account,omitempty"` // the end user's, when it went with the access
+}
+
+// Name is the end user's.
+func (t Taken) Name() string { return t.Access.access().Name() }
+
+// ErrTaken is the answer to restoring an access when the customer has another one with its e-mail address by now, or
+// somebody else has the end user's address or username.
+var ErrTaken = fault.New(fault.Conflict, "access.taken")
+
+// RemoveIn deletes an access with its links, codes and messages, and the end user's account with its sessions when it
+// has no other access and is no specialist user's, inside the caller's tx. It returns what it took and how many accesses
+// the customer has left: whether the last one may go is the caller's to decide. Errors: NotFound, Forbidden.
+func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (t Taken, left int64, err error) {
+	if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
+		return Taken{}, 0, err
+	}
+	if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+		return Taken{}, 0, err
+	}
+	r, ok, err := lockAccess(ctx, tx, id) // now it is known whether a registration was quicker
+	if err != nil {
+		return Taken{}, 0, err
+	}
+	if !ok {
+		return Taken{}, 0, ErrNotFound
+	}
+	t.Access = r
+	if err := s.void(ctx, tx, id); err != nil {
+		return Taken{}, 0, err
+	}
+	if err := deleteAccess(ctx, tx, id); err != nil {
+		return Taken{}, 0, err
+	}
+	if left, err = countAccesses(ctx, tx, customerID); err != nil {
+		return Taken{}, 0, err
+	}
+	if err := s.log(ctx, tx, c.Actor(), audit.AccessRemoved, r, nil); err != nil {
+		return Taken{}, 0, err
+	}
+	if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
+		return t, left, err
+	}
+	if t.Account, err = deleteEndUser(ctx, tx, r.AccountID.UUID); err != nil || t.Account != nil {
+		return t, left, err
+	}
+	return t, left, s.shutOut(ctx, tx, r.AccountID.UUID)
+}
+
+// RestoreIn brings back what RemoveIn took, inside the caller's tx. Whether the caller may is asked before. A registered
+// access is as it was: the end user signs in with the password they had. One that was still invited is invited anew,
+// since its link is void; so is a registered one whose account has gone since with another access. invited says so.
+// Several that were taken together are restored in the reverse order. Error: ErrTaken.
+func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t Taken) (invited bool, err error) {
+	r := t.Access
+	r.Submission = nil // the form that made it has done its work; another may have been sent since
+	if taken, err := hasEmail(ctx, tx, r.CustomerID, r.EmailFolded); err != nil {
+		return false, err
+	} else if taken {
+		return false, ErrTaken
+	}
+	if r.AccountID.Valid {
+		id, err := s.restoreAccount(ctx, tx, r.AccountID.UUID, t.Account)
+		if err != nil {
+			return false, err
+		}
+		if r.AccountID = id; !id.Valid {
+			r.RegisteredAt, r.CodeEnteredAt, r.OpenedAt = nil, nil, nil
+		}
+	}
+	r.Version++ // forms from before it was removed are out of date
+	if err := insertAccess(ctx, tx, &r); err != nil {
+		return false, err
+	}
+	if r.access().pending() {
+		invited = true
+		if r, _, err = s.again(ctx, tx, r.ID, 0); err != nil {
+			return false, err
+		}
+	}
+	if err := s.log(ctx, tx, c.Actor(), audit.AuthorisationRestored, r, nil); err != nil {
+		return false, err
+	}
+	return invited, s.customers.Touch(ctx, tx, r.CustomerID)
+}
+
+// restoreAccount returns the account that a restored access belongs to: the one it had, as it was when it went with the
+// access, or the one that has been made for the same address since. Invalid when there is none any more.
+func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, was *account.Account) (uuid.NullUUID, error) {
+	there, err := hasAccount(ctx, tx, id)
+	if err != nil || there {
+		return uuid.NullUUID{UUID: id, Valid: there}, err
+	}
+	if was == nil {
+		return uuid.NullUUID{}, nil
+	}
+	others, err := accountsCalled(ctx, tx, was.EmailFolded, was.UsernameFolded)
+	if err != nil {
+		return uuid.NullUUID{}, err
+	}
+	for _, a := range others {
+		if a.EmailFolded == was.EmailFolded {
+			return uuid.NullUUID{UUID: a.ID, Valid: true}, nil
+		}
+	}
+	if len(others) > 0 {
+		return uuid.NullUUID{}, ErrTaken
+	}
+	return uuid.NullUUID{UUID: id, Valid: true}, insertAccount(ctx, tx, was)
+}

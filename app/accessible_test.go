@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// screens are the addresses of every screen, by who sees them. {customer} and the like stand for what addresses found;
+// after a # stands what the person does there first, see doings.
+var screens = []struct {
+	who   string
+	paths []string
+}{
+	{"specialist", []string{
+		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes",
+		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
+		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account", "/audit", "/queues", "/mailbox", "/no-such-page",
+	}},
+	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
+	{"end user", []string{"/portal", "/account", "/customers"}},
+}
+
+var doings = map[string]func(b *browser){
+	"mistakes": func(b *browser) {
+		b.press(b.in("Save", "Speichern"))
+		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
+	},
+}
+
+// TestAccessible runs axe on every screen, light and dark, German and English, wide and on a phone; no screen scrolls
+// sideways, loads anything foreign, or breaks the content security policy (S21). Each screen is loaded once in each
+// language, in a tab for each; the scheme and the width change under the page, as when a person turns the phone.
+func TestAccessible(t *testing.T) {
+	p := boot(t, map[string]string{"DEMO": "1", "FIRM_NAME": "Steuerkanzlei Lindner"})
+	for _, language := range []string{"en", "de"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			b := openBrowser(t, p.URL)
+			b.bringAxe()
+			b.look(1440, "light", language)
+			endUser := "jens." + language + "@kunde.example"
+			places := addresses(t, p, language, endUser)
+			for _, s := range screens {
+				b.run(network.ClearBrowserCookies())
+				switch s.who {
+				case "specialist":
+					b.signIn("admin@kontor.local", p.Password)
+				case "end user":
+					b.signIn(endUser, goodPassword)
+				}
+				for _, path := range s.paths {
+					t.Run(strings.Trim(strings.ReplaceAll(path, "/", " "), " "), func(t *testing.T) {
+						defer func(outer *testing.T) { b.t = outer }(b.t)
+						b.t = t
+						b.inspect(s.who+" "+path, places.Replace(path))
+					})
+				}
+			}
+		})
+	}
+}
+
+// bringAxe puts axe into every page before its own scripts.
+func (b *browser) bringAxe() {
+	b.t.Helper()
+	axe, err := os.ReadFile("testdata/third_party/axe-4.14.1.min.js")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.run(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := cdppage.AddScriptToEvaluateOnNewDocument(string(axe)).Do(ctx)
+		return err
+	}))
+}
+
+func (b *browser) inspect(name, path string) {
+	b.t.Helper()
+	address, do, _ := strings.Cut(path, "#")
+	b.visit(address)
+	if do != "" {
+		doings[do](b)
+	}
+	var language string
+	if b.eval(`document.documentElement.lang`, &language); language != b.language {
+		b.t.Errorf("the page speaks %q", language)
+	}
+	for _, width := range []int64{1440, 360} {
+		b.resize(width)
+		for _, scheme := range []string{"light", "dark"} {
+			b.colour(scheme)
+			b.t.Run(fmt.Sprintf("%d %s", width, scheme), func(t *testing.T) {
+				defer func(outer *testing.T) { b.t = outer }(b.t)
+				b.t = t
+				var found []string
+				b.eval(violations, &found)
+				for _, f := range found {
+					t.Error(f)
+				}
+				var sideways int
+				b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &sideways)
+				if sideways > 0 {
+					t.Errorf("the page scrolls sideways by %d px", sideways)
+				}
+				b.quiet()
+				b.picture(name, width, scheme)
+			})
+		}
+	}
+}
+
+// violations are what axe finds. Colours that are on their way to those of another scheme are there at once.
+const violations = `(() => {
+	document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish());
+	return axe.run({resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r =>
+		r.violations.map(v => v.id + ": " + v.help + " " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + (n.any[0]?.message ?? "")).join(" | ")));
+})()`
+
+// addresses are what stands for {customer} and the like, found by following links, and the links of two invitations.
+func addresses(t *testing.T, p *program, language, endUser string) *strings.Replacer {
+	t.Helper()
+	firm := visitor(t, p.URL)
+	firm.signIn("admin@kontor.local", p.Password)
+	first := func(page *page, selector string) string {
+		address, found := page.Find(selector).Attr("href")
+		if !found {
+			t.Fatalf("%s has no %s: %s", page.URL, selector, page.text("main"))
+		}
+		return address
+	}
+	path, _, _ := strings.Cut(first(firm.get("/customers?q=muller+sohne"), "main table a[href^='/customers/']"), "?")
+	customer := strings.Join(strings.Split(path, "/")[:3], "/")
+	mobile := map[string]string{"en": "+491512345671", "de": "+491512345672"}[language]
+	return strings.NewReplacer(
+		"{customer}", customer,
+		"{access}", first(firm.get(customer+"/authorisations"), "main a[href*='/accesses/']:not([href$='/new'])"),
+		"{specialist}", first(firm.get("/specialists"), "main table a[href^='/specialists/']"),
+		"{used link}", firm.registered(endUser, language, mobile+"1"),
+		"{link}", firm.invited("anja."+language+"@kunde.example", language, mobile+"2"),
+	)
+}
+
+// invited adds a customer and returns the registration link that the end user gets.
+func (s *someone) invited(email, language, mobile string) string {
+	s.t.Helper()
+	s.get("/customers/new?type=person").send("Save", map[string]string{
+		"first_name": "Änne", "last_name": "Groß-Öhlmann", "email": email, "mobile": mobile, "locale": language,
+	}).shows("Invited")
+	return strings.TrimPrefix(linkIn(s.t, s.received("email", email).Text), s.base)
+}
+
+// registered is invited and registered; the link returned is used up.
+func (s *someone) registered(email, language, mobile string) string {
+	s.t.Helper()
+	link := s.invited(email, language, mobile)
+	visitor(s.t, s.base).get(link).send("Register", map[string]string{
+		"code": codeIn(s.t, s.received("sms", mobile).Text), "password": goodPassword, "password_repeat": goodPassword,
+	}).is(http.StatusOK, "/login")
+	return link
+}
+
+// picture saves what the screen looks like, for people to look at, when KONTOR_TEST_SCREENSHOTS names a folder.
+func (b *browser) picture(name string, width int64, scheme string) {
+	b.t.Helper()
+	dir := os.Getenv("KONTOR_TEST_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var png []byte
+	b.run(chromedp.FullScreenshot(&png, 100))
+	file := fmt.Sprintf("%s-%d-%s-%s.png", strings.Trim(notInNames.ReplaceAllString(name, "_"), "_"), width, scheme, b.language)
+	if err := os.WriteFile(filepath.Join(dir, file), png, 0o600); err != nil {
+		b.t.Error(err)
+	}
+}
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9]+`)

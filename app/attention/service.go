@@ -1,0 +1,233 @@
+package attention
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Options are what a Service is made of; all of them are needed.
+type Options struct {
+	DB           *store.DB
+	Now          store.Clock
+	Zone         *time.Location // in which days end
+	Reminder     time.Duration  // how long an invitation may go unanswered; 0 is customer.Reminder
+	Policy       *policies.Decider
+	Customers    *customer.Service
+	Accesses     *access.Service
+	Transactions *transaction.Service
+}
+
+// Service finds. Its methods authorise the caller: each section holds what they may act on, and nothing else.
+type Service struct {
+	o   Options
+	few int // fewVisible; tests set it
+
+	counts counts
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	if o.Reminder <= 0 {
+		o.Reminder = customer.Reminder
+	}
+	return &Service{o: o, few: fewVisible}
+}
+
+// wants says what acting on a section takes.
+var wants = map[Section]customer.Want{
+	Invitations:    {Object: policies.AccessObject, Action: policies.Resend},
+	Administrators: {Object: policies.Authorisation, Action: policies.Manage},
+	Accesses:       {Object: policies.AccessObject, Action: policies.Create},
+	Overdue:        {Object: policies.Transaction, Action: policies.Process},
+}
+
+// May says whether there is a section on which the caller may act at all.
+func (s *Service) May(c account.Caller) (bool, error) {
+	for _, section := range Sections {
+		scope, err := s.scope(c, section)
+		if err != nil || !scope.Nothing() {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+func (s *Service) scope(c account.Caller, section Section) (policies.Scope, error) {
+	w := wants[section]
+	return s.o.Policy.Scope(c.Roles, w.Object, w.Action)
+}
+
+// require is policies.ErrForbidden for who may act on nothing at all.
+func (s *Service) require(c account.Caller) error {
+	ok, err := s.May(c)
+	if err == nil && !ok {
+		err = policies.ErrForbidden
+	}
+	return err
+}
+
+// Parts are the first pages of all sections, empty ones left out. policies.ErrForbidden for who may act on nothing at all.
+func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
+	if err := s.require(c); err != nil {
+		return nil, err
+	}
+	var parts []Part
+	for _, section := range Sections {
+		p, err := s.part(ctx, c, section, "")
+		if err != nil {
+			return nil, err
+		}
+		if p.Len() > 0 {
+			parts = append(parts, p)
+		}
+	}
+	return parts, nil
+}
+
+// Part is a page of one section, behind a cursor; a broken one is ignored. policies.ErrForbidden as Parts.
+func (s *Service) Part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
+	if err := s.require(c); err != nil {
+		return Part{}, err
+	}
+	return s.part(ctx, c, section, after)
+}
+
+// Count is how much there is for the caller to act on, up to CountCap. It stands on every page, so it reads no more of
+// each section than the number needs; and what had to be looked for among everybody's is remembered for countLife, or
+// until Forget, which is called when the caller has done something.
+func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
+	if n, ok := s.counts.get(c, s.o.Policy.Version(), s.o.Now()); ok {
+		return n, nil
+	}
+	n, quick := 0, true
+	for _, section := range Sections {
+		q, nothing, err := s.query(ctx, c, section)
+		if err != nil {
+			return 0, err
+		}
+		if nothing {
+			continue
+		}
+		more, err := s.count(ctx, q, CountCap-n)
+		if err != nil {
+			return 0, err
+		}
+		quick = quick && q.few
+		if n += more; n >= CountCap {
+			break
+		}
+	}
+	if !quick {
+		s.counts.put(c, s.o.Policy.Version(), s.o.Now(), n)
+	}
+	return n, nil
+}
+
+// Forget has Count count anew for somebody.
+func (s *Service) Forget(id uuid.UUID) { s.counts.forget(id) }
+
+// orphans says whether a customer without an active administrator can be one for the caller to act on. Where the right
+// comes from administering a customer, the caller is its active administrator, unless they stand in for somebody.
+func (s *Service) orphans(c account.Caller) (bool, error) {
+	if len(c.For) > 0 {
+		return true, nil
+	}
+	scope, err := s.scope(c, Administrators)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range []policies.Relation{policies.None, policies.Processor, policies.Access, policies.Processor | policies.Access} {
+		if !scope.For(r).Empty() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Resend sends invitations again, each as access.Service.Resend does and in a tx of its own: what was sent stays sent
+// whatever becomes of the others. Accesses that the caller may not see are refused like such that do not exist. Errors:
+// ErrNone, ErrMany, policies.ErrForbidden for who may act on nothing at all; what goes wrong with a single access is in
+// the answer, unless the database itself fails before the first.
+func (s *Service) Resend(ctx context.Context, c account.Caller, ids []uuid.UUID) (Resent, error) {
+	if err := s.require(c); err != nil {
+		return Resent{}, err
+	}
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	ids = slices.Compact(ids)
+	switch {
+	case len(ids) == 0:
+		return Resent{}, ErrNone
+	case len(ids) > ResendMax:
+		return Resent{}, ErrMany
+	}
+	found, err := s.owners(ctx, ids)
+	if err != nil {
+		return Resent{}, err
+	}
+	var r Resent
+	for _, id := range ids {
+		a, ok := found[id]
+		err := error(access.ErrNotFound)
+		if ok {
+			err = s.o.Accesses.Resend(ctx, c, a.CustomerID, id)
+		}
+		if err == nil {
+			r.Sent++
+			continue
+		}
+		name, err2 := s.nameOf(ctx, c, a)
+		if err2 != nil && r.Sent == 0 {
+			return r, err2
+		}
+		r.refuse(messageOf(err), name)
+	}
+	return r, nil
+}
+
+// nameOf is whose access it is, "" when the caller may not know.
+func (s *Service) nameOf(ctx context.Context, c account.Caller, a ownership) (string, error) {
+	read := customer.Want{Object: policies.AccessObject, Action: policies.Read}
+	_, err := s.o.Customers.Authorise(ctx, s.o.DB, c, a.CustomerID, read)
+	switch {
+	case err == nil:
+		return a.FirstName + " " + a.LastName, nil
+	case errors.Is(err, customer.ErrNotFound), errors.Is(err, policies.ErrForbidden):
+		return "", nil
+	}
+	return "", err
+}
+
+// messageOf is the text for a person about an access that was not written to.
+func messageOf(err error) string {
+	var f *fault.Error
+	switch {
+	case errors.Is(err, customer.ErrNotFound), errors.Is(err, access.ErrNotFound):
+		return access.ErrNotFound.Message
+	case errors.As(err, &f):
+		return f.Message
+	}
+	return "internal"
+}
+
+func (r *Resent) refuse(message, name string) {
+	for i := range r.Refused {
+		if r.Refused[i].Message == message {
+			r.Refused[i].Names = append(r.Refused[i].Names, name)
+			return
+		}
+	}
+	r.Refused = append(r.Refused, Refusal{Message: message, Names: []string{name}})
+}

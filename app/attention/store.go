@@ -1,0 +1,224 @@
+package attention
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// query is a section before it is read or counted.
+type query struct {
+	columns string
+	from    store.Clause // FROM … WHERE …
+	key     string       // the columns of the order, which are unique together
+	few     bool         // it is read off what the caller has to do with, which is little
+}
+
+const ownerColumns = `customer.number, customer.id AS customer_id, customer.type, customer.first_name, customer.last_name, customer.company_name`
+
+// query makes the query of a section; nothing says that there can't be anything in it for the caller.
+//
+// The customers come from customer.Attending, which knows whether to begin at the caller's own or at all that need
+// attention. CROSS JOIN keeps SQLite, which has no statistics, from beginning anywhere else; to PostgreSQL it is any join.
+func (s *Service) query(ctx context.Context, c account.Caller, section Section) (q query, nothing bool, err error) {
+	if section == Overdue {
+		return s.overdue(ctx, c)
+	}
+	if section == Administrators {
+		if some, err := s.orphans(c); err != nil || !some {
+			return query{}, true, err
+		}
+	}
+	attending, err := s.o.Customers.Attending(ctx, c, wants[section])
+	if err != nil || attending.Nothing {
+		return query{}, true, err
+	}
+	q = query{columns: ownerColumns + `, customer.attention_at`, from: store.SQL(` FROM `), key: `customer.attention_at, customer.number`, few: attending.Few}
+	q.from.Append(attending.Table)
+	switch section {
+	case Administrators:
+		q.from.Add(` AS customer WHERE NOT EXISTS (SELECT 1 FROM customer_administrator AS ca JOIN account AS p ON p.id = ca.specialist_id AND p.active
+			WHERE ca.customer_id = customer.id)`)
+	case Accesses:
+		q.from.Add(` AS customer WHERE NOT EXISTS (SELECT 1 FROM access AS a WHERE a.customer_id = customer.id)`)
+	case Invitations:
+		now := s.o.Now()
+		q.columns += `, a.id, a.first_name AS end_first, a.last_name AS end_last, a.email, a.mobile, a.invited_at, a.link_expires_at,
+			a.undeliverable, ` + customer.CodeFailure("a") + ` AS code_failure`
+		q.from.Add(` AS customer CROSS JOIN access AS a WHERE a.customer_id = customer.id AND a.registered_at IS NULL AND a.deactivated_at IS NULL
+			AND (a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ? OR `+customer.CodeFailure("a")+` <> '')`,
+			now, now.Add(-s.o.Reminder))
+		q.key += `, a.id`
+	}
+	return q, false, nil
+}
+
+// fewVisible is up to how many transactions of the caller's own the overdue ones are looked for among those.
+const fewVisible = 1000
+
+func (s *Service) overdue(ctx context.Context, c account.Caller) (q query, nothing bool, err error) {
+	within, nothing, err := s.o.Transactions.Within(c, policies.Process, "t")
+	if err != nil || nothing {
+		return query{}, true, err
+	}
+	scope, err := s.scope(c, Overdue)
+	if err != nil {
+		return query{}, true, err
+	}
+	few := false
+	if !scope.Unrelated() && scope.Matters()&policies.Access == 0 {
+		if few, err = s.seesFew(ctx, c); err != nil {
+			return query{}, true, err
+		}
+	}
+	q = query{columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: `t.due, t.number`, few: few}
+	switch {
+	case few:
+		q.from = store.SQL(` FROM (SELECT DISTINCT v.transaction_id FROM transaction_visible AS v WHERE v.specialist_id IN (?)) AS mine
+			CROSS JOIN transactions AS t CROSS JOIN customer WHERE t.id = mine.transaction_id AND`, bun.List(c.Persons()))
+	case s.o.DB.IsPostgres():
+		q.from = store.SQL(` FROM transactions AS t CROSS JOIN customer WHERE`)
+	default:
+		q.from = store.SQL(` FROM transactions AS t INDEXED BY transactions_due CROSS JOIN customer WHERE`)
+	}
+	today := s.o.Now().In(s.o.Zone).Format(time.DateOnly)
+	q.from.Add(` t.due <> '' AND t.status <> 'closed' AND t.due < ? AND customer.id = t.customer_id AND NOT customer.deleting`, today)
+	q.from.Append(within)
+	return q, false, nil
+}
+
+func (s *Service) seesFew(ctx context.Context, c account.Caller) (bool, error) {
+	var n int
+	err := s.o.DB.NewRaw(`SELECT count(*) FROM (SELECT 1 FROM transaction_visible WHERE specialist_id IN (?) LIMIT ?) AS seen`,
+		bun.List(c.Persons()), s.few+1).Scan(ctx, &n)
+	return n <= s.few, err
+}
+
+func (s *Service) count(ctx context.Context, q query, most int) (n int, err error) {
+	all := store.SQL(`SELECT count(*) FROM (SELECT 1`)
+	all.Append(q.from)
+	all.Add(` LIMIT ?) AS counted`, most)
+	err = s.o.DB.NewRaw(all.SQL, all.Args...).Scan(ctx, &n)
+	return n, err
+}
+
+// row is a line of any section.
+type row struct {
+	Number        int64         `bun:"number"`
+	CustomerID    uuid.UUID     `bun:"customer_id"`
+	Type          customer.Type `bun:"type"`
+	FirstName     string        `bun:"first_name"`
+	LastName      string        `bun:"last_name"`
+	CompanyName   string        `bun:"company_name"`
+	AttentionAt   time.Time     `bun:"attention_at"`
+	ID            uuid.UUID     `bun:"id"`
+	EndFirst      string        `bun:"end_first"`
+	EndLast       string        `bun:"end_last"`
+	Email         string        `bun:"email"`
+	Mobile        string        `bun:"mobile"`
+	InvitedAt     time.Time     `bun:"invited_at"`
+	LinkExpiresAt time.Time     `bun:"link_expires_at"`
+	Undeliverable string        `bun:"undeliverable"`
+	CodeFailure   string        `bun:"code_failure"`
+	Transaction   int64         `bun:"transaction_number"`
+	Name          string        `bun:"name"`
+	Due           string        `bun:"due"`
+}
+
+func (r row) owner() Owner {
+	o := Owner{ID: r.CustomerID, Number: r.Number, Type: r.Type, Name: r.CompanyName}
+	if r.Type == customer.Person {
+		o.Name = r.LastName
+		if r.FirstName != "" {
+			o.Name += ", " + r.FirstName
+		}
+	}
+	return o
+}
+
+func (s *Service) invitation(r row) Invitation {
+	i := Invitation{
+		ID: r.ID, Name: r.EndFirst + " " + r.EndLast, Email: r.Email, Mobile: r.Mobile, InvitedAt: r.InvitedAt,
+		LinkExpiresAt: r.LinkExpiresAt, Customer: r.owner(), Reason: Expired,
+	}
+	switch {
+	case r.Undeliverable != "":
+		i.Reason, i.Detail = MailFailed, r.Undeliverable
+	case r.CodeFailure != "":
+		i.Reason, i.Detail = CodeFailed, r.CodeFailure
+	case !s.o.Now().Before(r.InvitedAt.Add(s.o.Reminder)):
+		i.Reason = Unanswered
+	}
+	return i
+}
+
+// part reads a page of a section.
+func (s *Service) part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
+	p := Part{Section: section}
+	q, nothing, err := s.query(ctx, c, section)
+	if err != nil || nothing {
+		return p, err
+	}
+	read := store.SQL(`SELECT ` + q.columns)
+	read.Append(q.from)
+	if from, at, ok := readPosition(after, section != Overdue); ok {
+		switch section {
+		case Overdue:
+			read.Add(` AND (`+q.key+`) > (?, ?)`, from.at, from.number)
+		case Invitations:
+			read.Add(` AND (`+q.key+`) > (?, ?, ?)`, at, from.number, from.id)
+		default:
+			read.Add(` AND (`+q.key+`) > (?, ?)`, at, from.number)
+		}
+	}
+	read.Add(` ORDER BY `+q.key+` LIMIT ?`, PageSize+1)
+	var rows []row
+	if err := s.o.DB.NewRaw(read.SQL, read.Args...).Scan(ctx, &rows); err != nil {
+		return p, err
+	}
+	if len(rows) > PageSize {
+		rows = rows[:PageSize]
+		last := rows[PageSize-1]
+		end := position{at: last.AttentionAt.UTC().Format(time.RFC3339Nano), number: last.Number, id: last.ID}
+		if section == Overdue {
+			end.at, end.number = last.Due, last.Transaction
+		}
+		p.Next = end.String()
+	}
+	for _, r := range rows {
+		switch section {
+		case Invitations:
+			p.Invitations = append(p.Invitations, s.invitation(r))
+		case Overdue:
+			p.Late = append(p.Late, Late{ID: r.ID, Number: r.Transaction, Name: r.Name, Due: r.Due, Customer: r.owner()})
+		default:
+			p.Customers = append(p.Customers, r.owner())
+		}
+	}
+	return p, nil
+}
+
+// ownership is which customer an access belongs to.
+type ownership struct {
+	ID         uuid.UUID `bun:"id"`
+	CustomerID uuid.UUID `bun:"customer_id"`
+	FirstName  string    `bun:"first_name"`
+	LastName   string    `bun:"last_name"`
+}
+
+func (s *Service) owners(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]ownership, error) {
+	var list []ownership
+	err := s.o.DB.NewRaw(`SELECT id, customer_id, first_name, last_name FROM access WHERE id IN (?)`, bun.List(ids)).Scan(ctx, &list)
+	found := make(map[uuid.UUID]ownership, len(list))
+	for _, o := range list {
+		found[o.ID] = o
+	}
+	return found, err
+}

@@ -1,0 +1,209 @@
+package authorisation
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/app/audit"
+	"kontor/app/fault"
+	"kontor/policies"
+)
+
+// AppointAdministrators makes specialist users administrators of the customer: all of them, or none. Who is one already
+// is counted as such. Errors: NotFound, Forbidden; Invalid at specialist: "required", "authorisation.twice",
+// "authorisation.not_active", "authorisation.self" (people can't give themselves rights), "authorisation.too_many".
+func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID) (out Outcome, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		out = Outcome{}
+		if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
+			return err
+		}
+		var form fault.Form
+		people, err := s.choosePeople(ctx, tx, &form, specialists)
+		if err != nil {
+			return err
+		}
+		if err := form.Err(); err != nil {
+			return err
+		}
+		already, err := administering(ctx, tx, customerID, c.Persons())
+		if err != nil {
+			return err
+		}
+		raises := func(id uuid.UUID) bool { return slices.Contains(specialists, id) && !already[id] }
+		if !already[c.ID] && slices.ContainsFunc(c.Persons(), raises) {
+			return invalid("specialist", complaintSelf)
+		}
+		for _, p := range people {
+			fresh, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+				CustomerID: customerID, SpecialistID: p.ID, CreatedAt: s.now(), CreatedBy: c.ID,
+			})
+			if err != nil {
+				return err
+			}
+			if !fresh {
+				out.Already++
+				continue
+			}
+			out.Fresh++
+			out.Names = append(out.Names, p.Name)
+			if err := s.log(ctx, tx, c, audit.AdministratorAppointed, customerID, p, nil); err != nil {
+				return err
+			}
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+	return out, err
+}
+
+// EntrustProcessors makes specialist users additional processors of transactions of the customer: every one of them of
+// every one, or nothing happens. What was so before is counted as such. Errors: as AppointAdministrators, and Invalid at
+// transaction: "required", "authorisation.twice", "authorisation.no_transaction" (unknown, another customer's, or not
+// the caller's to see), "authorisation.too_many".
+func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (out Outcome, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		out = Outcome{}
+		if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
+			return err
+		}
+		var form fault.Form
+		people, err := s.choosePeople(ctx, tx, &form, specialists)
+		if err != nil {
+			return err
+		}
+		chosen, err := s.chooseTransactions(ctx, tx, &form, c, customerID, transactions)
+		if err != nil {
+			return err
+		}
+		if len(specialists)*len(transactions) > maxAssignments {
+			form.AddError(fault.At("transaction", complaintTooMany).With("max", maxAssignments))
+		}
+		if err := form.Err(); err != nil {
+			return err
+		}
+		if raises, err := s.raisesOwn(ctx, tx, c, customerID, specialists, transactions); err != nil {
+			return err
+		} else if raises {
+			return invalid("specialist", complaintSelf)
+		}
+		for _, p := range people {
+			fresh, err := s.entrust(ctx, tx, c, customerID, p, chosen)
+			if err != nil {
+				return err
+			}
+			out.Fresh += fresh
+			out.Already += len(chosen) - fresh
+			if fresh > 0 {
+				out.Names = append(out.Names, p.Name)
+			}
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+	return out, err
+}
+
+func (s *Service) entrust(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, p person, chosen []visibleTransaction) (n int, err error) {
+	for _, t := range chosen {
+		fresh, err := assignment.Entrust(ctx, tx, assignment.Processor{
+			TransactionID: t.ID, SpecialistID: p.ID, CustomerID: customerID, CreatedAt: s.now(), CreatedBy: c.ID,
+		})
+		if err != nil {
+			return 0, err
+		}
+		if !fresh {
+			continue
+		}
+		n++
+		if err := s.log(ctx, tx, c, audit.ProcessorEntrusted, customerID, p, &t); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// raisesOwn says whether the choice would give the caller a transaction that they do not process yet, themselves or by
+// standing in for somebody, without being an administrator of the customer.
+func (s *Service) raisesOwn(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (bool, error) {
+	var own []uuid.UUID
+	for _, id := range c.Persons() {
+		if slices.Contains(specialists, id) {
+			own = append(own, id)
+		}
+	}
+	if len(own) == 0 {
+		return false, nil
+	}
+	if mine, err := administering(ctx, tx, customerID, []uuid.UUID{c.ID}); err != nil || mine[c.ID] {
+		return false, err
+	}
+	n, err := countProcessing(ctx, tx, own, transactions)
+	return n < len(own)*len(transactions), err
+}
+
+// choosePeople loads the specialist users of a choice, by name, and complains about what is wrong with it. They stay as
+// they are until the tx ends.
+func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form, ids []uuid.UUID) ([]person, error) {
+	switch {
+	case len(ids) == 0:
+		form.Add("specialist", complaintMissing)
+		return nil, nil
+	case twice(ids):
+		form.Add("specialist", complaintTwice)
+		return nil, nil
+	case len(ids) > maxPeople:
+		form.AddError(fault.At("specialist", complaintTooMany).With("max", maxPeople))
+		return nil, nil
+	}
+	people, err := lockActive(ctx, tx, ids)
+	if err == nil && len(people) < len(ids) {
+		form.Add("specialist", complaintPerson)
+	}
+	return people, err
+}
+
+// chooseTransactions does the same for transactions: of the customer, and the caller's to see.
+func (s *Service) chooseTransactions(ctx context.Context, tx bun.Tx, form *fault.Form, c account.Caller, customerID uuid.UUID, ids []uuid.UUID) ([]visibleTransaction, error) {
+	switch {
+	case len(ids) == 0:
+		form.Add("transaction", complaintMissing)
+		return nil, nil
+	case twice(ids):
+		form.Add("transaction", complaintTwice)
+		return nil, nil
+	case len(ids) > maxAssignments:
+		form.AddError(fault.At("transaction", complaintTooMany).With("max", maxAssignments))
+		return nil, nil
+	}
+	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil {
+		return nil, err
+	}
+	list, err := transactionsOf(ctx, tx, customerID, visible, ids)
+	if err == nil && len(list) < len(ids) {
+		form.Add("transaction", complaintTransac)
+	}
+	return list, err
+}
+
+func twice(ids []uuid.UUID) bool {
+	seen := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		if seen[id] {
+			return true
+		}
+		seen[id] = true
+	}
+	return false
+}
+
+// invalid is a complaint about one field of a form.
+func invalid(field, message string) error {
+	var form fault.Form
+	form.Add(field, message)
+	return form.Err()
+}

@@ -1,0 +1,182 @@
+package authorisation
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// MatrixFilter narrows a matrix.
+type MatrixFilter struct {
+	Name        string // of people; folded words
+	Transaction string // name or number of transactions; folded words
+	// Transactions is how many columns there are at most, the newest ones; 0 is MatrixColumns.
+	Transactions int
+}
+
+// MatrixColumns and MatrixByRole bound a matrix on the screen: transactions, and people who see by role alone.
+const (
+	MatrixColumns = 200
+	MatrixByRole  = 50
+)
+
+// Column is a transaction of a matrix.
+type Column struct {
+	ID     uuid.UUID
+	Number int64
+	Name   string
+	Kind   string
+}
+
+// Label is the transaction's number as people see it.
+func (c Column) Label() string { return transaction.Label(c.Number) }
+
+// Cell is what somebody may do with something, and by what. Without a level there are no sources.
+type Cell struct {
+	Level   Level
+	Sources []Source
+}
+
+// MatrixRow is a person's line: the customer as a whole (all its transactions, whatever their kind), and each transaction.
+type MatrixRow struct {
+	Person
+	Whole Cell
+	Cells []Cell // as Matrix.Columns
+}
+
+// Matrix is people × (the customer as a whole | each of its transactions that the caller may see).
+type Matrix struct {
+	Customer    customer.Customer
+	Columns     []Column
+	Rows        []MatrixRow
+	MoreColumns bool // there are more transactions
+	MoreByRole  bool // there are more people who see by role alone
+}
+
+// Matrix shows who may do what with which transaction. People are administrators, additional processors, end users with
+// an access, who stands in for one of them, and specialist users who see transactions by role alone. Errors: NotFound,
+// Forbidden (authorisation read).
+func (s *Service) Matrix(ctx context.Context, c account.Caller, customerID uuid.UUID, f MatrixFilter) (Matrix, error) {
+	limit := f.Transactions
+	if limit == 0 {
+		limit = MatrixColumns
+	}
+	k, err := s.circleOf(ctx, c, customerID, transactionFilter{query: f.Transaction, limit: limit})
+	if err != nil {
+		return Matrix{}, err
+	}
+	m := Matrix{Customer: k.customer, MoreColumns: k.moreTransact}
+	if m.MoreByRole, err = s.addByRole(ctx, k, f.Name, MatrixByRole); err != nil {
+		return Matrix{}, err
+	}
+	for _, t := range k.transactions {
+		m.Columns = append(m.Columns, Column(t))
+	}
+	words := strings.Fields(store.Fold(f.Name))
+	for _, p := range k.byName() {
+		if !p.called(words) {
+			continue
+		}
+		row, something, err := k.row(p)
+		if err != nil {
+			return Matrix{}, err
+		}
+		if something || len(p.facts) > 0 || !p.Specialist {
+			m.Rows = append(m.Rows, row)
+		}
+	}
+	return m, nil
+}
+
+// called says whether a person's name holds all words.
+func (p *subject) called(words []string) bool {
+	name := store.Fold(p.Name)
+	for _, w := range words {
+		if !strings.Contains(name, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// row decides a person's line; something says that there is a cell with a level.
+func (k *circle) row(p *subject) (row MatrixRow, something bool, err error) {
+	row = MatrixRow{Person: p.Person, Cells: make([]Cell, len(k.transactions))}
+	if row.Whole, err = k.whole(p); err != nil {
+		return row, false, err
+	}
+	something = row.Whole.Level > Nothing
+	for i, t := range k.transactions {
+		if row.Cells[i], err = k.cell(p, t); err != nil {
+			return row, false, err
+		}
+		something = something || row.Cells[i].Level > Nothing
+	}
+	return row, something, nil
+}
+
+// whole is what a person may do with all transactions of the customer: an additional processor's own don't count for it.
+func (k *circle) whole(p *subject) (Cell, error) {
+	level, err := k.decider.level(p.Person, p.to(uuid.Nil)&^policies.Processor, anyKind)
+	if err != nil || level == Nothing {
+		return Cell{}, err
+	}
+	return Cell{level, p.sourcesOf(uuid.Nil, true)}, nil
+}
+
+func (k *circle) cell(p *subject, t visibleTransaction) (Cell, error) {
+	level, err := k.decider.level(p.Person, p.to(t.ID), t.Kind)
+	if err != nil || level == Nothing {
+		return Cell{}, err
+	}
+	return Cell{level, p.sourcesOf(t.ID, false)}, nil
+}
+
+// Seer is somebody who sees a transaction.
+type Seer struct {
+	Person
+	Cell
+	Facts []Fact // those that count
+}
+
+// SeenBy lists who sees a transaction, by name. more says that there are others who see it by role alone. Errors: NotFound
+// when the caller may not see it, Forbidden (authorisation read of its customer).
+func (s *Service) SeenBy(ctx context.Context, c account.Caller, transactionID uuid.UUID) (list []Seer, more bool, err error) {
+	t, err := s.transactions.Get(ctx, c, transactionID)
+	if err != nil {
+		return nil, false, err
+	}
+	k, err := s.circleOf(ctx, c, t.CustomerID, transactionFilter{id: t.ID})
+	if err != nil {
+		return nil, false, err
+	}
+	if more, err = s.addByRole(ctx, k, "", MatrixByRole); err != nil {
+		return nil, false, err
+	}
+	for _, p := range k.byName() {
+		cell, err := k.cell(p, visibleTransaction{ID: t.ID, Kind: t.Kind})
+		if err != nil {
+			return nil, false, err
+		}
+		if cell.Level > Nothing {
+			list = append(list, Seer{Person: p.Person, Cell: cell, Facts: p.factsAbout(t.ID)})
+		}
+	}
+	return list, more, nil
+}
+
+func (p *subject) factsAbout(transactionID uuid.UUID) (list []Fact) {
+	for _, f := range p.facts {
+		if f.counts(transactionID) {
+			list = append(list, f)
+		}
+	}
+	return list
+}

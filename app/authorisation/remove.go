@@ -1,0 +1,322 @@
+package authorisation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// sealedFor is the purpose under which a removal is sealed.
+const sealedFor = "authorisation removal"
+
+// removed is what is kept of a removal, in the order in which it was taken.
+type removed struct {
+	Accesses       []access.Taken             `json:"accesses,omitempty"`
+	Administrators []assignment.Administrator `json:"administrators,omitempty"`
+	Processors     []assignment.Processor     `json:"processors,omitempty"`
+}
+
+var (
+	wantRemoveAccess = customer.Want{Object: policies.AccessObject, Action: policies.Remove}
+	wantManage       = want(policies.Manage)
+)
+
+// Remove takes the selected authorisations of a customer, all or none, and keeps them for UndoLife so that the caller can
+// undo it. Without confirmed, the last access and the last active administrator stay: ErrLast, and what would have gone.
+// Errors besides: ErrNothing; NotFound (the customer, or ErrGone for one of the selected); Forbidden.
+func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.UUID, sel Selection, confirmed bool) (out Removal, err error) {
+	if sel.Empty() {
+		return Removal{}, ErrNothing
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		out = Removal{}
+		var kept removed
+		if err := s.mayTouch(ctx, tx, c, customerID, len(sel.Accesses) > 0, len(sel.Administrators)+len(sel.Processors) > 0); err != nil {
+			return err
+		}
+		// the order in which everybody takes locks: accesses with their messages first, the customer after them
+		if err := s.removeAccesses(ctx, tx, c, customerID, ordered(sel.Accesses), &kept, &out); err != nil {
+			return err
+		}
+		// processors before administrators: what the caller may see is asked while they are one
+		if err := s.relieve(ctx, tx, c, customerID, ordered(sel.Processors), &kept, &out); err != nil {
+			return err
+		}
+		if err := s.dismiss(ctx, tx, c, customerID, ordered(sel.Administrators), &kept, &out); err != nil {
+			return err
+		}
+		if (out.LastAccess || out.LastAdministrator) && !confirmed {
+			return ErrLast
+		}
+		if out.ID, err = s.keep(ctx, tx, c, customerID, kept); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+	if err != nil {
+		out.ID = uuid.Nil
+	}
+	return out, err
+}
+
+// mayTouch requires the rights that a removal, or its undoing, takes.
+func (s *Service) mayTouch(ctx context.Context, tx bun.IDB, c account.Caller, customerID uuid.UUID, accesses, assignments bool) error {
+	if accesses {
+		if _, err := s.customers.Authorise(ctx, tx, c, customerID, wantRemoveAccess); err != nil {
+			return err
+		}
+	}
+	if assignments {
+		if _, err := s.customers.Authorise(ctx, tx, c, customerID, wantManage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) removeAccesses(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, ids []uuid.UUID, kept *removed, out *Removal) error {
+	for _, id := range ids {
+		taken, left, err := s.accesses.RemoveIn(ctx, tx, c, customerID, id)
+		if errors.Is(err, access.ErrNotFound) {
+			return ErrGone
+		}
+		if err != nil {
+			return err
+		}
+		kept.Accesses = append(kept.Accesses, taken)
+		out.Accesses = append(out.Accesses, taken.Name())
+		out.LastAccess = left == 0
+	}
+	return nil
+}
+
+func (s *Service) dismiss(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, ids []uuid.UUID, kept *removed, out *Removal) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	for _, id := range ids {
+		was, ok, err := assignment.Dismiss(ctx, tx, customerID, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrGone
+		}
+		p, err := named(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		kept.Administrators = append(kept.Administrators, was)
+		out.Administrators = append(out.Administrators, p.Name)
+		if err := s.log(ctx, tx, c, audit.AdministratorDismissed, customerID, p, nil); err != nil {
+			return err
+		}
+	}
+	left, err := countActiveAdministrators(ctx, tx, customerID)
+	if err != nil {
+		return err
+	}
+	out.LastAdministrator = left == 0
+	// Who is dismissed by somebody else can't get back in by undoing a removal of their own.
+	others := slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return id == c.ID })
+	if len(others) == 0 {
+		return nil
+	}
+	return forgetRemovals(ctx, tx, customerID, others)
+}
+
+func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, ids []uuid.UUID, kept *removed, out *Removal) error {
+	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil {
+		return err
+	}
+	lists := make([][]visibleTransaction, len(ids))
+	for i, id := range ids { // all of them before the first is gone: the caller's own may be among them
+		if lists[i], err = processedBy(ctx, tx, customerID, id, visible); err != nil {
+			return err
+		}
+		if len(lists[i]) == 0 {
+			return ErrGone
+		}
+	}
+	for i, id := range ids {
+		p, err := named(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, t := range lists[i] {
+			was, ok, err := assignment.Relieve(ctx, tx, customerID, id, t.ID)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return ErrGone // somebody was quicker
+			}
+			kept.Processors = append(kept.Processors, was)
+			if err := s.log(ctx, tx, c, audit.ProcessorRelieved, customerID, p, &t); err != nil {
+				return err
+			}
+		}
+		out.Processors = append(out.Processors, p.Name)
+	}
+	return nil
+}
+
+// keep seals what was removed until it can't be undone any more.
+func (s *Service) keep(ctx context.Context, tx bun.IDB, c account.Caller, customerID uuid.UUID, kept removed) (uuid.UUID, error) {
+	raw, err := json.Marshal(kept)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	sealed, err := s.key.Seal(sealedFor, raw)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return id, insertRemoval(ctx, tx, removalRow{
+		ID: id, CustomerID: customerID, RemovedBy: c.ID, ExpiresAt: s.now().Add(UndoLife), Sealed: sealed,
+	})
+}
+
+// Undo brings back what a removal took, all or nothing: only for who removed it, for UndoLife, once, and only if they may
+// do it. They may if they still have the right, or had it by an assignment that this very removal took from them: what
+// the removal took from the caller is put back first, then they are asked like everybody. Errors: ErrUndone, NotFound
+// (the customer), Forbidden, access.ErrTaken.
+func (s *Service) Undo(ctx context.Context, c account.Caller, removalID uuid.UUID) (out Restoration, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		r, ok, err := takeRemoval(ctx, tx, removalID, c.ID, s.now())
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrUndone
+		}
+		raw, err := s.key.Open(sealedFor, r.Sealed)
+		if err != nil {
+			return err
+		}
+		var kept removed
+		if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&kept); err != nil {
+			return err
+		}
+		out = Restoration{CustomerID: r.CustomerID}
+		return s.restore(ctx, tx, c, kept, &out)
+	})
+	return out, err
+}
+
+func (s *Service) restore(ctx context.Context, tx bun.Tx, c account.Caller, kept removed, out *Restoration) error {
+	customerID := out.CustomerID
+	own := func(id uuid.UUID) bool { return slices.Contains(c.Persons(), id) }
+	if err := s.restoreAssignments(ctx, tx, c, kept, own, out); err != nil {
+		return err
+	}
+	if err := s.mayTouch(ctx, tx, c, customerID, len(kept.Accesses) > 0, len(kept.Administrators)+len(kept.Processors) > 0); err != nil {
+		return err
+	}
+	// in the reverse order of taking: the account that went with the last one is there for those before it
+	for _, t := range slices.Backward(kept.Accesses) {
+		invited, err := s.accesses.RestoreIn(ctx, tx, c, t)
+		if err != nil {
+			return err
+		}
+		out.Count++
+		if invited {
+			out.Invited++
+		}
+	}
+	others := func(id uuid.UUID) bool { return !own(id) }
+	if err := s.restoreAssignments(ctx, tx, c, kept, others, out); err != nil {
+		return err
+	}
+	return s.customers.Touch(ctx, tx, customerID)
+}
+
+// restoreAssignments puts back the assignments of some people, each since when and by whom it was. One that was made
+// anew meanwhile stays as it is.
+func (s *Service) restoreAssignments(ctx context.Context, tx bun.Tx, c account.Caller, kept removed, whose func(uuid.UUID) bool, out *Restoration) error {
+	for _, a := range kept.Administrators {
+		if !whose(a.SpecialistID) {
+			continue
+		}
+		if _, err := assignment.Appoint(ctx, tx, a); err != nil {
+			return err
+		}
+		out.Count++
+		p, err := named(ctx, tx, a.SpecialistID)
+		if err != nil {
+			return err
+		}
+		if err := s.log(ctx, tx, c, audit.AuthorisationRestored, a.CustomerID, p, nil); err != nil {
+			return err
+		}
+	}
+	counted := map[uuid.UUID]bool{}
+	for _, a := range kept.Processors {
+		if !whose(a.SpecialistID) {
+			continue
+		}
+		if err := s.restoreProcessor(ctx, tx, c, a); err != nil {
+			return err
+		}
+		if !counted[a.SpecialistID] {
+			counted[a.SpecialistID] = true
+			out.Count++
+		}
+	}
+	return nil
+}
+
+func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Caller, a assignment.Processor) error {
+	if there, err := transactionsOf(ctx, tx, a.CustomerID, store.Clause{}, []uuid.UUID{a.TransactionID}); err != nil {
+		return err
+	} else if len(there) == 0 {
+		return ErrUndone
+	}
+	if _, err := assignment.Entrust(ctx, tx, a); err != nil {
+		return err
+	}
+	// asked after it is back: the caller's own counts
+	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil {
+		return err
+	}
+	list, err := transactionsOf(ctx, tx, a.CustomerID, visible, []uuid.UUID{a.TransactionID})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return ErrUndone
+	}
+	p, err := named(ctx, tx, a.SpecialistID)
+	if err != nil {
+		return err
+	}
+	return s.log(ctx, tx, c, audit.AuthorisationRestored, a.CustomerID, p, &list[0])
+}
+
+// Purge forgets what can't be undone any more. It is the worker's.
+func (s *Service) Purge(ctx context.Context) error { return deleteExpired(ctx, s.db, s.now()) }
+
+// ordered is the ids, each once, in one order: two people who remove the same take turns instead of deadlocking.
+func ordered(ids []uuid.UUID) []uuid.UUID {
+	out := slices.Clone(ids)
+	slices.SortFunc(out, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(out)
+}

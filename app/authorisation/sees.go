@@ -1,0 +1,158 @@
+package authorisation
+
+import (
+	"context"
+	"encoding/base64"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// SeesPageSize is how many assignments of each kind a page has; SeesCountCap is where counting ends.
+const (
+	SeesPageSize = 50
+	SeesCountCap = 1000
+)
+
+// SeesFilter is where the pages of what a person sees begin: cursors, opaque; a broken one is ignored.
+type SeesFilter struct{ Customers, Transactions string }
+
+// Administered is a customer that somebody administers.
+type Administered struct {
+	CustomerID uuid.UUID
+	Customer   transaction.Owner
+	Since      time.Time
+}
+
+// Processed is a transaction that somebody is an additional processor of.
+type Processed struct {
+	TransactionID uuid.UUID
+	Number        int64
+	Name          string
+	CustomerID    uuid.UUID
+	Customer      transaction.Owner
+	Since         time.Time
+}
+
+// Label is the transaction's number as people see it.
+func (p Processed) Label() string { return transaction.Label(p.Number) }
+
+// Standing is somebody for whom a person stands in now.
+type Standing struct {
+	ID    uuid.UUID `bun:"id"`
+	Name  string    `bun:"name"`
+	Until time.Time `bun:"until"`
+}
+
+// Reach is what a specialist user sees, as far as the caller sees it too.
+type Reach struct {
+	Person        Person
+	All           Level // with transactions of every kind, by role alone
+	Standing      []Standing
+	Customers     []Administered
+	Transactions  []Processed
+	Administers   int // counts up to SeesCountCap
+	Processes     int
+	AdministersUp bool // there are more
+	ProcessesUp   bool
+	NextCustomers string // cursors, "" at the end
+	NextTransact  string
+}
+
+// ErrNobody is the answer to an id that is none of a specialist user's.
+var ErrNobody = fault.New(fault.NotFound, "account.unknown")
+
+// SeesOf lists what a specialist user administers and processes, to who may read specialist users: customers and
+// transactions that the caller may not see themselves are in no list and no count. Errors: Forbidden, ErrNobody.
+func (s *Service) SeesOf(ctx context.Context, c account.Caller, personID uuid.UUID, f SeesFilter) (out Reach, err error) {
+	if err := s.policy.Require(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Read}); err != nil {
+		return out, err
+	}
+	rows, err := peopleByID(ctx, s.db, []uuid.UUID{personID})
+	if err != nil {
+		return out, err
+	}
+	if len(rows) == 0 || !rows[0].Specialist {
+		return out, ErrNobody
+	}
+	out.Person = rows[0].person()
+	d := decider{policy: s.policy, cells: map[cellKey]Level{}}
+	if out.All, err = d.level(out.Person, policies.None, anyKind); err != nil {
+		return out, err
+	}
+	if out.Standing, err = standingFor(ctx, s.db, personID, s.now()); err != nil {
+		return out, err
+	}
+	if err := s.administers(ctx, c, personID, f, &out); err != nil {
+		return out, err
+	}
+	return out, s.processes(ctx, c, personID, f, &out)
+}
+
+func (s *Service) administers(ctx context.Context, c account.Caller, personID uuid.UUID, f SeesFilter, out *Reach) error {
+	visible, nothing, err := s.customers.Within(c, customer.Want{Object: policies.Customer, Action: policies.Read})
+	if err != nil || nothing {
+		return err
+	}
+	after := readPlace(f.Customers)
+	rows, err := administeredBy(ctx, s.db, personID, visible, after.customer, SeesPageSize+1)
+	if err != nil {
+		return err
+	}
+	if len(rows) > SeesPageSize {
+		rows = rows[:SeesPageSize]
+		out.NextCustomers = place{customer: rows[SeesPageSize-1].CustomerID}.String()
+	}
+	for _, r := range rows {
+		out.Customers = append(out.Customers, Administered{r.CustomerID, r.owner(), r.Since})
+	}
+	out.Administers, err = countAdministered(ctx, s.db, personID, visible, SeesCountCap+1)
+	out.AdministersUp = out.Administers > SeesCountCap
+	out.Administers = min(out.Administers, SeesCountCap)
+	return err
+}
+
+func (s *Service) processes(ctx context.Context, c account.Caller, personID uuid.UUID, f SeesFilter, out *Reach) error {
+	visible, nothing, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil || nothing {
+		return err
+	}
+	rows, err := allProcessedBy(ctx, s.db, personID, visible, readPlace(f.Transactions), SeesPageSize+1)
+	if err != nil {
+		return err
+	}
+	if len(rows) > SeesPageSize {
+		rows = rows[:SeesPageSize]
+		last := rows[SeesPageSize-1]
+		out.NextTransact = place{last.CustomerID, last.TransactionID}.String()
+	}
+	for _, r := range rows {
+		out.Transactions = append(out.Transactions, Processed{r.TransactionID, r.Number, r.Name, r.CustomerID, r.owner(), r.Since})
+	}
+	out.Processes, err = countProcessed(ctx, s.db, personID, visible, SeesCountCap+1)
+	out.ProcessesUp = out.Processes > SeesCountCap
+	out.Processes = min(out.Processes, SeesCountCap)
+	return err
+}
+
+// place is where a page ended: ids are in the order of their making.
+type place struct{ customer, transaction uuid.UUID }
+
+func (p place) String() string {
+	return base64.RawURLEncoding.EncodeToString(append(p.customer.Bytes(), p.transaction.Bytes()...))
+}
+
+// readPlace returns the zero place, which is before everything, for anything that String did not make.
+func readPlace(s string) place {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != 2*uuid.Size {
+		return place{}
+	}
+	return place{uuid.FromBytesOrNil(b[:uuid.Size]), uuid.FromBytesOrNil(b[uuid.Size:])}
+}

@@ -1,0 +1,164 @@
+package authorisation
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Options are what a Service is made of; all of them are needed.
+type Options struct {
+	DB           *store.DB
+	Now          store.Clock
+	Key          secret.Key
+	Policy       *policies.Decider
+	Audit        *audit.Log
+	Customers    *customer.Service
+	Accesses     *access.Service
+	Transactions *transaction.Service
+}
+
+// Service keeps authorisations. Its methods authorise the caller: what they may not see is NotFound, what they may see
+// but not do is policies.ErrForbidden.
+type Service struct {
+	db           *store.DB
+	now          store.Clock
+	key          secret.Key
+	policy       *policies.Decider
+	audit        *audit.Log
+	customers    *customer.Service
+	accesses     *access.Service
+	transactions *transaction.Service
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	return &Service{
+		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
+		transactions: o.Transactions,
+	}
+}
+
+func want(a policies.Action) customer.Want {
+	return customer.Want{Object: policies.Authorisation, Action: a}
+}
+
+// Administrators lists who administers the customer, by name. Errors: NotFound, Forbidden.
+func (s *Service) Administrators(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]AdministratorRow, error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read)); err != nil {
+		return nil, err
+	}
+	return administratorsOf(ctx, s.db, customerID)
+}
+
+// Processors lists the additional processors, by name, each with those of their transactions that the caller may see;
+// who has none of those is not in it. Errors: NotFound, Forbidden.
+func (s *Service) Processors(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]ProcessorRow, error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read)); err != nil {
+		return nil, err
+	}
+	visible, nothing, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil || nothing {
+		return nil, err
+	}
+	rows, err := processorsOf(ctx, s.db, customerID, visible)
+	if err != nil {
+		return nil, err
+	}
+	var out []ProcessorRow
+	for _, r := range rows {
+		if n := len(out); n == 0 || out[n-1].SpecialistID != r.SpecialistID {
+			out = append(out, ProcessorRow{SpecialistID: r.SpecialistID, Name: r.Person, Active: r.Active})
+		}
+		last := &out[len(out)-1]
+		last.Transactions = append(last.Transactions, Entrusted{r.TransactionID, r.Number, r.Name, r.Since, r.By})
+	}
+	return out, nil
+}
+
+// CandidateFilter narrows the people offered.
+type CandidateFilter struct {
+	Query string      // words of name, e-mail, username; folded
+	Keep  []uuid.UUID // chosen already: they come first, whatever the query
+	Limit int
+}
+
+// Candidates offers active specialist users, by name, to who may manage the customer's authorisations; more says that
+// there are others. Errors: NotFound, Forbidden.
+func (s *Service) Candidates(ctx context.Context, c account.Caller, customerID uuid.UUID, f CandidateFilter) (list []Candidate, more bool, err error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Manage)); err != nil {
+		return nil, false, err
+	}
+	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil {
+		return nil, false, err
+	}
+	if len(f.Keep) > 0 {
+		if list, err = candidates(ctx, s.db, customerID, visible, chosen(f.Keep), len(f.Keep)); err != nil {
+			return nil, false, err
+		}
+	}
+	found, err := candidates(ctx, s.db, customerID, visible, matching(f.Query, f.Keep), f.Limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(found) > f.Limit; more {
+		found = found[:f.Limit]
+	}
+	return append(list, found...), more, nil
+}
+
+// TransactionFilter narrows the transactions offered.
+type TransactionFilter struct {
+	Query string      // words of name and number; folded
+	Keep  []uuid.UUID // chosen already: they come first, whatever the query
+	Limit int
+}
+
+// Choices offers the customer's transactions that the caller may see, the newest first, to who may manage the customer's
+// authorisations; more says that there are others. Errors: NotFound, Forbidden.
+func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid.UUID, f TransactionFilter) (list []Column, more bool, err error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Manage)); err != nil {
+		return nil, false, err
+	}
+	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil {
+		return nil, false, err
+	}
+	var kept []visibleTransaction
+	if len(f.Keep) > 0 {
+		if kept, err = transactionsOf(ctx, s.db, customerID, visible, f.Keep); err != nil {
+			return nil, false, err
+		}
+	}
+	found, err := newestTransactions(ctx, s.db, customerID, visible, transactionFilter{query: f.Query, but: f.Keep, limit: f.Limit})
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(found) > f.Limit; more {
+		found = found[:f.Limit]
+	}
+	for _, t := range append(kept, found...) {
+		list = append(list, Column(t))
+	}
+	return list, more, nil
+}
+
+// log writes a line of the log about a person's assignment.
+func (s *Service) log(ctx context.Context, tx bun.IDB, c account.Caller, what audit.Action, customerID uuid.UUID, p person, t *visibleTransaction) error {
+	r := audit.Record{Action: what, CustomerID: customerID, SubjectID: p.ID, Subject: p.Name}
+	if t != nil {
+		r.TransactionID, r.Subject = t.ID, p.Name+": "+transaction.Label(t.Number)+" "+t.Name
+	}
+	return s.audit.Write(ctx, tx, c.Actor(), r)
+}

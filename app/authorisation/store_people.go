@@ -1,0 +1,140 @@
+package authorisation
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// transactionFilter picks transactions of a customer: one, or the newest that match.
+type transactionFilter struct {
+	id    uuid.UUID
+	query string // words of name and number
+	but   []uuid.UUID
+	limit int // one more is read, to know whether there is; 0 is all
+}
+
+// newestTransactions lists a customer's transactions that a condition on t lets through, newest first.
+func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Clause, f transactionFilter) (list []visibleTransaction, err error) {
+	q := store.SQL(`SELECT t.id, t.number, t.name, t.kind FROM transactions AS t WHERE t.customer_id = ?`, customerID)
+	if f.id != uuid.Nil {
+		q.Add(` AND t.id = ?`, f.id)
+	}
+	for _, word := range strings.Fields(store.Fold(strings.ReplaceAll(f.query, "-", ""))) {
+		q.Add(` AND (t.name_folded LIKE ? OR 'v' || t.number LIKE ?)`, "%"+word+"%", "%"+word+"%")
+	}
+	if len(f.but) > 0 {
+		q.Add(` AND t.id NOT IN (?)`, bun.List(f.but))
+	}
+	q.Append(visible)
+	q.Add(` ORDER BY t.created_at DESC, t.id DESC`)
+	if f.limit > 0 {
+		q.Add(` LIMIT ?`, f.limit+1)
+	}
+	return list, scan(ctx, db, q, &list)
+}
+
+type assignedRow struct {
+	PersonID      uuid.UUID         `bun:"person_id"`
+	Relation      policies.Relation `bun:"relation"`
+	TransactionID uuid.NullUUID     `bun:"transaction_id"`
+	Number        int64             `bun:"number"`
+	Transaction   string            `bun:"transaction"`
+	Since         time.Time         `bun:"since"`
+	By            string            `bun:"by"`
+	For           string            `bun:"stands_for"`
+	Until         *time.Time        `bun:"until"`
+}
+
+// assignedOf lists the assignments of a customer, narrowed by a condition on the transaction t of an additional processor:
+// people's own, then those of whom they stand in for at this moment.
+func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Clause, now time.Time) (list []assignedRow, err error) {
+	q := store.SQL(`WITH assigned AS (
+			SELECT a.specialist_id, 1 AS relation, CAST(NULL AS UUID) AS transaction_id, 0 AS number, '' AS transaction_name, a.created_at, a.created_by
+			FROM customer_administrator AS a WHERE a.customer_id = ?
+			UNION ALL
+			SELECT r.specialist_id, 2, r.transaction_id, t.number, t.name, r.created_at, r.created_by
+			FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id WHERE r.customer_id = ?`, customerID, customerID)
+	q.Append(visible)
+	q.Add(`), standing AS (
+			SELECT assigned.*, specialist_id AS person_id, '' AS stands_for, CAST(NULL AS TIMESTAMPTZ) AS until FROM assigned
+			UNION ALL
+			SELECT assigned.*, d.deputy_id, s.name, d.ends_at FROM assigned JOIN deputy AS d ON d.specialist_id = assigned.specialist_id
+				JOIN account AS s ON s.id = d.specialist_id JOIN account AS p ON p.id = d.deputy_id
+			WHERE d.starts_at <= ? AND d.ends_at > ? AND p.specialist)
+		SELECT f.person_id, f.relation, f.transaction_id, f.number, f.transaction_name AS "transaction", f.created_at AS since,
+			COALESCE(b.name, '') AS "by", f.stands_for, f.until
+		FROM standing AS f LEFT JOIN account AS b ON b.id = f.created_by
+		ORDER BY f.relation, f.number, f.stands_for, f.created_at`, now, now)
+	return list, scan(ctx, db, q, &list)
+}
+
+type accessRow struct {
+	ID            uuid.UUID     `bun:"id"`
+	AccountID     uuid.NullUUID `bun:"account_id"`
+	FirstName     string        `bun:"first_name"`
+	LastName      string        `bun:"last_name"`
+	RegisteredAt  *time.Time    `bun:"registered_at"`
+	DeactivatedAt *time.Time    `bun:"deactivated_at"`
+}
+
+func accessesOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) (list []accessRow, err error) {
+	return list, scan(ctx, db, store.SQL(`SELECT id, account_id, first_name, last_name, registered_at, deactivated_at
+		FROM access WHERE customer_id = ?`, customerID), &list)
+}
+
+type personRow struct {
+	ID         uuid.UUID `bun:"id"`
+	Name       string    `bun:"name"`
+	NameSort   string    `bun:"name_sort"`
+	Specialist bool      `bun:"specialist"`
+	Active     bool      `bun:"active"`
+	RoleNames  *string   `bun:"role_names"`
+	HasAccess  bool      `bun:"has_access"`
+}
+
+// columns of personRow, of a table account p: the same facts as a session is loaded with.
+const personColumns = `p.id, p.name, p.name_sort, p.specialist, p.active,
+	(SELECT string_agg(g.role, ',') FROM account_role AS g WHERE g.account_id = p.id) AS role_names,
+	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id WHERE x.account_id = p.id
+		AND x.registered_at IS NOT NULL AND x.deactivated_at IS NULL AND NOT k.deleting) AS has_access`
+
+// person is who a session of the account would be.
+func (r personRow) person() Person {
+	p := Person{ID: r.ID, Name: r.Name, Specialist: r.Specialist, Active: r.Active}
+	if r.Specialist {
+		p.Roles = append(p.Roles, policies.Specialist)
+		for _, role := range policies.FirmRoles {
+			if r.RoleNames != nil && strings.Contains(","+*r.RoleNames+",", ","+string(role)+",") {
+				p.Roles = append(p.Roles, role)
+			}
+		}
+	}
+	if r.HasAccess {
+		p.Roles = append(p.Roles, policies.EndUser)
+	}
+	return p
+}
+
+func peopleByID(ctx context.Context, db bun.IDB, ids []uuid.UUID) (list []personRow, err error) {
+	return list, scan(ctx, db, store.SQL(`SELECT `+personColumns+` FROM account AS p WHERE p.id IN (?)`, bun.List(ids)), &list)
+}
+
+// peopleByRole lists active specialist users who have one of the roles, or everybody, by name.
+func peopleByRole(ctx context.Context, db bun.IDB, roles []policies.Role, everybody bool, name string, limit int) (list []personRow, err error) {
+	q := store.SQL(`SELECT ` + personColumns + ` FROM account AS p WHERE p.specialist AND p.active`)
+	if !everybody {
+		q.Add(` AND EXISTS (SELECT 1 FROM account_role AS g WHERE g.account_id = p.id AND g.role IN (?))`, bun.List(roles))
+	}
+	for _, word := range strings.Fields(store.Fold(name)) {
+		q.Add(` AND p.search LIKE ?`, "%"+word+"%")
+	}
+	q.Add(` ORDER BY p.name_sort, p.id LIMIT ?`, limit)
+	return list, scan(ctx, db, q, &list)
+}

@@ -1,0 +1,292 @@
+package authorisation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// subject is a person with everything that counts for decisions about a customer and its transactions.
+type subject struct {
+	Person
+	sort  string
+	facts []Fact
+}
+
+// to is everything the person is to a transaction; to the customer itself with uuid.Nil, where additional processors of any
+// of its transactions are what policies mean by it.
+func (p *subject) to(transactionID uuid.UUID) (r policies.Relation) {
+	for _, f := range p.facts {
+		if f.counts(transactionID) {
+			r |= f.Relation
+		}
+	}
+	return r
+}
+
+// counts says whether a fact is about a transaction; about the customer, all are.
+func (f Fact) counts(transactionID uuid.UUID) bool {
+	return f.Relation != policies.Processor || transactionID == uuid.Nil || f.TransactionID == transactionID
+}
+
+// circle is the people around a customer, and the transactions they are seen in. Both are what the caller may see.
+type circle struct {
+	customer     customer.Customer
+	transactions []visibleTransaction
+	moreTransact bool // there are more than were asked for
+	people       map[uuid.UUID]*subject
+	accesses     map[uuid.UUID]uuid.UUID // access → person
+	decider      decider
+}
+
+// circleOf loads the people who have a relation to a customer. Only transactions that the caller may see count, all of
+// them or those that which lets through. Errors: NotFound, Forbidden (authorisation read).
+func (s *Service) circleOf(ctx context.Context, c account.Caller, customerID uuid.UUID, which transactionFilter) (*circle, error) {
+	cu, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read))
+	if err != nil {
+		return nil, err
+	}
+	k := &circle{
+		customer: cu, people: map[uuid.UUID]*subject{}, accesses: map[uuid.UUID]uuid.UUID{},
+		decider: decider{policy: s.policy, cells: map[cellKey]Level{}},
+	}
+	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil {
+		return nil, err
+	}
+	if k.transactions, err = newestTransactions(ctx, s.db, customerID, visible, which); err != nil {
+		return nil, err
+	}
+	if which.limit > 0 && len(k.transactions) > which.limit {
+		k.moreTransact, k.transactions = true, k.transactions[:which.limit]
+	}
+	if err := s.addAssigned(ctx, k, visible); err != nil {
+		return nil, err
+	}
+	return k, s.addAccesses(ctx, c, k)
+}
+
+func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Clause) error {
+	rows, err := assignedOf(ctx, s.db, k.customer.ID, visible, s.now())
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		p := k.person(r.PersonID)
+		since := r.Since
+		p.facts = append(p.facts, Fact{
+			Relation: r.Relation, Since: &since, By: r.By, TransactionID: r.TransactionID.UUID, Number: r.Number,
+			Transaction: r.Transaction, For: r.For, Until: r.Until,
+		})
+	}
+	return s.describe(ctx, k)
+}
+
+// addAccesses adds the end users, if the caller may see them. Somebody who has no account yet is known by their access.
+func (s *Service) addAccesses(ctx context.Context, c account.Caller, k *circle) error {
+	_, err := s.customers.Authorise(ctx, s.db, c, k.customer.ID, customer.Want{Object: policies.AccessObject, Action: policies.Read})
+	if errors.Is(err, policies.ErrForbidden) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rows, err := accessesOf(ctx, s.db, k.customer.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		id := r.ID
+		if r.AccountID.Valid {
+			id = r.AccountID.UUID
+		}
+		k.accesses[r.ID] = id
+		p := k.person(id)
+		if !r.AccountID.Valid {
+			p.Person = Person{ID: id, Name: r.FirstName + " " + r.LastName}
+			p.sort = store.SortKey(p.Name)
+		}
+		if r.AccountID.Valid && r.RegisteredAt != nil && r.DeactivatedAt == nil {
+			p.facts = append(p.facts, Fact{Relation: policies.Access, Since: r.RegisteredAt})
+		}
+	}
+	return s.describe(ctx, k)
+}
+
+func (k *circle) person(id uuid.UUID) *subject {
+	p := k.people[id]
+	if p == nil {
+		p = &subject{Person: Person{ID: id}}
+		k.people[id] = p
+	}
+	return p
+}
+
+// describe fills in who the people are that have been added.
+func (s *Service) describe(ctx context.Context, k *circle) error {
+	var ids []uuid.UUID
+	for id, p := range k.people {
+		if p.Name == "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := peopleByID(ctx, s.db, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		p := k.people[r.ID]
+		p.Person, p.sort = r.person(), r.NameSort
+	}
+	for _, id := range ids { // an account that is gone, or of an end user who stands in for somebody, which can't be
+		if p := k.people[id]; p.Name == "" {
+			delete(k.people, id)
+		}
+	}
+	return nil
+}
+
+// addByRole adds specialist users who see transactions without any relation to the customer, at most limit, by name; more
+// says that there are others.
+func (s *Service) addByRole(ctx context.Context, k *circle, name string, limit int) (more bool, err error) {
+	var roles []policies.Role
+	everybody := false
+	for _, r := range append([]policies.Role{policies.Specialist}, policies.FirmRoles...) {
+		scope, err := s.policy.Scope([]policies.Role{policies.Specialist, r}, policies.Transaction, policies.Read)
+		if err != nil {
+			return false, err
+		}
+		if !scope.Unrelated() {
+			continue
+		}
+		if everybody = r == policies.Specialist; everybody {
+			break
+		}
+		roles = append(roles, r)
+	}
+	if !everybody && len(roles) == 0 {
+		return false, nil
+	}
+	rows, err := peopleByRole(ctx, s.db, roles, everybody, name, limit+1)
+	if err != nil {
+		return false, err
+	}
+	if more = len(rows) > limit; more {
+		rows = rows[:limit]
+	}
+	for _, r := range rows {
+		if k.people[r.ID] == nil {
+			k.people[r.ID] = &subject{Person: r.person(), sort: r.NameSort}
+		}
+	}
+	return more, nil
+}
+
+// byName lists the people in order.
+func (k *circle) byName() []*subject {
+	list := make([]*subject, 0, len(k.people))
+	for _, p := range k.people {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b *subject) int {
+		return cmp.Or(strings.Compare(a.sort, b.sort), strings.Compare(a.ID.String(), b.ID.String()))
+	})
+	return list
+}
+
+// --- deciding ----------------------------------------------------------------------------------------------------
+
+// decider asks the policy each question once: of a matrix's thousands of cells only few differ in roles, relations and
+// kind.
+type decider struct {
+	policy *policies.Decider
+	cells  map[cellKey]Level
+}
+
+type cellKey struct {
+	roles string
+	mask  policies.Relation
+	kind  string
+}
+
+// anyKind stands in cellKey for all kinds of transactions together: no kind's key looks like it.
+const anyKind = "*"
+
+// level is how much a person with this relation may do with a transaction of a kind; with transactions of every kind, for
+// anyKind.
+func (d *decider) level(p Person, mask policies.Relation, kind string) (Level, error) {
+	if !p.Active {
+		return Nothing, nil
+	}
+	key := cellKey{rolesKey(p.Roles), mask, kind}
+	if l, ok := d.cells[key]; ok {
+		return l, nil
+	}
+	l := Nothing
+	for i, action := range []policies.Action{policies.Read, policies.Process} {
+		ok, err := d.allows(p.Roles, mask, kind, action)
+		if err != nil {
+			return Nothing, err
+		}
+		if !ok {
+			break // what one may not read one can't process
+		}
+		l = Level(i + 1)
+	}
+	d.cells[key] = l
+	return l, nil
+}
+
+func (d *decider) allows(roles []policies.Role, mask policies.Relation, kind string, a policies.Action) (bool, error) {
+	if kind == anyKind {
+		scope, err := d.policy.Scope(roles, policies.Transaction, a)
+		return scope.For(mask).Full(), err
+	}
+	return d.policy.Allows(policies.Request{Roles: roles, Relation: mask, Object: policies.Transaction, Kind: kind, Action: a})
+}
+
+func rolesKey(roles []policies.Role) string {
+	var b strings.Builder
+	for _, r := range roles {
+		b.WriteString(string(r) + " ")
+	}
+	return b.String()
+}
+
+// Source is by what somebody sees something: a relation of theirs, or of somebody they stand in for, or, when Relation is
+// None, their role.
+type Source struct {
+	Relation policies.Relation
+	For      string
+	Until    *time.Time
+}
+
+// sourcesOf lists by what a person has a level: their relations, each once; their role when they have none.
+func (p *subject) sourcesOf(transactionID uuid.UUID, whole bool) (list []Source) {
+	for _, f := range p.facts {
+		if whole && f.Relation == policies.Processor || !f.counts(transactionID) {
+			continue
+		}
+		source := Source{Relation: f.Relation, For: f.For, Until: f.Until}
+		if !slices.ContainsFunc(list, func(o Source) bool { return o.Relation == source.Relation && o.For == source.For }) {
+			list = append(list, source)
+		}
+	}
+	if len(list) == 0 {
+		list = []Source{{}}
+	}
+	return list
+}

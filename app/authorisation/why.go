@@ -1,0 +1,168 @@
+package authorisation
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Explanation says what a person may do with a customer, or with one of its transactions, and why.
+type Explanation struct {
+	Customer    customer.Customer
+	Transaction *transaction.Transaction // nil: the customer as a whole
+	Person      Person
+	Facts       []Fact // what the person is to it; none is an answer as well
+	Answers     []Answer
+}
+
+// Answer is the answer to one question.
+type Answer struct {
+	Object policies.Object
+	Action policies.Action
+	policies.Verdict
+	// Partly: of the customer's transactions the person may do it with some kinds and not with others; Allowed is false.
+	Partly bool
+}
+
+// Counting are those of the facts that the answer rests on: of the relation that the rule names, all of them where no
+// rule speaks of it, none where the rule holds whatever the relation.
+func (e Explanation) Counting(a Answer) (list []Fact) {
+	for _, f := range e.Facts {
+		if a.Rule == nil && (a.Object != policies.Transaction || e.Transaction != nil || f.Relation != policies.Processor) ||
+			a.Rule != nil && policies.RelationCalled(a.Rule.Relation) == f.Relation {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// Why explains, for the customer as a whole or one of its transactions (Nil: as a whole). The person is named by the id
+// of their account, or of an access to this customer. Only assignments to transactions that the caller may see are told
+// and count. Errors: NotFound: the customer, the transaction, and ErrUnknownPerson for somebody who has nothing to do
+// with it, unless the caller may manage its authorisations, read specialist users, or asks about themselves; Forbidden
+// (authorisation read).
+func (s *Service) Why(ctx context.Context, c account.Caller, customerID, personID, transactionID uuid.UUID) (e Explanation, err error) {
+	which := transactionFilter{limit: 1}
+	if transactionID != uuid.Nil {
+		which = transactionFilter{id: transactionID}
+	}
+	k, err := s.circleOf(ctx, c, customerID, which)
+	if err != nil {
+		return e, err
+	}
+	e.Customer = k.customer
+	if transactionID != uuid.Nil {
+		t, err := s.transactions.Get(ctx, c, transactionID)
+		if err != nil {
+			return e, err
+		}
+		if t.CustomerID != customerID {
+			return e, transaction.ErrNotFound
+		}
+		e.Transaction = &t
+	}
+	p, err := s.personIn(ctx, c, k, personID)
+	if err != nil {
+		return e, err
+	}
+	e.Person, e.Facts = p.Person, p.factsAbout(transactionID)
+	e.Answers, err = s.answers(k.customer, e.Transaction, p)
+	return e, err
+}
+
+// personIn finds a person of the circle, or a specialist user about whom the caller may ask.
+func (s *Service) personIn(ctx context.Context, c account.Caller, k *circle, id uuid.UUID) (*subject, error) {
+	if account, ok := k.accesses[id]; ok {
+		id = account
+	}
+	if p := k.people[id]; p != nil {
+		return p, nil
+	}
+	rows, err := peopleByID(ctx, s.db, []uuid.UUID{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 || !rows[0].Specialist {
+		return nil, ErrUnknownPerson
+	}
+	p := &subject{Person: rows[0].person()}
+	if id == c.ID {
+		return p, nil
+	}
+	// who sees the customer's transactions by role alone stands in the matrix as well
+	scope, err := s.policy.Scope(p.Roles, policies.Transaction, policies.Read)
+	if err != nil || p.Active && scope.Unrelated() {
+		return p, err
+	}
+	may, err := s.customers.May(ctx, c, k.customer, wantManage)
+	if err != nil || may[wantManage] {
+		return p, err
+	}
+	if ok, err := s.policy.Allows(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Read}); err != nil || ok {
+		return p, err
+	}
+	return nil, ErrUnknownPerson
+}
+
+// answers asks the policy.
+func (s *Service) answers(cu customer.Customer, t *transaction.Transaction, p *subject) (list []Answer, err error) {
+	if t != nil {
+		for _, a := range []policies.Action{policies.Read, policies.Process} {
+			v, err := s.explain(p, p.to(t.ID), policies.Transaction, t.Kind, a)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, Answer{Object: policies.Transaction, Action: a, Verdict: v})
+		}
+		return list, nil
+	}
+	for _, w := range []customer.Want{
+		{Object: policies.Customer, Action: policies.Read}, {Object: policies.Customer, Action: policies.Update}, wantManage,
+	} {
+		v, err := s.explain(p, p.to(uuid.Nil), w.Object, string(cu.Type), w.Action)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Answer{Object: w.Object, Action: w.Action, Verdict: v})
+	}
+	for _, a := range []policies.Action{policies.Read, policies.Process} {
+		answer, err := s.allTransactions(p, a)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, answer)
+	}
+	return list, nil
+}
+
+// allTransactions says whether the person may do something with all transactions of the customer, whatever their kind.
+func (s *Service) allTransactions(p *subject, a policies.Action) (answer Answer, err error) {
+	answer = Answer{Object: policies.Transaction, Action: a}
+	if !p.Active {
+		return answer, nil
+	}
+	mask := p.to(uuid.Nil) &^ policies.Processor
+	scope, err := s.policy.Scope(p.Roles, policies.Transaction, a)
+	if err != nil {
+		return answer, err
+	}
+	kinds := scope.For(mask)
+	if answer.Partly = !kinds.Full() && !kinds.Empty(); answer.Partly {
+		return answer, nil
+	}
+	// of all kinds the same is so: one that no rule names answers for them
+	answer.Verdict, err = s.explain(p, mask, policies.Transaction, "", a)
+	return answer, err
+}
+
+func (s *Service) explain(p *subject, mask policies.Relation, o policies.Object, kind string, a policies.Action) (policies.Verdict, error) {
+	if !p.Active {
+		return policies.Verdict{}, nil
+	}
+	return s.policy.Explain(policies.Request{Roles: p.Roles, Relation: mask, Object: o, Kind: kind, Action: a})
+}

@@ -1,0 +1,114 @@
+package customer
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// administered are the customers of a specialist user behind one of them, in the order of their ids.
+func (s *Service) administered(ctx context.Context, tx bun.IDB, specialist, after uuid.UUID, limit int) (ids []uuid.UUID, err error) {
+	err = tx.NewRaw(`SELECT customer_id FROM customer_administrator WHERE specialist_id = ? AND customer_id > ?
+		ORDER BY customer_id LIMIT ?`, specialist, after, limit).Scan(ctx, &ids)
+	return ids, err
+}
+
+func (s *Service) noteSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO administrator_switch (specialist_id, at_customer) VALUES (?, ?)
+		ON CONFLICT (specialist_id) DO UPDATE SET at_customer = EXCLUDED.at_customer`, specialist, uuid.Nil)
+	return err
+}
+
+func (s *Service) openSwitches(ctx context.Context) (ids []uuid.UUID, err error) {
+	err = s.db.NewRaw(`SELECT specialist_id FROM administrator_switch`).Scan(ctx, &ids)
+	return ids, err
+}
+
+func (s *Service) lockSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) (after uuid.UUID, open bool, err error) {
+	q := `SELECT at_customer FROM administrator_switch WHERE specialist_id = ?`
+	if s.db.IsPostgres() {
+		q += ` FOR UPDATE`
+	}
+	err = tx.NewRaw(q, specialist).Scan(ctx, &after)
+	if store.IsNoRows(err) {
+		return uuid.Nil, false, nil
+	}
+	return after, err == nil, err
+}
+
+func (s *Service) moveSwitch(ctx context.Context, tx bun.IDB, specialist, to uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `UPDATE administrator_switch SET at_customer = ? WHERE specialist_id = ?`, to, specialist)
+	return err
+}
+
+func (s *Service) endSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM administrator_switch WHERE specialist_id = ?`, specialist)
+	return err
+}
+
+// due is a customer and from when on it needs attention.
+type due struct {
+	Number      int64      `bun:"number"`
+	ID          uuid.UUID  `bun:"id"`
+	AttentionAt *time.Time `bun:"attention_at"`
+}
+
+// lockDue loads customers, and on PostgreSQL keeps others from deriving anything for them until the tx ends.
+func (s *Service) lockDue(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []due, err error) {
+	q := `SELECT number, id, attention_at FROM customer WHERE id IN (?) ORDER BY id`
+	if s.db.IsPostgres() {
+		q += ` FOR NO KEY UPDATE`
+	}
+	err = tx.NewRaw(q, bun.List(ids)).Scan(ctx, &list)
+	return list, err
+}
+
+func (s *Service) setDue(ctx context.Context, tx bun.IDB, numbers []int64, at time.Time) error {
+	var value *time.Time
+	if !at.IsZero() {
+		value = &at
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE customer SET attention_at = ? WHERE number IN (?)`, value, bun.List(numbers))
+	return err
+}
+
+// nobodyElse is the condition that no other active specialist user administers the customer of the row ca.
+const nobodyElse = ` AND NOT EXISTS (SELECT 1 FROM customer_administrator AS o JOIN account AS p ON p.id = o.specialist_id AND p.active
+	WHERE o.customer_id = ca.customer_id AND o.specialist_id <> ca.specialist_id)`
+
+func (s *Service) countLeft(ctx context.Context, specialist uuid.UUID) (n int64, err error) {
+	err = s.db.NewRaw(`SELECT count(*) FROM customer_administrator AS ca JOIN customer AS k ON k.id = ca.customer_id AND NOT k.deleting
+		WHERE ca.specialist_id = ?`+nobodyElse, specialist).Scan(ctx, &n)
+	return n, err
+}
+
+// administeredRows are some of a specialist user's customers, by number; with left only those whom nobody else
+// administers. Only so many are looked at: they are examples, and the caller may be allowed to see few of them.
+func (s *Service) administeredRows(ctx context.Context, c account.Caller, specialist uuid.UUID, left bool) ([]Row, error) {
+	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
+	if err != nil || sc.nothing {
+		return nil, err
+	}
+	q := store.SQL(`SELECT customer.* FROM (SELECT ca.customer_id FROM customer_administrator AS ca WHERE ca.specialist_id = ?`, specialist)
+	if left {
+		q.Add(nobodyElse)
+	}
+	q.Add(` ORDER BY ca.customer_id LIMIT ?) AS seen JOIN customer ON customer.id = seen.customer_id WHERE NOT customer.deleting`, examplesOut)
+	q.Append(sc.Clause)
+	q.Add(` ORDER BY customer.number LIMIT ?`, examples)
+	var records []record
+	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &records); err != nil {
+		return nil, err
+	}
+	rows := make([]Row, len(records))
+	for i, r := range records {
+		rows[i] = r.row()
+	}
+	return rows, nil
+}

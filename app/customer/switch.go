@@ -1,0 +1,139 @@
+package customer
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+)
+
+// switchAtOnce is how many customers are looked at inside the tx that deactivates or reactivates their administrator;
+// the worker looks at more.
+const switchAtOnce = 200
+
+// AdministratorSwitched is account's callback inside the tx that deactivated or reactivated a specialist user: customers
+// that nobody else administers need attention from now on, or no longer. Of few customers that is so at once, of many
+// ContinueSwitches sees to it, so that nobody waits.
+func (s *Service) AdministratorSwitched(ctx context.Context, tx bun.IDB, _ account.Caller, a account.Account) error {
+	ids, err := s.administered(ctx, tx, a.ID, uuid.Nil, switchAtOnce+1)
+	if err != nil {
+		return err
+	}
+	if len(ids) > switchAtOnce {
+		return s.noteSwitch(ctx, tx, a.ID)
+	}
+	return s.reckon(ctx, tx, ids)
+}
+
+// ContinueSwitches is the worker's: it looks at the customers of specialist users who were deactivated or reactivated,
+// chunk customers per tx. It may be killed at any moment and run by several workers at once.
+func (s *Service) ContinueSwitches(ctx context.Context, chunk int) error {
+	open, err := s.openSwitches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range open {
+		for more := true; more; {
+			err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+				more, err = s.continueSwitch(ctx, tx, id, max(chunk, 1))
+				return err
+			})
+			if err == nil {
+				err = s.step()
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID, chunk int) (more bool, err error) {
+	after, open, err := s.lockSwitch(ctx, tx, specialist)
+	if err != nil || !open { // another worker was quicker
+		return false, err
+	}
+	ids, err := s.administered(ctx, tx, specialist, after, chunk)
+	if err != nil {
+		return false, err
+	}
+	if err := s.reckon(ctx, tx, ids); err != nil {
+		return false, err
+	}
+	if len(ids) < chunk {
+		return false, s.endSwitch(ctx, tx, specialist)
+	}
+	return true, s.moveSwitch(ctx, tx, specialist, ids[len(ids)-1])
+}
+
+// reckon computes anew from when on customers need attention: what Touch does, for many at once.
+func (s *Service) reckon(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	due, err := s.lockDue(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	accesses, err := s.standings(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	of := map[uuid.UUID][]standing{}
+	for _, a := range accesses {
+		of[a.CustomerID] = append(of[a.CustomerID], a)
+	}
+	administrators, err := s.countAdministrators(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	changed := map[time.Time][]int64{} // by the new time, zero for never: most have the same
+	for _, c := range due {
+		at := attentionAt(of[c.ID], administrators[c.ID], c.AttentionAt, now, s.reminder)
+		switch {
+		case at == nil && c.AttentionAt != nil:
+			changed[time.Time{}] = append(changed[time.Time{}], c.Number)
+		case at != nil && (c.AttentionAt == nil || !at.Equal(*c.AttentionAt)):
+			changed[at.UTC()] = append(changed[at.UTC()], c.Number)
+		}
+	}
+	for at, numbers := range changed {
+		if err := s.setDue(ctx, tx, numbers, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Left is what a specialist user's customers would be without them.
+type Left struct {
+	Count    int64 // customers that no other active specialist user administers
+	Examples []Row // some of them, only such that the caller may read
+}
+
+// examples are how many customers are named, seen of how many that are looked at for it.
+const (
+	examples    = 10
+	examplesOut = 2000
+)
+
+// LeftBy says which customers would have no active administrator without this specialist user. Whether the caller may
+// know how many there are is asked before; the examples are theirs to see.
+func (s *Service) LeftBy(ctx context.Context, c account.Caller, specialist uuid.UUID) (Left, error) {
+	n, err := s.countLeft(ctx, specialist)
+	if err != nil || n == 0 {
+		return Left{}, err
+	}
+	rows, err := s.administeredRows(ctx, c, specialist, true)
+	return Left{Count: n, Examples: rows}, err
+}
+
+// AdministeredBy names some customers that a specialist user administers, only such that the caller may read.
+func (s *Service) AdministeredBy(ctx context.Context, c account.Caller, specialist uuid.UUID) ([]Row, error) {
+	return s.administeredRows(ctx, c, specialist, false)
+}

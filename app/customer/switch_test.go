@@ -1,0 +1,111 @@
+package customer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+)
+
+// many gives Ben more customers than a request looks at, all registered.
+func (w *world) many() int {
+	w.t.Helper()
+	n := switchAtOnce + 50
+	w.must(w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		for i := range n {
+			id := newID()
+			for _, q := range []struct {
+				sql  string
+				args []any
+			}{
+				{`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at) VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`,
+					[]any{20000 + i, id, w.clock(), w.clock()}},
+				{`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, []any{id, w.ben.ID, w.clock(), w.ben.ID}},
+				{`INSERT INTO access (id, customer_id, first_name, last_name, email, email_folded, locale, invited_at, link_expires_at, registered_at, created_at)
+					VALUES (?, ?, 'E', 'E', 'e@example.org', 'e@example.org', 'de', ?, ?, ?, ?)`, []any{newID(), id, w.clock(), w.clock(), w.clock(), w.clock()}},
+			} {
+				if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+	return n
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) switchBen(active bool) {
+	w.t.Helper()
+	w.must(w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE account SET active = ? WHERE id = ?`, active, w.ben.ID); err != nil {
+			return err
+		}
+		return w.AdministratorSwitched(ctx, tx, account.Caller{}, account.Account{ID: w.ben.ID, Active: active})
+	}))
+}
+
+// TestSwitchOfMany: the customers of who was deactivated are looked at by the worker, which may be killed after any step;
+// a second switch while it is at work begins anew.
+func TestSwitchOfMany(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx, n := context.Background(), w.many()
+		attention := func() int { return w.count(`SELECT count(*) FROM customer WHERE attention_at <= ?`, w.clock()) }
+		w.switchBen(false)
+		if attention() != 0 {
+			t.Error("the request looked at them itself")
+		}
+		killed := errors.New("killed")
+		w.step = func() error { return killed }
+		for i := range 3 {
+			if err := w.ContinueSwitches(ctx, 40); !errors.Is(err, killed) || attention() != 40*(i+1) {
+				t.Fatalf("step %d: %v, %d need attention", i, err, attention())
+			}
+		}
+		w.step = func() error { return nil }
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if err := w.ContinueSwitches(ctx, 30); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if attention() != n || w.count(`SELECT count(*) FROM administrator_switch`) != 0 {
+			t.Errorf("%d of %d need attention", attention(), n)
+		}
+		since := w.count(`SELECT count(*) FROM customer WHERE attention_at = ?`, w.clock())
+		w.wait(time.Hour)
+		w.switchBen(false)
+		w.must(w.ContinueSwitches(ctx, 500))
+		if since != n || w.count(`SELECT count(*) FROM customer WHERE attention_at < ?`, w.clock()) != n {
+			t.Error("what goes on became younger by being looked at again")
+		}
+		w.switchBen(true)
+		w.step = func() error { return killed }
+		_ = w.ContinueSwitches(ctx, 100)
+		w.step = func() error { return nil }
+		w.switchBen(false) // again, before the worker was through
+		w.must(w.ContinueSwitches(ctx, 100))
+		if attention() != n {
+			t.Errorf("%d of %d need attention after all", attention(), n)
+		}
+		w.switchBen(true)
+		w.must(w.ContinueSwitches(ctx, 100))
+		if attention() != 0 {
+			t.Errorf("%d still need attention", attention())
+		}
+	})
+}

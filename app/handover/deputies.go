@@ -1,0 +1,164 @@
+package handover
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Deputies lists who stands in for a specialist user and for whom they stand in themselves, newest first; those that are
+// over up to pastMax. Errors: policies.ErrForbidden for who may neither read specialist users nor is the person.
+func (s *Service) Deputies(ctx context.Context, c account.Caller, specialist uuid.UUID) (deputies, standsIn []Deputyship, err error) {
+	if err := s.mayArrange(c, specialist, policies.Read); err != nil {
+		return nil, nil, err
+	}
+	if deputies, err = s.deputyships(ctx, "specialist_id", specialist); err != nil {
+		return nil, nil, err
+	}
+	standsIn, err = s.deputyships(ctx, "deputy_id", specialist)
+	now := s.o.Now()
+	for _, list := range [][]Deputyship{deputies, standsIn} {
+		for i := range list {
+			list[i].State = list[i].state(now)
+		}
+	}
+	return deputies, standsIn, err
+}
+
+// pastMax is how many deputyships a person's page lists.
+const pastMax = 50
+
+// DeputyForm names a deputy: the id of a specialist user, the first and the last day (ISO 8601, in the firm's time zone).
+type DeputyForm struct{ Deputy, From, Until string }
+
+// AddDeputy lets somebody stand in for a specialist user from the beginning of the first day, or from now when it is
+// today, to the end of the last. It begins and ends by itself: sessions ask at each request (account.Caller.For). Who may
+// manage specialist users may name one for everybody, a specialist user for themselves; nobody names themselves, since
+// that would give them rights (S31). Errors: policies.ErrForbidden, account.ErrUnknown; Invalid at deputy: "required",
+// "deputy.unknown" for who is no active specialist user, "deputy.same", "deputy.self"; at from and until as period says,
+// and at from "deputy.overlaps" with the days on which the same deputy already stands in.
+func (s *Service) AddDeputy(ctx context.Context, c account.Caller, specialist uuid.UUID, f DeputyForm) error {
+	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
+		return err
+	}
+	starts, ends, form := period(f.From, f.Until, s.o.Now(), s.o.Zone)
+	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		deputyID := uuid.FromStringOrNil(f.Deputy)
+		if err := s.lockPeople(ctx, tx, []uuid.UUID{specialist, deputyID}); err != nil {
+			return err
+		}
+		person, err := s.person(ctx, tx, specialist)
+		if err != nil {
+			return err
+		}
+		found, err := s.active(ctx, tx, []uuid.UUID{deputyID})
+		if err != nil {
+			return err
+		}
+		form := form // what is complained of in here must not be complained of twice when the tx is run again
+		switch {
+		case f.Deputy == "":
+			form.Add("deputy", "required")
+		case deputyID == specialist:
+			form.Add("deputy", "deputy.same")
+		case deputyID == c.ID:
+			form.Add("deputy", "deputy.self")
+		case len(found) == 0:
+			form.Add("deputy", "deputy.unknown")
+		}
+		if err := form.Err(); err != nil {
+			return err
+		}
+		other, overlaps, err := s.overlapping(ctx, tx, specialist, deputyID, starts, ends)
+		if err != nil {
+			return err
+		}
+		if overlaps {
+			form.AddError(fault.At("from", "deputy.overlaps").With("from", s.day(other.StartsAt)).With("until", s.day(other.Last())))
+			return form.Err()
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		d := Deputyship{ID: id, SpecialistID: specialist, DeputyID: deputyID, StartsAt: starts, EndsAt: ends, Deputy: found[0].Name, Specialist: person.Name}
+		if err := s.insertDeputy(ctx, tx, d, c.ID, s.o.Now()); err != nil {
+			return err
+		}
+		return s.logDeputy(ctx, tx, c, audit.DeputyNamed, d)
+	})
+}
+
+// EndDeputy ends a deputyship now; one that has not begun is as if it had never been, one that is over stays as it is.
+// Who may name a deputy may end it. Errors: policies.ErrForbidden, ErrNotFound.
+func (s *Service) EndDeputy(ctx context.Context, c account.Caller, specialist, id uuid.UUID) error {
+	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
+		return err
+	}
+	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		d, err := s.lockDeputy(ctx, tx, specialist, id)
+		if store.IsNoRows(err) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return s.end(ctx, tx, c, d)
+	})
+}
+
+// Switched is account's callback: who is deactivated stands in for nobody any more, now or later.
+func (s *Service) Switched(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
+	if a.Active {
+		return nil
+	}
+	list, err := s.openOf(ctx, tx, a.ID, s.o.Now())
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if err := s.end(ctx, tx, c, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) end(ctx context.Context, tx bun.IDB, c account.Caller, d Deputyship) error {
+	now := s.o.Now()
+	var err error
+	switch d.state(now) {
+	case Past:
+		return nil
+	case Coming:
+		err = s.deleteDeputy(ctx, tx, d.ID)
+	case Now:
+		if d.StartsAt.Equal(now) { // a period without an instant in it is none
+			err = s.deleteDeputy(ctx, tx, d.ID)
+		} else {
+			err = s.endDeputy(ctx, tx, d.ID, now)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.logDeputy(ctx, tx, c, audit.DeputyEnded, d)
+}
+
+// logDeputy writes the log of both: who is stood in for is the subject, who stands in a detail.
+func (s *Service) logDeputy(ctx context.Context, tx bun.IDB, c account.Caller, action audit.Action, d Deputyship) error {
+	detail := audit.Changes{"deputy": {"", d.Deputy}, "from": {"", s.day(d.StartsAt)}, "until": {"", s.day(d.Last())}}
+	if action == audit.DeputyEnded {
+		for field, v := range detail {
+			detail[field] = [2]string{v[1], ""}
+		}
+	}
+	return s.o.Audit.Write(ctx, tx, c.Actor(), audit.Record{Action: action, SubjectID: d.SpecialistID, Subject: d.Specialist, Detail: detail})
+}

@@ -1,0 +1,148 @@
+package handover
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/assignment"
+	"kontor/app/audit"
+	"kontor/app/transaction"
+)
+
+// passing is one tx of a handover.
+type passing struct {
+	*Service
+	Handover
+
+	tx  bun.Tx
+	now time.Time
+	by  Person // who asked for it: what follows is their doing, whoever's process does it
+}
+
+func (p *passing) actor() audit.Actor { return audit.Actor{ID: p.by.ID, Name: p.by.Name} }
+
+// steps are the phases of a handover. Each takes up to so many assignments and says how many it met: fewer end the phase.
+func (p *passing) steps() []func(ctx context.Context, chunk int) (int, error) {
+	steps := []func(context.Context, int) (int, error){p.customers, p.transactions}
+	if p.Move {
+		steps = append(steps, p.responsible)
+	}
+	return steps
+}
+
+// note writes the log about one assignment, which says that it was a handover, from whom and to whom.
+func (p *passing) note(ctx context.Context, action audit.Action, customerID uuid.UUID, whom Person, of *held) error {
+	to := whom.Name
+	if whom.ID == p.FromID {
+		to = p.names()
+	}
+	r := audit.Record{
+		Action: action, CustomerID: customerID, SubjectID: whom.ID, Subject: whom.Name,
+		Detail: audit.Changes{"handover": {p.From.Name, to}},
+	}
+	if of != nil {
+		r.TransactionID, r.Subject = of.TransactionID, whom.Name+": "+transaction.Label(of.Number)+" "+of.Name
+	}
+	return p.o.Audit.Write(ctx, p.tx, p.actor(), r)
+}
+
+// customers passes on administrations. A copy goes on behind the last one; a move takes what is still there.
+func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
+	ids, err := p.heldCustomers(ctx, p.tx, p.FromID, p.AtCustomer, chunk)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		for _, t := range p.Targets {
+			a := assignment.Administrator{CustomerID: id, SpecialistID: t.ID, CreatedAt: p.now, CreatedBy: p.by.ID}
+			fresh, err := assignment.Appoint(ctx, p.tx, a)
+			if err != nil {
+				return 0, err
+			}
+			if !fresh {
+				continue
+			}
+			if err := p.note(ctx, audit.AdministratorAppointed, id, t, nil); err != nil {
+				return 0, err
+			}
+		}
+		if p.Move {
+			if _, had, err := assignment.Dismiss(ctx, p.tx, id, p.FromID); err != nil {
+				return 0, err
+			} else if had {
+				if err := p.note(ctx, audit.AdministratorDismissed, id, p.From, nil); err != nil {
+					return 0, err
+				}
+			}
+		}
+		if err := p.o.Customers.Touch(ctx, p.tx, id); err != nil {
+			return 0, err
+		}
+		if !p.Move {
+			p.AtCustomer = id
+		}
+	}
+	return len(ids), nil
+}
+
+// transactions passes on what the person processes additionally.
+func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
+	list, err := p.heldTransactions(ctx, p.tx, p.FromID, p.AtCustomer, p.AtTransaction, chunk)
+	if err != nil {
+		return 0, err
+	}
+	for i, h := range list {
+		for _, t := range p.Targets {
+			fresh, err := assignment.Entrust(ctx, p.tx, assignment.Processor{
+				TransactionID: h.TransactionID, SpecialistID: t.ID, CustomerID: h.CustomerID, CreatedAt: p.now, CreatedBy: p.by.ID,
+			})
+			if err != nil {
+				return 0, err
+			}
+			if !fresh {
+				continue
+			}
+			if err := p.note(ctx, audit.ProcessorEntrusted, h.CustomerID, t, &list[i]); err != nil {
+				return 0, err
+			}
+		}
+		if p.Move {
+			if _, had, err := assignment.Relieve(ctx, p.tx, h.CustomerID, p.FromID, h.TransactionID); err != nil {
+				return 0, err
+			} else if had {
+				if err := p.note(ctx, audit.ProcessorRelieved, h.CustomerID, p.From, &list[i]); err != nil {
+					return 0, err
+				}
+			}
+		} else {
+			p.AtCustomer, p.AtTransaction = h.CustomerID, h.TransactionID
+		}
+	}
+	return len(list), nil
+}
+
+// responsible lets the first of those who took over answer for the person's transactions.
+func (p *passing) responsible(ctx context.Context, chunk int) (int, error) {
+	list, err := p.answersFor(ctx, p.tx, p.FromID, chunk)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	heir := p.Targets[0]
+	if err := p.setResponsible(ctx, p.tx, list, heir.ID, p.now); err != nil {
+		return 0, err
+	}
+	for _, h := range list {
+		r := audit.Record{
+			Action: audit.TransactionUpdated, CustomerID: h.CustomerID, TransactionID: h.TransactionID, SubjectID: h.TransactionID,
+			Subject: transaction.Label(h.Number) + " " + h.Name,
+			Detail:  audit.Changes{"responsible": {p.From.Name, heir.Name}},
+		}
+		if err := p.o.Audit.Write(ctx, p.tx, p.actor(), r); err != nil {
+			return 0, err
+		}
+	}
+	return len(list), nil
+}

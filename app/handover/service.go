@@ -1,0 +1,368 @@
+package handover
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Customers is what this package needs of customer.Service.
+type Customers interface {
+	AdministeredBy(ctx context.Context, c account.Caller, specialist uuid.UUID) ([]customer.Row, error)
+	Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+}
+
+// Transactions is what this package needs of transaction.Service.
+type Transactions interface {
+	Within(c account.Caller, action policies.Action, alias string) (clause store.Clause, nothing bool, err error)
+}
+
+// Options are what a Service is made of; all of them are needed.
+type Options struct {
+	DB           *store.DB
+	Now          store.Clock
+	Zone         *time.Location // in which days begin and end
+	Policy       *policies.Decider
+	Audit        *audit.Log
+	Customers    Customers
+	Transactions Transactions
+}
+
+// Service hands over. Its methods authorise the caller: whoever may manage specialist users may arrange everything here,
+// a specialist user their own deputies.
+type Service struct {
+	o Options
+	// step is called after each tx of a handover; an error stops it there, as a kill would. Tests set it.
+	step func() error
+}
+
+// New makes the service.
+func New(o Options) *Service { return &Service{o: o, step: func() error { return nil }} }
+
+func (s *Service) may(c account.Caller, action policies.Action) error {
+	return s.o.Policy.Require(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: action})
+}
+
+// mayArrange requires the right to arrange deputies of a specialist user: everybody may arrange their own.
+func (s *Service) mayArrange(c account.Caller, specialist uuid.UUID, action policies.Action) error {
+	if c.ID == specialist && c.Has(policies.Specialist) {
+		return nil
+	}
+	return s.may(c, action)
+}
+
+// Person finds a specialist user whose deputies the caller may see. Errors: policies.ErrForbidden, account.ErrUnknown.
+func (s *Service) Person(ctx context.Context, c account.Caller, id uuid.UUID) (Person, error) {
+	if err := s.mayArrange(c, id, policies.Read); err != nil {
+		return Person{}, err
+	}
+	return s.person(ctx, s.o.DB, id)
+}
+
+// Choice is a specialist user who is offered.
+type Choice struct {
+	Person
+	Chosen bool
+}
+
+// offered is how many people are offered at a time; a search finds the others.
+const offered = 20
+
+// Offer lists active specialist users whose name, username or e-mail has the words of query, to take over from
+// specialist; those with the ids in chosen stay at the top. more says that there are others. Neither the specialist nor
+// a caller who is somebody else is offered: nobody gives assignments to themselves. policies.ErrForbidden for who may
+// not arrange anything for the specialist.
+func (s *Service) Offer(ctx context.Context, c account.Caller, specialist uuid.UUID, query string, chosen []uuid.UUID) (list []Choice, more bool, err error) {
+	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
+		return nil, false, err
+	}
+	not := []uuid.UUID{specialist, c.ID}
+	chosen = slices.DeleteFunc(slices.Clone(chosen), func(id uuid.UUID) bool { return slices.Contains(not, id) })
+	top, err := s.active(ctx, s.o.DB, chosen)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, p := range top {
+		list = append(list, Choice{p, true})
+	}
+	found, err := s.search(ctx, strings.Fields(store.Fold(query)), append(not, chosen...), offered+1)
+	if err != nil {
+		return nil, false, err
+	}
+	more = len(found) > offered
+	for _, p := range found[:min(len(found), offered)] {
+		list = append(list, Choice{Person: p})
+	}
+	return list, more, nil
+}
+
+// AssignmentsOf counts what specialist users have, up to AssignmentsCap of each kind, in one query (specialist read).
+func (s *Service) AssignmentsOf(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]Assignments, error) {
+	if err := s.may(c, policies.Read); err != nil {
+		return nil, err
+	}
+	return s.assignments(ctx, s.o.DB, ids, AssignmentsCap+1)
+}
+
+// everything is more assignments than there are.
+const everything = 1 << 40
+
+// Preview says what a handover would do: how much there is, how much of it each target already has, and examples that the
+// caller may see (specialist manage). Without targets it says what there is. Errors: policies.ErrForbidden,
+// account.ErrUnknown; Invalid as Start, without "required".
+func (s *Service) Preview(ctx context.Context, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (Plan, error) {
+	p, err := s.plan(ctx, s.o.DB, c, from, to, move)
+	if err != nil {
+		return p, err
+	}
+	for i, t := range p.Targets {
+		if p.Targets[i].Has, err = s.shared(ctx, from, t.ID); err != nil {
+			return p, err
+		}
+	}
+	if p.Customers, err = s.o.Customers.AdministeredBy(ctx, c, from); err != nil {
+		return p, err
+	}
+	within, nothing, err := s.o.Transactions.Within(c, policies.Read, "t")
+	if err != nil || nothing {
+		return p, err
+	}
+	p.Transactions, err = s.exampleTransactions(ctx, from, within)
+	return p, err
+}
+
+// plan authorises and checks what was asked for. db may be a tx.
+func (s *Service) plan(ctx context.Context, db bun.IDB, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (p Plan, err error) {
+	if err := s.may(c, policies.Manage); err != nil {
+		return Plan{}, err
+	}
+	p.Move = move
+	if p.From, err = s.person(ctx, db, from); err != nil {
+		return Plan{}, err
+	}
+	counts, err := s.assignments(ctx, db, []uuid.UUID{from}, everything)
+	if err != nil {
+		return p, err
+	}
+	p.Assignments = counts[from]
+	var form fault.Form
+	people, err := s.active(ctx, db, to)
+	if err != nil {
+		return p, err
+	}
+	for _, person := range people {
+		p.Targets = append(p.Targets, Target{Person: person})
+		switch {
+		case person.ID == from:
+			form.Add("to", "handover.same")
+		case slices.Contains(c.Persons(), person.ID): // theirs would be the caller's (S31)
+			form.Add("to", "handover.self")
+		}
+	}
+	if len(people) != len(unique(to)) {
+		form.Add("to", "handover.unknown")
+	}
+	if len(to) > targetsMax {
+		form.AddError(fault.At("to", "handover.many").With("max", targetsMax))
+	}
+	return p, form.Err()
+}
+
+// targetsMax is how many can take over at a time: each of them gets every assignment.
+const targetsMax = 20
+
+func unique(ids []uuid.UUID) (out []uuid.UUID) {
+	for _, id := range ids {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// inline is how many assignments a request hands over itself; the worker does what is more.
+const inline = 200
+
+// Start begins a handover of all assignments from one specialist user to others, each of whom gets all of them (specialist
+// manage). With move they are taken from the first person, and the first of the others answers for the transactions that
+// the person answered for. A small handover is done in the same call (FinishedAt tells), a large one by Continue. Errors:
+// policies.ErrForbidden, account.ErrUnknown, ErrRunning, ErrNothing; Invalid at to: "required", "handover.unknown" for
+// ids that are no active specialist user's, "handover.same", "handover.many" with max, and "handover.self": nobody gives
+// assignments to themselves, nor to somebody for whom they stand in.
+func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (Handover, error) {
+	var h Handover
+	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		h, err = s.begin(ctx, tx, c, from, to, move)
+		return err
+	})
+	if err != nil || h.Total > inline {
+		return h, err
+	}
+	if err := s.step(); err != nil {
+		return h, err
+	}
+	if _, err := s.finish(ctx, h.ID, inline); err != nil {
+		return h, err
+	}
+	return s.load(ctx, s.o.DB, h.ID)
+}
+
+func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (h Handover, err error) {
+	if err := s.may(c, policies.Manage); err != nil {
+		return Handover{}, err
+	}
+	to = unique(to)
+	if err := s.lockPeople(ctx, tx, append([]uuid.UUID{from}, to...)); err != nil {
+		return Handover{}, err
+	}
+	p, err := s.plan(ctx, tx, c, from, to, move)
+	if err != nil {
+		return Handover{}, err
+	}
+	var form fault.Form
+	if len(to) == 0 {
+		form.Add("to", "required")
+		return Handover{}, form.Err()
+	}
+	if running, err := s.isRunning(ctx, tx, from); err != nil {
+		return Handover{}, err
+	} else if running {
+		return Handover{}, ErrRunning
+	}
+	h = Handover{FromID: from, Move: move, Total: p.Total(), RequestedBy: c.ID, RequestedAt: s.o.Now(), From: p.From}
+	if move {
+		h.Total += p.Responsible
+	}
+	if h.Total == 0 {
+		return Handover{}, ErrNothing
+	}
+	if h.ID, err = uuid.NewV7(); err != nil {
+		return Handover{}, err
+	}
+	for _, t := range p.Targets {
+		h.Targets = append(h.Targets, t.Person)
+	}
+	if err := s.insert(ctx, tx, h); err != nil {
+		return Handover{}, err
+	}
+	return h, s.o.Audit.Write(ctx, tx, c.Actor(), h.record(audit.HandoverStarted, p.Assignments))
+}
+
+// record is the entry in the log about the handover as a whole.
+func (h Handover) record(action audit.Action, counts Assignments) audit.Record {
+	detail := map[string]int64{"customers": counts.Administered, "transactions": counts.Processed}
+	return audit.Record{Action: action, SubjectID: h.FromID, Subject: h.From.Name + " → " + h.names(), Detail: detail}
+}
+
+func (h Handover) names() string {
+	names := make([]string, len(h.Targets))
+	for i, t := range h.Targets {
+		names[i] = t.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// Get shows progress, then the record, to whoever asked for the handover or may read specialist users. ErrNotFound
+// otherwise, and when it is not one from this person.
+func (s *Service) Get(ctx context.Context, c account.Caller, from, id uuid.UUID) (Handover, error) {
+	h, err := s.load(ctx, s.o.DB, id)
+	if err != nil {
+		return Handover{}, err
+	}
+	if h.FromID != from {
+		return Handover{}, ErrNotFound
+	}
+	if h.RequestedBy == c.ID {
+		return h, nil
+	}
+	if err := s.may(c, policies.Read); err != nil {
+		return Handover{}, err
+	}
+	return h, nil
+}
+
+// Running is the handover from a specialist user that is not finished; ok is false when there is none (specialist read).
+func (s *Service) Running(ctx context.Context, c account.Caller, from uuid.UUID) (id uuid.UUID, ok bool, err error) {
+	if err := s.may(c, policies.Read); err != nil {
+		return uuid.Nil, false, err
+	}
+	return s.running(ctx, s.o.DB, from)
+}
+
+// Continue is the worker's: it takes each unfinished handover further, chunk assignments per tx, until all are done or
+// ctx ends. It may be killed at any moment and run by several workers at once: a tx takes the handover's row first, and
+// writes with the assignments how far it has come. What somebody assigns to the person meanwhile is moved along if it is
+// there in time; a copy does not look back.
+func (s *Service) Continue(ctx context.Context, chunk int) (finished int, err error) {
+	open, err := s.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range open {
+		done, err := s.finish(ctx, id, max(chunk, 1))
+		if err != nil {
+			return finished, err
+		}
+		if done {
+			finished++
+		}
+	}
+	return finished, nil
+}
+
+// finish does one handover to its end; false when somebody else finished it.
+func (s *Service) finish(ctx context.Context, id uuid.UUID, chunk int) (finished bool, err error) {
+	for over := false; !over; {
+		err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			over, finished, err = s.advance(ctx, tx, id, chunk)
+			return err
+		})
+		if err == nil {
+			err = s.step()
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return finished, nil
+}
+
+// advance does one step of a handover. over says that there is none left, finished that this one was the last.
+func (s *Service) advance(ctx context.Context, tx bun.Tx, id uuid.UUID, chunk int) (over, finished bool, err error) {
+	h, err := s.lock(ctx, tx, id)
+	if err != nil || h.FinishedAt != nil {
+		return true, false, err
+	}
+	p := passing{Service: s, tx: tx, Handover: h, now: s.o.Now()}
+	if p.by, err = s.asker(ctx, tx, h.RequestedBy); err != nil {
+		return false, false, err
+	}
+	n, err := p.steps()[h.Phase](ctx, chunk)
+	if err != nil {
+		return false, false, err
+	}
+	h = p.Handover
+	h.Done = min(h.Done+int64(n), h.Total) // assigned since it was counted
+	if n < chunk {
+		h.Phase, h.AtCustomer, h.AtTransaction = h.Phase+1, uuid.Nil, uuid.Nil
+	}
+	if h.Phase == len(p.steps()) {
+		h.FinishedAt, h.Done = &p.now, h.Total
+		record := audit.Record{Action: audit.HandoverFinished, SubjectID: h.FromID, Subject: h.From.Name + " → " + h.names()}
+		if err := s.o.Audit.Write(ctx, tx, p.actor(), record); err != nil {
+			return false, false, err
+		}
+	}
+	return h.FinishedAt != nil, h.FinishedAt != nil, s.save(ctx, tx, h)
+}

@@ -1,0 +1,297 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/policies"
+)
+
+var errKilled = errors.New("killed")
+
+// firm gives Anna n customers with a transaction each, and makes her a processor of one of Cora's.
+func (w *world) firm(n int) {
+	w.t.Helper()
+	for i := range n {
+		w.customer(w.anna, fmt.Sprintf("Anna %d GmbH", i), 1)
+	}
+	id, transactions := w.customer(w.cora, "Cora GmbH", 2)
+	for _, t := range transactions {
+		w.entrust(w.anna, id, t)
+	}
+}
+
+// TestMove: everything goes to the others, the first answers for it, the log says so; nothing is left.
+func TestMove(t *testing.T) {
+	each(t, func(w *world) {
+		w.firm(3)
+		plan, err := w.Preview(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, true)
+		w.must(err)
+		if want := (Assignments{3, 2, 3}); plan.Assignments != want || len(plan.Targets) != 1 || plan.Targets[0].Has.Total() != 0 {
+			w.t.Errorf("the preview says %+v", plan)
+		}
+		if len(plan.Customers) != 3 || len(plan.Transactions) != 0 { // user administrators see customers, no transactions
+			w.t.Errorf("examples: %d customers, %+v", len(plan.Customers), plan.Transactions)
+		}
+		h, err := w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID, w.cora.ID}, true)
+		w.must(err)
+		if h.FinishedAt == nil || h.Done != 8 || h.Total != 8 || len(h.Targets) != 2 {
+			w.t.Errorf("%+v", h)
+		}
+		if left := w.has(w.anna); left != (Assignments{}) {
+			w.t.Errorf("left: %+v", left)
+		}
+		if ben := w.has(w.ben); ben != (Assignments{3, 2, 3}) {
+			w.t.Errorf("Ben has %+v", ben)
+		}
+		if cora := w.has(w.cora); cora != (Assignments{4, 2, 2}) {
+			w.t.Errorf("Cora has %+v", cora)
+		}
+		w.consistent()
+		for action, want := range map[audit.Action]int{
+			audit.AdministratorAppointed: 6, audit.AdministratorDismissed: 3, audit.ProcessorEntrusted: 4, audit.ProcessorRelieved: 2,
+			audit.TransactionUpdated: 3, audit.HandoverStarted: 1, audit.HandoverFinished: 1,
+		} {
+			if n := w.count(`audit WHERE action = ? AND actor_id = ?`, action, w.admin.ID); n != want {
+				w.t.Errorf("%d × %s in the log, want %d", n, action, want)
+			}
+		}
+		if n := w.count(`audit WHERE action IN (?, ?) AND transaction_id IS NULL`, audit.ProcessorEntrusted, audit.ProcessorRelieved); n > 0 {
+			w.t.Errorf("%d entries about a transaction do not say which", n)
+		}
+		if n := w.count(`audit WHERE action = ? AND detail LIKE '%"handover":["Anna Berg","Ben Bach"]%'`, audit.AdministratorAppointed); n != 3 {
+			w.t.Errorf("%d appointments say that they were a handover to Ben", n)
+		}
+		if n := w.count(`customer WHERE attention_at IS NOT NULL`); n > 0 {
+			w.t.Errorf("%d customers need attention", n)
+		}
+		_, err = w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, true)
+		w.want("a second time", err, ErrNothing)
+	})
+}
+
+// TestCopy: the others get everything, nothing is taken.
+func TestCopy(t *testing.T) {
+	each(t, func(w *world) {
+		w.firm(3)
+		h, err := w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
+		w.must(err)
+		if h.FinishedAt == nil || h.Total != 5 {
+			w.t.Errorf("%+v", h)
+		}
+		if anna, ben := w.has(w.anna), w.has(w.ben); anna != (Assignments{3, 2, 3}) || ben != (Assignments{3, 2, 0}) {
+			w.t.Errorf("Anna %+v, Ben %+v", anna, ben)
+		}
+		w.consistent()
+		if n := w.count(`audit WHERE action IN (?, ?)`, audit.AdministratorDismissed, audit.ProcessorRelieved); n > 0 {
+			w.t.Errorf("%d were taken", n)
+		}
+		plan, err := w.Preview(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
+		w.must(err)
+		if plan.Targets[0].Has != (Assignments{3, 2, 0}) {
+			w.t.Errorf("the preview says Ben already has %+v", plan.Targets[0].Has)
+		}
+	})
+}
+
+// TestStartRefuses: who may not, and whom not; and nothing is half done.
+func TestStartRefuses(t *testing.T) {
+	each(t, func(w *world) {
+		w.firm(1)
+		gone := w.person("Gabi Gone")
+		w.must(w.people.Deactivate(w.ctx, w.admin, gone.ID))
+		standsIn := w.admin
+		standsIn.For = []uuid.UUID{w.ben.ID}
+		for name, c := range map[string]struct {
+			caller account.Caller
+			to     []uuid.UUID
+			want   string
+		}{
+			"nobody":                      {w.admin, nil, "to required"},
+			"oneself":                     {w.admin, []uuid.UUID{w.ben.ID, w.admin.ID}, "to handover.self"},
+			"whom one stands in for":      {standsIn, []uuid.UUID{w.ben.ID}, "to handover.self"},
+			"the one who has them":        {w.admin, []uuid.UUID{w.anna.ID}, "to handover.same"},
+			"somebody deactivated":        {w.admin, []uuid.UUID{w.ben.ID, gone.ID}, "to handover.unknown"},
+			"somebody who does not exist": {w.admin, []uuid.UUID{newID()}, "to handover.unknown"},
+			"no id":                       {w.admin, []uuid.UUID{uuid.Nil}, "to handover.unknown"},
+		} {
+			_, err := w.Start(w.ctx, c.caller, w.anna.ID, c.to, true)
+			w.wantForm(name, err, c.want)
+		}
+		for _, c := range []account.Caller{w.anna, w.ben, {}} {
+			_, err := w.Start(w.ctx, c, w.anna.ID, []uuid.UUID{w.cora.ID}, true)
+			w.want("without the right", err, policies.ErrForbidden)
+			_, err = w.Preview(w.ctx, c, w.anna.ID, nil, true)
+			w.want("a preview without the right", err, policies.ErrForbidden)
+		}
+		_, err := w.Start(w.ctx, w.admin, newID(), []uuid.UUID{w.cora.ID}, true)
+		w.want("from nobody", err, account.ErrUnknown)
+		if n := w.count(`handover`); n != 0 || w.has(w.anna) != (Assignments{1, 2, 1}) {
+			w.t.Errorf("%d handovers, Anna has %+v", n, w.has(w.anna))
+		}
+	})
+}
+
+// TestKilled: killed after any step a handover goes on and ends as if nothing had been, moved or copied.
+func TestKilled(t *testing.T) {
+	each(t, func(w *world) {
+		for _, move := range []bool{true, false} {
+			for kill := 1; ; kill++ {
+				from, to := w.person(fmt.Sprintf("From %d", kill)), w.person(fmt.Sprintf("To %d", kill))
+				anna := w.anna
+				w.anna = from
+				w.firm(5)
+				w.anna = anna
+				before := w.has(from)
+				steps := 0
+				w.step = func() error {
+					if steps++; steps == kill {
+						return errKilled
+					}
+					return nil
+				}
+				h, err := w.Start(w.ctx, w.admin, from.ID, []uuid.UUID{to.ID}, move)
+				killed := errors.Is(err, errKilled)
+				if err != nil && !killed {
+					w.t.Fatal(err)
+				}
+				for n := 0; killed && n < 20; n++ { // the worker, in chunks of two
+					if done, err := w.Continue(w.ctx, 2); errors.Is(err, errKilled) || done == 0 && err == nil {
+						continue
+					} else if err != nil {
+						w.t.Fatal(err)
+					}
+					break
+				}
+				w.step = func() error { return nil }
+				got, err := w.Get(w.ctx, w.admin, from.ID, h.ID)
+				w.must(err)
+				if got.FinishedAt == nil || got.Done != got.Total {
+					w.t.Fatalf("killed at %d: %+v", kill, got)
+				}
+				has := w.has(to)
+				if !move {
+					has.Responsible = before.Responsible
+				}
+				if has != before {
+					w.t.Errorf("killed at %d: %+v came over of %+v", kill, has, before)
+				}
+				if left := w.has(from); move && left != (Assignments{}) || !move && left != before {
+					w.t.Errorf("killed at %d: left %+v of %+v", kill, left, before)
+				}
+				if n := w.count(`audit WHERE action = ? AND subject_id = ?`, audit.HandoverFinished, from.ID); n != 1 {
+					w.t.Errorf("killed at %d: finished %d times", kill, n)
+				}
+				if n := w.count(`audit WHERE action = ? AND subject_id = ?`, audit.AdministratorAppointed, to.ID); n != 5 {
+					w.t.Errorf("killed at %d: %d appointments in the log", kill, n)
+				}
+				if !killed {
+					if kill < 4 {
+						w.t.Errorf("a handover had only %d steps", kill)
+					}
+					break
+				}
+			}
+			w.consistent()
+		}
+	})
+}
+
+// TestLarge: what is more than a request takes is the worker's, several of them at once; progress can be read, and a
+// second handover has to wait.
+func TestLarge(t *testing.T) {
+	each(t, func(w *world) {
+		n := inline + 5
+		for i := range n {
+			id := newID()
+			w.exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+				VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`, 20000+i, id, w.clock(), w.clock())
+			w.exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`,
+				id, w.anna.ID, w.clock(), w.admin.ID)
+		}
+		h, err := w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, true)
+		w.must(err)
+		if h.FinishedAt != nil || h.Done != 0 || int(h.Total) != n {
+			w.t.Fatalf("%+v", h)
+		}
+		_, err = w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.cora.ID}, true)
+		w.want("a second one", err, ErrRunning)
+		if id, ok, err := w.Running(w.ctx, w.admin, w.anna.ID); !ok || id != h.ID || err != nil {
+			w.t.Errorf("running: %v %v %v", id, ok, err)
+		}
+		_, err = w.Get(w.ctx, w.admin, w.ben.ID, h.ID)
+		w.want("progress at another person", err, ErrNotFound)
+		_, err = w.Get(w.ctx, w.ben, w.anna.ID, h.ID)
+		w.want("progress without the right", err, policies.ErrForbidden)
+
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		finished := 0
+		for range 3 {
+			wg.Go(func() {
+				done, err := w.Continue(context.Background(), 20)
+				if err != nil {
+					w.t.Error(err)
+				}
+				mu.Lock()
+				finished += done
+				mu.Unlock()
+			})
+		}
+		wg.Wait()
+		if ben := w.has(w.ben); finished != 1 || int(ben.Administered) != n || w.has(w.anna).Total() != 0 {
+			w.t.Errorf("finished %d times, Ben has %+v", finished, ben)
+		}
+		if got := w.count(`audit WHERE action = ?`, audit.AdministratorAppointed); got != n {
+			w.t.Errorf("%d appointments in the log, want %d", got, n)
+		}
+	})
+}
+
+// TestOffer: active colleagues by name, the chosen ones first, never the person or the caller.
+func TestOffer(t *testing.T) {
+	each(t, func(w *world) {
+		gone := w.person("Berta Bach")
+		w.must(w.people.Deactivate(w.ctx, w.admin, gone.ID))
+		names := func(list []Choice) (out []string) {
+			for _, c := range list {
+				out = append(out, fmt.Sprintf("%s %v", c.Name, c.Chosen))
+			}
+			return out
+		}
+		for _, c := range []struct {
+			caller account.Caller
+			query  string
+			chosen []uuid.UUID
+			want   []string
+		}{
+			{w.admin, "", nil, []string{"Ben Bach false", "Cora Dorn false"}},
+			{w.admin, "BACH", nil, []string{"Ben Bach false"}},
+			{w.admin, "bach", []uuid.UUID{w.cora.ID, w.anna.ID, gone.ID}, []string{"Cora Dorn true", "Ben Bach false"}},
+			{w.anna, "", nil, []string{"Ben Bach false", "Cora Dorn false", "Uta Amt false"}},
+			{w.admin, "%", nil, []string{"Ben Bach false", "Cora Dorn false"}},
+		} {
+			list, more, err := w.Offer(w.ctx, c.caller, w.anna.ID, c.query, c.chosen)
+			w.must(err)
+			if got := names(list); fmt.Sprint(got) != fmt.Sprint(c.want) || more {
+				w.t.Errorf("%q offers %q, want %q", c.query, got, c.want)
+			}
+		}
+		if _, _, err := w.Offer(w.ctx, w.ben, w.anna.ID, "", nil); !errors.Is(err, policies.ErrForbidden) {
+			w.t.Errorf("offered to a colleague: %v", err)
+		}
+		for i := range offered {
+			w.person(fmt.Sprintf("Zoë %d", i))
+		}
+		if list, more, err := w.Offer(w.ctx, w.admin, w.anna.ID, "", nil); err != nil || !more || len(list) != offered {
+			w.t.Errorf("%d offered, more %v, %v", len(list), more, err)
+		}
+	})
+}

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/uptrace/bun"
+)
+
+// MaxTerms bounds a query: more words than that are not looked at.
+const MaxTerms = 8
+
+// Terms are the words of a query, folded, as they are looked for in search texts.
+type Terms struct {
+	Needles  []string // what the search text must contain, each
+	Trigrams []string // of the needles: what the trigram index is asked
+}
+
+// ParseTerms takes folded words apart: one or two characters find beginnings of words, more find any part.
+func ParseTerms(words []string) (t Terms) {
+	for _, word := range words {
+		if utf8.RuneCountInString(word) < 3 {
+			word = " " + word // words stand behind a blank
+		}
+		if !slices.Contains(t.Needles, word) && len(t.Needles) < MaxTerms {
+			t.Needles = append(t.Needles, word)
+		}
+	}
+	for _, n := range t.Needles {
+		if utf8.RuneCountInString(n) < 3 {
+			n = " " + n // one letter: see TrigramText
+		}
+		for i, r := 0, []rune(n); i+3 <= len(r); i++ {
+			if g := string(r[i : i+3]); !slices.Contains(t.Trigrams, g) {
+				t.Trigrams = append(t.Trigrams, g)
+			}
+		}
+	}
+	return t
+}
+
+// SearchText is what a search finds of something: the folded words of its parts, each behind a blank, so that a pattern
+// can ask for the beginning of a word.
+func SearchText(parts ...string) string {
+	return " " + strings.Join(strings.Fields(Fold(strings.Join(parts, " "))), " ")
+}
+
+// TrigramText is a search text as SQLite's trigram index gets it: two blanks before each word, so that even one letter
+// at the beginning of a word is a trigram ("  b").
+func TrigramText(search string) string { return strings.ReplaceAll(search, " ", "  ") }
+
+// Match asks SQLite's index for rows with all trigrams. Each is a string of its own: an index without positions
+// (detail=none) knows no phrases.
+func (t Terms) Match() string {
+	quoted := make([]string, len(t.Trigrams))
+	for i, g := range t.Trigrams {
+		quoted[i] = `"` + strings.ReplaceAll(g, `"`, `""`) + `"`
+	}
+	return strings.Join(quoted, " AND ")
+}
+
+// Verify are the words as a condition on a search text, beginning with AND. instr is quicker on SQLite than LIKE and
+// knows no wildcards; on PostgreSQL only LIKE can use the trigram index.
+func (db *DB) Verify(t Terms, column string) (c Clause) {
+	for _, n := range t.Needles {
+		if db.IsPostgres() {
+			c.Add(` AND `+column+` LIKE ?`, likePattern(n))
+		} else {
+			c.Add(` AND instr(`+column+`, ?) > 0`, n)
+		}
+	}
+	return c
+}
+
+// likePattern finds a needle anywhere; what LIKE would read as a wildcard is escaped.
+func likePattern(needle string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(needle) + "%"
+}
+
+// How much a TendSearch merges: so many steps of so many pages. A step holds the write lock for a few milliseconds.
+const (
+	mergeSteps = 200
+	mergePages = 16
+)
+
+// TendSearch is the worker's housekeeping: it merges one of SQLite's search indexes in small steps, between which
+// others write. PostgreSQL tends its own.
+func (db *DB) TendSearch(ctx context.Context, index string) error {
+	if db.IsPostgres() {
+		return nil
+	}
+	for range mergeSteps {
+		more, err := db.mergeSearch(ctx, index)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeSearch merges a little; more says whether it found something to merge.
+func (db *DB) mergeSearch(ctx context.Context, index string) (more bool, err error) {
+	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var before, after int64
+		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &before); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO ? (?, rank) VALUES ('merge', ?)`, bun.Ident(index), bun.Ident(index), mergePages)
+		if err != nil {
+			return err
+		}
+		if err := tx.NewRaw(`SELECT total_changes()`).Scan(ctx, &after); err != nil {
+			return err
+		}
+		more = after-before >= 2 // SQLite's documentation: fewer than two changes mean that nothing was done
+		return nil
+	})
+	return more, err
+}

@@ -1,0 +1,126 @@
+package storetest
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// server is the PostgreSQL of KONTOR_TEST_POSTGRES, reached once for all tests of the process.
+type server struct {
+	base     *url.URL
+	admin    *store.DB
+	template func() (string, error)
+}
+
+var connect = sync.OnceValues(func() (*server, error) {
+	base, err := url.Parse(os.Getenv("KONTOR_TEST_POSTGRES"))
+	if err != nil {
+		return nil, err
+	}
+	admin, err := store.Open(context.Background(), base.String())
+	if err != nil {
+		return nil, err
+	}
+	s := &server{base: base, admin: admin}
+	s.template = sync.OnceValues(s.makeTemplate)
+	return s, nil
+})
+
+func reach(tb testing.TB) *server {
+	tb.Helper()
+	if os.Getenv("KONTOR_TEST_POSTGRES") == "" {
+		tb.Skip("KONTOR_TEST_POSTGRES is not set")
+	}
+	s, err := connect()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// create makes a database that is dropped with the test, and returns its address.
+func (s *server) create(tb testing.TB, how string) string {
+	tb.Helper()
+	ctx := context.Background()
+	id, _ := uuid.NewV4()
+	name := "kontor_test_" + strings.ReplaceAll(id.String(), "-", "")
+	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+name+how); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if _, err := s.admin.ExecContext(ctx, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name)); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s.address(name)
+}
+
+func (s *server) address(database string) string {
+	u := *s.base
+	u.Path = "/" + database
+	return u.String()
+}
+
+const templates = "kontor_template_"
+
+// makeTemplate migrates the database that those of the tests are copies of. A test process cannot tidy up after its last
+// test, so each one drops the templates of those that have ended: the lock that goes with the name is free.
+func (s *server) makeTemplate() (string, error) {
+	ctx := context.Background()
+	conn, err := s.admin.Conn(ctx) // never closed: it holds the lock as long as the process lives
+	if err != nil {
+		return "", err
+	}
+	id, _ := uuid.NewV4()
+	key := int64(binary.BigEndian.Uint64(id[8:]) >> 1)
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?)", key); err != nil {
+		return "", err
+	}
+	if err := dropLeft(ctx, conn); err != nil {
+		return "", err
+	}
+	name := templates + strconv.FormatInt(key, 10)
+	if _, err := conn.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	return name, migrate(ctx, s.address(name))
+}
+
+func dropLeft(ctx context.Context, conn bun.Conn) error {
+	var names []string
+	if err := conn.NewRaw("SELECT datname FROM pg_database WHERE starts_with(datname, ?)", templates).Scan(ctx, &names); err != nil {
+		return err
+	}
+	for _, name := range names {
+		key, err := strconv.ParseInt(strings.TrimPrefix(name, templates), 10, 64)
+		if err != nil {
+			continue // not ours
+		}
+		var left bool
+		if err := conn.NewRaw("SELECT pg_try_advisory_lock(?)", key).Scan(ctx, &left); err != nil {
+			return err
+		}
+		if !left {
+			continue
+		}
+		if _, err := conn.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock(?)", key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package transaction
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+var wantCustomer = customer.Want{Object: policies.Customer, Action: policies.Read}
+
+// recorded is a form that was found good.
+type recorded struct {
+	Name, Kind, Due string
+	Responsible     person
+}
+
+// maxName is how many characters a name may have.
+const maxName = 200
+
+// Create adds a transaction to a customer, enters it into the index of who may see it, and writes the log. repeated: the
+// submission was done before by the same caller; nothing happens, and t is the transaction of then. Errors:
+// customer.ErrNotFound; policies.ErrForbidden for who may not add one of that kind; Invalid at name ("required",
+// "too_long", "control_characters", ErrNameTaken), kind ("transaction.kind_unknown"; a retired one is unknown), due
+// ("date.malformed") and responsible ("transaction.responsible_unknown").
+func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.UUID, f Form) (t Transaction, repeated bool, err error) {
+	var submission sql.NullString
+	if f.Submission != "" { // a key of the caller's own, as of customers
+		submission = sql.NullString{String: c.ID.String() + "/" + f.Submission, Valid: true}
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		t, repeated, err = s.create(ctx, tx, c, customerID, f, submission)
+		return err
+	})
+	switch {
+	case store.IsUnique(err, "transactions.submission"): // the same form, at once
+		var id uuid.UUID
+		if id, repeated, err = s.submitted(ctx, s.db, submission.String); err == nil && repeated {
+			t, err = s.Get(ctx, c, id)
+		}
+	case store.IsUnique(err, "transactions.name_folded"):
+		err = ErrNameTaken
+	}
+	if err != nil {
+		return Transaction{}, false, err
+	}
+	return t, repeated, nil
+}
+
+func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, f Form, submission sql.NullString) (t Transaction, repeated bool, err error) {
+	if _, err := s.customers.Authorise(ctx, tx, c, customerID, wantCustomer); err != nil {
+		return t, false, err
+	}
+	related, err := s.customers.Relation(ctx, tx, c, customerID)
+	if err != nil {
+		return t, false, err
+	}
+	kinds, err := s.kindsFor(c, related, policies.Create)
+	if err != nil {
+		return t, false, err
+	}
+	if kinds.Empty() {
+		return t, false, policies.ErrForbidden
+	}
+	if submission.Valid {
+		if id, found, err := s.submitted(ctx, tx, submission.String); err != nil {
+			return t, false, err
+		} else if found {
+			t, err = s.Authorise(ctx, tx, c, id, policies.Read)
+			return t, true, err
+		}
+	}
+	r, err := s.validate(ctx, tx, f, Transaction{})
+	if err != nil {
+		return t, false, err
+	}
+	if err := s.policy.Require(policies.Request{
+		Roles: c.Roles, Relation: related, Object: policies.Transaction, Kind: r.Kind, Action: policies.Create,
+	}); err != nil {
+		return t, false, err
+	}
+	now := s.now()
+	rec := record{
+		CustomerID: customerID, Name: r.Name, NameFolded: foldName(r.Name), Kind: r.Kind, Status: Open, Due: r.Due,
+		ResponsibleID: null(r.Responsible.ID), Submission: submission, Version: 1, CreatedAt: now, CreatedBy: null(c.ID), UpdatedAt: now,
+	}
+	if rec.ID, err = uuid.NewV7(); err != nil {
+		return t, false, err
+	}
+	if err := s.insert(ctx, tx, &rec); err != nil {
+		return t, false, err
+	}
+	if err := assignment.Added(ctx, tx, customerID, rec.ID); err != nil {
+		return t, false, err
+	}
+	if t, err = s.find(ctx, tx, c, rec.ID); err != nil {
+		return t, false, err
+	}
+	return t, false, s.log(ctx, tx, c, audit.TransactionCreated, t, audit.Changes{
+		"kind": {"", t.Kind}, "due": {"", t.Due}, "responsible": {"", t.Responsible},
+	})
+}
+
+// Update saves what was recorded, if the transaction still has the version that was edited. Errors: ErrNotFound,
+// policies.ErrForbidden, Invalid as Create and at kind "transaction.kind_forbidden" for a kind with which the caller
+// could not process it any more; ErrVersion when somebody was quicker: then the transaction is returned as it is now. What
+// changes nothing is no change.
+func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, version int, f Form) (t Transaction, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		t, err = s.Authorise(ctx, tx, c, id, policies.Process)
+		if err != nil {
+			return err
+		}
+		r, err := s.validate(ctx, tx, f, t)
+		if err != nil {
+			return err
+		}
+		if r.Kind != t.Kind {
+			changed := t
+			changed.Kind = r.Kind
+			if ok, err := s.Allows(c, changed, policies.Process); err != nil {
+				return err
+			} else if !ok {
+				return fault.At("kind", "transaction.kind_forbidden")
+			}
+		}
+		changes := audit.Changes{}
+		for field, values := range map[string][2]string{
+			"name": {t.Name, r.Name}, "kind": {t.Kind, r.Kind}, "due": {t.Due, r.Due}, "responsible": {t.Responsible, r.Responsible.Name},
+		} {
+			if values[0] != values[1] {
+				changes[field] = values
+			}
+		}
+		same := len(changes) == 0 && t.ResponsibleID == r.Responsible.ID
+		t, err = s.change(ctx, tx, c, t, version, same, func(tx bun.IDB) (bool, error) { return s.update(ctx, tx, t, r) },
+			audit.TransactionUpdated, changes)
+		return err
+	})
+	if store.IsUnique(err, "transactions.name_folded") {
+		err = ErrNameTaken
+	}
+	if err != nil && !errors.Is(err, ErrVersion) {
+		return Transaction{}, err
+	}
+	return t, err
+}
+
+// SetStatus moves a transaction to another status; a closed one may be opened again. Errors: as Update, and Invalid at
+// status ("transaction.status_unknown").
+func (s *Service) SetStatus(ctx context.Context, c account.Caller, id uuid.UUID, version int, to Status) (t Transaction, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		t, err = s.Authorise(ctx, tx, c, id, policies.Process)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(Statuses, to) {
+			return fault.At("status", "transaction.status_unknown")
+		}
+		changes := audit.Changes{"status": {string(t.Status), string(to)}}
+		t, err = s.change(ctx, tx, c, t, version, t.Status == to, func(tx bun.IDB) (bool, error) { return s.setStatus(ctx, tx, t, to) },
+			audit.TransactionMoved, changes)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrVersion) {
+		return Transaction{}, err
+	}
+	return t, err
+}
+
+// change does a change to the version that was edited and writes the log. write says false when that version is not
+// there any more.
+func (s *Service) change(
+	ctx context.Context, tx bun.Tx, c account.Caller, t Transaction, version int, same bool,
+	write func(tx bun.IDB) (bool, error), action audit.Action, changes audit.Changes,
+) (Transaction, error) {
+	if t.Version != version {
+		return t, ErrVersion
+	}
+	if same {
+		return t, nil
+	}
+	done, err := write(tx)
+	if err != nil {
+		return t, err
+	}
+	now, err := s.find(ctx, tx, c, t.ID)
+	if err != nil {
+		return t, err
+	}
+	if !done { // changed since it was read
+		return now, ErrVersion
+	}
+	return now, s.log(ctx, tx, c, action, now, changes)
+}
+
+func (s *Service) log(ctx context.Context, tx bun.IDB, c account.Caller, action audit.Action, t Transaction, changes audit.Changes) error {
+	for field, values := range changes {
+		if values[0] == values[1] {
+			delete(changes, field)
+		}
+	}
+	return s.audit.Write(ctx, tx, c.Actor(), audit.Record{
+		Action: action, CustomerID: t.CustomerID, SubjectID: t.ID, Subject: t.Label() + " " + t.Name, TransactionID: t.ID, Detail: changes,
+	})
+}
+
+// validate reads a form. was is the transaction before: what stays as it is may be what could not be chosen any more.
+func (s *Service) validate(ctx context.Context, db bun.IDB, f Form, was Transaction) (r recorded, err error) {
+	var form fault.Form
+	name, complaint := customer.CleanLine(f.Name)
+	switch {
+	case complaint != "":
+		form.Add("name", complaint)
+	case name == "":
+		form.Add("name", "required")
+	case utf8.RuneCountInString(name) > maxName:
+		form.AddError(fault.At("name", "too_long").With("max", maxName))
+	}
+	r = recorded{Name: name, Kind: f.Kind, Due: strings.TrimSpace(f.Due)}
+	if r.Kind == "" {
+		r.Kind = OtherKind
+	}
+	if r.Kind != was.Kind {
+		if known, err := s.kindActive(ctx, db, r.Kind); err != nil {
+			return r, err
+		} else if !known {
+			form.Add("kind", "transaction.kind_unknown")
+		}
+	}
+	if r.Due != "" {
+		if day, err := time.Parse(time.DateOnly, r.Due); err != nil || day.Year() < 1900 {
+			form.Add("due", "date.malformed")
+		}
+	}
+	if f.Responsible != "" {
+		id, malformed := uuid.FromString(f.Responsible)
+		found := malformed == nil
+		if found {
+			r.Responsible, found, err = s.specialist(ctx, db, id)
+			if err != nil {
+				return r, err
+			}
+		}
+		if !found || !r.Responsible.Active && r.Responsible.ID != was.ResponsibleID {
+			form.Add("responsible", "transaction.responsible_unknown")
+		}
+	}
+	return r, form.Err()
+}
+
+// Renamed refreshes what the search finds of a customer's transactions, in the tx in which its name changes.
+func (s *Service) Renamed(ctx context.Context, tx bun.IDB, cu customer.Customer) error {
+	return s.refreshSearch(ctx, tx, cu)
+}
+
+// Tend is the worker's housekeeping of the search index.
+func (s *Service) Tend(ctx context.Context) error { return s.db.TendSearch(ctx, "transaction_search") }
+
+// People are those who are offered as responsible for a customer's transactions: its active administrators and
+// processors, and the caller if they are a specialist user; by name. customer.ErrNotFound.
+func (s *Service) People(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]Person, error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, wantCustomer); err != nil {
+		return nil, err
+	}
+	return s.people(ctx, customerID, c.ID)
+}
+
+func null(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
+
+// foldName is equal for names that count as the same within a customer: case, accents and punctuation don't matter.
+func foldName(name string) string {
+	if folded := store.SortKey(name); folded != "" {
+		return folded
+	}
+	return strings.ToLower(name)
+}
+
+// Derived is what a transaction's row holds beside what was recorded, for those who write rows in bulk.
+type Derived struct {
+	NameFolded, Search string
+	Trigrams           string // the text of SQLite's transaction_search
+}
+
+// Derive computes it. customerName is the customer's Name.
+func Derive(number int64, name, customerName string) Derived {
+	search := searchText(number, name, customerName)
+	return Derived{NameFolded: foldName(name), Search: search, Trigrams: store.TrigramText(search)}
+}
+
+func searchText(number int64, name, customerName string) string {
+	return store.SearchText(name, strings.ReplaceAll(Label(number), "-", ""), customerName)
+}

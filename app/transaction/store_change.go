@@ -1,0 +1,244 @@
+package transaction
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/customer"
+	"kontor/app/store"
+)
+
+// record is the table transactions.
+type record struct {
+	bun.BaseModel `bun:"table:transactions"`
+
+	Number        int64          `bun:"number,pk"`
+	ID            uuid.UUID      `bun:"id"`
+	CustomerID    uuid.UUID      `bun:"customer_id"`
+	Name          string         `bun:"name"`
+	NameFolded    string         `bun:"name_folded"`
+	Kind          string         `bun:"kind"`
+	Status        Status         `bun:"status"`
+	Due           string         `bun:"due"`
+	ResponsibleID uuid.NullUUID  `bun:"responsible_id"`
+	Search        string         `bun:"search"`
+	Submission    sql.NullString `bun:"submission"`
+	Version       int            `bun:"version"`
+	CreatedAt     time.Time      `bun:"created_at"`
+	CreatedBy     uuid.NullUUID  `bun:"created_by"`
+	UpdatedAt     time.Time      `bun:"updated_at"`
+}
+
+// person is a specialist user as a form names one.
+type person struct {
+	ID     uuid.UUID `bun:"id"`
+	Name   string    `bun:"name"`
+	Active bool      `bun:"active"`
+}
+
+func (s *Service) specialist(ctx context.Context, db bun.IDB, id uuid.UUID) (p person, found bool, err error) {
+	err = db.NewRaw(`SELECT id, name, active FROM account WHERE id = ? AND specialist`, id).Scan(ctx, &p)
+	if store.IsNoRows(err) {
+		return person{}, false, nil
+	}
+	return p, err == nil, err
+}
+
+func (s *Service) people(ctx context.Context, customerID, self uuid.UUID) (list []Person, err error) {
+	err = s.db.NewRaw(`SELECT id, name FROM account WHERE specialist AND active AND (id = ?
+		OR id IN (SELECT a.specialist_id FROM customer_administrator AS a WHERE a.customer_id = ?)
+		OR id IN (SELECT p.specialist_id FROM transaction_processor AS p WHERE p.customer_id = ?)) ORDER BY name_sort, id`,
+		self, customerID, customerID).Scan(ctx, &list)
+	return list, err
+}
+
+// submitted finds the transaction of a form that was sent before.
+func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) (id uuid.UUID, found bool, err error) {
+	err = db.NewRaw(`SELECT id FROM transactions WHERE submission = ?`, submission).Scan(ctx, &id)
+	if store.IsNoRows(err) {
+		return uuid.Nil, false, nil
+	}
+	return id, err == nil, err
+}
+
+// insert takes the next number and writes the transaction with its search text. On PostgreSQL the customer's row is locked
+// before its name is read: else a renaming and this would each miss the other's.
+func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
+	name, err := s.customerName(ctx, tx, r.CustomerID)
+	if err != nil {
+		return err
+	}
+	if err := tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`).Scan(ctx, &r.Number); err != nil {
+		return err
+	}
+	r.Search = searchText(r.Number, r.Name, name)
+	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
+		return err
+	}
+	return s.index(ctx, tx, r.Number, r.Search)
+}
+
+func (s *Service) customerName(ctx context.Context, tx bun.IDB, id uuid.UUID) (string, error) {
+	var cu struct {
+		Type        customer.Type `bun:"type"`
+		FirstName   string        `bun:"first_name"`
+		LastName    string        `bun:"last_name"`
+		CompanyName string        `bun:"company_name"`
+	}
+	q := store.SQL(`SELECT type, first_name, last_name, company_name FROM customer WHERE id = ?`, id)
+	if s.db.IsPostgres() {
+		q.Add(` FOR NO KEY UPDATE`)
+	}
+	err := tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &cu)
+	if store.IsNoRows(err) {
+		err = customer.ErrNotFound
+	}
+	d := customer.Data{FirstName: cu.FirstName, LastName: cu.LastName, CompanyName: cu.CompanyName}
+	return customer.Customer{Type: cu.Type, Data: d}.Name(), err
+}
+
+// index enters a search text into SQLite's search index; on PostgreSQL the index is one of the table.
+func (s *Service) index(ctx context.Context, tx bun.IDB, number int64, search string) error {
+	if s.db.IsPostgres() {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_search WHERE rowid = ?`, number); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, store.TrigramText(search))
+	return err
+}
+
+// update writes what was recorded if the transaction still has the version that was read; done=false otherwise.
+func (s *Service) update(ctx context.Context, tx bun.IDB, t Transaction, r recorded) (done bool, err error) {
+	name, err := s.customerName(ctx, tx, t.CustomerID)
+	if err != nil {
+		return false, err
+	}
+	search := searchText(t.Number, r.Name, name)
+	done, err = affected(tx.ExecContext(ctx, `UPDATE transactions SET name = ?, name_folded = ?, kind = ?, due = ?, responsible_id = ?,
+		search = ?, updated_at = ?, version = version + 1 WHERE number = ? AND version = ?`,
+		r.Name, foldName(r.Name), r.Kind, r.Due, null(r.Responsible.ID), search, s.now(), t.Number, t.Version))
+	if err != nil || !done || r.Name == t.Name {
+		return done, err
+	}
+	return true, s.index(ctx, tx, t.Number, search)
+}
+
+func (s *Service) setStatus(ctx context.Context, tx bun.IDB, t Transaction, to Status) (done bool, err error) {
+	return affected(tx.ExecContext(ctx, `UPDATE transactions SET status = ?, updated_at = ?, version = version + 1
+		WHERE number = ? AND version = ?`, to, s.now(), t.Number, t.Version))
+}
+
+// refreshSearch writes the search texts of a customer's transactions anew.
+func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, cu customer.Customer) error {
+	var rows []struct {
+		Number int64  `bun:"number"`
+		Name   string `bun:"name"`
+	}
+	if err := tx.NewRaw(`SELECT number, name FROM transactions WHERE customer_id = ? ORDER BY number`, cu.ID).Scan(ctx, &rows); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		search := searchText(r.Number, r.Name, cu.Name())
+		if _, err := tx.ExecContext(ctx, `UPDATE transactions SET search = ? WHERE number = ?`, search, r.Number); err != nil {
+			return err
+		}
+		if err := s.index(ctx, tx, r.Number, search); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// --- kinds ------------------------------------------------------------------------------------------------------
+
+const kindColumns = `key, name_en, name_de, position, active, version`
+
+func (s *Service) kinds(ctx context.Context, db bun.IDB) (list []Kind, err error) {
+	err = db.NewRaw(`SELECT `+kindColumns+` FROM transaction_kind ORDER BY position, key`).Scan(ctx, &list)
+	return list, err
+}
+
+// kindActive says whether a kind can be chosen. On PostgreSQL it stays so until the tx ends.
+func (s *Service) kindActive(ctx context.Context, db bun.IDB, key string) (active bool, err error) {
+	q := store.SQL(`SELECT active FROM transaction_kind WHERE key = ?`, key)
+	if s.db.IsPostgres() {
+		q.Add(` FOR SHARE`)
+	}
+	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &active)
+	if store.IsNoRows(err) {
+		return false, nil
+	}
+	return active, err
+}
+
+func (s *Service) lockKind(ctx context.Context, tx bun.IDB, key string) (k Kind, err error) {
+	q := store.SQL(`SELECT `+kindColumns+` FROM transaction_kind WHERE key = ?`, key)
+	if s.db.IsPostgres() {
+		q.Add(` FOR UPDATE`)
+	}
+	err = tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &k)
+	if store.IsNoRows(err) {
+		err = ErrKindNotFound
+	}
+	return k, err
+}
+
+func (s *Service) lockKinds(ctx context.Context, tx bun.IDB) (list []Kind, err error) {
+	q := store.SQL(`SELECT ` + kindColumns + ` FROM transaction_kind ORDER BY position, key`)
+	if s.db.IsPostgres() {
+		q.Add(` FOR UPDATE`)
+	}
+	err = tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &list)
+	return list, err
+}
+
+// nextPosition is behind all kinds but OtherKind.
+func (s *Service) nextPosition(ctx context.Context, tx bun.IDB) (n int, err error) {
+	kinds, err := s.lockKinds(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range kinds {
+		if k.Key != OtherKind {
+			n = max(n, k.Position)
+		}
+	}
+	for _, k := range kinds { // OtherKind stays last where it is
+		if k.Key == OtherKind && k.Position > n && k.Position <= n+10 {
+			k.Position = n + 20
+			return n + 10, s.placeKind(ctx, tx, k)
+		}
+	}
+	return n + 10, nil
+}
+
+func (s *Service) insertKind(ctx context.Context, tx bun.IDB, k Kind) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_kind (`+kindColumns+`) VALUES (?, ?, ?, ?, ?, ?)`,
+		k.Key, k.NameEN, k.NameDE, k.Position, k.Active, k.Version)
+	return err
+}
+
+func (s *Service) updateKind(ctx context.Context, tx bun.IDB, k Kind) error {
+	_, err := tx.ExecContext(ctx, `UPDATE transaction_kind SET name_en = ?, name_de = ?, active = ?, version = ? WHERE key = ?`,
+		k.NameEN, k.NameDE, k.Active, k.Version, k.Key)
+	return err
+}
+
+func (s *Service) placeKind(ctx context.Context, tx bun.IDB, k Kind) error {
+	_, err := tx.ExecContext(ctx, `UPDATE transaction_kind SET position = ? WHERE key = ?`, k.Position, k.Key)
+	return err
+}
+
+func affected(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}
