@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -14,13 +15,17 @@ import (
 	"time"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/app/audit"
 	"kontor/app/config"
 	"kontor/app/demo"
 	"kontor/app/fault"
+	"kontor/app/policy"
 	"kontor/app/store"
 	"kontor/app/wire"
 	"kontor/migrations"
 	"kontor/policies"
+	"kontor/views"
 )
 
 func migrate(ctx context.Context, c config.Config) error {
@@ -125,20 +130,134 @@ func seed(ctx context.Context, c config.Config, args []string) error {
 	return nil
 }
 
-// checkPolicy says whether a policy text could be published.
-func checkPolicy(path string) error {
+// visibility compares the index of who sees which transaction with the assignments, or makes it anew from them.
+func visibility(ctx context.Context, c config.Config, rebuild bool) error {
+	db, err := store.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if err := migrations.Pending(ctx, db.DB); err != nil {
+		return err
+	}
+	if rebuild {
+		rows, err := assignment.Rebuild(ctx, db)
+		if err == nil {
+			fmt.Printf("The index was made anew: %d rows.\n", rows)
+		}
+		return err
+	}
+	const most = 20
+	differences, err := assignment.Check(ctx, db, most)
+	if err != nil {
+		return err
+	}
+	for _, d := range differences {
+		fmt.Printf("specialist user %s, transaction %s: the index says %d, the assignments %d\n", d.SpecialistID, d.TransactionID, d.Index, d.Facts)
+	}
+	switch {
+	case len(differences) == most:
+		return fmt.Errorf("%d differences or more; app visibility rebuild mends them", most)
+	case len(differences) > 0:
+		return fmt.Errorf("%d differences; app visibility rebuild mends them", len(differences))
+	}
+	fmt.Println("The index agrees with the assignments.")
+	return nil
+}
+
+// checkPolicy says whether a policy text could be published, with the kinds of transactions that the database has.
+func checkPolicy(ctx context.Context, c config.Config, path string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return err
 	}
-	doc, err := policies.Parse(string(text), policies.AnyKind)
+	kinds, err := knownKinds(ctx, c)
 	if err != nil {
-		return plain(err)
+		fmt.Fprintf(os.Stderr, "kontor: there is no database to ask for the kinds of transactions (%v): every kind is taken\n", err)
+		kinds = policies.AnyKind
 	}
-	if _, err := policies.New(string(text)); err != nil {
+	checked, err := policy.CheckText(string(text), kinds)
+	if err != nil {
+		return plainLines(path, err)
+	}
+	if _, err := policies.New(checked); err != nil {
+		return err
+	}
+	doc, err := policies.Parse(checked, kinds)
+	if err != nil {
 		return err
 	}
 	fmt.Printf("%s: %d rules, all good\n", path, len(doc.Rules)+len(doc.Inclusions))
+	return nil
+}
+
+// knownKinds asks the database which kinds of transactions there are. It makes none that is not there.
+func knownKinds(ctx context.Context, c config.Config) (policies.Vocabulary, error) {
+	if file, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://"); ok {
+		if _, err := os.Stat(file); err != nil {
+			return nil, err
+		}
+	}
+	db, err := store.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	if err := migrations.Pending(ctx, db.DB); err != nil {
+		return nil, err
+	}
+	return policy.Vocabulary(ctx, db)
+}
+
+// plainLines says what is wrong with which line of a policy.
+func plainLines(path string, err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || len(f.Fields) == 0 {
+		return err
+	}
+	var lines []string
+	for _, field := range f.Fields {
+		lines = append(lines, fmt.Sprintf("%s, %s: %s", path, field.Field, complaintWords(field.Message)))
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// complaintWords says a complaint as the screens do, in English.
+func complaintWords(id string) string {
+	var texts map[string]any
+	if raw, err := fs.ReadFile(views.Locales(), "en.json"); err == nil && json.Unmarshal(raw, &texts) == nil {
+		if words, ok := texts["fault."+id].(string); ok {
+			return words
+		}
+	}
+	return id
+}
+
+// resetPolicy breaks the glass: the default policy is published as a new version, whatever is in force.
+func resetPolicy(ctx context.Context, c config.Config) error {
+	db, err := store.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if err := migrations.Pending(ctx, db.DB); err != nil {
+		return err
+	}
+	now, _, err := db.NewClock(ctx)
+	if err != nil {
+		return err
+	}
+	decider, err := policies.New(policies.Default)
+	if err != nil {
+		return err
+	}
+	v, err := policy.New(policy.Options{
+		DB: db, Now: now, Decider: decider, Audit: audit.New(db, now), Log: wire.Logger(c, os.Stderr),
+	}).Reset(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("The default policy is published as version %d. Running processes follow within a second.\n", v.Number)
 	return nil
 }
 

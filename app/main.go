@@ -5,6 +5,9 @@
 //	app user add --email E --name N [--role R …]  add a specialist user, print a one-time link to set the password
 //	app seed --customers N …                 synthetic customers for load tests
 //	app policies check FILE                  check a policy text
+//	app visibility check                     compare the index of who sees which transaction with the assignments
+//	app visibility rebuild                   make it anew from them
+//	app policies reset                       break glass: publish the default policy
 //	app health                               ask a running web process whether it is ready
 //
 // Settings come from the environment or from flags of the same name; the README lists them.
@@ -32,7 +35,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: app [serve | migrate | user add | seed | policies check FILE | health] [--setting value …] [--demo]")
+var errUsage = errors.New("usage: app [serve | migrate | user add | seed | policies check FILE | policies reset | visibility check | visibility rebuild | health] [--setting value …] [--demo]")
 
 // run reads the settings and runs the command they come with.
 func run(ctx context.Context, args []string, getenv func(string) string) error {
@@ -54,7 +57,11 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	case command == "seed":
 		return seed(ctx, c, rest)
 	case command == "policies" && len(rest) == 2 && rest[0] == "check":
-		return checkPolicy(rest[1])
+		return checkPolicy(ctx, c, rest[1])
+	case command == "policies" && len(rest) == 1 && rest[0] == "reset":
+		return resetPolicy(ctx, c)
+	case command == "visibility" && len(rest) == 1 && (rest[0] == "check" || rest[0] == "rebuild"):
+		return visibility(ctx, c, rest[0] == "rebuild")
 	case command == "health" && len(rest) == 0:
 		return health(ctx, c)
 	}

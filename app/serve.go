@@ -106,10 +106,13 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = a.Close() }()
 	parts := 1
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoop()
 	go func() { failed <- a.server.Serve(a.listener) }()
+	parts++
+	policy := a.services.Policies
+	go func() { policy.Follow(loopCtx); failed <- nil }()
 	if a.metrics != nil {
 		parts++
 		go func() { failed <- a.server.ServeMetrics(a.metrics) }()

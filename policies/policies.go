@@ -57,7 +57,16 @@ const (
 	Access        Relation = 4
 )
 
+// RelationCalled is the relation of a name that rules use; None for Anything and every other.
+func RelationCalled(name string) Relation { return relations[name] }
+
 var relations = map[string]Relation{"administrator": Administrator, "processor": Processor, "access": Access}
+
+// RelationNames are the relations as rules name them, in the order in which screens show them.
+var RelationNames = []string{"administrator", "processor", "access"}
+
+// RelationNamed is the relation of a name in a rule; None for any other text.
+func RelationNamed(name string) Relation { return relations[name] }
 
 // Object and Action are what is acted on and how. Objects lists which actions there are for which object.
 type (

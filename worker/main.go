@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"kontor/app/config"
@@ -40,6 +41,11 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
+	ctx, stop := context.WithCancel(ctx)
+	var follow sync.WaitGroup
+	defer follow.Wait()
+	defer stop()
+	follow.Go(func() { s.Policies.Follow(ctx) })
 	s.Log.Info("worker runs")
 	return s.Loop().Run(ctx)
 }

@@ -26,21 +26,9 @@ func (t Taken) Name() string { return t.Access.access().Name() }
 // somebody else has the end user's address or username.
 var ErrTaken = fault.New(fault.Conflict, "access.taken")
 
-// Remove deletes an access with its links, codes and messages, and the end user's account with its sessions when it
-// has no other access and is no specialist user's. Errors: NotFound, Forbidden; ErrLast when it is the customer's last
-// and confirmed is false.
-func (s *Service) Remove(ctx context.Context, c account.Caller, customerID, id uuid.UUID, confirmed bool) error {
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, left, err := s.RemoveIn(ctx, tx, c, customerID, id)
-		if err == nil && left == 0 && !confirmed {
-			err = ErrLast
-		}
-		return err
-	})
-}
-
-// RemoveIn is Remove inside the caller's tx. It returns what it took and how many accesses the customer has left: whether
-// the last one may go is the caller's to decide. Errors: NotFound, Forbidden.
+// RemoveIn deletes an access with its links, codes and messages, and the end user's account with its sessions when it
+// has no other access and is no specialist user's, inside the caller's tx. It returns what it took and how many accesses
+// the customer has left: whether the last one may go is the caller's to decide. Errors: NotFound, Forbidden.
 func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (t Taken, left int64, err error) {
 	if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
 		return Taken{}, 0, err

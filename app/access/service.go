@@ -92,8 +92,6 @@ var (
 	ErrRegistered = fault.New(fault.Conflict, "access.registered")
 	// ErrDeactivated is the answer to inviting somebody whose access is deactivated.
 	ErrDeactivated = fault.New(fault.Conflict, "access.deactivated")
-	// ErrLast is the answer to removing a customer's last access without having confirmed it.
-	ErrLast = fault.New(fault.Conflict, "access.last")
 	// ErrJustSent is the answer to Send again right after sending; it says when to try again.
 	ErrJustSent = fault.New(fault.TooMany, "access.just_sent")
 )

@@ -386,7 +386,7 @@ func TestTwoRemoveTheLast(t *testing.T) {
 				wg.Go(func() { errs[i] = w.Remove(w.ctx(), w.anna, cu, ids[i], false) })
 			}
 			wg.Wait()
-			if n := w.count("access", "customer_id = ?", cu); n != 1 || !errors.Is(errors.Join(errs...), ErrLast) {
+			if n := w.count("access", "customer_id = ?", cu); n != 1 || !errors.Is(errors.Join(errs...), errLast) {
 				w.t.Fatalf("%d left, %v", n, errs)
 			}
 		}

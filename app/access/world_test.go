@@ -94,6 +94,20 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	return w
 }
 
+// errLast is what a removal of the last access answers that is not confirmed.
+var errLast = fault.New(fault.Conflict, "access.last")
+
+// Remove removes one access in a tx of its own.
+func (w *world) Remove(ctx context.Context, c account.Caller, customerID, id uuid.UUID, confirmed bool) error {
+	return w.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, left, err := w.RemoveIn(ctx, tx, c, customerID, id)
+		if err == nil && left == 0 && !confirmed {
+			err = errLast
+		}
+		return err
+	})
+}
+
 func (w *world) newCustomer(first, last string) uuid.UUID {
 	w.t.Helper()
 	cu, _, err := w.customers.Add(w.ctx(), w.anna, customer.Draft{

@@ -193,6 +193,9 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 		if err := s.keepHolders(ctx, tx, *a, lost); err != nil {
 			return err
 		}
+		if err := s.keepKeeper(ctx, tx, *a, f.Roles, true); err != nil {
+			return err
+		}
 		changes := audit.Changes{}
 		note(changes, "name", a.Name, f.Name)
 		note(changes, "locale", a.Locale, f.Locale)
@@ -268,6 +271,68 @@ func (s *Service) keepHolders(ctx context.Context, tx bun.IDB, a Account, lost [
 	return nil
 }
 
+// keepKeeper returns ErrLastHolder if a, who is about to have these roles (or to be inactive), would be the last who can
+// sign in and may manage policies. Which role that takes is the policy's to say, so holding no guarded role is not
+// enough to go unasked. It must run under lockHolders.
+func (s *Service) keepKeeper(ctx context.Context, tx bun.IDB, a Account, roles []policies.Role, active bool) error {
+	if !a.Active || a.PasswordHash == "" {
+		return nil
+	}
+	policy, err := s.newestPolicy(ctx, tx)
+	if err != nil {
+		return err
+	}
+	keeps := func(given []policies.Role, hasAccess bool) (bool, error) {
+		q := policies.Request{Roles: allRoles(Account{Specialist: true, Roles: given}, hasAccess), Object: policies.Policy, Action: policies.Read}
+		ok, err := policy.Allows(q)
+		if err != nil || !ok {
+			return false, err
+		}
+		q.Action = policies.Manage
+		return policy.Allows(q)
+	}
+	able, err := ableSpecialists(ctx, tx)
+	if err != nil {
+		return err
+	}
+	before := false
+	for _, w := range able {
+		given, self := w.Account.Roles, w.Account.ID == a.ID
+		was, err := keeps(given, w.HasAccess)
+		if err != nil {
+			return err
+		}
+		if self {
+			before = was
+			if !active {
+				continue
+			}
+			if was, err = keeps(roles, w.HasAccess); err != nil {
+				return err
+			}
+		}
+		if was {
+			return nil
+		}
+	}
+	if !before {
+		return nil // it is none of this change's doing
+	}
+	return ErrLastHolder.With("role", string(policies.PolicyAdministrator))
+}
+
+// newestPolicy is the policy in force: this process's own, or the one that another has published a moment ago.
+func (s *Service) newestPolicy(ctx context.Context, tx bun.IDB) (*policies.Decider, error) {
+	number, text, err := newestPolicy(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if number <= s.policy.Version() {
+		return s.policy, nil
+	}
+	return policies.New(text)
+}
+
 func minus(a, b []policies.Role) (out []policies.Role) {
 	for _, r := range a {
 		if !slices.Contains(b, r) {
@@ -296,6 +361,9 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 			return nil
 		}
 		if err := s.keepHolders(ctx, tx, *a, a.Roles); err != nil {
+			return err
+		}
+		if err := s.keepKeeper(ctx, tx, *a, nil, false); err != nil {
 			return err
 		}
 		a.Active, a.PendingEmail = false, ""

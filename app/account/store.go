@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -138,6 +139,10 @@ func lockHolders(ctx context.Context, tx bun.IDB) error {
 	return err
 }
 
+// LockHolders is lockHolders for package policy: a version that is published and a holder that is taken away must not
+// each count on the other.
+func LockHolders(ctx context.Context, tx bun.IDB) error { return lockHolders(ctx, tx) }
+
 // hasOtherHolder says whether an active specialist user other than id has the role (and a password, if it must be).
 func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid.UUID, withPassword bool) (bool, error) {
 	q := tx.NewSelect().TableExpr("account AS a").Join("JOIN account_role AS r ON r.account_id = a.id").ColumnExpr("1").
@@ -146,6 +151,26 @@ func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid
 		q.Where("a.password_hash <> ''")
 	}
 	return q.Exists(ctx)
+}
+
+// ableSpecialists are all specialist users who can sign in, with what decides on their roles.
+func ableSpecialists(ctx context.Context, tx bun.IDB) (list []withAccess, err error) {
+	err = tx.NewRaw("SELECT "+columns(tx, Account{}, "a")+", "+roleFacts+
+		" FROM account AS a WHERE a.specialist AND a.active AND a.password_hash <> ''").Scan(ctx, &list)
+	for i := range list {
+		list[i].readRoles()
+	}
+	return list, err
+}
+
+// newestPolicy is the version that was published last; number 0 when there is none yet. The table is package policy's,
+// which stands on this one; it is asked here because the answer must belong to this tx.
+func newestPolicy(ctx context.Context, tx bun.IDB) (number int, text string, err error) {
+	err = tx.NewRaw("SELECT version, text FROM policy_version ORDER BY version DESC LIMIT 1").Scan(ctx, &number, &text)
+	if store.IsNoRows(err) {
+		return 0, "", nil
+	}
+	return number, text, err
 }
 
 // --- specialist users --------------------------------------------------------------------------------------------

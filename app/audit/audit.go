@@ -65,6 +65,13 @@ const (
 	KindMoved          Action = "kind.moved"
 	KindRetired        Action = "kind.retired"
 	KindReactivated    Action = "kind.reactivated"
+
+	PolicyProposed           Action = "policy.proposed"
+	PolicyPublished          Action = "policy.published"
+	PolicyRestored           Action = "policy.restored"
+	PolicyReset              Action = "policy.reset"
+	PolicyExpectationAdded   Action = "policy.expectation_added"
+	PolicyExpectationRemoved Action = "policy.expectation_removed"
 )
 
 // Actor is who did it.

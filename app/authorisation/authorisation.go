@@ -8,6 +8,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/fault"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -37,6 +38,9 @@ type Entrusted struct {
 	Since         time.Time
 	By            string
 }
+
+// Label is the transaction's number as people see it.
+func (e Entrusted) Label() string { return transaction.Label(e.Number) }
 
 // Candidate is a specialist user who can be appointed or entrusted, with what they are already.
 type Candidate struct {

@@ -148,27 +148,28 @@ type Seer struct {
 
 // SeenBy lists who sees a transaction, by name. more says that there are others who see it by role alone. Errors: NotFound
 // when the caller may not see it, Forbidden (authorisation read of its customer).
-func (s *Service) SeenBy(ctx context.Context, c account.Caller, transactionID uuid.UUID) (t transaction.Transaction, list []Seer, more bool, err error) {
-	if t, err = s.transactions.Get(ctx, c, transactionID); err != nil {
-		return t, nil, false, err
+func (s *Service) SeenBy(ctx context.Context, c account.Caller, transactionID uuid.UUID) (list []Seer, more bool, err error) {
+	t, err := s.transactions.Get(ctx, c, transactionID)
+	if err != nil {
+		return nil, false, err
 	}
 	k, err := s.circleOf(ctx, c, t.CustomerID, transactionFilter{id: t.ID})
 	if err != nil {
-		return t, nil, false, err
+		return nil, false, err
 	}
 	if more, err = s.addByRole(ctx, k, "", MatrixByRole); err != nil {
-		return t, nil, false, err
+		return nil, false, err
 	}
 	for _, p := range k.byName() {
 		cell, err := k.cell(p, visibleTransaction{ID: t.ID, Kind: t.Kind})
 		if err != nil {
-			return t, nil, false, err
+			return nil, false, err
 		}
 		if cell.Level > Nothing {
 			list = append(list, Seer{Person: p.Person, Cell: cell, Facts: p.factsAbout(t.ID)})
 		}
 	}
-	return t, list, more, nil
+	return list, more, nil
 }
 
 func (p *subject) factsAbout(transactionID uuid.UUID) (list []Fact) {

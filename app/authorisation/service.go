@@ -118,7 +118,43 @@ func (s *Service) Candidates(ctx context.Context, c account.Caller, customerID u
 	return append(list, found...), more, nil
 }
 
-// entry is a line of the log about a person's assignment.
+// TransactionFilter narrows the transactions offered.
+type TransactionFilter struct {
+	Query string      // words of name and number; folded
+	Keep  []uuid.UUID // chosen already: they come first, whatever the query
+	Limit int
+}
+
+// Choices offers the customer's transactions that the caller may see, the newest first, to who may manage the customer's
+// authorisations; more says that there are others. Errors: NotFound, Forbidden.
+func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid.UUID, f TransactionFilter) (list []Column, more bool, err error) {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Manage)); err != nil {
+		return nil, false, err
+	}
+	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	if err != nil {
+		return nil, false, err
+	}
+	var kept []visibleTransaction
+	if len(f.Keep) > 0 {
+		if kept, err = transactionsOf(ctx, s.db, customerID, visible, f.Keep); err != nil {
+			return nil, false, err
+		}
+	}
+	found, err := newestTransactions(ctx, s.db, customerID, visible, transactionFilter{query: f.Query, but: f.Keep, limit: f.Limit})
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(found) > f.Limit; more {
+		found = found[:f.Limit]
+	}
+	for _, t := range append(kept, found...) {
+		list = append(list, Column(t))
+	}
+	return list, more, nil
+}
+
+// log writes a line of the log about a person's assignment.
 func (s *Service) log(ctx context.Context, tx bun.IDB, c account.Caller, what audit.Action, customerID uuid.UUID, p person, t *visibleTransaction) error {
 	r := audit.Record{Action: what, CustomerID: customerID, SubjectID: p.ID, Subject: p.Name}
 	if t != nil {

@@ -16,7 +16,8 @@ import (
 type transactionFilter struct {
 	id    uuid.UUID
 	query string // words of name and number
-	limit int    // one more is read, to know whether there is; 0 is all
+	but   []uuid.UUID
+	limit int // one more is read, to know whether there is; 0 is all
 }
 
 // newestTransactions lists a customer's transactions that a condition on t lets through, newest first.
@@ -27,6 +28,9 @@ func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, v
 	}
 	for _, word := range strings.Fields(store.Fold(strings.ReplaceAll(f.query, "-", ""))) {
 		q.Add(` AND (t.name_folded LIKE ? OR 'v' || t.number LIKE ?)`, "%"+word+"%", "%"+word+"%")
+	}
+	if len(f.but) > 0 {
+		q.Add(` AND t.id NOT IN (?)`, bun.List(f.but))
 	}
 	q.Append(visible)
 	q.Add(` ORDER BY t.created_at DESC, t.id DESC`)

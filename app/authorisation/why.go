@@ -29,6 +29,18 @@ type Answer struct {
 	Partly bool
 }
 
+// Counting are those of the facts that the answer rests on: of the relation that the rule names, all of them where no
+// rule speaks of it, none where the rule holds whatever the relation.
+func (e Explanation) Counting(a Answer) (list []Fact) {
+	for _, f := range e.Facts {
+		if a.Rule == nil && (a.Object != policies.Transaction || e.Transaction != nil || f.Relation != policies.Processor) ||
+			a.Rule != nil && policies.RelationCalled(a.Rule.Relation) == f.Relation {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // Why explains, for the customer as a whole or one of its transactions (Nil: as a whole). The person is named by the id
 // of their account, or of an access to this customer. Only assignments to transactions that the caller may see are told
 // and count. Errors: NotFound: the customer, the transaction, and ErrUnknownPerson for somebody who has nothing to do

@@ -160,6 +160,13 @@ func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants 
 	return may, nil
 }
 
+// Readable is the condition on a row of the table customer that the caller may read it: it begins with AND and is empty
+// when they may read all. nothing says that no row can fulfil it. It is for features that name customers in passing.
+func (s *Service) Readable(c account.Caller) (clause store.Clause, nothing bool, err error) {
+	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
+	return sc.Clause, sc.nothing, err
+}
+
 // Get loads a customer. ErrNotFound also while it is being deleted.
 func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Customer, error) {
 	return s.Authorise(ctx, s.db, c, id, Want{policies.Customer, policies.Read})

@@ -8,13 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -29,6 +32,15 @@ func service(t *testing.T, db *store.DB) *customer.Service {
 		t.Fatal(err)
 	}
 	return customer.New(customer.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now)})
+}
+
+func transactions(t *testing.T, db *store.DB, customers *customer.Service) *transaction.Service {
+	t.Helper()
+	policy, err := policies.New(policies.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transaction.New(transaction.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now), Customers: customers})
 }
 
 func caller(t *testing.T, db *store.DB) account.Caller {
@@ -69,6 +81,8 @@ func TestFirm(t *testing.T) {
 			"access WHERE registered_at IS NOT NULL AND deactivated_at IS NULL": 10, "access WHERE deactivated_at IS NOT NULL": 2,
 			"access WHERE undeliverable <> ''": 2, "access WHERE registered_at IS NULL AND opened_at IS NOT NULL": 2, "account WHERE specialist": 8,
 			"customer WHERE attention_at IS NULL": 10, "account WHERE NOT specialist": 10, "transactions": 20, "audit": 60,
+			"transactions WHERE status = 'closed'": 5, "transactions WHERE status = 'in_review'": 5, "transaction_processor": 5,
+			"transactions WHERE due < '2026-11-24' AND due <> '' AND status <> 'closed'": 3, "transactions WHERE responsible_id IS NOT NULL": 10,
 		} {
 			var n int
 			if err := db.NewRaw("SELECT count(*) FROM "+where).Scan(ctx, &n); err != nil || n < least {
@@ -101,6 +115,21 @@ func TestFirm(t *testing.T) {
 		err = db.NewRaw(`SELECT count(*) FROM message WHERE recipient NOT LIKE '%@example.org' AND recipient NOT LIKE '+4917139200%'`).Scan(ctx, &foreign)
 		if err != nil || foreign != 0 {
 			t.Errorf("%d messages go to somebody real, %v", foreign, err)
+		}
+		if diff, err := assignment.Check(ctx, db, 5); err != nil || len(diff) > 0 {
+			t.Errorf("index and facts differ: %+v, %v", diff, err)
+		}
+		someone := c
+		if err := db.NewRaw("SELECT id FROM account WHERE email = 'lindner@lindner.example'").Scan(ctx, &someone.ID); err != nil {
+			t.Fatal(err)
+		}
+		mine, err := transactions(t, db, s).List(ctx, someone, transaction.Filter{})
+		if err != nil || mine.Count < 15 || mine.Count > 40 {
+			t.Fatalf("the first specialist user sees %d transactions, %v", mine.Count, err)
+		}
+		c = someone
+		if found, err := transactions(t, db, s).List(ctx, c, transaction.Filter{Query: mine.Rows[0].Label()}); err != nil || found.Count != 1 {
+			t.Errorf("%s is found %d times, %v", mine.Rows[0].Label(), found.Count, err)
 		}
 		if filled, err := Firm(ctx, db, now, s); err != nil || filled {
 			t.Errorf("a second time: %v, %v", filled, err)
@@ -137,6 +166,27 @@ func TestSeed(t *testing.T) {
 		if err != nil || cu.Number != 10301 {
 			t.Errorf("the next customer is %s, %v", cu.Label(), err)
 		}
+		next, _, err := transactions(t, db, s).Create(ctx, c, cu.ID, transaction.Form{Name: "Nächster"})
+		if err != nil || next.Number != 10601 {
+			t.Errorf("the next transaction is %s, %v", next.Label(), err)
+		}
+		if diff, err := assignment.Check(ctx, db, 5); err != nil || len(diff) > 0 {
+			t.Errorf("index and facts differ: %+v, %v", diff, err)
+		}
+		for who, want := range map[string]int{"specialist1@example.net": 60 + 1, "specialist5@example.net": 2 * fewCustomers} {
+			var id uuid.UUID
+			if err := db.NewRaw("SELECT id FROM account WHERE email = ?", who).Scan(ctx, &id); err != nil {
+				t.Fatal(err)
+			}
+			p, err := transactions(t, db, s).List(ctx, account.Caller{ID: id, Roles: c.Roles}, transaction.Filter{})
+			if err != nil || p.Count != want {
+				t.Errorf("%s sees %d transactions, %v; want %d", who, p.Count, err, want)
+			}
+			found, err := transactions(t, db, s).List(ctx, account.Caller{ID: id, Roles: c.Roles}, transaction.Filter{Query: p.Rows[3].Label() + " " + p.Rows[3].Name})
+			if err != nil || found.Count != 1 {
+				t.Errorf("%s finds %q %d times, %v", who, p.Rows[3].Name, found.Count, err)
+			}
+		}
 	})
 	if a, ok := sums["pg"]; ok && a != sums["sqlite"] {
 		t.Errorf("the databases differ: %v", sums)
@@ -169,7 +219,8 @@ func sum(t *testing.T, db *store.DB) string {
 		`SELECT number || CAST(id AS TEXT) || search || name_sort || city || identity FROM customer ORDER BY number`,
 		`SELECT CAST(id AS TEXT) || CAST(customer_id AS TEXT) || email || COALESCE(CAST(account_id AS TEXT), '') FROM access ORDER BY id`,
 		`SELECT CAST(customer_id AS TEXT) || CAST(specialist_id AS TEXT) FROM customer_administrator ORDER BY customer_id, specialist_id`,
-		`SELECT CAST(id AS TEXT) || name FROM transactions ORDER BY id`,
+		`SELECT CAST(id AS TEXT) || name || search || kind || status || due FROM transactions ORDER BY id`,
+		`SELECT CAST(specialist_id AS TEXT) || CAST(transaction_id AS TEXT) FROM transaction_visible ORDER BY specialist_id, transaction_id`,
 	} {
 		var rows []string
 		if err := db.NewRaw(sql).Scan(context.Background(), &rows); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
-	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/store"
@@ -29,7 +28,7 @@ func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *custome
 			return err
 		}
 		filled = true
-		f := &firm{tx: tx, now: now(), customers: customers, endUsers: map[string]uuid.UUID{}}
+		f := &firm{tx: tx, postgres: db.IsPostgres(), now: now(), customers: customers, endUsers: map[string]uuid.UUID{}}
 		return f.fill(ctx)
 	})
 	return filled && err == nil, err
@@ -38,6 +37,7 @@ func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *custome
 // firm is a tx in which the firm comes into being.
 type firm struct {
 	tx        bun.Tx
+	postgres  bool
 	now       time.Time
 	customers *customer.Service
 	staff     []account.Account
@@ -149,20 +149,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 		}
 	}
 	for k := range i % 4 {
-		move, err := uuid.NewV7AtTime(since.Add(time.Duration(k+1) * time.Minute))
-		if err != nil {
-			return err
-		}
-		var number int64
-		if err := f.tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`).Scan(ctx, &number); err != nil {
-			return err
-		}
-		name, at := matters[(i+k*3)%len(matters)], since.Add(time.Duration(k+1)*time.Minute)
-		if _, err := f.tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, 'other', ?, ?)`, number, move, id, name, store.SortKey(name), at, at); err != nil {
-			return err
-		}
-		if err := assignment.Added(ctx, f.tx, id, move); err != nil {
+		if err := f.matter(ctx, cu, i, k, since.Add(time.Duration(k+1)*time.Minute), by); err != nil {
 			return err
 		}
 	}

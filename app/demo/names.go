@@ -48,10 +48,15 @@ var (
 		"Verlag", "Autohaus", "Tischlerei",
 	}
 	legalForms = []string{"GmbH", "GmbH & Co. KG", "UG (haftungsbeschränkt)", "AG", "OHG", "KG", "e. K."}
-	matters    = []string{
-		"Einkommensteuer 2024", "Einkommensteuer 2025", "Jahresabschluss 2024", "Jahresabschluss 2025", "Lohnbuchhaltung",
-		"Umsatzsteuer Q1", "Umsatzsteuer Q2", "Umsatzsteuer Q3", "Umsatzsteuer Q4", "Betriebsprüfung", "Grundsteuer", "Erbschaft",
+	matters    = []matter{
+		{"Einkommensteuer 2024", "tax_return"}, {"Einkommensteuer 2025", "tax_return"}, {"Jahresabschluss 2024", "annual_accounts"},
+		{"Jahresabschluss 2025", "annual_accounts"}, {"Lohnbuchhaltung", "other"}, {"Umsatzsteuer Q1", "tax_return"}, {"Umsatzsteuer Q2", "tax_return"},
+		{"Mandatsvertrag", "contract"}, {"Kreditantrag Hausbank", "loan_application"}, {"Betriebsprüfung", "correspondence"},
+		{"Grundsteuer", "application"}, {"Erbschaft", "correspondence"},
 	}
 )
 
 type place struct{ name, postalCode string }
+
+// matter is a business transaction: its name and the key of its kind.
+type matter struct{ name, kind string }

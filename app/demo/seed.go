@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/store"
+	"kontor/app/transaction"
 )
 
 // SeedOptions say how much Seed makes.
@@ -47,6 +49,9 @@ func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, 
 	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'customer_number'`).Scan(ctx, &first); err != nil {
 		return err
 	}
+	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'transaction_number'`).Scan(ctx, &g.number); err != nil {
+		return err
+	}
 	if err := w.write(ctx, g.people()); err != nil {
 		return fmt.Errorf("seed specialist users: %w", err)
 	}
@@ -56,6 +61,7 @@ func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, 
 		for i := range n {
 			g.customer(b, done+i, first+int64(done+i)+1)
 		}
+		b.matters = g.number
 		if err := w.write(ctx, b); err != nil {
 			return fmt.Errorf("seed customers: %w", err)
 		}
@@ -69,8 +75,9 @@ func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, 
 
 // batch is the rows of one tx, in the order of the tables' columns below.
 type batch struct {
-	counter                                              int64 // the highest customer number, or 0
-	accounts, customers, search, admins, accesses, moves [][]any
+	counter, matters                    int64 // the highest customer's and transaction's number, or 0
+	accounts, customers, search, admins [][]any
+	accesses, moves, found, visible     [][]any
 }
 
 // tables and columns that a batch is written to, in the order foreign keys ask for.
@@ -92,7 +99,11 @@ var tables = []struct {
 	{name: "access", columns: strings.Fields(`id customer_id account_id first_name last_name email email_folded locale invited_at
 		link_expires_at undeliverable registered_at deactivated_at created_at`),
 		rows: func(b *batch) [][]any { return b.accesses }},
-	{name: "transactions", columns: strings.Fields(`number id customer_id name name_folded kind created_at updated_at`), rows: func(b *batch) [][]any { return b.moves }},
+	{name: "transactions", columns: strings.Fields(`number id customer_id name name_folded kind status due responsible_id search created_at
+		updated_at`), rows: func(b *batch) [][]any { return b.moves }},
+	{name: "transaction_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.found }, sqlite: true},
+	{name: "transaction_visible", columns: strings.Fields(`specialist_id created_at transaction_id relmask`),
+		rows: func(b *batch) [][]any { return b.visible }},
 }
 
 // generator makes rows. Everything comes from its one source of chance, in one order.
@@ -101,6 +112,7 @@ type generator struct {
 	opts        SeedOptions
 	specialists []uuid.UUID
 	made        int64 // ids so far
+	number      int64 // the last transaction's
 }
 
 // id is a UUIDv7 whose time is a count: sorted as made, like real ones.
@@ -126,7 +138,7 @@ func (g *generator) skewed(n int) int {
 	return min(int(f*f*float64(n)), n-1)
 }
 
-func pick(g *generator, list []string) string { return list[g.skewed(len(list))] }
+func pick[T any](g *generator, list []T) T { return list[g.skewed(len(list))] }
 
 // lastName is a common name or, for the long tail, two parts put together.
 func (g *generator) lastName() string {
@@ -201,33 +213,79 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	b.accesses = append(b.accesses, []any{
 		g.id(), id, account, d.FirstName, d.LastName, email, store.FoldEmail(email), "de", created, due, undeliverable, registered, deactivated, created,
 	})
-	g.assign(b, i, id, created)
+	cu := customer.Customer{ID: id, Type: t, Data: d}
+	administrators := g.assign(b, i, id, created)
 	for k := range g.opts.TransactionsPerCustomer {
-		at := created.Add(time.Duration(g.rand.IntN(300*24)) * time.Hour)
-		name := fmt.Sprintf("%s %d", pick(g, matters), k+1)
-		b.moves = append(b.moves, []any{int64(20000 + i*g.opts.TransactionsPerCustomer + k), g.id(), id, name, store.SortKey(name), "other", at, at})
+		g.matter(b, cu, k, created, administrators)
 	}
 }
 
-// assign gives the customer its share of the assignments. The first specialist user administers a third of all
-// customers, the others share the rest evenly: one with very many, many with few.
-func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) {
+// matter adds the k-th transaction of a customer. Half are done, as in a firm that has worked for years.
+func (g *generator) matter(b *batch, cu customer.Customer, k int, since time.Time, administrators []uuid.UUID) {
+	g.number++
+	id, at := g.id(), since.Add(time.Duration(g.rand.IntN(300*24))*time.Hour)
+	m := pick(g, matters)
+	name := fmt.Sprintf("%s %d", m.name, k+1)
+	derived := transaction.Derive(g.number, name, cu.Name())
+	status, due := transaction.Statuses[min(g.rand.IntN(4), 2)], ""
+	if g.rand.IntN(3) > 0 {
+		due = at.AddDate(0, 0, 14+g.rand.IntN(120)).Format(time.DateOnly)
+	}
+	var responsible any
+	if len(administrators) > 0 && g.rand.IntN(2) == 0 {
+		responsible = administrators[0]
+	}
+	b.moves = append(b.moves, []any{g.number, id, cu.ID, name, derived.NameFolded, m.kind, string(status), due, responsible, derived.Search, at, at})
+	b.found = append(b.found, []any{g.number, derived.Trigrams})
+	for _, a := range administrators {
+		b.visible = append(b.visible, []any{a, at, id, 1})
+	}
+}
+
+// fewCustomers is how many customers the last specialist user administers.
+const fewCustomers = 17
+
+// assign gives the customer its share of the assignments and returns whom. The first specialist user administers a tenth
+// of all customers, the last one a handful, the others share the rest evenly.
+func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (administrators []uuid.UUID) {
 	n := len(g.specialists)
 	if n == 0 {
-		return
+		return nil
 	}
 	share := g.opts.Assignments / g.opts.Customers
 	if i < g.opts.Assignments%g.opts.Customers {
 		share++
 	}
-	start := 0
-	if g.rand.IntN(3) > 0 {
-		start = g.rand.IntN(n)
+	if share == 0 {
+		return nil
 	}
-	for k := range min(share, n) {
-		s := g.specialists[(start+k)%n]
+	var order []int // of specialist users, those who come first
+	every := max(g.opts.Customers/fewCustomers, 1)
+	if n > 2 && i%every == 1%every && i/every < fewCustomers {
+		order = append(order, n-1)
+	}
+	if i%10 == 0 {
+		order = append(order, 0)
+	}
+	if middle := n - 2; middle > 0 {
+		start := g.rand.IntN(middle)
+		for k := range middle {
+			order = append(order, 1+(start+k)%middle)
+		}
+	} else if n == 2 {
+		order = append(order, 1)
+	}
+	for k := range n { // where all are needed
+		if !slices.Contains(order, k) {
+			order = append(order, k)
+		}
+	}
+	for _, k := range order[:min(share, n)] {
+		s := g.specialists[k]
+		administrators = append(administrators, s)
 		b.admins = append(b.admins, []any{id, s, at, s})
 	}
+	return administrators
 }
 
 // address makes an e-mail address that nobody has.

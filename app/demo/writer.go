@@ -32,7 +32,7 @@ func newWriter(ctx context.Context, db *store.DB, customers int) (*writer, error
 	if w.postgres {
 		setup = nil
 		if w.reindex {
-			setup = []string{`DROP INDEX IF EXISTS customer_search`, `SET maintenance_work_mem = '256MB'`}
+			setup = []string{`DROP INDEX IF EXISTS customer_search`, `DROP INDEX IF EXISTS transaction_search`, `SET maintenance_work_mem = '256MB'`}
 		}
 	}
 	for _, s := range setup {
@@ -53,12 +53,16 @@ func (w *writer) close() {
 
 // finish brings indexes and statistics to the state in which a database that grew slowly would be.
 func (w *writer) finish(ctx context.Context) error {
-	after := []string{`INSERT INTO customer_search (customer_search) VALUES ('optimize')`, `PRAGMA wal_checkpoint(TRUNCATE)`}
+	after := []string{
+		`INSERT INTO customer_search (customer_search) VALUES ('optimize')`,
+		`INSERT INTO transaction_search (transaction_search) VALUES ('optimize')`, `PRAGMA wal_checkpoint(TRUNCATE)`,
+	}
 	if w.postgres {
 		after = []string{`ANALYZE`}
 		if w.reindex {
 			after = []string{
 				`CREATE INDEX IF NOT EXISTS customer_search ON customer USING gin (search gin_trgm_ops) WITH (fastupdate = off)`,
+				`CREATE INDEX IF NOT EXISTS transaction_search ON transactions USING gin (search gin_trgm_ops) WITH (fastupdate = off)`,
 				`RESET maintenance_work_mem`, `VACUUM ANALYZE`,
 			}
 		}
@@ -87,11 +91,19 @@ func (w *writer) write(ctx context.Context, b *batch) error {
 	return tx.Commit()
 }
 
-const setCounter = `UPDATE counter SET value = %d WHERE name = 'customer_number' AND value < %d`
+// counters are the statements after which new numbers come behind the batch's.
+func counters(b *batch) []string {
+	const set = `UPDATE counter SET value = %d WHERE name = '%s' AND value < %d`
+	return []string{
+		fmt.Sprintf(set, b.counter, "customer_number", b.counter), fmt.Sprintf(set, b.matters, "transaction_number", b.matters),
+	}
+}
 
 func (w *writer) copy(ctx context.Context, tx store.CopyTx, b *batch) error {
-	if err := tx.Exec(ctx, fmt.Sprintf(setCounter, b.counter, b.counter)); err != nil {
-		return err
+	for _, set := range counters(b) {
+		if err := tx.Exec(ctx, set); err != nil {
+			return err
+		}
 	}
 	for _, t := range tables {
 		rows := t.rows(b)
@@ -106,8 +118,10 @@ func (w *writer) copy(ctx context.Context, tx store.CopyTx, b *batch) error {
 }
 
 func (w *writer) insert(ctx context.Context, tx *sql.Tx, b *batch) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(setCounter, b.counter, b.counter)); err != nil {
-		return err
+	for _, set := range counters(b) {
+		if _, err := tx.ExecContext(ctx, set); err != nil {
+			return err
+		}
 	}
 	for _, t := range tables {
 		rows := t.rows(b)

@@ -59,7 +59,8 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 			"cache_size(-32000)", "temp_store(MEMORY)", "mmap_size(0)", "wal_autocheckpoint(1000)",
 		},
 	}
-	sqldb, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
+	// in a URI a # or ? of the path would end it, and another file be opened
+	sqldb, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas.Encode())
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +55,25 @@ func TestInTx(t *testing.T) {
 			t.Errorf("a role of nobody: %v is not told as a foreign key", err)
 		}
 	})
+}
+
+// TestPathsOfFiles: whatever a folder is called, the file is opened that was named.
+func TestPathsOfFiles(t *testing.T) {
+	for _, name := range []string{"plain", "a#b", "a?b", "a%20b", "ä ö", "a&b=c"} {
+		file := filepath.Join(t.TempDir(), name, "kontor.db")
+		db, err := store.Open(context.Background(), "sqlite://"+file)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, err := db.ExecContext(context.Background(), "CREATE TABLE here (x INTEGER)"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = db.Close()
+		if _, err := os.Stat(file); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // TestManyWriters: eight writers, none is told that the database is locked (S54).

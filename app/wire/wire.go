@@ -100,6 +100,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 	if err := s.build(tune); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if err := s.Policies.Load(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("load the policy (`app policies reset` puts the default one in force): %w", err), s.Close())
+	}
 	return s, nil
 }
 
@@ -184,7 +187,9 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions,
 	})
-	s.Policies = policy.New(policy.Options{DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit})
+	s.Policies = policy.New(policy.Options{
+		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
+	})
 	for kind, compose := range s.Accounts.Composers() {
 		s.Courier.Register(kind, compose)
 	}

@@ -15,9 +15,10 @@ CREATE TABLE policy_draft (
   text        TEXT NOT NULL,
   base        INTEGER NOT NULL,          -- the version it began from
   edit        INTEGER NOT NULL,          -- rises with each change: the second of two editors is told
-  updated_at  TIMESTAMPTZ NOT NULL,
-  updated_by  UUID NOT NULL,
+  changed_by  TEXT NOT NULL,             -- name of who made the last change
+  steps       TEXT NOT NULL DEFAULT '[]', -- JSON: the last changes, who made them, and the text before each
   proposed_by UUID,                      -- has asked a second person to publish it as it is
+  proposer    TEXT NOT NULL DEFAULT '',
   comment     TEXT NOT NULL DEFAULT ''   -- of the proposal
 );
 

@@ -32,14 +32,19 @@
     if (!isNaN(at)) t.title = at.toLocaleString(document.documentElement.lang, { dateStyle: "full", timeStyle: "long" });
   });
 
-  // What a person opened or closed stays so when its fragment is refreshed.
-  const opened = new Map();
+  // What a person opened, closed or ticked stays so when its fragment is refreshed.
+  const opened = new Map(), ticked = new Set();
   document.addEventListener("htmx:beforeSwap", (e) => {
     e.detail.target.querySelectorAll("details[id]").forEach((d) => opened.set(d.id, d.open));
+    e.detail.target.querySelectorAll("input.tickable:checked").forEach((i) => ticked.add(i.id));
   });
   document.addEventListener("htmx:afterSwap", () => {
     opened.forEach((open, id) => { const d = document.getElementById(id); if (d) d.open = open; });
     opened.clear();
+    ticked.forEach((id) => { const i = document.getElementById(id); if (i) i.checked = true; });
+    ticked.clear();
+    reveal();
+    countTicked();
     localTimes(document);
     focusChanged();
   });
@@ -76,8 +81,30 @@
     document.querySelectorAll("details.person[open]").forEach((d) => { if (!d.contains(e.target)) d.open = false; });
   });
 
-  // Passwords can be shown; the button is there only with script.
-  document.querySelectorAll("template[data-reveal]").forEach((t) => t.replaceWith(t.content));
+  // What works by script is there only with script.
+  const reveal = () => document.querySelectorAll("template[data-reveal]").forEach((t) => t.replaceWith(t.content));
+
+  // A selection: how many rows are ticked, and a box per group that ticks all of it. That there is a bar at all while
+  // something is ticked is the style sheet's.
+  const countTicked = () => document.querySelectorAll("form.selection").forEach((form) => {
+    const said = $("[data-count]", form), n = form.querySelectorAll("input.tickable:checked").length;
+    if (said && n) said.textContent = said.dataset.count.replace("#", n);
+    form.querySelectorAll("input[data-all]").forEach((all) => {
+      const group = [...form.querySelectorAll("input.tickable")].filter((i) => i.name === all.dataset.all);
+      const on = group.filter((i) => i.checked).length;
+      all.checked = on > 0 && on === group.length;
+      all.indeterminate = on > 0 && on < group.length;
+    });
+  });
+  document.addEventListener("change", (e) => {
+    if (!e.target.closest("form.selection")) return;
+    const group = e.target.dataset.all;
+    if (group) e.target.form.querySelectorAll("input.tickable").forEach((i) => { if (i.name === group) i.checked = e.target.checked; });
+    countTicked();
+  });
+  document.addEventListener("reset", (e) => { if (e.target.matches("form.selection")) setTimeout(countTicked); });
+
+  // Passwords can be shown.
   document.addEventListener("click", (e) => {
     const button = e.target.closest("[data-reveals]");
     if (!button) return;
@@ -87,6 +114,8 @@
     button.setAttribute("aria-pressed", String(show));
   });
 
+  reveal();
+  countTicked();
   localTimes(document);
   focusSummary();
 })();

@@ -9,14 +9,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/access"
-	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
 )
 
 func (s *Server) accessRoutes() []route {
 	return []route{
-		get("/customers/:id/authorisations", firm, s.showAuthorisations),
 		get("/customers/:id/deliveries", firm, s.showDeliveries),
 		get("/customers/:id/accesses/new", firm, s.newAccess),
 		post("/customers/:id/accesses", firm, s.createAccess),
@@ -25,19 +23,16 @@ func (s *Server) accessRoutes() []route {
 		post("/customers/:id/accesses/:aid/resend", firm, s.resendAccess),
 		post("/customers/:id/accesses/:aid/deactivate", firm, s.deactivateAccess),
 		post("/customers/:id/accesses/:aid/reactivate", firm, s.reactivateAccess),
-		get("/customers/:id/accesses/:aid/remove", firm, s.askRemoveAccess),
-		post("/customers/:id/accesses/:aid/remove", firm, s.removeAccess),
 	}
 }
 
-// authorisations is the data of the pages Authorisations and Deliveries.
-type authorisations struct {
-	Customer       customerContext
-	Accesses       []accessView
-	Administrators []authorisation.AdministratorRow
-	Settled        bool   // nothing more will happen by itself: the page need not ask again
-	Mark           string // stays the same as long as the accesses look the same
-	Say            string
+// accessList is the data of the page Deliveries, and of the group Accesses on the page Authorisations.
+type accessList struct {
+	Customer customerContext
+	Accesses []accessView
+	Settled  bool   // nothing more will happen by itself: the page need not ask again
+	Mark     string // stays the same as long as the accesses look the same
+	Say      string
 }
 
 // accessView is an access as a row, with its delivery timeline by channel.
@@ -61,29 +56,16 @@ func asksAgain(c *fiber.Ctx) bool { return isFragment(c) && c.Query(seenQuery) !
 
 // unchanged says whether a page that asks again shows what is so. It then gets 204 and stays as it is: focus, selection
 // and opened timelines with it.
-func (d authorisations) unchanged(c *fiber.Ctx) bool {
+func (d accessList) unchanged(c *fiber.Ctx) bool {
 	return asksAgain(c) && c.Query(seenQuery) == d.Mark
 }
 
-func (s *Server) showAuthorisations(c *fiber.Ctx) error {
-	d, err := s.authorisationsOf(c, "authorisations")
+func (s *Server) showDeliveries(c *fiber.Ctx) error {
+	cu, err := s.customerOf(c, "deliveries")
 	if err != nil {
 		return err
 	}
-	if d.unchanged(c) {
-		return c.SendStatus(fiber.StatusNoContent)
-	}
-	if d.Administrators, err = s.authorisations.Administrators(s.ctx(c), s.caller(c), d.Customer.ID); err != nil {
-		return err
-	}
-	return s.render(c, view{
-		Page: "accesses/authorisations", Fragment: "accesses/group", Nav: "customers", Data: d,
-		Title: d.Customer.Name() + " · " + s.say(c, "tab.authorisations"),
-	})
-}
-
-func (s *Server) showDeliveries(c *fiber.Ctx) error {
-	d, err := s.authorisationsOf(c, "deliveries")
+	d, err := s.accessesOf(c, cu)
 	if err != nil {
 		return err
 	}
@@ -96,16 +78,12 @@ func (s *Server) showDeliveries(c *fiber.Ctx) error {
 	})
 }
 
-func (s *Server) authorisationsOf(c *fiber.Ctx, tab string) (authorisations, error) {
-	cu, err := s.customerOf(c, tab)
-	if err != nil {
-		return authorisations{}, err
-	}
+func (s *Server) accessesOf(c *fiber.Ctx, cu customerContext) (accessList, error) {
 	rows, err := s.accesses.OfCustomer(s.ctx(c), s.caller(c), cu.ID)
 	if err != nil {
-		return authorisations{}, err
+		return accessList{}, err
 	}
-	d := authorisations{Customer: cu, Settled: true}
+	d := accessList{Customer: cu, Settled: true}
 	for _, r := range rows {
 		v := s.accessView(r)
 		d.Settled = d.Settled && v.Settled
@@ -341,49 +319,4 @@ func (s *Server) reactivateAccess(c *fiber.Ctx) error {
 	return s.onAccess(c, "toast.access_reactivated", func(cu customerContext, r access.Row) error {
 		return s.accesses.Reactivate(s.ctx(c), s.caller(c), cu.ID, r.ID)
 	})
-}
-
-// removal is the data of the page that asks before an access is removed.
-type removal struct {
-	Customer customerContext
-	Access   access.Row
-	Last     bool
-}
-
-func (s *Server) askRemoveAccess(c *fiber.Ctx) error {
-	cu, r, err := s.accessOf(c)
-	if err != nil {
-		return err
-	}
-	if !cu.MayRemove() {
-		return orForbidden(nil)
-	}
-	return s.renderRemoval(c, cu, r, fiber.StatusOK)
-}
-
-func (s *Server) renderRemoval(c *fiber.Ctx, cu customerContext, r access.Row, status int) error {
-	all, err := s.accesses.OfCustomer(s.ctx(c), s.caller(c), cu.ID)
-	if err != nil {
-		return err
-	}
-	return s.render(c, view{
-		Page: "accesses/remove", Title: s.say(c, "access.remove"), Nav: "customers", Status: status, Data: removal{cu, r, len(all) == 1},
-	})
-}
-
-// removeAccess removes. What it means for the last one was said by the page that asked, which sends last=yes; if it has
-// become the last one only since, that page comes again.
-func (s *Server) removeAccess(c *fiber.Ctx) error {
-	cu, r, err := s.accessOf(c)
-	if err != nil {
-		return err
-	}
-	err = s.accesses.Remove(s.ctx(c), s.caller(c), cu.ID, r.ID, c.FormValue("last") == "yes")
-	if errors.Is(err, access.ErrLast) {
-		return s.renderRemoval(c, cu, r, fiber.StatusConflict)
-	}
-	if err != nil {
-		return err
-	}
-	return s.backToAccesses(c, cu, r, "toast.access_removed")
 }

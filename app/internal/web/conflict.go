@@ -8,8 +8,9 @@ import (
 
 // conflict is a field that somebody else changed to something else than what was typed here.
 type conflict struct {
-	Field, Mine, Theirs string
-	KeepTheirs          bool // what is chosen to begin with: theirs where nothing was changed here
+	Field, Mine, Theirs  string
+	MineSaid, TheirsSaid string // in words, where the values are keys that only their page knows
+	KeepTheirs           bool   // what is chosen to begin with: theirs where nothing was changed here
 }
 
 // baseField and mineField name the hidden fields that remember what a field held when the page was made, and what a
@@ -27,7 +28,7 @@ func conflictsOf(c *fiber.Ctx, f *form, now []customer.Field) (all []conflict) {
 		}
 		was, known := formValue(c, baseField(field.Name))
 		theirs := known && was == mine
-		all = append(all, conflict{field.Name, mine, field.Value, theirs})
+		all = append(all, conflict{Field: field.Name, Mine: mine, Theirs: field.Value, KeepTheirs: theirs})
 		if theirs {
 			f.Values[field.Name] = field.Value
 		}

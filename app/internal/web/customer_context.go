@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/customer"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -16,6 +17,8 @@ type customerContext struct {
 	Path string // /customers/<id>
 	Tab  string
 	May  map[customer.Want]bool
+	// Transactions says whether the caller may see transactions at all, or add one here.
+	Transactions bool
 }
 
 // What buttons on a customer's pages need.
@@ -26,6 +29,8 @@ var (
 	wantCreateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Create}
 	wantUpdateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Update}
 	wantResend       = customer.Want{Object: policies.AccessObject, Action: policies.Resend}
+	wantAuthorised   = customer.Want{Object: policies.Authorisation, Action: policies.Read}
+	wantManage       = customer.Want{Object: policies.Authorisation, Action: policies.Manage}
 	wantRemove       = customer.Want{Object: policies.AccessObject, Action: policies.Remove}
 )
 
@@ -37,6 +42,8 @@ func (x customerContext) MayCreateAccess() bool { return x.May[wantCreateAccess]
 func (x customerContext) MayUpdateAccess() bool { return x.May[wantUpdateAccess] }
 func (x customerContext) MayResend() bool       { return x.May[wantResend] }
 func (x customerContext) MayRemove() bool       { return x.May[wantRemove] }
+func (x customerContext) MayReadAssigned() bool { return x.May[wantAuthorised] }
+func (x customerContext) MayManage() bool       { return x.May[wantManage] }
 
 // customerOf loads the customer of the address through what the caller may see.
 func (s *Server) customerOf(c *fiber.Ctx, tab string) (customerContext, error) {
@@ -52,8 +59,18 @@ func (s *Server) customerOf(c *fiber.Ctx, tab string) (customerContext, error) {
 }
 
 func (s *Server) contextOf(c *fiber.Ctx, cu customer.Customer, tab string) (customerContext, error) {
-	may, err := s.customers.May(s.ctx(c), s.caller(c), cu, wantUpdate, wantDelete, wantReadAccess, wantCreateAccess, wantUpdateAccess, wantResend, wantRemove)
-	return customerContext{Customer: cu, Path: customerPath(cu.ID), Tab: tab, May: may}, err
+	may, err := s.customers.May(s.ctx(c), s.caller(c), cu, wantUpdate, wantDelete, wantReadAccess, wantCreateAccess, wantUpdateAccess, wantResend, wantRemove,
+		wantAuthorised, wantManage)
+	if err != nil {
+		return customerContext{}, err
+	}
+	transactions, err := s.transactions.MaySeeAny(s.caller(c))
+	if err == nil && !transactions {
+		var kinds []transaction.Kind
+		kinds, err = s.transactions.Choices(s.ctx(c), s.caller(c), cu.ID)
+		transactions = len(kinds) > 0
+	}
+	return customerContext{Customer: cu, Path: customerPath(cu.ID), Tab: tab, May: may, Transactions: transactions}, err
 }
 
 // mayAdd says whether the caller may add customers of any type.

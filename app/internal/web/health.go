@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,6 +27,10 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 		s.log.Warn("readiness: database", "error", err)
 	} else if err := s.schema(ctx); err != nil {
 		parts["database"], status = "schema is not up to date", fiber.StatusServiceUnavailable
+	}
+	if err := s.policies.Err(); err != nil {
+		parts["policy"] = fmt.Sprintf("can't be followed; version %d stays in force", s.policy.Version())
+		status = fiber.StatusServiceUnavailable
 	}
 	if err := s.queue.Ping(ctx); err != nil {
 		parts["queue"] = "does not answer; messages wait in the outbox"

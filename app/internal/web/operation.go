@@ -16,6 +16,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/fault"
 	"kontor/app/store"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -68,11 +69,40 @@ func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only .
 		return auditPage{}, err
 	}
 	entries, more, err := s.audit.Page(s.ctx(c), customerID, before, append(only, visible)...)
+	if err == nil {
+		err = s.sayKinds(c, entries)
+	}
 	d := auditPage{Entries: entries, Of: customerID != uuid.Nil}
 	if more {
 		d.Next = path + "?after=" + entries[len(entries)-1].ID.String()
 	}
 	return d, err
+}
+
+// sayKinds puts the kinds of transactions into words, which are kept in the database.
+func (s *Server) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
+	var kinds []transaction.Kind
+	for i, e := range entries {
+		changes := e.Changes()
+		was, ok := changes["kind"]
+		if !ok {
+			continue
+		}
+		if kinds == nil {
+			var err error
+			if kinds, err = s.transactions.Kinds(s.ctx(c)); err != nil {
+				return err
+			}
+		}
+		locale := s.text(c).locale
+		changes["kind"] = [2]string{kindName(locale, kinds, was[0]), kindName(locale, kinds, was[1])}
+		detail, err := json.Marshal(changes)
+		if err != nil {
+			return err
+		}
+		entries[i].Detail = string(detail)
+	}
+	return nil
 }
 
 // queuePage is the data of the operator's page.

@@ -16,6 +16,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
+	"kontor/app/transaction"
 	"kontor/policies"
 	"kontor/views"
 )
@@ -67,6 +68,12 @@ func sampleViews() map[string][]any {
 		parts[0].Invitations = append(parts[0].Invitations, attention.Invitation{ID: id, Name: "Änne", Email: "a@b.example", Reason: reason, Detail: "mailbox_full", Customer: owner})
 	}
 	task := courier.TaskInfo{ID: id.String() + ":1", State: courier.TaskRetry, Retried: 1, LastError: "unreachable", NextRun: at}
+	kinds := []transaction.Kind{{Key: "contract", NameEN: "Contract", NameDE: "Vertrag", Active: true}, {Key: "other", NameEN: "Other", NameDE: "Sonstiges"}}
+	late := transactionRow{Late: true, KindName: "Contract", Transaction: transaction.Transaction{
+		ID: id, Number: 10001, Name: "Mietvertrag", Kind: "contract", Status: transaction.InReview, Due: "2026-11-01", Responsible: "Änne", CreatedAt: at,
+	}}
+	list := transactionList{Path: "/transactions", See: true, Rows: []transactionRow{late}, Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
+		Kinds: locales, Statuses: locales, Dues: locales}
 	return map[string][]any{
 		"shell/problem": {problem{Status: 404, Heading: "problem.not_found", Message: "fault.page"},
 			problem{Status: 500, Heading: "problem.internal", Message: "fault.internal", RequestID: "r"}},
@@ -98,8 +105,27 @@ func sampleViews() map[string][]any {
 		"registration/register": {registration{Form: fresh(), Invitation: inv}, registration{Form: wrong, Token: "t", CodeIn: "1 minute", Invitation: coded},
 			registration{Form: fresh(), Invitation: coded}, registration{Form: fresh(), Invitation: joins}, registration{Form: fresh(), SignedAs: true, Invitation: joins}},
 		"registration/expired": {expiredLink{Form: fresh()}, expiredLink{Form: wrong, Wait: "1 minute"}, expiredLink{Form: fresh(), Sent: true}},
-		"portal/index":         {portal{}, portal{Name: "Änne", Customers: []access.MyCustomer{{ID: id, Number: 7, Name: "Hafen AG"}}}},
-		"operation/audit":      {auditPage{}, auditPage{Entries: entries, Next: "/audit?after=x"}, auditPage{Entries: entries, Of: true}},
+		"portal/index": {portal{}, portal{Name: "Änne", Customers: []portalCustomer{
+			{MyCustomer: access.MyCustomer{ID: id, Number: 7, Name: "Hafen AG"}},
+			{MyCustomer: access.MyCustomer{ID: uuid.Must(uuid.NewV7())}, Rows: []transaction.Transaction{{Status: transaction.Closed}, late.Transaction}, Next: "/n", Prev: "/p"},
+		}}},
+		"portal/transaction": {portalTransaction{Transaction: late.Transaction, Owner: "Hafen AG"}, portalTransaction{Transaction: transaction.Transaction{Status: transaction.Closed}}},
+		"transactions/index": {transactionList{Path: "/transactions"}, transactionList{Path: "/transactions", See: true}, list,
+			transactionList{Path: "/transactions", See: true, Filter: transaction.Filter{Query: "x"}}},
+		"transactions/customer": {transactionList{Path: "/c/transactions", Customer: &customerContext{}, See: true, Add: true},
+			transactionList{Path: "/c/transactions", Customer: &customerContext{}, See: true}},
+		"transactions/show": {transactionPage{Transaction: transactionContext{transactionRow: late, MaySeeFirm: true, MayProcess: true}, Form: wrong, Moves: movesFrom(transaction.Open)},
+			transactionPage{Transaction: transactionContext{transactionRow: transactionRow{Transaction: transaction.Transaction{Status: transaction.Closed}}}, Form: fresh()}},
+		"transactions/form": {transactionForm{Customer: &customerContext{}, Form: fresh(), Kinds: locales, People: locales},
+			transactionForm{Transaction: &transactionContext{transactionRow: late}, Form: wrong,
+				Conflicts: []conflict{{Field: "kind", Mine: "a", Theirs: "b", MineSaid: "A", TheirsSaid: "B"}, {Field: "name", Mine: "a"}}}},
+		"transactions/log": {struct {
+			Transaction transactionContext
+			Log         *frame
+		}{transactionContext{transactionRow: late}, &frame{D: auditPage{Entries: entries, Of: true}}}},
+		"transactions/kinds": {kindsPage{Form: fresh(), Kinds: kinds}, kindsPage{Form: wrong, Kinds: kinds, Manage: true}},
+		"transactions/kind":  {kindPage{Form: fresh(), Kind: kinds[0]}, kindPage{Form: wrong, Kind: kinds[1]}},
+		"operation/audit":    {auditPage{}, auditPage{Entries: entries, Next: "/audit?after=x"}, auditPage{Entries: entries, Of: true}},
 		"operation/queues": {queuePage{Away: true, Queue: "mail", State: courier.TaskRetry}, queuePage{Queue: "sms", State: courier.TaskPending, States: courier.TaskStates},
 			queuePage{Queue: "mail", State: courier.TaskRetry, States: courier.TaskStates, Manage: true, Page: 1, Next: 2,
 				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms"}}, Tasks: []courier.TaskInfo{task, {}}}},
@@ -108,7 +134,7 @@ func sampleViews() map[string][]any {
 }
 
 // ownFolders are those whose pages sampleViews has.
-var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation", "handover", "attention"}
+var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation", "handover", "attention", "transactions"}
 
 // TestEveryPageRenders: each page, filled and empty, in both languages, in both frames, without a missing text.
 func TestEveryPageRenders(t *testing.T) {

@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -31,10 +34,10 @@ func (w *world) specialist(email string, roles ...policies.Role) account.Caller 
 
 // things are what the placeholders in addresses stand for.
 type things struct {
-	customer, access, deletion, specialist, mail uuid.UUID
-	handover, deputy                             uuid.UUID // of the specialist
-	register, reset, confirm                     string    // tokens
-	task                                         string
+	customer, access, deletion, specialist, mail, transaction uuid.UUID
+	handover, deputy                                          uuid.UUID // of the specialist
+	register, reset, confirm                                  string    // tokens
+	task                                                      string
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -50,6 +53,10 @@ func (w *world) furnish() things {
 		if m.Channel == courier.Email {
 			x.mail = m.ID
 		}
+	}
+	x.transaction = w.transaction("Einkommensteuer 2025").ID
+	if w.processor != uuid.Nil {
+		w.entrust(x.transaction, w.processor)
 	}
 	gone, _, err := w.customers.Add(ctx, w.admin, customer.Draft{
 		Type: customer.Company, Data: customer.Data{CompanyName: "Weg GmbH", FirstName: "W", LastName: "Eg", Locale: "de"},
@@ -75,6 +82,31 @@ func (w *world) furnish() things {
 		w.t.Fatal("links are missing")
 	}
 	return x
+}
+
+// transaction adds one to the customer, by the admin, who administers it then.
+func (w *world) transaction(name string) transaction.Transaction {
+	w.t.Helper()
+	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+			CustomerID: w.customer, SpecialistID: w.admin.ID, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+		})
+		return err
+	}))
+	t, _, err := w.transactions.Create(context.Background(), w.admin, w.customer, transaction.Form{Name: name, Kind: "tax_return", Due: "2026-11-20"})
+	must(w.t, err)
+	return t
+}
+
+// entrust makes a specialist user an additional processor of a transaction.
+func (w *world) entrust(id, specialist uuid.UUID) {
+	w.t.Helper()
+	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+			TransactionID: id, SpecialistID: specialist, CustomerID: w.customer, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+		})
+		return err
+	}))
 }
 
 // handedOver is a finished handover from a specialist user to the admin.
@@ -110,6 +142,8 @@ func (x things) address(t *testing.T, path string) string {
 	switch {
 	case strings.HasPrefix(path, "/specialists/"):
 		id = x.specialist.String()
+	case strings.HasPrefix(path, "/transactions/"), strings.HasPrefix(path, "/portal/transactions/"):
+		id = x.transaction.String()
 	case strings.HasPrefix(path, "/mailbox/"):
 		id = x.mail.String()
 	case strings.HasPrefix(path, "/customers/deletions/"):
@@ -119,7 +153,10 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":token", token, ":queue", "mail", ":task", x.task).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
+	if strings.HasSuffix(path, "/authorisations/why") {
+		path += "?person=" + x.specialist.String()
+	}
 	if strings.Contains(path, ":") && !strings.Contains(path, x.task) {
 		t.Fatalf("nothing stands for a placeholder in %s", path)
 	}

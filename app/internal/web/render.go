@@ -112,8 +112,11 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		action         policies.Action
 	}{
 		{"customers", "/customers", "users", policies.Customer, policies.List},
+		{"transactions", "/transactions", "briefcase", policies.Transaction, policies.Read},
 		{"attention", "/attention", "triangle-alert", policies.Customer, policies.List},
 		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
+		{"policies", "/policies", "shield", policies.Policy, policies.Read},
+		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, policies.Read},
 		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
 		{"audit", "/audit", "scroll-text", policies.Audit, policies.Read},
 		{"mailbox", "/mailbox", "inbox", policies.Customer, policies.List},
@@ -122,6 +125,9 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 			continue
 		}
 		ok, err := s.policy.Allows(policies.Request{Roles: caller.Roles, Object: e.object, Kind: "person", Action: e.action})
+		if e.id == "transactions" { // who has no relation to any may have one to some
+			ok, err = s.transactions.MaySeeAny(caller)
+		}
 		if e.id == "attention" {
 			ok, err = s.attention.May(caller)
 		}
@@ -148,14 +154,21 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 type toast struct {
 	Text string         `json:"t"` // text id
 	Args map[string]any `json:"a,omitempty"`
+	// Undo is the address that a button on it posts to, "" for none.
+	Undo string `json:"u,omitempty"`
 }
 
 const toastCookie = "toast"
 
 // redirect answers a successful form: 303, or HX-Redirect for HTMX, with a toast on the next page ("" for none).
 func (s *Server) redirect(c *fiber.Ctx, to, toastText string, args ...any) error {
-	if toastText != "" {
-		raw, err := json.Marshal(toast{Text: toastText, Args: argMap(args)})
+	return s.redirectWith(c, to, toast{Text: toastText, Args: argMap(args)})
+}
+
+// redirectWith is redirect with a toast that may have a button.
+func (s *Server) redirectWith(c *fiber.Ctx, to string, t toast) error {
+	if t.Text != "" {
+		raw, err := json.Marshal(t)
 		if err != nil {
 			return err
 		}

@@ -108,16 +108,6 @@ func (s *Server) rulesOf(role policies.Role) (r roleRules) {
 	return r
 }
 
-// kindNames are the kinds of transactions in the person's language, by key.
-func (s *Server) kindNames(c *fiber.Ctx) (map[string]string, error) {
-	kinds, err := s.transactions.Kinds(s.ctx(c))
-	names := make(map[string]string, len(kinds))
-	for _, k := range kinds {
-		names[k.Key] = k.Name(s.text(c).locale)
-	}
-	return names, err
-}
-
 func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []policies.Role, status int) error {
 	for _, r := range policies.FirmRoles {
 		d.Roles = append(d.Roles, roleChoice{Role: r, On: slices.Contains(chosen, r), roleRules: s.rulesOf(r)})

@@ -185,10 +185,10 @@ func (t *texts) said(field, value string) string {
 	switch field {
 	case "country":
 		return t.country(value)
-	case "date_of_birth", "from", "until":
+	case "date_of_birth", "due", "from", "until":
 		return t.day(value)
 	}
-	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation."}[field]
+	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation.", "status": "transaction_status."}[field]
 	if prefix == "" || value == "" {
 		return value
 	}

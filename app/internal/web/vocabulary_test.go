@@ -156,7 +156,7 @@ func TestEveryStatus(t *testing.T) {
 	for _, b.language = range Locales {
 		paths := []string{base + "/authorisations", base + "/deliveries", base + "/log", "/customers", "/customers?status=attention"}
 		for _, r := range rows {
-			paths = append(paths, base+"/accesses/"+r.ID.String(), base+"/accesses/"+r.ID.String()+"/remove")
+			paths = append(paths, base+"/accesses/"+r.ID.String())
 		}
 		for _, path := range paths {
 			a := b.get(path)

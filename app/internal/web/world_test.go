@@ -49,6 +49,7 @@ type world struct {
 	post      *courier.Service
 	admin     account.Caller
 	customer  uuid.UUID // of Kühn, administered by the admin
+	processor uuid.UUID // who becomes an additional processor of the transaction that furnish makes, or Nil
 }
 
 const (
@@ -170,8 +171,10 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		}),
-		Policies: policykeeping.New(policykeeping.Options{DB: db, Now: c.now, Decider: policy, Audit: log}),
-		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
+		Policies: policykeeping.New(policykeeping.Options{
+			DB: db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
+		}),
+		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil },
 	}
@@ -181,6 +184,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 	w.Server, err = New(o)
 	must(t, err)
 	ctx := context.Background()
+	must(t, o.Policies.Load(ctx))
 	_, _, err = people.CreateFirst(ctx, adminEmail, "Anna Berg", strong)
 	must(t, err)
 	a, _, err := people.ByEmail(ctx, db, adminEmail)

@@ -1,0 +1,58 @@
+package authorisation
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/assignment"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+)
+
+// manyOf adds n transactions of the customer, each entrusted to ben.
+func manyOf(w *world, n int) func(ctx context.Context, tx bun.Tx) error {
+	return func(ctx context.Context, tx bun.Tx) error {
+		for i := range n {
+			id, name := newID(), fmt.Sprintf("Vorgang %d", i)
+			_, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+				VALUES (?, ?, ?, ?, ?, 'other', ?, ?)`, 50000+i, id, w.customer, name, store.SortKey(name), w.clock(), w.clock())
+			if err != nil {
+				return err
+			}
+			if err := assignment.Added(ctx, tx, w.customer, id); err != nil {
+				return err
+			}
+			if _, err := assignment.Entrust(ctx, tx, assignment.Processor{
+				TransactionID: id, SpecialistID: w.ben.ID, CustomerID: w.customer, CreatedAt: w.clock(), CreatedBy: w.anna.ID,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// BenchmarkMatrix: 200 transactions × 50 people, 10,000 cells.
+func BenchmarkMatrix(b *testing.B) {
+	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, open(b))
+			for i := range 46 {
+				c := w.specialist(fmt.Sprintf("Person %d", i))
+				w.entrust(w.contract, c)
+			}
+			if err := w.db.RunInTx(w.ctx(), nil, manyOf(w, 198)); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				m, err := w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{})
+				if err != nil || len(m.Columns) != 200 || len(m.Rows) < 49 {
+					b.Fatalf("%d × %d, %v", len(m.Columns), len(m.Rows), err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,352 @@
+package authorisation
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/policies"
+)
+
+// TestRemoveAndUndo: B's authorisation goes and comes back as it was.
+func TestRemoveAndUndo(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.entrust(w.taxes, w.ben)
+		_, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))
+		w.must(err)
+		before := w.facts()
+		since, err := w.Administrators(w.ctx(), w.anna, w.customer)
+		w.must(err)
+		w.tick(time.Hour)
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Administrators: ids(w.clara.ID), Processors: ids(w.ben.ID, w.ben.ID)}, false)
+		if err != nil || out.Count() != 2 || out.Administrators[0] != "Clara Cron" || out.Processors[0] != "Ben Büro" || out.LastAdministrator {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		w.sound()
+		if got := w.facts(); got != "a Anna Amt" {
+			t.Errorf("left: %s", got)
+		}
+		for _, c := range []account.Caller{w.ben, w.clara} { // an open page refuses the next click
+			if _, err := w.transactions.Get(w.ctx(), c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+		if n := w.count(`SELECT count(*) FROM audit WHERE action = ? AND transaction_id IS NOT NULL`, audit.ProcessorRelieved); n != 2 {
+			t.Errorf("%d entries for two transactions", n)
+		}
+		var sealed []byte
+		w.must(w.db.NewRaw(`SELECT sealed FROM authorisation_removal`).Scan(w.ctx(), &sealed))
+		if strings.Contains(string(sealed), w.clara.ID.String()) {
+			t.Error("what was removed lies open")
+		}
+		back, err := w.Undo(w.ctx(), w.anna, out.ID)
+		if err != nil || back.Count != 2 || back.CustomerID != w.customer || back.Invited != 0 {
+			t.Fatalf("%+v, %v", back, err)
+		}
+		w.sound()
+		if got := w.facts(); got != before {
+			t.Errorf("restored: %s, want %s", got, before)
+		}
+		if now, err := w.Administrators(w.ctx(), w.anna, w.customer); err != nil || !now[1].Since.Equal(since[1].Since) || now[1].By != "Anna Amt" {
+			t.Errorf("%+v, %v", now, err)
+		}
+		if n := w.count(`SELECT count(*) FROM audit WHERE action = ?`, audit.AuthorisationRestored); n != 3 {
+			t.Errorf("%d entries for what was restored", n)
+		}
+		if _, err := w.Undo(w.ctx(), w.anna, out.ID); complaint(err) != "gone: authorisation.undone" {
+			t.Errorf("a second time: %v", err)
+		}
+	})
+}
+
+// TestRemoveRefuses: nothing is removed.
+func TestRemoveRefuses(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		a := w.invite(w.customer, "berta@kunde.example")
+		w.invite(w.customer, "otto@kunde.example")
+		other := w.addCustomer("Fremd")
+		foreign := w.invite(other, "fremd@kunde.example")
+		_, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))
+		w.must(err)
+		before := w.facts()
+		for name, c := range map[string]struct {
+			by   account.Caller
+			sel  Selection
+			want string
+		}{
+			"nothing":                       {w.anna, Selection{}, "invalid: authorisation.nothing"},
+			"unknown administrator":         {w.anna, Selection{Accesses: ids(a.ID), Administrators: ids(w.ben.ID)}, "not_found: authorisation.gone"},
+			"unknown processor":             {w.anna, Selection{Accesses: ids(a.ID), Processors: ids(w.clara.ID)}, "not_found: authorisation.gone"},
+			"unknown access":                {w.anna, Selection{Administrators: ids(w.clara.ID), Accesses: ids(newID())}, "not_found: authorisation.gone"},
+			"another customer's access":     {w.anna, Selection{Administrators: ids(w.clara.ID), Accesses: ids(foreign.ID)}, "not_found: authorisation.gone"},
+			"no id":                         {w.anna, Selection{Accesses: ids(a.ID, uuid.Nil)}, "not_found: authorisation.gone"},
+			"who may not":                   {w.ben, Selection{Administrators: ids(w.clara.ID)}, "forbidden: forbidden"},
+			"an auditor":                    {w.rita, Selection{Accesses: ids(a.ID)}, "forbidden: forbidden"},
+			"transactions one does not see": {w.uwe, Selection{Administrators: ids(w.clara.ID), Processors: ids(w.ben.ID)}, "not_found: authorisation.gone"},
+			"nobody":                        {account.Caller{}, Selection{Accesses: ids(a.ID)}, "not_found: customer.not_found"},
+		} {
+			if _, err := w.Remove(w.ctx(), c.by, w.customer, c.sel, true); complaint(err) != c.want {
+				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
+			}
+			if got := w.facts(); got != before {
+				t.Fatalf("%s: %s, want %s", name, got, before)
+			}
+		}
+		// the right to the one is not the right to the other
+		w.policyIs("\np, auditor, *, access, *, remove, allow\n")
+		both := Selection{Accesses: ids(a.ID), Administrators: ids(w.clara.ID)}
+		if _, err := w.Remove(w.ctx(), w.rita, w.customer, both, true); complaint(err) != "forbidden: forbidden" || w.facts() != before {
+			t.Errorf("half of it is allowed: %v, %s", err, w.facts())
+		}
+		if n := w.count(`SELECT count(*) FROM authorisation_removal`); n != 0 {
+			t.Errorf("%d removals are kept", n)
+		}
+	})
+}
+
+// TestLast: the last access and the last active administrator ask first.
+func TestLast(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		off := w.specialist("Olaf Off")
+		_, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(off.ID, w.clara.ID))
+		w.must(err)
+		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
+		a, b := w.invite(w.customer, "berta@kunde.example"), w.invite(w.customer, "otto@kunde.example")
+		if out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(a.ID), Administrators: ids(w.clara.ID)}, false); err != nil || out.LastAccess || out.LastAdministrator {
+			t.Fatalf("one of two: %+v, %v", out, err)
+		}
+		before := w.facts()
+		for name, c := range map[string]struct {
+			sel                  Selection
+			lastAccess, lastAdmi bool
+		}{
+			"access":        {Selection{Accesses: ids(b.ID)}, true, false},
+			"administrator": {Selection{Administrators: ids(w.anna.ID)}, false, true}, // who is deactivated is not left
+			"both":          {Selection{Accesses: ids(b.ID), Administrators: ids(w.anna.ID, off.ID)}, true, true},
+		} {
+			out, err := w.Remove(w.ctx(), w.anna, w.customer, c.sel, false)
+			if complaint(err) != "conflict: authorisation.last" || out.LastAccess != c.lastAccess || out.LastAdministrator != c.lastAdmi || out.ID != uuid.Nil || w.facts() != before {
+				t.Errorf("%s: %+v, %v, %s", name, out, err, w.facts())
+			}
+		}
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(b.ID), Administrators: ids(w.anna.ID, off.ID)}, true)
+		if err != nil || w.facts() != "p Ben Büro Vertrag" {
+			t.Fatalf("confirmed: %v, %s", err, w.facts())
+		}
+		if n := w.count(`SELECT count(*) FROM customer WHERE id = ? AND attention_at IS NOT NULL`, w.customer); n != 1 {
+			t.Error("a customer without anybody needs no attention")
+		}
+		// A removed their own administration: they had the right, so they may undo it.
+		if _, err := w.Undo(w.ctx(), w.anna, out.ID); err != nil || w.facts() != before {
+			t.Errorf("undone: %v, %s, want %s", err, w.facts(), before)
+		}
+		w.sound()
+	})
+}
+
+// TestUndoOnly: who, when, and with which right.
+func TestUndoOnly(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		remove := func(by account.Caller, sel Selection) uuid.UUID {
+			t.Helper()
+			out, err := w.Remove(w.ctx(), by, w.customer, sel, true)
+			w.must(err)
+			return out.ID
+		}
+		undo := func(name string, by account.Caller, id uuid.UUID, want string) {
+			t.Helper()
+			before := w.facts()
+			if _, err := w.Undo(w.ctx(), by, id); complaint(err) != want {
+				t.Errorf("%s: %s, want %s", name, complaint(err), want)
+			} else if err != nil && w.facts() != before {
+				t.Errorf("%s: refused, and yet %s became %s", name, before, w.facts())
+			}
+		}
+		_, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))
+		w.must(err)
+
+		id := remove(w.anna, Selection{Processors: ids(w.ben.ID)})
+		undo("somebody else", w.clara, id, "gone: authorisation.undone")
+		undo("unknown", w.anna, newID(), "gone: authorisation.undone")
+		w.tick(UndoLife)
+		undo("too late", w.anna, id, "gone: authorisation.undone")
+		w.must(w.Purge(w.ctx()))
+		if n := w.count(`SELECT count(*) FROM authorisation_removal`); n != 0 {
+			t.Errorf("%d removals are kept for longer than they can be undone", n)
+		}
+
+		w.entrust(w.contract, w.ben)
+		id = remove(w.anna, Selection{Processors: ids(w.ben.ID)})
+		w.tick(UndoLife - time.Second)
+		undo("just in time", w.anna, id, "<nil>")
+
+		// A may not do it any more: somebody else dismissed them
+		id = remove(w.anna, Selection{Processors: ids(w.ben.ID)})
+		remove(w.clara, Selection{Administrators: ids(w.anna.ID)})
+		undo("dismissed by another", w.anna, id, "gone: authorisation.undone")
+
+		// removing oneself, being appointed again and dismissed by another: no way back in
+		_, err = w.AppointAdministrators(w.ctx(), w.clara, w.customer, ids(w.anna.ID))
+		w.must(err)
+		id = remove(w.anna, Selection{Administrators: ids(w.anna.ID)})
+		_, err = w.AppointAdministrators(w.ctx(), w.clara, w.customer, ids(w.anna.ID))
+		w.must(err)
+		remove(w.clara, Selection{Administrators: ids(w.anna.ID)})
+		undo("back in by one's own removal", w.anna, id, "gone: authorisation.undone")
+
+		// the policy says no meanwhile
+		_, err = w.AppointAdministrators(w.ctx(), w.clara, w.customer, ids(w.anna.ID))
+		w.must(err)
+		id = remove(w.anna, Selection{Administrators: ids(w.anna.ID)})
+		w.policyIs("\np, specialist, administrator, authorisation, *, manage, deny\n")
+		undo("denied since", w.anna, id, "forbidden: forbidden")
+		w.policyIs("")
+		undo("allowed again", w.anna, id, "<nil>")
+
+		// a role that was taken since
+		id = remove(w.uwe, Selection{Administrators: ids(w.anna.ID)})
+		former := w.uwe
+		former.Roles = []policies.Role{policies.Specialist}
+		undo("role gone", former, id, "forbidden: forbidden")
+		undo("role there", w.uwe, id, "<nil>")
+
+		// a deputy who removed whom they stand in for
+		standIn := w.deputy(w.specialist("Dora Deputy"), w.anna)
+		id = remove(standIn, Selection{Administrators: ids(w.anna.ID)})
+		undo("standing in", standIn, id, "<nil>")
+		w.sound()
+	})
+}
+
+// TestUndoTakesOnce: of two at once, one undoes.
+func TestUndoTakesOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, false)
+		w.must(err)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		done := 0
+		for range 8 {
+			wg.Go(func() {
+				if _, err := w.Undo(w.ctx(), w.anna, out.ID); err == nil {
+					mu.Lock()
+					done++
+					mu.Unlock()
+				} else if complaint(err) != "gone: authorisation.undone" {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if done != 1 {
+			t.Errorf("undone %d times", done)
+		}
+	})
+}
+
+// TestAccessComesBack: a registered end user signs in as before; one who was invited is invited anew.
+func TestAccessComesBack(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		registered := w.invite(w.customer, "berta@kunde.example")
+		w.register("berta@kunde.example")
+		_, session, err := w.people.SignIn(w.ctx(), "berta@kunde.example", strong, here)
+		w.must(err)
+		pending := w.invite(w.customer, "otto@kunde.example")
+		old := w.link("otto@kunde.example")
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(registered.ID, pending.ID)}, true)
+		w.must(err)
+		if n := w.count(`SELECT count(*) FROM account WHERE email = 'berta@kunde.example'`); n != 0 {
+			t.Error("the account stayed")
+		}
+		if _, _, err := w.people.SignIn(w.ctx(), "berta@kunde.example", strong, here); err == nil {
+			t.Error("who has no access signs in")
+		}
+		w.tick(5 * time.Minute)
+		back, err := w.Undo(w.ctx(), w.anna, out.ID)
+		if err != nil || back.Count != 2 || back.Invited != 1 {
+			t.Fatalf("%+v, %v", back, err)
+		}
+		if _, _, err := w.people.SignIn(w.ctx(), "berta@kunde.example", strong, here); err != nil {
+			t.Errorf("the password of before: %v", err)
+		}
+		if p, err := w.people.Authenticate(w.ctx(), session); err != nil || p != nil {
+			t.Errorf("a session came back: %+v, %v", p, err)
+		}
+		if _, err := w.accesses.Invitation(w.ctx(), old); err == nil {
+			t.Error("the old link is good again")
+		}
+		if fresh := w.link("otto@kunde.example"); fresh == old {
+			t.Error("no new link went out")
+		} else if _, err := w.accesses.Invitation(w.ctx(), fresh); err != nil {
+			t.Errorf("the new link: %v", err)
+		}
+		r, err := w.accesses.Get(w.ctx(), w.anna, w.customer, registered.ID)
+		if err != nil || r.Status != access.Registered || r.ID != registered.ID || !r.CreatedAt.Equal(registered.CreatedAt) {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if n := w.count(`SELECT count(*) FROM message WHERE access_id = ? AND state = ?`, registered.ID, courier.Queued); n != 0 {
+			t.Errorf("%d messages to who is registered", n)
+		}
+	})
+}
+
+// TestAccessCameAnew: what happened within the ten minutes is not overwritten.
+func TestAccessCameAnew(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		other := w.addCustomer("Fremd")
+		taken := func(email string) (uuid.UUID, uuid.UUID) {
+			a := w.invite(w.customer, email)
+			w.register(email)
+			out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(a.ID)}, true)
+			w.must(err)
+			return a.ID, out.ID
+		}
+		// the same address was given a new access
+		_, id := taken("berta@kunde.example")
+		w.invite(w.customer, "berta@kunde.example")
+		if _, err := w.Undo(w.ctx(), w.anna, id); complaint(err) != "conflict: access.taken" {
+			t.Errorf("a second access of one address: %v", err)
+		}
+		// the person registered elsewhere: a new account, to which the access belongs now
+		a, id := taken("otto@kunde.example")
+		w.invite(other, "otto@kunde.example")
+		w.register("otto@kunde.example")
+		if _, err := w.Undo(w.ctx(), w.anna, id); err != nil {
+			t.Fatalf("registered elsewhere: %v", err)
+		}
+		if n := w.count(`SELECT count(*) FROM access JOIN account ON account.id = access.account_id WHERE access.id = ? AND account.email = 'otto@kunde.example'`, a); n != 1 {
+			t.Error("the access belongs to nobody")
+		}
+		// somebody else has the username by now
+		_, id = taken("ines@kunde.example")
+		thief := w.specialist("Theo Taker")
+		w.exec(`UPDATE account SET username = 'ines@kunde.example', username_folded = 'ines@kunde.example' WHERE id = ?`, thief.ID)
+		if _, err := w.Undo(w.ctx(), w.anna, id); complaint(err) != "conflict: access.taken" {
+			t.Errorf("the username is another's: %v", err)
+		}
+		// the account went with another access since: invited anew
+		b := w.invite(w.customer, "emil@kunde.example")
+		w.register("emil@kunde.example")
+		c := w.invite(other, "emil@kunde.example")
+		w.must(second(w.accesses.Register(w.ctx(), w.link("emil@kunde.example"), access.RegisterForm{Password: strong, PasswordRepeat: strong}, account.Caller{}, here)))
+		first, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(b.ID)}, true)
+		w.must(err)
+		then, err := w.Remove(w.ctx(), w.anna, other, Selection{Accesses: ids(c.ID)}, true)
+		w.must(err)
+		if back, err := w.Undo(w.ctx(), w.anna, first.ID); err != nil || back.Invited != 1 {
+			t.Errorf("without its account: %+v, %v", back, err)
+		}
+		if back, err := w.Undo(w.ctx(), w.anna, then.ID); err != nil || back.Invited != 0 {
+			t.Errorf("with its account: %+v, %v", back, err)
+		}
+	})
+}
+
+func second[A any](_ A, err error) error { return err }

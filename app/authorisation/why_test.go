@@ -1,0 +1,335 @@
+package authorisation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// said is an explanation in short: the facts, then each answer with the rule that decided.
+func said(e Explanation) string {
+	var parts []string
+	for _, f := range e.Facts {
+		part := map[policies.Relation]string{policies.Administrator: "administrator", policies.Processor: "processor of " + f.Transaction, policies.Access: "access"}[f.Relation]
+		if f.By != "" {
+			part += " by " + f.By
+		}
+		if f.For != "" {
+			part += " for " + f.For
+		}
+		parts = append(parts, part)
+	}
+	for _, a := range e.Answers {
+		part := fmt.Sprintf("%s %s=%v", a.Action, a.Object, a.Allowed)
+		if a.Partly {
+			part += " partly"
+		}
+		if a.Rule != nil {
+			part += fmt.Sprintf(" (%s %s %s %s", a.Rule.Effect, a.Rule.Role, a.Rule.Relation, a.Rule.Kind)
+			if len(a.Via) > 1 {
+				part += fmt.Sprintf(" via %v", a.Via)
+			}
+			part += ")"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// TestWhy: A administers, B processes one transaction, C has nothing to do with it; and the others.
+func TestWhy(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		a := w.invite(w.customer, "berta@kunde.example")
+		w.register("berta@kunde.example")
+		pending := w.invite(w.customer, "otto@kunde.example")
+		dora := w.deputy(w.specialist("Dora Deputy"), w.ben)
+		off := w.specialist("Olaf Off")
+		_, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(off.ID))
+		w.must(err)
+		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
+		both := "read transaction=true (allow specialist %[1]s *); process transaction=true (allow specialist %[1]s *)"
+		for name, c := range map[string]struct {
+			who, what uuid.UUID
+			want      string
+		}{
+			"A, one":       {w.anna.ID, w.taxes.ID, "administrator by Anna Amt; " + fmt.Sprintf(both, "administrator")},
+			"B, theirs":    {w.ben.ID, w.contract.ID, "processor of Vertrag by Anna Amt; " + fmt.Sprintf(both, "processor")},
+			"B, the other": {w.ben.ID, w.taxes.ID, "read transaction=false; process transaction=false"},
+			"C":            {w.clara.ID, w.contract.ID, "read transaction=false; process transaction=false"},
+			"auditor":      {w.rita.ID, w.contract.ID, "read transaction=true (allow auditor * *); process transaction=false"},
+			"deputy":       {dora.ID, w.contract.ID, "processor of Vertrag by Anna Amt for Ben Büro; " + fmt.Sprintf(both, "processor")},
+			"deactivated":  {off.ID, w.contract.ID, "administrator by Anna Amt; read transaction=false; process transaction=false"},
+			"end user":     {a.ID, w.contract.ID, "access; read transaction=true (allow end_user access *); process transaction=false"},
+			"invited":      {pending.ID, w.contract.ID, "read transaction=false; process transaction=false"},
+			"A, whole": {w.anna.ID, uuid.Nil, "administrator by Anna Amt; read customer=true (allow specialist * *); update customer=true (allow specialist * *); " +
+				"manage authorisation=true (allow specialist administrator *); " + fmt.Sprintf(both, "administrator")},
+			"B, whole": {w.ben.ID, uuid.Nil, "processor of Vertrag by Anna Amt; read customer=true (allow specialist * *); update customer=true (allow specialist * *); " +
+				"manage authorisation=false; read transaction=false; process transaction=false"},
+			"user administrator, whole": {w.uwe.ID, uuid.Nil, "read customer=true (allow specialist * * via [user_administrator specialist]); " +
+				"update customer=true (allow specialist * * via [user_administrator specialist]); manage authorisation=true (allow user_administrator * *); " +
+				"read transaction=false; process transaction=false"},
+		} {
+			e, err := w.Why(w.ctx(), w.anna, w.customer, c.who, c.what)
+			w.must(err)
+			got := strings.ReplaceAll(said(e), "allow specialist * * via [specialist]", "allow specialist * *")
+			if c.who == w.uwe.ID { // either of the roles is a way
+				got = strings.ReplaceAll(got, "(allow specialist * *)", "(allow specialist * * via [user_administrator specialist])")
+			}
+			if got != c.want {
+				t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
+			}
+			if c.what != uuid.Nil && (e.Transaction == nil || e.Transaction.ID != c.what) || e.Person.Name == "" {
+				t.Errorf("%s: %+v", name, e)
+			}
+		}
+		// a deny that overrides, and a kind
+		w.policyIs("\np, specialist, processor, transaction, contract, process, deny\np, auditor, *, transaction, tax_return, read, deny\n")
+		e, err := w.Why(w.ctx(), w.anna, w.customer, w.ben.ID, w.contract.ID)
+		if want := "processor of Vertrag by Anna Amt; read transaction=true (allow specialist processor *); process transaction=false (deny specialist processor contract)"; err != nil || said(e) != want {
+			t.Errorf("denied: %s, %v", said(e), err)
+		}
+		if e, err := w.Why(w.ctx(), w.anna, w.customer, w.rita.ID, uuid.Nil); err != nil || !strings.Contains(said(e), "read transaction=false partly") {
+			t.Errorf("some kinds: %s, %v", said(e), err)
+		}
+	})
+}
+
+// TestWhyRefuses: what the caller may not see is neither told nor counts.
+func TestWhyRefuses(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		other := w.addCustomer("Fremd")
+		foreign, foreignAccess := w.transaction(other, "Fremdes", ""), w.invite(other, "fremd@kunde.example")
+		for name, c := range map[string]struct {
+			by        account.Caller
+			who, what uuid.UUID
+			want      string
+		}{
+			"a transaction one does not see":    {w.ben, w.ben.ID, w.taxes.ID, "not_found: transaction.not_found"},
+			"another customer's transaction":    {w.anna, w.ben.ID, foreign.ID, "not_found: transaction.not_found"},
+			"another customer's access":         {w.anna, foreignAccess.ID, uuid.Nil, "not_found: authorisation.unknown_person"},
+			"nobody":                            {w.anna, newID(), uuid.Nil, "not_found: authorisation.unknown_person"},
+			"somebody without a relation":       {w.ben, w.clara.ID, w.contract.ID, "not_found: authorisation.unknown_person"},
+			"a relation that one does not see":  {w.clara, w.ben.ID, uuid.Nil, "not_found: authorisation.unknown_person"},
+			"oneself":                           {w.clara, w.clara.ID, uuid.Nil, "<nil>"},
+			"without a relation, by an auditor": {w.rita, w.clara.ID, w.contract.ID, "<nil>"},
+			"who sees by role alone":            {w.ben, w.rita.ID, w.contract.ID, "<nil>"},
+			"without signing in":                {account.Caller{}, w.anna.ID, uuid.Nil, "not_found: customer.not_found"},
+		} {
+			if _, err := w.Why(w.ctx(), c.by, w.customer, c.who, c.what); complaint(err) != c.want {
+				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
+			}
+		}
+		w.entrust(w.contract, w.clara)
+		w.entrust(w.taxes, w.clara)
+		e, err := w.Why(w.ctx(), w.ben, w.customer, w.clara.ID, uuid.Nil)
+		if err != nil || len(e.Facts) != 1 || e.Facts[0].TransactionID != w.contract.ID {
+			t.Errorf("facts about what the caller does not see: %+v, %v", e.Facts, err)
+		}
+	})
+}
+
+// grid writes a matrix: a line each, "name|whole|cells", n for nothing, s sees, w works, with the sources.
+func grid(m Matrix) (lines []string) {
+	cell := func(c Cell) string {
+		s := "nsw"[c.Level : c.Level+1]
+		for _, x := range c.Sources {
+			s += map[policies.Relation]string{policies.None: " role", policies.Administrator: " adm", policies.Processor: " proc", policies.Access: " acc"}[x.Relation]
+			if x.For != "" {
+				s += " for " + x.For
+			}
+		}
+		return s
+	}
+	for _, r := range m.Rows {
+		line := r.Name + "|" + cell(r.Whole)
+		for _, c := range r.Cells {
+			line += "|" + cell(c)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestMatrix(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.tick(time.Minute)
+		w.transaction(w.customer, "Später", "")
+		w.invite(w.customer, "berta@kunde.example")
+		w.register("berta@kunde.example")
+		w.deputy(w.specialist("Dora Deputy"), w.ben)
+		w.deputy(w.clara, w.anna)
+		want := []string{
+			"Anna Amt|w adm|w adm|w adm|w adm", "Ben Büro|n|n|n|w proc", "Berta Kühn|s acc|s acc|s acc|s acc",
+			"Clara Cron|w adm for Anna Amt|w adm for Anna Amt|w adm for Anna Amt|w adm for Anna Amt",
+			"Dora Deputy|n|n|n|w proc for Ben Büro", "Rita Revision|s role|s role|s role|s role",
+		}
+		m, err := w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{})
+		w.must(err)
+		if m.Columns[0].Name != "Später" || len(m.Columns) != 3 || m.MoreColumns || m.MoreByRole {
+			t.Errorf("columns %+v", m.Columns)
+		}
+		slices.SortFunc(m.Columns[1:], func(a, b Column) int { return int(b.Number - a.Number) })
+		if got := grid(m); !slices.Equal(got, want) {
+			t.Errorf("\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Name: "büro ben", Transaction: "vertr"})
+		if got := grid(m); err != nil || !slices.Equal(got, []string{"Ben Büro|n|w proc"}) {
+			t.Errorf("filtered: %q, %v", got, err)
+		}
+		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Transactions: 1, Transaction: w.taxes.Label()})
+		if err != nil || len(m.Columns) != 1 || m.Columns[0].ID != w.taxes.ID || m.MoreColumns {
+			t.Errorf("by number: %+v, %v", m.Columns, err)
+		}
+		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Transactions: 2})
+		if err != nil || len(m.Columns) != 2 || !m.MoreColumns {
+			t.Errorf("the newest: %+v, %v", m.Columns, err)
+		}
+		// B sees one transaction, and so one column; what A and others have in the rest is not there
+		m, err = w.Matrix(w.ctx(), w.ben, w.customer, MatrixFilter{})
+		if err != nil || len(m.Columns) != 1 || m.Columns[0].ID != w.contract.ID {
+			t.Errorf("B: %+v, %v", m.Columns, err)
+		}
+		// a deny leaves no level and no source
+		w.policyIs("\np, specialist, processor, transaction, *, read, deny\n")
+		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Name: "Ben"})
+		if got := grid(m); err != nil || !slices.Equal(got, []string{"Ben Büro|n|n|n|n"}) {
+			t.Errorf("denied: %q, %v", got, err)
+		}
+		w.policyIs("\np, specialist, *, transaction, contract, read, allow\n")
+		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Name: "Uwe", Transaction: "Vertrag"})
+		if got := grid(m); err != nil || !slices.Equal(got, []string{"Uwe User|n|s role"}) {
+			t.Errorf("everybody sees contracts: %q, %v", got, err)
+		}
+	})
+}
+
+// TestMatrixIsDecisions: every cell is what the person would be answered themselves.
+func TestMatrixIsDecisions(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.entrust(w.taxes, w.anna)
+		people := []account.Caller{w.anna, w.ben, w.clara, w.uwe, w.rita, w.deputy(w.specialist("Dora Deputy"), w.ben)}
+		for _, policy := range []string{
+			"", "\np, specialist, processor, transaction, *, process, deny\n", "\np, auditor, processor, transaction, tax_return, process, allow\n",
+			"\np, specialist, *, transaction, contract, read, allow\np, auditor, *, transaction, contract, read, deny\n",
+		} {
+			w.policyIs(policy)
+			m, err := w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{})
+			w.must(err)
+			for _, c := range people {
+				for j, column := range m.Columns {
+					want := Nothing
+					tr, err := w.transactions.Get(w.ctx(), c, column.ID)
+					if err == nil {
+						want = Sees
+						if ok, err := w.transactions.Allows(c, tr, policies.Process); err == nil && ok {
+							want = Works
+						}
+					} else if complaint(err) != complaint(transaction.ErrNotFound) {
+						t.Fatal(err)
+					}
+					got := Nothing
+					if i := slices.IndexFunc(m.Rows, func(r MatrixRow) bool { return r.ID == c.ID }); i >= 0 {
+						got = m.Rows[i].Cells[j].Level
+					}
+					if got != want {
+						t.Errorf("%q: %s and %s: %d in the matrix, %d in a decision", policy, c.Name, column.Name, got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestSeenBy(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		names := func(c account.Caller, id uuid.UUID) (list []string) {
+			seers, _, err := w.SeenBy(w.ctx(), c, id)
+			w.must(err)
+			for _, s := range seers {
+				list = append(list, fmt.Sprintf("%s %d %d", s.Name, s.Level, len(s.Facts)))
+			}
+			return list
+		}
+		if got := names(w.anna, w.contract.ID); !slices.Equal(got, []string{"Anna Amt 2 1", "Ben Büro 2 1", "Rita Revision 1 0"}) {
+			t.Errorf("the contract: %q", got)
+		}
+		if got := names(w.anna, w.taxes.ID); !slices.Equal(got, []string{"Anna Amt 2 1", "Rita Revision 1 0"}) {
+			t.Errorf("the tax return: %q", got)
+		}
+		for _, c := range []account.Caller{w.clara, w.uwe, {}} {
+			if _, _, err := w.SeenBy(w.ctx(), c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+	})
+}
+
+// TestSeesOf: only what the caller sees too, in lists and counts.
+func TestSeesOf(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		other := w.addCustomer("Fremd")
+		w.entrust(w.taxes, w.ben)
+		w.entrust(w.transaction(other, "Fremdes", ""), w.ben)
+		w.deputy(w.ben, w.clara)
+		r, err := w.SeesOf(w.ctx(), w.rita, w.ben.ID, SeesFilter{})
+		if err != nil || r.Processes != 3 || r.Administers != 0 || len(r.Transactions) != 3 || r.Transactions[2].Name != "Fremdes" || r.Transactions[2].Customer.Name != "Fremd, Berta" || len(r.Standing) != 1 || r.All != Nothing {
+			t.Errorf("by an auditor: %+v, %v", r, err)
+		}
+		if r, err := w.SeesOf(w.ctx(), w.uwe, w.ben.ID, SeesFilter{}); err != nil || r.Processes != 0 || len(r.Transactions) != 0 {
+			t.Errorf("by who sees none of them: %+v, %v", r, err)
+		}
+		if r, err := w.SeesOf(w.ctx(), w.uwe, w.anna.ID, SeesFilter{}); err != nil || r.Administers != 2 || r.Customers[0].Customer.Name != "Kühn, Berta" {
+			t.Errorf("customers, which everybody sees: %+v, %v", r, err)
+		}
+		if r, err := w.SeesOf(w.ctx(), w.uwe, w.rita.ID, SeesFilter{}); err != nil || r.All != Sees {
+			t.Errorf("an auditor sees all: %+v, %v", r, err)
+		}
+		if _, err := w.SeesOf(w.ctx(), w.anna, w.ben.ID, SeesFilter{}); complaint(err) != "forbidden: forbidden" {
+			t.Errorf("who may not read specialist users: %v", err)
+		}
+		if _, err := w.SeesOf(w.ctx(), w.rita, newID(), SeesFilter{}); complaint(err) != "not_found: account.unknown" {
+			t.Errorf("nobody: %v", err)
+		}
+		w.must(w.db.RunInTx(w.ctx(), nil, manyOf(w, SeesPageSize+3)))
+		seen := map[uuid.UUID]bool{}
+		f := SeesFilter{}
+		for range 5 {
+			r, err := w.SeesOf(w.ctx(), w.rita, w.ben.ID, f)
+			w.must(err)
+			for _, x := range r.Transactions {
+				if seen[x.TransactionID] {
+					t.Error("a transaction comes twice")
+				}
+				seen[x.TransactionID] = true
+			}
+			if f.Transactions = r.NextTransact; f.Transactions == "" {
+				break
+			}
+		}
+		if len(seen) != SeesPageSize+6 {
+			t.Errorf("%d on all pages", len(seen))
+		}
+		for _, broken := range []string{"x", "AAAA", strings.Repeat("A", 100)} {
+			if r, err := w.SeesOf(w.ctx(), w.rita, w.ben.ID, SeesFilter{Customers: broken, Transactions: broken}); err != nil || len(r.Transactions) != SeesPageSize {
+				t.Errorf("%q: %v", broken, err)
+			}
+		}
+	})
+}
+
+func FuzzPlace(f *testing.F) {
+	f.Add(place{newID(), newID()}.String())
+	f.Fuzz(func(t *testing.T, s string) {
+		if p := readPlace(s); p != (place{}) && p.String() != s {
+			t.Errorf("%q is read as %v, which is written %q", s, p, p.String())
+		}
+	})
+}

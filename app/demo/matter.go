@@ -1,0 +1,73 @@
+package demo
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/transaction"
+)
+
+// matter adds the k-th transaction of the i-th client: some done, some in review, some overdue, some shared with a
+// colleague as an additional processor.
+func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at time.Time, by account.Account) error {
+	id, err := uuid.NewV7AtTime(at)
+	if err != nil {
+		return err
+	}
+	var number int64
+	if err := f.tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`).Scan(ctx, &number); err != nil {
+		return err
+	}
+	m := matters[(i+k*3)%len(matters)]
+	status, due := transaction.Open, ""
+	switch (i*3 + k) % 5 {
+	case 0:
+		status = transaction.Closed
+	case 1:
+		status = transaction.InReview
+	}
+	if (i+k)%4 != 0 {
+		due = f.now.AddDate(0, 0, (i*7+k*11)%45-9).Format(time.DateOnly)
+	}
+	responsible := uuid.NullUUID{UUID: by.ID, Valid: (i+k)%3 > 0}
+	derived := transaction.Derive(number, m.name, cu.Name())
+	if _, err := f.tx.ExecContext(ctx, `INSERT INTO transactions
+		(number, id, customer_id, name, name_folded, kind, status, due, responsible_id, search, created_at, created_by, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		number, id, cu.ID, m.name, derived.NameFolded, m.kind, status, due, responsible, derived.Search, at, by.ID, at); err != nil {
+		return err
+	}
+	if !f.postgres {
+		if _, err := f.tx.ExecContext(ctx, `INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, derived.Trigrams); err != nil {
+			return err
+		}
+	}
+	if err := assignment.Added(ctx, f.tx, cu.ID, id); err != nil {
+		return err
+	}
+	entry, err := uuid.NewV7AtTime(at)
+	if err != nil {
+		return err
+	}
+	known := func(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: true} }
+	if _, err := f.tx.NewInsert().Model(&audit.Entry{
+		ID: entry, At: at, ActorID: known(by.ID), Actor: by.Name, Action: audit.TransactionCreated, CustomerID: known(cu.ID), SubjectID: known(id),
+		TransactionID: known(id), Subject: transaction.Label(number) + " " + m.name, Address: "192.0.2.10",
+	}).Exec(ctx); err != nil || (i+k)%5 != 0 {
+		return err
+	}
+	helper := f.staff[1+(i+2)%6]
+	if i%2 == 0 {
+		helper = f.staff[0] // who looks around finds some of these as well
+	}
+	_, err = assignment.Entrust(ctx, f.tx, assignment.Processor{
+		TransactionID: id, SpecialistID: helper.ID, CustomerID: cu.ID, CreatedAt: at, CreatedBy: by.ID,
+	})
+	return err
+}

@@ -1,0 +1,271 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/authorisation"
+	"kontor/policies"
+)
+
+// authorised is a world in which anna (the admin) administers the customer and has two transactions, and ben processes the
+// first.
+func authorised(t *testing.T) (w *world, b *browser, ben, contract, taxes uuid.UUID) {
+	t.Helper()
+	w = newWorld(t)
+	contract, taxes = w.transaction("Mietvertrag").ID, w.transaction("Steuer 2025").ID
+	ben = w.specialist("ben@kanzlei.example").ID
+	w.entrust(contract, ben)
+	return w, w.signedIn(), ben, contract, taxes
+}
+
+// TestRemoveAuthorisation: A sees all, B exactly one; removed, B's open page refuses the next click; undone, it works
+// again.
+func TestRemoveAuthorisation(t *testing.T) {
+	w, anna, ben, contract, taxes := authorised(t)
+	b := w.browser().signIn("ben@kanzlei.example", strong)
+	b.get("/transactions/"+contract.String()).want(t, http.StatusOK, "Mietvertrag")
+	b.get("/transactions/"+taxes.String()).want(t, http.StatusNotFound)
+
+	doc := anna.get(w.path() + "/authorisations").doc(t)
+	box := doc.Find("form#selection [name=processor]")
+	if box.Length() != 1 || box.AttrOr("value", "") != ben.String() || box.AttrOr("aria-label", "") != "Select Ben@kanzlei.example" {
+		t.Errorf("the checkbox of B: %v", box.Nodes)
+	}
+	if got := wordsOf(doc.Find(".bar button")); !slices.Equal(got, []string{"Clear selection", "Remove authorisation"}) {
+		t.Errorf("the bar has %q", got)
+	}
+	if doc.Find("form form").Length() > 0 || doc.Find("input:checked, input[checked]").Length() > 0 {
+		t.Error("forms in forms, or something is selected to begin with")
+	}
+	anna.send(w.path()+"/authorisations/remove", "processor", ben.String()).goesTo(t, w.path()+"/authorisations")
+	b.get("/transactions/"+contract.String()).want(t, http.StatusNotFound)
+	b.send("/transactions/"+contract.String()+"/status", "status", "closed", "version", "1").want(t, http.StatusNotFound)
+
+	page := anna.get(w.path() + "/authorisations")
+	page.want(t, http.StatusOK, "The authorisation of Ben@kanzlei.example is removed", "No additional processors")
+	undo := attr(page.doc(t), ".toast-line form", "action")
+	if page.doc(t).Find(".toast-line button").Text() != "Undo" {
+		t.Errorf("the toast: %s", page.doc(t).Find(".toast-line").Text())
+	}
+	b.send(undo).want(t, http.StatusGone)
+	anna.send(undo).goesTo(t, w.path()+"/authorisations")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Undone", "Ben@kanzlei.example")
+	b.get("/transactions/"+contract.String()).want(t, http.StatusOK)
+	anna.send(undo).want(t, http.StatusGone, "can't be undone any more")
+
+	anna.send(w.path()+"/authorisations/remove", "processor", ben.String()).goesTo(t, w.path()+"/authorisations")
+	undo = attr(anna.get(w.path()+"/authorisations").doc(t), ".toast-line form", "action")
+	w.clock.tick(authorisation.UndoLife)
+	anna.send(undo).want(t, http.StatusGone)
+}
+
+// TestRemoveRefused: what is selected and is not there, or not to be removed, leaves all as it is.
+func TestRemoveRefused(t *testing.T) {
+	w, anna, ben, _, _ := authorised(t)
+	w.invite("berta@kunde.example", "")
+	access := w.row("berta@kunde.example").ID.String()
+	remove := w.path() + "/authorisations/remove"
+	anna.send(remove).want(t, http.StatusUnprocessableEntity, "Nothing is selected")
+	for _, wrong := range []string{"", "x", uuid.Must(uuid.NewV7()).String(), w.admin.ID.String()} {
+		anna.send(remove, "access", access, "processor", ben.String(), "processor", wrong).want(t, http.StatusNotFound, "Nothing was removed")
+	}
+	b := w.browser().signIn("ben@kanzlei.example", strong)
+	b.send(remove, "access", access).want(t, http.StatusForbidden)
+	b.send(remove, "processor", ben.String()).want(t, http.StatusForbidden)
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "Ben@kanzlei.example")
+	if a := anna.do(http.MethodPost, remove, url.Values{"access": {access}}); a.StatusCode != http.StatusForbidden {
+		t.Errorf("without the token: %d", a.StatusCode)
+	}
+}
+
+// TestRemoveLast: the last access or administrator says what it means and asks, with a button named after the act.
+func TestRemoveLast(t *testing.T) {
+	w, anna, _, _, _ := authorised(t)
+	w.invite("berta@kunde.example", "")
+	remove, access := w.path()+"/authorisations/remove", w.row("berta@kunde.example").ID.String()
+	asks := anna.send(remove, "access", access, "administrator", w.admin.ID.String())
+	asks.want(t, http.StatusConflict, "Without an access", "Without an active administrator", "Berta Kühn", "Anna Berg")
+	doc := asks.doc(t)
+	form := doc.Find("form[action='" + remove + "']")
+	if form.Find("button").Text() != "Remove authorisation" || attr(doc, "[name=confirmed]", "value") != "yes" {
+		t.Errorf("%s", form.Text())
+	}
+	pairs := []string{}
+	form.Find("input[type=hidden]").Each(func(_ int, i *goquery.Selection) {
+		if i.AttrOr("name", "") != csrfField {
+			pairs = append(pairs, i.AttrOr("name", ""), i.AttrOr("value", ""))
+		}
+	})
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "Anna Berg")
+	anna.send(remove, pairs...).goesTo(t, w.path()+"/authorisations")
+	page := anna.get(w.path() + "/authorisations")
+	page.want(t, http.StatusOK, "2 authorisations are removed", "No access", "Nobody administers this customer")
+	anna.send(attr(page.doc(t), ".toast-line form", "action")).goesTo(t, w.path()+"/authorisations")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "invited anew", "berta@kunde.example")
+}
+
+// TestDetermine: search, keep, complain, assign, all without script.
+func TestDetermine(t *testing.T) {
+	w, anna, ben, contract, taxes := authorised(t)
+	clara := w.specialist("clara@kanzlei.example")
+	for i := range offeredPeople {
+		w.specialist(string(rune('d'+i)) + "@kanzlei.example")
+	}
+	at := w.path() + "/administrators"
+	doc := anna.get(at + "?q=clara").doc(t)
+	if got := wordsOf(doc.Find("#people label")); len(got) != 1 || !strings.HasPrefix(got[0], "Clara@kanzlei.example") {
+		t.Errorf("?q= finds %q", got)
+	}
+	doc = anna.get(at).doc(t)
+	if doc.Find("#people input").Length() != offeredPeople || !strings.Contains(doc.Find("#people").Text(), "There are more") {
+		t.Errorf("%d people offered", doc.Find("#people input").Length())
+	}
+	if _, off := doc.Find("#s-" + w.admin.ID.String()).Attr("disabled"); !off {
+		t.Error("who is an administrator can be chosen")
+	}
+	// the search button keeps who is chosen, on top
+	doc = anna.send(at, "narrow", "yes", "q", "ben", "specialist", clara.ID.String()).doc(t)
+	if got := doc.Find("#people input").Map(func(_ int, i *goquery.Selection) string {
+		_, on := i.Attr("checked")
+		return i.AttrOr("value", "") + map[bool]string{true: " on", false: ""}[on]
+	}); !slices.Equal(got, []string{clara.ID.String() + " on", ben.String()}) {
+		t.Errorf("narrowed: %q", got)
+	}
+	wrong := anna.send(at, "specialist", clara.ID.String(), "specialist", clara.ID.String())
+	wrong.want(t, http.StatusUnprocessableEntity, "chosen twice")
+	if !strings.HasPrefix(wrong.doc(t).Find("title").Text(), "Error:") || attr(wrong.doc(t), "#summary a", "href") != "#f-specialist" {
+		t.Errorf("%s", wrong.text())
+	}
+	anna.send(at).want(t, http.StatusUnprocessableEntity)
+	anna.send(at, "specialist", clara.ID.String(), "specialist", "no id").want(t, http.StatusUnprocessableEntity)
+	anna.send(at, "specialist", clara.ID.String(), "specialist", ben.String()).goesTo(t, w.path()+"/authorisations")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "2 specialist users are administrators", "Clara@kanzlei.example")
+	anna.send(at, "specialist", clara.ID.String()).goesTo(t, w.path()+"/authorisations")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Nothing has changed")
+
+	at = w.path() + "/processors"
+	doc = anna.get(at + "?t=miet&transaction=" + taxes.String()).doc(t)
+	if got := wordsOf(doc.Find("#choices label")); len(got) != 2 || !strings.HasPrefix(got[0], "Steuer 2025") {
+		t.Errorf("%q", got)
+	}
+	anna.send(at, "specialist", clara.ID.String()).want(t, http.StatusUnprocessableEntity)
+	anna.send(at, "specialist", clara.ID.String(), "transaction", contract.String(), "transaction", taxes.String()).goesTo(t, w.path()+"/authorisations")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Clara@kanzlei.example is an additional processor now")
+	if got := wordsOf(anna.get(w.path() + "/authorisations").doc(t).Find(".entrusted li a[href^='/transactions/']")); len(got) != 3 {
+		t.Errorf("%q", got)
+	}
+	// a user administrator appoints others, not themselves
+	w.specialist("uwe@kanzlei.example", policies.UserAdministrator)
+	uwe := w.browser().signIn("uwe@kanzlei.example", strong)
+	me := attr(uwe.get(w.path()+"/administrators?q=uwe").doc(t), "[name=specialist]", "value")
+	uwe.send(w.path()+"/administrators", "specialist", me).want(t, http.StatusUnprocessableEntity, "can't give rights to yourself")
+}
+
+func TestWhyPage(t *testing.T) {
+	w, anna, ben, contract, taxes := authorised(t)
+	clara := w.specialist("clara@kanzlei.example").ID
+	at := w.path() + "/authorisations/why?person="
+	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK,
+		"Ben@kanzlei.example may process this business transaction: is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are an additional processor of the transaction may process transactions of any kind” allows it.")
+	anna.get(at+w.admin.ID.String()).want(t, http.StatusOK, "may process all business transactions of this customer: is an administrator of the customer")
+	for _, id := range []uuid.UUID{ben, clara} {
+		anna.get(at+id.String()+"&transaction="+taxes.String()).want(t, http.StatusOK, "may not see this business transaction: nothing is assigned")
+	}
+	anna.language = "de"
+	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK,
+		"Ben@kanzlei.example darf diesen Geschäftsvorfall bearbeiten: ist dort zusätzlicher Bearbeiter (seit 24. November 2026, durch Anna Berg), und die Regel „Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art bearbeiten“ erlaubt es.")
+	anna.language = "en"
+	w.publish(policies.Default + "p, specialist, processor, transaction, tax_return, process, deny\n")
+	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK, "may not process transactions of the kind “Tax return”” forbids it")
+	for _, wrong := range []string{"", "x", uuid.Nil.String(), uuid.Must(uuid.NewV7()).String(), ben.String() + "&transaction=x", ben.String() + "&transaction=" + uuid.Nil.String()} {
+		anna.get(at+wrong).want(t, http.StatusNotFound)
+	}
+	b := w.browser().signIn("ben@kanzlei.example", strong)
+	b.get(at+clara.String()+"&transaction="+contract.String()).want(t, http.StatusNotFound)
+	b.get(at+ben.String()+"&transaction="+taxes.String()).want(t, http.StatusNotFound)
+}
+
+func TestMatrixPage(t *testing.T) {
+	w, anna, ben, contract, taxes := authorised(t)
+	w.specialist("rita@kanzlei.example", policies.Auditor)
+	doc := anna.get(w.path() + "/authorisations/matrix").doc(t)
+	if got := wordsOf(doc.Find("#matrix thead th")); len(got) != 4 || got[1] != "Whole customer" {
+		t.Errorf("heads %q", got)
+	}
+	cell := "#matrix a[href='why?person=" + ben.String() + "&transaction="
+	for of, want := range map[uuid.UUID]string{contract: "sees and processesadditional processor", taxes: "–sees nothing"} {
+		if got := strings.TrimSpace(doc.Find(cell + of.String() + "']").Text()); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if region := doc.Find("[role=region][tabindex='0']"); region.Length() != 1 || region.AttrOr("aria-label", "") == "" {
+		t.Error("the grid can't be scrolled by keyboard")
+	}
+	part := anna.get(w.path()+"/authorisations/matrix?q=rita", "HX-Request", "true")
+	if got := wordsOf(part.doc(t).Find("tbody th .name")); !slices.Equal(got, []string{"Rita@kanzlei.example"}) || strings.Contains(part.body, "<html") {
+		t.Errorf("filtered: %q", got)
+	}
+	anna.get(w.path()+"/authorisations/matrix?q=zzz").want(t, http.StatusOK, "Nothing matches")
+	b := w.browser().signIn("ben@kanzlei.example", strong)
+	for _, path := range []string{"/authorisations/matrix", "/authorisations/matrix.csv", "/authorisations"} {
+		if a := b.get(w.path() + path); a.StatusCode != http.StatusOK || strings.Contains(a.body, "Steuer 2025") || strings.Contains(a.body, taxes.String()) {
+			t.Errorf("%s shows B what B may not see", path)
+		}
+	}
+	b.get("/transactions/"+contract.String()+"/people").want(t, http.StatusOK, "Anna Berg", "is an additional processor of it", "by the role: Auditor")
+	b.get("/specialists/"+ben.String()+"/sees").want(t, http.StatusForbidden)
+	anna.get("/specialists/"+ben.String()+"/sees").want(t, http.StatusOK, "Mietvertrag", "Administers none")
+	anna.get("/specialists/"+ben.String()).want(t, http.StatusOK, "What does this person see?")
+}
+
+// TestMatrixCSV: a file that opens in a spreadsheet, in which nothing runs (S40).
+func TestMatrixCSV(t *testing.T) {
+	w, anna, ben, _, _ := authorised(t)
+	w.transaction(`=HYPERLINK("x")`)
+	_, err := w.db.NewUpdate().Table("account").Set("name = ?", "@SUM(1;2),\"x\"").Where("id = ?", ben).Exec(context.Background())
+	must(t, err)
+	a := anna.get(w.path() + "/authorisations/matrix.csv")
+	if a.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(a.Header.Get("Content-Disposition"), `attachment; filename="K-10001-`) || !strings.HasPrefix(a.body, "\ufeffPerson,Is,Whole customer,") {
+		t.Errorf("%v %s", a.Header, a.body)
+	}
+	if !strings.Contains(a.body, `"'@SUM(1;2),""x""",Specialist user,`) || !strings.Contains(a.body, "sees and processes (administrator)") {
+		t.Errorf("%s", a.body)
+	}
+	anna.language = "de"
+	if a := anna.get(w.path() + "/authorisations/matrix.csv"); !strings.HasPrefix(a.body, "\ufeffPerson;Ist;Ganzer Kunde;") {
+		t.Errorf("%s", a.body)
+	}
+	for in, want := range map[string]string{"": "", "a=b": "a=b", "=1": "'=1", "+49": "'+49", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "Ä": "Ä"} {
+		if got := plainCell(in); got != want {
+			t.Errorf("plainCell(%q) = %q", in, got)
+		}
+	}
+	if got := fileName("K-1/../ä\r\n\"x"); strings.ContainsAny(got, "/\r\n\"ä.") {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestPollKeepsSelection: an unchanged poll is 204; a changed one brings the same ids, which the script ticks again.
+func TestPollKeepsSelection(t *testing.T) {
+	w, anna, _, _, _ := authorised(t)
+	w.invite("berta@kunde.example", "")
+	doc := anna.get(w.path() + "/authorisations").doc(t)
+	ask, id := attr(doc, "#accesses [hx-get]", "hx-get"), attr(doc, "#accesses [name=access]", "id")
+	if a := anna.get(ask, "HX-Request", "true"); a.StatusCode != http.StatusNoContent {
+		t.Errorf("%d", a.StatusCode)
+	}
+	w.clock.tick(time.Minute)
+	must(t, w.accesses.Resend(context.Background(), w.admin, w.customer, w.row("berta@kunde.example").ID))
+	if a := anna.get(ask, "HX-Request", "true"); a.StatusCode != http.StatusOK || attr(a.doc(t), "[name=access]", "id") != id {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}

@@ -1,0 +1,138 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/account"
+	"kontor/app/transaction"
+)
+
+// kindsPage is the data of the list of kinds with the form that adds one.
+type kindsPage struct {
+	Kinds  []transaction.Kind
+	Form   *form
+	Manage bool
+}
+
+func (s *Server) listKinds(c *fiber.Ctx) error {
+	return s.renderKinds(c, newForm(map[string]string{}), fiber.StatusOK)
+}
+
+func (s *Server) renderKinds(c *fiber.Ctx, f *form, status int) error {
+	read, manage, err := s.transactions.MayKeepKinds(s.caller(c))
+	if err != nil || !read {
+		return orForbidden(err)
+	}
+	kinds, err := s.transactions.Kinds(s.ctx(c))
+	if err != nil {
+		return err
+	}
+	title := s.say(c, "nav.transaction_kinds")
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{
+		Page: "transactions/kinds", Title: title, Nav: "transaction_kinds", Status: status, Data: kindsPage{Kinds: kinds, Form: f, Manage: manage},
+	})
+}
+
+func readKind(f *form) transaction.KindForm {
+	return transaction.KindForm{Key: f.Values["key"], NameEN: f.Values["name_en"], NameDE: f.Values["name_de"]}
+}
+
+func (s *Server) addKind(c *fiber.Ctx) error {
+	f := readForm(c, "key", "name_en", "name_de")
+	k, err := s.transactions.AddKind(s.ctx(c), s.caller(c), readKind(f))
+	if err != nil {
+		if status, ok := s.complain(c, f, err); ok {
+			return s.renderKinds(c, f, status)
+		}
+		return err
+	}
+	return s.redirect(c, "/transaction-kinds", "toast.kind_added", "name", k.Name(s.text(c).locale))
+}
+
+// kindPage is the data of the page that renames a kind.
+type kindPage struct {
+	Kind transaction.Kind
+	Form *form
+}
+
+func (s *Server) kindOf(c *fiber.Ctx) (transaction.Kind, error) {
+	kinds, err := s.transactions.Kinds(s.ctx(c))
+	if err != nil {
+		return transaction.Kind{}, err
+	}
+	i := slices.IndexFunc(kinds, func(k transaction.Kind) bool { return k.Key == c.Params("key") })
+	if i < 0 {
+		return transaction.Kind{}, transaction.ErrKindNotFound
+	}
+	return kinds[i], nil
+}
+
+func (s *Server) showKind(c *fiber.Ctx) error {
+	k, err := s.kindOf(c)
+	if err != nil {
+		return err
+	}
+	f := newForm(map[string]string{"name_en": k.NameEN, "name_de": k.NameDE, "version": strconv.Itoa(k.Version)})
+	return s.renderKind(c, k, f, fiber.StatusOK)
+}
+
+func (s *Server) renderKind(c *fiber.Ctx, k transaction.Kind, f *form, status int) error {
+	if _, manage, err := s.transactions.MayKeepKinds(s.caller(c)); err != nil || !manage {
+		return orForbidden(err)
+	}
+	title := k.Name(s.text(c).locale)
+	if status != fiber.StatusOK {
+		title = s.errorTitle(c, title)
+	}
+	return s.render(c, view{Page: "transactions/kind", Title: title, Nav: "transaction_kinds", Status: status, Data: kindPage{Kind: k, Form: f}})
+}
+
+func (s *Server) renameKind(c *fiber.Ctx) error {
+	f := readForm(c, "name_en", "name_de", "version")
+	version, _ := strconv.Atoi(f.Values["version"]) // 0 was never one: the answer is the conflict
+	k, err := s.transactions.RenameKind(s.ctx(c), s.caller(c), c.Params("key"), version, readKind(f))
+	if err == nil {
+		return s.redirect(c, "/transaction-kinds", "toast.saved")
+	}
+	if errors.Is(err, transaction.ErrVersion) {
+		f.Values["version"] = strconv.Itoa(k.Version) // what stands there now is shown above; saving again overwrites it
+	}
+	status, ok := s.complain(c, f, err)
+	if !ok {
+		return err
+	}
+	if k, err = s.kindOf(c); err != nil {
+		return err
+	}
+	return s.renderKind(c, k, f, status)
+}
+
+func (s *Server) moveKind(c *fiber.Ctx) error {
+	if err := s.transactions.MoveKind(s.ctx(c), s.caller(c), c.Params("key"), c.FormValue("direction") == "up"); err != nil {
+		return err
+	}
+	return s.redirect(c, "/transaction-kinds", "")
+}
+
+// onKind makes the handler of a button that does one thing to a kind.
+func (s *Server) onKind(do func(ctx context.Context, c account.Caller, key string) (transaction.Kind, error), done string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		k, err := do(s.ctx(c), s.caller(c), c.Params("key"))
+		if err != nil {
+			f := newForm(map[string]string{})
+			if status, ok := s.complain(c, f, err); ok {
+				return s.renderKinds(c, f, status)
+			}
+			return err
+		}
+		return s.redirect(c, "/transaction-kinds", done, "name", k.Name(s.text(c).locale))
+	}
+}

@@ -1,0 +1,331 @@
+package policy
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Impact is what a draft would change for people, on the facts as they are. Deputies are not counted: they get and lose
+// with those they stand in for.
+type Impact struct {
+	Lines    []Line // by person
+	More     int    // further people beyond MaxPeople
+	EndUsers []Line // all end users together
+	// Cut says that counting took longer than the caller wanted to wait: figures are missing.
+	Cut bool
+}
+
+// Nothing says that nobody gains or loses anything.
+func (i Impact) Nothing() bool { return len(i.Lines) == 0 && len(i.EndUsers) == 0 && !i.Cut }
+
+// Line is one thing that a person, or all end users together, would gain or lose.
+type Line struct {
+	PersonID uuid.UUID
+	Person   string
+	People   int // of end users
+	Object   policies.Object
+	Action   policies.Action
+	Gained   bool
+	// Unit is what Count counts: customers or transactions; "" for rights that have nothing to do with single ones.
+	Unit     policies.Object
+	Count    int64
+	Examples []string // of those that the viewer may see
+
+	cells []policies.Change
+	mixed bool // the person is an end user as well
+}
+
+// MaxPeople is how many people are named, maxExamples how many examples each line gives.
+const (
+	MaxPeople   = 50
+	maxExamples = 3
+)
+
+// unitOf is what a right over an object is held of: single transactions, single customers (with all that is theirs), or
+// "" where no relation matters.
+func unitOf(o policies.Object, a policies.Action) policies.Object {
+	switch {
+	case o == policies.Customer && a == policies.Create, len(policies.Related[o]) == 0:
+		return ""
+	case o == policies.Transaction && a != policies.Create:
+		return policies.Transaction
+	}
+	return policies.Customer
+}
+
+// kindMatters says whether a change depends on the kind of what is counted. New transactions are counted by the
+// customers they can be added to, which have no such kind.
+func kindMatters(ch policies.Change) bool {
+	return !ch.Kinds.Full() && !(ch.Object == policies.Transaction && ch.Action == policies.Create)
+}
+
+// WouldChange computes what publishing a draft would change, within the given time. Each kind of fact is one aggregate
+// query however many people there are; when the time is over, what is not counted yet is left out and Cut says so.
+// policies.ErrForbidden.
+func (s *Service) WouldChange(ctx context.Context, c account.Caller, d Draft, within time.Duration) (Impact, error) {
+	if err := s.require(c, policies.Manage); err != nil {
+		return Impact{}, err
+	}
+	next, err := policies.New(d.Text)
+	if err != nil {
+		return Impact{}, err
+	}
+	old, err := s.inForce(d.Published)
+	if err != nil {
+		return Impact{}, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	m := &measure{s: s, viewer: c, old: old, next: next, sets: map[string][]policies.Change{}}
+	err = m.run(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		m.out.Cut, err = true, nil
+	}
+	return m.out, err
+}
+
+// measure is one computation of an Impact.
+type measure struct {
+	s         *Service
+	viewer    account.Caller
+	old, next *policies.Decider
+	sets      map[string][]policies.Change // by roles
+	out       Impact
+}
+
+// concerned is a person for whom something changes.
+type concerned struct {
+	personRow
+	changes []policies.Change
+}
+
+func (m *measure) run(ctx context.Context) error {
+	rows, err := specialists(ctx, m.s.o.DB)
+	if err != nil {
+		return err
+	}
+	var people []concerned
+	for _, r := range rows {
+		changes, err := m.changes(r.roles())
+		if err != nil {
+			return err
+		}
+		if len(changes) > 0 {
+			people = append(people, concerned{r, changes})
+		}
+	}
+	ends, err := m.changes([]policies.Role{policies.EndUser})
+	if err != nil {
+		return err
+	}
+	// What needs no counting first: it is there even if the time is over soon.
+	for _, p := range people {
+		m.general(p)
+	}
+	for _, unit := range []policies.Object{policies.Customer, policies.Transaction} {
+		if err := m.count(ctx, unit, people); err != nil {
+			return err
+		}
+		if err := m.countEndUsers(ctx, unit, ends); err != nil {
+			return err
+		}
+	}
+	m.arrange(people)
+	return m.examples(ctx)
+}
+
+func (m *measure) changes(roles []policies.Role) ([]policies.Change, error) {
+	key := ""
+	for _, r := range roles {
+		key += string(r) + "+"
+	}
+	if known, ok := m.sets[key]; ok {
+		return known, nil
+	}
+	changes, err := policies.Changes(m.old, m.next, roles)
+	m.sets[key] = changes
+	return changes, err
+}
+
+// general notes the changes that have to do with no single customer or transaction.
+func (m *measure) general(p concerned) {
+	for _, ch := range p.changes {
+		if unitOf(ch.Object, ch.Action) == "" && ch.Relation == policies.None {
+			m.out.Lines = append(m.out.Lines, Line{
+				PersonID: p.ID, Person: p.Name, Object: ch.Object, Action: ch.Action, Gained: ch.Gained,
+			})
+		}
+	}
+}
+
+// linesFor gathers the changes over a unit into what one line says: the same right, gained or lost, with whatever
+// relation.
+func linesFor(changes []policies.Change, unit policies.Object) (lines []Line) {
+	for _, ch := range changes {
+		if unitOf(ch.Object, ch.Action) != unit {
+			continue
+		}
+		i := slices.IndexFunc(lines, func(l Line) bool {
+			return l.Object == ch.Object && l.Action == ch.Action && l.Gained == ch.Gained
+		})
+		if i < 0 {
+			i = len(lines)
+			lines = append(lines, Line{Object: ch.Object, Action: ch.Action, Gained: ch.Gained, Unit: unit})
+		}
+		lines[i].cells = append(lines[i].cells, ch)
+	}
+	return lines
+}
+
+// count counts for everybody concerned how many of a unit they gain or lose each right over.
+func (m *measure) count(ctx context.Context, unit policies.Object, people []concerned) error {
+	var ids []uuid.UUID
+	byKind, rest := false, false
+	for _, p := range people {
+		lines := linesFor(p.changes, unit)
+		if len(lines) > 0 {
+			ids = append(ids, p.ID)
+		}
+		for _, l := range lines {
+			byKind = byKind || slices.ContainsFunc(l.cells, kindMatters)
+			rest = rest || slices.ContainsFunc(l.cells, func(ch policies.Change) bool { return ch.Relation == policies.None })
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	held, err := tallyOf(ctx, m.s.o.DB, unit, people, ids, byKind)
+	if err != nil {
+		return err
+	}
+	var all map[string]int64
+	if rest {
+		if all, err = totals(ctx, m.s.o.DB, unit, byKind); err != nil {
+			return err
+		}
+	}
+	for _, p := range people {
+		for _, l := range linesFor(p.changes, unit) {
+			for _, ch := range l.cells {
+				l.Count += held.of(p.ID, ch, all)
+			}
+			if l.Count > 0 {
+				l.PersonID, l.Person, l.mixed = p.ID, p.Name, p.HasAccess
+				m.out.Lines = append(m.out.Lines, l)
+			}
+		}
+	}
+	return nil
+}
+
+// tally is how many of a unit a person has exactly these relations to, by kind ("" where kinds are not told apart).
+type tally map[tallyKey]int64
+
+type tallyKey struct {
+	person uuid.UUID
+	mask   policies.Relation
+	kind   string
+}
+
+// of is how many of a person's are in the cell of a change. No relation is to all but those to which there is one.
+func (t tally) of(person uuid.UUID, ch policies.Change, all map[string]int64) (n int64) {
+	in := func(kind string) bool { return kind == "" || !kindMatters(ch) || ch.Kinds.Has(kind) }
+	if ch.Relation == policies.None {
+		for kind, k := range all {
+			if in(kind) {
+				n += k
+			}
+		}
+	}
+	for key, k := range t {
+		switch {
+		case key.person != person || !in(key.kind):
+		case ch.Relation == policies.None:
+			n -= k
+		case key.mask == ch.Relation:
+			n += k
+		}
+	}
+	return n
+}
+
+// countEndUsers counts for those who are nothing but end users, all together: how many of them, and how many different
+// customers or transactions.
+func (m *measure) countEndUsers(ctx context.Context, unit policies.Object, changes []policies.Change) error {
+	for _, l := range linesFor(changes, unit) {
+		for _, ch := range l.cells {
+			if ch.Relation != policies.None && ch.Relation != policies.Access {
+				continue // nobody who is only an end user stands in it
+			}
+			people, n, err := endUserReach(ctx, m.s.o.DB, unit, ch)
+			if err != nil {
+				return err
+			}
+			l.People, l.Count = max(l.People, people), max(l.Count, n)
+		}
+		if l.People > 0 && l.Count > 0 {
+			m.out.EndUsers = append(m.out.EndUsers, l)
+		}
+	}
+	return nil
+}
+
+// arrange puts the lines in the order of the people's names and keeps those of the first MaxPeople.
+func (m *measure) arrange(people []concerned) {
+	order := map[uuid.UUID]int{}
+	for i, p := range people {
+		order[p.ID] = i
+	}
+	slices.SortStableFunc(m.out.Lines, func(a, b Line) int { return order[a.PersonID] - order[b.PersonID] })
+	named, last := 0, uuid.Nil
+	for i, l := range m.out.Lines {
+		if l.PersonID == last {
+			continue
+		}
+		named, last = named+1, l.PersonID
+		if named == MaxPeople+1 {
+			m.out.More = 1
+			for j := i + 1; j < len(m.out.Lines); j++ {
+				if m.out.Lines[j].PersonID != m.out.Lines[j-1].PersonID {
+					m.out.More++
+				}
+			}
+			m.out.Lines = m.out.Lines[:i]
+			return
+		}
+	}
+}
+
+// examples names some of what each line counts, as far as the viewer may see it.
+func (m *measure) examples(ctx context.Context) error {
+	within := map[policies.Object]store.Clause{}
+	if clause, nothing, err := m.s.o.Transactions.Within(m.viewer, policies.Read, "t"); err != nil {
+		return err
+	} else if !nothing {
+		within[policies.Transaction] = clause
+	}
+	if clause, nothing, err := m.s.o.Customers.Readable(m.viewer); err != nil {
+		return err
+	} else if !nothing {
+		within[policies.Customer] = clause
+	}
+	for i := range m.out.Lines {
+		l := &m.out.Lines[i]
+		clause, some := within[l.Unit]
+		if !some {
+			continue
+		}
+		var err error
+		if l.Examples, err = examplesOf(ctx, m.s.o.DB, *l, clause); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,281 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/policies"
+)
+
+// TestImpact: the figures against facts made by hand.
+func TestImpact(t *testing.T) {
+	each(t, func(w *world) {
+		anna, tomasz, ines := w.person("Anna Berg"), w.person("Tomasz Kern"), w.person("Ines Voss", policies.Auditor)
+		off := w.person("Otto Aus")
+		kuehn := w.customer("person", "Kühn", anna)
+		weg := w.customer("company", "Weg GmbH", anna, tomasz)
+		w.customer("company", "Leer GmbH")
+		w.transaction(kuehn, "Tax return 2025", "tax_return", tomasz, off)
+		w.transaction(kuehn, "Contract", "contract")
+		w.transaction(weg, "Accounts", "annual_accounts", anna) // administrator and processor
+		w.transaction(weg, "Loan", "loan_application")
+		eva, egon := w.account("Eva Ende", false), w.account("Egon Ende", false)
+		w.access(kuehn, eva)
+		w.access(weg, eva)
+		w.access(kuehn, egon)
+		w.access(weg, tomasz.ID) // administers it, processes none of it, and is its end user as well
+		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
+
+		reader := account.Caller{ID: ines.ID, Roles: append([]policies.Role{policies.PolicyAdministrator}, ines.Roles...)}
+		for name, c := range map[string]struct {
+			change func(edit int) error
+			want   string // as Petra sees it: customers by name, transactions by number
+			reader string // as somebody sees it who may read all; "" for the same
+		}{
+			"nothing": {func(int) error { return nil }, "", ""},
+			"a deny for processors": {
+				func(edit int) error { return w.AddRule(w.ctx, w.petra, edit, deny(denyProcess)) },
+				"Anna Berg loses process transaction on 1 transaction\nTomasz Kern loses process transaction on 1 transaction",
+				"Anna Berg loses process transaction on 1 transaction (Accounts)\nTomasz Kern loses process transaction on 1 transaction (Tax return 2025)",
+			},
+			"by kind": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, deny("specialist, *, transaction, contract, read"))
+				},
+				"Anna Berg loses read transaction on 1 transaction\nInes Voss loses read transaction on 1 transaction", "",
+			},
+			"all but a kind": {
+				func(edit int) error {
+					return w.ChangeRule(w.ctx, w.petra, edit, allow("auditor, *, transaction, *, read"), allow("auditor, *, transaction, contract, read"))
+				},
+				"Ines Voss loses read transaction on 3 transaction", "",
+			},
+			"without a relation": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, allow("specialist, *, transaction, *, read"))
+				},
+				"Anna Berg gains read transaction on 0\nPetra Richter gains read transaction on 4 transaction\nTomasz Kern gains read transaction on 1 transaction", "",
+			},
+			"end users": {
+				func(edit int) error {
+					return w.RemoveRule(w.ctx, w.petra, edit, allow("end_user, access, transaction, *, read"))
+				},
+				"2 end users loses read transaction on 4 transaction", "",
+			},
+			"end users, a kind": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, deny("end_user, *, transaction, loan_application, read"))
+				},
+				"Tomasz Kern loses read transaction on 1 transaction\n1 end users loses read transaction on 1 transaction",
+				"Tomasz Kern loses read transaction on 1 transaction (Loan)\n1 end users loses read transaction on 1 transaction",
+			},
+			"customers": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, deny("specialist, administrator, customer, company, update"))
+				},
+				"Anna Berg loses update customer on 1 customer (Weg GmbH)\nTomasz Kern loses update customer on 1 customer (Weg GmbH)", "",
+			},
+			"customers of processors": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, allow("specialist, processor, customer, *, delete"))
+				},
+				"Tomasz Kern gains delete customer on 1 customer (Kühn)", "",
+			},
+			"adding transactions": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, deny("specialist, administrator, transaction, contract, create"))
+				},
+				"Anna Berg loses create transaction on 2 customer (Weg GmbH, Kühn)\nTomasz Kern loses create transaction on 1 customer (Weg GmbH)", "",
+			},
+			"of a role": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, allow("auditor, *, specialist, *, manage"))
+				},
+				"Ines Voss gains manage specialist", "",
+			},
+			"adding customers": {
+				func(edit int) error {
+					return w.AddRule(w.ctx, w.petra, edit, deny("auditor, *, customer, person, create"))
+				},
+				"Ines Voss loses create customer", "",
+			},
+			"inclusion": {
+				func(edit int) error {
+					return w.RemoveInclusion(w.ctx, w.petra, edit, policies.Inclusion{Role: policies.PolicyAdministrator, Includes: policies.Specialist})
+				},
+				"", "", // who has a role is a specialist user anyway
+			},
+		} {
+			w.must(c.change(w.draftNow().Edit))
+			want := c.want
+			if name == "without a relation" { // Anna has a relation to all
+				want = strings.TrimPrefix(want, "Anna Berg gains read transaction on 0\n")
+			}
+			if got := strings.Join(w.impact(w.petra), "\n"); got != want {
+				w.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+			}
+			if c.reader != "" {
+				if got := strings.Join(w.impact(reader), "\n"); got != c.reader {
+					w.Errorf("%s, for who may read all:\n%s\nwant\n%s", name, got, c.reader)
+				}
+			}
+			w.must(w.Discard(w.ctx, w.petra, w.draftNow().Edit))
+		}
+	})
+}
+
+// TestImpactOfMany: fifty people are named, the others counted; three examples are enough; no time means so.
+func TestImpactOfMany(t *testing.T) {
+	each(t, func(w *world) {
+		admin := account.Caller{ID: w.petra.ID, Name: w.petra.Name, Roles: append(slices.Clone(w.petra.Roles), policies.Auditor)}
+		var people []account.Caller
+		for i := range MaxPeople + 7 {
+			people = append(people, w.person("Person "+string(rune('A'+i/26))+string(rune('A'+i%26))))
+		}
+		cu := w.customer("person", "Kühn")
+		for i := range 5 {
+			w.transaction(cu, "T"+string(rune('0'+i)), "contract", people...)
+		}
+		w.add(deny(denyProcess))
+		i, err := w.WouldChange(w.ctx, admin, w.draftNow(), time.Minute)
+		w.must(err)
+		if len(i.Lines) != MaxPeople || i.More != 7 || i.Lines[0].Count != 5 || strings.Join(i.Lines[0].Examples, " ") != "T4 T3 T2" {
+			w.Errorf("%d lines, %d more, %+v", len(i.Lines), i.More, i.Lines[0])
+		}
+		i, err = w.WouldChange(w.ctx, admin, w.draftNow(), time.Nanosecond)
+		if err != nil || !i.Cut || i.Nothing() {
+			w.Errorf("without time: %+v, %v", i, err)
+		}
+	})
+}
+
+func TestExpectations(t *testing.T) {
+	each(t, func(w *world) {
+		anna, tomasz := w.person("Anna Berg"), w.person("Tomasz Kern")
+		cu := w.customer("person", "Kühn", anna)
+		tr := w.transaction(cu, "Tax return 2025", "tax_return", tomasz)
+		auditor := account.Caller{ID: w.petra.ID, Name: w.petra.Name, Roles: append(slices.Clone(w.petra.Roles), policies.Auditor)}
+		label := fmt.Sprintf("V-%d", w.last)
+
+		for _, c := range []struct {
+			form ExpectationForm
+			want string
+		}{
+			{ExpectationForm{}, "person policy.subject, object policy.object"},
+			{ExpectationForm{Role: policies.Auditor, Person: "anna.berg@firm.example", Object: policies.Audit, Action: policies.Read}, "person policy.subject"},
+			{ExpectationForm{Person: "nobody@firm.example", Object: policies.Audit, Action: policies.Read}, "person policy.person"},
+			{ExpectationForm{Role: "boss", Object: policies.Audit, Action: policies.Read}, "role policy.role"},
+			{ExpectationForm{Role: policies.Auditor, Object: policies.Audit, Action: policies.Manage}, "action policy.action"},
+			{ExpectationForm{Role: policies.Auditor, Object: policies.Transaction, Action: policies.Read, Kind: "x"}, "kind policy.kind"},
+			{ExpectationForm{Role: policies.Auditor, Object: policies.Transaction, Action: policies.Read, Transaction: label}, "transaction policy.transaction_person"},
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Customer, Action: policies.Read, Transaction: label}, "action policy.transaction_action"},
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Transaction, Action: policies.Read, Transaction: "V-99999"}, "transaction policy.transaction"},
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Transaction, Action: policies.Read, Transaction: "x"}, "transaction policy.transaction"},
+			// Petra may not read the transaction, so for her there is none.
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Transaction, Action: policies.Read, Transaction: label}, "transaction policy.transaction"},
+		} {
+			w.wantForm(c.want, w.Expect(w.ctx, w.petra, c.form), c.want)
+		}
+		if n := w.count("policy_expectation"); n != 0 {
+			w.Fatal("a refused expectation is stored")
+		}
+		role := func(r policies.Role, relation string, may bool, a policies.Action, o policies.Object, kind string) ExpectationForm {
+			return ExpectationForm{Role: r, Relation: relation, May: may, Action: a, Object: o, Kind: kind}
+		}
+		person := func(who string, may bool, a policies.Action, o policies.Object, number string) ExpectationForm {
+			return ExpectationForm{Person: who, May: may, Action: a, Object: o, Transaction: number}
+		}
+		for i, c := range []struct {
+			form  ExpectationForm
+			holds bool
+			rule  string
+		}{
+			{role(policies.Auditor, "", true, policies.Read, policies.Transaction, ""), true, ""},
+			{role(policies.Specialist, "processor", false, policies.Delete, policies.Customer, "*"), true, ""},
+			{role(policies.Specialist, "administrator", false, policies.Delete, policies.Customer, "person"), false, "p, specialist, administrator, customer, *, delete, allow"},
+			{role(policies.Specialist, "*", true, policies.Read, policies.Transaction, "contract"), false, ""},
+			{role(policies.EndUser, "access", true, policies.Read, policies.Portal, ""), true, ""},
+			{role(policies.Auditor, "", true, policies.Create, policies.Customer, ""), true, ""}, // every auditor is a specialist user
+			{person("ANNA.Berg@firm.example", true, policies.Process, policies.Transaction, label), true, ""},
+			{person("tomasz.kern@firm.example", true, policies.Process, policies.Transaction, label), true, ""},
+			{person("petra.richter@firm.example", false, policies.Read, policies.Transaction, label), true, ""},
+			{person("anna.berg@firm.example", false, policies.Read, policies.Transaction, label), false, "p, specialist, administrator, transaction, *, read, allow"},
+			{person("anna.berg@firm.example", true, policies.Delete, policies.Customer, ""), true, ""},
+			{person("tomasz.kern@firm.example", false, policies.Delete, policies.Customer, ""), true, ""},
+			{person("petra.richter@firm.example", true, policies.Manage, policies.Policy, ""), true, ""},
+			{person("anna.berg@firm.example", true, policies.Manage, policies.Policy, ""), false, ""},
+		} {
+			w.must(w.Expect(w.ctx, auditor, c.form))
+			checks, err := w.Expectations(w.ctx, auditor)
+			w.must(err)
+			k := checks[len(checks)-1]
+			rule := ""
+			if k.Rule != nil {
+				rule = k.Rule.String()
+			}
+			if k.Holds != c.holds || rule != c.rule || k.Hidden {
+				w.Errorf("%d: %+v by %q, want %v by %q", i, k, rule, c.holds, c.rule)
+			}
+			if !c.holds {
+				w.must(w.Unexpect(w.ctx, auditor, k.ID))
+			}
+		}
+		// What Petra may not see she does not learn from an expectation.
+		checks, err := w.Expectations(w.ctx, w.petra)
+		w.must(err)
+		hidden := 0
+		for _, k := range checks {
+			if k.Hidden {
+				hidden++
+			}
+			if k.Transaction != "" {
+				w.Errorf("Petra reads %q", k.Transaction)
+			}
+		}
+		if hidden != 3 {
+			w.Errorf("%d hidden", hidden)
+		}
+
+		w.add(deny("specialist, processor, transaction, tax_return, process"))
+		w.want("publish against an expectation", w.publish(), ErrExpectation)
+		r, err := w.Review(w.ctx, auditor, w.draftNow())
+		w.must(err)
+		if r.Failing() != 1 {
+			w.Fatalf("%+v", r)
+		}
+		for _, k := range r.Checks {
+			if !k.Holds && (k.Person != "Tomasz Kern" || k.Transaction != "Tax return 2025" || k.Kind != "tax_return" || k.Rule.Effect != policies.Deny) {
+				w.Errorf("%+v", k)
+			}
+			if !k.Holds {
+				w.must(w.Unexpect(w.ctx, w.petra, k.ID))
+				w.must(w.Unexpect(w.ctx, w.petra, k.ID))
+			}
+		}
+		w.must(w.publish())
+		if n := w.count(`audit WHERE action = 'policy.expectation_removed'`); n != 5 {
+			w.Errorf("%d removals in the log", n)
+		}
+		// An inactive person may nothing; one who is gone takes the expectation along.
+		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, anna.ID)
+		checks, err = w.Expectations(w.ctx, w.petra)
+		w.must(err)
+		if failing(checks) != 2 {
+			w.Errorf("%d fail: %+v", failing(checks), checks)
+		}
+		w.tx(func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.ExecContext(ctx, `DELETE FROM transactions WHERE id = ?`, tr)
+			return err
+		})
+		if n := w.count(`policy_expectation WHERE transaction_id IS NOT NULL`); n != 0 {
+			w.Errorf("%d expectations of a deleted transaction", n)
+		}
+	})
+}

@@ -1,0 +1,346 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/app/store/storetest"
+	"kontor/policies"
+)
+
+// eventually waits for something that another goroutine brings about.
+func (w *world) eventually(within time.Duration, what string, cond func() bool) {
+	w.Helper()
+	for end := time.Now().Add(within); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.Fatalf("not within %s: %s", within, what)
+		}
+	}
+}
+
+func mayProcess(t *testing.T, d *policies.Decider) bool {
+	t.Helper()
+	ok, err := d.Allows(policies.Request{
+		Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.Transaction, Kind: "contract", Action: policies.Process,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
+// TestLoadAtOnce: several processes that start on an empty table agree on version 1.
+func TestLoadAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		w.exec(`DELETE FROM policy_version`)
+		var wg sync.WaitGroup
+		for range 6 {
+			p := w.process()
+			wg.Go(func() {
+				if err := p.Load(w.ctx); err != nil || p.o.Decider.Version() != 1 {
+					w.Errorf("version %d, %v", p.o.Decider.Version(), err)
+				}
+			})
+		}
+		wg.Wait()
+		v, err := w.Current(w.ctx, w.petra)
+		w.must(err)
+		if v.Text != policies.Default || v.Author != "Kontor" || v.AuthorID.Valid || w.count("policy_version") != 1 {
+			w.Errorf("%+v", v)
+		}
+	})
+}
+
+// TestFollow: what one process publishes is in force there at once and in another within a second. When the database
+// fails, the old version stays and readiness learns it (S28); a version that can't be read changes nothing either.
+func TestFollow(t *testing.T) {
+	each(t, func(w *world) {
+		other := w.process()
+		w.must(other.Load(w.ctx))
+		ctx, stop := context.WithCancel(w.ctx)
+		done := make(chan struct{})
+		go func() { other.Follow(ctx); close(done) }()
+		defer func() { stop(); <-done }()
+
+		w.add(deny(denyProcess))
+		if !mayProcess(t, w.o.Decider) {
+			w.Fatal("a draft is in force")
+		}
+		w.must(w.publish())
+		if mayProcess(t, w.o.Decider) || w.o.Decider.Version() != 2 {
+			w.Error("not in force where it was published")
+		}
+		w.eventually(time.Second, "in force in the other process", func() bool { return !mayProcess(t, other.o.Decider) })
+
+		w.exec(`ALTER TABLE policy_version RENAME TO policy_version_away`)
+		w.eventually(5*time.Second, "readiness says that it can't be followed", func() bool { return other.Err() != nil })
+		if other.o.Decider.Version() != 2 || mayProcess(t, other.o.Decider) {
+			w.Error("the old version did not stay")
+		}
+		w.exec(`ALTER TABLE policy_version_away RENAME TO policy_version`)
+		w.eventually(5*time.Second, "followed again", func() bool { return other.Err() == nil })
+
+		w.exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (3, 'p, specialist, *', '', '', ?)`, w.now())
+		w.eventually(5*time.Second, "a version that can't be read", func() bool { return other.Err() != nil })
+		if other.o.Decider.Version() != 2 || mayProcess(t, other.o.Decider) {
+			w.Error("a version that can't be read replaced the old one")
+		}
+		v, err := other.Reset(w.ctx)
+		w.must(err)
+		w.eventually(time.Second, "reset", func() bool {
+			return other.Err() == nil && other.o.Decider.Version() == v.Number && mayProcess(t, other.o.Decider)
+		})
+		if v.Number != 4 || v.Author != "Kontor (command)" || w.count(`audit WHERE action = 'policy.reset'`) != 1 {
+			w.Errorf("%+v", v)
+		}
+	})
+}
+
+func TestPublish(t *testing.T) {
+	each(t, func(w *world) {
+		w.want("nothing", w.publish(), ErrNothing)
+		w.add(deny(denyProcess))
+		for comment, want := range map[string]string{
+			" ": "comment required", strings.Repeat("ü", 501): "comment too_long", "a\nb": "comment control_characters", "\xff": "comment control_characters",
+		} {
+			_, err := w.Publish(w.ctx, w.petra, 1, comment)
+			w.wantForm(comment, err, want)
+			_, err = w.Restore(w.ctx, w.petra, 1, comment)
+			w.wantForm(comment, err, want)
+			w.wantForm(comment, w.Propose(w.ctx, w.petra, 1, comment), want)
+		}
+		v, err := w.Publish(w.ctx, w.petra, 1, "  Processors only look ")
+		w.must(err)
+		if v.Number != 2 || v.Comment != "Processors only look" || v.Author != "Petra Richter" || v.AuthorID.UUID != w.petra.ID || v.Proposer != "" {
+			w.Errorf("%+v", v)
+		}
+		w.want("once more", func() error { _, err := w.Publish(w.ctx, w.petra, 1, "x"); return err }(), ErrBehind)
+		w.want("with its edit", w.publish(), ErrNothing)
+		if n := w.count(`audit WHERE action = 'policy.published' AND detail LIKE '%process, deny%' AND subject = 'Version 2: Processors only look'`); n != 1 {
+			w.Errorf("%d entries", n)
+		}
+		_, err = w.Restore(w.ctx, w.petra, 9, "x")
+		w.want("restore none", err, ErrVersion)
+		_, err = w.Restore(w.ctx, w.petra, 2, "x")
+		w.want("restore what is in force", err, ErrNothing)
+		v, err = w.Restore(w.ctx, w.petra, 1, "Back")
+		w.must(err)
+		if v.Number != 3 || v.Restored == nil || *v.Restored != 1 || v.Text != policies.Default || !mayProcess(t, w.o.Decider) {
+			w.Errorf("%+v", v)
+		}
+		all, err := w.Versions(w.ctx, w.petra)
+		w.must(err)
+		if len(all) != 3 || all[0].Number != 3 || all[2].Author != "Kontor" || all[0].Text != "" {
+			w.Errorf("%+v", all)
+		}
+		v, before, err := w.Version(w.ctx, w.petra, 2)
+		w.must(err)
+		if added, _ := policies.Diff(before.Document(), v.Document()); before.Number != 1 || len(added) != 1 {
+			w.Errorf("%v, %d", added, before.Number)
+		}
+		if _, before, err = w.Version(w.ctx, w.petra, 1); err != nil || before.Number != 0 {
+			w.Errorf("before the first: %+v, %v", before, err)
+		}
+	})
+}
+
+// TestLockout: nobody can publish a policy under which nobody could change it again (S30).
+func TestLockout(t *testing.T) {
+	each(t, func(w *world) {
+		for name, change := range map[string]func(edit int) error{
+			"take manage away": func(edit int) error {
+				return w.RemoveRule(w.ctx, w.petra, edit, allow("policy_administrator, *, policy, *, manage"))
+			},
+			"take read away": func(edit int) error {
+				return w.RemoveRule(w.ctx, w.petra, edit, allow("policy_administrator, *, policy, *, read"))
+			},
+			"deny all": func(edit int) error { return w.AddRule(w.ctx, w.petra, edit, deny("specialist, *, policy, *, manage")) },
+			"give it to a role that nobody has": func(edit int) error {
+				return w.SetText(w.ctx, w.petra, edit, strings.ReplaceAll(policies.Default, "p, policy_administrator", "p, data_administrator"))
+			},
+			"empty": func(edit int) error { return w.SetText(w.ctx, w.petra, edit, "") },
+		} {
+			w.must(change(w.draftNow().Edit))
+			w.want(name, w.publish(), ErrLockout)
+			if r, err := w.Review(w.ctx, w.petra, w.draftNow()); err != nil || !r.Lockout {
+				w.Errorf("%s: %+v, %v", name, r, err)
+			}
+			w.must(w.Discard(w.ctx, w.petra, w.draftNow().Edit))
+		}
+		// Another who holds the role counts only if they can sign in.
+		dora := w.person("Dora Daten", policies.DataAdministrator)
+		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator", "p, data_administrator")))
+		w.exec(`UPDATE account SET password_hash = '' WHERE id = ?`, dora.ID)
+		w.want("without a password", w.publish(), ErrLockout)
+		w.exec(`UPDATE account SET password_hash = 'x', active = FALSE WHERE id = ?`, dora.ID)
+		w.want("deactivated", w.publish(), ErrLockout)
+		w.exec(`UPDATE account SET active = TRUE WHERE id = ?`, dora.ID)
+		w.must(w.publish())
+		_, err := w.Draft(w.ctx, w.petra)
+		w.want("the role means nothing now", err, policies.ErrForbidden)
+	})
+}
+
+// TestRaising: raising one's own rights takes a second person, on whatever way (S31).
+func TestRaising(t *testing.T) {
+	each(t, func(w *world) {
+		paul := w.person("Paul Adam", policies.PolicyAdministrator)
+		for name, c := range map[string]struct {
+			add    string
+			before func()
+			want   error
+		}{
+			"a right over all":           {"policy_administrator, *, transaction, *, read", nil, ErrSecond},
+			"of a role that is included": {"specialist, *, queue, *, read", nil, ErrSecond},
+			"of another role":            {"auditor, *, queue, *, read", nil, nil},
+			"over nothing that I have":   {"specialist, processor, customer, *, delete", nil, nil},
+			"over what I have":           {"specialist, administrator, specialist, *, read", nil, nil},
+		} {
+			r := allow(c.add)
+			if name == "over what I have" {
+				w.customer("person", "Kühn", w.petra)
+				r = allow("specialist, administrator, transaction, *, process")
+				w.must(w.RemoveRule(w.ctx, w.petra, w.draftNow().Edit, r))
+				w.must(w.publish()) // lowering is everybody's
+				c.want = nil        // administers a customer without transactions
+			}
+			w.add(r)
+			if review, err := w.Review(w.ctx, w.petra, w.draftNow()); err != nil || review.Raises != (c.want != nil) {
+				w.Errorf("%s: %+v, %v", name, review, err)
+			}
+			w.want(name, w.publish(), c.want)
+			w.must(w.Discard(w.ctx, w.petra, w.draftNow().Edit))
+		}
+		cu := w.customer("company", "Weg GmbH", w.petra)
+		w.transaction(cu, "Tax return", "tax_return")
+		w.must(w.RemoveRule(w.ctx, w.petra, w.draftNow().Edit, allow("specialist, administrator, transaction, *, process")))
+		w.must(w.publish())
+		_, err := w.Restore(w.ctx, w.petra, 1, "Give it back to me")
+		w.want("restore", err, ErrSecond)
+		w.must(w.AddInclusion(w.ctx, w.petra, w.draftNow().Edit, policies.Inclusion{Role: policies.PolicyAdministrator, Includes: policies.Auditor}))
+		w.want("by inclusion", w.publish(), ErrSecond)
+
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "Policy administrators audit"))
+		d := w.draftNow()
+		if !d.Proposed || d.Proposer != "Petra Richter" || d.Comment != "Policy administrators audit" || w.count(`audit WHERE action = 'policy.proposed'`) != 1 {
+			w.Errorf("%+v", d)
+		}
+		w.want("one's own proposal", w.publish(), ErrSecond)
+		_, err = w.Publish(w.ctx, paul, d.Edit, "Agreed")
+		w.must(err)
+		v, err := w.Current(w.ctx, w.petra)
+		w.must(err)
+		if v.Author != "Paul Adam" || v.Proposer != "Petra Richter" {
+			w.Errorf("%+v", v)
+		}
+		// A proposal is of the draft as it was.
+		w.add(allow("specialist, *, queue, *, manage"))
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "x"))
+		w.must(w.RemoveRule(w.ctx, paul, w.draftNow().Edit, allow("auditor, *, policy, *, read")))
+		if d := w.draftNow(); d.Proposed {
+			w.Error("a changed draft is still proposed")
+		}
+		_, err = w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
+		w.want("changed after it was proposed", err, ErrSecond)
+		// A deputy's relations count as the deputy's own.
+		c := w.petra
+		deputy := account.Caller{ID: w.account("Dirk Vertreter", true), Roles: c.Roles, For: c.Persons()}
+		if held, err := heldBy(w.ctx, w.db, deputy); err != nil || fmt.Sprint(held) != "map[customer:[1] transaction:[1]]" {
+			w.Errorf("%v, %v", held, err)
+		}
+	})
+}
+
+// TestDecidePublishAssign is for -race (S26): while versions are published and people assigned, every decision is right
+// under one of the two versions, and those on which both agree never waver.
+func TestDecidePublishAssign(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	anna := w.person("Anna Berg")
+	cu := w.customer("person", "Kühn", anna)
+	tr := w.transaction(cu, "Contract", "contract")
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				for kind, want := range map[policies.Action]bool{policies.Read: true, policies.Create: false} {
+					got, err := w.o.Decider.Allows(policies.Request{
+						Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.Transaction, Kind: "contract", Action: kind,
+					})
+					if err != nil || got != want {
+						t.Errorf("%s: %v, %v", kind, got, err)
+						return
+					}
+				}
+				mayProcess(t, w.o.Decider)
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 20 {
+			for _, assign := range []bool{true, false} {
+				if err := w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+					if assign {
+						_, err = assignment.Entrust(ctx, tx, assignment.Processor{TransactionID: tr, SpecialistID: anna.ID, CustomerID: cu, CreatedAt: w.now(), CreatedBy: anna.ID})
+					} else {
+						_, _, err = assignment.Relieve(ctx, tx, cu, anna.ID, tr)
+					}
+					return err
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	for i := range 10 {
+		d := w.draftNow()
+		change := w.AddRule
+		if i%2 == 1 {
+			change = w.RemoveRule
+		}
+		w.must(change(w.ctx, w.petra, d.Edit, deny(denyProcess)))
+		w.must(w.publish())
+		if mayProcess(t, w.o.Decider) != (i%2 == 1) {
+			t.Errorf("publication %d is not in force at once", i)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if problems, err := assignment.Check(w.ctx, w.db, 10); err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
+}
+
+// TestPublishAtOnce: of two who publish what would leave nobody, or the same draft, one gets through at most.
+func TestPublishAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		paul := w.person("Paul Adam", policies.PolicyAdministrator)
+		w.add(deny(denyProcess))
+		edit := w.draftNow().Edit
+		errs := make(chan error, 2)
+		for _, c := range []account.Caller{w.petra, paul} {
+			go func() { _, err := w.Publish(w.ctx, c, edit, "x"); errs <- err }()
+		}
+		a, b := <-errs, <-errs
+		if (a == nil) == (b == nil) || !errors.Is(errors.Join(a, b), ErrBehind) {
+			w.Errorf("%v, %v", a, b)
+		}
+		if n := w.count("policy_version"); n != 2 {
+			w.Errorf("%d versions", n)
+		}
+	})
+}

@@ -1,0 +1,220 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Transactions is what this package needs of transaction.Service.
+type Transactions interface {
+	Within(c account.Caller, action policies.Action, alias string) (clause store.Clause, nothing bool, err error)
+}
+
+// Customers is what this package needs of customer.Service.
+type Customers interface {
+	Readable(c account.Caller) (clause store.Clause, nothing bool, err error)
+}
+
+// Options are what a Service is made of. Load, Follow and Reset do without Transactions, Customers and Log.
+type Options struct {
+	DB           *store.DB
+	Now          store.Clock
+	Decider      *policies.Decider // of this process: publishing puts the new version in force here at once
+	Audit        *audit.Log
+	Transactions Transactions
+	Customers    Customers
+	Log          *slog.Logger // nil is none
+}
+
+// Service keeps policies. Its methods authorise the caller: reading wants policy read, everything else policy manage.
+type Service struct {
+	o          Options
+	installing sync.Mutex // one after another, so that an older version never replaces a newer one
+	mu         sync.Mutex
+	err        error
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{o: o}
+}
+
+func (s *Service) require(c account.Caller, a policies.Action) error {
+	return s.o.Decider.Require(policies.Request{Roles: c.Roles, Object: policies.Policy, Action: a})
+}
+
+// --- in force everywhere ------------------------------------------------------------------------------------------
+
+// firstComment stands at version 1.
+const firstComment = "The policy that Kontor starts with."
+
+// Load puts the newest published version in force in this process. An empty table gets the default policy as version 1,
+// however many processes start at once. There is no caller: it runs when a process starts.
+func (s *Service) Load(ctx context.Context) error {
+	v, err := newest(ctx, s.o.DB)
+	if store.IsNoRows(err) {
+		first := Version{
+			Number: 1, Text: policies.Default, Comment: firstComment, Author: account.System.Name, PublishedAt: s.o.Now(),
+		}
+		if err := insertFirst(ctx, s.o.DB, &first); err != nil {
+			return err
+		}
+		v, err = newest(ctx, s.o.DB)
+	}
+	if err != nil {
+		return err
+	}
+	return s.install(v.Number, v.Text)
+}
+
+// install puts a version in force in this process, unless it is in force already or a newer one is.
+func (s *Service) install(number int, text string) error {
+	s.installing.Lock()
+	defer s.installing.Unlock()
+	if number <= s.o.Decider.Version() {
+		return nil
+	}
+	if err := s.o.Decider.Publish(number, text); err != nil {
+		return fmt.Errorf("policy version %d can't be put in force: %w", number, err)
+	}
+	return nil
+}
+
+const (
+	followEvery = 500 * time.Millisecond
+	followTime  = 5 * time.Second // for one look
+)
+
+// Follow keeps this process on the newest version until ctx ends: every 500 ms it asks the database for the number, so a
+// version that another process publishes is in force here within a second. When that fails, the version in force stays
+// and Err says why.
+//
+// One row is read instead of a version being announced over Redis: a message can get lost and would need this fallback
+// anyway, the embedded mode would need a second mechanism, and the look-up costs a process two reads of 0.1 ms a second.
+func (s *Service) Follow(ctx context.Context) {
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.look(ctx)
+		}
+	}
+}
+
+// look compares the version in force with the database, once.
+func (s *Service) look(ctx context.Context) {
+	bounded, cancel := context.WithTimeout(ctx, followTime)
+	defer cancel()
+	err := s.catchUp(bounded)
+	if ctx.Err() != nil {
+		return // the process stops
+	}
+	s.mu.Lock()
+	was := s.err
+	s.err = err
+	s.mu.Unlock()
+	switch {
+	case err != nil && was == nil:
+		s.o.Log.Error("the policy can't be followed; the version in force stays", "version", s.o.Decider.Version(), "error", err)
+	case err == nil && was != nil:
+		s.o.Log.Info("the policy is followed again", "version", s.o.Decider.Version())
+	}
+}
+
+func (s *Service) catchUp(ctx context.Context) error {
+	number, err := newestNumber(ctx, s.o.DB)
+	if err != nil || number <= s.o.Decider.Version() {
+		return err
+	}
+	v, err := newest(ctx, s.o.DB)
+	if err != nil {
+		return err
+	}
+	return s.install(v.Number, v.Text)
+}
+
+// Err is why this process can't be sure to decide with the newest version; nil when it can.
+func (s *Service) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// --- reading ------------------------------------------------------------------------------------------------------
+
+// Current returns the version in force. policies.ErrForbidden.
+func (s *Service) Current(ctx context.Context, c account.Caller) (Version, error) {
+	if err := s.require(c, policies.Read); err != nil {
+		return Version{}, err
+	}
+	return newest(ctx, s.o.DB)
+}
+
+// Versions lists what was published, newest first, without the texts. policies.ErrForbidden.
+func (s *Service) Versions(ctx context.Context, c account.Caller) ([]Version, error) {
+	if err := s.require(c, policies.Read); err != nil {
+		return nil, err
+	}
+	return versions(ctx, s.o.DB)
+}
+
+// Version returns a version and the one before it, whose Number is 0 for the first. policies.ErrForbidden, ErrVersion.
+func (s *Service) Version(ctx context.Context, c account.Caller, number int) (v, before Version, err error) {
+	if err := s.require(c, policies.Read); err != nil {
+		return v, before, err
+	}
+	if v, err = version(ctx, s.o.DB, number); err != nil {
+		return v, before, err
+	}
+	before, err = versionBefore(ctx, s.o.DB, number)
+	return v, before, err
+}
+
+// Kinds are the kinds of transactions that rules may name, retired ones included: transactions keep theirs.
+func (s *Service) Kinds(ctx context.Context) ([]transaction.Kind, error) { return kinds(ctx, s.o.DB) }
+
+// Vocabulary reads which kinds a rule may name.
+func Vocabulary(ctx context.Context, db bun.IDB) (policies.Vocabulary, error) {
+	all, err := kinds(ctx, db)
+	known := map[string]bool{}
+	for _, k := range all {
+		known[k.Key] = true
+	}
+	return func(kind string) bool { return known[kind] }, err
+}
+
+// checkComment normalises a comment; Invalid at field comment: "required", "too_long" with max, "control_characters".
+func checkComment(comment string) (string, error) {
+	comment = strings.TrimSpace(comment)
+	var form fault.Form
+	switch {
+	case comment == "":
+		form.Add("comment", "required")
+	case !utf8.ValidString(comment) || strings.ContainsFunc(comment, unicode.IsControl):
+		form.Add("comment", "control_characters")
+	case utf8.RuneCountInString(comment) > MaxComment:
+		form.AddError(fault.At("comment", "too_long").With("max", MaxComment))
+	}
+	return comment, form.Err()
+}

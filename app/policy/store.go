@@ -1,0 +1,227 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+	"kontor/app/transaction"
+)
+
+// --- versions -----------------------------------------------------------------------------------------------------
+
+func newestNumber(ctx context.Context, db bun.IDB) (n int, err error) {
+	err = db.NewRaw(`SELECT COALESCE(MAX(version), 0) FROM policy_version`).Scan(ctx, &n)
+	return n, err
+}
+
+func newest(ctx context.Context, db bun.IDB) (v Version, err error) {
+	err = db.NewSelect().Model(&v).Order("version DESC").Limit(1).Scan(ctx)
+	return v, err
+}
+
+func version(ctx context.Context, db bun.IDB, number int) (v Version, err error) {
+	err = db.NewSelect().Model(&v).Where("version = ?", number).Scan(ctx)
+	if store.IsNoRows(err) {
+		err = ErrVersion
+	}
+	return v, err
+}
+
+// versionBefore is the version before a number; its Number is 0 when there is none.
+func versionBefore(ctx context.Context, db bun.IDB, number int) (v Version, err error) {
+	err = db.NewSelect().Model(&v).Where("version < ?", number).Order("version DESC").Limit(1).Scan(ctx)
+	if store.IsNoRows(err) {
+		return Version{}, nil
+	}
+	return v, err
+}
+
+func versions(ctx context.Context, db bun.IDB) (all []Version, err error) {
+	err = db.NewSelect().Model(&all).ExcludeColumn("text").Order("version DESC").Scan(ctx)
+	return all, err
+}
+
+func insertVersion(ctx context.Context, tx bun.IDB, v *Version) error {
+	_, err := tx.NewInsert().Model(v).Exec(ctx)
+	return err
+}
+
+// insertFirst inserts version 1 unless another process has.
+func insertFirst(ctx context.Context, db bun.IDB, v *Version) error {
+	_, err := db.NewInsert().Model(v).On("CONFLICT (version) DO NOTHING").Exec(ctx)
+	return err
+}
+
+// --- the draft ----------------------------------------------------------------------------------------------------
+
+type draftRow struct {
+	bun.BaseModel `bun:"table:policy_draft,alias:policy_draft"`
+
+	ID         int           `bun:"id,pk"`
+	Text       string        `bun:"text"`
+	Base       int           `bun:"base"`
+	Edit       int           `bun:"edit"`
+	ChangedBy  string        `bun:"changed_by"`
+	StepsJSON  string        `bun:"steps"`
+	ProposedBy uuid.NullUUID `bun:"proposed_by"`
+	Proposer   string        `bun:"proposer"`
+	Comment    string        `bun:"comment"`
+
+	Steps []Step `bun:"-"`
+}
+
+// readDraft returns the row of the draft; its Edit is 0 while there is none.
+func readDraft(ctx context.Context, db bun.IDB) (r draftRow, err error) {
+	err = db.NewSelect().Model(&r).Where("id = 1").Scan(ctx)
+	if store.IsNoRows(err) {
+		return draftRow{}, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal([]byte(r.StepsJSON), &r.Steps); err != nil {
+		return r, fmt.Errorf("steps of the draft: %w", err)
+	}
+	return r, nil
+}
+
+// putDraft writes the draft with its edit raised; ok is false when the stored one is no longer at the edit.
+func putDraft(ctx context.Context, tx bun.IDB, d Draft) (ok bool, err error) {
+	steps, err := json.Marshal(d.Steps)
+	if err != nil {
+		return false, err
+	}
+	if d.Steps == nil {
+		steps = []byte("[]")
+	}
+	r := draftRow{
+		ID: 1, Text: d.Text, Base: d.Base, Edit: d.Edit + 1, ChangedBy: d.ChangedBy, StepsJSON: string(steps),
+		ProposedBy: uuid.NullUUID{UUID: d.ProposedBy, Valid: d.Proposed}, Proposer: d.Proposer, Comment: d.Comment,
+	}
+	q := tx.NewInsert().Model(&r).On("CONFLICT (id) DO UPDATE").Where("policy_draft.edit = ?", d.Edit)
+	for _, column := range []string{"text", "base", "edit", "changed_by", "steps", "proposed_by", "proposer", "comment"} {
+		q.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
+	}
+	res, err := q.Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// --- vocabulary and people ----------------------------------------------------------------------------------------
+
+func kinds(ctx context.Context, db bun.IDB) (all []transaction.Kind, err error) {
+	err = db.NewRaw(`SELECT key, name_en, name_de, position, active, version FROM transaction_kind ORDER BY position, key`).Scan(ctx, &all)
+	return all, err
+}
+
+// personRow is an active account with everything that decides on its roles.
+type personRow struct {
+	ID        uuid.UUID `bun:"id"`
+	Name      string    `bun:"name"`
+	RoleNames *string   `bun:"role_names"`
+	HasAccess bool      `bun:"has_access"`
+	Password  bool      `bun:"password"`
+}
+
+// registered is the condition on a row of access, alias x, that it makes its account an end user.
+const registered = ` x.registered_at IS NOT NULL AND x.deactivated_at IS NULL`
+
+const personColumns = `a.id, a.name, a.password_hash <> '' AS password,
+	(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = a.id) AS role_names,
+	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id AND NOT k.deleting
+		WHERE x.account_id = a.id AND` + registered + `) AS has_access`
+
+// specialists are all active specialist users, by name.
+func specialists(ctx context.Context, db bun.IDB) (all []personRow, err error) {
+	err = db.NewRaw(`SELECT `+personColumns+` FROM account AS a WHERE a.specialist AND a.active ORDER BY a.name_sort, a.id`).Scan(ctx, &all)
+	return all, err
+}
+
+// findPerson finds an account by e-mail address or username, folded.
+func findPerson(ctx context.Context, db bun.IDB, folded string) (id uuid.UUID, err error) {
+	err = db.NewRaw(`SELECT id FROM account WHERE email_folded = ? OR username_folded = ?`, folded, folded).Scan(ctx, &id)
+	return id, err
+}
+
+// --- expectations -------------------------------------------------------------------------------------------------
+
+type expectationRow struct {
+	bun.BaseModel `bun:"table:policy_expectation"`
+
+	Expectation
+	CreatedBy uuid.UUID `bun:"created_by"`
+}
+
+// factsRow is an expectation with the facts about its person and transaction as they are now.
+type factsRow struct {
+	Expectation
+	Person          string        `bun:"person"`
+	Specialist      bool          `bun:"specialist"`
+	Active          bool          `bun:"active"`
+	RoleNames       *string       `bun:"role_names"`
+	HasAccess       bool          `bun:"has_access"`
+	TransactionName string        `bun:"transaction_name"`
+	TransactionKind string        `bun:"transaction_kind"`
+	CustomerID      uuid.NullUUID `bun:"customer_id"`
+}
+
+func expectations(ctx context.Context, db bun.IDB) (all []factsRow, err error) {
+	err = db.NewRaw(`SELECT e.id, e.role, e.relation, e.person_id, e.may, e.action, e.object, e.kind, e.transaction_id, e.created_at,
+		COALESCE(a.name, '') AS person, COALESCE(a.specialist, FALSE) AS specialist, COALESCE(a.active, FALSE) AS active,
+		(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = a.id) AS role_names,
+		EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id AND NOT k.deleting
+			WHERE x.account_id = a.id AND`+registered+`) AS has_access,
+		COALESCE(t.name, '') AS transaction_name, COALESCE(t.kind, '') AS transaction_kind, t.customer_id
+		FROM policy_expectation AS e LEFT JOIN account AS a ON a.id = e.person_id LEFT JOIN transactions AS t ON t.id = e.transaction_id
+		ORDER BY e.created_at, e.id`).Scan(ctx, &all)
+	return all, err
+}
+
+func insertExpectation(ctx context.Context, tx bun.IDB, r *expectationRow) error {
+	_, err := tx.NewInsert().Model(r).Exec(ctx)
+	return err
+}
+
+func deleteExpectation(ctx context.Context, tx bun.IDB, id uuid.UUID) (e Expectation, ok bool, err error) {
+	err = tx.NewRaw(`DELETE FROM policy_expectation WHERE id = ?
+		RETURNING id, role, relation, person_id, may, action, object, kind, transaction_id, created_at`, id).Scan(ctx, &e)
+	if store.IsNoRows(err) {
+		return e, false, nil
+	}
+	return e, err == nil, err
+}
+
+// seen finds a transaction by its number among those that the condition lets through.
+func seen(ctx context.Context, db bun.IDB, number int64, within store.Clause) (id uuid.UUID, ok bool, err error) {
+	q := store.SQL(`SELECT t.id FROM transactions AS t JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE t.number = ?`, number)
+	q.Append(within)
+	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &id)
+	if store.IsNoRows(err) {
+		return id, false, nil
+	}
+	return id, err == nil, err
+}
+
+// seenAmong are those of the transactions that the condition lets through.
+func seenAmong(ctx context.Context, db bun.IDB, ids []uuid.UUID, within store.Clause) (seen map[uuid.UUID]bool, err error) {
+	seen = map[uuid.UUID]bool{}
+	if len(ids) == 0 {
+		return seen, nil
+	}
+	q := store.SQL(`SELECT t.id FROM transactions AS t WHERE t.id IN (?)`, bun.List(ids))
+	q.Append(within)
+	var found []uuid.UUID
+	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &found)
+	for _, id := range found {
+		seen[id] = true
+	}
+	return seen, err
+}

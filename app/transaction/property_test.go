@@ -1,0 +1,251 @@
+package transaction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+	"kontor/policies/policytest"
+)
+
+// rounds is how many sets of facts the property test makes for each database: KONTOR_PROPERTY_ROUNDS, or few. A round is
+// some 9,000 decisions, so
+//
+//	KONTOR_PROPERTY_ROUNDS=400 go test ./app/transaction -run TestListIsDecisions -timeout 2h
+//
+// is a night's run of 3.6 million on each.
+func rounds(t *testing.T) int {
+	t.Helper()
+	s := os.Getenv("KONTOR_PROPERTY_ROUNDS")
+	if s == "" {
+		return 8
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("KONTOR_PROPERTY_ROUNDS = %q is no number of rounds", s)
+	}
+	return n
+}
+
+// chance makes random facts in a world.
+type chance struct {
+	*world
+	*rand.Rand
+	people       []account.Caller
+	customers    []customer.Customer
+	transactions []Transaction
+	decided      int
+}
+
+// TestListIsDecisions: for random policies over random facts a person's list, paged through from end to end, is exactly
+// what a single decision lets them read; so are the lists of single customers, the condition Within, and the count
+// (S24). After every change of the facts the index says what the facts say.
+func TestListIsDecisions(t *testing.T) {
+	decided := 0
+	for i := range rounds(t) {
+		each(t, func(t *testing.T, w *world) {
+			c := &chance{world: w, Rand: rand.New(rand.NewPCG(uint64(i), 24))}
+			c.facts()
+			for range 8 {
+				c.policy()
+				c.shuffle(6)
+				if len(c.transactions) > 0 && c.IntN(3) == 0 {
+					c.limits = limits{walk: 1 + c.IntN(20), gather: 1 + c.IntN(100), batch: 1 + c.IntN(70)}
+				}
+				for _, p := range c.people {
+					c.compare(p)
+				}
+			}
+			decided += c.decided
+		})
+		if t.Failed() {
+			t.Fatalf("in round %d", i)
+		}
+	}
+	if least := 50_000; decided < least {
+		t.Errorf("only %d decisions", decided)
+	}
+	t.Logf("%d decisions", decided)
+}
+
+// facts adds people with several roles, customers, transactions, and who is what to them.
+func (c *chance) facts() {
+	for i := range 10 {
+		p := c.person(fmt.Sprintf("Person %d", i), true, policytest.Roles(c.Rand)...)
+		c.people = append(c.people, p)
+	}
+	for i := range c.people { // the last ones stand in for others
+		if i >= 7 {
+			for range 1 + c.IntN(2) {
+				c.people[i].For = append(c.people[i].For, c.people[c.IntN(7)].ID)
+			}
+		}
+	}
+	for i := range 5 {
+		c.customers = append(c.customers, c.addCustomer(c.anna, fmt.Sprintf("Kunde%d", i)))
+	}
+	c.must(c.Service.policy.Publish(0, policies.Default))
+	kinds := append(slices.Clone(policytest.Kinds), policytest.Unnamed)
+	for i := range 60 {
+		if i%4 == 0 {
+			c.shuffle(2)
+		}
+		cu := c.customers[min(c.IntN(7), 4)] // one has the most
+		t, _, err := c.Create(context.Background(), c.anna, cu.ID, Form{Name: fmt.Sprintf("Vorgang %d", i), Kind: kinds[c.IntN(len(kinds))]})
+		c.must(err)
+		c.transactions = append(c.transactions, t)
+	}
+	c.shuffle(30)
+	if c.IntN(2) == 0 { // one goes for good
+		boss := account.Caller{ID: c.anna.ID, Name: "Boss", Roles: []policies.Role{policies.Specialist, policies.DataAdministrator}}
+		gone := c.customers[c.IntN(4)]
+		_, err := c.world.customers.Delete(context.Background(), boss, gone.ID, gone.Label())
+		c.must(err)
+		c.customers = slices.DeleteFunc(c.customers, func(cu customer.Customer) bool { return cu.ID == gone.ID })
+		c.transactions = slices.DeleteFunc(c.transactions, func(t Transaction) bool { return t.CustomerID == gone.ID })
+		c.checkIndex()
+	}
+}
+
+// shuffle changes the facts n times.
+func (c *chance) shuffle(n int) {
+	c.t.Helper()
+	ctx := context.Background()
+	for range n {
+		p, cu := c.people[c.IntN(7)], c.customers[c.IntN(len(c.customers))]
+		var t Transaction
+		if len(c.transactions) > 0 {
+			t = c.transactions[c.IntN(len(c.transactions))]
+		}
+		switch c.IntN(8) {
+		case 0:
+			c.access(cu.ID, p.ID)
+		case 1:
+			c.exec(`UPDATE access SET deactivated_at = ? WHERE account_id = ? AND customer_id = ?`, c.clock(), p.ID, cu.ID)
+		case 2, 3:
+			c.appoint(cu, p)
+		case 4:
+			c.inTx(func(_ context.Context, tx bun.Tx) error {
+				_, _, err := assignment.Dismiss(ctx, tx, cu.ID, p.ID)
+				return err
+			})
+		case 5:
+			if t.ID != uuid.Nil {
+				c.inTx(func(_ context.Context, tx bun.Tx) error {
+					_, _, err := assignment.Relieve(ctx, tx, t.CustomerID, p.ID, t.ID)
+					return err
+				})
+			}
+		default:
+			if t.ID != uuid.Nil {
+				c.entrust(t, p)
+			}
+		}
+	}
+	c.checkIndex()
+}
+
+func (c *chance) checkIndex() {
+	c.t.Helper()
+	if diff, err := assignment.Check(context.Background(), c.db, 5); err != nil || len(diff) > 0 {
+		c.t.Fatalf("index and facts differ: %+v, %v", diff, err)
+	}
+}
+
+// policy puts a random policy in force; every third lets all read customers, so that the lists of single ones are asked.
+func (c *chance) policy() {
+	c.t.Helper()
+	doc := policytest.Random(c.Rand)
+	if c.IntN(3) == 0 {
+		for _, r := range policies.Roles {
+			rule := policies.Rule{
+				Role: r, Relation: policies.Anything, Object: policies.Customer, Kind: policies.Anything, Action: policies.Read, Effect: policies.Allow,
+			}
+			if !slices.Contains(doc.Rules, rule) {
+				doc.Rules = append(doc.Rules, rule)
+			}
+		}
+	}
+	c.must(c.Service.policy.Publish(1, doc.String()))
+}
+
+// compare holds a person's lists against decisions on each transaction.
+func (c *chance) compare(p account.Caller) {
+	c.t.Helper()
+	ctx := context.Background()
+	var rows []row
+	q := store.SQL(`SELECT ` + columns + `, `)
+	q.Append(relationTo(p, "t", anyRelation))
+	q.Add(` AS relation FROM transactions AS t` + joined + ` ORDER BY t.created_at DESC, t.id DESC`)
+	c.must(c.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows))
+	var want []uuid.UUID
+	of, process := map[uuid.UUID][]uuid.UUID{}, map[uuid.UUID]bool{}
+	for _, r := range rows {
+		t := r.transaction()
+		may, err := c.Allows(p, t, policies.Read)
+		c.must(err)
+		if c.IntN(20) == 0 { // the whole way, for some
+			got, err := c.Get(ctx, p, t.ID)
+			if may != (err == nil) || err != nil && !errors.Is(err, ErrNotFound) || may && got.Relation != t.Relation {
+				c.t.Fatalf("%s reads %s: %v; decided %v", p.Name, t.Label(), err, may)
+			}
+		}
+		if may {
+			want = append(want, t.ID)
+			of[t.CustomerID] = append(of[t.CustomerID], t.ID)
+		}
+		process[t.ID], err = c.Allows(p, t, policies.Process)
+		c.must(err)
+		c.decided += 2
+	}
+	var got []uuid.UUID
+	for _, t := range c.all(p, Filter{}) {
+		got = append(got, t.ID)
+	}
+	if !slices.Equal(got, want) {
+		c.t.Fatalf("%s with %v lists %d, decisions say %d\n%s", p.Name, p.Roles, len(got), len(want), c.Service.policy.Document())
+	}
+	for _, cu := range c.customers {
+		page, err := c.OfCustomer(ctx, p, cu.ID, Filter{})
+		if errors.Is(err, customer.ErrNotFound) {
+			continue
+		}
+		c.must(err)
+		got = nil
+		for _, t := range page.Rows {
+			got = append(got, t.ID)
+		}
+		if expected := of[cu.ID]; !slices.Equal(got, expected[:min(len(expected), PageSize)]) || page.Count != len(expected) {
+			c.t.Fatalf("%s lists %d (count %d) of a customer, decisions say %d", p.Name, len(got), page.Count, len(expected))
+		}
+	}
+	for action, may := range map[policies.Action]func(uuid.UUID) bool{
+		policies.Read:    func(id uuid.UUID) bool { return slices.Contains(want, id) },
+		policies.Process: func(id uuid.UUID) bool { return process[id] },
+	} {
+		within, nothing, err := c.Within(p, action, "w")
+		c.must(err)
+		var ids []uuid.UUID
+		q := store.SQL(`SELECT w.id FROM transactions AS w WHERE TRUE`)
+		q.Append(within)
+		c.must(c.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &ids))
+		for _, r := range rows {
+			if slices.Contains(ids, r.ID) != may(r.ID) || nothing && may(r.ID) {
+				c.t.Fatalf("%s may %s %s: within %v, decided %v", p.Name, action, Label(r.Number), slices.Contains(ids, r.ID), may(r.ID))
+			}
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package transaction
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/policies"
+)
+
+// TestAssignWhileCreating: transactions are added while administrators and processors come and go and lists are read; the
+// index has no hole afterwards and no row too many.
+func TestAssignWhileCreating(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		const rounds = 40
+		people := []account.Caller{w.ben, w.clara, w.person("Dora Dach", true, policies.Specialist)}
+		first := w.create(w.anna, w.customer, "Erster")
+		var wg sync.WaitGroup
+		try := func(what string, err error) {
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		for g := range 2 {
+			wg.Go(func() {
+				for i := range rounds {
+					try("create", third(w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprintf("%d von %d", i, g)})))
+				}
+			})
+		}
+		for _, p := range people {
+			wg.Go(func() {
+				for i := range rounds {
+					try("assign", w.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+						switch i % 4 {
+						case 0:
+							_, err = assignment.Appoint(ctx, tx, assignment.Administrator{
+								CustomerID: w.customer.ID, SpecialistID: p.ID, CreatedAt: w.clock(), CreatedBy: w.anna.ID,
+							})
+						case 1:
+							_, err = assignment.Entrust(ctx, tx, assignment.Processor{
+								TransactionID: first.ID, SpecialistID: p.ID, CustomerID: w.customer.ID, CreatedAt: w.clock(), CreatedBy: w.anna.ID,
+							})
+						case 2:
+							_, _, err = assignment.Dismiss(ctx, tx, w.customer.ID, p.ID)
+						case 3:
+							_, _, err = assignment.Relieve(ctx, tx, w.customer.ID, p.ID, first.ID)
+						}
+						return err
+					}))
+				}
+			})
+			wg.Go(func() {
+				for range rounds {
+					try("list", second(w.List(ctx, p, Filter{})))
+				}
+			})
+		}
+		wg.Wait()
+		if diff, err := assignment.Check(ctx, w.db, 5); err != nil || len(diff) > 0 {
+			t.Errorf("index and facts differ: %+v, %v", diff, err)
+		}
+		if got := len(w.names(w.anna, Filter{})); got != 2*rounds+1 {
+			t.Errorf("the administrator sees %d of %d", got, 2*rounds+1)
+		}
+	})
+}
+
+// TestRevokeThenList: whoever was relieved finds nothing in the very next list, search, log condition or page (S25).
+func TestRevokeThenList(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		tr := w.create(w.anna, w.customer, "Vertrag")
+		stale := 0
+		for i := range 30 {
+			w.entrust(tr, w.ben)
+			w.appoint(w.customer, w.clara)
+			if len(w.names(w.ben, Filter{})) != 1 || len(w.names(w.clara, Filter{})) != 1 {
+				t.Fatalf("round %d: assigned and not in the list", i)
+			}
+			w.inTx(func(_ context.Context, tx bun.Tx) error {
+				if _, _, err := assignment.Relieve(ctx, tx, w.customer.ID, w.ben.ID, tr.ID); err != nil {
+					return err
+				}
+				_, _, err := assignment.Dismiss(ctx, tx, w.customer.ID, w.clara.ID)
+				return err
+			})
+			for _, p := range []account.Caller{w.ben, w.clara} {
+				stale += len(w.names(p, Filter{})) + len(w.names(p, Filter{Query: "vertrag"}))
+				if _, err := w.Get(ctx, p, tr.ID); err == nil {
+					stale++
+				}
+			}
+		}
+		if stale != 0 {
+			t.Errorf("%d stale answers", stale)
+		}
+	})
+}
+
+// TestSameNameAtOnce: of two who add the same name at once one is told; a form that is sent twice at once adds once.
+func TestSameNameAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		for i := range 20 {
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() { _, _, _ = w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Gleich ", i)}) })
+				wg.Go(func() {
+					_, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Einmal ", i), Submission: fmt.Sprint(i)})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		if n := w.count(`SELECT count(*) FROM transactions`); n != 40 {
+			t.Errorf("%d transactions, want 40", n)
+		}
+	})
+}
