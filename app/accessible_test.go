@@ -25,12 +25,22 @@ var screens = []struct {
 		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes",
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account", "/audit", "/queues", "/mailbox", "/no-such-page",
+		"{customer}/authorisations#selection", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
+		"{why}", "{transaction}/people", "{specialist}/sees",
 	}},
 	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
 	{"end user", []string{"/portal", "/account", "/customers"}},
 }
 
 var doings = map[string]func(b *browser){
+	"selection": func(b *browser) {
+		b.run(chromedp.Click("form.selection input.tickable", chromedp.ByQuery))
+		b.waitFor("the bar", `document.querySelector(".selection .bar").getClientRects().length > 0`)
+	},
+	"nothing chosen": func(b *browser) {
+		b.run(chromedp.Click(".actions .btn-primary", chromedp.ByQuery))
+		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
+	},
 	"mistakes": func(b *browser) {
 		b.press(b.in("Save", "Speichern"))
 		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
@@ -143,6 +153,8 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 	return strings.NewReplacer(
 		"{customer}", customer,
 		"{access}", first(firm.get(customer+"/authorisations"), "main a[href*='/accesses/']:not([href$='/new'])"),
+		"{why}", first(firm.get(customer+"/authorisations"), "main a[href*='/why?']"),
+		"{transaction}", first(firm.get("/transactions"), "main table a[href^='/transactions/']"),
 		"{specialist}", first(firm.get("/specialists"), "main table a[href^='/specialists/']"),
 		"{used link}", firm.registered(endUser, language, mobile+"1"),
 		"{link}", firm.invited("anja."+language+"@kunde.example", language, mobile+"2"),
