@@ -166,6 +166,7 @@ func (w *world) seen(c account.Caller) (out []string) {
 			out = append(out, fmt.Sprintf("%s %s %s", p.Section, l.Customer.Name, l.Name))
 		}
 	}
+	w.Forget(c.ID)
 	n, err := w.Count(w.ctx, c)
 	w.must(err)
 	if n != len(out) {
@@ -252,6 +253,37 @@ func TestWhoSeesWhat(t *testing.T) {
 				w.t.Errorf("%q counts %d, %v", c.Name, n, err)
 			}
 		}
+	})
+}
+
+// TestCounts: what had to be looked for among everybody's is remembered for a few seconds, for the same person with the
+// same rights, until they do something.
+func TestCounts(t *testing.T) {
+	each(t, func(w *world) {
+		w.customer(w.anna, "Leer AG")
+		count := func(c account.Caller, want int) {
+			w.t.Helper()
+			if n, err := w.Count(w.ctx, c); n != want || err != nil {
+				w.t.Errorf("%d, %v; want %d", n, err, want)
+			}
+		}
+		count(w.uta, 1)
+		count(w.anna, 1)
+		w.customer(w.anna, "Leer 2 AG")
+		count(w.uta, 1)
+		count(w.anna, 2) // few of her own
+		less := w.uta
+		less.Roles = []policies.Role{policies.Specialist}
+		count(less, 0)
+		count(w.uta, 1) // as it was
+		w.customer(w.anna, "Leer 3 AG")
+		w.Forget(w.uta.ID)
+		count(w.uta, 3)
+		w.customer(w.anna, "Leer 4 AG")
+		w.now = w.now.Add(countLife)
+		count(w.uta, 4)
+		w.must(w.o.Policy.Publish(7, "p, user_administrator, *, transaction, *, process, allow"))
+		count(w.uta, 0)
 	})
 }
 

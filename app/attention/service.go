@@ -33,6 +33,8 @@ type Options struct {
 type Service struct {
 	o   Options
 	few int // fewVisible; tests set it
+
+	counts counts
 }
 
 // New makes the service.
@@ -103,9 +105,13 @@ func (s *Service) Part(ctx context.Context, c account.Caller, section Section, a
 }
 
 // Count is how much there is for the caller to act on, up to CountCap. It stands on every page, so it reads no more of
-// each section than the number needs.
+// each section than the number needs; and what had to be looked for among everybody's is remembered for countLife, or
+// until Forget, which is called when the caller has done something.
 func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
-	n := 0
+	if n, ok := s.counts.get(c, s.o.Policy.Version(), s.o.Now()); ok {
+		return n, nil
+	}
+	n, quick := 0, true
 	for _, section := range Sections {
 		q, nothing, err := s.query(ctx, c, section)
 		if err != nil {
@@ -118,12 +124,19 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		quick = quick && q.few
 		if n += more; n >= CountCap {
-			return CountCap, nil
+			break
 		}
+	}
+	if !quick {
+		s.counts.put(c, s.o.Policy.Version(), s.o.Now(), n)
 	}
 	return n, nil
 }
+
+// Forget has Count count anew for somebody.
+func (s *Service) Forget(id uuid.UUID) { s.counts.forget(id) }
 
 // orphans says whether a customer without an active administrator can be one for the caller to act on. Where the right
 // comes from administering a customer, the caller is its active administrator, unless they stand in for somebody.

@@ -18,6 +18,7 @@ type query struct {
 	columns string
 	from    store.Clause // FROM … WHERE …
 	key     string       // the columns of the order, which are unique together
+	few     bool         // it is read off what the caller has to do with, which is little
 }
 
 const ownerColumns = `customer.number, customer.id AS customer_id, customer.type, customer.first_name, customer.last_name, customer.company_name`
@@ -35,12 +36,12 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 			return query{}, true, err
 		}
 	}
-	table, nothing, err := s.o.Customers.Attending(ctx, c, wants[section])
-	if err != nil || nothing {
+	attending, err := s.o.Customers.Attending(ctx, c, wants[section])
+	if err != nil || attending.Nothing {
 		return query{}, true, err
 	}
-	q = query{columns: ownerColumns + `, customer.attention_at`, from: store.SQL(` FROM `), key: `customer.attention_at, customer.number`}
-	q.from.Append(table)
+	q = query{columns: ownerColumns + `, customer.attention_at`, from: store.SQL(` FROM `), key: `customer.attention_at, customer.number`, few: attending.Few}
+	q.from.Append(attending.Table)
 	switch section {
 	case Administrators:
 		q.from.Add(` AS customer WHERE NOT EXISTS (SELECT 1 FROM customer_administrator AS ca JOIN account AS p ON p.id = ca.specialist_id AND p.active
@@ -77,7 +78,7 @@ func (s *Service) overdue(ctx context.Context, c account.Caller) (q query, nothi
 			return query{}, true, err
 		}
 	}
-	q = query{columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: `t.due, t.number`}
+	q = query{columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: `t.due, t.number`, few: few}
 	switch {
 	case few:
 		q.from = store.SQL(` FROM (SELECT DISTINCT v.transaction_id FROM transaction_visible AS v WHERE v.specialist_id IN (?)) AS mine

@@ -14,41 +14,47 @@ import (
 // more meets a page of theirs soon among those that need attention.
 const fewRelated = 1000
 
-// Attending is the customers that need attention now and that the caller may do w with, as a table expression to be
-// called customer, with columns number, id, type, first_name, last_name, company_name and attention_at; read it in the
-// order of attention_at and number. nothing says that there can be none.
-func (s *Service) Attending(ctx context.Context, c account.Caller, w Want) (table store.Clause, nothing bool, err error) {
+// Attending is the customers that need attention now and on which somebody may act.
+type Attending struct {
+	// Table is a table expression to be called customer, with columns number, id, type, first_name, last_name, company_name
+	// and attention_at; read it in the order of attention_at and number.
+	Table   store.Clause
+	Few     bool // it is read off the caller's own customers, of which there are few
+	Nothing bool // there can be none
+}
+
+// Attending finds the customers that need attention now and that the caller may do w with.
+func (s *Service) Attending(ctx context.Context, c account.Caller, w Want) (a Attending, err error) {
 	sc, err := s.scopeOf(c, w)
 	if err != nil || sc.nothing {
-		return store.Clause{}, true, err
+		return Attending{Nothing: true}, err
 	}
 	compiled, err := s.policy.Scope(c.Roles, w.Object, w.Action)
 	if err != nil {
-		return store.Clause{}, true, err
+		return Attending{Nothing: true}, err
 	}
-	table = store.SQL(`(SELECT customer.number, customer.id, customer.type, customer.first_name, customer.last_name,
-		customer.company_name, customer.attention_at FROM `)
-	few := false
 	related := relatedTo(c, compiled.Matters())
 	if !compiled.Unrelated() {
-		if few, err = s.isFew(ctx, related); err != nil {
-			return store.Clause{}, true, err
+		if a.Few, err = s.isFew(ctx, related); err != nil {
+			return Attending{Nothing: true}, err
 		}
 	}
+	a.Table = store.SQL(`(SELECT customer.number, customer.id, customer.type, customer.first_name, customer.last_name,
+		customer.company_name, customer.attention_at FROM `)
 	switch {
-	case few:
-		table.Add(`(`)
-		table.Append(related)
-		table.Add(`) AS mine CROSS JOIN customer WHERE customer.id = mine.customer_id AND`)
+	case a.Few:
+		a.Table.Add(`(`)
+		a.Table.Append(related)
+		a.Table.Add(`) AS mine CROSS JOIN customer WHERE customer.id = mine.customer_id AND`)
 	case s.db.IsPostgres():
-		table.Add(`customer WHERE`)
+		a.Table.Add(`customer WHERE`)
 	default:
-		table.Add(`customer INDEXED BY customer_attention WHERE`)
+		a.Table.Add(`customer INDEXED BY customer_attention WHERE`)
 	}
-	table.Add(` NOT customer.deleting AND customer.attention_at <= ?`, s.now())
-	table.Append(sc.Clause)
-	table.Add(`)`)
-	return table, false, nil
+	a.Table.Add(` NOT customer.deleting AND customer.attention_at <= ?`, s.now())
+	a.Table.Append(sc.Clause)
+	a.Table.Add(`)`)
+	return a, nil
 }
 
 // relatedTo are the customers to which a caller has one of the relations, by column customer_id.

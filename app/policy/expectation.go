@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -299,6 +301,9 @@ func (e Expectation) rule() policies.Rule {
 
 // person finds whom an e-mail address or username names; not valid when nobody.
 func (s *Service) person(ctx context.Context, login string) (uuid.NullUUID, error) {
+	if !utf8.ValidString(login) || strings.ContainsFunc(login, unicode.IsControl) { // no login is so, and databases stumble over it
+		return uuid.NullUUID{}, nil
+	}
 	id, err := findPerson(ctx, s.o.DB, store.FoldEmail(login))
 	if store.IsNoRows(err) {
 		return uuid.NullUUID{}, nil

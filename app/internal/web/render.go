@@ -115,6 +115,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		{"transactions", "/transactions", "briefcase", policies.Transaction, policies.Read},
 		{"attention", "/attention", "triangle-alert", policies.Customer, policies.List},
 		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
+		{"policies", "/policies", "shield", policies.Policy, policies.Read},
 		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, policies.Read},
 		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
 		{"audit", "/audit", "scroll-text", policies.Audit, policies.Read},

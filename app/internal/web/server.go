@@ -171,6 +171,9 @@ func (s *Server) trace(c *fiber.Ctx) error {
 	c.SetUserContext(ctx)
 	start := time.Now()
 	err := proceed(c)
+	if p := signed(c); p != nil && c.Method() != fiber.MethodGet {
+		s.attention.Forget(p.Account.ID) // whatever was done may have been what needed attention
+	}
 	if err != nil {
 		err = s.answerError(c, err)
 	}

@@ -162,6 +162,9 @@ func wantedTexts(t *testing.T) map[string]bool {
 	for id := range faultCalls(t, filepath.Join(repoRoot(t), "worker")) {
 		wanted[id] = true
 	}
+	for id := range faultCalls(t, filepath.Join(repoRoot(t), "policies")) {
+		wanted[id] = true
+	}
 	for _, id := range closedTexts() {
 		wanted[id] = true
 	}
@@ -285,6 +288,9 @@ func TestNoTextIsLeftOver(t *testing.T) {
 	}
 	for _, s := range goStrings(t, filepath.Join(repoRoot(t), "worker")) {
 		used["reason."+s] = true
+	}
+	for _, s := range goStrings(t, filepath.Join(repoRoot(t), "policies")) {
+		used["fault."+s] = true
 	}
 	prefixes := []string{"audit."}
 	for _, s := range goStrings(t, filepath.Join(repoRoot(t), "app")) {

@@ -1,0 +1,189 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/policies"
+)
+
+// colleague adds a specialist user who administers n customers.
+func (w *world) colleague(email string, n int) account.Caller {
+	w.t.Helper()
+	c := w.specialist(email)
+	for range n {
+		_, _, err := w.customers.Add(context.Background(), c, customer.Draft{Type: customer.Company, Data: customer.Data{
+			CompanyName: "Firma von " + email, FirstName: "E", LastName: "E", Locale: "de",
+		}}, nil)
+		must(w.t, err)
+	}
+	return c
+}
+
+// TestHandOver as a user administrator does it without script: from the person's page to who they chose, by way of the
+// question before a deactivation.
+func TestHandOver(t *testing.T) {
+	w := newWorld(t)
+	from, to := w.colleague("paul@kanzlei.example", 2), w.colleague("maria@kanzlei.example", 0)
+	b, path := w.signedIn(), "/specialists/"+from.ID.String()
+	page := b.get(path)
+	page.want(t, http.StatusOK, "Assignments", "Customers administered 2", "What this role may do")
+	if href, _ := page.doc(t).Find(`a:contains("Deactivate")`).Attr("href"); href != path+"/deactivate" {
+		t.Errorf("Deactivate leads to %q", href)
+	}
+	b.get("/specialists").want(t, http.StatusOK, "Assignments")
+
+	ask := b.get(path + "/deactivate")
+	ask.want(t, http.StatusOK, "Deactivate Paul@kanzlei.example?", "2 customers would be left without an active administrator", "Firma von paul@kanzlei.example")
+	if href, _ := ask.doc(t).Find(`a:contains("Hand over first")`).Attr("href"); href != path+"/handover" {
+		t.Errorf("Hand over first leads to %q", href)
+	}
+
+	plan := b.get(path + "/handover?q=maria")
+	plan.want(t, http.StatusOK, "Maria@kanzlei.example")
+	if plan.doc(t).Find(`input[name=to]`).Length() != 1 || plan.doc(t).Find(`form[method=post][action$="/handover"]`).Length() != 0 {
+		t.Error("others are offered, or something could be done before it was said")
+	}
+	if strings.Contains(plan.text(), "Anna Berg has") || plan.doc(t).Find(`input[name=to][value="`+w.admin.ID.String()+`"]`).Length() != 0 {
+		t.Error("the caller is offered")
+	}
+	part := b.get(path+"/handover?q=maria&to="+to.ID.String(), "HX-Request", "true")
+	if strings.Contains(part.body, "<html") || part.doc(t).Find(`input[name=to][checked]`).Length() != 1 {
+		t.Error("HTMX gets more than the people, or the choice is lost")
+	}
+	preview := b.get(path + "/handover?mode=move&to=" + to.ID.String())
+	preview.want(t, http.StatusOK, "What will be so", "has nothing left")
+	if v, _ := preview.doc(t).Find(`form[method=post] input[name=to]`).Attr("value"); v != to.ID.String() {
+		t.Errorf("would hand over to %q", v)
+	}
+	b.get(path + "/handover?to=" + w.admin.ID.String()).want(t, http.StatusUnprocessableEntity, "You cannot give assignments to yourself")
+	b.send(path+"/handover", "mode", "move").want(t, http.StatusUnprocessableEntity, "Specialist users")
+	b.send(path+"/handover", "to", "x", "mode", "move").want(t, http.StatusUnprocessableEntity, "Choose active specialist users")
+
+	done := b.send(path+"/handover", "to", to.ID.String(), "mode", "move")
+	state := b.get(done.Header.Get("Location"))
+	state.want(t, http.StatusOK, "The assignments are handed over", "Maria@kanzlei.example")
+	if state.doc(t).Find(`[hx-trigger*=every]`).Length() != 0 {
+		t.Error("what is done goes on asking")
+	}
+	b.send(path+"/handover", "to", to.ID.String(), "mode", "move").want(t, http.StatusConflict, "no assignments")
+	after := b.get(path + "/deactivate")
+	after.want(t, http.StatusOK)
+	if strings.Contains(after.text(), "would be left") {
+		t.Error("customers would still be left")
+	}
+	b.send(path+"/deactivate").goesTo(t, path)
+	b.get("/audit").want(t, http.StatusOK, "Assignments handed over", "Administrator removed", "Handover: Paul@kanzlei.example → Maria@kanzlei.example")
+}
+
+// TestDeactivateLeaves: customers whose only administrator is deactivated need attention, of those who can do something.
+func TestDeactivateLeaves(t *testing.T) {
+	w := newWorld(t)
+	from := w.colleague("paul@kanzlei.example", 1)
+	other := w.colleague("maria@kanzlei.example", 0)
+	b, m := w.signedIn(), w.browser().signIn("maria@kanzlei.example", strong)
+	path := "/specialists/" + from.ID.String()
+	if got := b.get("/attention").doc(t).Find(`#s-administrators`).Length(); got != 0 {
+		t.Error("somebody is without administrator")
+	}
+	b.send(path+"/deactivate").goesTo(t, path)
+	page := b.get("/attention")
+	page.want(t, http.StatusOK, "Customers without administrator", "Firma von paul@kanzlei.example")
+	if strings.Contains(m.get("/attention").text(), "Firma von paul") {
+		t.Error("a colleague is shown what they can't act on")
+	}
+	b.send(path+"/reactivate").goesTo(t, path)
+	if got := b.get("/attention").doc(t).Find(`#s-administrators`).Length(); got != 0 {
+		t.Error("reactivating does not help")
+	}
+	_ = other
+}
+
+// TestDeputies: a specialist user names a deputy for themselves, sees it, ends it; mistakes keep what was typed.
+func TestDeputies(t *testing.T) {
+	w := newWorld(t)
+	me, deputy := w.colleague("paul@kanzlei.example", 1), w.colleague("maria@kanzlei.example", 0)
+	b := w.browser().signIn("paul@kanzlei.example", strong)
+	path := "/specialists/" + me.ID.String() + "/deputies"
+	if href, _ := b.get("/account").doc(t).Find(`a:contains("Name a deputy")`).Attr("href"); href != path {
+		t.Errorf("Manage own access leads to %q", href)
+	}
+	b.get(path).want(t, http.StatusOK, "No deputy has been named", "Maria@kanzlei.example")
+	b.get("/specialists/"+deputy.ID.String()+"/deputies").want(t, http.StatusForbidden)
+	wrong := b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-30", "until", "2026-11-29")
+	wrong.want(t, http.StatusUnprocessableEntity, "The last day is before the first")
+	doc := wrong.doc(t)
+	if v, _ := doc.Find("#f-from").Attr("value"); v != "2026-11-30" || doc.Find(`input[name=deputy][checked]`).Length() != 1 || !strings.HasPrefix(doc.Find("title").Text(), "Error:") {
+		t.Error("what was typed is lost")
+	}
+	if doc.Find(`#summary a[href="#f-until"]`).Length() != 1 {
+		t.Error("the summary does not lead to the field")
+	}
+	b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-24", "until", "2026-11-30").goesTo(t, path)
+	b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-29", "until", "2026-12-24").want(t, http.StatusUnprocessableEntity, "already stands in from 24 November 2026 to 30 November 2026")
+	page := b.get(path)
+	page.want(t, http.StatusOK, "Maria@kanzlei.example", "Now", "End now", "24 November 2026 – 30 November 2026")
+	w.browser().signIn("maria@kanzlei.example", strong).get("/specialists/"+deputy.ID.String()+"/deputies").want(t, http.StatusOK, "Stands in for others", "Paul@kanzlei.example")
+	end, _ := page.doc(t).Find(`form[action$="/end"]`).Attr("action")
+	w.clock.tick(time.Minute)
+	b.send(end).goesTo(t, path)
+	b.get(path).want(t, http.StatusOK, "Over")
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Deputy named", "Deputy: – → Maria@kanzlei.example", "Last day: – → 30 November 2026", "Deputy ended")
+}
+
+// TestAttentionPage: what is ticked is sent again, what can't be is named with its reason, the badge follows.
+func TestAttentionPage(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	b := w.signedIn()
+	all := b.get("/attention")
+	all.want(t, http.StatusOK, "Customers without access", "Berta") // the world's customer has no access yet
+	add := func(name string) uuid.UUID {
+		a, err := w.accesses.Create(ctx, w.admin, w.customer, access.Form{FirstName: name, LastName: "Kühn", Email: strings.ToLower(name) + "@kunde.example", Locale: "de"}, "")
+		must(t, err)
+		return a.ID
+	}
+	one, two, three := add("Eins"), add("Zwei"), add("Drei")
+	w.clock.tick(time.Minute)
+	b.get("/attention").want(t, http.StatusOK, "Nothing needs attention")
+	w.clock.tick(access.LinkLife)
+	b.signIn(adminEmail, strong)
+	page := b.get("/attention")
+	page.want(t, http.StatusOK, "Link expired", "Eins Kühn", "K-10001")
+	doc := page.doc(t)
+	if n := doc.Find(`form[action="/attention/resend"] input[name=access]`).Length(); n != 3 {
+		t.Fatalf("%d to tick", n)
+	}
+	if badge := strings.TrimSpace(doc.Find(`nav a[href="/attention"] .n`).Text()); badge != "3" {
+		t.Errorf("the badge says %q", badge)
+	}
+	if label, _ := doc.Find(`input[name=access]`).First().Attr("aria-label"); !strings.HasPrefix(label, "Select ") {
+		t.Errorf("a checkbox is called %q", label)
+	}
+	b.send("/attention/resend").want(t, http.StatusUnprocessableEntity, "Select at least one invitation")
+	must(t, w.accesses.Deactivate(ctx, w.admin, w.customer, three))
+	b.send("/attention/resend", "access", one.String(), "access", two.String(), "access", three.String(), "access", uuid.Must(uuid.NewV7()).String()).goesTo(t, "/attention")
+	said := b.get("/attention")
+	said.want(t, http.StatusOK, "2 invitations are on their way again", "2 invitations were not sent", "Drei Kühn: This access is deactivated", "Nothing needs attention")
+	if strings.Contains(b.get("/attention").text(), "on their way") {
+		t.Error("it is said twice")
+	}
+	if n := said.doc(t).Find(`nav a[href="/attention"] .n`).Length(); n != 0 {
+		t.Error("the badge stays")
+	}
+	b.get("/attention?section=nonsense&after=x").want(t, http.StatusOK)
+	b.get("/attention?section=invitations&after=" + url.QueryEscape(evil)).want(t, http.StatusOK)
+	w.specialist("revision@kanzlei.example", policies.Auditor)
+	if text := w.browser().signIn("revision@kanzlei.example", strong).get("/attention").text(); strings.Contains(text, "Kühn") {
+		t.Error("an auditor is shown what they can't act on")
+	}
+}

@@ -1,0 +1,312 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/assignment"
+	"kontor/policies"
+)
+
+// policyAdministrator signs in as one who is nothing else.
+func (w *world) policyAdministrator(email string) *browser {
+	w.t.Helper()
+	w.specialist(email, policies.PolicyAdministrator)
+	return w.browser().signIn(email, strong)
+}
+
+// taxReturn adds a transaction with an additional processor.
+func (w *world) taxReturn(processor account.Caller) uuid.UUID {
+	w.t.Helper()
+	id := uuid.Must(uuid.NewV7())
+	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+			VALUES (20001, ?, ?, 'Tax return 2025', 'tax return 2025', 'tax_return', ?, ?)`, id, w.customer, w.clock.now(), w.clock.now()); err != nil {
+			return err
+		}
+		if err := assignment.Added(ctx, tx, w.customer, id); err != nil {
+			return err
+		}
+		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+			TransactionID: id, SpecialistID: processor.ID, CustomerID: w.customer, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+		})
+		return err
+	}))
+	return id
+}
+
+// edit is the edit that the draft's page carries.
+func (b *browser) edit() string {
+	b.t.Helper()
+	a := b.get(draftPath)
+	a.want(b.t, http.StatusOK)
+	return a.doc(b.t).Find(`#rule input[name="edit"]`).AttrOr("value", "")
+}
+
+var denyProcess = []string{
+	"role", "specialist", "relation", "processor", "object", "transaction", "kind", "*", "action", "process", "effect", "deny",
+}
+
+// TestPolicyJourney: deny something in a draft, see who loses what, publish, and take it back.
+func TestPolicyJourney(t *testing.T) {
+	w := newWorld(t)
+	tomasz := w.specialist("tomasz@kanzlei.example")
+	tr := w.taxReturn(tomasz)
+	petra := w.policyAdministrator("petra@kanzlei.example")
+	mayProcess := func() bool {
+		_, err := w.transactions.Authorise(context.Background(), w.db, tomasz, tr, policies.Process)
+		return err == nil
+	}
+
+	page := petra.get("/policies")
+	page.want(t, http.StatusOK, "Version 1", "Kontor", "Specialist users who are an administrator of the customer may process transactions of any kind.",
+		"Whoever has the role “User administrator” also has all rights of the role “Specialist user”.", "No expectations yet")
+	if n := page.doc(t).Find(`nav a[href="/policies"][aria-current="page"]`).Length(); n != 1 {
+		t.Errorf("%d entries of the navigation are the current one", n)
+	}
+	petra.get(draftPath).want(t, http.StatusOK, "Nothing of this is in force until it is published", "The draft is the same as what is in force")
+
+	petra.send(draftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, draftPath)
+	page = petra.get(draftPath)
+	page.want(t, http.StatusOK, "The draft differs from what is in force in 1 line", "Tomasz@kanzlei.example loses process on 1 transaction")
+	if strings.Contains(page.text(), "Tax return 2025") {
+		t.Error("a policy administrator reads the name of a transaction")
+	}
+	row := page.doc(t).Find(`tr:has(.tag.info)`)
+	if row.Length() != 1 || row.Find(".tag.bad svg").Length() != 1 || !strings.Contains(row.Text(), "may not process") {
+		t.Errorf("the new rule is shown as %q", row.Text())
+	}
+	w.signedIn().get(draftPath).want(t, http.StatusOK, "loses process on 1 transaction (Tax return 2025)")
+	if !mayProcess() {
+		t.Fatal("a draft is in force")
+	}
+	petra.get("/policies").want(t, http.StatusOK, "The draft differs from what is in force")
+
+	wrong := petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", " ")
+	wrong.want(t, http.StatusUnprocessableEntity, "Error: Draft")
+	if wrong.doc(t).Find(`#f-comment[aria-invalid="true"]`).Length() != 1 {
+		t.Error("the missing comment is not said at the field")
+	}
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "Processors only look").goesTo(t, "/policies")
+	petra.get("/policies").want(t, http.StatusOK, "Version 2 is in force", "Processors only look", "may not process transactions")
+	if mayProcess() {
+		t.Fatal("a published deny is not in force")
+	}
+	petra.get("/policies/versions").want(t, http.StatusOK, "Version 2", "In force", "Version 1")
+	petra.get("/policies/versions/2").want(t, http.StatusOK, "Changes since version 1", "may not process transactions", "# Every specialist user")
+	page = petra.get("/policies/versions/1")
+	page.want(t, http.StatusOK, "gains process on 1 transaction", "It differs from what is in force in 1 line")
+	petra.send("/policies/versions/1/restore", "comment", "").want(t, http.StatusUnprocessableEntity, "Error: Version 1")
+	petra.send("/policies/versions/1/restore", "comment", "It was a mistake").goesTo(t, "/policies")
+	petra.get("/policies/versions").want(t, http.StatusOK, "Version 3", "publishes version 1 anew")
+	if !mayProcess() {
+		t.Fatal("taken back, and still denied")
+	}
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy published", "Policy published anew", "Version 2: Processors only look")
+}
+
+// TestDraftButtons: every button of the draft's page, each of which can be taken back.
+func TestDraftButtons(t *testing.T) {
+	w := newWorld(t)
+	b := w.policyAdministrator("petra@kanzlei.example")
+	const line = "p, auditor, *, audit, *, read, allow"
+	send := func(path string, pairs ...string) {
+		t.Helper()
+		b.send(draftPath+path, append(pairs, "edit", b.edit())...).goesTo(t, draftPath)
+	}
+	marked := func(selector string) int {
+		t.Helper()
+		return b.get(draftPath).doc(t).Find(selector).Length()
+	}
+	send("/rules/remove", "rule", line)
+	if n := marked(`tr.gone form[action="/policies/draft/rules/return"]`); n != 1 {
+		t.Errorf("%d removed rules can be put back", n)
+	}
+	send("/rules/return", "rule", line)
+	if n := marked("tr.gone"); n != 0 {
+		t.Errorf("%d removed rules", n)
+	}
+	send("/inclusions", "who", "auditor", "includes", "specialist")
+	send("/inclusions/remove", "who", "template_administrator", "includes", "specialist")
+	if n := marked("#inclusions tr.gone") + marked("#inclusions .tag.info"); n != 2 {
+		t.Errorf("%d marked inclusions", n)
+	}
+	send("/undo")
+	send("/discard")
+	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as what is in force")
+	send("/undo")
+	b.get(draftPath).want(t, http.StatusOK, "The draft differs from what is in force in 1 line")
+
+	// Change: the row's link offers the rule, and saving puts the new one in its place.
+	href := b.get(draftPath).doc(t).Find(`a[href^="/policies/draft?"]`).FilterFunction(func(_ int, a *goquery.Selection) bool {
+		return strings.Contains(a.AttrOr("href", ""), url.QueryEscape(line))
+	}).AttrOr("href", "")
+	form := b.get(strings.TrimSuffix(href, "#rule")).doc(t).Find("#rule")
+	if form.Find(`input[name="was"]`).AttrOr("value", "") != line || form.Find(`#f-object option[selected]`).AttrOr("value", "") != "audit" {
+		t.Errorf("%s offers %s", href, form.Text())
+	}
+	send("/rules", "was", line, "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "read", "effect", "allow")
+	b.get(draftPath).want(t, http.StatusOK, "Auditors may see the queues.")
+	b.send("/policies/versions/1/draft", "edit", b.edit()).goesTo(t, draftPath)
+	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as what is in force")
+}
+
+// TestRuleForm: the choices follow the object, with and without script; what is wrong is said at the field.
+func TestRuleForm(t *testing.T) {
+	w := newWorld(t)
+	b := w.policyAdministrator("petra@kanzlei.example")
+	choices := func(a answer, field string) (all []string) {
+		a.doc(t).Find("#rule #f-" + field + " option").Each(func(_ int, o *goquery.Selection) { all = append(all, o.AttrOr("value", "")) })
+		return all
+	}
+	asked := "?role=auditor&relation=administrator&object=queue&kind=contract&action=process&effect=deny"
+	fragment := b.get(draftPath+asked, "HX-Request", "true")
+	noScript := b.send(draftPath+"/rules", "role", "auditor", "relation", "administrator", "object", "queue", "kind", "contract",
+		"action", "process", "effect", "deny", "edit", "0", "choose", "1")
+	for name, a := range map[string]answer{"HTMX": fragment, "without script": noScript, "by address": b.get(draftPath + asked)} {
+		a.want(t, http.StatusOK, "Auditors may not see the queues.")
+		for field, want := range map[string]string{"relation": "*", "kind": "*", "action": "read manage", "effect": "allow deny"} {
+			if got := strings.Join(choices(a, field), " "); got != want {
+				t.Errorf("%s: %s offers %q, want %q", name, field, got, want)
+			}
+		}
+	}
+	if strings.Contains(fragment.body, "<html") || !strings.Contains(noScript.body, "<html") {
+		t.Error("HTMX gets the fragment, and only HTMX")
+	}
+	if got := choices(b.get(draftPath), "kind"); len(got) != 8 || got[1] != "contract" {
+		t.Errorf("kinds of transactions: %v", got)
+	}
+	a := b.send(draftPath+"/rules", "role", "boss", "relation", "*", "object", "customer", "kind", "robot", "action", "list", "effect", "alow", "edit", "0")
+	a.want(t, http.StatusUnprocessableEntity, "Please choose a role of the list")
+	if a.doc(t).Find(`#rule #f-role[aria-invalid="true"]`).Length() != 1 || a.doc(t).Find(`a[href="#f-role"]`).Length() != 1 {
+		t.Error("the complaint is not at the field")
+	}
+	if w.dump("policy_draft") != "policy_draft\n\n" {
+		t.Error("a refused rule is stored")
+	}
+}
+
+// TestTwoPolicyAdministrators: the second of two is told who changed what, and keeps what was typed.
+func TestTwoPolicyAdministrators(t *testing.T) {
+	w := newWorld(t)
+	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
+	petra.send(draftPath+"/rules", append(denyProcess, "edit", "0")...).goesTo(t, draftPath)
+	a := paul.send(draftPath+"/rules", "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "manage", "effect", "deny", "edit", "0")
+	a.want(t, http.StatusConflict, "Error: Draft", "Petra@kanzlei.example has changed the draft meanwhile", "What is new in the draft", "may not process transactions of any kind")
+	doc := a.doc(t)
+	if doc.Find(`#rule #f-action option[value="manage"][selected]`).Length() != 1 || doc.Find(`#rule input[name="edit"]`).AttrOr("value", "") != "1" {
+		t.Error("what was typed is lost, or can't be sent again")
+	}
+	text := paul.send(draftPath+"/text", "text", "# mine\n", "edit", "0")
+	text.want(t, http.StatusConflict, "has changed the draft meanwhile", "may not process")
+	if text.doc(t).Find("#f-text").Text() != "# mine\n" {
+		t.Error("the text is lost")
+	}
+}
+
+// TestPolicyText: the experts' view complains by line and keeps the text.
+func TestPolicyText(t *testing.T) {
+	w := newWorld(t)
+	b := w.policyAdministrator("petra@kanzlei.example")
+	b.get(draftPath+"/text").want(t, http.StatusOK, "# Every specialist user sees")
+	bad := "# ok\np, specialist, *, customer, *, list, alow\r\np, specialist\n"
+	a := b.send(draftPath+"/text", "text", bad, "edit", "0")
+	a.want(t, http.StatusUnprocessableEntity, "Error: Policy text", "Line 2: Please choose allow or deny.", "Line 3: A rule has the form")
+	if got := a.doc(t).Find("#f-text").Text(); got != strings.ReplaceAll(bad, "\r\n", "\n") {
+		t.Errorf("the text is %q", got)
+	}
+	b.send(draftPath+"/text", "text", policies.Default+"# more\n", "edit", "0").goesTo(t, draftPath)
+	b.get(draftPath).want(t, http.StatusOK, "No rule is different, only comments.")
+}
+
+// TestExpectationPages: add, see whether it holds, be kept from publishing by it, remove it.
+func TestExpectationPages(t *testing.T) {
+	w := newWorld(t)
+	tomasz := w.specialist("tomasz@kanzlei.example")
+	w.taxReturn(tomasz)
+	petra, all := w.policyAdministrator("petra@kanzlei.example"), w.signedIn()
+	petra.get("/policies/expectations/new").want(t, http.StatusOK, "Add expectation")
+	a := petra.send("/policies/expectations", "role", "", "person", "nobody", "object", "audit", "action", "read", "effect", "allow")
+	a.want(t, http.StatusUnprocessableEntity, "Nobody has this e-mail address or username.")
+	if a.doc(t).Find("#f-person").AttrOr("value", "") != "nobody" {
+		t.Error("what was typed is lost")
+	}
+	petra.send("/policies/expectations", "role", "specialist", "relation", "processor", "object", "transaction", "kind", "*", "action", "process",
+		"effect", "allow").goesTo(t, "/policies#expectations")
+	all.send("/policies/expectations", "role", "", "relation", "*", "person", "tomasz@kanzlei.example", "object", "transaction", "kind", "*", "action", "read",
+		"effect", "allow", "transaction", "v-20001").goesTo(t, "/policies#expectations")
+	all.get("/policies").want(t, http.StatusOK, "Tomasz@kanzlei.example may see the transaction “Tax return 2025”.")
+	page := petra.get("/policies")
+	page.want(t, http.StatusOK, "Specialist users who are an additional processor of the transaction may process transactions of any kind.",
+		"Tomasz@kanzlei.example may see a transaction that you may not see.")
+	if n := page.doc(t).Find("#expectations .tag.good").Length(); n != 2 || strings.Contains(page.text(), "Tax return") {
+		t.Errorf("%d hold, %s", n, page.text())
+	}
+	petra.send(draftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, draftPath)
+	page = petra.get(draftPath)
+	page.want(t, http.StatusOK, "1 expectation does not hold: this cannot be published.",
+		"Decided by the rule: Specialist users who are an additional processor of the transaction may not process transactions of any kind.")
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "1 of the expectations would not hold")
+	remove := page.doc(t).Find("#expectations tr:has(.tag.bad) form").AttrOr("action", "")
+	petra.send(remove, "from", "draft").goesTo(t, draftPath+"#expectations")
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").goesTo(t, "/policies")
+}
+
+// TestSecondPerson: what raises the publisher's own rights is proposed, and published by another (S31).
+func TestSecondPerson(t *testing.T) {
+	w := newWorld(t)
+	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
+	petra.send(draftPath+"/rules", "role", "policy_administrator", "relation", "*", "object", "transaction", "kind", "*", "action", "read",
+		"effect", "allow", "edit", "0").goesTo(t, draftPath)
+	page := petra.get(draftPath)
+	page.want(t, http.StatusOK, "This would raise your own rights")
+	if n := page.doc(t).Find(`#publish button.btn-primary:not([formaction])`).Length(); n != 0 {
+		t.Error("there is a button to publish it alone")
+	}
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "This would raise your own rights")
+	petra.send(draftPath+"/propose", "edit", petra.edit(), "comment", "For the audit").goesTo(t, draftPath)
+	petra.get(draftPath).want(t, http.StatusOK, "You have asked another policy administrator", "For the audit")
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict)
+	paul.get("/policies").want(t, http.StatusOK, "Petra@kanzlei.example asks another policy administrator")
+	paul.send(draftPath+"/publish", "edit", paul.edit(), "comment", "Agreed").goesTo(t, "/policies")
+	paul.get("/policies").want(t, http.StatusOK, "Paul@kanzlei.example", "proposed by Petra@kanzlei.example")
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit")
+}
+
+// TestPolicyReadiness: a process that can't follow the policy says so, with the version that stays in force (S28).
+func TestPolicyReadiness(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { w.policies.Follow(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	b := w.browser()
+	b.get("/readyz").want(t, http.StatusOK)
+	_, err := w.db.ExecContext(ctx, `ALTER TABLE policy_version RENAME TO policy_version_away`)
+	must(t, err)
+	eventually(t, func() bool { return b.get("/readyz").StatusCode == http.StatusServiceUnavailable })
+	if body := b.get("/readyz").body; !strings.Contains(body, `"policy":"can't be followed; version 1 stays in force"`) {
+		t.Error(body)
+	}
+	w.signedIn().get("/customers").want(t, http.StatusOK)
+}
+
+// eventually waits for something that another goroutine brings about.
+func eventually(t *testing.T, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not come about")
+		}
+	}
+}

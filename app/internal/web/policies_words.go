@@ -1,0 +1,342 @@
+package web
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/policy"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// policyWords says policies in the language of a request.
+type policyWords struct {
+	*templates
+	kinds []transaction.Kind
+	names map[string]string // of kinds of transactions, by key
+}
+
+func (s *Server) policyWords(c *fiber.Ctx) (policyWords, error) {
+	w := policyWords{templates: s.text(c), names: map[string]string{}}
+	var err error
+	if w.kinds, err = s.policies.Kinds(s.ctx(c)); err != nil {
+		return w, err
+	}
+	for _, k := range w.kinds {
+		w.names[k.Key] = k.Name(w.locale)
+	}
+	return w, nil
+}
+
+// saidLine is a line of a policy in words.
+type saidLine struct {
+	Line, Text string
+	Rule       policies.Rule
+	Inclusion  policies.Inclusion
+	Deny       bool
+	Change     string // address at which it can be changed
+	// New and Removed mark what the draft adds to what is published and takes out of it.
+	New, Removed bool
+}
+
+// ruleGroup is the rules of a role.
+type ruleGroup struct {
+	Role policies.Role
+	Rows []saidLine
+}
+
+func (w policyWords) ruleLine(r policies.Rule) saidLine {
+	return saidLine{Line: r.String(), Text: w.rule(r, w.names) + ".", Rule: r, Deny: r.Effect == policies.Deny, Change: changeLink(r)}
+}
+
+func (w policyWords) inclusionLine(i policies.Inclusion) saidLine {
+	text := w.say("policy.includes", "Role", w.say("role."+string(i.Role)), "Includes", w.say("role."+string(i.Includes)))
+	return saidLine{Line: i.String(), Text: text, Inclusion: i}
+}
+
+// lines says lines of a policy text.
+func (w policyWords) lines(all []string) (said []saidLine) {
+	for _, line := range all {
+		doc, err := policies.Parse(line, policies.AnyKind)
+		if err != nil {
+			continue
+		}
+		for _, r := range doc.Rules {
+			said = append(said, w.ruleLine(r))
+		}
+		for _, i := range doc.Inclusions {
+			said = append(said, w.inclusionLine(i))
+		}
+	}
+	return said
+}
+
+// groups are the rules by role; what the draft takes out of the published policy stands among them, marked.
+func (w policyWords) groups(published, doc policies.Document) (groups []ruleGroup) {
+	for _, role := range policies.Roles {
+		g := ruleGroup{Role: role}
+		for _, r := range doc.Rules {
+			if r.Role == role {
+				line := w.ruleLine(r)
+				line.New = !slices.Contains(published.Rules, r)
+				g.Rows = append(g.Rows, line)
+			}
+		}
+		for _, r := range published.Rules {
+			if r.Role == role && !slices.Contains(doc.Rules, r) {
+				line := w.ruleLine(r)
+				line.Removed = true
+				g.Rows = append(g.Rows, line)
+			}
+		}
+		if len(g.Rows) > 0 {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+func (w policyWords) inclusions(published, doc policies.Document) (rows []saidLine) {
+	for _, i := range doc.Inclusions {
+		line := w.inclusionLine(i)
+		line.New = !slices.Contains(published.Inclusions, i)
+		rows = append(rows, line)
+	}
+	for _, i := range published.Inclusions {
+		if !slices.Contains(doc.Inclusions, i) {
+			line := w.inclusionLine(i)
+			line.Removed = true
+			rows = append(rows, line)
+		}
+	}
+	return rows
+}
+
+// stepView is a change of the draft in words.
+type stepView struct {
+	By             string
+	At             time.Time
+	Added, Removed []saidLine
+}
+
+func (w policyWords) step(s policy.Step) stepView {
+	return stepView{By: s.By, At: s.At, Added: w.lines(s.Added), Removed: w.lines(s.Removed)}
+}
+
+// --- the form of a rule -------------------------------------------------------------------------------------------
+
+// ruleForm is the form of a rule with the choices that go with its object.
+type ruleForm struct {
+	Form *form
+	ruleChoices
+	Was  *saidLine // the rule that is being changed
+	Says string    // the rule as it stands, in words
+}
+
+type ruleChoices struct {
+	Roles, Relations, Objects, Kinds, Actions, Effects []option
+}
+
+var ruleFields = []string{"role", "relation", "object", "kind", "action", "effect", "was"}
+
+// readRule takes a rule's fields from an address or a form.
+func readRule(value func(name string) string) *form {
+	values := map[string]string{}
+	for _, name := range ruleFields {
+		values[name] = value(name)
+	}
+	return newForm(values)
+}
+
+func ruleOfForm(f *form) policies.Rule {
+	v := f.Values
+	return policies.Rule{
+		Role: policies.Role(v["role"]), Relation: v["relation"], Object: policies.Object(v["object"]), Kind: v["kind"],
+		Action: policies.Action(v["action"]), Effect: v["effect"],
+	}
+}
+
+// ruleOfLine reads the rule of a line; the zero rule, which no policy has, for anything else.
+func ruleOfLine(line string) policies.Rule {
+	doc, err := policies.Parse(line, policies.AnyKind)
+	if err != nil || len(doc.Rules) != 1 {
+		return policies.Rule{}
+	}
+	return doc.Rules[0]
+}
+
+// ruleForm adds the choices. What was chosen for another object and does not go with this one falls back to the first
+// choice, unless it is what is complained about.
+func (w policyWords) ruleForm(f *form) ruleForm {
+	r := ruleForm{Form: f, ruleChoices: ruleChoices{Roles: w.roleOptions(), Effects: []option{
+		{policies.Allow, w.say("policy.allow")}, {policies.Deny, w.say("policy.deny")},
+	}}}
+	for _, o := range policies.ObjectList {
+		r.Objects = append(r.Objects, option{string(o), w.say("object." + string(o))})
+	}
+	if f.Values["object"] == "" {
+		f.Values["object"], f.Values["action"] = string(policies.Transaction), string(policies.Read)
+	}
+	object := policies.Object(f.Values["object"])
+	r.Relations = []option{{policies.Anything, w.say("policy.any_relation")}}
+	if len(policies.Related[object]) > 0 {
+		for _, name := range policies.RelationNames {
+			r.Relations = append(r.Relations, option{name, w.relation(name, object)})
+		}
+	}
+	r.Kinds = []option{{policies.Anything, w.say("policy.any_kind")}}
+	for _, k := range policies.Kinds[object] {
+		r.Kinds = append(r.Kinds, option{k, w.say("type." + k)})
+	}
+	if object == policies.Transaction {
+		for _, k := range w.kinds {
+			r.Kinds = append(r.Kinds, option{k.Key, k.Name(w.locale)})
+		}
+	}
+	for _, a := range policies.Objects[object] {
+		r.Actions = append(r.Actions, option{string(a), w.say("action." + string(a))})
+	}
+	for name, choices := range map[string][]option{
+		"role": r.Roles, "relation": r.Relations, "kind": r.Kinds, "action": r.Actions, "effect": r.Effects,
+	} {
+		known := slices.ContainsFunc(choices, func(o option) bool { return o.Value == f.Values[name] })
+		if !known && f.Wrong[name] == "" && len(choices) > 0 && (name != "role" || f.Values["person"] == "") {
+			f.Values[name] = choices[0].Value
+		}
+	}
+	if was := f.Values["was"]; was != "" {
+		if rule := ruleOfLine(was); rule != (policies.Rule{}) {
+			line := w.ruleLine(rule)
+			r.Was = &line
+		} else {
+			f.Values["was"] = ""
+		}
+	}
+	if rule := ruleOfForm(f); rule.Check(policies.AnyKind) == nil {
+		r.Says = w.rule(rule, w.names) + "."
+	}
+	return r
+}
+
+func (w policyWords) roleOptions() (all []option) {
+	for _, r := range policies.Roles {
+		all = append(all, option{string(r), w.say("role." + string(r))})
+	}
+	return all
+}
+
+// lineNumber reads "line 7".
+func lineNumber(field string) (int, bool) {
+	n, err := strconv.Atoi(strings.TrimPrefix(field, "line "))
+	return n, err == nil && strings.HasPrefix(field, "line ")
+}
+
+// --- expectations -------------------------------------------------------------------------------------------------
+
+// checkView is an expectation in words, with what became of it.
+type checkView struct {
+	ID, Text, Why string
+	Holds         bool
+	Hint          string
+}
+
+func (w policyWords) check(k policy.Check) checkView {
+	v := checkView{ID: k.ID.String(), Holds: k.Holds}
+	r := policies.Rule{Role: k.Role, Relation: k.Relation, Object: k.Object, Kind: k.Kind, Action: k.Action, Effect: policies.Deny}
+	r.Kind = k.Expectation.Kind
+	if r.Kind == "" {
+		r.Kind = policies.Anything
+	}
+	if r.Relation == "" {
+		r.Relation = policies.Anything
+	}
+	if k.May {
+		r.Effect = policies.Allow
+	}
+	if k.PersonID.Valid {
+		v.Text = w.personMay(k, r)
+	} else {
+		v.Text = w.rule(r, w.names) + "."
+	}
+	if k.Relation == "" && !k.PersonID.Valid && len(policies.Related[k.Object]) > 0 {
+		v.Hint = w.say("policy.without_relation")
+	}
+	switch {
+	case k.Holds || k.Hidden:
+	case k.Inactive:
+		v.Why = w.say("policy.why_inactive")
+	case k.Rule == nil:
+		v.Why = w.say("policy.why_none")
+	default:
+		v.Why = w.say("policy.why_rule", "Rule", w.rule(*k.Rule, w.names))
+	}
+	return v
+}
+
+func (w policyWords) personMay(k policy.Check, r policies.Rule) string {
+	object := w.say("object."+string(r.Object)) + w.ruleKind(r.Object, r.Kind, w.names)
+	switch {
+	case k.Hidden:
+		object = w.say("policy.hidden_transaction")
+	case k.TransactionID.Valid:
+		object = w.say("policy.the_transaction", "Name", k.Transaction)
+	}
+	id := "policy.person_may"
+	if !k.May {
+		id = "policy.person_may_not"
+	}
+	return w.say(id, "Who", k.Person, "Action", w.say("action."+string(r.Action)), "Object", object) + "."
+}
+
+// --- what would change --------------------------------------------------------------------------------------------
+
+// impactView is what a draft would change, in words.
+type impactView struct {
+	Lines []impactLine
+	More  int
+	Cut   bool
+	None  bool
+}
+
+// impactLine is a sentence in three parts, the right between them: "Tomasz Kern loses", "process", "on 1 transaction".
+type impactLine struct {
+	Who, Right, On, Examples string
+	Gained                   bool
+}
+
+func (w policyWords) impact(i policy.Impact) impactView {
+	v := impactView{More: i.More, Cut: i.Cut, None: i.Nothing()}
+	for _, l := range i.Lines {
+		id := "policy.loses"
+		if l.Gained {
+			id = "policy.gains"
+		}
+		v.Lines = append(v.Lines, w.impactLine(l, w.say(id, "Who", l.Person)))
+	}
+	for _, l := range i.EndUsers {
+		id := "policy.end_users_lose"
+		if l.Gained {
+			id = "policy.end_users_gain"
+		}
+		v.Lines = append(v.Lines, w.impactLine(l, w.count(id, l.People)))
+	}
+	return v
+}
+
+func (w policyWords) impactLine(l policy.Line, who string) impactLine {
+	out := impactLine{Who: who, Gained: l.Gained, Right: w.say("action." + string(l.Action)), Examples: strings.Join(l.Examples, ", ")}
+	if l.Object != l.Unit {
+		out.Right = w.say("policy.right", "Action", out.Right, "Object", w.say("object."+string(l.Object)))
+	}
+	switch l.Unit {
+	case policies.Transaction:
+		out.On = w.count("policy.on_transactions", l.Count)
+	case policies.Customer:
+		out.On = w.count("policy.on_customers", l.Count)
+	}
+	return out
+}

@@ -1,0 +1,81 @@
+package policy
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// FuzzRuleForm: whatever a form says, a rule is refused at one of its fields, or goes into the text as one line that
+// reads back as that rule, and out of it again (S27, S35).
+func FuzzRuleForm(f *testing.F) {
+	f.Add("specialist", "processor", "transaction", "contract", "process", "deny")
+	f.Add("auditor", "*", "customer", "person\n", "list,", `al"low`)
+	f.Add("user:anna", "owner", "eval(r)", ".*", "keyMatch", "alow")
+	f.Fuzz(func(t *testing.T, role, relation, object, kind, action, effect string) {
+		r := policies.Rule{
+			Role: policies.Role(role), Relation: relation, Object: policies.Object(object), Kind: kind, Action: policies.Action(action), Effect: effect,
+		}
+		before := document(policies.Default)
+		if err := checkRule(before, r, policies.AnyKind); err != nil {
+			if fault.CodeOf(err) != fault.Invalid {
+				t.Fatalf("%v: %v", r, err)
+			}
+			return
+		}
+		with := exchange(policies.Default, "", r.String())
+		if strings.Count(with, "\n") != strings.Count(policies.Default, "\n")+1 {
+			t.Fatalf("%v is more than a line", r)
+		}
+		doc, err := policies.Parse(with, policies.AnyKind)
+		if err != nil || len(doc.Rules) != len(before.Rules)+1 || !slices.Contains(doc.Rules, r) {
+			t.Fatalf("%v: %v\n%s", r, err, with)
+		}
+		if exchange(with, r.String(), "") != policies.Default {
+			t.Fatalf("%v does not go out again", r)
+		}
+	})
+}
+
+// FuzzExpectationForm: whatever a form says, it is complained about or makes an expectation whose words are a rule's.
+func FuzzExpectationForm(f *testing.F) {
+	f.Add("auditor", "", "", "read", "transaction", "", "")
+	f.Add("", "*", "anna@firm.example", "read", "transaction", "*", "V-10001")
+	f.Add("", "", "\x00", "read", "transaction", "contract", "v-99999999999999999999")
+	f.Add("boss", "owner", "x", "eval(1)", "a,b", "\n", "V--1")
+	db := storetest.SQLite(f)
+	decider, err := policies.New(policies.Default)
+	if err != nil {
+		f.Fatal(err)
+	}
+	log := audit.New(db, store.System)
+	customers := customer.New(customer.Options{DB: db, Now: store.System, Policy: decider, Audit: log, Courier: noCourier{}})
+	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
+		transaction.Options{DB: db, Now: store.System, Policy: decider, Audit: log, Customers: customers})})
+	c := account.Caller{Roles: []policies.Role{policies.Specialist, policies.PolicyAdministrator, policies.Auditor}}
+	f.Fuzz(func(t *testing.T, role, relation, person, action, object, kind, number string) {
+		e, err := s.expectation(context.Background(), c, ExpectationForm{
+			Role: policies.Role(role), Relation: relation, Person: person, Action: policies.Action(action), Object: policies.Object(object),
+			Kind: kind, Transaction: number,
+		})
+		if err != nil {
+			if fault.CodeOf(err) != fault.Invalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		if complaint := e.rule().Check(policies.AnyKind); complaint != nil || e.Role == "" || e.PersonID.Valid || e.TransactionID.Valid {
+			t.Fatalf("%+v: %v", e, complaint)
+		}
+	})
+}
