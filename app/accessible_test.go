@@ -25,6 +25,8 @@ var screens = []struct {
 		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes",
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account", "/audit", "/queues", "/mailbox", "/no-such-page",
+		"/policies/draft#rule", "/policies", "/policies/draft", "/policies/draft/text", "/policies/expectations/new", "/policies/versions",
+		"/policies/versions/1",
 	}},
 	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
 	{"end user", []string{"/portal", "/account", "/customers"}},
@@ -34,6 +36,10 @@ var doings = map[string]func(b *browser){
 	"mistakes": func(b *browser) {
 		b.press(b.in("Save", "Speichern"))
 		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
+	},
+	"rule": func(b *browser) { // or the complaint that it is there, for the second of two languages
+		b.press(b.in("Add rule", "Regel hinzufügen"))
+		b.waitFor("what the rule would change", `document.getElementById("impact") !== null`)
 	},
 }
 
