@@ -26,13 +26,24 @@ var screens = []struct {
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
-		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account", "/audit", "/queues", "/mailbox", "/no-such-page",
+		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
+		"/attention", "/attention#ticked", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
+		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/queues", "/mailbox", "/no-such-page",
 	}},
 	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
 	{"end user", []string{"/portal", "{own transaction}", "/account", "/customers"}},
 }
 
 var doings = map[string]func(b *browser){
+	"ticked": func(b *browser) {
+		b.run(chromedp.Click(`main input[name=access]`, chromedp.ByQuery))
+		b.waitFor("the bar", `getComputedStyle(document.querySelector("main .bar")).display !== "none"`)
+	},
+	"named": func(b *browser) {
+		b.run(chromedp.Click(`main input[name=deputy]`, chromedp.ByQuery))
+		b.run(chromedp.Click(`main form[method=post][data-warn] button`, chromedp.ByQuery))
+		b.waitFor("the answer", `document.querySelector("[role=status], #summary") !== null`)
+	},
 	"mistakes": func(b *browser) {
 		b.press(b.in("Save", "Speichern"))
 		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
@@ -141,6 +152,10 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 	}
 	path, _, _ := strings.Cut(first(firm.get("/customers?q=muller+sohne"), "main table a[href^='/customers/']"), "?")
 	customer := strings.Join(strings.Split(path, "/")[:3], "/")
+	people := firm.get("/specialists")
+	colleague := first(people, "main table tbody tr:nth-child(2) a[href^='/specialists/']")
+	other := strings.TrimPrefix(first(people, "main table tbody tr:nth-child(3) a[href^='/specialists/']"), "/specialists/")
+	handover := firm.get(colleague+"/handover?mode=copy&to="+other).send("Copy assignments", nil).URL.Path
 	mobile := map[string]string{"en": "+491512345671", "de": "+491512345672"}[language]
 	usedLink := firm.registered(endUser, language, mobile+"1")
 	theirs, _, _ := strings.Cut(first(firm.get("/customers?q="+endUser), "main table a[href^='/customers/']"), "/data")
@@ -152,6 +167,7 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 		"{customer}", customer,
 		"{access}", first(firm.get(customer+"/authorisations"), "main a[href*='/accesses/']:not([href$='/new'])"),
 		"{specialist}", first(firm.get("/specialists"), "main table a[href^='/specialists/']"),
+		"{colleague}", colleague, "{other}", other, "{handover}", handover,
 		"{used link}", usedLink,
 		"{link}", firm.invited("anja."+language+"@kunde.example", language, mobile+"2"),
 	)
