@@ -8,8 +8,10 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/customer"
 	"kontor/policies"
 )
@@ -216,6 +218,49 @@ func TestPages(t *testing.T) {
 				t.Errorf("behind the end the first page is meant: %d rows, %v", len(p.Rows), err)
 			}
 		}
+	})
+}
+
+// TestCount: counts end at 1,000 and say so, whichever way they are found; what goes with a customer is not counted.
+func TestCount(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		other := w.addCustomer(w.anna, "Lang")
+		w.inTx(func(_ context.Context, tx bun.Tx) error {
+			for i := range CountCap + 5 {
+				cu := w.customer
+				if i < 10 {
+					cu = other
+				}
+				rec := record{
+					Number: int64(20_000 + i), ID: newID(), CustomerID: cu.ID, Name: fmt.Sprint("N ", i), NameFolded: fmt.Sprint("n ", i), Kind: OtherKind,
+					Status: Open, Search: " n", Version: 1, CreatedAt: w.clock(), UpdatedAt: testNow,
+				}
+				if _, err := tx.NewInsert().Model(&rec).Exec(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if _, err := assignment.Rebuild(ctx, w.db); err != nil {
+			t.Fatal(err)
+		}
+		w.access(w.customer.ID, w.end.ID)
+		w.access(other.ID, w.end.ID)
+		deputy := account.Caller{ID: newID(), Name: "Vertretung", Roles: w.anna.Roles, For: []uuid.UUID{w.anna.ID}}
+		check := func(count int, capped bool) {
+			t.Helper()
+			for _, who := range []account.Caller{w.anna, w.auditor, w.end, deputy} {
+				for _, f := range []Filter{{}, {Kind: OtherKind}, {Status: Open}} {
+					if p, err := w.List(ctx, who, f); err != nil || p.Count != count || p.Capped != capped {
+						t.Errorf("%+v for %s: %d, %v, %v; want %d, %v", f, who.Name, p.Count, p.Capped, err, count, capped)
+					}
+				}
+			}
+		}
+		check(CountCap, true)
+		w.exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
+		check(CountCap-5, false)
 	})
 }
 

@@ -405,48 +405,6 @@ func (s *Service) indexed(ctx context.Context, query func(db bun.IDB) error) err
 	})
 }
 
-// count counts a list up to CountCap+1, looking at no more rows than a walk does; more says that there may be others.
-func (s *Service) count(ctx context.Context, l listing) (n int, more bool, err error) {
-	if persons := l.caller.Persons(); l.byRelation() && !l.filter.Narrow() && len(persons) == 1 && len(l.accesses) == 0 {
-		if sql, args := l.scope.SQL("v.relmask", "''"); len(args) == 0 { // whatever the kinds: the index alone knows
-			err = s.db.NewRaw(`SELECT count(*) FROM (SELECT 1 FROM transaction_visible AS v WHERE v.specialist_id = ? AND `+sql+`
-				AND v.transaction_id NOT IN (SELECT gone.id FROM `+dead+` AS dead CROSS JOIN transactions AS gone WHERE gone.customer_id = dead.id)
-				LIMIT ?) AS counted`, persons[0], CountCap+1).Scan(ctx, &n)
-			return n, false, err
-		}
-	}
-	r, seen := run{listing: l, limit: CountCap + 1}, 0
-	for batch := r.firstBatch(); ; batch = min(batch*4, s.limits.batch) {
-		walked, ok := s.walked(r, batch)
-		if !ok {
-			return n, false, nil
-		}
-		q := store.SQL(`WITH walked AS MATERIALIZED (`)
-		q.Append(walked)
-		q.Add(`) SELECT (SELECT count(*) FROM walked) AS seen, (SELECT count(*) FROM (SELECT 1`)
-		q.Append(s.matching(l))
-		q.Add(` LIMIT ?) AS counted) AS n, last.created_at, last.id FROM (SELECT 1 AS one) AS one
-			LEFT JOIN (SELECT created_at, id FROM walked ORDER BY created_at, id LIMIT 1) AS last ON TRUE`, CountCap+1-n)
-		var part struct {
-			Seen      int           `bun:"seen"`
-			N         int           `bun:"n"`
-			CreatedAt *time.Time    `bun:"created_at"`
-			ID        uuid.NullUUID `bun:"id"`
-		}
-		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &part); err != nil {
-			return 0, false, err
-		}
-		n, seen = n+part.N, seen+part.Seen
-		switch {
-		case part.Seen < batch, n > CountCap:
-			return n, false, nil
-		case seen >= s.limits.walk:
-			return n, true, nil
-		}
-		r.from = &position{*part.CreatedAt, part.ID.UUID}
-	}
-}
-
 // loadRows loads the rows of hits, in their order.
 func (s *Service) loadRows(ctx context.Context, c account.Caller, hits []position) ([]Transaction, error) {
 	if len(hits) == 0 {
