@@ -65,7 +65,7 @@ func TestHandOver(t *testing.T) {
 	if v, _ := preview.doc(t).Find(`form[method=post] input[name=to]`).Attr("value"); v != to.ID.String() {
 		t.Errorf("would hand over to %q", v)
 	}
-	b.get(path + "/handover?to=" + w.admin.ID.String()).want(t, http.StatusUnprocessableEntity, "You cannot give assignments to yourself")
+	b.get(path+"/handover?to="+w.admin.ID.String()).want(t, http.StatusUnprocessableEntity, "You cannot give assignments to yourself")
 	b.send(path+"/handover", "mode", "move").want(t, http.StatusUnprocessableEntity, "Specialist users")
 	b.send(path+"/handover", "to", "x", "mode", "move").want(t, http.StatusUnprocessableEntity, "Choose active specialist users")
 
@@ -181,7 +181,7 @@ func TestAttentionPage(t *testing.T) {
 		t.Error("the badge stays")
 	}
 	b.get("/attention?section=nonsense&after=x").want(t, http.StatusOK)
-	b.get("/attention?section=invitations&after=" + url.QueryEscape(evil)).want(t, http.StatusOK)
+	b.get("/attention?section=invitations&after="+url.QueryEscape(evil)).want(t, http.StatusOK)
 	w.specialist("revision@kanzlei.example", policies.Auditor)
 	if text := w.browser().signIn("revision@kanzlei.example", strong).get("/attention").text(); strings.Contains(text, "Kühn") {
 		t.Error("an auditor is shown what they can't act on")
