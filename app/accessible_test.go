@@ -24,12 +24,14 @@ var screens = []struct {
 	{"specialist", []string{
 		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes",
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
-		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
+		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
+		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
+		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account", "/audit", "/queues", "/mailbox", "/no-such-page",
 		"/attention", "/attention#ticked", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
-		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/queues", "/mailbox", "/no-such-page",
+		"{colleague}/handover?mode=move&to={other}", "{handover}",
 	}},
 	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
-	{"end user", []string{"/portal", "/account", "/customers"}},
+	{"end user", []string{"/portal", "{own transaction}", "/account", "/customers"}},
 }
 
 var doings = map[string]func(b *browser){
@@ -155,12 +157,18 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 	other := strings.TrimPrefix(first(people, "main table tbody tr:nth-child(3) a[href^='/specialists/']"), "/specialists/")
 	handover := firm.get(colleague+"/handover?mode=copy&to="+other).send("Copy assignments", nil).URL.Path
 	mobile := map[string]string{"en": "+491512345671", "de": "+491512345672"}[language]
+	usedLink := firm.registered(endUser, language, mobile+"1")
+	theirs, _, _ := strings.Cut(first(firm.get("/customers?q="+endUser), "main table a[href^='/customers/']"), "/data")
+	added := firm.get(theirs+"/transactions/new").send("Save", map[string]string{"name": "Einkommensteuer 2025", "due": "2026-12-31"})
 	return strings.NewReplacer(
+		"{transaction}", first(firm.get("/transactions"), "main table a[href^='/transactions/']"),
+		"{own}", theirs,
+		"{own transaction}", "/portal"+added.URL.Path,
 		"{customer}", customer,
 		"{access}", first(firm.get(customer+"/authorisations"), "main a[href*='/accesses/']:not([href$='/new'])"),
 		"{specialist}", first(firm.get("/specialists"), "main table a[href^='/specialists/']"),
 		"{colleague}", colleague, "{other}", other, "{handover}", handover,
-		"{used link}", firm.registered(endUser, language, mobile+"1"),
+		"{used link}", usedLink,
 		"{link}", firm.invited("anja."+language+"@kunde.example", language, mobile+"2"),
 	)
 }

@@ -50,8 +50,9 @@ func BenchmarkPublish300(b *testing.B) {
 		ctx := context.Background()
 		var many strings.Builder
 		many.WriteString(policies.Default)
-		for i := range 300 - len(document(policies.Default).Rules) {
-			fmt.Fprintf(&many, "p, %s, processor, transaction, kind_%d, read, deny\n", policies.TemplateAdministrator, i)
+		for i := len(document(policies.Default).Rules); i < 300; i++ {
+			fmt.Fprintf(&many, "p, %s, %s, transaction, kind_%d, %s, deny\n", policies.Roles[i%7], []string{"processor", "administrator"}[i/7%2],
+				i/28, []policies.Action{policies.Read, policies.Process}[i/14%2])
 		}
 		for i := 0; b.Loop(); i++ {
 			b.StopTimer()

@@ -83,12 +83,18 @@ func (s *Service) WouldChange(ctx context.Context, c account.Caller, d Draft, wi
 	}
 	bounded, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	m := &measure{s: s, viewer: c, old: old, next: next, sets: map[string][]policies.Change{}}
-	err = m.run(bounded)
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		m.out.Cut, err = true, nil
+	m := &measure{s: s, viewer: c, old: old, next: next, sets: map[string][]policies.Change{}, order: map[uuid.UUID]int{}}
+	late := func(err error) bool { return err != nil && bounded.Err() != nil && ctx.Err() == nil }
+	if err := m.run(bounded); late(err) {
+		m.out.Cut = true
+	} else if err != nil {
+		return Impact{}, err
 	}
-	return m.out, err
+	m.arrange()
+	if err := m.examples(bounded); err != nil && !late(err) { // without examples the figures are as good
+		return Impact{}, err
+	}
+	return m.out, nil
 }
 
 // measure is one computation of an Impact.
@@ -97,6 +103,7 @@ type measure struct {
 	viewer    account.Caller
 	old, next *policies.Decider
 	sets      map[string][]policies.Change // by roles
+	order     map[uuid.UUID]int            // of people by name
 	out       Impact
 }
 
@@ -112,7 +119,8 @@ func (m *measure) run(ctx context.Context) error {
 		return err
 	}
 	var people []concerned
-	for _, r := range rows {
+	for i, r := range rows {
+		m.order[r.ID] = i
 		changes, err := m.changes(r.roles())
 		if err != nil {
 			return err
@@ -137,8 +145,7 @@ func (m *measure) run(ctx context.Context) error {
 			return err
 		}
 	}
-	m.arrange(people)
-	return m.examples(ctx)
+	return nil
 }
 
 func (m *measure) changes(roles []policies.Role) ([]policies.Change, error) {
@@ -278,12 +285,8 @@ func (m *measure) countEndUsers(ctx context.Context, unit policies.Object, chang
 }
 
 // arrange puts the lines in the order of the people's names and keeps those of the first MaxPeople.
-func (m *measure) arrange(people []concerned) {
-	order := map[uuid.UUID]int{}
-	for i, p := range people {
-		order[p.ID] = i
-	}
-	slices.SortStableFunc(m.out.Lines, func(a, b Line) int { return order[a.PersonID] - order[b.PersonID] })
+func (m *measure) arrange() {
+	slices.SortStableFunc(m.out.Lines, func(a, b Line) int { return m.order[a.PersonID] - m.order[b.PersonID] })
 	named, last := 0, uuid.Nil
 	for i, l := range m.out.Lines {
 		if l.PersonID == last {

@@ -111,10 +111,7 @@ func (s *Service) publish(ctx context.Context, c account.Caller, p *publication)
 	if err != nil {
 		return Version{}, err
 	}
-	// A failure here is this process's alone: the version is published, and Follow tries again.
-	if err := s.install(v.Number, v.Text); err != nil {
-		s.o.Log.Error("a published policy is not in force here yet", "version", v.Number, "error", err)
-	}
+	s.adopt(v.Number, next)
 	return v, nil
 }
 

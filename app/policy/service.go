@@ -87,15 +87,24 @@ func (s *Service) Load(ctx context.Context) error {
 
 // install puts a version in force in this process, unless it is in force already or a newer one is.
 func (s *Service) install(number int, text string) error {
-	s.installing.Lock()
-	defer s.installing.Unlock()
 	if number <= s.o.Decider.Version() {
 		return nil
 	}
-	if err := s.o.Decider.Publish(number, text); err != nil {
+	d, err := policies.New(text)
+	if err != nil {
 		return fmt.Errorf("policy version %d can't be put in force: %w", number, err)
 	}
+	s.adopt(number, d)
 	return nil
+}
+
+// adopt is install of what is built already.
+func (s *Service) adopt(number int, d *policies.Decider) {
+	s.installing.Lock()
+	defer s.installing.Unlock()
+	if number > s.o.Decider.Version() {
+		s.o.Decider.Adopt(number, d)
+	}
 }
 
 const (

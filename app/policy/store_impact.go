@@ -165,20 +165,25 @@ func endUserReach(ctx context.Context, db bun.IDB, unit policies.Object, ch poli
 	}
 	const onlyEndUser = ` FROM access AS x JOIN account AS a ON a.id = x.account_id AND a.active AND NOT a.specialist WHERE` + registered
 	who := store.SQL(`SELECT count(DISTINCT x.account_id)` + onlyEndUser)
-	what := store.SQL(`SELECT count(*) FROM ` + table + ` AS o WHERE TRUE`)
-	what.Append(condition)
+	what := store.SQL(`SELECT count(*) FROM ` + table + ` AS o`)
 	if ch.Relation == policies.Access {
 		who.Add(` AND EXISTS (SELECT 1 FROM ` + table + ` AS o WHERE o.` + key + ` = x.customer_id`)
 		who.Append(condition)
 		who.Add(`)`)
-		what.Add(` AND EXISTS (SELECT 1` + onlyEndUser + ` AND x.customer_id = o.` + key + `)`)
+		what.Add(` JOIN (SELECT DISTINCT x.customer_id` + onlyEndUser + `) AS c ON c.customer_id = o.` + key)
 	}
+	what.Add(` WHERE TRUE`)
+	what.Append(condition)
 	if err = db.NewRaw(who.SQL, who.Args...).Scan(ctx, &people); err != nil || people == 0 {
 		return people, 0, err
 	}
 	err = db.NewRaw(what.SQL, what.Args...).Scan(ctx, &n)
 	return people, n, err
 }
+
+// examplesAmong is among how many of a person's newest transactions examples are looked for: a viewer who may see none of
+// 300,000 must not have them all looked through.
+const examplesAmong = 500
 
 // examplesOf names some of what a line counts, the newest first; within is what the viewer may see. What a person has no
 // relation to is not named: that is everything else.
@@ -205,6 +210,7 @@ func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Clause) (n
 		} else {
 			q.Add(`SELECT v.transaction_id, v.relmask AS mask FROM transaction_visible AS v WHERE TRUE`)
 			q.Append(alias(one, "v.specialist_id"))
+			q.Add(` AND v.relmask IN (?) ORDER BY v.created_at DESC LIMIT ?`, bun.List(l.masks()), examplesAmong)
 		}
 		q.Add(`) AS m JOIN transactions AS t ON t.id = m.transaction_id JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE `)
 	}
@@ -217,6 +223,14 @@ func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Clause) (n
 	}
 	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &names)
 	return names, err
+}
+
+// masks are the sets of relations that a line is about.
+func (l Line) masks() (all []int) {
+	for _, ch := range l.cells {
+		all = append(all, int(ch.Relation))
+	}
+	return all
 }
 
 // heldBy is which sets of relations a caller, or those they stand in for, have to at least one customer and transaction.

@@ -410,7 +410,7 @@ func (s *Service) count(ctx context.Context, l listing) (n int, more bool, err e
 	if persons := l.caller.Persons(); l.byRelation() && !l.filter.Narrow() && len(persons) == 1 && len(l.accesses) == 0 {
 		if sql, args := l.scope.SQL("v.relmask", "''"); len(args) == 0 { // whatever the kinds: the index alone knows
 			err = s.db.NewRaw(`SELECT count(*) FROM (SELECT 1 FROM transaction_visible AS v WHERE v.specialist_id = ? AND `+sql+`
-				AND v.transaction_id NOT IN (SELECT gone.id FROM transactions AS gone WHERE gone.customer_id IN `+dead+`)
+				AND v.transaction_id NOT IN (SELECT gone.id FROM `+dead+` AS dead CROSS JOIN transactions AS gone WHERE gone.customer_id = dead.id)
 				LIMIT ?) AS counted`, persons[0], CountCap+1).Scan(ctx, &n)
 			return n, false, err
 		}

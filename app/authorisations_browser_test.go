@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// TestBrowserAuthorisations: the button that removes is there only while something is selected (R20), for the mouse, the
+// keyboard and whoever reads the page out; what it removed comes back from the toast; all of it on a phone as well.
+func TestBrowserAuthorisations(t *testing.T) {
+	p := boot(t, nil)
+	firm := visitor(t, p.URL)
+	firm.signIn("admin@kontor.local", p.Password)
+	firm.get("/customers/new?type=person").send("Save", map[string]string{
+		"first_name": "Berta", "last_name": "Kühn", "email": "berta@kunde.example",
+	}).shows("Invited")
+	for _, name := range []string{"Ben Büro", "Clara Cron"} {
+		firm.get("/specialists/new").send("Add and send link", map[string]string{"name": name, "email": name[:3] + "@kanzlei.example"})
+	}
+	b := openBrowser(t, p.URL)
+	for _, width := range []int64{1440, 360} {
+		b.look(width, "light", "en")
+		b.signIn("admin@kontor.local", p.Password)
+		b.visit("/customers?q=kuhn")
+		b.press("Kühn, Berta")
+		b.waitFor("the customer", `location.pathname.endsWith("/data")`)
+		b.press("Authorisations")
+		b.waitFor("the authorisations", `location.pathname.endsWith("/authorisations")`)
+
+		// two administrators, found by typing; who was chosen stays so while the search goes on
+		b.press("Determine administrator")
+		b.waitFor("people to choose from", `!!document.querySelector("#people input")`)
+		b.run(chromedp.SendKeys("#find", "büro", chromedp.ByQuery))
+		b.waitFor("one found", `document.querySelectorAll("#people input").length === 1`)
+		b.run(chromedp.Click("#people label", chromedp.ByQuery))
+		b.eval(`(document.querySelector("#find").value = "")`, nil)
+		b.run(chromedp.SendKeys("#find", "cron", chromedp.ByQuery))
+		b.waitFor("the other one, and the first still chosen", `[...document.querySelectorAll("#people input")].map(i => i.checked).join() === "true,false"`)
+		b.run(chromedp.Click("#people .form-check:nth-of-type(2) label", chromedp.ByQuery))
+		b.run(chromedp.Click(".actions .btn-primary", chromedp.ByQuery))
+		b.waitText("are administrators of this customer now")
+
+		button := func() (displayed, reachable bool) {
+			b.eval(`(() => { const x = [...document.querySelectorAll(".bar button")].pop(); return x.getClientRects().length > 0; })()`, &displayed)
+			b.eval(`(() => { const x = [...document.querySelectorAll(".bar button")].pop(); x.focus(); return document.activeElement === x; })()`, &reachable)
+			return displayed, reachable
+		}
+		if shown, reachable := button(); shown || reachable {
+			t.Errorf("%d: nothing is selected, and the button is displayed: %v, reachable: %v", width, shown, reachable)
+		}
+		var id string
+		b.eval(`[...document.querySelectorAll("[name=administrator]")].find(i => i.getAttribute("aria-label") === "Select Ben Büro").id`, &id)
+		box := fmt.Sprintf("#%s", id)
+		b.run(chromedp.Focus(box, chromedp.ByQuery), input.DispatchKeyEvent(input.KeyDown).WithKey(" ").WithCode("Space").WithText(" ").WithWindowsVirtualKeyCode(32),
+			input.DispatchKeyEvent(input.KeyUp).WithKey(" ").WithCode("Space").WithWindowsVirtualKeyCode(32))
+		b.waitText("1 selected")
+		if shown, reachable := button(); !shown || !reachable {
+			t.Errorf("%d: selected, and the button is displayed: %v, reachable: %v", width, shown, reachable)
+		}
+		b.picture("authorisations-selected", width, "light")
+		var sideways int
+		b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &sideways)
+		if sideways > 0 {
+			t.Errorf("%d: the page scrolls sideways by %d px", width, sideways)
+		}
+		b.press("Clear selection")
+		b.waitFor("no bar any more", `document.querySelector(".bar").getClientRects().length === 0`)
+		b.run(chromedp.Click(`[data-all=administrator]`, chromedp.ByQuery))
+		b.waitText("3 selected")
+		b.run(chromedp.Click(`[data-all=administrator]`, chromedp.ByQuery))
+		b.run(chromedp.Click(box, chromedp.ByQuery))
+		b.waitText("1 selected")
+		b.press("Remove authorisation")
+		b.waitText("The authorisation of Ben Büro is removed")
+		b.waitFor("B is gone from the group", `!document.querySelector("[aria-labelledby=g-administrators]").innerText.includes("Ben Büro")`)
+		b.picture("authorisations-removed", width, "light")
+		b.press("Undo")
+		b.waitText("what was removed is back")
+		b.waitFor("B is back", `document.querySelector("[aria-labelledby=g-administrators]").innerText.includes("Ben Büro")`)
+
+		// Why? answers, and the matrix shows all of it without scrolling the page
+		b.run(chromedp.Click(`[aria-labelledby=g-administrators] a[href*="why"]`, chromedp.ByQuery))
+		b.waitText("and the rule")
+		b.press("Back to the authorisations")
+		b.press("Access matrix")
+		b.waitText("Whole customer")
+		b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &sideways)
+		if sideways > 0 {
+			t.Errorf("%d: the matrix scrolls the page sideways by %d px", width, sideways)
+		}
+
+		// the first round's appointments are taken back, past the page that asks about the last one
+		b.press("Back to the authorisations")
+		b.waitFor("the groups", `!!document.querySelector("[data-all=administrator]")`)
+		b.run(chromedp.Click(`[data-all=administrator]`, chromedp.ByQuery))
+		b.press("Remove authorisation")
+		b.waitText("Without an active administrator")
+		b.press("Cancel")
+		b.waitFor("the groups again", `!!document.querySelector("[data-all=administrator]")`)
+		for _, name := range []string{"Ben Büro", "Clara Cron"} {
+			b.run(chromedp.Click(fmt.Sprintf(`[name=administrator][aria-label="Select %s"]`, name), chromedp.ByQuery))
+		}
+		b.press("Remove authorisation")
+		b.waitText("2 authorisations are removed")
+		b.press("Access matrix")
+		b.waitText("Whole customer")
+		b.visit("/customers")
+		b.run(chromedp.Evaluate(`document.querySelector("form[action='/logout']").submit()`, nil))
+		b.waitFor("being signed out", `location.pathname.startsWith("/login")`)
+	}
+	b.quiet()
+}

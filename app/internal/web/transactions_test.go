@@ -1,0 +1,183 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/customer"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// TestAddTransaction: the form adds one with nothing but a name; mistakes keep what was typed; twice is once.
+func TestAddTransaction(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	list := "/customers/" + w.customer.String() + "/transactions"
+	b.get(list).want(t, http.StatusOK, "No business transactions yet", "Add transaction")
+	b.get(list+"/new").want(t, http.StatusOK, "Name", "Kind", "Due", "Responsible", "Anna Berg")
+	wrong := b.send(list, "name", "", "kind", "contract", "due", "2026-02-31", "responsible", "x")
+	wrong.want(t, http.StatusUnprocessableEntity, "3 entries", "Choose an active specialist user.")
+	if !strings.HasPrefix(wrong.title(), "Error:") || !strings.Contains(wrong.body, `value="contract" selected`) {
+		t.Errorf("title %q; what was chosen is lost", wrong.title())
+	}
+	once := uuid.Must(uuid.NewV7()).String()
+	var to []string
+	for range 2 {
+		a := b.send(list, "name", "Mietvertrag", "submission", once, "customer_id", uuid.Must(uuid.NewV7()).String(), "status", "closed")
+		if a.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d: %s", a.StatusCode, a.text())
+		}
+		to = append(to, a.Header.Get("Location"))
+	}
+	if to[0] != to[1] || !strings.HasPrefix(to[0], "/transactions/") {
+		t.Errorf("sent twice leads to %v", to)
+	}
+	b.get(to[0]).want(t, http.StatusOK, "Mietvertrag", "V-10001", "Other", "Open", "Kühn, Berta")
+	b.send(list, "name", "MIETVERTRAG").want(t, http.StatusUnprocessableEntity, "already has a business transaction of that name")
+	b.get(list).want(t, http.StatusOK, "1 business transaction", "Mietvertrag")
+}
+
+// title is the page's.
+func (a answer) title() string {
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
+	if err != nil {
+		return ""
+	}
+	return doc.Find("title").Text()
+}
+
+// TestWhoSeesTransactions: an administrator sees all, an additional processor exactly theirs, who has no relation neither
+// a name nor a number anywhere.
+func TestWhoSeesTransactions(t *testing.T) {
+	w := newWorld(t)
+	given, kept := w.transaction("Einkommensteuer 2025"), w.transaction("Erbvertrag")
+	ben := w.specialist("ben@kanzlei.example")
+	w.specialist("clara@kanzlei.example")
+	w.entrust(given.ID, ben.ID)
+	a, b, c := w.signedIn(), w.browser().signIn("ben@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
+	of := "/customers/" + w.customer.String()
+	for _, path := range []string{
+		"/transactions", "/transactions?q=e", "/transactions?customer=K-10001", of + "/transactions", of + "/log", "/transactions?kind=tax_return",
+	} {
+		for _, asks := range []struct {
+			who         *browser
+			given, kept bool
+		}{{a, true, true}, {b, true, false}, {c, false, false}} {
+			for _, header := range []string{"", "true"} {
+				text := asks.who.get(path, "HX-Request", header).text()
+				if got := strings.Contains(text, given.Name) || strings.Contains(text, given.Label()); got != asks.given {
+					t.Errorf("%s shows the given one: %v, want %v", path, got, asks.given)
+				}
+				if got := strings.Contains(text, kept.Name) || strings.Contains(text, kept.Label()); got != asks.kept {
+					t.Errorf("%s shows the other one: %v, want %v", path, got, asks.kept)
+				}
+			}
+		}
+	}
+	for path, want := range map[string]int{"/transactions/" + given.ID.String(): http.StatusOK, "/transactions/" + kept.ID.String(): http.StatusNotFound} {
+		for _, part := range []string{"", "/log", "/edit"} {
+			if got := b.get(path + part); got.StatusCode != want {
+				t.Errorf("%s%s: %d, want %d", path, part, got.StatusCode, want)
+			}
+		}
+	}
+	if strings.Contains(b.get("/transactions").text(), "2 business transactions") {
+		t.Error("the count tells of one that is not shown")
+	}
+	if nav := c.get("/customers").text(); !strings.Contains(nav, "My transactions") {
+		t.Error("My transactions is not in the navigation")
+	}
+}
+
+// TestTransactionConflict: two edit at once; the second is shown both values, in words, and chooses.
+func TestTransactionConflict(t *testing.T) {
+	w := newWorld(t)
+	tr := w.transaction("Vertrag")
+	b := w.signedIn()
+	path := "/transactions/" + tr.ID.String()
+	_, err := w.transactions.Update(context.Background(), w.admin, tr.ID, 1, transaction.Form{Name: "Vertrag", Kind: "contract", Due: "2026-12-24"})
+	must(t, err)
+	a := b.send(path+"/edit", "version", "1", "name", "Vertrag", "kind", "correspondence", "due", "2026-11-20",
+		"was_name", "Vertrag", "was_kind", "tax_return", "was_due", "2026-11-20", "was_responsible", "")
+	a.want(t, http.StatusConflict, "Correspondence", "Contract", "24 December 2026")
+	b.send(path+"/edit", "version", "2", "name", "Vertrag", "kind", "correspondence", "due", "2026-12-24", "keep_kind", "theirs").goesTo(t, path)
+	b.get(path).want(t, http.StatusOK, "Contract", "24 December 2026")
+	b.send(path+"/status", "version", "1", "status", "closed").want(t, http.StatusConflict)
+	b.send(path+"/status", "version", "2", "status", "closed").goesTo(t, path)
+	b.get(path).want(t, http.StatusOK, "Closed", "Reopen")
+	b.send(path+"/status", "version", "3", "status", "lost").want(t, http.StatusUnprocessableEntity)
+	b.get(path+"/log").want(t, http.StatusOK, "Business transaction changed", "Tax return", "Contract", "Status of a business transaction changed", "Closed")
+}
+
+// TestPortalTransactions: an end user finds all transactions of their customers and nobody else's, in plain words.
+func TestPortalTransactions(t *testing.T) {
+	w := newWorld(t)
+	b := w.endUser()
+	b.get("/portal").want(t, http.StatusOK, "Noch keine Geschäftsvorfälle")
+	theirs := w.transaction("Einkommensteuer 2025")
+	own := w.customer
+	cu, _, err := w.customers.Add(context.Background(), w.admin, customer.Draft{
+		Type: customer.Person, Data: customer.Data{FirstName: "F", LastName: "Fremd", Locale: "de"},
+	}, nil)
+	must(t, err)
+	w.customer = cu.ID
+	foreign := w.transaction("Fremdes")
+	w.customer = own
+	page := b.get("/portal")
+	page.want(t, http.StatusOK, "Einkommensteuer 2025", "In Arbeit", "bitte bis 20.11.2026")
+	if strings.Contains(page.text(), "Fremdes") {
+		t.Error("the portal shows another customer's transaction")
+	}
+	b.get("/portal/transactions/"+theirs.ID.String()).want(t, http.StatusOK, "Einkommensteuer 2025", "V-10001")
+	b.get("/portal/transactions/"+foreign.ID.String()).want(t, http.StatusNotFound)
+	if a := b.get("/portal?customer=" + cu.ID.String()); strings.Contains(a.text(), "Fremdes") {
+		t.Error("an address shows another customer's transaction")
+	}
+	_, err = w.transactions.SetStatus(context.Background(), w.admin, theirs.ID, 1, transaction.InReview)
+	must(t, err)
+	b.get("/portal").want(t, http.StatusOK, "Kanzlei Berg prüft")
+}
+
+// TestKeepKinds: a template administrator adds, renames, orders and retires kinds; forms offer what can be chosen.
+func TestKeepKinds(t *testing.T) {
+	w := newWorld(t)
+	tr := w.transaction("Vertrag")
+	w.specialist("toni@kanzlei.example", policies.TemplateAdministrator)
+	b := w.browser().signIn("toni@kanzlei.example", strong)
+	b.get("/transaction-kinds").want(t, http.StatusOK, "Tax return", "tax_return", "Steuererklärung", "Add kind")
+	b.send("/transaction-kinds", "name_en", "", "name_de", "x").want(t, http.StatusUnprocessableEntity, "English name")
+	b.send("/transaction-kinds", "name_en", "Power of attorney", "name_de", "Vollmacht").goesTo(t, "/transaction-kinds")
+	b.send("/transaction-kinds", "name_en", "Power of attorney", "name_de", "Vollmacht").want(t, http.StatusUnprocessableEntity, "never given twice")
+	b.send("/transaction-kinds/power_of_attorney", "version", "1", "name_en", "Proxy", "name_de", "Vollmacht").goesTo(t, "/transaction-kinds")
+	b.send("/transaction-kinds/power_of_attorney", "version", "1", "name_en", "Late", "name_de", "Spät").want(t, http.StatusConflict)
+	b.send("/transaction-kinds/tax_return/retire").goesTo(t, "/transaction-kinds")
+	b.send("/transaction-kinds/other/retire").want(t, http.StatusConflict, "This kind stays")
+	b.send("/transaction-kinds/nothing/retire").want(t, http.StatusNotFound)
+	b.send("/transaction-kinds/power_of_attorney/move", "direction", "up").goesTo(t, "/transaction-kinds")
+	page := b.get("/transaction-kinds").text()
+	if strings.Index(page, "Proxy") > strings.Index(page, "Correspondence") || !strings.Contains(page, "Retired") {
+		t.Errorf("the list: %s", page)
+	}
+	admin := w.signedIn()
+	form := admin.get("/customers/" + w.customer.String() + "/transactions/new").body
+	if strings.Contains(form, `value="tax_return"`) || !strings.Contains(form, `value="power_of_attorney"`) {
+		t.Error("the form does not offer what can be chosen")
+	}
+	admin.get("/transactions/"+tr.ID.String()).want(t, http.StatusOK, "Tax return")
+	if edit := admin.get("/transactions/" + tr.ID.String() + "/edit").body; !strings.Contains(edit, `value="tax_return" selected`) {
+		t.Error("a retired kind is lost where it is in use")
+	}
+	kinds, err := w.transactions.Kinds(context.Background())
+	must(t, err)
+	if last := kinds[len(kinds)-1]; last.Key != transaction.OtherKind || !slices.ContainsFunc(kinds, func(k transaction.Kind) bool { return k.NameEN == "Proxy" }) {
+		t.Errorf("%+v", kinds)
+	}
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Kind of business transaction retired")
+}
