@@ -26,9 +26,11 @@ var screens = []struct {
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
-		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account", "/audit", "/queues", "/mailbox", "/no-such-page",
+		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
 		"/attention", "/attention#ticked", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
-		"{colleague}/handover?mode=move&to={other}", "{handover}",
+		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/queues", "/mailbox", "/no-such-page",
+		"{customer}/authorisations#selection", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
+		"{why}", "{transaction}/people", "{specialist}/sees",
 	}},
 	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
 	{"end user", []string{"/portal", "{own transaction}", "/account", "/customers"}},
@@ -43,6 +45,14 @@ var doings = map[string]func(b *browser){
 		b.run(chromedp.Click(`main input[name=deputy]`, chromedp.ByQuery))
 		b.run(chromedp.Click(`main form[method=post][data-warn] button`, chromedp.ByQuery))
 		b.waitFor("the answer", `document.querySelector("[role=status], #summary") !== null`)
+	},
+	"selection": func(b *browser) {
+		b.run(chromedp.Click("form.selection input.tickable", chromedp.ByQuery))
+		b.waitFor("the bar", `document.querySelector(".selection .bar").getClientRects().length > 0`)
+	},
+	"nothing chosen": func(b *browser) {
+		b.run(chromedp.Click(".actions .btn-primary", chromedp.ByQuery))
+		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
 	},
 	"mistakes": func(b *browser) {
 		b.press(b.in("Save", "Speichern"))
@@ -166,6 +176,8 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 		"{own transaction}", "/portal"+added.URL.Path,
 		"{customer}", customer,
 		"{access}", first(firm.get(customer+"/authorisations"), "main a[href*='/accesses/']:not([href$='/new'])"),
+		"{why}", first(firm.get(customer+"/authorisations"), "main a[href*='/why?']"),
+		"{transaction}", first(firm.get("/transactions"), "main table a[href^='/transactions/']"),
 		"{specialist}", first(firm.get("/specialists"), "main table a[href^='/specialists/']"),
 		"{colleague}", colleague, "{other}", other, "{handover}", handover,
 		"{used link}", usedLink,

@@ -233,7 +233,7 @@ func (c *cluster) specialist(sides []*someone) {
 	}).is(http.StatusOK, "")
 	colleague.base = c.web[1]
 	colleague.signIn("ott@kanzlei.example", goodPassword).is(http.StatusOK, "/customers")
-	sides[0].get(added.URL.Path+"/deactivate").send("Deactivate", nil).is(http.StatusOK, "").shows("Deactivated")
+	sides[0].get(added.URL.Path+"/deactivate").send("Deactivate Sabine Ott", nil).is(http.StatusOK, "").shows("Deactivated")
 	colleague.get("/customers").is(http.StatusOK, "/login")
 }
 

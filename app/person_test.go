@@ -139,21 +139,16 @@ func (s *someone) do(method, path string, form url.Values) *page {
 // send presses the button with the given name after typing into its form, and follows to the next page.
 func (p *page) send(button string, typed map[string]string) *page {
 	p.t.Helper()
-	var form *goquery.Selection
-	p.Find("form").EachWithBreak(func(_ int, f *goquery.Selection) bool {
-		f.Find("button, input[type=submit]").EachWithBreak(func(_ int, b *goquery.Selection) bool {
-			if strings.Join(strings.Fields(b.Text()), " ") == button {
-				form = f
-			}
-			return form == nil
-		})
-		return form == nil
-	})
-	if form == nil {
+	press := p.Find("button").FilterFunction(func(_ int, b *goquery.Selection) bool {
+		return strings.Join(strings.Fields(b.Text()), " ") == button && p.formOf(b).Length() > 0
+	}).First()
+	if press.Length() == 0 {
 		p.t.Fatalf("no button %q on %s (%d): %s", button, p.URL, p.Status, p.text("main"))
 	}
+	form := p.formOf(press)
+	fields := p.Find("[name]").FilterFunction(func(_ int, f *goquery.Selection) bool { return p.formOf(f).IsSelection(form) })
 	values := url.Values{}
-	form.Find("input[name], select[name], textarea[name]").Each(func(_ int, f *goquery.Selection) {
+	fields.Filter("input, select, textarea").Each(func(_ int, f *goquery.Selection) {
 		name := f.AttrOr("name", "")
 		switch {
 		case goquery.NodeName(f) == "select":
@@ -173,12 +168,15 @@ func (p *page) send(button string, typed map[string]string) *page {
 		}
 	})
 	for k, v := range typed {
-		if form.Find(fmt.Sprintf("[name=%q]", k)).Length() == 0 {
+		if fields.Filter(fmt.Sprintf("[name=%q]", k)).Length() == 0 {
 			p.t.Fatalf("the form with %q on %s has no field %q", button, p.URL, k)
 		}
 		values.Set(k, v)
 	}
-	action, err := p.URL.Parse(form.AttrOr("action", p.URL.String()))
+	if name, named := press.Attr("name"); named {
+		values.Set(name, press.AttrOr("value", ""))
+	}
+	action, err := p.URL.Parse(press.AttrOr("formaction", form.AttrOr("action", p.URL.String())))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -187,6 +185,14 @@ func (p *page) send(button string, typed map[string]string) *page {
 		return p.by.do(http.MethodGet, action.String(), nil)
 	}
 	return p.by.do(http.MethodPost, action.String(), values)
+}
+
+// formOf is the form that a button or field belongs to: the one that it names, else the one that it stands in.
+func (p *page) formOf(e *goquery.Selection) *goquery.Selection {
+	if id, named := e.Attr("form"); named {
+		return p.Find("form[id=\"" + id + "\"]")
+	}
+	return e.Closest("form")
 }
 
 // text is what stands in the elements, white space folded.

@@ -63,7 +63,7 @@ func unitOf(o policies.Object, a policies.Action) policies.Object {
 // kindMatters says whether a change depends on the kind of what is counted. New transactions are counted by the
 // customers they can be added to, which have no such kind.
 func kindMatters(ch policies.Change) bool {
-	return !ch.Kinds.Full() && !(ch.Object == policies.Transaction && ch.Action == policies.Create)
+	return !ch.Kinds.Full() && (ch.Object != policies.Transaction || ch.Action != policies.Create)
 }
 
 // WouldChange computes what publishing a draft would change, within the given time. Each kind of fact is one aggregate
