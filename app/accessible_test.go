@@ -31,6 +31,8 @@ var screens = []struct {
 		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/queues", "/mailbox", "/no-such-page",
 		"{customer}/authorisations#selection", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
 		"{why}", "{transaction}/people", "{specialist}/sees",
+		"/policies/draft#rule", "/policies", "/policies/draft", "/policies/draft/text", "/policies/expectations/new", "/policies/versions",
+		"/policies/versions/1",
 	}},
 	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
 	{"end user", []string{"/portal", "{own transaction}", "/account", "/customers"}},
@@ -57,6 +59,10 @@ var doings = map[string]func(b *browser){
 	"mistakes": func(b *browser) {
 		b.press(b.in("Save", "Speichern"))
 		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
+	},
+	"rule": func(b *browser) { // or the complaint that it is there, for the second of two languages
+		b.press(b.in("Add rule", "Regel hinzufügen"))
+		b.waitFor("what the rule would change", `document.getElementById("impact") !== null`)
 	},
 }
 
