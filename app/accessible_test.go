@@ -40,7 +40,7 @@ var screens = []struct {
 
 var doings = map[string]func(b *browser){
 	"ticked": func(b *browser) {
-		b.run(chromedp.Click(`main input[name=access]`, chromedp.ByQuery))
+		b.run(chromedp.Click(`main input.tickable`, chromedp.ByQuery))
 		b.waitFor("the bar", `getComputedStyle(document.querySelector("main .bar")).display !== "none"`)
 	},
 	"named": func(b *browser) {
