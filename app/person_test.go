@@ -24,6 +24,7 @@ import (
 // program is a running web process in this test process.
 type program struct {
 	URL      string
+	Address  string // host and port where it listens, whatever BASE_URL says
 	Password string // of the first user, when it was printed
 }
 
@@ -59,7 +60,7 @@ func boot(t testing.TB, settings map[string]string, tune ...wire.Tune) *program 
 			t.Errorf("stopping: %v", err)
 		}
 	})
-	p := &program{URL: app.URL}
+	p := &program{URL: app.URL, Address: app.Address.String()}
 	if m := printedPassword.FindStringSubmatch(out.String()); m != nil {
 		p.Password = m[1]
 	}
