@@ -29,6 +29,10 @@ var screens = []struct {
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
 		"/attention", "/attention#ticked", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
 		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/queues", "/mailbox", "/no-such-page",
+		"{customer}/authorisations#selection", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
+		"{why}", "{transaction}/people", "{specialist}/sees",
+		"/policies/draft#rule", "/policies", "/policies/draft", "/policies/draft/text", "/policies/expectations/new", "/policies/versions",
+		"/policies/versions/1",
 	}},
 	{"nobody", []string{"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}"}},
 	{"end user", []string{"/portal", "{own transaction}", "/account", "/customers"}},
@@ -36,7 +40,7 @@ var screens = []struct {
 
 var doings = map[string]func(b *browser){
 	"ticked": func(b *browser) {
-		b.run(chromedp.Click(`main input[name=access]`, chromedp.ByQuery))
+		b.run(chromedp.Click(`main input.tickable`, chromedp.ByQuery))
 		b.waitFor("the bar", `getComputedStyle(document.querySelector("main .bar")).display !== "none"`)
 	},
 	"named": func(b *browser) {
@@ -44,9 +48,21 @@ var doings = map[string]func(b *browser){
 		b.run(chromedp.Click(`main form[method=post][data-warn] button`, chromedp.ByQuery))
 		b.waitFor("the answer", `document.querySelector("[role=status], #summary") !== null`)
 	},
+	"selection": func(b *browser) {
+		b.run(chromedp.Click("form.selection input.tickable", chromedp.ByQuery))
+		b.waitFor("the bar", `document.querySelector(".selection .bar").getClientRects().length > 0`)
+	},
+	"nothing chosen": func(b *browser) {
+		b.run(chromedp.Click(".actions .btn-primary", chromedp.ByQuery))
+		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
+	},
 	"mistakes": func(b *browser) {
 		b.press(b.in("Save", "Speichern"))
 		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
+	},
+	"rule": func(b *browser) { // or the complaint that it is there, for the second of two languages
+		b.press(b.in("Add rule", "Regel hinzufügen"))
+		b.waitFor("what the rule would change", `document.getElementById("impact") !== null`)
 	},
 }
 
@@ -166,6 +182,8 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 		"{own transaction}", "/portal"+added.URL.Path,
 		"{customer}", customer,
 		"{access}", first(firm.get(customer+"/authorisations"), "main a[href*='/accesses/']:not([href$='/new'])"),
+		"{why}", first(firm.get(customer+"/authorisations"), "main a[href*='/why?']"),
+		"{transaction}", first(firm.get("/transactions"), "main table a[href^='/transactions/']"),
 		"{specialist}", first(firm.get("/specialists"), "main table a[href^='/specialists/']"),
 		"{colleague}", colleague, "{other}", other, "{handover}", handover,
 		"{used link}", usedLink,

@@ -15,7 +15,7 @@ import (
 )
 
 // AppointAdministrators makes specialist users administrators of the customer: all of them, or none. Who is one already
-// is counted as such. Errors: NotFound, Forbidden; Invalid at specialist: "required", "authorisation.twice",
+// is counted as such. Errors: NotFound, Forbidden; Invalid at specialist: "authorisation.nobody_chosen", "authorisation.twice",
 // "authorisation.not_active", "authorisation.self" (people can't give themselves rights), "authorisation.too_many".
 func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID) (out Outcome, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -63,7 +63,7 @@ func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, c
 
 // EntrustProcessors makes specialist users additional processors of transactions of the customer: every one of them of
 // every one, or nothing happens. What was so before is counted as such. Errors: as AppointAdministrators, and Invalid at
-// transaction: "required", "authorisation.twice", "authorisation.no_transaction" (unknown, another customer's, or not
+// transaction: "authorisation.none_chosen", "authorisation.twice", "authorisation.no_transaction" (unknown, another customer's, or not
 // the caller's to see), "authorisation.too_many".
 func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (out Outcome, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -150,7 +150,7 @@ func (s *Service) raisesOwn(ctx context.Context, tx bun.Tx, c account.Caller, cu
 func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form, ids []uuid.UUID) ([]person, error) {
 	switch {
 	case len(ids) == 0:
-		form.Add("specialist", complaintMissing)
+		form.Add("specialist", complaintNobody)
 		return nil, nil
 	case twice(ids):
 		form.Add("specialist", complaintTwice)
@@ -170,7 +170,7 @@ func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form,
 func (s *Service) chooseTransactions(ctx context.Context, tx bun.Tx, form *fault.Form, c account.Caller, customerID uuid.UUID, ids []uuid.UUID) ([]visibleTransaction, error) {
 	switch {
 	case len(ids) == 0:
-		form.Add("transaction", complaintMissing)
+		form.Add("transaction", complaintNone)
 		return nil, nil
 	case twice(ids):
 		form.Add("transaction", complaintTwice)

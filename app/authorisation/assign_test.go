@@ -66,7 +66,7 @@ func TestAppointRefuses(t *testing.T) {
 			who  []uuid.UUID
 			want string
 		}{
-			"nobody":                  {w.anna, nil, "specialist: required"},
+			"nobody":                  {w.anna, nil, "specialist: authorisation.nobody_chosen"},
 			"twice":                   {w.anna, ids(w.clara.ID, w.clara.ID), "specialist: authorisation.twice"},
 			"unknown":                 {w.anna, ids(w.clara.ID, newID()), "specialist: authorisation.not_active"},
 			"no id":                   {w.anna, ids(uuid.Nil), "specialist: authorisation.not_active"},
@@ -129,8 +129,8 @@ func TestEntrustRefuses(t *testing.T) {
 			who, what []uuid.UUID
 			want      string
 		}{
-			"nothing":             {w.anna, nil, nil, "specialist: required, transaction: required"},
-			"no transaction":      {w.anna, ids(w.clara.ID), nil, "transaction: required"},
+			"nothing":             {w.anna, nil, nil, "specialist: authorisation.nobody_chosen, transaction: authorisation.none_chosen"},
+			"no transaction":      {w.anna, ids(w.clara.ID), nil, "transaction: authorisation.none_chosen"},
 			"twice":               {w.anna, ids(w.clara.ID), ids(w.taxes.ID, w.taxes.ID), "transaction: authorisation.twice"},
 			"another customer's":  {w.anna, ids(w.clara.ID), ids(w.taxes.ID, foreign.ID), "transaction: authorisation.no_transaction"},
 			"unknown":             {w.anna, ids(w.clara.ID), ids(newID()), "transaction: authorisation.no_transaction"},

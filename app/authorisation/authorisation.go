@@ -103,7 +103,8 @@ var (
 
 // Complaints about a choice, at specialist or transaction.
 const (
-	complaintMissing = "required"
+	complaintNobody  = "authorisation.nobody_chosen"
+	complaintNone    = "authorisation.none_chosen" // no transaction
 	complaintTwice   = "authorisation.twice"
 	complaintPerson  = "authorisation.not_active"     // unknown, deactivated, or no specialist user
 	complaintSelf    = "authorisation.self"           // raising one's own rights takes a second person (S31)

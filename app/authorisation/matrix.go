@@ -143,7 +143,8 @@ func (k *circle) cell(p *subject, t visibleTransaction) (Cell, error) {
 type Seer struct {
 	Person
 	Cell
-	Facts []Fact // those that count
+	Facts []Fact          // those that count
+	Via   []policies.Role // by which role the rule reaches them that lets them see it
 }
 
 // SeenBy lists who sees a transaction, by name. more says that there are others who see it by role alone. Errors: NotFound
@@ -165,9 +166,14 @@ func (s *Service) SeenBy(ctx context.Context, c account.Caller, transactionID uu
 		if err != nil {
 			return nil, false, err
 		}
-		if cell.Level > Nothing {
-			list = append(list, Seer{Person: p.Person, Cell: cell, Facts: p.factsAbout(t.ID)})
+		if cell.Level == Nothing {
+			continue
 		}
+		v, err := s.explain(p, p.to(t.ID), policies.Transaction, t.Kind, policies.Read)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, Seer{Person: p.Person, Cell: cell, Facts: p.factsAbout(t.ID), Via: v.Via})
 	}
 	return list, more, nil
 }

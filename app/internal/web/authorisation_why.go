@@ -120,11 +120,19 @@ func (t *texts) via(way []policies.Role) string {
 	if len(way) == 0 || len(way) == 1 && (way[0] == policies.Specialist || way[0] == policies.EndUser) {
 		return ""
 	}
-	said := t.say("role." + string(way[0]))
-	for _, r := range way[1:] {
+	return t.say("why.via", "Role", t.roleSaid(way))
+}
+
+// roleSaid names the role that somebody has, and what it includes on the way to a rule's.
+func (t *texts) roleSaid(way []policies.Role) (said string) {
+	for i, r := range way {
+		if i == 0 {
+			said = t.say("role." + string(r))
+			continue
+		}
 		said = t.say("why.includes", "Role", said, "Included", t.say("role."+string(r)))
 	}
-	return t.say("why.via", "Role", said)
+	return said
 }
 
 // kindNames are the kinds of transactions in the person's language, by key.
@@ -210,24 +218,13 @@ func (s *Server) showSeenBy(c *fiber.Ctx) error {
 			row.Reasons = append(row.Reasons, text.factSaid(f, true))
 		}
 		if len(row.Reasons) == 0 {
-			row.Reasons = []string{text.rolesSaid(p.Roles)}
+			row.Reasons = []string{text.say("why.is.role", "Role", text.roleSaid(p.Via))}
 		}
 		d.Seers = append(d.Seers, row)
 	}
 	return s.render(c, view{
 		Page: "authorisations/people", Title: s.say(c, "seen_by.title", "name", x.Name), Nav: "transactions", Data: d,
 	})
-}
-
-// rolesSaid names roles: "has the role Auditor".
-func (t *texts) rolesSaid(roles []policies.Role) string {
-	var names []string
-	for _, r := range roles {
-		if r != policies.Specialist || len(roles) == 1 {
-			names = append(names, t.say("role."+string(r)))
-		}
-	}
-	return t.say("why.is.role", "Roles", strings.Join(names, ", "))
 }
 
 // sees is the data of the page What this person sees.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +63,17 @@ func TestPolicyJourney(t *testing.T) {
 	tomasz := w.specialist("tomasz@kanzlei.example")
 	tr := w.taxReturn(tomasz)
 	petra := w.policyAdministrator("petra@kanzlei.example")
+	at := w.browser().signIn("tomasz@kanzlei.example", strong)
+	version := 1
 	mayProcess := func() bool {
-		_, err := w.transactions.Authorise(context.Background(), w.db, tomasz, tr, policies.Process)
-		return err == nil
+		t.Helper()
+		a := at.send("/transactions/"+tr.String()+"/status", "status", []string{"open", "in_review"}[version%2], "version", strconv.Itoa(version))
+		if a.StatusCode != http.StatusSeeOther {
+			a.want(t, http.StatusForbidden)
+			return false
+		}
+		version++
+		return true
 	}
 
 	page := petra.get("/policies")
