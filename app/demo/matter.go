@@ -36,7 +36,7 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 		due = f.now.AddDate(0, 0, (i*7+k*11)%45-9).Format(time.DateOnly)
 	}
 	responsible := uuid.NullUUID{UUID: by.ID, Valid: (i+k)%3 > 0}
-	derived := transaction.Derive(number, m.name, cu.Name())
+	derived := transaction.Derive(number, m.name, m.kind, cu.Name())
 	if _, err := f.tx.ExecContext(ctx, `INSERT INTO transactions
 		(number, id, customer_id, name, name_folded, kind, status, due, responsible_id, search, created_at, created_by, updated_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -226,7 +226,7 @@ func (g *generator) matter(b *batch, cu customer.Customer, k int, since time.Tim
 	id, at := g.id(), since.Add(time.Duration(g.rand.IntN(300*24))*time.Hour)
 	m := pick(g, matters)
 	name := fmt.Sprintf("%s %d", m.name, k+1)
-	derived := transaction.Derive(g.number, name, cu.Name())
+	derived := transaction.Derive(g.number, name, m.kind, cu.Name())
 	status, due := transaction.Statuses[min(g.rand.IntN(4), 2)], ""
 	if g.rand.IntN(3) > 0 {
 		due = at.AddDate(0, 0, 14+g.rand.IntN(120)).Format(time.DateOnly)

@@ -297,11 +297,15 @@ type Derived struct {
 }
 
 // Derive computes it. customerName is the customer's Name.
-func Derive(number int64, name, customerName string) Derived {
-	search := searchText(number, name, customerName)
+func Derive(number int64, name, kind, customerName string) Derived {
+	search := searchText(number, name, kind, customerName)
 	return Derived{NameFolded: foldName(name), Search: search, Trigrams: store.TrigramText(search)}
 }
 
-func searchText(number int64, name, customerName string) string {
-	return store.SearchText(name, strings.ReplaceAll(Label(number), "-", ""), customerName)
+// searchText is what the search finds of a transaction. The kind stands in it too, behind a sign that no folded word has:
+// so the trigram index answers a search within a kind as well.
+func searchText(number int64, name, kind, customerName string) string {
+	return store.SearchText(name, strings.ReplaceAll(Label(number), "-", ""), customerName) + " " + kindNeedle(kind)
 }
+
+func kindNeedle(kind string) string { return "=" + kind }

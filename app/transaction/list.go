@@ -97,6 +97,10 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	}
 	l := listing{caller: c, scope: scope, customer: of, filter: f, today: s.Today(), week: s.now().In(s.zone).AddDate(0, 0, 7).Format(time.DateOnly)}
 	l.terms, l.search = parseQuery(f.Query)
+	l.wanted = l.terms
+	if l.search && f.Kind != "" {
+		l.wanted = store.ParseTerms(append(slices.Clone(l.terms.Needles), kindNeedle(f.Kind)))
+	}
 	if l.byRelation() && scope.Matters()&policies.Access != 0 {
 		if l.accesses, err = s.accessesOf(ctx, c.ID); err != nil {
 			return Page{}, err

@@ -158,7 +158,7 @@ func TestListFilters(t *testing.T) {
 			deputy := account.Caller{ID: newID(), Name: "Vertretung", Roles: w.anna.Roles, For: []uuid.UUID{w.anna.ID}}
 			for _, who := range []account.Caller{w.anna, w.auditor, deputy} {
 				// the same by any way: the walk alone, the indexes at once, both
-				for _, l := range []limits{defaultLimits, {walk: 1, gather: 1000, batch: 3}, {walk: 1, gather: 1, batch: 2}} {
+				for _, l := range []limits{defaultLimits, {first: 1, rare: 1000, batch: 3, count: 9}, {first: 2, rare: 1, walk: 3, gather: 1, count: 9, batch: 2}, {first: 1, rare: 1, walk: 3, gather: 100, count: 9, batch: 3}} {
 					w.limits = l
 					if got := w.names(who, c.f); !slices.Equal(got, c.want) {
 						t.Errorf("%+v for %s by %+v: %v, want %v", c.f, who.Name, l, got, c.want)
@@ -180,7 +180,7 @@ func TestRenamedCustomer(t *testing.T) {
 		_, err := w.customers.Update(context.Background(), w.anna, w.customer.ID, w.customer.Version,
 			customer.Data{FirstName: "Berta", LastName: "Neumann", Locale: "de"})
 		w.must(err)
-		w.limits = limits{walk: 1, gather: 100, batch: 16} // by the trigram index
+		w.limits = limits{first: 1, rare: 100, count: 100, batch: 16} // by the trigram index
 		for query, want := range map[string]int{"neumann": 1, "kühn": 0, "vertrag": 1} {
 			if got := w.names(w.anna, Filter{Query: query}); len(got) != want {
 				t.Errorf("%q finds %v", query, got)
@@ -252,7 +252,8 @@ func TestCount(t *testing.T) {
 			t.Helper()
 			for _, who := range []account.Caller{w.anna, w.auditor, w.end, deputy} {
 				for _, f := range []Filter{{}, {Kind: OtherKind}, {Status: Open}} {
-					if p, err := w.List(ctx, who, f); err != nil || p.Count != count || p.Capped != capped {
+					p, err := w.List(ctx, who, f)
+					if err != nil || p.Count != count || p.Capped != capped {
 						t.Errorf("%+v for %s: %d, %v, %v; want %d, %v", f, who.Name, p.Count, p.Capped, err, count, capped)
 					}
 				}

@@ -63,7 +63,9 @@ func TestListIsDecisions(t *testing.T) {
 				c.policy()
 				c.shuffle(6)
 				if len(c.transactions) > 0 && c.IntN(3) == 0 {
-					c.limits = limits{walk: 1 + c.IntN(20), gather: 1 + c.IntN(100), batch: 1 + c.IntN(70)}
+					c.limits = limits{
+						first: 1 + c.IntN(20), rare: 1 + c.IntN(50), walk: 1 + c.IntN(40), gather: 1 + c.IntN(100), count: 100, batch: 1 + c.IntN(70),
+					}
 				}
 				for _, p := range c.people {
 					c.compare(p)

@@ -75,7 +75,7 @@ func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
 	if err := tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`).Scan(ctx, &r.Number); err != nil {
 		return err
 	}
-	r.Search = searchText(r.Number, r.Name, name)
+	r.Search = searchText(r.Number, r.Name, r.Kind, name)
 	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
 		return err
 	}
@@ -119,11 +119,11 @@ func (s *Service) update(ctx context.Context, tx bun.IDB, t Transaction, r recor
 	if err != nil {
 		return false, err
 	}
-	search := searchText(t.Number, r.Name, name)
+	search := searchText(t.Number, r.Name, r.Kind, name)
 	done, err = affected(tx.ExecContext(ctx, `UPDATE transactions SET name = ?, name_folded = ?, kind = ?, due = ?, responsible_id = ?,
 		search = ?, updated_at = ?, version = version + 1 WHERE number = ? AND version = ?`,
 		r.Name, foldName(r.Name), r.Kind, r.Due, null(r.Responsible.ID), search, s.now(), t.Number, t.Version))
-	if err != nil || !done || r.Name == t.Name {
+	if err != nil || !done || r.Name == t.Name && r.Kind == t.Kind {
 		return done, err
 	}
 	return true, s.index(ctx, tx, t.Number, search)
@@ -139,12 +139,13 @@ func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, cu customer.Cus
 	var rows []struct {
 		Number int64  `bun:"number"`
 		Name   string `bun:"name"`
+		Kind   string `bun:"kind"`
 	}
-	if err := tx.NewRaw(`SELECT number, name FROM transactions WHERE customer_id = ? ORDER BY number`, cu.ID).Scan(ctx, &rows); err != nil {
+	if err := tx.NewRaw(`SELECT number, name, kind FROM transactions WHERE customer_id = ? ORDER BY number`, cu.ID).Scan(ctx, &rows); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		search := searchText(r.Number, r.Name, cu.Name())
+		search := searchText(r.Number, r.Name, r.Kind, cu.Name())
 		if _, err := tx.ExecContext(ctx, `UPDATE transactions SET search = ? WHERE number = ?`, search, r.Number); err != nil {
 			return err
 		}

@@ -52,13 +52,13 @@ func (s *Service) countIndexed(ctx context.Context, l listing) (n int, ok bool, 
 	return n, true, err
 }
 
-// count counts a list up to CountCap+1, looking at no more rows than a walk does; more says that there may be others.
+// count counts a list up to CountCap+1, looking at a bounded number of rows; more says that there may be others.
 func (s *Service) count(ctx context.Context, l listing) (n int, more bool, err error) {
 	if n, ok, err := s.countIndexed(ctx, l); ok || err != nil {
 		return n, false, err
 	}
 	r, seen := run{listing: l, limit: CountCap + 1}, 0
-	for batch := r.firstBatch(); ; batch = min(batch*4, s.limits.batch) {
+	for batch := s.firstBatch(r); ; batch = min(batch*4, s.limits.batch) {
 		walked, ok := s.walked(r, batch)
 		if !ok {
 			return n, false, nil
@@ -82,7 +82,7 @@ func (s *Service) count(ctx context.Context, l listing) (n int, more bool, err e
 		switch {
 		case part.Seen < batch, n > CountCap:
 			return n, false, nil
-		case seen >= s.limits.walk:
+		case seen >= s.limits.count:
 			return n, true, nil
 		}
 		r.from = &position{*part.CreatedAt, part.ID.UUID}

@@ -3,6 +3,7 @@ package transaction
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -16,17 +17,24 @@ import (
 // limits is how many rows are looked at before a list takes the other way. They change how a result is found, never the
 // result.
 type limits struct {
-	// walk: so many rows of the caller's range are looked at, newest first, before the index of what is looked for is
-	// asked instead: a page of what is frequent lies within them.
+	// first: so many rows of the caller's range are looked at, newest first, before anything else: a page of what is very
+	// frequent lies within them, and so does all that most people see.
+	first int
+	// rare: what the index of what is looked for has fewer of is gathered from it.
+	rare int
+	// walk: up to so many rows the walk goes on for the rest.
 	walk int
-	// gather: so many candidates are taken from that index; of what has more, the walk goes on to its end.
+	// gather: so many candidates are taken from the index then; of what has more, the walk goes on to its end.
 	gather int
+	// count: so many rows are looked at for counting what is no row of an index.
+	count int
 	// batch is the largest part in which a walk goes.
 	batch int
 }
 
-// defaultLimits are measured at three million transactions.
-var defaultLimits = limits{walk: 8_000, gather: 50_000, batch: 16_000}
+// defaultLimits are measured at three million transactions. A page of matches as rare as may be must lie within the walk, or
+// both ways are gone in vain: rare × walk ≥ PageSize × 3,000,000.
+var defaultLimits = limits{first: 1_000, rare: 8_000, walk: 20_000, gather: 50_000, count: 2_000, batch: 16_000}
 
 // listing is what a list is made from.
 type listing struct {
@@ -36,7 +44,8 @@ type listing struct {
 	accesses    []uuid.UUID // customers to which the caller has an active access
 	filter      Filter
 	terms       store.Terms
-	search      bool // terms hold something
+	search      bool        // terms hold something
+	wanted      store.Terms // the terms and the kind, as the trigram index knows them
 	today, week string
 }
 
@@ -264,9 +273,9 @@ func (s *Service) step(ctx context.Context, r run, batch int) (st step, err erro
 }
 
 // firstBatch is how many rows a walk looks at first: of an unfiltered list hardly more than it shows.
-func (r run) firstBatch() int {
+func (s *Service) firstBatch(r run) int {
 	if r.search || r.filter.Narrow() {
-		return max(r.limit, 512)
+		return max(r.limit, min(s.limits.first, s.limits.batch))
 	}
 	return r.limit + 13
 }
@@ -274,7 +283,7 @@ func (r run) firstBatch() int {
 // walk reads a list along its range until the page is full, the range is at its end, or about most rows were looked at
 // (0: however many); complete=false then, and the position at which to go on.
 func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, complete bool, last *position, err error) {
-	want, seen, batch := r.limit, 0, r.firstBatch()
+	want, seen, batch := r.limit, 0, s.firstBatch(r)
 	for {
 		part := r
 		part.limit = want - len(hits)
@@ -294,32 +303,30 @@ func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, c
 	}
 }
 
-// read returns the hits of a run and how many there are in all.
-func (s *Service) read(ctx context.Context, r run) (found, error) {
+// read returns the hits of a run and how many there are in all. It goes both ways in turn, each as far as it is likely to
+// lead: along the range, and by the index of what is looked for.
+func (s *Service) read(ctx context.Context, r run) (f found, err error) {
 	index := s.candidates(r.listing)
-	most := s.limits.walk
-	if index.SQL == "" {
-		most = 0
-	}
-	hits, complete, last, err := s.walk(ctx, r, most)
-	if err != nil {
-		return found{}, err
-	}
-	if !complete {
-		f, complete, err := s.gather(ctx, r, index)
-		if complete || err != nil {
-			return f, err
+	rest := r // what is still to be walked
+	for _, stage := range []struct{ walk, gather int }{{s.limits.first, s.limits.rare}, {s.limits.walk, s.limits.gather}, {}} {
+		if index.SQL == "" {
+			stage.walk = 0
 		}
-		rest := r
-		rest.from, rest.limit = last, r.limit-len(hits)
-		more, _, _, err := s.walk(ctx, rest, 0)
+		hits, complete, last, err := s.walk(ctx, rest, stage.walk)
 		if err != nil {
 			return found{}, err
 		}
-		hits = append(hits, more...)
+		f.hits = append(f.hits, hits...)
+		if complete {
+			break
+		}
+		rest.from, rest.limit = last, rest.limit-len(hits)
+		if gathered, complete, err := s.gather(ctx, r, index, stage.gather); complete || err != nil {
+			return gathered, err
+		}
 	}
-	f := found{hits: hits, count: len(hits)}
-	if r.from != nil || len(hits) == r.limit {
+	f.count = len(f.hits)
+	if r.from != nil || len(f.hits) == r.limit {
 		f.count, f.more, err = s.count(ctx, r.listing)
 	}
 	return f, err
@@ -335,7 +342,7 @@ func (s *Service) candidates(l listing) (c store.Clause) {
 		c.Add(` FROM transactions AS t WHERE TRUE`)
 	case l.search:
 		c.Add(` FROM transaction_search CROSS JOIN transactions AS t ON t.number = transaction_search.rowid WHERE transaction_search MATCH ?`,
-			l.terms.Match())
+			l.wanted.Match())
 	case l.filter.Due == Overdue || l.filter.Due == ThisDue:
 		c.Add(` FROM transactions AS t` + s.only("transactions_due") + ` WHERE TRUE`)
 	case l.filter.Kind != "" && l.byRelation():
@@ -346,9 +353,13 @@ func (s *Service) candidates(l listing) (c store.Clause) {
 		return store.Clause{}
 	}
 	if l.search {
-		c.Append(s.db.Verify(l.terms, "t.search"))
+		c.Append(s.db.Verify(l.wanted, "t.search"))
 	}
-	c.Append(l.byIndex())
+	filters := l.byIndex()
+	if l.search && s.db.IsPostgres() { // no other index than that of the words
+		filters.SQL = strings.NewReplacer(`t.kind =`, `t.kind || '' =`, `t.status =`, `t.status || '' =`).Replace(filters.SQL)
+	}
+	c.Append(filters)
 	c.Append(l.filters())
 	return c
 }
@@ -360,13 +371,14 @@ func (s *Service) only(index string) string {
 	return ` INDEXED BY ` + index
 }
 
-// gather reads a page from all that an index offers, and counts it; complete=false when that is too much.
-func (s *Service) gather(ctx context.Context, r run, candidates store.Clause) (f found, complete bool, err error) {
+// gather reads a page from all that an index offers, and counts it; complete=false when that is most or more: then nobody
+// asks who may see which of them.
+func (s *Service) gather(ctx context.Context, r run, candidates store.Clause, most int) (f found, complete bool, err error) {
 	q := store.SQL(`WITH candidates AS MATERIALIZED (SELECT t.created_at, t.id, t.customer_id, t.kind`)
 	q.Append(candidates)
-	q.Add(` LIMIT ?), hits AS MATERIALIZED (SELECT t.created_at, t.id FROM (SELECT t.*, `, s.limits.gather)
+	q.Add(` LIMIT ?), hits AS MATERIALIZED (SELECT t.created_at, t.id FROM (SELECT t.*, `, most)
 	q.Append(r.mask())
-	q.Add(` AS mask FROM candidates AS t WHERE t.customer_id NOT IN ` + dead + `) AS t WHERE TRUE`)
+	q.Add(` AS mask FROM candidates AS t WHERE (SELECT count(*) FROM candidates) < ? AND t.customer_id NOT IN `+dead+`) AS t WHERE TRUE`, most)
 	q.Append(r.allowed("t.mask"))
 	q.Add(`) SELECT total.seen, total.n, page.created_at, page.id
 		FROM (SELECT (SELECT count(*) FROM candidates) AS seen, (SELECT count(*) FROM hits) AS n) AS total
@@ -383,7 +395,7 @@ func (s *Service) gather(ctx context.Context, r run, candidates store.Clause) (f
 		return found{}, false, err
 	}
 	for _, row := range rows {
-		f.count, complete = row.N, row.Seen < s.limits.gather
+		f.count, complete = row.N, row.Seen < most
 		if row.CreatedAt != nil {
 			f.hits = append(f.hits, position{*row.CreatedAt, row.ID.UUID})
 		}
