@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLoad(t *testing.T) {
@@ -41,6 +42,12 @@ func TestLoad(t *testing.T) {
 		"production":        {env: map[string]string{"REDIS_URL": "redis://x"}, wrong: "SECRET_KEY"},
 		"separate in one":   {env: map[string]string{"WORKER": "separate"}, wrong: "REDIS_URL"},
 		"short key":         {env: map[string]string{"SECRET_KEY": "abcd"}, wrong: "SECRET_KEY"},
+		"reminder":          {check: func(c Config) bool { return c.Reminder == 168*time.Hour }},
+		"reminder in days":  {env: map[string]string{"INVITATION_REMINDER": "3d"}, check: func(c Config) bool { return c.Reminder == 72*time.Hour }},
+		"reminder in hours": {env: map[string]string{"INVITATION_REMINDER": "36h"}, check: func(c Config) bool { return c.Reminder == 36*time.Hour }},
+		"reminder of none":  {env: map[string]string{"INVITATION_REMINDER": "0d"}, wrong: "INVITATION_REMINDER"},
+		"reminder in words": {env: map[string]string{"INVITATION_REMINDER": "a week"}, wrong: "INVITATION_REMINDER"},
+		"reminder negative": {env: map[string]string{"INVITATION_REMINDER": "-1h"}, wrong: "INVITATION_REMINDER"},
 		"listen":            {env: map[string]string{"LISTEN": "3000"}, wrong: "LISTEN"},
 		"base url path":     {env: map[string]string{"BASE_URL": "https://kontor.example/app"}, wrong: "BASE_URL"},
 		"base url scheme":   {env: map[string]string{"BASE_URL": "ftp://kontor.example"}, wrong: "BASE_URL"},

@@ -3,6 +3,7 @@ package handover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -195,4 +196,30 @@ func (w *world) consistent() {
 	if len(wrong) > 0 {
 		w.t.Errorf("index and facts disagree: %+v", wrong)
 	}
+}
+
+// fill gives Anna many customers with as many transactions each, quickly.
+func (w *world) fill(customers, transactions int) error {
+	return w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+		number := 50000
+		for i := range customers {
+			id := newID()
+			if _, err := tx.ExecContext(ctx, `INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+				VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`, 20000+i, id, w.now, w.now); err != nil {
+				return err
+			}
+			for range transactions {
+				number++
+				if _, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+					VALUES (?, ?, ?, ?, ?, 'other', ?, ?)`, number, newID(), id, fmt.Sprint(number), fmt.Sprint(number), w.now, w.now); err != nil {
+					return err
+				}
+			}
+			a := assignment.Administrator{CustomerID: id, SpecialistID: w.anna.ID, CreatedAt: w.now, CreatedBy: w.admin.ID}
+			if _, err := assignment.Appoint(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -234,7 +234,7 @@ const deletionChunk = 500
 // handoverChunk is how many assignments a tx of a handover passes on, each with its index and its entries in the log;
 // switchChunk how many customers a tx looks at whose administrator was deactivated.
 const (
-	handoverChunk = 50
+	handoverChunk = 25
 	switchChunk   = 500
 )
 
