@@ -55,11 +55,7 @@ func Appoint(ctx context.Context, tx bun.IDB, a Administrator) (fresh bool, err 
 	if fresh, err = done(tx.NewInsert().Model(&a).On("CONFLICT DO NOTHING").Exec(ctx)); err != nil || !fresh {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
-		SELECT ?, created_at, id, 1 FROM transactions WHERE customer_id = ?
-		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | 1`,
-		a.SpecialistID, a.CustomerID)
-	return true, err
+	return true, enter(ctx, tx, a.SpecialistID, administrates, store.SQL(`customer_id = ?`, a.CustomerID))
 }
 
 // Dismiss takes a customer's administration from a specialist user and returns what was; ok is false when they had none.
@@ -75,11 +71,7 @@ func Dismiss(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID
 	if err != nil {
 		return was, false, err
 	}
-	const theirs = ` WHERE specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE customer_id = ?)`
-	return was, true, exec(ctx, tx,
-		store.SQL(`DELETE FROM transaction_visible`+theirs+` AND relmask = 1`, specialistID, customerID),
-		store.SQL(`UPDATE transaction_visible SET relmask = 2`+theirs+` AND relmask = 3`, specialistID, customerID),
-	)
+	return was, true, leave(ctx, tx, specialistID, administrates, store.SQL(`customer_id = ?`, customerID))
 }
 
 // Entrust makes a specialist user an additional processor of a transaction; fresh is false when they were one already. The
@@ -91,11 +83,7 @@ func Entrust(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err erro
 	if fresh, err = done(tx.NewInsert().Model(&p).On("CONFLICT DO NOTHING").Exec(ctx)); err != nil || !fresh {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
-		SELECT ?, created_at, id, 2 FROM transactions WHERE id = ?
-		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | 2`,
-		p.SpecialistID, p.TransactionID)
-	return true, err
+	return true, enter(ctx, tx, p.SpecialistID, processes, store.SQL(`id = ?`, p.TransactionID))
 }
 
 // Relieve takes a transaction from an additional processor and returns what was; ok is false when they were none.
@@ -111,11 +99,7 @@ func Relieve(ctx context.Context, tx bun.IDB, customerID, specialistID, transact
 	if err != nil {
 		return was, false, err
 	}
-	const theirs = ` WHERE specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE id = ?)`
-	return was, true, exec(ctx, tx,
-		store.SQL(`DELETE FROM transaction_visible`+theirs+` AND relmask = 2`, specialistID, transactionID),
-		store.SQL(`UPDATE transaction_visible SET relmask = 1`+theirs+` AND relmask = 3`, specialistID, transactionID),
-	)
+	return was, true, leave(ctx, tx, specialistID, processes, store.SQL(`id = ?`, transactionID))
 }
 
 // Added enters a transaction that has just been inserted into the index of all its customer's administrators.
@@ -129,9 +113,34 @@ func Added(ctx context.Context, tx bun.IDB, customerID, transactionID uuid.UUID)
 	return err
 }
 
-func exec(ctx context.Context, tx bun.IDB, clauses ...store.Clause) error {
-	for _, c := range clauses {
-		if _, err := tx.ExecContext(ctx, c.SQL, c.Args...); err != nil {
+// The bits of relmask.
+const (
+	administrates = 1
+	processes     = 2
+)
+
+// enter adds a relation of a person to transactions to the index.
+func enter(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Clause) error {
+	q := store.SQL(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
+		SELECT ?, created_at, id, ? FROM transactions WHERE `, person, relation)
+	q.Append(transactions)
+	q.Add(` ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | ?`, relation)
+	_, err := tx.ExecContext(ctx, q.SQL, q.Args...)
+	return err
+}
+
+// leave takes a relation of a person to transactions from the index; rows without any other go.
+func leave(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Clause) error {
+	theirs := store.SQL(` WHERE specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE `, person)
+	theirs.Append(transactions)
+	theirs.Add(`)`)
+	gone, less := store.SQL(`DELETE FROM transaction_visible`), store.SQL(`UPDATE transaction_visible SET relmask = relmask - ?`, relation)
+	gone.Append(theirs)
+	gone.Add(` AND relmask = ?`, relation)
+	less.Append(theirs)
+	less.Add(` AND relmask = ?`, administrates|processes)
+	for _, q := range []store.Clause{gone, less} {
+		if _, err := tx.ExecContext(ctx, q.SQL, q.Args...); err != nil {
 			return err
 		}
 	}

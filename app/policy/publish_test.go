@@ -20,7 +20,9 @@ import (
 // eventually waits for something that another goroutine brings about.
 func (w *world) eventually(within time.Duration, what string, cond func() bool) {
 	w.Helper()
-	for end := time.Now().Add(within); !cond(); time.Sleep(5 * time.Millisecond) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(within); !cond(); <-tick.C {
 		if time.Now().After(end) {
 			w.Fatalf("not within %s: %s", within, what)
 		}

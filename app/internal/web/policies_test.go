@@ -313,7 +313,9 @@ func TestPolicyReadiness(t *testing.T) {
 // eventually waits for something that another goroutine brings about.
 func eventually(t *testing.T, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !cond(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatal("it does not come about")
 		}
