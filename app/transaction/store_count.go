@@ -58,7 +58,7 @@ func (s *Service) count(ctx context.Context, l listing) (n int, more bool, err e
 		return n, false, err
 	}
 	r, seen := run{listing: l, limit: CountCap + 1}, 0
-	for batch := s.firstBatch(r); ; batch = min(batch*4, s.limits.batch) {
+	for batch := s.firstBatch(r); ; batch = min(batch*4, s.limits.batch, max(s.limits.count-seen, 1)) {
 		walked, ok := s.walked(r, batch)
 		if !ok {
 			return n, false, nil
