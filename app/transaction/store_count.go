@@ -14,7 +14,8 @@ import (
 // does not know enough.
 func (s *Service) countIndexed(ctx context.Context, l listing) (n int, ok bool, err error) {
 	var rows store.Clause
-	id, related := "", l.byRelation()
+	var id string
+	related := l.byRelation()
 	switch persons := l.caller.Persons(); {
 	case l.filter.Narrow() || l.customer != uuid.Nil:
 		return 0, false, nil
