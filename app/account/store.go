@@ -324,13 +324,12 @@ func hasThrottle(ctx context.Context, db bun.IDB, subject string) (bool, error) 
 	return db.NewSelect().Model((*throttle)(nil)).Where("subject = ?", subject).Exists(ctx)
 }
 
-// lockThrottle loads a counter, made if need be, and keeps others from counting on it until the tx ends.
+// lockThrottle loads a counter, made if need be, and keeps others from counting on it until the tx ends. It is one
+// statement: between two, somebody else's successful sign-in could delete the counter.
 func lockThrottle(ctx context.Context, tx bun.IDB, subject string, now time.Time) (t throttle, err error) {
 	t = throttle{Subject: subject, NextAt: now, UpdatedAt: now}
-	if _, err := tx.NewInsert().Model(&t).On("CONFLICT (subject) DO NOTHING").Exec(ctx); err != nil {
-		return throttle{}, err
-	}
-	return t, forUpdate(tx, tx.NewSelect().Model(&t).WherePK()).Scan(ctx)
+	_, err = tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("subject = EXCLUDED.subject").Returning("*").Exec(ctx)
+	return t, err
 }
 
 func putThrottle(ctx context.Context, tx bun.IDB, t throttle) error {

@@ -98,7 +98,7 @@ func (s *Service) reserve(ctx context.Context, login string, from Browser) (trie
 // settle takes a try back that was no guess: the counter of the account starts anew, that of the address loses what
 // was counted (not more: who has an account must not be able to clear it), and the address is known from now on.
 func (s *Service) settle(ctx context.Context, tx bun.IDB, tried []slot, login string, from Browser) error {
-	for _, t := range tried {
+	for _, t := range ordered(tried) { // the one of where the person is known comes last, in this order as well
 		var err error
 		if strings.HasPrefix(t.subject, "address:") {
 			err = giveBackThrottle(ctx, tx, t.subject, s.now())
@@ -114,11 +114,9 @@ func (s *Service) settle(ctx context.Context, tx bun.IDB, tried []slot, login st
 
 // count adds a try to every slot and returns 0, or changes nothing and returns how long the longest delay still runs.
 func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait time.Duration, err error) {
-	slots = slices.Clone(slots) // all lock in one order, or two would wait for each other
-	slices.SortFunc(slots, func(a, b slot) int { return strings.Compare(a.subject, b.subject) })
 	now := s.now()
 	var rows []throttle
-	for _, sl := range slots {
+	for _, sl := range ordered(slots) {
 		t, err := lockThrottle(ctx, tx, sl.subject, now)
 		if err != nil {
 			return 0, err
@@ -140,6 +138,11 @@ func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait tim
 		}
 	}
 	return 0, nil
+}
+
+// ordered is the one order in which everybody takes counters, or two would wait for each other.
+func ordered(slots []slot) []slot {
+	return slices.SortedFunc(slices.Values(slots), func(a, b slot) int { return strings.Compare(a.subject, b.subject) })
 }
 
 // slowDown is nil for no wait at all.
