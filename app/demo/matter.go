@@ -62,10 +62,8 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	}).Exec(ctx); err != nil || (i+k)%5 != 0 {
 		return err
 	}
+	// Never who looks around: they could not try a rule about additional processors and take it back alone.
 	helper := f.staff[1+(i+2)%6]
-	if i%2 == 0 {
-		helper = f.staff[0] // who looks around finds some of these as well
-	}
 	_, err = assignment.Entrust(ctx, f.tx, assignment.Processor{
 		TransactionID: id, SpecialistID: helper.ID, CustomerID: cu.ID, CreatedAt: at, CreatedBy: by.ID,
 	})
