@@ -265,11 +265,23 @@ func (s *Service) validate(ctx context.Context, db bun.IDB, f Form, was Transact
 
 // Renamed refreshes what the search finds of a customer's transactions, in the tx in which its name changes.
 func (s *Service) Renamed(ctx context.Context, tx bun.IDB, cu customer.Customer) error {
-	return s.refreshSearch(ctx, tx, cu)
+	return s.refreshSearch(ctx, tx, cu.ID, cu.Name())
 }
 
-// Tend is the worker's housekeeping of the search index.
-func (s *Service) Tend(ctx context.Context) error { return s.db.TendSearch(ctx, "transaction_search") }
+// Tend is the worker's housekeeping of the search: transactions that a migration brought along without a search text get
+// theirs, and SQLite's index is merged.
+func (s *Service) Tend(ctx context.Context) error {
+	for more := true; more; {
+		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			more, err = s.fillSearch(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.db.TendSearch(ctx, "transaction_search")
+}
 
 // People are those who are offered as responsible for a customer's transactions: its active administrators and
 // processors, and the caller if they are a specialist user; by name. customer.ErrNotFound.

@@ -208,3 +208,24 @@ func TestLogClause(t *testing.T) {
 		}
 	})
 }
+
+// TestTendFillsIn: transactions that came without a search text, as by the migration, are found once the worker has tended.
+func TestTendFillsIn(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		cu := w.addCustomer(w.anna, "Zwergpudel")
+		found := w.create(w.anna, cu, "Hausbau")
+		w.exec(`UPDATE transactions SET search = '' WHERE id = ?`, found.ID)
+		if !w.db.IsPostgres() {
+			w.exec(`DELETE FROM transaction_search WHERE rowid = ?`, found.Number)
+		}
+		if got := w.names(w.anna, Filter{Query: "hausbau"}); len(got) != 0 {
+			t.Fatalf("found without a search text: %v", got)
+		}
+		w.must(w.Tend(context.Background()))
+		for _, q := range []string{"hausbau", "zwergpudel", found.Label()} {
+			if got := w.names(w.anna, Filter{Query: q}); len(got) != 1 {
+				t.Errorf("%s finds %v", q, got)
+			}
+		}
+	})
+}

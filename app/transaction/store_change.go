@@ -135,17 +135,17 @@ func (s *Service) setStatus(ctx context.Context, tx bun.IDB, t Transaction, to S
 }
 
 // refreshSearch writes the search texts of a customer's transactions anew.
-func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, cu customer.Customer) error {
+func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, customerID uuid.UUID, customerName string) error {
 	var rows []struct {
 		Number int64  `bun:"number"`
 		Name   string `bun:"name"`
 		Kind   string `bun:"kind"`
 	}
-	if err := tx.NewRaw(`SELECT number, name, kind FROM transactions WHERE customer_id = ? ORDER BY number`, cu.ID).Scan(ctx, &rows); err != nil {
+	if err := tx.NewRaw(`SELECT number, name, kind FROM transactions WHERE customer_id = ? ORDER BY number`, customerID).Scan(ctx, &rows); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		search := searchText(r.Number, r.Name, r.Kind, cu.Name())
+		search := searchText(r.Number, r.Name, r.Kind, customerName)
 		if _, err := tx.ExecContext(ctx, `UPDATE transactions SET search = ? WHERE number = ?`, search, r.Number); err != nil {
 			return err
 		}
@@ -154,6 +154,23 @@ func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, cu customer.Cus
 		}
 	}
 	return nil
+}
+
+// fillSearch writes the search texts of a customer that has transactions without one; found=false when there is none.
+func (s *Service) fillSearch(ctx context.Context, tx bun.IDB) (found bool, err error) {
+	var id uuid.UUID
+	err = tx.NewRaw(`SELECT customer_id FROM transactions WHERE search = '' LIMIT 1`).Scan(ctx, &id)
+	if store.IsNoRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	name, err := s.customerName(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	return true, s.refreshSearch(ctx, tx, id, name)
 }
 
 // --- kinds ------------------------------------------------------------------------------------------------------

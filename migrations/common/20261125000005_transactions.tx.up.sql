@@ -50,6 +50,7 @@ CREATE INDEX transactions_customer ON transactions (customer_id, created_at, id)
 CREATE INDEX transactions_created ON transactions (created_at, id); -- the list of who may see all
 CREATE INDEX transactions_kind ON transactions (kind, created_at, id);
 CREATE INDEX transactions_status ON transactions (status, created_at, id);
+CREATE INDEX transactions_unsearched ON transactions (customer_id) WHERE search = ''; -- soon empty: the worker fills them
 CREATE INDEX transactions_due ON transactions (due) WHERE due <> '' AND status <> 'closed';
 
 -- Additional processors: who may work on single transactions of a customer.
