@@ -135,13 +135,13 @@ func TestMigrateAtOnce(t *testing.T) {
 }
 
 func TestWaitForSchema(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	db, err := store.Open(ctx, storetest.SQLiteURL(t))
+	db, err := store.Open(context.Background(), storetest.SQLiteURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
 	if err := migrations.Wait(ctx, db.DB, time.Millisecond); !errors.Is(err, migrations.ErrSchemaOld) {
 		t.Errorf("waiting on an empty database = %v, want %v", err, migrations.ErrSchemaOld)
 	}
