@@ -148,15 +148,7 @@ func (s *Service) raisesOwn(ctx context.Context, tx bun.Tx, c account.Caller, cu
 // choosePeople loads the specialist users of a choice, by name, and complains about what is wrong with it. They stay as
 // they are until the tx ends.
 func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form, ids []uuid.UUID) ([]person, error) {
-	switch {
-	case len(ids) == 0:
-		form.Add("specialist", complaintNobody)
-		return nil, nil
-	case twice(ids):
-		form.Add("specialist", complaintTwice)
-		return nil, nil
-	case len(ids) > maxPeople:
-		form.AddError(fault.At("specialist", complaintTooMany).With("max", maxPeople))
+	if !countable(form, "specialist", complaintNobody, ids, maxPeople) {
 		return nil, nil
 	}
 	people, err := lockActive(ctx, tx, ids)
@@ -168,15 +160,7 @@ func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form,
 
 // chooseTransactions does the same for transactions: of the customer, and the caller's to see.
 func (s *Service) chooseTransactions(ctx context.Context, tx bun.Tx, form *fault.Form, c account.Caller, customerID uuid.UUID, ids []uuid.UUID) ([]visibleTransaction, error) {
-	switch {
-	case len(ids) == 0:
-		form.Add("transaction", complaintNone)
-		return nil, nil
-	case twice(ids):
-		form.Add("transaction", complaintTwice)
-		return nil, nil
-	case len(ids) > maxAssignments:
-		form.AddError(fault.At("transaction", complaintTooMany).With("max", maxAssignments))
+	if !countable(form, "transaction", complaintNone, ids, maxAssignments) {
 		return nil, nil
 	}
 	visible, _, err := s.transactions.Within(c, policies.Read, "t")
@@ -188,6 +172,22 @@ func (s *Service) chooseTransactions(ctx context.Context, tx bun.Tx, form *fault
 		form.Add("transaction", complaintTransac)
 	}
 	return list, err
+}
+
+// countable complains at the field about a choice of nothing (none is the complaint), of the same twice, or of more than
+// most; ok is false then.
+func countable(form *fault.Form, field, none string, ids []uuid.UUID, most int) (ok bool) {
+	switch {
+	case len(ids) == 0:
+		form.Add(field, none)
+	case twice(ids):
+		form.Add(field, complaintTwice)
+	case len(ids) > most:
+		form.AddError(fault.At(field, complaintTooMany).With("max", most))
+	default:
+		return true
+	}
+	return false
 }
 
 func twice(ids []uuid.UUID) bool {
