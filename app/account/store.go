@@ -327,7 +327,7 @@ func hasThrottle(ctx context.Context, db bun.IDB, subject string) (bool, error) 
 // lockThrottle loads a counter, made if need be, and keeps others from counting on it until the tx ends. It is one
 // statement: between two, somebody else's successful sign-in could delete the counter.
 func lockThrottle(ctx context.Context, tx bun.IDB, subject string, now time.Time) (t throttle, err error) {
-	t = throttle{Subject: subject, NextAt: now, UpdatedAt: now}
+	t = throttle{Subject: subject, NextAt: noDelay, UpdatedAt: now}
 	_, err = tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("subject = EXCLUDED.subject").Returning("*").Exec(ctx)
 	return t, err
 }
@@ -338,8 +338,8 @@ func putThrottle(ctx context.Context, tx bun.IDB, t throttle) error {
 	return err
 }
 
-func giveBackThrottle(ctx context.Context, tx bun.IDB, subject string, now time.Time) error {
-	_, err := tx.NewUpdate().Model((*throttle)(nil)).Set("failures = failures - 1").Set("next_at = ?", now).
+func giveBackThrottle(ctx context.Context, tx bun.IDB, subject string) error {
+	_, err := tx.NewUpdate().Model((*throttle)(nil)).Set("failures = failures - 1").Set("next_at = ?", noDelay).
 		Where("subject = ?", subject).Where("failures > 0").Exec(ctx)
 	return err
 }

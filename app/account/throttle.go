@@ -28,8 +28,20 @@ var (
 	mailsToPerson = limit{free: 0, first: time.Minute, most: time.Hour}        // and sent
 )
 
+// noDelay is when a delay ended that never began. It is long past on the clock of every process: what one calls now,
+// another, a few milliseconds behind, would take for a delay that still runs.
+var noDelay = time.Unix(0, 0).UTC()
+
 // forgetAfter is how long after the last failure it is forgotten.
 const forgetAfter = 24 * time.Hour
+
+// until is when the delay after this many failures ends.
+func (l limit) until(failures int, now time.Time) time.Time {
+	if d := l.delay(failures); d > 0 {
+		return now.Add(d)
+	}
+	return noDelay
+}
 
 // delay after this many failures.
 func (l limit) delay(failures int) time.Duration {
@@ -101,7 +113,7 @@ func (s *Service) settle(ctx context.Context, tx bun.IDB, tried []slot, login st
 	for _, t := range ordered(tried) { // the one of where the person is known comes last, in this order as well
 		var err error
 		if strings.HasPrefix(t.subject, "address:") {
-			err = giveBackThrottle(ctx, tx, t.subject, s.now())
+			err = giveBackThrottle(ctx, tx, t.subject)
 		} else {
 			err = deleteThrottle(ctx, tx, t.subject)
 		}
@@ -109,7 +121,7 @@ func (s *Service) settle(ctx context.Context, tx bun.IDB, tried []slot, login st
 			return err
 		}
 	}
-	return putThrottle(ctx, tx, throttle{Subject: s.known(login, from), NextAt: s.now(), UpdatedAt: s.now()})
+	return putThrottle(ctx, tx, throttle{Subject: s.known(login, from), NextAt: noDelay, UpdatedAt: s.now()})
 }
 
 // count adds a try to every slot and returns 0, or changes nothing and returns how long the longest delay still runs.
@@ -126,7 +138,7 @@ func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait tim
 			t.Failures = 0
 		}
 		t.Failures++
-		t.NextAt, t.UpdatedAt = now.Add(sl.limit.delay(t.Failures)), now
+		t.NextAt, t.UpdatedAt = sl.limit.until(t.Failures, now), now
 		rows = append(rows, t)
 	}
 	if wait > 0 {

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -153,13 +154,20 @@ func (db *DB) NewClock(ctx context.Context) (clock Clock, sync func(context.Cont
 	}
 	var diff offset
 	measure := func(ctx context.Context) error {
-		before := System()
-		var there time.Time
-		if err := db.NewRaw("SELECT clock_timestamp()").Scan(ctx, &there); err != nil {
-			return fmt.Errorf("ask the database for the time: %w", err)
+		// The quickest answer says it best: it is off by at most half of how long it took. The first one of a new
+		// connection takes the longest.
+		quickest := time.Duration(math.MaxInt64)
+		for range 5 {
+			before := System()
+			var there time.Time
+			if err := db.NewRaw("SELECT clock_timestamp()").Scan(ctx, &there); err != nil {
+				return fmt.Errorf("ask the database for the time: %w", err)
+			}
+			if took := System().Sub(before); took < quickest {
+				quickest = took
+				diff.set(there.Sub(before.Add(took / 2)))
+			}
 		}
-		here := before.Add(System().Sub(before) / 2)
-		diff.set(there.Sub(here))
 		return nil
 	}
 	if err := measure(ctx); err != nil {
