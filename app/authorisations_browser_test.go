@@ -24,6 +24,15 @@ func TestBrowserAuthorisations(t *testing.T) {
 	for _, width := range []int64{1440, 360} {
 		b.look(width, "light", "en")
 		b.signIn("admin@kontor.local", p.Password)
+		if width < 768 { // on a phone the navigation is a menu
+			var shown bool
+			if b.eval(`document.querySelector("#nav").getClientRects().length > 0`, &shown); shown {
+				t.Errorf("%d: the navigation is open before anybody asked for it", width)
+			}
+			b.press("Menu")
+			b.press("My transactions")
+			b.waitFor("my transactions", `location.pathname === "/transactions"`)
+		}
 		b.visit("/customers?q=kuhn")
 		b.press("Kühn, Berta")
 		b.waitFor("the customer", `location.pathname.endsWith("/data")`)

@@ -75,7 +75,7 @@ func (s *Server) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 	if status != fiber.StatusOK {
 		title = s.errorTitle(c, title)
 	}
-	return s.render(c, view{Page: "account/index", Title: title, Door: d.EndUser, Wide: true, Status: status, Data: d})
+	return s.render(c, view{Page: "account/index", Title: title, Door: s.atDoor(c), Wide: true, Status: status, Data: d})
 }
 
 func (s *Server) localeOptions(c *fiber.Ctx) []option {

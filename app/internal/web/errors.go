@@ -70,7 +70,7 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	}
 	p.Heading = headingOf(p.Status)
 	v := view{
-		Page: "shell/problem", Fragment: "shell/problem", Status: p.Status, Door: signed(c) == nil,
+		Page: "shell/problem", Fragment: "shell/problem", Status: p.Status, Door: s.atDoor(c),
 		Title: s.errorTitle(c, s.say(c, p.Heading)), Data: p,
 	}
 	if rerr := s.render(c, v); rerr != nil {

@@ -71,6 +71,12 @@ func TestRegister(t *testing.T) {
 	b.get("/register/"+token).want(t, http.StatusGone, "Sign in") // used
 	b.signIn("berta@kunde.example", strong)
 	b.get("/portal").want(t, http.StatusOK, "Berta Kühn")
+	// What is not for end users looks like their side of the house, not like the firm's.
+	refused := b.get("/customers")
+	refused.want(t, http.StatusNotFound, "Nicht gefunden")
+	if strings.Contains(refused.body, `role="search"`) || strings.Contains(refused.body, `href="/transactions"`) {
+		t.Errorf("an end user is shown the firm's side: %s", refused.text())
+	}
 }
 
 // TestCodeLocks: after five wrong codes even the right one is refused, until a new one was asked for.

@@ -169,6 +169,11 @@ func home(roles []policies.Role) string {
 	return "/portal"
 }
 
+// atDoor says whether a page that everybody may get has one column, as for end users and who is not signed in.
+func (s *Server) atDoor(c *fiber.Ctx) bool {
+	return signed(c) == nil || home(s.caller(c).Roles) == "/portal"
+}
+
 // toSignIn sends a person to the sign-in page and back here afterwards.
 func (s *Server) toSignIn(c *fiber.Ctx) error {
 	to := "/login"
