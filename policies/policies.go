@@ -143,6 +143,16 @@ type version struct {
 	policy   Document
 	enforcer *casbin.Enforcer
 	scopes   sync.Map // scopeKey → Scope: each compiled when it is first asked for
+	answers  sync.Map // question → bool: what Casbin said; a version never says anything else
+}
+
+// question is a Request as a key.
+type question struct {
+	subject  string
+	relation Relation
+	object   Object
+	kind     string
+	action   Action
 }
 
 // New builds a decider with a policy text, Default for one. Its version number is 0.
@@ -196,11 +206,31 @@ func (d *Decider) Allows(q Request) (bool, error) {
 }
 
 func (v *version) allows(q Request) (bool, error) {
-	ok, err := v.enforcer.Enforce(subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action))
+	key := question{subject(q.Roles), q.Relation, q.Object, q.Kind, q.Action}
+	if ok, asked := v.answers.Load(key); asked {
+		return ok.(bool), nil
+	}
+	ok, err := v.enforcer.Enforce(key.subject, q.Relation, string(q.Object), q.Kind, string(q.Action))
 	if err != nil {
 		return false, fmt.Errorf("decide %s %s: %w", q.Action, q.Object, err)
 	}
+	if v.knows(q) {
+		v.answers.Store(key, ok)
+	}
 	return ok, nil
+}
+
+// knows says whether a question is made of words that the policy's vocabulary holds, of which there are so few that each
+// answer can be kept.
+func (v *version) knows(q Request) bool {
+	if !slices.Contains(Objects[q.Object], q.Action) || q.Relation < 0 || int(q.Relation) >= masks {
+		return false
+	}
+	if q.Kind == "" {
+		return true
+	}
+	kinds, _ := v.kinds(q.Object)
+	return slices.Contains(kinds, q.Kind)
 }
 
 // Verdict is an answer with its reason.

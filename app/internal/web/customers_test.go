@@ -461,3 +461,29 @@ func TestFarDeletion(t *testing.T) {
 		t.Error("it goes on asking")
 	}
 }
+
+// TestOverviewIsNow: rows of the overview are kept once rendered, and yet show what is, in the reader's language.
+func TestOverviewIsNow(t *testing.T) {
+	w := newWorld(t)
+	id := w.person("Groß", "aenne@kunde.example")
+	b, ctx := w.signedIn(), context.Background()
+	b.get("/customers").want(t, http.StatusOK, "Groß, Änne", "Köln", "0 of 1", "Invited")
+	b.get("/customers").want(t, http.StatusOK, "Groß, Änne", "Köln", "0 of 1", "Invited")
+	german := w.signedIn()
+	german.language = "de"
+	german.get("/customers").want(t, http.StatusOK, "Groß, Änne", "0 von 1", "Eingeladen")
+
+	cu, err := w.customers.Get(ctx, w.admin, id)
+	must(t, err)
+	cu.Data.City = "Bonn"
+	_, err = w.customers.Update(ctx, w.admin, id, cu.Version, cu.Data)
+	must(t, err)
+	accesses, err := w.accesses.OfCustomer(ctx, w.admin, id)
+	must(t, err)
+	must(t, w.accesses.Deactivate(ctx, w.admin, id, accesses[0].ID))
+	page := b.get("/customers")
+	page.want(t, http.StatusOK, "Groß, Änne", "Bonn", "Deactivated")
+	if strings.Contains(page.body, "Köln") {
+		t.Error("the city of before is on the page")
+	}
+}

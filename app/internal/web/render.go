@@ -109,22 +109,23 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 	for _, e := range []struct {
 		id, href, icon string
 		object         policies.Object
+		kind           string
 		action         policies.Action
 	}{
-		{"customers", "/customers", "users", policies.Customer, policies.List},
-		{"transactions", "/transactions", "briefcase", policies.Transaction, policies.Read},
-		{"attention", "/attention", "triangle-alert", policies.Customer, policies.List},
-		{"specialists", "/specialists", "user", policies.SpecialistOb, policies.Read},
-		{"policies", "/policies", "shield", policies.Policy, policies.Read},
-		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, policies.Read},
-		{"queues", "/queues", "list-checks", policies.Queue, policies.Read},
-		{"audit", "/audit", "scroll-text", policies.Audit, policies.Read},
-		{"mailbox", "/mailbox", "inbox", policies.Customer, policies.List},
+		{"customers", "/customers", "users", policies.Customer, "person", policies.List},
+		{"transactions", "/transactions", "briefcase", policies.Transaction, "", policies.Read},
+		{"attention", "/attention", "triangle-alert", policies.Customer, "person", policies.List},
+		{"specialists", "/specialists", "user", policies.SpecialistOb, "", policies.Read},
+		{"policies", "/policies", "shield", policies.Policy, "", policies.Read},
+		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, "", policies.Read},
+		{"queues", "/queues", "list-checks", policies.Queue, "", policies.Read},
+		{"audit", "/audit", "scroll-text", policies.Audit, "", policies.Read},
+		{"mailbox", "/mailbox", "inbox", policies.Customer, "person", policies.List},
 	} {
 		if e.id == "mailbox" && !s.hasMailbox {
 			continue
 		}
-		ok, err := s.policy.Allows(policies.Request{Roles: caller.Roles, Object: e.object, Kind: "person", Action: e.action})
+		ok, err := s.policy.Allows(policies.Request{Roles: caller.Roles, Object: e.object, Kind: e.kind, Action: e.action})
 		if e.id == "transactions" { // who has no relation to any may have one to some
 			ok, err = s.transactions.MaySeeAny(caller)
 		}

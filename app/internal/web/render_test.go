@@ -21,7 +21,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-func (a answer) doc(t *testing.T) *goquery.Document {
+func (a answer) doc(t testing.TB) *goquery.Document {
 	t.Helper()
 	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
 	must(t, err)

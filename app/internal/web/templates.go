@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/template/html/v2"
+	"github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/nyaruka/phonenumbers"
 )
 
@@ -18,34 +19,50 @@ import (
 // its own, and a template says {{t "customer.add"}} without carrying a language around.
 type templates struct {
 	*texts
-	engine *html.Engine
+	engine    *html.Engine
+	fragments *expirable.LRU[fragment, template.HTML]
 }
+
+// fragment is a part of a page that shows nothing but its data: equal data give an equal text.
+type fragment struct {
+	name string // of the template
+	data any    // comparable
+}
+
+// Fragments are kept for as many rows as a busy office looks at, and no longer than a minute: what was deleted is not to
+// be found in the memory either.
+const (
+	fragmentsMax  = 5000
+	fragmentsLife = time.Minute
+)
 
 func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time) (*templates, error) {
 	e := html.NewFileSystem(http.FS(pages), ".html")
+	t := &templates{texts: tx, engine: e, fragments: expirable.NewLRU[fragment, template.HTML](fragmentsMax, nil, fragmentsLife)}
 	e.AddFuncMap(map[string]any{
-		"t":       tx.say,
-		"tn":      tx.count,
-		"num":     tx.number,
-		"date":    tx.date,
-		"moment":  tx.moment,
-		"short":   tx.short,
-		"clock":   func(at time.Time) string { return tx.clock(at, now()) },
-		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-		"day":     tx.day,
-		"locale":  func() string { return tx.locale },
-		"asset":   static.url,
-		"lines":   linkLines,
-		"phone":   showPhone,
-		"said":    tx.said,
-		"reason":  tx.reason,
-		"rule":    tx.rule,
-		"level":   tx.level,
-		"sources": tx.sources,
-		"is":      tx.kindOfPerson,
-		"label":   func(field string) string { return tx.plain["field."+field] },
-		"dict":    dict,
-		"list":    func(items ...any) []any { return items },
+		"t":        tx.say,
+		"tn":       tx.count,
+		"num":      tx.number,
+		"date":     tx.date,
+		"moment":   tx.moment,
+		"short":    tx.short,
+		"clock":    func(at time.Time) string { return tx.clock(at, now()) },
+		"iso":      func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"day":      tx.day,
+		"locale":   func() string { return tx.locale },
+		"asset":    static.url,
+		"lines":    linkLines,
+		"phone":    showPhone,
+		"said":     tx.said,
+		"reason":   tx.reason,
+		"rule":     tx.rule,
+		"level":    tx.level,
+		"sources":  tx.sources,
+		"is":       tx.kindOfPerson,
+		"label":    func(field string) string { return tx.plain["field."+field] },
+		"dict":     dict,
+		"fragment": t.fragment,
+		"list":     func(items ...any) []any { return items },
 		"icon": func(name string) template.HTML {
 			return template.HTML(`<svg class="ico" aria-hidden="true"><use href="` + static.url("generated/icons.svg") + `#` + template.HTMLEscapeString(name) + `"/></svg>`)
 		},
@@ -53,7 +70,23 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 	if err := e.Load(); err != nil {
 		return nil, fmt.Errorf("templates in %s: %w", tx.locale, err)
 	}
-	return &templates{texts: tx, engine: e}, nil
+	return t, nil
+}
+
+// fragment is {{template name data}} for the rows of long lists: rendered once and kept. The template may use nothing
+// but data, which must be comparable: not who asks, not what time it is.
+func (t *templates) fragment(name string, data any) (template.HTML, error) {
+	key := fragment{name, data}
+	if html, ok := t.fragments.Get(key); ok {
+		return html, nil
+	}
+	raw, err := t.execute(name, data)
+	if err != nil {
+		return "", err
+	}
+	html := template.HTML(raw) // the output of html/template, escaped already
+	t.fragments.Add(key, html)
+	return html, nil
 }
 
 // execute renders a template to a buffer. It looks the template up itself: the engine's own Render would write to the

@@ -40,7 +40,7 @@ import (
 // still until it is told otherwise. Mail and SMS go to the built-in mailbox.
 type world struct {
 	*Server
-	t         *testing.T
+	t         testing.TB
 	clock     *clock
 	tasks     *madeUpQueue
 	people    *account.Service
@@ -114,12 +114,12 @@ func (q *madeUpQueue) note(what, queue, id string) error {
 }
 
 // newWorld builds it; change may alter the options before the server is made.
-func newWorld(t *testing.T, change ...func(*Options)) *world {
+func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	return newWorldOn(t, storetest.SQLite(t), change...)
 }
 
-func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
+func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	t.Helper()
 	c := &clock{at: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	key, err := secret.NewKey([]byte(strings.Repeat("k", 32)))
@@ -198,7 +198,7 @@ func newWorldOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 	return w
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -395,7 +395,7 @@ func (a answer) text() string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-func (a answer) want(t *testing.T, status int, texts ...string) {
+func (a answer) want(t testing.TB, status int, texts ...string) {
 	t.Helper()
 	if a.StatusCode != status {
 		t.Fatalf("status %d, want %d: %s", a.StatusCode, status, a.text())
@@ -407,7 +407,7 @@ func (a answer) want(t *testing.T, status int, texts ...string) {
 	}
 }
 
-func (a answer) goesTo(t *testing.T, path string) {
+func (a answer) goesTo(t testing.TB, path string) {
 	t.Helper()
 	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != path {
 		t.Fatalf("%d to %q, want 303 to %q: %s", a.StatusCode, a.Header.Get("Location"), path, a.text())
