@@ -24,8 +24,11 @@ func TestBrowserAuthorisations(t *testing.T) {
 	for _, width := range []int64{1440, 360} {
 		b.look(width, "light", "en")
 		b.signIn("admin@kontor.local", p.Password)
+		var shown bool
+		if b.eval(`document.querySelector(".opener").getClientRects().length > 0`, &shown); shown != (width < 768) {
+			t.Errorf("%d: the menu button is shown: %v", width, shown)
+		}
 		if width < 768 { // on a phone the navigation is a menu
-			var shown bool
 			if b.eval(`document.querySelector("#nav").getClientRects().length > 0`, &shown); shown {
 				t.Errorf("%d: the navigation is open before anybody asked for it", width)
 			}
