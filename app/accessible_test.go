@@ -27,7 +27,7 @@ var screens = []struct {
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
-		"/attention", "/attention#ticked", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
+		"/attention", "/attention#ticked", "/attention#looking", "/search", "/search?q=an", "/search?q=zzzzz", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
 		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/queues", "/mailbox", "/no-such-page",
 		"{customer}/authorisations#selection", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
 		"{why}", "{transaction}/people", "{specialist}/sees",
@@ -42,6 +42,10 @@ var doings = map[string]func(b *browser){
 	"ticked": func(b *browser) {
 		b.run(chromedp.Click(`main input.tickable`, chromedp.ByQuery))
 		b.waitFor("the bar", `getComputedStyle(document.querySelector("main .bar")).display !== "none"`)
+	},
+	"looking": func(b *browser) {
+		b.run(chromedp.SendKeys("#q", "an", chromedp.ByQuery))
+		b.waitFor("what is found", `document.querySelectorAll("#found section").length === 2`)
 	},
 	"named": func(b *browser) {
 		b.run(chromedp.Click(`main input[name=deputy]`, chromedp.ByQuery))

@@ -65,6 +65,8 @@
       if (form) { e.preventDefault(); form.requestSubmit(); }
       return;
     }
+    if (e.key === "Escape" && hideFound()) { e.preventDefault(); $("#q").focus(); return; }
+    if ((e.key === "ArrowDown" || e.key === "ArrowUp") && throughFound(e.target, e.key === "ArrowDown")) { e.preventDefault(); return; }
     if (e.key === "Escape") { document.querySelectorAll("details.person[open]").forEach((d) => { d.open = false; $("summary", d).focus(); }); return; }
     if (!shortcuts || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable]")) return;
     const key = pending + e.key;
@@ -77,7 +79,27 @@
       case "?": $("#keys")?.showModal(); break;
     }
   });
+  // What the frame's search finds, below it: Esc closes it, and so does going elsewhere; the arrows go through it.
+  const inFind = (element) => !!element?.closest?.("form.find");
+  const hideFound = () => {
+    const found = $("#found");
+    if (!found?.firstElementChild) return false;
+    found.replaceChildren();
+    return true;
+  };
+  const throughFound = (from, down) => {
+    const links = [...document.querySelectorAll("#found a")];
+    if (!links.length || !inFind(from)) return false;
+    const to = links.indexOf(from) + (down ? 1 : -1);
+    (links[Math.min(to, links.length - 1)] ?? $("#q")).focus();
+    return true;
+  };
+  document.addEventListener("focusin", (e) => { if (!inFind(e.target)) hideFound(); });
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    if (e.detail.target.id === "found" && !inFind(document.activeElement)) e.detail.shouldSwap = false; // they have gone elsewhere
+  });
   document.addEventListener("click", (e) => {
+    if (!inFind(e.target)) hideFound();
     document.querySelectorAll("details.person[open]").forEach((d) => { if (!d.contains(e.target)) d.open = false; });
   });
 
