@@ -176,6 +176,10 @@ func TestWhyPage(t *testing.T) {
 	at := w.path() + "/authorisations/why?person="
 	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK,
 		"Ben@kanzlei.example may process this business transaction: is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are an additional processor of the transaction may process transactions of any kind” allows it.")
+	part := anna.get(at+ben.String()+"&transaction="+contract.String(), "HX-Request", "true")
+	if doc := part.doc(t); doc.Find("html body > h2").Text() != "Why? Ben@kanzlei.example" || doc.Find(".why li").Length() != 2 || doc.Find(".crumbs, .tabs, .actions").Length() > 0 {
+		t.Errorf("what opens below a row: %s", part.body)
+	}
 	anna.get(at+w.admin.ID.String()).want(t, http.StatusOK, "may process all business transactions of this customer: is an administrator of the customer")
 	for _, id := range []uuid.UUID{ben, clara} {
 		anna.get(at+id.String()+"&transaction="+taxes.String()).want(t, http.StatusOK, "may not see this business transaction: nothing is assigned")
