@@ -30,6 +30,7 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		"date":    tx.date,
 		"moment":  tx.moment,
 		"short":   tx.short,
+		"hour":    tx.hour,
 		"clock":   func(at time.Time) string { return tx.clock(at, now()) },
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"day":     tx.day,
