@@ -27,9 +27,9 @@ var screens = []struct {
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
-		"/attention", "/attention#ticked", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
+		"/attention", "/attention#ticked", "/attention#looking", "/search", "/search?q=an", "/search?q=zzzzz", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
 		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/queues", "/mailbox", "/no-such-page",
-		"{customer}/authorisations#selection", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
+		"{customer}/authorisations#selection", "{customer}/authorisations#why", "{customer}/authorisations/matrix#why", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
 		"{why}", "{transaction}/people", "{specialist}/sees",
 		"/policies/draft#rule", "/policies", "/policies/draft", "/policies/draft/text", "/policies/expectations/new", "/policies/versions",
 		"/policies/versions/1",
@@ -42,6 +42,14 @@ var doings = map[string]func(b *browser){
 	"ticked": func(b *browser) {
 		b.run(chromedp.Click(`main input.tickable`, chromedp.ByQuery))
 		b.waitFor("the bar", `getComputedStyle(document.querySelector("main .bar")).display !== "none"`)
+	},
+	"why": func(b *browser) {
+		b.run(chromedp.Click("main a[data-why]", chromedp.ByQuery))
+		b.waitFor("the reason", `document.querySelector(".reason .why") !== null`)
+	},
+	"looking": func(b *browser) {
+		b.run(chromedp.SendKeys("#q", "an", chromedp.ByQuery))
+		b.waitFor("what is found", `document.querySelectorAll("#found section").length === 2`)
 	},
 	"named": func(b *browser) {
 		b.run(chromedp.Click(`main input[name=deputy]`, chromedp.ByQuery))

@@ -76,6 +76,14 @@ type Removal struct {
 // Count is how many authorisations it is about.
 func (r Removal) Count() int { return len(r.Accesses) + len(r.Administrators) + len(r.Processors) }
 
+// Kept is a removal of the caller's own that can still be undone.
+type Kept struct {
+	ID        uuid.UUID
+	Names     []string // of whom it was about: end users, administrators, additional processors
+	RemovedAt time.Time
+	Until     time.Time // it can be undone before then
+}
+
 // Restoration is what Undo brought back.
 type Restoration struct {
 	CustomerID uuid.UUID

@@ -27,6 +27,7 @@ type removed struct {
 	Accesses       []access.Taken             `json:"accesses,omitempty"`
 	Administrators []assignment.Administrator `json:"administrators,omitempty"`
 	Processors     []assignment.Processor     `json:"processors,omitempty"`
+	Names          []string                   `json:"names"`
 }
 
 var (
@@ -61,6 +62,7 @@ func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.
 		if (out.LastAccess || out.LastAdministrator) && !confirmed {
 			return ErrLast
 		}
+		kept.Names = slices.Concat(out.Accesses, out.Administrators, out.Processors)
 		if out.ID, err = s.keep(ctx, tx, c, customerID, kept); err != nil {
 			return err
 		}
@@ -194,6 +196,50 @@ func (s *Service) keep(ctx context.Context, tx bun.IDB, c account.Caller, custom
 	})
 }
 
+// opened reads what keep sealed.
+func (s *Service) opened(sealed []byte) (kept removed, err error) {
+	raw, err := s.key.Open(sealedFor, sealed)
+	if err != nil {
+		return removed{}, err
+	}
+	return kept, json.NewDecoder(bytes.NewReader(raw)).Decode(&kept)
+}
+
+// Undoable lists the caller's own removals at a customer that can still be undone, newest first: those that they have the
+// right to undo, or had it by an assignment that the removal took from them. Errors: NotFound (the customer).
+func (s *Service) Undoable(ctx context.Context, c account.Caller, customerID uuid.UUID) (list []Kept, err error) {
+	cu, err := s.customers.Get(ctx, c, customerID)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := removalsOf(ctx, s.db, customerID, c.ID, s.now())
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	may, err := s.customers.May(ctx, c, cu, wantRemoveAccess, wantManage)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		kept, err := s.opened(r.Sealed)
+		if err != nil {
+			return nil, err
+		}
+		rightful := (may[wantRemoveAccess] || len(kept.Accesses) == 0) && (may[wantManage] || len(kept.Administrators)+len(kept.Processors) == 0)
+		if rightful || kept.takenFrom(c) {
+			list = append(list, Kept{ID: r.ID, Names: kept.Names, RemovedAt: r.ExpiresAt.Add(-UndoLife), Until: r.ExpiresAt})
+		}
+	}
+	return list, nil
+}
+
+// takenFrom says whether an assignment that counts for the caller was removed.
+func (r removed) takenFrom(c account.Caller) bool {
+	own := func(id uuid.UUID) bool { return slices.Contains(c.Persons(), id) }
+	return slices.ContainsFunc(r.Administrators, func(a assignment.Administrator) bool { return own(a.SpecialistID) }) ||
+		slices.ContainsFunc(r.Processors, func(a assignment.Processor) bool { return own(a.SpecialistID) })
+}
+
 // Undo brings back what a removal took, all or nothing: only for who removed it, for UndoLife, once, and only if they may
 // do it. They may if they still have the right, or had it by an assignment that this very removal took from them: what
 // the removal took from the caller is put back first, then they are asked like everybody. Errors: ErrUndone, NotFound
@@ -207,12 +253,8 @@ func (s *Service) Undo(ctx context.Context, c account.Caller, removalID uuid.UUI
 		if !ok {
 			return ErrUndone
 		}
-		raw, err := s.key.Open(sealedFor, r.Sealed)
+		kept, err := s.opened(r.Sealed)
 		if err != nil {
-			return err
-		}
-		var kept removed
-		if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&kept); err != nil {
 			return err
 		}
 		out = Restoration{CustomerID: r.CustomerID}

@@ -1,6 +1,7 @@
 package authorisation
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -222,6 +223,72 @@ func TestUndoOnly(t *testing.T) {
 		id = remove(standIn, Selection{Administrators: ids(w.anna.ID)})
 		undo("standing in", standIn, id, "<nil>")
 		w.sound()
+	})
+}
+
+// TestUndoable: the caller's own removals at this customer, newest first, for as long as they can be undone and by who may.
+func TestUndoable(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		remove := func(by account.Caller, sel Selection) uuid.UUID {
+			t.Helper()
+			out, err := w.Remove(w.ctx(), by, w.customer, sel, true)
+			w.must(err)
+			return out.ID
+		}
+		offers := func(when string, c account.Caller, customerID uuid.UUID, want ...string) (list []Kept) {
+			t.Helper()
+			list, err := w.Undoable(w.ctx(), c, customerID)
+			w.must(err)
+			var got []string
+			for _, k := range list {
+				got = append(got, strings.Join(k.Names, "+"))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %s is offered %q, want %q", when, c.Name, got, want)
+			}
+			return list
+		}
+		other := w.addCustomer("Fremd")
+		_, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))
+		w.must(err)
+		offers("at first", w.anna, w.customer)
+		a := w.invite(w.customer, "berta@kunde.example")
+		older := remove(w.anna, Selection{Accesses: ids(a.ID), Processors: ids(w.ben.ID)})
+		w.tick(time.Minute)
+		newer := remove(w.anna, Selection{Administrators: ids(w.clara.ID)})
+		list := offers("after two", w.anna, w.customer, "Clara Cron", "Berta Kühn+Ben Büro")
+		if at := w.clock(); len(list) == 2 && (list[0].ID != newer || !list[0].RemovedAt.Equal(at) || !list[0].Until.Equal(at.Add(UndoLife)) || list[1].ID != older) {
+			t.Errorf("%+v", list)
+		}
+		for _, c := range []account.Caller{w.clara, w.ben, w.uwe, w.rita} {
+			offers("somebody else's", c, w.customer)
+		}
+		offers("at another customer", w.anna, other)
+		if _, err := w.Undoable(w.ctx(), account.Caller{}, w.customer); complaint(err) != "not_found: customer.not_found" {
+			t.Errorf("nobody: %v", err)
+		}
+
+		// half of it is not theirs to do any more: what they may is still offered
+		w.policyIs("\np, specialist, *, access, *, remove, deny\n")
+		offers("denied since", w.anna, w.customer, "Clara Cron")
+		w.policyIs("")
+
+		w.tick(UndoLife - time.Minute)
+		offers("the first is too old", w.anna, w.customer, "Clara Cron")
+		w.must(second(w.Undo(w.ctx(), w.anna, newer)))
+		offers("undone", w.anna, w.customer)
+
+		// who removed themselves may take it back, and is offered it; dismissed by another, they are not
+		id := remove(w.anna, Selection{Administrators: ids(w.anna.ID)})
+		offers("oneself", w.anna, w.customer, "Anna Amt")
+		w.must(second(w.Undo(w.ctx(), w.anna, id)))
+		w.entrust(w.contract, w.ben)
+		remove(w.anna, Selection{Processors: ids(w.ben.ID)})
+		remove(w.clara, Selection{Administrators: ids(w.anna.ID)})
+		offers("dismissed by another", w.anna, w.customer)
+		offers("the other", w.clara, w.customer, "Anna Amt")
+		w.tick(UndoLife)
+		offers("ten minutes later", w.clara, w.customer)
 	})
 }
 

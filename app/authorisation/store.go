@@ -181,6 +181,12 @@ func takeRemoval(ctx context.Context, tx bun.IDB, id, by uuid.UUID, now time.Tim
 	return r, err == nil, err
 }
 
+// removalsOf lists what a person can undo at a customer, newest first.
+func removalsOf(ctx context.Context, db bun.IDB, customerID, by uuid.UUID, now time.Time) (list []removalRow, err error) {
+	return list, scan(ctx, db, store.SQL(`SELECT id, customer_id, removed_by, expires_at, sealed FROM authorisation_removal
+		WHERE customer_id = ? AND removed_by = ? AND expires_at > ? ORDER BY expires_at DESC, id DESC`, customerID, by, now), &list)
+}
+
 // forgetRemovals deletes what people could undo at a customer.
 func forgetRemovals(ctx context.Context, tx bun.IDB, customerID uuid.UUID, by []uuid.UUID) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM authorisation_removal WHERE customer_id = ? AND removed_by IN (?)`, customerID, bun.List(by))

@@ -35,14 +35,22 @@
   // What a person opened, closed or ticked stays so when its fragment is refreshed.
   const opened = new Map(), ticked = new Set();
   document.addEventListener("htmx:beforeSwap", (e) => {
+    if (!e.detail.shouldSwap) return; // nothing has changed
     e.detail.target.querySelectorAll("details[id]").forEach((d) => opened.set(d.id, d.open));
     e.detail.target.querySelectorAll("input.tickable:checked").forEach((i) => ticked.add(i.id));
+    e.detail.target.querySelectorAll(openWhys).forEach((link) => {
+      reasons.set(link.id, reasonOf(link));
+      reasonOf(link).remove();
+    });
   });
   document.addEventListener("htmx:afterSwap", () => {
     opened.forEach((open, id) => { const d = document.getElementById(id); if (d) d.open = open; });
     opened.clear();
     ticked.forEach((id) => { const i = document.getElementById(id); if (i) i.checked = true; });
     ticked.clear();
+    disclose();
+    reasons.forEach((reason, id) => { const link = document.getElementById(id); if (link) showReason(link, reason); });
+    reasons.clear();
     reveal();
     countTicked();
     localTimes(document);
@@ -65,6 +73,11 @@
       if (form) { e.preventDefault(); form.requestSubmit(); }
       return;
     }
+    const why = e.target.closest?.("a[data-why]") ?? whyOf(e.target.closest?.(".reason"));
+    if (why && e.key === "Escape" && hideReason(why)) { why.focus(); return; }
+    if (why && e.target === why && e.key === " ") { e.preventDefault(); why.click(); return; }
+    if (e.key === "Escape" && hideFound()) { e.preventDefault(); $("#q").focus(); return; }
+    if ((e.key === "ArrowDown" || e.key === "ArrowUp") && throughFound(e.target, e.key === "ArrowDown")) { e.preventDefault(); return; }
     if (e.key === "Escape") { document.querySelectorAll("details.person[open]").forEach((d) => { d.open = false; $("summary", d).focus(); }); return; }
     if (!shortcuts || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable]")) return;
     const key = pending + e.key;
@@ -77,8 +90,79 @@
       case "?": $("#keys")?.showModal(); break;
     }
   });
+  // What the frame's search finds, below it: Esc closes it, and so does going elsewhere; the arrows go through it.
+  const inFind = (element) => !!element?.closest?.("form.find");
+  const hideFound = () => {
+    const found = $("#found");
+    if (!found?.firstElementChild) return false;
+    found.replaceChildren();
+    return true;
+  };
+  const throughFound = (from, down) => {
+    const links = [...document.querySelectorAll("#found a")];
+    if (!links.length || !inFind(from)) return false;
+    const to = links.indexOf(from) + (down ? 1 : -1);
+    (links[Math.min(to, links.length - 1)] ?? $("#q")).focus();
+    return true;
+  };
+  document.addEventListener("focusin", (e) => { if (!inFind(e.target)) hideFound(); });
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    if (e.detail.target.id === "found" && !inFind(document.activeElement)) e.detail.shouldSwap = false; // they have gone elsewhere
+  });
   document.addEventListener("click", (e) => {
+    if (!inFind(e.target)) hideFound();
     document.querySelectorAll("details.person[open]").forEach((d) => { if (!d.contains(e.target)) d.open = false; });
+  });
+
+  // Why? is a link to a page; with script it opens what that page says below its row, one at a time in a row. What is open
+  // stays so when its fragment is refreshed.
+  const openWhys = "a[data-why][aria-expanded=true]", reasons = new Map();
+  let disclosed = 0;
+  const reasonOf = (link) => document.getElementById(link.getAttribute("aria-controls"));
+  const whyOf = (reason) => reason && $(`a[data-why][aria-controls="${reason.id}"]`);
+  const disclose = () => document.querySelectorAll("a[data-why]:not([role])").forEach((link) => {
+    link.setAttribute("role", "button");
+    link.setAttribute("aria-expanded", "false");
+  });
+  const showReason = (link, reason) => {
+    const place = link.closest("li, tr");
+    if (place.tagName === "LI") place.append(reason);
+    else place.after(reason);
+    link.setAttribute("aria-controls", reason.id);
+    link.setAttribute("aria-expanded", "true");
+  };
+  const hideReason = (link) => {
+    if (link.getAttribute("aria-expanded") !== "true") return false;
+    reasonOf(link).remove();
+    link.removeAttribute("aria-controls");
+    link.setAttribute("aria-expanded", "false");
+    return true;
+  };
+  const newReason = (place) => {
+    const box = document.createElement("div");
+    box.className = "reason";
+    if (place.tagName === "LI") return [box, box];
+    const row = document.createElement("tr"), cell = row.insertCell();
+    row.className = "more";
+    cell.className = "flush";
+    cell.colSpan = [...place.cells].reduce((sum, c) => sum + c.colSpan, 0);
+    cell.append(box);
+    return [row, box];
+  };
+  document.addEventListener("click", (e) => {
+    const link = e.target.closest("a[data-why]");
+    if (!link || !window.htmx || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+    e.preventDefault();
+    if (hideReason(link)) return;
+    const place = link.closest("li, tr");
+    place.querySelectorAll(openWhys).forEach(hideReason);
+    const [reason, box] = newReason(place);
+    reason.id = `reason-${++disclosed}`;
+    // what can't be shown here, the page says
+    box.addEventListener("htmx:responseError", () => location.assign(link.href));
+    box.addEventListener("htmx:sendError", () => location.assign(link.href));
+    showReason(link, reason);
+    htmx.ajax("GET", link.href, { target: box, swap: "innerHTML" });
   });
 
   // What works by script is there only with script.
@@ -114,6 +198,7 @@
     button.setAttribute("aria-pressed", String(show));
   });
 
+  disclose();
   reveal();
   countTicked();
   localTimes(document);

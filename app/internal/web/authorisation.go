@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -33,7 +34,18 @@ type authorisations struct {
 	Administrators []authorisation.AdministratorRow
 	Processors     []processorView
 	Removable      bool // something can be selected
+	Undoable       []undoable
 }
+
+// undoable is a removal that the person can still take back.
+type undoable struct {
+	authorisation.Kept
+	Undo string // the address that the button posts to
+	Said string // whose authorisations, in words
+}
+
+// shownNames is how many of the people that a removal was about are named.
+const shownNames = 5
 
 // processorView is a line of the group Additional processors: of many transactions it shows the first.
 type processorView struct {
@@ -67,11 +79,32 @@ func (s *Server) showAuthorisations(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	if err := s.loadUndoable(c, &d); err != nil {
+		return err
+	}
 	d.Removable = cu.MayRemove() && len(d.Accesses) > 0 || cu.MayManage() && len(d.Administrators)+len(d.Processors) > 0
 	return s.render(c, view{
 		Page: "accesses/authorisations", Fragment: "accesses/group", Nav: "customers", Data: d,
 		Title: cu.Name() + " · " + s.say(c, "tab.authorisations"),
 	})
+}
+
+func (s *Server) loadUndoable(c *fiber.Ctx, d *authorisations) error {
+	list, err := s.authorisations.Undoable(s.ctx(c), s.caller(c), d.Customer.ID)
+	t := s.text(c)
+	for _, k := range list {
+		names := k.Names
+		if more := len(names) - shownNames; more > 0 {
+			names = append(slices.Clone(names[:shownNames]), t.count("removal.more", more))
+		}
+		d.Undoable = append(d.Undoable, undoable{k, undoPath(d.Customer, k.ID), t.joined(names)})
+	}
+	return err
+}
+
+// undoPath is the address that undoes a removal.
+func undoPath(cu customerContext, removal uuid.UUID) string {
+	return cu.Path + "/authorisations/undo/" + removal.String()
 }
 
 func (s *Server) loadAssigned(c *fiber.Ctx, d *authorisations) (err error) {
@@ -126,7 +159,7 @@ func (s *Server) removeAuthorisations(c *fiber.Ctx) error {
 	if names := append(append(removed.Accesses, removed.Administrators...), removed.Processors...); len(names) == 1 {
 		done = toast{Text: "toast.authorisation_removed", Args: argMap([]any{"name", names[0]})}
 	}
-	done.Undo = cu.Path + "/authorisations/undo/" + removed.ID.String()
+	done.Undo = undoPath(cu, removed.ID)
 	return s.redirectWith(c, cu.Path+"/authorisations", done)
 }
 

@@ -56,16 +56,43 @@ func TestRemoveAuthorisation(t *testing.T) {
 	if page.doc(t).Find(".toast-line button").Text() != "Undo" {
 		t.Errorf("the toast: %s", page.doc(t).Find(".toast-line").Text())
 	}
+	if page.doc(t).Find("form.undo").Length() != 0 {
+		t.Error("what the toast offers is offered twice")
+	}
+	lines := func(b *browser) []string {
+		return wordsOf(b.get(w.path() + "/authorisations").doc(t).Find("form.undo"))
+	}
+	w.clock.tick(authorisation.UndoLife - time.Second)
+	if got := lines(anna); !slices.Equal(got, []string{"You removed the authorisation of Ben@kanzlei.example at 09:00, and can undo it until 09:10. Undo"}) {
+		t.Errorf("on the page loaded anew: %q", got)
+	}
+	anna.language = "de"
+	if got := lines(anna); !slices.Equal(got, []string{"Sie haben um 09:00 die Berechtigung von Ben@kanzlei.example entfernt und können das bis 09:10 rückgängig machen. Rückgängig machen"}) {
+		t.Errorf("in German: %q", got)
+	}
+	anna.language = "en"
+	if got := attr(anna.get(w.path()+"/authorisations").doc(t), "form.undo", "action"); got != undo {
+		t.Errorf("it posts to %s, the toast to %s", got, undo)
+	}
+	if got := lines(b); len(got) != 0 {
+		t.Errorf("B is offered %q", got)
+	}
 	b.send(undo).want(t, http.StatusGone)
 	anna.send(undo).goesTo(t, w.path()+"/authorisations")
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Undone", "Ben@kanzlei.example")
 	b.get("/transactions/"+contract.String()).want(t, http.StatusOK)
 	anna.send(undo).want(t, http.StatusGone, "can't be undone any more")
+	if got := lines(anna); len(got) != 0 {
+		t.Errorf("undone, and offered still: %q", got)
+	}
 
 	anna.send(w.path()+"/authorisations/remove", "processor", ben.String()).goesTo(t, w.path()+"/authorisations")
 	undo = attr(anna.get(w.path()+"/authorisations").doc(t), ".toast-line form", "action")
 	w.clock.tick(authorisation.UndoLife)
 	anna.send(undo).want(t, http.StatusGone)
+	if got := lines(anna); len(got) != 0 {
+		t.Errorf("after ten minutes: %q", got)
+	}
 }
 
 // TestRemoveRefused: what is selected and is not there, or not to be removed, leaves all as it is.
@@ -176,6 +203,10 @@ func TestWhyPage(t *testing.T) {
 	at := w.path() + "/authorisations/why?person="
 	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK,
 		"Ben@kanzlei.example may process this business transaction: is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are an additional processor of the transaction may process transactions of any kind” allows it.")
+	part := anna.get(at+ben.String()+"&transaction="+contract.String(), "HX-Request", "true")
+	if doc := part.doc(t); doc.Find("html body > h2").Text() != "Why? Ben@kanzlei.example" || doc.Find(".why li").Length() != 2 || doc.Find(".crumbs, .tabs, .actions").Length() > 0 {
+		t.Errorf("what opens below a row: %s", part.body)
+	}
 	anna.get(at+w.admin.ID.String()).want(t, http.StatusOK, "may process all business transactions of this customer: is an administrator of the customer")
 	for _, id := range []uuid.UUID{ben, clara} {
 		anna.get(at+id.String()+"&transaction="+taxes.String()).want(t, http.StatusOK, "may not see this business transaction: nothing is assigned")

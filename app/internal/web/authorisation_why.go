@@ -185,7 +185,7 @@ func (s *Server) showWhy(c *fiber.Ctx) error {
 		d.Facts = append(d.Facts, t.factSaid(f, false))
 	}
 	return s.render(c, view{
-		Page: "authorisations/why", Title: s.say(c, "why.title", "name", e.Person.Name), Nav: "customers", Data: d,
+		Page: "authorisations/why", Fragment: "authorisations/reasons", Title: s.say(c, "why.title", "name", e.Person.Name), Nav: "customers", Data: d,
 	})
 }
 

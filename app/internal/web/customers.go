@@ -9,6 +9,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/customer"
+	"kontor/app/transaction"
 )
 
 func (s *Server) customerRoutes() []route {
@@ -30,16 +31,18 @@ func (s *Server) customerRoutes() []route {
 
 // overview is the data of the customer overview.
 type overview struct {
-	Filter customer.Filter
-	Page   customer.Page
-	Rows   []overviewRow
-	Chips  []chip
-	Heads  []columnHead
-	Next   string // addresses of the pages beside this one
-	Prev   string
-	Add    bool
-	Narrow bool // a search or filter is in force: an empty list means that nothing matches
-	Clear  string
+	Filter   customer.Filter
+	Page     customer.Page
+	Rows     []overviewRow
+	Chips    []chip
+	Heads    []columnHead
+	Next     string // addresses of the pages beside this one
+	Prev     string
+	Add      bool
+	Narrow   bool              // a search or filter is in force: an empty list means that nothing matches
+	Found    *transaction.Page // of a search: the business transactions that it finds; their list is at AllFound
+	AllFound string
+	Clear    string
 }
 
 type overviewRow struct {
@@ -86,11 +89,20 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 	if page.Prev != "" {
 		d.Prev = overviewURL(f, "before", page.Prev)
 	}
+	if f.Query != "" {
+		if d.Found, err = s.findTransactions(c, f.Query); err != nil {
+			return err
+		}
+		d.AllFound = transactionsURL("/transactions", ofSearch(f.Query), "", "")
+	}
 	title := "nav.customers"
 	if f.Attention {
 		title = "nav.attention"
 	}
-	return s.render(c, view{Page: "customers/index", Fragment: "customers/list", Title: s.say(c, title), Nav: "customers", Live: restOf(f), Data: d})
+	return s.render(c, view{
+		Page: "customers/index", Fragment: "customers/list", Title: s.say(c, title), Nav: "customers", Data: d,
+		Search: &search{Path: "/customers", Target: "#list", Label: "search.customers", Hint: "customers.search", Query: f.Query, Rest: restOf(f)},
+	})
 }
 
 // restOf is what the address of the list says besides the search.

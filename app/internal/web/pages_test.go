@@ -77,6 +77,9 @@ func sampleViews() map[string][]any {
 	return map[string][]any{
 		"shell/problem": {problem{Status: 404, Heading: "problem.not_found", Message: "fault.page"},
 			problem{Status: 500, Heading: "problem.internal", Message: "fault.internal", RequestID: "r"}},
+		"search/index": {found{}, found{Query: "x"}, found{Query: "x", Transactions: &transaction.Page{Rows: list.Page.Rows}},
+			found{Query: "x", Customers: &customer.Page{Rows: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne", City: "Kiel"}}, Count: 1},
+				Transactions: &transaction.Page{Rows: []transaction.Transaction{late.Transaction}, Count: 1000, Capped: true}}},
 		"signin/login":          {fresh(), wrong},
 		"signin/forgotten":      {forgotten{Form: fresh()}, forgotten{Form: wrong}, forgotten{Form: fresh(), Sent: true}},
 		"signin/password":       {choosePassword{Form: fresh()}, choosePassword{wrong, person}},
@@ -134,7 +137,7 @@ func sampleViews() map[string][]any {
 }
 
 // ownFolders are those whose pages sampleViews has.
-var ownFolders = []string{"shell", "form", "signin", "account", "specialists", "registration", "portal", "operation", "handover", "attention", "transactions"}
+var ownFolders = []string{"shell", "form", "search", "signin", "account", "specialists", "registration", "portal", "operation", "handover", "attention", "transactions"}
 
 // TestEveryPageRenders: each page, filled and empty, in both languages, in both frames, without a missing text.
 func TestEveryPageRenders(t *testing.T) {
@@ -144,7 +147,7 @@ func TestEveryPageRenders(t *testing.T) {
 		for i, model := range models {
 			for _, locale := range Locales {
 				f := &frame{Title: "T", Firm: "Kanzlei", Locale: locale, CSRF: "c", D: model, Door: i%2 == 0,
-					Signed: &account.Signed{}, Toast: &toast{Text: "toast.saved"}}
+					Search: &search{Path: "/search", Label: "search.all", Hint: "search.hint"}, Signed: &account.Signed{}, Toast: &toast{Text: "toast.saved"}}
 				body, err := w.templates[locale].execute(page, f)
 				if err != nil {
 					t.Errorf("%s %d in %s: %v", page, i, locale, err)

@@ -15,14 +15,14 @@ import (
 
 // view is one answer: a page, and the part of it that HTMX gets.
 type view struct {
-	Page     string   // template of the page's content
-	Fragment string   // template of the part an HTMX request gets; "" means the whole content
-	Title    string   // already in the person's language
-	Nav      string   // which entry of the navigation is the current one
-	Door     bool     // one column for end users and sign-in, without navigation
-	Live     []option // the frame's search fills the list on this page: what else the list's address says, name and value
-	Wide     bool     // a door page with more than a form on it
-	Status   int      // 200 when 0
+	Page     string  // template of the page's content
+	Fragment string  // template of the part an HTMX request gets; "" means the whole content
+	Title    string  // already in the person's language
+	Nav      string  // which entry of the navigation is the current one
+	Door     bool    // one column for end users and sign-in, without navigation
+	Search   *search // of the frame where it fills a list on this page; nil: it shows what it finds below itself
+	Wide     bool    // a door page with more than a form on it
+	Status   int     // 200 when 0
 	Data     any
 }
 
@@ -35,9 +35,7 @@ type frame struct {
 	Signed    *account.Signed
 	Shortcuts bool
 	Nav       []navEntry
-	Query     string   // of the search field
-	Live      bool     // the search fills the list on this page
-	Rest      []option // what else the list's address says
+	Search    *search
 	Toast     *toast
 	Door      bool
 	Wide      bool
@@ -57,8 +55,10 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
 	t := s.text(c)
 	f := &frame{
-		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, Live: v.Live != nil, Rest: v.Live,
-		D: v.Data,
+		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, D: v.Data,
+	}
+	if f.Search = v.Search; f.Search == nil {
+		f.Search = &search{Path: "/search", Label: "search.all", Hint: "search.hint"}
 	}
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
 	if v.Status != 0 {
@@ -103,9 +103,6 @@ func (s *Server) errorTitle(c *fiber.Ctx, title string) string {
 // navigation fills in what this person may use.
 func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 	caller := s.caller(c)
-	if f.Live {
-		f.Query = c.Query("q")
-	}
 	for _, e := range []struct {
 		id, href, icon string
 		object         policies.Object

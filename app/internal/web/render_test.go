@@ -32,7 +32,7 @@ func (a answer) doc(t testing.TB) *goquery.Document {
 func TestFragmentOrPage(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
-	paths := []string{"/customers", "/specialists", "/queues", "/customers/" + w.customer.String() + "/authorisations", "/customers/" + w.customer.String() + "/deliveries"}
+	paths := []string{"/customers", "/search", "/search?q=berta", "/specialists", "/queues", "/customers/" + w.customer.String() + "/authorisations", "/customers/" + w.customer.String() + "/deliveries"}
 	for _, c := range []struct {
 		headers  []string
 		fragment bool

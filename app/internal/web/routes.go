@@ -31,7 +31,7 @@ func (s *Server) routes() {
 func (s *Server) table() []route {
 	var all []route
 	for _, part := range [][]route{
-		s.customerRoutes(), s.accessRoutes(), s.signInRoutes(), s.accountRoutes(), s.specialistRoutes(),
+		s.searchRoutes(), s.customerRoutes(), s.accessRoutes(), s.signInRoutes(), s.accountRoutes(), s.specialistRoutes(),
 		s.registrationRoutes(), s.portalRoutes(), s.operationRoutes(),
 		s.transactionRoutes(), s.authorisationRoutes(), s.handoverRoutes(), s.attentionRoutes(), s.policyRoutes(),
 	} {

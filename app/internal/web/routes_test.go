@@ -112,6 +112,7 @@ var answers = map[string]string{
 	"POST /register/:token/code":                       "oooooooooo",
 	"POST /register/:token/link":                       "oooooooooo",
 	"POST /register/:token/opened":                     "oooooooooo",
+	"GET /search":                                      "lnoooooloo",
 	"GET /specialists":                                 "lnffooflff",
 	"POST /specialists":                                "lnffofflff",
 	"GET /specialists/:id":                             "lnffooflff",

@@ -63,6 +63,7 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		"dict":     dict,
 		"fragment": t.fragment,
 		"list":     func(items ...any) []any { return items },
+		"hour":     tx.hour,
 		"icon": func(name string) template.HTML {
 			return template.HTML(`<svg class="ico" aria-hidden="true"><use href="` + static.url("generated/icons.svg") + `#` + template.HTMLEscapeString(name) + `"/></svg>`)
 		},

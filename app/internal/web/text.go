@@ -147,6 +147,9 @@ func (t *texts) short(at time.Time) string {
 	return at.Format("2 Jan, 15:04")
 }
 
+// hour writes the time to the minute: "09:12".
+func (t *texts) hour(at time.Time) string { return at.In(t.zone).Format("15:04") }
+
 // clock writes the time to the second when at is of today, else day, month and time.
 func (t *texts) clock(at, now time.Time) string {
 	at, now = at.In(t.zone), now.In(t.zone)

@@ -166,7 +166,7 @@ func TestEveryAddress(t *testing.T) {
 	pages := 0
 	for who, b := range map[string]*browser{"admin": admin, "end user": end, "nobody": w.browser()} {
 		for _, b.language = range Locales {
-			addresses := []string{"/nothing/here", "/customers?q=" + url.QueryEscape(evil), "/customers?q=b", "/customers?status=attention&sort=" + url.QueryEscape(evil),
+			addresses := []string{"/nothing/here", "/customers?q=" + url.QueryEscape(evil), "/customers?q=b", "/search?q=b", "/search?q=" + url.QueryEscape(evil), "/customers?status=attention&sort=" + url.QueryEscape(evil),
 				"/customers/" + evil, "/specialists?inactive=on&q=" + url.QueryEscape(evil), "/customers/new?type=company&company_name=" + url.QueryEscape(evil),
 				"/login?next=" + url.QueryEscape("/"+evil), "/queues?queue=" + url.QueryEscape(evil), "/mailbox?id=" + url.QueryEscape(evil), "/customers/" + x.customer.String() + "/log?after=" + url.QueryEscape(evil)}
 			for _, r := range w.table() {
@@ -198,7 +198,7 @@ func TestEveryAddress(t *testing.T) {
 	if pages < 100 {
 		t.Errorf("only %d pages", pages)
 	}
-	for _, want := range []string{"/customers", "/customers/" + x.customer.String() + "/deliveries", "/specialists", "/mailbox", "/audit"} {
+	for _, want := range []string{"/customers", "/search?q=b", "/customers/" + x.customer.String() + "/deliveries", "/specialists", "/mailbox", "/audit"} {
 		if a := admin.get(want); !strings.Contains(a.text(), evil) {
 			t.Errorf("%s does not show what was typed", want)
 		}

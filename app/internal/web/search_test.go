@@ -1,0 +1,131 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/policies"
+)
+
+func TestSearchFindsWhatOneMaySee(t *testing.T) { storetest.Each(t, searchFindsWhatOneMaySee) }
+
+// searchFindsWhatOneMaySee: customers and business transactions, by name, number and the customer's name, each person's
+// own; of what they may not see there is no row, no count and no heading, on the page and as one types.
+func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
+	w := newWorldOn(t, db)
+	roof, taxes := w.transaction("Dachschaden"), w.transaction("Steuer 2025")
+	vogt := w.person("Vogt", "vogt@kunde.example") // has the number of a transaction, and its letter
+	for i := range shownHits {
+		w.transaction(fmt.Sprintf("Steuer %d", 2010+i))
+	}
+	w.entrust(roof.ID, w.specialist("ben@kanzlei.example").ID)
+	w.specialist("clara@kanzlei.example")
+	anna, ben, clara := w.signedIn(), w.browser().signIn("ben@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
+	kuehn := "Kühn, Berta"
+	for _, c := range []struct {
+		who   string
+		b     *browser
+		query string
+		heads []string
+		names []string
+		shows []string // addresses that are offered
+	}{
+		{"administrator", anna, "", nil, nil, nil},
+		{"administrator", anna, "dachsch", []string{"1 business transaction"}, []string{"Dachschaden"}, []string{"/transactions/" + roof.ID.String()}},
+		{"administrator", anna, taxes.Label(), []string{"1 business transaction"}, []string{"Steuer 2025"}, nil},
+		{"administrator", anna, "K-10001", []string{"1 customer", "7 business transactions"}, []string{kuehn, "Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
+			[]string{"/customers/" + w.customer.String(), "/transactions?customer=K-10001"}},
+		{"administrator", anna, "vogt", []string{"1 customer"}, []string{"Vogt, Änne"}, []string{"/customers/" + vogt.String()}},
+		{"administrator", anna, "KUEHN dach", []string{"1 business transaction"}, []string{"Dachschaden"}, nil},
+		{"administrator", anna, "steuer", []string{"6 business transactions"}, []string{"Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
+			[]string{"/transactions?q=steuer"}},
+		{"administrator", anna, "nirgends", []string{"Nothing matches"}, nil, nil},
+		{"processor of one", ben, "kühn", []string{"1 customer", "1 business transaction"}, []string{kuehn, "Dachschaden"}, []string{"/customers?q=k%C3%BChn", "/transactions?q=k%C3%BChn"}},
+		{"processor of one", ben, "steuer", []string{"Nothing matches"}, nil, nil},
+		{"processor of one", ben, taxes.Label(), []string{"Nothing matches"}, nil, nil},
+		{"without any", clara, "dachsch", []string{"Nothing matches"}, nil, nil},
+		{"without any", clara, "kühn", []string{"1 customer"}, []string{kuehn}, nil},
+	} {
+		address := "/search?q=" + url.QueryEscape(c.query)
+		page, part := c.b.get(address), c.b.get(address, "HX-Request", "true")
+		for _, a := range []answer{page, part} {
+			a.want(t, http.StatusOK)
+			doc := a.doc(t)
+			in := doc.Find("#hits")
+			if a.body == part.body {
+				in = doc.Selection
+			}
+			if got := wordsOf(in.Find("h2")); !slices.Equal(got, c.heads) {
+				t.Errorf("%s finds with %q %q, want %q", c.who, c.query, got, c.heads)
+			}
+			if got := wordsOf(in.Find(".hits .name")); !slices.Equal(got, c.names) {
+				t.Errorf("%s finds with %q %q, want %q", c.who, c.query, got, c.names)
+			}
+			for _, href := range c.shows {
+				if in.Find(fmt.Sprintf("a[href=%q]", href)).Length() != 1 {
+					t.Errorf("%s with %q: no link to %s", c.who, c.query, href)
+				}
+			}
+		}
+		if strings.Contains(part.body, "<html") || page.doc(t).Find("#q").AttrOr("value", "") != c.query {
+			t.Errorf("%q: the page, or what stands in its field, is another", c.query)
+		}
+	}
+}
+
+// TestSearchBesideTheOverview: the overview's own search fills its list, and says that there is more to be found.
+func TestSearchBesideTheOverview(t *testing.T) {
+	w := newWorld(t)
+	w.entrust(w.transaction("Dachschaden").ID, w.specialist("ben@kanzlei.example").ID)
+	w.transaction("Steuer 2025")
+	w.specialist("clara@kanzlei.example")
+	for _, c := range []struct{ who, query, also, href string }{
+		{adminEmail, "kühn", "2 business transactions", "/transactions?q=k%C3%BChn"},
+		{adminEmail, "dachschaden", "1 business transaction", "/transactions?q=dachschaden"},
+		{adminEmail, "", "", ""},
+		{"ben@kanzlei.example", "kühn", "1 business transaction", "/transactions?q=k%C3%BChn"},
+		{"ben@kanzlei.example", "steuer", "", ""},
+		{"clara@kanzlei.example", "kühn", "", ""},
+	} {
+		doc := w.browser().signIn(c.who, strong).get("/customers?q=" + url.QueryEscape(c.query)).doc(t)
+		link := doc.Find("#list a[href^='/transactions']")
+		if got := strings.TrimSpace(link.Text()); got != c.also || link.AttrOr("href", "") != c.href {
+			t.Errorf("%s looks for %q and is led to %q at %q", c.who, c.query, got, link.AttrOr("href", ""))
+		}
+		if said := doc.Find("#list [data-say]").AttrOr("data-say", ""); c.also != "" && !strings.HasSuffix(said, ", "+c.also) {
+			t.Errorf("%s hears %q", c.who, said)
+		}
+	}
+}
+
+// TestSearchFollowsThePolicy: who may list no customer finds none, and is not refused for it; the field is the same on
+// every page but where it fills a list.
+func TestSearchFollowsThePolicy(t *testing.T) {
+	w := newWorld(t)
+	w.transaction("Dachschaden")
+	w.publish(policies.Default + "\np, specialist, *, customer, *, list, deny\n")
+	b := w.signedIn()
+	doc := b.get("/search?q=k%C3%BChn").doc(t)
+	if got := wordsOf(doc.Find("#hits h2")); !slices.Equal(got, []string{"1 business transaction"}) {
+		t.Errorf("who may list no customer finds %q", got)
+	}
+	for path, want := range map[string][3]string{
+		"/queues":          {"/search", "#found", ""},
+		"/transactions":    {"/search", "#found", ""},
+		"/search?q=b":      {"/search", "#hits", "true"},
+		w.path() + "/data": {"/search", "#found", ""},
+	} {
+		doc := b.get(path).doc(t)
+		field, form := doc.Find("#q"), doc.Find("form.find")
+		got := [3]string{field.AttrOr("hx-get", ""), field.AttrOr("hx-target", ""), field.AttrOr("hx-push-url", "")}
+		if got != want || form.AttrOr("action", "") != want[0] || doc.Find(want[1]).Length() != 1 {
+			t.Errorf("%s: the search asks and fills %q, want %q", path, got, want)
+		}
+	}
+}
