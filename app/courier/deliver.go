@@ -82,8 +82,8 @@ type composeError struct{ error }
 
 // begin leases the message, composes it and notes the attempt, in one tx. A nil try comes with the verdict.
 func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v Verdict, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		at = nil
+	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		at, v = nil, Verdict{}
 		now := s.now()
 		m, got, err := lease(ctx, tx, t, now, now.Add(s.attempt+leaseMargin))
 		if err != nil {
@@ -228,7 +228,7 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 	m, a := at.message, at.attempt
 	out := s.judge(m, &a, sendErr, now, secretsOf(at.content.Data))
 	provider = plain(provider)
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := closeAttempt(ctx, tx, a); err != nil {
 			return err
 		}

@@ -409,6 +409,52 @@ func TestManyTasksForOneMessage(t *testing.T) {
 	})
 }
 
+// Messages that are delivered at once share a tx where that saves time: none is the worse for another that is void, or whose
+// composer fails.
+func TestManyMessagesAtOnce(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		const n, void, broken = 24, 7, 15
+		var tickets []courier.Ticket
+		for range n {
+			tickets = append(tickets, w.enqueue(w.mailPost()))
+		}
+		w.compose = func(m courier.Message, c *courier.Content) error {
+			switch m.ID {
+			case tickets[void].MessageID:
+				c.Void = true
+			case tickets[broken].MessageID:
+				return errBroken
+			}
+			return nil
+		}
+		var wait sync.WaitGroup
+		for i, ticket := range tickets {
+			wait.Go(func() {
+				if v := w.deliver(ticket); v.Retry != (i == broken) {
+					t.Errorf("%d: %+v", i, v)
+				}
+			})
+		}
+		wait.Wait()
+		for i, ticket := range tickets {
+			switch i {
+			case void:
+				w.expect(ticket.MessageID, courier.Cancelled, "")
+			case broken:
+				w.expect(ticket.MessageID, courier.Queued, "internal", courier.Temporary)
+			default:
+				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+			}
+		}
+		// one link for each that was sent, and one of the void message, whose composer had made it already
+		links, err := w.db.NewSelect().Table("link").Count(context.Background())
+		if err != nil || links != n-1 || len(peer.Mails()) != n-2 {
+			t.Errorf("%d links, %d mails, %v", links, len(peer.Mails()), err)
+		}
+		w.noSecrets()
+	})
+}
+
 func TestStopWhileSending(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		ticket := w.enqueue(w.mailPost())
