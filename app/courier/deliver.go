@@ -73,7 +73,9 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	if err != nil || at == nil {
 		return verdict, err
 	}
-	provider, err := s.send(ctx, at)
+	leased, release := s.keepLease(ctx, at.message)
+	defer release()
+	provider, err := s.send(leased, at)
 	return s.finish(ctx, at, provider, err)
 }
 
@@ -85,7 +87,7 @@ func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		at, v = nil, Verdict{}
 		now := s.now()
-		m, got, err := lease(ctx, tx, t, now, now.Add(s.attempt+leaseMargin))
+		m, got, err := lease(ctx, tx, t, now, now.Add(leaseTime))
 		if err != nil {
 			return err
 		}
@@ -175,6 +177,44 @@ func (s *Service) decline(ctx context.Context, tx bun.IDB, t Ticket, now time.Ti
 	}
 	m.State, m.Reason, m.SettledAt = Failed, reasonExpired, &now
 	return Verdict{Why: reasonExpired}, s.tell(ctx, tx, m)
+}
+
+// keepLease renews an attempt's lease until release is called. The context it returns ends with the lease: when the
+// message was cancelled or taken over, or the database has been away for so long that it soon may be.
+func (s *Service) keepLease(ctx context.Context, m Message) (leased context.Context, release func()) {
+	leased, end := context.WithCancel(ctx)
+	go func() {
+		defer end()
+		tick := time.NewTicker(s.renew)
+		defer tick.Stop()
+		for failed := 0; failed < renewTries; {
+			select {
+			case <-leased.Done():
+				return
+			case <-tick.C:
+			}
+			kept, err := s.renewLease(leased, m)
+			switch {
+			case err != nil:
+				failed++
+			case !kept:
+				return
+			default:
+				failed = 0
+			}
+		}
+	}()
+	return leased, end
+}
+
+func (s *Service) renewLease(ctx context.Context, m Message) (kept bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, defaultRenew)
+	defer cancel()
+	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		kept, err = prolong(ctx, tx, m, s.now().Add(leaseTime))
+		return err
+	})
+	return kept, err
 }
 
 // send renders the message and hands it to the carrier, in bounded time.
