@@ -182,7 +182,7 @@ func (c *cluster) everythingArrived(n int) {
 			wantSMS++
 		}
 	}
-	// A worker that is killed while it sends takes its lease on the message with it: 90 s.
+	// A worker that is killed while it sends takes its lease on the message with it.
 	within(2*time.Minute, func() bool { return mails() >= n && sms() >= wantSMS })
 	for i := range n {
 		email, mobile := person(i)

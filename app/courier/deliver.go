@@ -73,7 +73,9 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	if err != nil || at == nil {
 		return verdict, err
 	}
-	provider, err := s.send(ctx, at)
+	leased, release := s.keepLease(ctx, at.message)
+	defer release()
+	provider, err := s.send(leased, at)
 	return s.finish(ctx, at, provider, err)
 }
 
@@ -82,10 +84,10 @@ type composeError struct{ error }
 
 // begin leases the message, composes it and notes the attempt, in one tx. A nil try comes with the verdict.
 func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v Verdict, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		at = nil
+	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		at, v = nil, Verdict{}
 		now := s.now()
-		m, got, err := lease(ctx, tx, t, now, now.Add(s.attempt+leaseMargin))
+		m, got, err := lease(ctx, tx, t, now, now.Add(leaseTime))
 		if err != nil {
 			return err
 		}
@@ -177,6 +179,44 @@ func (s *Service) decline(ctx context.Context, tx bun.IDB, t Ticket, now time.Ti
 	return Verdict{Why: reasonExpired}, s.tell(ctx, tx, m)
 }
 
+// keepLease renews an attempt's lease until release is called. The context it returns ends with the lease: when the
+// message was cancelled or taken over, or the database has been away for so long that it soon may be.
+func (s *Service) keepLease(ctx context.Context, m Message) (leased context.Context, release func()) {
+	leased, end := context.WithCancel(ctx)
+	go func() {
+		defer end()
+		tick := time.NewTicker(s.renew)
+		defer tick.Stop()
+		for failed := 0; failed < renewTries; {
+			select {
+			case <-leased.Done():
+				return
+			case <-tick.C:
+			}
+			kept, err := s.renewLease(leased, m)
+			switch {
+			case err != nil:
+				failed++
+			case !kept:
+				return
+			default:
+				failed = 0
+			}
+		}
+	}()
+	return leased, end
+}
+
+func (s *Service) renewLease(ctx context.Context, m Message) (kept bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, defaultRenew)
+	defer cancel()
+	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		kept, err = prolong(ctx, tx, m, s.now().Add(leaseTime))
+		return err
+	})
+	return kept, err
+}
+
 // send renders the message and hands it to the carrier, in bounded time.
 func (s *Service) send(stopped context.Context, at *try) (providerID string, err error) {
 	ctx, cancel := context.WithTimeout(stopped, s.attempt)
@@ -228,7 +268,7 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 	m, a := at.message, at.attempt
 	out := s.judge(m, &a, sendErr, now, secretsOf(at.content.Data))
 	provider = plain(provider)
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := closeAttempt(ctx, tx, a); err != nil {
 			return err
 		}

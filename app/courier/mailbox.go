@@ -53,7 +53,7 @@ func (b *mailbox) send(ctx context.Context, l letter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "", b.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	return "", b.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		return insertBoxed(ctx, tx, &boxed{ID: id, MessageID: nullable(l.ID), Sealed: sealed, CreatedAt: now}, mailboxKeep)
 	})
 }

@@ -34,9 +34,12 @@ var (
 const (
 	defaultDial    = 10 * time.Second
 	defaultAttempt = time.Minute
-	// leaseMargin is what an attempt gets on top of its bound before another process may take the message over: for
-	// the tx before and after.
-	leaseMargin = 30 * time.Second
+	// leaseTime is how long after the last sign of life of an attempt another process may take its message over.
+	leaseTime = 20 * time.Second
+	// defaultRenew is how often an attempt gives a sign of life, renewTries how many in a row may fail before it gives
+	// up, which must be sooner than others may take over.
+	defaultRenew = 5 * time.Second
+	renewTries   = 3
 	// relayMargin is how long the queue's own retry has before the relay looks at the message again.
 	relayMargin = 30 * time.Second
 )
@@ -62,6 +65,7 @@ type Options struct {
 
 	DialTimeout    time.Duration // 0 is 10 s
 	AttemptTimeout time.Duration // 0 is 60 s; everything from dialing to the last answer
+	RenewLease     time.Duration // 0 is 5 s; how often an attempt renews its lease of 20 s
 	Schedule       Schedule      // of tries; a channel without pauses has DefaultSchedule's
 }
 
@@ -74,6 +78,7 @@ type Service struct {
 	letters  *renderer
 	domain   string
 	attempt  time.Duration
+	renew    time.Duration
 	schedule Schedule
 	carriers map[Channel]carrier
 
@@ -97,7 +102,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: o.MailDomain, attempt: o.AttemptTimeout,
+		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: o.MailDomain, attempt: o.AttemptTimeout, renew: o.RenewLease,
 		schedule: DefaultSchedule(), composers: map[Kind]Composer{}, nudges: make(chan struct{}, 1),
 	}
 	if len(o.Schedule.Email) > 0 {
@@ -111,6 +116,9 @@ func New(o Options) (*Service, error) {
 	}
 	if s.attempt <= 0 {
 		s.attempt = defaultAttempt
+	}
+	if s.renew <= 0 {
+		s.renew = defaultRenew
 	}
 	dial := o.DialTimeout
 	if dial <= 0 {

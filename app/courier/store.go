@@ -152,6 +152,12 @@ func lease(ctx context.Context, tx bun.IDB, t Ticket, now, until time.Time) (m M
 	return m, got, err
 }
 
+// prolong renews the lease of an attempt.
+func prolong(ctx context.Context, tx bun.IDB, m Message, until time.Time) (bool, error) {
+	q := tx.NewUpdate().Model((*Message)(nil)).Set("lease_until = ?", until).Set("relay_at = ?", until)
+	return touched(mine(q, m).Exec(ctx))
+}
+
 // unlease is for a message that turns out to need no attempt.
 func unlease(ctx context.Context, tx bun.IDB, m Message, now time.Time) error {
 	_, err := settling(tx, Cancelled, "", "", now).Set("attempts = attempts - 1").Where("id = ?", m.ID).Exec(ctx)
@@ -200,7 +206,7 @@ func handOver(ctx context.Context, tx bun.IDB, m Message, providerID string, now
 	return touched(res, err)
 }
 
-// mine is the guard of every other outcome: the message is still in this attempt, not cancelled, not taken over.
+// mine is the guard of every other outcome, and of the lease: the message is still in this attempt, not cancelled, not taken over.
 func mine(q *bun.UpdateQuery, m Message) *bun.UpdateQuery {
 	return q.Where("id = ?", m.ID).Where("run = ?", m.Run).Where("state = ?", Sending).Where("attempts = ?", m.Attempts)
 }

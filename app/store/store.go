@@ -30,6 +30,7 @@ type DB struct {
 	// writing serialises the tx of this process on SQLite, which has one writer anyway: waiting here is fair, where
 	// SQLite's busy handler polls and lets a waiter starve. Other processes are kept out by busy_timeout.
 	writing sync.Mutex
+	errands errands // of InSharedTx, on SQLite
 }
 
 // Open opens the database at url: "sqlite:///path/file.db" (a relative path has two slashes less: "sqlite://file.db")
