@@ -38,6 +38,7 @@ var may = map[string]string{
 	"worker/loop":             "app/courier app/access app/store app/config app/fault",
 	"app/internal/web":        "app/access app/account app/attention app/audit app/authorisation app/courier app/customer app/fault app/handover app/policy app/secret app/store app/transaction policies views",
 	"app/demo":                "app/access app/account app/assignment app/audit app/courier app/customer app/fault app/secret app/store app/transaction policies",
+	"app/demo/demotest":       "app/demo app/store app/store/storetest migrations",
 	"app/wire":                "*",
 	"app":                     "*",
 	"worker":                  "*",

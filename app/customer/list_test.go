@@ -60,6 +60,13 @@ func (m model) phase(f Filter) int {
 	case strings.HasPrefix(sortName(m.Type, m.Data), store.SortKey(f.Query)):
 		return phasePrefix
 	}
+	if words := strings.Fields(store.SortKey(f.Query)); len(words) > 1 && n == 0 {
+		for _, w := range words {
+			if strings.HasPrefix(sortName(m.Type, m.Data), w) {
+				return phaseWord
+			}
+		}
+	}
 	return phaseRest
 }
 
@@ -131,8 +138,8 @@ var listQueries = []string{
 func TestListIsTheModel(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		all := w.crowd(130)
-		ways := map[string]limits{"default": w.limits, "frequent": {rare: 1, frequent: 1, walk: 1000},
-			"late in the alphabet": {rare: 1, frequent: 1, walk: 60}, "unexpected": {rare: 1, frequent: 1 << 30, walk: 60},
+		ways := map[string]limits{"default": w.limits, "frequent": {rare: 1, walk: 1000},
+			"late in the alphabet": {rare: 1, walk: 60}, "unexpected": {rare: 1, frequent: 1 << 30, walk: 60},
 		}
 		for way, l := range ways {
 			w.limits = l

@@ -3,6 +3,7 @@ package customer
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -47,6 +48,7 @@ func parseOrder(s string) order {
 const (
 	phaseNumber = iota // the customer whose number it is
 	phasePrefix        // those whose name begins with it
+	phaseWord          // those whose name begins with one of several words: "Anna Müller" is "Müller, Anna"
 	phaseRest          // all others; and everything in lists without phases
 )
 
@@ -59,7 +61,7 @@ type position struct {
 }
 
 // cursorVersion changes when the meaning of a position does: cursors of before are ignored then.
-const cursorVersion = 1
+const cursorVersion = 2
 
 // maxCursor bounds what is decoded; a sort name has at most 200 characters of the form, which folding may lengthen.
 const maxCursor = 4096
@@ -108,8 +110,9 @@ const maxRunes = 100
 // terms is a query taken apart.
 type terms struct {
 	store.Terms
-	prefix string // the query as the beginning of a sort name
-	number int64  // the customer whose number it is, or 0
+	prefix string   // the query as the beginning of a sort name
+	begins []string // its words as that, where there are several; none begins with another
+	number int64    // the customer whose number it is, or 0
 }
 
 // parseQuery folds a query as the search text is folded. ok=false when there is nothing to search for.
@@ -122,7 +125,21 @@ func parseQuery(q string) (t terms, ok bool) {
 		words = []string{strings.Join(words, "")} // one word in the search text as well: "k10001"
 	}
 	t.Terms, t.prefix = store.ParseTerms(words), store.SortKey(q)
+	if begins := strings.Fields(t.prefix); len(begins) > 1 && t.number == 0 {
+		t.begins = beginnings(begins[:min(len(begins), store.MaxTerms)])
+	}
 	return t, len(t.Needles) > 0
+}
+
+// beginnings sorts words and leaves out those that begin with another.
+func beginnings(words []string) (list []string) {
+	slices.Sort(words)
+	for _, w := range words {
+		if len(list) == 0 || !strings.HasPrefix(w, list[len(list)-1]) {
+			list = append(list, w)
+		}
+	}
+	return list
 }
 
 // searchText is what the search finds of a customer.

@@ -178,7 +178,7 @@ func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Cust
 // policies.ErrForbidden for who may list none at all.
 //
 // A search by name (the default order) shows the customer whose number was typed first, then those whose name begins
-// with the query, then all others.
+// with the query, then those whose name begins with one of its words, then all others.
 func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
 	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
 	if err != nil {
@@ -243,76 +243,51 @@ func (r run) cursor(h hit) string {
 }
 
 // read returns the hits of a run and how many there are in all, up to CountCap+1.
-func (s *Service) read(ctx context.Context, r run) ([]hit, int, error) {
-	if !r.search {
-		hits, err := s.plain(ctx, r)
-		if err != nil {
-			return nil, 0, err
-		}
-		if r.from == nil && len(hits) < r.limit {
-			return hits, len(hits), nil
-		}
-		count, err := s.count(ctx, r.listing, CountCap+1, false)
-		return hits, count, err
+func (s *Service) read(ctx context.Context, r run) (hits []hit, count int, err error) {
+	if r.search {
+		return s.look(ctx, r)
 	}
-	// The names that begin with the query are one range of an index: often a page of them, at once.
-	if r.phased() && !r.back && (r.from == nil || r.from.phase < phaseRest) {
-		hits, complete, err := s.phases(ctx, r, phasePrefix)
-		if err != nil {
-			return nil, 0, err
-		}
-		if complete {
-			count, err := s.countSearch(ctx, r.listing)
-			return hits, count, err
-		}
+	if hits, err = s.plain(ctx, r); err != nil || r.from == nil && len(hits) < r.limit {
+		return hits, len(hits), err
 	}
-	return s.search(ctx, r)
-}
-
-// search gathers; if there is too much for that it walks; if the walk meets too little it gathers all the same.
-func (s *Service) search(ctx context.Context, r run) ([]hit, int, error) {
-	expected, err := s.estimate(ctx, r.listing)
-	if err != nil {
-		return nil, 0, err
-	}
-	var count int
-	if expected < s.limits.frequent {
-		// where statistics expect many they know something: gathering all at once beats gathering twice
-		hits, found, complete, err := s.gather(ctx, r, max(s.limits.rare, 3*expected))
-		if complete || err != nil {
-			return hits, found, err
-		}
-		count = found // so many at least, which is more than is counted
-	}
-	hits, complete, err := s.phases(ctx, r, phaseRest)
-	if err != nil {
-		return nil, 0, err
-	}
-	if complete {
-		if count == 0 {
-			count, err = s.countSearch(ctx, r.listing)
-		}
-		return hits, count, err
-	}
-	hits, count, _, err = s.gather(ctx, r, 0)
+	count, err = s.count(ctx, r.listing, CountCap+1)
 	return hits, count, err
 }
 
-// certain is how many times the cap PostgreSQL must expect before it is believed that there are more than the cap: at a
-// million rows four of the hundred values in its sample then match, which by chance happens once in 200,000 times.
-const certain = 40
-
-// countSearch counts a search's matches up to CountCap+1.
-func (s *Service) countSearch(ctx context.Context, l listing) (int, error) {
-	expected, err := s.estimate(ctx, l)
+// look walks or gathers, whatever a sample of the rows promises to be shorter; if it is not, the other way as well.
+func (s *Service) look(ctx context.Context, r run) (hits []hit, count int, err error) {
+	complete := false
+	if r.phased() && !r.back && (r.from == nil || r.from.phase <= phasePrefix) {
+		// the names that begin with the query are one range of an index: often a page of them, at once
+		if hits, complete, err = s.phases(ctx, r, phasePrefix); err != nil {
+			return nil, 0, err
+		}
+	}
+	expected, err := s.expect(ctx, r.listing)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	dense := expected >= certain*CountCap
-	if dense && len(l.terms.Needles) == 1 && l.conditions().SQL == "" {
-		return CountCap + 1, nil // of several words, or of words and filters, an estimate is a guess
+	if !complete && expected.rows < s.limits.frequent {
+		hits, found, all, err := s.gather(ctx, r, max(s.limits.rare, 3*expected.rows))
+		if all || err != nil {
+			return hits, found, err
+		}
+		expected.many = true
 	}
-	return s.count(ctx, l, CountCap+1, dense)
+	if !complete {
+		if hits, complete, err = s.phases(ctx, r, phaseRest); err != nil {
+			return nil, 0, err
+		}
+	}
+	switch {
+	case !complete:
+		hits, count, _, err = s.gather(ctx, r, 0)
+		return hits, count, err
+	case expected.many:
+		return hits, CountCap + 1, nil
+	}
+	count, err = s.count(ctx, r.listing, CountCap+1)
+	return hits, count, err
 }
 
 // maxDuplicates is how many hints are given.

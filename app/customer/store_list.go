@@ -3,8 +3,6 @@ package customer
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,20 +18,22 @@ type limits struct {
 	// rare: so many matches are gathered from the trigram index and sorted, at most; more than are counted. A search with
 	// more is frequent: walking the names in order soon meets a page of them.
 	rare int
-	// frequent: PostgreSQL walks at once when its statistics expect so many.
+	// frequent: so many are expected of a search that walks at once.
 	frequent int
 	// walk bounds that walk, since matches may all lie at the end of the alphabet ("immermann"). SQLite reads a covering
 	// index, PostgreSQL the rows themselves.
 	walk int
+	// few and many blocks are looked at to know what to expect: many only when there was something in the few.
+	few, many int
 }
 
 // limitsOf are measured at a million customers. A page of matches as rare as may be must lie within the walk, or both ways
 // are gone in vain: rare × walk ≥ PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
-		return limits{rare: 4 * CountCap, frequent: 10 * CountCap, walk: 12_000}
+		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, few: 30, many: 120}
 	}
-	return limits{rare: 2 * CountCap, frequent: 1, walk: 30_000}
+	return limits{rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, few: 30, many: 120}
 }
 
 // listing is what a page of the overview is made from.
@@ -103,15 +103,52 @@ func (s *Service) matching(l listing) store.Clause {
 // prefixEnd closes the range of names that begin with something: no character sorts behind it.
 const prefixEnd = "\U0010FFFF"
 
+// begins is the condition that a name begins with one of these.
+func begins(with ...string) (c store.Clause) {
+	for i, w := range with {
+		if i > 0 {
+			c.Add(` OR `)
+		}
+		c.Add(`customer.name_sort >= ? AND customer.name_sort < ?`, w, w+prefixEnd)
+	}
+	return c
+}
+
 // phaseOf is the phase of a row as an expression.
 func (l listing) phaseOf() store.Clause {
 	if !l.phased() {
-		return store.SQL(`2`)
+		return store.SQL(`?`, phaseRest)
 	}
-	return store.SQL(
-		`CASE WHEN customer.number = ? THEN 0 WHEN customer.name_sort >= ? AND customer.name_sort < ? THEN 1 ELSE 2 END`,
-		l.terms.number, l.terms.prefix, l.terms.prefix+prefixEnd,
-	)
+	c := store.SQL(`CASE WHEN customer.number = ? THEN ? WHEN `, l.terms.number, phaseNumber)
+	c.Append(begins(l.terms.prefix))
+	c.Add(` THEN ?`, phasePrefix)
+	if len(l.terms.begins) > 0 {
+		c.Add(` WHEN `)
+		c.Append(begins(l.terms.begins...))
+		c.Add(` THEN ?`, phaseWord)
+	}
+	c.Add(` ELSE ? END`, phaseRest)
+	return c
+}
+
+// earlier is the condition that a row is in none of the phases before.
+func (l listing) earlier(phase int) (c store.Clause) {
+	if !l.phased() {
+		return c
+	}
+	if phase > phaseNumber && l.terms.number != 0 {
+		c.Add(` AND customer.number <> ?`, l.terms.number)
+	}
+	before := []string{l.terms.prefix}
+	if phase == phaseRest {
+		before = append(before, l.terms.begins...)
+	}
+	if phase > phasePrefix {
+		c.Add(` AND NOT (`)
+		c.Append(begins(before...))
+		c.Add(`)`)
+	}
+	return c
 }
 
 // loadRows loads the rows of hits, in their order.
@@ -178,7 +215,7 @@ func (r run) sorted() string {
 
 // plain reads a list without a search.
 func (s *Service) plain(ctx context.Context, r run) (hits []hit, err error) {
-	q := store.SQL(`SELECT 2 AS phase, customer.name_sort, customer.number FROM ` + s.hinted(r.listing) + ` WHERE NOT customer.deleting`)
+	q := store.SQL(`SELECT ? AS phase, customer.name_sort, customer.number FROM `+s.hinted(r.listing)+` WHERE NOT customer.deleting`, phaseRest)
 	q.Append(r.conditions())
 	q.Append(r.after(r.from))
 	q.Add(r.sorted()+` LIMIT ?`, r.limit)
@@ -186,27 +223,45 @@ func (s *Service) plain(ctx context.Context, r run) (hits []hit, err error) {
 	return hits, err
 }
 
-// phases reads a search along its order, phase by phase up to the last one wanted, looking at no more than a bounded
-// number of rows; complete=false when that was enough neither for the page nor to see the end of the list.
-func (s *Service) phases(ctx context.Context, r run, last int) (hits []hit, complete bool, err error) {
-	order := []int{phaseRest}
-	if r.phased() {
-		order = []int{phaseNumber, phasePrefix, phaseRest}[:last+1]
+// part is a range of names that lies in one phase of a search.
+type part struct {
+	phase  int
+	begins string // with what all its names begin; "" any
+}
+
+// parts are the ranges of a search up to the last phase wanted, in its order.
+func (r run) parts(last int) (list []part) {
+	if !r.phased() {
+		return []part{{phase: phaseRest}}
 	}
+	if r.terms.number != 0 {
+		list = append(list, part{phase: phaseNumber})
+	}
+	list = append(list, part{phasePrefix, r.terms.prefix})
+	for _, word := range r.terms.begins {
+		list = append(list, part{phaseWord, word})
+	}
+	list = append(list, part{phase: phaseRest})
+	list = slices.DeleteFunc(list, func(p part) bool { return p.phase > last })
 	if r.back {
-		slices.Reverse(order)
+		slices.Reverse(list)
 	}
-	from := r.from
-	for _, phase := range order {
-		if from != nil && (phase < from.phase) != r.back && phase != from.phase {
+	return list
+}
+
+// phases reads a search along its order, part by part up to the last phase wanted, looking at no more than a bounded
+// number of rows of each; complete=false when that was enough neither for the page nor to see the end of the list.
+func (s *Service) phases(ctx context.Context, r run, last int) (hits []hit, complete bool, err error) {
+	for _, p := range r.parts(last) {
+		if r.from != nil && p.phase != r.from.phase && (p.phase < r.from.phase) != r.back {
 			continue // behind us
 		}
-		part := r
-		part.limit, part.from = r.limit-len(hits), nil
-		if from != nil && from.phase == phase {
-			part.from = from
+		rest := r
+		rest.limit -= len(hits)
+		if r.from != nil && r.from.phase != p.phase {
+			rest.from = nil
 		}
-		found, all, err := s.phase(ctx, part, phase)
+		found, all, err := s.part(ctx, rest, p)
 		if err != nil {
 			return nil, false, err
 		}
@@ -217,12 +272,9 @@ func (s *Service) phases(ctx context.Context, r run, last int) (hits []hit, comp
 	return hits, last == phaseRest, nil
 }
 
-// phase reads one phase; all=false when it was not read to its end nor the page filled.
-func (s *Service) phase(ctx context.Context, r run, phase int) (hits []hit, all bool, err error) {
+// part reads one of them; all=false when it was not read to its end nor the page filled.
+func (s *Service) part(ctx context.Context, r run, p part) (hits []hit, all bool, err error) {
 	l := r.listing
-	if phase == phaseNumber && l.terms.number == 0 {
-		return nil, true, nil
-	}
 	if l.order.number && !l.filter.Attention && !s.db.IsPostgres() {
 		hits, err = s.stream(ctx, r)
 		return hits, true, err
@@ -232,17 +284,12 @@ func (s *Service) phase(ctx context.Context, r run, phase int) (hits []hit, all 
 		// only what the index holds, so that the walk does not touch the table
 		walk.SQL = `SELECT number, name_sort, type, search FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`
 	}
-	var rest store.Clause
-	switch {
-	case phase == phaseNumber:
+	if p.phase == phaseNumber {
 		walk = store.SQL(`SELECT * FROM customer WHERE NOT customer.deleting AND customer.number = ?`, l.terms.number)
-	case phase == phasePrefix:
-		walk.Add(` AND customer.name_sort >= ? AND customer.name_sort < ?`, l.terms.prefix, l.terms.prefix+prefixEnd)
-	case l.phased():
-		rest.Add(` AND NOT (customer.name_sort >= ? AND customer.name_sort < ?)`, l.terms.prefix, l.terms.prefix+prefixEnd)
 	}
-	if phase != phaseNumber && l.phased() && l.terms.number != 0 {
-		rest.Add(` AND customer.number <> ?`, l.terms.number)
+	if p.begins != "" {
+		walk.Add(` AND `)
+		walk.Append(begins(p.begins))
 	}
 	if l.filter.Attention { // in the walk as well: it is what the index is of
 		walk.Add(` AND customer.attention_at <= ?`, l.now)
@@ -250,14 +297,14 @@ func (s *Service) phase(ctx context.Context, r run, phase int) (hits []hit, all 
 	walk.Append(r.after(r.from))
 	walk.Add(r.sorted()+` LIMIT ?`, s.limits.walk)
 
-	q := store.SQL(`SELECT ? AS phase, customer.name_sort, customer.number FROM (`, phase)
+	q := store.SQL(`SELECT ? AS phase, customer.name_sort, customer.number FROM (`, p.phase)
 	q.Append(walk)
 	q.Add(`) AS customer WHERE TRUE`)
 	q.Append(s.matching(l))
 	q.Append(l.conditions())
-	q.Append(rest)
+	q.Append(l.earlier(p.phase))
 	q.Add(r.sorted()+` LIMIT ?`, r.limit)
-	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits); err != nil || len(hits) == r.limit || phase == phaseNumber {
+	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits); err != nil || len(hits) == r.limit || p.phase == phaseNumber {
 		return hits, true, err
 	}
 	var walked int
@@ -268,8 +315,8 @@ func (s *Service) phase(ctx context.Context, r run, phase int) (hits []hit, all 
 
 // stream reads a search sorted by number: on SQLite that is the order of the trigram index itself.
 func (s *Service) stream(ctx context.Context, r run) (hits []hit, err error) {
-	q := store.SQL(`SELECT 2 AS phase, customer.name_sort, customer.number`)
-	q.Append(s.matches(r.listing, false))
+	q := store.SQL(`SELECT ? AS phase, customer.name_sort, customer.number`, phaseRest)
+	q.Append(s.matches(r.listing))
 	if r.from != nil {
 		q.Add(` AND customer_search.rowid `+r.beyond()+` ?`, r.from.number)
 	}
@@ -278,13 +325,13 @@ func (s *Service) stream(ctx context.Context, r run) (hits []hit, err error) {
 	return hits, err
 }
 
-// matches is FROM and WHERE of all rows that match, found through the trigram index. Unless the planner is free it is
-// kept from taking another index as well: reading 300,000 companies' entries to find which of them match takes longer
-// than looking at the type of those that do.
-func (s *Service) matches(l listing, free bool) store.Clause {
+// matches is FROM and WHERE of all rows that match, found through the trigram index. PostgreSQL's planner is kept from
+// taking another index as well: reading 300,000 companies' entries to find which of them match takes longer than looking
+// at the type of those that do.
+func (s *Service) matches(l listing) store.Clause {
 	var c store.Clause
 	filters := l.conditions()
-	if s.db.IsPostgres() && !free {
+	if s.db.IsPostgres() {
 		filters.SQL = strings.Replace(filters.SQL, ` AND customer.type = ?`, ` AND customer.type || '' = ?`, 1)
 	}
 	switch {
@@ -308,7 +355,7 @@ func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, coun
 	q := store.SQL(`WITH hits AS MATERIALIZED (SELECT customer.name_sort, customer.number, `)
 	q.Append(phase)
 	q.Add(` AS phase`)
-	q.Append(s.matches(r.listing, false))
+	q.Append(s.matches(r.listing))
 	if most > 0 {
 		q.Add(` LIMIT ?`, most)
 	}
@@ -341,45 +388,19 @@ func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, coun
 	return hits, count, most == 0 || count < most, nil
 }
 
-// estimate is how many rows PostgreSQL's statistics expect to match. Where nothing matches a sample of a hundred values
-// it says a ten-thousandth of the table. SQLite has none, which is no frequent search.
-func (s *Service) estimate(ctx context.Context, l listing) (rows int, err error) {
-	if !s.db.IsPostgres() {
-		return 0, nil
-	}
-	q := store.SQL(`EXPLAIN (FORMAT JSON) SELECT 1`)
-	q.Append(s.matches(l, true))
-	var text string
-	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &text); err != nil {
-		return 0, err
-	}
-	var plans []struct {
-		Plan struct {
-			Rows float64 `json:"Plan Rows"`
-		}
-	}
-	if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) == 0 {
-		return 0, fmt.Errorf("read the plan of a search: %w", err)
-	}
-	return int(plans[0].Plan.Rows), nil
-}
-
-// count counts what matches, up to most. dense says that a search meets enough wherever it looks, so that gathering all
-// matches first would be the long way.
-func (s *Service) count(ctx context.Context, l listing, most int, dense bool) (n int, err error) {
+// count counts what matches, up to most.
+func (s *Service) count(ctx context.Context, l listing, most int) (n int, err error) {
 	q := store.SQL(`SELECT count(*) FROM (SELECT 1`)
 	if l.search {
-		q.Append(s.matches(l, dense))
-	} else {
-		q.Add(` FROM customer WHERE NOT customer.deleting`)
-		q.Append(l.conditions())
-	}
-	q.Add(` LIMIT ?) AS counted`, most)
-	if !l.search || dense {
-		err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n)
+		q.Append(s.matches(l))
+		q.Add(` LIMIT ?) AS counted`, most)
+		err = s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n) })
 		return n, err
 	}
-	err = s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n) })
+	q.Add(` FROM customer WHERE NOT customer.deleting`)
+	q.Append(l.conditions())
+	q.Add(` LIMIT ?) AS counted`, most)
+	err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n)
 	return n, err
 }
 

@@ -24,8 +24,11 @@ type SeedOptions struct {
 	Seed                    uint64
 }
 
-// seedChunk is how many customers, with all that belongs to them, are written in one tx.
+// seedChunk is how many customers, with all that belongs to them, are made and written at once.
 const seedChunk = 5000
+
+// bulk is from how many customers on indexes are made afterwards.
+const bulk = 50_000
 
 // epoch is when everything synthetic begins: times come from the seed, not from the clock, so the rows are the same
 // whenever they are made.
@@ -33,77 +36,33 @@ var epoch = time.Date(2025, 1, 7, 8, 0, 0, 0, time.UTC)
 
 // Seed fills a database with synthetic customers for load tests: the same rows from the same options. Each customer has
 // one access; most are registered, some invited long ago, undeliverable or deactivated. All addresses are example.*.
-// progress, if not nil, is told after each chunk. It appends to what is there; seeding twice with the same options fails
-// on the ids.
+// progress, if not nil, is told after each chunk. It appends to what is there, in one tx: all of it or nothing. Seeding
+// twice with the same options fails on the ids.
 func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, total int)) error {
 	if o.Assignments > 0 && o.Specialists == 0 {
 		o.Specialists = 1
 	}
-	w, err := newWriter(ctx, db, o.Customers)
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	s := seeding{generator: generator{rand: rand.New(rand.NewPCG(o.Seed, 0x6b6f6e746f72)), opts: o}, lite: !db.IsPostgres(), progress: progress}
+	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'customer_number'`).Scan(ctx, &s.customers); err != nil {
+		return err
+	}
+	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'transaction_number'`).Scan(ctx, &s.number); err != nil {
+		return err
+	}
+	err := db.LoadInTx(ctx, func(l store.Load) error {
+		s.load = l
+		if o.Customers < bulk {
+			return s.fill(ctx)
+		}
+		return l.Unindexed(ctx, tableNames(), func() error { return s.fill(ctx) })
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("seed: %w", err)
 	}
-	defer w.close()
-	g := &generator{rand: rand.New(rand.NewPCG(o.Seed, 0x6b6f6e746f72)), opts: o}
-	var first int64
-	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'customer_number'`).Scan(ctx, &first); err != nil {
-		return err
-	}
-	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'transaction_number'`).Scan(ctx, &g.number); err != nil {
-		return err
-	}
-	if err := w.write(ctx, g.people()); err != nil {
-		return fmt.Errorf("seed specialist users: %w", err)
-	}
-	for done := 0; done < o.Customers; {
-		n := min(seedChunk, o.Customers-done)
-		b := &batch{counter: first + int64(done+n)}
-		for i := range n {
-			g.customer(b, done+i, first+int64(done+i)+1)
-		}
-		b.matters = g.number
-		if err := w.write(ctx, b); err != nil {
-			return fmt.Errorf("seed customers: %w", err)
-		}
-		done += n
-		if progress != nil {
-			progress(done, o.Customers)
-		}
-	}
-	return w.finish(ctx)
-}
-
-// batch is the rows of one tx, in the order of the tables' columns below.
-type batch struct {
-	counter, matters                    int64 // the highest customer's and transaction's number, or 0
-	accounts, customers, search, admins [][]any
-	accesses, moves, found, visible     [][]any
-}
-
-// tables and columns that a batch is written to, in the order foreign keys ask for.
-var tables = []struct {
-	name    string
-	columns []string
-	rows    func(*batch) [][]any
-	sqlite  bool // only there
-}{
-	{name: "account", columns: strings.Fields(`id specialist name name_sort username username_folded email email_folded
-		search locale created_at`),
-		rows: func(b *batch) [][]any { return b.accounts }},
-	{name: "customer", columns: strings.Fields(`number id type salutation first_name last_name date_of_birth company_name legal_form
-		street postal_code city country locale name_sort search identity attention_at created_at updated_at`),
-		rows: func(b *batch) [][]any { return b.customers }},
-	{name: "customer_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.search }, sqlite: true},
-	{name: "customer_administrator", columns: strings.Fields(`customer_id specialist_id created_at created_by`),
-		rows: func(b *batch) [][]any { return b.admins }},
-	{name: "access", columns: strings.Fields(`id customer_id account_id first_name last_name email email_folded locale invited_at
-		link_expires_at undeliverable registered_at deactivated_at created_at`),
-		rows: func(b *batch) [][]any { return b.accesses }},
-	{name: "transactions", columns: strings.Fields(`number id customer_id name name_folded kind status due responsible_id search created_at
-		updated_at`), rows: func(b *batch) [][]any { return b.moves }},
-	{name: "transaction_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.found }, sqlite: true},
-	{name: "transaction_visible", columns: strings.Fields(`specialist_id created_at transaction_id relmask`),
-		rows: func(b *batch) [][]any { return b.visible }},
+	return s.settle(ctx, db)
 }
 
 // generator makes rows. Everything comes from its one source of chance, in one order.
@@ -237,9 +196,6 @@ func (g *generator) matter(b *batch, cu customer.Customer, k int, since time.Tim
 	}
 	b.moves = append(b.moves, []any{g.number, id, cu.ID, name, derived.NameFolded, m.kind, string(status), due, responsible, derived.Search, at, at})
 	b.found = append(b.found, []any{g.number, derived.Trigrams})
-	for _, a := range administrators {
-		b.visible = append(b.visible, []any{a, at, id, 1})
-	}
 }
 
 // fewCustomers is how many customers the last specialist user administers.

@@ -3,17 +3,14 @@ package policy
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"kontor/app/account"
-	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
-	"kontor/app/demo"
+	"kontor/app/demo/demotest"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
@@ -73,45 +70,35 @@ func BenchmarkPublish300(b *testing.B) {
 	})
 }
 
-// BenchmarkWouldChange counts over KONTOR_BENCH_CUSTOMERS customers (20,000) with three transactions each, for 50
-// specialist users: without and with kinds.
+// BenchmarkWouldChange counts over the customers of demotest, for its specialist users: without and with kinds.
 func BenchmarkWouldChange(b *testing.B) {
-	n := 20_000
-	if s := os.Getenv("KONTOR_BENCH_CUSTOMERS"); s != "" {
-		var err error
-		if n, err = strconv.Atoi(s); err != nil {
-			b.Fatal(err)
-		}
+	b.Run("sqlite", func(b *testing.B) { benchWouldChange(b, storetest.SQLiteURL(b)) })
+	b.Run("postgres", func(b *testing.B) { benchWouldChange(b, storetest.PostgresURL(b)) })
+}
+
+// benchWouldChange needs a database of its own: it publishes a policy.
+func benchWouldChange(b *testing.B, url string) {
+	ctx, db := context.Background(), demotest.Seeded(b, url, demotest.Options(demotest.Customers(b)))
+	s, petra := benchService(b, db)
+	for name, rule := range map[string]policies.Rule{
+		"relation":  deny("specialist, administrator, transaction, *, process"),
+		"kind":      deny("specialist, administrator, transaction, other, process"),
+		"unrelated": allow("specialist, *, transaction, *, read"),
+		"customers": deny("specialist, administrator, customer, person, update"),
+		"end_users": deny("end_user, access, transaction, *, read"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			d, err := s.Draft(ctx, petra)
+			if err != nil {
+				b.Fatal(err)
+			}
+			d.Text = exchange(policies.Default, "", rule.String())
+			for b.Loop() {
+				i, err := s.WouldChange(ctx, petra, d, time.Minute)
+				if err != nil || i.Cut || i.Nothing() {
+					b.Fatalf("%+v, %v", i, err)
+				}
+			}
+		})
 	}
-	benchEach(b, func(b *testing.B, db *store.DB) {
-		ctx := context.Background()
-		if err := demo.Seed(ctx, db, demo.SeedOptions{Customers: n, TransactionsPerCustomer: 3, Assignments: n, Specialists: 50, Seed: 1}, nil); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := assignment.Rebuild(ctx, db); err != nil {
-			b.Fatal(err)
-		}
-		s, petra := benchService(b, db)
-		for name, rule := range map[string]policies.Rule{
-			"relation":  deny("specialist, administrator, transaction, *, process"),
-			"kind":      deny("specialist, administrator, transaction, other, process"),
-			"unrelated": allow("specialist, *, transaction, *, read"),
-			"customers": deny("specialist, administrator, customer, person, update"),
-			"end_users": deny("end_user, access, transaction, *, read"),
-		} {
-			b.Run(name, func(b *testing.B) {
-				d, err := s.Draft(ctx, petra)
-				if err != nil {
-					b.Fatal(err)
-				}
-				d.Text = exchange(policies.Default, "", rule.String())
-				for b.Loop() {
-					i, err := s.WouldChange(ctx, petra, d, time.Minute)
-					if err != nil || i.Cut || i.Nothing() {
-						b.Fatalf("%+v, %v", i, err)
-					}
-				}
-			})
-		}
-	})
 }

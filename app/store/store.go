@@ -45,6 +45,12 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	return nil, errors.New("database url: want sqlite:///path/file.db or postgres://…")
 }
 
+// Pragmas that a Load changes for itself.
+const (
+	cacheSize = "cache_size(-32000)"
+	tempStore = "temp_store(MEMORY)"
+)
+
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if dir := filepath.Dir(path); dir != "." {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -58,7 +64,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 			// bytes of a deleted customer are overwritten, not just unlinked
 			"secure_delete(1)",
-			"cache_size(-32000)", "temp_store(MEMORY)", "mmap_size(0)", "wal_autocheckpoint(1000)",
+			cacheSize, tempStore, "mmap_size(0)", "wal_autocheckpoint(1000)",
 		},
 	}
 	// in a URI a # or ? of the path would end it, and another file be opened

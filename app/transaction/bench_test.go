@@ -3,13 +3,7 @@ package transaction_test
 import (
 	"context"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -19,99 +13,12 @@ import (
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/demo"
+	"kontor/app/demo/demotest"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
-	"kontor/migrations"
 	"kontor/policies"
 )
-
-// benchCustomers is how many customers the benchmarks have, each with three transactions and one administrator:
-// KONTOR_BENCH_CUSTOMERS, or 5,000.
-func benchCustomers(b *testing.B) int {
-	b.Helper()
-	s := os.Getenv("KONTOR_BENCH_CUSTOMERS")
-	if s == "" {
-		return 5_000
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
-		b.Fatalf("KONTOR_BENCH_CUSTOMERS = %q is no number of customers", s)
-	}
-	return n
-}
-
-// benchDB opens a seeded database. With KONTOR_BENCH_DIR it is kept there (on PostgreSQL as database
-// kontor_bench_transactions_<customers>) and found again by the next run: three million transactions take minutes to make.
-func benchDB(b *testing.B, postgres bool, customers int) *store.DB {
-	b.Helper()
-	keep := os.Getenv("KONTOR_BENCH_DIR")
-	var at string
-	switch {
-	case postgres && keep != "":
-		at = keptPostgres(b, fmt.Sprintf("kontor_bench_transactions_%d", customers))
-	case postgres:
-		at = storetest.PostgresURL(b)
-	case keep != "":
-		at = "sqlite://" + filepath.Join(keep, fmt.Sprintf("transactions-%d.db", customers))
-	default:
-		at = storetest.SQLiteURL(b)
-	}
-	return seededDB(b, at, demo.SeedOptions{Customers: customers, TransactionsPerCustomer: 3, Assignments: customers, Specialists: 50, Seed: 1})
-}
-
-// seededDB opens a database and, when it is empty, fills it.
-func seededDB(b *testing.B, at string, o demo.SeedOptions) *store.DB {
-	b.Helper()
-	ctx := context.Background()
-	db, err := store.Open(ctx, at)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = db.Close() })
-	if _, err := migrations.Apply(ctx, db.DB); err != nil {
-		b.Fatal(err)
-	}
-	some, err := db.NewSelect().Table("customer").Exists(ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if !some {
-		begin := time.Now()
-		if err := demo.Seed(ctx, db, o, nil); err != nil {
-			b.Fatal(err)
-		}
-		b.Logf("seeded %d customers in %s", o.Customers, time.Since(begin).Round(time.Millisecond))
-	}
-	return db
-}
-
-func keptPostgres(b *testing.B, name string) string {
-	b.Helper()
-	base := os.Getenv("KONTOR_TEST_POSTGRES")
-	if base == "" {
-		b.Skip("KONTOR_TEST_POSTGRES is not set")
-	}
-	ctx := context.Background()
-	admin, err := store.Open(ctx, base)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = admin.Close() }()
-	if there, err := admin.NewSelect().TableExpr("pg_database").Where("datname = ?", name).Exists(ctx); err != nil {
-		b.Fatal(err)
-	} else if !there {
-		if _, err := admin.ExecContext(ctx, "CREATE DATABASE ?", bun.Ident(name)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	u, err := url.Parse(base)
-	if err != nil {
-		b.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
-}
 
 func benchService(b *testing.B, db *store.DB) *transaction.Service {
 	b.Helper()
@@ -124,53 +31,27 @@ func benchService(b *testing.B, db *store.DB) *transaction.Service {
 	return transaction.New(transaction.Options{DB: db, Now: store.System, Policy: policy, Audit: log, Customers: customers})
 }
 
-// seeded is one of the specialist users that Seed made: 1 sees a tenth of all transactions, 50 sees 51.
+// seeded is one of the specialist users that Seed made: 1 sees a tenth of all transactions, the last one 51.
 func seeded(b *testing.B, db *store.DB, n int) account.Caller {
 	b.Helper()
-	c := account.Caller{Roles: []policies.Role{policies.Specialist}}
-	if err := db.NewRaw(`SELECT id FROM account WHERE email = ?`, fmt.Sprintf("specialist%d@example.net", n)).Scan(context.Background(), &c.ID); err != nil {
-		b.Fatal(err)
-	}
-	return c
-}
-
-// measure runs something over and over. p50-µs and p99-µs are what it takes at these percentiles.
-func measure(b *testing.B, do func() error) {
-	b.ReportAllocs()
-	if err := do(); err != nil { // the first one reads from disk
-		b.Fatal(err)
-	}
-	var took []time.Duration
-	for b.Loop() {
-		begin := time.Now()
-		if err := do(); err != nil {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(begin))
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+	return account.Caller{ID: demotest.Specialist(b, db, n), Roles: []policies.Role{policies.Specialist}}
 }
 
 // BenchmarkMyTransactions reads pages of My transactions for who sees 51 and for who sees a tenth of all, for somebody who
 // stands in for both, and for an auditor, who sees all. rows and count say what was found.
 func BenchmarkMyTransactions(b *testing.B) {
-	for _, kind := range []string{"sqlite", "postgres"} {
-		b.Run(kind, func(b *testing.B) {
-			db := benchDB(b, kind == "postgres", benchCustomers(b))
-			s := benchService(b, db)
-			few, many := seeded(b, db, 50), seeded(b, db, 1)
-			deputy := account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: many.Roles, For: []uuid.UUID{many.ID, few.ID, seeded(b, db, 2).ID}}
-			auditor := account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: []policies.Role{policies.Auditor}}
-			for _, who := range []struct {
-				name   string
-				caller account.Caller
-			}{{"few", few}, {"many", many}, {"deputy", deputy}, {"auditor", auditor}} {
-				b.Run(who.name, func(b *testing.B) { benchLists(b, s, who.caller) })
-			}
-		})
-	}
+	demotest.Each(b, func(b *testing.B, db *store.DB) {
+		s := benchService(b, db)
+		few, many := seeded(b, db, demotest.Specialists), seeded(b, db, 1)
+		deputy := account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: many.Roles, For: []uuid.UUID{many.ID, few.ID, seeded(b, db, 2).ID}}
+		auditor := account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: []policies.Role{policies.Auditor}}
+		for _, who := range []struct {
+			name   string
+			caller account.Caller
+		}{{"few", few}, {"many", many}, {"deputy", deputy}, {"auditor", auditor}} {
+			b.Run(who.name, func(b *testing.B) { benchLists(b, s, who.caller) })
+		}
+	})
 }
 
 func benchLists(b *testing.B, s *transaction.Service, caller account.Caller) {
@@ -196,7 +77,7 @@ func benchLists(b *testing.B, s *transaction.Service, caller account.Caller) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var p transaction.Page
-			measure(b, func() (err error) {
+			demotest.Measure(b, func() (err error) {
 				p, err = s.List(ctx, caller, c.filter)
 				return err
 			})
@@ -230,14 +111,14 @@ func BenchmarkAppoint(b *testing.B) {
 			if kind == "postgres" {
 				at = storetest.PostgresURL
 			}
-			db := seededDB(b, at(b), demo.SeedOptions{Customers: 1, TransactionsPerCustomer: 10_000, Assignments: 1, Specialists: 3, Seed: 1})
+			db := demotest.Seeded(b, at(b), demo.SeedOptions{Customers: 1, TransactionsPerCustomer: 10_000, Assignments: 1, Specialists: 3, Seed: 1})
 			ctx, who := context.Background(), seeded(b, db, 2)
 			var id uuid.UUID
 			if err := db.NewRaw(`SELECT id FROM customer`).Scan(ctx, &id); err != nil {
 				b.Fatal(err)
 			}
 			b.Run("appoint", func(b *testing.B) {
-				measure(b, func() error {
+				demotest.Measure(b, func() error {
 					if err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 						_, err := assignment.Appoint(ctx, tx, assignment.Administrator{
 							CustomerID: id, SpecialistID: who.ID, CreatedAt: store.System(), CreatedBy: who.ID,
@@ -260,16 +141,16 @@ func BenchmarkAppoint(b *testing.B) {
 // at 1,000 and at KONTOR_BENCH_CUSTOMERS. The policy's part of it alone is policies' BenchmarkAllows.
 func BenchmarkDecide(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
-		for _, n := range []int{1000, benchCustomers(b)} {
+		for _, n := range []int{1000, demotest.Customers(b)} {
 			b.Run(fmt.Sprintf("%s/%d", kind, n), func(b *testing.B) {
-				db := benchDB(b, kind == "postgres", n)
+				db := demotest.DB(b, kind, n)
 				s, ctx, c := benchService(b, db), context.Background(), seeded(b, db, 1)
 				p, err := s.List(ctx, c, transaction.Filter{})
 				if err != nil || len(p.Rows) == 0 {
 					b.Fatal(len(p.Rows), err)
 				}
 				i := 0
-				measure(b, func() error {
+				demotest.Measure(b, func() error {
 					i++
 					_, err := s.Authorise(ctx, db, c, p.Rows[i%len(p.Rows)].ID, policies.Process)
 					return err

@@ -67,6 +67,20 @@ func (s *server) create(tb testing.TB, how string) string {
 	return s.address(name)
 }
 
+// KeptPostgresURL makes a database, if it is not there, that stays, or skips the test.
+func KeptPostgresURL(tb testing.TB, name string) string {
+	tb.Helper()
+	ctx, server := context.Background(), reach(tb)
+	there, err := server.admin.NewSelect().TableExpr("pg_database").Where("datname = ?", name).Exists(ctx)
+	if err == nil && !there {
+		_, err = server.admin.ExecContext(ctx, "CREATE DATABASE ?", bun.Ident(name))
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return server.address(name)
+}
+
 func (s *server) address(database string) string {
 	u := *s.base
 	u.Path = "/" + database

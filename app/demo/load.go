@@ -1,0 +1,134 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"kontor/app/store"
+)
+
+// batch is rows to be written, in the order of the tables' columns below.
+type batch struct {
+	accounts, customers, search, admins [][]any
+	accesses, moves, found              [][]any
+}
+
+// tables and columns that a batch is written to, in the order foreign keys ask for.
+var tables = []struct {
+	name    string
+	columns []string
+	rows    func(*batch) [][]any
+	lite    bool // only on SQLite: a search index
+}{
+	{name: "account", columns: strings.Fields(`id specialist name name_sort username username_folded email email_folded
+		search locale created_at`),
+		rows: func(b *batch) [][]any { return b.accounts }},
+	{name: "customer", columns: strings.Fields(`number id type salutation first_name last_name date_of_birth company_name legal_form
+		street postal_code city country locale name_sort search identity attention_at created_at updated_at`),
+		rows: func(b *batch) [][]any { return b.customers }},
+	{name: "customer_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.search }, lite: true},
+	{name: "customer_administrator", columns: strings.Fields(`customer_id specialist_id created_at created_by`),
+		rows: func(b *batch) [][]any { return b.admins }},
+	{name: "access", columns: strings.Fields(`id customer_id account_id first_name last_name email email_folded locale invited_at
+		link_expires_at undeliverable registered_at deactivated_at created_at`),
+		rows: func(b *batch) [][]any { return b.accesses }},
+	{name: "transactions", columns: strings.Fields(`number id customer_id name name_folded kind status due responsible_id search created_at
+		updated_at`), rows: func(b *batch) [][]any { return b.moves }},
+	{name: "transaction_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.found }, lite: true},
+}
+
+// visible is read off the others in the end: made in its order it takes a fraction of the time.
+const visible = "transaction_visible"
+
+func tableNames() []string {
+	names := []string{visible}
+	for _, t := range tables {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// seeding is a tx in which synthetic rows are made and loaded.
+type seeding struct {
+	generator
+	load      store.Load
+	lite      bool
+	customers int64 // the last customer's number before
+	progress  func(done, total int)
+}
+
+func (s *seeding) fill(ctx context.Context) error {
+	before, total := s.number, s.opts.Customers
+	if err := s.configure(ctx, `('hashsize', 33554432)`); err != nil { // so much is sorted at once
+		return err
+	}
+	if err := s.write(ctx, s.people()); err != nil {
+		return err
+	}
+	for done := 0; done < total; {
+		b := &batch{}
+		for range min(seedChunk, total-done) {
+			s.customer(b, done, s.customers+int64(done)+1)
+			done++
+		}
+		if err := s.write(ctx, b); err != nil {
+			return err
+		}
+		s.progress(done, total)
+	}
+	if err := s.load.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, created_at, transaction_id, relmask)
+		SELECT a.specialist_id, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
+		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
+		return fmt.Errorf("%s: %w", visible, err)
+	}
+	// new numbers come behind these
+	const set = `UPDATE counter SET value = %d WHERE name = '%s' AND value < %[1]d`
+	if err := s.load.Exec(ctx, fmt.Sprintf(set, s.customers+int64(total), "customer_number")); err != nil {
+		return err
+	}
+	if err := s.load.Exec(ctx, fmt.Sprintf(set, s.number, "transaction_number")); err != nil {
+		return err
+	}
+	// as the worker leaves them
+	if err := s.configure(ctx, `('optimize', NULL)`); err != nil {
+		return err
+	}
+	return s.configure(ctx, `('hashsize', 1048576)`)
+}
+
+// configure sends a command to SQLite's search indexes.
+func (s *seeding) configure(ctx context.Context, command string) error {
+	for _, t := range tables {
+		if !t.lite || !s.lite {
+			continue
+		}
+		if err := s.load.Exec(ctx, `INSERT INTO `+t.name+` (`+t.name+`, rank) VALUES `+command); err != nil {
+			return fmt.Errorf("%s %s: %w", t.name, command, err)
+		}
+	}
+	return nil
+}
+
+func (s *seeding) write(ctx context.Context, b *batch) error {
+	for _, t := range tables {
+		rows := t.rows(b)
+		if t.lite && !s.lite || len(rows) == 0 {
+			continue
+		}
+		if err := s.load.Rows(ctx, t.name, t.columns, rows); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// settle brings the database to the state in which one that grew slowly would be.
+func (s *seeding) settle(ctx context.Context, db *store.DB) error {
+	after := `PRAGMA wal_checkpoint(TRUNCATE)`
+	if db.IsPostgres() {
+		after = `VACUUM ANALYZE`
+	}
+	_, err := db.ExecContext(ctx, after)
+	return err
+}
