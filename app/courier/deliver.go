@@ -208,7 +208,7 @@ func (s *Service) keepLease(ctx context.Context, m Message) (leased context.Cont
 }
 
 func (s *Service) renewLease(ctx context.Context, m Message) (kept bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, defaultRenew)
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 		kept, err = prolong(ctx, tx, m, s.now().Add(leaseTime))

@@ -36,9 +36,10 @@ const (
 	defaultAttempt = time.Minute
 	// leaseTime is how long after the last sign of life of an attempt another process may take its message over.
 	leaseTime = 20 * time.Second
-	// defaultRenew is how often an attempt gives a sign of life, renewTries how many in a row may fail before it gives
-	// up, which must be sooner than others may take over.
+	// defaultRenew is how often an attempt gives a sign of life, renewTimeout how long that may take, renewTries how many
+	// in a row may fail before it gives up: after 17 s, which is before others may take over.
 	defaultRenew = 5 * time.Second
+	renewTimeout = 2 * time.Second
 	renewTries   = 3
 	// relayMargin is how long the queue's own retry has before the relay looks at the message again.
 	relayMargin = 30 * time.Second
