@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/uptrace/bun"
@@ -59,6 +60,47 @@ func TestDownAndUp(t *testing.T) {
 		}
 		if _, err := migrations.Apply(ctx, db.DB); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// TestOwnComments: what Kontor said at its versions in English becomes a text id, what a person wrote in the same words
+// stays; and the other way round.
+func TestOwnComments(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		comments := func() (list []string) {
+			t.Helper()
+			if err := db.NewRaw(`SELECT comment FROM policy_version ORDER BY version`).Scan(ctx, &list); err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+		if _, err := migrations.Revert(ctx, db.DB, "20261125000009"); err != nil {
+			t.Fatal(err)
+		}
+		const first, reset = "The policy that Kontor starts with.", "Reset to the policy that Kontor starts with."
+		for i, v := range []struct {
+			comment string
+			author  any
+		}{{first, nil}, {reset, nil}, {first, "0193512f-0000-7000-8000-000000000001"}} {
+			_, err := db.ExecContext(ctx, `INSERT INTO policy_version (version, text, comment, author_id, author, published_at) VALUES (?, '', ?, ?, '', ?)`,
+				i+1, v.comment, v.author, "2026-11-24 12:00:00+00:00")
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := migrations.Apply(ctx, db.DB); err != nil {
+			t.Fatal(err)
+		}
+		if got := comments(); !slices.Equal(got, []string{"policy.comment_first", "policy.comment_reset", first}) {
+			t.Errorf("up: %q", got)
+		}
+		if _, err := migrations.Revert(ctx, db.DB, "20261125000009"); err != nil {
+			t.Fatal(err)
+		}
+		if got := comments(); !slices.Equal(got, []string{first, reset, first}) {
+			t.Errorf("down: %q", got)
 		}
 	})
 }

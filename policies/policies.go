@@ -210,27 +210,31 @@ func (v *version) allows(q Request) (bool, error) {
 	if ok, asked := v.answers.Load(key); asked {
 		return ok.(bool), nil
 	}
-	ok, err := v.enforcer.Enforce(key.subject, q.Relation, string(q.Object), q.Kind, string(q.Action))
+	ok, err := v.decide(q)
+	if err == nil && v.knows(q) {
+		v.answers.Store(key, ok)
+	}
+	return ok, err
+}
+
+func (v *version) decide(q Request) (bool, error) {
+	ok, err := v.enforcer.Enforce(subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action))
 	if err != nil {
 		return false, fmt.Errorf("decide %s %s: %w", q.Action, q.Object, err)
-	}
-	if v.knows(q) {
-		v.answers.Store(key, ok)
 	}
 	return ok, nil
 }
 
-// knows says whether a question is made of words that the policy's vocabulary holds, of which there are so few that each
-// answer can be kept.
+// knows says whether a question is made of the policy's own words, of which there are so few that each answer can be
+// kept.
 func (v *version) knows(q Request) bool {
 	if !slices.Contains(Objects[q.Object], q.Action) || q.Relation < 0 || int(q.Relation) >= masks {
 		return false
 	}
-	if q.Kind == "" {
-		return true
+	if list, closed := Kinds[q.Object]; closed {
+		return slices.Contains(list, q.Kind)
 	}
-	kinds, _ := v.kinds(q.Object)
-	return slices.Contains(kinds, q.Kind)
+	return q.Kind == "" || slices.ContainsFunc(v.policy.Rules, func(r Rule) bool { return r.Object == q.Object && r.Kind == q.Kind })
 }
 
 // Verdict is an answer with its reason.

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,7 +108,7 @@ type scopeKey struct {
 }
 
 // Scope compiles what the policy in force says of an action for these roles. It costs one decision for each set of
-// relations and each kind that a rule names, the first time; a published version starts anew.
+// relations and each group of kinds of which the rules say the same, the first time; a published version starts anew.
 func (d *Decider) Scope(roles []Role, o Object, a Action) (Scope, error) {
 	if len(roles) == 0 {
 		return Scope{}, nil
@@ -121,20 +122,22 @@ func (v *version) scope(roles []Role, o Object, a Action) (Scope, error) {
 		return s.(Scope), nil
 	}
 	var s Scope
-	kinds, closed := v.kinds(o)
+	groups, closed := v.kinds(o, a)
 	for m := range masks {
 		var yes, no []string
-		for _, kind := range kinds {
-			ok, err := v.allows(Request{Roles: roles, Relation: Relation(m), Object: o, Kind: kind, Action: a})
+		for _, alike := range groups {
+			ok, err := v.decide(Request{Roles: roles, Relation: Relation(m), Object: o, Kind: alike[0], Action: a})
 			if err != nil {
 				return Scope{}, fmt.Errorf("compile: %w", err)
 			}
 			if ok {
-				yes = append(yes, kind)
+				yes = append(yes, alike...)
 			} else {
-				no = append(no, kind)
+				no = append(no, alike...)
 			}
 		}
+		slices.Sort(yes)
+		slices.Sort(no)
 		s.cells[m] = cellOf(yes, no, closed)
 	}
 	v.scopes.Store(key, s)
@@ -158,22 +161,39 @@ func cellOf(yes, no []string, closed bool) KindSet {
 	return KindSet{Kinds: named(yes)}
 }
 
-// kinds are those that must be asked for: all of a closed list; of an open one those that the rules name, and one that
-// stands for all others.
-func (v *version) kinds(o Object) (kinds []string, closed bool) {
-	if list, ok := Kinds[o]; ok {
-		kinds = slices.Clone(list)
-		slices.Sort(kinds)
-		return kinds, true
+// kinds are those that an answer is wanted for: all of a closed list; of an open one those that the rules about the action
+// name, and one that stands for all others. A rule compares kinds by equality and nothing else, so those about which the
+// same rules speak get the same answer: they are grouped, and one of a group is asked for.
+func (v *version) kinds(o Object, a Action) (groups [][]string, closed bool) {
+	list, closed := Kinds[o]
+	if !closed {
+		list = []string{noKind}
 	}
-	kinds = []string{noKind}
+	said := make(map[string][]string, len(list)) // what the rules that name a kind say
+	for _, kind := range list {
+		said[kind] = nil
+	}
 	for _, r := range v.policy.Rules {
-		if r.Object == o && r.Kind != Anything && !slices.Contains(kinds, r.Kind) {
-			kinds = append(kinds, r.Kind)
+		if r.Object != o || r.Action != a || r.Kind == Anything {
+			continue
+		}
+		if _, known := said[r.Kind]; known || !closed {
+			said[r.Kind] = append(said[r.Kind], string(r.Role)+" "+r.Relation+" "+r.Effect)
 		}
 	}
-	slices.Sort(kinds)
-	return kinds, false
+	alike := map[string]int{}
+	for _, kind := range slices.Sorted(maps.Keys(said)) {
+		rules := said[kind]
+		slices.Sort(rules)
+		key := strings.Join(slices.Compact(rules), ", ")
+		i, known := alike[key]
+		if !known {
+			i = len(groups)
+			alike[key], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], kind)
+	}
+	return groups, closed
 }
 
 // Change is a cell in which two policies differ: with this relation to an object of this kind the roles' holder gains

@@ -133,6 +133,66 @@ func BenchmarkCompile300(b *testing.B) {
 	}
 }
 
+// TestKindsAlike: kinds of which the rules say the same are asked for once, and are told apart where the rules do; every
+// answer is the single decision's.
+func TestKindsAlike(t *testing.T) {
+	text := policyOf260Kinds() + "p, specialist, administrator, transaction, kind_7, process, deny\np, auditor, *, transaction, kind_8, read, deny\n"
+	d, err := New(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action, want := range map[Action]int{Process: 3, Read: 2, Create: 1} {
+		if groups, closed := d.current.Load().kinds(Transaction, action); len(groups) != want || closed {
+			t.Errorf("%s: %d groups, want %d", action, len(groups), want)
+		}
+	}
+	roles := []Role{Specialist, Auditor}
+	for _, action := range Objects[Transaction] {
+		s, err := d.Scope(roles, Transaction, action)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{"kind_0", "kind_7", "kind_8", "kind_259", "other", ""} {
+			for m := range masks {
+				one, err := d.Allows(Request{roles, Relation(m), Transaction, kind, action})
+				if err != nil || s.For(Relation(m)).Has(kind) != one {
+					t.Errorf("%s %q to %d: the list says %v, the decision %v, %v", action, kind, m, !one, one, err)
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkCompile260Kinds is what publishing compares for one person: every object and action of two policies, one of
+// which names 260 kinds.
+func BenchmarkCompile260Kinds(b *testing.B) {
+	text := policyOf260Kinds()
+	for b.Loop() {
+		b.StopTimer()
+		old, err := New(Default)
+		if err != nil {
+			b.Fatal(err)
+		}
+		next, err := New(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if changes, err := Changes(old, next, []Role{Specialist, Auditor}); err != nil || len(changes) == 0 {
+			b.Fatal(changes, err)
+		}
+	}
+}
+
+func policyOf260Kinds() string {
+	var text strings.Builder
+	text.WriteString(Default)
+	for i := range 260 {
+		fmt.Fprintf(&text, "p, specialist, processor, transaction, kind_%d, process, deny\n", i)
+	}
+	return text.String()
+}
+
 func BenchmarkExplain(b *testing.B) {
 	d, err := New(Default)
 	if err != nil {

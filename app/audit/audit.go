@@ -55,6 +55,7 @@ const (
 	DeputyEnded            Action = "deputy.ended"
 	HandoverStarted        Action = "handover.started"
 	HandoverFinished       Action = "handover.finished"
+	HandoverStopped        Action = "handover.stopped"
 	AuthorisationRestored  Action = "authorisation.restored"
 
 	TransactionCreated Action = "transaction.created"

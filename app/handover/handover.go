@@ -74,10 +74,22 @@ type Handover struct {
 	AtTransaction uuid.UUID  `bun:"at_transaction"`
 	RequestedBy   uuid.UUID  `bun:"requested_by"`
 	RequestedAt   time.Time  `bun:"requested_at"`
-	FinishedAt    *time.Time `bun:"finished_at"`
+	FinishedAt    *time.Time `bun:"finished_at"` // or stopped
+	// StoppedFor is whose deactivation stopped it; what was passed on by then stays so. nil: nobody's.
+	StoppedFor *uuid.UUID `bun:"stopped_for"`
 
 	From    Person   `bun:"-"`
 	Targets []Person `bun:"-"`
+}
+
+// Stopped names the person because of whom the handover stopped, "" when nobody is left at all.
+func (h Handover) Stopped() string {
+	for _, t := range h.Targets {
+		if h.StoppedFor != nil && t.ID == *h.StoppedFor {
+			return t.Name
+		}
+	}
+	return ""
 }
 
 // State is where a deputyship is in time.

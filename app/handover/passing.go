@@ -33,6 +33,17 @@ func (p *passing) steps() []func(ctx context.Context, chunk int) (int, error) {
 	return steps
 }
 
+// stop ends a handover before its end: somebody who takes over is no longer active. What was passed on stays so, the rest
+// stays where it is and can be handed over to others.
+func (p *passing) stop(ctx context.Context, because uuid.UUID) error {
+	p.FinishedAt, p.StoppedFor = &p.now, &because
+	record := audit.Record{Action: audit.HandoverStopped, SubjectID: p.FromID, Subject: p.From.Name + " → " + p.names()}
+	if err := p.o.Audit.Write(ctx, p.tx, p.actor(), record); err != nil {
+		return err
+	}
+	return p.save(ctx, p.tx, p.Handover)
+}
+
 // note writes the log about one assignment, which says that it was a handover, from whom and to whom.
 func (p *passing) note(ctx context.Context, action audit.Action, customerID uuid.UUID, whom Person, of *held) error {
 	to := whom.Name

@@ -300,8 +300,8 @@ func (s *Service) Running(ctx context.Context, c account.Caller, from uuid.UUID)
 	return s.running(ctx, s.o.DB, from)
 }
 
-// Continue is the worker's: it takes each unfinished handover further, chunk assignments per tx, until all are done or
-// ctx ends. It may be killed at any moment and run by several workers at once: a tx takes the handover's row first, and
+// Continue is the worker's: it takes each unfinished handover further, chunk assignments per tx, until all are done, one
+// of those who take over is no longer active, or ctx ends. It may be killed at any moment and run by several workers at once: a tx takes the handover's row first, and
 // writes with the assignments how far it has come. What somebody assigns to the person meanwhile is moved along if it is
 // there in time; a copy does not look back.
 func (s *Service) Continue(ctx context.Context, chunk int) (finished int, err error) {
@@ -347,6 +347,11 @@ func (s *Service) advance(ctx context.Context, tx bun.Tx, id uuid.UUID, chunk in
 	p := passing{Service: s, tx: tx, Handover: h, now: s.o.Now()}
 	if p.by, err = s.asker(ctx, tx, h.RequestedBy); err != nil {
 		return false, false, err
+	}
+	if gone, err := s.gone(ctx, tx, h.Targets); err != nil {
+		return false, false, err
+	} else if gone != nil {
+		return true, false, p.stop(ctx, *gone)
 	}
 	n, err := p.steps()[h.Phase](ctx, chunk)
 	if err != nil {

@@ -255,6 +255,75 @@ func TestLarge(t *testing.T) {
 	})
 }
 
+// TestStops: whoever takes over and is deactivated on the way gets no more of it. What was passed on stays so, the rest
+// stays where it was, nothing is lost; the handover says because of whom, and it can be begun anew to others.
+func TestStops(t *testing.T) {
+	each(t, func(w *world) {
+		for _, move := range []bool{true, false} {
+			for step := range 3 { // before the first tx, among the customers, among the transactions
+				from, to, heir, other := w.person("Frida From"), w.person("Theo To"), w.person("Hanna Heir"), w.person("Otto Other")
+				anna := w.anna
+				w.anna = from
+				w.firm(5)
+				w.anna = anna
+				before := w.has(from)
+				w.step = func() error { return errKilled } // as what is too large for a request
+				h, err := w.Start(w.ctx, w.admin, from.ID, []uuid.UUID{to.ID, heir.ID}, move)
+				w.want("killed", err, errKilled)
+				steps := 0
+				w.step = func() error {
+					if steps++; steps == []int{0, 2, 4}[step] {
+						return w.people.Deactivate(w.ctx, w.admin, heir.ID)
+					}
+					return nil
+				}
+				if step == 0 {
+					w.must(w.people.Deactivate(w.ctx, w.admin, heir.ID))
+				}
+				if n, err := w.Continue(w.ctx, 2); n != 0 || err != nil {
+					w.t.Fatalf("%v %d: %d finished, %v", move, step, n, err)
+				}
+				got, err := w.Get(w.ctx, w.admin, from.ID, h.ID)
+				w.must(err)
+				done := []Assignments{{}, {Administered: 4}, {Administered: 5, Processed: 2}}[step]
+				if got.FinishedAt == nil || got.StoppedFor == nil || got.Stopped() != "Hanna Heir" || got.Done != done.Total() || move && got.Total <= got.Done {
+					w.t.Errorf("%v %d: %+v", move, step, got)
+				}
+				for _, c := range []account.Caller{to, heir} {
+					if has := w.has(c); has != done {
+						w.t.Errorf("%v %d: %s has %+v, want %+v", move, step, c.Name, has, done)
+					}
+				}
+				left := before
+				if move {
+					left = Assignments{before.Administered - done.Administered, before.Processed - done.Processed, before.Responsible}
+				}
+				if has := w.has(from); has != left {
+					w.t.Errorf("%v %d: left %+v, want %+v", move, step, has, left)
+				}
+				for range 2 { // stopped for good, whatever becomes of them
+					if n, err := w.Continue(w.ctx, 2); n != 0 || err != nil || w.has(from) != left {
+						w.t.Errorf("%v %d: goes on: %d, %v", move, step, n, err)
+					}
+					w.must(w.people.Reactivate(w.ctx, w.admin, heir.ID))
+				}
+				if n := w.count(`audit WHERE action = ? AND subject_id = ?`, audit.HandoverStopped, from.ID); n != 1 {
+					w.t.Errorf("%v %d: stopped %d times", move, step, n)
+				}
+				again, err := w.Start(w.ctx, w.admin, from.ID, []uuid.UUID{other.ID}, move)
+				w.must(err)
+				if again.FinishedAt == nil || again.StoppedFor != nil {
+					w.t.Errorf("%v %d: begun anew: %+v", move, step, again)
+				}
+				if has := w.has(other); move && has != left || has.Total() != left.Total() {
+					w.t.Errorf("%v %d: the other has %+v, want %+v", move, step, has, left)
+				}
+				w.consistent()
+			}
+		}
+	})
+}
+
 // TestOffer: active colleagues by name, the chosen ones first, never the person or the caller.
 func TestOffer(t *testing.T) {
 	each(t, func(w *world) {

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -66,6 +67,32 @@ func (s *Service) lockPeople(ctx context.Context, tx bun.IDB, ids []uuid.UUID) e
 	}
 	_, err := tx.ExecContext(ctx, `SELECT 1 FROM account WHERE id IN (?) ORDER BY id FOR NO KEY UPDATE`, bun.List(ids))
 	return err
+}
+
+// gone is the first of those who take over that is no active specialist user any more, nil when all are; uuid.Nil when
+// there is nobody left. Those who are active stay so until the tx ends.
+func (s *Service) gone(ctx context.Context, tx bun.IDB, targets []Person) (*uuid.UUID, error) {
+	if len(targets) == 0 {
+		return &uuid.Nil, nil
+	}
+	ids := make([]uuid.UUID, len(targets))
+	for i, t := range targets {
+		ids[i] = t.ID
+	}
+	q := `SELECT id FROM account WHERE id IN (?) AND specialist AND active ORDER BY id`
+	if s.o.DB.IsPostgres() {
+		q += ` FOR SHARE`
+	}
+	var active []uuid.UUID
+	if err := tx.NewRaw(q, bun.List(ids)).Scan(ctx, &active); err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if !slices.Contains(active, id) {
+			return &id, nil
+		}
+	}
+	return nil, nil
 }
 
 // assignments counts what people have, up to most of each.
@@ -176,7 +203,7 @@ func (s *Service) loadPeople(ctx context.Context, db bun.IDB, h *Handover) (err 
 }
 
 func (s *Service) save(ctx context.Context, tx bun.IDB, h Handover) error {
-	_, err := tx.NewUpdate().Model(&h).Column("done", "phase", "at_customer", "at_transaction", "finished_at").WherePK().Exec(ctx)
+	_, err := tx.NewUpdate().Model(&h).Column("done", "phase", "at_customer", "at_transaction", "finished_at", "stopped_for").WherePK().Exec(ctx)
 	return err
 }
 

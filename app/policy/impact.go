@@ -83,7 +83,7 @@ func (s *Service) WouldChange(ctx context.Context, c account.Caller, d Draft, wi
 	}
 	bounded, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	m := &measure{s: s, viewer: c, old: old, next: next, sets: map[string][]policies.Change{}, order: map[uuid.UUID]int{}}
+	m := &measure{s: s, viewer: c, now: s.o.Now(), old: old, next: next, sets: map[string][]policies.Change{}, order: map[uuid.UUID]int{}}
 	late := func(err error) bool { return err != nil && bounded.Err() != nil && ctx.Err() == nil }
 	if err := m.run(bounded); late(err) {
 		m.out.Cut = true
@@ -101,6 +101,7 @@ func (s *Service) WouldChange(ctx context.Context, c account.Caller, d Draft, wi
 type measure struct {
 	s         *Service
 	viewer    account.Caller
+	now       time.Time // at which deputies stand in
 	old, next *policies.Decider
 	sets      map[string][]policies.Change // by roles
 	order     map[uuid.UUID]int            // of people by name
@@ -111,10 +112,15 @@ type measure struct {
 type concerned struct {
 	personRow
 	changes []policies.Change
+	mixed   bool // has relations besides their own assignments: as an end user, or as a deputy
 }
 
 func (m *measure) run(ctx context.Context) error {
 	rows, err := specialists(ctx, m.s.o.DB)
+	if err != nil {
+		return err
+	}
+	deputies, err := standingIn(ctx, m.s.o.DB, m.now)
 	if err != nil {
 		return err
 	}
@@ -126,7 +132,7 @@ func (m *measure) run(ctx context.Context) error {
 			return err
 		}
 		if len(changes) > 0 {
-			people = append(people, concerned{r, changes})
+			people = append(people, concerned{r, changes, r.HasAccess || slices.Contains(deputies, r.ID)})
 		}
 	}
 	ends, err := m.changes([]policies.Role{policies.EndUser})
@@ -208,7 +214,7 @@ func (m *measure) count(ctx context.Context, unit policies.Object, people []conc
 	if len(ids) == 0 {
 		return nil
 	}
-	held, err := tallyOf(ctx, m.s.o.DB, unit, people, ids, byKind)
+	held, err := tallyOf(ctx, m.s.o.DB, unit, people, ids, byKind, m.now)
 	if err != nil {
 		return err
 	}
@@ -224,7 +230,7 @@ func (m *measure) count(ctx context.Context, unit policies.Object, people []conc
 				l.Count += held.of(p.ID, ch, all)
 			}
 			if l.Count > 0 {
-				l.PersonID, l.Person, l.mixed = p.ID, p.Name, p.HasAccess
+				l.PersonID, l.Person, l.mixed = p.ID, p.Name, p.mixed
 				m.out.Lines = append(m.out.Lines, l)
 			}
 		}
@@ -326,7 +332,7 @@ func (m *measure) examples(ctx context.Context) error {
 			continue
 		}
 		var err error
-		if l.Examples, err = examplesOf(ctx, m.s.o.DB, *l, clause); err != nil {
+		if l.Examples, err = examplesOf(ctx, m.s.o.DB, *l, clause, m.now); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -125,6 +126,38 @@ func TestImpact(t *testing.T) {
 				if got := strings.Join(w.impact(reader), "\n"); got != c.reader {
 					w.Errorf("%s, for who may read all:\n%s\nwant\n%s", name, got, c.reader)
 				}
+			}
+			w.must(w.Discard(w.ctx, w.petra, w.draftNow().Edit))
+		}
+	})
+}
+
+// TestImpactOnDeputies: what somebody has as a deputy counts with their own: each thing once, a deny for one of two
+// relations for both, only while they stand in, and not further.
+func TestImpactOnDeputies(t *testing.T) {
+	each(t, func(w *world) {
+		anna, tomasz, vera, willi := w.person("Anna Berg"), w.person("Tomasz Kern"), w.person("Vera Vertretung"), w.person("Willi Weiter")
+		kuehn := w.customer("person", "Kühn", anna)
+		w.customer("company", "Weg GmbH", anna, vera)
+		w.transaction(kuehn, "Contract", "contract", tomasz)
+		w.transaction(kuehn, "Accounts", "annual_accounts", vera)
+		standIn := func(deputy, specialist account.Caller, from, until time.Duration) {
+			w.exec(`INSERT INTO deputy (id, specialist_id, deputy_id, starts_at, ends_at, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+				uuid.Must(uuid.NewV7()), specialist.ID, deputy.ID, w.now().Add(from), w.now().Add(until), w.now(), specialist.ID)
+		}
+		standIn(vera, anna, -time.Hour, time.Hour)
+		standIn(willi, vera, -time.Hour, time.Hour) // gets Vera's own, not Anna's
+		standIn(tomasz, anna, time.Hour, 2*time.Hour)
+		standIn(w.petra, anna, -2*time.Hour, 0)
+		for rule, want := range map[string]string{
+			"specialist, administrator, customer, *, update":         "Anna Berg loses update customer on 2 customer (Weg GmbH, Kühn)\nVera Vertretung loses update customer on 2 customer (Weg GmbH, Kühn)\nWilli Weiter loses update customer on 1 customer (Weg GmbH)",
+			"specialist, administrator, transaction, *, process":     "Anna Berg loses process transaction on 2 transaction\nVera Vertretung loses process transaction on 2 transaction",
+			"specialist, processor, transaction, *, process":         "Tomasz Kern loses process transaction on 1 transaction\nVera Vertretung loses process transaction on 1 transaction\nWilli Weiter loses process transaction on 1 transaction",
+			"specialist, administrator, transaction, contract, read": "Anna Berg loses read transaction on 1 transaction\nVera Vertretung loses read transaction on 1 transaction",
+		} {
+			w.must(w.AddRule(w.ctx, w.petra, w.draftNow().Edit, deny(rule)))
+			if got := strings.Join(w.impact(w.petra), "\n"); got != want {
+				w.Errorf("%s:\n%s\nwant\n%s", rule, got, want)
 			}
 			w.must(w.Discard(w.ctx, w.petra, w.draftNow().Edit))
 		}

@@ -19,13 +19,16 @@ type Version struct {
 
 	Number      int           `bun:"version,pk"`
 	Text        string        `bun:"text"`
-	Comment     string        `bun:"comment"`
+	Comment     string        `bun:"comment"`   // of Kontor itself it is one of the Comments: a text id
 	AuthorID    uuid.NullUUID `bun:"author_id"` // not valid: Kontor itself
 	Author      string        `bun:"author"`
 	Proposer    string        `bun:"proposer"` // who proposed it, where it took two; else ""
 	Restored    *int          `bun:"restored"` // the version that it publishes anew
 	PublishedAt time.Time     `bun:"published_at"`
 }
+
+// Own says whether Kontor itself published the version.
+func (v Version) Own() bool { return !v.AuthorID.Valid }
 
 // Document is the policy without its comments.
 func (v Version) Document() policies.Document { return document(v.Text) }
@@ -114,6 +117,15 @@ var (
 	// ErrVersion is the answer to the number of a version that there is not.
 	ErrVersion = fault.New(fault.NotFound, "policy.version")
 )
+
+// What stands as comment at the versions that Kontor itself publishes: text ids, since each reader has a language.
+const (
+	CommentFirst = "policy.comment_first" // version 1 of an installation
+	CommentReset = "policy.comment_reset" // of Reset
+)
+
+// Comments lists them.
+var Comments = []string{CommentFirst, CommentReset}
 
 // Label is the version as people see it, in both languages.
 func (v Version) Label() string { return "Version " + strconv.Itoa(v.Number) }

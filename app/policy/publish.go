@@ -125,8 +125,12 @@ func (s *Service) put(ctx context.Context, tx bun.IDB, by audit.Actor, before Ve
 			return err
 		}
 	}
+	subject := v.Label()
+	if !v.Own() {
+		subject += ": " + v.Comment
+	}
 	return s.o.Audit.Write(ctx, tx, by, audit.Record{
-		Action: p.action, Subject: v.Label() + ": " + v.Comment, Detail: changesOf(before.Document(), v.Document()),
+		Action: p.action, Subject: subject, Detail: changesOf(before.Document(), v.Document()),
 	})
 }
 
@@ -272,9 +276,6 @@ func (s *Service) Review(ctx context.Context, c account.Caller, d Draft) (r Revi
 	return r, err
 }
 
-// resetComment stands at a version that Reset published.
-const resetComment = "Reset to the policy that Kontor starts with."
-
 // Reset is the command that breaks the glass: it publishes the default policy whatever stands against it. There is no
 // caller, since whoever may run the program may do everything.
 func (s *Service) Reset(ctx context.Context) (v Version, err error) {
@@ -292,7 +293,7 @@ func (s *Service) Reset(ctx context.Context) (v Version, err error) {
 			return err
 		}
 		v = Version{
-			Number: before.Number + 1, Text: policies.Default, Comment: resetComment, Author: by.Name, PublishedAt: s.o.Now(),
+			Number: before.Number + 1, Text: policies.Default, Comment: CommentReset, Author: by.Name, PublishedAt: s.o.Now(),
 		}
 		return s.put(ctx, tx, by, before, &v, &publication{action: audit.PolicyReset})
 	})

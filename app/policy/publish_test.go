@@ -101,7 +101,8 @@ func TestFollow(t *testing.T) {
 		w.eventually(time.Second, "reset", func() bool {
 			return other.Err() == nil && other.o.Decider.Version() == v.Number && mayProcess(t, other.o.Decider)
 		})
-		if v.Number != 4 || v.Author != "Kontor (command)" || w.count(`audit WHERE action = 'policy.reset'`) != 1 {
+		if v.Number != 4 || v.Author != "Kontor (command)" || v.Comment != CommentReset || !v.Own() ||
+			w.count(`audit WHERE action = 'policy.reset' AND subject = 'Version 4'`) != 1 {
 			w.Errorf("%+v", v)
 		}
 	})

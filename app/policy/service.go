@@ -63,16 +63,13 @@ func (s *Service) require(c account.Caller, a policies.Action) error {
 
 // --- in force everywhere ------------------------------------------------------------------------------------------
 
-// firstComment stands at version 1.
-const firstComment = "The policy that Kontor starts with."
-
 // Load puts the newest published version in force in this process. An empty table gets the default policy as version 1,
 // however many processes start at once. There is no caller: it runs when a process starts.
 func (s *Service) Load(ctx context.Context) error {
 	v, err := newest(ctx, s.o.DB)
 	if store.IsNoRows(err) {
 		first := Version{
-			Number: 1, Text: policies.Default, Comment: firstComment, Author: account.System.Name, PublishedAt: s.o.Now(),
+			Number: 1, Text: policies.Default, Comment: CommentFirst, Author: account.System.Name, PublishedAt: s.o.Now(),
 		}
 		if err := insertFirst(ctx, s.o.DB, &first); err != nil {
 			return err

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -44,6 +45,29 @@ func transactionBits(specialists, endUsers store.Clause) store.Clause {
 	return q
 }
 
+// standingIn are the specialist users who stand in for somebody now.
+func standingIn(ctx context.Context, db bun.IDB, now time.Time) (ids []uuid.UUID, err error) {
+	err = db.NewRaw(`SELECT DISTINCT deputy_id FROM deputy WHERE starts_at <= ? AND ends_at > ?`, now, now).Scan(ctx, &ids)
+	return ids, err
+}
+
+// standInBits are the rows of customerBits or transactionBits that deputies have by the assignments of those they stand
+// in for now, to be added to their own.
+func standInBits(unit policies.Object, deputies store.Clause, now time.Time) (q store.Clause) {
+	from := func(selected, of string) {
+		q.Add(` UNION ALL SELECT DISTINCT d.deputy_id, `+selected+` FROM deputy AS d JOIN `+of+` ON o.specialist_id = d.specialist_id
+			WHERE d.starts_at <= ? AND d.ends_at > ?`, now, now)
+		q.Append(alias(deputies, "d.deputy_id"))
+	}
+	if unit == policies.Transaction {
+		from(`o.transaction_id, o.relmask`, `transaction_visible AS o`)
+		return q
+	}
+	from(`o.customer_id, 1`, `customer_administrator AS o`)
+	from(`o.customer_id, 2`, `transaction_processor AS o`)
+	return q
+}
+
 // person stands in a condition for the column that names the person.
 const person = "<person>"
 
@@ -59,10 +83,10 @@ type tallyRow struct {
 }
 
 // tallyOf counts for people what they have which relations to.
-func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []concerned, ids []uuid.UUID, byKind bool) (tally, error) {
-	mixed := []uuid.UUID{} // end users as well
+func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []concerned, ids []uuid.UUID, byKind bool, now time.Time) (tally, error) {
+	mixed := []uuid.UUID{}
 	for _, p := range people {
-		if p.HasAccess {
+		if p.mixed {
 			mixed = append(mixed, p.ID)
 		}
 	}
@@ -72,9 +96,11 @@ func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []con
 	all, both := among(person, ids), among(person, mixed)
 	out := tally{}
 	if unit == policies.Customer {
-		return out, out.add(ctx, db, grouped(customerBits(all, both), "customer_id"), `customer AS o ON o.id = m.customer_id`, `o.type`, byKind)
+		bits := customerBits(all, both)
+		bits.Append(standInBits(unit, both, now))
+		return out, out.add(ctx, db, grouped(bits, "customer_id"), `customer AS o ON o.id = m.customer_id`, `o.type`, byKind)
 	}
-	// The index knows the whole relation of who is no end user: no need to gather bits by transaction.
+	// The index knows the whole relation of who has no others: no need to gather bits by transaction.
 	q := store.SQL(`SELECT v.specialist_id AS person, v.transaction_id, v.relmask AS mask FROM transaction_visible AS v WHERE TRUE`)
 	q.Append(alias(all, "v.specialist_id"))
 	q.Add(` AND v.specialist_id NOT IN (?)`, bun.List(mixed))
@@ -85,12 +111,14 @@ func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []con
 	if mixed[0] == uuid.Nil {
 		return out, nil
 	}
-	return out, out.add(ctx, db, grouped(transactionBits(both, both), "transaction_id"), join, `o.kind`, byKind)
+	bits := transactionBits(both, both)
+	bits.Append(standInBits(unit, both, now))
+	return out, out.add(ctx, db, grouped(bits, "transaction_id"), join, `o.kind`, byKind)
 }
 
 // grouped gathers bits into each person's whole relation to each object.
 func grouped(bits store.Clause, object string) store.Clause {
-	q := store.SQL(`SELECT b.person, b.` + object + `, SUM(b.bit) AS mask FROM (`)
+	q := store.SQL(`SELECT b.person, b.` + object + `, MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask FROM (`)
 	q.Append(bits)
 	q.Add(`) AS b GROUP BY b.person, b.` + object)
 	return q
@@ -187,7 +215,7 @@ const examplesAmong = 500
 
 // examplesOf names some of what a line counts, the newest first; within is what the viewer may see. What a person has no
 // relation to is not named: that is everything else.
-func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Clause) (names []string, err error) {
+func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Clause, now time.Time) (names []string, err error) {
 	cells := store.SQL(`(FALSE`)
 	column := map[policies.Object]string{policies.Transaction: `t.kind`, policies.Customer: `customer.type`}[l.Unit]
 	for _, ch := range l.cells {
@@ -202,11 +230,15 @@ func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Clause) (n
 	if l.Unit == policies.Customer {
 		q = store.SQL(`SELECT CASE WHEN customer.type = 'company' THEN customer.company_name WHEN customer.first_name = '' THEN customer.last_name
 			ELSE customer.first_name || ' ' || customer.last_name END FROM (`)
-		q.Append(grouped(customerBits(one, one), "customer_id"))
+		bits := customerBits(one, one)
+		bits.Append(standInBits(l.Unit, one, now))
+		q.Append(grouped(bits, "customer_id"))
 		q.Add(`) AS m JOIN customer ON customer.id = m.customer_id AND NOT customer.deleting WHERE `)
 	} else {
 		if l.mixed {
-			q.Append(grouped(transactionBits(one, one), "transaction_id"))
+			bits := transactionBits(one, one)
+			bits.Append(standInBits(l.Unit, one, now))
+			q.Append(grouped(bits, "transaction_id"))
 		} else {
 			q.Add(`SELECT v.transaction_id, v.relmask AS mask FROM transaction_visible AS v WHERE TRUE`)
 			q.Append(alias(one, "v.specialist_id"))

@@ -132,7 +132,8 @@ func (s *Server) startHandover(c *fiber.Ctx) error {
 // handoverState is the data of the page that shows how far a handover is, and then what it was.
 type handoverState struct {
 	handover.Handover
-	Path string
+	Path  string
+	Again string // of one that stopped: where the rest can be handed over, for who may
 }
 
 func (s *Server) showHandover(c *fiber.Ctx) error {
@@ -148,10 +149,34 @@ func (s *Server) showHandover(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	d := handoverState{Handover: h, Path: specialistPath(id)}
+	if h.StoppedFor != nil {
+		if d.Again, err = s.againPath(c, d); err != nil {
+			return err
+		}
+	}
 	return s.render(c, view{
 		Page: "handover/handover", Fragment: "handover/state", Title: s.say(c, "handover.title", "name", h.From.Name), Nav: "specialists",
-		Data: handoverState{h, specialistPath(id)},
+		Data: d,
 	})
+}
+
+// againPath is where what a stopped handover left can be handed over, to those of its people who are active and to others;
+// "" for who may not.
+func (s *Server) againPath(c *fiber.Ctx, d handoverState) (string, error) {
+	if may, err := s.mayManageSpecialists(c); err != nil || !may {
+		return "", err
+	}
+	q := newQuery(d.Path + "/handover")
+	if !d.Move {
+		q.add("mode", "copy")
+	}
+	for _, t := range d.Targets {
+		if t.Active {
+			q.add("to", t.ID.String())
+		}
+	}
+	return q.String(), nil
 }
 
 // deputiesPage is the data of the page about somebody's deputies.

@@ -85,6 +85,51 @@ func TestHandOver(t *testing.T) {
 	b.get("/audit").want(t, http.StatusOK, "Assignments handed over", "Administrator removed", "Handover: Paul@kanzlei.example → Maria@kanzlei.example")
 }
 
+// TestHandOverStops: somebody who takes over is deactivated on the way: the page says why it went no further, in both
+// languages, and leads to those who can have the rest.
+func TestHandOverStops(t *testing.T) {
+	w := newWorld(t)
+	from, heir, other := w.colleague("paul@kanzlei.example", 0), w.colleague("maria@kanzlei.example", 0), w.colleague("otto@kanzlei.example", 0)
+	for i := range 201 { // more than a request hands over
+		id := uuid.Must(uuid.NewV7())
+		_, err := w.db.Exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at) VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`,
+			20000+i, id, w.clock.now(), w.clock.now())
+		must(t, err)
+		_, err = w.db.Exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, id, from.ID, w.clock.now(), w.admin.ID)
+		must(t, err)
+	}
+	b, path := w.signedIn(), "/specialists/"+from.ID.String()
+	at := b.send(path+"/handover", "to", other.ID.String(), "to", heir.ID.String(), "mode", "move").Header.Get("Location")
+	b.get(at).want(t, http.StatusOK, "Handing over: 0 of 201")
+	b.send("/specialists/"+heir.ID.String()+"/deactivate").goesTo(t, "/specialists/"+heir.ID.String())
+	_, err := w.handovers.Continue(context.Background(), 25)
+	must(t, err)
+	page := b.get(at)
+	page.want(t, http.StatusOK, "The handover stopped", "Maria@kanzlei.example is no longer an active specialist user.", "the rest is still with Paul@kanzlei.example", "0 of 201")
+	if page.doc(t).Find(`[hx-trigger*=every]`).Length() != 0 || strings.Contains(page.text(), "are handed over") {
+		t.Error("it goes on asking, or says that it is done")
+	}
+	b.language = "de"
+	b.get(at).want(t, http.StatusOK, "Die Übergabe ist angehalten", "Maria@kanzlei.example ist kein aktiver Fachanwender mehr.")
+	b.language = "en"
+	again := attr(page.doc(t), `.actions a:contains("Hand over the rest")`, "href")
+	if again != path+"/handover?to="+other.ID.String() {
+		t.Fatalf("the rest is handed over at %q", again)
+	}
+	b.get(again).want(t, http.StatusOK, "What will be so")
+	b.get("/audit").want(t, http.StatusOK, "Handover stopped")
+	w.specialist("rita@kanzlei.example", policies.Auditor)
+	if read := w.browser().signIn("rita@kanzlei.example", strong).get(at); read.StatusCode != http.StatusOK || strings.Contains(read.text(), "Hand over the rest") {
+		t.Errorf("an auditor gets %d: %s", read.StatusCode, read.text())
+	}
+	next := b.send(path+"/handover", "to", other.ID.String(), "mode", "move").Header.Get("Location")
+	for range 2 {
+		_, err = w.handovers.Continue(context.Background(), 200)
+		must(t, err)
+	}
+	b.get(next).want(t, http.StatusOK, "The assignments are handed over")
+}
+
 // TestDeactivateLeaves: customers whose only administrator is deactivated need attention, of those who can do something.
 func TestDeactivateLeaves(t *testing.T) {
 	w := newWorld(t)

@@ -95,6 +95,8 @@ func sampleViews() map[string][]any {
 		"handover/plan": {handoverPage{Form: fresh()}, handoverPage{Form: fresh(), Plan: plan}, handoverPage{Form: wrong, Plan: plan, Running: "/x",
 			People: people{Many: true, Name: "to", More: true, Choices: []handover.Choice{{Person: somebody, Chosen: true}, {Person: somebody}}}}},
 		"handover/handover": {handoverState{Path: "/x", Handover: handover.Handover{Total: 3000, Done: 7}},
+			handoverState{Handover: handover.Handover{Total: 3, Done: 1, Move: true, StoppedFor: &id, FinishedAt: &at, From: somebody, Targets: []handover.Person{somebody}}, Again: "/x"},
+			handoverState{Handover: handover.Handover{Total: 3, StoppedFor: &uuid.Nil, FinishedAt: &at, From: somebody}},
 			handoverState{Handover: handover.Handover{Total: 3, Done: 3, FinishedAt: &at, From: somebody, Targets: []handover.Person{somebody, somebody}}}},
 		"handover/deputies": {deputiesPage{Form: fresh(), Own: true}, deputiesPage{Form: wrong, Person: somebody, Manage: true, Deputies: deputies, StandsIn: deputies,
 			People: people{Name: "deputy", Choices: []handover.Choice{{Person: somebody}}}}},

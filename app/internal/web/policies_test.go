@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/assignment"
+	"kontor/app/policy"
 	"kontor/policies"
 )
 
@@ -110,7 +112,7 @@ func TestPolicyJourney(t *testing.T) {
 	if mayProcess() {
 		t.Fatal("a published deny is not in force")
 	}
-	petra.get("/policies/versions").want(t, http.StatusOK, "Version 2", "In force", "Version 1")
+	petra.get("/policies/versions").want(t, http.StatusOK, "Version 2", "In force", "Version 1", "The policy that Kontor starts with.")
 	petra.get("/policies/versions/2").want(t, http.StatusOK, "Changes since version 1", "may not process transactions", "# Every specialist user")
 	page = petra.get("/policies/versions/1")
 	page.want(t, http.StatusOK, "gains process on 1 transaction", "It differs from what is in force in 1 line")
@@ -319,5 +321,29 @@ func eventually(t *testing.T, cond func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("it does not come about")
 		}
+	}
+}
+
+// TestOwnComments: what Kontor itself says at its versions is said in the reader's language, what people wrote as they wrote
+// it, be it the same words.
+func TestOwnComments(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.policies.Reset(context.Background())
+	must(t, err)
+	must(t, w.policies.Load(context.Background()))
+	_, err = w.db.Exec(`INSERT INTO policy_version (version, text, comment, author_id, author, published_at) VALUES (3, ?, ?, ?, 'Anna', ?)`,
+		policies.Default+"# more\n", policy.CommentFirst, w.admin.ID, w.clock.now())
+	must(t, err)
+	b := w.signedIn()
+	for language, want := range map[string][]string{
+		"en": {"policy.comment_first", "Reset to the policy that Kontor starts with.", "The policy that Kontor starts with."},
+		"de": {"policy.comment_first", "Zurückgesetzt auf die Richtlinie, mit der Kontor beginnt.", "Die Richtlinie, mit der Kontor beginnt."},
+	} {
+		b.language = language
+		if got := wordsOf(b.get("/policies/versions").doc(t).Find("tbody td:last-child")); !slices.Equal(got, want) {
+			t.Errorf("in %s the versions say %q", language, got)
+		}
+		b.get("/policies/versions/1").want(t, http.StatusOK, want[2])
+		b.get("/policies/versions/2").want(t, http.StatusOK, want[1])
 	}
 }

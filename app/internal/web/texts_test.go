@@ -19,6 +19,7 @@ import (
 	"kontor/app/attention"
 	"kontor/app/courier"
 	"kontor/app/handover"
+	"kontor/app/policy"
 	"kontor/policies"
 	"kontor/views"
 )
@@ -195,6 +196,7 @@ func closedTexts() []string {
 	for _, r := range attention.Reasons {
 		ids = append(ids, "attention_reason."+string(r))
 	}
+	ids = append(ids, policy.Comments...)
 	return append(ids, "queue.mail", "queue.sms", "locale.de", "locale.en", "locale.browser")
 }
 
