@@ -303,12 +303,16 @@ func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, c
 	}
 }
 
+// nearly is the part of a page that the first rows must hold for the walk to go on without asking the index: what is so
+// frequent there it has too much of.
+const nearly = 5
+
 // read returns the hits of a run and how many there are in all. It goes both ways in turn, each as far as it is likely to
 // lead: along the range, and by the index of what is looked for.
 func (s *Service) read(ctx context.Context, r run) (f found, err error) {
 	index := s.candidates(r.listing)
 	rest := r // what is still to be walked
-	for _, stage := range []struct{ walk, gather int }{{s.limits.first, s.limits.rare}, {s.limits.walk, s.limits.gather}, {}} {
+	for i, stage := range []struct{ walk, gather int }{{s.limits.first, s.limits.rare}, {s.limits.walk, s.limits.gather}, {}} {
 		if index.SQL == "" {
 			stage.walk = 0
 		}
@@ -321,6 +325,9 @@ func (s *Service) read(ctx context.Context, r run) (f found, err error) {
 			break
 		}
 		rest.from, rest.limit = last, rest.limit-len(hits)
+		if i == 0 && len(f.hits) >= r.limit/nearly {
+			continue
+		}
 		if gathered, complete, err := s.gather(ctx, r, index, stage.gather); complete || err != nil {
 			return gathered, err
 		}
@@ -328,6 +335,7 @@ func (s *Service) read(ctx context.Context, r run) (f found, err error) {
 	f.count = len(f.hits)
 	if r.from != nil || len(f.hits) == r.limit {
 		f.count, f.more, err = s.count(ctx, r.listing)
+		f.count = max(f.count, len(f.hits)) // counting may have looked less far
 	}
 	return f, err
 }
