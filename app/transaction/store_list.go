@@ -280,8 +280,12 @@ func (s *Service) firstBatch(r run) int {
 	return r.limit + 13
 }
 
+// promising is how many times as far a walk goes when it would fill the page within that, if it went on like this: what is so
+// frequent the index has too much of.
+const promising = 5
+
 // walk reads a list along its range until the page is full, the range is at its end, or about most rows were looked at
-// (0: however many); complete=false then, and the position at which to go on.
+// (0: however many; more where it is promising); complete=false then, and the position at which to go on.
 func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, complete bool, last *position, err error) {
 	want, seen, batch := r.limit, 0, s.firstBatch(r)
 	for {
@@ -296,23 +300,19 @@ func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, c
 		if len(hits) == want || st.seen < batch {
 			return hits, true, nil, nil
 		}
-		if most > 0 && seen >= most {
+		if most > 0 && (seen >= promising*most || seen >= most && len(hits)*promising*most < want*seen) {
 			return hits, false, st.last, nil
 		}
 		r.from, batch = st.last, min(batch*4, s.limits.batch)
 	}
 }
 
-// nearly is the part of a page that the first rows must hold for the walk to go on without asking the index: what is so
-// frequent there it has too much of.
-const nearly = 5
-
 // read returns the hits of a run and how many there are in all. It goes both ways in turn, each as far as it is likely to
 // lead: along the range, and by the index of what is looked for.
 func (s *Service) read(ctx context.Context, r run) (f found, err error) {
 	index := s.candidates(r.listing)
 	rest := r // what is still to be walked
-	for i, stage := range []struct{ walk, gather int }{{s.limits.first, s.limits.rare}, {s.limits.walk, s.limits.gather}, {}} {
+	for _, stage := range []struct{ walk, gather int }{{s.limits.first, s.limits.rare}, {s.limits.walk, s.limits.gather}, {}} {
 		if index.SQL == "" {
 			stage.walk = 0
 		}
@@ -325,9 +325,6 @@ func (s *Service) read(ctx context.Context, r run) (f found, err error) {
 			break
 		}
 		rest.from, rest.limit = last, rest.limit-len(hits)
-		if i == 0 && len(f.hits) >= r.limit/nearly {
-			continue
-		}
 		if gathered, complete, err := s.gather(ctx, r, index, stage.gather); complete || err != nil {
 			return gathered, err
 		}
