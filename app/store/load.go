@@ -67,25 +67,27 @@ func (l Load) Exec(ctx context.Context, statement string) (err error) {
 }
 
 // Rows loads rows into a table. On SQLite it writes ids and times into them as Bun does there.
-func (l Load) Rows(ctx context.Context, table string, columns []string, rows [][]any) error {
+func (l Load) Rows(ctx context.Context, table string, columns []string, rows [][]any) (err error) {
 	if l.pg != nil {
 		_, err := l.pg.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
 		return err
 	}
 	marks := strings.Repeat(", ?", len(columns))[2:]
-	stmt, err := l.lite.PrepareContext(ctx, `INSERT INTO `+table+` (`+strings.Join(columns, ", ")+`) VALUES (`+marks+`)`)
+	insert := `INSERT INTO ` + table + ` (` + strings.Join(columns, ", ") + `) VALUES (` + marks + `)` //nolint:gosec // names are the program's own
+	stmt, err := l.lite.PrepareContext(ctx, insert)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
 	for _, row := range rows {
 		for i := range row {
 			row[i] = asText(row[i])
 		}
 		if _, err := stmt.ExecContext(ctx, row...); err != nil {
-			return errors.Join(err, stmt.Close())
+			return err
 		}
 	}
-	return stmt.Close()
+	return nil
 }
 
 func asText(v any) any {
@@ -106,7 +108,7 @@ func (l Load) Unindexed(ctx context.Context, tables []string, fn func() error) e
 		return err
 	}
 	for _, i := range indexes {
-		if err := l.Exec(ctx, `DROP INDEX "`+i.name+`"`); err != nil {
+		if err := l.Exec(ctx, `DROP INDEX "`+i.Name+`"`); err != nil {
 			return err
 		}
 	}
@@ -114,42 +116,35 @@ func (l Load) Unindexed(ctx context.Context, tables []string, fn func() error) e
 		return err
 	}
 	for _, i := range indexes {
-		if err := l.Exec(ctx, i.definition); err != nil {
-			return fmt.Errorf("make index %s again: %w", i.name, err)
+		if err := l.Exec(ctx, i.Definition); err != nil {
+			return fmt.Errorf("make index %s again: %w", i.Name, err)
 		}
 	}
 	return nil
 }
 
-type index struct{ name, definition string }
+type index struct{ Name, Definition string }
 
 func (l Load) indexes(ctx context.Context, tables []string) (list []index, err error) {
-	in := `('` + strings.Join(tables, `', '`) + `') ORDER BY 1`
-	var rows interface {
-		Next() bool
-		Scan(into ...any) error
-		Err() error
-	}
 	if l.pg != nil {
-		found, err := l.pg.Query(ctx, `SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index JOIN pg_class AS i ON i.oid = indexrelid
+		rows, err := l.pg.Query(ctx, `SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index JOIN pg_class AS i ON i.oid = indexrelid
 			JOIN pg_class AS t ON t.oid = indrelid WHERE t.relnamespace = current_schema()::regnamespace
-			AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.oid) AND t.relname IN `+in)
+			AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.oid) AND t.relname = ANY(string_to_array($1, ',')) ORDER BY 1`,
+			strings.Join(tables, ","))
 		if err != nil {
 			return nil, err
 		}
-		defer found.Close()
-		rows = found
-	} else {
-		found, err := l.lite.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN `+in)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, found.Close()) }()
-		rows = found
+		return pgx.CollectRows(rows, pgx.RowToStructByPos[index])
 	}
+	rows, err := l.lite.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL
+		AND instr(?, ',' || tbl_name || ',') > 0 ORDER BY 1`, ","+strings.Join(tables, ",")+",")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var i index
-		if err := rows.Scan(&i.name, &i.definition); err != nil {
+		if err := rows.Scan(&i.Name, &i.Definition); err != nil {
 			return nil, err
 		}
 		list = append(list, i)

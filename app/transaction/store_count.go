@@ -13,16 +13,17 @@ import (
 // countIndexed counts an unfiltered list by an index alone, which alone costs what a page may; ok=false where the index
 // does not know enough.
 func (s *Service) countIndexed(ctx context.Context, l listing) (n int, ok bool, err error) {
-	var rows store.Clause
-	var id string
+	id, ranges := "v.transaction_id", []store.Clause{}
 	related := l.byRelation()
-	switch persons := l.caller.Persons(); {
+	switch {
 	case l.filter.Narrow() || l.customer != uuid.Nil:
 		return 0, false, nil
 	case l.scope.Everything():
-		id, rows = "t.id", store.SQL(` FROM `+s.hinted(l)+` WHERE TRUE`)
-	case related && len(persons) == 1 && len(l.accesses) == 0:
-		id, rows = "v.transaction_id", store.SQL(` FROM transaction_visible AS v WHERE v.specialist_id = ?`, persons[0])
+		id, ranges = "t.id", append(ranges, store.SQL(` FROM `+s.hinted(l)+` WHERE TRUE`))
+	case related && len(l.accesses) == 0:
+		for _, person := range l.caller.Persons() {
+			ranges = append(ranges, store.SQL(` FROM transaction_visible AS v WHERE v.specialist_id = ?`, person))
+		}
 	default:
 		return 0, false, nil
 	}
@@ -30,7 +31,10 @@ func (s *Service) countIndexed(ctx context.Context, l listing) (n int, ok bool, 
 	for mask := policies.Administrator; related && mask <= policies.Administrator|policies.Processor; mask++ {
 		all = all && l.scope.For(mask).Full()
 	}
-	if all { // that there are more than are counted is quickly said
+	for _, rows := range ranges { // that one of them alone has more than are counted is quickly said
+		if !all {
+			break
+		}
 		q := store.SQL(`SELECT 1`)
 		q.Append(rows)
 		q.Add(` AND NOT EXISTS `+dead+` LIMIT 1 OFFSET ?`, CountCap)
@@ -38,8 +42,11 @@ func (s *Service) countIndexed(ctx context.Context, l listing) (n int, ok bool, 
 			return CountCap + 1, true, err
 		}
 	}
+	if len(ranges) > 1 {
+		return 0, false, nil // they may have some in common
+	}
 	q := store.SQL(`SELECT count(*) FROM (SELECT 1`)
-	q.Append(rows)
+	q.Append(ranges[0])
 	if related {
 		sql, args := l.scope.SQL("v.relmask", "''")
 		if len(args) > 0 {

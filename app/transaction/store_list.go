@@ -280,8 +280,12 @@ func (s *Service) firstBatch(r run) int {
 	return r.limit + 13
 }
 
+// promising is how many times as far a walk goes when it would fill the page within that, if it went on like this: what is so
+// frequent the index has too much of.
+const promising = 5
+
 // walk reads a list along its range until the page is full, the range is at its end, or about most rows were looked at
-// (0: however many); complete=false then, and the position at which to go on.
+// (0: however many; more where it is promising); complete=false then, and the position at which to go on.
 func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, complete bool, last *position, err error) {
 	want, seen, batch := r.limit, 0, s.firstBatch(r)
 	for {
@@ -296,7 +300,7 @@ func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, c
 		if len(hits) == want || st.seen < batch {
 			return hits, true, nil, nil
 		}
-		if most > 0 && seen >= most {
+		if most > 0 && (seen >= promising*most || seen >= most && len(hits)*promising*most < want*seen) {
 			return hits, false, st.last, nil
 		}
 		r.from, batch = st.last, min(batch*4, s.limits.batch)
@@ -328,6 +332,7 @@ func (s *Service) read(ctx context.Context, r run) (f found, err error) {
 	f.count = len(f.hits)
 	if r.from != nil || len(f.hits) == r.limit {
 		f.count, f.more, err = s.count(ctx, r.listing)
+		f.count = max(f.count, len(f.hits)) // counting may have looked less far
 	}
 	return f, err
 }
