@@ -128,8 +128,9 @@ func visitorNumber(p *page) string {
 	return ""
 }
 
-// redisURL is the address of a database of the Redis that tests may use, beside the one that worker/loop's tests empty at
-// the same time.
+// redisURL is the address of an empty database of the Redis that tests may use. It is not the one that worker/loop's tests
+// use at the same time: two installations on one queue take each other's tasks. And never number 0, where something may
+// be kept.
 func redisURL(t *testing.T) string {
 	t.Helper()
 	address := os.Getenv("KONTOR_TEST_REDIS")
@@ -140,5 +141,11 @@ func redisURL(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("redis://%s/%d", opts.Addr, (opts.DB+8)%16)
+	opts.DB = 1 + (opts.DB+7)%15
+	client := redis.NewClient(opts)
+	defer func() { _ = client.Close() }()
+	if err := client.FlushDB(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("redis://%s/%d", opts.Addr, opts.DB)
 }

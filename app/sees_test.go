@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -16,12 +15,8 @@ import (
 // B processes one of its transactions, C neither. What is removed is refused at the next click and comes back with Undo,
 // Why? answers for all three, and a published policy is in force in the other process at once, and taken back.
 func TestWhoSeesWhat(t *testing.T) {
-	redis := os.Getenv("KONTOR_TEST_REDIS")
-	if redis == "" {
-		t.Skip("KONTOR_TEST_REDIS is not set")
-	}
 	settings := map[string]string{
-		"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redis, "SECRET_KEY": productionKey,
+		"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "SECRET_KEY": productionKey,
 		"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword, "WORKER": "embedded",
 	}
 	listen := freeAddress(t)
