@@ -228,7 +228,7 @@ func (v *version) decide(q Request) (bool, error) {
 // knows says whether a question is made of the policy's own words, of which there are so few that each answer can be
 // kept.
 func (v *version) knows(q Request) bool {
-	if !slices.Contains(Objects[q.Object], q.Action) || q.Relation < 0 || int(q.Relation) >= masks {
+	if !slices.Contains(Objects[q.Object], q.Action) || int(q.Relation) >= masks {
 		return false
 	}
 	if list, closed := Kinds[q.Object]; closed {

@@ -475,7 +475,7 @@ func TestOverviewIsNow(t *testing.T) {
 
 	cu, err := w.customers.Get(ctx, w.admin, id)
 	must(t, err)
-	cu.Data.City = "Bonn"
+	cu.City = "Bonn"
 	_, err = w.customers.Update(ctx, w.admin, id, cu.Version, cu.Data)
 	must(t, err)
 	accesses, err := w.accesses.OfCustomer(ctx, w.admin, id)
