@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
-	"github.com/uptrace/bun"
+
+	"kontor/app/store"
 )
 
 // TestCertain: however the matches lie, no sample claims that there are more than there are; of very many it does.
@@ -45,23 +47,16 @@ func TestSample(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		const n = 6000
-		if err := w.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			for i := range n {
-				typ, search := Person, " nadel"
-				if i%2 == 0 {
-					typ, search = Company, " heu"
-				}
-				if i%100 == 0 {
-					search += " selten"
-				}
-				_, err := tx.ExecContext(ctx, `INSERT INTO customer (number, id, type, locale, name_sort, search, identity, deleting, created_at, updated_at)
-					VALUES (?, ?, ?, 'de', ?, ?, '', ?, ?, ?)`, 20_000+i, uuid.Must(uuid.NewV7()), typ, fmt.Sprint(i), search, i%10 == 3, testNow, testNow)
-				if err != nil {
-					return err
-				}
+		var rows [][]any
+		for i := range n {
+			typ, search := Person, " nadel"
+			if i%2 == 0 {
+				typ, search = Company, " heu"
 			}
-			return nil
-		}); err != nil {
+			rows = append(rows, []any{20_000 + i, uuid.Must(uuid.NewV7()), string(typ), "de", fmt.Sprint(i), search, "", i%10 == 3, testNow, testNow})
+		}
+		columns := strings.Fields("number id type locale name_sort search identity deleting created_at updated_at")
+		if err := w.db.LoadInTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) }); err != nil {
 			t.Fatal(err)
 		}
 		first, total, err := w.blocks(ctx)
