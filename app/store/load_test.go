@@ -75,7 +75,7 @@ func TestLoad(t *testing.T) {
 		if !db.IsPostgres() { // what the load changed for itself is as before on every connection
 			var size, temp int
 			for range 20 {
-				if err := db.NewRaw(`SELECT cache_size, temp_store FROM pragma_cache_size, pragma_temp_store`).Scan(ctx, &size, &temp); err != nil || size != -32000 || temp != 2 {
+				if err := db.NewRaw(`SELECT cache_size, temp_store FROM pragma_cache_size, pragma_temp_store`).Scan(ctx, &size, &temp); err != nil || size != -6000 || temp != 2 {
 					t.Fatalf("cache of %d, temporary files in %d, %v", size, temp, err)
 				}
 			}

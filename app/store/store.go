@@ -47,7 +47,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 
 // Pragmas that a Load changes for itself.
 const (
-	cacheSize = "cache_size(-32000)"
+	cacheSize = "cache_size(-6000)"
 	tempStore = "temp_store(MEMORY)"
 )
 
@@ -72,8 +72,10 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	sqldb.SetMaxOpenConns(8)
-	sqldb.SetMaxIdleConns(8)
+	// Each connection has a cache of its own. More of either made nothing quicker at a million customers, and the process
+	// several times as large.
+	sqldb.SetMaxOpenConns(6)
+	sqldb.SetMaxIdleConns(6)
 	if err := sqldb.PingContext(ctx); err != nil {
 		_ = sqldb.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)

@@ -31,17 +31,19 @@ func (s *Server) customerRoutes() []route {
 
 // overview is the data of the customer overview.
 type overview struct {
-	Filter   customer.Filter
-	Page     customer.Page
-	Rows     []overviewRow
-	Chips    []chip
-	Heads    []columnHead
-	Next     string // addresses of the pages beside this one
-	Prev     string
-	Add      bool
-	Narrow   bool              // a search or filter is in force: an empty list means that nothing matches
-	Found    *transaction.Page // of a search: the business transactions that it finds; their list is at AllFound
+	Filter customer.Filter
+	Page   customer.Page
+	Rows   []overviewRow
+	Chips  []chip
+	Heads  []columnHead
+	Next   string // addresses of the pages beside this one
+	Prev   string
+	Add    bool
+	Narrow bool // a search or filter is in force: an empty list means that nothing matches
+	// AllFound is where the business transactions are that a search finds, "" for who may see none; Found is them when no
+	// customer matches.
 	AllFound string
+	Found    *transaction.Page
 	Clear    string
 }
 
@@ -90,10 +92,9 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 		d.Prev = overviewURL(f, "before", page.Prev)
 	}
 	if f.Query != "" {
-		if d.Found, err = s.findTransactions(c, f.Query); err != nil {
+		if err := s.findElsewhere(c, &d); err != nil {
 			return err
 		}
-		d.AllFound = transactionsURL("/transactions", ofSearch(f.Query), "", "")
 	}
 	title := "nav.customers"
 	if f.Attention {
@@ -103,6 +104,20 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 		Page: "customers/index", Fragment: "customers/list", Title: s.say(c, title), Nav: "customers", Data: d,
 		Search: &search{Path: "/customers", Target: "#list", Label: "search.customers", Hint: "customers.search", Query: f.Query, Rest: restOf(f)},
 	})
+}
+
+// findElsewhere says where else something may be found. It looks there itself only when no customer matches: somebody is
+// typing, and it can take longer than the list itself.
+func (s *Server) findElsewhere(c *fiber.Ctx, d *overview) error {
+	may, err := s.transactions.MaySeeAny(s.caller(c))
+	if err != nil || !may {
+		return err
+	}
+	d.AllFound = transactionsURL("/transactions", ofSearch(d.Filter.Query), "", "")
+	if len(d.Rows) == 0 {
+		d.Found, err = s.findTransactions(c, d.Filter.Query)
+	}
+	return err
 }
 
 // restOf is what the address of the list says besides the search.
