@@ -14,7 +14,8 @@ func SortKey(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	space := false
-	for _, r := range norm.NFKD.String(s) {
+	// What is no text is a space: after such a byte, the next letter would not be taken apart.
+	for _, r := range norm.NFKD.String(strings.ToValidUTF8(s, " ")) {
 		switch {
 		case unicode.Is(unicode.Mn, r), r == '\'', r == '’':
 			continue

@@ -186,6 +186,7 @@ func TestFold(t *testing.T) {
 
 func FuzzFold(f *testing.F) {
 	f.Add("Groß-Öhlmann")
+	f.Add("00\xf4ķ")
 	f.Fuzz(func(t *testing.T, s string) {
 		if got := store.SortKey(s); store.SortKey(got) != got {
 			t.Errorf("SortKey(%q) = %q is not a fixed point: %q", s, got, store.SortKey(got))
