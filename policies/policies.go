@@ -86,6 +86,7 @@ const (
 	Audit         Object = "audit"
 	Policy        Object = "policy"
 	Template      Object = "template"
+	Approval      Object = "approval" // what waits for a second person
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -110,6 +111,7 @@ var Objects = map[Object][]Action{
 	Audit:         {Read},
 	Policy:        {Read, Manage},
 	Template:      {Read, Manage},
+	Approval:      {Read},
 }
 
 // ObjectList is the objects in the order in which screens show them.

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed shell form search customers accesses authorisations signin account specialists policies registration portal operation handover attention transactions
+//go:embed shell form search customers accesses approvals authorisations signin account specialists policies registration portal operation handover attention transactions
 var pages embed.FS
 
 //go:embed static

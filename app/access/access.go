@@ -30,6 +30,7 @@ const (
 	LinkExpired   Status = "expired"
 	Undeliverable Status = "undeliverable"
 	Deactivated   Status = "deactivated"
+	Waits         Status = "waiting" // for approval: the address is a specialist user's
 )
 
 // LinkLife is how long a registration link is good.
@@ -47,6 +48,7 @@ type Access struct {
 	OpenedAt, CodeEnteredAt  *time.Time
 	RegisteredAt             *time.Time
 	DeactivatedAt            *time.Time
+	Waiting                  bool       // for a second person; it is deactivated as well
 	LastSeenAt               *time.Time // of the account's last sign-in
 	Version                  int
 	CreatedAt                time.Time
@@ -55,10 +57,12 @@ type Access struct {
 // Name is "First Last".
 func (a Access) Name() string { return a.FirstName + " " + a.LastName }
 
-// Status is the activity status at a moment: of Deactivated, Registered, Undeliverable, LinkExpired the first that is
+// Status is the activity status at a moment: of Waits, Deactivated, Registered, Undeliverable, LinkExpired the first that is
 // true, else Invited.
 func (a Access) Status(now time.Time) Status {
 	switch {
+	case a.Waiting:
+		return Waits
 	case a.DeactivatedAt != nil:
 		return Deactivated
 	case a.RegisteredAt != nil:
@@ -81,7 +85,7 @@ type Row struct {
 	Messages []courier.Message // oldest first
 }
 
-// Summary of a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Invited, Registered, Deactivated
+// Summary of a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Waits, Invited, Registered, Deactivated
 // that one of them has, "" without an access.
 type Summary struct {
 	Registered, Total int
@@ -89,7 +93,7 @@ type Summary struct {
 }
 
 // severity orders statuses for Summary.Worst.
-var severity = map[Status]int{Deactivated: 1, Registered: 2, Invited: 3, LinkExpired: 4, Undeliverable: 5}
+var severity = map[Status]int{Deactivated: 1, Registered: 2, Invited: 3, Waits: 4, LinkExpired: 5, Undeliverable: 6}
 
 // Form is what is recorded of an access: fields first_name, last_name, email, mobile, locale.
 type Form struct{ FirstName, LastName, Email, Mobile, Locale string }

@@ -138,7 +138,7 @@ func (s *Service) opened(ctx context.Context, r row) error {
 //
 // Errors: those of package secret; Invalid about a form, with Fields at code ("required", "code.malformed",
 // "code.wrong" with Args left), password ("required", "password.wrong" or the password rules) and password_repeat;
-// TooMany ErrCodeLocked, ErrCodeDay, or the sign-in's own; ErrAgain; Unavailable when too many register at once.
+// TooMany ErrCodeLocked, ErrCodeDay, or the sign-in's own; ErrAgain; ErrHeld; Unavailable when too many register at once.
 func (s *Service) Register(
 	ctx context.Context, token string, f RegisterForm, signedIn account.Caller, from account.Browser,
 ) (username string, err error) {
@@ -242,6 +242,9 @@ func (s *Service) redeem(
 		if !secret.Equal(l.Address, s.address(r.EmailFolded)) {
 			return secret.ErrUnknownLink
 		}
+		if err := s.mayRedeem(ctx, tx, r); err != nil {
+			return err
+		}
 		if _, err := secret.Redeem(ctx, tx, secret.Register, token, now); err != nil {
 			return err
 		}
@@ -265,6 +268,9 @@ func (s *Service) redeem(
 		}
 		return s.customers.Touch(ctx, tx, r.CustomerID)
 	})
+	if errors.Is(err, ErrHeld) {
+		err = errors.Join(err, s.holdRedeemed(ctx, l.SubjectID, from))
+	}
 	return username, err
 }
 

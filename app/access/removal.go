@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/fault"
 	"kontor/policies"
@@ -44,6 +45,11 @@ func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, cus
 		return Taken{}, 0, ErrNotFound
 	}
 	t.Access = r
+	if r.Waiting {
+		if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, id, c.Actor()); err != nil {
+			return Taken{}, 0, err
+		}
+	}
 	if err := s.void(ctx, tx, id); err != nil {
 		return Taken{}, 0, err
 	}
@@ -86,6 +92,15 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 			r.RegisteredAt, r.CodeEnteredAt, r.OpenedAt = nil, nil, nil
 		}
 	}
+	owner := account.Account{}
+	if r.Waiting {
+		r.DeactivatedAt = nil
+	}
+	if r.DeactivatedAt == nil {
+		if owner, err = s.judge(ctx, tx, c.ID, &r); err != nil {
+			return false, err
+		}
+	}
 	r.Version++ // forms from before it was removed are out of date
 	if err := insertAccess(ctx, tx, &r); err != nil {
 		return false, err
@@ -98,6 +113,11 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 	}
 	if err := s.log(ctx, tx, c.Actor(), audit.AuthorisationRestored, r, nil); err != nil {
 		return false, err
+	}
+	if r.Waiting {
+		if err := s.propose(ctx, tx, c.Actor(), r, owner); err != nil {
+			return false, err
+		}
 	}
 	return invited, s.customers.Touch(ctx, tx, r.CustomerID)
 }

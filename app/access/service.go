@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -37,6 +38,7 @@ type Accounts interface {
 	Hash(ctx context.Context, password string) (string, error)
 	CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (account.Account, error)
 	RevokeOf(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+	SpecialistAt(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
 }
 
 // Outbox is what this package needs of courier.Service.
@@ -56,6 +58,7 @@ type Options struct {
 	Accounts  Accounts
 	Courier   Outbox
 	Audit     *audit.Log
+	Approvals Approvals
 	BaseURL   string // what links begin with; a setting, never a request header
 	Firm      string // the firm's name in messages
 }
@@ -71,6 +74,7 @@ type Service struct {
 	accounts  Accounts
 	courier   Outbox
 	audit     *audit.Log
+	approvals Approvals
 	baseURL   string
 	firm      string
 }
@@ -79,7 +83,7 @@ type Service struct {
 func New(o Options) *Service {
 	return &Service{
 		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, customers: o.Customers, accounts: o.Accounts,
-		courier: o.Courier, audit: o.Audit, baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
+		courier: o.Courier, audit: o.Audit, approvals: o.Approvals, baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
 	}
 }
 
@@ -163,7 +167,7 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 	return r.access(), err
 }
 
-// create inserts an access and invites; f has been validated.
+// create inserts an access and invites, unless it has to wait for a second person; f has been validated.
 func (s *Service) create(
 	ctx context.Context, tx bun.IDB, c account.Caller, cu customer.Customer, f Form, submission *string,
 ) (row, error) {
@@ -178,14 +182,25 @@ func (s *Service) create(
 		Generation: 1, InvitedAt: now, LinkExpiresAt: now.Add(LinkLife), Submission: submission, Version: 1,
 		CreatedAt: now, CreatedBy: uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil},
 	}
+	owner, err := s.judge(ctx, tx, c.ID, &r)
+	if err != nil {
+		return row{}, err
+	}
 	if err := insertAccess(ctx, tx, &r); err != nil {
 		return row{}, twice(err)
 	}
-	if err := s.invite(ctx, tx, r); err != nil {
-		return row{}, err
+	if !r.Waiting {
+		if err := s.invite(ctx, tx, r); err != nil {
+			return row{}, err
+		}
 	}
 	if err := s.log(ctx, tx, c.Actor(), audit.AccessCreated, r, nil); err != nil {
 		return row{}, err
+	}
+	if r.Waiting {
+		if err := s.propose(ctx, tx, c.Actor(), r, owner); err != nil {
+			return row{}, err
+		}
 	}
 	return r, s.customers.Touch(ctx, tx, r.CustomerID)
 }
@@ -277,6 +292,29 @@ func (s *Service) StatusesOf(ctx context.Context, customers []uuid.UUID) (map[uu
 
 // --- changing -----------------------------------------------------------------------------------------------------
 
+// rejudge looks again at an access that had its address corrected, whether it has to wait for a second person. invite says
+// that it does not. What was proposed about it before is void.
+func (s *Service) rejudge(ctx context.Context, tx bun.IDB, c account.Caller, r *row) (invite bool, err error) {
+	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
+		return false, err
+	}
+	r.DeactivatedAt = nil
+	owner, err := s.judge(ctx, tx, c.ID, r)
+	if err != nil {
+		return false, err
+	}
+	if _, err := setJudged(ctx, tx, r); err != nil {
+		return false, err
+	}
+	if !r.Waiting {
+		return true, nil
+	}
+	if err := s.void(ctx, tx, r.ID); err != nil {
+		return false, err
+	}
+	return false, s.propose(ctx, tx, c.Actor(), *r, owner)
+}
+
 // Correct changes an access. Of a pending one, a changed e-mail or mobile voids the old link and code at once and sends
 // anew. Of a registered one the e-mail is the person's own: what f says of it is ignored. A form without changes does
 // nothing. Errors: NotFound, Forbidden; Invalid as Validate, "email.twice"; ErrVersion, with the access as it is now.
@@ -304,6 +342,7 @@ func (s *Service) Correct(
 		if len(changes) == 0 {
 			return nil
 		}
+		readdressed := f.Email != old.Email && old.RegisteredAt == nil
 		again := old.access().pending() && (f.Email != old.Email || f.Mobile != old.Mobile)
 		if again {
 			if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
@@ -316,6 +355,11 @@ func (s *Service) Correct(
 		}
 		if !ok {
 			return ErrVersion
+		}
+		if readdressed && (again || old.Waiting) {
+			if again, err = s.rejudge(ctx, tx, c, &saved); err != nil {
+				return err
+			}
 		}
 		if again {
 			if saved, ok, err = s.again(ctx, tx, id, 0); err != nil {
@@ -371,6 +415,8 @@ func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uu
 		return err
 	case !ok:
 		return ErrNotFound
+	case r.Waiting:
+		return ErrWaiting
 	case r.DeactivatedAt != nil:
 		return ErrDeactivated
 	case r.RegisteredAt != nil:
@@ -380,12 +426,14 @@ func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uu
 }
 
 // Deactivate shuts an access: its links are dead, its messages cancelled, and the end user's very next request is
-// refused. Sessions of people without another active access end for good, so that none comes back to life with
+// refused. One that waits for a second person waits no more. Sessions of people without another active access end for good, so that none comes back to life with
 // Reactivate. Doing it twice does nothing. Errors: NotFound, Forbidden.
 func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
+		if old, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
 			return err
+		} else if old.Waiting {
+			return s.giveUp(ctx, tx, c, old)
 		}
 		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
 			return err
@@ -419,12 +467,41 @@ func (s *Service) shutOut(ctx context.Context, tx bun.IDB, account uuid.UUID) er
 	return s.accounts.RevokeOf(ctx, tx, account)
 }
 
-// Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew. Doing it
+// giveUp ends the wait of an access for a second person, which stays deactivated.
+func (s *Service) giveUp(ctx context.Context, tx bun.Tx, c account.Caller, r row) error {
+	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
+		return err
+	}
+	if _, err := setDropped(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
+		return err
+	}
+	return s.customers.Touch(ctx, tx, r.CustomerID)
+}
+
+// Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew; one that takes
+// a second person waits for them. Doing it
 // twice does nothing. Errors: NotFound, Forbidden.
 func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
+		old, err := s.load(ctx, tx, c, customerID, id, policies.Update)
+		if err != nil || old.Waiting || old.DeactivatedAt == nil {
 			return err
+		}
+		owner, err := s.judge(ctx, tx, c.ID, &old)
+		if err != nil {
+			return err
+		}
+		if _, err := setJudged(ctx, tx, &old); err != nil {
+			return err
+		}
+		if old.Waiting {
+			if err := s.propose(ctx, tx, c.Actor(), old, owner); err != nil {
+				return err
+			}
+			return s.customers.Touch(ctx, tx, customerID)
 		}
 		r, ok, err := reactivate(ctx, tx, id)
 		if err != nil || !ok {

@@ -42,6 +42,8 @@ type row struct {
 	SendsDay      int           `bun:"sends_day"`
 	SendsOn       string        `bun:"sends_on"`
 	SentAt        *time.Time    `bun:"sent_at"`
+	Waiting       bool          `bun:"waiting"`  // for a second person; DeactivatedAt is set as well
+	Approved      string        `bun:"approved"` // the folded address that a second person agreed to
 	Submission    *string       `bun:"submission"`
 	Version       int           `bun:"version"`
 	CreatedAt     time.Time     `bun:"created_at"`
@@ -56,7 +58,7 @@ func (r row) access() Access {
 		Email: r.Email, Mobile: r.Mobile, Locale: r.Locale, Generation: r.Generation, InvitedAt: r.InvitedAt,
 		LinkExpiresAt: r.LinkExpiresAt, Undeliverable: r.Undeliverable, OpenedAt: r.OpenedAt,
 		CodeEnteredAt: r.CodeEnteredAt, RegisteredAt: r.RegisteredAt, DeactivatedAt: r.DeactivatedAt,
-		LastSeenAt: r.LastSeenAt, Version: r.Version, CreatedAt: r.CreatedAt,
+		Waiting: r.Waiting, LastSeenAt: r.LastSeenAt, Version: r.Version, CreatedAt: r.CreatedAt,
 	}
 }
 
@@ -160,7 +162,7 @@ func deactivate(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time) (r
 }
 
 func reactivate(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
-	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("deactivated_at IS NOT NULL").
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("deactivated_at IS NOT NULL").Where("NOT waiting").
 		Set("deactivated_at = NULL").Set("version = version + 1"))
 	return r, ok, err
 }
@@ -334,9 +336,9 @@ type tally struct {
 // statusCounts counts accesses by customer and status: the rule of Access.Status as SQL (a test holds them together).
 func statusCounts(ctx context.Context, db bun.IDB, customers []uuid.UUID, now time.Time) (out []tally, err error) {
 	err = db.NewSelect().Model((*row)(nil)).Column("customer_id").
-		ColumnExpr(`CASE WHEN deactivated_at IS NOT NULL THEN ? WHEN registered_at IS NOT NULL THEN ?
+		ColumnExpr(`CASE WHEN waiting THEN ? WHEN deactivated_at IS NOT NULL THEN ? WHEN registered_at IS NOT NULL THEN ?
 			WHEN undeliverable <> '' THEN ? WHEN link_expires_at <= ? THEN ? ELSE ? END AS status`,
-			Deactivated, Registered, Undeliverable, now, LinkExpired, Invited).
+			Waits, Deactivated, Registered, Undeliverable, now, LinkExpired, Invited).
 		ColumnExpr("COUNT(*) AS n").Where("customer_id IN (?)", bun.List(customers)).
 		GroupExpr("1, 2").Scan(ctx, &out)
 	return out, err

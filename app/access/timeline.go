@@ -57,6 +57,8 @@ func personSteps(r Row, status Status) (steps []Step) {
 		add(*r.RegisteredAt, toneGood, "timeline.registered", nil)
 	}
 	switch status {
+	case Waits:
+		add(*r.DeactivatedAt, toneNow, "timeline.waits_for_approval", nil)
 	case Deactivated:
 		add(*r.DeactivatedAt, toneQuiet, "timeline.deactivated", nil)
 	case LinkExpired:

@@ -16,6 +16,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -72,12 +73,15 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		From: "Kanzlei Berg <no-reply@kanzlei.example>",
 	})
 	must(t, err)
+	approvals := approval.New(approval.Options{DB: db, Now: c.now, Audit: log, Courier: post})
 	people := account.New(account.Options{
-		DB: db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
+		Approvals: approvals,
+		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})
 	w := &world{t: t, clock: c, people: people, post: post}
 	w.Service = New(Options{
-		DB: db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log,
+		Approvals: approvals,
+		DB:        db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log,
 		Customers: customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post}),
 		BaseURL:   "https://kontor.example/", Firm: "Kanzlei Berg",
 	})

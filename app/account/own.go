@@ -236,6 +236,10 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 		if err := saveAccount(ctx, tx, &a); err != nil {
 			return err
 		}
+		by := Caller{ID: a.ID, Name: a.Name, Address: from.Address}
+		if err := s.tellAddressed(ctx, tx, by, a); err != nil {
+			return err
+		}
 		// whatever lies in the old mailbox is good for nothing any more
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 			return err

@@ -29,8 +29,10 @@ type Options struct {
 	Policy  *policies.Decider
 	Courier Outbox
 	Audit   *audit.Log
-	BaseURL string // what links begin with, without a slash at the end
-	Firm    string // in mails; nobody's password may be made of it
+	// Approvals decides what takes a second person.
+	Approvals Approvals
+	BaseURL   string // what links begin with, without a slash at the end
+	Firm      string // in mails; nobody's password may be made of it
 
 	Locale          string        // of mails to people who have not chosen a language; default "en"
 	IdleTimeout     time.Duration // a session that nobody uses ends after this; default 30 min
@@ -50,6 +52,8 @@ type Service struct {
 	idle, absolute time.Duration
 	hasher         *hasher
 	switched       []Switched
+	addressed      []Addressed
+	approvals      Approvals
 }
 
 // Switched is told, inside the tx, that a specialist user was deactivated or reactivated (a.Active says which) by c.
@@ -70,7 +74,7 @@ func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Acco
 // New makes the service. Whoever wires it registers Composers with the courier.
 func New(o Options) *Service {
 	s := &Service{
-		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit,
+		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit, approvals: o.Approvals,
 		baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm, locale: o.Locale,
 		idle: o.IdleTimeout, absolute: o.AbsoluteTimeout, hasher: newHasher(hashing),
 	}

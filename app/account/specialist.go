@@ -9,6 +9,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
@@ -20,7 +21,8 @@ import (
 type SpecialistForm struct {
 	Name, Email, Locale string
 	Roles               []policies.Role
-	Version             int // of the account, for changes
+	Version             int    // of the account, for changes
+	Why                 string // for who approves roles
 }
 
 // SpecialistFilter narrows the list.
@@ -108,6 +110,9 @@ func (f *SpecialistForm) validate(withoutEmail bool) *fault.Form {
 	}
 	f.Roles = roles
 	form.AddError(complainLocale("locale", f.Locale))
+	if f.Why = strings.TrimSpace(f.Why); f.Why != "" {
+		form.AddError(complainText("why", f.Why))
+	}
 	return &form
 }
 
@@ -123,8 +128,25 @@ func (s *Service) AddSpecialist(ctx context.Context, c Caller, f SpecialistForm)
 		return Account{}, err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if a, err = s.create(ctx, tx, c.Actor(), f, ""); err != nil {
+		if err := lockHolders(ctx, tx); err != nil {
 			return err
+		}
+		later, err := s.second(ctx, tx, c, Account{}, f.Roles, true)
+		if err != nil {
+			return err
+		}
+		now := f
+		now.Roles = minus(f.Roles, later)
+		if a, err = s.create(ctx, tx, c.Actor(), now, ""); err != nil {
+			return err
+		}
+		if err := s.tellAddressed(ctx, tx, c, a); err != nil {
+			return err
+		}
+		if len(later) > 0 {
+			if err := s.ask(ctx, tx, c, a, later, f.Why); err != nil {
+				return err
+			}
 		}
 		return s.post(ctx, tx, a, courier.SetPassword, a.Email, SetPasswordLife)
 	})
@@ -146,6 +168,9 @@ func (s *Service) create(ctx context.Context, tx bun.IDB, by audit.Actor, f Spec
 	}
 	if by.ID == uuid.Nil {
 		by = System.Actor()
+	}
+	if err := s.approvals.Made(ctx, tx, a.ID, by, a.Roles); err != nil {
+		return Account{}, err
 	}
 	return a, s.write(ctx, tx, by, audit.AccountCreated, a, audit.Changes{"roles": {"", joinRoles(a.Roles)}})
 }
@@ -176,7 +201,8 @@ func emailTaken(err error) error {
 
 // UpdateSpecialist changes name, locale and roles, not the e-mail (specialist manage). Errors: Forbidden; ErrUnknown;
 // ErrVersion; ErrLastHolder when nobody else would hold user_administrator or policy_administrator; Invalid with fields
-// name, locale, roles ("role.unknown"; "role.self": giving oneself another role takes a second person).
+// name, locale, roles ("role.unknown"; "role.self": nobody gives themselves another role). Roles that take a second
+// person are proposed; the rest is saved.
 func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, f SpecialistForm) error {
 	form := f.validate(true)
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
@@ -190,20 +216,28 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 		if err := form.Err(); err != nil {
 			return err
 		}
+		later, err := s.second(ctx, tx, c, *a, gained, false)
+		if err != nil {
+			return err
+		}
+		roles := minus(f.Roles, later)
 		if err := s.keepHolders(ctx, tx, *a, lost); err != nil {
 			return err
 		}
-		if err := s.keepKeeper(ctx, tx, *a, f.Roles, true); err != nil {
+		if err := s.keepKeeper(ctx, tx, *a, roles, true); err != nil {
 			return err
+		}
+		if len(later) > 0 {
+			if err := s.ask(ctx, tx, c, *a, later, f.Why); err != nil {
+				return err
+			}
 		}
 		changes := audit.Changes{}
 		note(changes, "name", a.Name, f.Name)
 		note(changes, "locale", a.Locale, f.Locale)
-		roles := audit.Changes{}
-		note(roles, "roles", joinRoles(a.Roles), joinRoles(f.Roles))
 		a.setName(f.Name)
 		a.Locale = f.Locale
-		if len(changes)+len(roles) == 0 {
+		if len(changes) == 0 && joinRoles(a.Roles) == joinRoles(roles) {
 			return nil
 		}
 		if err := saveAccount(ctx, tx, a); err != nil {
@@ -214,13 +248,7 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 				return err
 			}
 		}
-		if len(roles) == 0 {
-			return nil
-		}
-		if err := replaceRoles(ctx, tx, a.ID, f.Roles); err != nil {
-			return err
-		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountRolesChanged, *a, roles)
+		return s.giveRoles(ctx, tx, c.Actor(), c.Actor(), a, roles)
 	})
 }
 
@@ -366,6 +394,12 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 		if err := s.keepKeeper(ctx, tx, *a, nil, false); err != nil {
 			return err
 		}
+		if err := s.approvals.Took(ctx, tx, a.ID, c.Actor(), a.Roles); err != nil {
+			return err
+		}
+		if err := s.approvals.Cancel(ctx, tx, approval.Roles, a.ID, c.Actor()); err != nil {
+			return err
+		}
 		a.Active, a.PendingEmail = false, ""
 		if err := saveAccount(ctx, tx, a); err != nil {
 			return err
@@ -383,21 +417,32 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 	})
 }
 
-// Reactivate lets a deactivated specialist user sign in again (specialist manage). Errors: Forbidden, ErrUnknown.
+// Reactivate lets a deactivated specialist user sign in again (specialist manage). Who guards the system waits for a
+// second person. Errors: Forbidden, ErrUnknown.
 func (s *Service) Reactivate(ctx context.Context, c Caller, id uuid.UUID) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		if a.Active {
 			return nil
 		}
-		a.Active = true
-		if err := saveAccount(ctx, tx, a); err != nil {
+		if approval.Guards(a.Roles) {
+			_, err := s.approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
+				Kind: approval.Reactivation, SubjectID: a.ID, ConcernedID: a.ID, Subject: a.Name,
+			})
 			return err
 		}
-		if err := s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil); err != nil {
-			return err
-		}
-		return s.tellSwitched(ctx, tx, c, *a)
+		return s.reactivate(ctx, tx, c, a)
 	})
+}
+
+func (s *Service) reactivate(ctx context.Context, tx bun.IDB, c Caller, a *Account) error {
+	a.Active = true
+	if err := saveAccount(ctx, tx, a); err != nil {
+		return err
+	}
+	if err := s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil); err != nil {
+		return err
+	}
+	return s.tellSwitched(ctx, tx, c, *a)
 }
 
 // ResendSetPassword sends a new SetPassword link, which voids the one before (specialist manage). Errors: Forbidden;

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"kontor/app/approval"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -126,22 +127,8 @@ func loadRoles(ctx context.Context, db bun.IDB, accounts ...*Account) error {
 	return nil
 }
 
-// holdersLock is the advisory lock of lockHolders ("role" in ASCII).
-const holdersLock = 0x726f6c65
-
-// lockHolders lets one tx at a time change who is active and holds which role: counting the others is only true as
-// long as nobody else takes one away. On SQLite there is one writer anyway.
-func lockHolders(ctx context.Context, tx bun.IDB) error {
-	if tx.Dialect().Name() != dialect.PG {
-		return nil
-	}
-	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(holdersLock))
-	return err
-}
-
-// LockHolders is lockHolders for package policy: a version that is published and a holder that is taken away must not
-// each count on the other.
-func LockHolders(ctx context.Context, tx bun.IDB) error { return lockHolders(ctx, tx) }
+// lockHolders lets one tx at a time change who is active and holds which role.
+func lockHolders(ctx context.Context, tx bun.IDB) error { return approval.LockHolders(ctx, tx) }
 
 // hasOtherHolder says whether an active specialist user other than id has the role (and a password, if it must be).
 func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid.UUID, withPassword bool) (bool, error) {
@@ -234,6 +221,13 @@ const roleFacts = `(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE 
 func findLogin(ctx context.Context, db bun.IDB, folded string) (w withAccess, err error) {
 	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+roleFacts+
 		" FROM account AS a WHERE a.email_folded = ? OR a.username_folded = ?", folded, folded).Scan(ctx, &w)
+	w.readRoles()
+	return w, err
+}
+
+// findFacts finds an account with everything that decides on its roles.
+func findFacts(ctx context.Context, db bun.IDB, id uuid.UUID) (w withAccess, err error) {
+	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+roleFacts+" FROM account AS a WHERE a.id = ?", id).Scan(ctx, &w)
 	w.readRoles()
 	return w, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
@@ -59,8 +60,10 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		t.Fatal(err)
 	}
 	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.time }
+	log := audit.New(db, now)
 	w.Service = New(Options{
-		DB: db, Now: now, Key: key, Policy: policy, Courier: w.box, Audit: audit.New(db, now),
+		Approvals: approval.New(approval.Options{DB: db, Now: now, Audit: log, Courier: w.box}),
+		DB:        db, Now: now, Key: key, Policy: policy, Courier: w.box, Audit: log,
 		BaseURL: "https://kontor.example/", Firm: "Kanzlei Öhlmann",
 	})
 	w.hasher = newHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})

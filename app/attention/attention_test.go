@@ -15,6 +15,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -57,10 +58,12 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		DB: db, Now: clock, Key: key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "F", From: "F <f@firm.example>", Zone: time.UTC,
 	})
 	w.must(err)
-	people := account.New(account.Options{DB: db, Now: clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://k.example", Firm: "F"})
+	approvals := approval.New(approval.Options{DB: db, Now: clock, Audit: log, Courier: w.post})
+	people := account.New(account.Options{Approvals: approvals, DB: db, Now: clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://k.example", Firm: "F"})
 	customers := customer.New(customer.Options{DB: db, Now: clock, Policy: policy, Audit: log, Courier: w.post})
 	accesses := access.New(access.Options{
-		DB: db, Now: clock, Key: key, Policy: policy, Accounts: people, Courier: w.post, Audit: log, Customers: customers, BaseURL: "https://k.example", Firm: "F",
+		Approvals: approvals,
+		DB:        db, Now: clock, Key: key, Policy: policy, Accounts: people, Courier: w.post, Audit: log, Customers: customers, BaseURL: "https://k.example", Firm: "F",
 	})
 	transactions := transaction.New(transaction.Options{DB: db, Now: clock, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers})
 	for kind, compose := range accesses.Composers() {

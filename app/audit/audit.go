@@ -67,6 +67,13 @@ const (
 	KindRetired        Action = "kind.retired"
 	KindReactivated    Action = "kind.reactivated"
 
+	ApprovalProposed Action = "approval.proposed"
+	ApprovalApproved Action = "approval.approved"
+	ApprovalPassed   Action = "approval.passed"
+	ApprovalStopped  Action = "approval.stopped"
+	ApprovalExpired  Action = "approval.expired"
+	ApprovalVoid     Action = "approval.void"
+
 	PolicyProposed           Action = "policy.proposed"
 	PolicyPublished          Action = "policy.published"
 	PolicyRestored           Action = "policy.restored"

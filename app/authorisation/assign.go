@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/fault"
@@ -16,49 +17,64 @@ import (
 
 // AppointAdministrators makes specialist users administrators of the customer: all of them, or none. Who is one already
 // is counted as such. Errors: NotFound, Forbidden; Invalid at specialist: "authorisation.nobody_chosen", "authorisation.twice",
-// "authorisation.not_active", "authorisation.self" (people can't give themselves rights), "authorisation.too_many".
+// "authorisation.not_active", "authorisation.self" (people can't give themselves rights), "authorisation.too_many";
+// approval.ErrAsked when it takes a second person, who has been asked.
 func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID) (out Outcome, err error) {
+	asked := false
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		out = Outcome{}
-		if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
-			return err
-		}
-		var form fault.Form
-		people, err := s.choosePeople(ctx, tx, &form, specialists)
-		if err != nil {
-			return err
-		}
-		if err := form.Err(); err != nil {
-			return err
-		}
-		already, err := administering(ctx, tx, customerID, c.Persons())
-		if err != nil {
-			return err
-		}
-		raises := func(id uuid.UUID) bool { return slices.Contains(specialists, id) && !already[id] }
-		if !already[c.ID] && slices.ContainsFunc(c.Persons(), raises) {
-			return invalid("specialist", complaintSelf)
-		}
-		for _, p := range people {
-			fresh, err := assignment.Appoint(ctx, tx, assignment.Administrator{
-				CustomerID: customerID, SpecialistID: p.ID, CreatedAt: s.now(), CreatedBy: c.ID,
-			})
-			if err != nil {
-				return err
-			}
-			if !fresh {
-				out.Already++
-				continue
-			}
-			out.Fresh++
-			out.Names = append(out.Names, p.Name)
-			if err := s.log(ctx, tx, c, audit.AdministratorAppointed, customerID, p, nil); err != nil {
-				return err
-			}
-		}
-		return s.customers.Touch(ctx, tx, customerID)
+		out, asked, err = s.appoint(ctx, tx, c, customerID, specialists, false)
+		return err
 	})
+	if err == nil && asked {
+		err = approval.ErrAsked
+	}
 	return out, err
+}
+
+// appoint is AppointAdministrators inside a tx. asked says that it was proposed instead, which approved leaves out.
+func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID, approved bool) (out Outcome, asked bool, err error) {
+	if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
+		return out, false, err
+	}
+	var form fault.Form
+	people, err := s.choosePeople(ctx, tx, &form, specialists)
+	if err != nil {
+		return out, false, err
+	}
+	if err := form.Err(); err != nil {
+		return out, false, err
+	}
+	already, err := administering(ctx, tx, customerID, c.Persons())
+	if err != nil {
+		return out, false, err
+	}
+	raises := func(id uuid.UUID) bool { return slices.Contains(specialists, id) && !already[id] }
+	if !already[c.ID] && slices.ContainsFunc(c.Persons(), raises) {
+		return out, false, invalid("specialist", complaintSelf)
+	}
+	if !approved {
+		if asked, err := s.ask(ctx, tx, c, customerID, people, assigned{Specialists: specialists}); err != nil || asked {
+			return out, asked, err
+		}
+	}
+	for _, p := range people {
+		fresh, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+			CustomerID: customerID, SpecialistID: p.ID, CreatedAt: s.now(), CreatedBy: c.ID,
+		})
+		if err != nil {
+			return out, false, err
+		}
+		if !fresh {
+			out.Already++
+			continue
+		}
+		out.Fresh++
+		out.Names = append(out.Names, p.Name)
+		if err := s.log(ctx, tx, c, audit.AdministratorAppointed, customerID, p, nil); err != nil {
+			return out, false, err
+		}
+	}
+	return out, false, s.customers.Touch(ctx, tx, customerID)
 }
 
 // EntrustProcessors makes specialist users additional processors of transactions of the customer: every one of them of
@@ -66,45 +82,61 @@ func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, c
 // transaction: "authorisation.none_chosen", "authorisation.twice", "authorisation.no_transaction" (unknown, another customer's, or not
 // the caller's to see), "authorisation.too_many".
 func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (out Outcome, err error) {
+	asked := false
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		out = Outcome{}
-		if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
-			return err
-		}
-		var form fault.Form
-		people, err := s.choosePeople(ctx, tx, &form, specialists)
-		if err != nil {
-			return err
-		}
-		chosen, err := s.chooseTransactions(ctx, tx, &form, c, customerID, transactions)
-		if err != nil {
-			return err
-		}
-		if len(specialists)*len(transactions) > maxAssignments {
-			form.AddError(fault.At("transaction", complaintTooMany).With("max", maxAssignments))
-		}
-		if err := form.Err(); err != nil {
-			return err
-		}
-		if raises, err := s.raisesOwn(ctx, tx, c, customerID, specialists, transactions); err != nil {
-			return err
-		} else if raises {
-			return invalid("specialist", complaintSelf)
-		}
-		for _, p := range people {
-			fresh, err := s.entrust(ctx, tx, c, customerID, p, chosen)
-			if err != nil {
-				return err
-			}
-			out.Fresh += fresh
-			out.Already += len(chosen) - fresh
-			if fresh > 0 {
-				out.Names = append(out.Names, p.Name)
-			}
-		}
-		return s.customers.Touch(ctx, tx, customerID)
+		out, asked, err = s.entrustAll(ctx, tx, c, customerID, specialists, transactions, false)
+		return err
 	})
+	if err == nil && asked {
+		err = approval.ErrAsked
+	}
 	return out, err
+}
+
+// entrustAll is EntrustProcessors inside a tx. asked says that it was proposed instead, which approved leaves out.
+func (s *Service) entrustAll(
+	ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID, approved bool,
+) (out Outcome, asked bool, err error) {
+	if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
+		return out, false, err
+	}
+	var form fault.Form
+	people, err := s.choosePeople(ctx, tx, &form, specialists)
+	if err != nil {
+		return out, false, err
+	}
+	chosen, err := s.chooseTransactions(ctx, tx, &form, c, customerID, transactions)
+	if err != nil {
+		return out, false, err
+	}
+	if len(specialists)*len(transactions) > maxAssignments {
+		form.AddError(fault.At("transaction", complaintTooMany).With("max", maxAssignments))
+	}
+	if err := form.Err(); err != nil {
+		return out, false, err
+	}
+	if raises, err := s.raisesOwn(ctx, tx, c, customerID, specialists, transactions); err != nil {
+		return out, false, err
+	} else if raises {
+		return out, false, invalid("specialist", complaintSelf)
+	}
+	if !approved {
+		if asked, err := s.ask(ctx, tx, c, customerID, people, assigned{specialists, transactions}); err != nil || asked {
+			return out, asked, err
+		}
+	}
+	for _, p := range people {
+		fresh, err := s.entrust(ctx, tx, c, customerID, p, chosen)
+		if err != nil {
+			return out, false, err
+		}
+		out.Fresh += fresh
+		out.Already += len(chosen) - fresh
+		if fresh > 0 {
+			out.Names = append(out.Names, p.Name)
+		}
+	}
+	return out, false, s.customers.Touch(ctx, tx, customerID)
 }
 
 func (s *Service) entrust(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, p person, chosen []visibleTransaction) (n int, err error) {

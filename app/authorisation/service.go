@@ -23,6 +23,8 @@ type Options struct {
 	Key          secret.Key
 	Policy       *policies.Decider
 	Audit        *audit.Log
+	Accounts     Accounts
+	Approvals    Approvals
 	Customers    *customer.Service
 	Accesses     *access.Service
 	Transactions *transaction.Service
@@ -36,6 +38,8 @@ type Service struct {
 	key          secret.Key
 	policy       *policies.Decider
 	audit        *audit.Log
+	accounts     Accounts
+	approvals    Approvals
 	customers    *customer.Service
 	accesses     *access.Service
 	transactions *transaction.Service
@@ -45,7 +49,7 @@ type Service struct {
 func New(o Options) *Service {
 	return &Service{
 		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
-		transactions: o.Transactions,
+		transactions: o.Transactions, accounts: o.Accounts, approvals: o.Approvals,
 	}
 }
 

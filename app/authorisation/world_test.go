@@ -18,6 +18,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -68,12 +69,15 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		From: "Kanzlei Berg <no-reply@kanzlei.example>",
 	})
 	w.must(err)
+	approvals := approval.New(approval.Options{DB: db, Now: w.clock, Audit: log, Courier: w.post})
 	w.people = account.New(account.Options{
-		DB: db, Now: w.clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
+		Approvals: approvals,
+		DB:        db, Now: w.clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})
 	customers := customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: w.post})
 	accesses := access.New(access.Options{
-		DB: db, Now: w.clock, Key: key, Policy: policy, Accounts: w.people, Courier: w.post, Audit: log, Customers: customers,
+		Approvals: approvals,
+		DB:        db, Now: w.clock, Key: key, Policy: policy, Accounts: w.people, Courier: w.post, Audit: log, Customers: customers,
 		BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})
 	for kind, compose := range accesses.Composers() {
@@ -81,6 +85,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	}
 	w.post.OnSettled(accesses.Settled)
 	w.Service = New(Options{
+		Accounts: w.people, Approvals: approvals,
 		DB: db, Now: w.clock, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses,
 		Transactions: transaction.New(transaction.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Customers: customers}),
 	})

@@ -46,6 +46,7 @@ type Config struct {
 	HookSecret    string
 	IdleTimeout   time.Duration
 	SessionLife   time.Duration
+	ApprovalDelay time.Duration // how long a change waits that takes a second person where there is none
 	Reminder      time.Duration // after which an unanswered invitation needs attention
 	Zone          *time.Location
 	Demo          bool
@@ -206,6 +207,13 @@ func Table(checks Checks) []Setting {
 				return nil
 			}
 			return duration(func(c *Config) *time.Duration { return &c.Reminder })(c, v)
+		}},
+		{Name: "APPROVAL_DELAY", Default: "24h", Takes: "a duration such as 24h, of a month at most", set: func(c *Config, v string) error {
+			err := duration(func(c *Config) *time.Duration { return &c.ApprovalDelay })(c, v)
+			if err == nil && c.ApprovalDelay > 31*24*time.Hour {
+				err = errValue
+			}
+			return err
 		}},
 		{Name: "TIME_ZONE", Default: "Europe/Berlin", Takes: "a zone such as Europe/Berlin", set: func(c *Config, v string) (err error) {
 			c.Zone, err = time.LoadLocation(v)

@@ -49,6 +49,7 @@ const (
 	ResetPassword    Kind = "reset_password"    // e-mail, password forgotten (account)
 	ConfirmEmail     Kind = "confirm_email"     // e-mail to the new address (account)
 	EmailChanged     Kind = "email_changed"     // e-mail to the old address (account)
+	ApprovalAsked    Kind = "approval_asked"    // e-mail about what takes a second person (account, approval)
 )
 
 // Message is one message on one channel to one person.
@@ -61,6 +62,7 @@ type Message struct {
 	CustomerID   uuid.NullUUID `bun:"customer_id"`
 	AccessID     uuid.NullUUID `bun:"access_id"`
 	AccountID    uuid.NullUUID `bun:"account_id"`
+	ApprovalID   uuid.NullUUID `bun:"approval_id"`
 	Recipient    string        `bun:"recipient"`
 	Locale       string        `bun:"locale"`
 	Generation   int           `bun:"generation"`
@@ -116,6 +118,7 @@ type Post struct {
 	CustomerID uuid.UUID // Nil where it belongs to none
 	AccessID   uuid.UUID
 	AccountID  uuid.UUID
+	ApprovalID uuid.UUID
 	Recipient  string
 	Locale     string
 	Generation int
@@ -150,6 +153,17 @@ type RegistrationData struct {
 type CodeData struct {
 	Firm, Code string // Code as XXXX-XXXX
 	Expires    time.Time
+}
+
+// ApprovalData is the model of ApprovalAsked.
+type ApprovalData struct {
+	Firm, Name, By string // By: who proposes
+	Kind, About    string // what kind of proposal, and the name of what it is about
+	Why, Link      string
+	Until          time.Time // when it expires, or takes effect by itself if Passes
+	Passes         bool      // nobody can approve it
+	Yours          bool      // the recipient can approve it
+	Own            bool      // the recipient made it
 }
 
 // AccountData is the model of SetPassword, ResetPassword, ConfirmEmail and EmailChanged.

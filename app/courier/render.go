@@ -19,12 +19,12 @@ var locales = []string{"en", "de"}
 // kinds are all kinds with the channel they go by.
 var kinds = map[Kind]Channel{
 	Registration: Email, JoinCustomer: Email, RegistrationCode: SMS, SetPassword: Email, ResetPassword: Email,
-	ConfirmEmail: Email, EmailChanged: Email,
+	ConfirmEmail: Email, EmailChanged: Email, ApprovalAsked: Email,
 }
 
 // Kinds lists the kinds, for tests that each has a text.
 func Kinds() []Kind {
-	return []Kind{Registration, JoinCustomer, RegistrationCode, SetPassword, ResetPassword, ConfirmEmail, EmailChanged}
+	return []Kind{Registration, JoinCustomer, RegistrationCode, SetPassword, ResetPassword, ConfirmEmail, EmailChanged, ApprovalAsked}
 }
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
@@ -165,6 +165,10 @@ func (r *renderer) tidy(data any) (any, error) {
 		tidyAll(&d.Firm, &d.Name, &d.Link, &d.Email)
 		d.Firm = r.firmOr(d.Firm)
 		return d, nil
+	case ApprovalData:
+		tidyAll(&d.Firm, &d.Name, &d.By, &d.Kind, &d.About, &d.Why, &d.Link)
+		d.Firm = r.firmOr(d.Firm)
+		return d, nil
 	}
 	return nil, fmt.Errorf("%T is no model of an e-mail", data)
 }
@@ -266,6 +270,11 @@ func sample(kind Kind, locale string) Content {
 		}
 	case RegistrationCode:
 		c.Data = CodeData{Firm: "Kontor", Code: "2345-6789", Expires: until}
+	case ApprovalAsked:
+		c.Data = ApprovalData{
+			Firm: "Kontor", Name: "Anna Berg", By: "Ben Cordes", Kind: "roles", About: "Cleo Dorn", Why: "Cover",
+			Link: "https://example.org/approvals", Until: until, Passes: true,
+		}
 	default:
 		c.Data = AccountData{
 			Firm: "Kontor", Name: "Anna Berg", Link: "https://example.org/password/reset/token",

@@ -35,6 +35,9 @@ func TestMailTemplates(t *testing.T) {
 				switch kind {
 				case Registration, JoinCustomer:
 					c.Data = RegistrationData{Customer: evil, Number: "K-10001", Name: evil, Link: link, Expires: until, HasCode: true}
+				case ApprovalAsked:
+					link = "https://kontor.test/approvals"
+					c.Data = ApprovalData{Name: evil, By: evil, Kind: "roles", About: evil, Why: evil, Link: link, Until: until, Yours: true}
 				case EmailChanged:
 					c.Data, link = AccountData{Name: evil, Email: "neu@example.org"}, ""
 				default:

@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/fault"
 	"kontor/app/store"
@@ -43,57 +44,74 @@ type DeputyForm struct{ Deputy, From, Until string }
 // manage specialist users may name one for everybody, a specialist user for themselves; nobody names themselves, since
 // that would give them rights (S31). Errors: policies.ErrForbidden, account.ErrUnknown; Invalid at deputy: "required",
 // "deputy.unknown" for who is no active specialist user, "deputy.same", "deputy.self"; at from and until as period says,
-// and at from "deputy.overlaps" with the days on which the same deputy already stands in.
+// and at from "deputy.overlaps" with the days on which the same deputy already stands in; approval.ErrAsked when it takes a
+// second person, who has been asked.
 func (s *Service) AddDeputy(ctx context.Context, c account.Caller, specialist uuid.UUID, f DeputyForm) error {
-	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
+	asked := false
+	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		asked, err = s.addDeputy(ctx, tx, c, deputised{specialist, f}, false)
 		return err
+	})
+	if err == nil && asked {
+		err = approval.ErrAsked
+	}
+	return err
+}
+
+// addDeputy is AddDeputy inside a tx. asked says that it was proposed instead, which approved leaves out.
+func (s *Service) addDeputy(ctx context.Context, tx bun.Tx, c account.Caller, wanted deputised, approved bool) (asked bool, err error) {
+	specialist, f := wanted.Specialist, wanted.Form
+	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
+		return false, err
 	}
 	starts, ends, form := period(f.From, f.Until, s.o.Now(), s.o.Zone)
-	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		deputyID := uuid.FromStringOrNil(f.Deputy)
-		if err := s.lockPeople(ctx, tx, []uuid.UUID{specialist, deputyID}); err != nil {
-			return err
+	deputyID := uuid.FromStringOrNil(f.Deputy)
+	if err := s.lockPeople(ctx, tx, []uuid.UUID{specialist, deputyID}); err != nil {
+		return false, err
+	}
+	person, err := s.person(ctx, tx, specialist)
+	if err != nil {
+		return false, err
+	}
+	found, err := s.active(ctx, tx, []uuid.UUID{deputyID})
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case f.Deputy == "":
+		form.Add("deputy", "required")
+	case deputyID == specialist:
+		form.Add("deputy", "deputy.same")
+	case deputyID == c.ID:
+		form.Add("deputy", "deputy.self")
+	case len(found) == 0:
+		form.Add("deputy", "deputy.unknown")
+	}
+	if err := form.Err(); err != nil {
+		return false, err
+	}
+	other, overlaps, err := s.overlapping(ctx, tx, specialist, deputyID, starts, ends)
+	if err != nil {
+		return false, err
+	}
+	if overlaps {
+		form.AddError(fault.At("from", "deputy.overlaps").With("from", s.day(other.StartsAt)).With("until", s.day(other.Last())))
+		return false, form.Err()
+	}
+	if !approved {
+		if asked, err := s.ask(ctx, tx, c, approval.Deputy, specialist, found, wanted); err != nil || asked {
+			return asked, err
 		}
-		person, err := s.person(ctx, tx, specialist)
-		if err != nil {
-			return err
-		}
-		found, err := s.active(ctx, tx, []uuid.UUID{deputyID})
-		if err != nil {
-			return err
-		}
-		form := form // what is complained of in here must not be complained of twice when the tx is run again
-		switch {
-		case f.Deputy == "":
-			form.Add("deputy", "required")
-		case deputyID == specialist:
-			form.Add("deputy", "deputy.same")
-		case deputyID == c.ID:
-			form.Add("deputy", "deputy.self")
-		case len(found) == 0:
-			form.Add("deputy", "deputy.unknown")
-		}
-		if err := form.Err(); err != nil {
-			return err
-		}
-		other, overlaps, err := s.overlapping(ctx, tx, specialist, deputyID, starts, ends)
-		if err != nil {
-			return err
-		}
-		if overlaps {
-			form.AddError(fault.At("from", "deputy.overlaps").With("from", s.day(other.StartsAt)).With("until", s.day(other.Last())))
-			return form.Err()
-		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return err
-		}
-		d := Deputyship{ID: id, SpecialistID: specialist, DeputyID: deputyID, StartsAt: starts, EndsAt: ends, Deputy: found[0].Name, Specialist: person.Name}
-		if err := s.insertDeputy(ctx, tx, d, c.ID, s.o.Now()); err != nil {
-			return err
-		}
-		return s.logDeputy(ctx, tx, c, audit.DeputyNamed, d)
-	})
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return false, err
+	}
+	d := Deputyship{ID: id, SpecialistID: specialist, DeputyID: deputyID, StartsAt: starts, EndsAt: ends, Deputy: found[0].Name, Specialist: person.Name}
+	if err := s.insertDeputy(ctx, tx, d, c.ID, s.o.Now()); err != nil {
+		return false, err
+	}
+	return false, s.logDeputy(ctx, tx, c, audit.DeputyNamed, d)
 }
 
 // EndDeputy ends a deputyship now; one that has not begun is as if it had never been, one that is over stays as it is.

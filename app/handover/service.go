@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/fault"
@@ -35,6 +36,8 @@ type Options struct {
 	Zone         *time.Location // in which days begin and end
 	Policy       *policies.Decider
 	Audit        *audit.Log
+	Accounts     Accounts
+	Approvals    Approvals
 	Customers    Customers
 	Transactions Transactions
 }
@@ -199,13 +202,18 @@ const inline = 200
 // the person answered for. A small handover is done in the same call (FinishedAt tells), a large one by Continue. Errors:
 // policies.ErrForbidden, account.ErrUnknown, ErrRunning, ErrNothing; Invalid at to: "required", "handover.unknown" for
 // ids that are no active specialist user's, "handover.same", "handover.many" with max, and "handover.self": nobody gives
-// assignments to themselves, nor to somebody for whom they stand in.
+// assignments to themselves, nor to somebody for whom they stand in; approval.ErrAsked when it takes a second person, who
+// has been asked.
 func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (Handover, error) {
 	var h Handover
+	asked := false
 	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		h, err = s.begin(ctx, tx, c, from, to, move)
+		h, asked, err = s.begin(ctx, tx, c, handedOver{from, unique(to), move}, false)
 		return err
 	})
+	if err == nil && asked {
+		err = approval.ErrAsked
+	}
 	if err != nil || h.Total > inline {
 		return h, err
 	}
@@ -218,45 +226,50 @@ func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, t
 	return s.load(ctx, s.o.DB, h.ID)
 }
 
-func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (h Handover, err error) {
+// begin writes a handover. asked says that it was proposed instead, which approved leaves out.
+func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, d handedOver, approved bool) (h Handover, asked bool, err error) {
 	if err := s.may(c, policies.Manage); err != nil {
-		return Handover{}, err
+		return Handover{}, false, err
 	}
-	to = unique(to)
-	if err := s.lockPeople(ctx, tx, append([]uuid.UUID{from}, to...)); err != nil {
-		return Handover{}, err
+	if err := s.lockPeople(ctx, tx, append([]uuid.UUID{d.From}, d.To...)); err != nil {
+		return Handover{}, false, err
 	}
-	p, err := s.plan(ctx, tx, c, from, to, move)
+	p, err := s.plan(ctx, tx, c, d.From, d.To, d.Move)
 	if err != nil {
-		return Handover{}, err
+		return Handover{}, false, err
 	}
 	var form fault.Form
-	if len(to) == 0 {
+	if len(d.To) == 0 {
 		form.Add("to", "required")
-		return Handover{}, form.Err()
+		return Handover{}, false, form.Err()
 	}
-	if running, err := s.isRunning(ctx, tx, from); err != nil {
-		return Handover{}, err
+	if running, err := s.isRunning(ctx, tx, d.From); err != nil {
+		return Handover{}, false, err
 	} else if running {
-		return Handover{}, ErrRunning
+		return Handover{}, false, ErrRunning
 	}
-	h = Handover{FromID: from, Move: move, Total: p.Total(), RequestedBy: c.ID, RequestedAt: s.o.Now(), From: p.From}
-	if move {
+	h = Handover{FromID: d.From, Move: d.Move, Total: p.Total(), RequestedBy: c.ID, RequestedAt: s.o.Now(), From: p.From}
+	if d.Move {
 		h.Total += p.Responsible
 	}
 	if h.Total == 0 {
-		return Handover{}, ErrNothing
+		return Handover{}, false, ErrNothing
 	}
 	if h.ID, err = uuid.NewV7(); err != nil {
-		return Handover{}, err
+		return Handover{}, false, err
 	}
 	for _, t := range p.Targets {
 		h.Targets = append(h.Targets, t.Person)
 	}
-	if err := s.insert(ctx, tx, h); err != nil {
-		return Handover{}, err
+	if !approved {
+		if asked, err := s.ask(ctx, tx, c, approval.Handover, d.From, h.Targets, d); err != nil || asked {
+			return Handover{}, asked, err
+		}
 	}
-	return h, s.o.Audit.Write(ctx, tx, c.Actor(), h.record(audit.HandoverStarted, p.Assignments))
+	if err := s.insert(ctx, tx, h); err != nil {
+		return Handover{}, false, err
+	}
+	return h, false, s.o.Audit.Write(ctx, tx, c.Actor(), h.record(audit.HandoverStarted, p.Assignments))
 }
 
 // record is the entry in the log about the handover as a whole.

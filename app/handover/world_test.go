@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -74,11 +75,13 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.transactions = transaction.New(transaction.Options{
 		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers,
 	})
-	w.Service = New(Options{
-		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers, Transactions: w.transactions,
-	})
+	approvals := approval.New(approval.Options{DB: db, Now: w.clock, Audit: log, Courier: outbox{}})
 	w.people = account.New(account.Options{
-		DB: db, Now: w.clock, Key: key, Policy: policy, Courier: outbox{}, Audit: log, BaseURL: "https://kontor.example", Firm: "F",
+		DB: db, Now: w.clock, Key: key, Policy: policy, Courier: outbox{}, Audit: log, Approvals: approvals, BaseURL: "https://kontor.example", Firm: "F",
+	})
+	w.Service = New(Options{
+		Accounts: w.people, Approvals: approvals,
+		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers, Transactions: w.transactions,
 	})
 	w.people.OnSwitched(w.Switched)
 	w.people.OnSwitched(w.customers.AdministratorSwitched)

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/fault"
 	"kontor/policies"
@@ -182,6 +183,9 @@ func (s *Service) Undo(ctx context.Context, c account.Caller, edit int) error {
 		if len(d.Steps) == 0 {
 			return ErrNothing
 		}
+		if err := s.withdraw(ctx, tx, c); err != nil {
+			return err
+		}
 		last := d.Steps[len(d.Steps)-1]
 		d.Text, d.Base, d.Steps = last.Before, last.Base, d.Steps[:len(d.Steps)-1]
 		d.unpropose()
@@ -237,7 +241,8 @@ func exchange(text, was, line string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// Propose asks another policy administrator to publish the draft as it is; any change ends the proposal.
+// Propose asks for the draft to be published as it is: a second person approves it, or another policy administrator
+// publishes it; any change ends the proposal.
 // policies.ErrForbidden; ErrBehind; ErrBase; ErrNothing; Invalid at comment.
 func (s *Service) Propose(ctx context.Context, c account.Caller, edit int, comment string) error {
 	if err := s.require(c, policies.Manage); err != nil {
@@ -248,6 +253,9 @@ func (s *Service) Propose(ctx context.Context, c account.Caller, edit int, comme
 		return err
 	}
 	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := approval.LockHolders(ctx, tx); err != nil {
+			return err
+		}
 		d, err := s.at(ctx, tx, edit)
 		if err != nil {
 			return err
@@ -255,8 +263,17 @@ func (s *Service) Propose(ctx context.Context, c account.Caller, edit int, comme
 		if err := d.publishable(); err != nil {
 			return err
 		}
+		if err := s.withdraw(ctx, tx, c); err != nil {
+			return err
+		}
 		d.Proposed, d.ProposedBy, d.Proposer, d.Comment = true, c.ID, c.Name, comment
 		if err := save(ctx, tx, c, d); err != nil {
+			return err
+		}
+		_, err = s.o.Approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
+			Kind: approval.PolicyChange, Detail: draftAt{d.Edit + 1}, Why: comment,
+		})
+		if err != nil {
 			return err
 		}
 		return s.o.Audit.Write(ctx, tx, c.Actor(), audit.Record{
@@ -309,6 +326,9 @@ func (s *Service) write(
 		})
 		d.Steps = d.Steps[max(0, len(d.Steps)-maxSteps):]
 		d.unpropose()
+		if err := s.withdraw(ctx, tx, c); err != nil {
+			return err
+		}
 		return save(ctx, tx, c, d)
 	})
 }

@@ -111,8 +111,7 @@ var (
 	ErrExpectation = fault.New(fault.Conflict, "policy.expectation_fails")
 	// ErrLockout says that nobody who can sign in would be left who may read and manage policies.
 	ErrLockout = fault.New(fault.Conflict, "policy.lockout")
-	// ErrSecond says that the change raises the publisher's own rights: they may propose it, and another policy
-	// administrator publishes it.
+	// ErrSecond says that the publisher could come by a right alone: they may propose it, and a second person approves it.
 	ErrSecond = fault.New(fault.Conflict, "policy.second")
 	// ErrVersion is the answer to the number of a version that there is not.
 	ErrVersion = fault.New(fault.NotFound, "policy.version")

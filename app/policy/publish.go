@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/store"
 	"kontor/policies"
@@ -16,7 +18,7 @@ import (
 
 // Publish puts the draft in force: in this process at once, in every other within a second (see Follow). It holds, in
 // one tx that no other publication and no change of roles or accounts runs beside: the draft is the one the caller saw,
-// every expectation, that a policy administrator is left who can sign in, and that nobody raises their own rights alone.
+// every expectation, that a policy administrator is left who can sign in, and that nobody comes by a right alone.
 //
 // Errors: policies.ErrForbidden; Invalid at comment; ErrBehind; ErrNothing; ErrBase; ErrExpectation; ErrLockout; ErrSecond.
 func (s *Service) Publish(ctx context.Context, c account.Caller, edit int, comment string) (Version, error) {
@@ -41,7 +43,7 @@ func (s *Service) Publish(ctx context.Context, c account.Caller, edit int, comme
 			return err
 		}
 		if d.Proposed && d.ProposedBy != c.ID {
-			p.proposer = d.Proposer
+			p.proposer, p.proposedBy = d.Proposer, d.ProposedBy
 		}
 		return d.publishable()
 	}
@@ -74,6 +76,8 @@ type publication struct {
 	action        audit.Action
 	restored      *int
 	proposer      string // another person, who asked for it
+	proposedBy    uuid.UUID
+	second        bool // a second person has agreed
 	take          func(ctx context.Context, tx bun.IDB) error
 	done          func(ctx context.Context, tx bun.IDB, v Version) error
 }
@@ -84,7 +88,7 @@ func (s *Service) publish(ctx context.Context, c account.Caller, p *publication)
 		return Version{}, err
 	}
 	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := account.LockHolders(ctx, tx); err != nil {
+		if err := approval.LockHolders(ctx, tx); err != nil {
 			return err
 		}
 		if p.take != nil {
@@ -92,27 +96,35 @@ func (s *Service) publish(ctx context.Context, c account.Caller, p *publication)
 				return err
 			}
 		}
-		before, err := newest(ctx, tx)
-		if err != nil {
+		if v, err = s.publishIn(ctx, tx, c, p, next); err != nil {
 			return err
 		}
-		if before.Text == p.text {
-			return ErrNothing
-		}
-		if err := s.check(ctx, tx, c, before, next, p.proposer != ""); err != nil {
-			return err
-		}
-		v = Version{
-			Number: before.Number + 1, Text: p.text, Comment: p.comment, Author: c.Name, Proposer: p.proposer, Restored: p.restored,
-			AuthorID: uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil}, PublishedAt: s.o.Now(),
-		}
-		return s.put(ctx, tx, c.Actor(), before, &v, p)
+		return s.withdraw(ctx, tx, c) // whatever waits is not about this version
 	})
 	if err != nil {
 		return Version{}, err
 	}
 	s.adopt(v.Number, next)
 	return v, nil
+}
+
+// publishIn is publish inside a tx that has locked the holders.
+func (s *Service) publishIn(ctx context.Context, tx bun.Tx, c account.Caller, p *publication, next *policies.Decider) (v Version, err error) {
+	before, err := newest(ctx, tx)
+	if err != nil {
+		return Version{}, err
+	}
+	if before.Text == p.text {
+		return Version{}, ErrNothing
+	}
+	if err := s.check(ctx, tx, c, before, next, p); err != nil {
+		return Version{}, err
+	}
+	v = Version{
+		Number: before.Number + 1, Text: p.text, Comment: p.comment, Author: c.Name, Proposer: p.proposer, Restored: p.restored,
+		AuthorID: uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil}, PublishedAt: s.o.Now(),
+	}
+	return v, s.put(ctx, tx, c.Actor(), before, &v, p)
 }
 
 // put writes a version with its entry in the log.
@@ -135,7 +147,7 @@ func (s *Service) put(ctx context.Context, tx bun.IDB, by audit.Actor, before Ve
 }
 
 // check is what must hold for a policy to be published by c in the place of the version before.
-func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, before Version, next *policies.Decider, second bool) error {
+func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, before Version, next *policies.Decider, p *publication) error {
 	checks, err := s.evaluate(ctx, tx, next)
 	if err != nil {
 		return err
@@ -148,7 +160,7 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, befor
 	} else if !kept {
 		return ErrLockout
 	}
-	if second {
+	if p.second {
 		return nil
 	}
 	old, err := s.inForce(before)
@@ -156,7 +168,15 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, befor
 		return err
 	}
 	raised, err := s.raises(ctx, tx, c, old, next)
-	if err == nil && raised {
+	if err != nil || !raised {
+		return err
+	}
+	if p.proposedBy == uuid.Nil {
+		return ErrSecond
+	}
+	// another person asked for it: the caller is the second one, if they count as such
+	err = s.o.Approvals.Settle(ctx, tx, approval.PolicyChange, uuid.Nil, p.proposedBy, c.Actor())
+	if errors.Is(err, approval.ErrNotYours) || errors.Is(err, approval.ErrSettled) {
 		return ErrSecond
 	}
 	return err
@@ -218,29 +238,6 @@ func rolesOf(specialist bool, names *string, hasAccess bool) (roles []policies.R
 	return roles
 }
 
-// raises says whether the change gives the caller a right they don't have: over objects in general, or over those to
-// which they stand in a relation now, be it as a deputy.
-func (s *Service) raises(ctx context.Context, db bun.IDB, c account.Caller, old, next *policies.Decider) (bool, error) {
-	changes, err := policies.Changes(old, next, c.Roles)
-	if err != nil {
-		return false, err
-	}
-	changes = slices.DeleteFunc(changes, func(ch policies.Change) bool { return !ch.Gained })
-	if len(changes) == 0 {
-		return false, nil
-	}
-	if slices.ContainsFunc(changes, func(ch policies.Change) bool { return ch.Relation == policies.None }) {
-		return true, nil
-	}
-	held, err := heldBy(ctx, db, c)
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(changes, func(ch policies.Change) bool {
-		return slices.Contains(held[unitOf(ch.Object, ch.Action)], ch.Relation)
-	}), nil
-}
-
 // Review is what stands in the way of publishing the draft.
 type Review struct {
 	Checks  []Check // every expectation against the draft
@@ -285,7 +282,7 @@ func (s *Service) Reset(ctx context.Context) (v Version, err error) {
 	}
 	by := audit.Actor{Name: account.System.Name + " (command)"}
 	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := account.LockHolders(ctx, tx); err != nil {
+		if err := approval.LockHolders(ctx, tx); err != nil {
 			return err
 		}
 		before, err := newest(ctx, tx)

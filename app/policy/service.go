@@ -30,12 +30,13 @@ type Customers interface {
 	Readable(c account.Caller) (clause store.Clause, nothing bool, err error)
 }
 
-// Options are what a Service is made of. Load, Follow and Reset do without Transactions, Customers and Log.
+// Options are what a Service is made of. Load, Follow and Reset do without Approvals, Transactions, Customers and Log.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
 	Decider      *policies.Decider // of this process: publishing puts the new version in force here at once
 	Audit        *audit.Log
+	Approvals    Approvals
 	Transactions Transactions
 	Customers    Customers
 	Log          *slog.Logger // nil is none

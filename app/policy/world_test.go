@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -71,7 +72,21 @@ func (w *world) process() *Service {
 	log := audit.New(w.db, w.now)
 	customers := customer.New(customer.Options{DB: w.db, Now: w.now, Policy: decider, Audit: log, Courier: noCourier{}})
 	transactions := transaction.New(transaction.Options{DB: w.db, Now: w.now, Policy: decider, Audit: log, Customers: customers})
-	return New(Options{DB: w.db, Now: w.now, Decider: decider, Audit: log, Transactions: transactions, Customers: customers})
+	approvals := approval.New(approval.Options{DB: w.db, Now: w.now, Audit: log, Courier: noOutbox{}})
+	return New(Options{Approvals: approvals, DB: w.db, Now: w.now, Decider: decider, Audit: log, Transactions: transactions, Customers: customers})
+}
+
+// guard gives somebody every guarding role; unguard leaves them policy_administrator.
+func (w *world) guard(c account.Caller) {
+	w.Helper()
+	for _, r := range approval.Guarding {
+		w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?) ON CONFLICT DO NOTHING`, c.ID, r)
+	}
+}
+
+func (w *world) unguard(c account.Caller) {
+	w.Helper()
+	w.exec(`DELETE FROM account_role WHERE account_id = ? AND role <> 'policy_administrator'`, c.ID)
 }
 
 func (w *world) must(err error) {

@@ -13,6 +13,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/authorisation"
@@ -44,6 +45,7 @@ type Services struct {
 	Key       secret.Key
 	Policy    *policies.Decider
 	Audit     *audit.Log
+	Approvals *approval.Service
 	Courier   *courier.Service
 	Accounts  *account.Service
 	Customers *customer.Service
@@ -161,8 +163,12 @@ func (s *Services) build(tune []Tune) (err error) {
 	if s.Courier, err = courier.New(o); err != nil {
 		return err
 	}
+	s.Approvals = approval.New(approval.Options{
+		DB: s.DB, Now: s.Now, Audit: s.Audit, Courier: s.Courier, Log: s.Log, Delay: c.ApprovalDelay, BaseURL: c.BaseURL,
+		Firm: c.FirmName, Locale: c.Locale,
+	})
 	s.Accounts = account.New(account.Options{
-		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL,
+		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL,
 		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
 	s.Customers = customer.New(customer.Options{
@@ -170,7 +176,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	})
 	s.Accesses = access.New(access.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,
-		Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL, Firm: c.FirmName,
+		Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL, Firm: c.FirmName,
 	})
 	s.Transactions = transaction.New(transaction.Options{
 		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
@@ -178,24 +184,34 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Customers.OnRenamed(s.Transactions.Renamed)
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
-		Transactions: s.Transactions,
+		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals,
 	})
 	s.Handovers = handover.New(handover.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
+		Accounts: s.Accounts, Approvals: s.Approvals,
 	})
 	s.Attention = attention.New(attention.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions,
 	})
 	s.Policies = policy.New(policy.Options{
-		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
+		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
 	})
-	for kind, compose := range s.Accounts.Composers() {
-		s.Courier.Register(kind, compose)
+	for _, composers := range []map[courier.Kind]courier.Composer{
+		s.Accounts.Composers(), s.Accesses.Composers(), s.Approvals.Composers(),
+	} {
+		for kind, compose := range composers {
+			s.Courier.Register(kind, compose)
+		}
 	}
-	for kind, compose := range s.Accesses.Composers() {
-		s.Courier.Register(kind, compose)
+	for _, handlers := range []map[approval.Kind]approval.Handler{
+		s.Accounts.Handlers(), s.Accesses.Handlers(), s.Authorisations.Handlers(), s.Handovers.Handlers(), s.Policies.Handlers(),
+	} {
+		for kind, h := range handlers {
+			s.Approvals.Handle(kind, h)
+		}
 	}
+	s.Accounts.OnAddressed(s.Accesses.Addressed)
 	s.Courier.OnSettled(s.Accesses.Settled)
 	s.Accounts.OnSwitched(s.Handovers.Switched)
 	s.Accounts.OnSwitched(s.Customers.AdministratorSwitched)
@@ -221,6 +237,7 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
 			}},
+			{Name: "end what waits for a second person", Every: 10 * time.Second, Run: s.Approvals.Tick},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},

@@ -187,7 +187,11 @@ func (s *Server) createAccess(c *fiber.Ctx) error {
 		}
 		return err
 	}
-	return s.redirect(c, cu.Path+"/authorisations", "toast.access_created", "name", a.Name())
+	done := "toast.access_created"
+	if a.Waiting {
+		done = "toast.access_waiting"
+	}
+	return s.redirect(c, cu.Path+"/authorisations", done, "name", a.Name())
 }
 
 // accessOf loads the access of the address with its customer.
@@ -267,7 +271,10 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		return s.renderAccessForm(c, d, status)
 	}
 	done := "toast.access_saved"
-	if a.Generation != r.Generation {
+	switch {
+	case a.Waiting:
+		done = "toast.access_waiting"
+	case a.Generation != r.Generation:
 		done = "toast.access_corrected"
 	}
 	return s.redirect(c, cu.Path+"/authorisations", done, "name", a.Name())
@@ -316,7 +323,18 @@ func (s *Server) deactivateAccess(c *fiber.Ctx) error {
 }
 
 func (s *Server) reactivateAccess(c *fiber.Ctx) error {
-	return s.onAccess(c, "toast.access_reactivated", func(cu customerContext, r access.Row) error {
-		return s.accesses.Reactivate(s.ctx(c), s.caller(c), cu.ID, r.ID)
-	})
+	cu, r, err := s.accessOf(c)
+	if err != nil {
+		return err
+	}
+	if err := s.accesses.Reactivate(s.ctx(c), s.caller(c), cu.ID, r.ID); err != nil {
+		return err
+	}
+	done := "toast.access_reactivated"
+	if now, err := s.accesses.Get(s.ctx(c), s.caller(c), cu.ID, r.ID); err != nil {
+		return err
+	} else if now.Waiting {
+		done = "toast.access_waiting"
+	}
+	return s.backToAccesses(c, cu, r, done)
 }

@@ -314,6 +314,9 @@ func (s *Server) assign(c *fiber.Ctx, transactions bool, do func(customerContext
 		return err
 	}
 	out, err := do(cu)
+	if answer, ok := s.asked(c, err); ok {
+		return answer
+	}
 	if err != nil {
 		f := newForm(nil)
 		if status, ok := s.complain(c, f, err); ok {

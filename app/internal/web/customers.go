@@ -320,7 +320,15 @@ func (s *Server) addCustomer(c *fiber.Ctx) error {
 	if repeated {
 		return s.redirect(c, to, "")
 	}
-	return s.redirect(c, to, "toast.customer_added_firm", "number", cu.Label())
+	statuses, err := s.accesses.StatusesOf(s.ctx(c), []uuid.UUID{cu.ID})
+	if err != nil {
+		return err
+	}
+	done := "toast.customer_added_firm"
+	if statuses[cu.ID].Worst == access.Waits {
+		done = "toast.customer_added_waiting"
+	}
+	return s.redirect(c, to, done, "number", cu.Label())
 }
 
 // hintDuplicates answers the form as it is being filled in: customers that may be the same. It never blocks.

@@ -118,6 +118,9 @@ func (s *Server) startHandover(c *fiber.Ctx) error {
 	}
 	to, move := ids(c.Request().PostArgs().PeekMulti("to")), c.FormValue("mode") != "copy"
 	h, err := s.handovers.Start(s.ctx(c), s.caller(c), id, to, move)
+	if answer, ok := s.asked(c, err); ok {
+		return answer
+	}
 	if err != nil {
 		f := newForm(map[string]string{})
 		status, ok := s.complain(c, f, err)
@@ -239,6 +242,9 @@ func (s *Server) addDeputy(c *fiber.Ctx) error {
 	f := readForm(c, "deputy", "from", "until")
 	v := f.Values
 	err = s.handovers.AddDeputy(s.ctx(c), s.caller(c), id, handover.DeputyForm{Deputy: v["deputy"], From: v["from"], Until: v["until"]})
+	if answer, ok := s.asked(c, err); ok {
+		return answer
+	}
 	if err != nil {
 		if status, ok := s.complain(c, f, err); ok {
 			return s.renderDeputies(c, f, status)

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/policies"
 )
 
@@ -112,6 +113,7 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		{"customers", "/customers", "users", policies.Customer, "person", policies.List},
 		{"transactions", "/transactions", "briefcase", policies.Transaction, "", policies.Read},
 		{"attention", "/attention", "triangle-alert", policies.Customer, "person", policies.List},
+		{"approvals", approvalsPath, "circle-check", policies.Approval, "", policies.Read},
 		{"specialists", "/specialists", "user", policies.SpecialistOb, "", policies.Read},
 		{"policies", "/policies", "shield", policies.Policy, "", policies.Read},
 		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, "", policies.Read},
@@ -129,6 +131,9 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 		if e.id == "attention" {
 			ok, err = s.attention.May(caller)
 		}
+		if e.id == "approvals" {
+			ok = ok || approval.Guards(caller.Roles)
+		}
 		if err != nil {
 			return err
 		}
@@ -142,6 +147,13 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 				return err
 			}
 			entry.Badge = n
+		}
+		if e.id == "approvals" {
+			waits, err := s.approvals.Awaiting(s.ctx(c), caller.ID)
+			if err != nil {
+				return err
+			}
+			entry.Badge = len(waits)
 		}
 		f.Nav = append(f.Nav, entry)
 	}

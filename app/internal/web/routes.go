@@ -33,7 +33,7 @@ func (s *Server) table() []route {
 	for _, part := range [][]route{
 		s.searchRoutes(), s.customerRoutes(), s.accessRoutes(), s.signInRoutes(), s.accountRoutes(), s.specialistRoutes(),
 		s.registrationRoutes(), s.portalRoutes(), s.operationRoutes(),
-		s.transactionRoutes(), s.authorisationRoutes(), s.handoverRoutes(), s.attentionRoutes(), s.policyRoutes(),
+		s.transactionRoutes(), s.authorisationRoutes(), s.handoverRoutes(), s.attentionRoutes(), s.policyRoutes(), s.approvalRoutes(),
 	} {
 		all = append(all, part...)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/authorisation"
@@ -40,6 +41,7 @@ type Options struct {
 	Accesses  *access.Service
 	Courier   *courier.Service
 	Audit     *audit.Log
+	Approvals *approval.Service
 	Policy    *policies.Decider
 	Queue     Queue
 
@@ -77,6 +79,7 @@ type Server struct {
 	accesses  *access.Service
 	courier   *courier.Service
 	audit     *audit.Log
+	approvals *approval.Service
 	policy    *policies.Decider
 	queue     Queue
 
@@ -111,7 +114,7 @@ type Server struct {
 // New builds the server: all templates are parsed, all routes stand.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit,
+		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit, approvals: o.Approvals,
 		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
 		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale, zone: o.Zone,
 		baseURL: strings.TrimRight(o.BaseURL, "/"), proxies: o.Proxies,

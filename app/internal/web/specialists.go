@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/fault"
 	"kontor/app/handover"
 	"kontor/policies"
@@ -78,6 +79,7 @@ type specialistForm struct {
 	Assignments handover.Assignments
 	Deputies    []handover.Deputyship
 	StandsIn    []handover.Deputyship
+	Waiting     []approvalView
 }
 
 type roleChoice struct {
@@ -125,6 +127,9 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 		if err := s.addAssignments(c, &d); err != nil {
 			return err
 		}
+		if err := s.addWaiting(c, &d); err != nil {
+			return err
+		}
 	}
 	d.Locales = append([]option{{"", s.say(c, "locale.browser")}}, s.localeOptions(c)...)
 	title := d.Account.Name
@@ -135,6 +140,20 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 		title = s.errorTitle(c, title)
 	}
 	return s.render(c, view{Page: "specialists/form", Title: title, Nav: "specialists", Status: status, Data: d})
+}
+
+// addWaiting fills in what waits for a second person.
+func (s *Server) addWaiting(c *fiber.Ctx, d *specialistForm) error {
+	list, err := s.waitingFor(c, d.Account.ID)
+	if err != nil {
+		return err
+	}
+	views := make([]approval.View, len(list))
+	for i, a := range list {
+		views[i] = approval.View{Approval: a}
+	}
+	d.Waiting, err = s.approvalViews(c, views)
+	return err
 }
 
 // addAssignments fills in what the person has to do with, and who stands in for whom.
@@ -160,9 +179,9 @@ func (s *Server) newSpecialist(c *fiber.Ctx) error {
 }
 
 func readSpecialist(c *fiber.Ctx) (*form, account.SpecialistForm) {
-	f := readForm(c, "name", "email", "locale", "version")
+	f := readForm(c, "name", "email", "locale", "version", "why")
 	version, _ := strconv.Atoi(f.Values["version"])
-	sent := account.SpecialistForm{Name: f.Values["name"], Email: f.Values["email"], Locale: f.Values["locale"], Version: version}
+	sent := account.SpecialistForm{Name: f.Values["name"], Email: f.Values["email"], Locale: f.Values["locale"], Version: version, Why: f.Values["why"]}
 	for _, role := range c.Request().PostArgs().PeekMulti("role") {
 		sent.Roles = append(sent.Roles, policies.Role(role))
 	}
@@ -178,7 +197,11 @@ func (s *Server) addSpecialist(c *fiber.Ctx) error {
 		}
 		return err
 	}
-	return s.redirect(c, "/specialists/"+a.ID.String(), "toast.specialist_added", "email", a.Email)
+	done, err := s.orWaiting(c, a.ID, "toast.specialist_added")
+	if err != nil {
+		return err
+	}
+	return s.redirect(c, "/specialists/"+a.ID.String(), done, "email", a.Email)
 }
 
 func (s *Server) showSpecialist(c *fiber.Ctx) error {
@@ -215,7 +238,34 @@ func (s *Server) saveSpecialist(c *fiber.Ctx) error {
 		}
 		return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, sent.Roles, status)
 	}
-	return s.redirect(c, "/specialists/"+a.ID.String(), "toast.saved")
+	done, err := s.orWaiting(c, a.ID, "toast.saved")
+	if err != nil {
+		return err
+	}
+	return s.redirect(c, "/specialists/"+a.ID.String(), done)
+}
+
+// orWaiting is the toast for what was done, or the one that says that some of it waits for a second person.
+func (s *Server) orWaiting(c *fiber.Ctx, id uuid.UUID, done string) (string, error) {
+	waits, err := s.waitingFor(c, id)
+	for _, a := range waits {
+		if a.ProposedBy == s.caller(c).ID {
+			return "toast.approval_asked", err
+		}
+	}
+	return done, err
+}
+
+// waitingFor is what waits for a second person about somebody.
+func (s *Server) waitingFor(c *fiber.Ctx, id uuid.UUID) (all []approval.Approval, err error) {
+	for _, kind := range []approval.Kind{approval.Roles, approval.Reactivation} {
+		list, err := s.approvals.About(s.ctx(c), kind, id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
 }
 
 // onSpecialist makes the handler of a button that does one thing to a specialist user.
@@ -232,6 +282,10 @@ func (s *Server) onSpecialist(do func(ctx context.Context, c account.Caller, id 
 			}
 			return err
 		}
-		return s.redirect(c, "/specialists/"+a.ID.String(), done, "name", a.Name)
+		text, err := s.orWaiting(c, a.ID, done)
+		if err != nil {
+			return err
+		}
+		return s.redirect(c, "/specialists/"+a.ID.String(), text, "name", a.Name)
 	}
 }

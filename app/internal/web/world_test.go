@@ -20,6 +20,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/authorisation"
@@ -44,6 +45,7 @@ type world struct {
 	clock     *clock
 	tasks     *madeUpQueue
 	people    *account.Service
+	approvals *approval.Service
 	customers *customer.Service
 	accesses  *access.Service
 	post      *courier.Service
@@ -133,12 +135,15 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		From: "Kanzlei Berg <no-reply@kanzlei.example>", Zone: time.UTC,
 	})
 	must(t, err)
+	approvals := approval.New(approval.Options{DB: db, Now: c.now, Audit: log, Courier: post})
 	people := account.New(account.Options{
-		DB: db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
+		Approvals: approvals,
+		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
 	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post})
 	accesses := access.New(access.Options{
-		DB: db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
+		Approvals: approvals,
+		DB:        db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
 		BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
 	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers})
@@ -146,35 +151,52 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	for kind, compose := range people.Composers() {
 		post.Register(kind, compose)
 	}
+	for kind, compose := range approvals.Composers() {
+		post.Register(kind, compose)
+	}
 	for kind, compose := range accesses.Composers() {
 		post.Register(kind, compose)
 	}
 	post.OnSettled(accesses.Settled)
 	handovers := handover.New(handover.Options{
+		Accounts: people, Approvals: approvals,
 		DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers, Transactions: transactions,
 	})
 	people.OnSwitched(handovers.Switched)
 	people.OnSwitched(customers.AdministratorSwitched)
 	w := &world{
-		t: t, clock: c, people: people, customers: customers, accesses: accesses, post: post,
+		t: t, clock: c, people: people, approvals: approvals, customers: customers, accesses: accesses, post: post,
 		tasks: &madeUpQueue{task: courier.TaskInfo{
 			ID: uuid.Must(uuid.NewV7()).String() + ":1", State: courier.TaskRetry, Retried: 2, LastError: "unreachable", NextRun: c.now(),
 		}},
 	}
+	authorisations := authorisation.New(authorisation.Options{
+		Accounts: people, Approvals: approvals,
+		DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
+	})
+	keeping := policykeeping.New(policykeeping.Options{
+		Approvals: approvals,
+		DB:        db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
+	})
+	for _, handlers := range []map[approval.Kind]approval.Handler{
+		people.Handlers(), accesses.Handlers(), authorisations.Handlers(), handovers.Handlers(), keeping.Handlers(),
+	} {
+		for kind, h := range handlers {
+			approvals.Handle(kind, h)
+		}
+	}
+	people.OnAddressed(accesses.Addressed)
 	o := Options{
-		Accounts: people, Customers: customers, Accesses: accesses, Courier: post, Audit: log, Policy: policy, Queue: w.tasks,
-		Transactions: transactions,
-		Authorisations: authorisation.New(authorisation.Options{
-			DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
-		}),
-		Handovers: handovers,
+		Approvals: approvals,
+		Accounts:  people, Customers: customers, Accesses: accesses, Courier: post, Audit: log, Policy: policy, Queue: w.tasks,
+		Transactions:   transactions,
+		Authorisations: authorisations,
+		Handovers:      handovers,
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		}),
-		Policies: policykeeping.New(policykeeping.Options{
-			DB: db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
-		}),
-		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
+		Policies: keeping,
+		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil },
 	}

@@ -1,0 +1,299 @@
+package access
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/audit"
+	"kontor/app/fault"
+	"kontor/app/store"
+)
+
+// An access whose address or account is a specialist user's takes a second person: else somebody in the firm could invite
+// themselves to whatever they may not see. Until then it waits. A waiting access is deactivated as well, so that nothing
+// lets it in and nothing is sent; row.Approved remembers for which address somebody has agreed.
+
+var (
+	// ErrWaiting is the answer to inviting somebody whose access waits for approval.
+	ErrWaiting = fault.New(fault.Conflict, "access.waiting")
+	// ErrHeld is the answer to redeeming a link whose access waits for approval from now on.
+	ErrHeld = fault.New(fault.Conflict, "register.waiting")
+)
+
+// Approvals is what this package needs of approval.Service.
+type Approvals interface {
+	Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, error)
+	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
+	Cancel(ctx context.Context, tx bun.IDB, kind approval.Kind, subject uuid.UUID, by audit.Actor) error
+}
+
+// Handlers are this feature's sides of approvals, to be registered by whoever wires.
+func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+	return map[approval.Kind]approval.Handler{approval.AccessOfOwn: {Apply: s.release, Drop: s.drop}}
+}
+
+// ownerInFirm finds the specialist user whose address or account an access has, unless somebody has agreed to that.
+func (s *Service) ownerInFirm(ctx context.Context, db bun.IDB, r row) (owner account.Account, ok bool, err error) {
+	if r.Approved != "" && r.Approved == r.EmailFolded {
+		return account.Account{}, false, nil
+	}
+	addresses := []string{r.Email}
+	if r.AccountID.Valid {
+		a, there, err := accountByID(ctx, db, r.AccountID.UUID)
+		if err != nil {
+			return account.Account{}, false, err
+		}
+		if there && a.Specialist {
+			return a, true, nil
+		}
+		if there {
+			addresses = append(addresses, a.Email)
+		}
+	}
+	for _, address := range addresses {
+		if owner, ok, err = s.accounts.SpecialistAt(ctx, db, address); err != nil || ok {
+			return owner, ok, err
+		}
+	}
+	return account.Account{}, false, nil
+}
+
+// judge sets Waiting or Approved of an access that by is about to let in. owner is whom it concerns, if it has to wait.
+func (s *Service) judge(ctx context.Context, tx bun.IDB, by uuid.UUID, r *row) (owner account.Account, err error) {
+	r.Waiting = false
+	owner, ok, err := s.ownerInFirm(ctx, tx, *r)
+	if err != nil || !ok {
+		return account.Account{}, err
+	}
+	free := by == uuid.Nil // Kontor itself, or a command
+	if !free {
+		if free, err = s.approvals.Excused(ctx, tx, by); err != nil {
+			return account.Account{}, err
+		}
+	}
+	if free {
+		r.Approved = r.EmailFolded
+		return account.Account{}, nil
+	}
+	now := s.now()
+	r.Waiting, r.DeactivatedAt = true, &now
+	return owner, nil
+}
+
+// propose asks for the second person that an access takes.
+func (s *Service) propose(ctx context.Context, tx bun.IDB, by audit.Actor, r row, owner account.Account) error {
+	_, err := s.approvals.Propose(ctx, tx, by, approval.Proposal{
+		Kind: approval.AccessOfOwn, SubjectID: r.ID, CustomerID: r.CustomerID, ConcernedID: owner.ID, Subject: r.access().Name(),
+	})
+	return err
+}
+
+// hold makes an access wait that somebody could use until now.
+func (s *Service) hold(ctx context.Context, tx bun.IDB, by audit.Actor, r row, owner account.Account) error {
+	if err := s.courier.CancelAccess(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	held, ok, err := setHeld(ctx, tx, r.ID, s.now())
+	if err != nil || !ok {
+		return err
+	}
+	if err := s.void(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	if err := s.log(ctx, tx, by, audit.AccessDeactivated, held, nil); err != nil {
+		return err
+	}
+	if err := s.propose(ctx, tx, by, held, owner); err != nil {
+		return err
+	}
+	if err := s.customers.Touch(ctx, tx, r.CustomerID); err != nil || !r.AccountID.Valid {
+		return err
+	}
+	return s.shutOut(ctx, tx, r.AccountID.UUID)
+}
+
+// holdRedeemed holds an access whose link somebody redeems, in the name of who made it, or of the person themselves.
+func (s *Service) holdRedeemed(ctx context.Context, id uuid.UUID, from account.Browser) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		r, ok, err := accessByID(ctx, tx, id)
+		if err != nil || !ok {
+			return err
+		}
+		owner, ok, err := s.ownerInFirm(ctx, tx, r)
+		if err != nil || !ok {
+			return err
+		}
+		by := audit.Actor{ID: owner.ID, Name: owner.Name, Address: from.Address}
+		if r.CreatedBy.Valid {
+			if maker, there, err := accountByID(ctx, tx, r.CreatedBy.UUID); err != nil {
+				return err
+			} else if there {
+				by = audit.Actor{ID: maker.ID, Name: maker.Name}
+			}
+		}
+		return s.hold(ctx, tx, by, r, owner)
+	})
+}
+
+// Addressed is account's callback: accesses that somebody's new address makes a specialist user's own wait for a second
+// person.
+func (s *Service) Addressed(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
+	var rows []row
+	var err error
+	if a.Specialist {
+		rows, err = accessesAt(ctx, tx, a.ID, account.Mailbox(a.Email))
+	} else {
+		rows, err = accessesOfAccount(ctx, tx, a.ID)
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.DeactivatedAt != nil {
+			continue // it is asked about when it is reactivated
+		}
+		owner, err := s.judge(ctx, tx, c.ID, &r)
+		if err != nil {
+			return err
+		}
+		switch {
+		case r.Waiting:
+			if err := s.hold(ctx, tx, c.Actor(), r, owner); err != nil {
+				return err
+			}
+		case r.Approved == r.EmailFolded:
+			if err := setApproved(ctx, tx, r.ID, r.Approved); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// release lets a waiting access in: who was registered can sign in, who was not is invited.
+func (s *Service) release(ctx context.Context, tx bun.Tx, p approval.Approval, by audit.Actor) error {
+	r, ok, err := setReleased(ctx, tx, p.SubjectID.UUID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return approval.ErrVoid
+	}
+	if r.RegisteredAt == nil {
+		if r, _, err = s.again(ctx, tx, r.ID, 0); err != nil {
+			return err
+		}
+	}
+	if err := s.log(ctx, tx, by, audit.AccessReactivated, r, nil); err != nil {
+		return err
+	}
+	return s.customers.Touch(ctx, tx, r.CustomerID)
+}
+
+// drop leaves an access deactivated to which nobody agreed.
+func (s *Service) drop(ctx context.Context, tx bun.Tx, p approval.Approval) error {
+	ok, err := setDropped(ctx, tx, p.SubjectID.UUID)
+	if err != nil || !ok {
+		return err
+	}
+	return s.customers.Touch(ctx, tx, p.CustomerID.UUID)
+}
+
+// mayRedeem is ErrHeld for an access that must wait for a second person before anybody registers with it.
+func (s *Service) mayRedeem(ctx context.Context, tx bun.IDB, r row) error {
+	_, ok, err := s.ownerInFirm(ctx, tx, r)
+	if err == nil && ok {
+		return ErrHeld
+	}
+	return err
+}
+
+// --- queries ------------------------------------------------------------------------------------------------------
+
+func accountByID(ctx context.Context, db bun.IDB, id uuid.UUID) (a account.Account, ok bool, err error) {
+	err = db.NewSelect().Model(&a).Where("id = ?", id).Scan(ctx)
+	if store.IsNoRows(err) {
+		return account.Account{}, false, nil
+	}
+	return a, err == nil, err
+}
+
+// accessesOfAccount are the accesses with which somebody registered.
+func accessesOfAccount(ctx context.Context, db bun.IDB, id uuid.UUID) (rows []row, err error) {
+	return rows, db.NewSelect().Model(&rows).Where("account_id = ?", id).Order("id").Scan(ctx)
+}
+
+// accessesAt are those of an account, and those whose address, or whose account's, is a mailbox however it is written.
+func accessesAt(ctx context.Context, db bun.IDB, id uuid.UUID, mailbox string) (out []row, err error) {
+	spelt := spellings("x.email_folded", mailbox)
+	ofAccount := spellings("a.email_folded", mailbox)
+	var rows []struct {
+		row
+		AccountEmail *string `bun:"account_email"`
+	}
+	q := store.SQL(`SELECT x.*, a.email AS account_email FROM access AS x LEFT JOIN account AS a ON a.id = x.account_id
+		WHERE x.account_id = ? OR x.id IN (SELECT x.id FROM access AS x WHERE `, id)
+	q.Append(spelt)
+	q.Add(`) OR x.account_id IN (SELECT a.id FROM account AS a WHERE `)
+	q.Append(ofAccount)
+	q.Add(`) ORDER BY x.id`)
+	if err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		own := r.AccountID.Valid && r.AccountID.UUID == id
+		if own || account.Mailbox(r.Email) == mailbox || r.AccountEmail != nil && account.Mailbox(*r.AccountEmail) == mailbox {
+			out = append(out, r.row)
+		}
+	}
+	return out, nil
+}
+
+// spellings is the condition that a folded address may be a spelling of a mailbox. It lets more through than are.
+func spellings(column, mailbox string) store.Clause {
+	local, domain, _ := strings.Cut(mailbox, "@")
+	q := store.SQL(column+" = ? OR "+column+` LIKE ? ESCAPE '\'`, mailbox, escapeLike.Replace(local)+"+%@"+domain)
+	for _, d := range account.DotlessDomains(domain) {
+		q.Add(" OR "+column+" LIKE ?", "%@"+d)
+	}
+	return q
+}
+
+var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// setHeld makes an active access wait.
+func setHeld(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("deactivated_at IS NULL").
+		Set("deactivated_at = ?", now).Set("waiting = TRUE").Set("version = version + 1"))
+	return r, ok, err
+}
+
+// setReleased ends the wait of an access with a yes.
+func setReleased(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
+	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("waiting").
+		Set("deactivated_at = NULL").Set("waiting = FALSE").Set("approved = email_folded").Set("version = version + 1"))
+	return r, ok, err
+}
+
+// setDropped ends the wait of an access with a no.
+func setDropped(ctx context.Context, tx bun.IDB, id uuid.UUID) (ok bool, err error) {
+	var r row
+	return returning(ctx, updateAccess(tx, &r, id).Where("waiting").Set("waiting = FALSE").Set("version = version + 1"))
+}
+
+func setApproved(ctx context.Context, tx bun.IDB, id uuid.UUID, approved string) error {
+	_, err := tx.NewUpdate().Model((*row)(nil)).Set("approved = ?", approved).Where("id = ?", id).Exec(ctx)
+	return err
+}
+
+// setJudged stores what judge found.
+func setJudged(ctx context.Context, tx bun.IDB, r *row) (ok bool, err error) {
+	return returning(ctx, updateAccess(tx, r, r.ID).Set("waiting = ?", r.Waiting).Set("approved = ?", r.Approved).
+		Set("deactivated_at = ?", r.DeactivatedAt))
+}

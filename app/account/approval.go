@@ -1,0 +1,174 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/approval"
+	"kontor/app/audit"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Approvals is what this package needs of approval.Service.
+type Approvals interface {
+	Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, error)
+	Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error)
+	Made(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error
+	Gave(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error
+	Took(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error
+	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
+	Cancel(ctx context.Context, tx bun.IDB, kind approval.Kind, subject uuid.UUID, by audit.Actor) error
+}
+
+// RolesWanted is the detail of a proposal of roles.
+type RolesWanted struct {
+	Roles []policies.Role `json:"roles"`
+}
+
+// second are those of the roles that take a second person when c gives them to a. Guarding roles do, unless c holds them
+// all and a guards something already. To an account that counts as c's own, because c made it lately, so does every role
+// by which it would get a right that c lacks. fresh says that the account is being made now.
+func (s *Service) second(ctx context.Context, tx bun.IDB, c Caller, a Account, gained []policies.Role, fresh bool) ([]policies.Role, error) {
+	if len(gained) == 0 {
+		return nil, nil
+	}
+	free, err := s.approvals.Excused(ctx, tx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	guarding := approval.GuardsAmong(gained)
+	if free {
+		if approval.Guards(a.Roles) {
+			return nil, nil
+		}
+		return guarding, nil
+	}
+	own := fresh
+	if !own {
+		made, err := s.approvals.Own(ctx, tx, c.ID, []uuid.UUID{a.ID})
+		if err != nil {
+			return nil, err
+		}
+		own = len(made) > 0
+	}
+	policy, err := s.newestPolicy(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	document := policy.Document()
+	return slices.DeleteFunc(slices.Clone(gained), func(r policies.Role) bool {
+		return !slices.Contains(guarding, r) && (!own || document.Covers(c.Roles, r))
+	}), nil
+}
+
+// ask proposes roles for an account; everything that c asked for it before is void.
+func (s *Service) ask(ctx context.Context, tx bun.IDB, c Caller, a Account, roles []policies.Role, why string) error {
+	_, err := s.approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
+		Kind: approval.Roles, SubjectID: a.ID, ConcernedID: a.ID, Subject: a.Name, Detail: RolesWanted{roles}, Why: why,
+	})
+	return err
+}
+
+// Handlers are this feature's sides of approvals, to be registered by whoever wires.
+func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+	return map[approval.Kind]approval.Handler{
+		approval.Roles:        {Apply: s.applyRoles},
+		approval.Reactivation: {Apply: s.applyReactivation},
+	}
+}
+
+// proposed loads the account that a proposal is about, if its proposer may still manage specialist users; ErrVoid
+// otherwise. The holders are locked.
+func (s *Service) proposed(ctx context.Context, tx bun.IDB, p approval.Approval) (a Account, err error) {
+	c, err := s.CallerOf(ctx, tx, p.ProposedBy)
+	if errors.Is(err, ErrNobody) {
+		return Account{}, approval.ErrVoid
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	policy, err := s.newestPolicy(ctx, tx)
+	if err != nil {
+		return Account{}, err
+	}
+	may, err := policy.Allows(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Manage})
+	if err != nil {
+		return Account{}, err
+	}
+	a, err = lockAccount(ctx, tx, p.SubjectID.UUID)
+	if store.IsNoRows(err) || err == nil && (!a.Specialist || !may) {
+		return Account{}, approval.ErrVoid
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	return a, loadRoles(ctx, tx, &a)
+}
+
+func (s *Service) applyRoles(ctx context.Context, tx bun.Tx, p approval.Approval, by audit.Actor) error {
+	a, err := s.proposed(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	var wanted RolesWanted
+	if err := p.Read(&wanted); err != nil {
+		return err
+	}
+	gained := minus(wanted.Roles, a.Roles)
+	if !a.Active || len(gained) == 0 {
+		return approval.ErrVoid
+	}
+	return s.giveRoles(ctx, tx, by, audit.Actor{ID: p.ProposedBy, Name: p.Proposer}, &a, append(slices.Clone(a.Roles), gained...))
+}
+
+func (s *Service) applyReactivation(ctx context.Context, tx bun.Tx, p approval.Approval, by audit.Actor) error {
+	a, err := s.proposed(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	if a.Active {
+		return approval.ErrVoid
+	}
+	if err := s.approvals.Gave(ctx, tx, a.ID, audit.Actor{ID: p.ProposedBy}, a.Roles); err != nil {
+		return err
+	}
+	return s.reactivate(ctx, tx, Caller{ID: by.ID, Name: by.Name, Address: by.Address}, &a)
+}
+
+// giveRoles puts the roles of an account in the place of those it has. by is who does it, giver whose idea it was.
+func (s *Service) giveRoles(ctx context.Context, tx bun.IDB, by, giver audit.Actor, a *Account, roles []policies.Role) error {
+	roles, _ = inOrder(roles)
+	changes := audit.Changes{}
+	note(changes, "roles", joinRoles(a.Roles), joinRoles(roles))
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := s.approvals.Gave(ctx, tx, a.ID, giver, minus(roles, a.Roles)); err != nil {
+		return err
+	}
+	if err := s.approvals.Took(ctx, tx, a.ID, giver, minus(a.Roles, roles)); err != nil {
+		return err
+	}
+	if err := replaceRoles(ctx, tx, a.ID, roles); err != nil {
+		return err
+	}
+	a.Roles = roles
+	return s.write(ctx, tx, by, audit.AccountRolesChanged, *a, changes)
+}
+
+// CallerOf is somebody as a caller, for what they asked for earlier. ErrNobody when they can't sign in any more.
+func (s *Service) CallerOf(ctx context.Context, db bun.IDB, id uuid.UUID) (Caller, error) {
+	w, err := findFacts(ctx, db, id)
+	if store.IsNoRows(err) || err == nil && (!w.Account.Active || w.Account.PasswordHash == "") {
+		return Caller{}, ErrNobody
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	return Caller{ID: id, Name: w.Account.Name, Roles: allRoles(w.Account, w.HasAccess)}, nil
+}

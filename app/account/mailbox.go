@@ -1,0 +1,91 @@
+package account
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// dotless are providers whose mailboxes are the same with and without dots in the local part, and the name by which they
+// go here.
+var dotless = map[string]string{"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
+
+// Mailbox is what two spellings of one mailbox have in common: the address folded, without the part from a "+" on and,
+// for providers that ignore them, without dots. What is no address is itself, folded.
+func Mailbox(email string) string {
+	folded := store.FoldEmail(email)
+	at := strings.LastIndexByte(folded, '@')
+	if at < 0 {
+		return folded
+	}
+	local, domain := folded[:at], strings.TrimSuffix(folded[at+1:], ".")
+	if plus := strings.IndexByte(local, '+'); plus > 0 {
+		local = local[:plus]
+	}
+	if provider, ok := dotless[domain]; ok {
+		local, domain = strings.ReplaceAll(local, ".", ""), provider
+	}
+	return local + "@" + domain
+}
+
+// DotlessDomains are the domains under which a mailbox of a provider that ignores dots may be written; none for others.
+func DotlessDomains(domain string) (domains []string) {
+	for alias, provider := range dotless {
+		if provider == domain {
+			domains = append(domains, alias)
+		}
+	}
+	slices.Sort(domains)
+	return domains
+}
+
+// SpecialistAt finds the specialist user, active or not, to whom an address belongs however it is written; ok is false
+// when it is nobody's.
+func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
+	mailbox := Mailbox(email)
+	_, domain, _ := strings.Cut(mailbox, "@")
+	domains := DotlessDomains(domain)
+	if domains == nil {
+		domains = []string{domain}
+	}
+	for _, domain := range domains {
+		list, err := specialistsAtDomain(ctx, db, domain)
+		if err != nil {
+			return Account{}, false, err
+		}
+		for _, a := range list {
+			if Mailbox(a.Email) == mailbox || Mailbox(a.Username) == mailbox {
+				return a, true, nil
+			}
+		}
+	}
+	return Account{}, false, nil
+}
+
+// specialistsAtDomain are the specialist users whose address or username ends with a domain.
+func specialistsAtDomain(ctx context.Context, db bun.IDB, domain string) (list []Account, err error) {
+	end := "%@" + domain // of a domain: nothing of LIKE's own is in it
+	err = db.NewSelect().Model(&list).Where("specialist").Where("email_folded LIKE ? OR username_folded LIKE ?", end, end).
+		Order("created_at", "id").Scan(ctx)
+	return list, err
+}
+
+// Addressed is told, inside the tx, that an account has an address or works for the firm from now on; c is whose doing it
+// is.
+type Addressed func(ctx context.Context, tx bun.IDB, c Caller, a Account) error
+
+// OnAddressed has f called for each. It is for whoever wires, before anything runs.
+func (s *Service) OnAddressed(f Addressed) { s.addressed = append(s.addressed, f) }
+
+func (s *Service) tellAddressed(ctx context.Context, tx bun.IDB, c Caller, a Account) error {
+	for _, f := range s.addressed {
+		if err := f(ctx, tx, c, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package approval
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/policies"
+)
+
+var (
+	start = time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	day   = 24 * time.Hour
+	anna  = uuid.Must(uuid.FromString("01a00000-0000-7000-8000-000000000001")) // proposes
+	ben   = uuid.Must(uuid.FromString("01a00000-0000-7000-8000-000000000002"))
+	cleo  = uuid.Must(uuid.FromString("01a00000-0000-7000-8000-000000000003"))
+)
+
+func did(w what, role policies.Role, by uuid.UUID, ago time.Duration) event {
+	return event{What: w, Role: role, ByID: null(by), At: start.Add(-ago)}
+}
+
+// TestWhoDecides: who is the second person that Anna's proposal of today takes.
+func TestWhoDecides(t *testing.T) {
+	const user, policy = policies.UserAdministrator, policies.PolicyAdministrator
+	able := guard{ID: ben, Active: true, Password: true, Roles: []policies.Role{user}}
+	with := func(change func(*guard)) guard { g := able; change(&g); return g }
+	events := func(list ...event) guard { return with(func(g *guard) { g.events = list }) }
+	for _, tt := range []struct {
+		name      string
+		guard     guard
+		concerned uuid.UUID
+		now       time.Duration // since the proposal
+		decides   bool
+		removed   bool // counts as there although Anna has removed them
+		stops     bool
+	}{
+		{"a user administrator", able, uuid.Nil, 0, true, false, true},
+		{"a policy administrator", with(func(g *guard) { g.Roles = []policies.Role{policy} }), uuid.Nil, 0, true, false, true},
+		{"a data administrator", with(func(g *guard) { g.Roles = []policies.Role{policies.DataAdministrator} }), uuid.Nil, 0, true, false, true},
+		{"an auditor changes nothing", with(func(g *guard) { g.Roles = []policies.Role{policies.Auditor} }), uuid.Nil, 0, false, false, true},
+		{"nobody", with(func(g *guard) { g.Roles = nil }), uuid.Nil, 0, false, false, false},
+		{"deactivated", with(func(g *guard) { g.Active = false }), uuid.Nil, 0, false, false, false},
+		{"without a password", with(func(g *guard) { g.Password = false }), uuid.Nil, 0, false, false, false},
+		{"the proposer", with(func(g *guard) { g.ID = anna }), uuid.Nil, 0, false, false, true},
+		{"whom it concerns", able, ben, 0, false, false, true},
+		{"whom it does not concern", able, cleo, 0, true, false, true},
+
+		{"made by the proposer", events(did(made, "", anna, day)), uuid.Nil, 0, false, false, true},
+		{"made by the proposer 30 days ago", events(did(made, "", anna, 30*day)), uuid.Nil, 0, true, false, true},
+		{"made by the proposer 30 days ago when it is decided", events(did(made, "", anna, 28*day)), uuid.Nil, 2 * day, true, false, true},
+		{"made by somebody else", events(did(made, "", cleo, day)), uuid.Nil, 0, true, false, true},
+		{"made by a command", events(did(made, "", uuid.Nil, day)), uuid.Nil, 0, true, false, true},
+		{"given the role by the proposer", events(did(given, user, anna, day)), uuid.Nil, 0, false, false, true},
+		{"given all they have by the proposer", events(did(given, "", anna, day)), uuid.Nil, 0, false, false, true},
+		{"given another role by the proposer", events(did(given, policy, anna, day)), uuid.Nil, 0, true, false, true},
+		{"given the role by somebody else", events(did(given, user, cleo, day)), uuid.Nil, 0, true, false, true},
+		{"given the role by somebody else since", events(did(given, user, cleo, -time.Hour)), uuid.Nil, day, false, false, true},
+		{"given the role by a command since", events(did(given, user, uuid.Nil, -time.Hour)), uuid.Nil, day, false, false, true},
+
+		{"deactivated by the proposer", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, day)} }), uuid.Nil, 0, false, true, false},
+		{"deactivated by the proposer 30 days ago", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, 30*day)} }), uuid.Nil, 0, false, false, false},
+		{"deactivated by somebody else", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, cleo, day)} }), uuid.Nil, 0, false, false, false},
+		{"deprived of the role by the proposer", with(func(g *guard) { g.Roles, g.events = nil, []event{did(lost, user, anna, day)} }), uuid.Nil, 0, false, true, false},
+		{"an auditor deprived by the proposer", with(func(g *guard) { g.Roles, g.events = nil, []event{did(lost, policies.Auditor, anna, day)} }), uuid.Nil, 0, false, true, false},
+		{"made and deactivated by the proposer", with(func(g *guard) {
+			g.Active, g.events = false, []event{did(made, "", anna, 2*day), did(lost, user, anna, day)}
+		}), uuid.Nil, 0, false, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := Approval{ProposedBy: anna, ConcernedID: null(tt.concerned), ProposedAt: start}
+			now := start.Add(tt.now)
+			if got := tt.guard.decides(a, now); got != tt.decides {
+				t.Errorf("decides %v, want %v", got, tt.decides)
+			}
+			if got := tt.guard.removed(a, now); got != tt.removed {
+				t.Errorf("removed %v, want %v", got, tt.removed)
+			}
+			if got := tt.guard.stops(); got != tt.stops {
+				t.Errorf("stops %v, want %v", got, tt.stops)
+			}
+		})
+	}
+}
+
+func TestExcused(t *testing.T) {
+	all := guard{ID: anna, Active: true, Roles: Guarding}
+	most := guard{ID: ben, Active: true, Roles: Guarding[:3]}
+	gone := guard{ID: cleo, Roles: Guarding}
+	for id, want := range map[uuid.UUID]bool{anna: true, ben: false, cleo: false, uuid.Nil: false} {
+		if got := excused([]guard{all, most, gone}, id); got != want {
+			t.Errorf("%s: %v, want %v", id, got, want)
+		}
+	}
+}

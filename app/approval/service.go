@@ -1,0 +1,449 @@
+package approval
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Outbox is what this package needs of the courier.
+type Outbox interface {
+	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
+}
+
+// Options are what a Service is made of.
+type Options struct {
+	DB      *store.DB
+	Now     store.Clock
+	Audit   *audit.Log
+	Courier Outbox
+	Log     *slog.Logger
+	Delay   time.Duration // how long a proposal waits that nobody can approve
+	BaseURL string        // what links begin with
+	Firm    string
+	Locale  string // of mails to people who have not chosen a language
+}
+
+// DefaultDelay is the Delay where none is set.
+const DefaultDelay = 24 * time.Hour
+
+// Handler is a feature's side of a kind.
+type Handler struct {
+	// Apply does what was proposed, in the tx that settles the proposal; by is who approved it, Kontor itself after the
+	// wait. It asks again whether the proposer may. ErrVoid, or any fault, says that it can't be done any more.
+	Apply func(ctx context.Context, tx bun.Tx, a Approval, by audit.Actor) error
+	// Drop is told that it will not be done. It may be nil.
+	Drop func(ctx context.Context, tx bun.Tx, a Approval) error
+}
+
+// Service keeps approvals. It is safe for concurrent use.
+type Service struct {
+	o        Options
+	handlers map[Kind]Handler
+}
+
+// New makes the service. Whoever wires it registers the handler of each kind, and Composers with the courier.
+func New(o Options) *Service {
+	if o.Delay <= 0 {
+		o.Delay = DefaultDelay
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{o: o, handlers: map[Kind]Handler{}}
+}
+
+// Handle registers the feature that does what proposals of a kind propose, before anything runs.
+func (s *Service) Handle(kind Kind, h Handler) { s.handlers[kind] = h }
+
+// --- facts --------------------------------------------------------------------------------------------------------
+
+// Excused says whether somebody holds every guarding role: they have nothing to gain, so only what makes a new guarding
+// person takes a second one.
+func (s *Service) Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, error) {
+	guards, err := loadGuards(ctx, db, s.o.Now())
+	return err == nil && excused(guards, id), err
+}
+
+// Own are those of the accounts that count as somebody's own here: themselves, and those they made within 30 days. Of
+// who is Excused none does.
+func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	own, err := madeBy(ctx, db, id, accounts, s.o.Now().Add(-apart))
+	if err != nil || len(own) == 0 {
+		return nil, err
+	}
+	free, err := s.Excused(ctx, db, id)
+	if err != nil || free {
+		return nil, err
+	}
+	return own, nil
+}
+
+// Made notes that somebody made an account with these roles.
+func (s *Service) Made(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
+	if err := s.note(ctx, tx, account, by, made, ""); err != nil {
+		return err
+	}
+	return s.Gave(ctx, tx, account, by, roles)
+}
+
+// Gave notes that somebody gave an account roles; those that guard nothing are not kept.
+func (s *Service) Gave(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
+	return s.note(ctx, tx, account, by, given, GuardsAmong(roles)...)
+}
+
+// Took notes that somebody took roles from an account, or deactivated it.
+func (s *Service) Took(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
+	return s.note(ctx, tx, account, by, lost, GuardsAmong(roles)...)
+}
+
+func (s *Service) note(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, w what, roles ...policies.Role) error {
+	var events []event
+	for _, r := range roles {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		events = append(events, event{ID: id, AccountID: account, What: w, Role: r, ByID: null(by.ID), At: s.o.Now()})
+	}
+	return insertEvents(ctx, tx, events)
+}
+
+// --- proposing ----------------------------------------------------------------------------------------------------
+
+// Propose writes a proposal, in the tx of what it belongs to, and tells everybody who guards the system and whom it
+// concerns. What the same person has proposed about the same subject before is void, unless it is of several. The holders must be locked
+// (LockHolders) where the kind is about roles or the policy.
+func (s *Service) Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p Proposal) (Approval, error) {
+	now := s.o.Now()
+	detail, err := json.Marshal(p.Detail)
+	if err != nil {
+		return Approval{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Approval{}, err
+	}
+	if !slices.Contains(several, p.Kind) {
+		if err := s.void(ctx, tx, p.Kind, p.SubjectID, by, by.ID); err != nil {
+			return Approval{}, err
+		}
+	}
+	a := Approval{
+		ID: id, Kind: p.Kind, SubjectID: null(p.SubjectID), CustomerID: null(p.CustomerID), ConcernedID: null(p.ConcernedID),
+		Subject: p.Subject, Detail: string(detail), Why: p.Why, ProposedBy: by.ID, Proposer: by.Name, ProposedAt: now,
+		ExpiresAt: now.Add(max(Life, s.o.Delay+24*time.Hour)), State: Waiting,
+	}
+	guards, err := loadGuards(ctx, tx, now)
+	if err != nil {
+		return Approval{}, err
+	}
+	if !waitsForSomebody(guards, a, now) {
+		passes := now.Add(s.o.Delay)
+		a.PassesAt = &passes
+	}
+	if err := insertApproval(ctx, tx, a); err != nil {
+		return Approval{}, err
+	}
+	if err := s.write(ctx, tx, by, audit.ApprovalProposed, a); err != nil {
+		return Approval{}, err
+	}
+	return a, s.tell(ctx, tx, a, guards)
+}
+
+// Cancel makes void what waits about a subject, since it has lost its point. The handlers are not told.
+func (s *Service) Cancel(ctx context.Context, tx bun.IDB, kind Kind, subject uuid.UUID, by audit.Actor) error {
+	return s.void(ctx, tx, kind, subject, by, uuid.Nil)
+}
+
+// void ends what waits about a subject, of one proposer or (Nil) of all.
+func (s *Service) void(ctx context.Context, tx bun.IDB, kind Kind, subject uuid.UUID, by audit.Actor, proposer uuid.UUID) error {
+	list, err := waitingAbout(ctx, tx, kind, subject)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if proposer != uuid.Nil && a.ProposedBy != proposer {
+			continue
+		}
+		if err := s.settle(ctx, tx, a, Void, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) settle(ctx context.Context, tx bun.IDB, a Approval, state State, by audit.Actor) error {
+	now := s.o.Now()
+	a.State, a.DecidedBy, a.Decider, a.DecidedAt = state, null(by.ID), by.Name, &now
+	if err := saveDecision(ctx, tx, a); err != nil {
+		return err
+	}
+	return s.write(ctx, tx, by, actions[state], a)
+}
+
+var actions = map[State]audit.Action{
+	Approved: audit.ApprovalApproved, Passed: audit.ApprovalPassed, Stopped: audit.ApprovalStopped,
+	Expired: audit.ApprovalExpired, Void: audit.ApprovalVoid,
+}
+
+func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action audit.Action, a Approval) error {
+	return s.o.Audit.Write(ctx, tx, by, audit.Record{
+		Action: action, CustomerID: a.CustomerID.UUID, SubjectID: a.SubjectID.UUID, Subject: a.Subject,
+		Detail: audit.Changes{"approval": {"", string(a.Kind)}},
+	})
+}
+
+// --- deciding -----------------------------------------------------------------------------------------------------
+
+// Approve does what was proposed, if by is the second person that it takes. Errors: ErrNotFound, ErrSettled, ErrNotYours;
+// what Apply says when it can't be done any more, and the proposal is void then.
+func (s *Service) Approve(ctx context.Context, by audit.Actor, id uuid.UUID) (a Approval, err error) {
+	err = s.decide(ctx, id, func(ctx context.Context, tx bun.Tx, found Approval, guards []guard) error {
+		a = found
+		if !s.decides(guards, a, by.ID) {
+			return s.refusal(guards, a, by.ID)
+		}
+		return s.apply(ctx, tx, a, Approved, by)
+	})
+	var failed *fault.Error
+	if errors.As(err, &failed) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrSettled) && !errors.Is(err, ErrNotYours) {
+		return a, errors.Join(err, s.drop(ctx, id, Void, by))
+	}
+	return a, err
+}
+
+// Settle approves inside the tx of a feature that does what was proposed itself. ErrNotYours, ErrSettled.
+func (s *Service) Settle(ctx context.Context, tx bun.IDB, kind Kind, subject, proposer uuid.UUID, by audit.Actor) error {
+	list, err := waitingAbout(ctx, tx, kind, subject)
+	if err != nil {
+		return err
+	}
+	guards, err := loadGuards(ctx, tx, s.o.Now())
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.ProposedBy != proposer || !s.o.Now().Before(a.ExpiresAt) {
+			continue
+		}
+		if !s.decides(guards, a, by.ID) {
+			return ErrNotYours
+		}
+		return s.settle(ctx, tx, a, Approved, by)
+	}
+	return ErrSettled
+}
+
+// Stop ends a proposal: who guards the system may, whom it concerns, and who made it. Errors: ErrNotFound, ErrSettled.
+func (s *Service) Stop(ctx context.Context, by audit.Actor, id uuid.UUID) (a Approval, err error) {
+	err = s.decide(ctx, id, func(ctx context.Context, tx bun.Tx, found Approval, guards []guard) error {
+		a = found
+		if !s.sees(guards, a, by.ID) {
+			return ErrNotFound
+		}
+		return s.end(ctx, tx, a, Stopped, by)
+	})
+	return a, err
+}
+
+// decide runs fn on a proposal that waits, with everything locked on which a decision rests.
+func (s *Service) decide(ctx context.Context, id uuid.UUID, fn func(ctx context.Context, tx bun.Tx, a Approval, guards []guard) error) error {
+	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := LockHolders(ctx, tx); err != nil {
+			return err
+		}
+		a, err := lockApproval(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		guards, err := loadGuards(ctx, tx, s.o.Now())
+		if err != nil {
+			return err
+		}
+		if a.State != Waiting || !s.o.Now().Before(a.ExpiresAt) {
+			return ErrSettled
+		}
+		return fn(ctx, tx, a, guards)
+	})
+}
+
+func (s *Service) decides(guards []guard, a Approval, id uuid.UUID) bool {
+	return slices.ContainsFunc(guards, func(g guard) bool { return g.ID == id && g.decides(a, s.o.Now()) })
+}
+
+// sees says whether a proposal is somebody's to see and to stop.
+func (s *Service) sees(guards []guard, a Approval, id uuid.UUID) bool {
+	return id == a.ProposedBy || a.ConcernedID.Valid && id == a.ConcernedID.UUID ||
+		slices.ContainsFunc(guards, func(g guard) bool { return g.ID == id && g.stops() })
+}
+
+func (s *Service) refusal(guards []guard, a Approval, id uuid.UUID) error {
+	if s.sees(guards, a, id) {
+		return ErrNotYours
+	}
+	return ErrNotFound
+}
+
+// apply settles first: what Apply does may look at what waits.
+func (s *Service) apply(ctx context.Context, tx bun.Tx, a Approval, state State, by audit.Actor) error {
+	if err := s.settle(ctx, tx, a, state, by); err != nil {
+		return err
+	}
+	return s.handlers[a.Kind].Apply(ctx, tx, a, by)
+}
+
+// end settles a proposal that will not be done.
+func (s *Service) end(ctx context.Context, tx bun.Tx, a Approval, state State, by audit.Actor) error {
+	if err := s.settle(ctx, tx, a, state, by); err != nil {
+		return err
+	}
+	if drop := s.handlers[a.Kind].Drop; drop != nil {
+		return drop(ctx, tx, a)
+	}
+	return nil
+}
+
+func (s *Service) drop(ctx context.Context, id uuid.UUID, state State, by audit.Actor) error {
+	return s.decide(ctx, id, func(ctx context.Context, tx bun.Tx, a Approval, _ []guard) error {
+		return s.end(ctx, tx, a, state, by)
+	})
+}
+
+// kontor is who acts when a wait is over.
+var kontor = audit.Actor{Name: "Kontor"}
+
+// Tick is the worker's: it ends what has expired, and does what waited for nobody. A proposal for which there is a second
+// person by now waits on for them.
+func (s *Service) Tick(ctx context.Context) error {
+	ids, err := due(ctx, s.o.DB, s.o.Now())
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.tick(ctx, id); err != nil {
+			return err
+		}
+	}
+	return deleteEvents(ctx, s.o.DB, s.o.Now().Add(-apart-2*Life))
+}
+
+func (s *Service) tick(ctx context.Context, id uuid.UUID) error {
+	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := LockHolders(ctx, tx); err != nil {
+			return err
+		}
+		a, err := lockApproval(ctx, tx, id)
+		now := s.o.Now()
+		switch {
+		case errors.Is(err, ErrNotFound) || err == nil && a.State != Waiting:
+			return nil
+		case err != nil:
+			return err
+		case !now.Before(a.ExpiresAt):
+			return s.end(ctx, tx, a, Expired, kontor)
+		case a.PassesAt == nil || now.Before(*a.PassesAt):
+			return nil
+		}
+		guards, err := loadGuards(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		if waitsForSomebody(guards, a, now) {
+			a.PassesAt = nil
+			if err := saveDecision(ctx, tx, a); err != nil {
+				return err
+			}
+			return s.tell(ctx, tx, a, guards)
+		}
+		return s.apply(ctx, tx, a, Passed, kontor)
+	})
+	var failed *fault.Error
+	if errors.As(err, &failed) {
+		s.o.Log.Info("a proposal can't be done any more", "approval", id, "reason", failed.Message)
+		if err = s.drop(ctx, id, Void, kontor); errors.Is(err, ErrSettled) {
+			err = nil
+		}
+	}
+	return err
+}
+
+// --- looking ------------------------------------------------------------------------------------------------------
+
+// View is a proposal as somebody sees it.
+type View struct {
+	Approval
+	Own        bool // the caller made it
+	MayApprove bool
+	MayStop    bool
+}
+
+// historyMax is how much of what was decided is listed.
+const historyMax = 50
+
+// List is what waits that by may see, oldest first, and what was decided: all of it for who may read approvals (all), else
+// what they took part in.
+func (s *Service) List(ctx context.Context, by audit.Actor, all bool) (open, done []View, err error) {
+	waits, guards, err := s.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range waits {
+		if all || s.sees(guards, a, by.ID) {
+			open = append(open, View{
+				Approval: a, Own: a.ProposedBy == by.ID, MayApprove: s.decides(guards, a, by.ID), MayStop: s.sees(guards, a, by.ID),
+			})
+		}
+	}
+	list, err := settled(ctx, s.o.DB, by.ID, all, historyMax)
+	for _, a := range list {
+		done = append(done, View{Approval: a, Own: a.ProposedBy == by.ID})
+	}
+	return open, done, err
+}
+
+// Awaiting are the proposals that wait for by: to be approved, or to be looked at before they take effect.
+func (s *Service) Awaiting(ctx context.Context, by uuid.UUID) (list []Approval, err error) {
+	waits, guards, err := s.open(ctx)
+	for _, a := range waits {
+		if s.decides(guards, a, by) || a.PassesAt != nil && a.ProposedBy != by && s.sees(guards, a, by) {
+			list = append(list, a)
+		}
+	}
+	return list, err
+}
+
+// About is what waits about a subject.
+func (s *Service) About(ctx context.Context, kind Kind, subject uuid.UUID) ([]Approval, error) {
+	list, err := waitingAbout(ctx, s.o.DB, kind, subject)
+	return slices.DeleteFunc(list, func(a Approval) bool { return !s.o.Now().Before(a.ExpiresAt) }), err
+}
+
+// open is what waits and has not expired, with the guards if there is any.
+func (s *Service) open(ctx context.Context) ([]Approval, []guard, error) {
+	list, err := waiting(ctx, s.o.DB)
+	now := s.o.Now()
+	list = slices.DeleteFunc(list, func(a Approval) bool { return !now.Before(a.ExpiresAt) })
+	if err != nil || len(list) == 0 {
+		return nil, nil, err
+	}
+	guards, err := loadGuards(ctx, s.o.DB, now)
+	return list, guards, err
+}
+
+func null(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

@@ -1,0 +1,383 @@
+package approval
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/policies"
+)
+
+// world is a service on a database of its own, with a feature whose kind is done by noting it.
+type world struct {
+	*testing.T
+	*Service
+	ctx     context.Context
+	db      *store.DB
+	mu      sync.Mutex
+	time    time.Time
+	mails   []string // who was told
+	done    []string // what was done, and by whom
+	refuse  error    // what Apply says
+	dropped int
+}
+
+func (w *world) Enqueue(_ context.Context, _ bun.IDB, p courier.Post) error {
+	if p.Kind != courier.ApprovalAsked || p.ApprovalID == uuid.Nil {
+		w.Errorf("mail %+v", p)
+	}
+	w.mails = append(w.mails, strings.TrimSuffix(p.Recipient, "@firm.example"))
+	return nil
+}
+
+func each(t *testing.T, test func(w *world)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := &world{T: t, ctx: context.Background(), db: db, time: start}
+		w.Service = New(Options{DB: db, Now: w.now, Audit: audit.New(db, w.now), Courier: w, Delay: day})
+		w.Handle(Roles, Handler{
+			Apply: func(_ context.Context, _ bun.Tx, a Approval, by audit.Actor) error {
+				w.done = append(w.done, a.Subject+" by "+by.Name)
+				return w.refuse
+			},
+			Drop: func(context.Context, bun.Tx, Approval) error { w.dropped++; return nil },
+		})
+		test(w)
+	})
+}
+
+func (w *world) now() time.Time       { w.mu.Lock(); defer w.mu.Unlock(); return w.time }
+func (w *world) wait(d time.Duration) { w.mu.Lock(); w.time = w.time.Add(d); w.mu.Unlock() }
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) want(what string, err, want error) {
+	w.Helper()
+	if !errors.Is(err, want) {
+		w.Errorf("%s: %v, want %v", what, err, want)
+	}
+}
+
+// person makes a specialist user who can sign in.
+func (w *world) person(name string, roles ...policies.Role) audit.Actor {
+	w.Helper()
+	id := uuid.Must(uuid.NewV7())
+	_, err := w.db.NewRaw(`INSERT INTO account (id, specialist, name, name_sort, username, username_folded, email, email_folded, password_hash, created_at)
+		VALUES (?, TRUE, ?, ?, ?, ?, ?, ?, 'x', ?)`, id, name, name, name, name, name+"@firm.example", name+"@firm.example", w.now()).Exec(w.ctx)
+	w.must(err)
+	for _, r := range roles {
+		_, err := w.db.NewRaw(`INSERT INTO account_role (account_id, role) VALUES (?, ?)`, id, r).Exec(w.ctx)
+		w.must(err)
+	}
+	return audit.Actor{ID: id, Name: name}
+}
+
+func (w *world) propose(by, about audit.Actor) Approval {
+	w.Helper()
+	var a Approval
+	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		w.mails = nil
+		a, err = w.Propose(ctx, tx, by, Proposal{Kind: Roles, SubjectID: about.ID, ConcernedID: about.ID, Subject: about.Name, Why: "cover"})
+		return err
+	}))
+	return a
+}
+
+func (w *world) in(fn func(ctx context.Context, tx bun.Tx) error) {
+	w.Helper()
+	w.must(w.db.InTx(w.ctx, fn))
+}
+
+func (w *world) state(a Approval) State {
+	w.Helper()
+	var s State
+	w.must(w.db.NewRaw(`SELECT state FROM approval WHERE id = ?`, a.ID).Scan(w.ctx, &s))
+	return s
+}
+
+func (w *world) wantDone(want ...string) {
+	w.Helper()
+	if strings.Join(w.done, ", ") != strings.Join(want, ", ") {
+		w.Errorf("done %q, want %q", w.done, want)
+	}
+}
+
+// TestSecondPerson: with one, nothing happens by itself; with their yes it does, once.
+func TestSecondPerson(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, petra := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator)
+		rita, neu := w.person("Rita", policies.Auditor), w.person("Neu")
+		sven := w.person("Sven", policies.Specialist)
+		a := w.propose(ulla, neu)
+		if a.PassesAt != nil || !a.ExpiresAt.Equal(start.Add(Life)) {
+			w.Errorf("%+v", a)
+		}
+		if got := strings.Join(w.mails, " "); got != "Petra Rita Ulla Neu" {
+			w.Errorf("told %s", got)
+		}
+		for name, by := range map[string]audit.Actor{"the proposer": ulla, "whom it concerns": neu, "an auditor": rita} {
+			_, err := w.Approve(w.ctx, by, a.ID)
+			w.want(name, err, ErrNotYours)
+		}
+		_, err := w.Approve(w.ctx, sven, a.ID)
+		w.want("who has nothing to do with it", err, ErrNotFound)
+		_, err = w.Stop(w.ctx, sven, a.ID)
+		w.want("who has nothing to do with it stops", err, ErrNotFound)
+		_, err = w.Approve(w.ctx, petra, uuid.Must(uuid.NewV7()))
+		w.want("another id", err, ErrNotFound)
+		w.wait(6 * day)
+		w.must(w.Tick(w.ctx))
+		w.wantDone()
+		_, err = w.Approve(w.ctx, petra, a.ID)
+		w.must(err)
+		w.wantDone("Neu by Petra")
+		_, err = w.Approve(w.ctx, petra, a.ID)
+		w.want("once more", err, ErrSettled)
+		_, err = w.Stop(w.ctx, petra, a.ID)
+		w.want("stopped afterwards", err, ErrSettled)
+		w.wantDone("Neu by Petra")
+	})
+}
+
+// TestExpiry: a proposal that somebody could approve expires after 7 days, exactly, with the worker stopped as well.
+func TestExpiry(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
+		a := w.propose(ulla, neu)
+		w.wait(Life)
+		_, err := w.Approve(w.ctx, petra, a.ID)
+		w.want("after 7 days", err, ErrSettled)
+		if open, _, err := w.List(w.ctx, petra, true); err != nil || len(open) != 0 {
+			w.Errorf("%v, %v", open, err)
+		}
+		w.must(w.Tick(w.ctx))
+		w.must(w.Tick(w.ctx))
+		w.wantDone()
+		if w.state(a) != Expired || w.dropped != 1 {
+			w.Errorf("%s, dropped %d times", w.state(a), w.dropped)
+		}
+		b := w.propose(ulla, neu)
+		w.wait(Life - time.Second)
+		_, err = w.Approve(w.ctx, petra, b.ID)
+		w.must(err)
+	})
+}
+
+// TestNobodyElse: without a second person it takes effect after the delay, unless somebody who was told stops it.
+func TestNobodyElse(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, rita, neu := w.person("Ulla", policies.UserAdministrator), w.person("Rita", policies.Auditor), w.person("Neu")
+		for _, by := range []audit.Actor{rita, neu, ulla} {
+			a := w.propose(ulla, neu)
+			if a.PassesAt == nil || !a.PassesAt.Equal(w.now().Add(day)) || strings.Join(w.mails, " ") != "Rita Ulla Neu" {
+				w.Errorf("%+v, told %v", a, w.mails)
+			}
+			_, err := w.Stop(w.ctx, by, a.ID)
+			w.must(err)
+			w.wait(2 * day)
+			w.must(w.Tick(w.ctx))
+			w.wantDone()
+			if w.state(a) != Stopped {
+				w.Errorf("stopped by %s: %s", by.Name, w.state(a))
+			}
+		}
+		a := w.propose(ulla, neu)
+		w.wait(day - time.Second)
+		w.must(w.Tick(w.ctx))
+		w.wantDone()
+		w.wait(time.Second)
+		w.must(w.Tick(w.ctx))
+		w.must(w.Tick(w.ctx))
+		w.wantDone("Neu by Kontor")
+		if w.state(a) != Passed || w.dropped != 3 {
+			w.Errorf("%s, dropped %d", w.state(a), w.dropped)
+		}
+	})
+}
+
+// TestOutOfTheWay: who takes the second person out of the way does not come any further by it, neither before proposing
+// nor while it waits.
+func TestOutOfTheWay(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
+		rita := w.person("Rita", policies.Auditor)
+		remove := func(who audit.Actor, role policies.Role) {
+			w.in(func(ctx context.Context, tx bun.Tx) error {
+				if _, err := tx.NewRaw(`UPDATE account SET active = FALSE WHERE id = ?`, who.ID).Exec(ctx); err != nil {
+					return err
+				}
+				return w.Took(ctx, tx, who.ID, ulla, []policies.Role{role})
+			})
+		}
+		a := w.propose(ulla, neu)
+		remove(petra, policies.PolicyAdministrator)
+		if b := w.propose(ulla, neu); b.PassesAt != nil {
+			w.Error("it takes effect by itself after the second person was deactivated")
+		}
+		if w.state(a) != Void {
+			w.Errorf("the first proposal is %s", w.state(a))
+		}
+		w.wait(apart)
+		c := w.propose(ulla, neu)
+		if c.PassesAt == nil {
+			w.Error("30 days later nobody is there")
+		}
+		remove(rita, policies.Auditor)
+		w.wait(2 * day)
+		w.must(w.Tick(w.ctx))
+		w.wantDone()
+		if w.state(c) != Waiting {
+			w.Errorf("who could have stopped it was deactivated meanwhile: %s", w.state(c))
+		}
+	})
+}
+
+// TestApplyFails: what can't be done any more is void, by whom it was tried; what fails otherwise stays.
+func TestApplyFails(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
+		a := w.propose(ulla, neu)
+		w.refuse = errors.New("the database is away")
+		_, err := w.Approve(w.ctx, petra, a.ID)
+		w.want("a failure", err, w.refuse)
+		if w.state(a) != Waiting {
+			w.Errorf("after a failure: %s", w.state(a))
+		}
+		w.refuse = fault.New(fault.Conflict, "policy.base")
+		_, err = w.Approve(w.ctx, petra, a.ID)
+		w.want("a fault", err, w.refuse)
+		if w.state(a) != Void || w.dropped != 1 {
+			w.Errorf("after a fault: %s, dropped %d", w.state(a), w.dropped)
+		}
+		w.exec(`DELETE FROM account_role WHERE account_id = ?`, petra.ID)
+		b := w.propose(ulla, neu)
+		w.wait(day)
+		w.must(w.Tick(w.ctx))
+		if w.state(b) != Void || w.dropped != 2 {
+			w.Errorf("after the wait: %s, dropped %d", w.state(b), w.dropped)
+		}
+	})
+}
+
+func (w *world) exec(query string, args ...any) {
+	w.Helper()
+	_, err := w.db.NewRaw(query, args...).Exec(w.ctx)
+	w.must(err)
+}
+
+// TestAtOnce: of any number of people who approve and stop at once, one decides.
+func TestAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, neu := w.person("Ulla", policies.UserAdministrator), w.person("Neu")
+		var others []audit.Actor
+		for _, name := range []string{"A", "B", "C", "D"} {
+			others = append(others, w.person(name, policies.DataAdministrator))
+		}
+		a := w.propose(ulla, neu)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		got := 0
+		for i, by := range others {
+			wg.Go(func() {
+				var err error
+				if i%2 == 0 {
+					_, err = w.Approve(w.ctx, by, a.ID)
+				} else {
+					_, err = w.Stop(w.ctx, by, a.ID)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					got++
+				} else {
+					w.want("who was slower", err, ErrSettled)
+				}
+			})
+		}
+		wg.Wait()
+		if got != 1 || len(w.done) > 1 {
+			w.Errorf("%d decided, done %v", got, w.done)
+		}
+	})
+}
+
+// TestList: people see what they have to do with, who may read all sees all, and everybody what they may do.
+func TestList(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, petra, rita := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Rita", policies.Auditor)
+		neu, sven := w.person("Neu"), w.person("Sven", policies.Specialist)
+		a := w.propose(ulla, neu)
+		for _, tt := range []struct {
+			by            audit.Actor
+			all           bool
+			sees          int
+			approve, stop bool
+			awaits        int
+		}{
+			{ulla, false, 1, false, true, 0}, {petra, false, 1, true, true, 1}, {rita, false, 1, false, true, 0},
+			{neu, false, 1, false, true, 0}, {sven, false, 0, false, false, 0}, {sven, true, 1, false, false, 0},
+		} {
+			open, _, err := w.List(w.ctx, tt.by, tt.all)
+			w.must(err)
+			if len(open) != tt.sees || tt.sees > 0 && (open[0].MayApprove != tt.approve || open[0].MayStop != tt.stop || open[0].Own != (tt.by == ulla)) {
+				w.Errorf("%s sees %+v", tt.by.Name, open)
+			}
+			awaits, err := w.Awaiting(w.ctx, tt.by.ID)
+			if err != nil || len(awaits) != tt.awaits {
+				w.Errorf("%d await %s, %v", len(awaits), tt.by.Name, err)
+			}
+		}
+		_, err := w.Stop(w.ctx, rita, a.ID)
+		w.must(err)
+		for by, sees := range map[audit.Actor]int{ulla: 1, rita: 1, neu: 1, petra: 0, sven: 0} {
+			_, done, err := w.List(w.ctx, by, false)
+			if err != nil || len(done) != sees {
+				w.Errorf("%s sees %d decided, %v", by.Name, len(done), err)
+			}
+		}
+	})
+}
+
+// TestOwn: whose accounts count as somebody's own.
+func TestOwn(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, neu, alt := w.person("Ulla", policies.UserAdministrator), w.person("Neu"), w.person("Alt")
+		w.in(func(ctx context.Context, tx bun.Tx) error { return w.Made(ctx, tx, neu.ID, ulla, nil) })
+		own := func() int {
+			w.Helper()
+			ids, err := w.Own(w.ctx, w.db, ulla.ID, []uuid.UUID{neu.ID, alt.ID})
+			w.must(err)
+			return len(ids)
+		}
+		if n := own(); n != 1 {
+			w.Errorf("%d of two are Ulla's", n)
+		}
+		for _, r := range Guarding[1:] {
+			w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?)`, ulla.ID, r)
+		}
+		if n := own(); n != 0 {
+			w.Errorf("%d are hers who has nothing to gain", n)
+		}
+		w.exec(`DELETE FROM account_role WHERE role = 'auditor'`)
+		w.wait(apart)
+		if n := own(); n != 0 {
+			w.Errorf("%d are hers after 30 days", n)
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package approval
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// holdersLock is the advisory lock of LockHolders ("role" in ASCII).
+const holdersLock = 0x726f6c65
+
+// LockHolders lets one tx at a time change who is active, who holds which role, which policy is in force and what is
+// approved: counting the others is only true as long as nobody else takes one away. On SQLite there is one writer anyway.
+func LockHolders(ctx context.Context, tx bun.IDB) error {
+	if tx.Dialect().Name() != dialect.PG {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(holdersLock))
+	return err
+}
+
+func insertApproval(ctx context.Context, tx bun.IDB, a Approval) error {
+	_, err := tx.NewInsert().Model(&a).Exec(ctx)
+	return err
+}
+
+// lockApproval loads one and keeps others from deciding it until the tx ends.
+func lockApproval(ctx context.Context, tx bun.IDB, id uuid.UUID) (a Approval, err error) {
+	q := tx.NewSelect().Model(&a).Where("id = ?", id)
+	if tx.Dialect().Name() == dialect.PG {
+		q.For("UPDATE")
+	}
+	err = q.Scan(ctx)
+	if store.IsNoRows(err) {
+		err = ErrNotFound
+	}
+	return a, err
+}
+
+func saveDecision(ctx context.Context, tx bun.IDB, a Approval) error {
+	_, err := tx.NewUpdate().Model(&a).Column("state", "decided_by", "decider", "decided_at", "passes_at").WherePK().Exec(ctx)
+	return err
+}
+
+// waiting lists what waits, oldest first: there are a handful at a time.
+func waiting(ctx context.Context, db bun.IDB) (list []Approval, err error) {
+	err = db.NewSelect().Model(&list).Where("state = 'waiting'").Order("proposed_at", "id").Scan(ctx)
+	return list, err
+}
+
+// waitingAbout lists what waits about a subject.
+func waitingAbout(ctx context.Context, db bun.IDB, kind Kind, subject uuid.UUID) (list []Approval, err error) {
+	q := db.NewSelect().Model(&list).Where("state = 'waiting'").Where("kind = ?", kind)
+	if subject == uuid.Nil {
+		q.Where("subject_id IS NULL")
+	} else {
+		q.Where("subject_id = ?", subject)
+	}
+	return list, q.Order("proposed_at", "id").Scan(ctx)
+}
+
+// due are the ids of what has expired or is to take effect.
+func due(ctx context.Context, db bun.IDB, now time.Time) (ids []uuid.UUID, err error) {
+	err = db.NewSelect().Model((*Approval)(nil)).Column("id").Where("state = 'waiting'").
+		Where("expires_at <= ? OR passes_at <= ?", now, now).Order("proposed_at", "id").Scan(ctx, &ids)
+	return ids, err
+}
+
+// settled lists what was decided, newest proposals first; of somebody's own, or all.
+func settled(ctx context.Context, db bun.IDB, by uuid.UUID, all bool, limit int64) (list []Approval, err error) {
+	q := db.NewSelect().Model(&list).Where("state <> 'waiting'")
+	if !all {
+		q.Where("proposed_by = ? OR decided_by = ? OR concerned_id = ?", by, by, by)
+	}
+	err = q.OrderExpr("proposed_at DESC, id DESC").Limit(limit).Scan(ctx)
+	return list, err
+}
+
+// loadGuards reads who holds guarding roles, and who lost one within apart.
+func loadGuards(ctx context.Context, db bun.IDB, now time.Time) ([]guard, error) {
+	since := now.Add(-apart - Life)
+	var rows []struct {
+		ID       uuid.UUID
+		Name     string
+		Email    string
+		Locale   string
+		Active   bool
+		Password bool
+		Role     *policies.Role
+	}
+	err := db.NewRaw(`SELECT a.id, a.name, a.email, a.locale, a.active, a.password_hash <> '' AS password, r.role
+		FROM account AS a LEFT JOIN account_role AS r ON r.account_id = a.id AND r.role IN (?)
+		WHERE a.specialist AND (r.role IS NOT NULL
+			OR a.id IN (SELECT e.account_id FROM guard_event AS e WHERE e.what = 'lost' AND e.at > ?))
+		ORDER BY a.name_sort, a.id`, bun.List(Guarding), since).Scan(ctx, &rows)
+	if err != nil {
+		return nil, err
+	}
+	var guards []guard
+	for _, r := range rows {
+		if n := len(guards); n == 0 || guards[n-1].ID != r.ID {
+			guards = append(guards, guard{ID: r.ID, Name: r.Name, Email: r.Email, Locale: r.Locale, Active: r.Active, Password: r.Password})
+		}
+		if r.Role != nil {
+			g := &guards[len(guards)-1]
+			g.Roles = append(g.Roles, *r.Role)
+		}
+	}
+	return guards, addEvents(ctx, db, guards, since)
+}
+
+func addEvents(ctx context.Context, db bun.IDB, guards []guard, since time.Time) error {
+	var events []event
+	if err := db.NewSelect().Model(&events).Where("at > ?", since).Order("at", "id").Scan(ctx); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if i := slices.IndexFunc(guards, func(g guard) bool { return g.ID == e.AccountID }); i >= 0 {
+			guards[i].events = append(guards[i].events, e)
+		}
+	}
+	return nil
+}
+
+func insertEvents(ctx context.Context, tx bun.IDB, events []event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	_, err := tx.NewInsert().Model(&events).Exec(ctx)
+	return err
+}
+
+// madeBy are those of the accounts that somebody made, or gave a guarding role, after since.
+func madeBy(ctx context.Context, db bun.IDB, by uuid.UUID, accounts []uuid.UUID, since time.Time) (ids []uuid.UUID, err error) {
+	err = db.NewSelect().Model((*event)(nil)).ColumnExpr("DISTINCT account_id").Where("by_id = ?", by).Where("what = ?", made).
+		Where("account_id IN (?)", bun.List(accounts)).Where("at > ?", since).Scan(ctx, &ids)
+	return ids, err
+}
+
+func deleteEvents(ctx context.Context, db bun.IDB, before time.Time) error {
+	_, err := db.NewDelete().Model((*event)(nil)).Where("at <= ?", before).Exec(ctx)
+	return err
+}
+
+// personOf is who a mail goes to.
+type personOf struct {
+	ID     uuid.UUID
+	Name   string
+	Email  string
+	Locale string
+}
+
+func personByID(ctx context.Context, db bun.IDB, id uuid.UUID) (p personOf, ok bool, err error) {
+	err = db.NewRaw("SELECT id, name, email, locale FROM account WHERE id = ? AND active", id).Scan(ctx, &p)
+	if store.IsNoRows(err) {
+		return personOf{}, false, nil
+	}
+	return p, err == nil, err
+}

@@ -1,0 +1,74 @@
+package authorisation
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/audit"
+)
+
+// Accounts is what this package needs of account.Service.
+type Accounts interface {
+	CallerOf(ctx context.Context, db bun.IDB, id uuid.UUID) (account.Caller, error)
+}
+
+// Approvals is what this package needs of approval.Service.
+type Approvals interface {
+	Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error)
+	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
+}
+
+// assigned is the detail of a proposal: who is to administer the customer, or to process which of its transactions.
+type assigned struct {
+	Specialists  []uuid.UUID `json:"specialists"`
+	Transactions []uuid.UUID `json:"transactions,omitempty"`
+}
+
+// Handlers are this feature's sides of approvals, to be registered by whoever wires.
+func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+	return map[approval.Kind]approval.Handler{approval.Assignment: {Apply: s.applyAssignment}}
+}
+
+// ask proposes an assignment if one of the people counts as the caller's own, since the caller made their account lately,
+// and the caller does not administer the customer. It returns whether it did.
+func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, people []person, a assigned) (bool, error) {
+	if mine, err := administering(ctx, tx, customerID, []uuid.UUID{c.ID}); err != nil || mine[c.ID] {
+		return false, err
+	}
+	own, err := s.approvals.Own(ctx, tx, c.ID, a.Specialists)
+	if err != nil || len(own) == 0 {
+		return false, err
+	}
+	i := slices.IndexFunc(people, func(p person) bool { return p.ID == own[0] })
+	_, err = s.approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
+		Kind: approval.Assignment, SubjectID: own[0], CustomerID: customerID, ConcernedID: own[0], Subject: people[i].Name, Detail: a,
+	})
+	return err == nil, err
+}
+
+// applyAssignment makes the assignment in the name of who proposed it, if they still may.
+func (s *Service) applyAssignment(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
+	var a assigned
+	if err := p.Read(&a); err != nil {
+		return err
+	}
+	c, err := s.accounts.CallerOf(ctx, tx, p.ProposedBy)
+	if errors.Is(err, account.ErrNobody) {
+		return approval.ErrVoid
+	}
+	if err != nil {
+		return err
+	}
+	if len(a.Transactions) == 0 {
+		_, _, err = s.appoint(ctx, tx, c, p.CustomerID.UUID, a.Specialists, true)
+	} else {
+		_, _, err = s.entrustAll(ctx, tx, c, p.CustomerID.UUID, a.Specialists, a.Transactions, true)
+	}
+	return err
+}

@@ -1,0 +1,107 @@
+package handover
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/audit"
+)
+
+// Accounts is what this package needs of account.Service.
+type Accounts interface {
+	CallerOf(ctx context.Context, db bun.IDB, id uuid.UUID) (account.Caller, error)
+}
+
+// Approvals is what this package needs of approval.Service.
+type Approvals interface {
+	Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error)
+	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
+}
+
+// handedOver is the detail of a proposal to hand over.
+type handedOver struct {
+	From uuid.UUID   `json:"from"`
+	To   []uuid.UUID `json:"to"`
+	Move bool        `json:"move"`
+}
+
+// deputised is the detail of a proposal of a deputy.
+type deputised struct {
+	Specialist uuid.UUID  `json:"specialist"`
+	Form       DeputyForm `json:"form"`
+}
+
+// Handlers are this feature's sides of approvals, to be registered by whoever wires.
+func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+	return map[approval.Kind]approval.Handler{
+		approval.Handover: {Apply: s.applyHandover},
+		approval.Deputy:   {Apply: s.applyDeputy},
+	}
+}
+
+// ask proposes what would give somebody the assignments of from, if the caller made the account of one of them lately: it
+// counts as the caller's own. It returns whether it did. What the caller has anyway they may pass on.
+func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, kind approval.Kind, from uuid.UUID, to []Person, detail any) (bool, error) {
+	if from == c.ID {
+		return false, nil
+	}
+	ids := make([]uuid.UUID, len(to))
+	for i, p := range to {
+		ids[i] = p.ID
+	}
+	own, err := s.o.Approvals.Own(ctx, tx, c.ID, ids)
+	if err != nil || len(own) == 0 {
+		return false, err
+	}
+	name := ""
+	for _, p := range to {
+		if p.ID == own[0] {
+			name = p.Name
+		}
+	}
+	_, err = s.o.Approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
+		Kind: kind, SubjectID: own[0], ConcernedID: own[0], Subject: name, Detail: detail,
+	})
+	return err == nil, err
+}
+
+// proposer is who asked, as a caller; approval.ErrVoid when they can't sign in any more.
+func (s *Service) proposer(ctx context.Context, tx bun.IDB, p approval.Approval) (account.Caller, error) {
+	c, err := s.o.Accounts.CallerOf(ctx, tx, p.ProposedBy)
+	if errors.Is(err, account.ErrNobody) {
+		err = approval.ErrVoid
+	}
+	return c, err
+}
+
+// applyHandover begins the handover in the name of who proposed it, if they still may; the worker goes on with it.
+func (s *Service) applyHandover(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
+	var d handedOver
+	if err := p.Read(&d); err != nil {
+		return err
+	}
+	c, err := s.proposer(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	_, _, err = s.begin(ctx, tx, c, d, true)
+	return err
+}
+
+func (s *Service) applyDeputy(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
+	var d deputised
+	if err := p.Read(&d); err != nil {
+		return err
+	}
+	c, err := s.proposer(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	_, err = s.addDeputy(ctx, tx, c, d, true)
+	return err
+}
