@@ -103,6 +103,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 	if err := s.Policies.Load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("load the policy (`app policies reset` puts the default one in force): %w", err), s.Close())
 	}
+	if err := s.Policies.Offer(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("offer new rights: %w", err), s.Close())
+	}
 	return s, nil
 }
 
@@ -183,12 +186,12 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Handovers = handover.New(handover.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
 	})
-	s.Attention = attention.New(attention.Options{
-		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
-		Transactions: s.Transactions,
-	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
+	})
+	s.Attention = attention.New(attention.Options{
+		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
+		Transactions: s.Transactions, Offers: s.Policies,
 	})
 	for kind, compose := range s.Accounts.Composers() {
 		s.Courier.Register(kind, compose)
