@@ -48,7 +48,7 @@ func addUser(ctx context.Context, c config.Config, args []string) error {
 	flags := flag.NewFlagSet("app user add", flag.ContinueOnError)
 	flags.StringVar(&f.Email, "email", "", "e-mail address")
 	flags.StringVar(&f.Name, "name", "", "name")
-	flags.Func("role", "a role: "+joinRoles()+"; repeats", func(v string) error {
+	flags.Func("role", "a role: "+joinRoles()+"; repeats; without, the account is a specialist user's", func(v string) error {
 		f.Roles = append(f.Roles, policies.Role(v))
 		return nil
 	})

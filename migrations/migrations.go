@@ -30,14 +30,18 @@ var ErrSchemaOld = errors.New("the database schema is older than this program: r
 
 // Apply brings the schema up to date and returns the names of the steps it took. Any number of processes may call it
 // at once: one migrates, the others wait and find nothing to do.
-func Apply(ctx context.Context, db *bun.DB) ([]string, error) {
+func Apply(ctx context.Context, db *bun.DB) ([]string, error) { return ApplyTo(ctx, db, "") }
+
+// ApplyTo is Apply up to the step with a name and no further; "" is all. It is for tests of what a step makes of the rows
+// of the version before it.
+func ApplyTo(ctx context.Context, db *bun.DB, last string) ([]string, error) {
 	unlock, err := lock(ctx, db)
 	if err != nil {
 		return nil, fmt.Errorf("lock migrations: %w", err)
 	}
 	defer unlock()
 
-	m, err := migrator(db)
+	m, err := migrator(db, last)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +77,7 @@ func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 		return nil, fmt.Errorf("lock migrations: %w", err)
 	}
 	defer unlock()
-	m, err := migrator(db)
+	m, err := migrator(db, "")
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +103,7 @@ func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 
 // Pending returns ErrSchemaOld when steps are missing, nil when the schema is as this program needs it.
 func Pending(ctx context.Context, db *bun.DB) error {
-	m, err := migrator(db)
+	m, err := migrator(db, "")
 	if err != nil {
 		return err
 	}
@@ -139,10 +143,20 @@ func Wait(ctx context.Context, db *bun.DB, interval time.Duration) error {
 	}
 }
 
-func migrator(db *bun.DB) (*migrate.Migrator, error) {
+// migrator knows the steps up to the one with a name, or all.
+func migrator(db *bun.DB, last string) (*migrate.Migrator, error) {
 	steps, err := discover(db)
 	if err != nil {
 		return nil, err
+	}
+	if last != "" {
+		some := migrate.NewMigrations()
+		for _, step := range steps.Sorted() {
+			if step.Name <= last {
+				some.Add(step)
+			}
+		}
+		steps = some
 	}
 	return migrate.NewMigrator(db, steps, migrate.WithMarkAppliedOnSuccess(true)), nil
 }

@@ -42,8 +42,9 @@ const (
 // Roles lists all roles, in the order in which screens show them.
 var Roles = []Role{Specialist, UserAdministrator, PolicyAdministrator, TemplateAdministrator, DataAdministrator, Auditor, EndUser}
 
-// FirmRoles are the roles a specialist user can be given; Specialist comes with the account.
-var FirmRoles = Roles[1:6]
+// FirmRoles are the roles a specialist user can be given. None comes by itself: who was given none may sign in and do
+// nothing else.
+var FirmRoles = Roles[:6]
 
 // Relation is a bitmask: everything the caller is to the object. Never ask with a part of it, or a deny for one
 // relation is lost on a person who holds two.
@@ -86,6 +87,7 @@ const (
 	Audit         Object = "audit"
 	Policy        Object = "policy"
 	Template      Object = "template"
+	Mailbox       Object = "mailbox"  // the built-in one, with everybody's messages and the links in them
 	Approval      Object = "approval" // what waits for a second person
 
 	List    Action = "list"
@@ -111,11 +113,12 @@ var Objects = map[Object][]Action{
 	Audit:         {Read},
 	Policy:        {Read, Manage},
 	Template:      {Read, Manage},
+	Mailbox:       {Read},
 	Approval:      {Read},
 }
 
 // ObjectList is the objects in the order in which screens show them.
-var ObjectList = []Object{Customer, AccessObject, Authorisation, Transaction, Portal, SpecialistOb, Queue, Audit, Policy, Template}
+var ObjectList = []Object{Customer, AccessObject, Authorisation, Transaction, Portal, SpecialistOb, Queue, Audit, Policy, Template, Mailbox, Approval}
 
 // Kinds says which kinds a rule may name for which object, besides "*": the type of the customer. The kinds of
 // transactions are kept by template administrators; see Vocabulary.
@@ -183,6 +186,11 @@ func (d *Decider) Adopt(number int, from *Decider) {
 
 // Version is the number of the policy in force.
 func (d *Decider) Version() int { return d.current.Load().number }
+
+// Is says whether roles are, or include, another one.
+func (d *Decider) Is(roles []Role, role Role) bool {
+	return d.current.Load().policy.chain(roles, role) != nil
+}
 
 // Document is the policy in force.
 func (d *Decider) Document() Document { return d.current.Load().policy }

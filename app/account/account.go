@@ -36,7 +36,7 @@ type Account struct {
 	CreatedAt      time.Time  `bun:"created_at"`
 	LastSignInAt   *time.Time `bun:"last_sign_in_at"`
 
-	Roles []policies.Role `bun:"-"` // loaded with the account, without specialist and end_user
+	Roles []policies.Role `bun:"-"` // those given, loaded with the account
 }
 
 // Session is a signed-in browser.
@@ -149,12 +149,15 @@ func inOrder(roles []policies.Role) (sorted []policies.Role, ok bool) {
 	return sorted, true
 }
 
-// allRoles is everything a person is: specialist user, the roles given, end user of a customer.
+// maySignIn says whether there is anything here for a person: the own account, or a customer's portal. A specialist user
+// without any role may sign in and do nothing else.
+func maySignIn(a Account, hasAccess bool) bool { return a.Active && (a.Specialist || hasAccess) }
+
+// allRoles is everything a person is: the roles given to a specialist user, end user of a customer.
 func allRoles(a Account, hasAccess bool) []policies.Role {
 	var roles []policies.Role
 	if a.Specialist {
-		given, _ := inOrder(a.Roles)
-		roles = append(append(roles, policies.Specialist), given...)
+		roles, _ = inOrder(a.Roles)
 	}
 	if hasAccess {
 		roles = append(roles, policies.EndUser)

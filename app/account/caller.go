@@ -13,7 +13,7 @@ type Caller struct {
 	ID        uuid.UUID   // the account; Nil: nobody is signed in
 	For       []uuid.UUID // the specialist users whom the caller stands in for now, as their deputy
 	Name      string
-	Roles     []policies.Role // with specialist for specialist users and end_user for people with an access
+	Roles     []policies.Role // those given to a specialist user, and end_user for people with an access
 	Locale    string          // de or en: of this request
 	Address   string          // IP address
 	RequestID string

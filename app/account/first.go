@@ -57,9 +57,13 @@ func (s *Service) CreateFirst(ctx context.Context, email, name, password string)
 	return password, true, nil
 }
 
-// AddByCommand is `app user add`: there is no caller, since whoever may run the program may do everything. It returns
+// AddByCommand is `app user add`: there is no caller, since whoever may run the program may do everything. Without any
+// role in the form the account gets specialist. It returns
 // the one-time token of a SetPassword link, good for SetPasswordLife; no mail is sent. Error: Invalid as AddSpecialist.
 func (s *Service) AddByCommand(ctx context.Context, f SpecialistForm) (token string, err error) {
+	if len(f.Roles) == 0 {
+		f.Roles = []policies.Role{policies.Specialist}
+	}
 	if err := f.validate(false).Err(); err != nil {
 		return "", err
 	}

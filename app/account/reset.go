@@ -30,7 +30,7 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser
 			return err
 		}
 		found, err := findLogin(ctx, tx, login)
-		if store.IsNoRows(err) || err == nil && (!found.Account.Active || len(allRoles(found.Account, found.HasAccess)) == 0) {
+		if store.IsNoRows(err) || err == nil && !maySignIn(found.Account, found.HasAccess) {
 			return nil
 		}
 		if err != nil {

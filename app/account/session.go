@@ -45,7 +45,7 @@ func oneLine(s string) string {
 }
 
 // Authenticate finds the session of a cookie and notes that it was used. It returns nil, nil when there is none:
-// unknown, idle or too old, the account deactivated, or with no role left, such as an end user without an active access.
+// unknown, idle or too old, the account deactivated, or an end user's without an active access.
 // It reads the database each time, so revoking works at once and in every process.
 func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, error) {
 	signed, err := s.Glance(ctx, token)
@@ -75,12 +75,12 @@ func (s *Service) Glance(ctx context.Context, token string) (*Signed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !maySignIn(row.Account, row.HasAccess) {
+		return nil, nil
+	}
 	signed := &Signed{Account: row.Account, Session: row.Session, Roles: allRoles(row.Account, row.HasAccess)}
 	if signed.Account.Specialist {
 		signed.For = row.standsFor()
-	}
-	if len(signed.Roles) == 0 {
-		return nil, nil
 	}
 	return signed, nil
 }

@@ -141,12 +141,20 @@ func TestRolesOfSession(t *testing.T) {
 			w.Errorf("end user with stray rows is %q", got)
 		}
 		w.exec("UPDATE account SET specialist = TRUE WHERE id = ?", eva.ID)
-		if got := roles(token); got != "specialist, user_administrator, end_user" {
+		if got := roles(token); got != "user_administrator, end_user" {
 			w.Errorf("both is %q", got)
 		}
 		w.exec("UPDATE access SET deactivated_at = created_at WHERE id = ?", access)
-		if got := roles(token); got != "specialist, user_administrator" {
+		if got := roles(token); got != "user_administrator" {
 			w.Errorf("specialist user is %q", got)
+		}
+		w.exec("DELETE FROM account_role WHERE account_id = ?", eva.ID)
+		if signed, err := w.Authenticate(w.ctx, token); err != nil || signed == nil || len(signed.Roles) != 0 {
+			w.Errorf("without any role: %+v, %v", signed, err)
+		}
+		w.exec("INSERT INTO account_role (account_id, role) VALUES (?, 'specialist'), (?, 'auditor')", eva.ID, eva.ID)
+		if got := roles(token); got != "specialist, auditor" {
+			w.Errorf("given both: %q", got)
 		}
 	})
 }

@@ -30,7 +30,7 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 	}
 	a = found.Account
 	hash := a.PasswordHash
-	if !a.Active || len(allRoles(a, found.HasAccess)) == 0 {
+	if !maySignIn(a, found.HasAccess) {
 		hash = ""
 	}
 	ok, stale, err := s.hasher.verify(ctx, password, hash)

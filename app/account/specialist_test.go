@@ -59,7 +59,7 @@ func TestAddSpecialist(t *testing.T) {
 			want string
 		}{
 			{SpecialistForm{}, "name required, email required"},
-			{SpecialistForm{Name: "A\nB", Email: "x", Locale: "xx", Roles: []policies.Role{policies.Specialist}},
+			{SpecialistForm{Name: "A\nB", Email: "x", Locale: "xx", Roles: []policies.Role{policies.EndUser}},
 				"name control_characters, email email.malformed, roles role.unknown, locale locale.unknown"},
 			{SpecialistForm{Name: strings.Repeat("x", 201), Email: strings.Repeat("x", 300) + "@x.de"}, "name too_long, email too_long"},
 			{SpecialistForm{Name: "A", Email: "a@firm.example", Roles: []policies.Role{policies.EndUser}}, "roles role.unknown"},
@@ -354,7 +354,7 @@ func TestCreateFirst(t *testing.T) {
 		}
 		signed, err := w.Authenticate(w.ctx, w.signIn("admin@kontor.local", shown.Load().(string)))
 		w.must(err)
-		if len(signed.Roles) != 1+len(policies.FirmRoles) {
+		if !slices.Equal(signed.Roles, policies.FirmRoles) {
 			w.Errorf("roles %v", signed.Roles)
 		}
 		w.must(w.CheckPassword(shown.Load().(string), shown.Load().(string)))
@@ -385,6 +385,26 @@ func TestAddByCommand(t *testing.T) {
 		w.signIn(a.Username, good)
 		w.wantLogged(audit.AccountCreated, 1)
 	})
+}
+
+// TestRolesByCommand: an account has the roles it was given, and specialist when none was.
+func TestRolesByCommand(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	for _, c := range []struct{ email, given, want string }{
+		{"anna@firm.example", "auditor", "auditor"},
+		{"ben@firm.example", "", "specialist"},
+		{"cem@firm.example", "template_administrator specialist", "specialist, template_administrator"},
+	} {
+		f := SpecialistForm{Name: c.email, Email: c.email}
+		for _, r := range strings.Fields(c.given) {
+			f.Roles = append(f.Roles, policies.Role(r))
+		}
+		_, err := w.AddByCommand(w.ctx, f)
+		w.must(err)
+		if a, _, err := w.ByEmail(w.ctx, w.db, c.email); err != nil || joinRoles(a.Roles) != c.want {
+			t.Errorf("%q becomes %q, %v, want %q", c.given, joinRoles(a.Roles), err, c.want)
+		}
+	}
 }
 
 func TestEndUserAccounts(t *testing.T) {

@@ -20,6 +20,7 @@ type Section string
 
 // The sections; locale keys "attention.<section>".
 const (
+	Rights         Section = "rights"         // that are new in this version of the program, for policy administrators
 	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be written to again
 	Administrators Section = "administrators" // customers that no active specialist user administers
 	Accesses       Section = "accesses"       // customers that nobody has access to
@@ -27,7 +28,7 @@ const (
 )
 
 // Sections lists them in the order of the page.
-var Sections = []Section{Invitations, Administrators, Accesses, Overdue}
+var Sections = []Section{Rights, Invitations, Administrators, Accesses, Overdue}
 
 // Reason is why an invitation is on the list; locale keys "attention_reason.<reason>".
 type Reason string
@@ -78,9 +79,10 @@ type Late struct {
 // Label is the transaction's number as people see it.
 func (l Late) Label() string { return transaction.Label(l.Number) }
 
-// Part is a page of one section: one of the lists is filled.
+// Part is a page of one section: one of these is filled.
 type Part struct {
 	Section     Section
+	Rights      int // how many offers wait
 	Invitations []Invitation
 	Customers   []Owner
 	Late        []Late
@@ -88,7 +90,7 @@ type Part struct {
 }
 
 // Len is how many there are on the page.
-func (p Part) Len() int { return len(p.Invitations) + len(p.Customers) + len(p.Late) }
+func (p Part) Len() int { return p.Rights + len(p.Invitations) + len(p.Customers) + len(p.Late) }
 
 // PageSize is how many a section shows at a time.
 const PageSize = 50

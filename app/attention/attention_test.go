@@ -72,11 +72,22 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.post.OnSettled(accesses.Settled)
 	w.Service = New(Options{
 		DB: db, Now: clock, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+		Offers: offers(0),
 	})
 	w.anna, w.ben = w.person("Anna", policies.Specialist), w.person("Ben", policies.Specialist)
 	w.uta, w.rita = w.person("Uta", policies.Specialist, policies.UserAdministrator), w.person("Rita", policies.Auditor)
 	w.end = account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: []policies.Role{policies.EndUser}}
 	return w
+}
+
+// offers is how many rights wait for each policy administrator.
+type offers int
+
+func (o offers) Waiting(_ context.Context, c account.Caller) (int, error) {
+	if c.Has(policies.PolicyAdministrator) {
+		return int(o), nil
+	}
+	return 0, nil
 }
 
 func (w *world) must(err error) {

@@ -29,7 +29,7 @@ func BenchmarkAttention(b *testing.B) {
 		must(b, err)
 		customers := customer.New(customer.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now)})
 		transactions := transaction.New(transaction.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers})
-		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers, Transactions: transactions})
+		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers, Transactions: transactions, Offers: none{}})
 		first := demotest.Specialist(b, db, 1)
 		roles := []policies.Role{policies.Specialist}
 		for _, c := range []struct {
@@ -73,3 +73,8 @@ func must(b *testing.B, err error) {
 		b.Fatal(err)
 	}
 }
+
+// none offers no rights.
+type none struct{}
+
+func (none) Waiting(context.Context, account.Caller) (int, error) { return 0, nil }

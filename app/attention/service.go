@@ -17,6 +17,12 @@ import (
 	"kontor/policies"
 )
 
+// Offers is what this package needs of policy.Service.
+type Offers interface {
+	// Waiting is how many offers of new rights wait for the caller.
+	Waiting(ctx context.Context, c account.Caller) (int, error)
+}
+
 // Options are what a Service is made of; all of them are needed.
 type Options struct {
 	DB           *store.DB
@@ -27,6 +33,7 @@ type Options struct {
 	Customers    *customer.Service
 	Accesses     *access.Service
 	Transactions *transaction.Service
+	Offers       Offers
 }
 
 // Service finds. Its methods authorise the caller: each section holds what they may act on, and nothing else.
@@ -47,6 +54,7 @@ func New(o Options) *Service {
 
 // wants says what acting on a section takes.
 var wants = map[Section]customer.Want{
+	Rights:         {Object: policies.Policy, Action: policies.Manage},
 	Invitations:    {Object: policies.AccessObject, Action: policies.Resend},
 	Administrators: {Object: policies.Authorisation, Action: policies.Manage},
 	Accesses:       {Object: policies.AccessObject, Action: policies.Create},
@@ -111,8 +119,15 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 	if n, ok := s.counts.get(c, s.o.Policy.Version(), s.o.Now()); ok {
 		return n, nil
 	}
-	n, quick := 0, true
+	quick := true
+	n, err := s.o.Offers.Waiting(ctx, c)
+	if err != nil {
+		return 0, err
+	}
 	for _, section := range Sections {
+		if section == Rights {
+			continue
+		}
 		q, nothing, err := s.query(ctx, c, section)
 		if err != nil {
 			return 0, err

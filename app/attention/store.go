@@ -162,6 +162,11 @@ func (s *Service) invitation(r row) Invitation {
 // part reads a page of a section.
 func (s *Service) part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
 	p := Part{Section: section}
+	if section == Rights {
+		n, err := s.o.Offers.Waiting(ctx, c)
+		p.Rights = n
+		return p, err
+	}
 	q, nothing, err := s.query(ctx, c, section)
 	if err != nil || nothing {
 		return p, err

@@ -78,6 +78,7 @@ const (
 	PolicyPublished          Action = "policy.published"
 	PolicyRestored           Action = "policy.restored"
 	PolicyReset              Action = "policy.reset"
+	PolicyOfferDismissed     Action = "policy.offer_dismissed"
 	PolicyExpectationAdded   Action = "policy.expectation_added"
 	PolicyExpectationRemoved Action = "policy.expectation_removed"
 )

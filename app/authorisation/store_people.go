@@ -109,7 +109,6 @@ const personColumns = `p.id, p.name, p.name_sort, p.specialist, p.active,
 func (r personRow) person() Person {
 	p := Person{ID: r.ID, Name: r.Name, Specialist: r.Specialist, Active: r.Active}
 	if r.Specialist {
-		p.Roles = append(p.Roles, policies.Specialist)
 		for _, role := range policies.FirmRoles {
 			if r.RoleNames != nil && strings.Contains(","+*r.RoleNames+",", ","+string(role)+",") {
 				p.Roles = append(p.Roles, role)
@@ -126,12 +125,10 @@ func peopleByID(ctx context.Context, db bun.IDB, ids []uuid.UUID) (list []person
 	return list, scan(ctx, db, store.SQL(`SELECT `+personColumns+` FROM account AS p WHERE p.id IN (?)`, bun.List(ids)), &list)
 }
 
-// peopleByRole lists active specialist users who have one of the roles, or everybody, by name.
-func peopleByRole(ctx context.Context, db bun.IDB, roles []policies.Role, everybody bool, name string, limit int) (list []personRow, err error) {
-	q := store.SQL(`SELECT ` + personColumns + ` FROM account AS p WHERE p.specialist AND p.active`)
-	if !everybody {
-		q.Add(` AND EXISTS (SELECT 1 FROM account_role AS g WHERE g.account_id = p.id AND g.role IN (?))`, bun.List(roles))
-	}
+// peopleByRole lists active specialist users who have one of the roles, by name.
+func peopleByRole(ctx context.Context, db bun.IDB, roles []policies.Role, name string, limit int) (list []personRow, err error) {
+	q := store.SQL(`SELECT `+personColumns+` FROM account AS p WHERE p.specialist AND p.active
+		AND EXISTS (SELECT 1 FROM account_role AS g WHERE g.account_id = p.id AND g.role IN (?))`, bun.List(roles))
 	for _, word := range strings.Fields(store.Fold(name)) {
 		q.Add(` AND p.search LIKE ?`, "%"+word+"%")
 	}

@@ -163,24 +163,19 @@ func (s *Service) describe(ctx context.Context, k *circle) error {
 // says that there are others.
 func (s *Service) addByRole(ctx context.Context, k *circle, name string, limit int) (more bool, err error) {
 	var roles []policies.Role
-	everybody := false
-	for _, r := range append([]policies.Role{policies.Specialist}, policies.FirmRoles...) {
-		scope, err := s.policy.Scope([]policies.Role{policies.Specialist, r}, policies.Transaction, policies.Read)
+	for _, r := range policies.FirmRoles {
+		scope, err := s.policy.Scope([]policies.Role{r}, policies.Transaction, policies.Read)
 		if err != nil {
 			return false, err
 		}
-		if !scope.Unrelated() {
-			continue
+		if scope.Unrelated() {
+			roles = append(roles, r)
 		}
-		if everybody = r == policies.Specialist; everybody {
-			break
-		}
-		roles = append(roles, r)
 	}
-	if !everybody && len(roles) == 0 {
+	if len(roles) == 0 {
 		return false, nil
 	}
-	rows, err := peopleByRole(ctx, s.db, roles, everybody, name, limit+1)
+	rows, err := peopleByRole(ctx, s.db, roles, name, limit+1)
 	if err != nil {
 		return false, err
 	}

@@ -126,7 +126,7 @@ func (w *world) specialist(name string, roles ...policies.Role) account.Caller {
 	email := store.FoldEmail(strings.ReplaceAll(store.SortKey(name), " ", ".") + "@kanzlei.example")
 	w.exec(`INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded, created_at)
 		VALUES (?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?)`, c.ID, name, store.SortKey(name), store.Fold(name+" "+email), email, email, email, email, w.clock())
-	for _, r := range roles {
+	for _, r := range c.Roles {
 		w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?)`, c.ID, r)
 	}
 	return c

@@ -50,14 +50,14 @@ var staff = []struct {
 	roles       []policies.Role
 	active      bool
 }{
-	{"Katharina Lindner", "lindner@lindner.example", []policies.Role{policies.UserAdministrator, policies.DataAdministrator}, true},
-	{"Thomas Brandt", "brandt@lindner.example", nil, true},
-	{"Ayşe Yıldırım", "yildirim@lindner.example", []policies.Role{policies.TemplateAdministrator}, true},
-	{"Jürgen Groß", "gross@lindner.example", nil, true},
-	{"Małgorzata Nowak", "nowak@lindner.example", nil, true},
-	{"Florian Österreicher", "oesterreicher@lindner.example", []policies.Role{policies.PolicyAdministrator}, true},
+	{"Katharina Lindner", "lindner@lindner.example", []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true},
+	{"Thomas Brandt", "brandt@lindner.example", []policies.Role{policies.Specialist}, true},
+	{"Ayşe Yıldırım", "yildirim@lindner.example", []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true},
+	{"Jürgen Groß", "gross@lindner.example", []policies.Role{policies.Specialist}, true},
+	{"Małgorzata Nowak", "nowak@lindner.example", []policies.Role{policies.Specialist}, true},
+	{"Florian Österreicher", "oesterreicher@lindner.example", []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true},
 	{"Renate Vogt", "vogt@lindner.example", []policies.Role{policies.Auditor}, true},
-	{"Uwe Petersen", "petersen@lindner.example", nil, false},
+	{"Uwe Petersen", "petersen@lindner.example", []policies.Role{policies.Specialist}, false},
 }
 
 func (f *firm) fill(ctx context.Context) error {
@@ -69,7 +69,7 @@ func (f *firm) fill(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, role := range append([]policies.Role{}, p.roles...) {
+		for _, role := range p.roles {
 			if _, err := f.tx.ExecContext(ctx, `INSERT INTO account_role (account_id, role) VALUES (?, ?)`, a.ID, role); err != nil {
 				return err
 			}

@@ -10,8 +10,8 @@ import (
 
 // batch is rows to be written, in the order of the tables' columns below.
 type batch struct {
-	accounts, customers, search, admins [][]any
-	accesses, moves, found              [][]any
+	accounts, roles, customers, search, admins [][]any
+	accesses, moves, found                     [][]any
 }
 
 // tables and columns that a batch is written to, in the order foreign keys ask for.
@@ -24,6 +24,7 @@ var tables = []struct {
 	{name: "account", columns: strings.Fields(`id specialist name name_sort username username_folded email email_folded
 		search locale created_at`),
 		rows: func(b *batch) [][]any { return b.accounts }},
+	{name: "account_role", columns: strings.Fields(`account_id role`), rows: func(b *batch) [][]any { return b.roles }},
 	{name: "customer", columns: strings.Fields(`number id type salutation first_name last_name date_of_birth company_name legal_form
 		street postal_code city country locale name_sort search identity attention_at created_at updated_at`),
 		rows: func(b *batch) [][]any { return b.customers }},

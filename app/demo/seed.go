@@ -13,6 +13,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/store"
 	"kontor/app/transaction"
+	"kontor/policies"
 )
 
 // SeedOptions say how much Seed makes.
@@ -119,6 +120,7 @@ func (g *generator) people() *batch {
 		name := pick(g, firstNames) + " " + g.lastName()
 		email := fmt.Sprintf("specialist%d@example.net", i+1)
 		b.accounts = append(b.accounts, accountRow(id, true, name, email, epoch))
+		b.roles = append(b.roles, []any{id, policies.Specialist})
 	}
 	return b
 }

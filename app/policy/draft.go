@@ -320,17 +320,22 @@ func (s *Service) write(
 		if d.Text == before.Text && d.Base == before.Base {
 			return nil
 		}
-		added, removed := policies.Diff(before.Document(), d.Document())
-		d.Steps = append(slices.Clone(d.Steps), Step{
-			Edit: edit + 1, By: c.Name, At: s.o.Now(), Added: added, Removed: removed, Before: before.Text, Base: before.Base,
-		})
-		d.Steps = d.Steps[max(0, len(d.Steps)-maxSteps):]
-		d.unpropose()
+		s.step(c, before, &d)
 		if err := s.withdraw(ctx, tx, c); err != nil {
 			return err
 		}
 		return save(ctx, tx, c, d)
 	})
+}
+
+// step notes a change of the draft, so that it can be taken back; it ends a proposal.
+func (s *Service) step(c account.Caller, before Draft, d *Draft) {
+	added, removed := policies.Diff(before.Document(), d.Document())
+	d.Steps = append(slices.Clone(d.Steps), Step{
+		Edit: before.Edit + 1, By: c.Name, At: s.o.Now(), Added: added, Removed: removed, Before: before.Text, Base: before.Base,
+	})
+	d.Steps = d.Steps[max(0, len(d.Steps)-maxSteps):]
+	d.unpropose()
 }
 
 // at loads the draft for a caller who saw it at an edit. ErrBehind.

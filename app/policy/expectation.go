@@ -137,16 +137,13 @@ func (s *Service) evaluate(ctx context.Context, db bun.IDB, under *policies.Deci
 	return checks, nil
 }
 
-// roles is everything the one asked about is. Who has one of the firm's roles is a specialist user as well, as in every
-// decision.
+// roles is everything the one asked about is: what the role includes is the policy's to say.
 func (r factsRow) roles() []policies.Role {
 	switch {
 	case r.PersonID.Valid && !r.Active:
 		return nil
 	case r.PersonID.Valid:
 		return rolesOf(r.Specialist, r.RoleNames, r.HasAccess)
-	case slices.Contains(policies.FirmRoles, r.Role):
-		return []policies.Role{policies.Specialist, r.Role}
 	}
 	return []policies.Role{r.Role}
 }

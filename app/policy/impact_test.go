@@ -235,7 +235,8 @@ func TestExpectations(t *testing.T) {
 			{role(policies.Specialist, "administrator", false, policies.Delete, policies.Customer, "person"), false, "p, specialist, administrator, customer, *, delete, allow"},
 			{role(policies.Specialist, "*", true, policies.Read, policies.Transaction, "contract"), false, ""},
 			{role(policies.EndUser, "access", true, policies.Read, policies.Portal, ""), true, ""},
-			{role(policies.Auditor, "", true, policies.Create, policies.Customer, ""), true, ""}, // every auditor is a specialist user
+			{role(policies.Auditor, "", false, policies.Create, policies.Customer, ""), true, ""},          // an auditor is no specialist user
+			{role(policies.DataAdministrator, "", true, policies.Create, policies.Customer, ""), true, ""}, // it includes specialist
 			{person("ANNA.Berg@firm.example", true, policies.Process, policies.Transaction, label), true, ""},
 			{person("tomasz.kern@firm.example", true, policies.Process, policies.Transaction, label), true, ""},
 			{person("petra.richter@firm.example", false, policies.Read, policies.Transaction, label), true, ""},

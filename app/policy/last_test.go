@@ -58,7 +58,7 @@ func TestLastPolicyAdministrator(t *testing.T) {
 			w.exec(`UPDATE account SET active = TRUE WHERE id = ?`, dora.ID)
 		}
 		w.exec(`UPDATE account SET version = 1 WHERE id = ?`, dora.ID)
-		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator", "p, data_administrator")))
+		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy")))
 		w.must(w.publish())
 		kept("where the policy says another role", dora)
 		w.exec(`UPDATE account SET password_hash = '' WHERE id = ?`, dora.ID)
@@ -75,7 +75,7 @@ func TestLastPolicyAdministrator(t *testing.T) {
 func TestLockoutAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		ulla := w.person("Ulla User", policies.UserAdministrator)
-		moved := strings.ReplaceAll(policies.Default, "p, policy_administrator", "p, data_administrator")
+		moved := strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy")
 		for range 5 {
 			w.exec(`DELETE FROM policy_draft`)
 			w.exec(`DELETE FROM policy_version WHERE version > 1`)

@@ -132,6 +132,9 @@ func (s *Service) put(ctx context.Context, tx bun.IDB, by audit.Actor, before Ve
 	if err := insertVersion(ctx, tx, v); err != nil {
 		return err
 	}
+	if err := s.settleOffers(ctx, tx, by, *v); err != nil {
+		return err
+	}
 	if p.done != nil {
 		if err := p.done(ctx, tx, *v); err != nil {
 			return err
@@ -221,14 +224,11 @@ func keeps(ctx context.Context, db bun.IDB, next *policies.Decider) (bool, error
 func (p personRow) roles() []policies.Role { return rolesOf(true, p.RoleNames, p.HasAccess) }
 
 func rolesOf(specialist bool, names *string, hasAccess bool) (roles []policies.Role) {
-	if specialist {
-		roles = append(roles, policies.Specialist)
-		if names != nil {
-			given := strings.Split(*names, ",")
-			for _, r := range policies.FirmRoles {
-				if slices.Contains(given, string(r)) {
-					roles = append(roles, r)
-				}
+	if specialist && names != nil {
+		given := strings.Split(*names, ",")
+		for _, r := range policies.FirmRoles {
+			if slices.Contains(given, string(r)) {
+				roles = append(roles, r)
 			}
 		}
 	}

@@ -169,7 +169,7 @@ func TestLockout(t *testing.T) {
 			},
 			"deny all": func(edit int) error { return w.AddRule(w.ctx, w.petra, edit, deny("specialist, *, policy, *, manage")) },
 			"give it to a role that nobody has": func(edit int) error {
-				return w.SetText(w.ctx, w.petra, edit, strings.ReplaceAll(policies.Default, "p, policy_administrator", "p, data_administrator"))
+				return w.SetText(w.ctx, w.petra, edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy"))
 			},
 			"empty": func(edit int) error { return w.SetText(w.ctx, w.petra, edit, "") },
 		} {
@@ -182,7 +182,7 @@ func TestLockout(t *testing.T) {
 		}
 		// Another who holds the role counts only if they can sign in.
 		dora := w.person("Dora Daten", policies.DataAdministrator)
-		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator", "p, data_administrator")))
+		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy")))
 		w.exec(`UPDATE account SET password_hash = '' WHERE id = ?`, dora.ID)
 		w.want("without a password", w.publish(), ErrLockout)
 		w.exec(`UPDATE account SET password_hash = 'x', active = FALSE WHERE id = ?`, dora.ID)

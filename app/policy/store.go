@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -113,6 +114,30 @@ func putDraft(ctx context.Context, tx bun.IDB, d Draft) (ok bool, err error) {
 	}
 	n, err := res.RowsAffected()
 	return n == 1, err
+}
+
+// --- offers -------------------------------------------------------------------------------------------------------
+
+// offerStates is what became of offers, by id.
+func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
+	var rows []struct {
+		ID    string `bun:"id"`
+		State string `bun:"state"`
+	}
+	err := db.NewRaw(`SELECT id, state FROM policy_offer`).Scan(ctx, &rows)
+	states := make(map[string]string, len(rows))
+	for _, r := range rows {
+		states[r.ID] = r.State
+	}
+	return states, err
+}
+
+// putOffer notes what became of an offer; by is Nil for Kontor itself.
+func putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID, at time.Time) error {
+	_, err := tx.NewRaw(`INSERT INTO policy_offer (id, state, settled_by, settled_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, settled_by = EXCLUDED.settled_by, settled_at = EXCLUDED.settled_at`,
+		id, state, uuid.NullUUID{UUID: by, Valid: by != uuid.Nil}, at).Exec(ctx)
+	return err
 }
 
 // --- vocabulary and people ----------------------------------------------------------------------------------------

@@ -148,7 +148,8 @@ func (w *world) account(name string, specialist bool, roles ...policies.Role) uu
 // person makes a specialist user and returns them as a caller.
 func (w *world) person(name string, roles ...policies.Role) account.Caller {
 	w.Helper()
-	return account.Caller{ID: w.account(name, true, roles...), Name: name, Roles: append([]policies.Role{policies.Specialist}, roles...)}
+	roles = append([]policies.Role{policies.Specialist}, roles...)
+	return account.Caller{ID: w.account(name, true, roles...), Name: name, Roles: roles}
 }
 
 func (w *world) customer(typ, name string, administrators ...account.Caller) uuid.UUID {

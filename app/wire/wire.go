@@ -105,6 +105,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 	if err := s.Policies.Load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("load the policy (`app policies reset` puts the default one in force): %w", err), s.Close())
 	}
+	if err := s.Policies.Offer(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("offer new rights: %w", err), s.Close())
+	}
 	return s, nil
 }
 
@@ -190,12 +193,12 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
 		Accounts: s.Accounts, Approvals: s.Approvals,
 	})
-	s.Attention = attention.New(attention.Options{
-		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
-		Transactions: s.Transactions,
-	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
+	})
+	s.Attention = attention.New(attention.Options{
+		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
+		Transactions: s.Transactions, Offers: s.Policies,
 	})
 	for _, composers := range []map[courier.Kind]courier.Composer{
 		s.Accounts.Composers(), s.Accesses.Composers(), s.Approvals.Composers(),

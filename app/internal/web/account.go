@@ -25,7 +25,8 @@ type ownAccount struct {
 	Own, Password, Email *form
 	Sessions             []ownSession
 	EndUser              bool
-	Deputies             string // address of the page about the person's own, "" for end users
+	NoRole               bool   // there is nothing else here for the person
+	Deputies             string // address of the page about the person's own, "" for who has nothing to hand on
 	Locales              []option
 	EmailAsked           string // the new address a link was just sent to
 }
@@ -57,8 +58,8 @@ func (s *Server) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 	for _, x := range sessions {
 		d.Sessions = append(d.Sessions, ownSession{Session: x, Current: x.IDHash == current})
 	}
-	d.Account, d.EndUser = a, home(caller.Roles) == "/portal"
-	if a.Specialist {
+	d.Account, d.EndUser, d.NoRole = a, !a.Specialist, len(caller.Roles) == 0
+	if s.handovers.MayName(caller) {
 		d.Deputies = specialistPath(a.ID) + "/deputies"
 	}
 	if d.Own == nil {

@@ -217,7 +217,7 @@ func (s *Server) renderDeputies(c *fiber.Ctx, f *form, status int) error {
 	if d.Manage, err = s.mayManageSpecialists(c); err != nil {
 		return err
 	}
-	if d.Manage = d.Manage || d.Own; d.Manage {
+	if d.Manage = d.Manage || d.Own && s.handovers.MayName(caller); d.Manage {
 		chosen := []uuid.UUID{uuid.FromStringOrNil(f.Values["deputy"])}
 		if d.People.Choices, d.People.More, err = s.handovers.Offer(s.ctx(c), caller, id, d.Query, chosen); err != nil {
 			return err

@@ -25,6 +25,8 @@ func (s *Server) policyRoutes() []route {
 		post("/policies/draft/discard", firm, s.discardDraft),
 		post("/policies/draft/rebase", firm, s.rebaseDraft),
 		post("/policies/draft/publish", firm, s.publishDraft),
+		post("/policies/draft/offers/:id/take", firm, s.takeOffer),
+		post("/policies/draft/offers/:id/dismiss", firm, s.dismissOffer),
 		post("/policies/draft/propose", firm, s.proposeDraft),
 		get("/policies/draft/impact", firm, s.showImpact),
 		get("/policies/draft/text", firm, s.showPolicyText),
@@ -49,6 +51,7 @@ type policiesPage struct {
 	Changes    int  // of the draft
 	Proposed   bool // somebody waits for a second person
 	Proposer   string
+	Offered    int // rights that are new in this version and wait
 }
 
 func (s *Server) showPolicies(c *fiber.Ctx) error {
@@ -79,6 +82,9 @@ func (s *Server) showPolicies(c *fiber.Ctx) error {
 		return err
 	default:
 		d.Manage, d.Changes, d.Proposed, d.Proposer = true, len(draft.Added)+len(draft.Removed), draft.Proposed, draft.Proposer
+		if d.Offered, err = s.policies.Waiting(s.ctx(c), s.caller(c)); err != nil {
+			return err
+		}
 	}
 	return s.render(c, view{Page: "policies/index", Title: s.say(c, "nav.policies"), Nav: "policies", Data: d})
 }

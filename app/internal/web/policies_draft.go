@@ -26,6 +26,7 @@ type draftPage struct {
 	Impact         impactView
 	Review         policy.Review
 	Checks         []checkView
+	Offers         []offerView
 	Own            bool  // the proposal is the caller's
 	Form           *form // of publishing
 }
@@ -102,6 +103,9 @@ func (s *Server) renderDraft(c *fiber.Ctx, d draftPage, status int) error {
 	}
 	for _, k := range d.Review.Checks {
 		d.Checks = append(d.Checks, w.check(k))
+	}
+	if d.Offers, err = s.offers(c, w); err != nil {
+		return err
 	}
 	if d.Impact, err = s.impact(c, w, d.Draft, draftImpactTime); err != nil {
 		return err

@@ -58,9 +58,7 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	f := &frame{
 		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, D: v.Data,
 	}
-	if f.Search = v.Search; f.Search == nil {
-		f.Search = &search{Path: "/search", Label: "search.all", Hint: "search.hint"}
-	}
+	f.Search = v.Search
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
 	if v.Status != 0 {
 		c.Status(v.Status)
@@ -101,15 +99,17 @@ func (s *Server) errorTitle(c *fiber.Ctx, title string) string {
 	return s.text(c).say("error_prefix") + " " + title
 }
 
-// navigation fills in what this person may use.
-func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
-	caller := s.caller(c)
-	for _, e := range []struct {
-		id, href, icon string
-		object         policies.Object
-		kind           string
-		action         policies.Action
-	}{
+// place is an entry of the navigation, with the right that it takes.
+type place struct {
+	id, href, icon string
+	object         policies.Object
+	kind           string
+	action         policies.Action
+}
+
+// mayUse lists the places that a person may use.
+func (s *Server) mayUse(caller account.Caller) (places []place, err error) {
+	for _, e := range []place{
 		{"customers", "/customers", "users", policies.Customer, "person", policies.List},
 		{"transactions", "/transactions", "briefcase", policies.Transaction, "", policies.Read},
 		{"attention", "/attention", "triangle-alert", policies.Customer, "person", policies.List},
@@ -135,10 +135,25 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 			ok = ok || approval.Guards(caller.Roles)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if !ok {
-			continue
+		if ok {
+			places = append(places, e)
+		}
+	}
+	return places, nil
+}
+
+// navigation fills in what this person may use, and the search for those who may find something.
+func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
+	caller := s.caller(c)
+	places, err := s.mayUse(caller)
+	if err != nil {
+		return err
+	}
+	for _, e := range places {
+		if f.Search == nil && (e.id == "customers" || e.id == "transactions") {
+			f.Search = &search{Path: "/search", Label: "search.all", Hint: "search.hint"}
 		}
 		entry := navEntry{Href: e.href, Icon: e.icon, Text: "nav." + e.id, Current: e.id == current}
 		if e.id == "attention" {

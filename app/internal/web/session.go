@@ -134,7 +134,7 @@ type audience int
 const (
 	anyone    audience = iota // without signing in
 	person                    // whoever is signed in
-	firm                      // specialist users and auditors
+	firm                      // who works for the firm: accounts of specialist users, whatever roles they were given
 	endUser                   // people with an access
 	automatic                 // programs: webhooks with a signature of their own instead of a CSRF token
 )
@@ -150,7 +150,7 @@ func (s *Server) admit(a audience) fiber.Handler {
 		}
 		caller := s.caller(c)
 		switch {
-		case a == firm && !p.Account.Specialist && !caller.Has(policies.Auditor):
+		case a == firm && !p.Account.Specialist:
 			return fault.New(fault.NotFound, "page")
 		case a == endUser && !caller.Has(policies.EndUser):
 			return fault.New(fault.NotFound, "page")
@@ -159,19 +159,28 @@ func (s *Server) admit(a audience) fiber.Handler {
 	}
 }
 
-// home is where a person goes after signing in.
-func home(roles []policies.Role) string {
-	for _, r := range roles {
-		if r != policies.EndUser {
-			return "/customers"
+// home is where a person goes after signing in: to the first page that the navigation offers, the portal, or, with no
+// role at all, the own account.
+func (s *Server) home(caller account.Caller, specialist bool) (string, error) {
+	if specialist {
+		entries, err := s.mayUse(caller)
+		if err != nil {
+			return "", err
+		}
+		if len(entries) > 0 {
+			return entries[0].href, nil
 		}
 	}
-	return "/portal"
+	if caller.Has(policies.EndUser) {
+		return "/portal", nil
+	}
+	return "/account", nil
 }
 
 // atDoor says whether a page that everybody may get has one column, as for end users and who is not signed in.
 func (s *Server) atDoor(c *fiber.Ctx) bool {
-	return signed(c) == nil || home(s.caller(c).Roles) == "/portal"
+	p := signed(c)
+	return p == nil || !p.Account.Specialist
 }
 
 // toSignIn sends a person to the sign-in page and back here afterwards.

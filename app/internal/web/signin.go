@@ -7,6 +7,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/fault"
+	"kontor/policies"
 )
 
 func (s *Server) signInRoutes() []route {
@@ -24,15 +25,24 @@ func (s *Server) signInRoutes() []route {
 
 // start sends a person to where they work.
 func (s *Server) start(c *fiber.Ctx) error {
-	if p := signed(c); p != nil {
-		return c.Redirect(home(p.Roles), fiber.StatusSeeOther)
+	p := signed(c)
+	if p == nil {
+		return c.Redirect("/login", fiber.StatusSeeOther)
 	}
-	return c.Redirect("/login", fiber.StatusSeeOther)
+	to, err := s.home(s.caller(c), p.Account.Specialist)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
 func (s *Server) showSignIn(c *fiber.Ctx) error {
 	if p := signed(c); p != nil {
-		return c.Redirect(localPath(c.Query("next"), home(p.Roles)), fiber.StatusSeeOther)
+		to, err := s.home(s.caller(c), p.Account.Specialist)
+		if err != nil {
+			return err
+		}
+		return c.Redirect(localPath(c.Query("next"), to), fiber.StatusSeeOther)
 	}
 	f := newForm(map[string]string{"login": s.takeLogin(c), "next": localPath(c.Query("next"), "")})
 	return s.renderSignIn(c, f, fiber.StatusOK)
@@ -64,9 +74,12 @@ func (s *Server) doSignIn(c *fiber.Ctx) error {
 	}
 	next := localPath(f.Values["next"], "")
 	if next == "" || next == "/" {
-		next = "/portal"
-		if a.Specialist || len(a.Roles) > 0 {
-			next = "/customers"
+		roles := a.Roles
+		if !a.Specialist {
+			roles = []policies.Role{policies.EndUser}
+		}
+		if next, err = s.home(account.Caller{ID: a.ID, Roles: roles}, a.Specialist); err != nil {
+			return err
 		}
 	}
 	return s.redirect(c, next, "")

@@ -72,7 +72,6 @@ type specialistForm struct {
 	Manage  bool
 	Self    bool
 	Roles   []roleChoice
-	Basis   roleRules // of every specialist user
 	Kinds   map[string]string
 	Locales []option
 
@@ -114,7 +113,6 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 	for _, r := range policies.FirmRoles {
 		d.Roles = append(d.Roles, roleChoice{Role: r, On: slices.Contains(chosen, r), roleRules: s.rulesOf(r)})
 	}
-	d.Basis = s.rulesOf(policies.Specialist)
 	var err error
 	if d.Kinds, err = s.kindNames(c); err != nil {
 		return err
@@ -175,7 +173,7 @@ func (s *Server) newSpecialist(c *fiber.Ctx) error {
 	if !manage {
 		return policies.ErrForbidden
 	}
-	return s.renderSpecialist(c, specialistForm{New: true, Form: newForm(map[string]string{})}, nil, fiber.StatusOK)
+	return s.renderSpecialist(c, specialistForm{New: true, Form: newForm(map[string]string{})}, []policies.Role{policies.Specialist}, fiber.StatusOK)
 }
 
 func readSpecialist(c *fiber.Ctx) (*form, account.SpecialistForm) {

@@ -164,6 +164,10 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	})
 	people.OnSwitched(handovers.Switched)
 	people.OnSwitched(customers.AdministratorSwitched)
+	policyService := policykeeping.New(policykeeping.Options{
+		Approvals: approvals,
+		DB:        db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
+	})
 	w := &world{
 		t: t, clock: c, people: people, approvals: approvals, customers: customers, accesses: accesses, post: post,
 		tasks: &madeUpQueue{task: courier.TaskInfo{
@@ -174,12 +178,8 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Accounts: people, Approvals: approvals,
 		DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
 	})
-	keeping := policykeeping.New(policykeeping.Options{
-		Approvals: approvals,
-		DB:        db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
-	})
 	for _, handlers := range []map[approval.Kind]approval.Handler{
-		people.Handlers(), accesses.Handlers(), authorisations.Handlers(), handovers.Handlers(), keeping.Handlers(),
+		people.Handlers(), accesses.Handlers(), authorisations.Handlers(), handovers.Handlers(), policyService.Handlers(),
 	} {
 		for kind, h := range handlers {
 			approvals.Handle(kind, h)
@@ -194,8 +194,9 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Handovers:      handovers,
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+			Offers: policyService,
 		}),
-		Policies: keeping,
+		Policies: policyService,
 		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil },
@@ -207,11 +208,12 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	must(t, err)
 	ctx := context.Background()
 	must(t, o.Policies.Load(ctx))
+	must(t, o.Policies.Offer(ctx))
 	_, _, err = people.CreateFirst(ctx, adminEmail, "Anna Berg", strong)
 	must(t, err)
 	a, _, err := people.ByEmail(ctx, db, adminEmail)
 	must(t, err)
-	w.admin = account.Caller{ID: a.ID, Name: a.Name, Roles: append([]policies.Role{policies.Specialist}, policies.FirmRoles...)}
+	w.admin = account.Caller{ID: a.ID, Name: a.Name, Roles: policies.FirmRoles}
 	cu, _, err := customers.Add(ctx, w.admin, customer.Draft{
 		Type: customer.Person, Data: customer.Data{FirstName: "Berta", LastName: "Kühn", Locale: "de"},
 	}, nil)

@@ -1,0 +1,54 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"kontor/policies"
+)
+
+// TestOfferedRights: what is new in a version waits under Needs attention of those who may manage policies, with a way to
+// the draft, where it is taken over or dismissed; nobody has it meanwhile.
+func TestOfferedRights(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	text := policies.Default
+	for _, o := range policies.Offers {
+		for _, r := range o.Rules {
+			text = strings.Replace(text, r.String()+"\n", "", 1)
+		}
+	}
+	for _, sql := range []string{`DELETE FROM policy_offer`, `UPDATE policy_version SET text = '` + strings.ReplaceAll(text, "'", "''") + `'`} {
+		_, err := w.db.ExecContext(ctx, sql)
+		must(t, err)
+	}
+	must(t, w.policies.Offer(ctx))
+	w.specialist("petra@kanzlei.example", policies.PolicyAdministrator)
+	w.specialist("clara@kanzlei.example")
+	petra, clara := w.browser().signIn("petra@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
+	page := petra.get("/attention")
+	page.want(t, http.StatusOK, "New rights", "2 rights that are new in this version wait to be published or dismissed.")
+	if to := attr(page.doc(t), "main a:contains('Look')", "href"); to != draftPath+"#offers" {
+		t.Errorf("the link leads to %q", to)
+	}
+	if badge := page.doc(t).Find(`#nav a[href="/attention"] .tag`).Text(); badge != "2" {
+		t.Errorf("the badge says %q", badge)
+	}
+	petra.get("/policies").want(t, http.StatusOK, "2 rights that are new in this version")
+	petra.get(draftPath).want(t, http.StatusOK, "New in this version", "Read the built-in mailbox", "User administrators may see the built-in mailbox.", "In the draft")
+	if text := clara.get("/attention").text(); strings.Contains(text, "New rights") {
+		t.Error("who may not manage policies is told")
+	}
+	petra.send(draftPath+"/offers/mailbox/dismiss", "edit", "0").want(t, http.StatusConflict)
+	petra.send(draftPath+"/offers/mailbox/dismiss", "edit", petra.edit()).goesTo(t, draftPath)
+	petra.get(draftPath).want(t, http.StatusOK, "Dismissed. It is not offered again.")
+	petra.send(draftPath+"/discard", "edit", petra.edit()).goesTo(t, draftPath)
+	petra.language = "de"
+	petra.get("/attention").want(t, http.StatusOK, "Neue Rechte", "Ein Recht, das in dieser Version neu ist")
+	petra.send(draftPath+"/offers/approval/take", "edit", petra.edit()).goesTo(t, draftPath)
+	petra.get(draftPath).want(t, http.StatusOK, "Sehen, was auf eine zweite Person wartet", "Im Entwurf")
+	petra.send(draftPath+"/offers/mailbox/take", "edit", petra.edit()).want(t, http.StatusNotFound)
+	w.signedIn().get("/audit").want(t, http.StatusOK, "New right dismissed")
+}

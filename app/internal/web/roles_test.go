@@ -1,0 +1,173 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"kontor/policies"
+)
+
+// ownForms are the forms that everybody has who is signed in.
+var ownForms = []string{"/logout", "/account", "/account/email", "/account/password", "/account/sessions"}
+
+// TestNoDeadEnds: from where they land after signing in, an auditor, somebody without any role and a specialist user follow
+// every link that they are shown; none leads to a refusal. Who changes nothing is shown no form that would.
+func TestNoDeadEnds(t *testing.T) {
+	for who, want := range map[string]struct {
+		lands string
+		pages int // at least
+		only  []string
+	}{
+		"auditor":    {"/customers", 20, ownForms},
+		"no role":    {"/account", 1, ownForms},
+		"specialist": {"/customers", 12, nil},
+	} {
+		t.Run(who, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.asker(who)
+			w.furnish()
+			start := b.get("/")
+			start.goesTo(t, want.lands)
+			if at := b.get("/login").Header.Get("Location"); at != want.lands {
+				t.Errorf("the sign-in page leads to %s", at)
+			}
+			seen, open := map[string]bool{want.lands: true}, []string{want.lands}
+			for len(open) > 0 && len(seen) < 300 {
+				path := open[0]
+				open = open[1:]
+				a := b.get(path)
+				if to := a.Header.Get("Location"); a.StatusCode == http.StatusSeeOther || a.StatusCode == http.StatusFound {
+					a = b.get(to)
+				}
+				if a.StatusCode >= 400 {
+					t.Errorf("%s is %d", path, a.StatusCode)
+					continue
+				}
+				if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
+					continue
+				}
+				doc := a.doc(t)
+				doc.Find("form[method=post]:has(button)").Each(func(_ int, f *goquery.Selection) {
+					action := f.AttrOr("action", path)
+					if want.only != nil && f.Find("fieldset[disabled]").Length() == 0 && !slices.Contains(want.only, action) {
+						t.Errorf("%s has a form for %s", path, action)
+					}
+				})
+				doc.Find("a[href^='/']").Each(func(_ int, link *goquery.Selection) {
+					to, _, _ := strings.Cut(link.AttrOr("href", ""), "#")
+					if !seen[to] && !strings.Contains(to, "after=") {
+						seen[to] = true
+						open = append(open, to)
+					}
+				})
+			}
+			if len(seen) < want.pages {
+				t.Errorf("only %d pages: %v", len(seen), seen)
+			}
+		})
+	}
+}
+
+// TestNoRole: who was given none signs in, keeps the own account, and is told; there is nothing to search and nowhere to go.
+func TestNoRole(t *testing.T) {
+	w := newWorld(t)
+	b := w.asker("no role")
+	page := b.get("/account")
+	page.want(t, http.StatusOK, "You have not been given a role yet")
+	doc := page.doc(t)
+	if n := doc.Find("#nav a, form[role=search], #dep").Length(); n != 0 {
+		t.Errorf("%d entries of what they may not use", n)
+	}
+	b.send("/account", "name", "Neu Name", "username", "wer@kanzlei.example").goesTo(t, "/account")
+	b.get("/customers").want(t, http.StatusForbidden)
+	b.get("/attention").want(t, http.StatusForbidden)
+	w.signedIn().get("/specialists").want(t, http.StatusOK, "No role")
+}
+
+// TestAuditorChangesNothing: every form of the program, filled in as well as it can be, leaves every row as it was when an
+// auditor sends it. Their own account is theirs.
+func TestAuditorChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	b := w.asker("auditor")
+	x := w.furnish()
+	id := func(s string) []string { return []string{s} }
+	form := url.Values{
+		"name": {"X"}, "email": {"x@kanzlei.example"}, "first_name": {"X"}, "last_name": {"Y"}, "city": {"Z"}, "type": {"person"}, "locale": {"de"},
+		"version": {"1"}, "edit": {"0"}, "confirm": {"K-10001"}, "confirmed": {"yes"}, "access": id(x.access.String()), "role": {"auditor"},
+		"administrator": id(w.admin.ID.String()), "specialist": id(x.specialist.String()), "transaction": id(x.transaction.String()),
+		"kind": {"contract"}, "status": {"closed"}, "to": id(w.admin.ID.String()), "mode": {"copy"}, "deputy": id(w.admin.ID.String()),
+		"from": {"2026-11-24"}, "until": {"2026-11-25"}, "comment": {"x"}, "text": {""}, "object": {"audit"}, "action": {"read"}, "effect": {"allow"}, "relation": {"*"},
+	}
+	form.Set(csrfField, b.token())
+	tables := slices.DeleteFunc(w.allTables(), func(name string) bool { return name == "session" || name == "sign_in_throttle" })
+	before := w.dump(tables...)
+	for _, r := range w.table() {
+		if r.method == http.MethodGet || r.audience != firm {
+			continue
+		}
+		path := x.address(t, r.path)
+		a := b.do(r.method, path, form)
+		switch a.StatusCode {
+		case http.StatusForbidden, http.StatusNotFound:
+		default:
+			if r.path != "/customers/duplicates" && r.path != "/customers/:id/authorisations/undo/:removal" { // asks; has nothing of theirs
+				t.Errorf("%s is %d: %s", r.path, a.StatusCode, a.text())
+			}
+		}
+		if after := w.dump(tables...); after != before {
+			t.Errorf("%s changed something", r.path)
+			before = after
+		}
+	}
+	me := "/specialists/" + w.idOf("wer@kanzlei.example")
+	b.get(me+"/deputies").want(t, http.StatusOK)
+	b.send(me+"/deputies", "deputy", w.admin.ID.String(), "from", "2026-11-24", "until", "2026-11-25").want(t, http.StatusForbidden)
+	b.get("/account").want(t, http.StatusOK)
+	b.send("/account", "name", "Rita", "username", "wer@kanzlei.example").goesTo(t, "/account")
+}
+
+func (w *world) idOf(email string) string {
+	w.t.Helper()
+	a, ok, err := w.people.ByEmail(context.Background(), w.db, email)
+	must(w.t, err)
+	if !ok {
+		w.t.Fatal(email)
+	}
+	return a.ID.String()
+}
+
+// TestRolesForm: the form shows specialist among the roles, a new user's has it chosen, and what was given is what there is.
+func TestRolesForm(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	chosen := func(path string) (list []string) {
+		b.get(path).doc(t).Find("input[name=role][checked]").Each(func(_ int, s *goquery.Selection) { list = append(list, s.AttrOr("value", "")) })
+		return list
+	}
+	if got := chosen("/specialists/new"); !slices.Equal(got, []string{"specialist"}) {
+		t.Errorf("a new user begins with %v", got)
+	}
+	for _, given := range [][]string{{"auditor"}, {}, {"specialist", "auditor"}, {"data_administrator"}} {
+		pairs := []string{"name", "Neu", "email", strings.Join(given, ".") + "x@kanzlei.example"}
+		for _, r := range given {
+			pairs = append(pairs, "role", r)
+		}
+		path := b.send("/specialists", pairs...).Header.Get("Location")
+		if got := chosen(path); !slices.Equal(got, given) {
+			t.Errorf("%v becomes %v", given, got)
+		}
+		// taken away and given again
+		b.send(path, "name", "Neu", "version", "1", "role", "specialist").goesTo(t, path)
+		if got := chosen(path); !slices.Equal(got, []string{"specialist"}) {
+			t.Errorf("changed: %v", got)
+		}
+	}
+	w.specialist("rita@kanzlei.example", policies.Auditor)
+	b.get("/specialists").want(t, http.StatusOK, "Auditor")
+}

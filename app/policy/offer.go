@@ -1,0 +1,185 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/fault"
+	"kontor/policies"
+)
+
+// Offered is an offer of the program's that this installation has neither published nor dismissed.
+type Offered struct {
+	policies.Offer
+
+	Drafted bool // the draft holds all of it
+}
+
+// ErrOffer is the answer to an offer that there is not, or not any more.
+var ErrOffer = fault.New(fault.NotFound, "policy.offer")
+
+// What became of an offer. Without a state it has not been looked at.
+const (
+	offerDrafted   = "drafted"   // Kontor has put it into the draft, which it does once
+	offerGiven     = "given"     // a published version had it
+	offerDismissed = "dismissed" // a policy administrator does not want it
+)
+
+// Offer puts rights that are new in this version of the program into the draft, in the name of Kontor. It publishes
+// nothing, and leaves a draft alone that somebody has changed: then the offer waits on the draft's page. There is no
+// caller: it runs when a process starts, however many do at once, and does so once for each offer.
+func (s *Service) Offer(ctx context.Context) error {
+	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		states, err := offerStates(ctx, tx)
+		if err != nil || len(states) >= len(policies.Offers) {
+			return err
+		}
+		d, err := s.draft(ctx, tx)
+		if err != nil {
+			return err
+		}
+		idle, published := !d.Changed() && !d.Proposed, d.Published.Document()
+		var rules []policies.Rule
+		for _, o := range policies.Offers {
+			missing := o.Missing(published)
+			switch {
+			case states[o.ID] != "":
+			case len(missing) == 0:
+				err = putOffer(ctx, tx, o.ID, offerGiven, account.System.ID, s.o.Now())
+			case idle:
+				rules = append(rules, missing...)
+				err = putOffer(ctx, tx, o.ID, offerDrafted, account.System.ID, s.o.Now())
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(rules) == 0 {
+			return nil
+		}
+		before := d
+		d.add(rules)
+		s.step(account.System, before, &d)
+		return save(ctx, tx, account.System, d)
+	})
+	if errors.Is(err, ErrBehind) { // somebody else was quicker: another process with the same, or a person
+		return nil
+	}
+	return err
+}
+
+// add puts rules into the draft that it lacks.
+func (d *Draft) add(rules []policies.Rule) {
+	for _, r := range rules {
+		d.Text = exchange(d.Text, "", r.String())
+	}
+}
+
+// Offered lists what waits for a policy administrator, the oldest first. policies.ErrForbidden.
+func (s *Service) Offered(ctx context.Context, c account.Caller) ([]Offered, error) {
+	if err := s.require(c, policies.Manage); err != nil {
+		return nil, err
+	}
+	d, err := s.draft(ctx, s.o.DB)
+	if err != nil {
+		return nil, err
+	}
+	return s.offered(ctx, s.o.DB, d)
+}
+
+func (s *Service) offered(ctx context.Context, db bun.IDB, d Draft) (list []Offered, err error) {
+	states, err := offerStates(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	published, draft := d.Published.Document(), d.Document()
+	for _, o := range policies.Offers {
+		if settled(states[o.ID]) || len(o.Missing(published)) == 0 {
+			continue
+		}
+		list = append(list, Offered{Offer: o, Drafted: len(o.Missing(draft)) == 0})
+	}
+	return list, nil
+}
+
+// Waiting is how many offers wait for the caller: none for who may not manage policies. It stands on every page, and
+// mostly there is none.
+func (s *Service) Waiting(ctx context.Context, c account.Caller) (int, error) {
+	if err := s.require(c, policies.Manage); err != nil {
+		if errors.Is(err, policies.ErrForbidden) {
+			err = nil
+		}
+		return 0, err
+	}
+	states, err := offerStates(ctx, s.o.DB)
+	if err != nil || !slices.ContainsFunc(policies.Offers, func(o policies.Offer) bool { return !settled(states[o.ID]) }) {
+		return 0, err
+	}
+	list, err := s.Offered(ctx, c)
+	return len(list), err
+}
+
+// settled says whether an offer is not to be made any more.
+func settled(state string) bool { return state == offerGiven || state == offerDismissed }
+
+// TakeOffer puts what the draft lacks of an offer into it. policies.ErrForbidden, ErrBehind, ErrOffer.
+func (s *Service) TakeOffer(ctx context.Context, c account.Caller, edit int, id string) error {
+	return s.write(ctx, c, edit, func(ctx context.Context, tx bun.IDB, d *Draft, _ policies.Vocabulary) error {
+		o, err := s.offer(ctx, tx, *d, id)
+		d.add(o.Missing(d.Document()))
+		return err
+	})
+}
+
+// DismissOffer takes an offer out of the draft and never makes it again. policies.ErrForbidden, ErrBehind, ErrOffer.
+func (s *Service) DismissOffer(ctx context.Context, c account.Caller, edit int, id string) error {
+	return s.write(ctx, c, edit, func(ctx context.Context, tx bun.IDB, d *Draft, _ policies.Vocabulary) error {
+		o, err := s.offer(ctx, tx, *d, id)
+		if err != nil {
+			return err
+		}
+		missing := o.Missing(d.Published.Document())
+		for _, r := range missing {
+			d.Text = exchange(d.Text, r.String(), "")
+		}
+		if err := putOffer(ctx, tx, id, offerDismissed, c.ID, s.o.Now()); err != nil {
+			return err
+		}
+		return s.o.Audit.Write(ctx, tx, c.Actor(), audit.Record{
+			Action: audit.PolicyOfferDismissed, Detail: changesOf(policies.Document{Rules: missing}, policies.Document{}),
+		})
+	})
+}
+
+// offer finds one that waits. ErrOffer.
+func (s *Service) offer(ctx context.Context, tx bun.IDB, d Draft, id string) (Offered, error) {
+	list, err := s.offered(ctx, tx, d)
+	if err != nil {
+		return Offered{}, err
+	}
+	for _, o := range list {
+		if o.ID == id {
+			return o, nil
+		}
+	}
+	return Offered{}, ErrOffer
+}
+
+// settleOffers notes which offers a version gives that is being published.
+func (s *Service) settleOffers(ctx context.Context, tx bun.IDB, by audit.Actor, v Version) error {
+	d := v.Document()
+	for _, o := range policies.Offers {
+		if len(o.Missing(d)) > 0 {
+			continue
+		}
+		if err := putOffer(ctx, tx, o.ID, offerGiven, by.ID, s.o.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

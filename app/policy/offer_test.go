@@ -1,0 +1,219 @@
+package policy
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"kontor/app/audit"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/migrations"
+	"kontor/policies"
+)
+
+// before is the last step of the version in which these rights were not known.
+const before = "20261125000010"
+
+// yesterdays is the default policy without what is offered.
+func yesterdays() string {
+	text := policies.Default
+	for _, o := range policies.Offers {
+		for _, r := range o.Rules {
+			text = strings.Replace(text, r.String()+"\n", "", 1)
+		}
+	}
+	return text
+}
+
+// upgraded is a world on the database of a version before, with the policy that was in force and, unless it is "", the
+// draft that somebody was editing.
+func upgraded(t *testing.T, postgres bool, text, draft string) *world {
+	t.Helper()
+	url := storetest.SQLiteURL
+	if postgres {
+		url = storetest.PostgresURL
+	}
+	ctx := context.Background()
+	db, err := store.Open(ctx, url(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := migrations.ApplyTo(ctx, db.DB, before); err != nil {
+		t.Fatal(err)
+	}
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := db.ExecContext(ctx, sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (1, 'p, specialist, *, customer, *, list, allow', 'x', 'Kontor', '2026-11-24 12:00:00+00:00')`)
+	exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (2, ?, 'x', 'Petra', '2026-11-24 13:00:00+00:00')`, text)
+	if draft != "" {
+		exec(`INSERT INTO policy_draft (id, text, base, edit, changed_by) VALUES (1, ?, 2, 7, 'Paul')`, draft)
+	}
+	if _, err := migrations.Apply(ctx, db.DB); err != nil {
+		t.Fatal(err)
+	}
+	return newWorld(t, db)
+}
+
+func (w *world) offers() (said string) {
+	w.Helper()
+	list, err := w.Offered(w.ctx, w.petra)
+	w.must(err)
+	for _, o := range list {
+		said += o.ID
+		if o.Drafted {
+			said += " drafted"
+		}
+		said += ", "
+	}
+	n, err := w.Waiting(w.ctx, w.petra)
+	w.must(err)
+	if n != len(list) {
+		w.Errorf("%d wait, %d are shown", n, len(list))
+	}
+	return strings.TrimSuffix(said, ", ")
+}
+
+const custom = `# ours
+p, policy_administrator, *, policy, *, read, allow
+p, policy_administrator, *, policy, *, manage, allow
+p, specialist, *, customer, *, list, allow
+g, auditor, specialist
+`
+
+// TestOffers: an installation of the version before gets the new rights as a draft, once, however many processes start;
+// nothing is published, and a draft that somebody edits stays as it is.
+func TestOffers(t *testing.T) {
+	const all = "mailbox, approval"
+	for name, c := range map[string]struct {
+		text, draft string
+		want        string // what waits
+		touched     bool   // the draft is Kontor's
+	}{
+		"yesterday's default":      {yesterdays(), "", "mailbox drafted, approval drafted", true},
+		"a policy of their own":    {custom, "", "mailbox drafted, approval drafted", true},
+		"a draft without changes":  {custom, custom, "mailbox drafted, approval drafted", true},
+		"a draft with changes":     {custom, custom + "p, specialist, *, customer, *, read, allow\n", all, false},
+		"one of them there":        {custom + "p, user_administrator, *, mailbox, *, read, allow\n", "", "approval drafted", true},
+		"all there":                {policies.Default, "", "", false},
+		"a part of one":            {custom + "p, auditor, *, approval, *, read, allow\n", "", "mailbox drafted, approval drafted", true},
+		"somebody drafts the same": {custom, custom + "p, user_administrator, *, mailbox, *, read, allow\n", "mailbox drafted, approval", false},
+	} {
+		for database, postgres := range map[string]bool{"sqlite": false, "postgres": true} {
+			t.Run(name+"/"+database, func(t *testing.T) {
+				w := upgraded(t, postgres, c.text, c.draft)
+				earlier := w.draftNow()
+				var starts sync.WaitGroup
+				for range 4 {
+					starts.Go(func() {
+						if err := w.Offer(w.ctx); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				starts.Wait()
+				if got := w.offers(); got != c.want {
+					t.Errorf("%q waits, want %q", got, c.want)
+				}
+				d := w.draftNow()
+				if n := w.count("policy_version"); n != 2 || d.Published.Text != c.text {
+					t.Errorf("%d versions: something was published", n)
+				}
+				if !c.touched {
+					if d.Edit != earlier.Edit || d.Text != earlier.Text {
+						t.Error("a draft was touched")
+					}
+					return
+				}
+				if d.Edit != earlier.Edit+1 || len(d.Steps) != 1 || d.Steps[0].By != "Kontor" || len(d.Removed) != 0 || d.Proposed {
+					t.Errorf("the draft is %+v", d)
+				}
+				for _, o := range policies.Offers {
+					if len(o.Missing(d.Document())) > 0 {
+						t.Errorf("%s is not in the draft", o.ID)
+					}
+				}
+				if strings.Count(d.Text, "*, mailbox,") != 1 || !strings.HasPrefix(d.Text, strings.SplitN(c.text, "\n", 2)[0]) {
+					t.Errorf("the text is %q", d.Text)
+				}
+			})
+		}
+	}
+}
+
+// TestNoOffer: a new installation begins with everything, and is offered nothing; one that is behind gets what comes later.
+func TestNoOffer(t *testing.T) {
+	each(t, func(w *world) {
+		w.must(w.Offer(w.ctx))
+		if got := w.offers(); got != "" || w.draftNow().Changed() || w.count("policy_offer WHERE state = 'given'") != len(policies.Offers) {
+			w.Errorf("%q is offered", got)
+		}
+		// taken away on purpose, later
+		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, yesterdays()))
+		w.must(w.publish())
+		w.must(w.Offer(w.ctx))
+		if got := w.offers(); got != "" || w.draftNow().Changed() {
+			w.Errorf("%q is offered again", got)
+		}
+	})
+}
+
+// TestOfferOnce: what becomes of offers: published, dismissed, thrown away with the draft, taken over into one's own.
+func TestOfferOnce(t *testing.T) {
+	for database, postgres := range map[string]bool{"sqlite": false, "postgres": true} {
+		t.Run(database, func(t *testing.T) {
+			w := upgraded(t, postgres, custom, custom+"p, specialist, *, customer, *, read, allow\n")
+			edit := func() int { return w.draftNow().Edit }
+			again := func(what, want string) {
+				w.Helper()
+				w.must(w.Offer(w.ctx))
+				if got := w.offers(); got != want {
+					w.Errorf("%s: %q waits, want %q", what, got, want)
+				}
+			}
+			clara := w.person("Clara")
+			if n, err := w.Waiting(w.ctx, clara); n != 0 || err != nil {
+				w.Errorf("%d, %v for who may not", n, err)
+			}
+			for _, err := range []error{w.TakeOffer(w.ctx, clara, edit(), "mailbox"), w.DismissOffer(w.ctx, clara, edit(), "mailbox"), func() error { _, err := w.Offered(w.ctx, clara); return err }()} {
+				w.want("who may not", err, policies.ErrForbidden)
+			}
+			again("at first", "mailbox, approval")
+			w.want("behind", w.TakeOffer(w.ctx, w.petra, 0, "mailbox"), ErrBehind)
+			w.want("unknown", w.TakeOffer(w.ctx, w.petra, edit(), "robot"), ErrOffer)
+			w.must(w.TakeOffer(w.ctx, w.petra, edit(), "mailbox"))
+			again("taken over", "mailbox drafted, approval")
+			if d := w.draftNow(); len(d.Added) != 2 {
+				w.Errorf("added %v", d.Added)
+			}
+			w.must(w.DismissOffer(w.ctx, w.petra, edit(), "mailbox"))
+			again("dismissed", "approval")
+			if d := w.draftNow(); !slices.Equal(d.Added, []string{"p, specialist, *, customer, *, read, allow"}) {
+				w.Errorf("dismissed, and in the draft: %v", d.Added)
+			}
+			w.want("dismissed twice", w.DismissOffer(w.ctx, w.petra, edit(), "mailbox"), ErrOffer)
+			w.must(w.Discard(w.ctx, w.petra, edit()))
+			again("the draft is free again", "approval drafted")
+			w.must(w.Discard(w.ctx, w.petra, edit()))
+			again("thrown away", "approval") // Kontor drafts once
+			w.must(w.TakeOffer(w.ctx, w.petra, edit(), "approval"))
+			paul := w.person("Paul", policies.PolicyAdministrator)
+			w.must(w.Propose(w.ctx, paul, edit(), "new"))
+			w.must(w.publish())
+			again("published", "")
+			if w.count("audit WHERE action = ?", audit.PolicyOfferDismissed) != 1 || w.count("policy_offer WHERE state = 'dismissed'") != 1 {
+				w.Error("the log or the table lacks it")
+			}
+			_, err := w.Restore(w.ctx, w.petra, 2, "back")
+			w.must(err)
+			again("taken back on purpose", "")
+		})
+	}
+}
