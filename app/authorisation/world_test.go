@@ -71,7 +71,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.people = account.New(account.Options{
 		DB: db, Now: w.clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})
-	customers := customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: w.post})
+	customers := customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: w.post, Accounts: w.people})
 	accesses := access.New(access.Options{
 		DB: db, Now: w.clock, Key: key, Policy: policy, Accounts: w.people, Courier: w.post, Audit: log, Customers: customers,
 		BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",

@@ -136,7 +136,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	people := account.New(account.Options{
 		DB: db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
-	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post})
+	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people})
 	accesses := access.New(access.Options{
 		DB: db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
 		BaseURL: baseURL, Firm: "Kanzlei Berg",
