@@ -28,13 +28,15 @@ type Accounts interface {
 	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
 }
 
-// Options are what a Service is made of; all of them are needed.
+// Options are what a Service is made of; all of them are needed but the last two.
 type Options struct {
-	DB       *store.DB
-	Now      store.Clock
-	Policy   *policies.Decider
-	Audit    *audit.Log
-	Courier  Courier
+	DB      *store.DB
+	Now     store.Clock
+	Policy  *policies.Decider
+	Audit   *audit.Log
+	Courier Courier
+	// Accounts erases the accounts that go with a customer; nil: a service without a key, which does not find their
+	// counters of failed sign-ins.
 	Accounts Accounts
 	// Reminder is how long an invitation may go unanswered; 0 is the constant of that name.
 	Reminder time.Duration
@@ -61,6 +63,9 @@ type Service struct {
 func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = Reminder
+	}
+	if o.Accounts == nil {
+		o.Accounts = account.New(account.Options{DB: o.DB, Now: o.Now, Policy: o.Policy, Audit: o.Audit})
 	}
 	return &Service{
 		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, people: o.Accounts, limits: limitsOf(o.DB), reminder: o.Reminder,
