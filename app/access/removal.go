@@ -18,6 +18,7 @@ import (
 type Taken struct {
 	Access  row              `json:"access"`
 	Account *account.Account `json:"account,omitempty"` // the end user's, when it went with the access
+	Log     []audit.Entry    `json:"log,omitempty"`     // what went with the account, see account.Erased
 }
 
 // Name is the end user's.
@@ -27,9 +28,9 @@ func (t Taken) Name() string { return t.Access.access().Name() }
 // somebody else has the end user's address or username.
 var ErrTaken = fault.New(fault.Conflict, "access.taken")
 
-// RemoveIn deletes an access with its links, codes and messages, and the end user's account with its sessions when it
-// has no other access and is no specialist user's, inside the caller's tx. It returns what it took and how many accesses
-// the customer has left: whether the last one may go is the caller's to decide. Errors: NotFound, Forbidden.
+// RemoveIn deletes an access with its links, codes and messages, inside the caller's tx; the end user's account goes with
+// its last access, see account.Service.Erase. It returns what it took and how many accesses the customer has left: whether
+// the last one may go is the caller's to decide. Errors: NotFound, Forbidden.
 func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (t Taken, left int64, err error) {
 	if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
 		return Taken{}, 0, err
@@ -65,10 +66,25 @@ func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, cus
 	if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
 		return t, left, err
 	}
-	if t.Account, err = deleteEndUser(ctx, tx, r.AccountID.UUID); err != nil || t.Account != nil {
+	gone, err := s.accounts.Erase(ctx, tx, r.AccountID.UUID)
+	if err != nil {
 		return t, left, err
 	}
+	if len(gone) > 0 {
+		t.Account, t.Log = &gone[0].Account, gone[0].Log
+		return t, left, nil
+	}
 	return t, left, s.shutOut(ctx, tx, r.AccountID.UUID)
+}
+
+// Forget erases once more the account that went with a removed access, when the removal can't be undone any more: what
+// was written of it by somebody who was at work with it at that very moment.
+func (s *Service) Forget(ctx context.Context, tx bun.IDB, t Taken) error {
+	if t.Account == nil {
+		return nil
+	}
+	_, err := s.accounts.Erase(ctx, tx, t.Account.ID)
+	return err
 }
 
 // RestoreIn brings back what RemoveIn took, inside the caller's tx. Whether the caller may is asked before. A registered
@@ -84,7 +100,7 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 		return false, ErrTaken
 	}
 	if r.AccountID.Valid {
-		id, err := s.restoreAccount(ctx, tx, r.AccountID.UUID, t.Account)
+		id, err := s.restoreAccount(ctx, tx, r.AccountID.UUID, t)
 		if err != nil {
 			return false, err
 		}
@@ -124,11 +140,12 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 
 // restoreAccount returns the account that a restored access belongs to: the one it had, as it was when it went with the
 // access, or the one that has been made for the same address since. Invalid when there is none any more.
-func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, was *account.Account) (uuid.NullUUID, error) {
+func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, t Taken) (uuid.NullUUID, error) {
 	there, err := hasAccount(ctx, tx, id)
 	if err != nil || there {
 		return uuid.NullUUID{UUID: id, Valid: there}, err
 	}
+	was := t.Account
 	if was == nil {
 		return uuid.NullUUID{}, nil
 	}
@@ -144,5 +161,5 @@ func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, 
 	if len(others) > 0 {
 		return uuid.NullUUID{}, ErrTaken
 	}
-	return uuid.NullUUID{UUID: id, Valid: true}, insertAccount(ctx, tx, was)
+	return uuid.NullUUID{UUID: id, Valid: true}, s.accounts.Restore(ctx, tx, account.Erased{Account: *was, Log: t.Log})
 }

@@ -39,6 +39,8 @@ type Accounts interface {
 	CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (account.Account, error)
 	RevokeOf(ctx context.Context, tx bun.IDB, id uuid.UUID) error
 	SpecialistAt(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
+	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
+	Restore(ctx context.Context, tx bun.IDB, e account.Erased) error
 }
 
 // Outbox is what this package needs of courier.Service.

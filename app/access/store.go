@@ -10,7 +10,6 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/customer"
-	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -268,31 +267,6 @@ func activeElsewhere(ctx context.Context, tx bun.IDB, account uuid.UUID) (bool, 
 		Where("deactivated_at IS NULL").Exists(ctx)
 }
 
-// deleteEndUser deletes the account of a person who has no access any more and does not work for the firm, and returns
-// it, nil when it stays; its sessions and messages go with it. The account is locked before its accesses are counted: a
-// registration that links it at this moment either comes first and is counted, or finds it gone.
-func deleteEndUser(ctx context.Context, tx bun.IDB, id uuid.UUID) (*account.Account, error) {
-	var a account.Account
-	err := lock(tx, tx.NewSelect().Model(&a).Where("id = ?", id), "UPDATE").Scan(ctx)
-	if store.IsNoRows(err) || err == nil && a.Specialist {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	others, err := tx.NewSelect().Model((*row)(nil)).Where("account_id = ?", id).Exists(ctx)
-	if err != nil || others {
-		return nil, err
-	}
-	for _, purpose := range []secret.Purpose{secret.SetPassword, secret.ResetPassword, secret.ConfirmEmail} {
-		if err := secret.Void(ctx, tx, purpose, id); err != nil {
-			return nil, err
-		}
-	}
-	_, err = tx.NewDelete().Table("account").Where("id = ?", id).Exec(ctx)
-	return &a, err
-}
-
 // hasEmail says whether a customer has an access with an e-mail address.
 func hasEmail(ctx context.Context, tx bun.IDB, customerID uuid.UUID, folded string) (bool, error) {
 	return tx.NewSelect().Model((*row)(nil)).Where("customer_id = ?", customerID).Where("email_folded = ?", folded).Exists(ctx)
@@ -314,11 +288,6 @@ func accountsCalled(ctx context.Context, tx bun.IDB, email, username string) (li
 	names := bun.List([]string{email, username})
 	err = lock(tx, tx.NewSelect().Model(&list).Where("email_folded IN (?) OR username_folded IN (?)", names, names), "KEY SHARE").Scan(ctx)
 	return list, err
-}
-
-func insertAccount(ctx context.Context, tx bun.IDB, a *account.Account) error {
-	_, err := tx.NewInsert().Model(a).Exec(ctx)
-	return err
 }
 
 // isSpecialist says whether an account works for the firm and so needs no access to sign in.

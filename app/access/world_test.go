@@ -82,7 +82,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.Service = New(Options{
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log,
-		Customers: customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post}),
+		Customers: customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people}),
 		BaseURL:   "https://kontor.example/", Firm: "Kanzlei Berg",
 	})
 	for kind, composer := range w.Composers() {

@@ -343,6 +343,43 @@ func deleteThrottle(ctx context.Context, tx bun.IDB, subject string) error {
 	return err
 }
 
+// --- erasing -----------------------------------------------------------------------------------------------------
+
+// kept says whether something keeps an account: the firm, or an access. The table access is another feature's; it is
+// asked here because the answer must belong to this tx.
+func kept(ctx context.Context, tx bun.IDB, a Account) (bool, error) {
+	if a.Specialist {
+		return true, nil
+	}
+	return tx.NewSelect().Table("access").ColumnExpr("1").Where("account_id = ?", a.ID).Exists(ctx)
+}
+
+// deleteAccount deletes the row; its roles, sessions, messages and expectations go by cascade.
+func deleteAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	_, err := tx.NewDelete().Model((*Account)(nil)).Where("id = ?", id).Exec(ctx)
+	return err
+}
+
+// deleteLinks deletes the links to an account, whatever for.
+func deleteLinks(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
+	_, err := tx.NewDelete().Table("link").Where("subject_id = ?", account).Exec(ctx)
+	return err
+}
+
+func sessionAddresses(ctx context.Context, tx bun.IDB, account uuid.UUID) (addresses []string, err error) {
+	err = tx.NewSelect().Model((*Session)(nil)).Column("address").Where("account_id = ?", account).Scan(ctx, &addresses)
+	return addresses, err
+}
+
+func deleteThrottles(ctx context.Context, tx bun.IDB, subjects []string) error {
+	for some := range slices.Chunk(subjects, 1000) {
+		if _, err := tx.NewDelete().Model((*throttle)(nil)).Where("subject IN (?)", bun.List(some)).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // --- clean-up ----------------------------------------------------------------------------------------------------
 
 // deleteExpired deletes sessions that are over, links whose end is before links, counters that were quiet since

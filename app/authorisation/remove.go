@@ -353,8 +353,34 @@ func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Cal
 	return s.log(ctx, tx, c, audit.AuthorisationRestored, a.CustomerID, p, &list[0])
 }
 
-// Purge forgets what can't be undone any more. It is the worker's.
-func (s *Service) Purge(ctx context.Context) error { return deleteExpired(ctx, s.db, s.now()) }
+// Purge forgets what can't be undone any more, and on SQLite the bytes of it. It is the worker's.
+func (s *Service) Purge(ctx context.Context) error {
+	some := false
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		sealed, err := deleteExpired(ctx, tx, s.now())
+		some = len(sealed) > 0
+		if err != nil {
+			return err
+		}
+		for _, raw := range sealed {
+			kept, err := s.opened(raw)
+			if err != nil { // sealed with a key that is gone: there is nothing to read, and nothing to keep it for
+				continue
+			}
+			for _, t := range kept.Accesses {
+				if err := s.accesses.Forget(ctx, tx, t); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || !some {
+		return err
+	}
+	_, err = s.db.EmptyWAL(ctx) // readers in the way: the log is overwritten a little later
+	return err
+}
 
 // ordered is the ids, each once, in one order: two people who remove the same take turns instead of deadlocking.
 func ordered(ids []uuid.UUID) []uuid.UUID {

@@ -193,7 +193,7 @@ func forgetRemovals(ctx context.Context, tx bun.IDB, customerID uuid.UUID, by []
 	return err
 }
 
-func deleteExpired(ctx context.Context, db bun.IDB, now time.Time) error {
-	_, err := db.ExecContext(ctx, `DELETE FROM authorisation_removal WHERE expires_at <= ?`, now)
-	return err
+// deleteExpired deletes what can't be undone any more, and returns what was sealed in it.
+func deleteExpired(ctx context.Context, tx bun.IDB, now time.Time) (sealed [][]byte, err error) {
+	return sealed, scan(ctx, tx, store.SQL(`DELETE FROM authorisation_removal WHERE expires_at <= ? RETURNING sealed`, now), &sealed)
 }

@@ -74,7 +74,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		Approvals: approvals,
 		DB:        db, Now: w.clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})
-	customers := customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: w.post})
+	customers := customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: w.post, Accounts: w.people})
 	accesses := access.New(access.Options{
 		Approvals: approvals,
 		DB:        db, Now: w.clock, Key: key, Policy: policy, Accounts: w.people, Courier: w.post, Audit: log, Customers: customers,

@@ -198,7 +198,7 @@ func (s *Service) continueDeletion(ctx context.Context, d Deletion, chunk int) (
 			}
 		}
 	}
-	if emptied, err := s.emptyWAL(ctx); err != nil || !emptied {
+	if emptied, err := s.db.EmptyWAL(ctx); err != nil || !emptied {
 		return false, err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {

@@ -22,13 +22,22 @@ type Courier interface {
 	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
 }
 
-// Options are what a Service is made of; all of them are needed.
+// Accounts is what customers need of the people who sign in.
+type Accounts interface {
+	// Erase deletes those of the accounts that nothing keeps any more, with all that is known of them.
+	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
+}
+
+// Options are what a Service is made of; all of them are needed but the last two.
 type Options struct {
 	DB      *store.DB
 	Now     store.Clock
 	Policy  *policies.Decider
 	Audit   *audit.Log
 	Courier Courier
+	// Accounts erases the accounts that go with a customer; nil: a service without a key, which does not find their
+	// counters of failed sign-ins.
+	Accounts Accounts
 	// Reminder is how long an invitation may go unanswered; 0 is the constant of that name.
 	Reminder time.Duration
 }
@@ -41,6 +50,7 @@ type Service struct {
 	policy  *policies.Decider
 	audit   *audit.Log
 	courier Courier
+	people  Accounts
 	limits  limits
 	// reminder is Options.Reminder.
 	reminder time.Duration
@@ -54,8 +64,11 @@ func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = Reminder
 	}
+	if o.Accounts == nil {
+		o.Accounts = account.New(account.Options{DB: o.DB, Now: o.Now, Policy: o.Policy, Audit: o.Audit})
+	}
 	return &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, limits: limitsOf(o.DB), reminder: o.Reminder,
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, people: o.Accounts, limits: limitsOf(o.DB), reminder: o.Reminder,
 		step:    func() error { return nil },
 		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
 	}

@@ -128,8 +128,8 @@ func (s *Service) eraseTransactions(ctx context.Context, tx bun.Tx, d Deletion, 
 	return res.RowsAffected()
 }
 
-// eraseAccesses erases accesses, and with them, in the same tx, the accounts that lose their last one: sessions and
-// roles by cascade, links to it, and what the log says of it alone. So no account is left that nothing refers to.
+// eraseAccesses erases accesses, and with them, in the same tx, the accounts that lose their last one. So no account is
+// left that nothing refers to.
 func (s *Service) eraseAccesses(ctx context.Context, tx bun.Tx, d Deletion, chunk int) (int64, error) {
 	var accesses []struct {
 		ID        uuid.UUID     `bun:"id"`
@@ -157,23 +157,8 @@ func (s *Service) eraseAccesses(ctx context.Context, tx bun.Tx, d Deletion, chun
 	if len(accounts) == 0 {
 		return gone, nil
 	}
-	var leave []uuid.UUID
-	err = tx.NewRaw(`SELECT id FROM account WHERE id IN (?) AND NOT specialist
-		AND NOT EXISTS (SELECT 1 FROM access WHERE access.account_id = account.id)`, bun.List(accounts)).Scan(ctx, &leave)
-	if err != nil || len(leave) == 0 {
-		return gone, err
-	}
-	for _, sql := range []string{
-		`DELETE FROM link WHERE subject_id IN (?)`,
-		`DELETE FROM audit WHERE customer_id IS NULL AND actor_id IN (?)`,
-		`DELETE FROM audit WHERE customer_id IS NULL AND subject_id IN (?)`,
-		`DELETE FROM account WHERE id IN (?)`,
-	} {
-		if _, err := tx.ExecContext(ctx, sql, bun.List(leave)); err != nil {
-			return 0, err
-		}
-	}
-	return gone + int64(len(leave)), nil
+	left, err := s.people.Erase(ctx, tx, accounts...)
+	return gone + int64(len(left)), err
 }
 
 // eraseCustomer erases the row itself and its entry in the search index. A tx that was already at work on the customer
@@ -197,17 +182,6 @@ func (s *Service) eraseCustomer(ctx context.Context, tx bun.Tx, d Deletion, _ in
 		gone += n
 	}
 	return gone, nil
-}
-
-// emptyWAL moves what SQLite's write-ahead log holds into the file and cuts it to nothing: old pages with what was
-// deleted would stay in it. false when readers were in the way for longer than they may.
-func (s *Service) emptyWAL(ctx context.Context) (bool, error) {
-	if s.db.IsPostgres() {
-		return true, nil
-	}
-	var busy, frames, moved int
-	err := s.db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved)
-	return busy == 0, err
 }
 
 func affected(ctx context.Context, tx bun.IDB, sql string, args ...any) (bool, error) {

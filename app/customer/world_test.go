@@ -15,6 +15,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/policies"
@@ -58,7 +59,13 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Service = New(Options{DB: db, Now: w.clock, Policy: policy, Audit: audit.New(db, w.clock), Courier: w.post})
+	key, err := secret.NewKey([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := audit.New(db, w.clock)
+	people := account.New(account.Options{DB: db, Now: w.clock, Key: key, Policy: policy, Audit: log})
+	w.Service = New(Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: w.post, Accounts: people})
 	w.anna = w.person("Anna Amt", true, policies.Specialist)
 	w.ben = w.person("Ben Büro", true, policies.Specialist)
 	w.data = w.person("Dora Daten", true, policies.Specialist, policies.DataAdministrator)

@@ -108,6 +108,17 @@ func openPostgres(ctx context.Context, dsn string) (*DB, error) {
 func (db *DB) IsPostgres() bool { return db.Dialect().Name() == dialect.PG }
 
 // InTx runs fn in one tx: committed when fn returns nil, rolled back otherwise. Functions that fn registered with
+// EmptyWAL moves what SQLite's write-ahead log holds into the file and cuts it to nothing: old pages with what was
+// deleted would stay in it. It returns false when readers were in the way for longer than they may.
+func (db *DB) EmptyWAL(ctx context.Context) (bool, error) {
+	if db.IsPostgres() {
+		return true, nil
+	}
+	var busy, frames, moved int
+	err := db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved)
+	return busy == 0, err
+}
+
 // AfterCommit run after a commit, and only then. fn must use its tx for every query: on SQLite the outer DB would
 // wait for the tx to end.
 //

@@ -175,7 +175,7 @@ func (s *Services) build(tune []Tune) (err error) {
 		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
 	s.Customers = customer.New(customer.Options{
-		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Reminder: c.Reminder,
+		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Accounts: s.Accounts, Reminder: c.Reminder,
 	})
 	s.Accesses = access.New(access.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,

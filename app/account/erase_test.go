@@ -1,0 +1,147 @@
+package account
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+)
+
+// erase erases accounts in a tx of its own.
+func (w *world) erase(ids ...uuid.UUID) (gone []Erased) {
+	w.Helper()
+	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		gone, err = w.Erase(ctx, tx, ids...)
+		return err
+	}))
+	return gone
+}
+
+// lived is an end user who has done what leaves traces: three names, sessions, links, failures, entries in the log.
+func (w *world) lived(name string) (a Account, access, customer uuid.UUID) {
+	w.Helper()
+	a, access, customer = w.endUser(name)
+	nick := strings.ReplaceAll(name, " ", "_")
+	_, _, err := w.SignIn(w.ctx, a.Email, better, office)
+	w.want("a wrong password", err, ErrSignIn)
+	w.signIn(a.Email, good)
+	w.must(w.AskEmail(w.ctx, caller(a), "next."+a.Email, good))
+	_, token := w.send()
+	w.must(w.ConfirmEmail(w.ctx, token, office))
+	w.must(w.UpdateOwn(w.ctx, caller(a), Own{Name: name, Username: nick, Shortcuts: true}))
+	w.signIn(nick, good)
+	w.must(w.ForgotPassword(w.ctx, nick, office))
+	w.send()
+	w.must(w.audit.Write(w.ctx, w.db, caller(a).Actor(), audit.Record{
+		Action: audit.AccessRegistered, CustomerID: customer, SubjectID: access, Subject: name,
+	}))
+	w.exec("DELETE FROM sign_in_throttle WHERE subject LIKE 'asked:%' OR subject LIKE 'address:%'") // of the place, not the person
+	a, err = findAccount(w.ctx, w.db, a.ID)
+	w.must(err)
+	return a, access, customer
+}
+
+// traces is how many rows say something of an account outside customers' logs.
+func (w *world) traces(a Account) map[string]int {
+	return map[string]int{
+		"account": w.count("account WHERE id = ?", a.ID), "session": w.count("session WHERE account_id = ?", a.ID),
+		"link": w.count("link WHERE subject_id = ?", a.ID), "log": w.count("audit WHERE customer_id IS NULL AND (actor_id = ? OR subject_id = ?)", a.ID, a.ID),
+	}
+}
+
+// TestErase: with an account go all its traces; who is kept by an access or by the firm loses nothing.
+func TestErase(t *testing.T) {
+	each(t, func(w *world) {
+		eva, access, customer := w.lived("Eva Ende")
+		ben, _, _ := w.lived("Ben Bleibt")
+		carl, _, _ := w.lived("Carl Chef")
+		w.exec("DELETE FROM access WHERE account_id = ?", carl.ID)
+		w.exec("UPDATE account SET specialist = TRUE WHERE id = ?", carl.ID)
+		before, stay, chief := w.traces(eva), w.traces(ben), w.traces(carl)
+		for what, n := range before {
+			if n == 0 {
+				w.Fatalf("nothing in %s: what goes is not tested", what)
+			}
+		}
+		counters := w.count("sign_in_throttle")
+		everybody := []uuid.UUID{carl.ID, eva.ID, ben.ID, eva.ID}
+		if gone := w.erase(everybody...); len(gone) != 0 {
+			w.Fatalf("erased although an access or the firm keeps them: %+v", gone)
+		}
+		w.exec("UPDATE access SET deactivated_at = registered_at WHERE id = ?", access)
+		if gone := w.erase(everybody...); len(gone) != 0 {
+			w.Fatalf("erased although there is a deactivated access: %+v", gone)
+		}
+
+		w.exec("DELETE FROM access WHERE id = ?", access)
+		gone := w.erase(everybody...)
+		if len(gone) != 1 || gone[0].Account.ID != eva.ID || gone[0].Account.PasswordHash != eva.PasswordHash {
+			w.Fatalf("erased %+v, want Eva", gone)
+		}
+		for what, n := range w.traces(eva) {
+			if n != 0 {
+				w.Errorf("%s: %d rows stay", what, n)
+			}
+		}
+		for what, n := range w.traces(ben) {
+			if n != stay[what] {
+				w.Errorf("%s of somebody else: %d rows, want %d", what, n, stay[what])
+			}
+		}
+		for what, n := range w.traces(carl) {
+			if n != chief[what] {
+				w.Errorf("%s of somebody of the firm: %d rows, want %d", what, n, chief[what])
+			}
+		}
+		if n := w.count("sign_in_throttle"); n*3 != counters*2 {
+			w.Errorf("%d of %d counters of three people stay", n, counters)
+		}
+		var entry audit.Entry
+		w.must(w.db.NewSelect().Model(&entry).Where("customer_id = ?", customer).Scan(w.ctx))
+		if entry.Actor != "Eva Ende" || entry.Subject != "Eva Ende" || entry.Address != "" {
+			w.Errorf("the customer's log says %+v; the name goes with the customer, the address with the account", entry)
+		}
+
+		// what somebody wrote who was at work with it at that moment goes, too
+		w.must(w.write(w.ctx, w.db, audit.Actor{Name: "Kontor", Address: office.Address}, audit.AccountPasswordAsked, eva, nil))
+		w.must(w.write(w.ctx, w.db, itself(eva, office), audit.AccountSignedIn, ben, nil))
+		if gone := w.erase(eva.ID); len(gone) != 0 || w.traces(eva)["log"] != 0 {
+			w.Errorf("late entries stay: %v, %v", gone, w.traces(eva))
+		}
+	})
+}
+
+// TestRestore: what Erase took comes back as it was, but for what must stay gone.
+func TestRestore(t *testing.T) {
+	each(t, func(w *world) {
+		eva, access, _ := w.lived("Eva Ende")
+		w.lived("Ben Bleibt")
+		log := func() (list []audit.Entry) {
+			w.must(w.db.NewSelect().Model(&list).OrderExpr("id").Scan(w.ctx))
+			return list
+		}
+		before := log()
+		w.exec("DELETE FROM access WHERE id = ?", access)
+		gone := w.erase(eva.ID)
+		w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error { return w.Restore(ctx, tx, gone[0]) }))
+		same := slices.EqualFunc(before, log(), func(a, b audit.Entry) bool {
+			return a.At.Equal(b.At) && a.ID == b.ID && a.Actor == b.Actor && a.Address == b.Address && a.Subject == b.Subject && a.Detail == b.Detail
+		})
+		if !same {
+			w.Errorf("the log is %+v, want %+v", log(), before)
+		}
+		now, err := findAccount(w.ctx, w.db, eva.ID)
+		w.must(err)
+		if now.Username != eva.Username || now.Email != eva.Email || now.PasswordHash != eva.PasswordHash || !now.CreatedAt.Equal(eva.CreatedAt) {
+			w.Errorf("restored %+v, want %+v", now, eva)
+		}
+		if n := w.count("session WHERE account_id = ?", eva.ID) + w.count("link WHERE subject_id = ?", eva.ID); n != 0 {
+			w.Errorf("%d sessions and links came back", n)
+		}
+	})
+}

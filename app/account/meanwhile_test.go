@@ -1,0 +1,94 @@
+package account
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// after does something once, right after a query was answered: what somebody else does between two steps.
+type after struct {
+	query string
+	do    func()
+}
+
+func (a *after) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (a *after) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if do := a.do; do != nil && strings.Contains(e.Query, a.query) {
+		a.do = nil
+		do()
+	}
+}
+
+// TestChangedDuringASignIn: between the comparing of a password and the session it may be changed, or the account be
+// deactivated or gone: then there is no session.
+func TestChangedDuringASignIn(t *testing.T) {
+	for name, change := range map[string]string{
+		"password changed": `UPDATE account SET password_hash = 'another' WHERE email_folded = 'anna.berg@firm.example'`,
+		"deactivated":      `UPDATE account SET active = FALSE WHERE email_folded = 'anna.berg@firm.example'`,
+		"gone":             `DELETE FROM account WHERE email_folded = 'anna.berg@firm.example'`,
+		"nothing":          ``,
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.specialist("Anna Berg")
+				plain := w.db.DB
+				hook := &after{query: "a.username_folded =", do: func() {
+					if change != "" {
+						_, err := plain.NewRaw(change).Exec(w.ctx)
+						w.must(err)
+					}
+				}}
+				w.db.DB = plain.WithQueryHook(hook)
+				_, token, err := w.SignIn(w.ctx, "anna.berg@firm.example", good, office)
+				w.db.DB = plain
+				if hook.do != nil {
+					w.Fatal("nothing happened meanwhile")
+				}
+				if change == "" {
+					w.want("signing in", err, nil)
+					return
+				}
+				w.want("signing in", err, ErrSignIn)
+				if token != "" || w.count("session") != 0 {
+					w.Errorf("token %q, %d sessions", token, w.count("session"))
+				}
+			})
+		})
+	}
+}
+
+// TestFailuresAreForgotten: after a day of quiet a person has all the free tries again, and not a second earlier.
+func TestFailuresAreForgotten(t *testing.T) {
+	each(t, func(w *world) {
+		w.specialist("Anna Berg")
+		guess := func(address string) error {
+			_, _, err := w.SignIn(w.ctx, "anna.berg@firm.example", "guess", Browser{Address: address})
+			return err
+		}
+		tries := func(address string) (n int) {
+			for ; n < 20; n++ {
+				if err := guess(address); slow(err) > 0 {
+					return n
+				}
+			}
+			return n
+		}
+		fresh := tries("203.0.113.1")
+		if fresh < 2 || fresh > 10 {
+			w.Fatalf("%d tries to begin with", fresh)
+		}
+		w.wait(forgetAfter - time.Second)
+		if n := tries("203.0.113.2"); n != 1 {
+			w.Errorf("a second before: %d tries, want the one that the delay's end allows", n)
+		}
+		w.wait(forgetAfter)
+		if n := tries("203.0.113.3"); n != fresh {
+			w.Errorf("a day later: %d tries, want %d", n, fresh)
+		}
+	})
+}

@@ -1,0 +1,492 @@
+package authorisation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/handover"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// What is typed for a person is found by these. Of somebody who has another customer, what was typed there stays.
+var (
+	typed       = regexp.MustCompile(`(?i)qz[a-z]\d{5}|\+4915177\d{6}|2001:db8:7a7a:\d{4}::1`)
+	typedInSQL  = []string{"%qz_0____%", "%+4915177%", "%2001:db8:7a7a:%"}
+	typedByElse = "Qxx" // for the second end user, who has another customer
+)
+
+// numberIn is whose it is, of what typed found.
+func numberIn(found string) int {
+	for _, around := range []string{"+4915177", "2001:db8:7a7a:", "::1"} {
+		found = strings.ReplaceAll(found, around, "")
+	}
+	n, _ := strconv.Atoi(strings.TrimLeftFunc(found, unicode.IsLetter))
+	return n
+}
+
+// life is the state of an end user that decides on what can happen next, and what has happened.
+type life struct {
+	registered, deactivated, removed bool
+	undoable                         bool // the last removal
+	by, remover                      int  // who administers the customer, who removed: before and after a handover
+	did                              string
+}
+
+// acts are what can happen to an end user and their customer, each with a letter, and how it changes their life; ok is
+// false where it can't happen.
+var acts = map[byte]func(l *life) (ok bool){
+	'R': func(l *life) bool { // register
+		ok := !l.registered && !l.deactivated && !l.removed
+		l.registered = true
+		return ok
+	},
+	'S': func(l *life) bool { return l.registered && !l.deactivated && !l.removed }, // sign in, and do what people do then
+	'M': func(l *life) bool { // remove the access
+		ok := !l.removed
+		l.removed, l.undoable, l.remover = true, true, l.by
+		return ok
+	},
+	'U': func(l *life) bool { // undo
+		ok := l.removed && l.undoable && l.remover == l.by // who handed the customer over has no right to it any more
+		l.removed, l.undoable = false, false
+		return ok
+	},
+	'H': func(l *life) bool { l.by++; return true }, // the administrator hands everything over
+	'D': func(l *life) bool { // deactivate, or reactivate
+		ok := !l.removed
+		l.deactivated = !l.deactivated
+		return ok
+	},
+	'C': func(l *life) bool { return !l.removed }, // correct
+	'P': func(l *life) bool { // ten minutes later: what can't be undone is forgotten
+		ok := l.undoable
+		l.undoable = false
+		return ok
+	},
+}
+
+// mostOf is how often an act may happen in one life; once where it is not named.
+var mostOf = map[byte]int{'M': 2, 'U': 2, 'D': 2}
+
+// orders are all lives of up to so many acts.
+func orders(most int) (all []string) {
+	letters := make([]byte, 0, len(acts))
+	for letter := range acts {
+		letters = append(letters, letter)
+	}
+	slices.Sort(letters)
+	var grow func(l life)
+	grow = func(l life) {
+		all = append(all, l.did)
+		if len(l.did) == most {
+			return
+		}
+		for _, letter := range letters {
+			if strings.Count(l.did, string(letter)) >= max(mostOf[letter], 1) {
+				continue
+			}
+			next := l
+			if acts[letter](&next) {
+				next.did += string(letter)
+				grow(next)
+			}
+		}
+	}
+	grow(life{})
+	return all
+}
+
+// quick takes a password's hash for granted: hashing is what these tests are not about.
+type quick struct {
+	*account.Service
+	hash string
+}
+
+func (q quick) Hash(context.Context, string) (string, error)                     { return q.hash, nil }
+func (q quick) CheckPassword(_, _ string, _ ...string) error                     { return nil }
+func (q quick) Verify(context.Context, uuid.UUID, string, account.Browser) error { return nil }
+
+// one is a life that is lived: an end user of a customer that is deleted in the end; every other one has another
+// customer as well.
+type one struct {
+	*world
+	life
+	number     int
+	handovers  *handover.Service
+	keepers    []account.Caller // who administers the customer, before and after a handover
+	customer   customer.Customer
+	access     uuid.UUID
+	email      string
+	removal    uuid.UUID
+	other      customer.Customer // of who has two
+	others     string            // what is known of them there, before
+	wasSigned  int               // in at, how often
+	lastSignIn string
+}
+
+func (o *one) mark(kind string) string { return fmt.Sprintf("Qz%s%05d", kind, o.number) }
+func (o *one) from() account.Browser {
+	return account.Browser{Address: fmt.Sprintf("2001:db8:7a7a:%04d::1", o.number), Agent: o.mark("a") + " Browser"}
+}
+func (o *one) keeper() account.Caller { return o.keepers[o.by] }
+func (o *one) both() bool             { return o.other.ID != uuid.Nil }
+
+// begin makes the customer with the access of a person who is invited; both gives them another customer before, where
+// they register.
+func (o *one) begin(both bool) {
+	o.t.Helper()
+	name := fmt.Sprintf("Fachkraft %d", o.number)
+	o.keepers = []account.Caller{o.specialist(name + " a"), o.specialist(name + " b"), o.specialist(name + " c")}
+	o.email = strings.ToLower(o.mark("m")) + "@kunde.example"
+	if both {
+		o.email = fmt.Sprintf("both%05d@kunde.example", o.number)
+		o.other = o.add("Anderswo", "Bleibt", "", o.email, "")
+		a := o.accessOf(o.other.ID)
+		o.must(second(o.accesses.Register(o.ctx(), o.fresh(a), access.RegisterForm{Password: strong, PasswordRepeat: strong}, account.Caller{}, here)))
+		o.others = o.known()
+	}
+	o.customer = o.add(o.mark("f"), o.mark("l"), o.mark("n"), o.email, o.mobile())
+	o.access = o.accessOf(o.customer.ID)
+}
+
+func (o *one) mobile() string { return fmt.Sprintf("+4915177%06d", o.number) }
+
+func (o *one) add(first, last, note, email, mobile string) customer.Customer {
+	o.t.Helper()
+	cu, _, err := o.accesses.AddCustomer(o.ctx(), o.keeper(), customer.Draft{
+		Type: customer.Person, Data: customer.Data{FirstName: first, LastName: last, Note: note, Locale: "de"},
+	}, email, mobile)
+	o.must(err)
+	return cu
+}
+
+func (o *one) accessOf(customerID uuid.UUID) uuid.UUID {
+	o.t.Helper()
+	var id uuid.UUID
+	o.must(o.db.NewRaw(`SELECT id FROM access WHERE customer_id = ?`, customerID).Scan(o.ctx(), &id))
+	return id
+}
+
+var codeShape = regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`)
+
+// sent delivers what waits for an access, and returns the link and the code that come.
+func (o *one) sent(id uuid.UUID) (link, code string) {
+	o.t.Helper()
+	var queued []courier.Message
+	o.must(o.db.NewSelect().Model(&queued).Where("access_id = ?", id).Where("state = ?", courier.Queued).Scan(o.ctx()))
+	for _, m := range queued {
+		o.must(second(o.post.Deliver(o.ctx(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})))
+	}
+	box, err := o.post.Mailbox(o.ctx(), len(queued))
+	o.must(err)
+	for _, m := range box {
+		if found := linkShape.FindStringSubmatch(m.Text); found != nil {
+			link = found[1]
+		} else {
+			code = codeShape.FindString(m.Text)
+		}
+	}
+	return link, code
+}
+
+func (o *one) fresh(id uuid.UUID) string { o.t.Helper(); link, _ := o.sent(id); return link }
+
+// do lets one act happen.
+func (o *one) do(letter byte) {
+	o.t.Helper()
+	was := o.life
+	acts[letter](&o.life)
+	o.did += string(letter)
+	switch letter {
+	case 'R':
+		link, code := o.sent(o.access)
+		form := access.RegisterForm{Code: code, Password: strong, PasswordRepeat: strong}
+		o.must(second(o.accesses.Register(o.ctx(), link, form, account.Caller{}, o.from())))
+	case 'S':
+		o.signIn()
+	case 'M':
+		out, err := o.Remove(o.ctx(), o.keepers[was.by], o.customer.ID, Selection{Accesses: ids(o.access)}, true)
+		o.must(err)
+		o.removal = out.ID
+	case 'U':
+		o.must(second(o.Undo(o.ctx(), o.keeper(), o.removal)))
+	case 'H':
+		boss := account.Caller{ID: o.uwe.ID, Name: o.uwe.Name, Roles: o.uwe.Roles}
+		o.must(second(o.handovers.Start(o.ctx(), boss, o.keepers[was.by].ID, ids(o.keeper().ID), true)))
+	case 'D':
+		act := o.accesses.Deactivate
+		if was.deactivated {
+			act = o.accesses.Reactivate
+		}
+		o.must(act(o.ctx(), o.keeper(), o.customer.ID, o.access))
+	case 'C':
+		r, err := o.accesses.Get(o.ctx(), o.keeper(), o.customer.ID, o.access)
+		o.must(err)
+		email := strings.ToLower(o.mark("c")) + "@neu.example"
+		if o.both() {
+			email = o.email
+		}
+		o.must(second(o.accesses.Correct(o.ctx(), o.keeper(), o.customer.ID, o.access, r.Version, access.Form{
+			FirstName: o.mark("g"), LastName: o.mark("h"), Email: email, Mobile: o.mobile(), Locale: "en",
+		})))
+		if !o.registered && !o.both() {
+			o.email = email
+		}
+	case 'P':
+		o.tick(UndoLife + time.Minute)
+		o.must(o.Purge(o.ctx()))
+		o.must(o.people.CleanUp(o.ctx()))
+	}
+}
+
+// signIn opens a session as a right password does, now and then with a real one, and leaves traces: another name and
+// username, an e-mail address asked for, a forgotten password.
+func (o *one) signIn() {
+	o.t.Helper()
+	a, ok, err := o.people.ByEmail(o.ctx(), o.db, o.email)
+	o.must(err)
+	if !ok {
+		o.t.Fatalf("%s: nobody has the address %s", o.did, o.email)
+	}
+	from := o.from()
+	if o.both() {
+		from = account.Browser{Address: fmt.Sprintf("2001:db8:7b7b:%04d::1", o.number), Agent: "of both"}
+	}
+	if o.number%10 == 0 {
+		if _, _, err := o.people.SignIn(o.ctx(), o.email, "falsch", from); err == nil {
+			o.t.Error("a wrong password is right")
+		}
+		_, _, err = o.people.SignIn(o.ctx(), o.email, strong, from)
+	} else {
+		err = o.db.InTx(o.ctx(), func(ctx context.Context, tx bun.Tx) error {
+			_, err := o.people.OpenSession(ctx, tx, a.ID, from)
+			return err
+		})
+	}
+	o.must(err)
+	o.wasSigned++
+	o.must(o.people.ForgotPassword(o.ctx(), o.email, from))
+	if o.both() {
+		return
+	}
+	c := account.Caller{ID: a.ID, Name: a.Name, Roles: []policies.Role{policies.EndUser}, Address: from.Address}
+	o.must(o.people.UpdateOwn(o.ctx(), c, account.Own{Name: o.mark("p") + " Selbst", Username: o.mark("u"), Locale: "de"}))
+	if o.number%10 == 0 {
+		o.must(o.people.AskEmail(o.ctx(), c, strings.ToLower(o.mark("e"))+"@neu.example", strong))
+	}
+}
+
+// end deletes the customer; after that nothing that a person or an old tab does brings anything back.
+func (o *one) end() {
+	o.t.Helper()
+	link := ""
+	if !o.registered && !o.removed && !o.deactivated {
+		link = o.fresh(o.access)
+	}
+	d, err := o.customers.Delete(o.ctx(), o.keeper(), o.customer.ID, o.customer.Label())
+	o.must(err)
+	if d.FinishedAt == nil {
+		o.t.Fatalf("%s: not finished", o.did)
+	}
+	stranger := account.Browser{Address: "198.51.100.9", Agent: "later"}
+	form := access.RegisterForm{Password: strong, PasswordRepeat: strong}
+	if _, err := o.accesses.Register(o.ctx(), link, form, account.Caller{}, stranger); err == nil {
+		o.t.Errorf("%s: registers at what is gone", o.did)
+	}
+	if o.removal != uuid.Nil {
+		for _, k := range o.keepers {
+			if _, err := o.Undo(o.ctx(), k, o.removal); !errors.Is(err, ErrUndone) {
+				o.t.Errorf("%s: undone after the deletion: %v", o.did, err)
+			}
+		}
+	}
+	if _, ok, err := o.people.ByEmail(o.ctx(), o.db, o.email); err != nil || ok != o.both() {
+		o.t.Errorf("%s: the account is there: %v, want %v; %v", o.did, ok, o.both(), err)
+	}
+	if o.both() {
+		if now := o.known(); now != o.others {
+			o.t.Errorf("%s: of the customer that stays\n%s, want\n%s", o.did, now, o.others)
+		}
+		if n := o.count(`SELECT count(*) FROM audit WHERE action = 'account.signed_in' AND actor_id = (SELECT account_id FROM access WHERE customer_id = ?)`, o.other.ID); n != o.wasSigned {
+			o.t.Errorf("%s: %d entries of signing in stay, want %d", o.did, n, o.wasSigned)
+		}
+	}
+}
+
+// known is what the database knows of the customer that stays, of its access and its account.
+func (o *one) known() string {
+	o.t.Helper()
+	var list []string
+	for table, where := range map[string]string{
+		"customer": "id = ?", "access": "customer_id = ?", "message": "customer_id = ?", "audit": "customer_id = ? AND action NOT LIKE 'administrator.%'",
+	} {
+		var n int
+		o.must(o.db.NewRaw(`SELECT count(*) FROM ? WHERE `+where, bun.Ident(table), o.other.ID).Scan(o.ctx(), &n))
+		list = append(list, table+" "+strconv.Itoa(n))
+	}
+	var who []string
+	o.must(o.db.NewRaw(`SELECT p.name || ' ' || p.email || ' ' || a.first_name || ' ' || a.email || ' ' || CASE WHEN a.registered_at IS NULL THEN 'invited' ELSE 'registered' END
+		FROM access AS a JOIN account AS p ON p.id = a.account_id WHERE a.customer_id = ?`, o.other.ID).Scan(o.ctx(), &who))
+	slices.Sort(list)
+	return strings.Join(append(list, who...), ", ")
+}
+
+// rows lists "table.column: value" of everything in the database that is like one of the patterns. The tables are read
+// from the schema, so a new one can't be forgotten.
+func (w *world) rows(patterns ...string) (found []string) {
+	w.t.Helper()
+	var columns []struct {
+		Table  string `bun:"t"`
+		Column string `bun:"c"`
+		Type   string `bun:"y"`
+	}
+	sql := `SELECT m.name AS t, p.name AS c, p.type AS y FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p
+		WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%'`
+	like := "LIKE"
+	if w.db.IsPostgres() {
+		sql = `SELECT table_name AS t, column_name AS c, data_type AS y FROM information_schema.columns WHERE table_schema = 'public'`
+		like = "ILIKE"
+	}
+	w.must(w.db.NewRaw(sql).Scan(w.ctx(), &columns))
+	if len(columns) < 100 {
+		w.t.Fatalf("only %d columns seen", len(columns))
+	}
+	for _, c := range columns {
+		text := store.SQL(`CAST(? AS TEXT)`, bun.Ident(c.Column))
+		if c.Type == "bytea" {
+			text = store.SQL(`encode(?, 'escape')`, bun.Ident(c.Column))
+		}
+		for _, pattern := range patterns {
+			q := store.SQL(`SELECT `)
+			q.Append(text)
+			q.Add(` FROM ? WHERE `, bun.Ident(c.Table))
+			q.Append(text)
+			q.Add(` `+like+` ?`, pattern)
+			var values []string
+			w.must(w.db.NewRaw(q.SQL, q.Args...).Scan(w.ctx(), &values))
+			for _, v := range values {
+				found = append(found, c.Table+"."+c.Column+": "+v)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// ordersMost is how many acts a life has before its customer is deleted, unless KONTOR_TEST_ORDERS says otherwise. A commit
+// takes PostgreSQL longer, so there are fewer lives there.
+func ordersMost(db *store.DB) int {
+	if n, err := strconv.Atoi(os.Getenv("KONTOR_TEST_ORDERS")); err == nil && n > 0 {
+		return n
+	}
+	if db.IsPostgres() {
+		return 3
+	}
+	return 4
+}
+
+// TestDeletedInEveryOrder lives every life of a few acts, in every order in which they can happen, and deletes the customer
+// at its end. Then no table, and on SQLite no byte of the files, holds anything that was typed for the person; who
+// has another customer loses only what belonged to the deleted one, and somebody else loses nothing.
+func TestDeletedInEveryOrder(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		lives := orders(ordersMost(w.db))
+		hash := w.hashed()
+		w.accesses = access.New(access.Options{
+			DB: w.db, Now: w.clock, Key: w.key, Policy: w.policy, Accounts: quick{w.people, hash}, Courier: w.post, Audit: w.audit, Customers: w.customers,
+			BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
+		})
+		handovers := handover.New(handover.Options{
+			DB: w.db, Now: w.clock, Zone: time.UTC, Policy: w.policy, Audit: w.audit, Customers: w.customers, Transactions: w.transactions,
+		})
+		elses := w.addElse()
+		for i, order := range lives {
+			o := &one{world: w, number: i, handovers: handovers}
+			o.begin(i%2 == 1)
+			if i == 0 {
+				if n := len(w.rows(typedInSQL...)); n < 10 {
+					t.Fatalf("only %d values of a person are found: what goes is not tested", n)
+				}
+			}
+			for _, letter := range []byte(order) {
+				o.do(letter)
+			}
+			o.end()
+			if t.Failed() {
+				t.Fatalf("in the life %q", order)
+			}
+		}
+		left := w.rows(typedInSQL...)
+		for _, v := range left[:min(len(left), 10)] {
+			t.Errorf("left of the life %q: %s", lives[numberIn(typed.FindString(v))], v)
+		}
+		if now := w.elses(); now != elses {
+			t.Errorf("of somebody else there is\n%s, want\n%s", now, elses)
+		}
+		t.Logf("%d lives", len(lives))
+		w.searchFiles(lives)
+	})
+}
+
+// hashed is a hash of the password that everybody has here.
+func (w *world) hashed() string {
+	w.t.Helper()
+	hash, err := w.people.Hash(w.ctx(), strong)
+	w.must(err)
+	return hash
+}
+
+// addElse makes an end user of another customer, with every trace, and returns what is known of them.
+func (w *world) addElse() string {
+	w.t.Helper()
+	id := w.addCustomer(typedByElse + " GmbH")
+	email := strings.ToLower(typedByElse) + "@kunde.example"
+	w.must(second(w.accesses.Create(w.ctx(), w.anna, id, access.Form{FirstName: typedByElse, LastName: typedByElse, Email: email, Locale: "de"}, "")))
+	w.register(email)
+	_, _, err := w.people.SignIn(w.ctx(), email, strong, account.Browser{Address: "203.0.113.5", Agent: typedByElse})
+	w.must(err)
+	w.exec(`UPDATE session SET last_seen_at = ?, expires_at = ?`, w.clock().AddDate(1, 0, 0), w.clock().AddDate(1, 0, 0)) // whatever the clock does
+	return w.elses()
+}
+
+func (w *world) elses() string {
+	w.t.Helper()
+	return strings.Join(w.rows("%"+typedByElse+"%", "%203.0.113.5%"), "\n")
+}
+
+// searchFiles looks for what was typed in the bytes of SQLite's files.
+func (w *world) searchFiles(lives []string) {
+	w.t.Helper()
+	if w.db.IsPostgres() {
+		return
+	}
+	var path string
+	w.must(w.db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(w.ctx(), &path))
+	for _, file := range []string{path, path + "-wal"} {
+		content, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			w.t.Fatal(err)
+		}
+		if at := typed.FindIndex(content); at != nil {
+			w.t.Errorf("left of the life %q in %s at %d: %q", lives[numberIn(string(content[at[0]:at[1]]))], file, at[0],
+				content[max(0, at[0]-40):min(len(content), at[1]+40)])
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package authorisation
+
+import (
+	"testing"
+	"time"
+
+	"kontor/app/access"
+	"kontor/app/audit"
+	"kontor/policies"
+)
+
+// TestPurge: when a removal can't be undone any more, nothing of the account is left but what the customer's log says of
+// its customer. Until then it can, and comes back with its log.
+func TestPurge(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const email = "berta@kunde.example"
+		a := w.invite(w.customer, email)
+		w.register(email)
+		_, _, err := w.people.SignIn(w.ctx(), email, strong, here)
+		w.must(err)
+		p, _, err := w.people.ByEmail(w.ctx(), w.db, email)
+		w.must(err)
+		own := func() int {
+			return w.count(`SELECT count(*) FROM audit WHERE customer_id IS NULL AND (actor_id = ? OR subject_id = ?)`, p.ID, p.ID)
+		}
+		from := func() int { return w.count(`SELECT count(*) FROM audit WHERE actor_id = ? AND address <> ''`, p.ID) }
+		ownBefore, fromBefore := own(), from()
+		if ownBefore == 0 || fromBefore == 0 {
+			t.Fatal("nothing in the log: what goes is not tested")
+		}
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(a.ID)}, true)
+		w.must(err)
+		if own() != 0 || from() != 0 {
+			t.Errorf("after the removal: %d entries, %d addresses", own(), from())
+		}
+		w.tick(UndoLife - time.Second)
+		w.must(w.Purge(w.ctx()))
+		w.must(second(w.Undo(w.ctx(), w.anna, out.ID)))
+		if own() != ownBefore || from() != fromBefore {
+			t.Errorf("undone: %d entries, %d addresses, want %d and %d", own(), from(), ownBefore, fromBefore)
+		}
+
+		_, err = w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(a.ID)}, true)
+		w.must(err)
+		// somebody who was at work with the account at that moment notes it a little later
+		late := audit.Record{Action: audit.AccountPasswordAsked, SubjectID: p.ID, Subject: p.Name}
+		w.must(w.audit.Write(w.ctx(), w.db, audit.Actor{Name: "Kontor", Address: here.Address}, late))
+		w.exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`,
+			newID(), w.customer, w.anna.ID, w.clock(), []byte("sealed with another key"))
+		w.tick(UndoLife)
+		w.must(w.Purge(w.ctx()))
+		if n := w.count(`SELECT count(*) FROM authorisation_removal`); n != 0 || own() != 0 || from() != 0 {
+			t.Errorf("%d removals, %d entries, %d addresses are left", n, own(), from())
+		}
+		if n := w.count(`SELECT count(*) FROM audit WHERE customer_id = ? AND action = ? AND subject = ?`, w.customer, audit.AccessRemoved, a.Name()); n != 2 {
+			t.Errorf("the customer's log names who lost their access %d times, want 2", n)
+		}
+	})
+}
+
+// TestUndoTakesTheRight: of each kind, somebody who had the right when they removed, and not any more, undoes nothing.
+func TestUndoTakesTheRight(t *testing.T) {
+	for name, c := range map[string]struct {
+		sel  func(w *world, a access.Access) Selection
+		deny string
+	}{
+		"access":        {func(_ *world, a access.Access) Selection { return Selection{Accesses: ids(a.ID)} }, "access, *, remove"},
+		"administrator": {func(w *world, _ access.Access) Selection { return Selection{Administrators: ids(w.clara.ID)} }, "authorisation, *, manage"},
+		"processor":     {func(w *world, _ access.Access) Selection { return Selection{Processors: ids(w.ben.ID)} }, "authorisation, *, manage"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				a := w.invite(w.customer, "berta@kunde.example")
+				w.must(second(w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))))
+				out, err := w.Remove(w.ctx(), w.anna, w.customer, c.sel(w, a), true)
+				w.must(err)
+				before := w.facts()
+				w.policyIs("\np, specialist, *, " + c.deny + ", deny\n")
+				if _, err := w.Undo(w.ctx(), w.anna, out.ID); complaint(err) != "forbidden: forbidden" || w.facts() != before {
+					t.Errorf("%v: %s, want %s", err, w.facts(), before)
+				}
+				w.policyIs("")
+				w.must(second(w.Undo(w.ctx(), w.anna, out.ID))) // it was not used up
+			})
+		})
+	}
+}
+
+// TestDeactivatedAccessIsNoReason: who has a deactivated access has no relation to the customer, and is no end user.
+func TestDeactivatedAccessIsNoReason(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const email = "berta@kunde.example"
+		a := w.invite(w.customer, email)
+		w.register(email)
+		p, _, err := w.people.ByEmail(w.ctx(), w.db, email)
+		w.must(err)
+		person := func() *subject {
+			k, err := w.circleOf(w.ctx(), w.anna, w.customer, transactionFilter{})
+			w.must(err)
+			return k.people[p.ID]
+		}
+		if s := person(); s.to(w.contract.ID) != policies.Access || len(s.Roles) != 1 {
+			t.Fatalf("before: %+v", s)
+		}
+		w.must(w.accesses.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
+		if s := person(); s.to(w.contract.ID) != policies.None || len(s.Roles) != 0 {
+			t.Errorf("deactivated: %v as %v", s.to(w.contract.ID), s.Roles)
+		}
+		w.must(w.accesses.Reactivate(w.ctx(), w.anna, w.customer, a.ID))
+		if s := person(); s.to(w.contract.ID) != policies.Access || len(s.Roles) != 1 {
+			t.Errorf("reactivated: %+v", s)
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package customer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/policies"
+)
+
+// policyIs puts the default policy with more rules in force.
+func (w *world) policyIs(more string) {
+	w.t.Helper()
+	if err := w.policy.Publish(w.policy.Version()+1, policies.Default+more); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestDeactivatedAccessIsNoRelation: with an access that is deactivated, or not registered yet, one customer is to a person
+// what every other is, in single decisions, in lists and in what needs attention.
+func TestDeactivatedAccessIsNoRelation(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		w.policyIs("\np, end_user, access, customer, *, read, allow\np, end_user, access, customer, *, list, allow\n")
+		cu := w.add(w.anna, Person, anna(), "pending@example.org")
+		a := w.mustAccess(cu.ID, "eva@example.org", uuid.NullUUID{UUID: w.end.ID, Valid: true})
+		w.exec(`UPDATE customer SET attention_at = ?`, w.clock())
+		check := func(what string, related bool) {
+			t.Helper()
+			_, err := w.Get(ctx, w.end, cu.ID)
+			r, errR := w.Relation(ctx, w.db, w.end, cu.ID)
+			if errors.Is(err, ErrNotFound) == related || errR != nil || (r == policies.Access) != related || !related && r != policies.None {
+				t.Errorf("%s: %v, relation %v, %v", what, err, r, errR)
+			}
+			p, err := w.List(ctx, w.end, Filter{})
+			if listed := len(p.Rows) == 1; err != nil || listed != related {
+				t.Errorf("%s: listed %v, %v", what, p.Rows, err)
+			}
+			at, err := w.Attending(ctx, w.end, Want{policies.Customer, policies.Read})
+			if err != nil || !at.Few {
+				t.Fatalf("%s: %+v, %v", what, at, err)
+			}
+			var ids []uuid.UUID
+			if err := w.db.NewRaw(`SELECT customer.id FROM `+at.Table.SQL+` AS customer`, at.Table.Args...).Scan(ctx, &ids); err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(ids, cu.ID) != related {
+				t.Errorf("%s: needs attention of %v", what, ids)
+			}
+			var mine []uuid.UUID
+			q := relatedTo(w.end, policies.Access)
+			if err := w.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &mine); err != nil || (len(mine) == 1) != related {
+				t.Errorf("%s: related to %v, %v", what, mine, err)
+			}
+		}
+		check("registered", true)
+		w.exec(`UPDATE access SET deactivated_at = registered_at WHERE id = ?`, a)
+		check("deactivated", false)
+		w.exec(`UPDATE access SET deactivated_at = NULL, registered_at = NULL WHERE id = ?`, a)
+		check("not registered", false)
+	})
+}
+
+// TestDuplicatesAreReadable: a hint names no customer that the caller may not read, nor one that is being deleted.
+func TestDuplicatesAreReadable(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		w.policyIs("\np, specialist, *, customer, person, read, deny\np, end_user, access, customer, *, read, allow\n")
+		w.add(w.anna, Company, acme(), "one@example.org")
+		hidden := w.add(w.anna, Person, anna(), "one@example.org")
+		w.mustAccess(hidden.ID, "eva@example.org", uuid.NullUUID{UUID: w.end.ID, Valid: true})
+		other := w.add(w.anna, Person, anna(), "one@example.org")
+		labels := func(list []Duplicate, err error) (out []string) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range list {
+				out = append(out, d.Label())
+			}
+			return out
+		}
+		if got := labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")); !slices.Equal(got, []string{"K-10001"}) {
+			t.Errorf("who may read companies is shown %v", got)
+		}
+		if got := labels(w.Duplicates(ctx, w.end, Person, anna(), "one@example.org")); !slices.Equal(got, []string{hidden.Label()}) {
+			t.Errorf("who may read one person is shown %v", got)
+		}
+		w.policyIs("")
+		w.exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
+		if got := labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")); !slices.Equal(got, []string{"K-10001", hidden.Label()}) {
+			t.Errorf("with one that is being deleted: %v", got)
+		}
+	})
+}

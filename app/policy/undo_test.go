@@ -1,0 +1,46 @@
+package policy
+
+import (
+	"testing"
+
+	"kontor/policies"
+)
+
+// TestUndoEndsAProposal: what is left of a draft after Undo was proposed by nobody, so nobody is its second person.
+func TestUndoEndsAProposal(t *testing.T) {
+	each(t, func(w *world) {
+		paul := w.person("Paul Adam", policies.PolicyAdministrator)
+		w.add(allow("specialist, *, queue, *, read"))
+		w.add(allow("specialist, *, queue, *, manage"))
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "Both or none"))
+		w.must(w.Undo(w.ctx, w.petra, w.draftNow().Edit))
+		d := w.draftNow()
+		if d.Proposed || d.Proposer != "" || d.Comment != "" || len(d.Added) != 1 {
+			w.Errorf("after Undo: %+v", d)
+		}
+		_, err := w.Publish(w.ctx, paul, d.Edit, "Agreed")
+		w.want("half a proposal, published by its second person", err, ErrSecond)
+		w.must(w.Propose(w.ctx, w.petra, d.Edit, "Half of it, then"))
+		_, err = w.Publish(w.ctx, paul, w.draftNow().Edit, "Agreed")
+		w.must(err)
+	})
+}
+
+// TestImpactOfDeactivatedAccesses: whose access is deactivated loses and gains nothing, and is no end user.
+func TestImpactOfDeactivatedAccesses(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.person("Anna Berg")
+		cu := w.customer("person", "Kühn", anna)
+		w.transaction(cu, "Contract", "contract")
+		eva := w.account("Eva Ende", false)
+		w.access(cu, eva)
+		w.add(deny("end_user, *, transaction, *, read"))
+		if got := w.impact(w.petra); len(got) != 1 {
+			w.Fatalf("one end user loses: %q", got)
+		}
+		w.exec(`UPDATE access SET deactivated_at = registered_at WHERE account_id = ?`, eva)
+		if got := w.impact(w.petra); len(got) != 0 {
+			w.Errorf("whose access is deactivated: %q", got)
+		}
+	})
+}

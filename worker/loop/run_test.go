@@ -1,0 +1,35 @@
+package loop
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/hibiken/asynq"
+
+	"kontor/app/courier"
+)
+
+// TestRunsApart: a message that is run again is a task of its own, whatever became of the one before, and offered twice it
+// is one.
+func TestRunsApart(t *testing.T) {
+	q := open(t, "", nil)
+	r := newRelay(q, nil, slog.New(slog.DiscardHandler))
+	client := asynq.NewClientFromRedisClient(q.client)
+	id := uuid.Must(uuid.NewV7())
+	for _, run := range []int{1, 1, 2, 2, 12} {
+		ticket := courier.Ticket{MessageID: id, Channel: courier.Email, Run: run}
+		if err := r.enqueue(t.Context(), client, ticket); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tasks, err := q.inspector.ListPendingTasks(queueMail)
+	if err != nil || len(tasks) != 3 {
+		t.Errorf("%d tasks of three runs, %v", len(tasks), err)
+	}
+	for _, task := range tasks {
+		if p, err := readPayload(task.Payload); err != nil || task.ID != taskID(id, p.Run) {
+			t.Errorf("task %s of run %d, %v", task.ID, p.Run, err)
+		}
+	}
+}
