@@ -36,7 +36,9 @@ type world struct {
 	anna     account.Caller
 	customer uuid.UUID
 	people   *account.Service
-	post     *courier.Service
+
+	approvals *approval.Service
+	post      *courier.Service
 }
 
 const strong = "Vierzig Pferde im Regen"
@@ -78,13 +80,20 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})
-	w := &world{t: t, clock: c, people: people, post: post}
+	w := &world{t: t, clock: c, people: people, approvals: approvals, post: post}
 	w.Service = New(Options{
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log,
 		Customers: customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people}),
 		BaseURL:   "https://kontor.example/", Firm: "Kanzlei Berg",
 	})
+	for kind, h := range w.Handlers() {
+		approvals.Handle(kind, h)
+	}
+	people.OnAddressed(w.Addressed)
+	for kind, compose := range approvals.Composers() {
+		post.Register(kind, compose)
+	}
 	for kind, composer := range w.Composers() {
 		post.Register(kind, composer)
 	}

@@ -47,6 +47,9 @@ func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone
 		if err != nil {
 			return nil, err
 		}
+		if err := s.approvals.Forget(ctx, tx, id); err != nil {
+			return nil, err
+		}
 		if err := deleteLinks(ctx, tx, id); err != nil {
 			return nil, err
 		}

@@ -38,6 +38,7 @@ type world struct {
 	*Service
 	ctx  context.Context
 	box  *box
+	ap   *approval.Service
 	mu   sync.Mutex
 	time time.Time
 }
@@ -61,11 +62,15 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	}
 	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.time }
 	log := audit.New(db, now)
+	w.ap = approval.New(approval.Options{DB: db, Now: now, Audit: log, Courier: w.box})
 	w.Service = New(Options{
-		Approvals: approval.New(approval.Options{DB: db, Now: now, Audit: log, Courier: w.box}),
+		Approvals: w.ap,
 		DB:        db, Now: now, Key: key, Policy: policy, Courier: w.box, Audit: log,
 		BaseURL: "https://kontor.example/", Firm: "Kanzlei Öhlmann",
 	})
+	for kind, h := range w.Handlers() {
+		w.ap.Handle(kind, h)
+	}
 	w.hasher = newHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	return w
 }

@@ -81,6 +81,11 @@ type Approval struct {
 // Read reads the detail into what its feature proposed.
 func (a Approval) Read(into any) error { return json.Unmarshal([]byte(a.Detail), into) }
 
+// about says whether somebody made the proposal, or is whom it concerns.
+func (a Approval) about(id uuid.UUID) bool {
+	return id == a.ProposedBy || a.ConcernedID.Valid && id == a.ConcernedID.UUID
+}
+
 // Proposal is what a feature proposes.
 type Proposal struct {
 	Kind        Kind
@@ -184,13 +189,12 @@ func (g guard) holds(a Approval, now time.Time) bool {
 
 // decides says whether the guard is the second person that a proposal takes.
 func (g guard) decides(a Approval, now time.Time) bool {
-	concerned := g.ID == a.ProposedBy || a.ConcernedID.Valid && g.ID == a.ConcernedID.UUID
-	return g.Active && g.Password && !concerned && !g.tied(a.ProposedBy, now, made) && g.holds(a, now)
+	return g.Active && g.Password && !a.about(g.ID) && !g.tied(a.ProposedBy, now, made) && g.holds(a, now)
 }
 
 // removed says whether the proposer took the guard out of the way: then the proposal waits as if the guard were there.
 func (g guard) removed(a Approval, now time.Time) bool {
-	return g.ID != a.ProposedBy && g.tied(a.ProposedBy, now, lost) && !g.tied(a.ProposedBy, now, made)
+	return !a.about(g.ID) && g.tied(a.ProposedBy, now, lost) && !g.tied(a.ProposedBy, now, made)
 }
 
 // stops says whether the guard may stop a proposal.

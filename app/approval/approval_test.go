@@ -64,6 +64,7 @@ func TestWhoDecides(t *testing.T) {
 		{"deactivated by somebody else", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, cleo, day)} }), uuid.Nil, 0, false, false, false},
 		{"deprived of the role by the proposer", with(func(g *guard) { g.Roles, g.events = nil, []event{did(lost, user, anna, day)} }), uuid.Nil, 0, false, true, false},
 		{"an auditor deprived by the proposer", with(func(g *guard) { g.Roles, g.events = nil, []event{did(lost, policies.Auditor, anna, day)} }), uuid.Nil, 0, false, true, false},
+		{"deactivated by the proposer, and whom it concerns", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, day)} }), ben, 0, false, false, false},
 		{"made and deactivated by the proposer", with(func(g *guard) {
 			g.Active, g.events = false, []event{did(made, "", anna, 2*day), did(lost, user, anna, day)}
 		}), uuid.Nil, 0, false, false, false},

@@ -209,6 +209,11 @@ func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action 
 	})
 }
 
+// Forget takes the name of somebody whose account is erased out of what they proposed and decided.
+func (s *Service) Forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
+	return forget(ctx, tx, account)
+}
+
 // --- deciding -----------------------------------------------------------------------------------------------------
 
 // Approve does what was proposed, if by is the second person that it takes. Errors: ErrNotFound, ErrSettled, ErrNotYours;
@@ -289,7 +294,7 @@ func (s *Service) decides(guards []guard, a Approval, id uuid.UUID) bool {
 
 // sees says whether a proposal is somebody's to see and to stop.
 func (s *Service) sees(guards []guard, a Approval, id uuid.UUID) bool {
-	return id == a.ProposedBy || a.ConcernedID.Valid && id == a.ConcernedID.UUID ||
+	return a.about(id) ||
 		slices.ContainsFunc(guards, func(g guard) bool { return g.ID == id && g.stops() })
 }
 

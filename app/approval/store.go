@@ -49,6 +49,17 @@ func saveDecision(ctx context.Context, tx bun.IDB, a Approval) error {
 	return err
 }
 
+func forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
+	for _, names := range [][2]string{{"proposer", "proposed_by"}, {"decider", "decided_by"}, {"subject", "concerned_id"}} {
+		_, err := tx.NewUpdate().Model((*Approval)(nil)).Set("? = ''", bun.Ident(names[0])).
+			Where("? = ?", bun.Ident(names[1]), account).Exec(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // waiting lists what waits, oldest first: there are a handful at a time.
 func waiting(ctx context.Context, db bun.IDB) (list []Approval, err error) {
 	err = db.NewSelect().Model(&list).Where("state = 'waiting'").Order("proposed_at", "id").Scan(ctx)

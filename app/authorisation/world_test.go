@@ -45,6 +45,8 @@ type world struct {
 	anna, ben, clara, uwe, rita account.Caller
 	customer                    uuid.UUID
 	contract, taxes             transaction.Transaction
+
+	approvals *approval.Service
 }
 
 const strong = "Vierzig Pferde im Regen"
@@ -89,6 +91,10 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		DB: db, Now: w.clock, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses,
 		Transactions: transaction.New(transaction.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Customers: customers}),
 	})
+	w.approvals = approvals
+	for kind, h := range w.Handlers() {
+		approvals.Handle(kind, h)
+	}
 	w.anna, w.ben, w.clara = w.specialist("Anna Amt"), w.specialist("Ben Büro"), w.specialist("Clara Cron")
 	w.uwe = w.specialist("Uwe User", policies.UserAdministrator)
 	w.rita = w.specialist("Rita Revision", policies.Auditor)

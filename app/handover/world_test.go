@@ -40,6 +40,8 @@ type world struct {
 	now time.Time
 
 	admin, anna, ben, cora account.Caller // admin is a user administrator
+
+	approvals *approval.Service
 }
 
 var berlin = func() *time.Location {
@@ -83,6 +85,10 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		Accounts: w.people, Approvals: approvals,
 		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers, Transactions: w.transactions,
 	})
+	w.approvals = approvals
+	for kind, h := range w.Handlers() {
+		approvals.Handle(kind, h)
+	}
 	w.people.OnSwitched(w.Switched)
 	w.people.OnSwitched(w.customers.AdministratorSwitched)
 	w.admin = w.person("Uta Amt", policies.UserAdministrator, policies.PolicyAdministrator)

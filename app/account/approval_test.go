@@ -1,0 +1,313 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/approval"
+	"kontor/app/audit"
+	"kontor/policies"
+)
+
+// guard is a specialist user with these roles, as a caller.
+func (w *world) guard(name string, roles ...policies.Role) Caller {
+	w.Helper()
+	c, err := w.CallerOf(w.ctx, w.db, w.specialist(name, roles...).ID)
+	w.must(err)
+	w.wait(time.Second) // who holds a role as of the very moment did not hold it before
+	return c
+}
+
+// waiting is the proposal that waits about somebody.
+func (w *world) waiting(kind approval.Kind, id uuid.UUID) approval.Approval {
+	w.Helper()
+	list, err := w.ap.About(w.ctx, kind, id)
+	w.must(err)
+	if len(list) != 1 {
+		w.Fatalf("%d proposals about %s: %+v", len(list), id, list)
+	}
+	return list[0]
+}
+
+func (w *world) nothingWaits(what string) {
+	w.Helper()
+	if n := w.count("approval WHERE state = 'waiting'"); n != 0 {
+		w.Errorf("%s: %d proposals wait", what, n)
+	}
+}
+
+func (w *world) rolesOf(id uuid.UUID) string {
+	w.Helper()
+	a, err := findAccount(w.ctx, w.db, id)
+	w.must(err)
+	return joinRoles(a.Roles)
+}
+
+// TestRolesTakeASecondPerson: which roles are given at once, and which are proposed, by whom to whom.
+func TestRolesTakeASecondPerson(t *testing.T) {
+	const (
+		user, policy, data  = policies.UserAdministrator, policies.PolicyAdministrator, policies.DataAdministrator
+		template, auditor   = policies.TemplateAdministrator, policies.Auditor
+		specialist          = policies.Specialist
+		fresh, lately, long = "a new account", "an account made lately", "a colleague"
+	)
+	every := []policies.Role{specialist, user, policy, data, auditor}
+	for _, tt := range []struct {
+		giver   []policies.Role
+		whose   string
+		has     []policies.Role
+		give    []policies.Role
+		at, ask string // roles that the account has then, and those that are proposed
+	}{
+		{[]policies.Role{user}, fresh, nil, []policies.Role{specialist}, "specialist", ""},
+		{[]policies.Role{user}, fresh, nil, []policies.Role{specialist, policy, auditor}, "specialist", "policy_administrator, auditor"},
+		{[]policies.Role{user}, fresh, nil, []policies.Role{user}, "", "user_administrator"},
+		{[]policies.Role{user}, fresh, nil, []policies.Role{template}, "", "template_administrator"},
+		{[]policies.Role{user, template}, fresh, nil, []policies.Role{template}, "template_administrator", ""},
+		{[]policies.Role{user}, lately, nil, []policies.Role{template}, "", "template_administrator"},
+		{[]policies.Role{user}, long, nil, []policies.Role{template}, "template_administrator", ""},
+		{[]policies.Role{user}, long, nil, []policies.Role{data}, "", "data_administrator"},
+		{[]policies.Role{user}, long, []policies.Role{specialist, auditor}, []policies.Role{specialist}, "specialist", ""},
+		{[]policies.Role{user}, long, []policies.Role{auditor}, []policies.Role{specialist, policy}, "specialist", "policy_administrator"},
+		{every, fresh, nil, []policies.Role{specialist, template}, "specialist, template_administrator", ""},
+		{every, fresh, nil, []policies.Role{specialist, auditor}, "specialist", "auditor"},
+		{every, long, []policies.Role{auditor}, []policies.Role{auditor, user, data}, "user_administrator, data_administrator, auditor", ""},
+		{every[:4], long, []policies.Role{auditor}, []policies.Role{auditor, user}, "auditor", "user_administrator"},
+	} {
+		t.Run(fmt.Sprint(tt.giver, tt.whose, tt.has, tt.give), func(t *testing.T) {
+			each(t, func(w *world) {
+				uta := w.guard("Uta Amt", tt.giver...)
+				form := SpecialistForm{Name: "Neu", Email: "neu@firm.example", Roles: tt.give, Why: "new here"}
+				var id uuid.UUID
+				if tt.whose == long {
+					id = w.specialist("Neu", tt.has...).ID
+				} else {
+					if tt.whose == lately {
+						form.Roles = nil
+					}
+					a, err := w.AddSpecialist(w.ctx, uta, form)
+					w.must(err)
+					id = a.ID
+				}
+				if tt.whose != fresh {
+					form.Roles, form.Version = tt.give, 1
+					w.must(w.UpdateSpecialist(w.ctx, uta, id, form))
+				}
+				if got := w.rolesOf(id); got != tt.at {
+					t.Errorf("has %q, want %q", got, tt.at)
+				}
+				if tt.ask == "" {
+					w.nothingWaits("given at once")
+					return
+				}
+				p := w.waiting(approval.Roles, id)
+				var wanted RolesWanted
+				w.must(p.Read(&wanted))
+				if joinRoles(wanted.Roles) != tt.ask || p.ProposedBy != uta.ID || p.Why != "new here" || p.ConcernedID.UUID != id {
+					t.Errorf("proposed %+v, want %q", p, tt.ask)
+				}
+			})
+		})
+	}
+}
+
+// TestRolesApproved: the second person's yes adds the roles to what the account has by then; the giver counts as having
+// given them.
+func TestRolesApproved(t *testing.T) {
+	each(t, func(w *world) {
+		uta, ben := w.guard("Uta Amt", policies.UserAdministrator), w.guard("Ben Bach", policies.PolicyAdministrator)
+		neu := w.specialist("Neu", policies.Auditor)
+		w.must(w.UpdateSpecialist(w.ctx, uta, neu.ID, SpecialistForm{Name: "Neu", Roles: []policies.Role{policies.Auditor, policies.DataAdministrator}, Version: 1}))
+		w.must(w.UpdateSpecialist(w.ctx, uta, neu.ID, SpecialistForm{Name: "Neu", Roles: []policies.Role{policies.Specialist}, Version: 1}))
+		p := w.waiting(approval.Roles, neu.ID)
+		_, err := w.ap.Approve(w.ctx, ben.Actor(), p.ID)
+		w.must(err)
+		if got := w.rolesOf(neu.ID); got != "specialist, data_administrator" {
+			t.Errorf("has %q", got)
+		}
+		w.wantLogged(audit.AccountRolesChanged, 2)
+		w.wait(time.Hour)
+		// Neu was given the role by Uta, so Uta's next proposal is not Neu's to approve; Ben's is.
+		other := w.specialist("Dritt")
+		w.must(w.UpdateSpecialist(w.ctx, uta, other.ID, SpecialistForm{Name: "Dritt", Roles: []policies.Role{policies.Auditor}, Version: 1}))
+		q := w.waiting(approval.Roles, other.ID)
+		_, err = w.ap.Approve(w.ctx, audit.Actor{ID: neu.ID, Name: "Neu"}, q.ID)
+		w.want("whom the proposer gave the role", err, approval.ErrNotYours)
+	})
+}
+
+// TestRolesVoid: what is approved is asked again when it is done.
+func TestRolesVoid(t *testing.T) {
+	for name, change := range map[string]func(w *world, uta, ben Caller, neu Account){
+		"the proposer was deactivated": func(w *world, uta, _ Caller, _ Account) { w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, uta.ID) },
+		"the proposer lost the role":   func(w *world, uta, _ Caller, _ Account) { w.exec(`DELETE FROM account_role WHERE account_id = ?`, uta.ID) },
+		"the account was deactivated":  func(w *world, _, _ Caller, neu Account) { w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, neu.ID) },
+		"it has the role by now": func(w *world, _, _ Caller, neu Account) {
+			w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, 'auditor')`, neu.ID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				uta, ben := w.guard("Uta Amt", policies.UserAdministrator), w.guard("Ben Bach", policies.PolicyAdministrator)
+				neu := w.specialist("Neu")
+				w.must(w.UpdateSpecialist(w.ctx, uta, neu.ID, SpecialistForm{Name: "Neu", Roles: []policies.Role{policies.Auditor}, Version: 1}))
+				p := w.waiting(approval.Roles, neu.ID)
+				change(w, uta, ben, neu)
+				before := w.rolesOf(neu.ID)
+				_, err := w.ap.Approve(w.ctx, ben.Actor(), p.ID)
+				w.want("approve", err, approval.ErrVoid)
+				if got := w.rolesOf(neu.ID); got != before {
+					t.Errorf("has %q, had %q", got, before)
+				}
+				w.nothingWaits("void")
+			})
+		})
+	}
+}
+
+// TestReactivationTakesASecondPerson: of who guards the system, whoever asks; deactivating is at once and ends what waits.
+func TestReactivationTakesASecondPerson(t *testing.T) {
+	each(t, func(w *world) {
+		every := append([]policies.Role{policies.Specialist}, approval.Guarding...)
+		uta, ben := w.guard("Uta Amt", every...), w.guard("Ben Bach", policies.UserAdministrator)
+		gone, plain := w.specialist("Gerd", policies.Auditor), w.specialist("Paul", policies.Specialist)
+		for _, a := range []Account{gone, plain} {
+			w.must(w.Deactivate(w.ctx, uta, a.ID))
+			w.must(w.Reactivate(w.ctx, uta, a.ID))
+		}
+		active := func(id uuid.UUID) bool { a, err := findAccount(w.ctx, w.db, id); w.must(err); return a.Active }
+		if !active(plain.ID) || active(gone.ID) {
+			t.Errorf("plain %v, auditor %v", active(plain.ID), active(gone.ID))
+		}
+		p := w.waiting(approval.Reactivation, gone.ID)
+		if _, err := w.ap.Approve(w.ctx, ben.Actor(), p.ID); err != nil || !active(gone.ID) {
+			t.Fatalf("%v, active %v", err, active(gone.ID))
+		}
+		w.wantLogged(audit.AccountReactivated, 2)
+
+		neu := w.specialist("Neu")
+		w.must(w.UpdateSpecialist(w.ctx, ben, neu.ID, SpecialistForm{Name: "Neu", Roles: []policies.Role{policies.Auditor}, Version: 1}))
+		w.must(w.Deactivate(w.ctx, ben, neu.ID))
+		w.nothingWaits("deactivated")
+	})
+}
+
+// TestNobodyLeftByDeactivating: who deactivates the only second person gains no right to do without one.
+func TestNobodyLeftByDeactivating(t *testing.T) {
+	each(t, func(w *world) {
+		uta, ben := w.guard("Uta Amt", policies.UserAdministrator, policies.PolicyAdministrator), w.guard("Ben Bach", policies.DataAdministrator)
+		w.must(w.Deactivate(w.ctx, uta, ben.ID))
+		a, err := w.AddSpecialist(w.ctx, uta, SpecialistForm{Name: "Neu", Email: "neu@firm.example", Roles: []policies.Role{policies.Auditor}})
+		w.must(err)
+		if p := w.waiting(approval.Roles, a.ID); p.PassesAt != nil {
+			t.Errorf("takes effect by itself at %s", p.PassesAt)
+		}
+		cleo := w.guard("Cleo", policies.DataAdministrator)
+		w.must(w.UpdateSpecialist(w.ctx, uta, cleo.ID, SpecialistForm{Name: "Cleo", Version: 1}))
+		w.exec(`DELETE FROM guard_event WHERE account_id = ?`, ben.ID)
+		w.must(w.UpdateSpecialist(w.ctx, uta, a.ID, SpecialistForm{Name: "Neu", Roles: []policies.Role{policies.Auditor}, Version: 1}))
+		if p := w.waiting(approval.Roles, a.ID); p.PassesAt != nil {
+			t.Errorf("takes effect by itself at %s, though Cleo was deprived of her role", p.PassesAt)
+		}
+	})
+}
+
+// TestAfterTheWait: one person keeps a firm; another one gets the role a day later.
+func TestAfterTheWait(t *testing.T) {
+	each(t, func(w *world) {
+		_, _, err := w.CreateFirst(w.ctx, "uta@firm.example", "Uta Amt", good)
+		w.must(err)
+		first, _, err := w.ByEmail(w.ctx, w.db, "uta@firm.example")
+		w.must(err)
+		uta, err := w.CallerOf(w.ctx, w.db, first.ID)
+		w.must(err)
+		a, err := w.AddSpecialist(w.ctx, uta, SpecialistForm{Name: "Neu", Email: "neu@firm.example", Roles: policies.FirmRoles})
+		w.must(err)
+		w.wantMails("approval_asked uta@firm.example", "approval_asked neu@firm.example", "set_password neu@firm.example")
+		if got := w.rolesOf(a.ID); got != "specialist, template_administrator" {
+			t.Errorf("has %q at once", got)
+		}
+		w.wait(24*time.Hour - time.Second)
+		w.must(w.ap.Tick(w.ctx))
+		if got := w.rolesOf(a.ID); got != "specialist, template_administrator" {
+			t.Errorf("has %q a second before", got)
+		}
+		w.wait(time.Second)
+		w.must(w.ap.Tick(w.ctx))
+		if got := w.rolesOf(a.ID); got != joinRoles(policies.FirmRoles) {
+			t.Errorf("has %q", got)
+		}
+		w.nothingWaits("after the wait")
+	})
+}
+
+func TestMailbox(t *testing.T) {
+	same := [][]string{
+		{"Anna@Firm.example", " anna@firm.example", "anna+kunde@firm.example", "ANNA+a+b@FIRM.EXAMPLE", "anna@firm.example."},
+		{"anna.berg@gmail.com", "annaberg@gmail.com", "a.n.n.a.berg+x@googlemail.com", "AnnaBerg@GMail.com"},
+		{"anna.berg@firm.example", "anna.berg+1@firm.example"},
+		{"annaberg@firm.example"},
+		{"+anna@firm.example"},
+		{"anna"}, {""},
+	}
+	seen := map[string]string{}
+	for _, group := range same {
+		want := Mailbox(group[0])
+		for _, email := range group {
+			if got := Mailbox(email); got != want {
+				t.Errorf("%q is %q, %q is %q", email, got, group[0], want)
+			}
+		}
+		if other, ok := seen[want]; ok {
+			t.Errorf("%q and %q are the same mailbox %q", group[0], other, want)
+		}
+		seen[want] = group[0]
+	}
+}
+
+func TestSpecialistAt(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg") // anna.berg@firm.example
+		w.endUser("Eva Ende")
+		w.exec(`UPDATE account SET username = 'a.berg@gmail.com', username_folded = 'a.berg@gmail.com', active = FALSE WHERE id = ?`, anna.ID)
+		for email, want := range map[string]bool{
+			"anna.berg@firm.example": true, "Anna.Berg+kunde@firm.example": true, "aberg+1@googlemail.com": true,
+			"annaberg@firm.example": false, "anna.berg@other.firm.example": false, "anna.berg@example": false,
+			"eva.ende@customer.example": false, "%@firm.example": false, "": false,
+		} {
+			a, ok, err := w.SpecialistAt(w.ctx, w.db, email)
+			if err != nil || ok != want || ok && a.ID != anna.ID {
+				t.Errorf("%q: %v %v, %v", email, a.Name, ok, err)
+			}
+		}
+	})
+}
+
+// TestAddressed: whoever gets an address, or begins to work for the firm, is told of in the same tx.
+func TestAddressed(t *testing.T) {
+	each(t, func(w *world) {
+		var told []string
+		w.OnAddressed(func(_ context.Context, _ bun.IDB, c Caller, a Account) error {
+			told = append(told, fmt.Sprint(c.Name, " ", a.Email, " ", a.Specialist))
+			return nil
+		})
+		_, err := w.AddSpecialist(w.ctx, w.admin(), SpecialistForm{Name: "Neu", Email: "neu@firm.example"})
+		w.must(err)
+		eva, _, _ := w.endUser("Eva Ende")
+		w.must(w.AskEmail(w.ctx, caller(eva), "eva@new.example", good))
+		_, token := w.send()
+		if len(told) != 1 {
+			t.Errorf("told before it is confirmed: %q", told)
+		}
+		w.must(w.ConfirmEmail(w.ctx, token, office))
+		if want := []string{"Adele Admin neu@firm.example true", "Eva Ende eva@new.example false"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
+}

@@ -1,0 +1,181 @@
+package policy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/policies"
+)
+
+// approvals is the approval service of this process, with this feature's handlers.
+func (w *world) approvals() *approval.Service {
+	w.Helper()
+	a, ok := w.o.Approvals.(*approval.Service)
+	if !ok {
+		w.Fatal("not the real approvals")
+	}
+	for kind, h := range w.Handlers() {
+		a.Handle(kind, h)
+	}
+	return a
+}
+
+// proposal is what waits about the policy; false when nothing does.
+func (w *world) proposal() (approval.Approval, bool) {
+	w.Helper()
+	list, err := w.approvals().About(w.ctx, approval.PolicyChange, uuid.Nil)
+	w.must(err)
+	if len(list) == 0 {
+		return approval.Approval{}, false
+	}
+	return list[0], true
+}
+
+const wide = "end_user, *, audit, *, read"
+
+// TestApprovedDraft: the second person need not manage policies; what is published is the draft that was proposed.
+func TestApprovedDraft(t *testing.T) {
+	each(t, func(w *world) {
+		ulla := w.person("Ulla User", policies.UserAdministrator)
+		w.add(allow(wide))
+		w.want("alone", w.publish(), ErrSecond)
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "Customers look at the log"))
+		a, ok := w.proposal()
+		if !ok || a.PassesAt != nil || a.Why != "Customers look at the log" || a.ProposedBy != w.petra.ID {
+			t.Fatalf("%+v", a)
+		}
+		_, err := w.approvals().Approve(w.ctx, w.petra.Actor(), a.ID)
+		w.want("by the proposer", err, approval.ErrNotYours)
+		_, err = w.approvals().Approve(w.ctx, ulla.Actor(), a.ID)
+		w.must(err)
+		v, err := w.Current(w.ctx, w.petra)
+		w.must(err)
+		if v.Number != 2 || v.Author != "Ulla User" || v.Proposer != "Petra Richter" || v.Comment != "Customers look at the log" {
+			t.Errorf("%+v", v)
+		}
+		may, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.EndUser}, Object: policies.Audit, Action: policies.Read})
+		if err != nil || !may || w.o.Decider.Version() != 2 {
+			t.Errorf("in force here: %v, version %d, %v", may, w.o.Decider.Version(), err)
+		}
+		if d := w.draftNow(); d.Changed() || d.Proposed {
+			t.Errorf("the draft: %+v", d)
+		}
+	})
+}
+
+// TestChangedDraft: every change of the draft, and every publication, makes the proposal void.
+func TestChangedDraft(t *testing.T) {
+	for name, change := range map[string]func(w *world, paul account.Caller) error{
+		"a rule more": func(w *world, paul account.Caller) error {
+			return w.AddRule(w.ctx, paul, w.draftNow().Edit, deny(denyProcess))
+		},
+		"a rule less": func(w *world, paul account.Caller) error {
+			return w.RemoveRule(w.ctx, paul, w.draftNow().Edit, allow(wide))
+		},
+		"Undo":      func(w *world, paul account.Caller) error { return w.Undo(w.ctx, paul, w.draftNow().Edit) },
+		"discarded": func(w *world, paul account.Caller) error { return w.Discard(w.ctx, paul, w.draftNow().Edit) },
+		"another text": func(w *world, paul account.Caller) error {
+			return w.SetText(w.ctx, paul, w.draftNow().Edit, policies.Default+"# x\n")
+		},
+		"proposed again": func(w *world, paul account.Caller) error { return w.Propose(w.ctx, paul, w.draftNow().Edit, "mine") },
+		"published": func(w *world, paul account.Caller) error {
+			w.guard(paul)
+			_, err := w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
+			return err
+		},
+		"another version": func(w *world, paul account.Caller) error {
+			w.guard(paul)
+			w.must(w.AddRule(w.ctx, paul, w.draftNow().Edit, deny(denyProcess)))
+			_, err := w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				paul, ulla := w.person("Paul Adam", policies.PolicyAdministrator), w.person("Ulla User", policies.UserAdministrator)
+				w.add(allow(wide))
+				w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+				a, _ := w.proposal()
+				w.must(change(w, paul))
+				version := w.o.Decider.Version()
+				_, err := w.approvals().Approve(w.ctx, ulla.Actor(), a.ID)
+				w.want("approve", err, approval.ErrSettled)
+				if w.o.Decider.Version() != version {
+					t.Error("published all the same")
+				}
+			})
+		})
+	}
+}
+
+// TestStoppedDraft: a draft to which nobody agreed stays, and is no proposal any more.
+func TestStoppedDraft(t *testing.T) {
+	each(t, func(w *world) {
+		ulla := w.person("Ulla User", policies.UserAdministrator)
+		w.add(allow(wide))
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+		a, _ := w.proposal()
+		_, err := w.approvals().Stop(w.ctx, ulla.Actor(), a.ID)
+		w.must(err)
+		if d := w.draftNow(); d.Proposed || !d.Changed() || d.ChangedBy != "Petra Richter" {
+			t.Errorf("%+v", d)
+		}
+		w.want("alone", w.publish(), ErrSecond)
+	})
+}
+
+// TestPassedDraft: in a firm of one policy administrator it is in force after the delay, as her own.
+func TestPassedDraft(t *testing.T) {
+	each(t, func(w *world) {
+		w.add(allow(wide))
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+		a, _ := w.proposal()
+		if a.PassesAt == nil {
+			t.Fatal("nobody else is there, and it never takes effect")
+		}
+		w.must(w.approvals().Tick(w.ctx))
+		if w.o.Decider.Version() != 1 {
+			t.Error("at once")
+		}
+		w.mu.Lock()
+		w.time = w.time.Add(approval.DefaultDelay + time.Minute)
+		w.mu.Unlock()
+		w.must(w.approvals().Tick(w.ctx))
+		v, err := w.Current(w.ctx, w.petra)
+		w.must(err)
+		if v.Number != 2 || v.Author != "Petra Richter" || v.AuthorID.UUID != w.petra.ID || v.Proposer != "" || w.o.Decider.Version() != 2 {
+			t.Errorf("%+v", v)
+		}
+	})
+}
+
+// TestSecondOfPolicy: whoever publishes what another policy administrator proposed is held to the same as who approves.
+func TestSecondOfPolicy(t *testing.T) {
+	each(t, func(w *world) {
+		paul := w.person("Paul Adam", policies.PolicyAdministrator)
+		w.exec(`INSERT INTO guard_event (id, account_id, what, role, by_id, at) VALUES (?, ?, 'made', '', ?, ?)`, w.id(), paul.ID, w.petra.ID, w.now())
+		w.add(allow(wide))
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+		_, err := w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
+		w.want("by whom the proposer made", err, ErrSecond)
+		w.exec(`DELETE FROM guard_event`)
+		_, err = w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
+		w.must(err)
+		if n := w.count(`approval WHERE state = 'approved'`); n != 1 {
+			t.Errorf("%d approvals", n)
+		}
+	})
+	each(t, func(w *world) {
+		ulla := w.person("Ulla User", policies.UserAdministrator)
+		w.add(allow(wide))
+		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+		a, _ := w.proposal()
+		w.exec(`DELETE FROM account_role WHERE account_id = ?`, w.petra.ID)
+		_, err := w.approvals().Approve(w.ctx, ulla.Actor(), a.ID)
+		w.want("the proposer keeps policies no more", err, approval.ErrVoid)
+	})
+}
