@@ -410,10 +410,12 @@ func TestDeletedInEveryOrder(t *testing.T) {
 		lives := orders(ordersMost(w.db))
 		hash := w.hashed()
 		w.accesses = access.New(access.Options{
-			DB: w.db, Now: w.clock, Key: w.key, Policy: w.policy, Accounts: quick{w.people, hash}, Courier: w.post, Audit: w.audit, Customers: w.customers,
+			Approvals: w.approvals,
+			DB:        w.db, Now: w.clock, Key: w.key, Policy: w.policy, Accounts: quick{w.people, hash}, Courier: w.post, Audit: w.audit, Customers: w.customers,
 			BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 		})
 		handovers := handover.New(handover.Options{
+			Accounts: w.people, Approvals: w.approvals,
 			DB: w.db, Now: w.clock, Zone: time.UTC, Policy: w.policy, Audit: w.audit, Customers: w.customers, Transactions: w.transactions,
 		})
 		elses := w.addElse()
