@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -34,6 +35,26 @@ func (w *world) specialist(email string, roles ...policies.Role) account.Caller 
 	a, err := w.people.SetPassword(ctx, token, strong, strong, account.Browser{})
 	must(w.t, err)
 	return account.Caller{ID: a.ID, Name: a.Name, Roles: roles}
+}
+
+// agree approves all that waits, as somebody who held a guarding role before.
+func (w *world) agree(by account.Caller) {
+	w.t.Helper()
+	open, _, err := w.approvals.List(context.Background(), by.Actor(), true)
+	must(w.t, err)
+	for _, a := range open {
+		_, err := w.approvals.Approve(context.Background(), by.Actor(), a.ID)
+		must(w.t, err)
+	}
+}
+
+// guardAll gives somebody every guarding role.
+func (w *world) guardAll(email string) {
+	w.t.Helper()
+	for _, r := range approval.Guarding {
+		_, err := w.db.NewRaw(`INSERT INTO account_role (account_id, role) VALUES (?, ?) ON CONFLICT DO NOTHING`, w.idOf(email), r).Exec(context.Background())
+		must(w.t, err)
+	}
 }
 
 // things are what the placeholders in addresses stand for.

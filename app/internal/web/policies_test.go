@@ -117,6 +117,8 @@ func TestPolicyJourney(t *testing.T) {
 	page = petra.get("/policies/versions/1")
 	page.want(t, http.StatusOK, "gains process on 1 transaction", "It differs from what is in force in 1 line")
 	petra.send("/policies/versions/1/restore", "comment", "").want(t, http.StatusUnprocessableEntity, "Error: Version 1")
+	petra.send("/policies/versions/1/restore", "comment", "It was a mistake").want(t, http.StatusConflict, "You could come by a right alone this way")
+	w.guardAll("petra@kanzlei.example")
 	petra.send("/policies/versions/1/restore", "comment", "It was a mistake").goesTo(t, "/policies")
 	petra.get("/policies/versions").want(t, http.StatusOK, "Version 3", "publishes version 1 anew")
 	if !mayProcess() {
@@ -277,21 +279,54 @@ func TestExpectationPages(t *testing.T) {
 func TestSecondPerson(t *testing.T) {
 	w := newWorld(t)
 	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
+	w.clock.tick(time.Minute)
 	petra.send(draftPath+"/rules", "role", "policy_administrator", "relation", "*", "object", "transaction", "kind", "*", "action", "read",
 		"effect", "allow", "edit", "0").goesTo(t, draftPath)
 	page := petra.get(draftPath)
-	page.want(t, http.StatusOK, "This would raise your own rights")
+	page.want(t, http.StatusOK, "You could come by a right alone this way")
 	if n := page.doc(t).Find(`#publish button.btn-primary:not([formaction])`).Length(); n != 0 {
 		t.Error("there is a button to publish it alone")
 	}
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "This would raise your own rights")
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "You could come by a right alone this way")
 	petra.send(draftPath+"/propose", "edit", petra.edit(), "comment", "For the audit").goesTo(t, draftPath)
 	petra.get(draftPath).want(t, http.StatusOK, "You have asked another policy administrator", "For the audit")
 	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict)
 	paul.get("/policies").want(t, http.StatusOK, "Petra@kanzlei.example asks another policy administrator")
 	paul.send(draftPath+"/publish", "edit", paul.edit(), "comment", "Agreed").goesTo(t, "/policies")
 	paul.get("/policies").want(t, http.StatusOK, "Paul@kanzlei.example", "proposed by Petra@kanzlei.example")
-	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit")
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit", "Second person asked for", "Approved")
+}
+
+// TestApprovals: what waits is seen and decided on a page of its own, by who may, and what was decided stays to be seen.
+func TestApprovals(t *testing.T) {
+	w := newWorld(t)
+	petra := w.policyAdministrator("petra@kanzlei.example")
+	w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
+	w.specialist("sven@kanzlei.example")
+	w.clock.tick(time.Minute)
+	ulla, sven := w.browser().signIn("ulla@kanzlei.example", strong), w.browser().signIn("sven@kanzlei.example", strong)
+	svens := "/specialists/" + w.idOf("sven@kanzlei.example")
+
+	ulla.send(svens, "name", "Sven", "version", "1", "role", "specialist", "role", "auditor", "why", "Cover for Rita").goesTo(t, svens)
+	ulla.get(svens).want(t, http.StatusOK, "Waiting for approval: Auditor, proposed by Ulla@kanzlei.example.", "This takes a second person. It waits under Approvals.")
+	ulla.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Auditor", "Cover for Rita", "You proposed this: somebody else approves it.")
+	page := petra.get(approvalsPath)
+	page.want(t, http.StatusOK, "Give roles to Sven")
+	if n := strings.TrimSpace(page.doc(t).Find(`nav a[href="/approvals"] .tag`).Text()); n != "1" {
+		t.Errorf("the navigation counts %q", n)
+	}
+	approve, stop := page.doc(t).Find(`form[action$="/approve"]`).AttrOr("action", ""), page.doc(t).Find(`form[action$="/stop"]`).AttrOr("action", "")
+	if ulla.get(approvalsPath).doc(t).Find(`form[action$="/approve"]`).Length() != 0 {
+		t.Error("the proposer is offered to approve")
+	}
+	ulla.send(approve).want(t, http.StatusForbidden, "Somebody else must approve this")
+	sven.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Stop")
+	sven.send(approve).want(t, http.StatusForbidden)
+	petra.send(approve).goesTo(t, approvalsPath)
+	petra.get(approvalsPath).want(t, http.StatusOK, "Nothing is waiting", "Approved", "Petra@kanzlei.example")
+	petra.send(stop).want(t, http.StatusConflict, "This is decided already")
+	ulla.get(svens).want(t, http.StatusOK, "Sven")
+	sven.get("/audit").want(t, http.StatusOK)
 }
 
 // TestPolicyReadiness: a process that can't follow the policy says so, with the version that stays in force (S28).

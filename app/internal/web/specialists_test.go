@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"kontor/app/account"
 	"kontor/policies"
@@ -21,11 +22,14 @@ func TestSpecialists(t *testing.T) {
 	if !strings.Contains(wrong.body, `value="Jörg Weiß"`) {
 		t.Error("the name is lost")
 	}
+	second := w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
+	w.clock.tick(time.Minute)
 	added := b.send("/specialists", "name", "Jörg Weiß", "email", "joerg@kanzlei.example", "role", "auditor")
 	path := added.Header.Get("Location")
 	added.goesTo(t, path)
 	page := b.get(path)
-	page.want(t, http.StatusOK, "Jörg Weiß", "No password yet")
+	page.want(t, http.StatusOK, "Jörg Weiß", "No password yet", "Waiting for approval: Auditor")
+	w.agree(second)
 	for _, r := range policies.FirmRoles {
 		if !strings.Contains(page.body, `value="`+string(r)+`"`) {
 			t.Errorf("no checkbox for %s", r)
@@ -50,6 +54,8 @@ func TestSpecialists(t *testing.T) {
 	}
 	b.get("/specialists?inactive=on").want(t, http.StatusOK, "Jörg Weiß")
 	b.send(path+"/reactivate").goesTo(t, path)
+	b.get(path).want(t, http.StatusOK, "Waiting for approval: signing in again")
+	w.agree(second)
 	joerg.signIn("joerg@kanzlei.example", strong)
 }
 
