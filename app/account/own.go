@@ -136,7 +136,7 @@ func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c
 		form.Add(field, "required")
 		return nil
 	}
-	err := s.verify(ctx, a, password, Browser{Address: c.Address})
+	err := s.verify(ctx, a, password, Browser{Address: c.Address, RequestID: c.RequestID})
 	if errors.Is(err, ErrSignIn) {
 		form.Add(field, "password.wrong")
 		return nil
@@ -161,6 +161,11 @@ func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Acto
 	// Their links are left to the caller: a used one must go on saying so.
 	if err := s.courier.CancelAccount(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 		return err
+	}
+	if a.PasswordHash != "" { // the first one is no change
+		if err := s.tell(ctx, tx, a, courier.PasswordChanged, ""); err != nil {
+			return err
+		}
 	}
 	return s.write(ctx, tx, by, audit.AccountPasswordSet, a, nil)
 }
@@ -241,6 +246,9 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 			return err
 		}
 		if err := s.post(ctx, tx, a, courier.EmailChanged, old, tellLife); err != nil {
+			return err
+		}
+		if err := s.tell(ctx, tx, a, courier.EmailConfirmed, ""); err != nil {
 			return err
 		}
 		return s.write(ctx, tx, itself(a, from), audit.AccountEmailChanged, a, audit.Changes{"email": {old, a.Email}})

@@ -147,6 +147,9 @@ func (s *Service) create(ctx context.Context, tx bun.IDB, by audit.Actor, f Spec
 	if by.ID == uuid.Nil {
 		by = System.Actor()
 	}
+	if err := s.tellHolders(ctx, tx, a, a.Roles); err != nil {
+		return Account{}, err
+	}
 	return a, s.write(ctx, tx, by, audit.AccountCreated, a, audit.Changes{"roles": {"", joinRoles(a.Roles)}})
 }
 
@@ -218,6 +221,9 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 			return nil
 		}
 		if err := replaceRoles(ctx, tx, a.ID, f.Roles); err != nil {
+			return err
+		}
+		if err := s.tellRoles(ctx, tx, *a, gained, lost); err != nil {
 			return err
 		}
 		return s.write(ctx, tx, c.Actor(), audit.AccountRolesChanged, *a, roles)
@@ -376,6 +382,9 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword, courier.ConfirmEmail); err != nil {
 			return err
 		}
+		if err := s.courier.CancelAccount(ctx, tx, a.ID, notices...); err != nil {
+			return err
+		}
 		if err := s.write(ctx, tx, c.Actor(), audit.AccountDeactivated, *a, nil); err != nil {
 			return err
 		}
@@ -391,6 +400,9 @@ func (s *Service) Reactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 		}
 		a.Active = true
 		if err := saveAccount(ctx, tx, a); err != nil {
+			return err
+		}
+		if err := s.tellHolders(ctx, tx, *a, a.Roles); err != nil {
 			return err
 		}
 		if err := s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil); err != nil {

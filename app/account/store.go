@@ -45,6 +45,23 @@ func forUpdate(db bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
+// existing are those of the accounts that there are. They stay until the tx ends.
+func existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	q := tx.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids))
+	if tx.Dialect().Name() == dialect.PG {
+		q = q.For("KEY SHARE")
+	}
+	var found []uuid.UUID
+	if err := q.Scan(ctx, &found); err != nil {
+		return nil, err
+	}
+	there := make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		there[id] = true
+	}
+	return there, nil
+}
+
 func insertAccount(ctx context.Context, tx bun.IDB, a *Account) error {
 	_, err := tx.NewInsert().Model(a).Exec(ctx)
 	return err
@@ -151,6 +168,23 @@ func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid
 		q.Where("a.password_hash <> ''")
 	}
 	return q.Exists(ctx)
+}
+
+// otherHolders are the active specialist users who hold one of the roles, without id, with those of them that they hold.
+func otherHolders(ctx context.Context, tx bun.IDB, roles []policies.Role, id uuid.UUID) (list []Account, err error) {
+	if len(roles) == 0 {
+		return nil, nil
+	}
+	held := tx.NewSelect().Model((*accountRole)(nil)).Column("account_id").Where("role IN (?)", bun.List(roles))
+	err = tx.NewSelect().Model(&list).Where("specialist AND active").Where("id <> ?", id).Where("id IN (?)", held).Order("id").Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*Account, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return list, loadRoles(ctx, tx, all...)
 }
 
 // ableSpecialists are all specialist users who can sign in, with what decides on their roles.

@@ -49,6 +49,10 @@ const (
 	ResetPassword    Kind = "reset_password"    // e-mail, password forgotten (account)
 	ConfirmEmail     Kind = "confirm_email"     // e-mail to the new address (account)
 	EmailChanged     Kind = "email_changed"     // e-mail to the old address (account)
+	EmailConfirmed   Kind = "email_confirmed"   // e-mail to the new address, once it counts (account)
+	PasswordChanged  Kind = "password_changed"  // e-mail, to who has a new password (account)
+	RolesChanged     Kind = "roles_changed"     // e-mail to who has other roles now (account)
+	RoleGranted      Kind = "role_granted"      // e-mail to who holds a role that somebody else was given (account)
 )
 
 // Message is one message on one channel to one person.
@@ -62,6 +66,7 @@ type Message struct {
 	AccessID     uuid.NullUUID `bun:"access_id"`
 	AccountID    uuid.NullUUID `bun:"account_id"`
 	Recipient    string        `bun:"recipient"`
+	About        string        `bun:"about"`
 	Locale       string        `bun:"locale"`
 	Generation   int           `bun:"generation"`
 	Run          int           `bun:"run"`
@@ -117,6 +122,7 @@ type Post struct {
 	AccessID   uuid.UUID
 	AccountID  uuid.UUID
 	Recipient  string
+	About      string // what else the composer must know: ids and keys, nothing personal
 	Locale     string
 	Generation int
 	Dedupe     string // unique for ever, e.g. "registration:<access>:<generation>": a second one is silently dropped
@@ -152,8 +158,17 @@ type CodeData struct {
 	Expires    time.Time
 }
 
-// AccountData is the model of SetPassword, ResetPassword, ConfirmEmail and EmailChanged.
+// AccountData is the model of SetPassword, ResetPassword, ConfirmEmail, EmailChanged, EmailConfirmed and PasswordChanged.
 type AccountData struct {
-	Firm, Name, Link, Email string // Email: the new address, for ConfirmEmail and EmailChanged
+	Firm, Name, Link, Email string // Email: the new address, for ConfirmEmail, EmailChanged and EmailConfirmed
 	Expires                 time.Time
+	At                      time.Time // when it was done, for PasswordChanged
+}
+
+// RolesData is the model of RolesChanged and RoleGranted. Roles are keys, which the templates say in words.
+type RolesData struct {
+	Firm, Name          string
+	Person              string   // who was given the role, for RoleGranted
+	Gained, Lost, Roles []string // Roles: all that the person has now, for RolesChanged
+	At                  time.Time
 }

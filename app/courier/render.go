@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
@@ -19,16 +20,19 @@ var locales = []string{"en", "de"}
 // kinds are all kinds with the channel they go by.
 var kinds = map[Kind]Channel{
 	Registration: Email, JoinCustomer: Email, RegistrationCode: SMS, SetPassword: Email, ResetPassword: Email,
-	ConfirmEmail: Email, EmailChanged: Email,
+	ConfirmEmail: Email, EmailChanged: Email, EmailConfirmed: Email, PasswordChanged: Email, RolesChanged: Email, RoleGranted: Email,
 }
 
 // Kinds lists the kinds, for tests that each has a text.
 func Kinds() []Kind {
-	return []Kind{Registration, JoinCustomer, RegistrationCode, SetPassword, ResetPassword, ConfirmEmail, EmailChanged}
+	return []Kind{
+		Registration, JoinCustomer, RegistrationCode, SetPassword, ResetPassword, ConfirmEmail, EmailChanged, EmailConfirmed,
+		PasswordChanged, RolesChanged, RoleGranted,
+	}
 }
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
-// of SMS, and layout.html around the HTML of all.
+// of SMS, layout.html around the HTML of all, and roles.<locale>.json, the names of roles.
 type renderer struct {
 	firm string
 	text map[string]*texttemplate.Template
@@ -46,7 +50,13 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 	}
 	for _, locale := range locales {
 		say := sayer{locale, zone}
-		funcs := map[string]any{"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }}
+		roles, err := readRoles(files, locale)
+		if err != nil {
+			return nil, fmt.Errorf("templates of messages: %w", err)
+		}
+		funcs := map[string]any{
+			"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }, "roles": roles.say,
+		}
 		for kind, channel := range kinds {
 			if err := r.parse(files, string(kind)+"."+locale, channel, funcs); err != nil {
 				return nil, fmt.Errorf("templates of messages: %w", err)
@@ -57,6 +67,31 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 		}
 	}
 	return r, nil
+}
+
+// roleNames are the names of roles in one language, by key.
+type roleNames map[string]string
+
+func readRoles(files fs.FS, locale string) (names roleNames, err error) {
+	raw, err := fs.ReadFile(files, "roles."+locale+".json")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &names); err != nil {
+		return nil, fmt.Errorf("roles.%s.json: %w", locale, err)
+	}
+	return names, nil
+}
+
+// say lists roles in words. A role without a name is named by its key: better than not at all.
+func (n roleNames) say(keys []string) string {
+	words := make([]string, len(keys))
+	for i, k := range keys {
+		if words[i] = n[k]; words[i] == "" {
+			words[i] = k
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (r *renderer) parse(files fs.FS, name string, channel Channel, funcs map[string]any) error {
@@ -165,6 +200,10 @@ func (r *renderer) tidy(data any) (any, error) {
 		tidyAll(&d.Firm, &d.Name, &d.Link, &d.Email)
 		d.Firm = r.firmOr(d.Firm)
 		return d, nil
+	case RolesData:
+		tidyAll(&d.Firm, &d.Name, &d.Person)
+		d.Firm = r.firmOr(d.Firm)
+		return d, nil
 	}
 	return nil, fmt.Errorf("%T is no model of an e-mail", data)
 }
@@ -266,10 +305,15 @@ func sample(kind Kind, locale string) Content {
 		}
 	case RegistrationCode:
 		c.Data = CodeData{Firm: "Kontor", Code: "2345-6789", Expires: until}
+	case RolesChanged, RoleGranted:
+		c.Data = RolesData{
+			Firm: "Kontor", Name: "Anna Berg", Person: "Otto Ort", Gained: []string{"auditor"}, Lost: []string{"data_administrator"},
+			Roles: []string{"auditor"}, At: until,
+		}
 	default:
 		c.Data = AccountData{
 			Firm: "Kontor", Name: "Anna Berg", Link: "https://example.org/password/reset/token",
-			Email: "anna@example.org", Expires: until,
+			Email: "anna@example.org", Expires: until, At: until,
 		}
 	}
 	return c

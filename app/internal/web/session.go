@@ -97,7 +97,7 @@ func (s *Server) browser(c *fiber.Ctx) account.Browser {
 	if len(agent) > 300 {
 		agent = agent[:300]
 	}
-	return account.Browser{Address: s.address(c), Agent: strings.ToValidUTF8(agent, "")}
+	return account.Browser{Address: s.address(c), Agent: strings.ToValidUTF8(agent, ""), RequestID: requestID(c)}
 }
 
 // address is the client's IP address: the peer's, or, when the peer is one of TRUSTED_PROXIES, the last address in
