@@ -370,6 +370,9 @@ func (e Entry) Places() []string {
 	return list
 }
 
+// Various says whether a counted entry stands for many addresses.
+func (e Entry) Various() bool { return e.Bucket != "" && e.Address == "" }
+
 // Prune forgets counted entries that are about nobody, neither an account nor a customer, after 90 days.
 func (l *Log) Prune(ctx context.Context) error {
 	_, err := l.db.NewDelete().Model((*Entry)(nil)).Where("bucket IS NOT NULL").Where("actor_id IS NULL").

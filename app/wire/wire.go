@@ -57,6 +57,7 @@ type Services struct {
 	Policies       *policy.Service
 
 	syncClock func(context.Context) error
+	stopAudit func()
 }
 
 // Logger makes the log that LOG and LOG_FORMAT ask for.
@@ -151,6 +152,7 @@ func (s *Services) build(tune []Tune) (err error) {
 		return fmt.Errorf("base url: %w", err)
 	}
 	s.Audit = audit.New(s.DB, s.Now)
+	s.Audit.Tell(s.Log)
 	o := courier.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, From: c.MailFrom,
 		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, MailDomain: base.Hostname(), Zone: c.Zone,
@@ -165,6 +167,8 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, BaseURL: c.BaseURL,
 		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
+	s.Audit.Ask(s.Accounts.Existing)
+	s.stopAudit = s.Audit.Keep(s.Log)
 	s.Customers = customer.New(customer.Options{
 		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Reminder: c.Reminder,
 	})
@@ -222,6 +226,7 @@ func (s *Services) Loop() *loop.Loop {
 				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
 			}},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
+			{Name: "forget refused requests of nobody", Every: time.Hour, Run: s.Audit.Prune},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
 		},
@@ -241,6 +246,9 @@ const (
 // Close lets go of queue and database.
 func (s *Services) Close() error {
 	var errs []error
+	if s.stopAudit != nil {
+		s.stopAudit()
+	}
 	if s.Queue != nil {
 		errs = append(errs, s.Queue.Close())
 	}

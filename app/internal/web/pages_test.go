@@ -88,7 +88,7 @@ func sampleViews() map[string][]any {
 		"account/index": {
 			ownAccount{Own: fresh(), Password: fresh(), Email: fresh()},
 			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,
-				Sessions: []ownSession{{account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, true}, {}}},
+				Sessions: []listedSession{{ListedSession: account.ListedSession{Session: account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, Handle: "0f"}, Current: true, End: "/x"}, {}}},
 		},
 		"handover/deactivate": {deactivation{Person: somebody}, deactivation{Person: somebody, Path: "/x", Assignments: handover.Assignments{Administered: 1200},
 			Left: customer.Left{Count: 3, Examples: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne"}}}}},

@@ -24,6 +24,8 @@ func (s *Server) specialistRoutes() []route {
 		post("/specialists/:id", firm, s.saveSpecialist),
 		post("/specialists/:id/deactivate", firm, s.onSpecialist(s.accounts.Deactivate, "toast.specialist_deactivated")),
 		post("/specialists/:id/reactivate", firm, s.onSpecialist(s.accounts.Reactivate, "toast.specialist_reactivated")),
+		post("/specialists/:id/sessions/end", firm, s.onSpecialist(s.accounts.EndSessionsOf, "toast.sessions_ended")),
+		post("/specialists/:id/sessions/:session/end", firm, s.endSession),
 		post("/specialists/:id/resend", firm, s.onSpecialist(s.accounts.ResendSetPassword, "toast.link_sent")),
 	}
 }
@@ -78,6 +80,7 @@ type specialistForm struct {
 	Assignments handover.Assignments
 	Deputies    []handover.Deputyship
 	StandsIn    []handover.Deputyship
+	Sessions    []listedSession // for who manages specialist users
 }
 
 type roleChoice struct {
@@ -125,6 +128,13 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 		if err := s.addAssignments(c, &d); err != nil {
 			return err
 		}
+	}
+	if d.Manage && !d.New {
+		open, err := s.accounts.SessionsOf(s.ctx(c), s.caller(c), d.Account.ID)
+		if err != nil {
+			return err
+		}
+		d.Sessions = s.listSessions(c, open, specialistPath(d.Account.ID))
 	}
 	d.Locales = append([]option{{"", s.say(c, "locale.browser")}}, s.localeOptions(c)...)
 	title := d.Account.Name
@@ -216,6 +226,18 @@ func (s *Server) saveSpecialist(c *fiber.Ctx) error {
 		return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, sent.Roles, status)
 	}
 	return s.redirect(c, "/specialists/"+a.ID.String(), "toast.saved")
+}
+
+// endSession ends one session of a specialist user.
+func (s *Server) endSession(c *fiber.Ctx) error {
+	a, err := s.specialist(c)
+	if err != nil {
+		return err
+	}
+	if err := s.accounts.EndSessionOf(s.ctx(c), s.caller(c), a.ID, c.Params("session")); err != nil {
+		return err
+	}
+	return s.redirect(c, specialistPath(a.ID), "toast.session_ended")
 }
 
 // onSpecialist makes the handler of a button that does one thing to a specialist user.

@@ -136,6 +136,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	people := account.New(account.Options{
 		DB: db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
+	log.Ask(people.Existing)
 	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post})
 	accesses := access.New(access.Options{
 		DB: db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
