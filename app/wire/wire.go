@@ -95,6 +95,9 @@ type Tune func(*courier.Options)
 // New opens the database and the queue and builds the services. c.BaseURL must be known by now.
 func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, tune ...Tune) (*Services, error) {
 	s := &Services{Config: c, Log: log}
+	if c.DataDirOpen {
+		log.Warn("DATA_DIR holds other things than Kontor's and keeps its mode: others on this machine can list it, though not read Kontor's files", "folder", c.DataDir)
+	}
 	if err := s.open(ctx, schema); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
