@@ -9,7 +9,7 @@ import (
 )
 
 // TestFilesArePrivate: whatever the umask, what the embedded mode writes is its user's alone, while it runs and
-// afterwards; files and folder of an older version are narrowed (S70).
+// afterwards; files and folder of an older version are narrowed.
 func TestFilesArePrivate(t *testing.T) {
 	app := build(t).app
 	// look compares the modes of everything in the folder, and the folder's own.
@@ -86,7 +86,7 @@ func TestFilesArePrivate(t *testing.T) {
 	})
 }
 
-// TestSecretsInTheProcessList: the programs end at once, and say where the secret belongs and not what it is (S70).
+// TestSecretsInTheProcessList: the programs end at once, and say where the secret belongs and not what it is.
 func TestSecretsInTheProcessList(t *testing.T) {
 	built := build(t)
 	for _, program := range []string{built.app, built.worker} {

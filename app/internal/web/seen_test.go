@@ -339,3 +339,34 @@ func TestRolesAreMailed(t *testing.T) {
 		t.Errorf("mails %v", subjects)
 	}
 }
+
+// TestDeletedIsUnseen: what was seen of an end user goes with them, be it written before the customer is deleted or only
+// afterwards.
+func TestDeletedIsUnseen(t *testing.T) {
+	for _, flushedBefore := range []bool{true, false} {
+		w := newWorld(t)
+		ctx := context.Background()
+		b := w.endUser()
+		b.do(http.MethodPost, "/account", url.Values{}).want(t, http.StatusForbidden)
+		w.browser().send("/login", "login", "berta@kunde.example", "password", "wrong wrong wrong").want(t, http.StatusUnauthorized)
+		if flushedBefore {
+			for _, a := range []audit.Action{audit.RequestForeign, audit.SignInFailed} {
+				if rows := w.counted(a); len(rows) != 1 || rows[0].Actor+rows[0].Subject != "Berta Kühn" {
+					t.Fatalf("%s: %+v", a, rows)
+				}
+			}
+		}
+		cu, err := w.customers.Get(ctx, w.admin, w.customer)
+		must(t, err)
+		_, err = w.customers.Delete(ctx, w.admin, cu.ID, cu.Label())
+		must(t, err)
+		for left := 1; left > 0; {
+			left, err = w.customers.ContinueDeletions(ctx, 100)
+			must(t, err)
+		}
+		must(t, w.audit.Flush(ctx))
+		if log := w.dump("audit"); strings.Contains(log, "Berta") || strings.Contains(log, "Kühn") {
+			t.Errorf("written before: %v; the log still names the end user:\n%s", flushedBefore, log)
+		}
+	}
+}
