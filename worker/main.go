@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -30,7 +31,7 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	case err != nil:
 		return err
 	case len(rest) > 0:
-		return fmt.Errorf("the worker takes settings only, not %q", rest[0])
+		return fmt.Errorf("the worker takes settings only, not %q", strings.SplitN(rest[0], "=", 2)[0])
 	case c.Embedded():
 		return &config.Error{Name: "REDIS_URL", Takes: "the address of the queue; without it the web process does this work itself"}
 	case c.BaseURL == "":

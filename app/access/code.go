@@ -178,7 +178,7 @@ func nextSend(r row, now time.Time) time.Time {
 
 // guest is an end user who has no account yet, as the log knows them.
 func guest(r row, from account.Browser) audit.Actor {
-	return audit.Actor{Name: r.access().Name(), Address: from.Address}
+	return audit.Actor{Name: r.access().Name(), Address: from.Address, RequestID: from.RequestID}
 }
 
 // day is the calendar day (UTC) on which tries and sends are counted, and when the next begins.

@@ -262,7 +262,7 @@ func (s *Service) redeem(
 			return err
 		}
 		username = a.Username
-		by := audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address}
+		by := audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address, RequestID: from.RequestID}
 		if err := s.log(ctx, tx, by, audit.AccessRegistered, r, nil); err != nil {
 			return err
 		}

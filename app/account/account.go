@@ -53,7 +53,10 @@ type Session struct {
 }
 
 // Browser is where a request comes from.
-type Browser struct{ Address, Agent string }
+type Browser struct {
+	Address, Agent string
+	RequestID      string // for the log
+}
 
 // Signed is who a session belongs to.
 type Signed struct {

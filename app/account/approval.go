@@ -149,10 +149,14 @@ func (s *Service) giveRoles(ctx context.Context, tx bun.IDB, by, giver audit.Act
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := s.approvals.Gave(ctx, tx, a.ID, giver, minus(roles, a.Roles)); err != nil {
+	gained, lost := minus(roles, a.Roles), minus(a.Roles, roles)
+	if err := s.approvals.Gave(ctx, tx, a.ID, giver, gained); err != nil {
 		return err
 	}
-	if err := s.approvals.Took(ctx, tx, a.ID, giver, minus(a.Roles, roles)); err != nil {
+	if err := s.approvals.Took(ctx, tx, a.ID, giver, lost); err != nil {
+		return err
+	}
+	if err := s.tellRoles(ctx, tx, *a, gained, lost); err != nil {
 		return err
 	}
 	if err := replaceRoles(ctx, tx, a.ID, roles); err != nil {

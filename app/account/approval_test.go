@@ -145,9 +145,15 @@ func TestRolesApproved(t *testing.T) {
 // TestRolesVoid: what is approved is asked again when it is done.
 func TestRolesVoid(t *testing.T) {
 	for name, change := range map[string]func(w *world, uta, ben Caller, neu Account){
-		"the proposer was deactivated": func(w *world, uta, _ Caller, _ Account) { w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, uta.ID) },
-		"the proposer lost the role":   func(w *world, uta, _ Caller, _ Account) { w.exec(`DELETE FROM account_role WHERE account_id = ?`, uta.ID) },
-		"the account was deactivated":  func(w *world, _, _ Caller, neu Account) { w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, neu.ID) },
+		"the proposer was deactivated": func(w *world, uta, _ Caller, _ Account) {
+			w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, uta.ID)
+		},
+		"the proposer lost the role": func(w *world, uta, _ Caller, _ Account) {
+			w.exec(`DELETE FROM account_role WHERE account_id = ?`, uta.ID)
+		},
+		"the account was deactivated": func(w *world, _, _ Caller, neu Account) {
+			w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, neu.ID)
+		},
 		"it has the role by now": func(w *world, _, _ Caller, neu Account) {
 			w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, 'auditor')`, neu.ID)
 		},

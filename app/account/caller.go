@@ -24,7 +24,7 @@ var System = Caller{Name: "Kontor"}
 
 // Actor is the caller as the log knows them.
 func (c Caller) Actor() audit.Actor {
-	return audit.Actor{ID: c.ID, Name: c.Name, Address: c.Address}
+	return audit.Actor{ID: c.ID, Name: c.Name, Address: c.Address, RequestID: c.RequestID}
 }
 
 // Persons are those whose assignments count for the caller: their own and those of whom they stand in for.

@@ -26,6 +26,12 @@ const generation = 1
 
 // post queues a mail to an account, instead of the ones of the same kind before it.
 func (s *Service) post(ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, to string, life time.Duration) error {
+	return s.postAbout(ctx, tx, a, kind, to, "", life)
+}
+
+func (s *Service) postAbout(
+	ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, to, about string, life time.Duration,
+) error {
 	if purpose, ok := purposes[kind]; ok {
 		if err := secret.Void(ctx, tx, purpose, a.ID); err != nil {
 			return err
@@ -43,7 +49,7 @@ func (s *Service) post(ctx context.Context, tx bun.IDB, a Account, kind courier.
 		locale = s.locale
 	}
 	return s.courier.Enqueue(ctx, tx, courier.Post{
-		Kind: kind, Channel: courier.Email, AccountID: a.ID, Recipient: to, Locale: locale, Generation: generation,
+		Kind: kind, Channel: courier.Email, AccountID: a.ID, Recipient: to, About: about, Locale: locale, Generation: generation,
 		Dedupe: string(kind) + ":" + once.String(), ExpiresAt: s.now().Add(life),
 	})
 }
@@ -77,6 +83,15 @@ func (s *Service) Composers() map[courier.Kind]courier.Composer {
 		courier.EmailChanged: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "", func(Account) bool { return true })
 		},
+		courier.EmailConfirmed: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+			return s.compose(ctx, tx, m, "", func(a Account) bool { return a.Active && a.Email == m.Recipient })
+		},
+		// Whoever changes the password may go on to change the e-mail address: the old one is told all the same.
+		courier.PasswordChanged: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+			return s.compose(ctx, tx, m, "", func(a Account) bool { return a.Active })
+		},
+		courier.RolesChanged: s.composeRoles,
+		courier.RoleGranted:  s.composeGranted,
 	}
 }
 
@@ -90,7 +105,7 @@ func (s *Service) compose(
 	if err != nil {
 		return courier.Content{}, err
 	}
-	data := courier.AccountData{Firm: s.firm, Name: a.Name, Email: a.Email, Expires: m.ExpiresAt}
+	data := courier.AccountData{Firm: s.firm, Name: a.Name, Email: a.Email, Expires: m.ExpiresAt, At: m.CreatedAt}
 	if m.Kind == courier.ConfirmEmail {
 		data.Email = a.PendingEmail
 	}

@@ -94,30 +94,33 @@ func note(changes audit.Changes, field, before, after string) {
 	}
 }
 
-// ChangePassword sets a new password and ends all other sessions than the one with the token keep. Errors: ErrNobody;
+// ChangePassword sets a new password and ends all other sessions than the one with the token keep, which gets a new
+// token: fresh, "" when keep is no session of the caller's. Errors: ErrNobody;
 // Invalid with fields current_password ("password.wrong"), password and password_repeat (see CheckPassword); TooMany
 // "sign_in.slow_down" after guessing.
-func (s *Service) ChangePassword(ctx context.Context, c Caller, current, password, repeat, keep string) error {
+func (s *Service) ChangePassword(
+	ctx context.Context, c Caller, current, password, repeat, keep string,
+) (fresh string, err error) {
 	a, err := s.Get(ctx, c)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var form fault.Form
 	if err := s.confirm(ctx, &form, "current_password", c, a, current); err != nil {
-		return err
+		return "", err
 	}
 	form.AddError(s.complainPassword(password, a.personal()))
 	if password != repeat {
 		form.Add("password_repeat", "password.repeat")
 	}
 	if err := form.Err(); err != nil {
-		return err
+		return "", err
 	}
 	hash, err := s.hasher.hash(ctx, password)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return s.change(ctx, c, func(ctx context.Context, tx bun.Tx, now *Account) error {
+	err = s.change(ctx, c, func(ctx context.Context, tx bun.Tx, now *Account) error {
 		if now.PasswordHash != a.PasswordHash { // another browser was quicker
 			form.Add("current_password", "password.wrong")
 			return form.Err()
@@ -125,8 +128,16 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, current, passwor
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 			return err
 		}
-		return s.replacePassword(ctx, tx, c.Actor(), *now, hash, keep)
+		if err := s.replacePassword(ctx, tx, c.Actor(), *now, hash, keep); err != nil {
+			return err
+		}
+		fresh, err = s.renew(ctx, tx, now.ID, keep)
+		return err
 	})
+	if err != nil {
+		return "", err
+	}
+	return fresh, nil
 }
 
 // confirm asks for the caller's password before something that a stranger at an open screen must not do. A wrong one
@@ -136,7 +147,7 @@ func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c
 		form.Add(field, "required")
 		return nil
 	}
-	err := s.verify(ctx, a, password, Browser{Address: c.Address})
+	err := s.verify(ctx, a, password, Browser{Address: c.Address, RequestID: c.RequestID})
 	if errors.Is(err, ErrSignIn) {
 		form.Add(field, "password.wrong")
 		return nil
@@ -161,6 +172,11 @@ func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Acto
 	// Their links are left to the caller: a used one must go on saying so.
 	if err := s.courier.CancelAccount(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 		return err
+	}
+	if a.PasswordHash != "" { // the first one is no change
+		if err := s.tell(ctx, tx, a, courier.PasswordChanged, ""); err != nil {
+			return err
+		}
 	}
 	return s.write(ctx, tx, by, audit.AccountPasswordSet, a, nil)
 }
@@ -245,6 +261,9 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 			return err
 		}
 		if err := s.post(ctx, tx, a, courier.EmailChanged, old, tellLife); err != nil {
+			return err
+		}
+		if err := s.tell(ctx, tx, a, courier.EmailConfirmed, ""); err != nil {
 			return err
 		}
 		return s.write(ctx, tx, itself(a, from), audit.AccountEmailChanged, a, audit.Changes{"email": {old, a.Email}})

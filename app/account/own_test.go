@@ -60,8 +60,10 @@ func TestChangePassword(t *testing.T) {
 		anna := w.specialist("Anna Berg")
 		c := caller(anna)
 		keep, other := w.signIn(anna.Email, good), w.signIn(anna.Email, good)
-		change := func(current, password, repeat string) error {
-			return w.ChangePassword(w.ctx, c, current, password, repeat, keep)
+		fresh := ""
+		change := func(current, password, repeat string) (err error) {
+			fresh, err = w.ChangePassword(w.ctx, c, current, password, repeat, keep)
+			return err
 		}
 		w.wantForm("wrong", change(better, better, better), "current_password password.wrong")
 		w.wantForm("forgotten", change("", better, better), "current_password required")
@@ -71,8 +73,8 @@ func TestChangePassword(t *testing.T) {
 			w.Error("a failed change ended a session")
 		}
 		w.must(change(good, better, better))
-		if !w.alive(keep) || w.alive(other) {
-			w.Errorf("this session %v, the other %v", w.alive(keep), w.alive(other))
+		if !w.alive(fresh) || w.alive(keep) || w.alive(other) || w.count("session") != 1 {
+			w.Errorf("this session %v, under its old id %v, the other %v", w.alive(fresh), w.alive(keep), w.alive(other))
 		}
 		_, _, err := w.SignIn(w.ctx, anna.Email, good, office)
 		w.want("the old password", err, ErrSignIn)
@@ -125,8 +127,11 @@ func TestChangeEmail(t *testing.T) {
 		if a.Email != "Anna@new.example" || a.Username != "Anna@new.example" || a.PendingEmail != "" {
 			w.Errorf("account %+v", a)
 		}
-		if told, _ := w.send(); told.To != anna.Email || told.Data.(courier.AccountData).Email != "Anna@new.example" || told.Template != courier.EmailChanged {
+		if told, _ := w.compose1(w.box.posts[len(w.box.posts)-2]); told.To != anna.Email || told.Data.(courier.AccountData).Email != "Anna@new.example" || told.Template != courier.EmailChanged {
 			w.Errorf("the old address is told %+v", told)
+		}
+		if told, _ := w.send(); told.To != "Anna@new.example" || told.Template != courier.EmailConfirmed {
+			w.Errorf("the new address is told %+v", told)
 		}
 		w.signIn("anna@new.example", good)
 		_, _, err = w.SignIn(w.ctx, "anna.berg@firm.example", good, office)
@@ -154,12 +159,13 @@ func TestPasswordEndsEmailChange(t *testing.T) {
 		w.must(w.AskEmail(w.ctx, caller(anna), "thief@evil.example", good))
 		post := w.box.posts[0]
 		_, token := w.send()
-		w.must(w.ChangePassword(w.ctx, caller(anna), good, better, better, ""))
+		_, err := w.ChangePassword(w.ctx, caller(anna), good, better, better, "")
+		w.must(err)
 		w.want("the thief's link", w.ConfirmEmail(w.ctx, token, office), secret.ErrUnknownLink)
 		if c, _ := w.compose1(post); !c.Void {
 			w.Error("the thief's mail goes out")
 		}
-		w.wantMails()
+		w.wantMails("password_changed " + anna.Email)
 	})
 }
 

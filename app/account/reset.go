@@ -39,7 +39,7 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser
 		if err := s.post(ctx, tx, found.Account, courier.ResetPassword, found.Account.Email, ResetPasswordLife); err != nil {
 			return err
 		}
-		by := audit.Actor{Name: "Kontor", Address: from.Address} // whoever asked has not shown who they are
+		by := audit.Actor{Name: "Kontor", Address: from.Address, RequestID: from.RequestID} // whoever asked has not shown who they are
 		return s.write(ctx, tx, by, audit.AccountPasswordAsked, found.Account, nil)
 	})
 }

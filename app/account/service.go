@@ -116,5 +116,5 @@ func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action 
 
 // itself is the account as the actor of what nobody else can have done.
 func itself(a Account, from Browser) audit.Actor {
-	return audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address}
+	return audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address, RequestID: from.RequestID}
 }

@@ -27,6 +27,9 @@ func (s *Service) newSession(ctx context.Context, tx bun.IDB, account uuid.UUID,
 	if err != nil {
 		return "", err
 	}
+	if err := deleteOldest(ctx, tx, account, secret.HashToken(token), now, now.Add(-s.idle), SessionsMost-1); err != nil {
+		return "", err
+	}
 	return token, setSignedIn(ctx, tx, account, now)
 }
 
@@ -89,18 +92,17 @@ func (s *Service) Glance(ctx context.Context, token string) (*Signed, error) {
 const tokenLength = (secret.TokenBytes*8 + 5) / 6
 
 // SignOut ends one session. A token that is none is no error.
-func (s *Service) SignOut(ctx context.Context, token string) error {
-	return deleteSession(ctx, s.db, secret.HashToken(token))
-}
-
-// Sessions lists the caller's own sessions that are still good, newest first. The caller's own is the one whose IDHash
-// is secret.HashToken of the cookie. Error: ErrNobody.
-func (s *Service) Sessions(ctx context.Context, c Caller) ([]Session, error) {
-	if c.ID == uuid.Nil {
-		return nil, ErrNobody
-	}
-	now := s.now()
-	return sessionsOf(ctx, s.db, c.ID, now, now.Add(-s.idle))
+func (s *Service) SignOut(ctx context.Context, token string, from Browser) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		a, err := endSession(ctx, tx, secret.HashToken(token))
+		if store.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.write(ctx, tx, itself(a, from), audit.AccountSignedOut, a, nil)
+	})
 }
 
 // SignOutEverywhere ends all the caller's sessions but the one with the token keep ("" for all). Error: ErrNobody.

@@ -18,6 +18,7 @@ import (
 // "busy" when too many are signing in to be served within ctx.
 func (s *Service) SignIn(ctx context.Context, login, password string, from Browser) (a Account, token string, err error) {
 	login, sensible := foldLogin(login)
+	defer func() { s.sawSignIn(ctx, login, from, err) }()
 	tried, err := s.reserve(ctx, login, from)
 	if err != nil {
 		return Account{}, "", err
@@ -85,7 +86,8 @@ func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, fro
 	return s.verify(ctx, a, password, from)
 }
 
-func (s *Service) verify(ctx context.Context, a Account, password string, from Browser) error {
+func (s *Service) verify(ctx context.Context, a Account, password string, from Browser) (err error) {
+	defer func() { s.sawVerify(a, from, err) }()
 	tried, err := s.reserve(ctx, a.EmailFolded, from)
 	if err != nil {
 		return err

@@ -95,8 +95,8 @@ func TestSignInSession(t *testing.T) {
 		if w.alive(secret.HashToken(one)) {
 			w.Error("a stored hash is good as a cookie")
 		}
-		w.must(w.SignOut(w.ctx, one))
-		w.must(w.SignOut(w.ctx, one))
+		w.must(w.SignOut(w.ctx, one, office))
+		w.must(w.SignOut(w.ctx, one, office))
 		if w.alive(one) || !w.alive(two) {
 			w.Error("signing out ended the wrong session")
 		}

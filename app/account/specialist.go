@@ -172,6 +172,9 @@ func (s *Service) create(ctx context.Context, tx bun.IDB, by audit.Actor, f Spec
 	if err := s.approvals.Made(ctx, tx, a.ID, by, a.Roles); err != nil {
 		return Account{}, err
 	}
+	if err := s.tellHolders(ctx, tx, a, a.Roles); err != nil {
+		return Account{}, err
+	}
 	return a, s.write(ctx, tx, by, audit.AccountCreated, a, audit.Changes{"roles": {"", joinRoles(a.Roles)}})
 }
 
@@ -410,6 +413,9 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword, courier.ConfirmEmail); err != nil {
 			return err
 		}
+		if err := s.courier.CancelAccount(ctx, tx, a.ID, notices...); err != nil {
+			return err
+		}
 		if err := s.write(ctx, tx, c.Actor(), audit.AccountDeactivated, *a, nil); err != nil {
 			return err
 		}
@@ -437,6 +443,9 @@ func (s *Service) Reactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 func (s *Service) reactivate(ctx context.Context, tx bun.IDB, c Caller, a *Account) error {
 	a.Active = true
 	if err := saveAccount(ctx, tx, a); err != nil {
+		return err
+	}
+	if err := s.tellHolders(ctx, tx, *a, a.Roles); err != nil {
 		return err
 	}
 	if err := s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil); err != nil {

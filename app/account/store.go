@@ -46,6 +46,23 @@ func forUpdate(db bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
+// existing are those of the accounts that there are. They stay until the tx ends.
+func existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	q := tx.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids))
+	if tx.Dialect().Name() == dialect.PG {
+		q = q.For("KEY SHARE")
+	}
+	var found []uuid.UUID
+	if err := q.Scan(ctx, &found); err != nil {
+		return nil, err
+	}
+	there := make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		there[id] = true
+	}
+	return there, nil
+}
+
 func insertAccount(ctx context.Context, tx bun.IDB, a *Account) error {
 	_, err := tx.NewInsert().Model(a).Exec(ctx)
 	return err
@@ -138,6 +155,23 @@ func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid
 		q.Where("a.password_hash <> ''")
 	}
 	return q.Exists(ctx)
+}
+
+// otherHolders are the active specialist users who hold one of the roles, without id, with those of them that they hold.
+func otherHolders(ctx context.Context, tx bun.IDB, roles []policies.Role, id uuid.UUID) (list []Account, err error) {
+	if len(roles) == 0 {
+		return nil, nil
+	}
+	held := tx.NewSelect().Model((*accountRole)(nil)).Column("account_id").Where("role IN (?)", bun.List(roles))
+	err = tx.NewSelect().Model(&list).Where("specialist AND active").Where("id <> ?", id).Where("id IN (?)", held).Order("id").Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*Account, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return list, loadRoles(ctx, tx, all...)
 }
 
 // ableSpecialists are all specialist users who can sign in, with what decides on their roles.
@@ -292,8 +326,40 @@ func sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID, now, idleSin
 	return list, err
 }
 
-func deleteSession(ctx context.Context, db bun.IDB, hash string) error {
-	_, err := db.NewDelete().Model((*Session)(nil)).Where("id_hash = ?", hash).Exec(ctx)
+// endSession deletes a session and returns whose it was; store.IsNoRows when there is none.
+func endSession(ctx context.Context, tx bun.IDB, hash string) (a Account, err error) {
+	err = tx.NewSelect().Model(&a).Where("id = (SELECT account_id FROM session WHERE id_hash = ?)", hash).Scan(ctx)
+	if err != nil {
+		return Account{}, err
+	}
+	_, err = tx.NewDelete().Model((*Session)(nil)).Where("id_hash = ?", hash).Exec(ctx)
+	return a, err
+}
+
+// deleteOldest deletes all but the newest most of an account's sessions that are still good. The one with the hash keep
+// stays in any case and is not counted.
+func deleteOldest(ctx context.Context, tx bun.IDB, account uuid.UUID, keep string, now, idleSince time.Time, most int64) error {
+	const others = "account_id = ? AND id_hash <> ? AND expires_at > ? AND last_seen_at > ?"
+	newest := tx.NewSelect().Model((*Session)(nil)).Column("id_hash").Where(others, account, keep, now, idleSince).
+		Order("created_at DESC", "id_hash").Limit(most)
+	_, err := tx.NewDelete().Model((*Session)(nil)).Where(others, account, keep, now, idleSince).
+		Where("id_hash NOT IN (?)", newest).Exec(ctx)
+	return err
+}
+
+// renameSession gives a session of the account another id. A hash that is none of theirs changes nothing.
+func renameSession(ctx context.Context, tx bun.IDB, account uuid.UUID, from, to string) (renamed bool, err error) {
+	res, err := tx.NewUpdate().Model((*Session)(nil)).Set("id_hash = ?", to).Where("id_hash = ?", from).Where("account_id = ?", account).Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}
+
+// deleteSessionOf deletes one session of an account.
+func deleteSessionOf(ctx context.Context, tx bun.IDB, account uuid.UUID, hash string) error {
+	_, err := tx.NewDelete().Model((*Session)(nil)).Where("id_hash = ?", hash).Where("account_id = ?", account).Exec(ctx)
 	return err
 }
 

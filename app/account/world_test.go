@@ -246,7 +246,7 @@ func (w *world) send() (courier.Content, string) {
 func (w *world) compose1(p courier.Post) (c courier.Content, token string) {
 	w.Helper()
 	m := courier.Message{
-		Kind: p.Kind, AccountID: uuid.NullUUID{UUID: p.AccountID, Valid: true}, Recipient: p.Recipient, Locale: p.Locale,
+		Kind: p.Kind, AccountID: uuid.NullUUID{UUID: p.AccountID, Valid: true}, Recipient: p.Recipient, About: p.About, Locale: p.Locale,
 		Generation: p.Generation, ExpiresAt: p.ExpiresAt,
 	}
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {

@@ -43,7 +43,10 @@ const (
 	AccountEmailAsked      Action = "account.email_asked"
 	AccountEmailChanged    Action = "account.email_changed"
 	AccountSignedIn        Action = "account.signed_in"
+	AccountSignedOut       Action = "account.signed_out"
 	AccountSignedOutAll    Action = "account.signed_out_everywhere"
+	AccountSessionEnded    Action = "account.session_ended"
+	AccountSessionsEnded   Action = "account.sessions_ended"
 	AccountLinkSent        Action = "account.link_sent"
 	QueueTaskRun           Action = "queue.task_run"
 	QueueTaskDeleted       Action = "queue.task_deleted"
@@ -74,6 +77,16 @@ const (
 	ApprovalExpired  Action = "approval.expired"
 	ApprovalVoid     Action = "approval.void"
 
+	// These change nothing and may come in floods: they are counted, see Saw.
+	SignInFailed    Action = "sign_in.failed"         // a wrong password for an account
+	SignInUnknown   Action = "sign_in.unknown"        // a login that is no account's; what was typed is in no log
+	PasswordGuessed Action = "sign_in.password_wrong" // of who is signed in or comes by a link, and was asked for it
+	SignInSlowed    Action = "sign_in.slowed"         // refused unseen, after too many tries
+	RequestRefused  Action = "request.refused"        // 403: may not
+	RequestForeign  Action = "request.foreign"        // 403: from another site, or without its token
+	ReportRefused   Action = "request.report_refused" // a delivery report with a wrong signature
+	Downloaded      Action = "data.downloaded"        // data as a file
+
 	PolicyProposed           Action = "policy.proposed"
 	PolicyPublished          Action = "policy.published"
 	PolicyRestored           Action = "policy.restored"
@@ -85,9 +98,10 @@ const (
 
 // Actor is who did it.
 type Actor struct {
-	ID      uuid.UUID // Nil: Kontor itself
-	Name    string
-	Address string // IP address
+	ID        uuid.UUID // Nil: Kontor itself, or somebody who has not shown who they are
+	Name      string
+	Address   string // IP address
+	RequestID string // for the security lines; the log does not keep it
 }
 
 // Entry is one line of the log.
@@ -106,6 +120,12 @@ type Entry struct {
 	Address    string        `bun:"address"`
 	// TransactionID: only who may see the transaction may see the entry.
 	TransactionID uuid.NullUUID `bun:"transaction_id"`
+
+	// Of a counted entry, see Saw: how often, the last time, and what is one row. Bucket is "" for all others.
+	Times  int64      `bun:"times"`
+	LastAt *time.Time `bun:"last_at"`
+	Bucket string     `bun:"bucket,nullzero"`
+	Fold   string     `bun:"fold,nullzero"`
 }
 
 // Changes are the changed fields, each with its old and new value.
@@ -142,12 +162,16 @@ type Record struct {
 
 // Log writes and reads entries.
 type Log struct {
-	db  *store.DB
-	now store.Clock
+	db       *store.DB
+	now      store.Clock
+	security *security
+	seen     seen
 }
 
-// New makes the log.
-func New(db *store.DB, now store.Clock) *Log { return &Log{db: db, now: now} }
+// New makes the log. Its security lines go nowhere until Tell says where.
+func New(db *store.DB, now store.Clock) *Log {
+	return &Log{db: db, now: now, security: newSecurity(now), seen: newSeen()}
+}
 
 // Write adds an entry inside the tx of what it tells of.
 func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
@@ -158,7 +182,7 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	e := Entry{
 		ID: id, At: l.now(), ActorID: null(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
 		CustomerID: null(r.CustomerID), SubjectID: null(r.SubjectID), Subject: r.Subject,
-		TransactionID: null(r.TransactionID),
+		TransactionID: null(r.TransactionID), Times: 1,
 	}
 	if r.Detail != nil {
 		detail, err := json.Marshal(r.Detail)
@@ -167,8 +191,11 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 		}
 		e.Detail = string(detail)
 	}
-	_, err = tx.NewInsert().Model(&e).Exec(ctx)
-	return err
+	if _, err = tx.NewInsert().Model(&e).Exec(ctx); err != nil {
+		return err
+	}
+	store.AfterCommit(ctx, func() { l.security.tell(Sighting{Action: r.Action, By: by, SubjectID: r.SubjectID}) })
+	return nil
 }
 
 // PageSize is how many entries a page of the log has.

@@ -27,6 +27,7 @@ type Config struct {
 	Listen        string
 	BaseURL       string // "" until the port is known: see WithAddress
 	DataDir       string
+	DataDirOpen   bool // others than this user may look into it, since it holds other things than ours
 	DatabaseURL   string
 	RedisURL      string // "" in-process
 	Worker        string // embedded, separate
@@ -55,9 +56,10 @@ type Config struct {
 // Setting is one row of the table.
 type Setting struct {
 	Name    string
-	Default string // "" none; what an empty value means is said in Takes
-	Takes   string // what it takes, for the one line that a wrong one ends the program with
-	Secret  bool   // NAME_FILE reads it from a file; its value is never shown
+	Default string                  // "" none; what an empty value means is said in Takes
+	Takes   string                  // what it takes, for the one line that a wrong one ends the program with
+	Secret  bool                    // NAME_FILE reads it from a file; its value is never shown, and taken as a flag only if bare says so
+	bare    func(value string) bool // a Secret's value that holds no secret; nil: each does
 	set     func(c *Config, value string) error
 }
 
@@ -89,7 +91,7 @@ func Table(checks Checks) []Setting {
 			return nil
 		}},
 		{Name: "DATA_DIR", Default: "data", Takes: "a folder", set: text(func(c *Config) *string { return &c.DataDir })},
-		{Name: "DATABASE_URL", Takes: "sqlite:///path/file.db or postgres://…", Secret: true, set: func(c *Config, v string) error {
+		{Name: "DATABASE_URL", Takes: "sqlite:///path/file.db or postgres://…", Secret: true, bare: withoutPassword, set: func(c *Config, v string) error {
 			c.DatabaseURL = v
 			for _, scheme := range []string{"sqlite://", "postgres://", "postgresql://"} {
 				if rest, ok := strings.CutPrefix(v, scheme); ok && rest != "" {
@@ -101,7 +103,7 @@ func Table(checks Checks) []Setting {
 			}
 			return errValue
 		}},
-		{Name: "REDIS_URL", Takes: "redis://…, rediss://…, redis-sentinel://…, redis-cluster://…; empty: in-process", Secret: true,
+		{Name: "REDIS_URL", Takes: "redis://…, rediss://…, redis-sentinel://…, redis-cluster://…; empty: in-process", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.RedisURL }, checks.RedisURL)},
 		{Name: "WORKER", Takes: "embedded or separate", set: func(c *Config, v string) error {
 			c.Worker = v
@@ -110,14 +112,14 @@ func Table(checks Checks) []Setting {
 			}
 			return nil
 		}},
-		{Name: "SMTP_URL", Takes: "smtp://user:pass@host:port?tls=starttls|implicit|none; empty: built-in mailbox", Secret: true,
+		{Name: "SMTP_URL", Takes: "smtp://user:pass@host:port?tls=starttls|implicit|none; empty: built-in mailbox", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.SMTPURL }, checks.SMTPURL)},
 		{Name: "MAIL_FROM", Default: "Kontor <no-reply@localhost>", Takes: "an address: Name <user@host>", set: func(c *Config, v string) error {
 			_, err := mail.ParseAddress(v)
 			c.MailFrom = v
 			return err
 		}},
-		{Name: "SMS_URL", Takes: "https://…, http://… or smpp://system:pass@host:port; empty: built-in mailbox", Secret: true,
+		{Name: "SMS_URL", Takes: "https://…, http://… or smpp://system:pass@host:port; empty: built-in mailbox", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.SMSURL }, checks.SMSURL)},
 		{Name: "SMS_HEADERS", Takes: "lines of Name: value", Secret: true, set: text(func(c *Config) *string { return &c.SMSHeaders })},
 		{Name: "SECRET_KEY", Takes: "32 bytes in base64", Secret: true, set: func(c *Config, v string) error {
@@ -251,9 +253,14 @@ func duration(field func(*Config) *time.Duration) func(*Config, string) error {
 // Error is a wrong setting: one line that names it and what it takes, never its value when that is a secret.
 type Error struct {
 	Name, Value, Takes string
+	// Instead is where a value belongs that was given where others can read it; Value and Takes are "" then.
+	Instead string
 }
 
 func (e *Error) Error() string {
+	if e.Instead != "" {
+		return fmt.Sprintf("setting %s: a secret is not taken from the command line, where every process can read it: use %s", e.Name, e.Instead)
+	}
 	if e.Value == "" {
 		return fmt.Sprintf("setting %s is missing: it takes %s", e.Name, e.Takes)
 	}
@@ -265,7 +272,7 @@ func (e *Error) Error() string {
 }
 
 // Load reads the settings from flags (which win), the environment (getenv) and NAME_FILE files, checks them and fills
-// in what follows from others. Flags are "--name value" or "--name=value"; "--demo" takes none. What is left of args
+// in what follows from others. A secret given as a flag is refused: it would stand in the process list. Flags are "--name value" or "--name=value"; "--demo" takes none. What is left of args
 // is returned. Load makes DATA_DIR and a secret key in it for the embedded mode.
 func Load(args []string, getenv func(string) string, checks Checks) (Config, []string, error) {
 	var c Config
@@ -286,7 +293,7 @@ func Load(args []string, getenv func(string) string, checks Checks) (Config, []s
 			value = s.Default
 		}
 		if err := s.set(&c, value); err != nil {
-			if s.Secret {
+			if s.Secret || !withoutPassword(value) {
 				value = "(hidden)"
 			}
 			return c, nil, &Error{Name: s.Name, Value: value, Takes: s.Takes}
@@ -311,15 +318,15 @@ func fromEnvironment(s Setting, getenv func(string) string) (string, error) {
 }
 
 func readFlags(table []Setting, args []string) (flags map[string]string, rest []string, err error) {
-	known := map[string]string{}
+	known := map[string]Setting{}
 	for _, s := range table {
-		known[s.Flag()] = s.Takes
+		known[s.Flag()] = s
 	}
 	flags = map[string]string{}
 	for i := 0; i < len(args); i++ {
 		name, isFlag := strings.CutPrefix(args[i], "--")
 		name, value, inline := strings.Cut(name, "=")
-		takes, ok := known[name]
+		setting, ok := known[name]
 		switch {
 		case isFlag && name == "demo" && !inline:
 			flags[name] = ""
@@ -328,10 +335,13 @@ func readFlags(table []Setting, args []string) (flags map[string]string, rest []
 		case inline:
 			flags[name] = value
 		case i+1 == len(args):
-			return nil, nil, &Error{Name: "--" + name, Takes: takes}
+			return nil, nil, &Error{Name: "--" + name, Takes: setting.Takes}
 		default:
 			i++
 			flags[name] = args[i]
+		}
+		if v, given := flags[name]; ok && given && !setting.mayBeFlag(v) {
+			return nil, nil, &Error{Name: setting.Name, Instead: setting.instead()}
 		}
 	}
 	return flags, rest, nil
@@ -357,6 +367,9 @@ func (c *Config) complete() error {
 			return err
 		}
 		c.DatabaseURL = "sqlite://" + path
+		if err := c.keepPrivate(); err != nil {
+			return err
+		}
 	}
 	if c.SecretKey != nil {
 		return nil
@@ -364,20 +377,33 @@ func (c *Config) complete() error {
 	if !c.Embedded() || !strings.HasPrefix(c.DatabaseURL, "sqlite://") {
 		return &Error{Name: "SECRET_KEY", Takes: "32 bytes in base64, the same in every process (openssl rand -base64 32)"}
 	}
+	if err := c.keepPrivate(); err != nil {
+		return err
+	}
 	key, err := ownKey(filepath.Join(c.DataDir, "secret.key"))
 	if err != nil {
-		return &Error{Name: "DATA_DIR", Value: c.DataDir, Takes: "a folder this program may write to (" + err.Error() + ")"}
+		return c.noDataDir(err)
 	}
 	c.SecretKey = key
 	return nil
 }
 
+func (c *Config) keepPrivate() error {
+	wide, err := keepPrivate(c.DataDir)
+	if err != nil {
+		return c.noDataDir(err)
+	}
+	c.DataDirOpen = wide
+	return nil
+}
+
+func (c *Config) noDataDir(err error) error {
+	return &Error{Name: "DATA_DIR", Value: c.DataDir, Takes: "a folder this program may write to (" + err.Error() + ")"}
+}
+
 // ownKey reads the embedded mode's key, making it first when there is none. Of two processes that start at once, one
 // makes it.
 func ownKey(path string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
 	fresh := make([]byte, 32)
 	_, _ = rand.Read(fresh)
 	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())

@@ -50,6 +50,10 @@ const (
 	ConfirmEmail     Kind = "confirm_email"     // e-mail to the new address (account)
 	EmailChanged     Kind = "email_changed"     // e-mail to the old address (account)
 	ApprovalAsked    Kind = "approval_asked"    // e-mail about what takes a second person (account, approval)
+	EmailConfirmed   Kind = "email_confirmed"   // e-mail to the new address, once it counts (account)
+	PasswordChanged  Kind = "password_changed"  // e-mail, to who has a new password (account)
+	RolesChanged     Kind = "roles_changed"     // e-mail to who has other roles now (account)
+	RoleGranted      Kind = "role_granted"      // e-mail to who holds a role that somebody else was given (account)
 )
 
 // Message is one message on one channel to one person.
@@ -64,6 +68,7 @@ type Message struct {
 	AccountID    uuid.NullUUID `bun:"account_id"`
 	ApprovalID   uuid.NullUUID `bun:"approval_id"`
 	Recipient    string        `bun:"recipient"`
+	About        string        `bun:"about"`
 	Locale       string        `bun:"locale"`
 	Generation   int           `bun:"generation"`
 	Run          int           `bun:"run"`
@@ -120,6 +125,7 @@ type Post struct {
 	AccountID  uuid.UUID
 	ApprovalID uuid.UUID
 	Recipient  string
+	About      string // what else the composer must know: ids and keys, nothing personal
 	Locale     string
 	Generation int
 	Dedupe     string // unique for ever, e.g. "registration:<access>:<generation>": a second one is silently dropped
@@ -166,8 +172,17 @@ type ApprovalData struct {
 	Own            bool      // the recipient made it
 }
 
-// AccountData is the model of SetPassword, ResetPassword, ConfirmEmail and EmailChanged.
+// AccountData is the model of SetPassword, ResetPassword, ConfirmEmail, EmailChanged, EmailConfirmed and PasswordChanged.
 type AccountData struct {
-	Firm, Name, Link, Email string // Email: the new address, for ConfirmEmail and EmailChanged
+	Firm, Name, Link, Email string // Email: the new address, for ConfirmEmail, EmailChanged and EmailConfirmed
 	Expires                 time.Time
+	At                      time.Time // when it was done, for PasswordChanged
+}
+
+// RolesData is the model of RolesChanged and RoleGranted. Roles are keys, which the templates say in words.
+type RolesData struct {
+	Firm, Name          string
+	Person              string   // who was given the role, for RoleGranted
+	Gained, Lost, Roles []string // Roles: all that the person has now, for RolesChanged
+	At                  time.Time
 }

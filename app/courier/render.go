@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
@@ -19,16 +20,20 @@ var locales = []string{"en", "de"}
 // kinds are all kinds with the channel they go by.
 var kinds = map[Kind]Channel{
 	Registration: Email, JoinCustomer: Email, RegistrationCode: SMS, SetPassword: Email, ResetPassword: Email,
-	ConfirmEmail: Email, EmailChanged: Email, ApprovalAsked: Email,
+	ConfirmEmail: Email, EmailChanged: Email, EmailConfirmed: Email, PasswordChanged: Email, RolesChanged: Email, RoleGranted: Email,
+	ApprovalAsked: Email,
 }
 
 // Kinds lists the kinds, for tests that each has a text.
 func Kinds() []Kind {
-	return []Kind{Registration, JoinCustomer, RegistrationCode, SetPassword, ResetPassword, ConfirmEmail, EmailChanged, ApprovalAsked}
+	return []Kind{
+		Registration, JoinCustomer, RegistrationCode, SetPassword, ResetPassword, ConfirmEmail, EmailChanged, EmailConfirmed,
+		PasswordChanged, RolesChanged, RoleGranted, ApprovalAsked,
+	}
 }
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
-// of SMS, and layout.html around the HTML of all.
+// of SMS, layout.html around the HTML of all, and roles.<locale>.json, the names of roles.
 type renderer struct {
 	firm string
 	text map[string]*texttemplate.Template
@@ -46,7 +51,13 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 	}
 	for _, locale := range locales {
 		say := sayer{locale, zone}
-		funcs := map[string]any{"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }}
+		roles, err := readRoles(files, locale)
+		if err != nil {
+			return nil, fmt.Errorf("templates of messages: %w", err)
+		}
+		funcs := map[string]any{
+			"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }, "roles": roles.say,
+		}
 		for kind, channel := range kinds {
 			if err := r.parse(files, string(kind)+"."+locale, channel, funcs); err != nil {
 				return nil, fmt.Errorf("templates of messages: %w", err)
@@ -57,6 +68,31 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 		}
 	}
 	return r, nil
+}
+
+// roleNames are the names of roles in one language, by key.
+type roleNames map[string]string
+
+func readRoles(files fs.FS, locale string) (names roleNames, err error) {
+	raw, err := fs.ReadFile(files, "roles."+locale+".json")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &names); err != nil {
+		return nil, fmt.Errorf("roles.%s.json: %w", locale, err)
+	}
+	return names, nil
+}
+
+// say lists roles in words. A role without a name is named by its key: better than not at all.
+func (n roleNames) say(keys []string) string {
+	words := make([]string, len(keys))
+	for i, k := range keys {
+		if words[i] = n[k]; words[i] == "" {
+			words[i] = k
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (r *renderer) parse(files fs.FS, name string, channel Channel, funcs map[string]any) error {
@@ -169,6 +205,10 @@ func (r *renderer) tidy(data any) (any, error) {
 		tidyAll(&d.Firm, &d.Name, &d.By, &d.Kind, &d.About, &d.Why, &d.Link)
 		d.Firm = r.firmOr(d.Firm)
 		return d, nil
+	case RolesData:
+		tidyAll(&d.Firm, &d.Name, &d.Person)
+		d.Firm = r.firmOr(d.Firm)
+		return d, nil
 	}
 	return nil, fmt.Errorf("%T is no model of an e-mail", data)
 }
@@ -275,10 +315,15 @@ func sample(kind Kind, locale string) Content {
 			Firm: "Kontor", Name: "Anna Berg", By: "Ben Cordes", Kind: "roles", About: "Cleo Dorn", Why: "Cover",
 			Link: "https://example.org/approvals", Until: until, Passes: true,
 		}
+	case RolesChanged, RoleGranted:
+		c.Data = RolesData{
+			Firm: "Kontor", Name: "Anna Berg", Person: "Otto Ort", Gained: []string{"auditor"}, Lost: []string{"data_administrator"},
+			Roles: []string{"auditor"}, At: until,
+		}
 	default:
 		c.Data = AccountData{
 			Firm: "Kontor", Name: "Anna Berg", Link: "https://example.org/password/reset/token",
-			Email: "anna@example.org", Expires: until,
+			Email: "anna@example.org", Expires: until, At: until,
 		}
 	}
 	return c

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -38,8 +39,12 @@ func TestMailTemplates(t *testing.T) {
 				case ApprovalAsked:
 					link = "https://kontor.test/approvals"
 					c.Data = ApprovalData{Name: evil, By: evil, Kind: "roles", About: evil, Why: evil, Link: link, Until: until, Yours: true}
-				case EmailChanged:
+				case EmailChanged, EmailConfirmed:
 					c.Data, link = AccountData{Name: evil, Email: "neu@example.org"}, ""
+				case PasswordChanged:
+					c.Data, link = AccountData{Name: evil, At: until}, ""
+				case RolesChanged, RoleGranted:
+					c.Data, link = RolesData{Name: evil, Person: evil, Gained: []string{"auditor"}, At: until}, ""
 				default:
 					c.Data = AccountData{Name: evil, Email: "neu@example.org", Link: link, Expires: until}
 				}
@@ -74,8 +79,8 @@ func checkText(t *testing.T, l letter, kind Kind, locale, link string) {
 	time := map[string]string{"de": "01.07.2026, 15:30 Uhr (MESZ)", "en": "1 July 2026, 15:30 (CEST)"}[locale]
 	code := map[string]string{"de": "Registrierungscode per SMS", "en": "registration code by SMS"}[locale]
 	for what, want := range map[string]bool{
-		time: link != "", code: kind == Registration || kind == JoinCustomer, "K-10001": kind == Registration || kind == JoinCustomer,
-		"neu@example.org": kind == ConfirmEmail || kind == EmailChanged, "Eva <script>": true, "{{": false, "no value": false,
+		time: link != "" || slices.Contains([]Kind{PasswordChanged, RolesChanged, RoleGranted}, kind), code: kind == Registration || kind == JoinCustomer, "K-10001": kind == Registration || kind == JoinCustomer,
+		"neu@example.org": kind == ConfirmEmail || kind == EmailChanged || kind == EmailConfirmed, "Eva <script>": true, "{{": false, "no value": false,
 	} {
 		if strings.Contains(l.Text, what) != want {
 			t.Errorf("%q in text: want %v\n%s", what, want, l.Text)
@@ -117,6 +122,43 @@ func checkHTML(t *testing.T, l letter, locale, link string) {
 	}
 	if !strings.Contains(l.HTML, "prefers-color-scheme: dark") {
 		t.Error("no dark colours")
+	}
+}
+
+// TestRolesInWords: what was given, taken away and is left is said in words, and what is not is not spoken of.
+func TestRolesInWords(t *testing.T) {
+	r := testRenderer(t, "Kanzlei Muster")
+	for _, c := range []struct {
+		kind      Kind
+		locale    string
+		data      RolesData
+		want, not []string
+	}{
+		{RolesChanged, "de", RolesData{Gained: []string{"policy_administrator", "auditor"}, Roles: []string{"policy_administrator", "auditor"}},
+			[]string{"Neu: Richtlinien-Administrator, Revision. Insgesamt haben Sie jetzt: Richtlinien-Administrator, Revision."}, []string{"Nicht mehr", "_"}},
+		{RolesChanged, "en", RolesData{Lost: []string{"auditor"}}, []string{"No longer: Auditor. You have no further roles."}, []string{"New:", "All that"}},
+		{RoleGranted, "en", RolesData{Person: "Otto Ort", Gained: []string{"auditor"}}, []string{"Otto Ort was given at Kanzlei Muster what you hold as well: Auditor"}, []string{"_"}},
+		{RoleGranted, "de", RolesData{Person: "Otto Ort", Gained: []string{"of_tomorrow"}}, []string{"of_tomorrow"}, nil},
+	} {
+		l, err := r.render(Email, Content{Template: c.kind, Locale: c.locale, Data: c.data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{l.Text, l.HTML} {
+			for _, want := range c.want {
+				if !strings.Contains(part, want) {
+					t.Errorf("%s.%s lacks %q:\n%s", c.kind, c.locale, want, part)
+				}
+			}
+			for _, not := range c.not {
+				if strings.Contains(part, not) {
+					t.Errorf("%s.%s says %q:\n%s", c.kind, c.locale, not, part)
+				}
+			}
+		}
+		if strings.Contains(l.Text+l.HTML, "http") {
+			t.Errorf("%s.%s has a link", c.kind, c.locale)
+		}
 	}
 }
 

@@ -193,7 +193,7 @@ func (s *Service) Enqueue(ctx context.Context, tx bun.IDB, p Post) error {
 		ID: id, Kind: p.Kind, Channel: p.Channel,
 		CustomerID: nullable(p.CustomerID), AccessID: nullable(p.AccessID), AccountID: nullable(p.AccountID),
 		ApprovalID: nullable(p.ApprovalID),
-		Recipient:  p.Recipient, Locale: p.Locale, Generation: p.Generation, Run: 1, Dedupe: p.Dedupe,
+		Recipient:  p.Recipient, About: p.About, Locale: p.Locale, Generation: p.Generation, Run: 1, Dedupe: p.Dedupe,
 		State: Queued, RelayAt: &now, ExpiresAt: p.ExpiresAt, CreatedAt: now,
 	})
 	if err != nil {

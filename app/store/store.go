@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"net/url"
 	"os"
@@ -22,6 +23,8 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the pure-Go driver "sqlite"
+
+	"kontor/app/config"
 )
 
 // DB is the open database. Reads go through it directly; whatever writes more than one row goes through InTx.
@@ -57,6 +60,9 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 			return nil, fmt.Errorf("make the folder of the database: %w", err)
 		}
 	}
+	if err := keepPrivate(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	pragmas := url.Values{
 		// immediate: a tx takes the write lock when it begins. Deferred ones fail at once when two upgrade together.
 		"_txlock": {"immediate"},
@@ -81,6 +87,23 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return &DB{DB: bun.NewDB(sqldb, sqlitedialect.New())}, nil
+}
+
+// keepPrivate makes the database's file, since SQLite would make it as readable as the umask lets it, and narrows one that
+// is there: 0600, whatever the umask. SQLite gives what it puts beside the file the file's own mode. An existing file is
+// not opened: closing it would give up the locks that another connection of this process holds.
+func keepPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, beside := range []string{"", "-wal", "-shm", "-journal"} {
+		config.Narrow(path+beside, 0o600)
+	}
+	return nil
 }
 
 func openPostgres(ctx context.Context, dsn string) (*DB, error) {

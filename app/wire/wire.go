@@ -59,6 +59,7 @@ type Services struct {
 	Policies       *policy.Service
 
 	syncClock func(context.Context) error
+	stopAudit func()
 }
 
 // Logger makes the log that LOG and LOG_FORMAT ask for.
@@ -96,6 +97,9 @@ type Tune func(*courier.Options)
 // New opens the database and the queue and builds the services. c.BaseURL must be known by now.
 func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, tune ...Tune) (*Services, error) {
 	s := &Services{Config: c, Log: log}
+	if c.DataDirOpen {
+		log.Warn("DATA_DIR holds other things than Kontor's and keeps its mode: others on this machine can list it, though not read Kontor's files", "folder", c.DataDir)
+	}
 	if err := s.open(ctx, schema); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -156,6 +160,7 @@ func (s *Services) build(tune []Tune) (err error) {
 		return fmt.Errorf("base url: %w", err)
 	}
 	s.Audit = audit.New(s.DB, s.Now)
+	s.Audit.Tell(s.Log)
 	o := courier.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, From: c.MailFrom,
 		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, MailDomain: base.Hostname(), Zone: c.Zone,
@@ -174,6 +179,8 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL,
 		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
+	s.Audit.Ask(s.Accounts.Existing)
+	s.stopAudit = s.Audit.Keep(s.Log)
 	s.Customers = customer.New(customer.Options{
 		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Accounts: s.Accounts, Reminder: c.Reminder,
 	})
@@ -242,6 +249,7 @@ func (s *Services) Loop() *loop.Loop {
 			}},
 			{Name: "end what waits for a second person", Every: 10 * time.Second, Run: s.Approvals.Tick},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
+			{Name: "forget refused requests of nobody", Every: time.Hour, Run: s.Audit.Prune},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
 		},
@@ -261,6 +269,9 @@ const (
 // Close lets go of queue and database.
 func (s *Services) Close() error {
 	var errs []error
+	if s.stopAudit != nil {
+		s.stopAudit()
+	}
 	if s.Queue != nil {
 		errs = append(errs, s.Queue.Close())
 	}

@@ -14,6 +14,7 @@ func (s *Server) accountRoutes() []route {
 		post("/account/password", person, s.changePassword),
 		post("/account/email", person, s.askEmail),
 		post("/account/sessions", person, s.signOutEverywhere),
+		post("/account/sessions/:session/end", person, s.endOwnSession),
 		get("/account/email/:token", anyone, s.showConfirmEmail),
 		post("/account/email/:token", anyone, s.confirmEmail),
 	}
@@ -23,7 +24,7 @@ func (s *Server) accountRoutes() []route {
 type ownAccount struct {
 	Account              account.Account
 	Own, Password, Email *form
-	Sessions             []ownSession
+	Sessions             []listedSession
 	EndUser              bool
 	NoRole               bool   // there is nothing else here for the person
 	Deputies             string // address of the page about the person's own, "" for who has nothing to hand on
@@ -31,9 +32,20 @@ type ownAccount struct {
 	EmailAsked           string // the new address a link was just sent to
 }
 
-type ownSession struct {
-	account.Session
+// listedSession is a session in a list, with the address that ends it.
+type listedSession struct {
+	account.ListedSession
 	Current bool
+	End     string
+}
+
+// listSessions gives each its address below path, and marks the one of this browser.
+func (s *Server) listSessions(c *fiber.Ctx, sessions []account.ListedSession, path string) (list []listedSession) {
+	current := secret.HashToken(c.Cookies(s.sessionCookie()))
+	for _, x := range sessions {
+		list = append(list, listedSession{ListedSession: x, Current: x.IDHash == current, End: path + "/sessions/" + x.Handle + "/end"})
+	}
+	return list
 }
 
 // option is a choice of a select.
@@ -54,10 +66,7 @@ func (s *Server) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 	if err != nil {
 		return err
 	}
-	current := secret.HashToken(c.Cookies(s.sessionCookie()))
-	for _, x := range sessions {
-		d.Sessions = append(d.Sessions, ownSession{Session: x, Current: x.IDHash == current})
-	}
+	d.Sessions = s.listSessions(c, sessions, "/account")
 	d.Account, d.EndUser, d.NoRole = a, !a.Specialist, len(caller.Roles) == 0
 	if s.handovers.MayName(caller) {
 		d.Deputies = specialistPath(a.ID) + "/deputies"
@@ -106,13 +115,16 @@ func (s *Server) saveAccount(c *fiber.Ctx) error {
 
 func (s *Server) changePassword(c *fiber.Ctx) error {
 	f := newForm(map[string]string{})
-	err := s.accounts.ChangePassword(s.ctx(c), s.caller(c), c.FormValue("current_password"), c.FormValue("password"),
+	fresh, err := s.accounts.ChangePassword(s.ctx(c), s.caller(c), c.FormValue("current_password"), c.FormValue("password"),
 		c.FormValue("password_repeat"), c.Cookies(s.sessionCookie()))
 	if err != nil {
 		if status, ok := s.complain(c, f, err); ok {
 			return s.renderAccount(c, ownAccount{Password: f}, status)
 		}
 		return err
+	}
+	if fresh != "" {
+		s.setCookie(c, "kontor-session", fresh)
 	}
 	return s.redirect(c, "/account", "toast.password_changed")
 }
@@ -135,6 +147,24 @@ func (s *Server) signOutEverywhere(c *fiber.Ctx) error {
 	}
 	s.dropSession(c)
 	return s.redirect(c, "/login", "toast.signed_out_everywhere")
+}
+
+// endOwnSession ends one session. That of this browser is signed out of.
+func (s *Server) endOwnSession(c *fiber.Ctx) error {
+	caller, handle := s.caller(c), c.Params("session")
+	own, err := s.accounts.Sessions(s.ctx(c), caller)
+	if err != nil {
+		return err
+	}
+	for _, x := range s.listSessions(c, own, "") {
+		if x.Current && x.Handle == handle {
+			return s.doSignOut(c)
+		}
+	}
+	if err := s.accounts.EndSession(s.ctx(c), caller, handle); err != nil {
+		return err
+	}
+	return s.redirect(c, "/account", "toast.session_ended")
 }
 
 // showConfirmEmail changes nothing: mail scanners open links too. The page's button confirms.

@@ -62,7 +62,7 @@ func (s *Server) downloadMatrix(c *fiber.Ctx) error {
 		}
 		rows = append(rows, line)
 	}
-	return s.sendCSV(c, d.Customer.Label()+"-"+t.say("matrix.file"), rows)
+	return s.sendCSV(c, fileOf{CustomerID: d.Customer.ID, Subject: d.Customer.Label()}, d.Customer.Label()+"-"+t.say("matrix.file"), rows)
 }
 
 // kindOfPerson is what somebody is at first glance.

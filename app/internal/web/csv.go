@@ -9,8 +9,11 @@ import (
 )
 
 // sendCSV answers with a file that spreadsheets open as it is: UTF-8 with BOM, ";" in German and "," in English, as
-// they expect it there. No cell is a formula (S40).
-func (s *Server) sendCSV(c *fiber.Ctx, name string, rows [][]string) error {
+// they expect it there. No cell is a formula (S40). That the file was handed out is in the log.
+func (s *Server) sendCSV(c *fiber.Ctx, of fileOf, name string, rows [][]string) error {
+	if err := s.noteDownload(c, of); err != nil {
+		return err
+	}
 	var b bytes.Buffer
 	b.WriteString("\ufeff")
 	w := csv.NewWriter(&b)

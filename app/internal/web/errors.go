@@ -50,6 +50,9 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		if f.Code == fault.Unauthenticated {
 			return s.toSignIn(c)
 		}
+		if f.Code == fault.Forbidden {
+			s.sawRefusal(c, f)
+		}
 		setRetryAfter(c, f)
 	case errors.As(err, &fe):
 		p.Status = fe.Code

@@ -3,6 +3,7 @@ package web
 import (
 	"github.com/gofiber/fiber/v2"
 
+	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
 )
@@ -33,6 +34,7 @@ func (s *Server) report(c *fiber.Ctx, parse func([]byte) (courier.ProviderReport
 	answer := func(status int, message string) error { return c.Status(status).JSON(fiber.Map{"error": message}) }
 	body := c.Body()
 	if !courier.VerifySignature(s.hookKey, body, c.Get(signatureHeader)) {
+		s.saw(c, audit.ReportRefused)
 		return answer(fiber.StatusUnauthorized, "the signature does not match")
 	}
 	r, err := parse(body)

@@ -68,6 +68,9 @@ func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only .
 	if err != nil {
 		return auditPage{}, err
 	}
+	if err := s.audit.Flush(s.ctx(c)); err != nil { // what was seen a moment ago; the page stands without it
+		s.log.Warn("the log could not be written", "error", err)
+	}
 	entries, more, err := s.audit.Page(s.ctx(c), customerID, before, append(only, visible)...)
 	if err == nil {
 		err = s.sayKinds(c, entries)

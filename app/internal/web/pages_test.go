@@ -52,6 +52,9 @@ func sampleViews() map[string][]any {
 		entries = append(entries, audit.Entry{ID: id, At: at, Actor: "Anna", Action: audit.CustomerUpdated, Subject: "K-00001", Detail: detail,
 			CustomerID: uuid.NullUUID{UUID: id, Valid: true}})
 	}
+	entries = append(entries, audit.Entry{ID: id, At: at, Action: audit.SignInUnknown, Times: 3, LastAt: &at, Bucket: "x", Fold: "y", Detail: `["POST /login"]`},
+		audit.Entry{ID: id, At: at, Action: audit.RequestRefused, Times: 1, LastAt: &at, Bucket: "x", Fold: "y", Address: "192.0.2.7"})
+	sessions := []listedSession{{ListedSession: account.ListedSession{Session: account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, Handle: "0f"}, Current: true, End: "/x"}, {}}
 	somebody := handover.Person{ID: id, Name: "Änne Groß", Email: "a@b.example", Active: true}
 	plan := handover.Plan{From: somebody, Targets: []handover.Target{{Person: somebody, Has: handover.Assignments{Administered: 2}}}, Move: true,
 		Assignments: handover.Assignments{Administered: 3, Processed: 4000, Responsible: 1}, Customers: []customer.Row{{ID: id, Name: "Groß"}},
@@ -88,7 +91,7 @@ func sampleViews() map[string][]any {
 		"account/index": {
 			ownAccount{Own: fresh(), Password: fresh(), Email: fresh()},
 			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,
-				Sessions: []ownSession{{account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, true}, {}}},
+				Sessions: sessions},
 		},
 		"handover/deactivate": {deactivation{Person: somebody}, deactivation{Person: somebody, Path: "/x", Assignments: handover.Assignments{Administered: 1200},
 			Left: customer.Left{Count: 3, Examples: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne"}}}}},
@@ -106,7 +109,7 @@ func sampleViews() map[string][]any {
 			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}, Cap: 10000,
 			Assignments: map[uuid.UUID]handover.Assignments{id: {Administered: 10001}, uuid.Nil: {Processed: 3}}}},
 		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales, Deputies: deputies, StandsIn: deputies},
-			specialistForm{Form: fresh(), Account: account.Account{ID: id}, Manage: true}, specialistForm{Form: fresh(), Account: person, Self: true, Manage: true}},
+			specialistForm{Form: fresh(), Account: account.Account{ID: id}, Manage: true, Sessions: sessions}, specialistForm{Form: fresh(), Account: person, Self: true, Manage: true}},
 		"registration/register": {registration{Form: fresh(), Invitation: inv}, registration{Form: wrong, Token: "t", CodeIn: "1 minute", Invitation: coded},
 			registration{Form: fresh(), Invitation: coded}, registration{Form: fresh(), Invitation: joins}, registration{Form: fresh(), SignedAs: true, Invitation: joins}},
 		"registration/expired": {expiredLink{Form: fresh()}, expiredLink{Form: wrong, Wait: "1 minute"}, expiredLink{Form: fresh(), Sent: true}},

@@ -178,7 +178,7 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
 	if strings.HasSuffix(path, "/authorisations/why") {
 		path += "?person=" + x.specialist.String()
 	}

@@ -118,7 +118,7 @@ func New(o Options) (*Server, error) {
 		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
 		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale, zone: o.Zone,
 		baseURL: strings.TrimRight(o.BaseURL, "/"), proxies: o.Proxies,
-		metrics: newMetrics(), hookKey: []byte(o.HookSecret), schema: o.Schema,
+		metrics: newMetrics(o.Audit), hookKey: []byte(o.HookSecret), schema: o.Schema,
 		hasMailbox: o.Mailbox, openMailbox: o.OpenMailbox, metricsOpen: o.MetricsOpen,
 	}
 	if len(s.hookKey) == 0 {

@@ -44,7 +44,7 @@ func (s *Server) setCookie(c *fiber.Ctx, name, value string) {
 // signIn gives the browser its session; the one it had before is ended.
 func (s *Server) signIn(c *fiber.Ctx, token string) error {
 	if old := c.Cookies(s.sessionCookie()); old != "" {
-		if err := s.accounts.SignOut(s.ctx(c), old); err != nil {
+		if err := s.accounts.SignOut(s.ctx(c), old, s.browser(c)); err != nil {
 			return err
 		}
 	}
@@ -52,7 +52,12 @@ func (s *Server) signIn(c *fiber.Ctx, token string) error {
 	return nil
 }
 
+// dropSession has the browser forget its session, and what it has kept of the pages of this site. (Browsers do so in
+// secure contexts only, which is theirs to judge: the proxy in front of us may speak HTTPS. Elsewhere no answer but a
+// static file is kept in the first place.) Cookies are not cleared as a whole: those that say that this browser has
+// been here before, and what the next page says, are nobody's secret.
 func (s *Server) dropSession(c *fiber.Ctx) {
+	c.Set("Clear-Site-Data", `"cache", "storage"`)
 	c.Cookie(&fiber.Cookie{Name: s.sessionCookie(), Path: "/", MaxAge: -1, HTTPOnly: true, Secure: s.secure, SameSite: "Lax"})
 }
 
@@ -97,7 +102,7 @@ func (s *Server) browser(c *fiber.Ctx) account.Browser {
 	if len(agent) > 300 {
 		agent = agent[:300]
 	}
-	return account.Browser{Address: s.address(c), Agent: strings.ToValidUTF8(agent, "")}
+	return account.Browser{Address: s.address(c), Agent: strings.ToValidUTF8(agent, ""), RequestID: requestID(c)}
 }
 
 // address is the client's IP address: the peer's, or, when the peer is one of TRUSTED_PROXIES, the last address in

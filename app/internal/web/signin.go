@@ -87,7 +87,7 @@ func (s *Server) doSignIn(c *fiber.Ctx) error {
 
 func (s *Server) doSignOut(c *fiber.Ctx) error {
 	if token := c.Cookies(s.sessionCookie()); token != "" {
-		if err := s.accounts.SignOut(s.ctx(c), token); err != nil {
+		if err := s.accounts.SignOut(s.ctx(c), token, s.browser(c)); err != nil {
 			return err
 		}
 	}

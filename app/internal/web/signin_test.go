@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"kontor/app/courier"
 )
 
 func TestSignIn(t *testing.T) {
@@ -148,8 +146,12 @@ func TestNewEmail(t *testing.T) {
 	anybody := w.browser()
 	anybody.send(path).goesTo(t, "/login")
 	w.deliver()
-	if told := w.box()[0]; told.To != adminEmail || told.Channel != courier.Email {
-		t.Errorf("told %s", told.To)
+	told := map[string]string{}
+	for _, m := range w.box()[:2] {
+		told[m.To] = m.Subject
+	}
+	if told[adminEmail] != "Kanzlei Berg: your e-mail address was changed" || told["anna.neu@kanzlei.example"] != "Kanzlei Berg: your new e-mail address counts" {
+		t.Errorf("told %v", told)
 	}
 	w.browser().signIn("anna.neu@kanzlei.example", strong)
 	anybody.send(path).want(t, http.StatusGone)

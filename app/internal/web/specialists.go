@@ -25,6 +25,8 @@ func (s *Server) specialistRoutes() []route {
 		post("/specialists/:id", firm, s.saveSpecialist),
 		post("/specialists/:id/deactivate", firm, s.onSpecialist(s.accounts.Deactivate, "toast.specialist_deactivated")),
 		post("/specialists/:id/reactivate", firm, s.onSpecialist(s.accounts.Reactivate, "toast.specialist_reactivated")),
+		post("/specialists/:id/sessions/end", firm, s.onSpecialist(s.accounts.EndSessionsOf, "toast.sessions_ended")),
+		post("/specialists/:id/sessions/:session/end", firm, s.endSession),
 		post("/specialists/:id/resend", firm, s.onSpecialist(s.accounts.ResendSetPassword, "toast.link_sent")),
 	}
 }
@@ -79,6 +81,7 @@ type specialistForm struct {
 	Deputies    []handover.Deputyship
 	StandsIn    []handover.Deputyship
 	Waiting     []approvalView
+	Sessions    []listedSession // for who manages specialist users
 }
 
 type roleChoice struct {
@@ -128,6 +131,13 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 		if err := s.addWaiting(c, &d); err != nil {
 			return err
 		}
+	}
+	if d.Manage && !d.New {
+		open, err := s.accounts.SessionsOf(s.ctx(c), s.caller(c), d.Account.ID)
+		if err != nil {
+			return err
+		}
+		d.Sessions = s.listSessions(c, open, specialistPath(d.Account.ID))
 	}
 	d.Locales = append([]option{{"", s.say(c, "locale.browser")}}, s.localeOptions(c)...)
 	title := d.Account.Name
@@ -264,6 +274,18 @@ func (s *Server) waitingFor(c *fiber.Ctx, id uuid.UUID) (all []approval.Approval
 		all = append(all, list...)
 	}
 	return all, nil
+}
+
+// endSession ends one session of a specialist user.
+func (s *Server) endSession(c *fiber.Ctx) error {
+	a, err := s.specialist(c)
+	if err != nil {
+		return err
+	}
+	if err := s.accounts.EndSessionOf(s.ctx(c), s.caller(c), a.ID, c.Params("session")); err != nil {
+		return err
+	}
+	return s.redirect(c, specialistPath(a.ID), "toast.session_ended")
 }
 
 // onSpecialist makes the handler of a button that does one thing to a specialist user.

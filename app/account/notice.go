@@ -1,0 +1,105 @@
+package account
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/courier"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// notices are the mails that tell a person what was done to their account, or to one like it. They have no link and ask
+// for nothing. What is told stays true, so another of the same kind does not replace them; a deactivated account gets
+// none but EmailChanged, which goes to an address that is the account's no more.
+var notices = []courier.Kind{courier.EmailConfirmed, courier.PasswordChanged, courier.RolesChanged, courier.RoleGranted}
+
+// tell queues a notice to an account, at the address it has now. about is read by the composer.
+func (s *Service) tell(ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, about string) error {
+	return s.postAbout(ctx, tx, a, kind, a.Email, about, tellLife)
+}
+
+// tellRoles tells a person which roles they were given and which were taken from them, and everybody else who holds one
+// of the new ones that somebody else does now.
+func (s *Service) tellRoles(ctx context.Context, tx bun.IDB, a Account, gained, lost []policies.Role) error {
+	if err := s.tell(ctx, tx, a, courier.RolesChanged, join(gained)+";"+join(lost)); err != nil {
+		return err
+	}
+	return s.tellHolders(ctx, tx, a, gained)
+}
+
+// tellHolders tells who holds one of the roles that a was given them. Everybody who works for the firm is a specialist
+// user: that alone is no news to all of them.
+func (s *Service) tellHolders(ctx context.Context, tx bun.IDB, a Account, gained []policies.Role) error {
+	gained = minus(gained, []policies.Role{policies.Specialist})
+	holders, err := otherHolders(ctx, tx, gained, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, h := range holders {
+		shared := minus(gained, minus(gained, h.Roles))
+		if err := s.tell(ctx, tx, h, courier.RoleGranted, a.ID.String()+";"+join(shared)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func join(roles []policies.Role) string {
+	return strings.Join(names(roles), ",")
+}
+
+func names(roles []policies.Role) []string {
+	out := make([]string, len(roles))
+	for i, r := range roles {
+		out[i] = string(r)
+	}
+	return out
+}
+
+func split(keys string) []string {
+	return slices.DeleteFunc(strings.Split(keys, ","), func(s string) bool { return s == "" })
+}
+
+// composeRoles composes RolesChanged.
+func (s *Service) composeRoles(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+	a, err := findAccount(ctx, tx, m.AccountID.UUID)
+	if store.IsNoRows(err) || err == nil && !a.Active {
+		return courier.Content{Void: true}, nil
+	}
+	if err != nil {
+		return courier.Content{}, err
+	}
+	gained, lost, _ := strings.Cut(m.About, ";")
+	return told(m, a, courier.RolesData{
+		Firm: s.firm, Name: a.Name, Gained: split(gained), Lost: split(lost), Roles: names(a.Roles), At: m.CreatedAt,
+	}), nil
+}
+
+// composeGranted composes RoleGranted. Who was given the role may have lost it again: it was given all the same.
+func (s *Service) composeGranted(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+	a, err := findAccount(ctx, tx, m.AccountID.UUID)
+	if store.IsNoRows(err) || err == nil && !a.Active {
+		return courier.Content{Void: true}, nil
+	}
+	if err != nil {
+		return courier.Content{}, err
+	}
+	id, roles, _ := strings.Cut(m.About, ";")
+	other, err := findAccount(ctx, tx, uuid.FromStringOrNil(id))
+	if store.IsNoRows(err) {
+		return courier.Content{Void: true}, nil
+	}
+	if err != nil {
+		return courier.Content{}, err
+	}
+	return told(m, a, courier.RolesData{Firm: s.firm, Name: a.Name, Person: other.Name, Gained: split(roles), At: m.CreatedAt}), nil
+}
+
+func told(m courier.Message, a Account, data courier.RolesData) courier.Content {
+	return courier.Content{To: m.Recipient, ToName: a.Name, Locale: m.Locale, Template: m.Kind, Data: data}
+}

@@ -1,0 +1,54 @@
+package account
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/fault"
+)
+
+// sawSignIn counts a sign-in that was refused. The log names the account it was tried on, and never what was typed as
+// the login of nobody: people type their passwords there. Which of both it was is looked up after the same work, and
+// what can't be looked up is nobody's.
+func (s *Service) sawSignIn(ctx context.Context, login string, from Browser, err error) {
+	action := audit.SignInUnknown
+	switch fault.CodeOf(err) {
+	case fault.Unauthenticated:
+	case fault.TooMany:
+		action = audit.SignInSlowed
+	default:
+		return
+	}
+	var a Account
+	if folded, sensible := foldLogin(login); sensible {
+		if found, err := findLogin(ctx, s.db, folded); err == nil {
+			a = found.Account
+		}
+	}
+	if a.ID != uuid.Nil && action == audit.SignInUnknown {
+		action = audit.SignInFailed
+	}
+	s.saw(action, a, audit.Actor{Address: from.Address, RequestID: from.RequestID})
+}
+
+// sawVerify counts a wrong password of whoever was asked for it once more, by an account that is known already.
+func (s *Service) sawVerify(a Account, from Browser, err error) {
+	switch fault.CodeOf(err) {
+	case fault.Unauthenticated:
+		s.saw(audit.PasswordGuessed, a, audit.Actor{Address: from.Address, RequestID: from.RequestID})
+	case fault.TooMany:
+		s.saw(audit.SignInSlowed, a, audit.Actor{Address: from.Address, RequestID: from.RequestID})
+	}
+}
+
+func (s *Service) saw(action audit.Action, a Account, by audit.Actor) {
+	s.audit.Saw(audit.Sighting{Action: action, By: by, SubjectID: a.ID, Subject: a.Name})
+}
+
+// Existing is for the log: it says which of the accounts there are, and keeps them from going until the tx ends.
+func (s *Service) Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	return existing(ctx, tx, ids)
+}

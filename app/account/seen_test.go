@@ -1,0 +1,389 @@
+package account
+
+import (
+	"bytes"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/policies"
+)
+
+// TestSawSignIn: what the log says of a sign-in that failed, and never what was typed as the login of nobody.
+func TestSawSignIn(t *testing.T) {
+	const typed = "my-passw0rd-in-the-wrong-field"
+	each(t, func(w *world) {
+		var lines bytes.Buffer
+		w.audit.Tell(slog.New(slog.NewTextHandler(&lines, nil)))
+		w.audit.Ask(w.Existing)
+		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Off")
+		w.must(w.Deactivate(w.ctx, w.admin(), otto.ID))
+		home := Browser{Address: "198.51.100.7", RequestID: "request-7"}
+		signIn := func(login, password string) { _, _, _ = w.SignIn(w.ctx, login, password, home) }
+		for _, c := range []struct {
+			what    string
+			do      func()
+			action  audit.Action
+			subject string
+		}{
+			{"wrong password", func() { signIn(anna.Email, "guess") }, audit.SignInFailed, "Anna Berg"},
+			{"by username, shouted", func() { signIn(strings.ToUpper(anna.Username), "guess") }, audit.SignInFailed, "Anna Berg"},
+			{"deactivated", func() { signIn(otto.Email, good) }, audit.SignInFailed, "Otto Off"},
+			{"nobody", func() { signIn(typed, "x") }, audit.SignInUnknown, ""},
+			{"nothing that can be a login", func() { signIn(typed+"\x00", "x") }, audit.SignInUnknown, ""},
+			{"another nobody", func() { signIn(typed+"2", "x") }, audit.SignInUnknown, ""},
+			{"asked for it again", func() {
+				_, _ = w.ChangePassword(w.ctx, Caller{ID: anna.ID, Address: home.Address, RequestID: home.RequestID}, typed, better, better, "")
+			}, audit.PasswordGuessed, "Anna Berg"},
+			{"asked for it on joining", func() { _ = w.Verify(w.ctx, anna.ID, typed, home) }, audit.PasswordGuessed, "Anna Berg"},
+			{"too many", func() {
+				for range perAccount.free + 3 {
+					signIn(anna.Email, "guess")
+				}
+			}, audit.SignInSlowed, "Anna Berg"},
+			{"too many of nobody", func() {
+				for range perAccount.free + 3 {
+					signIn(typed, "guess")
+				}
+			}, audit.SignInSlowed, ""},
+		} {
+			w.wait(forgetAfter + time.Hour) // another hour, and no failures before
+			lines.Reset()
+			before := w.audit.Counts()[c.action]
+			c.do()
+			w.must(w.audit.Flush(w.ctx))
+			entries, _, err := w.audit.Page(w.ctx, uuid.Nil, uuid.Nil)
+			w.must(err)
+			i := slices.IndexFunc(entries, func(e audit.Entry) bool {
+				return e.Action == c.action && e.At.After(w.now().Add(-time.Minute)) && e.Subject == c.subject
+			})
+			if i < 0 {
+				w.Errorf("%s: not in the log: %+v", c.what, entries[:min(3, len(entries))])
+				continue
+			}
+			e := entries[i]
+			if e.Actor != "" || e.ActorID.Valid || e.Address != home.Address || e.SubjectID.Valid != (c.subject != "") {
+				w.Errorf("%s: %+v", c.what, e)
+			}
+			if w.audit.Counts()[c.action] == before || !strings.Contains(lines.String(), "event="+string(c.action)) ||
+				!strings.Contains(lines.String(), "request=request-7") {
+				w.Errorf("%s: lines %q", c.what, lines.String())
+			}
+			for _, secret := range []string{typed, "guess", "Anna", "anna.berg", good} {
+				if strings.Contains(lines.String(), secret) {
+					w.Errorf("%s: the program's log says %q", c.what, secret)
+				}
+			}
+		}
+		var all []audit.Entry
+		w.must(w.db.NewSelect().Model(&all).Scan(w.ctx))
+		for _, e := range all {
+			for _, field := range []string{e.Actor, e.Subject, e.Detail, e.Fold, e.Address} {
+				if strings.Contains(field, typed) {
+					w.Errorf("the log holds what was typed: %+v", e)
+				}
+			}
+		}
+	})
+}
+
+// TestSawNothing: who signs in at the first try, and who can't be served, is no failure.
+func TestSawNothing(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		w.signIn(anna.Email, good)
+		w.sawSignIn(w.ctx, anna.Email, office, errBusy)
+		w.sawSignIn(w.ctx, anna.Email, office, fault.New(fault.Invalid, "x"))
+		w.sawVerify(anna, office, nil)
+		w.must(w.audit.Flush(w.ctx))
+		if want := []audit.Action{audit.AccountCreated, audit.AccountSignedIn}; !slices.Equal(w.logged(), want) {
+			w.Errorf("log %v, want %v", w.logged(), want)
+		}
+	})
+}
+
+// TestExisting: those that there are, and nobody else.
+func TestExisting(t *testing.T) {
+	each(t, func(w *world) {
+		anna, admin := w.specialist("Anna Berg"), w.admin()
+		there, err := w.Existing(w.ctx, w.db, []uuid.UUID{anna.ID, admin.ID})
+		if err != nil || !there[anna.ID] || there[admin.ID] || len(there) != 1 {
+			w.Errorf("%v, %v", there, err)
+		}
+	})
+}
+
+// TestNotices: whom is told what, of which change.
+func TestNotices(t *testing.T) {
+	each(t, func(w *world) {
+		// all are specialists with roles: who holds what is what the cases are about
+		anna := w.specialist("Anna Berg", policies.Auditor, policies.PolicyAdministrator)
+		petra := w.specialist("Petra Lind", policies.PolicyAdministrator)
+		udo := w.specialist("Udo Amt", policies.UserAdministrator)
+		off := w.specialist("Otto Off", policies.Auditor)
+		w.must(w.Deactivate(w.ctx, w.admin(), off.ID))
+		neu := w.specialist("Neu Ling")
+		admin := w.admin()
+		roles := func(a Account, r ...policies.Role) {
+			now, err := w.Specialist(w.ctx, admin, a.ID)
+			w.must(err)
+			w.must(w.UpdateSpecialist(w.ctx, admin, a.ID, SpecialistForm{Name: now.Name, Locale: "de", Roles: r, Version: now.Version}))
+		}
+		for _, c := range []struct {
+			what string
+			do   func()
+			want []string
+		}{
+			{"granted", func() { roles(neu, policies.Auditor, policies.PolicyAdministrator) }, []string{
+				"roles_changed neu.ling@firm.example policy_administrator,auditor;",
+				"role_granted anna.berg@firm.example policy_administrator,auditor", "role_granted petra.lind@firm.example policy_administrator"}},
+			{"taken away", func() { roles(neu, policies.Auditor) }, []string{"roles_changed neu.ling@firm.example ;policy_administrator"}},
+			{"one for another", func() { roles(neu, policies.UserAdministrator) }, []string{
+				"roles_changed neu.ling@firm.example user_administrator;auditor", "role_granted udo.amt@firm.example user_administrator"}},
+			{"nothing new", func() { roles(neu, policies.UserAdministrator) }, nil},
+			{"deactivated", func() { w.must(w.Deactivate(w.ctx, admin, neu.ID)) }, nil},
+			{"given back", func() { w.must(w.Reactivate(w.ctx, admin, neu.ID)) }, []string{"role_granted udo.amt@firm.example user_administrator"}},
+			{"added with a role", func() {
+				_, err := w.AddSpecialist(w.ctx, admin, SpecialistForm{Name: "Max", Email: "max@firm.example", Roles: []policies.Role{policies.Auditor}})
+				w.must(err)
+			}, []string{"role_granted anna.berg@firm.example auditor", "set_password max@firm.example"}},
+			{"added without", func() {
+				token, err := w.AddByCommand(w.ctx, SpecialistForm{Name: "Mia", Email: "mia@firm.example"})
+				w.must(err)
+				_, err = w.SetPassword(w.ctx, token, good, good, office) // the first one is no change
+				w.must(err)
+			}, nil},
+			{"by the command line", func() {
+				_, err := w.AddByCommand(w.ctx, SpecialistForm{Name: "Mo", Email: "mo@firm.example", Roles: []policies.Role{policies.PolicyAdministrator}})
+				w.must(err)
+			}, []string{"role_granted anna.berg@firm.example policy_administrator", "role_granted petra.lind@firm.example policy_administrator"}},
+			{"password changed", func() { _, err := w.ChangePassword(w.ctx, caller(udo), good, better, better, ""); w.must(err) },
+				[]string{"password_changed udo.amt@firm.example "}},
+			{"password wrong", func() { _, _ = w.ChangePassword(w.ctx, caller(udo), good, good, good, "") }, nil},
+			{"password by a link", func() {
+				w.must(w.ForgotPassword(w.ctx, petra.Email, office))
+				_, token := w.send()
+				w.box.posts = nil
+				_, err := w.SetPassword(w.ctx, token, better, better, office)
+				w.must(err)
+			}, []string{"password_changed petra.lind@firm.example "}},
+			{"name only", func() {
+				w.must(w.UpdateOwn(w.ctx, caller(anna), Own{Name: "Anna Tal", Username: "anna"}))
+			}, nil},
+		} {
+			w.box.posts = nil
+			c.do()
+			var got []string
+			for _, p := range w.box.posts {
+				about := p.About
+				if p.Kind == courier.RoleGranted {
+					_, about, _ = strings.Cut(about, ";")
+				}
+				if line := string(p.Kind) + " " + p.Recipient; p.Kind == courier.SetPassword {
+					got = append(got, line)
+				} else {
+					got = append(got, line+" "+about)
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if !slices.Equal(got, c.want) {
+				w.Errorf("%s: told %q, want %q", c.what, got, c.want)
+			}
+		}
+	})
+}
+
+// TestComposeNotices: what the mails say, in the person's language, and when they say nothing any more.
+func TestComposeNotices(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg", policies.Auditor)
+		otto := w.specialist("Otto Ort")
+		admin := w.admin()
+		w.must(w.UpdateSpecialist(w.ctx, admin, otto.ID, SpecialistForm{Name: "Otto Ort", Locale: "de", Roles: []policies.Role{policies.Auditor}, Version: 1}))
+		own, holders := w.box.posts[0], w.box.posts[1]
+		c, _ := w.compose1(own)
+		if d := c.Data.(courier.RolesData); c.To != otto.Email || c.Locale != "de" || c.Template != courier.RolesChanged || !slices.Equal(d.Gained, []string{"auditor"}) ||
+			len(d.Lost) != 0 || !slices.Equal(d.Roles, []string{"auditor"}) || d.Firm != "Kanzlei Öhlmann" || d.Name != "Otto Ort" {
+			w.Errorf("to Otto %+v", c)
+		}
+		c, _ = w.compose1(holders)
+		if d := c.Data.(courier.RolesData); c.To != anna.Email || c.Locale != "en" || d.Person != "Otto Ort" || d.Name != "Anna Berg" || !slices.Equal(d.Gained, []string{"auditor"}) {
+			w.Errorf("to Anna %+v", c)
+		}
+		// The thief goes on to change the address: the owner hears of the password all the same.
+		_, err := w.ChangePassword(w.ctx, caller(anna), good, better, better, "")
+		w.must(err)
+		password := w.box.posts[2]
+		w.must(w.AskEmail(w.ctx, caller(anna), "thief@evil.example", better))
+		_, token := w.send()
+		w.must(w.ConfirmEmail(w.ctx, token, office))
+		if c, _ := w.compose1(password); c.Void || c.To != "anna.berg@firm.example" {
+			w.Errorf("the old address is not told of the password: %+v", c)
+		}
+		all := slices.Clone(w.box.posts)
+		w.must(w.Deactivate(w.ctx, admin, anna.ID))
+		for _, p := range all {
+			if p.AccountID != anna.ID {
+				continue
+			}
+			if c, _ := w.compose1(p); c.Void != (p.Kind != courier.EmailChanged) {
+				w.Errorf("%s to a deactivated account: %+v", p.Kind, c)
+			}
+		}
+		for _, p := range w.box.posts {
+			if p.AccountID == anna.ID && p.Kind != courier.EmailChanged && p.Kind != courier.ConfirmEmail {
+				w.Errorf("%s still waits", p.Kind)
+			}
+		}
+		w.exec("DELETE FROM account WHERE id = ?", otto.ID)
+		for _, p := range []courier.Post{own, {Kind: courier.RoleGranted, AccountID: anna.ID, Recipient: anna.Email, About: holders.About}} {
+			if c, _ := w.compose1(p); !c.Void {
+				w.Errorf("%s of an account that is gone: %+v", p.Kind, c)
+			}
+		}
+	})
+}
+
+// TestTenSessions: with an eleventh the oldest ends, and only the person's own count.
+func TestTenSessions(t *testing.T) {
+	each(t, func(w *world) {
+		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
+		other := w.signIn(otto.Email, good)
+		var tokens []string
+		in := func() { w.wait(time.Second); tokens = append(tokens, w.signIn(anna.Email, good)) }
+		for range SessionsMost {
+			in()
+		}
+		for i, token := range tokens {
+			if !w.alive(token) {
+				w.Fatalf("session %d of ten has ended", i+1)
+			}
+		}
+		for n := range 3 {
+			in()
+			for i, token := range tokens {
+				if want := i > n; w.alive(token) != want {
+					w.Errorf("with %d sessions: the %d. alive is %v", len(tokens), i+1, !want)
+				}
+			}
+		}
+		if !w.alive(other) {
+			w.Error("somebody else's session ended")
+		}
+		// At the very same moment, too, and the newest is never the one that ends.
+		for range 2 * SessionsMost {
+			if token := w.signIn(anna.Email, good); !w.alive(token) {
+				w.Fatal("the new session ended")
+			}
+		}
+		if n := w.count("session WHERE account_id = ?", anna.ID); n != SessionsMost {
+			w.Errorf("%d sessions", n)
+		}
+		// What has run out takes nobody's place: not that of an older one that is in use.
+		w.wait(time.Hour)
+		old := w.signIn(anna.Email, good)
+		w.wait(time.Second)
+		for range SessionsMost - 1 {
+			w.signIn(anna.Email, good)
+		}
+		for range 3 {
+			w.wait(15 * time.Minute)
+			if !w.alive(old) {
+				w.Fatal("a session in use ended")
+			}
+		}
+		w.signIn(anna.Email, good)
+		if !w.alive(old) {
+			w.Error("a session that was good ended, for ones that were not")
+		}
+	})
+}
+
+// TestEndSessions: singly, by the person and by administrators, and nobody else's.
+func TestEndSessions(t *testing.T) {
+	each(t, func(w *world) {
+		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
+		eva, _, _ := w.endUser("Eva Ende")
+		one, two, three := w.signIn(anna.Email, good), w.signIn(anna.Email, good), w.signIn(anna.Email, good)
+		other := w.signIn(otto.Email, good)
+		handleOf := func(token string) string { return w.handle(Session{IDHash: secret.HashToken(token)}) }
+		alive := func(want ...string) {
+			w.Helper()
+			for _, token := range []string{one, two, three, other} {
+				if w.alive(token) != slices.Contains(want, token) {
+					w.Errorf("alive are %v %v %v, and Otto's %v", w.alive(one), w.alive(two), w.alive(three), w.alive(other))
+					return
+				}
+			}
+		}
+		list, err := w.Sessions(w.ctx, caller(anna))
+		w.must(err)
+		for _, x := range list {
+			if x.Handle == "" || strings.Contains(x.IDHash, x.Handle) || w.alive(x.Handle) {
+				w.Errorf("handle %q", x.Handle)
+			}
+		}
+		for _, nothing := range []string{"", "x", handleOf(other), secret.HashToken(one), one} {
+			w.must(w.EndSession(w.ctx, caller(anna), nothing))
+			w.must(w.EndSessionOf(w.ctx, w.admin(), anna.ID, nothing))
+		}
+		alive(one, two, three, other)
+		w.must(w.EndSession(w.ctx, caller(anna), handleOf(one)))
+		w.must(w.EndSession(w.ctx, caller(anna), handleOf(one))) // once more
+		alive(two, three, other)
+		w.want("nobody", w.EndSession(w.ctx, Caller{}, handleOf(two)), ErrNobody)
+		w.want("a colleague", w.EndSessionOf(w.ctx, caller(otto), anna.ID, handleOf(two)), policies.ErrForbidden)
+		w.want("a colleague, all", w.EndSessionsOf(w.ctx, caller(otto), anna.ID), policies.ErrForbidden)
+		auditor := Caller{ID: otto.ID, Roles: []policies.Role{policies.Auditor}}
+		_, err = w.SessionsOf(w.ctx, auditor, anna.ID)
+		w.want("reading alone", err, policies.ErrForbidden)
+		alive(two, three, other)
+		list, err = w.SessionsOf(w.ctx, w.admin(), anna.ID)
+		if err != nil || len(list) != 2 {
+			w.Errorf("%+v, %v", list, err)
+		}
+		w.must(w.EndSessionOf(w.ctx, w.admin(), anna.ID, handleOf(two)))
+		alive(three, other)
+		w.must(w.EndSessionsOf(w.ctx, w.admin(), anna.ID))
+		w.must(w.EndSessionsOf(w.ctx, w.admin(), anna.ID)) // none is left
+		alive(other)
+		for what, err := range map[string]error{
+			"an end user": w.EndSessionsOf(w.ctx, w.admin(), eva.ID), "nobody at all": w.EndSessionsOf(w.ctx, w.admin(), w.admin().ID),
+			"one of an end user": w.EndSessionOf(w.ctx, w.admin(), eva.ID, "x"), "listing an end user's": func() error { _, err := w.SessionsOf(w.ctx, w.admin(), eva.ID); return err }(),
+		} {
+			w.want(what, err, ErrUnknown)
+		}
+		w.must(w.SignOut(w.ctx, other, office))
+		w.must(w.SignOut(w.ctx, other, office)) // a session that is none is no sign-out
+		alive()
+		w.wantLogged(audit.AccountSessionEnded, 2)
+		w.wantLogged(audit.AccountSessionsEnded, 1)
+		w.wantLogged(audit.AccountSignedOut, 1)
+	})
+}
+
+// TestNewIDKeepsNobodyElse: a new password renews the caller's own session, and no token makes one of somebody else's.
+func TestNewIDKeepsNobodyElse(t *testing.T) {
+	each(t, func(w *world) {
+		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
+		others := w.signIn(otto.Email, good)
+		for _, keep := range []string{"", others, secret.NewToken(), "\x00"} {
+			fresh, err := w.ChangePassword(w.ctx, caller(anna), good, good+"!", good+"!", keep)
+			w.must(err)
+			if fresh != "" || !w.alive(others) {
+				w.Errorf("kept %q: new token %q, Otto's session %v", keep, fresh, w.alive(others))
+			}
+			_, err = w.ChangePassword(w.ctx, caller(anna), good+"!", good, good, "")
+			w.must(err)
+		}
+	})
+}

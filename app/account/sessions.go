@@ -1,0 +1,122 @@
+package account
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// SessionsMost is how many sessions a person has at once: with one more, the oldest ends.
+const SessionsMost = 10
+
+// ListedSession is a session as people see it: with a handle that names it in a form and opens nothing.
+type ListedSession struct {
+	Session
+	Handle string
+}
+
+// handle is what a page calls a session. What the database calls it stays in the database.
+func (s *Service) handle(x Session) string { return s.key.MAC("session handle", x.IDHash)[:32] }
+
+// Sessions lists the caller's own sessions that are still good, newest first. The caller's own is the one whose IDHash
+// is secret.HashToken of the cookie. Error: ErrNobody.
+func (s *Service) Sessions(ctx context.Context, c Caller) ([]ListedSession, error) {
+	if c.ID == uuid.Nil {
+		return nil, ErrNobody
+	}
+	return s.sessionsOf(ctx, s.db, c.ID)
+}
+
+func (s *Service) sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID) ([]ListedSession, error) {
+	now := s.now()
+	list, err := sessionsOf(ctx, db, account, now, now.Add(-s.idle))
+	if err != nil {
+		return nil, err
+	}
+	open := make([]ListedSession, len(list))
+	for i, x := range list {
+		open[i] = ListedSession{Session: x, Handle: s.handle(x)}
+	}
+	return open, nil
+}
+
+// EndSession ends one of the caller's own sessions. One that has ended already is no error. Error: ErrNobody.
+func (s *Service) EndSession(ctx context.Context, c Caller, handle string) error {
+	return s.change(ctx, c, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		return s.endSession(ctx, tx, c, *a, handle)
+	})
+}
+
+func (s *Service) endSession(ctx context.Context, tx bun.IDB, c Caller, a Account, handle string) error {
+	open, err := s.sessionsOf(ctx, tx, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, x := range open {
+		if !secret.Equal(x.Handle, handle) {
+			continue
+		}
+		if err := deleteSessionOf(ctx, tx, a.ID, x.IDHash); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountSessionEnded, a, nil)
+	}
+	return nil
+}
+
+// SessionsOf lists the sessions of a specialist user (specialist manage). Errors: Forbidden, ErrUnknown.
+func (s *Service) SessionsOf(ctx context.Context, c Caller, id uuid.UUID) ([]ListedSession, error) {
+	if err := s.require(c, policies.Manage); err != nil {
+		return nil, err
+	}
+	a, err := findAccount(ctx, s.db, id)
+	if store.IsNoRows(err) || err == nil && !a.Specialist {
+		return nil, ErrUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.sessionsOf(ctx, s.db, a.ID)
+}
+
+// EndSessionOf ends one session of a specialist user (specialist manage). One that has ended already is no error.
+// Errors: Forbidden, ErrUnknown.
+func (s *Service) EndSessionOf(ctx context.Context, c Caller, id uuid.UUID, handle string) error {
+	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		return s.endSession(ctx, tx, c, *a, handle)
+	})
+}
+
+// EndSessionsOf ends all sessions of a specialist user (specialist manage). Errors: Forbidden, ErrUnknown.
+func (s *Service) EndSessionsOf(ctx context.Context, c Caller, id uuid.UUID) error {
+	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		open, err := s.sessionsOf(ctx, tx, a.ID)
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		if err := deleteSessions(ctx, tx, a.ID, ""); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, c.Actor(), audit.AccountSessionsEnded, *a, nil)
+	})
+}
+
+// renew gives the session with the token another one: whoever has read the old one from somewhere has nothing. "" when
+// the token is no session of the account's.
+func (s *Service) renew(ctx context.Context, tx bun.IDB, account uuid.UUID, token string) (fresh string, err error) {
+	if token == "" {
+		return "", nil
+	}
+	fresh = secret.NewToken()
+	renewed, err := renameSession(ctx, tx, account, secret.HashToken(token), secret.HashToken(fresh))
+	if err != nil || !renewed {
+		return "", err
+	}
+	return fresh, nil
+}

@@ -1,0 +1,372 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/policies"
+)
+
+// counted are the counted rows of an action.
+func (w *world) counted(a audit.Action) (rows []audit.Entry) {
+	w.t.Helper()
+	must(w.t, w.audit.Flush(context.Background()))
+	must(w.t, w.db.NewSelect().Model(&rows).Where("action = ?", a).Order("id").Scan(context.Background()))
+	return rows
+}
+
+// TestRefusalsAreSeen: who was refused what, how often, in words of both languages, and as lines with the request's id.
+func TestRefusalsAreSeen(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
+	var lines strings.Builder
+	w.audit.Tell(textLog(&lines))
+	w.specialist("otto@kanzlei.example")
+	otto := w.browser().signIn("otto@kanzlei.example", strong)
+	for range 3 {
+		otto.get("/audit").want(t, http.StatusForbidden)
+	}
+	refused := otto.send("/policies/draft/publish")
+	refused.want(t, http.StatusForbidden)
+	otto.do(http.MethodPost, "/account", url.Values{csrfField: {"x"}}).want(t, http.StatusForbidden)
+	stranger := w.browser()
+	stranger.do(http.MethodPost, "/login", url.Values{csrfField: {stranger.token()}}, "Origin", "https://evil.example").want(t, http.StatusForbidden)
+	stranger.hook("/hooks/sms", "{}", "guessed").want(t, http.StatusUnauthorized)
+	stranger.get("/customers").goesTo(t, "/login?next=%2Fcustomers") // not signed in is no refusal
+	otto.get("/nothing/here").want(t, http.StatusNotFound)
+
+	if rows := w.counted(audit.RequestRefused); len(rows) != 1 || rows[0].Times != 4 || rows[0].Actor != "Otto@kanzlei.example" ||
+		strings.Join(rows[0].Places(), ", ") != "GET /audit, POST /policies/draft/publish" {
+		t.Errorf("refused: %+v", rows)
+	}
+	if rows := w.counted(audit.RequestForeign); len(rows) != 2 || rows[0].Times+rows[1].Times != 2 {
+		t.Errorf("foreign: %+v", rows)
+	}
+	if rows := w.counted(audit.ReportRefused); len(rows) != 1 {
+		t.Errorf("reports: %+v", rows)
+	}
+	said := lines.String()
+	if !strings.Contains(said, "level=INFO msg=security event=request.refused request="+refused.Header.Get("X-Request-Id")) ||
+		!strings.Contains(said, `route="POST /policies/draft/publish"`) || strings.Contains(said, "otto") || strings.Contains(said, "Otto") {
+		t.Errorf("the log says %s", said)
+	}
+	admin := w.signedIn()
+	for language, words := range map[string][]string{
+		"en": {"Request refused: not allowed", "4 times, last 24 November 2026, 09:00", "POST /policies/draft/publish", "Request refused: not from a page of ours", "Somebody", "Delivery report refused: wrong signature"},
+		"de": {"Anfrage abgewiesen: nicht erlaubt", "4-mal, zuletzt 24. November 2026, 09:00", "Anfrage abgewiesen: nicht von einer Seite von uns", "Jemand", "Zustellbericht abgewiesen: falsche Signatur"},
+	} {
+		admin.language = language
+		admin.get("/audit").want(t, http.StatusOK, words...)
+	}
+}
+
+// TestFloodOfRefusals: a thousand of them write nothing on their way, and one row in the end.
+func TestFloodOfRefusals(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	before := w.dump("audit")
+	for range 1000 {
+		b.do(http.MethodPost, "/logout", url.Values{})
+	}
+	if w.dump("audit") != before {
+		t.Error("refusing writes to the database")
+	}
+	if rows := w.counted(audit.RequestForeign); len(rows) != 1 || rows[0].Times != 1000 {
+		t.Errorf("%+v", rows)
+	}
+	// With the database away, whoever is refused is refused as ever.
+	must(t, w.db.Close())
+	b.do(http.MethodPost, "/logout", url.Values{}).want(t, http.StatusForbidden)
+}
+
+// TestFailedSignInsAreSeen: of an account by name, of nobody without what was typed: people type passwords there.
+func TestFailedSignInsAreSeen(t *testing.T) {
+	const typed = "Geheim-Wolke-Tisch-77"
+	var all strings.Builder
+	w := newWorld(t, func(o *Options) { o.Log = textLog(&all) })
+	w.audit.Tell(textLog(&all))
+	w.browser().send("/login", "login", adminEmail, "password", typed).want(t, http.StatusUnauthorized)
+	for range 3 {
+		w.browser().send("/login", "login", typed, "password", strong).want(t, http.StatusUnauthorized)
+	}
+	for range 10 {
+		w.browser().send("/login", "login", adminEmail, "password", typed)
+	}
+	w.clock.tick(20 * time.Minute)
+	admin := w.signedIn()
+	page := admin.get("/audit")
+	page.want(t, http.StatusOK, "Sign-in failed: wrong password Anna Berg", "Sign-in failed: no such login 3 times", "Sign-in not tried: too many failures before Anna Berg")
+	for what, text := range map[string]string{"the page": page.body, "the log": all.String(), "the database": w.dump(w.allTables()...)} {
+		if strings.Contains(text, typed) || strings.Contains(text, strings.ToLower(typed)) {
+			t.Errorf("%s holds what was typed as a login", what)
+		}
+	}
+	if strings.Contains(all.String(), adminEmail) || strings.Contains(all.String(), "Anna") {
+		t.Error("the log holds a name")
+	}
+}
+
+// TestDownloadsAreSeen: a file leaves with a row in the log, or not at all.
+func TestDownloadsAreSeen(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	path := "/customers/" + w.customer.String() + "/authorisations/matrix.csv"
+	for range 2 {
+		b.get(path).want(t, http.StatusOK)
+	}
+	b.do(http.MethodHead, path, nil)
+	rows := w.counted(audit.Downloaded)
+	if len(rows) != 1 || rows[0].Times != 2 || rows[0].CustomerID.UUID != w.customer || rows[0].Actor != "Anna Berg" {
+		t.Errorf("%+v", rows)
+	}
+	b.get("/customers/"+w.customer.String()+"/log").want(t, http.StatusOK, "Downloaded as a file", "2 times")
+	_, err := w.db.NewRaw("ALTER TABLE audit RENAME TO away").Exec(context.Background())
+	must(t, err)
+	if a := b.get(path); a.StatusCode != http.StatusInternalServerError || strings.Contains(a.Header.Get("Content-Type"), "csv") {
+		t.Errorf("without a log: %d %s", a.StatusCode, a.Header.Get("Content-Type"))
+	}
+}
+
+// TestSecurityMetrics: a counter for each event, from the start.
+func TestSecurityMetrics(t *testing.T) {
+	w := newWorld(t)
+	scrape := func() string {
+		res := httptest.NewRecorder()
+		w.metrics.handler().ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		return res.Body.String()
+	}
+	for _, event := range []audit.Action{audit.SignInFailed, audit.RequestRefused, audit.AccountPasswordSet, audit.Downloaded} {
+		if line := `kontor_security_events_total{event="` + string(event) + `"} 0`; !strings.Contains(scrape(), line) {
+			t.Errorf("no %s", line)
+		}
+	}
+	w.browser().send("/login", "login", adminEmail, "password", "wrong wrong wrong")
+	b := w.signedIn()
+	b.send("/logout").goesTo(t, "/login")
+	for _, line := range []string{`{event="sign_in.failed"} 1`, `{event="account.signed_in"} 1`, `{event="account.signed_out"} 1`} {
+		if !strings.Contains(scrape(), "kontor_security_events_total"+line) {
+			t.Errorf("no %s", line)
+		}
+	}
+}
+
+// TestEveryEventHasWords: whatever the log counts has its words.
+func TestEveryEventHasWords(t *testing.T) {
+	w := newWorld(t)
+	for action := range w.audit.Counts() {
+		for _, locale := range Locales {
+			if id := "audit." + string(action); w.templates[locale].say(id) == id {
+				t.Errorf("%s: no words for %s", locale, id)
+			}
+		}
+	}
+}
+
+// TestRoleNamesInMails: a role is called in mails what it is called on pages.
+func TestRoleNamesInMails(t *testing.T) {
+	for _, locale := range Locales {
+		inMails := string(mustRead(t, repoRoot(t)+"/views/mail/roles."+locale+".json"))
+		for id, text := range localeFile(t, locale) {
+			if role, ok := strings.CutPrefix(id, "role."); ok && !strings.Contains(inMails, `"`+role+`": `+text) {
+				t.Errorf("%s: %s is not %s in views/mail/roles.%s.json", locale, role, text, locale)
+			}
+		}
+	}
+}
+
+// TestOwnSessions: the page ends each singly; that of this browser signs out.
+func TestOwnSessions(t *testing.T) {
+	w := newWorld(t)
+	one := w.signedIn()
+	w.clock.tick(time.Minute)
+	two := w.signedIn()
+	w.clock.tick(time.Minute)
+	mine := w.signedIn()
+	ends := func(path string) (ends []string) {
+		page, err := goquery.NewDocumentFromReader(strings.NewReader(mine.get(path).body))
+		must(t, err)
+		page.Find(`form[action$="/end"]`).Each(func(_ int, f *goquery.Selection) { ends = append(ends, f.AttrOr("action", "")) })
+		return ends
+	}
+	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
+	list := ends("/account") // newest first: mine, two, one
+	if len(list) != 3 {
+		t.Fatalf("buttons %q", list)
+	}
+	mine.send(list[2]).goesTo(t, "/account")
+	mine.send(list[2]).goesTo(t, "/account") // a second click
+	if alive(one) || !alive(two) || !alive(mine) {
+		t.Errorf("alive: %v %v %v, want the first ended", alive(one), alive(two), alive(mine))
+	}
+	out := mine.send(list[0])
+	out.goesTo(t, "/login")
+	if got := out.Header.Get("Clear-Site-Data"); got != `"cache", "storage"` || mine.cookies["__Host-kontor-session"] != "" || !alive(two) {
+		t.Errorf("Clear-Site-Data %q, cookies %v, the other session %v", got, mine.cookies, alive(two))
+	}
+	// somebody else's handle ends nothing
+	w.specialist("otto@kanzlei.example")
+	otto := w.browser().signIn("otto@kanzlei.example", strong)
+	mine.signIn(adminEmail, strong)
+	for _, end := range ends("/account") {
+		otto.send(end).goesTo(t, "/account")
+	}
+	if !alive(two) || !alive(mine) {
+		t.Error("somebody else has ended a session")
+	}
+}
+
+// TestSignOutClears: every way of signing out, over HTTPS and behind it, asks the browser to forget what it keeps, but not
+// its cookies; nothing else does.
+func TestSignOutClears(t *testing.T) {
+	for _, base := range []string{baseURL, "http://127.0.0.1:3000"} {
+		w := newWorld(t, func(o *Options) { o.BaseURL = base })
+		name := w.sessionCookie()
+		for _, path := range []string{"/logout", "/account/sessions"} {
+			b := w.signedIn()
+			a := b.send(path)
+			a.goesTo(t, "/login")
+			if got := a.Header.Get("Clear-Site-Data"); got != `"cache", "storage"` {
+				t.Errorf("%s %s: Clear-Site-Data %q", base, path, got)
+			}
+			expired := false
+			for _, c := range a.Cookies() {
+				expired = expired || c.Name == name && c.MaxAge < 0
+			}
+			if _, kept := b.cookies[w.cookieName("kontor-browser")]; !expired || !kept {
+				t.Errorf("%s %s: session expired %v, cookies left %v", base, path, expired, b.cookies)
+			}
+			b.get("/login").want(t, http.StatusOK, "signed out")
+		}
+		b := w.signedIn()
+		for _, a := range []answer{b.get("/account"), b.get("/login"), b.send("/account", "name", "Anna Berg", "username", "anna")} {
+			if got := a.Header.Get("Clear-Site-Data"); got != "" {
+				t.Errorf("%s clears %q", a.Request.URL, got)
+			}
+		}
+	}
+}
+
+// TestNewPasswordNewID: the browser goes on under another id; the old one is nothing any more.
+func TestNewPasswordNewID(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	const cookie = "__Host-kontor-session"
+	before := b.cookies[cookie]
+	thief := w.browser()
+	thief.cookies[cookie] = before
+	const fresh = "Sieben Amseln am Kanal"
+	b.send("/account/password", "current_password", "wrong wrong", "password", fresh, "password_repeat", fresh).want(t, http.StatusUnprocessableEntity)
+	if b.cookies[cookie] != before {
+		t.Error("a refused change renews the id")
+	}
+	b.send("/account/password", "current_password", strong, "password", fresh, "password_repeat", fresh).goesTo(t, "/account")
+	if b.cookies[cookie] == before {
+		t.Error("the id is the old one")
+	}
+	thief.get("/account").goesTo(t, "/login?next=%2Faccount")
+	b.send("/account", "name", "Anna Tal", "username", "anna").goesTo(t, "/account") // forms go on, too
+	w.deliver()
+	if mail := w.box()[0]; mail.To != adminEmail || mail.Subject != "Kanzlei Berg: your password was changed" || strings.Contains(mail.Text+mail.HTML, "http") {
+		t.Errorf("mail %+v", mail)
+	}
+}
+
+// TestSomebodysSessions: administrators see and end them on the person's page; who may only read does not see them.
+func TestSomebodysSessions(t *testing.T) {
+	w := newWorld(t)
+	otto := w.specialist("otto@kanzlei.example")
+	w.specialist("revi@kanzlei.example", policies.Auditor)
+	path := "/specialists/" + otto.ID.String()
+	admin, auditor := w.signedIn(), w.browser().signIn("revi@kanzlei.example", strong)
+	admin.get(path).want(t, http.StatusOK, "Nobody is signed in with this account.")
+	one := w.browser().signIn("otto@kanzlei.example", strong)
+	w.clock.tick(time.Minute)
+	two := w.browser().signIn("otto@kanzlei.example", strong)
+	w.clock.tick(time.Minute)
+	three := w.browser().signIn("otto@kanzlei.example", strong)
+	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
+
+	page, err := goquery.NewDocumentFromReader(strings.NewReader(admin.get(path).body))
+	must(t, err)
+	buttons := page.Find(`form[action^="` + path + `/sessions/"][action$="/end"]`)
+	if buttons.Length() != 4 { // all, and each of three
+		t.Fatalf("%d buttons", buttons.Length())
+	}
+	if read := auditor.get(path); read.StatusCode != http.StatusOK || strings.Contains(read.body, "/sessions/") || strings.Contains(read.text(), "Where signed in") {
+		t.Error("the auditor sees sessions")
+	}
+	end := buttons.Eq(3).AttrOr("action", "") // the oldest
+	auditor.send(end).want(t, http.StatusForbidden)
+	admin.send(end).goesTo(t, path)
+	if alive(one) || !alive(two) || !alive(three) {
+		t.Errorf("alive: %v %v %v, want the first ended", alive(one), alive(two), alive(three))
+	}
+	auditor.send(path+"/sessions/end").want(t, http.StatusForbidden)
+	admin.send(path+"/sessions/end").goesTo(t, path)
+	if alive(two) || alive(three) || !alive(admin) || !alive(auditor) {
+		t.Error("all of Otto's were to end, and only his")
+	}
+	for language, words := range map[string][]string{"en": {"Session ended", "All sessions ended"}, "de": {"Sitzung beendet", "Alle Sitzungen beendet"}} {
+		admin.language = language
+		admin.get("/audit").want(t, http.StatusOK, words...)
+	}
+}
+
+// TestRolesAreMailed: from the page to the mailbox, in the language of whom it is to.
+func TestRolesAreMailed(t *testing.T) {
+	w := newWorld(t)
+	otto := w.specialist("otto@kanzlei.example")
+	must(t, w.people.UpdateOwn(context.Background(), otto, account.Own{Name: "Otto Ort", Username: "otto", Locale: "de"}))
+	w.signedIn().send("/specialists/"+otto.ID.String(), "name", "Otto Ort", "locale", "de", "version", "2", "role", "auditor").
+		goesTo(t, "/specialists/"+otto.ID.String())
+	w.deliver()
+	subjects := map[string]string{}
+	for _, m := range w.box() {
+		subjects[m.To] = m.Subject
+		if strings.Contains(m.Text+m.HTML, "http") {
+			t.Errorf("a link in %s", m.Text)
+		}
+	}
+	if subjects["otto@kanzlei.example"] != "Kanzlei Berg: Ihre Rollen wurden geändert" || subjects[adminEmail] != "Kanzlei Berg: somebody was given a role that you hold" {
+		t.Errorf("mails %v", subjects)
+	}
+}
+
+// TestDeletedIsUnseen: what was seen of an end user goes with them, be it written before the customer is deleted or only
+// afterwards.
+func TestDeletedIsUnseen(t *testing.T) {
+	for _, flushedBefore := range []bool{true, false} {
+		w := newWorld(t)
+		ctx := context.Background()
+		b := w.endUser()
+		b.do(http.MethodPost, "/account", url.Values{}).want(t, http.StatusForbidden)
+		w.browser().send("/login", "login", "berta@kunde.example", "password", "wrong wrong wrong").want(t, http.StatusUnauthorized)
+		if flushedBefore {
+			for _, a := range []audit.Action{audit.RequestForeign, audit.SignInFailed} {
+				if rows := w.counted(a); len(rows) != 1 || rows[0].Actor+rows[0].Subject != "Berta Kühn" {
+					t.Fatalf("%s: %+v", a, rows)
+				}
+			}
+		}
+		cu, err := w.customers.Get(ctx, w.admin, w.customer)
+		must(t, err)
+		_, err = w.customers.Delete(ctx, w.admin, cu.ID, cu.Label())
+		must(t, err)
+		for left := 1; left > 0; {
+			left, err = w.customers.ContinueDeletions(ctx, 100)
+			must(t, err)
+		}
+		must(t, w.audit.Flush(ctx))
+		if log := w.dump("audit"); strings.Contains(log, "Berta") || strings.Contains(log, "Kühn") {
+			t.Errorf("written before: %v; the log still names the end user:\n%s", flushedBefore, log)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestFilesArePrivate: whatever the umask, what the embedded mode writes is its user's alone, while it runs and
+// afterwards; files and folder of an older version are narrowed.
+func TestFilesArePrivate(t *testing.T) {
+	app := build(t).app
+	// look compares the modes of everything in the folder, and the folder's own.
+	look := func(when, dir string, folder fs.FileMode, files ...string) {
+		t.Helper()
+		seen := map[string]bool{}
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			want := fs.FileMode(0o600)
+			if d.IsDir() {
+				want = folder
+			}
+			seen[d.Name()] = true
+			if info.Mode().Perm() != want && d.Name() != "foreign" {
+				t.Errorf("%s: %s is %v, want %v", when, path, info.Mode(), want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		for _, f := range files {
+			if !seen[f] {
+				t.Errorf("%s: no %s", when, f)
+			}
+		}
+	}
+	running := []string{"kontor.db", "kontor.db-wal", "kontor.db-shm", "secret.key"}
+	for _, umask := range []string{"000", "022", "077"} {
+		t.Run(umask, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "deep", "data")
+			run := func(during func()) {
+				t.Helper()
+				address := freeAddress(t)
+				p := launch(t, &output{}, map[string]string{"LISTEN": address, "DATA_DIR": dir}, "/bin/sh", "-c", `umask `+umask+`; exec "$0"`, app)
+				p.answers("http://" + address)
+				during()
+				p.terminate()
+			}
+			run(func() { look("the first time", dir, 0o700, running...) })
+			look("afterwards", dir, 0o700, "kontor.db", "secret.key")
+
+			widen := func() {
+				for path, mode := range map[string]fs.FileMode{dir: 0o755, dir + "/kontor.db": 0o644, dir + "/secret.key": 0o644} {
+					if err := os.Chmod(path, mode); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			widen()
+			run(func() { look("an older one's", dir, 0o700, running...) })
+
+			widen()
+			if err := os.WriteFile(filepath.Join(dir, "foreign"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run(func() { look("beside others' files", dir, 0o755, running...) })
+		})
+	}
+	t.Run("a database elsewhere", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "own", "firm.db")
+		address := freeAddress(t)
+		p := launch(t, &output{}, map[string]string{"LISTEN": address, "DATA_DIR": filepath.Join(t.TempDir(), "data"), "DATABASE_URL": "sqlite://" + file},
+			"/bin/sh", "-c", `umask 000; exec "$0"`, app)
+		p.answers("http://" + address)
+		look("running", filepath.Dir(file), 0o700, "firm.db", "firm.db-wal")
+		p.terminate()
+	})
+}
+
+// TestSecretsInTheProcessList: the programs end at once, and say where the secret belongs and not what it is.
+func TestSecretsInTheProcessList(t *testing.T) {
+	built := build(t)
+	for _, program := range []string{built.app, built.worker} {
+		for _, args := range [][]string{
+			{"--secret-key", "aHVudGVyMnNlY3JldGh1bnRlcjJzZWNyZXRodW50ZXI="}, {"--admin-password=hunter2secret hunter2secret"},
+			{"--database-url", "postgres://kontor:hunter2secret@db.example/kontor"}, {"--sms-url=https://gw.example/?apikey=hunter2secret"},
+			{"--secret_key=hunter2secret"}, // mistyped
+		} {
+			out := &output{}
+			p := launch(t, out, map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir()}, program, args...)
+			<-p.done
+			if p.cmd.ProcessState.Success() || strings.Contains(out.String(), "hunter2secret") || strings.Contains(out.String(), "aHVudGVy") || len(out.String()) > 400 {
+				t.Errorf("%s %q: %s %q", p.name, args[0], p.cmd.ProcessState, out)
+			}
+		}
+	}
+}

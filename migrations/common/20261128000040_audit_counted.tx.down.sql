@@ -1,0 +1,5 @@
+DROP INDEX audit_bucket;
+ALTER TABLE audit DROP COLUMN fold;
+ALTER TABLE audit DROP COLUMN bucket;
+ALTER TABLE audit DROP COLUMN last_at;
+ALTER TABLE audit DROP COLUMN times;
