@@ -33,7 +33,7 @@ var may = map[string]string{
 	"app/transaction":         "app/store app/fault app/audit app/account app/assignment app/customer policies",
 	"app/authorisation":       "app/store app/fault app/secret app/audit app/account app/assignment app/customer app/access app/transaction policies",
 	"app/handover":            "app/store app/fault app/audit app/account app/assignment app/customer app/transaction policies",
-	"app/attention":           "app/store app/fault app/account app/customer app/access app/transaction policies",
+	"app/attention":           "app/store app/fault app/account app/courier app/customer app/access app/transaction policies",
 	"app/policy":              "app/store app/fault app/audit app/account app/customer app/transaction policies",
 	"worker/loop":             "app/courier app/access app/store app/config app/fault",
 	"app/internal/web":        "app/access app/account app/attention app/audit app/authorisation app/courier app/customer app/fault app/handover app/policy app/secret app/store app/transaction policies views",

@@ -1,5 +1,5 @@
 // Package attention finds what somebody in the firm should look at, and may act on: messages that failed, invitations
-// that nobody answers, customers without administrator or access, transactions that are overdue.
+// that nobody answers, customers without administrator or access, transactions that are overdue, ways that don't work.
 package attention
 
 import (
@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/transaction"
@@ -20,6 +21,7 @@ type Section string
 
 // The sections; locale keys "attention.<section>".
 const (
+	Channels       Section = "channels"       // ways that don't take what the firm sends: for who keeps the queues
 	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be written to again
 	Administrators Section = "administrators" // customers that no active specialist user administers
 	Accesses       Section = "accesses"       // customers that nobody has access to
@@ -27,7 +29,7 @@ const (
 )
 
 // Sections lists them in the order of the page.
-var Sections = []Section{Invitations, Administrators, Accesses, Overdue}
+var Sections = []Section{Channels, Invitations, Administrators, Accesses, Overdue}
 
 // Reason is why an invitation is on the list; locale keys "attention_reason.<reason>".
 type Reason string
@@ -81,6 +83,7 @@ func (l Late) Label() string { return transaction.Label(l.Number) }
 // Part is a page of one section: one of the lists is filled.
 type Part struct {
 	Section     Section
+	Channels    []courier.Trouble
 	Invitations []Invitation
 	Customers   []Owner
 	Late        []Late
@@ -88,7 +91,7 @@ type Part struct {
 }
 
 // Len is how many there are on the page.
-func (p Part) Len() int { return len(p.Invitations) + len(p.Customers) + len(p.Late) }
+func (p Part) Len() int { return len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late) }
 
 // PageSize is how many a section shows at a time.
 const PageSize = 50

@@ -10,6 +10,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/store"
@@ -27,6 +28,13 @@ type Options struct {
 	Customers    *customer.Service
 	Accesses     *access.Service
 	Transactions *transaction.Service
+	Courier      Ways
+}
+
+// Ways is what this package needs of the courier.
+type Ways interface {
+	Troubles(ctx context.Context) ([]courier.Trouble, error)
+	CountTroubles(ctx context.Context) (int, error)
 }
 
 // Service finds. Its methods authorise the caller: each section holds what they may act on, and nothing else.
@@ -47,6 +55,7 @@ func New(o Options) *Service {
 
 // wants says what acting on a section takes.
 var wants = map[Section]customer.Want{
+	Channels:       {Object: policies.Queue, Action: policies.Read},
 	Invitations:    {Object: policies.AccessObject, Action: policies.Resend},
 	Administrators: {Object: policies.Authorisation, Action: policies.Manage},
 	Accesses:       {Object: policies.AccessObject, Action: policies.Create},
@@ -113,6 +122,14 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 	}
 	n, quick := 0, true
 	for _, section := range Sections {
+		if section == Channels {
+			more, err := s.countChannels(ctx, c)
+			if err != nil {
+				return 0, err
+			}
+			n += more
+			continue
+		}
 		q, nothing, err := s.query(ctx, c, section)
 		if err != nil {
 			return 0, err
@@ -137,6 +154,28 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 
 // Forget has Count count anew for somebody.
 func (s *Service) Forget(id uuid.UUID) { s.counts.forget(id) }
+
+// keeps says whether the caller keeps the queues.
+func (s *Service) keeps(c account.Caller) (bool, error) {
+	w := wants[Channels]
+	return s.o.Policy.Allows(policies.Request{Roles: c.Roles, Object: w.Object, Action: w.Action})
+}
+
+func (s *Service) countChannels(ctx context.Context, c account.Caller) (int, error) {
+	if ok, err := s.keeps(c); err != nil || !ok {
+		return 0, err
+	}
+	return s.o.Courier.CountTroubles(ctx)
+}
+
+func (s *Service) channels(ctx context.Context, c account.Caller) (p Part, err error) {
+	p.Section = Channels
+	if ok, err := s.keeps(c); err != nil || !ok {
+		return p, err
+	}
+	p.Channels, err = s.o.Courier.Troubles(ctx)
+	return p, err
+}
 
 // orphans says whether a customer without an active administrator can be one for the caller to act on. Where the right
 // comes from administering a customer, the caller is its active administrator, unless they stand in for somebody.

@@ -232,7 +232,7 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 	provider, err := s.carriers[l.Channel].send(ctx, l)
 	var f *failure
 	if errors.As(err, &f) && f.reason == reasonTimeout && stopped.Err() != nil {
-		f.reason = reasonInterrupted // it was we who had no time
+		f.blame, f.reason = ofMoment, reasonInterrupted // it was we who had no time
 	}
 	return provider, err
 }
@@ -242,6 +242,7 @@ type outcome struct {
 	state  State // HandedOver, Failed, Queued
 	reason string
 	next   time.Time // of Queued
+	failed *failure  // nil: accepted
 }
 
 // finish notes how an attempt ended. It tries hard, also while the process stops: an outcome that is lost means that the
@@ -265,10 +266,17 @@ func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr 
 
 func (s *Service) note(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
 	now := s.now()
-	m, a := at.message, at.attempt
-	out := s.judge(m, &a, sendErr, now, secretsOf(at.content.Data))
+	secrets := secretsOf(at.content.Data)
 	provider = plain(provider)
+	var m Message
+	var a Attempt
+	var out outcome
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		m, a = at.message, at.attempt
+		out = s.judge(m, &a, sendErr, now, secrets)
+		if err := s.noteChannel(ctx, tx, m, &a, &out, now); err != nil {
+			return err
+		}
 		if err := closeAttempt(ctx, tx, a); err != nil {
 			return err
 		}
@@ -314,19 +322,21 @@ func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, sec
 	if !errors.As(sendErr, &f) {
 		f = temporary(reasonInternal, "")
 	}
-	a.Outcome, a.Reason, a.Detail = Temporary, f.reason, plain(f.detail, secrets...)
-	if f.permanent {
-		a.Outcome = Permanent
-		return outcome{state: Failed, reason: f.reason}
+	a.Detail = plain(f.detail, secrets...)
+	if f.blame == ofRecipient {
+		a.Outcome, a.Reason = Permanent, f.reason
+		return outcome{state: Failed, reason: f.reason, failed: f}
 	}
-	wait, again := s.schedule.pause(m.Channel, m.Attempts, f.after)
-	if !again {
-		return outcome{state: Failed, reason: reasonGaveUp}
-	}
-	next := now.Add(wait)
+	return s.postponed(m, a, f, now)
+}
+
+// postponed closes an attempt after which the message is tried again, unless its time is over before.
+func (s *Service) postponed(m Message, a *Attempt, f *failure, now time.Time) outcome {
+	a.Outcome, a.Reason = Temporary, f.reason
+	next := now.Add(s.schedule.pause(m.Channel, m.Attempts, f))
 	if !next.Before(m.ExpiresAt) {
-		return outcome{state: Failed, reason: reasonExpired}
+		return outcome{state: Failed, reason: reasonExpired, failed: f}
 	}
 	a.NextAt = &next
-	return outcome{state: Queued, reason: f.reason, next: next}
+	return outcome{state: Queued, reason: f.reason, next: next, failed: f}
 }

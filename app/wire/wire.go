@@ -185,7 +185,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	})
 	s.Attention = attention.New(attention.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
-		Transactions: s.Transactions,
+		Transactions: s.Transactions, Courier: s.Courier,
 	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
