@@ -170,6 +170,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Handovers: handovers,
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+			Courier: post,
 		}),
 		Policies: policykeeping.New(policykeeping.Options{
 			DB: db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
