@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ const (
 	textKey
 	csrfKey
 	requestIDKey
+	addressKey
 )
 
 // requestTime bounds what a request may cost: Fiber does not tell when a browser has gone.
@@ -100,32 +100,14 @@ func (s *Server) browser(c *fiber.Ctx) account.Browser {
 	return account.Browser{Address: s.address(c), Agent: strings.ToValidUTF8(agent, "")}
 }
 
-// address is the client's IP address: the peer's, or, when the peer is one of TRUSTED_PROXIES, the last address in
-// X-Forwarded-For that is not.
+// address is the client's IP address, see clients.
 func (s *Server) address(c *fiber.Ctx) string {
-	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
-	if !ok {
-		return ""
+	if a, ok := c.Locals(addressKey).(string); ok {
+		return a
 	}
-	peer = peer.Unmap()
-	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusts(peer); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		peer = hop.Unmap()
-	}
-	return peer.String()
-}
-
-func (s *Server) trusts(a netip.Addr) bool {
-	for _, p := range s.proxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+	a := s.clients.address(c)
+	c.Locals(addressKey, a)
+	return a
 }
 
 // Who may use a route at all; what they may do there is the services' to decide.
