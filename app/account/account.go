@@ -52,8 +52,8 @@ type Session struct {
 	Agent      string    `bun:"agent"`
 }
 
-// Browser is where a request comes from.
-type Browser struct{ Address, Agent string }
+// Browser is where a request comes from. Known is the token by which Remember knows it again, "" without one.
+type Browser struct{ Address, Agent, Known string }
 
 // Signed is who a session belongs to.
 type Signed struct {

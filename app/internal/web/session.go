@@ -52,6 +52,36 @@ func (s *Server) signIn(c *fiber.Ctx, token string) error {
 	return nil
 }
 
+// knownCookie outlives the session: by it the browser is known to whoever has signed in with it.
+const knownCookie = "kontor-known"
+
+// rememberBrowser makes this browser known to a person who has just shown who they are. Without it they are signed in
+// all the same.
+func (s *Server) rememberBrowser(c *fiber.Ctx, login string) {
+	token, err := s.accounts.Remember(s.ctx(c), login, s.browser(c))
+	if err != nil {
+		s.log.Warn("browser not remembered", "request", requestID(c), "error", err)
+	}
+	if token == "" {
+		return
+	}
+	c.Cookie(&fiber.Cookie{
+		Name: s.cookieName(knownCookie), Value: token, Path: "/", MaxAge: int(account.KnownFor / time.Second), HTTPOnly: true,
+		Secure: s.secure, SameSite: "Lax",
+	})
+}
+
+// patience is the time of requests that check or make a password. They queue, so that a whole office may sign in at
+// once; whoever waits uses nothing meanwhile.
+const patience = 50 * time.Second
+
+// patient gives a request more time than others have. What it returns ends that.
+func patient(c *fiber.Ctx) context.CancelFunc {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), patience)
+	c.SetUserContext(ctx)
+	return cancel
+}
+
 func (s *Server) dropSession(c *fiber.Ctx) {
 	c.Cookie(&fiber.Cookie{Name: s.sessionCookie(), Path: "/", MaxAge: -1, HTTPOnly: true, Secure: s.secure, SameSite: "Lax"})
 }
@@ -97,7 +127,9 @@ func (s *Server) browser(c *fiber.Ctx) account.Browser {
 	if len(agent) > 300 {
 		agent = agent[:300]
 	}
-	return account.Browser{Address: s.address(c), Agent: strings.ToValidUTF8(agent, "")}
+	return account.Browser{
+		Address: s.address(c), Agent: strings.ToValidUTF8(agent, ""), Known: c.Cookies(s.cookieName(knownCookie)),
+	}
 }
 
 // address is the client's IP address, see clients.
