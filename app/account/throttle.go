@@ -174,7 +174,7 @@ func (s *Service) reserve(ctx context.Context, who person, from Browser) (t trie
 // answer is what is said to a try whose password was right, or not.
 func (t tried) answer(right bool) error {
 	switch {
-	case t.wait > 0 && !(right && t.known):
+	case t.wait > 0 && (!right || !t.known):
 		return slowDown(t.wait)
 	case !right:
 		return ErrSignIn

@@ -67,7 +67,7 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	if errors.As(err, &broken) {
 		s.log.ErrorContext(ctx, "message not composed", "message", t.MessageID, "error", broken.error)
 		if at, verdict, err = s.begin(ctx, t, false); err == nil && at != nil {
-			return s.finish(ctx, at, "", temporary(reasonInternal, ""))
+			return s.finish(ctx, at, "", temporary(reasonInternal))
 		}
 	}
 	if err != nil || at == nil {
@@ -225,7 +225,7 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 	l, err := s.letters.render(at.message.Channel, c)
 	if err != nil {
 		s.log.ErrorContext(ctx, "message not rendered", "message", at.message.ID, "kind", at.message.Kind, "error", err)
-		return "", temporary(reasonInternal, "")
+		return "", temporary(reasonInternal)
 	}
 	l.ID, l.MessageID, l.Channel = at.message.ID, s.messageID(at.message), at.message.Channel
 	l.To, l.ToName, l.At = c.To, oneLine(c.ToName), at.attempt.StartedAt
@@ -320,7 +320,7 @@ func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, sec
 	}
 	var f *failure
 	if !errors.As(sendErr, &f) {
-		f = temporary(reasonInternal, "")
+		f = temporary(reasonInternal)
 	}
 	a.Detail = plain(f.detail, secrets...)
 	if f.blame == ofRecipient {

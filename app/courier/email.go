@@ -401,19 +401,19 @@ func laterFailure(code int, text string) *failure {
 	status := enhanced(text)
 	switch {
 	case says(text, "greylist", "graylist", "grey-list"):
-		return temporary(reasonGreylisted, "")
+		return temporary(reasonGreylisted)
 	case strings.HasPrefix(status, "4.2.2"), code == 452 && status == "":
-		return temporary(reasonMailboxFull, "")
+		return temporary(reasonMailboxFull)
 	case strings.HasPrefix(status, "4.7.") && isSpamTalk(text):
 		return refusal(reasonSpam, "")
 	case strings.HasPrefix(status, "4.7.") && isPolicyTalk(text):
 		return refusal(reasonBlocked, "")
 	case code == 450 && strings.HasPrefix(status, "4.7."), code == 451 && strings.HasPrefix(status, "4.7.1"):
-		return temporary(reasonGreylisted, "")
+		return temporary(reasonGreylisted)
 	case code == 454:
 		return refusal(reasonServerBusy, "") // TLS or sign-in, for the time being
 	}
-	return temporary(reasonServerBusy, "")
+	return temporary(reasonServerBusy)
 }
 
 func tlsFailure(err error) *failure {

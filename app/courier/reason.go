@@ -68,7 +68,7 @@ type failure struct {
 func (f *failure) Error() string { return f.blame.String() + ": " + f.reason }
 
 // temporary may pass by itself; refusal is the firm's to mend; permanent is a verdict about the recipient.
-func temporary(reason, detail string) *failure { return &failure{reason: reason, detail: detail} }
+func temporary(reason string) *failure { return &failure{reason: reason} }
 func refusal(reason, detail string) *failure {
 	return &failure{blame: ofFirm, reason: reason, detail: detail}
 }

@@ -134,7 +134,7 @@ func (c *smppCarrier) connect(ctx context.Context) (*smppConn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, temporary(reasonConnectionLost, "")
+		return nil, temporary(reasonConnectionLost)
 	}
 	if c.bound != nil && c.bound.alive() {
 		return c.bound, nil
