@@ -60,7 +60,7 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 		Policies: s.Policies, Policy: s.Policy, Queue: s.Queue, Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(),
 		DB: s.DB, Now: s.Now, Key: s.Key, Log: log, BaseURL: c.BaseURL, Firm: c.FirmName, Locale: c.Locale, Zone: c.Zone,
 		Mailbox: c.SMTPURL == "" || c.SMSURL == "", OpenMailbox: c.Embedded(), MetricsOpen: app.metrics == nil,
-		Proxies: c.Proxies, HookSecret: c.HookSecret,
+		Proxies: c.Proxies, Forwarded: c.Forwarded, HookSecret: c.HookSecret,
 		Schema: func(ctx context.Context) error { return migrations.Pending(ctx, s.DB.DB) },
 	}); err != nil {
 		return app, err

@@ -25,34 +25,39 @@ const (
 // needsCode says whether registering takes the code as well as the link.
 //
 // It does whenever a mobile number is stored, until it is certain that no SMS can arrive: none of this generation is
-// on its way or went out, and one was refused for good (a number that does not exist). Then the link alone suffices,
-// as for an access without a mobile number, since a person can't be asked for what was never sent. The price: who
-// holds the mail and could make the gateway refuse the number would need no code. A message that was merely given up
-// after failures of the moment does not count: the code stays, and the page offers to send a new one.
-func (s *Service) needsCode(ctx context.Context, r row) (bool, error) {
+// on its way or went out, and one failed because its number is none. Then the link alone suffices, as for an access
+// without a mobile number, since a person can't be asked for what can't be sent. The price: who holds the mail and
+// could make the gateway refuse the number would need no code. Whatever else keeps an SMS from arriving (the firm's key
+// or credit, a gateway that is away, a telephone that was off) does not count: the code stays, and the page says what
+// became of the SMS and offers to send a new one.
+//
+// late says that the last SMS could not be sent so far, or did not arrive: what the page is to say then.
+func (s *Service) needsCode(ctx context.Context, r row) (needs, late bool, err error) {
 	if r.Mobile == "" {
-		return false, nil
+		return false, false, nil
 	}
 	messages, err := s.courier.OfAccesses(ctx, []uuid.UUID{r.ID})
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	refused := false
+	under, refused := false, false
 	for _, m := range messages[r.ID] {
 		if m.Kind != courier.RegistrationCode || m.Generation != r.Generation {
 			continue
 		}
 		switch m.State {
 		case courier.Failed:
-			for _, a := range m.AttemptRows {
-				refused = refused || a.Outcome == courier.Permanent || a.Outcome == courier.Bounced
-			}
+			refused = refused || m.AboutNumber()
+			late = true
 		case courier.Cancelled:
+		case courier.HandedOver, courier.Delivered:
+			under, late = true, false
 		default:
-			return true, nil
+			under = true
+			late = m.Reason != ""
 		}
 	}
-	return !refused, nil
+	return under || !refused, late, nil
 }
 
 // tryCode counts a try, in a tx of its own that stays whatever comes, and only then compares.
@@ -122,7 +127,7 @@ func (s *Service) NewCode(ctx context.Context, token string, from account.Browse
 	if err != nil {
 		return err
 	}
-	if needs, err := s.needsCode(ctx, r); err != nil || !needs {
+	if needs, _, err := s.needsCode(ctx, r); err != nil || !needs {
 		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {

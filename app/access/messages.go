@@ -138,7 +138,7 @@ func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message
 func (s *Service) codeHash(r row, code string) string { return s.key.MAC("code", r.ID.String(), code) }
 
 // Settled is the courier's callback, inside the tx that settles a message: an invitation that failed for good makes
-// its access undeliverable, one that was handed over or delivered takes that back. Messages of earlier generations
+// its access undeliverable, one that was handed over or delivered, or is tried again, takes that back. Messages of earlier generations
 // change nothing. What became of a code is the message's own; only whether somebody should look follows from it.
 func (s *Service) Settled(ctx context.Context, tx bun.IDB, m courier.Message) error {
 	if m.Kind == courier.RegistrationCode && m.CustomerID.Valid {
@@ -157,7 +157,7 @@ func (s *Service) Settled(ctx context.Context, tx bun.IDB, m courier.Message) er
 		if reason = m.Reason; reason == "" {
 			reason = "internal"
 		}
-	case courier.HandedOver, courier.Delivered:
+	case courier.HandedOver, courier.Delivered, courier.Queued:
 	default:
 		return nil
 	}

@@ -37,6 +37,7 @@ type Invitation struct {
 	Locale                   string // of the access
 	Expires                  time.Time
 	NeedsCode                bool   // an SMS went out, or is on its way
+	CodeLate                 bool   // with NeedsCode: it could not be sent, or did not arrive
 	MobileEnd                string // last three digits
 	HasAccount               bool   // signing in instead of choosing a password
 	CodeLocked               bool
@@ -90,7 +91,7 @@ func (s *Service) Invitation(ctx context.Context, token string) (Invitation, err
 	if !ok {
 		return Invitation{}, secret.ErrUnknownLink
 	}
-	needs, err := s.needsCode(ctx, r)
+	needs, late, err := s.needsCode(ctx, r)
 	if err != nil {
 		return Invitation{}, err
 	}
@@ -105,6 +106,7 @@ func (s *Service) Invitation(ctx context.Context, token string) (Invitation, err
 	}
 	if needs {
 		inv.MobileEnd = r.Mobile[len(r.Mobile)-3:]
+		inv.CodeLate = late
 		inv.CodeLocked = locked(r, now) != nil
 		inv.NextCodeAt = nextSend(r, now)
 	}
@@ -160,7 +162,7 @@ func (s *Service) Register(
 	if err != nil {
 		return "", err
 	}
-	needs, err := s.needsCode(ctx, r)
+	needs, _, err := s.needsCode(ctx, r)
 	if err != nil {
 		return "", err
 	}

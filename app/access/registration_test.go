@@ -625,29 +625,34 @@ func TestComposersVoid(t *testing.T) {
 // TestCodeOnlyIfAnSMSWentOut: see needsCode.
 func TestCodeOnlyIfAnSMSWentOut(t *testing.T) {
 	for name, c := range map[string]struct {
-		state   courier.State
-		outcome courier.Outcome
-		want    bool
+		state      courier.State
+		outcome    courier.Outcome
+		reason     string
+		want, late bool
 	}{
-		"on its way":          {courier.Queued, courier.Temporary, true},
-		"handed over":         {courier.HandedOver, courier.Accepted, true},
-		"delivered":           {courier.Delivered, courier.Arrived, true},
-		"refused for good":    {courier.Failed, courier.Permanent, false},
-		"came back":           {courier.Failed, courier.Bounced, false},
-		"given up after 10 m": {courier.Failed, courier.Temporary, true},
-		"cancelled":           {courier.Cancelled, courier.Temporary, true},
+		"tried again":               {courier.Queued, courier.Temporary, "gateway_error", true, true},
+		"no credit":                 {courier.Queued, courier.Temporary, "credit", true, true},
+		"handed over":               {courier.HandedOver, courier.Accepted, "", true, false},
+		"delivered":                 {courier.Delivered, courier.Arrived, "", true, false},
+		"no such number":            {courier.Failed, courier.Permanent, "number_invalid", false, true},
+		"no such number, reported":  {courier.Failed, courier.Bounced, "number_invalid", false, true},
+		"did not arrive":            {courier.Failed, courier.Bounced, "not_delivered", true, true},
+		"refused, by the old rule":  {courier.Failed, courier.Permanent, "auth", true, true},
+		"taken back, then too late": {courier.Failed, courier.Permanent, "expired", true, true},
+		"given up after 10 m":       {courier.Failed, courier.Temporary, "gave_up", true, true},
+		"cancelled":                 {courier.Cancelled, courier.Temporary, "", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
 				a := w.invited("berta@example.org", mobile)
 				for _, m := range w.messages(a.ID) {
 					if m.Channel == courier.SMS {
-						w.settle(m, c.state, "reason", c.outcome)
+						w.settle(m, c.state, c.reason, c.outcome)
 					}
 				}
-				got, err := w.needsCode(w.ctx(), w.row(a.ID))
-				if err != nil || got != c.want {
-					w.t.Errorf("%v, %v", got, err)
+				got, late, err := w.needsCode(w.ctx(), w.row(a.ID))
+				if err != nil || got != c.want || late != c.late {
+					w.t.Errorf("%v, late %v, %v", got, late, err)
 				}
 			})
 		})

@@ -55,6 +55,7 @@ type Session struct {
 // Browser is where a request comes from.
 type Browser struct {
 	Address, Agent string
+	Known          string // the token by which Remember knows it again, "" without one
 	RequestID      string // for the log
 }
 

@@ -24,6 +24,21 @@ func (w *world) guard(name string, roles ...policies.Role) Caller {
 	return c
 }
 
+// approved runs fn on an account as it is done once a second person has agreed.
+func (w *world) approved(id uuid.UUID, fn func(ctx context.Context, tx bun.Tx, a *Account) error) {
+	w.Helper()
+	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+		a, err := lockAccount(ctx, tx, id)
+		if err == nil {
+			err = loadRoles(ctx, tx, &a)
+		}
+		if err != nil {
+			return err
+		}
+		return fn(ctx, tx, &a)
+	}))
+}
+
 // waiting is the proposal that waits about somebody.
 func (w *world) waiting(kind approval.Kind, id uuid.UUID) approval.Approval {
 	w.Helper()

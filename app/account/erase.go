@@ -56,13 +56,6 @@ func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone
 		if !there {
 			continue
 		}
-		addresses, err := sessionAddresses(ctx, tx, id)
-		if err != nil {
-			return nil, err
-		}
-		if err := deleteThrottles(ctx, tx, s.countersOf(a, log, addresses)); err != nil {
-			return nil, err
-		}
 		if err := deleteAccount(ctx, tx, id); err != nil {
 			return nil, err
 		}
@@ -78,28 +71,6 @@ func (s *Service) Restore(ctx context.Context, tx bun.IDB, e Erased) error {
 		return err
 	}
 	return s.audit.Remember(ctx, tx, e.Log)
-}
-
-// countersOf names the counters of failed sign-ins that are about a person, by what they were ever called and from where
-// they are known to have come.
-func (s *Service) countersOf(a Account, log []audit.Entry, addresses []string) (subjects []string) {
-	logins := []string{a.EmailFolded, a.UsernameFolded}
-	for _, e := range log {
-		addresses = append(addresses, e.Address)
-		changes := e.Changes()
-		for _, field := range []string{"email", "username"} {
-			for _, login := range changes[field] {
-				logins = append(logins, store.FoldEmail(login))
-			}
-		}
-	}
-	for _, login := range unique(logins) {
-		subjects = append(subjects, s.subject("account", login), s.subject("mailed", login))
-		for _, address := range unique(addresses) {
-			subjects = append(subjects, s.known(login, Browser{Address: address}))
-		}
-	}
-	return subjects
 }
 
 func unique(list []string) []string {

@@ -147,7 +147,7 @@ func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c
 		form.Add(field, "required")
 		return nil
 	}
-	err := s.verify(ctx, a, password, Browser{Address: c.Address, RequestID: c.RequestID})
+	err := s.verifyOwn(ctx, a, password, Browser{Address: c.Address, RequestID: c.RequestID})
 	if errors.Is(err, ErrSignIn) {
 		form.Add(field, "password.wrong")
 		return nil
@@ -155,12 +155,16 @@ func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c
 	return err
 }
 
-// replacePassword stores the hash of a new password and ends what the old one, or whoever knew it, has begun.
+// replacePassword stores the hash of a new password and ends what the old one, or whoever knew it, has begun. What was
+// guessed of the old one counts no more.
 func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Actor, a Account, hash, keep string) error {
 	if err := setPassword(ctx, tx, a.ID, hash); err != nil {
 		return err
 	}
 	if err := deleteSessions(ctx, tx, a.ID, keptHash(keep)); err != nil {
+		return err
+	}
+	if err := s.settleAll(ctx, tx, a.ID); err != nil {
 		return err
 	}
 	if err := setPendingEmail(ctx, tx, a.ID, ""); err != nil {

@@ -33,14 +33,19 @@ var hashing = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, 
 // hashesAtOnce bounds memory and keeps a core for everybody else: a burst of sign-ins queues up, 38 MiB is the most.
 const hashesAtOnce = 2
 
-// errBusy is the answer when the queue for hashing was longer than the request's time.
+// hashesQueued bounds those that wait or run. Each is a request with its connection: more would only wait longer than
+// anybody does.
+const hashesQueued = 500
+
+// errBusy is the answer when the queue for hashing is full, or was longer than the request's time.
 var errBusy = fault.New(fault.Unavailable, "busy").After(5 * time.Second)
 
 // hasher hashes and compares passwords, a few at a time.
 type hasher struct {
 	params argon2id.Params
-	slots  chan struct{}
-	dummy  string // a hash that no password has, for people who do not exist
+	queue  chan struct{} // who waits or hashes
+	slots  chan struct{} // who hashes
+	dummy  string        // a hash that no password has, for people who do not exist
 }
 
 func newHasher(params argon2id.Params) *hasher {
@@ -48,16 +53,22 @@ func newHasher(params argon2id.Params) *hasher {
 	_, _ = rand.Read(salt)
 	_, _ = rand.Read(key)
 	enc := base64.RawStdEncoding
-	return &hasher{params: params, slots: make(chan struct{}, hashesAtOnce), dummy: fmt.Sprintf(
+	return &hasher{params: params, queue: make(chan struct{}, hashesQueued), slots: make(chan struct{}, hashesAtOnce), dummy: fmt.Sprintf(
 		"$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", params.Memory, params.Iterations, params.Parallelism,
 		enc.EncodeToString(salt), enc.EncodeToString(key))}
 }
 
 func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
 	select {
+	case h.queue <- struct{}{}:
+	default:
+		return nil, errBusy
+	}
+	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots }, nil
+		return func() { <-h.slots; <-h.queue }, nil
 	case <-ctx.Done():
+		<-h.queue
 		return nil, errBusy
 	}
 }

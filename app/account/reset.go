@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
@@ -14,27 +15,34 @@ import (
 
 // ForgotPassword sends a ResetPassword link to whoever the login belongs to, if they may sign in; else nothing, and
 // the caller can't tell. A person gets no second mail within a minute (then two, four … up to an hour), silently.
-// The only error of its own is TooMany "sign_in.slow_down", for an address that asks again and again.
+// The only error of its own is TooMany "sign_in.slow_down", for an address that asks again and again; a browser that
+// the person has signed in with before is not counted with its address.
 func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser) error {
-	login, sensible := foldLogin(login)
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		wait, err := s.count(ctx, tx, []slot{{s.subjectAddress("asked", from.Address), mailsAddress}})
+		found, login, err := s.find(ctx, tx, login)
 		if err != nil {
 			return err
 		}
-		if wait > 0 {
-			return slowDown(wait)
-		}
-		wait, err = s.count(ctx, tx, []slot{{s.subject("mailed", login), mailsToPerson}})
-		if err != nil || wait > 0 || !sensible {
-			return err
-		}
-		found, err := findLogin(ctx, tx, login)
-		if store.IsNoRows(err) || err == nil && !maySignIn(found.Account, found.HasAccess) {
-			return nil
-		}
+		who := whose(found.Account, login)
+		browser, err := s.knownBrowser(ctx, tx, who, from)
 		if err != nil {
 			return err
+		}
+		if browser == uuid.Nil {
+			wait, err := s.count(ctx, tx, []slot{s.slotAt("asked", mailsAddress, from.Address)})
+			if err != nil {
+				return err
+			}
+			if wait > 0 {
+				return slowDown(wait)
+			}
+		}
+		wait, err := s.count(ctx, tx, []slot{s.slotOf("mailed", mailsToPerson, who)})
+		if err != nil || wait > 0 {
+			return err
+		}
+		if !maySignIn(found.Account, found.HasAccess) {
+			return nil // nobody, or somebody who may not sign in
 		}
 		if err := s.post(ctx, tx, found.Account, courier.ResetPassword, found.Account.Email, ResetPasswordLife); err != nil {
 			return err
@@ -75,7 +83,7 @@ func (s *Service) fits(l secret.Link, a Account, loading error) error {
 }
 
 // SetPassword redeems a SetPassword or ResetPassword token: the password is set, all sessions of the account end, and
-// the counter of failed sign-ins starts anew. It returns the account, whose username the sign-in page fills in. Errors:
+// all counters of failed sign-ins start anew. It returns the account, whose username the sign-in page fills in. Errors:
 // those of links; Invalid as CheckPassword, which leaves the link as it is.
 func (s *Service) SetPassword(ctx context.Context, token, password, repeat string, from Browser) (Account, error) {
 	l, err := s.passwordLink(ctx, token)
@@ -113,12 +121,7 @@ func (s *Service) SetPassword(ctx context.Context, token, password, repeat strin
 			}
 		}
 		// Who reads the person's mail is the person: guessing by others must not keep them out now.
-		for _, login := range []string{a.EmailFolded, a.UsernameFolded} {
-			if err := s.settle(ctx, tx, []slot{{s.subject("account", login), perAccount}}, login, from); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.knowAddress(ctx, tx, whose(a, ""), from)
 	})
 	if err != nil {
 		return Account{}, err

@@ -17,29 +17,27 @@ import (
 // yet, no access any more, wrong password), after the same work; TooMany "sign_in.slow_down" with RetryAfter; Unavailable
 // "busy" when too many are signing in to be served within ctx.
 func (s *Service) SignIn(ctx context.Context, login, password string, from Browser) (a Account, token string, err error) {
-	login, sensible := foldLogin(login)
 	defer func() { s.sawSignIn(ctx, login, from, err) }()
-	tried, err := s.reserve(ctx, login, from)
+	found, login, err := s.find(ctx, s.db, login)
 	if err != nil {
 		return Account{}, "", err
 	}
-	var found withAccess
-	if sensible {
-		if found, err = findLogin(ctx, s.db, login); err != nil && !store.IsNoRows(err) {
-			return Account{}, "", err
-		}
-	}
 	a = found.Account
+	try, err := s.reserve(ctx, whose(a, login), from)
+	if err != nil {
+		return Account{}, "", err
+	}
 	hash := a.PasswordHash
 	if !maySignIn(a, found.HasAccess) {
 		hash = ""
 	}
 	ok, stale, err := s.hasher.verify(ctx, password, hash)
 	if err != nil {
+		s.giveBack(ctx, try)
 		return Account{}, "", err
 	}
-	if !ok {
-		return Account{}, "", ErrSignIn
+	if err := try.answer(ok); err != nil {
+		return Account{}, "", err
 	}
 	renewed := ""
 	if stale {
@@ -61,7 +59,7 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 				return err
 			}
 		}
-		if err := s.settle(ctx, tx, tried, login, from); err != nil {
+		if err := s.settle(ctx, tx, try); err != nil {
 			return err
 		}
 		token, err = s.OpenSession(ctx, tx, a.ID, from)
@@ -73,9 +71,21 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 	return a, token, nil
 }
 
+// find is who a login belongs to, nobody when it belongs to none, and the login folded.
+func (s *Service) find(ctx context.Context, db bun.IDB, login string) (found withAccess, folded string, err error) {
+	folded, sensible := foldLogin(login)
+	if !sensible {
+		return withAccess{}, folded, nil
+	}
+	if found, err = findLogin(ctx, db, folded); store.IsNoRows(err) {
+		return withAccess{}, folded, nil
+	}
+	return found, folded, err
+}
+
 // Verify checks the password of an account that is known already: before a change that needs it, or when a person
 // joins another customer. It counts like SignIn and returns the same errors, but asks for no role and opens no session.
-func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, from Browser) error {
+func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, from Browser) (err error) {
 	a, err := findAccount(ctx, s.db, id)
 	if store.IsNoRows(err) {
 		return ErrSignIn
@@ -83,29 +93,48 @@ func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, fro
 	if err != nil {
 		return err
 	}
-	return s.verify(ctx, a, password, from)
-}
-
-func (s *Service) verify(ctx context.Context, a Account, password string, from Browser) (err error) {
 	defer func() { s.sawVerify(a, from, err) }()
-	tried, err := s.reserve(ctx, a.EmailFolded, from)
+	try, err := s.reserve(ctx, whose(a, ""), from)
 	if err != nil {
 		return err
 	}
+	return s.compare(ctx, a, password, try)
+}
+
+// verifyOwn checks the password of somebody who is signed in. Only who has a session gets here, so it has a counter of
+// its own, which guessing at the door does not reach.
+func (s *Service) verifyOwn(ctx context.Context, a Account, password string, from Browser) (err error) {
+	defer func() { s.sawVerify(a, from, err) }()
+	try := tried{who: whose(a, ""), from: from}
+	try.slots = []slot{s.slotOf("own", perAccount, try.who)}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		wait, err := s.count(ctx, tx, try.slots)
+		if err != nil {
+			return err
+		}
+		return slowDown(wait)
+	})
+	if err != nil {
+		return err
+	}
+	return s.compare(ctx, a, password, try)
+}
+
+// compare checks the password of a try that was counted.
+func (s *Service) compare(ctx context.Context, a Account, password string, try tried) error {
 	hash := a.PasswordHash
 	if !a.Active {
 		hash = ""
 	}
 	ok, _, err := s.hasher.verify(ctx, password, hash)
 	if err != nil {
+		s.giveBack(ctx, try)
 		return err
 	}
-	if !ok {
-		return ErrSignIn
+	if err := try.answer(ok); err != nil {
+		return err
 	}
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return s.settle(ctx, tx, tried, a.EmailFolded, from)
-	})
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.settle(ctx, tx, try) })
 }
 
 // OpenSession signs an account in without a password, after registering or setting one: inside the tx of that. token

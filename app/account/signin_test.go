@@ -129,7 +129,7 @@ func TestGuessing(t *testing.T) {
 				guess := func() error { _, _, err := w.SignIn(w.ctx, login, "guess", from); return err }
 				w.want("a guess", guess(), ErrSignIn)
 				var next time.Time
-				w.must(w.db.NewRaw("SELECT next_at FROM sign_in_throttle WHERE subject = ?", w.subject("account", login)).Scan(w.ctx, &next))
+				w.must(w.db.NewRaw("SELECT next_at FROM sign_in_throttle WHERE subject = ?", w.slotOf("account", perAccount, w.person(login)).subject).Scan(w.ctx, &next))
 				wait := max(0, next.Sub(w.now()))
 				waits = append(waits, wait)
 				if wait > 0 {
@@ -289,7 +289,7 @@ func TestVerify(t *testing.T) {
 		for range 4 {
 			w.want("wrong", w.Verify(w.ctx, anna.ID, better, office), ErrSignIn)
 		}
-		if slow(w.Verify(w.ctx, anna.ID, good, office)) == 0 {
+		if slow(w.Verify(w.ctx, anna.ID, better, office)) == 0 {
 			w.Error("guessing here is not slowed down")
 		}
 		w.must(w.Deactivate(w.ctx, w.admin(), anna.ID))

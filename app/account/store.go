@@ -378,6 +378,8 @@ type throttle struct {
 	Failures  int       `bun:"failures"`
 	NextAt    time.Time `bun:"next_at"`
 	UpdatedAt time.Time `bun:"updated_at"`
+
+	AccountID uuid.NullUUID `bun:"account_id"` // whose it is, where it is somebody's
 }
 
 func hasThrottle(ctx context.Context, db bun.IDB, subject string) (bool, error) {
@@ -386,8 +388,8 @@ func hasThrottle(ctx context.Context, db bun.IDB, subject string) (bool, error) 
 
 // lockThrottle loads a counter, made if need be, and keeps others from counting on it until the tx ends. It is one
 // statement: between two, somebody else's successful sign-in could delete the counter.
-func lockThrottle(ctx context.Context, tx bun.IDB, subject string, now time.Time) (t throttle, err error) {
-	t = throttle{Subject: subject, NextAt: noDelay, UpdatedAt: now}
+func lockThrottle(ctx context.Context, tx bun.IDB, sl slot, now time.Time) (t throttle, err error) {
+	t = throttle{Subject: sl.subject, NextAt: noDelay, UpdatedAt: now, AccountID: sl.account}
 	_, err = tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("subject = EXCLUDED.subject").Returning("*").Exec(ctx)
 	return t, err
 }
@@ -396,6 +398,17 @@ func putThrottle(ctx context.Context, tx bun.IDB, t throttle) error {
 	_, err := tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("failures = EXCLUDED.failures").
 		Set("next_at = EXCLUDED.next_at").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
 	return err
+}
+
+// keepThrottle makes a counter, or notes that it is still of use.
+func keepThrottle(ctx context.Context, tx bun.IDB, t throttle) error {
+	_, err := tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
+	return err
+}
+
+func throttlesOf(ctx context.Context, tx bun.IDB, account uuid.UUID) (list []throttle, err error) {
+	err = tx.NewSelect().Model(&list).Where("account_id = ?", account).Scan(ctx)
+	return list, err
 }
 
 func giveBackThrottle(ctx context.Context, tx bun.IDB, subject string) error {
@@ -449,13 +462,14 @@ func deleteThrottles(ctx context.Context, tx bun.IDB, subjects []string) error {
 // --- clean-up ----------------------------------------------------------------------------------------------------
 
 // deleteExpired deletes sessions that are over, links whose end is before links, counters that were quiet since
-// failures, and addresses that were known and not seen since known.
+// failures, and addresses and browsers that were known and not seen since known.
 func deleteExpired(ctx context.Context, tx bun.IDB, now, idleSince, links, failures, known time.Time) error {
 	for _, q := range []*bun.DeleteQuery{
 		tx.NewDelete().Model((*Session)(nil)).Where("expires_at <= ? OR last_seen_at <= ?", now, idleSince),
 		tx.NewDelete().Table("link").Where("expires_at <= ?", links),
 		tx.NewDelete().Model((*throttle)(nil)).
 			Where("subject NOT LIKE 'known:%' AND updated_at <= ? OR updated_at <= ?", failures, known),
+		tx.NewDelete().Model((*knownBrowser)(nil)).Where("seen_at <= ?", known),
 	} {
 		if _, err := q.Exec(ctx); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
 	"kontor/app/fault"
@@ -57,71 +58,228 @@ func (l limit) delay(failures int) time.Duration {
 	return d
 }
 
+// person is whose counters a try touches: those of an account, by whichever of its names it was called, or those of a
+// login that nobody has. Both count alike, so nobody can tell which it was.
+type person struct {
+	account uuid.NullUUID
+	name    string
+}
+
+// whose is the account that a login was found to mean, or the folded login where it means none.
+func whose(a Account, login string) person {
+	if a.ID == uuid.Nil {
+		return person{name: "login " + login}
+	}
+	return person{account: uuid.NullUUID{UUID: a.ID, Valid: true}, name: "account " + a.ID.String()}
+}
+
 // slot is one counter that a try counts against.
 type slot struct {
 	subject string
 	limit   limit
+	account uuid.NullUUID // that it goes with, and whose new password settles it
 }
 
-// subject names a counter without saying who it is about. The kind stands in front for CleanUp.
+// subject names a counter without saying who it is about. The kind stands in front for CleanUp, and for ordered: of the
+// kinds that one tx takes one after the other, the later ones come later in the alphabet.
 func (s *Service) subject(kind string, parts ...string) string {
 	return kind + ":" + s.key.MAC("throttle", append([]string{kind}, parts...)...)
 }
 
-// subjectAddress counts an IPv6 network of one subscriber (/64) as one address: he has 2^64 of them.
-func (s *Service) subjectAddress(kind, address string) string {
+func (s *Service) slotOf(kind string, l limit, who person, more ...string) slot {
+	return slot{s.subject(kind, append([]string{who.name}, more...)...), l, who.account}
+}
+
+func (s *Service) slotAt(kind string, l limit, address string) slot {
+	return slot{subject: s.subject(kind, network(address)), limit: l}
+}
+
+// network counts an IPv6 network of one subscriber (/64) as one address: he has 2^64 of them.
+func network(address string) string {
 	if ip, err := netip.ParseAddr(address); err == nil && ip.Unmap().Is6() {
 		if net, err := ip.WithZone("").Prefix(64); err == nil {
-			address = net.String()
+			return net.String()
 		}
 	}
-	return s.subject(kind, address)
+	return address
 }
 
-// known is the counter of a login at an address from which it has signed in before. It stands in for the account's
-// counter there, so that a stranger's guessing elsewhere does not keep the owner out.
-func (s *Service) known(login string, from Browser) string {
-	return s.subject("known", login, from.Address)
+// tried is a try that was counted, or let through while a delay runs.
+type tried struct {
+	who   person
+	from  Browser
+	slots []slot
+	wait  time.Duration // the delay that runs; 0: none
+	known bool          // the account has signed in from this address before
 }
+
+// The tries that are compared although a delay runs, in 24 hours: by person and address, and by address.
+const (
+	sparePerson  = 50
+	spareAddress = 300
+)
 
 // reserve counts a try to sign in before the password is looked at, so of any number of parallel guesses each counts.
-// It returns TooMany "sign_in.slow_down" with RetryAfter (and placeholder seconds) while the delay of an earlier
-// failure runs; such a try is not counted. The tried slots go to settle when the password was right.
-func (s *Service) reserve(ctx context.Context, login string, from Browser) (tried []slot, err error) {
+// It returns TooMany "sign_in.slow_down" with RetryAfter (and placeholder seconds) while the delay of an earlier failure
+// runs; such a try is not counted. What comes back goes to answer, and to settle when the password was right.
+//
+// Which counter stands for the account depends on where the try comes from, so that strangers keep nobody out:
+//
+//   - A known browser, one with the cookie of an earlier sign-in to this account, has a counter of its own and no other.
+//     Nobody else can reach it, not even from the same address: whatever is guessed there, its owner gets in.
+//   - At a known address, without the cookie, there is a counter for the account at this address, which strangers
+//     elsewhere can't reach, and the address's own. A stranger at the same address can: nothing but the password tells the
+//     two apart. So there some tries are compared although a delay runs, sparePerson a day: the right password gets in,
+//     a wrong one hears of the delay. Whoever wants to keep a person out must use them up, each day and for each of the
+//     person's addresses, and even then a browser that was used before, or a new password by mail, gets in.
+//   - Anywhere else the account's counter and the address's count.
+//
+// The spare tries are compared whether the login exists and the address is known or not, or the time of the answer would
+// tell; only at a known address a right password counts. What they cost is bounded by spareAddress.
+func (s *Service) reserve(ctx context.Context, who person, from Browser) (t tried, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		own := s.known(login, from)
-		there, err := hasThrottle(ctx, tx, own)
+		t = tried{who: who, from: from}
+		browser, err := s.knownBrowser(ctx, tx, who, from)
 		if err != nil {
 			return err
 		}
-		if !there {
-			own = s.subject("account", login)
-		}
-		tried = []slot{{own, perAccount}, {s.subjectAddress("address", from.Address), perAddress}}
-		wait, err := s.count(ctx, tx, tried)
-		if err != nil {
+		own := s.known(who, from)
+		if t.known, err = hasThrottle(ctx, tx, own.subject); err != nil {
 			return err
 		}
-		return slowDown(wait)
+		switch {
+		case browser != uuid.Nil:
+			t.slots = []slot{s.slotOf("browser", perAccount, who, browser.String())}
+		case t.known:
+			t.slots = []slot{own, s.slotAt("address", perAddress, from.Address)}
+		default:
+			t.slots = []slot{s.slotOf("account", perAccount, who), s.slotAt("address", perAddress, from.Address)}
+		}
+		if t.wait, err = s.count(ctx, tx, t.slots); err != nil || t.wait == 0 {
+			return err
+		}
+		t.slots = nil
+		spare := false
+		if browser == uuid.Nil {
+			spare, err = s.spend(ctx, tx, who, from)
+		}
+		if err == nil && !spare {
+			err = slowDown(t.wait)
+		}
+		return err
 	})
-	return tried, err
+	return t, err
 }
 
-// settle takes a try back that was no guess: the counter of the account starts anew, that of the address loses what
-// was counted (not more: who has an account must not be able to clear it), and the address is known from now on.
-func (s *Service) settle(ctx context.Context, tx bun.IDB, tried []slot, login string, from Browser) error {
-	for _, t := range ordered(tried) { // the one of where the person is known comes last, in this order as well
+// answer is what is said to a try whose password was right, or not.
+func (t tried) answer(right bool) error {
+	switch {
+	case t.wait > 0 && (!right || !t.known):
+		return slowDown(t.wait)
+	case !right:
+		return ErrSignIn
+	}
+	return nil
+}
+
+// known is the counter of a person at an address from which they have signed in before. That it is there makes the
+// address known.
+func (s *Service) known(who person, from Browser) slot {
+	return s.slotOf("known", perAccount, who, network(from.Address))
+}
+
+// spend takes one of the spare tries, if there are any left.
+func (s *Service) spend(ctx context.Context, tx bun.IDB, who person, from Browser) (bool, error) {
+	now := s.now()
+	var rows []throttle
+	for _, budget := range []struct {
+		slot
+		most int
+	}{
+		{s.slotOf("spare", limit{}, who, network(from.Address)), sparePerson},
+		{s.slotAt("spareat", limit{}, from.Address), spareAddress},
+	} {
+		t, err := lockThrottle(ctx, tx, budget.slot, now)
+		if err != nil {
+			return false, err
+		}
+		if now.Sub(t.UpdatedAt) >= forgetAfter { // it says when the first of them was
+			t.Failures, t.UpdatedAt = 0, now
+		}
+		if t.Failures++; t.Failures > budget.most {
+			return false, nil
+		}
+		rows = append(rows, t)
+	}
+	for _, t := range rows {
+		if err := putThrottle(ctx, tx, t); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// settle takes a try back that was no guess: the counter of the account starts anew where the person is, that of the
+// address loses what was counted (not more: who has an account must not be able to clear it), and the address is known
+// from now on. A counter that the try was not counted by stays: the person's getting in must not help who guesses.
+func (s *Service) settle(ctx context.Context, tx bun.IDB, t tried) error {
+	for _, sl := range ordered(t.slots) { // the one of where the person is known comes last, in this order as well
 		var err error
-		if strings.HasPrefix(t.subject, "address:") {
-			err = giveBackThrottle(ctx, tx, t.subject)
+		if isOf(sl, "address") {
+			err = giveBackThrottle(ctx, tx, sl.subject)
 		} else {
-			err = deleteThrottle(ctx, tx, t.subject)
+			err = deleteThrottle(ctx, tx, sl.subject)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return putThrottle(ctx, tx, throttle{Subject: s.known(login, from), NextAt: noDelay, UpdatedAt: s.now()})
+	return s.knowAddress(ctx, tx, t.who, t.from)
+}
+
+func (s *Service) knowAddress(ctx context.Context, tx bun.IDB, who person, from Browser) error {
+	return keepThrottle(ctx, tx, throttle{
+		Subject: s.known(who, from).subject, NextAt: noDelay, UpdatedAt: s.now(), AccountID: who.account,
+	})
+}
+
+// giveBack takes back a try that was not compared after all: there were too many at once. It must not fail the request
+// once more, and its time is over.
+func (s *Service) giveBack(ctx context.Context, t tried) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
+	defer cancel()
+	_ = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, sl := range ordered(t.slots) {
+			if err := giveBackThrottle(ctx, tx, sl.subject); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const giveBackTime = 5 * time.Second
+
+// settleAll begins all counters of an account anew: it has a new password, and what was guessed was the old one.
+// Browsers and addresses stay known.
+func (s *Service) settleAll(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	rows, err := throttlesOf(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(rows, func(a, b throttle) int { return strings.Compare(a.Subject, b.Subject) })
+	for _, t := range rows {
+		if strings.HasPrefix(t.Subject, "known:") {
+			t.Failures, t.NextAt = 0, noDelay
+			err = putThrottle(ctx, tx, t)
+		} else {
+			err = deleteThrottle(ctx, tx, t.Subject)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count adds a try to every slot and returns 0, or changes nothing and returns how long the longest delay still runs.
@@ -129,7 +287,7 @@ func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait tim
 	now := s.now()
 	var rows []throttle
 	for _, sl := range ordered(slots) {
-		t, err := lockThrottle(ctx, tx, sl.subject, now)
+		t, err := lockThrottle(ctx, tx, sl, now)
 		if err != nil {
 			return 0, err
 		}
@@ -151,6 +309,8 @@ func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait tim
 	}
 	return 0, nil
 }
+
+func isOf(sl slot, kind string) bool { return strings.HasPrefix(sl.subject, kind+":") }
 
 // ordered is the one order in which everybody takes counters, or two would wait for each other.
 func ordered(slots []slot) []slot {

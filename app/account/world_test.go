@@ -267,3 +267,11 @@ func slow(err error) time.Duration {
 	}
 	return 0
 }
+
+// person is whose counters a login touches.
+func (w *world) person(login string) person {
+	w.Helper()
+	found, folded, err := w.find(w.ctx, w.db, login)
+	w.must(err)
+	return whose(found.Account, folded)
+}

@@ -1,5 +1,5 @@
 // Package attention finds what somebody in the firm should look at, and may act on: messages that failed, invitations
-// that nobody answers, customers without administrator or access, transactions that are overdue.
+// that nobody answers, customers without administrator or access, transactions that are overdue, ways that don't work.
 package attention
 
 import (
@@ -10,6 +10,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/approval"
+	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/transaction"
@@ -20,7 +22,9 @@ type Section string
 
 // The sections; locale keys "attention.<section>".
 const (
+	Approvals      Section = "approvals"      // proposals that wait for the caller as the second person
 	Rights         Section = "rights"         // that are new in this version of the program, for policy administrators
+	Channels       Section = "channels"       // ways that don't take what the firm sends: for who keeps the queues
 	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be written to again
 	Administrators Section = "administrators" // customers that no active specialist user administers
 	Accesses       Section = "accesses"       // customers that nobody has access to
@@ -28,7 +32,7 @@ const (
 )
 
 // Sections lists them in the order of the page.
-var Sections = []Section{Rights, Invitations, Administrators, Accesses, Overdue}
+var Sections = []Section{Approvals, Channels, Rights, Invitations, Administrators, Accesses, Overdue}
 
 // Reason is why an invitation is on the list; locale keys "attention_reason.<reason>".
 type Reason string
@@ -82,7 +86,9 @@ func (l Late) Label() string { return transaction.Label(l.Number) }
 // Part is a page of one section: one of these is filled.
 type Part struct {
 	Section     Section
+	Approvals   []approval.Approval
 	Rights      int // how many offers wait
+	Channels    []courier.Trouble
 	Invitations []Invitation
 	Customers   []Owner
 	Late        []Late
@@ -90,7 +96,9 @@ type Part struct {
 }
 
 // Len is how many there are on the page.
-func (p Part) Len() int { return p.Rights + len(p.Invitations) + len(p.Customers) + len(p.Late) }
+func (p Part) Len() int {
+	return len(p.Approvals) + p.Rights + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late)
+}
 
 // PageSize is how many a section shows at a time.
 const PageSize = 50

@@ -72,7 +72,8 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.post.OnSettled(accesses.Settled)
 	w.Service = New(Options{
 		DB: db, Now: clock, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
-		Offers: offers(0),
+		Offers: offers(0), Approvals: approvals,
+		Courier: w.post,
 	})
 	w.anna, w.ben = w.person("Anna", policies.Specialist), w.person("Ben", policies.Specialist)
 	w.uta, w.rita = w.person("Uta", policies.Specialist, policies.UserAdministrator), w.person("Rita", policies.Auditor)
@@ -170,6 +171,9 @@ func (w *world) seen(c account.Caller) (out []string) {
 	parts, err := w.Parts(w.ctx, c)
 	w.must(err)
 	for _, p := range parts {
+		for _, t := range p.Channels {
+			out = append(out, fmt.Sprintf("%s %s %s %s, %d waiting", p.Section, t.Channel, t.Reason, t.Status, t.Waiting))
+		}
 		for _, i := range p.Invitations {
 			out = append(out, fmt.Sprintf("%s %s %s%s", p.Section, i.Customer.Name, i.Reason, map[bool]string{true: " " + i.Detail}[i.Detail != ""]))
 		}

@@ -8,14 +8,22 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/attention"
 	"kontor/app/audit"
+	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/demo/demotest"
 	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
+
+// nothing is a courier whose ways all work.
+type nothing struct{}
+
+func (nothing) Troubles(context.Context) ([]courier.Trouble, error) { return nil, nil }
+func (nothing) CountTroubles(context.Context) (int, error)          { return 0, nil }
 
 // BenchmarkAttention is what the badge costs on every page, and the page itself, for people with 17 customers, with a
 // fiftieth and with a tenth of all, and for who may act on all. It is a day on which one of a hundred transactions is
@@ -29,7 +37,8 @@ func BenchmarkAttention(b *testing.B) {
 		must(b, err)
 		customers := customer.New(customer.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now)})
 		transactions := transaction.New(transaction.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers})
-		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers, Transactions: transactions, Offers: none{}})
+		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers, Transactions: transactions,
+			Offers: none{}, Courier: nothing{}})
 		first := demotest.Specialist(b, db, 1)
 		roles := []policies.Role{policies.Specialist}
 		for _, c := range []struct {
@@ -77,4 +86,5 @@ func must(b *testing.B, err error) {
 // none offers no rights.
 type none struct{}
 
-func (none) Waiting(context.Context, account.Caller) (int, error) { return 0, nil }
+func (none) Awaiting(context.Context, uuid.UUID) ([]approval.Approval, error) { return nil, nil }
+func (none) Waiting(context.Context, account.Caller) (int, error)             { return 0, nil }

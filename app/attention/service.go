@@ -10,6 +10,8 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/store"
@@ -34,6 +36,19 @@ type Options struct {
 	Accesses     *access.Service
 	Transactions *transaction.Service
 	Offers       Offers
+	Approvals    Proposals
+	Courier      Ways
+}
+
+// Proposals is what this package needs of approval.Service.
+type Proposals interface {
+	Awaiting(ctx context.Context, by uuid.UUID) ([]approval.Approval, error)
+}
+
+// Ways is what this package needs of the courier.
+type Ways interface {
+	Troubles(ctx context.Context) ([]courier.Trouble, error)
+	CountTroubles(ctx context.Context) (int, error)
 }
 
 // Service finds. Its methods authorise the caller: each section holds what they may act on, and nothing else.
@@ -52,9 +67,10 @@ func New(o Options) *Service {
 	return &Service{o: o, few: fewVisible}
 }
 
-// wants says what acting on a section takes.
+// wants says what acting on a section takes. Who may approve follows from no right: see package approval.
 var wants = map[Section]customer.Want{
 	Rights:         {Object: policies.Policy, Action: policies.Manage},
+	Channels:       {Object: policies.Queue, Action: policies.Read},
 	Invitations:    {Object: policies.AccessObject, Action: policies.Resend},
 	Administrators: {Object: policies.Authorisation, Action: policies.Manage},
 	Accesses:       {Object: policies.AccessObject, Action: policies.Create},
@@ -63,7 +79,7 @@ var wants = map[Section]customer.Want{
 
 // May says whether there is a section on which the caller may act at all.
 func (s *Service) May(c account.Caller) (bool, error) {
-	for _, section := range Sections {
+	for section := range wants {
 		scope, err := s.scope(c, section)
 		if err != nil || !scope.Nothing() {
 			return err == nil, err
@@ -128,6 +144,22 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 		if section == Rights {
 			continue
 		}
+		if section == Approvals {
+			waits, err := s.o.Approvals.Awaiting(ctx, c.ID)
+			if err != nil {
+				return 0, err
+			}
+			n += len(waits)
+			continue
+		}
+		if section == Channels {
+			more, err := s.countChannels(ctx, c)
+			if err != nil {
+				return 0, err
+			}
+			n += more
+			continue
+		}
 		q, nothing, err := s.query(ctx, c, section)
 		if err != nil {
 			return 0, err
@@ -152,6 +184,28 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 
 // Forget has Count count anew for somebody.
 func (s *Service) Forget(id uuid.UUID) { s.counts.forget(id) }
+
+// keeps says whether the caller keeps the queues.
+func (s *Service) keeps(c account.Caller) (bool, error) {
+	w := wants[Channels]
+	return s.o.Policy.Allows(policies.Request{Roles: c.Roles, Object: w.Object, Action: w.Action})
+}
+
+func (s *Service) countChannels(ctx context.Context, c account.Caller) (int, error) {
+	if ok, err := s.keeps(c); err != nil || !ok {
+		return 0, err
+	}
+	return s.o.Courier.CountTroubles(ctx)
+}
+
+func (s *Service) channels(ctx context.Context, c account.Caller) (p Part, err error) {
+	p.Section = Channels
+	if ok, err := s.keeps(c); err != nil || !ok {
+		return p, err
+	}
+	p.Channels, err = s.o.Courier.Troubles(ctx)
+	return p, err
+}
 
 // orphans says whether a customer without an active administrator can be one for the caller to act on. Where the right
 // comes from administering a customer, the caller is its active administrator, unless they stand in for somebody.

@@ -161,7 +161,15 @@ func (s *Service) invitation(r row) Invitation {
 
 // part reads a page of a section.
 func (s *Service) part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
+	if section == Channels {
+		return s.channels(ctx, c)
+	}
 	p := Part{Section: section}
+	if section == Approvals {
+		waits, err := s.o.Approvals.Awaiting(ctx, c.ID)
+		p.Approvals = waits
+		return p, err
+	}
 	if section == Rights {
 		n, err := s.o.Offers.Waiting(ctx, c)
 		p.Rights = n

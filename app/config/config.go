@@ -44,6 +44,7 @@ type Config struct {
 	LogFormat     string
 	MetricsListen string
 	Proxies       []netip.Prefix
+	Forwarded     bool // PROXY_HEADER is Forwarded, not X-Forwarded-For
 	HookSecret    string
 	IdleTimeout   time.Duration
 	SessionLife   time.Duration
@@ -180,13 +181,20 @@ func Table(checks Checks) []Setting {
 			_, _, err := net.SplitHostPort(v)
 			return err
 		}},
-		{Name: "TRUSTED_PROXIES", Takes: "networks such as 10.0.0.0/8, separated by commas, whose X-Forwarded-For counts", set: func(c *Config, v string) error {
+		{Name: "TRUSTED_PROXIES", Takes: "networks such as 10.0.0.0/8, separated by commas, whose PROXY_HEADER counts", set: func(c *Config, v string) error {
 			for _, n := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
 				p, err := netip.ParsePrefix(n)
 				if err != nil {
 					return err
 				}
 				c.Proxies = append(c.Proxies, p)
+			}
+			return nil
+		}},
+		{Name: "PROXY_HEADER", Default: "X-Forwarded-For", Takes: "X-Forwarded-For or Forwarded", set: func(c *Config, v string) error {
+			c.Forwarded = strings.EqualFold(v, "Forwarded")
+			if !c.Forwarded && !strings.EqualFold(v, "X-Forwarded-For") {
+				return errValue
 			}
 			return nil
 		}},

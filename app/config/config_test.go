@@ -61,6 +61,9 @@ func TestLoad(t *testing.T) {
 		"admin password":    {env: map[string]string{"ADMIN_PASSWORD": "short"}, wrong: "ADMIN_PASSWORD"},
 		"idle":              {env: map[string]string{"SESSION_IDLE": "-1m"}, wrong: "SESSION_IDLE"},
 		"proxies":           {env: map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1/32"}, check: func(c Config) bool { return len(c.Proxies) == 2 }},
+		"proxy header":      {check: func(c Config) bool { return !c.Forwarded }},
+		"forwarded":         {env: map[string]string{"PROXY_HEADER": "forwarded"}, check: func(c Config) bool { return c.Forwarded }},
+		"no such header":    {env: map[string]string{"PROXY_HEADER": "X-Real-IP"}, wrong: "PROXY_HEADER"},
 		"proxies malformed": {env: map[string]string{"TRUSTED_PROXIES": "10.0.0.1"}, wrong: "TRUSTED_PROXIES"},
 		"unknown ignored":   {env: map[string]string{"KONTOR_X": "1"}, check: func(Config) bool { return true }},
 	} {

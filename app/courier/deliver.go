@@ -67,7 +67,7 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	if errors.As(err, &broken) {
 		s.log.ErrorContext(ctx, "message not composed", "message", t.MessageID, "error", broken.error)
 		if at, verdict, err = s.begin(ctx, t, false); err == nil && at != nil {
-			return s.finish(ctx, at, "", temporary(reasonInternal, ""))
+			return s.finish(ctx, at, "", temporary(reasonInternal))
 		}
 	}
 	if err != nil || at == nil {
@@ -225,14 +225,14 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 	l, err := s.letters.render(at.message.Channel, c)
 	if err != nil {
 		s.log.ErrorContext(ctx, "message not rendered", "message", at.message.ID, "kind", at.message.Kind, "error", err)
-		return "", temporary(reasonInternal, "")
+		return "", temporary(reasonInternal)
 	}
 	l.ID, l.MessageID, l.Channel = at.message.ID, s.messageID(at.message), at.message.Channel
 	l.To, l.ToName, l.At = c.To, oneLine(c.ToName), at.attempt.StartedAt
 	provider, err := s.carriers[l.Channel].send(ctx, l)
 	var f *failure
 	if errors.As(err, &f) && f.reason == reasonTimeout && stopped.Err() != nil {
-		f.reason = reasonInterrupted // it was we who had no time
+		f.blame, f.reason = ofMoment, reasonInterrupted // it was we who had no time
 	}
 	return provider, err
 }
@@ -242,6 +242,7 @@ type outcome struct {
 	state  State // HandedOver, Failed, Queued
 	reason string
 	next   time.Time // of Queued
+	failed *failure  // nil: accepted
 }
 
 // finish notes how an attempt ended. It tries hard, also while the process stops: an outcome that is lost means that the
@@ -265,10 +266,17 @@ func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr 
 
 func (s *Service) note(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
 	now := s.now()
-	m, a := at.message, at.attempt
-	out := s.judge(m, &a, sendErr, now, secretsOf(at.content.Data))
+	secrets := secretsOf(at.content.Data)
 	provider = plain(provider)
+	var m Message
+	var a Attempt
+	var out outcome
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		m, a = at.message, at.attempt
+		out = s.judge(m, &a, sendErr, now, secrets)
+		if err := s.noteChannel(ctx, tx, m, &a, &out, now); err != nil {
+			return err
+		}
 		if err := closeAttempt(ctx, tx, a); err != nil {
 			return err
 		}
@@ -312,21 +320,23 @@ func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, sec
 	}
 	var f *failure
 	if !errors.As(sendErr, &f) {
-		f = temporary(reasonInternal, "")
+		f = temporary(reasonInternal)
 	}
-	a.Outcome, a.Reason, a.Detail = Temporary, f.reason, plain(f.detail, secrets...)
-	if f.permanent {
-		a.Outcome = Permanent
-		return outcome{state: Failed, reason: f.reason}
+	a.Detail = plain(f.detail, secrets...)
+	if f.blame == ofRecipient {
+		a.Outcome, a.Reason = Permanent, f.reason
+		return outcome{state: Failed, reason: f.reason, failed: f}
 	}
-	wait, again := s.schedule.pause(m.Channel, m.Attempts, f.after)
-	if !again {
-		return outcome{state: Failed, reason: reasonGaveUp}
-	}
-	next := now.Add(wait)
+	return s.postponed(m, a, f, now)
+}
+
+// postponed closes an attempt after which the message is tried again, unless its time is over before.
+func (s *Service) postponed(m Message, a *Attempt, f *failure, now time.Time) outcome {
+	a.Outcome, a.Reason = Temporary, f.reason
+	next := now.Add(s.schedule.pause(m.Channel, m.Attempts, f))
 	if !next.Before(m.ExpiresAt) {
-		return outcome{state: Failed, reason: reasonExpired}
+		return outcome{state: Failed, reason: reasonExpired, failed: f}
 	}
 	a.NextAt = &next
-	return outcome{state: Queued, reason: f.reason, next: next}
+	return outcome{state: Queued, reason: f.reason, next: next, failed: f}
 }

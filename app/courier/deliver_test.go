@@ -118,7 +118,11 @@ func TestMailServerHasBadDays(t *testing.T) {
 		{"reset instead of 250", couriertest.AcceptThenReset, true, "connection_lost", "", courier.Temporary, 1},
 		{"no such user", couriertest.NoSuchUser, false, "recipient_unknown", "550 5.1.1 No such user in this house [31m", courier.Permanent, 0},
 		{"mailbox full", couriertest.MailboxFull, false, "mailbox_full", "552 5.2.2 Mailbox full", courier.Permanent, 0},
-		{"spam", couriertest.Spam, false, "spam", "554 5.7.1 This looks like spam: ***", courier.Permanent, 1},
+		{"spam", couriertest.Spam, true, "spam", "554 5.7.1 This looks like spam: ***", courier.Temporary, 1},
+		{"sender refused", couriertest.SenderRefused, true, "sender_refused", "550 5.1.8 Who are you?", courier.Temporary, 0},
+		{"sender blocked", couriertest.SenderBlocked, true, "blocked", "550 5.7.1 Your network is blocked", courier.Temporary, 0},
+		{"no relaying", couriertest.NoRelaying, true, "blocked", "554 5.7.1 Relay access denied", courier.Temporary, 0},
+		{"sign in first", couriertest.SignInFirst, true, "auth", "530 5.7.0 Authentication required", courier.Temporary, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -147,12 +151,19 @@ func TestMailServerHasBadDays(t *testing.T) {
 					!m.RelayAt.Equal(start.Add(time.Minute)) || len(peer.Mails()) != c.copies {
 					t.Errorf("%+v, %+v, %d copies", v, m, len(peer.Mails()))
 				}
+				switch c.reason {
+				case "greylisted", "server_busy":
+					w.expectTrouble("", "", "", 0)
+				default:
+					w.expectTrouble(courier.Email, c.reason, strings.TrimSuffix(c.detail[:min(len(c.detail), 9)], " "), 1)
+				}
 				if early := w.deliver(ticket); !early.Retry || early.After != v.After {
 					t.Errorf("too early: %+v", early)
 				}
 				w.pass(v.After)
 				w.deliver(ticket)
 				w.expect(ticket.MessageID, courier.HandedOver, "", c.outcome, courier.Accepted)
+				w.expectTrouble("", "", "", 0)
 				ids := map[string]bool{}
 				for _, got := range peer.Mails() {
 					ids[got.Message(t).Header.Get("Message-Id")] = true

@@ -264,7 +264,7 @@ func (c *smtpCarrier) open(ctx context.Context) (*smtpConn, error) {
 	done := bound(ctx, conn)
 	client, err := c.greet(ctx, conn)
 	if !done() && err == nil {
-		err = temporary(reasonTimeout, "")
+		err = refusal(reasonTimeout, "")
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -290,7 +290,7 @@ func (c *smtpCarrier) greet(ctx context.Context, conn net.Conn) (*smtp.Client, e
 	}
 	if c.address.tls == "starttls" {
 		if ok, _ := client.Extension("STARTTLS"); !ok {
-			return nil, temporary(reasonTLS, "the server offers no STARTTLS")
+			return nil, refusal(reasonTLS, "the server offers no STARTTLS")
 		}
 		if err := client.StartTLS(c.tls); err != nil {
 			return nil, tlsFailure(err)
@@ -327,13 +327,13 @@ func (c *smtpCarrier) signIn(client *smtp.Client) error {
 		}
 	}
 	if auth == nil {
-		return temporary(reasonAuth, "the server offers no way to sign in")
+		return refusal(reasonAuth, "the server offers no way to sign in")
 	}
 	if err := client.Auth(auth); err != nil {
 		if f := smtpFailure(stageGreeting, err); f.reason == reasonTimeout || f.reason == reasonConnectionLost {
 			return f
 		}
-		return temporary(reasonAuth, replyText(err))
+		return refusal(reasonAuth, replyText(err))
 	}
 	return nil
 }
@@ -361,6 +361,7 @@ const (
 	stageMail
 	stageRcpt
 	stageData
+	stageBounce // a report, after the mail was taken
 )
 
 // stale says whether a connection that had waited was gone before anything of this mail was said. A 421 is what a
@@ -369,8 +370,8 @@ func (f *failure) stale() bool {
 	return f.early && (f.reason == reasonConnectionLost || f.reason == reasonServerBusy)
 }
 
-// smtpFailure says what an error of the dialogue means. Replies 4xx are temporary and 5xx permanent (RFC 5321 §4.2.1),
-// but before the mail itself is concerned (greeting, sign-in) every reply is about the connection, and temporary.
+// smtpFailure says what an error of the dialogue means. Replies 4xx are temporary (RFC 5321 §4.2.1), 5xx are what
+// mailVerdict says. Before a mail is concerned (greeting, sign-in) every reply is about the firm.
 func smtpFailure(at stage, err error) *failure {
 	var reply *textproto.Error
 	if !errors.As(err, &reply) {
@@ -379,95 +380,40 @@ func smtpFailure(at stage, err error) *failure {
 		return f
 	}
 	text := fmt.Sprintf("%d %s", reply.Code, reply.Msg)
-	if reply.Code == 530 || reply.Code == 534 || reply.Code == 535 || reply.Code == 538 {
-		return temporary(reasonAuth, text)
+	switch {
+	case reply.Code == 530, reply.Code == 534, reply.Code == 535, reply.Code == 538:
+		return refusal(reasonAuth, text)
+	case at == stageGreeting && reply.Code >= 500:
+		return refusal(reasonBlocked, text)
+	case at == stageGreeting:
+		return refusal(reasonServerBusy, text)
+	case reply.Code >= 500 && reply.Code < 600:
+		b, reason := mailVerdict(at, reply.Code, enhanced(reply.Msg), reply.Msg)
+		return &failure{blame: b, reason: reason, detail: text}
 	}
-	if at == stageGreeting {
-		return temporary(reasonServerBusy, text)
-	}
-	if reply.Code >= 500 && reply.Code < 600 {
-		return permanent(permanentReason(at, reply.Code, reply.Msg), text)
-	}
-	f := temporary(temporaryReason(reply.Code, reply.Msg), text)
-	f.early = at == stageMail && reply.Code == 421
+	f := laterFailure(reply.Code, reply.Msg)
+	f.detail, f.early = text, at == stageMail && reply.Code == 421
 	return f
 }
 
-func temporaryReason(code int, text string) string {
-	status, lower := enhanced(text), strings.ToLower(text)
-	switch {
-	case strings.Contains(lower, "greylist"), strings.Contains(lower, "graylist"), strings.Contains(lower, "grey-list"):
-		return reasonGreylisted
-	case strings.HasPrefix(status, "4.2.2"), code == 452 && status == "":
-		return reasonMailboxFull
-	case code == 450 && strings.HasPrefix(status, "4.7."), code == 451 && strings.HasPrefix(status, "4.7.1"):
-		return reasonGreylisted
-	}
-	return reasonServerBusy
-}
-
-func permanentReason(at stage, code int, text string) string {
+// laterFailure says what a reply 4xx means.
+func laterFailure(code int, text string) *failure {
 	status := enhanced(text)
-	if reason := statusReason(status, text); reason != "" {
-		return reason
-	}
 	switch {
-	case code == 552:
-		return reasonMailboxFull
-	case at == stageRcpt && status == "" && (code == 550 || code == 551 || code == 553):
-		return reasonRecipientUnknown
+	case says(text, "greylist", "graylist", "grey-list"):
+		return temporary(reasonGreylisted)
+	case strings.HasPrefix(status, "4.2.2"), code == 452 && status == "":
+		return temporary(reasonMailboxFull)
+	case strings.HasPrefix(status, "4.7.") && isSpamTalk(text):
+		return refusal(reasonSpam, "")
+	case strings.HasPrefix(status, "4.7.") && isPolicyTalk(text):
+		return refusal(reasonBlocked, "")
+	case code == 450 && strings.HasPrefix(status, "4.7."), code == 451 && strings.HasPrefix(status, "4.7.1"):
+		return temporary(reasonGreylisted)
+	case code == 454:
+		return refusal(reasonServerBusy, "") // TLS or sign-in, for the time being
 	}
-	return reasonRefused
-}
-
-// statusReason reads an enhanced status code (RFC 3463, IANA registry), as 5.1.1; "" when it says nothing.
-func statusReason(status, text string) string {
-	_, detail, _ := strings.Cut(status, ".")
-	switch {
-	case detail == "1.1", detail == "1.2", detail == "1.3", detail == "1.6", detail == "1.10", detail == "2.1",
-		detail == "4.4":
-		return reasonRecipientUnknown
-	case detail == "2.2":
-		return reasonMailboxFull
-	case strings.HasPrefix(detail, "7."), isSpamTalk(text):
-		if isSpamTalk(text) {
-			return reasonSpam
-		}
-		return reasonRefused
-	}
-	return ""
-}
-
-func isSpamTalk(text string) bool {
-	lower := strings.ToLower(text)
-	for _, word := range []string{"spam", "blocklist", "blacklist", "block list", "reputation", "unsolicited"} {
-		if strings.Contains(lower, word) {
-			return true
-		}
-	}
-	return false
-}
-
-// enhanced finds the enhanced status code at the beginning of a reply's text.
-func enhanced(text string) string {
-	first, _, _ := strings.Cut(text, " ")
-	if isStatus(first) {
-		return first
-	}
-	return ""
-}
-
-func isStatus(s string) bool {
-	parts := strings.Split(s, ".")
-	if len(parts) != 3 || parts[0] != "2" && parts[0] != "4" && parts[0] != "5" {
-		return false
-	}
-	for _, p := range parts[1:] {
-		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
-			return false
-		}
-	}
-	return true
+	return temporary(reasonServerBusy)
 }
 
 func tlsFailure(err error) *failure {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"net/textproto"
 	"strings"
 	"testing"
 	"time"
@@ -18,54 +17,23 @@ func TestPauses(t *testing.T) {
 		channel  Channel
 		attempts int
 		asked    time.Duration
-		want     time.Duration // 0: give up
+		want     time.Duration
 	}{
 		{Email, 1, 0, 30 * time.Second}, {Email, 2, 0, 2 * time.Minute}, {Email, 3, 0, 10 * time.Minute},
 		{Email, 4, 0, 30 * time.Minute}, {Email, 5, 0, time.Hour}, {Email, 6, 0, 4 * time.Hour}, {Email, 99, 0, 4 * time.Hour},
 		{Email, 0, 0, 30 * time.Second},
 		{SMS, 1, 0, 5 * time.Second}, {SMS, 2, 0, 20 * time.Second}, {SMS, 3, 0, time.Minute}, {SMS, 4, 0, 3 * time.Minute},
-		{SMS, 5, 0, 10 * time.Minute}, {SMS, 6, 0, 0}, {SMS, 6, time.Minute, 0},
+		{SMS, 5, 0, 10 * time.Minute}, {SMS, 6, 0, time.Hour}, {SMS, 99, time.Minute, time.Hour},
 		{SMS, 1, time.Minute, time.Minute}, {SMS, 5, time.Minute, 10 * time.Minute}, {SMS, 1, 24 * time.Hour, time.Hour},
 	} {
-		got, again := DefaultSchedule().pause(c.channel, c.attempts, c.asked)
-		if got != c.want || again != (c.want > 0) {
-			t.Errorf("%s after %d, asked %s: %s (%v), want %s", c.channel, c.attempts, c.asked, got, again, c.want)
+		f := refusal(reasonGatewayBusy, "")
+		f.after = c.asked
+		if got := DefaultSchedule().pause(c.channel, c.attempts, f); got != c.want {
+			t.Errorf("%s after %d, asked %s: %s, want %s", c.channel, c.attempts, c.asked, got, c.want)
 		}
 	}
-}
-
-func TestSMTPReplies(t *testing.T) {
-	for _, c := range []struct {
-		stage     stage
-		code      int
-		text      string
-		permanent bool
-		reason    string
-	}{
-		{stageGreeting, 554, "no service", false, reasonServerBusy},
-		{stageMail, 530, "5.7.0 sign in first", false, reasonAuth},
-		{stageMail, 421, "closing", false, reasonServerBusy},
-		{stageMail, 553, "5.7.1 sender refused", true, reasonRefused},
-		{stageRcpt, 450, "4.7.1 try again", false, reasonGreylisted},
-		{stageRcpt, 451, "Greylisting in action", false, reasonGreylisted},
-		{stageRcpt, 452, "4.2.2 over quota", false, reasonMailboxFull},
-		{stageRcpt, 452, "4.3.1 disk", false, reasonServerBusy},
-		{stageRcpt, 550, "No such user", true, reasonRecipientUnknown},
-		{stageRcpt, 550, "5.1.10 null MX", true, reasonRecipientUnknown},
-		{stageRcpt, 550, "5.7.1 blocklist of spammers", true, reasonSpam},
-		{stageRcpt, 550, "5.7.1 relaying denied", true, reasonRefused},
-		{stageRcpt, 552, "full", true, reasonMailboxFull},
-		{stageData, 550, "whatever", true, reasonRefused},
-		{stageData, 554, "5.6.0 malformed", true, reasonRefused},
-		{stageData, 554, "rejected as SPAM", true, reasonSpam},
-	} {
-		f := smtpFailure(c.stage, &textproto.Error{Code: c.code, Msg: c.text})
-		if f.permanent != c.permanent || f.reason != c.reason {
-			t.Errorf("%d %s: %v, want %v %s", c.code, c.text, f, c.permanent, c.reason)
-		}
-	}
-	if f := smtpFailure(stageData, errors.New("?")); f.permanent || f.reason != reasonConnectionLost {
-		t.Errorf("%v", f)
+	if got := DefaultSchedule().pause(SMS, 6, refusal(reasonTimeout, "")); got != 4*time.Hour {
+		t.Errorf("an SMS that may have arrived five times: again after %s", got)
 	}
 }
 
@@ -159,6 +127,8 @@ func TestParseDeliveryReport(t *testing.T) {
 	id := "0193590e-7b4c-7000-8000-000000000001"
 	for body, want := range map[string]*ProviderReport{
 		`{"id": "gw-1", "status": "delivered"}`:                {ProviderID: "gw-1", Delivered: true},
+		`{"id": "gw-1", "status": "invalid"}`:                  {ProviderID: "gw-1", Invalid: true},
+		`{"id": "gw-1", "status": "Rejected"}`:                 {ProviderID: "gw-1", Refused: true},
 		`{"id": 4711, "status": "FAILED", "detail": "absent"}`: {ProviderID: "4711", Detail: "absent"},
 		`{"id": "` + id + `", "status": "delivered"}`:          {MessageID: uuid.Must(uuid.FromString(id)), ProviderID: id, Delivered: true},
 		`{"id": "gw-1", "status": "sent"}`:                     nil,

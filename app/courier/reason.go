@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -19,6 +20,8 @@ const (
 	reasonMailboxFull      = "mailbox_full"
 	reasonRefused          = "refused"
 	reasonSpam             = "spam"
+	reasonBlocked          = "blocked"
+	reasonSenderRefused    = "sender_refused"
 	reasonServerBusy       = "server_busy"
 	reasonGreylisted       = "greylisted"
 	reasonUnreachable      = "unreachable"
@@ -28,8 +31,11 @@ const (
 	reasonAuth             = "auth"
 	reasonGatewayBusy      = "gateway_busy"
 	reasonGatewayError     = "gateway_error"
+	reasonGatewayRefused   = "gateway_refused"
+	reasonCredit           = "credit"
 	reasonNumberInvalid    = "number_invalid"
-	reasonGaveUp           = "gave_up"
+	reasonEveryNumber      = "every_number"
+	reasonGaveUp           = "gave_up" // of messages of an earlier version, which stopped before the link did
 	reasonExpired          = "expired"
 	reasonNotConfigured    = "not_configured"
 	reasonBounced          = "bounced"
@@ -43,48 +49,59 @@ func Reasons() []string {
 	return []string{
 		reasonRecipientUnknown, reasonMailboxFull, reasonRefused, reasonSpam, reasonServerBusy, reasonGreylisted,
 		reasonUnreachable, reasonTimeout, reasonConnectionLost, reasonTLS, reasonAuth, reasonGatewayBusy,
-		reasonGatewayError, reasonNumberInvalid, reasonGaveUp, reasonExpired, reasonNotConfigured, reasonBounced,
+		reasonGatewayError, reasonGatewayRefused, reasonCredit, reasonNumberInvalid, reasonEveryNumber, reasonGaveUp,
+		reasonExpired, reasonNotConfigured, reasonBounced, reasonBlocked, reasonSenderRefused,
 		reasonNotDelivered, reasonInterrupted, reasonInternal,
 	}
 }
 
 // failure is how a carrier says that an attempt failed. Any other error of a carrier is temporary and "internal".
 type failure struct {
-	permanent bool
-	reason    string
-	detail    string        // what the other side said, as it said it
-	after     time.Duration // how long it wants to be left alone
-	early     bool          // nothing of the message was said yet: a fresh connection may try at once
+	blame  blame
+	reason string
+	detail string        // what the other side said, as it said it
+	after  time.Duration // how long it wants to be left alone
+	early  bool          // nothing of the message was said yet: a fresh connection may try at once
 }
 
 // Error is for logs: without detail, which the other side may have filled with what it was sent.
-func (f *failure) Error() string {
-	if f.permanent {
-		return "permanent: " + f.reason
-	}
-	return "temporary: " + f.reason
-}
+func (f *failure) Error() string { return f.blame.String() + ": " + f.reason }
 
-func temporary(reason, detail string) *failure { return &failure{reason: reason, detail: detail} }
+// temporary may pass by itself; refusal is the firm's to mend; permanent is a verdict about the recipient.
+func temporary(reason string) *failure { return &failure{reason: reason} }
+func refusal(reason, detail string) *failure {
+	return &failure{blame: ofFirm, reason: reason, detail: detail}
+}
 func permanent(reason, detail string) *failure {
-	return &failure{permanent: true, reason: reason, detail: detail}
+	return &failure{blame: ofRecipient, reason: reason, detail: detail}
 }
 
-// netFailure says what a failed connection means; always temporary. other is the reason where nothing better is known.
+// netFailure says what a failed connection means: it says nothing about any recipient, and somebody should look when it
+// does not pass. other is the reason where nothing better is known.
 func netFailure(err error, other string) *failure {
 	var timeout net.Error
 	var op *net.OpError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
-		return temporary(reasonTimeout, "")
+		return refusal(reasonTimeout, "")
 	case errors.As(err, &op) && op.Op == "dial":
-		return temporary(reasonUnreachable, op.Err.Error())
+		return refusal(reasonUnreachable, op.Err.Error())
+	case isTLS(err):
+		return refusal(reasonTLS, err.Error())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return temporary(reasonConnectionLost, "")
+		return refusal(reasonConnectionLost, "")
 	}
-	return temporary(other, "")
+	return refusal(other, "")
+}
+
+// isTLS says whether a handshake failed.
+func isTLS(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	return errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert)
 }
 
 // detailLimit is how many characters of the other side's words are kept.

@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -42,14 +43,17 @@ type ProviderReport struct {
 	ProviderID string    // the gateway's
 	Delivered  bool
 	Delayed    bool   // neither delivered nor failed yet: only noted
+	Invalid    bool   // failed because there is no such number
+	Refused    bool   // failed because the provider does not take the firm's messages
 	Status     string // enhanced status code of a bounce, as 5.1.1; may be ""
 	Detail     string
 }
 
 // Report notes a provider's delivery report or bounce. It may come at any time and any number of times: a message that
 // is Delivered, Failed or Cancelled stays so, and the report is only noted among its attempts. A failure makes an
-// unsettled or handed over message Failed and calls OnSettled, unless a later generation has been sent since. It
-// returns ErrUnknownMessage.
+// unsettled or handed over message Failed and calls OnSettled, unless a later generation has been sent since. A refusal
+// of the firm is no end: what was handed over is tried again for as long as its link is good. It returns
+// ErrUnknownMessage.
 func (s *Service) Report(ctx context.Context, r ProviderReport) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		m, err := s.reportedMessage(ctx, tx, r)
@@ -57,33 +61,41 @@ func (s *Service) Report(ctx context.Context, r ProviderReport) error {
 			return err
 		}
 		now := s.now()
-		reason, detail := r.reason(m.Channel), plain(r.Detail)
+		blame, reason := r.verdict(m.Channel)
+		detail := plain(r.Detail)
 		outcome := Bounced
 		switch {
 		case r.Delivered:
 			outcome, reason = Arrived, ""
 		case r.Delayed:
 			outcome = Temporary
+		case blame == ofFirm:
+			return s.comesBack(ctx, tx, m, refusal(reason, detail), now)
 		}
-		if err := s.noteReport(ctx, tx, m, Attempt{
+		if _, err := s.noteReport(ctx, tx, m, Attempt{
 			MessageID: m.ID, StartedAt: now, EndedAt: &now, Outcome: outcome, Reason: reason, Detail: detail,
 		}); err != nil || r.Delayed {
 			return err
 		}
-		state := Failed
 		if r.Delivered {
-			state, detail = Delivered, ""
-		}
-		changed, err := reported(ctx, tx, m, state, reason, detail, now)
-		if err != nil || !changed || state != Failed {
+			_, err := reported(ctx, tx, m, Delivered, "", "", now)
 			return err
 		}
-		if newer, err := newerExists(ctx, tx, m); err != nil || newer {
-			return err
-		}
-		m.State, m.Reason, m.Detail, m.SettledAt, m.RelayAt = Failed, reason, detail, &now, nil
-		return s.tell(ctx, tx, m)
+		return s.failReported(ctx, tx, m, reason, detail, now)
 	})
+}
+
+// failReported ends a message by a report of its failure.
+func (s *Service) failReported(ctx context.Context, tx bun.IDB, m Message, reason, detail string, now time.Time) error {
+	changed, err := reported(ctx, tx, m, Failed, reason, detail, now)
+	if err != nil || !changed {
+		return err
+	}
+	if newer, err := newerExists(ctx, tx, m); err != nil || newer {
+		return err
+	}
+	m.State, m.Reason, m.Detail, m.SettledAt, m.RelayAt = Failed, reason, detail, &now, nil
+	return s.tell(ctx, tx, m)
 }
 
 func (s *Service) reportedMessage(ctx context.Context, tx bun.IDB, r ProviderReport) (m Message, err error) {
@@ -105,28 +117,39 @@ func (s *Service) reportedMessage(ctx context.Context, tx bun.IDB, r ProviderRep
 	return m, err
 }
 
-// noteReport adds a line to the message's attempts, unless the same was said before: gateways repeat themselves.
-func (s *Service) noteReport(ctx context.Context, tx bun.IDB, m Message, a Attempt) (err error) {
+// noteReport adds a line to the message's attempts, unless the same was said before of the same try: gateways repeat
+// themselves.
+func (s *Service) noteReport(ctx context.Context, tx bun.IDB, m Message, a Attempt) (repeated bool, err error) {
+	if a.Number, err = lastNumber(ctx, tx, m.ID); err != nil {
+		return false, err
+	}
 	if repeated, err := reportNoted(ctx, tx, a); err != nil || repeated {
-		return err
+		return repeated, err
 	}
 	if a.ID, err = uuid.NewV7(); err != nil {
-		return err
+		return false, err
 	}
-	if a.Number, err = lastNumber(ctx, tx, m.ID); err != nil {
-		return err
-	}
-	return insertAttempt(ctx, tx, &a)
+	return false, insertAttempt(ctx, tx, &a)
 }
 
-func (r ProviderReport) reason(c Channel) string {
+// verdict says what a report of a failure means. ofMoment: this message is lost, for a reason that is neither the
+// recipient's nor the firm's (a telephone that was off); it is not sent again by itself, since each copy may be
+// charged for, and whoever waits for it can ask for another.
+func (r ProviderReport) verdict(c Channel) (blame, string) {
 	if c == SMS {
-		return reasonNotDelivered
+		switch {
+		case r.Invalid:
+			return ofRecipient, reasonNumberInvalid
+		case r.Refused:
+			return ofFirm, reasonGatewayRefused
+		}
+		return ofMoment, reasonNotDelivered
 	}
-	if reason := statusReason(r.Status, r.Detail); reason != "" {
-		return reason
+	b, reason := mailVerdict(stageBounce, 0, r.Status, r.Detail)
+	if reason == reasonRefused { // nothing that tells the firm from the recipient
+		return ofMoment, reasonBounced
 	}
-	return reasonBounced
+	return b, reason
 }
 
 // VerifySignature says whether header is the HMAC-SHA-256 of body with key, in hex, with or without "sha256=" before
@@ -142,7 +165,8 @@ func VerifySignature(key, body []byte, header string) bool {
 }
 
 // ParseDeliveryReport reads what an SMS gateway posts: {"id": "<message id or gateway's id>", "status":
-// "delivered"|"failed", "detail": "…"}. It returns ErrReport.
+// "delivered"|"failed"|"invalid"|"rejected", "detail": "…"}. "invalid" says that there is no such number, "rejected" that the
+// gateway does not take the firm's messages. It returns ErrReport.
 func ParseDeliveryReport(body []byte) (ProviderReport, error) {
 	var in struct {
 		ID     any    `json:"id"`
@@ -165,6 +189,10 @@ func ParseDeliveryReport(body []byte) (ProviderReport, error) {
 	case "delivered":
 		r.Delivered = true
 	case "failed":
+	case "invalid":
+		r.Invalid = true
+	case "rejected":
+		r.Refused = true
 	default:
 		return ProviderReport{}, ErrReport
 	}

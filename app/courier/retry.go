@@ -2,8 +2,8 @@ package courier
 
 import "time"
 
-// Schedule is the pauses before the next try. Mail goes on every mailLong after the last of them, until its link
-// expires; SMS is given up.
+// Schedule is the pauses before the next try. After the last of them it goes on, at long intervals, until the link or
+// code expires.
 type Schedule struct{ Email, SMS []time.Duration }
 
 // DefaultSchedule is the schedule of Options that name none.
@@ -15,25 +15,26 @@ func DefaultSchedule() Schedule {
 }
 
 const (
-	mailLong = 4 * time.Hour
+	// longPause is the interval after the schedule. Where no answer came, the message may have arrived each time.
+	longPause = 4 * time.Hour
+	// longRefused is the same for an SMS that was refused: nothing arrived, and who waits for a code waits at a page.
+	longRefused = time.Hour
 	// longestAsked bounds what a gateway may ask for by Retry-After.
 	longestAsked = time.Hour
 )
 
-// pause is how long to wait after the attempts made so far (at least 1) have failed for now; ok=false: give up. asked is
-// what the other side wants, 0 if it said nothing.
-func (s Schedule) pause(c Channel, attempts int, asked time.Duration) (d time.Duration, ok bool) {
+// pause is how long to wait after the attempts made so far (at least 1) have failed for now, the last one by f.
+func (s Schedule) pause(c Channel, attempts int, f *failure) time.Duration {
 	steps := s.Email
 	if c == SMS {
 		steps = s.SMS
 	}
+	d := longPause
 	switch {
 	case attempts <= len(steps):
 		d = steps[max(attempts, 1)-1]
-	case c == SMS:
-		return 0, false
-	default:
-		d = mailLong
+	case c == SMS && f.answered():
+		d = longRefused
 	}
-	return max(d, min(asked, longestAsked)), true
+	return max(d, min(f.after, longestAsked))
 }

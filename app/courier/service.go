@@ -168,7 +168,8 @@ func (s *Service) Register(kind Kind, c Composer) { s.composers[kind] = c }
 
 // OnSettled has f called inside the tx that settles a message as Failed (m.Reason says why: given up, refused or
 // bounced), so that a feature can note it. It is also called when a message that had failed and was run again is
-// handed over (m.State says which; m.Reason is ""), so that the note can go. Called at wiring time only.
+// handed over (m.State says which; m.Reason is ""), so that the note can go, and for one whose failure was taken back
+// (Queued). Called at wiring time only.
 func (s *Service) OnSettled(f func(ctx context.Context, tx bun.IDB, m Message) error) {
 	s.settled = append(s.settled, f)
 }

@@ -101,7 +101,7 @@ func (c *smppCarrier) send(ctx context.Context, l letter) (string, error) {
 	if r, ok := answer.(*pdu.SubmitSMResp); ok {
 		return providerID(r.MessageID), nil
 	}
-	return "", temporary(reasonGatewayError, "")
+	return "", refusal(reasonGatewayError, "")
 }
 
 // write makes the submit_sm. The encoding is set: left to itself the library takes UCS-2, with room for 70 characters,
@@ -110,7 +110,7 @@ func (c *smppCarrier) write(l letter) (*pdu.SubmitSM, error) {
 	submit := pdu.NewSubmitSM().(*pdu.SubmitSM)
 	from, err := pdu.NewAddressWithTonNpiAddr(c.address.ton, c.address.numbering, c.address.from)
 	if err != nil {
-		return nil, temporary(reasonNotConfigured, "")
+		return nil, refusal(reasonNotConfigured, "")
 	}
 	to, err := pdu.NewAddressWithTonNpiAddr(1, 1, strings.TrimPrefix(l.To, "+"))
 	if err != nil {
@@ -120,10 +120,10 @@ func (c *smppCarrier) write(l letter) (*pdu.SubmitSM, error) {
 	if n, ok := Septets(l.Text); !ok {
 		enc = data.UCS2
 	} else if n > onePart {
-		return nil, permanent(reasonRefused, "too long")
+		return nil, refusal(reasonRefused, "too long") // the name of the firm is: no number is to blame
 	}
 	if err := submit.Message.SetMessageWithEncoding(l.Text, enc); err != nil {
-		return nil, permanent(reasonRefused, "too long")
+		return nil, refusal(reasonRefused, "too long")
 	}
 	submit.SourceAddr, submit.DestAddr = from, to
 	submit.RegisteredDelivery = 1 // a receipt, delivered or not
@@ -134,7 +134,7 @@ func (c *smppCarrier) connect(ctx context.Context) (*smppConn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, temporary(reasonConnectionLost, "")
+		return nil, temporary(reasonConnectionLost)
 	}
 	if c.bound != nil && c.bound.alive() {
 		return c.bound, nil
@@ -171,7 +171,7 @@ func (c *smppCarrier) open(ctx context.Context) (*smppConn, error) {
 	switch {
 	case errors.As(err, &refused):
 		f := smppFailure(refused.CommandStatus)
-		f.permanent = false // it is about us, not about the message
+		f.blame = ofFirm // whatever it says: no number was named yet
 		if f.reason != reasonGatewayBusy {
 			f.reason = reasonAuth
 		}
@@ -180,7 +180,7 @@ func (c *smppCarrier) open(ctx context.Context) (*smppConn, error) {
 		return nil, netFailure(err, reasonGatewayError)
 	case !ok:
 		_ = raw.Close()
-		return nil, temporary(reasonTimeout, "")
+		return nil, refusal(reasonTimeout, "")
 	}
 	return &smppConn{
 		conn: conn, carrier: c, waiting: map[int32]chan pdu.PDU{}, gone: make(chan struct{}),
@@ -263,10 +263,10 @@ func (c *smppConn) ask(ctx context.Context, p pdu.PDU) (pdu.PDU, error) {
 	case a := <-answer:
 		return a, nil
 	case <-c.gone:
-		return nil, temporary(reasonConnectionLost, "")
+		return nil, refusal(reasonConnectionLost, "")
 	case <-ctx.Done():
 		c.drop()
-		return nil, temporary(reasonTimeout, "")
+		return nil, refusal(reasonTimeout, "")
 	}
 }
 
@@ -371,7 +371,9 @@ func parseReceipt(text string) (r ProviderReport, ok bool) {
 	switch stat {
 	case "DELIVRD":
 		r.Delivered, r.Detail = true, ""
-	case "EXPIRED", "DELETED", "UNDELIV", "REJECTD":
+	case "EXPIRED", "DELETED", "UNDELIV":
+	case "REJECTD": // by the centre, not by a telephone
+		r.Refused = true
 	case "ACCEPTD", "ENROUTE", "UNKNOWN":
 		r.Delayed = true
 	default:
@@ -380,16 +382,19 @@ func parseReceipt(text string) (r ProviderReport, ok bool) {
 	return r, r.ProviderID != ""
 }
 
-// smppFailure says what a command_status means (SMPP 3.4 §5.1.3). What is not about this very message may pass.
+// smppFailure says what a command_status means (SMPP 3.4 §5.1.3). Only the destination address itself is about the
+// number; the rest (credit, throttling, rights, sender, numbering, the text) the centre would say of any other.
 func smppFailure(status data.CommandStatusType) *failure {
 	detail := status.Desc()
 	switch status {
 	case data.ESME_RTHROTTLED, data.ESME_RMSGQFUL:
-		return temporary(reasonGatewayBusy, detail)
-	case data.ESME_RINVDSTADR, data.ESME_RINVDSTTON, data.ESME_RINVDSTNPI:
+		return refusal(reasonGatewayBusy, detail)
+	case data.ESME_RINVDSTADR:
 		return permanent(reasonNumberInvalid, detail)
-	case data.ESME_RINVMSGLEN, data.ESME_RINVPARLEN, data.ESME_RX_P_APPN, data.ESME_RX_R_APPN, data.ESME_RPROVNOTALLWD:
-		return permanent(reasonRefused, detail)
+	case data.ESME_RBINDFAIL, data.ESME_RINVPASWD, data.ESME_RINVSYSID, data.ESME_RINVBNDSTS:
+		return refusal(reasonAuth, detail)
+	case data.ESME_RSYSERR, data.ESME_RX_T_APPN, data.ESME_RSUBMITFAIL:
+		return refusal(reasonGatewayError, detail)
 	}
-	return temporary(reasonGatewayError, detail)
+	return refusal(reasonGatewayRefused, detail)
 }

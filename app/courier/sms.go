@@ -124,7 +124,7 @@ func (g *gateway) send(ctx context.Context, l letter) (string, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, bytes.NewReader(body))
 	if err != nil {
-		return "", temporary(reasonNotConfigured, "")
+		return "", refusal(reasonNotConfigured, "")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
@@ -161,20 +161,30 @@ func (g *gateway) judge(res *http.Response, answer []byte) (string, error) {
 			taken.ID = nil // accepted all the same: only its own id for the message is not known
 		}
 		return providerID(taken.ID), nil
-	case code == http.StatusTooManyRequests:
-		f := temporary(reasonGatewayBusy, detail)
-		f.after = retryAfter(res.Header.Get("Retry-After"), g.now())
+	default:
+		f := gatewayFailure(code)
+		f.detail, f.after = detail, retryAfter(res.Header.Get("Retry-After"), g.now())
 		return "", f
-	case code >= 500:
-		f := temporary(reasonGatewayError, detail)
-		f.after = retryAfter(res.Header.Get("Retry-After"), g.now())
-		return "", f
-	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		return "", permanent(reasonAuth, detail)
-	case code >= 400:
-		return "", permanent(reasonRefused, detail)
 	}
-	return "", temporary(reasonGatewayError, detail) // a redirect: the address is wrong, which can be mended
+}
+
+// gatewayFailure says what a status that is no success means. Only 400 and 422 are about the number; whatever else the
+// gateway says it would say of any other.
+func gatewayFailure(code int) *failure {
+	switch code {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return permanent(reasonNumberInvalid, "")
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return refusal(reasonAuth, "")
+	case http.StatusPaymentRequired:
+		return refusal(reasonCredit, "")
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return refusal(reasonGatewayBusy, "")
+	}
+	if code >= 400 && code < 500 {
+		return refusal(reasonGatewayRefused, "")
+	}
+	return refusal(reasonGatewayError, "") // 5xx, or a redirect: the address is wrong, which can be mended
 }
 
 func (g *gateway) close() error {

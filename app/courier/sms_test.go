@@ -50,7 +50,7 @@ func TestGatewayHasBadDays(t *testing.T) {
 		step   couriertest.GatewayStep
 		again  time.Duration // 0: failed
 		reason string
-		detail string
+		detail string // how it begins
 	}{
 		{"429", couriertest.GatewayStep{Status: 429}, 5 * time.Second, "gateway_busy", "429"},
 		{"429 with a wish", couriertest.GatewayStep{Status: 429, RetryAfter: "90"}, 90 * time.Second, "gateway_busy", "429"},
@@ -61,8 +61,17 @@ func TestGatewayHasBadDays(t *testing.T) {
 		{"503", couriertest.GatewayStep{Status: 503}, 5 * time.Second, "gateway_error", "503"},
 		{"no answer", couriertest.GatewayStep{}, 5 * time.Second, "timeout", ""},
 		{"redirect", couriertest.GatewayStep{Status: 307, Location: elsewhere.URL()}, 5 * time.Second, "gateway_error", "307"},
-		{"400", couriertest.GatewayStep{Status: 400, Body: "number?"}, 0, "refused", "400 number?"},
-		{"401", couriertest.GatewayStep{Status: 401}, 0, "auth", "401"},
+		{"400", couriertest.GatewayStep{Status: 400, Body: "number?"}, 0, "number_invalid", "400 number?"},
+		{"422", couriertest.GatewayStep{Status: 422}, 0, "number_invalid", "422"},
+		{"401", couriertest.GatewayStep{Status: 401, Body: "key?"}, 5 * time.Second, "auth", "401 key?"},
+		{"402", couriertest.GatewayStep{Status: 402}, 5 * time.Second, "credit", "402"},
+		{"403", couriertest.GatewayStep{Status: 403}, 5 * time.Second, "auth", "403"},
+		{"404", couriertest.GatewayStep{Status: 404}, 5 * time.Second, "gateway_refused", "404"},
+		{"405", couriertest.GatewayStep{Status: 405}, 5 * time.Second, "gateway_refused", "405"},
+		{"408", couriertest.GatewayStep{Status: 408}, 5 * time.Second, "gateway_busy", "408"},
+		{"409", couriertest.GatewayStep{Status: 409}, 5 * time.Second, "gateway_refused", "409"},
+		{"410", couriertest.GatewayStep{Status: 410}, 5 * time.Second, "gateway_refused", "410"},
+		{"425 with a wish", couriertest.GatewayStep{Status: 425, RetryAfter: "60"}, time.Minute, "gateway_busy", "425"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
@@ -76,6 +85,11 @@ func TestGatewayHasBadDays(t *testing.T) {
 				m := w.expect(ticket.MessageID, state, c.reason, outcome)
 				if v.Retry != (c.again > 0) || v.After != c.again || !strings.HasPrefix(m.Detail, c.detail) {
 					t.Errorf("%+v, %q", v, m.Detail)
+				}
+				if c.again > 0 {
+					w.expectTrouble(courier.SMS, c.reason, strings.SplitN(c.detail, " ", 2)[0], 1)
+				} else {
+					w.expectTrouble("", "", "", 0)
 				}
 				if dump := w.dump() + w.log.String(); strings.Contains(dump, "hunter22") || strings.Contains(dump, "gateway-key") {
 					t.Error("a password is in the database or the log")
@@ -101,35 +115,28 @@ func TestGatewayIsAway(t *testing.T) {
 		})
 }
 
-func TestSMSIsGivenUp(t *testing.T) {
+// TestSMSRetriesEndWithTheLink: a gateway without credit is asked until the code would be of no use.
+func TestSMSRetriesEndWithTheLink(t *testing.T) {
 	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
-		for range 7 {
-			peer.Script(couriertest.GatewayStep{Status: 500})
+		for range 60 {
+			peer.Script(couriertest.GatewayStep{Status: 402})
 		}
 		ticket := w.enqueue(w.smsPost())
-		want := []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 3 * time.Minute, 10 * time.Minute, 0}
-		for i, pause := range want {
-			if v := w.deliver(ticket); v.Retry != (pause > 0) || v.After != pause {
-				t.Fatalf("after attempt %d: %+v, want %s", i+1, v, pause)
-			}
-			w.pass(pause)
+		var pauses []time.Duration
+		for v := w.deliver(ticket); v.Retry; v = w.deliver(ticket) {
+			pauses = append(pauses, v.After)
+			w.pass(v.After)
 		}
 		m := w.message(ticket.MessageID)
-		if m.State != courier.Failed || m.Reason != "gave_up" || m.AttemptRows[5].Reason != "gateway_error" {
-			t.Errorf("%+v", m)
+		if m.State != courier.Failed || m.Reason != "expired" || m.AboutNumber() || w.clock().After(m.ExpiresAt) {
+			t.Errorf("%s (%s) at %s", m.State, m.Reason, w.clock())
 		}
-		if err := w.svc.RunAgain(context.Background(), ticket.MessageID); err != nil {
-			t.Fatal(err)
+		// 5 s, 20 s, 1 m, 3 m, 10 m; then every hour: 47 times in what is left of 48 h
+		if len(pauses) != 52 || pauses[0] != 5*time.Second || pauses[4] != 10*time.Minute || pauses[51] != time.Hour {
+			t.Errorf("%d pauses %v", len(pauses), pauses)
 		}
-		ticket.Run = 2
-		if v := w.deliver(ticket); v.After != want[0] { // a fresh schedule
-			t.Errorf("%+v", v)
-		}
-		w.pass(want[0])
-		w.deliver(ticket)
-		if m := w.message(ticket.MessageID); m.State != courier.HandedOver || m.AttemptRows[7].Number != 8 {
-			t.Errorf("%+v", m)
-		}
+		w.expectTrouble(courier.SMS, "credit", "402", 0) // nothing waits, but the next would not go out either
+
 	})
 }
 
@@ -182,7 +189,10 @@ func TestMessageCentreHasBadDays(t *testing.T) {
 		{"queue full", couriertest.SMPPStep{Status: data.ESME_RMSGQFUL}, "gateway_busy", false},
 		{"system error", couriertest.SMPPStep{Status: data.ESME_RSYSERR}, "gateway_error", false},
 		{"bad number", couriertest.SMPPStep{Status: data.ESME_RINVDSTADR}, "number_invalid", true},
-		{"rejected", couriertest.SMPPStep{Status: data.ESME_RX_R_APPN}, "refused", true},
+		{"bad numbering", couriertest.SMPPStep{Status: data.ESME_RINVDSTTON}, "gateway_refused", false},
+		{"rejected", couriertest.SMPPStep{Status: data.ESME_RX_R_APPN}, "gateway_refused", false},
+		{"no credit, as some centres say it", couriertest.SMPPStep{Status: 0x400}, "gateway_refused", false},
+		{"bad sender", couriertest.SMPPStep{Status: data.ESME_RINVSRCADR}, "gateway_refused", false},
 		{"hang", couriertest.SMPPStep{Hang: true}, "timeout", false},
 		{"hang up", couriertest.SMPPStep{HangUp: true}, "connection_lost", false},
 	} {
@@ -196,9 +206,11 @@ func TestMessageCentreHasBadDays(t *testing.T) {
 					return
 				}
 				w.expect(ticket.MessageID, courier.Queued, c.reason, courier.Temporary)
+				w.expectTrouble(courier.SMS, c.reason, "", 1)
 				w.pass(v.After)
 				w.deliver(ticket)
 				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Temporary, courier.Accepted)
+				w.expectTrouble("", "", "", 0)
 			})
 		})
 	}
@@ -208,6 +220,7 @@ func TestMessageCentreHasBadDays(t *testing.T) {
 			ticket := w.enqueue(w.smsPost())
 			w.deliver(ticket)
 			w.expect(ticket.MessageID, courier.Queued, "auth", courier.Temporary)
+			w.expectTrouble(courier.SMS, "auth", "", 1)
 		})
 	})
 	t.Run("away", func(t *testing.T) {

@@ -178,10 +178,10 @@ func insertAttempt(ctx context.Context, tx bun.IDB, a *Attempt) error {
 	return err
 }
 
-// reportNoted says whether a provider's report is among the message's attempts already.
+// reportNoted says whether a provider's report of the same try is among the message's attempts already.
 func reportNoted(ctx context.Context, tx bun.IDB, a Attempt) (bool, error) {
 	return tx.NewSelect().Model((*Attempt)(nil)).Where("message_id = ?", a.MessageID).
-		Where("outcome = ?", a.Outcome).Where("reason = ?", a.Reason).Where("detail = ?", a.Detail).
+		Where("number = ?", a.Number).Where("outcome = ?", a.Outcome).Where("reason = ?", a.Reason).Where("detail = ?", a.Detail).
 		Where("started_at = ended_at").Exists(ctx)
 }
 

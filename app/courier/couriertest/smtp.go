@@ -40,6 +40,10 @@ const (
 	ResetInData              // resets the connection in the middle of the mail
 	AcceptThenReset          // takes the mail and resets the connection instead of saying so
 	RefuseSignIn             // 535 to AUTH
+	SenderRefused            // 550 5.1.8 to MAIL
+	SenderBlocked            // 550 5.7.1 to MAIL
+	NoRelaying               // 554 5.7.1 to RCPT
+	SignInFirst              // 530 5.7.0 to MAIL
 )
 
 // Received is a mail that the server took (or got to the end, whatever it answered).
@@ -376,6 +380,15 @@ func (s *smtpSession) from(rest string) bool {
 	case Busy:
 		s.say("421 4.3.2 too busy")
 		return false
+	case SenderRefused:
+		s.say("550 5.1.8 Who are you?")
+		return true
+	case SenderBlocked:
+		s.say("550 5.7.1 Your network is blocked")
+		return true
+	case SignInFirst:
+		s.say("530 5.7.0 Authentication required")
+		return true
 	case Drip:
 		for _, b := range []byte("250-" + strings.Repeat("drip", 1<<16)) {
 			if _, err := s.conn.Write([]byte{b}); err != nil {
@@ -399,6 +412,8 @@ func (s *smtpSession) rcpt(rest string) {
 		s.say("451 4.7.1 Greylisted, come back later")
 	case NoSuchUser:
 		s.say("550 5.1.1 No such user\tin this house \x1b[31m")
+	case NoRelaying:
+		s.say("554 5.7.1 Relay access denied")
 	case MailboxFull:
 		s.say("552 5.2.2 Mailbox full")
 	default:

@@ -114,6 +114,7 @@ func (s *Server) saveAccount(c *fiber.Ctx) error {
 }
 
 func (s *Server) changePassword(c *fiber.Ctx) error {
+	defer patient(c)()
 	f := newForm(map[string]string{})
 	fresh, err := s.accounts.ChangePassword(s.ctx(c), s.caller(c), c.FormValue("current_password"), c.FormValue("password"),
 		c.FormValue("password_repeat"), c.Cookies(s.sessionCookie()))
@@ -130,6 +131,7 @@ func (s *Server) changePassword(c *fiber.Ctx) error {
 }
 
 func (s *Server) askEmail(c *fiber.Ctx) error {
+	defer patient(c)()
 	f := readForm(c, "email")
 	if err := s.accounts.AskEmail(s.ctx(c), s.caller(c), f.Values["email"], c.FormValue("email_password")); err != nil {
 		if status, ok := s.complain(c, f, err); ok {

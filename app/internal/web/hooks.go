@@ -13,7 +13,7 @@ const signatureHeader = "X-Kontor-Signature"
 
 // smsReport takes an SMS gateway's delivery report:
 //
-//	POST /hooks/sms   {"id": "<the id we sent, or the gateway's>", "status": "delivered" | "failed", "detail": "…"}
+//	POST /hooks/sms   {"id": "<the id we sent, or the gateway's>", "status": "delivered" | "failed" | "invalid" | "rejected", "detail": "…"}
 //
 // Answers: 204 taken (a repeated one too), 401 bad signature, 404 unknown id, 422 not understood.
 func (s *Server) smsReport(c *fiber.Ctx) error {

@@ -223,7 +223,7 @@ func (s *Server) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 // fromLoopback says whether the request comes from this machine itself, not through a proxy.
 func (s *Server) fromLoopback(c *fiber.Ctx) bool {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
-	return ok && peer.Unmap().IsLoopback() && c.Get(fiber.HeaderXForwardedFor) == ""
+	return ok && peer.Unmap().IsLoopback() && proxied(c) == ""
 }
 
 // underOwnName says whether the browser knows this machine by a name of its own. A foreign site can make its name point

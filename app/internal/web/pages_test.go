@@ -64,7 +64,8 @@ func sampleViews() map[string][]any {
 		deputies = append(deputies, handover.Deputyship{ID: id, Specialist: "Anna", Deputy: "Ben", StartsAt: at, EndsAt: at.AddDate(0, 0, 3), By: "Eva", State: state})
 	}
 	owner := attention.Owner{ID: id, Number: 7, Type: customer.Company, Name: "Hafen AG"}
-	parts := []attention.Part{{Section: attention.Invitations, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
+	parts := []attention.Part{{Section: attention.Channels, Channels: []courier.Trouble{{Channel: courier.SMS, Reason: "credit", Status: "402"}, {Channel: courier.Email, Reason: "auth"}}},
+		{Section: attention.Invitations, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
 		{Section: attention.Accesses, Customers: []attention.Owner{owner}, Next: "n"},
 		{Section: attention.Overdue, Late: []attention.Late{{ID: id, Number: 7, Name: "Vertrag", Due: "2026-11-01", Customer: owner}}}}
 	for _, reason := range attention.Reasons {

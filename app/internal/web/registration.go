@@ -88,6 +88,7 @@ func (s *Server) renderExpired(c *fiber.Ctx, f *form, inv access.Invitation, sen
 
 // register redeems the link. The code that was typed comes back with a complaint, the passwords never do.
 func (s *Server) register(c *fiber.Ctx) error {
+	defer patient(c)()
 	f := readForm(c, "code")
 	sent := access.RegisterForm{Code: f.Values["code"], Password: c.FormValue("password"), PasswordRepeat: c.FormValue("password_repeat")}
 	username, err := s.accesses.Register(s.ctx(c), c.Params("token"), sent, s.caller(c), s.browser(c))
@@ -97,6 +98,7 @@ func (s *Server) register(c *fiber.Ctx) error {
 		}
 		return s.deadInvitation(c, access.Invitation{}, err)
 	}
+	s.rememberBrowser(c, username)
 	if p := signed(c); p != nil && p.Account.Username == username {
 		return s.redirect(c, "/portal", "toast.customer_added")
 	}

@@ -65,7 +65,8 @@ type Options struct {
 	// OpenMailbox lets loopback read the mailbox without signing in: the embedded mode.
 	OpenMailbox bool
 	MetricsOpen bool           // serve /metrics here to loopback
-	Proxies     []netip.Prefix // whose X-Forwarded-For counts
+	Proxies     []netip.Prefix // whose word about the client's address counts
+	Forwarded   bool           // they write Forwarded, not X-Forwarded-For
 	HookSecret  string         // signs delivery reports; "" derives one from Key
 	// Schema says whether the database's schema is what this program needs.
 	Schema func(context.Context) error
@@ -102,7 +103,7 @@ type Server struct {
 	baseURL   string
 	origin    string // scheme and host of baseURL
 	secure    bool   // served over HTTPS
-	proxies   []netip.Prefix
+	clients   *clients
 
 	metrics *metrics
 	hookKey []byte
@@ -117,7 +118,7 @@ func New(o Options) (*Server, error) {
 		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit, approvals: o.Approvals,
 		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
 		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale, zone: o.Zone,
-		baseURL: strings.TrimRight(o.BaseURL, "/"), proxies: o.Proxies,
+		baseURL: strings.TrimRight(o.BaseURL, "/"), clients: newClients(o),
 		metrics: newMetrics(o.Audit), hookKey: []byte(o.HookSecret), schema: o.Schema,
 		hasMailbox: o.Mailbox, openMailbox: o.OpenMailbox, metricsOpen: o.MetricsOpen,
 	}
@@ -169,6 +170,7 @@ func (s *Server) Handler() *fiber.App { return s.app }
 // trace gives a request its id, its time limit and its line in the log, and turns its error into an answer.
 func (s *Server) trace(c *fiber.Ctx) error {
 	name(c)
+	s.address(c) // whoever asks for what: a peer that only claims to be a proxy is worth a line
 	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
 	defer cancel()
 	c.SetUserContext(ctx)

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ const (
 	textKey
 	csrfKey
 	requestIDKey
+	addressKey
 )
 
 // requestTime bounds what a request may cost: Fiber does not tell when a browser has gone.
@@ -50,6 +50,36 @@ func (s *Server) signIn(c *fiber.Ctx, token string) error {
 	}
 	s.setCookie(c, "kontor-session", token)
 	return nil
+}
+
+// knownCookie outlives the session: by it the browser is known to whoever has signed in with it.
+const knownCookie = "kontor-known"
+
+// rememberBrowser makes this browser known to a person who has just shown who they are. Without it they are signed in
+// all the same.
+func (s *Server) rememberBrowser(c *fiber.Ctx, login string) {
+	token, err := s.accounts.Remember(s.ctx(c), login, s.browser(c))
+	if err != nil {
+		s.log.Warn("browser not remembered", "request", requestID(c), "error", err)
+	}
+	if token == "" {
+		return
+	}
+	c.Cookie(&fiber.Cookie{
+		Name: s.cookieName(knownCookie), Value: token, Path: "/", MaxAge: int(account.KnownFor / time.Second), HTTPOnly: true,
+		Secure: s.secure, SameSite: "Lax",
+	})
+}
+
+// patience is the time of requests that check or make a password. They queue, so that a whole office may sign in at
+// once; whoever waits uses nothing meanwhile.
+const patience = 50 * time.Second
+
+// patient gives a request more time than others have. What it returns ends that.
+func patient(c *fiber.Ctx) context.CancelFunc {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), patience)
+	c.SetUserContext(ctx)
+	return cancel
 }
 
 // dropSession has the browser forget its session, and what it has kept of the pages of this site. (Browsers do so in
@@ -102,35 +132,20 @@ func (s *Server) browser(c *fiber.Ctx) account.Browser {
 	if len(agent) > 300 {
 		agent = agent[:300]
 	}
-	return account.Browser{Address: s.address(c), Agent: strings.ToValidUTF8(agent, ""), RequestID: requestID(c)}
+	return account.Browser{
+		Address: s.address(c), Agent: strings.ToValidUTF8(agent, ""), Known: c.Cookies(s.cookieName(knownCookie)),
+		RequestID: requestID(c),
+	}
 }
 
-// address is the client's IP address: the peer's, or, when the peer is one of TRUSTED_PROXIES, the last address in
-// X-Forwarded-For that is not.
+// address is the client's IP address, see clients.
 func (s *Server) address(c *fiber.Ctx) string {
-	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
-	if !ok {
-		return ""
+	if a, ok := c.Locals(addressKey).(string); ok {
+		return a
 	}
-	peer = peer.Unmap()
-	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusts(peer); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		peer = hop.Unmap()
-	}
-	return peer.String()
-}
-
-func (s *Server) trusts(a netip.Addr) bool {
-	for _, p := range s.proxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+	a := s.clients.address(c)
+	c.Locals(addressKey, a)
+	return a
 }
 
 // Who may use a route at all; what they may do there is the services' to decide.

@@ -58,6 +58,7 @@ func (s *Server) renderSignIn(c *fiber.Ctx, f *form, status int) error {
 
 // doSignIn gives the browser a new session; one it had before ends.
 func (s *Server) doSignIn(c *fiber.Ctx) error {
+	defer patient(c)()
 	f := readForm(c, "login", "next")
 	a, token, err := s.accounts.SignIn(s.ctx(c), f.Values["login"], c.FormValue("password"), s.browser(c))
 	var e *fault.Error
@@ -72,6 +73,7 @@ func (s *Server) doSignIn(c *fiber.Ctx) error {
 	if err := s.signIn(c, token); err != nil {
 		return err
 	}
+	s.rememberBrowser(c, a.Username)
 	next := localPath(f.Values["next"], "")
 	if next == "" || next == "/" {
 		roles := a.Roles
@@ -177,6 +179,7 @@ func (s *Server) renderPassword(c *fiber.Ctx, f *form, a account.Account, status
 }
 
 func (s *Server) doPassword(c *fiber.Ctx) error {
+	defer patient(c)()
 	token := c.Params("token")
 	a, err := s.accounts.SetPassword(s.ctx(c), token, c.FormValue("password"), c.FormValue("password_repeat"), s.browser(c))
 	if err != nil {
@@ -192,6 +195,7 @@ func (s *Server) doPassword(c *fiber.Ctx) error {
 		return s.renderPassword(c, f, a, status)
 	}
 	s.dropSession(c)
+	s.rememberBrowser(c, a.Username)
 	if err := s.rememberLogin(c, a.Username); err != nil {
 		return err
 	}

@@ -195,7 +195,8 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Handovers:      handovers,
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
-			Offers: policyService,
+			Offers:  policyService,
+			Courier: post, Approvals: approvals,
 		}),
 		Policies: policyService,
 		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,

@@ -1,0 +1,413 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"kontor/app/secret"
+)
+
+// guess tries a password and says what came of it: "in", "wrong" or "later".
+func (w *world) guess(login, password string, from Browser) string {
+	w.Helper()
+	_, _, err := w.SignIn(w.ctx, login, password, from)
+	switch {
+	case err == nil:
+		return "in"
+	case errors.Is(err, ErrSignIn):
+		return "wrong"
+	case slow(err) > 0:
+		return "later"
+	}
+	w.Fatal(err)
+	return ""
+}
+
+// remembered is a browser that the login has signed in with.
+func (w *world) remembered(login string, from Browser) Browser {
+	w.Helper()
+	token, err := w.Remember(w.ctx, login, from)
+	w.must(err)
+	from.Known = token
+	return from
+}
+
+// fillQueue leaves no place in the queue for hashing.
+func (w *world) fillQueue() {
+	for range hashesQueued {
+		w.hasher.queue <- struct{}{}
+	}
+}
+
+func (w *world) emptyQueue() {
+	for range hashesQueued {
+		<-w.hasher.queue
+	}
+}
+
+// annas are two names of one account.
+func (w *world) annas() (email, username string) {
+	w.Helper()
+	anna := w.specialist("Anna Berg")
+	w.must(w.UpdateOwn(w.ctx, caller(anna), Own{Name: "Anna Berg", Username: "anna", Shortcuts: true}))
+	return anna.Email, "anna"
+}
+
+// at is an address of its own for each number.
+func at(i int) Browser { return Browser{Address: fmt.Sprintf("198.51.%d.%d", i/250, i%250+1)} }
+
+// TestOneCounter: a username beside the e-mail address does not double the guesses, however it is written.
+func TestOneCounter(t *testing.T) {
+	each(t, func(w *world) {
+		email, username := w.annas()
+		for i, login := range []string{email, username, " ANNA ", "Anna.Berg@Firm.example", username} {
+			if got := w.guess(login, "guess", at(i)); got != "wrong" {
+				w.Errorf("guess %d: %s", i+1, got)
+			}
+		}
+		for i, login := range []string{email, username} {
+			if got := w.guess(login, "guess", at(10+i)); got != "later" {
+				w.Errorf("as %s: %s", login, got)
+			}
+		}
+		if got := w.guess("nobody", "guess", at(20)); got != "wrong" {
+			w.Errorf("somebody else: %s", got)
+		}
+	})
+}
+
+// TestExistenceDoesNotShow: a login that nobody has is answered in the same words as one that somebody has, try by try,
+// and is compared, or not, at the same tries: also while a delay runs.
+func TestExistenceDoesNotShow(t *testing.T) {
+	each(t, func(w *world) {
+		w.annas()
+		var sequences []string
+		for i, login := range []string{"anna", "anna.berg@firm.example", "nobody", "nobody@firm.example"} {
+			w.wait(2 * forgetAfter)
+			s := ""
+			for range sparePerson + 10 {
+				w.fillQueue()
+				_, _, err := w.SignIn(w.ctx, login, "guess", at(i))
+				w.emptyQueue()
+				switch {
+				case errors.Is(err, errBusy): // it wanted to compare
+					s += "c"
+				case slow(err) > 0:
+					s += "-"
+				default:
+					w.Fatal(err)
+				}
+				s += w.guess(login, "guess", at(i))[:1]
+			}
+			sequences = append(sequences, s)
+		}
+		for _, s := range sequences[1:] {
+			if s != sequences[0] {
+				w.Errorf("answers\n%s\n%s", s, sequences[0])
+			}
+		}
+	})
+}
+
+// TestKnownBrowser: whatever strangers guess, and wherever, a browser that somebody has signed in with lets them in at
+// once; it is known to those people alone, and guessing on it is slowed down like anywhere else.
+func TestKnownBrowser(t *testing.T) {
+	each(t, func(w *world) {
+		email, username := w.annas()
+		w.specialist("Ben Bau")
+		const ben = "ben.bau@firm.example"
+		own := w.remembered(email, office)
+		for i := range 80 { // at the same address, of the same account and of others
+			w.guess(email, "guess", office)
+			w.guess(fmt.Sprintf("victim%d", i), "guess", office)
+		}
+		if got := w.guess(email, good, office); got != "later" {
+			w.Fatalf("the attack does not reach the address: %s", got)
+		}
+		for _, login := range []string{email, username} {
+			if got := w.guess(login, good, own); got != "in" {
+				w.Errorf("as %s: %s", login, got)
+			}
+		}
+		for name, known := range map[string]string{
+			"made up": secret.NewToken(), "its hash": secret.HashToken(own.Known), "short": own.Known[:42], "no text": "\x00\xff",
+		} {
+			if got := w.guess(email, good, Browser{Address: office.Address, Known: known}); got != "later" {
+				w.Errorf("a token that is %s: %s", name, got)
+			}
+		}
+		if got := w.guess(ben, good, own); got != "later" {
+			w.Errorf("Anna's browser is known to Ben: %s", got)
+		}
+
+		shared := w.remembered(ben, own) // Ben signs in with the same browser
+		if got := w.guess(email, good, Browser{Address: office.Address, Known: own.Known}); got != "later" {
+			w.Errorf("the token of before: %s", got)
+		}
+		for i := range 5 { // and signing in himself does not help him guess hers
+			if got := w.guess(email, "guess", shared); got != "wrong" {
+				w.Errorf("guess %d: %s", i+1, got)
+			}
+			if got := w.guess(ben, good, shared); got != "in" {
+				w.Errorf("Ben: %s", got)
+			}
+			shared = w.remembered(ben, shared)
+		}
+		if got := w.guess(email, good, shared); got != "later" {
+			w.Errorf("guessing on a known browser is not slowed down: %s", got)
+		}
+		w.wait(KnownFor)
+		w.must(w.CleanUp(w.ctx))
+		if n := w.count("known_browser") + w.count("sign_in_throttle"); n != 0 {
+			w.Errorf("%d rows are kept for ever", n)
+		}
+	})
+}
+
+// TestKnownBrowsersAreFew: an account knows the newest twenty.
+func TestKnownBrowsersAreFew(t *testing.T) {
+	each(t, func(w *world) {
+		email, _ := w.annas()
+		first := w.remembered(email, office)
+		for range knownMost {
+			w.wait(time.Second)
+			w.remembered(email, office)
+		}
+		if n := w.count("known_browser"); n != knownMost {
+			w.Errorf("%d are known", n)
+		}
+		if id, err := w.knownBrowser(w.ctx, w.db, w.person(email), first); err != nil || !id.IsNil() {
+			w.Errorf("the first is still known, %v", err)
+		}
+		if token, err := w.Remember(w.ctx, "nobody", office); token != "" || err != nil {
+			w.Errorf("nobody's browser: %q, %v", token, err)
+		}
+		if n := w.count("known_browser WHERE token_hash = ?", first.Known); n != 0 {
+			w.Error("a token is stored as it is")
+		}
+	})
+}
+
+// TestKnownAddressShared: without the cookie, at an address where the person has signed in before, the right password
+// gets in although somebody there guesses, as long as the day's spare tries last; a wrong one does not hear that it was
+// compared. Anywhere else a delay is a delay.
+func TestKnownAddressShared(t *testing.T) {
+	each(t, func(w *world) {
+		email, _ := w.annas()
+		w.signIn(email, good)
+		attack := func(n int) {
+			for range n {
+				if got := w.guess(email, "guess", office); got == "in" {
+					w.Fatal(got)
+				}
+			}
+		}
+		attack(perAccount.free + 1 + sparePerson - 1)
+		if got := w.guess(email, good, office); got != "in" {
+			w.Errorf("at the known address: %s", got)
+		}
+		attack(perAccount.free + 1)
+		if got := w.guess(email, good, office); got != "later" {
+			w.Errorf("when the spare tries are used up: %s", got)
+		}
+		if got := w.guess(email, good, at(1)); got != "in" {
+			w.Errorf("elsewhere, where nobody guesses: %s", got)
+		}
+		for i := range perAccount.free + 1 {
+			w.guess(email, "guess", at(10+i))
+		}
+		if got := w.guess(email, good, at(20)); got != "later" {
+			w.Errorf("at an address that is not known a delay can be passed: %s", got)
+		}
+		w.wait(forgetAfter)
+		attack(perAccount.free + 2)
+		if got := w.guess(email, good, office); got != "in" {
+			w.Errorf("the next day: %s", got)
+		}
+	})
+}
+
+// TestGuessesADay: how many passwords of one account somebody can have compared in 24 hours, trying whenever they may.
+// A right one among them would let them in: tries that are compared for show, at an address that is not known, do not
+// count.
+func TestGuessesADay(t *testing.T) {
+	each(t, func(w *world) {
+		const most = 109 // 14 until the delay is 15 minutes, then one each time
+		for _, c := range []struct {
+			name    string
+			from    func(i int) Browser
+			meeting int // guesses that can be right
+		}{
+			{"from one address", func(int) Browser { return Browser{Address: "203.0.113.1"} }, most},
+			{"from ever new addresses, while the owner signs in with a known browser", at, most},
+			{"from the owner's address", func(int) Browser { return office }, most + sparePerson},
+		} {
+			w.wait(10 * forgetAfter)
+			w.exec("DELETE FROM account")
+			w.exec("DELETE FROM sign_in_throttle")
+			email, username := w.annas()
+			w.signIn(email, good)
+			own := w.remembered(email, office)
+			end, nextOwn, n := w.now().Add(24*time.Hour), w.now(), 0
+			for i := 0; w.now().Before(end); i++ {
+				if !w.now().Before(nextOwn) {
+					if got := w.guess(email, good, own); got != "in" {
+						w.Errorf("%s: the owner: %s", c.name, got)
+					}
+					nextOwn = nextOwn.Add(time.Hour)
+				}
+				from := c.from(i)
+				try, err := w.reserve(w.ctx, w.person([]string{email, username}[i%2]), from)
+				if err == nil {
+					err = try.answer(true)
+				}
+				switch wait := slow(err); {
+				case err == nil:
+					n++
+				case wait == 0:
+					w.Fatal(err)
+				default:
+					w.wait(wait)
+				}
+			}
+			if n != c.meeting {
+				w.Errorf("%s: %d guesses a day, want %d", c.name, n, c.meeting)
+			}
+		}
+	})
+}
+
+// TestSpareTriesOfAnAddress: what is compared for show costs no more than so much a day for an address, whomever it
+// asks for.
+func TestSpareTriesOfAnAddress(t *testing.T) {
+	each(t, func(w *world) {
+		from := Browser{Address: "203.0.113.1"}
+		for i := range perAddress.free + 1 {
+			w.guess(fmt.Sprint("x", i), "guess", from)
+		}
+		compared := 0
+		for i := range spareAddress + 20 {
+			if _, err := w.reserve(w.ctx, w.person(fmt.Sprint("y", i)), from); err == nil {
+				compared++
+			}
+		}
+		if compared != spareAddress {
+			w.Errorf("%d compared, want %d", compared, spareAddress)
+		}
+	})
+}
+
+// TestNewPasswordSettles: whoever has a new password, by a link or by their own hand, is delayed by nothing that was
+// guessed of the old one, wherever they are.
+func TestNewPasswordSettles(t *testing.T) {
+	each(t, func(w *world) {
+		email, username := w.annas()
+		anna, _, err := w.ByEmail(w.ctx, w.db, email)
+		w.must(err)
+		w.signIn(email, good)
+		own := w.remembered(email, office)
+		home := Browser{Address: "203.0.113.7"}
+		attack := func() {
+			for i := range 80 {
+				w.guess([]string{email, username}[i%2], "guess", office)
+				w.guess(username, "guess", own)
+				w.guess(email, "guess", at(i))
+			}
+			for name, from := range map[string]Browser{"office": office, "known browser": own, "home": home} {
+				if got := w.guess(email, good, from); got != "later" {
+					w.Fatalf("%s: the attack did not work: %s", name, got)
+				}
+			}
+		}
+		check := func(password string) {
+			w.Helper()
+			for name, from := range map[string]Browser{"known browser": own, "home": home} {
+				if got := w.guess(username, password, from); got != "in" {
+					w.Errorf("%s: %s", name, got)
+				}
+			}
+		}
+		attack()
+		w.must(w.ForgotPassword(w.ctx, username, home))
+		_, token := w.send()
+		_, err = w.SetPassword(w.ctx, token, better, better, home)
+		w.must(err)
+		check(better)
+		// at the office the attacker has used up the address itself: the browser that the link was opened with is known
+		w.must(w.ForgotPassword(w.ctx, username, own))
+
+		w.exec("DELETE FROM sign_in_throttle")
+		for range 5 {
+			w.guess(email, "guess", own)
+			w.guess(email, "guess", at(300))
+		}
+		// who is signed in is not delayed by what is guessed at the door
+		w.must(w.ChangePassword(w.ctx, caller(anna), better, good, good, ""))
+		check(good)
+	})
+}
+
+// TestForgottenBehindTheOffice: an attacker who asks again and again from the office's address does not keep a known
+// browser there from asking; a person gets one mail, by whichever name they are asked for.
+func TestForgottenBehindTheOffice(t *testing.T) {
+	each(t, func(w *world) {
+		email, username := w.annas()
+		own := w.remembered(email, office)
+		for i := range mailsAddress.free + 1 {
+			w.must(w.ForgotPassword(w.ctx, fmt.Sprint("nobody", i), office))
+		}
+		if slow(w.ForgotPassword(w.ctx, email, office)) == 0 {
+			w.Error("the address is not slowed down")
+		}
+		w.must(w.ForgotPassword(w.ctx, email, own))
+		w.must(w.ForgotPassword(w.ctx, username, own))
+		w.wantMails("reset_password " + email)
+	})
+}
+
+// TestOwnPasswordIsGuessed: with a session in hand the current password can't be guessed either.
+func TestOwnPasswordIsGuessed(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		for range perAccount.free + 1 {
+			w.wantForm("a guess", w.ChangePassword(w.ctx, caller(anna), "guess", better, better, ""), "current_password password.wrong")
+		}
+		if slow(w.ChangePassword(w.ctx, caller(anna), good, better, better, "")) == 0 {
+			w.Error("not slowed down")
+		}
+	})
+}
+
+// TestManyAtOnce: a whole office that signs in at once waits and gets in; more than anybody would wait for are told so
+// at once, and a try that was not compared does not count.
+func TestManyAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		var in atomic.Int32
+		var wait sync.WaitGroup
+		for range 300 {
+			wait.Go(func() {
+				if ok, _, err := w.hasher.verify(w.ctx, good, anna.PasswordHash); err == nil && ok {
+					in.Add(1)
+				}
+			})
+		}
+		wait.Wait()
+		if in.Load() != 300 {
+			w.Errorf("%d of 300", in.Load())
+		}
+		w.fillQueue()
+		for range perAccount.free + 5 {
+			_, _, err := w.SignIn(w.ctx, anna.Email, good, office)
+			w.want("with a full queue", err, errBusy)
+		}
+		w.emptyQueue()
+		if got := w.guess(anna.Email, good, office); got != "in" {
+			w.Errorf("tries that were not compared count: %s", got)
+		}
+	})
+}

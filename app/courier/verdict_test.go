@@ -1,0 +1,185 @@
+package courier
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/textproto"
+	"testing"
+
+	"github.com/linxGnu/gosmpp/data"
+)
+
+// TestMailVerdicts: what each no means. Only a word about the mailbox settles.
+func TestMailVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		stage  stage
+		code   int
+		text   string
+		blame  blame
+		reason string
+	}{
+		// before a mail is concerned
+		{stageGreeting, 554, "no service", ofFirm, reasonBlocked},
+		{stageGreeting, 421, "too many connections", ofFirm, reasonServerBusy},
+		{stageGreeting, 535, "5.7.8 bad credentials", ofFirm, reasonAuth},
+		{stageGreeting, 454, "4.7.0 TLS not available", ofFirm, reasonServerBusy},
+		// the sender, whatever the number says
+		{stageMail, 530, "5.7.0 sign in first", ofFirm, reasonAuth},
+		{stageMail, 421, "closing", ofMoment, reasonServerBusy},
+		{stageMail, 550, "No such user", ofFirm, reasonSenderRefused},
+		{stageMail, 550, "5.1.1 unknown", ofFirm, reasonSenderRefused},
+		{stageMail, 553, "5.7.1 sender refused", ofFirm, reasonBlocked},
+		{stageMail, 550, "5.1.8 domain of sender not found", ofFirm, reasonSenderRefused},
+		{stageMail, 552, "message too large", ofFirm, reasonSenderRefused},
+		// the mailbox
+		{stageRcpt, 550, "No such user", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "5.1.1 <x>: rejected, see our policy", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "5.1.2 no such host", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 501, "5.1.3 bad syntax", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "5.1.6 moved", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "5.1.10 null MX", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "5.2.1 disabled", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 552, "5.2.2 full", ofRecipient, reasonMailboxFull},
+		{stageRcpt, 552, "full", ofRecipient, reasonMailboxFull},
+		{stageRcpt, 550, "5.4.4 no route", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "5.0.0 User unknown", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "#5.1.0 Address rejected.", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 511, "sorry, no mailbox here by that name (#5.1.1)", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 550, "5.4.1 [x@y]: Recipient address rejected: Access denied", ofRecipient, reasonRecipientUnknown},
+		{stageData, 550, "5.1.1 unknown after all", ofRecipient, reasonRecipientUnknown},
+		// the firm, said to RCPT
+		{stageRcpt, 550, "5.7.1 blocklist of spammers", ofFirm, reasonSpam},
+		{stageRcpt, 550, "5.7.1 relaying denied", ofFirm, reasonBlocked},
+		{stageRcpt, 554, "5.7.1 <x>: Relay access denied", ofFirm, reasonBlocked},
+		{stageRcpt, 550, "relaying denied", ofFirm, reasonBlocked},
+		{stageRcpt, 550, "Access denied", ofFirm, reasonBlocked},
+		{stageRcpt, 550, "blocked using zen.spamhaus.org", ofFirm, reasonSpam},
+		{stageRcpt, 550, "5.7.26 unauthenticated mail is prohibited", ofFirm, reasonBlocked},
+		{stageRcpt, 550, "5.7.0 Authentication required", ofFirm, reasonAuth},
+		{stageRcpt, 550, "5.1.8 sender unknown", ofFirm, reasonSenderRefused},
+		{stageRcpt, 550, "5.1.7 bad sender", ofFirm, reasonSenderRefused},
+		{stageRcpt, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", ofFirm, reasonBlocked},
+		{stageRcpt, 550, "5.4.1 no answer from host", ofFirm, reasonRefused},
+		{stageRcpt, 550, "5.3.2 system not accepting", ofFirm, reasonRefused},
+		{stageRcpt, 503, "5.5.1 MAIL first", ofFirm, reasonRefused},
+		{stageRcpt, 554, "transaction failed", ofFirm, reasonRefused},
+		// the mail itself
+		{stageData, 550, "whatever", ofFirm, reasonRefused},
+		{stageData, 552, "too much mail data", ofFirm, reasonRefused},
+		{stageData, 554, "5.6.0 malformed", ofFirm, reasonRefused},
+		{stageData, 554, "rejected as SPAM", ofFirm, reasonSpam},
+		// later
+		{stageRcpt, 450, "4.7.1 try again", ofMoment, reasonGreylisted},
+		{stageRcpt, 451, "Greylisting in action", ofMoment, reasonGreylisted},
+		{stageRcpt, 450, "4.7.1 Client host rejected: cannot find your reverse hostname", ofFirm, reasonBlocked},
+		{stageRcpt, 421, "4.7.0 poor reputation", ofFirm, reasonSpam},
+		{stageRcpt, 452, "4.2.2 over quota", ofMoment, reasonMailboxFull},
+		{stageRcpt, 452, "4.3.1 disk", ofMoment, reasonServerBusy},
+	} {
+		f := smtpFailure(c.stage, &textproto.Error{Code: c.code, Msg: c.text})
+		if f.blame != c.blame || f.reason != c.reason {
+			t.Errorf("stage %d, %d %s: %v, want %v: %s", c.stage, c.code, c.text, f, c.blame, c.reason)
+		}
+	}
+	if f := smtpFailure(stageData, errors.New("?")); f.blame != ofFirm || f.reason != reasonConnectionLost {
+		t.Errorf("%v", f)
+	}
+}
+
+// TestGatewayVerdicts: of all statuses only two are about the number.
+func TestGatewayVerdicts(t *testing.T) {
+	want := map[int]string{
+		400: reasonNumberInvalid, 422: reasonNumberInvalid, 401: reasonAuth, 403: reasonAuth, 407: reasonAuth, 402: reasonCredit,
+		408: reasonGatewayBusy, 425: reasonGatewayBusy, 429: reasonGatewayBusy,
+	}
+	for code := 300; code < 600; code++ {
+		f := gatewayFailure(code)
+		reason, ok := want[code]
+		switch {
+		case ok:
+		case code >= 400 && code < 500:
+			reason = reasonGatewayRefused
+		default:
+			reason = reasonGatewayError
+		}
+		if f.reason != reason || (f.blame == ofRecipient) != (code == 400 || code == 422) || f.blame == ofMoment {
+			t.Errorf("%d: %v, want %s", code, f, reason)
+		}
+	}
+}
+
+// TestSMPPVerdicts: of all that a centre can say only one is about the number.
+func TestSMPPVerdicts(t *testing.T) {
+	for status := data.CommandStatusType(1); status < 0x600; status++ {
+		if f := smppFailure(status); (f.blame == ofRecipient) != (status == data.ESME_RINVDSTADR) || f.blame == ofMoment {
+			t.Errorf("%#x: %v", status, f)
+		}
+	}
+	for status, want := range map[data.CommandStatusType]string{
+		data.ESME_RINVDSTADR: reasonNumberInvalid, data.ESME_RINVDSTTON: reasonGatewayRefused,
+		data.ESME_RINVDSTNPI: reasonGatewayRefused, data.ESME_RTHROTTLED: reasonGatewayBusy, data.ESME_RMSGQFUL: reasonGatewayBusy,
+		data.ESME_RINVPASWD: reasonAuth, data.ESME_RSYSERR: reasonGatewayError, data.ESME_RX_R_APPN: reasonGatewayRefused,
+		data.ESME_RINVSRCADR: reasonGatewayRefused, 0x400: reasonGatewayRefused,
+	} {
+		if f := smppFailure(status); f.reason != want {
+			t.Errorf("%v: %v, want %s", status, f, want)
+		}
+	}
+}
+
+// TestReportVerdicts: what comes afterwards is classified alike; what says nothing is no verdict about anybody.
+func TestReportVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		channel Channel
+		report  ProviderReport
+		blame   blame
+		reason  string
+	}{
+		{SMS, ProviderReport{}, ofMoment, reasonNotDelivered},
+		{SMS, ProviderReport{Detail: "UNDELIV 001"}, ofMoment, reasonNotDelivered},
+		{SMS, ProviderReport{Invalid: true}, ofRecipient, reasonNumberInvalid},
+		{SMS, ProviderReport{Refused: true}, ofFirm, reasonGatewayRefused},
+		{Email, ProviderReport{Status: "5.1.1"}, ofRecipient, reasonRecipientUnknown},
+		{Email, ProviderReport{Status: "5.2.2"}, ofRecipient, reasonMailboxFull},
+		{Email, ProviderReport{Status: "5.7.1", Detail: "550 5.7.1 blocked"}, ofFirm, reasonBlocked},
+		{Email, ProviderReport{Status: "5.0.0", Detail: "listed as spam"}, ofFirm, reasonSpam},
+		{Email, ProviderReport{Status: "5.1.8"}, ofFirm, reasonSenderRefused},
+		{Email, ProviderReport{Detail: "554 Relay access denied"}, ofFirm, reasonBlocked},
+		{Email, ProviderReport{}, ofMoment, reasonBounced},
+		{Email, ProviderReport{Status: "5.0.0", Detail: "550 no"}, ofMoment, reasonBounced},
+		{Email, ProviderReport{Status: "5.4.7"}, ofMoment, reasonBounced},
+	} {
+		if b, reason := c.report.verdict(c.channel); b != c.blame || reason != c.reason {
+			t.Errorf("%s %+v: %v %s, want %v %s", c.channel, c.report, b, reason, c.blame, c.reason)
+		}
+	}
+}
+
+// TestNetVerdicts: a connection that fails says nothing about a recipient.
+func TestNetVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		reason string
+	}{
+		{io.EOF, reasonConnectionLost},
+		{&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, reasonTLS},
+		{tls.AlertError(40), reasonTLS},
+		{errors.New("?"), reasonUnreachable},
+	} {
+		if f := netFailure(c.err, reasonUnreachable); f.blame != ofFirm || f.reason != c.reason {
+			t.Errorf("%v: %v", c.err, f)
+		}
+	}
+}
+
+func TestStatusOf(t *testing.T) {
+	for detail, want := range map[string]string{
+		"402 no credit for +4915112345678": "402", "550 5.7.1 <anna@example.org>": "550 5.7.1", "550 anna@example.org": "550",
+		"anna@example.org": "", "": "", "5500": "", "12a": "",
+	} {
+		if got := statusOf(detail); got != want {
+			t.Errorf("%q: %q, want %q", detail, got, want)
+		}
+	}
+}

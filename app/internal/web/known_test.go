@@ -1,0 +1,92 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// behind is a browser whose requests come from an address.
+func (b *browser) login(address, login, password string) answer {
+	b.t.Helper()
+	page := b.get("/login", headerForwardedFor, address)
+	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
+	if m == nil {
+		b.t.Fatalf("no token on the page: %s", page.body)
+	}
+	return b.do(http.MethodPost, "/login", map[string][]string{
+		csrfField: {m[1]}, "login": {login}, "password": {password},
+	}, headerForwardedFor, address)
+}
+
+// TestAttackerBehindTheOffice: somebody behind the same address guesses without end, of the person and of others. The
+// browser that the person has signed in with gets in, as does one without any cookie at the known address; a link by mail
+// helps wherever it is opened.
+func TestAttackerBehindTheOffice(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Proxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")} })
+	const office, home = "192.0.2.7", "203.0.113.7:51234"
+	own := w.browser()
+	own.login(office, adminEmail, strong).goesTo(t, "/customers")
+	known := own.cookies["__Host-kontor-known"]
+	if len(known) != 43 {
+		t.Fatalf("cookies %v", own.cookies)
+	}
+	delete(own.cookies, "__Host-kontor-session")
+	attack := func() (last answer) {
+		attacker := w.browser()
+		for i := range 40 {
+			last = attacker.login(office, []string{adminEmail, fmt.Sprint("victim", i)}[i%2], "guess")
+		}
+		return last
+	}
+	if a := attack(); a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" {
+		t.Fatalf("the attacker is not slowed down: %d", a.StatusCode)
+	}
+	w.browser().login(office, adminEmail, strong).goesTo(t, "/customers")
+	again := own.login(office, adminEmail, strong)
+	again.goesTo(t, "/customers")
+	cookie := ""
+	for _, line := range again.Header.Values("Set-Cookie") {
+		if strings.HasPrefix(line, "__Host-kontor-known=") {
+			cookie = line
+		}
+	}
+	for _, want := range []string{"HttpOnly", "secure", "SameSite=Lax", "path=/", "max-age=7776000"} {
+		if !strings.Contains(strings.ToLower(cookie), strings.ToLower(want)) {
+			t.Errorf("%s is not in %s", want, cookie)
+		}
+	}
+	if own.cookies["__Host-kontor-known"] == known {
+		t.Error("the token is the same for ever")
+	}
+
+	// signing out leaves the browser known, and says nothing of who was there
+	own.send("/logout").goesTo(t, "/login")
+	if own.cookies["__Host-kontor-known"] == "" {
+		t.Error("signing out forgets the browser")
+	}
+
+	// at home, where strangers guess as well
+	stranger := w.browser()
+	for i := range 8 {
+		stranger.login(fmt.Sprint("203.0.113.", 10+i), adminEmail, "guess")
+	}
+	phone := w.browser()
+	if a := phone.login(home, adminEmail, strong); a.StatusCode != http.StatusTooManyRequests {
+		t.Fatalf("the strangers don't keep anybody out: %d", a.StatusCode)
+	}
+	phone.send("/password/forgotten", "login", adminEmail).want(t, http.StatusOK)
+	w.deliver()
+	token := ""
+	for _, m := range w.box() {
+		if l := linkTo("password/reset", m.Text); l != "" && token == "" {
+			token = l
+		}
+	}
+	const fresh = "Gurke Wolke Hammer Tisch 7"
+	phone.send("/password/reset/"+token, "password", fresh, "password_repeat", fresh).goesTo(t, "/login")
+	phone.login(home, adminEmail, fresh).goesTo(t, "/customers")
+}

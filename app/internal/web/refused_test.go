@@ -1,0 +1,68 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"kontor/policies"
+)
+
+// exec changes rows behind the program's back.
+func (w *world) exec(sql string, args ...any) {
+	w.t.Helper()
+	_, err := w.db.ExecContext(context.Background(), sql, args...)
+	must(w.t, err)
+}
+
+// TestCodeThatCouldNotBeSent: while the gateway refuses the firm the page goes on asking for the code, says that it has
+// not arrived, and sends a new one.
+func TestCodeThatCouldNotBeSent(t *testing.T) {
+	w := newWorld(t)
+	token, _ := w.invite("berta@kunde.example", "+4915123456789")
+	b := w.browser()
+	b.get("/register/"+token).want(t, http.StatusOK, "We sent it by SMS")
+	for _, state := range []string{
+		"state = 'queued', reason = 'credit'", "state = 'failed', reason = 'expired'", "state = 'failed', reason = 'not_delivered'",
+	} {
+		w.exec("UPDATE message SET " + state + " WHERE channel = 'sms'")
+		page := b.get("/register/" + token)
+		page.want(t, http.StatusOK, "Registration code", "could not be delivered so far", "789", "Send a new code")
+		if strings.Contains(page.text(), "We sent it by SMS") {
+			t.Errorf("%s: the page says that the code was sent", state)
+		}
+		b.send("/register/"+token, "password", strong, "password_repeat", strong).want(t, http.StatusUnprocessableEntity)
+	}
+	b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
+	w.exec("UPDATE message SET state = 'failed', reason = 'number_invalid' WHERE channel = 'sms'")
+	if text := b.get("/register/" + token).text(); strings.Contains(text, "Registration code") {
+		t.Error("a code is asked for that can't be sent")
+	}
+}
+
+// TestAttentionOfQueueKeepers: who keeps the queues sees which way does not work, why, and since when.
+func TestAttentionOfQueueKeepers(t *testing.T) {
+	w := newWorld(t)
+	w.specialist("dora@kanzlei.example", policies.DataAdministrator)
+	w.specialist("sven@kanzlei.example", policies.UserAdministrator)
+	w.exec("INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('sms', ?, ?, 'credit', '402')", w.now(), w.now())
+	b := w.browser().signIn("dora@kanzlei.example", strong)
+	page := b.get("/attention")
+	page.want(t, http.StatusOK, "Mail and SMS that do not go out", "the credit is used up", "402")
+	doc := page.doc(t)
+	if n := doc.Find(`#s-channels`).Length(); n != 1 {
+		t.Errorf("%d headings", n)
+	}
+	if badge := strings.TrimSpace(doc.Find(`nav a[href="/attention"] .n`).Text()); !strings.HasPrefix(badge, "1") {
+		t.Errorf("the badge says %q", badge)
+	}
+	b.get(doc.Find(`section[aria-labelledby="s-channels"] tbody a`).AttrOr("href", "")).want(t, http.StatusOK, "Queues")
+	if text := w.browser().signIn("sven@kanzlei.example", strong).get("/attention").text(); strings.Contains(text, "credit") {
+		t.Error("somebody who does not keep the queues sees it")
+	}
+	w.exec("DELETE FROM channel_state")
+	if text := b.get("/attention").text(); strings.Contains(text, "credit") {
+		t.Error("it does not go")
+	}
+}

@@ -1,0 +1,2 @@
+DROP TABLE channel_refusal;
+DROP TABLE channel_state;
