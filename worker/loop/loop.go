@@ -105,6 +105,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		own.Go(func() { l.repeat(ctx, j) })
 	}
 	<-ctx.Done()
+	l.queue.letGo()
 	shutdown(servers)
 	own.Wait()
 	return nil

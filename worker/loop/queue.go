@@ -96,10 +96,23 @@ func (q *Queue) Close() error {
 	if q.embedded != nil {
 		q.embedded.close()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("close the queue: %w", err)
 	}
 	return nil
+}
+
+// letGoAfter is how long a loop that stops waits for a sign of life of Redis.
+const letGoAfter = 500 * time.Millisecond
+
+// letGo closes the connections to a Redis that does not answer. A loop that stops would wait for the time limit of each
+// command on its way; what they were to tell Redis the outbox knows.
+func (q *Queue) letGo() {
+	ctx, cancel := context.WithTimeout(context.Background(), letGoAfter)
+	defer cancel()
+	if q.client.Ping(ctx).Err() != nil {
+		_ = q.client.Close()
+	}
 }
 
 var errAway = fault.New(fault.Unavailable, "queue.away")

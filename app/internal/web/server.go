@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"runtime/debug"
@@ -106,6 +105,8 @@ type Server struct {
 	schema  func(context.Context) error
 
 	hasMailbox, openMailbox, metricsOpen bool
+
+	serving serving
 }
 
 // New builds the server: all templates are parsed, all routes stand.
@@ -153,12 +154,6 @@ func New(o Options) (*Server, error) {
 	s.routes()
 	return s, nil
 }
-
-// Serve answers on ln until Shutdown.
-func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
-
-// Shutdown stops taking requests and waits for those that run, as long as ctx allows.
-func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
 
 // Handler is for tests that need no network.
 func (s *Server) Handler() *fiber.App { return s.app }
