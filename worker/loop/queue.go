@@ -25,6 +25,7 @@ type Queue struct {
 	client    redis.UniversalClient
 	inspector *asynq.Inspector
 	embedded  *inProcess // nil with a real Redis
+	conns     conns
 	log       *slog.Logger
 	// away is set while Redis does not answer; outages counts how often that began.
 	away    atomic.Bool
@@ -112,6 +113,7 @@ func (q *Queue) letGo() {
 	defer cancel()
 	if q.client.Ping(ctx).Err() != nil {
 		_ = q.client.Close()
+		q.conns.closeAll()
 	}
 }
 
@@ -148,9 +150,15 @@ func (q *Queue) disturbed() bool {
 // watch is a hook of the client library: it sees every command and what became of it.
 type watch struct{ q *Queue }
 
-// DialHook leaves dialling as it is; its errors come out of the command that needed the connection.
+// DialHook remembers the connection. Errors of dialling come out of the command that needed it.
 func (w watch) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := next(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return w.q.conns.add(conn)
+	}
 }
 
 // ProcessHook notes the outcome of a command.
