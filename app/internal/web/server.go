@@ -143,14 +143,17 @@ func New(o Options) (*Server, error) {
 	s.app = fiber.New(fiber.Config{
 		Immutable:             true, // else stored strings change under us with the next request
 		DisableStartupMessage: true,
-		BodyLimit:             1 << 20,
+		BodyLimit:             maxBody,
 		ReadBufferSize:        16 << 10, // request line and headers
 		ReadTimeout:           10 * time.Second,
 		WriteTimeout:          30 * time.Second,
 		IdleTimeout:           75 * time.Second,
 		ErrorHandler:          s.answerError,
+
+		// else fasthttp takes a multipart body apart, into files if it is large, before anybody asked for it
+		DisablePreParseMultipartForm: true,
 	})
-	s.app.Use(compressed(), s.trace, s.headers, s.authenticate)
+	s.app.Use(compressed(), s.trace, s.headers, s.intake, s.authenticate)
 	s.routes()
 	return s, nil
 }
