@@ -262,9 +262,7 @@ func oddities() []string {
 	id := "0193a3c0-0000-7000-8000-000000000000"
 	raw, _ := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
 	return []string{
-		"'", "\"><b>", "%", "\\", "\x01\x1f\x7f", "\u202e\ufeff\u0000"[:6], "𝕏🫥", "٣", "NaN", "1e999", "-1", "99999999999999999999", "9223372036854775807",
-		"0000-01-01", "99999-12-31", "2026-02-30", "-infinity", id, "{" + id + "}", "K-99999999999", "V-1", "a@" + strings.Repeat("b.", 100) + "c",
-		"\r\n\r\n", ":", "|", "*", "$1", "?", "--", ";", "a:b:c:d", "/..//", "ﷺ", "İ", "ß",
+		"'", `\"%_*$1;--`, "\x01\u202e\ufeff\r\n", "𝕏🫥ﷺİß", "99999999999999999999", "1e999", "0000-01-01", "99999-12-31", id, "K-99999999999", "/..//a:b|c",
 		cursor("0000-01-01|1|" + id), cursor("0000-01-01T00:00:00Z|1|" + id), cursor("9999-12-31T23:59:59+14:00|9223372036854775807|" + id),
 		cursor("2026-11-20|-9223372036854775808|" + id), cursor(string(raw) + "a\x00b"), cursor(string(raw) + "\xff"), cursor("\x02\x00\x00\x01a\x00"),
 		cursor("\x02\x00\x01\xff\xff\xff\xff\x07zz"), cursor("\x01\xff\xff\xff\xff\xff\xff\xff\xff" + string(raw)),
@@ -290,7 +288,7 @@ func endsSessions(r route) bool { return r.path == "/logout" || r.path == "/acco
 // TestNoRequestIsAFault: whatever stands in an address or a form, no answer of any route is the server's fault, on both
 // databases; a search term of any length is cut, and no error.
 func TestNoRequestIsAFault(t *testing.T) {
-	long := []string{strings.Repeat("ab ", 4000), strings.Repeat("%", 4000), strings.Repeat("ﷺ", 1000), strings.Repeat("ä", 101)}
+	long := []string{strings.Repeat("ab ", 1600), strings.Repeat("%", 1600), strings.Repeat("ﷺ", 101)}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorldOn(t, db)
 		x := w.furnish()
@@ -314,7 +312,7 @@ func TestNoRequestIsAFault(t *testing.T) {
 					return path + "?" + query
 				}
 				for i, odd := range oddities() {
-					if other, ok := rerouted(r, url.PathEscape(odd)); ok && i%3 == 0 {
+					if other, ok := rerouted(r, url.PathEscape(odd)); ok && i < 11 && i%2 == 0 {
 						fine(b.raw(r.method, other, ""), r, odd)
 					}
 					query := url.Values{}
@@ -330,17 +328,16 @@ func TestNoRequestIsAFault(t *testing.T) {
 				}
 				plain := b.raw(r.method, path, "").StatusCode
 				for _, text := range long {
+					query := url.Values{}
 					for name := range searchTerms {
-						if a := b.raw(r.method, with(name+"="+url.QueryEscape(text)), ""); a.StatusCode != plain {
-							t.Errorf("%s, %s with %d bytes in %s: %d, without %d", who, r.path, len(text), name, a.StatusCode, plain)
-						}
+						query.Set(name, text)
+					}
+					if a := b.raw(r.method, with(query.Encode()), ""); a.StatusCode != plain {
+						t.Errorf("%s, %s with terms of %d bytes: %d, without %d", who, r.path, len(text), a.StatusCode, plain)
 					}
 				}
 			}
-			for i, odd := range append(oddities(), strings.Repeat("x", 1500)) {
-				if i%6 != 0 && odd != "0000-01-01" {
-					continue
-				}
+			for _, odd := range []string{"'", "\x01𝕏ﷺ", "0000-01-01", "99999999999999999999", strings.Repeat("x", 1500)} {
 				token := b.token()
 				for _, r := range w.table() {
 					if r.method != http.MethodPost || r.takes != fields || endsSessions(r) || who == "nobody" && r.audience != anyone {
