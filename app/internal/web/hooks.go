@@ -14,7 +14,8 @@ const signatureHeader = "X-Kontor-Signature"
 //
 //	POST /hooks/sms   {"id": "<the id we sent, or the gateway's>", "status": "delivered" | "failed", "detail": "…"}
 //
-// Answers: 204 taken (a repeated one too), 401 bad signature, 404 unknown id, 422 not understood.
+// Answers: 204 taken (a repeated one too), 401 bad signature, 404 unknown id, 413 too long, 415 compressed or multipart,
+// 422 not understood.
 func (s *Server) smsReport(c *fiber.Ctx) error {
 	return s.report(c, courier.ParseDeliveryReport)
 }

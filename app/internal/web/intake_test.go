@@ -472,3 +472,33 @@ func FuzzForm(f *testing.F) {
 		}
 	})
 }
+
+// TestOneWayIn: nothing but intake.go reads a body or a form, and every header that is read anywhere is judged there.
+func TestOneWayIn(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	must(t, err)
+	other := regexp.MustCompile(`\.(FormValue|PostArgs|PostBody|BodyParser|FormFile|MultipartForm|SaveFile|BodyGunzip|BodyUncompressed|GetReqHeaders|BodyRaw)\(|\bc\.Body\(`)
+	intake, err := os.ReadFile("intake.go")
+	must(t, err)
+	_, judged, _ := strings.Cut(string(intake), "var readHeaders")
+	judged, _, _ = strings.Cut(judged, "}\n")
+	read := 0
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(f)
+		must(t, err)
+		if m := other.Find(source); m != nil {
+			t.Errorf("%s: %s", f, m)
+		}
+		for _, m := range regexp.MustCompile(`\bc\.Get\(([^),]+)\)`).FindAllSubmatch(source, -1) {
+			if read++; !strings.Contains(judged, string(m[1])) {
+				t.Errorf("%s reads the header %s, which intake does not judge", f, m[1])
+			}
+		}
+	}
+	if read < 10 {
+		t.Errorf("only %d headers are read", read)
+	}
+}
