@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,9 +42,9 @@ func ends[T any](t *testing.T, what string, done <-chan T) (v T) {
 // TestStopAtAnyMoment stops the whole program while it starts, as it begins to serve, and with connections that nothing
 // has come on.
 func TestStopAtAnyMoment(t *testing.T) {
-	load := func(t *testing.T) config.Config {
+	load := func(t *testing.T, dir string) config.Config {
 		t.Helper()
-		env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir(), "LOG": "error"}
+		env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": dir, "LOG": "error"}
 		c, _, err := config.Load(nil, func(k string) string { return env[k] }, wire.Checks())
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +59,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 	}
 	start := func(t *testing.T) *App {
 		t.Helper()
-		app, err := Start(context.Background(), load(t), &bytes.Buffer{}, logWriter{t})
+		app, err := Start(context.Background(), load(t, t.TempDir()), &bytes.Buffer{}, logWriter{t})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,11 +107,16 @@ func TestStopAtAnyMoment(t *testing.T) {
 		for i := range 10 {
 			ctx, stop := context.WithCancel(context.Background())
 			time.AfterFunc(time.Duration(i)*15*time.Millisecond, stop)
-			c := load(t)
+			dir, err := os.MkdirTemp("", "kontor-stop") // a start that was left behind may still write to it
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			c := load(t, dir)
 			done := make(chan error, 1)
 			go func() {
 				app, started, err := wire.Begin(ctx, func(ctx context.Context) (*App, error) {
-					return Start(ctx, c, &bytes.Buffer{}, logWriter{t})
+					return Start(ctx, c, io.Discard, io.Discard)
 				})
 				if started {
 					err = app.Run(ctx)

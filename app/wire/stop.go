@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -39,7 +40,7 @@ const startGrace = 500 * time.Millisecond
 // Begin starts a program's parts and returns them, or ok false and no error when ctx ended before they stood: then there
 // is nothing to run and nothing to stop. A start that does not notice, since it waits for a lock of the database or for
 // an address to be looked up, is left behind: the process ends, and each of its steps is a tx.
-func Begin[T any](ctx context.Context, start func(ctx context.Context) (T, error)) (parts T, ok bool, err error) {
+func Begin[T io.Closer](ctx context.Context, start func(ctx context.Context) (T, error)) (parts T, ok bool, err error) {
 	type outcome struct {
 		parts T
 		err   error
@@ -64,6 +65,11 @@ func Begin[T any](ctx context.Context, start func(ctx context.Context) (T, error
 		case <-stopped:
 			stopped, late = nil, time.After(startGrace)
 		case <-late:
+			go func() {
+				if o := <-done; o.err == nil {
+					_ = o.parts.Close()
+				}
+			}()
 			return parts, false, nil
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"kontor/app/attention"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/views"
@@ -350,6 +351,74 @@ func TestNoRequestIsAFault(t *testing.T) {
 						}
 					}
 					fine(b.do(r.method, x.address(t, r.path), form), r, odd)
+				}
+			}
+		}
+	})
+}
+
+// TestCraftedCursors: where a list goes on is what somebody sent; one that no page of ours wrote is no fault of the server's.
+func TestCraftedCursors(t *testing.T) {
+	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	id := "0193a3c0-0000-7000-8000-000000000000"
+	var timed, cursors []string
+	for _, at := range []string{"0000-01-01", "0000-12-31", "0001-01-01", "9999-12-31", "a\x00"} {
+		for _, clock := range []string{"", "T00:00:00Z", "T23:59:59.999999999-23:59", "T00:00:00+23:59"} {
+			timed = append(timed, encode(at+clock+"|1|"+id))
+		}
+	}
+	for _, number := range []string{"-9223372036854775808", "9223372036854775807"} {
+		timed = append(timed, encode("2026-11-20|"+number+"|"+id), encode("2026-11-20T00:00:00Z|"+number+"|"+id))
+	}
+	of := strings.Repeat("\x01", 16)
+	for _, s := range []string{
+		of, of + "a", of + "a\x00b", of + "\xff", of + of, of + of + of, strings.Repeat("\xff", 16), strings.Repeat("\x00", 32), "\x02\x00\x00\x01a\x00",
+		"\x02\x00\x01\xff\xff\xff\xff\x07zz", "\x02\x00\x02\x01a", "\x02\x01\x00\xff\xff\xff\xff\x07", "\x02\x03\x01\x01z",
+		"\x01\xff\xff\xff\xff\xff\xff\xff\xff" + of, "\x01\x00\x00\x00\x00\x00\x00\x00\x01" + of, "\x01\x03\x84\x22\xf4\xd3\xd4\x00\x00" + of,
+	} {
+		cursors = append(cursors, encode(s))
+	}
+	cursors = append(cursors, id, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", strings.Repeat("A", maxParam))
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorldOn(t, db)
+		x := w.furnish()
+		b := w.signedIn()
+		lists := []string{
+			"/customers?q=k&after=", "/customers?after=", "/customers?before=", "/customers?sort=number&after=", "/customers?sort=-number&before=",
+			"/customers?sort=-name&after=", "/transactions?after=", "/transactions?before=", "/customers/" + x.customer.String() + "/transactions?after=",
+			"/specialists?after=", "/specialists/" + x.specialist.String() + "/sees?customers=", "/specialists/" + x.specialist.String() + "/sees?transactions=",
+			"/audit?after=", "/customers/" + x.customer.String() + "/log?after=", "/transactions/" + x.transaction.String() + "/log?after=",
+		}
+		try := func(list string, cursors []string) {
+			for _, cursor := range cursors {
+				if a := b.raw(http.MethodGet, list+cursor, ""); a.StatusCode != http.StatusOK {
+					t.Errorf("%s%.80s: %d", list, cursor, a.StatusCode)
+				}
+			}
+		}
+		for _, list := range lists {
+			try(list, append(cursors, timed[0]))
+		}
+		for _, section := range attention.Sections {
+			try("/attention?section="+string(section)+"&after=", append(timed, cursors[0]))
+		}
+	})
+}
+
+// TestFarDays: days at the edges of the calendar are kept out, or can be read again.
+func TestFarDays(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorldOn(t, db)
+		x := w.furnish()
+		b := w.signedIn()
+		deputies := "/specialists/" + w.admin.ID.String() + "/deputies"
+		for _, day := range []string{"0000-01-01", "0001-01-01", "9998-12-31", "9999-12-30", "9999-12-31"} {
+			b.send(deputies, "deputy", x.specialist.String(), "from", day, "until", day)
+			b.send("/customers/"+x.customer.String()+"/transactions", "name", "Fern", "kind", "tax_return", "due", day)
+			b.send("/customers/"+x.customer.String()+"/data", "first_name", "B", "last_name", "K", "version", "1", "locale", "de", "date_of_birth", day)
+			for _, page := range []string{deputies, "/customers/" + x.customer.String() + "/transactions", "/customers/" + x.customer.String() + "/data", "/attention", "/customers", "/specialists/" + x.specialist.String()} {
+				if a := b.get(page); a.StatusCode != http.StatusOK {
+					t.Errorf("%s after %s: %d", page, day, a.StatusCode)
 				}
 			}
 		}
