@@ -24,9 +24,9 @@ const (
 type payload int
 
 const (
-	fields payload = iota // a form, and only as application/x-www-form-urlencoded
-	raw                   // bytes that the handler judges
-	parts                 // multipart/form-data, which the handler reads as it comes
+	formBody  payload = iota // a form, and only as application/x-www-form-urlencoded
+	rawBody                  // bytes that the handler judges
+	partsBody                // multipart/form-data, which the handler reads as it comes
 )
 
 // searchTerms are parameters that people type into a search field: too long a one is cut where it is read.
@@ -122,12 +122,12 @@ func take(wanted payload) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		kind, _, _ := strings.Cut(string(c.Request().Header.ContentType()), ";")
 		kind = strings.ToLower(strings.TrimSpace(kind))
-		if strings.HasPrefix(kind, "multipart/") && wanted != parts {
+		if strings.HasPrefix(kind, "multipart/") && wanted != partsBody {
 			return errMediaType
 		}
 		body := c.Request().Body()
 		switch {
-		case wanted != fields || len(body) == 0, c.Method() == fiber.MethodGet, c.Method() == fiber.MethodHead:
+		case wanted != formBody || len(body) == 0, c.Method() == fiber.MethodGet, c.Method() == fiber.MethodHead:
 			return c.Next()
 		case kind != fiber.MIMEApplicationForm:
 			return errMediaType

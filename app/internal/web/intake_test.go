@@ -167,7 +167,7 @@ func TestIntake(t *testing.T) {
 					}
 				}
 			}
-			if r.method == http.MethodPost && r.takes == fields {
+			if r.method == http.MethodPost && r.takes == formBody {
 				for _, h := range noForms() {
 					check(h)
 				}
@@ -197,8 +197,8 @@ func TestTaking(t *testing.T) {
 		kind  string
 		want  int
 	}{
-		{parts, "multipart/form-data; boundary=x", 200}, {raw, "multipart/form-data; boundary=x", 415}, {fields, "multipart/form-data; boundary=x", 415},
-		{raw, "application/json", 200}, {parts, "application/octet-stream", 200}, {fields, "application/json", 415},
+		{partsBody, "multipart/form-data; boundary=x", 200}, {rawBody, "multipart/form-data; boundary=x", 415}, {formBody, "multipart/form-data; boundary=x", 415},
+		{rawBody, "application/json", 200}, {partsBody, "application/octet-stream", 200}, {formBody, "application/json", 415},
 	} {
 		app := fiber.New(fiber.Config{DisablePreParseMultipartForm: true})
 		app.Post("/", take(c.takes), func(c *fiber.Ctx) error { return c.Send(c.Request().Body()) })
@@ -341,7 +341,7 @@ func TestNoRequestIsAFault(t *testing.T) {
 			for _, odd := range []string{"'", "\x01𝕏ﷺ", "0000-01-01", "99999999999999999999", strings.Repeat("x", 1500)} {
 				token := b.token()
 				for _, r := range w.table() {
-					if r.method != http.MethodPost || r.takes != fields || endsSessions(r) || who == "nobody" && r.audience != anyone {
+					if r.method != http.MethodPost || r.takes != formBody || endsSessions(r) || who == "nobody" && r.audience != anyone {
 						continue
 					}
 					form := url.Values{csrfField: {token}}

@@ -32,8 +32,8 @@ func (s *Server) operationRoutes() []route {
 		get("/healthz", automatic, s.healthz),
 		get("/readyz", automatic, s.readyz),
 		get("/metrics", automatic, s.showMetrics),
-		post("/hooks/sms", automatic, s.smsReport).taking(raw),
-		post("/hooks/bounce", automatic, s.bounceReport).taking(raw),
+		post("/hooks/sms", automatic, s.smsReport).taking(rawBody),
+		post("/hooks/bounce", automatic, s.bounceReport).taking(rawBody),
 	}
 }
 

@@ -14,7 +14,7 @@ type route struct {
 
 // routes puts the table into Fiber.
 func (s *Server) routes() {
-	s.app.Get("/static/:hash/*", take(raw), s.static.serve)
+	s.app.Get("/static/:hash/*", take(rawBody), s.static.serve)
 	for _, r := range s.table() {
 		handlers := []fiber.Handler{take(r.takes), s.guard(r.audience), s.admit(r.audience), r.handler}
 		if r.audience == automatic {
@@ -25,7 +25,7 @@ func (s *Server) routes() {
 			s.app.Add(fiber.MethodHead, r.path, handlers...)
 		}
 	}
-	s.app.Use(take(raw), func(*fiber.Ctx) error { return fiber.ErrNotFound })
+	s.app.Use(take(rawBody), func(*fiber.Ctx) error { return fiber.ErrNotFound })
 }
 
 // table lists every address, feature by feature.
