@@ -98,6 +98,7 @@ func unread(t testing.TB) []hostile {
 		{"multipart", "", multipartBody, []string{"Content-Type", "multipart/form-data; boundary=x"}, 415},
 		{"multipart in capitals", "", multipartBody, []string{"Content-Type", "Multipart/Mixed; boundary=x"}, 415},
 		{"multipart, coded", "", gzipped(t, []byte(multipartBody), 1), []string{"Content-Type", "multipart/form-data; boundary=x", "Content-Encoding", "gzip"}, 415},
+		{"multipart that is none", "", strings.Repeat("z", 100), []string{"Content-Type", "multipart/form-data; boundary=x"}, 415},
 		{"multipart without an end", "", "--x\r\nContent-Disposition: form-data", []string{"Content-Type", "multipart/form-data; boundary=x"}, 415},
 		{"a NUL in a parameter", "q=a%00", "", nil, 400},
 		{"no text in a parameter", "x=%c3%28", "", nil, 400},
@@ -423,6 +424,18 @@ func TestFarDays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLongAddressSignsIn: who follows a long address without a session is asked to sign in, and not refused by our own link.
+func TestLongAddressSignsIn(t *testing.T) {
+	b := newWorld(t).browser()
+	for _, n := range []int{10, maxParam - 20, maxParam, 15_000} {
+		to := b.get("/customers?q=" + strings.Repeat("a", n)).Header.Get("Location")
+		if n == 10 && !strings.Contains(to, "next=") {
+			t.Errorf("%s does not lead back", to)
+		}
+		b.get(to).want(t, http.StatusOK)
+	}
 }
 
 // TestOnlyTheBodyCounts: what stands in the address is no field of a form, and no token.
