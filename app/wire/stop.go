@@ -55,13 +55,10 @@ func Begin[T io.Closer](ctx context.Context, start func(ctx context.Context) (T,
 	for {
 		select {
 		case o := <-done:
-			switch {
-			case o.err == nil:
-				return o.parts, true, nil
-			case ctx.Err() != nil:
-				return parts, false, nil
+			if o.err != nil && ctx.Err() != nil { // what failed since it was told to stop
+				return o.parts, false, nil
 			}
-			return parts, false, o.err
+			return o.parts, o.err == nil, o.err
 		case <-stopped:
 			stopped, late = nil, time.After(startGrace)
 		case <-late:
