@@ -56,7 +56,7 @@ func Begin[T io.Closer](ctx context.Context, start func(ctx context.Context) (T,
 		select {
 		case o := <-done:
 			if o.err != nil && ctx.Err() != nil { // what failed since it was told to stop
-				return o.parts, false, nil
+				return o.parts, false, nil //nolint:nilerr // the caller knows why: it told it to
 			}
 			return o.parts, o.err == nil, o.err
 		case <-stopped:
