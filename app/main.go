@@ -18,18 +18,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"kontor/app/config"
 	"kontor/app/wire"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv)
-	stop()
-	if err != nil {
+	if err := run(wire.UntilStopped(), os.Args[1:], os.Getenv); err != nil {
 		fmt.Fprintln(os.Stderr, "kontor:", err)
 		os.Exit(1)
 	}
@@ -69,8 +64,8 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 }
 
 func serve(ctx context.Context, c config.Config) error {
-	app, err := Start(ctx, c, os.Stdout, os.Stderr)
-	if err != nil {
+	app, started, err := wire.Begin(ctx, func(ctx context.Context) (*App, error) { return Start(ctx, c, os.Stdout, os.Stderr) })
+	if !started {
 		return err
 	}
 	return app.Run(ctx)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -23,15 +24,28 @@ import (
 // programs are the two commands, built as they are shipped.
 type programs struct{ app, worker string }
 
+// build builds them, once for all tests.
 func build(tb testing.TB) programs {
 	tb.Helper()
-	dir := tb.TempDir()
+	p, err := buildOnce()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+var buildOnce = sync.OnceValues(func() (programs, error) {
+	dir, err := os.MkdirTemp("", "kontor-built")
+	if err != nil {
+		return programs{}, err
+	}
+	atExit = append(atExit, func() { _ = os.RemoveAll(dir) })
 	out, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), ".", "../worker").CombinedOutput()
 	if err != nil {
-		tb.Fatalf("go build: %v\n%s", err, out)
+		return programs{}, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return programs{app: filepath.Join(dir, "app"), worker: filepath.Join(dir, "worker")}
-}
+	return programs{app: filepath.Join(dir, "app"), worker: filepath.Join(dir, "worker")}, nil
+})
 
 // process is a program that runs on its own and can be killed.
 type process struct {

@@ -86,6 +86,12 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 	if err != nil {
 		return fmt.Errorf("create the first specialist user: %w", err)
 	}
+	if created && c.AdminPassword == "" { // before anything else can fail, or be stopped
+		if _, err = fmt.Fprintf(out, "\nThe first specialist user (shown this once):\n  Address   %s/login\n  E-mail    %s\n  Password  %s\n\n",
+			c.BaseURL, email, password); err != nil {
+			return err
+		}
+	}
 	if c.Demo {
 		filled, err := demo.Firm(ctx, a.services.DB, a.services.Now, a.services.Customers)
 		if err != nil {
@@ -95,14 +101,11 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 			a.services.Log.Warn("--demo fills an empty database only; this one has customers")
 		}
 	}
-	if created && c.AdminPassword == "" {
-		_, err = fmt.Fprintf(out, "\nThe first specialist user (shown this once):\n  Address   %s/login\n  E-mail    %s\n  Password  %s\n\n",
-			c.BaseURL, email, password)
-	}
-	return err
+	return nil
 }
 
-// Run serves, and runs the worker loop where it is embedded, until ctx ends; then it finishes what runs.
+// Run serves, and runs the worker loop where it is embedded, until ctx ends; then it finishes what runs. When SIGTERM
+// ended it (wire.ErrTerminated), it first says for DRAIN that it is not ready any more, and still serves meanwhile.
 func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = a.Close() }()
 	parts := 1
@@ -125,11 +128,21 @@ func (a *App) Run(ctx context.Context) error {
 	var errs []error
 	select {
 	case <-ctx.Done():
+		a.services.Log.Info("stopping")
+		if drain := a.services.Config.Drain; drain > 0 && errors.Is(context.Cause(ctx), wire.ErrTerminated) {
+			a.server.Drain()
+			select {
+			case <-time.After(drain):
+			case err := <-failed:
+				errs = append(errs, err)
+				parts--
+			}
+		}
 	case err := <-failed:
+		a.services.Log.Error("stopping, since a part of the program ended", "error", err)
 		errs = append(errs, err)
 		parts--
 	}
-	a.services.Log.Info("stopping")
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	errs = append(errs, a.server.Shutdown(stopCtx))

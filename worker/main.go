@@ -6,20 +6,15 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 
 	"kontor/app/config"
 	"kontor/app/wire"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv)
-	stop()
-	if err != nil {
+	if err := run(wire.UntilStopped(), os.Args[1:], os.Getenv); err != nil {
 		fmt.Fprintln(os.Stderr, "kontor worker:", err)
 		os.Exit(1)
 	}
@@ -37,8 +32,10 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	case c.BaseURL == "":
 		return &config.Error{Name: "BASE_URL", Takes: "what links in mails begin with"}
 	}
-	s, err := wire.New(ctx, c, wire.Logger(c, os.Stderr), wire.WaitForSchema)
-	if err != nil {
+	s, started, err := wire.Begin(ctx, func(ctx context.Context) (*wire.Services, error) {
+		return wire.New(ctx, c, wire.Logger(c, os.Stderr), wire.WaitForSchema)
+	})
+	if !started {
 		return err
 	}
 	defer func() { _ = s.Close() }()

@@ -162,7 +162,7 @@ func readPosition(s string, timed bool) (p position, at time.Time, ok bool) {
 	if timed {
 		format = time.RFC3339Nano
 	}
-	if at, err = time.Parse(format, parts[0]); err != nil {
+	if at, err = time.Parse(format, parts[0]); err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 { // PostgreSQL knows no year 0
 		return position{}, time.Time{}, false
 	}
 	if p.number, err = strconv.ParseInt(parts[1], 10, 64); err != nil {

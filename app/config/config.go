@@ -51,6 +51,7 @@ type Config struct {
 	ApprovalDelay time.Duration // how long a change waits that takes a second person where there is none
 	Reminder      time.Duration // after which an unanswered invitation needs attention
 	Zone          *time.Location
+	Drain         time.Duration // how long readiness says no before a process that SIGTERM ends stops taking requests
 	Demo          bool
 }
 
@@ -229,8 +230,27 @@ func Table(checks Checks) []Setting {
 			c.Zone, err = time.LoadLocation(v)
 			return err
 		}},
+		{Name: "DRAIN", Takes: "a duration such as 5s, 0 for none", set: func(c *Config, v string) (err error) {
+			c.Drain = ownDrain
+			if v == "" {
+				return nil
+			}
+			if c.Drain, err = time.ParseDuration(v); err == nil && (c.Drain < 0 || c.Drain > maxDrain) {
+				err = errValue
+			}
+			return err
+		}},
 	}
 }
+
+// ownDrain stands for a DRAIN that was not set: what it is follows from the other settings.
+const ownDrain time.Duration = -1
+
+// productionDrain is how long an orchestrator may take to notice that a process is not ready any more; maxDrain bounds it.
+const (
+	productionDrain = 5 * time.Second
+	maxDrain        = 5 * time.Minute
+)
 
 var errValue = errors.New("not such a value")
 
@@ -358,8 +378,21 @@ func readFlags(table []Setting, args []string) (flags map[string]string, rest []
 // Embedded says whether this is the mode that needs nothing but the program: the queue lives in the process.
 func (c Config) Embedded() bool { return c.RedisURL == "" }
 
+// Production says whether people other than the one at this machine are served: any one of an https address, PostgreSQL
+// and Redis.
+func (c Config) Production() bool {
+	return strings.HasPrefix(strings.ToLower(c.BaseURL), "https://") || c.RedisURL != "" ||
+		strings.HasPrefix(c.DatabaseURL, "postgres://") || strings.HasPrefix(c.DatabaseURL, "postgresql://")
+}
+
 // complete fills in what follows from other settings.
 func (c *Config) complete() error {
+	if c.Drain == ownDrain {
+		c.Drain = 0
+		if c.Production() {
+			c.Drain = productionDrain
+		}
+	}
 	if c.Worker == "" {
 		c.Worker = "separate"
 		if c.Embedded() {

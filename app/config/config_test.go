@@ -65,6 +65,15 @@ func TestLoad(t *testing.T) {
 		"forwarded":         {env: map[string]string{"PROXY_HEADER": "forwarded"}, check: func(c Config) bool { return c.Forwarded }},
 		"no such header":    {env: map[string]string{"PROXY_HEADER": "X-Real-IP"}, wrong: "PROXY_HEADER"},
 		"proxies malformed": {env: map[string]string{"TRUSTED_PROXIES": "10.0.0.1"}, wrong: "TRUSTED_PROXIES"},
+		"drain embedded":    {check: func(c Config) bool { return c.Drain == 0 && !c.Production() }},
+		"drain https":       {env: map[string]string{"BASE_URL": "HTTPS://kontor.example"}, check: func(c Config) bool { return c.Drain == 5*time.Second && c.Production() }},
+		"drain redis":       {env: map[string]string{"REDIS_URL": "redis://x", "SECRET_KEY": key}, check: func(c Config) bool { return c.Drain == 5*time.Second && c.Production() }},
+		"drain postgres":    {env: map[string]string{"DATABASE_URL": "postgres://x", "SECRET_KEY": key}, check: func(c Config) bool { return c.Drain == 5*time.Second && c.Production() }},
+		"drain postgresql":  {env: map[string]string{"DATABASE_URL": "postgresql://x", "SECRET_KEY": key, "DRAIN": "0"}, check: func(c Config) bool { return c.Drain == 0 && c.Production() }},
+		"drain set":         {env: map[string]string{"DRAIN": "1m"}, check: func(c Config) bool { return c.Drain == time.Minute }},
+		"drain negative":    {env: map[string]string{"DRAIN": "-1s"}, wrong: "DRAIN"},
+		"drain for ever":    {env: map[string]string{"DRAIN": "24h"}, wrong: "DRAIN"},
+		"drain of no unit":  {env: map[string]string{"DRAIN": "5"}, wrong: "DRAIN"},
 		"unknown ignored":   {env: map[string]string{"KONTOR_X": "1"}, check: func(Config) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {

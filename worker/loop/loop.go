@@ -89,7 +89,8 @@ func New(queue *Queue, opts Options) *Loop {
 }
 
 // Run works until ctx is done; then it takes no more work, waits up to 30 s for what is running, and returns nil. It
-// starts and goes on while Redis or the database is away. An error means that it could not start.
+// starts and goes on while Redis or the database is away; a Redis that does not answer when it ends is not waited for, and
+// the queue is of no use after that. An error means that it could not start.
 func (l *Loop) Run(ctx context.Context) error {
 	servers := l.servers()
 	for i, s := range servers {
@@ -105,6 +106,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		own.Go(func() { l.repeat(ctx, j) })
 	}
 	<-ctx.Done()
+	l.queue.letGo()
 	shutdown(servers)
 	own.Wait()
 	return nil

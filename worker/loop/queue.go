@@ -25,6 +25,7 @@ type Queue struct {
 	client    redis.UniversalClient
 	inspector *asynq.Inspector
 	embedded  *inProcess // nil with a real Redis
+	conns     conns
 	log       *slog.Logger
 	// away is set while Redis does not answer; outages counts how often that began.
 	away    atomic.Bool
@@ -96,10 +97,24 @@ func (q *Queue) Close() error {
 	if q.embedded != nil {
 		q.embedded.close()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("close the queue: %w", err)
 	}
 	return nil
+}
+
+// letGoAfter is how long a loop that stops waits for a sign of life of Redis.
+const letGoAfter = 500 * time.Millisecond
+
+// letGo closes the connections to a Redis that does not answer. A loop that stops would wait for the time limit of each
+// command on its way; what they were to tell Redis the outbox knows.
+func (q *Queue) letGo() {
+	ctx, cancel := context.WithTimeout(context.Background(), letGoAfter)
+	defer cancel()
+	if q.client.Ping(ctx).Err() != nil {
+		_ = q.client.Close()
+		q.conns.closeAll()
+	}
 }
 
 var errAway = fault.New(fault.Unavailable, "queue.away")
@@ -135,9 +150,15 @@ func (q *Queue) disturbed() bool {
 // watch is a hook of the client library: it sees every command and what became of it.
 type watch struct{ q *Queue }
 
-// DialHook leaves dialling as it is; its errors come out of the command that needed the connection.
+// DialHook remembers the connection. Errors of dialling come out of the command that needed it.
 func (w watch) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := next(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return w.q.conns.add(conn)
+	}
 }
 
 // ProcessHook notes the outcome of a command.

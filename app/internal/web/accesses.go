@@ -294,7 +294,7 @@ func (s *Server) onAccess(c *fiber.Ctx, done string, do func(cu customerContext,
 
 func (s *Server) backToAccesses(c *fiber.Ctx, cu customerContext, r access.Row, done string) error {
 	to := cu.Path + "/authorisations"
-	if c.FormValue("from") == "deliveries" {
+	if posted(c, "from") == "deliveries" {
 		to = cu.Path + "/deliveries"
 	}
 	return s.redirect(c, to, done, "name", r.Name())

@@ -116,8 +116,8 @@ func (s *Server) saveAccount(c *fiber.Ctx) error {
 func (s *Server) changePassword(c *fiber.Ctx) error {
 	defer patient(c)()
 	f := newForm(map[string]string{})
-	fresh, err := s.accounts.ChangePassword(s.ctx(c), s.caller(c), c.FormValue("current_password"), c.FormValue("password"),
-		c.FormValue("password_repeat"), c.Cookies(s.sessionCookie()))
+	fresh, err := s.accounts.ChangePassword(s.ctx(c), s.caller(c), posted(c, "current_password"), posted(c, "password"),
+		posted(c, "password_repeat"), c.Cookies(s.sessionCookie()))
 	if err != nil {
 		if status, ok := s.complain(c, f, err); ok {
 			return s.renderAccount(c, ownAccount{Password: f}, status)
@@ -133,7 +133,7 @@ func (s *Server) changePassword(c *fiber.Ctx) error {
 func (s *Server) askEmail(c *fiber.Ctx) error {
 	defer patient(c)()
 	f := readForm(c, "email")
-	if err := s.accounts.AskEmail(s.ctx(c), s.caller(c), f.Values["email"], c.FormValue("email_password")); err != nil {
+	if err := s.accounts.AskEmail(s.ctx(c), s.caller(c), f.Values["email"], posted(c, "email_password")); err != nil {
 		if status, ok := s.complain(c, f, err); ok {
 			f.rename("password", "email_password")
 			return s.renderAccount(c, ownAccount{Email: f}, status)
@@ -171,8 +171,11 @@ func (s *Server) endOwnSession(c *fiber.Ctx) error {
 
 // showConfirmEmail changes nothing: mail scanners open links too. The page's button confirms.
 func (s *Server) showConfirmEmail(c *fiber.Ctx) error {
-	return s.render(c, view{Page: "account/confirm_email", Title: s.say(c, "account.confirm_email"), Door: true})
+	return s.render(c, view{Page: "account/confirm_email", Title: s.say(c, "account.confirm_email"), Door: true, Data: emailLink{c.Params("token")}})
 }
+
+// emailLink is the data of the page behind a link that confirms an e-mail address.
+type emailLink struct{ Token string }
 
 func (s *Server) confirmEmail(c *fiber.Ctx) error {
 	if err := s.accounts.ConfirmEmail(s.ctx(c), c.Params("token"), s.browser(c)); err != nil {

@@ -77,7 +77,7 @@ const namesShown = 8
 
 // resendAll sends the invitations again that were ticked.
 func (s *Server) resendAll(c *fiber.Ctx) error {
-	r, err := s.attention.Resend(s.ctx(c), s.caller(c), ids(c.Request().PostArgs().PeekMulti("access")))
+	r, err := s.attention.Resend(s.ctx(c), s.caller(c), ids(postedAll(c, "access")))
 	if err != nil {
 		f := newForm(map[string]string{})
 		if status, ok := s.complain(c, f, err); ok {

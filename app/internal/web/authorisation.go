@@ -123,9 +123,9 @@ func (s *Server) loadAssigned(c *fiber.Ctx, d *authorisations) (err error) {
 }
 
 // idsSent are the values of a field that repeats. What is no id is uuid.Nil, which nothing has.
-func idsSent(c *fiber.Ctx, field string) (ids []uuid.UUID) {
-	for _, raw := range c.Request().PostArgs().PeekMulti(field) {
-		ids = append(ids, uuid.FromStringOrNil(string(raw)))
+func idsSent(c *fiber.Ctx, name string) (ids []uuid.UUID) {
+	for _, raw := range postedAll(c, name) {
+		ids = append(ids, uuid.FromStringOrNil(raw))
 	}
 	return ids
 }
@@ -145,7 +145,7 @@ func (s *Server) removeAuthorisations(c *fiber.Ctx) error {
 	sel := authorisation.Selection{
 		Accesses: idsSent(c, "access"), Administrators: idsSent(c, "administrator"), Processors: idsSent(c, "processor"),
 	}
-	removed, err := s.authorisations.Remove(s.ctx(c), s.caller(c), cu.ID, sel, c.FormValue("confirmed") == "yes")
+	removed, err := s.authorisations.Remove(s.ctx(c), s.caller(c), cu.ID, sel, posted(c, "confirmed") == "yes")
 	if errors.Is(err, authorisation.ErrLast) {
 		return s.render(c, view{
 			Page: "authorisations/last", Title: s.say(c, "authorisation.remove"), Nav: "customers", Status: fiber.StatusConflict,
@@ -227,7 +227,7 @@ func (s *Server) pick(c *fiber.Ctx, f *form, transactions bool, status int) erro
 	if err != nil {
 		return err
 	}
-	d := pickForm{Customer: cu, Form: f, Several: transactions, Query: c.FormValue("q"), Narrow: c.FormValue("t"), Action: cu.Path + "/administrators"}
+	d := pickForm{Customer: cu, Form: f, Several: transactions, Query: askedTerm(c, "q"), Narrow: askedTerm(c, "t"), Action: cu.Path + "/administrators"}
 	title := s.say(c, "administrator.determine")
 	if transactions {
 		d.Action, title = cu.Path+"/processors", s.say(c, "processor.determine")
@@ -270,13 +270,11 @@ func (s *Server) offer(c *fiber.Ctx, d *pickForm) error {
 // maxChosen bounds what a page keeps chosen.
 const maxChosen = 1000
 
-// chosenIDs are the ids chosen so far, of the form or of the address, each once.
-func chosenIDs(c *fiber.Ctx, field string) (ids []uuid.UUID) {
-	for _, args := range []interface{ PeekMulti(string) [][]byte }{c.Request().PostArgs(), c.Request().URI().QueryArgs()} {
-		for _, raw := range args.PeekMulti(field) {
-			if id, err := uuid.FromString(string(raw)); err == nil && !has(ids, id) && len(ids) < maxChosen {
-				ids = append(ids, id)
-			}
+// chosenIDs are the ids chosen so far, of the form or else of the address, each once.
+func chosenIDs(c *fiber.Ctx, name string) (ids []uuid.UUID) {
+	for _, sent := range asked(c, name) {
+		if id, err := uuid.FromString(sent); err == nil && !has(ids, id) && len(ids) < maxChosen {
+			ids = append(ids, id)
 		}
 	}
 	return ids
@@ -306,7 +304,7 @@ func (s *Server) entrustProcessors(c *fiber.Ctx) error {
 // assign does what a pick page asks for. Its search button sends the same form: then nothing is assigned, and the page
 // comes again with other people to choose from.
 func (s *Server) assign(c *fiber.Ctx, transactions bool, do func(customerContext) (authorisation.Outcome, error)) error {
-	if c.FormValue("narrow") != "" {
+	if posted(c, "narrow") != "" {
 		return s.pick(c, newForm(nil), transactions, fiber.StatusOK)
 	}
 	cu, err := s.customerOf(c, "authorisations")

@@ -24,7 +24,7 @@ func (s *Server) matrixOf(c *fiber.Ctx, columns int) (d matrix, err error) {
 	if d.Customer, err = s.customerOf(c, "authorisations"); err != nil {
 		return d, err
 	}
-	d.Filter = authorisation.MatrixFilter{Name: c.Query("q"), Transaction: c.Query("t"), Transactions: columns}
+	d.Filter = authorisation.MatrixFilter{Name: queryTerm(c, "q"), Transaction: queryTerm(c, "t"), Transactions: columns}
 	d.Matrix, err = s.authorisations.Matrix(s.ctx(c), s.caller(c), d.Customer.ID, d.Filter)
 	q := newQuery(d.Customer.Path + "/authorisations/matrix.csv")
 	q.add("q", d.Filter.Name)

@@ -40,7 +40,7 @@ func conflictsOf(c *fiber.Ctx, f *form, now []customer.Field) (all []conflict) {
 // into the field below after that counts more than the choice.
 func settleConflicts(c *fiber.Ctx, f *form, now []customer.Field) {
 	for _, field := range now {
-		chosen := c.FormValue("keep_" + field.Name)
+		chosen := posted(c, "keep_"+field.Name)
 		mine, remembered := formValue(c, mineField(field.Name))
 		was, _ := formValue(c, baseField(field.Name))
 		typed := f.Values[field.Name]

@@ -97,7 +97,7 @@ func (s *Server) fromOurPages(c *fiber.Ctx) error {
 	}
 	sent := c.Get(csrfHeader)
 	if sent == "" {
-		sent = c.FormValue(csrfField)
+		sent = posted(c, csrfField)
 	}
 	want := s.expectedToken(c)
 	if want == "" || !secret.Equal(unmasked(sent), want) {

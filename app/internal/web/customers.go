@@ -2,7 +2,6 @@ package web
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -131,14 +130,11 @@ func restOf(f customer.Filter) []option {
 
 func readFilter(c *fiber.Ctx) customer.Filter {
 	f := customer.Filter{
-		Query: strings.TrimSpace(c.Query("q")), Attention: c.Query("status") == "attention",
+		Query: queryTerm(c, "q"), Attention: c.Query("status") == "attention",
 		Sort: c.Query("sort"), After: c.Query("after"), Before: c.Query("before"),
 	}
 	if t := customer.Type(c.Query("type")); slices.Contains(customer.Types, t) {
 		f.Type = t
-	}
-	if r := []rune(f.Query); len(r) > 100 {
-		f.Query = string(r[:100])
 	}
 	return f
 }
@@ -265,7 +261,7 @@ func (s *Server) switchType(c *fiber.Ctx) error {
 	if ok, err := s.mayAdd(c); err != nil || !ok {
 		return orForbidden(err)
 	}
-	d := newCustomerForm{Form: readForm(c, newCustomerFields...), Type: typeOr(c.FormValue("type"), customer.Person)}
+	d := newCustomerForm{Form: readForm(c, newCustomerFields...), Type: typeOr(posted(c, "type"), customer.Person)}
 	if d.Form.Submission == "" {
 		if _, err := d.Form.once(); err != nil {
 			return err
@@ -304,7 +300,7 @@ func (s *Server) renderNewCustomer(c *fiber.Ctx, d newCustomerForm, status int) 
 
 func (s *Server) addCustomer(c *fiber.Ctx) error {
 	f := readForm(c, newCustomerFields...)
-	t := typeOr(c.FormValue("type"), "")
+	t := typeOr(posted(c, "type"), "")
 	d := newCustomerForm{Form: f, Type: typeOr(string(t), customer.Person)}
 	draft := customer.Draft{Type: t, Data: readData(f), Submission: f.Submission}
 	cu, repeated, err := s.accesses.AddCustomer(s.ctx(c), s.caller(c), draft, f.Values["email"], f.Values["mobile"])
@@ -333,7 +329,7 @@ func (s *Server) addCustomer(c *fiber.Ctx) error {
 
 // hintDuplicates answers the form as it is being filled in: customers that may be the same. It never blocks.
 func (s *Server) hintDuplicates(c *fiber.Ctx) error {
-	d := newCustomerForm{Form: readForm(c, newCustomerFields...), Type: typeOr(c.FormValue("type"), customer.Person)}
+	d := newCustomerForm{Form: readForm(c, newCustomerFields...), Type: typeOr(posted(c, "type"), customer.Person)}
 	if err := s.findDuplicates(c, &d); err != nil {
 		return err
 	}

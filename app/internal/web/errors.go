@@ -61,6 +61,8 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 			p.Message = "fault.page"
 		case fiber.StatusRequestEntityTooLarge:
 			p.Message = "fault.too_large"
+		case fiber.StatusUnsupportedMediaType:
+			p.Message = "fault.media_type"
 		default:
 			p.Message = "fault.request"
 		}

@@ -61,7 +61,7 @@ func readForm(c *fiber.Ctx, fields ...string) *form {
 		values[name], _ = formValue(c, name)
 	}
 	f := newForm(values)
-	if id, err := uuid.FromString(c.FormValue("submission")); err == nil {
+	if id, err := uuid.FromString(posted(c, "submission")); err == nil {
 		f.Submission = id.String()
 	}
 	return f
@@ -70,8 +70,7 @@ func readForm(c *fiber.Ctx, fields ...string) *form {
 // formValue is a field as it was sent, and whether it was. Browsers send the line breaks of a text as CR LF; here a line
 // ends with LF.
 func formValue(c *fiber.Ctx, name string) (value string, sent bool) {
-	args := c.Request().PostArgs()
-	return strings.ReplaceAll(c.FormValue(name), "\r\n", "\n"), args.Has(name)
+	return strings.ReplaceAll(posted(c, name), "\r\n", "\n"), len(postedAll(c, name)) > 0
 }
 
 // complain puts a fault into the form and returns the status to answer with; ok is false for errors that are not the

@@ -23,10 +23,10 @@ func (s *Server) handoverRoutes() []route {
 }
 
 // ids reads the ids among the values of a field that repeats; what is no id is one that nobody has.
-func ids(values [][]byte) []uuid.UUID {
+func ids(values []string) []uuid.UUID {
 	list := make([]uuid.UUID, 0, len(values))
 	for _, v := range values {
-		list = append(list, uuid.FromStringOrNil(string(v)))
+		list = append(list, uuid.FromStringOrNil(v))
 	}
 	return list
 }
@@ -79,8 +79,7 @@ type handoverPage struct {
 // planHandover narrows the people offered, and says what a handover to those chosen would do. All of it stands in the
 // address: nothing is done yet.
 func (s *Server) planHandover(c *fiber.Ctx) error {
-	args := c.Context().QueryArgs()
-	return s.renderHandover(c, newForm(map[string]string{}), ids(args.PeekMulti("to")), c.Query("mode") != "copy", fiber.StatusOK)
+	return s.renderHandover(c, newForm(map[string]string{}), ids(paramValues(c, "to")), c.Query("mode") != "copy", fiber.StatusOK)
 }
 
 func (s *Server) renderHandover(c *fiber.Ctx, f *form, to []uuid.UUID, move bool, status int) error {
@@ -88,7 +87,7 @@ func (s *Server) renderHandover(c *fiber.Ctx, f *form, to []uuid.UUID, move bool
 	if err != nil {
 		return err
 	}
-	d := handoverPage{Path: specialistPath(id), Query: c.Query("q"), Form: f, People: people{Many: true, Name: "to"}}
+	d := handoverPage{Path: specialistPath(id), Query: queryTerm(c, "q"), Form: f, People: people{Many: true, Name: "to"}}
 	if d.Plan, err = s.handovers.Preview(s.ctx(c), s.caller(c), id, to, move); err != nil {
 		wrong, ok := s.complain(c, f, err)
 		if !ok {
@@ -116,7 +115,7 @@ func (s *Server) startHandover(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	to, move := ids(c.Request().PostArgs().PeekMulti("to")), c.FormValue("mode") != "copy"
+	to, move := ids(postedAll(c, "to")), posted(c, "mode") != "copy"
 	h, err := s.handovers.Start(s.ctx(c), s.caller(c), id, to, move)
 	if answer, ok := s.asked(c, err); ok {
 		return answer
@@ -207,7 +206,7 @@ func (s *Server) renderDeputies(c *fiber.Ctx, f *form, status int) error {
 		return err
 	}
 	caller := s.caller(c)
-	d := deputiesPage{Path: specialistPath(id), Own: id == caller.ID, Query: c.Query("q"), Form: f, People: people{Name: "deputy"}}
+	d := deputiesPage{Path: specialistPath(id), Own: id == caller.ID, Query: queryTerm(c, "q"), Form: f, People: people{Name: "deputy"}}
 	if d.Person, err = s.handovers.Person(s.ctx(c), caller, id); err != nil {
 		return err
 	}

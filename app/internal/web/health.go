@@ -35,5 +35,8 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 	if err := s.queue.Ping(ctx); err != nil {
 		parts["queue"] = "does not answer; messages wait in the outbox"
 	}
+	if s.serving.draining.Load() {
+		parts["process"], status = "is about to stop", fiber.StatusServiceUnavailable
+	}
 	return c.Status(status).JSON(parts)
 }

@@ -15,7 +15,8 @@ const signatureHeader = "X-Kontor-Signature"
 //
 //	POST /hooks/sms   {"id": "<the id we sent, or the gateway's>", "status": "delivered" | "failed" | "invalid" | "rejected", "detail": "…"}
 //
-// Answers: 204 taken (a repeated one too), 401 bad signature, 404 unknown id, 422 not understood.
+// Answers: 204 taken (a repeated one too), 401 bad signature, 404 unknown id, 413 too long, 415 compressed or multipart,
+// 422 not understood.
 func (s *Server) smsReport(c *fiber.Ctx) error {
 	return s.report(c, courier.ParseDeliveryReport)
 }
@@ -32,7 +33,7 @@ func (s *Server) bounceReport(c *fiber.Ctx) error {
 
 func (s *Server) report(c *fiber.Ctx, parse func([]byte) (courier.ProviderReport, error)) error {
 	answer := func(status int, message string) error { return c.Status(status).JSON(fiber.Map{"error": message}) }
-	body := c.Body()
+	body := c.Request().Body() // as it came: nothing is unpacked
 	if !courier.VerifySignature(s.hookKey, body, c.Get(signatureHeader)) {
 		s.saw(c, audit.ReportRefused)
 		return answer(fiber.StatusUnauthorized, "the signature does not match")

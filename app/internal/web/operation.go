@@ -32,8 +32,8 @@ func (s *Server) operationRoutes() []route {
 		get("/healthz", automatic, s.healthz),
 		get("/readyz", automatic, s.readyz),
 		get("/metrics", automatic, s.showMetrics),
-		post("/hooks/sms", automatic, s.smsReport),
-		post("/hooks/bounce", automatic, s.bounceReport),
+		post("/hooks/sms", automatic, s.smsReport).taking(rawBody),
+		post("/hooks/bounce", automatic, s.bounceReport).taking(rawBody),
 	}
 }
 
@@ -108,6 +108,9 @@ func (s *Server) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
 	return nil
 }
 
+// maxQueuePage is further than anybody pages.
+const maxQueuePage = 10_000
+
 // queuePage is the data of the operator's page.
 type queuePage struct {
 	Queues []courier.QueueInfo
@@ -125,7 +128,7 @@ func (s *Server) showQueues(c *fiber.Ctx) error {
 	if err := s.require(c, policies.Queue, policies.Read); err != nil {
 		return err
 	}
-	d := queuePage{Queue: c.Query("queue", "mail"), State: courier.TaskState(c.Query("state")), States: courier.TaskStates, Page: max(1, c.QueryInt("page", 1))}
+	d := queuePage{Queue: c.Query("queue", "mail"), State: courier.TaskState(c.Query("state")), States: courier.TaskStates, Page: min(max(1, c.QueryInt("page", 1)), maxQueuePage)}
 	if !slices.Contains(courier.TaskStates, d.State) {
 		d.State = courier.TaskRetry
 	}
@@ -196,7 +199,7 @@ func (s *Server) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id str
 	if err := s.audit.Write(s.ctx(c), s.db, s.caller(c).Actor(), audit.Record{Action: action, Subject: queue + " " + task}); err != nil {
 		return err
 	}
-	return s.redirect(c, "/queues?queue="+url.QueryEscape(queue)+"&state="+url.QueryEscape(c.FormValue("state")), done)
+	return s.redirect(c, "/queues?queue="+url.QueryEscape(queue)+"&state="+url.QueryEscape(posted(c, "state")), done)
 }
 
 // mailboxSize is how many messages the mailbox page shows.

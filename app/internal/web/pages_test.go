@@ -86,9 +86,9 @@ func sampleViews() map[string][]any {
 				Transactions: &transaction.Page{Rows: []transaction.Transaction{late.Transaction}, Count: 1000, Capped: true}}},
 		"signin/login":          {fresh(), wrong},
 		"signin/forgotten":      {forgotten{Form: fresh()}, forgotten{Form: wrong}, forgotten{Form: fresh(), Sent: true}},
-		"signin/password":       {choosePassword{Form: fresh()}, choosePassword{wrong, person}},
+		"signin/password":       {choosePassword{Form: fresh()}, choosePassword{wrong, person, "t"}},
 		"signin/dead_link":      {dead{Message: "fault.link.unknown"}, dead{Message: "fault.link.used", Used: true}, dead{Message: "fault.link.expired", Next: "/x"}},
-		"account/confirm_email": {nil},
+		"account/confirm_email": {emailLink{"t"}},
 		"account/index": {
 			ownAccount{Own: fresh(), Password: fresh(), Email: fresh()},
 			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,

@@ -92,7 +92,7 @@ func (s *Server) renderDraft(c *fiber.Ctx, d draftPage, status int) error {
 		d.Form = newForm(map[string]string{"comment": d.Draft.Comment})
 	}
 	if status == fiber.StatusConflict {
-		if edit, err := strconv.Atoi(c.FormValue("edit")); err == nil {
+		if edit, err := strconv.Atoi(posted(c, "edit")); err == nil {
 			for _, step := range d.Draft.Since(edit) {
 				d.Unknown = append(d.Unknown, w.step(step))
 			}
@@ -147,7 +147,7 @@ func (s *Server) showImpact(c *fiber.Ctx) error {
 
 // editOf is the edit at which the draft was when the form was made; what is none was never one.
 func editOf(c *fiber.Ctx) int {
-	edit, err := strconv.Atoi(c.FormValue("edit"))
+	edit, err := strconv.Atoi(posted(c, "edit"))
 	if err != nil {
 		return -1
 	}
@@ -173,8 +173,8 @@ func (s *Server) plainly(c *fiber.Ctx, err error, done string) error {
 }
 
 func (s *Server) saveRule(c *fiber.Ctx) error {
-	f := readRule(func(name string) string { return c.FormValue(name) })
-	if c.FormValue("choose") != "" { // without script: the choices that go with the object
+	f := readRule(func(name string) string { return posted(c, name) })
+	if posted(c, "choose") != "" { // without script: the choices that go with the object
 		return s.renderDraft(c, draftPage{Rule: ruleForm{Form: f}}, fiber.StatusOK)
 	}
 	var err error
@@ -189,18 +189,18 @@ func (s *Server) saveRule(c *fiber.Ctx) error {
 }
 
 func (s *Server) removeRule(c *fiber.Ctx) error {
-	err := s.policies.RemoveRule(s.ctx(c), s.caller(c), editOf(c), ruleOfLine(c.FormValue("rule")))
+	err := s.policies.RemoveRule(s.ctx(c), s.caller(c), editOf(c), ruleOfLine(posted(c, "rule")))
 	return s.plainly(c, err, "toast.rule_removed")
 }
 
 // returnRule puts a rule back that the draft has taken out of what is published.
 func (s *Server) returnRule(c *fiber.Ctx) error {
-	err := s.policies.AddRule(s.ctx(c), s.caller(c), editOf(c), ruleOfLine(c.FormValue("rule")))
+	err := s.policies.AddRule(s.ctx(c), s.caller(c), editOf(c), ruleOfLine(posted(c, "rule")))
 	return s.plainly(c, err, "toast.rule_added")
 }
 
 func inclusionOf(c *fiber.Ctx) policies.Inclusion {
-	return policies.Inclusion{Role: policies.Role(c.FormValue("who")), Includes: policies.Role(c.FormValue("includes"))}
+	return policies.Inclusion{Role: policies.Role(posted(c, "who")), Includes: policies.Role(posted(c, "includes"))}
 }
 
 func (s *Server) addInclusion(c *fiber.Ctx) error {

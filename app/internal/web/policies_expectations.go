@@ -44,7 +44,7 @@ func (s *Server) renderExpectation(c *fiber.Ctx, f *form, status int) error {
 
 func (s *Server) addExpectation(c *fiber.Ctx) error {
 	f := readForm(c, expectationFields...)
-	if c.FormValue("choose") != "" {
+	if posted(c, "choose") != "" {
 		if _, err := s.policies.Draft(s.ctx(c), s.caller(c)); err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *Server) removeExpectation(c *fiber.Ctx) error {
 		return err
 	}
 	to := "/policies#expectations"
-	if c.FormValue("from") == "draft" {
+	if posted(c, "from") == "draft" {
 		to = draftPath + "#expectations"
 	}
 	return s.redirect(c, to, "toast.expectation_removed")

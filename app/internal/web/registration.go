@@ -90,7 +90,7 @@ func (s *Server) renderExpired(c *fiber.Ctx, f *form, inv access.Invitation, sen
 func (s *Server) register(c *fiber.Ctx) error {
 	defer patient(c)()
 	f := readForm(c, "code")
-	sent := access.RegisterForm{Code: f.Values["code"], Password: c.FormValue("password"), PasswordRepeat: c.FormValue("password_repeat")}
+	sent := access.RegisterForm{Code: f.Values["code"], Password: posted(c, "password"), PasswordRepeat: posted(c, "password_repeat")}
 	username, err := s.accesses.Register(s.ctx(c), c.Params("token"), sent, s.caller(c), s.browser(c))
 	if err != nil {
 		if status, ok := s.complain(c, f, err); ok {

@@ -9,22 +9,23 @@ type route struct {
 	method, path string
 	audience     audience
 	handler      fiber.Handler
+	takes        payload
 }
 
 // routes puts the table into Fiber.
 func (s *Server) routes() {
-	s.app.Get("/static/:hash/*", s.static.serve)
+	s.app.Get("/static/:hash/*", take(rawBody), s.static.serve)
 	for _, r := range s.table() {
-		handlers := []fiber.Handler{s.guard(r.audience), s.admit(r.audience), r.handler}
+		handlers := []fiber.Handler{take(r.takes), s.guard(r.audience), s.admit(r.audience), r.handler}
 		if r.audience == automatic {
-			handlers = []fiber.Handler{r.handler}
+			handlers = []fiber.Handler{take(r.takes), r.handler}
 		}
 		s.app.Add(r.method, r.path, handlers...)
 		if r.method == fiber.MethodGet {
 			s.app.Add(fiber.MethodHead, r.path, handlers...)
 		}
 	}
-	s.app.Use(func(*fiber.Ctx) error { return fiber.ErrNotFound })
+	s.app.Use(take(rawBody), func(*fiber.Ctx) error { return fiber.ErrNotFound })
 }
 
 // table lists every address, feature by feature.
@@ -40,5 +41,17 @@ func (s *Server) table() []route {
 	return all
 }
 
-func get(path string, a audience, h fiber.Handler) route  { return route{fiber.MethodGet, path, a, h} }
-func post(path string, a audience, h fiber.Handler) route { return route{fiber.MethodPost, path, a, h} }
+func get(path string, a audience, h fiber.Handler) route {
+	return route{method: fiber.MethodGet, path: path, audience: a, handler: h}
+}
+
+// post takes a form.
+func post(path string, a audience, h fiber.Handler) route {
+	return route{method: fiber.MethodPost, path: path, audience: a, handler: h}
+}
+
+// taking is a route that takes something else than a form.
+func (r route) taking(p payload) route {
+	r.takes = p
+	return r
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"runtime/debug"
@@ -110,6 +109,8 @@ type Server struct {
 	schema  func(context.Context) error
 
 	hasMailbox, openMailbox, metricsOpen bool
+
+	serving serving
 }
 
 // New builds the server: all templates are parsed, all routes stand.
@@ -146,23 +147,20 @@ func New(o Options) (*Server, error) {
 	s.app = fiber.New(fiber.Config{
 		Immutable:             true, // else stored strings change under us with the next request
 		DisableStartupMessage: true,
-		BodyLimit:             1 << 20,
+		BodyLimit:             maxBody,
 		ReadBufferSize:        16 << 10, // request line and headers
 		ReadTimeout:           10 * time.Second,
 		WriteTimeout:          30 * time.Second,
 		IdleTimeout:           75 * time.Second,
 		ErrorHandler:          s.answerError,
+
+		// else fasthttp takes a multipart body apart, into files if it is large, before anybody asked for it
+		DisablePreParseMultipartForm: true,
 	})
-	s.app.Use(compressed(), s.trace, s.headers, s.authenticate)
+	s.app.Use(compressed(), s.trace, s.headers, s.intake, s.authenticate)
 	s.routes()
 	return s, nil
 }
-
-// Serve answers on ln until Shutdown.
-func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
-
-// Shutdown stops taking requests and waits for those that run, as long as ctx allows.
-func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
 
 // Handler is for tests that need no network.
 func (s *Server) Handler() *fiber.App { return s.app }

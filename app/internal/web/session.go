@@ -22,6 +22,7 @@ const (
 	csrfKey
 	requestIDKey
 	addressKey
+	formKey
 )
 
 // requestTime bounds what a request may cost: Fiber does not tell when a browser has gone.
@@ -206,7 +207,7 @@ func (s *Server) atDoor(c *fiber.Ctx) bool {
 // toSignIn sends a person to the sign-in page and back here afterwards.
 func (s *Server) toSignIn(c *fiber.Ctx) error {
 	to := "/login"
-	if c.Method() == fiber.MethodGet && !isFragment(c) && c.Path() != "/" {
+	if c.Method() == fiber.MethodGet && !isFragment(c) && c.Path() != "/" && len(c.OriginalURL()) <= maxParam {
 		to += "?next=" + url.QueryEscape(localPath(c.OriginalURL(), "/"))
 	}
 	if c.Get("HX-Request") == "true" {

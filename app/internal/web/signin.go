@@ -60,7 +60,7 @@ func (s *Server) renderSignIn(c *fiber.Ctx, f *form, status int) error {
 func (s *Server) doSignIn(c *fiber.Ctx) error {
 	defer patient(c)()
 	f := readForm(c, "login", "next")
-	a, token, err := s.accounts.SignIn(s.ctx(c), f.Values["login"], c.FormValue("password"), s.browser(c))
+	a, token, err := s.accounts.SignIn(s.ctx(c), f.Values["login"], posted(c, "password"), s.browser(c))
 	var e *fault.Error
 	if errors.As(err, &e) && (e.Code == fault.Unauthenticated || e.Code == fault.TooMany) {
 		setRetryAfter(c, e)
@@ -159,6 +159,7 @@ func (s *Server) doForgotten(c *fiber.Ctx) error {
 type choosePassword struct {
 	Form    *form
 	Account account.Account
+	Token   string
 }
 
 func (s *Server) showPassword(c *fiber.Ctx) error {
@@ -175,13 +176,13 @@ func (s *Server) renderPassword(c *fiber.Ctx, f *form, a account.Account, status
 	if status != fiber.StatusOK {
 		title = s.errorTitle(c, title)
 	}
-	return s.render(c, view{Page: "signin/password", Title: title, Door: true, Status: status, Data: choosePassword{f, a}})
+	return s.render(c, view{Page: "signin/password", Title: title, Door: true, Status: status, Data: choosePassword{f, a, c.Params("token")}})
 }
 
 func (s *Server) doPassword(c *fiber.Ctx) error {
 	defer patient(c)()
 	token := c.Params("token")
-	a, err := s.accounts.SetPassword(s.ctx(c), token, c.FormValue("password"), c.FormValue("password_repeat"), s.browser(c))
+	a, err := s.accounts.SetPassword(s.ctx(c), token, posted(c, "password"), posted(c, "password_repeat"), s.browser(c))
 	if err != nil {
 		f := newForm(map[string]string{})
 		status, ok := s.complain(c, f, err)

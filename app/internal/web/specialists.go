@@ -41,7 +41,7 @@ type specialistList struct {
 }
 
 func (s *Server) listSpecialists(c *fiber.Ctx) error {
-	d := specialistList{Filter: account.SpecialistFilter{Query: c.Query("q"), Inactive: c.Query("inactive") == "on", After: c.Query("after")}}
+	d := specialistList{Filter: account.SpecialistFilter{Query: queryTerm(c, "q"), Inactive: c.Query("inactive") == "on", After: c.Query("after")}}
 	var err error
 	if d.Page, err = s.accounts.Specialists(s.ctx(c), s.caller(c), d.Filter); err != nil {
 		return err
@@ -190,7 +190,7 @@ func readSpecialist(c *fiber.Ctx) (*form, account.SpecialistForm) {
 	f := readForm(c, "name", "email", "locale", "version", "why")
 	version, _ := strconv.Atoi(f.Values["version"])
 	sent := account.SpecialistForm{Name: f.Values["name"], Email: f.Values["email"], Locale: f.Values["locale"], Version: version, Why: f.Values["why"]}
-	for _, role := range c.Request().PostArgs().PeekMulti("role") {
+	for _, role := range postedAll(c, "role") {
 		sent.Roles = append(sent.Roles, policies.Role(role))
 	}
 	return f, sent

@@ -116,7 +116,7 @@ func (s *Server) renameKind(c *fiber.Ctx) error {
 }
 
 func (s *Server) moveKind(c *fiber.Ctx) error {
-	if err := s.transactions.MoveKind(s.ctx(c), s.caller(c), c.Params("key"), c.FormValue("direction") == "up"); err != nil {
+	if err := s.transactions.MoveKind(s.ctx(c), s.caller(c), c.Params("key"), posted(c, "direction") == "up"); err != nil {
 		return err
 	}
 	return s.redirect(c, "/transaction-kinds", "")

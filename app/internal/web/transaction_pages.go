@@ -113,8 +113,8 @@ func (s *Server) setTransactionStatus(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	version, _ := strconv.Atoi(c.FormValue("version")) // 0 was never one: the answer is the conflict
-	t, err := s.transactions.SetStatus(s.ctx(c), s.caller(c), id, version, transaction.Status(c.FormValue("status")))
+	version, _ := strconv.Atoi(posted(c, "version")) // 0 was never one: the answer is the conflict
+	t, err := s.transactions.SetStatus(s.ctx(c), s.caller(c), id, version, transaction.Status(posted(c, "status")))
 	if err == nil {
 		return s.redirect(c, transactionPath(id), "toast.transaction_status", "status", s.say(c, "transaction_status."+string(t.Status)))
 	}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -54,7 +53,7 @@ type transactionRow struct {
 
 func (s *Server) listTransactions(c *fiber.Ctx) error {
 	d := transactionList{Path: "/transactions", Filter: readTransactionFilter(c)}
-	d.Filter.Customer = strings.TrimSpace(c.Query("customer"))
+	d.Filter.Customer = queryTerm(c, "customer")
 	var err error
 	if d.Page, err = s.transactions.List(s.ctx(c), s.caller(c), d.Filter); err != nil {
 		return err
@@ -134,15 +133,12 @@ func kindOptions(locale string, kinds []transaction.Kind) []option {
 }
 
 func readTransactionFilter(c *fiber.Ctx) transaction.Filter {
-	f := transaction.Filter{Query: strings.TrimSpace(c.Query("q")), Kind: c.Query("kind"), After: c.Query("after"), Before: c.Query("before")}
+	f := transaction.Filter{Query: queryTerm(c, "q"), Kind: c.Query("kind"), After: c.Query("after"), Before: c.Query("before")}
 	if status := transaction.Status(c.Query("status")); slices.Contains(transaction.Statuses, status) {
 		f.Status = status
 	}
 	if due := transaction.Due(c.Query("due")); slices.Contains(transaction.Dues, due) {
 		f.Due = due
-	}
-	if r := []rune(f.Query); len(r) > 100 {
-		f.Query = string(r[:100])
 	}
 	return f
 }

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kontor/app/config"
+	"kontor/app/store/storetest"
+	"kontor/app/wire"
+)
+
+// soon is how long a stop may take on a machine that is busy with other tests. Nothing that runs is waited for in them;
+// what a stop would wait for by mistake takes ten seconds or more.
+const soon = 5 * time.Second
+
+// ends waits for what was told to stop.
+func ends[T any](t *testing.T, what string, done <-chan T) (v T) {
+	t.Helper()
+	begin := time.Now()
+	select {
+	case v = <-done:
+	case <-time.After(soon):
+		t.Fatalf("%s: still there after %s", what, soon)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Logf("%s: %s", what, took.Round(time.Millisecond))
+	}
+	return v
+}
+
+// TestStopAtAnyMoment stops the whole program while it starts, as it begins to serve, and with connections that nothing
+// has come on.
+func TestStopAtAnyMoment(t *testing.T) {
+	load := func(t *testing.T, dir string) config.Config {
+		t.Helper()
+		env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": dir, "LOG": "error"}
+		c, _, err := config.Load(nil, func(k string) string { return env[k] }, wire.Checks())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	run := func(t *testing.T, app *App, ctx context.Context) <-chan error {
+		t.Helper()
+		done := make(chan error, 1)
+		go func() { done <- app.Run(ctx) }()
+		return done
+	}
+	start := func(t *testing.T) *App {
+		t.Helper()
+		app, err := Start(context.Background(), load(t, t.TempDir()), &bytes.Buffer{}, logWriter{t})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return app
+	}
+	t.Run("before it serves", func(t *testing.T) {
+		for range 5 {
+			ctx, stop := context.WithCancel(context.Background())
+			stop()
+			if err := ends(t, "a program stopped before it ran", run(t, start(t), ctx)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Run("as it begins to serve", func(t *testing.T) {
+		for i := range 10 {
+			ctx, stop := context.WithCancel(context.Background())
+			done := run(t, start(t), ctx)
+			time.AfterFunc(time.Duration(i)*200*time.Microsecond, stop)
+			if err := ends(t, "a program stopped as it began", done); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Run("with unused connections", func(t *testing.T) {
+		ctx, stop := context.WithCancel(context.Background())
+		app := start(t)
+		done := run(t, app, ctx)
+		for range 3 {
+			conn, err := net.Dial("tcp", app.Address.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+		}
+		if res, err := http.Get(app.URL + "/healthz"); err != nil || res.Body.Close() != nil { // those before it are accepted
+			t.Fatal(err)
+		}
+		stop()
+		if err := ends(t, "a program with unused connections", done); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("while it starts", func(t *testing.T) {
+		for i := range 10 {
+			ctx, stop := context.WithCancel(context.Background())
+			time.AfterFunc(time.Duration(i)*15*time.Millisecond, stop)
+			dir, err := os.MkdirTemp("", "kontor-stop") // a start that was left behind may still write to it
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			c := load(t, dir)
+			done := make(chan error, 1)
+			go func() {
+				app, started, err := wire.Begin(ctx, func(ctx context.Context) (*App, error) {
+					return Start(ctx, c, io.Discard, io.Discard)
+				})
+				if started {
+					err = app.Run(ctx)
+				}
+				done <- err
+			}()
+			if err := ends(t, "a program stopped while it started", done); err != nil {
+				t.Error(err)
+			}
+			stop()
+		}
+	})
+	t.Run("a start that does not notice", func(t *testing.T) {
+		ctx, stop := context.WithCancel(context.Background())
+		never := make(chan struct{})
+		defer close(never)
+		done := make(chan error, 1)
+		go func() {
+			_, _, err := wire.Begin(ctx, func(context.Context) (*App, error) { <-never; return nil, nil })
+			done <- err
+		}()
+		stop()
+		if err := ends(t, "a start that hangs", done); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// stops launches a program again and again and sends it a signal after another time each. It must end soon, and with
+// code 0; before it listens to signals the signal itself ends it.
+func stops(t *testing.T, times int, settings func() map[string]string, program string, args ...string) {
+	t.Helper()
+	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	var longest time.Duration
+	for i := range times {
+		out := &output{}
+		p := launch(t, out, settings(), program, args...)
+		wait := time.Duration(random.Int64N(int64(700 * time.Millisecond)))
+		time.Sleep(wait) // the moment is what is tried here
+		signal := signals[i%2]
+		begin := time.Now()
+		if err := p.cmd.Process.Signal(signal); err != nil {
+			t.Fatalf("%s after %s (seed %d): %v\n%s", signal, wait, seed, err, out)
+		}
+		what := fmt.Sprintf("%s, %s after %s (seed %d)", p.name, signal, wait, seed)
+		ends(t, what, p.done)
+		longest = max(longest, time.Since(begin))
+		status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if !status.Signaled() && status.ExitStatus() != 0 || status.Signaled() && (status.Signal() != signal || out.String() != "") {
+			t.Errorf("%s ended with %s:\n%s", what, p.cmd.ProcessState, out)
+		}
+		if strings.Contains(out.String(), "level=ERROR") {
+			t.Errorf("%s complains:\n%s", what, out)
+		}
+	}
+	t.Logf("%s: the longest of %d stops took %s", program, times, longest.Round(time.Millisecond))
+}
+
+// TestProcessStops stops the programs as they are shipped at random moments: embedded, and with PostgreSQL and Redis.
+func TestProcessStops(t *testing.T) {
+	built := build(t)
+	t.Run("embedded", func(t *testing.T) {
+		fresh := func() map[string]string { return map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir()} }
+		stops(t, 20, fresh, built.app, "--demo")
+		kept := fresh()
+		stops(t, 10, func() map[string]string { return kept }, built.app)
+	})
+	t.Run("production", func(t *testing.T) {
+		settings := map[string]string{
+			"LISTEN": "127.0.0.1:0", "BASE_URL": "http://kontor.example", "DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t),
+			"SECRET_KEY": productionKey, "DRAIN": "0", "MAILBOX": "on", "ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
+		}
+		same := func() map[string]string { return settings }
+		silent := maps.Clone(settings)
+		silent["REDIS_URL"], silent["WORKER"] = "redis://"+silentAddress(t), "embedded"
+		stops(t, 4, same, built.worker) // waits for the schema
+		stops(t, 12, same, built.app)
+		stops(t, 10, same, built.worker)
+		stops(t, 4, func() map[string]string { return silent }, built.app)
+		silent["WORKER"] = ""
+		stops(t, 4, func() map[string]string { return silent }, built.worker)
+	})
+}
+
+// silentAddress takes connections and says nothing, as a server does whose machine hangs.
+func silentAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts: the system does
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln.Addr().String()
+}
+
+// TestDrain: after SIGTERM a process in production says for DRAIN that it is not ready, and answers all the while; after
+// SIGINT it does not.
+func TestDrain(t *testing.T) {
+	built := build(t)
+	for _, c := range []struct {
+		drain  string
+		signal syscall.Signal
+		drains bool
+	}{
+		{"10s", syscall.SIGTERM, true}, {"10s", syscall.SIGINT, false}, {"", syscall.SIGTERM, false},
+	} {
+		at := freeAddress(t)
+		base := "http://" + at
+		out := &output{}
+		p := launch(t, out, map[string]string{"LISTEN": at, "DATA_DIR": t.TempDir(), "DRAIN": c.drain}, built.app)
+		p.answers(base)
+		if err := p.cmd.Process.Signal(c.signal); err != nil {
+			t.Fatal(err)
+		}
+		if !c.drains {
+			ends(t, c.signal.String(), p.done)
+			continue
+		}
+		eventually(t, "not to be ready", func() bool { return statusOf(t, base+"/readyz") == http.StatusServiceUnavailable })
+		for _, path := range []string{"/healthz", "/login"} {
+			if status := statusOf(t, base+path); status != http.StatusOK {
+				t.Errorf("%s while draining: %d", path, status)
+			}
+		}
+		if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil { // a second signal waits for nothing
+			t.Fatal(err)
+		}
+		ends(t, "a second signal", p.done)
+	}
+}
+
+func statusOf(t *testing.T, address string) int {
+	t.Helper()
+	res, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
+}
