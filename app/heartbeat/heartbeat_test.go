@@ -316,3 +316,20 @@ func TestFirstKey(t *testing.T) {
 		}
 	})
 }
+
+// TestTakeOver: of two processes that found the same key gone, one takes over.
+func TestTakeOver(t *testing.T) {
+	each(t, func(w *world) {
+		for _, c := range []struct {
+			was, own string
+			ok       bool
+			is       string
+		}{{"", "A", true, "A"}, {"", "B", false, "A"}, {"A", "B", true, "B"}, {"A", "C", false, "B"}} {
+			ok, err := putInstallationKey(w.ctx, w.db, c.was, c.own, start)
+			is, err2 := installationKey(w.ctx, w.db)
+			if err != nil || err2 != nil || ok != c.ok || is != c.is {
+				w.Errorf("%+v: %v, %v, %q, %v", c, ok, err, is, err2)
+			}
+		}
+	})
+}
