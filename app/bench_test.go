@@ -20,7 +20,7 @@ func BenchmarkStart(b *testing.B) {
 		"sqlite": func(b *testing.B) map[string]string { return map[string]string{"DATA_DIR": b.TempDir()} },
 		"postgres": func(b *testing.B) map[string]string {
 			return map[string]string{
-				"DATABASE_URL": storetest.PostgresURL(b), "SECRET_KEY": productionKey,
+				"DATABASE_URL": storetest.PostgresURL(b), "SECRET_KEY": productionKey, "MAILBOX": "on",
 				"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
 			}
 		},

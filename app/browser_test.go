@@ -227,6 +227,7 @@ func TestBrowserJourney(t *testing.T) {
 	firm.eval(`(window.stillHere = true)`, nil)
 
 	reader := visitor(t, p.URL)
+	reader.signIn("admin@kontor.local", p.Password)
 	link := linkIn(t, reader.received("email", "joerg@kunde.example").Text)
 	code := codeIn(t, reader.received("sms", "+4915123456789").Text)
 	end := openBrowser(t, p.URL)

@@ -19,7 +19,7 @@ func TestJourney(t *testing.T) {
 		"embedded": func(*testing.T) map[string]string { return nil },
 		"PostgreSQL and Redis": func(t *testing.T) map[string]string {
 			return map[string]string{
-				"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "WORKER": "embedded",
+				"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "WORKER": "embedded", "MAILBOX": "on",
 				"SECRET_KEY": productionKey, "ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
 			}
 		},
@@ -39,6 +39,7 @@ func TestJourney(t *testing.T) {
 func journey(t *testing.T, p *program) {
 	firm := visitor(t, p.URL)
 	firm.get("/customers").is(http.StatusOK, "/login")
+	firm.get("/mailbox.json").is(http.StatusOK, "/login") // on this machine as anywhere
 	firm.signIn("admin@kontor.local", p.Password).is(http.StatusOK, "/customers")
 
 	// What is missing is said at the field, and nothing typed is lost.

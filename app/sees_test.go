@@ -17,7 +17,7 @@ import (
 func TestWhoSeesWhat(t *testing.T) {
 	settings := map[string]string{
 		"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "SECRET_KEY": productionKey,
-		"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword, "WORKER": "embedded",
+		"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword, "WORKER": "embedded", "MAILBOX": "on",
 	}
 	listen := freeAddress(t)
 	settings["BASE_URL"] = "http://" + listen // of both: where links lead

@@ -32,6 +32,9 @@ type App struct {
 // Start listens, opens, wires, and prints the start-up lines to out. The log goes to logTo.
 func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...wire.Tune) (app *App, err error) {
 	app = &App{}
+	if err := c.CheckChannels(); err != nil {
+		return app, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, app.Close())
@@ -59,8 +62,8 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 		Transactions: s.Transactions, Authorisations: s.Authorisations, Handovers: s.Handovers, Attention: s.Attention,
 		Policies: s.Policies, Policy: s.Policy, Queue: s.Queue, Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(),
 		DB: s.DB, Now: s.Now, Key: s.Key, Log: log, BaseURL: c.BaseURL, Firm: c.FirmName, Locale: c.Locale, Zone: c.Zone,
-		Mailbox: c.SMTPURL == "" || c.SMSURL == "", OpenMailbox: c.Embedded(), MetricsOpen: app.metrics == nil,
-		Proxies: c.Proxies, Forwarded: c.Forwarded, HookSecret: c.HookSecret,
+		Mailbox: c.Boxed(), Undelivered: undelivered(c), MetricsOpen: app.metrics == nil,
+		Proxies: c.Proxies, Forwarded: c.Forwarded, HookSecret: c.HookSecret, Processes: s.Processes,
 		Schema: func(ctx context.Context) error { return migrations.Pending(ctx, s.DB.DB) },
 	}); err != nil {
 		return app, err
@@ -70,6 +73,21 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 	}
 	_, err = fmt.Fprintf(out, "Kontor is at %s\n", c.BaseURL)
 	return app, err
+}
+
+// undelivered says which messages a production set-up keeps in the mailbox instead of delivering them: "" when none are.
+func undelivered(c config.Config) string {
+	switch {
+	case !c.Production():
+		return ""
+	case c.SMTPURL == "" && c.SMSURL == "":
+		return "all"
+	case c.SMTPURL == "":
+		return "email"
+	case c.SMSURL == "":
+		return "sms"
+	}
+	return ""
 }
 
 // firstUser makes the first specialist user of an empty database, and the demo firm when it is asked for. The embedded
@@ -114,16 +132,15 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopLoop()
 	go func() { failed <- a.server.Serve(a.listener) }()
 	parts++
-	policy := a.services.Policies
-	go func() { policy.Follow(loopCtx); failed <- nil }()
+	s := a.services
+	go func() { s.Follow(loopCtx); failed <- nil }()
 	if a.metrics != nil {
 		parts++
 		go func() { failed <- a.server.ServeMetrics(a.metrics) }()
 	}
 	if a.services.Config.Worker == "embedded" {
 		parts++
-		work := a.services.Loop()
-		go func() { failed <- work.Run(loopCtx) }()
+		go func() { failed <- s.Work(loopCtx) }()
 	}
 	var errs []error
 	select {

@@ -32,6 +32,9 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	case c.BaseURL == "":
 		return &config.Error{Name: "BASE_URL", Takes: "what links in mails begin with"}
 	}
+	if err := c.CheckChannels(); err != nil {
+		return err
+	}
 	s, started, err := wire.Begin(ctx, func(ctx context.Context) (*wire.Services, error) {
 		return wire.New(ctx, c, wire.Logger(c, os.Stderr), wire.WaitForSchema)
 	})
@@ -43,7 +46,6 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	var follow sync.WaitGroup
 	defer follow.Wait()
 	defer stop()
-	follow.Go(func() { s.Policies.Follow(ctx) })
-	s.Log.Info("worker runs")
-	return s.Loop().Run(ctx)
+	follow.Go(func() { s.Follow(ctx) })
+	return s.Work(ctx)
 }

@@ -35,6 +35,7 @@ type Config struct {
 	MailFrom      string
 	SMSURL        string // "" built-in mailbox
 	SMSHeaders    string
+	Mailbox       string // on, off; "" as Production says
 	SecretKey     []byte
 	AdminEmail    string
 	AdminPassword string
@@ -124,6 +125,13 @@ func Table(checks Checks) []Setting {
 		{Name: "SMS_URL", Takes: "https://…, http://… or smpp://system:pass@host:port; empty: built-in mailbox", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.SMSURL }, checks.SMSURL)},
 		{Name: "SMS_HEADERS", Takes: "lines of Name: value", Secret: true, set: text(func(c *Config) *string { return &c.SMSHeaders })},
+		{Name: "MAILBOX", Takes: "on or off; empty: on, but off with https, PostgreSQL or Redis", set: func(c *Config, v string) error {
+			c.Mailbox = v
+			if v != "" && v != "on" && v != "off" {
+				return errValue
+			}
+			return nil
+		}},
 		{Name: "SECRET_KEY", Takes: "32 bytes in base64", Secret: true, set: func(c *Config, v string) error {
 			if v == "" {
 				return nil
@@ -378,11 +386,32 @@ func readFlags(table []Setting, args []string) (flags map[string]string, rest []
 // Embedded says whether this is the mode that needs nothing but the program: the queue lives in the process.
 func (c Config) Embedded() bool { return c.RedisURL == "" }
 
-// Production says whether people other than the one at this machine are served: any one of an https address, PostgreSQL
-// and Redis.
+// Production says whether this is more than somebody's trial: any one of an https base address, PostgreSQL and Redis.
 func (c Config) Production() bool {
-	return strings.HasPrefix(strings.ToLower(c.BaseURL), "https://") || c.RedisURL != "" ||
-		strings.HasPrefix(c.DatabaseURL, "postgres://") || strings.HasPrefix(c.DatabaseURL, "postgresql://")
+	scheme, _, _ := strings.Cut(c.BaseURL, "://")
+	return strings.EqualFold(scheme, "https") || !strings.HasPrefix(c.DatabaseURL, "sqlite://") || c.RedisURL != ""
+}
+
+// Boxed says whether the built-in mailbox takes e-mails or SMS, because there is nobody else who would.
+func (c Config) Boxed() bool { return c.SMTPURL == "" || c.SMSURL == "" }
+
+// MailboxOn says whether it may.
+func (c Config) MailboxOn() bool { return c.Mailbox == "on" || c.Mailbox == "" && !c.Production() }
+
+// CheckChannels is for whatever sends messages: where the mailbox is off, every channel needs its address, or what is
+// meant for customers would be kept where nobody looks. An *Error names the setting that is missing.
+func (c Config) CheckChannels() error {
+	if c.MailboxOn() {
+		return nil
+	}
+	const instead = ", or MAILBOX=on, which delivers nothing and keeps the messages in the built-in mailbox"
+	switch {
+	case c.SMTPURL == "":
+		return &Error{Name: "SMTP_URL", Takes: "smtp://user:pass@host:port" + instead}
+	case c.SMSURL == "":
+		return &Error{Name: "SMS_URL", Takes: "https://…, http://… or smpp://system:pass@host:port" + instead}
+	}
+	return nil
 }
 
 // complete fills in what follows from other settings.

@@ -104,6 +104,61 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestCheckChannels: a production set-up, by any one of three signs, sends nothing into the mailbox unless MAILBOX says so.
+func TestCheckChannels(t *testing.T) {
+	const smtp, sms = "smtp://mail.example", "https://sms.example"
+	shapes := map[string]map[string]string{
+		"embedded":        {},
+		"plain base URL":  {"BASE_URL": "http://kontor.example"},
+		"https":           {"BASE_URL": "https://kontor.example"},
+		"HTTPS":           {"BASE_URL": "HTTPS://kontor.example"},
+		"PostgreSQL":      {"DATABASE_URL": "postgres://db/kontor"},
+		"PostgreSQL, too": {"DATABASE_URL": "postgresql://db/kontor"},
+		"Redis":           {"REDIS_URL": "redis://queue"},
+	}
+	for shape, env := range shapes {
+		production := shape != "embedded" && shape != "plain base URL"
+		for _, c := range []struct{ smtp, sms, mailbox, production, embedded string }{
+			{"", "", "", "SMTP_URL", ""},
+			{smtp, "", "", "SMS_URL", ""},
+			{"", sms, "", "SMTP_URL", ""},
+			{smtp, sms, "", "", ""},
+			{"", "", "on", "", ""},
+			{smtp, "", "on", "", ""},
+			{"", sms, "off", "SMTP_URL", "SMTP_URL"},
+			{smtp, "", "off", "SMS_URL", "SMS_URL"},
+			{smtp, sms, "off", "", ""},
+		} {
+			set := map[string]string{"DATA_DIR": t.TempDir(), "SECRET_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)), "SMTP_URL": c.smtp, "SMS_URL": c.sms, "MAILBOX": c.mailbox}
+			for k, v := range env {
+				set[k] = v
+			}
+			got, _, err := Load(nil, func(k string) string { return set[k] }, Checks{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := c.embedded
+			if production {
+				want = c.production
+			}
+			if got.Production() != production || got.Boxed() != (c.smtp == "" || c.sms == "") {
+				t.Errorf("%s: production %v, boxed %v", shape, got.Production(), got.Boxed())
+			}
+			err = got.CheckChannels()
+			var missing *Error
+			if errors.As(err, &missing) != (want != "") || missing != nil && missing.Name != want {
+				t.Errorf("%s, %+v: %v, want %q", shape, c, err, want)
+			}
+			if err != nil && (strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "MAILBOX=on")) {
+				t.Errorf("%q", err)
+			}
+		}
+	}
+	if _, _, err := Load(nil, func(k string) string { return map[string]string{"MAILBOX": "maybe", "DATA_DIR": t.TempDir()}[k] }, Checks{}); err == nil {
+		t.Error("MAILBOX=maybe is taken")
+	}
+}
+
 func TestRestAndOwnKey(t *testing.T) {
 	env := map[string]string{"DATA_DIR": t.TempDir()}
 	getenv := func(k string) string { return env[k] }

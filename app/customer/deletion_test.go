@@ -87,7 +87,7 @@ var notOfCustomers = []string{
 	// SQLite's search index: trigrams, whose rows are looked at by number below
 	"customer_search_data", "customer_search_idx", "customer_search_docsize", "customer_search_config",
 	"transaction_search_data", "transaction_search_idx", "transaction_search_docsize", "transaction_search_config",
-	"transaction_kind", "policy_version", "policy_draft", "policy_offer", // the firm's own
+	"transaction_kind", "policy_version", "policy_draft", "policy_offer", "process", "installation", // the firm's own
 	"deputy", "handover", "handover_target", // between specialist users
 	"administrator_switch", // filled only while many customers are looked at
 	"deletion",             // the receipt: counts

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"sync"
 	"time"
 
 	"kontor/app/access"
@@ -21,6 +22,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
+	"kontor/app/heartbeat"
 	"kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -57,6 +59,7 @@ type Services struct {
 	Handovers      *handover.Service
 	Attention      *attention.Service
 	Policies       *policy.Service
+	Processes      *heartbeat.Service
 
 	syncClock func(context.Context) error
 	stopAudit func()
@@ -111,6 +114,16 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 	}
 	if err := s.Policies.Offer(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("offer new rights: %w", err), s.Close())
+	}
+	role := heartbeat.Web
+	if schema == WaitForSchema {
+		role = heartbeat.Worker
+	}
+	s.Processes = heartbeat.New(heartbeat.Options{DB: s.DB, Now: s.Now, Log: log, Role: role, Settings: fingerprints(s.Key, c)})
+	if schema == ApplySchema { // the first web process says which key the installation has, before any worker asks
+		if err := s.Processes.Beat(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("heartbeat: %w", err), s.Close())
+		}
 	}
 	return s, nil
 }
@@ -226,6 +239,47 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Accounts.OnSwitched(s.Handovers.Switched)
 	s.Accounts.OnSwitched(s.Customers.AdministratorSwitched)
 	return nil
+}
+
+// fingerprints are of the settings in which the processes of an installation must not differ.
+func fingerprints(key secret.Key, c config.Config) heartbeat.Settings {
+	mailbox := "off"
+	if c.MailboxOn() {
+		mailbox = "on"
+	}
+	return heartbeat.Fingerprints(key, map[string]string{
+		heartbeat.BaseURL: c.BaseURL, heartbeat.SMTPURL: channel(c.SMTPURL), heartbeat.SMSURL: channel(c.SMSURL),
+		heartbeat.FirmName: c.FirmName, heartbeat.Mailbox: mailbox,
+	})
+}
+
+// channel is where messages go, without names and passwords.
+func channel(address string) string {
+	if address == "" {
+		return "mailbox"
+	}
+	u, err := url.Parse(address)
+	if err != nil { // it was checked
+		return "unknown"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// Follow keeps up with the other processes until ctx ends: the policy in force, and how they are set up.
+func (s *Services) Follow(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { s.Policies.Follow(ctx) })
+	both.Go(func() { s.Processes.Run(ctx) })
+	both.Wait()
+}
+
+// Work runs the worker loop until ctx ends, as soon as this process's key is the installation's.
+func (s *Services) Work(ctx context.Context) error {
+	if err := s.Processes.AwaitKey(ctx); err != nil {
+		return nil //nolint:nilerr // asked to stop before it began
+	}
+	s.Log.Info("worker runs")
+	return s.Loop().Run(ctx)
 }
 
 // Loop makes the worker loop over the services: the relay, the deliveries, and the jobs that come round.

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -26,9 +25,9 @@ func (s *Server) operationRoutes() []route {
 		get("/queues", firm, s.showQueues),
 		post("/queues/:queue/:task/run", firm, s.runTask),
 		post("/queues/:queue/:task/delete", firm, s.deleteTask),
-		get("/mailbox", anyone, s.showMailbox),
-		get("/mailbox.json", anyone, s.mailboxJSON),
-		get("/mailbox/:id/html", anyone, s.mailHTML),
+		get("/mailbox", firm, s.showMailbox),
+		get("/mailbox.json", firm, s.mailboxJSON),
+		get("/mailbox/:id/html", firm, s.mailHTML),
 		get("/healthz", automatic, s.healthz),
 		get("/readyz", automatic, s.readyz),
 		get("/metrics", automatic, s.showMetrics),
@@ -205,20 +204,13 @@ func (s *Server) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id str
 // mailboxSize is how many messages the mailbox page shows.
 const mailboxSize = 100
 
-// readMailbox answers 404 when there is no built-in mailbox, and lets in whoever may: specialist users, and in the
-// embedded mode everybody on this machine.
+// readMailbox wants the right to read the mailbox: it holds everybody's links. 404 when there is none.
 func (s *Server) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 	if !s.hasMailbox {
 		return nil, fault.New(fault.NotFound, "page")
 	}
-	if !s.openMailbox || !s.fromLoopback(c) || !underOwnName(c) {
-		p := signed(c)
-		if p == nil {
-			return nil, fault.New(fault.Unauthenticated, "sign_in.needed")
-		}
-		if !p.Account.Specialist {
-			return nil, fault.New(fault.NotFound, "page")
-		}
+	if err := s.require(c, policies.Mailbox, policies.Read); err != nil {
+		return nil, err
 	}
 	return s.courier.Mailbox(s.ctx(c), mailboxSize)
 }
@@ -227,17 +219,6 @@ func (s *Server) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 func (s *Server) fromLoopback(c *fiber.Ctx) bool {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	return ok && peer.Unmap().IsLoopback() && proxied(c) == ""
-}
-
-// underOwnName says whether the browser knows this machine by a name of its own. A foreign site can make its name point
-// here (DNS rebinding), and its script would read the answer.
-func underOwnName(c *fiber.Ctx) bool {
-	name := string(c.Request().Host())
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		name = host
-	}
-	a, err := netip.ParseAddr(strings.Trim(name, "[]"))
-	return name == "localhost" || err == nil && a.IsLoopback()
 }
 
 type mailboxPage struct {
@@ -256,7 +237,7 @@ func (s *Server) showMailbox(c *fiber.Ctx) error {
 	} else if len(mails) > 0 {
 		d.Open = &mails[0]
 	}
-	return s.render(c, view{Page: "operation/mailbox", Title: s.say(c, "nav.mailbox"), Nav: "mailbox", Door: signed(c) == nil, Wide: true, Data: d})
+	return s.render(c, view{Page: "operation/mailbox", Title: s.say(c, "nav.mailbox"), Nav: "mailbox", Data: d})
 }
 
 func (s *Server) mailboxJSON(c *fiber.Ctx) error {

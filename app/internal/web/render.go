@@ -38,6 +38,7 @@ type frame struct {
 	Nav       []navEntry
 	Search    *search
 	Toast     *toast
+	Notice    string // that messages are not delivered, in words
 	Door      bool
 	Wide      bool
 	Body      template.HTML
@@ -74,6 +75,10 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	f.Toast = s.takeToast(c)
 	if !v.Door {
 		if err := s.navigation(c, f, v.Nav); err != nil {
+			return err
+		}
+		var err error
+		if f.Notice, err = s.notice(t); err != nil {
 			return err
 		}
 	}
@@ -119,7 +124,7 @@ func (s *Server) mayUse(caller account.Caller) (places []place, err error) {
 		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, "", policies.Read},
 		{"queues", "/queues", "list-checks", policies.Queue, "", policies.Read},
 		{"audit", "/audit", "scroll-text", policies.Audit, "", policies.Read},
-		{"mailbox", "/mailbox", "inbox", policies.Customer, "person", policies.List},
+		{"mailbox", "/mailbox", "inbox", policies.Mailbox, "", policies.Read},
 	} {
 		if e.id == "mailbox" && !s.hasMailbox {
 			continue

@@ -61,12 +61,14 @@ type Options struct {
 	Locale  string // where nothing else says
 	Zone    *time.Location
 	Mailbox bool // the built-in mailbox takes e-mails or SMS
-	// OpenMailbox lets loopback read the mailbox without signing in: the embedded mode.
-	OpenMailbox bool
+	// Undelivered says which messages the mailbox keeps although customers wait for them, which every page of a specialist
+	// user says: all, email, sms; "" for none.
+	Undelivered string
 	MetricsOpen bool           // serve /metrics here to loopback
 	Proxies     []netip.Prefix // whose word about the client's address counts
 	Forwarded   bool           // they write Forwarded, not X-Forwarded-For
 	HookSecret  string         // signs delivery reports; "" derives one from Key
+	Processes   Processes
 	// Schema says whether the database's schema is what this program needs.
 	Schema func(context.Context) error
 }
@@ -108,7 +110,9 @@ type Server struct {
 	hookKey []byte
 	schema  func(context.Context) error
 
-	hasMailbox, openMailbox, metricsOpen bool
+	processes               Processes
+	hasMailbox, metricsOpen bool
+	undelivered             string
 
 	serving serving
 }
@@ -121,7 +125,7 @@ func New(o Options) (*Server, error) {
 		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale, zone: o.Zone,
 		baseURL: strings.TrimRight(o.BaseURL, "/"), clients: newClients(o),
 		metrics: newMetrics(o.Audit), hookKey: []byte(o.HookSecret), schema: o.Schema,
-		hasMailbox: o.Mailbox, openMailbox: o.OpenMailbox, metricsOpen: o.MetricsOpen,
+		hasMailbox: o.Mailbox, undelivered: o.Undelivered, processes: o.Processes, metricsOpen: o.MetricsOpen,
 	}
 	if len(s.hookKey) == 0 {
 		s.hookKey = []byte(o.Key.MAC("hooks"))

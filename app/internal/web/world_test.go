@@ -28,6 +28,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/handover"
+	"kontor/app/heartbeat"
 	policykeeping "kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -115,6 +116,11 @@ func (q *madeUpQueue) note(what, queue, id string) error {
 	return q.answer()
 }
 
+// alone is a process that has no neighbours, or has found what a test says.
+type alone struct{ found heartbeat.Finding }
+
+func (a *alone) Finding() heartbeat.Finding { return a.found }
+
 // newWorld builds it; change may alter the options before the server is made.
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
@@ -201,7 +207,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Policies: policyService,
 		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
 		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
-		Schema: func(context.Context) error { return nil },
+		Schema: func(context.Context) error { return nil }, Processes: &alone{},
 	}
 	for _, f := range change {
 		f(&o)

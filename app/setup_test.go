@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/app/courier/couriertest"
+	"kontor/app/store/storetest"
+)
+
+// TestMailboxShut: the built programs don't start in a production set-up with a channel missing, and say in one line which
+// setting is; commands that send nothing do.
+func TestMailboxShut(t *testing.T) {
+	programs := build(t)
+	postgres, redis := storetest.PostgresURL(t), redisURL(t)
+	const sms, smtp = "https://sms.example", "smtp://mail.example"
+	for name, c := range map[string]struct {
+		program string
+		env     map[string]string
+		names   string
+	}{
+		"https":                    {programs.app, map[string]string{"BASE_URL": "https://kontor.example"}, "SMTP_URL"},
+		"PostgreSQL":               {programs.app, map[string]string{"DATABASE_URL": postgres}, "SMTP_URL"},
+		"Redis":                    {programs.app, map[string]string{"REDIS_URL": redis}, "SMTP_URL"},
+		"Redis, worker in the web": {programs.app, map[string]string{"REDIS_URL": redis, "WORKER": "embedded", "SMS_URL": sms}, "SMTP_URL"},
+		"without SMS":              {programs.app, map[string]string{"DATABASE_URL": postgres, "SMTP_URL": smtp}, "SMS_URL"},
+		"worker":                   {programs.worker, map[string]string{"DATABASE_URL": postgres, "REDIS_URL": redis, "BASE_URL": "http://x", "SMS_URL": sms}, "SMTP_URL"},
+		"worker without SMS":       {programs.worker, map[string]string{"DATABASE_URL": postgres, "REDIS_URL": redis, "BASE_URL": "http://x", "SMTP_URL": smtp}, "SMS_URL"},
+		"embedded, switched off":   {programs.app, map[string]string{"MAILBOX": "off"}, "SMTP_URL"},
+	} {
+		c.env["SECRET_KEY"], c.env["LISTEN"], c.env["DATA_DIR"] = productionKey, "127.0.0.1:0", t.TempDir()
+		out := &output{}
+		p := launch(t, out, c.env, c.program)
+		select {
+		case <-p.done:
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: it runs", name)
+			p.kill()
+			continue
+		}
+		said := strings.TrimSpace(out.String())
+		if p.cmd.ProcessState.ExitCode() != 1 || strings.Contains(said, "\n") || !strings.Contains(said, c.names+" is missing") || !strings.Contains(said, "MAILBOX=on") {
+			t.Errorf("%s: %s\n%s", name, p.cmd.ProcessState, said)
+		}
+	}
+	out := &output{}
+	p := launch(t, out, map[string]string{"DATABASE_URL": postgres, "SECRET_KEY": productionKey}, programs.app, "migrate")
+	<-p.done
+	if p.cmd.ProcessState.ExitCode() != 0 {
+		t.Errorf("migrate: %s", out)
+	}
+}
+
+// TestDifferingKey: the built worker with another SECRET_KEY than the web process's takes no task and says why; the right
+// one sends. In the production set-up with MAILBOX=on every page says what it means, and only who has the right reads it.
+func TestDifferingKey(t *testing.T) {
+	programs, smtp := build(t), couriertest.NewSMTPPeer(t)
+	listen, queue := freeAddress(t), redisURL(t)
+	settings := func(key byte) map[string]string {
+		return map[string]string{
+			"BASE_URL": "http://" + listen, "REDIS_URL": queue, "SMTP_URL": smtp.URL(), "MAILBOX": "on", "LISTEN": listen,
+			"SECRET_KEY":  base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{key}, 32)),
+			"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
+		}
+	}
+	database := storetest.PostgresURL(t)
+	start := func(program string, key byte) (*process, *output) {
+		env, out := settings(key), &output{}
+		env["DATABASE_URL"] = database
+		return launch(t, out, env, program), out
+	}
+	wrong, said := start(programs.worker, 2) // before there is a web process: it must not be the one that says which key
+	web, _ := start(programs.app, 1)
+	web.answers("http://" + listen)
+	eventually(t, "the worker to say what it waits for", func() bool {
+		return strings.Contains(said.String(), "SECRET_KEY is not the one of this installation's web processes")
+	})
+	firm := visitor(t, "http://"+listen)
+	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers").shows("This installation delivers no SMS: they stay in the built-in mailbox.", "User administrator")
+	firm.get("/customers/new?type=person").send("Save", map[string]string{
+		"first_name": "Eva", "last_name": "Ende", "email": "eva@kunde.example",
+	}).shows("Queued for eva@kunde.example")
+	wrong.terminate()
+	if n := len(smtp.Mails()); n != 0 {
+		t.Fatalf("the worker with another key sent %d mails", n)
+	}
+	right, _ := start(programs.worker, 1)
+	eventually(t, "the mail", func() bool { return len(smtp.Mails()) == 1 })
+	visitor(t, "http://"+listen).get(linkIn(t, plainPart(t, smtp.Mails()[0]))).is(http.StatusOK, "").shows("Eva Ende")
+	if strings.Contains(said.String(), productionKey) {
+		t.Error("the log shows a key")
+	}
+	visitor(t, "http://"+listen).get("/mailbox.json").is(http.StatusOK, "/login")
+	right.terminate()
+	web.terminate()
+}
