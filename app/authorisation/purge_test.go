@@ -112,3 +112,25 @@ func TestDeactivatedAccessIsNoReason(t *testing.T) {
 		}
 	})
 }
+
+// TestDismissingOneself leaves what one could undo before; being dismissed by another does not.
+func TestDismissingOneself(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
+		w.must(err)
+		then, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)
+		w.must(err)
+		w.must(second(w.Undo(w.ctx(), w.anna, then.ID)))
+		w.must(second(w.Undo(w.ctx(), w.anna, first.ID)))
+
+		w.must(second(w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))))
+		first, err = w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
+		w.must(err)
+		then, err = w.Remove(w.ctx(), w.clara, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)
+		w.must(err)
+		w.must(second(w.Undo(w.ctx(), w.clara, then.ID)))
+		if _, err := w.Undo(w.ctx(), w.anna, first.ID); complaint(err) != "gone: authorisation.undone" {
+			t.Errorf("what was taken from somebody who was dismissed: %v", err)
+		}
+	})
+}
