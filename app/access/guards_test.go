@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"kontor/app/account"
 	"kontor/app/courier"
 )
 
@@ -32,6 +33,33 @@ func TestStaleCorrection(t *testing.T) {
 		got, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, f)
 		if !errors.Is(err, ErrVersion) || got.FirstName != "Bertha" {
 			w.t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// TestDeactivatingShuts: links and codes of a deactivated access are gone, not only refused; a specialist user who has one
+// stays signed in, since they need none.
+func TestDeactivatingShuts(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		w.deliver(a.ID)
+		if w.count("link", "subject_id = ?", a.ID) == 0 || w.count("access_code", "access_id = ?", a.ID) == 0 {
+			w.t.Fatal("nothing was minted")
+		}
+		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
+		if n := w.count("link", "subject_id = ?", a.ID) + w.count("access_code", "access_id = ?", a.ID); n != 0 {
+			w.t.Errorf("%d links and codes are left", n)
+		}
+
+		own := w.invited("anna@kanzlei.example", "")
+		token, _ := w.deliver(own.ID)
+		_, err := w.Register(w.ctx(), token, RegisterForm{Password: strong}, account.Caller{}, here)
+		must(w.t, err)
+		_, session, err := w.people.SignIn(w.ctx(), "anna@kanzlei.example", strong, here)
+		must(w.t, err)
+		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, own.ID))
+		if p, err := w.people.Authenticate(w.ctx(), session); err != nil || p == nil {
+			w.t.Errorf("who works for the firm is signed out: %v", err)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/uptrace/bun"
+
+	"kontor/app/account"
 )
 
 // TestEachGuardOfAVersion: a form is out of date when somebody was quicker before it was read, even where it says what is
@@ -40,6 +42,24 @@ func TestEachGuardOfAVersion(t *testing.T) {
 		}
 		if write(now.Version-1) || write(now.Version+1) || !write(now.Version) {
 			t.Error("written to another version than the one that was read")
+		}
+	})
+}
+
+// TestSubmissionsApart: the once-only key of a form is its sender's. Somebody else who sends the same adds their own.
+func TestSubmissionsApart(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		made := map[int64]bool{}
+		for i, by := range []account.Caller{w.anna, w.ben, w.anna, w.ben} {
+			cu, repeated, err := w.Add(ctx, by, Draft{Type: Person, Data: anna(), Submission: "the same"}, nil)
+			if err != nil || repeated != (i > 1) {
+				t.Errorf("%d: repeated %v, %v", i, repeated, err)
+			}
+			made[cu.Number] = true
+		}
+		if len(made) != 2 {
+			t.Errorf("made %v", made)
 		}
 	})
 }

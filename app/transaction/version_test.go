@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/uptrace/bun"
+
+	"kontor/app/account"
 )
 
 // TestEachGuardOfAVersion: a form is out of date when somebody was quicker before the transaction was read, and when
@@ -41,6 +43,29 @@ func TestEachGuardOfAVersion(t *testing.T) {
 					return err
 				})
 			}
+		}
+	})
+}
+
+// TestSubmissionsApart: the once-only key of a form is its sender's. Somebody else who sends the same adds their own.
+func TestSubmissionsApart(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		w.appoint(w.customer, w.ben)
+		made := map[string]bool{}
+		for _, c := range []struct {
+			by       account.Caller
+			name     string
+			repeated bool
+		}{{w.anna, "Anna's", false}, {w.ben, "Ben's", false}, {w.anna, "Anna's again", true}, {w.ben, "Ben's again", true}} {
+			got, repeated, err := w.Create(ctx, c.by, w.customer.ID, Form{Name: c.name, Submission: "the same"})
+			if err != nil || repeated != c.repeated {
+				t.Errorf("%s: repeated %v, %v", c.name, repeated, err)
+			}
+			made[got.Name] = true
+		}
+		if len(made) != 2 || !made["Anna's"] || !made["Ben's"] {
+			t.Errorf("made %v", made)
 		}
 	})
 }
