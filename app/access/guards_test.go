@@ -63,3 +63,31 @@ func TestDeactivatingShuts(t *testing.T) {
 		}
 	})
 }
+
+// TestCodeOfThisInvitation: whether a code is asked for follows from the messages of the present invitation, not from those
+// to a former number.
+func TestCodeOfThisInvitation(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		w.deliver(a.ID) // to the former number it went out
+		_, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, form("berta@example.org", "+491722345678"))
+		must(w.t, err)
+		needs := func(want bool) {
+			w.t.Helper()
+			if got, err := w.needsCode(w.ctx(), w.row(a.ID)); err != nil || got != want {
+				w.t.Errorf("a code is asked for: %v, %v; want %v", got, err, want)
+			}
+		}
+		needs(true)
+		for _, m := range w.messages(a.ID, courier.Queued) {
+			if m.Channel == courier.SMS {
+				w.settle(m, courier.Failed, "number_invalid", courier.Permanent)
+			}
+		}
+		needs(false)
+		// the other way round: the former number was refused, the present one gets its code
+		_, err = w.Correct(w.ctx(), w.anna, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", mobile))
+		must(w.t, err)
+		needs(true)
+	})
+}

@@ -1,0 +1,44 @@
+package transaction
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"kontor/policies"
+)
+
+// TestKeepingKinds: who may only look at the kinds changes none of them, and the kind of what has none stays.
+func TestKeepingKinds(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		w.must(w.policy.Publish(w.policy.Version()+1, policies.Default+"\np, specialist, *, template, *, read, allow\n"))
+		if read, manage, err := w.MayKeepKinds(w.anna); err != nil || !read || manage {
+			t.Fatalf("may read %v, manage %v, %v", read, manage, err)
+		}
+		form := KindForm{Key: "new", NameEN: "New", NameDE: "Neu"}
+		for name, act := range map[string]func() error{
+			"add":        func() error { _, err := w.AddKind(ctx, w.anna, form); return err },
+			"rename":     func() error { _, err := w.RenameKind(ctx, w.anna, "contract", 1, form); return err },
+			"retire":     func() error { _, err := w.RetireKind(ctx, w.anna, "contract"); return err },
+			"reactivate": func() error { _, err := w.ReactivateKind(ctx, w.anna, "contract"); return err },
+			"move":       func() error { return w.MoveKind(ctx, w.anna, "contract", false) },
+		} {
+			if err := act(); !errors.Is(err, policies.ErrForbidden) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := w.RetireKind(ctx, w.templates, OtherKind); err == nil || err.Error() != "conflict: kind.other_stays" {
+			t.Errorf("retiring what has no kind: %v", err)
+		}
+		if _, err := w.ReactivateKind(ctx, w.templates, OtherKind); err != nil {
+			t.Errorf("it is active: %v", err)
+		}
+		if _, err := w.RenameKind(ctx, w.templates, "contract", 2, form); !errors.Is(err, ErrVersion) {
+			t.Errorf("renaming another version: %v", err)
+		}
+		if n := w.count(`SELECT count(*) FROM transaction_kind WHERE version <> 1 OR NOT active OR key = 'new'`); n != 0 {
+			t.Errorf("%d kinds have changed", n)
+		}
+	})
+}
