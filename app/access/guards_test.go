@@ -1,9 +1,13 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/account"
 	"kontor/app/courier"
@@ -89,5 +93,70 @@ func TestCodeOfThisInvitation(t *testing.T) {
 		_, err = w.Correct(w.ctx(), w.anna, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", mobile))
 		must(w.t, err)
 		needs(true)
+	})
+}
+
+// TestCodeInForce: a code is good for its access and generation, until the moment it ends.
+func TestCodeInForce(t *testing.T) {
+	each(t, func(w *world) {
+		a, other := w.invited("berta@example.org", mobile), w.invited("otto@example.org", mobile)
+		start := w.clock.now()
+		ends := start.Add(10 * time.Minute)
+		must(w.t, insertCode(w.ctx(), w.db, codeRow{Hash: "h", AccessID: a.ID, Generation: 1, CreatedAt: start, ExpiresAt: ends}))
+		for name, c := range map[string]struct {
+			access     uuid.UUID
+			generation int
+			hash       string
+			now        time.Time
+			want       bool
+		}{
+			"it":                 {a.ID, 1, "h", ends.Add(-time.Microsecond), true},
+			"at its end":         {a.ID, 1, "h", ends, false},
+			"later":              {a.ID, 1, "h", ends.Add(time.Hour), false},
+			"another generation": {a.ID, 2, "h", start, false},
+			"another's":          {other.ID, 1, "h", start, false},
+			"another code":       {a.ID, 1, "g", start, false},
+		} {
+			if got, err := codeInForce(w.ctx(), w.db, c.access, c.generation, c.hash, c.now); err != nil || got != c.want {
+				w.t.Errorf("%s: %v, %v", name, got, err)
+			}
+		}
+	})
+}
+
+// TestAccountMeanwhile: an access is linked to the account whose password was checked, or to a new one, and to no account
+// that came, went or changed hands since.
+func TestAccountMeanwhile(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("anna@kanzlei.example", "")
+		anna, _, err := w.people.ByEmail(w.ctx(), w.db, "anna@kanzlei.example")
+		must(w.t, err)
+		r := w.row(a.ID)
+		other := anna
+		other.ID = newID()
+		nobody := r
+		nobody.Email, nobody.EmailFolded = "nobody@example.org", "nobody@example.org"
+		for name, c := range map[string]struct {
+			r    row
+			who  proven
+			want error
+		}{
+			"it is there":                 {r, proven{owner: anna, has: true}, nil},
+			"it came since":               {r, proven{hash: "x"}, ErrAgain},
+			"another has the address now": {r, proven{owner: other, has: true}, ErrAgain},
+			"it went since":               {nobody, proven{owner: anna, has: true}, ErrAgain},
+			"there is none":               {nobody, proven{hash: "x"}, nil},
+		} {
+			err := w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) error {
+				got, err := w.accountFor(ctx, tx, c.r, c.who)
+				if err == nil && got.Email != c.r.Email {
+					w.t.Errorf("%s: %+v", name, got)
+				}
+				return err
+			})
+			if !errors.Is(err, c.want) {
+				w.t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 )
 
@@ -87,6 +88,52 @@ func TestFailuresAreForgotten(t *testing.T) {
 		w.wait(forgetAfter)
 		if n := tries("203.0.113.3"); n != fresh {
 			w.Errorf("a day later: %d tries, want %d", n, fresh)
+		}
+	})
+}
+
+// TestPasswordChangedTwiceAtOnce: of two browsers that change a password at once the second is told that its old one is
+// wrong by now.
+func TestPasswordChangedTwiceAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		plain := w.db.DB
+		hook := &after{query: "account_role", do: func() { // the account was read, its password not compared yet
+			_, err := plain.NewRaw(`UPDATE account SET password_hash = 'another' WHERE id = ?`, anna.ID).Exec(w.ctx)
+			w.must(err)
+		}}
+		a, err := w.Get(w.ctx, caller(anna))
+		w.must(err)
+		w.must(w.verify(w.ctx, a, good, office)) // it was right a moment ago
+		w.db.DB = plain.WithQueryHook(hook)
+		err = w.ChangePassword(w.ctx, caller(anna), good, better, better, "")
+		w.db.DB = plain
+		w.wantForm("the second", err, "current_password password.wrong")
+		if n := w.count("account WHERE password_hash = 'another'"); hook.do != nil || n != 1 {
+			w.Errorf("the first one's password is gone")
+		}
+	})
+}
+
+// TestDeputiesOfASession: a session stands in for others from the first moment of a deputyship until before its end.
+func TestDeputiesOfASession(t *testing.T) {
+	each(t, func(w *world) {
+		anna, ben := w.specialist("Anna Berg"), w.specialist("Ben Bau")
+		starts := w.now().Add(time.Minute)
+		ends := starts.Add(time.Minute)
+		w.exec(`INSERT INTO deputy (id, specialist_id, deputy_id, starts_at, ends_at, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			uuid.Must(uuid.NewV7()), anna.ID, ben.ID, starts, ends, w.now(), anna.ID)
+		token := w.signIn(ben.Email, good)
+		for _, c := range []struct {
+			wait time.Duration
+			want int
+		}{{time.Minute - time.Microsecond, 0}, {time.Microsecond, 1}, {time.Minute - time.Microsecond, 1}, {time.Microsecond, 0}} {
+			w.wait(c.wait)
+			signed, err := w.Authenticate(w.ctx, token)
+			w.must(err)
+			if len(signed.For) != c.want {
+				w.Errorf("at %s: for %v, want %d", w.now(), signed.For, c.want)
+			}
 		}
 	})
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
 	"kontor/policies"
 )
 
@@ -39,6 +42,35 @@ func TestKeepingKinds(t *testing.T) {
 		}
 		if n := w.count(`SELECT count(*) FROM transaction_kind WHERE version <> 1 OR NOT active OR key = 'new'`); n != 0 {
 			t.Errorf("%d kinds have changed", n)
+		}
+	})
+}
+
+// TestAddingNone: who may add none of any kind is told so first, whatever the form says.
+func TestAddingNone(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		if _, _, err := w.Create(ctx, w.auditor, w.customer.ID, Form{Name: "", Kind: "nonsense"}); !errors.Is(err, policies.ErrForbidden) {
+			t.Errorf("an empty form: %v", err)
+		}
+	})
+}
+
+// TestDeputyProcesses: whoever stands in for an additional processor may work on the transaction for that time.
+func TestDeputyProcesses(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		made := w.create(w.anna, w.customer, "Contract")
+		w.entrust(made, w.ben)
+		deputy := w.clara
+		deputy.For = []uuid.UUID{w.ben.ID}
+		for name, c := range map[string]struct {
+			caller account.Caller
+			want   error
+		}{"the processor": {w.ben, nil}, "a deputy": {deputy, nil}, "a colleague": {w.clara, ErrNotFound}} {
+			if _, err := w.Authorise(ctx, w.db, c.caller, made.ID, policies.Process); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
 		}
 	})
 }
