@@ -3,6 +3,7 @@ package transaction
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
@@ -71,6 +72,35 @@ func TestDeputyProcesses(t *testing.T) {
 			if _, err := w.Authorise(ctx, w.db, c.caller, made.ID, policies.Process); !errors.Is(err, c.want) {
 				t.Errorf("%s: %v, want %v", name, err, c.want)
 			}
+		}
+	})
+}
+
+// TestRetiredKinds are chosen for nothing new; what has one keeps it.
+func TestRetiredKinds(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		has, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Old", Kind: "contract"})
+		w.must(err)
+		new := w.create(w.anna, w.customer, "New")
+		_, err = w.RetireKind(ctx, w.templates, "contract")
+		w.must(err)
+		offered := func(list []Kind, err error) bool {
+			t.Helper()
+			w.must(err)
+			return slices.ContainsFunc(list, func(k Kind) bool { return k.Key == "contract" })
+		}
+		if offered(w.Choices(ctx, w.anna, w.customer.ID)) || offered(w.ChoicesOf(ctx, w.anna, new)) || !offered(w.ChoicesOf(ctx, w.anna, has)) {
+			t.Error("a retired kind is offered, or is not to what has it")
+		}
+		if _, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Newer", Kind: "contract"}); err == nil {
+			t.Error("a new one of a retired kind")
+		}
+		if _, err := w.Update(ctx, w.anna, new.ID, new.Version, Form{Name: "New", Kind: "contract"}); err == nil {
+			t.Error("one is changed into a retired kind")
+		}
+		if _, err := w.Update(ctx, w.anna, has.ID, has.Version, Form{Name: "Renamed", Kind: "contract"}); err != nil {
+			t.Errorf("what has it is renamed: %v", err)
 		}
 	})
 }
