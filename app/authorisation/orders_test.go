@@ -128,17 +128,16 @@ func (q quick) Verify(context.Context, uuid.UUID, string, account.Browser) error
 type one struct {
 	*world
 	life
-	number     int
-	handovers  *handover.Service
-	keepers    []account.Caller // who administers the customer, before and after a handover
-	customer   customer.Customer
-	access     uuid.UUID
-	email      string
-	removal    uuid.UUID
-	other      customer.Customer // of who has two
-	others     string            // what is known of them there, before
-	wasSigned  int               // in at, how often
-	lastSignIn string
+	number    int
+	handovers *handover.Service
+	keepers   []account.Caller // who administers the customer, before and after a handover
+	customer  customer.Customer
+	access    uuid.UUID
+	email     string
+	removal   uuid.UUID
+	other     customer.Customer // of who has two
+	others    string            // what is known of them there, before
+	wasSigned int               // in at, how often
 }
 
 func (o *one) mark(kind string) string { return fmt.Sprintf("Qz%s%05d", kind, o.number) }

@@ -33,7 +33,7 @@ func TestEachGuardOfAVersion(t *testing.T) {
 		} {
 			for _, off := range []int{-1, 1, 0} {
 				w.inTx(func(ctx context.Context, tx bun.Tx) error {
-					seen, err := w.Service.find(ctx, tx, w.anna, was.ID)
+					seen, err := w.find(ctx, tx, w.anna, was.ID)
 					w.must(err)
 					seen.Version += off
 					done, err := write(tx, seen)
