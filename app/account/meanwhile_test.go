@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 )
 
@@ -27,39 +28,37 @@ func (a *after) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 // TestChangedDuringASignIn: between the comparing of a password and the session it may be changed, or the account be
 // deactivated or gone: then there is no session.
 func TestChangedDuringASignIn(t *testing.T) {
-	for name, change := range map[string]string{
-		"password changed": `UPDATE account SET password_hash = 'another' WHERE email_folded = 'anna.berg@firm.example'`,
-		"deactivated":      `UPDATE account SET active = FALSE WHERE email_folded = 'anna.berg@firm.example'`,
-		"gone":             `DELETE FROM account WHERE email_folded = 'anna.berg@firm.example'`,
-		"nothing":          ``,
-	} {
-		t.Run(name, func(t *testing.T) {
-			each(t, func(w *world) {
-				w.specialist("Anna Berg")
-				plain := w.db.DB
-				hook := &after{query: "a.username_folded =", do: func() {
-					if change != "" {
-						_, err := plain.NewRaw(change).Exec(w.ctx)
-						w.must(err)
-					}
-				}}
-				w.db.DB = plain.WithQueryHook(hook)
-				_, token, err := w.SignIn(w.ctx, "anna.berg@firm.example", good, office)
-				w.db.DB = plain
-				if hook.do != nil {
-					w.Fatal("nothing happened meanwhile")
+	each(t, func(w *world) {
+		for name, change := range map[string]string{
+			"password changed": `UPDATE account SET password_hash = 'another' WHERE id = ?`,
+			"deactivated":      `UPDATE account SET active = FALSE WHERE id = ?`,
+			"gone":             `DELETE FROM account WHERE id = ?`,
+			"nothing":          ``,
+		} {
+			anna := w.specialist("Anna " + letters(name))
+			plain := w.db.DB
+			hook := &after{query: "a.username_folded =", do: func() {
+				if change != "" {
+					_, err := plain.NewRaw(change, anna.ID).Exec(w.ctx)
+					w.must(err)
 				}
-				if change == "" {
-					w.want("signing in", err, nil)
-					return
-				}
-				w.want("signing in", err, ErrSignIn)
-				if token != "" || w.count("session") != 0 {
-					w.Errorf("token %q, %d sessions", token, w.count("session"))
-				}
-			})
-		})
-	}
+			}}
+			w.db.DB = plain.WithQueryHook(hook)
+			_, token, err := w.SignIn(w.ctx, anna.Email, good, office)
+			w.db.DB = plain
+			if hook.do != nil {
+				w.Fatal("nothing happened meanwhile")
+			}
+			if change == "" {
+				w.want(name, err, nil)
+				continue
+			}
+			w.want(name, err, ErrSignIn)
+			if n := w.count("session WHERE account_id = ?", anna.ID); token != "" || n != 0 {
+				w.Errorf("%s: token %q, %d sessions", name, token, n)
+			}
+		}
+	})
 }
 
 // TestFailuresAreForgotten: after a day of quiet a person has all the free tries again, and not a second earlier.
@@ -89,6 +88,52 @@ func TestFailuresAreForgotten(t *testing.T) {
 		w.wait(forgetAfter)
 		if n := tries("203.0.113.3"); n != fresh {
 			w.Errorf("a day later: %d tries, want %d", n, fresh)
+		}
+	})
+}
+
+// TestPasswordChangedTwiceAtOnce: of two browsers that change a password at once the second is told that its old one is
+// wrong by now.
+func TestPasswordChangedTwiceAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		plain := w.db.DB
+		hook := &after{query: "account_role", do: func() { // the account was read, its password not compared yet
+			_, err := plain.NewRaw(`UPDATE account SET password_hash = 'another' WHERE id = ?`, anna.ID).Exec(w.ctx)
+			w.must(err)
+		}}
+		a, err := w.Get(w.ctx, caller(anna))
+		w.must(err)
+		w.must(w.verify(w.ctx, a, good, office)) // it was right a moment ago
+		w.db.DB = plain.WithQueryHook(hook)
+		err = w.ChangePassword(w.ctx, caller(anna), good, better, better, "")
+		w.db.DB = plain
+		w.wantForm("the second", err, "current_password password.wrong")
+		if n := w.count("account WHERE password_hash = 'another'"); hook.do != nil || n != 1 {
+			w.Errorf("the first one's password is gone")
+		}
+	})
+}
+
+// TestDeputiesOfASession: a session stands in for others from the first moment of a deputyship until before its end.
+func TestDeputiesOfASession(t *testing.T) {
+	each(t, func(w *world) {
+		anna, ben := w.specialist("Anna Berg"), w.specialist("Ben Bau")
+		starts := w.now().Add(time.Minute)
+		ends := starts.Add(time.Minute)
+		w.exec(`INSERT INTO deputy (id, specialist_id, deputy_id, starts_at, ends_at, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			uuid.Must(uuid.NewV7()), anna.ID, ben.ID, starts, ends, w.now(), anna.ID)
+		token := w.signIn(ben.Email, good)
+		for _, c := range []struct {
+			wait time.Duration
+			want int
+		}{{time.Minute - time.Microsecond, 0}, {time.Microsecond, 1}, {time.Minute - time.Microsecond, 1}, {time.Microsecond, 0}} {
+			w.wait(c.wait)
+			signed, err := w.Authenticate(w.ctx, token)
+			w.must(err)
+			if len(signed.For) != c.want {
+				w.Errorf("at %s: for %v, want %d", w.now(), signed.For, c.want)
+			}
 		}
 	})
 }

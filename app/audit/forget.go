@@ -38,7 +38,7 @@ func (l *Log) Forget(ctx context.Context, tx bun.IDB, accounts ...uuid.UUID) (ta
 		}
 		own = append(own, gone...)
 	}
-	taken = append(addresses, own...)
+	taken = slices.Concat(addresses, own)
 	slices.SortFunc(taken, func(a, b Entry) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return taken, nil
 }

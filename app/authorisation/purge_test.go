@@ -1,8 +1,11 @@
 package authorisation
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/access"
 	"kontor/app/audit"
@@ -110,5 +113,92 @@ func TestDeactivatedAccessIsNoReason(t *testing.T) {
 		if s := person(); s.to(w.contract.ID) != policies.Access || len(s.Roles) != 1 {
 			t.Errorf("reactivated: %+v", s)
 		}
+	})
+}
+
+// TestDismissingOneself leaves what one could undo before; being dismissed by another does not.
+func TestDismissingOneself(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
+		w.must(err)
+		then, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)
+		w.must(err)
+		w.must(second(w.Undo(w.ctx(), w.anna, then.ID)))
+		w.must(second(w.Undo(w.ctx(), w.anna, first.ID)))
+
+		w.must(second(w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))))
+		first, err = w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
+		w.must(err)
+		then, err = w.Remove(w.ctx(), w.clara, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)
+		w.must(err)
+		w.must(second(w.Undo(w.ctx(), w.clara, then.ID)))
+		if _, err := w.Undo(w.ctx(), w.anna, first.ID); complaint(err) != "gone: authorisation.undone" {
+			t.Errorf("what was taken from somebody who was dismissed: %v", err)
+		}
+	})
+}
+
+// TestUndoEndsExactly: ten minutes are over when they are over, for undoing and for being offered it.
+func TestUndoEndsExactly(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, false)
+		w.must(err)
+		for _, c := range []struct {
+			wait    time.Duration
+			offered int
+		}{{UndoLife - time.Microsecond, 1}, {time.Microsecond, 0}} {
+			w.tick(c.wait)
+			if list, err := w.Undoable(w.ctx(), w.anna, w.customer); err != nil || len(list) != c.offered {
+				t.Errorf("offered %v, %v; want %d", list, err, c.offered)
+			}
+		}
+		if _, err := w.Undo(w.ctx(), w.anna, out.ID); complaint(err) != "gone: authorisation.undone" {
+			t.Errorf("at the end: %v", err)
+		}
+	})
+}
+
+// TestOnlyActiveSpecialists are made anything: no end user, nobody deactivated, nobody unknown.
+func TestOnlyActiveSpecialists(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const email = "berta@kunde.example"
+		w.invite(w.customer, email)
+		w.register(email)
+		p, _, err := w.people.ByEmail(w.ctx(), w.db, email)
+		w.must(err)
+		off := w.specialist("Olaf Off")
+		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
+		before := w.facts()
+		for name, id := range map[string]uuid.UUID{"an end user": p.ID, "deactivated": off.ID, "unknown": newID()} {
+			if _, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID, id)); complaint(err) != "specialist: authorisation.not_active" {
+				t.Errorf("%s is appointed: %v", name, err)
+			}
+			if _, err := w.EntrustProcessors(w.ctx(), w.anna, w.customer, ids(w.clara.ID, id), ids(w.contract.ID)); complaint(err) != "specialist: authorisation.not_active" {
+				t.Errorf("%s is entrusted: %v", name, err)
+			}
+		}
+		if w.facts() != before {
+			t.Errorf("%s, want %s", w.facts(), before)
+		}
+		for _, query := range []string{"", "kühn", "olaf"} {
+			if list, _, err := w.Candidates(w.ctx(), w.anna, w.customer, CandidateFilter{Query: query, Limit: 50}); err != nil || slices.ContainsFunc(list, func(c Candidate) bool { return c.ID == p.ID || c.ID == off.ID }) {
+				t.Errorf("%q offers %+v, %v", query, list, err)
+			}
+		}
+	})
+}
+
+// TestUndoOfWhatIsHidden: who may no longer see a transaction does not give it to anybody by undoing.
+func TestUndoOfWhatIsHidden(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, false)
+		w.must(err)
+		before := w.facts()
+		w.policyIs("\np, specialist, *, transaction, contract, read, deny\n")
+		if _, err := w.Undo(w.ctx(), w.anna, out.ID); complaint(err) != "gone: authorisation.undone" || w.facts() != before {
+			t.Errorf("%v: %s, want %s", err, w.facts(), before)
+		}
+		w.policyIs("")
+		w.must(second(w.Undo(w.ctx(), w.anna, out.ID)))
 	})
 }

@@ -1,10 +1,14 @@
 package courier_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
+
 	"kontor/app/courier"
+	"kontor/app/courier/couriertest"
 )
 
 // TestRetryAtTheExpiry: a try that would come exactly when the link ends is none; a moment earlier it is one.
@@ -34,4 +38,66 @@ func TestRetryAtTheExpiry(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOutcomeOfAnotherRun: an attempt that ends after its message was run again, or taken over, settles nothing.
+func TestOutcomeOfAnotherRun(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		for name, meanwhile := range map[string]string{
+			"accepted, of another run":   `UPDATE message SET run = run + 1, state = 'queued', lease_until = NULL WHERE id = ?`,
+			"accepted, of a former run":  `UPDATE message SET run = run + 1 WHERE id = ?`,
+			"accepted, but it had ended": `UPDATE message SET state = 'failed', reason = 'expired', relay_at = NULL, lease_until = NULL, settled_at = created_at WHERE id = ?`,
+		} {
+			ticket := w.enqueue(w.mailPost())
+			finish := w.holdInDelivery(peer, ticket)
+			w.exec(meanwhile, ticket.MessageID)
+			before := w.message(ticket.MessageID)
+			finish()
+			if now := w.message(ticket.MessageID); now.State != before.State || now.HandedOverAt != nil || now.Run != before.Run {
+				t.Errorf("%s: %s, handed over %v", name, now.State, now.HandedOverAt)
+			}
+		}
+	})
+}
+
+// TestHurryLeavesWhatIsSettled: what is cancelled stays so, whoever wants it at once.
+func TestHurryLeavesWhatIsSettled(t *testing.T) {
+	each(t, nil, func(t *testing.T, w *world) {
+		ticket := w.enqueue(w.mailPost())
+		for _, act := range []func(context.Context, uuid.UUID) error{w.svc.Cancel, w.svc.Hurry, w.svc.Cancel} {
+			if err := act(t.Context(), ticket.MessageID); err != nil {
+				t.Fatal(err)
+			}
+			w.expect(ticket.MessageID, courier.Cancelled, "")
+		}
+	})
+}
+
+// TestBounceOfTheOtherWay: a bounce counts as long as nothing newer was sent on the same way. A newer SMS is not a newer
+// mail.
+func TestBounceOfTheOtherWay(t *testing.T) {
+	each(t, nil, func(t *testing.T, w *world) {
+		mail := w.enqueue(w.mailPost())
+		w.deliver(mail)
+		sms := w.smsPost()
+		sms.Generation = 2
+		w.enqueue(sms)
+		if err := w.svc.Report(t.Context(), courier.ProviderReport{MessageID: mail.MessageID, Status: "5.1.1"}); err != nil {
+			t.Fatal(err)
+		}
+		if told := w.told(); len(told) != 1 || told[0].ID != mail.MessageID {
+			t.Errorf("told of %v", told)
+		}
+		mail = w.enqueue(w.mailPost())
+		w.deliver(mail)
+		newer := w.mailPost()
+		newer.Generation = 2
+		w.enqueue(newer)
+		if err := w.svc.Report(t.Context(), courier.ProviderReport{MessageID: mail.MessageID, Status: "5.1.1"}); err != nil {
+			t.Fatal(err)
+		}
+		if told := w.told(); len(told) != 1 {
+			t.Errorf("told of %v, though a newer mail is on its way", told)
+		}
+	})
 }

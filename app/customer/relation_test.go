@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/account"
 	"kontor/policies"
 )
 
@@ -93,6 +94,41 @@ func TestDuplicatesAreReadable(t *testing.T) {
 		w.exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
 		if got := labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")); !slices.Equal(got, []string{"K-10001", hidden.Label()}) {
 			t.Errorf("with one that is being deleted: %v", got)
+		}
+	})
+}
+
+// TestDeputyStandsIn: whoever stands in for an administrator is one for that time, in single decisions and in lists; nobody
+// else is.
+func TestDeputyStandsIn(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		cu := w.add(w.anna, Person, anna(), "a@example.org")
+		deputy := w.ben
+		deputy.For = []uuid.UUID{w.anna.ID}
+		for name, c := range map[string]struct {
+			caller account.Caller
+			want   policies.Relation
+		}{"the administrator": {w.anna, policies.Administrator}, "a deputy": {deputy, policies.Administrator}, "a colleague": {w.ben, policies.None}} {
+			if r, err := w.Relation(ctx, w.db, c.caller, cu.ID); err != nil || r != c.want {
+				t.Errorf("%s: %v, %v", name, r, err)
+			}
+			if _, err := w.Authorise(ctx, w.db, c.caller, cu.ID, wantDelete); (err == nil) != (c.want != policies.None) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// TestMarkedOnce: of two who delete a customer at once, one does.
+func TestMarkedOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		cu := w.add(w.anna, Person, anna(), "a@example.org")
+		for i, want := range []bool{true, false} {
+			if marked, err := w.markDeleting(ctx, w.db, cu.ID); err != nil || marked != want {
+				t.Errorf("%d: %v, %v", i, marked, err)
+			}
 		}
 	})
 }

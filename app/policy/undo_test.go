@@ -1,7 +1,10 @@
 package policy
 
 import (
+	"context"
 	"testing"
+
+	"github.com/uptrace/bun"
 
 	"kontor/policies"
 )
@@ -41,6 +44,47 @@ func TestImpactOfDeactivatedAccesses(t *testing.T) {
 		w.exec(`UPDATE access SET deactivated_at = registered_at WHERE account_id = ?`, eva)
 		if got := w.impact(w.petra); len(got) != 0 {
 			w.Errorf("whose access is deactivated: %q", got)
+		}
+	})
+}
+
+// TestOlderVersionStaysOut: whatever a slow process has built, a version never takes the place of a newer one.
+func TestOlderVersionStaysOut(t *testing.T) {
+	each(t, func(w *world) {
+		w.add(allow("auditor, *, queue, *, read"))
+		w.must(w.publish())
+		newer := w.o.Decider.Version()
+		old, err := policies.New(policies.Default)
+		w.must(err)
+		may := func() bool {
+			ok, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.Auditor}, Object: policies.Queue, Action: policies.Read})
+			w.must(err)
+			return ok
+		}
+		for _, number := range []int{newer - 1, newer} {
+			w.adopt(number, old)
+			w.must(w.install(number, policies.Default))
+			if w.o.Decider.Version() != newer || !may() {
+				w.Errorf("version %d took the place of %d", number, newer)
+			}
+		}
+	})
+}
+
+// TestStaleDraftIsNotWritten: of two tx that have read the same draft, the second writes nothing.
+func TestStaleDraftIsNotWritten(t *testing.T) {
+	each(t, func(w *world) {
+		w.add(allow("auditor, *, queue, *, read"))
+		d := w.draftNow()
+		w.tx(func(ctx context.Context, tx bun.Tx) error { return save(ctx, tx, w.petra, d) })
+		text := w.draftNow().Text
+		d.Text = policies.Default
+		w.tx(func(ctx context.Context, tx bun.Tx) error {
+			w.want("the second", save(ctx, tx, w.petra, d), ErrBehind)
+			return nil
+		})
+		if w.draftNow().Text != text {
+			w.Error("the second has written over the first")
 		}
 	})
 }

@@ -1,0 +1,162 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/courier"
+)
+
+// TestSendAgainWhenDeactivated: an access that is deactivated and was never registered gets nothing.
+func TestSendAgainWhenDeactivated(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
+		w.clock.tick(time.Hour)
+		wantFault(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID), "conflict: access.deactivated")
+		if r := w.row(a.ID); r.Generation != 1 || len(w.messages(a.ID, courier.Queued)) != 0 {
+			w.t.Errorf("generation %d, %d messages wait", r.Generation, len(w.messages(a.ID, courier.Queued)))
+		}
+	})
+}
+
+// TestStaleCorrection: a form from before somebody else's change is out of date, even where it says what is so by now.
+func TestStaleCorrection(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", "")
+		f := form("berta@example.org", "")
+		f.FirstName = "Bertha"
+		_, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, f)
+		must(w.t, err)
+		got, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, f)
+		if !errors.Is(err, ErrVersion) || got.FirstName != "Bertha" {
+			w.t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// TestDeactivatingShuts: links and codes of a deactivated access are gone, not only refused; a specialist user who has one
+// stays signed in, since they need none.
+func TestDeactivatingShuts(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		w.deliver(a.ID)
+		if w.count("link", "subject_id = ?", a.ID) == 0 || w.count("access_code", "access_id = ?", a.ID) == 0 {
+			w.t.Fatal("nothing was minted")
+		}
+		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
+		if n := w.count("link", "subject_id = ?", a.ID) + w.count("access_code", "access_id = ?", a.ID); n != 0 {
+			w.t.Errorf("%d links and codes are left", n)
+		}
+
+		own := w.invited("anna@kanzlei.example", "")
+		token, _ := w.deliver(own.ID)
+		_, err := w.Register(w.ctx(), token, RegisterForm{Password: strong}, account.Caller{}, here)
+		must(w.t, err)
+		_, session, err := w.people.SignIn(w.ctx(), "anna@kanzlei.example", strong, here)
+		must(w.t, err)
+		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, own.ID))
+		if p, err := w.people.Authenticate(w.ctx(), session); err != nil || p == nil {
+			w.t.Errorf("who works for the firm is signed out: %v", err)
+		}
+	})
+}
+
+// TestCodeOfThisInvitation: whether a code is asked for follows from the messages of the present invitation, not from those
+// to a former number.
+func TestCodeOfThisInvitation(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		w.deliver(a.ID) // to the former number it went out
+		_, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, form("berta@example.org", "+491722345678"))
+		must(w.t, err)
+		needs := func(want bool) {
+			w.t.Helper()
+			if got, err := w.needsCode(w.ctx(), w.row(a.ID)); err != nil || got != want {
+				w.t.Errorf("a code is asked for: %v, %v; want %v", got, err, want)
+			}
+		}
+		needs(true)
+		for _, m := range w.messages(a.ID, courier.Queued) {
+			if m.Channel == courier.SMS {
+				w.settle(m, courier.Failed, "number_invalid", courier.Permanent)
+			}
+		}
+		needs(false)
+		// the other way round: the former number was refused, the present one gets its code
+		_, err = w.Correct(w.ctx(), w.anna, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", mobile))
+		must(w.t, err)
+		needs(true)
+	})
+}
+
+// TestCodeInForce: a code is good for its access and generation, until the moment it ends.
+func TestCodeInForce(t *testing.T) {
+	each(t, func(w *world) {
+		a, other := w.invited("berta@example.org", mobile), w.invited("otto@example.org", mobile)
+		start := w.clock.now()
+		ends := start.Add(10 * time.Minute)
+		must(w.t, insertCode(w.ctx(), w.db, codeRow{Hash: "h", AccessID: a.ID, Generation: 1, CreatedAt: start, ExpiresAt: ends}))
+		for name, c := range map[string]struct {
+			access     uuid.UUID
+			generation int
+			hash       string
+			now        time.Time
+			want       bool
+		}{
+			"it":                 {a.ID, 1, "h", ends.Add(-time.Microsecond), true},
+			"at its end":         {a.ID, 1, "h", ends, false},
+			"later":              {a.ID, 1, "h", ends.Add(time.Hour), false},
+			"another generation": {a.ID, 2, "h", start, false},
+			"another's":          {other.ID, 1, "h", start, false},
+			"another code":       {a.ID, 1, "g", start, false},
+		} {
+			if got, err := codeInForce(w.ctx(), w.db, c.access, c.generation, c.hash, c.now); err != nil || got != c.want {
+				w.t.Errorf("%s: %v, %v", name, got, err)
+			}
+		}
+	})
+}
+
+// TestAccountMeanwhile: an access is linked to the account whose password was checked, or to a new one, and to no account
+// that came, went or changed hands since.
+func TestAccountMeanwhile(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("anna@kanzlei.example", "")
+		anna, _, err := w.people.ByEmail(w.ctx(), w.db, "anna@kanzlei.example")
+		must(w.t, err)
+		r := w.row(a.ID)
+		other := anna
+		other.ID = newID()
+		nobody := r
+		nobody.Email, nobody.EmailFolded = "nobody@example.org", "nobody@example.org"
+		for name, c := range map[string]struct {
+			r    row
+			who  proven
+			want error
+		}{
+			"it is there":                 {r, proven{owner: anna, has: true}, nil},
+			"it came since":               {r, proven{hash: "x"}, ErrAgain},
+			"another has the address now": {r, proven{owner: other, has: true}, ErrAgain},
+			"it went since":               {nobody, proven{owner: anna, has: true}, ErrAgain},
+			"there is none":               {nobody, proven{hash: "x"}, nil},
+		} {
+			err := w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) error {
+				got, err := w.accountFor(ctx, tx, c.r, c.who)
+				if err == nil && got.Email != c.r.Email {
+					w.t.Errorf("%s: %+v", name, got)
+				}
+				return err
+			})
+			if !errors.Is(err, c.want) {
+				w.t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+		}
+	})
+}

@@ -1,0 +1,38 @@
+package handover
+
+import (
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/policies"
+)
+
+// TestGet: a handover is shown to who asked for it and to who may read specialist users, and only at the person from whom it
+// is.
+func TestGet(t *testing.T) {
+	each(t, func(w *world) {
+		w.firm(1)
+		h, err := w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
+		w.must(err)
+		former := w.admin
+		former.Roles = []policies.Role{policies.Specialist}
+		for name, c := range map[string]struct {
+			caller   account.Caller
+			from, id uuid.UUID
+			want     error
+		}{
+			"who asked":                  {w.admin, w.anna.ID, h.ID, nil},
+			"who asked, without a right": {former, w.anna.ID, h.ID, nil},
+			"a colleague":                {w.cora, w.anna.ID, h.ID, policies.ErrForbidden},
+			"who takes over":             {w.ben, w.anna.ID, h.ID, policies.ErrForbidden},
+			"nobody":                     {account.Caller{}, w.anna.ID, h.ID, policies.ErrForbidden},
+			"at another person":          {w.admin, w.ben.ID, h.ID, ErrNotFound},
+			"none":                       {w.admin, w.anna.ID, newID(), ErrNotFound},
+		} {
+			_, err := w.Get(w.ctx, c.caller, c.from, c.id)
+			w.want(name, err, c.want)
+		}
+	})
+}
