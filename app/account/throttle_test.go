@@ -81,13 +81,16 @@ func TestOneCounter(t *testing.T) {
 }
 
 // TestExistenceDoesNotShow: a login that nobody has is answered in the same words as one that somebody has, try by try,
-// and is compared, or not, at the same tries: also while a delay runs.
+// and is compared, or not, at the same tries: also while a delay runs, and at a known address.
 func TestExistenceDoesNotShow(t *testing.T) {
 	each(t, func(w *world) {
 		w.annas()
 		var sequences []string
 		for i, login := range []string{"anna", "anna.berg@firm.example", "nobody", "nobody@firm.example"} {
 			w.wait(2 * forgetAfter)
+			if i == 1 && w.guess(login, good, at(i)) != "in" { // one of the addresses is known
+				w.Fatal("not in")
+			}
 			s := ""
 			for range sparePerson + 10 {
 				w.fillQueue()

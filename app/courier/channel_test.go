@@ -207,6 +207,9 @@ func TestReportsOfTheFirm(t *testing.T) {
 				t.Errorf("%+v", m)
 			}
 			w.expectTrouble(courier.SMS, "gateway_refused", "402", 1)
+			w.deliver(w.enqueue(w.smsPost()))
+			report(t, w, `{"id": "`+ticket.MessageID.String()+`", "status": "rejected", "detail": "402 no credit"}`)
+			w.expectTrouble("", "", "", 0) // old news begin nothing anew
 			w.pass(5 * time.Second)
 			got, err := w.svc.Claim(ctx, 10, time.Minute)
 			if err != nil || len(got) != 1 || got[0].MessageID != ticket.MessageID {

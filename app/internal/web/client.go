@@ -229,7 +229,10 @@ func hopAddress(s string) netip.Addr {
 	switch {
 	case strings.HasPrefix(s, "["):
 		end := strings.IndexByte(s, ']')
-		if end < 0 || s[end+1:] != "" && !(s[end+1] == ':' && isPort(s[end+1:])) || !strings.Contains(s[:end], ":") {
+		if end < 0 || !strings.Contains(s[:end], ":") {
+			return netip.Addr{}
+		}
+		if port := s[end+1:]; port != "" && !isPort(port) {
 			return netip.Addr{}
 		}
 		host = s[1:end]
@@ -249,7 +252,10 @@ func hopAddress(s string) netip.Addr {
 
 // isPort reads ":443" or ":_hidden".
 func isPort(s string) bool {
-	s = s[1:]
+	s, ok := strings.CutPrefix(s, ":")
+	if !ok {
+		return false
+	}
 	if hidden, ok := strings.CutPrefix(s, "_"); ok {
 		return hidden != "" && !strings.ContainsFunc(hidden, func(r rune) bool { return r > 0x7f || !isTokenChar(byte(r)) })
 	}
