@@ -78,7 +78,7 @@ func TestCodeOfThisInvitation(t *testing.T) {
 		must(w.t, err)
 		needs := func(want bool) {
 			w.t.Helper()
-			if got, err := w.needsCode(w.ctx(), w.row(a.ID)); err != nil || got != want {
+			if got, _, err := w.needsCode(w.ctx(), w.row(a.ID)); err != nil || got != want {
 				w.t.Errorf("a code is asked for: %v, %v; want %v", got, err, want)
 			}
 		}

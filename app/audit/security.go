@@ -18,6 +18,7 @@ var securityActions = []Action{
 	AccountCreated, AccountRolesChanged, AccountDeactivated, AccountReactivated,
 	AccountPasswordSet, AccountPasswordAsked, AccountEmailAsked, AccountEmailChanged,
 	PolicyPublished, PolicyRestored, PolicyReset,
+	ApprovalProposed, ApprovalApproved, ApprovalPassed, ApprovalStopped, ApprovalExpired, ApprovalVoid,
 }
 
 // Lines are bounded, since each is a write to a disk: that many at once, and that many a second over time. What is left
