@@ -135,7 +135,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 		defer close(never)
 		done := make(chan error, 1)
 		go func() {
-			_, _, err := wire.Begin(ctx, func(context.Context) (*App, error) { <-never; return nil, nil })
+			_, _, err := wire.Begin(ctx, func(context.Context) (*App, error) { <-never; return &App{}, nil })
 			done <- err
 		}()
 		stop()
