@@ -309,7 +309,7 @@ func TestApprovals(t *testing.T) {
 
 	ulla.send(svens, "name", "Sven", "version", "1", "role", "specialist", "role", "auditor", "why", "Cover for Rita").goesTo(t, svens)
 	ulla.get(svens).want(t, http.StatusOK, "Waiting for approval: Auditor, proposed by Ulla@kanzlei.example.", "This takes a second person. It waits under Approvals.")
-	ulla.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Auditor", "Cover for Rita", "You proposed this: somebody else approves it.")
+	ulla.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Auditor", "Cover for Rita", "You proposed this.")
 	page := petra.get(approvalsPath)
 	page.want(t, http.StatusOK, "Give roles to Sven")
 	if n := strings.TrimSpace(page.doc(t).Find(`nav a[href="/approvals"] .tag`).Text()); n != "1" {
