@@ -34,7 +34,7 @@ var may = map[string]string{
 	"app/transaction":         "app/store app/fault app/audit app/account app/assignment app/customer policies",
 	"app/authorisation":       "app/access app/account app/approval app/assignment app/audit app/customer app/fault app/secret app/store app/transaction policies",
 	"app/handover":            "app/account app/approval app/assignment app/audit app/customer app/fault app/store app/transaction policies",
-	"app/attention":           "app/access app/account app/approval app/courier app/customer app/fault app/store app/transaction policies",
+	"app/attention":           "app/handover app/access app/account app/approval app/courier app/customer app/fault app/store app/transaction policies",
 	"app/policy":              "app/account app/approval app/audit app/customer app/fault app/store app/transaction policies",
 	"worker/loop":             "app/access app/config app/courier app/fault app/store",
 	"app/internal/web":        "app/access app/account app/approval app/attention app/audit app/authorisation app/courier app/customer app/fault app/handover app/heartbeat app/policy app/secret app/store app/transaction policies views",

@@ -14,6 +14,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/handover"
 	"kontor/app/transaction"
 )
 
@@ -23,6 +24,7 @@ type Section string
 // The sections; locale keys "attention.<section>".
 const (
 	Approvals      Section = "approvals"      // proposals that wait for the caller as the second person
+	Deputies       Section = "deputies"       // what the caller's deputies arranged and what is still so
 	Rights         Section = "rights"         // that are new in this version of the program, for policy administrators
 	Channels       Section = "channels"       // ways that don't take what the firm sends: for who keeps the queues
 	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be written to again
@@ -32,7 +34,7 @@ const (
 )
 
 // Sections lists them in the order of the page.
-var Sections = []Section{Approvals, Channels, Rights, Invitations, Administrators, Accesses, Overdue}
+var Sections = []Section{Approvals, Deputies, Channels, Rights, Invitations, Administrators, Accesses, Overdue}
 
 // Reason is why an invitation is on the list; locale keys "attention_reason.<reason>".
 type Reason string
@@ -87,6 +89,7 @@ func (l Late) Label() string { return transaction.Label(l.Number) }
 type Part struct {
 	Section     Section
 	Approvals   []approval.Approval
+	Deputies    []handover.Outlasting
 	Rights      int // how many offers wait
 	Channels    []courier.Trouble
 	Invitations []Invitation
@@ -97,7 +100,7 @@ type Part struct {
 
 // Len is how many there are on the page.
 func (p Part) Len() int {
-	return len(p.Approvals) + p.Rights + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late)
+	return len(p.Approvals) + len(p.Deputies) + p.Rights + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late)
 }
 
 // PageSize is how many a section shows at a time.

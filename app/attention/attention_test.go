@@ -20,6 +20,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/handover"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -72,7 +73,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.post.OnSettled(accesses.Settled)
 	w.Service = New(Options{
 		DB: db, Now: clock, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
-		Offers: offers(0), Approvals: approvals,
+		Offers: offers(0), Approvals: approvals, Deputies: offers(0),
 		Courier: w.post,
 	})
 	w.anna, w.ben = w.person("Anna", policies.Specialist), w.person("Ben", policies.Specialist)
@@ -83,6 +84,10 @@ func newWorld(t testing.TB, db *store.DB) *world {
 
 // offers is how many rights wait for each policy administrator.
 type offers int
+
+func (offers) Outlasts(context.Context, account.Caller) ([]handover.Outlasting, error) {
+	return nil, nil
+}
 
 func (o offers) Waiting(_ context.Context, c account.Caller) (int, error) {
 	if c.Has(policies.PolicyAdministrator) {

@@ -14,6 +14,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/demo/demotest"
+	"kontor/app/handover"
 	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
@@ -38,7 +39,7 @@ func BenchmarkAttention(b *testing.B) {
 		customers := customer.New(customer.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now)})
 		transactions := transaction.New(transaction.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers})
 		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers, Transactions: transactions,
-			Offers: none{}, Courier: nothing{}})
+			Offers: none{}, Approvals: none{}, Deputies: none{}, Courier: nothing{}})
 		first := demotest.Specialist(b, db, 1)
 		roles := []policies.Role{policies.Specialist}
 		for _, c := range []struct {
@@ -86,5 +87,6 @@ func must(b *testing.B, err error) {
 // none offers no rights.
 type none struct{}
 
-func (none) Awaiting(context.Context, uuid.UUID) ([]approval.Approval, error) { return nil, nil }
-func (none) Waiting(context.Context, account.Caller) (int, error)             { return 0, nil }
+func (none) Awaiting(context.Context, uuid.UUID) ([]approval.Approval, error)        { return nil, nil }
+func (none) Outlasts(context.Context, account.Caller) ([]handover.Outlasting, error) { return nil, nil }
+func (none) Waiting(context.Context, account.Caller) (int, error)                    { return 0, nil }

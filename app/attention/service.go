@@ -14,6 +14,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/handover"
 	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
@@ -37,12 +38,18 @@ type Options struct {
 	Transactions *transaction.Service
 	Offers       Offers
 	Approvals    Proposals
+	Deputies     Outlasting
 	Courier      Ways
 }
 
 // Proposals is what this package needs of approval.Service.
 type Proposals interface {
 	Awaiting(ctx context.Context, by uuid.UUID) ([]approval.Approval, error)
+}
+
+// Outlasting is what this package needs of handover.Service.
+type Outlasting interface {
+	Outlasts(ctx context.Context, c account.Caller) ([]handover.Outlasting, error)
 }
 
 // Ways is what this package needs of the courier.
@@ -142,6 +149,14 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 	}
 	for _, section := range Sections {
 		if section == Rights {
+			continue
+		}
+		if section == Deputies {
+			list, err := s.o.Deputies.Outlasts(ctx, c)
+			if err != nil {
+				return 0, err
+			}
+			n += len(list)
 			continue
 		}
 		if section == Approvals {

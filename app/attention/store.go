@@ -170,6 +170,11 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 		p.Approvals = waits
 		return p, err
 	}
+	if section == Deputies {
+		list, err := s.o.Deputies.Outlasts(ctx, c)
+		p.Deputies = list
+		return p, err
+	}
 	if section == Rights {
 		n, err := s.o.Offers.Waiting(ctx, c)
 		p.Rights = n

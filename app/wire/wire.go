@@ -218,7 +218,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	})
 	s.Attention = attention.New(attention.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
-		Transactions: s.Transactions, Offers: s.Policies, Approvals: s.Approvals, Courier: s.Courier,
+		Transactions: s.Transactions, Offers: s.Policies, Approvals: s.Approvals, Deputies: s.Handovers, Courier: s.Courier,
 	})
 	for _, composers := range []map[courier.Kind]courier.Composer{
 		s.Accounts.Composers(), s.Accesses.Composers(), s.Approvals.Composers(),

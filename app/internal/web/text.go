@@ -191,7 +191,7 @@ func (t *texts) said(field, value string) string {
 	case "date_of_birth", "due", "from", "until":
 		return t.day(value)
 	}
-	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation.", "status": "transaction_status."}[field]
+	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation.", "status": "transaction_status.", "approval": "approval_kind."}[field]
 	if prefix == "" || value == "" {
 		return value
 	}

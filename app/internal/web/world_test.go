@@ -202,7 +202,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 			Offers:  policyService,
-			Courier: post, Approvals: approvals,
+			Courier: post, Approvals: approvals, Deputies: handovers,
 		}),
 		Policies: policyService,
 		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,

@@ -1,0 +1,58 @@
+package handover
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/customer"
+)
+
+// Outlasting is something that a deputy arranged in somebody's name and that is still so after the deputyship.
+type Outlasting struct {
+	Action     audit.Action `bun:"action"` // AccessCreated, AdministratorAppointed or ProcessorEntrusted
+	Subject    string       `bun:"subject"`
+	At         time.Time    `bun:"at"`
+	Deputy     string       `bun:"deputy"`
+	EndedAt    time.Time    `bun:"ended_at"`
+	CustomerID uuid.UUID    `bun:"customer_id"`
+	Number     int64        `bun:"number"` // of the customer
+}
+
+// Label is the customer's number as people see it.
+func (o Outlasting) Label() string { return customer.Label(o.Number) }
+
+const (
+	// lookBack is how long after its end a deputyship's traces are listed.
+	lookBack = 30 * 24 * time.Hour
+	// outlastingMax is how many are listed.
+	outlastingMax = 100
+)
+
+// Outlasts lists what the caller's deputies arranged at the caller's customers, where they have no say of their own, and
+// what is still so: the newest first. It begins when a deputyship ends and stays for 30 days.
+func (s *Service) Outlasts(ctx context.Context, c account.Caller) ([]Outlasting, error) {
+	now := s.o.Now()
+	return s.outlasting(ctx, c.ID, now, now.Add(-lookBack))
+}
+
+// outlasting goes from the few deputyships that ended lately to what the log says of these deputies in that time.
+func (s *Service) outlasting(ctx context.Context, specialist uuid.UUID, now, since time.Time) (list []Outlasting, err error) {
+	err = s.o.DB.NewRaw(`SELECT e.action, e.subject, e.at, p.name AS deputy, d.ends_at AS ended_at, k.id AS customer_id, k.number
+		FROM deputy AS d JOIN account AS p ON p.id = d.deputy_id
+		JOIN audit AS e ON e.actor_id = d.deputy_id AND e.at >= d.starts_at AND e.at < d.ends_at
+		JOIN customer_administrator AS ca ON ca.customer_id = e.customer_id AND ca.specialist_id = d.specialist_id
+		JOIN customer AS k ON k.id = e.customer_id AND NOT k.deleting
+		WHERE d.specialist_id = ? AND d.ends_at <= ? AND d.ends_at > ?
+		AND NOT EXISTS (SELECT 1 FROM customer_administrator AS o WHERE o.customer_id = k.id AND o.specialist_id = d.deputy_id)
+		AND (e.action = ? AND EXISTS (SELECT 1 FROM access AS x WHERE x.id = e.subject_id)
+			OR e.action = ? AND EXISTS (SELECT 1 FROM customer_administrator AS o WHERE o.customer_id = k.id AND o.specialist_id = e.subject_id)
+			OR e.action = ? AND EXISTS (SELECT 1 FROM transaction_processor AS o
+				WHERE o.transaction_id = e.transaction_id AND o.specialist_id = e.subject_id))
+		ORDER BY e.id DESC LIMIT ?`, specialist, now, since,
+		audit.AccessCreated, audit.AdministratorAppointed, audit.ProcessorEntrusted, outlastingMax).Scan(ctx, &list)
+	return list, err
+}
