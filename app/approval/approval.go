@@ -162,6 +162,7 @@ type guard struct {
 	Password    bool // has one, so can sign in
 	Roles       []policies.Role
 	events      []event // since Life and apart ago
+	did         []event // of these, what the guard did to others
 }
 
 // tied says whether somebody did this to the guard within apart.
@@ -182,15 +183,30 @@ func (g guard) holds(a Approval, now time.Time) bool {
 	})
 }
 
+// put says whether the guard made somebody, or gave them a guarding role, within apart: the two don't count as two then,
+// whichever of them proposes. Who holds every guarding role has nothing to gain by it.
+func (g guard) put(somebody uuid.UUID, now time.Time) bool {
+	return !g.all() && slices.ContainsFunc(g.did, func(e event) bool {
+		return e.AccountID == somebody && e.What != lost && e.At.After(now.Add(-apart))
+	})
+}
+
+// all says whether the guard holds every guarding role.
+func (g guard) all() bool { return g.Active && len(GuardsAmong(g.Roles)) == len(Guarding) }
+
+// concerned says whether the guard made the proposal, or would get something by it.
+func (g guard) concerned(a Approval) bool {
+	return g.ID == a.ProposedBy || a.ConcernedID.Valid && g.ID == a.ConcernedID.UUID
+}
+
 // decides says whether the guard is the second person that a proposal takes.
 func (g guard) decides(a Approval, now time.Time) bool {
-	concerned := g.ID == a.ProposedBy || a.ConcernedID.Valid && g.ID == a.ConcernedID.UUID
-	return g.Active && g.Password && !concerned && !g.tied(a.ProposedBy, now, made) && g.holds(a, now)
+	return g.Active && g.Password && !g.concerned(a) && !g.tied(a.ProposedBy, now, made) && !g.put(a.ProposedBy, now) && g.holds(a, now)
 }
 
 // removed says whether the proposer took the guard out of the way: then the proposal waits as if the guard were there.
 func (g guard) removed(a Approval, now time.Time) bool {
-	return g.ID != a.ProposedBy && g.tied(a.ProposedBy, now, lost) && !g.tied(a.ProposedBy, now, made)
+	return !g.concerned(a) && g.tied(a.ProposedBy, now, lost) && !g.tied(a.ProposedBy, now, made)
 }
 
 // stops says whether the guard may stop a proposal.
@@ -203,7 +219,5 @@ func waitsForSomebody(guards []guard, a Approval, now time.Time) bool {
 
 // excused says whether somebody holds every guarding role, and so has nothing to gain.
 func excused(guards []guard, id uuid.UUID) bool {
-	return slices.ContainsFunc(guards, func(g guard) bool {
-		return g.ID == id && g.Active && len(GuardsAmong(g.Roles)) == len(Guarding)
-	})
+	return slices.ContainsFunc(guards, func(g guard) bool { return g.ID == id && g.all() })
 }

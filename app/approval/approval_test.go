@@ -27,6 +27,13 @@ func TestWhoDecides(t *testing.T) {
 	able := guard{ID: ben, Active: true, Password: true, Roles: []policies.Role{user}}
 	with := func(change func(*guard)) guard { g := able; change(&g); return g }
 	events := func(list ...event) guard { return with(func(g *guard) { g.events = list }) }
+	// deeds are what the guard did to somebody
+	deeds := func(somebody uuid.UUID, list ...event) guard {
+		for i := range list {
+			list[i].AccountID = somebody
+		}
+		return with(func(g *guard) { g.did = list })
+	}
 	for _, tt := range []struct {
 		name      string
 		guard     guard
@@ -59,6 +66,18 @@ func TestWhoDecides(t *testing.T) {
 		{"given the role by somebody else since", events(did(given, user, cleo, -time.Hour)), uuid.Nil, day, false, false, true},
 		{"given the role by a command since", events(did(given, user, uuid.Nil, -time.Hour)), uuid.Nil, day, false, false, true},
 
+		{"who made the proposer", deeds(anna, did(made, "", ben, day)), uuid.Nil, 0, false, false, true},
+		{"who made the proposer 30 days ago", deeds(anna, did(made, "", ben, 30*day)), uuid.Nil, 0, true, false, true},
+		{"who made somebody else", deeds(cleo, did(made, "", ben, day)), uuid.Nil, 0, true, false, true},
+		{"who gave the proposer a role", deeds(anna, did(given, policy, ben, day)), uuid.Nil, 0, false, false, true},
+		{"who took a role from the proposer", deeds(anna, did(lost, policy, ben, day)), uuid.Nil, 0, true, false, true},
+		{"who made the proposer and has nothing to gain", func() guard {
+			g := deeds(anna, did(made, "", ben, day))
+			g.Roles = Guarding
+			return g
+		}(), uuid.Nil, 0, true, false, true},
+
+		{"deactivated by the proposer, about themselves", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, day)} }), ben, 0, false, false, false},
 		{"deactivated by the proposer", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, day)} }), uuid.Nil, 0, false, true, false},
 		{"deactivated by the proposer 30 days ago", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, 30*day)} }), uuid.Nil, 0, false, false, false},
 		{"deactivated by somebody else", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, cleo, day)} }), uuid.Nil, 0, false, false, false},

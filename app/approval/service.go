@@ -77,21 +77,22 @@ func (s *Service) Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, 
 	return err == nil && excused(guards, id), err
 }
 
-// Own are those of the accounts that count as somebody's own here: themselves, and those they made within 30 days. Of
-// who is Excused none does.
+// Own are those of the accounts that count as somebody's own here: those they made within 30 days, and who made theirs.
+// Of who is Excused none does, nor does who is Excused.
 func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error) {
 	if len(accounts) == 0 {
 		return nil, nil
 	}
-	own, err := madeBy(ctx, db, id, accounts, s.o.Now().Add(-apart))
+	now := s.o.Now()
+	own, err := tiedTo(ctx, db, id, accounts, now.Add(-apart))
 	if err != nil || len(own) == 0 {
 		return nil, err
 	}
-	free, err := s.Excused(ctx, db, id)
-	if err != nil || free {
+	guards, err := loadGuards(ctx, db, now)
+	if err != nil || excused(guards, id) {
 		return nil, err
 	}
-	return own, nil
+	return slices.DeleteFunc(own, func(o uuid.UUID) bool { return excused(guards, o) }), nil
 }
 
 // Made notes that somebody made an account with these roles.

@@ -125,6 +125,9 @@ func addEvents(ctx context.Context, db bun.IDB, guards []guard, since time.Time)
 		if i := slices.IndexFunc(guards, func(g guard) bool { return g.ID == e.AccountID }); i >= 0 {
 			guards[i].events = append(guards[i].events, e)
 		}
+		if i := slices.IndexFunc(guards, func(g guard) bool { return e.ByID.Valid && g.ID == e.ByID.UUID }); i >= 0 {
+			guards[i].did = append(guards[i].did, e)
+		}
 	}
 	return nil
 }
@@ -137,10 +140,11 @@ func insertEvents(ctx context.Context, tx bun.IDB, events []event) error {
 	return err
 }
 
-// madeBy are those of the accounts that somebody made, or gave a guarding role, after since.
-func madeBy(ctx context.Context, db bun.IDB, by uuid.UUID, accounts []uuid.UUID, since time.Time) (ids []uuid.UUID, err error) {
-	err = db.NewSelect().Model((*event)(nil)).ColumnExpr("DISTINCT account_id").Where("by_id = ?", by).Where("what = ?", made).
-		Where("account_id IN (?)", bun.List(accounts)).Where("at > ?", since).Scan(ctx, &ids)
+// tiedTo are those of the accounts that somebody made after since, and those that made somebody's.
+func tiedTo(ctx context.Context, db bun.IDB, by uuid.UUID, accounts []uuid.UUID, since time.Time) (ids []uuid.UUID, err error) {
+	err = db.NewRaw(`SELECT account_id FROM guard_event WHERE by_id = ? AND account_id IN (?) AND what = ? AND at > ?
+		UNION SELECT by_id FROM guard_event WHERE account_id = ? AND by_id IN (?) AND what = ? AND at > ?`,
+		by, bun.List(accounts), made, since, by, bun.List(accounts), made, since).Scan(ctx, &ids)
 	return ids, err
 }
 

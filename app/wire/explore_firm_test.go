@@ -305,15 +305,17 @@ type start struct {
 	silent  bool          // somebody with every role is there, who never acts
 	auditor bool          // somebody is there who could stop, and never does
 	pair    pair
+	partner policies.Role // of that account
 }
 
 // pair says how the attacker came by an account that a second person agreed to.
 type pair int
 
 const (
-	alone pair = iota
-	made       // by the attacker, who had its roles approved
-	given      // it was there before; its role was proposed by the attacker, and approved
+	alone   pair = iota
+	made         // by the attacker, who had its roles approved
+	given        // it was there before; its role was proposed by the attacker, and approved
+	retired      // made, and deactivated since
 )
 
 // begin makes the firm: an attacker, a colleague who administers K, and L, which nobody administers.
@@ -340,10 +342,10 @@ func (st start) begin(t *testing.T) *firm {
 	f.now = f.now.Add(60 * 24 * time.Hour)
 	f.must(f.s.Approvals.Tick(f.ctx))
 	f.must(f.s.Authorisations.Purge(f.ctx))
-	roles := []policies.Role{policies.Specialist, policies.PolicyAdministrator}
+	roles := []policies.Role{policies.Specialist, st.partner}
 	x := f.mustCall(f.attacker)
 	switch st.pair {
-	case made:
+	case made, retired:
 		_, err := f.s.Accounts.AddSpecialist(f.ctx, x, account.SpecialistForm{Name: puppet + " 0", Email: "p0@pup.example", Locale: "en", Roles: roles})
 		f.must(err)
 		a, _, err := f.s.Accounts.ByEmail(f.ctx, f.s.DB, "p0@pup.example")
@@ -359,6 +361,9 @@ func (st start) begin(t *testing.T) *firm {
 		_, err = f.s.Approvals.Approve(f.ctx, f.mustCall(f.silent).Actor(), list[0].ID)
 		f.must(err)
 		f.now = f.now.Add(24 * time.Hour)
+	}
+	if st.pair == retired {
+		f.must(f.s.Accounts.Deactivate(f.ctx, f.mustCall(f.attacker), partner))
 	}
 	f.load(f.save())
 	return f

@@ -57,9 +57,15 @@ func TestNobodyTakesRights(t *testing.T) {
 	starts = append(starts,
 		start{name: "with an auditor/user_administrator", role: policies.UserAdministrator, auditor: true},
 		start{name: "with an auditor/policy_administrator", role: policies.PolicyAdministrator, auditor: true},
-		start{name: "with an account whose roles were approved/made", role: policies.UserAdministrator, silent: true, pair: made},
-		start{name: "with an account whose roles were approved/given", role: policies.UserAdministrator, silent: true, pair: given},
 	)
+	for _, partner := range []policies.Role{policies.PolicyAdministrator, policies.UserAdministrator} {
+		for name, p := range map[string]pair{"made": made, "given": given, "retired": retired} {
+			starts = append(starts, start{
+				name: "with an account that was approved/" + name + "/" + string(partner), role: policies.UserAdministrator, silent: true,
+				pair: p, partner: partner,
+			})
+		}
+	}
 	for _, st := range starts {
 		t.Run(st.name, func(t *testing.T) { explore(t, st, boundsOf(t)) })
 	}
