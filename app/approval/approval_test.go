@@ -113,3 +113,60 @@ func TestExcused(t *testing.T) {
 		}
 	}
 }
+
+// TestSides: accounts of which one made the other are one side, whichever of them proposes, removes or gains.
+func TestSides(t *testing.T) {
+	const user = policies.UserAdministrator
+	deed := func(w what, whom, by uuid.UUID, ago time.Duration) event {
+		return event{AccountID: whom, What: w, Role: user, ByID: null(by), At: start.Add(-ago)}
+	}
+	// Anna made Cleo; Ben could decide, and dora is whoever else is there.
+	dora := uuid.Must(uuid.FromString("01a00000-0000-7000-8000-000000000004"))
+	annaMadeCleo := deed(made, cleo, anna, day)
+	for _, tt := range []struct {
+		name             string
+		events           []event
+		all              uuid.UUID // holds every guarding role
+		by               uuid.UUID
+		kind             Kind
+		concerned        uuid.UUID
+		decides, removed bool
+	}{
+		{"nothing between them", nil, uuid.Nil, cleo, Roles, uuid.Nil, true, false},
+		{"another made by the same", []event{annaMadeCleo, deed(made, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, false, false},
+		{"by way of two", []event{annaMadeCleo, deed(made, dora, cleo, day), deed(made, ben, dora, day)}, uuid.Nil, anna, Roles, uuid.Nil, false, false},
+		{"another made by the same, 30 days ago", []event{deed(made, cleo, anna, 30*day), deed(made, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, true, false},
+		{"another made by who holds every role", []event{annaMadeCleo, deed(made, ben, anna, day)}, anna, cleo, Roles, uuid.Nil, true, false},
+		{"given the role by the proposer's maker", []event{annaMadeCleo, deed(given, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, false, false},
+		{"removed by the proposer's maker", []event{annaMadeCleo, deed(lost, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, true, true},
+		{"removed by somebody else", []event{annaMadeCleo, deed(lost, ben, dora, day)}, uuid.Nil, cleo, Roles, uuid.Nil, true, false},
+		{"an access for who made them", []event{deed(made, ben, anna, day)}, uuid.Nil, dora, AccessOfOwn, anna, false, false},
+		{"an access for whom they made", []event{deed(made, anna, ben, day)}, uuid.Nil, dora, AccessOfOwn, anna, false, false},
+		{"an access for who removed them", []event{deed(lost, ben, anna, day)}, uuid.Nil, dora, AccessOfOwn, anna, true, true},
+		{"roles for whom they made", []event{deed(made, anna, ben, day)}, uuid.Nil, dora, Roles, anna, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			people := []guard{{ID: ben, Active: true, Password: true, Roles: []policies.Role{user}}}
+			if tt.all != uuid.Nil {
+				people = append(people, guard{ID: tt.all, Active: true, Password: true, Roles: Guarding})
+			}
+			g := people[0]
+			g.sides = sidesOf(tt.events, people, start)
+			for _, e := range tt.events {
+				if e.AccountID == ben {
+					g.events = append(g.events, e)
+				}
+				if e.ByID.UUID == ben {
+					g.did = append(g.did, e)
+				}
+			}
+			a := Approval{Kind: tt.kind, ProposedBy: tt.by, ConcernedID: null(tt.concerned), ProposedAt: start}
+			if got := g.decides(a, start); got != tt.decides {
+				t.Errorf("decides %v, want %v", got, tt.decides)
+			}
+			if got := g.removed(a, start); got != tt.removed {
+				t.Errorf("removed %v, want %v", got, tt.removed)
+			}
+		})
+	}
+}

@@ -77,22 +77,28 @@ func (s *Service) Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, 
 	return err == nil && excused(guards, id), err
 }
 
-// Own are those of the accounts that count as somebody's own here: those they made within 30 days, and who made theirs.
-// Of who is Excused none does, nor does who is Excused.
-func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error) {
+// Own are those of the accounts that count as somebody's own here: those they made within 30 days, who made theirs, and
+// so on from each to the next. Of who is Excused none does.
+func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) (own []uuid.UUID, err error) {
 	if len(accounts) == 0 {
 		return nil, nil
 	}
 	now := s.o.Now()
-	own, err := tiedTo(ctx, db, id, accounts, now.Add(-apart))
-	if err != nil || len(own) == 0 {
+	events, err := eventsSince(ctx, db, now.Add(-apart))
+	if err != nil {
 		return nil, err
 	}
 	guards, err := loadGuards(ctx, db, now)
 	if err != nil || excused(guards, id) {
 		return nil, err
 	}
-	return slices.DeleteFunc(own, func(o uuid.UUID) bool { return excused(guards, o) }), nil
+	sides := sidesOf(events, guards, now)
+	for _, other := range accounts {
+		if other != id && sides.of(other) == sides.of(id) {
+			own = append(own, other)
+		}
+	}
+	return own, nil
 }
 
 // Made notes that somebody made an account with these roles.

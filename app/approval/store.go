@@ -113,12 +113,12 @@ func loadGuards(ctx context.Context, db bun.IDB, now time.Time) ([]guard, error)
 			g.Roles = append(g.Roles, *r.Role)
 		}
 	}
-	return guards, addEvents(ctx, db, guards, since)
+	return guards, addEvents(ctx, db, guards, now, since)
 }
 
-func addEvents(ctx context.Context, db bun.IDB, guards []guard, since time.Time) error {
-	var events []event
-	if err := db.NewSelect().Model(&events).Where("at > ?", since).Order("at", "id").Scan(ctx); err != nil {
+func addEvents(ctx context.Context, db bun.IDB, guards []guard, now, since time.Time) error {
+	events, err := eventsSince(ctx, db, since)
+	if err != nil {
 		return err
 	}
 	for _, e := range events {
@@ -129,7 +129,15 @@ func addEvents(ctx context.Context, db bun.IDB, guards []guard, since time.Time)
 			guards[i].did = append(guards[i].did, e)
 		}
 	}
+	sides := sidesOf(events, guards, now)
+	for i := range guards {
+		guards[i].sides = sides
+	}
 	return nil
+}
+
+func eventsSince(ctx context.Context, db bun.IDB, since time.Time) (events []event, err error) {
+	return events, db.NewSelect().Model(&events).Where("at > ?", since).Order("at", "id").Scan(ctx)
 }
 
 func insertEvents(ctx context.Context, tx bun.IDB, events []event) error {
@@ -138,14 +146,6 @@ func insertEvents(ctx context.Context, tx bun.IDB, events []event) error {
 	}
 	_, err := tx.NewInsert().Model(&events).Exec(ctx)
 	return err
-}
-
-// tiedTo are those of the accounts that somebody made after since, and those that made somebody's.
-func tiedTo(ctx context.Context, db bun.IDB, by uuid.UUID, accounts []uuid.UUID, since time.Time) (ids []uuid.UUID, err error) {
-	err = db.NewRaw(`SELECT account_id FROM guard_event WHERE by_id = ? AND account_id IN (?) AND what = ? AND at > ?
-		UNION SELECT by_id FROM guard_event WHERE account_id = ? AND by_id IN (?) AND what = ? AND at > ?`,
-		by, bun.List(accounts), made, since, by, bun.List(accounts), made, since).Scan(ctx, &ids)
-	return ids, err
 }
 
 func deleteEvents(ctx context.Context, db bun.IDB, before time.Time) error {
