@@ -116,7 +116,7 @@ func (a *acts) people(x actor, b bounds) {
 
 // account is what everybody may do about themselves.
 func (a *acts) account(x actor) {
-	for _, email := range []string{home, "x.aver+7@gmail.com", "moved@pup.example"} {
+	for _, email := range []string{home, "x.aver+7@gmail.com", "p0+e@pup.example", "moved@pup.example"} {
 		if strings.EqualFold(email, x.Email) {
 			continue
 		}
@@ -239,7 +239,7 @@ func changed(text, add, remove string) string {
 
 // --- accesses -----------------------------------------------------------------------------------------------------
 
-// spellings are addresses that reach the attacker.
+// addresses are some that reach the attacker, or may from some moment on.
 var addresses = []string{own, "x.aver+k@gmail.com", "XAVER@googlemail.com", home, "p0@pup.example"}
 
 func (a *acts) places() map[string]uuid.UUID {
