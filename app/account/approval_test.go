@@ -250,7 +250,7 @@ func TestAfterTheWait(t *testing.T) {
 		w.must(err)
 		a, err := w.AddSpecialist(w.ctx, uta, SpecialistForm{Name: "Neu", Email: "neu@firm.example", Roles: policies.FirmRoles})
 		w.must(err)
-		w.wantMails("approval_asked uta@firm.example", "approval_asked neu@firm.example", "set_password neu@firm.example")
+		w.wantMails("role_granted uta@firm.example", "approval_asked uta@firm.example", "approval_asked neu@firm.example", "set_password neu@firm.example")
 		if got := w.rolesOf(a.ID); got != "specialist, template_administrator" {
 			t.Errorf("has %q at once", got)
 		}

@@ -167,34 +167,82 @@ type guard struct {
 	Password    bool // has one, so can sign in
 	Roles       []policies.Role
 	events      []event // since Life and apart ago
+	did         []event // of these, what the guard did to others
+	sides       sides
 }
 
-// tied says whether somebody did this to the guard within apart.
-func (g guard) tied(by uuid.UUID, now time.Time, w what) bool {
+// sides says who counts as one: accounts of which one made the other within apart, and so on from each to the next, each
+// with the same one of them. Who holds every guarding role has nothing to gain by whom they make, and joins nobody.
+type sides map[uuid.UUID]uuid.UUID
+
+func sidesOf(events []event, guards []guard, now time.Time) sides {
+	s := sides{}
+	for _, e := range events {
+		if e.What != made || !e.ByID.Valid || !e.At.After(now.Add(-apart)) || excused(guards, e.ByID.UUID) {
+			continue
+		}
+		from, to := s.of(e.AccountID), s.of(e.ByID.UUID)
+		s[e.AccountID], s[e.ByID.UUID] = from, to
+		for id, side := range s {
+			if side == from {
+				s[id] = to
+			}
+		}
+	}
+	return s
+}
+
+func (s sides) of(id uuid.UUID) uuid.UUID {
+	if side, ok := s[id]; ok {
+		return side
+	}
+	return id
+}
+
+// proposing says whether somebody counts as one with who made a proposal. An access may be held in the name of an end user,
+// or of who invited one long ago: it is for whom it concerns.
+func (s sides) proposing(a Approval, id uuid.UUID) bool {
+	return s.of(id) == s.of(a.ProposedBy) || a.Kind == AccessOfOwn && a.ConcernedID.Valid && s.of(id) == s.of(a.ConcernedID.UUID)
+}
+
+// tied says whether the proposing side did this to the guard within apart.
+func (g guard) tied(a Approval, now time.Time, w what) bool {
 	return slices.ContainsFunc(g.events, func(e event) bool {
-		return e.ByID.Valid && e.ByID.UUID == by && e.What == w && e.At.After(now.Add(-apart))
+		return e.What == w && e.ByID.Valid && g.sides.proposing(a, e.ByID.UUID) && e.At.After(now.Add(-apart))
 	})
 }
 
 // holds says whether the guard has a deciding role that counts for a proposal: had before it was made, and not given by
-// the proposer within apart.
+// the proposing side within apart.
 func (g guard) holds(a Approval, now time.Time) bool {
 	return slices.ContainsFunc(g.Roles, func(r policies.Role) bool {
 		return slices.Contains(deciding, r) && !slices.ContainsFunc(g.events, func(e event) bool {
-			byProposer := e.ByID.Valid && e.ByID.UUID == a.ProposedBy && e.At.After(now.Add(-apart))
+			byProposer := e.ByID.Valid && g.sides.proposing(a, e.ByID.UUID) && e.At.After(now.Add(-apart))
 			return e.What == given && (e.Role == r || e.Role == "") && (byProposer || !e.At.Before(a.ProposedAt))
 		})
 	})
 }
 
-// decides says whether the guard is the second person that a proposal takes.
-func (g guard) decides(a Approval, now time.Time) bool {
-	return g.Active && g.Password && !a.about(g.ID) && !g.tied(a.ProposedBy, now, made) && g.holds(a, now)
+// put says whether the guard made somebody of the proposing side, or gave them a guarding role, within apart: else the two
+// would take turns at proposing. Who holds every guarding role has nothing to gain by it.
+func (g guard) put(a Approval, now time.Time) bool {
+	return !g.all() && slices.ContainsFunc(g.did, func(e event) bool {
+		return e.What != lost && g.sides.proposing(a, e.AccountID) && e.At.After(now.Add(-apart))
+	})
 }
 
-// removed says whether the proposer took the guard out of the way: then the proposal waits as if the guard were there.
+// all says whether the guard holds every guarding role.
+func (g guard) all() bool { return g.Active && len(GuardsAmong(g.Roles)) == len(Guarding) }
+
+// decides says whether the guard is the second person that a proposal takes.
+func (g guard) decides(a Approval, now time.Time) bool {
+	own := a.about(g.ID) || g.sides.proposing(a, g.ID) || g.tied(a, now, made) || g.put(a, now)
+	return g.Active && g.Password && !own && g.holds(a, now)
+}
+
+// removed says whether the proposing side took the guard out of the way: then the proposal waits as if the guard were there.
 func (g guard) removed(a Approval, now time.Time) bool {
-	return !a.about(g.ID) && g.tied(a.ProposedBy, now, lost) && !g.tied(a.ProposedBy, now, made)
+	return !a.about(g.ID) && g.tied(a, now, lost) && !g.tied(a, now, made)
 }
 
 // stops says whether the guard may stop a proposal.
@@ -207,7 +255,5 @@ func waitsForSomebody(guards []guard, a Approval, now time.Time) bool {
 
 // excused says whether somebody holds every guarding role, and so has nothing to gain.
 func excused(guards []guard, id uuid.UUID) bool {
-	return slices.ContainsFunc(guards, func(g guard) bool {
-		return g.ID == id && g.Active && len(GuardsAmong(g.Roles)) == len(Guarding)
-	})
+	return slices.ContainsFunc(guards, func(g guard) bool { return g.ID == id && g.all() })
 }

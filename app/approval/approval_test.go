@@ -27,6 +27,13 @@ func TestWhoDecides(t *testing.T) {
 	able := guard{ID: ben, Active: true, Password: true, Roles: []policies.Role{user}}
 	with := func(change func(*guard)) guard { g := able; change(&g); return g }
 	events := func(list ...event) guard { return with(func(g *guard) { g.events = list }) }
+	// deeds are what the guard did to somebody
+	deeds := func(somebody uuid.UUID, list ...event) guard {
+		for i := range list {
+			list[i].AccountID = somebody
+		}
+		return with(func(g *guard) { g.did = list })
+	}
 	for _, tt := range []struct {
 		name      string
 		guard     guard
@@ -59,6 +66,18 @@ func TestWhoDecides(t *testing.T) {
 		{"given the role by somebody else since", events(did(given, user, cleo, -time.Hour)), uuid.Nil, day, false, false, true},
 		{"given the role by a command since", events(did(given, user, uuid.Nil, -time.Hour)), uuid.Nil, day, false, false, true},
 
+		{"who made the proposer", deeds(anna, did(made, "", ben, day)), uuid.Nil, 0, false, false, true},
+		{"who made the proposer 30 days ago", deeds(anna, did(made, "", ben, 30*day)), uuid.Nil, 0, true, false, true},
+		{"who made somebody else", deeds(cleo, did(made, "", ben, day)), uuid.Nil, 0, true, false, true},
+		{"who gave the proposer a role", deeds(anna, did(given, policy, ben, day)), uuid.Nil, 0, false, false, true},
+		{"who took a role from the proposer", deeds(anna, did(lost, policy, ben, day)), uuid.Nil, 0, true, false, true},
+		{"who made the proposer and has nothing to gain", func() guard {
+			g := deeds(anna, did(made, "", ben, day))
+			g.Roles = Guarding
+			return g
+		}(), uuid.Nil, 0, true, false, true},
+
+		{"deactivated by the proposer, about themselves", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, day)} }), ben, 0, false, false, false},
 		{"deactivated by the proposer", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, day)} }), uuid.Nil, 0, false, true, false},
 		{"deactivated by the proposer 30 days ago", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, anna, 30*day)} }), uuid.Nil, 0, false, false, false},
 		{"deactivated by somebody else", with(func(g *guard) { g.Active, g.events = false, []event{did(lost, user, cleo, day)} }), uuid.Nil, 0, false, false, false},
@@ -93,5 +112,62 @@ func TestExcused(t *testing.T) {
 		if got := excused([]guard{all, most, gone}, id); got != want {
 			t.Errorf("%s: %v, want %v", id, got, want)
 		}
+	}
+}
+
+// TestSides: accounts of which one made the other are one side, whichever of them proposes, removes or gains.
+func TestSides(t *testing.T) {
+	const user = policies.UserAdministrator
+	deed := func(w what, whom, by uuid.UUID, ago time.Duration) event {
+		return event{AccountID: whom, What: w, Role: user, ByID: null(by), At: start.Add(-ago)}
+	}
+	// Anna made Cleo; Ben could decide, and dora is whoever else is there.
+	dora := uuid.Must(uuid.FromString("01a00000-0000-7000-8000-000000000004"))
+	annaMadeCleo := deed(made, cleo, anna, day)
+	for _, tt := range []struct {
+		name             string
+		events           []event
+		all              uuid.UUID // holds every guarding role
+		by               uuid.UUID
+		kind             Kind
+		concerned        uuid.UUID
+		decides, removed bool
+	}{
+		{"nothing between them", nil, uuid.Nil, cleo, Roles, uuid.Nil, true, false},
+		{"another made by the same", []event{annaMadeCleo, deed(made, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, false, false},
+		{"by way of two", []event{annaMadeCleo, deed(made, dora, cleo, day), deed(made, ben, dora, day)}, uuid.Nil, anna, Roles, uuid.Nil, false, false},
+		{"another made by the same, 30 days ago", []event{deed(made, cleo, anna, 30*day), deed(made, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, true, false},
+		{"another made by who holds every role", []event{annaMadeCleo, deed(made, ben, anna, day)}, anna, cleo, Roles, uuid.Nil, true, false},
+		{"given the role by the proposer's maker", []event{annaMadeCleo, deed(given, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, false, false},
+		{"removed by the proposer's maker", []event{annaMadeCleo, deed(lost, ben, anna, day)}, uuid.Nil, cleo, Roles, uuid.Nil, true, true},
+		{"removed by somebody else", []event{annaMadeCleo, deed(lost, ben, dora, day)}, uuid.Nil, cleo, Roles, uuid.Nil, true, false},
+		{"an access for who made them", []event{deed(made, ben, anna, day)}, uuid.Nil, dora, AccessOfOwn, anna, false, false},
+		{"an access for whom they made", []event{deed(made, anna, ben, day)}, uuid.Nil, dora, AccessOfOwn, anna, false, false},
+		{"an access for who removed them", []event{deed(lost, ben, anna, day)}, uuid.Nil, dora, AccessOfOwn, anna, true, true},
+		{"roles for whom they made", []event{deed(made, anna, ben, day)}, uuid.Nil, dora, Roles, anna, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			people := []guard{{ID: ben, Active: true, Password: true, Roles: []policies.Role{user}}}
+			if tt.all != uuid.Nil {
+				people = append(people, guard{ID: tt.all, Active: true, Password: true, Roles: Guarding})
+			}
+			g := people[0]
+			g.sides = sidesOf(tt.events, people, start)
+			for _, e := range tt.events {
+				if e.AccountID == ben {
+					g.events = append(g.events, e)
+				}
+				if e.ByID.UUID == ben {
+					g.did = append(g.did, e)
+				}
+			}
+			a := Approval{Kind: tt.kind, ProposedBy: tt.by, ConcernedID: null(tt.concerned), ProposedAt: start}
+			if got := g.decides(a, start); got != tt.decides {
+				t.Errorf("decides %v, want %v", got, tt.decides)
+			}
+			if got := g.removed(a, start); got != tt.removed {
+				t.Errorf("removed %v, want %v", got, tt.removed)
+			}
+		})
 	}
 }

@@ -77,19 +77,26 @@ func (s *Service) Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, 
 	return err == nil && excused(guards, id), err
 }
 
-// Own are those of the accounts that count as somebody's own here: themselves, and those they made within 30 days. Of
-// who is Excused none does.
-func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error) {
+// Own are those of the accounts that count as somebody's own here: those they made within 30 days, who made theirs, and
+// so on from each to the next. Of who is Excused none does.
+func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) (own []uuid.UUID, err error) {
 	if len(accounts) == 0 {
 		return nil, nil
 	}
-	own, err := madeBy(ctx, db, id, accounts, s.o.Now().Add(-apart))
-	if err != nil || len(own) == 0 {
+	now := s.o.Now()
+	events, err := eventsSince(ctx, db, now.Add(-apart))
+	if err != nil {
 		return nil, err
 	}
-	free, err := s.Excused(ctx, db, id)
-	if err != nil || free {
+	guards, err := loadGuards(ctx, db, now)
+	if err != nil || excused(guards, id) {
 		return nil, err
+	}
+	sides := sidesOf(events, guards, now)
+	for _, other := range accounts {
+		if other != id && sides.of(other) == sides.of(id) {
+			own = append(own, other)
+		}
 	}
 	return own, nil
 }

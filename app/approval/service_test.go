@@ -155,6 +155,28 @@ func TestSecondPerson(t *testing.T) {
 	})
 }
 
+// TestSwapped: who was made by the only other person has no second person either, whichever of the two proposes.
+func TestSwapped(t *testing.T) {
+	each(t, func(w *world) {
+		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
+		w.in(func(ctx context.Context, tx bun.Tx) error {
+			return w.Made(ctx, tx, petra.ID, ulla, []policies.Role{policies.PolicyAdministrator})
+		})
+		w.wait(time.Hour)
+		for by, other := range map[audit.Actor]audit.Actor{petra: ulla, ulla: petra} {
+			a := w.propose(by, neu)
+			if a.PassesAt == nil {
+				w.Errorf("what %s proposes waits for somebody", by.Name)
+			}
+			_, err := w.Approve(w.ctx, other, a.ID)
+			w.want(other.Name, err, ErrNotYours)
+		}
+		w.wait(apart)
+		_, err := w.Approve(w.ctx, ulla, w.propose(petra, neu).ID)
+		w.must(err)
+	})
+}
+
 // TestExpiry: a proposal that somebody could approve expires after 7 days, exactly, with the worker stopped as well.
 func TestExpiry(t *testing.T) {
 	each(t, func(w *world) {
@@ -368,16 +390,32 @@ func TestOwn(t *testing.T) {
 		if n := own(); n != 1 {
 			w.Errorf("%d of two are Ulla's", n)
 		}
+		// the other way round as well: else Neu would give Ulla what Ulla can't take
+		maker := func() int {
+			w.Helper()
+			ids, err := w.Own(w.ctx, w.db, neu.ID, []uuid.UUID{ulla.ID, alt.ID})
+			w.must(err)
+			return len(ids)
+		}
+		if n := maker(); n != 1 {
+			w.Errorf("%d of two are Neu's", n)
+		}
 		for _, r := range Guarding[1:] {
 			w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?)`, ulla.ID, r)
 		}
 		if n := own(); n != 0 {
 			w.Errorf("%d are hers who has nothing to gain", n)
 		}
+		if n := maker(); n != 0 {
+			w.Errorf("who has nothing to gain is Neu's")
+		}
 		w.exec(`DELETE FROM account_role WHERE role = 'auditor'`)
 		w.wait(apart)
 		if n := own(); n != 0 {
 			w.Errorf("%d are hers after 30 days", n)
+		}
+		if n := maker(); n != 0 {
+			w.Errorf("who made Neu is still Neu's after 30 days")
 		}
 	})
 }

@@ -124,20 +124,31 @@ func loadGuards(ctx context.Context, db bun.IDB, now time.Time) ([]guard, error)
 			g.Roles = append(g.Roles, *r.Role)
 		}
 	}
-	return guards, addEvents(ctx, db, guards, since)
+	return guards, addEvents(ctx, db, guards, now, since)
 }
 
-func addEvents(ctx context.Context, db bun.IDB, guards []guard, since time.Time) error {
-	var events []event
-	if err := db.NewSelect().Model(&events).Where("at > ?", since).Order("at", "id").Scan(ctx); err != nil {
+func addEvents(ctx context.Context, db bun.IDB, guards []guard, now, since time.Time) error {
+	events, err := eventsSince(ctx, db, since)
+	if err != nil {
 		return err
 	}
 	for _, e := range events {
 		if i := slices.IndexFunc(guards, func(g guard) bool { return g.ID == e.AccountID }); i >= 0 {
 			guards[i].events = append(guards[i].events, e)
 		}
+		if i := slices.IndexFunc(guards, func(g guard) bool { return e.ByID.Valid && g.ID == e.ByID.UUID }); i >= 0 {
+			guards[i].did = append(guards[i].did, e)
+		}
+	}
+	sides := sidesOf(events, guards, now)
+	for i := range guards {
+		guards[i].sides = sides
 	}
 	return nil
+}
+
+func eventsSince(ctx context.Context, db bun.IDB, since time.Time) (events []event, err error) {
+	return events, db.NewSelect().Model(&events).Where("at > ?", since).Order("at", "id").Scan(ctx)
 }
 
 func insertEvents(ctx context.Context, tx bun.IDB, events []event) error {
@@ -146,13 +157,6 @@ func insertEvents(ctx context.Context, tx bun.IDB, events []event) error {
 	}
 	_, err := tx.NewInsert().Model(&events).Exec(ctx)
 	return err
-}
-
-// madeBy are those of the accounts that somebody made, or gave a guarding role, after since.
-func madeBy(ctx context.Context, db bun.IDB, by uuid.UUID, accounts []uuid.UUID, since time.Time) (ids []uuid.UUID, err error) {
-	err = db.NewSelect().Model((*event)(nil)).ColumnExpr("DISTINCT account_id").Where("by_id = ?", by).Where("what = ?", made).
-		Where("account_id IN (?)", bun.List(accounts)).Where("at > ?", since).Scan(ctx, &ids)
-	return ids, err
 }
 
 func deleteEvents(ctx context.Context, db bun.IDB, before time.Time) error {
