@@ -22,7 +22,7 @@ import (
 
 // soon is how long a stop may take on a machine that is busy with other tests. Nothing that runs is waited for in them;
 // what a stop would wait for by mistake takes ten seconds or more.
-const soon = 5 * time.Second
+const soon = 20 * time.Second
 
 // ends waits for what was told to stop.
 func ends[T any](t *testing.T, what string, done <-chan T) (v T) {

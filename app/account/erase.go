@@ -8,6 +8,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/store"
 )
@@ -47,7 +48,7 @@ func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone
 		if err != nil {
 			return nil, err
 		}
-		if err := s.approvals.Forget(ctx, tx, id); err != nil {
+		if err := approval.Forget(ctx, tx, id); err != nil {
 			return nil, err
 		}
 		if err := deleteLinks(ctx, tx, id); err != nil {

@@ -24,6 +24,9 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 	}
 	a = found.Account
 	try, err := s.reserve(ctx, whose(a, login), from)
+	if store.IsForeignKey(err) { // the account has gone this moment
+		err = ErrSignIn
+	}
 	if err != nil {
 		return Account{}, "", err
 	}

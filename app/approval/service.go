@@ -216,11 +216,6 @@ func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action 
 	})
 }
 
-// Forget takes the name of somebody whose account is erased out of what they proposed and decided.
-func (s *Service) Forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
-	return forget(ctx, tx, account)
-}
-
 // --- deciding -----------------------------------------------------------------------------------------------------
 
 // Approve does what was proposed, if by is the second person that it takes. Errors: ErrNotFound, ErrSettled, ErrNotYours;

@@ -49,7 +49,8 @@ func saveDecision(ctx context.Context, tx bun.IDB, a Approval) error {
 	return err
 }
 
-func forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
+// Forget takes the name of somebody whose account is erased out of what they proposed and decided, and what was about them.
+func Forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
 	for _, names := range [][2]string{{"proposer", "proposed_by"}, {"decider", "decided_by"}, {"subject", "concerned_id"}} {
 		_, err := tx.NewUpdate().Model((*Approval)(nil)).Set("? = ''", bun.Ident(names[0])).
 			Where("? = ?", bun.Ident(names[1]), account).Exec(ctx)

@@ -389,7 +389,8 @@ func (c Config) Embedded() bool { return c.RedisURL == "" }
 // Production says whether this is more than somebody's trial: any one of an https base address, PostgreSQL and Redis.
 func (c Config) Production() bool {
 	scheme, _, _ := strings.Cut(c.BaseURL, "://")
-	return strings.EqualFold(scheme, "https") || !strings.HasPrefix(c.DatabaseURL, "sqlite://") || c.RedisURL != ""
+	return strings.EqualFold(scheme, "https") || c.RedisURL != "" ||
+		c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "sqlite://")
 }
 
 // Boxed says whether the built-in mailbox takes e-mails or SMS, because there is nobody else who would.

@@ -74,6 +74,9 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 			d.needles = append(d.needles, id.String())
 		}
 	}
+	w.exec(`INSERT INTO approval (id, kind, subject_id, customer_id, concerned_id, subject, why, proposed_by, proposer, proposed_at, expires_at, state)
+		VALUES (?, 'access', ?, ?, ?, 'Zwergpudelzucht', 'Zwergpudelzucht', ?, 'Anna Amt', ?, ?, 'waiting')`, newID(), newID(), d.ID, w.ben.ID, w.anna.ID, at, at)
+	w.exec(`INSERT INTO known_browser (id, account_id, token_hash, seen_at) VALUES (?, ?, 'hash', ?)`, newID(), only.ID, at)
 	w.exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`, newID(), d.ID, w.anna.ID, at, []byte("sealed"))
 	w.touch(d.ID)
 	return d, []account.Caller{both, w.ben}
@@ -88,7 +91,8 @@ var notOfCustomers = []string{
 	"customer_search_data", "customer_search_idx", "customer_search_docsize", "customer_search_config",
 	"transaction_search_data", "transaction_search_idx", "transaction_search_docsize", "transaction_search_config",
 	"transaction_kind", "policy_version", "policy_draft", "policy_offer", "process", "installation", // the firm's own
-	"deputy", "handover", "handover_target", // between specialist users
+	"deputy", "handover", "handover_target", "guard_event", // between specialist users
+	"channel_state", "channel_refusal", // of the ways; a refusal goes with its message
 	"administrator_switch", // filled only while many customers are looked at
 	"deletion",             // the receipt: counts
 }

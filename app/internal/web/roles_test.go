@@ -56,7 +56,7 @@ func TestNoDeadEnds(t *testing.T) {
 				doc := a.doc(t)
 				doc.Find("form[method=post]:has(button)").Each(func(_ int, f *goquery.Selection) {
 					action := f.AttrOr("action", path)
-					if want.only != nil && f.Find("fieldset[disabled]").Length() == 0 && !slices.Contains(want.only, action) {
+					if want.only != nil && f.Find("fieldset[disabled]").Length() == 0 && !strings.HasPrefix(action, "/account/sessions/") && !slices.Contains(want.only, action) {
 						t.Errorf("%s has a form for %s", path, action)
 					}
 				})

@@ -323,13 +323,18 @@ func TestSomebodysSessions(t *testing.T) {
 // TestRolesAreMailed: from the page to the mailbox, in the language of whom it is to.
 func TestRolesAreMailed(t *testing.T) {
 	w := newWorld(t)
-	otto := w.specialist("otto@kanzlei.example")
+	otto, second := w.specialist("otto@kanzlei.example"), w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
+	w.clock.tick(time.Minute)
 	must(t, w.people.UpdateOwn(context.Background(), otto, account.Own{Name: "Otto Ort", Username: "otto", Locale: "de"}))
 	w.signedIn().send("/specialists/"+otto.ID.String(), "name", "Otto Ort", "locale", "de", "version", "2", "role", "auditor").
 		goesTo(t, "/specialists/"+otto.ID.String())
+	w.agree(second)
 	w.deliver()
 	subjects := map[string]string{}
 	for _, m := range w.box() {
+		if strings.Contains(m.Subject, "second person") || strings.Contains(m.Subject, "zweite Person") {
+			continue
+		}
 		subjects[m.To] = m.Subject
 		if strings.Contains(m.Text+m.HTML, "http") {
 			t.Errorf("a link in %s", m.Text)
