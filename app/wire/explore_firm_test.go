@@ -306,6 +306,8 @@ type start struct {
 	auditor bool          // somebody is there who could stop, and never does
 	pair    pair
 	partner policies.Role // of that account
+	before  []string      // acts that the attacker can do alone, and has done
+	long    bool          // more than 30 days go by
 }
 
 // pair says how the attacker came by an account that a second person agreed to.

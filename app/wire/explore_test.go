@@ -34,11 +34,19 @@ const day = 24 * time.Hour
 func boundsOf(t *testing.T) bounds {
 	t.Helper()
 	b := bounds{
-		depth: 1, tries: 250, walks: 20, steps: 10, puppets: 2, longest: 29 * day,
+		depth: 1, tries: 250, walks: 10, steps: 10, puppets: 2, longest: 29 * day,
 		waits: []time.Duration{time.Hour, 25 * time.Hour, 8 * day, -25 * time.Hour},
 	}
 	if deeper, err := strconv.Atoi(os.Getenv("KONTOR_EXPLORE_DEPTH")); err == nil {
 		b.depth, b.tries, b.walks = deeper, 1<<30, b.walks*100
+	}
+	return b
+}
+
+// of are the bounds for a start.
+func (b bounds) of(st start) bounds {
+	if st.long {
+		b.waits, b.longest, b.old = []time.Duration{25 * time.Hour, 31 * day}, 63*day, true
 	}
 	return b
 }
@@ -70,9 +78,36 @@ func TestNobodyTakesRights(t *testing.T) {
 			name: "with an account that was approved/" + p.name, role: policies.UserAdministrator, silent: true, pair: p.pair, partner: p.partner,
 		})
 	}
-	for _, st := range starts {
-		t.Run(st.name, func(t *testing.T) { t.Parallel(); explore(t, st, boundsOf(t)) })
+	starts = append(starts, start{name: "without a second person/for long", role: policies.UserAdministrator, long: true}, start{
+		name: "with a second person/prepared/an end user of policies", role: policies.PolicyAdministrator, silent: true,
+		before: []string{"Attacker adds a customer with m@home.example", "m@home.example registers at O0"},
+	}, start{
+		name: "with a second person/prepared/who is put out of the way", role: policies.UserAdministrator, silent: true,
+		pair: made, partner: policies.PolicyAdministrator, before: []string{"Attacker deactivates Silent"},
+	})
+	for name, before := range prepared {
+		starts = append(starts, start{name: "with a second person/prepared/" + name, role: policies.UserAdministrator, silent: true, before: before})
 	}
+	for _, st := range starts {
+		t.Run(st.name, func(t *testing.T) { t.Parallel(); explore(t, st, boundsOf(t).of(st)) })
+	}
+}
+
+// prepared are what a user administrator can do alone that makes the ground fertile.
+var prepared = map[string][]string{
+	"an account": {"Attacker adds p0@pup.example with [specialist]"},
+	"an end user": {
+		"Attacker adds an access for m@home.example at K", "m@home.example registers at K", "Attacker adds an access for m@home.example at L",
+	},
+	"an access removed": {
+		"Attacker adds an access for m@home.example at K", "m@home.example registers at K",
+		"Attacker removes the access of m@home.example at K", "Attacker moves to m@home.example",
+	},
+	"an access deactivated": {
+		"Attacker adds an access for m@home.example at K", "m@home.example registers at K",
+		"Attacker adds a customer with m@home.example", "m@home.example registers at O0",
+		"Attacker deactivates the access of m@home.example at K", "Self Made moves to x.aver+7@gmail.com",
+	},
 }
 
 // search is a search from one start.
@@ -97,11 +132,30 @@ func explore(t *testing.T, st start, b bounds) {
 	v := s.look()
 	s.had = s.rights(v)
 	s.seen[s.fingerprint(v)] = true
-	s.origin = s.moment(nil)
+	s.origin = s.moment(s.prepare(v))
 	depth := s.broad()
 	states, tried := len(s.seen), s.tried
 	s.wander()
 	t.Logf("%d states by %d acts to depth %d, %d states by %d acts in all, in %v", states, tried, depth, len(s.seen), s.tried, time.Since(began).Round(time.Millisecond))
+}
+
+// prepare does what was done before the search.
+func (s *search) prepare(v view) (path []string) {
+	s.t.Helper()
+	for _, name := range s.of.before {
+		list := s.acts(v, s.bounds, 0)
+		i := slices.IndexFunc(list, func(a act) bool { return a.name == name })
+		if i < 0 {
+			s.t.Fatalf("nobody can do: %s", name)
+		}
+		now, changed := s.try(list[i])
+		if !changed {
+			s.t.Fatalf("did nothing: %s", name)
+		}
+		v, path = now, append(path, name)
+		s.judge(v, path)
+	}
+	return path
 }
 
 // broad explores breadth first; it returns to which depth it got through everything.
@@ -140,8 +194,7 @@ func (s *search) wander() {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range s.walks {
 		s.back(s.origin)
-		v := s.look()
-		var path []string
+		v, path := s.look(), slices.Clone(s.origin.path)
 		for range s.steps {
 			a := s.choose(random, s.acts(v, s.bounds, waited(path)))
 			now, changed := s.try(a)

@@ -164,9 +164,6 @@ func (f *firm) rights(v view) map[string]bool {
 	f.t.Helper()
 	out := map[string]bool{}
 	for _, a := range v.actors {
-		if !a.mine {
-			continue
-		}
 		c := a.caller
 		for _, r := range approval.GuardsAmong(c.Roles) {
 			out["role "+string(r)] = true
@@ -188,6 +185,9 @@ func (f *firm) rights(v view) map[string]bool {
 					}
 				}
 			}
+		}
+		if !a.mine { // some end user, for all that anybody can know: they may see what they were invited to
+			continue
 		}
 		for _, at := range []place{f.k, f.l} {
 			f.rightsAt(out, c, at)
