@@ -73,9 +73,3 @@ func (s *Service) Restore(ctx context.Context, tx bun.IDB, e Erased) error {
 	}
 	return s.audit.Remember(ctx, tx, e.Log)
 }
-
-func unique(list []string) []string {
-	list = slices.Clone(list)
-	slices.Sort(list)
-	return slices.Compact(list)
-}

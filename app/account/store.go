@@ -445,20 +445,6 @@ func deleteLinks(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
 	return err
 }
 
-func sessionAddresses(ctx context.Context, tx bun.IDB, account uuid.UUID) (addresses []string, err error) {
-	err = tx.NewSelect().Model((*Session)(nil)).Column("address").Where("account_id = ?", account).Scan(ctx, &addresses)
-	return addresses, err
-}
-
-func deleteThrottles(ctx context.Context, tx bun.IDB, subjects []string) error {
-	for some := range slices.Chunk(subjects, 1000) {
-		if _, err := tx.NewDelete().Model((*throttle)(nil)).Where("subject IN (?)", bun.List(some)).Exec(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // --- clean-up ----------------------------------------------------------------------------------------------------
 
 // deleteExpired deletes sessions that are over, links whose end is before links, counters that were quiet since
