@@ -283,10 +283,10 @@ func (f *firm) fingerprint(v view) [32]byte {
 		for id, name := range names {
 			detail = strings.ReplaceAll(detail, id, name)
 		}
-		switch {
-		case a.State == approval.Passed:
+		switch a.State {
+		case approval.Passed:
 			add("passed", a.Kind, names[a.CustomerID.UUID.String()])
-		case a.State == approval.Waiting:
+		case approval.Waiting:
 			passes := "never"
 			if a.PassesAt != nil {
 				passes = in(*a.PassesAt)
