@@ -34,7 +34,7 @@ const day = 24 * time.Hour
 func boundsOf(t *testing.T) bounds {
 	t.Helper()
 	b := bounds{
-		depth: 1, tries: 250, walks: 10, steps: 10, puppets: 2, longest: 29 * day,
+		depth: 1, tries: 600, walks: 8, steps: 10, puppets: 2, longest: 29 * day,
 		waits: []time.Duration{time.Hour, 25 * time.Hour, 8 * day, -25 * time.Hour},
 	}
 	if deeper, err := strconv.Atoi(os.Getenv("KONTOR_EXPLORE_DEPTH")); err == nil {
