@@ -86,6 +86,43 @@ func (s *Service) judge(ctx context.Context, tx bun.IDB, by uuid.UUID, r *row) (
 	return owner, nil
 }
 
+// rejudge looks again at an access that had its address corrected, whether it has to wait for a second person. invite says
+// that it does not. What was proposed about it before is void.
+func (s *Service) rejudge(ctx context.Context, tx bun.IDB, c account.Caller, r *row) (invite bool, err error) {
+	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
+		return false, err
+	}
+	r.DeactivatedAt = nil
+	owner, err := s.judge(ctx, tx, c.ID, r)
+	if err != nil {
+		return false, err
+	}
+	if _, err := setJudged(ctx, tx, r); err != nil {
+		return false, err
+	}
+	if !r.Waiting {
+		return true, nil
+	}
+	if err := s.void(ctx, tx, r.ID); err != nil {
+		return false, err
+	}
+	return false, s.propose(ctx, tx, c.Actor(), *r, owner)
+}
+
+// giveUp ends the wait of an access for a second person, which stays deactivated.
+func (s *Service) giveUp(ctx context.Context, tx bun.Tx, c account.Caller, r row) error {
+	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
+		return err
+	}
+	if _, err := setDropped(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
+		return err
+	}
+	return s.customers.Touch(ctx, tx, r.CustomerID)
+}
+
 // propose asks for the second person that an access takes.
 func (s *Service) propose(ctx context.Context, tx bun.IDB, by audit.Actor, r row, owner account.Account) error {
 	_, err := s.approvals.Propose(ctx, tx, by, approval.Proposal{

@@ -12,7 +12,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
-	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -294,29 +293,6 @@ func (s *Service) StatusesOf(ctx context.Context, customers []uuid.UUID) (map[uu
 
 // --- changing -----------------------------------------------------------------------------------------------------
 
-// rejudge looks again at an access that had its address corrected, whether it has to wait for a second person. invite says
-// that it does not. What was proposed about it before is void.
-func (s *Service) rejudge(ctx context.Context, tx bun.IDB, c account.Caller, r *row) (invite bool, err error) {
-	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
-		return false, err
-	}
-	r.DeactivatedAt = nil
-	owner, err := s.judge(ctx, tx, c.ID, r)
-	if err != nil {
-		return false, err
-	}
-	if _, err := setJudged(ctx, tx, r); err != nil {
-		return false, err
-	}
-	if !r.Waiting {
-		return true, nil
-	}
-	if err := s.void(ctx, tx, r.ID); err != nil {
-		return false, err
-	}
-	return false, s.propose(ctx, tx, c.Actor(), *r, owner)
-}
-
 // Correct changes an access. Of a pending one, a changed e-mail or mobile voids the old link and code at once and sends
 // anew. Of a registered one the e-mail is the person's own: what f says of it is ignored. A form without changes does
 // nothing. Errors: NotFound, Forbidden; Invalid as Validate, "email.twice"; ErrVersion, with the access as it is now.
@@ -467,20 +443,6 @@ func (s *Service) shutOut(ctx context.Context, tx bun.IDB, account uuid.UUID) er
 		return err
 	}
 	return s.accounts.RevokeOf(ctx, tx, account)
-}
-
-// giveUp ends the wait of an access for a second person, which stays deactivated.
-func (s *Service) giveUp(ctx context.Context, tx bun.Tx, c account.Caller, r row) error {
-	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
-		return err
-	}
-	if _, err := setDropped(ctx, tx, r.ID); err != nil {
-		return err
-	}
-	if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
-		return err
-	}
-	return s.customers.Touch(ctx, tx, r.CustomerID)
 }
 
 // Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew; one that takes
