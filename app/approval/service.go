@@ -347,6 +347,11 @@ func (s *Service) Tick(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// CleanUp forgets who made whom and gave what so long ago that nothing follows from it.
+func (s *Service) CleanUp(ctx context.Context) error {
 	return deleteEvents(ctx, s.o.DB, s.o.Now().Add(-apart-2*Life))
 }
 

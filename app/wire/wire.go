@@ -301,7 +301,8 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
 			}},
-			{Name: "end what waits for a second person", Every: 10 * time.Second, Run: s.Approvals.Tick},
+			{Name: "end what waits for a second person", Every: 2 * time.Second, Run: s.Approvals.Tick},
+			{Name: "forget who made whom long ago", Every: time.Hour, Run: s.Approvals.CleanUp},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
 			{Name: "forget refused requests of nobody", Every: time.Hour, Run: s.Audit.Prune},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
