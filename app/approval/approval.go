@@ -115,6 +115,9 @@ var deciding = Guarding[:3]
 // Guards says whether one of the roles is a guarding one.
 func Guards(roles []policies.Role) bool { return len(GuardsAmong(roles)) > 0 }
 
+// GuardsAll says whether all of the guarding roles are among the roles: who holds them has nothing to gain.
+func GuardsAll(roles []policies.Role) bool { return len(GuardsAmong(roles)) == len(Guarding) }
+
 // GuardsAmong are the guarding ones of the roles.
 func GuardsAmong(roles []policies.Role) (out []policies.Role) {
 	for _, r := range roles {
@@ -232,7 +235,7 @@ func (g guard) put(a Approval, now time.Time) bool {
 }
 
 // all says whether the guard holds every guarding role.
-func (g guard) all() bool { return g.Active && len(GuardsAmong(g.Roles)) == len(Guarding) }
+func (g guard) all() bool { return g.Active && GuardsAll(g.Roles) }
 
 // decides says whether the guard is the second person that a proposal takes.
 func (g guard) decides(a Approval, now time.Time) bool {

@@ -1,10 +1,6 @@
 package web
 
-import (
-	"strings"
-
-	"kontor/policies"
-)
+import "kontor/policies"
 
 // notice says what it means that the mailbox keeps messages that customers wait for, and who can read them there; "" where
 // everything is delivered, or nobody expects it.
@@ -12,19 +8,17 @@ func (s *Server) notice(t *templates) (string, error) {
 	if s.undelivered == "" {
 		return "", nil
 	}
-	var readers []string
+	readers := false
 	for _, r := range policies.FirmRoles {
 		ok, err := s.policy.Allows(policies.Request{Roles: []policies.Role{r}, Object: policies.Mailbox, Action: policies.Read})
 		if err != nil {
 			return "", err
 		}
-		if ok {
-			readers = append(readers, t.say("role."+string(r)))
-		}
+		readers = readers || ok
 	}
 	said := t.say("undelivered." + s.undelivered)
-	if len(readers) == 0 {
+	if !readers {
 		return said + " " + t.say("undelivered.unread"), nil
 	}
-	return said + " " + t.say("undelivered.readers", "Roles", strings.Join(readers, ", ")), nil
+	return said + " " + t.say("undelivered.readers"), nil
 }

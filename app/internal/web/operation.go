@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
@@ -204,13 +205,17 @@ func (s *Server) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id str
 // mailboxSize is how many messages the mailbox page shows.
 const mailboxSize = 100
 
-// readMailbox wants the right to read the mailbox: it holds everybody's links. 404 when there is none.
+// readMailbox wants the right to read the mailbox, and every role that guards the system: with the links in it somebody
+// could sign in as anybody. 404 when there is none.
 func (s *Server) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 	if !s.hasMailbox {
 		return nil, fault.New(fault.NotFound, "page")
 	}
 	if err := s.require(c, policies.Mailbox, policies.Read); err != nil {
 		return nil, err
+	}
+	if !approval.GuardsAll(s.caller(c).Roles) {
+		return nil, policies.ErrForbidden
 	}
 	return s.courier.Mailbox(s.ctx(c), mailboxSize)
 }

@@ -139,6 +139,9 @@ func (s *Server) mayUse(caller account.Caller) (places []place, err error) {
 		if e.id == "approvals" {
 			ok = ok || approval.Guards(caller.Roles)
 		}
+		if e.id == "mailbox" {
+			ok = ok && approval.GuardsAll(caller.Roles)
+		}
 		if err != nil {
 			return nil, err
 		}
