@@ -126,9 +126,13 @@ func TestSmallRequestsStaySmall(t *testing.T) {
 func (a attack) launch(t *testing.T, base string, p *process) (most int) {
 	t.Helper()
 	var senders sync.WaitGroup
+	times := 10 // by each of four
+	if storetest.Race {
+		times = 2
+	}
 	for range 4 {
 		senders.Go(func() {
-			for range 10 {
+			for range times {
 				r, err := http.NewRequest(a.method, base+a.path, bytes.NewReader(a.body))
 				if err != nil {
 					t.Error(err)

@@ -14,6 +14,7 @@ import (
 
 	"kontor/app/approval"
 	"kontor/app/fault"
+	"kontor/app/store/storetest"
 	"kontor/policies"
 )
 
@@ -36,6 +37,9 @@ func boundsOf(t *testing.T) bounds {
 	b := bounds{
 		depth: 1, tries: 600, walks: 8, steps: 10, puppets: 2, longest: 29 * day,
 		waits: []time.Duration{time.Hour, 25 * time.Hour, 8 * day, -25 * time.Hour},
+	}
+	if storetest.Race {
+		b.tries, b.walks = 100, 1
 	}
 	if deeper, err := strconv.Atoi(os.Getenv("KONTOR_EXPLORE_DEPTH")); err == nil {
 		b.depth, b.tries, b.walks = deeper, 1<<30, b.walks*100

@@ -302,7 +302,10 @@ func TestNoRequestIsAFault(t *testing.T) {
 					t.Errorf("%s, %s %s with %.60q: %d", who, r.method, r.path, with, a.StatusCode)
 				}
 			}
-			for _, r := range w.table() {
+			for n, r := range w.table() {
+				if storetest.Race && n%5 != 0 {
+					continue // every route has its turn where nothing watches
+				}
 				if who == "nobody" && r.audience != anyone && r.audience != automatic {
 					continue // to sign in, whatever it is: see TestNotSignedIn and TestIntake
 				}
