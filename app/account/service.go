@@ -54,6 +54,7 @@ type Service struct {
 	switched       []Switched
 	addressed      []Addressed
 	approvals      Approvals
+	gate           *gate
 }
 
 // Switched is told, inside the tx, that a specialist user was deactivated or reactivated (a.Active says which) by c.
@@ -74,7 +75,7 @@ func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Acco
 // New makes the service. Whoever wires it registers Composers with the courier.
 func New(o Options) *Service {
 	s := &Service{
-		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit, approvals: o.Approvals,
+		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit, approvals: o.Approvals, gate: newGate(),
 		baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm, locale: o.Locale,
 		idle: o.IdleTimeout, absolute: o.AbsoluteTimeout, hasher: newHasher(hashing),
 	}

@@ -23,6 +23,11 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 		return Account{}, "", err
 	}
 	a = found.Account
+	leave, err := s.gate.enter(ctx, whose(a, login), from)
+	if err != nil {
+		return Account{}, "", err
+	}
+	defer leave()
 	try, err := s.reserve(ctx, whose(a, login), from)
 	if store.IsForeignKey(err) { // the account has gone this moment
 		err = ErrSignIn
@@ -97,6 +102,11 @@ func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, fro
 		return err
 	}
 	defer func() { s.sawVerify(a, from, err) }()
+	leave, err := s.gate.enter(ctx, whose(a, ""), from)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	try, err := s.reserve(ctx, whose(a, ""), from)
 	if err != nil {
 		return err

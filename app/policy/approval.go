@@ -22,9 +22,12 @@ type Approvals interface {
 	Cancel(ctx context.Context, tx bun.IDB, kind approval.Kind, subject uuid.UUID, by audit.Actor) error
 }
 
-// draftAt is the detail of a proposal: the draft as it was proposed.
-type draftAt struct {
-	Edit int `json:"edit"`
+// DraftProposed is the detail of a proposal: the draft as it was proposed, and the lines in which it differs from what was
+// published then, so that who approves sees them without the right to edit policies.
+type DraftProposed struct {
+	Edit    int      `json:"edit"`
+	Added   []string `json:"added,omitempty"`
+	Removed []string `json:"removed,omitempty"`
 }
 
 // Handlers are this feature's sides of approvals, to be registered by whoever wires.
@@ -34,7 +37,7 @@ func (s *Service) Handlers() map[approval.Kind]approval.Handler {
 
 // applyDraft publishes the draft that was proposed, if it still is as it was and its proposer may still publish.
 func (s *Service) applyDraft(ctx context.Context, tx bun.Tx, a approval.Approval, by audit.Actor) error {
-	var at draftAt
+	var at DraftProposed
 	if err := a.Read(&at); err != nil {
 		return err
 	}

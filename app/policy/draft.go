@@ -271,7 +271,7 @@ func (s *Service) Propose(ctx context.Context, c account.Caller, edit int, comme
 			return err
 		}
 		_, err = s.o.Approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
-			Kind: approval.PolicyChange, Detail: draftAt{d.Edit + 1}, Why: comment,
+			Kind: approval.PolicyChange, Detail: DraftProposed{d.Edit + 1, d.Added, d.Removed}, Why: comment,
 		})
 		if err != nil {
 			return err

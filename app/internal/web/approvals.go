@@ -7,6 +7,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/approval"
+	"kontor/app/policy"
 	"kontor/policies"
 )
 
@@ -31,7 +32,9 @@ type approvalsPage struct {
 type approvalView struct {
 	approval.View
 	Link  string // to what it is about, "" when the caller has none to go to
-	Roles string // those that are proposed, in the person's language
+	// Added and Removed are the rules of a policy that is proposed.
+	Added, Removed []saidLine
+	Roles          string // those that are proposed, in the person's language
 }
 
 func (s *Server) showApprovals(c *fiber.Ctx) error {
@@ -71,7 +74,7 @@ func (s *Server) approvalViews(c *fiber.Ctx, list []approval.View) (out []approv
 	if err != nil {
 		return nil, err
 	}
-	policy, err := may(policies.Policy, policies.Manage)
+	keeps, err := may(policies.Policy, policies.Manage)
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +83,21 @@ func (s *Server) approvalViews(c *fiber.Ctx, list []approval.View) (out []approv
 		switch {
 		case v.CustomerID.Valid:
 			a.Link = "/customers/" + v.CustomerID.UUID.String() + "/authorisations"
-		case v.Kind == approval.PolicyChange && policy && v.State == approval.Waiting:
+		case v.Kind == approval.PolicyChange && keeps && v.State == approval.Waiting:
 			a.Link = draftPath
 		case v.Kind != approval.PolicyChange && v.SubjectID.Valid && people:
 			a.Link = specialistPath(v.SubjectID.UUID)
+		}
+		if v.Kind == approval.PolicyChange {
+			var draft policy.DraftProposed
+			if err := v.Read(&draft); err != nil {
+				return nil, err
+			}
+			w, err := s.policyWords(c)
+			if err != nil {
+				return nil, err
+			}
+			a.Added, a.Removed = w.lines(draft.Added), w.lines(draft.Removed)
 		}
 		if v.Kind == approval.Roles {
 			var wanted account.RolesWanted
