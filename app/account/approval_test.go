@@ -310,6 +310,30 @@ func TestSpecialistAt(t *testing.T) {
 	})
 }
 
+// TestFormerAddress: an address that a specialist user has given up is theirs still; an end user's is not kept.
+func TestFormerAddress(t *testing.T) {
+	each(t, func(w *world) {
+		anna := w.specialist("Anna Berg")
+		eva, _, _ := w.endUser("Eva Ende")
+		for _, a := range []Account{anna, eva} {
+			w.must(w.AskEmail(w.ctx, caller(a), "new."+a.Email, good))
+			_, token := w.send()
+			w.must(w.ConfirmEmail(w.ctx, token, office))
+		}
+		for email, want := range map[string]bool{
+			"anna.berg+x@firm.example": true, "new.anna.berg@firm.example": true, eva.Email: false, "new." + eva.Email: false,
+		} {
+			a, ok, err := w.SpecialistAt(w.ctx, w.db, email)
+			if err != nil || ok != want || ok && a.ID != anna.ID {
+				t.Errorf("%s: %v %v, %v", email, a.Name, ok, err)
+			}
+		}
+		if n := w.count("former_address"); n != 1 {
+			t.Errorf("%d former addresses are kept", n)
+		}
+	})
+}
+
 // TestAddressed: whoever gets an address, or begins to work for the firm, is told of in the same tx.
 func TestAddressed(t *testing.T) {
 	each(t, func(w *world) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
@@ -43,8 +44,8 @@ func DotlessDomains(domain string) (domains []string) {
 	return domains
 }
 
-// SpecialistAt finds the specialist user, active or not, to whom an address belongs however it is written; ok is false
-// when it is nobody's.
+// SpecialistAt finds the specialist user, active or not, to whom an address belongs, or belonged, however it is written; ok
+// is false when it is nobody's.
 func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
 	mailbox := Mailbox(email)
 	_, domain, _ := strings.Cut(mailbox, "@")
@@ -63,7 +64,23 @@ func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a
 			}
 		}
 	}
-	return Account{}, false, nil
+	return formerOwner(ctx, db, mailbox)
+}
+
+// formerOwner finds the specialist user who had a mailbox before.
+func formerOwner(ctx context.Context, db bun.IDB, mailbox string) (a Account, ok bool, err error) {
+	err = db.NewSelect().Model(&a).Where("specialist").
+		Where("id IN (SELECT f.account_id FROM former_address AS f WHERE f.mailbox = ?)", mailbox).Order("id").Limit(1).Scan(ctx)
+	if store.IsNoRows(err) {
+		return Account{}, false, nil
+	}
+	return a, err == nil, err
+}
+
+// keepFormer remembers an address that a specialist user gives up.
+func keepFormer(ctx context.Context, tx bun.IDB, account uuid.UUID, email string) error {
+	_, err := tx.NewRaw("INSERT INTO former_address (account_id, mailbox) VALUES (?, ?) ON CONFLICT DO NOTHING", account, Mailbox(email)).Exec(ctx)
+	return err
 }
 
 // specialistsAtDomain are the specialist users whose address or username ends with a domain.

@@ -256,6 +256,11 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 		if err := saveAccount(ctx, tx, &a); err != nil {
 			return err
 		}
+		if a.Specialist {
+			if err := keepFormer(ctx, tx, a.ID, old); err != nil {
+				return err
+			}
+		}
 		by := Caller{ID: a.ID, Name: a.Name, Address: from.Address}
 		if err := s.tellAddressed(ctx, tx, by, a); err != nil {
 			return err

@@ -91,7 +91,7 @@ var notOfCustomers = []string{
 	"customer_search_data", "customer_search_idx", "customer_search_docsize", "customer_search_config",
 	"transaction_search_data", "transaction_search_idx", "transaction_search_docsize", "transaction_search_config",
 	"transaction_kind", "policy_version", "policy_draft", "policy_offer", "process", "installation", // the firm's own
-	"deputy", "handover", "handover_target", "guard_event", // between specialist users
+	"deputy", "handover", "handover_target", "guard_event", "former_address", // between specialist users
 	"channel_state", "channel_refusal", // of the ways; a refusal goes with its message
 	"administrator_switch", // filled only while many customers are looked at
 	"deletion",             // the receipt: counts

@@ -31,7 +31,7 @@ type approvalsPage struct {
 // approvalView is a proposal as a row.
 type approvalView struct {
 	approval.View
-	Link  string // to what it is about, "" when the caller has none to go to
+	Link string // to what it is about, "" when the caller has none to go to
 	// Added and Removed are the rules of a policy that is proposed.
 	Added, Removed []saidLine
 	Roles          string // those that are proposed, in the person's language
