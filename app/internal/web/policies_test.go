@@ -289,12 +289,12 @@ func TestSecondPerson(t *testing.T) {
 	}
 	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "You could come by a right alone this way")
 	petra.send(draftPath+"/propose", "edit", petra.edit(), "comment", "For the audit").goesTo(t, draftPath)
-	petra.get(draftPath).want(t, http.StatusOK, "You have asked another policy administrator", "For the audit")
+	petra.get(draftPath).want(t, http.StatusOK, "You have proposed this draft", "For the audit")
 	w.specialist("ulla@kanzlei.example", policies.UserAdministrator) // may read no policy, and sees what she would approve
 	w.browser().signIn("ulla@kanzlei.example", strong).get(approvalsPath).
 		want(t, http.StatusOK, "Publish a new version of the policy", "Policy administrators may see transactions of any kind")
 	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict)
-	paul.get("/policies").want(t, http.StatusOK, "Petra@kanzlei.example asks another policy administrator")
+	paul.get("/policies").want(t, http.StatusOK, "Petra@kanzlei.example proposes to publish the draft")
 	paul.send(draftPath+"/publish", "edit", paul.edit(), "comment", "Agreed").goesTo(t, "/policies")
 	paul.get("/policies").want(t, http.StatusOK, "Paul@kanzlei.example", "proposed by Petra@kanzlei.example")
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit", "Second person asked for", "Approved")
