@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -41,32 +42,70 @@ func ApplyTo(ctx context.Context, db *bun.DB, last string) ([]string, error) {
 	}
 	defer unlock()
 
-	m, err := migrator(db, last)
+	steps, err := discover(db)
 	if err != nil {
 		return nil, err
 	}
+	m := migrate.NewMigrator(db, steps, migrate.BeforeMigration(notYet), migrate.AfterMigration(mark))
 	if err := m.Init(ctx); err != nil {
 		return nil, fmt.Errorf("prepare migrations table: %w", err)
 	}
-	group, err := m.Migrate(ctx)
-	for try := 0; err != nil && db.Dialect().Name() == dialect.SQLite && try < 40; try++ {
-		// SQLite has no advisory lock. Each step is one immediate tx, so when two processes start at once the loser's
-		// step fails as a whole ("table exists"): look again until the winner is through.
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), err)
-		case <-time.After(50 * time.Millisecond):
-		}
-		group, err = m.Migrate(ctx)
-	}
+	pending, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+		return nil, fmt.Errorf("read migrations table: %w", err)
 	}
+	group := pending.LastGroupID() + 1
 	var names []string
-	for _, step := range group.Migrations {
-		names = append(names, step.Name+"_"+step.Comment)
+	for _, step := range pending {
+		if step.IsApplied() || last != "" && step.Name > last {
+			continue
+		}
+		step.GroupID = group
+		err := step.Up(ctx, m, &step)
+		for try := 0; busy(err) && ctx.Err() == nil && try < 40; try++ {
+			err = step.Up(ctx, m, &step)
+		}
+		switch {
+		case errors.Is(err, errTaken):
+		case err != nil:
+			return names, fmt.Errorf("migrate: %s: %w", step, err)
+		default:
+			names = append(names, step.String())
+		}
 	}
 	return names, nil
+}
+
+// errTaken says that another process has taken a step since this one read which are missing. It happens on SQLite, which
+// has no advisory lock: there each step waits for the tx of the process before it, and looks again.
+var errTaken = errors.New("the step is taken already")
+
+// busy says that another process held SQLite for longer than its busy timeout, as a long step may.
+func busy(err error) bool { return err != nil && strings.Contains(err.Error(), "SQLITE_BUSY") }
+
+// notYet runs in the tx of a step, before it, and refuses one that has been taken.
+func notYet(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
+	var taken int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM bun_migrations WHERE name = ?", step.Name).Scan(&taken); err != nil {
+		return err
+	}
+	if taken > 0 {
+		return errTaken
+	}
+	return nil
+}
+
+// mark runs in the tx of a step, behind it. A step and its mark stand or fall together: a process that is stopped between
+// the two would leave a step that every later start tries again, and fails at.
+func mark(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO bun_migrations (name, group_id) VALUES (?, ?)", step.Name, step.GroupID)
+	return err
+}
+
+// unmark runs in the tx of a step's way back, behind it.
+func unmark(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM bun_migrations WHERE name = ?", step.Name)
+	return err
 }
 
 // Revert takes back the steps behind the one with the name down to, the last first, and returns their names; "" takes back
@@ -77,10 +116,11 @@ func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 		return nil, fmt.Errorf("lock migrations: %w", err)
 	}
 	defer unlock()
-	m, err := migrator(db, "")
+	known, err := discover(db)
 	if err != nil {
 		return nil, err
 	}
+	m := migrate.NewMigrator(db, known, migrate.AfterMigration(unmark))
 	steps, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
 		return nil, err
@@ -91,33 +131,26 @@ func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 			break
 		}
 		if err := step.Down(ctx, m, &step); err != nil {
-			return names, fmt.Errorf("revert %s: %w", step.Name, err)
+			return names, fmt.Errorf("revert %s: %w", step, err)
 		}
-		if err := m.MarkUnapplied(ctx, &step); err != nil {
-			return names, fmt.Errorf("revert %s: %w", step.Name, err)
-		}
-		names = append(names, step.Name+"_"+step.Comment)
+		names = append(names, step.String())
 	}
 	return names, nil
 }
 
 // Pending returns ErrSchemaOld when steps are missing, nil when the schema is as this program needs it.
 func Pending(ctx context.Context, db *bun.DB) error {
-	m, err := migrator(db, "")
+	steps, err := discover(db)
 	if err != nil {
 		return err
 	}
-	applied, err := m.AppliedMigrations(ctx)
+	applied, err := migrate.NewMigrator(db, steps).AppliedMigrations(ctx)
 	if err != nil {
 		return fmt.Errorf("%w (%w)", ErrSchemaOld, err)
 	}
 	have := make(map[string]bool, len(applied))
 	for _, a := range applied {
 		have[a.Name] = true
-	}
-	steps, err := discover(db)
-	if err != nil {
-		return err
 	}
 	for _, s := range steps.Sorted() {
 		if !have[s.Name] {
@@ -143,24 +176,6 @@ func Wait(ctx context.Context, db *bun.DB, interval time.Duration) error {
 	}
 }
 
-// migrator knows the steps up to the one with a name, or all.
-func migrator(db *bun.DB, last string) (*migrate.Migrator, error) {
-	steps, err := discover(db)
-	if err != nil {
-		return nil, err
-	}
-	if last != "" {
-		some := migrate.NewMigrations()
-		for _, step := range steps.Sorted() {
-			if step.Name <= last {
-				some.Add(step)
-			}
-		}
-		steps = some
-	}
-	return migrate.NewMigrator(db, steps, migrate.WithMarkAppliedOnSuccess(true)), nil
-}
-
 func discover(db *bun.DB) (*migrate.Migrations, error) {
 	own := "sqlite"
 	if db.Dialect().Name() == dialect.PG {
@@ -179,7 +194,7 @@ func discover(db *bun.DB) (*migrate.Migrations, error) {
 	return steps, nil
 }
 
-// lock takes the advisory lock on a connection of its own; on SQLite it does nothing (see Apply).
+// lock takes the advisory lock on a connection of its own; on SQLite it does nothing (see errTaken).
 func lock(ctx context.Context, db *bun.DB) (func(), error) {
 	if db.Dialect().Name() != dialect.PG {
 		return func() {}, nil

@@ -64,6 +64,50 @@ func TestDownAndUp(t *testing.T) {
 	})
 }
 
+// TestStopBetween: a process that is stopped behind any query of a migration, the commit among them, leaves a database
+// that the next start brings up to date.
+func TestStopBetween(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		const from = "20261128000031"
+		ctx := context.Background()
+		for n, stopped := 1, true; stopped; n++ {
+			if _, err := migrations.Revert(ctx, db.DB, from); err != nil {
+				t.Fatalf("before query %d: %v", n, err)
+			}
+			short, cancel := context.WithCancel(ctx)
+			stop := &stopAfter{queries: n, stop: cancel}
+			_, _ = migrations.Apply(short, db.WithQueryHook(stop))
+			cancel()
+			if err := migrations.Pending(ctx, db.DB); err == nil && stop.queries > 0 {
+				stopped = false // It was through before the stop came.
+			}
+			if _, err := migrations.Apply(ctx, db.DB); err != nil {
+				t.Fatalf("a start after a stop behind query %d: %v", n, err)
+			}
+			if err := migrations.Pending(ctx, db.DB); err != nil {
+				t.Fatalf("after a stop behind query %d: %v", n, err)
+			}
+			if !stopped && n < 12 {
+				t.Fatalf("only %d queries were seen", n)
+			}
+		}
+	})
+}
+
+// stopAfter calls stop behind the query with a number.
+type stopAfter struct {
+	queries int
+	stop    func()
+}
+
+func (s *stopAfter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (s *stopAfter) AfterQuery(context.Context, *bun.QueryEvent) {
+	if s.queries--; s.queries == 0 {
+		s.stop()
+	}
+}
+
 // TestOwnComments: what Kontor said at its versions in English becomes a text id, what a person wrote in the same words
 // stays; and the other way round.
 func TestOwnComments(t *testing.T) {
