@@ -82,7 +82,13 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	// several times as large.
 	sqldb.SetMaxOpenConns(6)
 	sqldb.SetMaxIdleConns(6)
-	if err := sqldb.PingContext(ctx); err != nil {
+	err = sqldb.PingContext(ctx)
+	// Processes that open a new file at once all switch it to WAL, and SQLite does not apply busy_timeout to that.
+	for try := 0; err != nil && strings.Contains(err.Error(), "SQLITE_BUSY") && ctx.Err() == nil && try < 100; try++ {
+		time.Sleep(20 * time.Millisecond)
+		err = sqldb.PingContext(ctx)
+	}
+	if err != nil {
 		_ = sqldb.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
