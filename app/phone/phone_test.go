@@ -1,0 +1,139 @@
+package phone
+
+import (
+	"regexp"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct{ typed, country, e164, any, mobile string }{
+		{"079 123 45 67", "CH", "+41791234567", "", ""},
+		{"0664 1234567", "AT", "+436641234567", "", ""},
+		{"151 1234 5678", "CN", "+8615112345678", "", ""},
+		{"0172 1234567", "DE", "+491721234567", "", ""},
+		{"0172 1234567", "", "+491721234567", "", ""},
+		{"660 123 456", "LI", "+423660123456", "", ""},
+		{"612 34 56 78", "ES", "+34612345678", "", ""},
+		{"(212) 555-0123", "US", "+12125550123", "", ""},
+		{"07400 123456", "GB", "+447400123456", "", ""},
+
+		// another country's number is another country's, wherever the customer is
+		{"+43 664 1234567", "CN", "+436641234567", "", ""},
+		{"0043 664 1234567", "DE", "+436641234567", "", ""},
+		{"0043 664 1234567", "US", "+436641234567", "", ""}, // there it is 011
+		{"011 43 664 1234567", "US", "+436641234567", "", ""},
+
+		// what people put between the digits
+		{"0711/123456", "DE", "+49711123456", "", "not_mobile"},
+		{"(0711) 123456-12", "DE", "+4971112345612", "", "not_mobile"},
+		{"0711.12.34.56", "DE", "+49711123456", "", "not_mobile"},
+		{"+49 (0) 711 123456", "DE", "+49711123456", "", "not_mobile"},
+		{"+49 (0)172 1234567", "CH", "+491721234567", "", ""},
+		{"0049 (0) 172 1234567", "US", "+491721234567", "", ""},
+		{"+34 (0) 612 345 678", "DE", "+34612345678", "", ""}, // there is no 0 in Spain
+		{"+39 (0)6 12345678", "DE", "+390612345678", "", "not_mobile"},
+		{"(+49) 172 1234567", "DE", "+491721234567", "", ""},
+		{"+ 49 172 1234567", "DE", "+491721234567", "", ""},
+
+		// as it is pasted or typed on another keyboard
+		{"\u202a+49\u00a0172\u202f1234567\u202c", "DE", "+491721234567", "", ""},
+		{"0172\u20111234\u2013567", "DE", "+491721234567", "", ""},
+		{"０１７２　１２３４５６７", "DE", "+491721234567", "", ""},
+		{"＋４９（０）１７２／１２３４５６７", "DE", "+491721234567", "", ""},
+		{"٠١٧٢١٢٣٤٥٦٧", "DE", "+491721234567", "", ""},
+		{"०१७२१२३४५६७", "DE", "+491721234567", "", ""},
+		{"0172\u200b1234\u00ad567\ufeff", "DE", "+491721234567", "", ""},
+
+		// what costs, or is no person's, gets no SMS
+		{"0900 1234567", "DE", "+499001234567", "", "not_mobile"},
+		{"0800 1234567", "DE", "+498001234567", "", "not_mobile"},
+
+		{"0711 123456 privat", "DE", "", "letters", "letters"},
+		{"0800 FLOWERS", "US", "", "letters", "letters"},
+		{"Tel. 0711 123456", "DE", "", "letters", "letters"},
+		{"0711 123456 ext. 12", "DE", "", "letters", "letters"},
+		{"0711 123456 x12", "DE", "", "letters", "letters"},
+		{"0711 12345б", "DE", "", "letters", "letters"},
+		{"0711 123456#12", "DE", "", "extension", "extension"},
+		{"0711 123456,,12", "DE", "", "extension", "extension"},
+		{"+49711123456;12=3", "DE", "", "extension", "extension"},
+		{"*31#0172 1234567", "DE", "", "extension", "extension"},
+		{"0172 1234567 / 0173 1234567", "DE", "", "malformed", "malformed"},
+		{"++49 172 1234567", "DE", "", "malformed", "malformed"},
+		{"0172+1234567", "DE", "", "malformed", "malformed"},
+		{"☎ 0172 1234567", "DE", "", "malformed", "malformed"},
+		{"0172 123456789012345", "DE", "", "malformed", "malformed"},
+		{"+49 711 12", "DE", "", "malformed", "malformed"},
+		{"0172 1234567", "CN", "", "malformed", "malformed"},
+		// the country's code, or a number that the 0 is missing of: nobody knows
+		{"49 711 123456", "DE", "", "malformed", "malformed"},
+		// these can mean one thing only
+		{"711 123456", "DE", "+49711123456", "", "not_mobile"},
+		{"43 664 1234567", "AT", "+436641234567", "", ""},
+		{"41 79 123 45 67", "CH", "+41791234567", "", ""},
+		{"393 123 4567", "IT", "+393931234567", "", ""},
+		{"04961 123456", "DE", "+494961123456", "", "not_mobile"},
+		{"1 212 555 0123", "US", "+12125550123", "", ""},
+		{"0172 1234567", "AQ", "", "malformed", "malformed"},
+		{"+49 172 1234567", "AQ", "+491721234567", "", ""},
+		{"110", "DE", "", "malformed", "malformed"},
+		{"()-/", "DE", "", "malformed", "malformed"},
+		{"", "DE", "", "malformed", "malformed"},
+	} {
+		key := func(of, complaint string) string {
+			if complaint == "" {
+				return ""
+			}
+			return of + "." + complaint
+		}
+		e164, complaint := Parse(c.typed, c.country)
+		if e164 != c.e164 || complaint != key("phone", c.any) {
+			t.Errorf("Parse(%q, %s) = %q, %q; want %q, %q", c.typed, c.country, e164, complaint, c.e164, c.any)
+		}
+		want := c.e164
+		if c.mobile != "" {
+			want = ""
+		}
+		if e164, complaint = ParseMobile(c.typed, c.country); e164 != want || complaint != key("mobile", c.mobile) {
+			t.Errorf("ParseMobile(%q, %s) = %q, %q; want %q, %q", c.typed, c.country, e164, complaint, want, c.mobile)
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	for e164, want := range map[string]string{
+		"+436641234567": "+43 664 1234567", "+41791234567": "+41 79 123 45 67", "+8615112345678": "+86 151 1234 5678",
+		"": "", "0172": "0172", "+": "+",
+	} {
+		if got := Show(e164); got != want {
+			t.Errorf("Show(%q) = %q, want %q", e164, got, want)
+		}
+	}
+}
+
+var e164Form = regexp.MustCompile(`^\+[1-9]\d{5,14}$`)
+
+// FuzzParse: what comes out is E.164, and means the same in every country and when it is shown and typed again.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"079 123 45 67", "+49 (0) 711 123456", "0711 123456 privat", "００４９１７２", "+1 212 555 0123;ext=4"} {
+		f.Add(s, "CH")
+		f.Add(s, "US")
+	}
+	f.Fuzz(func(t *testing.T, typed, country string) {
+		e164, complaint := Parse(typed, country)
+		if (e164 == "") == (complaint == "") {
+			t.Fatalf("%q: %q and %q", typed, e164, complaint)
+		}
+		if complaint != "" {
+			return
+		}
+		if !e164Form.MatchString(e164) {
+			t.Fatalf("%q became %q", typed, e164)
+		}
+		for _, again := range []string{e164, Show(e164)} {
+			if got, complaint := Parse(again, "US"); got != e164 {
+				t.Fatalf("%q became %q, and %q became %q, %q", typed, e164, again, got, complaint)
+			}
+		}
+	})
+}
