@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"kontor/app/await"
+
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -24,6 +26,7 @@ import (
 type browser struct {
 	t        *testing.T
 	ctx      context.Context
+	profile  cdp.BrowserContextID // whose cookies the tab has
 	base     string
 	language string
 
@@ -53,13 +56,25 @@ func openBrowser(t *testing.T, base string) *browser {
 		t.Fatal(err)
 	}
 	var profile cdp.BrowserContextID
+	if err := chromedp.Run(shared, chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		profile, err = target.CreateBrowserContext().WithDisposeOnDetach(true).Do(cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser))
+		return err
+	})); err != nil {
+		t.Fatal(err)
+	}
+	return openTab(t, base, profile)
+}
+
+// openTab opens a tab in a window of its own: a new profile has nowhere else to put it.
+func openTab(t *testing.T, base string, profile cdp.BrowserContextID) *browser {
+	t.Helper()
+	shared, err := chromium()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var tab target.ID
 	if err := chromedp.Run(shared, chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		ctx = cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)
-		if profile, err = target.CreateBrowserContext().WithDisposeOnDetach(true).Do(ctx); err != nil {
-			return err
-		}
-		// Without a window of its own a new profile has nowhere to put the tab.
 		tab, err = target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(ctx)
 		return err
 	})); err != nil {
@@ -67,12 +82,20 @@ func openBrowser(t *testing.T, base string) *browser {
 	}
 	ctx, stop := chromedp.NewContext(shared, chromedp.WithTargetID(tab))
 	t.Cleanup(stop)
-	b := &browser{t: t, ctx: ctx, base: base}
+	b := &browser{t: t, ctx: ctx, profile: profile, base: base}
 	b.watch()
 	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(), network.Enable(), cdppage.Enable()); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// anotherTab is one more tab with the same cookies.
+func (b *browser) anotherTab() *browser {
+	b.t.Helper()
+	tab := openTab(b.t, b.base, b.profile)
+	tab.speak(b.language)
+	return tab
 }
 
 func (b *browser) watch() {
@@ -144,7 +167,7 @@ func (b *browser) press(button string) {
 
 func (b *browser) waitFor(what, expression string) {
 	b.t.Helper()
-	eventually(b.t, what, func() bool {
+	await.True(b.t, what, func() bool {
 		var ok bool
 		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 		defer cancel()

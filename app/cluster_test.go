@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -108,7 +109,7 @@ func (c *cluster) startRedis() {
 	c.redis = launch(c.t, &output{}, nil, "redis-server", "--bind", host, "--port", port, "--dir", c.redisDir, "--appendonly", "yes",
 		"--appendfsync", "always", "--auto-aof-rewrite-percentage", "0", "--rdbcompression", "no", "--save", "")
 	client := c.redisClient()
-	eventually(c.t, "Redis", func() bool { return client.Ping(context.Background()).Err() == nil })
+	await.True(c.t, "Redis", func() bool { return client.Ping(context.Background()).Err() == nil })
 }
 
 func (c *cluster) redisClient() *redis.Client {
@@ -183,7 +184,7 @@ func (c *cluster) everythingArrived(n int) {
 		}
 	}
 	// A worker that is killed while it sends takes its lease on the message with it.
-	within(2*time.Minute, func() bool { return mails() >= n && sms() >= wantSMS })
+	await.Within(2*time.Minute, func() bool { return mails() >= n && sms() >= wantSMS })
 	for i := range n {
 		email, mobile := person(i)
 		if ids[email] == "" {
@@ -226,7 +227,7 @@ func (c *cluster) specialist(sides []*someone) {
 		"name": "Sabine Ott", "email": "ott@kanzlei.example",
 	})
 	added.is(http.StatusOK, "")
-	eventually(c.t, "the link for the password", func() bool { return c.mailTo("ott@kanzlei.example") != "" })
+	await.True(c.t, "the link for the password", func() bool { return c.mailTo("ott@kanzlei.example") != "" })
 	colleague := visitor(c.t, c.web[0])
 	colleague.get(linkIn(c.t, c.mailTo("ott@kanzlei.example"))).send("Save password", map[string]string{
 		"password": goodPassword, "password_repeat": goodPassword,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,77 +13,99 @@ import (
 	"strings"
 	"time"
 
-	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/config"
-	"kontor/app/demo"
 	"kontor/app/fault"
 	"kontor/app/policy"
-	"kontor/app/store"
 	"kontor/app/wire"
 	"kontor/migrations"
 	"kontor/policies"
 	"kontor/views"
 )
 
-func migrate(ctx context.Context, c config.Config) error {
-	steps, err := wire.Migrate(ctx, c)
+type policiesCommands struct {
+	Check policiesCheckCommand `cmd:"" help:"Check a policy text."`
+	Reset policiesResetCommand `cmd:"" help:"Break the glass: publish the default policy as a new version."`
+}
+
+type policiesCheckCommand struct {
+	File string `arg:"" help:"The policy text."`
+}
+
+// Run is app policies check.
+func (k policiesCheckCommand) Run(p *invocation) error {
+	return p.with(func(c config.Config) error { return checkPolicy(p.ctx, c, k.File) })
+}
+
+type policiesResetCommand struct{}
+
+// Run is app policies reset.
+func (policiesResetCommand) Run(p *invocation) error {
+	return p.with(func(c config.Config) error { return resetPolicy(p.ctx, c) })
+}
+
+type visibilityCommand struct {
+	Check   visibilityCheckCommand   `cmd:"" help:"Compare it with the assignments."`
+	Rebuild visibilityRebuildCommand `cmd:"" help:"Make it anew from them."`
+}
+
+type visibilityCheckCommand struct{}
+
+// Run is app visibility check.
+func (visibilityCheckCommand) Run(p *invocation) error {
+	return p.with(func(c config.Config) error { return visibility(p.ctx, c, false) })
+}
+
+type visibilityRebuildCommand struct{}
+
+// Run is app visibility rebuild.
+func (visibilityRebuildCommand) Run(p *invocation) error {
+	return p.with(func(c config.Config) error { return visibility(p.ctx, c, true) })
+}
+
+type healthCommand struct{}
+
+// Run is app health.
+func (healthCommand) Run(p *invocation) error {
+	return p.with(func(c config.Config) error { return health(p.ctx, c) })
+}
+
+// with checks the settings and goes on with them.
+func (p *invocation) with(do func(c config.Config) error) error {
+	c, err := p.config()
 	if err != nil {
 		return err
 	}
-	if len(steps) == 0 {
-		fmt.Println("The database schema is up to date.")
-	}
-	for _, s := range steps {
-		fmt.Println("applied", s)
-	}
-	return nil
+	return do(c)
 }
 
-// addUser adds a specialist user and prints the link to set the password; it works before any web process runs.
-func addUser(ctx context.Context, c config.Config, args []string) error {
-	var f account.SpecialistForm
-	flags := flag.NewFlagSet("app user add", flag.ContinueOnError)
-	flags.StringVar(&f.Email, "email", "", "e-mail address")
-	flags.StringVar(&f.Name, "name", "", "name")
-	flags.Func("role", "a role: "+joinRoles()+"; repeats; without, the account is a specialist user's", func(v string) error {
-		f.Roles = append(f.Roles, policies.Role(v))
-		return nil
-	})
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	f.Locale = c.Locale
-	if c.BaseURL == "" {
-		addr, err := net.ResolveTCPAddr("tcp", c.Listen)
+// services opens everything for a command that needs a schema that is up to date, and closes it afterwards.
+func (p *invocation) services(do func(s *wire.Services, c config.Config) error) error {
+	return p.with(func(c config.Config) error {
+		c, err := withBase(c)
 		if err != nil {
 			return err
 		}
-		c = c.WithAddress(addr)
-	}
-	if _, err := wire.Migrate(ctx, c); err != nil {
-		return err
-	}
-	s, err := wire.New(ctx, c, wire.Logger(c, os.Stderr), wire.RequireSchema)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.Close() }()
-	token, err := s.Accounts.AddByCommand(ctx, f)
-	if err != nil {
-		return plain(err)
-	}
-	fmt.Printf("%s was added. This link, good once and for 48 hours, sets the password:\n%s/password/reset/%s\n", f.Name, c.BaseURL, token)
-	return nil
+		s, err := wire.New(p.ctx, c, wire.Logger(c, os.Stderr), wire.RequireSchema)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = s.Close() }()
+		return do(s, c)
+	})
 }
 
-func joinRoles() string {
-	var names []string
-	for _, r := range policies.FirmRoles {
-		names = append(names, string(r))
+// withBase fills in BASE_URL, where it was not set, from the address that the web process would listen on.
+func withBase(c config.Config) (config.Config, error) {
+	if c.BaseURL != "" {
+		return c, nil
 	}
-	return strings.Join(names, ", ")
+	addr, err := net.ResolveTCPAddr("tcp", c.Listen)
+	if err != nil {
+		return c, err
+	}
+	return c.WithAddress(addr), nil
 }
 
 // plain says a fault in words for a terminal.
@@ -100,39 +121,9 @@ func plain(err error) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-func seed(ctx context.Context, c config.Config, args []string) error {
-	o := demo.SeedOptions{}
-	flags := flag.NewFlagSet("app seed", flag.ContinueOnError)
-	flags.IntVar(&o.Customers, "customers", 0, "how many customers")
-	flags.IntVar(&o.TransactionsPerCustomer, "transactions-per-customer", 0, "business transactions of each")
-	flags.IntVar(&o.Assignments, "assignments", 0, "how many administrators to appoint, over all customers")
-	flags.IntVar(&o.Specialists, "specialists", 10, "how many specialist users")
-	flags.Uint64Var(&o.Seed, "seed", 1, "the same seed makes the same rows")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if o.Customers <= 0 {
-		return errors.New("app seed: --customers takes a number above 0")
-	}
-	db, err := store.Open(ctx, c.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	if _, err := migrations.Apply(ctx, db.DB); err != nil {
-		return err
-	}
-	start := time.Now()
-	if err := demo.Seed(ctx, db, o, func(done, _ int) { fmt.Printf("\r%d customers", done) }); err != nil {
-		return err
-	}
-	fmt.Printf("\r%d customers in %s\n", o.Customers, time.Since(start).Round(time.Second))
-	return nil
-}
-
 // visibility compares the index of who sees which transaction with the assignments, or makes it anew from them.
 func visibility(ctx context.Context, c config.Config, rebuild bool) error {
-	db, err := store.Open(ctx, c.DatabaseURL)
+	db, err := wire.Database(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -198,7 +189,7 @@ func knownKinds(ctx context.Context, c config.Config) (policies.Vocabulary, erro
 			return nil, err
 		}
 	}
-	db, err := store.Open(ctx, c.DatabaseURL)
+	db, err := wire.Database(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +226,7 @@ func complaintWords(id string) string {
 
 // resetPolicy breaks the glass: the default policy is published as a new version, whatever is in force.
 func resetPolicy(ctx context.Context, c config.Config) error {
-	db, err := store.Open(ctx, c.DatabaseURL)
+	db, err := wire.Database(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -261,16 +252,15 @@ func resetPolicy(ctx context.Context, c config.Config) error {
 	return nil
 }
 
-// health asks /readyz of the web process at LISTEN.
+// health asks /readyz of the web process at LISTEN and says the same: ok, or degraded and why; what is not ready is an error.
 func health(ctx context.Context, c config.Config) error {
 	addr, err := net.ResolveTCPAddr("tcp", c.Listen)
 	if err != nil {
 		return err
 	}
-	c.BaseURL = ""
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.WithAddress(addr).BaseURL+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, config.AnswersAt(addr)+"/readyz", nil)
 	if err != nil {
 		return err
 	}
@@ -279,15 +269,18 @@ func health(ctx context.Context, c config.Config) error {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err != nil {
-		return err
+	var said struct{ Status, Reason string }
+	err = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&said)
+	if err != nil || said.Status == "" {
+		return fmt.Errorf("what answers at %s is not Kontor: HTTP status %d", addr, res.StatusCode)
+	}
+	line := said.Status
+	if said.Reason != "" {
+		line += ": " + said.Reason
 	}
 	if res.StatusCode != http.StatusOK {
-		var why map[string]any
-		_ = json.Unmarshal(body, &why)
-		return fmt.Errorf("not ready: %v", why)
+		return errors.New(line)
 	}
-	fmt.Println("ready")
+	fmt.Println(line)
 	return nil
 }

@@ -23,6 +23,12 @@ func TestJourney(t *testing.T) {
 				"SECRET_KEY": productionKey, "ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
 			}
 		},
+		"as few connections as may be": func(t *testing.T) map[string]string {
+			return map[string]string{
+				"DATABASE_URL": storetest.PostgresURL(t), "DATABASE_POOL": "2", "WORKER": "embedded", "MAILBOX": "on",
+				"SECRET_KEY": productionKey, "ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
+			}
+		},
 	}
 	for name, settings := range shapes {
 		t.Run(name, func(t *testing.T) {

@@ -1,72 +1,112 @@
 // Command app is Kontor's web process, and the commands that go with it:
 //
 //	app [serve] [--demo]                     serve the screens (and, embedded, run the worker)
-//	app migrate                              bring the database schema up to date
+//	app migrate [--back-to STEP [--yes]]     bring the database schema up to date, or back for an older program
 //	app user add --email E --name N [--role R …]  add a specialist user, print a one-time link to set the password
+//	app user list                            the specialist users
+//	app user reset --email E                 print a one-time link to set a new password
+//	app user unlock --email E | --address A  wrong passwords no longer count
+//	app user sign-out --email E | --all      end sessions
+//	app messages resend [--customer K] [--access ID] [--channel email|sms] [--yes]  send again what failed
+//	app config check [--offline] [--for worker]   what the settings mean, and whether the other sides can be reached
+//	app backup FILE [--secret] [--to age1…]  one file with all that an SQLite database holds, while it is in use
+//	app restore FILE [--identity FILE] [--yes]  put it in place, and delete again who was deleted since
+//	app erasures apply                       the same for a PostgreSQL database that was restored by its own tools
 //	app seed --customers N …                 synthetic customers for load tests
 //	app policies check FILE                  check a policy text
+//	app policies reset                       break glass: publish the default policy
 //	app visibility check                     compare the index of who sees which transaction with the assignments
 //	app visibility rebuild                   make it anew from them
-//	app policies reset                       break glass: publish the default policy
 //	app health                               ask a running web process whether it is ready
+//	app --help, app --version
 //
 // Settings come from the environment or from flags of the same name; the README lists them.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
 
+	"github.com/alecthomas/kong"
+
+	"kontor/app/commandline"
 	"kontor/app/config"
+	"kontor/app/heartbeat"
+	"kontor/app/store"
 	"kontor/app/wire"
+	"kontor/migrations"
 )
 
 func main() {
 	if err := run(wire.UntilStopped(), os.Args[1:], os.Getenv); err != nil {
-		fmt.Fprintln(os.Stderr, "kontor:", err)
+		fmt.Fprintln(os.Stderr, "kontor:", store.Explain(err))
 		os.Exit(1)
 	}
 }
 
-var errUsage = errors.New("usage: app [serve | migrate | user add | seed | policies check FILE | policies reset | visibility check | visibility rebuild | health] [--setting value …] [--demo]")
+// commands is the grammar of the command line; each command's Run is beside it.
+type commands struct {
+	Version kong.VersionFlag `help:"Say the version and end."`
 
-// run reads the settings and runs the command they come with.
+	Serve      serveCommand      `cmd:"" default:"1" help:"Serve the screens; without Redis, send messages as well. --demo fills an empty database with a small firm."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database schema up to date."`
+	User       userCommands      `cmd:"" help:"Specialist users: who there is, and how they get in again."`
+	Messages   messagesCommands  `cmd:"" help:"Messages that did not go out."`
+	Config     configCommands    `cmd:"" help:"The settings."`
+	Policies   policiesCommands  `cmd:"" help:"Policies."`
+	Backup     backupCommand     `cmd:"" help:"Write one file with everything that an SQLite database holds, while it is in use."`
+	Restore    restoreCommand    `cmd:"" help:"Put a backup in place, and delete again who was deleted since."`
+	Erasures   erasuresCommands  `cmd:"" help:"Who was deleted for good."`
+	Visibility visibilityCommand `cmd:"" help:"The index of who sees which transaction."`
+	Seed       seedCommand       `cmd:"" help:"Add synthetic customers, for load tests."`
+	Health     healthCommand     `cmd:"" help:"Ask the web process at LISTEN whether it is ready."`
+}
+
+// invocation is what a command runs in.
+type invocation struct {
+	ctx      context.Context
+	settings config.Given
+	getenv   func(string) string
+	out      io.Writer
+}
+
+// config is the settings, checked.
+func (p *invocation) config() (config.Config, error) { return p.settings.Load(p.getenv) }
+
+// say prints a line.
+func (p *invocation) say(format string, args ...any) { _, _ = fmt.Fprintf(p.out, format+"\n", args...) }
+
+// run reads the command line and runs the command.
 func run(ctx context.Context, args []string, getenv func(string) string) error {
-	c, rest, err := config.Load(args, getenv, wire.Checks())
+	parsed, err := commandline.Parse(commandline.Program{
+		Name: "app", About: "Kontor: customers of a document exchange platform, their end users and who may see what.",
+		Version: version(), Commands: &commands{}, Vars: map[string]string{"roles": joinRoles()}, Checks: wire.Checks(), Out: os.Stdout, Exit: os.Exit,
+	}, args)
 	if err != nil {
 		return err
 	}
-	command := "serve"
-	if len(rest) > 0 {
-		command, rest = rest[0], rest[1:]
-	}
-	switch {
-	case command == "serve" && len(rest) == 0:
-		return serve(ctx, c)
-	case command == "migrate" && len(rest) == 0:
-		return migrate(ctx, c)
-	case command == "user" && len(rest) > 0 && rest[0] == "add":
-		return addUser(ctx, c, rest[1:])
-	case command == "seed":
-		return seed(ctx, c, rest)
-	case command == "policies" && len(rest) == 2 && rest[0] == "check":
-		return checkPolicy(ctx, c, rest[1])
-	case command == "policies" && len(rest) == 1 && rest[0] == "reset":
-		return resetPolicy(ctx, c)
-	case command == "visibility" && len(rest) == 1 && (rest[0] == "check" || rest[0] == "rebuild"):
-		return visibility(ctx, c, rest[0] == "rebuild")
-	case command == "health" && len(rest) == 0:
-		return health(ctx, c)
-	}
-	return errUsage
+	return parsed.Command.Run(&invocation{ctx: ctx, settings: parsed.Settings, getenv: getenv, out: os.Stdout})
 }
 
-func serve(ctx context.Context, c config.Config) error {
-	app, started, err := wire.Begin(ctx, func(ctx context.Context) (*App, error) { return Start(ctx, c, os.Stdout, os.Stderr) })
+// version says which program this is, and which schema it needs.
+func version() string {
+	return fmt.Sprintf("Kontor %s, schema %s, %s", heartbeat.Version(), migrations.Last(), runtime.Version())
+}
+
+type serveCommand struct{}
+
+// Run serves until the process is told to stop.
+func (serveCommand) Run(p *invocation) error {
+	c, err := p.config()
+	if err != nil {
+		return err
+	}
+	app, started, err := wire.Begin(p.ctx, func(ctx context.Context) (*App, error) { return Start(ctx, c, os.Stdout, os.Stderr) })
 	if !started {
 		return err
 	}
-	return app.Run(ctx)
+	return app.Run(p.ctx)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"kontor/app/await"
 	"kontor/app/config"
 	"kontor/app/wire"
 )
@@ -26,6 +27,7 @@ type program struct {
 	URL      string
 	Address  string // host and port where it listens, whatever BASE_URL says
 	Password string // of the first user, when it was printed
+	Said     string // at its start
 }
 
 var printedPassword = regexp.MustCompile(`Password\s+(\S+)`)
@@ -60,7 +62,7 @@ func boot(t testing.TB, settings map[string]string, tune ...wire.Tune) *program 
 			t.Errorf("stopping: %v", err)
 		}
 	})
-	p := &program{URL: app.URL, Address: app.Address.String()}
+	p := &program{URL: app.URL, Address: app.Address.String(), Said: out.String()}
 	if m := printedPassword.FindStringSubmatch(out.String()); m != nil {
 		p.Password = m[1]
 	}
@@ -236,29 +238,6 @@ func (s *someone) signIn(login, password string) *page {
 	return s.get("/login").send("Sign in", map[string]string{"login": login, "password": password})
 }
 
-// eventually waits for a condition, as long as a person would.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	if !within(time.Minute, done) {
-		t.Fatalf("waited in vain for: %s", what)
-	}
-}
-
-// within says whether a condition comes true in time.
-func within(limit time.Duration, done func() bool) bool {
-	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for ; ; <-tick.C {
-		if done() {
-			return true
-		}
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-}
-
 // mailboxMail is a line of /mailbox.json.
 type mailboxMail struct {
 	ID, Channel, To, Subject, Text, HTML string
@@ -282,7 +261,7 @@ func (s *someone) mailbox() []mailboxMail {
 func (s *someone) received(channel, to string) mailboxMail {
 	s.t.Helper()
 	var found mailboxMail
-	eventually(s.t, channel+" to "+to, func() bool {
+	await.True(s.t, channel+" to "+to, func() bool {
 		for _, m := range s.mailbox() {
 			if m.Channel == channel && m.To == to {
 				found = m

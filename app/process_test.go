@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 )
 
@@ -59,11 +60,18 @@ type process struct {
 // launch starts a program with these settings and nothing else in its environment. It ends with the test.
 func launch(tb testing.TB, out *output, settings map[string]string, name string, args ...string) *process {
 	tb.Helper()
+	return launchAs(tb, nil, out, settings, name, args...)
+}
+
+// launchAs is launch by another user.
+func launchAs(tb testing.TB, as *syscall.SysProcAttr, out *output, settings map[string]string, name string, args ...string) *process {
+	tb.Helper()
 	p := &process{tb: tb, cmd: exec.Command(name, args...), name: filepath.Base(name), out: out, done: make(chan struct{})}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	for k, v := range settings {
 		p.cmd.Env = append(p.cmd.Env, k+"="+v)
 	}
+	p.cmd.SysProcAttr = as
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatal(err)
@@ -102,7 +110,7 @@ func (p *process) terminate() {
 // answers waits until the process at base is ready for people.
 func (p *process) answers(base string) {
 	p.tb.Helper()
-	eventually(p.tb, base+" to be ready", func() bool {
+	await.True(p.tb, base+" to be ready", func() bool {
 		select {
 		case <-p.done:
 			p.tb.Fatalf("%s ended with %s:\n%s", p.name, p.cmd.ProcessState, p.out)

@@ -46,11 +46,13 @@ func TestBrowserSearch(t *testing.T) {
 		focused("the field, closed", `.id === "q" && `+hidden)
 
 		b.run(chromedp.KeyEvent("x"))
+		b.waitFor("something similar", `document.getElementById("found").innerText.includes("Nothing here matches exactly")`)
+		b.run(chromedp.KeyEvent("qz"))
 		b.waitFor("nothing found", `document.getElementById("found").innerText.includes("Nothing matches")`)
 		b.run(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab))
 		b.waitFor("nothing below the field once it is left", hidden)
 
-		b.run(slash, chromedp.KeyEvent(kb.End), chromedp.KeyEvent(kb.Backspace))
+		b.run(slash, chromedp.KeyEvent(kb.End), chromedp.KeyEvent(kb.Backspace), chromedp.KeyEvent(kb.Backspace), chromedp.KeyEvent(kb.Backspace))
 		b.waitFor("both groups", `document.querySelectorAll("#found section").length === 2`)
 		b.run(chromedp.KeyEvent(kb.Enter))
 		b.waitFor("the page", `location.pathname + location.search === "/search?q=kuhn" && document.querySelectorAll("#hits section").length === 2`)

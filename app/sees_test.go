@@ -8,6 +8,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"kontor/app/await"
 	"kontor/app/store/storetest"
 )
 
@@ -66,14 +67,14 @@ func TestWhoSeesWhat(t *testing.T) {
 	draft.shows("Ben Büro loses", "1 transaction")
 	open = b.get(roof).send("Back to open", nil).is(http.StatusOK, roof).shows("Open") // a draft is not in force
 	f.admin.get("/policies/draft").send("Publish", map[string]string{"comment": "Four eyes for processors"}).is(http.StatusOK, "")
-	eventually(t, "the policy in the other process", func() bool { return b.get(roof).Find("button:contains('Put in review')").Length() == 0 })
+	await.True(t, "the policy in the other process", func() bool { return b.get(roof).Find("button:contains('Put in review')").Length() == 0 })
 	open.send("Put in review", nil).is(http.StatusForbidden, "")
 	b.get(roof).is(http.StatusOK, "").shows("Roof repair")
 	f.why(b, "forbids it")
 	a.get(roof).send("Put in review", nil).is(http.StatusOK, roof)
 
 	f.admin.get("/policies/versions/1").send("Publish this version anew", map[string]string{"comment": "Back to what was"}).is(http.StatusOK, "")
-	eventually(t, "the policy of before in the other process", func() bool {
+	await.True(t, "the policy of before in the other process", func() bool {
 		return b.get(roof).Find("button:contains('Back to open')").Length() == 1
 	})
 	b.get(roof).send("Back to open", nil).is(http.StatusOK, roof).shows("Open")

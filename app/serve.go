@@ -8,6 +8,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"kontor/app/config"
 	"kontor/app/demo"
 	"kontor/app/internal/web"
@@ -61,14 +63,20 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 		Accounts: s.Accounts, Customers: s.Customers, Accesses: s.Accesses, Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals,
 		Transactions: s.Transactions, Authorisations: s.Authorisations, Handovers: s.Handovers, Attention: s.Attention,
 		Policies: s.Policies, Policy: s.Policy, Queue: s.Queue, Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(),
-		DB: s.DB, Now: s.Now, Key: s.Key, Log: log, BaseURL: c.BaseURL, Firm: c.FirmName, Locale: c.Locale, Zone: c.Zone,
-		Mailbox: c.Boxed(), Undelivered: undelivered(c), MetricsOpen: app.metrics == nil,
+		DB: s.DB, Now: s.Now, Key: s.Key, Log: log, BaseURL: c.BaseURL, Firm: c.FirmName, FirmLinks: s.FirmLinks, Locale: c.Locale, Zone: c.Zone,
+		Mailbox: c.Boxed(), Undelivered: undelivered(c), Metrics: []prometheus.Collector{s.Metrics()}, MetricsOpen: app.metrics == nil,
 		Proxies: c.Proxies, Forwarded: c.Forwarded, HookSecret: c.HookSecret, Processes: s.Processes,
 		Schema: func(ctx context.Context) error { return migrations.Pending(ctx, s.DB.DB) },
 	}); err != nil {
 		return app, err
 	}
+	if err = s.Accesses.Refold(ctx, log); err != nil {
+		return app, fmt.Errorf("fold addresses again: %w", err)
+	}
 	if err = app.firstUser(ctx, c, out); err != nil {
+		return app, err
+	}
+	if err = writeSummary(ctx, out, s, missing(ctx, s)); err != nil {
 		return app, err
 	}
 	_, err = fmt.Fprintf(out, "Kontor is at %s\n", c.BaseURL)
@@ -110,6 +118,11 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 			return err
 		}
 	}
+	if !created && c.Embedded() && c.AdminEmail == "" {
+		if err := a.sayHowToGetIn(ctx, email, out); err != nil {
+			return err
+		}
+	}
 	if c.Demo {
 		filled, err := demo.Firm(ctx, a.services.DB, a.services.Now, a.services.Customers)
 		if err != nil {
@@ -120,6 +133,20 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 		}
 	}
 	return nil
+}
+
+// sayHowToGetIn is for a later start of the embedded mode: the first password was shown once, and people lose it.
+func (a *App) sayHowToGetIn(ctx context.Context, email string, out io.Writer) error {
+	_, there, err := a.services.Accounts.ByEmail(ctx, a.services.DB, email)
+	if err != nil {
+		return err
+	}
+	how := againProgram() + " user list says who works here, and user reset --email … prints a link that sets a new password"
+	if there {
+		how = againProgram() + " user reset --email " + email + " prints a link that sets a new one"
+	}
+	_, err = fmt.Fprintf(out, "The first password was shown once, at the first start: %s.\n", how)
+	return err
 }
 
 // Run serves, and runs the worker loop where it is embedded, until ctx ends; then it finishes what runs. When SIGTERM

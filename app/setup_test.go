@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store/storetest"
 )
@@ -76,7 +78,7 @@ func TestDifferingKey(t *testing.T) {
 	wrong, said := start(programs.worker, 2) // before there is a web process: it must not be the one that says which key
 	web, _ := start(programs.app, 1)
 	web.answers("http://" + listen)
-	eventually(t, "the worker to say what it waits for", func() bool {
+	await.True(t, "the worker to say what it waits for", func() bool {
 		return strings.Contains(said.String(), "SECRET_KEY is not the one of this installation's web processes")
 	})
 	firm := visitor(t, "http://"+listen)
@@ -85,11 +87,24 @@ func TestDifferingKey(t *testing.T) {
 		"first_name": "Eva", "last_name": "Ende", "email": "eva@kunde.example",
 	}).shows("Queued for eva@kunde.example")
 	wrong.terminate()
+	env, other := settings(3), freeAddress(t)
+	env["LISTEN"], env["DATABASE_URL"] = other, database
+	foreign := launch(t, &output{}, env, programs.app)
+	await.True(t, "a web process with another key to say that it is not ready", func() bool {
+		res, err := http.Get("http://" + other + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		return err == nil && res.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), `"reason":"settings: SECRET_KEY is not the installation's`)
+	})
+	foreign.terminate()
 	if n := len(smtp.Mails()); n != 0 {
 		t.Fatalf("the worker with another key sent %d mails", n)
 	}
 	right, _ := start(programs.worker, 1)
-	eventually(t, "the mail", func() bool { return len(smtp.Mails()) == 1 })
+	await.True(t, "the mail", func() bool { return len(smtp.Mails()) == 1 })
 	visitor(t, "http://"+listen).get(linkIn(t, plainPart(t, smtp.Mails()[0]))).is(http.StatusOK, "").shows("Eva Ende")
 	if strings.Contains(said.String(), productionKey) {
 		t.Error("the log shows a key")

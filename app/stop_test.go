@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"kontor/app/await"
 	"kontor/app/config"
+	"kontor/app/effort"
 	"kontor/app/store/storetest"
 	"kontor/app/wire"
 )
@@ -66,7 +68,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 		return app
 	}
 	t.Run("before it serves", func(t *testing.T) {
-		for range 5 {
+		for range effort.Of(5, 2) {
 			ctx, stop := context.WithCancel(context.Background())
 			stop()
 			if err := ends(t, "a program stopped before it ran", run(t, start(t), ctx)); err != nil {
@@ -75,7 +77,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 		}
 	})
 	t.Run("as it begins to serve", func(t *testing.T) {
-		for i := range 10 {
+		for i := range effort.Of(10, 4) {
 			ctx, stop := context.WithCancel(context.Background())
 			done := run(t, start(t), ctx)
 			time.AfterFunc(time.Duration(i)*200*time.Microsecond, stop)
@@ -104,7 +106,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 		}
 	})
 	t.Run("while it starts", func(t *testing.T) {
-		for i := range 10 {
+		for i := range effort.Of(10, 4) {
 			ctx, stop := context.WithCancel(context.Background())
 			time.AfterFunc(time.Duration(i)*15*time.Millisecond, stop)
 			dir, err := os.MkdirTemp("", "kontor-stop") // a start that was left behind may still write to it
@@ -153,7 +155,7 @@ func stops(t *testing.T, times int, settings func() map[string]string, program s
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	var longest time.Duration
-	for i := range times {
+	for i := range effort.Of(times, max(2, times/4)) {
 		out := &output{}
 		p := launch(t, out, settings(), program, args...)
 		wait := time.Duration(random.Int64N(int64(700 * time.Millisecond)))
@@ -214,8 +216,9 @@ func silentAddress(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// TestDrain: after SIGTERM a process in production says for DRAIN that it is not ready, and answers all the while; after
-// SIGINT it does not.
+// TestDrain: after SIGTERM a process in production says for DRAIN that it is not ready, and answers all the while, each time
+// as the last on its connection; after SIGINT it does not, and a second signal ends that as well. DRAIN is longer here than
+// anybody waits.
 func TestDrain(t *testing.T) {
 	built := build(t)
 	for _, c := range []struct {
@@ -223,13 +226,16 @@ func TestDrain(t *testing.T) {
 		signal syscall.Signal
 		drains bool
 	}{
-		{"10s", syscall.SIGTERM, true}, {"10s", syscall.SIGINT, false}, {"", syscall.SIGTERM, false},
+		{"5m", syscall.SIGTERM, true}, {"5m", syscall.SIGINT, false}, {"", syscall.SIGTERM, false},
 	} {
 		at := freeAddress(t)
 		base := "http://" + at
 		out := &output{}
 		p := launch(t, out, map[string]string{"LISTEN": at, "DATA_DIR": t.TempDir(), "DRAIN": c.drain}, built.app)
 		p.answers(base)
+		if res := answerOf(t, base+"/login"); res.Close {
+			t.Error("a process that does not drain closes connections")
+		}
 		if err := p.cmd.Process.Signal(c.signal); err != nil {
 			t.Fatal(err)
 		}
@@ -237,10 +243,10 @@ func TestDrain(t *testing.T) {
 			ends(t, c.signal.String(), p.done)
 			continue
 		}
-		eventually(t, "not to be ready", func() bool { return statusOf(t, base+"/readyz") == http.StatusServiceUnavailable })
-		for _, path := range []string{"/healthz", "/login"} {
-			if status := statusOf(t, base+path); status != http.StatusOK {
-				t.Errorf("%s while draining: %d", path, status)
+		await.True(t, "not to be ready", func() bool { return answerOf(t, base+"/readyz").StatusCode == http.StatusServiceUnavailable })
+		for path, status := range map[string]int{"/readyz": http.StatusServiceUnavailable, "/healthz": http.StatusOK, "/login": http.StatusOK, "/nothing": http.StatusNotFound} {
+			if res := answerOf(t, base+path); res.StatusCode != status || !res.Close {
+				t.Errorf("%s while draining: %d, the connection closed: %v", path, res.StatusCode, res.Close)
 			}
 		}
 		if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil { // a second signal waits for nothing
@@ -250,12 +256,12 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-func statusOf(t *testing.T, address string) int {
+func answerOf(t *testing.T, address string) *http.Response {
 	t.Helper()
 	res, err := http.Get(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	return res.StatusCode
+	return res
 }

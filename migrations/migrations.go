@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -22,34 +23,46 @@ import (
 //go:embed common/*.sql sqlite/*.sql postgres/*.sql
 var files embed.FS
 
-// lockKey names the PostgreSQL advisory lock under which migrations run. The lock belongs to the session: it goes
-// with a crashed process, where a row in a lock table would stay.
-const lockKey = 0x6b6f6e746f72 // "kontor"
-
 // ErrSchemaOld says that the database lacks steps this program needs.
 var ErrSchemaOld = errors.New("the database schema is older than this program: run `app migrate`")
 
+// An Option changes how steps are taken.
+type Option func(*options)
+
+type options struct {
+	last string
+	log  *slog.Logger
+}
+
+// To stops behind the step with a name. It is for tests of what a step makes of the rows of the version before it.
+func To(last string) Option { return func(o *options) { o.last = last } }
+
+// Log takes what is to be said while another process migrates. Without it nothing is said.
+func Log(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+
 // Apply brings the schema up to date and returns the names of the steps it took. Any number of processes may call it
-// at once: one migrates, the others wait and find nothing to do.
-func Apply(ctx context.Context, db *bun.DB) ([]string, error) { return ApplyTo(ctx, db, "") }
-
-// ApplyTo is Apply up to the step with a name and no further; "" is all. It is for tests of what a step makes of the rows
-// of the version before it.
-func ApplyTo(ctx context.Context, db *bun.DB, last string) ([]string, error) {
-	unlock, err := lock(ctx, db)
-	if err != nil {
-		return nil, fmt.Errorf("lock migrations: %w", err)
+// at once: each step is taken by one of them, the others wait and find it taken. Where no step is missing, nothing is
+// locked and nothing waited for.
+func Apply(ctx context.Context, db *bun.DB, opts ...Option) ([]string, error) {
+	o := options{log: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		opt(&o)
 	}
-	defer unlock()
-
+	if err := Pending(ctx, db); !errors.Is(err, ErrSchemaOld) {
+		return nil, err
+	}
+	if err := Hindrance(ctx, db); err != nil {
+		return nil, err
+	}
 	steps, err := discover(db)
 	if err != nil {
 		return nil, err
 	}
-	m := migrate.NewMigrator(db, steps, migrate.BeforeMigration(notYet), migrate.AfterMigration(mark))
-	if err := m.Init(ctx); err != nil {
+	l := newLock(db, o.log)
+	if err := patiently(ctx, func() error { return makeTable(ctx, db, l) }); err != nil {
 		return nil, fmt.Errorf("prepare migrations table: %w", err)
 	}
+	m := migrate.NewMigrator(db, steps, migrate.BeforeMigration(l.beforeStep), migrate.AfterMigration(mark))
 	pending, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations table: %w", err)
@@ -57,14 +70,11 @@ func ApplyTo(ctx context.Context, db *bun.DB, last string) ([]string, error) {
 	group := pending.LastGroupID() + 1
 	var names []string
 	for _, step := range pending {
-		if step.IsApplied() || last != "" && step.Name > last {
+		if step.IsApplied() || o.last != "" && step.Name > o.last {
 			continue
 		}
 		step.GroupID = group
-		err := step.Up(ctx, m, &step)
-		for try := 0; busy(err) && ctx.Err() == nil && try < 40; try++ {
-			err = step.Up(ctx, m, &step)
-		}
+		err := patiently(ctx, func() error { return step.Up(ctx, m, &step) })
 		switch {
 		case errors.Is(err, errTaken):
 		case err != nil:
@@ -76,15 +86,39 @@ func ApplyTo(ctx context.Context, db *bun.DB, last string) ([]string, error) {
 	return names, nil
 }
 
-// errTaken says that another process has taken a step since this one read which are missing. It happens on SQLite, which
-// has no advisory lock: there each step waits for the tx of the process before it, and looks again.
+// makeTable makes the table of the steps taken. Bun's own Init does it outside of a tx, where two processes that do so at
+// once are in each other's way.
+func makeTable(ctx context.Context, db *bun.DB, l *lock) error {
+	return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if err := l.take(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.NewCreateTable().Model((*migrate.Migration)(nil)).ModelTableExpr("bun_migrations").IfNotExists().Exec(ctx)
+		return err
+	})
+}
+
+// errTaken says that another process has taken a step since this one read which are missing.
 var errTaken = errors.New("the step is taken already")
+
+// patiently runs fn again while another process holds SQLite's file for longer than it is waited for: a step takes as long
+// as it takes.
+func patiently(ctx context.Context, fn func() error) error {
+	err := fn()
+	for try := 0; busy(err) && ctx.Err() == nil && try < 40; try++ {
+		err = fn()
+	}
+	return err
+}
 
 // busy says that another process held SQLite for longer than its busy timeout, as a long step may.
 func busy(err error) bool { return err != nil && strings.Contains(err.Error(), "SQLITE_BUSY") }
 
-// notYet runs in the tx of a step, before it, and refuses one that has been taken.
-func notYet(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
+// beforeStep runs in the tx of a step, before it: it waits for its turn and refuses a step that has been taken meanwhile.
+func (l *lock) beforeStep(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
+	if err := l.take(ctx, tx); err != nil {
+		return err
+	}
 	var taken int
 	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM bun_migrations WHERE name = ?", step.Name).Scan(&taken); err != nil {
 		return err
@@ -109,18 +143,14 @@ func unmark(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
 }
 
 // Revert takes back the steps behind the one with the name down to, the last first, and returns their names; "" takes back
-// all. It is for developers: nothing in the program goes back.
+// all. It is what `app migrate --back-to` does.
 func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
-	unlock, err := lock(ctx, db)
-	if err != nil {
-		return nil, fmt.Errorf("lock migrations: %w", err)
-	}
-	defer unlock()
 	known, err := discover(db)
 	if err != nil {
 		return nil, err
 	}
-	m := migrate.NewMigrator(db, known, migrate.AfterMigration(unmark))
+	l := newLock(db, slog.New(slog.DiscardHandler))
+	m := migrate.NewMigrator(db, known, migrate.BeforeMigration(l.beforeRevert), migrate.AfterMigration(unmark))
 	steps, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
 		return nil, err
@@ -130,6 +160,9 @@ func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 		if step.Name <= downTo {
 			break
 		}
+		if !step.IsApplied() {
+			continue
+		}
 		if err := step.Down(ctx, m, &step); err != nil {
 			return names, fmt.Errorf("revert %s: %w", step, err)
 		}
@@ -138,15 +171,19 @@ func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 	return names, nil
 }
 
-// Pending returns ErrSchemaOld when steps are missing, nil when the schema is as this program needs it.
+// Pending returns ErrSchemaOld when steps are missing, nil when the schema is as this program needs it, and what the
+// database says when it can't be asked.
 func Pending(ctx context.Context, db *bun.DB) error {
 	steps, err := discover(db)
 	if err != nil {
 		return err
 	}
 	applied, err := migrate.NewMigrator(db, steps).AppliedMigrations(ctx)
+	if isMissing(err) {
+		return ErrSchemaOld
+	}
 	if err != nil {
-		return fmt.Errorf("%w (%w)", ErrSchemaOld, err)
+		return fmt.Errorf("read migrations table: %w", err)
 	}
 	have := make(map[string]bool, len(applied))
 	for _, a := range applied {
@@ -160,17 +197,21 @@ func Pending(ctx context.Context, db *bun.DB) error {
 	return nil
 }
 
-// Wait returns once the schema is up to date, asking every interval, or when ctx ends. It is the worker's: only the
-// app (or `app migrate`) changes the schema.
+// Wait returns once the schema is up to date, asking every interval, or when ctx ends, with what it knew then. It is the
+// worker's: only the app (or `app migrate`) changes the schema.
 func Wait(ctx context.Context, db *bun.DB, interval time.Duration) error {
+	var known error
 	for {
 		err := Pending(ctx, db)
 		if err == nil {
 			return nil
 		}
+		if known == nil || ctx.Err() == nil { // a look that ctx cut short says nothing
+			known = err
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return errors.Join(ctx.Err(), known)
 		case <-time.After(interval):
 		}
 	}
@@ -194,22 +235,11 @@ func discover(db *bun.DB) (*migrate.Migrations, error) {
 	return steps, nil
 }
 
-// lock takes the advisory lock on a connection of its own; on SQLite it does nothing (see errTaken).
-func lock(ctx context.Context, db *bun.DB) (func(), error) {
-	if db.Dialect().Name() != dialect.PG {
-		return func() {}, nil
+// isMissing says whether err is about a table that is not there.
+func isMissing(err error) bool {
+	var postgres interface{ SQLState() string }
+	if errors.As(err, &postgres) {
+		return postgres.SQLState() == "42P01"
 	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?)", int64(lockKey)); err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return func() {
-		// The context may be over by now; closing the connection would free the lock as well, but it goes back to the pool.
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(?)", int64(lockKey))
-		_ = conn.Close()
-	}, nil
+	return err != nil && strings.Contains(err.Error(), "no such table")
 }

@@ -2,11 +2,13 @@ package migrations_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/uptrace/bun"
 
+	"kontor/app/effort"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/migrations"
@@ -70,7 +72,7 @@ func TestStopBetween(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const from = "20261128000031"
 		ctx := context.Background()
-		for n, stopped := 1, true; stopped; n++ {
+		for n, stopped := 1, true; stopped; n += effort.Every(3) {
 			if _, err := migrations.Revert(ctx, db.DB, from); err != nil {
 				t.Fatalf("before query %d: %v", n, err)
 			}
@@ -145,6 +147,73 @@ func TestOwnComments(t *testing.T) {
 		}
 		if got := comments(); !slices.Equal(got, []string{first, reset, first}) {
 			t.Errorf("down: %q", got)
+		}
+	})
+}
+
+// TestSearchDetails: a customer of the version before stays as it is, and is marked as one whose details are to be written;
+// the version before can go on beside the new schema.
+func TestSearchDetails(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		if _, err := migrations.Revert(ctx, db.DB, "20261128000054"); err != nil {
+			t.Fatal(err)
+		}
+		insert := func(number int) {
+			t.Helper()
+			_, err := db.ExecContext(ctx, `INSERT INTO customer (number, id, type, last_name, street, locale, name_sort, search, identity, created_at, updated_at)
+				VALUES (?, ?, 'person', 'Berg', 'Hauptstr. 5', 'de', 'berg', ' berg', '', '2026-11-24 12:00:00+00:00', '2026-11-24 12:00:00+00:00')`,
+				number, fmt.Sprintf("0193512f-0000-7000-8000-0000000%05d", number))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		insert(10001)
+		if _, err := migrations.Apply(ctx, db.DB); err != nil {
+			t.Fatal(err)
+		}
+		insert(10002)
+		var open []int
+		if err := db.NewRaw(`SELECT number FROM customer WHERE details IS NULL AND search = ' berg' ORDER BY number`).Scan(ctx, &open); err != nil || !slices.Equal(open, []int{10001, 10002}) {
+			t.Errorf("to be written: %v, %v", open, err)
+		}
+	})
+}
+
+// TestRefusedAddresses: messages of the version before stay, none of their addresses counts as refused, and the version
+// before can delete what the new one remembers.
+func TestRefusedAddresses(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			if _, err := db.ExecContext(ctx, sql, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := migrations.Revert(ctx, db.DB, "20261128000084"); err != nil {
+			t.Fatal(err)
+		}
+		const id, at = "0193512f-0000-7000-8000-000000000001", "2026-11-24 12:00:00+00:00"
+		exec(`INSERT INTO message (id, kind, channel, recipient, locale, generation, dedupe, state, reason, expires_at, created_at)
+			VALUES (?, 'registration', 'email', 'anna@example.org', 'de', 1, 'a', 'failed', 'recipient_unknown', ?, ?)`, id, at, at)
+		if _, err := migrations.Apply(ctx, db.DB); err != nil {
+			t.Fatal(err)
+		}
+		count := func() (n int) {
+			t.Helper()
+			if err := db.NewRaw(`SELECT count(*) FROM refused_address`).Scan(ctx, &n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n := count(); n != 0 {
+			t.Errorf("%d refused", n)
+		}
+		exec(`INSERT INTO refused_address (hash, reason, message_id, refused_at) VALUES ('h', 'recipient_unknown', ?, ?)`, id, at)
+		exec(`DELETE FROM message`)
+		if n := count(); n != 0 {
+			t.Errorf("%d left without their message", n)
 		}
 	})
 }

@@ -23,7 +23,7 @@ func eachAt(t *testing.T, step string, test func(t *testing.T, db *store.DB)) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = db.Close() })
-			if _, err := migrations.ApplyTo(context.Background(), db.DB, step); err != nil {
+			if _, err := migrations.Apply(context.Background(), db.DB, migrations.To(step)); err != nil {
 				t.Fatal(err)
 			}
 			test(t, db)

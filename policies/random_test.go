@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"kontor/app/effort"
 	"kontor/policies"
 	"kontor/policies/policytest"
 )
@@ -14,7 +15,7 @@ import (
 func TestRandomPolicies(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	asked := 0
-	for i := range 600 {
+	for i := range effort.Of(600, 100) {
 		doc := policytest.Random(r)
 		d, err := policies.New(doc.String())
 		if err != nil {
@@ -53,7 +54,7 @@ func TestRandomPolicies(t *testing.T) {
 			}
 		}
 	}
-	if asked < 100_000 {
+	if asked < effort.Of(100_000, 15_000) {
 		t.Errorf("only %d questions", asked)
 	}
 }

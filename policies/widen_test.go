@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"kontor/app/effort"
 	"kontor/policies"
 )
 
@@ -109,7 +110,7 @@ func TestWidensAgreesWithDecisions(t *testing.T) {
 		return d
 	}
 	narrow := 0
-	for range 2000 {
+	for range effort.Of(2000, 400) {
 		old := random()
 		next := random()
 		if pick(2) { // a small change is narrowing more often
@@ -143,7 +144,7 @@ func TestWidensAgreesWithDecisions(t *testing.T) {
 			}
 		}
 	}
-	if narrow < 200 {
+	if narrow < effort.Of(200, 40) {
 		t.Fatalf("only %d policies were narrowing: the test proves little", narrow)
 	}
 }

@@ -5,19 +5,18 @@
 package access
 
 import (
-	"errors"
-	"strings"
+	"slices"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/gofrs/uuid/v5"
-	"github.com/nyaruka/phonenumbers"
-	"golang.org/x/text/unicode/norm"
 
 	"kontor/app/account"
 	"kontor/app/courier"
+	"kontor/app/customer"
+	"kontor/app/entry"
 	"kontor/app/fault"
+	"kontor/app/phone"
 )
 
 // Status is the activity status: whether the end user has activated the access, and if not, why.
@@ -83,6 +82,9 @@ type Row struct {
 	Access
 	Status   Status
 	Messages []courier.Message // oldest first
+	// Refused says since when and why nothing is sent to the address of somebody registered; nil: it is. Of the others the
+	// status and the timeline say it.
+	Refused *courier.Refusal
 }
 
 // Summary of a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Waits, Invited, Registered, Deactivated
@@ -104,16 +106,17 @@ const (
 	emailMax = 254
 )
 
-// Validate returns f as it is stored: without blanks around, Unicode NFC, the mobile number as E.164 (read as a German
-// one when it has no country code). It returns an Invalid fault about a form, with Fields at first_name, last_name,
-// email, mobile and locale: "required", "too_long", "control_characters", "email.malformed", "mobile.malformed",
-// "mobile.not_mobile" (only mobile numbers get SMS, and 0900 numbers cost), "locale.unknown".
-func Validate(f Form) (Form, error) {
+// Validate returns f as it is stored: text cleaned as package entry does, the mobile number as E.164, read as it is dialled
+// in the country of the customer (ISO 3166-1 alpha-2). While that is unknown (a form in which it is wrong, too), the number
+// stays as it is. It returns an Invalid fault about a form, with Fields at first_name, last_name, email, mobile and locale:
+// "required", "too_long", "control_characters", "email.malformed", "mobile.malformed", "mobile.letters",
+// "mobile.extension", "mobile.not_mobile" (only mobile numbers get SMS, and 0900 numbers cost), "locale.unknown".
+func Validate(f Form, country string) (Form, error) {
 	var form fault.Form
 	f.FirstName = cleanName(&form, "first_name", f.FirstName)
 	f.LastName = cleanName(&form, "last_name", f.LastName)
 	f.Email = cleanEmail(&form, f.Email)
-	f.Mobile = cleanMobile(&form, f.Mobile)
+	f.Mobile = cleanMobile(&form, f.Mobile, country)
 	if f.Locale != "de" && f.Locale != "en" {
 		form.Add("locale", "locale.unknown")
 	}
@@ -121,12 +124,12 @@ func Validate(f Form) (Form, error) {
 }
 
 func cleanName(form *fault.Form, field, s string) string {
-	s = norm.NFC.String(strings.TrimSpace(s))
+	s = entry.Line(s)
 	switch {
-	case s == "":
-		form.Add(field, "required")
-	case !printable(s):
+	case !entry.IsText(s, false):
 		form.Add(field, "control_characters")
+	case !entry.Says(s):
+		form.Add(field, "required")
 	case utf8.RuneCountInString(s) > nameMax:
 		form.AddError(fault.At(field, "too_long").With("max", nameMax))
 	}
@@ -146,57 +149,21 @@ func cleanEmail(form *fault.Form, s string) string {
 	return s
 }
 
-func cleanMobile(form *fault.Form, s string) string {
-	// Numbers copied from a telephone's contacts come wrapped in marks of direction that nobody sees.
-	s = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, s))
+func cleanMobile(form *fault.Form, typed, country string) string {
+	s := entry.Key(typed)
 	switch {
 	case s == "":
 		return ""
-	case !printable(s):
+	case !entry.IsText(s, false):
 		form.Add("mobile", "control_characters")
 		return s
+	case !slices.Contains(customer.Countries(), country):
+		return s
 	}
-	e164, err := ParseMobile(s)
-	if err != nil {
-		var f *fault.Error
-		if errors.As(err, &f) {
-			form.AddError(f)
-		}
+	e164, complaint := phone.ParseMobile(s, country)
+	if complaint != "" {
+		form.Add("mobile", complaint)
 		return s
 	}
 	return e164
-}
-
-// ParseMobile reads a mobile number as people write it and returns it as E.164. A number without country code is a
-// German one. Errors: Invalid at mobile, "mobile.malformed" or "mobile.not_mobile".
-func ParseMobile(s string) (string, error) {
-	malformed := fault.At("mobile", "mobile.malformed")
-	// The library reads letters as keys of a telephone and "x12" as an extension: here they are typing errors.
-	odd := func(r rune) bool { return unicode.IsLetter(r) || strings.ContainsRune(";#*,", r) }
-	if len(s) > 40 || strings.ContainsFunc(s, odd) {
-		return "", malformed
-	}
-	n, err := phonenumbers.Parse(s, "DE")
-	if err != nil || !phonenumbers.IsValidNumber(n) {
-		return "", malformed
-	}
-	switch phonenumbers.GetNumberType(n) {
-	case phonenumbers.MOBILE, phonenumbers.FIXED_LINE_OR_MOBILE:
-		return phonenumbers.Format(n, phonenumbers.E164), nil
-	}
-	return "", fault.At("mobile", "mobile.not_mobile")
-}
-
-// printable refuses what can break a header, a log line or the reading order of a page: control characters, line and
-// paragraph separators, bidirectional overrides, and bytes that are no UTF-8.
-func printable(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\ufeff' ||
-			r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
-	}) < 0
 }

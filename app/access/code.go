@@ -76,7 +76,7 @@ func (s *Service) tryCode(ctx context.Context, r row, code string) error {
 	if !ok {
 		return s.whyNoTry(ctx, r, now)
 	}
-	right, err := codeInForce(ctx, s.db, r.ID, r.Generation, s.codeHash(r, code), now)
+	right, err := codeInForce(ctx, s.db, r.ID, r.Generation, s.key.MACs("code", r.ID.String(), code), now)
 	if err != nil {
 		return err
 	}

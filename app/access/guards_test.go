@@ -117,7 +117,7 @@ func TestCodeInForce(t *testing.T) {
 			"another's":          {other.ID, 1, "h", start, false},
 			"another code":       {a.ID, 1, "g", start, false},
 		} {
-			if got, err := codeInForce(w.ctx(), w.db, c.access, c.generation, c.hash, c.now); err != nil || got != c.want {
+			if got, err := codeInForce(w.ctx(), w.db, c.access, c.generation, []string{"x", c.hash}, c.now); err != nil || got != c.want {
 				w.t.Errorf("%s: %v, %v", name, got, err)
 			}
 		}

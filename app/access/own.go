@@ -296,8 +296,10 @@ func accessesAt(ctx context.Context, db bun.IDB, id uuid.UUID, mailbox string) (
 func spellings(column, mailbox string) store.Clause {
 	local, domain, _ := strings.Cut(mailbox, "@")
 	q := store.SQL(column+" = ? OR "+column+` LIKE ? ESCAPE '\'`, mailbox, escapeLike.Replace(local)+"+%@"+domain)
-	for _, d := range account.DotlessDomains(domain) {
-		q.Add(" OR "+column+" LIKE ?", "%@"+d)
+	if others := account.OtherDomains(domain); len(others) > 0 {
+		for _, d := range append(others, domain) {
+			q.Add(" OR "+column+" LIKE ?", "%@"+d)
+		}
 	}
 	return q
 }

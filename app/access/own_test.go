@@ -78,7 +78,9 @@ func (w *world) approve(by account.Caller, id uuid.UUID) {
 func TestOwnAddressWaits(t *testing.T) {
 	each(t, func(w *world) {
 		sven, _, petra := w.firm()
+		w.specialist("Mia Müller", "müller@bücher.example", policies.Specialist)
 		for email, want := range map[string]bool{
+			"müller@bücher.example": true, "Müller+neu@xn--bcher-kva.example": true, "mueller@bücher.example": false,
 			"sven@kanzlei.example": true, "Sven+privat@Kanzlei.example": true, "uta@kanzlei.example": true,
 			"sven@other.example": false, "svenja@kanzlei.example": false,
 		} {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -9,6 +10,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/approval"
 	"kontor/app/audit"
+	"kontor/app/erasure"
 	"kontor/app/fault"
 	"kontor/policies"
 )
@@ -35,6 +37,11 @@ func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, cus
 	if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
 		return Taken{}, 0, err
 	}
+	return s.remove(ctx, tx, c.Actor(), customerID, id)
+}
+
+// remove is RemoveIn, whoever may want it.
+func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, customerID, id uuid.UUID) (t Taken, left int64, err error) {
 	if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
 		return Taken{}, 0, err
 	}
@@ -47,7 +54,7 @@ func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, cus
 	}
 	t.Access = r
 	if r.Waiting {
-		if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, id, c.Actor()); err != nil {
+		if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, id, by); err != nil {
 			return Taken{}, 0, err
 		}
 	}
@@ -60,7 +67,7 @@ func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, cus
 	if left, err = countAccesses(ctx, tx, customerID); err != nil {
 		return Taken{}, 0, err
 	}
-	if err := s.log(ctx, tx, c.Actor(), audit.AccessRemoved, r, nil); err != nil {
+	if err := s.log(ctx, tx, by, audit.AccessRemoved, r, nil); err != nil {
 		return Taken{}, 0, err
 	}
 	if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
@@ -75,6 +82,49 @@ func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, cus
 		return t, left, nil
 	}
 	return t, left, s.shutOut(ctx, tx, r.AccountID.UUID)
+}
+
+// Subjects are what is gone for good with it, for package erasure.
+func (t Taken) Subjects() []erasure.Subject {
+	all := []erasure.Subject{{Kind: erasure.Access, ID: t.Access.ID}}
+	if t.Account != nil {
+		all = append(all, erasure.Subject{Kind: erasure.Account, ID: t.Account.ID})
+	}
+	return all
+}
+
+// Erasable is how accesses are found again, and removed, after a backup was restored; and the accounts that went with them,
+// as far as nothing else keeps them.
+func (s *Service) Erasable() []erasure.Keeper {
+	return []erasure.Keeper{
+		{Kind: erasure.Access, IDs: func(ctx context.Context) ([]uuid.UUID, error) { return presentIDs(ctx, s.db) }, Erase: s.eraseAgain},
+		{Kind: erasure.Account, IDs: func(ctx context.Context) ([]uuid.UUID, error) { return unkeptAccounts(ctx, s.db) }, Erase: s.eraseAccounts},
+	}
+}
+
+// eraseAgain removes accesses that were removed before, and can't be brought back.
+func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
+	for _, id := range ids {
+		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			r, ok, err := accessByID(ctx, tx, id)
+			if err != nil || !ok {
+				return err
+			}
+			_, _, err = s.remove(ctx, tx, account.System.Actor(), r.CustomerID, id)
+			return err
+		})
+		if err != nil && !errors.Is(err, ErrNotFound) { // somebody else removes it at this moment
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) eraseAccounts(ctx context.Context, ids []uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := s.accounts.Erase(ctx, tx, ids...)
+		return err
+	})
 }
 
 // Forget erases once more the account that went with a removed access, when the removal can't be undone any more: what

@@ -23,6 +23,7 @@ import (
 
 // Customers is what this package needs of customer.Service.
 type Customers interface {
+	Within(c account.Caller, w customer.Want) (clause store.Clause, nothing bool, err error)
 	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
 	Add(ctx context.Context, c account.Caller, d customer.Draft,
 		first func(ctx context.Context, tx bun.Tx, cu customer.Customer) error) (customer.Customer, bool, error)
@@ -47,6 +48,8 @@ type Outbox interface {
 	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
 	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
 	OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]courier.Message, error)
+	Refusals(ctx context.Context, addresses []string) (map[string]courier.Refusal, error)
+	Free(ctx context.Context, tx bun.IDB, address string) error
 }
 
 // Options are what a Service needs; none may be left out.
@@ -95,6 +98,8 @@ var (
 	ErrVersion = fault.New(fault.Conflict, "version")
 	// ErrRegistered is the answer to inviting somebody who is registered.
 	ErrRegistered = fault.New(fault.Conflict, "access.registered")
+	// ErrNotRegistered is the answer to trying the address again of somebody who is to be invited again instead.
+	ErrNotRegistered = fault.New(fault.Conflict, "access.not_registered")
 	// ErrDeactivated is the answer to inviting somebody whose access is deactivated.
 	ErrDeactivated = fault.New(fault.Conflict, "access.deactivated")
 	// ErrJustSent is the answer to Send again right after sending; it says when to try again.
@@ -124,7 +129,7 @@ func (s *Service) AddCustomer(
 	}
 	f, errForm := Validate(Form{
 		FirstName: data.FirstName, LastName: data.LastName, Email: email, Mobile: mobile, Locale: data.Locale,
-	})
+	}, data.Country)
 	if err := merge(errData, errForm); err != nil {
 		return customer.Customer{}, false, err
 	}
@@ -152,7 +157,7 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 				return err
 			}
 		}
-		clean, err := Validate(f)
+		clean, err := Validate(f, cu.Country)
 		if err != nil {
 			return err
 		}
@@ -249,11 +254,15 @@ func (s *Service) withMessages(ctx context.Context, rows []row) ([]Row, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	ids := make([]uuid.UUID, len(rows))
+	ids, addresses := make([]uuid.UUID, len(rows)), make([]string, len(rows))
 	for i, r := range rows {
-		ids[i] = r.ID
+		ids[i], addresses[i] = r.ID, r.address()
 	}
 	messages, err := s.courier.OfAccesses(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	refusals, err := s.courier.Refusals(ctx, addresses)
 	if err != nil {
 		return nil, err
 	}
@@ -262,6 +271,9 @@ func (s *Service) withMessages(ctx context.Context, rows []row) ([]Row, error) {
 	for i, r := range rows {
 		a := r.access()
 		out[i] = Row{Access: a, Status: a.Status(now), Messages: messages[r.ID]}
+		if refusal, refused := refusals[addresses[i]]; refused && out[i].Status == Registered {
+			out[i].Refused = &refusal
+		}
 	}
 	return out, nil
 }
@@ -291,198 +303,6 @@ func (s *Service) StatusesOf(ctx context.Context, customers []uuid.UUID) (map[uu
 	return out, nil
 }
 
-// --- changing -----------------------------------------------------------------------------------------------------
-
-// Correct changes an access. Of a pending one, a changed e-mail or mobile voids the old link and code at once and sends
-// anew. Of a registered one the e-mail is the person's own: what f says of it is ignored. A form without changes does
-// nothing. Errors: NotFound, Forbidden; Invalid as Validate, "email.twice"; ErrVersion, with the access as it is now.
-func (s *Service) Correct(
-	ctx context.Context, c account.Caller, customerID, id uuid.UUID, version int, f Form,
-) (Access, error) {
-	var r row
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		old, err := s.load(ctx, tx, c, customerID, id, policies.Update)
-		if err != nil {
-			return err
-		}
-		r = old
-		f := f
-		if old.RegisteredAt != nil {
-			f.Email = old.Email
-		}
-		if f, err = Validate(f); err != nil {
-			return err
-		}
-		if old.Version != version {
-			return ErrVersion
-		}
-		changes := changesOf(old, f)
-		if len(changes) == 0 {
-			return nil
-		}
-		readdressed := f.Email != old.Email && old.RegisteredAt == nil
-		again := old.access().pending() && (f.Email != old.Email || f.Mobile != old.Mobile)
-		if again {
-			if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
-				return err
-			}
-		}
-		saved, ok, err := saveForm(ctx, tx, id, version, f)
-		if err != nil {
-			return twice(err)
-		}
-		if !ok {
-			return ErrVersion
-		}
-		if readdressed && (again || old.Waiting) {
-			if again, err = s.rejudge(ctx, tx, c, &saved); err != nil {
-				return err
-			}
-		}
-		if again {
-			if saved, ok, err = s.again(ctx, tx, id, 0); err != nil {
-				return err
-			}
-			if !ok {
-				return ErrVersion // registered or deactivated between the two statements
-			}
-		}
-		r = saved
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessUpdated, r, changes); err != nil {
-			return err
-		}
-		return s.customers.Touch(ctx, tx, customerID)
-	})
-	if errors.Is(err, ErrVersion) {
-		if now, ok, errNow := accessOf(ctx, s.db, customerID, id); errNow == nil && ok {
-			r = now
-		}
-	}
-	return r.access(), err
-}
-
-// Resend is Send again: a new generation, which voids links and codes of the one before. Errors: NotFound, Forbidden,
-// ErrRegistered, ErrDeactivated; ErrJustSent within 10 s of the last invitation.
-func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := s.load(ctx, tx, c, customerID, id, policies.Resend); err != nil {
-			return err
-		}
-		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
-			return err
-		}
-		r, ok, err := s.again(ctx, tx, id, resendPause)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.whyNotAgain(ctx, tx, customerID, id)
-		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessResent, r, nil); err != nil {
-			return err
-		}
-		return s.customers.Touch(ctx, tx, customerID)
-	})
-}
-
-// whyNotAgain names what kept an invitation from being sent again.
-func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uuid.UUID) error {
-	r, ok, err := accessOf(ctx, tx, customerID, id)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		return ErrNotFound
-	case r.Waiting:
-		return ErrWaiting
-	case r.DeactivatedAt != nil:
-		return ErrDeactivated
-	case r.RegisteredAt != nil:
-		return ErrRegistered
-	}
-	return ErrJustSent.After(max(r.InvitedAt.Add(resendPause).Sub(s.now()), time.Second))
-}
-
-// Deactivate shuts an access: its links are dead, its messages cancelled, and the end user's very next request is
-// refused. One that waits for a second person waits no more. Sessions of people without another active access end for good, so that none comes back to life with
-// Reactivate. Doing it twice does nothing. Errors: NotFound, Forbidden.
-func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if old, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
-			return err
-		} else if old.Waiting {
-			return s.giveUp(ctx, tx, c, old)
-		}
-		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
-			return err
-		}
-		r, ok, err := deactivate(ctx, tx, id, s.now())
-		if err != nil || !ok {
-			return err
-		}
-		if err := s.void(ctx, tx, id); err != nil {
-			return err
-		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
-			return err
-		}
-		if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
-			return err
-		}
-		return s.shutOut(ctx, tx, r.AccountID.UUID)
-	})
-}
-
-// shutOut ends the sessions of an account that nothing lets in any more.
-func (s *Service) shutOut(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
-	in, err := activeElsewhere(ctx, tx, account)
-	if err != nil || in {
-		return err
-	}
-	if in, err = isSpecialist(ctx, tx, account); err != nil || in {
-		return err
-	}
-	return s.accounts.RevokeOf(ctx, tx, account)
-}
-
-// Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew; one that takes
-// a second person waits for them. Doing it
-// twice does nothing. Errors: NotFound, Forbidden.
-func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		old, err := s.load(ctx, tx, c, customerID, id, policies.Update)
-		if err != nil || old.Waiting || old.DeactivatedAt == nil {
-			return err
-		}
-		owner, err := s.judge(ctx, tx, c.ID, &old)
-		if err != nil {
-			return err
-		}
-		if _, err := setJudged(ctx, tx, &old); err != nil {
-			return err
-		}
-		if old.Waiting {
-			if err := s.propose(ctx, tx, c.Actor(), old, owner); err != nil {
-				return err
-			}
-			return s.customers.Touch(ctx, tx, customerID)
-		}
-		r, ok, err := reactivate(ctx, tx, id)
-		if err != nil || !ok {
-			return err
-		}
-		if r.RegisteredAt == nil {
-			if r, _, err = s.again(ctx, tx, id, 0); err != nil {
-				return err
-			}
-		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessReactivated, r, nil); err != nil {
-			return err
-		}
-		return s.customers.Touch(ctx, tx, customerID)
-	})
-}
-
 // --- parts --------------------------------------------------------------------------------------------------------
 
 func want(a policies.Action) customer.Want {
@@ -496,32 +316,16 @@ func (s *Service) load(
 	if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(a)); err != nil {
 		return row{}, err
 	}
+	return stored(ctx, tx, customerID, id)
+}
+
+// stored is accessOf with ErrNotFound for what is not there.
+func stored(ctx context.Context, tx bun.IDB, customerID, id uuid.UUID) (row, error) {
 	r, ok, err := accessOf(ctx, tx, customerID, id)
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
 	return r, err
-}
-
-// again begins the next generation: everything of the one before is dead, new messages are queued. The caller has
-// cancelled the old ones. ok=false: the access is not pending, or was invited less than pause ago.
-func (s *Service) again(ctx context.Context, tx bun.IDB, id uuid.UUID, pause time.Duration) (r row, ok bool, err error) {
-	r, ok, err = renew(ctx, tx, id, s.now(), pause)
-	if err != nil || !ok {
-		return r, ok, err
-	}
-	if err := s.void(ctx, tx, id); err != nil {
-		return r, false, err
-	}
-	return r, true, s.invite(ctx, tx, r)
-}
-
-// void kills all links and codes of an access.
-func (s *Service) void(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
-	if err := secret.Void(ctx, tx, secret.Register, id); err != nil {
-		return err
-	}
-	return voidCodes(ctx, tx, id)
 }
 
 func (s *Service) log(ctx context.Context, tx bun.IDB, by audit.Actor, what audit.Action, r row, changes audit.Changes) error {
@@ -534,19 +338,6 @@ func (s *Service) log(ctx context.Context, tx bun.IDB, by audit.Actor, what audi
 
 // address is how a link remembers whom it was sent to.
 func (s *Service) address(folded string) string { return s.key.MAC("address", folded) }
-
-func changesOf(old row, f Form) audit.Changes {
-	changes := audit.Changes{}
-	for _, v := range []struct{ field, was, is string }{
-		{"first_name", old.FirstName, f.FirstName}, {"last_name", old.LastName, f.LastName},
-		{"email", old.Email, f.Email}, {"mobile", old.Mobile, f.Mobile}, {"locale", old.Locale, f.Locale},
-	} {
-		if v.was != v.is {
-			changes[v.field] = [2]string{v.was, v.is}
-		}
-	}
-	return changes
-}
 
 // submissionKey is what is stored of a form's once-only key: bound to the customer, so that it finds no other's access.
 func submissionKey(customerID uuid.UUID, submission string) *string {

@@ -48,7 +48,16 @@ type row struct {
 	CreatedAt     time.Time     `bun:"created_at"`
 	CreatedBy     uuid.NullUUID `bun:"created_by"`
 
-	LastSeenAt *time.Time `bun:"last_seen_at,scanonly"`
+	LastSeenAt   *time.Time `bun:"last_seen_at,scanonly"`
+	AccountEmail *string    `bun:"account_email,scanonly"` // where somebody registered is written to now
+}
+
+// address is where mails to the person go.
+func (r row) address() string {
+	if r.AccountEmail != nil {
+		return *r.AccountEmail
+	}
+	return r.Email
 }
 
 func (r row) access() Access {
@@ -74,7 +83,8 @@ type codeRow struct {
 
 func selectAccesses(db bun.IDB, dest any) *bun.SelectQuery {
 	return db.NewSelect().Model(dest).ColumnExpr("?TableColumns").
-		ColumnExpr("(SELECT last_sign_in_at FROM account WHERE account.id = ?TableAlias.account_id) AS last_seen_at")
+		ColumnExpr("(SELECT last_sign_in_at FROM account WHERE account.id = ?TableAlias.account_id) AS last_seen_at").
+		ColumnExpr("(SELECT email FROM account WHERE account.id = ?TableAlias.account_id) AS account_email")
 }
 
 func insertAccess(ctx context.Context, tx bun.IDB, r *row) error {
@@ -235,14 +245,25 @@ func insertCode(ctx context.Context, tx bun.IDB, c codeRow) error {
 	return err
 }
 
-func codeInForce(ctx context.Context, db bun.IDB, access uuid.UUID, generation int, hash string, now time.Time) (bool, error) {
+func codeInForce(ctx context.Context, db bun.IDB, access uuid.UUID, generation int, hashes []string, now time.Time) (bool, error) {
 	return db.NewSelect().Model((*codeRow)(nil)).Where("access_id = ?", access).Where("generation = ?", generation).
-		Where("hash = ?", hash).Where("expires_at > ?", now).Exists(ctx)
+		Where("hash IN (?)", bun.List(hashes)).Where("expires_at > ?", now).Exists(ctx)
 }
 
 func voidCodes(ctx context.Context, tx bun.IDB, access uuid.UUID) error {
 	_, err := tx.NewDelete().Model((*codeRow)(nil)).Where("access_id = ?", access).Exec(ctx)
 	return err
+}
+
+// presentIDs are all accesses that there are.
+func presentIDs(ctx context.Context, db bun.IDB) (ids []uuid.UUID, err error) {
+	return ids, db.NewRaw(`SELECT id FROM access`).Scan(ctx, &ids)
+}
+
+// unkeptAccounts are those of end users without an access.
+func unkeptAccounts(ctx context.Context, db bun.IDB) (ids []uuid.UUID, err error) {
+	return ids, db.NewRaw(`SELECT a.id FROM account AS a WHERE NOT a.specialist
+		AND NOT EXISTS (SELECT 1 FROM access AS b WHERE b.account_id = a.id)`).Scan(ctx, &ids)
 }
 
 func deleteAccess(ctx context.Context, tx bun.IDB, id uuid.UUID) error {

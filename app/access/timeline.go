@@ -13,7 +13,7 @@ type Step struct {
 	Channel courier.Channel
 	Tone    string         // good, bad, now, quiet
 	Text    string         // the whole message key, such as "timeline.queued"
-	Args    map[string]any // next (time.Time), detail, reason (key), recipient, until (time.Time)
+	Args    map[string]any // next, until, refused (time.Time), detail, reason (key), recipient
 }
 
 // The tones of steps.
@@ -127,11 +127,15 @@ func stepsOf(m courier.Message, now time.Time) []Step {
 			add(m.SettledAt, toneGood, "timeline.delivered", nil)
 		}
 	case courier.Failed:
-		if !said[courier.Permanent] && !said[courier.Bounced] {
+		if !said[courier.Permanent] && !said[courier.Bounced] && !said[courier.Suppressed] {
 			add(m.SettledAt, toneBad, "timeline.gave_up", reasons(m.Reason, m.Detail))
 		}
 	case courier.Cancelled:
-		add(m.SettledAt, toneQuiet, "timeline.cancelled", nil)
+		if m.Reason == courier.ReasonRestored {
+			add(m.SettledAt, toneQuiet, "timeline.cancelled_restored", nil)
+		} else {
+			add(m.SettledAt, toneQuiet, "timeline.cancelled", nil)
+		}
 	}
 	// A message can be cancelled while it is being sent: then its attempt ends later. What is waited for comes last.
 	slices.SortStableFunc(steps, func(a, b Step) int {
@@ -153,6 +157,14 @@ func attemptStep(channel courier.Channel, a courier.Attempt, running bool) Step 
 	if a.EndedAt != nil {
 		st.At = *a.EndedAt
 	}
+	switch {
+	case a.Delayed():
+		st.Tone, st.Text, st.Args = toneQuiet, "timeline.delayed", reasons(a.Reason, a.Detail)
+		return st
+	case a.PassedOn():
+		st.Tone, st.Text, st.Args = toneQuiet, "timeline.relayed", reasons(a.Reason, a.Detail)
+		return st
+	}
 	switch a.Outcome {
 	case courier.Accepted:
 		st.Tone, st.Text = toneGood, "timeline.handed_over"
@@ -165,6 +177,11 @@ func attemptStep(channel courier.Channel, a courier.Attempt, running bool) Step 
 		}
 	case courier.Permanent:
 		st.Tone, st.Text, st.Args = toneBad, "timeline.permanent", reasons(a.Reason, a.Detail)
+	case courier.Suppressed:
+		st.Tone, st.Text, st.Args = toneBad, "timeline.suppressed", reasons(a.Reason, "")
+		if at, ok := a.RefusedAt(); ok {
+			st.Args["refused"] = at
+		}
 	case courier.Bounced:
 		st.Tone, st.Text, st.Args = toneBad, "timeline.bounced", reasons(a.Reason, a.Detail)
 	default:

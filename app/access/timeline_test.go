@@ -54,6 +54,14 @@ func TestTimeline(t *testing.T) {
 			[]courier.Message{mail(courier.Failed, try(1, courier.Permanent, "recipient_unknown"))}, "e quiet:queued, e bad:permanent *"},
 		"bounced": {with(func(a *Access) { a.Undeliverable = "bounced" }),
 			[]courier.Message{mail(courier.Failed, try(1, courier.Accepted, ""), try(4, courier.Bounced, "bounced"))}, "e quiet:queued, e good:handed_over, e bad:bounced *"},
+		"delayed": {with(func(*Access) {}),
+			[]courier.Message{mail(courier.HandedOver, try(1, courier.Accepted, ""), try(4, courier.Temporary, "delayed"))}, "e quiet:queued, e good:handed_over, e quiet:delayed, e now:waiting_for_registration"},
+		"passed on": {with(func(*Access) {}),
+			[]courier.Message{mail(courier.HandedOver, try(1, courier.Accepted, ""), try(4, courier.Temporary, "expanded"))}, "e quiet:queued, e good:handed_over, e quiet:relayed, e now:waiting_for_registration"},
+		"not tried": {with(func(a *Access) { a.Undeliverable = "recipient_unknown" }),
+			[]courier.Message{mail(courier.Failed, courier.Attempt{
+				StartedAt: at(9, 1, 0), EndedAt: ptr(at(9, 1, 0)), Outcome: courier.Suppressed, Reason: "recipient_unknown", Detail: "2026-11-20T08:00:00Z",
+			})}, "e quiet:queued, e bad:suppressed *"},
 		"given up": {with(func(a *Access) { a.Undeliverable = "expired" }),
 			[]courier.Message{mail(courier.Failed, try(1, courier.Temporary, "unreachable"))}, "e quiet:queued, e bad:temporary, e bad:gave_up *"},
 		"expired": {with(func(a *Access) { a.LinkExpiresAt = now }),
@@ -73,6 +81,10 @@ func TestTimeline(t *testing.T) {
 		for _, s := range steps {
 			got = append(got, fmt.Sprintf("%c %s:%s", s.Channel[0], s.Tone, strings.TrimPrefix(s.Text, "timeline.")))
 			if s.Text == "timeline.temporary" && (s.Args["next"] != at(9, 6, 0) || s.Args["reason"] == "") {
+				t.Errorf("%s: %v", name, s.Args)
+			}
+			if refused, _ := s.Args["refused"].(time.Time); s.Text == "timeline.suppressed" &&
+				(!refused.Equal(time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)) || s.Args["reason"] != "recipient_unknown" || s.Args["detail"] != nil) {
 				t.Errorf("%s: %v", name, s.Args)
 			}
 			if s.Text == "timeline.queued" && s.Args["recipient"] == "" {

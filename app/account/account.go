@@ -9,6 +9,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
 	"kontor/policies"
@@ -91,14 +92,15 @@ var Locales = []string{"", "de", "en"}
 // guarded are the roles that somebody must always have: without them nobody could give them back.
 var guarded = []policies.Role{policies.UserAdministrator, policies.PolicyAdministrator}
 
-// complainText is the complaint about a line of text that is mandatory, nil when there is none.
-func complainText(field, s string) *fault.Error {
+// complainText cleans a line of text that is mandatory, in place; nil when there is nothing to complain about.
+func complainText(field string, s *string) *fault.Error {
+	*s = entry.Line(*s)
 	switch {
-	case s == "":
-		return fault.At(field, "required")
-	case hasControl(s):
+	case !entry.IsText(*s, false):
 		return fault.At(field, "control_characters")
-	case utf8.RuneCountInString(s) > maxText:
+	case !entry.Says(*s):
+		return fault.At(field, "required")
+	case utf8.RuneCountInString(*s) > maxText:
 		return fault.At(field, "too_long").With("max", maxText)
 	}
 	return nil
@@ -119,11 +121,11 @@ func complainEmail(field string, email *string) *fault.Error {
 
 // complainUsername: a username that looks like an e-mail address must be the person's own, so that no login can ever
 // mean two people.
-func complainUsername(field, username, email string) *fault.Error {
+func complainUsername(field string, username *string, email string) *fault.Error {
 	if f := complainText(field, username); f != nil {
 		return f
 	}
-	folded := store.FoldEmail(username)
+	folded := store.FoldEmail(*username)
 	if strings.ContainsAny(folded, "@ ") && folded != store.FoldEmail(email) {
 		return fault.At(field, "username.malformed")
 	}

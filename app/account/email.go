@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/text/unicode/norm"
+
+	"kontor/app/entry"
 )
 
 const (
@@ -16,18 +17,17 @@ const (
 )
 
 // ValidEmail reads an e-mail address that a person typed: an addr-spec of RFC 5321 as it is found in the wild, so a
-// dot-atom of ASCII, "@" and a domain of at least two labels. Quoted local parts, address literals, comments and
-// hosts of this machine (localhost) are refused.
+// dot-atom, "@" and a domain of at least two labels. Letters and digits of other scripts may stand before the @ as well
+// (RFC 6531). Quoted local parts, address literals, comments and hosts of this machine (localhost) are refused.
 //
-// The normalised address has no blanks around it and its domain is in lower case; the local part stays as typed. An
-// international domain may be typed in its own script (which is kept) or in Punycode. On failure message is
-// "required", "too_long" (with no placeholder; 254 octets), "control_characters" or "email.malformed".
+// The normalised address is cleaned as entry.Key does, and its domain is in lower case; the local part stays as typed. An
+// international domain may be typed in its own script (which is kept) or in Punycode: store.FoldEmail makes both one. On
+// failure message is "required", "too_long" (with no placeholder; 254 octets), "control_characters" or "email.malformed".
 func ValidEmail(typed string) (normalised, message string) {
-	if hasControl(typed) {
-		return "", "control_characters"
-	}
-	typed = strings.TrimSpace(typed)
+	typed = entry.Key(typed)
 	switch {
+	case !entry.IsText(typed, false):
+		return "", "control_characters"
 	case typed == "":
 		return "", "required"
 	case len(typed) > maxEmail:
@@ -40,10 +40,7 @@ func ValidEmail(typed string) (normalised, message string) {
 	if domain, ok = validDomain(domain); !ok {
 		return "", "email.malformed"
 	}
-	if normalised = local + "@" + domain; len(normalised) > maxEmail { // composing can make text longer
-		return "", "too_long"
-	}
-	return normalised, ""
+	return local + "@" + domain, ""
 }
 
 // atext is RFC 5322 §3.2.3 without letters and digits.
@@ -58,7 +55,7 @@ func validLocal(local string) bool {
 			return false
 		}
 		for _, r := range atom {
-			if r >= utf8.RuneSelf || !isAlnum(r) && !strings.ContainsRune(atext, r) {
+			if !isAlnum(r) && !strings.ContainsRune(atext, r) && !isForeign(r) {
 				return false
 			}
 		}
@@ -66,14 +63,18 @@ func validLocal(local string) bool {
 	return true
 }
 
+// isForeign: letters, their marks, and digits beyond ASCII.
+func isForeign(r rune) bool {
+	return r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r))
+}
+
 func validDomain(typed string) (domain string, ok bool) {
-	domain = strings.ToLower(norm.NFC.String(typed))
+	domain = strings.ToLower(typed)
 	ascii, err := idna.Lookup.ToASCII(domain)
 	if err != nil || len(ascii) > maxDomain {
 		return "", false
 	}
-	// The profile maps look-alikes (full-width letters and dots) to what they stand for; whoever typed them did not
-	// type the domain they meant.
+	// The profile maps some letters to others; whoever typed those did not type the domain they meant.
 	own, err := idna.Lookup.ToUnicode(ascii)
 	if err != nil || domain != ascii && domain != own {
 		return "", false
@@ -97,11 +98,3 @@ func isAlnum(r rune) bool {
 
 // notLDH: domains consist of letters, digits and hyphens (RFC 1034 §3.5).
 func notLDH(r rune) bool { return !isAlnum(r) && r != '-' }
-
-// hasControl finds what must not get into a name, a mail header or a log line: control characters, line and
-// paragraph separators, the marks that turn the direction of text around, and bytes that are no text.
-func hasControl(s string) bool {
-	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
-	})
-}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -78,9 +79,16 @@ func (s *Service) AddByCommand(ctx context.Context, f SpecialistForm) (token str
 	return token, emailTaken(err)
 }
 
-// ByEmail finds an account by its e-mail address, however it is written; ok is false when there is none.
+// ByEmail finds an account by its e-mail address, however it is written; ok is false when there is none. Of two accounts of
+// an earlier version, one for each spelling, it is the one that is written so.
 func (s *Service) ByEmail(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
-	a, err = findByEmail(ctx, db, store.FoldEmail(email))
+	folded := store.FoldEmail(email)
+	if before := store.FoldBefore(email); before != folded && entry.IsText(before, false) {
+		if a, err = findByEmail(ctx, db, before); err == nil || !store.IsNoRows(err) {
+			return a, err == nil, err
+		}
+	}
+	a, err = findByEmail(ctx, db, folded)
 	if store.IsNoRows(err) {
 		return Account{}, false, nil
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"kontor/app/effort"
+
 	"github.com/alexedwards/argon2id"
 )
 
@@ -18,7 +20,7 @@ func TestBurst(t *testing.T) {
 		// it takes long enough that others begin meanwhile
 		w.hasher = newHasher(argon2id.Params{Memory: 8 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 		var people []Account
-		for i := range 30 {
+		for i := range effort.Of(30, 10) {
 			people = append(people, w.specialist(fmt.Sprintf("Person %d", i)))
 		}
 		burst := func(what string, n int, login func(i int) string) {
@@ -39,8 +41,8 @@ func TestBurst(t *testing.T) {
 			}
 		}
 		burst("everybody", len(people), func(i int) string { return people[i].Email })
-		burst("one", 40, func(int) string { return people[0].Email })
-		burst("one again", 40, func(int) string { return people[0].Email })
+		burst("one", effort.Of(40, 12), func(int) string { return people[0].Email })
+		burst("one again", effort.Of(40, 12), func(int) string { return people[0].Email })
 	})
 }
 

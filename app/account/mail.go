@@ -130,3 +130,8 @@ func (s *Service) mint(
 
 // bound is what a link keeps of the address it was sent to.
 func (s *Service) bound(email string) string { return s.key.MAC("address", store.FoldEmail(email)) }
+
+// isBound says whether a link was sent to the address.
+func (s *Service) isBound(l secret.Link, email string) bool {
+	return s.key.Is(l.Address, "address", store.FoldEmail(email))
+}

@@ -2,11 +2,11 @@ package account
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
+	"golang.org/x/net/idna"
 
 	"kontor/app/store"
 )
@@ -33,14 +33,17 @@ func Mailbox(email string) string {
 	return local + "@" + domain
 }
 
-// DotlessDomains are the domains under which a mailbox of a provider that ignores dots may be written; none for others.
-func DotlessDomains(domain string) (domains []string) {
+// OtherDomains are the domains, beside its own, under which a mailbox may be stored: those of a provider that ignores dots,
+// and an international one in its own script, as an earlier version kept it.
+func OtherDomains(domain string) (domains []string) {
 	for alias, provider := range dotless {
-		if provider == domain {
+		if provider == domain && alias != domain {
 			domains = append(domains, alias)
 		}
 	}
-	slices.Sort(domains)
+	if own, err := idna.Lookup.ToUnicode(domain); err == nil && own != domain {
+		domains = append(domains, own)
+	}
 	return domains
 }
 
@@ -49,11 +52,7 @@ func DotlessDomains(domain string) (domains []string) {
 func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
 	mailbox := Mailbox(email)
 	_, domain, _ := strings.Cut(mailbox, "@")
-	domains := DotlessDomains(domain)
-	if domains == nil {
-		domains = []string{domain}
-	}
-	for _, domain := range domains {
+	for _, domain := range append(OtherDomains(domain), domain) {
 		list, err := specialistsAtDomain(ctx, db, domain)
 		if err != nil {
 			return Account{}, false, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -55,11 +54,10 @@ func (s *Service) change(ctx context.Context, c Caller, fn func(ctx context.Cont
 // "too_long" with max, "control_characters"), username (the same, "username.malformed" with blanks or somebody else's
 // e-mail address, "username.taken"), locale ("locale.unknown").
 func (s *Service) UpdateOwn(ctx context.Context, c Caller, o Own) error {
-	o.Name, o.Username = strings.TrimSpace(o.Name), strings.TrimSpace(o.Username)
 	err := s.change(ctx, c, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		var form fault.Form
-		form.AddError(complainText("name", o.Name))
-		form.AddError(complainUsername("username", o.Username, a.Email))
+		form.AddError(complainText("name", &o.Name))
+		form.AddError(complainUsername("username", &o.Username, a.Email))
 		form.AddError(complainLocale("locale", o.Locale))
 		if err := form.Err(); err != nil {
 			return err
@@ -230,6 +228,21 @@ func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string
 	})
 }
 
+// EmailLinkLocale is the language of the person whom a link to confirm an e-mail address went to, also when it was used or
+// is too old; "" for a link that is none, was replaced, or whose account has no language of its own.
+func (s *Service) EmailLinkLocale(ctx context.Context, token string) string {
+	l, dead := secret.Find(ctx, s.db, secret.ConfirmEmail, token, s.now())
+	used := errors.Is(dead, secret.ErrUsedLink)
+	if dead != nil && !used && !errors.Is(dead, secret.ErrExpiredLink) {
+		return ""
+	}
+	a, err := findAccount(ctx, s.db, l.SubjectID)
+	if err != nil || !used && (!a.Active || a.PendingEmail == "" || !s.isBound(l, a.PendingEmail)) {
+		return ""
+	}
+	return a.Locale
+}
+
 // ConfirmEmail redeems the link that AskEmail sent: the new address is in force, and so is the username if it was the
 // old address; the old address is told. The token is the authority, so the handler is a POST. Errors: those of links
 // (secret.ErrUnknownLink, ErrUsedLink, ErrExpiredLink); Conflict "email.taken" when somebody was quicker.
@@ -240,7 +253,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 			return err
 		}
 		a, err := lockAccount(ctx, tx, l.SubjectID)
-		wanted := a.Active && a.PendingEmail != "" && secret.Equal(l.Address, s.bound(a.PendingEmail))
+		wanted := a.Active && a.PendingEmail != "" && s.isBound(l, a.PendingEmail)
 		if store.IsNoRows(err) || err == nil && !wanted {
 			return secret.ErrUnknownLink
 		}

@@ -52,14 +52,21 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser
 	})
 }
 
-// PasswordLink looks at a SetPassword or ResetPassword token without changing anything. Errors: those of links.
+// PasswordLink looks at a SetPassword or ResetPassword token without changing anything. Errors: those of links. With
+// secret.ErrUsedLink and secret.ErrExpiredLink comes an account that has nothing but the language of the person.
 func (s *Service) PasswordLink(ctx context.Context, token string) (Account, error) {
-	l, err := s.passwordLink(ctx, token)
-	if err != nil {
-		return Account{}, err
+	l, dead := s.passwordLink(ctx, token)
+	if dead != nil && !errors.Is(dead, secret.ErrUsedLink) && !errors.Is(dead, secret.ErrExpiredLink) {
+		return Account{}, dead
 	}
 	a, err := findAccount(ctx, s.db, l.SubjectID)
-	if err = s.fits(l, a, err); err != nil {
+	err = s.fits(l, a, err)
+	switch {
+	case dead != nil && err == nil:
+		return Account{Locale: a.Locale}, dead
+	case dead != nil:
+		return Account{}, dead
+	case err != nil:
 		return Account{}, err
 	}
 	return a, nil
@@ -76,7 +83,7 @@ func (s *Service) passwordLink(ctx context.Context, token string) (l secret.Link
 
 // fits says whether a link still is one for the account as it was loaded: active, and at the address the link went to.
 func (s *Service) fits(l secret.Link, a Account, loading error) error {
-	if store.IsNoRows(loading) || loading == nil && (!a.Active || !secret.Equal(l.Address, s.bound(a.Email))) {
+	if store.IsNoRows(loading) || loading == nil && (!a.Active || !s.isBound(l, a.Email)) {
 		return secret.ErrUnknownLink
 	}
 	return loading

@@ -19,6 +19,7 @@ import (
 type Outbox interface {
 	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
 	CancelAccount(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds ...courier.Kind) error
+	Free(ctx context.Context, tx bun.IDB, address string) error
 }
 
 // Options are what New wants. All but the last four must be given.

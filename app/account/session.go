@@ -56,7 +56,9 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, erro
 		return nil, err
 	}
 	if now := s.now(); now.Sub(signed.Session.LastSeenAt) >= touchEvery {
-		if err := touchSession(ctx, s.db, signed.Session.IDHash, now, now.Add(-touchEvery)); err != nil {
+		if err := touchSession(ctx, s.db, signed.Session.IDHash, now, now.Add(-touchEvery)); store.Outage(err) != nil {
+			return signed, nil //nolint:nilerr // what can be read can still be shown
+		} else if err != nil {
 			return nil, err
 		}
 		signed.Session.LastSeenAt = now

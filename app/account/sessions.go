@@ -24,6 +24,15 @@ type ListedSession struct {
 // handle is what a page calls a session. What the database calls it stays in the database.
 func (s *Service) handle(x Session) string { return s.key.MAC("session handle", x.IDHash)[:32] }
 
+// isHandle says whether a page called the session so, before the key was changed or since.
+func (s *Service) isHandle(handle string, x Session) bool {
+	is := false
+	for _, m := range s.key.MACs("session handle", x.IDHash) {
+		is = secret.Equal(handle, m[:32]) || is
+	}
+	return is
+}
+
 // Sessions lists the caller's own sessions that are still good, newest first. The caller's own is the one whose IDHash
 // is secret.HashToken of the cookie. Error: ErrNobody.
 func (s *Service) Sessions(ctx context.Context, c Caller) ([]ListedSession, error) {
@@ -59,7 +68,7 @@ func (s *Service) endSession(ctx context.Context, tx bun.IDB, c Caller, a Accoun
 		return err
 	}
 	for _, x := range open {
-		if !secret.Equal(x.Handle, handle) {
+		if !s.isHandle(handle, x.Session) {
 			continue
 		}
 		if err := deleteSessionOf(ctx, tx, a.ID, x.IDHash); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
+	"kontor/app/entry"
 	"kontor/app/store"
 )
 
@@ -84,6 +85,11 @@ func (s *Service) find(ctx context.Context, db bun.IDB, login string) (found wit
 	folded, sensible := foldLogin(login)
 	if !sensible {
 		return withAccess{}, folded, nil
+	}
+	if before := store.FoldBefore(login); before != folded && entry.IsText(before, false) {
+		if found, err = findLogin(ctx, db, before); err == nil || !store.IsNoRows(err) {
+			return found, folded, err
+		}
 	}
 	if found, err = findLogin(ctx, db, folded); store.IsNoRows(err) {
 		return withAccess{}, folded, nil

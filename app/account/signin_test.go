@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
+	"kontor/app/await"
 	"kontor/app/secret"
 	"kontor/policies"
 )
@@ -265,10 +266,15 @@ func TestSameWork(t *testing.T) {
 		for _, login := range []string{"anna.berg@firm.example", "nobody", otto.Email, "\x00"} {
 			leave1, _ := w.hasher.enter(w.ctx)
 			leave2, _ := w.hasher.enter(w.ctx)
-			ctx, cancel := context.WithTimeout(w.ctx, 50*time.Millisecond)
-			_, _, err := w.SignIn(ctx, login, "guess", office)
-			w.want(login+" does not queue for the hasher", err, errBusy)
+			ctx, cancel := context.WithCancel(w.ctx)
+			answer := make(chan error, 1)
+			go func() {
+				_, _, err := w.SignIn(ctx, login, "guess", office)
+				answer <- err
+			}()
+			await.True(w.T, login+" to queue for the hasher", func() bool { return len(w.hasher.queue) == 3 })
 			cancel()
+			w.want(login, <-answer, errBusy)
 			leave1()
 			leave2()
 		}

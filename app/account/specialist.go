@@ -12,6 +12,7 @@ import (
 	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
 	"kontor/policies"
@@ -99,8 +100,7 @@ func (s *Service) Specialist(ctx context.Context, c Caller, id uuid.UUID) (Accou
 // validate normalises the form. Fields: name, email (unless withoutEmail), roles ("role.unknown"), locale.
 func (f *SpecialistForm) validate(withoutEmail bool) *fault.Form {
 	var form fault.Form
-	f.Name = strings.TrimSpace(f.Name)
-	form.AddError(complainText("name", f.Name))
+	form.AddError(complainText("name", &f.Name))
 	if !withoutEmail {
 		form.AddError(complainEmail("email", &f.Email))
 	}
@@ -110,8 +110,8 @@ func (f *SpecialistForm) validate(withoutEmail bool) *fault.Form {
 	}
 	f.Roles = roles
 	form.AddError(complainLocale("locale", f.Locale))
-	if f.Why = strings.TrimSpace(f.Why); f.Why != "" {
-		form.AddError(complainText("why", f.Why))
+	if f.Why = entry.Line(f.Why); f.Why != "" {
+		form.AddError(complainText("why", &f.Why))
 	}
 	return &form
 }
@@ -454,7 +454,8 @@ func (s *Service) reactivate(ctx context.Context, tx bun.IDB, c Caller, a *Accou
 	return s.tellSwitched(ctx, tx, c, *a)
 }
 
-// ResendSetPassword sends a new SetPassword link, which voids the one before (specialist manage). Errors: Forbidden;
+// ResendSetPassword sends a new SetPassword link, which voids the one before (specialist manage), also to an address that
+// was refused. Errors: Forbidden;
 // ErrUnknown; Conflict "account.has_password" or "account.inactive".
 func (s *Service) ResendSetPassword(ctx context.Context, c Caller, id uuid.UUID) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
@@ -467,6 +468,23 @@ func (s *Service) ResendSetPassword(ctx context.Context, c Caller, id uuid.UUID)
 		if err := s.post(ctx, tx, *a, courier.SetPassword, a.Email, SetPasswordLife); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountLinkSent, *a, nil)
+		if err := s.write(ctx, tx, c.Actor(), audit.AccountLinkSent, *a, nil); err != nil {
+			return err
+		}
+		return s.courier.Free(ctx, tx, a.Email)
+	})
+}
+
+// TryAddress has the address of a specialist user tried again that was refused (specialist manage). Errors: Forbidden,
+// ErrUnknown; Conflict "account.inactive".
+func (s *Service) TryAddress(ctx context.Context, c Caller, id uuid.UUID) error {
+	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
+		if !a.Active {
+			return fault.New(fault.Conflict, "account.inactive")
+		}
+		if err := s.write(ctx, tx, c.Actor(), audit.AccountAddressFreed, *a, nil); err != nil {
+			return err
+		}
+		return s.courier.Free(ctx, tx, a.Email)
 	})
 }

@@ -31,6 +31,7 @@ func TestSpecialistRights(t *testing.T) {
 			"update":     func(c Caller) error { return w.UpdateSpecialist(w.ctx, c, anna.ID, SpecialistForm{}) },
 			"deactivate": func(c Caller) error { return w.Deactivate(w.ctx, c, uuid.Nil) },
 			"reactivate": func(c Caller) error { return w.Reactivate(w.ctx, c, uuid.Nil) },
+			"try":        func(c Caller) error { return w.TryAddress(w.ctx, c, uuid.Nil) },
 			"resend":     func(c Caller) error { return w.ResendSetPassword(w.ctx, c, uuid.Nil) },
 		}
 		for _, role := range append([]policies.Role{""}, policies.Roles...) {
@@ -59,7 +60,7 @@ func TestAddSpecialist(t *testing.T) {
 			want string
 		}{
 			{SpecialistForm{}, "name required, email required"},
-			{SpecialistForm{Name: "A\nB", Email: "x", Locale: "xx", Roles: []policies.Role{policies.EndUser}},
+			{SpecialistForm{Name: "A\x07B", Email: "x", Locale: "xx", Roles: []policies.Role{policies.EndUser}},
 				"name control_characters, email email.malformed, roles role.unknown, locale locale.unknown"},
 			{SpecialistForm{Name: strings.Repeat("x", 201), Email: strings.Repeat("x", 300) + "@x.de"}, "name too_long, email too_long"},
 			{SpecialistForm{Name: "A", Email: "a@firm.example", Roles: []policies.Role{policies.EndUser}}, "roles role.unknown"},
@@ -91,6 +92,9 @@ func TestAddSpecialist(t *testing.T) {
 		}
 
 		w.must(w.ResendSetPassword(w.ctx, admin, a.ID))
+		if !slices.Equal(w.box.freed, []string{a.Email}) {
+			w.Errorf("freed %q", w.box.freed)
+		}
 		w.wantMails("set_password Anne@firm.example")
 		_, err = w.SetPassword(w.ctx, token, good, good, office)
 		w.want("the link before", err, secret.ErrUnknownLink)
@@ -156,6 +160,7 @@ func TestDeactivate(t *testing.T) {
 			w.Error("still signed in")
 		}
 		w.want("resend", w.ResendSetPassword(w.ctx, admin, anna.ID), fault.New(fault.Conflict, "account.inactive"))
+		w.want("try", w.TryAddress(w.ctx, admin, anna.ID), fault.New(fault.Conflict, "account.inactive"))
 		w.must(w.Reactivate(w.ctx, admin, anna.ID))
 		w.must(w.Reactivate(w.ctx, admin, anna.ID))
 		if w.alive(token) {

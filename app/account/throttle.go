@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
 )
@@ -83,7 +84,7 @@ type slot struct {
 // subject names a counter without saying who it is about. The kind stands in front for CleanUp, and for ordered: of the
 // kinds that one tx takes one after the other, the later ones come later in the alphabet.
 func (s *Service) subject(kind string, parts ...string) string {
-	return kind + ":" + s.key.MAC("throttle", append([]string{kind}, parts...)...)
+	return kind + ":" + s.key.Lasting("throttle", append([]string{kind}, parts...)...)
 }
 
 func (s *Service) slotOf(kind string, l limit, who person, more ...string) slot {
@@ -329,5 +330,5 @@ func slowDown(wait time.Duration) error {
 // foldLogin is the form in which logins are compared; ok is false for what no login can be and no database takes.
 func foldLogin(login string) (folded string, ok bool) {
 	folded = store.FoldEmail(login)
-	return folded, folded != "" && len(folded) <= 4*maxText && !hasControl(folded)
+	return folded, folded != "" && len(folded) <= 4*maxText && entry.IsText(folded, false)
 }

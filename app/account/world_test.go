@@ -207,10 +207,16 @@ func (w *world) wantLogged(action audit.Action, n int) {
 type box struct {
 	mu    sync.Mutex
 	posts []courier.Post
+	freed []string // addresses
 }
 
 func (b *box) Enqueue(ctx context.Context, _ bun.IDB, p courier.Post) error {
 	store.AfterCommit(ctx, func() { b.mu.Lock(); b.posts = append(b.posts, p); b.mu.Unlock() })
+	return nil
+}
+
+func (b *box) Free(_ context.Context, _ bun.IDB, address string) error {
+	b.freed = append(b.freed, address)
 	return nil
 }
 

@@ -26,6 +26,7 @@ const (
 	Approvals      Section = "approvals"      // proposals that wait for the caller as the second person
 	Deputies       Section = "deputies"       // what the caller's deputies arranged and what is still so
 	Rights         Section = "rights"         // that are new in this version of the program, for policy administrators
+	Sending        Section = "sending"        // why no messages go out at all: for who keeps the queues
 	Channels       Section = "channels"       // ways that don't take what the firm sends: for who keeps the queues
 	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be written to again
 	Administrators Section = "administrators" // customers that no active specialist user administers
@@ -34,7 +35,7 @@ const (
 )
 
 // Sections lists them in the order of the page.
-var Sections = []Section{Approvals, Deputies, Channels, Rights, Invitations, Administrators, Accesses, Overdue}
+var Sections = []Section{Approvals, Deputies, Sending, Channels, Rights, Invitations, Administrators, Accesses, Overdue}
 
 // Reason is why an invitation is on the list; locale keys "attention_reason.<reason>".
 type Reason string
@@ -91,6 +92,8 @@ type Part struct {
 	Approvals   []approval.Approval
 	Deputies    []handover.Outlasting
 	Rights      int // how many offers wait
+	Queues      []courier.QueueTrouble
+	NoWorker    time.Time // when a process that sends messages was seen last; zero while there is one
 	Channels    []courier.Trouble
 	Invitations []Invitation
 	Customers   []Owner
@@ -100,7 +103,11 @@ type Part struct {
 
 // Len is how many there are on the page.
 func (p Part) Len() int {
-	return len(p.Approvals) + len(p.Deputies) + p.Rights + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late)
+	n := len(p.Approvals) + len(p.Deputies) + p.Rights + len(p.Queues) + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late)
+	if !p.NoWorker.IsZero() {
+		n++
+	}
+	return n
 }
 
 // PageSize is how many a section shows at a time.

@@ -38,6 +38,9 @@ type world struct {
 	now  time.Time
 	post *courier.Service
 
+	queues   []courier.QueueTrouble
+	noWorker time.Time
+
 	anna, ben, uta, rita, end account.Caller // uta is a user administrator, rita nothing but an auditor
 }
 
@@ -74,13 +77,16 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.Service = New(Options{
 		DB: db, Now: clock, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		Offers: offers(0), Approvals: approvals, Deputies: offers(0),
-		Courier: w.post,
+		Courier: w.post, Queue: w, NoWorker: func() time.Time { return w.noWorker },
 	})
 	w.anna, w.ben = w.person("Anna", policies.Specialist), w.person("Ben", policies.Specialist)
 	w.uta, w.rita = w.person("Uta", policies.Specialist, policies.UserAdministrator), w.person("Rita", policies.Auditor)
 	w.end = account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: []policies.Role{policies.EndUser}}
 	return w
 }
+
+// Known makes the world its own queue.
+func (w *world) Known() []courier.QueueTrouble { return w.queues }
 
 // offers is how many rights wait for each policy administrator.
 type offers int
@@ -176,6 +182,12 @@ func (w *world) seen(c account.Caller) (out []string) {
 	parts, err := w.Parts(w.ctx, c)
 	w.must(err)
 	for _, p := range parts {
+		for _, q := range p.Queues {
+			out = append(out, fmt.Sprintf("%s %v %s", p.Section, q.Queues, q.Reason))
+		}
+		if !p.NoWorker.IsZero() {
+			out = append(out, fmt.Sprintf("%s no worker since %s", p.Section, p.NoWorker.Format(time.TimeOnly)))
+		}
 		for _, t := range p.Channels {
 			out = append(out, fmt.Sprintf("%s %s %s %s, %d waiting", p.Section, t.Channel, t.Reason, t.Status, t.Waiting))
 		}

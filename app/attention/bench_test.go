@@ -25,6 +25,7 @@ type nothing struct{}
 
 func (nothing) Troubles(context.Context) ([]courier.Trouble, error) { return nil, nil }
 func (nothing) CountTroubles(context.Context) (int, error)          { return 0, nil }
+func (nothing) Known() []courier.QueueTrouble                       { return nil }
 
 // BenchmarkAttention is what the badge costs on every page, and the page itself, for people with 17 customers, with a
 // fiftieth and with a tenth of all, and for who may act on all. It is a day on which one of a hundred transactions is
@@ -39,7 +40,7 @@ func BenchmarkAttention(b *testing.B) {
 		customers := customer.New(customer.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now)})
 		transactions := transaction.New(transaction.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers})
 		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers, Transactions: transactions,
-			Offers: none{}, Approvals: none{}, Deputies: none{}, Courier: nothing{}})
+			Offers: none{}, Approvals: none{}, Deputies: none{}, Courier: nothing{}, Queue: nothing{}, NoWorker: func() (never time.Time) { return never }})
 		first := demotest.Specialist(b, db, 1)
 		roles := []policies.Role{policies.Specialist}
 		for _, c := range []struct {

@@ -63,3 +63,31 @@ func TestChannels(t *testing.T) {
 		}
 	})
 }
+
+// TestSending: a queue that can't be used, and that nobody sends, are told to those who keep the queues, and to nobody
+// else. What stops no message is not.
+func TestSending(t *testing.T) {
+	each(t, func(w *world) {
+		keeper := account.Caller{ID: uuid.Must(uuid.NewV7()), Name: "Dora", Roles: []policies.Role{policies.DataAdministrator}}
+		w.queues = []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueueEvicts}}
+		if got := w.seen(keeper); len(got) != 0 {
+			w.t.Errorf("of a warning she sees %q", got)
+		}
+		w.queues = []courier.QueueTrouble{
+			{Queues: []string{"mail"}, Reason: courier.QueueFull, Since: w.now}, {Queues: []string{"sms"}, Reason: courier.QueueSilent, Since: w.now},
+		}
+		w.noWorker = w.now.Add(-3 * time.Minute)
+		if got := w.seen(keeper); !slices.Equal(got, []string{"sending [mail] full", "sending [sms] silent", "sending no worker since 08:57:00"}) {
+			w.t.Errorf("she sees %q", got)
+		}
+		for _, c := range []account.Caller{w.anna, w.uta} {
+			if got := w.seen(c); len(got) != 0 {
+				w.t.Errorf("%s sees %q", c.Name, got)
+			}
+		}
+		w.queues, w.noWorker = nil, time.Time{}
+		if got := w.seen(keeper); len(got) != 0 {
+			w.t.Errorf("when it is over she sees %q", got)
+		}
+	})
+}

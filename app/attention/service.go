@@ -40,6 +40,8 @@ type Options struct {
 	Approvals    Proposals
 	Deputies     Outlasting
 	Courier      Ways
+	Queue        Queue
+	NoWorker     func() time.Time // when a process that sends messages was seen last; zero while there is one
 }
 
 // Proposals is what this package needs of approval.Service.
@@ -56,6 +58,12 @@ type Outlasting interface {
 type Ways interface {
 	Troubles(ctx context.Context) ([]courier.Trouble, error)
 	CountTroubles(ctx context.Context) (int, error)
+}
+
+// Queue is what this package needs of the task queue.
+type Queue interface {
+	// Known says what keeps queues from being used, without asking them.
+	Known() []courier.QueueTrouble
 }
 
 // Service finds. Its methods authorise the caller: each section holds what they may act on, and nothing else.
@@ -77,6 +85,7 @@ func New(o Options) *Service {
 // wants says what acting on a section takes. Who may approve follows from no right: see package approval.
 var wants = map[Section]customer.Want{
 	Rights:         {Object: policies.Policy, Action: policies.Manage},
+	Sending:        {Object: policies.Queue, Action: policies.Read},
 	Channels:       {Object: policies.Queue, Action: policies.Read},
 	Invitations:    {Object: policies.AccessObject, Action: policies.Resend},
 	Administrators: {Object: policies.Authorisation, Action: policies.Manage},
@@ -167,6 +176,14 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 			n += len(waits)
 			continue
 		}
+		if section == Sending {
+			p, err := s.sending(c)
+			if err != nil {
+				return 0, err
+			}
+			n += p.Len()
+			continue
+		}
 		if section == Channels {
 			more, err := s.countChannels(ctx, c)
 			if err != nil {
@@ -220,6 +237,21 @@ func (s *Service) channels(ctx context.Context, c account.Caller) (p Part, err e
 	}
 	p.Channels, err = s.o.Courier.Troubles(ctx)
 	return p, err
+}
+
+// sending says what keeps all messages from going out, whatever the other side would say to them.
+func (s *Service) sending(c account.Caller) (p Part, err error) {
+	p.Section = Sending
+	if ok, err := s.keeps(c); err != nil || !ok {
+		return p, err
+	}
+	p.NoWorker = s.o.NoWorker()
+	for _, t := range s.o.Queue.Known() {
+		if t.Reason.Stops() {
+			p.Queues = append(p.Queues, t)
+		}
+	}
+	return p, nil
 }
 
 // orphans says whether a customer without an active administrator can be one for the caller to act on. Where the right

@@ -161,6 +161,9 @@ func (s *Service) invitation(r row) Invitation {
 
 // part reads a page of a section.
 func (s *Service) part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
+	if section == Sending {
+		return s.sending(c)
+	}
 	if section == Channels {
 		return s.channels(ctx, c)
 	}

@@ -32,6 +32,8 @@ const (
 	AccessRegistered  Action = "access.registered"
 	AccessCodeAsked   Action = "access.code_asked"
 	AccessLinkAsked   Action = "access.link_asked"
+	// AccessAddressFreed: an address that was refused is tried again.
+	AccessAddressFreed Action = "access.address_freed"
 
 	AccountCreated         Action = "account.created"
 	AccountUpdated         Action = "account.updated"
@@ -47,8 +49,11 @@ const (
 	AccountSignedOutAll    Action = "account.signed_out_everywhere"
 	AccountSessionEnded    Action = "account.session_ended"
 	AccountSessionsEnded   Action = "account.sessions_ended"
+	AccountUnlocked        Action = "account.unlocked" // wrong passwords no longer count
 	AccountLinkSent        Action = "account.link_sent"
+	AccountAddressFreed    Action = "account.address_freed"
 	QueueTaskRun           Action = "queue.task_run"
+	QueueRun               Action = "queue.run_all"
 	QueueTaskDeleted       Action = "queue.task_deleted"
 	AdministratorAppointed Action = "administrator.appointed"
 	AdministratorDismissed Action = "administrator.dismissed"
@@ -91,6 +96,7 @@ const (
 	PolicyPublished          Action = "policy.published"
 	PolicyRestored           Action = "policy.restored"
 	PolicyReset              Action = "policy.reset"
+	DatabaseRestored         Action = "database.restored"
 	PolicyOfferDismissed     Action = "policy.offer_dismissed"
 	PolicyExpectationAdded   Action = "policy.expectation_added"
 	PolicyExpectationRemoved Action = "policy.expectation_removed"

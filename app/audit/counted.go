@@ -13,6 +13,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
+
+	"kontor/app/store"
 )
 
 // Sighting is something worth seeing that changed nothing: a failed sign-in, a refused request, a download. Whoever
@@ -204,7 +206,7 @@ func (l *Log) Keep(log *slog.Logger) (stop func()) {
 				return
 			case <-time.After(flushAfter):
 			}
-			if err := l.Flush(ctx); err != nil && ctx.Err() == nil {
+			if err := l.Flush(ctx); err != nil && ctx.Err() == nil && store.Outage(err) == nil { // which the store logs, once
 				log.Warn("the log could not be written", "error", err)
 			}
 		}

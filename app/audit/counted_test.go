@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/await"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -380,12 +381,7 @@ func TestKeep(t *testing.T) {
 	each(t, func(w *world) {
 		stop := w.Keep(slog.New(slog.DiscardHandler))
 		w.Saw(Sighting{Action: RequestRefused})
-		for deadline := time.Now().Add(20 * time.Second); len(w.rows(RequestRefused)) == 0; {
-			if time.Now().After(deadline) {
-				w.Fatal("nothing was written")
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
+		await.True(w.T, "what was seen to be written", func() bool { return len(w.rows(RequestRefused)) > 0 })
 		w.Saw(Sighting{Action: RequestForeign})
 		stop()
 		if n := len(w.rows(RequestForeign)); n != 1 {

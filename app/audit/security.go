@@ -17,7 +17,7 @@ var securityActions = []Action{
 	SignInFailed, SignInUnknown, SignInSlowed, PasswordGuessed, RequestRefused, RequestForeign, ReportRefused, Downloaded,
 	AccountCreated, AccountRolesChanged, AccountDeactivated, AccountReactivated,
 	AccountPasswordSet, AccountPasswordAsked, AccountEmailAsked, AccountEmailChanged,
-	PolicyPublished, PolicyRestored, PolicyReset,
+	PolicyPublished, PolicyRestored, PolicyReset, DatabaseRestored,
 	ApprovalProposed, ApprovalApproved, ApprovalPassed, ApprovalStopped, ApprovalExpired, ApprovalVoid,
 }
 

@@ -20,17 +20,18 @@ import (
 	"kontor/app/account"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/effort"
 	"kontor/app/handover"
 	"kontor/app/store"
-	"kontor/app/store/storetest"
 	"kontor/policies"
 )
 
-// What is typed for a person is found by these. Of somebody who has another customer, what was typed there stays.
+// What is typed for a person is found by these. Of somebody who has another customer, what was typed there stays. Each is so
+// long that the random bytes of what is sealed don't hold it by chance; typedInSQL finds some more, since LIKE has no digits.
 var (
 	typed       = regexp.MustCompile(`(?i)qz[a-z]\d{5}|\+4915177\d{6}|2001:db8:7a7a:\d{4}::1`)
 	typedInSQL  = []string{"%qz_0____%", "%+4915177%", "%2001:db8:7a7a:%"}
-	typedByElse = "Qxx" // for the second end user, who has another customer
+	typedByElse = "Qxwoanders" // for the second end user, who has another customer
 )
 
 // numberIn is whose it is, of what typed found.
@@ -347,6 +348,12 @@ func (o *one) known() string {
 	return strings.Join(append(list, who...), ", ")
 }
 
+// left is what the database holds of everything that was typed for a person.
+func (w *world) left() []string {
+	w.t.Helper()
+	return slices.DeleteFunc(w.rows(typedInSQL...), func(v string) bool { return !typed.MatchString(v) })
+}
+
 // rows lists "table.column: value" of everything in the database that is like one of the patterns. The tables are read
 // from the schema, so a new one can't be forgotten.
 func (w *world) rows(patterns ...string) (found []string) {
@@ -399,10 +406,7 @@ func ordersMost(db *store.DB) int {
 	if db.IsPostgres() {
 		most--
 	}
-	if storetest.Race {
-		most--
-	}
-	return most
+	return effort.Of(most, most-1)
 }
 
 // TestDeletedInEveryOrder lives every life of a few acts, in every order in which they can happen, and deletes the customer
@@ -428,7 +432,7 @@ func TestDeletedInEveryOrder(t *testing.T) {
 			o := &one{world: w, number: i, handovers: handovers}
 			o.begin(i >= alone)
 			if i == 0 {
-				if n := len(w.rows(typedInSQL...)); n < 10 {
+				if n := len(w.left()); n < 10 {
 					t.Fatalf("only %d values of a person are found: what goes is not tested", n)
 				}
 			}
@@ -440,7 +444,7 @@ func TestDeletedInEveryOrder(t *testing.T) {
 				t.Fatalf("in the life %q", order)
 			}
 		}
-		left := w.rows(typedInSQL...)
+		left := w.left()
 		for _, v := range left[:min(len(left), 10)] {
 			t.Errorf("left of the life %q: %s", lives[numberIn(typed.FindString(v))], v)
 		}

@@ -15,6 +15,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/erasure"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -137,7 +138,7 @@ func (s *Service) dismiss(ctx context.Context, tx bun.Tx, c account.Caller, cust
 	if len(others) == 0 {
 		return nil
 	}
-	return forgetRemovals(ctx, tx, customerID, others)
+	return endRemovals(ctx, tx, customerID, others, s.now())
 }
 
 func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, ids []uuid.UUID, kept *removed, out *Removal) error {
@@ -353,29 +354,42 @@ func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Cal
 	return s.log(ctx, tx, c, audit.AuthorisationRestored, a.CustomerID, p, &list[0])
 }
 
-// Purge forgets what can't be undone any more, and on SQLite the bytes of it. It is the worker's.
+// Purge forgets what can't be undone any more, and on SQLite the bytes of it. It is the worker's. Who is gone for good with
+// that is noted outside the database first; as long as that can't be done nothing is forgotten.
 func (s *Service) Purge(ctx context.Context) error {
-	some := false
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		sealed, err := deleteExpired(ctx, tx, s.now())
-		some = len(sealed) > 0
-		if err != nil {
+	over, err := endExpired(ctx, s.db, s.now())
+	if err != nil || len(over) == 0 {
+		return err
+	}
+	var ids []uuid.UUID
+	var gone []access.Taken
+	var subjects []erasure.Subject
+	for _, r := range over {
+		ids = append(ids, r.ID)
+		kept, err := s.opened(r.Sealed)
+		if err != nil { // sealed with a key that is gone: there is nothing to read, and nothing to keep it for
+			continue
+		}
+		for _, t := range kept.Accesses {
+			gone = append(gone, t)
+			subjects = append(subjects, t.Subjects()...)
+		}
+	}
+	if err := s.erasures.Record(ctx, subjects...); err != nil {
+		return err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := deleteRemovals(ctx, tx, ids); err != nil {
 			return err
 		}
-		for _, raw := range sealed {
-			kept, err := s.opened(raw)
-			if err != nil { // sealed with a key that is gone: there is nothing to read, and nothing to keep it for
-				continue
-			}
-			for _, t := range kept.Accesses {
-				if err := s.accesses.Forget(ctx, tx, t); err != nil {
-					return err
-				}
+		for _, t := range gone {
+			if err := s.accesses.Forget(ctx, tx, t); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
-	if err != nil || !some {
+	if err != nil {
 		return err
 	}
 	_, err = s.db.EmptyWAL(ctx) // readers in the way: the log is overwritten a little later

@@ -10,13 +10,19 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/erasure"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
 
-// Options are what a Service is made of; all of them are needed.
+// Erasures remembers, outside the database, who was removed for good.
+type Erasures interface {
+	Record(ctx context.Context, subjects ...erasure.Subject) error
+}
+
+// Options are what a Service is made of; all of them are needed but the last.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
@@ -28,6 +34,8 @@ type Options struct {
 	Customers    *customer.Service
 	Accesses     *access.Service
 	Transactions *transaction.Service
+	// Erasures is told of who is removed for good; nil: nobody remembers.
+	Erasures Erasures
 }
 
 // Service keeps authorisations. Its methods authorise the caller: what they may not see is NotFound, what they may see
@@ -43,12 +51,16 @@ type Service struct {
 	customers    *customer.Service
 	accesses     *access.Service
 	transactions *transaction.Service
+	erasures     Erasures
 }
 
 // New makes the service.
 func New(o Options) *Service {
+	if o.Erasures == nil {
+		o.Erasures = erasure.New("", o.DB, o.Now)
+	}
 	return &Service{
-		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
+		db: o.DB, now: o.Now, key: o.Key, erasures: o.Erasures, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
 		transactions: o.Transactions, accounts: o.Accounts, approvals: o.Approvals,
 	}
 }

@@ -187,13 +187,25 @@ func removalsOf(ctx context.Context, db bun.IDB, customerID, by uuid.UUID, now t
 		WHERE customer_id = ? AND removed_by = ? AND expires_at > ? ORDER BY expires_at DESC, id DESC`, customerID, by, now), &list)
 }
 
-// forgetRemovals deletes what people could undo at a customer.
-func forgetRemovals(ctx context.Context, tx bun.IDB, customerID uuid.UUID, by []uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM authorisation_removal WHERE customer_id = ? AND removed_by IN (?)`, customerID, bun.List(by))
+// endRemovals takes from people what they could undo at a customer: from now on it is as if the time were over.
+func endRemovals(ctx context.Context, tx bun.IDB, customerID uuid.UUID, by []uuid.UUID, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE authorisation_removal SET expires_at = ? WHERE customer_id = ? AND removed_by IN (?) AND expires_at > ?`,
+		ended(now), customerID, bun.List(by), ended(now))
 	return err
 }
 
-// deleteExpired deletes what can't be undone any more, and returns what was sealed in it.
-func deleteExpired(ctx context.Context, tx bun.IDB, now time.Time) (sealed [][]byte, err error) {
-	return sealed, scan(ctx, tx, store.SQL(`DELETE FROM authorisation_removal WHERE expires_at <= ? RETURNING sealed`, now), &sealed)
+// endExpired decides for good that what is past its time can't be undone, whatever time it is for another process, and
+// returns it.
+func endExpired(ctx context.Context, db bun.IDB, now time.Time) (list []removalRow, err error) {
+	err = scan(ctx, db, store.SQL(`UPDATE authorisation_removal SET expires_at = ? WHERE expires_at <= ?
+		RETURNING id, customer_id, removed_by, expires_at, sealed`, ended(now), now), &list)
+	return list, err
+}
+
+// ended is when a removal has been over for so long that no clock of an installation says otherwise.
+func ended(now time.Time) time.Time { return now.Add(-UndoLife) }
+
+func deleteRemovals(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM authorisation_removal WHERE id IN (?)`, bun.List(ids))
+	return err
 }

@@ -12,35 +12,52 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // Europe/Berlin on machines without a zone database
 	"unicode"
+
+	"kontor/app/entry"
 )
 
 // Config is the settings, checked.
 type Config struct {
 	Listen        string
 	BaseURL       string // "" until the port is known: see WithAddress
+	BaseURLGiven  string // as it was written, "" where that is BaseURL
 	DataDir       string
 	DataDirOpen   bool // others than this user may look into it, since it holds other things than ours
 	DatabaseURL   string
+	ErasureLog    string // a file, or the address of a database; "" on PostgreSQL: none
+	ErasureLogSet bool   // it was said, and not filled in
+	DatabasePool  int    // connections to PostgreSQL that this process opens at most
 	RedisURL      string // "" in-process
 	Worker        string // embedded, separate
 	SMTPURL       string // "" built-in mailbox
 	MailFrom      string
+	ReplyTo       string
+	BounceAddress string
+	SMTPCA        string // PEM, or the name of a file of it
+	DKIMDomain    string // "" as the other two: mails are not signed
+	DKIMSelector  string
+	DKIMKey       string
 	SMSURL        string // "" built-in mailbox
 	SMSHeaders    string
-	Mailbox       string // on, off; "" as Production says
+	Gateway       Gateway // how the SMS gateway is asked
+	Mailbox       string  // on, off; "" as Production says
 	SecretKey     []byte
+	Previous      [][]byte // keys before SecretKey that are still understood, the latest first
 	AdminEmail    string
 	AdminPassword string
 	Locale        string
 	FirmName      string
+	ImprintURL    string // of the firm, "" none; so are the next two
+	PrivacyURL    string
+	Contact       string // text, an e-mail address, a phone number or a web address: see ContactHref
 	LogLevel      slog.Level
 	LogFormat     string
 	MetricsListen string
@@ -54,6 +71,17 @@ type Config struct {
 	Zone          *time.Location
 	Drain         time.Duration // how long readiness says no before a process that SIGTERM ends stops taking requests
 	Demo          bool
+
+	look bool // nothing is made: see Given.Examine
+}
+
+// Gateway says how an HTTP gateway for SMS is asked and what its answers mean, as it was written. URL and Headers are set
+// only for Checks.
+type Gateway struct {
+	URL, Headers              string
+	Method, Type, Body        string
+	Success, Refused, ID      string
+	StatusURL, Status, Sender string
 }
 
 // Setting is one row of the table.
@@ -71,7 +99,10 @@ func (s Setting) Flag() string { return strings.ReplaceAll(strings.ToLower(s.Nam
 
 // Checks are the rules of values that other rooms know: how their addresses are written.
 type Checks struct {
-	SMTPURL, SMSURL, RedisURL func(string) error
+	DatabaseURL, SMTPURL, SMSURL, RedisURL                            func(string) error
+	SMTPCA, ReplyTo, BounceAddress, DKIMDomain, DKIMSelector, DKIMKey func(string) error
+	// Gateway says which setting of the SMS gateway can't be understood, and what it takes.
+	Gateway func(Gateway) (setting, takes string)
 }
 
 // Table lists every setting.
@@ -82,30 +113,32 @@ func Table(checks Checks) []Setting {
 			c.Listen = v
 			return err
 		}},
-		{Name: "BASE_URL", Takes: "http:// or https:// and a host, without a path", set: func(c *Config, v string) error {
-			c.BaseURL = strings.TrimRight(v, "/")
+		{Name: "BASE_URL", Takes: "http:// or https:// and a host, without a user, a path and a query", set: func(c *Config, v string) (err error) {
 			if v == "" {
 				return nil
 			}
-			u, err := url.Parse(c.BaseURL)
-			if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https") {
-				return errValue
+			if c.BaseURL, err = baseURL(v); err == nil && c.BaseURL != v {
+				c.BaseURLGiven = v
 			}
-			return nil
+			return err
 		}},
 		{Name: "DATA_DIR", Default: "data", Takes: "a folder", set: text(func(c *Config) *string { return &c.DataDir })},
-		{Name: "DATABASE_URL", Takes: "sqlite:///path/file.db or postgres://…", Secret: true, bare: withoutPassword, set: func(c *Config, v string) error {
-			c.DatabaseURL = v
-			for _, scheme := range []string{"sqlite://", "postgres://", "postgresql://"} {
-				if rest, ok := strings.CutPrefix(v, scheme); ok && rest != "" {
-					return nil
+		{Name: "DATABASE_URL", Takes: "sqlite:///path/file.db or postgres://user:password@host:port/database", Secret: true, bare: withoutPassword,
+			set: func(c *Config, v string) error {
+				scheme, rest, _ := strings.Cut(v, "://")
+				if v != "" && (rest == "" || scheme != "sqlite" && scheme != "postgres" && scheme != "postgresql") {
+					return errValue
 				}
+				return checked(func(c *Config) *string { return &c.DatabaseURL }, checks.DatabaseURL)(c, v)
+			}},
+		{Name: "DATABASE_POOL", Default: "24", Takes: "a number of connections from 2 to 1000", set: func(c *Config, v string) (err error) {
+			if c.DatabasePool, err = strconv.Atoi(v); err == nil && (c.DatabasePool < 2 || c.DatabasePool > 1000) {
+				err = errValue
 			}
-			if v == "" {
-				return nil
-			}
-			return errValue
+			return err
 		}},
+		{Name: "ERASURE_LOG", Takes: "a file, or the address of a second database, sqlite:///path/file.db or postgres://…; empty: " + ErasureFile + " in DATA_DIR with SQLite, none with PostgreSQL",
+			Secret: true, bare: withoutPassword, set: erasureLog},
 		{Name: "REDIS_URL", Takes: "redis://…, rediss://…, redis-sentinel://…, redis-cluster://…; empty: in-process", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.RedisURL }, checks.RedisURL)},
 		{Name: "WORKER", Takes: "embedded or separate", set: func(c *Config, v string) error {
@@ -117,14 +150,33 @@ func Table(checks Checks) []Setting {
 		}},
 		{Name: "SMTP_URL", Takes: "smtp://user:pass@host:port?tls=starttls|implicit|none; empty: built-in mailbox", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.SMTPURL }, checks.SMTPURL)},
-		{Name: "MAIL_FROM", Default: "Kontor <no-reply@localhost>", Takes: "an address: Name <user@host>", set: func(c *Config, v string) error {
+		{Name: "MAIL_FROM", Default: "Kontor <no-reply@localhost>", Takes: "an address: Name <user@host>", set: cleaned(entry.Line, func(c *Config, v string) error {
 			_, err := mail.ParseAddress(v)
 			c.MailFrom = v
 			return err
-		}},
+		})},
+		{Name: "REPLY_TO", Takes: "an address: Name <user@host>", set: cleaned(entry.Line, checked(func(c *Config) *string { return &c.ReplyTo }, checks.ReplyTo))},
+		{Name: "BOUNCE_ADDRESS", Takes: "an address such as bounce@firm.example, with at most 24 characters before the @, whose server takes bounce+anything@firm.example as well",
+			set: cleaned(entry.Key, checked(func(c *Config) *string { return &c.BounceAddress }, checks.BounceAddress))},
+		{Name: "SMTP_CA", Takes: "the name of a file with certificates in PEM, or the certificates themselves",
+			set: checked(func(c *Config) *string { return &c.SMTPCA }, checks.SMTPCA)},
+		{Name: "DKIM_DOMAIN", Takes: "a domain such as firm.example", set: cleaned(entry.Key, checked(func(c *Config) *string { return &c.DKIMDomain }, checks.DKIMDomain))},
+		{Name: "DKIM_SELECTOR", Takes: "letters, digits, hyphens and dots, such as kontor2026",
+			set: cleaned(entry.Key, checked(func(c *Config) *string { return &c.DKIMSelector }, checks.DKIMSelector))},
+		{Name: "DKIM_KEY", Takes: "a private key in PEM: RSA of 1024 bits or more (better 2048), or Ed25519", Secret: true,
+			set: checked(func(c *Config) *string { return &c.DKIMKey }, checks.DKIMKey)},
 		{Name: "SMS_URL", Takes: "https://…, http://… or smpp://system:pass@host:port; empty: built-in mailbox", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.SMSURL }, checks.SMSURL)},
 		{Name: "SMS_HEADERS", Takes: "lines of Name: value", Secret: true, set: text(func(c *Config) *string { return &c.SMSHeaders })},
+		{Name: "SMS_METHOD", Takes: "GET, POST or PUT; empty: POST", set: text(func(c *Config) *string { return &c.Gateway.Method })},
+		{Name: "SMS_TYPE", Takes: "application/json or application/x-www-form-urlencoded; empty: JSON", set: text(func(c *Config) *string { return &c.Gateway.Type })},
+		{Name: "SMS_BODY", Takes: `a template such as {"to":"{to}","text":"{text}"} or to={to}&text={text}`, Secret: true, set: text(func(c *Config) *string { return &c.Gateway.Body })},
+		{Name: "SMS_SUCCESS", Takes: "a pattern of a good answer: $.path=value|value or a regular expression; empty: any 2xx", set: text(func(c *Config) *string { return &c.Gateway.Success })},
+		{Name: "SMS_REFUSED", Takes: "a pattern of an answer that refuses the number; empty: 400 and 422", set: text(func(c *Config) *string { return &c.Gateway.Refused })},
+		{Name: "SMS_ID", Takes: "where the gateway's id stands: a JSON path or a regular expression; empty: $.id", set: text(func(c *Config) *string { return &c.Gateway.ID })},
+		{Name: "SMS_STATUS_URL", Takes: "https://… with {id} in it; empty: nobody is asked", Secret: true, bare: withoutPassword, set: text(func(c *Config) *string { return &c.Gateway.StatusURL })},
+		{Name: "SMS_STATUS", Takes: "where the status stands, and its words: $.status; delivered=…; failed=…", set: text(func(c *Config) *string { return &c.Gateway.Status })},
+		{Name: "SMS_FROM", Takes: "the sender that {from} stands for; empty: made of FIRM_NAME", set: cleaned(entry.Line, text(func(c *Config) *string { return &c.Gateway.Sender }))},
 		{Name: "MAILBOX", Takes: "on or off; empty: on, but off with https, PostgreSQL or Redis", set: func(c *Config, v string) error {
 			c.Mailbox = v
 			if v != "" && v != "on" && v != "off" {
@@ -136,21 +188,31 @@ func Table(checks Checks) []Setting {
 			if v == "" {
 				return nil
 			}
-			raw, err := base64.StdEncoding.DecodeString(v)
-			if err != nil || len(raw) != 32 {
-				return errValue
-			}
+			raw, err := ParseKey(v)
 			c.SecretKey = raw
+			return err
+		}},
+		{Name: "SECRET_KEY_PREVIOUS", Takes: "one or more keys like SECRET_KEY, the latest first, separated by commas", Secret: true, set: func(c *Config, v string) error {
+			for _, part := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+				raw, err := ParseKey(part)
+				if err != nil {
+					return err
+				}
+				c.Previous = append(c.Previous, raw)
+			}
 			return nil
 		}},
-		{Name: "ADMIN_EMAIL", Takes: "an e-mail address", set: func(c *Config, v string) error {
+		{Name: "ADMIN_EMAIL", Takes: "an e-mail address", set: cleaned(entry.Key, func(c *Config, v string) error {
 			c.AdminEmail = v
 			if v == "" {
 				return nil
 			}
-			_, err := mail.ParseAddress(v)
-			return err
-		}},
+			a, err := mail.ParseAddress(v)
+			if err != nil || a.Address != v {
+				return errValue
+			}
+			return nil
+		})},
 		{Name: "ADMIN_PASSWORD", Takes: "a password of 12 characters or more", Secret: true, set: func(c *Config, v string) error {
 			c.AdminPassword = v
 			if v != "" && len([]rune(v)) < 12 {
@@ -166,12 +228,15 @@ func Table(checks Checks) []Setting {
 			return nil
 		}},
 		{Name: "FIRM_NAME", Default: "Kontor", Takes: "a name of at most 100 characters", set: func(c *Config, v string) error {
-			c.FirmName = v
-			if v == "" || len([]rune(v)) > 100 || strings.ContainsAny(v, "\r\n") {
+			c.FirmName = entry.Line(v)
+			if !entry.Says(c.FirmName) || len([]rune(c.FirmName)) > 100 || !entry.IsText(v, false) {
 				return errValue
 			}
 			return nil
 		}},
+		{Name: "IMPRINT_URL", Takes: "http:// or https:// and a host; empty: not shown", set: cleaned(entry.Key, webAddress(func(c *Config) *string { return &c.ImprintURL }))},
+		{Name: "PRIVACY_URL", Takes: "http:// or https:// and a host; empty: not shown", set: cleaned(entry.Key, webAddress(func(c *Config) *string { return &c.PrivacyURL }))},
+		{Name: "CONTACT", Takes: "one line of at most 200 characters: text, an e-mail address, a phone number or a web address", set: cleaned(entry.Line, contact)},
 		{Name: "LOG", Default: "info", Takes: "debug, info, warn or error", set: func(c *Config, v string) error {
 			return c.LogLevel.UnmarshalText([]byte(v))
 		}},
@@ -266,6 +331,16 @@ func text(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, v string) error { *field(c) = v; return nil }
 }
 
+// cleaned has a setting that people read or write to cleaned as what is typed into a form. It is one line.
+func cleaned(clean func(string) string, set func(*Config, string) error) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if strings.ContainsAny(strings.TrimSpace(v), "\r\n") {
+			return errValue
+		}
+		return set(c, clean(v))
+	}
+}
+
 func checked(field func(*Config) *string, check func(string) error) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		*field(c) = v
@@ -311,76 +386,27 @@ func (e *Error) Error() string {
 // in what follows from others. A secret given as a flag is refused: it would stand in the process list. Flags are "--name value" or "--name=value"; "--demo" takes none. What is left of args
 // is returned. Load makes DATA_DIR and a secret key in it for the embedded mode.
 func Load(args []string, getenv func(string) string, checks Checks) (Config, []string, error) {
-	var c Config
-	table := Table(checks)
-	flags, rest, err := readFlags(table, args)
+	given, rest, err := ReadFlags(args, checks)
 	if err != nil {
-		return c, nil, err
+		return Config{}, nil, err
 	}
-	_, c.Demo = flags["demo"]
-	for _, s := range table {
-		value, given := flags[s.Flag()]
-		if !given {
-			if value, err = fromEnvironment(s, getenv); err != nil {
-				return c, nil, err
-			}
-		}
-		if value == "" {
-			value = s.Default
-		}
-		if err := s.set(&c, value); err != nil {
-			if s.Secret || !withoutPassword(value) {
-				value = "(hidden)"
-			}
-			return c, nil, &Error{Name: s.Name, Value: value, Takes: s.Takes}
-		}
-	}
-	return c, rest, c.complete()
+	c, err := given.Load(getenv)
+	return c, rest, err
 }
 
-func fromEnvironment(s Setting, getenv func(string) string) (string, error) {
+func fromEnvironment(s Setting, getenv func(string) string) (value string, where Where, err error) {
 	if v := getenv(s.Name); v != "" || !s.Secret {
-		return v, nil
+		return v, FromEnvironment, nil
 	}
 	path := getenv(s.Name + "_FILE")
 	if path == "" {
-		return "", nil
+		return "", FromDefault, nil
 	}
 	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return "", &Error{Name: s.Name + "_FILE", Value: path, Takes: "a readable file"}
+		return "", FromFile, &Error{Name: s.Name + "_FILE", Value: path, Takes: "a readable file"}
 	}
-	return strings.TrimRight(string(raw), "\r\n"), nil
-}
-
-func readFlags(table []Setting, args []string) (flags map[string]string, rest []string, err error) {
-	known := map[string]Setting{}
-	for _, s := range table {
-		known[s.Flag()] = s
-	}
-	flags = map[string]string{}
-	for i := 0; i < len(args); i++ {
-		name, isFlag := strings.CutPrefix(args[i], "--")
-		name, value, inline := strings.Cut(name, "=")
-		setting, ok := known[name]
-		switch {
-		case isFlag && name == "demo" && !inline:
-			flags[name] = ""
-		case !isFlag || !ok:
-			rest = append(rest, args[i])
-		case inline:
-			flags[name] = value
-		case i+1 == len(args):
-			return nil, nil, &Error{Name: "--" + name, Takes: setting.Takes}
-		default:
-			i++
-			flags[name] = args[i]
-		}
-		if v, given := flags[name]; ok && given && !setting.mayBeFlag(v) {
-			return nil, nil, &Error{Name: setting.Name, Instead: setting.instead()}
-		}
-	}
-	return flags, rest, nil
+	return strings.TrimRight(string(raw), "\r\n"), FromFile, nil
 }
 
 // Embedded says whether this is the mode that needs nothing but the program: the queue lives in the process.
@@ -398,6 +424,17 @@ func (c Config) Boxed() bool { return c.SMTPURL == "" || c.SMSURL == "" }
 
 // MailboxOn says whether it may.
 func (c Config) MailboxOn() bool { return c.Mailbox == "on" || c.Mailbox == "" && !c.Production() }
+
+// CheckWorker is for the worker, which is nothing without a queue, and does not know where the web process listens.
+func (c Config) CheckWorker() error {
+	switch {
+	case c.Embedded():
+		return &Error{Name: "REDIS_URL", Takes: "the address of the queue; without it the web process does this work itself"}
+	case c.BaseURL == "":
+		return &Error{Name: "BASE_URL", Takes: "what links in mails begin with"}
+	}
+	return nil
+}
 
 // CheckChannels is for whatever sends messages: where the mailbox is off, every channel needs its address, or what is
 // meant for customers would be kept where nobody looks. An *Error names the setting that is missing.
@@ -423,6 +460,9 @@ func (c *Config) complete() error {
 			c.Drain = productionDrain
 		}
 	}
+	if err := c.checkDKIM(); err != nil {
+		return err
+	}
 	if c.Worker == "" {
 		c.Worker = "separate"
 		if c.Embedded() {
@@ -442,6 +482,9 @@ func (c *Config) complete() error {
 			return err
 		}
 	}
+	if err := c.completeErasureLog(); err != nil {
+		return err
+	}
 	if c.SecretKey != nil {
 		return nil
 	}
@@ -451,7 +494,11 @@ func (c *Config) complete() error {
 	if err := c.keepPrivate(); err != nil {
 		return err
 	}
-	key, err := ownKey(filepath.Join(c.DataDir, "secret.key"))
+	file := filepath.Join(c.DataDir, KeyFile)
+	if _, err := os.Stat(file); c.look && errors.Is(err, fs.ErrNotExist) {
+		return nil // the first start makes one
+	}
+	key, err := ownKey(file)
 	if err != nil {
 		return c.noDataDir(err)
 	}
@@ -459,7 +506,57 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// SQLite is the file of the database, "" when it is PostgreSQL.
+func (c Config) SQLite() string {
+	file, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://")
+	if !ok {
+		return ""
+	}
+	return file
+}
+
+// ErasureFile is what the erasure log is called in DATA_DIR.
+const ErasureFile = "erasures.log"
+
+func erasureLog(c *Config, v string) error {
+	c.ErasureLog = v
+	scheme, rest, address := strings.Cut(v, "://")
+	if address && (rest == "" || !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme)) || strings.ContainsFunc(v, unicode.IsControl) {
+		return errValue
+	}
+	return nil
+}
+
+// completeErasureLog: beside a PostgreSQL server there is no place that all processes have in common, so there it has to be
+// said where the log is.
+func (c *Config) completeErasureLog() (err error) {
+	if c.ErasureLog == "" && c.SQLite() != "" {
+		c.ErasureLog, err = filepath.Abs(filepath.Join(c.DataDir, ErasureFile))
+		return err
+	}
+	c.ErasureLogSet = c.ErasureLog != ""
+	if c.ErasureLog != "" && c.ErasureLog == c.DatabaseURL {
+		return &Error{Name: "ERASURE_LOG", Takes: "a file or a database that is not DATABASE_URL, since it would be restored with it"}
+	}
+	return nil
+}
+
+// checkDKIM: a signature needs all three settings.
+func (c *Config) checkDKIM() error {
+	for _, s := range []struct{ name, value string }{
+		{"DKIM_DOMAIN", c.DKIMDomain}, {"DKIM_SELECTOR", c.DKIMSelector}, {"DKIM_KEY", c.DKIMKey},
+	} {
+		if s.value == "" && c.DKIMDomain+c.DKIMSelector+c.DKIMKey != "" {
+			return &Error{Name: s.name, Takes: "DKIM_DOMAIN, DKIM_SELECTOR and DKIM_KEY together, or none of them"}
+		}
+	}
+	return nil
+}
+
 func (c *Config) keepPrivate() error {
+	if c.look {
+		return nil
+	}
 	wide, err := keepPrivate(c.DataDir)
 	if err != nil {
 		return c.noDataDir(err)
@@ -472,42 +569,77 @@ func (c *Config) noDataDir(err error) error {
 	return &Error{Name: "DATA_DIR", Value: c.DataDir, Takes: "a folder this program may write to (" + err.Error() + ")"}
 }
 
+// KeyFile is what the embedded mode's key is called in DATA_DIR.
+const KeyFile = "secret.key"
+
 // ownKey reads the embedded mode's key, making it first when there is none. Of two processes that start at once, one
 // makes it.
 func ownKey(path string) ([]byte, error) {
+	if key, err := readKey(path); !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
 	fresh := make([]byte, 32)
 	_, _ = rand.Read(fresh)
 	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := os.WriteFile(tmp, []byte(base64.StdEncoding.EncodeToString(fresh)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(tmp, KeyText(fresh), 0o600); err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.Remove(tmp) }()
 	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
+	return readKey(path)
+}
+
+func readKey(path string) ([]byte, error) {
 	raw, err := os.ReadFile(path) //nolint:gosec // our own file
 	if err != nil {
 		return nil, err
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(raw)))
-	if err != nil || len(key) != 32 {
+	key, err := ParseKey(string(raw))
+	if err != nil {
 		return nil, fmt.Errorf("%s is not a key", path)
 	}
 	return key, nil
 }
 
-// WithAddress returns the settings with BASE_URL filled in from the address the program really listens on.
+// ParseKey reads what stands in KeyFile, or in SECRET_KEY: 32 bytes in base64.
+func ParseKey(text string) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil || len(key) != 32 {
+		return nil, errValue
+	}
+	return key, nil
+}
+
+// KeyText is what stands in KeyFile for a key.
+func KeyText(key []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(key) + "\n") }
+
+// WithAddress returns the settings with BASE_URL filled in from the address the program really listens on. This machine is
+// called localhost, since passkeys are bound to a name and not to an address.
 func (c Config) WithAddress(addr net.Addr) Config {
 	if c.BaseURL != "" {
 		return c
 	}
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		host, port = "127.0.0.1", "3000"
+		host, port = "localhost", "3000"
 	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
+	if ip, err := netip.ParseAddr(host); err == nil && (ip.IsUnspecified() || ip == netip.IPv6Loopback() || host == "127.0.0.1") {
+		host = "localhost"
 	}
 	c.BaseURL = "http://" + net.JoinHostPort(host, port)
+	if usual, err := baseURL(c.BaseURL); err == nil { // without port 80, as browsers write an origin
+		c.BaseURL = usual
+	}
 	return c
+}
+
+// AnswersAt is where a program on this machine reaches one that listens on addr.
+func AnswersAt(addr *net.TCPAddr) string {
+	at := *addr
+	if len(at.IP) == 0 || at.IP.IsUnspecified() {
+		at.IP = net.IPv4(127, 0, 0, 1)
+	}
+	return "http://" + at.String()
 }

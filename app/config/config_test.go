@@ -18,12 +18,15 @@ func TestLoad(t *testing.T) {
 	if err := os.WriteFile(keyFile, []byte(key+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	checks := Checks{SMTPURL: func(v string) error {
-		if !strings.HasPrefix(v, "smtp://") {
-			return errValue
-		}
-		return nil
-	}}
+	checks := Checks{
+		SMTPURL: func(v string) error {
+			if !strings.HasPrefix(v, "smtp://") {
+				return errValue
+			}
+			return nil
+		},
+		SMTPCA: func(string) error { return errValue },
+	}
 	for name, c := range map[string]struct {
 		args  []string
 		env   map[string]string
@@ -57,6 +60,13 @@ func TestLoad(t *testing.T) {
 		"locale":            {env: map[string]string{"LOCALE": "fr"}, wrong: "LOCALE"},
 		"log":               {env: map[string]string{"LOG": "loud"}, wrong: "LOG"},
 		"firm name":         {env: map[string]string{"FIRM_NAME": "A\nB"}, wrong: "FIRM_NAME"},
+		"firm unseen":       {env: map[string]string{"FIRM_NAME": "\u200b\u2800"}, wrong: "FIRM_NAME"},
+		"admin unseen":      {env: map[string]string{"ADMIN_EMAIL": "\u200bmu\u0308ller@firm\u00ad.example\u00a0"}, check: func(c Config) bool { return c.AdminEmail == "müller@firm.example" }},
+		"admin with name":   {env: map[string]string{"ADMIN_EMAIL": "Anna <anna@firm.example>"}, wrong: "ADMIN_EMAIL"},
+		"admin no address":  {env: map[string]string{"ADMIN_EMAIL": "anna"}, wrong: "ADMIN_EMAIL"},
+		"from unseen":       {env: map[string]string{"MAIL_FROM": "Kanzlei\u00a0Berg\u200b <post@firm.example>"}, check: func(c Config) bool { return c.MailFrom == "Kanzlei Berg <post@firm.example>" }},
+		"contact unseen":    {env: map[string]string{"CONTACT": "\ufeff+49\u00a040 123\u201145\n"}, check: func(c Config) bool { return c.Contact == "+49 40 123-45" }},
+		"imprint unseen":    {env: map[string]string{"IMPRINT_URL": "\u200bhttps://firm.example/imprint "}, check: func(c Config) bool { return c.ImprintURL == "https://firm.example/imprint" }},
 		"mail from":         {env: map[string]string{"MAIL_FROM": "nobody"}, wrong: "MAIL_FROM"},
 		"admin password":    {env: map[string]string{"ADMIN_PASSWORD": "short"}, wrong: "ADMIN_PASSWORD"},
 		"idle":              {env: map[string]string{"SESSION_IDLE": "-1m"}, wrong: "SESSION_IDLE"},
@@ -74,6 +84,12 @@ func TestLoad(t *testing.T) {
 		"drain negative":    {env: map[string]string{"DRAIN": "-1s"}, wrong: "DRAIN"},
 		"drain for ever":    {env: map[string]string{"DRAIN": "24h"}, wrong: "DRAIN"},
 		"drain of no unit":  {env: map[string]string{"DRAIN": "5"}, wrong: "DRAIN"},
+		"dkim whole":        {env: map[string]string{"DKIM_DOMAIN": "firm.example", "DKIM_SELECTOR": "a", "DKIM_KEY_FILE": keyFile}, check: func(c Config) bool { return c.DKIMKey == key && c.DKIMDomain == "firm.example" }},
+		"dkim domain":       {env: map[string]string{"DKIM_DOMAIN": "firm.example"}, wrong: "DKIM_SELECTOR"},
+		"dkim key":          {env: map[string]string{"DKIM_KEY": "short"}, wrong: "DKIM_DOMAIN"},
+		"dkim no key":       {env: map[string]string{"DKIM_DOMAIN": "firm.example", "DKIM_SELECTOR": "a"}, wrong: "DKIM_KEY"},
+		"dkim key as flag":  {args: []string{"--dkim-key", "abcd"}, wrong: "DKIM_KEY"},
+		"key for authority": {env: map[string]string{"SMTP_CA": "-----BEGIN PRIVATE KEY-----\nabcd"}, wrong: "SMTP_CA"},
 		"unknown ignored":   {env: map[string]string{"KONTOR_X": "1"}, check: func(Config) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +106,7 @@ func TestLoad(t *testing.T) {
 				if strings.Contains(err.Error(), "\n") {
 					t.Errorf("%q is not one line", err)
 				}
-				for _, secret := range []string{"short", "abcd", "mysql"} {
+				for _, secret := range []string{"short", "abcd", "mysql", "-----BEGIN"} {
 					if strings.Contains(err.Error(), "="+secret) {
 						t.Errorf("%q shows a secret", err)
 					}
@@ -177,9 +193,13 @@ func TestRestAndOwnKey(t *testing.T) {
 
 func TestWithAddress(t *testing.T) {
 	for addr, want := range map[string]string{
-		"127.0.0.1:4711": "http://127.0.0.1:4711",
-		"[::]:80":        "http://127.0.0.1:80",
-		"[::1]:80":       "http://[::1]:80",
+		"127.0.0.1:4711":     "http://localhost:4711",
+		"0.0.0.0:4711":       "http://localhost:4711",
+		"[::]:80":            "http://localhost",
+		"[::1]:8080":         "http://localhost:8080",
+		"127.0.0.2:80":       "http://127.0.0.2", // localhost does not lead there
+		"192.0.2.7:3000":     "http://192.0.2.7:3000",
+		"[2001:db8::7]:3000": "http://[2001:db8::7]:3000",
 	} {
 		a, err := net.ResolveTCPAddr("tcp", addr)
 		if err != nil {

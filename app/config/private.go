@@ -8,8 +8,8 @@ import (
 )
 
 // ours are the beginnings of the names of the files that the embedded mode keeps in DATA_DIR: the database with what
-// SQLite puts beside it, the key with what is left of making one.
-var ours = []string{"kontor.db", "secret.key"}
+// SQLite puts beside it, the key with what is left of making one, the erasure log.
+var ours = []string{"kontor.db", KeyFile, ErasureFile}
 
 // keepPrivate makes DATA_DIR and narrows it: our own files there to 0600, and the folder to 0700 if nothing else lies in
 // it. A folder that others use as well (a home, /tmp) keeps its mode, and so does what belongs to another user of the

@@ -42,7 +42,7 @@ func (s *Service) CountTroubles(ctx context.Context) (int, error) { return count
 // noteChannel notes what an attempt says about its way, inside the tx of the outcome: a message that was taken ends
 // all trouble, a refusal of the firm begins it. A verdict about a number that turns out to be one about every number is
 // no verdict: a and out become those of a refusal of the firm, and what was believed before is taken back.
-func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, m Message, a *Attempt, out *outcome, now time.Time) error {
+func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, m Message, a *Attempt, out *outcome, now time.Time, st *stall) error {
 	f := out.failed
 	if f == nil {
 		return channelWorks(ctx, tx, m.Channel)
@@ -53,7 +53,7 @@ func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, m Message, a *Att
 			return err
 		}
 		f = refusal(reasonEveryNumber, f.detail)
-		*out = s.postponed(m, a, f, now)
+		*out = s.postponed(m, a, f, now, st)
 	}
 	if f.blame != ofFirm {
 		return nil
@@ -88,8 +88,11 @@ func (s *Service) takeBack(ctx context.Context, tx bun.IDB, m Message, now time.
 	if !m.AboutNumber() {
 		return nil
 	}
-	next := now.Add(s.schedule.pause(m.Channel, m.Attempts, refusal(reasonEveryNumber, "")))
-	if !next.Before(m.ExpiresAt) {
+	var st stall
+	f := refusal(reasonEveryNumber, "")
+	st.refused(m, f, now)
+	next, ok := nextTry(now, s.schedule.pause(m.Channel, m.Attempts, f), m.ExpiresAt)
+	if !ok {
 		if err := renameFailure(ctx, tx, m, reasonExpired); err != nil {
 			return err
 		}
@@ -98,6 +101,9 @@ func (s *Service) takeBack(ctx context.Context, tx bun.IDB, m Message, now time.
 	}
 	again, err := reopen(ctx, tx, m, Failed, reasonEveryNumber, m.Detail, next)
 	if err != nil || !again {
+		return err
+	}
+	if err := st.keep(ctx, tx, Queued); err != nil {
 		return err
 	}
 	m.State, m.Reason = Queued, reasonEveryNumber
@@ -112,8 +118,8 @@ func (s *Service) comesBack(ctx context.Context, tx bun.IDB, m Message, f *failu
 		return err
 	}
 	a := Attempt{MessageID: m.ID, StartedAt: now, EndedAt: &now, Outcome: Temporary, Reason: f.reason, Detail: f.detail}
-	next := now.Add(s.schedule.pause(m.Channel, m.Attempts, f))
-	again := m.State == HandedOver && !newer && next.Before(m.ExpiresAt)
+	next, ok := nextTry(now, s.schedule.pause(m.Channel, m.Attempts, f), m.ExpiresAt)
+	again := m.State == HandedOver && !newer && ok
 	if again {
 		a.NextAt = &next
 	}
@@ -127,7 +133,7 @@ func (s *Service) comesBack(ctx context.Context, tx bun.IDB, m Message, f *failu
 	case again:
 		_, err = reopen(ctx, tx, m, HandedOver, f.reason, f.detail, next)
 	case m.State == HandedOver:
-		err = s.failReported(ctx, tx, m, f.reason, f.detail, now)
+		err = s.failReported(ctx, tx, m, f.reason, f.detail, false, now)
 	}
 	return err // else it is under way again already, or at an end
 }

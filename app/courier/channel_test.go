@@ -176,7 +176,7 @@ func TestReportsOfTheFirm(t *testing.T) {
 		t.Helper()
 		parse := courier.ParseDeliveryReport
 		if strings.Contains(body, "message_id") {
-			parse = courier.ParseBounce
+			parse = w.svc.ParseBounce
 		}
 		r, err := parse([]byte(body))
 		if err == nil {

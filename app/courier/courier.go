@@ -104,6 +104,14 @@ type Attempt struct {
 	NextAt    *time.Time `bun:"next_at"`
 }
 
+// Delayed says that the attempt is a report: the mail is on its way, and the other side keeps trying.
+func (a Attempt) Delayed() bool { return a.Outcome == Temporary && a.Reason == reasonDelayed }
+
+// PassedOn says that the attempt is a report: the mail went on to where no reports come from.
+func (a Attempt) PassedOn() bool {
+	return a.Outcome == Temporary && (a.Reason == reasonRelayed || a.Reason == reasonExpanded)
+}
+
 // Outcome is how an attempt ended; "" while it runs (or for ever, when its process was killed).
 type Outcome string
 
@@ -114,6 +122,8 @@ const (
 	Permanent Outcome = "permanent"
 	Arrived   Outcome = "delivered"
 	Bounced   Outcome = "bounced"
+	// Suppressed is an attempt that was not made, since the address was refused for good before (Attempt.RefusedAt).
+	Suppressed Outcome = "suppressed"
 )
 
 // Post is a message to be queued.

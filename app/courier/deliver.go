@@ -18,11 +18,17 @@ type Verdict struct {
 	Retry bool          // else the task is done, whatever became of the message
 	After time.Duration // with Retry
 	Why   string        // for the queue's page; nothing personal
+	// Refused says that an attempt failed through the firm's way or program. Without it, Retry only waits: the time has not
+	// come, another attempt runs, or the other side asks for patience.
+	Refused bool
 }
 
 // carrier takes letters of a channel. Its errors are *failure; send must return soon after ctx ends.
 type carrier interface {
 	send(ctx context.Context, l letter) (providerID string, err error)
+	// probe says whether anybody is there who would take letters, without handing one over: what a letter would be
+	// answered it can't know.
+	probe(ctx context.Context) error
 	close() error
 }
 
@@ -30,6 +36,7 @@ type carrier interface {
 type letter struct {
 	ID                  uuid.UUID
 	MessageID           string // of a mail, without angle brackets
+	Token               string // names the message to whoever reports about it
 	Channel             Channel
 	To, ToName          string
 	Subject, Text, HTML string
@@ -93,6 +100,10 @@ func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v
 		}
 		if !got {
 			v, err = s.decline(ctx, tx, t, now)
+			return err
+		}
+		if suppressed, err := s.suppress(ctx, tx, m, now); err != nil || suppressed {
+			v = Verdict{Why: string(Suppressed)}
 			return err
 		}
 		a := &try{message: m}
@@ -228,6 +239,7 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 		return "", temporary(reasonInternal)
 	}
 	l.ID, l.MessageID, l.Channel = at.message.ID, s.messageID(at.message), at.message.Channel
+	l.Token = tokenOf(s.key, l.ID)
 	l.To, l.ToName, l.At = c.To, oneLine(c.ToName), at.attempt.StartedAt
 	provider, err := s.carriers[l.Channel].send(ctx, l)
 	var f *failure
@@ -254,7 +266,11 @@ func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr 
 		if v, err = s.note(ctx, at, provider, sendErr); err == nil {
 			return v, nil
 		}
-		s.log.ErrorContext(ctx, "outcome not noted", "message", at.message.ID, "try", i+1, "error", err)
+		level := slog.LevelError
+		if store.Outage(err) != nil { // the store logs it, once
+			level = slog.LevelDebug
+		}
+		s.log.Log(ctx, level, "outcome not noted", "message", at.message.ID, "try", i+1, "error", err)
 		select {
 		case <-time.After(time.Duration(i+1) * 100 * time.Millisecond):
 		case <-ctx.Done():
@@ -273,8 +289,14 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 	var out outcome
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		m, a = at.message, at.attempt
-		out = s.judge(m, &a, sendErr, now, secrets)
-		if err := s.noteChannel(ctx, tx, m, &a, &out, now); err != nil {
+		var st stall
+		if m.Attempts > 1 {
+			if st, err = loadStall(ctx, tx, m.ID); err != nil {
+				return err
+			}
+		}
+		out = s.judge(m, &a, sendErr, now, secrets, &st)
+		if err := s.noteChannel(ctx, tx, m, &a, &out, now, &st); err != nil {
 			return err
 		}
 		if err := closeAttempt(ctx, tx, a); err != nil {
@@ -284,7 +306,9 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 		var err error
 		switch out.state {
 		case HandedOver:
-			kept, err = handOver(ctx, tx, m, provider, now)
+			if kept, err = handOver(ctx, tx, m, provider, now); err == nil && kept {
+				err = s.askLater(ctx, tx, m, provider, now)
+			}
 		case Failed:
 			kept, err = fail(ctx, tx, m, out.reason, a.Detail, now)
 		default:
@@ -293,26 +317,35 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 		if err != nil || !kept {
 			return err // not kept: cancelled or taken over meanwhile, which the row says
 		}
+		if err := st.keep(ctx, tx, out.state); err != nil {
+			return err
+		}
 		m.State, m.Reason, m.Detail, m.ProviderID = out.state, out.reason, a.Detail, provider
 		if m.State == Failed || m.State == HandedOver && m.Run > 1 {
-			return s.tell(ctx, tx, m)
+			if err := s.tell(ctx, tx, m); err != nil {
+				return err
+			}
+		}
+		if m.State == Failed && isForGood(m.Channel, m.Reason, "") {
+			return s.noteRefusal(ctx, tx, m, now)
 		}
 		return nil
 	})
 	if err != nil {
 		return Verdict{}, err
 	}
+	s.noteAttempt(Attempted{m.Channel, a.Outcome})
 	s.log.LogAttrs(ctx, slog.LevelInfo, "message attempt", slog.String("message", m.ID.String()),
 		slog.String("kind", string(m.Kind)), slog.String("channel", string(m.Channel)), slog.Int("attempt", a.Number),
 		slog.String("outcome", string(a.Outcome)), slog.String("reason", a.Reason))
 	if out.state == Queued {
-		return Verdict{Retry: true, After: max(out.next.Sub(now), 0), Why: a.Reason}, nil
+		return Verdict{Retry: true, After: max(out.next.Sub(now), 0), Why: a.Reason, Refused: out.failed != nil && out.failed.blame == ofFirm}, nil
 	}
 	return Verdict{Why: string(out.state)}, nil
 }
 
 // judge closes the attempt a and says what becomes of the message.
-func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string) outcome {
+func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string, st *stall) outcome {
 	a.EndedAt = &now
 	if sendErr == nil {
 		a.Outcome = Accepted
@@ -327,14 +360,21 @@ func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, sec
 		a.Outcome, a.Reason = Permanent, f.reason
 		return outcome{state: Failed, reason: f.reason, failed: f}
 	}
-	return s.postponed(m, a, f, now)
+	return s.postponed(m, a, f, now, st)
 }
 
 // postponed closes an attempt after which the message is tried again, unless its time is over before.
-func (s *Service) postponed(m Message, a *Attempt, f *failure, now time.Time) outcome {
+func (s *Service) postponed(m Message, a *Attempt, f *failure, now time.Time, st *stall) outcome {
 	a.Outcome, a.Reason = Temporary, f.reason
-	next := now.Add(s.schedule.pause(m.Channel, m.Attempts, f))
-	if !next.Before(m.ExpiresAt) {
+	step := m.Attempts - st.Tries
+	if f.blame == ofFirm {
+		st.refused(m, f, now)
+		step = st.Step
+	} else {
+		st.passed()
+	}
+	next, ok := nextTry(now, s.schedule.pause(m.Channel, step, f), m.ExpiresAt)
+	if !ok {
 		return outcome{state: Failed, reason: reasonExpired, failed: f}
 	}
 	a.NextAt = &next

@@ -9,11 +9,14 @@ import (
 	"net/mail"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
+	"github.com/emersion/go-msgauth/dkim"
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
 	"golang.org/x/net/idna"
@@ -50,8 +53,12 @@ func CheckSMTPURL(s string) error {
 // parseSMTPURL reads smtp://user:pass@host:port?tls=…; without tls it is starttls, which then must work. Ports without
 // saying: 587, with implicit TLS 465, without any TLS 25.
 func parseSMTPURL(s string) (smtpAddress, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "smtp" || u.Opaque != "" || u.Path != "" && u.Path != "/" || u.Fragment != "" {
+	user, rest, err := cutUser(s)
+	if err != nil {
+		return smtpAddress{}, errSMTPURL
+	}
+	u, err := url.Parse(rest)
+	if err != nil || u.Scheme != "smtp" || u.User != nil || u.Opaque != "" || u.Path != "" && u.Path != "/" || u.Fragment != "" {
 		return smtpAddress{}, errSMTPURL
 	}
 	a := smtpAddress{host: u.Hostname(), port: u.Port(), tls: "starttls"}
@@ -72,12 +79,40 @@ func parseSMTPURL(s string) (smtpAddress, error) {
 	if a.port == "" {
 		a.port = ports[a.tls]
 	}
-	a.user = u.User.Username()
-	a.password, _ = u.User.Password()
+	a.user, a.password = user[0], user[1]
 	if !validPort(a.port) || a.user == "" && a.password != "" {
 		return smtpAddress{}, errSMTPURL
 	}
 	return a, nil
+}
+
+// cutUser takes name and password out of an address. They end at its last @, so a password with / ? # or @ in it is
+// understood as it is; escapes (%40) are read as such, and a % that begins none must be written %25.
+func cutUser(address string) (user [2]string, rest string, err error) {
+	scheme, rest, _ := strings.Cut(address, "://")
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 {
+		return user, address, nil
+	}
+	name, password, _ := strings.Cut(rest[:at], ":")
+	for i, part := range []string{name, password} {
+		if user[i], err = url.PathUnescape(part); err != nil {
+			return user, "", errSMTPURL
+		}
+		if !utf8.ValidString(user[i]) || strings.ContainsFunc(user[i], unicode.IsControl) {
+			return user, "", errSMTPURL
+		}
+	}
+	return user, scheme + "://" + rest[at+1:], nil
+}
+
+// WithoutUser is an address without name and password.
+func WithoutUser(address string) string {
+	scheme, rest, found := strings.Cut(address, "://")
+	if !found {
+		return address
+	}
+	return scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
 func validHost(host string) bool {
@@ -93,8 +128,11 @@ func validPort(port string) bool {
 type smtpCarrier struct {
 	address smtpAddress
 	from    *mail.Address
-	helo    string
+	replyTo *mail.Address // nil: none
+	bounces *returnPath   // nil: to from
+	name    string        // of this host; "" if it has none
 	tls     *tls.Config
+	sign    *dkim.SignOptions // nil: unsigned
 	dial    net.Dialer
 
 	mu     sync.Mutex
@@ -109,21 +147,37 @@ type smtpConn struct {
 	timer  *time.Timer // while it waits
 }
 
-func newSMTPCarrier(rawURL string, from *mail.Address, helo string, conf *tls.Config, dial time.Duration) (*smtpCarrier, error) {
-	a, err := parseSMTPURL(rawURL)
+func newSMTPCarrier(o Options, from *mail.Address, dial time.Duration) (*smtpCarrier, error) {
+	a, err := parseSMTPURL(o.SMTPURL)
 	if err != nil {
 		return nil, err
 	}
+	conf := o.TLS
 	if conf == nil {
 		conf = &tls.Config{}
 	}
 	conf = conf.Clone()
 	conf.ServerName, conf.MinVersion = a.host, tls.VersionTLS12
-	return &smtpCarrier{address: a, from: from, helo: helo, tls: conf, dial: net.Dialer{Timeout: dial}}, nil
+	roots, err := readCA(o.SMTPCA)
+	if err != nil {
+		return nil, err
+	}
+	if roots != nil {
+		conf.RootCAs = roots
+	}
+	c := &smtpCarrier{address: a, from: from, name: asciiHost(o.MailDomain), tls: conf, dial: net.Dialer{Timeout: dial}}
+	if c.replyTo, err = parseReplyTo(o.ReplyTo); err != nil {
+		return nil, err
+	}
+	if c.bounces, err = parseBounceAddress(o.BounceAddress); err != nil {
+		return nil, err
+	}
+	c.sign, err = o.DKIM.options()
+	return c, err
 }
 
 func (c *smtpCarrier) send(ctx context.Context, l letter) (string, error) {
-	msg, to, err := c.write(l)
+	m, err := c.write(l)
 	if err != nil {
 		return "", err
 	}
@@ -131,23 +185,38 @@ func (c *smtpCarrier) send(ctx context.Context, l letter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = c.transmit(ctx, conn, to, msg)
+	err = c.transmit(ctx, conn, m)
 	var f *failure
 	if errors.As(err, &f) && conn.sent > 0 && f.stale() {
 		// The server had closed a connection that waited; nothing of the mail was said yet.
 		if conn, err = c.open(ctx); err != nil {
 			return "", err
 		}
-		err = c.transmit(ctx, conn, to, msg)
+		err = c.transmit(ctx, conn, m)
 	}
 	return "", err
 }
 
+// mailing is a mail, ready to be sent, with its envelope: addresses in angle brackets.
+type mailing struct {
+	from, to string
+	data     []byte
+}
+
+// probe greets the server and signs in over a fresh connection, which is kept for the next mail.
+func (c *smtpCarrier) probe(ctx context.Context) error {
+	conn, err := c.open(ctx)
+	if err == nil {
+		c.keep(conn)
+	}
+	return err
+}
+
 // write makes the mail. What can't be written can't ever be.
-func (c *smtpCarrier) write(l letter) (*gomail.Msg, string, error) {
+func (c *smtpCarrier) write(l letter) (m mailing, err error) {
 	address, err := asciiAddress(l.To)
 	if err != nil {
-		return nil, "", permanent(reasonRecipientUnknown, "")
+		return m, permanent(reasonRecipientUnknown, "")
 	}
 	to := &mail.Address{Name: l.ToName, Address: address}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
@@ -156,17 +225,26 @@ func (c *smtpCarrier) write(l letter) (*gomail.Msg, string, error) {
 	msg.Subject(oneLine(l.Subject))
 	msg.SetMessageIDWithValue(l.MessageID)
 	msg.SetDateWithValue(l.At)
+	if c.replyTo != nil {
+		msg.ReplyToMailAddress(c.replyTo)
+	}
+	msg.SetGenHeader(messageHeader, l.Token)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 	msg.SetBodyString(gomail.TypeTextPlain, l.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, l.HTML)
-	return msg, (&mail.Address{Address: address}).String(), nil
+	m.to, m.from = (&mail.Address{Address: address}).String(), (&mail.Address{Address: c.from.Address}).String()
+	if c.bounces != nil {
+		m.from = "<" + c.bounces.of(l.Token) + ">"
+	}
+	m.data, err = c.bytesOf(msg)
+	return m, err
 }
 
 // transmit sends one mail over a connection, which then waits for the next mail or is closed.
-func (c *smtpCarrier) transmit(ctx context.Context, conn *smtpConn, to string, msg *gomail.Msg) error {
+func (c *smtpCarrier) transmit(ctx context.Context, conn *smtpConn, m mailing) error {
 	done := bound(ctx, conn.conn)
-	err, usable := c.dialogue(conn, to, msg)
+	err, usable := c.dialogue(conn, m)
 	if done() && usable && ctx.Err() == nil {
 		c.keep(conn)
 	} else {
@@ -176,20 +254,23 @@ func (c *smtpCarrier) transmit(ctx context.Context, conn *smtpConn, to string, m
 }
 
 // dialogue is RFC 5321 §3.3. usable says whether the connection is good for another mail.
-func (c *smtpCarrier) dialogue(conn *smtpConn, to string, msg *gomail.Msg) (err error, usable bool) {
+func (c *smtpCarrier) dialogue(conn *smtpConn, m mailing) (err error, usable bool) {
 	client := conn.client
-	client.SkipSMTPUTF8(isASCII(to)) // with it a mail could not pass servers that lack it
-	if err := client.Mail((&mail.Address{Address: c.from.Address}).String()); err != nil {
+	if takes, _ := client.Extension("SMTPUTF8"); !takes && !isASCII(m.to) {
+		return permanent(reasonASCIIOnly, ""), true
+	}
+	client.SkipSMTPUTF8(isASCII(m.to)) // with it a mail could not pass servers that lack it
+	if err := client.Mail(m.from); err != nil {
 		return smtpFailure(stageMail, err), false
 	}
-	if err := client.Rcpt(to); err != nil {
+	if err := client.Rcpt(m.to); err != nil {
 		return smtpFailure(stageRcpt, err), isReply(err) && client.Reset() == nil
 	}
 	w, err := client.Data()
 	if err != nil {
 		return smtpFailure(stageData, err), false
 	}
-	if _, err := msg.WriteTo(w); err != nil {
+	if _, err := w.Write(m.data); err != nil {
 		return smtpFailure(stageData, err), false
 	}
 	if err := w.Close(); err != nil {
@@ -285,19 +366,26 @@ func (c *smtpCarrier) greet(ctx context.Context, conn net.Conn) (*smtp.Client, e
 	if err != nil {
 		return nil, smtpFailure(stageGreeting, err)
 	}
-	if err := client.Hello(c.helo); err != nil {
+	hello := helloName(c.name, conn)
+	if err := client.Hello(hello); err != nil {
 		return nil, smtpFailure(stageGreeting, err)
 	}
 	if c.address.tls == "starttls" {
 		if ok, _ := client.Extension("STARTTLS"); !ok {
-			return nil, refusal(reasonTLS, "the server offers no STARTTLS")
+			can, err := extensions(client, hello)
+			if err != nil {
+				return nil, smtpFailure(stageGreeting, err)
+			}
+			if _, ok := can["STARTTLS"]; !ok {
+				return nil, refusal(reasonTLS, "the server offers no STARTTLS")
+			}
 		}
 		if err := client.StartTLS(c.tls); err != nil {
 			return nil, tlsFailure(err)
 		}
 	}
 	if c.address.user != "" {
-		if err := c.signIn(client); err != nil {
+		if err := c.signIn(client, hello); err != nil {
 			return nil, err
 		}
 	}
@@ -306,25 +394,15 @@ func (c *smtpCarrier) greet(ctx context.Context, conn net.Conn) (*smtp.Client, e
 
 // signIn uses the best way that the server offers and go-mail knows. The password goes in the clear only where the
 // operator wrote tls=none.
-func (c *smtpCarrier) signIn(client *smtp.Client) error {
+func (c *smtpCarrier) signIn(client *smtp.Client, hello string) error {
 	_, offered := client.Extension("AUTH")
-	ways := strings.Fields(strings.ToUpper(offered))
-	user, password, open := c.address.user, c.address.password, c.address.tls == "none"
-	var auth smtp.Auth
-	for _, way := range []struct {
-		name string
-		auth smtp.Auth
-	}{
-		{"SCRAM-SHA-256", smtp.ScramSHA256Auth(user, password)},
-		{"PLAIN", smtp.PlainAuth("", user, password, c.address.host, open)},
-		{"LOGIN", smtp.LoginAuth(user, password, c.address.host, open)},
-		{"CRAM-MD5", smtp.CRAMMD5Auth(user, password)},
-	} {
-		for _, name := range ways {
-			if name == way.name && auth == nil {
-				auth = way.auth
-			}
+	auth := c.wayIn(strings.ToUpper(offered))
+	if auth == nil {
+		can, err := extensions(client, hello)
+		if err != nil {
+			return smtpFailure(stageGreeting, err)
 		}
+		auth = c.wayIn(can["AUTH"])
 	}
 	if auth == nil {
 		return refusal(reasonAuth, "the server offers no way to sign in")
@@ -334,6 +412,30 @@ func (c *smtpCarrier) signIn(client *smtp.Client) error {
 			return f
 		}
 		return refusal(reasonAuth, replyText(err))
+	}
+	return nil
+}
+
+// wayIn is the best of the ways that a server offers, in capitals and with blanks between; nil if Kontor knows none.
+func (c *smtpCarrier) wayIn(offered string) smtp.Auth {
+	user, password, open := c.address.user, c.address.password, c.address.tls == "none"
+	ways := []struct {
+		name string
+		auth smtp.Auth
+	}{
+		{"SCRAM-SHA-256", smtp.ScramSHA256Auth(user, password)},
+		{"PLAIN", smtp.PlainAuth("", user, password, c.address.host, open)},
+		{"LOGIN", smtp.LoginAuth(user, password, c.address.host, open)},
+		{"CRAM-MD5", smtp.CRAMMD5Auth(user, password)},
+	}
+	if !isASCII(user + password) { // servers do not agree on how SCRAM prepares other characters
+		ways = append(ways[1:], ways[0])
+	}
+	names := strings.Fields(offered)
+	for _, way := range ways {
+		if slices.Contains(names, way.name) {
+			return way.auth
+		}
 	}
 	return nil
 }
@@ -392,6 +494,9 @@ func smtpFailure(at stage, err error) *failure {
 		return &failure{blame: b, reason: reason, detail: text}
 	}
 	f := laterFailure(reply.Code, reply.Msg)
+	if f.reason == reasonServerBusy && (at == stageMail || reply.Code == 421 || strings.HasPrefix(enhanced(reply.Msg), "4.3.")) {
+		f.blame = ofFirm // the server itself has no time or room, whoever the mail is for (RFC 3463 §3.4)
+	}
 	f.detail, f.early = text, at == stageMail && reply.Code == 421
 	return f
 }

@@ -88,10 +88,12 @@ func TestBounceOfTheOtherWay(t *testing.T) {
 		if told := w.told(); len(told) != 1 || told[0].ID != mail.MessageID {
 			t.Errorf("told of %v", told)
 		}
-		mail = w.enqueue(w.mailPost())
+		older := w.mailPost() // to somebody else: who was refused gets nothing more
+		older.Recipient = "berta@example.org"
+		mail = w.enqueue(older)
 		w.deliver(mail)
-		newer := w.mailPost()
-		newer.Generation = 2
+		newer := older
+		newer.Generation, newer.Dedupe = 2, w.mailPost().Dedupe
 		w.enqueue(newer)
 		if err := w.svc.Report(t.Context(), courier.ProviderReport{MessageID: mail.MessageID, Status: "5.1.1"}); err != nil {
 			t.Fatal(err)

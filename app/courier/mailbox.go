@@ -58,6 +58,8 @@ func (b *mailbox) send(ctx context.Context, l letter) (string, error) {
 	})
 }
 
+func (b *mailbox) probe(context.Context) error { return nil }
+
 func (b *mailbox) close() error { return nil }
 
 // Mailbox returns the newest messages of the built-in mailbox, newest first; at most 500. Letters that were sealed with

@@ -1,15 +1,22 @@
 package courier
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/effort"
+	"kontor/app/secret"
 )
 
 func TestPauses(t *testing.T) {
@@ -20,7 +27,7 @@ func TestPauses(t *testing.T) {
 		want     time.Duration
 	}{
 		{Email, 1, 0, 30 * time.Second}, {Email, 2, 0, 2 * time.Minute}, {Email, 3, 0, 10 * time.Minute},
-		{Email, 4, 0, 30 * time.Minute}, {Email, 5, 0, time.Hour}, {Email, 6, 0, 4 * time.Hour}, {Email, 99, 0, 4 * time.Hour},
+		{Email, 4, 0, 30 * time.Minute}, {Email, 5, 0, time.Hour}, {Email, 6, 0, time.Hour}, {Email, 99, 0, time.Hour},
 		{Email, 0, 0, 30 * time.Second},
 		{SMS, 1, 0, 5 * time.Second}, {SMS, 2, 0, 20 * time.Second}, {SMS, 3, 0, time.Minute}, {SMS, 4, 0, 3 * time.Minute},
 		{SMS, 5, 0, 10 * time.Minute}, {SMS, 6, 0, time.Hour}, {SMS, 99, time.Minute, time.Hour},
@@ -34,6 +41,21 @@ func TestPauses(t *testing.T) {
 	}
 	if got := DefaultSchedule().pause(SMS, 6, refusal(reasonTimeout, "")); got != 4*time.Hour {
 		t.Errorf("an SMS that may have arrived five times: again after %s", got)
+	}
+}
+
+// TestNextTry: a try that would come too late comes when half of the rest is over, until there is hardly any left.
+func TestNextTry(t *testing.T) {
+	now := time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ pause, left, want time.Duration }{
+		{time.Hour, 2 * time.Hour, time.Hour}, {time.Hour, time.Hour + 1, time.Hour}, {time.Hour, time.Hour, 30 * time.Minute},
+		{time.Hour, 10 * time.Minute, 5 * time.Minute}, {time.Hour, time.Minute, 30 * time.Second}, {time.Hour, time.Minute - 1, 0},
+		{time.Second, 2 * time.Second, time.Second}, {time.Second, time.Second, 0}, {time.Hour, 0, 0}, {time.Hour, -time.Hour, 0},
+	} {
+		at, ok := nextTry(now, c.pause, now.Add(c.left))
+		if ok != (c.want > 0) || ok && !at.Equal(now.Add(c.want)) {
+			t.Errorf("after %s with %s left: %s, %t, want %s", c.pause, c.left, at.Sub(now), ok, c.want)
+		}
 	}
 }
 
@@ -139,67 +161,216 @@ func TestParseDeliveryReport(t *testing.T) {
 		``:                                                     nil,
 	} {
 		got, err := ParseDeliveryReport([]byte(body))
-		if want == nil && !errors.Is(err, ErrReport) || want != nil && (err != nil || got != *want) {
+		if want == nil && !errors.Is(err, ErrReport) || want != nil && (err != nil || !reflect.DeepEqual(got, *want)) {
 			t.Errorf("%s: %+v, %v", body, got, err)
 		}
 	}
 }
 
-const dsn = "Return-Path: <>\r\nFrom: MAILER-DAEMON@example.org\r\nSubject: Undelivered Mail Returned to Sender\r\n" +
-	"MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n" +
-	"--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n" +
-	"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n" +
-	"Final-Recipient: rfc822; anna@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n" +
-	"Diagnostic-Code: smtp; 550 5.1.1 <anna@example.org>:\r\n  unknown\r\n\r\n" +
-	"--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: no-reply@kontor.test\r\n" +
-	"Message-ID: <0193590e-7b4c-7000-8000-000000000001.3@kontor.test>\r\nSubject: x\r\n\r\nHello\r\n--b--\r\n"
+// bouncesOf is a service that reads bounces; ours and oursToken are the message that the samples are about.
+func bouncesOf(tb testing.TB) *Service {
+	tb.Helper()
+	k, err := secret.NewKey(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &Service{key: k}
+}
 
-func TestParseBounce(t *testing.T) {
-	id := uuid.Must(uuid.FromString("0193590e-7b4c-7000-8000-000000000001"))
-	text := "550 5.1.1 <anna@example.org>: unknown"
-	for name, c := range map[string]struct {
-		body string
-		want *ProviderReport
-	}{
-		"mail": {dsn, &ProviderReport{MessageID: id, Status: "5.1.1", Detail: text}},
-		"only headers": {strings.Replace(dsn, "message/rfc822", "text/rfc822-headers", 1),
-			&ProviderReport{MessageID: id, Status: "5.1.1", Detail: text}},
-		"bare line feeds": {strings.ReplaceAll(dsn, "\r\n", "\n"), &ProviderReport{MessageID: id, Status: "5.1.1", Detail: text}},
-		"delayed": {strings.NewReplacer("Action: failed", "Action: delayed", "Status: 5.1.1", "Status: 4.4.7").Replace(dsn),
-			&ProviderReport{MessageID: id, Status: "4.4.7", Detail: text, Delayed: true}},
-		"delivered": {strings.NewReplacer("Action: failed", "Action: delivered", "Status: 5.1.1", "Status: 2.0.0").Replace(dsn),
-			&ProviderReport{MessageID: id, Status: "2.0.0", Detail: text, Delivered: true}},
-		"cut off":       {dsn[:strings.Index(dsn, "Hello")], &ProviderReport{MessageID: id, Status: "5.1.1", Detail: text}},
-		"no quote":      {strings.Replace(dsn, "message/rfc822", "text/plain", 1), nil},
-		"not ours":      {strings.Replace(dsn, ".3@", "@", 1), nil},
-		"no status":     {strings.Replace(dsn, "message/delivery-status", "text/plain", 1), nil},
-		"ordinary mail": {"From: a@b\r\n\r\nHello", nil},
-		"json": {`{"message_id": "<` + id.String() + `.2@kontor.test>", "status": "5.2.2", "detail": "full"}`,
-			&ProviderReport{MessageID: id, Status: "5.2.2", Detail: "full"}},
-		"json without status": {`{"message_id": "` + id.String() + `.2@kontor.test"}`, &ProviderReport{MessageID: id}},
-		"json bad status":     {`{"message_id": "` + id.String() + `.2@kontor.test", "status": "bad"}`, nil},
-		"json foreign id":     {`{"message_id": "<abc@kontor.test>", "status": "5.0.0"}`, nil},
-		"json broken":         {`{"message_id": `, nil},
-		"nothing":             {"", nil},
-		"too long":            {dsn + strings.Repeat("x", ReportLimit), nil},
+const oursToken = "agjvsdt3jryabaaaaaaaaaaaagux76s7ys6oqya"
+
+var ours = uuid.Must(uuid.FromString("0193590e-7b4c-7000-8000-000000000001"))
+
+// bounceSamples are what the mails in testdata/bounces say about the message to anna@example.org: what became of it, and of a
+// failure the reason and who is to blame.
+var bounceSamples = map[string]string{
+	"postfix": "failed recipient_unknown 5.1.1", "postfix-header-only": "failed recipient_unknown 5.1.1",
+	"sendmail": "failed recipient_unknown 5.1.1", "exchange": "failed recipient_unknown 5.1.10", "gmail": "failed recipient_unknown 5.1.1",
+	"ses": "failed recipient_unknown 5.1.1", "verp-only": "failed recipient_unknown 5.1.1", "verp-in-capitals": "failed recipient_unknown 5.1.1",
+	"verp-envelope-to": "failed recipient_unknown 5.1.1", "mixed": "failed recipient_unknown 5.1.1",
+	"alternative-inside": "failed recipient_unknown 5.1.1", "forwarded": "failed recipient_unknown 5.1.1",
+	"forwarded-inline": "failed recipient_unknown 5.1.1", "quoted-with-leading-line": "failed recipient_unknown 5.1.1",
+	"quoted-with-leading-blank": "failed recipient_unknown 5.1.1", "quoted-with-from-line": "failed recipient_unknown 5.1.1",
+	"quoted-with-escaped-from-line": "failed recipient_unknown 5.1.1", "quoted-with-broken-line": "failed recipient_unknown 5.1.1",
+	"blank-before-colon": "failed recipient_unknown 5.1.1", "no-action": "failed recipient_unknown 5.1.1", "no-action-delayed": "delayed 4.4.1",
+	"no-status": "failed recipient_unknown 5.1.1", "neither-action-nor-status": "failed recipient_unknown 5.1.1",
+	"status-with-comment": "failed recipient_unknown 5.1.1", "boundary-unquoted": "failed recipient_unknown 5.1.1",
+	"boundary-missing": "failed recipient_unknown 5.1.1", "bom": "failed recipient_unknown 5.1.1", "from-line": "failed recipient_unknown 5.1.1",
+	"crlf": "failed recipient_unknown 5.1.1", "cr": "failed recipient_unknown 5.1.1", "mixed-line-ends": "failed recipient_unknown 5.1.1",
+	"base64": "failed recipient_unknown 5.1.1", "quoted-printable": "failed recipient_unknown 5.1.1",
+	"delivery-status-as-text": "failed recipient_unknown 5.1.1", "cut-off": "failed recipient_unknown 5.1.1",
+	"several-ours-failed": "failed recipient_unknown 5.1.1", "several-ours-delivered": "delivered 2.1.5",
+	"several-behind-an-alias": "failed mailbox_full 5.2.2", "several-strangers": "relayed 2.0.0",
+	"delayed": "delayed 4.4.1", "relayed": "relayed 2.0.0", "expanded": "expanded 2.0.0", "delivered": "delivered 2.0.0",
+
+	"exim": "failed recipient_unknown 5.1.1", "exim-delayed": "delayed", "exim-retry-timeout": "failed bounced",
+	"exim-unrouteable": "failed recipient_unknown 5.1.1", "exim-relay-denied": "refused blocked", "qmail": "failed recipient_unknown 5.1.1",
+	"qmail-too-long-in-queue": "failed bounced 4.3.0", "gmx": "failed recipient_unknown 5.1.1", "t-online": "failed mailbox_full 5.2.2",
+	"german-unknown": "failed recipient_unknown 5.1.1", "in-reply-to-only": "failed recipient_unknown 5.1.1",
+	"references-only": "failed recipient_unknown 5.1.1", "delayed-in-words": "delayed 4.4.1", "spam-in-words": "refused spam 5.7.1",
+
+	"answer-out-of-office": "nothing", "answer-abwesend": "nothing", "answer-vacation-by-daemon": "nothing", "answer-ticket": "nothing",
+	"answer-challenge": "nothing", "answer-person": "nothing", "answer-person-about-failure": "nothing", "read-receipt": "nothing",
+	"complaint": "nothing", "stranger": "error", "forged-token": "error",
+}
+
+// judged is what a bounce says, in the words of bounceSamples.
+func judged(r ProviderReport, err error) string {
+	r = r.about("Anna@example.org")
+	blame, reason := r.verdict(Email)
+	words := []string{"failed", reason}
+	switch {
+	case err != nil:
+		return "error"
+	case r.Nothing:
+		return "nothing"
+	case r.Delivered:
+		words = []string{"delivered"}
+	case r.Delayed:
+		words = []string{"delayed"}
+	case r.Relayed:
+		words = []string{"relayed"}
+	case r.Expanded:
+		words = []string{"expanded"}
+	case blame == ofFirm:
+		words[0] = "refused"
+	}
+	return strings.TrimSpace(strings.Join(append(words, r.Status), " "))
+}
+
+func TestBounceSamples(t *testing.T) {
+	s := bouncesOf(t)
+	if got := tokenOf(s.key, ours); got != oursToken {
+		t.Fatalf("the samples have another token than %s", got)
+	}
+	files, err := filepath.Glob("testdata/bounces/*.eml")
+	if err != nil || len(files) != len(bounceSamples) {
+		t.Fatalf("%d samples, %d verdicts, %v", len(files), len(bounceSamples), err)
+	}
+	for n, file := range files {
+		if n%effort.Every(5) != 0 {
+			continue
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".eml")
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for way, change := range bounceWays {
+			r, err := s.ParseBounce(change(body))
+			if got := judged(r, err); got != bounceSamples[name] {
+				t.Errorf("%s, %s: %s (%q), want %s", name, way, got, r.Detail, bounceSamples[name])
+			}
+			if !errors.Is(err, ErrReport) && !r.Nothing && r.MessageID != ours {
+				t.Errorf("%s, %s: about %s", name, way, r.MessageID)
+			}
+		}
+	}
+}
+
+// bounceWays are what happens to any mail on its way, and changes nothing about what it says.
+var bounceWays = map[string]func([]byte) []byte{
+	"as it is": func(b []byte) []byte { return b },
+	"CR LF": func(b []byte) []byte {
+		return bytes.ReplaceAll([]byte(unixLines(string(b))), []byte("\n"), []byte("\r\n"))
+	},
+	"mailbox file": func(b []byte) []byte {
+		return append([]byte("From MAILER-DAEMON Thu Nov 26 09:00:05 2026\n"), bytes.TrimPrefix(b, []byte("\ufeff"))...)
+	},
+	"byte order mark": func(b []byte) []byte { return append([]byte("\ufeff"), b...) },
+	"blank lines":     func(b []byte) []byte { return append([]byte("\r\n\r\n"), bytes.TrimPrefix(b, []byte("\ufeff"))...) },
+	"a long rest":     func(b []byte) []byte { return append(b, bytes.Repeat([]byte("\nx"), ReportLimit)...) },
+}
+
+// TestBounceOfStranger: whoever does not know a mail of ours can't name one.
+func TestBounceOfStranger(t *testing.T) {
+	s := bouncesOf(t)
+	body, err := os.ReadFile("testdata/bounces/ses.eml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := tokenOf(s.key, uuid.Must(uuid.NewV7()))
+	for name, token := range map[string]string{
+		"no token": "", "one letter else": "b" + oursToken[1:], "another check": oursToken[:26] + other[26:],
+		"another key": tokenOf(secret.Key{}, ours), "an id alone": oursToken[:26], "a longer one": "a" + oursToken,
+		"an id as it is": strings.ReplaceAll(ours.String(), "-", ""),
 	} {
-		got, err := ParseBounce([]byte(c.body))
-		if c.want == nil && !errors.Is(err, ErrReport) || c.want != nil && (err != nil || got != *c.want) {
-			t.Errorf("%s: %+v, %v", name, got, err)
+		if r, err := s.ParseBounce(bytes.ReplaceAll(body, []byte(oursToken), []byte(token))); !errors.Is(err, ErrReport) {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	if r, err := s.ParseBounce(bytes.ReplaceAll(body, []byte(oursToken), []byte(other))); err != nil || r.MessageID == ours {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestJSONBounce(t *testing.T) {
+	s := bouncesOf(t)
+	for body, want := range map[string]string{
+		`{"message_id": "<` + ours.String() + `.2@kontor.test>", "status": "5.2.2", "detail": "full"}`: "failed mailbox_full 5.2.2",
+		`{"message_id": "` + ours.String() + `.2@kontor.test"}`:                                        "failed bounced",
+		`{"message_id": "` + oursToken + `", "status": "4.4.1"}`:                                       "delayed 4.4.1",
+		"\ufeff \n" + `{"message_id": "` + oursToken + `", "status": "2.0.0"}`:                         "delivered 2.0.0",
+		`{"message_id": "` + ours.String() + `.2@kontor.test", "status": "bad"}`:                       "error",
+		`{"message_id": "<abc@kontor.test>", "status": "5.0.0"}`:                                       "error",
+		`{"message_id": "` + oursToken + `"` + strings.Repeat(" ", ReportLimit) + `}`:                  "error",
+		`{"message_id": `: "error", "": "error", "not a mail": "error", "\n\n": "error", "-": "error",
+		"From: a@b.example\n\nHello": "nothing",
+	} {
+		r, err := s.ParseBounce([]byte(body))
+		if got := judged(r, err); got != want {
+			t.Errorf("%.80s: %s, want %s", body, got, want)
 		}
 	}
 }
 
 func FuzzReports(f *testing.F) {
-	f.Add([]byte(dsn))
+	files, err := filepath.Glob("testdata/bounces/*.eml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
 	f.Add([]byte(`{"message_id": "<0193590e-7b4c-7000-8000-000000000001.3@kontor.test>", "status": "5.1.1"}`))
 	f.Add([]byte(`{"id": "gw-1", "status": "delivered"}`))
+	s := bouncesOf(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if r, err := ParseBounce(body); err == nil && r.MessageID == uuid.Nil {
+		r, err := s.ParseBounce(body)
+		if err == nil && (r.MessageID == uuid.Nil) != r.Nothing {
 			t.Error("a bounce of nothing")
+		}
+		if err == nil && !bytes.Contains(bytes.ToLower(body), []byte(ours.String()[:8])) && r.MessageID == ours {
+			found := false // by a token: as it stands, or decoded from what the mail was written in
+			for _, all := range []string{string(body), decodeQuoted(string(body))} {
+				found = found || strings.Contains(strings.ToLower(all), oursToken)
+			}
+			p, _ := readMail(body)
+			if !found && !strings.Contains(strings.ToLower(allText(p)), oursToken) && !strings.Contains(strings.ToLower(unfolded(p)), oursToken) {
+				t.Error("a message that nobody named")
+			}
+		}
+		if r.about("anna@example.org").MessageID != r.MessageID {
+			t.Error("another message")
 		}
 		if r, err := ParseDeliveryReport(body); err == nil && r.ProviderID == "" {
 			t.Error("a report of nothing")
 		}
 	})
+}
+
+// unfolded is all fields of a mail and its parts.
+func unfolded(p part) string {
+	var b strings.Builder
+	for _, one := range p.fields {
+		b.WriteString(one.value + "\n")
+	}
+	for _, inner := range p.parts {
+		b.WriteString(unfolded(inner))
+	}
+	return b.String()
 }

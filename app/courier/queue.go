@@ -34,6 +34,10 @@ type QueueInfo struct {
 	// Latency is for how long the oldest pending task has been waiting.
 	Latency time.Duration
 	Paused  bool
+	// Away says why the queue can't be asked, "" when it can. Then the rest is zero.
+	Away QueueReason
+	// Warning is what is wrong although it can be asked, "" if nothing is.
+	Warning QueueReason
 }
 
 // Count is the number of tasks in a state.

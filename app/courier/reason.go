@@ -3,6 +3,7 @@ package courier
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 // Reasons: why an attempt or a message failed. They are keys; "reason.<key>" in views/locales says it in plain words.
 const (
 	reasonRecipientUnknown = "recipient_unknown"
+	reasonASCIIOnly        = "ascii_only" // letters before the @ that a server on the way does not take (RFC 6531)
 	reasonMailboxFull      = "mailbox_full"
 	reasonRefused          = "refused"
 	reasonSpam             = "spam"
@@ -28,6 +30,9 @@ const (
 	reasonTimeout          = "timeout"
 	reasonConnectionLost   = "connection_lost"
 	reasonTLS              = "tls"
+	reasonCertificate      = "certificate" // nobody we trust has signed it
+	reasonCertificateOld   = "certificate_expired"
+	reasonCertificateName  = "certificate_name"
 	reasonAuth             = "auth"
 	reasonGatewayBusy      = "gateway_busy"
 	reasonGatewayError     = "gateway_error"
@@ -39,6 +44,9 @@ const (
 	reasonExpired          = "expired"
 	reasonNotConfigured    = "not_configured"
 	reasonBounced          = "bounced"
+	reasonDelayed          = "delayed"  // of attempts alone: a report of a mail that is still on its way
+	reasonRelayed          = "relayed"  // likewise
+	reasonExpanded         = "expanded" // likewise
 	reasonNotDelivered     = "not_delivered"
 	reasonInterrupted      = "interrupted"
 	reasonInternal         = "internal"
@@ -47,11 +55,12 @@ const (
 // Reasons lists every reason key, for the test that each has a text.
 func Reasons() []string {
 	return []string{
-		reasonRecipientUnknown, reasonMailboxFull, reasonRefused, reasonSpam, reasonServerBusy, reasonGreylisted,
-		reasonUnreachable, reasonTimeout, reasonConnectionLost, reasonTLS, reasonAuth, reasonGatewayBusy,
+		reasonRecipientUnknown, reasonASCIIOnly, reasonMailboxFull, reasonRefused, reasonSpam, reasonServerBusy, reasonGreylisted,
+		reasonUnreachable, reasonTimeout, reasonConnectionLost, reasonTLS, reasonCertificate,
+		reasonCertificateOld, reasonCertificateName, reasonAuth, reasonGatewayBusy,
 		reasonGatewayError, reasonGatewayRefused, reasonCredit, reasonNumberInvalid, reasonEveryNumber, reasonGaveUp,
 		reasonExpired, reasonNotConfigured, reasonBounced, reasonBlocked, reasonSenderRefused,
-		reasonNotDelivered, reasonInterrupted, reasonInternal,
+		reasonDelayed, reasonRelayed, reasonExpanded, reasonNotDelivered, reasonInterrupted, reasonInternal, ReasonRestored,
 	}
 }
 
@@ -82,18 +91,36 @@ func netFailure(err error, other string) *failure {
 	var timeout net.Error
 	var op *net.OpError
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, os.ErrDeadlineExceeded),
+	case errors.Is(err, context.Canceled):
+		return refusal(reasonTimeout, "")
+	case errors.As(err, &op) && op.Op == "dial": // in whichever way: nothing was said yet
+		return refusal(reasonUnreachable, op.Err.Error())
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
 		return refusal(reasonTimeout, "")
-	case errors.As(err, &op) && op.Op == "dial":
-		return refusal(reasonUnreachable, op.Err.Error())
 	case isTLS(err):
-		return refusal(reasonTLS, err.Error())
+		return refusal(tlsReason(err), err.Error())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return refusal(reasonConnectionLost, "")
 	}
 	return refusal(other, "")
+}
+
+// tlsReason is why a handshake failed.
+func tlsReason(err error) string {
+	var certificate *tls.CertificateVerificationError
+	var invalid x509.CertificateInvalidError
+	var name x509.HostnameError
+	switch {
+	case errors.As(err, &name):
+		return reasonCertificateName
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return reasonCertificateOld
+	case errors.As(err, &certificate):
+		return reasonCertificate
+	}
+	return reasonTLS
 }
 
 // isTLS says whether a handshake failed.

@@ -33,11 +33,13 @@ func Kinds() []Kind {
 }
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
-// of SMS, layout.html around the HTML of all, and roles.<locale>.json, the names of roles.
+// of SMS, layout.html around the HTML of all, and as names by key roles.<locale>.json and firm.<locale>.json, the words before the firm's links.
 type renderer struct {
-	firm string
-	text map[string]*texttemplate.Template
-	html map[string]*htmltemplate.Template
+	firm  string
+	links []FirmLink
+	words map[string]names // by language: what the firm's links are called
+	text  map[string]*texttemplate.Template
+	html  map[string]*htmltemplate.Template
 }
 
 // newRenderer parses every template of every kind and language and tries it once, so that a mistake ends the program
@@ -48,15 +50,20 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 	}
 	r := &renderer{
 		firm: oneLine(firm), text: map[string]*texttemplate.Template{}, html: map[string]*htmltemplate.Template{},
+		words: map[string]names{},
 	}
 	for _, locale := range locales {
 		say := sayer{locale, zone}
-		roles, err := readRoles(files, locale)
+		roles, err := readNames(files, "roles."+locale+".json")
 		if err != nil {
+			return nil, fmt.Errorf("templates of messages: %w", err)
+		}
+		if r.words[locale], err = readNames(files, "firm."+locale+".json"); err != nil {
 			return nil, fmt.Errorf("templates of messages: %w", err)
 		}
 		funcs := map[string]any{
 			"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }, "roles": roles.say,
+			"firmLinks": func() []mailLink { return r.mailLinks(locale) },
 		}
 		for kind, channel := range kinds {
 			if err := r.parse(files, string(kind)+"."+locale, channel, funcs); err != nil {
@@ -70,22 +77,22 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 	return r, nil
 }
 
-// roleNames are the names of roles in one language, by key.
-type roleNames map[string]string
+// names are the words for some keys in one language.
+type names map[string]string
 
-func readRoles(files fs.FS, locale string) (names roleNames, err error) {
-	raw, err := fs.ReadFile(files, "roles."+locale+".json")
+func readNames(files fs.FS, file string) (n names, err error) {
+	raw, err := fs.ReadFile(files, file)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(raw, &names); err != nil {
-		return nil, fmt.Errorf("roles.%s.json: %w", locale, err)
+	if err := json.Unmarshal(raw, &n); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return names, nil
+	return n, nil
 }
 
 // say lists roles in words. A role without a name is named by its key: better than not at all.
-func (n roleNames) say(keys []string) string {
+func (n names) say(keys []string) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
 		if words[i] = n[k]; words[i] == "" {
@@ -143,6 +150,9 @@ func (r *renderer) render(channel Channel, c Content) (l letter, err error) {
 		return letter{}, err
 	}
 	l.Text += "\n"
+	if links := r.footer(locale); links != "" {
+		l.Text += "\n" + links
+	}
 	var b strings.Builder
 	if err := r.html[name].Execute(&b, data); err != nil {
 		return letter{}, err

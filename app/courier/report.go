@@ -1,23 +1,12 @@
 package courier
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net/mail"
-	"net/textproto"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,11 +20,8 @@ import (
 // ErrReport is the answer to a report that can't be understood.
 var ErrReport = fault.New(fault.Invalid, "report.malformed")
 
-// ReportLimit is how long a report may be, in bytes; whoever reads it from a request stops there.
+// ReportLimit is how much of a report is read, in bytes. Of a longer bounce the beginning is enough.
 const ReportLimit = 1 << 20
-
-// bounceParts is how many parts of a bounce mail are looked at.
-const bounceParts = 20
 
 // ProviderReport is a delivery report of an SMS gateway or a bounce mail, parsed.
 type ProviderReport struct {
@@ -43,10 +29,15 @@ type ProviderReport struct {
 	ProviderID string    // the gateway's
 	Delivered  bool
 	Delayed    bool   // neither delivered nor failed yet: only noted
+	Relayed    bool   // passed on to where no reports come from: only noted
+	Expanded   bool   // passed on to the members of a list: only noted
+	Nothing    bool   // a mail that reports nothing, such as an automatic answer: not even noted
 	Invalid    bool   // failed because there is no such number
 	Refused    bool   // failed because the provider does not take the firm's messages
 	Status     string // enhanced status code of a bounce, as 5.1.1; may be ""
 	Detail     string
+
+	recipients []recipientReport // what a bounce says of each, if of several
 }
 
 // Report notes a provider's delivery report or bounce. It may come at any time and any number of times: a message that
@@ -55,38 +46,52 @@ type ProviderReport struct {
 // of the firm is no end: what was handed over is tried again for as long as its link is good. It returns
 // ErrUnknownMessage.
 func (s *Service) Report(ctx context.Context, r ProviderReport) error {
+	if r.Nothing {
+		return nil
+	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		m, err := s.reportedMessage(ctx, tx, r)
 		if err != nil {
 			return err
 		}
 		now := s.now()
+		r := r.about(m.Recipient)
 		blame, reason := r.verdict(m.Channel)
 		detail := plain(r.Detail)
 		outcome := Bounced
 		switch {
 		case r.Delivered:
 			outcome, reason = Arrived, ""
-		case r.Delayed:
-			outcome = Temporary
+		case r.pending():
+			outcome, reason = Temporary, r.pendingReason()
 		case blame == ofFirm:
 			return s.comesBack(ctx, tx, m, refusal(reason, detail), now)
 		}
-		if _, err := s.noteReport(ctx, tx, m, Attempt{
+		repeated, err := s.noteReport(ctx, tx, m, Attempt{
 			MessageID: m.ID, StartedAt: now, EndedAt: &now, Outcome: outcome, Reason: reason, Detail: detail,
-		}); err != nil || r.Delayed {
+		})
+		if err != nil || r.pending() {
 			return err
 		}
 		if r.Delivered {
-			_, err := reported(ctx, tx, m, Delivered, "", "", now)
-			return err
+			return s.arrived(ctx, tx, m, repeated, now)
 		}
-		return s.failReported(ctx, tx, m, reason, detail, now)
+		return s.failReported(ctx, tx, m, reason, detail, isForGood(m.Channel, reason, r.Status), now)
 	})
 }
 
-// failReported ends a message by a report of its failure.
-func (s *Service) failReported(ctx context.Context, tx bun.IDB, m Message, reason, detail string, now time.Time) error {
+// arrived ends a message by a report of its delivery. That frees its address: somebody is there after all. A report that
+// is only repeated says nothing about what was refused since.
+func (s *Service) arrived(ctx context.Context, tx bun.IDB, m Message, repeated bool, now time.Time) error {
+	if _, err := reported(ctx, tx, m, Delivered, "", "", now); err != nil || repeated || m.Channel != Email {
+		return err
+	}
+	return s.Free(ctx, tx, m.Recipient)
+}
+
+// failReported ends a message by a report of its failure. forGood says that its address is none. Of an address that was
+// replaced, or freed by sending again, meanwhile, that is not remembered.
+func (s *Service) failReported(ctx context.Context, tx bun.IDB, m Message, reason, detail string, forGood bool, now time.Time) error {
 	changed, err := reported(ctx, tx, m, Failed, reason, detail, now)
 	if err != nil || !changed {
 		return err
@@ -95,7 +100,10 @@ func (s *Service) failReported(ctx context.Context, tx bun.IDB, m Message, reaso
 		return err
 	}
 	m.State, m.Reason, m.Detail, m.SettledAt, m.RelayAt = Failed, reason, detail, &now, nil
-	return s.tell(ctx, tx, m)
+	if err := s.tell(ctx, tx, m); err != nil || !forGood {
+		return err
+	}
+	return s.noteRefusal(ctx, tx, m, now)
 }
 
 func (s *Service) reportedMessage(ctx context.Context, tx bun.IDB, r ProviderReport) (m Message, err error) {
@@ -130,6 +138,19 @@ func (s *Service) noteReport(ctx context.Context, tx bun.IDB, m Message, a Attem
 		return false, err
 	}
 	return false, insertAttempt(ctx, tx, &a)
+}
+
+// pending says that a report is about a mail that is neither delivered nor lost, as far as anybody knows.
+func (r ProviderReport) pending() bool { return r.Delayed || r.Relayed || r.Expanded }
+
+func (r ProviderReport) pendingReason() string {
+	switch {
+	case r.Relayed:
+		return reasonRelayed
+	case r.Expanded:
+		return reasonExpanded
+	}
+	return reasonDelayed
 }
 
 // verdict says what a report of a failure means. ofMoment: this message is lost, for a reason that is neither the
@@ -178,7 +199,13 @@ func ParseDeliveryReport(body []byte) (ProviderReport, error) {
 	if len(body) > ReportLimit || d.Decode(&in) != nil {
 		return ProviderReport{}, ErrReport
 	}
-	r := ProviderReport{ProviderID: providerID(in.ID), Detail: in.Detail}
+	r := ProviderReport{Detail: in.Detail}
+	switch id := in.ID.(type) {
+	case string:
+		r.ProviderID = providerID(id)
+	case json.Number:
+		r.ProviderID = providerID(id.String())
+	}
 	if r.ProviderID == "" {
 		return ProviderReport{}, ErrReport
 	}
@@ -197,151 +224,4 @@ func ParseDeliveryReport(body []byte) (ProviderReport, error) {
 		return ProviderReport{}, ErrReport
 	}
 	return r, nil
-}
-
-// ParseBounce reads a bounce: JSON {"message_id": "<id.generation@domain>", "status": "5.1.1", "detail": "…"}, or the
-// mail as it came back, a delivery status notification (RFC 3464) that quotes at least the headers of ours. It returns
-// ErrReport.
-func ParseBounce(body []byte) (ProviderReport, error) {
-	if len(body) > ReportLimit {
-		return ProviderReport{}, ErrReport
-	}
-	var r ProviderReport
-	var ok bool
-	if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && trimmed[0] == '{' {
-		r, ok = jsonBounce(trimmed)
-	} else {
-		r, ok = mailBounce(body)
-	}
-	if !ok {
-		return ProviderReport{}, ErrReport
-	}
-	return r, nil
-}
-
-func jsonBounce(body []byte) (r ProviderReport, ok bool) {
-	var in struct {
-		MessageID string `json:"message_id"`
-		Status    string `json:"status"`
-		Detail    string `json:"detail"`
-	}
-	if json.Unmarshal(body, &in) != nil {
-		return r, false
-	}
-	r.Detail = in.Detail
-	if r.MessageID, ok = ourMessageID(in.MessageID); !ok {
-		return r, false
-	}
-	return r, in.Status == "" || r.setStatus(in.Status)
-}
-
-// setStatus takes an enhanced status code; its class says what became of the mail.
-func (r *ProviderReport) setStatus(status string) bool {
-	if !isStatus(status) {
-		return false
-	}
-	r.Status, r.Delivered, r.Delayed = status, status[0] == '2', status[0] == '4'
-	return true
-}
-
-// messageIDs are ours: <message.generation@domain>, with or without the brackets.
-var messageIDs = regexp.MustCompile(`<?\b([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})\.([0-9]{1,9})@[^\s<>@]{1,255}>?`)
-
-func ourMessageID(s string) (uuid.UUID, bool) {
-	m := messageIDs.FindStringSubmatch(s)
-	if m == nil {
-		return uuid.Nil, false
-	}
-	if _, err := strconv.Atoi(m[2]); err != nil {
-		return uuid.Nil, false
-	}
-	id, err := uuid.FromString(m[1])
-	return id, err == nil && id != uuid.Nil
-}
-
-func mailBounce(body []byte) (r ProviderReport, ok bool) {
-	msg, err := mail.ReadMessage(bytes.NewReader(body))
-	if err != nil {
-		return r, false
-	}
-	kind, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/report" || params["boundary"] == "" {
-		return r, false
-	}
-	var status, quoted bool
-	parts := multipart.NewReader(msg.Body, params["boundary"])
-	for range bounceParts {
-		part, err := parts.NextRawPart()
-		if err != nil {
-			break
-		}
-		content := decodePart(part)
-		switch kind, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type")); kind {
-		case "message/delivery-status", "message/global-delivery-status":
-			status = r.readStatus(content) || status
-		case "message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers":
-			if h := readFields(bufio.NewReader(bytes.NewReader(content))); h != nil && !quoted {
-				r.MessageID, quoted = ourMessageID(h.Get("Message-Id"))
-			}
-		}
-	}
-	return r, status && quoted
-}
-
-func decodePart(part *multipart.Part) []byte {
-	var body io.Reader = part
-	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) {
-	case "base64":
-		body = base64.NewDecoder(base64.StdEncoding, part)
-	case "quoted-printable":
-		body = quotedprintable.NewReader(part)
-	}
-	content, _ := io.ReadAll(io.LimitReader(body, ReportLimit)) // what could be read of a broken part may do
-	return content
-}
-
-// readStatus reads message/delivery-status: the fields of the mail, then of each recipient (RFC 3464 §2.1). Ours has
-// one.
-func (r *ProviderReport) readStatus(content []byte) bool {
-	in := bufio.NewReader(bytes.NewReader(content))
-	for range bounceParts {
-		h := readFields(in)
-		if h == nil {
-			return false
-		}
-		action := strings.ToLower(strings.TrimSpace(h.Get("Action")))
-		if action == "" {
-			continue
-		}
-		status, _, _ := strings.Cut(strings.TrimSpace(h.Get("Status")), " ")
-		if isStatus(status) {
-			r.Status = status
-		}
-		_, text, found := strings.Cut(h.Get("Diagnostic-Code"), ";")
-		if !found {
-			text = h.Get("Diagnostic-Code")
-		}
-		r.Detail = strings.TrimSpace(text)
-		switch action {
-		case "failed":
-		case "delayed":
-			r.Delayed = true
-		case "delivered", "relayed", "expanded":
-			r.Delivered = action == "delivered"
-			r.Delayed = !r.Delivered
-		default:
-			return false
-		}
-		return true
-	}
-	return false
-}
-
-// readFields reads one block of header fields; nil at the end. A last block without an empty line counts.
-func readFields(in *bufio.Reader) textproto.MIMEHeader {
-	h, err := textproto.NewReader(in).ReadMIMEHeader()
-	if err != nil && !errors.Is(err, io.EOF) || len(h) == 0 && err != nil {
-		return nil
-	}
-	return h
 }

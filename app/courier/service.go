@@ -52,17 +52,24 @@ type Options struct {
 	Key secret.Key // seals the built-in mailbox
 	Log *slog.Logger
 
-	Templates fs.FS  // views.Mail()
-	Firm      string // FIRM_NAME
-	From      string // MAIL_FROM: "Kontor <no-reply@example.org>"
+	Templates fs.FS      // views.Mail()
+	Firm      string     // FIRM_NAME
+	Links     []FirmLink // the firm's own, below every e-mail
+	From      string     // MAIL_FROM: "Kontor <no-reply@example.org>"
 
-	SMTPURL    string // "" is the built-in mailbox
-	SMSURL     string // "" is the built-in mailbox
-	SMSHeaders string // of the HTTP gateway: "Name: value" by line, or on one line by semicolon
+	SMTPURL    string          // "" is the built-in mailbox
+	SMSURL     string          // "" is the built-in mailbox
+	SMSHeaders string          // of the HTTP gateway: "Name: value" by line, or on one line by semicolon
+	Gateway    GatewaySettings // the rest; its URL and Headers are not read, and an empty Sender is made of Firm
 
-	MailDomain string         // right side of Message-ID, name in EHLO; "" is the domain of From
+	ReplyTo       string // REPLY_TO; "" is none
+	BounceAddress string // BOUNCE_ADDRESS; "" is From's address, without a token
+	SMTPCA        string // SMTP_CA: trusted beside the system's authorities
+	DKIM          DKIM   // nothing set: mails are not signed
+
+	MailDomain string         // name in EHLO, right side of Message-ID; where it is no full name an address, and From's domain
 	Zone       *time.Location // of times in messages; nil is Europe/Berlin
-	TLS        *tls.Config    // nil is the system's trust; for peers with a private authority
+	TLS        *tls.Config    // nil is the system's trust; for tests
 
 	DialTimeout    time.Duration // 0 is 10 s
 	AttemptTimeout time.Duration // 0 is 60 s; everything from dialing to the last answer
@@ -87,6 +94,9 @@ type Service struct {
 	settled   []func(ctx context.Context, tx bun.IDB, m Message) error
 	nudges    chan struct{}
 
+	attemptsMu sync.Mutex
+	attempts   map[Attempted]uint64 // since the start
+
 	// underway are the messages that this process is sending just now: a jump of the clock may end a lease early, and
 	// must not make a process overtake itself.
 	underway sync.Map
@@ -103,8 +113,8 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: o.MailDomain, attempt: o.AttemptTimeout, renew: o.RenewLease,
-		schedule: DefaultSchedule(), composers: map[Kind]Composer{}, nudges: make(chan struct{}, 1),
+		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: asciiHost(o.MailDomain), attempt: o.AttemptTimeout, renew: o.RenewLease,
+		schedule: DefaultSchedule(), composers: map[Kind]Composer{}, attempts: map[Attempted]uint64{}, nudges: make(chan struct{}, 1),
 	}
 	if len(o.Schedule.Email) > 0 {
 		s.schedule.Email = o.Schedule.Email
@@ -128,10 +138,11 @@ func New(o Options) (*Service, error) {
 	if s.letters, err = newRenderer(o.Templates, o.Firm, o.Zone); err != nil {
 		return nil, err
 	}
+	s.letters.withLinks(o.Links)
 	box := &mailbox{db: o.DB, now: o.Now, key: o.Key}
 	s.carriers = map[Channel]carrier{Email: box, SMS: box}
 	if o.SMTPURL != "" {
-		if s.carriers[Email], err = newSMTPCarrier(o.SMTPURL, from, s.domain, o.TLS, dial); err != nil {
+		if s.carriers[Email], err = newSMTPCarrier(o, from, dial); err != nil {
 			return nil, err
 		}
 	}
@@ -252,8 +263,8 @@ func (s *Service) OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUI
 	return of, nil
 }
 
-// RunAgain queues a failed message again, of the same generation, with a fresh retry schedule. It returns
-// ErrUnknownMessage, ErrNotFailed, or ErrExpired when its link would be past its time.
+// RunAgain queues a failed message again, of the same generation, with a fresh retry schedule, and frees its address. It
+// returns ErrUnknownMessage, ErrNotFailed, or ErrExpired when its link would be past its time.
 func (s *Service) RunAgain(ctx context.Context, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
@@ -261,17 +272,16 @@ func (s *Service) RunAgain(ctx context.Context, id uuid.UUID) error {
 		if err != nil {
 			return err
 		}
-		if again {
-			store.AfterCommit(ctx, s.nudge)
-			return nil
-		}
 		m, err := loadMessage(ctx, tx, id)
 		switch {
 		case store.IsNoRows(err):
 			return ErrUnknownMessage
 		case err != nil:
 			return err
-		case m.State != Failed:
+		case again:
+			store.AfterCommit(ctx, s.nudge)
+			return s.Free(ctx, tx, m.Recipient)
+		case m.State != Failed && m.Reason != ReasonRestored:
 			return ErrNotFailed
 		}
 		return ErrExpired
@@ -310,6 +320,12 @@ func parseFrom(from string) (*mail.Address, error) {
 // outbox. A message that is settled, unknown or being sent stays as it is.
 func (s *Service) Hurry(ctx context.Context, id uuid.UUID) error {
 	return hurry(ctx, s.db, id, s.now())
+}
+
+// HurryAll makes all messages of a channel that wait for their next try due at once, as Hurry does one. The oldest
+// hurryMax at most: pressed again it goes on.
+func (s *Service) HurryAll(ctx context.Context, channel Channel) error {
+	return hurryAll(ctx, s.db, channel, s.now())
 }
 
 // Cancel cancels a message that is not settled: what deleting its task on the queue's page means for the outbox, which

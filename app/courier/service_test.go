@@ -106,10 +106,19 @@ func TestClaim(t *testing.T) {
 		if again, err := w.svc.Claim(ctx, 10, time.Minute); err != nil || len(again) != 3 {
 			t.Fatalf("%v, %v", again, err)
 		}
-		if err := w.svc.QueueLost(ctx); err != nil {
+		if none, err := w.svc.Claim(ctx, 10, time.Minute, courier.SMS); err != nil || len(none) != 0 {
+			t.Fatalf("of the other channel: %v, %v", none, err)
+		}
+		if err := w.svc.QueueLost(ctx, courier.SMS); err != nil {
 			t.Fatal(err)
 		}
-		if all, err := w.svc.Claim(ctx, 10, time.Minute); err != nil || len(all) != 5 {
+		if none, err := w.svc.Claim(ctx, 10, time.Minute); err != nil || len(none) != 0 {
+			t.Fatalf("the other queue was lost: %v, %v", none, err)
+		}
+		if err := w.svc.QueueLost(ctx, courier.Email, courier.SMS); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := w.svc.Claim(ctx, 10, time.Minute, courier.Email); err != nil || len(all) != 5 {
 			t.Fatalf("%v, %v", all, err)
 		}
 	})

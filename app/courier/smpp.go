@@ -3,6 +3,8 @@ package courier
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -104,6 +106,12 @@ func (c *smppCarrier) send(ctx context.Context, l letter) (string, error) {
 	return "", refusal(reasonGatewayError, "")
 }
 
+// probe binds, unless the centre is bound already; the connection is kept for the next message.
+func (c *smppCarrier) probe(ctx context.Context) error {
+	_, err := c.connect(ctx)
+	return err
+}
+
 // write makes the submit_sm. The encoding is set: left to itself the library takes UCS-2, with room for 70 characters,
 // as soon as there is an umlaut.
 func (c *smppCarrier) write(l letter) (*pdu.SubmitSM, error) {
@@ -165,8 +173,11 @@ func (c *smppCarrier) open(ctx context.Context) (*smppConn, error) {
 	auth := gosmpp.Auth{
 		SMSC: c.address.host, SystemID: c.address.system, Password: c.address.password, SystemType: c.address.kind,
 	}
-	conn, err := gosmpp.TRXConnector(dialer, auth).Connect()
+	conn, err := unbroken(gosmpp.TRXConnector(dialer, auth).Connect)
 	ok := done()
+	if err != nil && raw != nil {
+		_ = raw.Close()
+	}
 	var refused gosmpp.BindError
 	switch {
 	case errors.As(err, &refused):
@@ -270,11 +281,26 @@ func (c *smppConn) ask(ctx context.Context, p pdu.PDU) (pdu.PDU, error) {
 	}
 }
 
-// listen reads until the connection ends.
+// unbroken makes an error of what the library does on some PDUs that are broken: it panics, such as for an optional
+// parameter of a PDU that has none.
+func unbroken[T any](read func() (T, error)) (v T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("broken PDU: %v", p)
+		}
+	}()
+	return read()
+}
+
+func readPDU(from io.Reader) (pdu.PDU, error) {
+	return unbroken(func() (pdu.PDU, error) { return pdu.Parse(from) })
+}
+
+// listen reads until the connection ends, or nothing more can be made of what comes.
 func (c *smppConn) listen() {
 	defer c.drop()
 	for {
-		p, err := pdu.Parse(c.conn)
+		p, err := readPDU(c.conn)
 		if err != nil {
 			return
 		}
@@ -333,7 +359,7 @@ func (c *smppConn) watch() {
 func (c *smppConn) receipt(p *pdu.DeliverSM) {
 	answer := p.GetResponse().(*pdu.DeliverSMResp)
 	if p.EsmClass&0x3c == 0x04 { // SMPP 3.4 §5.2.12
-		text, err := p.Message.GetMessage()
+		text, err := unbroken(p.Message.GetMessage)
 		if r, ok := parseReceipt(text); err == nil && ok {
 			ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
 			defer cancel()

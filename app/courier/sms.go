@@ -1,9 +1,7 @@
 package courier
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -89,9 +87,14 @@ func (s *Service) smsCarrier(o Options, dial time.Duration) (carrier, error) {
 		}
 		return &smppCarrier{address: a, dial: dial, report: s.Report, log: s.log}, nil
 	}
-	headers, err := parseSMSHeaders(o.SMSHeaders)
-	if err != nil {
-		return nil, err
+	settings := o.Gateway
+	settings.URL, settings.Headers = o.SMSURL, o.SMSHeaders
+	how, setting, takes := parseGateway(settings)
+	if setting != "" {
+		return nil, settingError(setting, takes)
+	}
+	if settings.Sender == "" {
+		settings.Sender = senderOf(o.Firm)
 	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -102,7 +105,7 @@ func (s *Service) smsCarrier(o Options, dial time.Duration) (carrier, error) {
 		IdleConnTimeout:     time.Minute,
 		ForceAttemptHTTP2:   true,
 	}
-	return &gateway{url: u.String(), headers: headers, now: s.now, client: &http.Client{
+	return &gateway{url: u, dialect: how, sender: settings.Sender, now: s.now, client: &http.Client{
 		Transport: transport,
 		// a redirect would hand number and code to somebody whom nobody has named
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -111,61 +114,87 @@ func (s *Service) smsCarrier(o Options, dial time.Duration) (carrier, error) {
 
 // gateway hands SMS to an HTTP gateway.
 type gateway struct {
-	url     string
-	headers http.Header
-	client  *http.Client
-	now     func() time.Time
+	*dialect
+	url    *url.URL
+	sender string
+	client *http.Client
+	now    func() time.Time
 }
 
 func (g *gateway) send(ctx context.Context, l letter) (string, error) {
-	body, err := json.Marshal(map[string]string{"to": l.To, "text": l.Text, "id": l.ID.String()})
-	if err != nil {
-		return "", err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, bytes.NewReader(body))
+	req, err := g.request(ctx, l)
 	if err != nil {
 		return "", refusal(reasonNotConfigured, "")
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "Kontor")
+	res, err := g.client.Do(req)
+	if err != nil {
+		return "", doFailure(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, broken := io.ReadAll(io.LimitReader(res.Body, gatewayBody))
+	return g.judge(res, answer, broken != nil)
+}
+
+// request is the letter as the gateway wants it.
+func (g *gateway) request(ctx context.Context, l letter) (*http.Request, error) {
+	rendered := g.body.render(placeholders(l.To, l.Text, l.ID.String(), g.sender))
+	to, body := *g.url, io.Reader(strings.NewReader(rendered))
+	if g.method == http.MethodGet {
+		to.RawQuery, body = strings.TrimPrefix(to.RawQuery+"&"+rendered, "&"), nil
+	}
+	req, err := http.NewRequestWithContext(ctx, g.method, to.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", g.kind)
+	}
+	req.Header.Set("Accept", "application/json, */*;q=0.5")
 	req.Header.Set("Idempotency-Key", l.ID.String()) // ignored where it is not known
+	g.sign(req)
+	return req, nil
+}
+
+// sign adds the headers of every request that may carry the firm's key.
+func (g *gateway) sign(req *http.Request) {
+	req.Header.Set("User-Agent", "Kontor")
 	for name, values := range g.headers {
 		req.Header[name] = values
 	}
-	res, err := g.client.Do(req)
-	if err != nil {
-		// *url.Error would repeat the address with what may be a key in it
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err
-		}
-		return "", netFailure(err, reasonConnectionLost)
-	}
-	defer func() { _ = res.Body.Close() }()
-	// An answer that breaks off is an answer still: the status counts.
-	answer, _ := io.ReadAll(io.LimitReader(res.Body, gatewayBody))
-	return g.judge(res, answer)
 }
 
-func (g *gateway) judge(res *http.Response, answer []byte) (string, error) {
-	detail := strconv.Itoa(res.StatusCode) + " " + string(answer)
-	switch code := res.StatusCode; {
-	case code >= 200 && code < 300:
-		var taken struct {
-			ID any `json:"id"`
-		}
-		d := json.NewDecoder(bytes.NewReader(answer))
-		d.UseNumber()
-		if err := d.Decode(&taken); err != nil {
-			taken.ID = nil // accepted all the same: only its own id for the message is not known
-		}
-		return providerID(taken.ID), nil
-	default:
-		f := gatewayFailure(code)
-		f.detail, f.after = detail, retryAfter(res.Header.Get("Retry-After"), g.now())
-		return "", f
+// doFailure says what an error of the client means. *url.Error would repeat the address with what may be a key in it.
+func doFailure(err error) *failure {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
 	}
+	return netFailure(err, reasonConnectionLost)
+}
+
+// judge says what an answer means. SMS_REFUSED is a word about the number, with whatever status it comes; a success
+// must look like one where SMS_SUCCESS says how. An answer that breaks off is an answer still, unless what it says counts.
+func (g *gateway) judge(res *http.Response, answer []byte, broken bool) (string, error) {
+	code, good := res.StatusCode, res.StatusCode >= 200 && res.StatusCode < 300
+	var f *failure
+	switch {
+	case g.refused != nil && g.refused.matches(answer):
+		f = permanent(reasonNumberInvalid, "")
+	case good && (g.success == nil || g.success.matches(answer)):
+		id, _ := g.id.find(answer) // accepted all the same without: only the gateway's own name for the message is not known
+		return providerID(id), nil
+	case good && broken:
+		return "", refusal(reasonConnectionLost, "") // it may have been a yes
+	case good:
+		f = refusal(reasonGatewayRefused, "")
+	default:
+		f = gatewayFailure(code)
+		if f.blame == ofRecipient && g.refused != nil { // what such an answer looks like is known: not like this
+			f = refusal(reasonGatewayRefused, "")
+		}
+	}
+	f.detail, f.after = strconv.Itoa(code)+" "+g.discreet(string(answer)), retryAfter(res.Header.Get("Retry-After"), g.now())
+	return "", f
 }
 
 // gatewayFailure says what a status that is no success means. Only 400 and 422 are about the number; whatever else the
@@ -187,20 +216,34 @@ func gatewayFailure(code int) *failure {
 	return refusal(reasonGatewayError, "") // 5xx, or a redirect: the address is wrong, which can be mended
 }
 
+// probe asks for the head of the address's host: whatever is answered, somebody is there, unless it is a proxy that says
+// that nobody is.
+func (g *gateway) probe(ctx context.Context) error {
+	root := url.URL{Scheme: g.url.Scheme, Host: g.url.Host, Path: "/"} // neither path nor key nor password: no more than needed
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, root.String(), nil)
+	if err != nil {
+		return refusal(reasonNotConfigured, "")
+	}
+	req.Header.Set("User-Agent", "Kontor")
+	res, err := g.client.Do(req)
+	if err != nil {
+		return doFailure(err)
+	}
+	_ = res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return refusal(reasonGatewayError, strconv.Itoa(res.StatusCode))
+	}
+	return nil
+}
+
 func (g *gateway) close() error {
 	g.client.CloseIdleConnections()
 	return nil
 }
 
-// providerID takes an id that is a string or a number, of a length that an id has.
-func providerID(v any) string {
-	var id string
-	switch v := v.(type) {
-	case string:
-		id = v
-	case json.Number:
-		id = v.String()
-	}
+// providerID takes an id of a length that an id has.
+func providerID(id string) string {
 	if len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
 		return ""
 	}

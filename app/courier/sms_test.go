@@ -118,7 +118,7 @@ func TestGatewayIsAway(t *testing.T) {
 // TestSMSRetriesEndWithTheLink: a gateway without credit is asked until the code would be of no use.
 func TestSMSRetriesEndWithTheLink(t *testing.T) {
 	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
-		for range 60 {
+		for range 80 {
 			peer.Script(couriertest.GatewayStep{Status: 402})
 		}
 		ticket := w.enqueue(w.smsPost())
@@ -131,8 +131,8 @@ func TestSMSRetriesEndWithTheLink(t *testing.T) {
 		if m.State != courier.Failed || m.Reason != "expired" || m.AboutNumber() || w.clock().After(m.ExpiresAt) {
 			t.Errorf("%s (%s) at %s", m.State, m.Reason, w.clock())
 		}
-		// 5 s, 20 s, 1 m, 3 m, 10 m; then every hour: 47 times in what is left of 48 h
-		if len(pauses) != 52 || pauses[0] != 5*time.Second || pauses[4] != 10*time.Minute || pauses[51] != time.Hour {
+		// 5 s, 20 s, 1 m, 3 m, 10 m; then every hour, 47 times; then half of what is left, until it is a minute
+		if len(pauses) != 58 || pauses[0] != 5*time.Second || pauses[4] != 10*time.Minute || pauses[51] != time.Hour || pauses[52] >= 30*time.Minute {
 			t.Errorf("%d pauses %v", len(pauses), pauses)
 		}
 		w.expectTrouble(courier.SMS, "credit", "402", 0) // nothing waits, but the next would not go out either
@@ -195,6 +195,7 @@ func TestMessageCentreHasBadDays(t *testing.T) {
 		{"bad sender", couriertest.SMPPStep{Status: data.ESME_RINVSRCADR}, "gateway_refused", false},
 		{"hang", couriertest.SMPPStep{Hang: true}, "timeout", false},
 		{"hang up", couriertest.SMPPStep{HangUp: true}, "connection_lost", false},
+		{"broken answer", couriertest.SMPPStep{Raw: []byte(couriertest.BrokenPDU)}, "connection_lost", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			withSMPP(t, func(t *testing.T, w *world, peer *couriertest.SMPPPeer) {
@@ -221,6 +222,18 @@ func TestMessageCentreHasBadDays(t *testing.T) {
 			w.deliver(ticket)
 			w.expect(ticket.MessageID, courier.Queued, "auth", courier.Temporary)
 			w.expectTrouble(courier.SMS, "auth", "", 1)
+		})
+	})
+	t.Run("broken bind", func(t *testing.T) {
+		withSMPP(t, func(t *testing.T, w *world, peer *couriertest.SMPPPeer) {
+			peer.AnswerBind([]byte(couriertest.BrokenPDU))
+			ticket := w.enqueue(w.smsPost())
+			v := w.deliver(ticket)
+			w.expect(ticket.MessageID, courier.Queued, "gateway_error", courier.Temporary)
+			peer.AnswerBind(nil)
+			w.pass(v.After)
+			w.deliver(ticket)
+			w.expect(ticket.MessageID, courier.HandedOver, "", courier.Temporary, courier.Accepted)
 		})
 	})
 	t.Run("away", func(t *testing.T) {
@@ -291,7 +304,7 @@ func TestBounce(t *testing.T) {
 		bounce := func(i int, status string) {
 			t.Helper()
 			id := peer.Mails()[i].Message(t).Header.Get("Message-Id")
-			r, err := courier.ParseBounce([]byte(`{"message_id": "` + id + `", "status": "` + status + `", "detail": "no"}`))
+			r, err := w.svc.ParseBounce([]byte(`{"message_id": "` + id + `", "status": "` + status + `", "detail": "no"}`))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -95,9 +95,12 @@ func settling(tx bun.IDB, state State, reason, detail string, now time.Time) *bu
 }
 
 // claim is portable: SQLite knows no SKIP LOCKED and needs none.
-func claim(ctx context.Context, db *store.DB, limit int, now, until time.Time) ([]Ticket, error) {
+func claim(ctx context.Context, db *store.DB, channels []Channel, limit int, now, until time.Time) ([]Ticket, error) {
 	due := db.NewSelect().Model((*Message)(nil)).Column("id").Where("relay_at <= ?", now).
 		Order("relay_at", "id").Limit(int64(limit))
+	if len(channels) > 0 {
+		due = due.Where("channel IN (?)", bun.List(channels))
+	}
 	if db.IsPostgres() {
 		due = due.For("UPDATE SKIP LOCKED")
 	}
@@ -105,7 +108,7 @@ func claim(ctx context.Context, db *store.DB, limit int, now, until time.Time) (
 	err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		got = nil
 		_, err := tx.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", until).Where("id IN (?)", due).
-			Returning("id, channel, run, attempts, created_at").Exec(ctx, &got)
+			Returning("id, channel, run, attempts, next_at, created_at").Exec(ctx, &got)
 		if store.IsNoRows(err) {
 			return nil
 		}
@@ -122,7 +125,7 @@ func claim(ctx context.Context, db *store.DB, limit int, now, until time.Time) (
 	})
 	tickets := make([]Ticket, len(got))
 	for i, m := range got {
-		tickets[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts}
+		tickets[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts, Due: m.NextAt == nil || !m.NextAt.After(now)}
 	}
 	return tickets, nil
 }
@@ -133,8 +136,12 @@ func postponeRelay(ctx context.Context, db bun.IDB, ids []uuid.UUID, at time.Tim
 	return err
 }
 
-func relayAll(ctx context.Context, db bun.IDB, now time.Time) error {
-	_, err := db.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", now).Where("relay_at > ?", now).Exec(ctx)
+func relayAll(ctx context.Context, db bun.IDB, channels []Channel, now time.Time) error {
+	q := db.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", now).Where("relay_at > ?", now)
+	if len(channels) > 0 {
+		q = q.Where("channel IN (?)", bun.List(channels))
+	}
+	_, err := q.Exec(ctx)
 	return err
 }
 
@@ -235,7 +242,7 @@ func runAgain(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time) (boo
 	res, err := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("run = run + 1").
 		Set("attempts = 0").Set("reason = ''").Set("detail = ''").Set("relay_at = ?", now).
 		Set("lease_until = NULL").Set("next_at = NULL").Set("settled_at = NULL").Set("handed_over_at = NULL").
-		Where("id = ?", id).Where("state = ?", Failed).Where("expires_at > ?", now).Exec(ctx)
+		Where("id = ?", id).Where(failing).Where("expires_at > ?", now).Exec(ctx)
 	return touched(res, err)
 }
 
@@ -286,4 +293,26 @@ func hurry(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) error {
 	_, err := db.NewUpdate().Model((*Message)(nil)).Set("next_at = NULL").Set("relay_at = ?", now).
 		Where("id = ?", id).Where("state = ?", Queued).Exec(ctx)
 	return err
+}
+
+const (
+	// hurryMax is how many messages HurryAll makes due, and hurryChunk how many of them in a tx: others write meanwhile.
+	hurryMax   = 50_000
+	hurryChunk = 2_000
+)
+
+func hurryAll(ctx context.Context, db *store.DB, channel Channel, now time.Time) error {
+	for range hurryMax / hurryChunk {
+		waiting := db.NewSelect().Model((*Message)(nil)).Column("id").Where("channel = ?", channel).Where("relay_at IS NOT NULL").
+			Where("state = ?", Queued).Where("next_at > ?", now).Order("relay_at").Limit(hurryChunk)
+		res, err := db.NewUpdate().Model((*Message)(nil)).Set("next_at = NULL").Set("relay_at = ?", now).
+			Where("id IN (?)", waiting).Where("state = ?", Queued).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n < hurryChunk {
+			return err
+		}
+	}
+	return nil
 }

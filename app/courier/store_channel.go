@@ -26,7 +26,10 @@ func channelWorks(ctx context.Context, tx bun.IDB, c Channel) error {
 	if err != nil || !some {
 		return err
 	}
-	_, err = tx.NewDelete().Table("channel_refusal").Where("channel = ?", c).Exec(ctx)
+	if _, err = tx.NewDelete().Table("channel_refusal").Where("channel = ?", c).Exec(ctx); err != nil {
+		return err
+	}
+	_, err = tx.NewRaw(`UPDATE channel_pace SET away = FALSE, probe_at = NULL WHERE channel = ?`, c).Exec(ctx)
 	return err
 }
 

@@ -48,6 +48,8 @@ func mailVerdict(at stage, code int, status, text string) (blame, string) {
 		return ofRecipient, reasonRecipientUnknown
 	case "2.2":
 		return ofRecipient, reasonMailboxFull
+	case "6.7":
+		return ofRecipient, reasonASCIIOnly
 	case "1.7", "1.8":
 		return ofFirm, reasonSenderRefused
 	case "4.1": // Exchange Online says so to RCPT when its directory does not have the address

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/textproto"
@@ -26,7 +27,7 @@ func TestMailVerdicts(t *testing.T) {
 		{stageGreeting, 454, "4.7.0 TLS not available", ofFirm, reasonServerBusy},
 		// the sender, whatever the number says
 		{stageMail, 530, "5.7.0 sign in first", ofFirm, reasonAuth},
-		{stageMail, 421, "closing", ofMoment, reasonServerBusy},
+		{stageMail, 421, "closing", ofFirm, reasonServerBusy},
 		{stageMail, 550, "No such user", ofFirm, reasonSenderRefused},
 		{stageMail, 550, "5.1.1 unknown", ofFirm, reasonSenderRefused},
 		{stageMail, 553, "5.7.1 sender refused", ofFirm, reasonBlocked},
@@ -40,6 +41,8 @@ func TestMailVerdicts(t *testing.T) {
 		{stageRcpt, 550, "5.1.6 moved", ofRecipient, reasonRecipientUnknown},
 		{stageRcpt, 550, "5.1.10 null MX", ofRecipient, reasonRecipientUnknown},
 		{stageRcpt, 550, "5.2.1 disabled", ofRecipient, reasonRecipientUnknown},
+		{stageRcpt, 553, "5.6.7 address with letters of another script", ofRecipient, reasonASCIIOnly},
+		{stageData, 550, "5.6.7 SMTPUTF8 is required, but was not offered by host", ofRecipient, reasonASCIIOnly},
 		{stageRcpt, 552, "5.2.2 full", ofRecipient, reasonMailboxFull},
 		{stageRcpt, 552, "full", ofRecipient, reasonMailboxFull},
 		{stageRcpt, 550, "5.4.4 no route", ofRecipient, reasonRecipientUnknown},
@@ -75,7 +78,8 @@ func TestMailVerdicts(t *testing.T) {
 		{stageRcpt, 450, "4.7.1 Client host rejected: cannot find your reverse hostname", ofFirm, reasonBlocked},
 		{stageRcpt, 421, "4.7.0 poor reputation", ofFirm, reasonSpam},
 		{stageRcpt, 452, "4.2.2 over quota", ofMoment, reasonMailboxFull},
-		{stageRcpt, 452, "4.3.1 disk", ofMoment, reasonServerBusy},
+		{stageRcpt, 452, "4.3.1 disk", ofFirm, reasonServerBusy},
+		{stageMail, 451, "try later", ofFirm, reasonServerBusy}, {stageRcpt, 451, "4.4.1 no answer from host", ofMoment, reasonServerBusy},
 	} {
 		f := smtpFailure(c.stage, &textproto.Error{Code: c.code, Msg: c.text})
 		if f.blame != c.blame || f.reason != c.reason {
@@ -163,7 +167,9 @@ func TestNetVerdicts(t *testing.T) {
 		reason string
 	}{
 		{io.EOF, reasonConnectionLost},
-		{&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, reasonTLS},
+		{&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, reasonCertificate},
+		{&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}}, reasonCertificateName},
+		{&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}, reasonCertificateOld},
 		{tls.AlertError(40), reasonTLS},
 		{errors.New("?"), reasonUnreachable},
 	} {

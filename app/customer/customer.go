@@ -167,16 +167,23 @@ func identity(t Type, d Data) string {
 // Reminder is how long an invitation may go unanswered before somebody should look (N7), unless a setting says otherwise.
 const Reminder = 7 * 24 * time.Hour
 
-// standing is what attention depends on: one access of a customer.
+// standing is what attention and the search depend on: one access of a customer.
 type standing struct {
 	CustomerID    uuid.UUID  `bun:"customer_id"`
+	FirstName     string     `bun:"first_name"`
+	LastName      string     `bun:"last_name"`
 	Email         string     `bun:"email"`
+	Mobile        string     `bun:"mobile"`
 	InvitedAt     time.Time  `bun:"invited_at"`
 	LinkExpiresAt time.Time  `bun:"link_expires_at"`
 	Undeliverable string     `bun:"undeliverable"`
 	CodeFailed    bool       `bun:"code_failed"` // the newest SMS of this invitation failed for good
 	RegisteredAt  *time.Time `bun:"registered_at"`
 	DeactivatedAt *time.Time `bun:"deactivated_at"`
+}
+
+func (s standing) contact() Contact {
+	return Contact{FirstName: s.FirstName, LastName: s.LastName, Email: s.Email, Mobile: s.Mobile}
 }
 
 // attentionAt is from when on somebody should look at a customer; nil: never. administrators are the active ones.

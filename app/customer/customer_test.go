@@ -48,12 +48,14 @@ func TestValidateComplaints(t *testing.T) {
 		"only blanks":                {Person, func(d *Data) { d.LastName = " \u00a0 " }, "last_name required"},
 		"100 characters":             {Person, func(d *Data) { d.LastName = strings.Repeat("ä", 100) }, ""},
 		"101 characters":             {Person, func(d *Data) { d.LastName = strings.Repeat("ä", 101) }, "last_name too_long"},
-		"line break in a name":       {Person, func(d *Data) { d.LastName = "Berg\r\nBcc: x@example.org" }, "last_name control_characters"},
+		"line break in a name":       {Person, func(d *Data) { d.LastName = "Berg\r\nBcc: x@example.org" }, ""},
 		"line break in the note":     {Person, func(d *Data) { d.Note = "a\r\nb\tc" }, ""},
 		"NUL":                        {Person, func(d *Data) { d.City = "Kö\x00ln" }, "city control_characters"},
 		"NUL in the note":            {Person, func(d *Data) { d.Note = "\x00" }, "note control_characters"},
 		"not UTF-8":                  {Person, func(d *Data) { d.City = "K\xf6ln" }, "city control_characters"},
-		"text turned around":         {Person, func(d *Data) { d.City = "a\u202eb" }, "city control_characters"},
+		"text turned around":         {Person, func(d *Data) { d.City = "a\u202eb" }, ""},
+		"nothing to be seen":         {Person, func(d *Data) { d.FirstName, d.LastName = "\u3164\u200b", "\u0301" }, "first_name required, last_name required"},
+		"a company of nothing":       {Company, func(d *Data) { d.CompanyName = "\u2800-\u00ad" }, "company_name required"},
 		"date":                       {Person, func(d *Data) { d.DateOfBirth = "29.02.1980" }, "date_of_birth date.malformed"},
 		"no such day":                {Person, func(d *Data) { d.DateOfBirth = "1981-02-29" }, "date_of_birth date.malformed"},
 		"before 1900":                {Person, func(d *Data) { d.DateOfBirth = "1899-12-31" }, "date_of_birth date.malformed"},
@@ -68,8 +70,9 @@ func TestValidateComplaints(t *testing.T) {
 		"a person's VAT ID":          {Person, func(d *Data) { d.VATID = "nonsense" }, ""},
 		"a company's birthday":       {Company, func(d *Data) { d.DateOfBirth = "nonsense" }, ""},
 		"phone":                      {Person, func(d *Data) { d.Phone = "0221 / 12" }, "phone phone.malformed"},
-		"phone is text":              {Person, func(d *Data) { d.Phone = "call me" }, "phone phone.malformed"},
-		"phone with extension":       {Person, func(d *Data) { d.Phone = "+49 221 1234567 ext. 5" }, "phone phone.malformed"},
+		"phone is text":              {Person, func(d *Data) { d.Phone = "call me" }, "phone phone.letters"},
+		"phone with extension":       {Person, func(d *Data) { d.Phone = "+49 221 1234567 ext. 5" }, "phone phone.letters"},
+		"phone with # extension":     {Person, func(d *Data) { d.Phone = "+49 221 1234567 # 5" }, "phone phone.extension"},
 		"country":                    {Person, func(d *Data) { d.Country = "ZZ" }, "country country.unknown"},
 		"country by name":            {Person, func(d *Data) { d.Country = "Germany" }, "country country.unknown"},
 		"postal code of Germany":     {Person, func(d *Data) { d.PostalCode = "5066" }, "postal_code postal_code.malformed"},
@@ -134,6 +137,68 @@ func TestVATID(t *testing.T) {
 			if wrong := valid[:i] + string(d) + valid[i+1:]; checkDE(wrong) != (wrong == valid) {
 				t.Errorf("DE%s counts as valid: %v", wrong, checkDE(wrong))
 			}
+		}
+	}
+}
+
+// TestVATIDAsWritten: labels before a number, blanks and signs in it, and the endings that some countries have.
+func TestVATIDAsWritten(t *testing.T) {
+	for written, want := range map[string]string{
+		"GR123456789": "EL123456789", "gr 094 259 216": "EL094259216", "EL 094259216": "EL094259216",
+		"USt-IdNr. DE136695976": "DE136695976", "USt.-IdNr.: DE 136 695 976": "DE136695976", "USt-ID DE136695976": "DE136695976", "UStID DE136695976": "DE136695976",
+		"Ust-Id-Nr. DE-136.695.976": "DE136695976", "UStIdNr:DE136695976": "DE136695976", "Umsatzsteuer-Identifikationsnummer DE136695976": "DE136695976",
+		"UID ATU13585627": "ATU13585627", "UID-Nr.: ATU 1358 5627": "ATU13585627", "UID: CHE-123.456.789 MWST": "CHE123456789MWST",
+		"VAT No. GB 123 4567 89": "GB123456789", "VAT Reg. No. GB123456789": "GB123456789", "VAT registration number: GB 123 4567 89 012": "GB123456789012",
+		"VAT ID: IE6433435F": "IE6433435F", "VAT NL004495445B01": "NL004495445B01", "VAT No. NO 123 456 789 MVA": "NO123456789MVA", "VAT NO123456789MVA": "NO123456789MVA",
+		"VAT NO 123456789": "NO123456789", "MwSt-Nr. CHE-123.456.789 MWST": "CHE123456789MWST", "MWST-Nr. LI 50 123": "LI50123", "N° TVA FR 40 303 265 045": "FR40303265045",
+		"TVA intracommunautaire : FR40303265045": "FR40303265045", "P. IVA IT00743110157": "IT00743110157", "Partita IVA: IT 00743110157": "IT00743110157",
+		"BTW-nr. BE 0428.759.497": "BE0428759497", "DIČ: CZ25123891": "CZ25123891", "VAT IS123456": "IS123456", "Nr. DE136695976": "DE136695976", "IHRE USt-Id: DE136695976": "DE136695976",
+		"GB123456789": "GB123456789", "GBGD123": "GBGD123", "GB HA 599": "GBHA599", "XI 123456789": "XI123456789", "NO 123 456 789 MVA": "NO123456789MVA", "NO123456789": "NO123456789",
+		"123 456 789 MVA": "NO123456789MVA", "LI 50123": "LI50123", "CHE-123.456.789 MWST": "CHE123456789MWST", "che-123.456.789 tva": "CHE123456789TVA", "CHE-123.456.789 IVA": "CHE123456789IVA",
+		"CHE-123.456.789 VAT": "CHE123456789VAT", "CHE-123.456.789": "CHE123456789", "CHE‑123.456.789 MWST": "CHE123456789MWST", "ＤＥ１３６６９５９７６": "DE136695976", "DE\u200b136695976": "DE136695976",
+		"TR 1234567890": "TR1234567890", "RS100000001": "RS100000001", "US 12-3456789": "US123456789", "UA123456789012": "UA123456789012",
+	} {
+		d := Data{CompanyName: "A", FirstName: "B", LastName: "C", VATID: written}
+		if got, err := validate(Company, d, testNow); err != nil || got.VATID != want {
+			t.Errorf("%q is %q, %v; want %q", written, got.VATID, err, want)
+		}
+		if again, complaint := checkVATID(want, nil); again != want || complaint != "" {
+			t.Errorf("%q is %q, %q the second time", want, again, complaint)
+		}
+	}
+	for written, want := range map[string]string{
+		"USt-IdNr. DE136695975": "vat.checksum", "UID ATU13585626": "vat.checksum", "USt-IdNr.": "vat.malformed", "USt-IdNr. 136695976": "vat.malformed", "MwSt-Nr. 136695976": "vat.malformed",
+		"GR12345678": "vat.malformed", "GB12345678": "vat.malformed", "NO12345678MVA": "vat.malformed", "CHE-123.456.78 MWST": "vat.malformed", "CH123456789": "vat.malformed", "LI1234": "vat.malformed",
+		"CHE-123.456.789 GmbH": "vat.malformed", "DE136695976 MWST": "vat.malformed", "QQ123456789": "vat.malformed", "HRB 12345": "vat.malformed", "USt": "vat.malformed", "USA": "vat.malformed", "TR": "vat.malformed",
+		"TR12": "vat.malformed", "siehe oben": "vat.malformed", "Nr. 136695976": "vat.malformed", "ID DE136695975": "vat.malformed", "DE136695976 und ATU13585627": "vat.malformed",
+	} {
+		if got, complaint := checkVATID(written, nil); complaint != want {
+			t.Errorf("%q is %q, %q; want %q", written, got, complaint, want)
+		}
+	}
+}
+
+// TestPostalCodeAsWritten: the sign or code of the customer's own country before a postal code goes, another one's is a mistake.
+func TestPostalCodeAsWritten(t *testing.T) {
+	const malformed, elsewhere = "!postal_code.malformed", "!postal_code.elsewhere"
+	for _, c := range []struct{ country, written, want string }{
+		{"DE", "D-20355", "20355"}, {"DE", "DE-20355", "20355"}, {"DE", "d 20355", "20355"}, {"DE", "D – 20355", "20355"}, {"DE", "D20355", "20355"}, {"DE", "20 355", "20355"}, {"DE", "２０３５５", "20355"},
+		{"DE", "D\u201120355", "20355"}, {"DE", "A-1010", elsewhere}, {"DE", "CH-8001", elsewhere}, {"DE", "AT-10100", elsewhere}, {"DE", "D-2035", malformed}, {"DE", "X-20355", malformed}, {"DE", "D-", malformed}, {"DE", "D", malformed},
+		{"AT", "A-1010", "1010"}, {"AT", "AT 1010", "1010"}, {"AT", "D-20355", elsewhere}, {"AT", "D-1010", elsewhere}, {"AT", "A-10100", malformed}, {"CH", "CH-8001", "8001"}, {"CH", "CH 8001", "8001"}, {"CH", "FL-9490", elsewhere},
+		{"LI", "FL-9490", "9490"}, {"LI", "LI-9490", "9490"}, {"LI", "CH-9490", elsewhere}, {"LU", "L-1234", "1234"}, {"LU", "LU-1234", "1234"}, {"DK", "DK-1050", "1050"}, {"DK", "D-1050", elsewhere}, {"DK", "1050", "1050"},
+		{"FR", "F-75001", "75001"}, {"IT", "I-00184", "00184"}, {"BE", "B-1000", "1000"}, {"ES", "E-28001", "28001"}, {"SE", "SE-111 22", "111 22"}, {"SE", "S-11122", "111 22"}, {"NO", "N-0150", "0150"}, {"FI", "FIN-00100", "00100"},
+		{"PL", "PL-00-950", "00-950"}, {"PL", "00950", "00-950"}, {"CZ", "CZ-11000", "110 00"}, {"SK", "811 01", "811 01"}, {"GR", "GR-104 31", "104 31"}, {"NL", "NL-1012 ab", "1012 AB"}, {"NL", "1012ab", "1012 AB"}, {"PT", "P-1000-001", "1000-001"},
+		{"GB", "sw1a1aa", "SW1A 1AA"}, {"GB", "E1 6AN", "E1 6AN"}, {"GB", "GB-E1 6AN", "E1 6AN"}, {"GB", "20355", malformed}, {"GB", "D-20355", elsewhere}, {"US", "12345-6789", "12345-6789"}, {"US", "D-20355", elsewhere}, {"US", "US-20355", "20355"},
+		{"MD", "MD-2001", "MD-2001"}, {"LV", "LV-1010", "LV-1010"}, {"LV", "D-20355", elsewhere}, {"AR", "B-1636", "B-1636"}, {"MT", "VLT 1117", "VLT 1117"}, {"IE", "D02 X285", "D02 X285"}, {"KY", "KY1-1100", "KY1-1100"}, {"JP", "100-0001", "100-0001"},
+		{"AD", "AD500", "AD500"}, {"BM", "HM 12", "HM 12"}, {"CA", "K1A 0B1", "K1A 0B1"},
+	} {
+		got, err := validate(Person, Data{FirstName: "A", LastName: "B", Country: c.country, PostalCode: c.written}, testNow)
+		said := got.PostalCode
+		if err != nil {
+			said = "!" + complaints(err)
+		}
+		if want := strings.Replace(c.want, "!", "!postal_code ", 1); said != want {
+			t.Errorf("%s %q is %q; want %q", c.country, c.written, said, want)
 		}
 	}
 }
@@ -213,6 +278,9 @@ func TestIdentity(t *testing.T) {
 
 func FuzzValidate(f *testing.F) {
 	f.Add("person", "Anna", "Berg", "1980-01-01", "DE136695976", "0221 1234567", "DE", "50667", "note")
+	f.Add("company", "A", "B", "", "USt-IdNr. DE136695976", "", "AT", "A-1010", "")
+	f.Add("company", "A", "B", "", "VAT No. NO 123 456 789 MVA", "", "GB", "GB-sw1a1aa", "")
+	f.Add("company", "A", "B", "", "gr123456789", "", "MD", "MD-2001", "")
 	f.Add("company", "ß", "\u202e", "0000-00-00", "ATU", "+", "??", "\x00", "\r\n")
 	f.Fuzz(func(t *testing.T, typ, first, last, birth, vat, phone, country, postal, note string) {
 		d := Data{FirstName: first, LastName: last, DateOfBirth: birth, VATID: vat, Phone: phone, Country: country, PostalCode: postal, Note: note, CompanyName: last, City: first}
@@ -254,7 +322,7 @@ func FuzzCursor(f *testing.F) {
 		if !ok {
 			return
 		}
-		if p.encode(o) != s || p.number <= 0 || p.phase > phaseRest || p.phase < 0 || strings.ContainsRune(p.name, 0) || !utf8.ValidString(p.name) {
+		if p.encode(o) != s || p.number <= 0 || p.phase > phaseDetails || p.phase < 0 || strings.ContainsRune(p.name, 0) || !utf8.ValidString(p.name) {
 			t.Errorf("decode(%q) = %+v", s, p)
 		}
 		other := order{number: !o.number, descending: o.descending}

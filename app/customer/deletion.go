@@ -3,6 +3,8 @@ package customer
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -10,6 +12,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/audit"
+	"kontor/app/erasure"
 	"kontor/policies"
 )
 
@@ -25,6 +28,7 @@ type Deletion struct {
 	Total       int64         `bun:"total"`
 	RequestedBy uuid.NullUUID `bun:"requested_by"`
 	RequestedAt time.Time     `bun:"requested_at"`
+	RecordedAt  *time.Time    `bun:"recorded_at"` // when it was noted outside the database; see package erasure
 	FinishedAt  *time.Time    `bun:"finished_at"`
 }
 
@@ -68,8 +72,8 @@ func (s *Service) WillDelete(ctx context.Context, c account.Caller, id uuid.UUID
 
 // Delete begins a deletion for good. In one tx the customer is gone for everybody, its messages are cancelled, its
 // links void, its end users without an access elsewhere signed out, and the deletion noted. A small one is finished in
-// the same call (FinishedAt tells), a large one by ContinueDeletions. Errors: ErrNotFound, policies.ErrForbidden, and
-// ErrConfirm when confirm is not the customer's number.
+// the same call (FinishedAt tells), a large one by ContinueDeletions, and so is one that can't be noted outside the database
+// just now. Errors: ErrNotFound, policies.ErrForbidden, and ErrConfirm when confirm is not the customer's number.
 func (s *Service) Delete(ctx context.Context, c account.Caller, id uuid.UUID, confirm string) (Deletion, error) {
 	var d Deletion
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
@@ -82,7 +86,9 @@ func (s *Service) Delete(ctx context.Context, c account.Caller, id uuid.UUID, co
 	if err := s.step(); err != nil {
 		return d, err
 	}
-	if _, err := s.continueDeletion(ctx, d, inlineRows); err != nil {
+	if _, err := s.continueDeletion(ctx, d, inlineRows); errors.Is(err, errUnrecorded) {
+		return d, nil // it is decided and goes on as soon as it can: the worker says what is in the way
+	} else if err != nil {
 		return d, err
 	}
 	return s.deletion(ctx, d.ID)
@@ -96,6 +102,12 @@ func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, id uui
 	if n, ok := ParseNumber(confirm); !ok || n != cu.Number {
 		return Deletion{}, ErrConfirm.With("number", cu.Label())
 	}
+	return s.doom(ctx, tx, c.Actor(), cu)
+}
+
+// doom begins the deletion of a customer, whoever may want it.
+func (s *Service) doom(ctx context.Context, tx bun.Tx, by audit.Actor, cu Customer) (Deletion, error) {
+	id := cu.ID
 	if marked, err := s.markDeleting(ctx, tx, id); err != nil {
 		return Deletion{}, err
 	} else if !marked { // somebody else did, since it was read
@@ -118,7 +130,7 @@ func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, id uui
 		return Deletion{}, err
 	}
 	record := audit.Record{Action: audit.CustomerDeleting, CustomerID: id, SubjectID: id, Subject: cu.Label()}
-	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
+	if err := s.audit.Write(ctx, tx, by, record); err != nil {
 		return Deletion{}, err
 	}
 	counts.LogEntries++
@@ -128,7 +140,7 @@ func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, id uui
 	}
 	d := Deletion{
 		CustomerID: id, Number: cu.Number, Counts: string(asText), Total: counts.total(), RequestedAt: s.now(),
-		RequestedBy: uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil},
+		RequestedBy: uuid.NullUUID{UUID: by.ID, Valid: by.ID != uuid.Nil},
 	}
 	if d.ID, err = uuid.NewV7(); err != nil {
 		return Deletion{}, err
@@ -180,6 +192,9 @@ func (s *Service) ContinueDeletions(ctx context.Context, chunk int) (finished in
 // continueDeletion does one deletion to its end; finished=false when readers kept SQLite's write-ahead log from being
 // emptied (the next call tries again), or somebody else finished it.
 func (s *Service) continueDeletion(ctx context.Context, d Deletion, chunk int) (finished bool, err error) {
+	if err := s.recordDeletion(ctx, d); err != nil {
+		return false, err
+	}
 	for _, erase := range s.erasers() {
 		for left := true; left; {
 			err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -209,6 +224,51 @@ func (s *Service) continueDeletion(ctx context.Context, d Deletion, chunk int) (
 		err = s.step()
 	}
 	return finished, err
+}
+
+// errUnrecorded says that a deletion could not be noted outside the database, and so has to wait.
+var errUnrecorded = errors.New("the deletion is not noted yet")
+
+// recordDeletion notes a deletion outside the database before anything is erased. By then it is decided for good: begin has
+// been committed, and nothing brings back whom it is about. After a crash it may be noted twice, which does no harm.
+func (s *Service) recordDeletion(ctx context.Context, d Deletion) error {
+	if d.RecordedAt != nil {
+		return nil
+	}
+	if err := s.erased.Record(ctx, erasure.Subject{Kind: erasure.Customer, ID: d.CustomerID}); err != nil {
+		return fmt.Errorf("%w: %w", errUnrecorded, err)
+	}
+	if err := s.markRecorded(ctx, s.db, d.ID); err != nil {
+		return err
+	}
+	return s.step()
+}
+
+// Erasable is how customers are found again, and erased, after a backup was restored.
+func (s *Service) Erasable() erasure.Keeper {
+	return erasure.Keeper{Kind: erasure.Customer, IDs: s.presentIDs, Erase: s.eraseAgain}
+}
+
+// eraseAgain deletes customers that were deleted before, to the end. They are noted already.
+func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
+	for _, id := range ids {
+		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			number, err := s.numberOf(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			d, err := s.doom(ctx, tx, account.System.Actor(), Customer{ID: id, Number: number})
+			if err != nil {
+				return err
+			}
+			return s.markRecorded(ctx, tx, d.ID)
+		})
+		if err != nil && !errors.Is(err, ErrNotFound) { // somebody else deletes it at this moment
+			return err
+		}
+	}
+	_, err := s.ContinueDeletions(ctx, inlineRows)
+	return err
 }
 
 // finish writes the receipt, once.

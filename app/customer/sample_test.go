@@ -42,6 +42,77 @@ func TestCertain(t *testing.T) {
 	}
 }
 
+// wantExtrapolated fails unless the first matches tell on SQLite how many there are.
+func (w *world) wantExtrapolated(t *testing.T, l listing, want, of int) {
+	t.Helper()
+	if w.db.IsPostgres() || want == 0 {
+		return
+	}
+	ctx := context.Background()
+	g, err := w.gather(ctx, run{listing: l, limit: PageSize + 1}, 200)
+	if err != nil || g.complete || g.count != 200 {
+		t.Fatalf("%+v: %d gathered of %d, complete: %v, %v", l.filter, g.count, want, g.complete, err)
+	}
+	e, err := w.extrapolate(ctx, g)
+	if err != nil || e.of != of || e.many || e.rows < want*9/10 || e.rows > want*11/10 {
+		t.Errorf("%+v: the first matches expect %+v, %v; there are %d of %d", l.filter, e, err, want, of)
+	}
+}
+
+// TestWalks: names are walked where a page of matches lies nearer than all the matches; what has no more matches than are
+// counted is gathered.
+func TestWalks(t *testing.T) {
+	s := Service{limits: limits{frequent: 3000, step: 6}}
+	for _, c := range []struct {
+		e       expectation
+		similar bool
+		want    bool
+	}{
+		{e: expectation{}},
+		{e: expectation{rows: CountCap, of: 2000}},
+		{e: expectation{rows: CountCap, of: 2000, many: true}, want: true},
+		{e: expectation{rows: 1500, of: 100_000}},
+		{e: expectation{rows: 2000, of: 100_000}, want: true},
+		{e: expectation{rows: 2000, of: 100_000}, similar: true},
+		{e: expectation{rows: 2000, of: 1_000_000}},
+		{e: expectation{rows: 3000, of: 1_000_000}, want: true},
+		{e: expectation{rows: 3000, of: 1_000_000}, similar: true, want: true},
+	} {
+		if got := s.walks(listing{search: true, similar: c.similar}, c.e); got != c.want {
+			t.Errorf("%+v, similar %v: walks %v", c.e, c.similar, got)
+		}
+	}
+}
+
+// TestWorth: a sample is taken where it may change what is done or said, and nowhere else.
+func TestWorth(t *testing.T) {
+	const million = 1_000_000
+	s := Service{limits: limits{frequent: 3000, step: 6}}
+	k := look{blocks: 100, size: 25}
+	share := float64(k.blocks*k.size) / million
+	for _, c := range []struct {
+		name   string
+		known  expectation
+		filled bool
+		want   bool
+	}{
+		{name: "nothing is known", want: true},
+		{name: "nothing is known of a filled page", filled: true, want: true},
+		{name: "what is gathered is counted", known: expectation{rows: 900, of: million, share: 0.1}},
+		{name: "a frequent word may be certain", known: expectation{rows: 20_000, of: million, share: 0.01}, want: true},
+		{name: "a frequent word is certain", known: expectation{rows: 20_000, of: million, share: 0.01, many: true}},
+		{name: "too few to be certain", known: expectation{rows: 3500, of: million, share: 0.1}},
+		{name: "a filled page with hardly more than are counted", known: expectation{rows: 1100, of: million, share: 0.1}, filled: true},
+		{name: "a filled page with many", known: expectation{rows: 20_000, of: million, share: 0.01}, filled: true, want: true},
+		{name: "a smaller look leaves it open", known: expectation{rows: 3000, of: million, share: 0.001}, want: true},
+		{name: "a larger look left it open", known: expectation{rows: 3000, of: million, share: 0.01}},
+	} {
+		if got := s.worth(listing{search: true}, c.known, c.filled, k, share); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
 // TestSample: what a sample expects is about what there is, under the filters of the list, and never what no row matches.
 func TestSample(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
@@ -59,8 +130,12 @@ func TestSample(t *testing.T) {
 		if err := w.db.LoadInTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) }); err != nil {
 			t.Fatal(err)
 		}
-		first, total, err := w.blocks(ctx)
-		if err != nil || total < 60 || total > n/10 {
+		if !w.db.IsPostgres() {
+			w.exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
+		}
+		const size = 10 // on SQLite
+		first, total, err := w.blocks(ctx, size)
+		if err != nil || total < 60 || total > n/size {
 			t.Fatalf("%d blocks, %v", total, err)
 		}
 		const looks = 40
@@ -75,7 +150,7 @@ func TestSample(t *testing.T) {
 			l.terms, l.search = parseQuery(c.filter.Query)
 			sum := 0.0
 			for range looks {
-				rows, met, err := w.sample(ctx, l, first, total, total/4)
+				rows, met, err := w.sample(ctx, l, look{total / 4, size}, first, total)
 				if err != nil || met > rows || met > total {
 					t.Fatalf("%+v: %d rows in %d blocks, %v", c.filter, rows, met, err)
 				}
@@ -84,13 +159,14 @@ func TestSample(t *testing.T) {
 			if sum < 0.8*float64(c.want) || sum > 1.2*float64(c.want) {
 				t.Errorf("%+v: samples expect %.0f rows; there are %d", c.filter, sum, c.want)
 			}
+			w.wantExtrapolated(t, l, c.want, n)
 		}
-		w.limits.few, w.limits.many = 4, total/10
+		w.limits.looks = []look{{4, size}, {total / 10, size}}
 		l := listing{now: testNow}
 		l.terms, l.search = parseQuery("heu")
 		mean := 0
 		for range looks { // one sample of a tenth may be far off
-			e, err := w.expect(ctx, l)
+			e, err := w.expect(ctx, l, expectation{}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,8 +175,8 @@ func TestSample(t *testing.T) {
 		if mean < n/2*7/10 || mean > n/2*13/10 {
 			t.Errorf("expected are %d of %d", mean, n/2)
 		}
-		w.limits.few = total
-		if e, err := w.expect(ctx, l); err != nil || e != (expectation{}) {
+		w.limits.looks[0].blocks = total
+		if e, err := w.expect(ctx, l, expectation{}, false); err != nil || e != (expectation{}) {
 			t.Errorf("a sample of all: %+v, %v; want none", e, err)
 		}
 	})

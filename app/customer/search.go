@@ -3,7 +3,7 @@ package customer
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"slices"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +18,7 @@ const (
 
 // Filter is the state of the overview, as it stands in the URL. What is not understood counts as not there.
 type Filter struct {
-	Query     string // every word must be found; 1-2 characters find beginnings of words, more find any part
+	Query     string // every word must be found; 1-2 characters find beginnings of words, a digit alone only in names, city and e-mail; more find any part; numbers in any spelling
 	Type      Type   // "" both
 	Attention bool   // status=attention
 	Sort      string // name (default), -name, number, -number
@@ -32,6 +32,7 @@ type Page struct {
 	Next, Prev string // cursors, "" where there is none
 	Count      int    // of all that match, capped
 	Capped     bool   // Count is CountCap and there are more
+	Similar    bool   // nothing matches; the rows have words that are spelt alike
 }
 
 // order is what a list is sorted by.
@@ -46,10 +47,12 @@ func parseOrder(s string) order {
 
 // The phases of a search that is sorted by name: what the query most likely means comes first.
 const (
-	phaseNumber = iota // the customer whose number it is
-	phasePrefix        // those whose name begins with it
-	phaseWord          // those whose name begins with one of several words: "Anna Müller" is "Müller, Anna"
-	phaseRest          // all others; and everything in lists without phases
+	phaseNumber  = iota // the customer whose number it is
+	phasePrefix         // those whose name begins with it
+	phaseWord           // those whose name begins with one of several words: "Anna Müller" is "Müller, Anna"
+	phaseRest           // all others with the words in their search text; and everything in lists without phases
+	phaseDetails        // those whose details are needed to find them
+	phaseNone           // no phase: see part
 )
 
 // position is where a row stands in a list: a page begins after the last row of the one before (keyset), so a deep page
@@ -90,7 +93,7 @@ func decode(s string, o order) (p position, ok bool) {
 		return position{}, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) < 4 || b[0] != cursorVersion || b[1] != o.mark() || b[2] > phaseRest {
+	if err != nil || len(b) < 4 || b[0] != cursorVersion || b[1] != o.mark() || b[2] > phaseDetails {
 		return position{}, false
 	}
 	number, n := binary.Uvarint(b[3:])
@@ -107,41 +110,6 @@ func decode(s string, o order) (p position, ok bool) {
 // maxRunes bounds a query: more characters than that are not looked at.
 const maxRunes = 100
 
-// terms is a query taken apart.
-type terms struct {
-	store.Terms
-	prefix string   // the query as the beginning of a sort name
-	begins []string // its words as that, where there are several; none begins with another
-	number int64    // the customer whose number it is, or 0
-}
-
-// parseQuery folds a query as the search text is folded. ok=false when there is nothing to search for.
-func parseQuery(q string) (t terms, ok bool) {
-	if utf8.RuneCountInString(q) > maxRunes {
-		q = string([]rune(q)[:maxRunes])
-	}
-	words := strings.Fields(store.Fold(q))
-	if t.number, _ = ParseNumber(q); t.number != 0 {
-		words = []string{strings.Join(words, "")} // one word in the search text as well: "k10001"
-	}
-	t.Terms, t.prefix = store.ParseTerms(words), store.SortKey(q)
-	if begins := strings.Fields(t.prefix); len(begins) > 1 && t.number == 0 {
-		t.begins = beginnings(begins[:min(len(begins), store.MaxTerms)])
-	}
-	return t, len(t.Needles) > 0
-}
-
-// beginnings sorts words and leaves out those that begin with another.
-func beginnings(words []string) (list []string) {
-	slices.Sort(words)
-	for _, w := range words {
-		if len(list) == 0 || !strings.HasPrefix(w, list[len(list)-1]) {
-			list = append(list, w)
-		}
-	}
-	return list
-}
-
 // searchText is what the search finds of a customer.
 func searchText(t Type, number int64, d Data, emails []string) string {
 	parts := []string{d.LastName, d.FirstName, d.City, strings.ReplaceAll(Label(number), "-", "")}
@@ -153,12 +121,34 @@ func searchText(t Type, number int64, d Data, emails []string) string {
 
 // Derived is what a customer's row holds beside its data, for those who write rows in bulk.
 type Derived struct {
-	NameSort, Search, Identity string
-	Trigrams                   string // the text of SQLite's customer_search
+	NameSort, Search, Details, Identity string
+	Trigrams                            string   // the text of SQLite's customer_search
+	Words                               []string // of the texts: each is a row of search_word
 }
 
-// Derive computes it from what a customer is and the e-mail addresses of its accesses.
-func Derive(t Type, number int64, d Data, emails ...string) Derived {
-	search := searchText(t, number, d, emails)
-	return Derived{NameSort: sortName(t, d), Search: search, Identity: identity(t, d), Trigrams: store.TrigramText(search)}
+// Derive computes it from what a customer is and its accesses.
+func Derive(t Type, number int64, d Data, accesses ...Contact) Derived {
+	search, details := texts(t, number, d, accesses)
+	return Derived{
+		NameSort: sortName(t, d), Search: search, Details: details, Identity: identity(t, d),
+		Trigrams: trigramText(search, details), Words: vocabulary(search, details),
+	}
+}
+
+// trigramText is what SQLite's index holds. In details one digit at the beginning of a word is none of its trigrams: see
+// term.asked.
+func trigramText(search, details string) string {
+	return store.TrigramText(search) + firstDigit.ReplaceAllString(store.TrigramText(details), " $1")
+}
+
+var firstDigit = regexp.MustCompile(`  (\d)`)
+
+// texts are what the search finds of a customer: the search text, which lists are read along, and the details.
+func texts(t Type, number int64, d Data, accesses []Contact) (search, details string) {
+	emails := make([]string, len(accesses))
+	for i, a := range accesses {
+		emails[i] = a.Email
+	}
+	search = searchText(t, number, d, emails)
+	return search, detailText(search, t, d, accesses)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -12,6 +13,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/erasure"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -28,7 +30,12 @@ type Accounts interface {
 	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
 }
 
-// Options are what a Service is made of; all of them are needed but the last two.
+// Erasures remembers, outside the database, who was deleted for good.
+type Erasures interface {
+	Record(ctx context.Context, subjects ...erasure.Subject) error
+}
+
+// Options are what a Service is made of; all of them are needed but the last three.
 type Options struct {
 	DB      *store.DB
 	Now     store.Clock
@@ -40,6 +47,8 @@ type Options struct {
 	Accounts Accounts
 	// Reminder is how long an invitation may go unanswered; 0 is the constant of that name.
 	Reminder time.Duration
+	// Erasures is told of each deletion before anything is erased; nil: nobody remembers.
+	Erasures Erasures
 }
 
 // Service keeps customers. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
@@ -51,7 +60,9 @@ type Service struct {
 	audit   *audit.Log
 	courier Courier
 	people  Accounts
+	erased  Erasures
 	limits  limits
+	pages   atomic.Pointer[pages]
 	// reminder is Options.Reminder.
 	reminder time.Duration
 	renamed  func(ctx context.Context, tx bun.IDB, cu Customer) error
@@ -67,8 +78,11 @@ func New(o Options) *Service {
 	if o.Accounts == nil {
 		o.Accounts = account.New(account.Options{DB: o.DB, Now: o.Now, Policy: o.Policy, Audit: o.Audit})
 	}
+	if o.Erasures == nil {
+		o.Erasures = erasure.New("", o.DB, o.Now)
+	}
 	return &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, people: o.Accounts, limits: limitsOf(o.DB), reminder: o.Reminder,
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, people: o.Accounts, erased: o.Erasures, limits: limitsOf(o.DB), reminder: o.Reminder,
 		step:    func() error { return nil },
 		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
 	}
@@ -191,7 +205,9 @@ func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Cust
 // policies.ErrForbidden for who may list none at all.
 //
 // A search by name (the default order) shows the customer whose number was typed first, then those whose name begins
-// with the query, then those whose name begins with one of its words, then all others.
+// with the query, then those whose name begins with one of its words, then all others whose names, city, number and e-mail
+// addresses have the words, then those of whom something else has (see detailText). If nothing is found at all, the list
+// is of customers with words that are spelt alike, and Similar says so.
 func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
 	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
 	if err != nil {
@@ -213,6 +229,11 @@ func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, e
 		r.from = &p
 	}
 	hits, count, err := s.read(ctx, r)
+	if err == nil && count == 0 && r.search {
+		if r.terms, r.similar, err = s.similar(ctx, r.terms); err == nil && r.similar {
+			hits, count, err = s.read(ctx, r)
+		}
+	}
 	if err != nil {
 		return Page{}, err
 	}
@@ -233,7 +254,7 @@ func (s *Service) page(ctx context.Context, r run, hits []hit, count int) (Page,
 	if r.back {
 		slices.Reverse(hits)
 	}
-	p := Page{Count: min(count, CountCap), Capped: count > CountCap}
+	p := Page{Count: min(count, CountCap), Capped: count > CountCap, Similar: r.similar && count > 0}
 	if len(hits) > 0 {
 		if more || r.back {
 			p.Next = r.cursor(hits[len(hits)-1])
@@ -267,36 +288,44 @@ func (s *Service) read(ctx context.Context, r run) (hits []hit, count int, err e
 	return hits, count, err
 }
 
-// look walks or gathers, whatever a sample of the rows promises to be shorter; if it is not, the other way as well.
+// look walks the names or gathers the matches, whatever promises to be shorter; if it is not, the other way as well.
 func (s *Service) look(ctx context.Context, r run) (hits []hit, count int, err error) {
-	complete := false
-	if r.phased() && !r.back && (r.from == nil || r.from.phase <= phasePrefix) {
-		// the names that begin with the query are one range of an index: often a page of them, at once
-		if hits, complete, err = s.phases(ctx, r, phasePrefix); err != nil {
-			return nil, 0, err
-		}
-	}
-	expected, err := s.expect(ctx, r.listing)
+	hits, filled, err := s.opening(ctx, r)
 	if err != nil {
 		return nil, 0, err
 	}
-	if !complete && expected.rows < s.limits.frequent {
-		hits, found, all, err := s.gather(ctx, r, max(s.limits.rare, 3*expected.rows))
-		if all || err != nil {
-			return hits, found, err
+	if filled {
+		expected, err := s.expect(ctx, r.listing, expectation{}, true)
+		if err != nil {
+			return nil, 0, err
+		}
+		return s.counted(ctx, r, hits, expected)
+	}
+	g, expected, err := s.glance(ctx, r)
+	if g.complete || err != nil {
+		return g.hits, g.count, err
+	}
+	if !s.walks(r.listing, expected) {
+		g, err = s.gather(ctx, r, max(s.limits.rare, 3*expected.rows))
+		if g.complete || err != nil {
+			return g.hits, g.count, err
 		}
 		expected.many = true
 	}
-	if !complete {
-		if hits, complete, err = s.phases(ctx, r, phaseRest); err != nil {
-			return nil, 0, err
-		}
+	hits, complete, err := s.phases(ctx, r, phaseDetails)
+	if err != nil {
+		return nil, 0, err
 	}
-	switch {
-	case !complete:
-		hits, count, _, err = s.gather(ctx, r, 0)
-		return hits, count, err
-	case expected.many:
+	if !complete {
+		g, err = s.gather(ctx, r, 0)
+		return g.hits, g.count, err
+	}
+	return s.counted(ctx, r, hits, expected)
+}
+
+// counted is hits with how many match in all, up to CountCap+1.
+func (s *Service) counted(ctx context.Context, r run, hits []hit, e expectation) (_ []hit, count int, err error) {
+	if e.many {
 		return hits, CountCap + 1, nil
 	}
 	count, err = s.count(ctx, r.listing, CountCap+1)
@@ -485,12 +514,12 @@ func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	emails := make([]string, len(accesses))
+	contacts := make([]Contact, len(accesses))
 	for i, a := range accesses {
-		emails[i] = a.Email
+		contacts[i] = a.contact()
 	}
-	search := searchText(r.Type, r.Number, r.data(), emails)
-	return s.derive(ctx, tx, r, search, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
+	search, details := texts(r.Type, r.Number, r.data(), contacts)
+	return s.derive(ctx, tx, r, search, details, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
 }
 
 // Tend is the worker's housekeeping of the search index.

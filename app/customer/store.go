@@ -39,6 +39,7 @@ type record struct {
 	Locale         string         `bun:"locale"`
 	NameSort       string         `bun:"name_sort"`
 	Search         string         `bun:"search"`
+	Details        sql.NullString `bun:"details"` // not valid: not written yet
 	Identity       string         `bun:"identity"`
 	AttentionAt    *time.Time     `bun:"attention_at"`
 	Submission     sql.NullString `bun:"submission"`
@@ -141,8 +142,9 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 	return id, err == nil, err
 }
 
-// insert takes the next number and writes the customer, with an empty search text: Touch fills it.
+// insert takes the next number and writes the customer, with empty search text and details: Touch fills them.
 func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
+	r.Details.Valid = true
 	err := tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'customer_number' RETURNING value`).Scan(ctx, &r.Number)
 	if err != nil {
 		return err
@@ -160,7 +162,7 @@ func (s *Service) insertAdministrator(ctx context.Context, tx bun.IDB, id, speci
 // update writes data if the customer still has the version that was edited; done=false otherwise.
 func (s *Service) update(ctx context.Context, tx bun.IDB, r *record, version int) (done bool, err error) {
 	res, err := tx.NewUpdate().Model(r).
-		ExcludeColumn("number", "id", "type", "search", "attention_at", "submission", "version", "deleting", "created_at", "created_by").
+		ExcludeColumn("number", "id", "type", "search", "details", "attention_at", "submission", "version", "deleting", "created_at", "created_by").
 		Set("version = version + 1").
 		Where("id = ?", r.ID).Where("version = ?", version).Where("NOT deleting").Exec(ctx)
 	if err != nil {
@@ -185,7 +187,7 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 
 // standings are the accesses of customers, oldest first.
 func (s *Service) standings(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []standing, err error) {
-	err = tx.NewRaw(`SELECT a.customer_id, a.email, a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at,
+	err = tx.NewRaw(`SELECT a.customer_id, a.first_name, a.last_name, a.email, a.mobile, a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at,
 		`+CodeFailure("a")+` <> '' AS code_failed
 		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
 	return list, err
@@ -214,16 +216,23 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 	return n, err
 }
 
-// derive writes what is derived from a customer and its accesses, the search index included.
-func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search string, attention *time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, attention_at = ? WHERE number = ?`, search, attention, r.Number)
-	if err != nil || search == r.Search || s.db.IsPostgres() {
+// derive writes what is derived from a customer and its accesses, the search index and the vocabulary included.
+func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search, details string, attention *time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ? WHERE number = ?`, search, details, attention, r.Number)
+	if err != nil || search == r.Search && details == r.Details.String && r.Details.Valid {
+		return err
+	}
+	before, now := r.vocabulary(), vocabulary(search, details)
+	if err := s.learn(ctx, tx, without(now, before)); err != nil {
+		return err
+	}
+	if err := s.unlearn(ctx, tx, r.Number, without(before, now)); err != nil || s.db.IsPostgres() {
 		return err
 	}
 	if err := s.unindex(ctx, tx, r.Number); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, store.TrigramText(search))
+	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, trigramText(search, details))
 	return err
 }
 

@@ -75,6 +75,24 @@ func (s *Service) advance(ctx context.Context, tx bun.IDB, id uuid.UUID, gone in
 	return err
 }
 
+// presentIDs are the customers that are not being deleted.
+func (s *Service) presentIDs(ctx context.Context) (ids []uuid.UUID, err error) {
+	return ids, s.db.NewRaw(`SELECT id FROM customer WHERE NOT deleting`).Scan(ctx, &ids)
+}
+
+func (s *Service) numberOf(ctx context.Context, tx bun.IDB, id uuid.UUID) (number int64, err error) {
+	err = tx.NewRaw(`SELECT number FROM customer WHERE id = ?`, id).Scan(ctx, &number)
+	if store.IsNoRows(err) {
+		err = ErrNotFound
+	}
+	return number, err
+}
+
+func (s *Service) markRecorded(ctx context.Context, db bun.IDB, id uuid.UUID) error {
+	_, err := db.ExecContext(ctx, `UPDATE deletion SET recorded_at = ? WHERE id = ?`, s.now(), id)
+	return err
+}
+
 func (s *Service) markFinished(ctx context.Context, tx bun.IDB, id uuid.UUID) (bool, error) {
 	return affected(ctx, tx, `UPDATE deletion SET done = total, finished_at = ? WHERE id = ? AND finished_at IS NULL`, s.now(), id)
 }
@@ -161,10 +179,14 @@ func (s *Service) eraseAccesses(ctx context.Context, tx bun.Tx, d Deletion, chun
 	return gone + int64(len(left)), err
 }
 
-// eraseCustomer erases the row itself and its entry in the search index. A tx that was already at work on the customer
+// eraseCustomer erases the row itself, its entry in the search index and the words that nobody else has. A tx that was already at work on the customer
 // ends before the row can go; what it wrote where no foreign key leads is looked for again after that.
 func (s *Service) eraseCustomer(ctx context.Context, tx bun.Tx, d Deletion, _ int) (int64, error) {
 	if err := s.unindex(ctx, tx, d.Number); err != nil {
+		return 0, err
+	}
+	words, err := s.wordsOf(ctx, tx, d.Number)
+	if err != nil {
 		return 0, err
 	}
 	var gone int64
@@ -181,7 +203,7 @@ func (s *Service) eraseCustomer(ctx context.Context, tx bun.Tx, d Deletion, _ in
 		}
 		gone += n
 	}
-	return gone, nil
+	return gone, s.unlearn(ctx, tx, d.Number, words)
 }
 
 func affected(ctx context.Context, tx bun.IDB, sql string, args ...any) (bool, error) {

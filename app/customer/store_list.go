@@ -15,6 +15,9 @@ import (
 // limits is how many rows are looked at before a search takes the other way. They change how a result is found, never
 // the result.
 type limits struct {
+	// scarce: so many matches, at most, are gathered before anything else: most searches have no more. 0: on PostgreSQL,
+	// whose index is read to its end before the first match is there.
+	scarce int
 	// rare: so many matches are gathered from the trigram index and sorted, at most; more than are counted. A search with
 	// more is frequent: walking the names in order soon meets a page of them.
 	rare int
@@ -23,17 +26,23 @@ type limits struct {
 	// walk bounds that walk, since matches may all lie at the end of the alphabet ("immermann"). SQLite reads a covering
 	// index, PostgreSQL the rows themselves.
 	walk int
-	// few and many blocks are looked at to know what to expect: many only when there was something in the few.
-	few, many int
+	// step: so many names are walked in the time in which one match is gathered.
+	step int
+	// looks are the samples that say what to expect, one after the other as far as that is worth it.
+	looks []look
 }
+
+// look is a sample: so many blocks of the table, of about so many rows each. On SQLite a block is so many numbers in a row,
+// on PostgreSQL a page. A frequent word is in all of the blocks if they are large; many small ones take longer to find.
+type look struct{ blocks, size int }
 
 // limitsOf are measured at a million customers. A page of matches as rare as may be must lie within the walk, or both ways
 // are gone in vain: rare × walk ≥ PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
-		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, few: 30, many: 120}
+		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, step: 1, looks: []look{{30, 12}, {120, 12}}}
 	}
-	return limits{rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, few: 30, many: 120}
+	return limits{scarce: 2 * PageSize, rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, step: 6, looks: []look{{100, 10}, {100, 25}}}
 }
 
 // listing is what a page of the overview is made from.
@@ -43,7 +52,9 @@ type listing struct {
 	order  order
 	terms  terms
 	search bool // terms hold something
-	now    time.Time
+	// similar says that the terms are not those of the query, but words that are spelt alike.
+	similar bool
+	now     time.Time
 }
 
 // hit is a row of a list before the rest of it is loaded.
@@ -64,7 +75,9 @@ type run struct {
 }
 
 // phased says whether the list has phases at all.
-func (l listing) phased() bool { return l.search && !l.order.number && !l.order.descending }
+func (l listing) phased() bool {
+	return l.search && !l.order.number && !l.order.descending && !l.similar
+}
 
 func (r run) descending() bool { return r.order.descending != r.back }
 
@@ -82,22 +95,126 @@ func (r run) beyond() string {
 	return ">"
 }
 
-// conditions are the filters besides the words, each beginning with AND, about a table customer.
+// conditions are what is asked besides the words, each beginning with AND, about a table customer.
 func (l listing) conditions() store.Clause {
-	var c store.Clause
+	c := l.filters()
+	c.Append(l.scope.Clause)
+	return c
+}
+
+// filters are those of them that a look at the row answers: they stand before the words, which take longer to look for.
+func (l listing) filters() (c store.Clause) {
 	if l.filter.Type != "" {
 		c.Add(` AND customer.type = ?`, l.filter.Type)
 	}
 	if l.filter.Attention {
 		c.Add(` AND customer.attention_at <= ?`, l.now)
 	}
-	c.Append(l.scope.Clause)
 	return c
 }
 
-// matching are the words, verified on the search text.
+// matching is what is searched for, verified on search text and details.
 func (s *Service) matching(l listing) store.Clause {
-	return s.db.Verify(l.terms.Terms, "customer.search")
+	c := store.SQL(` AND (`)
+	if l.terms.code != "" {
+		c.Append(s.inTexts(l.terms.code))
+		c.Add(` OR (`)
+	}
+	for i, t := range l.terms.all {
+		if i > 0 {
+			c.Add(` AND `)
+		}
+		c.Append(s.has(t))
+	}
+	if l.terms.code != "" {
+		c.Add(`)`)
+	}
+	c.Add(`)`)
+	return c
+}
+
+// has is a term as a condition.
+func (s *Service) has(t term) store.Clause {
+	c := store.SQL(`(`)
+	or := func(condition store.Clause) {
+		if len(c.SQL) > 1 {
+			c.Add(` OR `)
+		}
+		c.Append(condition)
+	}
+	if len(t.words) > 0 {
+		words := store.SQL(`(TRUE`)
+		words.Append(s.db.Verify(store.Terms{Needles: t.words}, "customer.search"))
+		words.Add(`)`)
+		or(words)
+	}
+	for _, n := range t.either {
+		or(s.inTexts(n))
+	}
+	c.Add(`)`)
+	return c
+}
+
+// bothTexts is search text and details in one, as PostgreSQL's index customer_texts has them. No needle is found across the
+// two: it has no blank but before it, and the details begin with one.
+const bothTexts = `(customer.search || COALESCE(customer.details, ''))`
+
+// inTexts is the condition that search text or details have a needle.
+func (s *Service) inTexts(needle string) store.Clause {
+	if s.db.IsPostgres() {
+		return s.db.Has(bothTexts, needle)
+	}
+	c := store.SQL(`(`)
+	c.Append(s.db.Has("customer.search", needle))
+	c.Add(` OR `)
+	c.Append(s.db.Has("customer.details", needle))
+	c.Add(`)`)
+	return c
+}
+
+// match is what SQLite's index is asked for: rows that have all trigrams of what is searched for, and perhaps some others.
+func (t terms) match() string {
+	var parts []string
+	for _, part := range t.all {
+		if !part.asked() {
+			continue
+		}
+		var one []string // of these is enough
+		if len(part.words) > 0 {
+			one = append(one, `(`+store.MatchNeedles(part.words...)+`)`)
+		}
+		for _, n := range part.either {
+			one = append(one, `(`+store.MatchNeedles(n)+`)`)
+		}
+		parts = append(parts, `(`+strings.Join(one, ` OR `)+`)`)
+	}
+	all := strings.Join(parts, ` AND `)
+	if t.code != "" {
+		all = `(` + all + `) OR (` + store.MatchNeedles(t.code) + `)`
+	}
+	return all
+}
+
+// named is the condition that the search text alone has the words.
+func (s *Service) named(l listing) store.Clause {
+	c := store.SQL(`(TRUE`)
+	c.Append(s.db.Verify(l.terms.Terms, "customer.search"))
+	c.Add(`)`)
+	return c
+}
+
+// inPhase is the condition that a row is found, and in a phase of the list at all.
+func (s *Service) inPhase(l listing, phase int) store.Clause {
+	switch {
+	case !l.phased():
+		return s.matching(l)
+	case phase < phaseDetails:
+		return s.db.Verify(l.terms.Terms, "customer.search")
+	}
+	c := s.matching(l)
+	c.Add(` AND NOT `)
+	c.Append(s.named(l))
+	return c
 }
 
 // prefixEnd closes the range of names that begin with something: no character sorts behind it.
@@ -115,11 +232,13 @@ func begins(with ...string) (c store.Clause) {
 }
 
 // phaseOf is the phase of a row as an expression.
-func (l listing) phaseOf() store.Clause {
+func (l listing) phaseOf(named store.Clause) store.Clause {
 	if !l.phased() {
 		return store.SQL(`?`, phaseRest)
 	}
-	c := store.SQL(`CASE WHEN customer.number = ? THEN ? WHEN `, l.terms.number, phaseNumber)
+	c := store.SQL(`CASE WHEN customer.number = ? THEN ? WHEN NOT `, l.terms.number, phaseNumber)
+	c.Append(named)
+	c.Add(` THEN ? WHEN `, phaseDetails)
 	c.Append(begins(l.terms.prefix))
 	c.Add(` THEN ?`, phasePrefix)
 	if len(l.terms.begins) > 0 {
@@ -138,6 +257,9 @@ func (l listing) earlier(phase int) (c store.Clause) {
 	}
 	if phase > phaseNumber && l.terms.number != 0 {
 		c.Add(` AND customer.number <> ?`, l.terms.number)
+	}
+	if phase == phaseDetails { // what has the words in the search text is not in it
+		return c
 	}
 	before := []string{l.terms.prefix}
 	if phase == phaseRest {
@@ -241,12 +363,22 @@ func (r run) parts(last int) (list []part) {
 	for _, word := range r.terms.begins {
 		list = append(list, part{phaseWord, word})
 	}
-	list = append(list, part{phase: phaseRest})
+	list = append(list, part{phase: phaseRest}, part{phase: phaseDetails})
 	list = slices.DeleteFunc(list, func(p part) bool { return p.phase > last })
 	if r.back {
 		slices.Reverse(list)
 	}
 	return list
+}
+
+// opening reads the first phases of a search: names that begin with the query are one range of an index, often a page of
+// them at once. filled=false when they are not: the hits are not to be used.
+func (s *Service) opening(ctx context.Context, r run) (hits []hit, filled bool, err error) {
+	if !r.phased() || r.back || r.from != nil && r.from.phase > phasePrefix {
+		return nil, false, nil
+	}
+	hits, _, err = s.phases(ctx, r, phasePrefix)
+	return hits, err == nil && len(hits) == r.limit, err
 }
 
 // phases reads a search along its order, part by part up to the last phase wanted, looking at no more than a bounded
@@ -261,7 +393,7 @@ func (s *Service) phases(ctx context.Context, r run, last int) (hits []hit, comp
 		if r.from != nil && r.from.phase != p.phase {
 			rest.from = nil
 		}
-		found, all, err := s.part(ctx, rest, p)
+		found, all, err := s.part(ctx, rest, p, last == phaseDetails)
 		if err != nil {
 			return nil, false, err
 		}
@@ -269,11 +401,12 @@ func (s *Service) phases(ctx context.Context, r run, last int) (hits []hit, comp
 			return hits, all, nil
 		}
 	}
-	return hits, last == phaseRest, nil
+	return hits, last == phaseDetails, nil
 }
 
-// part reads one of them; all=false when it was not read to its end nor the page filled.
-func (s *Service) part(ctx context.Context, r run, p part) (hits []hit, all bool, err error) {
+// part reads one of them; all=false when it was not read to its end nor the page filled. Only whole asks for that: it
+// costs another count.
+func (s *Service) part(ctx context.Context, r run, p part, whole bool) (hits []hit, all bool, err error) {
 	l := r.listing
 	if l.order.number && !l.filter.Attention && !s.db.IsPostgres() {
 		hits, err = s.stream(ctx, r)
@@ -282,7 +415,11 @@ func (s *Service) part(ctx context.Context, r run, p part) (hits []hit, all bool
 	walk := store.SQL(`SELECT * FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`)
 	if !s.db.IsPostgres() && !l.filter.Attention && !l.order.number && l.scope.SQL == "" {
 		// only what the index holds, so that the walk does not touch the table
-		walk.SQL = `SELECT number, name_sort, type, search FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`
+		columns := `number, name_sort, type, search`
+		if !l.phased() || p.phase == phaseDetails {
+			columns += `, details`
+		}
+		walk.SQL = `SELECT ` + columns + ` FROM ` + s.hinted(l) + ` WHERE NOT customer.deleting`
 	}
 	if p.phase == phaseNumber {
 		walk = store.SQL(`SELECT * FROM customer WHERE NOT customer.deleting AND customer.number = ?`, l.terms.number)
@@ -300,17 +437,29 @@ func (s *Service) part(ctx context.Context, r run, p part) (hits []hit, all bool
 	q := store.SQL(`SELECT ? AS phase, customer.name_sort, customer.number FROM (`, p.phase)
 	q.Append(walk)
 	q.Add(`) AS customer WHERE TRUE`)
-	q.Append(s.matching(l))
-	q.Append(l.conditions())
+	q.Append(l.filters())
+	q.Append(s.inPhase(l, p.phase))
+	q.Append(l.scope.Clause)
 	q.Append(l.earlier(p.phase))
 	q.Add(r.sorted()+` LIMIT ?`, r.limit)
-	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits); err != nil || len(hits) == r.limit || p.phase == phaseNumber {
+	if !whole || p.phase == phaseNumber {
+		err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits)
 		return hits, true, err
 	}
-	var walked int
-	walk.SQL = `SELECT count(*) FROM (` + walk.SQL + `) AS walked`
-	err = s.db.NewRaw(walk.SQL, walk.Args...).Scan(ctx, &walked)
-	return hits, walked < s.limits.walk, err
+	// Behind the hits, when they don't fill the page, how many rows were walked: in one statement, since a question costs
+	// PostgreSQL more than its answer. The walk is not repeated for a page that is full.
+	q.SQL = `SELECT * FROM (` + q.SQL + `) AS hits UNION ALL SELECT ?, '', count(*) FROM (`
+	q.Args = append(q.Args, phaseNone)
+	q.Append(walk)
+	q.Add(`) AS walked LIMIT ?`, r.limit)
+	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits); err != nil {
+		return nil, false, err
+	}
+	last := len(hits) - 1
+	if last < 0 || hits[last].Phase != phaseNone {
+		return hits, true, nil
+	}
+	return hits[:last], hits[last].Number < int64(s.limits.walk), nil
 }
 
 // stream reads a search sorted by number: on SQLite that is the order of the trigram index itself.
@@ -326,32 +475,40 @@ func (s *Service) stream(ctx context.Context, r run) (hits []hit, err error) {
 }
 
 // matches is FROM and WHERE of all rows that match, found through the trigram index. PostgreSQL's planner is kept from
-// taking another index as well: reading 300,000 companies' entries to find which of them match takes longer than looking
-// at the type of those that do.
+// taking another index, instead of it or as well: reading 300,000 companies' entries to find which of them match takes
+// longer than looking at the type of those that do. So the conditions are written in ways that no other index has.
 func (s *Service) matches(l listing) store.Clause {
 	var c store.Clause
-	filters := l.conditions()
+	filters := l.filters()
 	if s.db.IsPostgres() {
 		filters.SQL = strings.Replace(filters.SQL, ` AND customer.type = ?`, ` AND customer.type || '' = ?`, 1)
 	}
 	switch {
 	case s.db.IsPostgres():
-		c.Add(` FROM customer WHERE NOT customer.deleting`)
+		c.Add(` FROM customer WHERE customer.deleting IS NOT TRUE`)
 	case l.filter.Attention:
 		c.Add(` FROM customer INDEXED BY customer_attention WHERE NOT customer.deleting`)
 	default:
 		c.Add(` FROM customer_search CROSS JOIN customer ON customer.number = customer_search.rowid
-			WHERE customer_search MATCH ? AND NOT customer.deleting`, l.terms.Match())
+			WHERE customer_search MATCH ? AND NOT customer.deleting`, l.terms.match())
 	}
-	c.Append(s.matching(l))
 	c.Append(filters)
+	c.Append(s.matching(l))
+	c.Append(l.scope.Clause)
 	return c
 }
 
-// gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at so many;
-// complete=false then: the page is not to be used.
-func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, count int, complete bool, err error) {
-	phase := r.phaseOf()
+// gathered is a page of a search made from all its matches.
+type gathered struct {
+	hits     []hit
+	count    int
+	complete bool  // else there are more matches, and the page is not to be used
+	last     int64 // number of the match with the highest
+}
+
+// gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at so many.
+func (s *Service) gather(ctx context.Context, r run, most int) (g gathered, err error) {
+	phase := r.phaseOf(s.named(r.listing))
 	q := store.SQL(`WITH hits AS MATERIALIZED (SELECT customer.name_sort, customer.number, `)
 	q.Append(phase)
 	q.Add(` AS phase`)
@@ -364,7 +521,8 @@ func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, coun
 		columns, key = `number`, func(p position) []any { return []any{p.number} }
 	}
 	sorted := strings.ReplaceAll(columns, `,`, ` `+r.direction()+`,`) + ` ` + r.direction()
-	q.Add(`) SELECT total.n, page.phase, page.name_sort, page.number FROM (SELECT count(*) AS n FROM hits) AS total
+	q.Add(`) SELECT total.n, total.last, page.phase, page.name_sort, page.number
+		FROM (SELECT count(*) AS n, COALESCE(max(number), 0) AS last FROM hits) AS total
 		LEFT JOIN (SELECT * FROM hits`)
 	if r.from != nil {
 		q.Add(` WHERE (`+columns+`) `+r.beyond()+` (?)`, bun.List(key(*r.from)))
@@ -372,20 +530,22 @@ func (s *Service) gather(ctx context.Context, r run, most int) (hits []hit, coun
 	q.Add(` ORDER BY `+sorted+` LIMIT ?) AS page ON TRUE ORDER BY `+sorted, r.limit)
 	var found []struct {
 		N      int            `bun:"n"`
+		Last   int64          `bun:"last"`
 		Phase  sql.NullInt64  `bun:"phase"`
 		Name   sql.NullString `bun:"name_sort"`
 		Number sql.NullInt64  `bun:"number"`
 	}
 	if err := s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.SQL, q.Args...).Scan(ctx, &found) }); err != nil {
-		return nil, 0, false, err
+		return gathered{}, err
 	}
 	for _, f := range found {
-		count = f.N
+		g.count, g.last = f.N, f.Last
 		if f.Number.Valid {
-			hits = append(hits, hit{int(f.Phase.Int64), f.Name.String, f.Number.Int64})
+			g.hits = append(g.hits, hit{int(f.Phase.Int64), f.Name.String, f.Number.Int64})
 		}
 	}
-	return hits, count, most == 0 || count < most, nil
+	g.complete = most == 0 || g.count < most
+	return g, nil
 }
 
 // count counts what matches, up to most.

@@ -1,16 +1,13 @@
 package customer
 
 import (
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
-	"github.com/nyaruka/phonenumbers"
-	"golang.org/x/text/unicode/norm"
-
+	"kontor/app/entry"
 	"kontor/app/fault"
+	"kontor/app/phone"
 	"kontor/app/store"
 )
 
@@ -30,7 +27,7 @@ var rules = []rule{
 	{name: "legal_form", of: func(d *Data) *string { return &d.LegalForm }, max: 50, only: Company},
 	{name: "register_court", of: func(d *Data) *string { return &d.RegisterCourt }, max: 100, only: Company},
 	{name: "register_number", of: func(d *Data) *string { return &d.RegisterNumber }, max: 50, only: Company},
-	{name: "vat_id", of: func(d *Data) *string { return &d.VATID }, max: 30, only: Company, check: checkVATID},
+	{name: "vat_id", of: func(d *Data) *string { return &d.VATID }, max: 60, only: Company, check: checkVATID},
 	{name: "salutation", of: func(d *Data) *string { return &d.Salutation }, max: 50, only: Person},
 	{name: "title", of: func(d *Data) *string { return &d.Title }, max: 50, only: Person},
 	{name: "first_name", of: func(d *Data) *string { return &d.FirstName }, max: 100, required: true},
@@ -45,11 +42,12 @@ var rules = []rule{
 	{name: "locale", of: func(d *Data) *string { return &d.Locale }, max: 60, check: checkLocale},
 }
 
-// Validate normalises d: blanks around and doubled ones go, letters are composed (NFC), the phone number becomes
-// E.164, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
+// Validate normalises d: text is cleaned as package entry does, the phone number becomes E.164, read as it is dialled in
+// the country, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
 // (a person's company name) is dropped. It returns d so, as far as it could, with an Invalid fault that complains per
 // field: "required", "too_long" (Args max), "control_characters", "date.malformed", "date.future", "vat.malformed",
-// "vat.checksum", "phone.malformed", "country.unknown", "postal_code.malformed", "locale.unknown"; or, for an unknown
+// "vat.checksum", "phone.malformed", "phone.letters", "phone.extension", "country.unknown", "postal_code.malformed", "postal_code.elsewhere",
+// "locale.unknown"; or, for an unknown
 // type, "type.unknown" at type alone.
 func Validate(t Type, d Data) (Data, error) { return validate(t, d, store.System()) }
 
@@ -60,11 +58,10 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 		return d, form.Err()
 	}
 	var form fault.Form
-	if strings.TrimSpace(d.Country) == "" {
-		d.Country = "DE"
+	if d.Country = strings.ToUpper(entry.Key(d.Country)); d.Country == "" { // first of all: other checks depend on it
+		d.Country = phone.Home
 	}
-	d.Country = strings.ToUpper(strings.TrimSpace(d.Country)) // first of all: other checks depend on it
-	if strings.TrimSpace(d.Locale) == "" {
+	if d.Locale = entry.Key(d.Locale); d.Locale == "" {
 		d.Locale = "de"
 	}
 	for _, r := range rules {
@@ -80,10 +77,9 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 		}
 		*v = normal
 		switch {
+		case r.required && !entry.Says(normal):
+			form.Add(r.name, "required")
 		case normal == "":
-			if r.required {
-				form.Add(r.name, "required")
-			}
 		case utf8.RuneCountInString(normal) > r.max:
 			form.AddError(fault.At(r.name, "too_long").With("max", r.max))
 		case r.check != nil:
@@ -99,31 +95,19 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 	return d, form.Err()
 }
 
-// clean composes and trims text. Characters that are none (controls, and those that turn the direction of the text
-// around them) are refused, since they make one thing look like another.
+// clean is how text is taken from people, see package entry; complaint is "" or "control_characters".
 func clean(s string, lines bool) (normal, complaint string) {
-	if !utf8.ValidString(s) {
-		return s, "control_characters"
+	if normal = entry.Line(s); lines {
+		normal = entry.Text(s)
 	}
-	s = strings.TrimSpace(norm.NFC.String(s))
-	if lines {
-		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	if !entry.IsText(normal, lines) {
+		return normal, "control_characters"
 	}
-	for _, r := range s {
-		switch {
-		case lines && (r == '\n' || r == '\t'):
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029', r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-			return s, "control_characters"
-		}
-	}
-	if !lines {
-		s = strings.Join(strings.Fields(s), " ")
-	}
-	return s, ""
+	return normal, ""
 }
 
-// CleanLine is how one line of text is taken from people, here and by features beside this one: composed (NFC), without
-// blanks around and doubled ones. complaint is "" or "control_characters".
+// CleanLine is how one line of text is taken from people, here and by features beside this one. complaint is "" or
+// "control_characters".
 func CleanLine(s string) (normal, complaint string) { return clean(s, false) }
 
 func checkBirth(s string, _ *Data) (string, string) {
@@ -141,31 +125,16 @@ func checkCountry(s string, _ *Data) (string, string) {
 	return s, ""
 }
 
-var (
-	fiveDigits = regexp.MustCompile(`^[0-9]{5}$`)
-	fourDigits = regexp.MustCompile(`^[0-9]{4}$`)
-)
-
-func checkPostalCode(s string, d *Data) (string, string) {
-	switch {
-	case d.Country == "DE" && !fiveDigits.MatchString(s), (d.Country == "AT" || d.Country == "CH") && !fourDigits.MatchString(s):
-		return s, "postal_code.malformed"
-	}
-	return s, ""
-}
-
-// checkPhone reads a number as it is dialled in the customer's country. An extension has no place in E.164, so it is
-// refused rather than lost.
+// checkPhone reads a number as it is dialled in the customer's country. While nobody knows the country, it stays as it is.
 func checkPhone(s string, d *Data) (string, string) {
-	region := d.Country
-	if !knownCountry(region) {
-		region = "DE"
+	if !knownCountry(d.Country) {
+		return s, ""
 	}
-	n, err := phonenumbers.Parse(s, region)
-	if err != nil || n.GetExtension() != "" || !phonenumbers.IsValidNumber(n) {
-		return s, "phone.malformed"
+	e164, complaint := phone.Parse(s, d.Country)
+	if complaint != "" {
+		return s, complaint
 	}
-	return phonenumbers.Format(n, phonenumbers.E164), ""
+	return e164, ""
 }
 
 func checkLocale(s string, _ *Data) (string, string) {

@@ -3,41 +3,114 @@ package customer
 import (
 	"regexp"
 	"strings"
+
+	"kontor/app/entry"
+	"kontor/app/store"
 )
 
-// vatFormats are the VAT identification numbers of the EU by country prefix (Greece is EL, Northern Ireland XI), as
-// the European Commission's VIES describes them, without the prefix; and the Swiss and Liechtenstein UID.
+// vatFormats are VAT identification numbers by prefix, without it: those of the EU (Greece is EL) and of Northern Ireland
+// (XI) as the European Commission's VIES describes them, and those of the United Kingdom, Norway, Liechtenstein and
+// Switzerland (the UID, CHE).
 var vatFormats = func() map[string]*regexp.Regexp {
 	formats := map[string]string{
 		"AT": `U\d{8}`, "BE": `[01]\d{9}`, "BG": `\d{9,10}`, "CY": `\d{8}[A-Z]`, "CZ": `\d{8,10}`, "DE": `[1-9]\d{8}`,
 		"DK": `\d{8}`, "EE": `\d{9}`, "EL": `\d{9}`, "ES": `[A-Z0-9]\d{7}[A-Z0-9]`, "FI": `\d{8}`, "FR": `[A-HJ-NP-Z0-9]{2}\d{9}`,
 		"HR": `\d{11}`, "HU": `\d{8}`, "IE": `\d[A-Z0-9+*]\d{5}[A-Z]{1,2}`, "IT": `\d{11}`, "LT": `(\d{9}|\d{12})`, "LU": `\d{8}`,
 		"LV": `\d{11}`, "MT": `\d{8}`, "NL": `[A-Z0-9+*]{12}`, "PL": `\d{10}`, "PT": `\d{9}`, "RO": `\d{2,10}`, "SE": `\d{10}01`,
-		"SI": `\d{8}`, "SK": `\d{10}`, "XI": `(\d{9}|\d{12}|(GD|HA)\d{3})`, "CHE": `\d{9}(MWST|TVA|IVA)?`,
+		"SI": `\d{8}`, "SK": `\d{10}`, "XI": british, "GB": british, "NO": `\d{9}(MVA)?`, "LI": `\d{5}`, "CHE": `\d{9}(MWST|TVA|IVA|VAT)?`,
 	}
 	compiled := make(map[string]*regexp.Regexp, len(formats))
 	for prefix, f := range formats {
-		compiled[prefix] = regexp.MustCompile("^" + f + "$")
+		compiled[prefix] = regexp.MustCompile("^(?:" + f + ")$")
 	}
 	return compiled
 }()
 
-// checkVATID writes a VAT ID the way VIES does (upper case, nothing between) and checks its form; of German and
-// Austrian ones the check digit as well.
+// british is the form of numbers in the United Kingdom: of firms, of their branches, of government departments and of
+// health authorities.
+const british = `\d{9}|\d{12}|(?:GD|HA)\d{3}`
+
+// vatElsewhere is the form of a number of any other country, without its code. vatDigits is how many digits it has at
+// least.
+var vatElsewhere = regexp.MustCompile(`^[A-Z]?\d[A-Z0-9]{3,17}$`)
+
+const vatDigits = 5
+
+// vatLabel is what people write before a number, without what stands between: USt-IdNr., UID, VAT No., MwSt-Nr., N° TVA,
+// Partita IVA and the like. vatSuffix are numbers that say by their end which country they are of.
+var (
+	vatLabel = regexp.MustCompile(`^(?:EU|IHRE?|UNSERE?|YOUR|OUR)?(?:(?:UMSATZ|MEHRWERT)STEUER|USTG?|MWST|UID|UST?ID|VAT|TAX|(?:N|NO|NUM[EÉ]RO)?(?:DE)?TVA|(?:P|PARTITA)?IVA|BTW|MVA|MOMS|CVR|NIF|NIP|(?:I[CČ])?DPH|DI[CČ]|OIB|NR)` +
+		`(?:INTRACOM(?:MUNAUTAIRE)?)?`)
+	vatLabelMore = regexp.MustCompile(`^(?:IDENTIFI[CK]ATIONS?|IDENT|ID|REGISTRATION|REG|REGISTRIERUNGS?|NUMMER|NUMBER|NUM[EÉ]RO|NUM|NR|NO|N|IN|CODE)`)
+	vatSuffix    = regexp.MustCompile(`^\d{9}(MVA|MWST)$`)
+)
+
+var vatSeparators = strings.NewReplacer(" ", "", ".", "", "-", "", "/", "", ":", "", ",", "", ";", "", "#", "", "(", "", ")", "", "[", "", "]", "", "_", "", "=", "", "°", "", "|", "")
+
+// checkVATID takes a VAT ID as people write it, after a label such as "USt-IdNr.:" as well, and writes it the way VIES
+// does (upper case, nothing between, Greece EL); the endings that Norway (MVA) and Switzerland (MWST, TVA, IVA, VAT) put
+// behind a number stay. It checks its form: of a country that is not in vatFormats, roughly; of German and Austrian ones the check
+// digit as well.
 func checkVATID(s string, _ *Data) (string, string) {
-	id := strings.NewReplacer(" ", "", ".", "", "-", "", "/", "").Replace(strings.ToUpper(s))
+	id := vatSeparators.Replace(strings.ToUpper(entry.Key(s)))
+	complaint, first := "vat.malformed", s
+	for i, read := range vatReadings(id) {
+		normal, wrong := readVAT(read, i == 0) // behind a part of a label: NR is Nauru
+		if wrong == "" {
+			return normal, ""
+		}
+		if wrong == "vat.checksum" && complaint != wrong {
+			complaint, first = wrong, normal
+		}
+	}
+	return first, complaint
+}
+
+// vatReadings are a number without the label before it, the longest label first: "VATNO123456789MVA" is Norwegian either
+// way. A number without a label is read as it is.
+func vatReadings(id string) (readings []string) {
+	label := vatLabel.FindString(id)
+	if label == "" {
+		return []string{id}
+	}
+	for rest := id[len(label):]; ; {
+		readings = append([]string{rest}, readings...)
+		more := vatLabelMore.FindString(rest)
+		if more == "" {
+			return readings
+		}
+		rest = rest[len(more):]
+	}
+}
+
+// readVAT reads a number that has no label; elsewhere says whether it may be of a country that is not in vatFormats.
+func readVAT(id string, elsewhere bool) (normal, complaint string) {
+	if end := vatSuffix.FindStringSubmatch(id); end != nil {
+		country := "CHE"
+		if end[1] == "MVA" {
+			country = "NO"
+		}
+		id = country + id
+	}
+	if rest, greek := strings.CutPrefix(id, "GR"); greek {
+		id = "EL" + rest
+	}
 	prefix := id[:min(2, len(id))]
-	if strings.HasPrefix(id, "CHE") {
-		prefix = "CHE"
+	if prefix == "CH" {
+		prefix = id[:min(3, len(id))]
 	}
 	format, ok := vatFormats[prefix]
-	if !ok || !format.MatchString(id[len(prefix):]) {
-		return s, "vat.malformed"
-	}
-	if prefix == "DE" && !checkDE(id[2:]) || prefix == "AT" && !checkAT(id[3:]) {
+	switch {
+	case ok && !format.MatchString(id[len(prefix):]), !ok && (!elsewhere || !vatOfElsewhere(prefix, id)):
+		return id, "vat.malformed"
+	case prefix == "DE" && !checkDE(id[2:]), prefix == "AT" && !checkAT(id[3:]):
 		return id, "vat.checksum"
 	}
 	return id, ""
+}
+
+func vatOfElsewhere(prefix, id string) bool {
+	return knownCountry(prefix) && vatElsewhere.MatchString(id[len(prefix):]) && len(store.Digits(id)) >= vatDigits
 }
 
 // checkDE is ISO 7064 MOD 11,10 over nine digits, the last of which is the check digit.

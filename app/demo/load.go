@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"kontor/app/store"
@@ -26,12 +28,12 @@ var tables = []struct {
 		rows: func(b *batch) [][]any { return b.accounts }},
 	{name: "account_role", columns: strings.Fields(`account_id role`), rows: func(b *batch) [][]any { return b.roles }},
 	{name: "customer", columns: strings.Fields(`number id type salutation first_name last_name date_of_birth company_name legal_form
-		street postal_code city country locale name_sort search identity attention_at created_at updated_at`),
+		register_number street postal_code city country phone locale name_sort search details identity attention_at created_at updated_at`),
 		rows: func(b *batch) [][]any { return b.customers }},
 	{name: "customer_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.search }, lite: true},
 	{name: "customer_administrator", columns: strings.Fields(`customer_id specialist_id created_at created_by`),
 		rows: func(b *batch) [][]any { return b.admins }},
-	{name: "access", columns: strings.Fields(`id customer_id account_id first_name last_name email email_folded locale invited_at
+	{name: "access", columns: strings.Fields(`id customer_id account_id first_name last_name email email_folded mobile locale invited_at
 		link_expires_at undeliverable registered_at deactivated_at created_at`),
 		rows: func(b *batch) [][]any { return b.accesses }},
 	{name: "transactions", columns: strings.Fields(`number id customer_id name name_folded kind status due responsible_id search created_at
@@ -78,6 +80,9 @@ func (s *seeding) fill(ctx context.Context) error {
 		}
 		s.progress(done, total)
 	}
+	if err := s.writeWords(ctx); err != nil {
+		return err
+	}
 	if err := s.load.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, created_at, transaction_id, relmask)
 		SELECT a.specialist_id, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
 		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
@@ -119,6 +124,24 @@ func (s *seeding) write(ctx context.Context, b *batch) error {
 		}
 		if err := s.load.Rows(ctx, t.name, t.columns, rows); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// writeWords adds to the vocabulary what it does not have yet. Its words are letters alone: nothing in them is to be
+// escaped.
+func (s *seeding) writeWords(ctx context.Context) error {
+	for words := range slices.Chunk(slices.Sorted(maps.Keys(s.words)), 500) {
+		rows := make([]string, len(words))
+		for i, w := range words {
+			backwards := []rune(w)
+			slices.Reverse(backwards)
+			rows[i] = `('` + w + `', '` + string(backwards) + `')`
+		}
+		err := s.load.Exec(ctx, `INSERT INTO search_word (word, backwards) VALUES `+strings.Join(rows, ", ")+` ON CONFLICT DO NOTHING`)
+		if err != nil {
+			return fmt.Errorf("search_word: %w", err)
 		}
 	}
 	return nil

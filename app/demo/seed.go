@@ -73,6 +73,17 @@ type generator struct {
 	specialists []uuid.UUID
 	made        int64 // ids so far
 	number      int64 // the last transaction's
+	words       map[string]bool
+}
+
+// learn notes the words of a customer for the search's vocabulary.
+func (g *generator) learn(words []string) {
+	if g.words == nil {
+		g.words = map[string]bool{}
+	}
+	for _, w := range words {
+		g.words[w] = true
+	}
 }
 
 // id is a UUIDv7 whose time is a count: sorted as made, like real ones.
@@ -147,7 +158,13 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	d.City, d.PostalCode = city.name, city.postalCode
 	d.Street = fmt.Sprintf("%s %d", pick(g, streets), 1+g.rand.IntN(120))
 	email := address(d.FirstName, d.LastName, number)
-	derived := customer.Derive(t, number, d, email)
+	d.Phone, d.RegisterNumber = phone(number), ""
+	if t == customer.Company {
+		d.RegisterNumber = fmt.Sprintf("HRB %d", number)
+	}
+	mobile := mobilePhone(number)
+	derived := customer.Derive(t, number, d, customer.Contact{FirstName: d.FirstName, LastName: d.LastName, Email: email, Mobile: mobile})
+	g.learn(derived.Words)
 
 	// 1 in 200 waits for somebody: expired or undeliverable
 	var account, registered, deactivated, attention any
@@ -168,11 +185,11 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	}
 	b.customers = append(b.customers, []any{
 		number, id, string(t), d.Salutation, d.FirstName, d.LastName, d.DateOfBirth, d.CompanyName, d.LegalForm,
-		d.Street, d.PostalCode, d.City, d.Country, d.Locale, derived.NameSort, derived.Search, derived.Identity, attention, created, created,
+		d.RegisterNumber, d.Street, d.PostalCode, d.City, d.Country, d.Phone, d.Locale, derived.NameSort, derived.Search, derived.Details, derived.Identity, attention, created, created,
 	})
 	b.search = append(b.search, []any{number, derived.Trigrams})
 	b.accesses = append(b.accesses, []any{
-		g.id(), id, account, d.FirstName, d.LastName, email, store.FoldEmail(email), "de", created, due, undeliverable, registered, deactivated, created,
+		g.id(), id, account, d.FirstName, d.LastName, email, store.FoldEmail(email), mobile, "de", created, due, undeliverable, registered, deactivated, created,
 	})
 	cu := customer.Customer{ID: id, Type: t, Data: d}
 	administrators := g.assign(b, i, id, created)
@@ -245,6 +262,10 @@ func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (adminis
 	}
 	return administrators
 }
+
+// phone and mobilePhone are numbers that the Federal Network Agency keeps for films: a call reaches nobody.
+func phone(number int64) string       { return fmt.Sprintf("+493023125%03d", number%1000) }
+func mobilePhone(number int64) string { return fmt.Sprintf("+4917139200%02d", number%100) }
 
 // address makes an e-mail address that nobody has.
 func address(first, last string, number int64) string {

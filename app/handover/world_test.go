@@ -62,6 +62,7 @@ type outbox struct{}
 
 func (outbox) Enqueue(context.Context, bun.IDB, courier.Post) error                       { return nil }
 func (outbox) CancelAccount(context.Context, bun.IDB, uuid.UUID, ...courier.Kind) error   { return nil }
+func (outbox) Free(context.Context, bun.IDB, string) error                                { return nil }
 func (outbox) CancelAccess(context.Context, bun.IDB, uuid.UUID, ...courier.Channel) error { return nil }
 
 func newWorld(t testing.TB, db *store.DB) *world {

@@ -6,6 +6,7 @@ package heartbeat
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,14 +34,14 @@ const (
 	SMSURL    = "SMS_URL"
 	FirmName  = "FIRM_NAME"
 	Mailbox   = "MAILBOX"
+	Imprint   = "IMPRINT_URL"
+	Privacy   = "PRIVACY_URL"
+	Contact   = "CONTACT"
+	Erasures  = "ERASURE_LOG" // which log it is, wherever a process finds it
 )
 
 // names lists them in the order in which they are told.
-var names = []string{SecretKey, BaseURL, SMTPURL, SMSURL, Mailbox, FirmName}
-
-// grave are those in which web processes must agree for people to be served by either: sessions, forms and links made by
-// one are nothing to the other.
-var grave = []string{SecretKey, BaseURL}
+var names = []string{SecretKey, BaseURL, SMTPURL, SMSURL, Mailbox, FirmName, Imprint, Privacy, Contact, Erasures}
 
 // Settings are the hashes of a process's settings, by name.
 type Settings map[string]string
@@ -48,7 +49,11 @@ type Settings map[string]string
 // Fingerprints hashes the values of settings. That of the key is keyed with itself, so it says nothing of it; the others
 // must come without passwords, since what is short can be guessed.
 func Fingerprints(key secret.Key, values map[string]string) Settings {
-	s := Settings{SecretKey: KeyFingerprint(key)}
+	all := key.MACs(fingerprint, SecretKey)
+	s := Settings{SecretKey: all[0]}
+	if len(all) > 1 {
+		s[understood] = strings.Join(all, ",")
+	}
 	for name, v := range values {
 		sum := sha256.Sum256([]byte(name + "\x00" + v))
 		s[name] = hex.EncodeToString(sum[:])
@@ -56,8 +61,32 @@ func Fingerprints(key secret.Key, values map[string]string) Settings {
 	return s
 }
 
-// KeyFingerprint tells one SECRET_KEY from another.
-func KeyFingerprint(key secret.Key) string { return key.MAC("fingerprint", SecretKey) }
+// Knows says whether a key, or one of those before it, is the one with a hash that InstallationKey returned.
+func Knows(key secret.Key, hash string) bool { return key.Is(hash, fingerprint, SecretKey) }
+
+// fingerprint is the purpose of the hash that tells one SECRET_KEY from another.
+const fingerprint = "fingerprint"
+
+// understood stands, beside the settings, for the hashes of all keys that a process understands: the current one first,
+// separated by commas. Without it there is one key.
+const understood = "SECRET_KEYS"
+
+// keys are the hashes of the keys that a process with the settings understands.
+func (s Settings) keys() []string {
+	if all := s[understood]; all != "" {
+		return strings.Split(all, ",")
+	}
+	return []string{s[SecretKey]}
+}
+
+// sends stands, beside the settings of a process, for that it sends messages.
+const sends = "SENDS"
+
+// sameKey says whether each of two processes understands what the other makes: then it is no difference that they make it
+// under different keys, as they do for a moment while the key is changed.
+func sameKey(a, b Settings) bool {
+	return slices.Contains(a.keys(), b[SecretKey]) && slices.Contains(b.keys(), a[SecretKey])
+}
 
 // Process is a row.
 type Process struct {
@@ -77,8 +106,8 @@ const (
 	Life = time.Minute
 	// Grace is how long two processes have run side by side before their differences count: a rollout is no alarm.
 	Grace = 2 * time.Minute
-	// Patience is how long they have before a web process that stands alone takes itself out of service.
-	Patience = 5 * time.Minute
+	// Absence is for how long nobody who sends messages must have been seen before that counts.
+	Absence = 2 * time.Minute
 )
 
 // Difference is a setting in which other processes differ from this one.
@@ -92,17 +121,19 @@ type Difference struct {
 // Finding is what a process has found out about itself and the others.
 type Finding struct {
 	Differences []Difference
-	// Odd are the settings in which a web process stands against most of the others, or, where they are equally many,
-	// against those that were there before it: it must not serve people.
-	Odd []string
+	// Foreign is set while the installation's SECRET_KEY is neither this process's own nor one of its previous. Sessions,
+	// forms and links that the others make are nothing to it, and its own nothing to them: it must not serve people.
+	Foreign bool
+	// NoWorker is when somebody who sends messages was seen last; zero while that is less than Absence ago.
+	NoWorker time.Time
 }
 
-// Ready says whether the process can serve.
-func (f Finding) Ready() bool { return len(f.Odd) == 0 }
-
-// String says the differences for readiness: settings and roles, no hosts and no values. "" when there are none.
+// String says for readiness what is wrong with the settings: names and roles, no hosts and no values. "" when nothing is.
 func (f Finding) String() string {
 	var parts []string
+	if f.Foreign {
+		parts = append(parts, "SECRET_KEY is not the installation's, nor is that one in SECRET_KEY_PREVIOUS")
+	}
 	for _, d := range f.Differences {
 		var who []string
 		if d.Web > 0 {
@@ -111,31 +142,33 @@ func (f Finding) String() string {
 		if d.Workers > 0 {
 			who = append(who, strconv.Itoa(d.Workers)+" worker")
 		}
-		said := d.Setting + " differs from " + strings.Join(who, " and ")
-		if slices.Contains(f.Odd, d.Setting) {
-			said += ", and this process is the odd one"
+		if !f.Foreign || d.Setting != SecretKey {
+			parts = append(parts, d.Setting+" differs from "+strings.Join(who, " and "))
 		}
-		parts = append(parts, said)
 	}
 	return strings.Join(parts, "; ")
 }
 
 // Compare holds a process against the others that are alive at now.
-func Compare(own Process, all []Process, now time.Time) (f Finding) {
+func Compare(own Process, all []Process, now time.Time) (found []Difference) {
 	if now.Sub(own.StartedAt) < Grace {
-		return Finding{}
+		return nil
+	}
+	all = slices.Clone(all)
+	for i, p := range all {
+		if sameKey(own.Settings, p.Settings) {
+			all[i].Settings = maps.Clone(p.Settings)
+			all[i].Settings[SecretKey] = own.Settings[SecretKey]
+		}
 	}
 	others := slices.DeleteFunc(slices.Clone(all), func(p Process) bool {
 		return p.ID == own.ID || !p.alive(now) || now.Sub(p.StartedAt) < Grace
 	})
-	settled := slices.DeleteFunc(append([]Process{own}, others...), func(p Process) bool {
-		return p.Role != Web || now.Sub(p.StartedAt) < Patience
-	})
 	for _, name := range names {
 		d := Difference{Setting: name}
 		for _, p := range others {
-			if p.Settings[name] == own.Settings[name] || p.Settings[name] == "" {
-				continue // "" is of a version that does not say it
+			if p.Settings[name] == own.Settings[name] || p.Settings[name] == "" || own.Settings[name] == "" {
+				continue // "" is of a version that does not say it, or of a process that does not know
 			}
 			if p.Role == Web {
 				d.Web++
@@ -150,51 +183,12 @@ func Compare(own Process, all []Process, now time.Time) (f Finding) {
 			continue
 		}
 		slices.Sort(d.Hosts)
-		f.Differences = append(f.Differences, d)
-		if slices.Contains(grave, name) && outvoted(own, settled, name) {
-			f.Odd = append(f.Odd, name)
-		}
+		found = append(found, d)
 	}
-	return f
+	return found
 }
 
 func (p Process) alive(now time.Time) bool { return now.Sub(p.SeenAt) < Life }
 
-// outvoted says whether the process is one of those web processes, and more of them agree on another value than on its own,
-// or as many, one of which was there before all that agree with it.
-func outvoted(own Process, webs []Process, name string) bool {
-	type camp struct {
-		size  int
-		first Process
-	}
-	camps := map[string]camp{}
-	for _, p := range webs {
-		if p.Settings[name] == "" {
-			continue
-		}
-		c, there := camps[p.Settings[name]]
-		if !there || p.before(c.first) {
-			c.first = p
-		}
-		c.size++
-		camps[p.Settings[name]] = c
-	}
-	mine, there := camps[own.Settings[name]]
-	if !there {
-		return false
-	}
-	for value, c := range camps {
-		if value != own.Settings[name] && (c.size > mine.size || c.size == mine.size && c.first.before(mine.first)) {
-			return true
-		}
-	}
-	return false
-}
-
-// before orders processes by when they started, and no two are equal: else neither of two would give way.
-func (p Process) before(q Process) bool {
-	if !p.StartedAt.Equal(q.StartedAt) {
-		return p.StartedAt.Before(q.StartedAt)
-	}
-	return strings.Compare(p.ID.String(), q.ID.String()) < 0
-}
+// sends says whether the process sends messages: a worker, or a web process that works itself.
+func (p Process) sends() bool { return p.Role == Worker || p.Settings[sends] != "" }

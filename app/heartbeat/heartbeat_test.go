@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/await"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -31,7 +32,7 @@ func set(other ...string) Settings {
 	return s
 }
 
-// TestCompare: who differs from whom, from when on, and which web process steps back.
+// TestCompare: who differs from whom, and from when on.
 func TestCompare(t *testing.T) {
 	type process struct {
 		role     Role
@@ -44,29 +45,21 @@ func TestCompare(t *testing.T) {
 		own    process
 		others []process
 		want   string
-		ready  bool
 	}{
-		"alone":         {process{Web, old, 0, set()}, nil, "", true},
-		"all alike":     {process{Web, old, 0, set()}, []process{{Web, old, 0, set()}, {Worker, young, 0, set()}}, "", true},
-		"one worker":    {process{Web, old, 0, set()}, []process{{Worker, old, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 worker", true},
-		"newer than it": {process{Web, young, 0, set()}, []process{{Worker, old, 0, set("SECRET_KEY=B")}, {Worker, old, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 2 worker", true},
+		"alone":         {process{Web, old, 0, set()}, nil, ""},
+		"all alike":     {process{Web, old, 0, set()}, []process{{Web, old, 0, set()}, {Worker, young, 0, set()}}, ""},
+		"one worker":    {process{Web, old, 0, set()}, []process{{Worker, old, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 worker"},
+		"newer than it": {process{Web, young, 0, set()}, []process{{Worker, old, 0, set("SECRET_KEY=B")}, {Worker, old, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 2 worker"},
 		"several settings": {process{Web, old, 0, set()}, []process{{Worker, old, 0, set("SMTP_URL=B", "MAILBOX=B", "SMS_URL=B", "FIRM_NAME=B", "BASE_URL=B")}},
-			"BASE_URL differs from 1 worker; SMTP_URL differs from 1 worker; SMS_URL differs from 1 worker; MAILBOX differs from 1 worker; FIRM_NAME differs from 1 worker", true},
-		"a rollout, seen from the old":      {process{Web, old, 0, set()}, []process{{Web, new, 0, set("SECRET_KEY=B")}}, "", true},
-		"a rollout, seen from the new":      {process{Web, new, 0, set()}, []process{{Web, old, 0, set("SECRET_KEY=B")}}, "", true},
-		"exactly as long as a rollout":      {process{Web, old, 0, set()}, []process{{Web, Grace, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 web", true},
-		"one that has gone":                 {process{Web, old, 0, set()}, []process{{Web, old, Life, set("SECRET_KEY=B")}}, "", true},
-		"one that is about to have gone":    {process{Web, old, 0, set()}, []process{{Worker, old, Life - 1, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 worker", true},
-		"a version that does not say":       {process{Web, old, 0, set()}, []process{{Web, old, 0, Settings{SecretKey: "A"}}}, "", true},
-		"two web, this one is older":        {process{Web, old, 0, set()}, []process{{Web, young, 0, set("BASE_URL=B")}}, "BASE_URL differs from 1 web", true},
-		"two web, this one is newer":        {process{Web, young, 0, set()}, []process{{Web, old, 0, set("BASE_URL=B")}}, "BASE_URL differs from 1 web, and this process is the odd one", false},
-		"not for so long":                   {process{Web, Patience - 1, 0, set()}, []process{{Web, old, 0, set("BASE_URL=B")}}, "BASE_URL differs from 1 web", true},
-		"the others not for so long":        {process{Web, old, 0, set()}, []process{{Web, Patience - 1, 0, set("BASE_URL=B")}, {Web, Patience - 1, 0, set("BASE_URL=B")}}, "BASE_URL differs from 2 web", true},
-		"outvoted, though older":            {process{Web, old, 0, set()}, []process{{Web, young, 0, set("SECRET_KEY=B")}, {Web, young, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 2 web, and this process is the odd one", false},
-		"most agree with this one":          {process{Web, young, 0, set()}, []process{{Web, young, 0, set()}, {Web, old, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 web", true},
-		"workers have no vote":              {process{Web, old, 0, set()}, []process{{Web, young, 0, set("SECRET_KEY=B")}, {Worker, young, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 web and 1 worker", true},
-		"a worker never steps back":         {process{Worker, young, 0, set()}, []process{{Web, old, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 web", true},
-		"nobody steps back for a firm name": {process{Web, young, 0, set()}, []process{{Web, old, 0, set("FIRM_NAME=B")}, {Web, old, 0, set("FIRM_NAME=B")}}, "FIRM_NAME differs from 2 web", true},
+			"BASE_URL differs from 1 worker; SMTP_URL differs from 1 worker; SMS_URL differs from 1 worker; MAILBOX differs from 1 worker; FIRM_NAME differs from 1 worker"},
+		"web and worker":                 {process{Web, old, 0, set()}, []process{{Web, young, 0, set("BASE_URL=B")}, {Worker, young, 0, set("BASE_URL=B")}}, "BASE_URL differs from 1 web and 1 worker"},
+		"a rollout, seen from the old":   {process{Web, old, 0, set()}, []process{{Web, new, 0, set("SECRET_KEY=B")}}, ""},
+		"a rollout, seen from the new":   {process{Web, new, 0, set()}, []process{{Web, old, 0, set("SECRET_KEY=B")}}, ""},
+		"exactly as long as a rollout":   {process{Web, old, 0, set()}, []process{{Web, Grace, 0, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 web"},
+		"one that has gone":              {process{Web, old, 0, set()}, []process{{Web, old, Life, set("SECRET_KEY=B")}}, ""},
+		"one that is about to have gone": {process{Web, old, 0, set()}, []process{{Worker, old, Life - 1, set("SECRET_KEY=B")}}, "SECRET_KEY differs from 1 worker"},
+		"a version that does not say":    {process{Web, old, 0, set()}, []process{{Web, old, 0, Settings{SecretKey: "A"}}}, ""},
+		"one works itself, one does not": {process{Web, old, 0, set()}, []process{{Web, old, 0, set(sends + "=yes")}}, ""},
 	} {
 		make := func(p process) Process {
 			return Process{ID: uuid.Must(uuid.NewV7()), Role: p.role, Settings: p.settings, StartedAt: start.Add(-p.started), SeenAt: start.Add(-p.seen)}
@@ -76,32 +69,117 @@ func TestCompare(t *testing.T) {
 		for _, o := range c.others {
 			all = append(all, make(o))
 		}
-		f := Compare(own, all, start)
-		if f.String() != c.want || f.Ready() != c.ready {
-			t.Errorf("%s: %q, ready %v; want %q, %v", name, f, f.Ready(), c.want, c.ready)
-		}
-		// Of those that differ in a grave setting somebody always serves.
-		if !f.Ready() {
-			served := false
-			for _, p := range all {
-				served = served || p.Role == Web && Compare(p, all, start).Ready()
-			}
-			if !served {
-				t.Errorf("%s: nobody serves any more", name)
-			}
+		if f := (Finding{Differences: Compare(own, all, start)}); f.String() != c.want {
+			t.Errorf("%s: %q, want %q", name, f, c.want)
 		}
 	}
 }
 
-// TestEvenSplit: two web processes that started at the very same moment don't both step back.
-func TestEvenSplit(t *testing.T) {
-	a := Process{ID: uuid.Must(uuid.NewV7()), Role: Web, Settings: set(), StartedAt: start.Add(-time.Hour), SeenAt: start}
-	b := a
-	b.ID, b.Settings = uuid.Must(uuid.NewV7()), set("SECRET_KEY=B")
-	all := []Process{a, b}
-	if Compare(a, all, start).Ready() == Compare(b, all, start).Ready() {
-		t.Error("both serve, or neither")
-	}
+// TestForeign: a web process is out of service while its SECRET_KEY is not the installation's and others run with that one,
+// from its start and whatever their number; nothing else that differs does that, and of processes somebody always serves.
+func TestForeign(t *testing.T) {
+	each(t, func(w *world) {
+		first := w.process(Web, set("SECRET_KEY=B"))
+		w.beat(first)
+		twin, odd, other := w.process(Web, set()), w.process(Web, set()), w.process(Web, set("SECRET_KEY=B", "BASE_URL=B", "SMTP_URL=B"))
+		worker := w.process(Worker, set())
+		knows := w.process(Web, Settings{SecretKey: "A", understood: "A,B"})
+		for range 40 { // more than six minutes
+			w.beat(first, twin, odd, other, worker, knows)
+			if first.Finding().Foreign || other.Finding().Foreign || knows.Finding().Foreign {
+				w.Fatal("who understands the installation's key is out of service")
+			}
+			if !twin.Finding().Foreign || !odd.Finding().Foreign || !worker.Finding().Foreign {
+				w.Fatal("who does not understand the installation's key serves")
+			}
+			w.tick(Every)
+		}
+		if f := other.Finding(); !strings.Contains(f.String(), "BASE_URL differs from ") || !strings.Contains(f.String(), "SECRET_KEY differs from 2 web and 1 worker") {
+			w.Errorf("%q", f)
+		}
+		if f := odd.Finding(); !strings.HasPrefix(f.String(), "SECRET_KEY is not the installation's, nor is that one in SECRET_KEY_PREVIOUS; BASE_URL") || strings.Count(f.String(), "SECRET_KEY ") != 1 {
+			w.Errorf("%q", f)
+		}
+		if n := strings.Count(w.log.String(), "this process is not ready"); n != 2 {
+			w.Errorf("told %d times, want once by each web process:\n%s", n, w.log.String())
+		}
+		w.tick(Life) // the others have gone
+		w.beat(twin)
+		w.beat(odd, worker)
+		if twin.Finding().Foreign || odd.Finding().Foreign || worker.Finding().Foreign {
+			w.Error("nobody serves any more")
+		}
+	})
+}
+
+// TestTwinsStart: of web processes that find an empty database at once with the same key, none is foreign.
+func TestTwinsStart(t *testing.T) {
+	each(t, func(w *world) {
+		var all sync.WaitGroup
+		for range 4 {
+			p := w.process(Web, set())
+			all.Go(func() {
+				if err := p.Beat(w.ctx); err != nil {
+					w.Error(err)
+				}
+				if p.Finding().Foreign {
+					w.Error("foreign")
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// TestNoWorker: that nobody sends messages is noticed after two minutes, and not before; a web process that works itself
+// counts, and time in which nobody could look does not.
+func TestNoWorker(t *testing.T) {
+	each(t, func(w *world) {
+		web := w.process(Web, set())
+		run := func(d time.Duration, all ...*Service) {
+			for range d / Every {
+				w.tick(Every)
+				w.beat(all...)
+			}
+		}
+		none := func(want bool, what string) {
+			w.Helper()
+			if got := !web.Finding().NoWorker.IsZero(); got != want {
+				w.Errorf("%s: missed %v, want %v", what, got, want)
+			}
+		}
+		w.beat(web)
+		run(Absence-Every, web)
+		none(false, "just started")
+		run(Every, web)
+		none(true, "never seen")
+		worker := w.process(Worker, set())
+		w.beat(worker, web)
+		none(false, "started")
+		run(time.Hour, worker, web)
+		none(false, "runs")
+		seen := w.now()
+		run(Absence, web)
+		none(true, "killed")
+		if at := web.Finding().NoWorker; !at.Equal(seen) {
+			w.Errorf("missed since %v, want %v", at, seen)
+		}
+		w.tick(time.Hour) // the database was away, and nobody could write
+		w.beat(web)
+		none(false, "after an outage")
+		run(Absence, web)
+		none(true, "some time after an outage")
+		self := New(Options{DB: w.db, Now: w.now, Log: slog.New(slog.DiscardHandler), Role: Web, Sends: true, Settings: set()})
+		run(Absence, self, web)
+		none(false, "a web process works itself")
+		if log := w.log.String(); strings.Count(log, "no worker is seen") != 3 || strings.Count(log, "a worker is seen again") != 3 {
+			w.Errorf("the log:\n%s", log)
+		}
+		alive, last, err := Senders(w.ctx, w.db, w.now())
+		if err != nil || alive != 1 || !last.Equal(w.now()) {
+			w.Errorf("%d, %v, %v", alive, last, err)
+		}
+	})
 }
 
 // TestFingerprints reveal no value and tell values apart, names included.
@@ -199,7 +277,7 @@ func TestBeat(t *testing.T) {
 			w.tick(Every)
 			w.beat(web, worker)
 		}
-		if f := web.Finding(); f.String() != "SMTP_URL differs from 1 worker" || !f.Ready() {
+		if f := web.Finding(); f.String() != "SMTP_URL differs from 1 worker" || f.Foreign {
 			w.Errorf("web: %s", f)
 		}
 		if f := worker.Finding(); f.String() != "SMTP_URL differs from 1 web" {
@@ -225,11 +303,7 @@ func TestRun(t *testing.T) {
 		done := make(chan struct{})
 		p := w.process(Worker, set())
 		go func() { p.Run(ctx); close(done) }()
-		for end := time.Now().Add(10 * time.Second); w.count("process") != 1; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				w.Fatal("no row")
-			}
-		}
+		await.True(w, "the row", func() bool { return w.count("process") == 1 })
 		stop()
 		<-done
 		if n := w.count("process"); n != 0 {
@@ -238,15 +312,24 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// How long a process that may begin is waited for, and how long one is watched that must not.
+const (
+	begun  = time.Minute
+	waited = 200 * time.Millisecond
+)
+
+func (w *world) begins(p *Service, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(w.ctx, within)
+	defer cancel()
+	return p.AwaitKey(ctx) == nil
+}
+
 // TestKey: the first web process says which key there is; a worker with it begins, one with another waits until the web
 // processes have changed to it; a web process takes over only when nobody is left with the key before.
 func TestKey(t *testing.T) {
 	each(t, func(w *world) {
-		waits := func(p *Service) bool {
-			ctx, cancel := context.WithTimeout(w.ctx, 20*time.Millisecond)
-			defer cancel()
-			return p.AwaitKey(ctx) != nil
-		}
+		begins := func(p *Service) bool { return w.begins(p, begun) }
+		waits := func(p *Service) bool { return !w.begins(p, waited) }
 		early := w.process(Worker, set())
 		if !waits(early) {
 			w.Error("a worker begins before anybody knows the key")
@@ -257,7 +340,7 @@ func TestKey(t *testing.T) {
 		}
 		web := w.process(Web, set())
 		w.beat(web)
-		if waits(early) || waits(web) {
+		if !begins(early) || !begins(web) {
 			w.Error("the right key waits")
 		}
 		wrong, second := w.process(Worker, set("SECRET_KEY=B")), w.process(Web, set("SECRET_KEY=B"))
@@ -265,7 +348,7 @@ func TestKey(t *testing.T) {
 		if !waits(wrong) || !strings.Contains(w.log.String(), "level=ERROR") || !strings.Contains(w.log.String(), "SECRET_KEY") {
 			w.Errorf("a worker with another key begins, or says nothing:\n%s", w.log.String())
 		}
-		if waits(early) {
+		if !begins(early) {
 			w.Error("a second web process has taken over")
 		}
 		began := make(chan error, 1)
@@ -278,7 +361,7 @@ func TestKey(t *testing.T) {
 		if !waits(early) {
 			w.Error("the key before is still good")
 		}
-		if n := strings.Count(w.log.String(), "another one than before"); n != 1 {
+		if n := strings.Count(w.log.String(), "is neither the one that this database was used with"); n != 1 {
 			w.Errorf("told %d times", n)
 		}
 		if n := w.count("installation"); n != 1 {
@@ -330,6 +413,78 @@ func TestTakeOver(t *testing.T) {
 			if err != nil || err2 != nil || ok != c.ok || is != c.is {
 				w.Errorf("%+v: %v, %v, %q, %v", c, ok, err, is, err2)
 			}
+		}
+	})
+}
+
+// TestRotation: processes are replaced one by one. New things are made under the old key until nobody lacks the new one, so
+// no process ever meets what it does not understand; nobody differs, nobody is odd.
+func TestRotation(t *testing.T) {
+	each(t, func(w *world) {
+		raw := func(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+		process := func(role Role, current byte, previous ...byte) (*Service, secret.Key) {
+			var before [][]byte
+			for _, p := range previous {
+				before = append(before, raw(p))
+			}
+			key, err := secret.NewKey(raw(current), before...)
+			if err != nil {
+				w.Fatal(err)
+			}
+			s := New(Options{DB: w.db, Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Role: role, Key: key, Settings: Fingerprints(key, nil)})
+			s.wait = time.Millisecond
+			return s, key
+		}
+		oldWeb, oldKey := process(Web, 1)
+		oldWorker, _ := process(Worker, 1)
+		w.beat(oldWeb, oldWorker)
+		newWeb, newKey := process(Web, 2, 1)
+		newWorker, workerKey := process(Worker, 2, 1)
+		w.beat(newWeb, newWorker)
+		if !w.begins(newWorker, begun) || !w.begins(oldWorker, begun) {
+			w.Error("a worker that knows the key waits")
+		}
+		for range 30 { // five minutes side by side
+			w.tick(Every)
+			w.beat(oldWeb, oldWorker, newWeb, newWorker)
+		}
+		for name, k := range map[string]secret.Key{"web": newKey, "worker": workerKey} {
+			if k.MAC("code", "x") != oldKey.MAC("code", "x") {
+				w.Errorf("%s: what it makes is not understood by the old processes", name)
+			}
+		}
+		for name, s := range map[string]*Service{"old web": oldWeb, "old worker": oldWorker, "new web": newWeb, "new worker": newWorker} {
+			if f := s.Finding(); f.String() != "" || f.Foreign {
+				w.Errorf("%s: %s", name, f)
+			}
+		}
+		for range 7 { // the old web process has gone, the old worker is there
+			w.tick(Every)
+			w.beat(oldWorker, newWeb, newWorker)
+		}
+		if newKey.MAC("code", "x") != oldKey.MAC("code", "x") || !strings.Contains(w.log.String(), "worker on ") {
+			w.Errorf("the old worker is forgotten:\n%s", w.log.String())
+		}
+		for range 8 {
+			w.tick(Every)
+			w.beat(newWeb, newWorker)
+			if f := newWorker.Finding(); f.String() != "" { // one has changed, the other has not yet
+				w.Errorf("while it changes: %s", f)
+			}
+		}
+		if newKey.MAC("code", "x") == oldKey.MAC("code", "x") || newKey.MAC("code", "x") != workerKey.MAC("code", "x") {
+			w.Error("the new key is not in use")
+		}
+		if !newKey.Is(oldKey.MAC("code", "x"), "code", "x") {
+			w.Error("the old key is not understood")
+		}
+		late, _ := process(Worker, 1)
+		w.beat(late)
+		if w.begins(late, waited) {
+			w.Error("a worker with the old key alone begins")
+		}
+		if strings.Contains(w.log.String(), "level=WARN") || strings.Count(w.log.String(), "SECRET_KEY was changed") != 1 {
+			w.Errorf("log:\n%s", w.log.String())
 		}
 	})
 }

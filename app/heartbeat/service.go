@@ -3,8 +3,8 @@ package heartbeat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -13,16 +13,19 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/secret"
 	"kontor/app/store"
 )
 
-// Options are what a Service is made of; all of them are needed.
+// Options are what a Service is made of; all of them are needed, but Key where the process has one key only.
 type Options struct {
 	DB       *store.DB
 	Now      store.Clock
 	Log      *slog.Logger
 	Role     Role
+	Sends    bool // a web process that works itself; a worker sends anyway
 	Settings Settings
+	Key      secret.Key // whose fingerprints stand in Settings
 }
 
 // Service is this process among the others. It is safe for concurrent use.
@@ -31,9 +34,16 @@ type Service struct {
 	own  Process
 	wait time.Duration // between looks of AwaitKey; tests shorten it
 
+	keys []string // hashes of the keys that this process understands, the current one first
+
+	// when this process looked last, and when somebody who sends messages was alive last
+	looked, sent time.Time
+
 	mu      sync.Mutex
 	finding Finding
 	failed  bool
+	mint    int       // which of keys new things are made under
+	told    time.Time // when it was said last who keeps the old key in use
 }
 
 // New makes the service. It writes nothing yet.
@@ -42,13 +52,17 @@ func New(o Options) *Service {
 	if err != nil {
 		host = "unknown"
 	}
-	return &Service{o: o, wait: time.Second, own: Process{
-		ID: uuid.Must(uuid.NewV7()), Role: o.Role, Host: host, Version: version(), Settings: o.Settings, StartedAt: o.Now(),
+	settings := maps.Clone(o.Settings)
+	if o.Sends {
+		settings[sends] = "yes"
+	}
+	return &Service{o: o, wait: time.Second, keys: o.Settings.keys(), own: Process{
+		ID: uuid.Must(uuid.NewV7()), Role: o.Role, Host: host, Version: Version(), Settings: settings, StartedAt: o.Now(),
 	}}
 }
 
-// version is the commit the program was built from.
-func version() string {
+// Version is the commit the program was built from.
+func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
@@ -109,6 +123,8 @@ func (s *Service) noteFailure(err error) {
 func (s *Service) Beat(ctx context.Context) error {
 	now := s.o.Now()
 	s.own.SeenAt = now
+	s.own.Settings = maps.Clone(s.own.Settings)
+	s.own.Settings[SecretKey] = s.keys[s.minting()]
 	var all []Process
 	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 		if err := put(ctx, tx, s.own); err != nil {
@@ -123,13 +139,30 @@ func (s *Service) Beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.own.Role == Web {
-		if err := s.keepKey(ctx, all, now); err != nil {
-			return err
+	foreign, err := s.keepKey(ctx, all, now)
+	if err != nil {
+		return err
+	}
+	s.tell(Finding{Differences: Compare(s.own, all, now), Foreign: foreign, NoWorker: s.noWorker(all, now)})
+	return nil
+}
+
+// noWorker is Finding.NoWorker. What happened while this process did not look, since it was frozen or the database was away,
+// counts for nothing: the others could not write then either.
+func (s *Service) noWorker(all []Process, now time.Time) time.Time {
+	if now.Sub(s.looked) > Life/2 {
+		s.sent = now
+	}
+	s.looked = now
+	for _, p := range all {
+		if p.sends() && p.SeenAt.After(s.sent) {
+			s.sent = p.SeenAt
 		}
 	}
-	s.tell(Compare(s.own, all, now))
-	return nil
+	if now.Sub(s.sent) < Absence {
+		return time.Time{}
+	}
+	return s.sent
 }
 
 // tell keeps a finding and logs how it differs from the one before, by the names of settings.
@@ -138,6 +171,15 @@ func (s *Service) tell(f Finding) {
 	before := s.finding
 	s.finding = f
 	s.mu.Unlock()
+	if f.Foreign && !before.Foreign && s.own.Role == Web { // a worker says so while it waits
+		s.o.Log.Error("SECRET_KEY is not the installation's, nor is that one in SECRET_KEY_PREVIOUS: this process is not ready while others run with the installation's")
+	}
+	if !f.NoWorker.IsZero() && before.NoWorker.IsZero() {
+		s.o.Log.Warn("no worker is seen: messages wait in the outbox", "last", f.NoWorker)
+	}
+	if f.NoWorker.IsZero() && !before.NoWorker.IsZero() {
+		s.o.Log.Info("a worker is seen again")
+	}
 	for _, d := range f.Differences {
 		if !contains(before.Differences, d) {
 			s.o.Log.Warn("processes differ in a setting", "setting", d.Setting, "web", d.Web, "workers", d.Workers, "hosts", d.Hosts)
@@ -166,60 +208,4 @@ func mentions(list []Difference, setting string) bool {
 		}
 	}
 	return false
-}
-
-// --- the key ------------------------------------------------------------------------------------------------------
-
-// keepKey stores which SECRET_KEY the installation has: the first web process's. With another one, a process takes over
-// when nobody is alive any more who has the stored one, as after the key was changed; until then it is the odd one.
-func (s *Service) keepKey(ctx context.Context, all []Process, now time.Time) error {
-	own := s.own.Settings[SecretKey]
-	stored, err := installationKey(ctx, s.o.DB)
-	if err != nil || stored == own {
-		return err
-	}
-	for _, p := range all {
-		if stored != "" && p.ID != s.own.ID && p.alive(now) && p.Settings[SecretKey] == stored {
-			return nil
-		}
-	}
-	ok, err := putInstallationKey(ctx, s.o.DB, stored, own, now)
-	if err == nil && ok && stored != "" {
-		s.o.Log.Warn("SECRET_KEY is another one than before: links that were sent, and sessions, are no longer good")
-	}
-	return err
-}
-
-// remindEvery is how often a worker that waits for its key says so.
-const remindEvery = time.Minute
-
-// AwaitKey returns when this process's SECRET_KEY is the installation's. With another one a worker would send links that
-// don't work, so it waits, taking no tasks, and says what for; it goes on by itself when the web processes have the key.
-// It returns the error of ctx.
-func (s *Service) AwaitKey(ctx context.Context) error {
-	ticker := time.NewTicker(s.wait)
-	defer ticker.Stop()
-	var told time.Time
-	for {
-		stored, err := installationKey(ctx, s.o.DB)
-		if err == nil && stored == s.own.Settings[SecretKey] {
-			return nil
-		}
-		if now := s.o.Now(); ctx.Err() == nil && now.Sub(told) >= remindEvery {
-			told = now
-			switch {
-			case err != nil:
-				s.o.Log.Warn("waiting to learn which SECRET_KEY this installation has", "error", err)
-			case stored == "":
-				s.o.Log.Info("waiting for a web process to start with this SECRET_KEY")
-			default:
-				s.o.Log.Error("SECRET_KEY is not the one of this installation's web processes: this worker takes no tasks until it is")
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the key: %w", ctx.Err())
-		case <-ticker.C:
-		}
-	}
 }

@@ -18,7 +18,7 @@ func put(ctx context.Context, tx bun.IDB, p Process) error {
 		return err
 	}
 	_, err = tx.NewRaw(`INSERT INTO process (id, role, host, version, settings, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET seen_at = EXCLUDED.seen_at`,
+		ON CONFLICT (id) DO UPDATE SET seen_at = EXCLUDED.seen_at, settings = EXCLUDED.settings`,
 		p.ID, p.Role, p.Host, p.Version, string(settings), p.StartedAt, p.SeenAt).Exec(ctx)
 	return err
 }
@@ -75,4 +75,54 @@ func putInstallationKey(ctx context.Context, db bun.IDB, was, own string, now ti
 	}
 	n, err := res.RowsAffected()
 	return n == 1, err
+}
+
+// Alive is how many processes have given a sign of life within Life. A database of a version that did not keep them has
+// none.
+func Alive(ctx context.Context, db *store.DB, now time.Time) (n int, err error) {
+	if err := db.NewRaw(`SELECT count(*) FROM process WHERE seen_at > ?`, now.Add(-Life)).Scan(ctx, &n); err != nil {
+		if _, there := db.ExecContext(ctx, `SELECT 1 FROM process WHERE 1 = 0`); there != nil && ctx.Err() == nil {
+			return 0, nil //nolint:nilerr // no such table
+		}
+		return 0, err
+	}
+	return n, nil
+}
+
+// Senders is how many processes that send messages have, and when one did last; the zero time when none is known. One that was
+// asked to stop is forgotten.
+func Senders(ctx context.Context, db *store.DB, now time.Time) (alive int, last time.Time, err error) {
+	all, err := processes(ctx, db)
+	for _, p := range all {
+		if !p.sends() {
+			continue
+		}
+		if p.alive(now) {
+			alive++
+		}
+		if p.SeenAt.After(last) {
+			last = p.SeenAt
+		}
+	}
+	return alive, last, err
+}
+
+// LastWorker is when a worker process on a host gave its last sign of life; the zero time when none is known.
+func LastWorker(ctx context.Context, db *store.DB, host string) (seen time.Time, err error) {
+	err = db.NewRaw(`SELECT seen_at FROM process WHERE role = ? AND host = ? ORDER BY seen_at DESC LIMIT 1`, Worker, host).Scan(ctx, &seen)
+	if store.IsNoRows(err) {
+		return time.Time{}, nil
+	}
+	return seen, err
+}
+
+// ForgetProcesses is for a database that was restored: it forgets the processes that were running when the backup was made.
+func ForgetProcesses(ctx context.Context, db bun.IDB) error {
+	_, err := db.NewRaw(`DELETE FROM process`).Exec(ctx)
+	return err
+}
+
+// InstallationKey is the stored hash of the SECRET_KEY that a database was last used with, "" while there is none.
+func InstallationKey(ctx context.Context, db bun.IDB) (string, error) {
+	return installationKey(ctx, db)
 }

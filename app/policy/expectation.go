@@ -14,6 +14,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/audit"
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
 	"kontor/policies"
@@ -241,7 +242,7 @@ func (s *Service) expectation(ctx context.Context, c account.Caller, f Expectati
 	if err != nil {
 		return e, err
 	}
-	person := strings.TrimSpace(f.Person)
+	person := entry.Key(f.Person)
 	if (person == "") == (f.Role == "") || person != "" && e.Relation != "" {
 		form.Add("person", "policy.subject")
 	} else if person != "" {
@@ -253,7 +254,7 @@ func (s *Service) expectation(ctx context.Context, c account.Caller, f Expectati
 		}
 	}
 	form.AddError(e.rule().Check(known))
-	if number := strings.TrimSpace(f.Transaction); number != "" {
+	if number := entry.Key(f.Transaction); number != "" {
 		switch {
 		case person == "":
 			form.Add("transaction", "policy.transaction_person")

@@ -42,7 +42,7 @@ func upgraded(t *testing.T, postgres bool, text, draft string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := migrations.ApplyTo(ctx, db.DB, before); err != nil {
+	if _, err := migrations.Apply(ctx, db.DB, migrations.To(before)); err != nil {
 		t.Fatal(err)
 	}
 	exec := func(sql string, args ...any) {

@@ -13,6 +13,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/assignment"
+	"kontor/app/await"
 	"kontor/app/store/storetest"
 	"kontor/policies"
 )
@@ -20,12 +21,8 @@ import (
 // eventually waits for something that another goroutine brings about.
 func (w *world) eventually(within time.Duration, what string, cond func() bool) {
 	w.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(within); !cond(); <-tick.C {
-		if time.Now().After(end) {
-			w.Fatalf("not within %s: %s", within, what)
-		}
+	if !await.Within(within, cond) {
+		w.Fatalf("not within %s: %s", within, what)
 	}
 }
 
@@ -114,7 +111,7 @@ func TestPublish(t *testing.T) {
 		w.want("nothing", w.publish(), ErrNothing)
 		w.add(deny(denyProcess))
 		for comment, want := range map[string]string{
-			" ": "comment required", strings.Repeat("ü", 501): "comment too_long", "a\nb": "comment control_characters", "\xff": "comment control_characters",
+			" ": "comment required", strings.Repeat("ü", 501): "comment too_long", "\u3164\u00ad\u0301": "comment required", "a\x1bb": "comment control_characters", "\xff": "comment control_characters",
 		} {
 			_, err := w.Publish(w.ctx, w.petra, 1, comment)
 			w.wantForm(comment, err, want)

@@ -4,16 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
 	"kontor/app/audit"
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
 	"kontor/app/transaction"
@@ -213,13 +212,13 @@ func Vocabulary(ctx context.Context, db bun.IDB) (policies.Vocabulary, error) {
 
 // checkComment normalises a comment; Invalid at field comment: "required", "too_long" with max, "control_characters".
 func checkComment(comment string) (string, error) {
-	comment = strings.TrimSpace(comment)
+	comment = entry.Line(comment)
 	var form fault.Form
 	switch {
-	case comment == "":
-		form.Add("comment", "required")
-	case !utf8.ValidString(comment) || strings.ContainsFunc(comment, unicode.IsControl):
+	case !entry.IsText(comment, false):
 		form.Add("comment", "control_characters")
+	case !entry.Says(comment):
+		form.Add("comment", "required")
 	case utf8.RuneCountInString(comment) > MaxComment:
 		form.AddError(fault.At("comment", "too_long").With("max", MaxComment))
 	}

@@ -12,7 +12,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"sync/atomic"
 
+	"kontor/app/entry"
 	"kontor/app/fault"
 )
 
@@ -58,13 +60,13 @@ func ShowCode(code string) string { return code[:CodeLength/2] + "-" + code[Code
 // ErrCode is the complaint about text that can't be a code.
 var ErrCode = fault.At("code", "code.malformed")
 
-// ParseCode reads what a person typed: lower case, blanks and hyphens are fine, every other foreign character is
+// ParseCode reads what a person typed, cleaned as entry.Key does: lower case, blanks and hyphens are fine, every other foreign character is
 // refused, not dropped, since dropping would turn a typing error into another code. It returns ErrCode.
 func ParseCode(typed string) (string, error) {
 	var b strings.Builder
-	for _, r := range strings.ToUpper(typed) {
+	for _, r := range strings.ToUpper(entry.Key(typed)) {
 		switch {
-		case r == ' ', r == '-', r == '\t', r == '\u00a0', r == '\u2010', r == '\u2011', r == '\u2013':
+		case r == ' ', r == '-':
 		case r < 128 && strings.ContainsRune(Alphabet, r):
 			b.WriteRune(r)
 		default:
@@ -77,20 +79,80 @@ func ParseCode(typed string) (string, error) {
 	return b.String(), nil
 }
 
-// Key is the program's secret (setting SECRET_KEY); everything keyed is derived from it by purpose.
-type Key struct{ raw []byte }
+// Key is the program's secret (setting SECRET_KEY) with the ones that it had before (SECRET_KEY_PREVIOUS): what was made under
+// any of them is understood, and new things are made under one. Everything keyed is derived from it by purpose. Copies of
+// a Key are one and the same.
+type Key struct{ ring *ring }
 
-// NewKey takes the 32 bytes of SECRET_KEY.
-func NewKey(raw []byte) (Key, error) {
-	if len(raw) != 32 {
-		return Key{}, errors.New("secret key: want 32 bytes")
-	}
-	return Key{raw: append([]byte(nil), raw...)}, nil
+type ring struct {
+	keys [][]byte     // the current one first
+	mint atomic.Int32 // which of them makes new things
 }
 
-// MAC is the keyed hash (HMAC-SHA-256, hex) of the parts, for one purpose: codes, throttle subjects, CSRF tokens.
-func (k Key) MAC(purpose string, parts ...string) string {
-	mac := hmac.New(sha256.New, k.derive(purpose))
+// NewKey takes the 32 bytes of SECRET_KEY, and of those before it, the latest first.
+func NewKey(current []byte, previous ...[]byte) (Key, error) {
+	r := &ring{}
+	for _, raw := range append([][]byte{current}, previous...) {
+		if len(raw) != 32 {
+			return Key{}, errors.New("secret key: want 32 bytes")
+		}
+		r.keys = append(r.keys, append([]byte(nil), raw...))
+	}
+	return Key{ring: r}, nil
+}
+
+// MAC is the keyed hash (HMAC-SHA-256, hex) of the parts, for one purpose: codes, addresses, CSRF tokens. What was made
+// before is compared by Is, or looked for by MACs.
+func (k Key) MAC(purpose string, parts ...string) string { return mac(k.minting(), purpose, parts) }
+
+// MACs are the hashes under all keys, that under the current one first.
+func (k Key) MACs(purpose string, parts ...string) []string {
+	all := make([]string, 0, 2)
+	for _, raw := range k.all() {
+		all = append(all, mac(raw, purpose, parts))
+	}
+	return all
+}
+
+// Is says whether MAC made it for the same purpose and parts, under any of the keys.
+func (k Key) Is(made, purpose string, parts ...string) bool {
+	is := false
+	for _, m := range k.MACs(purpose, parts...) {
+		is = Equal(made, m) || is // all of them: the time says nothing
+	}
+	return is
+}
+
+// Lasting is MAC under the oldest of the keys. It is for what is counted under a name: the count goes on while the key
+// changes, and begins anew when the old one is dropped.
+func (k Key) Lasting(purpose string, parts ...string) string {
+	all := k.all()
+	return mac(all[len(all)-1], purpose, parts)
+}
+
+// MintWith says under which of the keys, 0 being the current one, new things are made from now on.
+func (k Key) MintWith(i int) {
+	if k.ring != nil && i >= 0 && i < len(k.ring.keys) {
+		k.ring.mint.Store(int32(i)) //nolint:gosec // a few
+	}
+}
+
+func (k Key) all() [][]byte {
+	if k.ring == nil {
+		return [][]byte{nil}
+	}
+	return k.ring.keys
+}
+
+func (k Key) minting() []byte {
+	if k.ring == nil {
+		return nil
+	}
+	return k.ring.keys[k.ring.mint.Load()]
+}
+
+func mac(raw []byte, purpose string, parts []string) string {
+	mac := hmac.New(sha256.New, derive(raw, purpose))
 	for _, p := range parts {
 		sum := sha256.Sum256([]byte(p)) // fixed length: ("ab","c") is not ("a","bc")
 		mac.Write(sum[:])
@@ -103,7 +165,7 @@ func Equal(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
 
 // Seal encrypts (AES-256-GCM) for one purpose; Open is its inverse.
 func (k Key) Seal(purpose string, plain []byte) ([]byte, error) {
-	gcm, err := k.gcm(purpose)
+	gcm, err := gcm(k.minting(), purpose)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +174,18 @@ func (k Key) Seal(purpose string, plain []byte) ([]byte, error) {
 	return gcm.Seal(nonce, nonce, plain, nil), nil
 }
 
-// Open decrypts what Seal made for the same purpose and fails for anything else.
-func (k Key) Open(purpose string, sealed []byte) ([]byte, error) {
-	gcm, err := k.gcm(purpose)
+// Open decrypts what Seal made for the same purpose, under any of the keys, and fails for anything else.
+func (k Key) Open(purpose string, sealed []byte) (plain []byte, err error) {
+	for _, raw := range k.all() {
+		if plain, err = open(raw, purpose, sealed); err == nil {
+			return plain, nil
+		}
+	}
+	return nil, err
+}
+
+func open(raw []byte, purpose string, sealed []byte) ([]byte, error) {
+	gcm, err := gcm(raw, purpose)
 	if err != nil {
 		return nil, err
 	}
@@ -124,16 +195,16 @@ func (k Key) Open(purpose string, sealed []byte) ([]byte, error) {
 	return gcm.Open(nil, sealed[:gcm.NonceSize()], sealed[gcm.NonceSize():], nil)
 }
 
-func (k Key) gcm(purpose string) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k.derive(purpose))
+func gcm(raw []byte, purpose string) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(derive(raw, purpose))
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
 }
 
-func (k Key) derive(purpose string) []byte {
-	mac := hmac.New(sha256.New, k.raw)
+func derive(raw []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, raw)
 	mac.Write([]byte(purpose))
 	return mac.Sum(nil)
 }

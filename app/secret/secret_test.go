@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,13 +80,14 @@ func TestParseCode(t *testing.T) {
 		{"CFGHO2345", false},
 		{"CFGH.2345", false},
 		{"CFGH_2345", false},
-		{"CFGH\n2345", false},
-		{"CFGH\u200b2345", false},
+		{"CFGH\n2345", true},
+		{"\u2068CFGH\u200b\u20112345\u2069\ufeff", true},
+		{"CFGH\u202f–\u00a02345", true},
 		{"CFGH2345\x00", false},
 		{"CFGH2345\xff", false},
-		{"ＣＦＧＨ2345", false},
+		{"ＣＦＧＨ２３４５", true},
 		{"СFGH2345", false}, // a Cyrillic С
-		{"CFGH234٥", false},
+		{"CFGH234٥", true},
 		{"CFGHſ345", false},
 		{strings.Repeat("C", 1<<16), false},
 	} {
@@ -200,5 +202,60 @@ func TestKey(t *testing.T) {
 		if _, err := key.Open("mailbox", sealed[:i]); err == nil {
 			t.Fatalf("opened when cut to %d bytes", i)
 		}
+	}
+}
+
+// TestRing: for every purpose, what the key before made is understood, what a strange one made is not, and new things are
+// made under the one that is said.
+func TestRing(t *testing.T) {
+	raw := func(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+	key := func(current byte, previous ...byte) Key {
+		var before [][]byte
+		for _, p := range previous {
+			before = append(before, raw(p))
+		}
+		k, err := NewKey(raw(current), before...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	old, oldest, strange := key(1), key(0), key(9)
+	for _, purpose := range []string{"address", "code", "csrf", "session handle", "hooks", "fingerprint", "throttle"} {
+		rotated := key(2, 1, 0)
+		for name, c := range map[string]struct {
+			by   Key
+			want bool
+		}{"itself": {rotated, true}, "current alone": {key(2), true}, "the one before": {old, true}, "the first": {oldest, true}, "a strange one": {strange, false}} {
+			made := c.by.MAC(purpose, "a", "b")
+			if rotated.Is(made, purpose, "a", "b") != c.want || slices.Contains(rotated.MACs(purpose, "a", "b"), made) != c.want {
+				t.Errorf("%s, made by %s", purpose, name)
+			}
+			if rotated.Is(made, purpose+"x", "a", "b") || rotated.Is(made, purpose, "a", "c") || rotated.Is(made, purpose, "ab") {
+				t.Errorf("%s, made by %s: of something else", purpose, name)
+			}
+			sealed, err := c.by.Seal(purpose, []byte("plain"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := rotated.Open(purpose, sealed)
+			if (err == nil && string(plain) == "plain") != c.want {
+				t.Errorf("%s, sealed by %s: %q, %v", purpose, name, plain, err)
+			}
+			if _, err := rotated.Open(purpose+"x", sealed); err == nil {
+				t.Errorf("%s, sealed by %s: opened for something else", purpose, name)
+			}
+		}
+		if rotated.MAC(purpose) != key(2).MAC(purpose) || rotated.Lasting(purpose) != oldest.MAC(purpose) || old.Is(rotated.MAC(purpose), purpose) {
+			t.Errorf("%s: not made under the current key", purpose)
+		}
+		again := rotated // a copy is the same key
+		again.MintWith(1)
+		if rotated.MAC(purpose) != old.MAC(purpose) || !rotated.Is(key(2).MAC(purpose), purpose) {
+			t.Errorf("%s: not made under the key that was said", purpose)
+		}
+	}
+	if _, err := NewKey(raw(1), []byte("short")); err == nil {
+		t.Error("a short previous key was taken")
 	}
 }

@@ -47,6 +47,11 @@ func isRetryable(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
+// isEnded says whether SQLite has no tx to roll back any more.
+func isEnded(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "no transaction is active")
+}
+
 func contains(list []string, want string) bool {
 	for _, s := range list {
 		if s == want {

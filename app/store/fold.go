@@ -4,7 +4,10 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
+
+	"kontor/app/entry"
 )
 
 // SortKey folds a name for sorting as German dictionaries do (DIN 5007-1): case and accents do not count, ä sorts as
@@ -17,7 +20,7 @@ func SortKey(s string) string {
 	// What is no text is a space: after such a byte, the next letter would not be taken apart.
 	for _, r := range norm.NFKD.String(strings.ToValidUTF8(s, " ")) {
 		switch {
-		case unicode.Is(unicode.Mn, r), r == '\'', r == '’':
+		case unicode.Is(unicode.Mn, r), unicode.Is(unicode.Cf, r), r == '\'', r == '’':
 			continue
 		case unicode.IsLetter(r), unicode.IsDigit(r):
 			if space && b.Len() > 0 {
@@ -49,6 +52,25 @@ func Fold(s string) string { return umlauts.Replace(SortKey(s)) }
 
 var umlauts = strings.NewReplacer("ae", "a", "oe", "o", "ue", "u")
 
-// FoldEmail is the form in which e-mail addresses and usernames are compared: lower case, without blanks around. Some
-// characters become a blank and a mark: blanks go after that.
-func FoldEmail(s string) string { return strings.ToLower(strings.TrimSpace(norm.NFKC.String(s))) }
+// compose writes what looks the same the same way, a letter and its marks as one character.
+func compose(s string) string { return norm.NFKC.String(strings.ToValidUTF8(s, " ")) }
+
+// FoldBefore is FoldEmail as it was before two spellings of one address were one. A row whose other spelling was somebody
+// else's by then has still this form.
+func FoldBefore(s string) string { return strings.ToLower(strings.TrimSpace(norm.NFKC.String(s))) }
+
+// FoldEmail is the form in which e-mail addresses and usernames are compared: cleaned (entry.Key), in lower case, and the
+// domain as servers know it (RFC 5891): müller@bücher.example and müller@xn--bcher-kva.example are one address. What is
+// behind the @ and can't be a domain stays as it is.
+func FoldEmail(s string) string {
+	s = entry.Key(strings.ToLower(entry.Key(s))) // a few letters in lower case are a letter and a mark
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return s
+	}
+	ascii, err := idna.Lookup.ToASCII(s[at+1:])
+	if err != nil {
+		return s
+	}
+	return s[:at+1] + ascii
+}

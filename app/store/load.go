@@ -10,7 +10,6 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // Load is a tx that loads rows the quickest way the database has: COPY on PostgreSQL, prepared inserts on SQLite.
@@ -29,7 +28,7 @@ func (db *DB) LoadInTx(ctx context.Context, fn func(Load) error) (err error) {
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	if db.IsPostgres() {
 		return conn.Raw(func(driver any) error {
-			return pgx.BeginFunc(ctx, driver.(*stdlib.Conn).Conn(), func(tx pgx.Tx) error {
+			return pgx.BeginFunc(ctx, driver.(postgresConn).Conn.Conn(), func(tx pgx.Tx) error {
 				if _, err := tx.Exec(ctx, `SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL work_mem = '128MB'`); err != nil {
 					return err
 				}

@@ -21,27 +21,39 @@ type Terms struct {
 // ParseTerms takes folded words apart: one or two characters find beginnings of words, more find any part.
 func ParseTerms(words []string) (t Terms) {
 	for _, word := range words {
-		if utf8.RuneCountInString(word) < 3 {
-			word = " " + word // words stand behind a blank
-		}
+		word = Needle(word)
 		if !slices.Contains(t.Needles, word) && len(t.Needles) < MaxTerms {
 			t.Needles = append(t.Needles, word)
 		}
 	}
 	for _, n := range t.Needles {
-		if utf8.RuneCountInString(n) < 3 {
-			n = " " + n // one letter: see TrigramText
-		}
-		// Every other trigram and the last one hold each pair of letters: half the lists to read, hardly more that verifying
-		// has to drop.
-		r := []rune(n)
-		for i, last := 0, len(r)-3; i <= last; i++ {
-			if g := string(r[i : i+3]); (i%2 == 0 || i == last) && !slices.Contains(t.Trigrams, g) {
-				t.Trigrams = append(t.Trigrams, g)
-			}
-		}
+		t.Trigrams = appendTrigrams(t.Trigrams, n)
 	}
 	return t
+}
+
+// Needle is a folded word as it is looked for in search texts: one or two characters are the beginning of a word, which
+// stands behind a blank.
+func Needle(word string) string {
+	if utf8.RuneCountInString(word) < 3 {
+		return " " + word
+	}
+	return word
+}
+
+// appendTrigrams adds the trigrams of a needle that are not in the list: every other one and the last one, which hold
+// each pair of letters. That is half the lists to read, and hardly more that verifying has to drop.
+func appendTrigrams(list []string, needle string) []string {
+	r := []rune(needle)
+	if len(r) < 3 {
+		r = []rune(" " + needle) // one letter: see TrigramText
+	}
+	for i, last := 0, len(r)-3; i <= last; i++ {
+		if g := string(r[i : i+3]); (i%2 == 0 || i == last) && !slices.Contains(list, g) {
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 // SearchText is what a search finds of something: the folded words of its parts, each behind a blank, so that a pattern
@@ -56,9 +68,20 @@ func TrigramText(search string) string { return strings.ReplaceAll(search, " ", 
 
 // Match asks SQLite's index for rows with all these trigrams; rows without the needles may be among them. Each is a string of its own: an index without positions
 // (detail=none) knows no phrases.
-func (t Terms) Match() string {
-	quoted := make([]string, len(t.Trigrams))
-	for i, g := range t.Trigrams {
+func (t Terms) Match() string { return matchAll(t.Trigrams) }
+
+// MatchNeedles is Match for some needles.
+func MatchNeedles(needles ...string) string {
+	var trigrams []string
+	for _, n := range needles {
+		trigrams = appendTrigrams(trigrams, n)
+	}
+	return matchAll(trigrams)
+}
+
+func matchAll(trigrams []string) string {
+	quoted := make([]string, len(trigrams))
+	for i, g := range trigrams {
 		quoted[i] = `"` + strings.ReplaceAll(g, `"`, `""`) + `"`
 	}
 	return strings.Join(quoted, " AND ")
@@ -68,13 +91,18 @@ func (t Terms) Match() string {
 // knows no wildcards; on PostgreSQL only LIKE can use the trigram index.
 func (db *DB) Verify(t Terms, column string) (c Clause) {
 	for _, n := range t.Needles {
-		if db.IsPostgres() {
-			c.Add(` AND `+column+` LIKE ?`, likePattern(n))
-		} else {
-			c.Add(` AND instr(`+column+`, ?) > 0`, n)
-		}
+		c.Add(` AND `)
+		c.Append(db.Has(column, n))
 	}
 	return c
+}
+
+// Has is the condition that a needle stands in a search text.
+func (db *DB) Has(column, needle string) Clause {
+	if db.IsPostgres() {
+		return SQL(column+` LIKE ?`, likePattern(needle))
+	}
+	return SQL(`instr(`+column+`, ?) > 0`, needle)
 }
 
 // likePattern finds a needle anywhere; what LIKE would read as a wildcard is escaped.

@@ -44,6 +44,9 @@ func (q *errands) take() []*errand {
 // It promises what InTx does: when it returns nil, what fn did is on the disk. Who shares with whom harms nobody: when
 // one fails, nothing of what they did together stays, and each runs again in a tx of its own.
 func (db *DB) InSharedTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	if IsHeld(ctx) {
+		return ErrHeld
+	}
 	if db.IsPostgres() {
 		return db.InTx(ctx, fn)
 	}

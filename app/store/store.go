@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math"
 	"net/url"
 	"os"
@@ -16,12 +17,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
-	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"github.com/uptrace/bun/schema"
 	_ "modernc.org/sqlite" // the pure-Go driver "sqlite"
 
 	"kontor/app/config"
@@ -34,18 +33,40 @@ type DB struct {
 	// SQLite's busy handler polls and lets a waiter starve. Other processes are kept out by busy_timeout.
 	writing sync.Mutex
 	errands errands // of InSharedTx, on SQLite
+	outages outages
 }
 
 // Open opens the database at url: "sqlite:///path/file.db" (a relative path has two slashes less: "sqlite://file.db")
-// or "postgres://…". It does not touch the schema.
-func Open(ctx context.Context, url string) (*DB, error) {
-	switch {
-	case strings.HasPrefix(url, "sqlite://"):
-		return openSQLite(ctx, strings.TrimPrefix(url, "sqlite://"))
-	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
-		return openPostgres(ctx, url)
+// or "postgres://…". It does not touch the schema. No error repeats the address, which may hold a password.
+func Open(ctx context.Context, url string, options ...Option) (*DB, error) {
+	o := open{pool: DefaultPool}
+	for _, set := range options {
+		set(&o)
 	}
-	return nil, errors.New("database url: want sqlite:///path/file.db or postgres://…")
+	if path, ok := strings.CutPrefix(url, "sqlite://"); ok {
+		return openSQLite(ctx, path)
+	}
+	return openPostgres(ctx, url, o.pool)
+}
+
+// An Option changes how a database is opened.
+type Option func(*open)
+
+type open struct{ pool int }
+
+// Pool is how many connections are opened at most. SQLite has a number of its own.
+func Pool(n int) Option { return func(o *open) { o.pool = n } }
+
+func newDB(sqldb *sql.DB, d schema.Dialect) *DB {
+	db := &DB{outages: outages{log: slog.New(slog.DiscardHandler), over: make(chan struct{})}}
+	db.DB = bun.NewDB(sqldb, d).WithQueryHook(holder{}).WithQueryHook(watch{db})
+	return db
+}
+
+// Close lets go of the database. It may be called twice.
+func (db *DB) Close() error {
+	db.outages.end()
+	return db.DB.Close()
 }
 
 // Pragmas that a Load changes for itself.
@@ -92,7 +113,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		_ = sqldb.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return &DB{DB: bun.NewDB(sqldb, sqlitedialect.New())}, nil
+	return newDB(sqldb, sqlitedialect.New()), nil
 }
 
 // keepPrivate makes the database's file, since SQLite would make it as readable as the umask lets it, and narrows one that
@@ -112,31 +133,9 @@ func keepPrivate(path string) error {
 	return nil
 }
 
-func openPostgres(ctx context.Context, dsn string) (*DB, error) {
-	conf, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, errors.New("database url: not a valid postgres:// address") // err would repeat the password
-	}
-	// Bun writes its arguments into the text, so preparing each text would only add a round trip.
-	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	if conf.ConnectTimeout == 0 {
-		conf.ConnectTimeout = 5 * time.Second
-	}
-	sqldb := stdlib.OpenDB(*conf)
-	sqldb.SetMaxOpenConns(24)
-	sqldb.SetMaxIdleConns(24)
-	sqldb.SetConnMaxIdleTime(5 * time.Minute)
-	if err := sqldb.PingContext(ctx); err != nil {
-		_ = sqldb.Close()
-		return nil, fmt.Errorf("reach the database: %w", err)
-	}
-	return &DB{DB: bun.NewDB(sqldb, pgdialect.New())}, nil
-}
-
 // IsPostgres says which of the two databases this is, for the few queries that must differ.
 func (db *DB) IsPostgres() bool { return db.Dialect().Name() == dialect.PG }
 
-// InTx runs fn in one tx: committed when fn returns nil, rolled back otherwise. Functions that fn registered with
 // EmptyWAL moves what SQLite's write-ahead log holds into the file and cuts it to nothing: old pages with what was
 // deleted would stay in it. It returns false when readers were in the way for longer than they may.
 func (db *DB) EmptyWAL(ctx context.Context) (bool, error) {
@@ -148,11 +147,17 @@ func (db *DB) EmptyWAL(ctx context.Context) (bool, error) {
 	return busy == 0, err
 }
 
+// InTx runs fn in one tx: committed when fn returns nil, rolled back otherwise. Functions that fn registered with
 // AfterCommit run after a commit, and only then. fn must use its tx for every query: on SQLite the outer DB would
 // wait for the tx to end.
 //
-// A tx that PostgreSQL gave up for a deadlock or serialization failure is run again, up to three times.
+// A tx that PostgreSQL gave up for a deadlock or serialization failure is run again, up to three times; one whose
+// connection was cut before it was to be committed, once: nothing is left of it. Where the connection was cut while it was
+// committed nobody knows whether it was, and nothing is done again: the error is ErrUnsure.
 func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	if IsHeld(ctx) {
+		return ErrHeld
+	}
 	for try := 1; ; try++ {
 		after, err := db.inTx(ctx, fn)
 		if err == nil {
@@ -161,20 +166,39 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 			}
 			return nil
 		}
-		if try == 3 || !isRetryable(err) {
+		again := isRetryable(err) && try < 3 || isCut(err) && !errors.Is(err, ErrUnsure) && try == 1 && ctx.Err() == nil
+		if !again {
 			return err
 		}
 	}
 }
 
-func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) ([]func(), error) {
+func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) (after []func(), err error) {
 	if !db.IsPostgres() {
 		db.writing.Lock()
 		defer db.writing.Unlock()
 	}
-	var after []func()
-	err := db.RunInTx(context.WithValue(ctx, afterCommitKey{}, &after), nil, fn)
-	return after, err
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	committing := false
+	defer func() {
+		if !committing { // a panic comes here, too
+			_ = tx.Rollback()
+		}
+	}()
+	if err := fn(context.WithValue(ctx, afterCommitKey{}, &after), tx); err != nil {
+		return nil, err
+	}
+	committing = true
+	if err := tx.Commit(); err != nil {
+		if db.IsPostgres() && isCut(err) {
+			err = errors.Join(ErrUnsure, err)
+		}
+		return nil, err
+	}
+	return after, nil
 }
 
 type afterCommitKey struct{}

@@ -150,7 +150,7 @@ func TestWaitForSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := migrations.Wait(ctx, db.DB, time.Millisecond); !errors.Is(err, migrations.ErrSchemaOld) {
 		t.Errorf("waiting on an empty database = %v, want %v", err, migrations.ErrSchemaOld)
@@ -160,6 +160,31 @@ func TestWaitForSchema(t *testing.T) {
 	}
 	if err := migrations.Wait(context.Background(), db.DB, time.Millisecond); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFoldEmail(t *testing.T) {
+	for typed, want := range map[string]string{
+		" Anna.Berg@Example.ORG ":                             "anna.berg@example.org",
+		"m\u00fcller@b\u00fccher.example":                     "m\u00fcller@xn--bcher-kva.example",
+		"Mu\u0308ller@Bu\u0308cher.Example":                   "m\u00fcller@xn--bcher-kva.example",
+		"m\u00fcller@xn--bcher-kva.example":                   "m\u00fcller@xn--bcher-kva.example",
+		"M\u00dcLLER@XN--BCHER-KVA.EXAMPLE":                   "m\u00fcller@xn--bcher-kva.example",
+		"x@stra\u00dfe.example":                               "x@xn--strae-oqa.example", // IDNA2008: not strasse
+		"x@strasse.example":                                   "x@strasse.example",
+		"x@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444": "x@xn--e1afmkfd.xn--p1ai",
+		"an\u200bna@berg\u2011hof.example\ufeff":              "anna@berg-hof.example",
+		"\uff41nna\uff20example\uff0eorg":                     "anna@example.org",
+		"J\u00dcRGEN":                                         "j\u00fcrgen",
+		"x@no domain":                                         "x@no domain",
+		"x@xn--a.de":                                          "x@xn--a.de",
+		"a@b@b\u00fccher.example":                             "a@b@xn--bcher-kva.example",
+		"@":                                                   "@", "": "",
+	} {
+		got := store.FoldEmail(typed)
+		if got != want || store.FoldEmail(got) != got {
+			t.Errorf("FoldEmail(%+q) = %+q, want %+q", typed, got, want)
+		}
 	}
 }
 

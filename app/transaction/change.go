@@ -16,6 +16,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
 	"kontor/policies"
@@ -226,12 +227,12 @@ func (s *Service) validate(ctx context.Context, db bun.IDB, f Form, was Transact
 	switch {
 	case complaint != "":
 		form.Add("name", complaint)
-	case name == "":
+	case !entry.Says(name):
 		form.Add("name", "required")
 	case utf8.RuneCountInString(name) > maxName:
 		form.AddError(fault.At("name", "too_long").With("max", maxName))
 	}
-	r = recorded{Name: name, Kind: f.Kind, Due: strings.TrimSpace(f.Due)}
+	r = recorded{Name: name, Kind: f.Kind, Due: entry.Key(f.Due)}
 	if r.Kind == "" {
 		r.Kind = OtherKind
 	}

@@ -72,7 +72,7 @@ func TestCreateRefuses(t *testing.T) {
 			"no name":            {Form{Name: " "}, "name", "required"},
 			"long":               {Form{Name: strings.Repeat("ä", 201)}, "name", "too_long"},
 			"control":            {Form{Name: "a\x00b"}, "name", "control_characters"},
-			"bidi":               {Form{Name: "a\u202eb"}, "name", "control_characters"},
+			"nothing to see":     {Form{Name: "\u200b\u3164"}, "name", "required"},
 			"taken":              {Form{Name: "GROSS  Söhne"}, "name", "transaction.name_taken"},
 			"unknown kind":       {Form{Name: "x", Kind: "nothing"}, "kind", "transaction.kind_unknown"},
 			"retired kind":       {Form{Name: "x", Kind: "old"}, "kind", "transaction.kind_unknown"},

@@ -12,6 +12,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
 	"kontor/policies"
@@ -95,7 +96,7 @@ func (s *Service) AddKind(ctx context.Context, c account.Caller, f KindForm) (Ki
 		return Kind{}, err
 	}
 	k, form := validateKind(f)
-	k.Key = strings.TrimSpace(f.Key)
+	k.Key = entry.Key(f.Key)
 	if k.Key == "" {
 		k.Key = keyOf(k.NameEN)
 	}
@@ -249,7 +250,7 @@ func validateKind(f KindForm) (k Kind, form *fault.Form) {
 		switch {
 		case complaint != "":
 			form.Add(n.field, complaint)
-		case clean == "":
+		case !entry.Says(clean):
 			form.Add(n.field, "required")
 		case utf8.RuneCountInString(clean) > maxKindName:
 			form.AddError(fault.At(n.field, "too_long").With("max", maxKindName))

@@ -16,6 +16,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/customer"
+	"kontor/app/effort"
 	"kontor/app/store"
 	"kontor/policies"
 	"kontor/policies/policytest"
@@ -31,7 +32,7 @@ func rounds(t *testing.T) int {
 	t.Helper()
 	s := os.Getenv("KONTOR_PROPERTY_ROUNDS")
 	if s == "" {
-		return 8
+		return effort.Of(8, 2)
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
@@ -77,7 +78,7 @@ func TestListIsDecisions(t *testing.T) {
 			t.Fatalf("in round %d", i)
 		}
 	}
-	if least := 50_000; decided < least {
+	if least := effort.Of(50_000, 10_000); decided < least {
 		t.Errorf("only %d decisions", decided)
 	}
 	t.Logf("%d decisions", decided)

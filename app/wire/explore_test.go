@@ -13,8 +13,8 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/approval"
+	"kontor/app/effort"
 	"kontor/app/fault"
-	"kontor/app/store/storetest"
 	"kontor/policies"
 )
 
@@ -35,11 +35,8 @@ const day = 24 * time.Hour
 func boundsOf(t *testing.T) bounds {
 	t.Helper()
 	b := bounds{
-		depth: 1, tries: 600, walks: 8, steps: 10, puppets: 2, longest: 29 * day,
+		depth: 1, tries: effort.Of(600, 100), walks: effort.Of(8, 1), steps: 10, puppets: 2, longest: 29 * day,
 		waits: []time.Duration{time.Hour, 25 * time.Hour, 8 * day, -25 * time.Hour},
-	}
-	if storetest.Race {
-		b.tries, b.walks = 100, 1
 	}
 	if deeper, err := strconv.Atoi(os.Getenv("KONTOR_EXPLORE_DEPTH")); err == nil {
 		b.depth, b.tries, b.walks = deeper, 1<<30, b.walks*100

@@ -21,8 +21,10 @@ import (
 	"kontor/app/config"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/erasure"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
+	"kontor/app/metrics"
 	"kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -35,7 +37,14 @@ import (
 
 // Checks are the rules of settings that rooms further in know.
 func Checks() config.Checks {
-	return config.Checks{SMTPURL: courier.CheckSMTPURL, SMSURL: courier.CheckSMSURL, RedisURL: loop.CheckRedisURL}
+	return config.Checks{
+		SMTPURL: courier.CheckSMTPURL, SMSURL: courier.CheckSMSURL, RedisURL: loop.CheckRedisURL, DatabaseURL: store.CheckURL,
+		SMTPCA: courier.CheckCA, ReplyTo: courier.CheckReplyTo, BounceAddress: courier.CheckBounceAddress,
+		DKIMDomain: courier.CheckDKIMDomain, DKIMSelector: courier.CheckDKIMSelector, DKIMKey: courier.CheckDKIMKey,
+		Gateway: func(g config.Gateway) (setting, takes string) {
+			return courier.CheckGateway(courier.GatewaySettings(g))
+		},
+	}
 }
 
 // Services are the parts.
@@ -49,10 +58,12 @@ type Services struct {
 	Audit     *audit.Log
 	Approvals *approval.Service
 	Courier   *courier.Service
+	FirmLinks []courier.FirmLink
 	Accounts  *account.Service
 	Customers *customer.Service
 	Accesses  *access.Service
 	Queue     *loop.Queue
+	Erasures  *erasure.Log // nil: none
 
 	Transactions   *transaction.Service
 	Authorisations *authorisation.Service
@@ -74,14 +85,26 @@ func Logger(c config.Config, to io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to, options))
 }
 
-// Migrate brings the schema up to date.
-func Migrate(ctx context.Context, c config.Config) ([]string, error) {
-	db, err := store.Open(ctx, c.DatabaseURL)
+// Migrate brings the schema up to date. The log says when it waits for another process that does so.
+func Migrate(ctx context.Context, c config.Config, log *slog.Logger) ([]string, error) {
+	db, err := Database(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	return migrations.Apply(ctx, db.DB)
+	return migrations.Apply(ctx, db.DB, migrations.Log(log))
+}
+
+// Database opens the database for a command. Errors: migrations.ErrSchemaNew, and the database's own.
+func Database(ctx context.Context, c config.Config) (*store.DB, error) {
+	db, err := store.Open(ctx, c.DatabaseURL, store.Pool(c.DatabasePool))
+	if err != nil {
+		return nil, err
+	}
+	if err := migrations.Newer(ctx, db.DB); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // Schema says how New treats a schema that is not up to date.
@@ -115,11 +138,18 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 	if err := s.Policies.Offer(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("offer new rights: %w", err), s.Close())
 	}
+	if schema != RequireSchema {
+		if err := s.beginErasures(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	role := heartbeat.Web
 	if schema == WaitForSchema {
 		role = heartbeat.Worker
 	}
-	s.Processes = heartbeat.New(heartbeat.Options{DB: s.DB, Now: s.Now, Log: log, Role: role, Settings: fingerprints(s.Key, c)})
+	s.Processes = heartbeat.New(heartbeat.Options{
+		DB: s.DB, Now: s.Now, Log: log, Role: role, Sends: c.Worker == "embedded", Key: s.Key, Settings: fingerprints(s.Key, c, s.Erasures.Name()),
+	})
 	if schema == ApplySchema { // the first web process says which key the installation has, before any worker asks
 		if err := s.Processes.Beat(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("heartbeat: %w", err), s.Close())
@@ -129,12 +159,13 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 }
 
 func (s *Services) open(ctx context.Context, schema Schema) (err error) {
-	if s.DB, err = store.Open(ctx, s.Config.DatabaseURL); err != nil {
+	if s.DB, err = Database(ctx, s.Config); err != nil {
 		return err
 	}
+	s.DB.Tell(s.Log)
 	switch schema {
 	case ApplySchema:
-		steps, err := migrations.Apply(ctx, s.DB.DB)
+		steps, err := migrations.Apply(ctx, s.DB.DB, migrations.Log(s.Log))
 		if err != nil {
 			return err
 		}
@@ -156,13 +187,17 @@ func (s *Services) open(ctx context.Context, schema Schema) (err error) {
 	if s.Now, s.syncClock, err = s.DB.NewClock(ctx); err != nil {
 		return err
 	}
-	s.Queue, err = loop.Open(ctx, s.Config.RedisURL, s.Log)
+	installation, err := heartbeat.Installation(ctx, s.DB)
+	if err != nil {
+		return err
+	}
+	s.Queue, err = loop.Open(ctx, s.Config.RedisURL, installation, s.Log)
 	return err
 }
 
 func (s *Services) build(tune []Tune) (err error) {
 	c := s.Config
-	if s.Key, err = secret.NewKey(c.SecretKey); err != nil {
+	if s.Key, err = secret.NewKey(c.SecretKey, c.Previous...); err != nil {
 		return err
 	}
 	if s.Policy, err = policies.New(policies.Default); err != nil {
@@ -172,11 +207,15 @@ func (s *Services) build(tune []Tune) (err error) {
 	if err != nil {
 		return fmt.Errorf("base url: %w", err)
 	}
+	s.Erasures = erasure.New(c.ErasureLog, s.DB, s.Now)
 	s.Audit = audit.New(s.DB, s.Now)
 	s.Audit.Tell(s.Log)
+	s.FirmLinks = firmLinks(c)
 	o := courier.Options{
-		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, From: c.MailFrom,
-		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, MailDomain: base.Hostname(), Zone: c.Zone,
+		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, Links: s.FirmLinks, From: c.MailFrom,
+		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, Gateway: courier.GatewaySettings(c.Gateway), MailDomain: base.Hostname(), Zone: c.Zone,
+		ReplyTo: c.ReplyTo, BounceAddress: c.BounceAddress, SMTPCA: c.SMTPCA,
+		DKIM: courier.DKIM{Domain: c.DKIMDomain, Selector: c.DKIMSelector, Key: c.DKIMKey},
 	}
 	for _, t := range tune {
 		t(&o)
@@ -196,6 +235,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.stopAudit = s.Audit.Keep(s.Log)
 	s.Customers = customer.New(customer.Options{
 		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Accounts: s.Accounts, Reminder: c.Reminder,
+		Erasures: s.Erasures,
 	})
 	s.Accesses = access.New(access.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,
@@ -207,7 +247,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Customers.OnRenamed(s.Transactions.Renamed)
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
-		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals,
+		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals, Erasures: s.Erasures,
 	})
 	s.Handovers = handover.New(handover.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
@@ -219,6 +259,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Attention = attention.New(attention.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions, Offers: s.Policies, Approvals: s.Approvals, Deputies: s.Handovers, Courier: s.Courier,
+		Queue: s.Queue, NoWorker: func() time.Time { return s.Processes.Finding().NoWorker },
 	})
 	for _, composers := range []map[courier.Kind]courier.Composer{
 		s.Accounts.Composers(), s.Accesses.Composers(), s.Approvals.Composers(),
@@ -242,15 +283,19 @@ func (s *Services) build(tune []Tune) (err error) {
 }
 
 // fingerprints are of the settings in which the processes of an installation must not differ.
-func fingerprints(key secret.Key, c config.Config) heartbeat.Settings {
+func fingerprints(key secret.Key, c config.Config, erasures string) heartbeat.Settings {
 	mailbox := "off"
 	if c.MailboxOn() {
 		mailbox = "on"
 	}
-	return heartbeat.Fingerprints(key, map[string]string{
-		heartbeat.BaseURL: c.BaseURL, heartbeat.SMTPURL: channel(c.SMTPURL), heartbeat.SMSURL: channel(c.SMSURL),
-		heartbeat.FirmName: c.FirmName, heartbeat.Mailbox: mailbox,
-	})
+	values := map[string]string{
+		heartbeat.BaseURL: c.BaseURL, heartbeat.SMTPURL: channel(courier.WithoutUser(c.SMTPURL)), heartbeat.SMSURL: channel(c.SMSURL),
+		heartbeat.FirmName: c.FirmName, heartbeat.Imprint: c.ImprintURL, heartbeat.Privacy: c.PrivacyURL, heartbeat.Contact: c.Contact, heartbeat.Mailbox: mailbox,
+	}
+	if erasures != "" {
+		values[heartbeat.Erasures] = erasures
+	}
+	return heartbeat.Fingerprints(key, values)
 }
 
 // channel is where messages go, without names and passwords.
@@ -265,12 +310,13 @@ func channel(address string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// Follow keeps up with the other processes until ctx ends: the policy in force, and how they are set up.
+// Follow keeps up with the other processes until ctx ends: the policy in force, how they are set up, and the queue.
 func (s *Services) Follow(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { s.Policies.Follow(ctx) })
-	both.Go(func() { s.Processes.Run(ctx) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { s.Policies.Follow(ctx) })
+	all.Go(func() { s.Processes.Run(ctx) })
+	all.Go(func() { s.Queue.Follow(ctx) })
+	all.Wait()
 }
 
 // Work runs the worker loop until ctx ends, as soon as this process's key is the installation's.
@@ -287,6 +333,8 @@ func (s *Services) Loop() *loop.Loop {
 	return loop.New(s.Queue, loop.Options{
 		Outbox: s.Courier, Deliverer: s.Courier, Log: s.Log, Now: s.Now,
 		Jobs: []loop.Job{
+			{Name: "try what waits for mail server and gateway", Every: courier.TendEvery, Run: s.Courier.Tend},
+			{Name: "ask what became of SMS", Every: courier.AskEvery, Run: s.Courier.AskStatuses},
 			{Name: "continue deletions", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				_, err := s.Customers.ContinueDeletions(ctx, deletionChunk)
 				return err
@@ -297,6 +345,9 @@ func (s *Services) Loop() *loop.Loop {
 			}},
 			{Name: "look at the customers of who was deactivated", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueSwitches(ctx, switchChunk)
+			}},
+			{Name: "write what the search finds of customers recorded before", Every: 2 * time.Second, Run: func(ctx context.Context) error {
+				return s.Customers.ContinueDetails(ctx, detailChunk)
 			}},
 			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
@@ -311,6 +362,9 @@ func (s *Services) Loop() *loop.Loop {
 	})
 }
 
+// detailChunk is how many customers a tx writes the details of.
+const detailChunk = 200
+
 // deletionChunk is how many rows a tx of a permanent deletion takes: short enough that nobody waits for it.
 const deletionChunk = 500
 
@@ -320,6 +374,11 @@ const (
 	handoverChunk = 25
 	switchChunk   = 500
 )
+
+// Metrics are those of outbox, queues and processes.
+func (s *Services) Metrics() *metrics.Collector {
+	return metrics.New(metrics.Options{DB: s.DB, Now: s.Now, Queue: s.Queue, Attempts: s.Courier.Attempts, Processes: s.Processes})
+}
 
 // Close lets go of queue and database.
 func (s *Services) Close() error {
@@ -333,8 +392,21 @@ func (s *Services) Close() error {
 	if s.Courier != nil {
 		errs = append(errs, s.Courier.Close())
 	}
+	errs = append(errs, s.Erasures.Close())
 	if s.DB != nil {
 		errs = append(errs, s.DB.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// firmLinks are what the firm shows of itself below pages and mails.
+func firmLinks(c config.Config) (all []courier.FirmLink) {
+	for _, l := range []courier.FirmLink{
+		{Key: "imprint", Href: c.ImprintURL}, {Key: "privacy", Href: c.PrivacyURL}, {Key: "contact", Text: c.Contact, Href: c.ContactHref()},
+	} {
+		if l.Text != "" || l.Href != "" {
+			all = append(all, l)
+		}
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -26,8 +27,8 @@ func TestFingerprints(t *testing.T) {
 	same := base
 	same.SMTPURL, same.SMSURL = "smtp://other:two@mail.example:587?tls=implicit", "https://sms.example/v2?key=two"
 	same.LogFormat, same.RedisURL = "json", "redis://other"
-	want := fingerprints(key("1"), base)
-	if got := fingerprints(key("1"), same); !equal(got, want) {
+	want := fingerprints(key("1"), base, "log")
+	if got := fingerprints(key("1"), same, "log"); !equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	for name, c := range map[string]struct {
@@ -37,13 +38,19 @@ func TestFingerprints(t *testing.T) {
 		heartbeat.SecretKey: {"2", func(*config.Config) {}},
 		heartbeat.BaseURL:   {"1", func(c *config.Config) { c.BaseURL = "http://kontor.example" }},
 		heartbeat.FirmName:  {"1", func(c *config.Config) { c.FirmName = "Tal" }},
+		heartbeat.Imprint:   {"1", func(c *config.Config) { c.ImprintURL = "https://tal.example" }},
+		heartbeat.Privacy:   {"1", func(c *config.Config) { c.PrivacyURL = "https://tal.example" }},
+		heartbeat.Contact:   {"1", func(c *config.Config) { c.Contact = "040 1234567" }},
+		heartbeat.Erasures:  {"1", func(*config.Config) {}},
 		heartbeat.Mailbox:   {"1", func(c *config.Config) { c.Mailbox = "on" }},
 		heartbeat.SMTPURL:   {"1", func(c *config.Config) { c.SMTPURL = "" }},
 		heartbeat.SMSURL:    {"1", func(c *config.Config) { c.SMSURL = "smpp://user:pass@sms.example:2775" }},
 	} {
-		other := base
-		c.change(&other)
-		got := fingerprints(key(c.key), other)
+		other, log := base, "log"
+		if c.change(&other); name == heartbeat.Erasures {
+			log = "another"
+		}
+		got := fingerprints(key(c.key), other, log)
 		for setting := range want {
 			if (got[setting] != want[setting]) != (setting == name) {
 				t.Errorf("with another %s, %s: %v", name, setting, got[setting] != want[setting])
@@ -52,7 +59,7 @@ func TestFingerprints(t *testing.T) {
 	}
 	relay := base
 	relay.SMTPURL = "smtp://user:one@relay.example:587"
-	if fingerprints(key("1"), relay)[heartbeat.SMTPURL] == want[heartbeat.SMTPURL] {
+	if fingerprints(key("1"), relay, "log")[heartbeat.SMTPURL] == want[heartbeat.SMTPURL] {
 		t.Error("another mail server is no difference")
 	}
 }
@@ -64,4 +71,42 @@ func equal(a, b heartbeat.Settings) bool {
 		}
 	}
 	return len(a) == len(b)
+}
+
+// TestGatewaySettings: what can't be understood of an SMS gateway ends the start with one line that names the setting and
+// repeats nothing that may be a key.
+func TestGatewaySettings(t *testing.T) {
+	const key = "hunter2hunter2"
+	good := map[string]string{
+		"SMS_URL": "https://a:" + key + "@gw.example/send", "SMS_HEADERS": "X-Key: " + key, "SMS_TYPE": "application/x-www-form-urlencoded",
+		"SMS_BODY": "to={to}&text={text}&key=" + key, "SMS_SUCCESS": "$.status=0", "SMS_STATUS_URL": "https://a:" + key + "@gw.example/{id}",
+	}
+	for name, value := range map[string]string{
+		"": "", "SMS_HEADERS": key, "SMS_METHOD": "HEAD", "SMS_TYPE": "text/xml", "SMS_BODY": "text=" + key, "SMS_SUCCESS": "(", "SMS_REFUSED": "$.", "SMS_ID": "(",
+		"SMS_STATUS_URL": "https://gw.example/" + key, "SMS_STATUS": "$.a; x=y",
+	} {
+		_, _, err := config.Load(nil, func(n string) string {
+			switch n {
+			case "DATA_DIR":
+				return t.TempDir()
+			case name:
+				return value
+			}
+			return good[n]
+		}, Checks())
+		var wrong *config.Error
+		if name == "" {
+			if err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		if !errors.As(err, &wrong) || wrong.Name != name {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if said := err.Error(); strings.Contains(said, key) || strings.ContainsAny(said, "\n\r") || !strings.Contains(said, "it takes") {
+			t.Errorf("%s: %q", name, said)
+		}
+	}
 }

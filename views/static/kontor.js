@@ -26,6 +26,32 @@
   }));
   window.addEventListener("beforeunload", (e) => { if (dirty) e.preventDefault(); });
 
+  // A page that asks by itself finds out that the session has ended. Where something was typed it stays, and says so;
+  // sending it leads to signing in and back. A form that came back in the place of the whole page is nothing to be left.
+  let typed = !!$("#summary") && !!$("form[method=post]");
+  document.addEventListener("input", (e) => { if (e.target.form?.method === "post") typed = true; });
+  document.addEventListener("htmx:beforeOnLoad", (e) => {
+    if (e.detail.xhr.status !== 401 || !typed) return;
+    e.preventDefault();
+    if ($("#signed-out")) return;
+    const note = document.createElement("p");
+    note.id = "signed-out";
+    note.className = "note warn";
+    note.setAttribute("role", "alert");
+    note.textContent = $("#live").dataset.signedOut;
+    $("#main").prepend(note);
+  });
+  document.addEventListener("htmx:beforeSwap", (e) => { if (e.detail.target === document.body) dirty = typed = false; });
+
+  // What is wrong with a number is said as soon as its field is left, and its field looks so.
+  document.addEventListener("htmx:afterSwap", (e) => {
+    if (!e.detail.target.matches(".understood")) return;
+    const field = e.detail.target.closest(".field"), wrong = !!$(".wrong", e.detail.target);
+    field.classList.toggle("is-wrong", wrong);
+    if (wrong) $("input", field).setAttribute("aria-invalid", "true");
+    else $("input", field).removeAttribute("aria-invalid");
+  });
+
   // Times are written for the firm's time zone; a browser elsewhere shows its own in the title.
   const localTimes = (root) => root.querySelectorAll("time[datetime]:not([title])").forEach((t) => {
     const at = new Date(t.dateTime);

@@ -32,13 +32,13 @@ func BenchmarkEmptyHandler(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		client := asynq.NewClientFromRedisClient(q.client)
+		client := asynq.NewClientFromRedisClient(mailLane(q).client)
 		var wg sync.WaitGroup
 		for i := range enqueuers {
 			wg.Go(func() {
 				for n := i; n < b.N; n += enqueuers {
 					t := courier.Ticket{MessageID: o.ids[n], Channel: courier.Email, Run: 1}
-					task, err := newTask(t)
+					task, err := mailLane(q).newTask(t)
 					if err == nil {
 						_, err = client.Enqueue(task)
 					}
@@ -114,7 +114,10 @@ func (o *endless) done() {
 	}
 }
 
-func (o *endless) Claim(_ context.Context, limit int, _ time.Duration) ([]courier.Ticket, error) {
+func (o *endless) Claim(_ context.Context, limit int, _ time.Duration, channels ...courier.Channel) ([]courier.Ticket, error) {
+	if channels[0] != courier.Email {
+		return nil, nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var got []courier.Ticket
@@ -125,7 +128,7 @@ func (o *endless) Claim(_ context.Context, limit int, _ time.Duration) ([]courie
 }
 
 func (o *endless) Enqueued(context.Context, []uuid.UUID, time.Duration) error { return nil }
-func (o *endless) QueueLost(context.Context) error                            { return nil }
+func (o *endless) QueueLost(context.Context, ...courier.Channel) error        { return nil }
 func (o *endless) Nudges() <-chan struct{}                                    { return nil }
 
 func (o *endless) Deliver(context.Context, courier.Ticket) (courier.Verdict, error) {

@@ -30,6 +30,13 @@ func (c *conns) add(conn net.Conn) (net.Conn, error) {
 	return &known{conn, c}, nil
 }
 
+// ended says whether closeAll was called.
+func (c *conns) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
 func (c *conns) forget(conn net.Conn) {
 	c.mu.Lock()
 	delete(c.open, conn)

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"kontor/app/await"
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
 	"kontor/app/secret"
@@ -20,13 +22,14 @@ import (
 
 // house is the real courier on a real database, with peers on loopback.
 type house struct {
+	ahead   atomic.Int64 // of the courier's clock
 	db      *store.DB
 	courier *courier.Service
 	smtp    *couriertest.SMTPPeer
 	gateway *couriertest.GatewayPeer
 }
 
-func newHouse(tb testing.TB, db *store.DB) *house {
+func newHouse(tb testing.TB, db *store.DB, schedule ...time.Duration) *house {
 	tb.Helper()
 	h := &house{db: db, smtp: couriertest.NewSMTPPeer(tb), gateway: couriertest.NewGatewayPeer(tb)}
 	key, err := secret.NewKey(make([]byte, 32))
@@ -34,8 +37,9 @@ func newHouse(tb testing.TB, db *store.DB) *house {
 		tb.Fatal(err)
 	}
 	h.courier, err = courier.New(courier.Options{
-		DB: db, Now: time.Now, Key: key, Log: slog.New(slog.DiscardHandler), Templates: os.DirFS("../../views/mail"),
+		DB: db, Now: func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }, Key: key, Log: slog.New(slog.DiscardHandler), Templates: os.DirFS("../../views/mail"),
 		Firm: "Muster GmbH", From: "no-reply@example.org", SMTPURL: h.smtp.URL(), SMSURL: h.gateway.URL(),
+		Schedule: courier.Schedule{SMS: schedule},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -95,10 +99,10 @@ func TestWithTheCourier(t *testing.T) {
 		h.post(t, n)
 		stop := start(t, New(q, Options{Outbox: h.courier, Deliverer: h.courier}))
 		h.gateway.Wait(t, 2)
-		if err := q.client.FlushDB(t.Context()).Err(); err != nil {
+		if err := mailLane(q).client.FlushDB(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "all handed over", func() bool { return h.unsettled(t) == 0 })
+		await.True(t, "all handed over", func() bool { return h.unsettled(t) == 0 })
 		stop()
 		mails, sms := map[string]int{}, map[string]int{}
 		for _, m := range h.smtp.Mails() {
@@ -122,5 +126,39 @@ func TestWithTheCourier(t *testing.T) {
 	}
 	t.Run("sqlite, in-process", func(t *testing.T) { each(t, storetest.SQLite(t), open(t, "", nil)) })
 	t.Run("sqlite, redis", func(t *testing.T) { each(t, storetest.SQLite(t), open(t, redisURL(t), nil)) })
+	t.Run("postgres, redis", func(t *testing.T) { each(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })
+}
+
+// TestBackAtOnce: tasks that wait for an hour run at once when the outbox finds out that the gateway is back.
+func TestBackAtOnce(t *testing.T) {
+	each := func(t *testing.T, db *store.DB, q *Queue) {
+		h := newHouse(t, db, time.Hour)
+		const n = 5
+		for range n {
+			h.gateway.Script(couriertest.GatewayStep{Status: http.StatusPaymentRequired})
+		}
+		h.post(t, n)
+		stop := start(t, New(q, Options{Outbox: h.courier, Deliverer: h.courier, Jobs: []Job{
+			{Name: "tend", Every: 50 * time.Millisecond, Run: h.courier.Tend},
+		}}))
+		defer stop()
+		await.True(t, "refused once each", func() bool {
+			list, err := h.courier.Troubles(t.Context())
+			return err == nil && len(list) == 1 && list[0].Waiting == n
+		})
+		await.True(t, "tasks wait", func() bool {
+			tasks, err := q.Tasks(t.Context(), queueSMS, courier.TaskRetry, 1)
+			return err == nil && len(tasks) == n
+		})
+		h.ahead.Store(int64(time.Minute)) // the first probe, and what it sets free
+		await.True(t, "all handed over", func() bool {
+			h.ahead.Add(int64(time.Second))
+			return h.unsettled(t) == 0
+		})
+		if got := len(h.gateway.Messages()); got != 2*n {
+			t.Errorf("%d requests for %d SMS", got, n)
+		}
+	}
+	t.Run("sqlite, in-process", func(t *testing.T) { each(t, storetest.SQLite(t), open(t, "", nil)) })
 	t.Run("postgres, redis", func(t *testing.T) { each(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/redis/go-redis/v9"
 
+	"kontor/app/await"
 	"kontor/app/courier"
 )
 
@@ -28,7 +30,7 @@ type outbox struct {
 	offset   atomic.Int64 // of its clock, so that leases run out without waiting
 	send     func(ctx context.Context, t courier.Ticket, attempt int) (courier.Verdict, error)
 	claims   atomic.Int64
-	lost     atomic.Int64
+	lost     map[courier.Channel]int // how often each queue was lost
 }
 
 type message struct {
@@ -44,7 +46,7 @@ func newOutbox(send func(context.Context, courier.Ticket, int) (courier.Verdict,
 	if send == nil {
 		send = func(context.Context, courier.Ticket, int) (courier.Verdict, error) { return courier.Verdict{}, nil }
 	}
-	return &outbox{byID: map[uuid.UUID]*message{}, nudges: make(chan struct{}, 1), send: send}
+	return &outbox{byID: map[uuid.UUID]*message{}, lost: map[courier.Channel]int{}, nudges: make(chan struct{}, 1), send: send}
 }
 
 func (o *outbox) now() time.Time { return time.Now().Add(time.Duration(o.offset.Load())) }
@@ -69,16 +71,16 @@ func (o *outbox) put(n int, channel courier.Channel) []uuid.UUID {
 
 func (o *outbox) Nudges() <-chan struct{} { return o.nudges }
 
-func (o *outbox) Claim(_ context.Context, limit int, lease time.Duration) ([]courier.Ticket, error) {
+func (o *outbox) Claim(_ context.Context, limit int, lease time.Duration, channels ...courier.Channel) ([]courier.Ticket, error) {
 	o.claims.Add(1)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var got []courier.Ticket
 	for _, m := range o.messages {
-		if len(got) < limit && !m.settled && !m.relayAt.After(o.now()) {
+		if len(got) < limit && slices.Contains(channels, m.Channel) && !m.settled && !m.relayAt.After(o.now()) {
 			m.relayAt = o.now().Add(lease)
 			t := m.Ticket
-			t.Attempt = m.attempts
+			t.Attempt, t.Due = m.attempts, !m.nextAt.After(o.now())
 			got = append(got, t)
 		}
 	}
@@ -94,14 +96,25 @@ func (o *outbox) Enqueued(_ context.Context, ids []uuid.UUID, d time.Duration) e
 	return nil
 }
 
-func (o *outbox) QueueLost(context.Context) error {
-	o.lost.Add(1)
+func (o *outbox) QueueLost(_ context.Context, channels ...courier.Channel) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for _, c := range channels {
+		o.lost[c]++
+	}
 	for _, m := range o.messages {
-		m.relayAt = o.now()
+		if slices.Contains(channels, m.Channel) {
+			m.relayAt = o.now()
+		}
 	}
 	return nil
+}
+
+// losses is how often a queue was lost.
+func (o *outbox) losses(c courier.Channel) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lost[c]
 }
 
 func (o *outbox) Deliver(ctx context.Context, t courier.Ticket) (courier.Verdict, error) {
@@ -199,17 +212,30 @@ func redisURL(tb testing.TB) string {
 	return fmt.Sprintf("redis://%s/%d", opts.Addr, opts.DB)
 }
 
+// testInstallation is the name under which queues are opened unless a test is about names.
+const testInstallation = "test"
+
 func open(tb testing.TB, address string, log *slog.Logger) *Queue {
 	tb.Helper()
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	q, err := Open(context.Background(), address, log)
+	q, err := Open(context.Background(), address, testInstallation, log)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = q.Close() })
 	return q
+}
+
+// mailLane and smsLane are the channels' lanes.
+func mailLane(q *Queue) *lane { return q.lane(queueMail) }
+
+func smsLane(q *Queue) *lane { return q.lane(queueSMS) }
+
+// newRelay is the relay of the e-mails.
+func newRelay(q *Queue, outbox Outbox) *relay {
+	return newRelays(q, outbox, slog.New(slog.DiscardHandler))[0]
 }
 
 // start runs a loop until the test ends or stop is called, which waits for its end.
@@ -236,21 +262,6 @@ func start(tb testing.TB, l *Loop) (stop func()) {
 func startOutbox(tb testing.TB, q *Queue, o *outbox) (stop func()) {
 	tb.Helper()
 	return start(tb, New(q, Options{Outbox: o, Deliverer: o}))
-}
-
-// eventually waits for a condition, for half a minute.
-func eventually(tb testing.TB, what string, cond func() bool) {
-	tb.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-deadline:
-			tb.Fatalf("waited in vain: %s", what)
-		case <-tick.C:
-		}
-	}
 }
 
 // server is a redis-server of the test's own, which it may kill.
@@ -286,7 +297,7 @@ func (s *server) start(t *testing.T) {
 	}
 	client := redis.NewClient(&redis.Options{Addr: s.addr})
 	defer client.Close()
-	eventually(t, "redis-server starts", func() bool { return client.Ping(context.Background()).Err() == nil })
+	await.True(t, "redis-server starts", func() bool { return client.Ping(context.Background()).Err() == nil })
 }
 
 func (s *server) kill() {

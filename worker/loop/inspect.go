@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hibiken/asynq"
 
@@ -17,70 +18,71 @@ var (
 	errQueueUnknown = fault.New(fault.NotFound, "queue.unknown")
 )
 
-// Overview returns the queues, always both, in the order mail, sms. The error is fault.Unavailable "queue.away" when
-// Redis does not answer.
+// Overview returns the queues, always both, in the order mail, sms; of one that can't be asked it says why. The answer
+// comes within a few seconds.
 func (q *Queue) Overview(ctx context.Context) ([]courier.QueueInfo, error) {
-	if err := q.Ping(ctx); err != nil {
-		return nil, err
-	}
-	var all []courier.QueueInfo
-	for _, name := range []string{queueMail, queueSMS} {
-		known, err := q.known(name)
-		if err != nil {
-			return nil, q.explain(ctx, err)
+	all := make([]courier.QueueInfo, len(q.lanes))
+	errs := make([]error, len(q.lanes))
+	q.each(func(i int, l *lane) {
+		all[i], errs[i] = l.info(ctx)
+		var away awayError
+		if errors.As(errs[i], &away) {
+			all[i], errs[i] = courier.QueueInfo{Name: l.queue, Away: away.reason}, nil
 		}
-		if !known { // nothing was ever queued
-			all = append(all, courier.QueueInfo{Name: name})
-			continue
-		}
-		i, err := q.inspector.GetQueueInfo(name)
-		if err != nil {
-			return nil, q.explain(ctx, err)
-		}
-		all = append(all, courier.QueueInfo{
-			Name: name, Pending: i.Pending, Active: i.Active, Scheduled: i.Scheduled, Retry: i.Retry,
-			Archived: i.Archived, Processed: i.Processed, Failed: i.Failed, Latency: i.Latency, Paused: i.Paused,
-		})
-	}
-	return all, nil
+	})
+	return all, errors.Join(errs...)
 }
 
-func (q *Queue) known(queue string) (bool, error) {
-	names, err := q.inspector.Queues()
-	if err != nil {
-		return false, err
+func (l *lane) info(ctx context.Context) (courier.QueueInfo, error) {
+	if err := l.check(ctx); err != nil {
+		return courier.QueueInfo{}, err
 	}
-	for _, n := range names {
-		if n == queue {
-			return true, nil
+	i, err := within(ctx, func() (*asynq.QueueInfo, error) {
+		names, err := l.inspector.Queues()
+		if err != nil || !slices.Contains(names, l.key) { // nothing was ever queued
+			return &asynq.QueueInfo{}, err
 		}
+		return l.inspector.GetQueueInfo(l.key)
+	})
+	if err != nil {
+		return courier.QueueInfo{}, l.explain(ctx, err)
 	}
-	return false, nil
+	return courier.QueueInfo{
+		Name: l.queue, Pending: i.Pending, Active: i.Active, Scheduled: i.Scheduled, Retry: i.Retry,
+		Archived: i.Archived, Processed: i.Processed, Failed: i.Failed, Latency: i.Latency, Paused: i.Paused,
+		Warning: l.reach.warning(),
+	}, nil
 }
 
 // Tasks returns a page (from 1, courier.TaskPageSize long) of the tasks of a queue in a state: those that run next first, of
 // courier.TaskArchived the latest first. An unknown queue or state is fault.NotFound "queue.unknown"; fault.Unavailable
-// "queue.away" when Redis does not answer.
+// "queue.away" when the queue can't be asked.
 func (q *Queue) Tasks(ctx context.Context, queue string, state courier.TaskState, page int) ([]courier.TaskInfo, error) {
-	list, ok := map[courier.TaskState]func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
-		courier.TaskPending:   q.inspector.ListPendingTasks,
-		courier.TaskActive:    q.inspector.ListActiveTasks,
-		courier.TaskScheduled: q.inspector.ListScheduledTasks,
-		courier.TaskRetry:     q.inspector.ListRetryTasks,
-		courier.TaskArchived:  q.inspector.ListArchivedTasks,
-	}[state]
-	if !ok || !isQueue(queue) {
+	l := q.lane(queue)
+	if l == nil {
 		return nil, errQueueUnknown
 	}
-	if err := q.Ping(ctx); err != nil {
+	list, ok := map[courier.TaskState]func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
+		courier.TaskPending:   l.inspector.ListPendingTasks,
+		courier.TaskActive:    l.inspector.ListActiveTasks,
+		courier.TaskScheduled: l.inspector.ListScheduledTasks,
+		courier.TaskRetry:     l.inspector.ListRetryTasks,
+		courier.TaskArchived:  l.inspector.ListArchivedTasks,
+	}[state]
+	if !ok {
+		return nil, errQueueUnknown
+	}
+	if err := l.check(ctx); err != nil {
 		return nil, err
 	}
-	found, err := list(queue, asynq.PageSize(courier.TaskPageSize), asynq.Page(max(page, 1)))
+	found, err := within(ctx, func() ([]*asynq.TaskInfo, error) {
+		return list(l.key, asynq.PageSize(courier.TaskPageSize), asynq.Page(max(page, 1)))
+	})
 	if errors.Is(err, asynq.ErrQueueNotFound) { // nothing was ever queued
 		return nil, nil
 	}
 	if err != nil {
-		return nil, q.explain(ctx, err)
+		return nil, l.explain(ctx, err)
 	}
 	tasks := make([]courier.TaskInfo, 0, len(found))
 	for _, f := range found {
@@ -97,61 +99,70 @@ func (q *Queue) Tasks(ctx context.Context, queue string, state courier.TaskState
 }
 
 // RunNow makes a waiting task run as soon as a worker is free. One that is pending or active already is left as it
-// is. fault.NotFound "queue.task_unknown" if it is not there (any more), fault.Unavailable "queue.away" when Redis
-// does not answer.
+// is. fault.NotFound "queue.task_unknown" if it is not there (any more), fault.Unavailable "queue.away" when the queue
+// can't be asked.
 func (q *Queue) RunNow(ctx context.Context, queue, id string) error {
-	state, err := q.stateOf(ctx, queue, id)
+	l, state, err := q.find(ctx, queue, id)
 	if err != nil || state == asynq.TaskStatePending || state == asynq.TaskStateActive {
 		return err
 	}
-	return q.changed(ctx, q.inspector.RunTask(queue, id))
+	return l.change(ctx, func() error { return l.inspector.RunTask(l.key, id) })
 }
 
 // Delete removes a task that is not being worked on. The message stays in the outbox: unless it was cancelled there,
 // the relay queues it again after some minutes. fault.Conflict "queue.task_active" for a task that a worker has, else
 // the errors of RunNow.
 func (q *Queue) Delete(ctx context.Context, queue, id string) error {
-	state, err := q.stateOf(ctx, queue, id)
+	l, state, err := q.find(ctx, queue, id)
 	if err != nil {
 		return err
 	}
 	if state == asynq.TaskStateActive {
 		return errTaskActive
 	}
-	return q.changed(ctx, q.inspector.DeleteTask(queue, id))
+	return l.change(ctx, func() error { return l.inspector.DeleteTask(l.key, id) })
 }
 
-func (q *Queue) stateOf(ctx context.Context, queue, id string) (asynq.TaskState, error) {
-	if !isQueue(queue) {
-		return 0, errTaskUnknown
+// find finds a task.
+func (q *Queue) find(ctx context.Context, queue, id string) (*lane, asynq.TaskState, error) {
+	l := q.lane(queue)
+	if l == nil {
+		return nil, 0, errTaskUnknown
 	}
-	if err := q.Ping(ctx); err != nil {
-		return 0, err
+	if err := l.check(ctx); err != nil {
+		return nil, 0, err
 	}
-	info, err := q.inspector.GetTaskInfo(queue, id)
+	info, err := within(ctx, func() (*asynq.TaskInfo, error) { return l.inspector.GetTaskInfo(l.key, id) })
 	if err != nil {
-		return 0, q.changed(ctx, err)
+		return nil, 0, l.meaning(ctx, err)
 	}
-	return info.State, nil
+	return l, info.State, nil
 }
 
-// changed gives the errors of Asynq's calls about one task their meaning.
-func (q *Queue) changed(ctx context.Context, err error) error {
+// change does something with one task.
+func (l *lane) change(ctx context.Context, do func() error) error {
+	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, do() })
+	return l.meaning(ctx, err)
+}
+
+// meaning gives the errors of Asynq's calls about one task their meaning.
+func (l *lane) meaning(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
 		return errTaskUnknown
 	}
-	return q.explain(ctx, err)
+	return l.explain(ctx, err)
 }
 
 // explain tells a Redis that went away from a mistake of ours: Asynq's errors do not.
-func (q *Queue) explain(ctx context.Context, err error) error {
-	if away := q.Ping(ctx); away != nil {
+func (l *lane) explain(ctx context.Context, err error) error {
+	if errors.Is(err, errAway) {
+		return err
+	}
+	if away := l.check(ctx); away != nil {
 		return away
 	}
 	return fmt.Errorf("inspect the queue: %w", err)
 }
-
-func isQueue(name string) bool { return name == queueMail || name == queueSMS }

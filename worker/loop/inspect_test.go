@@ -3,11 +3,13 @@ package loop
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
 
+	"kontor/app/await"
 	"kontor/app/courier"
 )
 
@@ -24,8 +26,10 @@ func TestInspect(t *testing.T) {
 
 		o := newOutbox(nil)
 		mails, sms := o.put(courier.TaskPageSize+1, courier.Email), o.put(1, courier.SMS)
-		if err := newRelay(q, o, nil).drain(ctx); err != nil {
-			t.Fatal(err)
+		for _, r := range newRelays(q, o, slog.New(slog.DiscardHandler)) {
+			if err := r.drain(ctx); err != nil {
+				t.Fatal(err)
+			}
 		}
 		infos, err = q.Overview(ctx)
 		if err != nil || infos[0].Count(courier.TaskPending) != len(mails) || infos[1].Count(courier.TaskPending) != 1 || infos[0].Latency <= 0 {
@@ -72,14 +76,14 @@ func TestInspectWaitingTasks(t *testing.T) {
 				<-release
 				return courier.Verdict{}, nil
 			}
-			return courier.Verdict{Retry: attempt == 1, After: time.Hour, Why: "refused"}, nil
+			return courier.Verdict{Retry: attempt == 1, After: time.Hour, Why: "refused", Refused: true}, nil
 		})
 		mail, sms := o.put(1, courier.Email)[0], o.put(1, courier.SMS)[0]
 		startOutbox(t, q, o)
 		defer close(release)
 
 		var tasks []courier.TaskInfo
-		eventually(t, "the mail waits", func() bool {
+		await.True(t, "the mail waits", func() bool {
 			tasks, _ = q.Tasks(t.Context(), "mail", courier.TaskRetry, 1)
 			return len(tasks) == 1
 		})
@@ -92,7 +96,7 @@ func TestInspectWaitingTasks(t *testing.T) {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 
-		eventually(t, "the SMS is being sent", func() bool {
+		await.True(t, "the SMS is being sent", func() bool {
 			tasks, _ = q.Tasks(t.Context(), "sms", courier.TaskActive, 1)
 			return len(tasks) == 1
 		})
@@ -107,19 +111,19 @@ func TestInspectWaitingTasks(t *testing.T) {
 		if err := q.RunNow(t.Context(), "mail", taskID(mail, 1)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the mail went out", func() bool { return len(o.attempts(mail)) == 2 })
+		await.True(t, "the mail went out", func() bool { return len(o.attempts(mail)) == 2 })
 	})
 }
 
 func TestInspectArchived(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
-		client := asynq.NewClientFromRedisClient(q.client)
-		if _, err := client.Enqueue(asynq.NewTask(taskEmail, []byte("odd")), asynq.Queue(queueMail), asynq.TaskID("odd")); err != nil {
+		client := asynq.NewClientFromRedisClient(mailLane(q).client)
+		if _, err := client.Enqueue(asynq.NewTask(taskEmail, []byte("odd")), asynq.Queue(mailLane(q).key), asynq.TaskID("odd")); err != nil {
 			t.Fatal(err)
 		}
 		startOutbox(t, q, newOutbox(nil))
 		var tasks []courier.TaskInfo
-		eventually(t, "archived", func() bool {
+		await.True(t, "archived", func() bool {
 			tasks, _ = q.Tasks(t.Context(), "mail", courier.TaskArchived, 1)
 			return len(tasks) == 1
 		})
@@ -128,6 +132,64 @@ func TestInspectArchived(t *testing.T) {
 		}
 		if err := q.Delete(t.Context(), "mail", "odd"); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestCountsWhatFailed: of tasks that wait and one that was refused, the queue counts one as failed.
+func TestCountsWhatFailed(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		o := newOutbox(func(_ context.Context, t courier.Ticket, _ int) (courier.Verdict, error) {
+			return courier.Verdict{Retry: true, After: time.Hour, Why: "why", Refused: t.Channel == courier.SMS}, nil
+		})
+		o.put(5, courier.Email)
+		o.put(1, courier.SMS)
+		startOutbox(t, q, o)
+		var infos []courier.QueueInfo
+		await.True(t, "all wait", func() bool {
+			infos, _ = q.Overview(t.Context())
+			return infos[0].Retry == 5 && infos[1].Retry == 1
+		})
+		if infos[0].Failed != 0 || infos[1].Failed != 1 {
+			t.Errorf("failed: %d e-mails, want 0; %d SMS, want 1", infos[0].Failed, infos[1].Failed)
+		}
+	})
+}
+
+// TestRunAll: thousands that wait for an hour, and what the queue gave up, run at once; the other queue's wait on.
+func TestRunAll(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		if n, err := q.RunAll(t.Context(), "mail"); n != 0 || err != nil {
+			t.Fatalf("an untouched queue: %d, %v", n, err)
+		}
+		const n = 3000
+		o := newOutbox(nil)
+		client := asynq.NewClientFromRedisClient(mailLane(q).client)
+		for _, id := range o.put(n, courier.Email) {
+			task, err := mailLane(q).newTask(courier.Ticket{MessageID: id, Channel: courier.Email, Run: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.Enqueue(task, asynq.ProcessIn(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		task, err := smsLane(q).newTask(courier.Ticket{MessageID: o.put(1, courier.SMS)[0], Channel: courier.SMS, Run: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := asynq.NewClientFromRedisClient(smsLane(q).client).Enqueue(task, asynq.ProcessIn(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := q.RunAll(t.Context(), "mail"); got != n || err != nil {
+			t.Fatalf("%d, %v", got, err)
+		}
+		infos, err := q.Overview(t.Context())
+		if err != nil || infos[0].Pending != n || infos[0].Scheduled != 0 || infos[1].Scheduled != 1 {
+			t.Errorf("%+v, %v", infos, err)
+		}
+		if _, err := q.RunAll(t.Context(), "default"); !errors.Is(err, errQueueUnknown) {
+			t.Errorf("an unknown queue: %v", err)
 		}
 	})
 }

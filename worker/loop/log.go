@@ -6,9 +6,9 @@ import (
 )
 
 // asynqLog hands Asynq's lines to slog. Its notes about itself are for debugging, and while Redis is away so are its
-// complaints, of which each of its parts has one every second: Queue has said it once.
+// complaints, of which each of its parts has one every second: reach has said it once.
 type asynqLog struct {
-	queue *Queue
+	reach *reach
 	log   *slog.Logger
 }
 
@@ -20,7 +20,7 @@ func (l asynqLog) Info(args ...any) { l.Debug(args...) }
 
 // Warn logs at warn level, unless Redis is away.
 func (l asynqLog) Warn(args ...any) {
-	if l.queue.disturbed() {
+	if l.reach.disturbed() {
 		l.Debug(args...)
 		return
 	}
@@ -29,7 +29,7 @@ func (l asynqLog) Warn(args ...any) {
 
 // Error logs at error level, unless Redis is away.
 func (l asynqLog) Error(args ...any) {
-	if l.queue.disturbed() {
+	if l.reach.disturbed() {
 		l.Debug(args...)
 		return
 	}

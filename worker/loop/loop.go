@@ -16,16 +16,17 @@ import (
 	"github.com/hibiken/asynq"
 
 	"kontor/app/courier"
+	"kontor/app/store"
 )
 
 // Outbox is where messages come from; *courier.Service is one.
 type Outbox interface {
-	// Claim leases up to limit due messages for lease, oldest first.
-	Claim(ctx context.Context, limit int, lease time.Duration) ([]courier.Ticket, error)
+	// Claim leases up to limit due messages of the channels for lease, oldest first.
+	Claim(ctx context.Context, limit int, lease time.Duration, channels ...courier.Channel) ([]courier.Ticket, error)
 	// Enqueued notes that the queue has these messages: they are due for the relay again only after d.
 	Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error
-	// QueueLost makes every unsettled message due now.
-	QueueLost(ctx context.Context) error
+	// QueueLost makes every unsettled message of the channels due now.
+	QueueLost(ctx context.Context, channels ...courier.Channel) error
 	// Nudges announces new messages.
 	Nudges() <-chan struct{}
 }
@@ -50,7 +51,7 @@ type Options struct {
 	Deliverer   Deliverer
 	Jobs        []Job
 	Log         *slog.Logger     // nil is none
-	Concurrency int              // attempts at once; 0 is 32
+	Concurrency int              // attempts at once in each channel; 0 is 32
 	Now         func() time.Time // measures how long a task has been without a worker; nil is time.Now
 }
 
@@ -100,37 +101,46 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 	}
 	var own sync.WaitGroup
-	own.Go(func() { newRelay(l.queue, l.opts.Outbox, l.opts.Log).run(ctx, l.sweepEvery) })
-	own.Go(func() { newRescue(l.queue, l.opts.Log, l.rescue).run(ctx, l.opts.Now) })
+	own.Go(func() { runRelays(ctx, l.queue, l.opts.Outbox, l.opts.Log, l.sweepEvery) })
+	for _, lane := range l.queue.lanes {
+		own.Go(func() { newRescue(lane, l.opts.Log, l.rescue).run(ctx, l.opts.Now) })
+	}
 	for _, j := range l.opts.Jobs {
 		own.Go(func() { l.repeat(ctx, j) })
 	}
 	<-ctx.Done()
-	l.queue.letGo()
+	l.queue.each(func(_ int, lane *lane) { lane.letGo() })
 	shutdown(servers)
 	own.Wait()
 	return nil
 }
 
-// servers makes the Asynq servers. With Redis there are two, since a server fetches its tasks one after another: a tenth
+// servers makes the Asynq servers. Each has one queue: a server waits for whatever node of a Cluster has died, and with it
+// all its queues would. With Redis there are two for a queue, since a server fetches its tasks one after another: a tenth
 // more tasks on two busy cores, more where there are more. The in-process queue answers slower than one server asks,
 // and a second one costs it a fifth. (BenchmarkEmptyHandler)
-func (l *Loop) servers() []*asynq.Server {
+func (l *Loop) servers() (servers []*asynq.Server) {
+	for _, lane := range l.queue.lanes {
+		servers = append(servers, l.serversOf(lane)...)
+	}
+	return servers
+}
+
+func (l *Loop) serversOf(lane *lane) (servers []*asynq.Server) {
 	n := 2
 	if l.queue.Embedded() || l.opts.Concurrency < 2 {
 		n = 1
 	}
-	var servers []*asynq.Server
 	for i := range n {
-		servers = append(servers, asynq.NewServerFromRedisClient(l.queue.client, asynq.Config{
-			Concurrency: (l.opts.Concurrency + i) / n,
-			// SMS are few and somebody is waiting for each
-			Queues:                   map[string]int{queueMail: 1, queueSMS: 2},
+		servers = append(servers, asynq.NewServerFromRedisClient(lane.client, asynq.Config{
+			Concurrency:              (l.opts.Concurrency + i) / n,
+			Queues:                   map[string]int{lane.key: 1},
 			RetryDelayFunc:           retryDelay,
+			IsFailure:                isFailure,
 			TaskCheckInterval:        taskCheck,
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          l.shutdownTimeout,
-			Logger:                   asynqLog{l.queue, l.opts.Log},
+			Logger:                   asynqLog{lane.reach, l.opts.Log},
 			LogLevel:                 asynq.InfoLevel,
 		}))
 	}
@@ -155,7 +165,7 @@ func (l *Loop) repeat(ctx context.Context, j Job) {
 			return
 		case <-timer.C:
 		}
-		if err := once(ctx, j); err != nil && !errors.Is(err, context.Canceled) {
+		if err := once(ctx, j); err != nil && !errors.Is(err, context.Canceled) && store.Outage(err) == nil { // which the store logs, once
 			l.opts.Log.Error("a job failed and will run again", "job", j.Name, "error", err)
 		}
 		timer.Reset(j.Every)

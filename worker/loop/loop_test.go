@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/await"
 	"kontor/app/courier"
 	"kontor/app/fault"
 )
@@ -31,7 +32,7 @@ func TestDelivers(t *testing.T) {
 			}
 		}
 		startOutbox(t, q, o)
-		eventually(t, "all delivered", func() bool { return o.unsettled() == 0 })
+		await.True(t, "all delivered", func() bool { return o.unsettled() == 0 })
 		o.eachOnce(t)
 		if wrong.Load() > 0 {
 			t.Errorf("%d tickets with the wrong channel", wrong.Load())
@@ -45,10 +46,10 @@ func TestNudge(t *testing.T) {
 		l := New(q, Options{Outbox: o, Deliverer: o})
 		l.sweepEvery = time.Hour
 		start(t, l)
-		eventually(t, "the first sweep", func() bool { return o.claims.Load() > 0 })
+		await.True(t, "the first sweep", func() bool { return o.claims.Load() > 0 })
 		for range 5 {
 			o.put(1, courier.SMS)
-			eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+			await.True(t, "delivered", func() bool { return o.unsettled() == 0 })
 		}
 	})
 }
@@ -63,7 +64,7 @@ func TestRetriesFollowTheVerdict(t *testing.T) {
 		})
 		id := o.put(1, courier.Email)[0]
 		startOutbox(t, q, o)
-		eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+		await.True(t, "delivered", func() bool { return o.unsettled() == 0 })
 		at := o.attempts(id)
 		if len(at) != 3 {
 			t.Fatalf("%d attempts, want 3", len(at))
@@ -87,14 +88,14 @@ func TestDatabaseAway(t *testing.T) {
 		o.put(1, courier.Email)
 		startOutbox(t, q, o)
 		var waiting []courier.TaskInfo
-		eventually(t, "waits for another go", func() bool {
+		await.True(t, "waits for another go", func() bool {
 			waiting, _ = q.Tasks(t.Context(), queueMail, courier.TaskRetry, 1)
 			return len(waiting) == 1
 		})
 		if waiting[0].LastError != "database" {
 			t.Errorf("the queue says %q", waiting[0].LastError)
 		}
-		eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+		await.True(t, "delivered", func() bool { return o.unsettled() == 0 })
 	})
 }
 
@@ -147,7 +148,7 @@ func TestStopGivesBackWhatTakesTooLong(t *testing.T) {
 		<-began
 		stop()
 		startOutbox(t, q, o)
-		eventually(t, "delivered by the next worker", func() bool { return o.unsettled() == 0 })
+		await.True(t, "delivered by the next worker", func() bool { return o.unsettled() == 0 })
 	})
 }
 
@@ -161,21 +162,21 @@ func TestFlushed(t *testing.T) {
 		})
 		o.put(50, courier.Email)
 		startOutbox(t, q, o)
-		eventually(t, "all wait for their next try", func() bool {
+		await.True(t, "all wait for their next try", func() bool {
 			infos, err := q.Overview(t.Context())
 			return err == nil && infos[0].Retry == 50
 		})
-		if err := q.client.FlushDB(t.Context()).Err(); err != nil {
+		if err := mailLane(q).client.FlushDB(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "all delivered", func() bool { return o.unsettled() == 0 })
+		await.True(t, "all delivered", func() bool { return o.unsettled() == 0 })
 		for _, m := range o.messages {
 			if m.attempts != 2 || m.parallel {
 				t.Errorf("%d attempts, parallel %v; want 2, one after the other", m.attempts, m.parallel)
 			}
 		}
-		if n := o.lost.Load(); n != 2 { // when it was new, and when it was flushed
-			t.Errorf("QueueLost was called %d times, want 2", n)
+		if m, s := o.losses(courier.Email), o.losses(courier.SMS); m != 2 || s > 2 { // when it was new, and when it was flushed
+			t.Errorf("QueueLost was called %d and %d times, want 2", m, s)
 		}
 	})
 }
@@ -184,37 +185,38 @@ func TestRedisAway(t *testing.T) {
 	redis := newServer(t)
 	log := &lines{}
 	q := open(t, redis.url(), log.log()) // it is not there yet
-	if err := q.Ping(t.Context()); !errors.Is(err, errAway) || fault.CodeOf(err) != fault.Unavailable {
-		t.Errorf("Ping says %v", err)
-	}
+	wants(t, q, courier.QueueSilent)
 	o := newOutbox(nil)
 	o.put(20, courier.Email)
 	start(t, New(q, Options{Outbox: o, Deliverer: o, Log: log.log()}))
 
 	redis.start(t)
-	eventually(t, "delivered once Redis is there", func() bool { return o.unsettled() == 0 })
-	eventually(t, "said so", func() bool { return log.count("the queue answers again") == 1 })
+	await.True(t, "delivered once Redis is there", func() bool { return o.unsettled() == 0 })
+	await.True(t, "said so", func() bool { return log.count("the queue answers again") == 1 })
 
 	redis.kill()
-	eventually(t, "noticed", func() bool { return log.count("the queue does not answer") == 2 })
+	await.True(t, "noticed", func() bool { return log.count("the queue does not answer") == 2 })
 	claims := o.claims.Load()
 	o.put(300, courier.Email)
-	if _, err := q.Overview(t.Context()); !errors.Is(err, errAway) {
-		t.Errorf("Overview says %v", err)
+	infos, err := q.Overview(t.Context())
+	if err != nil || infos[0] != (courier.QueueInfo{Name: queueMail, Away: courier.QueueSilent}) || infos[1].Away != courier.QueueSilent {
+		t.Errorf("Overview says %+v, %v", infos, err)
+	}
+	for what, err := range map[string]error{"run": q.RunNow(t.Context(), queueMail, "x"), "delete": q.Delete(t.Context(), queueSMS, "x")} {
+		if !errors.Is(err, errAway) || fault.CodeOf(err) != fault.Unavailable {
+			t.Errorf("%s says %v", what, err)
+		}
 	}
 	for range 3 { // sweeps go by
-		err := q.Ping(t.Context())
-		if !errors.Is(err, errAway) {
-			t.Errorf("Ping says %v", err)
-		}
+		wants(t, q, courier.QueueSilent)
 		<-time.After(time.Second)
 	}
-	if n := o.claims.Load() - claims; n > 2 {
+	if n := o.claims.Load() - claims; n > 4 { // two of each relay
 		t.Errorf("claimed %d times although there is nowhere to put them", n)
 	}
 	redis.start(t) // without its data
-	eventually(t, "all delivered", func() bool { return o.unsettled() == 0 })
-	eventually(t, "said so", func() bool { return log.count("the queue answers again") == 2 })
+	await.True(t, "all delivered", func() bool { return o.unsettled() == 0 })
+	await.True(t, "said so", func() bool { return log.count("the queue answers again") == 2 })
 	o.eachOnce(t)
 	for text, want := range map[string]int{"the queue does not answer": 2, "the queue answers again": 2, "level=ERROR": 0} {
 		if n := log.count(text); n != want {
@@ -232,8 +234,8 @@ type crashing struct {
 
 var errDied = errors.New("the relay died here")
 
-func (c *crashing) Claim(ctx context.Context, _ int, lease time.Duration) ([]courier.Ticket, error) {
-	got, err := c.outbox.Claim(ctx, 10, lease)
+func (c *crashing) Claim(ctx context.Context, _ int, lease time.Duration, channels ...courier.Channel) ([]courier.Ticket, error) {
+	got, err := c.outbox.Claim(ctx, 10, lease, channels...)
 	if len(got) > 0 && c.rng.IntN(2) == 0 {
 		c.deaths++
 		return nil, errDied
@@ -257,12 +259,12 @@ func TestRelayDiesAndDies(t *testing.T) {
 		none := newOutbox(nil) // the worker has no relay of its own here
 		start(t, New(q, Options{Outbox: none, Deliverer: o}))
 		for o.unsettled() > 0 && c.deaths < 10_000 {
-			if err := newRelay(q, c, New(q, Options{}).opts.Log).drain(t.Context()); err != nil && !errors.Is(err, errDied) {
+			if err := newRelay(q, c).drain(t.Context()); err != nil && !errors.Is(err, errDied) {
 				t.Fatal(err)
 			}
 			o.offset.Add(int64(time.Second))
 		}
-		eventually(t, "none lost", func() bool { return o.unsettled() == 0 })
+		await.True(t, "none lost", func() bool { return o.unsettled() == 0 })
 		o.eachOnce(t)
 		t.Logf("the relay died %d times", c.deaths)
 	})
@@ -274,7 +276,7 @@ func TestSameMessageTwice(t *testing.T) {
 		o.put(1, courier.Email)
 		for range 3 { // three relays, none knows of the others
 			o.offset.Add(int64(time.Hour))
-			if err := newRelay(q, o, nil).drain(t.Context()); err != nil {
+			if err := newRelay(q, o).drain(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -283,7 +285,7 @@ func TestSameMessageTwice(t *testing.T) {
 			t.Fatalf("%+v, %v; want one pending task", infos, err)
 		}
 		startOutbox(t, q, o)
-		eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+		await.True(t, "delivered", func() bool { return o.unsettled() == 0 })
 		o.eachOnce(t)
 	})
 }
@@ -292,11 +294,11 @@ func TestArchivedTaskMakesRoom(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		o := newOutbox(nil)
 		id := o.put(1, courier.Email)[0]
-		r := newRelay(q, o, New(q, Options{}).opts.Log)
+		r := newRelay(q, o)
 		if err := r.drain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := q.inspector.ArchiveTask(queueMail, taskID(id, 1)); err != nil {
+		if err := mailLane(q).inspector.ArchiveTask(mailLane(q).key, taskID(id, 1)); err != nil {
 			t.Fatal(err)
 		}
 		o.offset.Add(int64(time.Hour))
@@ -319,7 +321,7 @@ func TestJobs(t *testing.T) {
 		{"bad", 5 * time.Millisecond, func(context.Context) error { bad.Add(1); return errors.New("no") }},
 		{"ugly", 5 * time.Millisecond, func(context.Context) error { ugly.Add(1); panic("argh") }},
 	}}))
-	eventually(t, "all run again and again", func() bool { return min(good.Load(), bad.Load(), ugly.Load()) > 3 })
+	await.True(t, "all run again and again", func() bool { return min(good.Load(), bad.Load(), ugly.Load()) > 3 })
 	if log.count("job=bad") == 0 || log.count("job=ugly") == 0 || log.count("job=good") != 0 {
 		t.Errorf("log:\n%s", log)
 	}

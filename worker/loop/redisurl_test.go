@@ -72,7 +72,7 @@ func TestCheckRedisURL(t *testing.T) {
 		} else if strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: the error tells the password: %v", address, err)
 		}
-		if _, err := Open(t.Context(), address, nil); err == nil {
+		if _, err := Open(t.Context(), address, testInstallation, nil); err == nil {
 			t.Errorf("Open accepted %s", address)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -15,16 +16,17 @@ import (
 	"kontor/app/courier"
 )
 
-// relay carries messages from the outbox to the queue. A nudge makes it immediate, the sweep makes it certain: what a
+// relay carries a channel's messages from the outbox to its queue. A nudge makes it immediate, the sweep makes it certain: what a
 // killed relay had claimed is due again after claimLease, so nothing is later than claimLease + sweepEvery.
 type relay struct {
-	queue  *Queue
+	lane   *lane
 	outbox Outbox
+	nudges <-chan struct{}
 	log    *slog.Logger
 	// outages is how many outages of Redis this relay has told the outbox about.
 	outages int64
-	// failing is set while the database does not answer, so that it is logged once.
-	failing bool
+	// failing is set while the database does not answer, so that it is logged once by all relays.
+	failing *atomic.Bool
 }
 
 const (
@@ -38,17 +40,45 @@ const (
 	enqueuers = 16
 )
 
-// marker is a key that is there as long as Redis remembers what it was given.
-const marker = "kontor:queue"
+// marker is a key of ours that is there as long as Redis remembers what it was given.
+const marker = "known"
 
-func newRelay(queue *Queue, outbox Outbox, log *slog.Logger) *relay {
-	return &relay{queue: queue, outbox: outbox, log: log}
+func newRelays(q *Queue, outbox Outbox, log *slog.Logger) (all []*relay) {
+	failing := &atomic.Bool{}
+	for _, l := range q.lanes {
+		all = append(all, &relay{lane: l, outbox: outbox, log: log, failing: failing})
+	}
+	return all
+}
+
+// runRelays runs the relay of each channel until ctx ends, and passes the outbox's nudges on to all of them.
+func runRelays(ctx context.Context, q *Queue, outbox Outbox, log *slog.Logger, every time.Duration) {
+	var wg sync.WaitGroup
+	var nudged []chan struct{}
+	for _, r := range newRelays(q, outbox, log) {
+		c := make(chan struct{}, 1)
+		nudged = append(nudged, c)
+		r.nudges = c
+		wg.Go(func() { r.run(ctx, every) })
+	}
+	for nudges := outbox.Nudges(); ctx.Err() == nil; {
+		select {
+		case <-ctx.Done():
+		case <-nudges:
+			for _, c := range nudged {
+				select {
+				case c <- struct{}{}:
+				default: // one is waiting already
+				}
+			}
+		}
+	}
+	wg.Wait()
 }
 
 func (r *relay) run(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	nudges := r.outbox.Nudges()
 	r.note(ctx, r.sweep(ctx))
 	for {
 		var err error
@@ -57,8 +87,8 @@ func (r *relay) run(ctx context.Context, every time.Duration) {
 			return
 		case <-tick.C:
 			err = r.sweep(ctx)
-		case <-nudges:
-			if r.queue.away.Load() {
+		case <-r.nudges:
+			if r.lane.reach.away.Load() {
 				continue // the sweep finds out when it is back
 			}
 			err = r.drain(ctx)
@@ -67,24 +97,25 @@ func (r *relay) run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// note logs an outage of the database once. Redis is Queue's to log.
+// note logs an outage of the database once. Redis is reach's to log.
 func (r *relay) note(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
-	case err == nil && r.failing:
-		r.failing = false
+	case err == nil && r.failing.CompareAndSwap(true, false):
 		r.log.Info("the outbox answers again")
-	case err != nil && !errors.Is(err, errAway) && !r.failing:
-		r.failing = true
+	case err != nil && !errors.Is(err, errAway) && r.failing.CompareAndSwap(false, true):
 		r.log.Error("the outbox does not answer; messages wait", "error", err)
 	}
 }
 
-// sweep makes sure that Redis is there and still knows what it was given, then relays what is due. Nothing is claimed
-// while Redis is away.
+// sweep makes sure that Redis takes writes and still knows what it was given, then relays what is due. Nothing is claimed
+// while it is away.
 func (r *relay) sweep(ctx context.Context) error {
-	outages := r.queue.outages.Load()
-	err := r.queue.client.Get(ctx, marker).Err()
+	outages := r.lane.reach.outages.Load()
+	if err := r.lane.check(ctx); err != nil {
+		return err
+	}
+	err := r.lane.client.Get(ctx, r.lane.own(marker)).Err()
 	switch {
 	case errors.Is(err, redis.Nil): // flushed, restarted without its data, or new
 	case err != nil:
@@ -94,10 +125,10 @@ func (r *relay) sweep(ctx context.Context) error {
 	}
 	// After an outage the marker may have come back while tasks have not. To offer everything again is cheap and does
 	// no harm: the queue refuses what it has.
-	if err := r.outbox.QueueLost(ctx); err != nil {
+	if err := r.outbox.QueueLost(ctx, r.lane.channel); err != nil {
 		return fmt.Errorf("make messages due again: %w", err)
 	}
-	if err := r.queue.client.Set(ctx, marker, "1", 0).Err(); err != nil {
+	if err := r.lane.client.Set(ctx, r.lane.own(marker), "1", 0).Err(); err != nil {
 		return errAway
 	}
 	r.outages = outages
@@ -108,9 +139,9 @@ func (r *relay) sweep(ctx context.Context) error {
 func (r *relay) drain(ctx context.Context) error {
 	// A client notes once that it announced a queue to Redis, which may have been flushed since; so each drain has
 	// its own. It is a small thing around the shared connection.
-	client := asynq.NewClientFromRedisClient(r.queue.client)
+	client := asynq.NewClientFromRedisClient(r.lane.client)
 	for ctx.Err() == nil {
-		tickets, err := r.outbox.Claim(ctx, batchSize, claimLease)
+		tickets, err := r.outbox.Claim(ctx, batchSize, claimLease, r.lane.channel)
 		if err != nil {
 			return fmt.Errorf("claim messages: %w", err)
 		}
@@ -171,7 +202,7 @@ func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []
 // enqueue offers one ticket. A task that is there already is as good; one that is there but will never run again
 // makes room for a new one.
 func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t courier.Ticket) error {
-	task, err := newTask(t)
+	task, err := r.lane.newTask(t)
 	if err != nil {
 		return err
 	}
@@ -179,22 +210,40 @@ func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t courier.Tic
 	if !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return err
 	}
-	queue, id := queueOf(t.Channel), taskID(t.MessageID, t.Run)
-	info, err := r.queue.inspector.GetTaskInfo(queue, id)
+	queue, id := r.lane.key, taskID(t.MessageID, t.Run)
+	info, err := r.lane.inspector.GetTaskInfo(queue, id)
 	switch {
 	case errors.Is(err, asynq.ErrTaskNotFound): // done in between
 		return nil
 	case err != nil:
 		return err
+	case t.Due && (info.State == asynq.TaskStateRetry || info.State == asynq.TaskStateScheduled):
+		return r.wake(queue, id)
 	case info.State != asynq.TaskStateArchived && info.State != asynq.TaskStateCompleted:
 		return nil
 	}
-	if err := r.queue.inspector.DeleteTask(queue, id); err != nil && !errors.Is(err, asynq.ErrTaskNotFound) {
+	if err := r.lane.inspector.DeleteTask(queue, id); err != nil && !errors.Is(err, asynq.ErrTaskNotFound) {
 		return err
 	}
 	_, err = client.EnqueueContext(ctx, task)
 	if errors.Is(err, asynq.ErrTaskIDConflict) { // another relay was quicker
 		return nil
+	}
+	return err
+}
+
+// wake has a task run now that waits for a later time, since the outbox does not want to wait any more.
+func (r *relay) wake(queue, id string) error {
+	err := r.lane.inspector.RunTask(queue, id)
+	if err == nil || errors.Is(err, asynq.ErrTaskNotFound) {
+		return nil
+	}
+	info, again := r.lane.inspector.GetTaskInfo(queue, id)
+	switch {
+	case errors.Is(again, asynq.ErrTaskNotFound):
+		return nil
+	case again == nil && (info.State == asynq.TaskStatePending || info.State == asynq.TaskStateActive):
+		return nil // it woke by itself
 	}
 	return err
 }

@@ -18,7 +18,7 @@ import (
 // Living is what Redis says, whose own clock lets a dead worker's sign of life expire after ten seconds; how long a
 // task has been without one is measured here. So clocks that disagree make no difference.
 type rescue struct {
-	queue   *Queue
+	lane    *lane
 	log     *slog.Logger
 	pace    rescuePace
 	orphans map[string]time.Time // task id -> since when nobody has it
@@ -30,11 +30,11 @@ type rescuePace struct{ every, patience time.Duration }
 
 var defaultRescuePace = rescuePace{every: 3 * time.Second, patience: 8 * time.Second}
 
-// maxActive bounds how many active tasks of a queue are looked at.
+// maxActive bounds how many active tasks are looked at.
 const maxActive = 1000
 
-func newRescue(queue *Queue, log *slog.Logger, pace rescuePace) *rescue {
-	return &rescue{queue: queue, log: log, pace: pace, orphans: map[string]time.Time{}}
+func newRescue(l *lane, log *slog.Logger, pace rescuePace) *rescue {
+	return &rescue{lane: l, log: log, pace: pace, orphans: map[string]time.Time{}}
 }
 
 func (r *rescue) run(ctx context.Context, now func() time.Time) {
@@ -45,11 +45,11 @@ func (r *rescue) run(ctx context.Context, now func() time.Time) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if r.queue.away.Load() {
+			if r.lane.reach.away.Load() {
 				clear(r.orphans) // after an outage no sign of life is left, which says nothing about the workers
 				continue
 			}
-			if err := r.look(ctx, now()); err != nil && ctx.Err() == nil && !r.queue.away.Load() {
+			if err := r.look(ctx, now()); err != nil && ctx.Err() == nil && !r.lane.reach.away.Load() {
 				r.log.Warn("could not look for tasks of dead workers", "error", err)
 			}
 		}
@@ -65,7 +65,7 @@ func (r *rescue) look(ctx context.Context, now time.Time) error {
 		clear(r.orphans)
 		return nil
 	}
-	servers, err := r.queue.inspector.Servers()
+	servers, err := r.lane.inspector.Servers()
 	if err != nil {
 		return err
 	}
@@ -102,11 +102,11 @@ func (r *rescue) look(ctx context.Context, now time.Time) error {
 // standIn is called again and again while the task is an orphan, since the dead worker's lease on the message may
 // outlive the first stand-ins. The task id sees to it that there is one at a time.
 func (r *rescue) standIn(ctx context.Context, orphan *asynq.TaskInfo) error {
-	task, err := newStandIn(orphan.Queue, orphan.Payload)
+	task, err := r.lane.newStandIn(orphan.Payload)
 	if err != nil {
 		return nil //nolint:nilerr // not one of ours; it ends in the archive when Asynq gives it back
 	}
-	_, err = asynq.NewClientFromRedisClient(r.queue.client).EnqueueContext(ctx, task)
+	_, err = asynq.NewClientFromRedisClient(r.lane.client).EnqueueContext(ctx, task)
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil
 	}
@@ -114,13 +114,9 @@ func (r *rescue) standIn(ctx context.Context, orphan *asynq.TaskInfo) error {
 }
 
 func (r *rescue) active() ([]*asynq.TaskInfo, error) {
-	var all []*asynq.TaskInfo
-	for _, q := range []string{queueMail, queueSMS} {
-		tasks, err := r.queue.inspector.ListActiveTasks(q, asynq.PageSize(maxActive))
-		if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) {
-			return nil, err
-		}
-		all = append(all, tasks...)
+	tasks, err := r.lane.inspector.ListActiveTasks(r.lane.key, asynq.PageSize(maxActive))
+	if errors.Is(err, asynq.ErrQueueNotFound) {
+		return nil, nil
 	}
-	return all, nil
+	return tasks, err
 }

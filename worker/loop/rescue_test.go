@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"kontor/app/await"
 	"kontor/app/courier"
 )
 
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 func runDoomed(address string) {
-	q, err := Open(context.Background(), address, slog.New(slog.DiscardHandler))
+	q, err := Open(context.Background(), address, testInstallation, slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}
@@ -44,8 +45,10 @@ func TestWorkerKilled(t *testing.T) {
 	q := open(t, address, nil)
 	o := newOutbox(nil)
 	id := o.put(1, courier.SMS)[0]
-	if err := newRelay(q, o, nil).sweep(t.Context()); err != nil {
-		t.Fatal(err)
+	for _, r := range newRelays(q, o, slog.New(slog.DiscardHandler)) {
+		if err := r.sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	worker := exec.Command(os.Args[0])
@@ -66,7 +69,7 @@ func TestWorkerKilled(t *testing.T) {
 
 	killed := time.Now()
 	startOutbox(t, q, o)
-	eventually(t, "another worker takes over", func() bool { return o.unsettled() == 0 })
+	await.True(t, "another worker takes over", func() bool { return o.unsettled() == 0 })
 	o.eachOnce(t)
 	t.Logf("delivered %v after the kill", time.Since(killed).Round(time.Second))
 }
@@ -82,7 +85,7 @@ func TestNoStandInForTheLiving(t *testing.T) {
 		l := New(q, Options{Outbox: o, Deliverer: o})
 		l.rescue = rescuePace{every: 50 * time.Millisecond, patience: 6 * time.Second} // workers report every 5 s
 		start(t, l)
-		eventually(t, "under way", func() bool {
+		await.True(t, "under way", func() bool {
 			infos, err := q.Overview(t.Context())
 			return err == nil && infos[0].Active == 3
 		})
@@ -95,7 +98,7 @@ func TestNoStandInForTheLiving(t *testing.T) {
 			}
 		}
 		close(finish)
-		eventually(t, "delivered", func() bool { return o.unsettled() == 0 })
+		await.True(t, "delivered", func() bool { return o.unsettled() == 0 })
 		o.eachOnce(t)
 	})
 }

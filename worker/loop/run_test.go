@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"log/slog"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
@@ -14,8 +13,8 @@ import (
 // is one.
 func TestRunsApart(t *testing.T) {
 	q := open(t, "", nil)
-	r := newRelay(q, nil, slog.New(slog.DiscardHandler))
-	client := asynq.NewClientFromRedisClient(q.client)
+	r := newRelay(q, nil)
+	client := asynq.NewClientFromRedisClient(mailLane(q).client)
 	id := uuid.Must(uuid.NewV7())
 	for _, run := range []int{1, 1, 2, 2, 12} {
 		ticket := courier.Ticket{MessageID: id, Channel: courier.Email, Run: run}
@@ -23,7 +22,7 @@ func TestRunsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tasks, err := q.inspector.ListPendingTasks(queueMail)
+	tasks, err := mailLane(q).inspector.ListPendingTasks(mailLane(q).key)
 	if err != nil || len(tasks) != 3 {
 		t.Errorf("%d tasks of three runs, %v", len(tasks), err)
 	}

@@ -14,12 +14,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"kontor/app/courier"
-)
-
-// The queues, one per channel, so that a mail server that hangs does not hold up codes by SMS.
-const (
-	queueMail = "mail"
-	queueSMS  = "sms"
+	"kontor/app/store"
 )
 
 // The tasks.
@@ -44,47 +39,39 @@ type payload struct {
 	Again bool `json:"again,omitempty"`
 }
 
-// queueOf is the queue of a channel.
-func queueOf(c courier.Channel) string {
-	if c == courier.SMS {
-		return queueSMS
-	}
-	return queueMail
-}
-
 // taskID makes a message's task the only one of its run: the relay may offer the same message as often as it likes.
 // Retries keep the id, success frees it, and a new run (somebody pressed Run again) has an id of its own.
 func taskID(message uuid.UUID, run int) string { return message.String() + ":" + strconv.Itoa(run) }
 
-// newTask makes the task for a ticket.
-func newTask(t courier.Ticket) (*asynq.Task, error) {
-	return makeTask(queueOf(t.Channel), payload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt})
+// newTask makes the task for a ticket of the lane's channel.
+func (l *lane) newTask(t courier.Ticket) (*asynq.Task, error) {
+	return l.makeTask(payload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt})
 }
 
 // newStandIn makes a second task for the message of a task whose worker died. It makes one attempt and is done.
-func newStandIn(queue string, body []byte) (*asynq.Task, error) {
+func (l *lane) newStandIn(body []byte) (*asynq.Task, error) {
 	p, err := readPayload(body)
 	if err != nil {
 		return nil, err
 	}
 	p.Again = true
-	return makeTask(queue, p)
+	return l.makeTask(p)
 }
 
-func makeTask(queue string, p payload) (*asynq.Task, error) {
+func (l *lane) makeTask(p payload) (*asynq.Task, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode task: %w", err)
 	}
 	name, id := taskEmail, taskID(p.Message, p.Run)
-	if queue == queueSMS {
+	if l.channel == courier.SMS {
 		name = taskSMS
 	}
 	if p.Again {
 		id += ":again"
 	}
 	return asynq.NewTask(name, body,
-		asynq.TaskID(id), asynq.Queue(queue), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout)), nil
+		asynq.TaskID(id), asynq.Queue(l.key), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout)), nil
 }
 
 func readPayload(body []byte) (payload, error) {
@@ -103,9 +90,16 @@ func readPayload(body []byte) (payload, error) {
 type later struct {
 	after time.Duration
 	why   string
+	waits bool // nothing failed: the time has not come, or the other side asks for patience
 }
 
 func (e later) Error() string { return e.why }
+
+// isFailure is Asynq's IsFailure: a task that only waits counts neither as processed nor as failed.
+func isFailure(err error) bool {
+	var l later
+	return err != nil && (!errors.As(err, &l) || !l.waits)
+}
 
 // retryDelay is Asynq's RetryDelayFunc. An expired lease (the worker died, or lost Redis for long) runs at once.
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
@@ -156,11 +150,13 @@ func (h handler) deliver(ctx context.Context, t courier.Ticket) (err error) {
 	}()
 	verdict, err := h.deliverer.Deliver(ctx, t)
 	switch {
+	case store.Outage(err) != nil: // the store logs it, once
+		return later{after: afterDatabase, why: "database"}
 	case err != nil:
 		h.log.Error("a message could not be looked up or settled", "message", t.MessageID, "error", err)
 		return later{after: afterDatabase, why: "database"}
 	case verdict.Retry:
-		return later{after: verdict.After, why: verdict.Why}
+		return later{after: verdict.After, why: verdict.Why, waits: !verdict.Refused}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -37,14 +38,15 @@ func TestTask(t *testing.T) {
 			`{"message":"01939e7c-8a00-7000-8000-000000000001","run":2,"attempt":3,"again":true}`,
 		},
 	} {
-		task, err := newTask(c.ticket)
+		l := &lane{channel: c.ticket.Channel, key: "x:y:0"}
+		task, err := l.newTask(c.ticket)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if task.Type() != c.name || string(task.Payload()) != c.body {
 			t.Errorf("%+v: %s %s", c.ticket, task.Type(), task.Payload())
 		}
-		twin, err := newStandIn(queueOf(c.ticket.Channel), task.Payload())
+		twin, err := l.newStandIn(task.Payload())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +89,8 @@ func TestWhatBecomesOfATask(t *testing.T) {
 		}, "panic", time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			task, err := newTask(ticket)
+			l := &lane{channel: courier.Email}
+			task, err := l.newTask(ticket)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +102,7 @@ func TestWhatBecomesOfATask(t *testing.T) {
 			if err != nil && retryDelay(3, err, task) != c.after {
 				t.Errorf("again after %v, want %v", retryDelay(3, err, task), c.after)
 			}
-			twin, err := newStandIn(queueMail, task.Payload())
+			twin, err := l.newStandIn(task.Payload())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,6 +127,25 @@ func TestForeignTasksAreArchived(t *testing.T) {
 	for _, body := range []string{"", "null", "{}", `{"message":"x"}`, "\xff", strings.Repeat("[", 100)} {
 		if err := h.ProcessTask(t.Context(), asynq.NewTask(taskEmail, []byte(body))); !errors.Is(err, asynq.SkipRetry) {
 			t.Errorf("%q: %v", body, err)
+		}
+	}
+}
+
+// TestIsFailure: a task that waits has not failed; one that was refused, or that the program or database let down, has.
+func TestIsFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"done":            {nil, false},
+		"waits":           {later{after: time.Minute, why: "early", waits: true}, false},
+		"waits, wrapped":  {fmt.Errorf("run: %w", later{waits: true}), false},
+		"refused":         {later{after: time.Minute, why: "credit"}, true},
+		"lease expired":   {asynq.ErrLeaseExpired, true},
+		"not one of ours": {errors.New("decode task"), true},
+	} {
+		if got := isFailure(c.err); got != c.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -12,11 +12,15 @@ import (
 	"github.com/linxGnu/gosmpp/pdu"
 )
 
+// BrokenPDU is a query_sm with an optional parameter, which it can't have. A library panicked at it.
+const BrokenPDU = "\x00\x00\x000\x00\x00\x00\x03000000000000000000000\x000000\x0000\x00\x00000000000000"
+
 // SMPPStep is what the message centre does with one submit_sm.
 type SMPPStep struct {
 	Status data.CommandStatusType // of the answer; 0 accepts
 	Hang   bool                   // never answers
 	HangUp bool                   // closes the connection instead of answering
+	Raw    []byte                 // is sent instead of an answer
 }
 
 // Submitted is a submit_sm that came.
@@ -32,6 +36,7 @@ type SMPPPeer struct {
 
 	mu      sync.Mutex
 	refuse  data.CommandStatusType
+	raw     []byte // sent instead of an answer to a bind
 	script  []SMPPStep
 	got     []Submitted
 	binds   []string // "system:password"
@@ -75,6 +80,13 @@ func (p *SMPPPeer) RefuseBind(status data.CommandStatusType) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refuse = status
+}
+
+// AnswerBind answers every bind with these bytes; nil answers as usual.
+func (p *SMPPPeer) AnswerBind(raw []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.raw = raw
 }
 
 // Messages are all submit_sm so far.
@@ -156,8 +168,12 @@ func (p *SMPPPeer) talk(c net.Conn, writing *sync.Mutex) {
 		case *pdu.BindRequest:
 			p.mu.Lock()
 			p.binds = append(p.binds, r.SystemID+":"+r.Password)
-			status := p.refuse
+			status, raw := p.refuse, p.raw
 			p.mu.Unlock()
+			if raw != nil {
+				writeRaw(c, writing, raw)
+				continue
+			}
 			answer := r.GetResponse().(*pdu.BindResp)
 			answer.CommandStatus = status
 			write(c, writing, answer)
@@ -193,6 +209,9 @@ func (p *SMPPPeer) submit(c net.Conn, writing *sync.Mutex, r *pdu.SubmitSM) bool
 		return false
 	case step.Hang:
 		return true
+	case step.Raw != nil:
+		writeRaw(c, writing, step.Raw)
+		return true
 	}
 	answer := r.GetResponse().(*pdu.SubmitSMResp)
 	answer.CommandStatus = step.Status
@@ -206,7 +225,11 @@ func (p *SMPPPeer) submit(c net.Conn, writing *sync.Mutex, r *pdu.SubmitSM) bool
 func write(c net.Conn, writing *sync.Mutex, p pdu.PDU) {
 	b := pdu.NewBuffer(nil)
 	p.Marshal(b)
+	writeRaw(c, writing, b.Bytes())
+}
+
+func writeRaw(c net.Conn, writing *sync.Mutex, b []byte) {
 	writing.Lock()
 	defer writing.Unlock()
-	_, _ = c.Write(b.Bytes())
+	_, _ = c.Write(b)
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"math/big"
@@ -69,13 +70,18 @@ type SMTPPeer struct {
 	listener net.Listener
 	conf     *tls.Config
 	roots    *x509.CertPool
+	pem      string
 	implicit bool
 	starttls bool
+	small    bool   // keywords in small letters
+	ascii    bool   // no SMTPUTF8
+	ways     string // the line that offers ways to sign in
 
 	mu       sync.Mutex
 	script   []SMTPStep
 	mails    []Received
 	signIns  []string // "user:password"
+	hellos   []string // names in EHLO
 	held     *hold
 	conns    map[net.Conn]struct{}
 	opened   int
@@ -93,6 +99,15 @@ func WithSTARTTLS() SMTPOption { return func(p *SMTPPeer) { p.starttls = true } 
 // WithImplicitTLS makes the server speak TLS from the first byte.
 func WithImplicitTLS() SMTPOption { return func(p *SMTPPeer) { p.implicit = true } }
 
+// WithAuth replaces the line "AUTH PLAIN" in the answer to EHLO, such as by the old "AUTH=LOGIN"; "" is none.
+func WithAuth(line string) SMTPOption { return func(p *SMTPPeer) { p.ways = line } }
+
+// WithSmallLetters makes the server write the keywords of its extensions in small letters.
+func WithSmallLetters() SMTPOption { return func(p *SMTPPeer) { p.small = true } }
+
+// WithoutUTF8 makes the server one that knows addresses in ASCII alone.
+func WithoutUTF8() SMTPOption { return func(p *SMTPPeer) { p.ascii = true } }
+
 // NewSMTPPeer starts a mail server that ends with the test.
 func NewSMTPPeer(tb testing.TB, options ...SMTPOption) *SMTPPeer {
 	tb.Helper()
@@ -102,11 +117,12 @@ func NewSMTPPeer(tb testing.TB, options ...SMTPOption) *SMTPPeer {
 	}
 	p := &SMTPPeer{
 		listener: l, conns: map[net.Conn]struct{}{}, changed: make(chan struct{}), stopping: make(chan struct{}),
+		ways: "AUTH PLAIN",
 	}
 	for _, o := range options {
 		o(p)
 	}
-	p.conf, p.roots = certificate(tb)
+	p.conf, p.roots, p.pem = certificate(tb)
 	p.wait.Add(1)
 	go p.serve()
 	tb.Cleanup(p.Close)
@@ -135,6 +151,9 @@ func (p *SMTPPeer) URLWith(user string) string {
 func (p *SMTPPeer) TLS() *tls.Config {
 	return &tls.Config{RootCAs: p.roots, MinVersion: tls.VersionTLS12}
 }
+
+// PEM is the certificate of the server's authority.
+func (p *SMTPPeer) PEM() string { return p.pem }
 
 // Script adds steps.
 func (p *SMTPPeer) Script(steps ...SMTPStep) {
@@ -184,7 +203,14 @@ func (p *SMTPPeer) Opened() int {
 	return p.opened
 }
 
-// SignIns are the "user:password" of each AUTH PLAIN.
+// Hellos are the names that clients gave, one for each EHLO.
+func (p *SMTPPeer) Hellos() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.hellos...)
+}
+
+// SignIns are the "user:password" of each AUTH PLAIN and AUTH LOGIN.
 func (p *SMTPPeer) SignIns() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -331,18 +357,14 @@ func (s *smtpSession) command(line string) bool {
 	verb, rest, _ := strings.Cut(line, " ")
 	switch strings.ToUpper(verb) {
 	case "EHLO":
-		s.say("250-peer.test")
-		if s.peer.starttls && !s.secured {
-			s.say("250-STARTTLS")
-		}
-		s.say("250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN")
+		s.hello(rest)
 	case "HELO", "RSET", "NOOP":
 		s.say("250 fine")
 	case "STARTTLS":
 		s.say("220 go ahead")
 		s.secure()
 	case "AUTH":
-		s.signIn(rest)
+		return s.signIn(rest)
 	case "MAIL":
 		return s.from(rest)
 	case "RCPT":
@@ -358,18 +380,71 @@ func (s *smtpSession) command(line string) bool {
 	return true
 }
 
-func (s *smtpSession) signIn(rest string) {
-	_, encoded, _ := strings.Cut(rest, " ")
-	plain, _ := base64.StdEncoding.DecodeString(encoded)
-	parts := strings.Split(string(plain), "\x00")
+func (s *smtpSession) hello(name string) {
 	s.peer.mu.Lock()
-	s.peer.signIns = append(s.peer.signIns, strings.Join(parts[1:], ":"))
+	s.peer.hellos = append(s.peer.hellos, name)
+	s.peer.mu.Unlock()
+	can := []string{"8BITMIME", "ENHANCEDSTATUSCODES"}
+	if !s.peer.ascii {
+		can = append(can, "SMTPUTF8")
+	}
+	if s.peer.starttls && !s.secured {
+		can = append(can, "STARTTLS")
+	}
+	if s.peer.ways != "" {
+		can = append(can, s.peer.ways)
+	}
+	s.say("250-peer.test")
+	for i, extension := range can {
+		if s.peer.small {
+			extension = strings.ToLower(extension)
+		}
+		between := "-"
+		if i == len(can)-1 {
+			between = " "
+		}
+		s.say("250" + between + extension)
+	}
+}
+
+func (s *smtpSession) signIn(rest string) bool {
+	way, encoded, _ := strings.Cut(rest, " ")
+	if !strings.Contains(s.peer.ways, way) {
+		s.say("504 5.5.4 not here")
+		return true
+	}
+	var who string
+	if way == "LOGIN" {
+		user, okUser := s.ask("Username:")
+		password, okPassword := s.ask("Password:")
+		if !okUser || !okPassword {
+			return false
+		}
+		who = user + ":" + password
+	} else {
+		plain, _ := base64.StdEncoding.DecodeString(encoded)
+		who = strings.Join(strings.Split(string(plain), "\x00")[1:], ":")
+	}
+	s.peer.mu.Lock()
+	s.peer.signIns = append(s.peer.signIns, who)
 	s.peer.mu.Unlock()
 	if _, ok := s.peer.peek(RefuseSignIn); ok {
 		s.say("535 5.7.8 no")
-		return
+		return true
 	}
 	s.say("235 2.7.0 welcome")
+	return true
+}
+
+// ask is one step of AUTH LOGIN.
+func (s *smtpSession) ask(what string) (answer string, ok bool) {
+	s.say("334 " + base64.StdEncoding.EncodeToString([]byte(what)))
+	line, err := s.in.ReadString('\n')
+	if err != nil {
+		return "", false
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.TrimRight(line, "\r\n"))
+	return string(plain), err == nil
 }
 
 func (s *smtpSession) from(rest string) bool {
@@ -485,7 +560,7 @@ func envelope(rest string) string {
 	return address
 }
 
-func certificate(tb testing.TB) (*tls.Config, *x509.CertPool) {
+func certificate(tb testing.TB) (*tls.Config, *x509.CertPool, string) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -508,5 +583,5 @@ func certificate(tb testing.TB) (*tls.Config, *x509.CertPool) {
 	pool.AddCert(cert)
 	return &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12,
-	}, pool
+	}, pool, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

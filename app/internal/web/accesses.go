@@ -18,9 +18,11 @@ func (s *Server) accessRoutes() []route {
 		get("/customers/:id/deliveries", firm, s.showDeliveries),
 		get("/customers/:id/accesses/new", firm, s.newAccess),
 		post("/customers/:id/accesses", firm, s.createAccess),
+		post("/customers/:id/accesses/number", firm, s.numberOfAccess).byItself(),
 		get("/customers/:id/accesses/:aid", firm, s.showAccess),
 		post("/customers/:id/accesses/:aid", firm, s.correctAccess),
 		post("/customers/:id/accesses/:aid/resend", firm, s.resendAccess),
+		post("/customers/:id/accesses/:aid/try", firm, s.tryAddress),
 		post("/customers/:id/accesses/:aid/deactivate", firm, s.deactivateAccess),
 		post("/customers/:id/accesses/:aid/reactivate", firm, s.reactivateAccess),
 	}
@@ -99,7 +101,7 @@ func markOf(all []accessView) (string, error) {
 	h := fnv.New64a()
 	to := json.NewEncoder(h)
 	for _, v := range all {
-		for _, part := range []any{v.ID, v.Version, v.Status, v.Generation, v.LinkExpiresAt, v.LastSeenAt, v.Channels} {
+		for _, part := range []any{v.ID, v.Version, v.Status, v.Generation, v.LinkExpiresAt, v.LastSeenAt, v.Refused, v.Channels} {
 			if err := to.Encode(part); err != nil {
 				return "", err
 			}
@@ -149,6 +151,7 @@ func readAccess(f *form) access.Form {
 
 func (s *Server) renderAccessForm(c *fiber.Ctx, d accessForm, status int) error {
 	d.Locales = s.localeOptions(c)
+	s.readNumbers(c, d.Form, d.Customer.Country)
 	title := s.say(c, "access.create")
 	if d.Access != nil {
 		title = d.Access.Name()
@@ -187,11 +190,11 @@ func (s *Server) createAccess(c *fiber.Ctx) error {
 		}
 		return err
 	}
-	done := "toast.access_created"
+	t := toast{Text: "toast.access_created", Code: a.Mobile, Args: argMap([]any{"name", a.Name()})}
 	if a.Waiting {
-		done = "toast.access_waiting"
+		t.Text, t.Code = "toast.access_waiting", ""
 	}
-	return s.redirect(c, cu.Path+"/authorisations", done, "name", a.Name())
+	return s.redirectWith(c, cu.Path+"/authorisations", t)
 }
 
 // accessOf loads the access of the address with its customer.
@@ -270,14 +273,14 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		}
 		return s.renderAccessForm(c, d, status)
 	}
-	done := "toast.access_saved"
+	t := toast{Text: "toast.access_saved", Args: argMap([]any{"name", a.Name()})}
 	switch {
 	case a.Waiting:
-		done = "toast.access_waiting"
+		t.Text = "toast.access_waiting"
 	case a.Generation != r.Generation:
-		done = "toast.access_corrected"
+		t.Text, t.Code = "toast.access_corrected", a.Mobile
 	}
-	return s.redirect(c, cu.Path+"/authorisations", done, "name", a.Name())
+	return s.redirectWith(c, cu.Path+"/authorisations", t)
 }
 
 // onAccess does one thing to the access of the address and goes back to the page it was pressed on.
@@ -289,15 +292,17 @@ func (s *Server) onAccess(c *fiber.Ctx, done string, do func(cu customerContext,
 	if err := do(cu, r); err != nil {
 		return err
 	}
-	return s.backToAccesses(c, cu, r, done)
+	return s.backToAccesses(c, cu, r, toast{Text: done})
 }
 
-func (s *Server) backToAccesses(c *fiber.Ctx, cu customerContext, r access.Row, done string) error {
+// backToAccesses says of an access what was done, on the page that it was done on.
+func (s *Server) backToAccesses(c *fiber.Ctx, cu customerContext, r access.Row, done toast) error {
 	to := cu.Path + "/authorisations"
 	if posted(c, "from") == "deliveries" {
 		to = cu.Path + "/deliveries"
 	}
-	return s.redirect(c, to, done, "name", r.Name())
+	done.Args = argMap([]any{"name", r.Name()})
+	return s.redirectWith(c, to, done)
 }
 
 func (s *Server) resendAccess(c *fiber.Ctx) error {
@@ -305,15 +310,22 @@ func (s *Server) resendAccess(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	done := "toast.access_resent"
+	done := toast{Text: "toast.access_resent", Code: r.Mobile}
 	err = s.accesses.Resend(s.ctx(c), s.caller(c), cu.ID, r.ID)
 	if errors.Is(err, access.ErrJustSent) { // a double click, or a hand quicker than the mail
-		done, err = "toast.access_just_sent", nil
+		done, err = toast{Text: "toast.access_just_sent"}, nil
 	}
 	if err != nil {
 		return err
 	}
 	return s.backToAccesses(c, cu, r, done)
+}
+
+// tryAddress has an address tried again that was refused.
+func (s *Server) tryAddress(c *fiber.Ctx) error {
+	return s.onAccess(c, "toast.address_freed", func(cu customerContext, r access.Row) error {
+		return s.accesses.TryAddress(s.ctx(c), s.caller(c), cu.ID, r.ID)
+	})
 }
 
 func (s *Server) deactivateAccess(c *fiber.Ctx) error {
@@ -330,11 +342,16 @@ func (s *Server) reactivateAccess(c *fiber.Ctx) error {
 	if err := s.accesses.Reactivate(s.ctx(c), s.caller(c), cu.ID, r.ID); err != nil {
 		return err
 	}
-	done := "toast.access_reactivated"
-	if now, err := s.accesses.Get(s.ctx(c), s.caller(c), cu.ID, r.ID); err != nil {
+	now, err := s.accesses.Get(s.ctx(c), s.caller(c), cu.ID, r.ID)
+	if err != nil {
 		return err
-	} else if now.Waiting {
-		done = "toast.access_waiting"
+	}
+	done := toast{Text: "toast.access_reactivated"}
+	switch {
+	case now.Waiting:
+		done.Text = "toast.access_waiting"
+	case now.Generation != r.Generation:
+		done.Code = now.Mobile
 	}
 	return s.backToAccesses(c, cu, r, done)
 }

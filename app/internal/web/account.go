@@ -171,6 +171,7 @@ func (s *Server) endOwnSession(c *fiber.Ctx) error {
 
 // showConfirmEmail changes nothing: mail scanners open links too. The page's button confirms.
 func (s *Server) showConfirmEmail(c *fiber.Ctx) error {
+	s.useLocale(c, s.accounts.EmailLinkLocale(s.ctx(c), c.Params("token")))
 	return s.render(c, view{Page: "account/confirm_email", Title: s.say(c, "account.confirm_email"), Door: true, Data: emailLink{c.Params("token")}})
 }
 
@@ -178,6 +179,7 @@ func (s *Server) showConfirmEmail(c *fiber.Ctx) error {
 type emailLink struct{ Token string }
 
 func (s *Server) confirmEmail(c *fiber.Ctx) error {
+	s.useLocale(c, s.accounts.EmailLinkLocale(s.ctx(c), c.Params("token")))
 	if err := s.accounts.ConfirmEmail(s.ctx(c), c.Params("token"), s.browser(c)); err != nil {
 		return s.deadLink(c, err, "")
 	}

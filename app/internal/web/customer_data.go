@@ -54,6 +54,7 @@ func sentFields(c *fiber.Ctx, fields []customer.Field) []customer.Field {
 
 func (s *Server) renderCustomerData(c *fiber.Ctx, d customerData, status int) error {
 	d.Type, d.Choices = d.Customer.Type, s.choices(c, d.Form)
+	s.readNumbers(c, d.Form, d.Form.Values["country"])
 	title := d.Customer.Name() + " · " + s.say(c, "tab.data")
 	if status != fiber.StatusOK {
 		title = s.errorTitle(c, title)

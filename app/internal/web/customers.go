@@ -8,6 +8,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/customer"
+	"kontor/app/phone"
 	"kontor/app/transaction"
 )
 
@@ -17,11 +18,13 @@ func (s *Server) customerRoutes() []route {
 		get("/customers/new", firm, s.newCustomer),
 		post("/customers/new", firm, s.switchType),
 		post("/customers", firm, s.addCustomer),
-		post("/customers/duplicates", firm, s.hintDuplicates),
+		post("/customers/duplicates", firm, s.hintDuplicates).byItself(),
+		post("/customers/numbers", firm, s.numberOfNew).byItself(),
 		get("/customers/deletions/:id", firm, s.showDeletion),
 		get("/customers/:id", firm, s.openCustomer),
 		get("/customers/:id/data", firm, s.showCustomerData),
 		post("/customers/:id/data", firm, s.saveCustomerData),
+		post("/customers/:id/data/number", firm, s.numberOfCustomer).byItself(),
 		get("/customers/:id/delete", firm, s.askDeleteCustomer),
 		post("/customers/:id/delete", firm, s.deleteCustomer),
 		get("/customers/:id/log", firm, s.showCustomerLog),
@@ -291,6 +294,7 @@ func typeOr(s string, fallback customer.Type) customer.Type {
 
 func (s *Server) renderNewCustomer(c *fiber.Ctx, d newCustomerForm, status int) error {
 	d.Choices = s.choices(c, d.Form)
+	s.readNumbers(c, d.Form, d.Form.Values["country"])
 	title := s.say(c, "customer.add")
 	if status != fiber.StatusOK {
 		title = s.errorTitle(c, title)
@@ -320,11 +324,12 @@ func (s *Server) addCustomer(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	done := "toast.customer_added_firm"
+	done := toast{Text: "toast.customer_added_firm", Args: argMap([]any{"number", cu.Label()})}
+	done.Code, _ = phone.ParseMobile(f.Values["mobile"], cu.Country) // it was taken, so it is one or none
 	if statuses[cu.ID].Worst == access.Waits {
-		done = "toast.customer_added_waiting"
+		done.Text, done.Code = "toast.customer_added_waiting", ""
 	}
-	return s.redirect(c, to, done, "number", cu.Label())
+	return s.redirectWith(c, to, done)
 }
 
 // hintDuplicates answers the form as it is being filled in: customers that may be the same. It never blocks.

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/fault"
+	"kontor/app/store"
 )
 
 // statuses is the one place where the domain's codes become HTTP.
@@ -32,6 +33,7 @@ type problem struct {
 	Args      map[string]any
 	RequestID string
 	Back      string
+	Again     *again // the form that was sent, when the fault is not the person's
 }
 
 // answerError turns every error that a handler returns into an answer. Faults say what is wrong in the person's
@@ -44,6 +46,10 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	p := problem{RequestID: requestID(c), Back: "/"}
 	var f *fault.Error
 	var fe *fiber.Error
+	outage := store.Outage(err)
+	if outage != nil { // the store logs it, once
+		err = errors.Join(outage, err)
+	}
 	switch {
 	case errors.As(err, &f):
 		p.Status, p.Message, p.Args = statuses[f.Code], "fault."+f.Message, f.Args
@@ -70,7 +76,13 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		p.Status, p.Message = fiber.StatusInternalServerError, "fault.internal"
 		s.log.Error("request failed", "request", p.RequestID, "method", c.Method(), "route", c.Route().Path, "error", err)
 	}
-	if p.Status >= 500 && f != nil {
+	if p.Status >= 500 {
+		p.Again = s.again(c)
+	}
+	switch {
+	case outage != nil:
+		s.log.Debug("request refused", "request", p.RequestID, "route", c.Route().Path, "error", err)
+	case p.Status >= 500 && f != nil:
 		s.log.Warn("request refused", "request", p.RequestID, "route", c.Route().Path, "error", err)
 	}
 	p.Heading = headingOf(p.Status)

@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -16,6 +15,8 @@ type form struct {
 	Wrong  map[string]string // by field, in the person's language
 	// Summary lists what is wrong in the form's order; it takes the focus and links to the fields.
 	Summary []wrongField
+	// Read says what was understood of a field, in the person's language.
+	Read map[string]string
 	// Message is a complaint about the form as a whole.
 	Message string
 	// Submission is the once-only key of a form that creates something: sent twice, it creates once.
@@ -67,15 +68,17 @@ func readForm(c *fiber.Ctx, fields ...string) *form {
 	return f
 }
 
-// formValue is a field as it was sent, and whether it was. Browsers send the line breaks of a text as CR LF; here a line
-// ends with LF.
+// formValue is a field of the form that was sent, and whether it was.
 func formValue(c *fiber.Ctx, name string) (value string, sent bool) {
-	return strings.ReplaceAll(posted(c, name), "\r\n", "\n"), len(postedAll(c, name)) > 0
+	return posted(c, name), len(postedAll(c, name)) > 0
 }
 
 // complain puts a fault into the form and returns the status to answer with; ok is false for errors that are not the
 // form's to show (the caller returns them).
 func (s *Server) complain(c *fiber.Ctx, f *form, err error) (status int, ok bool) {
+	if h := heldOf(c); h != nil {
+		return s.complainHeld(c, h, f, err)
+	}
 	var e *fault.Error
 	if !errors.As(err, &e) {
 		return 0, false

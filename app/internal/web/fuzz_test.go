@@ -49,6 +49,8 @@ func FuzzAcceptedLocale(f *testing.F) {
 func TestAcceptedLocale(t *testing.T) {
 	for header, want := range map[string]string{
 		"": "en", "de": "de", "de-AT, en;q=0.8": "de", "fr, en;q=0.5, de;q=0.9": "de", "fr": "en", "en;q=0.1, de;q=0": "en", "EN-gb": "en", "de;q=x": "en",
+		"*": "en", "*, de;q=0.5": "en", "de, *": "de", "*, en;q=0": "de", "en;q=0": "en", "de;q=0.5, *;q=0.1": "de", "de;q=NaN": "en", "de;q=-1": "en",
+		"de, en": "de", "en, de": "en", "de;q=0.5, en;q=0.5": "de", "de;q=0, de-AT": "de", "de ;q=1": "de", "de;q=9, en;q=1": "de",
 	} {
 		if got := acceptedLocale(header, "en"); got != want {
 			t.Errorf("%q: %s, want %s", header, got, want)

@@ -1,35 +1,120 @@
 package web
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"kontor/app/courier"
 	"kontor/app/heartbeat"
 )
 
-// TestReadySettings: a neighbour with other settings is told by the name of the setting, and takes this process out of
-// service only when it is the odd one.
-func TestReadySettings(t *testing.T) {
+// readyOf asks for readiness. Every value of the answer is a string.
+func readyOf(t *testing.T, b *browser) (status int, said map[string]string) {
+	t.Helper()
+	a := b.get("/readyz")
+	must(t, json.Unmarshal([]byte(a.body), &said))
+	return a.StatusCode, said
+}
+
+// TestReadiness: what is wrong with the way of messages, or with a neighbour, is said in words and takes nobody out of
+// service; a SECRET_KEY that is not the installation's, and a process that is about to stop, do.
+func TestReadiness(t *testing.T) {
 	found := &alone{}
 	w := newWorld(t, func(o *Options) { o.Processes = found })
 	b := w.browser()
-	ask := func(status int, settings string) {
-		t.Helper()
-		a := b.get("/readyz")
-		if a.StatusCode != status || !strings.Contains(a.body, `"settings":"`+settings+`"`) {
-			t.Errorf("%d %s, want %d with %q", a.StatusCode, a.body, status, settings)
+	now := w.clock.now()
+	trouble := func(channel, reason, status string, ago time.Duration) {
+		_, err := w.db.NewRaw(`INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES (?, ?, ?, ?, ?)`,
+			channel, now.Add(-ago), now, reason, status).Exec(t.Context())
+		must(t, err)
+	}
+	differs := heartbeat.Difference{Setting: heartbeat.SMTPURL, Workers: 1, Hosts: []string{"host-7"}}
+	both := []string{"mail", "sms"}
+	for _, c := range []struct {
+		what   string
+		begin  func()
+		code   int
+		status string
+		part   string
+		says   string
+		reason string
+	}{
+		{"nothing is wrong", func() {}, http.StatusOK, "ok", "worker", "ok", ""},
+		{"a neighbour differs", func() { found.found.Differences = []heartbeat.Difference{differs} },
+			http.StatusOK, "degraded", "settings", "SMTP_URL differs from 1 worker", "another process differs: SMTP_URL differs from 1 worker"},
+		{"no worker", func() { found.found.NoWorker = now.Add(-150 * time.Second) },
+			http.StatusOK, "degraded", "worker", "no worker seen for 2 min", "no worker seen for 2 min"},
+		{"the mail server is not trusted", func() { trouble("email", "certificate_expired", "", 5*time.Minute) },
+			http.StatusOK, "degraded", "mail", "mail has failed for 5 min: The other side's certificate is not valid at this time: it has expired, or a clock is wrong",
+			"mail has failed for 5 min: The other side's certificate is not valid"},
+		{"the gateway wants money", func() { trouble("sms", "credit", "402", 3*24*time.Hour) },
+			http.StatusOK, "degraded", "sms", "SMS have failed for 3 days: The SMS gateway wants to be paid first: the credit is used up (402)", "SMS have failed for 3 days"},
+		{"Redis is full", func() { w.tasks.troubles = []courier.QueueTrouble{{Queues: both, Reason: courier.QueueFull}} },
+			http.StatusOK, "degraded", "queue", "Redis is full: maxmemory is reached; messages wait in the outbox", "queue: Redis is full: maxmemory is reached"},
+		{"the key is another", func() { found.found.Foreign = true },
+			http.StatusServiceUnavailable, "not ready", "settings", "SECRET_KEY is not the installation's, nor is that one in SECRET_KEY_PREVIOUS; SMTP_URL differs from 1 worker",
+			"settings: SECRET_KEY is not the installation's"},
+		{"the key is right again", func() { found.found.Foreign = false }, http.StatusOK, "degraded", "settings", "SMTP_URL differs from 1 worker", "no worker"},
+		{"it is about to stop", w.Drain, http.StatusServiceUnavailable, "not ready", "process", "is about to stop", "this process is about to stop"},
+	} {
+		c.begin()
+		code, said := readyOf(t, b)
+		if code != c.code || said["status"] != c.status || said[c.part] != c.says || !strings.Contains(said["reason"], c.reason) || c.reason == "" && said["reason"] != "" {
+			t.Errorf("%s: %d %v, want %d %s, %s: %q, and for the reason %q", c.what, code, said, c.code, c.status, c.part, c.says, c.reason)
 		}
-		if strings.Contains(a.body, "host-7") {
-			t.Error("it names a host")
+		if strings.Contains(said["settings"], "host-7") {
+			t.Errorf("%s: it names a host", c.what)
 		}
 	}
-	ask(http.StatusOK, "ok")
-	found.found = heartbeat.Finding{Differences: []heartbeat.Difference{{Setting: heartbeat.SMTPURL, Workers: 1, Hosts: []string{"host-7"}}}}
-	ask(http.StatusOK, "SMTP_URL differs from 1 worker")
-	found.found = heartbeat.Finding{
-		Differences: []heartbeat.Difference{{Setting: heartbeat.SecretKey, Web: 2, Hosts: []string{"host-7"}}}, Odd: []string{heartbeat.SecretKey},
+	_, said := readyOf(t, b)
+	if !strings.HasPrefix(said["reason"], "this process is about to stop; another process differs") {
+		t.Errorf("the worst does not come first: %s", said["reason"])
 	}
-	ask(http.StatusServiceUnavailable, "SECRET_KEY differs from 2 web, and this process is the odd one")
 	b.get("/healthz").want(t, http.StatusOK)
+}
+
+// TestReadinessWithoutDatabase: what can't be asked is unknown, and no reason of its own.
+func TestReadinessWithoutDatabase(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	must(t, w.db.Close())
+	code, said := readyOf(t, b)
+	if code != http.StatusServiceUnavailable || said["status"] != "not ready" || said["mail"] != "unknown" || said["sms"] != "unknown" ||
+		!strings.HasPrefix(said["reason"], "database: ") || strings.Contains(said["reason"], "unknown") {
+		t.Errorf("%d %v", code, said)
+	}
+}
+
+func TestRoughly(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 0: "0 s", 40 * time.Second: "40 s", 2*time.Minute - 1: "119 s", 2 * time.Minute: "2 min", 119 * time.Minute: "119 min",
+		2 * time.Hour: "2 h", 47 * time.Hour: "47 h", 48 * time.Hour: "2 days",
+	} {
+		if got := roughly(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}
+
+// TestSendingStandsStill: who keeps the queues reads under Needs attention, in either language, that the queue can't be used
+// and that no worker runs, and since when; the badge counts it.
+func TestSendingStandsStill(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.noWorker = w.clock.now().Add(-5 * time.Minute)
+	w.tasks.troubles = []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueuePassword, Since: w.clock.now().Add(-time.Hour)}}
+	for language, wants := range map[string][]string{
+		"en": {"Sending stands still", "E-mail, SMS", "Redis refuses the user name or password in REDIS_URL.", "The worker, the program that sends messages, does not run."},
+		"de": {"Der Versand steht still", "E-Mail, SMS", "Redis lehnt den Benutzernamen oder das Passwort", "Der Worker, das Programm, das Nachrichten versendet, läuft nicht."},
+	} {
+		b.language = language
+		b.get("/attention").want(t, http.StatusOK, wants...)
+	}
+	w.noWorker, w.tasks.troubles = time.Time{}, nil
+	if a := b.get("/attention"); strings.Contains(a.text(), "Versand steht still") {
+		t.Error("it still says so")
+	}
 }

@@ -11,6 +11,13 @@ import (
 // signatureHeader carries "sha256=" and the HMAC-SHA-256 of the body in hex, keyed with HOOK_SECRET.
 const signatureHeader = "X-Kontor-Signature"
 
+const (
+	bouncePath = "/hooks/bounce"
+	// maxBounce is how long a bounce may be, in bytes: some bring back all that was sent. courier.ReportLimit of it are
+	// read; the signature covers the whole.
+	maxBounce = 8 << 20
+)
+
 // smsReport takes an SMS gateway's delivery report:
 //
 //	POST /hooks/sms   {"id": "<the id we sent, or the gateway's>", "status": "delivered" | "failed" | "invalid" | "rejected", "detail": "…"}
@@ -21,20 +28,30 @@ func (s *Server) smsReport(c *fiber.Ctx) error {
 	return s.report(c, courier.ParseDeliveryReport)
 }
 
-// bounceReport takes a bounced mail: the mail itself (RFC 3464), as a mail server's pipe
-// or a mail provider's inbound route hands it over, or what it says:
+// bounceReport takes a bounced mail: the mail itself, as a mail server's pipe or a mail provider's inbound route hands
+// it over, or what it says:
 //
 //	POST /hooks/bounce   {"message_id": "<…>", "status": "5.1.1", "detail": "…"}
 //
-// Answers as smsReport.
+// Answers as smsReport. A mail that reports nothing, such as an automatic answer, is taken, too, and changes nothing.
 func (s *Server) bounceReport(c *fiber.Ctx) error {
-	return s.report(c, courier.ParseBounce)
+	return s.report(c, s.courier.ParseBounce)
+}
+
+// signedReport says whether a report is signed with HOOK_SECRET, or the secret derived from any of our keys.
+func (s *Server) signedReport(body []byte, header string) bool {
+	for _, key := range s.hookKeys {
+		if courier.VerifySignature(key, body, header) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) report(c *fiber.Ctx, parse func([]byte) (courier.ProviderReport, error)) error {
 	answer := func(status int, message string) error { return c.Status(status).JSON(fiber.Map{"error": message}) }
 	body := c.Request().Body() // as it came: nothing is unpacked
-	if !courier.VerifySignature(s.hookKey, body, c.Get(signatureHeader)) {
+	if !s.signedReport(body, c.Get(signatureHeader)) {
 		s.saw(c, audit.ReportRefused)
 		return answer(fiber.StatusUnauthorized, "the signature does not match")
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"kontor/app/entry"
 )
 
 // What a request may bring. The line with the address and all headers share 16 KiB.
@@ -38,7 +40,7 @@ var readHeaders = []string{
 	fiber.HeaderHost, fiber.HeaderOrigin, fiber.HeaderContentType, fiber.HeaderContentEncoding, fiber.HeaderAcceptEncoding,
 	fiber.HeaderAcceptLanguage, fiber.HeaderUserAgent, fiber.HeaderXForwardedFor, fiber.HeaderForwarded, fiber.HeaderRange,
 	fiber.HeaderIfNoneMatch, fiber.HeaderIfRange, "Sec-Fetch-Site", "HX-Request", "HX-Boosted", "HX-History-Restore-Request",
-	csrfHeader, signatureHeader,
+	csrfHeader, signatureHeader, fiber.HeaderReferer, "HX-Current-URL",
 }
 
 // errMediaType is the answer to a body in a form that nobody asked for.
@@ -141,7 +143,8 @@ func take(wanted payload) fiber.Handler {
 	}
 }
 
-// parseForm reads application/x-www-form-urlencoded as browsers write it. Errors: 413 for more than maxFields fields or
+// parseForm reads application/x-www-form-urlencoded as browsers write it, without the characters that nobody sees: what
+// is shown again is what was judged. Errors: 413 for more than maxFields fields or
 // a name or value of more than maxField bytes, 400 for what is no text.
 func parseForm(body []byte) (map[string][]string, error) {
 	if bytes.Count(body, []byte("&")) >= maxFields {
@@ -155,17 +158,21 @@ func parseForm(body []byte) (map[string][]string, error) {
 		name, value, _ := bytes.Cut(pair, []byte("="))
 		name, value = fasthttp.AppendUnquotedArg(nil, name), fasthttp.AppendUnquotedArg(nil, value)
 		switch {
-		case len(name) > maxField || len(value) > maxField:
+		case len(name) > maxField || len(value) > maxField && (string(name) != typedField || len(value) > maxTypedField):
 			return nil, errTooLarge
 		case !isText(name) || !isText(value):
 			return nil, errNoText
 		}
-		form[string(name)] = append(form[string(name)], string(value))
+		typed := string(value)
+		if !neverKept(string(name)) { // passwords are what was typed, whatever it is
+			typed = entry.Field(typed)
+		}
+		form[string(name)] = append(form[string(name)], typed)
 	}
 	return form, nil
 }
 
-// postedAll are all values of a field of the form that was sent, as they were sent.
+// postedAll are all values of a field of the form that was sent.
 func postedAll(c *fiber.Ctx, name string) []string {
 	form, _ := c.Locals(formKey).(map[string][]string)
 	return form[name]
@@ -209,7 +216,7 @@ func queryTerm(c *fiber.Ctx, name string) string { return term(c.Query(name)) }
 
 // term is what was typed into a search field, cut to maxTerm characters.
 func term(typed string) string {
-	typed = strings.TrimSpace(typed)
+	typed = entry.Line(typed)
 	if r := []rune(typed); len(r) > maxTerm {
 		return string(r[:maxTerm])
 	}

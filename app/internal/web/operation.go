@@ -6,11 +6,15 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/access"
+	"kontor/app/account"
 	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -24,6 +28,7 @@ func (s *Server) operationRoutes() []route {
 	return []route{
 		get("/audit", firm, s.showAudit),
 		get("/queues", firm, s.showQueues),
+		post("/queues/:queue/run", firm, s.runQueue),
 		post("/queues/:queue/:task/run", firm, s.runTask),
 		post("/queues/:queue/:task/delete", firm, s.deleteTask),
 		get("/mailbox", firm, s.showMailbox),
@@ -33,7 +38,7 @@ func (s *Server) operationRoutes() []route {
 		get("/readyz", automatic, s.readyz),
 		get("/metrics", automatic, s.showMetrics),
 		post("/hooks/sms", automatic, s.smsReport).taking(rawBody),
-		post("/hooks/bounce", automatic, s.bounceReport).taking(rawBody),
+		post(bouncePath, automatic, s.bounceReport).taking(rawBody),
 	}
 }
 
@@ -108,6 +113,9 @@ func (s *Server) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
 	return nil
 }
 
+// queueTime bounds what the page asks the queues. It asks all at once, so that is how long a frozen one holds it up.
+const queueTime = 2 * time.Second
+
 // maxQueuePage is further than anybody pages.
 const maxQueuePage = 10_000
 
@@ -117,11 +125,16 @@ type queuePage struct {
 	Queue  string
 	State  courier.TaskState
 	States []courier.TaskState
-	Tasks  []courier.TaskInfo
+	Tasks  []queueTask
+	All    int // tasks of the queue that wait for later or were given up
 	Page   int
 	Next   int // 0: no more
 	Manage bool
-	Away   bool // the queue does not answer
+	Away   courier.QueueReason // why none of the queues can be asked; "" when one can
+	// Unknown is set when the queue whose tasks are listed can't be asked.
+	Unknown bool
+	// Warnings are troubles in which messages go out all the same.
+	Warnings []courier.QueueReason
 }
 
 func (s *Server) showQueues(c *fiber.Ctx) error {
@@ -132,26 +145,116 @@ func (s *Server) showQueues(c *fiber.Ctx) error {
 	if !slices.Contains(courier.TaskStates, d.State) {
 		d.State = courier.TaskRetry
 	}
+	ctx, cancel := context.WithTimeout(s.ctx(c), queueTime)
+	defer cancel()
 	var err error
 	if d.Manage, err = s.policy.Allows(policies.Request{Roles: s.caller(c).Roles, Object: policies.Queue, Action: policies.Manage}); err != nil {
 		return err
 	}
-	if d.Queues, err = s.queue.Overview(s.ctx(c)); err == nil {
-		d.Tasks, err = s.queue.Tasks(s.ctx(c), d.Queue, d.State, d.Page)
+	var listed []queueTask
+	caller := s.caller(c)
+	wait := beside(func() (err error) {
+		listed, err = s.tasks(ctx, caller, d.Queue, d.State, d.Page)
+		return err
+	})
+	d.Queues, err = s.queue.Overview(ctx)
+	unlisted := wait()
+	if err != nil {
+		return err
+	}
+	for _, q := range d.Queues {
+		if q.Name == d.Queue {
+			d.All = q.Retry + q.Scheduled + q.Archived
+		}
+		if q.Warning != "" && !slices.Contains(d.Warnings, q.Warning) {
+			d.Warnings = append(d.Warnings, q.Warning)
+		}
 	}
 	status := fiber.StatusOK
-	switch fault.CodeOf(err) {
-	case fault.Unavailable:
+	if d.Away = noneAnswers(d.Queues); d.Away != "" {
 		// The page stands without the queue: messages wait in the outbox meanwhile, and that is what it says.
-		d.Away, status = true, fiber.StatusServiceUnavailable
-	case "":
-	default:
-		return err
+		status = fiber.StatusServiceUnavailable
+	} else {
+		d.Tasks = listed
+		if d.Unknown = fault.CodeOf(unlisted) == fault.Unavailable; unlisted != nil && !d.Unknown {
+			return unlisted
+		}
 	}
 	if len(d.Tasks) == courier.TaskPageSize {
 		d.Next = d.Page + 1
 	}
 	return s.render(c, view{Page: "operation/queues", Fragment: "operation/queue_part", Title: s.say(c, "nav.queues"), Nav: "queues", Status: status, Data: d})
+}
+
+// queueTask is a task with whom its message is for, as far as the reader may know.
+type queueTask struct {
+	courier.TaskInfo
+	For access.Addressee
+	// Tries is how many attempts were made at the message, or, of a task without one, by the queue.
+	Tries int
+}
+
+// tasks reads a page of the tasks of a queue in a state.
+func (s *Server) tasks(ctx context.Context, caller account.Caller, queue string, state courier.TaskState, page int) ([]queueTask, error) {
+	list, err := s.queue.Tasks(ctx, queue, state, page)
+	if err != nil {
+		return nil, err
+	}
+	var messages []uuid.UUID
+	for _, t := range list {
+		if t.MessageID != uuid.Nil {
+			messages = append(messages, t.MessageID)
+		}
+	}
+	of, err := s.accesses.Addressees(ctx, caller, messages)
+	if err != nil {
+		return nil, err
+	}
+	tasks := make([]queueTask, len(list))
+	for i, t := range list {
+		tasks[i] = queueTask{TaskInfo: t, Tries: t.Retried}
+		if a, known := of[t.MessageID]; known {
+			tasks[i].For, tasks[i].Tries = a, a.Attempts
+		}
+	}
+	return tasks, nil
+}
+
+// channelOf is the channel whose messages a queue holds.
+var channelOf = map[string]courier.Channel{"mail": courier.Email, "sms": courier.SMS}
+
+// runQueue has everything done now that waits in a queue: the outbox forgets when the next tries were to be, then the queue
+// runs its tasks.
+func (s *Server) runQueue(c *fiber.Ctx) error {
+	if err := s.require(c, policies.Queue, policies.Manage); err != nil {
+		return err
+	}
+	queue := c.Params("queue")
+	channel, known := channelOf[queue]
+	if !known {
+		return fault.New(fault.NotFound, "queue.unknown")
+	}
+	if err := s.courier.HurryAll(s.ctx(c), channel); err != nil {
+		return err
+	}
+	n, err := s.queue.RunAll(s.ctx(c), queue)
+	if err != nil {
+		return err
+	}
+	if err := s.audit.Write(s.ctx(c), s.db, s.caller(c).Actor(), audit.Record{Action: audit.QueueRun, Subject: queue + " " + strconv.Itoa(n)}); err != nil {
+		return err
+	}
+	return s.redirect(c, "/queues?queue="+url.QueryEscape(queue)+"&state="+url.QueryEscape(string(courier.TaskPending)), "toast.queue_run")
+}
+
+// noneAnswers is why no queue can be asked, "" when one can.
+func noneAnswers(queues []courier.QueueInfo) (why courier.QueueReason) {
+	for _, q := range queues {
+		if why = q.Away; why == "" {
+			return ""
+		}
+	}
+	return why
 }
 
 // runTask has a task done now: the outbox forgets when the message's next try was to be, then the queue runs it.

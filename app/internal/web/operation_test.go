@@ -11,11 +11,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/uptrace/bun"
 
+	"kontor/app/access"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/policies"
 )
 
 func TestQueues(t *testing.T) {
@@ -70,15 +73,50 @@ func TestQueueStateStaysAState(t *testing.T) {
 	}
 }
 
+// TestQueueAway: pages and readiness say in words why the queues can't be used, and of which queue, in both languages.
 func TestQueueAway(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	w.tasks.away = true
-	b.get("/queues").want(t, http.StatusServiceUnavailable, w.templates["en"].say("queue.away"))
-	ready := b.get("/readyz")
-	ready.want(t, http.StatusOK)
-	if !strings.Contains(ready.body, "outbox") {
-		t.Errorf("readiness does not say that the queue is away: %s", ready.body)
+	b.get("/queues").want(t, http.StatusServiceUnavailable, w.templates["en"].say("queue.away"), w.templates["en"].say("queue_reason.full"))
+	w.tasks.away = false
+	w.tasks.silent = "mail"
+	page := b.get("/queues?queue=mail")
+	page.want(t, http.StatusOK, w.templates["en"].say("queue_reason.full"), w.templates["en"].say("queue.away"))
+	if strings.Contains(page.body, "1,200") {
+		t.Error("the page has numbers of a queue that can't be asked")
+	}
+	both := []string{"mail", "sms"}
+	for want, troubles := range map[string][]courier.QueueTrouble{
+		"ok": nil,
+		"Redis is full: maxmemory is reached; messages wait in the outbox":   {{Queues: both, Reason: courier.QueueFull}},
+		"sms: Redis does not answer; messages wait in the outbox":            {{Queues: both[1:], Reason: courier.QueueSilent}},
+		"Redis may throw messages away: maxmemory-policy must be noeviction": {{Queues: both, Reason: courier.QueueEvicts}},
+		"mail: Redis is loading its data; messages wait in the outbox; sms: " +
+			"Redis does not answer; messages wait in the outbox": {{Queues: both[:1], Reason: courier.QueueLoading}, {Queues: both[1:], Reason: courier.QueueSilent}},
+	} {
+		w.tasks.troubles = troubles
+		ready := b.get("/readyz")
+		ready.want(t, http.StatusOK)
+		var parts map[string]string
+		must(t, json.Unmarshal([]byte(ready.body), &parts))
+		if parts["queue"] != want {
+			t.Errorf("readiness says %q, want %q", parts["queue"], want)
+		}
+	}
+	for _, r := range courier.QueueReasons() {
+		if r.Words() == "" {
+			t.Errorf("%s has no words", r)
+		}
+		w.tasks.troubles = []courier.QueueTrouble{{Queues: both, Reason: r}}
+		if code, said := readyOf(t, b); code != http.StatusOK || said["status"] != degraded || !strings.HasPrefix(said["reason"], "queue: "+r.Words()) {
+			t.Errorf("%s: readiness is %d %v", r, code, said)
+		}
+		for _, language := range []string{"de", "en"} {
+			if id := "queue_reason." + string(r); w.templates[language].say(id) == id {
+				t.Errorf("%s has no text in %s", r, language)
+			}
+		}
 	}
 }
 
@@ -345,4 +383,57 @@ func TestMetrics(t *testing.T) {
 	if !strings.Contains(body, "go_goroutines") {
 		t.Error("nothing of Go itself")
 	}
+}
+
+// TestQueueNames: the Queues page names customer and person to who may read them, and to nobody else.
+func TestQueueNames(t *testing.T) {
+	w := newWorld(t)
+	w.invite("berta@kunde.example", "")
+	var m courier.Message
+	must(t, w.db.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
+	w.tasks.task.MessageID, w.tasks.task.ID = m.ID, m.ID.String()+":1"
+	w.specialist("dora@kanzlei.example", policies.DataAdministrator)
+	must(t, w.policy.Publish(2, "p, auditor, *, queue, *, read, allow\np, specialist, administrator, customer, *, read, allow"))
+	w.specialist("rita@kanzlei.example", policies.Auditor)
+	if text := w.browser().signIn("rita@kanzlei.example", strong).get("/queues").text(); strings.Contains(text, "Kühn") || !strings.Contains(text, m.ID.String()) {
+		t.Errorf("who may not read the customer sees %s", text)
+	}
+	must(t, w.policy.Publish(3, "p, auditor, *, queue, *, read, allow\np, auditor, *, customer, *, read, allow"))
+	page := w.browser().signIn("rita@kanzlei.example", strong).get("/queues")
+	page.want(t, http.StatusOK, "Kühn, Berta")
+	if strings.Contains(page.text(), "Berta Kühn") {
+		t.Error("who may not read accesses is told the person")
+	}
+	must(t, w.policy.Publish(4, policies.Default))
+	page = w.signedIn().get("/queues")
+	page.want(t, http.StatusOK, "Kühn, Berta", "Berta Kühn")
+	if href := page.doc(t).Find("#queues td a.name").AttrOr("href", ""); href != "/customers/"+w.customer.String()+"/authorisations" {
+		t.Errorf("it leads to %q", href)
+	}
+}
+
+// TestRunAllOfQueue: what waits in the outbox is due at once, whatever the channel of the others; the log says so.
+func TestRunAllOfQueue(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
+		access.Form{FirstName: "B", LastName: "K", Email: "berta@kunde.example", Mobile: "+4915112345678", Locale: "de"}, "")
+	must(t, err)
+	w.exec("UPDATE message SET next_at = ?, relay_at = ?", w.now().Add(time.Hour), w.now().Add(time.Hour))
+	b := w.signedIn()
+	if n := b.get("/queues").doc(t).Find(`form[action="/queues/mail/run"] button`).Length(); n != 1 {
+		t.Fatalf("%d buttons", n)
+	}
+	b.send("/queues/default/run").want(t, http.StatusNotFound)
+	b.send("/queues/mail/run").goesTo(t, "/queues?queue=mail&state=pending")
+	if got := strings.Join(w.tasks.done, ", "); got != "run all mail" {
+		t.Errorf("done: %s", got)
+	}
+	var messages []courier.Message
+	must(t, w.db.NewSelect().Model(&messages).Scan(context.Background()))
+	for _, m := range messages {
+		if due := m.NextAt == nil && !m.RelayAt.After(w.now()); due != (m.Channel == courier.Email) {
+			t.Errorf("the %s is due: %v", m.Channel, due)
+		}
+	}
+	b.get("/audit").want(t, http.StatusOK, w.templates["en"].say("audit.queue.run_all"), "mail 3000")
 }

@@ -64,12 +64,13 @@ func sampleViews() map[string][]any {
 		deputies = append(deputies, handover.Deputyship{ID: id, Specialist: "Anna", Deputy: "Ben", StartsAt: at, EndsAt: at.AddDate(0, 0, 3), By: "Eva", State: state})
 	}
 	owner := attention.Owner{ID: id, Number: 7, Type: customer.Company, Name: "Hafen AG"}
-	parts := []attention.Part{{Section: attention.Channels, Channels: []courier.Trouble{{Channel: courier.SMS, Reason: "credit", Status: "402"}, {Channel: courier.Email, Reason: "auth"}}},
+	parts := []attention.Part{{Section: attention.Sending, NoWorker: at, Queues: []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueueSilent, Since: at}}},
+		{Section: attention.Channels, Channels: []courier.Trouble{{Channel: courier.SMS, Reason: "credit", Status: "402"}, {Channel: courier.Email, Reason: "auth"}}},
 		{Section: attention.Invitations, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
 		{Section: attention.Accesses, Customers: []attention.Owner{owner}, Next: "n"},
 		{Section: attention.Overdue, Late: []attention.Late{{ID: id, Number: 7, Name: "Vertrag", Due: "2026-11-01", Customer: owner}}}}
 	for _, reason := range attention.Reasons {
-		parts[0].Invitations = append(parts[0].Invitations, attention.Invitation{ID: id, Name: "Änne", Email: "a@b.example", Reason: reason, Detail: "mailbox_full", Customer: owner})
+		parts[2].Invitations = append(parts[2].Invitations, attention.Invitation{ID: id, Name: "Änne", Email: "a@b.example", Reason: reason, Detail: "mailbox_full", Customer: owner})
 	}
 	task := courier.TaskInfo{ID: id.String() + ":1", State: courier.TaskRetry, Retried: 1, LastError: "unreachable", NextRun: at}
 	kinds := []transaction.Kind{{Key: "contract", NameEN: "Contract", NameDE: "Vertrag", Active: true}, {Key: "other", NameEN: "Other", NameDE: "Sonstiges"}}
@@ -87,7 +88,11 @@ func sampleViews() map[string][]any {
 		"signin/login":          {fresh(), wrong},
 		"signin/forgotten":      {forgotten{Form: fresh()}, forgotten{Form: wrong}, forgotten{Form: fresh(), Sent: true}},
 		"signin/password":       {choosePassword{Form: fresh()}, choosePassword{wrong, person, "t"}},
+		"signin/other_person":   {otherPerson{Name: "Änne Groß"}, otherPerson{Name: "Änne Groß", Typed: "x"}},
+		"registration/done":     {registeredBeside{Name: "Änne Groß", Username: "a@b.example"}},
+		"shell/held":            {nothingDone{Message: "fault.held", Back: "/x"}, nothingDone{Message: "fault.held_back", Back: "/"}},
 		"signin/dead_link":      {dead{Message: "fault.link.unknown"}, dead{Message: "fault.link.used", Used: true}, dead{Message: "fault.link.expired", Next: "/x"}},
+		"form/number":           {numberRead{}, numberRead{Said: "x"}, numberRead{Wrong: "x"}},
 		"account/confirm_email": {emailLink{"t"}},
 		"account/index": {
 			ownAccount{Own: fresh(), Password: fresh(), Email: fresh()},
@@ -111,7 +116,7 @@ func sampleViews() map[string][]any {
 			Assignments: map[uuid.UUID]handover.Assignments{id: {Administered: 10001}, uuid.Nil: {Processed: 3}}}},
 		"specialists/form": {specialistForm{Form: fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales, Deputies: deputies, StandsIn: deputies},
 			specialistForm{Form: fresh(), Account: account.Account{ID: id}, Manage: true, Sessions: sessions}, specialistForm{Form: fresh(), Account: person, Self: true, Manage: true}},
-		"registration/register": {registration{Form: fresh(), Invitation: inv}, registration{Form: wrong, Token: "t", CodeIn: "1 minute", Invitation: coded},
+		"registration/register": {registration{Form: fresh(), Invitation: inv, Other: "Ben"}, registration{Form: wrong, Token: "t", CodeIn: "1 minute", Invitation: coded},
 			registration{Form: fresh(), Invitation: coded}, registration{Form: fresh(), Invitation: joins}, registration{Form: fresh(), SignedAs: true, Invitation: joins}},
 		"registration/expired": {expiredLink{Form: fresh()}, expiredLink{Form: wrong, Wait: "1 minute"}, expiredLink{Form: fresh(), Sent: true}},
 		"portal/index": {portal{}, portal{Name: "Änne", Customers: []portalCustomer{
@@ -135,9 +140,11 @@ func sampleViews() map[string][]any {
 		"transactions/kinds": {kindsPage{Form: fresh(), Kinds: kinds}, kindsPage{Form: wrong, Kinds: kinds, Manage: true}},
 		"transactions/kind":  {kindPage{Form: fresh(), Kind: kinds[0]}, kindPage{Form: wrong, Kind: kinds[1]}},
 		"operation/audit":    {auditPage{}, auditPage{Entries: entries, Next: "/audit?after=x"}, auditPage{Entries: entries, Of: true}},
-		"operation/queues": {queuePage{Away: true, Queue: "mail", State: courier.TaskRetry}, queuePage{Queue: "sms", State: courier.TaskPending, States: courier.TaskStates},
+		"operation/queues": {queuePage{Away: courier.QueueFull, Queue: "mail", State: courier.TaskRetry}, queuePage{Queue: "sms", State: courier.TaskPending, States: courier.TaskStates},
 			queuePage{Queue: "mail", State: courier.TaskRetry, States: courier.TaskStates, Manage: true, Page: 1, Next: 2,
-				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms"}}, Tasks: []courier.TaskInfo{task, {}}}},
+				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms"}}, All: 1200, Tasks: []queueTask{{TaskInfo: task, For: access.Addressee{CustomerID: task.MessageID, Customer: "Kühn, Berta", Number: "K-1", Person: "Berta Kühn"}}, {}}},
+			queuePage{Queue: "sms", State: courier.TaskRetry, States: courier.TaskStates, Unknown: true, Warnings: []courier.QueueReason{courier.QueueEvicts},
+				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms", Away: courier.QueueSilent}}}},
 		"operation/mailbox": {mailboxPage{}, mailboxPage{Mails: []courier.Mail{mail, sms}, Open: &mail}, mailboxPage{Mails: []courier.Mail{mail, sms}, Open: &sms}},
 	}
 }

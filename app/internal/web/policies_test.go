@@ -16,6 +16,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/assignment"
+	"kontor/app/await"
 	"kontor/app/policy"
 	"kontor/policies"
 )
@@ -343,23 +344,11 @@ func TestPolicyReadiness(t *testing.T) {
 	b.get("/readyz").want(t, http.StatusOK)
 	_, err := w.db.ExecContext(ctx, `ALTER TABLE policy_version RENAME TO policy_version_away`)
 	must(t, err)
-	eventually(t, func() bool { return b.get("/readyz").StatusCode == http.StatusServiceUnavailable })
+	await.True(t, "readiness to notice", func() bool { return b.get("/readyz").StatusCode == http.StatusServiceUnavailable })
 	if body := b.get("/readyz").body; !strings.Contains(body, `"policy":"can't be followed; version 1 stays in force"`) {
 		t.Error(body)
 	}
 	w.signedIn().get("/customers").want(t, http.StatusOK)
-}
-
-// eventually waits for something that another goroutine brings about.
-func eventually(t *testing.T, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !cond(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatal("it does not come about")
-		}
-	}
 }
 
 // TestOwnComments: what Kontor itself says at its versions is said in the reader's language, what people wrote as they wrote

@@ -17,7 +17,7 @@ func (s *Server) registrationRoutes() []route {
 		post("/register/:token", anyone, s.register),
 		post("/register/:token/code", anyone, s.newCode),
 		post("/register/:token/link", anyone, s.newLink),
-		post("/register/:token/opened", anyone, s.noteOpened),
+		post("/register/:token/opened", anyone, s.noteOpened).byItself(),
 	}
 }
 
@@ -26,6 +26,7 @@ type registration struct {
 	Form     *form
 	Token    string
 	SignedAs bool   // the person is signed in as the account this adds the customer to
+	Other    string // the name of somebody else who is signed in with this browser
 	CodeIn   string // time until the next code can be asked for; "" when now
 	access.Invitation
 }
@@ -43,8 +44,11 @@ func (s *Server) renderRegistration(c *fiber.Ctx, f *form, status int) error {
 	}
 	s.useLocale(c, inv.Locale)
 	d := registration{Form: f, Token: token, Invitation: inv}
-	if p := signed(c); p != nil && inv.HasAccount {
-		d.SignedAs = store.FoldEmail(p.Account.Email) == store.FoldEmail(inv.Username)
+	if p := signed(c); p != nil {
+		d.SignedAs = inv.HasAccount && store.FoldEmail(p.Account.Email) == store.FoldEmail(inv.Username)
+		if !d.SignedAs {
+			d.Other = p.Account.Name
+		}
 	}
 	if wait := inv.NextCodeAt.Sub(s.now()); wait > 0 {
 		d.CodeIn = s.text(c).wait(wait)
@@ -89,6 +93,7 @@ func (s *Server) renderExpired(c *fiber.Ctx, f *form, inv access.Invitation, sen
 // register redeems the link. The code that was typed comes back with a complaint, the passwords never do.
 func (s *Server) register(c *fiber.Ctx) error {
 	defer patient(c)()
+	s.speakInvitation(c)
 	f := readForm(c, "code")
 	sent := access.RegisterForm{Code: f.Values["code"], Password: posted(c, "password"), PasswordRepeat: posted(c, "password_repeat")}
 	username, err := s.accesses.Register(s.ctx(c), c.Params("token"), sent, s.caller(c), s.browser(c))
@@ -99,16 +104,27 @@ func (s *Server) register(c *fiber.Ctx) error {
 		return s.deadInvitation(c, access.Invitation{}, err)
 	}
 	s.rememberBrowser(c, username)
+	s.keepLanguage(c, s.text(c).locale) // the pages after this one are for the same person
 	if p := signed(c); p != nil && p.Account.Username == username {
 		return s.redirect(c, "/portal", "toast.customer_added")
 	}
 	if err := s.rememberLogin(c, username); err != nil {
 		return err
 	}
+	if p := signed(c); p != nil {
+		return s.render(c, view{
+			Page: "registration/done", Title: s.say(c, "register.done"), Door: true,
+			Data: registeredBeside{Name: p.Account.Name, Username: username},
+		})
+	}
 	return s.redirect(c, "/login", "toast.registered")
 }
 
+// registeredBeside is the data of the page for who has registered while somebody else is signed in with the browser.
+type registeredBeside struct{ Name, Username string }
+
 func (s *Server) newCode(c *fiber.Ctx) error {
+	s.speakInvitation(c)
 	token := c.Params("token")
 	if err := s.accesses.NewCode(s.ctx(c), token, s.browser(c)); err != nil {
 		f := newForm(map[string]string{})
@@ -122,6 +138,10 @@ func (s *Server) newCode(c *fiber.Ctx) error {
 
 // newLink sends a new link to the stored address. What it answers to an unknown token is what it answers to any.
 func (s *Server) newLink(c *fiber.Ctx) error {
+	s.speakInvitation(c)
+	if heldOf(c) != nil { // whatever the token, nothing is on its way
+		return store.ErrHeld
+	}
 	if err := s.accesses.NewLink(s.ctx(c), c.Params("token"), s.browser(c)); err != nil {
 		f := newForm(map[string]string{})
 		var e *fault.Error

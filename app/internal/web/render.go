@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"html/template"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/approval"
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -38,7 +38,10 @@ type frame struct {
 	Nav       []navEntry
 	Search    *search
 	Toast     *toast
-	Notice    string // that messages are not delivered, in words
+	Held      string           // that a form was not carried out, on a page that does not say so itself
+	Notice    string           // that messages are not delivered, in words
+	Languages []languageChoice // the switch; nil for who is signed in
+	Links     []firmLink       // of the firm, on pages that end users see
 	Door      bool
 	Wide      bool
 	Body      template.HTML
@@ -73,6 +76,12 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 		return c.Send(body)
 	}
 	f.Toast = s.takeToast(c)
+	if h := heldOf(c); h != nil && !h.said {
+		f.Held = s.sentence(c, h)
+	}
+	if v.Door {
+		f.Languages, f.Links = s.languages(c), s.firmLinksOf()
+	}
 	if !v.Door {
 		if err := s.navigation(c, f, v.Nav); err != nil {
 			return err
@@ -96,7 +105,7 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 
 // isFragment is the one place that decides between fragment and page.
 func isFragment(c *fiber.Ctx) bool {
-	return c.Get("HX-Request") == "true" && c.Get("HX-Boosted") != "true" && c.Get("HX-History-Restore-Request") != "true"
+	return c.Locals(wholeKey) == nil && c.Get("HX-Request") == "true" && c.Get("HX-Boosted") != "true" && c.Get("HX-History-Restore-Request") != "true"
 }
 
 // errorTitle begins the title of a page with errors, as screen readers want to hear it first.
@@ -187,6 +196,8 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 type toast struct {
 	Text string         `json:"t"` // text id
 	Args map[string]any `json:"a,omitempty"`
+	// Code is the number that a registration code goes to, E.164, "" for none.
+	Code string `json:"c,omitempty"`
 	// Undo is the address that a button on it posts to, "" for none.
 	Undo string `json:"u,omitempty"`
 }
@@ -200,6 +211,9 @@ func (s *Server) redirect(c *fiber.Ctx, to, toastText string, args ...any) error
 
 // redirectWith is redirect with a toast that may have a button.
 func (s *Server) redirectWith(c *fiber.Ctx, to string, t toast) error {
+	if heldOf(c) != nil { // what it says has not been done
+		return store.ErrHeld
+	}
 	if t.Text != "" {
 		raw, err := json.Marshal(t)
 		if err != nil {
@@ -263,7 +277,7 @@ func localPath(next, fallback string) string {
 // say is a shorthand for handlers.
 func (s *Server) say(c *fiber.Ctx, id string, args ...any) string { return s.text(c).say(id, args...) }
 
-// text picks the language: the person's setting, else Accept-Language, else LOCALE.
+// text picks the language: the person's setting, else what they chose on a page of ours, else Accept-Language, else LOCALE.
 func (s *Server) text(c *fiber.Ctx) *templates {
 	if t, ok := c.Locals(textKey).(*templates); ok {
 		return t
@@ -274,36 +288,8 @@ func (s *Server) text(c *fiber.Ctx) *templates {
 	}
 	t := s.templates[locale]
 	if t == nil {
-		t = s.templates[acceptedLocale(c.Get(fiber.HeaderAcceptLanguage), s.locale)]
+		t = s.pickLanguage(c, s.locale)
 	}
 	c.Locals(textKey, t)
 	return t
-}
-
-// useLocale sets the language of this answer: a registration page speaks the invitation's unless the browser asks for another of ours.
-func (s *Server) useLocale(c *fiber.Ctx, locale string) {
-	if t := s.templates[locale]; t != nil && c.Get(fiber.HeaderAcceptLanguage) == "" {
-		c.Locals(textKey, t)
-	}
-}
-
-// acceptedLocale reads Accept-Language: the first of our languages in the browser's order of preference.
-func acceptedLocale(header, fallback string) string {
-	best, bestQ := fallback, 0.0
-	for _, part := range strings.Split(header, ",") {
-		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
-		q := 1.0
-		if v, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			if _, err := fmt.Sscanf(v, "%g", &q); err != nil {
-				q = 0
-			}
-		}
-		lang, _, _ := strings.Cut(strings.ToLower(tag), "-")
-		for _, l := range Locales {
-			if l == lang && q > bestQ {
-				best, bestQ = l, q
-			}
-		}
-	}
-	return best
 }

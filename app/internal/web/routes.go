@@ -10,13 +10,14 @@ type route struct {
 	audience     audience
 	handler      fiber.Handler
 	takes        payload
+	background   bool // sent by a page while somebody types, not by them
 }
 
 // routes puts the table into Fiber.
 func (s *Server) routes() {
 	s.app.Get("/static/:hash/*", take(rawBody), s.static.serve)
 	for _, r := range s.table() {
-		handlers := []fiber.Handler{take(r.takes), s.guard(r.audience), s.admit(r.audience), r.handler}
+		handlers := []fiber.Handler{take(r.takes), s.guard(r), s.admit(r.audience), r.handler}
 		if r.audience == automatic {
 			handlers = []fiber.Handler{take(r.takes), r.handler}
 		}
@@ -48,6 +49,12 @@ func get(path string, a audience, h fiber.Handler) route {
 // post takes a form.
 func post(path string, a audience, h fiber.Handler) route {
 	return route{method: fiber.MethodPost, path: path, audience: a, handler: h}
+}
+
+// byItself marks a route that pages ask while somebody types: what it can't do, it leaves undone without a word.
+func (r route) byItself() route {
+	r.background = true
+	return r
 }
 
 // taking is a route that takes something else than a form.

@@ -50,6 +50,9 @@ func (s *Server) find(c *fiber.Ctx) (err error) {
 		if d.Transactions, err = s.findTransactions(c, d.Query); err != nil {
 			return err
 		}
+		if d.Transactions != nil && d.Customers != nil && d.Customers.Similar {
+			d.Customers = nil // something does match
+		}
 		d.AllCustomers = overviewURL(customer.Filter{Query: d.Query}, "", "")
 		d.AllTransactions = transactionsURL("/transactions", ofSearch(d.Query), "", "")
 	}

@@ -79,6 +79,40 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 	}
 }
 
+// TestSearchSaysWhatIsSimilar: what is only spelt alike is said to be, to who sees and to who hears it, in both places and
+// both languages; and it is not shown beside what matches.
+func TestSearchSaysWhatIsSimilar(t *testing.T) {
+	w := newWorld(t)
+	anna := w.signedIn()
+	for _, c := range []struct{ query, english, german string }{
+		{"khün", "Nothing here matches exactly. Similar:", "Hier passt nichts genau. Ähnlich ist:"},
+		{"brta", "Nothing here matches exactly. Similar:", "Hier passt nichts genau. Ähnlich ist:"},
+		{"kühn", "", ""},
+	} {
+		for language, want := range map[string]string{"en": c.english, "de": c.german} {
+			for _, path := range []string{"/search?q=", "/customers?q="} {
+				page := anna.get(path+url.QueryEscape(c.query), "Accept-Language", language)
+				page.want(t, http.StatusOK)
+				doc := page.doc(t)
+				if n := doc.Find(`main a[href^="/customers/` + w.customer.String() + `"]`).Length(); n == 0 {
+					t.Errorf("%s%s does not show her", path, c.query)
+				}
+				text, said := doc.Find("main").Text(), doc.Find("main [data-say]").AttrOr("data-say", "")
+				for _, any := range []string{c.english, c.german, "exactly", "nichts genau"} {
+					shown := want != "" && strings.Contains(want, any) && any != ""
+					if any != "" && (strings.Contains(text, any) != shown || strings.Contains(said, any) != shown) {
+						t.Errorf("%s%s in %s says %q, want %q", path, c.query, language, said, want)
+					}
+				}
+			}
+		}
+	}
+	w.transaction("Khün")
+	if doc := anna.get("/search?q=kh%C3%BCn").doc(t); doc.Find(".hits a[href^='/customers']").Length() > 0 || doc.Find(".hits a[href^='/transactions']").Length() != 1 {
+		t.Error("what is similar is shown beside what matches")
+	}
+}
+
 // TestSearchBesideTheOverview: the overview's own search fills its list, and says where there may be more; what there is,
 // when no customer matches.
 func TestSearchBesideTheOverview(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kontor/app/effort"
 )
 
 // fill puts something that could be an id into the placeholders of a route.
@@ -30,7 +32,9 @@ func TestForeignPosts(t *testing.T) {
 			if r.method == http.MethodGet || r.audience == automatic {
 				continue
 			}
-			tested++
+			if tested++; tested%effort.Every(4) != 0 {
+				continue
+			}
 			for name, c := range map[string]struct {
 				token   string
 				headers []string
@@ -77,11 +81,14 @@ func TestSessionRunOut(t *testing.T) {
 	token := b.token()
 	w.clock.tick(time.Hour)
 	form := url.Values{csrfField: {token}}
-	b.do(http.MethodPost, "/account", form).goesTo(t, "/login")
+	b.do(http.MethodPost, "/account", form).want(t, http.StatusUnauthorized, "Sign in", "Your session has ended")
 	a := b.do(http.MethodPost, "/account", form, "HX-Request", "true")
-	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") != "/login" {
-		t.Errorf("HTMX: %d to %q", a.StatusCode, a.Header.Get("HX-Redirect"))
+	a.want(t, http.StatusUnprocessableEntity, "Sign in", "Your session has ended")
+	if a.Header.Get("HX-Retarget") != "body" {
+		t.Errorf("HTMX: %v", a.Header)
 	}
+	old := url.Values{csrfField: {"of the version before"}}
+	b.do(http.MethodPost, "/account", old).want(t, http.StatusUnauthorized, "You were no longer signed in, so nothing was saved")
 	b.do(http.MethodPost, "/account", form, "Origin", "https://evil.example").want(t, http.StatusForbidden)
 }
 

@@ -20,7 +20,7 @@ func pattern(c *fiber.Ctx) string { return c.Method() + " " + c.Route().Path }
 
 // sawRefusal counts a request that was answered with 403. It must cost no more than being refused does.
 func (s *Server) sawRefusal(c *fiber.Ctx, f *fault.Error) {
-	if errors.Is(f, errForeign) {
+	if errors.Is(f, errForeign) || errors.Is(f, errElsewhere) {
 		s.saw(c, audit.RequestForeign)
 		return
 	}

@@ -170,13 +170,15 @@ func TestEveryEventHasWords(t *testing.T) {
 	}
 }
 
-// TestRoleNamesInMails: a role is called in mails what it is called on pages.
-func TestRoleNamesInMails(t *testing.T) {
+// TestNamesInMails: roles and the firm's links are called in mails what they are called on pages.
+func TestNamesInMails(t *testing.T) {
 	for _, locale := range Locales {
-		inMails := string(mustRead(t, repoRoot(t)+"/views/mail/roles."+locale+".json"))
-		for id, text := range localeFile(t, locale) {
-			if role, ok := strings.CutPrefix(id, "role."); ok && !strings.Contains(inMails, `"`+role+`": `+text) {
-				t.Errorf("%s: %s is not %s in views/mail/roles.%s.json", locale, role, text, locale)
+		for prefix, file := range map[string]string{"role.": "roles", "firm.": "firm"} {
+			inMails := string(mustRead(t, repoRoot(t)+"/views/mail/"+file+"."+locale+".json"))
+			for id, text := range localeFile(t, locale) {
+				if key, ok := strings.CutPrefix(id, prefix); ok && !strings.Contains(inMails, `"`+key+`": `+text) {
+					t.Errorf("%s: %s is not %s in views/mail/%s.%s.json", locale, key, text, file, locale)
+				}
 			}
 		}
 	}

@@ -32,7 +32,8 @@ func (s *Server) Serve(ln net.Listener) error {
 	return s.app.Listener(v.listener)
 }
 
-// Drain makes readiness say that this process is about to stop; requests are answered as before.
+// Drain makes readiness say that this process is about to stop; requests are answered as before, each the last of its
+// connection.
 func (s *Server) Drain() { s.serving.draining.Store(true) }
 
 // Shutdown stops taking requests and waits for those that run, as long as ctx allows.

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
 
 	"kontor/app/access"
 	"kontor/app/account"
@@ -58,16 +61,19 @@ type Options struct {
 	Log     *slog.Logger
 	BaseURL string // what links begin with
 	Firm    string
-	Locale  string // where nothing else says
-	Zone    *time.Location
-	Mailbox bool // the built-in mailbox takes e-mails or SMS
+	// FirmLinks are the firm's own, below every page that end users see.
+	FirmLinks []courier.FirmLink
+	Locale    string // where nothing else says
+	Zone      *time.Location
+	Mailbox   bool // the built-in mailbox takes e-mails or SMS
 	// Undelivered says which messages the mailbox keeps although customers wait for them, which every page of a specialist
 	// user says: all, email, sms; "" for none.
 	Undelivered string
-	MetricsOpen bool           // serve /metrics here to loopback
-	Proxies     []netip.Prefix // whose word about the client's address counts
-	Forwarded   bool           // they write Forwarded, not X-Forwarded-For
-	HookSecret  string         // signs delivery reports; "" derives one from Key
+	Metrics     []prometheus.Collector // beside the server's own
+	MetricsOpen bool                   // serve /metrics here to loopback
+	Proxies     []netip.Prefix         // whose word about the client's address counts
+	Forwarded   bool                   // they write Forwarded, not X-Forwarded-For
+	HookSecret  string                 // signs delivery reports; "" derives one from Key
 	Processes   Processes
 	// Schema says whether the database's schema is what this program needs.
 	Schema func(context.Context) error
@@ -99,6 +105,7 @@ type Server struct {
 	templates map[string]*templates
 	static    *static
 	firm      string
+	links     []courier.FirmLink
 	locale    string
 	zone      *time.Location
 	baseURL   string
@@ -106,9 +113,9 @@ type Server struct {
 	secure    bool   // served over HTTPS
 	clients   *clients
 
-	metrics *metrics
-	hookKey []byte
-	schema  func(context.Context) error
+	metrics  *metrics
+	hookKeys [][]byte
+	schema   func(context.Context) error
 
 	processes               Processes
 	hasMailbox, metricsOpen bool
@@ -122,13 +129,17 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit, approvals: o.Approvals,
 		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
-		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, locale: o.Locale, zone: o.Zone,
+		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, links: o.FirmLinks, locale: o.Locale, zone: o.Zone,
 		baseURL: strings.TrimRight(o.BaseURL, "/"), clients: newClients(o),
-		metrics: newMetrics(o.Audit), hookKey: []byte(o.HookSecret), schema: o.Schema,
+		metrics: newMetrics(o.Audit, o.Metrics), schema: o.Schema,
 		hasMailbox: o.Mailbox, undelivered: o.Undelivered, processes: o.Processes, metricsOpen: o.MetricsOpen,
 	}
-	if len(s.hookKey) == 0 {
-		s.hookKey = []byte(o.Key.MAC("hooks"))
+	if o.HookSecret != "" {
+		s.hookKeys = [][]byte{[]byte(o.HookSecret)}
+	} else {
+		for _, m := range o.Key.MACs("hooks") {
+			s.hookKeys = append(s.hookKeys, []byte(m))
+		}
 	}
 	base, err := url.Parse(o.BaseURL)
 	if err != nil {
@@ -161,6 +172,12 @@ func New(o Options) (*Server, error) {
 		// else fasthttp takes a multipart body apart, into files if it is large, before anybody asked for it
 		DisablePreParseMultipartForm: true,
 	})
+	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
+		if path, _, _ := bytes.Cut(h.RequestURI(), []byte("?")); string(path) == bouncePath {
+			bounds.MaxRequestBodySize = maxBounce
+		}
+		return bounds
+	}
 	s.app.Use(compressed(), s.trace, s.headers, s.intake, s.authenticate)
 	s.routes()
 	return s, nil
@@ -184,19 +201,32 @@ func (s *Server) trace(c *fiber.Ctx) error {
 	if err != nil {
 		err = s.answerError(c, err)
 	}
+	if s.serving.draining.Load() { // a proxy that keeps the connection would send the next request to a process that has gone
+		c.Response().SetConnectionClose()
+	}
 	s.metrics.observe(c.Method(), c.Route().Path, c.Response().StatusCode(), time.Since(start))
 	logRequest(s.log, c, float64(time.Since(start).Microseconds())/1000)
 	return err
 }
 
-// proceed runs what comes after; a panic there is an error like any other, and no reason to take everybody's process down.
-func proceed(c *fiber.Ctx) (err error) {
+// proceed runs what comes after.
+func proceed(c *fiber.Ctx) error { return caught(c.Next) }
+
+// caught runs f; a panic there is an error like any other, and no reason to take everybody's process down.
+func caught(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return c.Next()
+	return f()
+}
+
+// beside runs f while a request goes on; wait waits for what it returns.
+func beside(f func() error) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- caught(f) }()
+	return func() error { return <-done }
 }
 
 // name gives a request its id.

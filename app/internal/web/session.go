@@ -23,6 +23,8 @@ const (
 	requestIDKey
 	addressKey
 	formKey
+	heldKey
+	wholeKey
 )
 
 // requestTime bounds what a request may cost: Fiber does not tell when a browser has gone.
@@ -95,7 +97,7 @@ func (s *Server) dropSession(c *fiber.Ctx) {
 // authenticate finds out who asks. It reads the database every time, so whoever is deactivated or signed out
 // elsewhere is refused at the very next request.
 func (s *Server) authenticate(c *fiber.Ctx) error {
-	if token := c.Cookies(s.sessionCookie()); token != "" {
+	if token := c.Cookies(s.sessionCookie()); token != "" && !forNobody(c.Path()) {
 		authenticate := s.accounts.Authenticate
 		if asksAgain(c) { // a page left open is nobody at work: the session must be able to fall idle (S19)
 			authenticate = s.accounts.Glance
@@ -109,6 +111,12 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 		}
 	}
 	return c.Next()
+}
+
+// forNobody says whether an address is the same for everybody. It must answer without the database: how a page looks that
+// says that it is away, and that the process is alive.
+func forNobody(path string) bool {
+	return strings.HasPrefix(path, "/static/") || path == "/healthz" || path == "/readyz"
 }
 
 // ctx is the request's context, bounded in time. (c.Context() is Fiber's own and is reused by the next request.)
@@ -204,8 +212,21 @@ func (s *Server) atDoor(c *fiber.Ctx) bool {
 	return p == nil || !p.Account.Specialist
 }
 
+// homeOf is home for somebody who has just signed in.
+func (s *Server) homeOf(a account.Account) (string, error) {
+	roles := a.Roles
+	if !a.Specialist {
+		roles = []policies.Role{policies.EndUser}
+	}
+	return s.home(account.Caller{ID: a.ID, Roles: roles}, a.Specialist)
+}
+
 // toSignIn sends a person to the sign-in page and back here afterwards.
 func (s *Server) toSignIn(c *fiber.Ctx) error {
+	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {
+		of, _ := s.ownerOf(sentToken(c))
+		return s.signInFirst(c, of)
+	}
 	to := "/login"
 	if c.Method() == fiber.MethodGet && !isFragment(c) && c.Path() != "/" && len(c.OriginalURL()) <= maxParam {
 		to += "?next=" + url.QueryEscape(localPath(c.OriginalURL(), "/"))

@@ -2,12 +2,13 @@ package web
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
 	"kontor/app/fault"
-	"kontor/policies"
+	"kontor/app/store"
 )
 
 func (s *Server) signInRoutes() []route {
@@ -56,10 +57,18 @@ func (s *Server) renderSignIn(c *fiber.Ctx, f *form, status int) error {
 	return s.render(c, view{Page: "signin/login", Title: title, Door: true, Status: status, Data: f})
 }
 
-// doSignIn gives the browser a new session; one it had before ends.
+// doSignIn gives the browser a new session; one it had before ends. Who has signed in already, in another tab, goes on to
+// where they wanted to be.
 func (s *Server) doSignIn(c *fiber.Ctx) error {
 	defer patient(c)()
-	f := readForm(c, "login", "next")
+	f := readForm(c, "login", "next", typedField)
+	if p := signed(c); p != nil && (heldOf(c) != nil || isLoginOf(p.Account, f.Values["login"]) && !s.fits(c, person, sentToken(c))) {
+		return s.alreadyIn(c, f, p)
+	}
+	if h := heldOf(c); h != nil {
+		f.Message, h.said = s.sentence(c, h), true
+		return s.renderSignIn(c, f, h.status(c))
+	}
 	a, token, err := s.accounts.SignIn(s.ctx(c), f.Values["login"], posted(c, "password"), s.browser(c))
 	var e *fault.Error
 	if errors.As(err, &e) && (e.Code == fault.Unauthenticated || e.Code == fault.TooMany) {
@@ -74,17 +83,38 @@ func (s *Server) doSignIn(c *fiber.Ctx) error {
 		return err
 	}
 	s.rememberBrowser(c, a.Username)
-	next := localPath(f.Values["next"], "")
-	if next == "" || next == "/" {
-		roles := a.Roles
-		if !a.Specialist {
-			roles = []policies.Role{policies.EndUser}
-		}
-		if next, err = s.home(account.Caller{ID: a.ID, Roles: roles}, a.Specialist); err != nil {
-			return err
+	next, err := s.nextOf(f, a)
+	if err != nil {
+		return err
+	}
+	return s.afterSignIn(c, a, token, f.Values[typedField], next)
+}
+
+// nextOf is where a sign-in leads: to the page that was asked for, or where the person works.
+func (s *Server) nextOf(f *form, a account.Account) (string, error) {
+	if next := localPath(f.Values["next"], ""); next != "" && next != "/" {
+		return next, nil
+	}
+	return s.homeOf(a)
+}
+
+func isLoginOf(a account.Account, login string) bool {
+	login = strings.TrimSpace(login)
+	return login != "" && (store.FoldEmail(login) == store.FoldEmail(a.Email) || store.FoldEmail(login) == store.FoldEmail(a.Username))
+}
+
+// alreadyIn answers a sign-in form of somebody who is signed in by now. Its password is not looked at.
+func (s *Server) alreadyIn(c *fiber.Ctx, f *form, p *account.Signed) error {
+	if sealed := f.Values[typedField]; sealed != "" {
+		if t, err := s.openTyped(sealed, p.Account.ID); err == nil {
+			return s.giveBack(c, t, c.Cookies(s.sessionCookie()))
 		}
 	}
-	return s.redirect(c, next, "")
+	next, err := s.nextOf(f, p.Account)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(next, fiber.StatusSeeOther)
 }
 
 func (s *Server) doSignOut(c *fiber.Ctx) error {
@@ -94,7 +124,15 @@ func (s *Server) doSignOut(c *fiber.Ctx) error {
 		}
 	}
 	s.dropSession(c)
-	return s.redirect(c, "/login", "toast.signed_out")
+	if sealed := posted(c, typedField); sealed != "" { // somebody else signs in, who has typed something before
+		for _, key := range []localKey{signedKey, textKey, csrfKey} {
+			c.Locals(key, nil)
+		}
+		f := newForm(map[string]string{typedField: sealed})
+		f.Message = s.say(c, "typed.kept")
+		return s.renderSignIn(c, f, fiber.StatusOK)
+	}
+	return s.redirect(c, localPath(posted(c, "next"), "/login"), "toast.signed_out")
 }
 
 // loginCookie carries the username from registering to signing in; it is sealed, since it is an e-mail address.
@@ -164,10 +202,10 @@ type choosePassword struct {
 
 func (s *Server) showPassword(c *fiber.Ctx) error {
 	a, err := s.accounts.PasswordLink(s.ctx(c), c.Params("token"))
+	s.useLocale(c, a.Locale)
 	if err != nil {
 		return s.deadLink(c, err, "/password/forgotten")
 	}
-	s.useLocale(c, a.Locale)
 	return s.renderPassword(c, newForm(map[string]string{}), a, fiber.StatusOK)
 }
 
@@ -182,6 +220,8 @@ func (s *Server) renderPassword(c *fiber.Ctx, f *form, a account.Account, status
 func (s *Server) doPassword(c *fiber.Ctx) error {
 	defer patient(c)()
 	token := c.Params("token")
+	to, _ := s.accounts.PasswordLink(s.ctx(c), token)
+	s.useLocale(c, to.Locale)
 	a, err := s.accounts.SetPassword(s.ctx(c), token, posted(c, "password"), posted(c, "password_repeat"), s.browser(c))
 	if err != nil {
 		f := newForm(map[string]string{})
@@ -195,6 +235,7 @@ func (s *Server) doPassword(c *fiber.Ctx) error {
 		}
 		return s.renderPassword(c, f, a, status)
 	}
+	s.keepLanguage(c, s.text(c).locale)
 	s.dropSession(c)
 	s.rememberBrowser(c, a.Username)
 	if err := s.rememberLogin(c, a.Username); err != nil {

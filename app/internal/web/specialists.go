@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/approval"
+	"kontor/app/courier"
 	"kontor/app/fault"
 	"kontor/app/handover"
 	"kontor/policies"
@@ -28,6 +29,7 @@ func (s *Server) specialistRoutes() []route {
 		post("/specialists/:id/sessions/end", firm, s.onSpecialist(s.accounts.EndSessionsOf, "toast.sessions_ended")),
 		post("/specialists/:id/sessions/:session/end", firm, s.endSession),
 		post("/specialists/:id/resend", firm, s.onSpecialist(s.accounts.ResendSetPassword, "toast.link_sent")),
+		post("/specialists/:id/try", firm, s.onSpecialist(s.accounts.TryAddress, "toast.address_freed")),
 	}
 }
 
@@ -81,7 +83,8 @@ type specialistForm struct {
 	Deputies    []handover.Deputyship
 	StandsIn    []handover.Deputyship
 	Waiting     []approvalView
-	Sessions    []listedSession // for who manages specialist users
+	Sessions    []listedSession  // for who manages specialist users
+	Refused     *courier.Refusal // for the same: why no mail goes out to the person
 }
 
 type roleChoice struct {
@@ -138,6 +141,13 @@ func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []polic
 			return err
 		}
 		d.Sessions = s.listSessions(c, open, specialistPath(d.Account.ID))
+		refusals, err := s.courier.Refusals(s.ctx(c), []string{d.Account.Email})
+		if err != nil {
+			return err
+		}
+		if r, refused := refusals[d.Account.Email]; refused && d.Account.Active {
+			d.Refused = &r
+		}
 	}
 	d.Locales = append([]option{{"", s.say(c, "locale.browser")}}, s.localeOptions(c)...)
 	title := d.Account.Name

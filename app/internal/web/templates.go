@@ -12,7 +12,8 @@ import (
 
 	"github.com/gofiber/template/html/v2"
 	"github.com/hashicorp/golang-lru/v2/expirable"
-	"github.com/nyaruka/phonenumbers"
+
+	"kontor/app/phone"
 )
 
 // templates are the screens in one language. html/template's functions belong to a set, so each language has a set of
@@ -52,7 +53,8 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		"locale":   func() string { return tx.locale },
 		"asset":    static.url,
 		"lines":    linkLines,
-		"phone":    showPhone,
+		"phone":    phone.Show,
+		"browser":  browserOf,
 		"said":     tx.said,
 		"reason":   tx.reason,
 		"rule":     tx.rule,
@@ -133,13 +135,4 @@ func linkLines(text string) template.HTML {
 		b.WriteString(template.HTMLEscapeString(line))
 	}
 	return template.HTML(b.String()) // every part is escaped above
-}
-
-// showPhone writes an E.164 number the way people read it.
-func showPhone(e164 string) string {
-	n, err := phonenumbers.Parse(e164, "")
-	if err != nil {
-		return e164
-	}
-	return phonenumbers.Format(n, phonenumbers.INTERNATIONAL)
 }

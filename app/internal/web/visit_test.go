@@ -33,14 +33,14 @@ func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
 	cu, err := w.customers.Get(ctx, w.admin, w.customer)
 	must(t, err)
 	person := customer.Data{
-		Salutation: evil, Title: evil, FirstName: evil, LastName: evil + "L", Street: evil, City: evil, PostalCode: evil, Country: "FR",
+		Salutation: evil, Title: evil, FirstName: evil, LastName: evil + "L", Street: evil, City: evil, PostalCode: evil, Country: "IE",
 		Phone: "+33142685300", Note: evil + "\n" + evil, Locale: "de", DateOfBirth: "1980-01-01",
 	}
 	_, err = w.customers.Update(ctx, w.admin, cu.ID, cu.Version, person)
 	must(t, err)
 	_, _, err = w.customers.Add(ctx, w.admin, customer.Draft{Type: customer.Company, Data: customer.Data{
 		CompanyName: evil, LegalForm: evil, RegisterCourt: evil, RegisterNumber: evil, FirstName: evil, LastName: evil, City: evil,
-		Country: "FR", Locale: "en",
+		Country: "IE", Locale: "en",
 	}}, nil)
 	must(t, err)
 	_, err = w.accesses.Create(ctx, w.admin, w.customer, access.Form{

@@ -51,6 +51,7 @@ type world struct {
 	accesses  *access.Service
 	post      *courier.Service
 	admin     account.Caller
+	noWorker  time.Time // when one was seen last; zero while there is one
 	customer  uuid.UUID // of Kühn, administered by the admin
 	processor uuid.UUID // who becomes an additional processor of the transaction that furnish makes, or Nil
 }
@@ -71,14 +72,17 @@ func (c *clock) tick(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at =
 
 // madeUpQueue has one task to be tried again; away makes it not answer.
 type madeUpQueue struct {
-	away bool
-	done []string
-	task courier.TaskInfo
+	away     bool
+	silent   string // this one queue does not answer
+	troubles []courier.QueueTrouble
+	done     []string
+	task     courier.TaskInfo
 }
 
 var errAway = fault.New(fault.Unavailable, "queue.away")
 
-func (q *madeUpQueue) Ping(context.Context) error { return q.answer() }
+func (q *madeUpQueue) Troubles(context.Context) []courier.QueueTrouble { return q.troubles }
+func (q *madeUpQueue) Known() []courier.QueueTrouble                   { return q.troubles }
 func (q *madeUpQueue) answer() error {
 	if q.away {
 		return errAway
@@ -87,12 +91,21 @@ func (q *madeUpQueue) answer() error {
 }
 
 func (q *madeUpQueue) Overview(context.Context) ([]courier.QueueInfo, error) {
-	return []courier.QueueInfo{{Name: "mail", Retry: 1, Processed: 1200, Failed: 7}, {Name: "sms"}}, q.answer()
+	all := []courier.QueueInfo{{Name: "mail", Retry: 1, Processed: 1200, Failed: 7}, {Name: "sms"}}
+	for i := range all {
+		if q.away || q.silent == all[i].Name {
+			all[i] = courier.QueueInfo{Name: all[i].Name, Away: courier.QueueFull}
+		}
+	}
+	return all, nil
 }
 
 func (q *madeUpQueue) Tasks(_ context.Context, queue string, state courier.TaskState, _ int) ([]courier.TaskInfo, error) {
 	if queue != "mail" && queue != "sms" {
 		return nil, fault.New(fault.NotFound, "queue.unknown")
+	}
+	if queue == q.silent {
+		return nil, errAway
 	}
 	if queue == "mail" && state == courier.TaskRetry && q.task.ID != "" {
 		return []courier.TaskInfo{q.task}, q.answer()
@@ -106,6 +119,11 @@ func (q *madeUpQueue) RunNow(_ context.Context, queue, id string) error {
 
 func (q *madeUpQueue) Delete(_ context.Context, queue, id string) error {
 	return q.note("delete", queue, id)
+}
+
+func (q *madeUpQueue) RunAll(_ context.Context, queue string) (int, error) {
+	q.done = append(q.done, "run all "+queue)
+	return 3000, q.answer()
 }
 
 func (q *madeUpQueue) note(what, queue, id string) error {
@@ -202,7 +220,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Attention: attention.New(attention.Options{
 			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 			Offers:  policyService,
-			Courier: post, Approvals: approvals, Deputies: handovers,
+			Courier: post, Approvals: approvals, Deputies: handovers, Queue: w.tasks, NoWorker: func() time.Time { return w.noWorker },
 		}),
 		Policies: policyService,
 		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,

@@ -10,14 +10,18 @@ import (
 	"sync"
 	"testing"
 
+	"kontor/app/effort"
 	"kontor/app/store"
 	"kontor/migrations"
 )
 
-// Each runs test on SQLite and, when KONTOR_TEST_POSTGRES names one, on PostgreSQL, each with a database of its own.
+// Each runs test on SQLite and, when KONTOR_TEST_POSTGRES names one, on PostgreSQL, each with a database of its own. Where
+// samples are taken, one test in three runs on both.
 func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	if os.Getenv("KONTOR_TEST_POSTGRES") == "" || effort.Chosen(t, 3) {
+		t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	}
 	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
 }
 

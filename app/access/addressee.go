@@ -1,0 +1,131 @@
+package access
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Addressee is whom a message is for, as far as a caller may know: what they may not read is empty.
+type Addressee struct {
+	CustomerID uuid.UUID // Nil: of no customer, or of one that the caller may not read
+	Customer   string    // "Last, First" of a person
+	Number     string
+	Person     string
+	Attempts   int // made so far in the message's current run
+}
+
+// Addressees says for whom messages are, by their ids: the customer's name to who may read the customer, the end user's to
+// who may read its accesses, and a specialist user's to who may read those. Unknown messages are left out.
+func (s *Service) Addressees(ctx context.Context, c account.Caller, messages []uuid.UUID) (map[uuid.UUID]Addressee, error) {
+	found := map[uuid.UUID]Addressee{}
+	if len(messages) == 0 {
+		return found, nil
+	}
+	var tries []struct {
+		ID       uuid.UUID `bun:"id"`
+		Attempts int       `bun:"attempts"`
+	}
+	if err := s.db.NewRaw(`SELECT id, attempts FROM message WHERE id IN (?)`, bun.List(messages)).Scan(ctx, &tries); err != nil {
+		return nil, err
+	}
+	for _, t := range tries {
+		found[t.ID] = Addressee{Attempts: t.Attempts}
+	}
+	steps := []func(context.Context, account.Caller, []uuid.UUID, map[uuid.UUID]Addressee) error{s.nameCustomers, s.namePersons, s.nameSpecialists}
+	for _, step := range steps {
+		if err := step(ctx, c, messages, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// named is a row about a message.
+type named struct {
+	Message     uuid.UUID     `bun:"message"`
+	ID          uuid.UUID     `bun:"id"`
+	Number      int64         `bun:"number"`
+	Type        customer.Type `bun:"type"`
+	FirstName   string        `bun:"first_name"`
+	LastName    string        `bun:"last_name"`
+	CompanyName string        `bun:"company_name"`
+	Person      string        `bun:"person"`
+}
+
+func (n named) customer() string {
+	switch {
+	case n.Type != customer.Person:
+		return n.CompanyName
+	case n.FirstName == "":
+		return n.LastName
+	}
+	return n.LastName + ", " + n.FirstName
+}
+
+// ofCustomers are the ways from a message to its customer: it names it, or it is about the account of one of its end users.
+var ofCustomers = []string{
+	`message AS m JOIN customer ON customer.id = m.customer_id LEFT JOIN access AS a ON a.id = m.access_id`,
+	`message AS m JOIN access AS a ON a.account_id = m.account_id AND m.customer_id IS NULL JOIN customer ON customer.id = a.customer_id`,
+}
+
+// each calls do with the messages whose customers the caller may do something with.
+func (s *Service) each(ctx context.Context, c account.Caller, w customer.Want, messages []uuid.UUID, do func(n named)) error {
+	within, nothing, err := s.customers.Within(c, w)
+	if err != nil || nothing {
+		return err
+	}
+	for _, from := range ofCustomers {
+		q := store.SQL(`SELECT m.id AS message, customer.id, customer.number, customer.type, customer.first_name, customer.last_name, customer.company_name,
+			COALESCE(a.first_name || ' ' || a.last_name, '') AS person FROM `+from+` WHERE m.id IN (?) AND NOT customer.deleting`, bun.List(messages))
+		q.Append(within)
+		q.Add(` ORDER BY customer.number DESC`)
+		var rows []named
+		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			do(r)
+		}
+	}
+	return nil
+}
+
+func (s *Service) nameCustomers(ctx context.Context, c account.Caller, messages []uuid.UUID, found map[uuid.UUID]Addressee) error {
+	return s.each(ctx, c, customer.Want{Object: policies.Customer, Action: policies.Read}, messages, func(n named) {
+		a := found[n.Message]
+		a.CustomerID, a.Customer, a.Number = n.ID, n.customer(), customer.Label(n.Number)
+		found[n.Message] = a
+	})
+}
+
+func (s *Service) namePersons(ctx context.Context, c account.Caller, messages []uuid.UUID, found map[uuid.UUID]Addressee) error {
+	return s.each(ctx, c, customer.Want{Object: policies.AccessObject, Action: policies.Read}, messages, func(n named) {
+		if a := found[n.Message]; a.CustomerID == n.ID { // who may not read the customer is not told who belongs to it
+			a.Person = n.Person
+			found[n.Message] = a
+		}
+	})
+}
+
+func (s *Service) nameSpecialists(ctx context.Context, c account.Caller, messages []uuid.UUID, found map[uuid.UUID]Addressee) error {
+	ok, err := s.policy.Allows(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Read})
+	if err != nil || !ok {
+		return err
+	}
+	var rows []named
+	err = s.db.NewRaw(`SELECT m.id AS message, p.name AS person FROM message AS m JOIN account AS p ON p.id = m.account_id
+		WHERE m.id IN (?) AND p.specialist`, bun.List(messages)).Scan(ctx, &rows)
+	for _, r := range rows {
+		a := found[r.Message]
+		a.Person = r.Person
+		found[r.Message] = a
+	}
+	return err
+}

@@ -1,0 +1,272 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/secret"
+	"kontor/policies"
+)
+
+// Correct changes an access. Of a pending one, a changed e-mail or mobile voids the old link and code at once and sends
+// anew. Of a registered one the e-mail is the person's own: what f says of it is ignored. A form without changes does
+// nothing. Errors: NotFound, Forbidden; Invalid as Validate, "email.twice"; ErrVersion, with the access as it is now.
+func (s *Service) Correct(
+	ctx context.Context, c account.Caller, customerID, id uuid.UUID, version int, f Form,
+) (Access, error) {
+	var r row
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		cu, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Update))
+		if err != nil {
+			return err
+		}
+		old, err := stored(ctx, tx, customerID, id)
+		if err != nil {
+			return err
+		}
+		r = old
+		f := f
+		if old.RegisteredAt != nil {
+			f.Email = old.Email
+		}
+		if f, err = Validate(f, cu.Country); err != nil {
+			return err
+		}
+		if old.Version != version {
+			return ErrVersion
+		}
+		changes := changesOf(old, f)
+		if len(changes) == 0 {
+			return nil
+		}
+		readdressed := f.Email != old.Email && old.RegisteredAt == nil
+		again := old.access().pending() && (f.Email != old.Email || f.Mobile != old.Mobile)
+		if again {
+			if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		saved, ok, err := saveForm(ctx, tx, id, version, f)
+		if err != nil {
+			return twice(err)
+		}
+		if !ok {
+			return ErrVersion
+		}
+		if readdressed && (again || old.Waiting) {
+			if again, err = s.rejudge(ctx, tx, c, &saved); err != nil {
+				return err
+			}
+		}
+		if again {
+			if saved, ok, err = s.again(ctx, tx, id, 0); err != nil {
+				return err
+			}
+			if !ok {
+				return ErrVersion // registered or deactivated between the two statements
+			}
+		}
+		r = saved
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessUpdated, r, changes); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+	if errors.Is(err, ErrVersion) {
+		if now, ok, errNow := accessOf(ctx, s.db, customerID, id); errNow == nil && ok {
+			r = now
+		}
+	}
+	return r.access(), err
+}
+
+// Resend is Send again: a new generation, which voids links and codes of the one before. An address that was refused is
+// tried again. Errors: NotFound, Forbidden,
+// ErrRegistered, ErrDeactivated; ErrJustSent within 10 s of the last invitation.
+func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := s.load(ctx, tx, c, customerID, id, policies.Resend); err != nil {
+			return err
+		}
+		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+			return err
+		}
+		r, ok, err := s.again(ctx, tx, id, resendPause)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return s.whyNotAgain(ctx, tx, customerID, id)
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessResent, r, nil); err != nil {
+			return err
+		}
+		if err := s.customers.Touch(ctx, tx, customerID); err != nil {
+			return err
+		}
+		return s.courier.Free(ctx, tx, r.Email)
+	})
+}
+
+// TryAddress has the address of a registered end user tried again that was refused. Of somebody who is not registered,
+// Resend does that. Errors: NotFound, Forbidden, ErrDeactivated, ErrWaiting, ErrNotRegistered.
+func (s *Service) TryAddress(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		r, err := s.load(ctx, tx, c, customerID, id, policies.Resend)
+		switch {
+		case err != nil:
+			return err
+		case r.Waiting:
+			return ErrWaiting
+		case r.DeactivatedAt != nil:
+			return ErrDeactivated
+		case r.RegisteredAt == nil:
+			return ErrNotRegistered
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessAddressFreed, r, nil); err != nil {
+			return err
+		}
+		if err := s.customers.Touch(ctx, tx, customerID); err != nil {
+			return err
+		}
+		return s.courier.Free(ctx, tx, r.address())
+	})
+}
+
+// whyNotAgain names what kept an invitation from being sent again.
+func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uuid.UUID) error {
+	r, ok, err := accessOf(ctx, tx, customerID, id)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return ErrNotFound
+	case r.Waiting:
+		return ErrWaiting
+	case r.DeactivatedAt != nil:
+		return ErrDeactivated
+	case r.RegisteredAt != nil:
+		return ErrRegistered
+	}
+	return ErrJustSent.After(max(r.InvitedAt.Add(resendPause).Sub(s.now()), time.Second))
+}
+
+// Deactivate shuts an access: its links are dead, its messages cancelled, and the end user's very next request is
+// refused. One that waits for a second person waits no more. Sessions of people without another active access end for good, so that none comes back to life with
+// Reactivate. Doing it twice does nothing. Errors: NotFound, Forbidden.
+func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if old, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
+			return err
+		} else if old.Waiting {
+			return s.giveUp(ctx, tx, c, old)
+		}
+		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
+			return err
+		}
+		r, ok, err := deactivate(ctx, tx, id, s.now())
+		if err != nil || !ok {
+			return err
+		}
+		if err := s.void(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
+			return err
+		}
+		if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
+			return err
+		}
+		return s.shutOut(ctx, tx, r.AccountID.UUID)
+	})
+}
+
+// shutOut ends the sessions of an account that nothing lets in any more.
+func (s *Service) shutOut(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
+	in, err := activeElsewhere(ctx, tx, account)
+	if err != nil || in {
+		return err
+	}
+	if in, err = isSpecialist(ctx, tx, account); err != nil || in {
+		return err
+	}
+	return s.accounts.RevokeOf(ctx, tx, account)
+}
+
+// Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew; one that takes
+// a second person waits for them. Doing it
+// twice does nothing. Errors: NotFound, Forbidden.
+func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		old, err := s.load(ctx, tx, c, customerID, id, policies.Update)
+		if err != nil || old.Waiting || old.DeactivatedAt == nil {
+			return err
+		}
+		owner, err := s.judge(ctx, tx, c.ID, &old)
+		if err != nil {
+			return err
+		}
+		if _, err := setJudged(ctx, tx, &old); err != nil {
+			return err
+		}
+		if old.Waiting {
+			if err := s.propose(ctx, tx, c.Actor(), old, owner); err != nil {
+				return err
+			}
+			return s.customers.Touch(ctx, tx, customerID)
+		}
+		r, ok, err := reactivate(ctx, tx, id)
+		if err != nil || !ok {
+			return err
+		}
+		if r.RegisteredAt == nil {
+			if r, _, err = s.again(ctx, tx, id, 0); err != nil {
+				return err
+			}
+		}
+		if err := s.log(ctx, tx, c.Actor(), audit.AccessReactivated, r, nil); err != nil {
+			return err
+		}
+		return s.customers.Touch(ctx, tx, customerID)
+	})
+}
+
+// again begins the next generation: everything of the one before is dead, new messages are queued. The caller has
+// cancelled the old ones. ok=false: the access is not pending, or was invited less than pause ago.
+func (s *Service) again(ctx context.Context, tx bun.IDB, id uuid.UUID, pause time.Duration) (r row, ok bool, err error) {
+	r, ok, err = renew(ctx, tx, id, s.now(), pause)
+	if err != nil || !ok {
+		return r, ok, err
+	}
+	if err := s.void(ctx, tx, id); err != nil {
+		return r, false, err
+	}
+	return r, true, s.invite(ctx, tx, r)
+}
+
+// void kills all links and codes of an access.
+func (s *Service) void(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	if err := secret.Void(ctx, tx, secret.Register, id); err != nil {
+		return err
+	}
+	return voidCodes(ctx, tx, id)
+}
+
+func changesOf(old row, f Form) audit.Changes {
+	changes := audit.Changes{}
+	for _, v := range []struct{ field, was, is string }{
+		{"first_name", old.FirstName, f.FirstName}, {"last_name", old.LastName, f.LastName},
+		{"email", old.Email, f.Email}, {"mobile", old.Mobile, f.Mobile}, {"locale", old.Locale, f.Locale},
+	} {
+		if v.was != v.is {
+			changes[v.field] = [2]string{v.was, v.is}
+		}
+	}
+	return changes
+}

@@ -1,0 +1,242 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kontor/app/courier"
+	"kontor/app/effort"
+	"kontor/app/fault"
+)
+
+// TestS3WrongCodes: of 1,000 wrong codes at once at most 5 are compared; the right one is refused then, too.
+func TestS3WrongCodes(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		token, code := w.deliver(a.ID)
+		wrong := "2222-2222"
+		if code == wrong {
+			wrong = "3333-3333"
+		}
+		var mu sync.Mutex
+		said := map[string]int{}
+		var wg sync.WaitGroup
+		tries := effort.Of(50, 10) // of each of 20
+		for range 20 {
+			wg.Go(func() {
+				for range tries {
+					_, err := w.register(token, wrong)
+					mu.Lock()
+					said[complaint(err)]++
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		r := w.row(a.ID)
+		if r.CodeTries != 5 || r.CodeTriesDay != 5 || said["code: code.wrong"] != 4 || said["too_many: code.locked"] != 20*tries-4 {
+			w.t.Errorf("%d tries, %v", r.CodeTries, said)
+		}
+		_, err := w.register(token, code)
+		wantFault(w.t, err, "too_many: code.locked")
+		if inv, err := w.Invitation(w.ctx(), token); err != nil || !inv.CodeLocked {
+			w.t.Errorf("%+v, %v", inv, err)
+		}
+	})
+}
+
+// TestS4NewCodesDoNotResetTheDay: five tries a code, fifteen a day, and a new day begins at midnight.
+func TestS4NewCodesDoNotResetTheDay(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		token, _ := w.deliver(a.ID)
+		var code string
+		for round := range 3 {
+			for try := 1; try <= 5; try++ {
+				_, err := w.register(token, "2222-2222")
+				want := "code: code.wrong"
+				if try == 5 {
+					want = "too_many: code.locked"
+				}
+				if round == 2 && try == 5 {
+					want = "too_many: code.day"
+				}
+				wantFault(w.t, err, want)
+				if try == 2 {
+					var e *fault.Error
+					if !errors.As(err, &e) || e.Fields[0].Args["left"] != 3 {
+						w.t.Errorf("left: %v", e.Fields[0].Args)
+					}
+				}
+			}
+			w.clock.tick(2 * time.Minute)
+			must(w.t, w.NewCode(w.ctx(), token, here))
+			_, code = w.deliver(a.ID)
+		}
+		_, err := w.register(token, code)
+		var e *fault.Error
+		if !errors.As(err, &e) || !errors.Is(err, ErrCodeDay) || e.RetryAfter != at(24, 0, 0).Sub(w.clock.now()) {
+			w.t.Fatalf("%v", err)
+		}
+		w.clock.set(at(24, 0, 0))
+		must(w.t, w.NewCode(w.ctx(), token, here))
+		_, code = w.deliver(a.ID)
+		_, err = w.register(token, code)
+		must(w.t, err)
+	})
+}
+
+// TestS13Codes: as people type them.
+func TestS13Codes(t *testing.T) {
+	each(t, func(w *world) {
+		for i, write := range []func(string) string{
+			strings.ToLower,
+			func(c string) string { return strings.ReplaceAll(c, "-", "") },
+			func(c string) string { return " " + strings.ReplaceAll(c, "-", " - ") + " " },
+			func(c string) string { return strings.ReplaceAll(c, "-", "–") },
+		} {
+			a := w.invited(fmt.Sprintf("b%d@example.org", i), mobile)
+			token, code := w.deliver(a.ID)
+			if !codeShape.MatchString(code) {
+				w.t.Errorf("code %q", code)
+			}
+			_, err := w.register(token, code+"0")
+			wantFault(w.t, err, "code: code.malformed")
+			_, err = w.register(token, write(code))
+			must(w.t, err)
+		}
+	})
+}
+
+// TestS14Flood: one link or code a minute, five a day, and the answer says when the next is possible.
+func TestS14Flood(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		token, _ := w.deliver(a.ID)
+		var wg sync.WaitGroup
+		errs := make([]error, 30)
+		for i := range errs {
+			wg.Go(func() { errs[i] = w.NewCode(w.ctx(), token, here) })
+		}
+		wg.Wait()
+		sent := 0
+		for _, err := range errs {
+			var e *fault.Error
+			switch {
+			case err == nil:
+				sent++
+			case !errors.As(err, &e) || !errors.Is(err, ErrCodeWait) || e.RetryAfter != time.Minute:
+				w.t.Errorf("%v", err)
+			}
+		}
+		if sent != 1 || len(w.messages(a.ID, courier.Queued)) != 1 {
+			w.t.Fatalf("%d sent", sent)
+		}
+		if inv, err := w.Invitation(w.ctx(), token); err != nil || !inv.NextCodeAt.Equal(at(9, 1, 0)) {
+			w.t.Errorf("next at %s, %v", inv.NextCodeAt, err)
+		}
+		for range 4 {
+			w.clock.tick(time.Minute)
+			must(w.t, w.NewCode(w.ctx(), token, here))
+		}
+		w.clock.tick(time.Hour)
+		err := w.NewCode(w.ctx(), token, here)
+		var e *fault.Error
+		if !errors.As(err, &e) || !errors.Is(err, ErrCodeWait) || e.RetryAfter != at(24, 0, 0).Sub(w.clock.now()) {
+			w.t.Errorf("%v", err)
+		}
+		w.clock.set(at(24, 0, 0))
+		must(w.t, w.NewCode(w.ctx(), token, here))
+		if n := w.count("message", "kind = ?", courier.RegistrationCode); n != 7 {
+			w.t.Errorf("%d SMS", n)
+		}
+	})
+}
+
+func TestNewCode(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		token, first := w.deliver(a.ID)
+		for range 5 {
+			_, _ = w.register(token, "2222-2222")
+		}
+		w.clock.tick(time.Minute)
+		must(w.t, w.NewCode(w.ctx(), token, here))
+		_, second := w.deliver(a.ID)
+		_, err := w.register(token, first)
+		wantFault(w.t, err, "code: code.wrong")
+		w.clock.tick(codeLife)
+		_, err = w.register(token, second)
+		wantFault(w.t, err, "code: code.wrong")
+		must(w.t, w.NewCode(w.ctx(), token, here))
+		_, third := w.deliver(a.ID)
+		w.clock.tick(codeLife - time.Second)
+		_, err = w.register(token, third)
+		must(w.t, err)
+	})
+}
+
+// TestCodeOnlyIfAnSMSWentOut: see needsCode.
+func TestCodeOnlyIfAnSMSWentOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		state      courier.State
+		outcome    courier.Outcome
+		reason     string
+		want, late bool
+	}{
+		"tried again":               {courier.Queued, courier.Temporary, "gateway_error", true, true},
+		"no credit":                 {courier.Queued, courier.Temporary, "credit", true, true},
+		"handed over":               {courier.HandedOver, courier.Accepted, "", true, false},
+		"delivered":                 {courier.Delivered, courier.Arrived, "", true, false},
+		"no such number":            {courier.Failed, courier.Permanent, "number_invalid", false, true},
+		"no such number, reported":  {courier.Failed, courier.Bounced, "number_invalid", false, true},
+		"did not arrive":            {courier.Failed, courier.Bounced, "not_delivered", true, true},
+		"refused, by the old rule":  {courier.Failed, courier.Permanent, "auth", true, true},
+		"taken back, then too late": {courier.Failed, courier.Permanent, "expired", true, true},
+		"given up after 10 m":       {courier.Failed, courier.Temporary, "gave_up", true, true},
+		"cancelled":                 {courier.Cancelled, courier.Temporary, "", true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				a := w.invited("berta@example.org", mobile)
+				for _, m := range w.messages(a.ID) {
+					if m.Channel == courier.SMS {
+						w.settle(m, c.state, c.reason, c.outcome)
+					}
+				}
+				got, late, err := w.needsCode(w.ctx(), w.row(a.ID))
+				if err != nil || got != c.want || late != c.late {
+					w.t.Errorf("%v, late %v, %v", got, late, err)
+				}
+			})
+		})
+	}
+}
+
+func TestRefusedSMSLetsTheLinkSuffice(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		var token string
+		for _, m := range w.messages(a.ID) {
+			if m.Channel == courier.SMS {
+				w.settle(m, courier.Failed, "number_invalid", courier.Permanent)
+				continue
+			}
+			token = strings.TrimPrefix(w.compose(m).Data.(courier.RegistrationData).Link, "https://kontor.example/register/")
+		}
+		inv, err := w.Invitation(w.ctx(), token)
+		if err != nil || inv.NeedsCode || inv.MobileEnd != "" {
+			w.t.Errorf("%+v, %v", inv, err)
+		}
+		must(w.t, w.NewCode(w.ctx(), token, here))
+		if n := len(w.messages(a.ID)); n != 2 {
+			w.t.Errorf("%d messages", n)
+		}
+		_, err = w.register(token, "")
+		must(w.t, err)
+	})
+}

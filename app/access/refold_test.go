@@ -1,0 +1,39 @@
+package access
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// TestRefold: rows of the version before get today's folded form; of twins both stay.
+func TestRefold(t *testing.T) {
+	each(t, func(w *world) {
+		insert := func(name, folded string) {
+			_, err := w.db.ExecContext(w.ctx(), `INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded,
+				password_hash, locale, shortcuts, active, version, created_at, pending_email)
+				VALUES (?, TRUE, ?, ?, '', ?, ?, ?, ?, '', 'de', TRUE, TRUE, 1, ?, '')`,
+				name, name, name, folded, folded, folded, folded, at(9, 0, 0))
+			must(t, err)
+		}
+		const one, two, twin = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002", "01900000-0000-7000-8000-000000000003"
+		insert(one, "a@bücher.example")
+		insert(two, "m@xn--bcher-kva.example")
+		insert(twin, "m@bücher.example")
+		var out bytes.Buffer
+		for range 2 {
+			must(t, w.Refold(w.ctx(), slog.New(slog.NewTextHandler(&out, nil))))
+		}
+		for id, want := range map[string]string{one: "a@xn--bcher-kva.example", two: "m@xn--bcher-kva.example", twin: "m@bücher.example"} {
+			var email, username string
+			must(t, w.db.NewRaw("SELECT email_folded, username_folded FROM account WHERE id = ?", id).Scan(w.ctx(), &email, &username))
+			if email != want || username != want {
+				t.Errorf("%s: %s, %s; want %s", id, email, username, want)
+			}
+		}
+		if !strings.Contains(out.String(), twin) || strings.Contains(out.String(), "m@") {
+			t.Errorf("log: %s", out.String())
+		}
+	})
+}

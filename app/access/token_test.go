@@ -1,0 +1,290 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/effort"
+	"kontor/app/secret"
+)
+
+// TestS5Expiry: one second before works, one after does not. No clean-up job runs here at all.
+func TestS5Expiry(t *testing.T) {
+	each(t, func(w *world) {
+		for i, c := range []struct {
+			after time.Duration
+			want  string
+		}{{LinkLife - time.Second, ""}, {LinkLife, "gone: link.expired"}, {LinkLife + time.Second, "gone: link.expired"}} {
+			w.clock.set(at(9, 0, 0))
+			a := w.invited(fmt.Sprintf("b%d@example.org", i), mobile)
+			token, code := w.deliver(a.ID)
+			w.clock.tick(c.after)
+			_, err := w.register(token, code)
+			if got := complaint(err); got != c.want {
+				w.t.Errorf("after %s: %q, want %q", c.after, got, c.want)
+			}
+		}
+	})
+}
+
+// TestS6TokensThatAreNone all get one answer, in about the same time.
+func TestS6TokensThatAreNone(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", "")
+		token, _ := w.deliver(a.ID)
+		former := token
+		w.clock.tick(time.Minute)
+		must(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID))
+		token, _ = w.deliver(a.ID)
+		other, err := secret.Mint(w.ctx(), w.db, secret.Link{
+			Purpose: secret.ResetPassword, SubjectID: a.ID, Generation: 2, Address: w.address("berta@example.org"),
+			CreatedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour),
+		})
+		must(w.t, err)
+		gone, err := secret.Mint(w.ctx(), w.db, secret.Link{
+			Purpose: secret.Register, SubjectID: newID(), Generation: 1, Address: w.address("x@example.org"),
+			CreatedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour),
+		})
+		must(w.t, err)
+		tokens := map[string]string{
+			"unknown": secret.NewToken(), "empty": "", "truncated": token[:42], "former": former, "other purpose": other,
+			"of an access that is gone": gone,
+		}
+		for name, tok := range tokens {
+			inv, err := w.Invitation(w.ctx(), tok)
+			if err != secret.ErrUnknownLink || inv != (Invitation{}) {
+				w.t.Errorf("%s: %+v, %v", name, inv, err)
+			}
+			if _, err := w.register(tok, "2222-2222"); err != secret.ErrUnknownLink {
+				w.t.Errorf("%s: register %v", name, err)
+			}
+			if err := w.NewCode(w.ctx(), tok, here); err != secret.ErrUnknownLink {
+				w.t.Errorf("%s: new code %v", name, err)
+			}
+			if err := errors.Join(w.NewLink(w.ctx(), tok, here), w.Opened(w.ctx(), tok)); err != nil {
+				w.t.Errorf("%s: new link, opened %v", name, err)
+			}
+		}
+		least := leastTimes(w, tokens)
+		for name, took := range least {
+			if d := (took - least["unknown"]).Abs(); d > 5*time.Millisecond && d > least["unknown"]/2 {
+				w.t.Errorf("%s takes %s, an unknown one %s", name, took, least["unknown"])
+			}
+		}
+		if n := w.count("message", "state = ?", courier.Queued); n != 0 {
+			w.t.Errorf("%d messages sent", n)
+		}
+	})
+}
+
+// leastTimes is how long the answer to each of the tokens takes at least: what the work is, whatever else the machine does.
+// They take turns.
+func leastTimes(w *world, tokens map[string]string) map[string]time.Duration {
+	least := map[string]time.Duration{}
+	for range effort.Of(500, 50) {
+		for name, tok := range tokens {
+			begin := time.Now()
+			_, _ = w.register(tok, "2222-2222")
+			if took := time.Since(begin); least[name] == 0 || took < least[name] {
+				least[name] = took
+			}
+		}
+	}
+	return least
+}
+
+// TestS9Corrected: a correction kills link and code at once, cancels what is queued and sends anew.
+func TestS9Corrected(t *testing.T) {
+	for name, change := range map[string]func(*Form){
+		"e-mail": func(f *Form) { f.Email = "berta.kuehn@example.org" },
+		"case":   func(f *Form) { f.Email = "Berta@example.org" },
+		"mobile": func(f *Form) { f.Mobile = "+491722345678" },
+		"both":   func(f *Form) { f.Email, f.Mobile = "b@example.org", "+491722345678" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				a := w.invited("berta@example.org", mobile)
+				token, code := w.deliver(a.ID)
+				w.clock.tick(time.Second)
+				f := form("berta@example.org", mobile)
+				change(&f)
+				got, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, f)
+				must(w.t, err)
+				if got.Generation != 2 || got.Email != f.Email || got.Mobile != f.Mobile || got.Version != 2 || !got.InvitedAt.Equal(at(9, 0, 1)) {
+					w.t.Errorf("%+v", got)
+				}
+				if _, err := w.register(token, code); err != secret.ErrUnknownLink {
+					w.t.Errorf("the old link: %v", err)
+				}
+				for _, m := range w.messages(a.ID, courier.HandedOver) {
+					if c := w.compose(m); !c.Void {
+						w.t.Errorf("%s of the old generation is sent", m.Kind)
+					}
+				}
+				var to []string
+				for _, m := range w.messages(a.ID, courier.Queued) {
+					to = append(to, m.Recipient)
+				}
+				if !slices.Equal(to, []string{f.Email, f.Mobile}) {
+					w.t.Errorf("sent to %v", to)
+				}
+				token, code = w.deliver(a.ID)
+				_, err = w.register(token, code)
+				must(w.t, err)
+			})
+		})
+	}
+}
+
+// TestS9MintedMeanwhile: a link that a slow worker mints for the old generation after the correction opens nothing.
+func TestS9MintedMeanwhile(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", "")
+		r := w.row(a.ID)
+		_, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, form("b@example.org", ""))
+		must(w.t, err)
+		late, err := secret.Mint(w.ctx(), w.db, secret.Link{
+			Purpose: secret.Register, SubjectID: a.ID, Generation: r.Generation, Address: w.address(r.EmailFolded),
+			CreatedAt: r.InvitedAt, ExpiresAt: r.LinkExpiresAt,
+		})
+		must(w.t, err)
+		if _, err := w.register(late, ""); err != secret.ErrUnknownLink {
+			w.t.Errorf("%v", err)
+		}
+		if w.row(a.ID).RegisteredAt != nil {
+			w.t.Error("registered")
+		}
+	})
+}
+
+// TestS10UsedAndExpired: a used link says so, an expired one sends a new one to the stored address.
+func TestS10UsedAndExpired(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", "")
+		expired, _ := w.deliver(a.ID)
+		w.clock.tick(LinkLife)
+		inv, err := w.Invitation(w.ctx(), expired)
+		if err != secret.ErrExpiredLink || inv.Username != "berta@example.org" || inv.Locale != "de" {
+			w.t.Fatalf("%+v, %v", inv, err)
+		}
+		if s := w.row(a.ID).access().Status(w.clock.now()); s != LinkExpired {
+			w.t.Errorf("status %s", s)
+		}
+		must(w.t, w.NewLink(w.ctx(), expired, here))
+		queued := w.messages(a.ID, courier.Queued)
+		if len(queued) != 1 || queued[0].Recipient != "berta@example.org" {
+			w.t.Fatalf("%+v", queued)
+		}
+		if n := w.count("audit", "action = ?", audit.AccessLinkAsked); n != 1 {
+			w.t.Errorf("%d log entries", n)
+		}
+		token, _ := w.deliver(a.ID)
+		if err := w.NewLink(w.ctx(), token, here); err != nil || len(w.messages(a.ID, courier.Queued)) != 0 {
+			w.t.Errorf("a good link asks for another: %v", err)
+		}
+		_, err = w.register(token, "")
+		must(w.t, err)
+		for _, used := range []string{token, expired} {
+			inv, err := w.Invitation(w.ctx(), used)
+			if err != secret.ErrUsedLink || inv.Username != "berta@example.org" {
+				w.t.Errorf("%+v, %v", inv, err)
+			}
+			if _, err := w.register(used, ""); err != secret.ErrUsedLink {
+				w.t.Errorf("%v", err)
+			}
+			must(w.t, w.NewLink(w.ctx(), used, here))
+		}
+		if len(w.messages(a.ID, courier.Queued)) != 0 {
+			w.t.Error("a registered person got a new link")
+		}
+	})
+}
+
+func TestS14FloodOfLinks(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", "")
+		expired, _ := w.deliver(a.ID)
+		w.clock.tick(LinkLife)
+		must(w.t, w.NewLink(w.ctx(), expired, here))
+		err := w.NewLink(w.ctx(), expired, here)
+		wantFault(w.t, err, "too_many: link.wait")
+		if inv, err := w.Invitation(w.ctx(), expired); err != secret.ErrExpiredLink || !inv.NextCodeAt.Equal(w.clock.now().Add(time.Minute)) {
+			w.t.Errorf("%+v, %v", inv, err)
+		}
+		for range 4 {
+			w.clock.tick(time.Minute)
+			must(w.t, w.NewLink(w.ctx(), expired, here))
+		}
+		w.clock.tick(time.Minute)
+		wantFault(w.t, w.NewLink(w.ctx(), expired, here), "too_many: link.wait")
+		if n := len(w.messages(a.ID)); n != 6 {
+			w.t.Errorf("%d mails", n)
+		}
+	})
+}
+
+// TestS53ClockJumps: a send noted by a clock that was an hour ahead locks nobody out, and nothing goes out twice.
+func TestS53ClockJumps(t *testing.T) {
+	each(t, func(w *world) {
+		w.clock.set(at(10, 0, 0))
+		a := w.invited("berta@example.org", mobile)
+		token, _ := w.deliver(a.ID)
+		must(w.t, w.NewCode(w.ctx(), token, here))
+		w.clock.set(at(9, 0, 0))
+		must(w.t, w.NewCode(w.ctx(), token, here))
+		must(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID))
+		if n := len(w.messages(a.ID, courier.Queued)); n != 2 {
+			w.t.Errorf("%d messages queued", n)
+		}
+	})
+}
+
+// TestAttemptsMintTheirOwn: the answer to an attempt was lost, so it was sent twice: both links and both codes work.
+func TestAttemptsMintTheirOwn(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", mobile)
+		var links, codes []string
+		for range 2 {
+			for _, m := range w.messages(a.ID) {
+				switch d := w.compose(m).Data.(type) {
+				case courier.RegistrationData:
+					links = append(links, strings.TrimPrefix(d.Link, "https://kontor.example/register/"))
+				case courier.CodeData:
+					codes = append(codes, d.Code)
+				}
+			}
+		}
+		if links[0] == links[1] || codes[0] == codes[1] {
+			w.t.Fatal("the same secret twice")
+		}
+		_, err := w.register(links[0], codes[1])
+		must(w.t, err)
+		if _, err := w.register(links[1], codes[0]); err != secret.ErrUsedLink {
+			w.t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestOpened(t *testing.T) {
+	each(t, func(w *world) {
+		a := w.invited("berta@example.org", "")
+		token, _ := w.deliver(a.ID)
+		w.clock.tick(time.Minute)
+		must(w.t, w.Opened(w.ctx(), token))
+		w.clock.tick(time.Minute)
+		must(w.t, w.Opened(w.ctx(), token))
+		if r := w.row(a.ID); r.OpenedAt == nil || !r.OpenedAt.Equal(at(9, 1, 0)) {
+			w.t.Errorf("%v", r.OpenedAt)
+		}
+		must(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID))
+		if r := w.row(a.ID); r.OpenedAt != nil {
+			w.t.Errorf("%v of the generation before", r.OpenedAt)
+		}
+	})
+}

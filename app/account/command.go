@@ -1,0 +1,130 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/secret"
+)
+
+// What commands do to people has no caller: whoever may run the program may do everything. The log says that Kontor did it.
+
+// ErrNoSuchLogin is the answer of the commands to what is nobody's e-mail address or username.
+var ErrNoSuchLogin = errors.New("nobody signs in with that; app user list says who works for the firm")
+
+// Listed is a specialist user as `app user list` shows them.
+type Listed struct {
+	Account
+	Password bool // has set one
+	Sessions int
+	Failures int // wrong passwords that are counted at present
+}
+
+// ListByCommand lists all specialist users, deactivated ones too, by name.
+func (s *Service) ListByCommand(ctx context.Context) (list []Listed, err error) {
+	at := cursor{}
+	for {
+		page, err := listSpecialists(ctx, s.db, nil, true, at, SpecialistPageSize)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page {
+			row := Listed{Account: a, Password: a.PasswordHash != ""}
+			err := s.db.NewRaw(`SELECT (SELECT count(*) FROM session WHERE account_id = ? AND expires_at > ?),
+				(SELECT COALESCE(sum(failures), 0) FROM sign_in_throttle WHERE account_id = ? AND updated_at > ?
+					AND (subject LIKE 'account:%' OR subject LIKE 'known:%' OR subject LIKE 'browser:%'))`,
+				a.ID, s.now(), a.ID, s.now().Add(-forgetAfter)).Scan(ctx, &row.Sessions, &row.Failures)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, row)
+		}
+		if len(page) < SpecialistPageSize {
+			return list, nil
+		}
+		last := page[len(page)-1]
+		at = cursor{last.NameSort, last.ID}
+	}
+}
+
+// ResetByCommand is `app user reset`: the token of a ResetPassword link, good for SetPasswordLife, for somebody who may
+// sign in. The password they have stays good until the link is used. Errors: ErrNoSuchLogin, or that they may not sign in.
+func (s *Service) ResetByCommand(ctx context.Context, login string) (a Account, token string, err error) {
+	err = s.byCommand(ctx, login, func(ctx context.Context, tx bun.Tx, found withAccess) error {
+		a = found.Account
+		if !maySignIn(found.Account, found.HasAccess) {
+			return fmt.Errorf("%s is deactivated: a link would not let them in", a.Name)
+		}
+		if token, err = s.mint(ctx, tx, a.ID, secret.ResetPassword, a.Email, s.now().Add(SetPasswordLife)); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, System.Actor(), audit.AccountPasswordAsked, a, nil)
+	})
+	return a, token, err
+}
+
+// UnlockByCommand is `app user unlock`: all counters of wrong passwords of an account begin anew. It reactivates nobody.
+// Error: ErrNoSuchLogin.
+func (s *Service) UnlockByCommand(ctx context.Context, login string) (a Account, err error) {
+	err = s.byCommand(ctx, login, func(ctx context.Context, tx bun.Tx, found withAccess) error {
+		a = found.Account
+		if err := s.settleAll(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, System.Actor(), audit.AccountUnlocked, a, nil)
+	})
+	return a, err
+}
+
+// UnlockAddressByCommand lets an address of the network try again at once.
+func (s *Service) UnlockAddressByCommand(ctx context.Context, address string) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, kind := range []string{"address", "asked", "spareat"} { // in the order in which everybody takes them
+			if err := deleteThrottle(ctx, tx, s.slotAt(kind, perAddress, address).subject); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SignOutByCommand is `app user sign-out`: all sessions of an account end. Error: ErrNoSuchLogin.
+func (s *Service) SignOutByCommand(ctx context.Context, login string) (a Account, err error) {
+	err = s.byCommand(ctx, login, func(ctx context.Context, tx bun.Tx, found withAccess) error {
+		a = found.Account
+		if err := deleteSessions(ctx, tx, a.ID, ""); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, System.Actor(), audit.AccountSessionsEnded, a, nil)
+	})
+	return a, err
+}
+
+// SignOutAllByCommand ends the sessions of everybody and says how many there were.
+func (s *Service) SignOutAllByCommand(ctx context.Context) (ended int64, err error) {
+	res, err := s.db.NewDelete().Model((*Session)(nil)).Where("1 = 1").Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (s *Service) byCommand(ctx context.Context, login string, do func(context.Context, bun.Tx, withAccess) error) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		found, _, err := s.find(ctx, tx, login)
+		switch {
+		case err != nil:
+			return err
+		case found.Account.ID.IsNil():
+			return ErrNoSuchLogin
+		}
+		if found.Account, err = lockAccount(ctx, tx, found.Account.ID); err != nil {
+			return err
+		}
+		return do(ctx, tx, found)
+	})
+}

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/textproto"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"kontor/app/config"
+	"kontor/app/wire"
+	"kontor/migrations"
+	"kontor/worker/loop"
+)
+
+type configCommands struct {
+	Check configCheckCommand `cmd:"" help:"Say what every setting is and does, and whether the other sides can be reached. Makes nothing, and shows no secret."`
+}
+
+type configCheckCommand struct {
+	Offline bool   `help:"Ask nobody: not the database, Redis, the mail server or the gateway."`
+	For     string `enum:"app,worker" default:"app" help:"The program that the settings are for: app or worker."`
+}
+
+// reachTime bounds how long another side may take to answer.
+const reachTime = 10 * time.Second
+
+// Run says everything that is wrong, not only the first of it.
+func (k configCheckCommand) Run(p *invocation) error {
+	c, rows, together := p.settings.Examine(p.getenv)
+	wrong := 0
+	complain := func(err error) {
+		wrong++
+		p.say("WRONG  %s", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	for _, r := range rows {
+		switch {
+		case r.Err != nil:
+			complain(r.Err)
+		case r.Where == config.FromDefault && r.Shown == "":
+			p.say("       %s is not set (%s)", r.Name, r.Takes)
+		default:
+			p.say("       %s=%s (%s)", r.Name, strings.ReplaceAll(r.Shown, "\n", " "), r.Where)
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%d settings are wrong", wrong)
+	}
+	if together == nil {
+		together = k.together(c)
+	}
+	if together != nil {
+		complain(together)
+		return errors.New("the settings do not go together")
+	}
+	p.say("")
+	for _, e := range effects(c, k.For) {
+		p.say("       %s", e)
+	}
+	if k.Offline {
+		p.say("\nThe settings are good. Nobody was asked whether they can be reached.")
+		return nil
+	}
+	p.say("")
+	for _, r := range reaches(c, k.For) {
+		ctx, cancel := context.WithTimeout(p.ctx, reachTime)
+		said, err := r.try(ctx)
+		cancel()
+		if err != nil {
+			complain(fmt.Errorf("%s: %w", r.name, err))
+			continue
+		}
+		p.say("ok     %s: %s", r.name, said)
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%d of the other sides can't be used", wrong)
+	}
+	p.say("\nThe settings are good.")
+	return nil
+}
+
+// together is what the program itself would refuse at its start.
+func (k configCheckCommand) together(c config.Config) error {
+	if k.For == "worker" {
+		if err := c.CheckWorker(); err != nil {
+			return err
+		}
+	}
+	return c.CheckChannels()
+}
+
+// effects say what follows from the settings.
+func effects(c config.Config, program string) (lines []string) {
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	base := baseWords(c)
+	if base == "" {
+		base = "the address that LISTEN gives"
+	}
+	add("links begin with %s", base)
+	if strings.HasPrefix(c.BaseURL, "https://") {
+		add("cookies are sent over https only")
+	} else {
+		add("cookies are sent over http as well, since BASE_URL is not https")
+	}
+	add("the database is %s", databaseWords(c))
+	add("the queue is %s", queueWords(c))
+	if program == "app" {
+		add("the worker is %s", map[string]string{"embedded": "in the web process", "separate": "a process of its own"}[c.Worker])
+	}
+	add("e-mail goes to %s", channelWords(c.SMTPURL))
+	add("SMS go to %s", channelWords(c.SMSURL))
+	if c.Production() {
+		add("this counts as production: the built-in mailbox is off unless MAILBOX=on")
+	} else {
+		add("this counts as a trial: https, PostgreSQL or Redis would make it production")
+	}
+	switch {
+	case c.SecretKey == nil:
+		add("the first start makes a SECRET_KEY in DATA_DIR")
+	case c.Embedded():
+		add("there is a SECRET_KEY")
+	default:
+		add("there is a SECRET_KEY; it must be the same in every process")
+	}
+	if len(c.Proxies) == 0 {
+		add("no proxy is trusted: who asks is who connects")
+	} else {
+		header := "X-Forwarded-For"
+		if c.Forwarded {
+			header = "Forwarded"
+		}
+		add("%s of %d trusted networks says who asks", header, len(c.Proxies))
+	}
+	if c.Drain > 0 {
+		add("after SIGTERM readiness says no for %s before requests are refused", c.Drain)
+	}
+	return lines
+}
+
+// reach is another side, and how it is asked.
+type reach struct {
+	name string
+	try  func(ctx context.Context) (said string, err error)
+}
+
+func reaches(c config.Config, program string) []reach {
+	list := []reach{{"database", func(ctx context.Context) (string, error) { return reachDatabase(ctx, c) }}}
+	if !c.Embedded() {
+		list = append(list, reach{"Redis", func(ctx context.Context) (string, error) { return reachRedis(ctx, c) }})
+	}
+	if c.SMTPURL != "" {
+		list = append(list, reach{"mail server", func(ctx context.Context) (string, error) { return reachSMTP(ctx, c.SMTPURL) }})
+	}
+	if c.SMSURL != "" {
+		list = append(list, reach{"SMS gateway", func(ctx context.Context) (string, error) { return reachHost(ctx, c.SMSURL) }})
+	}
+	if program == "app" {
+		list = append(list, reach{"LISTEN", func(ctx context.Context) (string, error) { return reachListen(ctx, c.Listen) }})
+	}
+	return list
+}
+
+func reachDatabase(ctx context.Context, c config.Config) (string, error) {
+	if file, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://"); ok {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return "there is none yet; the first start makes it", nil
+		}
+	}
+	db, err := wire.Database(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = db.Close() }()
+	switch err := migrations.Pending(ctx, db.DB); {
+	case errors.Is(err, migrations.ErrSchemaOld):
+		if err := migrations.Hindrance(ctx, db.DB); err != nil {
+			return "", err
+		}
+		return "reached; the next start of app brings its schema up to date", nil
+	case err != nil:
+		return "", err
+	}
+	return "reached, its schema is up to date", nil
+}
+
+func reachRedis(ctx context.Context, c config.Config) (string, error) {
+	q, err := loop.Open(ctx, c.RedisURL, "check", wire.Logger(c, nowhere{}))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = q.Close() }()
+	said := "reached"
+	for _, t := range q.Troubles(ctx) {
+		if t.Reason.Stops() {
+			return "", errors.New(t.Reason.Words())
+		}
+		said += "; " + t.Reason.Words()
+	}
+	return said, nil
+}
+
+type nowhere struct{}
+
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// dial connects to the host of an address. What goes wrong is said without the address, which may hold a password.
+func dial(ctx context.Context, address, port string) (net.Conn, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("the address can't be read")
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+}
+
+// reachSMTP waits for the greeting, unless TLS comes before it.
+func reachSMTP(ctx context.Context, address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", errors.New("the address can't be read")
+	}
+	implicit := u.Query().Get("tls") == "implicit"
+	port := "587"
+	if implicit {
+		port = "465"
+	}
+	conn, err := dial(ctx, address, port)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close() }()
+	if implicit {
+		return "reached; TLS and the password were not tried", nil
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	if _, _, err := textproto.NewConn(conn).ReadResponse(220); err != nil {
+		return "", fmt.Errorf("it is no mail server, or takes no mail now: %w", err)
+	}
+	return "it greets; TLS and the password were not tried", nil
+}
+
+func reachHost(ctx context.Context, address string) (string, error) {
+	port := map[string]string{"https": "443", "http": "80", "smpp": "2775"}
+	scheme, _, _ := strings.Cut(address, "://")
+	conn, err := dial(ctx, address, port[scheme])
+	if err != nil {
+		return "", err
+	}
+	return "it can be connected to; nothing was sent", conn.Close()
+}
+
+func reachListen(ctx context.Context, listen string) (string, error) {
+	var l net.ListenConfig
+	listener, err := l.Listen(ctx, "tcp", listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE): // no fault of the settings
+		return "taken, as it is while app runs", nil
+	case err != nil:
+		return "", err
+	}
+	return "free", listener.Close()
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"kontor/app/account"
+	"kontor/app/config"
+	"kontor/app/wire"
+	"kontor/policies"
+)
+
+type userCommands struct {
+	Add     userAddCommand     `cmd:"" help:"Add a specialist user and print a one-time link to set the password."`
+	List    userListCommand    `cmd:"" help:"List the specialist users."`
+	Reset   userResetCommand   `cmd:"" help:"Print a one-time link with which somebody sets a new password."`
+	Unlock  userUnlockCommand  `cmd:"" help:"Let somebody sign in at once after wrong passwords."`
+	SignOut userSignOutCommand `cmd:"" help:"End sessions."`
+}
+
+type userAddCommand struct {
+	Email string   `help:"E-mail address."`
+	Name  string   `help:"Name."`
+	Role  []string `sep:"none" help:"A role; repeats. Without, the account is a specialist user's. One of: ${roles}."`
+}
+
+// Run adds a specialist user; it works before any web process runs.
+func (k userAddCommand) Run(p *invocation) error {
+	return p.with(func(c config.Config) error {
+		f := account.SpecialistForm{Email: k.Email, Name: k.Name, Locale: c.Locale}
+		for _, r := range k.Role {
+			f.Roles = append(f.Roles, policies.Role(r))
+		}
+		if _, err := wire.Migrate(p.ctx, c, wire.Logger(c, os.Stderr)); err != nil {
+			return err
+		}
+		return p.services(func(s *wire.Services, c config.Config) error {
+			token, err := s.Accounts.AddByCommand(p.ctx, f)
+			if err != nil {
+				return plain(err)
+			}
+			p.say("%s was added. This link, good once and for 48 hours, sets the password:\n%s/password/reset/%s", f.Name, c.BaseURL, token)
+			return nil
+		})
+	})
+}
+
+func joinRoles() string {
+	var names []string
+	for _, r := range policies.FirmRoles {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
+}
+
+type userListCommand struct{}
+
+// Run lists the specialist users.
+func (userListCommand) Run(p *invocation) error {
+	return p.services(func(s *wire.Services, c config.Config) error {
+		list, err := s.Accounts.ListByCommand(p.ctx)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			p.say("There is no specialist user yet: app user add makes the first one.")
+			return nil
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "E-MAIL\tNAME\tROLES\tLAST SIGN-IN\tSESSIONS\tSTATE")
+		for _, u := range list {
+			last := "never"
+			if u.LastSignInAt != nil {
+				last = u.LastSignInAt.In(c.Zone).Format("2006-01-02 15:04")
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", u.Email, u.Name, roles(u.Roles), last, u.Sessions, state(u))
+		}
+		return w.Flush()
+	})
+}
+
+func roles(list []policies.Role) string {
+	names := make([]string, len(list))
+	for i, r := range list {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ",")
+}
+
+func state(u account.Listed) string {
+	switch {
+	case !u.Active:
+		return "deactivated"
+	case !u.Password:
+		return "no password yet"
+	case u.Failures > 0:
+		return fmt.Sprintf("%d wrong passwords", u.Failures)
+	}
+	return "active"
+}
+
+type userResetCommand struct {
+	Email string `required:"" help:"E-mail address or username, of specialist users and end users alike."`
+}
+
+// Run prints a link with which somebody sets a new password.
+func (k userResetCommand) Run(p *invocation) error {
+	return p.services(func(s *wire.Services, c config.Config) error {
+		a, token, err := s.Accounts.ResetByCommand(p.ctx, k.Email)
+		if err != nil {
+			return err
+		}
+		p.say("This link, good once and for 48 hours, sets a new password for %s:\n%s/password/reset/%s", a.Name, c.BaseURL, token)
+		return nil
+	})
+}
+
+type userUnlockCommand struct {
+	Email   string `help:"E-mail address or username."`
+	Address string `placeholder:"IP" help:"An address of the network from which too many wrong passwords came."`
+}
+
+// Run forgets wrong passwords.
+func (k userUnlockCommand) Run(p *invocation) error {
+	if k.Email == "" && k.Address == "" {
+		return errors.New("app user unlock takes --email, --address, or both")
+	}
+	return p.services(func(s *wire.Services, _ config.Config) error {
+		if k.Email != "" {
+			a, err := s.Accounts.UnlockByCommand(p.ctx, k.Email)
+			if err != nil {
+				return err
+			}
+			p.say("Wrong passwords for %s no longer count.", a.Name)
+			if !a.Active {
+				p.say("But the account is deactivated: a user administrator reactivates it.")
+			}
+		}
+		if k.Address == "" {
+			return nil
+		}
+		p.say("Wrong passwords from %s no longer count.", k.Address)
+		return s.Accounts.UnlockAddressByCommand(p.ctx, k.Address)
+	})
+}
+
+type userSignOutCommand struct {
+	Email string `xor:"who" required:"" help:"E-mail address or username."`
+	All   bool   `xor:"who" required:"" help:"Everybody, end users too."`
+}
+
+// Run ends sessions.
+func (k userSignOutCommand) Run(p *invocation) error {
+	return p.services(func(s *wire.Services, _ config.Config) error {
+		if k.All {
+			n, err := s.Accounts.SignOutAllByCommand(p.ctx)
+			if err == nil {
+				p.say("%d sessions were ended.", n)
+			}
+			return err
+		}
+		a, err := s.Accounts.SignOutByCommand(p.ctx, k.Email)
+		if err == nil {
+			p.say("%s is signed out everywhere.", a.Name)
+		}
+		return err
+	})
+}
+
+// againProgram is how the person who started this program would start it again.
+func againProgram() string {
+	if strings.Contains(os.Args[0], "go-build") {
+		return "go run ./app"
+	}
+	return os.Args[0]
+}

@@ -1,0 +1,119 @@
+package commandline
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"kontor/app/config"
+)
+
+type grammar struct {
+	Version kong.VersionFlag
+	Serve   struct{} `cmd:"" default:"1" help:"Serve."`
+	User    struct {
+		Add struct {
+			Email string
+			Count int
+		} `cmd:"" help:"Add."`
+		Remove struct{} `cmd:"" help:"Remove."`
+	} `cmd:"" help:"Users."`
+	Backup struct {
+		File string `arg:""`
+	} `cmd:"" help:"Backup."`
+}
+
+func parse(t *testing.T, out *bytes.Buffer, args ...string) (Parsed, error) {
+	t.Helper()
+	type exited struct{}
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(exited); !ok {
+				panic(r)
+			}
+		}
+	}()
+	return Parse(Program{
+		Name: "app", About: "It is a test.", Version: "Kontor 1", Commands: &grammar{}, Out: out, Exit: func(int) { panic(exited{}) },
+	}, args)
+}
+
+// TestComplaints: what is not known is named in one line, with what it resembles; nothing behind it is repeated.
+func TestComplaints(t *testing.T) {
+	for line, want := range map[string]string{
+		"--foo":                          "unknown flag --foo; app --help",
+		"--foo=hunter2secret":            "unknown flag --foo; app --help",
+		"--lissten :1":                   "unknown flag --lissten, did you mean --listen?",
+		"--secret_key=hunter2secret":     "unknown flag --secret_key, did you mean --secret-key?",
+		"--SECRET-KEY hunter2secret":     "unknown flag --SECRET-KEY, did you mean --secret-key?",
+		"user add --emial a":             "unknown flag --emial, did you mean --email?",
+		"user add --base-ulr a":          "unknown flag --base-ulr, did you mean --base-url?",
+		"user ad":                        "there is no command ad, did you mean add?",
+		"usre":                           "there is no command usre, did you mean user?",
+		"postgres://a:hunter2secret@b/c": "there is no command (not repeated here",
+		"backup a hunter2secret%":        "there is no command (not repeated here",
+		"user add --count x":             "--count",
+		"backup":                         "<file>",
+		"user":                           "add",
+		"--listen":                       "--listen is missing",
+		"--smtp-url smtp://a:hunter2secret@mail.example": "SMTP_URL: a secret is not taken",
+	} {
+		_, err := parse(t, &bytes.Buffer{}, strings.Fields(line)...)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2secret") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q", line, err, want)
+		}
+	}
+}
+
+// TestSettingsAnywhere: settings stand before, between and behind the words of a command.
+func TestSettingsAnywhere(t *testing.T) {
+	for _, line := range []string{"--listen :1 user add --email e", "user --listen=:1 add --email e", "user add --email e --listen :1"} {
+		p, err := parse(t, &bytes.Buffer{}, strings.Fields(line)...)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		c, err := p.Settings.Load(func(k string) string { return map[string]string{"DATA_DIR": t.TempDir()}[k] })
+		if err != nil || c.Listen != ":1" || p.Command.Command() != "user add" {
+			t.Errorf("%s: %v, %q, %v", line, p.Command.Command(), c.Listen, err)
+		}
+	}
+	if p, err := parse(t, &bytes.Buffer{}); err != nil || p.Command.Command() != "serve" {
+		t.Errorf("no word: %v, %v", p.Command, err)
+	}
+}
+
+// TestHelp: it works whatever the settings are, and lists them all.
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	_, _ = parse(t, &out, "--help")
+	for _, s := range config.Table(config.Checks{}) {
+		if !strings.Contains(out.String(), "\n  "+s.Name) || !strings.Contains(out.String(), s.Takes) {
+			t.Errorf("--help does not say %s", s.Name)
+		}
+	}
+	out.Reset()
+	_, _ = parse(t, &out, "backup", "--help")
+	if !strings.Contains(out.String(), "<file>") || strings.Contains(out.String(), "MAIL_FROM") {
+		t.Errorf("help of a command:\n%s", &out)
+	}
+	out.Reset()
+	_, _ = parse(t, &out, "--version")
+	if out.String() != "Kontor 1\n" {
+		t.Errorf("--version: %q", &out)
+	}
+}
+
+func FuzzComplaints(f *testing.F) {
+	for _, s := range []string{"--foo", "user add --emial hunter2", "--\x00", "-p", "--=", "user\nadd", "--listen"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, " ")
+		if _, err := parse(t, &bytes.Buffer{}, args...); err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %q", args, err)
+		}
+	})
+}

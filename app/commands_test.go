@@ -1,0 +1,347 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"kontor/app/commandline"
+	"kontor/app/courier/couriertest"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/app/wire"
+	"kontor/migrations"
+)
+
+// says runs a command of the built program to its end and returns what it printed, and its exit code.
+func says(t testing.TB, env map[string]string, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command(build(t).app, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	for k, v := range env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	out, _ := cmd.CombinedOutput() // the code says it
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// expect runs a command and fails the test unless it ends with code and prints all of want.
+func expect(t testing.TB, env map[string]string, code int, args []string, want ...string) string {
+	t.Helper()
+	out, got := says(t, env, args...)
+	if got != code {
+		t.Errorf("app %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, out)
+	}
+	for _, w := range want {
+		if !strings.Contains(out, w) {
+			t.Errorf("app %s: %q is missing in\n%s", strings.Join(args, " "), w, out)
+		}
+	}
+	return out
+}
+
+func words(s string) []string { return strings.Fields(s) }
+
+// databases are the settings of a fresh embedded installation on SQLite, and of one on PostgreSQL with the queue in the
+// process.
+func databases(t *testing.T, run func(t *testing.T, env map[string]string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		run(t, map[string]string{"DATA_DIR": t.TempDir(), "LISTEN": freeAddress(t)})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		run(t, map[string]string{"DATABASE_URL": storetest.PostgresURL(t), "SECRET_KEY": productionKey, "MAILBOX": "on", "DATA_DIR": t.TempDir(), "LISTEN": freeAddress(t)})
+	})
+}
+
+// database opens the database of an installation.
+func database(t testing.TB, env map[string]string) *store.DB {
+	t.Helper()
+	address := env["DATABASE_URL"]
+	if address == "" {
+		address = "sqlite://" + filepath.Join(env["DATA_DIR"], "kontor.db")
+	}
+	db, err := store.Open(context.Background(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// TestCommandNames: the commands and flags that people and scripts rely on are there, and none of a command's flags is
+// called like a setting.
+func TestCommandNames(t *testing.T) {
+	env := map[string]string{"DATA_DIR": t.TempDir(), "SMTP_URL": "nonsense"} // --help works whatever the settings are
+	for _, c := range []string{
+		"serve", "migrate --back-to --yes", "user add --email --name --role", "user list", "user reset --email", "user unlock --email --address",
+		"user sign-out --email --all", "messages resend --customer --access --channel --yes", "config check --offline --for", "policies check",
+		"policies reset", "visibility check", "visibility rebuild", "backup --secret --to", "restore --identity --yes", "erasures apply", "seed --customers --transactions-per-customer --assignments --specialists --seed --yes", "health",
+	} {
+		var command, flags []string
+		for _, w := range words(c) {
+			if strings.HasPrefix(w, "--") {
+				flags = append(flags, w)
+			} else {
+				command = append(command, w)
+			}
+		}
+		out := expect(t, env, 0, append(command, "--help"), flags...)
+		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(out, -1) {
+			if p, err := commandline.Parse(commandline.Program{Name: "x", Commands: &commands{}, Checks: wire.Checks(), Vars: map[string]string{"roles": ""}}, nil); err != nil {
+				t.Fatal(err)
+			} else {
+				for _, setting := range p.Settings.Names() {
+					if flag == setting && flag != "--demo" {
+						t.Errorf("%s is a flag of %s and a setting", flag, c)
+					}
+				}
+			}
+		}
+	}
+	expect(t, env, 0, words("--version"), "Kontor ", "schema "+migrations.Last())
+	expect(t, env, 1, words("--foo"), "unknown flag --foo")
+	expect(t, env, 1, words("migrate"), "SMTP_URL")
+}
+
+// TestUserCommands: somebody who lost the password, guessed too often, or must be out, on both databases.
+func TestUserCommands(t *testing.T) {
+	databases(t, func(t *testing.T, env map[string]string) {
+		env["ADMIN_EMAIL"], env["ADMIN_PASSWORD"] = "admin@kontor.local", goodPassword
+		out := &output{}
+		p := launch(t, out, env, build(t).app)
+		base := strings.Replace("http://"+env["LISTEN"], "127.0.0.1", "localhost", 1) // where links lead
+		p.answers(base)
+		expect(t, env, 0, words("user add --email mia@firm.example --name Mia --role auditor"), "/password/reset/")
+		expect(t, env, 0, words("user list"), "mia@firm.example", "no password yet", "admin@kontor.local", "auditor", "never")
+		said := expect(t, env, 0, words("user reset --email ADMIN@kontor.local"), "admin@kontor.local", base+"/password/reset/")
+		admin := visitor(t, base)
+		admin.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers") // the old one is good until then
+		const fresh = "quite another long sentence 7"
+		visitor(t, base).get(regexp.MustCompile(`http\S+`).FindString(said)).send("Save password", map[string]string{"password": fresh, "password_repeat": fresh})
+		admin.get("/customers").is(http.StatusOK, "/login")
+		admin.signIn("admin@kontor.local", fresh).is(http.StatusOK, "/customers")
+		guesser := visitor(t, base)
+		for range 6 {
+			guesser.signIn("admin@kontor.local", "wrong wrong wrong")
+		}
+		expect(t, env, 0, words("user list"), "wrong passwords")
+		expect(t, env, 0, words("user unlock --email admin@kontor.local --address 127.0.0.1"), "no longer count")
+		if listed := expect(t, env, 0, words("user list")); strings.Contains(listed, "wrong passwords") {
+			t.Errorf("after unlocking:\n%s", listed)
+		}
+		visitor(t, base).signIn("admin@kontor.local", fresh).is(http.StatusOK, "/customers")
+		expect(t, env, 0, words("user sign-out --email admin@kontor.local"), "signed out everywhere")
+		admin.get("/customers").is(http.StatusOK, "/login")
+		admin.signIn("admin@kontor.local", fresh).is(http.StatusOK, "/customers")
+		expect(t, env, 0, words("user sign-out --all"), "sessions were ended")
+		admin.get("/customers").is(http.StatusOK, "/login")
+		for _, c := range []string{"user reset --email nobody@firm.example", "user unlock --email x", "user sign-out --email x"} {
+			expect(t, env, 1, words(c), "nobody signs in with that")
+		}
+		expect(t, env, 1, words("user unlock"), "--email, --address")
+		expect(t, env, 1, words("user sign-out"), "--email")
+		admin.signIn("admin@kontor.local", fresh)
+		admin.get("/audit").shows("Wrong passwords no longer count", "All sessions ended")
+		p.terminate()
+		if strings.Contains(out.String(), goodPassword) || strings.Contains(out.String(), productionKey) {
+			t.Error("the start shows a secret")
+		}
+	})
+}
+
+// TestSeedGuard: synthetic customers are not mixed with what is there unless that is said.
+func TestSeedGuard(t *testing.T) {
+	databases(t, func(t *testing.T, env map[string]string) {
+		expect(t, env, 0, words("seed --customers 3 --specialists 0"), "3 customers")
+		expect(t, env, 1, words("seed --customers 3 --seed 2"), "--yes")
+		expect(t, env, 0, words("seed --customers 3 --seed 2 --specialists 0 --yes"), "3 customers")
+		expect(t, env, 1, words("seed"), "--customers")
+		var n int
+		if err := database(t, env).NewRaw(`SELECT count(*) FROM customer`).Scan(context.Background(), &n); err != nil || n != 6 {
+			t.Errorf("%d customers, %v", n, err)
+		}
+	})
+}
+
+// TestStartUp: a start says what it is; the embedded mode's second one how to get in, and not the password again.
+func TestStartUp(t *testing.T) {
+	env := map[string]string{"DATA_DIR": t.TempDir(), "LISTEN": freeAddress(t)}
+	for start := range 2 {
+		out := &output{}
+		p := launch(t, out, env, build(t).app)
+		p.answers("http://" + env["LISTEN"])
+		p.terminate()
+		for _, want := range []string{"Version   ", "schema " + migrations.Last(), "BASE_URL  http://localhost:", "Database  SQLite, " + env["DATA_DIR"], "Queue     in the process", "E-mail    the built-in mailbox", "Worker    in this process", "Kontor is at http://"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("start %d does not say %q:\n%s", start+1, want, out)
+			}
+		}
+		if again := strings.Contains(out.String(), "user reset --email admin@kontor.local"); again != (start == 1) || strings.Contains(out.String(), "Password  ") != (start == 0) {
+			t.Errorf("start %d:\n%s", start+1, out)
+		}
+	}
+}
+
+// TestOlderProgram: a program that finds a step of a newer one does not start, in any way; one that runs goes on. The newer
+// one can take its steps back.
+func TestOlderProgram(t *testing.T) {
+	databases(t, func(t *testing.T, env map[string]string) {
+		p := launch(t, &output{}, env, build(t).app)
+		base := "http://" + env["LISTEN"]
+		p.answers(base)
+		db := database(t, env)
+		if _, err := db.ExecContext(context.Background(), `INSERT INTO bun_migrations (name, group_id) VALUES ('29990101000001', 99)`); err != nil {
+			t.Fatal(err)
+		}
+		p.answers(base)
+		visitor(t, base).get("/login").is(http.StatusOK, "/login")
+		p.terminate()
+		const clear = "the database schema is newer than this program"
+		for _, c := range []string{"serve", "migrate", "user list", "seed --customers 1", "visibility check", "policies reset", "config check"} {
+			out := expect(t, env, 1, words(c), clear, "29990101000001", migrations.Last())
+			if c != "config check" && strings.Contains(strings.TrimSpace(out), "\n") {
+				t.Errorf("%s: more than one line:\n%s", c, out)
+			}
+		}
+		worker := exec.Command(build(t).worker)
+		for k, v := range env {
+			worker.Env = append(worker.Env, k+"="+v)
+		}
+		worker.Env = append(worker.Env, "REDIS_URL=redis://127.0.0.1:1", "BASE_URL=http://x", "MAILBOX=on", "SECRET_KEY="+productionKey)
+		if env["DATABASE_URL"] == "" {
+			worker.Env = append(worker.Env, "DATABASE_URL=sqlite://"+filepath.Join(env["DATA_DIR"], "kontor.db"))
+		}
+		if out, err := worker.CombinedOutput(); err == nil || !strings.Contains(string(out), clear) {
+			t.Errorf("worker: %v\n%s", err, out)
+		}
+		if _, err := db.ExecContext(context.Background(), `DELETE FROM bun_migrations WHERE name = '29990101000001'`); err != nil {
+			t.Fatal(err)
+		}
+		const before = "20261128000040"
+		expect(t, env, 0, words("migrate --back-to "+before), "would take back 20261128000041", "Nothing was done")
+		expect(t, env, 1, words("migrate --back-to 20261128999999"), "no such step")
+		expect(t, env, 0, words("migrate --back-to "+before+" --yes"), "took back 20261128000041")
+		if err := migrations.Pending(context.Background(), db.DB); err == nil {
+			t.Error("nothing was taken back")
+		}
+		expect(t, env, 0, words("migrate"), "applied 20261128000041")
+	})
+}
+
+// TestConfigCheck: every setting with where it came from, what is wrong, what can't be reached; nothing is made, and no
+// secret is shown.
+func TestConfigCheck(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	smtp := couriertest.NewSMTPPeer(t)
+	expect(t, map[string]string{"DATA_DIR": dir}, 0, words("config check --firm-name Firm"), "FIRM_NAME=Firm (flag)", "DATA_DIR="+dir+" (environment)",
+		"LOCALE=en (default)", "BASE_URL is not set", "the first start makes a SECRET_KEY", "there is none yet", "The settings are good.")
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the check made DATA_DIR")
+	}
+	const hidden = "hunter2secret"
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(productionKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := map[string]string{"DATA_DIR": dir, "SMTP_URL": smtp.URL(), "SECRET_KEY_FILE": key, "SMS_HEADERS": "X-Key: " + hidden, "HOOK_SECRET": hidden + hidden}
+	with := func(more ...string) map[string]string {
+		env := map[string]string{}
+		for k, v := range good {
+			env[k] = v
+		}
+		for i := 0; i < len(more); i += 2 {
+			env[more[i]] = more[i+1]
+		}
+		return env
+	}
+	for name, c := range map[string]struct {
+		env  map[string]string
+		args string
+		code int
+		want []string
+	}{
+		"good":              {good, "", 0, []string{"SECRET_KEY=(hidden) (file)", "HOOK_SECRET=(hidden)", "it greets"}},
+		"several wrong":     {with("LOCALE", "fr", "LISTEN", "3000"), "", 1, []string{"WRONG  setting LOCALE=fr", "WRONG  setting LISTEN=3000", "2 settings are wrong"}},
+		"wrong secret":      {with("HOOK_SECRET", "hunter2secret"[:10]), "", 1, []string{"HOOK_SECRET=(hidden)"}},
+		"no such file":      {with("SECRET_KEY_FILE", key+"x"), "", 1, []string{"SECRET_KEY_FILE"}},
+		"together":          {with("WORKER", "separate"), "", 1, []string{"REDIS_URL"}},
+		"channel missing":   {with("BASE_URL", "https://kontor.example"), "", 1, []string{"SMS_URL is missing"}},
+		"worker":            {good, "--for worker", 1, []string{"REDIS_URL is missing"}},
+		"database away":     {with("DATABASE_URL", "postgres://u:"+hidden+"@127.0.0.1:1/k", "MAILBOX", "on"), "", 1, []string{"DATABASE_URL=(hidden)", "WRONG  database"}},
+		"nobody asked":      {with("DATABASE_URL", "postgres://u:"+hidden+"@127.0.0.1:1/k", "MAILBOX", "on"), "--offline", 0, []string{"Nobody was asked", "PostgreSQL, 127.0.0.1:1/k"}},
+		"Redis away":        {with("REDIS_URL", "redis://:"+hidden+"@127.0.0.1:1", "MAILBOX", "on"), "", 1, []string{"WRONG  Redis"}},
+		"mail server away":  {with("SMTP_URL", "smtp://u:"+hidden+"@127.0.0.1:1"), "", 1, []string{"WRONG  mail server"}},
+		"no such port":      {with("LISTEN", "127.0.0.1:99999"), "", 1, []string{"WRONG  LISTEN", "invalid port"}},
+		"another's address": {with("LISTEN", "192.0.2.7:3000"), "", 1, []string{"WRONG  LISTEN"}},
+		"gateway away":      {with("SMS_URL", "https://u:"+hidden+"@127.0.0.1:1/"), "", 1, []string{"WRONG  SMS gateway"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := expect(t, c.env, c.code, append(words("config check"), words(c.args)...), c.want...)
+			if strings.Contains(out, hidden) || strings.Contains(out, productionKey) || strings.Contains(out, hidden[:10]) {
+				t.Errorf("a secret is shown:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestMessagesResend: what failed goes out again, or as a new invitation when its link is past its time; without --yes
+// nothing does.
+func TestMessagesResend(t *testing.T) {
+	databases(t, func(t *testing.T, env map[string]string) {
+		expect(t, env, 0, words("seed --customers 2"))
+		db := database(t, env)
+		ctx := context.Background()
+		exec := func(q string, args ...any) {
+			t.Helper()
+			if _, err := db.ExecContext(ctx, q, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec(`DELETE FROM message`)
+		exec(`UPDATE access SET registered_at = NULL, deactivated_at = NULL, account_id = NULL, waiting = FALSE`)
+		const id = "0193512f-0000-7000-8000-00000000000"
+		put := func(n, channel, state, reason, expires string, offset int) {
+			exec(`INSERT INTO message (id, kind, channel, customer_id, access_id, recipient, locale, generation, dedupe, state, reason, expires_at, created_at)
+				SELECT ?, 'registration', ?, customer_id, id, email, 'en', generation, ?, ?, ?, ?, ? FROM access ORDER BY id LIMIT 1 OFFSET ?`,
+				id+n, channel, "d"+n, state, reason, expires, "2026-11-01 00:00:00+00:00", offset)
+		}
+		put("1", "email", "failed", "bounced", "2999-01-01 00:00:00+00:00", 0)
+		put("2", "email", "failed", "expired", "2026-11-02 00:00:00+00:00", 1)
+		put("3", "email", "cancelled", "", "2999-01-01 00:00:00+00:00", 0)
+		put("4", "sms", "cancelled", "restored", "2999-01-01 00:00:00+00:00", 0)
+		put("5", "email", "handed_over", "", "2999-01-01 00:00:00+00:00", 0)
+		states := func() (got string) {
+			t.Helper()
+			var list []string
+			if err := db.NewRaw(`SELECT state FROM message WHERE id < ? ORDER BY id`, id+"9").Scan(ctx, &list); err != nil {
+				t.Fatal(err)
+			}
+			return strings.Join(list, " ")
+		}
+		expect(t, env, 0, words("messages resend"), "email: 1 sent again as it was", "email: 1 sent as a new invitation", "sms: 1 sent again", "Nothing was done")
+		if got := states(); got != "failed failed cancelled cancelled handed_over" {
+			t.Errorf("without --yes: %s", got)
+		}
+		expect(t, env, 0, words("messages resend --channel sms --yes"), "sms: 1 sent again")
+		if got := states(); got != "failed failed cancelled queued handed_over" {
+			t.Errorf("of one channel: %s", got)
+		}
+		expect(t, env, 1, words("messages resend --channel fax"), "email")
+		expect(t, env, 1, words("messages resend --customer K-99999"), "there is no customer K-99999")
+		expect(t, env, 1, words("messages resend --customer x"), "K-10001")
+		expect(t, env, 0, words("messages resend --yes"), "1 sent again", "1 sent as a new invitation")
+		if got := states(); got != "queued failed cancelled queued handed_over" {
+			t.Errorf("all: %s", got)
+		}
+		var fresh int
+		if err := db.NewRaw(`SELECT count(*) FROM message WHERE generation > 1 AND state = 'queued'`).Scan(ctx, &fresh); err != nil || fresh == 0 {
+			t.Errorf("%d new invitations, %v", fresh, err)
+		}
+		expect(t, env, 0, words("messages resend"), "No such message has failed")
+	})
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"kontor/app/entry"
+)
+
+// baseURL writes an address that links begin with as browsers write an origin: scheme and host in lower case, an
+// international domain in ASCII, without the scheme's own port, a dot behind the host and a slash at the end. It refuses whatever
+// else an address may have: a user, a path, a query, a fragment.
+func baseURL(s string) (string, error) {
+	u, err := url.Parse(entry.Key(s))
+	if err != nil || !utf8.ValidString(s) || u.Opaque != "" || u.User != nil || strings.Trim(u.Path, "/") != "" || strings.ContainsAny(s, "?#") {
+		return "", errValue
+	}
+	own := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	if own == "" {
+		return "", errValue
+	}
+	host, err := baseHost(u.Hostname())
+	if err != nil {
+		return "", err
+	}
+	port := u.Port()
+	if port == "" {
+		return u.Scheme + "://" + host, nil
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return "", errValue
+	}
+	if port = strconv.FormatUint(n, 10); port == own {
+		return u.Scheme + "://" + host, nil
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.Trim(host, "[]"), port), nil
+}
+
+// baseHost writes a host's name, or its address; one of IPv6 in brackets.
+func baseHost(name string) (string, error) {
+	if ip, err := netip.ParseAddr(name); err == nil {
+		switch {
+		case ip.Zone() != "":
+			return "", errValue // browsers take none
+		case ip.Is6():
+			return "[" + ip.String() + "]", nil
+		}
+		return ip.String(), nil
+	}
+	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(name, "."))
+	if again, unsure := idna.Lookup.ToASCII(name); err != nil || unsure != nil || again != name || name == "" || strings.Contains("."+name+".", "..") || strings.ContainsAny(name, ":[]%") {
+		return "", errValue
+	}
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if _, err := strconv.ParseUint(last, 0, 64); err == nil || strings.Trim(last, "0123456789") == "" {
+		return "", errValue // browsers read it as an address and write that in another way
+	}
+	return name, nil
+}

@@ -1,0 +1,48 @@
+package courier
+
+import (
+	"context"
+	"time"
+)
+
+// The reasons that tests of outages need.
+const (
+	Unreachable = reasonUnreachable
+	Timeout     = reasonTimeout
+	NoCredit    = reasonCredit
+	ServerError = reasonGatewayError
+)
+
+// FakeCarrier stands in for a mail server or gateway whose outages a test decides. A reason is "" when all is well.
+type FakeCarrier struct {
+	// Send says why a letter is not taken. moment: only this one is not.
+	Send func(to string, message Message) (reason string, moment bool)
+	// Probe says why nobody is there.
+	Probe func() (reason string)
+}
+
+func (f FakeCarrier) send(_ context.Context, l letter) (string, error) {
+	reason, moment := f.Send(l.To, Message{ID: l.ID, Channel: l.Channel})
+	switch {
+	case reason == "":
+		return "", nil
+	case moment:
+		return "", temporary(reason)
+	}
+	return "", refusal(reason, "")
+}
+
+func (f FakeCarrier) probe(context.Context) error {
+	if reason := f.Probe(); reason != "" {
+		return refusal(reason, "")
+	}
+	return nil
+}
+
+func (f FakeCarrier) close() error { return nil }
+
+// Through has a channel's messages taken by f.
+func (s *Service) Through(c Channel, f FakeCarrier) { s.carriers[c] = f }
+
+// FirstDoubt is how long a message waits that was let go and refused nevertheless.
+const FirstDoubt time.Duration = firstDoubt

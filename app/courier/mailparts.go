@@ -1,0 +1,257 @@
+package courier
+
+import (
+	"encoding/base64"
+	"mime"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// The bounds of a mail that is taken apart.
+const (
+	partsDepth = 8
+	partsMost  = 100
+)
+
+// part is a mail or a piece of one, taken apart as far as that goes. Nothing is an error: mails that report failures are
+// written by programs that fail.
+type part struct {
+	kind   string // media type, small
+	fields fields
+	text   string // content, decoded, lines end with LF
+	parts  []part // of a multipart; of message/rfc822 the mail in it
+}
+
+// field is a line of a header, unfolded; name is in small letters.
+type field struct{ name, value string }
+
+type fields []field
+
+func (f fields) get(name string) string {
+	for _, one := range f {
+		if one.name == name {
+			return one.value
+		}
+	}
+	return ""
+}
+
+// readMail takes a mail apart. What has no header at all is none: ok is false.
+func readMail(raw []byte) (p part, ok bool) {
+	text := strings.TrimPrefix(string(raw), "\ufeff")
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	left := partsMost
+	p = readMessage(text, 0, &left)
+	return p, len(p.fields) > 0
+}
+
+// readMessage reads a whole mail, before which blanks and a line "From …" of a mailbox file may stand.
+func readMessage(text string, depth int, left *int) part {
+	return readPart(strings.TrimLeft(text, " \t\n"), "text/plain", depth, left)
+}
+
+func readPart(text, kind string, depth int, left *int) part {
+	*left--
+	var p part
+	var body string
+	p.fields, body = readHeader(text)
+	p.kind = kind
+	said := p.fields.get("content-type")
+	if name, _, _ := strings.Cut(said, ";"); strings.Contains(name, "/") {
+		p.kind = strings.ToLower(strings.TrimSpace(name))
+	}
+	if depth >= partsDepth || *left <= 0 {
+		p.text = body
+		return p
+	}
+	if strings.HasPrefix(p.kind, "multipart/") {
+		inside := "text/plain"
+		if p.kind == "multipart/digest" {
+			inside = "message/rfc822"
+		}
+		pieces := splitParts(body, boundaryOf(said))
+		for _, piece := range pieces {
+			if *left <= 0 {
+				break
+			}
+			p.parts = append(p.parts, readPart(piece, inside, depth+1, left))
+		}
+		if len(pieces) == 0 {
+			p.kind, p.text = "text/plain", readable(body)
+		}
+		return p
+	}
+	p.text = readable(decodeBody(body, p.fields.get("content-transfer-encoding")))
+	switch p.kind {
+	case "message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers":
+		p.parts = []part{readMessage(p.text, depth+1, left)}
+	case "text/html":
+		p.text = markup.ReplaceAllString(p.text, " ")
+	}
+	return p
+}
+
+var markup = regexp.MustCompile(`<[^>]*>`)
+
+// readHeader reads fields up to an empty line. A line that is none is left out, and so is a mailbox file's "From …"
+// wherever it stands.
+func readHeader(text string) (f fields, body string) {
+	for text != "" {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		switch trimmed := strings.TrimSpace(line); {
+		case trimmed == "":
+			return f, text
+		case line[0] == ' ' || line[0] == '\t':
+			if len(f) > 0 {
+				f[len(f)-1].value += " " + trimmed
+			}
+			continue
+		}
+		name, value, found := strings.Cut(line, ":")
+		name = strings.TrimRight(name, " \t")
+		if found && isFieldName(name) {
+			f = append(f, field{strings.ToLower(name), strings.TrimSpace(value)})
+		}
+	}
+	return f, ""
+}
+
+func isFieldName(s string) bool {
+	return s != "" && len(s) < 80 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// boundaries finds the boundary in a Content-Type, quoted or not: some programs leave out the quotes that its
+// characters need.
+var boundaries = regexp.MustCompile(`(?i);\s*boundary\s*=\s*(?:"([^"]*)"|([^;\s]+))`)
+
+func boundaryOf(contentType string) string {
+	m := boundaries.FindStringSubmatch(contentType)
+	if m == nil {
+		return ""
+	}
+	return strings.TrimRight(m[1]+m[2], " ")
+}
+
+// splitParts cuts a multipart's body. Where the boundary is not what was said, the first line that looks like one is it.
+func splitParts(body, boundary string) []string {
+	lines := strings.Split(body, "\n")
+	if boundary == "" || !strings.Contains("\n"+body, "\n--"+boundary) {
+		boundary = ""
+		for i, line := range lines {
+			line = strings.TrimRight(line, " \t")
+			begins := len(line) > 4 || len(line) > 2 && i+1 < len(lines) && strings.HasPrefix(strings.ToLower(lines[i+1]), "content-")
+			if begins && strings.HasPrefix(line, "--") && !strings.Contains(line, " ") {
+				boundary = line[2:]
+				break
+			}
+		}
+		if boundary == "" {
+			return nil
+		}
+	}
+	var pieces []string
+	begin := -1
+	for i, line := range lines {
+		line = strings.TrimRight(line, " \t")
+		if line != "--"+boundary && line != "--"+boundary+"--" {
+			continue
+		}
+		if begin >= 0 {
+			pieces = append(pieces, strings.Join(lines[begin:i], "\n"))
+		}
+		begin = i + 1
+		if strings.HasSuffix(line, "--") && line != "--"+boundary {
+			return pieces
+		}
+	}
+	if begin >= 0 { // cut off
+		pieces = append(pieces, strings.Join(lines[begin:], "\n"))
+	}
+	return pieces
+}
+
+func decodeBody(body, coding string) string {
+	switch strings.ToLower(strings.TrimSpace(coding)) {
+	case "base64":
+		return decodeBase64(body)
+	case "quoted-printable":
+		return decodeQuoted(body)
+	}
+	return body
+}
+
+// decodeBase64 decodes up to the first thing that is none.
+func decodeBase64(body string) string {
+	packed := strings.Join(strings.Fields(body), "")
+	if i := strings.IndexFunc(packed, func(r rune) bool {
+		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '+' && r != '/'
+	}); i >= 0 {
+		packed = packed[:i]
+	}
+	if len(packed)%4 == 1 {
+		packed = packed[:len(packed)-1]
+	}
+	plain, err := base64.RawStdEncoding.DecodeString(packed)
+	if err != nil { // odd bits at the end
+		plain, _ = base64.RawStdEncoding.DecodeString(packed[:len(packed)/4*4])
+	}
+	return unixLines(string(plain))
+}
+
+// decodeQuoted decodes quoted-printable (RFC 2045 §6.7) and leaves what is none as it is.
+func decodeQuoted(body string) string {
+	var b strings.Builder
+	b.Grow(len(body))
+	for i := 0; i < len(body); i++ {
+		if body[i] != '=' {
+			b.WriteByte(body[i])
+			continue
+		}
+		rest := body[i+1:]
+		if trimmed := strings.TrimLeft(rest, " \t"); trimmed == "" || trimmed[0] == '\n' {
+			i = len(body) - len(trimmed)
+			continue
+		}
+		if len(rest) >= 2 && hexValue(rest[0]) >= 0 && hexValue(rest[1]) >= 0 {
+			b.WriteByte(byte(hexValue(rest[0])<<4 | hexValue(rest[1])))
+			i += 2
+			continue
+		}
+		b.WriteByte('=')
+	}
+	return unixLines(b.String())
+}
+
+// hexValue is the value of a hexadecimal digit, -1 for what is none.
+func hexValue(c byte) int {
+	if c >= 'a' {
+		c -= 'a' - 'A'
+	}
+	return strings.IndexByte("0123456789ABCDEF", c)
+}
+
+func unixLines(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+}
+
+// readable makes text of bytes that are no UTF-8: what is not is Latin-1.
+func readable(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
+}
+
+// spoken is a field's value with its encoded words (RFC 2047) decoded, where that goes.
+func spoken(value string) string {
+	if plain, err := new(mime.WordDecoder).DecodeHeader(value); err == nil {
+		value = plain
+	}
+	return readable(value)
+}

@@ -1,0 +1,113 @@
+package courier
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// Attempted is a channel and how an attempt at one of its messages ended.
+type Attempted struct {
+	Channel Channel
+	Outcome Outcome
+}
+
+// noteAttempt counts an attempt for Attempts.
+func (s *Service) noteAttempt(a Attempted) {
+	s.attemptsMu.Lock()
+	defer s.attemptsMu.Unlock()
+	s.attempts[a]++
+}
+
+// Attempts is how many attempts this process has made since it started; what there can be is there from the start.
+func (s *Service) Attempts() map[Attempted]uint64 {
+	counts := map[Attempted]uint64{}
+	for _, c := range []Channel{Email, SMS} {
+		for _, o := range []Outcome{Accepted, Temporary, Permanent} {
+			counts[Attempted{c, o}] = 0
+		}
+	}
+	s.attemptsMu.Lock()
+	defer s.attemptsMu.Unlock()
+	for a, n := range s.attempts {
+		counts[a] = n
+	}
+	return counts
+}
+
+// Waiting is what a channel's part of the outbox holds.
+type Waiting struct {
+	Messages map[State]int // that are not settled
+	Oldest   time.Time     // when the oldest of them was made; zero when there is none
+	Due      time.Time     // when the first of them was to be tried, or was to be through; zero when there is none
+}
+
+// Outbox says what waits on each channel. It reads only what is not settled.
+func Outbox(ctx context.Context, db *store.DB) (map[Channel]Waiting, error) {
+	var rows []struct {
+		Channel Channel `bun:"channel"`
+		State   State   `bun:"state"`
+		N       int     `bun:"n"`
+	}
+	if err := db.NewRaw(`SELECT channel, state, count(*) AS n FROM message WHERE relay_at IS NOT NULL GROUP BY channel, state`).Scan(ctx, &rows); err != nil {
+		return nil, err
+	}
+	all := map[Channel]Waiting{}
+	for _, r := range rows {
+		if all[r.Channel].Messages == nil {
+			w := Waiting{Messages: map[State]int{}}
+			var err error
+			if w.Oldest, err = oldestWaiting(ctx, db, r.Channel); err != nil {
+				return nil, err
+			}
+			if w.Due, err = firstDue(ctx, db, r.Channel); err != nil {
+				return nil, err
+			}
+			all[r.Channel] = w
+		}
+		all[r.Channel].Messages[r.State] = r.N
+	}
+	return all, nil
+}
+
+func oldestWaiting(ctx context.Context, db bun.IDB, c Channel) (at time.Time, err error) {
+	err = db.NewRaw(`SELECT created_at FROM message WHERE channel = ? AND relay_at IS NOT NULL ORDER BY created_at LIMIT 1`, c).Scan(ctx, &at)
+	if store.IsNoRows(err) {
+		return time.Time{}, nil
+	}
+	return at, err
+}
+
+// firstDue is when the message that has been due for longest was to be tried. One that is just being sent is due when the
+// lease of its attempt ends.
+func firstDue(ctx context.Context, db bun.IDB, c Channel) (at time.Time, err error) {
+	var row struct {
+		LeaseUntil *time.Time `bun:"lease_until"`
+		NextAt     *time.Time `bun:"next_at"`
+		CreatedAt  time.Time  `bun:"created_at"`
+	}
+	err = db.NewRaw(`SELECT lease_until, next_at, created_at FROM message WHERE channel = ? AND relay_at IS NOT NULL
+		ORDER BY COALESCE(lease_until, next_at, created_at) LIMIT 1`, c).Scan(ctx, &row)
+	switch {
+	case store.IsNoRows(err):
+		return time.Time{}, nil
+	case row.LeaseUntil != nil:
+		return *row.LeaseUntil, err
+	case row.NextAt != nil:
+		return *row.NextAt, err
+	}
+	return row.CreatedAt, err
+}
+
+// Failing are the ways that don't take what the firm sends, and since when.
+func Failing(ctx context.Context, db *store.DB) (map[Channel]time.Time, error) {
+	list, err := troubles(ctx, db)
+	since := map[Channel]time.Time{}
+	for _, t := range list {
+		since[t.Channel] = t.Since
+	}
+	return since, err
+}

@@ -1,0 +1,151 @@
+package courier
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// stall is a row of a message that its way did not take.
+type stall struct {
+	bun.BaseModel `bun:"table:message_stall"`
+
+	MessageID uuid.UUID  `bun:"message_id,pk"`
+	Channel   Channel    `bun:"channel"`
+	Tries     int        `bun:"tries"`
+	Step      int        `bun:"step"`
+	Resumed   int        `bun:"resumed"`
+	ResumeAt  *time.Time `bun:"resume_at"`
+	Unsure    bool       `bun:"unsure"`
+
+	stored, changed bool
+}
+
+// loadStall is called inside the tx that notes an outcome: nobody else changes the row of a message that is being sent.
+func loadStall(ctx context.Context, tx bun.IDB, id uuid.UUID) (stall, error) {
+	var st stall
+	err := tx.NewSelect().Model(&st).Where("message_id = ?", id).Scan(ctx)
+	if store.IsNoRows(err) {
+		return stall{}, nil
+	}
+	st.stored = err == nil
+	return st, err
+}
+
+// keep stores what an attempt has changed, or forgets it when its message is settled.
+func (st *stall) keep(ctx context.Context, tx bun.IDB, state State) error {
+	switch {
+	case state == Queued && st.changed:
+		return saveStall(ctx, tx, *st)
+	case state != Queued && st.stored:
+		return forgetStall(ctx, tx, st.MessageID)
+	}
+	return nil
+}
+
+func saveStall(ctx context.Context, tx bun.IDB, st stall) error {
+	_, err := tx.NewInsert().Model(&st).On("CONFLICT (message_id) DO UPDATE").
+		Set("tries = EXCLUDED.tries").Set("step = EXCLUDED.step").Set("resumed = EXCLUDED.resumed").
+		Set("resume_at = EXCLUDED.resume_at").Set("unsure = EXCLUDED.unsure").Exec(ctx)
+	return err
+}
+
+func forgetStall(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	_, err := tx.NewDelete().Model((*stall)(nil)).Where("message_id = ?", id).Exec(ctx)
+	return err
+}
+
+func troubleOf(ctx context.Context, db bun.IDB, c Channel) (t Trouble, found bool, err error) {
+	err = db.NewRaw(`SELECT channel, since, last_at, reason, status FROM channel_state WHERE channel = ? AND since IS NOT NULL`, c).
+		Scan(ctx, &t)
+	if store.IsNoRows(err) {
+		return t, false, nil
+	}
+	return t, err == nil, err
+}
+
+func anyStalled(ctx context.Context, db bun.IDB, c Channel) (some bool, err error) {
+	err = db.NewRaw(`SELECT EXISTS (SELECT 1 FROM message_stall WHERE channel = ? AND resume_at IS NOT NULL)`, c).Scan(ctx, &some)
+	return some, err
+}
+
+// The turns of channel_pace.
+const (
+	turnToProbe  = "probe_at"
+	turnToResume = "resume_at"
+)
+
+// takeTurn says whether it is this process's turn, which comes round again at next.
+func takeTurn(ctx context.Context, db bun.IDB, c Channel, turn string, now, next time.Time) (bool, error) {
+	res, err := db.NewRaw(`INSERT INTO channel_pace (channel, ?0) VALUES (?1, ?3) ON CONFLICT (channel) DO UPDATE SET ?0 = EXCLUDED.?0
+		WHERE channel_pace.?0 IS NULL OR channel_pace.?0 <= ?2`, bun.Ident(turn), c, now, next).Exec(ctx)
+	return touched(res, err)
+}
+
+// waiting are the messages of a way that wait for it, not those that are on their way already.
+func waiting(db *store.DB, tx bun.IDB, c Channel, now time.Time) *bun.SelectQuery {
+	q := tx.NewSelect().TableExpr("message_stall AS s").Join("JOIN message AS m ON m.id = s.message_id").Column("s.message_id").
+		Where("s.channel = ?", c).Where("s.resume_at <= ?", now).Where("m.state = ?", Queued).Where("m.next_at > ?", now)
+	if db.IsPostgres() {
+		q = q.For("UPDATE OF m, s SKIP LOCKED")
+	}
+	return q
+}
+
+func stalledNow(ctx context.Context, db *store.DB, tx bun.IDB, c Channel, now time.Time, limit int) (ids []uuid.UUID, err error) {
+	err = waiting(db, tx, c, now).Order("s.resume_at", "s.message_id").Limit(int64(limit)).Scan(ctx, &ids)
+	return ids, err
+}
+
+// leastTried picks the message with which one finds out whether a way works: each in turn.
+func leastTried(ctx context.Context, db *store.DB, tx bun.IDB, c Channel, now time.Time, unsure bool) ([]uuid.UUID, bool, error) {
+	q := waiting(db, tx, c, now).Order("s.unsure", "s.tries", "s.message_id").Limit(1)
+	if !unsure {
+		q = q.Where("NOT s.unsure")
+	}
+	var ids []uuid.UUID
+	err := q.Scan(ctx, &ids)
+	return ids, len(ids) > 0, err
+}
+
+// letGo makes messages due at once.
+func letGo(ctx context.Context, tx bun.IDB, ids []uuid.UUID, now time.Time) error {
+	_, err := tx.NewUpdate().Model((*Message)(nil)).Set("next_at = NULL").Set("relay_at = ?", now).
+		Where("id IN (?)", bun.List(ids)).Where("state = ?", Queued).Exec(ctx)
+	return err
+}
+
+// resumed notes that messages were let go since their way works: their schedule begins anew, the first time.
+func resumed(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
+	_, err := tx.NewUpdate().Model((*stall)(nil)).Set("step = CASE WHEN resumed = 0 THEN 0 ELSE step END").Set("resumed = resumed + 1").Set("resume_at = NULL").
+		Where("message_id IN (?)", bun.List(ids)).Exec(ctx)
+	return err
+}
+
+// forgetSettled removes the rows of messages that came to an end in another way than by an attempt.
+func forgetSettled(ctx context.Context, tx bun.IDB, c Channel) error {
+	_, err := tx.NewRaw(`DELETE FROM message_stall WHERE channel = ? AND message_id IN
+		(SELECT id FROM message WHERE id IN (SELECT message_id FROM message_stall WHERE channel = ?) AND state NOT IN (?, ?))`,
+		c, c, Queued, Sending).Exec(ctx)
+	return err
+}
+
+// noteAway notes that nobody answered a probe, unless the trouble is over meanwhile.
+func noteAway(ctx context.Context, tx bun.IDB, t Trouble) error {
+	if _, err := tx.NewRaw(`UPDATE channel_pace SET away = TRUE WHERE channel = ?`, t.Channel).Exec(ctx); err != nil {
+		return err
+	}
+	_, err := tx.NewRaw(`UPDATE channel_state SET last_at = ?, reason = ?, status = ? WHERE channel = ? AND since IS NOT NULL`,
+		t.LastAt, t.Reason, t.Status, t.Channel).Exec(ctx)
+	return err
+}
+
+// notAway notes that somebody answered, and says whether that is news.
+func notAway(ctx context.Context, tx bun.IDB, c Channel) (news bool, err error) {
+	res, err := tx.NewRaw(`UPDATE channel_pace SET away = FALSE WHERE channel = ? AND away`, c).Exec(ctx)
+	return touched(res, err)
+}

@@ -1,0 +1,74 @@
+package customer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// TestSearchPlans: what matches a query is found through the indexes of the texts, never by reading the table.
+func TestSearchPlans(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.crowd(30)
+		for query, want := range map[string][]string{
+			"berg":               {"customer_texts"},
+			"berg anna":          {"customer_texts"},
+			"hauptstrasse":       {"customer_texts"},
+			"K-10777":            {"customer_texts"},
+			"anna.mueller.1":     {"customer_search"}, // an address stands in the search text
+			"0711 123456":        {"customer_texts", "customer_search"},
+			"DE 123456789":       {"customer_texts", "customer_search"},
+			"berg 0711 123 4567": {"customer_texts"},
+		} {
+			if !w.db.IsPostgres() {
+				want = []string{"customer_search VIRTUAL TABLE INDEX"}
+			}
+			for _, f := range []Filter{{Query: query}, {Query: query, Type: Company}} {
+				l := listing{filter: f, now: testNow}
+				l.terms, l.search = parseQuery(query)
+				q := store.SQL(`SELECT 1`)
+				q.Append(w.matches(l))
+				w.wantPlan(t, fmt.Sprintf("%q of type %q", query, f.Type), q, want...)
+			}
+		}
+	})
+}
+
+// wantPlan fails unless a query reads some indexes, and neither the table nor an index that says nothing of the words.
+func (w *world) wantPlan(t *testing.T, name string, q store.Clause, want ...string) {
+	t.Helper()
+	var lines []string
+	err := w.indexed(context.Background(), func(db bun.IDB) error {
+		if w.db.IsPostgres() {
+			return db.NewRaw(`EXPLAIN `+q.SQL, q.Args...).Scan(context.Background(), &lines)
+		}
+		var steps []struct {
+			ID, Parent, Notused int
+			Detail              string
+		}
+		err := db.NewRaw(`EXPLAIN QUERY PLAN `+q.SQL, q.Args...).Scan(context.Background(), &steps)
+		for _, step := range steps {
+			lines = append(lines, step.Detail)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	plan := strings.Join(lines, "\n")
+	for _, index := range want {
+		if !strings.Contains(plan, index) {
+			t.Errorf("%s is found without %s:\n%s", name, index, plan)
+		}
+	}
+	for _, other := range []string{"Seq Scan", "customer_pkey", "customer_name", "customer_type_name", "SCAN customer "} {
+		if strings.Contains(plan, other) {
+			t.Errorf("%s: %s\n%s", name, other, plan)
+		}
+	}
+}

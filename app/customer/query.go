@@ -1,0 +1,247 @@
+package customer
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"kontor/app/store"
+)
+
+// terms is a query taken apart.
+type terms struct {
+	// Terms are the words of the query. What they find in the search text comes first.
+	store.Terms
+	prefix string   // the query as the beginning of a sort name
+	begins []string // its words as that, where there are several; none begins with another
+	number int64    // the customer whose number it is, or 0
+	// all is what is found in search text and details together: each of these. What has all the words in the search text
+	// is among it.
+	all []term
+	// code is the query in one, where it may be a number with letters: a row with it is found as well.
+	code string
+}
+
+// term is a part of a query. It is found when the search text has all of words, or search text or details have one of
+// either.
+type term struct{ words, either []string }
+
+// asked says whether SQLite's index is asked for a term. One digit is a trigram in the search text alone: half of all
+// details have a word that begins with a 1.
+func (t term) asked() bool { return !slices.ContainsFunc(t.either, digit) }
+
+// digit says whether a needle is one digit behind a blank.
+func digit(needle string) bool { return len(needle) == 2 && isNumber(needle[1:]) }
+
+// parseQuery folds a query as the search text is folded. ok=false when there is nothing to search for.
+func parseQuery(q string) (t terms, ok bool) {
+	if utf8.RuneCountInString(q) > maxRunes {
+		q = string([]rune(q)[:maxRunes])
+	}
+	q = gluedStreet.ReplaceAllString(q, "$1 $2$3")
+	words := strings.Fields(store.Fold(q))
+	if t.number, _ = ParseNumber(q); t.number != 0 {
+		words = []string{strings.Join(words, "")} // one word in the search text as well: "k10001"
+	}
+	t.Terms, t.prefix = store.ParseTerms(words), store.SortKey(q)
+	if begins := strings.Fields(t.prefix); len(begins) > 1 && t.number == 0 {
+		t.begins = beginnings(begins[:min(len(begins), store.MaxTerms)])
+	}
+	if len(t.Needles) == 0 {
+		return t, false
+	}
+	if t.number != 0 {
+		t.all = []term{{either: t.Needles}}
+		return t, true
+	}
+	if address.MatchString(q) && ascii(q) { // its numbers are no others
+		t.all = []term{{words: t.Needles}}
+		return t, true
+	}
+	for _, segment := range segments(q) {
+		t.add(strings.Fields(store.Fold(segment)))
+	}
+	t.code = codeOf(q)
+	if !slices.ContainsFunc(t.all, term.asked) {
+		t.all = []term{{words: t.Needles}}
+	}
+	return t, true
+}
+
+func ascii(q string) bool {
+	return !strings.ContainsFunc(q, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// beginnings sorts words and leaves out those that begin with another.
+func beginnings(words []string) (list []string) {
+	slices.Sort(words)
+	for _, w := range words {
+		if len(list) == 0 || !strings.HasPrefix(w, list[len(list)-1]) {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+var (
+	// gluedStreet is a street with the number of the house behind it, without a blank.
+	gluedStreet = regexp.MustCompile(`(?i)(str|straße|strasse)(\d+\s?[a-z]?)($|\W)`)
+	// trunkZero is the zero that is not dialled behind a country's code, written in brackets.
+	trunkZero = regexp.MustCompile(`\(\s*0\s*\)`)
+	// plus begins an international number.
+	plus = regexp.MustCompile(`[+＋]\s*(\d)`)
+	// noNumber is what may be written between the kind of a register and the number.
+	noNumber = regexp.MustCompile(`(?i)[\s.-]*\bnr\b\.?|[\s.-]*№`)
+	// registerKind is the kind of a commercial register, written apart.
+	registerKind = regexp.MustCompile(`(?i)\bHR[\s.-]+([AB])\b`)
+	// numberLabel is what people write before a number and no record holds.
+	numberLabel = regexp.MustCompile(`(?i)^\s*(?:tel(?:efon|ephone|\.)?|phone|fon|mobil(?:e|funk|telefon)?|handy|fax|plz|ust(?:[\s.-]*id)?(?:[\s.-]*n(?:umme)?r)?|` +
+		`mwst|uid|vat(?:[\s.-]*(?:id|no|number))?)(?:[\s.-]*nr)?[\s.:-]+`)
+	// address is an e-mail address, or the beginning of one that ends in a number.
+	address   = regexp.MustCompile(`^\s*(\S+@\S*|[\pL-]+([._][\pL-]+)+[._]?\d+)\s*$`)
+	hasDigits = regexp.MustCompile(`\d.*\d`)
+)
+
+// segments splits a query where a comma says that a number ends, and writes numbers in it alike.
+func segments(q string) []string {
+	if label := numberLabel.FindString(q); label != "" && hasDigits.MatchString(q[len(label):]) {
+		q = q[len(label):]
+	}
+	if strings.ContainsAny(q, "+＋") || strings.Contains(q, "00") {
+		q = trunkZero.ReplaceAllString(q, " ")
+	}
+	q = plus.ReplaceAllString(q, " 00$1")
+	q = registerKind.ReplaceAllString(q, "HR$1")
+	if hasDigits.MatchString(q) {
+		q = noNumber.ReplaceAllString(q, "")
+	}
+	return strings.FieldsFunc(q, func(r rune) bool { return r == ',' || r == ';' || r == '\n' })
+}
+
+// joinedDigits is how many digits numbers that stand side by side must have for being one number.
+const joinedDigits = 5
+
+// add takes the words of a segment apart: digits side by side are one number, with what is before it where that may be a
+// part of it.
+func (t *terms) add(words []string) {
+	for i := 0; i < len(words); {
+		prefix, lead, first := numberPrefix(words, i)
+		end := first
+		for end < len(words) && isNumber(words[end]) {
+			end++
+		}
+		digits := lead + strings.Join(words[first:end], "")
+		switch {
+		case digits == "": // no number begins here
+			t.word(words[i])
+			i++
+		case prefix != "" && len(digits) < joinedDigits-1, // "de 5": words
+			prefix == "" && end-first > 1 && (len(digits) < joinedDigits || houseNumber(words, first)):
+			for ; i < end; i++ {
+				t.word(words[i])
+			}
+		default:
+			t.digits(words[i:end], prefix, digits)
+			i = end
+		}
+	}
+}
+
+// word adds a word that is looked for as it is.
+func (t *terms) word(w string) {
+	if n := store.Needle(w); slices.Contains(t.Needles, n) {
+		t.all = append(t.all, term{either: []string{n}})
+	}
+}
+
+// digits adds a number that was written as some words.
+func (t *terms) digits(words []string, prefix, digits string) {
+	var n term
+	for _, w := range words {
+		if needle := store.Needle(w); slices.Contains(t.Needles, needle) {
+			n.words = append(n.words, needle)
+		}
+	}
+	for _, form := range numberForms(prefix, digits) {
+		if needle := store.Needle(form); !slices.Contains(n.either, needle) {
+			n.either = append(n.either, needle)
+		}
+	}
+	t.all = append(t.all, n)
+}
+
+// numberForms are the forms in which the details may have a number.
+func numberForms(prefix, digits string) []string {
+	if prefix != "" {
+		forms := []string{prefix + digits}
+		if sign, ok := postalSigns[strings.ToUpper(prefix)]; ok {
+			forms = append(forms, strings.ToLower(sign)+digits)
+		}
+		if prefix == "gr" { // Greek VAT IDs begin with EL
+			forms = append(forms, "el"+digits)
+		}
+		return forms
+	}
+	number, international := strings.CutPrefix(digits, "00")
+	if !international || number == "" {
+		return []string{digits}
+	}
+	for _, country := range []string{"49", "43", "41"} {
+		if rest, ok := strings.CutPrefix(number, country+"0"); ok { // dialled neither here nor there, but written
+			return []string{number, country + rest}
+		}
+	}
+	return []string{number}
+}
+
+// numberPrefix is the letters before a number that are a part of it: of a VAT ID, a postal code or a register. lead is the
+// digits that stand in one word with them; first is the index of the first word of digits alone.
+func numberPrefix(words []string, i int) (prefix, lead string, first int) {
+	if parts := splitNumber(words[i]); len(parts) == 2 && knownPrefix(parts[0]) && isNumber(parts[1]) {
+		return parts[0], parts[1], i + 1
+	}
+	if i+1 < len(words) && knownPrefix(words[i]) && isNumber(words[i+1]) {
+		return words[i], "", i + 1
+	}
+	return "", "", i
+}
+
+// registers are the kinds of registers that a number is written with.
+var registers = strings.Fields("hra hrb gnr gsr pr vr fn che atu")
+
+func knownPrefix(word string) bool {
+	if slices.Contains(registers, word) || word == "gr" {
+		return true
+	}
+	code := strings.ToUpper(word)
+	if _, ok := vatFormats[code]; ok || postalSigns[code] != "" {
+		return true
+	}
+	for _, sign := range postalSigns {
+		if sign == code {
+			return true
+		}
+	}
+	return false
+}
+
+func isNumber(word string) bool {
+	return word != "" && strings.Trim(word, "0123456789") == ""
+}
+
+// houseNumber says whether the number behind a word of letters is short: what follows is another number then, such as the
+// postal code behind a street.
+func houseNumber(words []string, first int) bool {
+	return first > 0 && !isNumber(words[first-1]) && len(words[first]) <= 4 && words[first][0] != '0'
+}
+
+// codeOf is a query as a number with letters, squeezed; "" when it can't be one.
+func codeOf(q string) string {
+	code := store.Squeeze(strings.Join(segments(q), " "))
+	digits := store.Digits(code)
+	if len(digits) < joinedDigits-1 || len(digits) == len(code) || len(code)-len(digits) > 8 || len(code) > 24 {
+		return ""
+	}
+	return code
+}

@@ -1,0 +1,171 @@
+package customer
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"kontor/app/store"
+)
+
+const (
+	// minTypo is the length from which on a word is taken for a mistyped one; from twoTypos on with two mistakes.
+	minTypo, twoTypos = 4, 8
+	// maxSimilar is how many words are looked for instead of one.
+	maxSimilar = 10
+	// maxCandidates bounds what is compared with one: words that begin, or end, as it does.
+	maxCandidates = 20_000
+)
+
+// similar turns a query that found nothing into one for words that are spelt alike: with one mistake (a letter left out,
+// put in, taken for another, or two neighbours swapped), or two in a long word, in the whole word or in its beginning.
+// found=false when the vocabulary has none. Of a long word with two mistakes the first two or the last three letters must
+// be right. Numbers stay as they are.
+//
+// It reads two ranges of search_word: SQLite searches its primary key and search_word_backwards, PostgreSQL scans
+// search_word_pkey and search_word_backwards.
+func (s *Service) similar(ctx context.Context, t terms) (alike terms, found bool, err error) {
+	alike = t
+	alike.all, alike.code = slices.Clone(t.all), ""
+	for i, part := range alike.all {
+		if len(part.either) != 1 {
+			continue
+		}
+		word := part.either[0]
+		if utf8.RuneCountInString(word) < minTypo || strings.ContainsFunc(word, notSpelt) {
+			continue
+		}
+		words, err := s.alike(ctx, word)
+		if err != nil {
+			return t, false, err
+		}
+		if len(words) > 0 {
+			alike.all[i].either = append([]string{word}, words...)
+			found = true
+		}
+	}
+	if !found {
+		return t, false, nil
+	}
+	return alike, true, nil
+}
+
+// alike are needles for the words that are spelt alike, the best first.
+func (s *Service) alike(ctx context.Context, word string) ([]string, error) {
+	r := []rune(word)
+	begin := max(1, (len(r)-1)/2) // with one mistake these are right, or the others behind one more
+	end := max(1, len(r)-1-begin)
+	if len(r) >= twoTypos {
+		begin, end = 2, 3
+	}
+	var words []string
+	q := store.SQL(`SELECT word FROM (SELECT word FROM search_word WHERE word >= ? AND word < ? LIMIT ?) AS beginning
+		UNION SELECT word FROM (SELECT word FROM search_word WHERE backwards >= ? AND backwards < ? LIMIT ?) AS ending`,
+		string(r[:begin]), string(r[:begin])+prefixEnd, maxCandidates, backwards(string(r[len(r)-end:])),
+		backwards(string(r[len(r)-end:]))+prefixEnd, maxCandidates)
+	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &words); err != nil {
+		return nil, err
+	}
+	return nearest(r, words), nil
+}
+
+// guess is a word that may have been meant.
+type guess struct {
+	needle string
+	rank   int // what is the more likely is lower; see rankOf
+}
+
+// nearest are needles for the words with the best rank, and the one behind it where the two are as likely.
+func nearest(typed []rune, words []string) (needles []string) {
+	var guesses []guess
+	for _, w := range words {
+		if g, ok := rank(typed, []rune(w)); ok {
+			guesses = append(guesses, g)
+		}
+	}
+	slices.SortFunc(guesses, func(a, b guess) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.needle, b.needle))
+	})
+	for _, g := range guesses {
+		if g.rank/2 > guesses[0].rank/2 || len(needles) == maxSimilar {
+			break
+		}
+		if !slices.Contains(needles, g.needle) {
+			needles = append(needles, g.needle)
+		}
+	}
+	return needles
+}
+
+// The ranks: a whole word before the beginning of one, one mistake before two, and last a beginning that is shorter than
+// what was typed. Those of one pair are as likely.
+const (
+	wholeOnce = iota
+	beginOnce
+	shorterOnce
+	_
+	wholeTwice
+	beginTwice
+)
+
+// rank compares a word with what was typed; ok=false when they are not alike.
+func rank(typed, word []rune) (g guess, ok bool) {
+	most := 1
+	if len(typed) >= twoTypos {
+		most = 2
+	}
+	if len(word) < len(typed)-most {
+		return guess{}, false
+	}
+	// the distances of typed from all beginnings of the word that may be near enough
+	ends := distances(typed, word[:min(len(word), len(typed)+most)])
+	best := guess{rank: beginTwice + 1}
+	for length := max(minWord, len(typed)-most); length < len(ends); length++ {
+		d, whole := ends[length], length == len(word)
+		r := beginTwice + 1
+		switch {
+		case d == 0 || d > most:
+			continue
+		case whole && d == 1:
+			r = wholeOnce
+		case whole:
+			r = wholeTwice
+		case length < len(typed) && d == 1:
+			r = shorterOnce
+		case length >= len(typed) && d == 1:
+			r = beginOnce
+		case length >= len(typed):
+			r = beginTwice
+		}
+		if r < best.rank {
+			best = guess{needle: " " + string(word[:length]), rank: r}
+		}
+	}
+	return best, best.rank <= beginTwice
+}
+
+// distances are how many mistakes lead from what was typed to each beginning of a word, by its length: letters left out, put
+// in, taken for others, neighbours swapped (optimal string alignment).
+func distances(typed, word []rune) []int {
+	before, last, row := make([]int, len(word)+1), make([]int, len(word)+1), make([]int, len(word)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(typed); i++ {
+		before, last, row = last, row, before
+		row[0] = i
+		for j := 1; j <= len(word); j++ {
+			other := 1
+			if typed[i-1] == word[j-1] {
+				other = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+other)
+			if i > 1 && j > 1 && typed[i-1] == word[j-2] && typed[i-2] == word[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row
+}

@@ -1,0 +1,92 @@
+package erasure
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// A log in a file is text. The first line is its head, each other line an entry:
+//
+//	kontor-erasures 1 <key, base64>
+//	2026-11-28T13:38:32Z customer <hash, base64url>
+const headWord = "kontor-erasures 1 "
+
+// longestLine bounds what is read as one line.
+const longestLine = 4 << 10
+
+func (k Key) line() string { return headWord + base64.StdEncoding.EncodeToString(k[:]) + "\n" }
+
+func parseHead(line string) (k Key, err error) {
+	text, ok := strings.CutPrefix(line, headWord)
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if !ok || err != nil || len(raw) != len(k) {
+		return Key{}, ErrNoLog
+	}
+	return Key(raw), nil
+}
+
+func (e Entry) line() string {
+	return fmt.Sprintf("%s %s %s\n", e.At.UTC().Format(time.RFC3339), e.Kind, e.Hash)
+}
+
+func parseEntry(line string) (e Entry, ok bool) {
+	at, rest, _ := strings.Cut(line, " ")
+	kind, hash, _ := strings.Cut(rest, " ")
+	when, err := time.Parse(time.RFC3339, at)
+	raw, bad := base64.RawURLEncoding.Strict().DecodeString(hash)
+	e = Entry{At: when.UTC(), Kind: Kind(kind), Hash: hash}
+	switch e.Kind {
+	case Customer, Access, Account:
+		return e, err == nil && bad == nil && len(raw) == 32
+	}
+	return Entry{}, false
+}
+
+// parse reads a log. A line that was cut short, as a crash or a full disk may leave one, is counted as unreadable: what it
+// was about was not deleted because of it. It returns ErrNone for an empty log and ErrNoLog for something else.
+func parse(from io.Reader) (key Key, entries []Entry, unreadable int, err error) {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(make([]byte, 0, longestLine), longestLine)
+	lines.Split(wholeLines)
+	if !lines.Scan() {
+		if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
+			return Key{}, nil, 0, err
+		} else if err != nil {
+			return Key{}, nil, 0, ErrNoLog
+		}
+		return Key{}, nil, 0, ErrNone
+	}
+	if key, err = parseHead(lines.Text()); err != nil {
+		return Key{}, nil, 0, err
+	}
+	for lines.Scan() {
+		if e, ok := parseEntry(lines.Text()); ok {
+			entries = append(entries, e)
+		} else {
+			unreadable++
+		}
+	}
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return Key{}, nil, 0, ErrNoLog
+	} else if err != nil {
+		return Key{}, nil, 0, err
+	}
+	return key, entries, unreadable, nil
+}
+
+// wholeLines is bufio.ScanLines that takes no carriage return away.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}

@@ -1,0 +1,102 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/app/courier"
+	"kontor/policies"
+)
+
+// TestTryAddressAgain: of a registered end user whose address was refused the firm reads that nothing goes out, and why;
+// who forgot the password learns nothing; a button has the address tried again.
+func TestTryAddressAgain(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
+	w.endUser()
+	var mail courier.Message
+	must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Where("access_id IS NOT NULL").Scan(t.Context()))
+	b := w.signedIn()
+	pages := map[string]string{"authorisations": `[formaction$="/try"]`, "deliveries": `form[action$="/try"]`}
+	for page, button := range pages {
+		if b.get(w.path()+"/"+page).doc(t).Find(button).Length() > 0 {
+			t.Errorf("%s: the button is there although nothing was refused", page)
+		}
+	}
+	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
+	for page, button := range pages {
+		got := b.get(w.path() + "/" + page)
+		got.want(t, http.StatusOK, "No mail goes out to this person any more", "The mail server does not know this address.", "Try this address again")
+		if got.doc(t).Find(button).Length() != 1 {
+			t.Errorf("%s: no button", page)
+		}
+	}
+	forgotten := func() string { return w.browser().send("/password/forgotten", "login", "berta@kunde.example").text() }
+	unknown := w.browser().send("/password/forgotten", "login", "nobody@kunde.example").text()
+	before := len(w.box())
+	if got := forgotten(); got != unknown {
+		t.Errorf("who asks learns something: %s", got)
+	}
+	w.deliver()
+	if n := len(w.box()); n != before {
+		t.Errorf("%d mails went out", n-before)
+	}
+	try := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String() + "/try"
+	b.send(try, "from", "deliveries").goesTo(t, w.path()+"/deliveries")
+	got := b.get(w.path() + "/deliveries")
+	got.want(t, http.StatusOK, "are sent again")
+	if got.doc(t).Find(pages["deliveries"]).Length() > 0 {
+		t.Error("the button is there still")
+	}
+	w.clock.tick(2 * time.Hour)
+	forgotten()
+	w.deliver()
+	if n := len(w.box()); n != before+1 {
+		t.Errorf("%d mails went out, want 1", n-before)
+	}
+}
+
+// TestTryAddressOfSpecialist: who manages specialist users reads on the page of one that no mail goes out to them, since when
+// and why, and has the address tried again; nobody else sees it.
+func TestTryAddressOfSpecialist(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
+	ulla := w.specialist("ulla@kanzlei.example", policies.Auditor)
+	page := "/specialists/" + ulla.ID.String()
+	b := w.signedIn()
+	if b.get(page).doc(t).Find(`form[action$="/try"]`).Length() > 0 {
+		t.Error("the button is there although nothing was refused")
+	}
+	forget := func() (sent int) {
+		w.clock.tick(2 * time.Hour)
+		w.deliver()
+		before := len(w.box())
+		w.browser().send("/password/forgotten", "login", "ulla@kanzlei.example").want(t, http.StatusOK)
+		w.deliver()
+		return len(w.box()) - before
+	}
+	if forget() != 1 {
+		t.Fatal("no mail at first")
+	}
+	var mail courier.Message
+	must(t, w.db.NewSelect().Model(&mail).Where("account_id = ?", ulla.ID).Where("kind = ?", courier.ResetPassword).Scan(t.Context()))
+	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
+	if forget() != 0 {
+		t.Error("a mail goes to the refused address")
+	}
+	b = w.signedIn()
+	b.get(page).want(t, http.StatusOK, "No mail goes out to this person any more", "The mail server does not know this address.", "Try this address again")
+	if text := w.browser().signIn("ulla@kanzlei.example", strong).get(page).text(); strings.Contains(text, "No mail goes out") {
+		t.Error("somebody who manages nobody sees it")
+	}
+	b.send(page+"/try").goesTo(t, page)
+	got := b.get(page)
+	got.want(t, http.StatusOK, "are sent again")
+	if got.doc(t).Find(`form[action$="/try"]`).Length() > 0 {
+		t.Error("the button is there still")
+	}
+	b.get("/audit").want(t, http.StatusOK, "Refused address is tried again")
+	if forget() != 1 {
+		t.Error("no mail after that")
+	}
+}

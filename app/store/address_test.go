@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// passwords are some that people choose or machines make.
+var passwords = []string{
+	"plain", "a@b", "a:b", "a/b", "a?b", "a#b", "a%b", "100%", "a%zzb", "a[b", "a]b", "a b", "ü", "日本", "a&b=c", "a+b", "a;b", "'a'", `a"b`, `a\b`, "$a{b}", "@", ":", "/", "?", "#", "%",
+	"[::1]:5432/db?x=y", "x@other/db", "x@other:1/db?a", "12?x@y", "12/x#y@z", "p@ss/w:rd?#%[] ü", "@@//??##", "postgres://u:p@h/d", "\\t\t", "a%ff",
+}
+
+// TestPasswords: a password may be written as it is, or escaped; what is behind it stays what it is.
+func TestPasswords(t *testing.T) {
+	for _, place := range []string{"db/kontor", "db.example:6432/kontor?sslmode=require", "[::1]:5432/kontor", "127.0.0.1", "/kontor?host=/run/postgresql", "a,b/kontor"} {
+		for _, password := range passwords {
+			for how, written := range map[string]string{"as it is": password, "escaped": url.QueryEscape(password), "as a path": url.PathEscape(password)} {
+				if how == "escaped" {
+					written = strings.ReplaceAll(written, "+", "%20")
+				}
+				address := "postgres://kontor:" + written + "@" + place
+				p, err := readPostgres(address)
+				if err != nil || p.user != "kontor" || p.password != password || p.place != place {
+					t.Errorf("%s: user %q, password %q, place %q, %v", address, p.user, p.password, p.place, err)
+					continue
+				}
+				conf, err := p.config()
+				if err != nil || conf.User != "kontor" || conf.Password != password {
+					t.Errorf("%s: pgx reads another one, %v", address, err)
+				}
+				if err := CheckURL(address); err != nil {
+					t.Error(err)
+				}
+				if said := Place(address); strings.Contains(said, "kontor:") || len(password) > 2 && strings.Contains(said, password) {
+					t.Errorf("%s is shown as %s", address, said)
+				}
+			}
+		}
+	}
+}
+
+// TestAddresses: what else an address may be, and what none is.
+func TestAddresses(t *testing.T) {
+	for address, want := range map[string]string{
+		"postgres://db/kontor":                          "PostgreSQL, db/kontor",
+		"postgres://u@db:5433/kontor":                   "PostgreSQL, db:5433/kontor",
+		"postgresql://a:1,b:2/kontor":                   "PostgreSQL, a:1,b:2/kontor",
+		"postgres:///kontor?host=/run/postgresql":       "PostgreSQL, this machine/kontor",
+		"postgres://db/k?user=a@b&password=x":           "PostgreSQL, db/k",
+		"postgres://%2Frun%2Fpostgresql/kontor":         "PostgreSQL, %2Frun%2Fpostgresql/kontor",
+		"postgres://bücher.example/kontor":              "PostgreSQL, bücher.example/kontor",
+		"sqlite:///a/b@c:d.db":                          "SQLite, /a/b@c:d.db",
+		"postgres://u:p@db/kontor?application_name=a@b": "PostgreSQL, db/kontor",
+	} {
+		if err := CheckURL(address); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+		if got := Place(address); got != want {
+			t.Errorf("%s is shown as %s, want %s", address, got, want)
+		}
+	}
+	for _, bad := range []string{"", "sqlite://", "mysql://u:secret1@db", "postgres://u:secret1@db:port/x", "postgres://u:secret1@db/x#y", "postgres://u:secret1", "postgres://u:secret1@db?sslmode=sometimes", "postgres://u:secret1\x00@db"} {
+		_, opened := Open(context.Background(), bad)
+		for _, err := range []error{CheckURL(bad), opened} {
+			if err == nil || strings.Contains(err.Error(), "secret1") {
+				t.Errorf("%q: %v", bad, err)
+			}
+		}
+	}
+}
+
+// TestPasswordNotSaid: no error of a connection that can't be made has the password in it.
+func TestPasswordNotSaid(t *testing.T) {
+	for _, special := range []string{"@", ":", "/", "?", "#", "%", "[", "]", " ", "ü", "'", `\`} {
+		for _, place := range []string{"127.0.0.1:1/kontor", "nobody.invalid/kontor", "%2Fno%2Fsuch%2Ffolder/kontor"} {
+			password := "hunter2" + special + "geheim"
+			_, err := Open(context.Background(), fmt.Sprintf("postgres://kontor:%s@%s?connect_timeout=2&sslmode=disable", password, place))
+			if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "geheim") {
+				t.Errorf("%s at %s: %v", password, place, err)
+			}
+		}
+	}
+}

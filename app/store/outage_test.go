@@ -1,0 +1,48 @@
+package store_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kontor/app/await"
+)
+
+// logged is what was logged.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// await waits until a text was logged.
+func (l *logged) await(t *testing.T, text string) {
+	t.Helper()
+	if !await.Within(time.Minute, func() bool { return strings.Contains(l.String(), text) }) {
+		t.Fatalf("%q was not logged:\n%s", text, l)
+	}
+}
+
+// lines fails the test unless so many lines were logged.
+func (l *logged) lines(t *testing.T, want int) {
+	t.Helper()
+	if got := strings.Count(l.String(), "\n"); got != want {
+		t.Errorf("%d lines were logged, want %d:\n%s", got, want, l)
+	}
+}

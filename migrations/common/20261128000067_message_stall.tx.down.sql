@@ -1,0 +1,2 @@
+DROP TABLE channel_pace;
+DROP TABLE message_stall;

@@ -1,0 +1,2 @@
+DROP TABLE erasure_log;
+ALTER TABLE deletion DROP COLUMN recorded_at;

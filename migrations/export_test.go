@@ -1,0 +1,4 @@
+package migrations
+
+// LockKey is the advisory lock of a step.
+const LockKey = lockKey

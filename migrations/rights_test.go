@@ -1,0 +1,101 @@
+package migrations_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/migrations"
+)
+
+// TestFewRights: a role that is neither superuser nor the database's owner brings the schema up to date as soon as it has the
+// rights that the operators' guide names. Until then it changes nothing and says which one is missing. Another one, which may
+// only read and write rows, finds the schema up to date, and says who must change it when it is not.
+func TestFewRights(t *testing.T) {
+	ctx := context.Background()
+	address := storetest.PostgresURL(t)
+	admin := open(t, address)
+	run := func(sql string) {
+		t.Helper()
+		if _, err := admin.ExecContext(ctx, sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	role := func() (name string, db *store.DB) {
+		id, _ := uuid.NewV4()
+		name = "kontor_test_" + strings.ReplaceAll(id.String(), "-", "")
+		run("CREATE ROLE " + name + " LOGIN")
+		t.Cleanup(func() { run("DROP OWNED BY " + name + " CASCADE; DROP ROLE " + name) })
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.User = url.User(name)
+		return name, open(t, u.String())
+	}
+	run("REVOKE CREATE ON SCHEMA public FROM PUBLIC") // as it is from PostgreSQL 15 on
+	name, db := role()
+	refused := func(want string) {
+		t.Helper()
+		for what, err := range map[string]error{"asked": migrations.Hindrance(ctx, db.DB), "tried": func() error { _, err := migrations.Apply(ctx, db.DB); return err }()} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", what, err, want)
+			}
+		}
+		var tables int
+		if err := admin.NewRaw("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(ctx, &tables); err != nil || tables > 0 {
+			t.Errorf("%d tables, %v", tables, err)
+		}
+	}
+	refused(`GRANT CREATE ON SCHEMA "public" TO "` + name)
+	run("GRANT CREATE ON SCHEMA public TO " + name)
+	refused("may not create it: let the owner of the database run CREATE EXTENSION pg_trgm")
+	run("CREATE SCHEMA extensions; CREATE EXTENSION pg_trgm SCHEMA extensions")
+	refused(`in the schema "extensions", which is not in the search_path`)
+	run("ALTER EXTENSION pg_trgm SET SCHEMA public")
+	if _, err := migrations.Apply(ctx, db.DB); err != nil {
+		t.Fatal(err)
+	}
+
+	rows, other := role()
+	run("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + rows)
+	if _, err := migrations.Apply(ctx, other.DB); err != nil {
+		t.Errorf("nothing is missing: %v", err)
+	}
+	run("DELETE FROM bun_migrations WHERE name = (SELECT max(name) FROM bun_migrations)")
+	if _, err := migrations.Apply(ctx, other.DB); err == nil || !strings.Contains(err.Error(), `belongs to the role "`+name+`": run `) {
+		t.Errorf("a step is missing: %v", err)
+	}
+}
+
+// TestOwnerWithoutExtension: who owns the database creates the extension without being asked.
+func TestOwnerWithoutExtension(t *testing.T) {
+	ctx := context.Background()
+	address := storetest.PostgresURL(t)
+	admin := open(t, address)
+	id, _ := uuid.NewV4()
+	name := "kontor_test_" + strings.ReplaceAll(id.String(), "-", "")
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"CREATE ROLE " + name + " LOGIN", "ALTER DATABASE " + u.Path[1:] + " OWNER TO " + name} {
+		if _, err := admin.ExecContext(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if _, err := admin.ExecContext(ctx, "REASSIGN OWNED BY "+name+" TO CURRENT_USER; DROP OWNED BY "+name+"; DROP ROLE "+name); err != nil {
+			t.Error(err)
+		}
+	})
+	u.User = url.User(name)
+	if _, err := migrations.Apply(ctx, open(t, u.String()).DB); err != nil {
+		t.Error(err)
+	}
+}

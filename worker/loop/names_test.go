@@ -1,0 +1,184 @@
+package loop
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"kontor/app/await"
+	"kontor/app/courier"
+)
+
+// openAs opens the queues of an installation.
+func openAs(t *testing.T, address, installation string) *Queue {
+	t.Helper()
+	q, err := Open(context.Background(), address, installation, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = q.Close() })
+	return q
+}
+
+// bare is a client that does what it is told, without a scope.
+func bare(t *testing.T, address string) redis.UniversalClient {
+	t.Helper()
+	opts, err := parseRedisURL(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewUniversalClient(opts)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// TestScope: the keys that Asynq keeps once per Redis become a queue's own, wherever they stand in a command; all others,
+// and what is no key, stay.
+func TestScope(t *testing.T) {
+	s := scopeOf(keyOf("ab12", queueMail))
+	for text, want := range map[string]string{
+		"sadd asynq:queues asynq:queues":           "sadd asynq:{ab12:mail:0}:queues asynq:queues",
+		"get asynq:servers:{host:1:x}":             "get asynq:{ab12:mail:0}:servers:{host:1:x}",
+		"zadd asynq:workers 1 asynq:workers:{h}":   "zadd asynq:{ab12:mail:0}:workers 1 asynq:workers:{h}",
+		"get asynq:{ab12:mail:0}:servers:{h}":      "get asynq:{ab12:mail:0}:servers:{h}",
+		"lpush asynq:{ab12:mail:0}:pending x":      "lpush asynq:{ab12:mail:0}:pending x",
+		"publish asynq:cancel id":                  "publish asynq:{ab12:mail:0}:cancel id",
+		"evalsha sha 2 asynq:servers:{h} k asynq:": "evalsha sha 2 asynq:{ab12:mail:0}:servers:{h} k asynq:",
+		"eval script 1 k asynq:queues":             "eval script 1 k asynq:queues",
+		"ping":                                     "ping",
+	} {
+		var args []any
+		for _, w := range strings.Fields(text) {
+			if w == "1" || w == "2" {
+				args = append(args, int(w[0]-'0'))
+				continue
+			}
+			args = append(args, w)
+		}
+		cmd := redis.NewCmd(t.Context(), args...)
+		s.command(cmd)
+		var got []string
+		for _, a := range cmd.Args() {
+			switch a := a.(type) {
+			case int:
+				got = append(got, string(rune('0'+a)))
+			case string:
+				got = append(got, a)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", text, got, want)
+		}
+	}
+}
+
+// TestTwoInstallations share a Redis and its database: neither takes, sees, stops or rescues the other's messages, and
+// nothing that either writes lies outside its own names.
+func TestTwoInstallations(t *testing.T) {
+	address := redisURL(t)
+	a, b := openAs(t, address, "aaaa"), openAs(t, address, "bbbb")
+	held := make(chan struct{})
+	oa, ob := newOutbox(nil), newOutbox(func(context.Context, courier.Ticket, int) (courier.Verdict, error) {
+		<-held
+		return courier.Verdict{}, nil
+	})
+	oa.put(40, courier.Email)
+	oa.put(40, courier.SMS)
+	ob.put(2, courier.Email)
+	ob.put(1, courier.SMS)
+	la := New(a, Options{Outbox: oa, Deliverer: oa})
+	la.rescue = rescuePace{every: 20 * time.Millisecond, patience: 40 * time.Millisecond} // would take what it does not know
+	start(t, la)
+	stopB := startOutbox(t, b, ob)
+	await.True(t, "b sends", func() bool {
+		infos, err := b.Overview(t.Context())
+		return err == nil && infos[0].Active == 2 && infos[1].Active == 1
+	})
+	await.True(t, "a has sent all", func() bool { return oa.unsettled() == 0 })
+	oa.eachOnce(t)
+	infos, err := a.Overview(t.Context())
+	if err != nil || infos[0].Active+infos[1].Active > 0 || infos[0].Processed != 40 || infos[1].Processed != 40 {
+		t.Errorf("a sees %+v, %v", infos, err)
+	}
+	for _, l := range a.lanes {
+		servers, err := l.inspector.Servers()
+		if err != nil || len(servers) != 2 {
+			t.Errorf("a sees %d servers, %v", len(servers), err)
+		}
+		for _, s := range servers {
+			if len(s.Queues) != 1 || s.Queues[l.key] == 0 {
+				t.Errorf("a sees a server of %v", s.Queues)
+			}
+		}
+	}
+	task := taskID(ob.messages[0].MessageID, 1)
+	if err := a.Delete(t.Context(), queueMail, task); err != errTaskUnknown {
+		t.Errorf("a deletes a task of b: %v", err)
+	}
+	close(held)
+	await.True(t, "b has sent all", func() bool { return ob.unsettled() == 0 })
+	stopB()
+	ob.eachOnce(t)
+
+	keys, err := bare(t, address).Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) == 0 {
+		t.Fatal(keys, err)
+	}
+	for _, key := range keys {
+		named := false
+		for _, installation := range []string{"aaaa", "bbbb"} {
+			for _, channel := range []string{"mail", "sms"} {
+				named = named || strings.Contains(key, ":{"+installation+":"+channel+":0}:")
+			}
+		}
+		if !named {
+			t.Errorf("%s is nobody's", key)
+		}
+	}
+}
+
+// TestOldQueues: a worker of the version before, which calls the queues mail and sms, runs beside a new one on the same
+// outbox and is then stopped with tasks in its queue. Every message goes out once.
+func TestOldQueues(t *testing.T) {
+	address := redisURL(t)
+	o := newOutbox(nil)
+	client := bare(t, address)
+	before := asynq.NewClientFromRedisClient(client)
+	enqueue := func(n int, channel courier.Channel) {
+		t.Helper()
+		for _, id := range o.put(n, channel) {
+			l := &lane{channel: channel, key: queueOf(channel)}
+			task, err := l.newTask(courier.Ticket{MessageID: id, Channel: channel, Run: 1})
+			if err == nil {
+				_, err = before.Enqueue(task)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	old := asynq.NewServerFromRedisClient(client, asynq.Config{
+		Concurrency: 4, Queues: map[string]int{queueMail: 1, queueSMS: 2}, RetryDelayFunc: retryDelay,
+		Logger: asynqLog{newReach(slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler)},
+	})
+	enqueue(100, courier.Email)
+	enqueue(100, courier.SMS)
+	if err := old.Start(handler{deliverer: o, log: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	q := open(t, address, nil)
+	startOutbox(t, q, o)
+	await.True(t, "the first", func() bool { return o.unsettled() < 200 })
+	old.Shutdown()
+	enqueue(50, courier.Email) // as if it had been stopped with these in its queue
+	await.True(t, "all delivered", func() bool { return o.unsettled() == 0 })
+	o.eachOnce(t)
+	if infos, err := q.Overview(t.Context()); err != nil || infos[0].Pending != 0 {
+		t.Errorf("the page shows %+v, %v", infos, err)
+	}
+}
