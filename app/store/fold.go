@@ -61,9 +61,10 @@ func FoldBefore(s string) string { return strings.ToLower(strings.TrimSpace(norm
 
 // FoldEmail is the form in which e-mail addresses and usernames are compared: cleaned (entry.Key), in lower case, and the
 // domain as servers know it (RFC 5891): müller@bücher.example and müller@xn--bcher-kva.example are one address. What is
-// behind the @ and can't be a domain stays as it is.
+// behind the @ and can't be a domain stays as it is. Bytes that are no text become U+FFFD. Folding is idempotent.
 func FoldEmail(s string) string {
-	s = entry.Key(strings.ToLower(entry.Key(s))) // a few letters in lower case are a letter and a mark
+	s = entry.Key(strings.ToValidUTF8(s, "\uFFFD"))
+	s = entry.Key(strings.ToLower(s)) // a few letters in lower case are a letter and a mark
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
 		return s

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -179,6 +180,8 @@ func TestFoldEmail(t *testing.T) {
 		"x@no domain":                                         "x@no domain",
 		"x@xn--a.de":                                          "x@xn--a.de",
 		"a@b@b\u00fccher.example":                             "a@b@xn--bcher-kva.example",
+		"\xe9\u03d2":                                          "\ufffd\u03c5", // not text; the letter behind it is folded as ever
+		"\xff@a\xffb.de":                                      "\ufffd@a\ufffdb.de",
 		"@":                                                   "@", "": "",
 	} {
 		got := store.FoldEmail(typed)
@@ -207,6 +210,18 @@ func TestFold(t *testing.T) {
 			t.Errorf("Fold(%q) = %q, want %q", c.in, got, c.search)
 		}
 	}
+}
+
+func FuzzFoldEmail(f *testing.F) {
+	for _, s := range []string{"Anna.Berg@Example.ORG", "m\u00fcller@b\u00fccher.example", "\xe9\u03d2", "x@xn--a.de", "\u0130@\u0130.de"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := store.FoldEmail(s)
+		if again := store.FoldEmail(got); again != got || !utf8.ValidString(got) {
+			t.Errorf("FoldEmail(%+q) = %+q is not a fixed point: %+q", s, got, again)
+		}
+	})
 }
 
 func FuzzFold(f *testing.F) {
