@@ -64,3 +64,32 @@ func baseHost(name string) (string, error) {
 	}
 	return name, nil
 }
+
+// WithAddress returns the settings with BASE_URL filled in from the address the program really listens on. This machine is
+// called localhost, since passkeys are bound to a name and not to an address.
+func (c Config) WithAddress(addr net.Addr) Config {
+	if c.BaseURL != "" {
+		return c
+	}
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		host, port = "localhost", "3000"
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && (ip.IsUnspecified() || ip == netip.IPv6Loopback() || host == "127.0.0.1") {
+		host = "localhost"
+	}
+	c.BaseURL = "http://" + net.JoinHostPort(host, port)
+	if usual, err := baseURL(c.BaseURL); err == nil { // without port 80, as browsers write an origin
+		c.BaseURL = usual
+	}
+	return c
+}
+
+// AnswersAt is where a program on this machine reaches one that listens on addr.
+func AnswersAt(addr *net.TCPAddr) string {
+	at := *addr
+	if len(at.IP) == 0 || at.IP.IsUnspecified() {
+		at.IP = net.IPv4(127, 0, 0, 1)
+	}
+	return "http://" + at.String()
+}

@@ -88,7 +88,7 @@ func TestWalks(t *testing.T) {
 func TestWorth(t *testing.T) {
 	const million = 1_000_000
 	s := Service{limits: limits{frequent: 3000, step: 6}}
-	k := look{blocks: 100, size: 25}
+	k := sampleSize{blocks: 100, size: 25}
 	share := float64(k.blocks*k.size) / million
 	for _, c := range []struct {
 		name   string
@@ -104,8 +104,8 @@ func TestWorth(t *testing.T) {
 		{name: "too few to be certain", known: expectation{rows: 3500, of: million, share: 0.1}},
 		{name: "a filled page with hardly more than are counted", known: expectation{rows: 1100, of: million, share: 0.1}, filled: true},
 		{name: "a filled page with many", known: expectation{rows: 20_000, of: million, share: 0.01}, filled: true, want: true},
-		{name: "a smaller look leaves it open", known: expectation{rows: 3000, of: million, share: 0.001}, want: true},
-		{name: "a larger look left it open", known: expectation{rows: 3000, of: million, share: 0.01}},
+		{name: "a smaller sample leaves it open", known: expectation{rows: 3000, of: million, share: 0.001}, want: true},
+		{name: "a larger sample left it open", known: expectation{rows: 3000, of: million, share: 0.01}},
 	} {
 		if got := s.worth(listing{search: true}, c.known, c.filled, k, share); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
@@ -150,7 +150,7 @@ func TestSample(t *testing.T) {
 			l.terms, l.search = parseQuery(c.filter.Query)
 			sum := 0.0
 			for range looks {
-				rows, met, err := w.sample(ctx, l, look{total / 4, size}, first, total)
+				rows, met, err := w.sample(ctx, l, sampleSize{total / 4, size}, first, total)
 				if err != nil || met > rows || met > total {
 					t.Fatalf("%+v: %d rows in %d blocks, %v", c.filter, rows, met, err)
 				}
@@ -161,7 +161,7 @@ func TestSample(t *testing.T) {
 			}
 			w.wantExtrapolated(t, l, c.want, n)
 		}
-		w.limits.looks = []look{{4, size}, {total / 10, size}}
+		w.limits.samples = []sampleSize{{4, size}, {total / 10, size}}
 		l := listing{now: testNow}
 		l.terms, l.search = parseQuery("heu")
 		mean := 0
@@ -175,7 +175,7 @@ func TestSample(t *testing.T) {
 		if mean < n/2*7/10 || mean > n/2*13/10 {
 			t.Errorf("expected are %d of %d", mean, n/2)
 		}
-		w.limits.looks[0].blocks = total
+		w.limits.samples[0].blocks = total
 		if e, err := w.expect(ctx, l, expectation{}, false); err != nil || e != (expectation{}) {
 			t.Errorf("a sample of all: %+v, %v; want none", e, err)
 		}

@@ -52,7 +52,7 @@ const (
 	phaseWord           // those whose name begins with one of several words: "Anna Müller" is "Müller, Anna"
 	phaseRest           // all others with the words in their search text; and everything in lists without phases
 	phaseDetails        // those whose details are needed to find them
-	phaseNone           // no phase: see part
+	phaseCounted        // no phase, but the row that says how many rows were walked: see part
 )
 
 // position is where a row stands in a list: a page begins after the last row of the one before (keyset), so a deep page

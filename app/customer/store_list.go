@@ -28,21 +28,22 @@ type limits struct {
 	walk int
 	// step: so many names are walked in the time in which one match is gathered.
 	step int
-	// looks are the samples that say what to expect, one after the other as far as that is worth it.
-	looks []look
+	// samples say what to expect, one after the other as far as that is worth it.
+	samples []sampleSize
 }
 
-// look is a sample: so many blocks of the table, of about so many rows each. On SQLite a block is so many numbers in a row,
-// on PostgreSQL a page. A frequent word is in all of the blocks if they are large; many small ones take longer to find.
-type look struct{ blocks, size int }
+// sampleSize is how much is read: so many blocks of the table, of about so many rows each. On SQLite a block is so many
+// numbers in a row, on PostgreSQL a page. A frequent word is in all of the blocks if they are large; many small ones take
+// longer to find.
+type sampleSize struct{ blocks, size int }
 
 // limitsOf are measured at a million customers. A page of matches as rare as may be must lie within the walk, or both ways
 // are gone in vain: rare × walk ≥ PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
-		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, step: 1, looks: []look{{30, 12}, {120, 12}}}
+		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, step: 1, samples: []sampleSize{{30, 12}, {120, 12}}}
 	}
-	return limits{scarce: 2 * PageSize, rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, step: 6, looks: []look{{100, 10}, {100, 25}}}
+	return limits{scarce: 2 * PageSize, rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, step: 6, samples: []sampleSize{{100, 10}, {100, 25}}}
 }
 
 // listing is what a page of the overview is made from.
@@ -449,14 +450,14 @@ func (s *Service) part(ctx context.Context, r run, p part, whole bool) (hits []h
 	// Behind the hits, when they don't fill the page, how many rows were walked: in one statement, since a question costs
 	// PostgreSQL more than its answer. The walk is not repeated for a page that is full.
 	q.SQL = `SELECT * FROM (` + q.SQL + `) AS hits UNION ALL SELECT ?, '', count(*) FROM (`
-	q.Args = append(q.Args, phaseNone)
+	q.Args = append(q.Args, phaseCounted)
 	q.Append(walk)
 	q.Add(`) AS walked LIMIT ?`, r.limit)
 	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &hits); err != nil {
 		return nil, false, err
 	}
 	last := len(hits) - 1
-	if last < 0 || hits[last].Phase != phaseNone {
+	if last < 0 || hits[last].Phase != phaseCounted {
 		return hits, true, nil
 	}
 	return hits[:last], hits[last].Number < int64(s.limits.walk), nil

@@ -62,7 +62,7 @@ func (s *Service) extrapolate(ctx context.Context, g gathered) (e expectation, e
 // Of a table of which that would be a good part it is not. Where the page is filled already all that matters is whether
 // there are many.
 func (s *Service) expect(ctx context.Context, l listing, known expectation, filled bool) (expectation, error) {
-	for _, k := range s.limits.looks {
+	for _, k := range s.limits.samples {
 		first, total, err := s.blocks(ctx, k.size)
 		if err != nil {
 			return known, err
@@ -91,7 +91,7 @@ func (s *Service) expect(ctx context.Context, l listing, known expectation, fill
 
 // worth says whether to look at a share of the table: when that tells more than is known of what promises to be shorter,
 // or when it may show that there are many, and a walk would not.
-func (s *Service) worth(l listing, known expectation, filled bool, k look, share float64) bool {
+func (s *Service) worth(l listing, known expectation, filled bool, k sampleSize, share float64) bool {
 	if known.share == 0 {
 		return true
 	}
@@ -168,7 +168,7 @@ func (s *Service) sampled(l listing) store.Clause {
 }
 
 // sample counts the rows that match in about so many of the blocks, and the blocks with such rows.
-func (s *Service) sample(ctx context.Context, l listing, k look, first int64, total int) (rows, met int, err error) {
+func (s *Service) sample(ctx context.Context, l listing, k sampleSize, first int64, total int) (rows, met int, err error) {
 	var q store.Clause
 	if s.db.IsPostgres() {
 		q.Add(`SELECT count(*), count(DISTINCT (customer.ctid::text::point)[0]) FROM customer TABLESAMPLE SYSTEM (?)

@@ -5,18 +5,13 @@ import (
 	"compress/gzip"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,11 +19,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"kontor/app/attention"
 	"kontor/app/effort"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
-	"kontor/views"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -219,232 +212,6 @@ func TestTaking(t *testing.T) {
 	}
 }
 
-// wordsOfSources are all words of this package's sources that could be the name of a field or of a parameter.
-func wordsOfSources(t testing.TB) []string {
-	t.Helper()
-	words := map[string]bool{}
-	files, err := filepath.Glob("*.go")
-	must(t, err)
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(f)
-		must(t, err)
-		for _, m := range regexp.MustCompile(`"(_?[a-z][a-z_]{0,24})"`).FindAllStringSubmatch(string(source), -1) {
-			words[m[1]] = true
-		}
-	}
-	for _, known := range []string{"login", "after", "specialist", "_csrf", "q", "version", "edit"} {
-		if !words[known] {
-			t.Fatalf("%s is not among the words", known)
-		}
-	}
-	return slices.Sorted(maps.Keys(words))
-}
-
-// paramNames are those that handlers read from the address.
-func paramNames(t testing.TB) []string {
-	t.Helper()
-	names := map[string]bool{seenQuery: true}
-	files, err := filepath.Glob("*.go")
-	must(t, err)
-	for _, f := range files {
-		source, err := os.ReadFile(f)
-		must(t, err)
-		for _, m := range regexp.MustCompile(`(?:c\.Query(?:Int)?\(|(?:queryTerm|askedTerm|asked|paramValues|chosenIDs|queryID)\(c, )"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
-			names[m[1]] = true
-		}
-	}
-	if len(names) < 15 {
-		t.Fatalf("only %d parameters", len(names))
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
-// oddities are texts that are text, and yet not what anybody expects.
-func oddities() []string {
-	cursor := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	id := "0193a3c0-0000-7000-8000-000000000000"
-	raw, _ := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
-	return []string{
-		"'", `\"%_*$1;--`, "\x01\u202e\ufeff\r\n", "𝕏🫥ﷺİß", "99999999999999999999", "1e999", "0000-01-01", "99999-12-31", id, "K-99999999999", "/..//a:b|c",
-		cursor("0000-01-01|1|" + id), cursor("0000-01-01T00:00:00Z|1|" + id), cursor("9999-12-31T23:59:59+14:00|9223372036854775807|" + id),
-		cursor("2026-11-20|-9223372036854775808|" + id), cursor(string(raw) + "a\x00b"), cursor(string(raw) + "\xff"), cursor("\x02\x00\x00\x01a\x00"),
-		cursor("\x02\x00\x01\xff\xff\xff\xff\x07zz"), cursor("\x01\xff\xff\xff\xff\xff\xff\xff\xff" + string(raw)),
-	}
-}
-
-// rerouted is the address of a route with something else in place of its first placeholder.
-func rerouted(r route, segment string) (string, bool) {
-	before, after, found := strings.Cut(r.path, ":")
-	if !found {
-		return "", false
-	}
-	_, after, more := strings.Cut(after, "/")
-	if more {
-		after = "/" + after
-	}
-	return before + segment + after, true
-}
-
-// endsSessions says whether who asks for a route is signed out by it.
-func endsSessions(r route) bool { return r.path == "/logout" || r.path == "/account/sessions" }
-
-// TestNoRequestIsAFault: whatever stands in an address or a form, no answer of any route is the server's fault, on both
-// databases; a search term of any length is cut, and no error.
-func TestNoRequestIsAFault(t *testing.T) {
-	long := []string{strings.Repeat("ab ", 1600), strings.Repeat("%", 1600), strings.Repeat("ﷺ", 101)}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorldOn(t, db)
-		x := w.furnish()
-		words, params := wordsOfSources(t), paramNames(t)
-		for who, b := range map[string]*browser{"signed in": w.signedIn(), "nobody": w.browser()} {
-			fine := func(a answer, r route, with string) {
-				t.Helper()
-				if a.StatusCode >= 500 && a.StatusCode != http.StatusServiceUnavailable {
-					t.Errorf("%s, %s %s with %.60q: %d", who, r.method, r.path, with, a.StatusCode)
-				}
-			}
-			for n, r := range w.table() {
-				if n%effort.Every(23) != 0 {
-					continue
-				}
-				if who == "nobody" && r.audience != anyone && r.audience != automatic {
-					continue // to sign in, whatever it is: see TestNotSignedIn and TestIntake
-				}
-				path := x.address(t, r.path)
-				with := func(query string) string {
-					if strings.Contains(path, "?") {
-						return path + "&" + query
-					}
-					return path + "?" + query
-				}
-				for i, odd := range oddities() {
-					if other, ok := rerouted(r, url.PathEscape(odd)); ok && i < 11 && i%2 == 0 {
-						fine(b.raw(r.method, other, ""), r, odd)
-					}
-					query := url.Values{}
-					for _, name := range params {
-						query.Add(name, odd)
-					}
-					if r.method == http.MethodGet {
-						fine(b.raw(r.method, with(query.Encode()), ""), r, odd)
-					}
-				}
-				if r.method != http.MethodGet {
-					continue
-				}
-				plain := b.raw(r.method, path, "").StatusCode
-				for _, text := range long {
-					query := url.Values{}
-					for name := range searchTerms {
-						query.Set(name, text)
-					}
-					if a := b.raw(r.method, with(query.Encode()), ""); a.StatusCode != plain {
-						t.Errorf("%s, %s with terms of %d bytes: %d, without %d", who, r.path, len(text), a.StatusCode, plain)
-					}
-				}
-			}
-			for _, odd := range []string{"'", "\x01𝕏ﷺ", "0000-01-01", "99999999999999999999", strings.Repeat("x", 1500)} {
-				token := b.token()
-				for _, r := range w.table() {
-					if r.method != http.MethodPost || r.takes != formBody || endsSessions(r) || who == "nobody" && r.audience != anyone {
-						continue
-					}
-					form := url.Values{csrfField: {token}}
-					for _, name := range words {
-						if name != csrfField && name != "narrow" && name != "choose" {
-							form.Add(name, odd)
-						}
-					}
-					fine(b.do(r.method, x.address(t, r.path), form), r, odd)
-				}
-			}
-		}
-	})
-}
-
-// TestCraftedCursors: where a list goes on is what somebody sent; one that no page of ours wrote is no fault of the server's.
-func TestCraftedCursors(t *testing.T) {
-	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	id := "0193a3c0-0000-7000-8000-000000000000"
-	var timed, cursors []string
-	for _, at := range []string{"0000-01-01", "0000-12-31", "0001-01-01", "9999-12-31", "a\x00"} {
-		for _, clock := range []string{"", "T00:00:00Z", "T23:59:59.999999999-23:59", "T00:00:00+23:59"} {
-			timed = append(timed, encode(at+clock+"|1|"+id))
-		}
-	}
-	for _, number := range []string{"-9223372036854775808", "9223372036854775807"} {
-		timed = append(timed, encode("2026-11-20|"+number+"|"+id), encode("2026-11-20T00:00:00Z|"+number+"|"+id))
-	}
-	of := strings.Repeat("\x01", 16)
-	for _, s := range []string{
-		of, of + "a", of + "a\x00b", of + "\xff", of + of, of + of + of, strings.Repeat("\xff", 16), strings.Repeat("\x00", 32), "\x02\x00\x00\x01a\x00",
-		"\x02\x00\x01\xff\xff\xff\xff\x07zz", "\x02\x00\x02\x01a", "\x02\x01\x00\xff\xff\xff\xff\x07", "\x02\x03\x01\x01z",
-		"\x01\xff\xff\xff\xff\xff\xff\xff\xff" + of, "\x01\x00\x00\x00\x00\x00\x00\x00\x01" + of, "\x01\x03\x84\x22\xf4\xd3\xd4\x00\x00" + of,
-	} {
-		cursors = append(cursors, encode(s))
-	}
-	cursors = append(cursors, id, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", strings.Repeat("A", maxParam))
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorldOn(t, db)
-		x := w.furnish()
-		b := w.signedIn()
-		lists := []string{
-			"/customers?q=k&after=", "/customers?after=", "/customers?before=", "/customers?sort=number&after=", "/customers?sort=-number&before=",
-			"/customers?sort=-name&after=", "/transactions?after=", "/transactions?before=", "/customers/" + x.customer.String() + "/transactions?after=",
-			"/specialists?after=", "/specialists/" + x.specialist.String() + "/sees?customers=", "/specialists/" + x.specialist.String() + "/sees?transactions=",
-			"/audit?after=", "/customers/" + x.customer.String() + "/log?after=", "/transactions/" + x.transaction.String() + "/log?after=",
-		}
-		try := func(list string, cursors []string) {
-			for _, cursor := range cursors {
-				if a := b.raw(http.MethodGet, list+cursor, ""); a.StatusCode != http.StatusOK {
-					t.Errorf("%s%.80s: %d", list, cursor, a.StatusCode)
-				}
-			}
-		}
-		for _, list := range lists {
-			try(list, append(cursors, timed[0]))
-		}
-		for _, section := range attention.Sections {
-			try("/attention?section="+string(section)+"&after=", append(timed, cursors[0]))
-		}
-	})
-}
-
-// TestFarDays: days at the edges of the calendar are kept out, or can be read again.
-func TestFarDays(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorldOn(t, db)
-		x := w.furnish()
-		b := w.signedIn()
-		deputies := "/specialists/" + w.admin.ID.String() + "/deputies"
-		for _, day := range []string{"0000-01-01", "0001-01-01", "9998-12-31", "9999-12-30", "9999-12-31"} {
-			b.send(deputies, "deputy", x.specialist.String(), "from", day, "until", day)
-			b.send("/customers/"+x.customer.String()+"/transactions", "name", "Fern", "kind", "tax_return", "due", day)
-			b.send("/customers/"+x.customer.String()+"/data", "first_name", "B", "last_name", "K", "version", "1", "locale", "de", "date_of_birth", day)
-			for _, page := range []string{deputies, "/customers/" + x.customer.String() + "/transactions", "/customers/" + x.customer.String() + "/data", "/attention", "/customers", "/specialists/" + x.specialist.String()} {
-				if a := b.get(page); a.StatusCode != http.StatusOK {
-					t.Errorf("%s after %s: %d", page, day, a.StatusCode)
-				}
-			}
-		}
-	})
-}
-
-// TestLongAddressSignsIn: who follows a long address without a session is asked to sign in, and not refused by our own link.
-func TestLongAddressSignsIn(t *testing.T) {
-	b := newWorld(t).browser()
-	for _, n := range []int{10, maxParam - 20, maxParam, 15_000} {
-		to := b.get("/customers?q=" + strings.Repeat("a", n)).Header.Get("Location")
-		if n == 10 && !strings.Contains(to, "next=") {
-			t.Errorf("%s does not lead back", to)
-		}
-		b.get(to).want(t, http.StatusOK)
-	}
-}
-
 // TestOnlyTheBodyCounts: what stands in the address is no field of a form, and no token.
 func TestOnlyTheBodyCounts(t *testing.T) {
 	w := newWorld(t)
@@ -472,31 +239,6 @@ func TestOnlyTheBodyCounts(t *testing.T) {
 	}
 	if a := b.do(http.MethodPost, "/login?login="+adminEmail+"&password="+url.QueryEscape(strong), url.Values{csrfField: {w.browser().token()}}); a.StatusCode == http.StatusSeeOther {
 		t.Error("somebody signed in by an address")
-	}
-}
-
-// TestEveryFormNamesItsAction: a form without one is sent to the address it stands at, with all that the address says.
-func TestEveryFormNamesItsAction(t *testing.T) {
-	inner := regexp.MustCompile(`(?s)\{\{.*?\}\}`)
-	forms := 0
-	must(t, fs.WalkDir(views.Pages(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		source, err := fs.ReadFile(views.Pages(), path)
-		for _, tag := range regexp.MustCompile(`(?is)<form\b[^>]*>`).FindAllString(inner.ReplaceAllString(string(source), "x"), -1) {
-			forms++
-			if !regexp.MustCompile(`\saction="[^"?]+"`).MatchString(tag) {
-				t.Errorf("%s: %s", path, tag)
-			}
-			if strings.Contains(tag, "enctype") {
-				t.Errorf("%s: no route takes %s", path, tag)
-			}
-		}
-		return err
-	}))
-	if forms < 40 {
-		t.Errorf("only %d forms", forms)
 	}
 }
 
@@ -560,36 +302,6 @@ func FuzzForm(f *testing.F) {
 			t.Fatalf("%v became %v, %v", form, again, err)
 		}
 	})
-}
-
-// TestOneWayIn: nothing but intake.go reads a body or a form, and every header that is read anywhere is judged there.
-func TestOneWayIn(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	must(t, err)
-	other := regexp.MustCompile(`\.(FormValue|PostArgs|PostBody|BodyParser|FormFile|MultipartForm|SaveFile|BodyGunzip|BodyUncompressed|GetReqHeaders|BodyRaw)\(|\bc\.Body\(`)
-	intake, err := os.ReadFile("intake.go")
-	must(t, err)
-	_, judged, _ := strings.Cut(string(intake), "var readHeaders")
-	judged, _, _ = strings.Cut(judged, "}\n")
-	read := 0
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(f)
-		must(t, err)
-		if m := other.Find(source); m != nil {
-			t.Errorf("%s: %s", f, m)
-		}
-		for _, m := range regexp.MustCompile(`\bc\.Get\(([^),]+)\)`).FindAllSubmatch(source, -1) {
-			if read++; !strings.Contains(judged, string(m[1])) {
-				t.Errorf("%s reads the header %s, which intake does not judge", f, m[1])
-			}
-		}
-	}
-	if read < 10 {
-		t.Errorf("only %d headers are read", read)
-	}
 }
 
 // TestUnseenIsNotShownAgain: a form that comes back holds what was judged, without the characters that nobody sees, and a

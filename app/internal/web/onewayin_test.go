@@ -1,0 +1,67 @@
+package web
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"kontor/views"
+)
+
+// TestEveryFormNamesItsAction: a form without one is sent to the address it stands at, with all that the address says.
+func TestEveryFormNamesItsAction(t *testing.T) {
+	inner := regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+	forms := 0
+	must(t, fs.WalkDir(views.Pages(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		source, err := fs.ReadFile(views.Pages(), path)
+		for _, tag := range regexp.MustCompile(`(?is)<form\b[^>]*>`).FindAllString(inner.ReplaceAllString(string(source), "x"), -1) {
+			forms++
+			if !regexp.MustCompile(`\saction="[^"?]+"`).MatchString(tag) {
+				t.Errorf("%s: %s", path, tag)
+			}
+			if strings.Contains(tag, "enctype") {
+				t.Errorf("%s: no route takes %s", path, tag)
+			}
+		}
+		return err
+	}))
+	if forms < 40 {
+		t.Errorf("only %d forms", forms)
+	}
+}
+
+// TestOneWayIn: nothing but intake.go reads a body or a form, and every header that is read anywhere is judged there.
+func TestOneWayIn(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	must(t, err)
+	other := regexp.MustCompile(`\.(FormValue|PostArgs|PostBody|BodyParser|FormFile|MultipartForm|SaveFile|BodyGunzip|BodyUncompressed|GetReqHeaders|BodyRaw)\(|\bc\.Body\(`)
+	intake, err := os.ReadFile("intake.go")
+	must(t, err)
+	_, judged, _ := strings.Cut(string(intake), "var readHeaders")
+	judged, _, _ = strings.Cut(judged, "}\n")
+	read := 0
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(f)
+		must(t, err)
+		if m := other.Find(source); m != nil {
+			t.Errorf("%s: %s", f, m)
+		}
+		for _, m := range regexp.MustCompile(`\bc\.Get\(([^),]+)\)`).FindAllSubmatch(source, -1) {
+			if read++; !strings.Contains(judged, string(m[1])) {
+				t.Errorf("%s reads the header %s, which intake does not judge", f, m[1])
+			}
+		}
+	}
+	if read < 10 {
+		t.Errorf("only %d headers are read", read)
+	}
+}
