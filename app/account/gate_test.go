@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"kontor/app/effort"
-
 	"github.com/alexedwards/argon2id"
+	"github.com/uptrace/bun"
+
+	"kontor/app/await"
+	"kontor/app/effort"
 )
 
 // TestBurst: any number of people with the right password, or one of them again and again, sign in at once from one address,
@@ -44,6 +46,71 @@ func TestBurst(t *testing.T) {
 		burst("one", effort.Of(40, 12), func(int) string { return people[0].Email })
 		burst("one again", effort.Of(40, 12), func(int) string { return people[0].Email })
 	})
+}
+
+// TestNobodyWaitsForEachOther: whoever counts a try at a moment in which somebody else holds the account waits for them
+// without keeping a counter that the other may need. PostgreSQL would give one of the two up.
+func TestNobodyWaitsForEachOther(t *testing.T) {
+	each(t, func(w *world) {
+		if !w.db.IsPostgres() {
+			return // one tx at a time
+		}
+		a := w.specialist("Anna")
+		w.signIn(a.Email, good)
+		w.must(w.wrongOwn(a)) // from now on there is such a counter
+		who := whose(a, "")
+		try, err := w.reserve(w.ctx, who, office)
+		w.must(err)
+		counts := map[string]func() error{
+			"a try":              func() error { _, err := w.reserve(w.ctx, who, office); return err },
+			"a password":         func() error { return w.Verify(w.ctx, a.ID, good, office) },
+			"one's own password": func() error { return w.wrongOwn(a) },
+			"a right password": func() error {
+				return w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error { return w.settle(ctx, tx, try) })
+			},
+			"a forgotten one": func() error { return w.ForgotPassword(w.ctx, a.Email, office) },
+		}
+		holds := map[string]func(ctx context.Context, tx bun.Tx) error{
+			"signing in":     func(ctx context.Context, tx bun.Tx) error { return w.settle(ctx, tx, try) },
+			"a new password": func(ctx context.Context, tx bun.Tx) error { return w.settleAll(ctx, tx, a.ID) },
+			"a known address": func(ctx context.Context, tx bun.Tx) error {
+				return w.knowAddress(ctx, tx, who, office)
+			},
+		}
+		for counting, count := range counts {
+			for holding, hold := range holds {
+				done := make(chan error, 1)
+				err := w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+					if _, err := lockAccount(ctx, tx, a.ID); err != nil {
+						return err
+					}
+					go func() { done <- count() }()
+					await.True(t, counting+" waits for the account", func() bool {
+						var waiting int
+						err := w.db.NewRaw(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(w.ctx, &waiting)
+						return err == nil && waiting > 0
+					})
+					// There is nothing to wait for; before PostgreSQL looks for two that wait for each other it would say so.
+					if _, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = '500ms'"); err != nil {
+						return err
+					}
+					return hold(ctx, tx)
+				})
+				if err != nil {
+					t.Errorf("%s while %s is under way: %v", counting, holding, err)
+				}
+				w.must(<-done)
+			}
+		}
+	})
+}
+
+// wrongOwn types a wrong password as one's own.
+func (w *world) wrongOwn(a Account) error {
+	if err := w.verifyOwn(w.ctx, a, "wrong", office); !errors.Is(err, ErrSignIn) {
+		return fmt.Errorf("a wrong password: %w", err)
+	}
+	return nil
 }
 
 // TestGate: places are given back, waiting ends with the time, a browser that is known waits for nobody else.

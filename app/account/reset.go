@@ -24,6 +24,9 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser
 			return err
 		}
 		who := whose(found.Account, login)
+		if err := holdPerson(ctx, tx, who); err != nil {
+			return err
+		}
 		browser, err := s.knownBrowser(ctx, tx, who, from)
 		if err != nil {
 			return err

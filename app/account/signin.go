@@ -127,6 +127,9 @@ func (s *Service) verifyOwn(ctx context.Context, a Account, password string, fro
 	try := tried{who: whose(a, ""), from: from}
 	try.slots = []slot{s.slotOf("own", perAccount, try.who)}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := holdPerson(ctx, tx, try.who); err != nil {
+			return err
+		}
 		wait, err := s.count(ctx, tx, try.slots)
 		if err != nil {
 			return err

@@ -394,6 +394,17 @@ func lockThrottle(ctx context.Context, tx bun.IDB, sl slot, now time.Time) (t th
 	return t, err
 }
 
+// holdPerson keeps the account of a person, if there is one, until the tx ends. A counter refers to its account, and writing
+// the counter asks for that. Whoever changes an account has locked it before they touch its counters, so whoever counts
+// takes it first, too, or the two would wait for each other. It takes as long for nobody.
+func holdPerson(ctx context.Context, tx bun.IDB, who person) error {
+	if tx.Dialect().Name() != dialect.PG {
+		return nil
+	}
+	_, err := existing(ctx, tx, []uuid.UUID{who.account.UUID})
+	return err
+}
+
 func putThrottle(ctx context.Context, tx bun.IDB, t throttle) error {
 	_, err := tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("failures = EXCLUDED.failures").
 		Set("next_at = EXCLUDED.next_at").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)

@@ -140,6 +140,9 @@ const (
 func (s *Service) reserve(ctx context.Context, who person, from Browser) (t tried, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		t = tried{who: who, from: from}
+		if err := holdPerson(ctx, tx, who); err != nil {
+			return err
+		}
 		browser, err := s.knownBrowser(ctx, tx, who, from)
 		if err != nil {
 			return err
@@ -224,6 +227,9 @@ func (s *Service) spend(ctx context.Context, tx bun.IDB, who person, from Browse
 // address loses what was counted (not more: who has an account must not be able to clear it), and the address is known
 // from now on. A counter that the try was not counted by stays: the person's getting in must not help who guesses.
 func (s *Service) settle(ctx context.Context, tx bun.IDB, t tried) error {
+	if err := holdPerson(ctx, tx, t.who); err != nil {
+		return err
+	}
 	for _, sl := range ordered(t.slots) { // the one of where the person is known comes last, in this order as well
 		var err error
 		if isOf(sl, "address") {
@@ -313,7 +319,8 @@ func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait tim
 
 func isOf(sl slot, kind string) bool { return strings.HasPrefix(sl.subject, kind+":") }
 
-// ordered is the one order in which everybody takes counters, or two would wait for each other.
+// ordered is the one order in which everybody takes counters, or two would wait for each other. The account comes before
+// them all: see holdPerson.
 func ordered(slots []slot) []slot {
 	return slices.SortedFunc(slices.Values(slots), func(a, b slot) int { return strings.Compare(a.subject, b.subject) })
 }
