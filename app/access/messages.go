@@ -96,7 +96,7 @@ func (s *Service) composeInvitation(ctx context.Context, tx bun.IDB, m courier.M
 	}
 	token, err := secret.Mint(ctx, tx, secret.Link{
 		Purpose: secret.Register, SubjectID: r.ID, CustomerID: m.CustomerID, Generation: r.Generation,
-		Address: s.address(r.EmailFolded), CreatedAt: s.now(), ExpiresAt: r.LinkExpiresAt,
+		Address: s.key.Bind(r.Email), CreatedAt: s.now(), ExpiresAt: r.LinkExpiresAt,
 	})
 	if err != nil {
 		return courier.Content{}, err

@@ -62,7 +62,7 @@ func (s *Service) look(ctx context.Context, token string) (r row, l secret.Link,
 	switch {
 	case err != nil:
 		return row{}, secret.Link{}, err
-	case !ok || r.DeactivatedAt != nil || !s.key.Is(l.Address, "address", r.EmailFolded):
+	case !ok || r.DeactivatedAt != nil || !s.key.IsBound(l, r.Email):
 		return row{}, secret.Link{}, secret.ErrUnknownLink
 	case r.RegisteredAt != nil:
 		return r, l, secret.ErrUsedLink
@@ -241,7 +241,7 @@ func (s *Service) redeem(
 		if !ok {
 			return s.whyNotRegistered(ctx, tx, l.SubjectID)
 		}
-		if !s.key.Is(l.Address, "address", r.EmailFolded) {
+		if !s.key.IsBound(l, r.Email) {
 			return secret.ErrUnknownLink
 		}
 		if err := s.mayRedeem(ctx, tx, r); err != nil {

@@ -336,9 +336,6 @@ func (s *Service) log(ctx context.Context, tx bun.IDB, by audit.Actor, what audi
 	return s.audit.Write(ctx, tx, by, rec)
 }
 
-// address is how a link remembers whom it was sent to.
-func (s *Service) address(folded string) string { return s.key.MAC("address", folded) }
-
 // submissionKey is what is stored of a form's once-only key: bound to the customer, so that it finds no other's access.
 func submissionKey(customerID uuid.UUID, submission string) *string {
 	id, err := uuid.FromString(submission)

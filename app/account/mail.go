@@ -123,15 +123,7 @@ func (s *Service) mint(
 	ctx context.Context, tx bun.IDB, account uuid.UUID, purpose secret.Purpose, email string, expires time.Time,
 ) (token string, err error) {
 	return secret.Mint(ctx, tx, secret.Link{
-		Purpose: purpose, SubjectID: account, Generation: generation, Address: s.bound(email),
+		Purpose: purpose, SubjectID: account, Generation: generation, Address: s.key.Bind(email),
 		CreatedAt: s.now(), ExpiresAt: expires,
 	})
-}
-
-// bound is what a link keeps of the address it was sent to.
-func (s *Service) bound(email string) string { return s.key.MAC("address", store.FoldEmail(email)) }
-
-// isBound says whether a link was sent to the address.
-func (s *Service) isBound(l secret.Link, email string) bool {
-	return s.key.Is(l.Address, "address", store.FoldEmail(email))
 }

@@ -237,7 +237,7 @@ func (s *Service) EmailLinkLocale(ctx context.Context, token string) string {
 		return ""
 	}
 	a, err := findAccount(ctx, s.db, l.SubjectID)
-	if err != nil || !used && (!a.Active || a.PendingEmail == "" || !s.isBound(l, a.PendingEmail)) {
+	if err != nil || !used && (!a.Active || a.PendingEmail == "" || !s.key.IsBound(l, a.PendingEmail)) {
 		return ""
 	}
 	return a.Locale
@@ -253,7 +253,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 			return err
 		}
 		a, err := lockAccount(ctx, tx, l.SubjectID)
-		wanted := a.Active && a.PendingEmail != "" && s.isBound(l, a.PendingEmail)
+		wanted := a.Active && a.PendingEmail != "" && s.key.IsBound(l, a.PendingEmail)
 		if store.IsNoRows(err) || err == nil && !wanted {
 			return secret.ErrUnknownLink
 		}

@@ -86,7 +86,7 @@ func (s *Service) passwordLink(ctx context.Context, token string) (l secret.Link
 
 // fits says whether a link still is one for the account as it was loaded: active, and at the address the link went to.
 func (s *Service) fits(l secret.Link, a Account, loading error) error {
-	if store.IsNoRows(loading) || loading == nil && (!a.Active || !s.isBound(l, a.Email)) {
+	if store.IsNoRows(loading) || loading == nil && (!a.Active || !s.key.IsBound(l, a.Email)) {
 		return secret.ErrUnknownLink
 	}
 	return loading

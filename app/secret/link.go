@@ -30,7 +30,7 @@ type Link struct {
 	SubjectID  uuid.UUID     `bun:"subject_id"`
 	CustomerID uuid.NullUUID `bun:"customer_id"`
 	Generation int           `bun:"generation"`
-	Address    string        `bun:"address"` // Key.MAC("address", …) of the address it was sent to
+	Address    string        `bun:"address"` // Key.Bind of the address it was sent to
 	CreatedAt  time.Time     `bun:"created_at"`
 	ExpiresAt  time.Time     `bun:"expires_at"`
 	UsedAt     *time.Time    `bun:"used_at"`
@@ -44,6 +44,15 @@ var (
 	// ErrExpiredLink is the answer to a link past its time.
 	ErrExpiredLink = fault.New(fault.Gone, "link.expired")
 )
+
+// Bind is what a link keeps of the e-mail address it was sent to.
+func (k Key) Bind(email string) string { return k.MAC("address", store.FoldEmail(email)) }
+
+// IsBound says whether a link was sent to an e-mail address, in whatever spelling. A link that an earlier version sent is
+// bound to the form that addresses had then.
+func (k Key) IsBound(l Link, email string) bool {
+	return k.Is(l.Address, "address", store.FoldEmail(email)) || k.Is(l.Address, "address", store.FoldBefore(email))
+}
 
 // Mint stores a new link and returns its token. l needs Purpose, SubjectID, Generation, Address, CreatedAt, ExpiresAt.
 func Mint(ctx context.Context, tx bun.IDB, l Link) (token string, err error) {
