@@ -151,7 +151,17 @@ func (t *terms) add(words []string) {
 // word adds a word that is looked for as it is.
 func (t *terms) word(w string) {
 	if n := store.Needle(w); slices.Contains(t.Needles, n) {
-		t.all = append(t.all, term{either: []string{n}})
+		t.part(term{either: []string{n}})
+	}
+}
+
+// part adds a part of the query once, and no more of them than there may be words.
+func (t *terms) part(n term) {
+	same := func(other term) bool {
+		return slices.Equal(other.words, n.words) && slices.Equal(other.either, n.either)
+	}
+	if len(t.all) < store.MaxTerms && !slices.ContainsFunc(t.all, same) {
+		t.all = append(t.all, n)
 	}
 }
 
@@ -163,12 +173,15 @@ func (t *terms) digits(words []string, prefix, digits string) {
 			n.words = append(n.words, needle)
 		}
 	}
+	if len(n.words) == 0 && len(t.Needles) == store.MaxTerms {
+		return // behind the words that are looked at
+	}
 	for _, form := range numberForms(prefix, digits) {
 		if needle := store.Needle(form); !slices.Contains(n.either, needle) {
 			n.either = append(n.either, needle)
 		}
 	}
-	t.all = append(t.all, n)
+	t.part(n)
 }
 
 // numberForms are the forms in which the details may have a number.

@@ -408,10 +408,30 @@ func TestContinueDetails(t *testing.T) {
 	})
 }
 
+// TestLongQueries: of a query with many words so many parts are looked for as there may be words, and who has all words that
+// are looked at is found, whatever stands behind them.
+func TestLongQueries(t *testing.T) {
+	for _, q := range []string{
+		"00 0 0 A 0 0 0 A 0",
+		"a 1234 5678 b 2345 6789 c 3456 7890 d 45678",
+		"12345 6 a 6 12345 a 12345 6 6 a 6 6 12345 a 6 12345 6 a 12345 12345 a 6 6 6 12345 a 6 12345 6 12345",
+		"eins zwei drei vier fünf sechs sieben acht neun 12345 de 12345678",
+	} {
+		terms, ok := parseQuery(q)
+		if !ok || terms.match() == "" || len(terms.all) > store.MaxTerms {
+			t.Errorf("%q is %+v", q, terms)
+		}
+		if text := " " + strings.Join(terms.Needles, " "); !found(terms, text, "") {
+			t.Errorf("%q: %q is not found: %+v", q, text, terms.all)
+		}
+	}
+}
+
 // FuzzDetails: whoever types a field as it is recorded finds the row, and so does the index.
 func FuzzDetails(f *testing.F) {
 	f.Add("Karl-Marx-Str. 5a", "20355", "+49711123456", "DE136695976", "HRB 1234", "DE")
 	f.Add("张 5", "SW1A 1AA", "0", "", "", "GB")
+	f.Add("0", "0", "0", "0", "00 0 0 A 0 0 0 A 0", "0") // words again and again
 	f.Fuzz(func(t *testing.T, street, postal, phone, vat, register, country string) {
 		d, _ := validate(Company, Data{Street: street, PostalCode: postal, Phone: phone, VATID: vat, RegisterNumber: register, Country: country}, testNow)
 		search, details := texts(Company, 10001, d, nil)
