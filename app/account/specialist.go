@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -69,13 +68,13 @@ type cursor struct {
 }
 
 func (c cursor) String() string {
-	return base64.RawURLEncoding.EncodeToString(append(c.id.Bytes(), c.name...))
+	return store.EncodeCursor(append(c.id.Bytes(), c.name...))
 }
 
 // readCursor returns the zero cursor, which is before everybody, for anything that String did not make.
 func readCursor(s string) cursor {
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) < uuid.Size {
+	b, ok := store.DecodeCursor(s)
+	if !ok || len(b) < uuid.Size {
 		return cursor{}
 	}
 	c := cursor{name: string(b[uuid.Size:]), id: uuid.FromBytesOrNil(b[:uuid.Size])}

@@ -3,7 +3,6 @@
 package attention
 
 import (
-	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/handover"
+	"kontor/app/store"
 	"kontor/app/transaction"
 )
 
@@ -154,14 +154,14 @@ type position struct {
 }
 
 func (p position) String() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(p.at + "|" + strconv.FormatInt(p.number, 10) + "|" + p.id.String()))
+	return store.EncodeCursor([]byte(p.at + "|" + strconv.FormatInt(p.number, 10) + "|" + p.id.String()))
 }
 
 // readPosition reads a cursor; ok is false for what String did not make. timed says that it begins with a moment, else
 // with a day.
 func readPosition(s string, timed bool) (p position, at time.Time, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
+	raw, ok := store.DecodeCursor(s)
+	if !ok {
 		return position{}, time.Time{}, false
 	}
 	parts := strings.Split(string(raw), "|")
@@ -172,7 +172,8 @@ func readPosition(s string, timed bool) (p position, at time.Time, ok bool) {
 	if timed {
 		format = time.RFC3339Nano
 	}
-	if at, err = time.Parse(format, parts[0]); err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 { // PostgreSQL knows no year 0
+	at, err := time.Parse(format, parts[0])
+	if err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 { // PostgreSQL knows no year 0
 		return position{}, time.Time{}, false
 	}
 	if p.number, err = strconv.ParseInt(parts[1], 10, 64); err != nil {

@@ -2,7 +2,6 @@ package authorisation
 
 import (
 	"context"
-	"encoding/base64"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -10,6 +9,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -145,13 +145,13 @@ func (s *Service) processes(ctx context.Context, c account.Caller, personID uuid
 type place struct{ customer, transaction uuid.UUID }
 
 func (p place) String() string {
-	return base64.RawURLEncoding.EncodeToString(append(p.customer.Bytes(), p.transaction.Bytes()...))
+	return store.EncodeCursor(append(p.customer.Bytes(), p.transaction.Bytes()...))
 }
 
 // readPlace returns the zero place, which is before everything, for anything that String did not make.
 func readPlace(s string) place {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != 2*uuid.Size {
+	b, ok := store.DecodeCursor(s)
+	if !ok || len(b) != 2*uuid.Size {
 		return place{}
 	}
 	return place{uuid.FromBytesOrNil(b[:uuid.Size]), uuid.FromBytesOrNil(b[uuid.Size:])}

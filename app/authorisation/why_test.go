@@ -327,6 +327,7 @@ func TestSeesOf(t *testing.T) {
 
 func FuzzPlace(f *testing.F) {
 	f.Add(place{newID(), newID()}.String())
+	f.Add("000000000000000\r0000000000000000000000000000")
 	f.Fuzz(func(t *testing.T, s string) {
 		if p := readPlace(s); p != (place{}) && p.String() != s {
 			t.Errorf("%q is read as %v, which is written %q", s, p, p.String())

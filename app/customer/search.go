@@ -1,7 +1,6 @@
 package customer
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"regexp"
 	"strings"
@@ -73,7 +72,7 @@ const maxCursor = 4096
 func (p position) encode(o order) string {
 	b := []byte{cursorVersion, o.mark(), byte(p.phase)}
 	b = binary.AppendUvarint(b, uint64(p.number))
-	return base64.RawURLEncoding.EncodeToString(append(b, p.name...))
+	return store.EncodeCursor(append(b, p.name...))
 }
 
 func (o order) mark() byte {
@@ -92,8 +91,8 @@ func decode(s string, o order) (p position, ok bool) {
 	if s == "" || len(s) > maxCursor {
 		return position{}, false
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) < 4 || b[0] != cursorVersion || b[1] != o.mark() || b[2] > phaseDetails {
+	b, ok := store.DecodeCursor(s)
+	if !ok || len(b) < 4 || b[0] != cursorVersion || b[1] != o.mark() || b[2] > phaseDetails {
 		return position{}, false
 	}
 	number, n := binary.Uvarint(b[3:])

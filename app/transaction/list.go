@@ -2,7 +2,6 @@ package transaction
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -159,17 +158,14 @@ const cursorVersion = 1
 // encode writes a position for a URL.
 func (p position) encode() string {
 	b := binary.BigEndian.AppendUint64([]byte{cursorVersion}, uint64(p.CreatedAt.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(append(b, p.ID.Bytes()...))
+	return store.EncodeCursor(append(b, p.ID.Bytes()...))
 }
 
 // decode reads a cursor; ok=false for everything that encode can't have written.
 func decode(s string) (p position, ok bool) {
 	const length = 1 + 8 + uuid.Size
-	if len(s) != base64.RawURLEncoding.EncodedLen(length) {
-		return position{}, false
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || b[0] != cursorVersion {
+	b, ok := store.DecodeCursor(s)
+	if !ok || len(b) != length || b[0] != cursorVersion {
 		return position{}, false
 	}
 	micro := int64(binary.BigEndian.Uint64(b[1:9]))

@@ -186,7 +186,8 @@ func TestCraftedCursors(t *testing.T) {
 	} {
 		cursors = append(cursors, encode(s))
 	}
-	cursors = append(cursors, id, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", strings.Repeat("A", maxParam))
+	cursors = append(cursors, id, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", strings.Repeat("A", maxParam),
+		strings.Repeat("%0A", 34), strings.Repeat("%0D", 43), "%0A"+encode(of+of))
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorldOn(t, db)
 		x := w.furnish()
