@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -235,6 +236,35 @@ func TestNothingPersonal(t *testing.T) {
 	}
 }
 
+// TestLineEnds: a log that a transfer gave other line ends says what it said. A hash that is written otherwise than we write
+// it is unreadable and said so, since it would be found nowhere.
+func TestLineEnds(t *testing.T) {
+	k := newKey()
+	hash := k.Hash(Subject{Kind: Customer})
+	text := k.line() + Entry{noon, Customer, hash}.line()
+	for name, c := range map[string]struct {
+		text       string
+		unreadable int
+	}{
+		"LF":                  {text, 0},
+		"CRLF":                {strings.ReplaceAll(text, "\n", "\r\n"), 0},
+		"no last line end":    {strings.TrimSpace(text), 0},
+		"CR within a hash":    {strings.Replace(text, hash, hash[:9]+"\r"+hash[9:], 1), 1},
+		"blank behind a hash": {strings.Replace(text, hash, hash+" ", 1), 1},
+		"padded":              {strings.Replace(text, hash, hash+"=", 1), 1},
+	} {
+		key, entries, unreadable, err := parse(strings.NewReader(c.text))
+		if err != nil || key != k || unreadable != c.unreadable || len(entries) != 1-c.unreadable {
+			t.Errorf("%s: %d entries, %d unreadable, %v", name, len(entries), unreadable, err)
+		}
+		for _, e := range entries {
+			if e.Hash != hash {
+				t.Errorf("%s: hash %q, want %q", name, e.Hash, hash)
+			}
+		}
+	}
+}
+
 // FuzzParse: whatever stands in a file, reading it ends, and what was read is written and read alike.
 func FuzzParse(f *testing.F) {
 	k := newKey()
@@ -254,6 +284,9 @@ func FuzzParse(f *testing.F) {
 		again, same, unreadable, err := parse(strings.NewReader(text))
 		if err != nil || again != key || unreadable != 0 || len(same) != len(entries) {
 			t.Fatalf("%q became %d entries, %d unreadable, %v", text, len(same), unreadable, err)
+		}
+		if !slices.Equal(same, entries) {
+			t.Fatalf("%+v became %+v", entries, same)
 		}
 	})
 }

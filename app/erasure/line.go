@@ -2,7 +2,7 @@ package erasure
 
 import (
 	"bufio"
-	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -24,8 +24,8 @@ func (k Key) line() string { return headWord + base64.StdEncoding.EncodeToString
 
 func parseHead(line string) (k Key, err error) {
 	text, ok := strings.CutPrefix(line, headWord)
-	raw, err := base64.StdEncoding.Strict().DecodeString(text)
-	if !ok || err != nil || len(raw) != len(k) {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil || len(raw) != len(k) || base64.StdEncoding.EncodeToString(raw) != text {
 		return Key{}, ErrNoLog
 	}
 	return Key(raw), nil
@@ -39,11 +39,12 @@ func parseEntry(line string) (e Entry, ok bool) {
 	at, rest, _ := strings.Cut(line, " ")
 	kind, hash, _ := strings.Cut(rest, " ")
 	when, err := time.Parse(time.RFC3339, at)
-	raw, bad := base64.RawURLEncoding.Strict().DecodeString(hash)
+	raw, bad := base64.RawURLEncoding.DecodeString(hash)
+	exact := bad == nil && len(raw) == sha256.Size && base64.RawURLEncoding.EncodeToString(raw) == hash // it is compared as text
 	e = Entry{At: when.UTC(), Kind: Kind(kind), Hash: hash}
 	switch e.Kind {
 	case Customer, Access, Account:
-		return e, err == nil && bad == nil && len(raw) == 32
+		return e, err == nil && exact
 	}
 	return Entry{}, false
 }
@@ -53,7 +54,6 @@ func parseEntry(line string) (e Entry, ok bool) {
 func parse(from io.Reader) (key Key, entries []Entry, unreadable int, err error) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 0, longestLine), longestLine)
-	lines.Split(wholeLines)
 	if !lines.Scan() {
 		if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
 			return Key{}, nil, 0, err
@@ -78,15 +78,4 @@ func parse(from io.Reader) (key Key, entries []Entry, unreadable int, err error)
 		return Key{}, nil, 0, err
 	}
 	return key, entries, unreadable, nil
-}
-
-// wholeLines is bufio.ScanLines that takes no carriage return away.
-func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
-	if i := bytes.IndexByte(data, '\n'); i >= 0 {
-		return i + 1, data[:i], nil
-	}
-	if atEOF && len(data) > 0 {
-		return len(data), data, nil
-	}
-	return 0, nil, nil
 }
