@@ -218,7 +218,7 @@ func queryTerm(c *fiber.Ctx, name string) string { return term(c.Query(name)) }
 func term(typed string) string {
 	typed = entry.Line(typed)
 	if r := []rune(typed); len(r) > maxTerm {
-		return string(r[:maxTerm])
+		return entry.Line(string(r[:maxTerm])) // the cut may have left a blank
 	}
 	return typed
 }
