@@ -12,6 +12,7 @@
 package entry
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -32,7 +33,8 @@ func Field(s string) string { return clean(s, false) }
 
 // Key cleans what machines compare: e-mail addresses, logins, codes, phone numbers, VAT IDs, postal codes. As Line, and
 // characters that are a form of another one become that one (NFKC: full-width digits and letters), all digits become
-// 0 to 9, and all hyphens and dashes become "-".
+// 0 to 9, and all hyphens and dashes become "-"; so does the sign for a long vowel behind a digit,
+// which Japanese keyboards have in their place.
 func Key(s string) string {
 	if !utf8.ValidString(s) {
 		return s
@@ -47,8 +49,12 @@ func Key(s string) string {
 		}
 		return r
 	}, s)
+	s = longVowel.ReplaceAllString(s, "$1-")
 	return Line(s) // NFKC makes blanks and marks of its own
 }
+
+// longVowel is that sign behind a digit, where there is no vowel.
+var longVowel = regexp.MustCompile(`([0-9])ー`)
 
 // Says is whether a value holds anything: a letter or a digit that can be seen. Blanks, punctuation, lone accents and
 // fillers say nothing.
@@ -147,8 +153,15 @@ func isHidden(r rune) bool {
 		unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// isFiller are characters that look like a blank and are a letter or a symbol to Unicode.
-func isFiller(r rune) bool { return r == '\u2800' || r == '\u3164' || r == '\uffa0' }
+// isFiller are characters that look like a blank and are a letter or a symbol to Unicode: of Braille, Hangul, hieroglyphs
+// and notes.
+func isFiller(r rune) bool {
+	switch r {
+	case '\u2800', '\u3164', '\uffa0', '\U00013441', '\U00013442', '\U0001d159':
+		return true
+	}
+	return false
+}
 
 // isHyphen: hyphens, dashes and minus signs.
 func isHyphen(r rune) bool { return unicode.In(r, unicode.Pd) || r == '\u2212' || r == '\u2043' }

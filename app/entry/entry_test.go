@@ -10,44 +10,45 @@ import (
 
 func TestLine(t *testing.T) {
 	for typed, want := range map[string]string{
-		"Anna Berg":                       "Anna Berg",
-		"  Anna \t  Berg\r\n":             "Anna Berg",
-		"Anna\nBerg":                      "Anna Berg",
-		"Mu\u0308ller":                    "Müller",
-		"Mu\u200b\u0308ller":              "Müller", // what was between two that compose
-		"Mül\u00adler":                    "Müller",
-		"\ufeffMüller\u200e":              "Müller",
-		"\u202eMüller\u202c":              "Müller",
-		"\u2066Müller\u2069":              "Müller",
-		"Müller\u00a0GmbH":                "Müller GmbH",
-		"Müller\u202fGmbH":                "Müller GmbH",
-		"山田\u3000太郎":                      "山田 太郎",
-		"葛\U000e0100城":                    "葛城",
-		"Müller\ufe0f":                    "Müller",
-		"Müller\u2011Meier":               "Müller-Meier",
-		"Müller\u2010Meier":               "Müller-Meier",
-		"Müller – Meier":                  "Müller – Meier",
-		"O’Brien":                         "O’Brien",
-		"a\u3164b\u2800c\uffa0d":          "a b c d",
-		"a\u115f\u1160\u034f\u17b4b":      "ab",
-		"a\u2028b\u2029c\u0085d\ve\ff":    "a b c d e f",
-		"a\ufffcb\ufdd0\U0001ffffc":       "abc",
-		"\u0301":                          "",
-		"\u0301a \u0308\u0323b":           "a b",
-		"a\u180eb\u2060c\u2064d":          "abcd",
-		"A\U000e0041B":                    "AB",
-		"می\u200cخواهم":                   "می\u200cخواهم", // Persian
-		"ශ\u0dca\u200dර\u0dd3":            "ශ\u0dca\u200dර\u0dd3",
-		"क\u094d\u200dष":                  "क\u094d\u200dष",
-		"می\u200c\u200dخواهم":             "می\u200dخواهم", // one is enough
-		"\u200cمی\u200c":                  "می",
-		"An\u200dna":                      "Anna",
-		"An\u200cna":                      "Anna",
-		"ا\u200dn":                        "اn",
-		"👩\u200d👩\u200d👧":                 "👩👩👧",
-		"\u0600\u0661":                    "\u0600\u0661", // a sign before a number that is seen
-		"bytes that are no text \xff\xfe": "bytes that are no text \xff\xfe",
-		"a\x00b\x1b":                      "a\x00b\x1b", // refused, not repaired
+		"Anna Berg":                         "Anna Berg",
+		"  Anna \t  Berg\r\n":               "Anna Berg",
+		"Anna\nBerg":                        "Anna Berg",
+		"Mu\u0308ller":                      "Müller",
+		"Mu\u200b\u0308ller":                "Müller", // what was between two that compose
+		"Mül\u00adler":                      "Müller",
+		"\ufeffMüller\u200e":                "Müller",
+		"\u202eMüller\u202c":                "Müller",
+		"\u2066Müller\u2069":                "Müller",
+		"Müller\u00a0GmbH":                  "Müller GmbH",
+		"Müller\u202fGmbH":                  "Müller GmbH",
+		"山田\u3000太郎":                        "山田 太郎",
+		"葛\U000e0100城":                      "葛城",
+		"Müller\ufe0f":                      "Müller",
+		"Müller\u2011Meier":                 "Müller-Meier",
+		"Müller\u2010Meier":                 "Müller-Meier",
+		"Müller – Meier":                    "Müller – Meier",
+		"O’Brien":                           "O’Brien",
+		"a\u3164b\u2800c\uffa0d":            "a b c d",
+		"a\U00013441b\U00013442c\U0001d159": "a b c",
+		"a\u115f\u1160\u034f\u17b4b":        "ab",
+		"a\u2028b\u2029c\u0085d\ve\ff":      "a b c d e f",
+		"a\ufffcb\ufdd0\U0001ffffc":         "abc",
+		"\u0301":                            "",
+		"\u0301a \u0308\u0323b":             "a b",
+		"a\u180eb\u2060c\u2064d":            "abcd",
+		"A\U000e0041B":                      "AB",
+		"می\u200cخواهم":                     "می\u200cخواهم", // Persian
+		"ශ\u0dca\u200dර\u0dd3":              "ශ\u0dca\u200dර\u0dd3",
+		"क\u094d\u200dष":                    "क\u094d\u200dष",
+		"می\u200c\u200dخواهم":               "می\u200dخواهم", // one is enough
+		"\u200cمی\u200c":                    "می",
+		"An\u200dna":                        "Anna",
+		"An\u200cna":                        "Anna",
+		"ا\u200dn":                          "اn",
+		"👩\u200d👩\u200d👧":                   "👩👩👧",
+		"\u0600\u0661":                      "\u0600\u0661", // a sign before a number that is seen
+		"bytes that are no text \xff\xfe":   "bytes that are no text \xff\xfe",
+		"a\x00b\x1b":                        "a\x00b\x1b", // refused, not repaired
 	} {
 		if got := Line(typed); got != want {
 			t.Errorf("Line(%+q) = %+q, want %+q", typed, got, want)
@@ -91,6 +92,9 @@ func TestKey(t *testing.T) {
 		"০১২৩৪৫৬৭৮৯":                    "0123456789",
 		"𝟎𝟗":                            "09",
 		"a\xff２":                        "a\xff２",
+		"03ー1234ー5678":                  "03-1234-5678",
+		"０３ー１２３４":                       "03-1234",
+		"サーバー@x.jp":                     "サーバー@x.jp",
 		"²":                             "2",
 		"²\u0301\u00a8x":                "2\u0301 x",
 	} {
@@ -123,7 +127,7 @@ func TestSays(t *testing.T) {
 	for s, want := range map[string]bool{
 		"a": true, "7": true, "李": true, "ä": true, "Ⅳ": true, " - x": true, "ا": true,
 		"": false, " ": false, "\u00a0": false, "\u200b": false, "\u00ad": false, "\u0301": false, "\u3164": false,
-		"\u2800": false, "\uffa0": false, "\u115f\u1160": false, "\ufe0f": false, "\u034f": false, "\u180e": false,
+		"\u2800": false, "\U00013441": false, "\U00013442": false, "\U0001d159": false, "\uffa0": false, "\u115f\u1160": false, "\ufe0f": false, "\u034f": false, "\u180e": false,
 		"-": false, "…": false, "🦊": false, "\ue000": false, "\U000e0041": false, "\u20dd": false, "\u1cbb": false,
 	} {
 		if got := Says(s); got != want {

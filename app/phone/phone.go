@@ -2,6 +2,7 @@
 package phone
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -23,9 +24,10 @@ const Home = "DE"
 
 // Parse reads a number as it is dialled in a country (ISO 3166-1 alpha-2, "" is Home) and returns it as E.164,
 // "+4971112345". In a country that has no numbers of its own (Antarctica) it must begin with + or 00. Between the digits may
-// stand blanks, hyphens, dots, slashes and brackets. 00 is understood besides the country's own prefix for calls abroad. Letters are errors, never the keys of a telephone. complaint is "",
-// "phone.malformed", "phone.letters" or "phone.extension": an extension has no place in E.164, so it is refused rather than
-// lost.
+// stand blanks, hyphens, dots, slashes, brackets and what looks like them. 00 is understood besides the country's own prefix
+// for calls abroad. Letters are errors, never the keys of a telephone; so are two numbers, and what may be the number of two
+// people. complaint is "", "phone.malformed", "phone.letters" or "phone.extension": an extension has no place in E.164, so
+// it is refused rather than lost.
 func Parse(typed, country string) (e164, complaint string) {
 	n, complaint := parse(typed, country, ofPhone)
 	if complaint != "" {
@@ -76,8 +78,11 @@ func Country(e164 string) string {
 // maxTyped bounds what is looked at: E.164 has 15 digits, and people write a few things between them.
 const maxTyped = 40
 
+// maxDigits is how many digits a number has at most, with the code of its country (ITU-T E.164 §6.2.1).
+const maxDigits = 15
+
 func parse(typed, country string, wrong complaints) (*phonenumbers.PhoneNumber, string) {
-	s := entry.Key(typed)
+	s := signs.Replace(entry.Key(typed))
 	switch {
 	case strings.ContainsFunc(s, unicode.IsLetter):
 		return nil, wrong.letters
@@ -86,30 +91,73 @@ func parse(typed, country string, wrong complaints) (*phonenumbers.PhoneNumber, 
 	case len(s) > maxTyped, !onlyDigits(s):
 		return nil, wrong.malformed
 	}
-	for _, reading := range readings(s) {
-		n, err := phonenumbers.Parse(reading, region(country))
-		if err == nil && n.GetExtension() == "" && phonenumbers.IsValidNumber(n) {
-			if unclear(reading, n, region(country)) {
-				break
-			}
-			return n, ""
-		}
+	n, ok := read(s, region(country))
+	if !ok || isTwo(s, region(country)) {
+		return nil, wrong.malformed
 	}
-	return nil, wrong.malformed
+	return n, ""
 }
 
-// readings are what s can mean, the likeliest first: as it is; without the "(0)" that is dialled only inside the country;
-// with 00 as the prefix for calls abroad, which people write where another one is dialled.
-func readings(s string) []string {
-	all := []string{s}
+// signs are what is seldom put between digits, as what usually is.
+var signs = strings.NewReplacer("[", "(", "]", ")", "_", " ", "'", " ", "’", " ", "·", ".", "•", ".", "・", ".", `\`, "/", "⁄", "/", "∕", "/")
+
+// read is the number that s means; ok=false when it means none, or nobody knows which. Where another prefix for calls
+// abroad than 00 is dialled, it may begin with 00 as well: in Korea, 0081 is Japan to people and the United States to a
+// telephone.
+func read(s, region string) (n *phonenumbers.PhoneNumber, ok bool) {
 	without := strings.Replace(s, "(0)", "", 1)
-	if without != s {
-		all = append(all, without)
+	n, ok = first(region, s, without)
+	ok = ok && !unclear(s, n, region)
+	written := ""
+	if abroad, has := strings.CutPrefix(strings.TrimLeft(without, "( "), "00"); has {
+		written = "+" + abroad
+	} else if code := abroadCode.FindStringSubmatch(s); code != nil && !ok {
+		written = "+" + code[1] + code[2]
 	}
-	if abroad, ok := strings.CutPrefix(without, "00"); ok {
-		all = append(all, "+"+abroad)
+	abroad, has := first(region, written)
+	switch {
+	case !has:
+		return n, ok
+	case ok && phonenumbers.Format(n, phonenumbers.E164) != phonenumbers.Format(abroad, phonenumbers.E164):
+		return nil, false
 	}
-	return all
+	return abroad, true
+}
+
+// abroadCode is a number with the code of its country, but no plus sign: the zero in brackets behind it says so.
+var abroadCode = regexp.MustCompile(`^([1-9]\d{0,2}) ?\(0\)(.*)$`)
+
+// first is the first of the readings that is a number.
+func first(region string, readings ...string) (*phonenumbers.PhoneNumber, bool) {
+	for _, reading := range readings {
+		n, err := phonenumbers.Parse(reading, region)
+		if err == nil && n.GetExtension() == "" && phonenumbers.IsValidNumber(n) && len(phonenumbers.Format(n, phonenumbers.E164)) <= len("+")+maxDigits {
+			return n, true
+		}
+	}
+	return nil, false
+}
+
+// isTwo says whether s is two numbers, one behind the other: what stands behind a blank or a slash is dialled on its own,
+// and so is what stands before it.
+func isTwo(s, region string) bool {
+	trunk := phonenumbers.GetNddPrefixForRegion(region, true)
+	for i, r := range s {
+		if r != ' ' && r != '/' {
+			continue
+		}
+		before, behind := s[:i], strings.TrimLeft(s[i:], " /(")
+		if trunk == "" || !strings.HasPrefix(behind, trunk) {
+			continue
+		}
+		if _, ok := first(region, before); !ok {
+			continue
+		}
+		if _, ok := first(region, behind); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // unclear says whether a number that was read as one of the country, without the 0 that is dialled before it there, may as well

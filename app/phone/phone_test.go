@@ -44,6 +44,18 @@ func TestParse(t *testing.T) {
 		{"०१७२१२३४५६७", "DE", "+491721234567", "", ""},
 		{"0172\u200b1234\u00ad567\ufeff", "DE", "+491721234567", "", ""},
 
+		{"03ー1234ー5678", "JP", "+81312345678", "", "not_mobile"}, // the sign that makes a vowel long, on the same key
+		{"０９０ー１２３４ー５６７８", "JP", "+819012345678", "", ""},
+		{"0711 · 12 34 56", "DE", "+49711123456", "", "not_mobile"},
+		{"0711⁄123456", "DE", "+49711123456", "", "not_mobile"},
+		{`0711\123_456`, "DE", "+49711123456", "", "not_mobile"},
+		{"079'123'45'67", "CH", "+41791234567", "", ""},
+		{"+49 [0] 711 123456", "DE", "+49711123456", "", "not_mobile"},
+		{"[0711] 123456", "DE", "+49711123456", "", "not_mobile"},
+		{"(0049) 172 1234567", "US", "+491721234567", "", ""},
+		{"49 (0)172 1234567", "DE", "+491721234567", "", ""},
+		{"49(0)711 123456", "CH", "+49711123456", "", "not_mobile"},
+
 		// what costs, or is no person's, gets no SMS
 		{"0900 1234567", "DE", "+499001234567", "", "not_mobile"},
 		{"0800 1234567", "DE", "+498001234567", "", "not_mobile"},
@@ -59,6 +71,12 @@ func TestParse(t *testing.T) {
 		{"+49711123456;12=3", "DE", "", "extension", "extension"},
 		{"*31#0172 1234567", "DE", "", "extension", "extension"},
 		{"0172 1234567 / 0173 1234567", "DE", "", "malformed", "malformed"},
+		{"0711 1234 / 0711 5678", "DE", "", "malformed", "malformed"},
+		{"030 1234 030 4321", "DE", "", "malformed", "malformed"},
+		{"030 1234\n(030) 4321", "DE", "", "malformed", "malformed"},
+		{"01 58800 / 01 58801", "AT", "", "malformed", "malformed"},
+		{"0711/123456/123457", "DE", "", "malformed", "malformed"}, // 17 digits
+		{"0711 123 0456", "DE", "+497111230456", "", "not_mobile"},
 		{"++49 172 1234567", "DE", "", "malformed", "malformed"},
 		{"0172+1234567", "DE", "", "malformed", "malformed"},
 		{"☎ 0172 1234567", "DE", "", "malformed", "malformed"},
@@ -67,6 +85,10 @@ func TestParse(t *testing.T) {
 		{"0172 1234567", "CN", "", "malformed", "malformed"},
 		// the country's code, or a number that the 0 is missing of: nobody knows
 		{"49 711 123456", "DE", "", "malformed", "malformed"},
+		{"0081 90 1234 5678", "KR", "", "malformed", "malformed"}, // or +1 901 234 5678 with Korea's prefix 008
+		{"00212 5288 12345", "SG", "", "malformed", "malformed"},
+		{"0049 172 1234567", "KR", "+491721234567", "", ""},
+		{"001 49 172 1234567", "SG", "+491721234567", "", ""},
 		// these can mean one thing only
 		{"711 123456", "DE", "+49711123456", "", "not_mobile"},
 		{"43 664 1234567", "AT", "+436641234567", "", ""},
