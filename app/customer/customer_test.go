@@ -156,6 +156,12 @@ func TestVATIDAsWritten(t *testing.T) {
 		"GB123456789": "GB123456789", "GBGD123": "GBGD123", "GB HA 599": "GBHA599", "XI 123456789": "XI123456789", "NO 123 456 789 MVA": "NO123456789MVA", "NO123456789": "NO123456789",
 		"123 456 789 MVA": "NO123456789MVA", "LI 50123": "LI50123", "CHE-123.456.789 MWST": "CHE123456789MWST", "che-123.456.789 tva": "CHE123456789TVA", "CHE-123.456.789 IVA": "CHE123456789IVA",
 		"CHE-123.456.789 VAT": "CHE123456789VAT", "CHE-123.456.789": "CHE123456789", "CHE‑123.456.789 MWST": "CHE123456789MWST", "ＤＥ１３６６９５９７６": "DE136695976", "DE\u200b136695976": "DE136695976",
+		"BE 428.759.497": "BE0428759497", "UK 123 4567 89": "GB123456789", "LI 50123 MWST": "LI50123MWST", "„DE 136·695·976“": "DE136695976", `DE136\695\976`: "DE136695976",
+		"USt-IdNr. gem. § 27a UStG: DE136695976": "DE136695976", "USt-IdNr. gemäß §27 a Umsatzsteuergesetz DE 136695976": "DE136695976", "Company VAT number: DE136695976": "DE136695976", "Id.-Nr. DE136695976": "DE136695976",
+		"ALV-nro FI 2077474-0": "FI20774740", "PVM mokėtojo kodas: LT119511515": "LT119511515", "PVN reģ. Nr. LV40003521600": "LV40003521600", "KMKR nr EE 100 931 558": "EE100931558", "PDV ID HR33392005961": "HR33392005961",
+		"ID za DDV: SI 50223054": "SI50223054", "Adószám: HU12892312": "HU12892312", "C.U.I. RO18547290": "RO18547290", "CIF RO 18547290": "RO18547290", "CIF ESA12345674": "ESA12345674", "ΑΦΜ EL094259216": "EL094259216", "ИН по ЗДДС BG175074752": "BG175074752",
+		"NIP-UE: PL 8567346215": "PL8567346215", "BTW-identificatienummer: NL004495445B01": "NL004495445B01", "C.F./P.IVA IT00743110157": "IT00743110157", "SE-nr. DK13585628": "DK13585628", "Org.nr. NO 123 456 789 MVA": "NO123456789MVA",
+		"Org nr 123 456 789 MVA": "NO123456789MVA", "IDE CHE-123.456.789 TVA": "CHE123456789TVA", "vat no. no 123 456 789 mva": "NO123456789MVA", "KE P051234567A": "KEP051234567A",
 		"TR 1234567890": "TR1234567890", "RS100000001": "RS100000001", "US 12-3456789": "US123456789", "UA123456789012": "UA123456789012",
 	} {
 		d := Data{CompanyName: "A", FirstName: "B", LastName: "C", VATID: written}
@@ -170,7 +176,10 @@ func TestVATIDAsWritten(t *testing.T) {
 		"USt-IdNr. DE136695975": "vat.checksum", "UID ATU13585626": "vat.checksum", "USt-IdNr.": "vat.malformed", "USt-IdNr. 136695976": "vat.malformed", "MwSt-Nr. 136695976": "vat.malformed",
 		"GR12345678": "vat.malformed", "GB12345678": "vat.malformed", "NO12345678MVA": "vat.malformed", "CHE-123.456.78 MWST": "vat.malformed", "CH123456789": "vat.malformed", "LI1234": "vat.malformed",
 		"CHE-123.456.789 GmbH": "vat.malformed", "DE136695976 MWST": "vat.malformed", "QQ123456789": "vat.malformed", "HRB 12345": "vat.malformed", "USt": "vat.malformed", "USA": "vat.malformed", "TR": "vat.malformed",
-		"TR12": "vat.malformed", "siehe oben": "vat.malformed", "Nr. 136695976": "vat.malformed", "ID DE136695975": "vat.malformed", "DE136695976 und ATU13585627": "vat.malformed",
+		"VAT Reg No. 123 4567 89": "vat.malformed", "VAT No. 123456789": "vat.malformed", "VAT no: 123456789": "vat.malformed", "VAT NO. 123456789": "vat.malformed", // of no country
+		"CUI: 18547290": "vat.malformed", "INN 7707083893": "vat.malformed", "CIF 12345678": "vat.malformed", "GnR 12345": "vat.malformed", "PR 12345": "vat.malformed", "IDE CHE-123.456.78": "vat.malformed",
+		"Company VAT number: DE136695975": "vat.checksum",
+		"TR12":                            "vat.malformed", "siehe oben": "vat.malformed", "Nr. 136695976": "vat.malformed", "ID DE136695975": "vat.checksum", "DE136695976 und ATU13585627": "vat.malformed",
 	} {
 		if got, complaint := checkVATID(written, nil); complaint != want {
 			t.Errorf("%q is %q, %q; want %q", written, got, complaint, want)
@@ -190,6 +199,7 @@ func TestPostalCodeAsWritten(t *testing.T) {
 		{"PL", "PL-00-950", "00-950"}, {"PL", "00950", "00-950"}, {"CZ", "CZ-11000", "110 00"}, {"SK", "811 01", "811 01"}, {"GR", "GR-104 31", "104 31"}, {"NL", "NL-1012 ab", "1012 AB"}, {"NL", "1012ab", "1012 AB"}, {"PT", "P-1000-001", "1000-001"},
 		{"GB", "sw1a1aa", "SW1A 1AA"}, {"GB", "E1 6AN", "E1 6AN"}, {"GB", "GB-E1 6AN", "E1 6AN"}, {"GB", "20355", malformed}, {"GB", "D-20355", elsewhere}, {"US", "12345-6789", "12345-6789"}, {"US", "D-20355", elsewhere}, {"US", "US-20355", "20355"},
 		{"MD", "MD-2001", "MD-2001"}, {"LV", "LV-1010", "LV-1010"}, {"LV", "D-20355", elsewhere}, {"AR", "B-1636", "B-1636"}, {"MT", "VLT 1117", "VLT 1117"}, {"IE", "D02 X285", "D02 X285"}, {"KY", "KY1-1100", "KY1-1100"}, {"JP", "100-0001", "100-0001"},
+		{"JP", "１００ー０００１", "100-0001"}, {"CA", "Ｋ１Ａ‑0Ｂ1", "K1A-0B1"}, {"GB", "UK SW1A 1AA", "SW1A 1AA"}, {"US", "USA-20355", "20355"},
 		{"AD", "AD500", "AD500"}, {"BM", "HM 12", "HM 12"}, {"CA", "K1A 0B1", "K1A 0B1"},
 	} {
 		got, err := validate(Person, Data{FirstName: "A", LastName: "B", Country: c.country, PostalCode: c.written}, testNow)

@@ -20,8 +20,8 @@ var postalForms = map[string][]string{
 
 // postalSigns are what is written before postal codes besides the country's code: the sign of its cars.
 var postalSigns = map[string]string{
-	"AT": "A", "BE": "B", "DE": "D", "ES": "E", "EE": "EST", "FI": "FIN", "FR": "F", "GR": "EL", "HU": "H", "IT": "I", "LI": "FL", "LU": "L",
-	"NO": "N", "PT": "P", "SE": "S", "SI": "SLO",
+	"AT": "A", "BE": "B", "DE": "D", "ES": "E", "EE": "EST", "FI": "FIN", "FR": "F", "GB": "UK", "GR": "EL", "HU": "H", "IT": "I", "LI": "FL", "LU": "L",
+	"NO": "N", "PT": "P", "SE": "S", "SI": "SLO", "US": "USA",
 }
 
 // signedPostal is a postal code with letters before it that may be a country's.
@@ -30,7 +30,8 @@ var signedPostal = regexp.MustCompile(`^([A-Z]{1,3})[ .]*([ -])?[ .-]*[0-9][0-9 
 // checkPostalCode takes a postal code as people write it, with the sign of its country before it as well (D-20355,
 // CH 8001), which goes, and writes it in the form of the customer's country.
 func checkPostalCode(s string, d *Data) (string, string) {
-	code := strings.ToUpper(entry.Key(s))
+	s = entry.Key(s)
+	code := strings.ToUpper(s)
 	forms, sure := postalForms[d.Country]
 	if normal, ok := inForm(code, forms); ok {
 		return normal, ""

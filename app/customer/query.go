@@ -191,8 +191,8 @@ func numberForms(prefix, digits string) []string {
 		if sign, ok := postalSigns[strings.ToUpper(prefix)]; ok {
 			forms = append(forms, strings.ToLower(sign)+digits)
 		}
-		if prefix == "gr" { // Greek VAT IDs begin with EL
-			forms = append(forms, "el"+digits)
+		if other := vatPrefixes[strings.ToUpper(prefix)]; other != "" {
+			forms = append(forms, strings.ToLower(other)+digits)
 		}
 		return forms
 	}
@@ -224,10 +224,10 @@ func numberPrefix(words []string, i int) (prefix, lead string, first int) {
 var registers = strings.Fields("hra hrb gnr gsr pr vr fn che atu")
 
 func knownPrefix(word string) bool {
-	if slices.Contains(registers, word) || word == "gr" {
+	code := strings.ToUpper(word)
+	if slices.Contains(registers, word) || vatPrefixes[code] != "" {
 		return true
 	}
-	code := strings.ToUpper(word)
 	if _, ok := vatFormats[code]; ok || postalSigns[code] != "" {
 		return true
 	}

@@ -71,6 +71,8 @@ func TestSearchFindsEverySpelling(t *testing.T) {
 		company("Beta", Data{VATID: "ATU13585627", RegisterNumber: "HRA-Nr. 77123", Country: "AT"})
 		company("Gamma", Data{VATID: "EL123456789", Country: "GR", RegisterNumber: "GnR 555666"})
 		company("Delta", Data{VATID: "FRXX123456782", Country: "FR"})
+		company("Eta", Data{VATID: "GB999888777", Country: "GB"})
+		person("Boston", Data{Country: "US", PostalCode: "02101"}, Contact{})
 		company("Epsilon", Data{VATID: "CHE-123.456.788 MWST", Country: "CH"})
 		for want, queries := range map[string][]string{
 			"Telefon, Z": {
@@ -112,6 +114,8 @@ func TestSearchFindsEverySpelling(t *testing.T) {
 		for want, queries := range map[string][]string{
 			"Kopenhagen, Z": {"DK-1050", "DK 1050", "1050"},
 			"Vaduz, Z":      {"FL-9490", "LI-9490", "9490"},
+			"Eta":           {"GB 999 8887 77", "UK999888777", "UK 999 8887 77"},
+			"Boston, Z":     {"USA-02101", "US 02101", "USA 02101", "02101"},
 			"Zeta":          {"NO 123 456 789 MVA", "NO123456789", "123456789MVA"},
 		} {
 			for _, q := range queries {

@@ -17,7 +17,7 @@ var vatFormats = func() map[string]*regexp.Regexp {
 		"DK": `\d{8}`, "EE": `\d{9}`, "EL": `\d{9}`, "ES": `[A-Z0-9]\d{7}[A-Z0-9]`, "FI": `\d{8}`, "FR": `[A-HJ-NP-Z0-9]{2}\d{9}`,
 		"HR": `\d{11}`, "HU": `\d{8}`, "IE": `\d[A-Z0-9+*]\d{5}[A-Z]{1,2}`, "IT": `\d{11}`, "LT": `(\d{9}|\d{12})`, "LU": `\d{8}`,
 		"LV": `\d{11}`, "MT": `\d{8}`, "NL": `[A-Z0-9+*]{12}`, "PL": `\d{10}`, "PT": `\d{9}`, "RO": `\d{2,10}`, "SE": `\d{10}01`,
-		"SI": `\d{8}`, "SK": `\d{10}`, "XI": british, "GB": british, "NO": `\d{9}(MVA)?`, "LI": `\d{5}`, "CHE": `\d{9}(MWST|TVA|IVA|VAT)?`,
+		"SI": `\d{8}`, "SK": `\d{10}`, "XI": british, "GB": british, "NO": `\d{9}(MVA)?`, "LI": `\d{5}(MWST)?`, "CHE": `\d{9}(MWST|TVA|IVA|VAT)?`,
 	}
 	compiled := make(map[string]*regexp.Regexp, len(formats))
 	for prefix, f := range formats {
@@ -45,17 +45,22 @@ var (
 	vatSuffix    = regexp.MustCompile(`^\d{9}(MVA|MWST)$`)
 )
 
-var vatSeparators = strings.NewReplacer(" ", "", ".", "", "-", "", "/", "", ":", "", ",", "", ";", "", "#", "", "(", "", ")", "", "[", "", "]", "", "_", "", "=", "", "°", "", "|", "")
+var vatSeparators = strings.NewReplacer(" ", "", ".", "", "-", "", "/", "", ":", "", ",", "", ";", "", "#", "", "(", "", ")", "", "[", "", "]", "", "_", "", "=", "", "°", "", "|", "", `\`, "", "·", "", "•", "", "'", "", `"`, "", "„", "", "“", "", "”", "", "‚", "", "‘", "",
+	"’", "", "«", "", "»", "")
+
+// labelNo is "No." behind another word: the number, not Norway. Norwegians write NO.
+var labelNo = regexp.MustCompile(`([\pL.]\W*\b)(?:[Nn]o\b|NO *[.:])`)
 
 // checkVATID takes a VAT ID as people write it, after a label such as "USt-IdNr.:" as well, and writes it the way VIES
-// does (upper case, nothing between, Greece EL); the endings that Norway (MVA) and Switzerland (MWST, TVA, IVA, VAT) put
-// behind a number stay. It checks its form: of a country that is not in vatFormats, roughly; of German and Austrian ones the check
-// digit as well.
+// does (upper case, nothing between, Greece EL, the United Kingdom GB, Belgian ones with ten digits); the endings that Norway
+// (MVA) and Switzerland (MWST, TVA, IVA, VAT) put behind a number stay. It checks its form: of a country that is not in
+// vatFormats, roughly; of German and Austrian ones the check digit as well.
 func checkVATID(s string, _ *Data) (string, string) {
-	id := vatSeparators.Replace(strings.ToUpper(entry.Key(s)))
+	typed := labelNo.ReplaceAllString(entry.Key(s), "${1}NR")
+	id := vatSqueezed(typed)
 	complaint, first := "vat.malformed", s
-	for i, read := range vatReadings(id) {
-		normal, wrong := readVAT(read, i == 0) // behind a part of a label: NR is Nauru
+	for i, read := range append(vatReadings(id), vatEndings(typed)...) {
+		normal, wrong := readVAT(read, i == 0 && !otherLabel.MatchString(typed)) // behind a part of a label: NR is Nauru
 		if wrong == "" {
 			return normal, ""
 		}
@@ -65,6 +70,31 @@ func checkVATID(s string, _ *Data) (string, string) {
 	}
 	return first, complaint
 }
+
+// otherLabel is what begins with the name of another number: of Romania (CUI), of a German register (GnR, PR).
+var otherLabel = regexp.MustCompile(`(?i)^(?:[A-Z]{3}[^\pL\d]+[0-9]|(?:GNR|GSR|PR)\b)`)
+
+func vatSqueezed(s string) string { return vatSeparators.Replace(strings.ToUpper(s)) }
+
+// vatWord is where a word begins that may be the first of a number.
+var vatWord = regexp.MustCompile(`\b(?:[A-Za-z]{2}|[0-9])`)
+
+// vatEndings are what stands behind other words, as long as there was no digit among them: labels are of all languages.
+func vatEndings(s string) (endings []string) {
+	s = paragraph.ReplaceAllString(s, "")
+	for _, at := range vatWord.FindAllStringIndex(s, -1) {
+		if strings.ContainsAny(s[:at[0]], "0123456789") {
+			break
+		}
+		if at[0] > 0 {
+			endings = append(endings, vatSqueezed(s[at[0]:]))
+		}
+	}
+	return endings
+}
+
+// paragraph is the law that German imprints name beside the number.
+var paragraph = regexp.MustCompile(`§ *27 *a\b`)
 
 // vatReadings are a number without the label before it, the longest label first: "VATNO123456789MVA" is Norwegian either
 // way. A number without a label is read as it is.
@@ -92,8 +122,11 @@ func readVAT(id string, elsewhere bool) (normal, complaint string) {
 		}
 		id = country + id
 	}
-	if rest, greek := strings.CutPrefix(id, "GR"); greek {
-		id = "EL" + rest
+	if len(id) > 2 && vatPrefixes[id[:2]] != "" {
+		id = vatPrefixes[id[:2]] + id[2:]
+	}
+	if shortBelgian.MatchString(id) {
+		id = "BE0" + id[2:]
 	}
 	prefix := id[:min(2, len(id))]
 	if prefix == "CH" {
@@ -108,6 +141,12 @@ func readVAT(id string, elsewhere bool) (normal, complaint string) {
 	}
 	return id, ""
 }
+
+// vatPrefixes are prefixes that people take for those of numbers.
+var vatPrefixes = map[string]string{"GR": "EL", "UK": "GB"}
+
+// shortBelgian is a Belgian number as it was until 2005.
+var shortBelgian = regexp.MustCompile(`^BE\d{9}$`)
 
 func vatOfElsewhere(prefix, id string) bool {
 	return knownCountry(prefix) && vatElsewhere.MatchString(id[len(prefix):]) && len(store.Digits(id)) >= vatDigits
