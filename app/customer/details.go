@@ -22,8 +22,10 @@ func detailText(search string, t Type, d Data, contacts []Contact) string {
 	for _, word := range strings.Fields(search) {
 		w.seen[word] = true
 	}
+	w.hyphened(d.LastName, d.FirstName)
 	for _, c := range contacts {
 		w.text(c.FirstName, c.LastName)
+		w.hyphened(c.LastName, c.FirstName)
 		w.domain(c.Email)
 	}
 	w.street(d.Street)
@@ -70,6 +72,15 @@ func (w *wordList) text(parts ...string) {
 	}
 }
 
+// hyphened adds names with a hyphen as others write them, in one: "Karl-Heinz" is also "karlheinz".
+func (w *wordList) hyphened(names ...string) {
+	for _, name := range strings.Fields(strings.Join(names, " ")) {
+		if strings.Contains(name, "-") {
+			w.text(strings.ReplaceAll(name, "-", ""))
+		}
+	}
+}
+
 // domain adds both spellings of an international domain.
 func (w *wordList) domain(email string) {
 	_, domain, _ := strings.Cut(email, "@")
@@ -102,20 +113,21 @@ var longForms = map[string]string{"str": "strasse", "pl": "platz"}
 func (w *wordList) street(s string) {
 	s = strings.ReplaceAll(strings.ToLower(s), "pl.", "platz ")
 	var name []string // the words so far, up to a number
-	numbers := ""
+	numbers, number := "", ""
 	for _, word := range strings.Fields(store.Fold(s)) {
 		parts := splitNumber(word)
 		for i, part := range parts {
 			if part[0] >= '0' && part[0] <= '9' {
 				numbers += part
-				name = nil
+				name, number = nil, part
 				w.add(part)
 				continue
 			}
-			if i > 0 && len(part) == 1 { // the letter of a house number
-				w.add(part)
+			if len(part) == 1 && (i > 0 || number != "") { // the letter of a house number
+				w.add(part, number+part)
 				continue
 			}
+			number = ""
 			if strings.HasSuffix(part, "str") {
 				part = strings.TrimSuffix(part, "str") + longForms["str"]
 			}
@@ -162,7 +174,7 @@ func (w *wordList) postalCode(country, code string) {
 	squeezed := store.Squeeze(code)
 	w.add(strings.Fields(store.Fold(code))...)
 	w.add(squeezed)
-	if store.Digits(code) != squeezed {
+	if strings.IndexAny(squeezed, "0123456789") != 0 { // letters before it would be taken for its own
 		return
 	}
 	if sign := postalSigns[country]; sign != "" {

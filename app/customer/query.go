@@ -21,6 +21,8 @@ type terms struct {
 	all []term
 	// code is the query in one, where it may be a number with letters: a row with it is found as well.
 	code string
+	// spelt are needles as they were typed, where folding has shortened them.
+	spelt map[string]string
 }
 
 // term is a part of a query. It is found when the search text has all of words, or search text or details have one of
@@ -39,7 +41,7 @@ func parseQuery(q string) (t terms, ok bool) {
 	if utf8.RuneCountInString(q) > maxRunes {
 		q = string([]rune(q)[:maxRunes])
 	}
-	q = gluedStreet.ReplaceAllString(q, "$1 $2$3")
+	q = longVowel.ReplaceAllString(gluedStreet.ReplaceAllString(q, "$1 $2$3"), "$1-")
 	words := strings.Fields(store.Fold(q))
 	if t.number, _ = ParseNumber(q); t.number != 0 {
 		words = []string{strings.Join(words, "")} // one word in the search text as well: "k10001"
@@ -62,11 +64,22 @@ func parseQuery(q string) (t terms, ok bool) {
 	for _, segment := range segments(q) {
 		t.add(strings.Fields(store.Fold(segment)))
 	}
-	t.code = codeOf(q)
+	t.code, t.spelt = codeOf(q), spelt(words, strings.Fields(t.prefix))
 	if !slices.ContainsFunc(t.all, term.asked) {
 		t.all = []term{{words: t.Needles}}
 	}
 	return t, true
+}
+
+// spelt is what words that folding has shortened were before. A mistyped "ngyuen" has no ü.
+func spelt(folded, typed []string) map[string]string {
+	all := map[string]string{}
+	for i := range min(len(folded), len(typed)) {
+		if folded[i] != typed[i] {
+			all[store.Needle(folded[i])] = typed[i]
+		}
+	}
+	return all
 }
 
 func ascii(q string) bool {
@@ -87,8 +100,12 @@ func beginnings(words []string) (list []string) {
 var (
 	// gluedStreet is a street with the number of the house behind it, without a blank.
 	gluedStreet = regexp.MustCompile(`(?i)(str|straße|strasse)(\d+\s?[a-z]?)($|\W)`)
+	// longVowel is what Japanese keyboards have in the place of a hyphen; see entry.Key.
+	longVowel = regexp.MustCompile(`(\p{Nd})ー`)
 	// trunkZero is the zero that is not dialled behind a country's code, written in brackets.
 	trunkZero = regexp.MustCompile(`\(\s*0\s*\)`)
+	// abroadZero is trunkZero behind the code of a country without a plus sign.
+	abroadZero = regexp.MustCompile(`(?:^|\s)\d{1,3}\s?\(0\)`)
 	// plus begins an international number.
 	plus = regexp.MustCompile(`[+＋]\s*(\d)`)
 	// noNumber is what may be written between the kind of a register and the number.
@@ -96,8 +113,10 @@ var (
 	// registerKind is the kind of a commercial register, written apart.
 	registerKind = regexp.MustCompile(`(?i)\bHR[\s.-]+([AB])\b`)
 	// numberLabel is what people write before a number and no record holds.
-	numberLabel = regexp.MustCompile(`(?i)^\s*(?:tel(?:efon|ephone|\.)?|phone|fon|mobil(?:e|funk|telefon)?|handy|fax|plz|ust(?:[\s.-]*id)?(?:[\s.-]*n(?:umme)?r)?|` +
+	numberLabel = regexp.MustCompile(`(?i)^\s*(?:(?:tel(?:efon|ephone|\.)?|phone|fon|mob(?:il(?:e|funk|telefon)?)?|handy)(?:[\s.-]*num(?:mer|ber))?|fax|plz|ust(?:[\s.-]*id)?(?:[\s.-]*n(?:umme)?r)?|` +
 		`mwst|uid|vat(?:[\s.-]*(?:id|no|number))?)(?:[\s.-]*nr)?[\s.:-]+`)
+	// court is what Germans write before the number in a register.
+	court = regexp.MustCompile(`(?i)^\s*(?:(?:amts|register)gericht|ag|handelsregister)\b\D*?[\s.,:-]((?:HR[AB]|GnR|GsR|PR|VR)\b\D{0,6}\d)`)
 	// address is an e-mail address, or the beginning of one that ends in a number.
 	address   = regexp.MustCompile(`^\s*(\S+@\S*|[\pL-]+([._][\pL-]+)+[._]?\d+)\s*$`)
 	hasDigits = regexp.MustCompile(`\d.*\d`)
@@ -108,11 +127,12 @@ func segments(q string) []string {
 	if label := numberLabel.FindString(q); label != "" && hasDigits.MatchString(q[len(label):]) {
 		q = q[len(label):]
 	}
-	if strings.ContainsAny(q, "+＋") || strings.Contains(q, "00") {
+	if strings.ContainsAny(q, "+＋") || strings.Contains(q, "00") || abroadZero.MatchString(q) {
 		q = trunkZero.ReplaceAllString(q, " ")
 	}
 	q = plus.ReplaceAllString(q, " 00$1")
 	q = registerKind.ReplaceAllString(q, "HR$1")
+	q = court.ReplaceAllString(q, "$1")
 	if hasDigits.MatchString(q) {
 		q = noNumber.ReplaceAllString(q, "")
 	}
@@ -148,8 +168,11 @@ func (t *terms) add(words []string) {
 	}
 }
 
-// word adds a word that is looked for as it is.
+// word adds a word that is looked for as it is. Others write "&" for "und": it is none when there are more.
 func (t *terms) word(w string) {
+	if (w == "und" || w == "and") && len(t.Needles) > 1 {
+		return
+	}
 	if n := store.Needle(w); slices.Contains(t.Needles, n) {
 		t.part(term{either: []string{n}})
 	}
@@ -243,14 +266,21 @@ func isNumber(word string) bool {
 	return word != "" && strings.Trim(word, "0123456789") == ""
 }
 
+// vatEnding is a number with what Swiss and Norwegian ones may end in.
+var vatEnding = regexp.MustCompile(`^(\D+\d+)(?:MWST|TVA|IVA|VAT|MVA)$`)
+
 // houseNumber says whether the number behind a word of letters is short: what follows is another number then, such as the
 // postal code behind a street.
 func houseNumber(words []string, first int) bool {
 	return first > 0 && !isNumber(words[first-1]) && len(words[first]) <= 4 && words[first][0] != '0'
 }
 
-// codeOf is a query as a number with letters, squeezed; "" when it can't be one.
+// codeOf is a query as a number with letters, squeezed; "" when it can't be one. A VAT ID is one however it is written, with
+// a label or the ending of another language.
 func codeOf(q string) string {
+	if id, complaint := checkVATID(q, nil); complaint == "" {
+		return strings.ToLower(vatEnding.ReplaceAllString(id, "$1"))
+	}
 	code := store.Squeeze(strings.Join(segments(q), " "))
 	digits := store.Digits(code)
 	if len(digits) < joinedDigits-1 || len(digits) == len(code) || len(code)-len(digits) > 8 || len(code) > 24 {

@@ -34,10 +34,11 @@ func (s *Service) similar(ctx context.Context, t terms) (alike terms, found bool
 			continue
 		}
 		word := part.either[0]
-		if utf8.RuneCountInString(word) < minTypo || strings.ContainsFunc(word, notSpelt) {
-			continue
+		spellings := []string{word}
+		if typed := t.spelt[word]; typed != "" {
+			spellings = append(spellings, typed)
 		}
-		words, err := s.alike(ctx, word)
+		words, err := s.alike(ctx, spellings)
 		if err != nil {
 			return t, false, err
 		}
@@ -52,23 +53,40 @@ func (s *Service) similar(ctx context.Context, t terms) (alike terms, found bool
 	return alike, true, nil
 }
 
-// alike are needles for the words that are spelt alike, the best first.
-func (s *Service) alike(ctx context.Context, word string) ([]string, error) {
+// alike are needles for the words that are spelt like one of the spellings, the best first.
+func (s *Service) alike(ctx context.Context, spellings []string) ([]string, error) {
+	var guesses []guess
+	for _, typed := range spellings {
+		if utf8.RuneCountInString(typed) < minTypo || strings.ContainsFunc(typed, notSpelt) {
+			continue
+		}
+		words, err := s.candidates(ctx, typed)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range words {
+			if g, ok := rank([]rune(typed), []rune(w)); ok {
+				guesses = append(guesses, g)
+			}
+		}
+	}
+	return nearest(guesses), nil
+}
+
+// candidates are the words that may be spelt alike.
+func (s *Service) candidates(ctx context.Context, word string) (words []string, err error) {
 	r := []rune(word)
 	begin := max(1, (len(r)-1)/2) // with one mistake these are right, or the others behind one more
 	end := max(1, len(r)-1-begin)
 	if len(r) >= twoTypos {
 		begin, end = 2, 3
 	}
-	var words []string
 	q := store.SQL(`SELECT word FROM (SELECT word FROM search_word WHERE word >= ? AND word < ? LIMIT ?) AS beginning
 		UNION SELECT word FROM (SELECT word FROM search_word WHERE backwards >= ? AND backwards < ? LIMIT ?) AS ending`,
 		string(r[:begin]), string(r[:begin])+prefixEnd, maxCandidates, backwards(string(r[len(r)-end:])),
 		backwards(string(r[len(r)-end:]))+prefixEnd, maxCandidates)
-	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &words); err != nil {
-		return nil, err
-	}
-	return nearest(r, words), nil
+	err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &words)
+	return words, err
 }
 
 // guess is a word that may have been meant.
@@ -78,13 +96,7 @@ type guess struct {
 }
 
 // nearest are needles for the words with the best rank, and the one behind it where the two are as likely.
-func nearest(typed []rune, words []string) (needles []string) {
-	var guesses []guess
-	for _, w := range words {
-		if g, ok := rank(typed, []rune(w)); ok {
-			guesses = append(guesses, g)
-		}
-	}
+func nearest(guesses []guess) (needles []string) {
 	slices.SortFunc(guesses, func(a, b guess) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.needle, b.needle))
 	})
