@@ -181,7 +181,9 @@ func (a *Account) setUsername(username string) {
 	a.Username, a.UsernameFolded = username, store.FoldEmail(username)
 	a.index()
 }
-func (a *Account) index() { a.Search = store.Fold(a.Name + " " + a.Username + " " + a.Email) }
+func (a *Account) index() {
+	a.Search = store.Fold(strings.Join(append(store.Spellings(a.Email), a.Name, a.Username, a.Email), " "))
+}
 
 // personal is what a password of this person must not be made of.
 func (a Account) personal() []string { return []string{a.Name, a.Email, a.Username} }

@@ -23,8 +23,8 @@ func TestEverySpellingIsFound(t *testing.T) {
 			was := a
 			was.setEmail(stored)
 			was.setUsername(stored)
-			w.exec("UPDATE account SET email = ?, email_folded = ?, username = ?, username_folded = ? WHERE id = ?",
-				was.Email, was.EmailFolded, was.Username, was.UsernameFolded, a.ID)
+			w.exec("UPDATE account SET email = ?, email_folded = ?, username = ?, username_folded = ?, search = ? WHERE id = ?",
+				was.Email, was.EmailFolded, was.Username, was.UsernameFolded, was.Search, a.ID)
 			for _, typed := range spellings {
 				for what, look := range map[string]func() (Account, error){
 					"ByEmail":      func() (Account, error) { found, _, err := w.ByEmail(w.ctx, w.db, typed); return found, err },
@@ -40,6 +40,9 @@ func TestEverySpellingIsFound(t *testing.T) {
 					if found, err := look(); err != nil || found.ID != a.ID {
 						w.Errorf("%s stored, %s by %q: %s, %v", stored, what, typed, found.Name, err)
 					}
+				}
+				if page, err := w.Specialists(w.ctx, w.admin(), SpecialistFilter{Query: typed}); err != nil || len(page.Items) != 1 || page.Items[0].ID != a.ID {
+					w.Errorf("%s stored, the list by %q: %+v, %v", stored, typed, page.Items, err)
 				}
 				w.wait(time.Hour)
 				w.must(w.ForgotPassword(w.ctx, typed, office))

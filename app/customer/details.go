@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/net/idna"
-
 	"kontor/app/phone"
 	"kontor/app/store"
 )
@@ -82,16 +80,7 @@ func (w *wordList) hyphened(names ...string) {
 }
 
 // domain adds both spellings of an international domain.
-func (w *wordList) domain(email string) {
-	_, domain, _ := strings.Cut(email, "@")
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil {
-		return
-	}
-	if own, err := idna.Lookup.ToUnicode(ascii); err == nil && own != ascii {
-		w.text(own, ascii)
-	}
-}
+func (w *wordList) domain(email string) { w.text(store.Spellings(email)...) }
 
 // name adds a name in a script without blanks, both ways round.
 func (w *wordList) name(last, first string) {

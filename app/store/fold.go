@@ -75,3 +75,17 @@ func FoldEmail(s string) string {
 	}
 	return s[:at+1] + ascii
 }
+
+// Spellings are the domain of an e-mail address in its own script and as servers know it, where these are two.
+func Spellings(email string) []string {
+	_, domain, _ := strings.Cut(email, "@")
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return nil
+	}
+	own, err := idna.Lookup.ToUnicode(ascii)
+	if err != nil || own == ascii {
+		return nil
+	}
+	return []string{own, ascii}
+}
