@@ -66,14 +66,15 @@ func FoldEmail(s string) string {
 	s = entry.Key(strings.ToValidUTF8(s, "\uFFFD"))
 	s = entry.Key(strings.ToLower(s)) // a few letters in lower case are a letter and a mark
 	at := strings.LastIndexByte(s, '@')
+	local, domain := s[:at+1], s[at+1:]
 	if at < 0 {
-		return s
+		local, domain = s, ""
 	}
-	ascii, err := idna.Lookup.ToASCII(s[at+1:])
-	if err != nil {
-		return s
+	local = strings.ReplaceAll(local, "ς", "σ") // both are Σ in capitals; to a domain they are two letters
+	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
+		domain = ascii
 	}
-	return s[:at+1] + ascii
+	return local + domain
 }
 
 // Spellings are the domain of an e-mail address in its own script and as servers know it, where these are two.

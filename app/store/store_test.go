@@ -166,13 +166,14 @@ func TestWaitForSchema(t *testing.T) {
 
 func TestFoldEmail(t *testing.T) {
 	for typed, want := range map[string]string{
-		" Anna.Berg@Example.ORG ":                             "anna.berg@example.org",
-		"m\u00fcller@b\u00fccher.example":                     "m\u00fcller@xn--bcher-kva.example",
-		"Mu\u0308ller@Bu\u0308cher.Example":                   "m\u00fcller@xn--bcher-kva.example",
-		"m\u00fcller@xn--bcher-kva.example":                   "m\u00fcller@xn--bcher-kva.example",
-		"M\u00dcLLER@XN--BCHER-KVA.EXAMPLE":                   "m\u00fcller@xn--bcher-kva.example",
-		"x@stra\u00dfe.example":                               "x@xn--strae-oqa.example", // IDNA2008: not strasse
-		"x@strasse.example":                                   "x@strasse.example",
+		" Anna.Berg@Example.ORG ":           "anna.berg@example.org",
+		"m\u00fcller@b\u00fccher.example":   "m\u00fcller@xn--bcher-kva.example",
+		"Mu\u0308ller@Bu\u0308cher.Example": "m\u00fcller@xn--bcher-kva.example",
+		"m\u00fcller@xn--bcher-kva.example": "m\u00fcller@xn--bcher-kva.example",
+		"M\u00dcLLER@XN--BCHER-KVA.EXAMPLE": "m\u00fcller@xn--bcher-kva.example",
+		"ΝΙΚΟΣ@x.gr":                        "νικοσ@x.gr", "νικος@x.gr": "νικοσ@x.gr", "ΝΙΚΟΣ": "νικοσ",
+		"x@stra\u00dfe.example": "x@xn--strae-oqa.example", // IDNA2008: not strasse
+		"x@strasse.example":     "x@strasse.example",
 		"x@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444": "x@xn--e1afmkfd.xn--p1ai",
 		"an\u200bna@berg\u2011hof.example\ufeff":              "anna@berg-hof.example",
 		"\uff41nna\uff20example\uff0eorg":                     "anna@example.org",
