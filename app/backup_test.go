@@ -11,11 +11,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
+	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/await"
 	"kontor/app/config"
+	"kontor/app/secret"
 )
 
 // firmOfOne starts the embedded program with an administrator who is signed in.
@@ -183,6 +186,28 @@ func TestBackupAndRestore(t *testing.T) {
 	})
 }
 
+// sealRemoval leaves a removal in the database that can be undone by the administrator.
+func sealRemoval(t testing.TB, env map[string]string, text []byte) {
+	t.Helper()
+	raw, err := config.ParseKey(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := secret.NewKey(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := key.Seal("authorisation removal", []byte(`{"names":["Berta Bleibt"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = database(t, env).ExecContext(context.Background(), `INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed)
+		SELECT ?, customer.id, account.id, ?, ? FROM customer, account WHERE account.specialist`, uuid.Must(uuid.NewV7()), time.Now(), sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestBackupSecrets: the secret key is in a backup only when it was asked for; an encrypted one opens for its identity
 // alone; a key that is missing or another is said when restoring, and when starting.
 func TestBackupSecrets(t *testing.T) {
@@ -197,6 +222,7 @@ func TestBackupSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sealRemoval(t, env, key)
 	secret := strings.TrimSpace(string(key))
 	mine, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -235,6 +261,10 @@ func TestBackupSecrets(t *testing.T) {
 	restored(1, []string{at("sealed")}, "--identity")
 	restored(1, []string{at("sealed"), "--identity", at("other")}, "another one")
 	restored(1, []string{at("sealed"), "--identity", at("plain")}, "no age identity")
+	const forgotten = "1 removals of authorisations are sealed with another SECRET_KEY"
+	if text := expect(t, map[string]string{"DATA_DIR": t.TempDir()}, 0, []string{"restore", at("with")}); strings.Contains(text, forgotten) {
+		t.Errorf("with its key:\n%s", text)
+	}
 	for _, env := range []map[string]string{
 		restored(0, []string{at("sealed"), "--identity", at("mine")}, "The secret key of the backup is in place"),
 		restored(0, []string{at("with")}, "The secret key of the backup is in place"),
@@ -258,11 +288,44 @@ func TestBackupSecrets(t *testing.T) {
 	p.terminate()
 	another := restored(0, []string{at("plain")}, "WARNING")
 	another["SECRET_KEY"] = productionKey
-	expect(t, another, 0, []string{"restore", at("plain"), "--yes"}, "WARNING: SECRET_KEY is not the one")
+	expect(t, another, 0, []string{"restore", at("plain"), "--yes"}, "WARNING: SECRET_KEY is not the one", forgotten)
 	expect(t, another, 0, []string{"restore", at("with"), "--yes"}, "WARNING: SECRET_KEY is another one")
 	another["SECRET_KEY_PREVIOUS"] = secret
-	if text := expect(t, another, 0, []string{"restore", at("plain"), "--yes"}); strings.Contains(text, "WARNING: SECRET_KEY") {
+	if text := expect(t, another, 0, []string{"restore", at("plain"), "--yes"}); strings.Contains(text, "WARNING: SECRET_KEY") || strings.Contains(text, forgotten) {
 		t.Errorf("with the previous key:\n%s", text)
+	}
+}
+
+// TestBackupKilled: a backup that is killed while it copies or packs leaves something readable to nobody else, and the next
+// one to the same file is made all the same and cleans up.
+func TestBackupKilled(t *testing.T) {
+	env := map[string]string{"DATA_DIR": t.TempDir()}
+	expect(t, env, 0, words("seed --customers 1"))
+	if _, err := database(t, env).ExecContext(context.Background(), `CREATE TABLE ballast AS SELECT randomblob(100000000) AS b`); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{".database", ".part"} {
+		shelf := t.TempDir()
+		file := filepath.Join(shelf, "backup")
+		p := launch(t, &output{}, env, build(t).app, "backup", file)
+		await.True(t, "the backup to be at work", func() bool {
+			info, err := os.Stat(file + at)
+			return err == nil && info.Size() > 0
+		})
+		p.kill()
+		if got := names(t, shelf); len(got) == 0 || slices.Contains(got, "backup") {
+			t.Fatalf("nobody was killed at work: %q", got)
+		}
+		for _, name := range names(t, shelf) {
+			if info, err := os.Stat(filepath.Join(shelf, name)); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %v, %v", name, info, err)
+			}
+		}
+		expect(t, env, 0, []string{"backup", file}, "holds the database")
+		if got := names(t, shelf); !slices.Equal(got, []string{"backup"}) {
+			t.Errorf("left: %q", got)
+		}
+		expect(t, map[string]string{"DATA_DIR": t.TempDir()}, 0, []string{"restore", file}, "is in place")
 	}
 }
 

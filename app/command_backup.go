@@ -112,6 +112,9 @@ func (p *invocation) sayRestored(done wire.Restored) {
 	if done.Unreadable > 0 {
 		p.say("%d lines of ERASURE_LOG could not be read. A line that a crash cut short is about a deletion that was noted again afterwards.", done.Unreadable)
 	}
+	if done.Sealed > 0 {
+		p.say("WARNING: %d removals of authorisations are sealed with another SECRET_KEY. They can't be undone, and ERASURE_LOG will not name whom they removed: an older backup would bring them back. With that key in SECRET_KEY_PREVIOUS when you start they are read again.", done.Sealed)
+	}
 	p.say("%d sessions were ended, %d messages that waited were cancelled: app messages resend shows and sends them.", done.Sessions, done.Cancelled)
 }
 

@@ -161,9 +161,8 @@ func (r *restoring) prepare() error {
 	if err != nil {
 		return err
 	}
-	if c.SecretKey == nil { // it seals nothing here
-		c.SecretKey = make([]byte, 32)
-		_, _ = rand.Read(c.SecretKey)
+	if c.SecretKey, err = r.key(); err != nil {
+		return err
 	}
 	s, err := wire.New(r.ctx, c, log, wire.RequireSchema)
 	if err != nil {
@@ -172,6 +171,26 @@ func (r *restoring) prepare() error {
 	err = r.makeFit(s)
 	return errors.Join(err, s.Close())
 }
+
+// key is the key that the database will be served with: that of the backup where putKey brings it. Where there is none at all
+// it is a random one, which seals nothing here.
+func (r *restoring) key() (key []byte, err error) {
+	switch {
+	case r.bringsKey():
+		if key, err = config.ParseKey(string(r.archive.Secret)); err != nil {
+			err = fmt.Errorf("the secret key in the backup can't be read: %w", err)
+		}
+	case r.c.SecretKey != nil:
+		key = r.c.SecretKey
+	default:
+		key = make([]byte, 32)
+		_, _ = rand.Read(key)
+	}
+	return key, err
+}
+
+// bringsKey says whether the key of the backup becomes that of this installation.
+func (r *restoring) bringsKey() bool { return r.archive.Secret != nil && !r.keySet }
 
 func sound(ctx context.Context, c config.Config) error {
 	db, err := wire.Database(ctx, c)
@@ -200,8 +219,8 @@ func (r *restoring) makeFit(s *wire.Services) error {
 // sayWhichKey says when the key of the backup is missing here.
 func (r *restoring) sayWhichKey(s *wire.Services) error {
 	switch {
-	case r.archive.Secret != nil && !r.keySet:
-		return nil // putKey brings it
+	case r.bringsKey():
+		return nil
 	case r.c.SecretKey == nil:
 		r.say("WARNING: there is no secret key here, and none in the backup. A start would make a new one: " + keyMissing)
 		return nil
@@ -242,12 +261,12 @@ func (r *restoring) exchange() error {
 
 // putKey writes the key of the backup to DATA_DIR, where the key is kept there.
 func (r *restoring) putKey() error {
-	if r.archive.Secret == nil || r.keySet {
+	if !r.bringsKey() {
 		return nil
 	}
-	key, err := config.ParseKey(string(r.archive.Secret))
+	key, err := r.key()
 	if err != nil {
-		return fmt.Errorf("the secret key in the backup can't be read: %w", err)
+		return err
 	}
 	if err := os.MkdirAll(r.c.DataDir, 0o700); err != nil {
 		return err

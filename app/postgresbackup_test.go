@@ -70,9 +70,13 @@ func TestPostgresBackup(t *testing.T) {
 	gone := firm.addPerson("Kunibert", "Zwergpudel")
 	firm.addPerson("Berta", "Bleibt")
 	file := filepath.Join(t.TempDir(), "kontor.dump")
+	abandoned := file + ".part" // of a run that was killed
+	if err := os.WriteFile(abandoned, []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	script(env, 0, "backup", file, "")
 	script(env, 1, "backup", file, "already")
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || len(names(t, filepath.Dir(file))) != 1 {
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || len(names(t, filepath.Dir(file))) != 2 {
 		t.Errorf("%v, %v, %q", info, err, names(t, filepath.Dir(file)))
 	}
 	gone.deleteCustomer()

@@ -1,7 +1,10 @@
 package authorisation
 
 import (
+	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +60,39 @@ func TestPurge(t *testing.T) {
 		}
 		if n := w.count(`SELECT count(*) FROM audit WHERE customer_id = ? AND action = ? AND subject = ?`, w.customer, audit.AccessRemoved, a.Name()); n != 2 {
 			t.Errorf("the customer's log names who lost their access %d times, want 2", n)
+		}
+	})
+}
+
+// TestKeyIsGone: a removal that is sealed with a key that is gone is offered to nobody and can't be undone; the others can. It
+// is forgotten in its time, and that is said, since nothing tells whom it removed.
+func TestKeyIsGone(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		var said strings.Builder
+		w.warn = slog.New(slog.NewTextHandler(&said, nil))
+		lost, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(w.invite(w.customer, "berta@kunde.example").ID)}, true)
+		w.must(err)
+		w.exec(`UPDATE authorisation_removal SET sealed = ?`, []byte("sealed with another key"))
+		out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
+		w.must(err)
+		if list, err := w.Undoable(w.ctx(), w.anna, w.customer); err != nil || len(list) != 1 || list[0].ID != out.ID {
+			t.Errorf("offered: %+v, %v", list, err)
+		}
+		if n, err := w.Unreadable(w.ctx()); n != 1 || err != nil {
+			t.Errorf("%d can't be read, %v", n, err)
+		}
+		if _, err := w.Undo(w.ctx(), w.anna, lost.ID); !errors.Is(err, ErrUndone) {
+			t.Errorf("undoing what can't be read: %v", err)
+		}
+		w.must(second(w.Undo(w.ctx(), w.anna, out.ID)))
+		w.must(w.Purge(w.ctx()))
+		if said.Len() > 0 {
+			t.Errorf("too early: %s", said.String())
+		}
+		w.tick(UndoLife)
+		w.must(w.Purge(w.ctx()))
+		if n := w.count(`SELECT count(*) FROM authorisation_removal`); n != 0 || strings.Count(said.String(), "another SECRET_KEY") != 1 {
+			t.Errorf("%d are left, the log says %q", n, said.String())
 		}
 	})
 }

@@ -197,13 +197,24 @@ func (s *Service) keep(ctx context.Context, tx bun.IDB, c account.Caller, custom
 	})
 }
 
-// opened reads what keep sealed.
-func (s *Service) opened(sealed []byte) (kept removed, err error) {
+// opened reads what keep sealed. ok is false where that was done with a key that is gone: it can't be undone any more.
+func (s *Service) opened(sealed []byte) (kept removed, ok bool) {
 	raw, err := s.key.Open(sealedFor, sealed)
-	if err != nil {
-		return removed{}, err
+	if err != nil || json.Unmarshal(raw, &kept) != nil {
+		return removed{}, false
 	}
-	return kept, json.NewDecoder(bytes.NewReader(raw)).Decode(&kept)
+	return kept, true
+}
+
+// Unreadable counts the removals that are sealed with a key that is gone.
+func (s *Service) Unreadable(ctx context.Context) (n int, err error) {
+	all, err := allSealed(ctx, s.db)
+	for _, sealed := range all {
+		if _, ok := s.opened(sealed); !ok {
+			n++
+		}
+	}
+	return n, err
 }
 
 // Undoable lists the caller's own removals at a customer that can still be undone, newest first: those that they have the
@@ -222,9 +233,9 @@ func (s *Service) Undoable(ctx context.Context, c account.Caller, customerID uui
 		return nil, err
 	}
 	for _, r := range rows {
-		kept, err := s.opened(r.Sealed)
-		if err != nil {
-			return nil, err
+		kept, ok := s.opened(r.Sealed)
+		if !ok {
+			continue
 		}
 		rightful := (may[wantRemoveAccess] || len(kept.Accesses) == 0) && (may[wantManage] || len(kept.Administrators)+len(kept.Processors) == 0)
 		if rightful || kept.takenFrom(c) {
@@ -254,9 +265,9 @@ func (s *Service) Undo(ctx context.Context, c account.Caller, removalID uuid.UUI
 		if !ok {
 			return ErrUndone
 		}
-		kept, err := s.opened(r.Sealed)
-		if err != nil {
-			return err
+		kept, ok := s.opened(r.Sealed)
+		if !ok {
+			return ErrUndone
 		}
 		out = Restoration{CustomerID: r.CustomerID}
 		return s.restore(ctx, tx, c, kept, &out)
@@ -355,7 +366,8 @@ func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Cal
 }
 
 // Purge forgets what can't be undone any more, and on SQLite the bytes of it. It is the worker's. Who is gone for good with
-// that is noted outside the database first; as long as that can't be done nothing is forgotten.
+// that is noted outside the database first; as long as that can't be done nothing is forgotten. Of what is sealed with a key
+// that is gone nobody knows whom it is about: that is forgotten as well, and the log says so.
 func (s *Service) Purge(ctx context.Context) error {
 	over, err := endExpired(ctx, s.db, s.now())
 	if err != nil || len(over) == 0 {
@@ -364,10 +376,12 @@ func (s *Service) Purge(ctx context.Context) error {
 	var ids []uuid.UUID
 	var gone []access.Taken
 	var subjects []erasure.Subject
+	unreadable := 0
 	for _, r := range over {
 		ids = append(ids, r.ID)
-		kept, err := s.opened(r.Sealed)
-		if err != nil { // sealed with a key that is gone: there is nothing to read, and nothing to keep it for
+		kept, ok := s.opened(r.Sealed)
+		if !ok {
+			unreadable++
 			continue
 		}
 		for _, t := range kept.Accesses {
@@ -391,6 +405,9 @@ func (s *Service) Purge(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if unreadable > 0 {
+		s.warn.Warn("removals were forgotten that are sealed with another SECRET_KEY: ERASURE_LOG does not name whom they removed", "removals", unreadable)
 	}
 	_, err = s.db.EmptyWAL(ctx) // readers in the way: the log is overwritten a little later
 	return err

@@ -2,6 +2,7 @@ package authorisation
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -22,7 +23,7 @@ type Erasures interface {
 	Record(ctx context.Context, subjects ...erasure.Subject) error
 }
 
-// Options are what a Service is made of; all of them are needed but the last.
+// Options are what a Service is made of; all of them are needed but the last two.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
@@ -36,6 +37,8 @@ type Options struct {
 	Transactions *transaction.Service
 	// Erasures is told of who is removed for good; nil: nobody remembers.
 	Erasures Erasures
+	// Log is told of what could not be noted there; nil: nobody.
+	Log *slog.Logger
 }
 
 // Service keeps authorisations. Its methods authorise the caller: what they may not see is NotFound, what they may see
@@ -52,6 +55,7 @@ type Service struct {
 	accesses     *access.Service
 	transactions *transaction.Service
 	erasures     Erasures
+	warn         *slog.Logger
 }
 
 // New makes the service.
@@ -59,8 +63,11 @@ func New(o Options) *Service {
 	if o.Erasures == nil {
 		o.Erasures = erasure.New("", o.DB, o.Now)
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Service{
-		db: o.DB, now: o.Now, key: o.Key, erasures: o.Erasures, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
+		db: o.DB, now: o.Now, key: o.Key, erasures: o.Erasures, warn: o.Log, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
 		transactions: o.Transactions, accounts: o.Accounts, approvals: o.Approvals,
 	}
 }

@@ -194,6 +194,10 @@ func endRemovals(ctx context.Context, tx bun.IDB, customerID uuid.UUID, by []uui
 	return err
 }
 
+func allSealed(ctx context.Context, db bun.IDB) (list [][]byte, err error) {
+	return list, scan(ctx, db, store.SQL(`SELECT sealed FROM authorisation_removal`), &list)
+}
+
 // endExpired decides for good that what is past its time can't be undone, whatever time it is for another process, and
 // returns it.
 func endExpired(ctx context.Context, db bun.IDB, now time.Time) (list []removalRow, err error) {

@@ -61,31 +61,39 @@ type Contents struct {
 // ErrExists says that there is a file of that name already. It is never written over.
 var ErrExists = errors.New("there is a file of that name already")
 
-// Write makes the archive path, 0600. It appears whole or not at all; meanwhile the copy of the database and the archive
-// grow in the same folder, under path with .database and .part behind it. Errors: ErrExists, ErrRecipient, and the files' own.
+// Write makes the archive path, 0600. It appears whole or not at all; meanwhile the archive and the copy of the database
+// grow in the same folder, under path with .part and .database behind it. Who holds the first has the second, too: what a
+// backup that was killed left of them is removed, and of two at once one gives way. Errors: ErrExists, ErrRunning,
+// ErrRecipient, and the files' own.
 func Write(ctx context.Context, path string, c Contents) (m Manifest, err error) {
 	recipient, err := parseRecipient(c.To)
 	if err != nil {
 		return Manifest{}, err
 	}
-	if _, err := os.Lstat(path); err == nil {
-		return Manifest{}, fmt.Errorf("%s: %w", path, ErrExists)
-	}
-	copied, part := path+".database", path+".part"
-	if err := c.Copy(ctx, copied); err != nil {
+	if err := absent(path); err != nil {
 		return Manifest{}, err
 	}
-	defer func() { err = errors.Join(err, os.Remove(copied)) }()
-	out, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
+	copied, part := path+".database", path+".part"
+	out, err := claim(part)
 	if err != nil {
 		return Manifest{}, err
 	}
 	defer func() {
 		if err != nil { // once it has its name, only that one is left of it
-			_ = out.Close()
 			_ = os.Remove(part)
 		}
+		_ = out.Close() // as the last step: it lets go of the lock
 	}()
+	if err := absent(path); err != nil { // one that was at work until now
+		return Manifest{}, err
+	}
+	if err := remove(copied, copied+"-journal"); err != nil {
+		return Manifest{}, err
+	}
+	if err := c.Copy(ctx, copied); err != nil {
+		return Manifest{}, err
+	}
+	defer func() { err = errors.Join(err, os.Remove(copied)) }()
 	m = c.Manifest
 	m.Format, m.Secret = Format, c.Secret != nil
 	if m.Database, err = measure(ctx, copied); err != nil {
@@ -94,10 +102,27 @@ func Write(ctx context.Context, path string, c Contents) (m Manifest, err error)
 	if err := pack(ctx, out, recipient, m, c.Secret, copied); err != nil {
 		return Manifest{}, err
 	}
-	if err := errors.Join(out.Sync(), out.Close()); err != nil {
+	if err := out.Sync(); err != nil {
 		return Manifest{}, err
 	}
 	return m, settle(part, path)
+}
+
+// absent returns ErrExists when there is something of a name.
+func absent(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w", path, ErrExists)
+	}
+	return nil
+}
+
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle gives a finished file its name, unless another one has got it meanwhile.

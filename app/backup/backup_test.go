@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +121,114 @@ func TestNothingHalf(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// files are the names in a folder.
+func files(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// TestAbandoned: what a backup that was killed left is in nobody's way, and does not stay; what is no file of a backup is
+// left alone, and named.
+func TestAbandoned(t *testing.T) {
+	for name, test := range map[string]struct {
+		leave func(t *testing.T, path string) error
+		want  error
+		left  []string
+	}{
+		"an archive": {func(_ *testing.T, path string) error { return os.WriteFile(path+".part", []byte("half"), 0o644) }, nil, []string{"backup"}},
+		"all of it": {func(_ *testing.T, path string) error {
+			return errors.Join(os.WriteFile(path+".part", nil, 0o600), os.WriteFile(path+".database", []byte("half"), 0o600), os.WriteFile(path+".database-journal", []byte("half"), 0o600))
+		}, nil, []string{"backup"}},
+		"a copy of the database": {func(_ *testing.T, path string) error { return os.WriteFile(path+".database", []byte("half"), 0o600) }, nil, []string{"backup"}},
+		"a folder":               {func(_ *testing.T, path string) error { return os.Mkdir(path+".part", 0o700) }, syscall.EISDIR, []string{"backup.part"}},
+		"a link":                 {func(_ *testing.T, path string) error { return os.Symlink("elsewhere", path+".part") }, syscall.ELOOP, []string{"backup.part"}},
+		"a pipe":                 {func(_ *testing.T, path string) error { return syscall.Mkfifo(path+".part", 0o600) }, ErrExists, []string{"backup.part"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "backup")
+			if err := test.leave(t, path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Write(context.Background(), path, contents("rows"))
+			if !errors.Is(err, test.want) {
+				t.Errorf("%v, want %v", err, test.want)
+			}
+			if got := files(t, dir); !slices.Equal(got, test.left) {
+				t.Errorf("left: %q", got)
+			}
+			if err != nil {
+				if !strings.Contains(err.Error(), path+".part") {
+					t.Errorf("%v does not name it", err)
+				}
+				return
+			}
+			if _, database, err := unpack(t, path, ""); err != nil || string(database) != "rows" {
+				t.Errorf("%q, %v", database, err)
+			}
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%v, %v", info, err)
+			}
+		})
+	}
+}
+
+// TestTwoAtOnce: while a backup is made, another one to the same file gives way and takes nothing from it. Of several that
+// begin at once one is made, whole.
+func TestTwoAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "backup")
+	first := contents("rows")
+	copied := first.Copy
+	first.Copy = func(ctx context.Context, to string) error {
+		if _, err := Write(ctx, path, contents("another's")); !errors.Is(err, ErrRunning) {
+			t.Errorf("the second: %v", err)
+		}
+		return copied(ctx, to)
+	}
+	if _, err := Write(context.Background(), path, first); err != nil {
+		t.Fatal(err)
+	}
+	if _, database, err := unpack(t, path, ""); err != nil || string(database) != "rows" {
+		t.Errorf("%q, %v", database, err)
+	}
+	for round := range 50 {
+		path := filepath.Join(dir, fmt.Sprint("round", round))
+		if err := os.WriteFile(path+".part", []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		made := make(chan error)
+		for n := range 6 {
+			go func() {
+				_, err := Write(context.Background(), path, contents(fmt.Sprint("rows", n)))
+				made <- err
+			}()
+		}
+		good := 0
+		for range 6 {
+			switch err := <-made; {
+			case err == nil:
+				good++
+			case !errors.Is(err, ErrExists) && !errors.Is(err, ErrRunning):
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+		if _, database, err := unpack(t, path, ""); good != 1 || err != nil || !bytes.HasPrefix(database, []byte("rows")) {
+			t.Errorf("round %d: %d were made, %q, %v", round, good, database, err)
+		}
+	}
+	if got := files(t, dir); len(got) != 51 {
+		t.Errorf("left: %q", got)
 	}
 }
 

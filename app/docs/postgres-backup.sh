@@ -19,12 +19,14 @@ file=$2
 case $1 in
 backup)
   [ ! -e "$file" ] || die "$file is there already"
-  trap 'rm -f "$file.part"' EXIT
+  part=$(mktemp "$file.part.XXXXXX") # of its own: what a killed run left, or another one writes, is in nobody's way
+  trap 'rm -f "$part"' EXIT
+  trap 'exit 1' HUP INT TERM
   # which processes run now is nothing that a restored database should believe
-  pg_dump --format=custom --no-owner --no-privileges --exclude-table-data=process --file="$file.part"
-  pg_restore --list "$file.part" >/dev/null
-  sync "$file.part"
-  ln "$file.part" "$file"
+  pg_dump --format=custom --no-owner --no-privileges --exclude-table-data=process --file="$part"
+  pg_restore --list "$part" >/dev/null
+  sync "$part"
+  ln "$part" "$file"
   ;;
 restore)
   kontor=${KONTOR:-/usr/local/bin/app}

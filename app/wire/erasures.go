@@ -48,6 +48,8 @@ type Restored struct {
 	// log where ERASURE_LOG says, or it is not set.
 	Unreadable int
 	NoLog      bool
+	// Sealed is how many removals, which could still be undone, are sealed with a key that is not here.
+	Sealed int
 }
 
 // AfterRestore makes a database fit to be served that was restored from a backup: whoever was deleted since is deleted
@@ -67,6 +69,9 @@ func (s *Services) AfterRestore(ctx context.Context) (done Restored, err error) 
 		return s.Audit.Write(ctx, tx, account.System.Actor(), audit.Record{Action: audit.DatabaseRestored})
 	})
 	if err != nil {
+		return done, err
+	}
+	if done.Sealed, err = s.Authorisations.Unreadable(ctx); err != nil {
 		return done, err
 	}
 	done.NoLog = s.Erasures == nil

@@ -69,7 +69,7 @@ func TestAfterRestore(t *testing.T) {
 				return a
 			}
 			stays, deleted, half := customer(1), customer(2), customer(3)
-			access(stays)
+			remains := access(stays)
 			removed := access(stays)
 			access(deleted)
 			access(half)
@@ -79,8 +79,10 @@ func TestAfterRestore(t *testing.T) {
 				erasure.Subject{Kind: erasure.Customer, ID: id()}); err != nil {
 				t.Fatal(err)
 			}
+			exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) SELECT ?, ?, account_id, ?, ? FROM access WHERE id = ?`,
+				id(), stays, at, []byte("sealed with another key"), remains)
 			done, err := s.AfterRestore(ctx)
-			if err != nil || done.Sessions != 4 || done.Cancelled != 4 || done.Erased[erasure.Customer] != 1 || done.Erased[erasure.Access] != 1 || done.NoLog {
+			if err != nil || done.Sealed != 1 || done.Sessions != 4 || done.Cancelled != 4 || done.Erased[erasure.Customer] != 1 || done.Erased[erasure.Access] != 1 || done.NoLog {
 				t.Errorf("%+v, %v", done, err)
 			}
 			if got, want := counts(), [6]int{1, 1, 1, 0, 0, 0}; got != want {

@@ -247,7 +247,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Customers.OnRenamed(s.Transactions.Renamed)
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
-		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals, Erasures: s.Erasures,
+		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals, Erasures: s.Erasures, Log: s.Log,
 	})
 	s.Handovers = handover.New(handover.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
