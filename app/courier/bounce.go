@@ -155,7 +155,7 @@ func mailBounce(k secret.Key, body []byte) (r ProviderReport, ok bool) {
 		if len(reports) == 1 {
 			r.recipients = nil
 		}
-	} else if !b.readWords(&r) {
+	} else if !b.readWords(&r) || r.Nothing {
 		return ProviderReport{Nothing: true}, true
 	}
 	r.MessageID, ok = b.ours(unixLines(string(body)))
@@ -184,6 +184,7 @@ func (b *bounceMail) sort(p part) {
 		if strings.Contains(strings.ToLower(words), "final-recipient") {
 			b.addBlocks(words)
 		}
+		words = strings.ReplaceAll(words, "’", "'")
 		b.words += words[:min(len(words), wordsMost-len(b.words))]
 		if len(b.words) < wordsMost {
 			b.words += "\n"
@@ -221,9 +222,25 @@ func (b *bounceMail) addBlocks(text string) {
 		}
 		var block fields
 		if block, text = readHeader(text); len(block) > 0 {
-			b.blocks = append(b.blocks, block)
+			b.blocks = append(b.blocks, splitBlock(block)...)
 		}
 	}
+}
+
+// splitBlock parts what is said of several recipients without an empty line between them.
+func splitBlock(block fields) (blocks []fields) {
+	begin, seen := 0, map[string]bool{}
+	for i, f := range block {
+		if f.name != "original-recipient" && f.name != "final-recipient" {
+			continue
+		}
+		if seen[f.name] {
+			blocks = append(blocks, block[begin:i])
+			begin, seen = i, map[string]bool{}
+		}
+		seen[f.name] = true
+	}
+	return append(blocks, block[begin:])
 }
 
 // recipients is what the blocks say, one by one. A block that says neither what was done nor how it ended is none.

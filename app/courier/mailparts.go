@@ -2,6 +2,7 @@ package courier
 
 import (
 	"encoding/base64"
+	"html"
 	"mime"
 	"regexp"
 	"strings"
@@ -39,8 +40,7 @@ func (f fields) get(name string) string {
 
 // readMail takes a mail apart. What has no header at all is none: ok is false.
 func readMail(raw []byte) (p part, ok bool) {
-	text := strings.TrimPrefix(string(raw), "\ufeff")
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	text := unixLines(strings.TrimPrefix(string(raw), "\ufeff"))
 	left := partsMost
 	p = readMessage(text, 0, &left)
 	return p, len(p.fields) > 0
@@ -83,16 +83,44 @@ func readPart(text, kind string, depth int, left *int) part {
 		return p
 	}
 	p.text = readable(decodeBody(body, p.fields.get("content-transfer-encoding")))
+	if p.kind == "application/octet-stream" {
+		p.kind = unnamedKind(p)
+	}
 	switch p.kind {
 	case "message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers":
 		p.parts = []part{readMessage(p.text, depth+1, left)}
 	case "text/html":
-		p.text = markup.ReplaceAllString(p.text, " ")
+		p.text = withoutMarkup(p.text)
 	}
 	return p
 }
 
-var markup = regexp.MustCompile(`<[^>]*>`)
+// statusField begins a delivery status.
+var statusField = regexp.MustCompile(`(?im)^(reporting-mta|final-recipient)\s*:`)
+
+// unnamedKind is what a part is whose kind some program on the way did not know.
+func unnamedKind(p part) string {
+	name := strings.ToLower(p.fields.get("content-type") + p.fields.get("content-disposition"))
+	switch {
+	case strings.Contains(name, ".eml"):
+		return "message/rfc822"
+	case statusField.MatchString(p.text[:min(len(p.text), wordsMost)]):
+		return "message/delivery-status"
+	}
+	return p.kind
+}
+
+var (
+	unseen   = regexp.MustCompile(`(?is)<!--.*?-->|<(?:style|script)\b.*?</(?:style|script)\s*>`)
+	newLines = regexp.MustCompile(`(?i)<(?:br|/p|/div|/tr|/li|/h[1-6])\b[^>]*>`)
+	markup   = regexp.MustCompile(`<[^>]*>`)
+)
+
+// withoutMarkup is the text of HTML, as far as that goes without reading it.
+func withoutMarkup(s string) string {
+	s = newLines.ReplaceAllString(unseen.ReplaceAllString(s, " "), "\n")
+	return html.UnescapeString(markup.ReplaceAllString(s, " "))
+}
 
 // readHeader reads fields up to an empty line. A line that is none is left out, and so is a mailbox file's "From …"
 // wherever it stands.
@@ -105,7 +133,7 @@ func readHeader(text string) (f fields, body string) {
 			return f, text
 		case line[0] == ' ' || line[0] == '\t':
 			if len(f) > 0 {
-				f[len(f)-1].value += " " + trimmed
+				f[len(f)-1].value = strings.TrimSpace(f[len(f)-1].value + " " + trimmed)
 			}
 			continue
 		}
@@ -232,9 +260,10 @@ func hexValue(c byte) int {
 	return strings.IndexByte("0123456789ABCDEF", c)
 }
 
-func unixLines(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
-}
+// lineEnds are CR LF, CR, and what a program that adds a CR to each line makes of CR LF.
+var lineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\r", "\n")
+
+func unixLines(s string) string { return lineEnds.Replace(s) }
 
 // readable makes text of bytes that are no UTF-8: what is not is Latin-1.
 func readable(s string) string {

@@ -53,18 +53,33 @@ func mailVerdict(at stage, code int, status, text string) (blame, string) {
 	case "1.7", "1.8":
 		return ofFirm, reasonSenderRefused
 	case "4.1": // Exchange Online says so to RCPT when its directory does not have the address
-		if at == stageRcpt && strings.Contains(strings.ToLower(text), "recipient address rejected") {
+		if (at == stageRcpt || at == stageBounce) && strings.Contains(strings.ToLower(text), "recipient address rejected") {
 			return ofRecipient, reasonRecipientUnknown
 		}
 	}
 	switch {
 	case subject == "7", isSpamTalk(text), isPolicyTalk(text):
 		return ofFirm, blocked(detail, text)
-	case at != stageRcpt, detail != "" && detail != "0.0" && detail != "1.0" && detail != "2.0":
+	case detail != "" && detail != "0.0" && detail != "1.0" && detail != "2.0":
+	case at == stageBounce: // what RCPT was answered
+		return saidInBounce(text)
+	case at != stageRcpt:
 	case code == 550, code == 551, code == 553:
 		return ofRecipient, reasonRecipientUnknown
 	case code == 552:
 		return ofRecipient, reasonMailboxFull
+	}
+	return ofFirm, reasonRefused
+}
+
+// saidInBounce is the verdict of a bounce whose status says nothing.
+func saidInBounce(text string) (blame, string) {
+	switch code := replyCode(text); {
+	case code > 0 && code < 500:
+	case full.MatchString(text):
+		return ofRecipient, reasonMailboxFull
+	case unknown.MatchString(text), nodomain.MatchString(text):
+		return ofRecipient, reasonRecipientUnknown
 	}
 	return ofFirm, reasonRefused
 }
