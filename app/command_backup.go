@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"kontor/app/backup"
@@ -28,12 +27,9 @@ var errPostgres = errors.New("this installation keeps its data in PostgreSQL, wh
 
 // Run writes a backup.
 func (k backupCommand) Run(p *invocation) error {
-	return p.with(func(c config.Config) error {
+	return p.existing(func(c config.Config) error {
 		if c.SQLite() == "" {
 			return errPostgres
-		}
-		if _, err := os.Stat(c.SQLite()); err != nil {
-			return fmt.Errorf("there is no database yet: %w", err)
 		}
 		db, err := wire.Database(p.ctx, c)
 		if err != nil {
@@ -80,7 +76,7 @@ type erasuresApplyCommand struct{}
 
 // Run is what app restore does by itself: for a database that was restored in another way.
 func (erasuresApplyCommand) Run(p *invocation) error {
-	return p.with(func(c config.Config) error {
+	return p.existing(func(c config.Config) error {
 		if c.ErasureLog == "" {
 			return &config.Error{Name: "ERASURE_LOG", Takes: "the log in which erasures were noted"}
 		}

@@ -26,6 +26,9 @@ func (k seedCommand) Run(p *invocation) error {
 	if k.Customers <= 0 {
 		return errors.New("app seed: --customers takes a number above 0")
 	}
+	if k.TransactionsPerCustomer < 0 || k.Assignments < 0 || k.Specialists < 0 {
+		return errors.New("app seed: --transactions-per-customer, --assignments and --specialists take numbers, 0 or more")
+	}
 	return p.with(func(c config.Config) error {
 		db, err := wire.Database(p.ctx, c)
 		if err != nil {

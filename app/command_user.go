@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -32,6 +34,9 @@ func (k userAddCommand) Run(p *invocation) error {
 	return p.with(func(c config.Config) error {
 		f := account.SpecialistForm{Email: k.Email, Name: k.Name, Locale: c.Locale}
 		for _, r := range k.Role {
+			if !slices.Contains(policies.FirmRoles, policies.Role(r)) {
+				return fmt.Errorf("--role takes one of %s", joinRoles())
+			}
 			f.Roles = append(f.Roles, policies.Role(r))
 		}
 		if _, err := wire.Migrate(p.ctx, c, wire.Logger(c, os.Stderr)); err != nil {
@@ -128,6 +133,13 @@ func (k userUnlockCommand) Run(p *invocation) error {
 	if k.Email == "" && k.Address == "" {
 		return errors.New("app user unlock takes --email, --address, or both")
 	}
+	var from netip.Addr
+	if k.Address != "" {
+		var err error
+		if from, err = netip.ParseAddr(k.Address); err != nil {
+			return errors.New("--address takes an address of the network, such as 192.0.2.7 or 2001:db8::7")
+		}
+	}
 	return p.services(func(s *wire.Services, _ config.Config) error {
 		if k.Email != "" {
 			a, err := s.Accounts.UnlockByCommand(p.ctx, k.Email)
@@ -143,7 +155,7 @@ func (k userUnlockCommand) Run(p *invocation) error {
 			return nil
 		}
 		p.say("Wrong passwords from %s no longer count.", k.Address)
-		return s.Accounts.UnlockAddressByCommand(p.ctx, k.Address)
+		return s.Accounts.UnlockAddressByCommand(p.ctx, from.Unmap().String())
 	})
 }
 

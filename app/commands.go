@@ -42,7 +42,7 @@ type policiesResetCommand struct{}
 
 // Run is app policies reset.
 func (policiesResetCommand) Run(p *invocation) error {
-	return p.with(func(c config.Config) error { return resetPolicy(p.ctx, c) })
+	return p.existing(func(c config.Config) error { return resetPolicy(p.ctx, c) })
 }
 
 type visibilityCommand struct {
@@ -54,14 +54,14 @@ type visibilityCheckCommand struct{}
 
 // Run is app visibility check.
 func (visibilityCheckCommand) Run(p *invocation) error {
-	return p.with(func(c config.Config) error { return visibility(p.ctx, c, false) })
+	return p.existing(func(c config.Config) error { return visibility(p.ctx, c, false) })
 }
 
 type visibilityRebuildCommand struct{}
 
 // Run is app visibility rebuild.
 func (visibilityRebuildCommand) Run(p *invocation) error {
-	return p.with(func(c config.Config) error { return visibility(p.ctx, c, true) })
+	return p.existing(func(c config.Config) error { return visibility(p.ctx, c, true) })
 }
 
 type healthCommand struct{}
@@ -80,9 +80,26 @@ func (p *invocation) with(do func(c config.Config) error) error {
 	return do(c)
 }
 
+// existing is with for a command that needs a database: where there is none it makes nothing, since a wrong DATA_DIR is what
+// leads there.
+func (p *invocation) existing(do func(c config.Config) error) error {
+	c, rows, _ := p.settings.Examine(p.getenv)
+	for _, r := range rows {
+		if r.Err != nil {
+			return r.Err
+		}
+	}
+	if file := c.SQLite(); file != "" {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database at %s yet: the first start of app makes it. DATA_DIR and DATABASE_URL say where it is", file)
+		}
+	}
+	return p.with(do)
+}
+
 // services opens everything for a command that needs a schema that is up to date, and closes it afterwards.
 func (p *invocation) services(do func(s *wire.Services, c config.Config) error) error {
-	return p.with(func(c config.Config) error {
+	return p.existing(func(c config.Config) error {
 		c, err := withBase(c)
 		if err != nil {
 			return err
@@ -116,7 +133,7 @@ func plain(err error) error {
 	}
 	var lines []string
 	for _, field := range f.Fields {
-		lines = append(lines, "--"+strings.ReplaceAll(field.Field, "_", "-")+": "+strings.ReplaceAll(field.Message, ".", " "))
+		lines = append(lines, "--"+strings.ReplaceAll(field.Field, "_", "-")+": "+complaintWords(field.Message))
 	}
 	return errors.New(strings.Join(lines, "; "))
 }

@@ -145,6 +145,9 @@ func TestUserCommands(t *testing.T) {
 		}
 		expect(t, env, 1, words("user unlock"), "--email, --address")
 		expect(t, env, 1, words("user sign-out"), "--email")
+		expect(t, env, 1, words("user unlock --address nonsense"), "--address takes an address of the network")
+		expect(t, env, 1, words("user add --email a@firm.example --name N --role boss"), "--role takes one of", "auditor")
+		expect(t, env, 1, words("user add --email a --name N"), "--email: This is not an e-mail address")
 		admin.signIn("admin@kontor.local", fresh)
 		admin.get("/audit").shows("Wrong passwords no longer count", "All sessions ended")
 		p.terminate()
@@ -154,15 +157,35 @@ func TestUserCommands(t *testing.T) {
 	})
 }
 
+// TestNoDatabase: a command that needs a database says where it looked for one, and makes nothing there.
+func TestNoDatabase(t *testing.T) {
+	env := map[string]string{"DATA_DIR": filepath.Join(t.TempDir(), "typo")}
+	for _, c := range []string{
+		"user list", "user reset --email a", "user unlock --email a", "user sign-out --all", "messages resend", "policies reset", "visibility check",
+		"visibility rebuild", "backup x", "erasures apply",
+	} {
+		expect(t, env, 1, words(c), "there is no database at "+filepath.Join(env["DATA_DIR"], "kontor.db"))
+		if _, err := os.Stat(env["DATA_DIR"]); err == nil {
+			t.Fatalf("%s made DATA_DIR", c)
+		}
+	}
+}
+
 // TestSeedGuard: synthetic customers are not mixed with what is there unless that is said.
 func TestSeedGuard(t *testing.T) {
 	databases(t, func(t *testing.T, env map[string]string) {
 		expect(t, env, 0, words("seed --customers 3 --specialists 0"), "3 customers")
 		expect(t, env, 1, words("seed --customers 3 --seed 2"), "--yes")
 		expect(t, env, 0, words("seed --customers 3 --seed 2 --specialists 0 --yes"), "3 customers")
+		expect(t, env, 0, words("seed --customers 1 --seed 3 --specialists 2 --yes"), "1 customers")
+		expect(t, env, 0, words("seed --customers 1 --seed 4 --specialists 2 --yes"), "1 customers")
+		expect(t, env, 1, words("seed --customers 1 --seed 4 --specialists 2 --yes"), "the rows of this --seed are there already")
 		expect(t, env, 1, words("seed"), "--customers")
+		for _, wrong := range []string{"--specialists=-1", "--assignments=-1", "--transactions-per-customer=-1"} {
+			expect(t, env, 1, words("seed --customers 1 --seed 5 --yes "+wrong), "0 or more")
+		}
 		var n int
-		if err := database(t, env).NewRaw(`SELECT count(*) FROM customer`).Scan(context.Background(), &n); err != nil || n != 6 {
+		if err := database(t, env).NewRaw(`SELECT count(*) FROM customer`).Scan(context.Background(), &n); err != nil || n != 8 {
 			t.Errorf("%d customers, %v", n, err)
 		}
 	})
@@ -276,7 +299,8 @@ func TestConfigCheck(t *testing.T) {
 		"nobody asked":      {with("DATABASE_URL", "postgres://u:"+hidden+"@127.0.0.1:1/k", "MAILBOX", "on"), "--offline", 0, []string{"Nobody was asked", "PostgreSQL, 127.0.0.1:1/k"}},
 		"Redis away":        {with("REDIS_URL", "redis://:"+hidden+"@127.0.0.1:1", "MAILBOX", "on"), "", 1, []string{"WRONG  Redis"}},
 		"mail server away":  {with("SMTP_URL", "smtp://u:"+hidden+"@127.0.0.1:1"), "", 1, []string{"WRONG  mail server"}},
-		"no such port":      {with("LISTEN", "127.0.0.1:99999"), "", 1, []string{"WRONG  LISTEN", "invalid port"}},
+		"no such port":      {with("LISTEN", "127.0.0.1:99999"), "", 1, []string{"WRONG  setting LISTEN=127.0.0.1:99999: it takes host:port"}},
+		"no port":           {with("METRICS_LISTEN", "127.0.0.1:metrics?"), "--offline", 1, []string{"WRONG  setting METRICS_LISTEN"}},
 		"another's address": {with("LISTEN", "192.0.2.7:3000"), "", 1, []string{"WRONG  LISTEN"}},
 		"gateway away":      {with("SMS_URL", "https://u:"+hidden+"@127.0.0.1:1/"), "", 1, []string{"WRONG  SMS gateway"}},
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -82,6 +83,8 @@ func writeSettings(out io.Writer, table []config.Setting) error {
 
 var (
 	unknownFlag     = regexp.MustCompile(`^unknown flag (-[^\s,=]*)`)
+	missing         = regexp.MustCompile(`^expected "<(.*)>"$`)
+	withoutValue    = regexp.MustCompile(`^(--[a-z-]+): expected .* but got "EOL"`)
 	unexpected      = regexp.MustCompile(`^unexpected argument (.*)$`)
 	plainName       = regexp.MustCompile(`^-{0,2}[A-Za-z][A-Za-z_-]{0,30}$`)
 	suggestedByKong = regexp.MustCompile(`, did you mean .*$`)
@@ -91,13 +94,40 @@ var (
 func complain(k *kong.Kong, settings config.Given, err error, program string) error {
 	said := err.Error()
 	help := fmt.Sprintf("%s --help lists everything", program)
+	selected := commandOf(err)
 	if m := unknownFlag.FindStringSubmatch(said); m != nil {
+		if slices.Contains(settings.Names(), m[1]) {
+			return fmt.Errorf("%s takes no value; %s", m[1], help)
+		}
 		return fmt.Errorf("unknown flag %s%s; %s", named(m[1]), meant(m[1], append(flagsOf(err, k), settings.Names()...)), help)
 	}
 	if m := unexpected.FindStringSubmatch(suggestedByKong.ReplaceAllString(said, "")); m != nil {
+		if selected != nil && selected != k.Model.DefaultCmd {
+			return fmt.Errorf("%s does not take %s; %[1]s --help says what it takes", selected.FullPath(), named(m[1]))
+		}
 		return fmt.Errorf("there is no command %s%s; %s", named(m[1]), meant(m[1], commandsOf(err, k)), help)
 	}
+	if m := missing.FindStringSubmatch(said); m != nil && selected != nil {
+		return fmt.Errorf("%s takes %s; %[1]s --help says more", selected.FullPath(), strings.ToUpper(m[1]))
+	}
+	if m := withoutValue.FindStringSubmatch(said); m != nil {
+		return fmt.Errorf("%s takes a value, and has none; %s", m[1], help)
+	}
 	return errors.New(strings.ReplaceAll(said, "\n", " "))
+}
+
+// commandOf is the command that the error is about, nil while none is chosen that does something.
+func commandOf(err error) *kong.Node {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context == nil {
+		return nil
+	}
+	for _, step := range slices.Backward(parse.Context.Path) {
+		if step.Command != nil && len(step.Command.Children) == 0 {
+			return step.Command
+		}
+	}
+	return nil
 }
 
 // named is a word as it may be repeated: a name, and nothing that may be a secret in the wrong place.

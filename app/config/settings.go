@@ -43,13 +43,21 @@ type Checks struct {
 	Gateway func(Gateway) (setting, takes string)
 }
 
+// listenable says whether a value is an address to listen on: a host, or none, and a port.
+func listenable(v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	return err
+}
+
 // Table lists every setting.
 func Table(checks Checks) []Setting {
 	return []Setting{
 		{Name: "LISTEN", Default: "127.0.0.1:3000", Takes: "host:port; port 0 picks one", set: func(c *Config, v string) error {
-			_, _, err := net.SplitHostPort(v)
 			c.Listen = v
-			return err
+			return listenable(v)
 		}},
 		{Name: "BASE_URL", Takes: "http:// or https:// and a host, without a user, a path and a query", set: func(c *Config, v string) (err error) {
 			if v == "" {
@@ -190,8 +198,7 @@ func Table(checks Checks) []Setting {
 			if v == "" {
 				return nil
 			}
-			_, _, err := net.SplitHostPort(v)
-			return err
+			return listenable(v)
 		}},
 		{Name: "TRUSTED_PROXIES", Takes: "networks such as 10.0.0.0/8, separated by commas, whose PROXY_HEADER counts", set: func(c *Config, v string) error {
 			for _, n := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -35,10 +36,13 @@ const bulk = 50_000
 // whenever they are made.
 var epoch = time.Date(2025, 1, 7, 8, 0, 0, 0, time.UTC)
 
+// ErrSeeded says that a database has the rows of a seed already.
+var ErrSeeded = errors.New("the rows of this --seed are there already: another one makes others")
+
 // Seed fills a database with synthetic customers for load tests: the same rows from the same options. Each customer has
 // one access; most are registered, some invited long ago, undeliverable or deactivated. All addresses are example.*.
 // progress, if not nil, is told after each chunk. It appends to what is there, in one tx: all of it or nothing. Seeding
-// twice with the same options fails on the ids.
+// twice with the same seed returns ErrSeeded.
 func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, total int)) error {
 	if o.Assignments > 0 && o.Specialists == 0 {
 		o.Specialists = 1
@@ -53,6 +57,9 @@ func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, 
 	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'transaction_number'`).Scan(ctx, &s.number); err != nil {
 		return err
 	}
+	if err := db.NewRaw(`SELECT count(*) FROM account WHERE email_folded LIKE 'specialist%@example.net'`).Scan(ctx, &s.before); err != nil {
+		return err
+	}
 	err := db.LoadInTx(ctx, func(l store.Load) error {
 		s.load = l
 		if o.Customers < bulk {
@@ -60,6 +67,9 @@ func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, 
 		}
 		return l.Unindexed(ctx, tableNames(), func() error { return s.fill(ctx) })
 	})
+	if store.IsUnique(err, "account.id") || store.IsUnique(err, "customer.id") {
+		return ErrSeeded
+	}
 	if err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}
@@ -71,6 +81,7 @@ type generator struct {
 	rand        *rand.Rand
 	opts        SeedOptions
 	specialists []uuid.UUID
+	before      int   // synthetic specialist users that were there
 	made        int64 // ids so far
 	number      int64 // the last transaction's
 	words       map[string]bool
@@ -129,7 +140,7 @@ func (g *generator) people() *batch {
 		id := g.id()
 		g.specialists = append(g.specialists, id)
 		name := pick(g, firstNames) + " " + g.lastName()
-		email := fmt.Sprintf("specialist%d@example.net", i+1)
+		email := fmt.Sprintf("specialist%d@example.net", g.before+i+1)
 		b.accounts = append(b.accounts, accountRow(id, true, name, email, epoch))
 		b.roles = append(b.roles, []any{id, policies.Specialist})
 	}
