@@ -24,6 +24,10 @@ func TestAnswersOfGateways(t *testing.T) {
 	}{
 		"taken":                        {lines, 200, "OK: 4711", courier.HandedOver, "", "4711"},
 		"taken, without an id":         {lines, 200, "OK", courier.HandedOver, "", ""},
+		"taken, with CR LF":            {courier.GatewaySettings{Success: "^OK", ID: "OK: (.+)"}, 200, "OK: 4711\r\ncost: 1\r\n", courier.HandedOver, "", "4711"},
+		"a line and its end":           {courier.GatewaySettings{Success: "^100$"}, 200, "100\n", courier.HandedOver, "", ""},
+		"a number alone":               {courier.GatewaySettings{Success: "$=100|101"}, 200, "101\r\n", courier.HandedOver, "", ""},
+		"another number alone":         {courier.GatewaySettings{Success: "$=100|101"}, 200, "900", courier.Queued, "gateway_refused", ""},
 		"an error with 200":            {lines, 200, "ERR credit", courier.Queued, "gateway_refused", ""},
 		"a page with 200":              {lines, 200, "<html>down for maintenance", courier.Queued, "gateway_refused", ""},
 		"nothing with 204":             {lines, 204, "", courier.Queued, "gateway_refused", ""},

@@ -79,9 +79,12 @@ func parseGateway(o GatewaySettings) (d *dialect, setting, takes string) {
 		return nil, "SMS_HEADERS", takesHeaders
 	}
 	if strings.HasPrefix(o.URL, "smpp:") {
-		for name, value := range map[string]string{"SMS_METHOD": o.Method, "SMS_TYPE": o.Type, "SMS_BODY": o.Body, "SMS_STATUS_URL": o.StatusURL} {
-			if value != "" {
-				return nil, name, "nothing where SMS_URL is smpp://…"
+		for _, s := range []struct{ name, value string }{
+			{"SMS_METHOD", o.Method}, {"SMS_TYPE", o.Type}, {"SMS_BODY", o.Body}, {"SMS_SUCCESS", o.Success}, {"SMS_REFUSED", o.Refused},
+			{"SMS_ID", o.ID}, {"SMS_STATUS_URL", o.StatusURL}, {"SMS_STATUS", o.Status},
+		} {
+			if s.value != "" {
+				return nil, s.name, "nothing where SMS_URL is smpp://…"
 			}
 		}
 	}
@@ -125,8 +128,9 @@ func parseStatusURL(s string) (*template, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // as parsePattern
 	}
-	u, err := parseSMSURL(strings.ReplaceAll(s, idPlace, "ID"))
-	if err != nil || u.Scheme == "smpp" || !strings.Contains(s, idPlace) || strings.Contains(u.Host, "ID") || strings.Contains(u.User.String(), "ID") {
+	const mark = "kontor-0193590e-id" // stands in no address
+	u, err := parseSMSURL(strings.ReplaceAll(s, idPlace, mark))
+	if err != nil || u.Scheme == "smpp" || !strings.Contains(s, idPlace) || strings.Contains(u.Host, mark) || strings.Contains(u.User.String(), mark) {
 		return nil, errSMSURL
 	}
 	return &template{text: s, encode: url.QueryEscape}, nil

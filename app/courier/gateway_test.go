@@ -44,6 +44,13 @@ func TestCheckGateway(t *testing.T) {
 		{GatewaySettings{ID: "id: (["}, "SMS_ID"},
 		{GatewaySettings{StatusURL: "https://gw.example/messages/{id}?key=k"}, ""},
 		{GatewaySettings{StatusURL: "https://gw.example/messages"}, "SMS_STATUS_URL"},
+		{GatewaySettings{StatusURL: "https://USERID:x@API.IDENTITY.example/{id}"}, ""},
+		{GatewaySettings{StatusURL: "https://{id}:x@gw.example/{id}"}, "SMS_STATUS_URL"},
+		{GatewaySettings{Success: "$=100|101"}, ""},
+		{GatewaySettings{Success: "$messages"}, "SMS_SUCCESS"},
+		{GatewaySettings{Success: "$['message-count']=1"}, "SMS_SUCCESS"},
+		{GatewaySettings{Success: "^OK", URL: "smpp://a:b@c"}, "SMS_SUCCESS"},
+		{GatewaySettings{Status: "$.s", URL: "smpp://a:b@c"}, "SMS_STATUS"},
 		{GatewaySettings{StatusURL: "https://{id}.example/"}, "SMS_STATUS_URL"}, // an answer would say where to go
 		{GatewaySettings{StatusURL: "ftp://gw.example/{id}"}, "SMS_STATUS_URL"},
 		{GatewaySettings{Status: "$.state; delivered=DELIVRD|ok; failed=lost"}, ""},

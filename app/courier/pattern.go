@@ -12,7 +12,7 @@ import (
 
 // pattern finds something in a gateway's answer: a JSON path such as $.messages[0].status, with = and the values that
 // count, separated by |, or without them whatever stands there; or a regular expression over the whole answer (RE2), whose
-// first group counts if it has one.
+// first group counts if it has one. The expression sees line ends as LF, and none at the end.
 type pattern struct {
 	path   []pathStep
 	values []string // of a path; none: any value
@@ -34,7 +34,7 @@ func parsePattern(s string) (*pattern, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // no pattern is a pattern that was not asked for
 	}
-	if !strings.HasPrefix(s, "$.") && !strings.HasPrefix(s, "$[") {
+	if !strings.HasPrefix(s, "$") { // which begins no regular expression of use
 		re, err := regexp.Compile(s)
 		if err != nil {
 			return nil, errPattern
@@ -63,11 +63,11 @@ func parsePattern(s string) (*pattern, error) {
 // find returns what stands at the pattern's place in an answer, as text; found is false where nothing stands, or null.
 func (p *pattern) find(answer []byte) (text string, found bool) {
 	if p.re != nil {
-		m := p.re.FindSubmatch(answer)
+		m := p.re.FindStringSubmatch(strings.TrimRight(unixLines(strings.TrimPrefix(string(answer), "\ufeff")), " \t\n"))
 		if m == nil {
 			return "", false
 		}
-		return string(m[min(1, len(m)-1)]), true
+		return m[min(1, len(m)-1)], true
 	}
 	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(answer, []byte("\ufeff"))))
 	d.UseNumber()
