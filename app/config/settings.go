@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/mail"
@@ -47,7 +48,7 @@ type Checks struct {
 func listenable(v string) error {
 	_, port, err := net.SplitHostPort(v)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port) // a name is looked up on this machine
 	}
 	return err
 }
