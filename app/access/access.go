@@ -110,7 +110,7 @@ const (
 // in the country of the customer (ISO 3166-1 alpha-2). While that is unknown (a form in which it is wrong, too), the number
 // stays as it is. It returns an Invalid fault about a form, with Fields at first_name, last_name, email, mobile and locale:
 // "required", "too_long", "control_characters", "email.malformed", "mobile.malformed", "mobile.letters",
-// "mobile.extension", "mobile.not_mobile" (only mobile numbers get SMS, and 0900 numbers cost), "locale.unknown".
+// "mobile.two", "mobile.extension", "mobile.not_mobile" (only mobile numbers get SMS, and 0900 numbers cost), "locale.unknown".
 func Validate(f Form, country string) (Form, error) {
 	var form fault.Form
 	f.FirstName = cleanName(&form, "first_name", f.FirstName)

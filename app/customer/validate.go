@@ -46,9 +46,8 @@ var rules = []rule{
 // the country, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
 // (a person's company name) is dropped. It returns d so, as far as it could, with an Invalid fault that complains per
 // field: "required", "too_long" (Args max), "control_characters", "date.malformed", "date.future", "vat.malformed",
-// "vat.checksum", "phone.malformed", "phone.letters", "phone.extension", "country.unknown", "postal_code.malformed", "postal_code.elsewhere",
-// "locale.unknown"; or, for an unknown
-// type, "type.unknown" at type alone.
+// "vat.checksum", "phone.malformed", "phone.letters", "phone.two", "phone.extension", "country.unknown",
+// "postal_code.malformed", "postal_code.elsewhere", "locale.unknown"; or, for an unknown type, "type.unknown" at type alone.
 func Validate(t Type, d Data) (Data, error) { return validate(t, d, store.System()) }
 
 func validate(t Type, d Data, now time.Time) (Data, error) {

@@ -12,11 +12,11 @@ import (
 )
 
 // complaints are what can be wrong with a number, as message keys.
-type complaints struct{ malformed, letters, extension string }
+type complaints struct{ malformed, letters, two, extension string }
 
 var (
-	ofPhone  = complaints{malformed: "phone.malformed", letters: "phone.letters", extension: "phone.extension"}
-	ofMobile = complaints{malformed: "mobile.malformed", letters: "mobile.letters", extension: "mobile.extension"}
+	ofPhone  = complaints{malformed: "phone.malformed", letters: "phone.letters", two: "phone.two", extension: "phone.extension"}
+	ofMobile = complaints{malformed: "mobile.malformed", letters: "mobile.letters", two: "mobile.two", extension: "mobile.extension"}
 )
 
 // Home is the country of numbers of which nobody knows the customer's country.
@@ -26,8 +26,8 @@ const Home = "DE"
 // "+4971112345". In a country that has no numbers of its own (Antarctica) it must begin with + or 00. Between the digits may
 // stand blanks, hyphens, dots, slashes, brackets and what looks like them. 00 is understood besides the country's own prefix
 // for calls abroad. Letters are errors, never the keys of a telephone; so are two numbers, and what may be the number of two
-// people. complaint is "", "phone.malformed", "phone.letters" or "phone.extension": an extension has no place in E.164, so
-// it is refused rather than lost.
+// people. complaint is "", "phone.malformed", "phone.letters", "phone.two" or "phone.extension": an extension has no place
+// in E.164, so it is refused rather than lost.
 func Parse(typed, country string) (e164, complaint string) {
 	n, complaint := parse(typed, country, ofPhone)
 	if complaint != "" {
@@ -36,7 +36,7 @@ func Parse(typed, country string) (e164, complaint string) {
 	return phonenumbers.Format(n, phonenumbers.E164), ""
 }
 
-// ParseMobile is Parse for a number that gets SMS. complaint is "", "mobile.malformed", "mobile.letters",
+// ParseMobile is Parse for a number that gets SMS. complaint is "", "mobile.malformed", "mobile.letters", "mobile.two",
 // "mobile.extension", or "mobile.not_mobile": only mobile numbers get SMS, and 0900 numbers cost. In countries where numbers
 // do not tell (North America) every ordinary number may be one.
 func ParseMobile(typed, country string) (e164, complaint string) {
@@ -86,13 +86,17 @@ func parse(typed, country string, wrong complaints) (*phonenumbers.PhoneNumber, 
 	switch {
 	case strings.ContainsFunc(s, unicode.IsLetter):
 		return nil, wrong.letters
+	case len(s) > 2*maxTyped:
+		return nil, wrong.malformed
+	case isTwo(s, region(country)):
+		return nil, wrong.two
 	case strings.ContainsAny(s, "#;*,"):
 		return nil, wrong.extension
 	case len(s) > maxTyped, !onlyDigits(s):
 		return nil, wrong.malformed
 	}
 	n, ok := read(s, region(country))
-	if !ok || isTwo(s, region(country)) {
+	if !ok {
 		return nil, wrong.malformed
 	}
 	return n, ""
@@ -138,27 +142,30 @@ func first(region string, readings ...string) (*phonenumbers.PhoneNumber, bool) 
 	return nil, false
 }
 
-// isTwo says whether s is two numbers, one behind the other: what stands behind a blank or a slash is dialled on its own,
-// and so is what stands before it.
+// isTwo says whether s is two numbers, one behind the other: what stands behind a blank, a slash or a comma is dialled on
+// its own, and so is what stands before it.
 func isTwo(s, region string) bool {
 	trunk := phonenumbers.GetNddPrefixForRegion(region, true)
 	for i, r := range s {
-		if r != ' ' && r != '/' {
+		if !strings.ContainsRune(between, r) {
 			continue
 		}
-		before, behind := s[:i], strings.TrimLeft(s[i:], " /(")
-		if trunk == "" || !strings.HasPrefix(behind, trunk) {
+		before, behind := s[:i], strings.TrimLeft(s[i:], between+"(")
+		if !strings.HasPrefix(behind, "+") && !strings.HasPrefix(behind, "00") && (trunk == "" || !strings.HasPrefix(behind, trunk)) {
 			continue
 		}
-		if _, ok := first(region, before); !ok {
+		if _, ok := read(before, region); !ok {
 			continue
 		}
-		if _, ok := first(region, behind); ok {
+		if _, ok := read(behind, region); ok {
 			return true
 		}
 	}
 	return false
 }
+
+// between is what people put between two numbers.
+const between = " /,;"
 
 // unclear says whether a number that was read as one of the country, without the 0 that is dialled before it there, may as well
 // be meant with the country's code: "49 711 123456". Nobody guesses whose number it is.
