@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"kontor/app/store"
@@ -41,7 +42,9 @@ func parseQuery(q string) (t terms, ok bool) {
 	if utf8.RuneCountInString(q) > maxRunes {
 		q = string([]rune(q)[:maxRunes])
 	}
-	q = longVowel.ReplaceAllString(gluedStreet.ReplaceAllString(q, "$1 $2$3"), "$1-")
+	if strings.ContainsFunc(q, unicode.IsDigit) {
+		q = longVowel.ReplaceAllString(gluedStreet.ReplaceAllString(q, "$1 $2$3"), "$1-")
+	}
 	words := strings.Fields(store.Fold(q))
 	if t.number, _ = ParseNumber(q); t.number != 0 {
 		words = []string{strings.Join(words, "")} // one word in the search text as well: "k10001"
@@ -124,6 +127,15 @@ var (
 
 // segments splits a query where a comma says that a number ends, and writes numbers in it alike.
 func segments(q string) []string {
+	q = registerKind.ReplaceAllString(q, "HR$1")
+	if strings.ContainsFunc(q, unicode.IsDigit) {
+		q = written(q)
+	}
+	return strings.FieldsFunc(q, func(r rune) bool { return r == ',' || r == ';' || r == '\n' })
+}
+
+// written writes the numbers in a query alike.
+func written(q string) string {
 	if label := numberLabel.FindString(q); label != "" && hasDigits.MatchString(q[len(label):]) {
 		q = q[len(label):]
 	}
@@ -131,12 +143,11 @@ func segments(q string) []string {
 		q = trunkZero.ReplaceAllString(q, " ")
 	}
 	q = plus.ReplaceAllString(q, " 00$1")
-	q = registerKind.ReplaceAllString(q, "HR$1")
 	q = court.ReplaceAllString(q, "$1")
 	if hasDigits.MatchString(q) {
 		q = noNumber.ReplaceAllString(q, "")
 	}
-	return strings.FieldsFunc(q, func(r rune) bool { return r == ',' || r == ';' || r == '\n' })
+	return q
 }
 
 // joinedDigits is how many digits numbers that stand side by side must have for being one number.
@@ -278,6 +289,9 @@ func houseNumber(words []string, first int) bool {
 // codeOf is a query as a number with letters, squeezed; "" when it can't be one. A VAT ID is one however it is written, with
 // a label or the ending of another language.
 func codeOf(q string) string {
+	if !strings.ContainsFunc(q, unicode.IsDigit) {
+		return ""
+	}
 	if id, complaint := checkVATID(q, nil); complaint == "" {
 		return strings.ToLower(vatEnding.ReplaceAllString(id, "$1"))
 	}
