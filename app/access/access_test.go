@@ -39,7 +39,7 @@ func TestValidate(t *testing.T) {
 		"no number":              {with(func(f *Form) { f.Mobile = "later" }), "mobile: mobile.letters"},
 		"letters of a telephone": {with(func(f *Form) { f.Mobile = "0171 CALLME1" }), "mobile: mobile.letters"},
 		"too short":              {with(func(f *Form) { f.Mobile = "0171 23" }), "mobile: mobile.malformed"},
-		"two numbers":            {with(func(f *Form) { f.Mobile = "01712345678, 01722345678" }), "mobile: mobile.extension"},
+		"two numbers":            {with(func(f *Form) { f.Mobile = "01712345678, 01722345678" }), "mobile: mobile.two"},
 		"fixed line":             {with(func(f *Form) { f.Mobile = "030 123456" }), "mobile: mobile.not_mobile"},
 		"premium rate":           {with(func(f *Form) { f.Mobile = "0900 1234567" }), "mobile: mobile.not_mobile"},
 		"Austrian mobile":        {with(func(f *Form) { f.Mobile = "+43 664 1234567" }), ""},
