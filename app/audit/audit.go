@@ -232,4 +232,23 @@ func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...stor
 	return entries, false, nil
 }
 
+// changesRead is how many of the newest entries LastChanges looks into.
+const changesRead = 100
+
+// LastChanges returns for each field of a thing the newest entry that tells of a change of it, looking no further back
+// than the last hundred entries. Whether the caller may know is asked before: who may change a thing may.
+func (l *Log) LastChanges(ctx context.Context, subject uuid.UUID) (map[string]Entry, error) {
+	var entries []Entry
+	err := l.db.NewRaw(`SELECT * FROM audit WHERE subject_id = ? ORDER BY id DESC LIMIT ?`, subject, changesRead).Scan(ctx, &entries)
+	last := map[string]Entry{}
+	for _, e := range entries {
+		for field := range e.Changes() {
+			if _, newer := last[field]; !newer {
+				last[field] = e
+			}
+		}
+	}
+	return last, err
+}
+
 func null(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

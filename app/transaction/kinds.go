@@ -230,7 +230,7 @@ func (s *Service) MoveKind(ctx context.Context, c account.Caller, key string, up
 }
 
 func (s *Service) logKind(ctx context.Context, tx bun.IDB, c account.Caller, action audit.Action, k Kind, changes audit.Changes) error {
-	r := audit.Record{Action: action, Subject: k.Name(c.Locale)}
+	r := audit.Record{Action: action, SubjectID: k.LogID(), Subject: k.Name(c.Locale)}
 	if changes != nil {
 		r.Detail = changes
 	}

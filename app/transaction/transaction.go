@@ -37,6 +37,11 @@ type Kind struct {
 	Version  int    `bun:"version"`
 }
 
+// LogID is by what the log knows the kind, which has no id of its own: made of its key, which is never given twice.
+func (k Kind) LogID() uuid.UUID {
+	return uuid.NewV5(uuid.NamespaceOID, "kontor.transaction_kind."+k.Key)
+}
+
 // Name is the kind's in a language.
 func (k Kind) Name(locale string) string {
 	if locale == "de" {

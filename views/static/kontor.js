@@ -214,6 +214,17 @@
   });
   document.addEventListener("reset", (e) => { if (e.target.matches("form.selection")) setTimeout(countTicked); });
 
+  // Two values to choose from: the chosen one shows in its field, and what is typed into the field takes the choice along.
+  document.addEventListener("change", (e) => {
+    const field = document.getElementById(e.target.dataset?.puts);
+    if (!field) return;
+    field.value = e.target.dataset.value;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  document.addEventListener("input", (e) => document.querySelectorAll(`[data-puts="${CSS.escape(e.target.id)}"]`).forEach((choice) => {
+    choice.checked = choice.dataset.value === e.target.value;
+  }));
+
   // Passwords can be shown.
   document.addEventListener("click", (e) => {
     const button = e.target.closest("[data-reveals]");

@@ -137,9 +137,6 @@ type accessForm struct {
 	Form     *form
 	Access   *access.Row // nil when creating
 	Locales  []option
-	// Fields are as they were when the page was made; Conflicts are those that somebody else changed since.
-	Fields    []customer.Field
-	Conflicts []conflict
 }
 
 var accessFields = []string{"first_name", "last_name", "email", "mobile", "locale"}
@@ -224,11 +221,22 @@ func fieldsOfAccess(a access.Access) []customer.Field {
 	return fields
 }
 
+// storedAccess is what was typed about an access as it would be stored.
+func storedAccess(country string, values map[string]string) map[string]string {
+	a, err := access.Validate(readAccess(&form{Values: values}), country)
+	if err != nil {
+		return values // what has mistakes is never compared
+	}
+	return map[string]string{"first_name": a.FirstName, "last_name": a.LastName, "email": a.Email, "mobile": a.Mobile, "locale": a.Locale}
+}
+
 func formOfAccess(a access.Access) *form {
-	return newForm(map[string]string{
+	f := newForm(map[string]string{
 		"first_name": a.FirstName, "last_name": a.LastName, "email": a.Email, "mobile": a.Mobile, "locale": a.Locale,
 		"version": strconv.Itoa(a.Version),
 	})
+	f.Was = fieldsOfAccess(a)
+	return f
 }
 
 func (s *Server) showAccess(c *fiber.Ctx) error {
@@ -239,9 +247,7 @@ func (s *Server) showAccess(c *fiber.Ctx) error {
 	if !cu.MayUpdateAccess() {
 		return orForbidden(nil)
 	}
-	return s.renderAccessForm(c, accessForm{
-		Customer: cu, Form: formOfAccess(r.Access), Access: &r, Fields: fieldsOfAccess(r.Access),
-	}, fiber.StatusOK)
+	return s.renderAccessForm(c, accessForm{Customer: cu, Form: formOfAccess(r.Access), Access: &r}, fiber.StatusOK)
 }
 
 func (s *Server) correctAccess(c *fiber.Ctx) error {
@@ -250,28 +256,27 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append([]string{"version"}, accessFields...)...)
-	settleConflicts(c, f, fieldsOfAccess(r.Access))
-	version, err := strconv.Atoi(f.Values["version"])
-	if err != nil {
-		version = 0 // no version was ever 0: the answer is the conflict page
-	}
-	a, err := s.accesses.Correct(s.ctx(c), s.caller(c), cu.ID, r.ID, version, readAccess(f))
+	a := r.Access
+	err = s.saveChange(c, change{
+		form: f, now: fieldsOfAccess(r.Access), subject: r.ID,
+		stored: func(values map[string]string) map[string]string { return storedAccess(cu.Country, values) },
+		save: func(version int) (_ []customer.Field, _ int, err error) {
+			a, err = s.accesses.Correct(s.ctx(c), s.caller(c), cu.ID, r.ID, version, readAccess(f))
+			if isVersion(err) {
+				r.Access = a
+			}
+			return fieldsOfAccess(a), a.Version, err
+		},
+	})
 	if err != nil {
 		status, ok := s.complain(c, f, err)
 		if !ok {
 			return err
 		}
-		d := accessForm{Customer: cu, Form: f, Access: &r, Fields: sentFields(c, fieldsOfAccess(r.Access))}
-		if errors.Is(err, access.ErrVersion) {
-			r.Access = a
-			d.Fields = fieldsOfAccess(a)
-			d.Conflicts = conflictsOf(c, f, d.Fields)
-			f.Values["version"] = strconv.Itoa(a.Version)
-		}
 		if r.RegisteredAt != nil {
 			f.Values["email"] = r.Email
 		}
-		return s.renderAccessForm(c, d, status)
+		return s.renderAccessForm(c, accessForm{Customer: cu, Form: f, Access: &r}, status)
 	}
 	t := toast{Text: "toast.access_saved", Args: argMap([]any{"name", a.Name()})}
 	switch {
@@ -279,6 +284,8 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		t.Text = "toast.access_waiting"
 	case a.Generation != r.Generation:
 		t.Text, t.Code = "toast.access_corrected", a.Mobile
+	case len(f.Overlap.Also) > 0:
+		t = s.saved(c, f)
 	}
 	return s.redirectWith(c, cu.Path+"/authorisations", t)
 }

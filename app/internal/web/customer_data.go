@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 
@@ -12,12 +11,11 @@ import (
 
 // customerData is the data of the page Customer data.
 type customerData struct {
-	Customer  customerContext
-	Form      *form
-	Type      customer.Type
-	Choices   customerChoices
-	Fields    []customer.Field // as they were when the page was made
-	Conflicts []conflict
+	Customer customerContext
+	Form     *form
+	Type     customer.Type
+	Choices  customerChoices
+	Fields   []customer.Field // for who may only read them
 }
 
 func (s *Server) showCustomerData(c *fiber.Ctx) error {
@@ -34,22 +32,13 @@ func formOf(cu customer.Customer) *form {
 	for _, field := range cu.Fields() {
 		f.Values[field.Name] = field.Value
 	}
+	f.Was = fieldsOf(cu)
 	return f
 }
 
 // fieldsOf are the stored values of the fields that the form of this type has.
 func fieldsOf(cu customer.Customer) []customer.Field {
 	return slices.DeleteFunc(cu.Fields(), func(field customer.Field) bool { return !offered(cu.Type, field.Name) })
-}
-
-// sentFields are the values with which a form that comes back was made.
-func sentFields(c *fiber.Ctx, fields []customer.Field) []customer.Field {
-	for i, field := range fields {
-		if was, sent := formValue(c, baseField(field.Name)); sent {
-			fields[i].Value = was
-		}
-	}
-	return fields
 }
 
 func (s *Server) renderCustomerData(c *fiber.Ctx, d customerData, status int) error {
@@ -68,35 +57,37 @@ func (s *Server) saveCustomerData(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append(slices.Clone(customerFields), "version")...)
-	settleConflicts(c, f, fieldsOf(cu.Customer))
-	version, err := strconv.Atoi(f.Values["version"])
-	if err != nil {
-		version = 0 // no version was ever 0: the answer is the conflict page
-	}
-	now, err := s.customers.Update(s.ctx(c), s.caller(c), cu.ID, version, readData(f))
-	switch {
-	case err == nil:
-		return s.redirect(c, cu.Path+"/data", "toast.saved")
-	case errors.Is(err, customer.ErrVersion):
-		return s.renderConflict(c, f, now)
+	err = s.saveChange(c, change{
+		form: f, now: fieldsOf(cu.Customer), subject: cu.ID,
+		stored: func(values map[string]string) map[string]string { return storedCustomer(cu.Type, values) },
+		save: func(version int) ([]customer.Field, int, error) {
+			now, err := s.customers.Update(s.ctx(c), s.caller(c), cu.ID, version, readData(f))
+			if isVersion(err) {
+				cu.Customer = now
+			}
+			return fieldsOf(now), now.Version, err
+		},
+	})
+	if err == nil {
+		return s.redirectWith(c, cu.Path+"/data", s.saved(c, f))
 	}
 	if status, ok := s.complain(c, f, err); ok {
-		return s.renderCustomerData(c, customerData{Customer: cu, Form: f, Fields: sentFields(c, fieldsOf(cu.Customer))}, status)
+		return s.renderCustomerData(c, customerData{Customer: cu, Form: f}, status)
 	}
 	return err
 }
 
-// renderConflict shows both values side by side; the typed text is kept, and saving again is against what is shown.
-func (s *Server) renderConflict(c *fiber.Ctx, f *form, now customer.Customer) error {
-	cu, err := s.contextOf(c, now, "data")
+// storedCustomer is what was typed about a customer as it would be stored.
+func storedCustomer(t customer.Type, values map[string]string) map[string]string {
+	d, err := customer.Validate(t, readData(&form{Values: values}))
 	if err != nil {
-		return err
+		return values // what has mistakes is never compared
 	}
-	fields := fieldsOf(now)
-	d := customerData{Customer: cu, Form: f, Fields: fields, Conflicts: conflictsOf(c, f, fields)}
-	f.Values["version"] = strconv.Itoa(now.Version)
-	f.Message = s.say(c, "fault.version")
-	return s.renderCustomerData(c, d, fiber.StatusConflict)
+	stored := map[string]string{}
+	for _, field := range d.Fields() {
+		stored[field.Name] = field.Value
+	}
+	return stored
 }
 
 // offered says whether the form of this type has the field.

@@ -254,50 +254,6 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// TestBaseOfConflict: where only the other one changed something, theirs is chosen to begin with, so that saving again
-// takes nothing back.
-func TestBaseOfConflict(t *testing.T) {
-	w := newWorld(t)
-	b := w.signedIn()
-	path := "/customers/" + w.customer.String() + "/data"
-	page := b.get(path).doc(t)
-	form := map[string]string{}
-	page.Find("main form[method=post] [name]").Each(func(_ int, f *goquery.Selection) {
-		name := f.AttrOr("name", "")
-		form[name] = f.AttrOr("value", "")
-		if goquery.NodeName(f) == "select" {
-			form[name] = f.Find("[selected]").AttrOr("value", "")
-		}
-	})
-	send := func(change ...string) answer {
-		pairs := slices.Clone(change)
-		for name, value := range form {
-			if name != csrfField && !slices.Contains(change, name) {
-				pairs = append(pairs, name, value)
-			}
-		}
-		return b.send(path, pairs...)
-	}
-	send("city", "Kiel", "note", "first\r\nsecond").goesTo(t, path)
-	doc := send("street", "Am Kai 3").doc(t) // made before the one above was saved
-	for name, want := range map[string]string{"keep_city": "theirs", "keep_note": "theirs", "keep_street": "mine"} {
-		if got := attr(doc, "[name="+name+"][checked]", "value"); got != want {
-			t.Errorf("%s begins with %q, want %q", name, got, want)
-		}
-	}
-	for name, want := range map[string]string{"city": "Kiel", "street": "Am Kai 3"} {
-		if got := attr(doc, "[name="+name+"]", "value"); got != want {
-			t.Errorf("%s shows %q, want %q", name, got, want)
-		}
-	}
-	if got := attr(doc, "[name=was_city]", "value"); got != "Kiel" {
-		t.Errorf("the next comparison begins at %q", got)
-	}
-	if got := doc.Find("title").Text(); !strings.HasPrefix(got, "Error: ") {
-		t.Errorf("the title is %q", got)
-	}
-}
-
 // readOnly is a policy by which specialist users look and change nothing.
 const readOnly = `
 p, specialist, *, customer, *, list, allow
@@ -307,25 +263,6 @@ p, specialist, *, access, *, read, allow`
 func (w *world) publish(policy string) {
 	w.t.Helper()
 	must(w.t, w.policy.Publish(1, policy))
-}
-
-// TestChooseInConflict: of two values the chosen one is saved; what is typed below after that counts more.
-func TestChooseInConflict(t *testing.T) {
-	for _, c := range []struct{ typed, choice, want string }{
-		{"Kiel", "theirs", "Kiel"}, {"Ulm", "theirs", "Kiel"}, {"Kiel", "mine", "Ulm"}, {"Ulm", "mine", "Ulm"},
-		{"Bonn", "theirs", "Bonn"}, {"Bonn", "mine", "Bonn"},
-	} {
-		w := newWorld(t)
-		b := w.signedIn()
-		path := "/customers/" + w.customer.String() + "/data"
-		base := []string{"first_name", "Berta", "last_name", "Kühn", "country", "DE", "locale", "de"}
-		b.send(path, append(slices.Clone(base), "version", attr(b.get(path).doc(t), "[name=version]", "value"), "city", "Kiel")...).goesTo(t, path)
-		now := attr(b.get(path).doc(t), "[name=version]", "value")
-		b.send(path, append(slices.Clone(base), "version", now, "city", c.typed, "was_city", "Kiel", "mine_city", "Ulm", "keep_city", c.choice)...).goesTo(t, path)
-		if got := attr(b.get(path).doc(t), "[name=city]", "value"); got != c.want {
-			t.Errorf("%+v: saved %q", c, got)
-		}
-	}
 }
 
 // TestReadOnly: who may not change a customer reads the data and finds nothing to press that would be refused.

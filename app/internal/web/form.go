@@ -6,6 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/customer"
 	"kontor/app/fault"
 )
 
@@ -21,6 +22,10 @@ type form struct {
 	Message string
 	// Submission is the once-only key of a form that creates something: sent twice, it creates once.
 	Submission string
+	// Was is what the fields held when the form was made, of a form that changes something with a version; Overlap is
+	// what somebody else has saved since.
+	Was     []customer.Field
+	Overlap overlap
 }
 
 type wrongField struct{ Field, Message string }
@@ -96,6 +101,9 @@ func (s *Server) complain(c *fiber.Ctx, f *form, err error) (status int, ok bool
 	for _, w := range complaints {
 		text := s.say(c, "fault."+w.Message, s.waitArgs(c, w))
 		if w.Field == "" {
+			if len(f.Overlap.Conflicts) > 0 {
+				text = s.conflictSaid(c, f.Overlap)
+			}
 			f.Message = text
 			continue
 		}

@@ -131,8 +131,10 @@ func sampleViews() map[string][]any {
 		"transactions/show": {transactionPage{Transaction: transactionContext{transactionRow: late, MaySeeFirm: true, MayProcess: true}, Form: wrong, Moves: movesFrom(transaction.Open)},
 			transactionPage{Transaction: transactionContext{transactionRow: transactionRow{Transaction: transaction.Transaction{Status: transaction.Closed}}}, Form: fresh()}},
 		"transactions/form": {transactionForm{Customer: &customerContext{}, Form: fresh(), Kinds: locales, People: locales},
-			transactionForm{Transaction: &transactionContext{transactionRow: late}, Form: wrong,
-				Conflicts: []conflict{{Field: "kind", Mine: "a", Theirs: "b", MineSaid: "A", TheirsSaid: "B"}, {Field: "name", Mine: "a"}}}},
+			transactionForm{Transaction: &transactionContext{transactionRow: late}, Form: &form{Overlap: overlap{
+				Conflicts: []conflict{{Field: "kind", Mine: "a", Theirs: "b", MineSaid: "A", TheirsSaid: "B"}, {Field: "name", Mine: "a", changed: changed{By: "Ben", At: time.Unix(1, 0)}}},
+				Also:      []string{"due"}}}},
+			transactionForm{Transaction: &transactionContext{transactionRow: late}, Form: &form{Overlap: overlap{Also: []string{"due"}}}}},
 		"transactions/log": {struct {
 			Transaction transactionContext
 			Log         *frame

@@ -54,6 +54,11 @@ func (s *Server) savePolicyText(c *fiber.Ctx) error {
 	}
 	page := policyTextPage{Draft: d, Form: f}
 	if status == fiber.StatusConflict {
+		// sent again it must not take back what somebody else has changed
+		if base, known := d.At(edit); known {
+			f.Values["text"] = policy.Merge(base, f.Values["text"], d.Text)
+			f.Message = s.say(c, "fault.policy.behind_text", "by", d.ChangedBy)
+		}
 		w, err := s.policyWords(c)
 		if err != nil {
 			return err

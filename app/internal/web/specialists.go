@@ -2,9 +2,9 @@ package web
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -12,7 +12,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/approval"
 	"kontor/app/courier"
-	"kontor/app/fault"
+	"kontor/app/customer"
 	"kontor/app/handover"
 	"kontor/policies"
 )
@@ -115,9 +115,10 @@ func (s *Server) rulesOf(role policies.Role) (r roleRules) {
 	return r
 }
 
-func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, chosen []policies.Role, status int) error {
+func (s *Server) renderSpecialist(c *fiber.Ctx, d specialistForm, status int) error {
 	for _, r := range policies.FirmRoles {
-		d.Roles = append(d.Roles, roleChoice{Role: r, On: slices.Contains(chosen, r), roleRules: s.rulesOf(r)})
+		d.Roles = append(d.Roles, roleChoice{Role: r, On: d.Form.Values[roleField+string(r)] == on, roleRules: s.rulesOf(r)})
+		d.Form.Overlap.inWords(roleField+string(r), []option{{on, s.say(c, "conflict.has")}, {"", s.say(c, "conflict.has_not")}})
 	}
 	var err error
 	if d.Kinds, err = s.kindNames(c); err != nil {
@@ -193,25 +194,68 @@ func (s *Server) newSpecialist(c *fiber.Ctx) error {
 	if !manage {
 		return policies.ErrForbidden
 	}
-	return s.renderSpecialist(c, specialistForm{New: true, Form: newForm(map[string]string{})}, []policies.Role{policies.Specialist}, fiber.StatusOK)
+	return s.renderSpecialist(c, specialistForm{New: true, Form: newForm(map[string]string{roleField + string(policies.Specialist): on})}, fiber.StatusOK)
 }
 
-func readSpecialist(c *fiber.Ctx) (*form, account.SpecialistForm) {
+// readSpecialist reads the form. Each role is a field of its own, so that what two people do to different roles goes
+// together.
+func readSpecialist(c *fiber.Ctx) *form {
 	f := readForm(c, "name", "email", "locale", "version", "why")
-	version, _ := strconv.Atoi(f.Values["version"])
-	sent := account.SpecialistForm{Name: f.Values["name"], Email: f.Values["email"], Locale: f.Values["locale"], Version: version, Why: f.Values["why"]}
 	for _, role := range postedAll(c, "role") {
-		sent.Roles = append(sent.Roles, policies.Role(role))
+		f.Values[roleField+role] = on
 	}
-	return f, sent
+	return f
+}
+
+// roleField begins the name of a role's field, on is what it holds if the person has the role.
+const (
+	roleField = "role."
+	on        = "on"
+)
+
+// specialistOf is what the form says, to be saved over that version.
+func specialistOf(f *form, version int) account.SpecialistForm {
+	sent := account.SpecialistForm{
+		Name: f.Values["name"], Email: f.Values["email"], Locale: f.Values["locale"], Version: version, Why: f.Values["why"],
+	}
+	for name, value := range f.Values {
+		if role, ok := strings.CutPrefix(name, roleField); ok && value == on {
+			sent.Roles = append(sent.Roles, policies.Role(role))
+		}
+	}
+	slices.Sort(sent.Roles)
+	return sent
+}
+
+// fieldsOfSpecialist are the stored values of the fields that the form can change.
+func fieldsOfSpecialist(a account.Account) []customer.Field {
+	fields := []customer.Field{{Name: "name", Value: a.Name}, {Name: "locale", Value: a.Locale}}
+	for _, role := range policies.FirmRoles {
+		field := customer.Field{Name: roleField + string(role)}
+		if slices.Contains(a.Roles, role) {
+			field.Value = on
+		}
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+// formOfSpecialist fills a form with what is stored.
+func formOfSpecialist(a account.Account) *form {
+	f := newForm(map[string]string{"email": a.Email, "version": strconv.Itoa(a.Version)})
+	f.Was = fieldsOfSpecialist(a)
+	for _, field := range f.Was {
+		f.Values[field.Name] = field.Value
+	}
+	return f
 }
 
 func (s *Server) addSpecialist(c *fiber.Ctx) error {
-	f, sent := readSpecialist(c)
-	a, err := s.accounts.AddSpecialist(s.ctx(c), s.caller(c), sent)
+	f := readSpecialist(c)
+	a, err := s.accounts.AddSpecialist(s.ctx(c), s.caller(c), specialistOf(f, 0))
 	if err != nil {
 		if status, ok := s.complain(c, f, err); ok {
-			return s.renderSpecialist(c, specialistForm{New: true, Form: f}, sent.Roles, status)
+			return s.renderSpecialist(c, specialistForm{New: true, Form: f}, status)
 		}
 		return err
 	}
@@ -227,8 +271,7 @@ func (s *Server) showSpecialist(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f := newForm(map[string]string{"name": a.Name, "email": a.Email, "locale": a.Locale, "version": strconv.Itoa(a.Version)})
-	return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, a.Roles, fiber.StatusOK)
+	return s.renderSpecialist(c, specialistForm{Form: formOfSpecialist(a), Account: a}, fiber.StatusOK)
 }
 
 func (s *Server) specialist(c *fiber.Ctx) (account.Account, error) {
@@ -244,23 +287,35 @@ func (s *Server) saveSpecialist(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, sent := readSpecialist(c)
-	if err := s.accounts.UpdateSpecialist(s.ctx(c), s.caller(c), a.ID, sent); err != nil {
-		status, ok := s.complain(c, f, err)
-		if !ok {
-			return err
+	f := readSpecialist(c)
+	err = s.saveChange(c, change{
+		form: f, now: fieldsOfSpecialist(a), subject: a.ID,
+		save: func(version int) ([]customer.Field, int, error) {
+			err := s.accounts.UpdateSpecialist(s.ctx(c), s.caller(c), a.ID, specialistOf(f, version))
+			if isVersion(err) {
+				now, errNow := s.specialist(c)
+				if errNow != nil {
+					return nil, 0, errNow
+				}
+				a = now
+			}
+			return fieldsOfSpecialist(a), a.Version, err
+		},
+	})
+	if err != nil {
+		if status, ok := s.complain(c, f, err); ok {
+			return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, status)
 		}
-		var e *fault.Error
-		if errors.As(err, &e) && e.Message == "version" {
-			f.Values["version"] = strconv.Itoa(a.Version) // what stands there now has been seen; saving again overwrites it
-		}
-		return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, sent.Roles, status)
+		return err
 	}
 	done, err := s.orWaiting(c, a.ID, "toast.saved")
 	if err != nil {
 		return err
 	}
-	return s.redirect(c, "/specialists/"+a.ID.String(), done)
+	if done == "toast.saved" {
+		return s.redirectWith(c, specialistPath(a.ID), s.saved(c, f))
+	}
+	return s.redirect(c, specialistPath(a.ID), done)
 }
 
 // orWaiting is the toast for what was done, or the one that says that some of it waits for a second person.
@@ -306,9 +361,9 @@ func (s *Server) onSpecialist(do func(ctx context.Context, c account.Caller, id 
 			return err
 		}
 		if err := do(s.ctx(c), s.caller(c), a.ID); err != nil {
-			f := newForm(map[string]string{"name": a.Name, "email": a.Email, "locale": a.Locale, "version": strconv.Itoa(a.Version)})
+			f := formOfSpecialist(a)
 			if status, ok := s.complain(c, f, err); ok {
-				return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, a.Roles, status)
+				return s.renderSpecialist(c, specialistForm{Form: f, Account: a}, status)
 			}
 			return err
 		}

@@ -2,13 +2,13 @@ package web
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
+	"kontor/app/customer"
 	"kontor/app/transaction"
 )
 
@@ -81,6 +81,7 @@ func (s *Server) showKind(c *fiber.Ctx) error {
 		return err
 	}
 	f := newForm(map[string]string{"name_en": k.NameEN, "name_de": k.NameDE, "version": strconv.Itoa(k.Version)})
+	f.Was = fieldsOfKind(k)
 	return s.renderKind(c, k, f, fiber.StatusOK)
 }
 
@@ -97,22 +98,34 @@ func (s *Server) renderKind(c *fiber.Ctx, k transaction.Kind, f *form, status in
 
 func (s *Server) renameKind(c *fiber.Ctx) error {
 	f := readForm(c, "name_en", "name_de", "version")
-	version, _ := strconv.Atoi(f.Values["version"]) // 0 was never one: the answer is the conflict
-	k, err := s.transactions.RenameKind(s.ctx(c), s.caller(c), c.Params("key"), version, readKind(f))
-	if err == nil {
-		return s.redirect(c, "/transaction-kinds", "toast.saved")
+	was, err := s.kindOf(c)
+	if err != nil {
+		return err
 	}
-	if errors.Is(err, transaction.ErrVersion) {
-		f.Values["version"] = strconv.Itoa(k.Version) // what stands there now is shown above; saving again overwrites it
+	err = s.saveChange(c, change{
+		form: f, now: fieldsOfKind(was), subject: was.LogID(),
+		save: func(version int) ([]customer.Field, int, error) {
+			now, err := s.transactions.RenameKind(s.ctx(c), s.caller(c), was.Key, version, readKind(f))
+			return fieldsOfKind(now), now.Version, err
+		},
+	})
+	if err == nil {
+		return s.redirectWith(c, "/transaction-kinds", s.saved(c, f))
 	}
 	status, ok := s.complain(c, f, err)
 	if !ok {
 		return err
 	}
-	if k, err = s.kindOf(c); err != nil {
+	k, err := s.kindOf(c)
+	if err != nil {
 		return err
 	}
 	return s.renderKind(c, k, f, status)
+}
+
+// fieldsOfKind are the stored values of the fields that the form can change.
+func fieldsOfKind(k transaction.Kind) []customer.Field {
+	return []customer.Field{{Name: "name_en", Value: k.NameEN}, {Name: "name_de", Value: k.NameDE}}
 }
 
 func (s *Server) moveKind(c *fiber.Ctx) error {

@@ -113,15 +113,24 @@ func (s *Server) setTransactionStatus(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	version, _ := strconv.Atoi(posted(c, "version")) // 0 was never one: the answer is the conflict
-	t, err := s.transactions.SetStatus(s.ctx(c), s.caller(c), id, version, transaction.Status(posted(c, "status")))
+	f := readForm(c, "version", "status")
+	var t transaction.Transaction
+	err = s.saveChange(c, change{
+		form: f, now: []customer.Field{{Name: "status"}}, subject: id,
+		save: func(version int) (_ []customer.Field, _ int, err error) {
+			t, err = s.transactions.SetStatus(s.ctx(c), s.caller(c), id, version, transaction.Status(f.Values["status"]))
+			return []customer.Field{{Name: "status", Value: string(t.Status)}}, t.Version, err
+		},
+	})
 	if err == nil {
 		return s.redirect(c, transactionPath(id), "toast.transaction_status", "status", s.say(c, "transaction_status."+string(t.Status)))
 	}
-	f := newForm(nil)
 	status, ok := s.complain(c, f, err)
 	if !ok {
 		return err
+	}
+	if o := f.Overlap; o.By != "" && !o.Own { // a button is no form to choose in: it is pressed again, or not
+		f.Message = s.say(c, "conflict.status", "name", o.By, "status", s.say(c, "transaction_status."+string(t.Status)))
 	}
 	x, err := s.transactionOf(c, "overview")
 	if err != nil {
@@ -162,8 +171,6 @@ type transactionForm struct {
 	Back        string
 	Kinds       []option
 	People      []option
-	Fields      []customer.Field // as they were when the page was made
-	Conflicts   []conflict
 }
 
 func (s *Server) newTransaction(c *fiber.Ctx) error {
@@ -254,11 +261,11 @@ func (s *Server) editTransaction(c *fiber.Ctx) error {
 		return err
 	}
 	f := newForm(map[string]string{"version": strconv.Itoa(x.Version)})
-	fields := transactionFieldsOf(x.Transaction)
-	for _, field := range fields {
+	f.Was = transactionFieldsOf(x.Transaction)
+	for _, field := range f.Was {
 		f.Values[field.Name] = field.Value
 	}
-	return s.renderEditTransaction(c, transactionForm{Transaction: &x, Form: f, Fields: fields}, fiber.StatusOK)
+	return s.renderEditTransaction(c, transactionForm{Transaction: &x, Form: f}, fiber.StatusOK)
 }
 
 // transactionFieldsOf are the stored values of the form's fields.
@@ -282,18 +289,8 @@ func (s *Server) renderEditTransaction(c *fiber.Ctx, d transactionForm, status i
 		return err
 	}
 	d.Kinds, d.Action, d.Back = kindOptions(s.text(c).locale, kinds), x.Path+"/edit", x.Path
-	for i, w := range d.Conflicts {
-		for _, choice := range append(slices.Clone(d.Kinds), d.People...) {
-			if w.Field == "kind" || w.Field == "responsible" {
-				if choice.Value == w.Mine {
-					d.Conflicts[i].MineSaid = choice.Text
-				}
-				if choice.Value == w.Theirs {
-					d.Conflicts[i].TheirsSaid = choice.Text
-				}
-			}
-		}
-	}
+	d.Form.Overlap.inWords("kind", d.Kinds)
+	d.Form.Overlap.inWords("responsible", d.People)
 	title := x.Name + " · " + s.say(c, "transaction.edit")
 	if status != fiber.StatusOK {
 		title = s.errorTitle(c, title)
@@ -307,28 +304,23 @@ func (s *Server) saveTransaction(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append(slices.Clone(transactionFields), "version")...)
-	fields := transactionFieldsOf(x.Transaction)
-	settleConflicts(c, f, fields)
-	version, err := strconv.Atoi(f.Values["version"])
-	if err != nil {
-		version = 0 // no version was ever 0: the answer is the conflict page
-	}
-	now, err := s.transactions.Update(s.ctx(c), s.caller(c), x.ID, version, readTransaction(f))
-	switch {
-	case err == nil:
-		return s.redirect(c, x.Path, "toast.saved")
-	case errors.Is(err, transaction.ErrVersion):
-		if x, err = s.transactionContextOf(c, now, "overview"); err != nil {
-			return err
-		}
-		fields = transactionFieldsOf(now)
-		d := transactionForm{Transaction: &x, Form: f, Fields: fields, Conflicts: conflictsOf(c, f, fields)}
-		f.Values["version"] = strconv.Itoa(now.Version)
-		f.Message = s.say(c, "fault.version")
-		return s.renderEditTransaction(c, d, fiber.StatusConflict)
+	err = s.saveChange(c, change{
+		form: f, now: transactionFieldsOf(x.Transaction), subject: x.ID,
+		save: func(version int) ([]customer.Field, int, error) {
+			now, err := s.transactions.Update(s.ctx(c), s.caller(c), x.ID, version, readTransaction(f))
+			if isVersion(err) {
+				if x, err = s.transactionContextOf(c, now, "overview"); err == nil {
+					err = transaction.ErrVersion
+				}
+			}
+			return transactionFieldsOf(now), now.Version, err
+		},
+	})
+	if err == nil {
+		return s.redirectWith(c, x.Path, s.saved(c, f))
 	}
 	if status, ok := s.complain(c, f, err); ok {
-		return s.renderEditTransaction(c, transactionForm{Transaction: &x, Form: f, Fields: sentFields(c, fields)}, status)
+		return s.renderEditTransaction(c, transactionForm{Transaction: &x, Form: f}, status)
 	}
 	return err
 }

@@ -106,7 +106,10 @@ func TestTransactionConflict(t *testing.T) {
 	must(t, err)
 	a := b.send(path+"/edit", "version", "1", "name", "Vertrag", "kind", "correspondence", "due", "2026-11-20",
 		"was_name", "Vertrag", "was_kind", "tax_return", "was_due", "2026-11-20", "was_responsible", "")
-	a.want(t, http.StatusConflict, "Correspondence", "Contract", "24 December 2026")
+	a.want(t, http.StatusConflict, "Correspondence", "Contract", "Also changed meanwhile", "Due")
+	if got := attr(a.doc(t), "[name=due]", "value"); got != "2026-12-24" {
+		t.Errorf("due, which only they changed, became %q", got)
+	}
 	b.send(path+"/edit", "version", "2", "name", "Vertrag", "kind", "correspondence", "due", "2026-12-24", "keep_kind", "theirs").goesTo(t, path)
 	b.get(path).want(t, http.StatusOK, "Contract", "24 December 2026")
 	b.send(path+"/status", "version", "1", "status", "closed").want(t, http.StatusConflict)

@@ -1,0 +1,208 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/uptrace/bun"
+
+	"kontor/app/assignment"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// filled is the form on a page that is sent to path, as a browser sends it, with some fields changed.
+func (a answer) filled(t testing.TB, path string, changes ...string) url.Values {
+	t.Helper()
+	form := url.Values{}
+	found := a.doc(t).Find(`main form[method=post][action="` + path + `"]`)
+	if found.Length() != 1 {
+		t.Fatalf("%d forms go to %s", found.Length(), path)
+	}
+	found.Find("[name]:not(:disabled)").Each(func(_ int, f *goquery.Selection) {
+		name, value := f.AttrOr("name", ""), f.AttrOr("value", "")
+		switch goquery.NodeName(f) {
+		case "select":
+			value = f.Find("[selected]").AttrOr("value", f.Find("option").First().AttrOr("value", ""))
+		case "textarea":
+			value = f.Text()
+		}
+		if kind := f.AttrOr("type", ""); kind == "checkbox" || kind == "radio" {
+			if _, on := f.Attr("checked"); !on {
+				return
+			}
+		}
+		form.Add(name, value)
+	})
+	for i := 0; i+1 < len(changes); i += 2 {
+		form.Set(changes[i], changes[i+1])
+	}
+	return form
+}
+
+// TestTwoEdit: on every form that changes something with a version, what only one of two people changed is saved without
+// asking, and what both changed is theirs to choose, with who changed it and when; a third change asks again.
+func TestTwoEdit(t *testing.T) {
+	for name, c := range map[string]struct {
+		page, action func(w *world) string
+		field, other string // two fields, the one that both change and one that only the other one changes
+		kept         string // what the other one put into other
+		said         string // the name of field
+	}{
+		"customer data": {
+			page:   func(w *world) string { return w.path() + "/data" },
+			action: func(w *world) string { return w.path() + "/data" }, field: "city", other: "note", kept: "a\r\nb", said: "City",
+		},
+		"access": {
+			page:   func(w *world) string { return w.path() + "/accesses/" + w.row("b@kunde.example").ID.String() },
+			action: func(w *world) string { return w.path() + "/accesses/" + w.row("b@kunde.example").ID.String() },
+			field:  "last_name", other: "first_name", kept: "Bertha", said: "Last name",
+		},
+		"business transaction": {
+			page:   func(w *world) string { return "/transactions/" + w.numbered(1) + "/edit" },
+			action: func(w *world) string { return "/transactions/" + w.numbered(1) + "/edit" },
+			field:  "name", other: "due", kept: "2027-01-31", said: "Name",
+		},
+		"kind": {
+			page:   func(w *world) string { return "/transaction-kinds/contract" },
+			action: func(w *world) string { return "/transaction-kinds/contract" }, field: "name_en", other: "name_de", kept: "Vereinbarung", said: "English name",
+		},
+		"specialist user": {
+			page:   func(w *world) string { return "/specialists/" + w.idOf("ben@kanzlei.example") },
+			action: func(w *world) string { return "/specialists/" + w.idOf("ben@kanzlei.example") }, field: "name", other: "locale", kept: "de", said: "Name",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.invite("b@kunde.example", "")
+			w.transaction("Vertrag")
+			w.specialist("ben@kanzlei.example")
+			clara := w.specialist("clara@kanzlei.example", policies.FirmRoles[1:]...)
+			must(t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+				_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: w.customer, SpecialistID: clara.ID, CreatedAt: w.clock.now(), CreatedBy: clara.ID})
+				return err
+			}))
+			anna, claraThere := w.signedIn(), w.browser().signIn("clara@kanzlei.example", strong)
+			page, action := c.page(w), c.action(w)
+			send := func(b *browser, form url.Values) answer { return b.do(http.MethodPost, action, form) }
+
+			before := anna.get(page)
+			before.want(t, http.StatusOK)
+			if a := send(claraThere, claraThere.get(page).filled(t, action, c.other, c.kept)); a.StatusCode != http.StatusSeeOther {
+				t.Fatalf("the first to save: %d %s", a.StatusCode, a.text())
+			}
+			// each changed another field: nothing to choose
+			if a := send(anna, before.filled(t, action, c.field, "Ulm")); a.StatusCode != http.StatusSeeOther {
+				t.Fatalf("nothing to choose: %d %s", a.StatusCode, a.text())
+			}
+			anna.get(page).want(t, http.StatusOK, "Saved. Meanwhile Clara@kanzlei.example changed:")
+			after := anna.get(page)
+			for field, want := range map[string]string{c.field: "Ulm", c.other: strings.ReplaceAll(c.kept, "\r\n", "\n")} {
+				if got := strings.ReplaceAll(after.filled(t, action).Get(field), "\r\n", "\n"); got != want {
+					t.Errorf("%s holds %q, want %q", field, got, want)
+				}
+			}
+
+			// both change one field
+			base := anna.get(page)
+			send(claraThere, claraThere.get(page).filled(t, action, c.field, "Bonn"))
+			late := send(anna, base.filled(t, action, c.field, "Kiel"))
+			late.want(t, http.StatusConflict, "Error:", "Not saved yet: Clara@kanzlei.example changed the same field", "Your entry", "Kiel", "Clara@kanzlei.example,", "Bonn")
+			doc := late.doc(t)
+			if n := doc.Find(".conflicts fieldset").Length(); n != 1 || doc.Find(".conflicts legend").Text() != c.said {
+				t.Errorf("to be chosen: %q", doc.Find(".conflicts legend").Text())
+			}
+			if got := attr(doc, ".conflicts time", "datetime"); got != "2026-11-24T09:00:00Z" {
+				t.Errorf("changed at %q", got)
+			}
+			if got := late.filled(t, action).Get(c.field); got != "Kiel" {
+				t.Errorf("what was typed became %q", got)
+			}
+			// a third change asks again, and the text is still there
+			send(claraThere, claraThere.get(page).filled(t, action, c.field, "Jena"))
+			third := send(anna, late.filled(t, action, "keep_"+c.field, keepMine))
+			third.want(t, http.StatusConflict, "Kiel", "Jena")
+			if a := send(anna, third.filled(t, action, "keep_"+c.field, keepTheirs)); a.StatusCode != http.StatusSeeOther {
+				t.Fatalf("theirs is chosen: %d %s", a.StatusCode, a.text())
+			}
+			if got := anna.get(page).filled(t, action).Get(c.field); got != "Jena" {
+				t.Errorf("theirs was chosen, and it became %q", got)
+			}
+			base = anna.get(page)
+			send(claraThere, claraThere.get(page).filled(t, action, c.field, "Bonn"))
+			late = send(anna, base.filled(t, action, c.field, "Kiel"))
+			if a := send(anna, late.filled(t, action)); a.StatusCode != http.StatusSeeOther {
+				t.Fatalf("saved again: %d %s", a.StatusCode, a.text())
+			}
+			if got := anna.get(page).filled(t, action).Get(c.field); got != "Kiel" {
+				t.Errorf("mine was chosen, and it became %q", got)
+			}
+		})
+	}
+}
+
+// TestStatusOfTwo: a status that somebody else has set meanwhile is not set anew; another change is in nobody's way.
+func TestStatusOfTwo(t *testing.T) {
+	w := newWorld(t)
+	tr := w.transaction("Vertrag")
+	clara := w.specialist("clara@kanzlei.example", policies.FirmRoles[1:]...)
+	w.entrust(tr.ID, clara.ID)
+	b, path := w.signedIn(), "/transactions/"+tr.ID.String()
+	press := []string{"version", "1", "was_status", "open", "status", "closed"}
+	_, err := w.transactions.Update(context.Background(), clara, tr.ID, 1, transaction.Form{Name: "Mietvertrag", Kind: "contract"})
+	must(t, err)
+	b.send(path+"/status", press...).goesTo(t, path)
+	_, err = w.transactions.SetStatus(context.Background(), clara, tr.ID, 3, transaction.InReview)
+	must(t, err)
+	b.send(path+"/status", press...).want(t, http.StatusConflict, "Clara@kanzlei.example has set the status to “In review” meanwhile")
+	b.get(path).want(t, http.StatusOK, "In review")
+}
+
+// numbered is the id of the n-th business transaction of the customer.
+func (w *world) numbered(n int) string {
+	w.t.Helper()
+	var ids []string
+	must(w.t, w.db.NewRaw("SELECT id FROM transactions WHERE customer_id = ? ORDER BY number", w.customer).Scan(context.Background(), &ids))
+	return ids[n-1]
+}
+
+// TestRolesOfTwo: two people change different roles of somebody; both changes count, and nobody is given a role anew that
+// the other one has just taken away.
+func TestRolesOfTwo(t *testing.T) {
+	w := newWorld(t)
+	w.specialist("ben@kanzlei.example", policies.TemplateAdministrator)
+	w.specialist("clara@kanzlei.example", policies.FirmRoles[1:]...)
+	anna, clara := w.signedIn(), w.browser().signIn("clara@kanzlei.example", strong)
+	path := "/specialists/" + w.idOf("ben@kanzlei.example")
+	before := anna.get(path).filled(t, path, "name", "Benno")
+	taken := clara.get(path).filled(t, path)
+	taken["role"] = []string{string(policies.Specialist)}
+	clara.do(http.MethodPost, path, taken).goesTo(t, path)
+	anna.do(http.MethodPost, path, before).goesTo(t, path)
+	page := anna.get(path)
+	page.want(t, http.StatusOK, "Benno", "changed: Roles")
+	if got := page.filled(t, path)["role"]; len(got) != 1 || got[0] != string(policies.Specialist) {
+		t.Errorf("roles: %v", got)
+	}
+}
+
+// TestForgedBase: whatever the hidden fields say, nothing is saved but what was sent or what is stored.
+func TestForgedBase(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	path := w.path() + "/data"
+	send := func(changes ...string) answer {
+		return b.do(http.MethodPost, path, b.get(path).filled(t, path, changes...))
+	}
+	send("city", "Kiel").goesTo(t, path)
+	for _, forged := range []string{"Kiel", "Ulm", "<script>", strings.Repeat("x", 5000), "\x00"} {
+		send("version", "1", "was_city", forged, "mine_city", forged, "keep_city", "theirs", "city", "Ulm")
+		if got := b.get(path).filled(t, path).Get("city"); got != "Kiel" && got != "Ulm" {
+			t.Errorf("%q in the hidden fields: saved %.40q", forged, got)
+		}
+	}
+}
