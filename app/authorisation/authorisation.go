@@ -153,6 +153,7 @@ type Fact struct {
 	TransactionID uuid.UUID         // of an additional processor
 	Number        int64             // the transaction's
 	Transaction   string            // its name
+	Kind          string            // the key of its kind
 	For           string            // the name of the person stood in for, whose assignment it is; "" their own
 	Until         *time.Time        // end of standing in
 }

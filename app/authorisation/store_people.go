@@ -46,6 +46,7 @@ type assignedRow struct {
 	TransactionID uuid.NullUUID     `bun:"transaction_id"`
 	Number        int64             `bun:"number"`
 	Transaction   string            `bun:"transaction"`
+	Kind          string            `bun:"kind"`
 	Since         time.Time         `bun:"since"`
 	By            string            `bun:"by"`
 	For           string            `bun:"stands_for"`
@@ -56,10 +57,10 @@ type assignedRow struct {
 // people's own, then those of whom they stand in for at this moment.
 func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Clause, now time.Time) (list []assignedRow, err error) {
 	q := store.SQL(`WITH assigned AS (
-			SELECT a.specialist_id, 1 AS relation, CAST(NULL AS UUID) AS transaction_id, 0 AS number, '' AS transaction_name, a.created_at, a.created_by
+			SELECT a.specialist_id, 1 AS relation, CAST(NULL AS UUID) AS transaction_id, 0 AS number, '' AS transaction_name, '' AS kind, a.created_at, a.created_by
 			FROM customer_administrator AS a WHERE a.customer_id = ?
 			UNION ALL
-			SELECT r.specialist_id, 2, r.transaction_id, t.number, t.name, r.created_at, r.created_by
+			SELECT r.specialist_id, 2, r.transaction_id, t.number, t.name, t.kind, r.created_at, r.created_by
 			FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id WHERE r.customer_id = ?`, customerID, customerID)
 	q.Append(visible)
 	q.Add(`), standing AS (
@@ -68,7 +69,7 @@ func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible s
 			SELECT assigned.*, d.deputy_id, s.name, d.ends_at FROM assigned JOIN deputy AS d ON d.specialist_id = assigned.specialist_id
 				JOIN account AS s ON s.id = d.specialist_id JOIN account AS p ON p.id = d.deputy_id
 			WHERE d.starts_at <= ? AND d.ends_at > ? AND p.specialist)
-		SELECT f.person_id, f.relation, f.transaction_id, f.number, f.transaction_name AS "transaction", f.created_at AS since,
+		SELECT f.person_id, f.relation, f.transaction_id, f.number, f.transaction_name AS "transaction", f.kind, f.created_at AS since,
 			COALESCE(b.name, '') AS "by", f.stands_for, f.until
 		FROM standing AS f LEFT JOIN account AS b ON b.id = f.created_by
 		ORDER BY f.relation, f.number, f.stands_for, f.created_at`, now, now)

@@ -86,7 +86,7 @@ func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Clau
 		since := r.Since
 		p.facts = append(p.facts, Fact{
 			Relation: r.Relation, Since: &since, By: r.By, TransactionID: r.TransactionID.UUID, Number: r.Number,
-			Transaction: r.Transaction, For: r.For, Until: r.Until,
+			Transaction: r.Transaction, Kind: r.Kind, For: r.For, Until: r.Until,
 		})
 	}
 	return s.describe(ctx, k)

@@ -18,6 +18,19 @@ type Explanation struct {
 	Person      Person
 	Facts       []Fact // what the person is to it; none is an answer as well
 	Answers     []Answer
+	Grants      []Grant             // the answer in short; never empty
+	Needed      []policies.Relation // where they see nothing: each of these assignments would let them
+}
+
+// Grant is what a person may do with some of the transactions: with the one asked about, with all of the customer, or
+// with those of Facts.
+type Grant struct {
+	Level Level
+	All   bool
+	Facts []Fact // by which they may; none: by role alone
+	Via   []policies.Role
+	// Rule is, of Nothing, the rule that forbids it; nil: none allows it.
+	Rule *policies.Rule
 }
 
 // Answer is the answer to one question.
@@ -71,8 +84,86 @@ func (s *Service) Why(ctx context.Context, c account.Caller, customerID, personI
 		return e, err
 	}
 	e.Person, e.Facts = p.Person, p.factsAbout(transactionID)
-	e.Answers, err = s.answers(k.customer, e.Transaction, p)
+	if e.Answers, err = s.answers(k.customer, e.Transaction, p); err != nil {
+		return e, err
+	}
+	if e.Grants, err = k.grants(e, p); err != nil || e.Grants[0].Level != Nothing {
+		return e, err
+	}
+	e.Needed, err = k.needed(e, p)
 	return e, err
+}
+
+// grants sums the answers up: first what the person may do with the transaction, or with all of the customer's; then,
+// of the customer as a whole, with those that they are assigned to in particular, if it is more.
+func (k *circle) grants(e Explanation, p *subject) (list []Grant, err error) {
+	first := Grant{All: e.Transaction == nil}
+	for _, a := range e.Answers {
+		switch {
+		case a.Object != policies.Transaction:
+		case a.Action == policies.Read:
+			first.Facts, first.Via, first.Rule = e.Counting(a), a.Via, a.Rule
+			if a.Allowed {
+				first.Level = Sees
+			}
+		case a.Allowed && first.Level == Sees:
+			first.Level = Works
+		}
+	}
+	if e.Transaction == nil {
+		for _, f := range e.Facts {
+			if f.Relation != policies.Processor {
+				continue
+			}
+			level, err := k.decider.level(p.Person, p.to(f.TransactionID), f.Kind)
+			if err != nil {
+				return nil, err
+			}
+			if level > first.Level {
+				list = addGrant(list, level, f)
+			}
+		}
+	}
+	if first.Level == Nothing && len(list) > 0 {
+		return list, nil
+	}
+	return append([]Grant{first}, list...), nil
+}
+
+// addGrant adds a transaction to those with which the person may do the same in the same capacity.
+func addGrant(list []Grant, level Level, f Fact) []Grant {
+	for i := range list {
+		if list[i].Level == level && list[i].Facts[0].For == f.For {
+			list[i].Facts = append(list[i].Facts, f)
+			return list
+		}
+	}
+	return append(list, Grant{Level: level, Facts: []Fact{f}})
+}
+
+// needed are the assignments of which each alone would let an active specialist user see it.
+func (k *circle) needed(e Explanation, p *subject) (list []policies.Relation, err error) {
+	kind, relations := anyKind, []policies.Relation{policies.Administrator}
+	if e.Transaction != nil {
+		kind, relations = e.Transaction.Kind, append(relations, policies.Processor)
+	}
+	if !p.Specialist {
+		relations = []policies.Relation{policies.Access}
+	}
+	mask := p.to(uuid.Nil) &^ policies.Processor
+	if e.Transaction != nil {
+		mask = p.to(e.Transaction.ID)
+	}
+	for _, r := range relations {
+		level, err := k.decider.level(p.Person, mask|r, kind)
+		if err != nil {
+			return nil, err
+		}
+		if level > Nothing && mask&r == 0 {
+			list = append(list, r)
+		}
+	}
+	return list, nil
 }
 
 // personIn finds a person of the circle, or a specialist user about whom the caller may ask.

@@ -202,18 +202,20 @@ func TestWhyPage(t *testing.T) {
 	clara := w.specialist("clara@kanzlei.example").ID
 	at := w.path() + "/authorisations/why?person="
 	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK,
-		"Ben@kanzlei.example may process this business transaction: is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are an additional processor of the transaction may process transactions of any kind” allows it.")
+		"Ben@kanzlei.example may see and process V-10001 Mietvertrag as an additional processor of it (since 24 November 2026, by Anna Berg).",
+		"Ben@kanzlei.example may process this business transaction: Ben@kanzlei.example is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are an additional processor of the transaction may process transactions of any kind” allows it.")
 	part := anna.get(at+ben.String()+"&transaction="+contract.String(), "HX-Request", "true")
-	if doc := part.doc(t); doc.Find("html body > h2").Text() != "Why? Ben@kanzlei.example" || doc.Find(".why li").Length() != 2 || doc.Find(".crumbs, .tabs, .actions").Length() > 0 {
+	if doc := part.doc(t); !strings.HasPrefix(strings.TrimSpace(doc.Find("html body > .answer:first-child").Text()), "Ben@kanzlei.example may see and process V-10001") ||
+		doc.Find("details:not([open]) .why li").Length() != 2 || doc.Find("section, [role], [aria-label], [id]").Length() > 0 || doc.Find(".crumbs, .tabs, .actions").Length() > 0 {
 		t.Errorf("what opens below a row: %s", part.body)
 	}
-	anna.get(at+w.admin.ID.String()).want(t, http.StatusOK, "may process all business transactions of this customer: is an administrator of the customer")
+	anna.get(at+w.admin.ID.String()).want(t, http.StatusOK, "Anna Berg may see and process all business transactions of this customer as an administrator of the customer", "may process all business transactions of this customer: Anna Berg is an administrator of the customer")
 	for _, id := range []uuid.UUID{ben, clara} {
-		anna.get(at+id.String()+"&transaction="+taxes.String()).want(t, http.StatusOK, "may not see this business transaction: nothing is assigned")
+		anna.get(at+id.String()+"&transaction="+taxes.String()).want(t, http.StatusOK, "may not see this business transaction: nothing is assigned", "It would take the assignment as an administrator of the customer or an additional processor of it.")
 	}
 	anna.language = "de"
 	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK,
-		"Ben@kanzlei.example darf diesen Geschäftsvorfall bearbeiten: ist dort zusätzlicher Bearbeiter (seit 24. November 2026, durch Anna Berg), und die Regel „Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art bearbeiten“ erlaubt es.")
+		"Ben@kanzlei.example darf diesen Geschäftsvorfall bearbeiten: Ben@kanzlei.example ist zusätzlicher Bearbeiter (seit 24. November 2026, durch Anna Berg), und die Regel „Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art bearbeiten“ erlaubt es.")
 	anna.language = "en"
 	w.publish(policies.Default + "p, specialist, processor, transaction, tax_return, process, deny\n")
 	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK, "may not process transactions of the kind “Tax return”” forbids it")
@@ -223,6 +225,25 @@ func TestWhyPage(t *testing.T) {
 	b := w.browser().signIn("ben@kanzlei.example", strong)
 	b.get(at+clara.String()+"&transaction="+contract.String()).want(t, http.StatusNotFound)
 	b.get(at+ben.String()+"&transaction="+taxes.String()).want(t, http.StatusNotFound)
+}
+
+// TestWhyOfRow: the row of an additional processor has one link, which answers for each of its transactions that the viewer
+// may see.
+func TestWhyOfRow(t *testing.T) {
+	w, anna, ben, _, taxes := authorised(t)
+	w.entrust(taxes, ben)
+	w.specialist("clara@kanzlei.example")
+	row := anna.get(w.path() + "/authorisations").doc(t).Find("[aria-labelledby=g-processors] tbody tr")
+	link := row.Find("a[data-why]")
+	if row.Length() != 1 || link.Length() != 1 || link.AttrOr("aria-describedby", "") == "" {
+		t.Fatalf("%d rows with %d links", row.Length(), link.Length())
+	}
+	anna.get(link.AttrOr("href", "")).want(t, http.StatusOK,
+		"Ben@kanzlei.example may see and process V-10001 Mietvertrag and V-10002 Steuer 2025 as an additional processor of them")
+	foreign := w.browser().signIn("clara@kanzlei.example", strong).get(link.AttrOr("href", ""))
+	if strings.Contains(foreign.text(), "V-10001") || strings.Contains(foreign.text(), "Mietvertrag") {
+		t.Errorf("the answer tells of what the viewer may not see: %s", foreign.text())
+	}
 }
 
 func TestMatrixPage(t *testing.T) {

@@ -17,6 +17,7 @@ type why struct {
 	Customer    customerContext
 	Transaction *transaction.Transaction
 	Person      authorisation.Person
+	First       []whySentence // the answer
 	Sentences   []whySentence
 	Facts       []string
 }
@@ -83,7 +84,7 @@ func (t *texts) factsSaid(e authorisation.Explanation, facts []authorisation.Fac
 }
 
 func (t *texts) factSaid(f authorisation.Fact, ofTransaction bool) string {
-	id := map[policies.Relation]string{policies.Administrator: "administrator", policies.Processor: "processor", policies.Access: "access"}[f.Relation]
+	id := relationNames[f.Relation]
 	args := map[string]any{"By": f.By, "For": f.For, "Transaction": transaction.Label(f.Number) + " " + f.Transaction}
 	if f.Relation == policies.Processor && ofTransaction {
 		id = "processor_of_it"
@@ -108,9 +109,12 @@ func (t *texts) factSaid(f authorisation.Fact, ofTransaction bool) string {
 }
 
 // joined writes a list of clauses as one.
-func (t *texts) joined(parts []string) string {
+func (t *texts) joined(parts []string) string { return t.joinedBy("and", parts) }
+
+// joinedBy writes a list with "and" or "or" before its last part.
+func (t *texts) joinedBy(word string, parts []string) string {
 	if n := len(parts); n > 1 {
-		return strings.Join(parts[:n-1], ", ") + " " + t.say("and") + " " + parts[n-1]
+		return strings.Join(parts[:n-1], ", ") + " " + t.say(word) + " " + parts[n-1]
 	}
 	return strings.Join(parts, "")
 }
@@ -180,7 +184,7 @@ func (s *Server) showWhy(c *fiber.Ctx) error {
 		return err
 	}
 	t := s.text(c)
-	d := why{Customer: cu, Transaction: e.Transaction, Person: e.Person, Sentences: t.explain(e, kinds)}
+	d := why{Customer: cu, Transaction: e.Transaction, Person: e.Person, First: t.first(e, kinds), Sentences: t.explain(e, kinds)}
 	for _, f := range e.Facts {
 		d.Facts = append(d.Facts, t.factSaid(f, false))
 	}
