@@ -10,17 +10,21 @@ import (
 	"kontor/app/account"
 	"kontor/app/approval"
 	"kontor/app/audit"
+	"kontor/app/courier"
 	"kontor/app/erasure"
 	"kontor/app/fault"
 	"kontor/policies"
 )
 
 // Taken is what RemoveIn took: enough for RestoreIn. It holds personal data and a password's hash, so whoever keeps it
-// seals it. Links, codes, messages and sessions are not in it: they stay gone.
+// seals it. Links, codes, sessions and what the built-in mailbox shows are not in it: they stay gone. Messages are what the
+// delivery timeline tells, and hold no secret; those that were still on their way are cancelled.
 type Taken struct {
-	Access  row              `json:"access"`
-	Account *account.Account `json:"account,omitempty"` // the end user's, when it went with the access
-	Log     []audit.Entry    `json:"log,omitempty"`     // what went with the account, see account.Erased
+	Access row `json:"access"`
+	// Messages is empty of what an older version of the program took.
+	Messages []courier.Message `json:"messages,omitempty"`
+	Account  *account.Account  `json:"account,omitempty"` // the end user's, when it went with the access
+	Log      []audit.Entry     `json:"log,omitempty"`     // what went with the account, see account.Erased
 }
 
 // Name is the end user's.
@@ -59,6 +63,9 @@ func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, custome
 		}
 	}
 	if err := s.void(ctx, tx, id); err != nil {
+		return Taken{}, 0, err
+	}
+	if t.Messages, err = s.courier.OfAccess(ctx, tx, id); err != nil {
 		return Taken{}, 0, err
 	}
 	if err := deleteAccess(ctx, tx, id); err != nil {
@@ -137,7 +144,8 @@ func (s *Service) Forget(ctx context.Context, tx bun.IDB, t Taken) error {
 	return err
 }
 
-// RestoreIn brings back what RemoveIn took, inside the caller's tx. Whether the caller may is asked before. A registered
+// RestoreIn brings back what RemoveIn took, its delivery timeline included, inside the caller's tx. Whether the caller may
+// is asked before. A registered
 // access is as it was: the end user signs in with the password they had. One that was still invited is invited anew,
 // since its link is void; so is a registered one whose account has gone since with another access. invited says so.
 // Several that were taken together are restored in the reverse order. Error: ErrTaken.
@@ -169,6 +177,9 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 	}
 	r.Version++ // forms from before it was removed are out of date
 	if err := insertAccess(ctx, tx, &r); err != nil {
+		return false, err
+	}
+	if err := s.courier.PutBack(ctx, tx, t.Messages, r.AccountID); err != nil {
 		return false, err
 	}
 	if r.access().pending() {

@@ -48,6 +48,8 @@ type Outbox interface {
 	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
 	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
 	OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]courier.Message, error)
+	OfAccess(ctx context.Context, tx bun.IDB, access uuid.UUID) ([]courier.Message, error)
+	PutBack(ctx context.Context, tx bun.IDB, list []courier.Message, account uuid.NullUUID) error
 	Refusals(ctx context.Context, addresses []string) (map[string]courier.Refusal, error)
 	Free(ctx context.Context, tx bun.IDB, address string) error
 }

@@ -1,0 +1,39 @@
+package courier
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+)
+
+// OfAccess returns all messages of one access with their attempts, oldest first, inside the caller's tx.
+func (s *Service) OfAccess(ctx context.Context, tx bun.IDB, access uuid.UUID) ([]Message, error) {
+	return messagesOfAccesses(ctx, tx, []uuid.UUID{access})
+}
+
+// PutBack writes messages again that went with their access, inside the tx that brings it back, for the account that the
+// access has by then. They tell what was; nothing is sent. One that was not settled is cancelled.
+func (s *Service) PutBack(ctx context.Context, tx bun.IDB, list []Message, account uuid.NullUUID) error {
+	for _, m := range list {
+		if m.AccountID.Valid {
+			m.AccountID = account
+		}
+		m.ApprovalID = uuid.NullUUID{} // it was ended with the access
+		m.RelayAt, m.LeaseUntil, m.NextAt = nil, nil, nil
+		if m.State == Queued || m.State == Sending {
+			now := s.now()
+			m.State, m.SettledAt = Cancelled, &now
+		}
+		if _, err := tx.NewInsert().Model(&m).Exec(ctx); err != nil {
+			return err
+		}
+		for _, a := range m.AttemptRows {
+			a.NextAt = nil
+			if _, err := tx.NewInsert().Model(&a).Exec(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
