@@ -107,10 +107,7 @@ func (s *Service) ChangePassword(
 	if err := s.confirm(ctx, &form, "current_password", c, a, current); err != nil {
 		return "", err
 	}
-	form.AddError(s.complainPassword(password, a.personal()))
-	if password != repeat {
-		form.Add("password_repeat", "password.repeat")
-	}
+	s.complainNew(&form, password, repeat, a.personal())
 	if err := form.Err(); err != nil {
 		return "", err
 	}
@@ -195,7 +192,7 @@ func (s *Service) void(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds
 
 // AskEmail sends a ConfirmEmail link to the address the caller wants to have from now on. If the address is somebody
 // else's, nothing is sent and the answer is the same. Errors: ErrNobody; Invalid with fields email (see ValidEmail;
-// "email.same") and password ("required", "password.wrong"); TooMany "sign_in.slow_down".
+// "email.same") and email_password ("required", "password.wrong"); TooMany "sign_in.slow_down".
 func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string) error {
 	a, err := s.Get(ctx, c)
 	if err != nil {
@@ -207,7 +204,7 @@ func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string
 	} else if email == a.Email {
 		form.Add("email", "email.same")
 	}
-	if err := s.confirm(ctx, &form, "password", c, a, password); err != nil {
+	if err := s.confirm(ctx, &form, "email_password", c, a, password); err != nil {
 		return err
 	}
 	if err := form.Err(); err != nil {

@@ -94,7 +94,7 @@ func TestChangeEmail(t *testing.T) {
 	each(t, func(w *world) {
 		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
 		c := caller(anna)
-		w.wantForm("malformed, wrong", w.AskEmail(w.ctx, c, "anna", better), "email email.malformed, password password.wrong")
+		w.wantForm("malformed, wrong", w.AskEmail(w.ctx, c, "anna", better), "email email.malformed, email_password password.wrong")
 		w.wantForm("the same", w.AskEmail(w.ctx, c, anna.Email, good), "email email.same")
 		w.must(w.AskEmail(w.ctx, c, "Otto.Ort@firm.example", good)) // taken: the same answer
 		w.wantMails()

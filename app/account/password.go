@@ -112,14 +112,22 @@ func prepared(password string) string {
 
 // CheckPassword applies the rules for a new password. personal is what the person would think of first: name, e-mail
 // address, username, customer. It returns an Invalid fault with Fields at "password" ("required", "password.short"
-// with min, "password.long" with max, "password.weak") and "password_repeat" ("password.repeat").
+// with min, "password.long" with max, "password.weak") and "password_repeat" ("required", "password.repeat").
 func (s *Service) CheckPassword(password, repeat string, personal ...string) error {
 	var form fault.Form
+	s.complainNew(&form, password, repeat, personal)
+	return form.Err()
+}
+
+// complainNew notes what is wrong with a new password and its repetition.
+func (s *Service) complainNew(form *fault.Form, password, repeat string, personal []string) {
 	form.AddError(s.complainPassword(password, personal))
-	if password != repeat {
+	switch {
+	case repeat == "":
+		form.Add("password_repeat", "required")
+	case password != repeat:
 		form.Add("password_repeat", "password.repeat")
 	}
-	return form.Err()
 }
 
 func (s *Service) complainPassword(password string, personal []string) *fault.Error {

@@ -38,7 +38,7 @@ func TestCheckPassword(t *testing.T) {
 	s := New(Options{Firm: "Steuerkanzlei Öhlmann"})
 	personal := []string{"Anna-Katharina Groß", "a.gross@eisenwaren-gross.de"}
 	for _, c := range []struct{ password, want string }{
-		{"", "password required"},
+		{"", "password required, password_repeat required"},
 		{"kurz", "password password.short"},
 		{"elf Zeichen", "password password.short"},
 		{"äöüäöüäöüäö", "password password.short"},

@@ -2,6 +2,7 @@
 package handover
 
 import (
+	"strings"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -151,7 +152,7 @@ const longest = 1
 // until "required", "date.malformed", "deputy.order", "deputy.too_long".
 func period(from, until string, now time.Time, zone *time.Location) (starts, ends time.Time, form fault.Form) {
 	day := func(field, value string) (time.Time, bool) {
-		if value == "" {
+		if value = strings.TrimSpace(value); value == "" {
 			form.Add(field, "required")
 			return time.Time{}, false
 		}

@@ -135,7 +135,6 @@ func (s *Server) askEmail(c *fiber.Ctx) error {
 	f := readForm(c, "email")
 	if err := s.accounts.AskEmail(s.ctx(c), s.caller(c), f.Values["email"], posted(c, "email_password")); err != nil {
 		if status, ok := s.complain(c, f, err); ok {
-			f.rename("password", "email_password")
 			return s.renderAccount(c, ownAccount{Email: f}, status)
 		}
 		return err

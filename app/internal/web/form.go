@@ -28,7 +28,11 @@ type form struct {
 	Overlap overlap
 }
 
-type wrongField struct{ Field, Message string }
+// wrongField is a complaint in the summary. Named says that the message names the field itself.
+type wrongField struct {
+	Field, Message string
+	Named          bool
+}
 
 func newForm(values map[string]string) *form {
 	return &form{Values: values, Wrong: map[string]string{}}
@@ -38,6 +42,12 @@ func newForm(values map[string]string) *form {
 func (f *form) wrong(field, message string) {
 	f.Wrong[field] = message
 	f.Summary = append(f.Summary, wrongField{Field: field, Message: message})
+}
+
+// missing notes that a mandatory field is empty: the message says what to enter, and so names the field.
+func (f *form) missing(field, message string) {
+	f.wrong(field, message)
+	f.Summary[len(f.Summary)-1].Named = true
 }
 
 // rename moves the complaint about a field to the name it has on this page.
@@ -99,6 +109,10 @@ func (s *Server) complain(c *fiber.Ctx, f *form, err error) (status int, ok bool
 		complaints = []*fault.Error{e}
 	}
 	for _, w := range complaints {
+		if w.Message == "required" {
+			f.missing(w.Field, s.say(c, "required."+w.Field))
+			continue
+		}
 		text := s.say(c, "fault."+w.Message, s.waitArgs(c, w))
 		if w.Field == "" {
 			if len(f.Overlap.Conflicts) > 0 {

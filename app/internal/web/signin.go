@@ -69,6 +69,9 @@ func (s *Server) doSignIn(c *fiber.Ctx) error {
 		f.Message, h.said = s.sentence(c, h), true
 		return s.renderSignIn(c, f, h.status(c))
 	}
+	if s.incomplete(c, f) {
+		return s.renderSignIn(c, f, fiber.StatusUnprocessableEntity)
+	}
 	a, token, err := s.accounts.SignIn(s.ctx(c), f.Values["login"], posted(c, "password"), s.browser(c))
 	var e *fault.Error
 	if errors.As(err, &e) && (e.Code == fault.Unauthenticated || e.Code == fault.TooMany) {
@@ -163,6 +166,17 @@ func (s *Server) showForgotten(c *fiber.Ctx) error {
 	return s.renderForgotten(c, newForm(map[string]string{}), false, fiber.StatusOK)
 }
 
+// incomplete complains about what is not filled in: that is no attempt to sign in, and counts as none.
+func (s *Server) incomplete(c *fiber.Ctx, f *form) bool {
+	if strings.TrimSpace(f.Values["login"]) == "" {
+		f.missing("login", s.say(c, "required.login"))
+	}
+	if posted(c, "password") == "" {
+		f.missing("password", s.say(c, "required.own_password"))
+	}
+	return len(f.Summary) > 0
+}
+
 // forgotten is the data of the page: the form, or word that a mail is on its way if there is such an account.
 type forgotten struct {
 	Form *form
@@ -180,8 +194,8 @@ func (s *Server) renderForgotten(c *fiber.Ctx, f *form, sent bool, status int) e
 // doForgotten answers the same whether there is such an account or not.
 func (s *Server) doForgotten(c *fiber.Ctx) error {
 	f := readForm(c, "login")
-	if f.Values["login"] == "" {
-		f.wrong("login", s.say(c, "fault.required"))
+	if strings.TrimSpace(f.Values["login"]) == "" {
+		f.missing("login", s.say(c, "required.login"))
 		return s.renderForgotten(c, f, false, fiber.StatusUnprocessableEntity)
 	}
 	if err := s.accounts.ForgotPassword(s.ctx(c), f.Values["login"], s.browser(c)); err != nil {

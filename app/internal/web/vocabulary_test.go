@@ -60,7 +60,7 @@ func TestVocabulariesHaveWords(t *testing.T) {
 			ids = append(ids, "fault."+id)
 		}
 	}
-	for _, complaint := range []string{"required", "too_long", "control_characters"} {
+	for _, complaint := range []string{"too_long", "control_characters"} {
 		ids = append(ids, "fault."+complaint)
 	}
 	for _, f := range (customer.Data{}).Fields() {

@@ -1,0 +1,185 @@
+package web
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+)
+
+// asks is how a message begins that says what to enter.
+var asks = map[string]*regexp.Regexp{
+	"en": regexp.MustCompile(`^(Enter|Choose|Repeat) `),
+	"de": regexp.MustCompile(`^(Geben Sie|Wählen Sie|Wiederholen Sie) `),
+}
+
+// TestMandatoryFieldsAreAskedFor sends every form of every page without its mandatory fields, in both languages: at each
+// field, and in the summary, the same words say what to enter. No two fields of a form are asked for in the same words.
+func TestMandatoryFieldsAreAskedFor(t *testing.T) {
+	w := newWorld(t)
+	x := w.furnish()
+	admin := w.signedIn()
+	admin.send("/policies/draft/rules", "edit", "0", "role", "auditor", "object", "template", "relation", "*", "kind", "*", "action", "manage", "effect", "allow").
+		want(t, http.StatusSeeOther)
+	sent := map[string]bool{}
+	for who, b := range map[string]*browser{"admin": admin, "nobody": w.browser()} {
+		for _, b.language = range Locales {
+			for _, r := range w.table() {
+				if r.method != http.MethodGet {
+					continue
+				}
+				pages := []string{x.address(t, r.path)}
+				if r.path == "/customers/new" {
+					pages = []string{r.path + "?type=person", r.path + "?type=company"}
+				}
+				for _, page := range pages {
+					a := b.get(page)
+					if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || a.StatusCode != http.StatusOK {
+						continue
+					}
+					a.doc(t).Find("form[method=post]").Each(func(_ int, form *goquery.Selection) {
+						for _, name := range checkMandatory(t, who+" "+b.language+" "+page, b, form) {
+							sent[name] = true
+						}
+					})
+				}
+			}
+		}
+	}
+	want := []string{
+		"code", "comment", "company_name", "confirm", "current_password", "deputy", "email", "email_password", "first_name", "from", "last_name",
+		"login", "name", "name_de", "name_en", "password", "password_repeat", "until", "username",
+	}
+	if got := slices.Sorted(maps.Keys(sent)); !slices.Equal(got, want) {
+		t.Errorf("mandatory fields %v, want %v", got, want)
+	}
+}
+
+// checkMandatory sends a form as it stands, but without its mandatory fields, whose names it returns.
+func checkMandatory(t *testing.T, where string, b *browser, form *goquery.Selection) (names []string) {
+	t.Helper()
+	values := url.Values{}
+	form.Find("input, select, textarea").Each(func(_ int, field *goquery.Selection) {
+		name, typ := field.AttrOr("name", ""), field.AttrOr("type", "")
+		_, checked := field.Attr("checked")
+		_, required := field.Attr("required")
+		switch {
+		case required:
+			names = append(names, name)
+			values.Set(name, " ")
+			if typ == "password" {
+				values.Set(name, "")
+			}
+		case (typ == "radio" || typ == "checkbox") && !checked:
+		default:
+			values.Add(name, field.AttrOr("value", field.Find("option[selected]").AttrOr("value", field.Text())))
+		}
+	})
+	form.Find("fieldset:has(legend .req)").Each(func(_ int, set *goquery.Selection) {
+		names = append(names, strings.TrimPrefix(set.AttrOr("id", ""), "f-"))
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	a := b.do(http.MethodPost, form.AttrOr("action", ""), values)
+	where += " → " + form.AttrOr("action", "")
+	if a.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("%s: status %d: %s", where, a.StatusCode, a.text())
+		return names
+	}
+	doc := a.doc(t)
+	said := map[string]string{}
+	for _, name := range names {
+		at := strings.TrimSpace(doc.Find(".wrong[id=w-" + name + "], #r-" + name + " .wrong, fieldset#f-" + name + " .wrong").First().Text())
+		if at == "" {
+			at = strings.TrimSpace(doc.Find("#f-" + name).Closest(".field").Find(".wrong").First().Text())
+		}
+		if !asks[b.language].MatchString(at) {
+			t.Errorf("%s: at %s stands %q", where, name, at)
+		}
+		if other := said[at]; other != "" {
+			t.Errorf("%s: %s and %s are asked for in the same words: %s", where, other, name, at)
+		}
+		said[at] = name
+		if link := strings.TrimSpace(doc.Find(`.summary a[href="#f-` + name + `"]`).Text()); !strings.HasSuffix(link, at) || name != "confirm" && link != at {
+			t.Errorf("%s: at %s stands %q, in the summary %q", where, name, at, link)
+		}
+	}
+	for _, generic := range []string{"this field", "dieses Feld", "required."} {
+		if strings.Contains(a.text(), generic) {
+			t.Errorf("%s: %q is on the page", where, generic)
+		}
+	}
+	return names
+}
+
+var mandatoryInput = regexp.MustCompile(`"name" "([a-z_]+)"[^)]*"req" true`)
+
+// TestMandatoryFieldsHaveWords: whatever template or rule makes a field mandatory, there are words that ask for it, which
+// name it and end as a label does.
+func TestMandatoryFieldsHaveWords(t *testing.T) {
+	names := map[string]bool{}
+	must(t, filepath.WalkDir(filepath.Join(repoRoot(t), "views"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".html") {
+			for _, m := range mandatoryInput.FindAllStringSubmatch(string(mustRead(t, path)), -1) {
+				names[m[1]] = true
+			}
+		}
+		return err
+	}))
+	must(t, filepath.WalkDir(filepath.Join(repoRoot(t), "app"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 2 && isLiteral(call.Args[1], "required") {
+				if lit, ok := call.Args[0].(*ast.BasicLit); ok {
+					name, _ := strconv.Unquote(lit.Value)
+					names[name] = true
+				}
+			}
+			return true
+		})
+		return nil
+	}))
+	delete(names, "confirm") // the message names the number to enter
+	if len(names) < 15 {
+		t.Fatalf("found only %v", slices.Sorted(maps.Keys(names)))
+	}
+	for _, locale := range Locales {
+		texts := localeFile(t, locale)
+		for name := range names {
+			text, _ := strconv.Unquote(texts["required."+name])
+			if !asks[locale].MatchString(text) || strings.HasSuffix(text, ".") {
+				t.Errorf("%s: required.%s is %q", locale, name, text)
+			}
+		}
+		if _, there := texts["fault.required"]; there {
+			t.Errorf("%s: a mandatory field can be asked for without its name", locale)
+		}
+	}
+}
+
+func isLiteral(e ast.Expr, want string) bool {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return false
+	}
+	s, err := strconv.Unquote(lit.Value)
+	return err == nil && s == want
+}
