@@ -70,7 +70,7 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.waitFor("the other one, and the first still chosen", `[...document.querySelectorAll("#people input")].map(i => i.checked).join() === "true,false"`)
 		b.run(chromedp.Click("#people .form-check:nth-of-type(2) label", chromedp.ByQuery))
 		b.run(chromedp.Click(".actions .btn-primary", chromedp.ByQuery))
-		b.waitText("are administrators of this customer now")
+		b.waitText("are now administrators of this customer")
 
 		button := func() (displayed, reachable bool) {
 			b.eval(`(() => { const x = [...document.querySelectorAll(".bar button")].pop(); return x.getClientRects().length > 0; })()`, &displayed)
@@ -103,7 +103,7 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.run(chromedp.Click(box, chromedp.ByQuery))
 		b.waitText("1 selected")
 		b.press("Remove authorisation")
-		b.waitText("The authorisation of Ben Büro is removed")
+		b.waitText("Ben Büro's authorisation has been removed")
 		b.waitFor("B is gone from the group", `!document.querySelector("[aria-labelledby=g-administrators]").innerText.includes("Ben Büro")`)
 		b.picture("authorisations-removed", width, "light")
 		var path string
@@ -146,7 +146,7 @@ func TestBrowserAuthorisations(t *testing.T) {
 			b.run(chromedp.Click(fmt.Sprintf(`[name=administrator][aria-label="Select %s"]`, name), chromedp.ByQuery))
 		}
 		b.press("Remove authorisation")
-		b.waitText("2 authorisations are removed")
+		b.waitText("2 authorisations have been removed")
 		b.press("Access matrix")
 		b.waitText("Whole customer")
 		b.visit("/customers")

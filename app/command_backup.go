@@ -16,8 +16,8 @@ import (
 )
 
 type backupCommand struct {
-	File   string `arg:"" help:"The file to make. One that is there is never written over."`
-	Secret bool   `help:"Put the secret key into it as well. Without --to it stands there readably."`
+	File   string `arg:"" help:"The file to create. An existing file is never overwritten."`
+	Secret bool   `help:"Include the secret key. Without --to it is readable in the file."`
 	To     string `placeholder:"age1…" help:"Encrypt the file to this age recipient (age-keygen makes one)."`
 }
 
@@ -69,7 +69,7 @@ func (k backupCommand) write(ctx context.Context, c config.Config, db *store.DB)
 }
 
 type erasuresCommands struct {
-	Apply erasuresApplyCommand `cmd:"" help:"After a restore, before anything is started: delete again who was deleted since the backup, end all sessions, cancel the messages that waited."`
+	Apply erasuresApplyCommand `cmd:"" help:"After a restore, before starting anything: delete again whoever was deleted since the backup, end all sessions, and cancel waiting messages."`
 }
 
 type erasuresApplyCommand struct{}
@@ -111,7 +111,7 @@ func (p *invocation) sayRestored(done wire.Restored) {
 	if done.Sealed > 0 {
 		p.say("WARNING: %d removals of authorisations are sealed with another SECRET_KEY. They can't be undone, and ERASURE_LOG will not name whom they removed: an older backup would bring them back. With that key in SECRET_KEY_PREVIOUS when you start they are read again.", done.Sealed)
 	}
-	p.say("%d sessions were ended, %d messages that waited were cancelled: app messages resend shows and sends them.", done.Sessions, done.Cancelled)
+	p.say("Sessions ended: %d. Waiting messages cancelled: %d (app messages resend shows and sends them).", done.Sessions, done.Cancelled)
 }
 
 // sayKey says when the SECRET_KEY is not the one that the database was used with.

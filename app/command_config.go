@@ -20,12 +20,12 @@ import (
 )
 
 type configCommands struct {
-	Check configCheckCommand `cmd:"" help:"Say what every setting is and does, and whether the other sides can be reached. Makes nothing, and shows no secret."`
+	Check configCheckCommand `cmd:"" help:"Show what every setting is and does, and whether the servers can be reached. Changes nothing and shows no secrets."`
 }
 
 type configCheckCommand struct {
-	Offline bool   `help:"Ask nobody: not the database, Redis, the mail server or the gateway."`
-	For     string `enum:"app,worker" default:"app" help:"The program that the settings are for: app or worker."`
+	Offline bool   `help:"Don't contact the database, Redis, the mail server or the gateway."`
+	For     string `enum:"app,worker" default:"app" help:"The program the settings are for: app or worker."`
 }
 
 // reachTime bounds how long another side may take to answer.

@@ -15,14 +15,14 @@ import (
 )
 
 type messagesCommands struct {
-	Resend messagesResendCommand `cmd:"" help:"Send again what failed, or was cancelled since a backup was restored."`
+	Resend messagesResendCommand `cmd:"" help:"Send again what failed, or what was cancelled because a backup was restored."`
 }
 
 type messagesResendCommand struct {
-	Customer string `placeholder:"K-10001" help:"Only of this customer: number or id."`
-	Access   string `placeholder:"ID" help:"Only of this access."`
-	Channel  string `enum:",email,sms" default:"" help:"Only e-mail, or only sms."`
-	Yes      bool   `help:"Do it; without, it is only said what would be done."`
+	Customer string `placeholder:"K-10001" help:"Only this customer: number or ID."`
+	Access   string `placeholder:"ID" help:"Only this access."`
+	Channel  string `enum:",email,sms" default:"" help:"Only email or only sms."`
+	Yes      bool   `help:"Really do it. Without it, the command only shows what it would do."`
 }
 
 // resend is what becomes of one failed message.

@@ -13,8 +13,8 @@ import (
 )
 
 type migrateCommand struct {
-	BackTo string `placeholder:"STEP" help:"Take back the steps behind this one, for an older program: app --version of that one names it. What stands in new tables and columns is lost."`
-	Yes    bool   `help:"With --back-to: do it, do not only say what would be done."`
+	BackTo string `placeholder:"STEP" help:"Undo the steps after this one, for an older program: its app --version names the step. Data in newer tables and columns is lost."`
+	Yes    bool   `help:"With --back-to: really do it. Without it, the command only shows what it would do."`
 }
 
 // Run brings the schema up to date, or back.

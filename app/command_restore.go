@@ -20,9 +20,9 @@ import (
 )
 
 type restoreCommand struct {
-	File     string `arg:"" help:"The file that app backup made."`
+	File     string `arg:"" help:"The file created by app backup."`
 	Identity string `placeholder:"FILE" help:"The file with the age identity that opens an encrypted backup."`
-	Yes      bool   `help:"Even if there is a database with something in it: it is replaced."`
+	Yes      bool   `help:"Replace a database even if it contains data."`
 }
 
 // Run puts a backup in place.

@@ -14,11 +14,11 @@ import (
 
 type seedCommand struct {
 	Customers               int    `required:"" help:"How many customers."`
-	TransactionsPerCustomer int    `help:"Business transactions of each."`
-	Assignments             int    `help:"How many administrators to appoint, over all customers."`
+	TransactionsPerCustomer int    `help:"Business transactions per customer."`
+	Assignments             int    `help:"How many administrators to assign across all customers."`
 	Specialists             int    `default:"10" help:"How many specialist users."`
-	Seed                    uint64 `default:"1" help:"The same seed makes the same rows."`
-	Yes                     bool   `help:"Even if the database has customers."`
+	Seed                    uint64 `default:"1" help:"The same seed creates the same rows."`
+	Yes                     bool   `help:"Seed even if the database has customers."`
 }
 
 // Run adds synthetic customers. It refuses a database with customers without --yes: they can't be told from real ones.

@@ -16,17 +16,17 @@ import (
 )
 
 type userCommands struct {
-	Add     userAddCommand     `cmd:"" help:"Add a specialist user and print a one-time link to set the password."`
+	Add     userAddCommand     `cmd:"" help:"Add a specialist user and print a one-time link to set a password."`
 	List    userListCommand    `cmd:"" help:"List the specialist users."`
-	Reset   userResetCommand   `cmd:"" help:"Print a one-time link with which somebody sets a new password."`
-	Unlock  userUnlockCommand  `cmd:"" help:"Let somebody sign in at once after wrong passwords."`
-	SignOut userSignOutCommand `cmd:"" help:"End sessions."`
+	Reset   userResetCommand   `cmd:"" help:"Print a one-time link to set a new password."`
+	Unlock  userUnlockCommand  `cmd:"" help:"Let someone sign in again after too many wrong passwords."`
+	SignOut userSignOutCommand `cmd:"" help:"Sign out one person or everyone."`
 }
 
 type userAddCommand struct {
 	Email string   `help:"E-mail address."`
 	Name  string   `help:"Name."`
-	Role  []string `sep:"none" help:"A role; repeats. Without, the account is a specialist user's. One of: ${roles}."`
+	Role  []string `sep:"none" help:"A role; can be repeated. Default: specialist. One of: ${roles}."`
 }
 
 // Run adds a specialist user; it works before any web process runs.
@@ -47,7 +47,7 @@ func (k userAddCommand) Run(p *invocation) error {
 			if err != nil {
 				return plain(err)
 			}
-			p.say("%s was added. This link, good once and for 48 hours, sets the password:\n%s/password/reset/%s", f.Name, c.BaseURL, token)
+			p.say("%s was added. Use this link to set the password. It works once, within 48 hours:\n%s/password/reset/%s", f.Name, c.BaseURL, token)
 			return nil
 		})
 	})
@@ -71,7 +71,7 @@ func (userListCommand) Run(p *invocation) error {
 			return err
 		}
 		if len(list) == 0 {
-			p.say("There is no specialist user yet: app user add makes the first one.")
+			p.say("There are no specialist users yet. Add the first one with: app user add")
 			return nil
 		}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
@@ -108,7 +108,7 @@ func state(u account.Listed) string {
 }
 
 type userResetCommand struct {
-	Email string `required:"" help:"E-mail address or username, of specialist users and end users alike."`
+	Email string `required:"" help:"E-mail address or username of a specialist user or end user."`
 }
 
 // Run prints a link with which somebody sets a new password.
@@ -118,26 +118,26 @@ func (k userResetCommand) Run(p *invocation) error {
 		if err != nil {
 			return err
 		}
-		p.say("This link, good once and for 48 hours, sets a new password for %s:\n%s/password/reset/%s", a.Name, c.BaseURL, token)
+		p.say("Use this link to set a new password for %s. It works once, within 48 hours:\n%s/password/reset/%s", a.Name, c.BaseURL, token)
 		return nil
 	})
 }
 
 type userUnlockCommand struct {
 	Email   string `help:"E-mail address or username."`
-	Address string `placeholder:"IP" help:"An address of the network from which too many wrong passwords came."`
+	Address string `placeholder:"IP" help:"The IP address that sent too many wrong passwords."`
 }
 
 // Run forgets wrong passwords.
 func (k userUnlockCommand) Run(p *invocation) error {
 	if k.Email == "" && k.Address == "" {
-		return errors.New("app user unlock takes --email, --address, or both")
+		return errors.New("app user unlock needs --email, --address or both")
 	}
 	var from netip.Addr
 	if k.Address != "" {
 		var err error
 		if from, err = netip.ParseAddr(k.Address); err != nil {
-			return errors.New("--address takes an address of the network, such as 192.0.2.7 or 2001:db8::7")
+			return errors.New("--address takes an IP address, such as 192.0.2.7 or 2001:db8::7")
 		}
 	}
 	return p.services(func(s *wire.Services, _ config.Config) error {
@@ -146,22 +146,22 @@ func (k userUnlockCommand) Run(p *invocation) error {
 			if err != nil {
 				return err
 			}
-			p.say("Wrong passwords for %s no longer count.", a.Name)
+			p.say("Failed sign-ins for %s have been cleared.", a.Name)
 			if !a.Active {
-				p.say("But the account is deactivated: a user administrator reactivates it.")
+				p.say("But the account is deactivated. A user administrator has to reactivate it.")
 			}
 		}
 		if k.Address == "" {
 			return nil
 		}
-		p.say("Wrong passwords from %s no longer count.", k.Address)
+		p.say("Failed sign-ins from %s have been cleared.", k.Address)
 		return s.Accounts.UnlockAddressByCommand(p.ctx, from.Unmap().String())
 	})
 }
 
 type userSignOutCommand struct {
 	Email string `xor:"who" required:"" help:"E-mail address or username."`
-	All   bool   `xor:"who" required:"" help:"Everybody, end users too."`
+	All   bool   `xor:"who" required:"" help:"Everyone, including end users."`
 }
 
 // Run ends sessions.
@@ -170,13 +170,13 @@ func (k userSignOutCommand) Run(p *invocation) error {
 		if k.All {
 			n, err := s.Accounts.SignOutAllByCommand(p.ctx)
 			if err == nil {
-				p.say("%d sessions were ended.", n)
+				p.say("Sessions ended: %d.", n)
 			}
 			return err
 		}
 		a, err := s.Accounts.SignOutByCommand(p.ctx, k.Email)
 		if err == nil {
-			p.say("%s is signed out everywhere.", a.Name)
+			p.say("%s has been signed out everywhere.", a.Name)
 		}
 		return err
 	})

@@ -26,7 +26,7 @@ import (
 
 type policiesCommands struct {
 	Check policiesCheckCommand `cmd:"" help:"Check a policy text."`
-	Reset policiesResetCommand `cmd:"" help:"Break the glass: publish the default policy as a new version."`
+	Reset policiesResetCommand `cmd:"" help:"Emergency: publish the default policies as a new version."`
 }
 
 type policiesCheckCommand struct {
@@ -46,8 +46,8 @@ func (policiesResetCommand) Run(p *invocation) error {
 }
 
 type visibilityCommand struct {
-	Check   visibilityCheckCommand   `cmd:"" help:"Compare it with the assignments."`
-	Rebuild visibilityRebuildCommand `cmd:"" help:"Make it anew from them."`
+	Check   visibilityCheckCommand   `cmd:"" help:"Compare the index with the assignments."`
+	Rebuild visibilityRebuildCommand `cmd:"" help:"Rebuild the index from the assignments."`
 }
 
 type visibilityCheckCommand struct{}
@@ -133,7 +133,7 @@ func plain(err error) error {
 	}
 	var lines []string
 	for _, field := range f.Fields {
-		lines = append(lines, "--"+strings.ReplaceAll(field.Field, "_", "-")+": "+complaintWords(field.Message))
+		lines = append(lines, "--"+strings.ReplaceAll(field.Field, "_", "-")+": "+complaintWords(field))
 	}
 	return errors.New(strings.Join(lines, "; "))
 }
@@ -225,20 +225,27 @@ func plainLines(path string, err error) error {
 	}
 	var lines []string
 	for _, field := range f.Fields {
-		lines = append(lines, fmt.Sprintf("%s, %s: %s", path, field.Field, complaintWords(field.Message)))
+		lines = append(lines, fmt.Sprintf("%s, %s: %s", path, field.Field, complaintWords(field)))
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// complaintWords says a complaint as the screens do, in English.
-func complaintWords(id string) string {
+// complaintWords says a complaint about a field as the screens do, in English.
+func complaintWords(f *fault.Error) string {
+	id := "fault." + f.Message
+	if f.Message == "required" {
+		id = "required." + f.Field
+	}
 	var texts map[string]any
 	if raw, err := fs.ReadFile(views.Locales(), "en.json"); err == nil && json.Unmarshal(raw, &texts) == nil {
-		if words, ok := texts["fault."+id].(string); ok {
+		if words, ok := texts[id].(string); ok {
+			for name, value := range f.Args {
+				words = strings.ReplaceAll(words, "{{."+name+"}}", fmt.Sprint(value))
+			}
 			return words
 		}
 	}
-	return id
+	return f.Message
 }
 
 // resetPolicy breaks the glass: the default policy is published as a new version, whatever is in force.

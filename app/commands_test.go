@@ -130,7 +130,7 @@ func TestUserCommands(t *testing.T) {
 			guesser.signIn("admin@kontor.local", "wrong wrong wrong")
 		}
 		expect(t, env, 0, words("user list"), "wrong passwords")
-		expect(t, env, 0, words("user unlock --email admin@kontor.local --address 127.0.0.1"), "no longer count")
+		expect(t, env, 0, words("user unlock --email admin@kontor.local --address 127.0.0.1"), "have been cleared")
 		if listed := expect(t, env, 0, words("user list")); strings.Contains(listed, "wrong passwords") {
 			t.Errorf("after unlocking:\n%s", listed)
 		}
@@ -138,18 +138,19 @@ func TestUserCommands(t *testing.T) {
 		expect(t, env, 0, words("user sign-out --email admin@kontor.local"), "signed out everywhere")
 		admin.get("/customers").is(http.StatusOK, "/login")
 		admin.signIn("admin@kontor.local", fresh).is(http.StatusOK, "/customers")
-		expect(t, env, 0, words("user sign-out --all"), "sessions were ended")
+		expect(t, env, 0, words("user sign-out --all"), "Sessions ended: ")
 		admin.get("/customers").is(http.StatusOK, "/login")
 		for _, c := range []string{"user reset --email nobody@firm.example", "user unlock --email x", "user sign-out --email x"} {
 			expect(t, env, 1, words(c), "nobody signs in with that")
 		}
-		expect(t, env, 1, words("user unlock"), "--email, --address")
+		expect(t, env, 1, words("user unlock"), "--email, --address or both")
 		expect(t, env, 1, words("user sign-out"), "--email")
-		expect(t, env, 1, words("user unlock --address nonsense"), "--address takes an address of the network")
+		expect(t, env, 1, words("user unlock --address nonsense"), "--address takes an IP address")
 		expect(t, env, 1, words("user add --email a@firm.example --name N --role boss"), "--role takes one of", "auditor")
-		expect(t, env, 1, words("user add --email a --name N"), "--email: This is not an e-mail address")
+		expect(t, env, 1, words("user add --email a --name N"), "--email: Enter an e-mail address like")
+		expect(t, env, 1, words("user add --email b@firm.example"), "--name: Enter a name")
 		admin.signIn("admin@kontor.local", fresh)
-		admin.get("/audit").shows("Wrong passwords no longer count", "All sessions ended")
+		admin.get("/audit").shows("Failed sign-ins cleared", "All sessions ended")
 		p.terminate()
 		if strings.Contains(out.String(), goodPassword) || strings.Contains(out.String(), productionKey) {
 			t.Error("the start shows a secret")

@@ -79,7 +79,7 @@ func TestFrozenRedis(t *testing.T) {
 	firm := visitor(t, base)
 	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers")
 	await.True(t, "all well", func() bool { out, _ := says(t, env, "health"); return out == "ok\n" })
-	firm.get("/queues").is(http.StatusOK, "").shows("No tasks here")
+	firm.get("/queues").is(http.StatusOK, "").shows("No tasks")
 
 	if err := redis.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -95,13 +95,13 @@ func TestFrozenRedis(t *testing.T) {
 		}
 	}
 	took("readiness", func() {
-		if code, said := readiness(t, base); code != http.StatusOK || !strings.Contains(said, `"status":"degraded","reason":"queue: Redis does not answer; messages wait in the outbox`) {
+		if code, said := readiness(t, base); code != http.StatusOK || !strings.Contains(said, `"status":"degraded","reason":"queue: Redis isn't responding; messages wait in the outbox`) {
 			t.Errorf("readiness: %d %s", code, said)
 		}
 	})
-	took("the page", func() { firm.get("/queues").is(http.StatusServiceUnavailable, "").shows("Redis does not answer") })
+	took("the page", func() { firm.get("/queues").is(http.StatusServiceUnavailable, "").shows("Redis isn't responding") })
 	took("any other page", func() { firm.get("/customers").is(http.StatusOK, "") })
-	await.True(t, "Needs attention says so", func() bool { return strings.Contains(firm.get("/attention").text("main"), "Sending stands still") })
+	await.True(t, "Needs attention says so", func() bool { return strings.Contains(firm.get("/attention").text("main"), "Sending has stopped") })
 	if err := redis.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

@@ -49,20 +49,20 @@ func main() {
 
 // commands is the grammar of the command line; each command's Run is beside it.
 type commands struct {
-	Version kong.VersionFlag `help:"Say the version and end."`
+	Version kong.VersionFlag `help:"Show the version and exit."`
 
-	Serve      serveCommand      `cmd:"" default:"1" help:"Serve the screens; without Redis, send messages as well. --demo fills an empty database with a small firm."`
+	Serve      serveCommand      `cmd:"" default:"1" help:"Run the web application and, without Redis, send messages too. --demo fills an empty database with a small firm."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database schema up to date."`
-	User       userCommands      `cmd:"" help:"Specialist users: who there is, and how they get in again."`
-	Messages   messagesCommands  `cmd:"" help:"Messages that did not go out."`
-	Config     configCommands    `cmd:"" help:"The settings."`
-	Policies   policiesCommands  `cmd:"" help:"Policies."`
-	Backup     backupCommand     `cmd:"" help:"Write one file with everything that an SQLite database holds, while it is in use."`
-	Restore    restoreCommand    `cmd:"" help:"Put a backup in place, and delete again who was deleted since."`
-	Erasures   erasuresCommands  `cmd:"" help:"Who was deleted for good."`
-	Visibility visibilityCommand `cmd:"" help:"The index of who sees which transaction."`
+	User       userCommands      `cmd:"" help:"Manage specialist users and their sign-in."`
+	Messages   messagesCommands  `cmd:"" help:"Manage messages that did not go out."`
+	Config     configCommands    `cmd:"" help:"Check the settings."`
+	Policies   policiesCommands  `cmd:"" help:"Check or reset the policies."`
+	Backup     backupCommand     `cmd:"" help:"Back up everything in an SQLite database to one file, while it is in use."`
+	Restore    restoreCommand    `cmd:"" help:"Restore a backup, and delete again whoever was deleted since."`
+	Erasures   erasuresCommands  `cmd:"" help:"Apply permanent deletions again."`
+	Visibility visibilityCommand `cmd:"" help:"Check or rebuild the index of who sees which business transaction."`
 	Seed       seedCommand       `cmd:"" help:"Add synthetic customers, for load tests."`
-	Health     healthCommand     `cmd:"" help:"Ask the web process at LISTEN whether it is ready."`
+	Health     healthCommand     `cmd:"" help:"Check whether the web process at LISTEN is ready."`
 }
 
 // invocation is what a command runs in.

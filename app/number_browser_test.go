@@ -23,7 +23,7 @@ func TestBrowserNumbers(t *testing.T) {
 
 	b.typeInto("mobile", "079 123 45 67")
 	b.run(leave)
-	says("mobile", "This is not a mobile phone number. The registration code goes out by SMS.")
+	says("mobile", "Enter a mobile phone number: the registration code is sent by SMS.")
 	b.waitFor("the field to look wrong", `document.querySelector(".is-wrong #f-mobile[aria-invalid=true]") !== null`)
 	b.picture("number-wrong", 1440, "light")
 	b.run(chromedp.SetValue("#f-country", "CH", chromedp.ByQuery), chromedp.Evaluate(`document.getElementById("f-country").dispatchEvent(new Event("change", {bubbles: true}))`, nil))
@@ -43,7 +43,7 @@ func TestBrowserNumbers(t *testing.T) {
 	says("mobile", "Will be used as +41 79 123 45 67 (Switzerland)")
 	b.typeInto("phone", "0800 privat")
 	b.run(leave)
-	says("phone", "A phone number is made of digits. Leave out the letters; remarks go into the note.")
+	says("phone", "Phone numbers contain only digits. Leave out the letters; remarks belong in the note.")
 
 	// What is understood pushes nothing away, at any width.
 	for _, width := range []int64{360, 800, 1024, 1200, 1440} {

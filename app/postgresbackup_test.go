@@ -87,7 +87,7 @@ func TestPostgresBackup(t *testing.T) {
 
 	env = settings(second)
 	said := script(env, 0, "restore", file, "1 customers and 0 accesses")
-	if !regexp.MustCompile(`1 sessions were ended, [1-9]\d* messages that waited were cancelled`).MatchString(said) {
+	if !regexp.MustCompile(`Sessions ended: 1\. Waiting messages cancelled: [1-9]\d*`).MatchString(said) {
 		t.Errorf("it said %s", said)
 	}
 	db := database(t, env)

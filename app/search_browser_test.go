@@ -46,7 +46,7 @@ func TestBrowserSearch(t *testing.T) {
 		focused("the field, closed", `.id === "q" && `+hidden)
 
 		b.run(chromedp.KeyEvent("x"))
-		b.waitFor("something similar", `document.getElementById("found").innerText.includes("Nothing here matches exactly")`)
+		b.waitFor("something similar", `document.getElementById("found").innerText.includes("No exact match")`)
 		b.run(chromedp.KeyEvent("qz"))
 		b.waitFor("nothing found", `document.getElementById("found").innerText.includes("Nothing matches")`)
 		b.run(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab))

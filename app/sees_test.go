@@ -56,28 +56,28 @@ func TestWhoSeesWhat(t *testing.T) {
 	box := authorisations.Find(`input[aria-label="Select Ben Büro"]`)
 	removed := authorisations.send("Remove authorisation", map[string]string{box.AttrOr("name", ""): box.AttrOr("value", "")})
 	removed.is(http.StatusOK, f.customer+"/authorisations")
-	open.send("Put in review", nil).is(http.StatusNotFound, "").hides("Roof repair")
+	open.send("Send to review", nil).is(http.StatusNotFound, "").hides("Roof repair")
 	b.get("/transactions").hides("Roof repair")
 	removed.send("Undo", nil).shows("Ben Büro")
-	open.send("Put in review", nil).is(http.StatusOK, roof).shows("In review")
+	open.send("Send to review", nil).is(http.StatusOK, roof).shows("In review")
 
 	// Additional processors may not process any more: the draft says whom it meets, the other process follows.
 	draft := f.admin.get("/policies/draft?role=specialist&relation=processor&object=transaction&kind=*&action=process&effect=deny").
 		send("Add rule", nil).is(http.StatusOK, "")
 	draft.shows("Ben Büro loses", "1 transaction")
-	open = b.get(roof).send("Back to open", nil).is(http.StatusOK, roof).shows("Open") // a draft is not in force
+	open = b.get(roof).send("Set to open", nil).is(http.StatusOK, roof).shows("Open") // a draft is not in force
 	f.admin.get("/policies/draft").send("Publish", map[string]string{"comment": "Four eyes for processors"}).is(http.StatusOK, "")
-	await.True(t, "the policy in the other process", func() bool { return b.get(roof).Find("button:contains('Put in review')").Length() == 0 })
-	open.send("Put in review", nil).is(http.StatusForbidden, "")
+	await.True(t, "the policy in the other process", func() bool { return b.get(roof).Find("button:contains('Send to review')").Length() == 0 })
+	open.send("Send to review", nil).is(http.StatusForbidden, "")
 	b.get(roof).is(http.StatusOK, "").shows("Roof repair")
 	f.why(b, "forbids it")
-	a.get(roof).send("Put in review", nil).is(http.StatusOK, roof)
+	a.get(roof).send("Send to review", nil).is(http.StatusOK, roof)
 
-	f.admin.get("/policies/versions/1").send("Publish this version anew", map[string]string{"comment": "Back to what was"}).is(http.StatusOK, "")
+	f.admin.get("/policies/versions/1").send("Publish this version again", map[string]string{"comment": "Back to what was"}).is(http.StatusOK, "")
 	await.True(t, "the policy of before in the other process", func() bool {
-		return b.get(roof).Find("button:contains('Back to open')").Length() == 1
+		return b.get(roof).Find("button:contains('Set to open')").Length() == 1
 	})
-	b.get(roof).send("Back to open", nil).is(http.StatusOK, roof).shows("Open")
+	b.get(roof).send("Set to open", nil).is(http.StatusOK, roof).shows("Open")
 	f.admin.get("/policies/versions").shows("Four eyes for processors", "Back to what was")
 }
 

@@ -82,7 +82,7 @@ func TestDifferingKey(t *testing.T) {
 		return strings.Contains(said.String(), "SECRET_KEY is not the one of this installation's web processes")
 	})
 	firm := visitor(t, "http://"+listen)
-	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers").shows("This installation delivers no SMS: they stay in the built-in mailbox.", "Only who holds all the roles that guard the system")
+	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers").shows("This installation doesn't deliver SMS: they stay in the built-in mailbox.", "Only people with all the roles that guard the system")
 	firm.get("/customers/new?type=person").send("Save", map[string]string{
 		"first_name": "Eva", "last_name": "Ende", "email": "eva@kunde.example",
 	}).shows("Queued for eva@kunde.example")

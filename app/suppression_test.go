@@ -50,13 +50,13 @@ func refusedAddress(t *testing.T, p *program, smtp *couriertest.SMTPPeer) {
 	}
 	smtp.Script(couriertest.NoSuchUser)
 	first := invite("Erstmann", "eva@bücher.example")
-	await.True(t, "the refusal", says(first, "The mail server does not know this address."))
+	await.True(t, "the refusal", says(first, "The mail server doesn't know this address."))
 	firm.get(first).shows("Undeliverable").hides("Not sent")
 
 	opened := smtp.Opened()
 	second := invite("Zweitmann", "Eva@xn--bcher-kva.example")
 	await.True(t, "the second not to be tried", says(second, "Not sent: this address was refused on"))
-	firm.get(second).shows("Undeliverable", "The mail server does not know this address.")
+	firm.get(second).shows("Undeliverable", "The mail server doesn't know this address.")
 	firm.get("/attention").shows("Erstmann", "Zweitmann")
 	if n := len(smtp.Mails()); n != 0 || smtp.Opened() != opened {
 		t.Fatalf("the mail server heard of it: %d mails, %d connections after %d", n, smtp.Opened(), opened)

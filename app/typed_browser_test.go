@@ -88,7 +88,7 @@ func TestBrowserTypedSurvives(t *testing.T) {
 		b.waitText("nothing has been saved yet. Sign in again within 15 minutes")
 		b.fill(map[string]string{"login": admin, "password": p.Password})
 		b.press("Sign in")
-		b.waitText("You are signed in again, and nothing has been saved yet")
+		b.waitText("You're signed in again, but nothing has been saved yet")
 		b.wantFields(form.typed)
 		b.press("Save")
 		b.waitFor(form.name+" to be saved", fmt.Sprintf(`location.pathname.endsWith(%q) && !document.querySelector("#summary")`, form.saved))
@@ -131,7 +131,7 @@ func TestBrowserTwoTabs(t *testing.T) {
 	registration.forgetCookies() // and the tab is restored
 	registration.typeInto("password", goodPassword)
 	registration.press("Sign in")
-	registration.waitText("Please type passwords and codes again")
+	registration.waitText("Enter passwords and codes again")
 	registration.wantFields(map[string]string{"login": "berta@kunde.example", "password": ""})
 	registration.typeInto("password", goodPassword)
 	registration.press("Sign in")
@@ -154,7 +154,7 @@ func TestBrowserPollsAfterSession(t *testing.T) {
 	b.waitFor("a page that asks", `!!document.querySelector("#accesses [hx-trigger*=every]")`)
 	b.run(chromedp.Click(`main input.tickable`, chromedp.ByQuery))
 	endSessions(t, p.URL, admin, p.Password)
-	b.waitText("You are no longer signed in. What you typed stays")
+	b.waitText("You're no longer signed in. What you typed is kept")
 	b.waitFor("to be where it was, with the tick", fmt.Sprintf(`location.pathname === %q && !!document.querySelector("main input.tickable:checked")`, page))
 
 	b.visit(page)

@@ -29,7 +29,7 @@ func main() {
 
 // commands is the grammar of the command line.
 type commands struct {
-	Version kong.VersionFlag `help:"Say the version and end."`
+	Version kong.VersionFlag `help:"Show the version and exit."`
 
 	Health healthCommand `cmd:"" help:"Say whether this host's worker runs."`
 

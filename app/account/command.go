@@ -14,7 +14,7 @@ import (
 // What commands do to people has no caller: whoever may run the program may do everything. The log says that Kontor did it.
 
 // ErrNoSuchLogin is the answer of the commands to what is nobody's e-mail address or username.
-var ErrNoSuchLogin = errors.New("nobody signs in with that; app user list says who works for the firm")
+var ErrNoSuchLogin = errors.New("nobody signs in with that; app user list shows the specialist users")
 
 // Listed is a specialist user as `app user list` shows them.
 type Listed struct {

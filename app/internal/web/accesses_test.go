@@ -55,7 +55,7 @@ func TestAuthorisations(t *testing.T) {
 			t.Errorf("%s is %q, want %q", selector, got, want)
 		}
 	}
-	if got := wordsOf(doc.Find("[aria-labelledby=g-administrators] tbody tr")); len(got) != 1 || !strings.Contains(got[0], "Anna Berg all transactions · since") {
+	if got := wordsOf(doc.Find("[aria-labelledby=g-administrators] tbody tr")); len(got) != 1 || !strings.Contains(got[0], "Anna Berg All business transactions · since") {
 		t.Errorf("administrators: %q", got)
 	}
 	for _, missing := range wordsOf(doc.Find("#accesses time:not([datetime])")) {
@@ -167,7 +167,7 @@ func TestCorrectAccess(t *testing.T) {
 	}
 	w.clock.tick(time.Minute)
 	b.send(at, append(slices.Clone(was), "first_name", "Berta", "last_name", "Kühn", "email", "berta@kunde.example", "mobile", "")...).goesTo(t, w.path()+"/authorisations")
-	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "The old link is void")
+	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "The old link no longer works")
 	w.browser().get("/register/"+token).want(t, http.StatusNotFound)
 
 	// what only the other one has changed stays, and no new mail goes to the address of before
@@ -210,12 +210,12 @@ func TestSendAgain(t *testing.T) {
 	b := w.signedIn()
 	resend := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String() + "/resend"
 	b.send(resend).goesTo(t, w.path()+"/authorisations")
-	if got := b.get(w.path() + "/authorisations").doc(t).Find(".toast-line").Text(); !strings.Contains(got, "Nothing more was sent") {
+	if got := b.get(w.path() + "/authorisations").doc(t).Find(".toast-line").Text(); !strings.Contains(got, "so nothing more was sent") {
 		t.Errorf("nothing was sent, and the page says %q", got)
 	}
 	w.clock.tick(time.Minute)
 	b.send(resend).goesTo(t, w.path()+"/authorisations")
-	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "The former one is void")
+	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "The previous one no longer works")
 	w.browser().get("/register/"+token).want(t, http.StatusNotFound)
 	w.specialist("kollege@kanzlei.example")
 	w.browser().signIn("kollege@kanzlei.example", strong).send(resend).want(t, http.StatusForbidden)

@@ -71,7 +71,7 @@ func TestAnswerFirst(t *testing.T) {
 			"Berta Kühn may see none of this customer’s business transactions that you see yourself as long as the registration is missing or the account is shut.",
 			"Berta Kühn darf keinen der Geschäftsvorfälle dieses Kunden sehen, die Sie selbst sehen, solange die Registrierung fehlt oder das Konto gesperrt ist."},
 		"forbidden": {authorisation.Explanation{Person: maria, Transaction: taxes, Grants: []authorisation.Grant{{Facts: []authorisation.Fact{processor}, Rule: &rule}}},
-			"Maria Kern may not see V-10009 Steuer 2025, because a rule forbids it: “Specialist users who are an additional processor of the transaction may not see transactions of any kind”.",
+			"Maria Kern may not see V-10009 Steuer 2025, because a rule forbids it: “Specialist users who are additional processors of the business transaction may not see business transactions of any kind”.",
 			"Maria Kern darf V-10009 Steuer 2025 nicht sehen, weil eine Regel es verbietet: „Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art nicht sehen“."},
 	} {
 		for locale, want := range map[string]string{"en": c.en, "de": c.de} {

@@ -51,7 +51,7 @@ func TestRemoveAuthorisation(t *testing.T) {
 	b.send("/transactions/"+contract.String()+"/status", "status", "closed", "version", "1").want(t, http.StatusNotFound)
 
 	page := anna.get(w.path() + "/authorisations")
-	page.want(t, http.StatusOK, "The authorisation of Ben@kanzlei.example is removed", "No additional processors")
+	page.want(t, http.StatusOK, "Ben@kanzlei.example's authorisation has been removed", "No additional processors")
 	undo := attr(page.doc(t), ".toast-line form", "action")
 	if page.doc(t).Find(".toast-line button").Text() != "Undo" {
 		t.Errorf("the toast: %s", page.doc(t).Find(".toast-line").Text())
@@ -63,11 +63,11 @@ func TestRemoveAuthorisation(t *testing.T) {
 		return wordsOf(b.get(w.path() + "/authorisations").doc(t).Find("form.undo"))
 	}
 	w.clock.tick(authorisation.UndoLife - time.Second)
-	if got := lines(anna); !slices.Equal(got, []string{"You removed the authorisation of Ben@kanzlei.example at 09:00, and can undo it until 09:10. Undo"}) {
+	if got := lines(anna); !slices.Equal(got, []string{"You removed the authorisation of Ben@kanzlei.example at 09:00. You can undo this until 09:10. Undo"}) {
 		t.Errorf("on the page loaded anew: %q", got)
 	}
 	anna.language = "de"
-	if got := lines(anna); !slices.Equal(got, []string{"Sie haben um 09:00 die Berechtigung von Ben@kanzlei.example entfernt und können das bis 09:10 rückgängig machen. Rückgängig machen"}) {
+	if got := lines(anna); !slices.Equal(got, []string{"Sie haben um 09:00 die Berechtigung von Ben@kanzlei.example entfernt. Sie können das bis 09:10 rückgängig machen. Rückgängig machen"}) {
 		t.Errorf("in German: %q", got)
 	}
 	anna.language = "en"
@@ -81,7 +81,7 @@ func TestRemoveAuthorisation(t *testing.T) {
 	anna.send(undo).goesTo(t, w.path()+"/authorisations")
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Undone", "Ben@kanzlei.example")
 	b.get("/transactions/"+contract.String()).want(t, http.StatusOK)
-	anna.send(undo).want(t, http.StatusGone, "can't be undone any more")
+	anna.send(undo).want(t, http.StatusGone, "can no longer be undone")
 	if got := lines(anna); len(got) != 0 {
 		t.Errorf("undone, and offered still: %q", got)
 	}
@@ -135,9 +135,9 @@ func TestRemoveLast(t *testing.T) {
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "Anna Berg")
 	anna.send(remove, pairs...).goesTo(t, w.path()+"/authorisations")
 	page := anna.get(w.path() + "/authorisations")
-	page.want(t, http.StatusOK, "2 authorisations are removed", "No access", "Nobody administers this customer")
+	page.want(t, http.StatusOK, "2 authorisations have been removed", "No access", "No administrator")
 	anna.send(attr(page.doc(t), ".toast-line form", "action")).goesTo(t, w.path()+"/authorisations")
-	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "invited anew", "berta@kunde.example")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "get a new invitation", "berta@kunde.example")
 }
 
 // TestDetermine: search, keep, complain, assign, all without script.
@@ -168,14 +168,14 @@ func TestDetermine(t *testing.T) {
 		t.Errorf("narrowed: %q", got)
 	}
 	wrong := anna.send(at, "specialist", clara.ID.String(), "specialist", clara.ID.String())
-	wrong.want(t, http.StatusUnprocessableEntity, "chosen twice")
+	wrong.want(t, http.StatusUnprocessableEntity, "You chose something twice")
 	if !strings.HasPrefix(wrong.doc(t).Find("title").Text(), "Error:") || attr(wrong.doc(t), "#summary a", "href") != "#f-specialist" {
 		t.Errorf("%s", wrong.text())
 	}
 	anna.send(at).want(t, http.StatusUnprocessableEntity)
 	anna.send(at, "specialist", clara.ID.String(), "specialist", "no id").want(t, http.StatusUnprocessableEntity)
 	anna.send(at, "specialist", clara.ID.String(), "specialist", ben.String()).goesTo(t, w.path()+"/authorisations")
-	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "2 specialist users are administrators", "Clara@kanzlei.example")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "2 specialist users are now administrators", "Clara@kanzlei.example")
 	anna.send(at, "specialist", clara.ID.String()).goesTo(t, w.path()+"/authorisations")
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Nothing has changed")
 
@@ -186,7 +186,7 @@ func TestDetermine(t *testing.T) {
 	}
 	anna.send(at, "specialist", clara.ID.String()).want(t, http.StatusUnprocessableEntity)
 	anna.send(at, "specialist", clara.ID.String(), "transaction", contract.String(), "transaction", taxes.String()).goesTo(t, w.path()+"/authorisations")
-	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Clara@kanzlei.example is an additional processor now")
+	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Clara@kanzlei.example is now an additional processor")
 	if got := wordsOf(anna.get(w.path() + "/authorisations").doc(t).Find(".entrusted li a[href^='/transactions/']")); len(got) != 3 {
 		t.Errorf("%q", got)
 	}
@@ -203,7 +203,7 @@ func TestWhyPage(t *testing.T) {
 	at := w.path() + "/authorisations/why?person="
 	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK,
 		"Ben@kanzlei.example may see and process V-10001 Mietvertrag as an additional processor of it (since 24 November 2026, by Anna Berg).",
-		"Ben@kanzlei.example may process this business transaction: Ben@kanzlei.example is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are an additional processor of the transaction may process transactions of any kind” allows it.")
+		"Ben@kanzlei.example may process this business transaction: Ben@kanzlei.example is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are additional processors of the business transaction may process business transactions of any kind” allows it.")
 	part := anna.get(at+ben.String()+"&transaction="+contract.String(), "HX-Request", "true")
 	if doc := part.doc(t); !strings.HasPrefix(strings.TrimSpace(doc.Find("html body > .answer:first-child").Text()), "Ben@kanzlei.example may see and process V-10001") ||
 		doc.Find("details:not([open]) .why li").Length() != 2 || doc.Find("section, [role], [aria-label], [id]").Length() > 0 || doc.Find(".crumbs, .tabs, .actions").Length() > 0 {
@@ -218,7 +218,7 @@ func TestWhyPage(t *testing.T) {
 		"Ben@kanzlei.example darf diesen Geschäftsvorfall bearbeiten: Ben@kanzlei.example ist zusätzlicher Bearbeiter (seit 24. November 2026, durch Anna Berg), und die Regel „Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art bearbeiten“ erlaubt es.")
 	anna.language = "en"
 	w.publish(policies.Default + "p, specialist, processor, transaction, tax_return, process, deny\n")
-	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK, "may not process transactions of the kind “Tax return”” forbids it")
+	anna.get(at+ben.String()+"&transaction="+contract.String()).want(t, http.StatusOK, "may not process business transactions of the kind “Tax return”” forbids it")
 	for _, wrong := range []string{"", "x", uuid.Nil.String(), uuid.Must(uuid.NewV7()).String(), ben.String() + "&transaction=x", ben.String() + "&transaction=" + uuid.Nil.String()} {
 		anna.get(at+wrong).want(t, http.StatusNotFound)
 	}
@@ -276,7 +276,7 @@ func TestMatrixPage(t *testing.T) {
 	b.get("/transactions/"+contract.String()+"/people").want(t, http.StatusOK, "Anna Berg", "is an additional processor of it", "by the role: Auditor")
 	b.get("/specialists/"+ben.String()+"/sees").want(t, http.StatusForbidden)
 	anna.get("/specialists/"+ben.String()+"/sees").want(t, http.StatusOK, "Mietvertrag", "Administers none")
-	anna.get("/specialists/"+ben.String()).want(t, http.StatusOK, "What does this person see?")
+	anna.get("/specialists/"+ben.String()).want(t, http.StatusOK, "What can this person see?")
 }
 
 // TestMatrixCSV: a file that opens in a spreadsheet, in which nothing runs (S40).

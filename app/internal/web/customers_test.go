@@ -294,7 +294,7 @@ func TestDeleteCustomer(t *testing.T) {
 	if got := attr(b.get(path+"/data").doc(t), "main .btn-bad", "href"); got != path+"/delete" {
 		t.Errorf("Delete customer permanently leads to %q", got)
 	}
-	b.get(path+"/delete").want(t, http.StatusOK, "accesses 1", "messages 2", "This can't be undone")
+	b.get(path+"/delete").want(t, http.StatusOK, "Accesses 1", "Messages 2", "This can't be undone")
 	for _, wrong := range []string{"", "10001", "K-10002", "Kühn"} {
 		a := b.send(path+"/delete", "confirm", wrong)
 		a.want(t, http.StatusUnprocessableEntity)
@@ -306,7 +306,7 @@ func TestDeleteCustomer(t *testing.T) {
 	to := done.Header.Get("Location")
 	done.goesTo(t, to)
 	receipt := b.get(to)
-	receipt.want(t, http.StatusOK, "Receipt", "K-10001 was deleted permanently", "messages 2")
+	receipt.want(t, http.StatusOK, "Receipt", "K-10001 was deleted permanently", "Messages 2")
 	if strings.Contains(receipt.text(), "Kühn") || receipt.doc(t).Find("[hx-get]").Length() > 1 {
 		t.Errorf("the receipt is personal, or goes on asking: %s", receipt.body)
 	}

@@ -52,7 +52,7 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	}
 	switch {
 	case errors.As(err, &f):
-		p.Status, p.Message, p.Args = statuses[f.Code], "fault."+f.Message, f.Args
+		p.Status, p.Message, p.Args = statuses[f.Code], "fault."+f.Message, s.waitArgs(c, f)
 		if f.Code == fault.Unauthenticated {
 			return s.toSignIn(c)
 		}

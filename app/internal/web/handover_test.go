@@ -61,17 +61,17 @@ func TestHandOver(t *testing.T) {
 		t.Error("HTMX gets more than the people, or the choice is lost")
 	}
 	preview := b.get(path + "/handover?mode=move&to=" + to.ID.String())
-	preview.want(t, http.StatusOK, "What will be so", "has nothing left")
+	preview.want(t, http.StatusOK, "After the handover", "no longer has any")
 	if v, _ := preview.doc(t).Find(`form[method=post] input[name=to]`).Attr("value"); v != to.ID.String() {
 		t.Errorf("would hand over to %q", v)
 	}
-	b.get(path+"/handover?to="+w.admin.ID.String()).want(t, http.StatusUnprocessableEntity, "You cannot give assignments to yourself")
+	b.get(path+"/handover?to="+w.admin.ID.String()).want(t, http.StatusUnprocessableEntity, "You can't give assignments to yourself")
 	b.send(path+"/handover", "mode", "move").want(t, http.StatusUnprocessableEntity, "Specialist users")
 	b.send(path+"/handover", "to", "x", "mode", "move").want(t, http.StatusUnprocessableEntity, "Choose active specialist users")
 
 	done := b.send(path+"/handover", "to", to.ID.String(), "mode", "move")
 	state := b.get(done.Header.Get("Location"))
-	state.want(t, http.StatusOK, "The assignments are handed over", "Maria@kanzlei.example")
+	state.want(t, http.StatusOK, "The assignments have been handed over", "Maria@kanzlei.example")
 	if state.doc(t).Find(`[hx-trigger*=every]`).Length() != 0 {
 		t.Error("what is done goes on asking")
 	}
@@ -105,8 +105,8 @@ func TestHandOverStops(t *testing.T) {
 	_, err := w.handovers.Continue(context.Background(), 25)
 	must(t, err)
 	page := b.get(at)
-	page.want(t, http.StatusOK, "The handover stopped", "Maria@kanzlei.example is no longer an active specialist user.", "the rest is still with Paul@kanzlei.example", "0 of 201")
-	if page.doc(t).Find(`[hx-trigger*=every]`).Length() != 0 || strings.Contains(page.text(), "are handed over") {
+	page.want(t, http.StatusOK, "The handover stopped", "Maria@kanzlei.example is no longer an active specialist user.", "Paul@kanzlei.example still has the rest", "0 of 201")
+	if page.doc(t).Find(`[hx-trigger*=every]`).Length() != 0 || strings.Contains(page.text(), "have been handed over") {
 		t.Error("it goes on asking, or says that it is done")
 	}
 	b.language = "de"
@@ -116,7 +116,7 @@ func TestHandOverStops(t *testing.T) {
 	if again != path+"/handover?to="+other.ID.String() {
 		t.Fatalf("the rest is handed over at %q", again)
 	}
-	b.get(again).want(t, http.StatusOK, "What will be so")
+	b.get(again).want(t, http.StatusOK, "After the handover")
 	b.get("/audit").want(t, http.StatusOK, "Handover stopped")
 	w.specialist("rita@kanzlei.example", policies.Auditor)
 	if read := w.browser().signIn("rita@kanzlei.example", strong).get(at); read.StatusCode != http.StatusOK || strings.Contains(read.text(), "Hand over the rest") {
@@ -127,7 +127,7 @@ func TestHandOverStops(t *testing.T) {
 		_, err = w.handovers.Continue(context.Background(), 200)
 		must(t, err)
 	}
-	b.get(next).want(t, http.StatusOK, "The assignments are handed over")
+	b.get(next).want(t, http.StatusOK, "The assignments have been handed over")
 }
 
 // TestDeactivateLeaves: customers whose only administrator is deactivated need attention, of those who can do something.
@@ -165,7 +165,7 @@ func TestDeputies(t *testing.T) {
 	b.get(path).want(t, http.StatusOK, "No deputy has been named", "Maria@kanzlei.example")
 	b.get("/specialists/"+deputy.ID.String()+"/deputies").want(t, http.StatusForbidden)
 	wrong := b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-30", "until", "2026-11-29")
-	wrong.want(t, http.StatusUnprocessableEntity, "The last day is before the first")
+	wrong.want(t, http.StatusUnprocessableEntity, "The last day can't be before the first day")
 	doc := wrong.doc(t)
 	if v, _ := doc.Find("#f-from").Attr("value"); v != "2026-11-30" || doc.Find(`input[name=deputy][checked]`).Length() != 1 || !strings.HasPrefix(doc.Find("title").Text(), "Error:") {
 		t.Error("what was typed is lost")
@@ -174,15 +174,15 @@ func TestDeputies(t *testing.T) {
 		t.Error("the summary does not lead to the field")
 	}
 	b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-24", "until", "2026-11-30").goesTo(t, path)
-	b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-29", "until", "2026-12-24").want(t, http.StatusUnprocessableEntity, "already stands in from 24 November 2026 to 30 November 2026")
+	b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-29", "until", "2026-12-24").want(t, http.StatusUnprocessableEntity, "is already the deputy from 24 November 2026 to 30 November 2026")
 	page := b.get(path)
-	page.want(t, http.StatusOK, "Maria@kanzlei.example", "Now", "End now", "24 November 2026 – 30 November 2026")
+	page.want(t, http.StatusOK, "Maria@kanzlei.example", "Current", "End now", "24 November 2026 – 30 November 2026")
 	w.browser().signIn("maria@kanzlei.example", strong).get("/specialists/"+deputy.ID.String()+"/deputies").want(t, http.StatusOK, "Stands in for others", "Paul@kanzlei.example")
 	end, _ := page.doc(t).Find(`form[action$="/end"]`).Attr("action")
 	w.clock.tick(time.Minute)
 	b.send(end).goesTo(t, path)
-	b.get(path).want(t, http.StatusOK, "Over")
-	w.signedIn().get("/audit").want(t, http.StatusOK, "Deputy named", "Deputy: – → Maria@kanzlei.example", "Last day: – → 30 November 2026", "Deputy ended")
+	b.get(path).want(t, http.StatusOK, "Ended")
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Deputy named", "Deputy: – → Maria@kanzlei.example", "Last day: – → 30 November 2026", "Deputy arrangement ended")
 }
 
 // TestAttentionPage: what is ticked is sent again, what can't be is named with its reason, the badge follows.
@@ -218,7 +218,7 @@ func TestAttentionPage(t *testing.T) {
 	must(t, w.accesses.Deactivate(ctx, w.admin, w.customer, three))
 	b.send("/attention/resend", "access", one.String(), "access", two.String(), "access", three.String(), "access", uuid.Must(uuid.NewV7()).String()).goesTo(t, "/attention")
 	said := b.get("/attention")
-	said.want(t, http.StatusOK, "2 invitations are on their way again", "2 invitations were not sent", "Drei Kühn: This access is deactivated", "Nothing needs attention")
+	said.want(t, http.StatusOK, "2 invitations are on their way again", "2 invitations weren't sent", "Drei Kühn: This access is deactivated", "Nothing needs attention")
 	if strings.Contains(b.get("/attention").text(), "on their way") {
 		t.Error("it is said twice")
 	}

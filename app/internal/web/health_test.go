@@ -48,10 +48,10 @@ func TestReadiness(t *testing.T) {
 		{"no worker", func() { found.found.NoWorker = now.Add(-150 * time.Second) },
 			http.StatusOK, "degraded", "worker", "no worker seen for 2 min", "no worker seen for 2 min"},
 		{"the mail server is not trusted", func() { trouble("email", "certificate_expired", "", 5*time.Minute) },
-			http.StatusOK, "degraded", "mail", "mail has failed for 5 min: The other side's certificate is not valid at this time: it has expired, or a clock is wrong",
-			"mail has failed for 5 min: The other side's certificate is not valid"},
+			http.StatusOK, "degraded", "mail", "mail has failed for 5 min: The other side's certificate isn't valid at this time: it has expired, or a clock is wrong",
+			"mail has failed for 5 min: The other side's certificate isn't valid"},
 		{"the gateway wants money", func() { trouble("sms", "credit", "402", 3*24*time.Hour) },
-			http.StatusOK, "degraded", "sms", "SMS have failed for 3 days: The SMS gateway wants to be paid first: the credit is used up (402)", "SMS have failed for 3 days"},
+			http.StatusOK, "degraded", "sms", "SMS have failed for 3 days: The SMS gateway requires payment: our credit is used up (402)", "SMS have failed for 3 days"},
 		{"Redis is full", func() { w.tasks.troubles = []courier.QueueTrouble{{Queues: both, Reason: courier.QueueFull}} },
 			http.StatusOK, "degraded", "queue", "Redis is full: maxmemory is reached; messages wait in the outbox", "queue: Redis is full: maxmemory is reached"},
 		{"the key is another", func() { found.found.Foreign = true },
@@ -107,7 +107,7 @@ func TestSendingStandsStill(t *testing.T) {
 	w.noWorker = w.clock.now().Add(-5 * time.Minute)
 	w.tasks.troubles = []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueuePassword, Since: w.clock.now().Add(-time.Hour)}}
 	for language, wants := range map[string][]string{
-		"en": {"Sending stands still", "E-mail, SMS", "Redis refuses the user name or password in REDIS_URL.", "The worker, the program that sends messages, does not run."},
+		"en": {"Sending has stopped", "E-mail, SMS", "Redis refuses the user name or password in REDIS_URL.", "The worker, the program that sends messages, isn't running."},
 		"de": {"Der Versand steht still", "E-Mail, SMS", "Redis lehnt den Benutzernamen oder das Passwort", "Der Worker, das Programm, das Nachrichten versendet, läuft nicht."},
 	} {
 		b.language = language

@@ -58,7 +58,7 @@ func TestBounceMails(t *testing.T) {
 			words []string
 		}{
 			{report("delayed", "4.4.1"), []string{"Delayed", "keeps trying", "said the server"}},
-			{report("relayed", "2.0.0"), []string{"Passed on", "does not report back"}},
+			{report("relayed", "2.0.0"), []string{"Passed on", "doesn't report back"}},
 			{report("expanded", "2.0.0"), []string{"Passed on", "its members"}},
 			{"From: berta@kunde.example\nSubject: Out of office\nIn-Reply-To: " + id + "\n\n550 5.1.1 user unknown\n", []string{"Handed over"}},
 		} {
@@ -88,6 +88,6 @@ func TestBounceMails(t *testing.T) {
 		if got := post(bouncePath, failed+strings.Repeat("\nx", 3<<19), secretOf); got != http.StatusNoContent || state() != courier.Failed {
 			t.Errorf("a long report: %d, and the mail is %s", got, state())
 		}
-		b.get(deliveries).want(t, http.StatusOK, "Failed, came back", "does not know this address")
+		b.get(deliveries).want(t, http.StatusOK, "Failed, came back", "doesn't know this address")
 	})
 }

@@ -182,7 +182,7 @@ func TestIntake(t *testing.T) {
 	w.browser().raw(http.MethodGet, "/login", "", "Cookie", "theirs=\xff; kontor=\xff").want(t, http.StatusOK)
 	// A form at every limit is taken.
 	b := w.browser()
-	full := url.Values{csrfField: {b.token()}, "login": {strings.Repeat("ä", maxField/2)}}.Encode() + strings.Repeat("&a=1", maxFields-2)
+	full := url.Values{csrfField: {b.token()}, "login": {strings.Repeat("ä", maxField/2)}, "password": {"x"}}.Encode() + strings.Repeat("&a=1", maxFields-3)
 	if a := b.raw(http.MethodPost, "/login", full, "Content-Type", "Application/X-WWW-Form-URLencoded ; charset=utf-8"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a full form: %d %s", a.StatusCode, a.text())
 	}

@@ -26,7 +26,7 @@ func TestNumberIsRead(t *testing.T) {
 		{"en", "/customers/numbers", []string{"mobile", "151 1234 5678", "country", "CN"}, http.StatusOK, "Will be used as +86 151 1234 5678 (China)"},
 		{"en", "/customers/numbers", []string{"mobile", "+43 664 1234567", "country", "DE"}, http.StatusOK, "Will be used as +43 664 1234567 (Austria)"},
 		{"en", "/customers/numbers", []string{"phone", "040\u00a0/ 123\u2011456\u200b7", "country", "DE"}, http.StatusOK, "Will be used as +49 40 1234567 (Germany)"},
-		{"en", "/customers/numbers", []string{"mobile", "040 1234567", "country", "DE"}, http.StatusOK, "This is not a mobile phone number"},
+		{"en", "/customers/numbers", []string{"mobile", "040 1234567", "country", "DE"}, http.StatusOK, "Enter a mobile phone number: the registration code is sent by SMS"},
 		{"de", "/customers/numbers", []string{"phone", "0711 123456 privat", "country", "DE"}, http.StatusOK, "Bitte ohne Buchstaben eingeben"},
 		{"en", "/customers/numbers?typing=1", []string{"phone", "040", "country", "DE"}, http.StatusNoContent, ""},
 		{"en", "/customers/numbers?typing=1", []string{"phone", "040 1234567", "country", "DE"}, http.StatusOK, "Will be used as +49 40 1234567 (Germany)"},

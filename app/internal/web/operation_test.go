@@ -276,9 +276,9 @@ func TestWhoReadsTheMailbox(t *testing.T) {
 // reads them; no page of anybody else does.
 func TestUndelivered(t *testing.T) {
 	for kept, words := range map[string][2]string{
-		"all":   {"This installation delivers no messages", "Diese Installation stellt keine Nachrichten zu"},
-		"email": {"This installation delivers no e-mails", "Diese Installation stellt keine E-Mails zu"},
-		"sms":   {"This installation delivers no SMS", "Diese Installation stellt keine SMS zu"},
+		"all":   {"This installation doesn't deliver messages", "Diese Installation stellt keine Nachrichten zu"},
+		"email": {"This installation doesn't deliver e-mails", "Diese Installation stellt keine E-Mails zu"},
+		"sms":   {"This installation doesn't deliver SMS", "Diese Installation stellt keine SMS zu"},
 		"":      {},
 	} {
 		w := newWorld(t, func(o *Options) { o.Undelivered = kept })

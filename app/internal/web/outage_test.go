@@ -51,11 +51,11 @@ func TestOutages(t *testing.T) {
 		"PostgreSQL is gone": {begin: func(t *testing.T) (*world, func(), func()) {
 			w, _, cable := behindCable(t)
 			return w, cable.Pull, cable.Plug
-		}, ready: "does not answer", en: "The database does not answer", de: "Die Datenbank antwortet gerade nicht"},
+		}, ready: "does not answer", en: "The database isn't responding", de: "Die Datenbank antwortet gerade nicht"},
 		"PostgreSQL takes no more connections": {begin: func(t *testing.T) (*world, func(), func()) {
 			w, _, cable := behindCable(t)
 			return w, cable.Refuse, cable.Plug
-		}, ready: "takes no more connections", en: "takes no more connections", de: "nimmt gerade keine weiteren Verbindungen an"},
+		}, ready: "takes no more connections", en: "isn't accepting any more connections", de: "nimmt gerade keine weiteren Verbindungen an"},
 		"PostgreSQL can be read only": {begin: func(t *testing.T) (*world, func(), func()) {
 			w, direct, cable := behindCable(t)
 			var name string
@@ -67,12 +67,12 @@ func TestOutages(t *testing.T) {
 				}
 			}
 			return w, set("on"), set("off")
-		}, ready: "can be read only", en: "can only be read", de: "lässt sich gerade nur lesen", reads: true},
+		}, ready: "can be read only", en: "is read-only right now", de: "ist gerade schreibgeschützt", reads: true},
 		"SQLite can be read only": {begin: func(t *testing.T) (*world, func(), func()) {
 			w := newWorld(t)
 			w.db.SetMaxOpenConns(1)
 			return w, func() { exec(t, w.db, "PRAGMA query_only = 1") }, func() { exec(t, w.db, "PRAGMA query_only = 0") }
-		}, ready: "can be read only", en: "can only be read", de: "lässt sich gerade nur lesen", reads: true},
+		}, ready: "can be read only", en: "is read-only right now", de: "ist gerade schreibgeschützt", reads: true},
 		"SQLite's disk is full": {begin: func(t *testing.T) (*world, func(), func()) {
 			w := newWorld(t)
 			w.db.SetMaxOpenConns(1)

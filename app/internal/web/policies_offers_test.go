@@ -29,24 +29,24 @@ func TestOfferedRights(t *testing.T) {
 	w.specialist("clara@kanzlei.example")
 	petra, clara := w.browser().signIn("petra@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
 	page := petra.get("/attention")
-	page.want(t, http.StatusOK, "New rights", "2 rights that are new in this version wait to be published or dismissed.")
-	if to := attr(page.doc(t), "main a:contains('Look')", "href"); to != draftPath+"#offers" {
+	page.want(t, http.StatusOK, "New rights", "2 rights are new in this version. Publish or dismiss them.")
+	if to := attr(page.doc(t), "main a:contains('View')", "href"); to != draftPath+"#offers" {
 		t.Errorf("the link leads to %q", to)
 	}
 	if badge := page.doc(t).Find(`#nav a[href="/attention"] .tag`).Text(); badge != "2" {
 		t.Errorf("the badge says %q", badge)
 	}
-	petra.get("/policies").want(t, http.StatusOK, "2 rights that are new in this version")
+	petra.get("/policies").want(t, http.StatusOK, "2 rights are new in this version")
 	petra.get(draftPath).want(t, http.StatusOK, "New in this version", "Read the built-in mailbox", "User administrators may see the built-in mailbox.", "In the draft")
 	if text := clara.get("/attention").text(); strings.Contains(text, "New rights") {
 		t.Error("who may not manage policies is told")
 	}
 	petra.send(draftPath+"/offers/mailbox/dismiss", "edit", "0").want(t, http.StatusConflict)
 	petra.send(draftPath+"/offers/mailbox/dismiss", "edit", petra.edit()).goesTo(t, draftPath)
-	petra.get(draftPath).want(t, http.StatusOK, "Dismissed. It is not offered again.")
+	petra.get(draftPath).want(t, http.StatusOK, "Dismissed. You won't be offered it again.")
 	petra.send(draftPath+"/discard", "edit", petra.edit()).goesTo(t, draftPath)
 	petra.language = "de"
-	petra.get("/attention").want(t, http.StatusOK, "Neue Rechte", "Ein Recht, das in dieser Version neu ist")
+	petra.get("/attention").want(t, http.StatusOK, "Neue Rechte", "Ein Recht ist in dieser Version neu")
 	petra.send(draftPath+"/offers/approval/take", "edit", petra.edit()).goesTo(t, draftPath)
 	petra.get(draftPath).want(t, http.StatusOK, "Sehen, was auf eine zweite Person wartet", "Im Entwurf")
 	petra.send(draftPath+"/offers/mailbox/take", "edit", petra.edit()).want(t, http.StatusNotFound)

@@ -80,16 +80,16 @@ func TestPolicyJourney(t *testing.T) {
 	}
 
 	page := petra.get("/policies")
-	page.want(t, http.StatusOK, "Version 1", "Kontor", "Specialist users who are an administrator of the customer may process transactions of any kind.",
-		"Whoever has the role “User administrator” also has all rights of the role “Specialist user”.", "No expectations yet")
+	page.want(t, http.StatusOK, "Version 1", "Kontor", "Specialist users who are administrators of the customer may process business transactions of any kind.",
+		"Anyone with the role “User administrator” also has all rights of the role “Specialist user”.", "No expectations yet")
 	if n := page.doc(t).Find(`nav a[href="/policies"][aria-current="page"]`).Length(); n != 1 {
 		t.Errorf("%d entries of the navigation are the current one", n)
 	}
-	petra.get(draftPath).want(t, http.StatusOK, "Nothing of this is in force until it is published", "The draft is the same as what is in force")
+	petra.get(draftPath).want(t, http.StatusOK, "Nothing here is in force until it is published", "The draft is the same as the policies in force")
 
 	petra.send(draftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, draftPath)
 	page = petra.get(draftPath)
-	page.want(t, http.StatusOK, "The draft differs from what is in force in 1 line", "Tomasz@kanzlei.example loses process on 1 transaction")
+	page.want(t, http.StatusOK, "The draft differs from the policies in force in 1 line", "Tomasz@kanzlei.example can no longer process 1 business transaction")
 	if strings.Contains(page.text(), "Tax return 2025") {
 		t.Error("a policy administrator reads the name of a transaction")
 	}
@@ -97,11 +97,11 @@ func TestPolicyJourney(t *testing.T) {
 	if row.Length() != 1 || row.Find(".tag.bad svg").Length() != 1 || !strings.Contains(row.Text(), "may not process") {
 		t.Errorf("the new rule is shown as %q", row.Text())
 	}
-	w.signedIn().get(draftPath).want(t, http.StatusOK, "loses process on 1 transaction (Tax return 2025)")
+	w.signedIn().get(draftPath).want(t, http.StatusOK, "can no longer process 1 business transaction (Tax return 2025)")
 	if !mayProcess() {
 		t.Fatal("a draft is in force")
 	}
-	petra.get("/policies").want(t, http.StatusOK, "The draft differs from what is in force")
+	petra.get("/policies").want(t, http.StatusOK, "The draft differs from the policies in force")
 
 	wrong := petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", " ")
 	wrong.want(t, http.StatusUnprocessableEntity, "Error: Draft")
@@ -109,23 +109,23 @@ func TestPolicyJourney(t *testing.T) {
 		t.Error("the missing comment is not said at the field")
 	}
 	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "Processors only look").goesTo(t, "/policies")
-	petra.get("/policies").want(t, http.StatusOK, "Version 2 is in force", "Processors only look", "may not process transactions")
+	petra.get("/policies").want(t, http.StatusOK, "Version 2 is now in force", "Processors only look", "may not process business transactions")
 	if mayProcess() {
 		t.Fatal("a published deny is not in force")
 	}
 	petra.get("/policies/versions").want(t, http.StatusOK, "Version 2", "In force", "Version 1", "The policy that Kontor starts with.")
-	petra.get("/policies/versions/2").want(t, http.StatusOK, "Changes since version 1", "may not process transactions", "# Every specialist user")
+	petra.get("/policies/versions/2").want(t, http.StatusOK, "Changes since version 1", "may not process business transactions", "# Every specialist user")
 	page = petra.get("/policies/versions/1")
-	page.want(t, http.StatusOK, "gains process on 1 transaction", "It differs from what is in force in 1 line")
+	page.want(t, http.StatusOK, "can now process 1 business transaction", "It differs from the policies in force in 1 line")
 	petra.send("/policies/versions/1/restore", "comment", "").want(t, http.StatusUnprocessableEntity, "Error: Version 1")
-	petra.send("/policies/versions/1/restore", "comment", "It was a mistake").want(t, http.StatusConflict, "You could come by a right alone this way")
+	petra.send("/policies/versions/1/restore", "comment", "It was a mistake").want(t, http.StatusConflict, "This could give you a right without anyone else agreeing")
 	w.guardAll("petra@kanzlei.example")
 	petra.send("/policies/versions/1/restore", "comment", "It was a mistake").goesTo(t, "/policies")
-	petra.get("/policies/versions").want(t, http.StatusOK, "Version 3", "publishes version 1 anew")
+	petra.get("/policies/versions").want(t, http.StatusOK, "Version 3", "version 1 published again")
 	if !mayProcess() {
 		t.Fatal("taken back, and still denied")
 	}
-	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy published", "Policy published anew", "Version 2: Processors only look")
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy published", "Earlier policy version published again", "Version 2: Processors only look")
 }
 
 // TestDraftButtons: every button of the draft's page, each of which can be taken back.
@@ -156,9 +156,9 @@ func TestDraftButtons(t *testing.T) {
 	}
 	send("/undo")
 	send("/discard")
-	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as what is in force")
+	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
 	send("/undo")
-	b.get(draftPath).want(t, http.StatusOK, "The draft differs from what is in force in 1 line")
+	b.get(draftPath).want(t, http.StatusOK, "The draft differs from the policies in force in 1 line")
 
 	// Change: the row's link offers the rule, and saving puts the new one in its place.
 	href := b.get(draftPath).doc(t).Find(`a[href^="/policies/draft?"]`).FilterFunction(func(_ int, a *goquery.Selection) bool {
@@ -171,7 +171,7 @@ func TestDraftButtons(t *testing.T) {
 	send("/rules", "was", line, "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "read", "effect", "allow")
 	b.get(draftPath).want(t, http.StatusOK, "Auditors may see the queues.")
 	b.send("/policies/versions/1/draft", "edit", b.edit()).goesTo(t, draftPath)
-	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as what is in force")
+	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
 }
 
 // TestRuleForm: the choices follow the object, with and without script; what is wrong is said at the field.
@@ -201,7 +201,7 @@ func TestRuleForm(t *testing.T) {
 		t.Errorf("kinds of transactions: %v", got)
 	}
 	a := b.send(draftPath+"/rules", "role", "boss", "relation", "*", "object", "customer", "kind", "robot", "action", "list", "effect", "alow", "edit", "0")
-	a.want(t, http.StatusUnprocessableEntity, "Please choose a role of the list")
+	a.want(t, http.StatusUnprocessableEntity, "Choose a role from the list")
 	if a.doc(t).Find(`#rule #f-role[aria-invalid="true"]`).Length() != 1 || a.doc(t).Find(`a[href="#f-role"]`).Length() != 1 {
 		t.Error("the complaint is not at the field")
 	}
@@ -216,13 +216,13 @@ func TestTwoPolicyAdministrators(t *testing.T) {
 	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
 	petra.send(draftPath+"/rules", append(denyProcess, "edit", "0")...).goesTo(t, draftPath)
 	a := paul.send(draftPath+"/rules", "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "manage", "effect", "deny", "edit", "0")
-	a.want(t, http.StatusConflict, "Error: Draft", "Petra@kanzlei.example has changed the draft meanwhile", "What is new in the draft", "may not process transactions of any kind")
+	a.want(t, http.StatusConflict, "Error: Draft", "Petra@kanzlei.example has changed the draft in the meantime", "New in the draft", "may not process business transactions of any kind")
 	doc := a.doc(t)
 	if doc.Find(`#rule #f-action option[value="manage"][selected]`).Length() != 1 || doc.Find(`#rule input[name="edit"]`).AttrOr("value", "") != "1" {
 		t.Error("what was typed is lost, or can't be sent again")
 	}
 	text := paul.send(draftPath+"/text", "text", "# mine\n", "edit", "0")
-	text.want(t, http.StatusConflict, "has changed the draft meanwhile", "may not process")
+	text.want(t, http.StatusConflict, "has changed the draft in the meantime", "may not process")
 	if got := text.doc(t).Find("#f-text").Text(); !strings.Contains(got, "# mine\n") || !strings.Contains(got, ", process, deny\n") || strings.Contains(got, "list, allow") {
 		t.Errorf("the text that both have written is %q", got)
 	}
@@ -235,12 +235,12 @@ func TestPolicyText(t *testing.T) {
 	b.get(draftPath+"/text").want(t, http.StatusOK, "# Every specialist user sees")
 	bad := "# ok\np, specialist, *, customer, *, list, alow\r\np, specialist\n"
 	a := b.send(draftPath+"/text", "text", bad, "edit", "0")
-	a.want(t, http.StatusUnprocessableEntity, "Error: Policy text", "Line 2: Please choose allow or deny.", "Line 3: A rule has the form")
+	a.want(t, http.StatusUnprocessableEntity, "Error: Policy text", "Line 2: Choose allow or deny.", "Line 3: A rule has the form")
 	if got := a.doc(t).Find("#f-text").Text(); got != strings.ReplaceAll(bad, "\r\n", "\n") {
 		t.Errorf("the text is %q", got)
 	}
 	b.send(draftPath+"/text", "text", policies.Default+"# more\n", "edit", "0").goesTo(t, draftPath)
-	b.get(draftPath).want(t, http.StatusOK, "No rule is different, only comments.")
+	b.get(draftPath).want(t, http.StatusOK, "Only comments differ.")
 }
 
 // TestExpectationPages: add, see whether it holds, be kept from publishing by it, remove it.
@@ -259,18 +259,18 @@ func TestExpectationPages(t *testing.T) {
 		"effect", "allow").goesTo(t, "/policies#expectations")
 	all.send("/policies/expectations", "role", "", "relation", "*", "person", "tomasz@kanzlei.example", "object", "transaction", "kind", "*", "action", "read",
 		"effect", "allow", "transaction", "v-20001").goesTo(t, "/policies#expectations")
-	all.get("/policies").want(t, http.StatusOK, "Tomasz@kanzlei.example may see the transaction “Tax return 2025”.")
+	all.get("/policies").want(t, http.StatusOK, "Tomasz@kanzlei.example may see the business transaction “Tax return 2025”.")
 	page := petra.get("/policies")
-	page.want(t, http.StatusOK, "Specialist users who are an additional processor of the transaction may process transactions of any kind.",
-		"Tomasz@kanzlei.example may see a transaction that you may not see.")
+	page.want(t, http.StatusOK, "Specialist users who are additional processors of the business transaction may process business transactions of any kind.",
+		"Tomasz@kanzlei.example may see a business transaction that you're not allowed to see.")
 	if n := page.doc(t).Find("#expectations .tag.good").Length(); n != 2 || strings.Contains(page.text(), "Tax return") {
 		t.Errorf("%d hold, %s", n, page.text())
 	}
 	petra.send(draftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, draftPath)
 	page = petra.get(draftPath)
-	page.want(t, http.StatusOK, "1 expectation does not hold: this cannot be published.",
-		"Decided by the rule: Specialist users who are an additional processor of the transaction may not process transactions of any kind.")
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "1 of the expectations would not hold")
+	page.want(t, http.StatusOK, "1 expectation isn't met, so this can't be published.",
+		"This rule decides it: Specialist users who are additional processors of the business transaction may not process business transactions of any kind.")
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "expectations not met: 1")
 	remove := page.doc(t).Find("#expectations tr:has(.tag.bad) form").AttrOr("action", "")
 	petra.send(remove, "from", "draft").goesTo(t, draftPath+"#expectations")
 	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").goesTo(t, "/policies")
@@ -284,21 +284,21 @@ func TestSecondPerson(t *testing.T) {
 	petra.send(draftPath+"/rules", "role", "policy_administrator", "relation", "*", "object", "transaction", "kind", "*", "action", "read",
 		"effect", "allow", "edit", "0").goesTo(t, draftPath)
 	page := petra.get(draftPath)
-	page.want(t, http.StatusOK, "You could come by a right alone this way")
+	page.want(t, http.StatusOK, "This could give you a right without anyone else agreeing")
 	if n := page.doc(t).Find(`#publish button.btn-primary:not([formaction])`).Length(); n != 0 {
 		t.Error("there is a button to publish it alone")
 	}
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "You could come by a right alone this way")
+	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "This could give you a right without anyone else agreeing")
 	petra.send(draftPath+"/propose", "edit", petra.edit(), "comment", "For the audit").goesTo(t, draftPath)
 	petra.get(draftPath).want(t, http.StatusOK, "You have proposed this draft", "For the audit")
 	w.specialist("ulla@kanzlei.example", policies.UserAdministrator) // may read no policy, and sees what she would approve
 	w.browser().signIn("ulla@kanzlei.example", strong).get(approvalsPath).
-		want(t, http.StatusOK, "Publish a new version of the policy", "Policy administrators may see transactions of any kind")
+		want(t, http.StatusOK, "Publish a new policy version", "Policy administrators may see business transactions of any kind")
 	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict)
 	paul.get("/policies").want(t, http.StatusOK, "Petra@kanzlei.example proposes to publish the draft")
 	paul.send(draftPath+"/publish", "edit", paul.edit(), "comment", "Agreed").goesTo(t, "/policies")
 	paul.get("/policies").want(t, http.StatusOK, "Paul@kanzlei.example", "proposed by Petra@kanzlei.example")
-	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit", "Second person asked for", "Approved")
+	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit", "Approval requested", "Approved")
 }
 
 // TestApprovals: what waits is seen and decided on a page of its own, by who may, and what was decided stays to be seen.
@@ -312,7 +312,7 @@ func TestApprovals(t *testing.T) {
 	svens := "/specialists/" + w.idOf("sven@kanzlei.example")
 
 	ulla.send(svens, "name", "Sven", "version", "1", "role", "specialist", "role", "auditor", "why", "Cover for Rita").goesTo(t, svens)
-	ulla.get(svens).want(t, http.StatusOK, "Waiting for approval: Auditor, proposed by Ulla@kanzlei.example.", "This takes a second person. It waits under Approvals.")
+	ulla.get(svens).want(t, http.StatusOK, "Waiting for approval: Auditor, proposed by Ulla@kanzlei.example.", "This needs a second person. You'll find it under “Approvals”.")
 	ulla.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Auditor", "Cover for Rita", "You proposed this.")
 	page := petra.get(approvalsPath)
 	page.want(t, http.StatusOK, "Give roles to Sven")
@@ -323,12 +323,12 @@ func TestApprovals(t *testing.T) {
 	if ulla.get(approvalsPath).doc(t).Find(`form[action$="/approve"]`).Length() != 0 {
 		t.Error("the proposer is offered to approve")
 	}
-	ulla.send(approve).want(t, http.StatusForbidden, "Somebody else must approve this")
+	ulla.send(approve).want(t, http.StatusForbidden, "Someone else must approve this")
 	sven.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Stop")
 	sven.send(approve).want(t, http.StatusForbidden)
 	petra.send(approve).goesTo(t, approvalsPath)
 	petra.get(approvalsPath).want(t, http.StatusOK, "Nothing is waiting", "Approved", "Petra@kanzlei.example")
-	petra.send(stop).want(t, http.StatusConflict, "This is decided already")
+	petra.send(stop).want(t, http.StatusConflict, "This has already been decided")
 	ulla.get(svens).want(t, http.StatusOK, "Sven")
 	sven.get("/audit").want(t, http.StatusOK)
 }

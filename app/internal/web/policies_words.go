@@ -302,10 +302,10 @@ type impactView struct {
 	None  bool
 }
 
-// impactLine is a sentence in three parts, the right between them: "Tomasz Kern loses", "process", "on 1 transaction".
+// impactLine is a sentence: "Tomasz Kern can no longer process 1 business transaction".
 type impactLine struct {
-	Who, Right, On, Examples string
-	Gained                   bool
+	Text, Examples string
+	Gained         bool
 }
 
 func (w policyWords) impact(i policy.Impact) impactView {
@@ -315,28 +315,31 @@ func (w policyWords) impact(i policy.Impact) impactView {
 		if l.Gained {
 			id = "policy.gains"
 		}
-		v.Lines = append(v.Lines, w.impactLine(l, w.say(id, "Who", l.Person)))
+		v.Lines = append(v.Lines, impactLine{Text: w.say(id, "Who", l.Person, "Action", w.action(l), "What", w.affected(l)),
+			Gained: l.Gained, Examples: strings.Join(l.Examples, ", ")})
 	}
 	for _, l := range i.EndUsers {
 		id := "policy.end_users_lose"
 		if l.Gained {
 			id = "policy.end_users_gain"
 		}
-		v.Lines = append(v.Lines, w.impactLine(l, w.count(id, l.People)))
+		v.Lines = append(v.Lines, impactLine{Text: w.count(id, l.People, "Action", w.action(l), "What", w.affected(l)),
+			Gained: l.Gained, Examples: strings.Join(l.Examples, ", ")})
 	}
 	return v
 }
 
-func (w policyWords) impactLine(l policy.Line, who string) impactLine {
-	out := impactLine{Who: who, Gained: l.Gained, Right: w.say("action." + string(l.Action)), Examples: strings.Join(l.Examples, ", ")}
-	if l.Object != l.Unit {
-		out.Right = w.say("policy.right", "Action", out.Right, "Object", w.say("object."+string(l.Object)))
+func (w policyWords) action(l policy.Line) string { return w.say("action." + string(l.Action)) }
+
+// affected is what a line is about: "4 business transactions", "authorisations of 3 customers", "the log".
+func (w policyWords) affected(l policy.Line) string {
+	switch {
+	case l.Unit == policies.Transaction:
+		return w.count("policy.n_transactions", l.Count)
+	case l.Unit == policies.Customer && l.Object == policies.Customer:
+		return w.count("policy.n_customers", l.Count)
+	case l.Unit == policies.Customer:
+		return w.say("policy.of_customers", "Object", w.say("object_of."+string(l.Object)), "Customers", w.count("policy.n_customers", l.Count))
 	}
-	switch l.Unit {
-	case policies.Transaction:
-		out.On = w.count("policy.on_transactions", l.Count)
-	case policies.Customer:
-		out.On = w.count("policy.on_customers", l.Count)
-	}
-	return out
+	return w.say("object." + string(l.Object))
 }

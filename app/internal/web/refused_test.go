@@ -28,7 +28,7 @@ func TestCodeThatCouldNotBeSent(t *testing.T) {
 	} {
 		w.exec("UPDATE message SET " + state + " WHERE channel = 'sms'")
 		page := b.get("/register/" + token)
-		page.want(t, http.StatusOK, "Registration code", "could not be delivered so far", "789", "Send a new code")
+		page.want(t, http.StatusOK, "Registration code", "couldn't be delivered so far", "789", "Send a new code")
 		if strings.Contains(page.text(), "We sent it by SMS") {
 			t.Errorf("%s: the page says that the code was sent", state)
 		}
@@ -49,7 +49,7 @@ func TestAttentionOfQueueKeepers(t *testing.T) {
 	w.exec("INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('sms', ?, ?, 'credit', '402')", w.now(), w.now())
 	b := w.browser().signIn("dora@kanzlei.example", strong)
 	page := b.get("/attention")
-	page.want(t, http.StatusOK, "Mail and SMS that do not go out", "the credit is used up", "402")
+	page.want(t, http.StatusOK, "E-mails and SMS being refused", "our credit is used up", "402")
 	doc := page.doc(t)
 	if n := doc.Find(`#s-channels`).Length(); n != 1 {
 		t.Errorf("%d headings", n)

@@ -426,7 +426,7 @@ func TestOtherAddress(t *testing.T) {
 	for origin, says := range map[string]bool{"http://192.0.2.7:3000": true, "https://evil.example": false, "null": false} {
 		a := b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", origin, "Host", "192.0.2.7:3000")
 		a.want(t, http.StatusForbidden)
-		if said := strings.Contains(a.text(), "Please open "+baseURL+" and repeat it there"); said != says {
+		if said := strings.Contains(a.text(), "Open "+baseURL+" and repeat your entry there"); said != says {
 			t.Errorf("from %s: %s", origin, a.text())
 		}
 	}
@@ -510,11 +510,11 @@ func TestReportIsSeen(t *testing.T) {
 	must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
 	b := w.signedIn()
 	deliveries := "/customers/" + w.customer.String() + "/deliveries"
-	b.get(deliveries).want(t, http.StatusOK, "Handed over", "Waiting for the registration")
+	b.get(deliveries).want(t, http.StatusOK, "Handed over", "Waiting for registration")
 	b.hook("/hooks/sms", `{"id": "`+sms.ID.String()+`", "status": "delivered"}`, "of the provider").want(t, http.StatusNoContent)
 	b.get(deliveries).want(t, http.StatusOK, "Delivered")
 	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
-	b.get(deliveries).want(t, http.StatusOK, "Failed", "550 no such user", "Undeliverable", "The mail server does not know this address.")
+	b.get(deliveries).want(t, http.StatusOK, "Failed", "550 no such user", "Undeliverable", "The mail server doesn't know this address.")
 	b.get("/customers?status=attention").want(t, http.StatusOK, "Undeliverable")
 }
 

@@ -80,7 +80,7 @@ func TestNoRole(t *testing.T) {
 	w := newWorld(t)
 	b := w.asker("no role")
 	page := b.get("/account")
-	page.want(t, http.StatusOK, "You have not been given a role yet")
+	page.want(t, http.StatusOK, "You don't have a role yet")
 	doc := page.doc(t)
 	if n := doc.Find("#nav a, form[role=search], #dep").Length(); n != 0 {
 		t.Errorf("%d entries of what they may not use", n)

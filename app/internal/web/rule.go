@@ -6,13 +6,13 @@ import (
 	"kontor/policies"
 )
 
-// rule says a rule of a policy as a sentence without its full stop: "Specialist users who are an administrator of the
-// customer may process transactions of any kind". names are the kinds of transactions in this language, by key; a kind
+// rule says a rule of a policy as a sentence without its full stop: "Specialist users who are administrators of the
+// customer may process business transactions of any kind". names are the kinds of transactions in this language, by key; a kind
 // that is not among them is named by its key.
 func (t *texts) rule(r policies.Rule, names map[string]string) string {
 	being := ""
 	if r.Relation != policies.Anything {
-		being = t.say("rule.being", "Relation", t.relation(r.Relation, r.Object))
+		being = t.say("rule.being." + relationKey(r.Relation, r.Object))
 	}
 	id := "rule.allow"
 	if r.Effect == policies.Deny {
@@ -24,10 +24,14 @@ func (t *texts) rule(r policies.Rule, names map[string]string) string {
 
 // relation names a relation of a rule: what somebody is to the object, or to the customer whose object it is.
 func (t *texts) relation(name string, o policies.Object) string {
+	return t.say("relation." + relationKey(name, o))
+}
+
+func relationKey(name string, o policies.Object) string {
 	if name == "processor" && o == policies.Transaction {
-		name = "processor_transaction"
+		return "processor_transaction"
 	}
-	return t.say("relation." + name)
+	return name
 }
 
 // ruleKind is what a rule adds to its object to say which kinds; nothing for objects that have none.

@@ -20,23 +20,23 @@ func TestRuleInWords(t *testing.T) {
 	kinds := map[string]map[string]string{"en": {"contract": "Contract"}, "de": {"contract": "Vertrag"}}
 	for line, want := range map[string][2]string{
 		"specialist, processor, transaction, *, process, allow": {
-			"Specialist users who are an additional processor of the transaction may process transactions of any kind",
+			"Specialist users who are additional processors of the business transaction may process business transactions of any kind",
 			"Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art bearbeiten",
 		},
 		"specialist, processor, transaction, contract, process, deny": {
-			"Specialist users who are an additional processor of the transaction may not process transactions of the kind “Contract”",
+			"Specialist users who are additional processors of the business transaction may not process business transactions of the kind “Contract”",
 			"Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle der Art „Vertrag“ nicht bearbeiten",
 		},
 		"auditor, *, transaction, old_kind, read, allow": {
-			"Auditors may see transactions of the kind “old_kind”", "Mitglieder der Revision dürfen Geschäftsvorfälle der Art „old_kind“ sehen",
+			"Auditors may see business transactions of the kind “old_kind”", "Mitglieder der Revision dürfen Geschäftsvorfälle der Art „old_kind“ sehen",
 		},
 		"specialist, processor, customer, person, update, deny": {
-			"Specialist users who are an additional processor of a transaction of the customer may not change customers that are persons",
+			"Specialist users who are additional processors of one of the customer's business transactions may not change customers that are persons",
 			"Fachanwender, die zusätzlicher Bearbeiter eines Geschäftsvorfalls des Kunden sind, dürfen Kunden, die Personen sind, nicht ändern",
 		},
 		"end_user, access, portal, *, read, allow": {
-			"End users who are a person with an access to the customer may see the portal",
-			"Endanwender, die Personen mit Zugang zum Kunden sind, dürfen das Portal sehen",
+			"End users who have an access to the customer may see the portal",
+			"Endanwender, die einen Zugang zum Kunden haben, dürfen das Portal sehen",
 		},
 	} {
 		f := strings.Split(line, ", ")

@@ -85,8 +85,8 @@ func TestSearchSaysWhatIsSimilar(t *testing.T) {
 	w := newWorld(t)
 	anna := w.signedIn()
 	for _, c := range []struct{ query, english, german string }{
-		{"khün", "Nothing here matches exactly. Similar:", "Hier passt nichts genau. Ähnlich ist:"},
-		{"brta", "Nothing here matches exactly. Similar:", "Hier passt nichts genau. Ähnlich ist:"},
+		{"khün", "No exact match. Similar results:", "Nichts passt genau. Ähnliche Treffer:"},
+		{"brta", "No exact match. Similar results:", "Nichts passt genau. Ähnliche Treffer:"},
 		{"kühn", "", ""},
 	} {
 		for language, want := range map[string]string{"en": c.english, "de": c.german} {
@@ -98,7 +98,7 @@ func TestSearchSaysWhatIsSimilar(t *testing.T) {
 					t.Errorf("%s%s does not show her", path, c.query)
 				}
 				text, said := doc.Find("main").Text(), doc.Find("main [data-say]").AttrOr("data-say", "")
-				for _, any := range []string{c.english, c.german, "exactly", "nichts genau"} {
+				for _, any := range []string{c.english, c.german, "exact match", "Nichts passt genau"} {
 					shown := want != "" && strings.Contains(want, any) && any != ""
 					if any != "" && (strings.Contains(text, any) != shown || strings.Contains(said, any) != shown) {
 						t.Errorf("%s%s in %s says %q, want %q", path, c.query, language, said, want)

@@ -60,8 +60,8 @@ func TestRefusalsAreSeen(t *testing.T) {
 	}
 	admin := w.signedIn()
 	for language, words := range map[string][]string{
-		"en": {"Request refused: not allowed", "4 times, last 24 November 2026, 09:00", "POST /policies/draft/publish", "Request refused: not from a page of ours", "Somebody", "Delivery report refused: wrong signature"},
-		"de": {"Anfrage abgewiesen: nicht erlaubt", "4-mal, zuletzt 24. November 2026, 09:00", "Anfrage abgewiesen: nicht von einer Seite von uns", "Jemand", "Zustellbericht abgewiesen: falsche Signatur"},
+		"en": {"Request refused: not allowed", "4 times, last 24 November 2026, 09:00", "POST /policies/draft/publish", "Request refused: it came from another website", "Unknown", "Delivery report refused: wrong signature"},
+		"de": {"Anfrage abgewiesen: nicht erlaubt", "4-mal, zuletzt 24. November 2026, 09:00", "Anfrage abgewiesen: Sie kam von einer fremden Website", "Unbekannt", "Zustellbericht abgewiesen: falsche Signatur"},
 	} {
 		admin.language = language
 		admin.get("/audit").want(t, http.StatusOK, words...)
@@ -103,7 +103,7 @@ func TestFailedSignInsAreSeen(t *testing.T) {
 	w.clock.tick(20 * time.Minute)
 	admin := w.signedIn()
 	page := admin.get("/audit")
-	page.want(t, http.StatusOK, "Sign-in failed: wrong password Anna Berg", "Sign-in failed: no such login 3 times", "Sign-in not tried: too many failures before Anna Berg")
+	page.want(t, http.StatusOK, "Sign-in failed: wrong password Anna Berg", "Sign-in failed: unknown e-mail address or username 3 times", "Sign-in blocked: too many failed attempts Anna Berg")
 	for what, text := range map[string]string{"the page": page.body, "the log": all.String(), "the database": w.dump(w.allTables()...)} {
 		if strings.Contains(text, typed) || strings.Contains(text, strings.ToLower(typed)) {
 			t.Errorf("%s holds what was typed as a login", what)
@@ -288,7 +288,7 @@ func TestSomebodysSessions(t *testing.T) {
 	w.specialist("revi@kanzlei.example", policies.Auditor)
 	path := "/specialists/" + otto.ID.String()
 	admin, auditor := w.signedIn(), w.browser().signIn("revi@kanzlei.example", strong)
-	admin.get(path).want(t, http.StatusOK, "Nobody is signed in with this account.")
+	admin.get(path).want(t, http.StatusOK, "This account isn't signed in anywhere.")
 	one := w.browser().signIn("otto@kanzlei.example", strong)
 	w.clock.tick(time.Minute)
 	two := w.browser().signIn("otto@kanzlei.example", strong)
@@ -302,7 +302,7 @@ func TestSomebodysSessions(t *testing.T) {
 	if buttons.Length() != 4 { // all, and each of three
 		t.Fatalf("%d buttons", buttons.Length())
 	}
-	if read := auditor.get(path); read.StatusCode != http.StatusOK || strings.Contains(read.body, "/sessions/") || strings.Contains(read.text(), "Where signed in") {
+	if read := auditor.get(path); read.StatusCode != http.StatusOK || strings.Contains(read.body, "/sessions/") || strings.Contains(read.text(), "Where this person is signed in") {
 		t.Error("the auditor sees sessions")
 	}
 	end := buttons.Eq(3).AttrOr("action", "") // the oldest

@@ -59,7 +59,7 @@ func TestSpecialists(t *testing.T) {
 	}
 	b.get("/specialists?inactive=on").want(t, http.StatusOK, "Jörg Weiß")
 	b.send(path+"/reactivate").goesTo(t, path)
-	b.get(path).want(t, http.StatusOK, "Waiting for approval: signing in again")
+	b.get(path).want(t, http.StatusOK, "Waiting for approval: reactivation")
 	w.agree(second)
 	joerg.signIn("joerg@kanzlei.example", strong)
 }

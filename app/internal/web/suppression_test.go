@@ -27,7 +27,7 @@ func TestTryAddressAgain(t *testing.T) {
 	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
 	for page, button := range pages {
 		got := b.get(w.path() + "/" + page)
-		got.want(t, http.StatusOK, "No mail goes out to this person any more", "The mail server does not know this address.", "Try this address again")
+		got.want(t, http.StatusOK, "We've stopped sending e-mails to this person.", "The mail server doesn't know this address.", "Try this address again")
 		if got.doc(t).Find(button).Length() != 1 {
 			t.Errorf("%s: no button", page)
 		}
@@ -45,7 +45,7 @@ func TestTryAddressAgain(t *testing.T) {
 	try := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String() + "/try"
 	b.send(try, "from", "deliveries").goesTo(t, w.path()+"/deliveries")
 	got := b.get(w.path() + "/deliveries")
-	got.want(t, http.StatusOK, "are sent again")
+	got.want(t, http.StatusOK, "gets e-mails again")
 	if got.doc(t).Find(pages["deliveries"]).Length() > 0 {
 		t.Error("the button is there still")
 	}
@@ -85,17 +85,17 @@ func TestTryAddressOfSpecialist(t *testing.T) {
 		t.Error("a mail goes to the refused address")
 	}
 	b = w.signedIn()
-	b.get(page).want(t, http.StatusOK, "No mail goes out to this person any more", "The mail server does not know this address.", "Try this address again")
-	if text := w.browser().signIn("ulla@kanzlei.example", strong).get(page).text(); strings.Contains(text, "No mail goes out") {
+	b.get(page).want(t, http.StatusOK, "We've stopped sending e-mails to this person.", "The mail server doesn't know this address.", "Try this address again")
+	if text := w.browser().signIn("ulla@kanzlei.example", strong).get(page).text(); strings.Contains(text, "We've stopped sending") {
 		t.Error("somebody who manages nobody sees it")
 	}
 	b.send(page+"/try").goesTo(t, page)
 	got := b.get(page)
-	got.want(t, http.StatusOK, "are sent again")
+	got.want(t, http.StatusOK, "gets e-mails again")
 	if got.doc(t).Find(`form[action$="/try"]`).Length() > 0 {
 		t.Error("the button is there still")
 	}
-	b.get("/audit").want(t, http.StatusOK, "Refused address is tried again")
+	b.get("/audit").want(t, http.StatusOK, "Refused address cleared for another try")
 	if forget() != 1 {
 		t.Error("no mail after that")
 	}

@@ -40,7 +40,7 @@ func TestAddTransaction(t *testing.T) {
 		t.Errorf("sent twice leads to %v", to)
 	}
 	b.get(to[0]).want(t, http.StatusOK, "Mietvertrag", "V-10001", "Other", "Open", "Kühn, Berta")
-	b.send(list, "name", "MIETVERTRAG").want(t, http.StatusUnprocessableEntity, "already has a business transaction of that name")
+	b.send(list, "name", "MIETVERTRAG").want(t, http.StatusUnprocessableEntity, "already has a business transaction with this name")
 	b.get(list).want(t, http.StatusOK, "1 business transaction", "Mietvertrag")
 }
 
@@ -157,11 +157,11 @@ func TestKeepKinds(t *testing.T) {
 	b.get("/transaction-kinds").want(t, http.StatusOK, "Tax return", "tax_return", "Steuererklärung", "Add kind")
 	b.send("/transaction-kinds", "name_en", "", "name_de", "x").want(t, http.StatusUnprocessableEntity, "English name")
 	b.send("/transaction-kinds", "name_en", "Power of attorney", "name_de", "Vollmacht").goesTo(t, "/transaction-kinds")
-	b.send("/transaction-kinds", "name_en", "Power of attorney", "name_de", "Vollmacht").want(t, http.StatusUnprocessableEntity, "never given twice")
+	b.send("/transaction-kinds", "name_en", "Power of attorney", "name_de", "Vollmacht").want(t, http.StatusUnprocessableEntity, "Keys are never reused")
 	b.send("/transaction-kinds/power_of_attorney", "version", "1", "name_en", "Proxy", "name_de", "Vollmacht").goesTo(t, "/transaction-kinds")
 	b.send("/transaction-kinds/power_of_attorney", "version", "1", "name_en", "Late", "name_de", "Spät").want(t, http.StatusConflict)
 	b.send("/transaction-kinds/tax_return/retire").goesTo(t, "/transaction-kinds")
-	b.send("/transaction-kinds/other/retire").want(t, http.StatusConflict, "This kind stays")
+	b.send("/transaction-kinds/other/retire").want(t, http.StatusConflict, "This kind has to stay")
 	b.send("/transaction-kinds/nothing/retire").want(t, http.StatusNotFound)
 	b.send("/transaction-kinds/power_of_attorney/move", "direction", "up").goesTo(t, "/transaction-kinds")
 	page := b.get("/transaction-kinds").text()

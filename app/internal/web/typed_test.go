@@ -148,7 +148,7 @@ func plain(typedIn url.Values) url.Values {
 func (a answer) wantSentence(t testing.TB) {
 	t.Helper()
 	for _, said := range []string{
-		"nothing has been saved yet", "Nothing was changed", "was not carried out", "nothing was saved", "Nothing was saved",
+		"nothing has been saved yet", "Nothing was changed", "wasn't carried out", "nothing was saved", "Nothing was saved",
 	} {
 		if strings.Contains(a.text(), said) {
 			return
@@ -305,13 +305,13 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 	in(sealed, adminEmail).want(t, http.StatusOK, "nothing has been saved yet")
 
 	a := in(sealed, "ben@kanzlei.example")
-	a.want(t, http.StatusOK, "belonged to another account and was not saved")
+	a.want(t, http.StatusOK, "belonged to another account and wasn't saved")
 	if strings.Contains(a.body, "Streng geheim") {
 		t.Error("somebody else sees what was typed")
 	}
 	w.clock.tick(typedLife + time.Second)
 	a = in(sealed, adminEmail)
-	a.want(t, http.StatusOK, "was not saved: it is more than 15 minutes old")
+	a.want(t, http.StatusOK, "wasn't saved, because it is more than 15 minutes old")
 	if strings.Contains(a.body, "Streng geheim") {
 		t.Error("it is kept for longer than it says")
 	}
@@ -325,7 +325,7 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 	big := url.Values{csrfField: {b.token()}, "name": {strings.Repeat("x", 40<<10)}, "username": {strings.Repeat("y", 30<<10)}}
 	clear(b.cookies)
 	a = b.do(http.MethodPost, "/account", big, ourSite...)
-	a.want(t, http.StatusUnauthorized, "too much to keep: nothing was saved")
+	a.want(t, http.StatusUnauthorized, "too long to keep, so nothing was saved")
 	if got := sentBy(a.doc(t).Find(`form[action="/login"]`)).Get(typedField); got != "" {
 		t.Error("too much is kept")
 	}
@@ -444,7 +444,7 @@ func TestSecondSignInTab(t *testing.T) {
 	old := url.Values{csrfField: {c.token()}, "login": {adminEmail}, "password": {strong}}
 	clear(c.cookies)
 	a := c.do(http.MethodPost, "/login", old, ourSite...)
-	a.want(t, http.StatusForbidden, "Please check what you typed and send it again", "Please type passwords and codes again")
+	a.want(t, http.StatusForbidden, "Check what you typed and send it again", "Enter passwords and codes again")
 	again := a.wantTyped(t, url.Values{"login": {adminEmail}})
 	again.Set("password", strong)
 	if a := c.do(http.MethodPost, "/login", again, ourSite...); a.StatusCode != http.StatusSeeOther {
