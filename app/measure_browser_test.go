@@ -1,5 +1,95 @@
 package main
 
+import (
+	"hash/fnv"
+	"math/rand/v2"
+
+	"kontor/app/effort"
+
+	"github.com/chromedp/cdproto/emulation"
+)
+
+// widths are those of the windows in which every screen is measured.
+var widths = []int64{320, 360, 414, 600, 768, 820, 1024, 1180, 1280, 1440, 1920}
+
+// looks are how one screen is looked at: at which widths, in which schemes axe looks at it there, and whether it is printed.
+type looks struct {
+	widths map[int64][]string
+	paper  bool
+}
+
+// chooseLooks are all widths, and axe in each scheme at three of them; or of that a sample, which depends on the seed and on
+// the name alone: a light and a dark one for axe, and three more widths.
+func chooseLooks(seed uint64, name string) looks {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	random := rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // repeatable on purpose
+	at := looks{widths: map[int64][]string{}, paper: effort.Full || random.IntN(3) == 0}
+	for _, scheme := range []string{"light", "dark"} {
+		for _, i := range random.Perm(3)[:fewer(3, 1)] {
+			width := []int64{320, 1024, 1440}[i]
+			at.widths[width] = append(at.widths[width], scheme)
+		}
+	}
+	for _, i := range random.Perm(len(widths))[:fewer(len(widths), 3)] {
+		at.widths[widths[i]] = append([]string{}, at.widths[widths[i]]...)
+	}
+	return at
+}
+
+// fewer is how many are tried where not all are.
+func fewer(all, few int) int {
+	if effort.Full {
+		return all
+	}
+	return few
+}
+
+func (b *browser) wantFits(name string, width int64) {
+	b.t.Helper()
+	var lost []string
+	b.eval(misfits, &lost)
+	for _, what := range lost {
+		b.t.Errorf("%d %s: %s", width, b.language, what)
+	}
+	b.picture(name, width, "fits")
+}
+
+// wantPrints looks at the page as it goes to paper, upright A4, while the screen is dark.
+func (b *browser) wantPrints(name string) {
+	b.t.Helper()
+	const a4 = 718 // px of the sheet between its margins
+	b.resize(a4)
+	b.run(emulation.SetEmulatedMedia().WithMedia("print").WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+	var wrong []string
+	b.eval(misfits, &wrong)
+	for _, what := range wrong {
+		b.t.Errorf("on paper, %s: %s", b.language, what)
+	}
+	b.eval(misprints, &wrong)
+	for _, what := range wrong {
+		b.t.Errorf("on paper, %s: %s", b.language, what)
+	}
+	b.picture(name, a4, "paper")
+	b.run(emulation.SetEmulatedMedia())
+}
+
+// misprints are what has no place on paper, and dark boxes and pale letters.
+const misprints = `(() => {
+	const wrong = [], seen = e => e.checkVisibility({visibilityProperty: true});
+	for (const e of document.querySelectorAll(".side, .top, .bar, .toast-line, dialog, nav.pages, .filter, .actions, button, .btn, input[type=checkbox].tickable"))
+		if (seen(e)) wrong.push("there is " + (e.className || e.localName));
+	for (const head of document.querySelectorAll("thead")) if (seen(head) && getComputedStyle(head).display !== "table-header-group") wrong.push("a table's head is not repeated");
+	const light = color => { const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number); return a === 0 ? 255 : (r * 299 + g * 587 + b * 114) / 1000; };
+	for (const e of document.querySelectorAll("body, body *")) {
+		if (!seen(e) || e.closest("svg")) continue;
+		const s = getComputedStyle(e);
+		if (light(s.backgroundColor) < 200) wrong.push("dark is " + e.localName + "." + e.className);
+		if (light(s.color) > 140) wrong.push("pale is " + e.localName + "." + e.className);
+	}
+	return wrong.slice(0, 12);
+})()`
+
 // misfits are what does not fit on the page as it is now: what makes it scroll sideways, what is cut off or out of reach,
 // what is wider than its box, and texts that lie over each other. What scrolls must be a region that the keyboard reaches and
 // that has a name. What is displayed for a screen reader alone, in a box of one pixel, is none of it, and what is meant to

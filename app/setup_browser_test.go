@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"kontor/app/effort"
+)
 
 // TestBrowserUndelivered: what says that messages are not delivered has its place from the beginning, fits every width, and
 // is there in the dark as in the light.
@@ -28,6 +32,6 @@ func TestBrowserUndelivered(t *testing.T) {
 			}
 		}
 	}
-	b.inspect("specialist /attention, undelivered", "/attention")
+	b.inspect("specialist /attention, undelivered", "/attention", chooseLooks(effort.Seed(t), "undelivered"))
 	b.quiet()
 }

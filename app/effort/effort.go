@@ -6,7 +6,9 @@ package effort
 import (
 	"hash/fnv"
 	"os"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // Full says that somebody has the time for all that can be tried.
@@ -34,4 +36,19 @@ func Chosen(tb testing.TB, n uint32) bool {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(tb.Name()))
 	return h.Sum32()%n == 0
+}
+
+// Seed is where the choice of a random sample begins: what KONTOR_TEST_SEED says, or another one in every run. The log of
+// the test says which, so that what it finds can be found again.
+func Seed(tb testing.TB) uint64 {
+	tb.Helper()
+	seed := uint64(time.Now().UnixNano()) % 1_000_000
+	if set := os.Getenv("KONTOR_TEST_SEED"); set != "" {
+		var err error
+		if seed, err = strconv.ParseUint(set, 10, 64); err != nil {
+			tb.Fatalf("KONTOR_TEST_SEED takes a number: %v", err)
+		}
+	}
+	tb.Logf("KONTOR_TEST_SEED=%d", seed)
+	return seed
 }
