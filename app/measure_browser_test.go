@@ -84,7 +84,7 @@ const misprints = `(() => {
 	for (const e of document.querySelectorAll("body, body *")) {
 		if (!seen(e) || e.closest("svg")) continue;
 		const s = getComputedStyle(e);
-		if (light(s.backgroundColor) < 200) wrong.push("dark is " + e.localName + "." + e.className);
+		if (e.textContent.trim() && light(s.backgroundColor) < 200) wrong.push("dark is " + e.localName + "." + e.className);
 		if (light(s.color) > 140) wrong.push("pale is " + e.localName + "." + e.className);
 	}
 	return wrong.slice(0, 12);
