@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/mail"
 	"net/textproto"
 	"net/url"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"kontor/app/config"
+	"kontor/app/logo"
 	"kontor/app/wire"
 	"kontor/migrations"
 	"kontor/worker/loop"
@@ -114,7 +116,9 @@ func effects(c config.Config, program string) (lines []string) {
 		add("the worker is %s", map[string]string{"embedded": "in the web process", "separate": "a process of its own"}[c.Worker])
 	}
 	add("e-mail goes to %s", channelWords(c.SMTPURL))
+	add("%s", senderWords(c))
 	add("SMS go to %s", channelWords(c.SMSURL))
+	add("%s", logoWords(c))
 	if c.Production() {
 		add("this counts as production: the built-in mailbox is off unless MAILBOX=on")
 	} else {
@@ -141,6 +145,31 @@ func effects(c config.Config, program string) (lines []string) {
 		add("after SIGTERM readiness says no for %s before requests are refused", c.Drain)
 	}
 	return lines
+}
+
+// senderWords say whom mails come from, and whether they can be answered.
+func senderWords(c config.Config) string {
+	from, reply := c.MailFrom, "mails do not say that they can be answered"
+	if a, err := mail.ParseAddress(from); err == nil && a.Name == "" { // it was checked
+		from = c.FirmName + " <" + a.Address + ">"
+	}
+	if c.ReplyTo != "" {
+		reply = "answers to them go to " + c.ReplyTo
+	}
+	return "mails come from " + from + "; " + reply
+}
+
+// logoWords say what stands in place of Kontor's mark.
+func logoWords(c config.Config) string {
+	l, err := logo.Read(c.FirmLogo)
+	if l == nil || err != nil { // it was checked
+		return "mails have no mark, and screens show Kontor's"
+	}
+	beside := "with the firm's name beside it"
+	if l.Wide() {
+		beside = "without the firm's name beside it, since it is wide"
+	}
+	return fmt.Sprintf("mails and screens show the mark of %d × %d pixels, %d bytes; screens %s", l.Width, l.Height, len(l.Data), beside)
 }
 
 // reach is another side, and how it is asked.

@@ -48,6 +48,7 @@ type Config struct {
 	AdminPassword string
 	Locale        string
 	FirmName      string
+	FirmLogo      string // file of an image, "" none
 	ImprintURL    string // of the firm, "" none; so are the next two
 	PrivacyURL    string
 	Contact       string // text, an e-mail address, a phone number or a web address: see ContactHref
@@ -166,6 +167,9 @@ func (c *Config) complete() error {
 		if c.Production() {
 			c.Drain = productionDrain
 		}
+	}
+	if c.MailFrom == defaultFrom {
+		c.MailFrom = defaultFromAddress // under the firm's name
 	}
 	if err := c.checkDKIM(); err != nil {
 		return err

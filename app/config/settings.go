@@ -40,6 +40,7 @@ func (s Setting) Flag() string { return strings.ReplaceAll(strings.ToLower(s.Nam
 type Checks struct {
 	DatabaseURL, SMTPURL, SMSURL, RedisURL                            func(string) error
 	SMTPCA, ReplyTo, BounceAddress, DKIMDomain, DKIMSelector, DKIMKey func(string) error
+	FirmLogo                                                          func(string) error
 	// Gateway says which setting of the SMS gateway can't be understood, and what it takes.
 	Gateway func(Gateway) (setting, takes string)
 }
@@ -97,7 +98,7 @@ func Table(checks Checks) []Setting {
 		}},
 		{Name: "SMTP_URL", Takes: "smtp://user:pass@host:port?tls=starttls|implicit|none; empty: built-in mailbox", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.SMTPURL }, checks.SMTPURL)},
-		{Name: "MAIL_FROM", Default: "Kontor <no-reply@localhost>", Takes: "an address: Name <user@host>", set: cleaned(entry.Line, func(c *Config, v string) error {
+		{Name: "MAIL_FROM", Default: defaultFrom, Takes: "an address: Name <user@host>; without a name, FIRM_NAME is it", set: cleaned(entry.Line, func(c *Config, v string) error {
 			_, err := mail.ParseAddress(v)
 			c.MailFrom = v
 			return err
@@ -181,6 +182,7 @@ func Table(checks Checks) []Setting {
 			}
 			return nil
 		}},
+		{Name: "FIRM_LOGO", Takes: "the name of a PNG or JPEG file of at most 64 KB, from 16 to 2000 pixels wide and high; empty: Kontor's own mark", set: cleaned(strings.TrimSpace, checked(func(c *Config) *string { return &c.FirmLogo }, checks.FirmLogo))},
 		{Name: "IMPRINT_URL", Takes: "http:// or https:// and a host; empty: not shown", set: cleaned(entry.Key, webAddress(func(c *Config) *string { return &c.ImprintURL }))},
 		{Name: "PRIVACY_URL", Takes: "http:// or https:// and a host; empty: not shown", set: cleaned(entry.Key, webAddress(func(c *Config) *string { return &c.PrivacyURL }))},
 		{Name: "CONTACT", Takes: "one line of at most 200 characters: text, an e-mail address, a phone number or a web address", set: cleaned(entry.Line, contact)},
@@ -261,6 +263,12 @@ func Table(checks Checks) []Setting {
 		}},
 	}
 }
+
+// defaultFrom is the sender where none is set; its name is then FIRM_NAME.
+const (
+	defaultFrom        = "Kontor <" + defaultFromAddress + ">"
+	defaultFromAddress = "no-reply@localhost"
+)
 
 // ownDrain stands for a DRAIN that was not set: what it is follows from the other settings.
 const ownDrain time.Duration = -1

@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"kontor/app/logo"
 
 	"github.com/emersion/go-msgauth/dkim"
 	gomail "github.com/wneessen/go-mail"
@@ -130,6 +133,7 @@ type smtpCarrier struct {
 	from    *mail.Address
 	replyTo *mail.Address // nil: none
 	bounces *returnPath   // nil: to from
+	logo    *logo.Logo    // nil: none
 	name    string        // of this host; "" if it has none
 	tls     *tls.Config
 	sign    *dkim.SignOptions // nil: unsigned
@@ -165,7 +169,7 @@ func newSMTPCarrier(o Options, from *mail.Address, dial time.Duration) (*smtpCar
 	if roots != nil {
 		conf.RootCAs = roots
 	}
-	c := &smtpCarrier{address: a, from: from, name: asciiHost(o.MailDomain), tls: conf, dial: net.Dialer{Timeout: dial}}
+	c := &smtpCarrier{address: a, from: from, logo: o.Logo, name: asciiHost(o.MailDomain), tls: conf, dial: net.Dialer{Timeout: dial}}
 	if c.replyTo, err = parseReplyTo(o.ReplyTo); err != nil {
 		return nil, err
 	}
@@ -233,6 +237,11 @@ func (c *smtpCarrier) write(l letter) (m mailing, err error) {
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 	msg.SetBodyString(gomail.TypeTextPlain, l.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, l.HTML)
+	if c.logo != nil {
+		_, host, _ := cutAddress(c.from.Address)
+		msg.EmbedReadSeeker(c.logo.Name, bytes.NewReader(c.logo.Data), gomail.WithFileContentType(gomail.ContentType(c.logo.Type)),
+			gomail.WithFileContentID("<"+contentID(c.logo, host)+">"))
+	}
 	m.to, m.from = (&mail.Address{Address: address}).String(), (&mail.Address{Address: c.from.Address}).String()
 	if c.bounces != nil {
 		m.from = "<" + c.bounces.of(l.Token) + ">"

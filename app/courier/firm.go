@@ -2,8 +2,11 @@ package courier
 
 import (
 	htmltemplate "html/template"
+	"net/mail"
 	"slices"
 	"strings"
+
+	"kontor/app/logo"
 )
 
 // FirmLink is one of the firm's own: its imprint, its privacy notice, or how to reach it.
@@ -28,9 +31,12 @@ func (r *renderer) mailLinks(locale string) []mailLink {
 	return all
 }
 
-// footer are the firm's links below the text of a mail, a line each, "" for none.
-func (r *renderer) footer(locale string) string {
+// foot is what the firm says of itself below the text of a mail, a line each, "" for nothing.
+func (r *renderer) foot(kind Kind, locale string) string {
 	var b strings.Builder
+	if reply := r.replyLine(kind, locale); reply != "" {
+		b.WriteString(reply + "\n")
+	}
 	for _, l := range r.mailLinks(locale) {
 		said := l.Text
 		if said == "" {
@@ -41,8 +47,47 @@ func (r *renderer) footer(locale string) string {
 	return b.String()
 }
 
-// withLinks keeps what a firm has set.
-func (r *renderer) withLinks(links []FirmLink) *renderer {
-	r.links = slices.Clone(links)
+// answerable are the mails to which an answer to the firm helps. The others are about work inside the firm, and some ask
+// their reader to call people in the way they always do.
+var answerable = map[Kind]bool{
+	Registration: true, JoinCustomer: true, ResetPassword: true, ConfirmEmail: true, EmailChanged: true, EmailConfirmed: true,
+	PasswordChanged: true,
+}
+
+// replyLine says that the mail can be answerable, "" where it can't.
+func (r *renderer) replyLine(kind Kind, locale string) string {
+	if !r.reply || !answerable[kind] {
+		return ""
+	}
+	return r.words[locale]["reply"]
+}
+
+// firmed are the firm's own settings of mails.
+type firmed struct {
+	from  *mail.Address
+	links []FirmLink
+	reply bool // REPLY_TO is set
+	logo  *logo.Logo
+	host  string // right side of the logo's Content-ID
+}
+
+// with keeps what a firm has set.
+func (r *renderer) with(f firmed) *renderer {
+	r.unsigned = f.from != nil && !strings.Contains(strings.ToLower(f.from.Name), strings.ToLower(r.firm))
+	r.links, r.reply = slices.Clone(f.links), f.reply
+	r.mark = nil
+	if f.logo != nil {
+		w, h := f.logo.Fit(markWidth, markHeight)
+		r.mark = &mark{Source: htmltemplate.URL("cid:" + contentID(f.logo, f.host)), Width: w, Height: h} //nolint:gosec // a hash and a host
+	}
 	return r
+}
+
+// subject is the line in the inbox. The firm stands in it once: in the sender's name, else before the subject.
+func (r *renderer) subject(said string) string {
+	said = oneLine(said)
+	if r.unsigned && r.firm != "" {
+		return r.firm + ": " + said
+	}
+	return said
 }

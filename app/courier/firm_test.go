@@ -53,7 +53,7 @@ func TestFirmLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain := testRenderer(t, "Kontor")
-			linked := testRenderer(t, "Kontor").withLinks(c.links)
+			linked := testRenderer(t, "Kontor").with(firmed{links: c.links})
 			for _, kind := range Kinds() {
 				for _, locale := range locales {
 					before, err := plain.render(kinds[kind], sample(kind, locale))

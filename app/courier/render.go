@@ -33,13 +33,17 @@ func Kinds() []Kind {
 }
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
-// of SMS, layout.html around the HTML of all, and as names by key roles.<locale>.json and firm.<locale>.json, the words before the firm's links.
+// of SMS, layout.html.tmpl around the HTML of all, and as names by key roles.<locale>.json and firm.<locale>.json, the words
+// at the foot.
 type renderer struct {
-	firm  string
-	links []FirmLink
-	words map[string]names // by language: what the firm's links are called
-	text  map[string]*texttemplate.Template
-	html  map[string]*htmltemplate.Template
+	firm     string
+	unsigned bool // the sender's name is not the firm's, so the subject says it
+	links    []FirmLink
+	reply    bool             // answers reach somebody
+	mark     *mark            // nil: none
+	words    map[string]names // by language: what stands at the foot
+	text     map[string]*texttemplate.Template
+	html     map[string]*htmltemplate.Template
 }
 
 // newRenderer parses every template of every kind and language and tries it once, so that a mistake ends the program
@@ -63,9 +67,11 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 		}
 		funcs := map[string]any{
 			"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }, "roles": roles.say,
-			"firmLinks": func() []mailLink { return r.mailLinks(locale) },
+			"firmLinks": func() []mailLink { return r.mailLinks(locale) }, "mark": func() *mark { return r.mark },
+			"padding": func() string { return preheaderPadding },
 		}
 		for kind, channel := range kinds {
+			funcs["reply"] = func() string { return r.replyLine(kind, locale) }
 			if err := r.parse(files, string(kind)+"."+locale, channel, funcs); err != nil {
 				return nil, fmt.Errorf("templates of messages: %w", err)
 			}
@@ -145,19 +151,19 @@ func (r *renderer) render(channel Channel, c Content) (l letter, err error) {
 	if l.Subject, err = r.fill(name+".subject.txt", data); err != nil {
 		return letter{}, err
 	}
-	l.Subject = oneLine(l.Subject)
+	l.Subject = r.subject(l.Subject)
 	if l.Text, err = r.fill(name+".txt", data); err != nil {
 		return letter{}, err
 	}
 	l.Text += "\n"
-	if links := r.footer(locale); links != "" {
-		l.Text += "\n" + links
+	if foot := r.foot(c.Template, locale); foot != "" {
+		l.Text += "\n" + foot
 	}
 	var b strings.Builder
 	if err := r.html[name].Execute(&b, data); err != nil {
 		return letter{}, err
 	}
-	l.HTML = b.String()
+	l.HTML = keepTogether(b.String())
 	return l, nil
 }
 

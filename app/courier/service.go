@@ -17,6 +17,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/fault"
+	"kontor/app/logo"
 	"kontor/app/secret"
 	"kontor/app/store"
 )
@@ -55,7 +56,8 @@ type Options struct {
 	Templates fs.FS      // views.Mail()
 	Firm      string     // FIRM_NAME
 	Links     []FirmLink // the firm's own, below every e-mail
-	From      string     // MAIL_FROM: "Kontor <no-reply@example.org>"
+	Logo      *logo.Logo // FIRM_LOGO, above every e-mail; nil is none
+	From      string     // MAIL_FROM: "Kontor <no-reply@example.org>"; without a name the sender is called Firm
 
 	SMTPURL    string          // "" is the built-in mailbox
 	SMSURL     string          // "" is the built-in mailbox
@@ -112,6 +114,9 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if from.Name == "" {
+		from.Name = oneLine(o.Firm)
+	}
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: asciiHost(o.MailDomain), attempt: o.AttemptTimeout, renew: o.RenewLease,
 		schedule: DefaultSchedule(), composers: map[Kind]Composer{}, attempts: map[Attempted]uint64{}, nudges: make(chan struct{}, 1),
@@ -138,7 +143,8 @@ func New(o Options) (*Service, error) {
 	if s.letters, err = newRenderer(o.Templates, o.Firm, o.Zone); err != nil {
 		return nil, err
 	}
-	s.letters.withLinks(o.Links)
+	_, host, _ := cutAddress(from.Address)
+	s.letters.with(firmed{from: from, links: o.Links, reply: o.ReplyTo != "", logo: o.Logo, host: host})
 	box := &mailbox{db: o.DB, now: o.Now, key: o.Key}
 	s.carriers = map[Channel]carrier{Email: box, SMS: box}
 	if o.SMTPURL != "" {

@@ -33,6 +33,7 @@ const (
 	SMTPURL   = "SMTP_URL"
 	SMSURL    = "SMS_URL"
 	FirmName  = "FIRM_NAME"
+	Logo      = "FIRM_LOGO" // the image, wherever a process finds it
 	Mailbox   = "MAILBOX"
 	Imprint   = "IMPRINT_URL"
 	Privacy   = "PRIVACY_URL"
@@ -41,7 +42,7 @@ const (
 )
 
 // names lists them in the order in which they are told.
-var names = []string{SecretKey, BaseURL, SMTPURL, SMSURL, Mailbox, FirmName, Imprint, Privacy, Contact, Erasures}
+var names = []string{SecretKey, BaseURL, SMTPURL, SMSURL, Mailbox, FirmName, Logo, Imprint, Privacy, Contact, Erasures}
 
 // Settings are the hashes of a process's settings, by name.
 type Settings map[string]string

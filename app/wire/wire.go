@@ -24,6 +24,7 @@ import (
 	"kontor/app/erasure"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
+	"kontor/app/logo"
 	"kontor/app/metrics"
 	"kontor/app/policy"
 	"kontor/app/secret"
@@ -41,6 +42,7 @@ func Checks() config.Checks {
 		SMTPURL: courier.CheckSMTPURL, SMSURL: courier.CheckSMSURL, RedisURL: loop.CheckRedisURL, DatabaseURL: store.CheckURL,
 		SMTPCA: courier.CheckCA, ReplyTo: courier.CheckReplyTo, BounceAddress: courier.CheckBounceAddress,
 		DKIMDomain: courier.CheckDKIMDomain, DKIMSelector: courier.CheckDKIMSelector, DKIMKey: courier.CheckDKIMKey,
+		FirmLogo: logo.Check,
 		Gateway: func(g config.Gateway) (setting, takes string) {
 			return courier.CheckGateway(courier.GatewaySettings(g))
 		},
@@ -59,6 +61,7 @@ type Services struct {
 	Approvals *approval.Service
 	Courier   *courier.Service
 	FirmLinks []courier.FirmLink
+	Logo      *logo.Logo // of the firm; nil: none
 	Accounts  *account.Service
 	Customers *customer.Service
 	Accesses  *access.Service
@@ -148,7 +151,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 		role = heartbeat.Worker
 	}
 	s.Processes = heartbeat.New(heartbeat.Options{
-		DB: s.DB, Now: s.Now, Log: log, Role: role, Sends: c.Worker == "embedded", Key: s.Key, Settings: fingerprints(s.Key, c, s.Erasures.Name()),
+		DB: s.DB, Now: s.Now, Log: log, Role: role, Sends: c.Worker == "embedded", Key: s.Key, Settings: fingerprints(s.Key, c, s.Logo, s.Erasures.Name()),
 	})
 	if schema == ApplySchema { // the first web process says which key the installation has, before any worker asks
 		if err := s.Processes.Beat(ctx); err != nil {
@@ -211,8 +214,11 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Audit = audit.New(s.DB, s.Now)
 	s.Audit.Tell(s.Log)
 	s.FirmLinks = firmLinks(c)
+	if s.Logo, err = logo.Read(c.FirmLogo); err != nil {
+		return fmt.Errorf("FIRM_LOGO: %w", err)
+	}
 	o := courier.Options{
-		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, Links: s.FirmLinks, From: c.MailFrom,
+		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, Links: s.FirmLinks, Logo: s.Logo, From: c.MailFrom,
 		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, Gateway: courier.GatewaySettings(c.Gateway), MailDomain: base.Hostname(), Zone: c.Zone,
 		ReplyTo: c.ReplyTo, BounceAddress: c.BounceAddress, SMTPCA: c.SMTPCA,
 		DKIM: courier.DKIM{Domain: c.DKIMDomain, Selector: c.DKIMSelector, Key: c.DKIMKey},
@@ -283,7 +289,7 @@ func (s *Services) build(tune []Tune) (err error) {
 }
 
 // fingerprints are of the settings in which the processes of an installation must not differ.
-func fingerprints(key secret.Key, c config.Config, erasures string) heartbeat.Settings {
+func fingerprints(key secret.Key, c config.Config, mark *logo.Logo, erasures string) heartbeat.Settings {
 	mailbox := "off"
 	if c.MailboxOn() {
 		mailbox = "on"
@@ -291,6 +297,10 @@ func fingerprints(key secret.Key, c config.Config, erasures string) heartbeat.Se
 	values := map[string]string{
 		heartbeat.BaseURL: c.BaseURL, heartbeat.SMTPURL: channel(courier.WithoutUser(c.SMTPURL)), heartbeat.SMSURL: channel(c.SMSURL),
 		heartbeat.FirmName: c.FirmName, heartbeat.Imprint: c.ImprintURL, heartbeat.Privacy: c.PrivacyURL, heartbeat.Contact: c.Contact, heartbeat.Mailbox: mailbox,
+	}
+	values[heartbeat.Logo] = ""
+	if mark != nil {
+		values[heartbeat.Logo] = mark.Hash // of the image: each process has a file of its own
 	}
 	if erasures != "" {
 		values[heartbeat.Erasures] = erasures

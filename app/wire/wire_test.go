@@ -7,6 +7,7 @@ import (
 
 	"kontor/app/config"
 	"kontor/app/heartbeat"
+	"kontor/app/logo"
 	"kontor/app/secret"
 )
 
@@ -27,8 +28,9 @@ func TestFingerprints(t *testing.T) {
 	same := base
 	same.SMTPURL, same.SMSURL = "smtp://other:two@mail.example:587?tls=implicit", "https://sms.example/v2?key=two"
 	same.LogFormat, same.RedisURL = "json", "redis://other"
-	want := fingerprints(key("1"), base, "log")
-	if got := fingerprints(key("1"), same, "log"); !equal(got, want) {
+	mark := &logo.Logo{Hash: "a", Name: "logo.png"}
+	want := fingerprints(key("1"), base, mark, "log")
+	if got := fingerprints(key("1"), same, &logo.Logo{Hash: "a", Name: "another.png"}, "log"); !equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	for name, c := range map[string]struct {
@@ -38,6 +40,7 @@ func TestFingerprints(t *testing.T) {
 		heartbeat.SecretKey: {"2", func(*config.Config) {}},
 		heartbeat.BaseURL:   {"1", func(c *config.Config) { c.BaseURL = "http://kontor.example" }},
 		heartbeat.FirmName:  {"1", func(c *config.Config) { c.FirmName = "Tal" }},
+		heartbeat.Logo:      {"1", func(*config.Config) {}},
 		heartbeat.Imprint:   {"1", func(c *config.Config) { c.ImprintURL = "https://tal.example" }},
 		heartbeat.Privacy:   {"1", func(c *config.Config) { c.PrivacyURL = "https://tal.example" }},
 		heartbeat.Contact:   {"1", func(c *config.Config) { c.Contact = "040 1234567" }},
@@ -46,11 +49,14 @@ func TestFingerprints(t *testing.T) {
 		heartbeat.SMTPURL:   {"1", func(c *config.Config) { c.SMTPURL = "" }},
 		heartbeat.SMSURL:    {"1", func(c *config.Config) { c.SMSURL = "smpp://user:pass@sms.example:2775" }},
 	} {
-		other, log := base, "log"
+		other, log, image := base, "log", mark
 		if c.change(&other); name == heartbeat.Erasures {
 			log = "another"
 		}
-		got := fingerprints(key(c.key), other, log)
+		if name == heartbeat.Logo {
+			image = nil
+		}
+		got := fingerprints(key(c.key), other, image, log)
 		for setting := range want {
 			if (got[setting] != want[setting]) != (setting == name) {
 				t.Errorf("with another %s, %s: %v", name, setting, got[setting] != want[setting])
@@ -59,7 +65,7 @@ func TestFingerprints(t *testing.T) {
 	}
 	relay := base
 	relay.SMTPURL = "smtp://user:one@relay.example:587"
-	if fingerprints(key("1"), relay, "log")[heartbeat.SMTPURL] == want[heartbeat.SMTPURL] {
+	if fingerprints(key("1"), relay, mark, "log")[heartbeat.SMTPURL] == want[heartbeat.SMTPURL] {
 		t.Error("another mail server is no difference")
 	}
 }

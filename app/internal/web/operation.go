@@ -364,7 +364,8 @@ func (s *Server) mailboxJSON(c *fiber.Ctx) error {
 	return c.Send(raw)
 }
 
-// mailHTML shows the HTML part of a mail as a page of its own that may do nothing: no script, no request, no form.
+// mailHTML shows the HTML part of a mail as a page of its own that may do nothing: no script, no request but for
+// the firm's mark, no form.
 func (s *Server) mailHTML(c *fiber.Ctx) error {
 	mails, err := s.readMailbox(c)
 	if err != nil {
@@ -374,10 +375,14 @@ func (s *Server) mailHTML(c *fiber.Ctx) error {
 	if i < 0 || mails[i].HTML == "" {
 		return fault.New(fault.NotFound, "page")
 	}
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox; frame-ancestors 'self'")
 	c.Set(fiber.HeaderXFrameOptions, "SAMEORIGIN")
 	c.Type("html", "utf-8")
-	return c.SendString(mails[i].HTML)
+	mark := ""
+	if s.logo != nil {
+		mark = s.logo.Address
+	}
+	return c.SendString(mails[i].Page(mark))
 }
 
 func indexOfMail(mails []courier.Mail, id string) int {

@@ -31,6 +31,7 @@ type view struct {
 type frame struct {
 	Title     string
 	Firm      string
+	Logo      *brandLogo // nil: Kontor's mark
 	Locale    string
 	CSRF      string
 	Signed    *account.Signed
@@ -60,7 +61,7 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
 	t := s.text(c)
 	f := &frame{
-		Title: v.Title, Firm: s.firm, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, D: v.Data,
+		Title: v.Title, Firm: s.firm, Logo: s.logo, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, D: v.Data,
 	}
 	f.Search = v.Search
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts

@@ -276,7 +276,7 @@ func TestNewPasswordNewID(t *testing.T) {
 	thief.get("/account").goesTo(t, "/login?next=%2Faccount")
 	b.send("/account", "name", "Anna Tal", "username", "anna").goesTo(t, "/account") // forms go on, too
 	w.deliver()
-	if mail := w.box()[0]; mail.To != adminEmail || mail.Subject != "Kanzlei Berg: your password was changed" || strings.Contains(mail.Text+mail.HTML, "http") {
+	if mail := w.box()[0]; mail.To != adminEmail || mail.Subject != "Your password was changed" || strings.Contains(mail.Text+mail.HTML, "http") {
 		t.Errorf("mail %+v", mail)
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/handover"
+	"kontor/app/logo"
 	"kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -63,7 +64,8 @@ type Options struct {
 	Firm    string
 	// FirmLinks are the firm's own, below every page that end users see.
 	FirmLinks []courier.FirmLink
-	Locale    string // where nothing else says
+	Logo      *logo.Logo // stands in place of Kontor's mark; nil: none
+	Locale    string     // where nothing else says
 	Zone      *time.Location
 	Mailbox   bool // the built-in mailbox takes e-mails or SMS
 	// Undelivered says which messages the mailbox keeps although customers wait for them, which every page of a specialist
@@ -106,6 +108,7 @@ type Server struct {
 	static    *static
 	firm      string
 	links     []courier.FirmLink
+	logo      *brandLogo
 	locale    string
 	zone      *time.Location
 	baseURL   string
@@ -146,9 +149,10 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("base url: %w", err)
 	}
 	s.origin, s.secure = base.Scheme+"://"+base.Host, base.Scheme == "https"
-	if s.static, err = loadStatic(o.Static); err != nil {
+	if s.static, err = loadStatic(o.Static, o.Logo); err != nil {
 		return nil, err
 	}
+	s.logo = brandOf(o.Logo, s.static)
 	s.templates = map[string]*templates{}
 	for _, locale := range Locales {
 		tx, err := loadTexts(o.Locales, locale, o.Zone)

@@ -11,6 +11,8 @@ import (
 	"path"
 	"strings"
 
+	"kontor/app/logo"
+
 	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 )
@@ -24,10 +26,11 @@ type static struct {
 
 type staticFile struct {
 	mime          string
-	plain, gz, br []byte
+	plain, gz, br []byte // gz and br are nil for what is packed already
 }
 
-func loadStatic(fsys fs.FS) (*static, error) {
+// loadStatic takes the files of fsys, and the firm's logo where there is one.
+func loadStatic(fsys fs.FS, own *logo.Logo) (*static, error) {
 	s := &static{files: map[string]*staticFile{}}
 	sum := sha256.New()
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -46,6 +49,10 @@ func loadStatic(fsys fs.FS) (*static, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("static files: %w", err)
+	}
+	if own != nil {
+		_, _ = fmt.Fprintf(sum, "%s %s\n", own.Name, own.Hash)
+		s.files[logoFile(own)] = &staticFile{mime: own.Type, plain: own.Data}
 	}
 	s.base = "/static/" + hex.EncodeToString(sum.Sum(nil))[:12] + "/"
 	return s, nil
@@ -89,10 +96,10 @@ func (s *static) serve(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
 	c.Vary(fiber.HeaderAcceptEncoding)
 	switch accepted := c.Get(fiber.HeaderAcceptEncoding); {
-	case strings.Contains(accepted, "br"):
+	case f.br != nil && strings.Contains(accepted, "br"):
 		c.Set(fiber.HeaderContentEncoding, "br")
 		return c.Send(f.br)
-	case strings.Contains(accepted, "gzip"):
+	case f.gz != nil && strings.Contains(accepted, "gzip"):
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 		return c.Send(f.gz)
 	}

@@ -1,0 +1,131 @@
+package logo
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// picture is a PNG of a size; noise keeps it from being packed.
+func picture(t *testing.T, width, height int, noise bool) []byte {
+	t.Helper()
+	m := image.NewNRGBA(image.Rect(0, 0, width, height))
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a picture
+	for i := range m.Pix {
+		m.Pix[i] = 200
+		if noise {
+			m.Pix[i] = byte(r.Uint32())
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func photo(t *testing.T, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// claims rewrites the head of a PNG: a small file that says it is a large picture.
+func claims(data []byte, width, height uint32) []byte {
+	data = bytes.Clone(data)
+	binary.BigEndian.PutUint32(data[16:], width)
+	binary.BigEndian.PutUint32(data[20:], height)
+	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
+	return data
+}
+
+// TestParse: PNG and JPEG within the bounds are taken, and nothing else, whatever it calls itself.
+func TestParse(t *testing.T) {
+	small := picture(t, 40, 20, false)
+	var moving bytes.Buffer
+	if err := gif.Encode(&moving, image.NewPaletted(image.Rect(0, 0, 40, 20), color.Palette{color.Black, color.White}), nil); err != nil {
+		t.Fatal(err)
+	}
+	gray := photo(t, image.NewGray(image.Rect(0, 0, 100, 30)))
+	for name, c := range map[string]struct {
+		data []byte
+		want string // the name, "" for refused
+	}{
+		"PNG":                     {small, "logo.png"},
+		"JPEG":                    {gray, "logo.jpg"},
+		"smallest":                {picture(t, 16, 16, false), "logo.png"},
+		"largest":                 {picture(t, 2000, 2000, false), "logo.png"},
+		"too narrow":              {picture(t, 15, 40, false), ""},
+		"too wide":                {picture(t, 2001, 40, false), ""},
+		"too many bytes":          {picture(t, 200, 200, true), ""},
+		"many pixels, few bytes":  {claims(small, 50_000, 50_000), ""},
+		"more pixels than it has": {claims(small, 1900, 1900), ""},
+		"PNG cut short":           {small[:len(small)-20], ""},
+		"PNG, only its head":      {small[:40], ""},
+		"JPEG cut short":          {gray[:len(gray)/2], ""},
+		"GIF":                     {moving.Bytes(), ""},
+		"SVG":                     {[]byte(`<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><script>alert(1)</script></svg>`), ""},
+		"text":                    {[]byte("logo"), ""},
+		"nothing":                 {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := Parse(c.data)
+			if (err == nil) != (c.want != "") || err == nil && (l.Name != c.want || len(l.Hash) != 16) {
+				t.Errorf("%+v, %v", l, err)
+			}
+		})
+	}
+	a, b := picture(t, 40, 20, false), picture(t, 40, 21, false)
+	one, _ := Parse(a)
+	two, _ := Parse(b)
+	if one.Hash == two.Hash || one.Type != "image/png" || one.Width != 40 || one.Height != 20 {
+		t.Errorf("%+v, %+v", one, two)
+	}
+}
+
+func TestRead(t *testing.T) {
+	if l, err := Read(""); l != nil || err != nil {
+		t.Errorf("none: %v, %v", l, err)
+	}
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, "logo.svg"), filepath.Join(dir, "logo.png") // a name says nothing
+	for path, data := range map[string][]byte{good: picture(t, 40, 20, false), bad: []byte("<svg/>")} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, ok := range map[string]bool{good: true, bad: false, dir: false, filepath.Join(dir, "none.png"): false} {
+		if err := Check(path); (err == nil) != ok {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestFit: smaller in proportion, and never larger than it is.
+func TestFit(t *testing.T) {
+	for _, c := range []struct{ w, h, wantW, wantH int }{
+		{400, 100, 200, 50}, {100, 100, 56, 56}, {40, 20, 40, 20}, {2000, 16, 200, 1}, {16, 2000, 1, 56}, {200, 56, 200, 56},
+	} {
+		l := Logo{Width: c.w, Height: c.h}
+		if w, h := l.Fit(200, 56); w != c.wantW || h != c.wantH {
+			t.Errorf("%d × %d: %d × %d", c.w, c.h, w, h)
+		}
+	}
+	for size, wide := range map[[2]int]bool{{100, 100}: false, {200, 100}: false, {201, 100}: true} {
+		if l := (&Logo{Width: size[0], Height: size[1]}); l.Wide() != wide {
+			t.Errorf("%v: wide %v", size, l.Wide())
+		}
+	}
+}
