@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"image"
+	"image/png"
 	"net/http"
 	"os"
 	"os/exec"
@@ -267,6 +271,14 @@ func TestConfigCheck(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the check made DATA_DIR")
 	}
+	mark, broken := filepath.Join(t.TempDir(), "logo.png"), filepath.Join(t.TempDir(), "broken.png")
+	var drawn bytes.Buffer
+	if err := png.Encode(&drawn, image.NewGray(image.Rect(0, 0, 120, 40))); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(mark, drawn.Bytes(), 0o600), os.WriteFile(broken, drawn.Bytes()[:60], 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	const hidden = "hunter2secret"
 	key := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, []byte(productionKey), 0o600); err != nil {
@@ -291,6 +303,9 @@ func TestConfigCheck(t *testing.T) {
 	}{
 		"good":              {good, "", 0, []string{"SECRET_KEY=(hidden) (file)", "HOOK_SECRET=(hidden)", "it greets"}},
 		"several wrong":     {with("LOCALE", "fr", "LISTEN", "3000"), "", 1, []string{"WRONG  setting LOCALE=fr", "WRONG  setting LISTEN=3000", "2 settings are wrong"}},
+		"mark":              {with("FIRM_LOGO", mark, "FIRM_NAME", "Berg", "REPLY_TO", "post@berg.example"), "", 0, []string{"FIRM_LOGO=" + mark, "the mark of 120 × 40 pixels", "mails come from Berg <no-reply@localhost>; answers to them go to post@berg.example"}},
+		"no mark":           {good, "--offline", 0, []string{"mails have no mark", "mails come from Kontor <no-reply@localhost>; mails do not say that they can be answered"}},
+		"broken mark":       {with("FIRM_LOGO", broken), "", 1, []string{"WRONG  setting FIRM_LOGO=" + broken + ": it takes the name of a PNG or JPEG file of at most 64 KB", "1 settings are wrong"}},
 		"wrong secret":      {with("HOOK_SECRET", "hunter2secret"[:10]), "", 1, []string{"HOOK_SECRET=(hidden)"}},
 		"no such file":      {with("SECRET_KEY_FILE", key+"x"), "", 1, []string{"SECRET_KEY_FILE"}},
 		"together":          {with("WORKER", "separate"), "", 1, []string{"REDIS_URL"}},

@@ -26,6 +26,12 @@ func TestLoad(t *testing.T) {
 			return nil
 		},
 		SMTPCA: func(string) error { return errValue },
+		FirmLogo: func(v string) error {
+			if v != "/etc/kontor/logo.png" {
+				return errValue
+			}
+			return nil
+		},
 	}
 	for name, c := range map[string]struct {
 		args  []string
@@ -67,6 +73,12 @@ func TestLoad(t *testing.T) {
 		"from unseen":       {env: map[string]string{"MAIL_FROM": "Kanzlei\u00a0Berg\u200b <post@firm.example>"}, check: func(c Config) bool { return c.MailFrom == "Kanzlei Berg <post@firm.example>" }},
 		"contact unseen":    {env: map[string]string{"CONTACT": "\ufeff+49\u00a040 123\u201145\n"}, check: func(c Config) bool { return c.Contact == "+49 40 123-45" }},
 		"imprint unseen":    {env: map[string]string{"IMPRINT_URL": "\u200bhttps://firm.example/imprint "}, check: func(c Config) bool { return c.ImprintURL == "https://firm.example/imprint" }},
+		"own sender":        {env: map[string]string{"FIRM_NAME": "Kanzlei Berg"}, check: func(c Config) bool { return c.MailFrom == "no-reply@localhost" }},
+		"sender of compose": {env: map[string]string{"MAIL_FROM": "Kontor <no-reply@localhost>"}, check: func(c Config) bool { return c.MailFrom == "no-reply@localhost" }},
+		"sender named":      {env: map[string]string{"MAIL_FROM": "Kontor <post@firm.example>"}, check: func(c Config) bool { return c.MailFrom == "Kontor <post@firm.example>" }},
+		"no logo":           {check: func(c Config) bool { return c.FirmLogo == "" }},
+		"logo":              {env: map[string]string{"FIRM_LOGO": " /etc/kontor/logo.png\n"}, check: func(c Config) bool { return c.FirmLogo == "/etc/kontor/logo.png" }},
+		"no such logo":      {env: map[string]string{"FIRM_LOGO": "/etc/kontor/logo.svg"}, wrong: "FIRM_LOGO"},
 		"mail from":         {env: map[string]string{"MAIL_FROM": "nobody"}, wrong: "MAIL_FROM"},
 		"admin password":    {env: map[string]string{"ADMIN_PASSWORD": "short"}, wrong: "ADMIN_PASSWORD"},
 		"idle":              {env: map[string]string{"SESSION_IDLE": "-1m"}, wrong: "SESSION_IDLE"},

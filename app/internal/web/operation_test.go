@@ -194,13 +194,37 @@ func (w *world) evilMail() courier.Mail {
 		Text: "<script>alert(2)</script>\nhttps://kontor.example/register/abc\njavascript:alert(3) https://x.example/\"onclick=alert(4)",
 		HTML: `<p onclick="alert(5)">Hello<script>alert(6)</script></p>`, At: w.clock.now(),
 	}
-	raw, err := json.Marshal(evil)
+	w.rewrite(evil)
+	return evil
+}
+
+// rewrite puts another letter in the place of one in the mailbox.
+func (w *world) rewrite(m courier.Mail) {
+	w.t.Helper()
+	raw, err := json.Marshal(m)
 	must(w.t, err)
 	sealed, err := w.key.Seal("mailbox", raw)
 	must(w.t, err)
-	_, err = w.db.NewUpdate().Table("mailbox").Set("sealed = ?", sealed).Where("id = ?", id).Exec(context.Background())
+	_, err = w.db.NewUpdate().Table("mailbox").Set("sealed = ?", sealed).Where("id = ?", m.ID).Exec(context.Background())
 	must(w.t, err)
-	return evil
+}
+
+// TestMailShowsMark: in the mailbox, too, a mail shows the firm's mark, from here, and still may do nothing.
+func TestMailShowsMark(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Logo = testLogo(t, 40, 20) })
+	mail := w.evilMail()
+	mail.HTML = `<p>Hello<img src="cid:logo-1@kanzlei.example" alt="Kanzlei Berg"></p>`
+	w.rewrite(mail)
+	letter := w.signedIn().get("/mailbox/" + mail.ID.String() + "/html")
+	letter.want(t, http.StatusOK)
+	src, found := letter.doc(t).Find("img").Attr("src")
+	if !found || !strings.HasPrefix(src, "/static/") {
+		t.Errorf("the mark comes from %q", src)
+	}
+	w.browser().get(src).want(t, http.StatusOK)
+	if csp := letter.Header.Get("Content-Security-Policy"); csp != "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox; frame-ancestors 'self'" {
+		t.Errorf("the letter's page may do %q", csp)
+	}
 }
 
 // TestMailboxIsHarmless: letters are shown, and never executed (S37).
