@@ -33,6 +33,7 @@ type authorisations struct {
 	accessList
 	Administrators []authorisation.AdministratorRow
 	Processors     []processorView
+	NoProcessors   empty
 	Removable      bool // something can be selected
 	Undoable       []undoable
 }
@@ -111,6 +112,11 @@ func (s *Server) loadAssigned(c *fiber.Ctx, d *authorisations) (err error) {
 	if d.Administrators, err = s.authorisations.Administrators(s.ctx(c), s.caller(c), d.Customer.ID); err != nil {
 		return err
 	}
+	all, err := s.seesAllOf(c, d.Customer)
+	if err != nil {
+		return err
+	}
+	d.NoProcessors = empty{List: "processors", Why: emptinessOf(false, all), Bare: true}
 	rows, err := s.authorisations.Processors(s.ctx(c), s.caller(c), d.Customer.ID)
 	for _, r := range rows {
 		v := processorView{ProcessorRow: r, Shown: r.Transactions}
@@ -194,6 +200,7 @@ type pickForm struct {
 	Transactions []pickedTransaction // nil: not asked for
 	Narrow       string              // of the transactions
 	MoreTransact bool
+	NoChoices    empty
 	Several      bool // the page has transactions as well
 }
 
@@ -260,7 +267,12 @@ func (s *Server) offer(c *fiber.Ctx, d *pickForm) error {
 	list, more, err := s.authorisations.Choices(s.ctx(c), s.caller(c), d.Customer.ID, authorisation.TransactionFilter{
 		Query: d.Narrow, Keep: kept, Limit: offeredTransactions,
 	})
+	if err != nil {
+		return err
+	}
 	d.MoreTransact = more
+	all, err := s.seesAllOf(c, d.Customer)
+	d.NoChoices = empty{List: "transactions", Why: emptinessOf(d.Narrow != "", all), Bare: true}
 	for _, t := range list {
 		d.Transactions = append(d.Transactions, pickedTransaction{t, has(kept, t.ID)})
 	}

@@ -15,6 +15,7 @@ type matrix struct {
 	Customer customerContext
 	Filter   authorisation.MatrixFilter
 	CSV      string // address of the same as a file
+	Empty    empty
 }
 
 // csvColumns bounds the file: more than the screen shows, and still one answer.
@@ -30,6 +31,7 @@ func (s *Server) matrixOf(c *fiber.Ctx, columns int) (d matrix, err error) {
 	q.add("q", d.Filter.Name)
 	q.add("t", d.Filter.Transaction)
 	d.CSV = q.String()
+	d.Empty = empty{List: "people", Why: emptinessOf(d.Filter.Name != "", false), Clear: d.Customer.Path + "/authorisations/matrix"}
 	return d, err
 }
 

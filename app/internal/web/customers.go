@@ -33,6 +33,7 @@ func (s *Server) customerRoutes() []route {
 
 // overview is the data of the customer overview.
 type overview struct {
+	Empty  empty
 	Filter customer.Filter
 	Page   customer.Page
 	Rows   []overviewRow
@@ -85,6 +86,14 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 	}
 	if d.Add, err = s.mayAdd(c); err != nil {
 		return err
+	}
+	all, err := s.seesAllCustomers(caller)
+	if err != nil {
+		return err
+	}
+	d.Empty = empty{List: "customers", Why: emptinessOf(d.Narrow, all), Clear: d.Clear}
+	if d.Add {
+		d.Empty.Hint, d.Empty.Next, d.Empty.Do, d.Empty.Icon = "customers.none_hint", "/customers/new", "customer.add", "plus"
 	}
 	d.Chips, d.Heads = chipsOf(f), headsOf(f)
 	if page.Next != "" {

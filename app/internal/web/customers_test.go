@@ -131,7 +131,7 @@ func TestEmptyOverview(t *testing.T) {
 		"":                              {"No customers yet", "/customers/new"},
 		"?q=zzz":                        {"Nothing matches", "/customers"},
 		"?type=company":                 {"Nothing matches", "/customers"},
-		"?status=attention":             {"Nothing needs attention", "/customers"},
+		"?status=attention":             {"Nothing needs attention among the customers that you may see", "/customers"},
 		"?status=attention&type=person": {"Nothing matches", "/customers"},
 	} {
 		doc := b.get("/customers" + query).doc(t)
@@ -144,8 +144,12 @@ func TestEmptyOverview(t *testing.T) {
 	}
 	w.publish(readOnly)
 	doc := b.get("/customers").doc(t)
-	if doc.Find("a[href='/customers/new']").Length() > 0 || !strings.Contains(doc.Find(".empty").Text(), "that you may see") {
+	if doc.Find("a[href='/customers/new']").Length() > 0 || !strings.Contains(doc.Find(".empty").Text(), "No customers yet") {
 		t.Errorf("who may not add customers reads %q", doc.Find(".empty").Text())
+	}
+	w.publish("p, specialist, administrator, customer, *, list, allow\np, specialist, administrator, customer, *, read, allow\n")
+	if got := b.get("/customers").doc(t).Find(".empty").Text(); !strings.Contains(got, "No customers that you may see") || strings.Contains(got, "yet") {
+		t.Errorf("who sees only their own reads %q", got)
 	}
 }
 

@@ -199,7 +199,7 @@ func TestAttentionPage(t *testing.T) {
 	}
 	one, two, three := add("Eins"), add("Zwei"), add("Drei")
 	w.clock.tick(time.Minute)
-	b.get("/attention").want(t, http.StatusOK, "Nothing needs attention")
+	b.get("/attention").want(t, http.StatusOK, "Nothing needs your attention")
 	w.clock.tick(access.LinkLife)
 	b.signIn(adminEmail, strong)
 	page := b.get("/attention")
@@ -218,7 +218,7 @@ func TestAttentionPage(t *testing.T) {
 	must(t, w.accesses.Deactivate(ctx, w.admin, w.customer, three))
 	b.send("/attention/resend", "access", one.String(), "access", two.String(), "access", three.String(), "access", uuid.Must(uuid.NewV7()).String()).goesTo(t, "/attention")
 	said := b.get("/attention")
-	said.want(t, http.StatusOK, "2 invitations are on their way again", "2 invitations weren't sent", "Drei Kühn: This access is deactivated", "Nothing needs attention")
+	said.want(t, http.StatusOK, "2 invitations are on their way again", "2 invitations weren't sent", "Drei Kühn: This access is deactivated", "Nothing needs your attention")
 	if strings.Contains(b.get("/attention").text(), "on their way") {
 		t.Error("it is said twice")
 	}

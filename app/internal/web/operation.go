@@ -49,6 +49,7 @@ func (s *Server) require(c *fiber.Ctx, object policies.Object, action policies.A
 
 // auditPage is the data of a page of the log, of one customer or of all.
 type auditPage struct {
+	Empty   empty
 	Entries []audit.Entry
 	Next    string // address of the next page
 	Of      bool   // of one customer: the customer is not named again
@@ -80,7 +81,10 @@ func (s *Server) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only .
 	if err == nil {
 		err = s.sayKinds(c, entries)
 	}
-	d := auditPage{Entries: entries, Of: customerID != uuid.Nil}
+	d := auditPage{
+		Entries: entries, Of: customerID != uuid.Nil,
+		Empty: empty{List: "log", Why: emptinessOf(before != uuid.Nil, visible.SQL == ""), Clear: path},
+	}
 	if more {
 		d.Next = path + "?after=" + entries[len(entries)-1].ID.String()
 	}

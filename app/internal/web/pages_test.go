@@ -77,7 +77,7 @@ func sampleViews() map[string][]any {
 	late := transactionRow{Late: true, KindName: "Contract", Transaction: transaction.Transaction{
 		ID: id, Number: 10001, Name: "Mietvertrag", Kind: "contract", Status: transaction.InReview, Due: "2026-11-01", Responsible: "Änne", CreatedAt: at,
 	}}
-	list := transactionList{Path: "/transactions", See: true, Rows: []transactionRow{late}, Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
+	list := transactionList{Path: "/transactions", Rows: []transactionRow{late}, Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
 		Kinds: locales, Statuses: locales, Dues: locales}
 	return map[string][]any{
 		"shell/problem": {problem{Status: 404, Heading: "problem.not_found", Message: "fault.page"},
@@ -124,10 +124,10 @@ func sampleViews() map[string][]any {
 			{MyCustomer: access.MyCustomer{ID: uuid.Must(uuid.NewV7())}, Rows: []transaction.Transaction{{Status: transaction.Closed}, late.Transaction}, Next: "/n", Prev: "/p"},
 		}}},
 		"portal/transaction": {portalTransaction{Transaction: late.Transaction, Owner: "Hafen AG"}, portalTransaction{Transaction: transaction.Transaction{Status: transaction.Closed}}},
-		"transactions/index": {transactionList{Path: "/transactions"}, transactionList{Path: "/transactions", See: true}, list,
-			transactionList{Path: "/transactions", See: true, Filter: transaction.Filter{Query: "x"}}},
-		"transactions/customer": {transactionList{Path: "/c/transactions", Customer: &customerContext{}, See: true, Add: true},
-			transactionList{Path: "/c/transactions", Customer: &customerContext{}, See: true}},
+		"transactions/index": {transactionList{Path: "/transactions"}, transactionList{Path: "/transactions"}, list,
+			transactionList{Path: "/transactions", Filter: transaction.Filter{Query: "x"}}},
+		"transactions/customer": {transactionList{Path: "/c/transactions", Customer: &customerContext{}, Add: true},
+			transactionList{Path: "/c/transactions", Customer: &customerContext{}}},
 		"transactions/show": {transactionPage{Transaction: transactionContext{transactionRow: late, MaySeeFirm: true, MayProcess: true}, Form: wrong, Moves: movesFrom(transaction.Open)},
 			transactionPage{Transaction: transactionContext{transactionRow: transactionRow{Transaction: transaction.Transaction{Status: transaction.Closed}}}, Form: fresh()}},
 		"transactions/form": {transactionForm{Customer: &customerContext{}, Form: fresh(), Kinds: locales, People: locales},

@@ -7,6 +7,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/transaction"
+	"kontor/policies"
 )
 
 func (s *Server) portalRoutes() []route {
@@ -26,6 +27,7 @@ type portal struct {
 type portalCustomer struct {
 	access.MyCustomer
 	Rows       []transaction.Transaction
+	Empty      empty
 	Next, Prev string // addresses
 }
 
@@ -35,6 +37,11 @@ func (s *Server) showPortal(c *fiber.Ctx) error {
 		return err
 	}
 	d := portal{Name: signed(c).Account.Name}
+	scope, err := s.policy.Scope(s.caller(c).Roles, policies.Transaction, policies.Read)
+	if err != nil {
+		return err
+	}
+	all := fullFor(scope, policies.Access)
 	for _, m := range mine { // a person's few customers
 		f := transaction.Filter{Customer: m.ID.String()}
 		if c.Query("customer") == f.Customer { // the one that is being paged through
@@ -44,7 +51,7 @@ func (s *Server) showPortal(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		p := portalCustomer{MyCustomer: m, Rows: page.Rows}
+		p := portalCustomer{MyCustomer: m, Rows: page.Rows, Empty: empty{List: "portal", Why: emptinessOf(false, all)}}
 		if page.Next != "" {
 			p.Next = transactionsURL("/portal", transaction.Filter{Customer: f.Customer}, "after", page.Next)
 		}

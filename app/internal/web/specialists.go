@@ -34,6 +34,7 @@ func (s *Server) specialistRoutes() []route {
 }
 
 type specialistList struct {
+	Empty  empty
 	Filter account.SpecialistFilter
 	Page   account.SpecialistPage
 	Manage bool
@@ -44,6 +45,7 @@ type specialistList struct {
 
 func (s *Server) listSpecialists(c *fiber.Ctx) error {
 	d := specialistList{Filter: account.SpecialistFilter{Query: queryTerm(c, "q"), Inactive: c.Query("inactive") == "on", After: c.Query("after")}}
+	d.Empty = empty{List: "people", Why: emptinessOf(d.Filter.Query != "", false), Clear: "/specialists"}
 	var err error
 	if d.Page, err = s.accounts.Specialists(s.ctx(c), s.caller(c), d.Filter); err != nil {
 		return err

@@ -42,7 +42,7 @@ type transactionList struct {
 	Next     string // addresses of the pages beside this one
 	Prev     string
 	Add      bool // the caller may add one to the customer
-	See      bool // the policy lets the caller see some
+	Empty    empty
 }
 
 type transactionRow struct {
@@ -80,7 +80,7 @@ func (s *Server) listCustomerTransactions(c *fiber.Ctx) error {
 }
 
 func (s *Server) renderTransactions(c *fiber.Ctx, d transactionList, v view) (err error) {
-	if d.See, err = s.transactions.MaySeeAny(s.caller(c)); err != nil {
+	if d.Empty, err = s.noTransactions(c, d); err != nil {
 		return err
 	}
 	kinds, err := s.transactions.Kinds(s.ctx(c))
@@ -104,6 +104,24 @@ func (s *Server) renderTransactions(c *fiber.Ctx, d transactionList, v view) (er
 	}
 	v.Fragment, v.Data = "transactions/table", d
 	return s.render(c, v)
+}
+
+// noTransactions says why a list of transactions has no rows.
+func (s *Server) noTransactions(c *fiber.Ctx, d transactionList) (empty, error) {
+	e := empty{List: "transactions", Clear: d.Path}
+	var all bool
+	var err error
+	if d.Customer != nil {
+		all, err = s.seesAllOf(c, *d.Customer)
+		if d.Add {
+			e.Hint, e.Next, e.Do, e.Icon = "transactions.none_hint", d.Path+"/new", "transaction.add", "plus"
+		}
+	} else {
+		all, err = s.seesAllTransactions(s.caller(c))
+		e.Hint, e.Next, e.Do = "transactions.none_mine", "/customers", "nav.customers"
+	}
+	e.Why = emptinessOf(d.Filter.Narrow(), all)
+	return e, err
 }
 
 func (s *Server) transactionRows(c *fiber.Ctx, list []transaction.Transaction, kinds []transaction.Kind) []transactionRow {
