@@ -239,7 +239,11 @@ func TestWhyOfRow(t *testing.T) {
 		t.Fatalf("%d rows with %d links", row.Length(), link.Length())
 	}
 	anna.get(link.AttrOr("href", "")).want(t, http.StatusOK,
-		"Ben@kanzlei.example may see and process V-10001 Mietvertrag and V-10002 Steuer 2025 as an additional processor of them")
+		"Ben@kanzlei.example may see and process V-10001 Mietvertrag and V-10002 Steuer 2025 as an additional processor of them",
+		"may not see all business transactions of this customer: only single ones are assigned")
+	if strings.Contains(anna.get(link.AttrOr("href", "")).text(), "nothing is assigned") {
+		t.Error("it is said that nothing is assigned")
+	}
 	foreign := w.browser().signIn("clara@kanzlei.example", strong).get(link.AttrOr("href", ""))
 	if strings.Contains(foreign.text(), "V-10001") || strings.Contains(foreign.text(), "Mietvertrag") {
 		t.Errorf("the answer tells of what the viewer may not see: %s", foreign.text())

@@ -54,6 +54,8 @@ func (t *texts) answer(e authorisation.Explanation, a authorisation.Answer, kind
 		return t.say("why.deactivated", args)
 	case !e.Person.Active:
 		return t.say("why.not_registered", args)
+	case a.Rule == nil && len(e.Counting(a)) == 0 && len(e.Facts) > 0:
+		return t.say("why.only_single", args)
 	case a.Rule == nil && len(e.Counting(a)) == 0:
 		return t.say("why.nothing", args)
 	case a.Rule == nil:
