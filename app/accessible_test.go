@@ -201,7 +201,7 @@ func (s *someone) registered(email, language, mobile string) string {
 	link := s.invited(email, language, mobile)
 	visitor(s.t, s.base).get(link).send("Register", map[string]string{
 		"code": codeIn(s.t, s.received("sms", mobile).Text), "password": goodPassword, "password_repeat": goodPassword,
-	}).is(http.StatusOK, "/login")
+	}).is(http.StatusOK, "/portal")
 	return link
 }
 

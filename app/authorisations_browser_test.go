@@ -85,7 +85,7 @@ func TestBrowserAuthorisations(t *testing.T) {
 		box := fmt.Sprintf("#%s", id)
 		b.run(chromedp.Focus(box, chromedp.ByQuery), input.DispatchKeyEvent(input.KeyDown).WithKey(" ").WithCode("Space").WithText(" ").WithWindowsVirtualKeyCode(32),
 			input.DispatchKeyEvent(input.KeyUp).WithKey(" ").WithCode("Space").WithWindowsVirtualKeyCode(32))
-		b.waitText("1 selected")
+		b.waitText("Selected: 1 administrator")
 		if shown, reachable := button(); !shown || !reachable {
 			t.Errorf("%d: selected, and the button is displayed: %v, reachable: %v", width, shown, reachable)
 		}
@@ -98,10 +98,10 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.press("Clear selection")
 		b.waitFor("no bar any more", `document.querySelector(".bar").getClientRects().length === 0`)
 		b.run(chromedp.Click(`[data-all=administrator]`, chromedp.ByQuery))
-		b.waitText("3 selected")
+		b.waitText("Selected: 3 administrators")
 		b.run(chromedp.Click(`[data-all=administrator]`, chromedp.ByQuery))
 		b.run(chromedp.Click(box, chromedp.ByQuery))
-		b.waitText("1 selected")
+		b.waitText("Selected: 1 administrator")
 		b.press("Remove authorisation")
 		b.waitText("Ben Büro's authorisation has been removed")
 		b.waitFor("B is gone from the group", `!document.querySelector("[aria-labelledby=g-administrators]").innerText.includes("Ben Büro")`)

@@ -47,7 +47,7 @@ func TestRotatedKey(t *testing.T) {
 		if got := codeIn(t, firm.received("sms", "+4915123456781").Text); got != code {
 			t.Errorf("the mailbox shows %q", got)
 		}
-		door.send("Register", map[string]string{"code": code, "password": goodPassword, "password_repeat": goodPassword}).is(http.StatusOK, "/login")
+		door.send("Register", map[string]string{"code": code, "password": goodPassword, "password_repeat": goodPassword}).is(http.StatusOK, "/portal")
 		p.terminate()
 
 		p = start(key(9), "")

@@ -119,6 +119,13 @@ func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message
 	if !ok || m.Recipient == "" || m.Recipient != r.Mobile {
 		return courier.Content{Void: true}, nil
 	}
+	cu, ok, err := customerByID(ctx, tx, r.CustomerID)
+	if err != nil {
+		return courier.Content{}, err
+	}
+	if !ok {
+		return courier.Content{Void: true}, nil
+	}
 	now := s.now()
 	c := codeRow{AccessID: r.ID, Generation: r.Generation, CreatedAt: now, ExpiresAt: r.LinkExpiresAt}
 	if asked := m.ExpiresAt.Before(r.LinkExpiresAt); asked && now.Add(codeLife).Before(c.ExpiresAt) {
@@ -131,7 +138,7 @@ func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message
 	}
 	return courier.Content{
 		To: r.Mobile, ToName: r.access().Name(), Locale: r.Locale, Template: m.Kind,
-		Data: courier.CodeData{Firm: s.firm, Code: secret.ShowCode(code), Expires: c.ExpiresAt},
+		Data: courier.CodeData{Firm: s.firm, Code: secret.ShowCode(code), Number: cu.Label(), Expires: c.ExpiresAt},
 	}, nil
 }
 

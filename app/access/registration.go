@@ -48,6 +48,10 @@ type Invitation struct {
 // is already signed in to it).
 type RegisterForm struct{ Code, Password, PasswordRepeat string }
 
+// Registrant is who has registered. Session is the cookie's value of the session opened for them: always a new one, which
+// nobody knew before. It is empty where the caller has a session already.
+type Registrant struct{ Username, Session string }
+
 // look finds the access of a token without changing anything. It returns the errors of package secret. ErrUnknownLink
 // also stands for a link of a former generation, to a former address, or of a deactivated access: whoever holds one
 // learns nothing from it. ErrUsedLink is the answer to every link of a registered access, ErrExpiredLink only to links
@@ -135,59 +139,60 @@ func (s *Service) opened(ctx context.Context, r row) error {
 	})
 }
 
-// Register redeems the link and returns the username for the sign-in page. In this order: link, password, code, so
-// that a weak password costs no try of the code; a try is counted and committed before the code is compared.
+// Register redeems the link and signs in who is not signed in: they have just shown the link, the code and the password.
+// In this order: link, password, code, so that a weak password costs no try of the code; a try is counted and committed
+// before the code is compared.
 //
 // Errors: those of package secret; Invalid about a form, with Fields at code ("required", "code.malformed",
 // "code.wrong" with Args left), password ("required", "password.wrong" or the password rules) and password_repeat;
 // TooMany ErrCodeLocked, ErrCodeDay, or the sign-in's own; ErrAgain; ErrHeld; Unavailable when too many register at once.
 func (s *Service) Register(
 	ctx context.Context, token string, f RegisterForm, signedIn account.Caller, from account.Browser,
-) (username string, err error) {
+) (who Registrant, err error) {
 	r, l, err := s.look(ctx, token)
 	if err != nil {
-		return "", err
+		return Registrant{}, err
 	}
 	if err := s.opened(ctx, r); err != nil {
-		return "", err
+		return Registrant{}, err
 	}
 	cu, ok, err := customerByID(ctx, s.db, r.CustomerID)
 	if err != nil {
-		return "", err
+		return Registrant{}, err
 	}
 	if !ok {
-		return "", secret.ErrUnknownLink
+		return Registrant{}, secret.ErrUnknownLink
 	}
 	owner, has, err := s.accounts.ByEmail(ctx, s.db, r.Email)
 	if err != nil {
-		return "", err
+		return Registrant{}, err
 	}
 	needs, _, err := s.needsCode(ctx, r)
 	if err != nil {
-		return "", err
+		return Registrant{}, err
 	}
 	known := has && signedIn.ID == owner.ID
 	code, err := s.checkForm(r, cu.Name(), f, has, known, needs)
 	if err != nil {
-		return "", err
+		return Registrant{}, err
 	}
 	if has && !known {
 		if err := s.checkOwner(ctx, owner, f.Password, from); err != nil {
-			return "", err
+			return Registrant{}, err
 		}
 	}
 	if needs {
 		if err := s.tryCode(ctx, r, code); err != nil {
-			return "", err
+			return Registrant{}, err
 		}
 	}
 	hash := ""
 	if !has {
 		if hash, err = s.accounts.Hash(ctx, f.Password); err != nil { // takes its time: not inside the tx
-			return "", err
+			return Registrant{}, err
 		}
 	}
-	return s.redeem(ctx, token, l, proven{owner, has, hash}, from)
+	return s.redeem(ctx, token, l, proven{owner, has, hash, signedIn.ID == uuid.Nil}, from)
 }
 
 // checkForm checks what can be checked without asking the database, all of it at once, and returns the code.
@@ -220,15 +225,16 @@ func (s *Service) checkOwner(ctx context.Context, owner account.Account, passwor
 
 // proven is what Register has made sure of before it begins its tx.
 type proven struct {
-	owner account.Account // whose password was right, if has
-	has   bool
-	hash  string // of the new account's password otherwise
+	owner   account.Account // whose password was right, if has
+	has     bool
+	hash    string // of the new account's password otherwise
+	signsIn bool   // nobody is signed in with the browser
 }
 
 // redeem registers: one tx, whose first statement lets one of any number of callers through.
 func (s *Service) redeem(
 	ctx context.Context, token string, l secret.Link, who proven, from account.Browser,
-) (username string, err error) {
+) (done Registrant, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
 		if err := s.courier.CancelAccess(ctx, tx, l.SubjectID); err != nil {
@@ -263,17 +269,25 @@ func (s *Service) redeem(
 			}
 			return err
 		}
-		username = a.Username
+		done = Registrant{Username: a.Username}
 		by := audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address, RequestID: from.RequestID}
 		if err := s.log(ctx, tx, by, audit.AccessRegistered, r, nil); err != nil {
 			return err
+		}
+		if who.signsIn {
+			if done.Session, err = s.accounts.OpenSession(ctx, tx, a.ID, from); err != nil {
+				return err
+			}
 		}
 		return s.customers.Touch(ctx, tx, r.CustomerID)
 	})
 	if errors.Is(err, ErrHeld) {
 		err = errors.Join(err, s.holdRedeemed(ctx, l.SubjectID, from))
 	}
-	return username, err
+	if err != nil {
+		return Registrant{}, err
+	}
+	return done, nil
 }
 
 // accountFor is the account that an access is linked to: the one whose password was checked, or a new one.

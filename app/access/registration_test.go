@@ -32,12 +32,12 @@ func TestRegister(t *testing.T) {
 			w.t.Errorf("invitation %+v", inv)
 		}
 		w.clock.tick(time.Hour)
-		username, err := w.register(token, code)
+		done, err := w.register(token, code)
 		must(w.t, err)
 		r := w.row(a.ID)
-		if username != "berta@example.org" || !r.AccountID.Valid || r.RegisteredAt == nil || !r.RegisteredAt.Equal(at(10, 0, 0)) ||
+		if done.Username != "berta@example.org" || !r.AccountID.Valid || r.RegisteredAt == nil || !r.RegisteredAt.Equal(at(10, 0, 0)) ||
 			r.OpenedAt == nil || r.CodeEnteredAt == nil || r.CodeTries != 0 || r.CodeTriesDay != 0 {
-			w.t.Errorf("%q, %+v", username, r)
+			w.t.Errorf("%+v, %+v", done, r)
 		}
 		if n := w.count("audit", "action = ? AND subject_id = ? AND address = ?", audit.AccessRegistered, a.ID, here.Address); n != 1 {
 			w.t.Errorf("%d log entries", n)
@@ -240,9 +240,13 @@ func TestN10SecondCustomer(t *testing.T) {
 		w.clock.tick(time.Hour)
 		_, err = w.Register(w.ctx(), token, RegisterForm{}, account.Caller{ID: w.anna.ID}, here)
 		wantFault(w.t, err, "password: required") // signed in, but as somebody else
-		username, err := w.Register(w.ctx(), token, RegisterForm{Password: strong}, account.Caller{}, here)
-		if err != nil || username != "berta@example.org" || w.row(b.ID).AccountID.UUID != owner {
-			w.t.Fatalf("%q, %v", username, err)
+		sessions := w.count("session", "account_id = ?", owner)
+		joined, err := w.Register(w.ctx(), token, RegisterForm{Password: strong}, account.Caller{}, here)
+		if err != nil || joined.Username != "berta@example.org" || w.row(b.ID).AccountID.UUID != owner {
+			w.t.Fatalf("%+v, %v", joined, err)
+		}
+		if in, err := w.people.Authenticate(w.ctx(), joined.Session); err != nil || in == nil || in.Account.ID != owner {
+			w.t.Errorf("not signed in: %+v, %v", in, err)
 		}
 
 		third := w.newCustomer("Carl", "Mohn")
@@ -250,8 +254,11 @@ func TestN10SecondCustomer(t *testing.T) {
 		must(w.t, err)
 		token, _ = w.deliver(c.ID)
 		end := account.Caller{ID: owner, Roles: []policies.Role{policies.EndUser}}
-		_, err = w.Register(w.ctx(), token, RegisterForm{}, end, here) // signed in already
+		joined, err = w.Register(w.ctx(), token, RegisterForm{}, end, here) // signed in already
 		must(w.t, err)
+		if n := w.count("session", "account_id = ?", owner) - sessions; n != 1 || joined.Session != "" {
+			w.t.Errorf("%d sessions opened, %+v", n, joined)
+		}
 		mine, err := w.Mine(w.ctx(), end)
 		must(w.t, err)
 		var names []string

@@ -37,6 +37,7 @@ type Accounts interface {
 	Verify(ctx context.Context, id uuid.UUID, password string, from account.Browser) error
 	Hash(ctx context.Context, password string) (string, error)
 	CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (account.Account, error)
+	OpenSession(ctx context.Context, tx bun.IDB, id uuid.UUID, from account.Browser) (token string, err error)
 	RevokeOf(ctx context.Context, tx bun.IDB, id uuid.UUID) error
 	SpecialistAt(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
 	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)

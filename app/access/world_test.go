@@ -219,7 +219,7 @@ func (w *world) deliver(id uuid.UUID) (token, code string) {
 	return token, code
 }
 
-func (w *world) register(token, code string) (string, error) {
+func (w *world) register(token, code string) (Registrant, error) {
 	return w.Register(w.ctx(), token, RegisterForm{code, strong, strong}, account.Caller{}, here)
 }
 

@@ -168,6 +168,7 @@ type RegistrationData struct {
 // CodeData is the model of RegistrationCode.
 type CodeData struct {
 	Firm, Code string // Code as XXXX-XXXX
+	Number     string // of the customer, as the mail with the link names it: who has several of them knows which is which
 	Expires    time.Time
 }
 

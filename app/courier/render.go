@@ -325,7 +325,7 @@ func sample(kind Kind, locale string) Content {
 			Link: "https://example.org/register/token", Expires: until, HasCode: true,
 		}
 	case RegistrationCode:
-		c.Data = CodeData{Firm: "Kontor", Code: "2345-6789", Expires: until}
+		c.Data = CodeData{Firm: "Kontor", Code: "2345-6789", Number: "K-10001", Expires: until}
 	case ApprovalAsked:
 		c.Data = ApprovalData{
 			Firm: "Kontor", Name: "Anna Berg", By: "Ben Cordes", Kind: "roles", About: "Cleo Dorn", Why: "Cover",

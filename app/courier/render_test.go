@@ -185,19 +185,19 @@ func TestSMSTemplates(t *testing.T) {
 		for _, locale := range append(locales, "fr", "") {
 			l, err := r.render(SMS, Content{
 				Template: RegistrationCode, Locale: locale,
-				Data: CodeData{Code: "2345-6789", Expires: time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC)},
+				Data: CodeData{Code: "2345-6789", Number: "K-123456789", Expires: time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC)},
 			})
 			if err != nil {
 				t.Fatalf("%q: %v", firm, err)
 			}
 			n, ok := Septets(l.Text)
-			if !ok || n > 160 || !strings.Contains(l.Text, " 2345-6789.") || strings.Contains(l.Text, "\n") {
+			if !ok || n > 160 || !strings.Contains(l.Text, " K-123456789 ") || !strings.Contains(l.Text, " 2345-6789.") || strings.Contains(l.Text, "\n") {
 				t.Errorf("%d septets (%v): %q", n, ok, l.Text)
 			}
 		}
 	}
 	l, err := testRenderer(t, "Šafařík & Łoś — „Söhne“").render(SMS, sample(RegistrationCode, "de"))
-	if err != nil || !strings.HasPrefix(l.Text, "Kontor: Ihr Registrierungscode ist 2345-6789. Gültig bis 26.11.2026 14:00 MEZ.") {
+	if err != nil || !strings.HasPrefix(l.Text, "Kontor: Ihr Registrierungscode für Kundennummer K-10001 ist 2345-6789. Gültig bis 26.11.2026 14:00 MEZ.") {
 		t.Errorf("%q, %v", l.Text, err)
 	}
 	if got := toGSM("Šafařík & Łoś — „Söhne“"); got != `Safarik & Los - "Söhne"` {

@@ -104,10 +104,16 @@ func TestValidateNormalises(t *testing.T) {
 	d.LastName = strings.ReplaceAll(d.LastName, "\t", " ")
 	got, err := Validate(Person, d)
 	want := Data{
-		Salutation: "Frau", FirstName: "Änne", LastName: "von der Heide", Phone: "+492211234567", Country: "DE", Locale: "de", Note: "a\nb",
+		Salutation: "ms", FirstName: "Änne", LastName: "von der Heide", Phone: "+492211234567", Country: "DE", Locale: "de", Note: "a\nb",
 	}
 	if err != nil || got != want {
 		t.Errorf("person: %+v, %v; want %+v", got, err, want)
+	}
+	for said, want := range map[string]string{"Herr": "mr", "MRS.": "ms", "mx": "mx", "Frau Dr.": "Frau Dr.", "": ""} {
+		d.Salutation = said
+		if got, err := Validate(Person, d); err != nil || got.Salutation != want {
+			t.Errorf("%q is stored as %q, %v, want %q", said, got.Salutation, err, want)
+		}
 	}
 	c := acme()
 	c.VATID, c.Country, c.Phone, c.Salutation = "de 136.695.976", "at", "01 5880012", "Herr"

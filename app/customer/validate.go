@@ -28,7 +28,7 @@ var rules = []rule{
 	{name: "register_court", of: func(d *Data) *string { return &d.RegisterCourt }, max: 100, only: Company},
 	{name: "register_number", of: func(d *Data) *string { return &d.RegisterNumber }, max: 50, only: Company},
 	{name: "vat_id", of: func(d *Data) *string { return &d.VATID }, max: 60, only: Company, check: checkVATID},
-	{name: "salutation", of: func(d *Data) *string { return &d.Salutation }, max: 50, only: Person},
+	{name: "salutation", of: func(d *Data) *string { return &d.Salutation }, max: 50, only: Person, check: checkSalutation},
 	{name: "title", of: func(d *Data) *string { return &d.Title }, max: 50, only: Person},
 	{name: "first_name", of: func(d *Data) *string { return &d.FirstName }, max: 100, required: true},
 	{name: "last_name", of: func(d *Data) *string { return &d.LastName }, max: 100, required: true},
@@ -43,7 +43,7 @@ var rules = []rule{
 }
 
 // Validate normalises d: text is cleaned as package entry does, the phone number becomes E.164, read as it is dialled in
-// the country, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
+// the country, a salutation in words its name in our vocabulary, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
 // (a person's company name) is dropped. It returns d so, as far as it could, with an Invalid fault that complains per
 // field: "required", "too_long" (Args max), "control_characters", "date.malformed", "date.future", "vat.malformed",
 // "vat.checksum", "phone.malformed", "phone.letters", "phone.two", "phone.extension", "country.unknown",
@@ -108,6 +108,20 @@ func clean(s string, lines bool) (normal, complaint string) {
 // CleanLine is how one line of text is taken from people, here and by features beside this one. complaint is "" or
 // "control_characters".
 func CleanLine(s string) (normal, complaint string) { return clean(s, false) }
+
+// salutations are how a salutation is called in words, in small letters, and what is stored of it: a text for each language
+// belongs to that.
+var salutations = map[string]string{
+	"frau": "ms", "ms": "ms", "mrs": "ms", "miss": "ms", "herr": "mr", "mr": "mr", "divers": "mx", "mx": "mx",
+}
+
+// checkSalutation keeps what is no salutation that we know: it was stored before, or by another program.
+func checkSalutation(s string, _ *Data) (string, string) {
+	if known, ok := salutations[strings.TrimSuffix(strings.ToLower(s), ".")]; ok {
+		return known, ""
+	}
+	return s, ""
+}
 
 func checkBirth(s string, _ *Data) (string, string) {
 	day, err := time.Parse(time.DateOnly, s)

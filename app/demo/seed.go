@@ -162,7 +162,7 @@ func (g *generator) customer(b *batch, i int, number int64) {
 		d.LegalForm = pick(g, legalForms)
 		d.CompanyName = g.lastName() + " " + trades[g.rand.IntN(len(trades))] + " " + d.LegalForm
 	} else {
-		d.Salutation = []string{"Frau", "Herr"}[g.rand.IntN(2)]
+		d.Salutation = []string{"ms", "mr"}[g.rand.IntN(2)]
 		d.DateOfBirth = time.Date(1940+g.rand.IntN(65), time.Month(1+g.rand.IntN(12)), 1+g.rand.IntN(28), 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 	}
 	city := cities[g.skewed(len(cities))]

@@ -6,6 +6,13 @@
   // A form with mistakes: the summary takes the focus, so that it is read out and the keyboard is there.
   const focusSummary = () => $("#summary")?.focus();
 
+  // The title says Error: as long as the page does.
+  const complained = !!$("#summary");
+  document.addEventListener("htmx:afterSettle", () => {
+    const prefix = $("#live").dataset.error, title = document.title.replace(prefix, "").trim();
+    if (complained) document.title = $("#summary") ? `${prefix} ${title}` : title;
+  });
+
   // Unsaved changes warn before the page is left; sending the form is not leaving it. A form that comes back with
   // mistakes still holds unsaved text.
   let dirty = !!$("#summary") && !!$("form[data-warn]");
@@ -36,7 +43,7 @@
     if ($("#signed-out")) return;
     const note = document.createElement("p");
     note.id = "signed-out";
-    note.className = "note warn";
+    note.className = "toast-line warn";
     note.setAttribute("role", "alert");
     note.textContent = $("#live").dataset.signedOut;
     $("#main").prepend(note);
@@ -194,11 +201,14 @@
   // What works by script is there only with script.
   const reveal = () => document.querySelectorAll("template[data-reveal]").forEach((t) => t.replaceWith(t.content));
 
-  // A selection: how many rows are ticked, and a box per group that ticks all of it. That there is a bar at all while
+  // A selection: what is ticked, and a box per group that ticks all of it. That there is a bar at all while
   // something is ticked is the style sheet's.
   const countTicked = () => document.querySelectorAll("form.selection").forEach((form) => {
-    const said = $("[data-count]", form), n = form.querySelectorAll("input.tickable:checked").length;
-    if (said && n) said.textContent = said.dataset.count.replace("#", n);
+    const said = $("[data-selected]", form), names = ["access", "administrator", "processor"].map((name) => {
+      const n = form.querySelectorAll(`input.tickable[name=${name}]:checked`).length, [one, more] = said?.dataset[name].split("|") ?? [];
+      return n === 0 ? "" : n === 1 ? one : (more ?? "").replace("#", n);
+    }).filter(Boolean);
+    if (said && names.length) said.textContent = said.dataset.selected.replace("#", names.join(", "));
     form.querySelectorAll("input[data-all]").forEach((all) => {
       const group = [...form.querySelectorAll("input.tickable")].filter((i) => i.name === all.dataset.all);
       const on = group.filter((i) => i.checked).length;
@@ -224,6 +234,9 @@
   document.addEventListener("input", (e) => document.querySelectorAll(`[data-puts="${CSS.escape(e.target.id)}"]`).forEach((choice) => {
     choice.checked = choice.dataset.value === e.target.value;
   }));
+
+  // What was done need not be read for ever.
+  document.addEventListener("click", (e) => { const b = e.target.closest("[data-dismiss]"); if (b) document.getElementById(b.dataset.dismiss).remove(); });
 
   // Passwords can be shown.
   document.addEventListener("click", (e) => {

@@ -256,6 +256,9 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		return err
 	}
 	f := readForm(c, append([]string{"version"}, accessFields...)...)
+	if r.RegisteredAt != nil { // their own to change
+		f.Values["email"] = r.Email
+	}
 	a := r.Access
 	err = s.saveChange(c, change{
 		form: f, now: fieldsOfAccess(r.Access), subject: r.ID,
@@ -272,9 +275,6 @@ func (s *Server) correctAccess(c *fiber.Ctx) error {
 		status, ok := s.complain(c, f, err)
 		if !ok {
 			return err
-		}
-		if r.RegisteredAt != nil {
-			f.Values["email"] = r.Email
 		}
 		return s.renderAccessForm(c, accessForm{Customer: cu, Form: f, Access: &r}, status)
 	}

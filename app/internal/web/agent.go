@@ -13,17 +13,19 @@ var (
 	}
 )
 
-// browserOf names the browser and the system of a User-Agent as people do, "Firefox, Windows". What it does not know stays
-// as it is.
-func browserOf(agent string) string {
+// browser names the browser and the system of a User-Agent as people do, "Firefox on Windows". A program that calls itself
+// nothing we know is called by its own name, "curl"; what says nothing about itself is an unknown browser.
+func (t *texts) browser(agent string) string {
 	browser, system := firstIn(agent, browserNames), firstIn(agent, systemNames)
-	switch {
-	case browser == "":
-		return agent
-	case system == "":
+	if browser == "" {
+		if browser, _, _ = strings.Cut(agent, "/"); browser == agent || strings.ContainsAny(browser, " ;()") || browser == "Mozilla" {
+			browser = t.say("session.unknown")
+		}
+	}
+	if system == "" {
 		return browser
 	}
-	return browser + ", " + system
+	return t.say("session.browser_on", "browser", browser, "system", system)
 }
 
 func firstIn(agent string, names [][2]string) string {

@@ -13,7 +13,9 @@ import (
 // form is a submitted or fresh form: it remembers what was typed and what is wrong with it, and renders itself again.
 type form struct {
 	Values map[string]string
-	Wrong  map[string]string // by field, in the person's language
+	// Kept are passwords that stand in their fields again, see keepPasswords.
+	Kept  map[string]string
+	Wrong map[string]string // by field, in the person's language
 	// Summary lists what is wrong in the form's order; it takes the focus and links to the fields.
 	Summary []wrongField
 	// Read says what was understood of a field, in the person's language.
@@ -60,6 +62,22 @@ func (f *form) rename(from, to string) {
 		if f.Summary[i].Field == from {
 			f.Summary[i].Field = to
 		}
+	}
+}
+
+// keepPasswords puts passwords that were sent with this request back into their fields, so that a mistake elsewhere does
+// not cost them. That is safe in the answer to the very form that carried them: whoever gets it has just sent them, the
+// request needed the page's CSRF token, and Cache-Control: no-store keeps the answer off every disk. They stand in no
+// other answer, and a password that something is wrong with is not repeated.
+func (f *form) keepPasswords(c *fiber.Ctx, fields ...string) {
+	for _, name := range fields {
+		if f.Wrong[name] != "" {
+			return
+		}
+	}
+	f.Kept = make(map[string]string, len(fields))
+	for _, name := range fields {
+		f.Kept[name] = posted(c, name)
 	}
 }
 

@@ -66,7 +66,7 @@ func TestInvitationLanguage(t *testing.T) {
 	for _, locale := range Locales {
 		someone := func(name string) string { return name + "." + locale + "@kunde.example" }
 		used := w.inviteIn(locale, someone("used"))
-		w.browser().send("/register/"+used, "password", strong, "password_repeat", strong).goesTo(t, "/login")
+		w.browser().send("/register/"+used, "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 		links[locale] = struct{ live, used, expired string }{w.inviteIn(locale, someone("live")), used, late[locale]}
 	}
 	for _, c := range []struct{ accept, invited, asked, kept, want string }{
@@ -161,7 +161,7 @@ func TestLinkLanguage(t *testing.T) {
 	w := newWorld(t)
 	for _, locale := range Locales {
 		email := "konto." + locale + "@kunde.example"
-		w.browser().send("/register/"+w.inviteIn(locale, email), "password", strong, "password_repeat", strong).goesTo(t, "/login")
+		w.browser().send("/register/"+w.inviteIn(locale, email), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 		says := func(b *browser, what, want string, a answer) {
 			t.Helper()
 			if a.language() != want {
@@ -191,12 +191,13 @@ func TestLinkLanguage(t *testing.T) {
 	}
 }
 
-// TestRegisteredLanguage: after registering the sign-in page goes on in the language of the registration.
+// TestRegisteredLanguage: after registering, and after signing out again, pages go on in the language of the registration.
 func TestRegisteredLanguage(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.language = "fr"
-	b.send("/register/"+w.inviteIn("de", "berta@kunde.example"), "password", strong, "password_repeat", strong).goesTo(t, "/login")
+	b.send("/register/"+w.inviteIn("de", "berta@kunde.example"), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
+	b.send("/logout").goesTo(t, "/login")
 	if got := b.get("/login").language(); got != "de" {
 		t.Errorf("the sign-in page speaks %q", got)
 	}

@@ -90,34 +90,39 @@ func (s *Server) renderExpired(c *fiber.Ctx, f *form, inv access.Invitation, sen
 	return s.render(c, view{Page: "registration/expired", Title: title, Door: true, Status: status, Data: d})
 }
 
-// register redeems the link. The code that was typed comes back with a complaint, the passwords never do.
+// register redeems the link and signs in. What was typed comes back with a complaint, see keepPasswords.
 func (s *Server) register(c *fiber.Ctx) error {
 	defer patient(c)()
 	s.speakInvitation(c)
 	f := readForm(c, "code")
 	sent := access.RegisterForm{Code: f.Values["code"], Password: posted(c, "password"), PasswordRepeat: posted(c, "password_repeat")}
-	username, err := s.accesses.Register(s.ctx(c), c.Params("token"), sent, s.caller(c), s.browser(c))
+	done, err := s.accesses.Register(s.ctx(c), c.Params("token"), sent, s.caller(c), s.browser(c))
 	if err != nil {
 		if status, ok := s.complain(c, f, err); ok {
+			f.keepPasswords(c, "password", "password_repeat")
 			return s.renderRegistration(c, f, status)
 		}
 		return s.deadInvitation(c, access.Invitation{}, err)
 	}
-	s.rememberBrowser(c, username)
+	s.rememberBrowser(c, done.Username)
 	s.keepLanguage(c, s.text(c).locale) // the pages after this one are for the same person
-	if p := signed(c); p != nil && p.Account.Username == username {
+	p := signed(c)
+	switch {
+	case p == nil:
+		if err := s.signIn(c, done.Session); err != nil {
+			return err
+		}
+		return s.redirect(c, "/portal", "toast.registered")
+	case p.Account.Username == done.Username:
 		return s.redirect(c, "/portal", "toast.customer_added")
 	}
-	if err := s.rememberLogin(c, username); err != nil {
+	if err := s.rememberLogin(c, done.Username); err != nil {
 		return err
 	}
-	if p := signed(c); p != nil {
-		return s.render(c, view{
-			Page: "registration/done", Title: s.say(c, "register.done"), Door: true,
-			Data: registeredBeside{Name: p.Account.Name, Username: username},
-		})
-	}
-	return s.redirect(c, "/login", "toast.registered")
+	return s.render(c, view{
+		Page: "registration/done", Title: s.say(c, "register.done"), Door: true,
+		Data: registeredBeside{Name: p.Account.Name, Username: done.Username},
+	})
 }
 
 // registeredBeside is the data of the page for who has registered while somebody else is signed in with the browser.

@@ -11,14 +11,14 @@ import (
 	"kontor/app/customer"
 )
 
-// endUser is somebody who registered and signed in.
+// endUser is somebody who registered, which signs in.
 func (w *world) endUser() *browser {
 	w.t.Helper()
 	const email = "berta@kunde.example"
 	token, _ := w.invite(email, "")
 	b := w.browser()
-	b.send("/register/"+token, "password", strong, "password_repeat", strong).goesTo(w.t, "/login")
-	return b.signIn(email, strong)
+	b.send("/register/"+token, "password", strong, "password_repeat", strong).goesTo(w.t, "/portal")
+	return b
 }
 
 // TestScannerChangesNothing: a mail scanner that opens the link a hundred times writes nothing, and the person can still
@@ -36,7 +36,7 @@ func TestScannerChangesNothing(t *testing.T) {
 		t.Fatal("looking at the page wrote something")
 	}
 	b := w.browser()
-	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/login")
+	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 }
 
 func TestRegister(t *testing.T) {
@@ -49,28 +49,40 @@ func TestRegister(t *testing.T) {
 		t.Error("the address of the page may leave with a Referer")
 	}
 
+	before := b.cookies["__Host-kontor-session"]
 	wrong := b.send("/register/"+token, "code", "2222-2222", "password", strong, "password_repeat", strong)
 	wrong.want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(wrong.body, `value="2222-2222"`) || strings.Contains(wrong.body, strong) {
-		t.Error("the code must be kept, the password must not")
+	if !strings.Contains(wrong.body, `value="2222-2222"`) || strings.Count(wrong.body, `value="`+strong+`"`) != 2 {
+		t.Error("what was typed must be kept: the code, and the passwords, which nothing is wrong with")
+	}
+	if wrong.Header.Get("Cache-Control") != "no-store" {
+		t.Error("an answer with a password may be kept")
 	}
 	if !strings.Contains(wrong.body, "<title>Error: ") {
 		t.Error("the title must begin with Error:")
 	}
-	b.send("/register/"+token, "code", code, "password", "short", "password_repeat", "short").want(t, http.StatusUnprocessableEntity)
+	if later := b.get("/register/" + token); strings.Contains(later.body, strong) {
+		t.Error("the password is in an answer that is not to its own form")
+	}
+	for _, bad := range [][2]string{{"short", "short"}, {strong, strong + "!"}} {
+		again := b.send("/register/"+token, "code", "2222-2222", "password", bad[0], "password_repeat", bad[1])
+		again.want(t, http.StatusUnprocessableEntity)
+		if strings.Contains(again.body, `value="`+bad[0]+`"`) || strings.Contains(again.body, `value="`+bad[1]+`"`) {
+			t.Errorf("a password that something is wrong with is repeated: %q", bad)
+		}
+	}
 
-	b.send("/register/"+token, "code", strings.ToLower(code), "password", strong, "password_repeat", strong).goesTo(t, "/login")
-	login := b.get("/login")
-	login.want(t, http.StatusOK)
-	if !strings.Contains(login.body, `value="berta@kunde.example"`) {
-		t.Error("the username is not filled in")
+	b.send("/register/"+token, "code", strings.ToLower(code), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
+	if after := b.cookies["__Host-kontor-session"]; after == "" || after == before {
+		t.Error("registering signs in with a new session")
 	}
-	if again := b.get("/login"); strings.Contains(again.body, "berta@kunde.example") {
-		t.Error("the username stays for whoever comes next")
-	}
-	b.get("/register/"+token).want(t, http.StatusGone, "Sign in") // used
-	b.signIn("berta@kunde.example", strong)
-	b.get("/portal").want(t, http.StatusOK, "Berta Kühn")
+	portal := b.get("/portal")
+	portal.want(t, http.StatusOK, "Berta Kühn", "registriert und angemeldet")
+	b.get("/register/"+token).want(t, http.StatusGone) // used
+	elsewhere := w.browser()
+	elsewhere.get("/register/"+token).want(t, http.StatusGone, "Sign in")
+	elsewhere.signIn("berta@kunde.example", strong)
+	elsewhere.get("/portal").want(t, http.StatusOK, "Berta Kühn")
 	// What is not for end users looks like their side of the house, not like the firm's.
 	refused := b.get("/customers")
 	refused.want(t, http.StatusNotFound, "Nicht gefunden")

@@ -93,6 +93,7 @@ func TestComplaints(t *testing.T) {
 		{"/specialists/" + x.specialist.String(), []string{"name", "", "version", "1"}, []string{"name"}},
 		{"/password/reset/" + x.reset, []string{"password", "short", "password_repeat", "other"}, []string{"password", "password_repeat"}},
 		{"/password/forgotten", nil, []string{"login"}},
+		{"/login", nil, []string{"login", "password"}},
 		{"/register/" + x.register, []string{"code", "ABCD-EFGH", "password", "short", "password_repeat", "short"}, []string{"code", "password"}},
 	} {
 		a := b.send(c.path, c.typed...)
@@ -550,8 +551,7 @@ func TestLogSaysNoSecrets(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Log = textLog(&log) })
 	token, code := w.invite("berta@kunde.example", "+4915123456789")
 	b := w.browser()
-	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/login")
-	b.signIn("berta@kunde.example", strong)
+	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 	must(t, w.db.Close())
 	b.get("/register/" + token)
 	said := log.String()

@@ -54,7 +54,7 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		"asset":    static.url,
 		"lines":    linkLines,
 		"phone":    phone.Show,
-		"browser":  browserOf,
+		"browser":  tx.browser,
 		"said":     tx.said,
 		"reason":   tx.reason,
 		"rule":     tx.rule,

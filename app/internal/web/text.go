@@ -9,6 +9,8 @@ import (
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
+
+	"kontor/app/phone"
 )
 
 // Locales are the languages of the screens.
@@ -190,6 +192,8 @@ func (t *texts) said(field, value string) string {
 		return t.country(value)
 	case "date_of_birth", "due", "from", "until":
 		return t.day(value)
+	case "phone", "mobile":
+		return phone.Show(value)
 	}
 	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation.", "status": "transaction_status.", "approval": "approval_kind."}[field]
 	if prefix == "" || value == "" {

@@ -494,7 +494,7 @@ func TestTypedWithHTMX(t *testing.T) {
 		}
 		a := b.do(http.MethodPost, "/customers/new", form, headers...)
 		a.want(t, http.StatusUnprocessableEntity, "nothing has been saved yet")
-		if a.Header.Get("HX-Retarget") != "body" || a.Header.Get("HX-Redirect") != "" || !strings.HasPrefix(a.body, "<!doctype html>") {
+		if a.Header.Get("HX-Retarget") != "body" || a.Header.Get("HX-Redirect") != "" || !strings.HasPrefix(a.body, "<!DOCTYPE html>") {
 			t.Errorf("%v %.60s", a.Header, a.body)
 		}
 		in := sentBy(a.doc(t).Find(`form[action="/login"]`))
@@ -510,7 +510,7 @@ func TestTypedWithHTMX(t *testing.T) {
 	fresh := w.signedIn()
 	a := fresh.do(http.MethodPost, "/customers/new", form, htmx...)
 	a.want(t, http.StatusUnprocessableEntity)
-	if a.Header.Get("HX-Retarget") != "body" || !strings.HasPrefix(a.body, "<!doctype html>") {
+	if a.Header.Get("HX-Retarget") != "body" || !strings.HasPrefix(a.body, "<!DOCTYPE html>") {
 		t.Errorf("%v %.60s", a.Header, a.body)
 	}
 	a.wantTyped(t, url.Values{"company_name": {"Neu GmbH"}})
