@@ -117,9 +117,9 @@ func TestBrowserAuthorisations(t *testing.T) {
 
 		// Why? answers below its row, and the matrix shows all of it without scrolling the page
 		b.explains(`[aria-labelledby=g-administrators] a[data-why]`, "and the rule")
-		b.explains(`#accesses a[data-why]`, "they are not registered")
+		b.explains(`#accesses a[data-why]`, "they haven't registered")
 		b.run(chromedp.KeyEvent(kb.Enter)) // on the same link: a click would have to hit a page that may still be scrolling
-		b.waitFor("the reason", `document.querySelector("#accesses .reason")?.innerText.includes("they are not registered")`)
+		b.waitFor("the reason", `document.querySelector("#accesses .reason")?.innerText.includes("they haven't registered")`)
 		b.eval(`htmx.ajax("GET", document.querySelector("#accesses [hx-get]").getAttribute("hx-get"), { target: "#accesses" }).then(() => true)`, nil) // nothing new
 		b.eval(`htmx.ajax("GET", location.href, { target: "#accesses" }).then(() => true)`, nil)
 		b.waitFor("what is open to stay so when the group is refreshed", `(() => {
