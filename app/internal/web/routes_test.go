@@ -79,7 +79,7 @@ var answers = map[string]string{
 	"POST /hooks/bounce":                               "lllllllllll",
 	"POST /hooks/sms":                                  "lllllllllll",
 	"GET /login":                                       "ooooooooooo",
-	"POST /login":                                      "lllllllllll",
+	"POST /login":                                      "ooooooooooo",
 	"POST /logout":                                     "lllllllllll",
 	"GET /mailbox":                                     "lnffffflfff",
 	"GET /mailbox.json":                                "lnffffflfff",
