@@ -49,7 +49,7 @@ func TestMailArrives(t *testing.T) {
 			"Auto-Submitted": "auto-generated",
 			"From":           `"Kontor" <no-reply@kontor.test>`,
 			"To":             `"Anna Berg" <anna@example.org>`,
-			"Subject":        "Kanzlei Muster: Ihre Registrierung",
+			"Subject":        "Kanzlei Muster: Registrieren Sie sich zum Austausch von Dokumenten",
 		} {
 			if msg.Header.Get(name) != want {
 				t.Errorf("%s is %q, want %q", name, msg.Header.Get(name), want)

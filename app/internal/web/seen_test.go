@@ -342,7 +342,7 @@ func TestRolesAreMailed(t *testing.T) {
 			t.Errorf("a link in %s", m.Text)
 		}
 	}
-	if subjects["otto@kanzlei.example"] != "Kanzlei Berg: Ihre Rollen wurden geändert" || subjects[adminEmail] != "Kanzlei Berg: somebody was given a role that you hold" {
+	if subjects["otto@kanzlei.example"] != "Ihre Rollen wurden geändert" || subjects[adminEmail] != "Somebody was given a role that you have too" {
 		t.Errorf("mails %v", subjects)
 	}
 }

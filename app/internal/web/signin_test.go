@@ -150,7 +150,7 @@ func TestNewEmail(t *testing.T) {
 	for _, m := range w.box()[:2] {
 		told[m.To] = m.Subject
 	}
-	if told[adminEmail] != "Kanzlei Berg: your e-mail address was changed" || told["anna.neu@kanzlei.example"] != "Kanzlei Berg: your new e-mail address counts" {
+	if told[adminEmail] != "Your e-mail address was changed" || told["anna.neu@kanzlei.example"] != "Your new e-mail address is in use" {
 		t.Errorf("told %v", told)
 	}
 	w.browser().signIn("anna.neu@kanzlei.example", strong)
