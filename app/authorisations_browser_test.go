@@ -116,10 +116,10 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.waitFor("B is back", `document.querySelector("[aria-labelledby=g-administrators]").innerText.includes("Ben Büro")`)
 
 		// Why? answers below its row, and the matrix shows all of it without scrolling the page
-		b.explains(`[aria-labelledby=g-administrators] a[data-why]`, "and the rule")
-		b.explains(`#accesses a[data-why]`, "they haven't registered")
+		b.explains(`[aria-labelledby=g-administrators] a[data-why]`, "as an administrator of the customer")
+		b.explains(`#accesses a[data-why]`, "as long as the registration is missing")
 		b.run(chromedp.KeyEvent(kb.Enter)) // on the same link: a click would have to hit a page that may still be scrolling
-		b.waitFor("the reason", `document.querySelector("#accesses .reason")?.innerText.includes("they haven't registered")`)
+		b.waitFor("the reason", `document.querySelector("#accesses .reason")?.innerText.includes("as long as the registration is missing")`)
 		b.eval(`htmx.ajax("GET", document.querySelector("#accesses [hx-get]").getAttribute("hx-get"), { target: "#accesses" }).then(() => true)`, nil) // nothing new
 		b.eval(`htmx.ajax("GET", location.href, { target: "#accesses" }).then(() => true)`, nil)
 		b.waitFor("what is open to stay so when the group is refreshed", `(() => {

@@ -64,7 +64,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	// Additional processors may not process any more: the draft says whom it meets, the other process follows.
 	draft := f.admin.get("/policies/draft?role=specialist&relation=processor&object=transaction&kind=*&action=process&effect=deny").
 		send("Add rule", nil).is(http.StatusOK, "")
-	draft.shows("Ben Büro loses", "1 transaction")
+	draft.shows("Ben Büro can no longer process 1 business transaction")
 	open = b.get(roof).send("Set to open", nil).is(http.StatusOK, roof).shows("Open") // a draft is not in force
 	f.admin.get("/policies/draft").send("Publish", map[string]string{"comment": "Four eyes for processors"}).is(http.StatusOK, "")
 	await.True(t, "the policy in the other process", func() bool { return b.get(roof).Find("button:contains('Send to review')").Length() == 0 })

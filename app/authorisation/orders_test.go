@@ -142,6 +142,15 @@ type one struct {
 }
 
 func (o *one) mark(kind string) string { return fmt.Sprintf("Qz%s%05d", kind, o.number) }
+
+// browser is what they sign in with: of who has two customers, that stays with the account.
+func (o *one) browser() account.Browser {
+	if o.both() {
+		return account.Browser{Address: fmt.Sprintf("2001:db8:7b7b:%04d::1", o.number), Agent: "of both"}
+	}
+	return o.from()
+}
+
 func (o *one) from() account.Browser {
 	return account.Browser{Address: fmt.Sprintf("2001:db8:7a7a:%04d::1", o.number), Agent: o.mark("a") + " Browser"}
 }
@@ -160,6 +169,7 @@ func (o *one) begin(both bool) {
 		o.other = o.add("Anderswo", "Bleibt", "", o.email, "")
 		a := o.accessOf(o.other.ID)
 		o.must(second(o.accesses.Register(o.ctx(), o.fresh(a), access.RegisterForm{Password: strong, PasswordRepeat: strong}, account.Caller{}, here)))
+		o.wasSigned++ // registering signs in
 		o.others = o.known()
 	}
 	o.customer = o.add(o.mark("f"), o.mark("l"), o.mark("n"), o.email, o.mobile())
@@ -218,7 +228,8 @@ func (o *one) do(letter byte) {
 	case 'R':
 		link, code := o.sent(o.access)
 		form := access.RegisterForm{Code: code, Password: strong, PasswordRepeat: strong}
-		o.must(second(o.accesses.Register(o.ctx(), link, form, account.Caller{}, o.from())))
+		o.must(second(o.accesses.Register(o.ctx(), link, form, account.Caller{}, o.browser())))
+		o.wasSigned++
 	case 'S':
 		o.signIn()
 	case 'M':
@@ -265,10 +276,7 @@ func (o *one) signIn() {
 	if !ok {
 		o.t.Fatalf("%s: nobody has the address %s", o.did, o.email)
 	}
-	from := o.from()
-	if o.both() {
-		from = account.Browser{Address: fmt.Sprintf("2001:db8:7b7b:%04d::1", o.number), Agent: "of both"}
-	}
+	from := o.browser()
 	if o.number%10 == 0 {
 		if _, _, err := o.people.SignIn(o.ctx(), o.email, "falsch", from); err == nil {
 			o.t.Error("a wrong password is right")

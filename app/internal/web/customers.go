@@ -9,7 +9,6 @@ import (
 	"kontor/app/access"
 	"kontor/app/customer"
 	"kontor/app/phone"
-	"kontor/app/transaction"
 )
 
 func (s *Server) customerRoutes() []route {
@@ -43,10 +42,9 @@ type overview struct {
 	Prev   string
 	Add    bool
 	Narrow bool // a search or filter is in force: an empty list means that nothing matches
-	// AllFound is where the business transactions are that a search finds, "" for who may see none; Found is them when no
+	// AllFound is where the business transactions are that a search finds, "" for who may see none. Empty holds them when no
 	// customer matches.
 	AllFound string
-	Found    *transaction.Page
 	Clear    string
 }
 
@@ -126,7 +124,7 @@ func (s *Server) findElsewhere(c *fiber.Ctx, d *overview) error {
 	}
 	d.AllFound = transactionsURL("/transactions", ofSearch(d.Filter.Query), "", "")
 	if len(d.Rows) == 0 {
-		d.Found, err = s.findTransactions(c, d.Filter.Query)
+		d.Empty.Found, err = s.findTransactions(c, d.Filter.Query)
 	}
 	return err
 }

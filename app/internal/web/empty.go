@@ -5,6 +5,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/customer"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -38,8 +39,8 @@ type empty struct {
 	Next  string // address of the next step, where the viewer may take it
 	Do    string // text id of its button
 	Icon  string
-	Bare  bool // it stands in a sheet already
-	Found bool // something else was found: the template says it
+	Bare  bool              // it stands in a sheet already
+	Found *transaction.Page // what else was found: a screen reader hears it with the sentence
 }
 
 // Title is the text id of the sentence.
