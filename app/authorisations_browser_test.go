@@ -128,7 +128,7 @@ func TestBrowserAuthorisations(t *testing.T) {
 		})()`)
 		b.visit(path + "/matrix")
 		b.waitText("Whole customer")
-		b.explains(`#matrix td a[data-why]`, "may see this customer")
+		b.explains(`#matrix td a[data-why]`, "business transactions of this customer")
 		b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &sideways)
 		if sideways > 0 {
 			t.Errorf("%d: the matrix scrolls the page sideways by %d px", width, sideways)

@@ -95,7 +95,7 @@ func TestFrozenRedis(t *testing.T) {
 		}
 	}
 	took("readiness", func() {
-		if code, said := readiness(t, base); code != http.StatusOK || !strings.Contains(said, `"status":"degraded","reason":"queue: Redis isn't responding; messages wait in the outbox`) {
+		if code, said := readiness(t, base); code != http.StatusOK || !strings.Contains(said, `"status":"degraded","reason":"queue: Redis does not answer; messages wait in the outbox`) {
 			t.Errorf("readiness: %d %s", code, said)
 		}
 	})
