@@ -18,6 +18,14 @@ type looks struct {
 	paper  bool
 }
 
+// inLanguage says whether a screen is looked at in a language: in both, or in the sample in one of them.
+func inLanguage(seed uint64, path, language string) bool {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(path))
+	first := rand.New(rand.NewPCG(seed, h.Sum64())).IntN(2) == 0 //nolint:gosec // repeatable on purpose
+	return effort.Full || first == (language == "en")
+}
+
 // chooseLooks are all widths, and axe in each scheme at three of them; or of that a sample, which depends on the seed and on
 // the name alone: a light and a dark one for axe, and three more widths.
 func chooseLooks(seed uint64, name string) looks {
