@@ -58,7 +58,7 @@ func calmSample(paths []string, seed string) (sample []string) {
 	}
 	dice := rand.New(rand.NewPCG(sum, 8))
 	for _, path := range paths {
-		if !strings.Contains(path, "#") && (effort.Full || dice.IntN(6) == 0) {
+		if !strings.Contains(path, "#") && (effort.Full || dice.IntN(12) == 0) {
 			sample = append(sample, path)
 		}
 	}

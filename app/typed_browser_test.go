@@ -125,7 +125,7 @@ func TestBrowserTwoTabs(t *testing.T) {
 	registration.waitText("You are registered")
 	registration.waitText("Administrator is still signed in")
 	registration.press("Sign out")
-	registration.waitFor("the sign-in page", `location.pathname === "/login" && document.readyState === "complete"`)
+	registration.waitFor("the sign-in page", `location.pathname === "/login"`)
 	registration.wantFields(map[string]string{"login": "berta@kunde.example"})
 
 	registration.forgetCookies() // and the tab is restored
