@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -51,14 +50,10 @@ func TestBrowserCalm(t *testing.T) {
 }
 
 // calmSample is a few of the screens, without what is done on them, or all.
-func calmSample(paths []string, seed string) (sample []string) {
-	var sum uint64
-	for _, r := range seed {
-		sum = sum*31 + uint64(r)
-	}
-	dice := rand.New(rand.NewPCG(sum, 8))
+func calmSample(paths []string, name string) (sample []string) {
+	random := dice(8, name)
 	for _, path := range paths {
-		if !strings.Contains(path, "#") && (effort.Full || dice.IntN(12) == 0) {
+		if !strings.Contains(path, "#") && (effort.Full || random.IntN(12) == 0) {
 			sample = append(sample, path)
 		}
 	}

@@ -20,18 +20,20 @@ type looks struct {
 
 // inLanguage says whether a screen is looked at in a language: in both, or in the sample in one of them.
 func inLanguage(seed uint64, path, language string) bool {
+	return effort.Full || (dice(seed, path).IntN(2) == 0) == (language == "en")
+}
+
+// dice are the random numbers of a seed that belong to a name: the same whenever they are thrown.
+func dice(seed uint64, name string) *rand.Rand {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(path))
-	first := rand.New(rand.NewPCG(seed, h.Sum64())).IntN(2) == 0 //nolint:gosec // repeatable on purpose
-	return effort.Full || first == (language == "en")
+	_, _ = h.Write([]byte(name))
+	return rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // repeatable on purpose
 }
 
 // chooseLooks are all widths, and axe in each scheme at three of them; or of that a sample, which depends on the seed and on
 // the name alone: a light and a dark one for axe, and three more widths.
 func chooseLooks(seed uint64, name string) looks {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name))
-	random := rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // repeatable on purpose
+	random := dice(seed, name)
 	at := looks{widths: map[int64][]string{}, paper: effort.Full || random.IntN(3) == 0}
 	for _, scheme := range []string{"light", "dark"} {
 		for _, i := range random.Perm(3)[:fewer(3, 1)] {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"io/fs"
 	"maps"
@@ -138,25 +137,14 @@ func TestMandatoryFieldsHaveWords(t *testing.T) {
 		}
 		return err
 	}))
-	must(t, filepath.WalkDir(filepath.Join(repoRoot(t), "app"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 2 && isLiteral(call.Args[1], "required") {
-				if lit, ok := call.Args[0].(*ast.BasicLit); ok {
-					name, _ := strconv.Unquote(lit.Value)
-					names[name] = true
-				}
+	inspectGo(t, filepath.Join(repoRoot(t), "app"), func(n ast.Node) {
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 2 && isLiteral(call.Args[1], "required") {
+			if lit, ok := call.Args[0].(*ast.BasicLit); ok {
+				name, _ := strconv.Unquote(lit.Value)
+				names[name] = true
 			}
-			return true
-		})
-		return nil
-	}))
+		}
+	})
 	delete(names, "confirm") // the message names the number to enter
 	if len(names) < 15 {
 		t.Fatalf("found only %v", slices.Sorted(maps.Keys(names)))

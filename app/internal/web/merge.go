@@ -88,8 +88,8 @@ type change struct {
 	// stored is what was typed as it would be stored; nil: as typed.
 	stored func(values map[string]string) map[string]string
 	// save saves the form's values if the version is still this one. Otherwise it answers with a fault "version", and
-	// returns what is stored by then.
-	save func(version int) (now []customer.Field, version2 int, err error)
+	// returns what is stored by then, and its version.
+	save func(version int) (now []customer.Field, current int, err error)
 }
 
 // saveTries is how often a form is put over what is stored anew, should somebody else be quicker each time.

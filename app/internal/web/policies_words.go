@@ -310,21 +310,22 @@ type impactLine struct {
 
 func (w policyWords) impact(i policy.Impact) impactView {
 	v := impactView{More: i.More, Cut: i.Cut, None: i.Nothing()}
+	add := func(l policy.Line, text string) {
+		v.Lines = append(v.Lines, impactLine{Text: text, Gained: l.Gained, Examples: strings.Join(l.Examples, ", ")})
+	}
 	for _, l := range i.Lines {
 		id := "policy.loses"
 		if l.Gained {
 			id = "policy.gains"
 		}
-		v.Lines = append(v.Lines, impactLine{Text: w.say(id, "Who", l.Person, "Action", w.action(l), "What", w.affected(l)),
-			Gained: l.Gained, Examples: strings.Join(l.Examples, ", ")})
+		add(l, w.say(id, "Who", l.Person, "Action", w.action(l), "What", w.affected(l)))
 	}
 	for _, l := range i.EndUsers {
 		id := "policy.end_users_lose"
 		if l.Gained {
 			id = "policy.end_users_gain"
 		}
-		v.Lines = append(v.Lines, impactLine{Text: w.count(id, l.People, "Action", w.action(l), "What", w.affected(l)),
-			Gained: l.Gained, Examples: strings.Join(l.Examples, ", ")})
+		add(l, w.count(id, l.People, "Action", w.action(l), "What", w.affected(l)))
 	}
 	return v
 }

@@ -67,10 +67,9 @@ func pageSources(t *testing.T) string {
 	return all.String()
 }
 
-// goStrings are the string literals of the program's own files, without tests.
-func goStrings(t *testing.T, root string) []string {
+// inspectGo visits the syntax of the program's own files, without tests.
+func inspectGo(t *testing.T, root string, visit func(ast.Node)) {
 	t.Helper()
-	var found []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
@@ -80,11 +79,7 @@ func goStrings(t *testing.T, root string) []string {
 			return err
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				if s, err := strconv.Unquote(lit.Value); err == nil {
-					found = append(found, s)
-				}
-			}
+			visit(n)
 			return true
 		})
 		return nil
@@ -92,6 +87,19 @@ func goStrings(t *testing.T, root string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// goStrings are the string literals of the program's own files, without tests.
+func goStrings(t *testing.T, root string) []string {
+	t.Helper()
+	var found []string
+	inspectGo(t, root, func(n ast.Node) {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			if s, err := strconv.Unquote(lit.Value); err == nil {
+				found = append(found, s)
+			}
+		}
+	})
 	return found
 }
 
