@@ -286,6 +286,34 @@ func (s *Server) switchType(c *fiber.Ctx) error {
 	return s.renderNewCustomer(c, d, fiber.StatusOK)
 }
 
+// knownBy are customers that may be the one being added, by what stands in a field.
+type knownBy struct {
+	Field     string
+	Customers []customer.Duplicate
+}
+
+// HintedFields are the fields of the form beside which such customers are shown.
+func (d newCustomerForm) HintedFields() []string { return []string{d.nameField(), "email"} }
+
+// KnownBy are the customers to show beside a field.
+func (d newCustomerForm) KnownBy(field string) knownBy {
+	known := knownBy{Field: field}
+	for _, same := range d.Duplicates {
+		if (same.Why == "duplicate.email") == (field == "email") {
+			known.Customers = append(known.Customers, same)
+		}
+	}
+	return known
+}
+
+// nameField is the field that has what a customer of the type is called by.
+func (d newCustomerForm) nameField() string {
+	if d.Type == customer.Company {
+		return "company_name"
+	}
+	return "last_name"
+}
+
 // findDuplicates looks for customers that may be the one being typed.
 func (s *Server) findDuplicates(c *fiber.Ctx, d *newCustomerForm) (err error) {
 	d.Duplicates, err = s.customers.Duplicates(s.ctx(c), s.caller(c), d.Type, readData(d.Form), d.Form.Values["email"])

@@ -230,28 +230,42 @@ func TestSwitchType(t *testing.T) {
 	}
 }
 
-// TestDuplicates: a hint with links, as it is typed and with the complaints, and never in the way.
+// TestDuplicates: a hint with links beside the field that it is about, as it is typed and with the complaints, and never in
+// the way.
 func TestDuplicates(t *testing.T) {
 	w := newWorld(t)
 	there := w.person("Groß-Öhlmann", "aenne@kunde.example")
 	b := w.signedIn()
-	link := "#duplicates a, .note a"
 	same := []string{"type", "person", "first_name", "anne", "last_name", "GROSS-OEHLMANN", "date_of_birth", "1964-08-12", "country", "DE", "locale", "de"}
-	for why, typed := range map[string][]string{
-		"same e-mail address":         {"type", "company", "email", "Aenne@KUNDE.example"},
-		"same name and date of birth": same,
-	} {
-		a := b.htmx("/customers/duplicates", typed...)
-		a.want(t, http.StatusOK, why, "Groß-Öhlmann, Änne")
-		if got := attr(a.doc(t), link, "href"); got != "/customers/"+there.String()+"/data" {
-			t.Errorf("leads to %q", got)
+	hinted := func(a answer, field, why string) {
+		t.Helper()
+		doc := a.doc(t)
+		if got := doc.Find("[popover].known").Length(); got != 1 {
+			t.Errorf("%d hints", got)
+		}
+		hint := "#known-by-" + field + " [popover]"
+		if got := attr(doc, hint+" a", "href"); got != "/customers/"+there.String()+"/data" {
+			t.Errorf("beside %s: leads to %q", field, got)
+		}
+		if text := doc.Find(hint).Text(); !strings.Contains(text, why) || !strings.Contains(text, "Groß-Öhlmann, Änne") {
+			t.Errorf("beside %s: %s", field, text)
 		}
 	}
-	if a := b.htmx("/customers/duplicates", "type", "person", "first_name", "Neu"); strings.TrimSpace(a.body) != "" {
+	for _, c := range []struct {
+		typed      []string
+		field, why string
+	}{
+		{[]string{"type", "company", "email", "Aenne@KUNDE.example"}, "email", "same e-mail address"},
+		{same, "last_name", "same name and date of birth"},
+	} {
+		hinted(b.htmx("/customers/duplicates", c.typed...), c.field, c.why)
+	}
+	if a := b.htmx("/customers/duplicates", "type", "person", "first_name", "Neu"); a.doc(t).Find("button, [popover]").Length() > 0 {
 		t.Errorf("a hint without a reason: %s", a.body)
 	}
 	bad := b.send("/customers", append(slices.Clone(same), "email", "no address")...)
-	bad.want(t, http.StatusUnprocessableEntity, "same name and date of birth")
+	bad.want(t, http.StatusUnprocessableEntity)
+	hinted(bad, "last_name", "same name and date of birth")
 	good := b.send("/customers", append(slices.Clone(same), "email", "aenne@kunde.example")...)
 	if good.StatusCode != http.StatusSeeOther {
 		t.Errorf("a hint blocks: %d %s", good.StatusCode, good.text())
