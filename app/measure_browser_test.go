@@ -139,6 +139,12 @@ const misfits = `(() => {
 			range.selectNodeContents(node);
 			let block = e;
 			while (style(block).display.startsWith("inline") && !style(block).display.includes("-")) block = block.parentElement;
+			for (const number of node.data.matchAll(/\b[KV]-\d{4,}|\+\d[\d ]{6,}\d/g)) {
+				const part = document.createRange();
+				part.setStart(node, number.index);
+				part.setEnd(node, number.index + number[0].length);
+				if (new Set([...part.getClientRects()].filter(r => r.width > 1).map(r => Math.round(r.top))).size > 1) lost.add(number[0] + " is broken in " + say(e));
+			}
 			const edge = boxOf(block), inside = [];
 			for (let a = e; a !== page; a = a.parentElement) if (scrolls(a)) inside.push(boxOf(a));
 			for (const r of range.getClientRects()) {

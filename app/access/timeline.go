@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kontor/app/courier"
+	"kontor/app/phone"
 )
 
 // Step is an entry of the delivery timeline.
@@ -93,7 +94,11 @@ func messageSteps(messages []courier.Message, channel courier.Channel, now time.
 
 // stepsOf is one message: queued, each attempt, and how it ended where no attempt says so.
 func stepsOf(m courier.Message, now time.Time) []Step {
-	steps := []Step{{At: m.CreatedAt, Channel: m.Channel, Tone: toneQuiet, Text: "timeline.queued", Args: map[string]any{"recipient": m.Recipient}}}
+	recipient := m.Recipient
+	if m.Channel == courier.SMS {
+		recipient = phone.Show(recipient)
+	}
+	steps := []Step{{At: m.CreatedAt, Channel: m.Channel, Tone: toneQuiet, Text: "timeline.queued", Args: map[string]any{"recipient": recipient}}}
 	said := map[courier.Outcome]bool{}
 	for i, a := range m.AttemptRows {
 		running := m.State == courier.Sending && i == len(m.AttemptRows)-1

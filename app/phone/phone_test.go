@@ -159,8 +159,10 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q became %q", typed, e164)
 		}
 		for _, again := range []string{e164, Show(e164)} {
-			if got, complaint := Parse(again, "US"); got != e164 {
-				t.Fatalf("%q became %q, and %q became %q, %q", typed, e164, again, got, complaint)
+			for _, in := range []string{country, "US", "IT"} {
+				if got, complaint := Parse(again, in); got != e164 {
+					t.Fatalf("%q became %q, and %q in %s became %q, %q", typed, e164, again, in, got, complaint)
+				}
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/fnv"
+	"slices"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -211,30 +212,38 @@ func (s *Server) accessOf(c *fiber.Ctx) (customerContext, access.Row, error) {
 // fieldsOfAccess are the stored values of the fields that its form can change. The e-mail address of a registered
 // access is the end user's own.
 func fieldsOfAccess(a access.Access) []customer.Field {
-	fields := []customer.Field{
-		{Name: "first_name", Value: a.FirstName}, {Name: "last_name", Value: a.LastName},
-		{Name: "mobile", Value: a.Mobile}, {Name: "locale", Value: a.Locale},
-	}
-	if a.RegisteredAt == nil {
-		fields = append(fields, customer.Field{Name: "email", Value: a.Email})
+	fields := fieldsOfAccessForm(recordedOf(a))
+	if a.RegisteredAt != nil {
+		fields = slices.DeleteFunc(fields, func(field customer.Field) bool { return field.Name == "email" })
 	}
 	return fields
 }
 
+// recordedOf is what is recorded of an access.
+func recordedOf(a access.Access) access.Form {
+	return access.Form{FirstName: a.FirstName, LastName: a.LastName, Email: a.Email, Mobile: a.Mobile, Locale: a.Locale}
+}
+
+// fieldsOfAccessForm are the values of the fields in which that is recorded.
+func fieldsOfAccessForm(f access.Form) []customer.Field {
+	return showNumbers([]customer.Field{
+		{Name: "first_name", Value: f.FirstName}, {Name: "last_name", Value: f.LastName}, {Name: "email", Value: f.Email},
+		{Name: "mobile", Value: f.Mobile}, {Name: "locale", Value: f.Locale},
+	})
+}
+
 // storedAccess is what was typed about an access as it would be stored.
 func storedAccess(country string, values map[string]string) map[string]string {
-	a, err := access.Validate(readAccess(&form{Values: values}), country)
+	f, err := access.Validate(readAccess(&form{Values: values}), country)
 	if err != nil {
 		return values // what has mistakes is never compared
 	}
-	return map[string]string{"first_name": a.FirstName, "last_name": a.LastName, "email": a.Email, "mobile": a.Mobile, "locale": a.Locale}
+	return valuesOf(fieldsOfAccessForm(f))
 }
 
 func formOfAccess(a access.Access) *form {
-	f := newForm(map[string]string{
-		"first_name": a.FirstName, "last_name": a.LastName, "email": a.Email, "mobile": a.Mobile, "locale": a.Locale,
-		"version": strconv.Itoa(a.Version),
-	})
+	f := newForm(valuesOf(fieldsOfAccessForm(recordedOf(a))))
+	f.Values["version"] = strconv.Itoa(a.Version)
 	f.Was = fieldsOfAccess(a)
 	return f
 }

@@ -28,17 +28,15 @@ func (s *Server) showCustomerData(c *fiber.Ctx) error {
 
 // formOf fills a form with what is stored.
 func formOf(cu customer.Customer) *form {
-	f := newForm(map[string]string{"version": strconv.Itoa(cu.Version)})
-	for _, field := range cu.Fields() {
-		f.Values[field.Name] = field.Value
-	}
+	f := newForm(valuesOf(showNumbers(cu.Fields())))
+	f.Values["version"] = strconv.Itoa(cu.Version)
 	f.Was = fieldsOf(cu)
 	return f
 }
 
 // fieldsOf are the stored values of the fields that the form of this type has.
 func fieldsOf(cu customer.Customer) []customer.Field {
-	return slices.DeleteFunc(cu.Fields(), func(field customer.Field) bool { return !offered(cu.Type, field.Name) })
+	return slices.DeleteFunc(showNumbers(cu.Fields()), func(field customer.Field) bool { return !offered(cu.Type, field.Name) })
 }
 
 func (s *Server) renderCustomerData(c *fiber.Ctx, d customerData, status int) error {
@@ -83,11 +81,16 @@ func storedCustomer(t customer.Type, values map[string]string) map[string]string
 	if err != nil {
 		return values // what has mistakes is never compared
 	}
-	stored := map[string]string{}
-	for _, field := range d.Fields() {
-		stored[field.Name] = field.Value
+	return valuesOf(showNumbers(d.Fields()))
+}
+
+// valuesOf are the values of fields by the fields' names.
+func valuesOf(fields []customer.Field) map[string]string {
+	values := map[string]string{}
+	for _, field := range fields {
+		values[field.Name] = field.Value
 	}
-	return stored
+	return values
 }
 
 // offered says whether the form of this type has the field.

@@ -45,6 +45,16 @@ func (s *Server) readNumbers(c *fiber.Ctx, f *form, country string) {
 	}
 }
 
+// showNumbers writes the telephone numbers among the values of fields as every page shows them.
+func showNumbers(fields []customer.Field) []customer.Field {
+	for i, field := range fields {
+		if _, number := numberFields[field.Name]; number {
+			fields[i].Value = phone.Show(field.Value)
+		}
+	}
+	return fields
+}
+
 // typingQuery marks what a page asks while somebody is still typing.
 const typingQuery = "typing"
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -54,6 +55,7 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		"asset":    static.url,
 		"lines":    linkLines,
 		"phone":    phone.Show,
+		"whole":    whole,
 		"browser":  tx.browser,
 		"said":     tx.said,
 		"reason":   tx.reason,
@@ -74,6 +76,14 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 		return nil, fmt.Errorf("templates in %s: %w", tx.locale, err)
 	}
 	return t, nil
+}
+
+// numbersInText are the numbers of customers and transactions, and telephone numbers as they are shown.
+var numbersInText = regexp.MustCompile(`\b[KV]-\d+|\+\d[\d -]*\d`)
+
+// whole keeps numbers in a sentence from being broken at their hyphens and blanks.
+func whole(text string) template.HTML {
+	return template.HTML(numbersInText.ReplaceAllString(template.HTMLEscapeString(text), `<span class="num">$0</span>`))
 }
 
 // fragment is {{template name data}} for the rows of long lists: rendered once and kept. The template may use nothing
