@@ -36,6 +36,7 @@ var may = map[string]string{
 	"app/audit":               "app/store app/fault",
 	"app/approval":            "app/store app/fault app/courier app/audit policies",
 	"app/account":             "app/entry app/store app/fault app/secret app/courier app/audit app/approval policies",
+	"app/account/accounttest": "",
 	"app/assignment":          "app/store",
 	"app/customer":            "app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account policies",
 	"app/access":              "app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account app/approval app/customer policies",

@@ -16,6 +16,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/account/accounttest"
 	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -77,6 +78,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	must(t, err)
 	approvals := approval.New(approval.Options{DB: db, Now: c.now, Audit: log, Courier: post})
 	people := account.New(account.Options{
+		Hashing:   accounttest.Quick,
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})

@@ -113,6 +113,13 @@ func BenchmarkGuesses(b *testing.B) {
 	}
 }
 
+// TestPasswordsCost: nobody has to ask for it.
+func TestPasswordsCost(t *testing.T) {
+	if got := New(Options{}).hasher.params; got != hashing {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestHasher(t *testing.T) {
 	ctx := context.Background()
 	h := newHasher(hashing)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
@@ -38,6 +39,8 @@ type Options struct {
 	Locale          string        // of mails to people who have not chosen a language; default "en"
 	IdleTimeout     time.Duration // a session that nobody uses ends after this; default 30 min
 	AbsoluteTimeout time.Duration // and each after this; default 12 h
+
+	Hashing argon2id.Params // the cost of a password; default 19 MiB, two passes
 }
 
 // Service keeps accounts. It is safe for concurrent use.
@@ -78,8 +81,12 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit, approvals: o.Approvals, gate: newGate(),
 		baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm, locale: o.Locale,
-		idle: o.IdleTimeout, absolute: o.AbsoluteTimeout, hasher: newHasher(hashing),
+		idle: o.IdleTimeout, absolute: o.AbsoluteTimeout,
 	}
+	if o.Hashing == (argon2id.Params{}) {
+		o.Hashing = hashing
+	}
+	s.hasher = newHasher(o.Hashing)
 	if s.locale == "" {
 		s.locale = "en"
 	}

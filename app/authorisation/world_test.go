@@ -18,6 +18,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/account/accounttest"
 	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
@@ -73,6 +74,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.must(err)
 	approvals := approval.New(approval.Options{DB: db, Now: w.clock, Audit: log, Courier: w.post})
 	w.people = account.New(account.Options{
+		Hashing:   accounttest.Quick,
 		Approvals: approvals,
 		DB:        db, Now: w.clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/account/accounttest"
 	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
@@ -80,7 +81,8 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	})
 	approvals := approval.New(approval.Options{DB: db, Now: w.clock, Audit: log, Courier: outbox{}})
 	w.people = account.New(account.Options{
-		DB: db, Now: w.clock, Key: key, Policy: policy, Courier: outbox{}, Audit: log, Approvals: approvals, BaseURL: "https://kontor.example", Firm: "F",
+		Hashing: accounttest.Quick,
+		DB:      db, Now: w.clock, Key: key, Policy: policy, Courier: outbox{}, Audit: log, Approvals: approvals, BaseURL: "https://kontor.example", Firm: "F",
 	})
 	w.Service = New(Options{
 		Accounts: w.people, Approvals: approvals,

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"path"
 	"strings"
+	"sync"
 
 	"kontor/app/logo"
 
@@ -25,9 +26,13 @@ type static struct {
 }
 
 type staticFile struct {
-	mime          string
-	plain, gz, br []byte // gz and br are nil for what is packed already
+	mime   string
+	plain  []byte
+	packed func() packed // nil for what is packed already
 }
+
+// packed is a file as it travels.
+type packed struct{ gz, br []byte }
 
 // loadStatic takes the files of fsys, and the firm's logo where there is one.
 func loadStatic(fsys fs.FS, own *logo.Logo) (*static, error) {
@@ -43,9 +48,12 @@ func loadStatic(fsys fs.FS, own *logo.Logo) (*static, error) {
 		}
 		_, _ = fmt.Fprintf(sum, "%s %d\n", name, len(raw))
 		_, _ = sum.Write(raw)
-		f, err := pack(name, raw)
+		f := &staticFile{mime: mime.TypeByExtension(path.Ext(name)), plain: raw, packed: sync.OnceValue(func() packed { return pack(raw) })}
+		if f.mime == "" {
+			return fmt.Errorf("%s: unknown type", name)
+		}
 		s.files[name] = f
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("static files: %w", err)
@@ -58,30 +66,20 @@ func loadStatic(fsys fs.FS, own *logo.Logo) (*static, error) {
 	return s, nil
 }
 
-func pack(name string, raw []byte) (*staticFile, error) {
-	f := &staticFile{mime: mime.TypeByExtension(path.Ext(name)), plain: raw}
-	if f.mime == "" {
-		return nil, fmt.Errorf("%s: unknown type", name)
-	}
+// pack compresses a file. Writing to memory does not fail.
+func pack(raw []byte) (p packed) {
 	var buf bytes.Buffer
-	gz, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
+	gz, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression)
 	_, _ = gz.Write(raw)
-	if err := gz.Close(); err != nil {
-		return nil, err
-	}
-	f.gz = bytes.Clone(buf.Bytes())
+	_ = gz.Close()
+	p.gz = bytes.Clone(buf.Bytes())
 	buf.Reset()
-	// Level 5 of 11: within a few percent of the best, in milliseconds instead of a second of start-up.
+	// Level 5 of 11: within a few percent of the best, in milliseconds instead of a second.
 	br := brotli.NewWriterLevel(&buf, 5)
 	_, _ = br.Write(raw)
-	if err := br.Close(); err != nil {
-		return nil, err
-	}
-	f.br = bytes.Clone(buf.Bytes())
-	return f, nil
+	_ = br.Close()
+	p.br = bytes.Clone(buf.Bytes())
+	return p
 }
 
 // url is the address of a file; an unknown one is a mistake in a template and is caught by the tests that render it.
@@ -95,13 +93,16 @@ func (s *static) serve(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, f.mime)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
 	c.Vary(fiber.HeaderAcceptEncoding)
+	if f.packed == nil {
+		return c.Send(f.plain)
+	}
 	switch accepted := c.Get(fiber.HeaderAcceptEncoding); {
-	case f.br != nil && strings.Contains(accepted, "br"):
+	case strings.Contains(accepted, "br"):
 		c.Set(fiber.HeaderContentEncoding, "br")
-		return c.Send(f.br)
-	case f.gz != nil && strings.Contains(accepted, "gzip"):
+		return c.Send(f.packed().br)
+	case strings.Contains(accepted, "gzip"):
 		c.Set(fiber.HeaderContentEncoding, "gzip")
-		return c.Send(f.gz)
+		return c.Send(f.packed().gz)
 	}
 	return c.Send(f.plain)
 }

@@ -20,6 +20,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/account/accounttest"
 	"kontor/app/approval"
 	"kontor/app/attention"
 	"kontor/app/audit"
@@ -161,6 +162,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	must(t, err)
 	approvals := approval.New(approval.Options{DB: db, Now: c.now, Audit: log, Courier: post})
 	people := account.New(account.Options{
+		Hashing:   accounttest.Quick,
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
