@@ -3,11 +3,16 @@ package loop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"kontor/app/await"
 	"kontor/app/courier"
@@ -154,6 +159,76 @@ func TestCountsWhatFailed(t *testing.T) {
 			t.Errorf("failed: %d e-mails, want 0; %d SMS, want 1", infos[0].Failed, infos[1].Failed)
 		}
 	})
+}
+
+// answersLate passes connections to Redis on. Once it is armed, it holds back the answer to the next script that names a key.
+func answersLate(t *testing.T, address, key string, by time.Duration, armed *atomic.Bool) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	pass := func(to, from net.Conn, look func(asked string)) {
+		defer to.Close()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := from.Read(buf)
+			if err != nil {
+				return
+			}
+			look(string(buf[:n]))
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", address)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			var late atomic.Bool
+			go pass(far, near, func(asked string) {
+				if strings.Contains(asked, "eval") && strings.Contains(asked, key) && armed.CompareAndSwap(true, false) {
+					late.Store(true)
+				}
+			})
+			go pass(near, far, func(string) {
+				if late.Swap(false) {
+					time.Sleep(by)
+				}
+			})
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// TestRunAllAnswersLate: Redis moves all at once and takes longer than other commands may to say so; the number is right.
+func TestRunAllAnswersLate(t *testing.T) {
+	address, err := redis.ParseURL(redisURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var armed atomic.Bool
+	q := open(t, fmt.Sprintf("redis://%s/%d", answersLate(t, address.Addr, ":scheduled", 2500*time.Millisecond, &armed), address.DB), nil)
+	task, err := mailLane(q).newTask(courier.Ticket{MessageID: newOutbox(nil).put(1, courier.Email)[0], Channel: courier.Email, Run: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asynq.NewClientFromRedisClient(mailLane(q).client).Enqueue(task, asynq.ProcessIn(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	armed.Store(true)
+	if n, err := q.RunAll(t.Context(), "mail"); n != 1 || err != nil || armed.Load() {
+		t.Errorf("%d, %v; still to be late: %v", n, err, armed.Load())
+	}
 }
 
 // TestRunAll: thousands that wait for an hour, and what the queue gave up, run at once; the other queue's wait on.

@@ -21,6 +21,7 @@ type lane struct {
 	queue     string // its name on pages
 	key       string // its name in Redis
 	scope     scope
+	opts      redis.UniversalOptions
 	client    redis.UniversalClient
 	inspector *asynq.Inspector
 	conns     conns
@@ -42,22 +43,28 @@ const (
 )
 
 func newLane(c courier.Channel, installation string, opts redis.UniversalOptions, r *reach) *lane {
-	l := &lane{channel: c, queue: queueOf(c), reach: r}
+	l := &lane{channel: c, queue: queueOf(c), opts: opts, reach: r}
 	l.key = keyOf(installation, l.queue)
 	l.scope = scopeOf(l.key)
-	client := l.connect(opts)
-	client.AddHook(watch{l})
-	l.client = scoped{client, l.scope}
+	l.client = l.connect(2*time.Second, 1)
 	l.inspector = asynq.NewInspectorFromRedisClient(l.client)
 	return l
 }
 
-// connect makes the client: of a Cluster, of a master that Sentinels name, or of one server.
-func (l *lane) connect(opts redis.UniversalOptions) redis.UniversalClient {
+// connect makes a client: of a Cluster, of a master that Sentinels name, or of one server. It waits for an answer for a
+// time, and asks again so often (-1: never) if none comes.
+func (l *lane) connect(answer time.Duration, again int) redis.UniversalClient {
+	client := l.dial(answer, again)
+	client.AddHook(watch{l})
+	return scoped{client, l.scope}
+}
+
+func (l *lane) dial(answer time.Duration, again int) redis.UniversalClient {
+	opts := l.opts
 	opts.DialTimeout = 2 * time.Second
-	opts.ReadTimeout = 2 * time.Second
+	opts.ReadTimeout = answer
 	opts.WriteTimeout = 2 * time.Second
-	opts.MaxRetries = 1
+	opts.MaxRetries = again
 	opts.DialerRetries = 1
 	opts.PoolSize = 64 // opened as needed
 	opts.ContextTimeoutEnabled = true

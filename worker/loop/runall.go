@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hibiken/asynq"
+
 	"kontor/app/fault"
 )
 
@@ -22,9 +24,13 @@ func (q *Queue) RunAll(ctx context.Context, queue string) (n int, err error) {
 	if err := l.check(ctx); err != nil {
 		return 0, err
 	}
-	for _, run := range []func(string) (int, error){l.inspector.RunAllRetryTasks, l.inspector.RunAllScheduledTasks, l.inspector.RunAllArchivedTasks} {
+	// Asked a second time, because the answer takes long, Redis would say that there was nothing to move.
+	client := l.connect(runAllTime, -1)
+	defer client.Close()
+	inspector := asynq.NewInspectorFromRedisClient(client)
+	for _, run := range []func(string) (int, error){inspector.RunAllRetryTasks, inspector.RunAllScheduledTasks, inspector.RunAllArchivedTasks} {
 		moved, err := inTime(ctx, runAllTime, func() (int, error) {
-			names, err := l.inspector.Queues()
+			names, err := inspector.Queues()
 			if err != nil || !slices.Contains(names, l.key) { // nothing was ever queued
 				return 0, err
 			}
