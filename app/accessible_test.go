@@ -24,7 +24,7 @@ var screens = []struct {
 	paths []string
 }{
 	{"specialist", []string{
-		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes",
+		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes", "/customers/new#known",
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
@@ -42,7 +42,7 @@ var screens = []struct {
 		"/login", "/password/forgotten", "/register/" + strings.Repeat("A", 43), "{used link}", "{link}", "{reset}",
 		"/login#sent empty", "/password/forgotten#sent empty", "{link}#sent empty", "{reset}#sent empty",
 	}},
-	{"end user", []string{"/portal", "{own transaction}", "/account", "/customers"}},
+	{"end user", []string{"/portal", "{own transaction}", "/account", "/account#saved", "/customers"}},
 }
 
 // TestAccessible: on every screen, in every state that a person opens, in both languages, axe finds nothing (on a phone, a

@@ -264,6 +264,7 @@ func TestBrowserJourney(t *testing.T) {
 	end.press("Register")
 	end.waitFor("the portal", `location.pathname === "/portal"`)
 	end.waitText("Jörg O'Brien")
+	end.wantFits("just registered", 360)
 
 	firm.waitText("Registered")
 	var same bool

@@ -101,7 +101,7 @@ const misprints = `(() => {
 })()`
 
 // misfits are what does not fit on the page as it is now: what makes it scroll sideways, what is cut off or out of reach,
-// what is wider than its box, and texts that lie over each other. What scrolls must be a region that the keyboard reaches and
+// what is wider than its box, texts that lie over each other, and numbers and words of up to 16 letters that are broken. What scrolls must be a region that the keyboard reaches and
 // that has a name. What is displayed for a screen reader alone, in a box of one pixel, is none of it, and what is meant to
 // lie over the page (results, menus, the bar) covers no text.
 const misfits = `(() => {
@@ -139,11 +139,11 @@ const misfits = `(() => {
 			range.selectNodeContents(node);
 			let block = e;
 			while (style(block).display.startsWith("inline") && !style(block).display.includes("-")) block = block.parentElement;
-			for (const number of node.data.matchAll(/\b[KV]-\d{4,}|\+\d[\d ]{6,}\d/g)) {
+			if (new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1) for (const whole of node.data.matchAll(/\b[KV]-\d{4,}|(?<![\p{L}\d@.\/:_-])\p{L}{2,16}(?![\p{L}\d@.\/:_-])/gu)) {
 				const part = document.createRange();
-				part.setStart(node, number.index);
-				part.setEnd(node, number.index + number[0].length);
-				if (new Set([...part.getClientRects()].filter(r => r.width > 1).map(r => Math.round(r.top))).size > 1) lost.add(number[0] + " is broken in " + say(e));
+				part.setStart(node, whole.index);
+				part.setEnd(node, whole.index + whole[0].length);
+				if (new Set([...part.getClientRects()].filter(r => r.width > 1).map(r => Math.round(r.top))).size > 1) lost.add(whole[0] + " is broken in " + say(e));
 			}
 			const edge = boxOf(block), inside = [];
 			for (let a = e; a !== page; a = a.parentElement) if (scrolls(a)) inside.push(boxOf(a));

@@ -80,6 +80,16 @@ var doings = map[string]opening{
 		b.press(b.in("Save", "Speichern"))
 		b.waitFor("the complaints", `document.activeElement?.id === "summary"`)
 	}},
+	"saved": {do: func(b *browser) {
+		b.press(b.in("Save", "Speichern"))
+		b.waitFor("the confirmation", `document.querySelector(".toast-line") !== null`)
+	}},
+	"known": {do: func(b *browser) {
+		b.typeInto("email", "xaver.brandl@example.org\t")
+		b.waitFor("the hint", `document.querySelector("#known-by-email button") !== null`)
+		b.run(chromedp.Click("#known-by-email button", chromedp.ByQuery))
+		b.waitFor("the list", `document.querySelector(".known:popover-open a") !== null`)
+	}},
 	// Somebody else saves the same form in between.
 	"conflict": {do: func(b *browser) {
 		b.eval(`(async () => {

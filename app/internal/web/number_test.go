@@ -61,7 +61,7 @@ func TestNumberOnForms(t *testing.T) {
 	}
 
 	to := b.send("/customers", append(typed, "email", "otto@kunde.example")...).Header.Get("Location")
-	b.get(to).want(t, http.StatusOK, "The registration link is on its way. The registration code goes to +43 664 1234567")
+	b.get(to).want(t, http.StatusOK, "The registration link is on its way. The registration code goes to +43 664 1234567.")
 	data := b.get(strings.TrimSuffix(to, "authorisations") + "data").doc(t)
 	if got := strings.TrimSpace(data.Find("#r-phone").Text()); got != "Will be used as +43 1 23456789 (Austria)" {
 		t.Errorf("the customer's data say %q", got)

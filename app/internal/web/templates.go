@@ -78,10 +78,10 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time)
 	return t, nil
 }
 
-// numbersInText are the numbers of customers and transactions, and telephone numbers as they are shown.
-var numbersInText = regexp.MustCompile(`\b[KV]-\d+|\+\d[\d -]*\d`)
+// numbersInText are the numbers of customers and transactions.
+var numbersInText = regexp.MustCompile(`\b[KV]-\d+`)
 
-// whole keeps numbers in a sentence from being broken at their hyphens and blanks.
+// whole keeps numbers in a sentence from being broken at their hyphens.
 func whole(text string) template.HTML {
 	return template.HTML(numbersInText.ReplaceAllString(template.HTMLEscapeString(text), `<span class="num">$0</span>`))
 }
