@@ -62,6 +62,15 @@ func TestTwoEdit(t *testing.T) {
 			action: func(w *world) string { return w.path() + "/accesses/" + w.row("b@kunde.example").ID.String() },
 			field:  "last_name", other: "first_name", kept: "Bertha", said: "Last name",
 		},
+		"a customer's telephone number": {
+			page:   func(w *world) string { return w.path() + "/data" },
+			action: func(w *world) string { return w.path() + "/data" }, field: "street", other: "phone", kept: "+49 40 1234567", said: "Street and number",
+		},
+		"an access's mobile number": {
+			page:   func(w *world) string { return w.path() + "/accesses/" + w.row("b@kunde.example").ID.String() },
+			action: func(w *world) string { return w.path() + "/accesses/" + w.row("b@kunde.example").ID.String() },
+			field:  "last_name", other: "mobile", kept: "+49 1512 3456789", said: "Last name",
+		},
 		"business transaction": {
 			page:   func(w *world) string { return "/transactions/" + w.numbered(1) + "/edit" },
 			action: func(w *world) string { return "/transactions/" + w.numbered(1) + "/edit" },

@@ -66,10 +66,16 @@ func TestNumberOnForms(t *testing.T) {
 	if got := strings.TrimSpace(data.Find("#r-phone").Text()); got != "Will be used as +43 1 23456789 (Austria)" {
 		t.Errorf("the customer's data say %q", got)
 	}
+	if got := attr(data, "#f-phone", "value"); got != "+43 1 23456789" {
+		t.Errorf("the customer's field holds %q", got)
+	}
 	accesses := strings.TrimSuffix(to, "authorisations") + "accesses"
 	correct := b.get(to).doc(t).Find("#accesses a[id^=correct-]").AttrOr("href", "")
 	if got := strings.TrimSpace(b.get(correct).doc(t).Find("#r-mobile").Text()); got != "Will be used as +43 664 1234567 (Austria)" {
 		t.Errorf("correcting says %q", got)
+	}
+	if got := attr(b.get(correct).doc(t), "#f-mobile", "value"); got != "+43 664 1234567" {
+		t.Errorf("the access's field holds %q", got)
 	}
 	person := []string{"first_name", "Otto", "last_name", "Ort", "email", "otto@kunde.example", "locale", "de"}
 	for _, does := range []struct {
@@ -80,7 +86,8 @@ func TestNumberOnForms(t *testing.T) {
 		{accesses, []string{"first_name", "Eva", "last_name", "Ort", "email", "eva@kunde.example", "mobile", "0664 7654321", "locale", "de"}, "The registration code goes to +43 664 7654321."},
 		{accesses, []string{"first_name", "Ida", "last_name", "Ort", "email", "ida@kunde.example", "locale", "de"}, ""},
 		{correct + "/resend", nil, "The registration code goes to +43 664 1234567."},
-		{correct, append(person, "mobile", "0664 5555555", "version", ""), "The registration code goes to +43 664 5555555."},
+		{correct, append(slices.Clone(person), "mobile", "+43 664 1234567", "version", ""), ""}, // as the field holds it: no new code
+		{correct, append(slices.Clone(person), "mobile", "0664 5555555", "version", ""), "The registration code goes to +43 664 5555555."},
 		{correct + "/deactivate", nil, ""},
 		{correct + "/reactivate", nil, "The registration code goes to +43 664 5555555."},
 	} {

@@ -142,7 +142,7 @@ func linkLines(text string) template.HTML {
 			b.WriteString(`<a href="` + template.HTMLEscapeString(bare) + `">` + template.HTMLEscapeString(bare) + "</a>\n")
 			continue
 		}
-		b.WriteString(template.HTMLEscapeString(line))
+		b.WriteString(string(whole(line)))
 	}
 	return template.HTML(b.String()) // every part is escaped above
 }
