@@ -265,6 +265,8 @@ func TestBrowserJourney(t *testing.T) {
 	end.waitFor("the portal", `location.pathname === "/portal"`)
 	end.waitText("Jörg O'Brien")
 	end.wantFits("just registered", 360)
+	end.resize(1024)
+	end.wantFits("just registered", 1024)
 
 	firm.waitText("Registered")
 	var same bool

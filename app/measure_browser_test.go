@@ -109,6 +109,7 @@ const misfits = `(() => {
 	const say = e => (e.textContent.trim().replace(/\s+/g, " ").slice(0, 60) || e.id || e.name) + " <" + e.localName + (e.className ? "." + String(e.className.baseVal ?? e.className).replaceAll(" ", ".") : "") + ">";
 	const styles = new Map(), style = e => styles.get(e) ?? (styles.set(e, getComputedStyle(e)), styles.get(e));
 	const boxes = new Map(), boxOf = e => boxes.get(e) ?? (boxes.set(e, e.getBoundingClientRect()), boxes.get(e));
+	const unseen = a => boxOf(a).width <= 1 && style(a).overflowX !== "visible"; // for a screen reader alone
 	const scrolls = a => ["auto", "scroll"].includes(style(a).overflowX);
 	if (page.scrollWidth > page.clientWidth) lost.add("the page scrolls sideways by " + (page.scrollWidth - page.clientWidth) + " px");
 
@@ -116,10 +117,10 @@ const misfits = `(() => {
 	each: for (const e of document.body.querySelectorAll("*")) {
 		if (e.closest("svg, option, datalist, script") || !e.checkVisibility({visibilityProperty: true})) continue;
 		let box = boxOf(e), layer = document.body;
-		if (box.width <= 1 || box.right <= 0) continue;
+		if (unseen(e) || box.right <= 0) continue;
 		for (let a = e; a !== page; a = a.parentElement) {
 			const edge = boxOf(a);
-			if (edge.width <= 1) continue each;
+			if (unseen(a)) continue each;
 			if (layer === document.body && ["absolute", "fixed", "sticky"].includes(style(a).position)) layer = a;
 			if (a !== e && scrolls(a)) box = edge; // what it holds can be scrolled to
 			else if (a !== e && style(a).overflowX !== "visible" && (box.left < edge.left - 1 || box.right > edge.right + 1)) {
