@@ -101,9 +101,10 @@ const misprints = `(() => {
 })()`
 
 // misfits are what does not fit on the page as it is now: what makes it scroll sideways, what is cut off or out of reach,
-// what is wider than its box, texts that lie over each other, and numbers and words of up to 16 letters that are broken. What scrolls must be a region that the keyboard reaches and
-// that has a name. What is displayed for a screen reader alone, in a box of one pixel, is none of it, and what is meant to
-// lie over the page (results, menus, the bar) covers no text.
+// what is wider than its box, texts that lie over each other, and numbers and words of up to 16 letters that are broken.
+// What scrolls must be a region that the keyboard reaches and that has a name. What is displayed for a screen reader
+// alone, in a box of one pixel, is none of it, and what is meant to lie over the page (results, menus, the bar) covers no
+// text.
 const misfits = `(() => {
 	const page = document.documentElement, lost = new Set();
 	const say = e => (e.textContent.trim().replace(/\s+/g, " ").slice(0, 60) || e.id || e.name) + " <" + e.localName + (e.className ? "." + String(e.className.baseVal ?? e.className).replaceAll(" ", ".") : "") + ">";

@@ -202,7 +202,7 @@ func answersLate(t *testing.T, address, key string, by time.Duration, armed *ato
 			})
 			go pass(near, far, func(string) {
 				if late.Swap(false) {
-					time.Sleep(by)
+					time.Sleep(by) // the delay is what is tried here
 				}
 			})
 		}
