@@ -16,7 +16,7 @@ import (
 )
 
 // TestFaults works with the built program while random faults come, one after another and some at a time, and then looks
-// whether anything was lost. app/docs/operations.md says how to run it for longer and what must hold:
+// whether anything was lost. app/docs/development.md says how to run it for longer and what must hold:
 //
 //	KONTOR_TEST_FAULTS=10m KONTOR_TEST_SEED=7 go test ./app -run TestFaults -v -timeout 60m
 //

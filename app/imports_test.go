@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// may says which of our packages a package may import, besides itself: the import rules of app/README.md. "*" is all.
-// A package that is missing here fails the test, so a new room must be given its place.
+// may says which of our packages a package may import, besides itself: see app/docs/architecture.md. "*" is all.
+// A package that is missing here fails the test, so a new package must be given its place.
 var may = map[string]string{
 	"views":                   "",
 	"migrations":              "",

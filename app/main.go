@@ -20,7 +20,7 @@
 //	app health                               ask a running web process whether it is ready
 //	app --help, app --version
 //
-// Settings come from the environment or from flags of the same name; the README lists them.
+// Settings come from the environment or from flags of the same name; app/docs/settings.md lists them.
 package main
 
 import (
