@@ -155,10 +155,11 @@ func citations(content string) (rows []string) {
 }
 
 // ourFiles lists the files that people write: code, templates, documents and scripts. Paths begin at the repository.
-// This test is left out, since it cites rows that are made up.
+// The two tests that read them are left out, since they cite rows and files that are made up.
 func ourFiles(t *testing.T) (files []string) {
 	t.Helper()
 	extensions := []string{".go", ".html", ".scss", ".sql", ".md", ".csv", ".conf", ".yml", ".sh", ""}
+	madeUp := []string{"requirements_test.go", "documents_test.go"}
 	foreign := []string{".git", "testdata", "third_party", "generated", "data", "bin"}
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -167,7 +168,7 @@ func ourFiles(t *testing.T) (files []string) {
 		if entry.IsDir() && slices.Contains(foreign, entry.Name()) {
 			return filepath.SkipDir
 		}
-		if entry.Type().IsRegular() && slices.Contains(extensions, filepath.Ext(path)) && entry.Name() != "requirements_test.go" {
+		if entry.Type().IsRegular() && slices.Contains(extensions, filepath.Ext(path)) && !slices.Contains(madeUp, entry.Name()) {
 			files = append(files, strings.TrimPrefix(path, "../"))
 		}
 		return nil
