@@ -166,6 +166,11 @@ func (s *Service) Relation(ctx context.Context, db bun.IDB, c account.Caller, id
 	return s.relation(ctx, db, id, c)
 }
 
+// RelationTo is Relation outside a tx.
+func (s *Service) RelationTo(ctx context.Context, c account.Caller, id uuid.UUID) (policies.Relation, error) {
+	return s.relation(ctx, s.db, id, c)
+}
+
 // OnRenamed has f called inside the tx in which a customer's name changes, with the customer as it is then. It is set
 // before the service is used.
 func (s *Service) OnRenamed(f func(ctx context.Context, tx bun.IDB, cu Customer) error) {

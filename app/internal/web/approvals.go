@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,6 +13,21 @@ import (
 )
 
 const approvalsPath = "/approvals"
+
+func (s *Server) approvalPlace() place {
+	may := s.allowed(policies.Approval, "", policies.Read)
+	return place{
+		id: "approvals", href: approvalsPath, icon: "circle-check",
+		may: func(caller account.Caller) (bool, error) {
+			ok, err := may(caller)
+			return ok || approval.Guards(caller.Roles), err
+		},
+		badge: func(ctx context.Context, caller account.Caller) (int, error) {
+			waiting, err := s.approvals.Awaiting(ctx, caller.ID)
+			return len(waiting), err
+		},
+	}
+}
 
 func (s *Server) approvalRoutes() []route {
 	return []route{

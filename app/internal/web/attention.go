@@ -8,6 +8,10 @@ import (
 	"kontor/app/attention"
 )
 
+func (s *Server) attentionPlace() place {
+	return place{id: "attention", href: "/attention", icon: "triangle-alert", may: s.attention.May, badge: s.attention.Count}
+}
+
 func (s *Server) attentionRoutes() []route {
 	return []route{
 		get("/attention", firm, s.showAttention),

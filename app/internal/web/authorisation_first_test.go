@@ -75,7 +75,7 @@ func TestAnswerFirst(t *testing.T) {
 			"Maria Kern darf V-10009 Steuer 2025 nicht sehen, weil eine Regel es verbietet: „Fachanwender, die zusätzlicher Bearbeiter des Geschäftsvorfalls sind, dürfen Geschäftsvorfälle jeder Art nicht sehen“."},
 	} {
 		for locale, want := range map[string]string{"en": c.en, "de": c.de} {
-			got := w.templates[locale].first(c.e, nil)
+			got := w.templates[locale].texts.first(c.e, nil)
 			if len(got) != 1 || got[0].Text != want || got[0].Allowed != (c.e.Grants[0].Level != authorisation.Nothing) {
 				t.Errorf("%s:\n%+v, want\n%s", name, got, want)
 			}

@@ -67,6 +67,15 @@ func (s *Server) downloadMatrix(c *fiber.Ctx) error {
 	return s.sendCSV(c, fileOf{CustomerID: d.Customer.ID, Subject: d.Customer.Label()}, d.Customer.Label()+"-"+t.say("matrix.file"), rows)
 }
 
+// authorisationFuncs are the functions of this feature's templates.
+func authorisationFuncs(t *texts) map[string]any {
+	return map[string]any{
+		"is":      func(p authorisation.Person) string { return t.kindOfPerson(p) },
+		"level":   func(l authorisation.Level) string { return t.level(l) },
+		"sources": func(c authorisation.Cell) string { return t.sources(c) },
+	}
+}
+
 // kindOfPerson is what somebody is at first glance.
 func (t *texts) kindOfPerson(p authorisation.Person) string {
 	switch {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -28,11 +29,11 @@ type clients struct {
 // warnedMax is how many peers are warned of, each once: whoever can reach the program can send the header.
 const warnedMax = 300
 
-func newClients(o Options) *clients {
-	l := &clients{forwarded: o.Forwarded, warn: func(peer, header string) {
-		o.Log.Warn("a peer that TRUSTED_PROXIES does not name sends a proxy's header; it does not count", "peer", peer, "header", header)
+func newClients(proxies []netip.Prefix, forwarded bool, log *slog.Logger) *clients {
+	l := &clients{forwarded: forwarded, warn: func(peer, header string) {
+		log.Warn("a peer that TRUSTED_PROXIES does not name sends a proxy's header; it does not count", "peer", peer, "header", header)
 	}}
-	for _, p := range o.Proxies {
+	for _, p := range proxies {
 		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 { // hops are compared as what they are
 			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 		}

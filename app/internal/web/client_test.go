@@ -81,11 +81,11 @@ func TestClientAddress(t *testing.T) {
 		{"Forwarded, only an address", true, "0.0.0.0/32", []string{fwd, "203.0.113.9"}, "0.0.0.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := Options{Forwarded: c.forwarded, Log: slog.New(slog.DiscardHandler)}
+			var trusted []netip.Prefix
 			for _, n := range strings.FieldsFunc(c.trusted, func(r rune) bool { return r == ',' }) {
-				o.Proxies = append(o.Proxies, netip.MustParsePrefix(n))
+				trusted = append(trusted, netip.MustParsePrefix(n))
 			}
-			if got := askedFrom(t, newClients(o), c.headers...); got != c.want {
+			if got := askedFrom(t, newClients(trusted, c.forwarded, slog.New(slog.DiscardHandler)), c.headers...); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 		})

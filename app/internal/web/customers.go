@@ -9,7 +9,12 @@ import (
 	"kontor/app/access"
 	"kontor/app/customer"
 	"kontor/app/phone"
+	"kontor/policies"
 )
+
+func (s *Server) customerPlace() place {
+	return place{id: "customers", href: "/customers", icon: "users", search: true, may: s.allowed(policies.Customer, "person", policies.List)}
+}
 
 func (s *Server) customerRoutes() []route {
 	return []route{
@@ -26,7 +31,6 @@ func (s *Server) customerRoutes() []route {
 		post("/customers/:id/data/number", firm, s.numberOfCustomer).byItself(),
 		get("/customers/:id/delete", firm, s.askDeleteCustomer),
 		post("/customers/:id/delete", firm, s.deleteCustomer),
-		get("/customers/:id/log", firm, s.showCustomerLog),
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Server) seesAllTransactions(c account.Caller) (bool, error) {
 
 // seesAllOf says the same of the transactions of one customer.
 func (s *Server) seesAllOf(c *fiber.Ctx, cu customerContext) (bool, error) {
-	related, err := s.customers.Relation(s.ctx(c), s.db, s.caller(c), cu.ID)
+	related, err := s.customers.RelationTo(s.ctx(c), s.caller(c), cu.ID)
 	if err != nil {
 		return false, err
 	}

@@ -69,7 +69,7 @@ func (s *Server) readiness(ctx context.Context) (readiness, error) {
 	r.note(&r.Database, "database: ", s.database(ctx), notReady)
 	r.note(&r.Policy, "policy: ", s.policyTrouble(), notReady)
 	stopping := ""
-	if s.serving.draining.Load() {
+	if s.draining() {
 		stopping = "is about to stop"
 	}
 	r.note(&r.Process, "this process ", stopping, notReady)

@@ -39,14 +39,14 @@ func (s *Server) keepLanguage(c *fiber.Ctx, locale string) {
 
 // pickLanguage is the language of an answer to a person whose setting says none: what they chose here, else what their
 // browser prefers of ours, else fallback.
-func (s *Server) pickLanguage(c *fiber.Ctx, fallback string) *templates {
+func (s *Server) pickLanguage(c *fiber.Ctx, fallback string) string {
 	if chosen := s.chosenLanguage(c); chosen != "" {
-		return s.templates[chosen]
+		return chosen
 	}
 	if s.templates[fallback] == nil {
 		fallback = s.locale
 	}
-	return s.templates[acceptedLocale(c.Get(fiber.HeaderAcceptLanguage), fallback)]
+	return acceptedLocale(c.Get(fiber.HeaderAcceptLanguage), fallback)
 }
 
 // useLocale has a page speak the language of the person who was written to: a registration page the invitation's, unless
@@ -55,7 +55,7 @@ func (s *Server) useLocale(c *fiber.Ctx, locale string) {
 	if p := signed(c); s.templates[locale] == nil || p != nil && p.Account.Locale != "" {
 		return
 	}
-	c.Locals(textKey, s.pickLanguage(c, locale))
+	c.Locals(textKey, s.templates[s.pickLanguage(c, locale)].texts)
 }
 
 // speakInvitation is useLocale with the language of the invitation in the address, before anything is said. A link that

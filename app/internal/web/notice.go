@@ -4,7 +4,7 @@ import "kontor/policies"
 
 // notice says what it means that the mailbox keeps messages that customers wait for, and who can read them there; "" where
 // everything is delivered, or nobody expects it.
-func (s *Server) notice(t *templates) (string, error) {
+func (s *Server) notice(t *texts) (string, error) {
 	if s.undelivered == "" {
 		return "", nil
 	}

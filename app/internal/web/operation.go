@@ -24,9 +24,32 @@ import (
 	"kontor/policies"
 )
 
-func (s *Server) operationRoutes() []route {
+func (s *Server) auditPlace() place {
+	return place{id: "audit", href: "/audit", icon: "scroll-text", may: s.allowed(policies.Audit, "", policies.Read)}
+}
+
+func (s *Server) auditRoutes() []route {
 	return []route{
 		get("/audit", firm, s.showAudit),
+		get("/customers/:id/log", firm, s.showCustomerLog),
+		get("/transactions/:id/log", firm, s.showTransactionLog),
+	}
+}
+
+func (s *Server) queuePlace() place {
+	return place{id: "queues", href: "/queues", icon: "list-checks", may: s.allowed(policies.Queue, "", policies.Read)}
+}
+
+func (s *Server) mailboxPlace() place {
+	may := s.allowed(policies.Mailbox, "", policies.Read)
+	return place{id: "mailbox", href: "/mailbox", icon: "inbox", may: func(caller account.Caller) (bool, error) {
+		ok, err := may(caller)
+		return s.hasMailbox && ok && approval.GuardsAll(caller.Roles), err
+	}}
+}
+
+func (s *Server) operationRoutes() []route {
+	return []route{
 		get("/queues", firm, s.showQueues),
 		post("/queues/:queue/run", firm, s.runQueue),
 		post("/queues/:queue/:task/run", firm, s.runTask),
@@ -36,7 +59,6 @@ func (s *Server) operationRoutes() []route {
 		get("/mailbox/:id/html", firm, s.mailHTML),
 		get("/healthz", automatic, s.healthz),
 		get("/readyz", automatic, s.readyz),
-		get("/metrics", automatic, s.showMetrics),
 		post("/hooks/sms", automatic, s.smsReport).taking(rawBody),
 		post(bouncePath, automatic, s.bounceReport).taking(rawBody),
 	}

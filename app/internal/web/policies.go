@@ -9,6 +9,10 @@ import (
 	"kontor/policies"
 )
 
+func (s *Server) policyPlace() place {
+	return place{id: "policies", href: "/policies", icon: "shield", may: s.allowed(policies.Policy, "", policies.Read)}
+}
+
 func (s *Server) policyRoutes() []route {
 	return []route{
 		get("/policies", firm, s.showPolicies),

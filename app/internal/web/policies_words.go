@@ -15,13 +15,13 @@ import (
 
 // policyWords says policies in the language of a request.
 type policyWords struct {
-	*templates
+	*texts
 	kinds []transaction.Kind
 	names map[string]string // of kinds of transactions, by key
 }
 
 func (s *Server) policyWords(c *fiber.Ctx) (policyWords, error) {
-	w := policyWords{templates: s.text(c), names: map[string]string{}}
+	w := policyWords{texts: s.text(c), names: map[string]string{}}
 	var err error
 	if w.kinds, err = s.policies.Kinds(s.ctx(c)); err != nil {
 		return w, err

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
@@ -9,7 +10,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
-	"kontor/app/approval"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -60,6 +60,7 @@ type navEntry struct {
 func (s *Server) render(c *fiber.Ctx, v view) error {
 	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
 	t := s.text(c)
+	pages := s.templates[t.locale]
 	f := &frame{
 		Title: v.Title, Firm: s.firm, Logo: s.logo, Locale: t.locale, CSRF: s.csrfToken(c), Signed: signed(c), Door: v.Door, Wide: v.Wide, D: v.Data,
 	}
@@ -70,7 +71,7 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	}
 	c.Type("html", "utf-8")
 	if isFragment(c) && v.Fragment != "" {
-		body, err := t.execute(v.Fragment, f)
+		body, err := pages.execute(v.Fragment, f)
 		if err != nil {
 			return err
 		}
@@ -92,12 +93,12 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 			return err
 		}
 	}
-	body, err := t.execute(v.Page, f)
+	body, err := pages.execute(v.Page, f)
 	if err != nil {
 		return err
 	}
 	f.Body = template.HTML(body) // the output of html/template, escaped already
-	shell, err := t.execute("shell/page", f)
+	shell, err := pages.execute("shell/page", f)
 	if err != nil {
 		return err
 	}
@@ -114,49 +115,30 @@ func (s *Server) errorTitle(c *fiber.Ctx, title string) string {
 	return s.text(c).say("error_prefix") + " " + title
 }
 
-// place is an entry of the navigation, with the right that it takes.
+// place is an entry of the navigation.
 type place struct {
 	id, href, icon string
-	object         policies.Object
-	kind           string
-	action         policies.Action
+	search         bool // who may go there finds something with the search of the frame
+	may            func(account.Caller) (bool, error)
+	badge          func(context.Context, account.Caller) (int, error) // how much waits there; nil: nothing can
+}
+
+// allowed is a place's may where the policy asks for no relation to anything.
+func (s *Server) allowed(o policies.Object, kind string, a policies.Action) func(account.Caller) (bool, error) {
+	return func(caller account.Caller) (bool, error) {
+		return s.policy.Allows(policies.Request{Roles: caller.Roles, Object: o, Kind: kind, Action: a})
+	}
 }
 
 // mayUse lists the places that a person may use.
 func (s *Server) mayUse(caller account.Caller) (places []place, err error) {
-	for _, e := range []place{
-		{"customers", "/customers", "users", policies.Customer, "person", policies.List},
-		{"transactions", "/transactions", "briefcase", policies.Transaction, "", policies.Read},
-		{"attention", "/attention", "triangle-alert", policies.Customer, "person", policies.List},
-		{"approvals", approvalsPath, "circle-check", policies.Approval, "", policies.Read},
-		{"specialists", "/specialists", "user", policies.SpecialistOb, "", policies.Read},
-		{"policies", "/policies", "shield", policies.Policy, "", policies.Read},
-		{"transaction_kinds", "/transaction-kinds", "tags", policies.Template, "", policies.Read},
-		{"queues", "/queues", "list-checks", policies.Queue, "", policies.Read},
-		{"audit", "/audit", "scroll-text", policies.Audit, "", policies.Read},
-		{"mailbox", "/mailbox", "inbox", policies.Mailbox, "", policies.Read},
-	} {
-		if e.id == "mailbox" && !s.hasMailbox {
-			continue
-		}
-		ok, err := s.policy.Allows(policies.Request{Roles: caller.Roles, Object: e.object, Kind: e.kind, Action: e.action})
-		if e.id == "transactions" { // who has no relation to any may have one to some
-			ok, err = s.transactions.MaySeeAny(caller)
-		}
-		if e.id == "attention" {
-			ok, err = s.attention.May(caller)
-		}
-		if e.id == "approvals" {
-			ok = ok || approval.Guards(caller.Roles)
-		}
-		if e.id == "mailbox" {
-			ok = ok && approval.GuardsAll(caller.Roles)
-		}
+	for _, p := range s.places {
+		ok, err := p.may(caller)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			places = append(places, e)
+			places = append(places, p)
 		}
 	}
 	return places, nil
@@ -169,24 +151,15 @@ func (s *Server) navigation(c *fiber.Ctx, f *frame, current string) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range places {
-		if f.Search == nil && (e.id == "customers" || e.id == "transactions") {
+	for _, p := range places {
+		if f.Search == nil && p.search {
 			f.Search = &search{Path: "/search", Label: "search.all", Hint: "search.hint"}
 		}
-		entry := navEntry{Href: e.href, Icon: e.icon, Text: "nav." + e.id, Current: e.id == current}
-		if e.id == "attention" {
-			n, err := s.attention.Count(s.ctx(c), caller)
-			if err != nil {
+		entry := navEntry{Href: p.href, Icon: p.icon, Text: "nav." + p.id, Current: p.id == current}
+		if p.badge != nil {
+			if entry.Badge, err = p.badge(s.ctx(c), caller); err != nil {
 				return err
 			}
-			entry.Badge = n
-		}
-		if e.id == "approvals" {
-			waits, err := s.approvals.Awaiting(s.ctx(c), caller.ID)
-			if err != nil {
-				return err
-			}
-			entry.Badge = len(waits)
 		}
 		f.Nav = append(f.Nav, entry)
 	}
@@ -279,18 +252,18 @@ func localPath(next, fallback string) string {
 func (s *Server) say(c *fiber.Ctx, id string, args ...any) string { return s.text(c).say(id, args...) }
 
 // text picks the language: the person's setting, else what they chose on a page of ours, else Accept-Language, else LOCALE.
-func (s *Server) text(c *fiber.Ctx) *templates {
-	if t, ok := c.Locals(textKey).(*templates); ok {
+func (s *Server) text(c *fiber.Ctx) *texts {
+	if t, ok := c.Locals(textKey).(*texts); ok {
 		return t
 	}
 	locale := ""
 	if p := signed(c); p != nil {
 		locale = p.Account.Locale
 	}
-	t := s.templates[locale]
-	if t == nil {
-		t = s.pickLanguage(c, s.locale)
+	if s.templates[locale] == nil {
+		locale = s.pickLanguage(c, s.locale)
 	}
+	t := s.templates[locale].texts
 	c.Locals(textKey, t)
 	return t
 }

@@ -34,7 +34,7 @@ func (s *Server) table() []route {
 	var all []route
 	for _, part := range [][]route{
 		s.searchRoutes(), s.customerRoutes(), s.accessRoutes(), s.signInRoutes(), s.accountRoutes(), s.specialistRoutes(),
-		s.registrationRoutes(), s.portalRoutes(), s.operationRoutes(),
+		s.registrationRoutes(), s.portalRoutes(), s.operationRoutes(), s.auditRoutes(), {get("/metrics", automatic, s.showMetrics)},
 		s.transactionRoutes(), s.authorisationRoutes(), s.handoverRoutes(), s.attentionRoutes(), s.policyRoutes(), s.approvalRoutes(),
 	} {
 		all = append(all, part...)

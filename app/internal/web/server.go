@@ -124,7 +124,9 @@ type Server struct {
 	hasMailbox, metricsOpen bool
 	undelivered             string
 
-	serving serving
+	places   []place
+	draining func() bool
+	serving  serving
 }
 
 // New builds the server: all templates are parsed, all routes stand.
@@ -133,7 +135,7 @@ func New(o Options) (*Server, error) {
 		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit, approvals: o.Approvals,
 		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
 		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, links: o.FirmLinks, locale: o.Locale, zone: o.Zone,
-		baseURL: strings.TrimRight(o.BaseURL, "/"), clients: newClients(o),
+		baseURL: strings.TrimRight(o.BaseURL, "/"), clients: newClients(o.Proxies, o.Forwarded, o.Log),
 		metrics: newMetrics(o.Audit, o.Metrics), schema: o.Schema,
 		hasMailbox: o.Mailbox, undelivered: o.Undelivered, processes: o.Processes, metricsOpen: o.MetricsOpen,
 	}
@@ -159,7 +161,7 @@ func New(o Options) (*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.templates[locale], err = loadTemplates(o.Pages, tx, s.static, o.Now); err != nil {
+		if s.templates[locale], err = loadTemplates(o.Pages, tx, s.static, o.Now, authorisationFuncs(tx)); err != nil {
 			return nil, err
 		}
 	}
@@ -183,6 +185,12 @@ func New(o Options) (*Server, error) {
 		return bounds
 	}
 	s.app.Use(compressed(), s.trace, s.headers, s.intake, s.authenticate)
+	s.draining = s.serving.draining.Load
+	// in the order of the navigation
+	s.places = []place{
+		s.customerPlace(), s.transactionPlace(), s.attentionPlace(), s.approvalPlace(), s.specialistPlace(), s.policyPlace(),
+		s.kindPlace(), s.queuePlace(), s.auditPlace(), s.mailboxPlace(),
+	}
 	s.routes()
 	return s, nil
 }

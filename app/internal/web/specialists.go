@@ -17,6 +17,10 @@ import (
 	"kontor/policies"
 )
 
+func (s *Server) specialistPlace() place {
+	return place{id: "specialists", href: "/specialists", icon: "user", may: s.allowed(policies.SpecialistOb, "", policies.Read)}
+}
+
 func (s *Server) specialistRoutes() []route {
 	return []route{
 		get("/specialists", firm, s.listSpecialists),

@@ -6,13 +6,21 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/transaction"
+	"kontor/policies"
 )
+
+func (s *Server) transactionPlace() place {
+	return place{id: "transactions", href: "/transactions", icon: "briefcase", search: true, may: s.transactions.MaySeeAny}
+}
+
+func (s *Server) kindPlace() place {
+	return place{id: "transaction_kinds", href: "/transaction-kinds", icon: "tags", may: s.allowed(policies.Template, "", policies.Read)}
+}
 
 func (s *Server) transactionRoutes() []route {
 	return []route{
 		get("/transactions", firm, s.listTransactions),
 		get("/transactions/:id", firm, s.showTransaction),
-		get("/transactions/:id/log", firm, s.showTransactionLog),
 		get("/transactions/:id/edit", firm, s.editTransaction),
 		post("/transactions/:id/edit", firm, s.saveTransaction),
 		post("/transactions/:id/status", firm, s.setTransactionStatus),
