@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/authorisation"
 	"kontor/policies"
@@ -13,9 +14,46 @@ import (
 type matrix struct {
 	authorisation.Matrix
 	Customer customerContext
+	Rows     []matrixRow
 	Filter   authorisation.MatrixFilter
 	CSV      string // address of the same as a file
 	Empty    empty
+}
+
+// matrixRow is a row of it in words.
+type matrixRow struct {
+	ID       uuid.UUID
+	Name, Is string
+	Whole    matrixCell
+	Cells    []matrixCell
+}
+
+// matrixCell says what somebody may do, and by what: "sees and processes", "administrator". Both are "" for nothing.
+type matrixCell struct {
+	Level        authorisation.Level
+	Does, Source string
+}
+
+func (m matrixCell) said() string {
+	if m.Does == "" {
+		return ""
+	}
+	return m.Does + " (" + m.Source + ")"
+}
+
+func (t *texts) matrixRow(r authorisation.MatrixRow) matrixRow {
+	row := matrixRow{ID: r.ID, Name: r.Name, Is: t.kindOfPerson(r.Person), Whole: t.matrixCell(r.Whole)}
+	for _, cell := range r.Cells {
+		row.Cells = append(row.Cells, t.matrixCell(cell))
+	}
+	return row
+}
+
+func (t *texts) matrixCell(c authorisation.Cell) matrixCell {
+	if c.Level == authorisation.Nothing {
+		return matrixCell{}
+	}
+	return matrixCell{Level: c.Level, Does: t.level(c.Level), Source: t.sources(c)}
 }
 
 // csvColumns bounds the file: more than the screen shows, and still one answer.
@@ -27,6 +65,9 @@ func (s *Server) matrixOf(c *fiber.Ctx, columns int) (d matrix, err error) {
 	}
 	d.Filter = authorisation.MatrixFilter{Name: queryTerm(c, "q"), Transaction: queryTerm(c, "t"), Transactions: columns}
 	d.Matrix, err = s.authorisations.Matrix(s.ctx(c), s.caller(c), d.Customer.ID, d.Filter)
+	for _, r := range d.Matrix.Rows {
+		d.Rows = append(d.Rows, s.text(c).matrixRow(r))
+	}
 	q := newQuery(d.Customer.Path + "/authorisations/matrix.csv")
 	q.add("q", d.Filter.Name)
 	q.add("t", d.Filter.Transaction)
@@ -58,22 +99,13 @@ func (s *Server) downloadMatrix(c *fiber.Ctx) error {
 	}
 	rows := [][]string{head}
 	for _, r := range d.Rows {
-		line := []string{r.Name, t.kindOfPerson(r.Person), t.cell(r.Whole)}
+		line := []string{r.Name, r.Is, r.Whole.said()}
 		for _, cell := range r.Cells {
-			line = append(line, t.cell(cell))
+			line = append(line, cell.said())
 		}
 		rows = append(rows, line)
 	}
 	return s.sendCSV(c, fileOf{CustomerID: d.Customer.ID, Subject: d.Customer.Label()}, d.Customer.Label()+"-"+t.say("matrix.file"), rows)
-}
-
-// authorisationFuncs are the functions of this feature's templates.
-func authorisationFuncs(t *texts) map[string]any {
-	return map[string]any{
-		"is":      func(p authorisation.Person) string { return t.kindOfPerson(p) },
-		"level":   func(l authorisation.Level) string { return t.level(l) },
-		"sources": func(c authorisation.Cell) string { return t.sources(c) },
-	}
 }
 
 // kindOfPerson is what somebody is at first glance.
@@ -87,14 +119,6 @@ func (t *texts) kindOfPerson(p authorisation.Person) string {
 		return t.say("role.specialist")
 	}
 	return t.say("role.end_user")
-}
-
-// cell is a cell of a matrix in words: "sees and processes (administrator)".
-func (t *texts) cell(c authorisation.Cell) string {
-	if c.Level == authorisation.Nothing {
-		return ""
-	}
-	return t.level(c.Level) + " (" + t.sources(c) + ")"
 }
 
 func (t *texts) level(l authorisation.Level) string {

@@ -204,6 +204,7 @@ type seenBy struct {
 
 type seer struct {
 	authorisation.Seer
+	Is, May string // in words
 	Reasons []string
 }
 
@@ -219,7 +220,7 @@ func (s *Server) showSeenBy(c *fiber.Ctx) error {
 	d := seenBy{Transaction: x, More: more}
 	text := s.text(c)
 	for _, p := range list {
-		row := seer{Seer: p}
+		row := seer{Seer: p, Is: text.kindOfPerson(p.Person), May: text.level(p.Level)}
 		for _, f := range p.Facts {
 			row.Reasons = append(row.Reasons, text.factSaid(f, true))
 		}

@@ -161,7 +161,7 @@ func New(o Options) (*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.templates[locale], err = loadTemplates(o.Pages, tx, s.static, o.Now, authorisationFuncs(tx)); err != nil {
+		if s.templates[locale], err = loadTemplates(o.Pages, tx, s.static, o.Now); err != nil {
 			return nil, err
 		}
 	}

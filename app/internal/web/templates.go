@@ -38,7 +38,7 @@ const (
 	fragmentsLife = time.Minute
 )
 
-func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time, more map[string]any) (*templates, error) {
+func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time) (*templates, error) {
 	e := html.NewFileSystem(http.FS(pages), ".html")
 	t := &templates{texts: tx, engine: e, fragments: expirable.NewLRU[fragment, template.HTML](fragmentsMax, nil, fragmentsLife)}
 	e.AddFuncMap(map[string]any{
@@ -69,7 +69,6 @@ func loadTemplates(pages fs.FS, tx *texts, static *static, now func() time.Time,
 			return template.HTML(`<svg class="ico" aria-hidden="true"><use href="` + static.url("generated/icons.svg") + `#` + template.HTMLEscapeString(name) + `"/></svg>`)
 		},
 	})
-	e.AddFuncMap(more)
 	if err := e.Load(); err != nil {
 		return nil, fmt.Errorf("templates in %s: %w", tx.locale, err)
 	}
