@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed shell form search customers accesses approvals authorisations signin account specialists policies registration portal operation handover attention transactions
+//go:embed shell form access account approval attention audit authorisation customer handover operation policy portal registration search signin specialist transaction
 var pages embed.FS
 
 //go:embed static
@@ -19,7 +19,7 @@ var mail embed.FS
 //go:embed locales/*.json
 var locales embed.FS
 
-// Pages are the templates of the screens, named by folder and file: "customers/index".
+// Pages are the templates of the screens, named by folder and file: "customer/index".
 func Pages() fs.FS { return pages }
 
 // Static are the files served below /static/.

@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/customer"
+	"kontor/app/internal/web/kit"
 )
 
 // person adds one person with an access and returns the id.
@@ -29,7 +30,7 @@ func (w *world) person(last, email string) uuid.UUID {
 // htmx posts a form as HTMX does.
 func (b *browser) htmx(path string, pairs ...string) answer {
 	b.t.Helper()
-	form := url.Values{csrfField: {b.token()}}
+	form := url.Values{kit.CSRFField: {b.token()}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
 	}
@@ -280,7 +281,7 @@ p, specialist, *, access, *, read, allow`
 
 func (w *world) publish(policy string) {
 	w.t.Helper()
-	must(w.t, w.policy.Publish(1, policy))
+	must(w.t, w.Policy.Publish(1, policy))
 }
 
 // TestReadOnly: who may not change a customer reads the data and finds nothing to press that would be refused.

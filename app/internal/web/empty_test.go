@@ -7,35 +7,23 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
 	"kontor/policies"
 )
-
-// TestEmptiness: the sentence follows from the filter and from what the viewer may see, in this order.
-func TestEmptiness(t *testing.T) {
-	for _, c := range []struct {
-		narrowed, seesAll bool
-		want              emptiness
-	}{
-		{false, true, nothingYet}, {false, false, nothingVisible}, {true, true, nothingMatches}, {true, false, nothingMatches},
-	} {
-		if got := emptinessOf(c.narrowed, c.seesAll); got != c.want {
-			t.Errorf("narrowed %v, sees all %v: %q, want %q", c.narrowed, c.seesAll, got, c.want)
-		}
-	}
-}
 
 // TestEmptyTexts: every list that can be empty has a sentence for each reason, in both languages, and the two differ.
 func TestEmptyTexts(t *testing.T) {
 	w := newWorld(t)
-	for locale, texts := range w.templates {
+	for _, locale := range text.Locales {
 		for _, list := range []string{"transactions", "customers", "processors", "log", "people", "portal"} {
 			said := map[string]bool{}
-			for _, why := range []emptiness{nothingYet, nothingVisible, nothingMatches} {
-				id := empty{List: list, Why: why}.Title()
-				if text := texts.say(id); text == id || said[text] {
-					t.Errorf("%s, %s: %q", locale, id, text)
+			for _, why := range []kit.Emptiness{kit.NothingYet, kit.NothingVisible, kit.NothingMatches} {
+				id := kit.Empty{List: list, Why: why}.Title()
+				if words := w.TextsIn(locale).Say(id); words == id || said[words] {
+					t.Errorf("%s, %s: %q", locale, id, words)
 				} else {
-					said[text] = true
+					said[words] = true
 				}
 			}
 		}

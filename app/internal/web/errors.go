@@ -4,26 +4,14 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
+	"kontor/app/audit"
 	"kontor/app/fault"
+	"kontor/app/internal/web/kit"
 	"kontor/app/store"
 )
-
-// statuses is the one place where the domain's codes become HTTP.
-var statuses = map[fault.Code]int{
-	fault.Invalid:         fiber.StatusUnprocessableEntity,
-	fault.Unauthenticated: fiber.StatusUnauthorized,
-	fault.Forbidden:       fiber.StatusForbidden,
-	fault.NotFound:        fiber.StatusNotFound,
-	fault.Conflict:        fiber.StatusConflict,
-	fault.Gone:            fiber.StatusGone,
-	fault.TooMany:         fiber.StatusTooManyRequests,
-	fault.Unavailable:     fiber.StatusServiceUnavailable,
-	fault.Internal:        fiber.StatusInternalServerError,
-}
 
 // problem is the data of the error page.
 type problem struct {
@@ -33,17 +21,17 @@ type problem struct {
 	Args      map[string]any
 	RequestID string
 	Back      string
-	Again     *again // the form that was sent, when the fault is not the person's
+	Again     *kit.Again // the form that was sent, when the fault is not the person's
 }
 
 // answerError turns every error that a handler returns into an answer. Faults say what is wrong in the person's
 // language; of anything else they learn the request id, and the log the rest.
 func (s *Server) answerError(c *fiber.Ctx, err error) error {
-	if requestID(c) == "" { // refused before it was a whole request (too large, too slow): no middleware saw it
+	if kit.RequestID(c) == "" { // refused before it was a whole request (too large, too slow): no middleware saw it
 		name(c)
 		s.protect(c)
 	}
-	p := problem{RequestID: requestID(c), Back: "/"}
+	p := problem{RequestID: kit.RequestID(c), Back: "/"}
 	var f *fault.Error
 	var fe *fiber.Error
 	outage := store.Outage(err)
@@ -52,14 +40,14 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	}
 	switch {
 	case errors.As(err, &f):
-		p.Status, p.Message, p.Args = statuses[f.Code], "fault."+f.Message, s.waitArgs(c, f)
+		p.Status, p.Message, p.Args = kit.Statuses[f.Code], "fault."+f.Message, s.WaitArgs(c, f)
 		if f.Code == fault.Unauthenticated {
-			return s.toSignIn(c)
+			return s.signin.ToSignIn(c)
 		}
 		if f.Code == fault.Forbidden {
 			s.sawRefusal(c, f)
 		}
-		setRetryAfter(c, f)
+		kit.SetRetryAfter(c, f)
 	case errors.As(err, &fe):
 		p.Status = fe.Code
 		switch fe.Code {
@@ -74,29 +62,29 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		}
 	default:
 		p.Status, p.Message = fiber.StatusInternalServerError, "fault.internal"
-		s.log.Error("request failed", "request", p.RequestID, "method", c.Method(), "route", c.Route().Path, "error", err)
+		s.Log.Error("request failed", "request", p.RequestID, "method", c.Method(), "route", c.Route().Path, "error", err)
 	}
 	if p.Status >= 500 {
-		p.Again = s.again(c)
+		p.Again = s.Again(c)
 	}
 	switch {
 	case outage != nil:
-		s.log.Debug("request refused", "request", p.RequestID, "route", c.Route().Path, "error", err)
+		s.Log.Debug("request refused", "request", p.RequestID, "route", c.Route().Path, "error", err)
 	case p.Status >= 500 && f != nil:
-		s.log.Warn("request refused", "request", p.RequestID, "route", c.Route().Path, "error", err)
+		s.Log.Warn("request refused", "request", p.RequestID, "route", c.Route().Path, "error", err)
 	}
 	p.Heading = headingOf(p.Status)
-	v := view{
-		Page: "shell/problem", Fragment: "shell/problem", Status: p.Status, Door: s.atDoor(c),
-		Title: s.errorTitle(c, s.say(c, p.Heading)), Data: p,
+	v := kit.View{
+		Page: "shell/problem", Fragment: "shell/problem", Status: p.Status, Door: s.AtDoor(c),
+		Title: s.ErrorTitle(c, s.Say(c, p.Heading)), Data: p,
 	}
-	if rerr := s.render(c, v); rerr != nil {
+	if rerr := s.Render(c, v); rerr != nil {
 		// The database may be what is broken: the frame asks it too. A door page asks nothing.
 		v.Door = true
-		c.Locals(signedKey, nil)
-		if rerr = s.render(c, v); rerr != nil {
-			s.log.Error("error page failed", "request", p.RequestID, "error", rerr)
-			return c.Status(p.Status).SendString(s.say(c, p.Heading) + " (" + p.RequestID + ")")
+		kit.SetSigned(c, nil)
+		if rerr = s.Render(c, v); rerr != nil {
+			s.Log.Error("error page failed", "request", p.RequestID, "error", rerr)
+			return c.Status(p.Status).SendString(s.Say(c, p.Heading) + " (" + p.RequestID + ")")
 		}
 	}
 	return nil
@@ -121,19 +109,17 @@ func headingOf(status int) string {
 	return "problem.request"
 }
 
-func setRetryAfter(c *fiber.Ctx, f *fault.Error) {
-	if f.RetryAfter > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
-	}
-}
-
-func requestID(c *fiber.Ctx) string {
-	id, _ := c.Locals(requestIDKey).(string)
-	return id
-}
-
 // logRequest writes one line per request: route patterns, never addresses with their tokens.
 func logRequest(log *slog.Logger, c *fiber.Ctx, took float64) {
-	log.Debug("request", "request", requestID(c), "method", c.Method(), "route", c.Route().Path,
+	log.Debug("request", "request", kit.RequestID(c), "method", c.Method(), "route", c.Route().Path,
 		"status", c.Response().StatusCode(), "ms", math.Round(took*100)/100)
+}
+
+// sawRefusal counts a request that was answered with 403. It must cost no more than being refused does.
+func (s *Server) sawRefusal(c *fiber.Ctx, f *fault.Error) {
+	if errors.Is(f, kit.ErrForeign) || errors.Is(f, kit.ErrElsewhere) {
+		s.Saw(c, audit.RequestForeign)
+		return
+	}
+	s.Saw(c, audit.RequestRefused)
 }

@@ -88,17 +88,6 @@ func TestReadinessWithoutDatabase(t *testing.T) {
 	}
 }
 
-func TestRoughly(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 0: "0 s", 40 * time.Second: "40 s", 2*time.Minute - 1: "119 s", 2 * time.Minute: "2 min", 119 * time.Minute: "119 min",
-		2 * time.Hour: "2 h", 47 * time.Hour: "47 h", 48 * time.Hour: "2 days",
-	} {
-		if got := roughly(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
-	}
-}
-
 // TestSendingStandsStill: who keeps the queues reads under Needs attention, in either language, that the queue can't be used
 // and that no worker runs, and since when; the badge counts it.
 func TestSendingStandsStill(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"kontor/app/courier"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/operation"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -31,7 +33,7 @@ func TestBounceMails(t *testing.T) {
 			r, err := http.NewRequest(http.MethodPost, address+path, strings.NewReader(body))
 			must(t, err)
 			r.Header.Set("Content-Type", "message/rfc822")
-			r.Header.Set(signatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+			r.Header.Set(kit.SignatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
 			res, err := http.DefaultClient.Do(r)
 			if err != nil {
 				return http.StatusRequestEntityTooLarge // the server hangs up on who goes on sending
@@ -62,7 +64,7 @@ func TestBounceMails(t *testing.T) {
 			{report("expanded", "2.0.0"), []string{"Passed on", "its members"}},
 			{"From: berta@kunde.example\nSubject: Out of office\nIn-Reply-To: " + id + "\n\n550 5.1.1 user unknown\n", []string{"Handed over"}},
 		} {
-			if got := post(bouncePath, c.body, secretOf); got != http.StatusNoContent {
+			if got := post(operation.BouncePath, c.body, secretOf); got != http.StatusNoContent {
 				t.Fatalf("%.60q: %d", c.body, got)
 			}
 			b.get(deliveries).want(t, http.StatusOK, c.words...)
@@ -75,17 +77,17 @@ func TestBounceMails(t *testing.T) {
 			path, body, key string
 			status          int
 		}{
-			{bouncePath, failed + strings.Repeat("x", 9<<20), secretOf, 413},
+			{operation.BouncePath, failed + strings.Repeat("x", 9<<20), secretOf, 413},
 			{"/hooks/sms", failed + strings.Repeat("x", 2<<20), secretOf, 413},
-			{bouncePath, failed + strings.Repeat("x", 3<<20), "guessed", 401},
-			{bouncePath, strings.ReplaceAll(failed, mail.ID.String(), "0193590e"), secretOf, 422},
-			{bouncePath, strings.ReplaceAll(failed, mail.ID.String(), "0193590e-7b4c-7000-8000-000000000001"), secretOf, 404},
+			{operation.BouncePath, failed + strings.Repeat("x", 3<<20), "guessed", 401},
+			{operation.BouncePath, strings.ReplaceAll(failed, mail.ID.String(), "0193590e"), secretOf, 422},
+			{operation.BouncePath, strings.ReplaceAll(failed, mail.ID.String(), "0193590e-7b4c-7000-8000-000000000001"), secretOf, 404},
 		} {
 			if got := post(c.path, c.body, c.key); got != c.status || state() != courier.HandedOver {
 				t.Errorf("%s, %d bytes: %d, want %d", c.path, len(c.body), got, c.status)
 			}
 		}
-		if got := post(bouncePath, failed+strings.Repeat("\nx", 3<<19), secretOf); got != http.StatusNoContent || state() != courier.Failed {
+		if got := post(operation.BouncePath, failed+strings.Repeat("\nx", 3<<19), secretOf); got != http.StatusNoContent || state() != courier.Failed {
 			t.Errorf("a long report: %d, and the mail is %s", got, state())
 		}
 		b.get(deliveries).want(t, http.StatusOK, "Failed, came back", "doesn't know this address")

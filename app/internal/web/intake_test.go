@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,10 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
 	"kontor/app/effort"
+	"kontor/app/internal/web/kit"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -81,7 +80,7 @@ type hostile struct {
 // unread are refused by every route: for what they say of their body, or for an address or a header that is no text.
 func unread(t testing.TB) []hostile {
 	bomb := gzipped(t, make([]byte, 1<<16), 2)
-	long := strings.Repeat("a", maxParam+1)
+	long := strings.Repeat("a", kit.MaxParam+1)
 	all := []hostile{
 		{"coded twice", "", bomb, []string{"Content-Type", formType, "Content-Encoding", "gzip, gzip"}, 415},
 		{"coded in capitals", "", bomb, []string{"Content-Encoding", "GZip"}, 415},
@@ -102,9 +101,9 @@ func unread(t testing.TB) []hostile {
 		{"a long parameter", "sort=" + long, "", nil, 400},
 		{"a long parameter's name", long + "=1", "", nil, 400},
 		{"a second one that is long", "q=a&after=b&after=" + long, "", nil, 400},
-		{"many parameters", strings.Repeat("a&", maxParams) + "a", "", nil, 400},
+		{"many parameters", strings.Repeat("a&", kit.MaxParams) + "a", "", nil, 400},
 	}
-	for _, name := range []string{"User-Agent", "Accept-Language", "X-Forwarded-For", "Origin", "HX-Request", "Sec-Fetch-Site", csrfHeader, "Range", "If-None-Match"} {
+	for _, name := range []string{"User-Agent", "Accept-Language", "X-Forwarded-For", "Origin", "HX-Request", "Sec-Fetch-Site", kit.CSRFHeader, "Range", "If-None-Match"} {
 		all = append(all,
 			hostile{"no text in " + name, "", "", []string{name, "a\xffb"}, 400}, hostile{"half a letter in " + name, "", "", []string{name, "\xc3"}, 400},
 			hostile{"a NUL in " + name, "", "", []string{name, "a\x00b"}, 400})
@@ -113,68 +112,48 @@ func unread(t testing.TB) []hostile {
 		hostile{"a NUL in our cookie", "", "", []string{"Cookie", "kontor-toast=a\x00"}, 400})
 }
 
-// noForms are refused by every route that takes a form.
-func noForms() []hostile {
-	form := func(name, body string, want int) hostile {
-		return hostile{name, "", body, []string{"Content-Type", formType}, want}
-	}
-	return []hostile{
-		form("a NUL in a field", "name=a%00b", 400), form("a NUL as it is", "name=a\x00b", 400), form("no text in a field", "name=%e4", 400),
-		form("no text in a field's name", "%ff=1", 400), form("a NUL in a field's name", "a=1&%00=1", 400),
-		form("half a surrogate", "name=%ed%a0%80", 400),
-		form("many fields", strings.Repeat("a&", maxFields)+"a", 413), form("many empty fields", strings.Repeat("&", 1<<20-1), 413),
-		form("half a million fields", strings.Repeat("a&", 1<<19-1), 413),
-		form("a long field", "name="+strings.Repeat("a", maxField+1), 413), form("a field's long name", strings.Repeat("a", maxField+1), 413),
-		form("a byte over the limit", "name="+strings.Repeat("a", 1<<20), 413),
-		{"JSON", "", `{"name":"a"}`, []string{"Content-Type", "application/json"}, 415},
-		{"plain text", "", "name=a", []string{"Content-Type", "text/plain"}, 415},
-		{"of no type", "", "name=a", nil, 415},
-		{"almost a form", "", "name=a", []string{"Content-Type", formType + "2"}, 415},
-	}
-}
-
 // TestIntake: what costs memory, or is no text, is refused on every route of the router's own table before anything is
 // asked of the database, signed in or not.
 func TestIntake(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
-	routes := append(w.table(), route{method: http.MethodGet, path: "/static/x/y"}, route{method: http.MethodGet, path: "/nothing", audience: anyone})
+	routes := append(w.table(), kit.Route{Method: http.MethodGet, Path: "/static/x/y"}, kit.Route{Method: http.MethodGet, Path: "/nothing", Audience: kit.Anyone})
 	for who, b := range map[string]*browser{"signed in": w.signedIn(), "nobody": w.browser()} {
 		for n, r := range routes {
 			if n%effort.Every(7) != 0 {
 				continue
 			}
-			path := x.address(t, r.path)
+			path := x.address(t, r.Path)
 			check := func(h hostile) {
 				t.Helper()
 				target := path
 				if h.query != "" {
 					target += "?" + h.query
 				}
-				if a := b.raw(r.method, target, h.body, h.headers...); a.StatusCode != h.want {
-					t.Errorf("%s, %s %s, %s: %d, want %d", who, r.method, r.path, h.name, a.StatusCode, h.want)
+				if a := b.raw(r.Method, target, h.body, h.headers...); a.StatusCode != h.want {
+					t.Errorf("%s, %s %s, %s: %d, want %d", who, r.Method, r.Path, h.name, a.StatusCode, h.want)
 				}
 			}
 			for _, h := range unread(t) {
 				check(h)
 			}
-			for _, segment := range []string{"%00", "a%00b", "%ff", "\xff", strings.Repeat("a", maxSegment+1), strings.Repeat("%61", maxSegment+1)} {
-				if i := strings.Index(r.path, ":"); i > 0 {
-					if a := b.raw(r.method, r.path[:i]+segment, ""); a.StatusCode != http.StatusBadRequest {
-						t.Errorf("%s, %s %s with %.10q: %d, want 400", who, r.method, r.path, segment, a.StatusCode)
+			for _, segment := range []string{"%00", "a%00b", "%ff", "\xff", strings.Repeat("a", kit.MaxSegment+1), strings.Repeat("%61", kit.MaxSegment+1)} {
+				if i := strings.Index(r.Path, ":"); i > 0 {
+					if a := b.raw(r.Method, r.Path[:i]+segment, ""); a.StatusCode != http.StatusBadRequest {
+						t.Errorf("%s, %s %s with %.10q: %d, want 400", who, r.Method, r.Path, segment, a.StatusCode)
 					}
 				}
 			}
-			if r.method == http.MethodPost && r.takes == formBody {
+			if r.Method == http.MethodPost && r.Takes == kit.FormBody {
 				for _, h := range noForms() {
 					check(h)
 				}
-				if a := b.raw(r.method, path, "", "Content-Type", "application/json"); a.StatusCode == http.StatusUnsupportedMediaType {
-					t.Errorf("%s, %s: an empty body was refused", who, r.path)
+				if a := b.raw(r.Method, path, "", "Content-Type", "application/json"); a.StatusCode == http.StatusUnsupportedMediaType {
+					t.Errorf("%s, %s: an empty body was refused", who, r.Path)
 				}
 			}
-			if a := b.raw(r.method, path, "", "Content-Encoding", "Identity, identity"); a.StatusCode >= 500 || a.StatusCode == 415 {
-				t.Errorf("%s, %s %s, not coded: %d", who, r.method, r.path, a.StatusCode)
+			if a := b.raw(r.Method, path, "", "Content-Encoding", "Identity, identity"); a.StatusCode >= 500 || a.StatusCode == 415 {
+				t.Errorf("%s, %s %s, not coded: %d", who, r.Method, r.Path, a.StatusCode)
 			}
 		}
 	}
@@ -182,33 +161,9 @@ func TestIntake(t *testing.T) {
 	w.browser().raw(http.MethodGet, "/login", "", "Cookie", "theirs=\xff; kontor=\xff").want(t, http.StatusOK)
 	// A form at every limit is taken.
 	b := w.browser()
-	full := url.Values{csrfField: {b.token()}, "login": {strings.Repeat("ä", maxField/2)}, "password": {"x"}}.Encode() + strings.Repeat("&a=1", maxFields-3)
+	full := url.Values{kit.CSRFField: {b.token()}, "login": {strings.Repeat("ä", kit.MaxField/2)}, "password": {"x"}}.Encode() + strings.Repeat("&a=1", kit.MaxFields-3)
 	if a := b.raw(http.MethodPost, "/login", full, "Content-Type", "Application/X-WWW-Form-URLencoded ; charset=utf-8"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a full form: %d %s", a.StatusCode, a.text())
-	}
-}
-
-// TestTaking: a route gets what it asks for, as it came, and nothing else.
-func TestTaking(t *testing.T) {
-	for _, c := range []struct {
-		takes payload
-		kind  string
-		want  int
-	}{
-		{partsBody, "multipart/form-data; boundary=x", 200}, {rawBody, "multipart/form-data; boundary=x", 415}, {formBody, "multipart/form-data; boundary=x", 415},
-		{rawBody, "application/json", 200}, {partsBody, "application/octet-stream", 200}, {formBody, "application/json", 415},
-	} {
-		app := fiber.New(fiber.Config{DisablePreParseMultipartForm: true})
-		app.Post("/", take(c.takes), func(c *fiber.Ctx) error { return c.Send(c.Request().Body()) })
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(multipartBody))
-		r.Header.Set("Content-Type", c.kind)
-		res, err := app.Test(r)
-		must(t, err)
-		body, err := io.ReadAll(res.Body)
-		must(t, err)
-		if res.StatusCode != c.want || c.want == http.StatusOK && string(body) != multipartBody {
-			t.Errorf("%d with %s: %d %q", c.takes, c.kind, res.StatusCode, body)
-		}
 	}
 }
 
@@ -219,25 +174,25 @@ func TestOnlyTheBodyCounts(t *testing.T) {
 	b := w.signedIn()
 	token := b.token()
 	for _, r := range w.table() {
-		if r.method != http.MethodPost || r.audience == automatic {
+		if r.Method != http.MethodPost || r.Audience == kit.Automatic {
 			continue
 		}
 		for _, body := range []url.Values{nil, {}, {"name": {"a"}}} {
-			target := x.address(t, r.path) + "?" + url.Values{csrfField: {token}}.Encode()
-			if a := b.do(r.method, target, body); a.StatusCode != http.StatusForbidden {
-				t.Errorf("%s with the token in the address: %d, want 403", r.path, a.StatusCode)
+			target := x.address(t, r.Path) + "?" + url.Values{kit.CSRFField: {token}}.Encode()
+			if a := b.do(r.Method, target, body); a.StatusCode != http.StatusForbidden {
+				t.Errorf("%s with the token in the address: %d, want 403", r.Path, a.StatusCode)
 			}
 		}
 	}
 	before := w.dump("account")
-	form := url.Values{csrfField: {token}, "username": {adminEmail}, "locale": {"de"}}
+	form := url.Values{kit.CSRFField: {token}, "username": {adminEmail}, "locale": {"de"}}
 	if a := b.do(http.MethodPost, "/account?name=Mallory&username=mallory", form); a.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("a name in the address: %d", a.StatusCode)
 	}
 	if after := w.dump("account"); after != before {
 		t.Errorf("the account is now %s", after)
 	}
-	if a := b.do(http.MethodPost, "/login?login="+adminEmail+"&password="+url.QueryEscape(strong), url.Values{csrfField: {w.browser().token()}}); a.StatusCode == http.StatusSeeOther {
+	if a := b.do(http.MethodPost, "/login?login="+adminEmail+"&password="+url.QueryEscape(strong), url.Values{kit.CSRFField: {w.browser().token()}}); a.StatusCode == http.StatusSeeOther {
 		t.Error("somebody signed in by an address")
 	}
 }
@@ -259,10 +214,10 @@ func TestHostileReports(t *testing.T) {
 				"Message-Id: <" + id + ".1@kontor.example>\r\n\r\n--b--\r\n",
 			"parts in parts": strings.Repeat("Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n", 10_000),
 		} {
-			mac := hmac.New(sha256.New, w.hookKeys[0])
+			mac := hmac.New(sha256.New, []byte(w.Key.MACs("hooks")[0]))
 			_, _ = mac.Write([]byte(body))
 			for _, hook := range []string{"/hooks/sms", "/hooks/bounce"} {
-				a := w.browser().raw(http.MethodPost, hook, body, signatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+				a := w.browser().raw(http.MethodPost, hook, body, kit.SignatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
 				if !slices.Contains([]int{204, 404, 422}, a.StatusCode) {
 					t.Errorf("%s to %s: %d %s", name, hook, a.StatusCode, a.body)
 				}
@@ -271,37 +226,24 @@ func TestHostileReports(t *testing.T) {
 	})
 }
 
-// FuzzForm: whatever a form's body is, what is read of it is bounded text; and what a browser writes is read as it was.
-func FuzzForm(f *testing.F) {
-	for _, s := range []string{"", "a=b&c=d", "a", "&&a=&=b", "a=%00", "%ff=%zz", "a+b=c%20d&a=%", strings.Repeat("a&", 2100), "a=" + strings.Repeat("x", maxField+1), "a;b=c", "é=\x80"} {
-		f.Add([]byte(s))
+// noForms are refused by every route that takes a form.
+func noForms() []hostile {
+	form := func(name, body string, want int) hostile {
+		return hostile{name, "", body, []string{"Content-Type", formType}, want}
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		form, err := parseForm(body)
-		if err != nil {
-			if form != nil || !slices.Contains([]error{errTooLarge, errNoText}, err) {
-				t.Fatalf("%v, %v", form, err)
-			}
-			return
-		}
-		n := 0
-		for name, values := range form {
-			for _, v := range values {
-				if n++; len(name) > maxField || len(v) > maxField || !isText([]byte(name+v)) {
-					t.Fatalf("%q = %q", name, v)
-				}
-			}
-		}
-		if n > maxFields {
-			t.Fatalf("%d fields", n)
-		}
-		if want, err := url.ParseQuery(string(body)); err == nil && !maps.EqualFunc(want, form, slices.Equal) {
-			t.Fatalf("%v, want %v", form, want)
-		}
-		if again, err := parseForm([]byte(url.Values(form).Encode())); err != nil || !maps.EqualFunc(again, form, slices.Equal) {
-			t.Fatalf("%v became %v, %v", form, again, err)
-		}
-	})
+	return []hostile{
+		form("a NUL in a field", "name=a%00b", 400), form("a NUL as it is", "name=a\x00b", 400), form("no text in a field", "name=%e4", 400),
+		form("no text in a field's name", "%ff=1", 400), form("a NUL in a field's name", "a=1&%00=1", 400),
+		form("half a surrogate", "name=%ed%a0%80", 400),
+		form("many fields", strings.Repeat("a&", kit.MaxFields)+"a", 413), form("many empty fields", strings.Repeat("&", 1<<20-1), 413),
+		form("half a million fields", strings.Repeat("a&", 1<<19-1), 413),
+		form("a long field", "name="+strings.Repeat("a", kit.MaxField+1), 413), form("a field's long name", strings.Repeat("a", kit.MaxField+1), 413),
+		form("a byte over the limit", "name="+strings.Repeat("a", 1<<20), 413),
+		{"JSON", "", `{"name":"a"}`, []string{"Content-Type", "application/json"}, 415},
+		{"plain text", "", "name=a", []string{"Content-Type", "text/plain"}, 415},
+		{"of no type", "", "name=a", nil, 415},
+		{"almost a form", "", "name=a", []string{"Content-Type", formType + "2"}, 415},
+	}
 }
 
 // TestUnseenIsNotShownAgain: a form that comes back holds what was judged, without the characters that nobody sees, and a
@@ -313,11 +255,4 @@ func TestUnseenIsNotShownAgain(t *testing.T) {
 		"street", "Kai\u00a01\u2011a", "phone", "\u206a040 1234567", "country", "DE", "locale", "de")
 	a.want(t, http.StatusUnprocessableEntity)
 	a.wantTyped(t, url.Values{"first_name": {"Änne"}, "last_name": {" "}, "note": {"eins\nzwei"}, "street": {"Kai 1-a"}, "phone": {"040 1234567"}})
-	form, err := parseForm([]byte("password=a%E2%80%8Bb%0D%0A&email_password=%C2%AD&name=a%E2%80%8Bb"))
-	must(t, err)
-	for name, want := range map[string]string{"password": "a\u200bb\r\n", "email_password": "\u00ad", "name": "ab"} {
-		if got := form[name][0]; got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
-		}
-	}
 }

@@ -7,19 +7,21 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"kontor/app/internal/web/kit"
 )
 
 // behind is a browser whose requests come from an address.
 func (b *browser) login(address, login, password string) answer {
 	b.t.Helper()
-	page := b.get("/login", headerForwardedFor, address)
+	page := b.get("/login", "X-Forwarded-For", address)
 	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
 	if m == nil {
 		b.t.Fatalf("no token on the page: %s", page.body)
 	}
 	return b.do(http.MethodPost, "/login", map[string][]string{
-		csrfField: {m[1]}, "login": {login}, "password": {password},
-	}, headerForwardedFor, address)
+		kit.CSRFField: {m[1]}, "login": {login}, "password": {password},
+	}, "X-Forwarded-For", address)
 }
 
 // TestAttackerBehindTheOffice: somebody behind the same address guesses without end, of the person and of others. The

@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/courier"
+	"kontor/app/internal/web/text"
 )
 
 var pageLanguage = regexp.MustCompile(`<html lang="([a-z]+)">`)
@@ -59,11 +60,11 @@ func TestInvitationLanguage(t *testing.T) {
 	w := newWorld(t) // LOCALE is en
 	links := map[string]struct{ live, used, expired string }{}
 	late := map[string]string{}
-	for _, locale := range Locales {
+	for _, locale := range text.Locales {
 		late[locale] = w.inviteIn(locale, "late."+locale+"@kunde.example")
 	}
 	w.clock.tick(access.LinkLife + time.Second)
-	for _, locale := range Locales {
+	for _, locale := range text.Locales {
 		someone := func(name string) string { return name + "." + locale + "@kunde.example" }
 		used := w.inviteIn(locale, someone("used"))
 		w.browser().send("/register/"+used, "password", strong, "password_repeat", strong).goesTo(t, "/portal")
@@ -153,13 +154,13 @@ func TestInvitationLanguage(t *testing.T) {
 	}
 }
 
-const languageName = "__Host-" + languageCookie
+const languageName = "__Host-kontor-language"
 
 // TestLinkLanguage: the pages behind the other links that are mailed speak the language of the account, by the same rule,
 // and an answer to a form does so too.
 func TestLinkLanguage(t *testing.T) {
 	w := newWorld(t)
-	for _, locale := range Locales {
+	for _, locale := range text.Locales {
 		email := "konto." + locale + "@kunde.example"
 		w.browser().send("/register/"+w.inviteIn(locale, email), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 		says := func(b *browser, what, want string, a answer) {

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+
+	"kontor/app/internal/web/text"
 )
 
 // asks is how a message begins that says what to enter.
@@ -33,14 +35,14 @@ func TestMandatoryFieldsAreAskedFor(t *testing.T) {
 		want(t, http.StatusSeeOther)
 	sent := map[string]bool{}
 	for who, b := range map[string]*browser{"admin": admin, "nobody": w.browser()} {
-		for _, b.language = range Locales {
+		for _, b.language = range text.Locales {
 			for _, r := range w.table() {
-				if r.method != http.MethodGet {
+				if r.Method != http.MethodGet {
 					continue
 				}
-				pages := []string{x.address(t, r.path)}
-				if r.path == "/customers/new" {
-					pages = []string{r.path + "?type=person", r.path + "?type=company"}
+				pages := []string{x.address(t, r.Path)}
+				if r.Path == "/customers/new" {
+					pages = []string{r.Path + "?type=person", r.Path + "?type=company"}
 				}
 				for _, page := range pages {
 					a := b.get(page)
@@ -149,7 +151,7 @@ func TestMandatoryFieldsHaveWords(t *testing.T) {
 	if len(names) < 15 {
 		t.Fatalf("found only %v", slices.Sorted(maps.Keys(names)))
 	}
-	for _, locale := range Locales {
+	for _, locale := range text.Locales {
 		texts := localeFile(t, locale)
 		for name := range names {
 			text, _ := strconv.Unquote(texts["required."+name])

@@ -133,9 +133,9 @@ func TestTwoEdit(t *testing.T) {
 			}
 			// a third change asks again, and the text is still there
 			send(claraThere, claraThere.get(page).filled(t, action, c.field, "Jena"))
-			third := send(anna, late.filled(t, action, "keep_"+c.field, keepMine))
+			third := send(anna, late.filled(t, action, "keep_"+c.field, "mine"))
 			third.want(t, http.StatusConflict, "Kiel", "Jena")
-			if a := send(anna, third.filled(t, action, "keep_"+c.field, keepTheirs)); a.StatusCode != http.StatusSeeOther {
+			if a := send(anna, third.filled(t, action, "keep_"+c.field, "theirs")); a.StatusCode != http.StatusSeeOther {
 				t.Fatalf("theirs is chosen: %d %s", a.StatusCode, a.text())
 			}
 			if got := anna.get(page).filled(t, action).Get(c.field); got != "Jena" {

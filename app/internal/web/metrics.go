@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"kontor/app/audit"
+	"kontor/app/internal/web/client"
 )
 
 // metrics are this server's own: no global registry.
@@ -47,7 +48,7 @@ func (m *metrics) handler() http.Handler {
 
 // showMetrics serves loopback, unless metrics have an address of their own.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
-	if !s.metricsOpen || !s.fromLoopback(c) {
+	if !s.metricsOpen || !client.FromLoopback(c) {
 		return fiber.ErrNotFound
 	}
 	return adaptor.HTTPHandler(s.metrics.handler())(c)
@@ -63,3 +64,26 @@ func (s *Server) ServeMetrics(ln net.Listener) error {
 	}
 	return nil
 }
+
+// securityEvents are the log's counters as a metric.
+type securityEvents struct {
+	log  *audit.Log
+	desc *prometheus.Desc
+}
+
+func newSecurityEvents(log *audit.Log) securityEvents {
+	return securityEvents{log, prometheus.NewDesc("kontor_security_events_total",
+		"Sign-ins, refusals, downloads and changes of accounts in this process, by event.", []string{"event"}, nil)}
+}
+
+// Describe is prometheus.Collector's.
+func (e securityEvents) Describe(to chan<- *prometheus.Desc) { to <- e.desc }
+
+// Collect is prometheus.Collector's.
+func (e securityEvents) Collect(to chan<- prometheus.Metric) {
+	for action, n := range e.log.Counts() {
+		to <- prometheus.MustNewConstMetric(e.desc, prometheus.CounterValue, float64(n), string(action))
+	}
+}
+
+var _ prometheus.Collector = securityEvents{}

@@ -36,22 +36,29 @@ func TestEveryFormNamesItsAction(t *testing.T) {
 	}
 }
 
+// sources are the program's files in this folder and below it, by path.
+func sources(t testing.TB) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	must(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		all[path], err = os.ReadFile(path)
+		return err
+	}))
+	return all
+}
+
 // TestOneWayIn: nothing but intake.go reads a body or a form, and every header that is read anywhere is judged there.
 func TestOneWayIn(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	must(t, err)
 	other := regexp.MustCompile(`\.(FormValue|PostArgs|PostBody|BodyParser|FormFile|MultipartForm|SaveFile|BodyGunzip|BodyUncompressed|GetReqHeaders|BodyRaw)\(|\bc\.Body\(`)
 	intake, err := os.ReadFile("intake.go")
 	must(t, err)
 	_, judged, _ := strings.Cut(string(intake), "var readHeaders")
 	judged, _, _ = strings.Cut(judged, "}\n")
 	read := 0
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(f)
-		must(t, err)
+	for f, source := range sources(t) {
 		if m := other.Find(source); m != nil {
 			t.Errorf("%s: %s", f, m)
 		}

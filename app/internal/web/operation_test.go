@@ -18,6 +18,7 @@ import (
 	"kontor/app/access"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/internal/web/kit"
 	"kontor/policies"
 )
 
@@ -42,7 +43,7 @@ func TestQueues(t *testing.T) {
 	log := b.get("/audit")
 	log.want(t, http.StatusOK)
 	for _, action := range []audit.Action{audit.QueueTaskRun, audit.QueueTaskDeleted} {
-		if !strings.Contains(log.text(), w.templates["en"].say("audit."+string(action))) {
+		if !strings.Contains(log.text(), w.TextsIn("en").Say("audit."+string(action))) {
 			t.Errorf("%s is not in the log", action)
 		}
 	}
@@ -78,11 +79,11 @@ func TestQueueAway(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	w.tasks.away = true
-	b.get("/queues").want(t, http.StatusServiceUnavailable, w.templates["en"].say("queue.away"), w.templates["en"].say("queue_reason.full"))
+	b.get("/queues").want(t, http.StatusServiceUnavailable, w.TextsIn("en").Say("queue.away"), w.TextsIn("en").Say("queue_reason.full"))
 	w.tasks.away = false
 	w.tasks.silent = "mail"
 	page := b.get("/queues?queue=mail")
-	page.want(t, http.StatusOK, w.templates["en"].say("queue_reason.full"), w.templates["en"].say("queue.away"))
+	page.want(t, http.StatusOK, w.TextsIn("en").Say("queue_reason.full"), w.TextsIn("en").Say("queue.away"))
 	if strings.Contains(page.body, "1,200") {
 		t.Error("the page has numbers of a queue that can't be asked")
 	}
@@ -109,11 +110,11 @@ func TestQueueAway(t *testing.T) {
 			t.Errorf("%s has no words", r)
 		}
 		w.tasks.troubles = []courier.QueueTrouble{{Queues: both, Reason: r}}
-		if code, said := readyOf(t, b); code != http.StatusOK || said["status"] != degraded || !strings.HasPrefix(said["reason"], "queue: "+r.Words()) {
+		if code, said := readyOf(t, b); code != http.StatusOK || said["status"] != "degraded" || !strings.HasPrefix(said["reason"], "queue: "+r.Words()) {
 			t.Errorf("%s: readiness is %d %v", r, code, said)
 		}
 		for _, language := range []string{"de", "en"} {
-			if id := "queue_reason." + string(r); w.templates[language].say(id) == id {
+			if id := "queue_reason." + string(r); w.TextsIn(language).Say(id) == id {
 				t.Errorf("%s has no text in %s", r, language)
 			}
 		}
@@ -157,7 +158,7 @@ func TestAuditPages(t *testing.T) {
 	w := newWorld(t)
 	must(t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		for range audit.PageSize + 3 {
-			if err := w.audit.Write(ctx, tx, w.admin.Actor(), audit.Record{
+			if err := w.Audit.Write(ctx, tx, w.admin.Actor(), audit.Record{
 				Action: audit.CustomerUpdated, CustomerID: w.customer, Subject: `<img src=x onerror="alert(1)">`,
 				Detail: audit.Changes{"city": {"<script>", "Kiel"}},
 			}); err != nil {
@@ -203,7 +204,7 @@ func (w *world) rewrite(m courier.Mail) {
 	w.t.Helper()
 	raw, err := json.Marshal(m)
 	must(w.t, err)
-	sealed, err := w.key.Seal("mailbox", raw)
+	sealed, err := w.Key.Seal("mailbox", raw)
 	must(w.t, err)
 	_, err = w.db.NewUpdate().Table("mailbox").Set("sealed = ?", sealed).Where("id = ?", m.ID).Exec(context.Background())
 	must(w.t, err)
@@ -331,7 +332,7 @@ func TestUndelivered(t *testing.T) {
 			}
 		}
 		if kept == "all" {
-			must(t, w.policy.Publish(2, "p, specialist, *, customer, *, list, allow"))
+			must(t, w.Policy.Publish(2, "p, specialist, *, customer, *, list, allow"))
 			b.language = "en"
 			b.get("/account").want(t, http.StatusOK, "No role may read them there.")
 		}
@@ -346,7 +347,7 @@ func (b *browser) hook(path, body, key string) answer {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	if key != "" {
-		r.Header.Set(signatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		r.Header.Set(kit.SignatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
 	res, err := b.Handler().Test(r, 10_000)
 	must(b.t, err)
@@ -417,18 +418,18 @@ func TestQueueNames(t *testing.T) {
 	must(t, w.db.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
 	w.tasks.task.MessageID, w.tasks.task.ID = m.ID, m.ID.String()+":1"
 	w.specialist("dora@kanzlei.example", policies.DataAdministrator)
-	must(t, w.policy.Publish(2, "p, auditor, *, queue, *, read, allow\np, specialist, administrator, customer, *, read, allow"))
+	must(t, w.Policy.Publish(2, "p, auditor, *, queue, *, read, allow\np, specialist, administrator, customer, *, read, allow"))
 	w.specialist("rita@kanzlei.example", policies.Auditor)
 	if text := w.browser().signIn("rita@kanzlei.example", strong).get("/queues").text(); strings.Contains(text, "Kühn") || !strings.Contains(text, m.ID.String()) {
 		t.Errorf("who may not read the customer sees %s", text)
 	}
-	must(t, w.policy.Publish(3, "p, auditor, *, queue, *, read, allow\np, auditor, *, customer, *, read, allow"))
+	must(t, w.Policy.Publish(3, "p, auditor, *, queue, *, read, allow\np, auditor, *, customer, *, read, allow"))
 	page := w.browser().signIn("rita@kanzlei.example", strong).get("/queues")
 	page.want(t, http.StatusOK, "Kühn, Berta")
 	if strings.Contains(page.text(), "Berta Kühn") {
 		t.Error("who may not read accesses is told the person")
 	}
-	must(t, w.policy.Publish(4, policies.Default))
+	must(t, w.Policy.Publish(4, policies.Default))
 	page = w.signedIn().get("/queues")
 	page.want(t, http.StatusOK, "Kühn, Berta", "Berta Kühn")
 	if href := page.doc(t).Find("#queues td a.name").AttrOr("href", ""); href != "/customers/"+w.customer.String()+"/authorisations" {
@@ -442,7 +443,7 @@ func TestRunAllOfQueue(t *testing.T) {
 	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
 		access.Form{FirstName: "B", LastName: "K", Email: "berta@kunde.example", Mobile: "+4915112345678", Locale: "de"}, "")
 	must(t, err)
-	w.exec("UPDATE message SET next_at = ?, relay_at = ?", w.now().Add(time.Hour), w.now().Add(time.Hour))
+	w.exec("UPDATE message SET next_at = ?, relay_at = ?", w.Now().Add(time.Hour), w.Now().Add(time.Hour))
 	b := w.signedIn()
 	if n := b.get("/queues").doc(t).Find(`form[action="/queues/mail/run"] button`).Length(); n != 1 {
 		t.Fatalf("%d buttons", n)
@@ -455,9 +456,9 @@ func TestRunAllOfQueue(t *testing.T) {
 	var messages []courier.Message
 	must(t, w.db.NewSelect().Model(&messages).Scan(context.Background()))
 	for _, m := range messages {
-		if due := m.NextAt == nil && !m.RelayAt.After(w.now()); due != (m.Channel == courier.Email) {
+		if due := m.NextAt == nil && !m.RelayAt.After(w.Now()); due != (m.Channel == courier.Email) {
 			t.Errorf("the %s is due: %v", m.Channel, due)
 		}
 	}
-	b.get("/audit").want(t, http.StatusOK, w.templates["en"].say("audit.queue.run_all"), "mail 3000")
+	b.get("/audit").want(t, http.StatusOK, w.TextsIn("en").Say("audit.queue.run_all"), "mail 3000")
 }

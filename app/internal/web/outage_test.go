@@ -14,6 +14,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"kontor/app/await"
+	"kontor/app/internal/web/kit"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -88,7 +89,7 @@ func TestOutages(t *testing.T) {
 			begin()
 			note := strings.Repeat("Typed at length. ", 3000) // more than the free pages of a file hold
 			form := url.Values{
-				csrfField: {token}, "type": {"person"}, "first_name": {"Zoë <b>"}, "email": {"zoe@kunde.example"}, "last_name": {"Österberg"}, "city": {"Kiel"},
+				kit.CSRFField: {token}, "type": {"person"}, "first_name": {"Zoë <b>"}, "email": {"zoe@kunde.example"}, "last_name": {"Österberg"}, "city": {"Kiel"},
 				"country": {"DE"}, "mobile": {""}, "locale": {"de"}, "note": {note[:3990]}, "submission": {"0193512f-0000-7000-8000-000000000001"},
 			}
 			if c.ready == "has no room left on its disk" { // a small row may find room
@@ -115,12 +116,12 @@ func TestOutages(t *testing.T) {
 				b.get("/customers").want(t, http.StatusOK, "Kühn")
 			}
 			// nobody else gets their text back on a page of ours
-			foreign := b.do(http.MethodPost, "/customers", url.Values{csrfField: {"made up"}, "first_name": {"Mallory"}})
+			foreign := b.do(http.MethodPost, "/customers", url.Values{kit.CSRFField: {"made up"}, "first_name": {"Mallory"}})
 			if strings.Contains(foreign.body, "Mallory") {
 				t.Error("shows what came from nowhere")
 			}
 			// a password is never sent back
-			secret := b.do(http.MethodPost, "/login", url.Values{csrfField: {token}, "login": {adminEmail}, "password": {"Geheim-Wort-7"}})
+			secret := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {token}, "login": {adminEmail}, "password": {"Geheim-Wort-7"}})
 			if strings.Contains(secret.body, "Geheim-Wort-7") {
 				t.Error("a password stands on the page")
 			}

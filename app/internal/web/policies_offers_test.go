@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"kontor/app/internal/web/kit"
 	"kontor/policies"
 )
 
@@ -24,31 +25,31 @@ func TestOfferedRights(t *testing.T) {
 		_, err := w.db.ExecContext(ctx, sql)
 		must(t, err)
 	}
-	must(t, w.policies.Offer(ctx))
+	must(t, w.policyService.Offer(ctx))
 	w.specialist("petra@kanzlei.example", policies.PolicyAdministrator)
 	w.specialist("clara@kanzlei.example")
 	petra, clara := w.browser().signIn("petra@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
 	page := petra.get("/attention")
 	page.want(t, http.StatusOK, "New rights", "2 rights are new in this version. Publish or dismiss them.")
-	if to := attr(page.doc(t), "main a:contains('View')", "href"); to != draftPath+"#offers" {
+	if to := attr(page.doc(t), "main a:contains('View')", "href"); to != kit.DraftPath+"#offers" {
 		t.Errorf("the link leads to %q", to)
 	}
 	if badge := page.doc(t).Find(`#nav a[href="/attention"] .tag`).Text(); badge != "2" {
 		t.Errorf("the badge says %q", badge)
 	}
 	petra.get("/policies").want(t, http.StatusOK, "2 rights are new in this version")
-	petra.get(draftPath).want(t, http.StatusOK, "New in this version", "Read the built-in mailbox", "User administrators may see the built-in mailbox.", "In the draft")
+	petra.get(kit.DraftPath).want(t, http.StatusOK, "New in this version", "Read the built-in mailbox", "User administrators may see the built-in mailbox.", "In the draft")
 	if text := clara.get("/attention").text(); strings.Contains(text, "New rights") {
 		t.Error("who may not manage policies is told")
 	}
-	petra.send(draftPath+"/offers/mailbox/dismiss", "edit", "0").want(t, http.StatusConflict)
-	petra.send(draftPath+"/offers/mailbox/dismiss", "edit", petra.edit()).goesTo(t, draftPath)
-	petra.get(draftPath).want(t, http.StatusOK, "Dismissed. You won't be offered it again.")
-	petra.send(draftPath+"/discard", "edit", petra.edit()).goesTo(t, draftPath)
+	petra.send(kit.DraftPath+"/offers/mailbox/dismiss", "edit", "0").want(t, http.StatusConflict)
+	petra.send(kit.DraftPath+"/offers/mailbox/dismiss", "edit", petra.edit()).goesTo(t, kit.DraftPath)
+	petra.get(kit.DraftPath).want(t, http.StatusOK, "Dismissed. You won't be offered it again.")
+	petra.send(kit.DraftPath+"/discard", "edit", petra.edit()).goesTo(t, kit.DraftPath)
 	petra.language = "de"
 	petra.get("/attention").want(t, http.StatusOK, "Neue Rechte", "Ein Recht ist in dieser Version neu")
-	petra.send(draftPath+"/offers/approval/take", "edit", petra.edit()).goesTo(t, draftPath)
-	petra.get(draftPath).want(t, http.StatusOK, "Sehen, was auf eine zweite Person wartet", "Im Entwurf")
-	petra.send(draftPath+"/offers/mailbox/take", "edit", petra.edit()).want(t, http.StatusNotFound)
+	petra.send(kit.DraftPath+"/offers/approval/take", "edit", petra.edit()).goesTo(t, kit.DraftPath)
+	petra.get(kit.DraftPath).want(t, http.StatusOK, "Sehen, was auf eine zweite Person wartet", "Im Entwurf")
+	petra.send(kit.DraftPath+"/offers/mailbox/take", "edit", petra.edit()).want(t, http.StatusNotFound)
 	w.signedIn().get("/audit").want(t, http.StatusOK, "New right dismissed")
 }

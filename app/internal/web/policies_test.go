@@ -17,6 +17,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/await"
+	"kontor/app/internal/web/kit"
 	"kontor/app/policy"
 	"kontor/policies"
 )
@@ -51,7 +52,7 @@ func (w *world) taxReturn(processor account.Caller) uuid.UUID {
 // edit is the edit that the draft's page carries.
 func (b *browser) edit() string {
 	b.t.Helper()
-	a := b.get(draftPath)
+	a := b.get(kit.DraftPath)
 	a.want(b.t, http.StatusOK)
 	return a.doc(b.t).Find(`#rule input[name="edit"]`).AttrOr("value", "")
 }
@@ -85,10 +86,10 @@ func TestPolicyJourney(t *testing.T) {
 	if n := page.doc(t).Find(`nav a[href="/policies"][aria-current="page"]`).Length(); n != 1 {
 		t.Errorf("%d entries of the navigation are the current one", n)
 	}
-	petra.get(draftPath).want(t, http.StatusOK, "Nothing here is in force until it is published", "The draft is the same as the policies in force")
+	petra.get(kit.DraftPath).want(t, http.StatusOK, "Nothing here is in force until it is published", "The draft is the same as the policies in force")
 
-	petra.send(draftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, draftPath)
-	page = petra.get(draftPath)
+	petra.send(kit.DraftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, kit.DraftPath)
+	page = petra.get(kit.DraftPath)
 	page.want(t, http.StatusOK, "The draft differs from the policies in force in 1 line", "Tomasz@kanzlei.example can no longer process 1 business transaction")
 	if strings.Contains(page.text(), "Tax return 2025") {
 		t.Error("a policy administrator reads the name of a transaction")
@@ -97,18 +98,18 @@ func TestPolicyJourney(t *testing.T) {
 	if row.Length() != 1 || row.Find(".tag.bad svg").Length() != 1 || !strings.Contains(row.Text(), "may not process") {
 		t.Errorf("the new rule is shown as %q", row.Text())
 	}
-	w.signedIn().get(draftPath).want(t, http.StatusOK, "can no longer process 1 business transaction (Tax return 2025)")
+	w.signedIn().get(kit.DraftPath).want(t, http.StatusOK, "can no longer process 1 business transaction (Tax return 2025)")
 	if !mayProcess() {
 		t.Fatal("a draft is in force")
 	}
 	petra.get("/policies").want(t, http.StatusOK, "The draft differs from the policies in force")
 
-	wrong := petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", " ")
+	wrong := petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", " ")
 	wrong.want(t, http.StatusUnprocessableEntity, "Error: Draft")
 	if wrong.doc(t).Find(`#f-comment[aria-invalid="true"]`).Length() != 1 {
 		t.Error("the missing comment is not said at the field")
 	}
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "Processors only look").goesTo(t, "/policies")
+	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "Processors only look").goesTo(t, "/policies")
 	petra.get("/policies").want(t, http.StatusOK, "Version 2 is now in force", "Processors only look", "may not process business transactions")
 	if mayProcess() {
 		t.Fatal("a published deny is not in force")
@@ -135,11 +136,11 @@ func TestDraftButtons(t *testing.T) {
 	const line = "p, auditor, *, audit, *, read, allow"
 	send := func(path string, pairs ...string) {
 		t.Helper()
-		b.send(draftPath+path, append(pairs, "edit", b.edit())...).goesTo(t, draftPath)
+		b.send(kit.DraftPath+path, append(pairs, "edit", b.edit())...).goesTo(t, kit.DraftPath)
 	}
 	marked := func(selector string) int {
 		t.Helper()
-		return b.get(draftPath).doc(t).Find(selector).Length()
+		return b.get(kit.DraftPath).doc(t).Find(selector).Length()
 	}
 	send("/rules/remove", "rule", line)
 	if n := marked(`tr.gone form[action="/policies/draft/rules/return"]`); n != 1 {
@@ -156,12 +157,12 @@ func TestDraftButtons(t *testing.T) {
 	}
 	send("/undo")
 	send("/discard")
-	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
+	b.get(kit.DraftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
 	send("/undo")
-	b.get(draftPath).want(t, http.StatusOK, "The draft differs from the policies in force in 1 line")
+	b.get(kit.DraftPath).want(t, http.StatusOK, "The draft differs from the policies in force in 1 line")
 
 	// Change: the row's link offers the rule, and saving puts the new one in its place.
-	href := b.get(draftPath).doc(t).Find(`a[href^="/policies/draft?"]`).FilterFunction(func(_ int, a *goquery.Selection) bool {
+	href := b.get(kit.DraftPath).doc(t).Find(`a[href^="/policies/draft?"]`).FilterFunction(func(_ int, a *goquery.Selection) bool {
 		return strings.Contains(a.AttrOr("href", ""), url.QueryEscape(line))
 	}).AttrOr("href", "")
 	form := b.get(strings.TrimSuffix(href, "#rule")).doc(t).Find("#rule")
@@ -169,9 +170,9 @@ func TestDraftButtons(t *testing.T) {
 		t.Errorf("%s offers %s", href, form.Text())
 	}
 	send("/rules", "was", line, "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "read", "effect", "allow")
-	b.get(draftPath).want(t, http.StatusOK, "Auditors may see the queues.")
-	b.send("/policies/versions/1/draft", "edit", b.edit()).goesTo(t, draftPath)
-	b.get(draftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
+	b.get(kit.DraftPath).want(t, http.StatusOK, "Auditors may see the queues.")
+	b.send("/policies/versions/1/draft", "edit", b.edit()).goesTo(t, kit.DraftPath)
+	b.get(kit.DraftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
 }
 
 // TestRuleForm: the choices follow the object, with and without script; what is wrong is said at the field.
@@ -183,10 +184,10 @@ func TestRuleForm(t *testing.T) {
 		return all
 	}
 	asked := "?role=auditor&relation=administrator&object=queue&kind=contract&action=process&effect=deny"
-	fragment := b.get(draftPath+asked, "HX-Request", "true")
-	noScript := b.send(draftPath+"/rules", "role", "auditor", "relation", "administrator", "object", "queue", "kind", "contract",
+	fragment := b.get(kit.DraftPath+asked, "HX-Request", "true")
+	noScript := b.send(kit.DraftPath+"/rules", "role", "auditor", "relation", "administrator", "object", "queue", "kind", "contract",
 		"action", "process", "effect", "deny", "edit", "0", "choose", "1")
-	for name, a := range map[string]answer{"HTMX": fragment, "without script": noScript, "by address": b.get(draftPath + asked)} {
+	for name, a := range map[string]answer{"HTMX": fragment, "without script": noScript, "by address": b.get(kit.DraftPath + asked)} {
 		a.want(t, http.StatusOK, "Auditors may not see the queues.")
 		for field, want := range map[string]string{"relation": "*", "kind": "*", "action": "read manage", "effect": "allow deny"} {
 			if got := strings.Join(choices(a, field), " "); got != want {
@@ -197,10 +198,10 @@ func TestRuleForm(t *testing.T) {
 	if strings.Contains(fragment.body, "<html") || !strings.Contains(noScript.body, "<html") {
 		t.Error("HTMX gets the fragment, and only HTMX")
 	}
-	if got := choices(b.get(draftPath), "kind"); len(got) != 8 || got[1] != "contract" {
+	if got := choices(b.get(kit.DraftPath), "kind"); len(got) != 8 || got[1] != "contract" {
 		t.Errorf("kinds of transactions: %v", got)
 	}
-	a := b.send(draftPath+"/rules", "role", "boss", "relation", "*", "object", "customer", "kind", "robot", "action", "list", "effect", "alow", "edit", "0")
+	a := b.send(kit.DraftPath+"/rules", "role", "boss", "relation", "*", "object", "customer", "kind", "robot", "action", "list", "effect", "alow", "edit", "0")
 	a.want(t, http.StatusUnprocessableEntity, "Choose a role from the list")
 	if a.doc(t).Find(`#rule #f-role[aria-invalid="true"]`).Length() != 1 || a.doc(t).Find(`a[href="#f-role"]`).Length() != 1 {
 		t.Error("the complaint is not at the field")
@@ -214,14 +215,14 @@ func TestRuleForm(t *testing.T) {
 func TestTwoPolicyAdministrators(t *testing.T) {
 	w := newWorld(t)
 	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
-	petra.send(draftPath+"/rules", append(denyProcess, "edit", "0")...).goesTo(t, draftPath)
-	a := paul.send(draftPath+"/rules", "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "manage", "effect", "deny", "edit", "0")
+	petra.send(kit.DraftPath+"/rules", append(denyProcess, "edit", "0")...).goesTo(t, kit.DraftPath)
+	a := paul.send(kit.DraftPath+"/rules", "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "manage", "effect", "deny", "edit", "0")
 	a.want(t, http.StatusConflict, "Error: Draft", "Petra@kanzlei.example has changed the draft in the meantime", "New in the draft", "may not process business transactions of any kind")
 	doc := a.doc(t)
 	if doc.Find(`#rule #f-action option[value="manage"][selected]`).Length() != 1 || doc.Find(`#rule input[name="edit"]`).AttrOr("value", "") != "1" {
 		t.Error("what was typed is lost, or can't be sent again")
 	}
-	text := paul.send(draftPath+"/text", "text", "# mine\n", "edit", "0")
+	text := paul.send(kit.DraftPath+"/text", "text", "# mine\n", "edit", "0")
 	text.want(t, http.StatusConflict, "has changed the draft in the meantime", "may not process")
 	if got := text.doc(t).Find("#f-text").Text(); !strings.Contains(got, "# mine\n") || !strings.Contains(got, ", process, deny\n") || strings.Contains(got, "list, allow") {
 		t.Errorf("the text that both have written is %q", got)
@@ -232,15 +233,15 @@ func TestTwoPolicyAdministrators(t *testing.T) {
 func TestPolicyText(t *testing.T) {
 	w := newWorld(t)
 	b := w.policyAdministrator("petra@kanzlei.example")
-	b.get(draftPath+"/text").want(t, http.StatusOK, "# Every specialist user sees")
+	b.get(kit.DraftPath+"/text").want(t, http.StatusOK, "# Every specialist user sees")
 	bad := "# ok\np, specialist, *, customer, *, list, alow\r\np, specialist\n"
-	a := b.send(draftPath+"/text", "text", bad, "edit", "0")
+	a := b.send(kit.DraftPath+"/text", "text", bad, "edit", "0")
 	a.want(t, http.StatusUnprocessableEntity, "Error: Policy text", "Line 2: Choose allow or deny.", "Line 3: A rule has the form")
 	if got := a.doc(t).Find("#f-text").Text(); got != strings.ReplaceAll(bad, "\r\n", "\n") {
 		t.Errorf("the text is %q", got)
 	}
-	b.send(draftPath+"/text", "text", policies.Default+"# more\n", "edit", "0").goesTo(t, draftPath)
-	b.get(draftPath).want(t, http.StatusOK, "Only comments differ.")
+	b.send(kit.DraftPath+"/text", "text", policies.Default+"# more\n", "edit", "0").goesTo(t, kit.DraftPath)
+	b.get(kit.DraftPath).want(t, http.StatusOK, "Only comments differ.")
 }
 
 // TestExpectationPages: add, see whether it holds, be kept from publishing by it, remove it.
@@ -266,14 +267,14 @@ func TestExpectationPages(t *testing.T) {
 	if n := page.doc(t).Find("#expectations .tag.good").Length(); n != 2 || strings.Contains(page.text(), "Tax return") {
 		t.Errorf("%d hold, %s", n, page.text())
 	}
-	petra.send(draftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, draftPath)
-	page = petra.get(draftPath)
+	petra.send(kit.DraftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, kit.DraftPath)
+	page = petra.get(kit.DraftPath)
 	page.want(t, http.StatusOK, "1 expectation isn't met, so this can't be published.",
 		"This rule decides it: Specialist users who are additional processors of the business transaction may not process business transactions of any kind.")
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "expectations not met: 1")
+	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "expectations not met: 1")
 	remove := page.doc(t).Find("#expectations tr:has(.tag.bad) form").AttrOr("action", "")
-	petra.send(remove, "from", "draft").goesTo(t, draftPath+"#expectations")
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").goesTo(t, "/policies")
+	petra.send(remove, "from", "draft").goesTo(t, kit.DraftPath+"#expectations")
+	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").goesTo(t, "/policies")
 }
 
 // TestSecondPerson: what raises the publisher's own rights is proposed, and published by another (S31).
@@ -281,22 +282,22 @@ func TestSecondPerson(t *testing.T) {
 	w := newWorld(t)
 	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
 	w.clock.tick(time.Minute)
-	petra.send(draftPath+"/rules", "role", "policy_administrator", "relation", "*", "object", "transaction", "kind", "*", "action", "read",
-		"effect", "allow", "edit", "0").goesTo(t, draftPath)
-	page := petra.get(draftPath)
+	petra.send(kit.DraftPath+"/rules", "role", "policy_administrator", "relation", "*", "object", "transaction", "kind", "*", "action", "read",
+		"effect", "allow", "edit", "0").goesTo(t, kit.DraftPath)
+	page := petra.get(kit.DraftPath)
 	page.want(t, http.StatusOK, "This could give you a right without anyone else agreeing")
 	if n := page.doc(t).Find(`#publish button.btn-primary:not([formaction])`).Length(); n != 0 {
 		t.Error("there is a button to publish it alone")
 	}
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "This could give you a right without anyone else agreeing")
-	petra.send(draftPath+"/propose", "edit", petra.edit(), "comment", "For the audit").goesTo(t, draftPath)
-	petra.get(draftPath).want(t, http.StatusOK, "You have proposed this draft", "For the audit")
+	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "This could give you a right without anyone else agreeing")
+	petra.send(kit.DraftPath+"/propose", "edit", petra.edit(), "comment", "For the audit").goesTo(t, kit.DraftPath)
+	petra.get(kit.DraftPath).want(t, http.StatusOK, "You have proposed this draft", "For the audit")
 	w.specialist("ulla@kanzlei.example", policies.UserAdministrator) // may read no policy, and sees what she would approve
-	w.browser().signIn("ulla@kanzlei.example", strong).get(approvalsPath).
+	w.browser().signIn("ulla@kanzlei.example", strong).get(kit.ApprovalsPath).
 		want(t, http.StatusOK, "Publish a new policy version", "Policy administrators may see business transactions of any kind")
-	petra.send(draftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict)
+	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict)
 	paul.get("/policies").want(t, http.StatusOK, "Petra@kanzlei.example proposes to publish the draft")
-	paul.send(draftPath+"/publish", "edit", paul.edit(), "comment", "Agreed").goesTo(t, "/policies")
+	paul.send(kit.DraftPath+"/publish", "edit", paul.edit(), "comment", "Agreed").goesTo(t, "/policies")
 	paul.get("/policies").want(t, http.StatusOK, "Paul@kanzlei.example", "proposed by Petra@kanzlei.example")
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit", "Approval requested", "Approved")
 }
@@ -313,21 +314,21 @@ func TestApprovals(t *testing.T) {
 
 	ulla.send(svens, "name", "Sven", "version", "1", "role", "specialist", "role", "auditor", "why", "Cover for Rita").goesTo(t, svens)
 	ulla.get(svens).want(t, http.StatusOK, "Waiting for approval: Auditor, proposed by Ulla@kanzlei.example.", "This needs a second person. You'll find it under “Approvals”.")
-	ulla.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Auditor", "Cover for Rita", "You proposed this.")
-	page := petra.get(approvalsPath)
+	ulla.get(kit.ApprovalsPath).want(t, http.StatusOK, "Give roles to Sven", "Auditor", "Cover for Rita", "You proposed this.")
+	page := petra.get(kit.ApprovalsPath)
 	page.want(t, http.StatusOK, "Give roles to Sven")
 	if n := strings.TrimSpace(page.doc(t).Find(`nav a[href="/approvals"] .tag`).Text()); n != "1" {
 		t.Errorf("the navigation counts %q", n)
 	}
 	approve, stop := page.doc(t).Find(`form[action$="/approve"]`).AttrOr("action", ""), page.doc(t).Find(`form[action$="/stop"]`).AttrOr("action", "")
-	if ulla.get(approvalsPath).doc(t).Find(`form[action$="/approve"]`).Length() != 0 {
+	if ulla.get(kit.ApprovalsPath).doc(t).Find(`form[action$="/approve"]`).Length() != 0 {
 		t.Error("the proposer is offered to approve")
 	}
 	ulla.send(approve).want(t, http.StatusForbidden, "Someone else must approve this")
-	sven.get(approvalsPath).want(t, http.StatusOK, "Give roles to Sven", "Stop")
+	sven.get(kit.ApprovalsPath).want(t, http.StatusOK, "Give roles to Sven", "Stop")
 	sven.send(approve).want(t, http.StatusForbidden)
-	petra.send(approve).goesTo(t, approvalsPath)
-	petra.get(approvalsPath).want(t, http.StatusOK, "Nothing is waiting", "Approved", "Petra@kanzlei.example")
+	petra.send(approve).goesTo(t, kit.ApprovalsPath)
+	petra.get(kit.ApprovalsPath).want(t, http.StatusOK, "Nothing is waiting", "Approved", "Petra@kanzlei.example")
 	petra.send(stop).want(t, http.StatusConflict, "This has already been decided")
 	ulla.get(svens).want(t, http.StatusOK, "Sven")
 	sven.get("/audit").want(t, http.StatusOK)
@@ -338,7 +339,7 @@ func TestPolicyReadiness(t *testing.T) {
 	w := newWorld(t)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { w.policies.Follow(ctx); close(done) }()
+	go func() { w.policyService.Follow(ctx); close(done) }()
 	defer func() { stop(); <-done }()
 	b := w.browser()
 	b.get("/readyz").want(t, http.StatusOK)
@@ -355,9 +356,9 @@ func TestPolicyReadiness(t *testing.T) {
 // it, be it the same words.
 func TestOwnComments(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.policies.Reset(context.Background())
+	_, err := w.policyService.Reset(context.Background())
 	must(t, err)
-	must(t, w.policies.Load(context.Background()))
+	must(t, w.policyService.Load(context.Background()))
 	_, err = w.db.Exec(`INSERT INTO policy_version (version, text, comment, author_id, author, published_at) VALUES (3, ?, ?, ?, 'Anna', ?)`,
 		policies.Default+"# more\n", policy.CommentFirst, w.admin.ID, w.clock.now())
 	must(t, err)

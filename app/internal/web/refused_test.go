@@ -46,7 +46,7 @@ func TestAttentionOfQueueKeepers(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("dora@kanzlei.example", policies.DataAdministrator)
 	w.specialist("sven@kanzlei.example", policies.UserAdministrator)
-	w.exec("INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('sms', ?, ?, 'credit', '402')", w.now(), w.now())
+	w.exec("INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('sms', ?, ?, 'credit', '402')", w.Now(), w.Now())
 	b := w.browser().signIn("dora@kanzlei.example", strong)
 	page := b.get("/attention")
 	page.want(t, http.StatusOK, "E-mails and SMS being refused", "our credit is used up", "402")

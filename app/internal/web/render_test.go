@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +17,9 @@ import (
 
 	"kontor/app/courier"
 	"kontor/app/effort"
+	customerpages "kontor/app/internal/web/customer"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/operation"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -213,7 +215,7 @@ func TestToSignIn(t *testing.T) {
 	}
 	in := b.send("/login", "login", adminEmail, "password", strong, "next", "/customers?q=a&type=person")
 	in.goesTo(t, "/customers?q=a&type=person")
-	hx := b.do(http.MethodPost, "/account", url.Values{csrfField: {b.token()}, "name": {"Anna"}, "username": {"anna"}}, "HX-Request", "true")
+	hx := b.do(http.MethodPost, "/account", url.Values{kit.CSRFField: {b.token()}, "name": {"Anna"}, "username": {"anna"}}, "HX-Request", "true")
 	if hx.StatusCode != http.StatusOK || hx.Header.Get("HX-Redirect") != "/account" {
 		t.Errorf("a form sent by HTMX: %d to %q", hx.StatusCode, hx.Header.Get("HX-Redirect"))
 	}
@@ -262,7 +264,7 @@ func TestBroken(t *testing.T) {
 
 // panicking is a queue with a bug: in one of its methods, or in all.
 type panicking struct {
-	Queue
+	operation.Queue
 	in string
 }
 
@@ -370,16 +372,16 @@ func oddInput(t *testing.T, db *store.DB) {
 	}
 	for _, odd := range []string{"\x00", "\xff\xfe", "a\x00b", strings.Repeat("x", 20_000), "\r\nBcc: evil@example.org"} {
 		for n, r := range w.table() {
-			if r.method == http.MethodGet || r.audience == automatic || r.path == "/logout" || r.path == "/account/sessions" || n%effort.Every(11) != 0 {
+			if r.Method == http.MethodGet || r.Audience == kit.Automatic || r.Path == "/logout" || r.Path == "/account/sessions" || n%effort.Every(11) != 0 {
 				continue
 			}
-			form := url.Values{csrfField: {b.token()}}
-			for _, name := range append(slices.Clone(customerFields), "type", "email", "mobile", "version", "submission", "login", "password", "password_repeat",
+			form := url.Values{kit.CSRFField: {b.token()}}
+			for _, name := range append(slices.Clone(customerpages.Fields), "type", "email", "mobile", "version", "submission", "login", "password", "password_repeat",
 				"code", "confirm", "name", "username", "role", "state", "current_password", "email_password", "last", "from") {
 				form.Set(name, odd)
 			}
-			if a := b.do(r.method, x.address(t, r.path), form); a.StatusCode >= 500 {
-				t.Errorf("%s with %.10q: %d %s", r.path, odd, a.StatusCode, a.text())
+			if a := b.do(r.Method, x.address(t, r.Path), form); a.StatusCode >= 500 {
+				t.Errorf("%s with %.10q: %d %s", r.Path, odd, a.StatusCode, a.text())
 			}
 		}
 	}
@@ -409,13 +411,13 @@ func TestCookiesOverHTTP(t *testing.T) {
 			t.Errorf("no cookie %s among %v", name, names)
 		}
 	}
-	if a := b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", "http://127.0.0.1:3000"); a.StatusCode == http.StatusForbidden {
+	if a := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://127.0.0.1:3000"); a.StatusCode == http.StatusForbidden {
 		t.Error("our own origin is refused")
 	}
-	if a := b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", "http://localhost:3000", "Host", "localhost:3000"); a.StatusCode == http.StatusForbidden {
+	if a := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://localhost:3000", "Host", "localhost:3000"); a.StatusCode == http.StatusForbidden {
 		t.Error("the embedded program under another name of its machine is refused")
 	}
-	b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", "http://evil.example", "Host", "localhost:3000").want(t, http.StatusForbidden)
+	b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://evil.example", "Host", "localhost:3000").want(t, http.StatusForbidden)
 }
 
 // TestOtherAddress: a form of a page that was opened under another address than BASE_URL's is refused, and says which is the
@@ -425,7 +427,7 @@ func TestOtherAddress(t *testing.T) {
 	b := w.browser()
 	b.get("/login")
 	for origin, says := range map[string]bool{"http://192.0.2.7:3000": true, "https://evil.example": false, "null": false} {
-		a := b.do(http.MethodPost, "/login", url.Values{csrfField: {b.token()}}, "Origin", origin, "Host", "192.0.2.7:3000")
+		a := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", origin, "Host", "192.0.2.7:3000")
 		a.want(t, http.StatusForbidden)
 		if said := strings.Contains(a.text(), "Open "+baseURL+" and repeat your entry there"); said != says {
 			t.Errorf("from %s: %s", origin, a.text())
@@ -562,21 +564,5 @@ func TestLogSaysNoSecrets(t *testing.T) {
 		if strings.Contains(said, secret) {
 			t.Errorf("the log holds %s", secret)
 		}
-	}
-}
-
-// TestWaitWords: waiting times are said in words, rounded up.
-func TestWaitWords(t *testing.T) {
-	w := newWorld(t)
-	for d, want := range map[time.Duration]string{
-		0: "1 second", time.Second: "1 second", 1500 * time.Millisecond: "2 seconds", time.Minute: "60 seconds", 61 * time.Second: "2 minutes",
-		time.Hour: "1 hour", time.Hour + time.Second: "2 hours",
-	} {
-		if got := w.templates["en"].wait(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
-	}
-	if got := w.templates["de"].wait(2 * time.Hour); !regexp.MustCompile(`^2 Stunden$`).MatchString(got) {
-		t.Errorf("German: %q", got)
 	}
 }

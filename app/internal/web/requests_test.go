@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,22 +13,16 @@ import (
 
 	"kontor/app/attention"
 	"kontor/app/effort"
+	"kontor/app/internal/web/kit"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
 
-// wordsOfSources are all words of this package's sources that could be the name of a field or of a parameter.
+// wordsOfSources are all words of the program's sources below this folder that could be the name of a field or of a parameter.
 func wordsOfSources(t testing.TB) []string {
 	t.Helper()
 	words := map[string]bool{}
-	files, err := filepath.Glob("*.go")
-	must(t, err)
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(f)
-		must(t, err)
+	for _, source := range sources(t) {
 		for _, m := range regexp.MustCompile(`"(_?[a-z][a-z_]{0,24})"`).FindAllStringSubmatch(string(source), -1) {
 			words[m[1]] = true
 		}
@@ -46,13 +38,9 @@ func wordsOfSources(t testing.TB) []string {
 // paramNames are those that handlers read from the address.
 func paramNames(t testing.TB) []string {
 	t.Helper()
-	names := map[string]bool{seenQuery: true}
-	files, err := filepath.Glob("*.go")
-	must(t, err)
-	for _, f := range files {
-		source, err := os.ReadFile(f)
-		must(t, err)
-		for _, m := range regexp.MustCompile(`(?:c\.Query(?:Int)?\(|(?:queryTerm|askedTerm|asked|paramValues|chosenIDs|queryID)\(c, )"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+	names := map[string]bool{kit.SeenQuery: true}
+	for _, source := range sources(t) {
+		for _, m := range regexp.MustCompile(`(?:c\.Query(?:Int)?\(|(?i:queryTerm|askedTerm|asked|paramValues|chosenIDs|queryID)\(c, )"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
 			names[m[1]] = true
 		}
 	}
@@ -76,8 +64,8 @@ func oddities() []string {
 }
 
 // rerouted is the address of a route with something else in place of its first placeholder.
-func rerouted(r route, segment string) (string, bool) {
-	before, after, found := strings.Cut(r.path, ":")
+func rerouted(r kit.Route, segment string) (string, bool) {
+	before, after, found := strings.Cut(r.Path, ":")
 	if !found {
 		return "", false
 	}
@@ -89,7 +77,7 @@ func rerouted(r route, segment string) (string, bool) {
 }
 
 // endsSessions says whether who asks for a route is signed out by it.
-func endsSessions(r route) bool { return r.path == "/logout" || r.path == "/account/sessions" }
+func endsSessions(r kit.Route) bool { return r.Path == "/logout" || r.Path == "/account/sessions" }
 
 // TestNoRequestIsAFault: whatever stands in an address or a form, no answer of any route is the server's fault, on both
 // databases; a search term of any length is cut, and no error.
@@ -100,20 +88,20 @@ func TestNoRequestIsAFault(t *testing.T) {
 		x := w.furnish()
 		words, params := wordsOfSources(t), paramNames(t)
 		for who, b := range map[string]*browser{"signed in": w.signedIn(), "nobody": w.browser()} {
-			fine := func(a answer, r route, with string) {
+			fine := func(a answer, r kit.Route, with string) {
 				t.Helper()
 				if a.StatusCode >= 500 && a.StatusCode != http.StatusServiceUnavailable {
-					t.Errorf("%s, %s %s with %.60q: %d", who, r.method, r.path, with, a.StatusCode)
+					t.Errorf("%s, %s %s with %.60q: %d", who, r.Method, r.Path, with, a.StatusCode)
 				}
 			}
 			for n, r := range w.table() {
 				if n%effort.Every(23) != 0 {
 					continue
 				}
-				if who == "nobody" && r.audience != anyone && r.audience != automatic {
+				if who == "nobody" && r.Audience != kit.Anyone && r.Audience != kit.Automatic {
 					continue // to sign in, whatever it is: see TestNotSignedIn and TestIntake
 				}
-				path := x.address(t, r.path)
+				path := x.address(t, r.Path)
 				with := func(query string) string {
 					if strings.Contains(path, "?") {
 						return path + "&" + query
@@ -122,43 +110,43 @@ func TestNoRequestIsAFault(t *testing.T) {
 				}
 				for i, odd := range oddities() {
 					if other, ok := rerouted(r, url.PathEscape(odd)); ok && i < 11 && i%2 == 0 {
-						fine(b.raw(r.method, other, ""), r, odd)
+						fine(b.raw(r.Method, other, ""), r, odd)
 					}
 					query := url.Values{}
 					for _, name := range params {
 						query.Add(name, odd)
 					}
-					if r.method == http.MethodGet {
-						fine(b.raw(r.method, with(query.Encode()), ""), r, odd)
+					if r.Method == http.MethodGet {
+						fine(b.raw(r.Method, with(query.Encode()), ""), r, odd)
 					}
 				}
-				if r.method != http.MethodGet {
+				if r.Method != http.MethodGet {
 					continue
 				}
-				plain := b.raw(r.method, path, "").StatusCode
+				plain := b.raw(r.Method, path, "").StatusCode
 				for _, text := range long {
 					query := url.Values{}
-					for name := range searchTerms {
+					for name := range kit.SearchTerms {
 						query.Set(name, text)
 					}
-					if a := b.raw(r.method, with(query.Encode()), ""); a.StatusCode != plain {
-						t.Errorf("%s, %s with terms of %d bytes: %d, without %d", who, r.path, len(text), a.StatusCode, plain)
+					if a := b.raw(r.Method, with(query.Encode()), ""); a.StatusCode != plain {
+						t.Errorf("%s, %s with terms of %d bytes: %d, without %d", who, r.Path, len(text), a.StatusCode, plain)
 					}
 				}
 			}
 			for _, odd := range []string{"'", "\x01𝕏ﷺ", "0000-01-01", "99999999999999999999", strings.Repeat("x", 1500)} {
 				token := b.token()
 				for _, r := range w.table() {
-					if r.method != http.MethodPost || r.takes != formBody || endsSessions(r) || who == "nobody" && r.audience != anyone {
+					if r.Method != http.MethodPost || r.Takes != kit.FormBody || endsSessions(r) || who == "nobody" && r.Audience != kit.Anyone {
 						continue
 					}
-					form := url.Values{csrfField: {token}}
+					form := url.Values{kit.CSRFField: {token}}
 					for _, name := range words {
-						if name != csrfField && name != "narrow" && name != "choose" {
+						if name != kit.CSRFField && name != "narrow" && name != "choose" {
 							form.Add(name, odd)
 						}
 					}
-					fine(b.do(r.method, x.address(t, r.path), form), r, odd)
+					fine(b.do(r.Method, x.address(t, r.Path), form), r, odd)
 				}
 			}
 		}
@@ -186,7 +174,7 @@ func TestCraftedCursors(t *testing.T) {
 	} {
 		cursors = append(cursors, encode(s))
 	}
-	cursors = append(cursors, id, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", strings.Repeat("A", maxParam),
+	cursors = append(cursors, id, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", strings.Repeat("A", kit.MaxParam),
 		strings.Repeat("%0A", 34), strings.Repeat("%0D", 43), "%0A"+encode(of+of))
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorldOn(t, db)
@@ -237,7 +225,7 @@ func TestFarDays(t *testing.T) {
 // TestLongAddressSignsIn: who follows a long address without a session is asked to sign in, and not refused by our own link.
 func TestLongAddressSignsIn(t *testing.T) {
 	b := newWorld(t).browser()
-	for _, n := range []int{10, maxParam - 20, maxParam, 15_000} {
+	for _, n := range []int{10, kit.MaxParam - 20, kit.MaxParam, 15_000} {
 		to := b.get("/customers?q=" + strings.Repeat("a", n)).Header.Get("Location")
 		if n == 10 && !strings.Contains(to, "next=") {
 			t.Errorf("%s does not lead back", to)

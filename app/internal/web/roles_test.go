@@ -11,6 +11,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"kontor/app/internal/web/kit"
 	"kontor/policies"
 )
 
@@ -105,24 +106,24 @@ func TestAuditorChangesNothing(t *testing.T) {
 		"kind": {"contract"}, "status": {"closed"}, "to": id(w.admin.ID.String()), "mode": {"copy"}, "deputy": id(w.admin.ID.String()),
 		"from": {"2026-11-24"}, "until": {"2026-11-25"}, "comment": {"x"}, "text": {""}, "object": {"audit"}, "action": {"read"}, "effect": {"allow"}, "relation": {"*"},
 	}
-	form.Set(csrfField, b.token())
+	form.Set(kit.CSRFField, b.token())
 	tables := slices.DeleteFunc(w.allTables(), func(name string) bool { return name == "session" || name == "sign_in_throttle" })
 	before := w.dump(tables...)
 	for _, r := range w.table() {
-		if r.method == http.MethodGet || r.audience != firm {
+		if r.Method == http.MethodGet || r.Audience != kit.Firm {
 			continue
 		}
-		path := x.address(t, r.path)
-		a := b.do(r.method, path, form)
+		path := x.address(t, r.Path)
+		a := b.do(r.Method, path, form)
 		switch a.StatusCode {
 		case http.StatusForbidden, http.StatusNotFound:
 		default:
-			if r.path != "/customers/duplicates" && r.path != "/customers/:id/authorisations/undo/:removal" { // asks; has nothing of theirs
-				t.Errorf("%s is %d: %s", r.path, a.StatusCode, a.text())
+			if r.Path != "/customers/duplicates" && r.Path != "/customers/:id/authorisations/undo/:removal" { // asks; has nothing of theirs
+				t.Errorf("%s is %d: %s", r.Path, a.StatusCode, a.text())
 			}
 		}
 		if after := w.dump(tables...); after != before {
-			t.Errorf("%s changed something", r.path)
+			t.Errorf("%s changed something", r.Path)
 			before = after
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/effort"
+	"kontor/app/internal/web/kit"
 	"kontor/policies"
 )
 
@@ -186,25 +187,25 @@ func TestWhoGetsWhat(t *testing.T) {
 		x := w.furnish()
 		// What is open to all comes first: later buttons void its links.
 		all := w.table()
-		slices.SortStableFunc(all, func(a, b route) int { return min(int(a.audience), 1) - min(int(b.audience), 1) })
+		slices.SortStableFunc(all, func(a, b kit.Route) int { return min(int(a.Audience), 1) - min(int(b.Audience), 1) })
 		for n, r := range all {
-			routes[r.method+" "+r.path] = true
+			routes[r.Method+" "+r.Path] = true
 			if n%effort.Every(4) != 0 {
 				continue
 			}
-			path := x.address(t, r.path)
+			path := x.address(t, r.Path)
 			var a answer
-			if r.method == http.MethodGet {
+			if r.Method == http.MethodGet {
 				a = b.get(path)
 				head := b.do(http.MethodHead, path, nil)
 				if head.StatusCode != a.StatusCode {
-					t.Errorf("%s: HEAD %s is %d, GET %d", who, r.path, head.StatusCode, a.StatusCode)
+					t.Errorf("%s: HEAD %s is %d, GET %d", who, r.Path, head.StatusCode, a.StatusCode)
 				}
 			} else {
-				a = b.do(r.method, path, url.Values{csrfField: {b.token()}})
+				a = b.do(r.Method, path, url.Values{kit.CSRFField: {b.token()}})
 			}
-			got[r.method+" "+r.path] += classOf(a)
-			if r.path == "/account/sessions" || r.path == "/logout" {
+			got[r.Method+" "+r.Path] += classOf(a)
+			if r.Path == "/account/sessions" || r.Path == "/logout" {
 				b = w.again(b, who)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"kontor/app/internal/web/transaction"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/policies"
@@ -21,7 +22,7 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 	w := newWorldOn(t, db)
 	roof, taxes := w.transaction("Dachschaden"), w.transaction("Steuer 2025")
 	vogt := w.person("Vogt", "vogt@kunde.example") // has the number of a transaction, and its letter
-	for i := range shownHits {
+	for i := range transaction.ShownHits {
 		w.transaction(fmt.Sprintf("Steuer %d", 2010+i))
 	}
 	w.entrust(roof.ID, w.specialist("ben@kanzlei.example").ID)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kontor/app/effort"
+	"kontor/app/internal/web/kit"
 )
 
 // fill puts something that could be an id into the placeholders of a route.
@@ -29,7 +30,7 @@ func TestForeignPosts(t *testing.T) {
 		own, other := pair[0].token(), pair[1].token()
 		before, tested := w.dump(tables...), 0
 		for _, r := range w.table() {
-			if r.method == http.MethodGet || r.audience == automatic {
+			if r.Method == http.MethodGet || r.Audience == kit.Automatic {
 				continue
 			}
 			if tested++; tested%effort.Every(4) != 0 {
@@ -53,13 +54,13 @@ func TestForeignPosts(t *testing.T) {
 			} {
 				form := url.Values{}
 				if c.token != "" {
-					form.Set(csrfField, c.token)
+					form.Set(kit.CSRFField, c.token)
 				}
-				if a := pair[0].do(r.method, x.address(t, r.path), form, c.headers...); a.StatusCode != http.StatusForbidden {
-					t.Errorf("%s %s, %s, %s: %d, want 403", r.method, r.path, who, name, a.StatusCode)
+				if a := pair[0].do(r.Method, x.address(t, r.Path), form, c.headers...); a.StatusCode != http.StatusForbidden {
+					t.Errorf("%s %s, %s, %s: %d, want 403", r.Method, r.Path, who, name, a.StatusCode)
 				}
 				if after := w.dump(tables...); after != before {
-					t.Errorf("%s %s, %s, %s: something was written", r.method, r.path, who, name)
+					t.Errorf("%s %s, %s, %s: something was written", r.Method, r.Path, who, name)
 					before = after
 				}
 			}
@@ -80,14 +81,14 @@ func TestSessionRunOut(t *testing.T) {
 	b := w.signedIn()
 	token := b.token()
 	w.clock.tick(time.Hour)
-	form := url.Values{csrfField: {token}}
+	form := url.Values{kit.CSRFField: {token}}
 	b.do(http.MethodPost, "/account", form).want(t, http.StatusUnauthorized, "Sign in", "Your session has ended")
 	a := b.do(http.MethodPost, "/account", form, "HX-Request", "true")
 	a.want(t, http.StatusUnprocessableEntity, "Sign in", "Your session has ended")
 	if a.Header.Get("HX-Retarget") != "body" {
 		t.Errorf("HTMX: %v", a.Header)
 	}
-	old := url.Values{csrfField: {"of the version before"}}
+	old := url.Values{kit.CSRFField: {"of the version before"}}
 	b.do(http.MethodPost, "/account", old).want(t, http.StatusUnauthorized, "You were no longer signed in, so nothing was saved")
 	b.do(http.MethodPost, "/account", form, "Origin", "https://evil.example").want(t, http.StatusForbidden)
 }
@@ -96,12 +97,12 @@ func TestSessionRunOut(t *testing.T) {
 func TestNotSignedIn(t *testing.T) {
 	w := newWorld(t)
 	for _, r := range w.table() {
-		if r.audience == anyone || r.audience == automatic || r.method != http.MethodGet {
+		if r.Audience == kit.Anyone || r.Audience == kit.Automatic || r.Method != http.MethodGet {
 			continue
 		}
-		a := w.browser().get(fill(r.path))
+		a := w.browser().get(fill(r.Path))
 		if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/login?next=") {
-			t.Errorf("%s: %d to %q", r.path, a.StatusCode, a.Header.Get("Location"))
+			t.Errorf("%s: %d to %q", r.Path, a.StatusCode, a.Header.Get("Location"))
 		}
 	}
 }
@@ -111,17 +112,17 @@ func TestEndUserStaysOut(t *testing.T) {
 	w := newWorld(t)
 	b := w.endUser()
 	for _, r := range w.table() {
-		if r.audience != firm {
+		if r.Audience != kit.Firm {
 			continue
 		}
 		var a answer
-		if r.method == http.MethodGet {
-			a = b.get(fill(r.path))
+		if r.Method == http.MethodGet {
+			a = b.get(fill(r.Path))
 		} else {
-			a = b.send(fill(r.path))
+			a = b.send(fill(r.Path))
 		}
 		if a.StatusCode != http.StatusNotFound {
-			t.Errorf("%s %s: %d, want 404", r.method, r.path, a.StatusCode)
+			t.Errorf("%s %s: %d, want 404", r.Method, r.Path, a.StatusCode)
 		}
 	}
 	b.get("/mailbox").want(t, http.StatusNotFound)
@@ -206,7 +207,7 @@ func TestForgedHost(t *testing.T) {
 			t.Errorf("%s: the forged host is in the answer", path)
 		}
 	}
-	form := url.Values{csrfField: {b.token()}, "login": {adminEmail}}
+	form := url.Values{kit.CSRFField: {b.token()}, "login": {adminEmail}}
 	b.do(http.MethodPost, "/password/forgotten", form, forged...).want(t, http.StatusOK)
 	w.deliver()
 	mail := w.box()[0]

@@ -13,13 +13,15 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/audit"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
 	"kontor/policies"
 )
 
 // counted are the counted rows of an action.
 func (w *world) counted(a audit.Action) (rows []audit.Entry) {
 	w.t.Helper()
-	must(w.t, w.audit.Flush(context.Background()))
+	must(w.t, w.Audit.Flush(context.Background()))
 	must(w.t, w.db.NewSelect().Model(&rows).Where("action = ?", a).Order("id").Scan(context.Background()))
 	return rows
 }
@@ -28,7 +30,7 @@ func (w *world) counted(a audit.Action) (rows []audit.Entry) {
 func TestRefusalsAreSeen(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
 	var lines strings.Builder
-	w.audit.Tell(textLog(&lines))
+	w.Audit.Tell(textLog(&lines))
 	w.specialist("otto@kanzlei.example")
 	otto := w.browser().signIn("otto@kanzlei.example", strong)
 	for range 3 {
@@ -36,9 +38,9 @@ func TestRefusalsAreSeen(t *testing.T) {
 	}
 	refused := otto.send("/policies/draft/publish")
 	refused.want(t, http.StatusForbidden)
-	otto.do(http.MethodPost, "/account", url.Values{csrfField: {"x"}}).want(t, http.StatusForbidden)
+	otto.do(http.MethodPost, "/account", url.Values{kit.CSRFField: {"x"}}).want(t, http.StatusForbidden)
 	stranger := w.browser()
-	stranger.do(http.MethodPost, "/login", url.Values{csrfField: {stranger.token()}}, "Origin", "https://evil.example").want(t, http.StatusForbidden)
+	stranger.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {stranger.token()}}, "Origin", "https://evil.example").want(t, http.StatusForbidden)
 	stranger.hook("/hooks/sms", "{}", "guessed").want(t, http.StatusUnauthorized)
 	stranger.get("/customers").goesTo(t, "/login?next=%2Fcustomers") // not signed in is no refusal
 	otto.get("/nothing/here").want(t, http.StatusNotFound)
@@ -92,7 +94,7 @@ func TestFailedSignInsAreSeen(t *testing.T) {
 	const typed = "Geheim-Wolke-Tisch-77"
 	var all strings.Builder
 	w := newWorld(t, func(o *Options) { o.Log = textLog(&all) })
-	w.audit.Tell(textLog(&all))
+	w.Audit.Tell(textLog(&all))
 	w.browser().send("/login", "login", adminEmail, "password", typed).want(t, http.StatusUnauthorized)
 	for range 3 {
 		w.browser().send("/login", "login", typed, "password", strong).want(t, http.StatusUnauthorized)
@@ -161,9 +163,9 @@ func TestSecurityMetrics(t *testing.T) {
 // TestEveryEventHasWords: whatever the log counts has its words.
 func TestEveryEventHasWords(t *testing.T) {
 	w := newWorld(t)
-	for action := range w.audit.Counts() {
-		for _, locale := range Locales {
-			if id := "audit." + string(action); w.templates[locale].say(id) == id {
+	for action := range w.Audit.Counts() {
+		for _, locale := range text.Locales {
+			if id := "audit." + string(action); w.TextsIn(locale).Say(id) == id {
 				t.Errorf("%s: no words for %s", locale, id)
 			}
 		}
@@ -172,7 +174,7 @@ func TestEveryEventHasWords(t *testing.T) {
 
 // TestNamesInMails: roles and the firm's links are called in mails what they are called on pages.
 func TestNamesInMails(t *testing.T) {
-	for _, locale := range Locales {
+	for _, locale := range text.Locales {
 		for prefix, file := range map[string]string{"role.": "roles", "firm.": "firm"} {
 			inMails := string(mustRead(t, repoRoot(t)+"/views/mail/"+file+"."+locale+".json"))
 			for id, text := range localeFile(t, locale) {
@@ -230,7 +232,7 @@ func TestOwnSessions(t *testing.T) {
 func TestSignOutClears(t *testing.T) {
 	for _, base := range []string{baseURL, "http://127.0.0.1:3000"} {
 		w := newWorld(t, func(o *Options) { o.BaseURL = base })
-		name := w.sessionCookie()
+		name := w.SessionCookie()
 		for _, path := range []string{"/logout", "/account/sessions"} {
 			b := w.signedIn()
 			a := b.send(path)
@@ -242,7 +244,7 @@ func TestSignOutClears(t *testing.T) {
 			for _, c := range a.Cookies() {
 				expired = expired || c.Name == name && c.MaxAge < 0
 			}
-			if _, kept := b.cookies[w.cookieName("kontor-browser")]; !expired || !kept {
+			if _, kept := b.cookies[w.CookieName("kontor-browser")]; !expired || !kept {
 				t.Errorf("%s %s: session expired %v, cookies left %v", base, path, expired, b.cookies)
 			}
 			b.get("/login").want(t, http.StatusOK, "signed out")
@@ -371,7 +373,7 @@ func TestDeletedIsUnseen(t *testing.T) {
 			left, err = w.customers.ContinueDeletions(ctx, 100)
 			must(t, err)
 		}
-		must(t, w.audit.Flush(ctx))
+		must(t, w.Audit.Flush(ctx))
 		if log := w.dump("audit"); strings.Contains(log, "Berta") || strings.Contains(log, "Kühn") {
 			t.Errorf("written before: %v; the log still names the end user:\n%s", flushedBefore, log)
 		}

@@ -1,5 +1,7 @@
 // Package web serves Kontor's screens with Fiber. A request travels: route, handler (parse the form, one service
 // call, one render or redirect), service, store, and back; errors return to one error handler.
+//
+// Each feature has a folder of screens below this one, which hands out its routes. What all of them share is in kit.
 package web
 
 import (
@@ -10,8 +12,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -27,8 +27,12 @@ import (
 	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
-	"kontor/app/fault"
 	"kontor/app/handover"
+	"kontor/app/internal/web/client"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/operation"
+	"kontor/app/internal/web/signin"
+	"kontor/app/internal/web/static"
 	"kontor/app/logo"
 	"kontor/app/policy"
 	"kontor/app/secret"
@@ -39,20 +43,19 @@ import (
 
 // Options is what the server is made of.
 type Options struct {
-	Accounts  *account.Service
-	Customers *customer.Service
-	Accesses  *access.Service
-	Courier   *courier.Service
-	Audit     *audit.Log
-	Approvals *approval.Service
-	Policy    *policies.Decider
-	Queue     Queue
-
+	Accounts       *account.Service
+	Customers      *customer.Service
+	Accesses       *access.Service
 	Transactions   *transaction.Service
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Attention      *attention.Service
+	Approvals      *approval.Service
 	Policies       *policy.Service
+	Courier        *courier.Service
+	Audit          *audit.Log
+	Policy         *policies.Decider
+	Queue          operation.Queue
 
 	Pages, Static, Locales fs.FS // of package views
 
@@ -76,95 +79,52 @@ type Options struct {
 	Proxies     []netip.Prefix         // whose word about the client's address counts
 	Forwarded   bool                   // they write Forwarded, not X-Forwarded-For
 	HookSecret  string                 // signs delivery reports; "" derives one from Key
-	Processes   Processes
+	Processes   operation.Processes
 	// Schema says whether the database's schema is what this program needs.
 	Schema func(context.Context) error
 }
 
+// maxBody is how long a request's body may be, in bytes.
+const maxBody = 1 << 20
+
 // Server is the web process's HTTP side.
 type Server struct {
-	app       *fiber.App
-	accounts  *account.Service
-	customers *customer.Service
-	accesses  *access.Service
-	courier   *courier.Service
-	audit     *audit.Log
-	approvals *approval.Service
-	policy    *policies.Decider
-	queue     Queue
+	*kit.Kit
+	app      *fiber.App
+	features []feature
 
-	transactions   *transaction.Service
-	authorisations *authorisation.Service
-	handovers      *handover.Service
-	attention      *attention.Service
-	policies       *policy.Service
-
-	db  *store.DB
-	now store.Clock
-	key secret.Key
-	log *slog.Logger
-
-	templates map[string]*templates
-	static    *static
-	firm      string
-	links     []courier.FirmLink
-	logo      *brandLogo
-	locale    string
-	zone      *time.Location
-	baseURL   string
-	origin    string // scheme and host of baseURL
-	secure    bool   // served over HTTPS
-	clients   *clients
-
-	metrics  *metrics
-	hookKeys [][]byte
-	schema   func(context.Context) error
-
-	processes               Processes
-	hasMailbox, metricsOpen bool
-	undelivered             string
-
-	places   []place
-	draining func() bool
-	serving  serving
+	accounts    *account.Service
+	attention   *attention.Service
+	signin      *signin.Screens
+	static      *static.Files
+	metrics     *metrics
+	metricsOpen bool
+	serving     serving
 }
 
 // New builds the server: all templates are parsed, all routes stand.
 func New(o Options) (*Server, error) {
-	s := &Server{
-		accounts: o.Accounts, customers: o.Customers, accesses: o.Accesses, courier: o.Courier, audit: o.Audit, approvals: o.Approvals,
-		transactions: o.Transactions, authorisations: o.Authorisations, handovers: o.Handovers, attention: o.Attention,
-		policies: o.Policies, policy: o.Policy, queue: o.Queue, db: o.DB, now: o.Now, key: o.Key, log: o.Log, firm: o.Firm, links: o.FirmLinks, locale: o.Locale, zone: o.Zone,
-		baseURL: strings.TrimRight(o.BaseURL, "/"), clients: newClients(o.Proxies, o.Forwarded, o.Log),
-		metrics: newMetrics(o.Audit, o.Metrics), schema: o.Schema,
-		hasMailbox: o.Mailbox, undelivered: o.Undelivered, processes: o.Processes, metricsOpen: o.MetricsOpen,
-	}
-	if o.HookSecret != "" {
-		s.hookKeys = [][]byte{[]byte(o.HookSecret)}
-	} else {
-		for _, m := range o.Key.MACs("hooks") {
-			s.hookKeys = append(s.hookKeys, []byte(m))
-		}
-	}
 	base, err := url.Parse(o.BaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("base url: %w", err)
 	}
-	s.origin, s.secure = base.Scheme+"://"+base.Host, base.Scheme == "https"
-	if s.static, err = loadStatic(o.Static, o.Logo); err != nil {
+	files, err := static.Load(o.Static, o.Logo)
+	if err != nil {
 		return nil, err
 	}
-	s.logo = brandOf(o.Logo, s.static)
-	s.templates = map[string]*templates{}
-	for _, locale := range Locales {
-		tx, err := loadTexts(o.Locales, locale, o.Zone)
-		if err != nil {
-			return nil, err
-		}
-		if s.templates[locale], err = loadTemplates(o.Pages, tx, s.static, o.Now); err != nil {
-			return nil, err
-		}
+	s := &Server{
+		accounts: o.Accounts, attention: o.Attention, static: files,
+		metrics: newMetrics(o.Audit, o.Metrics), metricsOpen: o.MetricsOpen,
 	}
+	s.Kit, err = kit.New(kit.Options{
+		Pages: o.Pages, Locales: o.Locales, Static: files, Logo: static.LogoOf(o.Logo, files),
+		Policy: o.Policy, Audit: o.Audit, Clients: client.New(o.Proxies, o.Forwarded, o.Log), Key: o.Key, Now: o.Now, Log: o.Log,
+		BaseURL: base, Firm: o.Firm, Links: o.FirmLinks, Locale: o.Locale, Zone: o.Zone, Undelivered: o.Undelivered,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.compose(o)
 	s.app = fiber.New(fiber.Config{
 		Immutable:             true, // else stored strings change under us with the next request
 		DisableStartupMessage: true,
@@ -179,18 +139,12 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
-		if path, _, _ := bytes.Cut(h.RequestURI(), []byte("?")); string(path) == bouncePath {
-			bounds.MaxRequestBodySize = maxBounce
+		if path, _, _ := bytes.Cut(h.RequestURI(), []byte("?")); string(path) == operation.BouncePath {
+			bounds.MaxRequestBodySize = operation.MaxBounce
 		}
 		return bounds
 	}
 	s.app.Use(compressed(), s.trace, s.headers, s.intake, s.authenticate)
-	s.draining = s.serving.draining.Load
-	// in the order of the navigation
-	s.places = []place{
-		s.customerPlace(), s.transactionPlace(), s.attentionPlace(), s.approvalPlace(), s.specialistPlace(), s.policyPlace(),
-		s.kindPlace(), s.queuePlace(), s.auditPlace(), s.mailboxPlace(),
-	}
 	s.routes()
 	return s, nil
 }
@@ -201,13 +155,13 @@ func (s *Server) Handler() *fiber.App { return s.app }
 // trace gives a request its id, its time limit and its line in the log, and turns its error into an answer.
 func (s *Server) trace(c *fiber.Ctx) error {
 	name(c)
-	s.address(c) // whoever asks for what: a peer that only claims to be a proxy is worth a line
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	s.Address(c) // whoever asks for what: a peer that only claims to be a proxy is worth a line
+	ctx, cancel := context.WithTimeout(context.Background(), kit.RequestTime)
 	defer cancel()
 	c.SetUserContext(ctx)
 	start := time.Now()
 	err := proceed(c)
-	if p := signed(c); p != nil && c.Method() != fiber.MethodGet {
+	if p := kit.Signed(c); p != nil && c.Method() != fiber.MethodGet {
 		s.attention.Forget(p.Account.ID) // whatever was done may have been what needed attention
 	}
 	if err != nil {
@@ -217,34 +171,17 @@ func (s *Server) trace(c *fiber.Ctx) error {
 		c.Response().SetConnectionClose()
 	}
 	s.metrics.observe(c.Method(), c.Route().Path, c.Response().StatusCode(), time.Since(start))
-	logRequest(s.log, c, float64(time.Since(start).Microseconds())/1000)
+	logRequest(s.Log, c, float64(time.Since(start).Microseconds())/1000)
 	return err
 }
 
 // proceed runs what comes after.
-func proceed(c *fiber.Ctx) error { return caught(c.Next) }
-
-// caught runs f; a panic there is an error like any other, and no reason to take everybody's process down.
-func caught(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
-}
-
-// beside runs f while a request goes on; wait waits for what it returns.
-func beside(f func() error) (wait func() error) {
-	done := make(chan error, 1)
-	go func() { done <- caught(f) }()
-	return func() error { return <-done }
-}
+func proceed(c *fiber.Ctx) error { return kit.Caught(c.Next) }
 
 // name gives a request its id.
 func name(c *fiber.Ctx) {
 	id := uuid.Must(uuid.NewV7()).String() // fails when the system has no random numbers: then nothing is safe
-	c.Locals(requestIDKey, id)
+	kit.SetRequestID(c, id)
 	c.Set("X-Request-Id", id)
 }
 
@@ -264,16 +201,7 @@ func (s *Server) protect(c *fiber.Ctx) {
 	c.Set("Cross-Origin-Opener-Policy", "same-origin")
 	c.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	if s.secure {
+	if s.Secure {
 		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
 	}
-}
-
-// param reads an id from the address; what is not one does not exist.
-func param(c *fiber.Ctx, name string) (uuid.UUID, error) {
-	id, err := uuid.FromString(c.Params(name))
-	if err != nil {
-		return uuid.Nil, fault.New(fault.NotFound, "page")
-	}
-	return id, nil
 }

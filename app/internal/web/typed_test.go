@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"kontor/app/effort"
-
 	"github.com/PuerkitoBio/goquery"
 	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/effort"
+	"kontor/app/internal/web/kit"
 )
 
 // ourSite is what a browser says of a form that it sends from a page of ours.
@@ -165,14 +166,14 @@ func TestTypedTextSurvives(t *testing.T) {
 	w.guardAll(adminEmail)
 	x := w.furnish()
 	w.specialist("ben@kanzlei.example")
-	w.signedIn().send(draftPath+"/rules", append(denyProcess, "edit", "0")...).goesTo(t, draftPath)
+	w.signedIn().send(kit.DraftPath+"/rules", append(denyProcess, "edit", "0")...).goesTo(t, kit.DraftPath)
 	rows := w.typedInto(x)
 	tables := slices.DeleteFunc(w.allTables(), func(name string) bool { return slices.Contains(signInTables, name) })
 	for n, r := range w.table() {
-		if r.method == http.MethodGet || r.audience == automatic {
+		if r.Method == http.MethodGet || r.Audience == kit.Automatic {
 			continue
 		}
-		name := r.method + " " + r.path
+		name := r.Method + " " + r.Path
 		row, known := rows[name]
 		if !known {
 			t.Errorf("%s has no row", name)
@@ -182,25 +183,25 @@ func TestTypedTextSurvives(t *testing.T) {
 		if n%effort.Every(7) != 0 {
 			continue
 		}
-		path := x.address(t, r.path)
+		path := x.address(t, r.Path)
 		t.Run(name, func(t *testing.T) {
 			w.t = t
 			defer func() { w.t = t }()
 			before := w.dump(tables...)
 			b := w.signedIn()
-			if r.audience == anyone {
+			if r.Audience == kit.Anyone {
 				b = w.browser()
 			}
 			form := plain(row)
-			form.Set(csrfField, b.token())
+			form.Set(kit.CSRFField, b.token())
 
 			// The page is from before: another session of the same person, or a browser that has lost its cookies.
 			clear(b.cookies)
-			if r.audience != anyone {
+			if r.Audience != kit.Anyone {
 				b.signIn(adminEmail, strong)
 			}
-			a := b.do(r.method, path, form, ourSite...)
-			if r.background {
+			a := b.do(r.Method, path, form, ourSite...)
+			if r.Background {
 				if a.StatusCode != http.StatusForbidden || a.body != "Forbidden" {
 					t.Errorf("while typing: %d %s", a.StatusCode, a.text())
 				}
@@ -212,18 +213,18 @@ func TestTypedTextSurvives(t *testing.T) {
 			}
 			if row != nil {
 				again := a.wantTyped(t, row)
-				if fits := b.do(r.method, "/account/sessions/x/end", url.Values{csrfField: again[csrfField]}); r.audience != anyone && fits.StatusCode == http.StatusForbidden {
+				if fits := b.do(r.Method, "/account/sessions/x/end", url.Values{kit.CSRFField: again[kit.CSRFField]}); r.Audience != kit.Anyone && fits.StatusCode == http.StatusForbidden {
 					t.Error("the form that is there again has no good token")
 				}
 			}
 			w.same(t, before, w.dump(tables...))
-			if r.audience == anyone || r.background {
+			if r.Audience == kit.Anyone || r.Background {
 				return
 			}
 
 			// The session has ended.
 			clear(b.cookies)
-			a = b.do(r.method, path, form, ourSite...)
+			a = b.do(r.Method, path, form, ourSite...)
 			a.want(t, http.StatusUnauthorized)
 			a.wantSentence(t)
 			for name, values := range row {
@@ -232,11 +233,11 @@ func TestTypedTextSurvives(t *testing.T) {
 				}
 			}
 			sealed := sentBy(a.doc(t).Find(`form[action="/login"]`))
-			if sealed.Get(typedField) == "" {
+			if sealed.Get(kit.TypedField) == "" {
 				t.Fatal("nothing is kept")
 			}
 			sealed.Set("login", adminEmail)
-			if r.path == "/account" { // a mistake costs nothing
+			if r.Path == "/account" { // a mistake costs nothing
 				sealed.Set("password", "wrong")
 				a = b.do(http.MethodPost, "/login", sealed, ourSite...)
 				a.want(t, http.StatusUnauthorized)
@@ -278,7 +279,7 @@ func (w *world) same(t *testing.T, before, after string) {
 // lostForm is a form that came without a session, and the sign-in form that keeps it.
 func (w *world) lostForm(t *testing.T, b *browser, fields url.Values) url.Values {
 	t.Helper()
-	fields.Set(csrfField, b.token())
+	fields.Set(kit.CSRFField, b.token())
 	clear(b.cookies)
 	a := b.do(http.MethodPost, "/account", fields, ourSite...)
 	a.want(t, http.StatusUnauthorized)
@@ -294,7 +295,7 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 	in := func(sealed url.Values, login string) answer {
 		t.Helper()
 		b := w.browser()
-		form := url.Values{csrfField: {b.token()}, "login": {login}, "password": {strong}, typedField: sealed[typedField], "next": sealed["next"]}
+		form := url.Values{kit.CSRFField: {b.token()}, "login": {login}, "password": {strong}, kit.TypedField: sealed[kit.TypedField], "next": sealed["next"]}
 		a := b.do(http.MethodPost, "/login", form)
 		if a.StatusCode == http.StatusSeeOther {
 			return b.get(a.Header.Get("Location"))
@@ -309,24 +310,24 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 	if strings.Contains(a.body, "Streng geheim") {
 		t.Error("somebody else sees what was typed")
 	}
-	w.clock.tick(typedLife + time.Second)
+	w.clock.tick(kit.TypedLife + time.Second)
 	a = in(sealed, adminEmail)
 	a.want(t, http.StatusOK, "wasn't saved, because it is more than 15 minutes old")
 	if strings.Contains(a.body, "Streng geheim") {
 		t.Error("it is kept for longer than it says")
 	}
-	for _, bent := range []string{"x", sealed.Get(typedField)[1:], strings.Repeat("A", 200), "%%%"} {
-		if a := in(url.Values{typedField: {bent}, "next": {"/account"}}, adminEmail); strings.Contains(a.body, "Streng geheim") || a.StatusCode != http.StatusOK {
+	for _, bent := range []string{"x", sealed.Get(kit.TypedField)[1:], strings.Repeat("A", 200), "%%%"} {
+		if a := in(url.Values{kit.TypedField: {bent}, "next": {"/account"}}, adminEmail); strings.Contains(a.body, "Streng geheim") || a.StatusCode != http.StatusOK {
 			t.Errorf("bent: %d", a.StatusCode)
 		}
 	}
 	// too much: said at once, and kept nowhere
 	b := w.signedIn()
-	big := url.Values{csrfField: {b.token()}, "name": {strings.Repeat("x", 40<<10)}, "username": {strings.Repeat("y", 30<<10)}}
+	big := url.Values{kit.CSRFField: {b.token()}, "name": {strings.Repeat("x", 40<<10)}, "username": {strings.Repeat("y", 30<<10)}}
 	clear(b.cookies)
 	a = b.do(http.MethodPost, "/account", big, ourSite...)
 	a.want(t, http.StatusUnauthorized, "too long to keep, so nothing was saved")
-	if got := sentBy(a.doc(t).Find(`form[action="/login"]`)).Get(typedField); got != "" {
+	if got := sentBy(a.doc(t).Find(`form[action="/login"]`)).Get(kit.TypedField); got != "" {
 		t.Error("too much is kept")
 	}
 	// as much as fits goes all the way
@@ -340,7 +341,7 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 func TestTypedNowhereElse(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
-	form := url.Values{csrfField: {b.token()}, "name": {"Streng geheim"}}
+	form := url.Values{kit.CSRFField: {b.token()}, "name": {"Streng geheim"}}
 	clear(b.cookies)
 	a := b.do(http.MethodPost, "/account", form, ourSite...)
 	if strings.Contains(a.body, "geheim") {
@@ -365,7 +366,7 @@ func TestOtherPersonsForm(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("ben@kanzlei.example")
 	b := w.signedIn()
-	form := url.Values{csrfField: {b.token()}, "name": {"Streng geheim"}, "username": {"x"}}
+	form := url.Values{kit.CSRFField: {b.token()}, "name": {"Streng geheim"}, "username": {"x"}}
 	clear(b.cookies)
 	b.signIn("ben@kanzlei.example", strong)
 	a := b.do(http.MethodPost, "/account", form, ourSite...)
@@ -413,8 +414,8 @@ func TestTypedIsOurs(t *testing.T) {
 		if c.signedIn {
 			b = w.signedIn()
 		}
-		a := b.do(http.MethodPost, c.path, url.Values{csrfField: {c.token}, "name": {"von anderswo"}, "login": {"von anderswo"}}, c.headers...)
-		if a.StatusCode != http.StatusForbidden || strings.Contains(a.body, "von anderswo") || strings.Contains(a.body, `name="`+typedField) {
+		a := b.do(http.MethodPost, c.path, url.Values{kit.CSRFField: {c.token}, "name": {"von anderswo"}, "login": {"von anderswo"}}, c.headers...)
+		if a.StatusCode != http.StatusForbidden || strings.Contains(a.body, "von anderswo") || strings.Contains(a.body, `name="`+kit.TypedField) {
 			t.Errorf("%s: %d %s", name, a.StatusCode, a.text())
 		}
 	}
@@ -429,7 +430,7 @@ func TestSecondSignInTab(t *testing.T) {
 	token := b.token() // of the second tab
 	b.signIn(adminEmail, strong)
 	form := func(login string) url.Values {
-		return url.Values{csrfField: {token}, "login": {login}, "password": {strong}, "next": {"/account"}}
+		return url.Values{kit.CSRFField: {token}, "login": {login}, "password": {strong}, "next": {"/account"}}
 	}
 	session := b.cookies["__Host-kontor-session"]
 	b.do(http.MethodPost, "/login", form(strings.ToUpper(adminEmail)), ourSite...).goesTo(t, "/account")
@@ -441,7 +442,7 @@ func TestSecondSignInTab(t *testing.T) {
 
 	// The browser was restored: the page is there, its cookie is not.
 	c := w.browser()
-	old := url.Values{csrfField: {c.token()}, "login": {adminEmail}, "password": {strong}}
+	old := url.Values{kit.CSRFField: {c.token()}, "login": {adminEmail}, "password": {strong}}
 	clear(c.cookies)
 	a := c.do(http.MethodPost, "/login", old, ourSite...)
 	a.want(t, http.StatusForbidden, "Check what you typed and send it again", "Enter passwords and codes again")
@@ -484,7 +485,7 @@ func TestTwoPeopleAtOneBrowser(t *testing.T) {
 func TestTypedWithHTMX(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
-	form := url.Values{csrfField: {b.token()}, "type": {"company"}, "company_name": {"Neu GmbH"}}
+	form := url.Values{kit.CSRFField: {b.token()}, "type": {"company"}, "company_name": {"Neu GmbH"}}
 	clear(b.cookies)
 	htmx := append([]string{"HX-Request", "true", "HX-Current-URL", baseURL + "/customers/new?type=company"}, ourSite...)
 	for _, boosted := range []bool{false, true} {
@@ -518,8 +519,25 @@ func TestTypedWithHTMX(t *testing.T) {
 
 // withToken puts this browser's token into a form.
 func (b *browser) withToken(form url.Values) *browser {
-	form.Set(csrfField, b.token())
+	form.Set(kit.CSRFField, b.token())
 	return b
+}
+
+// TestPageOwner: a token says whose page it was, and nothing else is one.
+func TestPageOwner(t *testing.T) {
+	w := newWorld(t)
+	a := w.signedIn()
+	if of, ok := w.OwnerOf(a.token()); !ok || of != w.admin.ID {
+		t.Errorf("%v, %v", of, ok)
+	}
+	if of, ok := w.OwnerOf(w.browser().token()); !ok || of != uuid.Nil {
+		t.Errorf("nobody's: %v, %v", of, ok)
+	}
+	for _, bent := range []string{"", "x", a.token()[1:], a.token() + "A", strings.Repeat("A", 300)} {
+		if _, ok := w.OwnerOf(bent); ok {
+			t.Errorf("%.20s is a token", bent)
+		}
+	}
 }
 
 // TestNeverKept: every field of a template that a browser hides or fills in with a code is one that is never kept.
@@ -533,7 +551,7 @@ func TestNeverKept(t *testing.T) {
 	} {
 		page.doc(t).Find("input[type=password], input[type=file], input[autocomplete=one-time-code], input[name=_csrf]").Each(func(_ int, e *goquery.Selection) {
 			seen++
-			if name := e.AttrOr("name", ""); !neverKept(name) {
+			if name := e.AttrOr("name", ""); !kit.NeverKept(name) {
 				t.Errorf("%s would be kept", name)
 			}
 		})
@@ -541,24 +559,7 @@ func TestNeverKept(t *testing.T) {
 	if seen < 10 {
 		t.Errorf("only %d fields", seen)
 	}
-	if neverKept("comment") || neverKept("postal_code") || neverKept("name") {
+	if kit.NeverKept("comment") || kit.NeverKept("postal_code") || kit.NeverKept("name") {
 		t.Error("a plain field is dropped")
-	}
-}
-
-// TestPageOwner: a token says whose page it was, and nothing else is one.
-func TestPageOwner(t *testing.T) {
-	w := newWorld(t)
-	a := w.signedIn()
-	if of, ok := w.ownerOf(a.token()); !ok || of != w.admin.ID {
-		t.Errorf("%v, %v", of, ok)
-	}
-	if of, ok := w.ownerOf(w.browser().token()); !ok || of != uuid.Nil {
-		t.Errorf("nobody's: %v, %v", of, ok)
-	}
-	for _, bent := range []string{"", "x", a.token()[1:], a.token() + "A", strings.Repeat("A", 300)} {
-		if _, ok := w.ownerOf(bent); ok {
-			t.Errorf("%.20s is a token", bent)
-		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/internal/web/text"
 	"kontor/views"
 )
 
@@ -165,13 +166,13 @@ func TestEveryAddress(t *testing.T) {
 	w.deliver()
 	pages := 0
 	for who, b := range map[string]*browser{"admin": admin, "end user": end, "nobody": w.browser()} {
-		for _, b.language = range Locales {
+		for _, b.language = range text.Locales {
 			addresses := []string{"/nothing/here", "/customers?q=" + url.QueryEscape(evil), "/customers?q=b", "/search?q=b", "/search?q=" + url.QueryEscape(evil), "/customers?status=attention&sort=" + url.QueryEscape(evil),
 				"/customers/" + evil, "/specialists?inactive=on&q=" + url.QueryEscape(evil), "/customers/new?type=company&company_name=" + url.QueryEscape(evil),
 				"/login?next=" + url.QueryEscape("/"+evil), "/queues?queue=" + url.QueryEscape(evil), "/mailbox?id=" + url.QueryEscape(evil), "/customers/" + x.customer.String() + "/log?after=" + url.QueryEscape(evil)}
 			for _, r := range w.table() {
-				if r.method == http.MethodGet {
-					addresses = append(addresses, x.address(t, r.path))
+				if r.Method == http.MethodGet {
+					addresses = append(addresses, x.address(t, r.Path))
 				}
 			}
 			for _, address := range addresses {
@@ -256,7 +257,7 @@ func TestStatic(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	for _, encoding := range []string{"", "gzip", "br, gzip"} {
-		a := b.get(w.static.url("generated/kontor.css"), "Accept-Encoding", encoding)
+		a := b.get(w.static.URL("generated/kontor.css"), "Accept-Encoding", encoding)
 		a.want(t, http.StatusOK)
 		if !strings.Contains(a.Header.Get("Cache-Control"), "immutable") || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/css") {
 			t.Errorf("%+v", a.Header)
@@ -266,11 +267,11 @@ func TestStatic(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"../../go.mod", "..%2f..%2fgo.mod", "locales/en.json", "", "generated/"} {
-		b.get(w.static.base+path).want(t, http.StatusNotFound)
+		b.get(w.static.URL("")+path).want(t, http.StatusNotFound)
 	}
 	// Every file that a template or stylesheet names is there.
 	for _, m := range regexp.MustCompile(`asset "([^"]+)"`).FindAllStringSubmatch(pageSources(t), -1) {
-		if w.static.files[m[1]] == nil {
+		if b.get(w.static.URL(m[1])).StatusCode != http.StatusOK {
 			t.Errorf("%s is named by a template and not there", m[1])
 		}
 	}
@@ -294,5 +295,5 @@ func TestReceiptShowsNothingPersonal(t *testing.T) {
 	if strings.Contains(a.text(), "Weg GmbH") {
 		t.Error("the receipt names the customer")
 	}
-	b.get("/audit").want(t, http.StatusOK, w.templates["en"].say("audit."+string(audit.CustomerDeleted)))
+	b.get("/audit").want(t, http.StatusOK, w.TextsIn("en").Say("audit."+string(audit.CustomerDeleted)))
 }

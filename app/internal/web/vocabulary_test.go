@@ -16,6 +16,9 @@ import (
 	"kontor/app/access"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	customerpages "kontor/app/internal/web/customer"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
 )
 
 // returnedIDs are the dotted ids that functions of a package return as strings: the complaints of its checks.
@@ -66,7 +69,7 @@ func TestVocabulariesHaveWords(t *testing.T) {
 	for _, f := range (customer.Data{}).Fields() {
 		ids = append(ids, "field."+f.Name)
 	}
-	for _, name := range append([]string{"email", "mobile", "username", "roles"}, customerFields...) {
+	for _, name := range append([]string{"email", "mobile", "username", "roles"}, customerpages.Fields...) {
 		ids = append(ids, "field."+name)
 	}
 	for _, typ := range customer.Types {
@@ -80,8 +83,8 @@ func TestVocabulariesHaveWords(t *testing.T) {
 			ids = append(ids, s)
 		}
 	}
-	for status := range statuses {
-		ids = append(ids, headingOf(statuses[status]))
+	for status := range kit.Statuses {
+		ids = append(ids, headingOf(kit.Statuses[status]))
 	}
 	ids = append(ids, "duplicate.email", "channel.email", "channel.sms", "salutation.mr", "salutation.ms", "salutation.mx")
 	for _, id := range ids {
@@ -93,7 +96,7 @@ func TestVocabulariesHaveWords(t *testing.T) {
 
 // TestSortedTexts: the files are sorted, so that two people who add texts seldom meet, and find what is there.
 func TestSortedTexts(t *testing.T) {
-	for _, locale := range Locales {
+	for _, locale := range text.Locales {
 		raw := string(mustRead(t, filepath.Join(repoRoot(t), "views/locales", locale+".json")))
 		last := ""
 		for _, m := range regexp.MustCompile(`(?m)^  "([^"]+)":`).FindAllStringSubmatch(raw, -1) {
@@ -153,7 +156,7 @@ func TestEveryStatus(t *testing.T) {
 	base := "/customers/" + w.customer.String()
 	rows, err := w.accesses.OfCustomer(ctx, w.admin, w.customer)
 	must(t, err)
-	for _, b.language = range Locales {
+	for _, b.language = range text.Locales {
 		paths := []string{base + "/authorisations", base + "/deliveries", base + "/log", "/customers", "/customers?status=attention"}
 		for _, r := range rows {
 			paths = append(paths, base+"/accesses/"+r.ID.String())
@@ -167,7 +170,7 @@ func TestEveryStatus(t *testing.T) {
 	b.language = "en"
 	all := b.get(base + "/authorisations")
 	for _, status := range []access.Status{access.Invited, access.Registered, access.LinkExpired, access.Undeliverable, access.Deactivated} {
-		if word := w.templates["en"].say("status." + string(status)); !strings.Contains(all.text(), word) {
+		if word := w.TextsIn("en").Say("status." + string(status)); !strings.Contains(all.text(), word) {
 			t.Errorf("no access is shown as %s", word)
 		}
 	}

@@ -30,6 +30,7 @@ import (
 	"kontor/app/fault"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
+	"kontor/app/internal/web/kit"
 	policykeeping "kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -43,18 +44,22 @@ import (
 // still until it is told otherwise. Mail and SMS go to the built-in mailbox.
 type world struct {
 	*Server
-	t         testing.TB
-	clock     *clock
-	tasks     *madeUpQueue
-	people    *account.Service
-	approvals *approval.Service
-	customers *customer.Service
-	accesses  *access.Service
-	post      *courier.Service
-	admin     account.Caller
-	noWorker  time.Time // when one was seen last; zero while there is one
-	customer  uuid.UUID // of Kühn, administered by the admin
-	processor uuid.UUID // who becomes an additional processor of the transaction that furnish makes, or Nil
+	t             testing.TB
+	db            *store.DB
+	clock         *clock
+	tasks         *madeUpQueue
+	people        *account.Service
+	approvals     *approval.Service
+	customers     *customer.Service
+	accesses      *access.Service
+	post          *courier.Service
+	policyService *policykeeping.Service
+	handovers     *handover.Service
+	transactions  *transaction.Service
+	admin         account.Caller
+	noWorker      time.Time // when one was seen last; zero while there is one
+	customer      uuid.UUID // of Kühn, administered by the admin
+	processor     uuid.UUID // who becomes an additional processor of the transaction that furnish makes, or Nil
 }
 
 const (
@@ -68,7 +73,8 @@ type clock struct {
 	at time.Time
 }
 
-func (c *clock) now() time.Time       { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
+func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
+
 func (c *clock) tick(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
 
 // madeUpQueue has one task to be tried again; away makes it not answer.
@@ -83,7 +89,9 @@ type madeUpQueue struct {
 var errAway = fault.New(fault.Unavailable, "queue.away")
 
 func (q *madeUpQueue) Troubles(context.Context) []courier.QueueTrouble { return q.troubles }
-func (q *madeUpQueue) Known() []courier.QueueTrouble                   { return q.troubles }
+
+func (q *madeUpQueue) Known() []courier.QueueTrouble { return q.troubles }
+
 func (q *madeUpQueue) answer() error {
 	if q.away {
 		return errAway
@@ -196,7 +204,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		DB:        db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
 	})
 	w := &world{
-		t: t, clock: c, people: people, approvals: approvals, customers: customers, accesses: accesses, post: post,
+		t: t, db: db, policyService: policyService, clock: c, handovers: handovers, transactions: transactions, people: people, approvals: approvals, customers: customers, accesses: accesses, post: post,
 		tasks: &madeUpQueue{task: courier.TaskInfo{
 			ID: uuid.Must(uuid.NewV7()).String() + ":1", State: courier.TaskRetry, Retried: 2, LastError: "unreachable", NextRun: c.now(),
 		}},
@@ -407,7 +415,7 @@ func (b *browser) token() string {
 // send posts a form with the token.
 func (b *browser) send(path string, pairs ...string) answer {
 	b.t.Helper()
-	form := url.Values{csrfField: {b.token()}}
+	form := url.Values{kit.CSRFField: {b.token()}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
 	}

@@ -1,0 +1,51 @@
+// Package approval serves the page of what waits for a second person.
+package approval
+
+import (
+	"context"
+
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/policy"
+	"kontor/policies"
+)
+
+// Screens are the pages and what they are made with.
+type Screens struct {
+	*kit.Kit
+	approvals   *approval.Service
+	policyPages *policy.Screens
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, approvals *approval.Service, policyPages *policy.Screens,
+) *Screens {
+	return &Screens{Kit: k, approvals: approvals, policyPages: policyPages}
+}
+
+// Place is this feature's entry of the navigation.
+func (s *Screens) Place() kit.Place {
+	may := s.Allowed(policies.Approval, "", policies.Read)
+	return kit.Place{
+		ID: "approvals", Href: kit.ApprovalsPath, Icon: "circle-check",
+		May: func(caller account.Caller) (bool, error) {
+			ok, err := may(caller)
+			return ok || approval.Guards(caller.Roles), err
+		},
+		Badge: func(ctx context.Context, caller account.Caller) (int, error) {
+			waiting, err := s.approvals.Awaiting(ctx, caller.ID)
+			return len(waiting), err
+		},
+	}
+}
+
+// Routes are the addresses of these pages.
+func (s *Screens) Routes() []kit.Route {
+	return []kit.Route{
+		kit.Get(kit.ApprovalsPath, kit.Firm, s.showApprovals),
+		kit.Post("/approvals/:id/approve", kit.Firm, s.approve),
+		kit.Post("/approvals/:id/stop", kit.Firm, s.stopApproval),
+	}
+}

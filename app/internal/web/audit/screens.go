@@ -1,0 +1,39 @@
+// Package audit serves the log: all of it, of one customer, of one transaction.
+package audit
+
+import (
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/kit"
+	transactionpages "kontor/app/internal/web/transaction"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Screens are the pages and what they are made with.
+type Screens struct {
+	*kit.Kit
+	transactions     *transaction.Service
+	heads            *customerpage.Heads
+	transactionPages *transactionpages.Screens
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, transactions *transaction.Service, heads *customerpage.Heads, transactionPages *transactionpages.Screens,
+) *Screens {
+	return &Screens{Kit: k, transactions: transactions, heads: heads, transactionPages: transactionPages}
+}
+
+// Place is this feature's entry of the navigation.
+func (s *Screens) Place() kit.Place {
+	return kit.Place{ID: "audit", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.Audit, "", policies.Read)}
+}
+
+// Routes are the addresses of these pages.
+func (s *Screens) Routes() []kit.Route {
+	return []kit.Route{
+		kit.Get("/audit", kit.Firm, s.showAudit),
+		kit.Get("/customers/:id/log", kit.Firm, s.showCustomerLog),
+		kit.Get("/transactions/:id/log", kit.Firm, s.showTransactionLog),
+	}
+}

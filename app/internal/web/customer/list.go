@@ -1,0 +1,13 @@
+package customer
+
+import (
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/policies"
+)
+
+// seesAllCustomers says whether somebody finds every customer in the overview.
+func (s *Screens) seesAllCustomers(c account.Caller) (bool, error) {
+	clause, nothing, err := s.customers.Within(c, customer.Want{Object: policies.Customer, Action: policies.List})
+	return err == nil && !nothing && clause.SQL == "", err
+}

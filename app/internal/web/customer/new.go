@@ -1,0 +1,201 @@
+package customer
+
+import (
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/access"
+	"kontor/app/customer"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
+	"kontor/app/phone"
+	"kontor/policies"
+)
+
+// mayAdd says whether the caller may add customers of any type.
+func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) {
+	for _, t := range customer.Types {
+		ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.Customer, Kind: string(t), Action: policies.Create})
+		if ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// newCustomerForm is the data of the page that adds a customer.
+type newCustomerForm struct {
+	Form       *kit.Form
+	Type       customer.Type
+	Choices    customerChoices
+	Duplicates []customer.Duplicate
+}
+
+// customerChoices are the options of the selects of a customer form.
+type customerChoices struct {
+	Salutations, Locales, Countries []text.Option
+	LegalForms                      []string
+}
+
+// Fields are the form's fields, as interface and address bar know them, in the order of the screen.
+var Fields = []string{
+	"salutation", "title", "first_name", "last_name", "date_of_birth", "company_name", "legal_form", "register_court",
+	"register_number", "vat_id", "street", "postal_code", "city", "country", "phone", "note", "locale",
+}
+
+// legalForms are offered; any other can be typed.
+var legalForms = []string{
+	"AG", "AöR", "e.G.", "e.K.", "e.V.", "GbR", "gGmbH", "GmbH", "GmbH & Co. KG", "KG", "KGaA", "OHG", "PartG mbB", "SE", "Stiftung", "UG (haftungsbeschränkt)",
+}
+
+// choices are the options of a customer's form. What was stored before, or by another program, stays to be chosen.
+func (s *Screens) choices(c *fiber.Ctx, f *kit.Form) customerChoices {
+	t := s.Text(c)
+	ch := customerChoices{Locales: s.LocaleOptions(c), LegalForms: legalForms, Countries: t.Countries, Salutations: []text.Option{{}}}
+	for _, v := range salutations {
+		ch.Salutations = append(ch.Salutations, text.Option{Value: v, Text: t.Said("salutation", v)})
+	}
+	if v := f.Values["salutation"]; v != "" && !slices.Contains(salutations, v) {
+		ch.Salutations = append(ch.Salutations, text.Option{Value: v, Text: v})
+	}
+	return ch
+}
+
+// salutations are offered, each with a text of its own.
+var salutations = []string{"mr", "ms", "mx"}
+
+func readData(f *kit.Form) customer.Data {
+	v := f.Values
+	return customer.Data{
+		Salutation: v["salutation"], Title: v["title"], FirstName: v["first_name"], LastName: v["last_name"], DateOfBirth: v["date_of_birth"],
+		CompanyName: v["company_name"], LegalForm: v["legal_form"], RegisterCourt: v["register_court"], RegisterNumber: v["register_number"], VATID: v["vat_id"],
+		Street: v["street"], PostalCode: v["postal_code"], City: v["city"], Country: v["country"], Phone: v["phone"], Note: v["note"], Locale: v["locale"],
+	}
+}
+
+func (s *Screens) newCustomer(c *fiber.Ctx) error {
+	if ok, err := s.mayAdd(c); err != nil || !ok {
+		return kit.OrForbidden(err)
+	}
+	f, err := kit.NewForm(map[string]string{"country": "DE", "locale": s.Text(c).Locale}).Once()
+	if err != nil {
+		return err
+	}
+	return s.renderNewCustomer(c, newCustomerForm{Form: f, Type: typeOr(c.Query("type"), customer.Person)}, fiber.StatusOK)
+}
+
+// newFields are those of the form that adds a customer: the customer's and the first access's.
+var newFields = append(slices.Clone(Fields), "email", "mobile")
+
+// switchType shows the form with the fields of the other type; what was typed stays. It is a POST because what was
+// typed is personal and must stand in no address.
+func (s *Screens) switchType(c *fiber.Ctx) error {
+	if ok, err := s.mayAdd(c); err != nil || !ok {
+		return kit.OrForbidden(err)
+	}
+	d := newCustomerForm{Form: kit.ReadForm(c, newFields...), Type: typeOr(kit.Posted(c, "type"), customer.Person)}
+	if d.Form.Submission == "" {
+		if _, err := d.Form.Once(); err != nil {
+			return err
+		}
+	}
+	if err := s.findDuplicates(c, &d); err != nil {
+		return err
+	}
+	if kit.IsFragment(c) {
+		c.Set("HX-Replace-Url", "/customers/new?type="+string(d.Type))
+	}
+	return s.renderNewCustomer(c, d, fiber.StatusOK)
+}
+
+// knownBy are customers that may be the one being added, by what stands in a field.
+type knownBy struct {
+	Field     string
+	Customers []customer.Duplicate
+}
+
+// HintedFields are the fields of the form beside which such customers are shown.
+func (d newCustomerForm) HintedFields() []string { return []string{d.nameField(), "email"} }
+
+// KnownBy are the customers to show beside a field.
+func (d newCustomerForm) KnownBy(field string) knownBy {
+	known := knownBy{Field: field}
+	for _, same := range d.Duplicates {
+		if (same.Why == "duplicate.email") == (field == "email") {
+			known.Customers = append(known.Customers, same)
+		}
+	}
+	return known
+}
+
+// nameField is the field that has what a customer of the type is called by.
+func (d newCustomerForm) nameField() string {
+	if d.Type == customer.Company {
+		return "company_name"
+	}
+	return "last_name"
+}
+
+// findDuplicates looks for customers that may be the one being typed.
+func (s *Screens) findDuplicates(c *fiber.Ctx, d *newCustomerForm) (err error) {
+	d.Duplicates, err = s.customers.Duplicates(s.Ctx(c), s.Caller(c), d.Type, readData(d.Form), d.Form.Values["email"])
+	return err
+}
+
+func typeOr(s string, fallback customer.Type) customer.Type {
+	if t := customer.Type(s); slices.Contains(customer.Types, t) {
+		return t
+	}
+	return fallback
+}
+
+func (s *Screens) renderNewCustomer(c *fiber.Ctx, d newCustomerForm, status int) error {
+	d.Choices = s.choices(c, d.Form)
+	s.ReadNumbers(c, d.Form, d.Form.Values["country"])
+	title := s.Say(c, "customer.add")
+	if status != fiber.StatusOK {
+		title = s.ErrorTitle(c, title)
+	}
+	return s.Render(c, kit.View{Page: "customer/new", Fragment: "customer/new_fields", Title: title, Nav: "customers", Status: status, Data: d})
+}
+
+func (s *Screens) addCustomer(c *fiber.Ctx) error {
+	f := kit.ReadForm(c, newFields...)
+	t := typeOr(kit.Posted(c, "type"), "")
+	d := newCustomerForm{Form: f, Type: typeOr(string(t), customer.Person)}
+	draft := customer.Draft{Type: t, Data: readData(f), Submission: f.Submission}
+	cu, repeated, err := s.accesses.AddCustomer(s.Ctx(c), s.Caller(c), draft, f.Values["email"], f.Values["mobile"])
+	if err != nil {
+		status, ok := s.Complain(c, f, err)
+		if !ok {
+			return err
+		}
+		_ = s.findDuplicates(c, &d) // a hint must not hide the complaints: without it the form is still right
+		return s.renderNewCustomer(c, d, status)
+	}
+	to := kit.CustomerPath(cu.ID) + "/authorisations"
+	if repeated {
+		return s.Redirect(c, to, "")
+	}
+	statuses, err := s.accesses.StatusesOf(s.Ctx(c), []uuid.UUID{cu.ID})
+	if err != nil {
+		return err
+	}
+	done := kit.Toast{Text: "toast.customer_added_firm", Args: text.ArgMap([]any{"number", cu.Label()})}
+	done.Code, _ = phone.ParseMobile(f.Values["mobile"], cu.Country) // it was taken, so it is one or none
+	if statuses[cu.ID].Worst == access.Waits {
+		done.Text, done.Code = "toast.customer_added_waiting", ""
+	}
+	return s.RedirectWith(c, to, done)
+}
+
+// hintDuplicates answers the form as it is being filled in: customers that may be the same. It never blocks.
+func (s *Screens) hintDuplicates(c *fiber.Ctx) error {
+	d := newCustomerForm{Form: kit.ReadForm(c, newFields...), Type: typeOr(kit.Posted(c, "type"), customer.Person)}
+	if err := s.findDuplicates(c, &d); err != nil {
+		return err
+	}
+	return s.Render(c, kit.View{Page: "customer/duplicates", Fragment: "customer/duplicates", Title: s.Say(c, "customer.add"), Nav: "customers", Data: d})
+}

@@ -1,0 +1,53 @@
+// Package customer serves the pages about customers: the overview, adding one, its data, deleting it for good.
+package customer
+
+import (
+	"kontor/app/access"
+	"kontor/app/customer"
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/kit"
+	transactionpages "kontor/app/internal/web/transaction"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Screens are the pages and what they are made with.
+type Screens struct {
+	*kit.Kit
+	customers        *customer.Service
+	accesses         *access.Service
+	transactions     *transaction.Service
+	heads            *customerpage.Heads
+	transactionPages *transactionpages.Screens
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, customers *customer.Service, accesses *access.Service, transactions *transaction.Service, heads *customerpage.Heads, transactionPages *transactionpages.Screens,
+) *Screens {
+	return &Screens{Kit: k, customers: customers, accesses: accesses, transactions: transactions, heads: heads, transactionPages: transactionPages}
+}
+
+// Place is this feature's entry of the navigation.
+func (s *Screens) Place() kit.Place {
+	return kit.Place{ID: "customers", Href: "/customers", Icon: "users", Search: true, May: s.Allowed(policies.Customer, "person", policies.List)}
+}
+
+// Routes are the addresses of these pages.
+func (s *Screens) Routes() []kit.Route {
+	return []kit.Route{
+		kit.Get("/customers", kit.Firm, s.listCustomers),
+		kit.Get("/customers/new", kit.Firm, s.newCustomer),
+		kit.Post("/customers/new", kit.Firm, s.switchType),
+		kit.Post("/customers", kit.Firm, s.addCustomer),
+		kit.Post("/customers/duplicates", kit.Firm, s.hintDuplicates).ByItself(),
+		kit.Post("/customers/numbers", kit.Firm, s.numberOfNew).ByItself(),
+		kit.Get("/customers/deletions/:id", kit.Firm, s.showDeletion),
+		kit.Get("/customers/:id", kit.Firm, s.openCustomer),
+		kit.Get("/customers/:id/data", kit.Firm, s.showCustomerData),
+		kit.Post("/customers/:id/data", kit.Firm, s.saveCustomerData),
+		kit.Post("/customers/:id/data/number", kit.Firm, s.numberOfCustomer).ByItself(),
+		kit.Get("/customers/:id/delete", kit.Firm, s.askDeleteCustomer),
+		kit.Post("/customers/:id/delete", kit.Firm, s.deleteCustomer),
+	}
+}

@@ -1,0 +1,89 @@
+// Package customerpage loads what every page about one customer begins with: the customer, the tabs, and what the caller may do there.
+package customerpage
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/customer"
+	"kontor/app/internal/web/kit"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Heads loads heads.
+type Heads struct {
+	*kit.Kit
+	customers    *customer.Service
+	transactions *transaction.Service
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, customers *customer.Service, transactions *transaction.Service,
+) *Heads {
+	return &Heads{Kit: k, customers: customers, transactions: transactions}
+}
+
+// Head is the head of every page about one customer.
+type Head struct {
+	customer.Customer
+	Path string // /customers/<id>
+	Tab  string
+	May  map[customer.Want]bool
+	// Transactions says whether the caller may see transactions at all, or add one here.
+	Transactions bool
+}
+
+// What buttons on a customer's pages need.
+var (
+	wantUpdate       = customer.Want{Object: policies.Customer, Action: policies.Update}
+	wantDelete       = customer.Want{Object: policies.Customer, Action: policies.Delete}
+	wantReadAccess   = customer.Want{Object: policies.AccessObject, Action: policies.Read}
+	wantCreateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Create}
+	wantUpdateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Update}
+	wantResend       = customer.Want{Object: policies.AccessObject, Action: policies.Resend}
+	WantAuthorised   = customer.Want{Object: policies.Authorisation, Action: policies.Read}
+	wantManage       = customer.Want{Object: policies.Authorisation, Action: policies.Manage}
+	wantRemove       = customer.Want{Object: policies.AccessObject, Action: policies.Remove}
+)
+
+// What the caller may do on the customer's pages, for templates.
+
+func (x Head) MayUpdate() bool       { return x.May[wantUpdate] }
+func (x Head) MayDelete() bool       { return x.May[wantDelete] }
+func (x Head) MayReadAccess() bool   { return x.May[wantReadAccess] }
+func (x Head) MayCreateAccess() bool { return x.May[wantCreateAccess] }
+func (x Head) MayUpdateAccess() bool { return x.May[wantUpdateAccess] }
+func (x Head) MayResend() bool       { return x.May[wantResend] }
+func (x Head) MayRemove() bool       { return x.May[wantRemove] }
+func (x Head) MayReadAssigned() bool { return x.May[WantAuthorised] }
+func (x Head) MayManage() bool       { return x.May[wantManage] }
+
+// Of loads the customer of the address through what the caller may see.
+func (s *Heads) Of(c *fiber.Ctx, tab string) (Head, error) {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return Head{}, err
+	}
+	cu, err := s.customers.Get(s.Ctx(c), s.Caller(c), id)
+	if err != nil {
+		return Head{}, err
+	}
+	return s.HeadOf(c, cu, tab)
+}
+
+// HeadOf is the head of a customer that was loaded already.
+func (s *Heads) HeadOf(c *fiber.Ctx, cu customer.Customer, tab string) (Head, error) {
+	may, err := s.customers.May(s.Ctx(c), s.Caller(c), cu, wantUpdate, wantDelete, wantReadAccess, wantCreateAccess, wantUpdateAccess, wantResend, wantRemove,
+		WantAuthorised, wantManage)
+	if err != nil {
+		return Head{}, err
+	}
+	transactions, err := s.transactions.MaySeeAny(s.Caller(c))
+	if err == nil && !transactions {
+		var kinds []transaction.Kind
+		kinds, err = s.transactions.Choices(s.Ctx(c), s.Caller(c), cu.ID)
+		transactions = len(kinds) > 0
+	}
+	return Head{Customer: cu, Path: kit.CustomerPath(cu.ID), Tab: tab, May: may, Transactions: transactions}, err
+}

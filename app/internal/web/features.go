@@ -1,0 +1,55 @@
+package web
+
+import (
+	"kontor/app/internal/web/access"
+	"kontor/app/internal/web/account"
+	"kontor/app/internal/web/approval"
+	"kontor/app/internal/web/attention"
+	"kontor/app/internal/web/audit"
+	"kontor/app/internal/web/authorisation"
+	"kontor/app/internal/web/customer"
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/handover"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/operation"
+	"kontor/app/internal/web/policy"
+	"kontor/app/internal/web/portal"
+	"kontor/app/internal/web/registration"
+	"kontor/app/internal/web/search"
+	"kontor/app/internal/web/signin"
+	"kontor/app/internal/web/specialist"
+	"kontor/app/internal/web/transaction"
+)
+
+// feature is a folder of screens.
+type feature interface{ Routes() []kit.Route }
+
+// compose makes the screens of all features and lays out the navigation.
+func (s *Server) compose(o Options) {
+	k := s.Kit
+	s.signin = signin.New(k, o.Accounts)
+	heads := customerpage.New(k, o.Customers, o.Transactions)
+	accounts := account.New(k, o.Accounts, o.Handovers, s.signin)
+	transactions := transaction.New(k, o.Transactions, o.Customers, heads)
+	customers := customer.New(k, o.Customers, o.Accesses, o.Transactions, heads, transactions)
+	accesses := access.New(k, o.Accesses, heads)
+	policies := policy.New(k, o.Policies)
+	approvals := approval.New(k, o.Approvals, policies)
+	specialists := specialist.New(k, o.Accounts, o.Approvals, o.Courier, o.Handovers, accounts, approvals, transactions)
+	log := audit.New(k, o.Transactions, heads, transactions)
+	attentions := attention.New(k, o.Attention)
+	operations := operation.New(k, operation.Options{
+		Queue: o.Queue, Courier: o.Courier, Accesses: o.Accesses, Policies: o.Policies, DB: o.DB, Schema: o.Schema,
+		Processes: o.Processes, Draining: s.serving.draining.Load, Mailbox: o.Mailbox, HookSecret: o.HookSecret,
+	})
+	s.features = []feature{
+		search.New(k, o.Customers, transactions), customers, accesses, s.signin, accounts, specialists,
+		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
+		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
+		attentions, policies, approvals,
+	}
+	k.Show(
+		customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), policies.Place(),
+		transactions.KindPlace(), operations.QueuePlace(), log.Place(), operations.MailboxPlace(),
+	)
+}

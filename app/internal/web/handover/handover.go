@@ -1,0 +1,247 @@
+package handover
+
+import (
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/customer"
+	"kontor/app/handover"
+	"kontor/app/internal/web/kit"
+)
+
+// people is a choice of specialist users, narrowed by a search.
+type people struct {
+	Choices []handover.Choice
+	More    bool
+	Many    bool // several may be chosen
+	Name    string
+}
+
+// deactivation is the data of the page that asks before a specialist user is deactivated.
+type deactivation struct {
+	Person      handover.Person
+	Path        string
+	Assignments handover.Assignments
+	Left        customer.Left
+}
+
+// askDeactivate says what a deactivation would leave behind, and offers to hand it over first.
+func (s *Screens) askDeactivate(c *fiber.Ctx) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	p, err := s.handovers.Preview(s.Ctx(c), s.Caller(c), id, nil, true)
+	if err != nil {
+		return err
+	}
+	d := deactivation{Person: p.From, Path: kit.SpecialistPath(id), Assignments: p.Assignments}
+	if d.Left, err = s.customers.LeftBy(s.Ctx(c), s.Caller(c), id); err != nil {
+		return err
+	}
+	return s.Render(c, kit.View{Page: "handover/deactivate", Title: s.Say(c, "specialist.deactivate") + ": " + p.From.Name, Nav: "specialists", Data: d})
+}
+
+// handoverPage is the data of the page that plans a handover.
+type handoverPage struct {
+	Plan    handover.Plan
+	Path    string
+	Query   string
+	People  people
+	Form    *kit.Form
+	Running string // address of the handover that goes on
+}
+
+// planHandover narrows the people offered, and says what a handover to those chosen would do. All of it stands in the
+// address: nothing is done yet.
+func (s *Screens) planHandover(c *fiber.Ctx) error {
+	return s.renderHandover(c, kit.NewForm(map[string]string{}), kit.IDs(kit.ParamValues(c, "to")), c.Query("mode") != "copy", fiber.StatusOK)
+}
+
+func (s *Screens) renderHandover(c *fiber.Ctx, f *kit.Form, to []uuid.UUID, move bool, status int) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	d := handoverPage{Path: kit.SpecialistPath(id), Query: kit.QueryTerm(c, "q"), Form: f, People: people{Many: true, Name: "to"}}
+	if d.Plan, err = s.handovers.Preview(s.Ctx(c), s.Caller(c), id, to, move); err != nil {
+		wrong, ok := s.Complain(c, f, err)
+		if !ok {
+			return err
+		}
+		status, d.Plan.Targets = wrong, nil // what can't be done is not offered
+	}
+	if d.People.Choices, d.People.More, err = s.handovers.Offer(s.Ctx(c), s.Caller(c), id, d.Query, to); err != nil {
+		return err
+	}
+	if running, ok, err := s.handovers.Running(s.Ctx(c), s.Caller(c), id); err != nil {
+		return err
+	} else if ok {
+		d.Running = d.Path + "/handovers/" + running.String()
+	}
+	title := s.Say(c, "handover.title", "name", d.Plan.From.Name)
+	if status != fiber.StatusOK {
+		title = s.ErrorTitle(c, title)
+	}
+	return s.Render(c, kit.View{Page: "handover/plan", Fragment: "handover/people", Title: title, Nav: "specialists", Status: status, Data: d})
+}
+
+func (s *Screens) startHandover(c *fiber.Ctx) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	to, move := kit.IDs(kit.PostedAll(c, "to")), kit.Posted(c, "mode") != "copy"
+	h, err := s.handovers.Start(s.Ctx(c), s.Caller(c), id, to, move)
+	if answer, ok := s.Asked(c, err); ok {
+		return answer
+	}
+	if err != nil {
+		f := kit.NewForm(map[string]string{})
+		status, ok := s.Complain(c, f, err)
+		if !ok {
+			return err
+		}
+		return s.renderHandover(c, f, to, move, status)
+	}
+	return s.Redirect(c, kit.SpecialistPath(id)+"/handovers/"+h.ID.String(), "")
+}
+
+// handoverState is the data of the page that shows how far a handover is, and then what it was.
+type handoverState struct {
+	handover.Handover
+	Path  string
+	Again string // of one that stopped: where the rest can be handed over, for who may
+}
+
+func (s *Screens) showHandover(c *fiber.Ctx) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	hid, err := kit.Param(c, "hid")
+	if err != nil {
+		return err
+	}
+	h, err := s.handovers.Get(s.Ctx(c), s.Caller(c), id, hid)
+	if err != nil {
+		return err
+	}
+	d := handoverState{Handover: h, Path: kit.SpecialistPath(id)}
+	if h.StoppedFor != nil {
+		if d.Again, err = s.againPath(c, d); err != nil {
+			return err
+		}
+	}
+	return s.Render(c, kit.View{
+		Page: "handover/handover", Fragment: "handover/state", Title: s.Say(c, "handover.title", "name", h.From.Name), Nav: "specialists",
+		Data: d,
+	})
+}
+
+// againPath is where what a stopped handover left can be handed over, to those of its people who are active and to others;
+// "" for who may not.
+func (s *Screens) againPath(c *fiber.Ctx, d handoverState) (string, error) {
+	if may, err := s.MayManageSpecialists(c); err != nil || !may {
+		return "", err
+	}
+	q := kit.NewQuery(d.Path + "/handover")
+	if !d.Move {
+		q.Add("mode", "copy")
+	}
+	for _, t := range d.Targets {
+		if t.Active {
+			q.Add("to", t.ID.String())
+		}
+	}
+	return q.String(), nil
+}
+
+// deputiesPage is the data of the page about somebody's deputies.
+type deputiesPage struct {
+	Person   handover.Person
+	Path     string
+	Own      bool // the caller's own
+	Manage   bool
+	Deputies []handover.Deputyship
+	StandsIn []handover.Deputyship
+	Query    string
+	People   people
+	Form     *kit.Form
+}
+
+func (s *Screens) showDeputies(c *fiber.Ctx) error {
+	today := s.Now().In(s.Zone).Format(time.DateOnly)
+	f := kit.NewForm(map[string]string{"from": today, "until": today, "deputy": c.Query("deputy")})
+	return s.renderDeputies(c, f, fiber.StatusOK)
+}
+
+func (s *Screens) renderDeputies(c *fiber.Ctx, f *kit.Form, status int) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	caller := s.Caller(c)
+	d := deputiesPage{Path: kit.SpecialistPath(id), Own: id == caller.ID, Query: kit.QueryTerm(c, "q"), Form: f, People: people{Name: "deputy"}}
+	if d.Person, err = s.handovers.Person(s.Ctx(c), caller, id); err != nil {
+		return err
+	}
+	if d.Deputies, d.StandsIn, err = s.handovers.Deputies(s.Ctx(c), caller, id); err != nil {
+		return err
+	}
+	if d.Manage, err = s.MayManageSpecialists(c); err != nil {
+		return err
+	}
+	if d.Manage = d.Manage || d.Own && s.handovers.MayName(caller); d.Manage {
+		chosen := []uuid.UUID{uuid.FromStringOrNil(f.Values["deputy"])}
+		if d.People.Choices, d.People.More, err = s.handovers.Offer(s.Ctx(c), caller, id, d.Query, chosen); err != nil {
+			return err
+		}
+	}
+	title := s.Say(c, "deputy.title", "name", d.Person.Name)
+	if status != fiber.StatusOK {
+		title = s.ErrorTitle(c, title)
+	}
+	nav := "specialists"
+	if d.Own {
+		nav = ""
+	}
+	return s.Render(c, kit.View{Page: "handover/deputies", Fragment: "handover/people", Title: title, Nav: nav, Status: status, Data: d})
+}
+
+func (s *Screens) addDeputy(c *fiber.Ctx) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	f := kit.ReadForm(c, "deputy", "from", "until")
+	v := f.Values
+	err = s.handovers.AddDeputy(s.Ctx(c), s.Caller(c), id, handover.DeputyForm{Deputy: v["deputy"], From: v["from"], Until: v["until"]})
+	if answer, ok := s.Asked(c, err); ok {
+		return answer
+	}
+	if err != nil {
+		if status, ok := s.Complain(c, f, err); ok {
+			return s.renderDeputies(c, f, status)
+		}
+		return err
+	}
+	return s.Redirect(c, kit.SpecialistPath(id)+"/deputies", "toast.deputy_named")
+}
+
+func (s *Screens) endDeputy(c *fiber.Ctx) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	did, err := kit.Param(c, "did")
+	if err != nil {
+		return err
+	}
+	if err := s.handovers.EndDeputy(s.Ctx(c), s.Caller(c), id, did); err != nil {
+		return err
+	}
+	return s.Redirect(c, kit.SpecialistPath(id)+"/deputies", "toast.deputy_ended")
+}

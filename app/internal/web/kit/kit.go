@@ -1,0 +1,96 @@
+// Package kit holds what all screens share: pages and the frame around them, forms and what is wrong with them, texts in
+// the person's language, the session and its CSRF token, lists as files.
+package kit
+
+import (
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/internal/web/client"
+	"kontor/app/internal/web/static"
+	"kontor/app/internal/web/text"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Options is what a kit is made of.
+type Options struct {
+	Pages, Locales fs.FS // of package views
+	Static         *static.Files
+	Logo           *static.Logo // stands in place of Kontor's mark; nil: none
+
+	Policy  *policies.Decider
+	Audit   *audit.Log
+	Clients *client.Resolver
+	Key     secret.Key
+	Now     store.Clock
+	Log     *slog.Logger
+
+	BaseURL *url.URL // what links begin with
+	Firm    string
+	// Links are the firm's own, below every page that end users see.
+	Links  []courier.FirmLink
+	Locale string // where nothing else says
+	Zone   *time.Location
+	// Undelivered says which messages the mailbox keeps although customers wait for them, which every page of a specialist
+	// user says: all, email, sms; "" for none.
+	Undelivered string
+}
+
+// Kit is what the screens of each feature are built with. They embed it.
+type Kit struct {
+	Now    store.Clock
+	Log    *slog.Logger
+	Policy *policies.Decider
+	Secure bool // served over HTTPS
+	Zone   *time.Location
+	Key    secret.Key
+	Audit  *audit.Log
+	Logo   *static.Logo
+
+	clients     *client.Resolver
+	templates   map[string]*templates
+	places      []Place
+	baseURL     string
+	origin      string // scheme and host of BaseURL
+	firm        string
+	links       []courier.FirmLink
+	locale      string
+	undelivered string
+}
+
+// New parses all templates, in each language.
+func New(o Options) (*Kit, error) {
+	k := &Kit{
+		Now: o.Now, Log: o.Log, Policy: o.Policy, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Logo: o.Logo, Secure: o.BaseURL.Scheme == "https",
+		clients: o.Clients, baseURL: strings.TrimRight(o.BaseURL.String(), "/"),
+		origin: o.BaseURL.Scheme + "://" + o.BaseURL.Host, firm: o.Firm, links: o.Links, locale: o.Locale,
+		undelivered: o.Undelivered, templates: map[string]*templates{},
+	}
+	for _, locale := range text.Locales {
+		tx, err := text.Load(o.Locales, locale, o.Zone)
+		if err != nil {
+			return nil, err
+		}
+		if k.templates[locale], err = loadTemplates(o.Pages, tx, o.Static, o.Now); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// Show sets the entries of the navigation, in their order. It is called once, before the first request.
+func (k *Kit) Show(places ...Place) { k.places = places }
+
+// Require asks the policy for a right that needs no relation to anything.
+func (k *Kit) Require(c *fiber.Ctx, object policies.Object, action policies.Action) error {
+	return k.Policy.Require(policies.Request{Roles: k.Caller(c).Roles, Object: object, Action: action})
+}

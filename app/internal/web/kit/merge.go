@@ -1,0 +1,278 @@
+package kit
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/customer"
+	"kontor/app/fault"
+	"kontor/app/internal/web/text"
+)
+
+// A form that changes something with a version carries what its fields held when it was made, in hidden fields. When
+// somebody else was quicker, the three are put together: what the fields held, what was typed, what is stored now. The
+// hidden fields come from the browser and prove nothing. They need not: whatever they say, a field becomes either what
+// was sent or what is stored, and both are the sender's to save.
+
+// Overlap is what came of putting a form over what somebody else has saved since the form was made.
+type Overlap struct {
+	Conflicts []Conflict
+	Also      []string // fields that only they changed: what they saved was taken over
+	Changed
+}
+
+// Conflict is a field that both changed, to different values.
+type Conflict struct {
+	Field, Mine, Theirs  string
+	MineSaid, TheirsSaid string // in words, where the values are keys that only their page knows
+	Changed
+}
+
+// Changed says who changed something and when.
+type Changed struct {
+	By  string    // "" unknown
+	At  time.Time // zero: unknown
+	Own bool      // the same person, in another window
+}
+
+// The two values of a field that is to be chosen.
+const (
+	keepMine   = "mine"
+	keepTheirs = "theirs"
+)
+
+// putOver puts what was typed over what is stored now. base are the values that the form was made with, as far as it
+// says so, stored is what was typed as it would be stored.
+func putOver(base, typed, stored map[string]string, now []customer.Field) (values map[string]string, o Overlap) {
+	values = maps.Clone(typed)
+	for _, field := range now {
+		was, known := base[field.Name]
+		mine := stored[field.Name]
+		switch {
+		case same(mine, field.Value), known && same(field.Value, was):
+		case known && same(mine, was):
+			values[field.Name] = field.Value
+			o.Also = append(o.Also, field.Name)
+		default:
+			o.Conflicts = append(o.Conflicts, Conflict{Field: field.Name, Mine: typed[field.Name], Theirs: field.Value})
+		}
+	}
+	return values, o
+}
+
+// same says whether two values are the same but for what a browser changes on the way, and blanks around them.
+func same(a, b string) bool {
+	clean := func(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
+	return clean(a) == clean(b)
+}
+
+// settled is the value of a field of which both values were shown, mine in the field itself.
+func settled(typed, mine, theirs, chosen string) string {
+	if chosen == keepTheirs && same(typed, mine) {
+		return theirs
+	}
+	return typed
+}
+
+// Change is a form over something that has a version.
+type Change struct {
+	Form    *Form
+	Now     []customer.Field // what is stored, of the fields that the form can change
+	Subject uuid.UUID        // by which the log knows the thing; Nil: it does not
+	// stored is what was typed as it would be stored; nil: as typed.
+	Stored func(values map[string]string) map[string]string
+	// save saves the form's values if the version is still this one. Otherwise it answers with a fault "version", and
+	// returns what is stored by then, and its version.
+	Save func(version int) (now []customer.Field, current int, err error)
+}
+
+// saveTries is how often a form is put over what is stored anew, should somebody else be quicker each time.
+const saveTries = 5
+
+// SaveChange saves a form over what is stored. What only one of the two has changed is saved without asking; if both
+// have changed a field, nothing is saved, and the form has both values to choose from.
+func (k *Kit) SaveChange(c *fiber.Ctx, ch Change) error {
+	f := ch.Form
+	base := sentBase(c, ch.Now)
+	settleConflicts(c, f, base, ch.Now)
+	f.Was = wasFields(base, ch.Now)
+	version, err := strconv.Atoi(f.Values["version"])
+	if err != nil {
+		version = 0 // no version was ever 0
+	}
+	typed, stored := maps.Clone(f.Values), f.Values
+	if ch.Stored != nil {
+		stored = ch.Stored(typed)
+	}
+	for range saveTries {
+		now, v, err := ch.Save(version)
+		if !IsVersion(err) {
+			return err
+		}
+		version = v
+		f.Values, f.Overlap = putOver(base, typed, stored, now)
+		f.Values["version"], f.Was = strconv.Itoa(v), now
+		if err := k.tellWho(c, &f.Overlap, ch.Subject); err != nil {
+			return err
+		}
+		if len(f.Overlap.Conflicts) > 0 {
+			return fault.New(fault.Conflict, "version")
+		}
+	}
+	return fault.New(fault.Conflict, "version")
+}
+
+// IsVersion says whether an error is that somebody else has saved in the meantime.
+func IsVersion(err error) bool {
+	var e *fault.Error
+	return errors.As(err, &e) && e.Code == fault.Conflict && e.Message == "version"
+}
+
+// wasField and mineField name the hidden fields that remember what a field held when the page was made, and what a person
+// had typed into it before somebody else's change was found.
+func wasField(name string) string { return "was_" + name }
+
+func mineField(name string) string { return "mine_" + name }
+
+// sentBase are the values that a form says it was made with.
+func sentBase(c *fiber.Ctx, fields []customer.Field) map[string]string {
+	base := map[string]string{}
+	for _, field := range fields {
+		if was, sent := formValue(c, wasField(field.Name)); sent {
+			base[field.Name] = was
+		}
+	}
+	return base
+}
+
+// wasFields are the values for a form that comes back: as it was made.
+func wasFields(base map[string]string, now []customer.Field) (fields []customer.Field) {
+	for _, field := range now {
+		if was, known := base[field.Name]; known {
+			field.Value = was
+		}
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+// settleConflicts puts in the value that was chosen for each field of which the person was shown both.
+func settleConflicts(c *fiber.Ctx, f *Form, base map[string]string, now []customer.Field) {
+	for _, field := range now {
+		mine, remembered := formValue(c, mineField(field.Name))
+		if !remembered {
+			mine = f.Values[field.Name]
+		}
+		theirs, shown := base[field.Name]
+		if !shown {
+			theirs = field.Value
+		}
+		f.Values[field.Name] = settled(f.Values[field.Name], mine, theirs, Posted(c, "keep_"+field.Name))
+	}
+}
+
+// logged is the name that the log and the texts have for a field of a form: roles are one there.
+func logged(field string) string {
+	if strings.HasPrefix(field, RoleField) {
+		return "roles"
+	}
+	return field
+}
+
+// AlsoLogged is Also by the names that texts have for the fields, each once.
+func (o Overlap) AlsoLogged() (names []string) {
+	for _, field := range o.Also {
+		if name := logged(field); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Label is the text id of the field's name.
+func (w Conflict) Label() string { return "field." + logged(w.Field) }
+
+// tellWho adds who has changed the fields, and when.
+func (k *Kit) tellWho(c *fiber.Ctx, o *Overlap, subject uuid.UUID) error {
+	if subject == uuid.Nil {
+		return nil
+	}
+	last, err := k.Audit.LastChanges(k.Ctx(c), subject)
+	if err != nil {
+		return err
+	}
+	of := func(field string) (ch Changed) {
+		if e, ok := last[logged(field)]; ok {
+			ch = Changed{By: e.Actor, At: e.At, Own: e.ActorID.Valid && e.ActorID.UUID == k.Caller(c).ID}
+		}
+		if ch.At.After(o.At) {
+			o.Changed = ch
+		}
+		return ch
+	}
+	for i := range o.Conflicts {
+		o.Conflicts[i].Changed = of(o.Conflicts[i].Field)
+	}
+	for _, field := range o.Also {
+		of(field)
+	}
+	return nil
+}
+
+// conflictSaid says that nothing was saved, and why.
+func (k *Kit) conflictSaid(c *fiber.Ctx, o Overlap) string {
+	t, n := k.Text(c), len(o.Conflicts)
+	switch {
+	case o.Own:
+		return t.Count("conflict.own", n)
+	case o.By == "":
+		return t.Count("conflict.somebody", n)
+	}
+	return t.Count("conflict.by", n, "Name", o.By, "At", t.Short(o.At))
+}
+
+// Saved is the toast of a form that was saved, which says what somebody else has changed besides.
+func (k *Kit) Saved(c *fiber.Ctx, f *Form) Toast {
+	o := f.Overlap
+	if len(o.Also) == 0 {
+		return Toast{Text: "toast.saved"}
+	}
+	t := k.Text(c)
+	var names []string
+	for _, field := range o.AlsoLogged() {
+		names = append(names, t.Say("field."+field))
+	}
+	id := "toast.saved_also_by"
+	switch {
+	case o.Own:
+		id = "toast.saved_also_own"
+	case o.By == "":
+		id = "toast.saved_also"
+	}
+	return Toast{Text: id, Args: text.ArgMap([]any{"fields", t.Joined(names), "name", o.By})}
+}
+
+// InWords gives the values of a field their words, out of what could be chosen.
+func (o *Overlap) InWords(field string, choices []text.Option) {
+	for i := range o.Conflicts {
+		w := &o.Conflicts[i]
+		if w.Field != field {
+			continue
+		}
+		for _, choice := range choices {
+			if choice.Value == w.Mine {
+				w.MineSaid = choice.Text
+			}
+			if choice.Value == w.Theirs {
+				w.TheirsSaid = choice.Text
+			}
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package kit
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"kontor/app/customer"
+)
+
+// TestPutOver: of a field that one of the two changed, the change counts; only what both changed differently is to be
+// chosen, and nothing that was typed is lost.
+func TestPutOver(t *testing.T) {
+	const unknown = "\x00" // the form did not say what the field held
+	for name, c := range map[string]struct {
+		base, typed, now string
+		want             string
+		both, also       bool
+	}{
+		"nobody changed it":           {base: "Kiel", typed: "Kiel", now: "Kiel", want: "Kiel"},
+		"only I changed it":           {base: "Kiel", typed: "Ulm", now: "Kiel", want: "Ulm"},
+		"only they changed it":        {base: "Kiel", typed: "Kiel", now: "Bonn", want: "Bonn", also: true},
+		"both, to the same":           {base: "Kiel", typed: "Ulm", now: "Ulm", want: "Ulm"},
+		"both, differently":           {base: "Kiel", typed: "Ulm", now: "Bonn", want: "Ulm", both: true},
+		"I cleared it":                {base: "Kiel", typed: "", now: "Kiel", want: ""},
+		"they cleared it":             {base: "Kiel", typed: "Kiel", now: "", want: "", also: true},
+		"I cleared, they changed":     {base: "Kiel", typed: "", now: "Bonn", want: "", both: true},
+		"I changed, they cleared":     {base: "Kiel", typed: "Ulm", now: "", want: "Ulm", both: true},
+		"both filled it":              {base: "", typed: "Ulm", now: "Bonn", want: "Ulm", both: true},
+		"blanks are no change":        {base: "Kiel", typed: " Kiel ", now: "Bonn", want: "Bonn", also: true},
+		"line ends are no change":     {base: "a\nb", typed: "a\r\nb", now: "c", want: "c", also: true},
+		"theirs without my blanks":    {base: "Kiel", typed: "Ulm ", now: "Ulm", want: "Ulm "},
+		"the form does not say, same": {base: unknown, typed: "Ulm", now: "Ulm", want: "Ulm"},
+		"the form does not say":       {base: unknown, typed: "Ulm", now: "Bonn", want: "Ulm", both: true},
+	} {
+		base := map[string]string{}
+		if c.base != unknown {
+			base["city"] = c.base
+		}
+		typed := map[string]string{"city": c.typed, "version": "1"}
+		before := maps.Clone(typed)
+		values, o := putOver(base, typed, typed, []customer.Field{{Name: "city", Value: c.now}})
+		if values["city"] != c.want || values["version"] != "1" {
+			t.Errorf("%s: the field holds %q, want %q", name, values["city"], c.want)
+		}
+		if both := len(o.Conflicts) == 1; both != c.both || both && (o.Conflicts[0].Mine != c.typed || o.Conflicts[0].Theirs != c.now) {
+			t.Errorf("%s: to be chosen: %+v", name, o.Conflicts)
+		}
+		if also := slices.Equal(o.Also, []string{"city"}); also != c.also {
+			t.Errorf("%s: said to be changed too: %v", name, o.Also)
+		}
+		if !maps.Equal(typed, before) {
+			t.Errorf("%s: what was typed was changed", name)
+		}
+	}
+}
+
+// TestPutOverAsStored: a number that was typed another way is the same number.
+func TestPutOverAsStored(t *testing.T) {
+	base := map[string]string{"phone": "+49401234567"}
+	typed, stored := map[string]string{"phone": "040 1234567"}, map[string]string{"phone": "+49401234567"}
+	values, o := putOver(base, typed, stored, []customer.Field{{Name: "phone", Value: "+4930999"}})
+	if values["phone"] != "+4930999" || len(o.Conflicts) > 0 || len(o.Also) != 1 {
+		t.Errorf("%q, %+v", values["phone"], o)
+	}
+}
+
+// TestSettle: the chosen value counts; what was typed into the field after the two were shown counts more.
+func TestSettle(t *testing.T) {
+	for name, c := range map[string]struct{ typed, chosen, want string }{
+		"mine":                        {"Ulm", keepMine, "Ulm"},
+		"theirs":                      {"Ulm", keepTheirs, "Kiel"},
+		"theirs, shown in the field":  {"Kiel", keepTheirs, "Kiel"},
+		"typed by hand, mine chosen":  {"Bonn", keepMine, "Bonn"},
+		"typed by hand, theirs too":   {"Bonn", keepTheirs, "Bonn"},
+		"theirs typed, mine chosen":   {"Kiel", keepMine, "Kiel"},
+		"nothing chosen":              {"Ulm", "", "Ulm"},
+		"chosen what there is not":    {"Ulm", "third", "Ulm"},
+		"mine, with the blank I have": {"Ulm ", keepTheirs, "Kiel"},
+	} {
+		if got := settled(c.typed, "Ulm", "Kiel", c.chosen); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

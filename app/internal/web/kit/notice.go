@@ -1,0 +1,27 @@
+package kit
+
+import (
+	"kontor/app/internal/web/text"
+	"kontor/policies"
+)
+
+// notice says what it means that the mailbox keeps messages that customers wait for, and who can read them there; "" where
+// everything is delivered, or nobody expects it.
+func (k *Kit) notice(t *text.Texts) (string, error) {
+	if k.undelivered == "" {
+		return "", nil
+	}
+	readers := false
+	for _, r := range policies.FirmRoles {
+		ok, err := k.Policy.Allows(policies.Request{Roles: []policies.Role{r}, Object: policies.Mailbox, Action: policies.Read})
+		if err != nil {
+			return "", err
+		}
+		readers = readers || ok
+	}
+	said := t.Say("undelivered." + k.undelivered)
+	if !readers {
+		return said + " " + t.Say("undelivered.unread"), nil
+	}
+	return said + " " + t.Say("undelivered.readers"), nil
+}

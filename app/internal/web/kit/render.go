@@ -1,0 +1,303 @@
+package kit
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"runtime/debug"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/internal/web/static"
+	"kontor/app/internal/web/text"
+	"kontor/app/store"
+	"kontor/policies"
+)
+
+// Asked answers what was proposed instead of done; ok is false for any other outcome.
+func (k *Kit) Asked(c *fiber.Ctx, err error) (answer error, ok bool) {
+	if !errors.Is(err, approval.ErrAsked) {
+		return nil, false
+	}
+	return k.Redirect(c, ApprovalsPath, "toast.approval_asked"), true
+}
+
+// View is one answer: a page, and the part of it that HTMX gets.
+type View struct {
+	Page     string  // template of the page's content
+	Fragment string  // template of the part an HTMX request gets; "" means the whole content
+	Title    string  // already in the person's language
+	Nav      string  // which entry of the navigation is the current one
+	Door     bool    // one column for end users and sign-in, without navigation
+	Search   *Search // of the frame where it fills a list on this page; nil: it shows what it finds below itself
+	Wide     bool    // a door page with more than a form on it
+	Status   int     // 200 when 0
+	Data     any
+}
+
+// Frame is what every template gets: the page's data as .D, and what the frame around it needs.
+type Frame struct {
+	Title     string
+	Firm      string
+	Logo      *static.Logo // nil: Kontor's mark
+	Locale    string
+	CSRF      string
+	Signed    *account.Signed
+	Shortcuts bool
+	Nav       []navEntry
+	Search    *Search
+	Toast     *Toast
+	Held      string           // that a form was not carried out, on a page that does not say so itself
+	Notice    string           // that messages are not delivered, in words
+	Languages []languageChoice // the switch; nil for who is signed in
+	Links     []firmLink       // of the firm, on pages that end users see
+	Door      bool
+	Wide      bool
+	Body      template.HTML
+	D         any
+}
+
+type navEntry struct {
+	Href, Icon, Text string // Text is a text id
+	Current          bool
+	Badge            int
+}
+
+// Render answers with a page, or with its fragment if and only if HTMX asks for one. Page and fragment are the same
+// template; both stand under one address, hence Vary.
+func (k *Kit) Render(c *fiber.Ctx, v View) error {
+	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
+	t := k.Text(c)
+	pages := k.templates[t.Locale]
+	f := &Frame{
+		Title: v.Title, Firm: k.firm, Logo: k.Logo, Locale: t.Locale, CSRF: k.CSRFToken(c), Signed: Signed(c), Door: v.Door, Wide: v.Wide, D: v.Data,
+	}
+	f.Search = v.Search
+	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
+	if v.Status != 0 {
+		c.Status(v.Status)
+	}
+	c.Type("html", "utf-8")
+	if IsFragment(c) && v.Fragment != "" {
+		body, err := pages.execute(v.Fragment, f)
+		if err != nil {
+			return err
+		}
+		return c.Send(body)
+	}
+	f.Toast = k.takeToast(c)
+	if h := HeldOf(c); h != nil && !h.Said {
+		f.Held = k.Sentence(c, h)
+	}
+	if v.Door {
+		f.Languages, f.Links = k.languages(c), k.firmLinksOf()
+	}
+	if !v.Door {
+		if err := k.navigation(c, f, v.Nav); err != nil {
+			return err
+		}
+		var err error
+		if f.Notice, err = k.notice(t); err != nil {
+			return err
+		}
+	}
+	body, err := pages.execute(v.Page, f)
+	if err != nil {
+		return err
+	}
+	f.Body = template.HTML(body) // the output of html/template, escaped already
+	shell, err := pages.execute("shell/page", f)
+	if err != nil {
+		return err
+	}
+	return c.Send(shell)
+}
+
+// IsFragment is the one place that decides between fragment and page.
+func IsFragment(c *fiber.Ctx) bool {
+	return c.Locals(wholeKey) == nil && c.Get("HX-Request") == "true" && c.Get("HX-Boosted") != "true" && c.Get("HX-History-Restore-Request") != "true"
+}
+
+// ErrorTitle begins the title of a page with errors, as screen readers want to hear it first.
+func (k *Kit) ErrorTitle(c *fiber.Ctx, title string) string {
+	return k.Text(c).Say("error_prefix") + " " + title
+}
+
+// Place is an entry of the navigation.
+type Place struct {
+	ID, Href, Icon string
+	Search         bool // who may go there finds something with the search of the frame
+	May            func(account.Caller) (bool, error)
+	Badge          func(context.Context, account.Caller) (int, error) // how much waits there; nil: nothing can
+}
+
+// Allowed is a place's may where the policy asks for no relation to anything.
+func (k *Kit) Allowed(o policies.Object, kind string, a policies.Action) func(account.Caller) (bool, error) {
+	return func(caller account.Caller) (bool, error) {
+		return k.Policy.Allows(policies.Request{Roles: caller.Roles, Object: o, Kind: kind, Action: a})
+	}
+}
+
+// mayUse lists the places that a person may use.
+func (k *Kit) mayUse(caller account.Caller) (places []Place, err error) {
+	for _, p := range k.places {
+		ok, err := p.May(caller)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			places = append(places, p)
+		}
+	}
+	return places, nil
+}
+
+// navigation fills in what this person may use, and the search for those who may find something.
+func (k *Kit) navigation(c *fiber.Ctx, f *Frame, current string) error {
+	caller := k.Caller(c)
+	places, err := k.mayUse(caller)
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		if f.Search == nil && p.Search {
+			f.Search = &Search{Path: "/search", Label: "search.all", Hint: "search.hint"}
+		}
+		entry := navEntry{Href: p.Href, Icon: p.Icon, Text: "nav." + p.ID, Current: p.ID == current}
+		if p.Badge != nil {
+			if entry.Badge, err = p.Badge(k.Ctx(c), caller); err != nil {
+				return err
+			}
+		}
+		f.Nav = append(f.Nav, entry)
+	}
+	return nil
+}
+
+// Toast is a line that says what was done, on the page after it. Never an error.
+type Toast struct {
+	Text string         `json:"t"` // text id
+	Args map[string]any `json:"a,omitempty"`
+	// Code is the number that a registration code goes to, E.164, "" for none.
+	Code string `json:"c,omitempty"`
+	// Undo is the address that a button on it posts to, "" for none.
+	Undo string `json:"u,omitempty"`
+}
+
+const toastCookie = "toast"
+
+// Redirect answers a successful form: 303, or HX-Redirect for HTMX, with a toast on the next page ("" for none).
+func (k *Kit) Redirect(c *fiber.Ctx, to, toastText string, args ...any) error {
+	return k.RedirectWith(c, to, Toast{Text: toastText, Args: text.ArgMap(args)})
+}
+
+// RedirectWith is redirect with a toast that may have a button.
+func (k *Kit) RedirectWith(c *fiber.Ctx, to string, t Toast) error {
+	if HeldOf(c) != nil { // what it says has not been done
+		return store.ErrHeld
+	}
+	if t.Text != "" {
+		raw, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		if err := k.SetSealed(c, toastCookie, raw); err != nil {
+			return err
+		}
+	}
+	if c.Get("HX-Request") == "true" && c.Get("HX-Boosted") != "true" {
+		c.Set("HX-Redirect", to)
+		return c.SendStatus(fiber.StatusOK)
+	}
+	return c.Redirect(to, fiber.StatusSeeOther)
+}
+
+func (k *Kit) takeToast(c *fiber.Ctx) *Toast {
+	raw := k.TakeSealed(c, toastCookie)
+	var t Toast
+	if raw == nil || json.Unmarshal(raw, &t) != nil {
+		return nil
+	}
+	return &t
+}
+
+// SetSealed leaves something with the browser for its next page, readable only by us.
+func (k *Kit) SetSealed(c *fiber.Ctx, name string, value []byte) error {
+	sealed, err := k.Key.Seal("cookie "+name, value)
+	if err != nil {
+		return err
+	}
+	c.Cookie(&fiber.Cookie{
+		Name: k.CookieName("kontor-" + name), Value: base64.RawURLEncoding.EncodeToString(sealed), Path: "/", MaxAge: 120,
+		HTTPOnly: true, Secure: k.Secure, SameSite: "Lax",
+	})
+	return nil
+}
+
+// TakeSealed returns what SetSealed left, once; nil when there is nothing.
+func (k *Kit) TakeSealed(c *fiber.Ctx, name string) []byte {
+	sealed, err := base64.RawURLEncoding.DecodeString(c.Cookies(k.CookieName("kontor-" + name)))
+	if err != nil || len(sealed) == 0 {
+		return nil
+	}
+	c.Cookie(&fiber.Cookie{Name: k.CookieName("kontor-" + name), Path: "/", MaxAge: -1, HTTPOnly: true, Secure: k.Secure, SameSite: "Lax"})
+	value, err := k.Key.Open("cookie "+name, sealed)
+	if err != nil {
+		return nil
+	}
+	return value
+}
+
+// Say is a shorthand for handlers.
+func (k *Kit) Say(c *fiber.Ctx, id string, args ...any) string { return k.Text(c).Say(id, args...) }
+
+// Text picks the language: the person's setting, else what they chose on a page of ours, else Accept-Language, else LOCALE.
+func (k *Kit) Text(c *fiber.Ctx) *text.Texts {
+	if t, ok := c.Locals(textKey).(*text.Texts); ok {
+		return t
+	}
+	locale := ""
+	if p := Signed(c); p != nil {
+		locale = p.Account.Locale
+	}
+	if k.templates[locale] == nil {
+		locale = k.pickLanguage(c, k.locale)
+	}
+	t := k.templates[locale].Texts
+	c.Locals(textKey, t)
+	return t
+}
+
+// TextsIn are the texts of a language that is one of Locales.
+func (k *Kit) TextsIn(locale string) *text.Texts { return k.templates[locale].Texts }
+
+// Search is the search field of the frame.
+type Search struct {
+	Path        string        // where it asks
+	Target      string        // what it fills as somebody types; "" is the sheet below it
+	Label, Hint string        // text ids
+	Query       string        // what stands in it
+	Rest        []text.Option // what else the list's address says, name and value
+}
+
+// Caught runs f; a panic there is an error like any other, and no reason to take everybody's process down.
+func Caught(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// Beside runs f while a request goes on; wait waits for what it returns.
+func Beside(f func() error) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- Caught(f) }()
+	return func() error { return <-done }
+}

@@ -1,0 +1,20 @@
+package kit
+
+import (
+	"html/template"
+	"testing"
+)
+
+// TestWhole: numbers in a sentence are kept in one piece, and what people typed stays text.
+func TestWhole(t *testing.T) {
+	for text, want := range map[string]template.HTML{
+		"K-10001 was saved.":                `<span class="num">K-10001</span> was saved.`,
+		"Anna (K-10001), V-10009":           `Anna (<span class="num">K-10001</span>), <span class="num">V-10009</span>`,
+		"<b>K-1</b> & sons, 5 + 3, OK-1, +": `&lt;b&gt;<span class="num">K-1</span>&lt;/b&gt; &amp; sons, 5 + 3, OK-1, +`,
+		"":                                  "",
+	} {
+		if got := whole(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package operation
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/internal/web/kit"
+	"kontor/policies"
+)
+
+// queueTime bounds what the page asks the queues. It asks all at once, so that is how long a frozen one holds it up.
+const queueTime = 2 * time.Second
+
+// maxQueuePage is further than anybody pages.
+const maxQueuePage = 10_000
+
+// queuePage is the data of the operator's page.
+type queuePage struct {
+	Queues []courier.QueueInfo
+	Queue  string
+	State  courier.TaskState
+	States []courier.TaskState
+	Tasks  []queueTask
+	All    int // tasks of the queue that wait for later or were given up
+	Page   int
+	Next   int // 0: no more
+	Manage bool
+	Away   courier.QueueReason // why none of the queues can be asked; "" when one can
+	// Unknown is set when the queue whose tasks are listed can't be asked.
+	Unknown bool
+	// Warnings are troubles in which messages go out all the same.
+	Warnings []courier.QueueReason
+}
+
+func (s *Screens) showQueues(c *fiber.Ctx) error {
+	if err := s.Require(c, policies.Queue, policies.Read); err != nil {
+		return err
+	}
+	d := queuePage{Queue: c.Query("queue", "mail"), State: courier.TaskState(c.Query("state")), States: courier.TaskStates, Page: min(max(1, c.QueryInt("page", 1)), maxQueuePage)}
+	if !slices.Contains(courier.TaskStates, d.State) {
+		d.State = courier.TaskRetry
+	}
+	ctx, cancel := context.WithTimeout(s.Ctx(c), queueTime)
+	defer cancel()
+	var err error
+	if d.Manage, err = s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.Queue, Action: policies.Manage}); err != nil {
+		return err
+	}
+	var listed []queueTask
+	caller := s.Caller(c)
+	wait := kit.Beside(func() (err error) {
+		listed, err = s.tasks(ctx, caller, d.Queue, d.State, d.Page)
+		return err
+	})
+	d.Queues, err = s.queue.Overview(ctx)
+	unlisted := wait()
+	if err != nil {
+		return err
+	}
+	for _, q := range d.Queues {
+		if q.Name == d.Queue {
+			d.All = q.Retry + q.Scheduled + q.Archived
+		}
+		if q.Warning != "" && !slices.Contains(d.Warnings, q.Warning) {
+			d.Warnings = append(d.Warnings, q.Warning)
+		}
+	}
+	status := fiber.StatusOK
+	if d.Away = noneAnswers(d.Queues); d.Away != "" {
+		// The page stands without the queue: messages wait in the outbox meanwhile, and that is what it says.
+		status = fiber.StatusServiceUnavailable
+	} else {
+		d.Tasks = listed
+		if d.Unknown = fault.CodeOf(unlisted) == fault.Unavailable; unlisted != nil && !d.Unknown {
+			return unlisted
+		}
+	}
+	if len(d.Tasks) == courier.TaskPageSize {
+		d.Next = d.Page + 1
+	}
+	return s.Render(c, kit.View{Page: "operation/queues", Fragment: "operation/queue_part", Title: s.Say(c, "nav.queues"), Nav: "queues", Status: status, Data: d})
+}
+
+// queueTask is a task with whom its message is for, as far as the reader may know.
+type queueTask struct {
+	courier.TaskInfo
+	For access.Addressee
+	// Tries is how many attempts were made at the message, or, of a task without one, by the queue.
+	Tries int
+}
+
+// tasks reads a page of the tasks of a queue in a state.
+func (s *Screens) tasks(ctx context.Context, caller account.Caller, queue string, state courier.TaskState, page int) ([]queueTask, error) {
+	list, err := s.queue.Tasks(ctx, queue, state, page)
+	if err != nil {
+		return nil, err
+	}
+	var messages []uuid.UUID
+	for _, t := range list {
+		if t.MessageID != uuid.Nil {
+			messages = append(messages, t.MessageID)
+		}
+	}
+	of, err := s.accesses.Addressees(ctx, caller, messages)
+	if err != nil {
+		return nil, err
+	}
+	tasks := make([]queueTask, len(list))
+	for i, t := range list {
+		tasks[i] = queueTask{TaskInfo: t, Tries: t.Retried}
+		if a, known := of[t.MessageID]; known {
+			tasks[i].For, tasks[i].Tries = a, a.Attempts
+		}
+	}
+	return tasks, nil
+}
+
+// channelOf is the channel whose messages a queue holds.
+var channelOf = map[string]courier.Channel{"mail": courier.Email, "sms": courier.SMS}
+
+// runQueue has everything done now that waits in a queue: the outbox forgets when the next tries were to be, then the queue
+// runs its tasks.
+func (s *Screens) runQueue(c *fiber.Ctx) error {
+	if err := s.Require(c, policies.Queue, policies.Manage); err != nil {
+		return err
+	}
+	queue := c.Params("queue")
+	channel, known := channelOf[queue]
+	if !known {
+		return fault.New(fault.NotFound, "queue.unknown")
+	}
+	if err := s.courier.HurryAll(s.Ctx(c), channel); err != nil {
+		return err
+	}
+	n, err := s.queue.RunAll(s.Ctx(c), queue)
+	if err != nil {
+		return err
+	}
+	if err := s.Audit.Write(s.Ctx(c), s.db, s.Caller(c).Actor(), audit.Record{Action: audit.QueueRun, Subject: queue + " " + strconv.Itoa(n)}); err != nil {
+		return err
+	}
+	return s.Redirect(c, "/queues?queue="+url.QueryEscape(queue)+"&state="+url.QueryEscape(string(courier.TaskPending)), "toast.queue_run")
+}
+
+// noneAnswers is why no queue can be asked, "" when one can.
+func noneAnswers(queues []courier.QueueInfo) (why courier.QueueReason) {
+	for _, q := range queues {
+		if why = q.Away; why == "" {
+			return ""
+		}
+	}
+	return why
+}
+
+// runTask has a task done now: the outbox forgets when the message's next try was to be, then the queue runs it.
+func (s *Screens) runTask(c *fiber.Ctx) error {
+	run := func(ctx context.Context, queue, task string) error {
+		if err := ofMessage(ctx, task, s.courier.Hurry); err != nil {
+			return err
+		}
+		return s.queue.RunNow(ctx, queue, task)
+	}
+	return s.onTask(c, run, audit.QueueTaskRun, "toast.task_run")
+}
+
+// deleteTask takes a task out of the queue and cancels its message. In this order: what the queue refuses, or does not
+// know, must not be cancelled, and certainly not without an entry in the log. Should cancelling fail, the outbox queues
+// the message again.
+func (s *Screens) deleteTask(c *fiber.Ctx) error {
+	remove := func(ctx context.Context, queue, task string) error {
+		if err := s.queue.Delete(ctx, queue, task); err != nil {
+			return err
+		}
+		return ofMessage(ctx, task, s.courier.Cancel)
+	}
+	return s.onTask(c, remove, audit.QueueTaskDeleted, "toast.task_deleted")
+}
+
+// ofMessage does something to the message that a task is named after.
+func ofMessage(ctx context.Context, task string, do func(ctx context.Context, id uuid.UUID) error) error {
+	name, _, _ := strings.Cut(task, ":")
+	if id := uuid.FromStringOrNil(name); id != uuid.Nil {
+		return do(ctx, id)
+	}
+	return nil
+}
+
+func (s *Screens) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id string) error, action audit.Action, done string) error {
+	if err := s.Require(c, policies.Queue, policies.Manage); err != nil {
+		return err
+	}
+	queue, task := c.Params("queue"), c.Params("task")
+	if err := do(s.Ctx(c), queue, task); err != nil {
+		return err
+	}
+	// The queue is not in the database, so this is the one entry that is not in a tx with what it tells of.
+	if err := s.Audit.Write(s.Ctx(c), s.db, s.Caller(c).Actor(), audit.Record{Action: action, Subject: queue + " " + task}); err != nil {
+		return err
+	}
+	return s.Redirect(c, "/queues?queue="+url.QueryEscape(queue)+"&state="+url.QueryEscape(kit.Posted(c, "state")), done)
+}

@@ -1,0 +1,255 @@
+package policy
+
+import (
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
+	"kontor/app/policy"
+	"kontor/policies"
+)
+
+// draftPage is the data of the draft's page.
+type draftPage struct {
+	Draft          policy.Draft
+	Changes        int
+	Groups         []ruleGroup
+	Inclusions     []SaidLine
+	Added, Removed []SaidLine
+	Unknown        []stepView // what somebody else changed while the caller was looking
+	LastStep       *stepView
+	Rule           ruleForm
+	Inclusion      *kit.Form
+	Roles          []text.Option
+	Impact         impactView
+	Review         policy.Review
+	Checks         []checkView
+	Offers         []offerView
+	Own            bool      // the proposal is the caller's
+	Form           *kit.Form // of publishing
+}
+
+// Only so long do these pages wait for what a draft would change to be counted.
+const (
+	draftImpactTime = 3 * time.Second
+	impactTime      = 10 * time.Second
+)
+
+func (s *Screens) showDraft(c *fiber.Ctx) error {
+	rule := readRule(func(name string) string { return c.Query(name) })
+	if kit.IsFragment(c) { // a choice was made in the form of a rule: the other choices follow it
+		d, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
+		if err != nil {
+			return err
+		}
+		return s.renderRuleForm(c, d, rule)
+	}
+	return s.renderDraft(c, draftPage{Rule: ruleForm{Form: rule}}, fiber.StatusOK)
+}
+
+// renderRuleForm answers with the form of a rule alone.
+func (s *Screens) renderRuleForm(c *fiber.Ctx, d policy.Draft, rule *kit.Form) error {
+	w, err := s.PolicyWords(c)
+	if err != nil {
+		return err
+	}
+	return s.Render(c, kit.View{
+		Page: "policy/rule_form", Fragment: "policy/rule_form", Title: s.Say(c, "policy.draft"), Nav: "policies",
+		Data: draftPage{Draft: d, Rule: w.ruleForm(rule)},
+	})
+}
+
+// renderDraft answers with the draft's page. d brings the forms that were sent, if any.
+func (s *Screens) renderDraft(c *fiber.Ctx, d draftPage, status int) error {
+	var err error
+	if d.Draft, err = s.policies.Draft(s.Ctx(c), s.Caller(c)); err != nil {
+		return err
+	}
+	w, err := s.PolicyWords(c)
+	if err != nil {
+		return err
+	}
+	doc, published := d.Draft.Document(), d.Draft.Published.Document()
+	d.Changes = len(d.Draft.Added) + len(d.Draft.Removed)
+	d.Groups, d.Inclusions = w.groups(published, doc), w.inclusions(published, doc)
+	d.Added, d.Removed = w.Lines(d.Draft.Added), w.Lines(d.Draft.Removed)
+	d.Own = d.Draft.ProposedBy == s.Caller(c).ID
+	d.Roles = w.roleOptions()
+	if n := len(d.Draft.Steps); n > 0 {
+		last := w.step(d.Draft.Steps[n-1])
+		d.LastStep = &last
+	}
+	if d.Rule.Form == nil {
+		d.Rule.Form = kit.NewForm(map[string]string{})
+	}
+	d.Rule = w.ruleForm(d.Rule.Form)
+	if d.Inclusion == nil {
+		d.Inclusion = kit.NewForm(map[string]string{})
+	}
+	if d.Form == nil {
+		d.Form = kit.NewForm(map[string]string{"comment": d.Draft.Comment})
+	}
+	if status == fiber.StatusConflict {
+		if edit, err := strconv.Atoi(kit.Posted(c, "edit")); err == nil {
+			for _, step := range d.Draft.Since(edit) {
+				d.Unknown = append(d.Unknown, w.step(step))
+			}
+		}
+	}
+	if d.Review, err = s.policies.Review(s.Ctx(c), s.Caller(c), d.Draft); err != nil {
+		return err
+	}
+	for _, k := range d.Review.Checks {
+		d.Checks = append(d.Checks, w.check(k))
+	}
+	if d.Offers, err = s.offers(c, w); err != nil {
+		return err
+	}
+	if d.Impact, err = s.impact(c, w, d.Draft, draftImpactTime); err != nil {
+		return err
+	}
+	title := s.Say(c, "policy.draft")
+	if status != fiber.StatusOK {
+		title = s.ErrorTitle(c, title)
+	}
+	return s.Render(c, kit.View{Page: "policy/draft", Title: title, Nav: "policies", Status: status, Data: d})
+}
+
+func (s *Screens) impact(c *fiber.Ctx, w policyWords, d policy.Draft, within time.Duration) (impactView, error) {
+	if !d.Changed() {
+		return impactView{}, nil
+	}
+	i, err := s.policies.WouldChange(s.Ctx(c), s.Caller(c), d, within)
+	return w.impact(i), err
+}
+
+// showImpact counts with more patience.
+func (s *Screens) showImpact(c *fiber.Ctx) error {
+	d, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return err
+	}
+	w, err := s.PolicyWords(c)
+	if err != nil {
+		return err
+	}
+	i, err := s.impact(c, w, d, impactTime)
+	if err != nil {
+		return err
+	}
+	return s.Render(c, kit.View{
+		Page: "policy/impact_page", Fragment: "policy/impact", Title: s.Say(c, "policy.impact"), Nav: "policies",
+		Data: draftPage{Draft: d, Impact: i},
+	})
+}
+
+// editOf is the edit at which the draft was when the form was made; what is none was never one.
+func editOf(c *fiber.Ctx) int {
+	edit, err := strconv.Atoi(kit.Posted(c, "edit"))
+	if err != nil {
+		return -1
+	}
+	return edit
+}
+
+// edited answers a change of the draft: back to it, or the page again with what is wrong.
+func (s *Screens) edited(c *fiber.Ctx, err error, done string, f *kit.Form, d func() draftPage) error {
+	if err == nil {
+		return s.Redirect(c, kit.DraftPath, done)
+	}
+	status, ok := s.Complain(c, f, err)
+	if !ok {
+		return err
+	}
+	return s.renderDraft(c, d(), status)
+}
+
+// plainly is edited for buttons without a form of their own: the message stands at the page's head.
+func (s *Screens) plainly(c *fiber.Ctx, err error, done string) error {
+	f := kit.NewForm(map[string]string{})
+	return s.edited(c, err, done, f, func() draftPage { return draftPage{Form: f} })
+}
+
+func (s *Screens) saveRule(c *fiber.Ctx) error {
+	f := readRule(func(name string) string { return kit.Posted(c, name) })
+	if kit.Posted(c, "choose") != "" { // without script: the choices that go with the object
+		return s.renderDraft(c, draftPage{Rule: ruleForm{Form: f}}, fiber.StatusOK)
+	}
+	var err error
+	done := "toast.rule_added"
+	if was := f.Values["was"]; was != "" {
+		done = "toast.rule_changed"
+		err = s.policies.ChangeRule(s.Ctx(c), s.Caller(c), editOf(c), ruleOfLine(was), ruleOfForm(f))
+	} else {
+		err = s.policies.AddRule(s.Ctx(c), s.Caller(c), editOf(c), ruleOfForm(f))
+	}
+	return s.edited(c, err, done, f, func() draftPage { return draftPage{Rule: ruleForm{Form: f}} })
+}
+
+func (s *Screens) removeRule(c *fiber.Ctx) error {
+	err := s.policies.RemoveRule(s.Ctx(c), s.Caller(c), editOf(c), ruleOfLine(kit.Posted(c, "rule")))
+	return s.plainly(c, err, "toast.rule_removed")
+}
+
+// returnRule puts a rule back that the draft has taken out of what is published.
+func (s *Screens) returnRule(c *fiber.Ctx) error {
+	err := s.policies.AddRule(s.Ctx(c), s.Caller(c), editOf(c), ruleOfLine(kit.Posted(c, "rule")))
+	return s.plainly(c, err, "toast.rule_added")
+}
+
+func inclusionOf(c *fiber.Ctx) policies.Inclusion {
+	return policies.Inclusion{Role: policies.Role(kit.Posted(c, "who")), Includes: policies.Role(kit.Posted(c, "includes"))}
+}
+
+func (s *Screens) addInclusion(c *fiber.Ctx) error {
+	f := kit.ReadForm(c, "who", "includes")
+	err := s.policies.AddInclusion(s.Ctx(c), s.Caller(c), editOf(c), inclusionOf(c))
+	return s.edited(c, err, "toast.rule_added", f, func() draftPage {
+		f.Rename("role", "who")
+		return draftPage{Inclusion: f}
+	})
+}
+
+func (s *Screens) removeInclusion(c *fiber.Ctx) error {
+	return s.plainly(c, s.policies.RemoveInclusion(s.Ctx(c), s.Caller(c), editOf(c), inclusionOf(c)), "toast.rule_removed")
+}
+
+func (s *Screens) undoDraft(c *fiber.Ctx) error {
+	return s.plainly(c, s.policies.Undo(s.Ctx(c), s.Caller(c), editOf(c)), "toast.draft_undone")
+}
+
+func (s *Screens) discardDraft(c *fiber.Ctx) error {
+	return s.plainly(c, s.policies.Discard(s.Ctx(c), s.Caller(c), editOf(c)), "toast.draft_discarded")
+}
+
+func (s *Screens) rebaseDraft(c *fiber.Ctx) error {
+	return s.plainly(c, s.policies.Rebase(s.Ctx(c), s.Caller(c), editOf(c)), "toast.draft_rebased")
+}
+
+func (s *Screens) publishDraft(c *fiber.Ctx) error {
+	f := kit.ReadForm(c, "comment")
+	v, err := s.policies.Publish(s.Ctx(c), s.Caller(c), editOf(c), f.Values["comment"])
+	if err == nil {
+		return s.Redirect(c, "/policies", "toast.policy_published", "version", v.Number)
+	}
+	return s.edited(c, err, "", f, func() draftPage { return draftPage{Form: f} })
+}
+
+func (s *Screens) proposeDraft(c *fiber.Ctx) error {
+	f := kit.ReadForm(c, "comment")
+	err := s.policies.Propose(s.Ctx(c), s.Caller(c), editOf(c), f.Values["comment"])
+	return s.edited(c, err, "toast.policy_proposed", f, func() draftPage { return draftPage{Form: f} })
+}
+
+// changeLink is the address at which the draft's page offers a rule for changing.
+func changeLink(r policies.Rule) string {
+	q := url.Values{
+		"was": {r.String()}, "role": {string(r.Role)}, "relation": {r.Relation}, "object": {string(r.Object)}, "kind": {r.Kind},
+		"action": {string(r.Action)}, "effect": {r.Effect},
+	}
+	return kit.DraftPath + "?" + q.Encode() + "#rule"
+}

@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/internal/web/kit"
+	"kontor/app/policy"
+	"kontor/policies"
+)
+
+// policiesPage is the data of the page that shows what is in force.
+type policiesPage struct {
+	Version    policy.Version
+	Groups     []ruleGroup
+	Inclusions []SaidLine
+	Checks     []checkView
+	Failing    int
+	Manage     bool
+	Changes    int  // of the draft
+	Proposed   bool // somebody waits for a second person
+	Proposer   string
+	Offered    int // rights that are new in this version and wait
+}
+
+func (s *Screens) showPolicies(c *fiber.Ctx) error {
+	v, err := s.policies.Current(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return err
+	}
+	w, err := s.PolicyWords(c)
+	if err != nil {
+		return err
+	}
+	doc := v.Document()
+	d := policiesPage{Version: v, Groups: w.groups(doc, doc), Inclusions: w.inclusions(doc, doc)}
+	checks, err := s.policies.Expectations(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return err
+	}
+	for _, k := range checks {
+		d.Checks = append(d.Checks, w.check(k))
+		if !k.Holds {
+			d.Failing++
+		}
+	}
+	draft, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
+	switch {
+	case errors.Is(err, policies.ErrForbidden):
+	case err != nil:
+		return err
+	default:
+		d.Manage, d.Changes, d.Proposed, d.Proposer = true, len(draft.Added)+len(draft.Removed), draft.Proposed, draft.Proposer
+		if d.Offered, err = s.policies.Waiting(s.Ctx(c), s.Caller(c)); err != nil {
+			return err
+		}
+	}
+	return s.Render(c, kit.View{Page: "policy/index", Title: s.Say(c, "nav.policies"), Nav: "policies", Data: d})
+}

@@ -1,0 +1,87 @@
+package portal
+
+import (
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/access"
+	"kontor/app/internal/web/kit"
+	transactionpages "kontor/app/internal/web/transaction"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// portal is the data of the end user's page.
+type portal struct {
+	Name      string
+	Customers []portalCustomer
+}
+
+// portalCustomer is one of the end user's customers with a page of its transactions.
+type portalCustomer struct {
+	access.MyCustomer
+	Rows       []transaction.Transaction
+	Empty      kit.Empty
+	Next, Prev string // addresses
+}
+
+func (s *Screens) showPortal(c *fiber.Ctx) error {
+	mine, err := s.accesses.Mine(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return err
+	}
+	d := portal{Name: kit.Signed(c).Account.Name}
+	scope, err := s.Policy.Scope(s.Caller(c).Roles, policies.Transaction, policies.Read)
+	if err != nil {
+		return err
+	}
+	all := transactionpages.FullFor(scope, policies.Access)
+	for _, m := range mine { // a person's few customers
+		f := transaction.Filter{Customer: m.ID.String()}
+		if c.Query("customer") == f.Customer { // the one that is being paged through
+			f.After, f.Before = c.Query("after"), c.Query("before")
+		}
+		page, err := s.transactions.List(s.Ctx(c), s.Caller(c), f)
+		if err != nil {
+			return err
+		}
+		p := portalCustomer{MyCustomer: m, Rows: page.Rows, Empty: kit.Empty{List: "portal", Why: kit.EmptinessOf(false, all)}}
+		if page.Next != "" {
+			p.Next = transactionpages.URL("/portal", transaction.Filter{Customer: f.Customer}, "after", page.Next)
+		}
+		if page.Prev != "" {
+			p.Prev = transactionpages.URL("/portal", transaction.Filter{Customer: f.Customer}, "before", page.Prev)
+		}
+		d.Customers = append(d.Customers, p)
+	}
+	return s.Render(c, kit.View{Page: "portal/index", Title: s.Say(c, "portal.title"), Door: true, Wide: true, Data: d})
+}
+
+// portalTransaction is the data of one transaction's page.
+type portalTransaction struct {
+	transaction.Transaction
+	Owner string // the customer's name as its end users see it
+}
+
+func (s *Screens) showPortalTransaction(c *fiber.Ctx) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	t, err := s.transactions.Get(s.Ctx(c), s.Caller(c), id)
+	if err != nil {
+		return err
+	}
+	mine, err := s.accesses.Mine(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(mine, func(m access.MyCustomer) bool { return m.ID == t.CustomerID })
+	if i < 0 { // what they see as somebody else than its end user is not here
+		return transaction.ErrNotFound
+	}
+	return s.Render(c, kit.View{
+		Page: "portal/transaction", Title: t.Name, Door: true, Wide: true, Data: portalTransaction{Transaction: t, Owner: mine[i].Name},
+	})
+}

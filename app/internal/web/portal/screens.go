@@ -1,0 +1,30 @@
+// Package portal serves the pages of end users.
+package portal
+
+import (
+	"kontor/app/access"
+	"kontor/app/internal/web/kit"
+	"kontor/app/transaction"
+)
+
+// Screens are the pages and what they are made with.
+type Screens struct {
+	*kit.Kit
+	accesses     *access.Service
+	transactions *transaction.Service
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, accesses *access.Service, transactions *transaction.Service,
+) *Screens {
+	return &Screens{Kit: k, accesses: accesses, transactions: transactions}
+}
+
+// Routes are the addresses of these pages.
+func (s *Screens) Routes() []kit.Route {
+	return []kit.Route{
+		kit.Get("/portal", kit.EndUser, s.showPortal),
+		kit.Get("/portal/transactions/:id", kit.EndUser, s.showPortalTransaction),
+	}
+}

@@ -1,0 +1,34 @@
+// Package signin serves signing in and out and forgotten passwords, and keeps what somebody typed while they sign in anew.
+package signin
+
+import (
+	"kontor/app/account"
+	"kontor/app/internal/web/kit"
+)
+
+// Screens are the pages and what they are made with.
+type Screens struct {
+	*kit.Kit
+	accounts *account.Service
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, accounts *account.Service,
+) *Screens {
+	return &Screens{Kit: k, accounts: accounts}
+}
+
+// Routes are the addresses of these pages.
+func (s *Screens) Routes() []kit.Route {
+	return []kit.Route{
+		kit.Get("/", kit.Anyone, s.start),
+		kit.Get("/login", kit.Anyone, s.showSignIn),
+		kit.Post("/login", kit.Anyone, s.doSignIn),
+		kit.Post("/logout", kit.Anyone, s.DoSignOut),
+		kit.Get("/password/forgotten", kit.Anyone, s.showForgotten),
+		kit.Post("/password/forgotten", kit.Anyone, s.doForgotten),
+		kit.Get("/password/reset/:token", kit.Anyone, s.showPassword),
+		kit.Post("/password/reset/:token", kit.Anyone, s.doPassword),
+	}
+}

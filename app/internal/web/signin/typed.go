@@ -1,0 +1,150 @@
+package signin
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/account"
+	"kontor/app/internal/web/kit"
+)
+
+// typed is a form that was sent and not carried out.
+type typed struct {
+	Account uuid.UUID           `json:"a"` // whose page it was
+	At      time.Time           `json:"t"`
+	Path    string              `json:"p"` // where it was sent to, with its query
+	Page    string              `json:"b"` // the page it stood on, as far as the browser says; "" unknown
+	Form    map[string][]string `json:"f"`
+}
+
+var (
+	errTypedLarge = errors.New("more than is kept")
+	errTypedOld   = errors.New("kept for too long")
+	errTypedOther = errors.New("typed by somebody else")
+	errTypedBad   = errors.New("not sealed here")
+)
+
+// sealTyped seals the form that was sent for the account whose page it was. Errors: errTypedLarge.
+func (s *Screens) sealTyped(c *fiber.Ctx, of uuid.UUID) (string, error) {
+	kept, _ := kit.KeptFields(c)
+	return s.seal(typed{Account: of, At: s.Now(), Path: c.OriginalURL(), Page: kit.PageOf(c), Form: kept})
+}
+
+func (s *Screens) seal(t typed) (string, error) {
+	var plain bytes.Buffer
+	to := json.NewEncoder(&plain)
+	to.SetEscapeHTML(false)
+	if err := to.Encode(t); err != nil {
+		return "", err
+	}
+	if plain.Len() > kit.TypedMax {
+		return "", errTypedLarge
+	}
+	sealed, err := s.Key.Seal("typed", plain.Bytes())
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// openTyped opens what sealTyped sealed for the account who. Errors: errTypedBad, errTypedOld, errTypedOther.
+func (s *Screens) openTyped(sent string, who uuid.UUID) (t typed, err error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(sent)
+	if err != nil {
+		return t, errTypedBad
+	}
+	plain, err := s.Key.Open("typed", sealed)
+	if err != nil || json.Unmarshal(plain, &t) != nil {
+		return t, errTypedBad
+	}
+	switch {
+	case t.Account != who:
+		return t, errTypedOther
+	case s.Now().Sub(t.At) > kit.TypedLife:
+		return t, errTypedOld
+	}
+	return t, nil
+}
+
+// SignInFirst answers a form that nobody is signed in for: the sign-in page, which keeps the form meanwhile. of is whose
+// page it was, Nil when that is not known; then nothing is kept, and the page says so.
+func (s *Screens) SignInFirst(c *fiber.Ctx, of uuid.UUID) error {
+	f := kit.NewForm(map[string]string{"next": kit.PageOf(c)})
+	sealed, err := "", errTypedBad
+	if of != uuid.Nil {
+		sealed, err = s.sealTyped(c, of)
+	}
+	message := "typed.kept"
+	switch {
+	case errors.Is(err, errTypedLarge):
+		message = "typed.too_large"
+	case errors.Is(err, errTypedBad):
+		message = "typed.not_kept"
+	case err != nil:
+		return err
+	}
+	f.Values[kit.TypedField], f.Message = sealed, s.Say(c, message)
+	return s.renderSignIn(c, f, s.WholePage(c, fiber.StatusUnauthorized))
+}
+
+// otherPerson is the data of the page that answers a form from a page of somebody who is not the one signed in here.
+type otherPerson struct {
+	Name  string // who is signed in
+	Typed string // what was typed, sealed for whose page it was; "" when it is too much to keep
+}
+
+// AnswerOther says that somebody else is signed in, and offers to sign them out without losing what was typed.
+func (s *Screens) AnswerOther(c *fiber.Ctx, of uuid.UUID) error {
+	sealed, err := s.sealTyped(c, of)
+	if err != nil && !errors.Is(err, errTypedLarge) {
+		return err
+	}
+	status := s.WholePage(c, fiber.StatusForbidden)
+	return s.Render(c, kit.View{
+		Page: "signin/other_person", Title: s.ErrorTitle(c, s.Say(c, "other_person.title")), Door: true, Status: status,
+		Data: otherPerson{Name: kit.Signed(c).Account.Name, Typed: sealed},
+	})
+}
+
+// giveBack shows a form again to the person who has signed in since, as the route that it was sent to shows it. Nothing
+// is carried out: see hold. token is their session.
+func (s *Screens) giveBack(c *fiber.Ctx, t typed, token string) error {
+	to, err := url.Parse(t.Path)
+	if err != nil {
+		return err
+	}
+	r := c.Request()
+	for _, name := range []string{"HX-Request", "HX-Boosted", "HX-Target", "HX-Current-URL"} {
+		r.Header.Del(name)
+	}
+	r.Header.SetCookie(s.SessionCookie(), token)
+	r.SetRequestURI(t.Path)
+	r.Header.SetContentType(fiber.MIMEApplicationForm)
+	r.SetBodyString(url.Values(t.Form).Encode())
+	kit.Forget(c)
+	kit.HoldAfterSignIn(c, t.Page)
+	c.Path(to.Path)
+	return c.RestartRouting()
+}
+
+// afterSignIn answers who has just signed in: with the form that they had sent before, if it was theirs, or with next.
+func (s *Screens) afterSignIn(c *fiber.Ctx, a account.Account, token, sealed, next string) error {
+	if sealed == "" {
+		return s.Redirect(c, next, "")
+	}
+	t, err := s.openTyped(sealed, a.ID)
+	switch {
+	case err == nil:
+		return s.giveBack(c, t, token)
+	case errors.Is(err, errTypedOther):
+		if next, err = s.homeOf(a); err != nil { // not where the other one was
+			return err
+		}
+		return s.Redirect(c, next, "toast.typed_other")
+	}
+	return s.Redirect(c, next, "toast.typed_old")
+}

@@ -1,0 +1,55 @@
+// Package specialist serves the pages about specialist users.
+package specialist
+
+import (
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/courier"
+	"kontor/app/handover"
+	accountpages "kontor/app/internal/web/account"
+	approvalpages "kontor/app/internal/web/approval"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/transaction"
+	"kontor/policies"
+)
+
+// Screens are the pages and what they are made with.
+type Screens struct {
+	*kit.Kit
+	accounts         *account.Service
+	approvals        *approval.Service
+	courier          *courier.Service
+	handovers        *handover.Service
+	accountPages     *accountpages.Screens
+	approvalPages    *approvalpages.Screens
+	transactionPages *transaction.Screens
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, accounts *account.Service, approvals *approval.Service, courier *courier.Service, handovers *handover.Service, accountPages *accountpages.Screens, approvalPages *approvalpages.Screens, transactionPages *transaction.Screens,
+) *Screens {
+	return &Screens{Kit: k, accounts: accounts, approvals: approvals, courier: courier, handovers: handovers, accountPages: accountPages, approvalPages: approvalPages, transactionPages: transactionPages}
+}
+
+// Place is this feature's entry of the navigation.
+func (s *Screens) Place() kit.Place {
+	return kit.Place{ID: "specialists", Href: "/specialists", Icon: "user", May: s.Allowed(policies.SpecialistOb, "", policies.Read)}
+}
+
+// Routes are the addresses of these pages.
+func (s *Screens) Routes() []kit.Route {
+	return []kit.Route{
+		kit.Get("/specialists", kit.Firm, s.listSpecialists),
+		kit.Get("/specialists/new", kit.Firm, s.newSpecialist),
+		kit.Post("/specialists", kit.Firm, s.addSpecialist),
+		kit.Get("/specialists/:id", kit.Firm, s.showSpecialist),
+		kit.Post("/specialists/:id", kit.Firm, s.saveSpecialist),
+		kit.Post("/specialists/:id/deactivate", kit.Firm, s.onSpecialist(s.accounts.Deactivate, "toast.specialist_deactivated")),
+		kit.Post("/specialists/:id/reactivate", kit.Firm, s.onSpecialist(s.accounts.Reactivate, "toast.specialist_reactivated")),
+		kit.Post("/specialists/:id/sessions/end", kit.Firm, s.onSpecialist(s.accounts.EndSessionsOf, "toast.sessions_ended")),
+		kit.Post("/specialists/:id/sessions/:session/end", kit.Firm, s.endSession),
+		kit.Post("/specialists/:id/resend", kit.Firm, s.onSpecialist(s.accounts.ResendSetPassword, "toast.link_sent")),
+		kit.Post("/specialists/:id/try", kit.Firm, s.onSpecialist(s.accounts.TryAddress, "toast.address_freed")),
+	}
+}

@@ -1,0 +1,109 @@
+package static
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"mime"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/andybalholm/brotli"
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/logo"
+)
+
+// Files serves the embedded files. Their address contains a hash of all of them, so browsers keep them for a year
+// and never see an old one; each is compressed once, when it is first asked for.
+type Files struct {
+	base  string // "/static/<hash>/"
+	files map[string]*staticFile
+}
+
+type staticFile struct {
+	mime   string
+	plain  []byte
+	packed func() packed // nil for what is packed already
+}
+
+// packed is a file as it travels.
+type packed struct{ gz, br []byte }
+
+// Load takes the files of fsys, and the firm's logo where there is one.
+func Load(fsys fs.FS, own *logo.Logo) (*Files, error) {
+	s := &Files{files: map[string]*staticFile{}}
+	sum := sha256.New()
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(name, "LICENSE") {
+			return err
+		}
+		raw, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(sum, "%s %d\n", name, len(raw))
+		_, _ = sum.Write(raw)
+		f := &staticFile{mime: mime.TypeByExtension(path.Ext(name)), plain: raw, packed: sync.OnceValue(func() packed { return pack(raw) })}
+		if f.mime == "" {
+			return fmt.Errorf("%s: unknown type", name)
+		}
+		s.files[name] = f
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("static files: %w", err)
+	}
+	if own != nil {
+		_, _ = fmt.Fprintf(sum, "%s %s\n", own.Name, own.Hash)
+		s.files[logoFile(own)] = &staticFile{mime: own.Type, plain: own.Data}
+	}
+	s.base = "/static/" + hex.EncodeToString(sum.Sum(nil))[:12] + "/"
+	return s, nil
+}
+
+// pack compresses a file. Writing to memory does not fail.
+func pack(raw []byte) (p packed) {
+	var buf bytes.Buffer
+	gz, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	_, _ = gz.Write(raw)
+	_ = gz.Close()
+	p.gz = bytes.Clone(buf.Bytes())
+	buf.Reset()
+	// Level 5 of 11: within a few percent of the best, in milliseconds instead of a second.
+	br := brotli.NewWriterLevel(&buf, 5)
+	_, _ = br.Write(raw)
+	_ = br.Close()
+	p.br = bytes.Clone(buf.Bytes())
+	return p
+}
+
+// Url is the address of a file; an unknown one is a mistake in a template and is caught by the tests that render it.
+func (s *Files) URL(name string) string { return s.base + name }
+
+// Serve answers with a file, packed as the browser likes best.
+func (s *Files) Serve(c *fiber.Ctx) error {
+	f, ok := s.files[c.Params("*")]
+	if !ok {
+		return fiber.ErrNotFound
+	}
+	c.Set(fiber.HeaderContentType, f.mime)
+	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	c.Vary(fiber.HeaderAcceptEncoding)
+	if f.packed == nil {
+		return c.Send(f.plain)
+	}
+	switch accepted := c.Get(fiber.HeaderAcceptEncoding); {
+	case strings.Contains(accepted, "br"):
+		c.Set(fiber.HeaderContentEncoding, "br")
+		return c.Send(f.packed().br)
+	case strings.Contains(accepted, "gzip"):
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+		return c.Send(f.packed().gz)
+	}
+	return c.Send(f.plain)
+}

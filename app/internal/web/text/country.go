@@ -1,0 +1,46 @@
+package text
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"kontor/app/customer"
+	"kontor/app/store"
+)
+
+// countriesFirst stand above all others.
+var countriesFirst = []string{"DE", "AT", "CH"}
+
+// countriesIn names the countries in a language, sorted as it sorts.
+func countriesIn(locale string) []Option {
+	names := display.Regions(language.MustParse(locale))
+	all := make([]Option, 0, len(customer.Countries()))
+	for _, code := range customer.Countries() {
+		all = append(all, Option{code, names.Name(language.MustParseRegion(code))})
+	}
+	slices.SortFunc(all, func(a, b Option) int {
+		if i, j := rank(a.Value), rank(b.Value); i != j {
+			return i - j
+		}
+		return strings.Compare(store.SortKey(a.Text), store.SortKey(b.Text))
+	})
+	return all
+}
+
+func rank(code string) int {
+	if i := slices.Index(countriesFirst, code); i >= 0 {
+		return i
+	}
+	return len(countriesFirst)
+}
+
+// Country is its name; a code that is none stays as it is.
+func (t *Texts) Country(code string) string {
+	if i := slices.IndexFunc(t.Countries, func(o Option) bool { return o.Value == code }); i >= 0 {
+		return t.Countries[i].Text
+	}
+	return code
+}

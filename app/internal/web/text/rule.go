@@ -1,0 +1,55 @@
+package text
+
+import (
+	"slices"
+
+	"kontor/policies"
+)
+
+// Rule says a rule of a policy as a sentence without its full stop: "Specialist users who are administrators of the
+// customer may process business transactions of any kind". names are the kinds of transactions in this language, by key; a kind
+// that is not among them is named by its key.
+func (t *Texts) Rule(r policies.Rule, names map[string]string) string {
+	being := ""
+	if r.Relation != policies.Anything {
+		being = t.Say("rule.being." + relationKey(r.Relation, r.Object))
+	}
+	id := "rule.allow"
+	if r.Effect == policies.Deny {
+		id = "rule.deny"
+	}
+	return t.Say(id, "Who", t.Say("rule.who."+string(r.Role)), "Being", being, "Action", t.Say("action."+string(r.Action)),
+		"Object", t.Say("object."+string(r.Object)), "Kind", t.RuleKind(r.Object, r.Kind, names))
+}
+
+// Relation names a relation of a rule: what somebody is to the object, or to the customer whose object it is.
+func (t *Texts) Relation(name string, o policies.Object) string {
+	return t.Say("relation." + relationKey(name, o))
+}
+
+func relationKey(name string, o policies.Object) string {
+	if name == "processor" && o == policies.Transaction {
+		return "processor_transaction"
+	}
+	return name
+}
+
+// RuleKind is what a rule adds to its object to say which kinds; nothing for objects that have none.
+func (t *Texts) RuleKind(o policies.Object, kind string, names map[string]string) string {
+	ofCustomers := policies.Kinds[o]
+	switch {
+	case o != policies.Transaction && len(ofCustomers) == 0:
+		return ""
+	case kind == policies.Anything && o == policies.Transaction:
+		return t.Say("rule.kind.any")
+	case kind == policies.Anything:
+		return t.Say("rule.kind.any_type")
+	case slices.Contains(ofCustomers, kind):
+		return t.Say("rule.kind." + kind)
+	}
+	name := names[kind]
+	if name == "" {
+		name = kind
+	}
+	return t.Say("rule.kind.named", "Name", name)
+}

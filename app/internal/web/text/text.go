@@ -1,0 +1,232 @@
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+
+	"kontor/app/phone"
+)
+
+// Option is a choice of a select.
+type Option struct{ Value, Text string }
+
+// Joined writes a list of clauses as one.
+func (t *Texts) Joined(parts []string) string { return t.JoinedBy("and", parts) }
+
+// JoinedBy writes a list with "and" or "or" before its last part.
+func (t *Texts) JoinedBy(word string, parts []string) string {
+	if n := len(parts); n > 1 {
+		return strings.Join(parts[:n-1], ", ") + " " + t.Say(word) + " " + parts[n-1]
+	}
+	return strings.Join(parts, "")
+}
+
+// Locales are the languages of the screens.
+var Locales = []string{"en", "de"}
+
+// Texts are the texts of one language.
+type Texts struct {
+	Locale    string
+	localizer *i18n.Localizer
+	// plain has every text without placeholders or plural forms: most of them, looked up without the library's work.
+	Plain map[string]string
+	zone  *time.Location
+	// countries are offered in forms, under their names in this language.
+	Countries []Option
+}
+
+// Load reads locales/<locale>.json: an object of id → text, or id → {"one": …, "other": …}.
+func Load(fsys fs.FS, locale string, zone *time.Location) (*Texts, error) {
+	raw, err := fs.ReadFile(fsys, locale+".json")
+	if err != nil {
+		return nil, err
+	}
+	bundle := i18n.NewBundle(language.MustParse(locale))
+	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	file, err := bundle.ParseMessageFileBytes(raw, locale+".json")
+	if err != nil {
+		return nil, fmt.Errorf("texts of %s: %w", locale, err)
+	}
+	t := &Texts{Locale: locale, localizer: i18n.NewLocalizer(bundle, locale), Plain: map[string]string{}, zone: zone}
+	for _, m := range file.Messages {
+		if m.One == "" && !hasPlaceholder(m.Other) {
+			t.Plain[m.ID] = m.Other
+		}
+	}
+	t.Countries = countriesIn(locale)
+	return t, nil
+}
+
+func hasPlaceholder(s string) bool {
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == '{' && s[i+1] == '{' {
+			return true
+		}
+	}
+	return false
+}
+
+// Say returns a text; args are name, value, name, value … or one map. An unknown id is shown as it is: ugly, but
+// nothing is lost (and a test finds it).
+func (t *Texts) Say(id string, args ...any) string {
+	if s, ok := t.Plain[id]; ok {
+		return s
+	}
+	s, err := t.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: ArgMap(args)})
+	if err != nil && s == "" {
+		return id
+	}
+	return s
+}
+
+// Count returns a text with plural forms; the number is {{.PluralCount}} in it, written as the language does.
+func (t *Texts) Count(id string, n any, args ...any) string {
+	data := ArgMap(args)
+	data["PluralCount"] = t.Number(n)
+	s, err := t.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, PluralCount: plural(n), TemplateData: data})
+	if err != nil && s == "" {
+		return id
+	}
+	return s
+}
+
+func plural(n any) any {
+	if n, ok := n.(int64); ok {
+		return int(n)
+	}
+	return n
+}
+
+// ArgMap makes the arguments of a text: name, value, name, value … or one map.
+func ArgMap(args []any) map[string]any {
+	data := map[string]any{}
+	if len(args) == 1 {
+		if m, ok := args[0].(map[string]any); ok {
+			for k, v := range m {
+				data[k] = v
+			}
+		}
+		return data
+	}
+	for i := 0; i+1 < len(args); i += 2 {
+		if name, ok := args[i].(string); ok {
+			data[name] = args[i+1]
+		}
+	}
+	return data
+}
+
+// Number writes a whole number with the language's thousands separator.
+func (t *Texts) Number(n any) string {
+	s := fmt.Sprint(n)
+	sep := ","
+	if t.Locale == "de" {
+		sep = "."
+	}
+	start := 0
+	if len(s) > 0 && s[0] == '-' {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + sep + s[i:]
+	}
+	return s
+}
+
+var germanMonths = [...]string{"", "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"}
+
+// Date writes "24 November 2026" or "24. November 2026".
+func (t *Texts) Date(at time.Time) string {
+	at = at.In(t.zone)
+	if t.Locale == "de" {
+		return fmt.Sprintf("%d. %s %d", at.Day(), germanMonths[at.Month()], at.Year())
+	}
+	return at.Format("2 January 2006")
+}
+
+// Moment writes date and time to the minute.
+func (t *Texts) Moment(at time.Time) string {
+	return t.Date(at) + ", " + at.In(t.zone).Format("15:04")
+}
+
+// Short writes day, month and time: "24 Nov, 09:12" or "24.11., 09:12".
+func (t *Texts) Short(at time.Time) string {
+	at = at.In(t.zone)
+	if t.Locale == "de" {
+		return at.Format("02.01., 15:04")
+	}
+	return at.Format("2 Jan, 15:04")
+}
+
+// Hour writes the time to the minute: "09:12".
+func (t *Texts) Hour(at time.Time) string { return at.In(t.zone).Format("15:04") }
+
+// Clock writes the time to the second when at is of today, else day, month and time.
+func (t *Texts) Clock(at, now time.Time) string {
+	at, now = at.In(t.zone), now.In(t.zone)
+	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
+		return at.Format("15:04:05")
+	}
+	return t.Short(at)
+}
+
+// Day writes an ISO date (a date of birth) as the language does; anything else as it is.
+func (t *Texts) Day(iso string) string {
+	d, err := time.Parse(time.DateOnly, iso)
+	if err != nil {
+		return iso
+	}
+	if t.Locale == "de" {
+		return d.Format("02.01.2006")
+	}
+	return d.Format("2 January 2006")
+}
+
+// Wait writes a span of time that is still to go, in the largest unit that fits, rounded up.
+func (t *Texts) Wait(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		return t.Count("wait.hours", int((d+time.Hour-1)/time.Hour))
+	case d > time.Minute:
+		return t.Count("wait.minutes", int((d+time.Minute-1)/time.Minute))
+	}
+	return t.Count("wait.seconds", max(1, int((d+time.Second-1)/time.Second)))
+}
+
+// Said is a field's value in words where it is a key of ours (roles, languages, salutations), a country or a date, else
+// as it is.
+func (t *Texts) Said(field, value string) string {
+	switch field {
+	case "country":
+		return t.Country(value)
+	case "date_of_birth", "due", "from", "until":
+		return t.Day(value)
+	case "phone", "mobile":
+		return phone.Show(value)
+	}
+	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation.", "status": "transaction_status.", "approval": "approval_kind."}[field]
+	if prefix == "" || value == "" {
+		return value
+	}
+	words := strings.Split(value, ", ")
+	for i, w := range words {
+		if text, ok := t.Plain[prefix+w]; ok {
+			words[i] = text
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// Reason says a reason key in words; what is not one of ours (a library's own words) is shown as it is.
+func (t *Texts) Reason(key string) string {
+	if text, ok := t.Plain["reason."+key]; ok {
+		return text
+	}
+	return key
+}

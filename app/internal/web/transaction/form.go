@@ -1,0 +1,18 @@
+package transaction
+
+import (
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
+)
+
+// transactionForm is the data of the pages that add and change a transaction.
+type transactionForm struct {
+	Customer    *customerpage.Head // when adding
+	Transaction *Head              // when changing
+	Form        *kit.Form
+	Action      string // where the form is sent
+	Back        string
+	Kinds       []text.Option
+	People      []text.Option
+}

@@ -1,0 +1,204 @@
+package transaction
+
+import (
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// seesAllTransactions says whether somebody sees every business transaction, whatever their relation to it.
+func (s *Screens) seesAllTransactions(c account.Caller) (bool, error) {
+	scope, err := s.Policy.Scope(c.Roles, policies.Transaction, policies.Read)
+	return err == nil && scope.Everything(), err
+}
+
+// SeesAllOf says the same of the transactions of one customer.
+func (s *Screens) SeesAllOf(c *fiber.Ctx, cu customerpage.Head) (bool, error) {
+	related, err := s.customers.RelationTo(s.Ctx(c), s.Caller(c), cu.ID)
+	if err != nil {
+		return false, err
+	}
+	scope, err := s.Policy.Scope(s.Caller(c).Roles, policies.Transaction, policies.Read)
+	return err == nil && FullFor(scope, related), err
+}
+
+// FullFor says whether somebody who is related to a customer sees all of its transactions, be they an additional processor
+// of one or not.
+func FullFor(scope policies.Scope, related policies.Relation) bool {
+	return scope.For(related&^policies.Processor).Full() && scope.For(related|policies.Processor).Full()
+}
+
+// ShownHits is how many of a group are shown.
+const ShownHits = 5
+
+// OfSearch are the business transactions that a search means: with a customer's number, those of the customer.
+func OfSearch(query string) transaction.Filter {
+	if _, ok := customer.ParseNumber(query); ok {
+		return transaction.Filter{Customer: query}
+	}
+	return transaction.Filter{Query: query}
+}
+
+// Find is nil when there are none.
+func (s *Screens) Find(c *fiber.Ctx, query string) (*transaction.Page, error) {
+	page, err := s.transactions.List(s.Ctx(c), s.Caller(c), OfSearch(query))
+	if err != nil || len(page.Rows) == 0 {
+		return nil, err
+	}
+	page.Rows = page.Rows[:min(len(page.Rows), ShownHits)]
+	return &page, nil
+}
+
+// transactionList is the data of a list of transactions: all that a person sees, or those of one customer.
+type transactionList struct {
+	Customer *customerpage.Head // nil: of all
+	Path     string
+	Filter   transaction.Filter
+	Page     transaction.Page
+	Rows     []transactionRow
+	Kinds    []text.Option
+	Statuses []text.Option
+	Dues     []text.Option
+	Next     string // addresses of the pages beside this one
+	Prev     string
+	Add      bool // the caller may add one to the customer
+	Empty    kit.Empty
+}
+
+type transactionRow struct {
+	transaction.Transaction
+	KindName string
+	Late     bool // should have been closed before today
+}
+
+func (s *Screens) listTransactions(c *fiber.Ctx) error {
+	d := transactionList{Path: "/transactions", Filter: readTransactionFilter(c)}
+	d.Filter.Customer = kit.QueryTerm(c, "customer")
+	var err error
+	if d.Page, err = s.transactions.List(s.Ctx(c), s.Caller(c), d.Filter); err != nil {
+		return err
+	}
+	return s.renderTransactions(c, d, kit.View{Page: "transaction/index", Title: s.Say(c, "nav.transactions"), Nav: "transactions"})
+}
+
+func (s *Screens) listCustomerTransactions(c *fiber.Ctx) error {
+	cu, err := s.heads.Of(c, "transactions")
+	if err != nil {
+		return err
+	}
+	d := transactionList{Customer: &cu, Path: cu.Path + "/transactions", Filter: readTransactionFilter(c)}
+	if d.Page, err = s.transactions.OfCustomer(s.Ctx(c), s.Caller(c), cu.ID, d.Filter); err != nil {
+		return err
+	}
+	kinds, err := s.transactions.Choices(s.Ctx(c), s.Caller(c), cu.ID)
+	if err != nil {
+		return err
+	}
+	d.Add = len(kinds) > 0
+	title := cu.Name() + " · " + s.Say(c, "tab.transactions")
+	return s.renderTransactions(c, d, kit.View{Page: "transaction/customer", Title: title, Nav: "customers"})
+}
+
+func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View) (err error) {
+	if d.Empty, err = s.noTransactions(c, d); err != nil {
+		return err
+	}
+	kinds, err := s.transactions.Kinds(s.Ctx(c))
+	if err != nil {
+		return err
+	}
+	d.Rows = s.transactionRows(c, d.Page.Rows, kinds)
+	any := text.Option{Value: "", Text: s.Say(c, "filter.any")}
+	d.Kinds, d.Statuses, d.Dues = append([]text.Option{any}, kindOptions(s.Text(c).Locale, kinds)...), []text.Option{any}, []text.Option{any}
+	for _, status := range transaction.Statuses {
+		d.Statuses = append(d.Statuses, text.Option{Value: string(status), Text: s.Say(c, "transaction_status."+string(status))})
+	}
+	for _, due := range transaction.Dues {
+		d.Dues = append(d.Dues, text.Option{Value: string(due), Text: s.Say(c, "transaction_due."+string(due))})
+	}
+	if d.Page.Next != "" {
+		d.Next = URL(d.Path, d.Filter, "after", d.Page.Next)
+	}
+	if d.Page.Prev != "" {
+		d.Prev = URL(d.Path, d.Filter, "before", d.Page.Prev)
+	}
+	v.Fragment, v.Data = "transaction/table", d
+	return s.Render(c, v)
+}
+
+// noTransactions says why a list of transactions has no rows.
+func (s *Screens) noTransactions(c *fiber.Ctx, d transactionList) (kit.Empty, error) {
+	e := kit.Empty{List: "transactions", Clear: d.Path}
+	var all bool
+	var err error
+	if d.Customer != nil {
+		all, err = s.SeesAllOf(c, *d.Customer)
+		if d.Add {
+			e.Hint, e.Next, e.Do, e.Icon = "transactions.none_hint", d.Path+"/new", "transaction.add", "plus"
+		}
+	} else {
+		all, err = s.seesAllTransactions(s.Caller(c))
+		e.Hint, e.Next, e.Do = "transactions.none_mine", "/customers", "nav.customers"
+	}
+	e.Why = kit.EmptinessOf(d.Filter.Narrow(), all)
+	return e, err
+}
+
+func (s *Screens) transactionRows(c *fiber.Ctx, list []transaction.Transaction, kinds []transaction.Kind) []transactionRow {
+	today, locale := s.transactions.Today(), s.Text(c).Locale
+	rows := make([]transactionRow, len(list))
+	for i, t := range list {
+		rows[i] = transactionRow{Transaction: t, KindName: KindName(locale, kinds, t.Kind), Late: t.Overdue(today)}
+	}
+	return rows
+}
+
+// KindName is a kind in words; what is no kind is shown as it is.
+func KindName(locale string, kinds []transaction.Kind, key string) string {
+	i := slices.IndexFunc(kinds, func(k transaction.Kind) bool { return k.Key == key })
+	if i < 0 {
+		return key
+	}
+	return kinds[i].Name(locale)
+}
+
+func kindOptions(locale string, kinds []transaction.Kind) []text.Option {
+	list := make([]text.Option, len(kinds))
+	for i, k := range kinds {
+		list[i] = text.Option{Value: k.Key, Text: k.Name(locale)}
+	}
+	return list
+}
+
+func readTransactionFilter(c *fiber.Ctx) transaction.Filter {
+	f := transaction.Filter{Query: kit.QueryTerm(c, "q"), Kind: c.Query("kind"), After: c.Query("after"), Before: c.Query("before")}
+	if status := transaction.Status(c.Query("status")); slices.Contains(transaction.Statuses, status) {
+		f.Status = status
+	}
+	if due := transaction.Due(c.Query("due")); slices.Contains(transaction.Dues, due) {
+		f.Due = due
+	}
+	return f
+}
+
+// URL writes the state of a list into an address; cursor is "" for the first page.
+func URL(path string, f transaction.Filter, cursor, value string) string {
+	q := kit.NewQuery(path)
+	q.Add("q", f.Query)
+	q.Add("kind", f.Kind)
+	q.Add("status", string(f.Status))
+	q.Add("due", string(f.Due))
+	q.Add("customer", f.Customer)
+	if cursor != "" {
+		q.Add(cursor, value)
+	}
+	return q.String()
+}

@@ -1,0 +1,43 @@
+package transaction
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/kit/kittest"
+	"kontor/app/internal/web/text"
+	"kontor/app/transaction"
+)
+
+// TestPagesRender: each page, filled and empty.
+func TestPagesRender(t *testing.T) {
+	at := time.Date(2026, 11, 24, 9, 12, 0, 0, time.UTC)
+	id := uuid.Must(uuid.NewV7())
+	locales := []text.Option{{Value: "", Text: "-"}, {Value: "de", Text: "Deutsch"}}
+	kinds := []transaction.Kind{{Key: "contract", NameEN: "Contract", NameDE: "Vertrag", Active: true}, {Key: "other", NameEN: "Other", NameDE: "Sonstiges"}}
+	late := transactionRow{Late: true, KindName: "Contract", Transaction: transaction.Transaction{
+		ID: id, Number: 10001, Name: "Mietvertrag", Kind: "contract", Status: transaction.InReview, Due: "2026-11-01", Responsible: "Änne", CreatedAt: at,
+	}}
+	list := transactionList{Path: "/transactions", Rows: []transactionRow{late}, Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
+		Kinds: locales, Statuses: locales, Dues: locales}
+	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password")
+	kittest.Render(t, "transaction", map[string][]any{
+		"transaction/index": {transactionList{Path: "/transactions"}, transactionList{Path: "/transactions"}, list,
+			transactionList{Path: "/transactions", Filter: transaction.Filter{Query: "x"}}},
+		"transaction/customer": {transactionList{Path: "/c/transactions", Customer: &customerpage.Head{}, Add: true},
+			transactionList{Path: "/c/transactions", Customer: &customerpage.Head{}}},
+		"transaction/show": {transactionPage{Transaction: Head{transactionRow: late, MaySeeFirm: true, MayProcess: true}, Form: wrong, Moves: movesFrom(transaction.Open)},
+			transactionPage{Transaction: Head{transactionRow: transactionRow{Transaction: transaction.Transaction{Status: transaction.Closed}}}, Form: kittest.Fresh()}},
+		"transaction/form": {transactionForm{Customer: &customerpage.Head{}, Form: kittest.Fresh(), Kinds: locales, People: locales},
+			transactionForm{Transaction: &Head{transactionRow: late}, Form: &kit.Form{Overlap: kit.Overlap{
+				Conflicts: []kit.Conflict{{Field: "kind", Mine: "a", Theirs: "b", MineSaid: "A", TheirsSaid: "B"}, {Field: "name", Mine: "a", Changed: kit.Changed{By: "Ben", At: time.Unix(1, 0)}}},
+				Also:      []string{"due"}}}},
+			transactionForm{Transaction: &Head{transactionRow: late}, Form: &kit.Form{Overlap: kit.Overlap{Also: []string{"due"}}}}},
+		"transaction/kinds": {kindsPage{Form: kittest.Fresh(), Kinds: kinds}, kindsPage{Form: wrong, Kinds: kinds, Manage: true}},
+		"transaction/kind":  {kindPage{Form: kittest.Fresh(), Kind: kinds[0]}, kindPage{Form: wrong, Kind: kinds[1]}},
+	})
+}

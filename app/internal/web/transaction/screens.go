@@ -1,0 +1,56 @@
+// Package transaction serves the pages about business transactions and their kinds.
+package transaction
+
+import (
+	"kontor/app/customer"
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/kit"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Screens are the pages and what they are made with.
+type Screens struct {
+	*kit.Kit
+	transactions *transaction.Service
+	customers    *customer.Service
+	heads        *customerpage.Heads
+}
+
+// New takes all that they need.
+func New(
+	k *kit.Kit, transactions *transaction.Service, customers *customer.Service, heads *customerpage.Heads,
+) *Screens {
+	return &Screens{Kit: k, transactions: transactions, customers: customers, heads: heads}
+}
+
+// Place is this feature's entry of the navigation.
+func (s *Screens) Place() kit.Place {
+	return kit.Place{ID: "transactions", Href: "/transactions", Icon: "briefcase", Search: true, May: s.transactions.MaySeeAny}
+}
+
+// KindPlace is the entry of the kinds of transactions in the navigation.
+func (s *Screens) KindPlace() kit.Place {
+	return kit.Place{ID: "transaction_kinds", Href: "/transaction-kinds", Icon: "tags", May: s.Allowed(policies.Template, "", policies.Read)}
+}
+
+// Routes are the addresses of these pages.
+func (s *Screens) Routes() []kit.Route {
+	return []kit.Route{
+		kit.Get("/transactions", kit.Firm, s.listTransactions),
+		kit.Get("/transactions/:id", kit.Firm, s.showTransaction),
+		kit.Get("/transactions/:id/edit", kit.Firm, s.editTransaction),
+		kit.Post("/transactions/:id/edit", kit.Firm, s.saveTransaction),
+		kit.Post("/transactions/:id/status", kit.Firm, s.setTransactionStatus),
+		kit.Get("/customers/:id/transactions", kit.Firm, s.listCustomerTransactions),
+		kit.Get("/customers/:id/transactions/new", kit.Firm, s.newTransaction),
+		kit.Post("/customers/:id/transactions", kit.Firm, s.addTransaction),
+		kit.Get("/transaction-kinds", kit.Firm, s.listKinds),
+		kit.Post("/transaction-kinds", kit.Firm, s.addKind),
+		kit.Get("/transaction-kinds/:key", kit.Firm, s.showKind),
+		kit.Post("/transaction-kinds/:key", kit.Firm, s.renameKind),
+		kit.Post("/transaction-kinds/:key/move", kit.Firm, s.moveKind),
+		kit.Post("/transaction-kinds/:key/retire", kit.Firm, s.onKind(s.transactions.RetireKind, "toast.kind_retired")),
+		kit.Post("/transaction-kinds/:key/reactivate", kit.Firm, s.onKind(s.transactions.ReactivateKind, "toast.kind_reactivated")),
+	}
+}

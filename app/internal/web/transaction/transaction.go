@@ -1,0 +1,299 @@
+package transaction
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/customer"
+	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/text"
+	"kontor/app/transaction"
+	"kontor/policies"
+)
+
+// Head is the head of every page about one transaction.
+type Head struct {
+	transactionRow
+	Path         string // /transactions/<id>
+	Tab          string
+	MayProcess   bool
+	MaySeeFirm   bool // the caller may look at the customer's pages
+	MaySeePeople bool // and at who sees the transaction
+	CustomerPath string
+}
+
+// Of loads the transaction of the address through what the caller may see.
+func (s *Screens) Of(c *fiber.Ctx, tab string) (Head, error) {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return Head{}, err
+	}
+	t, err := s.transactions.Get(s.Ctx(c), s.Caller(c), id)
+	if err != nil {
+		return Head{}, err
+	}
+	return s.transactionContextOf(c, t, tab)
+}
+
+func (s *Screens) transactionContextOf(c *fiber.Ctx, t transaction.Transaction, tab string) (x Head, err error) {
+	kinds, err := s.transactions.Kinds(s.Ctx(c))
+	if err != nil {
+		return x, err
+	}
+	x = Head{
+		transactionRow: s.transactionRows(c, []transaction.Transaction{t}, kinds)[0],
+		Path:           transactionPath(t.ID), Tab: tab, CustomerPath: kit.CustomerPath(t.CustomerID),
+	}
+	if x.MayProcess, err = s.transactions.Allows(s.Caller(c), t, policies.Process); err != nil {
+		return x, err
+	}
+	cu, err := s.customers.Get(s.Ctx(c), s.Caller(c), t.CustomerID)
+	if errors.Is(err, customer.ErrNotFound) {
+		return x, nil
+	}
+	if err != nil {
+		return x, err
+	}
+	may, err := s.customers.May(s.Ctx(c), s.Caller(c), cu, customerpage.WantAuthorised)
+	x.MaySeeFirm, x.MaySeePeople = true, may[customerpage.WantAuthorised]
+	return x, err
+}
+
+func transactionPath(id uuid.UUID) string { return "/transactions/" + id.String() }
+
+// transactionPage is the data of a transaction's overview.
+type transactionPage struct {
+	Transaction Head
+	Form        *kit.Form // what went wrong with a button
+	Moves       []statusMove
+}
+
+// statusMove is a button that moves a transaction to another status.
+type statusMove struct {
+	To   transaction.Status
+	Text string // text id
+	Main bool
+}
+
+// movesFrom are the buttons for a transaction of that status.
+func movesFrom(from transaction.Status) []statusMove {
+	switch from {
+	case transaction.Open:
+		return []statusMove{{transaction.InReview, "transaction_move.review", false}, {transaction.Closed, "transaction_move.close", true}}
+	case transaction.InReview:
+		return []statusMove{{transaction.Open, "transaction_move.back", false}, {transaction.Closed, "transaction_move.close", true}}
+	}
+	return []statusMove{{transaction.Open, "transaction_move.reopen", false}}
+}
+
+func (s *Screens) showTransaction(c *fiber.Ctx) error {
+	x, err := s.Of(c, "overview")
+	if err != nil {
+		return err
+	}
+	return s.renderTransaction(c, x, kit.NewForm(nil), fiber.StatusOK)
+}
+
+func (s *Screens) renderTransaction(c *fiber.Ctx, x Head, f *kit.Form, status int) error {
+	title := x.Name
+	if status != fiber.StatusOK {
+		title = s.ErrorTitle(c, title)
+	}
+	return s.Render(c, kit.View{
+		Page: "transaction/show", Title: title, Nav: "transactions", Status: status,
+		Data: transactionPage{Transaction: x, Form: f, Moves: movesFrom(x.Status)},
+	})
+}
+
+func (s *Screens) setTransactionStatus(c *fiber.Ctx) error {
+	id, err := kit.Param(c, "id")
+	if err != nil {
+		return err
+	}
+	f := kit.ReadForm(c, "version", "status")
+	var t transaction.Transaction
+	err = s.SaveChange(c, kit.Change{
+		Form: f, Now: []customer.Field{{Name: "status"}}, Subject: id,
+		Save: func(version int) (_ []customer.Field, _ int, err error) {
+			t, err = s.transactions.SetStatus(s.Ctx(c), s.Caller(c), id, version, transaction.Status(f.Values["status"]))
+			return []customer.Field{{Name: "status", Value: string(t.Status)}}, t.Version, err
+		},
+	})
+	if err == nil {
+		return s.Redirect(c, transactionPath(id), "toast.transaction_status", "status", s.Say(c, "transaction_status."+string(t.Status)))
+	}
+	status, ok := s.Complain(c, f, err)
+	if !ok {
+		return err
+	}
+	if o := f.Overlap; o.By != "" && !o.Own { // a button is no form to choose in: it is pressed again, or not
+		f.Message = s.Say(c, "conflict.status", "name", o.By, "status", s.Say(c, "transaction_status."+string(t.Status)))
+	}
+	x, err := s.Of(c, "overview")
+	if err != nil {
+		return err
+	}
+	return s.renderTransaction(c, x, f, status)
+}
+
+// --- recording --------------------------------------------------------------------------------------------------
+
+// transactionFields are the form's fields.
+var transactionFields = []string{"name", "kind", "due", "responsible"}
+
+func (s *Screens) newTransaction(c *fiber.Ctx) error {
+	cu, err := s.heads.Of(c, "transactions")
+	if err != nil {
+		return err
+	}
+	f, err := kit.NewForm(map[string]string{"kind": transaction.OtherKind}).Once()
+	if err != nil {
+		return err
+	}
+	return s.renderNewTransaction(c, cu, f, fiber.StatusOK)
+}
+
+func (s *Screens) renderNewTransaction(c *fiber.Ctx, cu customerpage.Head, f *kit.Form, status int) error {
+	kinds, err := s.transactions.Choices(s.Ctx(c), s.Caller(c), cu.ID)
+	if err != nil {
+		return err
+	}
+	if len(kinds) == 0 {
+		return policies.ErrForbidden
+	}
+	d := transactionForm{Customer: &cu, Form: f, Action: cu.Path + "/transactions", Back: cu.Path + "/transactions"}
+	if d.People, err = s.responsibles(c, cu.ID, nil); err != nil {
+		return err
+	}
+	d.Kinds = kindOptions(s.Text(c).Locale, kinds)
+	title := cu.Name() + " · " + s.Say(c, "transaction.add")
+	if status != fiber.StatusOK {
+		title = s.ErrorTitle(c, title)
+	}
+	return s.Render(c, kit.View{Page: "transaction/form", Title: title, Nav: "customers", Status: status, Data: d})
+}
+
+// responsibles are offered as responsible; whoever is it now stays to be chosen.
+func (s *Screens) responsibles(c *fiber.Ctx, customerID uuid.UUID, now *transaction.Transaction) ([]text.Option, error) {
+	people, err := s.transactions.People(s.Ctx(c), s.Caller(c), customerID)
+	if err != nil && !errors.Is(err, customer.ErrNotFound) { // who may process without seeing the customer chooses among few
+		return nil, err
+	}
+	list := []text.Option{{Value: "", Text: s.Say(c, "transaction.nobody")}}
+	for _, p := range people {
+		list = append(list, text.Option{Value: p.ID.String(), Text: p.Name})
+	}
+	if now != nil && now.ResponsibleID != uuid.Nil {
+		own := text.Option{Value: now.ResponsibleID.String(), Text: now.Responsible}
+		if !slices.Contains(list, own) {
+			list = append(list, own)
+		}
+	}
+	return list, nil
+}
+
+func readTransaction(f *kit.Form) transaction.Form {
+	return transaction.Form{
+		Name: f.Values["name"], Kind: f.Values["kind"], Due: f.Values["due"], Responsible: f.Values["responsible"], Submission: f.Submission,
+	}
+}
+
+func (s *Screens) addTransaction(c *fiber.Ctx) error {
+	cu, err := s.heads.Of(c, "transactions")
+	if err != nil {
+		return err
+	}
+	f := kit.ReadForm(c, transactionFields...)
+	t, repeated, err := s.transactions.Create(s.Ctx(c), s.Caller(c), cu.ID, readTransaction(f))
+	if err != nil {
+		if status, ok := s.Complain(c, f, err); ok {
+			return s.renderNewTransaction(c, cu, f, status)
+		}
+		return err
+	}
+	to := transactionPath(t.ID)
+	if may, err := s.transactions.Allows(s.Caller(c), t, policies.Read); err != nil {
+		return err
+	} else if !may {
+		to = cu.Path + "/transactions"
+	}
+	if repeated {
+		return s.Redirect(c, to, "")
+	}
+	return s.Redirect(c, to, "toast.transaction_added", "number", t.Label())
+}
+
+func (s *Screens) editTransaction(c *fiber.Ctx) error {
+	x, err := s.Of(c, "overview")
+	if err != nil {
+		return err
+	}
+	f := kit.NewForm(map[string]string{"version": strconv.Itoa(x.Version)})
+	f.Was = transactionFieldsOf(x.Transaction)
+	for _, field := range f.Was {
+		f.Values[field.Name] = field.Value
+	}
+	return s.renderEditTransaction(c, transactionForm{Transaction: &x, Form: f}, fiber.StatusOK)
+}
+
+// transactionFieldsOf are the stored values of the form's fields.
+func transactionFieldsOf(t transaction.Transaction) []customer.Field {
+	f := transaction.FormOf(t)
+	return []customer.Field{
+		{Name: "name", Value: f.Name}, {Name: "kind", Value: f.Kind}, {Name: "due", Value: f.Due}, {Name: "responsible", Value: f.Responsible},
+	}
+}
+
+func (s *Screens) renderEditTransaction(c *fiber.Ctx, d transactionForm, status int) error {
+	x := d.Transaction
+	if !x.MayProcess {
+		return policies.ErrForbidden
+	}
+	kinds, err := s.transactions.ChoicesOf(s.Ctx(c), s.Caller(c), x.Transaction)
+	if err != nil {
+		return err
+	}
+	if d.People, err = s.responsibles(c, x.CustomerID, &x.Transaction); err != nil {
+		return err
+	}
+	d.Kinds, d.Action, d.Back = kindOptions(s.Text(c).Locale, kinds), x.Path+"/edit", x.Path
+	d.Form.Overlap.InWords("kind", d.Kinds)
+	d.Form.Overlap.InWords("responsible", d.People)
+	title := x.Name + " · " + s.Say(c, "transaction.edit")
+	if status != fiber.StatusOK {
+		title = s.ErrorTitle(c, title)
+	}
+	return s.Render(c, kit.View{Page: "transaction/form", Title: title, Nav: "transactions", Status: status, Data: d})
+}
+
+func (s *Screens) saveTransaction(c *fiber.Ctx) error {
+	x, err := s.Of(c, "overview")
+	if err != nil {
+		return err
+	}
+	f := kit.ReadForm(c, append(slices.Clone(transactionFields), "version")...)
+	err = s.SaveChange(c, kit.Change{
+		Form: f, Now: transactionFieldsOf(x.Transaction), Subject: x.ID,
+		Save: func(version int) ([]customer.Field, int, error) {
+			now, err := s.transactions.Update(s.Ctx(c), s.Caller(c), x.ID, version, readTransaction(f))
+			if kit.IsVersion(err) {
+				if x, err = s.transactionContextOf(c, now, "overview"); err == nil {
+					err = transaction.ErrVersion
+				}
+			}
+			return transactionFieldsOf(now), now.Version, err
+		},
+	})
+	if err == nil {
+		return s.RedirectWith(c, x.Path, s.Saved(c, f))
+	}
+	if status, ok := s.Complain(c, f, err); ok {
+		return s.renderEditTransaction(c, transactionForm{Transaction: &x, Form: f}, status)
+	}
+	return err
+}
