@@ -38,7 +38,7 @@ var may = map[string]string{
 	"app/account":             "app/entry app/store app/fault app/secret app/courier app/audit app/approval policies",
 	"app/account/accounttest": "",
 	"app/assignment":          "app/store",
-	"app/customer":            "app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account policies",
+	"app/customer":            "app/assignment app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account policies",
 	"app/access":              "app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account app/approval app/customer policies",
 	"app/transaction":         "app/entry app/store app/fault app/audit app/account app/assignment app/customer policies",
 	"app/authorisation":       "app/erasure app/entry app/access app/account app/approval app/assignment app/audit app/customer app/fault app/secret app/store app/transaction policies",

@@ -20,12 +20,11 @@ type rule struct {
 var tables = map[string]rule{
 	"access": {
 		owner:   "app/access",
-		writers: reasons{"app/customer": "found", "app/demo": "found"},
-		readers: reasons{"app/account": "found", "app/attention": "found", "app/authorisation": "found", "app/handover": "found", "app/policy": "found", "app/transaction": "found"},
+		writers: reasons{"app/demo": "found"},
+		readers: reasons{"app/customer": "found", "app/account": "found", "app/attention": "found", "app/authorisation": "found", "app/handover": "found", "app/policy": "found", "app/transaction": "found"},
 	},
 	"access_code": {
-		owner:   "app/access",
-		writers: reasons{"app/customer": "found"},
+		owner: "app/access",
 	},
 	"account": {
 		owner:   "app/account",
@@ -46,7 +45,7 @@ var tables = map[string]rule{
 	},
 	"audit": {
 		owner:   "app/audit",
-		writers: reasons{"app/customer": "found", "app/demo": "found"},
+		writers: reasons{"app/demo": "found"},
 		readers: reasons{"app/handover": "found"},
 	},
 	"authorisation_removal": {
@@ -75,8 +74,8 @@ var tables = map[string]rule{
 	},
 	"customer_administrator": {
 		owner:   "app/assignment",
-		writers: reasons{"app/customer": "found", "app/demo": "found"},
-		readers: reasons{"app/access": "found", "app/attention": "found", "app/authorisation": "found", "app/handover": "found", "app/policy": "found", "app/transaction": "found"},
+		writers: reasons{"app/demo": "found"},
+		readers: reasons{"app/customer": "found", "app/access": "found", "app/attention": "found", "app/authorisation": "found", "app/handover": "found", "app/policy": "found", "app/transaction": "found"},
 	},
 	"customer_search": {
 		owner: "app/customer",
@@ -113,16 +112,15 @@ var tables = map[string]rule{
 		owner: "app/account",
 	},
 	"link": {
-		owner:   "app/secret",
-		writers: reasons{"app/account": "found", "app/customer": "found"},
+		owner: "app/secret",
 	},
 	"mailbox": {
 		owner: "app/courier",
 	},
 	"message": {
 		owner:   "app/courier",
-		writers: reasons{"app/customer": "found", "app/demo": "found"},
-		readers: reasons{"app/access": "found"},
+		writers: reasons{"app/demo": "found"},
+		readers: reasons{"app/customer": "found", "app/access": "found"},
 	},
 	"message_attempt": {
 		owner:   "app/courier",
@@ -158,8 +156,7 @@ var tables = map[string]rule{
 		writers: reasons{"app/demo": "found"},
 	},
 	"session": {
-		owner:   "app/account",
-		writers: reasons{"app/customer": "found"},
+		owner: "app/account",
 	},
 	"sign_in_throttle": {
 		owner: "app/account",
@@ -174,7 +171,7 @@ var tables = map[string]rule{
 	},
 	"transaction_search": {
 		owner:   "app/transaction",
-		writers: reasons{"app/customer": "found", "app/demo": "found"},
+		writers: reasons{"app/demo": "found"},
 	},
 	"transaction_visible": {
 		owner:   "app/assignment",
@@ -183,7 +180,7 @@ var tables = map[string]rule{
 	},
 	"transactions": {
 		owner:   "app/transaction",
-		writers: reasons{"app/customer": "found", "app/demo": "found", "app/handover": "found"},
+		writers: reasons{"app/demo": "found", "app/handover": "found"},
 		readers: reasons{"app/assignment": "found", "app/attention": "found", "app/authorisation": "found", "app/policy": "found"},
 	},
 }

@@ -28,6 +28,7 @@ type Customers interface {
 	Add(ctx context.Context, c account.Caller, d customer.Draft,
 		first func(ctx context.Context, tx bun.Tx, cu customer.Customer) error) (customer.Customer, bool, error)
 	Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+	AddDependent(p customer.Part, d customer.Dependent)
 }
 
 // Accounts is what this package needs of account.Service.
@@ -38,7 +39,7 @@ type Accounts interface {
 	Hash(ctx context.Context, password string) (string, error)
 	CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (account.Account, error)
 	OpenSession(ctx context.Context, tx bun.IDB, id uuid.UUID, from account.Browser) (token string, err error)
-	RevokeOf(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+	RevokeOf(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) error
 	SpecialistAt(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
 	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
 	Restore(ctx context.Context, tx bun.IDB, e account.Erased) error
@@ -50,6 +51,7 @@ type Outbox interface {
 	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
 	OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]courier.Message, error)
 	OfAccess(ctx context.Context, tx bun.IDB, access uuid.UUID) ([]courier.Message, error)
+	EraseOfAccesses(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error
 	PutBack(ctx context.Context, tx bun.IDB, list []courier.Message, account uuid.NullUUID) error
 	Refusals(ctx context.Context, addresses []string) (map[string]courier.Refusal, error)
 	Free(ctx context.Context, tx bun.IDB, address string) error
@@ -86,12 +88,15 @@ type Service struct {
 	firm      string
 }
 
-// New makes a service. Its composers (Composers) and its callback (Settled) have to be made known to the courier.
+// New makes a service. From then on accesses go with their customer. Its composers (Composers) and its callback (Settled)
+// have to be made known to the courier.
 func New(o Options) *Service {
-	return &Service{
+	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, customers: o.Customers, accounts: o.Accounts,
 		courier: o.Courier, audit: o.Audit, approvals: o.Approvals, baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
 	}
+	s.registerDeletion(o.Customers)
+	return s
 }
 
 var (

@@ -266,8 +266,8 @@ func unkeptAccounts(ctx context.Context, db bun.IDB) (ids []uuid.UUID, err error
 		AND NOT EXISTS (SELECT 1 FROM access AS b WHERE b.account_id = a.id)`).Scan(ctx, &ids)
 }
 
-func deleteAccess(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
-	_, err := tx.NewDelete().Model((*row)(nil)).Where("id = ?", id).Exec(ctx)
+func deleteAccess(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) error {
+	_, err := tx.NewDelete().Model((*row)(nil)).Where("id IN (?)", bun.List(ids)).Exec(ctx)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"kontor/app/approval"
 	"kontor/app/audit"
+	"kontor/app/secret"
 	"kontor/app/store"
 )
 
@@ -51,7 +52,7 @@ func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone
 		if err := approval.Forget(ctx, tx, id); err != nil {
 			return nil, err
 		}
-		if err := deleteLinks(ctx, tx, id); err != nil {
+		if err := secret.Erase(ctx, tx, id); err != nil {
 			return nil, err
 		}
 		if !there {

@@ -52,3 +52,8 @@ func (s *Service) saw(action audit.Action, a Account, by audit.Actor) {
 func (s *Service) Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	return existing(ctx, tx, ids)
 }
+
+// NameOf is the name of an account, "" when there is none.
+func (s *Service) NameOf(ctx context.Context, db bun.IDB, id uuid.UUID) (string, error) {
+	return nameOf(ctx, db, id)
+}

@@ -110,7 +110,10 @@ const (
 func (s *Service) CleanUp(ctx context.Context) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
-		return deleteExpired(ctx, tx, now, now.Add(-s.idle), now.Add(-keepLinks), now.Add(-forgetAfter), now.Add(-keepAddress))
+		if err := deleteExpired(ctx, tx, now, now.Add(-s.idle), now.Add(-forgetAfter), now.Add(-keepAddress)); err != nil {
+			return err
+		}
+		return secret.EraseExpired(ctx, tx, now.Add(-keepLinks))
 	})
 }
 

@@ -117,9 +117,9 @@ func (s *Service) SignOutEverywhere(ctx context.Context, c Caller, keep string) 
 	})
 }
 
-// RevokeOf ends all sessions of an account, inside the caller's tx.
-func (s *Service) RevokeOf(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
-	return deleteSessions(ctx, tx, id, "")
+// RevokeOf ends all sessions of accounts, inside the caller's tx.
+func (s *Service) RevokeOf(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) error {
+	return deleteAllSessions(ctx, tx, ids)
 }
 
 func keptHash(token string) string {

@@ -63,6 +63,14 @@ func existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]b
 	return there, nil
 }
 
+func nameOf(ctx context.Context, db bun.IDB, id uuid.UUID) (name string, err error) {
+	err = db.NewSelect().Model((*Account)(nil)).Column("name").Where("id = ?", id).Scan(ctx, &name)
+	if store.IsNoRows(err) {
+		return "", nil
+	}
+	return name, err
+}
+
 func insertAccount(ctx context.Context, tx bun.IDB, a *Account) error {
 	_, err := tx.NewInsert().Model(a).Exec(ctx)
 	return err
@@ -369,6 +377,14 @@ func deleteSessions(ctx context.Context, tx bun.IDB, account uuid.UUID, keep str
 	return err
 }
 
+func deleteAllSessions(ctx context.Context, tx bun.IDB, accounts []uuid.UUID) error {
+	if len(accounts) == 0 {
+		return nil
+	}
+	_, err := tx.NewDelete().Model((*Session)(nil)).Where("account_id IN (?)", bun.List(accounts)).Exec(ctx)
+	return err
+}
+
 // --- failed sign-ins ---------------------------------------------------------------------------------------------
 
 type throttle struct {
@@ -450,20 +466,13 @@ func deleteAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	return err
 }
 
-// deleteLinks deletes the links to an account, whatever for.
-func deleteLinks(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
-	_, err := tx.NewDelete().Table("link").Where("subject_id = ?", account).Exec(ctx)
-	return err
-}
-
 // --- clean-up ----------------------------------------------------------------------------------------------------
 
-// deleteExpired deletes sessions that are over, links whose end is before links, counters that were quiet since
-// failures, and addresses and browsers that were known and not seen since known.
-func deleteExpired(ctx context.Context, tx bun.IDB, now, idleSince, links, failures, known time.Time) error {
+// deleteExpired deletes sessions that are over, counters that were quiet since failures, and addresses and browsers that
+// were known and not seen since known.
+func deleteExpired(ctx context.Context, tx bun.IDB, now, idleSince, failures, known time.Time) error {
 	for _, q := range []*bun.DeleteQuery{
 		tx.NewDelete().Model((*Session)(nil)).Where("expires_at <= ? OR last_seen_at <= ?", now, idleSince),
-		tx.NewDelete().Table("link").Where("expires_at <= ?", links),
 		tx.NewDelete().Model((*throttle)(nil)).
 			Where("subject NOT LIKE 'known:%' AND updated_at <= ? OR updated_at <= ?", failures, known),
 		tx.NewDelete().Model((*knownBrowser)(nil)).Where("seen_at <= ?", known),

@@ -58,3 +58,18 @@ func (l *Log) Remember(ctx context.Context, tx bun.IDB, taken []Entry) error {
 	}
 	return nil
 }
+
+// CountOfCustomer counts the entries about a customer.
+func CountOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64, error) {
+	return db.NewSelect().Model((*Entry)(nil)).Where("customer_id = ?", customer).Count(ctx)
+}
+
+// EraseOfCustomer deletes up to limit entries about a customer that is being deleted, and says how many there were.
+func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
+	some := tx.NewSelect().Model((*Entry)(nil)).Column("id").Where("customer_id = ?", customer).Limit(int64(limit))
+	res, err := tx.NewDelete().Model((*Entry)(nil)).Where("customer_id = ?", customer).Where("id IN (?)", some).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}

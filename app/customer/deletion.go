@@ -117,15 +117,6 @@ func (s *Service) doom(ctx context.Context, tx bun.Tx, by audit.Actor, cu Custom
 	if err != nil {
 		return Deletion{}, err
 	}
-	accesses, err := s.accessIDs(ctx, tx, id)
-	if err != nil {
-		return Deletion{}, err
-	}
-	for _, a := range accesses {
-		if err := s.courier.CancelAccess(ctx, tx, a); err != nil {
-			return Deletion{}, err
-		}
-	}
 	if err := s.lockOut(ctx, tx, id); err != nil {
 		return Deletion{}, err
 	}
@@ -192,6 +183,9 @@ func (s *Service) ContinueDeletions(ctx context.Context, chunk int) (finished in
 // continueDeletion does one deletion to its end; finished=false when readers kept SQLite's write-ahead log from being
 // emptied (the next call tries again), or somebody else finished it.
 func (s *Service) continueDeletion(ctx context.Context, d Deletion, chunk int) (finished bool, err error) {
+	if err := s.CheckDependents(); err != nil {
+		return false, err
+	}
 	if err := s.recordDeletion(ctx, d); err != nil {
 		return false, err
 	}
@@ -278,7 +272,7 @@ func (s *Service) finish(ctx context.Context, tx bun.Tx, d Deletion) (bool, erro
 		return false, err
 	}
 	by := audit.Actor{ID: d.RequestedBy.UUID}
-	if by.Name, err = s.accountName(ctx, tx, d.RequestedBy); err != nil {
+	if by.Name, err = s.accounts.NameOf(ctx, tx, by.ID); err != nil {
 		return false, err
 	}
 	receipt := audit.Record{Action: audit.CustomerDeleted, SubjectID: d.ID, Subject: d.Label(), Detail: d.Took()}

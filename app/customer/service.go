@@ -11,23 +11,24 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/audit"
-	"kontor/app/courier"
 	"kontor/app/erasure"
+	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
 )
 
-// Courier is what customers need of the outbox.
+// Courier is what customers need of the outbox: their messages go with them.
 type Courier interface {
-	// CancelAccess cancels the unsettled messages of an access.
-	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
+	CountOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64, error)
+	EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error)
 }
 
 // Accounts is what customers need of the people who sign in.
 type Accounts interface {
-	// Erase deletes those of the accounts that nothing keeps any more, with all that is known of them.
-	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
+	// NameOf is the name of an account, "" when there is none.
+	NameOf(ctx context.Context, db bun.IDB, id uuid.UUID) (string, error)
 }
 
 // Erasures remembers, outside the database, who was deleted for good.
@@ -35,15 +36,14 @@ type Erasures interface {
 	Record(ctx context.Context, subjects ...erasure.Subject) error
 }
 
-// Options are what a Service is made of; all of them are needed but the last three.
+// Options are what a Service is made of; all of them are needed but the last two. Without Courier and Accounts nothing can
+// be deleted.
 type Options struct {
-	DB      *store.DB
-	Now     store.Clock
-	Policy  *policies.Decider
-	Audit   *audit.Log
-	Courier Courier
-	// Accounts erases the accounts that go with a customer; nil: a service without a key, which does not find their
-	// counters of failed sign-ins.
+	DB       *store.DB
+	Now      store.Clock
+	Policy   *policies.Decider
+	Audit    *audit.Log
+	Courier  Courier
 	Accounts Accounts
 	// Reminder is how long an invitation may go unanswered; 0 is the constant of that name.
 	Reminder time.Duration
@@ -54,15 +54,16 @@ type Options struct {
 // Service keeps customers. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
 // but not do is policies.ErrForbidden.
 type Service struct {
-	db      *store.DB
-	now     store.Clock
-	policy  *policies.Decider
-	audit   *audit.Log
-	courier Courier
-	people  Accounts
-	erased  Erasures
-	limits  limits
-	pages   atomic.Pointer[pages]
+	db       *store.DB
+	now      store.Clock
+	policy   *policies.Decider
+	audit    *audit.Log
+	accounts Accounts
+	erased   Erasures
+	limits   limits
+	pages    atomic.Pointer[pages]
+	// dependents are what goes with a customer.
+	dependents map[Part]Dependent
 	// reminder is Options.Reminder.
 	reminder time.Duration
 	renamed  func(ctx context.Context, tx bun.IDB, cu Customer) error
@@ -75,17 +76,23 @@ func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = Reminder
 	}
-	if o.Accounts == nil {
-		o.Accounts = account.New(account.Options{DB: o.DB, Now: o.Now, Policy: o.Policy, Audit: o.Audit})
-	}
 	if o.Erasures == nil {
 		o.Erasures = erasure.New("", o.DB, o.Now)
 	}
-	return &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, courier: o.Courier, people: o.Accounts, erased: o.Erasures, limits: limitsOf(o.DB), reminder: o.Reminder,
+	s := &Service{
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures, limits: limitsOf(o.DB), reminder: o.Reminder,
 		step:    func() error { return nil },
 		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
+		dependents: map[Part]Dependent{
+			Links:          {Erase: secret.EraseOfCustomer},
+			Administrators: {Erase: assignment.EraseOfCustomer},
+			LogEntries:     {Count: audit.CountOfCustomer, Erase: audit.EraseOfCustomer},
+		},
 	}
+	if o.Courier != nil {
+		s.AddDependent(Messages, Dependent{Count: o.Courier.CountOfCustomer, Erase: o.Courier.EraseOfCustomer})
+	}
+	return s
 }
 
 // --- who may ----------------------------------------------------------------------------------------------------
@@ -415,7 +422,8 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 		return Customer{}, false, err
 	}
 	if c.ID != uuid.Nil {
-		if err := s.insertAdministrator(ctx, tx, r.ID, c.ID, now); err != nil {
+		first := assignment.Administrator{CustomerID: r.ID, SpecialistID: c.ID, CreatedAt: now, CreatedBy: c.ID}
+		if _, err := assignment.Appoint(ctx, tx, first); err != nil {
 			return Customer{}, false, err
 		}
 	}

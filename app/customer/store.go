@@ -153,12 +153,6 @@ func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
 	return err
 }
 
-func (s *Service) insertAdministrator(ctx context.Context, tx bun.IDB, id, specialist uuid.UUID, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by)
-		VALUES (?, ?, ?, ?)`, id, specialist, now, specialist)
-	return err
-}
-
 // update writes data if the customer still has the version that was edited; done=false otherwise.
 func (s *Service) update(ctx context.Context, tx bun.IDB, r *record, version int) (done bool, err error) {
 	res, err := tx.NewUpdate().Model(r).

@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"sync"
@@ -19,32 +20,19 @@ import (
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/policies"
+	"kontor/views"
 )
 
 // world is a database with the service on it and a few people.
 type world struct {
 	*Service
-	t    *testing.T
-	db   *store.DB
-	post *fakeCourier
+	t  *testing.T
+	db *store.DB
 
 	mu  sync.Mutex
 	now time.Time
 
 	anna, ben, data, auditor, end account.Caller
-}
-
-// fakeCourier notes which accesses' messages were cancelled.
-type fakeCourier struct {
-	mu        sync.Mutex
-	cancelled []uuid.UUID
-}
-
-func (f *fakeCourier) CancelAccess(_ context.Context, _ bun.IDB, access uuid.UUID, _ ...courier.Channel) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.cancelled = append(f.cancelled, access)
-	return nil
 }
 
 func each(t *testing.T, test func(t *testing.T, w *world)) {
@@ -54,7 +42,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
-	w := &world{t: t, db: db, post: &fakeCourier{}, now: testNow}
+	w := &world{t: t, db: db, now: testNow}
 	policy, err := policies.New(policies.Default)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +53,15 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	}
 	log := audit.New(db, w.clock)
 	people := account.New(account.Options{DB: db, Now: w.clock, Key: key, Policy: policy, Audit: log})
-	w.Service = New(Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: w.post, Accounts: people})
+	post, err := courier.New(courier.Options{
+		DB: db, Now: w.clock, Key: key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "Kanzlei Berg",
+		From: "Kanzlei Berg <no-reply@kanzlei.example>",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Service = New(Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: post, Accounts: people})
+	AddFeatures(db, w.clock, w.Service, people, post)
 	w.anna = w.person("Anna Amt", true, policies.Specialist)
 	w.ben = w.person("Ben Büro", true, policies.Specialist)
 	w.data = w.person("Dora Daten", true, policies.Specialist, policies.DataAdministrator)

@@ -61,10 +61,9 @@ func each(t *testing.T, test func(w *world)) {
 // outbox takes everything and sends nothing.
 type outbox struct{}
 
-func (outbox) Enqueue(context.Context, bun.IDB, courier.Post) error                       { return nil }
-func (outbox) CancelAccount(context.Context, bun.IDB, uuid.UUID, ...courier.Kind) error   { return nil }
-func (outbox) Free(context.Context, bun.IDB, string) error                                { return nil }
-func (outbox) CancelAccess(context.Context, bun.IDB, uuid.UUID, ...courier.Channel) error { return nil }
+func (outbox) Enqueue(context.Context, bun.IDB, courier.Post) error                     { return nil }
+func (outbox) CancelAccount(context.Context, bun.IDB, uuid.UUID, ...courier.Kind) error { return nil }
+func (outbox) Free(context.Context, bun.IDB, string) error                              { return nil }
 
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
@@ -75,7 +74,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.must(err)
 	w.policy = policy
 	log := audit.New(db, w.clock)
-	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: outbox{}})
+	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log})
 	w.transactions = transaction.New(transaction.Options{
 		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers,
 	})

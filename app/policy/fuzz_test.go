@@ -59,7 +59,7 @@ func FuzzExpectationForm(f *testing.F) {
 		f.Fatal(err)
 	}
 	log := audit.New(db, store.System)
-	customers := customer.New(customer.Options{DB: db, Now: store.System, Policy: decider, Audit: log, Courier: noCourier{}})
+	customers := customer.New(customer.Options{DB: db, Now: store.System, Policy: decider, Audit: log})
 	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
 		transaction.Options{DB: db, Now: store.System, Policy: decider, Audit: log, Customers: customers})})
 	c := account.Caller{Roles: []policies.Role{policies.Specialist, policies.PolicyAdministrator, policies.Auditor}}

@@ -16,7 +16,6 @@ import (
 	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
-	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/store"
@@ -35,12 +34,6 @@ type world struct {
 	time  time.Time
 	petra account.Caller
 	last  int64
-}
-
-type noCourier struct{}
-
-func (noCourier) CancelAccess(context.Context, bun.IDB, uuid.UUID, ...courier.Channel) error {
-	return nil
 }
 
 func each(t *testing.T, test func(w *world)) {
@@ -70,7 +63,7 @@ func (w *world) process() *Service {
 	decider, err := policies.New(policies.Default)
 	w.must(err)
 	log := audit.New(w.db, w.now)
-	customers := customer.New(customer.Options{DB: w.db, Now: w.now, Policy: decider, Audit: log, Courier: noCourier{}})
+	customers := customer.New(customer.Options{DB: w.db, Now: w.now, Policy: decider, Audit: log})
 	transactions := transaction.New(transaction.Options{DB: w.db, Now: w.now, Policy: decider, Audit: log, Customers: customers})
 	approvals := approval.New(approval.Options{DB: w.db, Now: w.now, Audit: log, Courier: noOutbox{}})
 	return New(Options{Approvals: approvals, DB: w.db, Now: w.now, Decider: decider, Audit: log, Transactions: transactions, Customers: customers})

@@ -111,3 +111,34 @@ func Void(ctx context.Context, tx bun.IDB, purpose Purpose, subject uuid.UUID) e
 	_, err := tx.NewDelete().Model((*Link)(nil)).Where("subject_id = ?", subject).Where("purpose = ?", purpose).Exec(ctx)
 	return err
 }
+
+// Erase deletes all links of subjects, whatever for.
+func Erase(ctx context.Context, tx bun.IDB, subjects ...uuid.UUID) error {
+	if len(subjects) == 0 {
+		return nil
+	}
+	_, err := tx.NewDelete().Model((*Link)(nil)).Where("subject_id IN (?)", bun.List(subjects)).Exec(ctx)
+	return err
+}
+
+// EraseExpired deletes the links that expired before a moment.
+func EraseExpired(ctx context.Context, tx bun.IDB, before time.Time) error {
+	_, err := tx.NewDelete().Model((*Link)(nil)).Where("expires_at <= ?", before).Exec(ctx)
+	return err
+}
+
+// VoidOfCustomer deletes the links that go with a customer.
+func VoidOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID) error {
+	_, err := tx.NewDelete().Model((*Link)(nil)).Where("customer_id = ?", customer).Exec(ctx)
+	return err
+}
+
+// EraseOfCustomer is VoidOfCustomer for up to limit links; it says how many there were.
+func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
+	some := tx.NewSelect().Model((*Link)(nil)).Column("hash").Where("customer_id = ?", customer).Limit(int64(limit))
+	res, err := tx.NewDelete().Model((*Link)(nil)).Where("customer_id = ?", customer).Where("hash IN (?)", some).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}

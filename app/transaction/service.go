@@ -18,6 +18,7 @@ import (
 type Customers interface {
 	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
 	Relation(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (policies.Relation, error)
+	AddDependent(p customer.Part, d customer.Dependent)
 }
 
 // Options are what a Service is made of; all of them are needed but Zone.
@@ -42,14 +43,16 @@ type Service struct {
 	limits    limits
 }
 
-// New makes the service.
+// New makes the service. From then on transactions go with their customer.
 func New(o Options) *Service {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	return &Service{
+	s := &Service{
 		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: defaultLimits,
 	}
+	o.Customers.AddDependent(customer.Transactions, s.dependent())
+	return s
 }
 
 // Authorise loads a transaction through what the caller may read and requires that they may do action with it. db may

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/access"
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/audit"
@@ -17,6 +19,7 @@ import (
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/policies"
+	"kontor/views"
 )
 
 var testNow = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
@@ -35,11 +38,6 @@ type world struct {
 	customer                                  customer.Customer
 }
 
-// silent is a courier with nothing to cancel.
-type silent struct{}
-
-func (silent) CancelAccess(context.Context, bun.IDB, uuid.UUID, ...courier.Channel) error { return nil }
-
 func each(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) { test(t, newWorld(t, db)) })
@@ -51,7 +49,13 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	policy, err := policies.New(policies.Default)
 	w.must(err)
 	log := audit.New(db, w.clock)
-	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: silent{}})
+	people := account.New(account.Options{DB: db, Now: w.clock, Policy: policy, Audit: log})
+	post, err := courier.New(courier.Options{
+		DB: db, Now: w.clock, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "Kanzlei Berg", From: "no-reply@kanzlei.example",
+	})
+	w.must(err)
+	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Accounts: people, Courier: post})
+	access.New(access.Options{DB: db, Now: w.clock, Customers: w.customers, Accounts: people, Courier: post})
 	w.Service = New(Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Customers: w.customers})
 	w.customers.OnRenamed(w.Renamed)
 	w.anna = w.person("Anna Amt", true, policies.Specialist)

@@ -281,6 +281,9 @@ func (s *Services) build(tune []Tune) (err error) {
 			s.Approvals.Handle(kind, h)
 		}
 	}
+	if err := s.Customers.CheckDependents(); err != nil {
+		return err
+	}
 	s.Accounts.OnAddressed(s.Accesses.Addressed)
 	s.Courier.OnSettled(s.Accesses.Settled)
 	s.Accounts.OnSwitched(s.Handovers.Switched)

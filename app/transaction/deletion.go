@@ -1,0 +1,35 @@
+package transaction
+
+import (
+	"context"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/customer"
+)
+
+// dependent is how transactions go with their customer.
+func (s *Service) dependent() customer.Dependent {
+	return customer.Dependent{Count: countOfCustomer, Erase: s.eraseOfCustomer}
+}
+
+func countOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64, error) {
+	return db.NewSelect().Model((*record)(nil)).Where("customer_id = ?", customer).Count(ctx)
+}
+
+// eraseOfCustomer deletes transactions: processors, index and expectations go by cascade, the entries in SQLite's search
+// index here.
+func (s *Service) eraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (int64, error) {
+	const some = `(SELECT number FROM transactions WHERE customer_id = ? ORDER BY number LIMIT ?)`
+	if !s.db.IsPostgres() {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_search WHERE rowid IN `+some, customer, limit); err != nil {
+			return 0, err
+		}
+	}
+	res, err := tx.ExecContext(ctx, `DELETE FROM transactions WHERE number IN `+some, customer, limit)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
