@@ -70,7 +70,7 @@ func (k messagesResendCommand) filter(p *invocation, s *wire.Services) (f courie
 	if !ok {
 		return f, errors.New("--customer takes a number such as K-10001, or an id")
 	}
-	if err := s.DB.NewRaw(`SELECT id FROM customer WHERE number = ?`, n).Scan(p.ctx, &f.CustomerID); err != nil {
+	if f.CustomerID, err = customer.IDOf(p.ctx, s.DB, n); err != nil {
 		return f, fmt.Errorf("there is no customer %s", customer.Label(n))
 	}
 	return f, nil

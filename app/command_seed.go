@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kontor/app/config"
+	"kontor/app/customer"
 	"kontor/app/demo"
 	"kontor/app/wire"
 	"kontor/migrations"
@@ -38,7 +39,7 @@ func (k seedCommand) Run(p *invocation) error {
 		if _, err := migrations.Apply(p.ctx, db.DB, migrations.Log(wire.Logger(c, os.Stderr))); err != nil {
 			return err
 		}
-		if some, err := db.NewSelect().Table("customer").Exists(p.ctx); err != nil {
+		if some, err := customer.Any(p.ctx, db); err != nil {
 			return err
 		} else if some && !k.Yes {
 			return errors.New("app seed: this database has customers already, and synthetic ones could not be told from them: --yes adds them all the same")

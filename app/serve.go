@@ -70,7 +70,7 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 	}); err != nil {
 		return app, err
 	}
-	if err = s.Accesses.Refold(ctx, log); err != nil {
+	if err = errors.Join(s.Accounts.Refold(ctx, log), s.Accesses.Refold(ctx, log)); err != nil {
 		return app, fmt.Errorf("fold addresses again: %w", err)
 	}
 	if err = app.firstUser(ctx, c, out); err != nil {

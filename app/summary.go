@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"kontor/app/account"
 	"kontor/app/config"
 	"kontor/app/heartbeat"
 	"kontor/app/store"
@@ -46,7 +47,7 @@ func writeSummary(ctx context.Context, out io.Writer, s *wire.Services, missing 
 // missing is what somebody should see to, now that the program runs.
 func missing(ctx context.Context, s *wire.Services) (list []string) {
 	c := s.Config
-	if some, err := s.DB.NewSelect().Table("account").Where("specialist").Exists(ctx); err == nil && !some {
+	if some, err := account.HasSpecialist(ctx, s.DB); err == nil && !some {
 		list = append(list, "a specialist user: "+againProgram()+" user add --email E --name N --role …")
 	}
 	if c.Production() && strings.HasPrefix(c.BaseURL, "http://") {

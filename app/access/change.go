@@ -188,15 +188,16 @@ func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, 
 }
 
 // shutOut ends the sessions of an account that nothing lets in any more.
-func (s *Service) shutOut(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
-	in, err := activeElsewhere(ctx, tx, account)
+func (s *Service) shutOut(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+	in, err := activeElsewhere(ctx, tx, id)
 	if err != nil || in {
 		return err
 	}
-	if in, err = isSpecialist(ctx, tx, account); err != nil || in {
+	a, _, err := account.ByID(ctx, tx, id)
+	if err != nil || a.Specialist { // who works for the firm needs no access to sign in
 		return err
 	}
-	return s.accounts.RevokeOf(ctx, tx, account)
+	return s.accounts.RevokeOf(ctx, tx, id)
 }
 
 // Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew; one that takes

@@ -45,7 +45,7 @@ func (s *Service) ownerInFirm(ctx context.Context, db bun.IDB, r row) (owner acc
 	}
 	addresses := []string{r.Email}
 	if r.AccountID.Valid {
-		a, there, err := accountByID(ctx, db, r.AccountID.UUID)
+		a, there, err := account.ByID(ctx, db, r.AccountID.UUID)
 		if err != nil {
 			return account.Account{}, false, err
 		}
@@ -168,7 +168,7 @@ func (s *Service) holdRedeemed(ctx context.Context, id uuid.UUID, from account.B
 		}
 		by := audit.Actor{ID: owner.ID, Name: owner.Name, Address: from.Address}
 		if r.CreatedBy.Valid {
-			if maker, there, err := accountByID(ctx, tx, r.CreatedBy.UUID); err != nil {
+			if maker, there, err := account.ByID(ctx, tx, r.CreatedBy.UUID); err != nil {
 				return err
 			} else if there {
 				by = audit.Actor{ID: maker.ID, Name: maker.Name}
@@ -252,14 +252,6 @@ func (s *Service) mayRedeem(ctx context.Context, tx bun.IDB, r row) error {
 }
 
 // --- queries ------------------------------------------------------------------------------------------------------
-
-func accountByID(ctx context.Context, db bun.IDB, id uuid.UUID) (a account.Account, ok bool, err error) {
-	err = db.NewSelect().Model(&a).Where("id = ?", id).Scan(ctx)
-	if store.IsNoRows(err) {
-		return account.Account{}, false, nil
-	}
-	return a, err == nil, err
-}
 
 // accessesOfAccount are the accesses with which somebody registered.
 func accessesOfAccount(ctx context.Context, db bun.IDB, id uuid.UUID) (rows []row, err error) {

@@ -202,15 +202,15 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 // restoreAccount returns the account that a restored access belongs to: the one it had, as it was when it went with the
 // access, or the one that has been made for the same address since. Invalid when there is none any more.
 func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, t Taken) (uuid.NullUUID, error) {
-	there, err := hasAccount(ctx, tx, id)
-	if err != nil || there {
-		return uuid.NullUUID{UUID: id, Valid: there}, err
+	there, err := s.accounts.Existing(ctx, tx, []uuid.UUID{id})
+	if err != nil || there[id] {
+		return uuid.NullUUID{UUID: id, Valid: there[id]}, err
 	}
 	was := t.Account
 	if was == nil {
 		return uuid.NullUUID{}, nil
 	}
-	others, err := accountsCalled(ctx, tx, was.EmailFolded, was.UsernameFolded)
+	others, err := account.ByLogin(ctx, tx, was.EmailFolded, was.UsernameFolded)
 	if err != nil {
 		return uuid.NullUUID{}, err
 	}

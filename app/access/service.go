@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ type Accounts interface {
 	SpecialistAt(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
 	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
 	Restore(ctx context.Context, tx bun.IDB, e account.Erased) error
+	Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error)
 }
 
 // Outbox is what this package needs of courier.Service.
@@ -116,6 +118,12 @@ var (
 
 // resendPause is how long Send again is refused after an invitation: what comes sooner is a double click.
 const resendPause = 10 * time.Second
+
+// Refold folds again what an earlier version folded otherwise; see store.DB.Refold.
+func (s *Service) Refold(ctx context.Context, log *slog.Logger) error {
+	return s.db.Refold(ctx, log, store.Folded{Table: "access", Key: "id", Column: "email_folded", Fold: store.FoldEmail},
+		store.Folded{Table: "access", Key: "id", Column: "approved", Fold: store.FoldEmail})
+}
 
 // --- adding -------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
-	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/store"
 	"kontor/policies"
@@ -114,6 +113,18 @@ func accessBySubmission(ctx context.Context, db bun.IDB, submission string) (r r
 func accessesOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) (rows []row, err error) {
 	err = selectAccesses(db, &rows).Where("?TableAlias.customer_id = ?", customerID).Scan(ctx)
 	return rows, err
+}
+
+// AllOf are the accesses of a customer, without what stands in their accounts. Whether the caller may see them is asked
+// before.
+func AllOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) ([]Access, error) {
+	var rows []row
+	err := db.NewSelect().Model(&rows).Where("customer_id = ?", customerID).Scan(ctx)
+	list := make([]Access, len(rows))
+	for i, r := range rows {
+		list[i] = r.access()
+	}
+	return list, err
 }
 
 func found(q *bun.SelectQuery, ctx context.Context, r *row) (row, bool, error) {
@@ -291,29 +302,6 @@ func activeElsewhere(ctx context.Context, tx bun.IDB, account uuid.UUID) (bool, 
 // hasEmail says whether a customer has an access with an e-mail address.
 func hasEmail(ctx context.Context, tx bun.IDB, customerID uuid.UUID, folded string) (bool, error) {
 	return tx.NewSelect().Model((*row)(nil)).Where("customer_id = ?", customerID).Where("email_folded = ?", folded).Exists(ctx)
-}
-
-// hasAccount says whether an account is there, and keeps it there until the tx ends.
-func hasAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) (bool, error) {
-	var there uuid.UUID
-	err := lock(tx, tx.NewSelect().Table("account").Column("id").Where("id = ?", id), "KEY SHARE").Scan(ctx, &there)
-	if store.IsNoRows(err) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// accountsCalled are those that have one of the names, folded, as their e-mail address or username, locked as by
-// hasAccount.
-func accountsCalled(ctx context.Context, tx bun.IDB, email, username string) (list []account.Account, err error) {
-	names := bun.List([]string{email, username})
-	err = lock(tx, tx.NewSelect().Model(&list).Where("email_folded IN (?) OR username_folded IN (?)", names, names), "KEY SHARE").Scan(ctx)
-	return list, err
-}
-
-// isSpecialist says whether an account works for the firm and so needs no access to sign in.
-func isSpecialist(ctx context.Context, db bun.IDB, account uuid.UUID) (bool, error) {
-	return db.NewSelect().Table("account").ColumnExpr("1").Where("id = ?", account).Where("specialist").Exists(ctx)
 }
 
 // tally is one line of statusCounts.

@@ -18,7 +18,7 @@ import (
 // creates. A given password is the operator's own choice: only its length is checked. Error: Invalid with fields name,
 // email, password.
 func (s *Service) CreateFirst(ctx context.Context, email, name, password string) (shown string, created bool, err error) {
-	if some, err := hasSpecialist(ctx, s.db); err != nil || some {
+	if some, err := HasSpecialist(ctx, s.db); err != nil || some {
 		return "", false, err
 	}
 	f := SpecialistForm{Name: name, Email: email, Roles: policies.FirmRoles}
@@ -44,7 +44,7 @@ func (s *Service) CreateFirst(ctx context.Context, email, name, password string)
 		if err := lockHolders(ctx, tx); err != nil {
 			return err
 		}
-		some, err := hasSpecialist(ctx, tx)
+		some, err := HasSpecialist(ctx, tx)
 		created = err == nil && !some
 		if !created {
 			return err

@@ -48,7 +48,7 @@ func (s *Service) saw(action audit.Action, a Account, by audit.Actor) {
 	s.audit.Saw(audit.Sighting{Action: action, By: by, SubjectID: a.ID, Subject: a.Name})
 }
 
-// Existing is for the log: it says which of the accounts there are, and keeps them from going until the tx ends.
+// Existing says which of the accounts there are, and keeps them from going until the tx ends.
 func (s *Service) Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	return existing(ctx, tx, ids)
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -115,6 +116,13 @@ func (s *Service) CleanUp(ctx context.Context) error {
 		}
 		return secret.EraseExpired(ctx, tx, now.Add(-keepLinks))
 	})
+}
+
+// Refold folds again what an earlier version folded otherwise; see store.DB.Refold.
+func (s *Service) Refold(ctx context.Context, log *slog.Logger) error {
+	return s.db.Refold(ctx, log, store.Folded{Table: "account", Key: "id", Column: "email_folded", Fold: store.FoldEmail},
+		store.Folded{Table: "account", Key: "id", Column: "username_folded", Fold: store.FoldEmail},
+		store.Folded{Table: "former_address", Key: "account_id", Column: "mailbox", Fold: Mailbox})
 }
 
 func (s *Service) require(c Caller, action policies.Action) error {

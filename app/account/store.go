@@ -26,6 +26,31 @@ func findAccount(ctx context.Context, db bun.IDB, id uuid.UUID) (a Account, err 
 	return a, loadRoles(ctx, db, &a)
 }
 
+// ByID loads an account, without its roles; ok is false when there is none.
+func ByID(ctx context.Context, db bun.IDB, id uuid.UUID) (a Account, ok bool, err error) {
+	err = db.NewSelect().Model(&a).Where("id = ?", id).Scan(ctx)
+	if store.IsNoRows(err) {
+		return Account{}, false, nil
+	}
+	return a, err == nil, err
+}
+
+// ByLogin are the accounts that have one of the names, folded, as their e-mail address or username, without their roles.
+// They stay until the tx ends.
+func ByLogin(ctx context.Context, tx bun.IDB, folded ...string) (list []Account, err error) {
+	names := bun.List(folded)
+	err = stay(tx, tx.NewSelect().Model(&list).Where("email_folded IN (?) OR username_folded IN (?)", names, names)).Scan(ctx)
+	return list, err
+}
+
+// stay keeps the rows a query finds from going until the tx ends, as a foreign key does.
+func stay(tx bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
+	if tx.Dialect().Name() == dialect.PG {
+		return q.For("KEY SHARE")
+	}
+	return q
+}
+
 func findByEmail(ctx context.Context, db bun.IDB, folded string) (a Account, err error) {
 	if err = db.NewSelect().Model(&a).Where("email_folded = ?", folded).Scan(ctx); err != nil {
 		return Account{}, err
@@ -48,12 +73,8 @@ func forUpdate(db bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
 
 // existing are those of the accounts that there are. They stay until the tx ends.
 func existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
-	q := tx.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids))
-	if tx.Dialect().Name() == dialect.PG {
-		q = q.For("KEY SHARE")
-	}
 	var found []uuid.UUID
-	if err := q.Scan(ctx, &found); err != nil {
+	if err := stay(tx, tx.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids))).Scan(ctx, &found); err != nil {
 		return nil, err
 	}
 	there := make(map[uuid.UUID]bool, len(found))
@@ -184,7 +205,7 @@ func otherHolders(ctx context.Context, tx bun.IDB, roles []policies.Role, id uui
 
 // ableSpecialists are all specialist users who can sign in, with what decides on their roles.
 func ableSpecialists(ctx context.Context, tx bun.IDB) (list []withAccess, err error) {
-	err = tx.NewRaw("SELECT "+columns(tx, Account{}, "a")+", "+roleFacts+
+	err = tx.NewRaw("SELECT "+columns(tx, Account{}, "a")+", "+FactsOf("a")+
 		" FROM account AS a WHERE a.specialist AND a.active AND a.password_hash <> ''").Scan(ctx, &list)
 	for i := range list {
 		list[i].readRoles()
@@ -204,7 +225,8 @@ func newestPolicy(ctx context.Context, tx bun.IDB) (number int, text string, err
 
 // --- specialist users --------------------------------------------------------------------------------------------
 
-func hasSpecialist(ctx context.Context, db bun.IDB) (bool, error) {
+// HasSpecialist says whether anybody works for the firm yet.
+func HasSpecialist(ctx context.Context, db bun.IDB) (bool, error) {
 	return db.NewSelect().Model((*Account)(nil)).Where("specialist").Exists(ctx)
 }
 
@@ -233,35 +255,50 @@ func listSpecialists(
 
 // withAccess is an account with everything that decides on its roles.
 type withAccess struct {
-	Account   Account `bun:"embed:a_"`
-	RoleNames *string `bun:"role_names"`
-	HasAccess bool    `bun:"has_access"` // an active one: an end user
+	Account Account `bun:"embed:a_"`
+	Facts
 	StandsFor *string `bun:"stands_for"` // ids of those whose deputy the person is now; only of a session
 }
 
-func (w *withAccess) readRoles() {
-	if w.RoleNames == nil {
-		return
-	}
-	var roles []policies.Role
-	for _, r := range strings.Split(*w.RoleNames, ",") {
-		if slices.Contains(policies.FirmRoles, policies.Role(r)) {
-			roles = append(roles, policies.Role(r))
-		}
-	}
-	w.Account.Roles, _ = inOrder(roles)
+func (w *withAccess) readRoles() { w.Account.Roles = w.given() }
+
+// Facts decide on an account's roles. They are read with a row of the account, in the same query; see FactsOf.
+type Facts struct {
+	RoleNames *string `bun:"role_names"`
+	HasAccess bool    `bun:"has_access"` // an active one: an end user
 }
 
-// roleFacts are the columns of withAccess beside the account itself. Tables access and customer belong to other
-// features; that an account is an end user's is asked here, in the same query, because it is asked for every request.
-const roleFacts = `(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = a.id) AS role_names,
-	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id WHERE x.account_id = a.id
+// FactsOf are the columns of Facts, for a row of table account with that alias. Tables access and customer belong to
+// other features; that an account is an end user's is asked here, in the same query, because it is asked for every request.
+func FactsOf(alias string) string {
+	return `(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = ` + alias + `.id) AS role_names,
+	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id WHERE x.account_id = ` + alias + `.id
 		AND x.registered_at IS NOT NULL AND x.deactivated_at IS NULL AND NOT k.deleting) AS has_access`
+}
+
+// Roles is everything a person is: the roles given to a specialist user, end user of a customer.
+func (f Facts) Roles(specialist bool) []policies.Role {
+	return allRoles(Account{Specialist: specialist, Roles: f.given()}, f.HasAccess)
+}
+
+// given are the roles that stand in account_role.
+func (f Facts) given() (roles []policies.Role) {
+	if f.RoleNames == nil {
+		return nil
+	}
+	names := strings.Split(*f.RoleNames, ",")
+	for _, r := range policies.FirmRoles {
+		if slices.Contains(names, string(r)) {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
 
 // findLogin finds an account by username or e-mail, folded. No two can be meant: a username with an @ is its owner's
 // own address.
 func findLogin(ctx context.Context, db bun.IDB, folded string) (w withAccess, err error) {
-	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+roleFacts+
+	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+FactsOf("a")+
 		" FROM account AS a WHERE a.email_folded = ? OR a.username_folded = ?", folded, folded).Scan(ctx, &w)
 	w.readRoles()
 	return w, err
@@ -269,7 +306,7 @@ func findLogin(ctx context.Context, db bun.IDB, folded string) (w withAccess, er
 
 // findFacts finds an account with everything that decides on its roles.
 func findFacts(ctx context.Context, db bun.IDB, id uuid.UUID) (w withAccess, err error) {
-	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+roleFacts+" FROM account AS a WHERE a.id = ?", id).Scan(ctx, &w)
+	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+FactsOf("a")+" FROM account AS a WHERE a.id = ?", id).Scan(ctx, &w)
 	w.readRoles()
 	return w, err
 }
@@ -282,7 +319,7 @@ type sessionRow struct {
 
 // findSession finds a session that is still good, and all that is to be known about whose it is, in one query.
 func findSession(ctx context.Context, db bun.IDB, hash string, now, idleSince time.Time) (row sessionRow, err error) {
-	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+roleFacts+`,
+	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+FactsOf("a")+`,
 		(SELECT string_agg(CAST(d.specialist_id AS TEXT), ',') FROM deputy AS d
 			WHERE d.deputy_id = a.id AND d.starts_at <= ? AND d.ends_at > ?) AS stands_for
 		FROM session AS s JOIN account AS a ON a.id = s.account_id

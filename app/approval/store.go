@@ -67,6 +67,11 @@ func waiting(ctx context.Context, db bun.IDB) (list []Approval, err error) {
 	return list, err
 }
 
+// CountWaiting counts what waits.
+func CountWaiting(ctx context.Context, db bun.IDB) (int64, error) {
+	return db.NewSelect().Model((*Approval)(nil)).Where("state = 'waiting'").Count(ctx)
+}
+
 // waitingAbout lists what waits about a subject.
 func waitingAbout(ctx context.Context, db bun.IDB, kind Kind, subject uuid.UUID) (list []Approval, err error) {
 	q := db.NewSelect().Model(&list).Where("state = 'waiting'").Where("kind = ?", kind)

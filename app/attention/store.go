@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/store"
 	"kontor/policies"
@@ -51,9 +52,9 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 	case Invitations:
 		now := s.o.Now()
 		q.columns += `, a.id, a.first_name AS end_first, a.last_name AS end_last, a.email, a.mobile, a.invited_at, a.link_expires_at,
-			a.undeliverable, ` + customer.CodeFailure("a") + ` AS code_failure`
+			a.undeliverable, ` + courier.SMSFailure("a.id", "a.generation") + ` AS code_failure`
 		q.from.Add(` AS customer CROSS JOIN access AS a WHERE a.customer_id = customer.id AND a.registered_at IS NULL AND a.deactivated_at IS NULL
-			AND (a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ? OR `+customer.CodeFailure("a")+` <> '')`,
+			AND (a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ? OR `+courier.SMSFailure("a.id", "a.generation")+` <> '')`,
 			now, now.Add(-s.o.Reminder))
 		q.key += `, a.id`
 	}

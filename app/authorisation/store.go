@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"kontor/app/account"
 	"kontor/app/store"
 )
 
@@ -145,12 +146,9 @@ func processedBy(ctx context.Context, db bun.IDB, customerID, specialistID uuid.
 }
 
 // named finds a specialist user's name; "" when there is none.
-func named(ctx context.Context, db bun.IDB, id uuid.UUID) (p person, err error) {
-	err = scan(ctx, db, store.SQL(`SELECT id, name FROM account WHERE id = ?`, id), &p)
-	if store.IsNoRows(err) {
-		return person{}, nil
-	}
-	return p, err
+func named(ctx context.Context, db bun.IDB, id uuid.UUID) (person, error) {
+	a, _, err := account.ByID(ctx, db, id)
+	return person{ID: a.ID, Name: a.Name}, err
 }
 
 // --- removals that can be undone --------------------------------------------------------------------------------

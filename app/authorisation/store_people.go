@@ -8,6 +8,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/account"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -76,50 +77,21 @@ func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible s
 	return list, scan(ctx, db, q, &list)
 }
 
-type accessRow struct {
-	ID            uuid.UUID     `bun:"id"`
-	AccountID     uuid.NullUUID `bun:"account_id"`
-	FirstName     string        `bun:"first_name"`
-	LastName      string        `bun:"last_name"`
-	RegisteredAt  *time.Time    `bun:"registered_at"`
-	DeactivatedAt *time.Time    `bun:"deactivated_at"`
-}
-
-func accessesOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) (list []accessRow, err error) {
-	return list, scan(ctx, db, store.SQL(`SELECT id, account_id, first_name, last_name, registered_at, deactivated_at
-		FROM access WHERE customer_id = ?`, customerID), &list)
-}
-
 type personRow struct {
+	account.Facts
 	ID         uuid.UUID `bun:"id"`
 	Name       string    `bun:"name"`
 	NameSort   string    `bun:"name_sort"`
 	Specialist bool      `bun:"specialist"`
 	Active     bool      `bun:"active"`
-	RoleNames  *string   `bun:"role_names"`
-	HasAccess  bool      `bun:"has_access"`
 }
 
 // columns of personRow, of a table account p: the same facts as a session is loaded with.
-const personColumns = `p.id, p.name, p.name_sort, p.specialist, p.active,
-	(SELECT string_agg(g.role, ',') FROM account_role AS g WHERE g.account_id = p.id) AS role_names,
-	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id WHERE x.account_id = p.id
-		AND x.registered_at IS NOT NULL AND x.deactivated_at IS NULL AND NOT k.deleting) AS has_access`
+var personColumns = `p.id, p.name, p.name_sort, p.specialist, p.active, ` + account.FactsOf("p")
 
 // person is who a session of the account would be.
 func (r personRow) person() Person {
-	p := Person{ID: r.ID, Name: r.Name, Specialist: r.Specialist, Active: r.Active}
-	if r.Specialist {
-		for _, role := range policies.FirmRoles {
-			if r.RoleNames != nil && strings.Contains(","+*r.RoleNames+",", ","+string(role)+",") {
-				p.Roles = append(p.Roles, role)
-			}
-		}
-	}
-	if r.HasAccess {
-		p.Roles = append(p.Roles, policies.EndUser)
-	}
-	return p
+	return Person{ID: r.ID, Name: r.Name, Specialist: r.Specialist, Active: r.Active, Roles: r.Roles(r.Specialist)}
 }
 
 func peopleByID(ctx context.Context, db bun.IDB, ids []uuid.UUID) (list []personRow, err error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/access"
 	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/store"
@@ -101,7 +102,7 @@ func (s *Service) addAccesses(ctx context.Context, c account.Caller, k *circle) 
 	if err != nil {
 		return err
 	}
-	rows, err := accessesOf(ctx, s.db, k.customer.ID)
+	rows, err := access.AllOf(ctx, s.db, k.customer.ID)
 	if err != nil {
 		return err
 	}

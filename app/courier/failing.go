@@ -47,3 +47,11 @@ func (s *Service) CancelRestored(ctx context.Context, tx bun.IDB) (cancelled int
 	}
 	return res.RowsAffected()
 }
+
+// SMSFailure is why the newest SMS of an access's invitation failed for good, as an expression: the key of the reason, ""
+// when it did not, or there is none. It takes expressions for the access's id and the invitation's generation.
+func SMSFailure(access, generation string) string {
+	return `COALESCE((SELECT CASE WHEN m.state <> 'failed' THEN '' WHEN m.reason = '' THEN 'internal' ELSE m.reason END
+		FROM message AS m WHERE m.access_id = ` + access + ` AND m.channel = 'sms' AND m.generation = ` + generation + `
+		ORDER BY m.created_at DESC, m.id DESC LIMIT 1), '')`
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/courier"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -133,6 +134,20 @@ func (s *Service) relation(ctx context.Context, db bun.IDB, id uuid.UUID, c acco
 	return r, err
 }
 
+// IDOf finds a customer by its number, for commands, which may know all of them. ErrNotFound.
+func IDOf(ctx context.Context, db bun.IDB, number int64) (id uuid.UUID, err error) {
+	err = db.NewSelect().Model((*record)(nil)).Column("id").Where("number = ?", number).Scan(ctx, &id)
+	if store.IsNoRows(err) {
+		err = ErrNotFound
+	}
+	return id, err
+}
+
+// Any says whether there is a customer.
+func Any(ctx context.Context, db bun.IDB) (bool, error) {
+	return db.NewSelect().Model((*record)(nil)).Exists(ctx)
+}
+
 // submitted finds the customer of a form that was sent before.
 func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) (id uuid.UUID, found bool, err error) {
 	err = db.NewRaw(`SELECT id FROM customer WHERE submission = ?`, submission).Scan(ctx, &id)
@@ -143,10 +158,9 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 }
 
 // insert takes the next number and writes the customer, with empty search text and details: Touch fills them.
-func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
+func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) (err error) {
 	r.Details.Valid = true
-	err := tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'customer_number' RETURNING value`).Scan(ctx, &r.Number)
-	if err != nil {
+	if r.Number, err = store.NextNumber(ctx, tx, "customer_number"); err != nil {
 		return err
 	}
 	_, err = tx.NewInsert().Model(r).Exec(ctx)
@@ -182,17 +196,9 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 // standings are the accesses of customers, oldest first.
 func (s *Service) standings(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []standing, err error) {
 	err = tx.NewRaw(`SELECT a.customer_id, a.first_name, a.last_name, a.email, a.mobile, a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at,
-		`+CodeFailure("a")+` <> '' AS code_failed
+		`+courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed
 		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
 	return list, err
-}
-
-// CodeFailure is why the newest SMS of the invitation in the row of table access with that alias failed for good, as an
-// expression: the key of the reason, "" when it did not, or there is none.
-func CodeFailure(alias string) string {
-	return `COALESCE((SELECT CASE WHEN m.state <> 'failed' THEN '' WHEN m.reason = '' THEN 'internal' ELSE m.reason END
-		FROM message AS m WHERE m.access_id = ` + alias + `.id AND m.channel = 'sms' AND m.generation = ` + alias + `.generation
-		ORDER BY m.created_at DESC, m.id DESC LIMIT 1), '')`
 }
 
 // countAdministrators counts the active administrators of customers; one without any is not in the map.

@@ -24,7 +24,7 @@ import (
 // is false, and nothing happens, when there are customers.
 func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *customer.Service) (filled bool, err error) {
 	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if some, err := tx.NewSelect().Table("customer").Exists(ctx); err != nil || some {
+		if some, err := customer.Any(ctx, tx); err != nil || some {
 			return err
 		}
 		filled = true
@@ -108,8 +108,8 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 	if err != nil {
 		return err
 	}
-	var number int64
-	if err := f.tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'customer_number' RETURNING value`).Scan(ctx, &number); err != nil {
+	number, err := store.NextNumber(ctx, f.tx, "customer_number")
+	if err != nil {
 		return err
 	}
 	id, err := uuid.NewV7AtTime(since)

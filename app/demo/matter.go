@@ -10,6 +10,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/store"
 	"kontor/app/transaction"
 )
 
@@ -20,8 +21,8 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	if err != nil {
 		return err
 	}
-	var number int64
-	if err := f.tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`).Scan(ctx, &number); err != nil {
+	number, err := store.NextNumber(ctx, f.tx, "transaction_number")
+	if err != nil {
 		return err
 	}
 	m := matters[(i+k*3)%len(matters)]

@@ -142,7 +142,11 @@ func (p *passing) responsible(ctx context.Context, chunk int) (int, error) {
 		return 0, err
 	}
 	heir := p.Targets[0]
-	if err := p.setResponsible(ctx, p.tx, list, heir.ID, p.now); err != nil {
+	ids := make([]uuid.UUID, len(list))
+	for i, h := range list {
+		ids[i] = h.TransactionID
+	}
+	if err := p.o.Transactions.SetResponsible(ctx, p.tx, ids, heir.ID); err != nil {
 		return 0, err
 	}
 	for _, h := range list {

@@ -17,18 +17,25 @@ import (
 const personColumns = `p.id, p.name, p.email, p.active`
 
 // person finds a specialist user; account.ErrUnknown.
-func (s *Service) person(ctx context.Context, db bun.IDB, id uuid.UUID) (p Person, err error) {
-	err = db.NewRaw(`SELECT `+personColumns+` FROM account AS p WHERE p.id = ? AND p.specialist`, id).Scan(ctx, &p)
-	if store.IsNoRows(err) {
+func (s *Service) person(ctx context.Context, db bun.IDB, id uuid.UUID) (Person, error) {
+	a, _, err := account.ByID(ctx, db, id)
+	if err == nil && !a.Specialist {
 		err = account.ErrUnknown
 	}
-	return p, err
+	return personOf(a), err
 }
 
 // asker is who asked for something, whoever they are.
-func (s *Service) asker(ctx context.Context, db bun.IDB, id uuid.UUID) (p Person, err error) {
-	err = db.NewRaw(`SELECT `+personColumns+` FROM account AS p WHERE p.id = ?`, id).Scan(ctx, &p)
-	return p, err
+func (s *Service) asker(ctx context.Context, db bun.IDB, id uuid.UUID) (Person, error) {
+	a, there, err := account.ByID(ctx, db, id)
+	if err == nil && !there {
+		err = account.ErrUnknown
+	}
+	return personOf(a), err
+}
+
+func personOf(a account.Account) Person {
+	return Person{ID: a.ID, Name: a.Name, Email: a.Email, Active: a.Active}
 }
 
 // active finds those of the ids that are active specialist users', in the order of the ids.
@@ -235,15 +242,6 @@ func (s *Service) answersFor(ctx context.Context, tx bun.IDB, specialist uuid.UU
 	err = tx.NewRaw(`SELECT t.customer_id, t.id AS transaction_id, t.number, t.name FROM transactions AS t
 		JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE t.responsible_id = ? ORDER BY t.id LIMIT ?`, specialist, limit).Scan(ctx, &list)
 	return list, err
-}
-
-func (s *Service) setResponsible(ctx context.Context, tx bun.IDB, list []held, to uuid.UUID, now time.Time) error {
-	ids := make([]uuid.UUID, len(list))
-	for i, h := range list {
-		ids[i] = h.TransactionID
-	}
-	_, err := tx.ExecContext(ctx, `UPDATE transactions SET responsible_id = ?, version = version + 1, updated_at = ? WHERE id IN (?)`, to, now, bun.List(ids))
-	return err
 }
 
 // --- deputies ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"kontor/app/approval"
 	"kontor/app/courier"
 	"kontor/app/heartbeat"
 	"kontor/app/store"
@@ -154,8 +155,8 @@ func (c *Collector) database(ctx context.Context) (list []prometheus.Metric, err
 	if !seen.IsZero() {
 		list = append(list, gauge(lastSeen, age(seen)))
 	}
-	var n int
-	if err := c.o.DB.NewRaw(`SELECT count(*) FROM approval WHERE state = 'waiting'`).Scan(ctx, &n); err != nil {
+	n, err := approval.CountWaiting(ctx, c.o.DB)
+	if err != nil {
 		return nil, err
 	}
 	return append(list, gauge(approvals, float64(n))), nil

@@ -17,6 +17,7 @@ import (
 	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/store"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
@@ -113,7 +114,7 @@ func (s *Service) evaluate(ctx context.Context, db bun.IDB, under *policies.Deci
 	if err != nil {
 		return nil, err
 	}
-	all, err := kinds(ctx, db)
+	all, err := transaction.AllKinds(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func (r factsRow) roles() []policies.Role {
 	case r.PersonID.Valid && !r.Active:
 		return nil
 	case r.PersonID.Valid:
-		return rolesOf(r.Specialist, r.RoleNames, r.HasAccess)
+		return r.Roles(r.Specialist)
 	}
 	return []policies.Role{r.Role}
 }

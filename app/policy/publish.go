@@ -3,8 +3,6 @@ package policy
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -221,22 +219,7 @@ func keeps(ctx context.Context, db bun.IDB, next *policies.Decider) (bool, error
 }
 
 // roles is everything an active specialist user is.
-func (p personRow) roles() []policies.Role { return rolesOf(true, p.RoleNames, p.HasAccess) }
-
-func rolesOf(specialist bool, names *string, hasAccess bool) (roles []policies.Role) {
-	if specialist && names != nil {
-		given := strings.Split(*names, ",")
-		for _, r := range policies.FirmRoles {
-			if slices.Contains(given, string(r)) {
-				roles = append(roles, r)
-			}
-		}
-	}
-	if hasAccess {
-		roles = append(roles, policies.EndUser)
-	}
-	return roles
-}
+func (p personRow) roles() []policies.Role { return p.Roles(true) }
 
 // Review is what stands in the way of publishing the draft.
 type Review struct {

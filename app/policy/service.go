@@ -198,11 +198,13 @@ func (s *Service) Version(ctx context.Context, c account.Caller, number int) (v,
 }
 
 // Kinds are the kinds of transactions that rules may name, retired ones included: transactions keep theirs.
-func (s *Service) Kinds(ctx context.Context) ([]transaction.Kind, error) { return kinds(ctx, s.o.DB) }
+func (s *Service) Kinds(ctx context.Context) ([]transaction.Kind, error) {
+	return transaction.AllKinds(ctx, s.o.DB)
+}
 
 // Vocabulary reads which kinds a rule may name.
 func Vocabulary(ctx context.Context, db bun.IDB) (policies.Vocabulary, error) {
-	all, err := kinds(ctx, db)
+	all, err := transaction.AllKinds(ctx, db)
 	known := map[string]bool{}
 	for _, k := range all {
 		known[k.Key] = true

@@ -9,8 +9,8 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/account"
 	"kontor/app/store"
-	"kontor/app/transaction"
 )
 
 // --- versions -----------------------------------------------------------------------------------------------------
@@ -142,31 +142,21 @@ func putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID, a
 
 // --- vocabulary and people ----------------------------------------------------------------------------------------
 
-func kinds(ctx context.Context, db bun.IDB) (all []transaction.Kind, err error) {
-	err = db.NewRaw(`SELECT key, name_en, name_de, position, active, version FROM transaction_kind ORDER BY position, key`).Scan(ctx, &all)
-	return all, err
-}
-
 // personRow is an active account with everything that decides on its roles.
 type personRow struct {
-	ID        uuid.UUID `bun:"id"`
-	Name      string    `bun:"name"`
-	RoleNames *string   `bun:"role_names"`
-	HasAccess bool      `bun:"has_access"`
-	Password  bool      `bun:"password"`
+	ID   uuid.UUID `bun:"id"`
+	Name string    `bun:"name"`
+	account.Facts
+	Password bool `bun:"password"`
 }
 
 // registered is the condition on a row of access, alias x, that it makes its account an end user.
 const registered = ` x.registered_at IS NOT NULL AND x.deactivated_at IS NULL`
 
-const personColumns = `a.id, a.name, a.password_hash <> '' AS password,
-	(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = a.id) AS role_names,
-	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id AND NOT k.deleting
-		WHERE x.account_id = a.id AND` + registered + `) AS has_access`
-
 // specialists are all active specialist users, by name.
 func specialists(ctx context.Context, db bun.IDB) (all []personRow, err error) {
-	err = db.NewRaw(`SELECT `+personColumns+` FROM account AS a WHERE a.specialist AND a.active ORDER BY a.name_sort, a.id`).Scan(ctx, &all)
+	err = db.NewRaw(`SELECT a.id, a.name, a.password_hash <> '' AS password, `+account.FactsOf("a")+`
+		FROM account AS a WHERE a.specialist AND a.active ORDER BY a.name_sort, a.id`).Scan(ctx, &all)
 	return all, err
 }
 
@@ -188,11 +178,10 @@ type expectationRow struct {
 // factsRow is an expectation with the facts about its person and transaction as they are now.
 type factsRow struct {
 	Expectation
+	account.Facts
 	Person          string        `bun:"person"`
 	Specialist      bool          `bun:"specialist"`
 	Active          bool          `bun:"active"`
-	RoleNames       *string       `bun:"role_names"`
-	HasAccess       bool          `bun:"has_access"`
 	TransactionName string        `bun:"transaction_name"`
 	TransactionKind string        `bun:"transaction_kind"`
 	CustomerID      uuid.NullUUID `bun:"customer_id"`
@@ -201,9 +190,7 @@ type factsRow struct {
 func expectations(ctx context.Context, db bun.IDB) (all []factsRow, err error) {
 	err = db.NewRaw(`SELECT e.id, e.role, e.relation, e.person_id, e.may, e.action, e.object, e.kind, e.transaction_id, e.created_at,
 		COALESCE(a.name, '') AS person, COALESCE(a.specialist, FALSE) AS specialist, COALESCE(a.active, FALSE) AS active,
-		(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = a.id) AS role_names,
-		EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id AND NOT k.deleting
-			WHERE x.account_id = a.id AND`+registered+`) AS has_access,
+		`+account.FactsOf("a")+`,
 		COALESCE(t.name, '') AS transaction_name, COALESCE(t.kind, '') AS transaction_kind, t.customer_id
 		FROM policy_expectation AS e LEFT JOIN account AS a ON a.id = e.person_id LEFT JOIN transactions AS t ON t.id = e.transaction_id
 		ORDER BY e.created_at, e.id`).Scan(ctx, &all)

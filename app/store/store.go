@@ -256,3 +256,9 @@ type offset struct {
 
 func (s *offset) set(d time.Duration) { s.mu.Lock(); s.off = d; s.mu.Unlock() }
 func (s *offset) get() time.Duration  { s.mu.RLock(); defer s.mu.RUnlock(); return s.off }
+
+// NextNumber raises a counter and returns the number, inside the tx of what gets it. No number is given twice.
+func NextNumber(ctx context.Context, tx bun.IDB, counter string) (number int64, err error) {
+	err = tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value`, counter).Scan(ctx, &number)
+	return number, err
+}

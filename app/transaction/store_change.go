@@ -8,6 +8,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/store"
 )
@@ -41,11 +42,11 @@ type person struct {
 }
 
 func (s *Service) specialist(ctx context.Context, db bun.IDB, id uuid.UUID) (p person, found bool, err error) {
-	err = db.NewRaw(`SELECT id, name, active FROM account WHERE id = ? AND specialist`, id).Scan(ctx, &p)
-	if store.IsNoRows(err) {
-		return person{}, false, nil
+	a, _, err := account.ByID(ctx, db, id)
+	if err != nil || !a.Specialist {
+		return person{}, false, err
 	}
-	return p, err == nil, err
+	return person{ID: a.ID, Name: a.Name, Active: a.Active}, true, nil
 }
 
 func (s *Service) people(ctx context.Context, customerID, self uuid.UUID) (list []Person, err error) {
@@ -72,7 +73,7 @@ func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`).Scan(ctx, &r.Number); err != nil {
+	if r.Number, err = store.NextNumber(ctx, tx, "transaction_number"); err != nil {
 		return err
 	}
 	r.Search = searchText(r.Number, r.Name, r.Kind, name)
@@ -134,6 +135,14 @@ func (s *Service) setStatus(ctx context.Context, tx bun.IDB, t Transaction, to S
 		WHERE number = ? AND version = ?`, to, s.now(), t.Number, t.Version))
 }
 
+// SetResponsible lets a specialist user answer for transactions from now on, inside the caller's tx. Who may do so is asked
+// before, and the caller writes the log.
+func (s *Service) SetResponsible(ctx context.Context, tx bun.IDB, ids []uuid.UUID, to uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `UPDATE transactions SET responsible_id = ?, version = version + 1, updated_at = ? WHERE id IN (?)`,
+		to, s.now(), bun.List(ids))
+	return err
+}
+
 // refreshSearch writes the search texts of a customer's transactions anew.
 func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, customerID uuid.UUID, customerName string) error {
 	var rows []struct {
@@ -177,7 +186,8 @@ func (s *Service) fillSearch(ctx context.Context, tx bun.IDB) (found bool, err e
 
 const kindColumns = `key, name_en, name_de, position, active, version`
 
-func (s *Service) kinds(ctx context.Context, db bun.IDB) (list []Kind, err error) {
+// AllKinds are all kinds in their order, retired ones as well. Whether somebody may know them is asked before.
+func AllKinds(ctx context.Context, db bun.IDB) (list []Kind, err error) {
 	err = db.NewRaw(`SELECT `+kindColumns+` FROM transaction_kind ORDER BY position, key`).Scan(ctx, &list)
 	return list, err
 }

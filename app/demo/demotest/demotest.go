@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/customer"
 	"kontor/app/demo"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -76,7 +77,7 @@ func Seeded(b *testing.B, url string, o demo.SeedOptions) *store.DB {
 	b.Cleanup(func() { _ = db.Close() })
 	_, err = migrations.Apply(ctx, db.DB)
 	must(b, err)
-	some, err := db.NewSelect().Table("customer").Exists(ctx)
+	some, err := customer.Any(ctx, db)
 	must(b, err)
 	if !some {
 		begin := time.Now()

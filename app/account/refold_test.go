@@ -1,4 +1,4 @@
-package access
+package account
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 func TestRefold(t *testing.T) {
 	each(t, func(w *world) {
 		insert := func(name, folded string) {
-			_, err := w.db.ExecContext(w.ctx(), `INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded,
+			_, err := w.db.ExecContext(w.ctx, `INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded,
 				password_hash, locale, shortcuts, active, version, created_at, pending_email)
 				VALUES (?, TRUE, ?, ?, '', ?, ?, ?, ?, '', 'de', TRUE, TRUE, 1, ?, '')`,
-				name, name, name, folded, folded, folded, folded, at(9, 0, 0))
-			must(t, err)
+				name, name, name, folded, folded, folded, folded, w.now())
+			w.must(err)
 		}
 		const one, two, twin = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002", "01900000-0000-7000-8000-000000000003"
 		insert(one, "a@bücher.example")
@@ -23,17 +23,17 @@ func TestRefold(t *testing.T) {
 		insert(twin, "m@bücher.example")
 		var out bytes.Buffer
 		for range 2 {
-			must(t, w.Refold(w.ctx(), slog.New(slog.NewTextHandler(&out, nil))))
+			w.must(w.Refold(w.ctx, slog.New(slog.NewTextHandler(&out, nil))))
 		}
 		for id, want := range map[string]string{one: "a@xn--bcher-kva.example", two: "m@xn--bcher-kva.example", twin: "m@bücher.example"} {
 			var email, username string
-			must(t, w.db.NewRaw("SELECT email_folded, username_folded FROM account WHERE id = ?", id).Scan(w.ctx(), &email, &username))
+			w.must(w.db.NewRaw("SELECT email_folded, username_folded FROM account WHERE id = ?", id).Scan(w.ctx, &email, &username))
 			if email != want || username != want {
-				t.Errorf("%s: %s, %s; want %s", id, email, username, want)
+				w.Errorf("%s: %s, %s; want %s", id, email, username, want)
 			}
 		}
 		if !strings.Contains(out.String(), twin) || strings.Contains(out.String(), "m@") {
-			t.Errorf("log: %s", out.String())
+			w.Errorf("log: %s", out.String())
 		}
 	})
 }
