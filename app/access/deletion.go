@@ -12,8 +12,12 @@ import (
 
 // registerDeletion says how accesses, and the accounts that only they keep, go with their customer.
 func (s *Service) registerDeletion(customers Customers) {
-	customers.AddDependent(customer.Accesses, customer.Dependent{Count: countOfCustomer, LockOut: s.lockOutOfCustomer, Erase: s.eraseOfCustomer})
-	customers.AddDependent(customer.EndUsers, customer.Dependent{Count: countLeaving, LockOut: s.signOutLeaving}) // erased with their last access
+	customers.AddDependent(customer.Accesses, customer.Dependent{
+		Count: countOfCustomer, LockOut: s.lockOutOfCustomer, Erase: s.eraseOfCustomer,
+	})
+	customers.AddDependent(customer.EndUsers, customer.Dependent{
+		Count: countLeaving, LockOut: s.signOutLeaving, // erased with their last access
+	})
 }
 
 // lockOutOfCustomer cancels the messages of a customer's accesses and voids their links and codes.

@@ -74,7 +74,8 @@ func forUpdate(db bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
 // existing are those of the accounts that there are. They stay until the tx ends.
 func existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	var found []uuid.UUID
-	if err := stay(tx, tx.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids))).Scan(ctx, &found); err != nil {
+	q := tx.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids))
+	if err := stay(tx, q).Scan(ctx, &found); err != nil {
 		return nil, err
 	}
 	there := make(map[uuid.UUID]bool, len(found))

@@ -77,12 +77,9 @@ func Dismiss(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID
 // EraseOfCustomer deletes up to limit administrators of a customer that is being deleted, once its transactions, and with
 // them the index, are gone.
 func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
-	res, err := tx.ExecContext(ctx, `DELETE FROM customer_administrator WHERE customer_id = ?
-		AND specialist_id IN (SELECT specialist_id FROM customer_administrator WHERE customer_id = ? LIMIT ?)`, customer, customer, limit)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	return store.Affected(tx.ExecContext(ctx, `DELETE FROM customer_administrator WHERE customer_id = ?
+		AND specialist_id IN (SELECT specialist_id FROM customer_administrator WHERE customer_id = ? LIMIT ?)`,
+		customer, customer, limit))
 }
 
 // Entrust makes a specialist user an additional processor of a transaction; fresh is false when they were one already. The

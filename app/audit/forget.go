@@ -7,6 +7,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
+
+	"kontor/app/store"
 )
 
 // Forget takes out of the log what it says of accounts that are going, inside the tx that deletes them: the entries of no
@@ -67,9 +69,6 @@ func CountOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64
 // EraseOfCustomer deletes up to limit entries about a customer that is being deleted, and says how many there were.
 func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
 	some := tx.NewSelect().Model((*Entry)(nil)).Column("id").Where("customer_id = ?", customer).Limit(int64(limit))
-	res, err := tx.NewDelete().Model((*Entry)(nil)).Where("customer_id = ?", customer).Where("id IN (?)", some).Exec(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	q := tx.NewDelete().Model((*Entry)(nil)).Where("customer_id = ?", customer).Where("id IN (?)", some)
+	return store.Affected(q.Exec(ctx))
 }

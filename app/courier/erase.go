@@ -5,6 +5,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
+
+	"kontor/app/store"
 )
 
 // CountOfCustomer counts the messages that go with a customer.
@@ -16,11 +18,8 @@ func (s *Service) CountOfCustomer(ctx context.Context, db bun.IDB, customer uuid
 // there were.
 func (s *Service) EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
 	some := tx.NewSelect().Model((*Message)(nil)).Column("id").Where("customer_id = ?", customer).Limit(int64(limit))
-	res, err := tx.NewDelete().Model((*Message)(nil)).Where("customer_id = ?", customer).Where("id IN (?)", some).Exec(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	q := tx.NewDelete().Model((*Message)(nil)).Where("customer_id = ?", customer).Where("id IN (?)", some)
+	return store.Affected(q.Exec(ctx))
 }
 
 // EraseOfAccesses deletes the messages of accesses, attempts included.

@@ -60,7 +60,8 @@ func (s *Service) deletionCounts(ctx context.Context, db bun.IDB, id uuid.UUID) 
 		return c, err
 	}
 	for p, n := range map[Part]*int64{
-		Accesses: &c.Accesses, EndUsers: &c.EndUsers, Transactions: &c.Transactions, Messages: &c.Messages, LogEntries: &c.LogEntries,
+		Accesses: &c.Accesses, EndUsers: &c.EndUsers, Transactions: &c.Transactions, Messages: &c.Messages,
+		LogEntries: &c.LogEntries,
 	} {
 		if *n, err = s.dependents[p].Count(ctx, db, id); err != nil {
 			return c, err

@@ -10,7 +10,9 @@ import (
 )
 
 func init() {
-	customer.AddFeatures = func(db *store.DB, now store.Clock, customers *customer.Service, people *account.Service, post *courier.Service) {
+	customer.AddFeatures = func(
+		db *store.DB, now store.Clock, customers *customer.Service, people *account.Service, post *courier.Service,
+	) {
 		access.New(access.Options{DB: db, Now: now, Customers: customers, Accounts: people, Courier: post})
 		transaction.New(transaction.Options{DB: db, Now: now, Customers: customers})
 	}

@@ -80,7 +80,8 @@ func New(o Options) *Service {
 		o.Erasures = erasure.New("", o.DB, o.Now)
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures, limits: limitsOf(o.DB), reminder: o.Reminder,
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures,
+		limits: limitsOf(o.DB), reminder: o.Reminder,
 		step:    func() error { return nil },
 		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
 		dependents: map[Part]Dependent{

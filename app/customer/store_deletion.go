@@ -62,11 +62,7 @@ func (s *Service) markFinished(ctx context.Context, tx bun.IDB, id uuid.UUID) (b
 }
 
 func (s *Service) deleteCustomer(ctx context.Context, tx bun.IDB, id uuid.UUID) (gone int64, err error) {
-	res, err := tx.ExecContext(ctx, `DELETE FROM customer WHERE id = ?`, id)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	return store.Affected(tx.ExecContext(ctx, `DELETE FROM customer WHERE id = ?`, id))
 }
 
 func affected(ctx context.Context, tx bun.IDB, sql string, args ...any) (bool, error) {

@@ -136,9 +136,6 @@ func VoidOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID) error {
 // EraseOfCustomer is VoidOfCustomer for up to limit links; it says how many there were.
 func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
 	some := tx.NewSelect().Model((*Link)(nil)).Column("hash").Where("customer_id = ?", customer).Limit(int64(limit))
-	res, err := tx.NewDelete().Model((*Link)(nil)).Where("customer_id = ?", customer).Where("hash IN (?)", some).Exec(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	q := tx.NewDelete().Model((*Link)(nil)).Where("customer_id = ?", customer).Where("hash IN (?)", some)
+	return store.Affected(q.Exec(ctx))
 }

@@ -37,7 +37,8 @@ func (db *DB) refold(ctx context.Context, log *slog.Logger, f Folded) error {
 	if db.IsPostgres() {
 		foreign = `%s ~ '[^ -~]'`
 	}
-	q := db.NewSelect().TableExpr("?", bun.Ident(f.Table)).ColumnExpr("? AS key, ? AS value", bun.Ident(f.Key), bun.Ident(f.Column))
+	q := db.NewSelect().TableExpr("?", bun.Ident(f.Table)).
+		ColumnExpr("? AS key, ? AS value", bun.Ident(f.Key), bun.Ident(f.Column))
 	if err := q.Where(fmt.Sprintf(foreign, f.Column)).Scan(ctx, &rows); err != nil {
 		return err
 	}

@@ -262,3 +262,11 @@ func NextNumber(ctx context.Context, tx bun.IDB, counter string) (number int64, 
 	err = tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value`, counter).Scan(ctx, &number)
 	return number, err
 }
+
+// Affected is how many rows a statement changed.
+func Affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}

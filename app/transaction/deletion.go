@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/customer"
+	"kontor/app/store"
 )
 
 // dependent is how transactions go with their customer.
@@ -27,9 +28,5 @@ func (s *Service) eraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid
 			return 0, err
 		}
 	}
-	res, err := tx.ExecContext(ctx, `DELETE FROM transactions WHERE number IN `+some, customer, limit)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	return store.Affected(tx.ExecContext(ctx, `DELETE FROM transactions WHERE number IN `+some, customer, limit))
 }

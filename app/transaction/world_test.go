@@ -51,7 +51,8 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	log := audit.New(db, w.clock)
 	people := account.New(account.Options{DB: db, Now: w.clock, Policy: policy, Audit: log})
 	post, err := courier.New(courier.Options{
-		DB: db, Now: w.clock, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "Kanzlei Berg", From: "no-reply@kanzlei.example",
+		DB: db, Now: w.clock, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "Kanzlei Berg",
+		From: "no-reply@kanzlei.example",
 	})
 	w.must(err)
 	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Accounts: people, Courier: post})
