@@ -1,0 +1,96 @@
+package listing
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gofrs/uuid/v5"
+
+	"kontor/app/store"
+)
+
+// maxCursor bounds what is decoded. A sort name has at most 200 characters of a form, which folding may lengthen.
+const maxCursor = 4096
+
+// Encode writes a cursor: the key of a row, for an address. The values are of type int, int64, time.Time, uuid.UUID or
+// string; numbers are not negative, a string is a sort name (store.SortKey) and comes last, times are whole microseconds.
+// form tells one list, order or version of a key from another.
+func Encode(form byte, key ...any) string {
+	b := []byte{form}
+	for _, value := range key {
+		switch v := value.(type) {
+		case int:
+			b = binary.AppendUvarint(b, uint64(v)) //nolint:gosec // not negative
+		case int64:
+			b = binary.AppendUvarint(b, uint64(v)) //nolint:gosec // not negative
+		case time.Time:
+			b = binary.BigEndian.AppendUint64(b, uint64(v.UnixMicro())) //nolint:gosec // Decode turns it back
+		case uuid.UUID:
+			b = append(b, v.Bytes()...)
+		case string:
+			b = append(b, v...)
+		default:
+			panic(fmt.Sprintf("a cursor of type %T", value))
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Decode reads a cursor of that form into the variables that key points to. ok is false for everything that Encode can't
+// have written for these types; the variables are not to be used then.
+func Decode(cursor string, form byte, key ...any) (ok bool) {
+	if cursor == "" || len(cursor) > maxCursor {
+		return false
+	}
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(b) == 0 || b[0] != form {
+		return false
+	}
+	b = b[1:]
+	values := make([]any, len(key))
+	for i, variable := range key {
+		if values[i], b, ok = take(b, variable); !ok {
+			return false
+		}
+	}
+	// nothing is left over, and nothing is written in another way, such as with line breaks, which base64 skips
+	return len(b) == 0 && Encode(form, values...) == cursor
+}
+
+// take reads one value into a variable.
+func take(b []byte, variable any) (value any, rest []byte, ok bool) {
+	switch v := variable.(type) {
+	case *int:
+		var n int64
+		_, rest, ok = take(b, &n)
+		*v = int(n)
+		return *v, rest, ok
+	case *int64:
+		n, length := binary.Uvarint(b)
+		if length <= 0 || n > math.MaxInt32 { // no database numbers rows any further
+			return nil, nil, false
+		}
+		*v = int64(n)
+		return *v, b[length:], true
+	case *time.Time:
+		if len(b) < 8 {
+			return nil, nil, false
+		}
+		*v = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // as Encode
+		return *v, b[8:], v.Year() >= 1 && v.Year() <= 9999          // no database takes others
+	case *uuid.UUID:
+		if len(b) < uuid.Size {
+			return nil, nil, false
+		}
+		*v = uuid.FromBytesOrNil(b[:uuid.Size])
+		return *v, b[uuid.Size:], true
+	case *string:
+		*v = string(b)
+		return *v, nil, utf8.Valid(b) && *v == store.SortKey(*v) // no database takes others for text
+	}
+	panic(fmt.Sprintf("a cursor of type %T", variable))
+}

@@ -1,0 +1,58 @@
+package listing
+
+import (
+	"context"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// Way is one of the ways to find what a run asks for. done is false when it led nowhere within its bounds.
+type Way[K any] func(ctx context.Context, r Run[K]) (f Found[K], done bool, err error)
+
+// Counter counts a list up to CountCap+1. more says that it stopped before, and that there are others.
+type Counter func(ctx context.Context) (count int, more bool, err error)
+
+// Find goes one way after the other until one leads to what a run asks for; the last one must. Where that way did not
+// count the list, and there may be more than it saw, count does.
+func Find[K any](ctx context.Context, r Run[K], count Counter, ways ...Way[K]) (f Found[K], err error) {
+	for done, i := false, 0; !done; i++ {
+		if f, done, err = ways[i](ctx, r); err != nil {
+			return Found[K]{}, err
+		}
+	}
+	switch {
+	case f.Counted:
+		return f, nil
+	case r.From == nil && len(f.Hits) < r.Limit: // these are all
+		f.Count = len(f.Hits)
+		return f, nil
+	}
+	f.Count, f.More, err = count(ctx)
+	f.Count = max(f.Count, len(f.Hits)) // counting may have looked less far
+	return f, err
+}
+
+// Count counts the rows of a query up to CountCap+1. What the query selects does not matter: it may be 1.
+func Count(ctx context.Context, db bun.IDB, rows *bun.SelectQuery) (n int, err error) {
+	err = db.NewRaw(`SELECT count(*) FROM (?) AS counted`, rows.Limit(CountCap+1)).Scan(ctx, &n)
+	return n, err
+}
+
+// Avoiding runs a query in which PostgreSQL plans without some kinds of scans ("seqscan", "indexscan"). It is for searches
+// by a trigram index: PostgreSQL's estimates of LIKE are rough, and reading the table or another index, in the hope of
+// meeting enough rows, takes long when they are wrong.
+func Avoiding(ctx context.Context, db *store.DB, scans []string, query func(db bun.IDB) error) error {
+	if !db.IsPostgres() {
+		return query(db)
+	}
+	settings := "SET LOCAL enable_" + strings.Join(scans, " = off; SET LOCAL enable_") + " = off"
+	return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, settings); err != nil {
+			return err
+		}
+		return query(tx)
+	})
+}

@@ -1,0 +1,193 @@
+package listing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+)
+
+// key is one with a value of each type.
+type key struct {
+	phase  int
+	number int64
+	at     time.Time
+	id     uuid.UUID
+	name   string
+}
+
+func (k key) encode() string { return Encode(3, k.phase, k.number, k.at, k.id, k.name) }
+
+func decode(s string) (k key, ok bool) {
+	ok = Decode(s, 3, &k.phase, &k.number, &k.at, &k.id, &k.name)
+	return k, ok
+}
+
+func example() key {
+	at := time.Date(2026, 11, 29, 7, 30, 0, 123_456_000, time.UTC)
+	return key{4, 10_001, at, uuid.Must(uuid.FromString("0198c0de-0000-7000-8000-000000000001")), "muller anna"}
+}
+
+// TestCursor: what is written is read, and nothing else.
+func TestCursor(t *testing.T) {
+	k := example()
+	for _, at := range []time.Time{k.at, time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1960, 5, 1, 0, 0, 0, 0, time.UTC)} {
+		k.at = at
+		if got, ok := decode(k.encode()); !ok || got != k {
+			t.Errorf("%+v is read as %+v, %v", k, got, ok)
+		}
+	}
+	k = example()
+	number, name, at := k, k, k
+	number.number = math.MaxInt32 + 1
+	name.name = "Müller"
+	at.at = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	good := k.encode()
+	for what, cursor := range map[string]string{
+		"nothing": "", "no base64": "!", "cut off": good[:20], "with a line break": good[:8] + "\n" + good[8:], "of another form": Encode(4, k.phase),
+		"too long": Encode(3, strings.Repeat("a", maxCursor)), "a number that no row has": number.encode(), "no sort name": name.encode(),
+		"a time that no database takes": at.encode(), "no text": Encode(3, k.phase, k.number, k.at, k.id, "a\xff"),
+		"a longer number": Encode(3) + "gAAA",
+	} {
+		if got, ok := decode(cursor); ok {
+			t.Errorf("a cursor, %s: read as %+v", what, got)
+		}
+	}
+	if more := Encode(3, k.phase, k.number); Decode(more, 3, &k.phase) {
+		t.Error("something is left over, and was read")
+	}
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add(example().encode())
+	f.Add("")
+	f.Add(strings.Repeat("\n", 34)) // a decoder that skips line breaks reads nothing
+	f.Fuzz(func(t *testing.T, s string) {
+		if k, ok := decode(s); ok && k.encode() != s {
+			t.Errorf("%q is read and written as %q", s, k.encode())
+		}
+	})
+}
+
+// numbers is a list of the numbers below n, in their order.
+type numbers struct{ n int }
+
+func (l numbers) Encode(k int) string { return Encode(1, k) }
+
+func (l numbers) Decode(s string) (k int, ok bool) {
+	ok = Decode(s, 1, &k)
+	return k, ok
+}
+
+func (l numbers) Find(_ context.Context, r Run[int]) (f Found[int], err error) {
+	step, at := 1, 0
+	if r.Back {
+		step, at = -1, l.n-1
+	}
+	if r.From != nil {
+		at = *r.From + step
+	}
+	for ; len(f.Hits) < r.Limit && at >= 0 && at < l.n; at += step {
+		f.Hits = append(f.Hits, at)
+	}
+	f.Count = min(l.n, CountCap+1)
+	return f, nil
+}
+
+func (l numbers) Load(_ context.Context, keys []int) (rows []string, err error) {
+	for _, k := range keys {
+		rows = append(rows, strconv.Itoa(k))
+	}
+	return rows, nil
+}
+
+// TestRead: pages lead from one end of a list to the other and back, and say what is before and behind them.
+func TestRead(t *testing.T) {
+	for _, n := range []int{0, 1, PageSize, PageSize + 1, 2 * PageSize, 2*PageSize + 7, CountCap, CountCap + 1} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			var pages []Page[string]
+			for after := ""; ; {
+				p, err := Read(t.Context(), numbers{n}, after, "")
+				if err != nil || p.Count != min(n, CountCap) || p.Capped != (n > CountCap) || (p.Prev == "") != (after == "") {
+					t.Fatalf("behind %q: %+v, %v", after, p, err)
+				}
+				pages = append(pages, p)
+				if after = p.Next; after == "" {
+					break
+				}
+			}
+			read := 0
+			for i, p := range pages {
+				if want := min(PageSize, n-i*PageSize); len(p.Rows) != want {
+					t.Errorf("page %d has %d rows of %d", i, len(p.Rows), want)
+				}
+				read += len(p.Rows)
+			}
+			if read != n {
+				t.Errorf("%d rows were read", read)
+			}
+			for i := len(pages) - 1; i > 0; i-- {
+				p, err := Read(t.Context(), numbers{n}, "", pages[i].Prev)
+				if err != nil || !slices.Equal(p.Rows, pages[i-1].Rows) || p.Prev != pages[i-1].Prev || p.Next == "" {
+					t.Errorf("back from page %d: %+v, %v", i, p, err)
+				}
+			}
+		})
+	}
+}
+
+// TestReadFromAnywhere: a cursor that leads nowhere leads to the first page.
+func TestReadFromAnywhere(t *testing.T) {
+	l := numbers{2 * PageSize}
+	for _, c := range []struct{ after, before string }{
+		{"broken", ""}, {"", "broken"}, {l.Encode(l.n), ""}, {l.Encode(l.n - 1), ""}, {"", l.Encode(0)}, {"", l.Encode(PageSize - 1)},
+	} {
+		p, err := Read(t.Context(), l, c.after, c.before)
+		if err != nil || len(p.Rows) != PageSize || p.Rows[0] != "0" || p.Prev != "" || p.Next == "" {
+			t.Errorf("%+v: %+v, %v; want the first page", c, p, err)
+		}
+	}
+}
+
+// TestFind: ways are gone until one leads there; what it did not count is counted, unless all was seen.
+func TestFind(t *testing.T) {
+	lost := func(context.Context, Run[int]) (Found[int], bool, error) {
+		return Found[int]{Hits: []int{9}}, false, nil
+	}
+	to := func(f Found[int]) Way[int] {
+		return func(context.Context, Run[int]) (Found[int], bool, error) { return f, true, nil }
+	}
+	counter := func(context.Context) (int, bool, error) { return 7, true, nil }
+	from := 5
+	for name, c := range map[string]struct {
+		r           Run[int]
+		found, want Found[int]
+	}{
+		"counted": {
+			Run[int]{Limit: 2},
+			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
+			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
+		},
+		"all of it":              {Run[int]{Limit: 2}, Found[int]{Hits: []int{1}}, Found[int]{Hits: []int{1}, Count: 1}},
+		"a full page":            {Run[int]{Limit: 2}, Found[int]{Hits: []int{1, 2}}, Found[int]{Hits: []int{1, 2}, Count: 7, More: true}},
+		"from somewhere":         {Run[int]{Limit: 2, From: &from}, Found[int]{Hits: []int{1}}, Found[int]{Hits: []int{1}, Count: 7, More: true}},
+		"more than were counted": {Run[int]{Limit: 8}, Found[int]{Hits: make([]int, 8)}, Found[int]{Hits: make([]int, 8), Count: 8, More: true}},
+	} {
+		got, err := Find(t.Context(), c.r, counter, lost, lost, to(c.found))
+		if err != nil || !slices.Equal(got.Hits, c.want.Hits) || got.Count != c.want.Count || got.More != c.want.More {
+			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
+		}
+	}
+	broken := errors.New("broken")
+	fail := func(context.Context, Run[int]) (Found[int], bool, error) { return Found[int]{}, false, broken }
+	if _, err := Find(t.Context(), Run[int]{}, counter, fail); !errors.Is(err, broken) {
+		t.Errorf("an error on the way: %v", err)
+	}
+}

@@ -1,0 +1,88 @@
+package listing
+
+import (
+	"context"
+	"slices"
+)
+
+// A page has PageSize rows; counts end at CountCap.
+const (
+	PageSize = 50
+	CountCap = 1000
+)
+
+// Page is one page of a list.
+type Page[R any] struct {
+	Rows       []R
+	Next, Prev string // cursors, "" where there is none
+	Count      int    // of all rows of the list, as far as was counted, up to CountCap
+	Capped     bool   // there are more than Count
+	Similar    bool   // nothing has the words of the search; the rows have words that are spelt alike
+}
+
+// Run is one reading of a list with keys of type K.
+type Run[K any] struct {
+	From  *K   // the row behind which it begins; nil: at the beginning of the list
+	Back  bool // from there towards the beginning of the list
+	Limit int  // so many rows at most
+}
+
+// Found is what a run found.
+type Found[K any] struct {
+	Hits    []K  // in the order in which they were read
+	Counted bool // Count and More are known
+	Count   int  // of the whole list, not further than CountCap+1
+	More    bool // there are more than Count
+	Similar bool // see Page
+}
+
+// Source is a list with keys of type K and rows of type R: what a feature says of its list.
+type Source[K, R any] interface {
+	// Encode and Decode write and read the cursor of a row; see the functions of that name.
+	Encode(key K) string
+	Decode(cursor string) (key K, ok bool)
+	// Find does a run, and counts the list.
+	Find(ctx context.Context, r Run[K]) (Found[K], error)
+	// Load reads the rows with these keys, in their order. Those that went meanwhile are left out.
+	Load(ctx context.Context, keys []K) ([]R, error)
+}
+
+// Read returns the page of a list that ends before the row of the cursor before, or else begins behind that of the cursor
+// after, or else the first one. It is the first one, too, when the cursor is broken, when there is nothing behind it, and
+// when so few rows are before it that no page is full.
+func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) (p Page[R], err error) {
+	r := Run[K]{Limit: PageSize + 1} // one more says that there is another page
+	if key, ok := of.Decode(before); ok {
+		r.From, r.Back = &key, true
+	} else if key, ok := of.Decode(after); ok {
+		r.From = &key
+	}
+	found, err := of.Find(ctx, r)
+	if err == nil && r.From != nil && (len(found.Hits) == 0 || r.Back && len(found.Hits) <= PageSize) {
+		r.From, r.Back = nil, false
+		found, err = of.Find(ctx, r)
+	}
+	if err != nil {
+		return Page[R]{}, err
+	}
+	keys, more := Cut(found.Hits)
+	if r.Back {
+		slices.Reverse(keys)
+	}
+	p = Page[R]{Count: min(found.Count, CountCap), Capped: found.More || found.Count > CountCap, Similar: found.Similar}
+	if len(keys) > 0 {
+		if more || r.Back {
+			p.Next = of.Encode(keys[len(keys)-1])
+		}
+		if r.From != nil && !r.Back || r.Back && more {
+			p.Prev = of.Encode(keys[0])
+		}
+	}
+	p.Rows, err = of.Load(ctx, keys)
+	return p, err
+}
+
+// Cut makes a page of up to PageSize+1 rows that were read; more says that another page comes behind it.
+func Cut[R any](rows []R) (page []R, more bool) {
+	return rows[:min(len(rows), PageSize)], len(rows) > PageSize
+}

@@ -1,0 +1,47 @@
+package store
+
+import (
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+)
+
+// Condition is an expression of SQL that is true or false for a row, with its arguments: what bun.SafeQuery makes, or a
+// query of Bun. It stands in another query by a "?".
+type Condition = schema.QueryAppender
+
+// All is the condition that all of these are true; of none it is TRUE.
+func All(conditions ...Condition) Condition { return joined{" AND ", "TRUE", conditions} }
+
+// Any is the condition that one of these is true at least; of none it is FALSE.
+func Any(conditions ...Condition) Condition { return joined{" OR ", "FALSE", conditions} }
+
+// joined are conditions with a word between them.
+type joined struct {
+	word, none string
+	conditions []Condition
+}
+
+// AppendQuery is what Bun calls.
+func (j joined) AppendQuery(gen schema.QueryGen, b []byte) (_ []byte, err error) {
+	if len(j.conditions) == 0 {
+		return append(b, j.none...), nil
+	}
+	b = append(b, '(')
+	for i, c := range j.conditions {
+		if i > 0 {
+			b = append(b, j.word...)
+		}
+		if b, err = c.AppendQuery(gen, b); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, ')'), nil
+}
+
+// AppendQuery lets a clause stand in a query of Bun by a "?".
+func (c Clause) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
+	if c.SQL == "" {
+		return b, nil
+	}
+	return bun.SafeQuery(c.SQL, c.Args...).AppendQuery(gen, b)
+}
