@@ -52,7 +52,7 @@ func (s *Service) Attending(ctx context.Context, c account.Caller, w Want) (a At
 		a.Table.Add(`customer INDEXED BY customer_attention WHERE`)
 	}
 	a.Table.Add(` NOT customer.deleting AND customer.attention_at <= ?`, s.now())
-	a.Table.Append(sc.Clause)
+	a.Table.Append(sc.clause())
 	a.Table.Add(`)`)
 	return a, nil
 }

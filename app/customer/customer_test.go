@@ -338,7 +338,7 @@ func FuzzCursor(f *testing.F) {
 		if !ok {
 			return
 		}
-		if p.encode(o) != s || p.number <= 0 || p.phase > phaseDetails || p.phase < 0 || strings.ContainsRune(p.name, 0) || !utf8.ValidString(p.name) {
+		if p.encode(o) != s || p.Number <= 0 || p.Phase > phaseDetails || p.Phase < 0 || strings.ContainsRune(p.Name, 0) || !utf8.ValidString(p.Name) {
 			t.Errorf("decode(%q) = %+v", s, p)
 		}
 		other := order{number: !o.number, descending: o.descending}

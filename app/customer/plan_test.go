@@ -29,29 +29,33 @@ func TestSearchPlans(t *testing.T) {
 				want = []string{"customer_search VIRTUAL TABLE INDEX"}
 			}
 			for _, f := range []Filter{{Query: query}, {Query: query, Type: Company}} {
-				l := listing{filter: f, now: testNow}
-				l.terms, l.search = parseQuery(query)
-				q := store.SQL(`SELECT 1`)
-				q.Append(w.matches(l))
-				w.wantPlan(t, fmt.Sprintf("%q of type %q", query, f.Type), q, want...)
+				l := w.overview(f)
+				w.wantPlan(t, l, fmt.Sprintf("%q of type %q", query, f.Type), l.matches().ColumnExpr("1"), want...)
 			}
 		}
 	})
 }
 
+// overview is a list as List makes it, for who may list all.
+func (w *world) overview(f Filter) *overview {
+	l := &overview{Service: w.Service, filter: f, order: parseOrder(f.Sort), now: testNow}
+	l.terms, l.search = parseQuery(f.Query)
+	return l
+}
+
 // wantPlan fails unless a query reads some indexes, and neither the table nor an index that says nothing of the words.
-func (w *world) wantPlan(t *testing.T, name string, q store.Clause, want ...string) {
+func (w *world) wantPlan(t *testing.T, l *overview, name string, q store.Condition, want ...string) {
 	t.Helper()
 	var lines []string
-	err := w.indexed(context.Background(), func(db bun.IDB) error {
+	err := l.byTrigrams(context.Background(), func(db bun.IDB) error {
 		if w.db.IsPostgres() {
-			return db.NewRaw(`EXPLAIN `+q.SQL, q.Args...).Scan(context.Background(), &lines)
+			return db.NewRaw(`EXPLAIN ?`, q).Scan(context.Background(), &lines)
 		}
 		var steps []struct {
 			ID, Parent, Notused int
 			Detail              string
 		}
-		err := db.NewRaw(`EXPLAIN QUERY PLAN `+q.SQL, q.Args...).Scan(context.Background(), &steps)
+		err := db.NewRaw(`EXPLAIN QUERY PLAN ?`, q).Scan(context.Background(), &steps)
 		for _, step := range steps {
 			lines = append(lines, step.Detail)
 		}

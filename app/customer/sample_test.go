@@ -43,18 +43,18 @@ func TestCertain(t *testing.T) {
 }
 
 // wantExtrapolated fails unless the first matches tell on SQLite how many there are.
-func (w *world) wantExtrapolated(t *testing.T, l listing, want, of int) {
+func (w *world) wantExtrapolated(t *testing.T, l *overview, want, of int) {
 	t.Helper()
 	if w.db.IsPostgres() || want == 0 {
 		return
 	}
 	ctx := context.Background()
-	g, err := w.gather(ctx, run{listing: l, limit: PageSize + 1}, 200)
-	if err != nil || g.complete || g.count != 200 {
-		t.Fatalf("%+v: %d gathered of %d, complete: %v, %v", l.filter, g.count, want, g.complete, err)
+	g, err := l.gather(ctx, run{Limit: PageSize + 1}, 200)
+	if err != nil || g.all || g.Count != 200 {
+		t.Fatalf("%+v: %d gathered of %d, complete: %v, %v", l.filter, g.Count, want, g.all, err)
 	}
-	e, err := w.extrapolate(ctx, g)
-	if err != nil || e.of != of || e.many || e.rows < want*9/10 || e.rows > want*11/10 {
+	err = l.extrapolate(ctx, g.Count, g.last)
+	if e := l.expected; err != nil || e.of != of || e.many || e.rows < want*9/10 || e.rows > want*11/10 {
 		t.Errorf("%+v: the first matches expect %+v, %v; there are %d of %d", l.filter, e, err, want, of)
 	}
 }
@@ -62,7 +62,7 @@ func (w *world) wantExtrapolated(t *testing.T, l listing, want, of int) {
 // TestWalks: names are walked where a page of matches lies nearer than all the matches; what has no more matches than are
 // counted is gathered.
 func TestWalks(t *testing.T) {
-	s := Service{limits: limits{frequent: 3000, step: 6}}
+	s := &Service{limits: limits{frequent: 3000, step: 6}}
 	for _, c := range []struct {
 		e       expectation
 		similar bool
@@ -78,36 +78,29 @@ func TestWalks(t *testing.T) {
 		{e: expectation{rows: 3000, of: 1_000_000}, want: true},
 		{e: expectation{rows: 3000, of: 1_000_000}, similar: true, want: true},
 	} {
-		if got := s.walks(listing{search: true, similar: c.similar}, c.e); got != c.want {
+		l := overview{Service: s, search: true, alike: c.similar}
+		if got := l.walks(c.e); got != c.want {
 			t.Errorf("%+v, similar %v: walks %v", c.e, c.similar, got)
 		}
 	}
 }
 
-// TestWorth: a sample is taken where it may change what is done or said, and nowhere else.
-func TestWorth(t *testing.T) {
+// TestPromises: a sample is taken where it may show that there are many, and nowhere else.
+func TestPromises(t *testing.T) {
 	const million = 1_000_000
-	s := Service{limits: limits{frequent: 3000, step: 6}}
 	k := sampleSize{blocks: 100, size: 25}
 	share := float64(k.blocks*k.size) / million
 	for _, c := range []struct {
-		name   string
-		known  expectation
-		filled bool
-		want   bool
+		name  string
+		known expectation
+		want  bool
 	}{
-		{name: "nothing is known", want: true},
-		{name: "nothing is known of a filled page", filled: true, want: true},
-		{name: "what is gathered is counted", known: expectation{rows: 900, of: million, share: 0.1}},
-		{name: "a frequent word may be certain", known: expectation{rows: 20_000, of: million, share: 0.01}, want: true},
-		{name: "a frequent word is certain", known: expectation{rows: 20_000, of: million, share: 0.01, many: true}},
-		{name: "too few to be certain", known: expectation{rows: 3500, of: million, share: 0.1}},
-		{name: "a filled page with hardly more than are counted", known: expectation{rows: 1100, of: million, share: 0.1}, filled: true},
-		{name: "a filled page with many", known: expectation{rows: 20_000, of: million, share: 0.01}, filled: true, want: true},
-		{name: "a smaller sample leaves it open", known: expectation{rows: 3000, of: million, share: 0.001}, want: true},
-		{name: "a larger sample left it open", known: expectation{rows: 3000, of: million, share: 0.01}},
+		{"what is gathered is counted", expectation{rows: 900, of: million, share: 0.1}, false},
+		{"a frequent word may be certain", expectation{rows: 20_000, of: million, share: 0.01}, true},
+		{"too few to be certain", expectation{rows: 3500, of: million, share: 0.1}, false},
+		{"a smaller sample leaves it open", expectation{rows: 3000, of: million, share: 0.0001}, true},
 	} {
-		if got := s.worth(listing{search: true}, c.known, c.filled, k, share); got != c.want {
+		if got := c.known.promises(k, share); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}
@@ -146,11 +139,9 @@ func TestSample(t *testing.T) {
 			{Filter{Query: "heu"}, n / 2}, {Filter{Query: "nadel"}, n/2 - n/10}, {Filter{Query: "heu", Type: Company}, n / 2},
 			{Filter{Query: "heu", Type: Person}, 0}, {Filter{Query: "heu nadel"}, 0}, {Filter{Query: "absent"}, 0},
 		} {
-			l := listing{filter: c.filter, now: testNow}
-			l.terms, l.search = parseQuery(c.filter.Query)
-			sum := 0.0
+			l, sum := w.overview(c.filter), 0.0
 			for range looks {
-				rows, met, err := w.sample(ctx, l, sampleSize{total / 4, size}, first, total)
+				rows, met, err := l.sample(ctx, sampleSize{total / 4, size}, first, total)
 				if err != nil || met > rows || met > total {
 					t.Fatalf("%+v: %d rows in %d blocks, %v", c.filter, rows, met, err)
 				}
@@ -162,11 +153,9 @@ func TestSample(t *testing.T) {
 			w.wantExtrapolated(t, l, c.want, n)
 		}
 		w.limits.samples = []sampleSize{{4, size}, {total / 10, size}}
-		l := listing{now: testNow}
-		l.terms, l.search = parseQuery("heu")
 		mean := 0
 		for range looks { // one sample of a tenth may be far off
-			e, err := w.expect(ctx, l, expectation{}, false)
+			e, err := w.overview(Filter{Query: "heu"}).expect(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +165,7 @@ func TestSample(t *testing.T) {
 			t.Errorf("expected are %d of %d", mean, n/2)
 		}
 		w.limits.samples[0].blocks = total
-		if e, err := w.expect(ctx, l, expectation{}, false); err != nil || e != (expectation{}) {
+		if e, err := w.overview(Filter{Query: "heu"}).expect(ctx); err != nil || e != (expectation{sampled: true}) {
 			t.Errorf("a sample of all: %+v, %v; want none", e, err)
 		}
 	})

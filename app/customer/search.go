@@ -1,18 +1,17 @@
 package customer
 
 import (
-	"encoding/binary"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
+	"kontor/app/listing"
 	"kontor/app/store"
 )
 
-// PageSize and CountCap: 50 rows a page, counts up to 1,000.
+// PageSize and CountCap are those of all lists.
 const (
-	PageSize = 50
-	CountCap = 1000
+	PageSize = listing.PageSize
+	CountCap = listing.CountCap
 )
 
 // Filter is the state of the overview, as it stands in the URL. What is not understood counts as not there.
@@ -26,13 +25,7 @@ type Filter struct {
 }
 
 // Page is one page of the overview.
-type Page struct {
-	Rows       []Row
-	Next, Prev string // cursors, "" where there is none
-	Count      int    // of all that match, capped
-	Capped     bool   // Count is CountCap and there are more
-	Similar    bool   // nothing matches; the rows have words that are spelt alike
-}
+type Page = listing.Page[Row]
 
 // order is what a list is sorted by.
 type order struct {
@@ -54,29 +47,26 @@ const (
 	phaseCounted        // no phase, but the row that says how many rows were walked: see part
 )
 
-// position is where a row stands in a list: a page begins after the last row of the one before (keyset), so a deep page
-// costs what the first one does.
+// position is the key of a row in a list.
 type position struct {
-	phase  int
-	name   string // name_sort; empty in lists by number
-	number int64
+	Phase  int    `bun:"phase"`
+	Name   string `bun:"name_sort"` // nothing in the cursors of lists by number
+	Number int64  `bun:"number"`
 }
 
 // cursorVersion changes when the meaning of a position does: cursors of before are ignored then.
 const cursorVersion = 2
 
-// maxCursor bounds what is decoded; a sort name has at most 200 characters of the form, which folding may lengthen.
-const maxCursor = 4096
-
-// encode writes a position for a URL.
+// encode writes the cursor of a row in a list of that order.
 func (p position) encode(o order) string {
-	b := []byte{cursorVersion, o.mark(), byte(p.phase)}
-	b = binary.AppendUvarint(b, uint64(p.number))
-	return store.EncodeCursor(append(b, p.name...))
+	if o.number {
+		p.Name = ""
+	}
+	return listing.Encode(cursorVersion, o.mark(), p.Phase, p.Number, p.Name)
 }
 
-func (o order) mark() byte {
-	var m byte
+func (o order) mark() int {
+	m := 0
 	if o.number {
 		m |= 1
 	}
@@ -86,24 +76,13 @@ func (o order) mark() byte {
 	return m
 }
 
-// decode reads a cursor for a list in order o; ok=false for everything that encode can't have written for it.
+// decode reads a cursor; ok=false for everything that encode can't have written for a list of that order.
 func decode(s string, o order) (p position, ok bool) {
-	if s == "" || len(s) > maxCursor {
+	var mark int
+	if !listing.Decode(s, cursorVersion, &mark, &p.Phase, &p.Number, &p.Name) {
 		return position{}, false
 	}
-	b, ok := store.DecodeCursor(s)
-	if !ok || len(b) < 4 || b[0] != cursorVersion || b[1] != o.mark() || b[2] > phaseDetails {
-		return position{}, false
-	}
-	number, n := binary.Uvarint(b[3:])
-	if n <= 0 || number == 0 || number > 1<<31-1 {
-		return position{}, false
-	}
-	p = position{phase: int(b[2]), number: int64(number), name: string(b[3+n:])}
-	if !utf8.ValidString(p.name) || p.name != store.SortKey(p.name) || p.encode(o) != s {
-		return position{}, false
-	}
-	return p, true
+	return p, mark == o.mark() && p.Phase <= phaseDetails && p.Number > 0
 }
 
 // maxRunes bounds a query: more characters than that are not looked at.

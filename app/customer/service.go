@@ -3,7 +3,6 @@ package customer
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -104,11 +103,18 @@ func (s *Service) allows(c account.Caller, r policies.Relation, t Type, w Want) 
 	})
 }
 
-// scope is which customers a caller may do something with, as a condition on a table customer that begins with AND; it
-// is empty for all of them.
+// scope is which customers a caller may do something with, as a condition on a table customer.
 type scope struct {
-	store.Clause
+	where   store.Condition // nil: all of them
 	nothing bool
+}
+
+// clause is the condition for a query that is put together from clauses.
+func (sc scope) clause() store.Clause {
+	if sc.where == nil {
+		return store.Clause{}
+	}
+	return store.SQL(` AND ?`, sc.where)
 }
 
 // scopeOf turns the policy's answers into a condition, and so into a part of the query.
@@ -120,12 +126,9 @@ func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
 	if compiled.Everything() {
 		return scope{}, nil
 	}
-	mask := relationTo(c, compiled.Matters())
 	condition, kinds := compiled.SQL("related.mask", "customer.type")
-	sc := scope{Clause: store.SQL(` AND EXISTS (SELECT 1 FROM (SELECT `)}
-	sc.Append(mask)
-	sc.Add(` AS mask) AS related WHERE `+condition+`)`, kinds...)
-	return sc, nil
+	return scope{where: bun.SafeQuery(`EXISTS (SELECT 1 FROM (SELECT ? AS mask) AS related WHERE ?)`,
+		relationTo(c, compiled.Matters()), bun.SafeQuery(condition, kinds...))}, nil
 }
 
 // Within is the condition that the caller may do w with the customer of a row of the table customer; it begins with AND
@@ -135,7 +138,7 @@ func (s *Service) Within(c account.Caller, w Want) (clause store.Clause, nothing
 	if err != nil || sc.nothing {
 		return store.SQL(` AND FALSE`), true, err
 	}
-	return sc.Clause, false, nil
+	return sc.clause(), false, nil
 }
 
 // Authorise is for features beside this one: it loads the customer and requires that the caller may do w with it. db may
@@ -204,7 +207,7 @@ func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants 
 // when they may read all. nothing says that no row can fulfil it. It is for features that name customers in passing.
 func (s *Service) Readable(c account.Caller) (clause store.Clause, nothing bool, err error) {
 	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
-	return sc.Clause, sc.nothing, err
+	return sc.clause(), sc.nothing, err
 }
 
 // Get loads a customer. ErrNotFound also while it is being deleted.
@@ -213,137 +216,6 @@ func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Cust
 }
 
 // --- finding ----------------------------------------------------------------------------------------------------
-
-// List returns a page of the overview: the customers that the caller may list and the filter lets through.
-// policies.ErrForbidden for who may list none at all.
-//
-// A search by name (the default order) shows the customer whose number was typed first, then those whose name begins
-// with the query, then those whose name begins with one of its words, then all others whose names, city, number and e-mail
-// addresses have the words, then those of whom something else has (see detailText). If nothing is found at all, the list
-// is of customers with words that are spelt alike, and Similar says so.
-func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
-	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
-	if err != nil {
-		return Page{}, err
-	}
-	if sc.nothing {
-		return Page{}, policies.ErrForbidden
-	}
-	if !f.Type.Known() {
-		f.Type = ""
-	}
-	l := listing{filter: f, scope: sc, order: parseOrder(f.Sort), now: s.now()}
-	l.terms, l.search = parseQuery(f.Query)
-
-	r := run{listing: l, limit: PageSize + 1}
-	if p, ok := decode(f.Before, l.order); ok {
-		r.from, r.back = &p, true
-	} else if p, ok := decode(f.After, l.order); ok {
-		r.from = &p
-	}
-	hits, count, err := s.read(ctx, r)
-	if err == nil && count == 0 && r.search {
-		if r.terms, r.similar, err = s.similar(ctx, r.terms); err == nil && r.similar {
-			hits, count, err = s.read(ctx, r)
-		}
-	}
-	if err != nil {
-		return Page{}, err
-	}
-	if r.from != nil && (len(hits) == 0 || r.back && len(hits) <= PageSize) {
-		// behind the end, or so near the beginning that the first page is what was meant
-		r.from, r.back = nil, false
-		if hits, count, err = s.read(ctx, r); err != nil {
-			return Page{}, err
-		}
-	}
-	return s.page(ctx, r, hits, count)
-}
-
-// page turns hits into a page.
-func (s *Service) page(ctx context.Context, r run, hits []hit, count int) (Page, error) {
-	more := len(hits) > PageSize
-	hits = hits[:min(len(hits), PageSize)]
-	if r.back {
-		slices.Reverse(hits)
-	}
-	p := Page{Count: min(count, CountCap), Capped: count > CountCap, Similar: r.similar && count > 0}
-	if len(hits) > 0 {
-		if more || r.back {
-			p.Next = r.cursor(hits[len(hits)-1])
-		}
-		if r.from != nil && !r.back || r.back && more {
-			p.Prev = r.cursor(hits[0])
-		}
-	}
-	var err error
-	p.Rows, err = s.loadRows(ctx, s.db, hits)
-	return p, err
-}
-
-func (r run) cursor(h hit) string {
-	p := h.position()
-	if r.order.number {
-		p.name = ""
-	}
-	return p.encode(r.order)
-}
-
-// read returns the hits of a run and how many there are in all, up to CountCap+1.
-func (s *Service) read(ctx context.Context, r run) (hits []hit, count int, err error) {
-	if r.search {
-		return s.look(ctx, r)
-	}
-	if hits, err = s.plain(ctx, r); err != nil || r.from == nil && len(hits) < r.limit {
-		return hits, len(hits), err
-	}
-	count, err = s.count(ctx, r.listing, CountCap+1)
-	return hits, count, err
-}
-
-// look walks the names or gathers the matches, whatever promises to be shorter; if it is not, the other way as well.
-func (s *Service) look(ctx context.Context, r run) (hits []hit, count int, err error) {
-	hits, filled, err := s.opening(ctx, r)
-	if err != nil {
-		return nil, 0, err
-	}
-	if filled {
-		expected, err := s.expect(ctx, r.listing, expectation{}, true)
-		if err != nil {
-			return nil, 0, err
-		}
-		return s.counted(ctx, r, hits, expected)
-	}
-	g, expected, err := s.glance(ctx, r)
-	if g.complete || err != nil {
-		return g.hits, g.count, err
-	}
-	if !s.walks(r.listing, expected) {
-		g, err = s.gather(ctx, r, max(s.limits.rare, 3*expected.rows))
-		if g.complete || err != nil {
-			return g.hits, g.count, err
-		}
-		expected.many = true
-	}
-	hits, complete, err := s.phases(ctx, r, phaseDetails)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !complete {
-		g, err = s.gather(ctx, r, 0)
-		return g.hits, g.count, err
-	}
-	return s.counted(ctx, r, hits, expected)
-}
-
-// counted is hits with how many match in all, up to CountCap+1.
-func (s *Service) counted(ctx context.Context, r run, hits []hit, e expectation) (_ []hit, count int, err error) {
-	if e.many {
-		return hits, CountCap + 1, nil
-	}
-	count, err = s.count(ctx, r.listing, CountCap+1)
-	return hits, count, err
-}
 
 // maxDuplicates is how many hints are given.
 const maxDuplicates = 5

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"kontor/app/store"
 )
 
 const (
@@ -81,11 +79,10 @@ func (s *Service) candidates(ctx context.Context, word string) (words []string, 
 	if len(r) >= twoTypos {
 		begin, end = 2, 3
 	}
-	q := store.SQL(`SELECT word FROM (SELECT word FROM search_word WHERE word >= ? AND word < ? LIMIT ?) AS beginning
+	beginning, ending := string(r[:begin]), backwards(string(r[len(r)-end:]))
+	err = s.db.NewRaw(`SELECT word FROM (SELECT word FROM search_word WHERE word >= ? AND word < ? LIMIT ?) AS beginning
 		UNION SELECT word FROM (SELECT word FROM search_word WHERE backwards >= ? AND backwards < ? LIMIT ?) AS ending`,
-		string(r[:begin]), string(r[:begin])+prefixEnd, maxCandidates, backwards(string(r[len(r)-end:])),
-		backwards(string(r[len(r)-end:]))+prefixEnd, maxCandidates)
-	err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &words)
+		beginning, beginning+prefixEnd, maxCandidates, ending, ending+prefixEnd, maxCandidates).Scan(ctx, &words)
 	return words, err
 }
 

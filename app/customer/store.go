@@ -10,6 +10,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/courier"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -81,22 +82,21 @@ func (r record) row() Row {
 
 // relationTo is what a caller is to a row of the table customer, as an expression; relations that the caller's answer
 // does not depend on are left out.
-func relationTo(c account.Caller, of policies.Relation) store.Clause {
-	e := store.SQL(`(0`)
+func relationTo(c account.Caller, of policies.Relation) store.Condition {
+	administrator, processor, access := bun.SafeQuery(`0`), bun.SafeQuery(`0`), bun.SafeQuery(`0`)
 	if of&policies.Administrator != 0 {
-		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM customer_administrator AS ra
+		administrator = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM customer_administrator AS ra
 			WHERE ra.customer_id = customer.id AND ra.specialist_id IN (?)) THEN 1 ELSE 0 END`, bun.List(c.Persons()))
 	}
 	if of&policies.Processor != 0 {
-		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM transaction_processor AS rp
+		processor = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM transaction_processor AS rp
 			WHERE rp.customer_id = customer.id AND rp.specialist_id IN (?)) THEN 2 ELSE 0 END`, bun.List(c.Persons()))
 	}
 	if of&policies.Access != 0 {
-		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM access AS rx WHERE rx.customer_id = customer.id AND rx.account_id = ?
+		access = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM access AS rx WHERE rx.customer_id = customer.id AND rx.account_id = ?
 			AND rx.registered_at IS NOT NULL AND rx.deactivated_at IS NULL) THEN 4 ELSE 0 END`, c.ID)
 	}
-	e.Add(`)`)
-	return e
+	return bun.SafeQuery(`(? + ? + ?)`, administrator, processor, access)
 }
 
 // anyRelation is all relations a person can have to a customer.
@@ -109,13 +109,12 @@ func (s *Service) find(ctx context.Context, db bun.IDB, id uuid.UUID, c account.
 		record
 		Relation policies.Relation `bun:"relation"`
 	}
-	q := store.SQL(`SELECT customer.*, `)
-	q.Append(relationTo(c, anyRelation))
-	q.Add(` AS relation FROM customer WHERE customer.id = ? AND NOT customer.deleting`, id)
+	q := db.NewSelect().ColumnExpr(`customer.*, ? AS relation`, relationTo(c, anyRelation)).Table(`customer`).
+		Where(`customer.id = ?`, id).Where(`NOT customer.deleting`)
 	if _, inTx := db.(bun.Tx); inTx && s.db.IsPostgres() { // on SQLite a tx is alone anyway
-		q.Add(` FOR KEY SHARE OF customer`)
+		q.For(`KEY SHARE OF customer`)
 	}
-	err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &r)
+	err := q.Scan(ctx, &r)
 	if store.IsNoRows(err) {
 		return record{}, policies.None, ErrNotFound
 	}
@@ -124,10 +123,7 @@ func (s *Service) find(ctx context.Context, db bun.IDB, id uuid.UUID, c account.
 
 // relation is what the caller is to a customer.
 func (s *Service) relation(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (r policies.Relation, err error) {
-	q := store.SQL(`SELECT `)
-	q.Append(relationTo(c, anyRelation))
-	q.Add(` FROM customer WHERE customer.id = ?`, id)
-	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &r)
+	err = db.NewSelect().ColumnExpr(`?`, relationTo(c, anyRelation)).Table(`customer`).Where(`customer.id = ?`, id).Scan(ctx, &r)
 	if store.IsNoRows(err) {
 		err = ErrNotFound
 	}
@@ -248,16 +244,16 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 // duplicates finds up to limit customers with the e-mail address at an access, or with the identity.
 func (s *Service) duplicates(ctx context.Context, sc scope, email, identity string, limit int) (list []Duplicate, err error) {
 	seen := map[uuid.UUID]bool{}
-	look := func(why string, cond store.Clause) error {
+	look := func(why, condition string, args ...any) error {
 		if len(list) >= limit {
 			return nil
 		}
-		q := store.SQL(`SELECT customer.* FROM customer WHERE NOT customer.deleting`)
-		q.Append(cond)
-		q.Append(sc.Clause)
-		q.Add(` ORDER BY customer.number LIMIT ?`, limit)
+		q := s.from(`customer`).ColumnExpr(`customer.*`).Where(condition, args...)
+		if sc.where != nil {
+			q.Where(`?`, sc.where)
+		}
 		var rows []record
-		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
+		if err := listing.By(false, `customer.number`).First(q, limit).Scan(ctx, &rows); err != nil {
 			return err
 		}
 		for _, r := range rows {
@@ -274,12 +270,10 @@ func (s *Service) duplicates(ctx context.Context, sc scope, email, identity stri
 		return nil
 	}
 	if email != "" {
-		err = look("duplicate.email", store.SQL(
-			` AND customer.id IN (SELECT a.customer_id FROM access AS a WHERE a.email_folded = ?)`, email,
-		))
+		err = look("duplicate.email", `customer.id IN (SELECT a.customer_id FROM access AS a WHERE a.email_folded = ?)`, email)
 	}
 	if identity != "" && err == nil {
-		err = look("", store.SQL(` AND customer.identity = ? AND customer.identity <> ''`, identity))
+		err = look("", `customer.identity = ? AND customer.identity <> ''`, identity)
 	}
 	return list, err
 }

@@ -6,125 +6,91 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/uptrace/bun"
+
+	"kontor/app/listing"
 	"kontor/app/store"
 )
 
-// expectation is how many rows match, about.
+// expectation is how many customers match a search, about.
 type expectation struct {
-	rows  int
-	of    int     // customers in all, about: what a walk goes through
-	many  bool    // certainly more match than are counted
-	share float64 // of the customers on which that rests; 0: nothing is known
+	rows    int
+	of      int     // customers in all, about: what a walk goes through
+	many    bool    // certainly more match than are counted
+	share   float64 // of the customers on which that rests; 0: nothing is known
+	sampled bool    // there is no more to learn
 }
 
 // walks says whether walking the names promises a page of matches before all of them are gathered. Behind a walk the
 // matches are counted, unless there are certainly many; behind gathering they are known.
-func (s *Service) walks(l listing, e expectation) bool {
-	if e.rows >= s.limits.frequent {
+func (l *overview) walks(e expectation) bool {
+	if e.rows >= l.limits.frequent {
 		return true
 	}
 	saved := e.rows
 	if !e.many {
-		saved -= CountCap
+		saved -= listing.CountCap
 	}
-	return !l.similar && saved*e.rows*s.limits.step > PageSize*e.of
+	return !l.alike && saved*e.rows*l.limits.step > listing.PageSize*e.of
 }
 
-// glance gathers the matches of a search that has hardly any; of another it says what to expect.
-func (s *Service) glance(ctx context.Context, r run) (g gathered, e expectation, err error) {
-	if s.limits.scarce > 0 {
-		if g, err = s.gather(ctx, r, s.limits.scarce); g.complete || err != nil {
-			return g, e, err
-		}
-		if !r.filter.Attention { // such lists are not gathered in the order of numbers
-			if e, err = s.extrapolate(ctx, g); err != nil || !s.walks(r.listing, e) {
-				return gathered{}, e, err
-			}
-		}
-	}
-	e, err = s.expect(ctx, r.listing, e, false)
-	return gathered{}, e, err
-}
-
-// extrapolate expects the other customers to match as often as those up to the last one that was gathered, on SQLite, which
+// extrapolate expects the other customers to match as often as those up to the last one of the first matches, which SQLite
 // gathers in the order of numbers.
-func (s *Service) extrapolate(ctx context.Context, g gathered) (e expectation, err error) {
-	first, last, err := s.numbers(ctx)
-	if err != nil {
-		return expectation{}, err
-	}
-	of := last - first + 1
-	share := float64(g.last-first+1) / float64(of)
-	return expectation{rows: int(float64(g.count) / share), of: int(of), share: share}, nil
+func (l *overview) extrapolate(ctx context.Context, matches int, last int64) error {
+	lowest, highest, err := l.numbers(ctx)
+	of := highest - lowest + 1
+	share := float64(last-lowest+1) / float64(of)
+	l.expected = expectation{rows: int(float64(matches) / share), of: int(of), share: share}
+	return err
 }
 
-// expect adds to what is known of a search by looking at blocks of the table, chosen by chance, as long as that is worth it.
-// Of a table of which that would be a good part it is not. Where the page is filled already all that matters is whether
-// there are many.
-func (s *Service) expect(ctx context.Context, l listing, known expectation, filled bool) (expectation, error) {
-	for _, k := range s.limits.samples {
-		first, total, err := s.blocks(ctx, k.size)
+// expect adds to what is known of a search by looking at blocks of the table, chosen by chance: the smallest sample when
+// nothing is known, and any that promises certainty. Of a table of which that would be a good part it is not worth it.
+func (l *overview) expect(ctx context.Context) (expectation, error) {
+	e := &l.expected
+	for _, k := range l.limits.samples {
+		if e.sampled || e.many {
+			break
+		}
+		first, total, err := l.blocks(ctx, k.size)
 		if err != nil {
-			return known, err
+			return *e, err
 		}
 		if total < 10*k.blocks {
 			break
 		}
 		share := float64(k.blocks) / float64(total)
-		if !s.worth(l, known, filled, k, share) {
+		if e.share > 0 && !e.promises(k, share) {
 			continue
 		}
-		rows, blocks, err := s.sample(ctx, l, k, first, total)
+		rows, met, err := l.sample(ctx, k, first, total)
 		if err != nil {
-			return known, err
+			return *e, err
 		}
-		known.many = known.many || certain(blocks, share, CountCap)
-		if share > known.share {
-			known.rows, known.of, known.share = int(float64(rows)/share), total*k.size, share
+		e.many = certain(met, share, listing.CountCap)
+		if share > e.share {
+			e.rows, e.of, e.share = int(float64(rows)/share), total*k.size, share
 		}
-		if rows == 0 {
-			break
-		}
+		e.sampled = rows == 0
 	}
-	return known, nil
+	e.sampled = true
+	return *e, nil
 }
 
-// worth says whether to look at a share of the table: when that tells more than is known of what promises to be shorter,
-// or when it may show that there are many, and a walk would not.
-func (s *Service) worth(l listing, known expectation, filled bool, k sampleSize, share float64) bool {
-	if known.share == 0 {
-		return true
-	}
-	least, most := known, known
-	least.rows, most.rows = between(known.rows, known.share)
-	most.many = true
-	open := share > known.share && s.walks(l, least) != s.walks(l, most)
-	rows := float64(known.rows) + 1.5*math.Sqrt(float64(known.rows)/known.share) // a little more than expected: with luck
-	met := float64(k.blocks) * (1 - math.Pow(1-min(1, rows/float64(known.of)), float64(k.size)))
-	hopeful := !known.many && certain(int(met), share, CountCap)
-	return hopeful && (filled || s.walks(l, known)) || open && !filled
-}
-
-// between is how few and how many rows may match of which so many are expected after a look at a share: two standard
-// deviations of what chance does, and a little more where hardly any were seen.
-func between(rows int, share float64) (least, most int) {
-	seen := float64(rows) * share
-	off := 2*math.Sqrt(seen) + 2
-	return int(max(0, seen-off) / share), int((seen + off) / share)
+// promises says whether a sample may be expected to show that there are many: with a little luck, that is one and a half
+// standard deviations.
+func (e expectation) promises(k sampleSize, share float64) bool {
+	rows := float64(e.rows) + 1.5*math.Sqrt(float64(e.rows)/e.share)
+	met := float64(k.blocks) * (1 - math.Pow(1-min(1, rows/float64(e.of)), float64(k.size)))
+	return certain(int(met), share, listing.CountCap)
 }
 
 // certain says whether more than limit rows match when so many blocks with matches are met in a random share of all blocks.
-// Did no more match they would lie in no more blocks, and meeting so many of those would be luck of one in 10^9 (the tail of
-// a Poisson distribution) at most.
+// Did no more match they would lie in no more blocks than that, and mean of these would be met on average. To meet so many
+// would be luck of one in 10^9 at most: Chernoff's bound for the Poisson distribution is e^(met-mean) × (mean/met)^met.
 func certain(met int, share float64, limit int) bool {
-	mean := float64(limit) * share
-	term := math.Exp(-mean) // the chance to meet none, then one, two, …
-	tail := 1.0             // the chance to meet as many or more
-	for i := range met {
-		tail -= term
-		term *= mean / float64(i+1)
-	}
-	return tail < 1e-9
+	mean, n := float64(limit)*share, float64(met)
+	return n > mean && n-mean+n*math.Log(mean/n) < math.Log(1e-9)
 }
 
 // pages is how many pages PostgreSQL's table had at a time.
@@ -158,47 +124,26 @@ func (s *Service) numbers(ctx context.Context) (first, last int64, err error) {
 	return first, last, err
 }
 
-// sampled is what a sample looks for: the words in the search text, as far as they are looked for there. What the details
-// add is not expected: reading them of each row would cost more than it tells.
-func (s *Service) sampled(l listing) store.Clause {
-	if l.similar {
-		return s.matching(l)
-	}
-	return s.db.Verify(l.terms.Terms, "customer.search")
-}
-
-// sample counts the rows that match in about so many of the blocks, and the blocks with such rows.
-func (s *Service) sample(ctx context.Context, l listing, k sampleSize, first int64, total int) (rows, met int, err error) {
-	var q store.Clause
-	if s.db.IsPostgres() {
-		q.Add(`SELECT count(*), count(DISTINCT (customer.ctid::text::point)[0]) FROM customer TABLESAMPLE SYSTEM (?)
-			WHERE NOT customer.deleting`, 100*float64(k.blocks)/float64(total))
+// sample counts the rows that match in about so many of the blocks, and the blocks with such rows. Words are looked for in
+// the search text only, as far as they are looked for there: reading the details of each row would cost more than it tells.
+func (l *overview) sample(ctx context.Context, k sampleSize, first int64, total int) (rows, met int, err error) {
+	q := l.db.NewSelect().Where(`NOT customer.deleting`)
+	if l.db.IsPostgres() {
+		q.ColumnExpr(`count(*), count(DISTINCT (customer.ctid::text::point)[0])`).
+			TableExpr(`customer TABLESAMPLE SYSTEM (?)`, 100*float64(k.blocks)/float64(total))
 	} else {
-		q.Add(`WITH block (number) AS (VALUES `)
-		for i, b := range distinct(k.blocks, total) {
-			if i > 0 {
-				q.Add(`, `)
-			}
-			q.Add(`(?)`, first+int64(b*k.size))
+		blocks := make([]store.Condition, k.blocks)
+		for i := range blocks {
+			blocks[i] = bun.SafeQuery(`(?)`, first+int64(rand.IntN(total)*k.size)) //nolint:gosec // nothing is secret about it
 		}
-		q.Add(`) SELECT count(*), count(DISTINCT block.number) FROM block CROSS JOIN customer NOT INDEXED
-			WHERE customer.number >= block.number AND customer.number < block.number + ? AND NOT customer.deleting`, k.size)
+		q.ColumnExpr(`count(*), count(DISTINCT block.column1)`).
+			TableExpr(`(VALUES ?) AS block CROSS JOIN customer NOT INDEXED`, bun.List(blocks)).
+			Where(`customer.number >= block.column1 AND customer.number < block.column1 + ?`, k.size)
 	}
-	q.Append(s.sampled(l))
-	q.Append(l.conditions())
-	err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows, &met)
+	words := l.named
+	if l.alike {
+		words = l.matching
+	}
+	err = l.scoped(l.filtered(q.Where(`?`, words()), `customer.type`)).Scan(ctx, &rows, &met)
 	return rows, met, err
-}
-
-// distinct are n different numbers below total, by chance.
-func distinct(n, total int) []int {
-	seen := make(map[int]bool, n)
-	list := make([]int, 0, n)
-	for len(list) < n {
-		if i := rand.IntN(total); !seen[i] { //nolint:gosec // nothing is secret about it
-			seen[i] = true
-			list = append(list, i)
-		}
-	}
-	return list
 }

@@ -100,7 +100,7 @@ func (s *Service) administeredRows(ctx context.Context, c account.Caller, specia
 		q.Add(nobodyElse)
 	}
 	q.Add(` ORDER BY ca.customer_id LIMIT ?) AS seen JOIN customer ON customer.id = seen.customer_id WHERE NOT customer.deleting`, examplesOut)
-	q.Append(sc.Clause)
+	q.Append(sc.clause())
 	q.Add(` ORDER BY customer.number LIMIT ?`, examples)
 	var records []record
 	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &records); err != nil {

@@ -63,15 +63,11 @@ func (s *Service) learn(ctx context.Context, tx bun.IDB, words []string) error {
 	if len(words) == 0 {
 		return nil
 	}
-	q := store.SQL(`INSERT INTO search_word (word, backwards) VALUES `)
+	rows := make([]store.Condition, len(words))
 	for i, w := range words {
-		if i > 0 {
-			q.Add(`, `)
-		}
-		q.Add(`(?, ?)`, w, backwards(w))
+		rows[i] = bun.SafeQuery(`(?, ?)`, w, backwards(w))
 	}
-	q.Add(` ON CONFLICT DO NOTHING`)
-	_, err := tx.ExecContext(ctx, q.SQL, q.Args...)
+	_, err := tx.ExecContext(ctx, `INSERT INTO search_word (word, backwards) VALUES ? ON CONFLICT DO NOTHING`, bun.List(rows))
 	return err
 }
 
@@ -108,16 +104,17 @@ func (s *Service) unlearn(ctx context.Context, tx bun.IDB, number int64, words [
 // othersHave says whether the texts of another customer have a word. It asks the trigram index: MATCH on SQLite, a bitmap
 // of customer_texts on PostgreSQL.
 func (s *Service) othersHave(ctx context.Context, tx bun.IDB, number int64, word string) (has bool, err error) {
-	q := store.SQL(`SELECT EXISTS (SELECT 1 FROM customer WHERE customer.number <> ? AND (`, number)
-	if !s.db.IsPostgres() {
-		q = store.SQL(`SELECT EXISTS (SELECT 1 FROM customer_search CROSS JOIN customer ON customer.number = customer_search.rowid
-			WHERE customer_search MATCH ? AND customer.number <> ? AND (`, store.MatchNeedles(" "+word), number)
+	q := s.db.NewSelect().ColumnExpr(`1`)
+	if s.db.IsPostgres() {
+		q.Table(`customer`)
+	} else {
+		q.TableExpr(`customer_search CROSS JOIN customer ON customer.number = customer_search.rowid`).
+			Where(`customer_search MATCH ?`, store.MatchNeedles(" "+word))
 	}
-	q.Append(s.db.Has(bothTexts, " "+word)) // what the index is asked on PostgreSQL
-	q.Add(` AND `)
-	q.Append(s.db.Has(`(`+bothTexts+` || ' ')`, " "+word+" "))
-	q.Add(`))`)
-	err = tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &has)
+	q.Where(`customer.number <> ?`, number).
+		Where(`?`, s.db.Has(bothTexts, " "+word)). // what the index is asked on PostgreSQL
+		Where(`?`, s.db.Has(`(`+bothTexts+` || ' ')`, " "+word+" "))
+	err = tx.NewRaw(`SELECT EXISTS (?)`, q).Scan(ctx, &has)
 	return has, err
 }
 
@@ -161,12 +158,12 @@ func (s *Service) ContinueDetails(ctx context.Context, chunk int) error {
 }
 
 func (s *Service) detail(ctx context.Context, tx bun.Tx, chunk int) (more bool, err error) {
-	q := store.SQL(`SELECT * FROM customer WHERE details IS NULL AND NOT deleting ORDER BY number LIMIT ?`, chunk)
-	if s.db.IsPostgres() {
-		q.Add(` FOR NO KEY UPDATE SKIP LOCKED`)
-	}
 	var rows []record
-	if err := tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil || len(rows) == 0 {
+	q := tx.NewSelect().Model(&rows).Where(`details IS NULL AND NOT deleting`).Order(`number`).Limit(int64(chunk))
+	if s.db.IsPostgres() {
+		q.For(`NO KEY UPDATE SKIP LOCKED`)
+	}
+	if err := q.Scan(ctx); err != nil || len(rows) == 0 {
 		return false, err
 	}
 	ids := make([]uuid.UUID, len(rows))
@@ -182,18 +179,15 @@ func (s *Service) detail(ctx context.Context, tx bun.Tx, chunk int) (more bool, 
 		contacts[a.CustomerID] = append(contacts[a.CustomerID], a.contact())
 	}
 	var words []string
-	update := store.SQL(`WITH written (number, details) AS (VALUES `)
+	written := make([]store.Condition, len(rows))
 	for i := range rows {
 		r := &rows[i]
 		r.Details = sql.NullString{String: detailText(r.Search, r.Type, r.data(), contacts[r.ID]), Valid: true}
 		words = append(words, r.vocabulary()...)
-		if i > 0 {
-			update.Add(`, `)
-		}
-		update.Add(`(?, ?)`, r.Number, r.Details.String)
+		written[i] = bun.SafeQuery(`(?, ?)`, r.Number, r.Details.String)
 	}
-	update.Add(`) UPDATE customer SET details = written.details FROM written WHERE customer.number = written.number`)
-	if _, err := tx.ExecContext(ctx, update.SQL, update.Args...); err != nil {
+	if _, err := tx.ExecContext(ctx, `WITH written (number, details) AS (VALUES ?) UPDATE customer SET details = written.details
+		FROM written WHERE customer.number = written.number`, bun.List(written)); err != nil {
 		return false, err
 	}
 	slices.Sort(words)
@@ -210,17 +204,14 @@ func (s *Service) indexAgain(ctx context.Context, tx bun.Tx, rows []record) erro
 		return nil
 	}
 	numbers := make([]int64, len(rows))
-	q := store.SQL(`INSERT INTO customer_search (rowid, text) VALUES `)
+	texts := make([]store.Condition, len(rows))
 	for i, r := range rows {
 		numbers[i] = r.Number
-		if i > 0 {
-			q.Add(`, `)
-		}
-		q.Add(`(?, ?)`, r.Number, trigramText(r.Search, r.Details.String))
+		texts[i] = bun.SafeQuery(`(?, ?)`, r.Number, trigramText(r.Search, r.Details.String))
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid IN (?)`, bun.List(numbers)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, q.SQL, q.Args...)
+	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES ?`, bun.List(texts))
 	return err
 }

@@ -87,22 +87,22 @@ func matchAll(trigrams []string) string {
 	return strings.Join(quoted, " AND ")
 }
 
-// Verify are the words as a condition on a search text, beginning with AND. instr is quicker on SQLite than LIKE and
-// knows no wildcards; on PostgreSQL only LIKE can use the trigram index.
-func (db *DB) Verify(t Terms, column string) (c Clause) {
+// Verify is the condition that a search text has all the words.
+func (db *DB) Verify(t Terms, column string) Condition {
+	var each []Condition
 	for _, n := range t.Needles {
-		c.Add(` AND `)
-		c.Append(db.Has(column, n))
+		each = append(each, db.Has(column, n))
 	}
-	return c
+	return All(each...)
 }
 
-// Has is the condition that a needle stands in a search text.
-func (db *DB) Has(column, needle string) Clause {
+// Has is the condition that a needle stands in a search text. instr is quicker on SQLite than LIKE and knows no wildcards;
+// on PostgreSQL only LIKE can use the trigram index.
+func (db *DB) Has(column, needle string) Condition {
 	if db.IsPostgres() {
-		return SQL(column+` LIKE ?`, likePattern(needle))
+		return bun.SafeQuery(column+` LIKE ?`, likePattern(needle))
 	}
-	return SQL(`instr(`+column+`, ?) > 0`, needle)
+	return bun.SafeQuery(`instr(`+column+`, ?) > 0`, needle)
 }
 
 // likePattern finds a needle anywhere; what LIKE would read as a wildcard is escaped.

@@ -2,7 +2,6 @@ package transaction
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
@@ -12,14 +11,15 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/customer"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
 )
 
-// PageSize and CountCap: 50 rows a page, counts up to 1,000.
+// PageSize and CountCap are those of all lists.
 const (
-	PageSize = 50
-	CountCap = 1000
+	PageSize = listing.PageSize
+	CountCap = listing.CountCap
 )
 
 // Due narrows a list by the due date.
@@ -52,12 +52,7 @@ func (f Filter) Narrow() bool {
 }
 
 // Page is one page of a list, newest first.
-type Page struct {
-	Rows       []Transaction
-	Next, Prev string // cursors, "" where there is none
-	Count      int    // of all that match, as far as was counted
-	Capped     bool   // there are more than Count
-}
+type Page = listing.Page[Transaction]
 
 // List returns a page of everything that the caller may read. What they may not read is in no row and in no count. It is
 // empty for who may read nothing.
@@ -94,7 +89,10 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	if err != nil || scope.Nothing() {
 		return Page{}, err
 	}
-	l := listing{caller: c, scope: scope, customer: of, filter: f, today: s.Today(), week: s.now().In(s.zone).AddDate(0, 0, 7).Format(time.DateOnly)}
+	l := &list{
+		Service: s, caller: c, scope: scope, customer: of, filter: f,
+		today: s.Today(), week: s.now().In(s.zone).AddDate(0, 0, 7).Format(time.DateOnly),
+	}
 	l.terms, l.search = parseQuery(f.Query)
 	l.wanted = l.terms
 	if l.search && f.Kind != "" {
@@ -105,48 +103,103 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 			return Page{}, err
 		}
 	}
-	r := run{listing: l, limit: PageSize + 1}
-	if p, ok := decode(f.Before); ok {
-		r.from, r.back = &p, true
-	} else if p, ok := decode(f.After); ok {
-		r.from = &p
+	return listing.Read(ctx, l, f.After, f.Before)
+}
+
+// limits is how many rows are looked at before a list takes the other way. They change how a result is found, never the
+// result.
+type limits struct {
+	// first: so many rows of the caller's range are looked at, newest first, before anything else: a page of what is very
+	// frequent lies within them, and so does all that most people see.
+	first int
+	// rare: what the index of what is looked for has fewer of is gathered from it.
+	rare int
+	// walk: up to so many rows the walk goes on for the rest.
+	walk int
+	// gather: so many candidates are taken from the index then; of what has more, the walk goes on to its end.
+	gather int
+	// count: so many rows are looked at for counting what is no row of an index.
+	count int
+	// batch is the largest part in which a walk goes.
+	batch int
+}
+
+// defaultLimits are measured at three million transactions. A page of matches as rare as may be must lie within the walk, or
+// both ways are gone in vain: rare × walk ≥ PageSize × 3,000,000.
+var defaultLimits = limits{first: 1_000, rare: 8_000, walk: 20_000, gather: 50_000, count: 2_000, batch: 16_000}
+
+// list is what a page is made from; package listing reads it.
+type list struct {
+	*Service
+	caller      account.Caller
+	scope       policies.Scope
+	customer    uuid.UUID   // Nil: of all
+	accesses    []uuid.UUID // customers to which the caller has an active access
+	filter      Filter
+	terms       store.Terms
+	search      bool        // terms hold something
+	wanted      store.Terms // the terms and the kind, as the trigram index knows them
+	today, week string
+}
+
+// run is one reading of a list, newest first unless it goes back.
+type run = listing.Run[position]
+
+// result is what it found.
+type result = listing.Found[position]
+
+// Encode writes a cursor.
+func (l *list) Encode(p position) string { return p.encode() }
+
+// Decode reads it.
+func (l *list) Decode(cursor string) (position, bool) { return decode(cursor) }
+
+// Find does a run. It walks the range that the list lies in and gathers from the index of what is looked for in turns, each
+// as far as it is likely to lead. The walk goes on where it stopped.
+func (l *list) Find(ctx context.Context, r run) (result, error) {
+	var hits []position
+	rest := r // what is still to be walked
+	walk := func(most int) listing.Way[position] {
+		return func(ctx context.Context, _ run) (result, bool, error) {
+			more, last, err := l.walk(ctx, rest, most)
+			hits = append(hits, more...)
+			rest.From, rest.Limit = last, rest.Limit-len(more)
+			return result{Hits: hits}, last == nil, err
+		}
 	}
-	found, err := s.read(ctx, r)
+	gather := func(most int) listing.Way[position] {
+		return func(ctx context.Context, r run) (result, bool, error) { return l.gather(ctx, r, most) }
+	}
+	if l.candidates() == nil {
+		return listing.Find(ctx, r, l.count, walk(0))
+	}
+	return listing.Find(ctx, r, l.count,
+		walk(l.limits.first), gather(l.limits.rare), walk(l.limits.walk), gather(l.limits.gather), walk(0))
+}
+
+// Load loads the rows of a page.
+func (l *list) Load(ctx context.Context, keys []position) ([]Transaction, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	ids := make([]uuid.UUID, len(keys))
+	for i, p := range keys {
+		ids[i] = p.ID
+	}
+	byID, err := l.byID(ctx, l.caller, ids)
 	if err != nil {
-		return Page{}, err
+		return nil, err
 	}
-	if r.from != nil && (len(found.hits) == 0 || r.back && len(found.hits) <= PageSize) {
-		// behind the end, or so near the beginning that the first page is what was meant
-		r.from, r.back = nil, false
-		if found, err = s.read(ctx, r); err != nil {
-			return Page{}, err
+	rows := make([]Transaction, 0, len(keys))
+	for _, id := range ids {
+		if r, ok := byID[id]; ok { // else it went meanwhile
+			rows = append(rows, r.transaction())
 		}
 	}
-	return s.page(ctx, r, found)
+	return rows, nil
 }
 
-// page turns hits into a page.
-func (s *Service) page(ctx context.Context, r run, f found) (Page, error) {
-	more := len(f.hits) > PageSize
-	hits := f.hits[:min(len(f.hits), PageSize)]
-	if r.back {
-		slices.Reverse(hits)
-	}
-	p := Page{Count: min(f.count, CountCap), Capped: f.more || f.count > CountCap}
-	if len(hits) > 0 {
-		if more || r.back {
-			p.Next = hits[len(hits)-1].encode()
-		}
-		if r.from != nil && !r.back || r.back && more {
-			p.Prev = hits[0].encode()
-		}
-	}
-	var err error
-	p.Rows, err = s.loadRows(ctx, r.caller, hits)
-	return p, err
-}
-
-// position is where a row stands in a list: a page begins behind the last row of the one before (keyset).
+// position is the key of a row in a list.
 type position struct {
 	CreatedAt time.Time `bun:"created_at"`
 	ID        uuid.UUID `bun:"id"`
@@ -155,28 +208,13 @@ type position struct {
 // cursorVersion changes when the meaning of a position does: cursors of before are ignored then.
 const cursorVersion = 1
 
-// encode writes a position for a URL.
-func (p position) encode() string {
-	b := binary.BigEndian.AppendUint64([]byte{cursorVersion}, uint64(p.CreatedAt.UnixMicro()))
-	return store.EncodeCursor(append(b, p.ID.Bytes()...))
-}
+func (p position) encode() string { return listing.Encode(cursorVersion, p.CreatedAt, p.ID) }
 
 // decode reads a cursor; ok=false for everything that encode can't have written.
 func decode(s string) (p position, ok bool) {
-	const length = 1 + 8 + uuid.Size
-	b, ok := store.DecodeCursor(s)
-	if !ok || len(b) != length || b[0] != cursorVersion {
-		return position{}, false
-	}
-	micro := int64(binary.BigEndian.Uint64(b[1:9]))
-	if micro <= 0 || micro > maxMicro {
-		return position{}, false
-	}
-	return position{time.UnixMicro(micro).UTC(), uuid.FromBytesOrNil(b[9:])}, true
+	ok = listing.Decode(s, cursorVersion, &p.CreatedAt, &p.ID)
+	return p, ok
 }
-
-// maxMicro is the year 9999: what lies behind it no database takes.
-const maxMicro = 253_370_764_800_000_000
 
 // maxRunes bounds a query: more characters than that are not looked at.
 const maxRunes = 100

@@ -17,7 +17,6 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/customer"
 	"kontor/app/effort"
-	"kontor/app/store"
 	"kontor/policies"
 	"kontor/policies/policytest"
 )
@@ -190,10 +189,7 @@ func (c *chance) compare(p account.Caller) {
 	c.t.Helper()
 	ctx := context.Background()
 	var rows []row
-	q := store.SQL(`SELECT ` + columns + `, `)
-	q.Append(relationTo(p, "t", anyRelation))
-	q.Add(` AS relation FROM transactions AS t` + joined + ` ORDER BY t.created_at DESC, t.id DESC`)
-	c.must(c.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows))
+	c.must(c.rows(c.db, p).OrderExpr(`t.created_at DESC, t.id DESC`).Scan(ctx, &rows))
 	var want []uuid.UUID
 	of, process := map[uuid.UUID][]uuid.UUID{}, map[uuid.UUID]bool{}
 	for _, r := range rows {
@@ -242,9 +238,7 @@ func (c *chance) compare(p account.Caller) {
 		within, nothing, err := c.Within(p, action, "w")
 		c.must(err)
 		var ids []uuid.UUID
-		q := store.SQL(`SELECT w.id FROM transactions AS w WHERE TRUE`)
-		q.Append(within)
-		c.must(c.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &ids))
+		c.must(c.db.NewRaw(`SELECT w.id FROM transactions AS w WHERE TRUE ?`, within).Scan(ctx, &ids))
 		for _, r := range rows {
 			if slices.Contains(ids, r.ID) != may(r.ID) || nothing && may(r.ID) {
 				c.t.Fatalf("%s may %s %s: within %v, decided %v", p.Name, action, Label(r.Number), slices.Contains(ids, r.ID), may(r.ID))

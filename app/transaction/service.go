@@ -110,11 +110,9 @@ func (s *Service) LogClause(c account.Caller, alias string) (store.Clause, error
 	if within.SQL == "" {
 		return store.Clause{}, nil
 	}
-	clause := store.SQL(` AND (` + alias + `.transaction_id IS NULL OR EXISTS (SELECT 1 FROM transactions AS logged
-		WHERE logged.id = ` + alias + `.transaction_id`)
-	clause.Append(within)
-	clause.Add(`))`)
-	return clause, nil
+	log := bun.Ident(alias)
+	return store.SQL(` AND (?.transaction_id IS NULL OR EXISTS (SELECT 1 FROM transactions AS logged
+		WHERE logged.id = ?.transaction_id ?))`, log, log, within), nil
 }
 
 // Within is the condition that the caller may do action with the transaction of the row of that table alias; it begins
@@ -128,9 +126,6 @@ func (s *Service) Within(c account.Caller, action policies.Action, alias string)
 	if scope.Everything() {
 		return store.Clause{}, false, nil
 	}
-	condition, kinds := scope.SQL("related.mask", alias+".kind")
-	clause = store.SQL(` AND EXISTS (SELECT 1 FROM (SELECT `)
-	clause.Append(relationTo(c, alias, scope.Matters()))
-	clause.Add(` AS mask) AS related WHERE `+condition+`)`, kinds...)
-	return clause, false, nil
+	return store.SQL(` AND EXISTS (SELECT 1 FROM (SELECT ? AS mask) AS related WHERE ?)`,
+		relationTo(c, alias, scope.Matters()), allowed(scope, "related.mask", alias+".kind")), false, nil
 }

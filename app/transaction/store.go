@@ -13,24 +13,29 @@ import (
 	"kontor/policies"
 )
 
-// relationTo is what a caller is to the transaction of a row, as an expression; relations that the answer does not
-// depend on are left out.
-func relationTo(c account.Caller, alias string, of policies.Relation) store.Clause {
-	e := store.SQL(`(0`)
+// relationTo is what a caller is to the transaction of a row of that table, as an expression; relations that the answer does
+// not depend on are left out.
+func relationTo(c account.Caller, table string, of policies.Relation) store.Condition {
+	administrator, processor, access, t := bun.SafeQuery(`0`), bun.SafeQuery(`0`), bun.SafeQuery(`0`), bun.Ident(table)
 	if of&policies.Administrator != 0 {
-		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM customer_administrator AS ra
-			WHERE ra.customer_id = `+alias+`.customer_id AND ra.specialist_id IN (?)) THEN 1 ELSE 0 END`, bun.List(c.Persons()))
+		administrator = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM customer_administrator AS ra
+			WHERE ra.customer_id = ?.customer_id AND ra.specialist_id IN (?)) THEN 1 ELSE 0 END`, t, bun.List(c.Persons()))
 	}
 	if of&policies.Processor != 0 {
-		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM transaction_processor AS rp
-			WHERE rp.transaction_id = `+alias+`.id AND rp.specialist_id IN (?)) THEN 2 ELSE 0 END`, bun.List(c.Persons()))
+		processor = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM transaction_processor AS rp
+			WHERE rp.transaction_id = ?.id AND rp.specialist_id IN (?)) THEN 2 ELSE 0 END`, t, bun.List(c.Persons()))
 	}
 	if of&policies.Access != 0 {
-		e.Add(` + CASE WHEN EXISTS (SELECT 1 FROM access AS rx WHERE rx.customer_id = `+alias+`.customer_id AND rx.account_id = ?
-			AND rx.registered_at IS NOT NULL AND rx.deactivated_at IS NULL) THEN 4 ELSE 0 END`, c.ID)
+		access = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM access AS rx WHERE rx.customer_id = ?.customer_id AND rx.account_id = ?
+			AND rx.registered_at IS NOT NULL AND rx.deactivated_at IS NULL) THEN 4 ELSE 0 END`, t, c.ID)
 	}
-	e.Add(`)`)
-	return e
+	return bun.SafeQuery(`(? + ? + ?)`, administrator, processor, access)
+}
+
+// allowed is the condition that the policy lets a caller do something with a transaction of that kind who is this to it.
+func allowed(scope policies.Scope, mask, kind string) store.Condition {
+	condition, kinds := scope.SQL(mask, kind)
+	return bun.SafeQuery(condition, kinds...)
 }
 
 // anyRelation is all relations a person can have to a transaction.
@@ -77,15 +82,29 @@ func (r row) transaction() Transaction {
 // find loads a transaction with what the caller is to it; ErrNotFound. In a tx its customer stays until the tx ends.
 func (s *Service) find(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (Transaction, error) {
 	var r row
-	q := store.SQL(`SELECT ` + columns + `, `)
-	q.Append(relationTo(c, "t", anyRelation))
-	q.Add(` AS relation FROM transactions AS t`+joined+` WHERE t.id = ?`, id)
+	q := s.rows(db, c).Where(`t.id = ?`, id)
 	if _, inTx := db.(bun.Tx); inTx && s.db.IsPostgres() {
-		q.Add(` FOR KEY SHARE OF k`)
+		q.For(`KEY SHARE OF k`)
 	}
-	err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &r)
+	err := q.Scan(ctx, &r)
 	if store.IsNoRows(err) {
 		return Transaction{}, ErrNotFound
 	}
 	return r.transaction(), err
+}
+
+// rows is a query of transactions, each a row with what a caller is to it.
+func (s *Service) rows(db bun.IDB, c account.Caller) *bun.SelectQuery {
+	return db.NewSelect().ColumnExpr(columns).ColumnExpr(`? AS relation`, relationTo(c, "t", anyRelation)).TableExpr(`transactions AS t` + joined)
+}
+
+// byID loads the transactions with these ids that are still there.
+func (s *Service) byID(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]row, error) {
+	var list []row
+	err := s.rows(s.db, c).Where(`t.id IN (?)`, bun.List(ids)).Scan(ctx, &list)
+	byID := make(map[uuid.UUID]row, len(list))
+	for _, r := range list {
+		byID[r.ID] = r
+	}
+	return byID, err
 }

@@ -90,16 +90,21 @@ func (s *Service) customerName(ctx context.Context, tx bun.IDB, id uuid.UUID) (s
 		LastName    string        `bun:"last_name"`
 		CompanyName string        `bun:"company_name"`
 	}
-	q := store.SQL(`SELECT type, first_name, last_name, company_name FROM customer WHERE id = ?`, id)
-	if s.db.IsPostgres() {
-		q.Add(` FOR NO KEY UPDATE`)
-	}
-	err := tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &cu)
+	q := tx.NewSelect().Table(`customer`).Column(`type`, `first_name`, `last_name`, `company_name`).Where(`id = ?`, id)
+	err := s.locked(q, `NO KEY UPDATE`).Scan(ctx, &cu)
 	if store.IsNoRows(err) {
 		err = customer.ErrNotFound
 	}
 	d := customer.Data{FirstName: cu.FirstName, LastName: cu.LastName, CompanyName: cu.CompanyName}
 	return customer.Customer{Type: cu.Type, Data: d}.Name(), err
+}
+
+// locked has a query lock its rows until the tx ends. On SQLite a tx that writes is alone anyway.
+func (s *Service) locked(q *bun.SelectQuery, strength string) *bun.SelectQuery {
+	if s.db.IsPostgres() {
+		q.For(strength)
+	}
+	return q
 }
 
 // index enters a search text into SQLite's search index; on PostgreSQL the index is one of the table.
@@ -194,11 +199,8 @@ func AllKinds(ctx context.Context, db bun.IDB) (list []Kind, err error) {
 
 // kindActive says whether a kind can be chosen. On PostgreSQL it stays so until the tx ends.
 func (s *Service) kindActive(ctx context.Context, db bun.IDB, key string) (active bool, err error) {
-	q := store.SQL(`SELECT active FROM transaction_kind WHERE key = ?`, key)
-	if s.db.IsPostgres() {
-		q.Add(` FOR SHARE`)
-	}
-	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &active)
+	q := db.NewSelect().Table(`transaction_kind`).Column(`active`).Where(`key = ?`, key)
+	err = s.locked(q, `SHARE`).Scan(ctx, &active)
 	if store.IsNoRows(err) {
 		return false, nil
 	}
@@ -206,11 +208,8 @@ func (s *Service) kindActive(ctx context.Context, db bun.IDB, key string) (activ
 }
 
 func (s *Service) lockKind(ctx context.Context, tx bun.IDB, key string) (k Kind, err error) {
-	q := store.SQL(`SELECT `+kindColumns+` FROM transaction_kind WHERE key = ?`, key)
-	if s.db.IsPostgres() {
-		q.Add(` FOR UPDATE`)
-	}
-	err = tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &k)
+	q := tx.NewSelect().Table(`transaction_kind`).ColumnExpr(kindColumns).Where(`key = ?`, key)
+	err = s.locked(q, `UPDATE`).Scan(ctx, &k)
 	if store.IsNoRows(err) {
 		err = ErrKindNotFound
 	}
@@ -218,11 +217,8 @@ func (s *Service) lockKind(ctx context.Context, tx bun.IDB, key string) (k Kind,
 }
 
 func (s *Service) lockKinds(ctx context.Context, tx bun.IDB) (list []Kind, err error) {
-	q := store.SQL(`SELECT ` + kindColumns + ` FROM transaction_kind ORDER BY position, key`)
-	if s.db.IsPostgres() {
-		q.Add(` FOR UPDATE`)
-	}
-	err = tx.NewRaw(q.SQL, q.Args...).Scan(ctx, &list)
+	q := tx.NewSelect().Table(`transaction_kind`).ColumnExpr(kindColumns).Order(`position`, `key`)
+	err = s.locked(q, `UPDATE`).Scan(ctx, &list)
 	return list, err
 }
 

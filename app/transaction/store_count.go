@@ -5,24 +5,25 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
 )
 
 // countIndexed counts an unfiltered list by an index alone, which alone costs what a page may; ok=false where the index
 // does not know enough.
-func (s *Service) countIndexed(ctx context.Context, l listing) (n int, ok bool, err error) {
-	id, ranges := "v.transaction_id", []store.Clause{}
-	related := l.byRelation()
+func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
+	id, ranges, related := "v.transaction_id", []*bun.SelectQuery{}, l.byRelation()
 	switch {
 	case l.filter.Narrow() || l.customer != uuid.Nil:
 		return 0, false, nil
 	case l.scope.Everything():
-		id, ranges = "t.id", append(ranges, store.SQL(` FROM `+s.hinted(l)+` WHERE TRUE`))
+		id, ranges = "t.id", append(ranges, l.db.NewSelect().TableExpr(l.hinted()))
 	case related && len(l.accesses) == 0:
 		for _, person := range l.caller.Persons() {
-			ranges = append(ranges, store.SQL(` FROM transaction_visible AS v WHERE v.specialist_id = ?`, person))
+			ranges = append(ranges, l.db.NewSelect().TableExpr(`transaction_visible AS v`).Where(`v.specialist_id = ?`, person))
 		}
 	default:
 		return 0, false, nil
@@ -35,64 +36,59 @@ func (s *Service) countIndexed(ctx context.Context, l listing) (n int, ok bool, 
 		if !all {
 			break
 		}
-		q := store.SQL(`SELECT 1`)
-		q.Append(rows)
-		q.Add(` AND NOT EXISTS `+dead+` LIMIT 1 OFFSET ?`, CountCap)
-		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n); err == nil || !store.IsNoRows(err) {
-			return CountCap + 1, true, err
+		more := rows.Clone().ColumnExpr(`1`).Where(`NOT EXISTS ` + dead).Limit(1).Offset(listing.CountCap)
+		if err := more.Scan(ctx, &n); err == nil || !store.IsNoRows(err) {
+			return listing.CountCap + 1, true, err
 		}
 	}
 	if len(ranges) > 1 {
 		return 0, false, nil // they may have some in common
 	}
-	q := store.SQL(`SELECT count(*) FROM (SELECT 1`)
-	q.Append(ranges[0])
+	q := ranges[0].ColumnExpr(`1`)
 	if related {
 		sql, args := l.scope.SQL("v.relmask", "''")
 		if len(args) > 0 {
 			return 0, false, nil // it depends on the kinds, which stand elsewhere
 		}
-		q.Add(` AND ` + sql)
+		q.Where(sql)
 	}
-	q.Add(` AND `+id+` NOT IN (SELECT gone.id FROM `+dead+` AS dead CROSS JOIN transactions AS gone WHERE gone.customer_id = dead.id)
-		LIMIT ?) AS counted`, CountCap+1)
-	err = s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n)
+	q.Where(id + ` NOT IN (SELECT gone.id FROM ` + dead + ` AS dead CROSS JOIN transactions AS gone WHERE gone.customer_id = dead.id)`)
+	n, err = listing.Count(ctx, l.db, q)
 	return n, true, err
 }
 
 // count counts a list up to CountCap+1, looking at a bounded number of rows; more says that there may be others.
-func (s *Service) count(ctx context.Context, l listing) (n int, more bool, err error) {
-	if n, ok, err := s.countIndexed(ctx, l); ok || err != nil {
+func (l *list) count(ctx context.Context) (n int, more bool, err error) {
+	if n, ok, err := l.countIndexed(ctx); ok || err != nil {
 		return n, false, err
 	}
-	r, seen := run{listing: l, limit: CountCap + 1}, 0
-	for batch := s.firstBatch(r); ; batch = min(batch*4, s.limits.batch, max(s.limits.count-seen, 1)) {
-		walked, ok := s.walked(r, batch)
-		if !ok {
+	r, seen := run{Limit: listing.CountCap + 1}, 0
+	for batch := l.firstBatch(r); ; batch = min(batch*4, l.limits.batch, max(l.limits.count-seen, 1)) {
+		walked := l.walked(r, batch)
+		if walked == nil {
 			return n, false, nil
 		}
-		q := store.SQL(`WITH walked AS MATERIALIZED (`)
-		q.Append(walked)
-		q.Add(`) SELECT (SELECT count(*) FROM walked) AS seen, (SELECT count(*) FROM (SELECT 1`)
-		q.Append(s.matching(l))
-		q.Add(` LIMIT ?) AS counted) AS n, last.created_at, last.id FROM (SELECT 1 AS one) AS one
-			LEFT JOIN (SELECT created_at, id FROM walked ORDER BY created_at, id LIMIT 1) AS last ON TRUE`, CountCap+1-n)
 		var part struct {
 			Seen      int           `bun:"seen"`
 			N         int           `bun:"n"`
 			CreatedAt *time.Time    `bun:"created_at"`
 			ID        uuid.NullUUID `bun:"id"`
 		}
-		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &part); err != nil {
+		shown := l.shown().ColumnExpr(`1`).Limit(int64(listing.CountCap + 1 - n))
+		err := l.db.NewRaw(`WITH walked AS MATERIALIZED (?)
+			SELECT (SELECT count(*) FROM walked) AS seen, (SELECT count(*) FROM (?) AS counted) AS n, last.created_at, last.id
+			FROM (SELECT 1 AS one) AS one LEFT JOIN (SELECT created_at, id FROM walked ORDER BY created_at, id LIMIT 1) AS last ON TRUE`,
+			walked, shown).Scan(ctx, &part)
+		if err != nil {
 			return 0, false, err
 		}
 		n, seen = n+part.N, seen+part.Seen
 		switch {
-		case part.Seen < batch, n > CountCap:
+		case part.Seen < batch, n > listing.CountCap:
 			return n, false, nil
-		case seen >= s.limits.count:
+		case seen >= l.limits.count:
 			return n, true, nil
 		}
-		r.from = &position{*part.CreatedAt, part.ID.UUID}
+		r.From = &position{*part.CreatedAt, part.ID.UUID}
 	}
 }

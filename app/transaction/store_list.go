@@ -2,170 +2,122 @@ package transaction
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
-	"kontor/app/account"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
 )
 
-// limits is how many rows are looked at before a list takes the other way. They change how a result is found, never the
-// result.
-type limits struct {
-	// first: so many rows of the caller's range are looked at, newest first, before anything else: a page of what is very
-	// frequent lies within them, and so does all that most people see.
-	first int
-	// rare: what the index of what is looked for has fewer of is gathered from it.
-	rare int
-	// walk: up to so many rows the walk goes on for the rest.
-	walk int
-	// gather: so many candidates are taken from the index then; of what has more, the walk goes on to its end.
-	gather int
-	// count: so many rows are looked at for counting what is no row of an index.
-	count int
-	// batch is the largest part in which a walk goes.
-	batch int
-}
-
-// defaultLimits are measured at three million transactions. A page of matches as rare as may be must lie within the walk, or
-// both ways are gone in vain: rare × walk ≥ PageSize × 3,000,000.
-var defaultLimits = limits{first: 1_000, rare: 8_000, walk: 20_000, gather: 50_000, count: 2_000, batch: 16_000}
-
-// listing is what a list is made from.
-type listing struct {
-	caller      account.Caller
-	scope       policies.Scope
-	customer    uuid.UUID   // Nil: of all
-	accesses    []uuid.UUID // customers to which the caller has an active access
-	filter      Filter
-	terms       store.Terms
-	search      bool        // terms hold something
-	wanted      store.Terms // the terms and the kind, as the trigram index knows them
-	today, week string
-}
-
-// run is one reading of a list: from a position (nil: from its beginning), forwards (newest first) or backwards.
-type run struct {
-	listing
-	from  *position
-	back  bool
-	limit int
-}
-
-// found is what a reading found.
-type found struct {
-	hits  []position
-	count int  // of the whole list, up to CountCap+1
-	more  bool // there are more than count
-}
-
 // byRelation says whether the list is read off the caller's relations: the index of visible transactions, and the
 // customers that they have an access to. Otherwise it is read off the table.
-func (l listing) byRelation() bool { return l.customer == uuid.Nil && !l.scope.Unrelated() }
+func (l *list) byRelation() bool { return l.customer == uuid.Nil && !l.scope.Unrelated() }
 
-func (r run) direction() string {
-	if r.back {
-		return "ASC"
+// ordered has a query read the first n rows of a run, by the columns that hold the time and the id.
+func ordered(r run, q *bun.SelectQuery, at, id string, n int) *bun.SelectQuery {
+	o := listing.By(!r.Back, at, id)
+	if r.From == nil {
+		return o.First(q, n)
 	}
-	return "DESC"
+	return o.First(q, n, r.From.CreatedAt, r.From.ID)
 }
 
-func (r run) sorted(at, id string) string {
-	return ` ORDER BY ` + at + ` ` + r.direction() + `, ` + id + ` ` + r.direction()
+// newest is the order of a run in what was read of it, which has the columns of position.
+func newest(r run, table string) store.Condition {
+	return listing.By(!r.Back, table+"created_at", table+"id").Sort()
 }
 
-// beyond is the condition that a row lies behind where the run begins.
-func (r run) beyond(at, id string) store.Clause {
-	if r.from == nil {
-		return store.Clause{}
-	}
-	than := " < "
-	if r.back {
-		than = " > "
-	}
-	return store.SQL(` AND (`+at+`, `+id+`)`+than+`(?, ?)`, r.from.CreatedAt, r.from.ID)
-}
-
-// byIndex are the filters that an index of the table answers in the list's order; the rest is filters.
-func (l listing) byIndex() (c store.Clause) {
+// byIndex adds the filters that an index of the table answers in the list's order; the rest is filtered. suffix stands
+// behind the columns.
+func (l *list) byIndex(q *bun.SelectQuery, suffix string) *bun.SelectQuery {
 	if l.filter.Kind != "" {
-		c.Add(` AND t.kind = ?`, l.filter.Kind)
+		q.Where(`t.kind`+suffix+` = ?`, l.filter.Kind)
 	}
 	if l.filter.Status != "" {
-		c.Add(` AND t.status = ?`, l.filter.Status)
+		q.Where(`t.status`+suffix+` = ?`, l.filter.Status)
 	}
-	return c
+	return q
 }
 
-func (l listing) filters() (c store.Clause) {
+func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery {
 	switch l.filter.Due {
 	case Overdue:
-		c.Add(` AND t.due <> '' AND t.due < ? AND t.status <> 'closed'`, l.today)
+		q.Where(`t.due <> '' AND t.due < ? AND t.status <> 'closed'`, l.today)
 	case ThisDue:
-		c.Add(` AND t.due <> '' AND t.due >= ? AND t.due <= ? AND t.status <> 'closed'`, l.today, l.week)
+		q.Where(`t.due <> '' AND t.due >= ? AND t.due <= ? AND t.status <> 'closed'`, l.today, l.week)
 	case NoDue:
-		c.Add(` AND t.due = ''`)
+		q.Where(`t.due = ''`)
 	}
-	return c
+	return q
 }
 
 // dead are the customers that are being deleted; no list shows what is theirs.
 const dead = `(SELECT dead.id FROM customer AS dead WHERE dead.deleting)`
 
 // mask is what the caller is to the transaction of table t, as far as the list depends on it.
-func (l listing) mask() store.Clause {
+func (l *list) mask() store.Condition {
 	if l.scope.Everything() {
-		return store.SQL(`0`)
+		return bun.SafeQuery(`0`)
 	}
 	return relationTo(l.caller, "t", l.scope.Matters())
 }
 
-// allowed is the condition that the policy lets the caller read what they are this to.
-func (l listing) allowed(mask string) store.Clause {
-	sql, args := l.scope.SQL(mask, "t.kind")
-	return store.SQL(` AND `+sql, args...)
+// hinted names the table with the index to take. SQLite has no statistics to choose by; PostgreSQL has.
+func (l *list) hinted() string {
+	switch {
+	case l.customer != uuid.Nil:
+		return l.only(`transactions_customer`)
+	case l.filter.Kind != "":
+		return l.only(`transactions_kind`)
+	case l.filter.Status != "":
+		return l.only(`transactions_status`)
+	}
+	return l.only(`transactions_created`)
 }
 
-// walked are the next rows of the range that the list lies in, in its order: created_at, id, mask. ok is false when the
-// range is empty.
-func (s *Service) walked(r run, limit int) (q store.Clause, ok bool) {
-	if !r.byRelation() {
-		q = store.SQL(`SELECT t.created_at, t.id, `)
-		q.Append(r.mask())
-		q.Add(` AS mask FROM ` + s.hinted(r.listing) + ` WHERE TRUE`)
-		if r.customer != uuid.Nil {
-			q.Add(` AND t.customer_id = ?`, r.customer)
-		} else {
-			q.Append(r.byIndex())
-		}
-		q.Append(r.beyond("t.created_at", "t.id"))
-		q.Add(r.sorted("t.created_at", "t.id")+` LIMIT ?`, limit)
-		return q, true
+// only names the table with an index that SQLite has to take.
+func (l *list) only(index string) string {
+	if l.db.IsPostgres() {
+		return `transactions AS t`
 	}
-	sources := r.sources(limit)
+	return `transactions AS t INDEXED BY ` + index
+}
+
+// --- walking -----------------------------------------------------------------------------------------------------
+
+// walked are the next rows of the range that the list lies in, in its order: created_at, id, mask; nil when there can be
+// none.
+func (l *list) walked(r run, limit int) store.Condition {
+	if !l.byRelation() {
+		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, ? AS mask`, l.mask()).TableExpr(l.hinted())
+		if l.customer != uuid.Nil {
+			q.Where(`t.customer_id = ?`, l.customer)
+		} else {
+			l.byIndex(q, ``)
+		}
+		return ordered(r, q, "t.created_at", "t.id", limit)
+	}
+	sources := l.sources(r, limit)
 	switch len(sources) {
 	case 0:
-		return store.Clause{}, false
+		return nil
 	case 1:
-		return sources[0], true
+		return sources[0]
 	}
 	// Each source's first rows hold the first of all; where several name a transaction their relations count together.
-	q = store.SQL(`SELECT created_at, id, MAX(mask & 1) + MAX(mask & 2) + MAX(mask & 4) AS mask FROM (`)
-	for i, source := range sources {
-		if i > 0 {
-			q.Add(` UNION ALL `)
+	var all *bun.SelectQuery
+	for _, source := range sources {
+		if q := l.db.NewSelect().TableExpr(`(?) AS source`, source); all == nil {
+			all = q
+		} else {
+			all.UnionAll(q)
 		}
-		q.Add(`SELECT * FROM (`)
-		q.Append(source)
-		q.Add(`) AS source`)
 	}
-	q.Add(`) AS sources GROUP BY created_at, id`+r.sorted("created_at", "id")+` LIMIT ?`, limit)
-	return q, true
+	return l.db.NewSelect().ColumnExpr(`created_at, id, MAX(mask & 1) + MAX(mask & 2) + MAX(mask & 4) AS mask`).
+		TableExpr(`(?) AS sources`, all).GroupExpr(`created_at, id`).OrderExpr(`?`, newest(r, "")).Limit(int64(limit))
 }
 
 // fewAccesses is up to how many customers are read one by one; of more they are read together.
@@ -173,46 +125,37 @@ const fewAccesses = 20
 
 // sources are the ranges that together hold what the caller has a relation to: one for each person whose assignments
 // count, one for each customer to which they have an access.
-func (r run) sources(limit int) (all []store.Clause) {
-	if r.scope.Matters()&(policies.Administrator|policies.Processor) != 0 {
-		for _, person := range r.caller.Persons() {
-			q := store.SQL(`SELECT v.created_at, v.transaction_id AS id, v.relmask AS mask FROM transaction_visible AS v
-				WHERE v.specialist_id = ?`, person)
-			q.Append(r.beyond("v.created_at", "v.transaction_id"))
-			q.Add(r.sorted("v.created_at", "v.transaction_id")+` LIMIT ?`, limit)
-			all = append(all, q)
+func (l *list) sources(r run, limit int) (all []*bun.SelectQuery) {
+	if l.scope.Matters()&(policies.Administrator|policies.Processor) != 0 {
+		for _, person := range l.caller.Persons() {
+			q := l.db.NewSelect().ColumnExpr(`v.created_at, v.transaction_id AS id, v.relmask AS mask`).
+				TableExpr(`transaction_visible AS v`).Where(`v.specialist_id = ?`, person)
+			all = append(all, ordered(r, q, "v.created_at", "v.transaction_id", limit))
 		}
 	}
-	customers := make([][]uuid.UUID, 0, len(r.accesses))
-	for _, id := range r.accesses {
+	customers := make([][]uuid.UUID, 0, len(l.accesses))
+	for _, id := range l.accesses {
 		customers = append(customers, []uuid.UUID{id})
 	}
 	if len(customers) > fewAccesses {
-		customers = [][]uuid.UUID{r.accesses}
+		customers = [][]uuid.UUID{l.accesses}
 	}
 	for _, ids := range customers {
-		q := store.SQL(`SELECT t.created_at, t.id, 4 AS mask FROM transactions AS t WHERE t.customer_id IN (?)`, bun.List(ids))
-		q.Append(r.beyond("t.created_at", "t.id"))
-		q.Add(r.sorted("t.created_at", "t.id")+` LIMIT ?`, limit)
-		all = append(all, q)
+		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, 4 AS mask`).TableExpr(`transactions AS t`).Where(`t.customer_id IN (?)`, bun.List(ids))
+		all = append(all, ordered(r, q, "t.created_at", "t.id", limit))
 	}
 	return all
 }
 
-// hinted names the table with the index to take. SQLite has no statistics to choose by; PostgreSQL has.
-func (s *Service) hinted(l listing) string {
-	const table = `transactions AS t`
-	switch {
-	case s.db.IsPostgres():
-		return table
-	case l.customer != uuid.Nil:
-		return table + ` INDEXED BY transactions_customer`
-	case l.filter.Kind != "":
-		return table + ` INDEXED BY transactions_kind`
-	case l.filter.Status != "":
-		return table + ` INDEXED BY transactions_status`
+// shown are those of the rows walked that the list shows.
+func (l *list) shown() *bun.SelectQuery {
+	q := l.db.NewSelect().TableExpr(`walked CROSS JOIN transactions AS t`).Where(`t.id = walked.id`).Where(`t.customer_id NOT IN `+dead).
+		Where(`?`, allowed(l.scope, "walked.mask", "t.kind"))
+	l.filtered(l.byIndex(q, ``))
+	if l.search {
+		q.Where(`?`, l.db.Verify(l.terms, "t.search"))
 	}
-	return table + ` INDEXED BY transactions_created`
+	return q
 }
 
 // step is one part of a walk.
@@ -222,34 +165,15 @@ type step struct {
 	last *position // the last of them
 }
 
-// matching is FROM and WHERE of the rows of a part of a walk that the list shows.
-func (s *Service) matching(l listing) store.Clause {
-	q := store.SQL(` FROM walked CROSS JOIN transactions AS t WHERE t.id = walked.id AND t.customer_id NOT IN ` + dead)
-	q.Append(l.allowed("walked.mask"))
-	q.Append(l.byIndex())
-	q.Append(l.filters())
-	if l.search {
-		q.Append(s.db.Verify(l.terms, "t.search"))
-	}
-	return q
-}
-
 // step reads the next part of a walk.
-func (s *Service) step(ctx context.Context, r run, batch int) (st step, err error) {
-	walked, ok := s.walked(r, batch)
-	if !ok {
+func (l *list) step(ctx context.Context, r run, batch int) (st step, err error) {
+	walked := l.walked(r, batch)
+	if walked == nil {
 		return step{}, nil
 	}
-	other := r
-	other.back = !r.back
-	q := store.SQL(`WITH walked AS MATERIALIZED (`)
-	q.Append(walked)
-	q.Add(`) SELECT total.seen, last.created_at AS last_at, last.id AS last_id, page.created_at, page.id
-		FROM (SELECT count(*) AS seen FROM walked) AS total
-		LEFT JOIN (SELECT created_at, id FROM walked` + other.sorted("created_at", "id") + ` LIMIT 1) AS last ON TRUE
-		LEFT JOIN (SELECT walked.created_at, walked.id`)
-	q.Append(s.matching(r.listing))
-	q.Add(r.sorted("walked.created_at", "walked.id")+` LIMIT ?) AS page ON TRUE`+r.sorted("page.created_at", "page.id"), r.limit)
+	back := r
+	back.Back = !r.Back
+	page := l.shown().ColumnExpr(`walked.created_at, walked.id`).OrderExpr(`?`, newest(r, "walked.")).Limit(int64(r.Limit))
 	var rows []struct {
 		Seen      int           `bun:"seen"`
 		LastAt    *time.Time    `bun:"last_at"`
@@ -257,7 +181,12 @@ func (s *Service) step(ctx context.Context, r run, batch int) (st step, err erro
 		CreatedAt *time.Time    `bun:"created_at"`
 		ID        uuid.NullUUID `bun:"id"`
 	}
-	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
+	err = l.db.NewRaw(`WITH walked AS MATERIALIZED (?)
+		SELECT total.seen, last.created_at AS last_at, last.id AS last_id, page.created_at, page.id
+		FROM (SELECT count(*) AS seen FROM walked) AS total
+		LEFT JOIN (SELECT created_at, id FROM walked ORDER BY ? LIMIT 1) AS last ON TRUE
+		LEFT JOIN (?) AS page ON TRUE ORDER BY ?`, walked, newest(back, ""), page, newest(r, "page.")).Scan(ctx, &rows)
+	if err != nil {
 		return step{}, err
 	}
 	for _, row := range rows {
@@ -273,11 +202,11 @@ func (s *Service) step(ctx context.Context, r run, batch int) (st step, err erro
 }
 
 // firstBatch is how many rows a walk looks at first: of an unfiltered list hardly more than it shows.
-func (s *Service) firstBatch(r run) int {
-	if r.search || r.filter.Narrow() {
-		return max(r.limit, min(s.limits.first, s.limits.batch))
+func (l *list) firstBatch(r run) int {
+	if l.search || l.filter.Narrow() {
+		return max(r.Limit, min(l.limits.first, l.limits.batch))
 	}
-	return r.limit + 13
+	return r.Limit + 13
 }
 
 // promising is how many times as far a walk goes when it would fill the page within that, if it went on like this: what is so
@@ -285,166 +214,90 @@ func (s *Service) firstBatch(r run) int {
 const promising = 5
 
 // walk reads a list along its range until the page is full, the range is at its end, or about most rows were looked at
-// (0: however many; more where it is promising); complete=false then, and the position at which to go on.
-func (s *Service) walk(ctx context.Context, r run, most int) (hits []position, complete bool, last *position, err error) {
-	want, seen, batch := r.limit, 0, s.firstBatch(r)
+// (0: however many; more where it is promising). last is the row at which to go on, nil when there is no need to.
+func (l *list) walk(ctx context.Context, r run, most int) (hits []position, last *position, err error) {
+	want, seen, batch := r.Limit, 0, l.firstBatch(r)
 	for {
 		part := r
-		part.limit = want - len(hits)
-		st, err := s.step(ctx, part, batch)
+		part.Limit = want - len(hits)
+		st, err := l.step(ctx, part, batch)
 		if err != nil {
-			return nil, false, nil, err
+			return nil, nil, err
 		}
 		hits = append(hits, st.hits...)
 		seen += st.seen
 		if len(hits) == want || st.seen < batch {
-			return hits, true, nil, nil
+			return hits, nil, nil
 		}
 		if most > 0 && (seen >= promising*most || seen >= most && len(hits)*promising*most < want*seen) {
-			return hits, false, st.last, nil
+			return hits, st.last, nil
 		}
-		r.from, batch = st.last, min(batch*4, s.limits.batch)
+		r.From, batch = st.last, min(batch*4, l.limits.batch)
 	}
 }
 
-// read returns the hits of a run and how many there are in all. It goes both ways in turn, each as far as it is likely to
-// lead: along the range, and by the index of what is looked for.
-func (s *Service) read(ctx context.Context, r run) (f found, err error) {
-	index := s.candidates(r.listing)
-	rest := r // what is still to be walked
-	for _, stage := range []struct{ walk, gather int }{{s.limits.first, s.limits.rare}, {s.limits.walk, s.limits.gather}, {}} {
-		if index.SQL == "" {
-			stage.walk = 0
-		}
-		hits, complete, last, err := s.walk(ctx, rest, stage.walk)
-		if err != nil {
-			return found{}, err
-		}
-		f.hits = append(f.hits, hits...)
-		if complete {
-			break
-		}
-		rest.from, rest.limit = last, rest.limit-len(hits)
-		if gathered, complete, err := s.gather(ctx, r, index, stage.gather); complete || err != nil {
-			return gathered, err
-		}
-	}
-	f.count = len(f.hits)
-	if r.from != nil || len(f.hits) == r.limit {
-		f.count, f.more, err = s.count(ctx, r.listing)
-		f.count = max(f.count, len(f.hits)) // counting may have looked less far
-	}
-	return f, err
-}
+// --- gathering ---------------------------------------------------------------------------------------------------
 
-// candidates is FROM and WHERE of the rows that an index offers as matching, from table t; empty when no index knows
-// what is looked for better than the walk does.
-func (s *Service) candidates(l listing) (c store.Clause) {
+// candidates are the rows that an index offers as matching, from table t; nil when no index knows what is looked for better
+// than the walk does.
+func (l *list) candidates() *bun.SelectQuery {
+	q, suffix := l.db.NewSelect(), ``
 	switch {
 	case l.customer != uuid.Nil:
-		return store.Clause{}
-	case l.search && s.db.IsPostgres():
-		c.Add(` FROM transactions AS t WHERE TRUE`)
+		return nil
+	case l.search && l.db.IsPostgres():
+		q.TableExpr(`transactions AS t`)
+		suffix = ` || ''` // no other index than that of the words
 	case l.search:
-		c.Add(` FROM transaction_search CROSS JOIN transactions AS t ON t.number = transaction_search.rowid WHERE transaction_search MATCH ?`,
-			l.wanted.Match())
+		q.TableExpr(`transaction_search CROSS JOIN transactions AS t ON t.number = transaction_search.rowid`).
+			Where(`transaction_search MATCH ?`, l.wanted.Match())
 	case l.filter.Due == Overdue || l.filter.Due == ThisDue:
-		c.Add(` FROM transactions AS t` + s.only("transactions_due") + ` WHERE TRUE`)
+		q.TableExpr(l.only(`transactions_due`))
 	case l.filter.Kind != "" && l.byRelation():
-		c.Add(` FROM transactions AS t` + s.only("transactions_kind") + ` WHERE TRUE`)
+		q.TableExpr(l.only(`transactions_kind`))
 	case l.filter.Status != "" && l.byRelation():
-		c.Add(` FROM transactions AS t` + s.only("transactions_status") + ` WHERE TRUE`)
+		q.TableExpr(l.only(`transactions_status`))
 	default:
-		return store.Clause{}
+		return nil
 	}
 	if l.search {
-		c.Append(s.db.Verify(l.wanted, "t.search"))
+		q.Where(`?`, l.db.Verify(l.wanted, "t.search"))
 	}
-	filters := l.byIndex()
-	if l.search && s.db.IsPostgres() { // no other index than that of the words
-		filters.SQL = strings.NewReplacer(`t.kind =`, `t.kind || '' =`, `t.status =`, `t.status || '' =`).Replace(filters.SQL)
-	}
-	c.Append(filters)
-	c.Append(l.filters())
-	return c
+	return l.filtered(l.byIndex(q, suffix))
 }
 
-func (s *Service) only(index string) string {
-	if s.db.IsPostgres() {
-		return ""
-	}
-	return ` INDEXED BY ` + index
-}
-
-// gather reads a page from all that an index offers, and counts it; complete=false when that is most or more: then nobody
-// asks who may see which of them.
-func (s *Service) gather(ctx context.Context, r run, candidates store.Clause, most int) (f found, complete bool, err error) {
-	q := store.SQL(`WITH candidates AS MATERIALIZED (SELECT t.created_at, t.id, t.customer_id, t.kind`)
-	q.Append(candidates)
-	q.Add(` LIMIT ?), hits AS MATERIALIZED (SELECT t.created_at, t.id FROM (SELECT t.*, `, most)
-	q.Append(r.mask())
-	q.Add(` AS mask FROM candidates AS t WHERE (SELECT count(*) FROM candidates) < ? AND t.customer_id NOT IN `+dead+`) AS t WHERE TRUE`, most)
-	q.Append(r.allowed("t.mask"))
-	q.Add(`) SELECT total.seen, total.n, page.created_at, page.id
-		FROM (SELECT (SELECT count(*) FROM candidates) AS seen, (SELECT count(*) FROM hits) AS n) AS total
-		LEFT JOIN (SELECT created_at, id FROM hits WHERE TRUE`)
-	q.Append(r.beyond("created_at", "id"))
-	q.Add(r.sorted("created_at", "id")+` LIMIT ?) AS page ON TRUE`+r.sorted("page.created_at", "page.id"), r.limit)
+// gather reads a page from all that an index offers, and counts it; done=false when that is most or more: then nobody asks
+// who may see which of them.
+func (l *list) gather(ctx context.Context, r run, most int) (f result, done bool, err error) {
+	candidates := l.candidates().ColumnExpr(`t.created_at, t.id, t.customer_id, t.kind`).Limit(int64(most))
+	page := ordered(r, l.db.NewSelect().ColumnExpr(`created_at, id`).TableExpr(`hits`), "created_at", "id", r.Limit)
 	var rows []struct {
 		Seen      int           `bun:"seen"`
 		N         int           `bun:"n"`
 		CreatedAt *time.Time    `bun:"created_at"`
 		ID        uuid.NullUUID `bun:"id"`
 	}
-	if err := s.indexed(ctx, func(db bun.IDB) error { return db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows) }); err != nil {
-		return found{}, false, err
-	}
-	for _, row := range rows {
-		f.count, complete = row.N, row.Seen < most
-		if row.CreatedAt != nil {
-			f.hits = append(f.hits, position{*row.CreatedAt, row.ID.UUID})
-		}
-	}
-	return f, complete, nil
-}
-
-// indexed runs a query for which PostgreSQL must take an index: its estimates of LIKE are rough, and reading the table in
-// the hope of meeting enough takes long when they are wrong.
-func (s *Service) indexed(ctx context.Context, query func(db bun.IDB) error) error {
-	if !s.db.IsPostgres() {
-		return query(s.db)
-	}
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SET LOCAL enable_seqscan = off`); err != nil {
-			return err
-		}
-		return query(tx)
+	err = listing.Avoiding(ctx, l.db, []string{"seqscan"}, func(db bun.IDB) error {
+		return db.NewRaw(`WITH candidates AS MATERIALIZED (?), hits AS MATERIALIZED (SELECT t.created_at, t.id
+				FROM (SELECT t.*, ? AS mask FROM candidates AS t
+					WHERE (SELECT count(*) FROM candidates) < ? AND t.customer_id NOT IN `+dead+`) AS t
+				WHERE ?)
+			SELECT total.seen, total.n, page.created_at, page.id
+			FROM (SELECT (SELECT count(*) FROM candidates) AS seen, (SELECT count(*) FROM hits) AS n) AS total
+			LEFT JOIN (?) AS page ON TRUE ORDER BY ?`,
+			candidates, l.mask(), most, allowed(l.scope, "t.mask", "t.kind"), page, newest(r, "page.")).Scan(ctx, &rows)
 	})
-}
-
-// loadRows loads the rows of hits, in their order.
-func (s *Service) loadRows(ctx context.Context, c account.Caller, hits []position) ([]Transaction, error) {
-	if len(hits) == 0 {
-		return nil, nil
+	if err != nil {
+		return result{}, false, err
 	}
-	ids := make([]uuid.UUID, len(hits))
-	for i, h := range hits {
-		ids[i] = h.ID
-	}
-	var rows []row
-	q := store.SQL(`SELECT ` + columns + `, `)
-	q.Append(relationTo(c, "t", anyRelation))
-	q.Add(` AS relation FROM transactions AS t`+joined+` WHERE t.id IN (?)`, bun.List(ids))
-	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
-		return nil, err
-	}
-	list := make([]Transaction, 0, len(rows))
-	for _, id := range ids {
-		if i := slices.IndexFunc(rows, func(r row) bool { return r.ID == id }); i >= 0 { // else it went meanwhile
-			list = append(list, rows[i].transaction())
+	f.Counted = true
+	for _, row := range rows {
+		f.Count, done = row.N, row.Seen < most
+		if row.CreatedAt != nil {
+			f.Hits = append(f.Hits, position{*row.CreatedAt, row.ID.UUID})
 		}
 	}
-	return list, nil
+	return f, done, nil
 }
 
 func (s *Service) customerByNumber(ctx context.Context, number int64) (id uuid.UUID, found bool, err error) {
