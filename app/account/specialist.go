@@ -13,6 +13,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/entry"
 	"kontor/app/fault"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -39,7 +40,7 @@ type SpecialistPage struct {
 }
 
 // SpecialistPageSize is how many specialist users a page has.
-const SpecialistPageSize = 50
+const SpecialistPageSize = listing.PageSize
 
 // Specialists lists specialist users by name, with their roles (specialist read). Error: Forbidden.
 func (s *Service) Specialists(ctx context.Context, c Caller, f SpecialistFilter) (SpecialistPage, error) {
@@ -51,13 +52,12 @@ func (s *Service) Specialists(ctx context.Context, c Caller, f SpecialistFilter)
 	if err != nil {
 		return SpecialistPage{}, err
 	}
-	var page SpecialistPage
-	if len(items) > SpecialistPageSize {
-		items = items[:SpecialistPageSize]
+	items, more := listing.Cut(items)
+	page := SpecialistPage{Items: items}
+	if more {
 		last := items[len(items)-1]
 		page.Next = cursor{last.NameSort, last.ID}.String()
 	}
-	page.Items = items
 	return page, nil
 }
 
@@ -67,18 +67,14 @@ type cursor struct {
 	id   uuid.UUID
 }
 
-func (c cursor) String() string {
-	return store.EncodeCursor(append(c.id.Bytes(), c.name...))
-}
+// cursorVersion changes when the meaning of a cursor does: those of before are ignored then.
+const cursorVersion = 2
+
+func (c cursor) String() string { return listing.Encode(cursorVersion, c.id, c.name) }
 
 // readCursor returns the zero cursor, which is before everybody, for anything that String did not make.
-func readCursor(s string) cursor {
-	b, ok := store.DecodeCursor(s)
-	if !ok || len(b) < uuid.Size {
-		return cursor{}
-	}
-	c := cursor{name: string(b[uuid.Size:]), id: uuid.FromBytesOrNil(b[:uuid.Size])}
-	if c.name != store.SortKey(c.name) { // also keeps out what PostgreSQL does not take for text
+func readCursor(s string) (c cursor) {
+	if !listing.Decode(s, cursorVersion, &c.id, &c.name) {
 		return cursor{}
 	}
 	return c

@@ -3,8 +3,6 @@
 package attention
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -14,7 +12,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/handover"
-	"kontor/app/store"
+	"kontor/app/listing"
 	"kontor/app/transaction"
 )
 
@@ -111,7 +109,7 @@ func (p Part) Len() int {
 }
 
 // PageSize is how many a section shows at a time.
-const PageSize = 50
+const PageSize = listing.PageSize
 
 // CountCap is where the badge's number ends.
 const CountCap = 100
@@ -148,40 +146,18 @@ var (
 
 // position is where a page ended: the place of its last row in the section's order.
 type position struct {
-	at     string // when the customer began to need attention, or the day a transaction was due
-	number int64  // of the customer, or of the transaction
+	at     time.Time // when the customer began to need attention, or the day a transaction was due
+	number int64     // of the customer, or of the transaction
 	id     uuid.UUID
 }
 
-func (p position) String() string {
-	return store.EncodeCursor([]byte(p.at + "|" + strconv.FormatInt(p.number, 10) + "|" + p.id.String()))
-}
+// cursorVersion changes when the meaning of a position does: cursors of before are ignored then.
+const cursorVersion = 2
 
-// readPosition reads a cursor; ok is false for what String did not make. timed says that it begins with a moment, else
-// with a day.
-func readPosition(s string, timed bool) (p position, at time.Time, ok bool) {
-	raw, ok := store.DecodeCursor(s)
-	if !ok {
-		return position{}, time.Time{}, false
-	}
-	parts := strings.Split(string(raw), "|")
-	if len(parts) != 3 {
-		return position{}, time.Time{}, false
-	}
-	format := time.DateOnly
-	if timed {
-		format = time.RFC3339Nano
-	}
-	at, err := time.Parse(format, parts[0])
-	if err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 { // PostgreSQL knows no year 0
-		return position{}, time.Time{}, false
-	}
-	if p.number, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
-		return position{}, time.Time{}, false
-	}
-	if p.id, err = uuid.FromString(parts[2]); err != nil {
-		return position{}, time.Time{}, false
-	}
-	p.at = parts[0]
-	return p, at.UTC(), true
+func (p position) String() string { return listing.Encode(cursorVersion, p.at, p.number, p.id) }
+
+// readPosition reads a cursor; ok is false for what String did not make.
+func readPosition(s string) (p position, ok bool) {
+	ok = listing.Decode(s, cursorVersion, &p.at, &p.number, &p.id)
+	return p, ok
 }

@@ -468,16 +468,12 @@ func TestResend(t *testing.T) {
 
 // FuzzPosition: no cursor from outside makes anything but a position or nothing.
 func FuzzPosition(f *testing.F) {
-	f.Add(position{"2026-11-24T09:00:00Z", 7, uuid.Must(uuid.NewV7())}.String(), true)
-	f.Add(position{"2026-11-24", 7, uuid.Nil}.String(), false)
-	f.Add("fHx8", true)
-	f.Fuzz(func(t *testing.T, s string, timed bool) {
-		p, _, ok := readPosition(s, timed)
-		if !ok {
-			return
-		}
-		if again, _, ok := readPosition(p.String(), timed); !ok || again != p {
-			t.Errorf("%q reads as %+v, and that as %+v", s, p, again)
+	f.Add(position{time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), 7, uuid.Must(uuid.NewV7())}.String())
+	f.Add(position{time.Date(1999, 11, 24, 0, 0, 0, 0, time.UTC), 7, uuid.Nil}.String())
+	f.Add("fHx8")
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, ok := readPosition(s); ok && p.String() != s {
+			t.Errorf("%q reads as %+v, and that is written %q", s, p, p.String())
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -18,7 +19,7 @@ import (
 type query struct {
 	columns string
 	from    store.Clause // FROM … WHERE …
-	key     string       // the columns of the order, which are unique together
+	key     []string     // the columns of the order, which are unique together
 	few     bool         // it is read off what the caller has to do with, which is little
 }
 
@@ -41,7 +42,7 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 	if err != nil || attending.Nothing {
 		return query{}, true, err
 	}
-	q = query{columns: ownerColumns + `, customer.attention_at`, from: store.SQL(` FROM `), key: `customer.attention_at, customer.number`, few: attending.Few}
+	q = query{columns: ownerColumns + `, customer.attention_at`, from: store.SQL(` FROM `), key: []string{`customer.attention_at`, `customer.number`}, few: attending.Few}
 	q.from.Append(attending.Table)
 	switch section {
 	case Administrators:
@@ -56,7 +57,7 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 		q.from.Add(` AS customer CROSS JOIN access AS a WHERE a.customer_id = customer.id AND a.registered_at IS NULL AND a.deactivated_at IS NULL
 			AND (a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ? OR `+courier.SMSFailure("a.id", "a.generation")+` <> '')`,
 			now, now.Add(-s.o.Reminder))
-		q.key += `, a.id`
+		q.key = append(q.key, `a.id`)
 	}
 	return q, false, nil
 }
@@ -79,7 +80,7 @@ func (s *Service) overdue(ctx context.Context, c account.Caller) (q query, nothi
 			return query{}, true, err
 		}
 	}
-	q = query{columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: `t.due, t.number`, few: few}
+	q = query{columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: []string{`t.due`, `t.number`}, few: few}
 	switch {
 	case few:
 		q.from = store.SQL(` FROM (SELECT DISTINCT v.transaction_id FROM transaction_visible AS v WHERE v.specialist_id IN (?)) AS mine
@@ -160,6 +161,15 @@ func (s *Service) invitation(r row) Invitation {
 	return i
 }
 
+// position is where a row stands in its section.
+func (r row) position(section Section) position {
+	if section != Overdue {
+		return position{r.AttentionAt, r.Number, r.ID}
+	}
+	due, _ := time.Parse(time.DateOnly, r.Due) // it was checked when it was written
+	return position{due, r.Transaction, r.ID}
+}
+
 // part reads a page of a section.
 func (s *Service) part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
 	if section == Sending {
@@ -190,29 +200,22 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 	}
 	read := store.SQL(`SELECT ` + q.columns)
 	read.Append(q.from)
-	if from, at, ok := readPosition(after, section != Overdue); ok {
-		switch section {
-		case Overdue:
-			read.Add(` AND (`+q.key+`) > (?, ?)`, from.at, from.number)
-		case Invitations:
-			read.Add(` AND (`+q.key+`) > (?, ?, ?)`, at, from.number, from.id)
-		default:
-			read.Add(` AND (`+q.key+`) > (?, ?)`, at, from.number)
+	order := listing.By(false, q.key...)
+	if from, ok := readPosition(after); ok {
+		key := []any{from.at, from.number, from.id}[:len(q.key)]
+		if section == Overdue {
+			key[0] = from.at.Format(time.DateOnly)
 		}
+		read.Add(` AND ?`, order.Behind(key...))
 	}
-	read.Add(` ORDER BY `+q.key+` LIMIT ?`, PageSize+1)
+	read.Add(` ORDER BY ? LIMIT ?`, order.Sort(), PageSize+1)
 	var rows []row
 	if err := s.o.DB.NewRaw(read.SQL, read.Args...).Scan(ctx, &rows); err != nil {
 		return p, err
 	}
-	if len(rows) > PageSize {
-		rows = rows[:PageSize]
-		last := rows[PageSize-1]
-		end := position{at: last.AttentionAt.UTC().Format(time.RFC3339Nano), number: last.Number, id: last.ID}
-		if section == Overdue {
-			end.at, end.number = last.Due, last.Transaction
-		}
-		p.Next = end.String()
+	rows, more := listing.Cut(rows)
+	if more {
+		p.Next = rows[len(rows)-1].position(section).String()
 	}
 	for _, r := range rows {
 		switch section {

@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/listing"
 	"kontor/app/store"
 )
 
@@ -205,31 +206,28 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 }
 
 // PageSize is how many entries a page of the log has.
-const PageSize = 50
+const PageSize = listing.PageSize
 
 // Page returns up to PageSize entries, newest first, those before the entry with id before (Nil: from the newest), of
 // one customer (Nil: of all), and whether there are more. only narrows them: conditions about a table entry, each
 // beginning with AND, such as that the caller may see the entry's transaction. Whether they may read the log is asked
 // before.
 func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Clause) (entries []Entry, more bool, err error) {
-	q := store.SQL(`SELECT entry.* FROM audit AS entry WHERE TRUE`)
+	q := l.db.NewSelect().Model(&entries).ModelTableExpr(`audit AS entry`)
 	if customer != uuid.Nil {
-		q.Add(` AND entry.customer_id = ?`, customer)
+		q.Where(`entry.customer_id = ?`, customer)
 	}
 	if before != uuid.Nil {
-		q.Add(` AND entry.id < ?`, before)
+		q.Where(`entry.id < ?`, before)
 	}
 	for _, c := range only {
-		q.Append(c)
+		q.Where(`TRUE ?`, c)
 	}
-	q.Add(` ORDER BY entry.id DESC LIMIT ?`, PageSize+1)
-	if err := l.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &entries); err != nil {
+	if err := listing.By(true, `entry.id`).First(q, PageSize+1).Scan(ctx); err != nil {
 		return nil, false, err
 	}
-	if len(entries) > PageSize {
-		return entries[:PageSize], true, nil
-	}
-	return entries, false, nil
+	entries, more = listing.Cut(entries)
+	return entries, more, nil
 }
 
 // changesRead is how many of the newest entries LastChanges looks into.

@@ -9,15 +9,15 @@ import (
 	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/fault"
-	"kontor/app/store"
+	"kontor/app/listing"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
 
 // SeesPageSize is how many assignments of each kind a page has; SeesCountCap is where counting ends.
 const (
-	SeesPageSize = 50
-	SeesCountCap = 1000
+	SeesPageSize = listing.PageSize
+	SeesCountCap = listing.CountCap
 )
 
 // SeesFilter is where the pages of what a person sees begin: cursors, opaque; a broken one is ignored.
@@ -105,9 +105,9 @@ func (s *Service) administers(ctx context.Context, c account.Caller, personID uu
 	if err != nil {
 		return err
 	}
-	if len(rows) > SeesPageSize {
-		rows = rows[:SeesPageSize]
-		out.NextCustomers = place{customer: rows[SeesPageSize-1].CustomerID}.String()
+	rows, more := listing.Cut(rows)
+	if more {
+		out.NextCustomers = place{customer: rows[len(rows)-1].CustomerID}.String()
 	}
 	for _, r := range rows {
 		out.Customers = append(out.Customers, Administered{r.CustomerID, r.owner(), r.Since})
@@ -127,9 +127,9 @@ func (s *Service) processes(ctx context.Context, c account.Caller, personID uuid
 	if err != nil {
 		return err
 	}
-	if len(rows) > SeesPageSize {
-		rows = rows[:SeesPageSize]
-		last := rows[SeesPageSize-1]
+	rows, more := listing.Cut(rows)
+	if more {
+		last := rows[len(rows)-1]
 		out.NextTransact = place{last.CustomerID, last.TransactionID}.String()
 	}
 	for _, r := range rows {
@@ -144,15 +144,15 @@ func (s *Service) processes(ctx context.Context, c account.Caller, personID uuid
 // place is where a page ended: ids are in the order of their making.
 type place struct{ customer, transaction uuid.UUID }
 
-func (p place) String() string {
-	return store.EncodeCursor(append(p.customer.Bytes(), p.transaction.Bytes()...))
-}
+// placeVersion changes when the meaning of a place does: cursors of before are ignored then.
+const placeVersion = 2
+
+func (p place) String() string { return listing.Encode(placeVersion, p.customer, p.transaction) }
 
 // readPlace returns the zero place, which is before everything, for anything that String did not make.
-func readPlace(s string) place {
-	b, ok := store.DecodeCursor(s)
-	if !ok || len(b) != 2*uuid.Size {
+func readPlace(s string) (p place) {
+	if !listing.Decode(s, placeVersion, &p.customer, &p.transaction) {
 		return place{}
 	}
-	return place{uuid.FromBytesOrNil(b[:uuid.Size]), uuid.FromBytesOrNil(b[uuid.Size:])}
+	return p
 }
