@@ -64,7 +64,10 @@ func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
 		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, step: 1, samples: []sampleSize{{30, 12}, {120, 12}}}
 	}
-	return limits{scarce: 2 * PageSize, rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, step: 6, samples: []sampleSize{{100, 10}, {100, 25}}}
+	return limits{
+		scarce: 2 * PageSize, rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, step: 6,
+		samples: []sampleSize{{100, 10}, {100, 25}},
+	}
 }
 
 // overview is what a page of the list is made from; package listing reads it.
@@ -141,9 +144,11 @@ func (l *overview) scarce(ctx context.Context, r run) (f result, done bool, err 
 
 // gatherExpected gathers the matches unless walking the names promises to be shorter.
 func (l *overview) gatherExpected(ctx context.Context, r run) (f result, done bool, err error) {
-	e, err := l.expect(ctx)
-	if err != nil || l.walks(e) {
-		return result{}, false, err
+	e := l.expected
+	if e.share == 0 || l.walks(e) { // else the first matches say enough
+		if e, err = l.expect(ctx); err != nil || l.walks(e) {
+			return result{}, false, err
+		}
 	}
 	g, err := l.gather(ctx, r, max(l.limits.rare, 3*e.rows))
 	l.expected.many = !g.all
@@ -179,22 +184,10 @@ func (l *overview) countSearch(ctx context.Context) (n int, more bool, err error
 
 // Load loads the rows of a page.
 func (l *overview) Load(ctx context.Context, keys []position) ([]Row, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
 	numbers := make([]int64, len(keys))
 	for i, p := range keys {
 		numbers[i] = p.Number
 	}
-	byNumber, err := l.rowsByNumber(ctx, numbers)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]Row, 0, len(keys))
-	for _, n := range numbers {
-		if r, ok := byNumber[n]; ok { // else it went meanwhile
-			rows = append(rows, r.row())
-		}
-	}
-	return rows, nil
+	rows, err := l.byNumber(ctx, numbers)
+	return listing.InOrder(numbers, rows), err
 }

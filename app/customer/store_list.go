@@ -28,14 +28,14 @@ func (l *overview) matching() store.Condition {
 
 // has is a term as a condition.
 func (l *overview) has(t term) store.Condition {
-	var any []store.Condition
+	var one []store.Condition
 	if len(t.words) > 0 {
-		any = append(any, l.db.Verify(store.Terms{Needles: t.words}, "customer.search"))
+		one = append(one, l.db.Verify(store.Terms{Needles: t.words}, "customer.search"))
 	}
 	for _, n := range t.either {
-		any = append(any, l.inTexts(n))
+		one = append(one, l.inTexts(n))
 	}
-	return store.Any(any...)
+	return store.Any(one...)
 }
 
 // bothTexts is search text and details in one, as PostgreSQL's index customer_texts has them. No needle is found across the
@@ -99,11 +99,11 @@ const prefixEnd = "\U0010FFFF"
 
 // begins is the condition that a name begins with one of these.
 func begins(with ...string) store.Condition {
-	var any []store.Condition
+	var one []store.Condition
 	for _, w := range with {
-		any = append(any, bun.SafeQuery(`customer.name_sort >= ? AND customer.name_sort < ?`, w, w+prefixEnd))
+		one = append(one, bun.SafeQuery(`customer.name_sort >= ? AND customer.name_sort < ?`, w, w+prefixEnd))
 	}
-	return store.Any(any...)
+	return store.Any(one...)
 }
 
 // phase is the phase of a row as an expression.
@@ -118,17 +118,17 @@ func (l *overview) phase() store.Condition {
 
 // earlier is the condition that a row is in one of the phases before.
 func (l *overview) earlier(phase int) store.Condition {
-	var any []store.Condition
+	var one []store.Condition
 	if phase > phaseNumber && l.terms.number != 0 {
-		any = append(any, bun.SafeQuery(`customer.number = ?`, l.terms.number))
+		one = append(one, bun.SafeQuery(`customer.number = ?`, l.terms.number))
 	}
 	if phase == phaseWord || phase == phaseRest { // what has the words in the search text is not in phaseDetails
-		any = append(any, begins(l.terms.prefix))
+		one = append(one, begins(l.terms.prefix))
 	}
 	if phase == phaseRest {
-		any = append(any, begins(l.terms.begins...))
+		one = append(one, begins(l.terms.begins...))
 	}
-	return store.Any(any...)
+	return store.Any(one...)
 }
 
 // part is a range of names that lies in one phase of a search.
@@ -176,7 +176,7 @@ func (l *overview) ordered(r run) (o listing.Order, key []any) {
 	return o, []any{r.From.Name, r.From.Number}
 }
 
-// filter adds what is asked besides the words, and that a look at the row answers: it stands before the words, which take
+// filtered adds what is asked besides the words, and that a look at the row answers: it stands before the words, which take
 // longer to look for. kind is the type of the customer as an expression.
 func (l *overview) filtered(q *bun.SelectQuery, kind string) *bun.SelectQuery {
 	if l.filter.Type != "" {
@@ -254,8 +254,8 @@ func (l *overview) phases(ctx context.Context, r run, last int) (f result, done 
 	return f, last == phaseDetails, nil
 }
 
-// part reads one of them; whole=false when it was not read to its end nor the page filled. Only ask for that: it costs
-// another count.
+// part reads one of them; whole=false when it was neither read to its end nor the page filled. That is known only if
+// asked for: it costs another count.
 func (l *overview) part(ctx context.Context, r run, p part, ask bool) (hits []position, whole bool, err error) {
 	if l.order.number && !l.filter.Attention && !l.db.IsPostgres() {
 		hits, err = l.stream(ctx, r)
@@ -390,14 +390,14 @@ func (l *overview) byTrigrams(ctx context.Context, query func(db bun.IDB) error)
 	return listing.Avoiding(ctx, l.db, []string{"seqscan", "indexscan"}, query)
 }
 
-// rowsByNumber loads what a list shows.
-func (s *Service) rowsByNumber(ctx context.Context, numbers []int64) (map[int64]record, error) {
+// byNumber loads the customers with these numbers that are still there.
+func (s *Service) byNumber(ctx context.Context, numbers []int64) (map[int64]Row, error) {
 	var records []record
-	err := s.db.NewSelect().Model(&records).Column(`number`, `id`, `version`, `type`, `first_name`, `last_name`, `company_name`, `city`).
-		Where(`number IN (?)`, bun.List(numbers)).Scan(ctx)
-	byNumber := make(map[int64]record, len(records))
+	err := s.db.NewSelect().Model(&records).Where(`number IN (?)`, bun.List(numbers)).
+		Column(`number`, `id`, `version`, `type`, `first_name`, `last_name`, `company_name`, `city`).Scan(ctx)
+	rows := make(map[int64]Row, len(records))
 	for _, r := range records {
-		byNumber[r.Number] = r
+		rows[r.Number] = r.row()
 	}
-	return byNumber, err
+	return rows, err
 }

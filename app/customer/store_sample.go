@@ -120,7 +120,8 @@ func (s *Service) blocks(ctx context.Context, size int) (first int64, total int,
 
 // numbers is the first and the last number of all customers.
 func (s *Service) numbers(ctx context.Context) (first, last int64, err error) {
-	err = s.db.NewRaw(`SELECT COALESCE((SELECT min(number) FROM customer), 0), COALESCE((SELECT max(number) FROM customer), 0)`).Scan(ctx, &first, &last)
+	err = s.db.NewRaw(`SELECT COALESCE((SELECT min(number) FROM customer), 0),
+		COALESCE((SELECT max(number) FROM customer), 0)`).Scan(ctx, &first, &last)
 	return first, last, err
 }
 

@@ -56,10 +56,11 @@
 //
 // These parts look as if they could go; the benchmarks of package customer say that they can't (200,000 customers):
 //
-//   - Counting by the index instead of sampling: 1.3 to 5 times as long for frequent words, on either database.
-//   - One sample instead of a small one and, where that promises certainty, a larger one: twice as long for "ermann".
-//   - No expectation from the first 100 matches: twice as long for "ermann" and "anna.mueller.1" on SQLite.
-//   - Blocks of numbers on PostgreSQL, as on SQLite, instead of TABLESAMPLE: planning it takes longer than the sample.
+//   - Counting the matches instead of sampling: five times as long for "stein" among companies, on SQLite.
+//   - One sample instead of a small one and, where that promises certainty, a larger one; or no expectation from the first
+//     100 matches: each up to twice as long for "ermann" and "anna.mueller.1", on SQLite.
+//   - Blocks of numbers on PostgreSQL, as on SQLite, instead of TABLESAMPLE: 1.5 to 2.5 times as long for most searches,
+//     since the database plans it longer than it reads the sample.
 //   - INDEXED BY: SQLite has no statistics, and sorts the table where it should walk an index. PostgreSQL has statistics,
 //     but its estimates for LIKE are rough: see Avoiding.
 package listing

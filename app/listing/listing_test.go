@@ -51,8 +51,9 @@ func TestCursor(t *testing.T) {
 	at.at = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	good := k.encode()
 	for what, cursor := range map[string]string{
-		"nothing": "", "no base64": "!", "cut off": good[:20], "with a line break": good[:8] + "\n" + good[8:], "of another form": Encode(4, k.phase),
-		"too long": Encode(3, strings.Repeat("a", maxCursor)), "a number that no row has": number.encode(), "no sort name": name.encode(),
+		"nothing": "", "no base64": "!", "cut off": good[:20], "with a line break": good[:8] + "\n" + good[8:],
+		"of another form": Encode(4, k.phase), "too long": Encode(3, strings.Repeat("a", maxCursor)),
+		"a number that no row has": number.encode(), "no sort name": name.encode(),
 		"a time that no database takes": at.encode(), "no text": Encode(3, k.phase, k.number, k.at, k.id, "a\xff"),
 		"a longer number": Encode(3) + "gAAA",
 	} {
@@ -175,10 +176,26 @@ func TestFind(t *testing.T) {
 			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
 			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
 		},
-		"all of it":              {Run[int]{Limit: 2}, Found[int]{Hits: []int{1}}, Found[int]{Hits: []int{1}, Count: 1}},
-		"a full page":            {Run[int]{Limit: 2}, Found[int]{Hits: []int{1, 2}}, Found[int]{Hits: []int{1, 2}, Count: 7, More: true}},
-		"from somewhere":         {Run[int]{Limit: 2, From: &from}, Found[int]{Hits: []int{1}}, Found[int]{Hits: []int{1}, Count: 7, More: true}},
-		"more than were counted": {Run[int]{Limit: 8}, Found[int]{Hits: make([]int, 8)}, Found[int]{Hits: make([]int, 8), Count: 8, More: true}},
+		"all of it": {
+			Run[int]{Limit: 2},
+			Found[int]{Hits: []int{1}},
+			Found[int]{Hits: []int{1}, Count: 1},
+		},
+		"a full page": {
+			Run[int]{Limit: 2},
+			Found[int]{Hits: []int{1, 2}},
+			Found[int]{Hits: []int{1, 2}, Count: 7, More: true},
+		},
+		"from somewhere": {
+			Run[int]{Limit: 2, From: &from},
+			Found[int]{Hits: []int{1}},
+			Found[int]{Hits: []int{1}, Count: 7, More: true},
+		},
+		"more than were counted": {
+			Run[int]{Limit: 8},
+			Found[int]{Hits: make([]int, 8)},
+			Found[int]{Hits: make([]int, 8), Count: 8, More: true},
+		},
 	} {
 		got, err := Find(t.Context(), c.r, counter, lost, lost, to(c.found))
 		if err != nil || !slices.Equal(got.Hits, c.want.Hits) || got.Count != c.want.Count || got.More != c.want.More {

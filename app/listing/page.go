@@ -43,7 +43,7 @@ type Source[K, R any] interface {
 	Decode(cursor string) (key K, ok bool)
 	// Find does a run, and counts the list.
 	Find(ctx context.Context, r Run[K]) (Found[K], error)
-	// Load reads the rows with these keys, in their order. Those that went meanwhile are left out.
+	// Load reads the rows with these keys, of which there is one at least; see InOrder.
 	Load(ctx context.Context, keys []K) ([]R, error)
 }
 
@@ -65,18 +65,19 @@ func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) 
 	if err != nil {
 		return Page[R]{}, err
 	}
+	p = Page[R]{Count: min(found.Count, CountCap), Capped: found.More || found.Count > CountCap, Similar: found.Similar}
 	keys, more := Cut(found.Hits)
+	if len(keys) == 0 {
+		return p, nil
+	}
 	if r.Back {
 		slices.Reverse(keys)
 	}
-	p = Page[R]{Count: min(found.Count, CountCap), Capped: found.More || found.Count > CountCap, Similar: found.Similar}
-	if len(keys) > 0 {
-		if more || r.Back {
-			p.Next = of.Encode(keys[len(keys)-1])
-		}
-		if r.From != nil && !r.Back || r.Back && more {
-			p.Prev = of.Encode(keys[0])
-		}
+	if more || r.Back {
+		p.Next = of.Encode(keys[len(keys)-1])
+	}
+	if r.From != nil && !r.Back || r.Back && more {
+		p.Prev = of.Encode(keys[0])
 	}
 	p.Rows, err = of.Load(ctx, keys)
 	return p, err
@@ -85,4 +86,15 @@ func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) 
 // Cut makes a page of up to PageSize+1 rows that were read; more says that another page comes behind it.
 func Cut[R any](rows []R) (page []R, more bool) {
 	return rows[:min(len(rows), PageSize)], len(rows) > PageSize
+}
+
+// InOrder returns the rows with these ids, in their order. Of an id without a row the row went meanwhile.
+func InOrder[I comparable, R any](ids []I, rows map[I]R) []R {
+	list := make([]R, 0, len(ids))
+	for _, id := range ids {
+		if r, ok := rows[id]; ok {
+			list = append(list, r)
+		}
+	}
+	return list
 }

@@ -66,8 +66,8 @@ func SearchText(parts ...string) string {
 // at the beginning of a word is a trigram ("  b").
 func TrigramText(search string) string { return strings.ReplaceAll(search, " ", "  ") }
 
-// Match asks SQLite's index for rows with all these trigrams; rows without the needles may be among them. Each is a string of its own: an index without positions
-// (detail=none) knows no phrases.
+// Match asks SQLite's index for rows with all these trigrams; rows without the needles may be among them. Each is a string
+// of its own: an index without positions (detail=none) knows no phrases.
 func (t Terms) Match() string { return matchAll(t.Trigrams) }
 
 // MatchNeedles is Match for some needles.

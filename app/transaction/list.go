@@ -179,24 +179,12 @@ func (l *list) Find(ctx context.Context, r run) (result, error) {
 
 // Load loads the rows of a page.
 func (l *list) Load(ctx context.Context, keys []position) ([]Transaction, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
 	ids := make([]uuid.UUID, len(keys))
 	for i, p := range keys {
 		ids[i] = p.ID
 	}
-	byID, err := l.byID(ctx, l.caller, ids)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]Transaction, 0, len(keys))
-	for _, id := range ids {
-		if r, ok := byID[id]; ok { // else it went meanwhile
-			rows = append(rows, r.transaction())
-		}
-	}
-	return rows, nil
+	rows, err := l.byID(ctx, l.caller, ids)
+	return listing.InOrder(ids, rows), err
 }
 
 // position is the key of a row in a list.

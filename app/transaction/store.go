@@ -95,16 +95,17 @@ func (s *Service) find(ctx context.Context, db bun.IDB, c account.Caller, id uui
 
 // rows is a query of transactions, each a row with what a caller is to it.
 func (s *Service) rows(db bun.IDB, c account.Caller) *bun.SelectQuery {
-	return db.NewSelect().ColumnExpr(columns).ColumnExpr(`? AS relation`, relationTo(c, "t", anyRelation)).TableExpr(`transactions AS t` + joined)
+	return db.NewSelect().ColumnExpr(columns).ColumnExpr(`? AS relation`, relationTo(c, "t", anyRelation)).
+		TableExpr(`transactions AS t` + joined)
 }
 
 // byID loads the transactions with these ids that are still there.
-func (s *Service) byID(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]row, error) {
+func (s *Service) byID(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]Transaction, error) {
 	var list []row
 	err := s.rows(s.db, c).Where(`t.id IN (?)`, bun.List(ids)).Scan(ctx, &list)
-	byID := make(map[uuid.UUID]row, len(list))
+	rows := make(map[uuid.UUID]Transaction, len(list))
 	for _, r := range list {
-		byID[r.ID] = r
+		rows[r.ID] = r.transaction()
 	}
-	return byID, err
+	return rows, err
 }

@@ -52,7 +52,8 @@ func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
 		}
 		q.Where(sql)
 	}
-	q.Where(id + ` NOT IN (SELECT gone.id FROM ` + dead + ` AS dead CROSS JOIN transactions AS gone WHERE gone.customer_id = dead.id)`)
+	q.Where(id + ` NOT IN (SELECT gone.id FROM ` + dead + ` AS dead
+		CROSS JOIN transactions AS gone WHERE gone.customer_id = dead.id)`)
 	n, err = listing.Count(ctx, l.db, q)
 	return n, true, err
 }

@@ -141,7 +141,8 @@ func (l *list) sources(r run, limit int) (all []*bun.SelectQuery) {
 		customers = [][]uuid.UUID{l.accesses}
 	}
 	for _, ids := range customers {
-		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, 4 AS mask`).TableExpr(`transactions AS t`).Where(`t.customer_id IN (?)`, bun.List(ids))
+		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, 4 AS mask`).
+			TableExpr(`transactions AS t`).Where(`t.customer_id IN (?)`, bun.List(ids))
 		all = append(all, ordered(r, q, "t.created_at", "t.id", limit))
 	}
 	return all
