@@ -1,6 +1,7 @@
 package store
 
-// Clause is a piece of SQL with its arguments, put together without ever writing a value into the text.
+// Clause is a piece of SQL with its arguments, put together without ever writing a value into the text. Queries of Bun with
+// a Condition are to take its place; until then either may hold the other by a "?".
 type Clause struct {
 	SQL  string
 	Args []any

@@ -1,0 +1,30 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+)
+
+// TestConditions: conditions are put together with brackets, and none of them is as good as none was asked.
+func TestConditions(t *testing.T) {
+	db := storetest.SQLite(t)
+	a, b := bun.SafeQuery(`a = ?`, "it's"), bun.SafeQuery(`b`)
+	for want, c := range map[string]store.Condition{
+		`TRUE`:                         store.All(),
+		`FALSE`:                        store.Any(),
+		`(a = 'it''s')`:                store.All(a),
+		`(a = 'it''s' AND b)`:          store.All(a, b),
+		`(b AND (a = 'it''s' OR b))`:   store.All(b, store.Any(a, b)),
+		`((b) OR (a = 'it''s' AND b))`: store.Any(store.All(b), store.All(a, b)),
+		`TRUE AND a = 'it''s'`:         bun.SafeQuery(`TRUE ?`, store.SQL(`AND a = ?`, "it's")),
+		`TRUE `:                        bun.SafeQuery(`TRUE ?`, store.Clause{}),
+	} {
+		if got := db.NewRaw(`?`, c).String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
