@@ -86,11 +86,17 @@ func (e expectation) promises(k sampleSize, share float64) bool {
 }
 
 // certain says whether more than limit rows match when so many blocks with matches are met in a random share of all blocks.
-// Did no more match they would lie in no more blocks than that, and mean of these would be met on average. To meet so many
-// would be luck of one in 10^9 at most: Chernoff's bound for the Poisson distribution is e^(met-mean) × (mean/met)^met.
+// Did no more match they would lie in no more blocks than that. To meet so many would then be luck of one in 10^9 at most,
+// by the Poisson distribution.
 func certain(met int, share float64, limit int) bool {
-	mean, n := float64(limit)*share, float64(met)
-	return n > mean && n-mean+n*math.Log(mean/n) < math.Log(1e-9)
+	mean := float64(limit) * share
+	chance := math.Exp(-mean) // to meet none, then one, two, …
+	more := 1.0               // the chance to meet as many or more
+	for i := range met {
+		more -= chance
+		chance *= mean / float64(i+1)
+	}
+	return more < 1e-9
 }
 
 // pages is how many pages PostgreSQL's table had at a time.
