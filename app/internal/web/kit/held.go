@@ -29,7 +29,9 @@ const (
 )
 
 // HoldAfterSignIn has a form shown again that was sent before the person signed in. page is the one that it stood on.
-func HoldAfterSignIn(c *fiber.Ctx, page string) { c.Locals(heldKey, &Held{since: signedInAgain, Page: page}) }
+func HoldAfterSignIn(c *fiber.Ctx, page string) {
+	c.Locals(heldKey, &Held{since: signedInAgain, Page: page})
+}
 
 // HeldOf is why a request is not carried out; nil: it is.
 func HeldOf(c *fiber.Ctx) *Held {
