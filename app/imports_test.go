@@ -85,7 +85,7 @@ var may = map[string]string{
 // webLayer and all packages below it may know Fiber.
 const webLayer = "app/internal/web"
 
-// libraries that only some rooms may know.
+// only lists libraries that only some packages may import.
 var only = map[string][]string{
 	"github.com/gofiber/":      {webLayer},
 	"github.com/hibiken/asynq": {"worker/loop"},

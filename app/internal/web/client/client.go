@@ -1,3 +1,4 @@
+// Package client finds out whose address a request comes from, behind the proxies that are trusted.
 package client
 
 import (

@@ -10,7 +10,11 @@ import (
 	"kontor/app/fault"
 )
 
-const ApprovalsPath = "/approvals"
+// ApprovalsPath is the page of what waits for a second person, DraftPath that of the draft of a policy.
+const (
+	ApprovalsPath = "/approvals"
+	DraftPath     = "/policies/draft"
+)
 
 // query writes an address with a query, leaving out what is empty, in the order of adding.
 type query struct {
@@ -21,12 +25,14 @@ type query struct {
 // NewQuery begins an address.
 func NewQuery(path string) *query { return &query{path: path} }
 
+// Add adds a value, unless it is empty.
 func (q *query) Add(name, value string) {
 	if value != "" {
 		q.parts = append(q.parts, name+"="+url.QueryEscape(value))
 	}
 }
 
+// String is the address.
 func (q *query) String() string {
 	if len(q.parts) == 0 {
 		return q.path
@@ -39,8 +45,6 @@ func CustomerPath(id uuid.UUID) string { return "/customers/" + id.String() }
 
 // SpecialistPath is the page of a specialist user.
 func SpecialistPath(id uuid.UUID) string { return "/specialists/" + id.String() }
-
-const DraftPath = "/policies/draft"
 
 // LocalPath returns next if it is a path of this site, else fallback: "//evil", "/\evil", "https:…" are not (S42).
 func LocalPath(next, fallback string) string {

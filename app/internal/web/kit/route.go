@@ -7,6 +7,7 @@ import (
 // payload says what a route takes in a request's body.
 type payload int
 
+// What a route takes.
 const (
 	FormBody  payload = iota // a form, and only as application/x-www-form-urlencoded
 	RawBody                  // bytes that the handler judges
@@ -44,9 +45,10 @@ func (r Route) Taking(p payload) Route {
 	return r
 }
 
-// Who may use a route at all; what they may do there is the services' to decide.
+// Audience says who may use a route at all. What they may do there, the services decide.
 type Audience int
 
+// The audiences.
 const (
 	Anyone    Audience = iota // without signing in
 	Person                    // whoever is signed in

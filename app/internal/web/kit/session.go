@@ -87,7 +87,7 @@ func (k *Kit) Browser(c *fiber.Ctx) account.Browser {
 	}
 }
 
-// Address is the client's IP address, see clients.
+// Address is the client's IP address; see package client.
 func (k *Kit) Address(c *fiber.Ctx) string {
 	if a, ok := c.Locals(addressKey).(string); ok {
 		return a

@@ -1,3 +1,4 @@
+// Package static serves the embedded files: stylesheet, script, icons, and the firm's logo beside them.
 package static
 
 import (

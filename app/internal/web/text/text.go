@@ -1,3 +1,4 @@
+// Package text has the words of the screens: texts by id, dates and numbers, rules as sentences, countries.
 package text
 
 import (
