@@ -55,10 +55,10 @@ func post(r row, kind courier.Kind, channel courier.Channel, to string) courier.
 	}
 }
 
-// Composers are this feature's, to be registered with the courier. Each mints its link or code inside the courier's tx
+// composers are this feature's. Each mints its link or code inside the courier's tx
 // and keeps its hash; a message whose access is gone, deactivated, registered, of another generation or has another
 // address by now is void.
-func (s *Service) Composers() map[courier.Kind]courier.Composer {
+func (s *Service) composers() map[courier.Kind]courier.Composer {
 	return map[courier.Kind]courier.Composer{
 		courier.Registration:     s.composeInvitation,
 		courier.JoinCustomer:     s.composeInvitation,
@@ -144,10 +144,10 @@ func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message
 
 func (s *Service) codeHash(r row, code string) string { return s.key.MAC("code", r.ID.String(), code) }
 
-// Settled is the courier's callback, inside the tx that settles a message: an invitation that failed for good makes
+// settled is the courier's callback, inside the tx that settles a message: an invitation that failed for good makes
 // its access undeliverable, one that was handed over or delivered, or is tried again, takes that back. Messages of earlier generations
 // change nothing. What became of a code is the message's own; only whether somebody should look follows from it.
-func (s *Service) Settled(ctx context.Context, tx bun.IDB, m courier.Message) error {
+func (s *Service) settled(ctx context.Context, tx bun.IDB, m courier.Message) error {
 	if m.Kind == courier.RegistrationCode && m.CustomerID.Valid {
 		err := s.customers.Touch(ctx, tx, m.CustomerID.UUID)
 		if errors.Is(err, customer.ErrNotFound) { // gone meanwhile

@@ -31,10 +31,11 @@ type Approvals interface {
 	Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, error)
 	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
 	Cancel(ctx context.Context, tx bun.IDB, kind approval.Kind, subject uuid.UUID, by audit.Actor) error
+	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
-// Handlers are this feature's sides of approvals, to be registered by whoever wires.
-func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+// handlers are this feature's sides of approvals.
+func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{approval.AccessOfOwn: {Apply: s.release, Drop: s.drop}}
 }
 
@@ -178,9 +179,9 @@ func (s *Service) holdRedeemed(ctx context.Context, id uuid.UUID, from account.B
 	})
 }
 
-// Addressed is account's callback: accesses that somebody's new address makes a specialist user's own wait for a second
+// addressed is account's callback: accesses that somebody's new address makes a specialist user's own wait for a second
 // person.
-func (s *Service) Addressed(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
+func (s *Service) addressed(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
 	var rows []row
 	var err error
 	if a.Specialist {

@@ -275,7 +275,7 @@ func TestEndUserTakesOwnAddress(t *testing.T) {
 		_, err = w.db.NewRaw(`UPDATE account SET email = 'sven+x@kanzlei.example', email_folded = 'sven+x@kanzlei.example' WHERE id = ?`, id).Exec(w.ctx())
 		must(t, err)
 		must(t, w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) error {
-			return w.Addressed(ctx, tx, account.Caller{ID: id, Name: "Berta Kühn"}, account.Account{ID: id, Email: "sven+x@kanzlei.example"})
+			return w.addressed(ctx, tx, account.Caller{ID: id, Name: "Berta Kühn"}, account.Account{ID: id, Email: "sven+x@kanzlei.example"})
 		}))
 		w.wantWaits("an end user's new address", a.ID, true)
 	})

@@ -45,6 +45,7 @@ type Accounts interface {
 	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
 	Restore(ctx context.Context, tx bun.IDB, e account.Erased) error
 	Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error)
+	OnAddressed(f account.Addressed)
 }
 
 // Outbox is what this package needs of courier.Service.
@@ -57,6 +58,8 @@ type Outbox interface {
 	PutBack(ctx context.Context, tx bun.IDB, list []courier.Message, account uuid.NullUUID) error
 	Refusals(ctx context.Context, addresses []string) (map[string]courier.Refusal, error)
 	Free(ctx context.Context, tx bun.IDB, address string) error
+	Register(composers map[courier.Kind]courier.Composer)
+	OnSettled(f func(ctx context.Context, tx bun.IDB, m courier.Message) error)
 }
 
 // Options are what a Service needs; none may be left out.
@@ -90,14 +93,18 @@ type Service struct {
 	firm      string
 }
 
-// New makes a service. From then on accesses go with their customer. Its composers (Composers) and its callback (Settled)
-// have to be made known to the courier.
+// New makes a service. It registers its messages with the courier and what it does of approvals, hears from then on how
+// messages end and which addresses accounts get, and its accesses go with their customer.
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, customers: o.Customers, accounts: o.Accounts,
 		courier: o.Courier, audit: o.Audit, approvals: o.Approvals, baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
 	}
 	s.registerDeletion(o.Customers)
+	o.Courier.Register(s.composers())
+	o.Courier.OnSettled(s.settled)
+	o.Approvals.Handle(s.handlers())
+	o.Accounts.OnAddressed(s.addressed)
 	return s
 }
 

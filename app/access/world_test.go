@@ -89,17 +89,6 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		Customers: customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people}),
 		BaseURL:   "https://kontor.example/", Firm: "Kanzlei Berg",
 	})
-	for kind, h := range w.Handlers() {
-		approvals.Handle(kind, h)
-	}
-	people.OnAddressed(w.Addressed)
-	for kind, compose := range approvals.Composers() {
-		post.Register(kind, compose)
-	}
-	for kind, composer := range w.Composers() {
-		post.Register(kind, composer)
-	}
-	post.OnSettled(w.Settled)
 	_, _, err = people.CreateFirst(context.Background(), "anna@kanzlei.example", "Anna Berg", strong)
 	must(t, err)
 	a, _, err := people.ByEmail(context.Background(), db, "anna@kanzlei.example")
@@ -170,7 +159,7 @@ func (w *world) messages(id uuid.UUID, states ...courier.State) (out []courier.M
 func (w *world) compose(m courier.Message) (c courier.Content) {
 	w.t.Helper()
 	must(w.t, w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) (err error) {
-		c, err = w.Composers()[m.Kind](ctx, tx, m)
+		c, err = w.composers()[m.Kind](ctx, tx, m)
 		return err
 	}))
 	return c
@@ -189,7 +178,7 @@ func (w *world) settle(m courier.Message, state courier.State, reason string, ou
 		if _, err := tx.NewUpdate().Model(&m).Column("state", "reason", "settled_at").WherePK().Exec(ctx); err != nil {
 			return err
 		}
-		return w.Settled(ctx, tx, m)
+		return w.settled(ctx, tx, m)
 	}))
 }
 

@@ -23,6 +23,7 @@ type Approvals interface {
 	Took(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error
 	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
 	Cancel(ctx context.Context, tx bun.IDB, kind approval.Kind, subject uuid.UUID, by audit.Actor) error
+	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
 // RolesWanted is the detail of a proposal of roles.
@@ -74,8 +75,8 @@ func (s *Service) ask(ctx context.Context, tx bun.IDB, c Caller, a Account, role
 	return err
 }
 
-// Handlers are this feature's sides of approvals, to be registered by whoever wires.
-func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+// handlers are this feature's sides of approvals.
+func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{
 		approval.Roles:        {Apply: s.applyRoles},
 		approval.Reactivation: {Apply: s.applyReactivation},

@@ -60,9 +60,9 @@ var purposes = map[courier.Kind]secret.Purpose{
 	courier.ConfirmEmail:  secret.ConfirmEmail,
 }
 
-// Composers returns the composers of the mails to accounts, to be registered with the courier. Each reads the account
+// composers are those of the mails to accounts. Each reads the account
 // anew: a mail whose point or address is gone is void. They mint their links when the mail is sent.
-func (s *Service) Composers() map[courier.Kind]courier.Composer {
+func (s *Service) composers() map[courier.Kind]courier.Composer {
 	return map[courier.Kind]courier.Composer{
 		courier.SetPassword: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "/password/reset/", func(a Account) bool {

@@ -94,7 +94,7 @@ func specialistsAtDomain(ctx context.Context, db bun.IDB, domain string) (list [
 // is.
 type Addressed func(ctx context.Context, tx bun.IDB, c Caller, a Account) error
 
-// OnAddressed has f called for each. It is for whoever wires, before anything runs.
+// OnAddressed has f called for each. Features call it when they are made.
 func (s *Service) OnAddressed(f Addressed) { s.addressed = append(s.addressed, f) }
 
 func (s *Service) tellAddressed(ctx context.Context, tx bun.IDB, c Caller, a Account) error {

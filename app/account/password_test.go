@@ -11,6 +11,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"kontor/app/approval"
+	"kontor/app/audit"
 	"kontor/app/fault"
 	"kontor/app/secret"
 )
@@ -34,8 +36,16 @@ func complaints(err error) string {
 	return strings.Join(out, ", ")
 }
 
+// alone is a service that has nobody to talk to, for what it does by itself.
+func alone(o Options) *Service {
+	log := audit.New(nil, time.Now)
+	o.Courier, o.Audit = &box{}, log
+	o.Approvals = approval.New(approval.Options{Audit: log, Courier: &box{}})
+	return New(o)
+}
+
 func TestCheckPassword(t *testing.T) {
-	s := New(Options{Firm: "Steuerkanzlei Öhlmann"})
+	s := alone(Options{Firm: "Steuerkanzlei Öhlmann"})
 	personal := []string{"Anna-Katharina Groß", "a.gross@eisenwaren-gross.de"}
 	for _, c := range []struct{ password, want string }{
 		{"", "password required, password_repeat required"},
@@ -87,7 +97,7 @@ func TestCheckPassword(t *testing.T) {
 
 // TestRandomPasswords: nobody who lets a program choose is told that it is weak.
 func TestRandomPasswords(t *testing.T) {
-	s := New(Options{Firm: "Kontor"})
+	s := alone(Options{Firm: "Kontor"})
 	random := rand.New(rand.NewPCG(1, 2)) // the same each time: now and then one is weak by chance, as pbiophebpbio is
 	for range 300 {
 		b := make([]byte, MinPassword)
@@ -106,7 +116,7 @@ func TestRandomPasswords(t *testing.T) {
 
 // BenchmarkGuesses is about the worst there is: every leet character, no end of words.
 func BenchmarkGuesses(b *testing.B) {
-	s := New(Options{Firm: "Kontor"})
+	s := alone(Options{Firm: "Kontor"})
 	worst := strings.Repeat("4@8({[<3691!|170$5+7%2", 6)[:MaxPassword]
 	for b.Loop() {
 		s.guesses(worst, nil)
@@ -115,7 +125,7 @@ func BenchmarkGuesses(b *testing.B) {
 
 // TestPasswordsCost: nobody has to ask for it.
 func TestPasswordsCost(t *testing.T) {
-	if got := New(Options{}).hasher.params; got != hashing {
+	if got := alone(Options{}).hasher.params; got != hashing {
 		t.Errorf("%+v", got)
 	}
 }
@@ -196,7 +206,7 @@ func TestHasherQueue(t *testing.T) {
 }
 
 func FuzzPassword(f *testing.F) {
-	s := New(Options{Firm: "Kontor"})
+	s := alone(Options{Firm: "Kontor"})
 	f.Add("Sommer2026!Sommer", "Anna")
 	f.Add("äöüß\xff4@8({[<3691!|", "x@y.de")
 	f.Fuzz(func(t *testing.T, password, personal string) {

@@ -25,7 +25,6 @@ func TestSawSignIn(t *testing.T) {
 	each(t, func(w *world) {
 		var lines bytes.Buffer
 		w.audit.Tell(slog.New(slog.NewTextHandler(&lines, nil)))
-		w.audit.Ask(w.Existing)
 		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Off")
 		w.must(w.Deactivate(w.ctx, w.admin(), otto.ID))
 		home := Browser{Address: "198.51.100.7", RequestID: "request-7"}

@@ -22,6 +22,7 @@ type Outbox interface {
 	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
 	CancelAccount(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds ...courier.Kind) error
 	Free(ctx context.Context, tx bun.IDB, address string) error
+	Register(composers map[courier.Kind]courier.Composer)
 }
 
 // Options are what New wants. All but the last four must be given.
@@ -65,7 +66,7 @@ type Service struct {
 // Switched is told, inside the tx, that a specialist user was deactivated or reactivated (a.Active says which) by c.
 type Switched func(ctx context.Context, tx bun.IDB, c Caller, a Account) error
 
-// OnSwitched has f called for each. It is for whoever wires, before anything runs.
+// OnSwitched has f called for each. Features call it when they are made.
 func (s *Service) OnSwitched(f Switched) { s.switched = append(s.switched, f) }
 
 func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Account) error {
@@ -77,7 +78,8 @@ func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Acco
 	return nil
 }
 
-// New makes the service. Whoever wires it registers Composers with the courier.
+// New makes the service. It registers its mails with the courier, what it does of approvals, and with the log how to ask for
+// accounts that exist.
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit, approvals: o.Approvals, gate: newGate(),
@@ -97,6 +99,9 @@ func New(o Options) *Service {
 	if s.absolute <= 0 {
 		s.absolute = 12 * time.Hour
 	}
+	o.Courier.Register(s.composers())
+	o.Approvals.Handle(s.handlers())
+	o.Audit.Ask(s.Existing)
 	return s
 }
 

@@ -68,9 +68,6 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		DB:        db, Now: now, Key: key, Policy: policy, Courier: w.box, Audit: log,
 		BaseURL: "https://kontor.example/", Firm: "Kanzlei Öhlmann",
 	})
-	for kind, h := range w.Handlers() {
-		w.ap.Handle(kind, h)
-	}
 	w.hasher = newHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	return w
 }
@@ -215,6 +212,8 @@ func (b *box) Enqueue(ctx context.Context, _ bun.IDB, p courier.Post) error {
 	return nil
 }
 
+func (b *box) Register(map[courier.Kind]courier.Composer) {}
+
 func (b *box) Free(_ context.Context, _ bun.IDB, address string) error {
 	b.freed = append(b.freed, address)
 	return nil
@@ -256,7 +255,7 @@ func (w *world) compose1(p courier.Post) (c courier.Content, token string) {
 		Generation: p.Generation, ExpiresAt: p.ExpiresAt,
 	}
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		c, err = w.Composers()[p.Kind](ctx, tx, m)
+		c, err = w.composers()[p.Kind](ctx, tx, m)
 		return err
 	}))
 	if data, ok := c.Data.(courier.AccountData); ok {

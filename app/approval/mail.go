@@ -50,12 +50,7 @@ func (s *Service) tell(ctx context.Context, tx bun.IDB, a Approval, guards []gua
 	return nil
 }
 
-// Composers returns the composer of the mail, to be registered with the courier. A mail whose proposal is settled by the
-// time it is sent is void: nobody can act on it any more.
-func (s *Service) Composers() map[courier.Kind]courier.Composer {
-	return map[courier.Kind]courier.Composer{courier.ApprovalAsked: s.compose}
-}
-
+// compose writes the mail. One whose proposal is settled by the time it is sent is void: nobody can act on it any more.
 func (s *Service) compose(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 	var a Approval
 	err := tx.NewSelect().Model(&a).Where("id = ?", m.ApprovalID).Scan(ctx)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 // Outbox is what this package needs of the courier.
 type Outbox interface {
 	Enqueue(ctx context.Context, tx bun.IDB, p courier.Post) error
+	Register(composers map[courier.Kind]courier.Composer)
 }
 
 // Options are what a Service is made of.
@@ -54,7 +57,7 @@ type Service struct {
 	handlers map[Kind]Handler
 }
 
-// New makes the service. Whoever wires it registers the handler of each kind, and Composers with the courier.
+// New makes the service and registers its mail with the courier.
 func New(o Options) *Service {
 	if o.Delay <= 0 {
 		o.Delay = DefaultDelay
@@ -62,11 +65,23 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{o: o, handlers: map[Kind]Handler{}}
+	s := &Service{o: o, handlers: map[Kind]Handler{}}
+	o.Courier.Register(map[courier.Kind]courier.Composer{courier.ApprovalAsked: s.compose})
+	return s
 }
 
-// Handle registers the feature that does what proposals of a kind propose, before anything runs.
-func (s *Service) Handle(kind Kind, h Handler) { s.handlers[kind] = h }
+// Handle says who does what proposals of these kinds propose. Features call it when they are made.
+func (s *Service) Handle(handlers map[Kind]Handler) { maps.Copy(s.handlers, handlers) }
+
+// Check returns an error when it is not known of some kind who does what is proposed.
+func (s *Service) Check() error {
+	for _, kind := range Kinds {
+		if s.handlers[kind].Apply == nil {
+			return fmt.Errorf("nobody does what proposals of the kind %s propose", kind)
+		}
+	}
+	return nil
+}
 
 // --- facts --------------------------------------------------------------------------------------------------------
 

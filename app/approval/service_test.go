@@ -41,18 +41,20 @@ func (w *world) Enqueue(_ context.Context, _ bun.IDB, p courier.Post) error {
 	return nil
 }
 
+func (w *world) Register(map[courier.Kind]courier.Composer) {}
+
 func each(t *testing.T, test func(w *world)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := &world{T: t, ctx: context.Background(), db: db, time: start}
 		w.Service = New(Options{DB: db, Now: w.now, Audit: audit.New(db, w.now), Courier: w, Delay: day})
-		w.Handle(Roles, Handler{
+		w.Handle(map[Kind]Handler{Roles: {
 			Apply: func(_ context.Context, _ bun.Tx, a Approval, by audit.Actor) error {
 				w.done = append(w.done, a.Subject+" by "+by.Name)
 				return w.refuse
 			},
 			Drop: func(context.Context, bun.Tx, Approval) error { w.dropped++; return nil },
-		})
+		}})
 		test(w)
 	})
 }
@@ -418,4 +420,22 @@ func TestOwn(t *testing.T) {
 			w.Errorf("who made Neu is still Neu's after 30 days")
 		}
 	})
+}
+
+// TestCheck: a kind that nobody acts on keeps the program from starting.
+func TestCheck(t *testing.T) {
+	apply := func(context.Context, bun.Tx, Approval, audit.Actor) error { return nil }
+	for _, left := range Kinds {
+		s := &Service{handlers: map[Kind]Handler{}}
+		for _, kind := range Kinds {
+			s.Handle(map[Kind]Handler{kind: {Apply: apply}})
+		}
+		if err := s.Check(); err != nil {
+			t.Fatal(err)
+		}
+		delete(s.handlers, left)
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), string(left)) {
+			t.Errorf("with nobody to act on %s the check says %v", left, err)
+		}
+	}
 }

@@ -36,7 +36,7 @@ type world struct {
 	ctx  context.Context
 	db   *store.DB
 	now  time.Time
-	post *courier.Service
+	post *outbox
 
 	queues   []courier.QueueTrouble
 	noWorker time.Time
@@ -49,7 +49,7 @@ func each(t *testing.T, test func(w *world)) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) { test(newWorld(t, db)) })
 }
 
-func newWorld(t testing.TB, db *store.DB) *world {
+func newWorld(t testing.TB, db *store.DB, change ...func(*courier.Options)) *world {
 	t.Helper()
 	w := &world{t: t, ctx: context.Background(), db: db, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
@@ -58,10 +58,16 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	policy, err := policies.New(policies.Default)
 	w.must(err)
 	log := audit.New(db, clock)
-	w.post, err = courier.New(courier.Options{
+	o := courier.Options{
 		DB: db, Now: clock, Key: key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "F", From: "F <f@firm.example>", Zone: time.UTC,
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	post, err := courier.New(o)
 	w.must(err)
+	t.Cleanup(func() { _ = post.Close() })
+	w.post = &outbox{Service: post}
 	approvals := approval.New(approval.Options{DB: db, Now: clock, Audit: log, Courier: w.post})
 	people := account.New(account.Options{Approvals: approvals, DB: db, Now: clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://k.example", Firm: "F"})
 	customers := customer.New(customer.Options{DB: db, Now: clock, Policy: policy, Audit: log, Courier: w.post})
@@ -70,10 +76,6 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		DB:        db, Now: clock, Key: key, Policy: policy, Accounts: people, Courier: w.post, Audit: log, Customers: customers, BaseURL: "https://k.example", Firm: "F",
 	})
 	transactions := transaction.New(transaction.Options{DB: db, Now: clock, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers})
-	for kind, compose := range accesses.Composers() {
-		w.post.Register(kind, compose)
-	}
-	w.post.OnSettled(accesses.Settled)
 	w.Service = New(Options{
 		DB: db, Now: clock, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		Offers: offers(0), Approvals: approvals, Deputies: offers(0),
@@ -83,6 +85,17 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.uta, w.rita = w.person("Uta", policies.Specialist, policies.UserAdministrator), w.person("Rita", policies.Auditor)
 	w.end = account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: []policies.Role{policies.EndUser}}
 	return w
+}
+
+// outbox is the real one, whose callback the world calls, too.
+type outbox struct {
+	*courier.Service
+	settled func(ctx context.Context, tx bun.IDB, m courier.Message) error
+}
+
+func (o *outbox) OnSettled(f func(ctx context.Context, tx bun.IDB, m courier.Message) error) {
+	o.settled = f
+	o.Service.OnSettled(f)
 }
 
 // Known makes the world its own queue.
@@ -165,7 +178,7 @@ func (w *world) fail(name string, channel courier.Channel, reason string) {
 		if _, err := tx.ExecContext(ctx, `UPDATE message SET state = 'failed', reason = ?, relay_at = NULL WHERE id = ?`, reason, m.ID); err != nil {
 			return err
 		}
-		return w.o.Accesses.Settled(ctx, tx, m)
+		return w.post.settled(ctx, tx, m)
 	}))
 }
 

@@ -1,7 +1,6 @@
 package attention
 
 import (
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -11,25 +10,17 @@ import (
 	"kontor/app/account"
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
 	"kontor/policies"
-	"kontor/views"
 )
 
 // TestChannels: a gateway without credit is told to those who keep the queues, and to nobody else, until it takes a
 // message; and the customer's people are told nothing, since nothing is for them to do.
 func TestChannels(t *testing.T) {
-	each(t, func(w *world) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		peer := couriertest.NewGatewayPeer(t)
-		post, err := courier.New(courier.Options{
-			DB: w.db, Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "F",
-			From: "F <f@firm.example>", SMSURL: peer.URL(),
-		})
-		w.must(err)
-		t.Cleanup(func() { _ = post.Close() })
-		for kind, compose := range w.o.Accesses.Composers() {
-			post.Register(kind, compose)
-		}
-		post.OnSettled(w.o.Accesses.Settled)
+		w := newWorld(t, db, func(o *courier.Options) { o.SMSURL = peer.URL() })
 		keeper := account.Caller{ID: uuid.Must(uuid.NewV7()), Name: "Dora", Roles: []policies.Role{policies.DataAdministrator}}
 		if got := w.seen(keeper); len(got) != 0 {
 			w.t.Errorf("at first she sees %q", got)
@@ -40,7 +31,7 @@ func TestChannels(t *testing.T) {
 		ticket := courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run}
 		for i, status := range []int{401, 402, 404} {
 			peer.Script(couriertest.GatewayStep{Status: status})
-			v, err := post.Deliver(w.ctx, ticket)
+			v, err := w.post.Deliver(w.ctx, ticket)
 			w.must(err)
 			want := []string{"channels sms auth 401, 1 waiting", "channels sms credit 402, 1 waiting", "channels sms gateway_refused 404, 1 waiting"}[i]
 			if got := w.seen(keeper); !slices.Equal(got, []string{want}) {
@@ -56,7 +47,7 @@ func TestChannels(t *testing.T) {
 		if p, err := w.Part(w.ctx, w.anna, Channels, ""); err != nil || p.Len() != 0 {
 			w.t.Errorf("Anna asks for the section alone: %+v, %v", p, err)
 		}
-		_, err = post.Deliver(w.ctx, ticket)
+		_, err := w.post.Deliver(w.ctx, ticket)
 		w.must(err)
 		if got := w.seen(keeper); len(got) != 0 {
 			w.t.Errorf("when it works again she sees %q", got)

@@ -86,7 +86,7 @@ func newSeen() seen {
 }
 
 // Ask says whom to ask whether an account still exists: a person who was deleted in the second before a sighting is
-// written must not come back by it. It is for whoever wires, before anything runs.
+// written must not come back by it. The feature that keeps the accounts calls it when it is made.
 func (l *Log) Ask(f Existing) { l.seen.exist = f }
 
 // Saw counts a sighting. It costs a lock and no more: the row is written within a second by Keep, or by the next Flush,

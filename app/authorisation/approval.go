@@ -22,6 +22,7 @@ type Accounts interface {
 type Approvals interface {
 	Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error)
 	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
+	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
 // assigned is the detail of a proposal: who is to administer the customer, or to process which of its transactions.
@@ -30,8 +31,8 @@ type assigned struct {
 	Transactions []uuid.UUID `json:"transactions,omitempty"`
 }
 
-// Handlers are this feature's sides of approvals, to be registered by whoever wires.
-func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+// handlers are this feature's sides of approvals.
+func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{approval.Assignment: {Apply: s.applyAssignment}}
 }
 

@@ -58,7 +58,7 @@ type Service struct {
 	warn         *slog.Logger
 }
 
-// New makes the service.
+// New makes the service. It registers what it does of approvals.
 func New(o Options) *Service {
 	if o.Erasures == nil {
 		o.Erasures = erasure.New("", o.DB, o.Now)
@@ -66,10 +66,12 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
+	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, erasures: o.Erasures, warn: o.Log, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
 		transactions: o.Transactions, accounts: o.Accounts, approvals: o.Approvals,
 	}
+	o.Approvals.Handle(s.handlers())
+	return s
 }
 
 func want(a policies.Action) customer.Want {

@@ -84,19 +84,12 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		DB:        db, Now: w.clock, Key: key, Policy: policy, Accounts: w.people, Courier: w.post, Audit: log, Customers: customers,
 		BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 	})
-	for kind, compose := range accesses.Composers() {
-		w.post.Register(kind, compose)
-	}
-	w.post.OnSettled(accesses.Settled)
 	w.Service = New(Options{
 		Accounts: w.people, Approvals: approvals,
 		DB: db, Now: w.clock, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses,
 		Transactions: transaction.New(transaction.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Customers: customers}),
 	})
 	w.approvals = approvals
-	for kind, h := range w.Handlers() {
-		approvals.Handle(kind, h)
-	}
 	w.anna, w.ben, w.clara = w.specialist("Anna Amt"), w.specialist("Ben Büro"), w.specialist("Clara Cron")
 	w.uwe = w.specialist("Uwe User", policies.UserAdministrator)
 	w.rita = w.specialist("Rita Revision", policies.Auditor)

@@ -37,25 +37,6 @@ const (
 	Cancelled  State = "cancelled"
 )
 
-// Kind is what a message is about; there is one Composer and one set of templates per kind.
-type Kind string
-
-// The kinds.
-const (
-	Registration     Kind = "registration"      // e-mail with the registration link (access)
-	JoinCustomer     Kind = "join_customer"     // e-mail with a link that adds the customer to an existing account (access)
-	RegistrationCode Kind = "registration_code" // SMS with the registration code (access)
-	SetPassword      Kind = "set_password"      // e-mail to a new specialist user (account)
-	ResetPassword    Kind = "reset_password"    // e-mail, password forgotten (account)
-	ConfirmEmail     Kind = "confirm_email"     // e-mail to the new address (account)
-	EmailChanged     Kind = "email_changed"     // e-mail to the old address (account)
-	ApprovalAsked    Kind = "approval_asked"    // e-mail about what takes a second person (account, approval)
-	EmailConfirmed   Kind = "email_confirmed"   // e-mail to the new address, once it counts (account)
-	PasswordChanged  Kind = "password_changed"  // e-mail, to who has a new password (account)
-	RolesChanged     Kind = "roles_changed"     // e-mail to who has other roles now (account)
-	RoleGranted      Kind = "role_granted"      // e-mail to who holds a role that somebody else was given (account)
-)
-
 // Message is one message on one channel to one person.
 type Message struct {
 	bun.BaseModel `bun:"table:message"`
@@ -142,58 +123,24 @@ type Post struct {
 	ExpiresAt  time.Time
 }
 
-// Content is a composed message. Data goes to the templates of the kind; it is a typed model of the composer's.
+// Content is a composed message. Data goes to the templates of the kind.
 type Content struct {
 	To       string // must be what the message was bound to; the composer reads it from its own rows
 	ToName   string
 	Locale   string
 	Template Kind
-	Data     any
+	Data     Data
 	// Void says that the message has lost its point meanwhile (access removed, already registered): it is cancelled.
 	Void bool
 }
 
+// secrets are what must not be kept where the other side repeats it in an answer.
+func (c Content) secrets() []string {
+	if c.Data == nil {
+		return nil
+	}
+	return c.Data.secrets()
+}
+
 // Composer makes a message's content, minting what it needs inside tx. An error is a temporary failure.
 type Composer func(ctx context.Context, tx bun.IDB, m Message) (Content, error)
-
-// RegistrationData is the model of Registration and JoinCustomer. Models stand here, beside the kinds, because the
-// templates in views/mail are tested against them.
-type RegistrationData struct {
-	Firm, Customer, Number, Name string
-	Link                         string
-	Expires                      time.Time
-	HasCode                      bool // an SMS with a code goes out as well
-}
-
-// CodeData is the model of RegistrationCode.
-type CodeData struct {
-	Firm, Code string // Code as XXXX-XXXX
-	Number     string // of the customer, as the mail with the link names it: who has several of them knows which is which
-	Expires    time.Time
-}
-
-// ApprovalData is the model of ApprovalAsked.
-type ApprovalData struct {
-	Firm, Name, By string // By: who proposes
-	Kind, About    string // what kind of proposal, and the name of what it is about
-	Why, Link      string
-	Until          time.Time // when it expires, or takes effect by itself if Passes
-	Passes         bool      // nobody can approve it
-	Yours          bool      // the recipient can approve it
-	Own            bool      // the recipient made it
-}
-
-// AccountData is the model of SetPassword, ResetPassword, ConfirmEmail, EmailChanged, EmailConfirmed and PasswordChanged.
-type AccountData struct {
-	Firm, Name, Link, Email string // Email: the new address, for ConfirmEmail, EmailChanged and EmailConfirmed
-	Expires                 time.Time
-	At                      time.Time // when it was done, for PasswordChanged
-}
-
-// RolesData is the model of RolesChanged and RoleGranted. Roles are keys, which the templates say in words.
-type RolesData struct {
-	Firm, Name          string
-	Person              string   // who was given the role, for RoleGranted
-	Gained, Lost, Roles []string // Roles: all that the person has now, for RolesChanged
-	At                  time.Time
-}

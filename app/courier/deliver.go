@@ -108,7 +108,7 @@ func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v
 		}
 		a := &try{message: m}
 		if compose {
-			if a.content, err = s.compose(ctx, tx, m); err != nil {
+			if a.content, err = s.Compose(ctx, tx, m); err != nil {
 				return composeError{err}
 			}
 			if a.content.Void {
@@ -128,9 +128,9 @@ func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v
 	return at, v, nil
 }
 
-// compose asks the message's composer. What comes back for somebody else than the message was bound to is void: the
+// Compose makes the content of a message, as an attempt at it does. What comes back for somebody else than the message was bound to is void: the
 // address was corrected meanwhile.
-func (s *Service) compose(ctx context.Context, tx bun.IDB, m Message) (Content, error) {
+func (s *Service) Compose(ctx context.Context, tx bun.IDB, m Message) (Content, error) {
 	composer := s.composers[m.Kind]
 	if composer == nil {
 		return Content{}, fmt.Errorf("no composer of %s", m.Kind)
@@ -282,7 +282,7 @@ func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr 
 
 func (s *Service) note(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
 	now := s.now()
-	secrets := secretsOf(at.content.Data)
+	secrets := at.content.secrets()
 	provider = plain(provider)
 	var m Message
 	var a Attempt

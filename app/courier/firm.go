@@ -47,16 +47,9 @@ func (r *renderer) foot(kind Kind, locale string) string {
 	return b.String()
 }
 
-// answerable are the mails to which an answer to the firm helps. The others are about work inside the firm, and some ask
-// their reader to call people in the way they always do.
-var answerable = map[Kind]bool{
-	Registration: true, JoinCustomer: true, ResetPassword: true, ConfirmEmail: true, EmailChanged: true, EmailConfirmed: true,
-	PasswordChanged: true,
-}
-
 // replyLine says that the mail can be answerable, "" where it can't.
 func (r *renderer) replyLine(kind Kind, locale string) string {
-	if !r.reply || !answerable[kind] {
+	if k, _ := kindOf(kind); !r.reply || !k.answerable {
 		return ""
 	}
 	return r.words[locale]["reply"]

@@ -56,15 +56,15 @@ func TestFirmLinks(t *testing.T) {
 			linked := testRenderer(t, "Kontor").with(firmed{links: c.links})
 			for _, kind := range Kinds() {
 				for _, locale := range locales {
-					before, err := plain.render(kinds[kind], sample(kind, locale))
+					before, err := plain.render(channelOf(kind), sample(kind, locale))
 					if err != nil {
 						t.Fatal(err)
 					}
-					l, err := linked.render(kinds[kind], sample(kind, locale))
+					l, err := linked.render(channelOf(kind), sample(kind, locale))
 					if err != nil {
 						t.Fatal(err)
 					}
-					if kinds[kind] == SMS {
+					if channelOf(kind) == SMS {
 						if l != before {
 							t.Errorf("%s.%s: the SMS is %q", kind, locale, l.Text)
 						}

@@ -18,7 +18,7 @@ func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Ki
 	t.Helper()
 	r := testRenderer(t, firm).with(f)
 	for _, kind := range Kinds() {
-		if kinds[kind] != Email {
+		if channelOf(kind) != Email {
 			continue
 		}
 		for _, locale := range locales {

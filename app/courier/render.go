@@ -6,7 +6,6 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
-	"net/url"
 	"strings"
 	texttemplate "text/template"
 	"time"
@@ -16,21 +15,6 @@ import (
 
 // Locales are the languages in which messages are written; any other becomes the first.
 var locales = []string{"en", "de"}
-
-// kinds are all kinds with the channel they go by.
-var kinds = map[Kind]Channel{
-	Registration: Email, JoinCustomer: Email, RegistrationCode: SMS, SetPassword: Email, ResetPassword: Email,
-	ConfirmEmail: Email, EmailChanged: Email, EmailConfirmed: Email, PasswordChanged: Email, RolesChanged: Email, RoleGranted: Email,
-	ApprovalAsked: Email,
-}
-
-// Kinds lists the kinds, for tests that each has a text.
-func Kinds() []Kind {
-	return []Kind{
-		Registration, JoinCustomer, RegistrationCode, SetPassword, ResetPassword, ConfirmEmail, EmailChanged, EmailConfirmed,
-		PasswordChanged, RolesChanged, RoleGranted, ApprovalAsked,
-	}
-}
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
 // of SMS, layout.html.tmpl around the HTML of all, and as names by key roles.<locale>.json and firm.<locale>.json, the words
@@ -70,12 +54,12 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 			"firmLinks": func() []mailLink { return r.mailLinks(locale) }, "mark": func() *mark { return r.mark },
 			"padding": func() string { return preheaderPadding },
 		}
-		for kind, channel := range kinds {
-			funcs["reply"] = func() string { return r.replyLine(kind, locale) }
-			if err := r.parse(files, string(kind)+"."+locale, channel, funcs); err != nil {
+		for _, k := range kinds {
+			funcs["reply"] = func() string { return r.replyLine(k.kind, locale) }
+			if err := r.parse(files, string(k.kind)+"."+locale, k.channel, funcs); err != nil {
 				return nil, fmt.Errorf("templates of messages: %w", err)
 			}
-			if _, err := r.render(channel, sample(kind, locale)); err != nil {
+			if _, err := r.render(k.channel, sample(k.kind, locale)); err != nil {
 				return nil, fmt.Errorf("templates of messages: %w", err)
 			}
 		}
@@ -137,17 +121,17 @@ func (r *renderer) render(channel Channel, c Content) (l letter, err error) {
 		locale = locales[0]
 	}
 	name := string(c.Template) + "." + locale
-	if kinds[c.Template] != channel {
+	if k, ok := kindOf(c.Template); !ok || k.channel != channel {
 		return letter{}, fmt.Errorf("%s is not written for %s", c.Template, channel)
+	}
+	if c.Data == nil {
+		return letter{}, fmt.Errorf("%s has nothing to fill its text with", c.Template)
 	}
 	if channel == SMS {
 		l.Text, err = r.sms(name+".sms.txt", c.Data)
 		return l, err
 	}
-	data, err := r.tidy(c.Data)
-	if err != nil {
-		return letter{}, err
-	}
+	data := c.Data.clean(r.firm)
 	if l.Subject, err = r.fill(name+".subject.txt", data); err != nil {
 		return letter{}, err
 	}
@@ -176,16 +160,12 @@ func (r *renderer) fill(name string, data any) (string, error) {
 }
 
 // sms makes a text of one GSM 7-bit part. The firm's name is what gives way.
-func (r *renderer) sms(name string, data any) (string, error) {
-	code, ok := data.(CodeData)
+func (r *renderer) sms(name string, data Data) (string, error) {
+	code, ok := data.clean(r.firm).(CodeData)
 	if !ok {
 		return "", fmt.Errorf("%T is no model of an SMS", data)
 	}
-	if code.Firm == "" {
-		code.Firm = r.firm
-	}
-	firm := []rune(toGSM(oneLine(code.Firm)))
-	code.Code = oneLine(code.Code)
+	firm := []rune(toGSM(code.Firm))
 	for cut := len(firm); ; cut-- {
 		code.Firm = string(firm)
 		if cut < len(firm) {
@@ -205,71 +185,11 @@ func (r *renderer) sms(name string, data any) (string, error) {
 	}
 }
 
-// tidy takes line breaks and control characters out of what people typed: a name must not be able to add a line to a
-// mail. It also is the closed list of models.
-func (r *renderer) tidy(data any) (any, error) {
-	switch d := data.(type) {
-	case RegistrationData:
-		tidyAll(&d.Firm, &d.Customer, &d.Number, &d.Name, &d.Link)
-		d.Firm = r.firmOr(d.Firm)
-		return d, nil
-	case AccountData:
-		tidyAll(&d.Firm, &d.Name, &d.Link, &d.Email)
-		d.Firm = r.firmOr(d.Firm)
-		return d, nil
-	case ApprovalData:
-		tidyAll(&d.Firm, &d.Name, &d.By, &d.Kind, &d.About, &d.Why, &d.Link)
-		d.Firm = r.firmOr(d.Firm)
-		return d, nil
-	case RolesData:
-		tidyAll(&d.Firm, &d.Name, &d.Person)
-		d.Firm = r.firmOr(d.Firm)
-		return d, nil
-	}
-	return nil, fmt.Errorf("%T is no model of an e-mail", data)
-}
-
-func (r *renderer) firmOr(firm string) string {
-	if firm == "" {
-		return r.firm
-	}
-	return firm
-}
-
-func tidyAll(fields ...*string) {
-	for _, f := range fields {
-		*f = oneLine(*f)
-	}
-}
-
 // oneLine makes any run of blanks, line breaks and control characters one blank.
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "�"), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
 	}), " ")
-}
-
-// secretsOf are the parts of a model that must not come back in what the other side says.
-func secretsOf(data any) []string {
-	switch d := data.(type) {
-	case RegistrationData:
-		return linkSecrets(d.Link)
-	case AccountData:
-		return linkSecrets(d.Link)
-	case CodeData:
-		return []string{d.Code, strings.ReplaceAll(d.Code, "-", ""), strings.ReplaceAll(d.Code, "-", " ")}
-	}
-	return nil
-}
-
-func linkSecrets(link string) []string {
-	secrets := []string{link}
-	if u, err := url.Parse(link); err == nil {
-		if token := u.Path[strings.LastIndexByte(u.Path, '/')+1:]; token != "" {
-			secrets = append(secrets, token)
-		}
-	}
-	return secrets
 }
 
 // sayer writes times for people.
@@ -312,35 +232,4 @@ func defaultZone() *time.Location {
 		return zone
 	}
 	return time.Local
-}
-
-// sample is what a template is tried with at the start.
-func sample(kind Kind, locale string) Content {
-	c := Content{To: "anna@example.org", Locale: locale, Template: kind}
-	until := time.Date(2026, 11, 26, 13, 0, 0, 0, time.UTC)
-	switch kind {
-	case Registration, JoinCustomer:
-		c.Data = RegistrationData{
-			Firm: "Kontor", Customer: "Anna Berg", Number: "K-10001", Name: "Anna Berg",
-			Link: "https://example.org/register/token", Expires: until, HasCode: true,
-		}
-	case RegistrationCode:
-		c.Data = CodeData{Firm: "Kontor", Code: "2345-6789", Number: "K-10001", Expires: until}
-	case ApprovalAsked:
-		c.Data = ApprovalData{
-			Firm: "Kontor", Name: "Anna Berg", By: "Ben Cordes", Kind: "roles", About: "Cleo Dorn", Why: "Cover",
-			Link: "https://example.org/approvals", Until: until, Passes: true,
-		}
-	case RolesChanged, RoleGranted:
-		c.Data = RolesData{
-			Firm: "Kontor", Name: "Anna Berg", Person: "Otto Ort", Gained: []string{"auditor"}, Lost: []string{"data_administrator"},
-			Roles: []string{"auditor"}, At: until,
-		}
-	default:
-		c.Data = AccountData{
-			Firm: "Kontor", Name: "Anna Berg", Link: "https://example.org/password/reset/token",
-			Email: "anna@example.org", Expires: until, At: until,
-		}
-	}
-	return c
 }

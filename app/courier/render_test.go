@@ -11,6 +11,11 @@ import (
 	"golang.org/x/net/html"
 )
 
+func channelOf(kind Kind) Channel {
+	k, _ := kindOf(kind)
+	return k.channel
+}
+
 func testRenderer(t *testing.T, firm string) *renderer {
 	t.Helper()
 	r, err := newRenderer(os.DirFS("../../views/mail"), firm, nil)
@@ -26,7 +31,7 @@ func TestMailTemplates(t *testing.T) {
 	until := time.Date(2026, 7, 1, 13, 30, 0, 0, time.UTC)
 	r := testRenderer(t, "Kanzlei <b>Muster</b> & Söhne")
 	for _, kind := range Kinds() {
-		if kinds[kind] != Email {
+		if channelOf(kind) != Email {
 			continue
 		}
 		for _, locale := range locales {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/mail"
 	"strings"
 	"sync"
@@ -180,13 +181,23 @@ func (s *Service) HasMailbox() bool {
 	return false
 }
 
-// Register sets the composer of a kind. Called at wiring time only.
-func (s *Service) Register(kind Kind, c Composer) { s.composers[kind] = c }
+// Register sets the composers of kinds. Features call it when they are made.
+func (s *Service) Register(composers map[Kind]Composer) { maps.Copy(s.composers, composers) }
+
+// Check returns an error when it is not known of some kind how it is composed.
+func (s *Service) Check() error {
+	for _, k := range kinds {
+		if s.composers[k.kind] == nil {
+			return fmt.Errorf("nobody composes messages of the kind %s", k.kind)
+		}
+	}
+	return nil
+}
 
 // OnSettled has f called inside the tx that settles a message as Failed (m.Reason says why: given up, refused or
 // bounced), so that a feature can note it. It is also called when a message that had failed and was run again is
 // handed over (m.State says which; m.Reason is ""), so that the note can go, and for one whose failure was taken back
-// (Queued). Called at wiring time only.
+// (Queued). Features call it when they are made.
 func (s *Service) OnSettled(f func(ctx context.Context, tx bun.IDB, m Message) error) {
 	s.settled = append(s.settled, f)
 }

@@ -73,8 +73,7 @@ func (w *world) service(change func(*courier.Options)) *courier.Service {
 		w.tb.Fatal(err)
 	}
 	w.tb.Cleanup(func() { _ = s.Close() })
-	s.Register(courier.Registration, w.composeLink)
-	s.Register(courier.RegistrationCode, w.composeCode)
+	s.Register(map[courier.Kind]courier.Composer{courier.Registration: w.composeLink, courier.RegistrationCode: w.composeCode})
 	s.OnSettled(func(_ context.Context, _ bun.IDB, m courier.Message) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()

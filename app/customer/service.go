@@ -28,6 +28,7 @@ type Courier interface {
 type Accounts interface {
 	// NameOf is the name of an account, "" when there is none.
 	NameOf(ctx context.Context, db bun.IDB, id uuid.UUID) (string, error)
+	OnSwitched(f account.Switched)
 }
 
 // Erasures remembers, outside the database, who was deleted for good.
@@ -65,12 +66,12 @@ type Service struct {
 	dependents map[Part]Dependent
 	// reminder is Options.Reminder.
 	reminder time.Duration
-	renamed  func(ctx context.Context, tx bun.IDB, cu Customer) error
+	renamed  []Renamed
 	// step is called after each tx of a deletion; an error stops it there, as a kill would. Tests set it.
 	step func() error
 }
 
-// New makes the service.
+// New makes the service. It hears from then on of specialist users who are deactivated.
 func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = Reminder
@@ -81,8 +82,7 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures,
 		limits: limitsOf(o.DB), reminder: o.Reminder,
-		step:    func() error { return nil },
-		renamed: func(context.Context, bun.IDB, Customer) error { return nil },
+		step: func() error { return nil },
 		dependents: map[Part]Dependent{
 			Links:          {Erase: secret.EraseOfCustomer},
 			Administrators: {Erase: assignment.EraseOfCustomer},
@@ -91,6 +91,9 @@ func New(o Options) *Service {
 	}
 	if o.Courier != nil {
 		s.AddDependent(Messages, Dependent{Count: o.Courier.CountOfCustomer, Erase: o.Courier.EraseOfCustomer})
+	}
+	if o.Accounts != nil {
+		o.Accounts.OnSwitched(s.administratorSwitched)
 	}
 	return s
 }
@@ -182,10 +185,19 @@ func (s *Service) RelationTo(ctx context.Context, c account.Caller, id uuid.UUID
 	return s.relation(ctx, s.db, id, c)
 }
 
-// OnRenamed has f called inside the tx in which a customer's name changes, with the customer as it is then. It is set
-// before the service is used.
-func (s *Service) OnRenamed(f func(ctx context.Context, tx bun.IDB, cu Customer) error) {
-	s.renamed = f
+// Renamed is told, inside the tx in which a customer's name changes, of the customer as it is then.
+type Renamed func(ctx context.Context, tx bun.IDB, cu Customer) error
+
+// OnRenamed has f called for each. Features call it when they are made.
+func (s *Service) OnRenamed(f Renamed) { s.renamed = append(s.renamed, f) }
+
+func (s *Service) tellRenamed(ctx context.Context, tx bun.IDB, cu Customer) error {
+	for _, f := range s.renamed {
+		if err := f(ctx, tx, cu); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // May says which of the actions the caller may do with the customer, for buttons. It looks the relation up once.
@@ -368,7 +380,7 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 	if err := s.Touch(ctx, tx, id); err != nil || cu.Name() == old.Name() {
 		return cu, err
 	}
-	return cu, s.renamed(ctx, tx, cu)
+	return cu, s.tellRenamed(ctx, tx, cu)
 }
 
 // changes are the fields in which two data differ.

@@ -14,10 +14,10 @@ import (
 // the worker looks at more.
 const switchAtOnce = 200
 
-// AdministratorSwitched is account's callback inside the tx that deactivated or reactivated a specialist user: customers
+// administratorSwitched is account's callback inside the tx that deactivated or reactivated a specialist user: customers
 // that nobody else administers need attention from now on, or no longer. Of few customers that is so at once, of many
 // ContinueSwitches sees to it, so that nobody waits.
-func (s *Service) AdministratorSwitched(ctx context.Context, tx bun.IDB, _ account.Caller, a account.Account) error {
+func (s *Service) administratorSwitched(ctx context.Context, tx bun.IDB, _ account.Caller, a account.Account) error {
 	ids, err := s.administered(ctx, tx, a.ID, uuid.Nil, switchAtOnce+1)
 	if err != nil {
 		return err

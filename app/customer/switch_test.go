@@ -52,7 +52,7 @@ func (w *world) switchBen(active bool) {
 		if _, err := tx.ExecContext(ctx, `UPDATE account SET active = ? WHERE id = ?`, active, w.ben.ID); err != nil {
 			return err
 		}
-		return w.AdministratorSwitched(ctx, tx, account.Caller{}, account.Account{ID: w.ben.ID, Active: active})
+		return w.administratorSwitched(ctx, tx, account.Caller{}, account.Account{ID: w.ben.ID, Active: active})
 	}))
 }
 

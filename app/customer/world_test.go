@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/secret"
@@ -52,7 +53,6 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		t.Fatal(err)
 	}
 	log := audit.New(db, w.clock)
-	people := account.New(account.Options{DB: db, Now: w.clock, Key: key, Policy: policy, Audit: log})
 	post, err := courier.New(courier.Options{
 		DB: db, Now: w.clock, Key: key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "Kanzlei Berg",
 		From: "Kanzlei Berg <no-reply@kanzlei.example>",
@@ -60,8 +60,10 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	approvals := approval.New(approval.Options{DB: db, Now: w.clock, Audit: log, Courier: post})
+	people := account.New(account.Options{DB: db, Now: w.clock, Key: key, Policy: policy, Audit: log, Courier: post, Approvals: approvals})
 	w.Service = New(Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: post, Accounts: people})
-	AddFeatures(db, w.clock, w.Service, people, post)
+	AddFeatures(db, w.clock, w.Service, people, post, approvals)
 	w.anna = w.person("Anna Amt", true, policies.Specialist)
 	w.ben = w.person("Ben Büro", true, policies.Specialist)
 	w.data = w.person("Dora Daten", true, policies.Specialist, policies.DataAdministrator)

@@ -15,12 +15,14 @@ import (
 // Accounts is what this package needs of account.Service.
 type Accounts interface {
 	CallerOf(ctx context.Context, db bun.IDB, id uuid.UUID) (account.Caller, error)
+	OnSwitched(f account.Switched)
 }
 
 // Approvals is what this package needs of approval.Service.
 type Approvals interface {
 	Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error)
 	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
+	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
 // handedOver is the detail of a proposal to hand over.
@@ -36,8 +38,8 @@ type deputised struct {
 	Form       DeputyForm `json:"form"`
 }
 
-// Handlers are this feature's sides of approvals, to be registered by whoever wires.
-func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+// handlers are this feature's sides of approvals.
+func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{
 		approval.Handover: {Apply: s.applyHandover},
 		approval.Deputy:   {Apply: s.applyDeputy},

@@ -132,8 +132,8 @@ func (s *Service) EndDeputy(ctx context.Context, c account.Caller, specialist, i
 	})
 }
 
-// Switched is account's callback: who is deactivated stands in for nobody any more, now or later.
-func (s *Service) Switched(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
+// switched is account's callback: who is deactivated stands in for nobody any more, now or later.
+func (s *Service) switched(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
 	if a.Active {
 		return nil
 	}

@@ -51,8 +51,13 @@ type Service struct {
 	step func() error
 }
 
-// New makes the service.
-func New(o Options) *Service { return &Service{o: o, step: func() error { return nil }} }
+// New makes the service. It registers what it does of approvals, and hears from then on of people who are deactivated.
+func New(o Options) *Service {
+	s := &Service{o: o, step: func() error { return nil }}
+	o.Approvals.Handle(s.handlers())
+	o.Accounts.OnSwitched(s.switched)
+	return s
+}
 
 func (s *Service) may(c account.Caller, action policies.Action) error {
 	return s.o.Policy.Require(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: action})

@@ -64,6 +64,7 @@ type outbox struct{}
 func (outbox) Enqueue(context.Context, bun.IDB, courier.Post) error                     { return nil }
 func (outbox) CancelAccount(context.Context, bun.IDB, uuid.UUID, ...courier.Kind) error { return nil }
 func (outbox) Free(context.Context, bun.IDB, string) error                              { return nil }
+func (outbox) Register(map[courier.Kind]courier.Composer)                               {}
 
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
@@ -74,25 +75,20 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.must(err)
 	w.policy = policy
 	log := audit.New(db, w.clock)
-	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log})
-	w.transactions = transaction.New(transaction.Options{
-		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers,
-	})
 	approvals := approval.New(approval.Options{DB: db, Now: w.clock, Audit: log, Courier: outbox{}})
 	w.people = account.New(account.Options{
 		Hashing: accounttest.Quick,
 		DB:      db, Now: w.clock, Key: key, Policy: policy, Courier: outbox{}, Audit: log, Approvals: approvals, BaseURL: "https://kontor.example", Firm: "F",
+	})
+	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Accounts: w.people})
+	w.transactions = transaction.New(transaction.Options{
+		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers,
 	})
 	w.Service = New(Options{
 		Accounts: w.people, Approvals: approvals,
 		DB: db, Now: w.clock, Zone: berlin, Policy: policy, Audit: log, Customers: w.customers, Transactions: w.transactions,
 	})
 	w.approvals = approvals
-	for kind, h := range w.Handlers() {
-		approvals.Handle(kind, h)
-	}
-	w.people.OnSwitched(w.Switched)
-	w.people.OnSwitched(w.customers.AdministratorSwitched)
 	w.admin = w.person("Uta Amt", policies.UserAdministrator, policies.PolicyAdministrator)
 	w.anna, w.ben, w.cora = w.person("Anna Berg"), w.person("Ben Bach"), w.person("Cora Dorn")
 	return w

@@ -20,6 +20,7 @@ type Approvals interface {
 	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
 	Settle(ctx context.Context, tx bun.IDB, kind approval.Kind, subject, proposer uuid.UUID, by audit.Actor) error
 	Cancel(ctx context.Context, tx bun.IDB, kind approval.Kind, subject uuid.UUID, by audit.Actor) error
+	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
 // DraftProposed is the detail of a proposal: the draft as it was proposed, and the lines in which it differs from what was
@@ -30,8 +31,8 @@ type DraftProposed struct {
 	Removed []string `json:"removed,omitempty"`
 }
 
-// Handlers are this feature's sides of approvals, to be registered by whoever wires.
-func (s *Service) Handlers() map[approval.Kind]approval.Handler {
+// handlers are this feature's sides of approvals.
+func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{approval.PolicyChange: {Apply: s.applyDraft, Drop: s.dropDraft}}
 }
 

@@ -18,9 +18,6 @@ func (w *world) approvals() *approval.Service {
 	if !ok {
 		w.Fatal("not the real approvals")
 	}
-	for kind, h := range w.Handlers() {
-		a.Handle(kind, h)
-	}
 	return a
 }
 

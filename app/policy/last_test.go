@@ -23,6 +23,8 @@ type noOutbox struct{}
 func (noOutbox) Enqueue(context.Context, bun.IDB, courier.Post) error { return nil }
 func (noOutbox) Free(context.Context, bun.IDB, string) error          { return nil }
 
+func (noOutbox) Register(map[courier.Kind]courier.Composer) {}
+
 func (noOutbox) CancelAccount(context.Context, bun.IDB, uuid.UUID, ...courier.Kind) error {
 	return nil
 }

@@ -49,12 +49,16 @@ type Service struct {
 	err        error
 }
 
-// New makes the service.
+// New makes the service. It registers what it does of approvals.
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{o: o}
+	s := &Service{o: o}
+	if o.Approvals != nil {
+		o.Approvals.Handle(s.handlers())
+	}
+	return s
 }
 
 func (s *Service) require(c account.Caller, a policies.Action) error {

@@ -264,8 +264,8 @@ func (s *Service) validate(ctx context.Context, db bun.IDB, f Form, was Transact
 	return r, form.Err()
 }
 
-// Renamed refreshes what the search finds of a customer's transactions, in the tx in which its name changes.
-func (s *Service) Renamed(ctx context.Context, tx bun.IDB, cu customer.Customer) error {
+// customerRenamed refreshes what the search finds of a customer's transactions, in the tx in which its name changes.
+func (s *Service) customerRenamed(ctx context.Context, tx bun.IDB, cu customer.Customer) error {
 	return s.refreshSearch(ctx, tx, cu.ID, cu.Name())
 }
 

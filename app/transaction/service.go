@@ -19,6 +19,7 @@ type Customers interface {
 	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
 	Relation(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (policies.Relation, error)
 	AddDependent(p customer.Part, d customer.Dependent)
+	OnRenamed(f customer.Renamed)
 }
 
 // Options are what a Service is made of; all of them are needed but Zone.
@@ -43,7 +44,7 @@ type Service struct {
 	limits    limits
 }
 
-// New makes the service. From then on transactions go with their customer.
+// New makes the service. From then on transactions go with their customer, and are found by its new name when it changes.
 func New(o Options) *Service {
 	if o.Zone == nil {
 		o.Zone = time.UTC
@@ -52,6 +53,7 @@ func New(o Options) *Service {
 		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: defaultLimits,
 	}
 	o.Customers.AddDependent(customer.Transactions, s.dependent())
+	o.Customers.OnRenamed(s.customerRenamed)
 	return s
 }
 

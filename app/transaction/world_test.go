@@ -12,6 +12,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -49,16 +50,16 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	policy, err := policies.New(policies.Default)
 	w.must(err)
 	log := audit.New(db, w.clock)
-	people := account.New(account.Options{DB: db, Now: w.clock, Policy: policy, Audit: log})
 	post, err := courier.New(courier.Options{
 		DB: db, Now: w.clock, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "Kanzlei Berg",
 		From: "no-reply@kanzlei.example",
 	})
 	w.must(err)
+	approvals := approval.New(approval.Options{DB: db, Now: w.clock, Audit: log, Courier: post})
+	people := account.New(account.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Courier: post, Approvals: approvals})
 	w.customers = customer.New(customer.Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Accounts: people, Courier: post})
-	access.New(access.Options{DB: db, Now: w.clock, Customers: w.customers, Accounts: people, Courier: post})
+	access.New(access.Options{DB: db, Now: w.clock, Customers: w.customers, Accounts: people, Courier: post, Approvals: approvals})
 	w.Service = New(Options{DB: db, Now: w.clock, Policy: policy, Audit: log, Customers: w.customers})
-	w.customers.OnRenamed(w.Renamed)
 	w.anna = w.person("Anna Amt", true, policies.Specialist)
 	w.ben = w.person("Ben Büro", true, policies.Specialist)
 	w.clara = w.person("Clara Cron", true, policies.Specialist)

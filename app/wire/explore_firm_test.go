@@ -239,9 +239,9 @@ func (f *firm) kind() (key string) {
 }
 
 // link composes a mail, as the courier would, and returns the token in it; "" when it has lost its point.
-func (f *firm) link(composers map[courier.Kind]courier.Composer, m courier.Message) (token string, err error) {
+func (f *firm) link(m courier.Message) (token string, err error) {
 	err = f.s.DB.InTx(f.ctx, func(ctx context.Context, tx bun.Tx) error {
-		c, err := composers[m.Kind](ctx, tx, m)
+		c, err := f.s.Courier.Compose(ctx, tx, m)
 		var to string
 		switch d := c.Data.(type) {
 		case courier.RegistrationData:
@@ -264,7 +264,7 @@ func (f *firm) register(id uuid.UUID) error {
 	if err := f.s.DB.NewRaw("SELECT email, generation FROM access WHERE id = ?", id).Scan(f.ctx, &r); err != nil {
 		return err
 	}
-	token, err := f.link(f.s.Accesses.Composers(), courier.Message{
+	token, err := f.link(courier.Message{
 		Kind: courier.Registration, AccessID: uuid.NullUUID{UUID: id, Valid: true}, Recipient: r.Email, Generation: r.Generation,
 	})
 	if err != nil || token == "" {
@@ -287,7 +287,7 @@ func (f *firm) changeEmail(c account.Caller, email string) error {
 	if err := f.s.Accounts.AskEmail(f.ctx, c, email, good); err != nil {
 		return err
 	}
-	token, err := f.link(f.s.Accounts.Composers(), courier.Message{
+	token, err := f.link(courier.Message{
 		Kind: courier.ConfirmEmail, AccountID: uuid.NullUUID{UUID: c.ID, Valid: true}, Recipient: email, ExpiresAt: f.now.Add(time.Hour),
 	})
 	if err != nil || token == "" {

@@ -237,7 +237,6 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL,
 		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
-	s.Audit.Ask(s.Accounts.Existing)
 	s.stopAudit = s.Audit.Keep(s.Log)
 	s.Customers = customer.New(customer.Options{
 		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Accounts: s.Accounts, Reminder: c.Reminder,
@@ -250,7 +249,6 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Transactions = transaction.New(transaction.Options{
 		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
 	})
-	s.Customers.OnRenamed(s.Transactions.Renamed)
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals, Erasures: s.Erasures, Log: s.Log,
@@ -267,28 +265,7 @@ func (s *Services) build(tune []Tune) (err error) {
 		Transactions: s.Transactions, Offers: s.Policies, Approvals: s.Approvals, Deputies: s.Handovers, Courier: s.Courier,
 		Queue: s.Queue, NoWorker: func() time.Time { return s.Processes.Finding().NoWorker },
 	})
-	for _, composers := range []map[courier.Kind]courier.Composer{
-		s.Accounts.Composers(), s.Accesses.Composers(), s.Approvals.Composers(),
-	} {
-		for kind, compose := range composers {
-			s.Courier.Register(kind, compose)
-		}
-	}
-	for _, handlers := range []map[approval.Kind]approval.Handler{
-		s.Accounts.Handlers(), s.Accesses.Handlers(), s.Authorisations.Handlers(), s.Handovers.Handlers(), s.Policies.Handlers(),
-	} {
-		for kind, h := range handlers {
-			s.Approvals.Handle(kind, h)
-		}
-	}
-	if err := s.Customers.CheckDependents(); err != nil {
-		return err
-	}
-	s.Accounts.OnAddressed(s.Accesses.Addressed)
-	s.Courier.OnSettled(s.Accesses.Settled)
-	s.Accounts.OnSwitched(s.Handovers.Switched)
-	s.Accounts.OnSwitched(s.Customers.AdministratorSwitched)
-	return nil
+	return errors.Join(s.Customers.CheckDependents(), s.Courier.Check(), s.Approvals.Check())
 }
 
 // fingerprints are of the settings in which the processes of an installation must not differ.

@@ -45,16 +45,15 @@ func newHouse(tb testing.TB, db *store.DB, schedule ...time.Duration) *house {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = h.courier.Close() })
-	h.courier.Register(courier.ResetPassword, func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
+	h.courier.Register(map[courier.Kind]courier.Composer{courier.ResetPassword: func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
 		return courier.Content{To: m.Recipient, Locale: m.Locale, Template: m.Kind, Data: courier.AccountData{
 			Firm: "Muster GmbH", Name: "Anna Berg", Link: "https://example.org/x", Expires: m.ExpiresAt,
 		}}, nil
-	})
-	h.courier.Register(courier.RegistrationCode, func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
+	}, courier.RegistrationCode: func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
 		return courier.Content{To: m.Recipient, Locale: m.Locale, Template: m.Kind, Data: courier.CodeData{
 			Firm: "Muster GmbH", Code: "CFGH-JMPQ", Expires: m.ExpiresAt,
 		}}, nil
-	})
+	}})
 	return h
 }
 

@@ -174,7 +174,6 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
-	log.Ask(people.Existing)
 	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people})
 	accesses := access.New(access.Options{
 		Approvals: approvals,
@@ -182,23 +181,10 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
 	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers})
-	customers.OnRenamed(transactions.Renamed)
-	for kind, compose := range people.Composers() {
-		post.Register(kind, compose)
-	}
-	for kind, compose := range approvals.Composers() {
-		post.Register(kind, compose)
-	}
-	for kind, compose := range accesses.Composers() {
-		post.Register(kind, compose)
-	}
-	post.OnSettled(accesses.Settled)
 	handovers := handover.New(handover.Options{
 		Accounts: people, Approvals: approvals,
 		DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers, Transactions: transactions,
 	})
-	people.OnSwitched(handovers.Switched)
-	people.OnSwitched(customers.AdministratorSwitched)
 	policyService := policykeeping.New(policykeeping.Options{
 		Approvals: approvals,
 		DB:        db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
@@ -213,14 +199,6 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Accounts: people, Approvals: approvals,
 		DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
 	})
-	for _, handlers := range []map[approval.Kind]approval.Handler{
-		people.Handlers(), accesses.Handlers(), authorisations.Handlers(), handovers.Handlers(), policyService.Handlers(),
-	} {
-		for kind, h := range handlers {
-			approvals.Handle(kind, h)
-		}
-	}
-	people.OnAddressed(accesses.Addressed)
 	o := Options{
 		Approvals: approvals,
 		Accounts:  people, Customers: customers, Accesses: accesses, Courier: post, Audit: log, Policy: policy, Queue: w.tasks,
