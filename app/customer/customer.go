@@ -30,24 +30,26 @@ var Types = []Type{Person, Company}
 // Known says whether t is one of the types.
 func (t Type) Known() bool { return t == Person || t == Company }
 
-// Data is what a specialist user records (R6). What it is made of differs by type: see Validate.
+// Data is what a specialist user records (R6). What it is made of differs by type, and each field has a row in the table of
+// field.go.
 type Data struct {
-	Salutation, Title, FirstName, LastName, DateOfBirth          string
-	CompanyName, LegalForm, RegisterCourt, RegisterNumber, VATID string
-	Street, PostalCode, City, Country, Phone, Note               string
-	Locale                                                       string
-}
-
-// Field is one of the data with the name that forms, complaints and the log give it.
-type Field struct{ Name, Value string }
-
-// Fields are the data in the form's order.
-func (d Data) Fields() []Field {
-	fields := make([]Field, 0, len(rules))
-	for _, r := range rules {
-		fields = append(fields, Field{Name: r.name, Value: *r.of(&d)})
-	}
-	return fields
+	Salutation     string `bun:"salutation"`
+	Title          string `bun:"title"`
+	FirstName      string `bun:"first_name"`
+	LastName       string `bun:"last_name"`
+	DateOfBirth    string `bun:"date_of_birth"`
+	CompanyName    string `bun:"company_name"`
+	LegalForm      string `bun:"legal_form"`
+	RegisterCourt  string `bun:"register_court"`
+	RegisterNumber string `bun:"register_number"`
+	VATID          string `bun:"vat_id"`
+	Street         string `bun:"street"`
+	PostalCode     string `bun:"postal_code"`
+	City           string `bun:"city"`
+	Country        string `bun:"country"`
+	Phone          string `bun:"phone"`
+	Note           string `bun:"note"`
+	Locale         string `bun:"locale"`
 }
 
 // Customer is a customer as the service hands it out.

@@ -307,9 +307,9 @@ func FuzzValidate(f *testing.F) {
 			}
 			return
 		}
-		for _, v := range got.Fields() {
-			if !utf8.ValidString(v.Value) || strings.ContainsAny(v.Value, "\x00\r") {
-				t.Errorf("%s = %q was let through", v.Name, v.Value)
+		for _, field := range fields {
+			if v := field.Value(got); !utf8.ValidString(v) || strings.ContainsAny(v, "\x00\r") {
+				t.Errorf("%s = %q was let through", field.Name, v)
 			}
 		}
 		if again, err := validate(Type(typ), got, testNow); err != nil || again != got {

@@ -32,9 +32,12 @@ func detailText(search string, t Type, d Data, contacts []Contact) string {
 	for _, c := range contacts {
 		w.phone(c.Mobile)
 	}
+	for _, f := range fields {
+		if f.code && f.Belongs(t) {
+			w.code(f.Value(d))
+		}
+	}
 	if t == Company {
-		w.code(d.VATID)
-		w.code(d.RegisterNumber)
 		w.add(store.Pairs(d.CompanyName)...)
 	}
 	// Such names are written without a blank, so they are looked for across it.

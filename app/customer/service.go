@@ -386,10 +386,9 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 // changes are the fields in which two data differ.
 func changes(old, new Data) audit.Changes {
 	c := audit.Changes{}
-	now := new.Fields()
-	for i, f := range old.Fields() {
-		if f.Value != now[i].Value {
-			c[f.Name] = [2]string{f.Value, now[i].Value}
+	for _, f := range fields {
+		if was, is := f.Value(old), f.Value(new); was != is {
+			c[f.Name] = [2]string{was, is}
 		}
 	}
 	return c
@@ -416,7 +415,7 @@ func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	for i, a := range accesses {
 		contacts[i] = a.contact()
 	}
-	search, details := texts(r.Type, r.Number, r.data(), contacts)
+	search, details := texts(r.Type, r.Number, r.Data, contacts)
 	return s.derive(ctx, tx, r, search, details, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
 }
 

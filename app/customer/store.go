@@ -19,65 +19,36 @@ import (
 type record struct {
 	bun.BaseModel `bun:"table:customer"`
 
-	Number         int64          `bun:"number,pk"`
-	ID             uuid.UUID      `bun:"id"`
-	Type           Type           `bun:"type"`
-	Salutation     string         `bun:"salutation"`
-	Title          string         `bun:"title"`
-	FirstName      string         `bun:"first_name"`
-	LastName       string         `bun:"last_name"`
-	DateOfBirth    string         `bun:"date_of_birth"`
-	CompanyName    string         `bun:"company_name"`
-	LegalForm      string         `bun:"legal_form"`
-	RegisterCourt  string         `bun:"register_court"`
-	RegisterNumber string         `bun:"register_number"`
-	VATID          string         `bun:"vat_id"`
-	Street         string         `bun:"street"`
-	PostalCode     string         `bun:"postal_code"`
-	City           string         `bun:"city"`
-	Country        string         `bun:"country"`
-	Phone          string         `bun:"phone"`
-	Note           string         `bun:"note"`
-	Locale         string         `bun:"locale"`
-	NameSort       string         `bun:"name_sort"`
-	Search         string         `bun:"search"`
-	Details        sql.NullString `bun:"details"` // not valid: not written yet
-	Identity       string         `bun:"identity"`
-	AttentionAt    *time.Time     `bun:"attention_at"`
-	Submission     sql.NullString `bun:"submission"`
-	Version        int            `bun:"version"`
-	Deleting       bool           `bun:"deleting"`
-	CreatedAt      time.Time      `bun:"created_at"`
-	CreatedBy      uuid.NullUUID  `bun:"created_by"`
-	UpdatedAt      time.Time      `bun:"updated_at"`
-}
-
-func (r record) data() Data {
-	return Data{
-		Salutation: r.Salutation, Title: r.Title, FirstName: r.FirstName, LastName: r.LastName, DateOfBirth: r.DateOfBirth,
-		CompanyName: r.CompanyName, LegalForm: r.LegalForm, RegisterCourt: r.RegisterCourt,
-		RegisterNumber: r.RegisterNumber, VATID: r.VATID, Street: r.Street, PostalCode: r.PostalCode, City: r.City,
-		Country: r.Country, Phone: r.Phone, Note: r.Note, Locale: r.Locale,
-	}
+	Number int64     `bun:"number,pk"`
+	ID     uuid.UUID `bun:"id"`
+	Type   Type      `bun:"type"`
+	Data
+	NameSort    string         `bun:"name_sort"`
+	Search      string         `bun:"search"`
+	Details     sql.NullString `bun:"details"` // not valid: not written yet
+	Identity    string         `bun:"identity"`
+	AttentionAt *time.Time     `bun:"attention_at"`
+	Submission  sql.NullString `bun:"submission"`
+	Version     int            `bun:"version"`
+	Deleting    bool           `bun:"deleting"`
+	CreatedAt   time.Time      `bun:"created_at"`
+	CreatedBy   uuid.NullUUID  `bun:"created_by"`
+	UpdatedAt   time.Time      `bun:"updated_at"`
 }
 
 // set takes over data and what follows from them.
 func (r *record) set(d Data) {
-	r.Salutation, r.Title, r.FirstName, r.LastName, r.DateOfBirth = d.Salutation, d.Title, d.FirstName, d.LastName, d.DateOfBirth
-	r.CompanyName, r.LegalForm, r.RegisterCourt, r.RegisterNumber = d.CompanyName, d.LegalForm, d.RegisterCourt, d.RegisterNumber
-	r.VATID, r.Street, r.PostalCode, r.City, r.Country = d.VATID, d.Street, d.PostalCode, d.City, d.Country
-	r.Phone, r.Note, r.Locale = d.Phone, d.Note, d.Locale
-	r.NameSort, r.Identity = sortName(r.Type, d), identity(r.Type, d)
+	r.Data, r.NameSort, r.Identity = d, sortName(r.Type, d), identity(r.Type, d)
 }
 
 func (r record) customer() Customer {
 	return Customer{
-		ID: r.ID, Number: r.Number, Type: r.Type, Data: r.data(), Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		ID: r.ID, Number: r.Number, Type: r.Type, Data: r.Data, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 
 func (r record) row() Row {
-	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.data()), City: r.City}
+	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.Data), City: r.City}
 }
 
 // relationTo is what a caller is to a row of the table customer, as an expression; relations that the caller's answer

@@ -11,37 +11,6 @@ import (
 	"kontor/app/store"
 )
 
-// rule is what is asked of a field. The order of rules is the form's, so that of the complaints as well.
-type rule struct {
-	name     string
-	of       func(*Data) *string
-	max      int  // in characters
-	only     Type // "" both; a field of the other type is dropped
-	required bool // R6: bold
-	lines    bool // line breaks and tabs may stand in it
-	check    func(value string, d *Data) (normal, complaint string)
-}
-
-var rules = []rule{
-	{name: "company_name", of: func(d *Data) *string { return &d.CompanyName }, max: 200, only: Company, required: true},
-	{name: "legal_form", of: func(d *Data) *string { return &d.LegalForm }, max: 50, only: Company},
-	{name: "register_court", of: func(d *Data) *string { return &d.RegisterCourt }, max: 100, only: Company},
-	{name: "register_number", of: func(d *Data) *string { return &d.RegisterNumber }, max: 50, only: Company},
-	{name: "vat_id", of: func(d *Data) *string { return &d.VATID }, max: 60, only: Company, check: checkVATID},
-	{name: "salutation", of: func(d *Data) *string { return &d.Salutation }, max: 50, only: Person, check: checkSalutation},
-	{name: "title", of: func(d *Data) *string { return &d.Title }, max: 50, only: Person},
-	{name: "first_name", of: func(d *Data) *string { return &d.FirstName }, max: 100, required: true},
-	{name: "last_name", of: func(d *Data) *string { return &d.LastName }, max: 100, required: true},
-	{name: "date_of_birth", of: func(d *Data) *string { return &d.DateOfBirth }, max: 10, only: Person, check: checkBirth},
-	{name: "street", of: func(d *Data) *string { return &d.Street }, max: 200},
-	{name: "postal_code", of: func(d *Data) *string { return &d.PostalCode }, max: 20, check: checkPostalCode},
-	{name: "city", of: func(d *Data) *string { return &d.City }, max: 100},
-	{name: "country", of: func(d *Data) *string { return &d.Country }, max: 60, check: checkCountry},
-	{name: "phone", of: func(d *Data) *string { return &d.Phone }, max: 50, check: checkPhone},
-	{name: "note", of: func(d *Data) *string { return &d.Note }, max: 4000, lines: true},
-	{name: "locale", of: func(d *Data) *string { return &d.Locale }, max: 60, check: checkLocale},
-}
-
 // Validate normalises d: text is cleaned as package entry does, the phone number becomes E.164, read as it is dialled in
 // the country, a salutation in words its name in our vocabulary, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
 // (a person's company name) is dropped. It returns d so, as far as it could, with an Invalid fault that complains per
@@ -63,27 +32,27 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 	if d.Locale = entry.Key(d.Locale); d.Locale == "" {
 		d.Locale = "de"
 	}
-	for _, r := range rules {
-		v := r.of(&d)
-		if r.only != "" && r.only != t {
+	for _, f := range fields {
+		v := f.of(&d)
+		if !f.Belongs(t) {
 			*v = ""
 			continue
 		}
-		normal, complaint := clean(*v, r.lines)
+		normal, complaint := clean(*v, f.Kind == Lines)
 		if complaint != "" {
-			form.Add(r.name, complaint)
+			form.Add(f.Name, complaint)
 			continue
 		}
 		*v = normal
 		switch {
-		case r.required && !entry.Says(normal):
-			form.Add(r.name, "required")
+		case f.Required && !entry.Says(normal):
+			form.Add(f.Name, "required")
 		case normal == "":
-		case utf8.RuneCountInString(normal) > r.max:
-			form.AddError(fault.At(r.name, "too_long").With("max", r.max))
-		case r.check != nil:
-			if *v, complaint = r.check(normal, &d); complaint != "" {
-				form.Add(r.name, complaint)
+		case utf8.RuneCountInString(normal) > f.Max:
+			form.AddError(fault.At(f.Name, "too_long").With("max", f.Max))
+		case f.check != nil:
+			if *v, complaint = f.check(normal, &d); complaint != "" {
+				form.Add(f.Name, complaint)
 			}
 		}
 	}

@@ -182,7 +182,7 @@ func (s *Service) detail(ctx context.Context, tx bun.Tx, chunk int) (more bool, 
 	written := make([]store.Condition, len(rows))
 	for i := range rows {
 		r := &rows[i]
-		r.Details = sql.NullString{String: detailText(r.Search, r.Type, r.data(), contacts[r.ID]), Valid: true}
+		r.Details = sql.NullString{String: detailText(r.Search, r.Type, r.Data, contacts[r.ID]), Valid: true}
 		words = append(words, r.vocabulary()...)
 		written[i] = bun.SafeQuery(`(?, ?)`, r.Number, r.Details.String)
 	}

@@ -121,8 +121,8 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 		"number": number, "id": id, "type": t, "name_sort": derived.NameSort, "identity": derived.Identity, "search": "",
 		"created_at": since, "updated_at": since, "created_by": by.ID,
 	}
-	for _, field := range d.Fields() {
-		values[field.Name] = field.Value
+	for _, field := range customer.Fields() {
+		values[field.Name] = field.Value(d)
 	}
 	if _, err := f.tx.NewInsert().Model(&values).TableExpr("customer").Exec(ctx); err != nil {
 		return err

@@ -52,4 +52,5 @@ func (s *Server) compose(o Options) {
 		customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), policies.Place(),
 		transactions.KindPlace(), operations.QueuePlace(), log.Place(), operations.MailboxPlace(),
 	)
+	k.ShowAgain(customers.TextFields()...)
 }

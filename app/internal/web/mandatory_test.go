@@ -16,6 +16,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"kontor/app/customer"
 	"kontor/app/internal/web/text"
 )
 
@@ -147,6 +148,11 @@ func TestMandatoryFieldsHaveWords(t *testing.T) {
 			}
 		}
 	})
+	for _, f := range customer.Fields() {
+		if f.Required {
+			names[f.Name] = true
+		}
+	}
 	delete(names, "confirm") // the message names the number to enter
 	if len(names) < 15 {
 		t.Fatalf("found only %v", slices.Sorted(maps.Keys(names)))

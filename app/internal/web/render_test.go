@@ -17,7 +17,6 @@ import (
 
 	"kontor/app/courier"
 	"kontor/app/effort"
-	customerpages "kontor/app/internal/web/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
 	"kontor/app/store"
@@ -376,7 +375,7 @@ func oddInput(t *testing.T, db *store.DB) {
 				continue
 			}
 			form := url.Values{kit.CSRFField: {b.token()}}
-			for _, name := range append(slices.Clone(customerpages.Fields), "type", "email", "mobile", "version", "submission", "login", "password", "password_repeat",
+			for _, name := range append(customerFields(), "type", "email", "mobile", "version", "submission", "login", "password", "password_repeat",
 				"code", "confirm", "name", "username", "role", "state", "current_password", "email_password", "last", "from") {
 				form.Set(name, odd)
 			}

@@ -33,16 +33,11 @@ func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
 	ctx := context.Background()
 	cu, err := w.customers.Get(ctx, w.admin, w.customer)
 	must(t, err)
-	person := customer.Data{
-		Salutation: evil, Title: evil, FirstName: evil, LastName: evil + "L", Street: evil, City: evil, PostalCode: evil, Country: "IE",
-		Phone: "+33142685300", Note: evil + "\n" + evil, Locale: "de", DateOfBirth: "1980-01-01",
-	}
+	person, company := evilData(customer.Person), evilData(customer.Company)
+	person.LastName, person.Note, company.Locale = evil+"L", evil+"\n"+evil, "en"
 	_, err = w.customers.Update(ctx, w.admin, cu.ID, cu.Version, person)
 	must(t, err)
-	_, _, err = w.customers.Add(ctx, w.admin, customer.Draft{Type: customer.Company, Data: customer.Data{
-		CompanyName: evil, LegalForm: evil, RegisterCourt: evil, RegisterNumber: evil, FirstName: evil, LastName: evil, City: evil,
-		Country: "IE", Locale: "en",
-	}}, nil)
+	_, _, err = w.customers.Add(ctx, w.admin, customer.Draft{Type: customer.Company, Data: company}, nil)
 	must(t, err)
 	_, err = w.accesses.Create(ctx, w.admin, w.customer, access.Form{
 		FirstName: evil, LastName: evil, Email: "o'<b>@kunde.example", Mobile: "", Locale: "en",
@@ -64,6 +59,15 @@ func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
 	must(t, w.db.NewSelect().Model(&m).Where("recipient LIKE ?", "o'%").Where("channel = ?", courier.Email).Scan(ctx))
 	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: m.ID, Status: "5.1.1", Detail: evil}))
 	return w, w.furnish()
+}
+
+// evilData are data of a customer with such text wherever any text is taken.
+func evilData(t customer.Type) (d customer.Data) {
+	for _, f := range customer.FieldsOf(t) {
+		f.Set(&d, evil)
+	}
+	d.Country, d.Phone, d.Locale, d.DateOfBirth, d.VATID = "IE", "+33142685300", "de", "1980-01-01", ""
+	return d
 }
 
 // textID finds the name of a text where its words should stand.

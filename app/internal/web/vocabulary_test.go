@@ -16,7 +16,6 @@ import (
 	"kontor/app/access"
 	"kontor/app/courier"
 	"kontor/app/customer"
-	customerpages "kontor/app/internal/web/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
 )
@@ -66,10 +65,10 @@ func TestVocabulariesHaveWords(t *testing.T) {
 	for _, complaint := range []string{"too_long", "control_characters"} {
 		ids = append(ids, "fault."+complaint)
 	}
-	for _, f := range (customer.Data{}).Fields() {
+	for _, f := range customer.Fields() {
 		ids = append(ids, "field."+f.Name)
 	}
-	for _, name := range append([]string{"email", "mobile", "username", "roles"}, customerpages.Fields...) {
+	for _, name := range []string{"email", "mobile", "username", "roles"} {
 		ids = append(ids, "field."+name)
 	}
 	for _, typ := range customer.Types {

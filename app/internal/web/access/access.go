@@ -11,7 +11,6 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/courier"
-	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
@@ -194,10 +193,10 @@ func (s *Screens) accessOf(c *fiber.Ctx) (customerpage.Head, access.Row, error) 
 
 // fieldsOfAccess are the stored values of the fields that its form can change. The e-mail address of a registered
 // access is the end user's own.
-func fieldsOfAccess(a access.Access) []customer.Field {
+func fieldsOfAccess(a access.Access) []kit.Field {
 	fields := fieldsOfAccessForm(recordedOf(a))
 	if a.RegisteredAt != nil {
-		fields = slices.DeleteFunc(fields, func(field customer.Field) bool { return field.Name == "email" })
+		fields = slices.DeleteFunc(fields, func(field kit.Field) bool { return field.Name == "email" })
 	}
 	return fields
 }
@@ -208,8 +207,8 @@ func recordedOf(a access.Access) access.Form {
 }
 
 // fieldsOfAccessForm are the values of the fields in which that is recorded.
-func fieldsOfAccessForm(f access.Form) []customer.Field {
-	return kit.ShowNumbers([]customer.Field{
+func fieldsOfAccessForm(f access.Form) []kit.Field {
+	return kit.ShowNumbers([]kit.Field{
 		{Name: "first_name", Value: f.FirstName}, {Name: "last_name", Value: f.LastName}, {Name: "email", Value: f.Email},
 		{Name: "mobile", Value: f.Mobile}, {Name: "locale", Value: f.Locale},
 	})
@@ -255,7 +254,7 @@ func (s *Screens) correctAccess(c *fiber.Ctx) error {
 	err = s.SaveChange(c, kit.Change{
 		Form: f, Now: fieldsOfAccess(r.Access), Subject: r.ID,
 		Stored: func(values map[string]string) map[string]string { return storedAccess(cu.Country, values) },
-		Save: func(version int) (_ []customer.Field, _ int, err error) {
+		Save: func(version int) (_ []kit.Field, _ int, err error) {
 			a, err = s.accesses.Correct(s.Ctx(c), s.Caller(c), cu.ID, r.ID, version, readAccess(f))
 			if kit.IsVersion(err) {
 				r.Access = a

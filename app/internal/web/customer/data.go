@@ -1,7 +1,6 @@
 package customer
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -15,9 +14,8 @@ import (
 type customerData struct {
 	Customer customerpage.Head
 	Form     *kit.Form
-	Type     customer.Type
-	Choices  customerChoices
-	Fields   []customer.Field // for who may only read them
+	Inputs   []input
+	Fields   []kit.Field // for who may only read them
 }
 
 func (s *Screens) showCustomerData(c *fiber.Ctx) error {
@@ -25,24 +23,27 @@ func (s *Screens) showCustomerData(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return s.renderCustomerData(c, customerData{Customer: cu, Form: formOf(cu.Customer), Fields: fieldsOf(cu.Customer)}, fiber.StatusOK)
+	return s.renderCustomerData(c, customerData{Customer: cu, Form: formOf(cu.Customer), Fields: fieldsOf(cu.Type, cu.Data)}, fiber.StatusOK)
 }
 
 // formOf fills a form with what is stored.
 func formOf(cu customer.Customer) *kit.Form {
-	f := kit.NewForm(kit.ValuesOf(kit.ShowNumbers(cu.Fields())))
-	f.Values["version"] = strconv.Itoa(cu.Version)
-	f.Was = fieldsOf(cu)
+	fields := fieldsOf(cu.Type, cu.Data)
+	f := kit.NewForm(kit.ValuesOf(fields))
+	f.Values["version"], f.Was = strconv.Itoa(cu.Version), fields
 	return f
 }
 
-// fieldsOf are the stored values of the fields that the form of this type has.
-func fieldsOf(cu customer.Customer) []customer.Field {
-	return slices.DeleteFunc(kit.ShowNumbers(cu.Fields()), func(field customer.Field) bool { return !offered(cu.Type, field.Name) })
+// fieldsOf are the fields that the form of a type has, as pages show them.
+func fieldsOf(t customer.Type, d customer.Data) (fields []kit.Field) {
+	for _, f := range customer.FieldsOf(t) {
+		fields = append(fields, kit.Field{Name: f.Name, Value: f.Value(d)})
+	}
+	return kit.ShowNumbers(fields)
 }
 
 func (s *Screens) renderCustomerData(c *fiber.Ctx, d customerData, status int) error {
-	d.Type, d.Choices = d.Customer.Type, s.choices(c, d.Form)
+	d.Inputs = s.inputs(c, d.Customer.Type, d.Form)
 	s.ReadNumbers(c, d.Form, d.Form.Values["country"])
 	title := d.Customer.Name() + " · " + s.Say(c, "tab.data")
 	if status != fiber.StatusOK {
@@ -56,16 +57,16 @@ func (s *Screens) saveCustomerData(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f := kit.ReadForm(c, append(slices.Clone(Fields), "version")...)
+	f := kit.ReadForm(c, append(fieldNames(), "version")...)
 	err = s.SaveChange(c, kit.Change{
-		Form: f, Now: fieldsOf(cu.Customer), Subject: cu.ID,
+		Form: f, Now: fieldsOf(cu.Type, cu.Data), Subject: cu.ID,
 		Stored: func(values map[string]string) map[string]string { return storedCustomer(cu.Type, values) },
-		Save: func(version int) ([]customer.Field, int, error) {
+		Save: func(version int) ([]kit.Field, int, error) {
 			now, err := s.customers.Update(s.Ctx(c), s.Caller(c), cu.ID, version, readData(f))
 			if kit.IsVersion(err) {
 				cu.Customer = now
 			}
-			return fieldsOf(now), now.Version, err
+			return fieldsOf(cu.Type, now.Data), now.Version, err
 		},
 	})
 	if err == nil {
@@ -83,16 +84,5 @@ func storedCustomer(t customer.Type, values map[string]string) map[string]string
 	if err != nil {
 		return values // what has mistakes is never compared
 	}
-	return kit.ValuesOf(kit.ShowNumbers(d.Fields()))
-}
-
-// offered says whether the form of this type has the field.
-func offered(t customer.Type, field string) bool {
-	switch field {
-	case "company_name", "legal_form", "register_court", "register_number", "vat_id":
-		return t == customer.Company
-	case "salutation", "title", "date_of_birth":
-		return t == customer.Person
-	}
-	return true
+	return kit.ValuesOf(fieldsOf(t, d))
 }

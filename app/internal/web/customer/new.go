@@ -29,50 +29,8 @@ func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) {
 type newCustomerForm struct {
 	Form       *kit.Form
 	Type       customer.Type
-	Choices    customerChoices
+	Inputs     []input
 	Duplicates []customer.Duplicate
-}
-
-// customerChoices are the options of the selects of a customer form.
-type customerChoices struct {
-	Salutations, Locales, Countries []text.Option
-	LegalForms                      []string
-}
-
-// Fields are the form's fields, as interface and address bar know them, in the order of the screen.
-var Fields = []string{
-	"salutation", "title", "first_name", "last_name", "date_of_birth", "company_name", "legal_form", "register_court",
-	"register_number", "vat_id", "street", "postal_code", "city", "country", "phone", "note", "locale",
-}
-
-// legalForms are offered; any other can be typed.
-var legalForms = []string{
-	"AG", "AöR", "e.G.", "e.K.", "e.V.", "GbR", "gGmbH", "GmbH", "GmbH & Co. KG", "KG", "KGaA", "OHG", "PartG mbB", "SE", "Stiftung", "UG (haftungsbeschränkt)",
-}
-
-// choices are the options of a customer's form. What was stored before, or by another program, stays to be chosen.
-func (s *Screens) choices(c *fiber.Ctx, f *kit.Form) customerChoices {
-	t := s.Text(c)
-	ch := customerChoices{Locales: s.LocaleOptions(c), LegalForms: legalForms, Countries: t.Countries, Salutations: []text.Option{{}}}
-	for _, v := range salutations {
-		ch.Salutations = append(ch.Salutations, text.Option{Value: v, Text: t.Said("salutation", v)})
-	}
-	if v := f.Values["salutation"]; v != "" && !slices.Contains(salutations, v) {
-		ch.Salutations = append(ch.Salutations, text.Option{Value: v, Text: v})
-	}
-	return ch
-}
-
-// salutations are offered, each with a text of its own.
-var salutations = []string{"mr", "ms", "mx"}
-
-func readData(f *kit.Form) customer.Data {
-	v := f.Values
-	return customer.Data{
-		Salutation: v["salutation"], Title: v["title"], FirstName: v["first_name"], LastName: v["last_name"], DateOfBirth: v["date_of_birth"],
-		CompanyName: v["company_name"], LegalForm: v["legal_form"], RegisterCourt: v["register_court"], RegisterNumber: v["register_number"], VATID: v["vat_id"],
-		Street: v["street"], PostalCode: v["postal_code"], City: v["city"], Country: v["country"], Phone: v["phone"], Note: v["note"], Locale: v["locale"],
-	}
 }
 
 func (s *Screens) newCustomer(c *fiber.Ctx) error {
@@ -87,7 +45,7 @@ func (s *Screens) newCustomer(c *fiber.Ctx) error {
 }
 
 // newFields are those of the form that adds a customer: the customer's and the first access's.
-var newFields = append(slices.Clone(Fields), "email", "mobile")
+var newFields = append(fieldNames(), "email", "mobile")
 
 // switchType shows the form with the fields of the other type; what was typed stays. It is a POST because what was
 // typed is personal and must stand in no address.
@@ -117,7 +75,7 @@ type knownBy struct {
 }
 
 // HintedFields are the fields of the form beside which such customers are shown.
-func (d newCustomerForm) HintedFields() []string { return []string{d.nameField(), "email"} }
+func (d newCustomerForm) HintedFields() []string { return []string{nameField(d.Type), "email"} }
 
 // KnownBy are the customers to show beside a field.
 func (d newCustomerForm) KnownBy(field string) knownBy {
@@ -128,14 +86,6 @@ func (d newCustomerForm) KnownBy(field string) knownBy {
 		}
 	}
 	return known
-}
-
-// nameField is the field that has what a customer of the type is called by.
-func (d newCustomerForm) nameField() string {
-	if d.Type == customer.Company {
-		return "company_name"
-	}
-	return "last_name"
 }
 
 // findDuplicates looks for customers that may be the one being typed.
@@ -152,7 +102,7 @@ func typeOr(s string, fallback customer.Type) customer.Type {
 }
 
 func (s *Screens) renderNewCustomer(c *fiber.Ctx, d newCustomerForm, status int) error {
-	d.Choices = s.choices(c, d.Form)
+	d.Inputs = s.inputs(c, d.Type, d.Form)
 	s.ReadNumbers(c, d.Form, d.Form.Values["country"])
 	title := s.Say(c, "customer.add")
 	if status != fiber.StatusOK {

@@ -25,10 +25,34 @@ type againField struct {
 
 type hiddenField struct{ Name, Value string }
 
-// typedFields are those that people type into. All others (choices, ids, versions) go along unseen.
-var typedFields = []string{
-	"company_name", "legal_form", "register_court", "register_number", "vat_id", "title", "first_name", "last_name", "date_of_birth",
-	"street", "postal_code", "city", "phone", "email", "mobile", "name", "name_de", "name_en", "due", "note", "comment", "login", "username",
+// TextField is a field that people type into.
+type TextField struct {
+	Name  string
+	Lines bool // several of them
+}
+
+// againRows is how high a text of several lines is shown again.
+const againRows = 5
+
+func (f TextField) rows() int {
+	if f.Lines {
+		return againRows
+	}
+	return 0
+}
+
+// textFields are those that people type into, besides what features add with ShowAgain. All others (choices, ids,
+// versions) go along unseen.
+var textFields = []TextField{
+	{Name: "email"}, {Name: "mobile"}, {Name: "name"}, {Name: "name_de"}, {Name: "name_en"}, {Name: "due"},
+	{Name: "comment", Lines: true}, {Name: "login"}, {Name: "username"},
+}
+
+// ShowAgain adds fields of a feature that people type into. Their order is that of the page, but for texts of several
+// lines, which stand at the end. It is called before the first request.
+func (k *Kit) ShowAgain(fields ...TextField) {
+	k.textFields = slices.Concat(fields, k.textFields)
+	slices.SortStableFunc(k.textFields, func(a, b TextField) int { return a.rows() - b.rows() })
 }
 
 // secretFields are never sent back to a browser: they are typed again.
@@ -48,22 +72,25 @@ func (k *Kit) Again(c *fiber.Ctx) *Again {
 		return nil
 	}
 	a := &Again{Path: LocalPath(c.OriginalURL(), ""), CSRF: Posted(c, CSRFField), Form: NewForm(map[string]string{})}
-	for _, name := range slices.Concat(typedFields, secretFields) {
-		values := sent[name]
+	for _, typed := range k.textFields {
+		values := sent[typed.Name]
 		if len(values) != 1 {
 			continue
 		}
-		f := againField{Name: name, Label: "field." + name}
-		switch {
-		case name == "code": // its label is the registration's
-			f.Label = "register.code"
-		case slices.Contains(secretFields, name):
-			f.Type = "password"
-		default:
-			a.Form.Values[name] = values[0]
-			if name == "note" || name == "comment" || strings.Contains(values[0], "\n") {
-				f.Rows = 5
-			}
+		f := againField{Name: typed.Name, Label: "field." + typed.Name, Rows: typed.rows()}
+		if strings.Contains(values[0], "\n") {
+			f.Rows = againRows
+		}
+		a.Form.Values[f.Name] = values[0]
+		a.Fields = append(a.Fields, f)
+	}
+	for _, name := range secretFields {
+		if len(sent[name]) != 1 {
+			continue
+		}
+		f := againField{Name: name, Label: "field." + name, Type: "password"}
+		if name == "code" { // its label is the registration's
+			f.Label, f.Type = "register.code", ""
 		}
 		a.Fields = append(a.Fields, f)
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
-	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/policies"
 )
@@ -19,8 +18,11 @@ func IDsSent(c *fiber.Ctx, name string) (ids []uuid.UUID) {
 	return ids
 }
 
+// Field is a field of a form and what it holds.
+type Field struct{ Name, Value string }
+
 // ValuesOf are the values of fields by the fields' names.
-func ValuesOf(fields []customer.Field) map[string]string {
+func ValuesOf(fields []Field) map[string]string {
 	values := map[string]string{}
 	for _, field := range fields {
 		values[field.Name] = field.Value
@@ -44,7 +46,7 @@ type Form struct {
 	Submission string
 	// Was is what the fields held when the form was made, of a form that changes something with a version; Overlap is
 	// what somebody else has saved since.
-	Was     []customer.Field
+	Was     []Field
 	Overlap Overlap
 }
 

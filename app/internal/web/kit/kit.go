@@ -59,6 +59,7 @@ type Kit struct {
 	clients     *client.Resolver
 	templates   map[string]*templates
 	places      []Place
+	textFields  []TextField
 	baseURL     string
 	origin      string // scheme and host of BaseURL
 	firm        string
@@ -73,7 +74,7 @@ func New(o Options) (*Kit, error) {
 		Now: o.Now, Log: o.Log, Policy: o.Policy, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Logo: o.Logo, Secure: o.BaseURL.Scheme == "https",
 		clients: o.Clients, baseURL: strings.TrimRight(o.BaseURL.String(), "/"),
 		origin: o.BaseURL.Scheme + "://" + o.BaseURL.Host, firm: o.Firm, links: o.Links, locale: o.Locale,
-		undelivered: o.Undelivered, templates: map[string]*templates{},
+		undelivered: o.Undelivered, templates: map[string]*templates{}, textFields: textFields,
 	}
 	for _, locale := range text.Locales {
 		tx, err := text.Load(o.Locales, locale, o.Zone)

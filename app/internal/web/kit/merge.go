@@ -11,7 +11,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
-	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/internal/web/text"
 )
@@ -50,7 +49,7 @@ const (
 
 // putOver puts what was typed over what is stored now. base are the values that the form was made with, as far as it
 // says so, stored is what was typed as it would be stored.
-func putOver(base, typed, stored map[string]string, now []customer.Field) (values map[string]string, o Overlap) {
+func putOver(base, typed, stored map[string]string, now []Field) (values map[string]string, o Overlap) {
 	values = maps.Clone(typed)
 	for _, field := range now {
 		was, known := base[field.Name]
@@ -84,13 +83,13 @@ func settled(typed, mine, theirs, chosen string) string {
 // Change is a form over something that has a version.
 type Change struct {
 	Form    *Form
-	Now     []customer.Field // what is stored, of the fields that the form can change
-	Subject uuid.UUID        // by which the log knows the thing; Nil: it does not
+	Now     []Field   // what is stored, of the fields that the form can change
+	Subject uuid.UUID // by which the log knows the thing; Nil: it does not
 	// stored is what was typed as it would be stored; nil: as typed.
 	Stored func(values map[string]string) map[string]string
 	// save saves the form's values if the version is still this one. Otherwise it answers with a fault "version", and
 	// returns what is stored by then, and its version.
-	Save func(version int) (now []customer.Field, current int, err error)
+	Save func(version int) (now []Field, current int, err error)
 }
 
 // saveTries is how often a form is put over what is stored anew, should somebody else be quicker each time.
@@ -142,7 +141,7 @@ func wasField(name string) string { return "was_" + name }
 func mineField(name string) string { return "mine_" + name }
 
 // sentBase are the values that a form says it was made with.
-func sentBase(c *fiber.Ctx, fields []customer.Field) map[string]string {
+func sentBase(c *fiber.Ctx, fields []Field) map[string]string {
 	base := map[string]string{}
 	for _, field := range fields {
 		if was, sent := formValue(c, wasField(field.Name)); sent {
@@ -153,7 +152,7 @@ func sentBase(c *fiber.Ctx, fields []customer.Field) map[string]string {
 }
 
 // wasFields are the values for a form that comes back: as it was made.
-func wasFields(base map[string]string, now []customer.Field) (fields []customer.Field) {
+func wasFields(base map[string]string, now []Field) (fields []Field) {
 	for _, field := range now {
 		if was, known := base[field.Name]; known {
 			field.Value = was
@@ -164,7 +163,7 @@ func wasFields(base map[string]string, now []customer.Field) (fields []customer.
 }
 
 // settleConflicts puts in the value that was chosen for each field of which the person was shown both.
-func settleConflicts(c *fiber.Ctx, f *Form, base map[string]string, now []customer.Field) {
+func settleConflicts(c *fiber.Ctx, f *Form, base map[string]string, now []Field) {
 	for _, field := range now {
 		mine, remembered := formValue(c, mineField(field.Name))
 		if !remembered {

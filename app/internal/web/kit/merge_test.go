@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"testing"
-
-	"kontor/app/customer"
 )
 
 // TestPutOver: of a field that one of the two changed, the change counts; only what both changed differently is to be
@@ -39,7 +37,7 @@ func TestPutOver(t *testing.T) {
 		}
 		typed := map[string]string{"city": c.typed, "version": "1"}
 		before := maps.Clone(typed)
-		values, o := putOver(base, typed, typed, []customer.Field{{Name: "city", Value: c.now}})
+		values, o := putOver(base, typed, typed, []Field{{Name: "city", Value: c.now}})
 		if values["city"] != c.want || values["version"] != "1" {
 			t.Errorf("%s: the field holds %q, want %q", name, values["city"], c.want)
 		}
@@ -59,7 +57,7 @@ func TestPutOver(t *testing.T) {
 func TestPutOverAsStored(t *testing.T) {
 	base := map[string]string{"phone": "+49401234567"}
 	typed, stored := map[string]string{"phone": "040 1234567"}, map[string]string{"phone": "+49401234567"}
-	values, o := putOver(base, typed, stored, []customer.Field{{Name: "phone", Value: "+4930999"}})
+	values, o := putOver(base, typed, stored, []Field{{Name: "phone", Value: "+4930999"}})
 	if values["phone"] != "+4930999" || len(o.Conflicts) > 0 || len(o.Also) != 1 {
 		t.Errorf("%q, %+v", values["phone"], o)
 	}

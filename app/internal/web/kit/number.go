@@ -5,7 +5,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"kontor/app/customer"
 	"kontor/app/entry"
 	"kontor/app/phone"
 )
@@ -23,7 +22,7 @@ type NumberRead struct{ Said, Wrong string }
 // readNumber reads what was typed into a field as saving it will. As long as the country is none, nothing is said: the
 // form complains of the country.
 func (k *Kit) readNumber(c *fiber.Ctx, field, typed, country string) NumberRead {
-	if entry.Key(typed) == "" || !slices.Contains(customer.Countries(), country) {
+	if entry.Key(typed) == "" || !k.Text(c).IsCountry(country) {
 		return NumberRead{}
 	}
 	e164, complaint := numberFields[field](typed, country)
@@ -46,7 +45,7 @@ func (k *Kit) ReadNumbers(c *fiber.Ctx, f *Form, country string) {
 }
 
 // ShowNumbers writes the telephone numbers among the values of fields as every page shows them.
-func ShowNumbers(fields []customer.Field) []customer.Field {
+func ShowNumbers(fields []Field) []Field {
 	for i, field := range fields {
 		if _, number := numberFields[field.Name]; number {
 			fields[i].Value = phone.Show(field.Value)

@@ -12,7 +12,6 @@ import (
 	"kontor/app/account"
 	"kontor/app/approval"
 	"kontor/app/courier"
-	"kontor/app/customer"
 	"kontor/app/handover"
 	accountpages "kontor/app/internal/web/account"
 	approvalpages "kontor/app/internal/web/approval"
@@ -208,10 +207,10 @@ func specialistOf(f *kit.Form, version int) account.SpecialistForm {
 }
 
 // fieldsOfSpecialist are the stored values of the fields that the form can change.
-func fieldsOfSpecialist(a account.Account) []customer.Field {
-	fields := []customer.Field{{Name: "name", Value: a.Name}, {Name: "locale", Value: a.Locale}}
+func fieldsOfSpecialist(a account.Account) []kit.Field {
+	fields := []kit.Field{{Name: "name", Value: a.Name}, {Name: "locale", Value: a.Locale}}
 	for _, role := range policies.FirmRoles {
-		field := customer.Field{Name: kit.RoleField + string(role)}
+		field := kit.Field{Name: kit.RoleField + string(role)}
 		if slices.Contains(a.Roles, role) {
 			field.Value = kit.On
 		}
@@ -270,7 +269,7 @@ func (s *Screens) saveSpecialist(c *fiber.Ctx) error {
 	f := readSpecialist(c)
 	err = s.SaveChange(c, kit.Change{
 		Form: f, Now: fieldsOfSpecialist(a), Subject: a.ID,
-		Save: func(version int) ([]customer.Field, int, error) {
+		Save: func(version int) ([]kit.Field, int, error) {
 			err := s.accounts.UpdateSpecialist(s.Ctx(c), s.Caller(c), a.ID, specialistOf(f, version))
 			if kit.IsVersion(err) {
 				now, errNow := s.specialist(c)

@@ -39,8 +39,15 @@ func rank(code string) int {
 
 // Country is its name; a code that is none stays as it is.
 func (t *Texts) Country(code string) string {
-	if i := slices.IndexFunc(t.Countries, func(o Option) bool { return o.Value == code }); i >= 0 {
+	if i := t.countryAt(code); i >= 0 {
 		return t.Countries[i].Text
 	}
 	return code
+}
+
+// IsCountry says whether a code is a country's.
+func (t *Texts) IsCountry(code string) bool { return t.countryAt(code) >= 0 }
+
+func (t *Texts) countryAt(code string) int {
+	return slices.IndexFunc(t.Countries, func(o Option) bool { return o.Value == code })
 }

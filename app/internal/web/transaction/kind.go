@@ -8,7 +8,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
-	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/transaction"
 )
@@ -115,7 +114,7 @@ func (s *Screens) renameKind(c *fiber.Ctx) error {
 	}
 	err = s.SaveChange(c, kit.Change{
 		Form: f, Now: fieldsOfKind(was), Subject: was.LogID(),
-		Save: func(version int) ([]customer.Field, int, error) {
+		Save: func(version int) ([]kit.Field, int, error) {
 			now, err := s.transactions.RenameKind(s.Ctx(c), s.Caller(c), was.Key, version, readKind(f))
 			return fieldsOfKind(now), now.Version, err
 		},
@@ -135,8 +134,8 @@ func (s *Screens) renameKind(c *fiber.Ctx) error {
 }
 
 // fieldsOfKind are the stored values of the fields that the form can change.
-func fieldsOfKind(k transaction.Kind) []customer.Field {
-	return []customer.Field{{Name: "name_en", Value: k.NameEN}, {Name: "name_de", Value: k.NameDE}}
+func fieldsOfKind(k transaction.Kind) []kit.Field {
+	return []kit.Field{{Name: "name_en", Value: k.NameEN}, {Name: "name_de", Value: k.NameDE}}
 }
 
 func (s *Screens) moveKind(c *fiber.Ctx) error {

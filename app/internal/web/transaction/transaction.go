@@ -118,10 +118,10 @@ func (s *Screens) setTransactionStatus(c *fiber.Ctx) error {
 	f := kit.ReadForm(c, "version", "status")
 	var t transaction.Transaction
 	err = s.SaveChange(c, kit.Change{
-		Form: f, Now: []customer.Field{{Name: "status"}}, Subject: id,
-		Save: func(version int) (_ []customer.Field, _ int, err error) {
+		Form: f, Now: []kit.Field{{Name: "status"}}, Subject: id,
+		Save: func(version int) (_ []kit.Field, _ int, err error) {
 			t, err = s.transactions.SetStatus(s.Ctx(c), s.Caller(c), id, version, transaction.Status(f.Values["status"]))
-			return []customer.Field{{Name: "status", Value: string(t.Status)}}, t.Version, err
+			return []kit.Field{{Name: "status", Value: string(t.Status)}}, t.Version, err
 		},
 	})
 	if err == nil {
@@ -242,9 +242,9 @@ func (s *Screens) editTransaction(c *fiber.Ctx) error {
 }
 
 // transactionFieldsOf are the stored values of the form's fields.
-func transactionFieldsOf(t transaction.Transaction) []customer.Field {
+func transactionFieldsOf(t transaction.Transaction) []kit.Field {
 	f := transaction.FormOf(t)
-	return []customer.Field{
+	return []kit.Field{
 		{Name: "name", Value: f.Name}, {Name: "kind", Value: f.Kind}, {Name: "due", Value: f.Due}, {Name: "responsible", Value: f.Responsible},
 	}
 }
@@ -279,7 +279,7 @@ func (s *Screens) saveTransaction(c *fiber.Ctx) error {
 	f := kit.ReadForm(c, append(slices.Clone(transactionFields), "version")...)
 	err = s.SaveChange(c, kit.Change{
 		Form: f, Now: transactionFieldsOf(x.Transaction), Subject: x.ID,
-		Save: func(version int) ([]customer.Field, int, error) {
+		Save: func(version int) ([]kit.Field, int, error) {
 			now, err := s.transactions.Update(s.Ctx(c), s.Caller(c), x.ID, version, readTransaction(f))
 			if kit.IsVersion(err) {
 				if x, err = s.transactionContextOf(c, now, "overview"); err == nil {

@@ -1,0 +1,86 @@
+package customer
+
+import "slices"
+
+// Field is a row of the table of a customer's data. Checks, forms, pages, the log and what the search finds are made of it.
+type Field struct {
+	Name     string // of the column, and in forms, complaints, the log and texts
+	Only     Type   // "" both; a field of the other type is dropped
+	Required bool   // R6: bold
+	Max      int    // in characters
+	Kind     Kind
+
+	// how the form lays it out
+	Width     int    // columns of the form's twelve; 0: all
+	Narrow    int    // the same on a phone
+	Blank     int    // columns behind it that stay empty
+	Before    string // the field that it stands before; "": it stands behind the one above it in the table
+	Suggested bool   // the browser may suggest what was typed into it for others
+
+	of    func(*Data) *string
+	check func(value string, d *Data) (normal, complaint string)
+	code  bool // the search finds it word by word and in one: "HRB 1234 B", "hrb1234b"
+}
+
+// Kind is what a field holds, and so what people fill it in with.
+type Kind string
+
+// The kinds.
+const (
+	Line      Kind = "line"
+	Lines     Kind = "lines" // line breaks and tabs may stand in it
+	Choice    Kind = "choice"
+	Day       Kind = "day"
+	Telephone Kind = "telephone"
+)
+
+// fields is the table, in the order of complaints and of the page that shows the data.
+var fields = []Field{
+	{Name: "company_name", of: func(d *Data) *string { return &d.CompanyName }, Kind: Line, Max: 200, Only: Company, Required: true, Width: 8},
+	{Name: "legal_form", of: func(d *Data) *string { return &d.LegalForm }, Kind: Line, Max: 50, Only: Company, Width: 4},
+	{Name: "register_court", of: func(d *Data) *string { return &d.RegisterCourt }, Kind: Line, Max: 100, Only: Company, Width: 4},
+	{Name: "register_number", of: func(d *Data) *string { return &d.RegisterNumber }, Kind: Line, Max: 50, Only: Company, Width: 4, code: true},
+	{Name: "vat_id", of: func(d *Data) *string { return &d.VATID }, Kind: Line, Max: 60, Only: Company, Width: 4, check: checkVATID, code: true},
+	{Name: "salutation", of: func(d *Data) *string { return &d.Salutation }, Kind: Choice, Max: 50, Only: Person, Width: 3, Narrow: 6, check: checkSalutation},
+	{Name: "title", of: func(d *Data) *string { return &d.Title }, Kind: Line, Max: 50, Only: Person, Width: 3, Narrow: 6, Suggested: true},
+	{Name: "first_name", of: func(d *Data) *string { return &d.FirstName }, Kind: Line, Max: 100, Required: true, Width: 6},
+	{Name: "last_name", of: func(d *Data) *string { return &d.LastName }, Kind: Line, Max: 100, Required: true, Width: 6},
+	{Name: "date_of_birth", of: func(d *Data) *string { return &d.DateOfBirth }, Kind: Day, Max: 10, Only: Person, Width: 3, Blank: 3, Before: "first_name", check: checkBirth},
+	{Name: "street", of: func(d *Data) *string { return &d.Street }, Kind: Line, Max: 200, Width: 5},
+	{Name: "postal_code", of: func(d *Data) *string { return &d.PostalCode }, Kind: Line, Max: 20, Width: 3, Narrow: 5, check: checkPostalCode},
+	{Name: "city", of: func(d *Data) *string { return &d.City }, Kind: Line, Max: 100, Width: 4, Narrow: 7},
+	{Name: "country", of: func(d *Data) *string { return &d.Country }, Kind: Choice, Max: 60, Width: 4, check: checkCountry},
+	{Name: "phone", of: func(d *Data) *string { return &d.Phone }, Kind: Telephone, Max: 50, Width: 4, check: checkPhone},
+	{Name: "note", of: func(d *Data) *string { return &d.Note }, Kind: Lines, Max: 4000},
+	{Name: "locale", of: func(d *Data) *string { return &d.Locale }, Kind: Choice, Max: 60, Width: 4, Before: "note", check: checkLocale},
+}
+
+// Fields are those of both types, in the table's order.
+func Fields() []Field { return slices.Clone(fields) }
+
+// FieldsOf are those of a type, in the table's order.
+func FieldsOf(t Type) []Field {
+	return slices.DeleteFunc(Fields(), func(f Field) bool { return !f.Belongs(t) })
+}
+
+// FormOf are the fields of a type in the order in which its form has them.
+func FormOf(t Type) []Field {
+	var form []Field
+	for _, f := range FieldsOf(t) {
+		at := len(form)
+		if f.Before != "" {
+			at = slices.IndexFunc(form, func(other Field) bool { return other.Name == f.Before })
+		}
+		form = slices.Insert(form, at, f)
+	}
+	return form
+}
+
+// Belongs says whether customers of a type have the field.
+func (f Field) Belongs(t Type) bool { return f.Only == "" || f.Only == t }
+
+// Value is what the field holds.
+func (f Field) Value(d Data) string { return *f.of(&d) }
+
+// Set fills the field in.
+func (f Field) Set(d *Data, value string) { *f.of(d) = value }
