@@ -27,7 +27,7 @@ type Kind string
 
 // The kinds.
 const (
-	Line      Kind = "line"
+	Line      Kind = ""
 	Lines     Kind = "lines" // line breaks and tabs may stand in it
 	Choice    Kind = "choice"
 	Day       Kind = "day"
@@ -36,19 +36,19 @@ const (
 
 // fields is the table, in the order of complaints and of the page that shows the data.
 var fields = []Field{
-	{Name: "company_name", of: func(d *Data) *string { return &d.CompanyName }, Kind: Line, Max: 200, Only: Company, Required: true, Width: 8},
-	{Name: "legal_form", of: func(d *Data) *string { return &d.LegalForm }, Kind: Line, Max: 50, Only: Company, Width: 4},
-	{Name: "register_court", of: func(d *Data) *string { return &d.RegisterCourt }, Kind: Line, Max: 100, Only: Company, Width: 4},
-	{Name: "register_number", of: func(d *Data) *string { return &d.RegisterNumber }, Kind: Line, Max: 50, Only: Company, Width: 4, code: true},
-	{Name: "vat_id", of: func(d *Data) *string { return &d.VATID }, Kind: Line, Max: 60, Only: Company, Width: 4, check: checkVATID, code: true},
+	{Name: "company_name", of: func(d *Data) *string { return &d.CompanyName }, Max: 200, Only: Company, Required: true, Width: 8},
+	{Name: "legal_form", of: func(d *Data) *string { return &d.LegalForm }, Max: 50, Only: Company, Width: 4},
+	{Name: "register_court", of: func(d *Data) *string { return &d.RegisterCourt }, Max: 100, Only: Company, Width: 4},
+	{Name: "register_number", of: func(d *Data) *string { return &d.RegisterNumber }, Max: 50, Only: Company, Width: 4, code: true},
+	{Name: "vat_id", of: func(d *Data) *string { return &d.VATID }, Max: 60, Only: Company, Width: 4, check: checkVATID, code: true},
 	{Name: "salutation", of: func(d *Data) *string { return &d.Salutation }, Kind: Choice, Max: 50, Only: Person, Width: 3, Narrow: 6, check: checkSalutation},
-	{Name: "title", of: func(d *Data) *string { return &d.Title }, Kind: Line, Max: 50, Only: Person, Width: 3, Narrow: 6, Suggested: true},
-	{Name: "first_name", of: func(d *Data) *string { return &d.FirstName }, Kind: Line, Max: 100, Required: true, Width: 6},
-	{Name: "last_name", of: func(d *Data) *string { return &d.LastName }, Kind: Line, Max: 100, Required: true, Width: 6},
+	{Name: "title", of: func(d *Data) *string { return &d.Title }, Max: 50, Only: Person, Width: 3, Narrow: 6, Suggested: true},
+	{Name: "first_name", of: func(d *Data) *string { return &d.FirstName }, Max: 100, Required: true, Width: 6},
+	{Name: "last_name", of: func(d *Data) *string { return &d.LastName }, Max: 100, Required: true, Width: 6},
 	{Name: "date_of_birth", of: func(d *Data) *string { return &d.DateOfBirth }, Kind: Day, Max: 10, Only: Person, Width: 3, Blank: 3, Before: "first_name", check: checkBirth},
-	{Name: "street", of: func(d *Data) *string { return &d.Street }, Kind: Line, Max: 200, Width: 5},
-	{Name: "postal_code", of: func(d *Data) *string { return &d.PostalCode }, Kind: Line, Max: 20, Width: 3, Narrow: 5, check: checkPostalCode},
-	{Name: "city", of: func(d *Data) *string { return &d.City }, Kind: Line, Max: 100, Width: 4, Narrow: 7},
+	{Name: "street", of: func(d *Data) *string { return &d.Street }, Max: 200, Width: 5},
+	{Name: "postal_code", of: func(d *Data) *string { return &d.PostalCode }, Max: 20, Width: 3, Narrow: 5, check: checkPostalCode},
+	{Name: "city", of: func(d *Data) *string { return &d.City }, Max: 100, Width: 4, Narrow: 7},
 	{Name: "country", of: func(d *Data) *string { return &d.Country }, Kind: Choice, Max: 60, Width: 4, check: checkCountry},
 	{Name: "phone", of: func(d *Data) *string { return &d.Phone }, Kind: Telephone, Max: 50, Width: 4, check: checkPhone},
 	{Name: "note", of: func(d *Data) *string { return &d.Note }, Kind: Lines, Max: 4000},

@@ -50,7 +50,7 @@ type input struct {
 	Hint    string        // a text's id
 	Options []text.Option // of a choice
 	Offered offered
-	Names   bool // customers that may be the same are shown beside it
+	Hinted  bool // customers that may be the same are shown beside it
 }
 
 // offered are values of a field in which any other can be typed. ID is the list's on the page.
@@ -69,7 +69,7 @@ var salutations = []string{"mr", "ms", "mx"}
 // inputs are the fields of the form for a type.
 func (s *Screens) inputs(c *fiber.Ctx, t customer.Type, f *kit.Form) (list []input) {
 	for _, field := range customer.FormOf(t) {
-		in := input{Field: field, Names: field.Name == nameField(t)}
+		in := input{Field: field, Hinted: field.Name == nameField(t)}
 		switch field.Name {
 		case "first_name":
 			if t == customer.Company {
