@@ -22,6 +22,7 @@ type server struct {
 	base     *url.URL
 	admin    *store.DB
 	template func() (string, error)
+	pool     pool
 }
 
 var connect = sync.OnceValues(func() (*server, error) {
@@ -35,6 +36,7 @@ var connect = sync.OnceValues(func() (*server, error) {
 	}
 	s := &server{base: base, admin: admin}
 	s.template = sync.OnceValues(s.makeTemplate)
+	s.pool.server = s
 	return s, nil
 })
 
@@ -51,12 +53,12 @@ func reach(tb testing.TB) *server {
 }
 
 // create makes a database that is dropped with the test, and returns its address.
-func (s *server) create(tb testing.TB, how string) string {
+func (s *server) create(tb testing.TB) string {
 	tb.Helper()
 	ctx := context.Background()
 	id, _ := uuid.NewV4()
 	name := "kontor_test_" + strings.ReplaceAll(id.String(), "-", "")
-	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+name+how); err != nil {
+	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
@@ -89,8 +91,8 @@ func (s *server) address(database string) string {
 
 const templates = "kontor_template_"
 
-// makeTemplate migrates the database that those of the tests are copies of. A test process cannot tidy up after its last
-// test, so each one drops the templates of those that have ended: the lock that goes with the name is free.
+// makeTemplate migrates the database that those of the pool are copies of. A test process cannot tidy up after its last
+// test, so each one drops what those have left that have ended: the lock that goes with the names is free.
 func (s *server) makeTemplate() (string, error) {
 	ctx := context.Background()
 	conn, err := s.admin.Conn(ctx) // never closed: it holds the lock as long as the process lives
@@ -118,7 +120,8 @@ func dropLeft(ctx context.Context, conn bun.Conn) error {
 		return err
 	}
 	for _, name := range names {
-		key, err := strconv.ParseInt(strings.TrimPrefix(name, templates), 10, 64)
+		number, _, _ := strings.Cut(strings.TrimPrefix(name, templates), "_")
+		key, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
 			continue // not ours
 		}

@@ -42,19 +42,14 @@ func SQLite(tb testing.TB) *store.DB {
 // Postgres opens a migrated database of the test's own, or skips the test.
 func Postgres(tb testing.TB) *store.DB {
 	tb.Helper()
-	server := reach(tb)
-	template, err := server.template()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return open(tb, server.create(tb, " TEMPLATE "+template))
+	return open(tb, reach(tb).pool.take(tb))
 }
 
 // SQLiteURL names a file that does not exist yet.
 func SQLiteURL(tb testing.TB) string { return "sqlite://" + filepath.Join(tb.TempDir(), "kontor.db") }
 
 // PostgresURL makes an empty database that is dropped with the test, or skips the test.
-func PostgresURL(tb testing.TB) string { tb.Helper(); return reach(tb).create(tb, "") }
+func PostgresURL(tb testing.TB) string { tb.Helper(); return reach(tb).create(tb) }
 
 func open(tb testing.TB, url string) *store.DB {
 	tb.Helper()
