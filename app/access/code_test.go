@@ -39,12 +39,12 @@ func TestS3WrongCodes(t *testing.T) {
 		wg.Wait()
 		r := w.row(a.ID)
 		if r.CodeTries != 5 || r.CodeTriesDay != 5 || said["code: code.wrong"] != 4 || said["too_many: code.locked"] != 20*tries-4 {
-			w.t.Errorf("%d tries, %v", r.CodeTries, said)
+			w.Errorf("%d tries, %v", r.CodeTries, said)
 		}
 		_, err := w.register(token, code)
-		wantFault(w.t, err, "too_many: code.locked")
-		if inv, err := w.Invitation(w.ctx(), token); err != nil || !inv.CodeLocked {
-			w.t.Errorf("%+v, %v", inv, err)
+		wantFault(w.TB, err, "too_many: code.locked")
+		if inv, err := w.Invitation(w.Ctx, token); err != nil || !inv.CodeLocked {
+			w.Errorf("%+v, %v", inv, err)
 		}
 	})
 }
@@ -65,28 +65,28 @@ func TestS4NewCodesDoNotResetTheDay(t *testing.T) {
 				if round == 2 && try == 5 {
 					want = "too_many: code.day"
 				}
-				wantFault(w.t, err, want)
+				wantFault(w.TB, err, want)
 				if try == 2 {
 					var e *fault.Error
 					if !errors.As(err, &e) || e.Fields[0].Args["left"] != 3 {
-						w.t.Errorf("left: %v", e.Fields[0].Args)
+						w.Errorf("left: %v", e.Fields[0].Args)
 					}
 				}
 			}
-			w.clock.tick(2 * time.Minute)
-			must(w.t, w.NewCode(w.ctx(), token, here))
+			w.Tick(2 * time.Minute)
+			w.Must(w.NewCode(w.Ctx, token, here))
 			_, code = w.deliver(a.ID)
 		}
 		_, err := w.register(token, code)
 		var e *fault.Error
-		if !errors.As(err, &e) || !errors.Is(err, ErrCodeDay) || e.RetryAfter != at(24, 0, 0).Sub(w.clock.now()) {
-			w.t.Fatalf("%v", err)
+		if !errors.As(err, &e) || !errors.Is(err, ErrCodeDay) || e.RetryAfter != at(24, 0, 0).Sub(w.Now()) {
+			w.Fatalf("%v", err)
 		}
-		w.clock.set(at(24, 0, 0))
-		must(w.t, w.NewCode(w.ctx(), token, here))
+		w.Set(at(24, 0, 0))
+		w.Must(w.NewCode(w.Ctx, token, here))
 		_, code = w.deliver(a.ID)
 		_, err = w.register(token, code)
-		must(w.t, err)
+		w.Must(err)
 	})
 }
 
@@ -102,12 +102,12 @@ func TestS13Codes(t *testing.T) {
 			a := w.invited(fmt.Sprintf("b%d@example.org", i), mobile)
 			token, code := w.deliver(a.ID)
 			if !codeShape.MatchString(code) {
-				w.t.Errorf("code %q", code)
+				w.Errorf("code %q", code)
 			}
 			_, err := w.register(token, code+"0")
-			wantFault(w.t, err, "code: code.malformed")
+			wantFault(w.TB, err, "code: code.malformed")
 			_, err = w.register(token, write(code))
-			must(w.t, err)
+			w.Must(err)
 		}
 	})
 }
@@ -120,7 +120,7 @@ func TestS14Flood(t *testing.T) {
 		var wg sync.WaitGroup
 		errs := make([]error, 30)
 		for i := range errs {
-			wg.Go(func() { errs[i] = w.NewCode(w.ctx(), token, here) })
+			wg.Go(func() { errs[i] = w.NewCode(w.Ctx, token, here) })
 		}
 		wg.Wait()
 		sent := 0
@@ -130,29 +130,29 @@ func TestS14Flood(t *testing.T) {
 			case err == nil:
 				sent++
 			case !errors.As(err, &e) || !errors.Is(err, ErrCodeWait) || e.RetryAfter != time.Minute:
-				w.t.Errorf("%v", err)
+				w.Errorf("%v", err)
 			}
 		}
 		if sent != 1 || len(w.messages(a.ID, courier.Queued)) != 1 {
-			w.t.Fatalf("%d sent", sent)
+			w.Fatalf("%d sent", sent)
 		}
-		if inv, err := w.Invitation(w.ctx(), token); err != nil || !inv.NextCodeAt.Equal(at(9, 1, 0)) {
-			w.t.Errorf("next at %s, %v", inv.NextCodeAt, err)
+		if inv, err := w.Invitation(w.Ctx, token); err != nil || !inv.NextCodeAt.Equal(at(9, 1, 0)) {
+			w.Errorf("next at %s, %v", inv.NextCodeAt, err)
 		}
 		for range 4 {
-			w.clock.tick(time.Minute)
-			must(w.t, w.NewCode(w.ctx(), token, here))
+			w.Tick(time.Minute)
+			w.Must(w.NewCode(w.Ctx, token, here))
 		}
-		w.clock.tick(time.Hour)
-		err := w.NewCode(w.ctx(), token, here)
+		w.Tick(time.Hour)
+		err := w.NewCode(w.Ctx, token, here)
 		var e *fault.Error
-		if !errors.As(err, &e) || !errors.Is(err, ErrCodeWait) || e.RetryAfter != at(24, 0, 0).Sub(w.clock.now()) {
-			w.t.Errorf("%v", err)
+		if !errors.As(err, &e) || !errors.Is(err, ErrCodeWait) || e.RetryAfter != at(24, 0, 0).Sub(w.Now()) {
+			w.Errorf("%v", err)
 		}
-		w.clock.set(at(24, 0, 0))
-		must(w.t, w.NewCode(w.ctx(), token, here))
+		w.Set(at(24, 0, 0))
+		w.Must(w.NewCode(w.Ctx, token, here))
 		if n := w.count("message", "kind = ?", courier.RegistrationCode); n != 7 {
-			w.t.Errorf("%d SMS", n)
+			w.Errorf("%d SMS", n)
 		}
 	})
 }
@@ -164,19 +164,19 @@ func TestNewCode(t *testing.T) {
 		for range 5 {
 			_, _ = w.register(token, "2222-2222")
 		}
-		w.clock.tick(time.Minute)
-		must(w.t, w.NewCode(w.ctx(), token, here))
+		w.Tick(time.Minute)
+		w.Must(w.NewCode(w.Ctx, token, here))
 		_, second := w.deliver(a.ID)
 		_, err := w.register(token, first)
-		wantFault(w.t, err, "code: code.wrong")
-		w.clock.tick(codeLife)
+		wantFault(w.TB, err, "code: code.wrong")
+		w.Tick(codeLife)
 		_, err = w.register(token, second)
-		wantFault(w.t, err, "code: code.wrong")
-		must(w.t, w.NewCode(w.ctx(), token, here))
+		wantFault(w.TB, err, "code: code.wrong")
+		w.Must(w.NewCode(w.Ctx, token, here))
 		_, third := w.deliver(a.ID)
-		w.clock.tick(codeLife - time.Second)
+		w.Tick(codeLife - time.Second)
 		_, err = w.register(token, third)
-		must(w.t, err)
+		w.Must(err)
 	})
 }
 
@@ -208,9 +208,9 @@ func TestCodeOnlyIfAnSMSWentOut(t *testing.T) {
 						w.settle(m, c.state, c.reason, c.outcome)
 					}
 				}
-				got, late, err := w.needsCode(w.ctx(), w.row(a.ID))
+				got, late, err := w.needsCode(w.Ctx, w.row(a.ID))
 				if err != nil || got != c.want || late != c.late {
-					w.t.Errorf("%v, late %v, %v", got, late, err)
+					w.Errorf("%v, late %v, %v", got, late, err)
 				}
 			})
 		})
@@ -228,15 +228,15 @@ func TestRefusedSMSLetsTheLinkSuffice(t *testing.T) {
 			}
 			token = strings.TrimPrefix(w.compose(m).Data.(courier.RegistrationData).Link, "https://kontor.example/register/")
 		}
-		inv, err := w.Invitation(w.ctx(), token)
+		inv, err := w.Invitation(w.Ctx, token)
 		if err != nil || inv.NeedsCode || inv.MobileEnd != "" {
-			w.t.Errorf("%+v, %v", inv, err)
+			w.Errorf("%+v, %v", inv, err)
 		}
-		must(w.t, w.NewCode(w.ctx(), token, here))
+		w.Must(w.NewCode(w.Ctx, token, here))
 		if n := len(w.messages(a.ID)); n != 2 {
-			w.t.Errorf("%d messages", n)
+			w.Errorf("%d messages", n)
 		}
 		_, err = w.register(token, "")
-		must(w.t, err)
+		w.Must(err)
 	})
 }

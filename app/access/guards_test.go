@@ -17,11 +17,11 @@ import (
 func TestSendAgainWhenDeactivated(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
-		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
-		w.clock.tick(time.Hour)
-		wantFault(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID), "conflict: access.deactivated")
+		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
+		w.Tick(time.Hour)
+		wantFault(w.TB, w.Resend(w.Ctx, w.anna, w.customer, a.ID), "conflict: access.deactivated")
 		if r := w.row(a.ID); r.Generation != 1 || len(w.messages(a.ID, courier.Queued)) != 0 {
-			w.t.Errorf("generation %d, %d messages wait", r.Generation, len(w.messages(a.ID, courier.Queued)))
+			w.Errorf("generation %d, %d messages wait", r.Generation, len(w.messages(a.ID, courier.Queued)))
 		}
 	})
 }
@@ -32,11 +32,11 @@ func TestStaleCorrection(t *testing.T) {
 		a := w.invited("berta@example.org", "")
 		f := form("berta@example.org", "")
 		f.FirstName = "Bertha"
-		_, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, f)
-		must(w.t, err)
-		got, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, f)
+		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, f)
+		w.Must(err)
+		got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, f)
 		if !errors.Is(err, ErrVersion) || got.FirstName != "Bertha" {
-			w.t.Errorf("%+v, %v", got, err)
+			w.Errorf("%+v, %v", got, err)
 		}
 	})
 }
@@ -48,22 +48,22 @@ func TestDeactivatingShuts(t *testing.T) {
 		a := w.invited("berta@example.org", mobile)
 		w.deliver(a.ID)
 		if w.count("link", "subject_id = ?", a.ID) == 0 || w.count("access_code", "access_id = ?", a.ID) == 0 {
-			w.t.Fatal("nothing was minted")
+			w.Fatal("nothing was minted")
 		}
-		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
+		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
 		if n := w.count("link", "subject_id = ?", a.ID) + w.count("access_code", "access_id = ?", a.ID); n != 0 {
-			w.t.Errorf("%d links and codes are left", n)
+			w.Errorf("%d links and codes are left", n)
 		}
 
 		own := w.invited("anna@kanzlei.example", "")
 		token, _ := w.deliver(own.ID)
-		_, err := w.Register(w.ctx(), token, RegisterForm{Password: strong}, account.Caller{}, here)
-		must(w.t, err)
-		_, session, err := w.people.SignIn(w.ctx(), "anna@kanzlei.example", strong, here)
-		must(w.t, err)
-		must(w.t, w.Deactivate(w.ctx(), w.anna, w.customer, own.ID))
-		if p, err := w.people.Authenticate(w.ctx(), session); err != nil || p == nil {
-			w.t.Errorf("who works for the firm is signed out: %v", err)
+		_, err := w.Register(w.Ctx, token, RegisterForm{Password: strong}, account.Caller{}, here)
+		w.Must(err)
+		_, session, err := w.People.SignIn(w.Ctx, "anna@kanzlei.example", strong, here)
+		w.Must(err)
+		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, own.ID))
+		if p, err := w.People.Authenticate(w.Ctx, session); err != nil || p == nil {
+			w.Errorf("who works for the firm is signed out: %v", err)
 		}
 	})
 }
@@ -74,12 +74,12 @@ func TestCodeOfThisInvitation(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
 		w.deliver(a.ID) // to the former number it went out
-		_, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, form("berta@example.org", "+491722345678"))
-		must(w.t, err)
+		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, form("berta@example.org", "+491722345678"))
+		w.Must(err)
 		needs := func(want bool) {
-			w.t.Helper()
-			if got, _, err := w.needsCode(w.ctx(), w.row(a.ID)); err != nil || got != want {
-				w.t.Errorf("a code is asked for: %v, %v; want %v", got, err, want)
+			w.Helper()
+			if got, _, err := w.needsCode(w.Ctx, w.row(a.ID)); err != nil || got != want {
+				w.Errorf("a code is asked for: %v, %v; want %v", got, err, want)
 			}
 		}
 		needs(true)
@@ -90,8 +90,8 @@ func TestCodeOfThisInvitation(t *testing.T) {
 		}
 		needs(false)
 		// the other way round: the former number was refused, the present one gets its code
-		_, err = w.Correct(w.ctx(), w.anna, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", mobile))
-		must(w.t, err)
+		_, err = w.Correct(w.Ctx, w.anna, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", mobile))
+		w.Must(err)
 		needs(true)
 	})
 }
@@ -100,9 +100,9 @@ func TestCodeOfThisInvitation(t *testing.T) {
 func TestCodeInForce(t *testing.T) {
 	each(t, func(w *world) {
 		a, other := w.invited("berta@example.org", mobile), w.invited("otto@example.org", mobile)
-		start := w.clock.now()
+		start := w.Now()
 		ends := start.Add(10 * time.Minute)
-		must(w.t, insertCode(w.ctx(), w.db, codeRow{Hash: "h", AccessID: a.ID, Generation: 1, CreatedAt: start, ExpiresAt: ends}))
+		w.Must(insertCode(w.Ctx, w.db, codeRow{Hash: "h", AccessID: a.ID, Generation: 1, CreatedAt: start, ExpiresAt: ends}))
 		for name, c := range map[string]struct {
 			access     uuid.UUID
 			generation int
@@ -117,8 +117,8 @@ func TestCodeInForce(t *testing.T) {
 			"another's":          {other.ID, 1, "h", start, false},
 			"another code":       {a.ID, 1, "g", start, false},
 		} {
-			if got, err := codeInForce(w.ctx(), w.db, c.access, c.generation, []string{"x", c.hash}, c.now); err != nil || got != c.want {
-				w.t.Errorf("%s: %v, %v", name, got, err)
+			if got, err := codeInForce(w.Ctx, w.db, c.access, c.generation, []string{"x", c.hash}, c.now); err != nil || got != c.want {
+				w.Errorf("%s: %v, %v", name, got, err)
 			}
 		}
 	})
@@ -129,8 +129,8 @@ func TestCodeInForce(t *testing.T) {
 func TestAccountMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("anna@kanzlei.example", "")
-		anna, _, err := w.people.ByEmail(w.ctx(), w.db, "anna@kanzlei.example")
-		must(w.t, err)
+		anna, _, err := w.People.ByEmail(w.Ctx, w.db, "anna@kanzlei.example")
+		w.Must(err)
 		r := w.row(a.ID)
 		other := anna
 		other.ID = newID()
@@ -147,15 +147,15 @@ func TestAccountMeanwhile(t *testing.T) {
 			"it went since":               {nobody, proven{owner: anna, has: true}, ErrAgain},
 			"there is none":               {nobody, proven{hash: "x"}, nil},
 		} {
-			err := w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) error {
+			err := w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 				got, err := w.accountFor(ctx, tx, c.r, c.who)
 				if err == nil && got.Email != c.r.Email {
-					w.t.Errorf("%s: %+v", name, got)
+					w.Errorf("%s: %+v", name, got)
 				}
 				return err
 			})
 			if !errors.Is(err, c.want) {
-				w.t.Errorf("%s: %v, want %v", name, err, c.want)
+				w.Errorf("%s: %v, want %v", name, err, c.want)
 			}
 		}
 	})

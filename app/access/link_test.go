@@ -17,24 +17,24 @@ func TestEachGuardOfALink(t *testing.T) {
 		} {
 			a := w.invited("berta."+name[:3]+"@example.org", "")
 			token, _ := w.deliver(a.ID)
-			r, l, err := w.look(w.ctx(), token)
-			must(w.t, err)
-			_, err = w.db.ExecContext(w.ctx(), `UPDATE access SET `+change+` WHERE id = ?`, r.ID)
-			must(w.t, err)
-			if _, err := secret.Find(w.ctx(), w.db, secret.Register, token, w.clock.now()); err != nil {
-				w.t.Fatalf("the link itself: %v", err)
+			r, l, err := w.look(w.Ctx, token)
+			w.Must(err)
+			_, err = w.db.ExecContext(w.Ctx, `UPDATE access SET `+change+` WHERE id = ?`, r.ID)
+			w.Must(err)
+			if _, err := secret.Find(w.Ctx, w.db, secret.Register, token, w.Now()); err != nil {
+				w.Fatalf("the link itself: %v", err)
 			}
-			if _, err := w.Invitation(w.ctx(), token); err != secret.ErrUnknownLink {
-				w.t.Errorf("%s, opened afterwards: %v", name, err)
+			if _, err := w.Invitation(w.Ctx, token); err != secret.ErrUnknownLink {
+				w.Errorf("%s, opened afterwards: %v", name, err)
 			}
-			if _, err := w.redeem(w.ctx(), token, l, proven{hash: "x"}, here); err != secret.ErrUnknownLink {
-				w.t.Errorf("%s, sent afterwards: %v", name, err)
+			if _, err := w.redeem(w.Ctx, token, l, proven{hash: "x"}, here); err != secret.ErrUnknownLink {
+				w.Errorf("%s, sent afterwards: %v", name, err)
 			}
 			if w.row(a.ID).RegisteredAt != nil || w.count("account", "NOT specialist") != 0 {
-				w.t.Errorf("%s: registered", name)
+				w.Errorf("%s: registered", name)
 			}
-			if _, err := secret.Find(w.ctx(), w.db, secret.Register, token, w.clock.now()); err != nil {
-				w.t.Errorf("%s, the link was used up: %v", name, err)
+			if _, err := secret.Find(w.Ctx, w.db, secret.Register, token, w.Now()); err != nil {
+				w.Errorf("%s, the link was used up: %v", name, err)
 			}
 		}
 	})

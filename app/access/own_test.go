@@ -18,60 +18,60 @@ import (
 
 // specialist adds a specialist user and returns them as a caller who can sign in.
 func (w *world) specialist(name, email string, roles ...policies.Role) account.Caller {
-	w.t.Helper()
-	_, err := w.people.AddByCommand(w.ctx(), account.SpecialistForm{Name: name, Email: email, Roles: roles})
-	must(w.t, err)
-	a, _, err := w.people.ByEmail(w.ctx(), w.db, email)
-	must(w.t, err)
-	_, err = w.db.NewRaw(`UPDATE account SET password_hash = 'x' WHERE id = ?`, a.ID).Exec(w.ctx())
-	must(w.t, err)
-	w.clock.tick(time.Second)
-	c, err := w.people.CallerOf(w.ctx(), w.db, a.ID)
-	must(w.t, err)
+	w.Helper()
+	_, err := w.People.AddByCommand(w.Ctx, account.SpecialistForm{Name: name, Email: email, Roles: roles})
+	w.Must(err)
+	a, _, err := w.People.ByEmail(w.Ctx, w.db, email)
+	w.Must(err)
+	_, err = w.db.NewRaw(`UPDATE account SET password_hash = 'x' WHERE id = ?`, a.ID).Exec(w.Ctx)
+	w.Must(err)
+	w.Tick(time.Second)
+	c, err := w.People.CallerOf(w.Ctx, w.db, a.ID)
+	w.Must(err)
 	return c
 }
 
 // firm adds Sven, who administers the customer and no more, and Uta and Petra, who guard the system.
 func (w *world) firm() (sven, uta, petra account.Caller) {
-	w.t.Helper()
+	w.Helper()
 	sven = w.specialist("Sven Amt", "sven@kanzlei.example", policies.Specialist)
 	_, err := w.db.NewRaw(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`,
-		w.customer, sven.ID, w.clock.now(), w.anna.ID).Exec(w.ctx())
-	must(w.t, err)
+		w.customer, sven.ID, w.Now(), w.anna.ID).Exec(w.Ctx)
+	w.Must(err)
 	return sven, w.specialist("Uta User", "uta@kanzlei.example", policies.UserAdministrator),
 		w.specialist("Petra Plan", "petra@kanzlei.example", policies.PolicyAdministrator)
 }
 
 // wantWaits says whether an access waits for a second person, and that nothing was sent while it does.
 func (w *world) wantWaits(what string, id uuid.UUID, want bool) {
-	w.t.Helper()
+	w.Helper()
 	a := w.row(id).access()
-	waits, err := w.approvals.About(w.ctx(), approval.AccessOfOwn, id)
-	must(w.t, err)
-	if got := a.Status(w.clock.now()) == Waits; got != want || (len(waits) == 1) != want {
-		w.t.Errorf("%s: %s, %d proposals, want waiting %v", what, a.Status(w.clock.now()), len(waits), want)
+	waits, err := w.Approvals.About(w.Ctx, approval.AccessOfOwn, id)
+	w.Must(err)
+	if got := a.Status(w.Now()) == Waits; got != want || (len(waits) == 1) != want {
+		w.Errorf("%s: %s, %d proposals, want waiting %v", what, a.Status(w.Now()), len(waits), want)
 	}
 	if n := len(w.messages(id, courier.Queued, courier.Sending)); want && n > 0 {
-		w.t.Errorf("%s: %d messages are on their way", what, n)
+		w.Errorf("%s: %d messages are on their way", what, n)
 	} else if !want && n == 0 && a.pending() {
-		w.t.Errorf("%s: nothing is on its way", what)
+		w.Errorf("%s: nothing is on its way", what)
 	}
 	if want {
 		if links := w.count("link", "subject_id = ? AND used_at IS NULL", id); links != 0 {
-			w.t.Errorf("%s: %d links are good", what, links)
+			w.Errorf("%s: %d links are good", what, links)
 		}
 	}
 }
 
 func (w *world) approve(by account.Caller, id uuid.UUID) {
-	w.t.Helper()
-	waits, err := w.approvals.About(w.ctx(), approval.AccessOfOwn, id)
-	must(w.t, err)
+	w.Helper()
+	waits, err := w.Approvals.About(w.Ctx, approval.AccessOfOwn, id)
+	w.Must(err)
 	if len(waits) != 1 {
-		w.t.Fatalf("%d proposals about the access", len(waits))
+		w.Fatalf("%d proposals about the access", len(waits))
 	}
-	_, err = w.approvals.Approve(w.ctx(), by.Actor(), waits[0].ID)
-	must(w.t, err)
+	_, err = w.Approvals.Approve(w.Ctx, by.Actor(), waits[0].ID)
+	w.Must(err)
 }
 
 // TestOwnAddressWaits: an access for the address of anybody in the firm, however it is written, waits; others don't.
@@ -84,19 +84,19 @@ func TestOwnAddressWaits(t *testing.T) {
 			"sven@kanzlei.example": true, "Sven+privat@Kanzlei.example": true, "uta@kanzlei.example": true,
 			"sven@other.example": false, "svenja@kanzlei.example": false,
 		} {
-			a, err := w.Create(w.ctx(), sven, w.customer, form(email, "+4915112345678"), "")
+			a, err := w.Create(w.Ctx, sven, w.customer, form(email, "+4915112345678"), "")
 			must(t, err)
 			w.wantWaits(email, a.ID, want)
 			if !want {
 				continue
 			}
-			wantFault(t, w.Resend(w.ctx(), sven, w.customer, a.ID), "conflict: access.waiting")
-			must(t, w.Reactivate(w.ctx(), sven, w.customer, a.ID))
+			wantFault(t, w.Resend(w.Ctx, sven, w.customer, a.ID), "conflict: access.waiting")
+			must(t, w.Reactivate(w.Ctx, sven, w.customer, a.ID))
 			w.wantWaits(email+", reactivated", a.ID, true)
 			w.approve(petra, a.ID)
 			w.wantWaits(email+", approved", a.ID, false)
 			token, _ := w.deliver(a.ID)
-			if _, err := w.Invitation(w.ctx(), token); err != nil {
+			if _, err := w.Invitation(w.Ctx, token); err != nil {
 				t.Errorf("%s: %v", email, err)
 			}
 		}
@@ -107,12 +107,12 @@ func TestOwnAddressWaits(t *testing.T) {
 func TestOwnAddressAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm()
-		a, err := w.Create(w.ctx(), w.anna, w.customer, form("sven@kanzlei.example", ""), "")
+		a, err := w.Create(w.Ctx, w.anna, w.customer, form("sven@kanzlei.example", ""), "")
 		must(t, err)
 		w.wantWaits("by Anna, who guards everything", a.ID, false)
-		must(t, w.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
+		must(t, w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
 		sven := w.specialist("Sven Zwei", "sven2@kanzlei.example", policies.Specialist, policies.UserAdministrator)
-		must(t, w.Reactivate(w.ctx(), sven, w.customer, a.ID))
+		must(t, w.Reactivate(w.Ctx, sven, w.customer, a.ID))
 		w.wantWaits("reactivated after somebody agreed", a.ID, false)
 	})
 }
@@ -121,28 +121,28 @@ func TestOwnAddressAtOnce(t *testing.T) {
 func TestOwnAddressStopped(t *testing.T) {
 	each(t, func(w *world) {
 		sven, uta, petra := w.firm()
-		a, err := w.Create(w.ctx(), sven, w.customer, form("sven@kanzlei.example", ""), "")
+		a, err := w.Create(w.Ctx, sven, w.customer, form("sven@kanzlei.example", ""), "")
 		must(t, err)
-		waits, err := w.approvals.About(w.ctx(), approval.AccessOfOwn, a.ID)
+		waits, err := w.Approvals.About(w.Ctx, approval.AccessOfOwn, a.ID)
 		must(t, err)
 		if waits[0].PassesAt != nil || waits[0].ConcernedID.UUID != sven.ID || waits[0].CustomerID.UUID != w.customer {
 			t.Errorf("%+v", waits[0])
 		}
-		_, err = w.approvals.Stop(w.ctx(), uta.Actor(), waits[0].ID)
+		_, err = w.Approvals.Stop(w.Ctx, uta.Actor(), waits[0].ID)
 		must(t, err)
 		w.wantWaits("stopped", a.ID, false)
-		if s := w.row(a.ID).access().Status(w.clock.now()); s != Deactivated {
+		if s := w.row(a.ID).access().Status(w.Now()); s != Deactivated {
 			t.Errorf("stopped: %s", s)
 		}
-		must(t, w.Reactivate(w.ctx(), sven, w.customer, a.ID))
+		must(t, w.Reactivate(w.Ctx, sven, w.customer, a.ID))
 		w.wantWaits("asked for again", a.ID, true)
-		must(t, w.Deactivate(w.ctx(), sven, w.customer, a.ID))
+		must(t, w.Deactivate(w.Ctx, sven, w.customer, a.ID))
 		w.wantWaits("given up", a.ID, false)
-		must(t, w.Reactivate(w.ctx(), sven, w.customer, a.ID))
-		w.clock.tick(approval.Life)
-		must(t, w.approvals.Tick(w.ctx()))
+		must(t, w.Reactivate(w.Ctx, sven, w.customer, a.ID))
+		w.Tick(approval.Life)
+		must(t, w.Approvals.Tick(w.Ctx))
 		w.wantWaits("expired", a.ID, false)
-		must(t, w.Reactivate(w.ctx(), sven, w.customer, a.ID))
+		must(t, w.Reactivate(w.Ctx, sven, w.customer, a.ID))
 		w.approve(petra, a.ID)
 		w.wantWaits("approved", a.ID, false)
 	})
@@ -152,24 +152,24 @@ func TestOwnAddressStopped(t *testing.T) {
 func TestOwnAddressCorrected(t *testing.T) {
 	each(t, func(w *world) {
 		sven, _, _ := w.firm()
-		a, err := w.Create(w.ctx(), sven, w.customer, form("berta@example.org", ""), "")
+		a, err := w.Create(w.Ctx, sven, w.customer, form("berta@example.org", ""), "")
 		must(t, err)
 		token, _ := w.deliver(a.ID)
-		a, err = w.Correct(w.ctx(), sven, w.customer, a.ID, a.Version, form("sven+1@kanzlei.example", ""))
+		a, err = w.Correct(w.Ctx, sven, w.customer, a.ID, a.Version, form("sven+1@kanzlei.example", ""))
 		must(t, err)
 		w.wantWaits("corrected to one's own", a.ID, true)
-		if _, err := w.Invitation(w.ctx(), token); !errors.Is(err, secret.ErrUnknownLink) {
+		if _, err := w.Invitation(w.Ctx, token); !errors.Is(err, secret.ErrUnknownLink) {
 			t.Errorf("the link to the old address: %v", err)
 		}
 		f := form("sven+1@kanzlei.example", "")
 		f.FirstName = "Sven"
-		a, err = w.Correct(w.ctx(), sven, w.customer, a.ID, w.row(a.ID).Version, f)
+		a, err = w.Correct(w.Ctx, sven, w.customer, a.ID, w.row(a.ID).Version, f)
 		must(t, err)
 		w.wantWaits("another name", a.ID, true)
-		a, err = w.Correct(w.ctx(), sven, w.customer, a.ID, w.row(a.ID).Version, form("uta@kanzlei.example", ""))
+		a, err = w.Correct(w.Ctx, sven, w.customer, a.ID, w.row(a.ID).Version, form("uta@kanzlei.example", ""))
 		must(t, err)
 		w.wantWaits("corrected to a colleague's", a.ID, true)
-		a, err = w.Correct(w.ctx(), sven, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", ""))
+		a, err = w.Correct(w.Ctx, sven, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", ""))
 		must(t, err)
 		w.wantWaits("corrected to somebody else's", a.ID, false)
 		if w.row(a.ID).DeactivatedAt != nil {
@@ -183,19 +183,19 @@ func TestOwnAddressUndone(t *testing.T) {
 	each(t, func(w *world) {
 		sven, uta, petra := w.firm()
 		remove := func(by account.Caller, id uuid.UUID) (taken Taken) {
-			must(t, w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) (err error) {
+			must(t, w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 				taken, _, err = w.RemoveIn(ctx, tx, by, w.customer, id)
 				return err
 			}))
 			return taken
 		}
 		restore := func(by account.Caller, taken Taken) {
-			must(t, w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) error {
+			must(t, w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 				_, err := w.RestoreIn(ctx, tx, by, taken)
 				return err
 			}))
 		}
-		waiting, err := w.Create(w.ctx(), sven, w.customer, form("sven@kanzlei.example", ""), "")
+		waiting, err := w.Create(w.Ctx, sven, w.customer, form("sven@kanzlei.example", ""), "")
 		must(t, err)
 		taken := remove(sven, waiting.ID)
 		if n := w.count("approval", "state = 'waiting'"); n != 0 {
@@ -207,10 +207,10 @@ func TestOwnAddressUndone(t *testing.T) {
 		restore(sven, remove(sven, waiting.ID))
 		w.wantWaits("one that was approved", waiting.ID, false)
 
-		a, err := w.Create(w.ctx(), sven, w.customer, form("berta@example.org", ""), "")
+		a, err := w.Create(w.Ctx, sven, w.customer, form("berta@example.org", ""), "")
 		must(t, err)
 		taken = remove(sven, a.ID)
-		_, err = w.db.NewRaw(`UPDATE account SET email = 'berta@example.org', email_folded = 'berta@example.org' WHERE id = ?`, uta.ID).Exec(w.ctx())
+		_, err = w.db.NewRaw(`UPDATE account SET email = 'berta@example.org', email_folded = 'berta@example.org' WHERE id = ?`, uta.ID).Exec(w.Ctx)
 		must(t, err)
 		restore(sven, taken)
 		w.wantWaits("one whose address became a colleague's", a.ID, true)
@@ -222,33 +222,33 @@ func TestOwnAddressUndone(t *testing.T) {
 func TestOwnAddressLater(t *testing.T) {
 	each(t, func(w *world) {
 		sven, uta, _ := w.firm()
-		pending, err := w.Create(w.ctx(), sven, w.customer, form("neu+kunde@example.org", ""), "")
+		pending, err := w.Create(w.Ctx, sven, w.customer, form("neu+kunde@example.org", ""), "")
 		must(t, err)
 		token, _ := w.deliver(pending.ID)
-		registered, err := w.Create(w.ctx(), sven, w.customer, form("neu+da@example.org", ""), "")
+		registered, err := w.Create(w.Ctx, sven, w.customer, form("neu+da@example.org", ""), "")
 		must(t, err)
 		own, _ := w.deliver(registered.ID)
 		_, err = w.register(own, "")
 		must(t, err)
-		other, err := w.Create(w.ctx(), sven, w.customer, form("neue@example.org", ""), "")
+		other, err := w.Create(w.Ctx, sven, w.customer, form("neue@example.org", ""), "")
 		must(t, err)
 
-		_, err = w.people.AddSpecialist(w.ctx(), uta, account.SpecialistForm{Name: "Neu", Email: "neu@example.org", Roles: []policies.Role{policies.Specialist}})
+		_, err = w.People.AddSpecialist(w.Ctx, uta, account.SpecialistForm{Name: "Neu", Email: "neu@example.org", Roles: []policies.Role{policies.Specialist}})
 		must(t, err)
 		w.wantWaits("invited", pending.ID, true)
 		w.wantWaits("registered", registered.ID, true)
 		w.wantWaits("another address", other.ID, false)
-		if _, err := w.Invitation(w.ctx(), token); !errors.Is(err, secret.ErrUnknownLink) {
+		if _, err := w.Invitation(w.Ctx, token); !errors.Is(err, secret.ErrUnknownLink) {
 			t.Errorf("the link: %v", err)
 		}
 	})
 	each(t, func(w *world) {
 		sven, uta, petra := w.firm()
-		a, err := w.Create(w.ctx(), sven, w.customer, form("berta@example.org", ""), "")
+		a, err := w.Create(w.Ctx, sven, w.customer, form("berta@example.org", ""), "")
 		must(t, err)
 		token, _ := w.deliver(a.ID)
 		// nobody noticed
-		_, err = w.db.NewRaw(`UPDATE account SET username = 'berta@example.org', username_folded = 'berta@example.org' WHERE id = ?`, uta.ID).Exec(w.ctx())
+		_, err = w.db.NewRaw(`UPDATE account SET username = 'berta@example.org', username_folded = 'berta@example.org' WHERE id = ?`, uta.ID).Exec(w.Ctx)
 		must(t, err)
 		if _, err := w.register(token, ""); !errors.Is(err, ErrHeld) {
 			t.Errorf("redeemed: %v", err)
@@ -266,15 +266,15 @@ func TestOwnAddressLater(t *testing.T) {
 func TestEndUserTakesOwnAddress(t *testing.T) {
 	each(t, func(w *world) {
 		sven, _, _ := w.firm()
-		a, err := w.Create(w.ctx(), sven, w.customer, form("berta@example.org", ""), "")
+		a, err := w.Create(w.Ctx, sven, w.customer, form("berta@example.org", ""), "")
 		must(t, err)
 		token, _ := w.deliver(a.ID)
 		_, err = w.register(token, "")
 		must(t, err)
 		id := w.row(a.ID).AccountID.UUID
-		_, err = w.db.NewRaw(`UPDATE account SET email = 'sven+x@kanzlei.example', email_folded = 'sven+x@kanzlei.example' WHERE id = ?`, id).Exec(w.ctx())
+		_, err = w.db.NewRaw(`UPDATE account SET email = 'sven+x@kanzlei.example', email_folded = 'sven+x@kanzlei.example' WHERE id = ?`, id).Exec(w.Ctx)
 		must(t, err)
-		must(t, w.db.InTx(w.ctx(), func(ctx context.Context, tx bun.Tx) error {
+		must(t, w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 			return w.addressed(ctx, tx, account.Caller{ID: id, Name: "Berta Kühn"}, account.Account{ID: id, Email: "sven+x@kanzlei.example"})
 		}))
 		w.wantWaits("an end user's new address", a.ID, true)

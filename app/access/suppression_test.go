@@ -13,17 +13,17 @@ import (
 
 // bounce has the last mail of an access come back for good.
 func (w *world) bounce(id uuid.UUID) {
-	w.t.Helper()
+	w.Helper()
 	all := w.messages(id, courier.HandedOver)
-	must(w.t, w.post.Report(w.ctx(), courier.ProviderReport{MessageID: all[len(all)-1].ID, Status: "5.1.1"}))
+	w.Must(w.Post.Report(w.Ctx, courier.ProviderReport{MessageID: all[len(all)-1].ID, Status: "5.1.1"}))
 }
 
 // state sends what is queued for an access and says what became of its newest message.
 func (w *world) state(id uuid.UUID) courier.State {
-	w.t.Helper()
+	w.Helper()
 	for _, m := range w.messages(id, courier.Queued) {
-		_, err := w.post.Deliver(w.ctx(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
-		must(w.t, err)
+		_, err := w.Post.Deliver(w.Ctx, courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
+		w.Must(err)
 	}
 	all := w.messages(id)
 	return all[len(all)-1].State
@@ -37,27 +37,27 @@ func TestFreedByHand(t *testing.T) {
 		do   func(w *world, id uuid.UUID) error
 		sent bool
 	}{
-		"send again":            {func(w *world, id uuid.UUID) error { return w.Resend(w.ctx(), w.anna, w.row(id).CustomerID, id) }, true},
-		"send again by command": {func(w *world, id uuid.UUID) error { return w.ResendByCommand(w.ctx(), w.row(id).CustomerID, id) }, true},
+		"send again":            {func(w *world, id uuid.UUID) error { return w.Resend(w.Ctx, w.anna, w.row(id).CustomerID, id) }, true},
+		"send again by command": {func(w *world, id uuid.UUID) error { return w.ResendByCommand(w.Ctx, w.row(id).CustomerID, id) }, true},
 		"corrected": {func(w *world, id uuid.UUID) error {
-			_, err := w.Correct(w.ctx(), w.anna, w.row(id).CustomerID, id, w.row(id).Version, form("berta@example.net", ""))
+			_, err := w.Correct(w.Ctx, w.anna, w.row(id).CustomerID, id, w.row(id).Version, form("berta@example.net", ""))
 			return err
 		}, true},
 		"another language": {func(w *world, id uuid.UUID) error {
 			f := form(gone, "")
 			f.Locale = "en"
-			_, err := w.Correct(w.ctx(), w.anna, w.row(id).CustomerID, id, w.row(id).Version, f)
+			_, err := w.Correct(w.Ctx, w.anna, w.row(id).CustomerID, id, w.row(id).Version, f)
 			return err
 		}, false},
 		"reactivated": {func(w *world, id uuid.UUID) error {
-			if err := w.Deactivate(w.ctx(), w.anna, w.row(id).CustomerID, id); err != nil {
+			if err := w.Deactivate(w.Ctx, w.anna, w.row(id).CustomerID, id); err != nil {
 				return err
 			}
-			return w.Reactivate(w.ctx(), w.anna, w.row(id).CustomerID, id)
+			return w.Reactivate(w.Ctx, w.anna, w.row(id).CustomerID, id)
 		}, false},
 		"send again by who may not": {func(w *world, id uuid.UUID) error {
-			if err := w.Resend(w.ctx(), colleague(w), w.row(id).CustomerID, id); err == nil {
-				w.t.Error("a stranger may send again")
+			if err := w.Resend(w.Ctx, colleague(w), w.row(id).CustomerID, id); err == nil {
+				w.Error("a stranger may send again")
 			}
 			return nil
 		}, false},
@@ -67,22 +67,22 @@ func TestFreedByHand(t *testing.T) {
 			w.deliver(first.ID)
 			w.bounce(first.ID)
 			other := w.newCustomer("Eva", "Ende")
-			second, err := w.Create(w.ctx(), w.anna, other, form("Berta@Example.org", ""), "")
+			second, err := w.Create(w.Ctx, w.anna, other, form("Berta@Example.org", ""), "")
 			must(t, err)
 			if got := w.state(second.ID); got != courier.Failed {
 				t.Fatalf("%s: the second is %s", name, got)
 			}
-			rows, err := w.OfCustomer(w.ctx(), w.anna, other)
+			rows, err := w.OfCustomer(w.Ctx, w.anna, other)
 			must(t, err)
 			if rows[0].Status != Undeliverable || rows[0].Undeliverable != "recipient_unknown" || rows[0].Refused != nil {
 				t.Fatalf("%s: %+v", name, rows[0].Access)
 			}
-			w.clock.tick(time.Minute)
+			w.Tick(time.Minute)
 			must(t, c.do(w, second.ID))
 			if sent := w.state(second.ID) == courier.HandedOver; sent != c.sent {
 				t.Errorf("%s: sent %v, want %v", name, sent, c.sent)
 			}
-			if status := w.row(second.ID).access().Status(w.clock.now()); (status == Undeliverable) == c.sent {
+			if status := w.row(second.ID).access().Status(w.Now()); (status == Undeliverable) == c.sent {
 				t.Errorf("%s: %s", name, status)
 			}
 		})
@@ -94,22 +94,22 @@ func TestFreedByHand(t *testing.T) {
 func TestTryAddress(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
-		wantFault(t, w.TryAddress(w.ctx(), w.anna, w.customer, a.ID), "conflict: access.not_registered")
+		wantFault(t, w.TryAddress(w.Ctx, w.anna, w.customer, a.ID), "conflict: access.not_registered")
 		token, _ := w.deliver(a.ID)
 		_, err := w.register(token, "")
 		must(t, err)
 		w.bounce(a.ID)
 		refused := func() *courier.Refusal {
 			t.Helper()
-			r, err := w.Get(w.ctx(), w.anna, w.customer, a.ID)
+			r, err := w.Get(w.Ctx, w.anna, w.customer, a.ID)
 			must(t, err)
 			return r.Refused
 		}
-		if r := refused(); r == nil || r.Reason != "recipient_unknown" || !r.At.Equal(w.clock.now()) {
+		if r := refused(); r == nil || r.Reason != "recipient_unknown" || !r.At.Equal(w.Now()) {
 			t.Fatalf("%+v", r)
 		}
 		change := func(email string) {
-			_, err := w.db.NewRaw(`UPDATE account SET email = ?, email_folded = ? WHERE NOT specialist`, email, email).Exec(w.ctx())
+			_, err := w.db.NewRaw(`UPDATE account SET email = ?, email_folded = ? WHERE NOT specialist`, email, email).Exec(w.Ctx)
 			must(t, err)
 		}
 		change("new@example.org")
@@ -118,18 +118,18 @@ func TestTryAddress(t *testing.T) {
 		}
 		change("berta@example.org")
 		stranger := account.Caller{ID: newID(), Name: "Eva", Roles: []policies.Role{policies.Specialist}}
-		if err := w.TryAddress(w.ctx(), stranger, w.customer, a.ID); err == nil || refused() == nil {
+		if err := w.TryAddress(w.Ctx, stranger, w.customer, a.ID); err == nil || refused() == nil {
 			t.Errorf("a stranger may: %v", err)
 		}
-		wantFault(t, w.TryAddress(w.ctx(), w.anna, w.newCustomer("Eva", "Ende"), a.ID), complaint(ErrNotFound))
-		must(t, w.TryAddress(w.ctx(), w.anna, w.customer, a.ID))
+		wantFault(t, w.TryAddress(w.Ctx, w.anna, w.newCustomer("Eva", "Ende"), a.ID), complaint(ErrNotFound))
+		must(t, w.TryAddress(w.Ctx, w.anna, w.customer, a.ID))
 		if refused() != nil {
 			t.Error("it is refused still")
 		}
 		if n := w.count("audit", "action = 'access.address_freed' AND subject_id = ?", a.ID); n != 1 {
 			t.Errorf("%d entries in the log", n)
 		}
-		must(t, w.Deactivate(w.ctx(), w.anna, w.customer, a.ID))
-		wantFault(t, w.TryAddress(w.ctx(), w.anna, w.customer, a.ID), complaint(ErrDeactivated))
+		must(t, w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
+		wantFault(t, w.TryAddress(w.Ctx, w.anna, w.customer, a.ID), complaint(ErrDeactivated))
 	})
 }

@@ -21,13 +21,13 @@ func TestS5Expiry(t *testing.T) {
 			after time.Duration
 			want  string
 		}{{LinkLife - time.Second, ""}, {LinkLife, "gone: link.expired"}, {LinkLife + time.Second, "gone: link.expired"}} {
-			w.clock.set(at(9, 0, 0))
+			w.Set(at(9, 0, 0))
 			a := w.invited(fmt.Sprintf("b%d@example.org", i), mobile)
 			token, code := w.deliver(a.ID)
-			w.clock.tick(c.after)
+			w.Tick(c.after)
 			_, err := w.register(token, code)
 			if got := complaint(err); got != c.want {
-				w.t.Errorf("after %s: %q, want %q", c.after, got, c.want)
+				w.Errorf("after %s: %q, want %q", c.after, got, c.want)
 			}
 		}
 	})
@@ -39,46 +39,46 @@ func TestS6TokensThatAreNone(t *testing.T) {
 		a := w.invited("berta@example.org", "")
 		token, _ := w.deliver(a.ID)
 		former := token
-		w.clock.tick(time.Minute)
-		must(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID))
+		w.Tick(time.Minute)
+		w.Must(w.Resend(w.Ctx, w.anna, w.customer, a.ID))
 		token, _ = w.deliver(a.ID)
-		other, err := secret.Mint(w.ctx(), w.db, secret.Link{
+		other, err := secret.Mint(w.Ctx, w.db, secret.Link{
 			Purpose: secret.ResetPassword, SubjectID: a.ID, Generation: 2, Address: w.key.Bind("berta@example.org"),
-			CreatedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour),
+			CreatedAt: w.Now(), ExpiresAt: w.Now().Add(time.Hour),
 		})
-		must(w.t, err)
-		gone, err := secret.Mint(w.ctx(), w.db, secret.Link{
+		w.Must(err)
+		gone, err := secret.Mint(w.Ctx, w.db, secret.Link{
 			Purpose: secret.Register, SubjectID: newID(), Generation: 1, Address: w.key.Bind("x@example.org"),
-			CreatedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour),
+			CreatedAt: w.Now(), ExpiresAt: w.Now().Add(time.Hour),
 		})
-		must(w.t, err)
+		w.Must(err)
 		tokens := map[string]string{
 			"unknown": secret.NewToken(), "empty": "", "truncated": token[:42], "former": former, "other purpose": other,
 			"of an access that is gone": gone,
 		}
 		for name, tok := range tokens {
-			inv, err := w.Invitation(w.ctx(), tok)
+			inv, err := w.Invitation(w.Ctx, tok)
 			if err != secret.ErrUnknownLink || inv != (Invitation{}) {
-				w.t.Errorf("%s: %+v, %v", name, inv, err)
+				w.Errorf("%s: %+v, %v", name, inv, err)
 			}
 			if _, err := w.register(tok, "2222-2222"); err != secret.ErrUnknownLink {
-				w.t.Errorf("%s: register %v", name, err)
+				w.Errorf("%s: register %v", name, err)
 			}
-			if err := w.NewCode(w.ctx(), tok, here); err != secret.ErrUnknownLink {
-				w.t.Errorf("%s: new code %v", name, err)
+			if err := w.NewCode(w.Ctx, tok, here); err != secret.ErrUnknownLink {
+				w.Errorf("%s: new code %v", name, err)
 			}
-			if err := errors.Join(w.NewLink(w.ctx(), tok, here), w.Opened(w.ctx(), tok)); err != nil {
-				w.t.Errorf("%s: new link, opened %v", name, err)
+			if err := errors.Join(w.NewLink(w.Ctx, tok, here), w.Opened(w.Ctx, tok)); err != nil {
+				w.Errorf("%s: new link, opened %v", name, err)
 			}
 		}
 		least := leastTimes(w, tokens)
 		for name, took := range least {
 			if d := (took - least["unknown"]).Abs(); d > 5*time.Millisecond && d > least["unknown"]/2 {
-				w.t.Errorf("%s takes %s, an unknown one %s", name, took, least["unknown"])
+				w.Errorf("%s takes %s, an unknown one %s", name, took, least["unknown"])
 			}
 		}
 		if n := w.count("message", "state = ?", courier.Queued); n != 0 {
-			w.t.Errorf("%d messages sent", n)
+			w.Errorf("%d messages sent", n)
 		}
 	})
 }
@@ -111,20 +111,20 @@ func TestS9Corrected(t *testing.T) {
 			each(t, func(w *world) {
 				a := w.invited("berta@example.org", mobile)
 				token, code := w.deliver(a.ID)
-				w.clock.tick(time.Second)
+				w.Tick(time.Second)
 				f := form("berta@example.org", mobile)
 				change(&f)
-				got, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, f)
-				must(w.t, err)
+				got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, f)
+				w.Must(err)
 				if got.Generation != 2 || got.Email != f.Email || got.Mobile != f.Mobile || got.Version != 2 || !got.InvitedAt.Equal(at(9, 0, 1)) {
-					w.t.Errorf("%+v", got)
+					w.Errorf("%+v", got)
 				}
 				if _, err := w.register(token, code); err != secret.ErrUnknownLink {
-					w.t.Errorf("the old link: %v", err)
+					w.Errorf("the old link: %v", err)
 				}
 				for _, m := range w.messages(a.ID, courier.HandedOver) {
 					if c := w.compose(m); !c.Void {
-						w.t.Errorf("%s of the old generation is sent", m.Kind)
+						w.Errorf("%s of the old generation is sent", m.Kind)
 					}
 				}
 				var to []string
@@ -132,11 +132,11 @@ func TestS9Corrected(t *testing.T) {
 					to = append(to, m.Recipient)
 				}
 				if !slices.Equal(to, []string{f.Email, f.Mobile}) {
-					w.t.Errorf("sent to %v", to)
+					w.Errorf("sent to %v", to)
 				}
 				token, code = w.deliver(a.ID)
 				_, err = w.register(token, code)
-				must(w.t, err)
+				w.Must(err)
 			})
 		})
 	}
@@ -147,18 +147,18 @@ func TestS9MintedMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
 		r := w.row(a.ID)
-		_, err := w.Correct(w.ctx(), w.anna, w.customer, a.ID, a.Version, form("b@example.org", ""))
-		must(w.t, err)
-		late, err := secret.Mint(w.ctx(), w.db, secret.Link{
+		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, form("b@example.org", ""))
+		w.Must(err)
+		late, err := secret.Mint(w.Ctx, w.db, secret.Link{
 			Purpose: secret.Register, SubjectID: a.ID, Generation: r.Generation, Address: w.key.Bind(r.EmailFolded),
 			CreatedAt: r.InvitedAt, ExpiresAt: r.LinkExpiresAt,
 		})
-		must(w.t, err)
+		w.Must(err)
 		if _, err := w.register(late, ""); err != secret.ErrUnknownLink {
-			w.t.Errorf("%v", err)
+			w.Errorf("%v", err)
 		}
 		if w.row(a.ID).RegisteredAt != nil {
-			w.t.Error("registered")
+			w.Error("registered")
 		}
 	})
 }
@@ -168,40 +168,40 @@ func TestS10UsedAndExpired(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
 		expired, _ := w.deliver(a.ID)
-		w.clock.tick(LinkLife)
-		inv, err := w.Invitation(w.ctx(), expired)
+		w.Tick(LinkLife)
+		inv, err := w.Invitation(w.Ctx, expired)
 		if err != secret.ErrExpiredLink || inv.Username != "berta@example.org" || inv.Locale != "de" {
-			w.t.Fatalf("%+v, %v", inv, err)
+			w.Fatalf("%+v, %v", inv, err)
 		}
-		if s := w.row(a.ID).access().Status(w.clock.now()); s != LinkExpired {
-			w.t.Errorf("status %s", s)
+		if s := w.row(a.ID).access().Status(w.Now()); s != LinkExpired {
+			w.Errorf("status %s", s)
 		}
-		must(w.t, w.NewLink(w.ctx(), expired, here))
+		w.Must(w.NewLink(w.Ctx, expired, here))
 		queued := w.messages(a.ID, courier.Queued)
 		if len(queued) != 1 || queued[0].Recipient != "berta@example.org" {
-			w.t.Fatalf("%+v", queued)
+			w.Fatalf("%+v", queued)
 		}
 		if n := w.count("audit", "action = ?", audit.AccessLinkAsked); n != 1 {
-			w.t.Errorf("%d log entries", n)
+			w.Errorf("%d log entries", n)
 		}
 		token, _ := w.deliver(a.ID)
-		if err := w.NewLink(w.ctx(), token, here); err != nil || len(w.messages(a.ID, courier.Queued)) != 0 {
-			w.t.Errorf("a good link asks for another: %v", err)
+		if err := w.NewLink(w.Ctx, token, here); err != nil || len(w.messages(a.ID, courier.Queued)) != 0 {
+			w.Errorf("a good link asks for another: %v", err)
 		}
 		_, err = w.register(token, "")
-		must(w.t, err)
+		w.Must(err)
 		for _, used := range []string{token, expired} {
-			inv, err := w.Invitation(w.ctx(), used)
+			inv, err := w.Invitation(w.Ctx, used)
 			if err != secret.ErrUsedLink || inv.Username != "berta@example.org" {
-				w.t.Errorf("%+v, %v", inv, err)
+				w.Errorf("%+v, %v", inv, err)
 			}
 			if _, err := w.register(used, ""); err != secret.ErrUsedLink {
-				w.t.Errorf("%v", err)
+				w.Errorf("%v", err)
 			}
-			must(w.t, w.NewLink(w.ctx(), used, here))
+			w.Must(w.NewLink(w.Ctx, used, here))
 		}
 		if len(w.messages(a.ID, courier.Queued)) != 0 {
-			w.t.Error("a registered person got a new link")
+			w.Error("a registered person got a new link")
 		}
 	})
 }
@@ -210,21 +210,21 @@ func TestS14FloodOfLinks(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
 		expired, _ := w.deliver(a.ID)
-		w.clock.tick(LinkLife)
-		must(w.t, w.NewLink(w.ctx(), expired, here))
-		err := w.NewLink(w.ctx(), expired, here)
-		wantFault(w.t, err, "too_many: link.wait")
-		if inv, err := w.Invitation(w.ctx(), expired); err != secret.ErrExpiredLink || !inv.NextCodeAt.Equal(w.clock.now().Add(time.Minute)) {
-			w.t.Errorf("%+v, %v", inv, err)
+		w.Tick(LinkLife)
+		w.Must(w.NewLink(w.Ctx, expired, here))
+		err := w.NewLink(w.Ctx, expired, here)
+		wantFault(w.TB, err, "too_many: link.wait")
+		if inv, err := w.Invitation(w.Ctx, expired); err != secret.ErrExpiredLink || !inv.NextCodeAt.Equal(w.Now().Add(time.Minute)) {
+			w.Errorf("%+v, %v", inv, err)
 		}
 		for range 4 {
-			w.clock.tick(time.Minute)
-			must(w.t, w.NewLink(w.ctx(), expired, here))
+			w.Tick(time.Minute)
+			w.Must(w.NewLink(w.Ctx, expired, here))
 		}
-		w.clock.tick(time.Minute)
-		wantFault(w.t, w.NewLink(w.ctx(), expired, here), "too_many: link.wait")
+		w.Tick(time.Minute)
+		wantFault(w.TB, w.NewLink(w.Ctx, expired, here), "too_many: link.wait")
 		if n := len(w.messages(a.ID)); n != 6 {
-			w.t.Errorf("%d mails", n)
+			w.Errorf("%d mails", n)
 		}
 	})
 }
@@ -232,15 +232,15 @@ func TestS14FloodOfLinks(t *testing.T) {
 // TestS53ClockJumps: a send noted by a clock that was an hour ahead locks nobody out, and nothing goes out twice.
 func TestS53ClockJumps(t *testing.T) {
 	each(t, func(w *world) {
-		w.clock.set(at(10, 0, 0))
+		w.Set(at(10, 0, 0))
 		a := w.invited("berta@example.org", mobile)
 		token, _ := w.deliver(a.ID)
-		must(w.t, w.NewCode(w.ctx(), token, here))
-		w.clock.set(at(9, 0, 0))
-		must(w.t, w.NewCode(w.ctx(), token, here))
-		must(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID))
+		w.Must(w.NewCode(w.Ctx, token, here))
+		w.Set(at(9, 0, 0))
+		w.Must(w.NewCode(w.Ctx, token, here))
+		w.Must(w.Resend(w.Ctx, w.anna, w.customer, a.ID))
 		if n := len(w.messages(a.ID, courier.Queued)); n != 2 {
-			w.t.Errorf("%d messages queued", n)
+			w.Errorf("%d messages queued", n)
 		}
 	})
 }
@@ -261,12 +261,12 @@ func TestAttemptsMintTheirOwn(t *testing.T) {
 			}
 		}
 		if links[0] == links[1] || codes[0] == codes[1] {
-			w.t.Fatal("the same secret twice")
+			w.Fatal("the same secret twice")
 		}
 		_, err := w.register(links[0], codes[1])
-		must(w.t, err)
+		w.Must(err)
 		if _, err := w.register(links[1], codes[0]); err != secret.ErrUsedLink {
-			w.t.Errorf("%v", err)
+			w.Errorf("%v", err)
 		}
 	})
 }
@@ -275,16 +275,16 @@ func TestOpened(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
 		token, _ := w.deliver(a.ID)
-		w.clock.tick(time.Minute)
-		must(w.t, w.Opened(w.ctx(), token))
-		w.clock.tick(time.Minute)
-		must(w.t, w.Opened(w.ctx(), token))
+		w.Tick(time.Minute)
+		w.Must(w.Opened(w.Ctx, token))
+		w.Tick(time.Minute)
+		w.Must(w.Opened(w.Ctx, token))
 		if r := w.row(a.ID); r.OpenedAt == nil || !r.OpenedAt.Equal(at(9, 1, 0)) {
-			w.t.Errorf("%v", r.OpenedAt)
+			w.Errorf("%v", r.OpenedAt)
 		}
-		must(w.t, w.Resend(w.ctx(), w.anna, w.customer, a.ID))
+		w.Must(w.Resend(w.Ctx, w.anna, w.customer, a.ID))
 		if r := w.row(a.ID); r.OpenedAt != nil {
-			w.t.Errorf("%v of the generation before", r.OpenedAt)
+			w.Errorf("%v of the generation before", r.OpenedAt)
 		}
 	})
 }
@@ -296,18 +296,18 @@ func TestLinkOfBefore(t *testing.T) {
 		a := w.invited("berta@b\u00fccher.example", "")
 		token, _ := w.deliver(a.ID)
 		bind := func(folded string) {
-			_, err := w.db.ExecContext(w.ctx(), "UPDATE link SET address = ? WHERE hash = ?", w.key.MAC("address", folded), secret.HashToken(token))
-			must(w.t, err)
+			_, err := w.db.ExecContext(w.Ctx, "UPDATE link SET address = ? WHERE hash = ?", w.key.MAC("address", folded), secret.HashToken(token))
+			w.Must(err)
 		}
 		for folded, want := range map[string]error{"berta@b\u00fccher.example": nil, "berta@xn--bcher-kva.example": nil, "berta@bucher.example": secret.ErrUnknownLink} {
 			bind(folded)
-			if _, err := w.Invitation(w.ctx(), token); err != want {
-				w.t.Errorf("bound to %s: %v, want %v", folded, err, want)
+			if _, err := w.Invitation(w.Ctx, token); err != want {
+				w.Errorf("bound to %s: %v, want %v", folded, err, want)
 			}
 		}
 		bind("berta@b\u00fccher.example")
 		if _, err := w.register(token, ""); err != nil {
-			w.t.Error(err)
+			w.Error(err)
 		}
 	})
 }
