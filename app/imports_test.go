@@ -38,7 +38,7 @@ var may = map[string]string{
 	"app/audit":               "app/listing app/store",
 	"app/approval":            "app/store app/fault app/courier app/audit policies",
 	"app/account":             "app/entry app/listing app/store app/fault app/secret app/courier app/audit app/approval policies",
-	"app/account/accounttest": "",
+	"app/account/accounttest": "app/account app/approval app/audit app/courier app/fault app/secret app/store policies views",
 	"app/assignment":          "app/store",
 	"app/customer":            "app/listing app/assignment app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account policies",
 	"app/access":              "app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account app/approval app/customer policies",

@@ -59,10 +59,10 @@ func TestDeactivatingShuts(t *testing.T) {
 		token, _ := w.deliver(own.ID)
 		_, err := w.Register(w.Ctx, token, RegisterForm{Password: strong}, account.Caller{}, here)
 		w.Must(err)
-		_, session, err := w.People.SignIn(w.Ctx, "anna@kanzlei.example", strong, here)
+		_, session, err := w.Accounts.SignIn(w.Ctx, "anna@kanzlei.example", strong, here)
 		w.Must(err)
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, own.ID))
-		if p, err := w.People.Authenticate(w.Ctx, session); err != nil || p == nil {
+		if p, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || p == nil {
 			w.Errorf("who works for the firm is signed out: %v", err)
 		}
 	})
@@ -129,7 +129,7 @@ func TestCodeInForce(t *testing.T) {
 func TestAccountMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("anna@kanzlei.example", "")
-		anna, _, err := w.People.ByEmail(w.Ctx, w.db, "anna@kanzlei.example")
+		anna, _, err := w.Accounts.ByEmail(w.Ctx, w.db, "anna@kanzlei.example")
 		w.Must(err)
 		r := w.row(a.ID)
 		other := anna

@@ -19,14 +19,14 @@ import (
 // specialist adds a specialist user and returns them as a caller who can sign in.
 func (w *world) specialist(name, email string, roles ...policies.Role) account.Caller {
 	w.Helper()
-	_, err := w.People.AddByCommand(w.Ctx, account.SpecialistForm{Name: name, Email: email, Roles: roles})
+	_, err := w.Accounts.AddByCommand(w.Ctx, account.SpecialistForm{Name: name, Email: email, Roles: roles})
 	w.Must(err)
-	a, _, err := w.People.ByEmail(w.Ctx, w.db, email)
+	a, _, err := w.Accounts.ByEmail(w.Ctx, w.db, email)
 	w.Must(err)
 	_, err = w.db.NewRaw(`UPDATE account SET password_hash = 'x' WHERE id = ?`, a.ID).Exec(w.Ctx)
 	w.Must(err)
 	w.Tick(time.Second)
-	c, err := w.People.CallerOf(w.Ctx, w.db, a.ID)
+	c, err := w.Accounts.CallerOf(w.Ctx, w.db, a.ID)
 	w.Must(err)
 	return c
 }
@@ -233,7 +233,7 @@ func TestOwnAddressLater(t *testing.T) {
 		other, err := w.Create(w.Ctx, sven, w.customer, form("neue@example.org", ""), "")
 		must(t, err)
 
-		_, err = w.People.AddSpecialist(w.Ctx, uta, account.SpecialistForm{Name: "Neu", Email: "neu@example.org", Roles: []policies.Role{policies.Specialist}})
+		_, err = w.Accounts.AddSpecialist(w.Ctx, uta, account.SpecialistForm{Name: "Neu", Email: "neu@example.org", Roles: []policies.Role{policies.Specialist}})
 		must(t, err)
 		w.wantWaits("invited", pending.ID, true)
 		w.wantWaits("registered", registered.ID, true)

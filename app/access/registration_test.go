@@ -245,7 +245,7 @@ func TestN10SecondCustomer(t *testing.T) {
 		if err != nil || joined.Username != "berta@example.org" || w.row(b.ID).AccountID.UUID != owner {
 			w.Fatalf("%+v, %v", joined, err)
 		}
-		if in, err := w.People.Authenticate(w.Ctx, joined.Session); err != nil || in == nil || in.Account.ID != owner {
+		if in, err := w.Accounts.Authenticate(w.Ctx, joined.Session); err != nil || in == nil || in.Account.ID != owner {
 			w.Errorf("not signed in: %+v, %v", in, err)
 		}
 

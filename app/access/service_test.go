@@ -289,13 +289,13 @@ func TestS16Deactivate(t *testing.T) {
 		_, err := w.register(token, code)
 		w.Must(err)
 		owner := w.row(a.ID).AccountID.UUID
-		session, err := w.People.OpenSession(w.Ctx, w.db, owner, here)
+		session, err := w.Accounts.OpenSession(w.Ctx, w.db, owner, here)
 		w.Must(err)
-		if signed, err := w.People.Authenticate(w.Ctx, session); err != nil || signed == nil {
+		if signed, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || signed == nil {
 			w.Fatalf("not signed in: %v", err)
 		}
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if signed, err := w.People.Authenticate(w.Ctx, session); err != nil || signed != nil {
+		if signed, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || signed != nil {
 			w.Errorf("the next request: %+v, %v", signed, err)
 		}
 		if n := w.count("session", "account_id = ?", owner); n != 0 {
@@ -325,11 +325,11 @@ func TestRemove(t *testing.T) {
 		_, err = w.register(token, "")
 		w.Must(err)
 		owner := w.row(a.ID).AccountID.UUID
-		session, err := w.People.OpenSession(w.Ctx, w.db, owner, here)
+		session, err := w.Accounts.OpenSession(w.Ctx, w.db, owner, here)
 		w.Must(err)
 
 		w.Must(w.Remove(w.Ctx, w.anna, w.customer, a.ID, false))
-		if signed, err := w.People.Authenticate(w.Ctx, session); err != nil || signed == nil {
+		if signed, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || signed == nil {
 			w.Errorf("an account with an access elsewhere: %+v, %v", signed, err)
 		}
 		wantFault(w.TB, w.Remove(w.Ctx, w.anna, w.customer, a.ID, false), "not_found: access.not_found")

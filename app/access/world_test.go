@@ -48,15 +48,15 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, at(9, 0, 0))}
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Key: w.Key, Policy: w.Policy, Accounts: w.People, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
+		DB: db, Now: w.Now, Key: w.Key, Policy: w.Policy, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 		Customers: customer.New(customer.Options{
-			DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Courier: w.Post, Accounts: w.People,
+			DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts,
 		}),
 		BaseURL: accounttest.BaseURL + "/", Firm: accounttest.FirmName,
 	})
-	_, _, err := w.People.CreateFirst(w.Ctx, "anna@kanzlei.example", "Anna Berg", strong)
+	_, _, err := w.Accounts.CreateFirst(w.Ctx, "anna@kanzlei.example", "Anna Berg", strong)
 	w.Must(err)
-	a, _, err := w.People.ByEmail(w.Ctx, db, "anna@kanzlei.example")
+	a, _, err := w.Accounts.ByEmail(w.Ctx, db, "anna@kanzlei.example")
 	w.Must(err)
 	w.anna = account.Caller{ID: a.ID, Name: a.Name, Roles: []policies.Role{policies.Specialist}, Address: "192.0.2.1"}
 	w.customer = w.newCustomer("Berta", "Kühn")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -15,27 +14,21 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/account"
-	"kontor/app/approval"
+	"kontor/app/account/accounttest"
 	"kontor/app/assignment"
-	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
-	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
 	"kontor/policies"
-	"kontor/views"
 )
 
 // world is a database with the services and a few people, at a time that only the test moves.
 type world struct {
 	*Service
-	t    testing.TB
-	ctx  context.Context
-	db   *store.DB
-	now  time.Time
+	*accounttest.Firm
 	post *outbox
 
 	queues   []courier.QueueTrouble
@@ -51,35 +44,20 @@ func each(t *testing.T, test func(w *world)) {
 
 func newWorld(t testing.TB, db *store.DB, change ...func(*courier.Options)) *world {
 	t.Helper()
-	w := &world{t: t, ctx: context.Background(), db: db, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
-	clock := func() time.Time { return w.now }
-	key, err := secret.NewKey([]byte(strings.Repeat("k", 32)))
-	w.must(err)
-	policy, err := policies.New(policies.Default)
-	w.must(err)
-	log := audit.New(db, clock)
-	o := courier.Options{
-		DB: db, Now: clock, Key: key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: "F", From: "F <f@firm.example>", Zone: time.UTC,
-	}
-	for _, f := range change {
-		f(&o)
-	}
-	post, err := courier.New(o)
-	w.must(err)
-	t.Cleanup(func() { _ = post.Close() })
-	w.post = &outbox{Service: post}
-	approvals := approval.New(approval.Options{DB: db, Now: clock, Audit: log, Courier: w.post})
-	people := account.New(account.Options{Approvals: approvals, DB: db, Now: clock, Key: key, Policy: policy, Courier: w.post, Audit: log, BaseURL: "https://k.example", Firm: "F"})
-	customers := customer.New(customer.Options{DB: db, Now: clock, Policy: policy, Audit: log, Courier: w.post})
+	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), change...)}
+	w.post = &outbox{Service: w.Post}
+	customers := customer.New(customer.Options{DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Courier: w.Post})
 	accesses := access.New(access.Options{
-		Approvals: approvals,
-		DB:        db, Now: clock, Key: key, Policy: policy, Accounts: people, Courier: w.post, Audit: log, Customers: customers, BaseURL: "https://k.example", Firm: "F",
+		DB: db, Now: w.Now, Key: w.Key, Policy: w.Policy, Accounts: w.Accounts, Courier: w.post, Audit: w.Audit, Approvals: w.Approvals,
+		Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
 	})
-	transactions := transaction.New(transaction.Options{DB: db, Now: clock, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers})
+	transactions := transaction.New(transaction.Options{
+		DB: db, Now: w.Now, Zone: time.UTC, Policy: w.Policy, Audit: w.Audit, Customers: customers,
+	})
 	w.Service = New(Options{
-		DB: db, Now: clock, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
-		Offers: offers(0), Approvals: approvals, Deputies: offers(0),
-		Courier: w.post, Queue: w, NoWorker: func() time.Time { return w.noWorker },
+		DB: db, Now: w.Now, Zone: time.UTC, Policy: w.Policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+		Offers: offers(0), Approvals: w.Approvals, Deputies: offers(0),
+		Courier: w.Post, Queue: w, NoWorker: func() time.Time { return w.noWorker },
 	})
 	w.anna, w.ben = w.person("Anna", policies.Specialist), w.person("Ben", policies.Specialist)
 	w.uta, w.rita = w.person("Uta", policies.Specialist, policies.UserAdministrator), w.person("Rita", policies.Auditor)
@@ -115,65 +93,49 @@ func (o offers) Waiting(_ context.Context, c account.Caller) (int, error) {
 	return 0, nil
 }
 
-func (w *world) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) exec(sql string, args ...any) {
-	w.t.Helper()
-	_, err := w.db.ExecContext(w.ctx, sql, args...)
-	w.must(err)
-}
-
+// person adds somebody with exactly these roles.
 func (w *world) person(name string, roles ...policies.Role) account.Caller {
-	w.t.Helper()
-	c := account.Caller{ID: uuid.Must(uuid.NewV7()), Name: name, Roles: roles}
-	email := strings.ToLower(name) + "@firm.example"
-	w.exec(`INSERT INTO account (id, specialist, name, username, username_folded, email, email_folded, created_at)
-		VALUES (?, TRUE, ?, ?, ?, ?, ?, ?)`, c.ID, name, email, email, email, email, w.now)
-	return c
+	w.Helper()
+	return w.Person(name, true, roles...)
 }
 
 // customer adds a customer that by administers, with an invitation for each name.
 func (w *world) customer(by account.Caller, name string, invited ...string) uuid.UUID {
-	w.t.Helper()
-	cu, _, err := w.o.Customers.Add(w.ctx, by, customer.Draft{Type: customer.Company, Data: customer.Data{
+	w.Helper()
+	cu, _, err := w.o.Customers.Add(w.Ctx, by, customer.Draft{Type: customer.Company, Data: customer.Data{
 		CompanyName: name, FirstName: "Eva", LastName: "Ende", Locale: "de",
 	}}, nil)
-	w.must(err)
+	w.Must(err)
 	for _, i := range invited {
-		_, err := w.o.Accesses.Create(w.ctx, by, cu.ID, access.Form{
+		_, err := w.o.Accesses.Create(w.Ctx, by, cu.ID, access.Form{
 			FirstName: i, LastName: "X", Email: strings.ToLower(i) + "@kunde.example", Mobile: "+4915123456789", Locale: "de",
 		}, "")
-		w.must(err)
+		w.Must(err)
 	}
 	return cu.ID
 }
 
 // registered is a customer with nothing to look at.
 func (w *world) registered(by account.Caller, name string) uuid.UUID {
-	w.t.Helper()
+	w.Helper()
 	id := w.customer(by, name, "Registered")
-	w.exec(`UPDATE access SET registered_at = ? WHERE customer_id = ?`, w.now, id)
+	w.Exec(`UPDATE access SET registered_at = ? WHERE customer_id = ?`, w.Now(), id)
 	w.touch(id)
 	return id
 }
 
 func (w *world) touch(id uuid.UUID) {
-	w.t.Helper()
-	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error { return w.o.Customers.Touch(ctx, tx, id) }))
+	w.Helper()
+	w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error { return w.o.Customers.Touch(ctx, tx, id) }))
 }
 
 // fail lets the newest message of an access on a channel fail.
 func (w *world) fail(name string, channel courier.Channel, reason string) {
-	w.t.Helper()
+	w.Helper()
 	var m courier.Message
-	w.must(w.db.NewSelect().Model(&m).Where("channel = ?", channel).
-		Where("access_id IN (SELECT id FROM access WHERE first_name = ?)", name).Order("created_at DESC").Limit(1).Scan(w.ctx))
-	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+	w.Must(w.DB.NewSelect().Model(&m).Where("channel = ?", channel).
+		Where("access_id IN (SELECT id FROM access WHERE first_name = ?)", name).Order("created_at DESC").Limit(1).Scan(w.Ctx))
+	w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 		m.State, m.Reason = courier.Failed, reason
 		if _, err := tx.ExecContext(ctx, `UPDATE message SET state = 'failed', reason = ?, relay_at = NULL WHERE id = ?`, reason, m.ID); err != nil {
 			return err
@@ -183,17 +145,17 @@ func (w *world) fail(name string, channel courier.Channel, reason string) {
 }
 
 func (w *world) late(by account.Caller, customerID uuid.UUID, name, due string) uuid.UUID {
-	w.t.Helper()
-	t, _, err := w.o.Transactions.Create(w.ctx, by, customerID, transaction.Form{Name: name, Kind: "contract", Due: due})
-	w.must(err)
+	w.Helper()
+	t, _, err := w.o.Transactions.Create(w.Ctx, by, customerID, transaction.Form{Name: name, Kind: "contract", Due: due})
+	w.Must(err)
 	return t.ID
 }
 
 // seen writes down what a caller finds, section by section.
 func (w *world) seen(c account.Caller) (out []string) {
-	w.t.Helper()
-	parts, err := w.Parts(w.ctx, c)
-	w.must(err)
+	w.Helper()
+	parts, err := w.Parts(w.Ctx, c)
+	w.Must(err)
 	for _, p := range parts {
 		for _, q := range p.Queues {
 			out = append(out, fmt.Sprintf("%s %v %s", p.Section, q.Queues, q.Reason))
@@ -215,10 +177,10 @@ func (w *world) seen(c account.Caller) (out []string) {
 		}
 	}
 	w.Forget(c.ID)
-	n, err := w.Count(w.ctx, c)
-	w.must(err)
+	n, err := w.Count(w.Ctx, c)
+	w.Must(err)
 	if n != len(out) {
-		w.t.Errorf("%s: the badge says %d, the page has %d", c.Name, n, len(out))
+		w.Errorf("%s: the badge says %d, the page has %d", c.Name, n, len(out))
 	}
 	return out
 }
@@ -232,17 +194,17 @@ func (w *world) furnish() {
 	late := w.registered(w.anna, "Spät AG")
 	w.late(w.anna, late, "Alt", "2026-11-30")
 	w.late(w.anna, late, "Heute", "2026-12-02")
-	w.exec(`UPDATE transactions SET status = 'closed' WHERE id = ?`, w.late(w.anna, late, "Fertig", "2026-11-29"))
+	w.Exec(`UPDATE transactions SET status = 'closed' WHERE id = ?`, w.late(w.anna, late, "Fertig", "2026-11-29"))
 	w.customer(w.anna, "Leer AG")
 	w.customer(w.ben, "Ben AG", "Bens")
 	orphan := w.registered(w.ben, "Waise AG")
-	w.exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, orphan)
+	w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, orphan)
 	w.touch(orphan)
 	old := w.customer(w.ben, "Lang AG", "Lang")
-	w.exec(`UPDATE access SET invited_at = ?, link_expires_at = ? WHERE customer_id = ?`, w.now.AddDate(0, 0, 1), w.now.AddDate(0, 1, 0), old)
+	w.Exec(`UPDATE access SET invited_at = ?, link_expires_at = ? WHERE customer_id = ?`, w.Now().AddDate(0, 0, 1), w.Now().AddDate(0, 1, 0), old)
 	w.touch(old)
 	gone := w.customer(w.anna, "Weg AG", "Weg")
-	w.exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, gone)
+	w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, gone)
 }
 
 // TestWhoSeesWhat: each reason shows up when it is due, and only to who may act on it, whichever way the query takes.
@@ -250,55 +212,55 @@ func TestWhoSeesWhat(t *testing.T) {
 	each(t, func(w *world) {
 		w.furnish()
 		check := func(who string, c account.Caller, want ...string) {
-			w.t.Helper()
+			w.Helper()
 			for _, w.few = range []int{fewVisible, -1} {
 				if got := w.seen(c); !slices.Equal(got, want) {
-					w.t.Errorf("%s sees\n%s\nwant\n%s", who, strings.Join(got, "\n"), strings.Join(want, "\n"))
+					w.Errorf("%s sees\n%s\nwant\n%s", who, strings.Join(got, "\n"), strings.Join(want, "\n"))
 				}
 			}
 		}
 		now := []string{"invitations Fehler AG mail mailbox_full", "invitations Fehler AG sms number_invalid"}
 		first := w.seen(w.anna)
 		if got := slices.Clone(first); len(got) != 3 || got[2] != "accesses Leer AG" || !slices.Contains(got, now[0]) || !slices.Contains(got, now[1]) {
-			w.t.Errorf("at once Anna sees %q", got)
+			w.Errorf("at once Anna sees %q", got)
 		}
 		check("Ben at once", w.ben)
 		check("an auditor's account that is a specialist's", account.Caller{ID: w.rita.ID, Roles: []policies.Role{policies.Specialist, policies.Auditor}})
-		w.now = w.now.AddDate(0, 0, 8) // 2 December
+		w.Set(w.Now().AddDate(0, 0, 8)) // 2 December
 		check("Ben", w.ben, "invitations Ben AG unanswered", "invitations Lang AG unanswered")
 		all := w.seen(w.uta)
 		for _, want := range []string{"administrators Waise AG", "accesses Leer AG", "invitations Ben AG unanswered", "invitations Frist AG unanswered", now[0], now[1]} {
 			if !slices.Contains(all, want) {
-				w.t.Errorf("a user administrator does not see %s: %q", want, all)
+				w.Errorf("a user administrator does not see %s: %q", want, all)
 			}
 		}
 		if len(all) != 7 || slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, "Spät") || strings.Contains(s, "Weg") }) {
-			w.t.Errorf("a user administrator sees %q", all)
+			w.Errorf("a user administrator sees %q", all)
 		}
 		anna := w.seen(w.anna)
 		if len(anna) != 5 || anna[4] != "overdue Spät AG Alt" {
-			w.t.Errorf("Anna sees %q", anna)
+			w.Errorf("Anna sees %q", anna)
 		}
 		deputy := w.ben
 		deputy.For = []uuid.UUID{w.anna.ID}
 		if got := w.seen(deputy); len(got) != 7 {
-			w.t.Errorf("as Anna's deputy Ben sees %q", got)
+			w.Errorf("as Anna's deputy Ben sees %q", got)
 		}
-		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, w.anna.ID)
+		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, w.anna.ID)
 		for _, name := range []string{"Frist AG", "Spät AG"} {
 			var id uuid.UUID
-			w.must(w.db.NewRaw(`SELECT id FROM customer WHERE company_name = ?`, name).Scan(w.ctx, &id))
+			w.Must(w.DB.NewRaw(`SELECT id FROM customer WHERE company_name = ?`, name).Scan(w.Ctx, &id))
 			w.touch(id)
 		}
 		if got := w.seen(deputy); !slices.Contains(got, "administrators Spät AG") {
-			w.t.Errorf("as the deputy of somebody deactivated Ben sees %q", got)
+			w.Errorf("as the deputy of somebody deactivated Ben sees %q", got)
 		}
 		for _, c := range []account.Caller{w.rita, w.end, {}} {
-			if _, err := w.Parts(w.ctx, c); !errors.Is(err, policies.ErrForbidden) {
-				w.t.Errorf("%q: %v", c.Name, err)
+			if _, err := w.Parts(w.Ctx, c); !errors.Is(err, policies.ErrForbidden) {
+				w.Errorf("%q: %v", c.Name, err)
 			}
-			if n, err := w.Count(w.ctx, c); n != 0 || err != nil {
-				w.t.Errorf("%q counts %d, %v", c.Name, n, err)
+			if n, err := w.Count(w.Ctx, c); n != 0 || err != nil {
+				w.Errorf("%q counts %d, %v", c.Name, n, err)
 			}
 		}
 	})
@@ -310,9 +272,9 @@ func TestCounts(t *testing.T) {
 	each(t, func(w *world) {
 		w.customer(w.anna, "Leer AG")
 		count := func(c account.Caller, want int) {
-			w.t.Helper()
-			if n, err := w.Count(w.ctx, c); n != want || err != nil {
-				w.t.Errorf("%d, %v; want %d", n, err, want)
+			w.Helper()
+			if n, err := w.Count(w.Ctx, c); n != want || err != nil {
+				w.Errorf("%d, %v; want %d", n, err, want)
 			}
 		}
 		count(w.uta, 1)
@@ -328,9 +290,9 @@ func TestCounts(t *testing.T) {
 		w.Forget(w.uta.ID)
 		count(w.uta, 3)
 		w.customer(w.anna, "Leer 4 AG")
-		w.now = w.now.Add(countLife)
+		w.Tick(countLife)
 		count(w.uta, 4)
-		w.must(w.o.Policy.Publish(7, "p, user_administrator, *, transaction, *, process, allow"))
+		w.Must(w.o.Policy.Publish(7, "p, user_administrator, *, transaction, *, process, allow"))
 		count(w.uta, 0)
 	})
 }
@@ -339,7 +301,7 @@ func TestCounts(t *testing.T) {
 func TestExpired(t *testing.T) {
 	each(t, func(w *world) {
 		w.customer(w.anna, "Frist AG", "Frist")
-		begin := w.now
+		begin := w.Now()
 		for _, c := range []struct {
 			after time.Duration
 			want  string
@@ -347,9 +309,9 @@ func TestExpired(t *testing.T) {
 			{access.LinkLife - time.Second, ""}, {access.LinkLife, "invitations Frist AG expired"},
 			{customer.Reminder - time.Second, "invitations Frist AG expired"}, {customer.Reminder, "invitations Frist AG unanswered"},
 		} {
-			w.now = begin.Add(c.after)
+			w.Set(begin.Add(c.after))
 			if got := strings.Join(w.seen(w.anna), "; "); got != c.want {
-				w.t.Errorf("after %s: %q, want %q", c.after, got, c.want)
+				w.Errorf("after %s: %q, want %q", c.after, got, c.want)
 			}
 		}
 	})
@@ -367,13 +329,13 @@ func TestPages(t *testing.T) {
 			}
 			w.late(w.anna, id, fmt.Sprintf("V %03d", i), []string{"2026-11-01", "2026-11-02"}[i%2])
 		}
-		w.now = w.now.Add(access.LinkLife)
+		w.Tick(access.LinkLife)
 		for _, section := range []Section{Invitations, Overdue} {
 			for _, w.few = range []int{fewVisible, -1} {
 				seen, after := map[uuid.UUID]bool{}, ""
 				for pages := 0; ; pages++ {
-					p, err := w.Part(w.ctx, w.anna, section, after)
-					w.must(err)
+					p, err := w.Part(w.Ctx, w.anna, section, after)
+					w.Must(err)
 					for _, i := range p.Invitations {
 						seen[i.ID] = true
 					}
@@ -382,49 +344,49 @@ func TestPages(t *testing.T) {
 					}
 					if after = p.Next; after == "" {
 						if pages != 1 || p.Len() != 7 {
-							w.t.Errorf("%s: page %d has %d", section, pages+1, p.Len())
+							w.Errorf("%s: page %d has %d", section, pages+1, p.Len())
 						}
 						break
 					}
 				}
 				if len(seen) != n {
-					w.t.Errorf("%s: %d of %d", section, len(seen), n)
+					w.Errorf("%s: %d of %d", section, len(seen), n)
 				}
 			}
 		}
-		if c, err := w.Count(w.ctx, w.anna); c != CountCap || err != nil {
-			w.t.Errorf("the badge says %d, %v", c, err)
+		if c, err := w.Count(w.Ctx, w.anna); c != CountCap || err != nil {
+			w.Errorf("the badge says %d, %v", c, err)
 		}
 		for _, broken := range []string{"x", "!!", "fHx8", strings.Repeat("A", 500)} {
-			if p, err := w.Part(w.ctx, w.anna, Invitations, broken); err != nil || p.Len() != PageSize {
-				w.t.Errorf("the cursor %q: %d, %v", broken, p.Len(), err)
+			if p, err := w.Part(w.Ctx, w.anna, Invitations, broken); err != nil || p.Len() != PageSize {
+				w.Errorf("the cursor %q: %d, %v", broken, p.Len(), err)
 			}
 		}
 		// Who has many customers gets the same from the other end.
-		w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+		w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 			for i := range 1100 {
 				id := uuid.Must(uuid.NewV7())
 				if _, err := tx.ExecContext(ctx, `INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
-					VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`, 50000+i, id, w.now, w.now); err != nil {
+					VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`, 50000+i, id, w.Now(), w.Now()); err != nil {
 					return err
 				}
 				if _, err := tx.ExecContext(ctx, `INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`,
-					id, w.anna.ID, w.now, w.anna.ID); err != nil {
+					id, w.anna.ID, w.Now(), w.anna.ID); err != nil {
 					return err
 				}
 			}
-			_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: first, SpecialistID: w.ben.ID, CreatedAt: w.now, CreatedBy: w.anna.ID})
+			_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: first, SpecialistID: w.ben.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID})
 			return err
 		}))
-		p, err := w.Part(w.ctx, w.anna, Invitations, "")
-		w.must(err)
-		q, err := w.Part(w.ctx, w.anna, Invitations, p.Next)
-		w.must(err)
+		p, err := w.Part(w.Ctx, w.anna, Invitations, "")
+		w.Must(err)
+		q, err := w.Part(w.Ctx, w.anna, Invitations, p.Next)
+		w.Must(err)
 		if p.Len() != PageSize || q.Len() != 7 {
-			w.t.Errorf("of many: %d and %d", p.Len(), q.Len())
+			w.Errorf("of many: %d and %d", p.Len(), q.Len())
 		}
 		if got := w.seen(w.ben); len(got) != 2 {
-			w.t.Errorf("Ben sees %q", got)
+			w.Errorf("Ben sees %q", got)
 		}
 	})
 }
@@ -434,16 +396,16 @@ func TestResend(t *testing.T) {
 	each(t, func(w *world) {
 		w.customer(w.anna, "A", "Eins", "Zwei", "Drei", "Vier")
 		w.customer(w.ben, "B", "Fremd")
-		w.now = w.now.Add(access.LinkLife)
+		w.Tick(access.LinkLife)
 		id := func(name string) (id uuid.UUID) {
-			w.must(w.db.NewRaw(`SELECT id FROM access WHERE first_name = ?`, name).Scan(w.ctx, &id))
+			w.Must(w.DB.NewRaw(`SELECT id FROM access WHERE first_name = ?`, name).Scan(w.Ctx, &id))
 			return id
 		}
-		w.exec(`UPDATE access SET registered_at = ? WHERE id = ?`, w.now, id("Zwei"))
-		w.exec(`UPDATE access SET deactivated_at = ? WHERE id = ?`, w.now, id("Drei"))
+		w.Exec(`UPDATE access SET registered_at = ? WHERE id = ?`, w.Now(), id("Zwei"))
+		w.Exec(`UPDATE access SET deactivated_at = ? WHERE id = ?`, w.Now(), id("Drei"))
 		all := []uuid.UUID{id("Eins"), id("Zwei"), id("Drei"), id("Vier"), id("Fremd"), id("Eins"), uuid.Must(uuid.NewV7()), uuid.Nil}
-		r, err := w.Resend(w.ctx, w.anna, all)
-		w.must(err)
+		r, err := w.Resend(w.Ctx, w.anna, all)
+		w.Must(err)
 		var why []string
 		for _, f := range r.Refused {
 			why = append(why, f.Message+" "+strings.Join(f.Names, ","))
@@ -451,13 +413,13 @@ func TestResend(t *testing.T) {
 		slices.Sort(why)
 		want := []string{"access.deactivated Drei X", "access.not_found ,", "access.registered Zwei X", "forbidden Fremd X"}
 		if r.Sent != 2 || r.Failed() != 5 || !slices.Equal(why, want) {
-			w.t.Errorf("sent %d, refused %d: %q, want %q", r.Sent, r.Failed(), why, want)
+			w.Errorf("sent %d, refused %d: %q, want %q", r.Sent, r.Failed(), why, want)
 		}
-		if r, err = w.Resend(w.ctx, w.anna, all[:1]); err != nil || r.Sent != 0 || r.Refused[0].Message != "access.just_sent" {
-			w.t.Errorf("once more: %+v, %v", r, err)
+		if r, err = w.Resend(w.Ctx, w.anna, all[:1]); err != nil || r.Sent != 0 || r.Refused[0].Message != "access.just_sent" {
+			w.Errorf("once more: %+v, %v", r, err)
 		}
 		if got := w.seen(w.anna); len(got) != 0 {
-			w.t.Errorf("still there: %q", got)
+			w.Errorf("still there: %q", got)
 		}
 		for _, c := range []struct {
 			caller account.Caller
@@ -472,8 +434,8 @@ func TestResend(t *testing.T) {
 				return many
 			}(), ErrMany},
 		} {
-			if _, err := w.Resend(w.ctx, c.caller, c.ids); !errors.Is(err, c.want) {
-				w.t.Errorf("%v, want %v", err, c.want)
+			if _, err := w.Resend(w.Ctx, c.caller, c.ids); !errors.Is(err, c.want) {
+				w.Errorf("%v, want %v", err, c.want)
 			}
 		}
 	})

@@ -13,20 +13,20 @@ import (
 
 func TestAppoint(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		out, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID, w.anna.ID))
+		out, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID, w.anna.ID))
 		if err != nil || out.Fresh != 1 || out.Already != 1 || !slices.Equal(out.Names, []string{"Clara Cron"}) {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		w.sound()
-		if _, err := w.transactions.Get(w.ctx(), w.clara, w.taxes.ID); err != nil {
+		if _, err := w.transactions.Get(w.Ctx, w.clara, w.taxes.ID); err != nil {
 			t.Errorf("who was appointed: %v", err)
 		}
-		rows, err := w.Administrators(w.ctx(), w.ben, w.customer)
-		if err != nil || len(rows) != 2 || rows[1].Name != "Clara Cron" || rows[1].By != "Anna Amt" || !rows[1].Active || !rows[1].Since.Equal(w.clock()) {
+		rows, err := w.Administrators(w.Ctx, w.ben, w.customer)
+		if err != nil || len(rows) != 2 || rows[1].Name != "Clara Cron" || rows[1].By != "Anna Amt" || !rows[1].Active || !rows[1].Since.Equal(w.Now()) {
 			t.Errorf("%+v, %v", rows, err)
 		}
-		log, _, err := w.audit.Page(w.ctx(), w.customer, uuid.Nil)
-		w.must(err)
+		log, _, err := w.audit.Page(w.Ctx, w.customer, uuid.Nil)
+		w.Must(err)
 		n := 0
 		for _, e := range log {
 			if e.Action == audit.AdministratorAppointed {
@@ -37,9 +37,9 @@ func TestAppoint(t *testing.T) {
 			t.Errorf("%d entries for one appointment", n)
 		}
 		// nobody administers it, until somebody does: it needs attention no more
-		w.exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, w.customer)
+		w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, w.customer)
 		w.invite(w.addCustomer("Fremd"), "fremd@kunde.example")
-		if _, err := w.AppointAdministrators(w.ctx(), w.uwe, w.customer, ids(w.clara.ID)); err != nil {
+		if _, err := w.AppointAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -48,14 +48,14 @@ func TestAppoint(t *testing.T) {
 // TestAppointRefuses: nothing half-done, and nobody gives themselves rights.
 func TestAppointRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		off := w.specialist("Olaf Off")
-		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
+		off := w.Specialist("Olaf Off")
+		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
 		end := w.invite(w.customer, "berta@kunde.example")
 		w.register("berta@kunde.example")
 		endUser := uuid.FromStringOrNil("")
-		w.must(w.db.NewRaw(`SELECT account_id FROM access WHERE id = ?`, end.ID).Scan(w.ctx(), &endUser))
-		standIn := w.deputy(w.specialist("Dora Deputy"), w.anna)
-		adminStandingFor := w.deputy(w.specialist("Ute User", policies.UserAdministrator), w.clara)
+		w.Must(w.db.NewRaw(`SELECT account_id FROM access WHERE id = ?`, end.ID).Scan(w.Ctx, &endUser))
+		standIn := w.deputy(w.Specialist("Dora Deputy"), w.anna)
+		adminStandingFor := w.deputy(w.Specialist("Ute User", policies.UserAdministrator), w.clara)
 		many := make([]uuid.UUID, maxPeople+1)
 		for i := range many {
 			many[i] = newID()
@@ -82,18 +82,18 @@ func TestAppointRefuses(t *testing.T) {
 			"an auditor":              {w.rita, ids(w.clara.ID), "forbidden: forbidden"},
 			"nobody signed in":        {account.Caller{}, ids(w.clara.ID), "not_found: customer.not_found"},
 		} {
-			if _, err := w.AppointAdministrators(w.ctx(), c.by, w.customer, c.who); complaint(err) != c.want {
+			if _, err := w.AppointAdministrators(w.Ctx, c.by, w.customer, c.who); complaint(err) != c.want {
 				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
 			}
 			if got := w.facts(); got != before {
 				t.Fatalf("%s: %s, want %s", name, got, before)
 			}
 		}
-		if _, err := w.AppointAdministrators(w.ctx(), w.anna, newID(), ids(w.clara.ID)); complaint(err) != "not_found: customer.not_found" {
+		if _, err := w.AppointAdministrators(w.Ctx, w.anna, newID(), ids(w.clara.ID)); complaint(err) != "not_found: customer.not_found" {
 			t.Errorf("an unknown customer: %v", err)
 		}
 		// a deputy acts for the administrator: on others, yes
-		if out, err := w.AppointAdministrators(w.ctx(), standIn, w.customer, ids(w.clara.ID)); err != nil || out.Fresh != 1 {
+		if out, err := w.AppointAdministrators(w.Ctx, standIn, w.customer, ids(w.clara.ID)); err != nil || out.Fresh != 1 {
 			t.Errorf("a deputy: %+v, %v", out, err)
 		}
 		w.sound()
@@ -102,7 +102,7 @@ func TestAppointRefuses(t *testing.T) {
 
 func TestEntrust(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		out, err := w.EntrustProcessors(w.ctx(), w.anna, w.customer, ids(w.clara.ID, w.ben.ID), ids(w.contract.ID, w.taxes.ID))
+		out, err := w.EntrustProcessors(w.Ctx, w.anna, w.customer, ids(w.clara.ID, w.ben.ID), ids(w.contract.ID, w.taxes.ID))
 		if err != nil || out.Fresh != 3 || out.Already != 1 || !slices.Equal(out.Names, []string{"Ben Büro", "Clara Cron"}) {
 			t.Fatalf("%+v, %v", out, err)
 		}
@@ -111,10 +111,10 @@ func TestEntrust(t *testing.T) {
 			t.Errorf("%s", got)
 		}
 		// an entry about a transaction names it, for who may see it
-		if n := w.count(`SELECT count(*) FROM audit WHERE action = ? AND transaction_id = ?`, audit.ProcessorEntrusted, w.taxes.ID); n != 2 {
+		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ? AND transaction_id = ?`, audit.ProcessorEntrusted, w.taxes.ID); n != 2 {
 			t.Errorf("%d entries about the tax return", n)
 		}
-		if out, err := w.EntrustProcessors(w.ctx(), w.anna, w.customer, ids(w.anna.ID), ids(w.taxes.ID)); err != nil || out.Fresh != 1 {
+		if out, err := w.EntrustProcessors(w.Ctx, w.anna, w.customer, ids(w.anna.ID), ids(w.taxes.ID)); err != nil || out.Fresh != 1 {
 			t.Errorf("an administrator, who has the right already: %+v, %v", out, err)
 		}
 	})
@@ -139,7 +139,7 @@ func TestEntrustRefuses(t *testing.T) {
 			"who may not":         {w.ben, ids(w.clara.ID), ids(w.contract.ID), "forbidden: forbidden"},
 			"nobody may see them": {account.Caller{}, ids(w.clara.ID), ids(w.contract.ID), "not_found: customer.not_found"},
 		} {
-			if _, err := w.EntrustProcessors(w.ctx(), c.by, w.customer, c.who, c.what); complaint(err) != c.want {
+			if _, err := w.EntrustProcessors(w.Ctx, c.by, w.customer, c.who, c.what); complaint(err) != c.want {
 				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
 			}
 			if got := w.facts(); got != before {
@@ -148,14 +148,14 @@ func TestEntrustRefuses(t *testing.T) {
 		}
 		// who manages authorisations and sees one transaction gives nothing to themselves
 		w.policyIs("\np, specialist, processor, authorisation, *, manage, allow\n")
-		if _, err := w.EntrustProcessors(w.ctx(), w.ben, w.customer, ids(w.ben.ID), ids(w.contract.ID)); err != nil {
+		if _, err := w.EntrustProcessors(w.Ctx, w.ben, w.customer, ids(w.ben.ID), ids(w.contract.ID)); err != nil {
 			t.Errorf("what one has already: %v", err)
 		}
-		if _, err := w.EntrustProcessors(w.ctx(), w.ben, w.customer, ids(w.ben.ID), ids(w.taxes.ID)); complaint(err) != "transaction: authorisation.no_transaction" {
+		if _, err := w.EntrustProcessors(w.Ctx, w.ben, w.customer, ids(w.ben.ID), ids(w.taxes.ID)); complaint(err) != "transaction: authorisation.no_transaction" {
 			t.Errorf("what one does not see: %v", err)
 		}
 		w.policyIs("\np, specialist, *, transaction, *, read, allow\np, user_administrator, *, transaction, *, read, allow\n")
-		if _, err := w.EntrustProcessors(w.ctx(), w.uwe, w.customer, ids(w.uwe.ID), ids(w.taxes.ID)); complaint(err) != "specialist: authorisation.self" {
+		if _, err := w.EntrustProcessors(w.Ctx, w.uwe, w.customer, ids(w.uwe.ID), ids(w.taxes.ID)); complaint(err) != "specialist: authorisation.self" {
 			t.Errorf("what one sees and does not process: %v", err)
 		}
 	})
@@ -167,8 +167,8 @@ func TestProcessorsSeen(t *testing.T) {
 		w.entrust(w.taxes, w.ben)
 		w.entrust(w.taxes, w.clara)
 		said := func(c account.Caller) (list []string) {
-			rows, err := w.Processors(w.ctx(), c, w.customer)
-			w.must(err)
+			rows, err := w.Processors(w.Ctx, c, w.customer)
+			w.Must(err)
 			for _, r := range rows {
 				line := r.Name + ":"
 				for _, x := range r.Transactions {
@@ -196,11 +196,11 @@ func TestProcessorsSeen(t *testing.T) {
 
 func TestCandidates(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		off := w.specialist("Cornelius Off")
-		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
+		off := w.Specialist("Cornelius Off")
+		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
 		find := func(c account.Caller, f CandidateFilter) (names []string, more bool) {
-			list, more, err := w.Candidates(w.ctx(), c, w.customer, f)
-			w.must(err)
+			list, more, err := w.Candidates(w.Ctx, c, w.customer, f)
+			w.Must(err)
 			for _, p := range list {
 				names = append(names, p.Name)
 			}
@@ -215,16 +215,16 @@ func TestCandidates(t *testing.T) {
 		if got, _ := find(w.anna, CandidateFilter{Query: "büro", Keep: ids(w.rita.ID, off.ID, newID()), Limit: 10}); !slices.Equal(got, []string{"Rita Revision", "Ben Büro"}) {
 			t.Errorf("who was chosen comes first: %q", got)
 		}
-		list, _, err := w.Candidates(w.ctx(), w.anna, w.customer, CandidateFilter{Limit: 2})
-		w.must(err)
+		list, _, err := w.Candidates(w.Ctx, w.anna, w.customer, CandidateFilter{Limit: 2})
+		w.Must(err)
 		if !list[0].Administrator || list[0].Processes != 0 || list[1].Administrator || list[1].Processes != 1 {
 			t.Errorf("what they are already: %+v", list)
 		}
-		list, _, err = w.Candidates(w.ctx(), w.uwe, w.customer, CandidateFilter{Query: "ben", Limit: 2})
+		list, _, err = w.Candidates(w.Ctx, w.uwe, w.customer, CandidateFilter{Query: "ben", Limit: 2})
 		if err != nil || list[0].Processes != 0 {
 			t.Errorf("a transaction that the caller may not see is counted: %+v, %v", list, err)
 		}
-		if _, _, err := w.Candidates(w.ctx(), w.ben, w.customer, CandidateFilter{Limit: 2}); complaint(err) != "forbidden: forbidden" {
+		if _, _, err := w.Candidates(w.Ctx, w.ben, w.customer, CandidateFilter{Limit: 2}); complaint(err) != "forbidden: forbidden" {
 			t.Errorf("who may not manage: %v", err)
 		}
 	})

@@ -18,7 +18,7 @@ func manyOf(w *world, n int) func(ctx context.Context, tx bun.Tx) error {
 		for i := range n {
 			id, name := newID(), fmt.Sprintf("Vorgang %d", i)
 			_, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
-				VALUES (?, ?, ?, ?, ?, 'other', ?, ?)`, 50000+i, id, w.customer, name, store.SortKey(name), w.clock(), w.clock())
+				VALUES (?, ?, ?, ?, ?, 'other', ?, ?)`, 50000+i, id, w.customer, name, store.SortKey(name), w.Now(), w.Now())
 			if err != nil {
 				return err
 			}
@@ -26,7 +26,7 @@ func manyOf(w *world, n int) func(ctx context.Context, tx bun.Tx) error {
 				return err
 			}
 			if _, err := assignment.Entrust(ctx, tx, assignment.Processor{
-				TransactionID: id, SpecialistID: w.ben.ID, CustomerID: w.customer, CreatedAt: w.clock(), CreatedBy: w.anna.ID,
+				TransactionID: id, SpecialistID: w.ben.ID, CustomerID: w.customer, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 			}); err != nil {
 				return err
 			}
@@ -41,14 +41,14 @@ func BenchmarkMatrix(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			w := newWorld(b, open(b))
 			for i := range 46 {
-				c := w.specialist(fmt.Sprintf("Person %d", i))
+				c := w.Specialist(fmt.Sprintf("Person %d", i))
 				w.entrust(w.contract, c)
 			}
-			if err := w.db.RunInTx(w.ctx(), nil, manyOf(w, 198)); err != nil {
+			if err := w.db.RunInTx(w.Ctx, nil, manyOf(w, 198)); err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				m, err := w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{})
+				m, err := w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{})
 				if err != nil || len(m.Columns) != 200 || len(m.Rows) < 49 {
 					b.Fatalf("%d × %d, %v", len(m.Columns), len(m.Rows), err)
 				}

@@ -33,40 +33,40 @@ func TestRemovalIsNoted(t *testing.T) {
 		w.erasures = log
 		undone, gone, kept := w.invite(w.customer, "una@kunde.example"), w.invite(w.customer, "berta@kunde.example"), w.invite(w.customer, "carl@kunde.example")
 		w.register("berta@kunde.example")
-		p, _, err := w.people.ByEmail(w.ctx(), w.db, "berta@kunde.example")
-		w.must(err)
+		p, _, err := w.Accounts.ByEmail(w.Ctx, w.db, "berta@kunde.example")
+		w.Must(err)
 		remove := func(id uuid.UUID) Removal {
-			out, err := w.Remove(w.ctx(), w.anna, w.customer, Selection{Accesses: ids(id)}, true)
-			w.must(err)
+			out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(id)}, true)
+			w.Must(err)
 			return out
 		}
 		first, second2 := remove(undone.ID), remove(gone.ID)
-		w.must(second(w.Undo(w.ctx(), w.anna, first.ID)))
-		w.must(w.Purge(w.ctx()))
-		w.tick(UndoLife)
+		w.Must(second(w.Undo(w.Ctx, w.anna, first.ID)))
+		w.Must(w.Purge(w.Ctx))
+		w.Tick(UndoLife)
 		for range 2 {
-			if err := w.Purge(w.ctx()); !errors.Is(err, full) || w.count(`SELECT count(*) FROM authorisation_removal`) != 1 {
+			if err := w.Purge(w.Ctx); !errors.Is(err, full) || w.Number(`SELECT count(*) FROM authorisation_removal`) != 1 {
 				t.Errorf("without a log: %v", err)
 			}
 		}
-		w.tick(-UndoLife / 2) // a process whose clock is behind
-		if _, err := w.Undo(w.ctx(), w.anna, second2.ID); complaint(err) != "gone: authorisation.undone" {
+		w.Tick(-UndoLife / 2) // a process whose clock is behind
+		if _, err := w.Undo(w.Ctx, w.anna, second2.ID); complaint(err) != "gone: authorisation.undone" {
 			t.Errorf("undone after it was decided: %v", err)
 		}
-		w.tick(UndoLife)
+		w.Tick(UndoLife)
 		log.err = nil
-		w.must(w.Purge(w.ctx()))
+		w.Must(w.Purge(w.Ctx))
 		want := []erasure.Subject{{Kind: erasure.Access, ID: gone.ID}, {Kind: erasure.Account, ID: p.ID}}
-		if !slices.Equal(log.noted, want) || w.count(`SELECT count(*) FROM authorisation_removal`) != 0 {
+		if !slices.Equal(log.noted, want) || w.Number(`SELECT count(*) FROM authorisation_removal`) != 0 {
 			t.Errorf("noted %v, want %v", log.noted, want)
 		}
 
 		// what nobody can undo since who removed it was dismissed
 		log.noted = nil
-		w.must(second(w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(w.clara.ID))))
+		w.Must(second(w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))))
 		remove(kept.ID)
-		w.must(second(w.Remove(w.ctx(), w.clara, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)))
-		w.must(w.Purge(w.ctx()))
+		w.Must(second(w.Remove(w.Ctx, w.clara, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)))
+		w.Must(w.Purge(w.Ctx))
 		if want := []erasure.Subject{{Kind: erasure.Access, ID: kept.ID}}; !slices.Equal(log.noted, want) {
 			t.Errorf("noted %v, want %v", log.noted, want)
 		}
@@ -80,7 +80,7 @@ func TestRemovedAgain(t *testing.T) {
 		gone, stays := w.invite(w.customer, "berta@kunde.example"), w.invite(w.customer, "carl@kunde.example")
 		w.register("berta@kunde.example")
 		w.register("carl@kunde.example")
-		people := func() int { return w.count(`SELECT count(*) FROM account WHERE NOT specialist`) }
+		people := func() int { return w.Number(`SELECT count(*) FROM account WHERE NOT specialist`) }
 		before := people()
 		keepers := w.accesses.Erasable()
 		for i, kind := range []erasure.Kind{erasure.Access, erasure.Account} {
@@ -88,22 +88,22 @@ func TestRemovedAgain(t *testing.T) {
 				t.Fatalf("%d: %s", i, keepers[i].Kind)
 			}
 		}
-		found, err := keepers[0].IDs(w.ctx())
+		found, err := keepers[0].IDs(w.Ctx)
 		if err != nil || !slices.Contains(found, gone.ID) || !slices.Contains(found, stays.ID) {
 			t.Errorf("%v, %v", found, err)
 		}
-		w.must(keepers[0].Erase(w.ctx(), ids(gone.ID, newID())))
-		if people() != before-1 || w.count(`SELECT count(*) FROM access WHERE id = ?`, gone.ID) != 0 || w.count(`SELECT count(*) FROM access WHERE id = ?`, stays.ID) != 1 {
+		w.Must(keepers[0].Erase(w.Ctx, ids(gone.ID, newID())))
+		if people() != before-1 || w.Number(`SELECT count(*) FROM access WHERE id = ?`, gone.ID) != 0 || w.Number(`SELECT count(*) FROM access WHERE id = ?`, stays.ID) != 1 {
 			t.Errorf("%d people, want %d", people(), before-1)
 		}
-		if left, err := keepers[1].IDs(w.ctx()); err != nil || len(left) != 0 {
+		if left, err := keepers[1].IDs(w.Ctx); err != nil || len(left) != 0 {
 			t.Errorf("accounts that nothing keeps: %v, %v", left, err)
 		}
 		// an account that lost its access on another way
-		w.exec(`DELETE FROM access WHERE id = ?`, stays.ID)
-		left, err := keepers[1].IDs(w.ctx())
-		w.must(err)
-		w.must(keepers[1].Erase(w.ctx(), left))
+		w.Exec(`DELETE FROM access WHERE id = ?`, stays.ID)
+		left, err := keepers[1].IDs(w.Ctx)
+		w.Must(err)
+		w.Must(keepers[1].Erase(w.Ctx, left))
 		if len(left) != 1 || people() != before-2 {
 			t.Errorf("%d accounts, %d people", len(left), people())
 		}

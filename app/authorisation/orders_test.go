@@ -160,15 +160,15 @@ func (o *one) both() bool             { return o.other.ID != uuid.Nil }
 // begin makes the customer with the access of a person who is invited; both gives them another customer before, where
 // they register.
 func (o *one) begin(both bool) {
-	o.t.Helper()
+	o.Helper()
 	name := fmt.Sprintf("Fachkraft %d", o.number)
-	o.keepers = []account.Caller{o.specialist(name + " a"), o.specialist(name + " b"), o.specialist(name + " c")}
+	o.keepers = []account.Caller{o.Specialist(name + " a"), o.Specialist(name + " b"), o.Specialist(name + " c")}
 	o.email = strings.ToLower(o.mark("m")) + "@kunde.example"
 	if both {
 		o.email = fmt.Sprintf("both%05d@kunde.example", o.number)
 		o.other = o.add("Anderswo", "Bleibt", "", o.email, "")
 		a := o.accessOf(o.other.ID)
-		o.must(second(o.accesses.Register(o.ctx(), o.fresh(a), access.RegisterForm{Password: strong, PasswordRepeat: strong}, account.Caller{}, here)))
+		o.Must(second(o.accesses.Register(o.Ctx, o.fresh(a), access.RegisterForm{Password: strong, PasswordRepeat: strong}, account.Caller{}, here)))
 		o.wasSigned++ // registering signs in
 		o.others = o.known()
 	}
@@ -179,18 +179,18 @@ func (o *one) begin(both bool) {
 func (o *one) mobile() string { return fmt.Sprintf("+4915177%06d", o.number) }
 
 func (o *one) add(first, last, note, email, mobile string) customer.Customer {
-	o.t.Helper()
-	cu, _, err := o.accesses.AddCustomer(o.ctx(), o.keeper(), customer.Draft{
+	o.Helper()
+	cu, _, err := o.accesses.AddCustomer(o.Ctx, o.keeper(), customer.Draft{
 		Type: customer.Person, Data: customer.Data{FirstName: first, LastName: last, Note: note, Locale: "de"},
 	}, email, mobile)
-	o.must(err)
+	o.Must(err)
 	return cu
 }
 
 func (o *one) accessOf(customerID uuid.UUID) uuid.UUID {
-	o.t.Helper()
+	o.Helper()
 	var id uuid.UUID
-	o.must(o.db.NewRaw(`SELECT id FROM access WHERE customer_id = ?`, customerID).Scan(o.ctx(), &id))
+	o.Must(o.db.NewRaw(`SELECT id FROM access WHERE customer_id = ?`, customerID).Scan(o.Ctx, &id))
 	return id
 }
 
@@ -198,14 +198,14 @@ var codeShape = regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`)
 
 // sent delivers what waits for an access, and returns the link and the code that come.
 func (o *one) sent(id uuid.UUID) (link, code string) {
-	o.t.Helper()
+	o.Helper()
 	var queued []courier.Message
-	o.must(o.db.NewSelect().Model(&queued).Where("access_id = ?", id).Where("state = ?", courier.Queued).Scan(o.ctx()))
+	o.Must(o.db.NewSelect().Model(&queued).Where("access_id = ?", id).Where("state = ?", courier.Queued).Scan(o.Ctx))
 	for _, m := range queued {
-		o.must(second(o.post.Deliver(o.ctx(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})))
+		o.Must(second(o.Post.Deliver(o.Ctx, courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})))
 	}
-	box, err := o.post.Mailbox(o.ctx(), len(queued))
-	o.must(err)
+	box, err := o.Post.Mailbox(o.Ctx, len(queued))
+	o.Must(err)
 	for _, m := range box {
 		if found := linkShape.FindStringSubmatch(m.Text); found != nil {
 			link = found[1]
@@ -216,11 +216,11 @@ func (o *one) sent(id uuid.UUID) (link, code string) {
 	return link, code
 }
 
-func (o *one) fresh(id uuid.UUID) string { o.t.Helper(); link, _ := o.sent(id); return link }
+func (o *one) fresh(id uuid.UUID) string { o.Helper(); link, _ := o.sent(id); return link }
 
 // do lets one act happen.
 func (o *one) do(letter byte) {
-	o.t.Helper()
+	o.Helper()
 	was := o.life
 	acts[letter](&o.life)
 	o.did += string(letter)
@@ -228,144 +228,144 @@ func (o *one) do(letter byte) {
 	case 'R':
 		link, code := o.sent(o.access)
 		form := access.RegisterForm{Code: code, Password: strong, PasswordRepeat: strong}
-		o.must(second(o.accesses.Register(o.ctx(), link, form, account.Caller{}, o.browser())))
+		o.Must(second(o.accesses.Register(o.Ctx, link, form, account.Caller{}, o.browser())))
 		o.wasSigned++
 	case 'S':
 		o.signIn()
 	case 'M':
-		out, err := o.Remove(o.ctx(), o.keepers[was.by], o.customer.ID, Selection{Accesses: ids(o.access)}, true)
-		o.must(err)
+		out, err := o.Remove(o.Ctx, o.keepers[was.by], o.customer.ID, Selection{Accesses: ids(o.access)}, true)
+		o.Must(err)
 		o.removal = out.ID
 	case 'U':
-		o.must(second(o.Undo(o.ctx(), o.keeper(), o.removal)))
+		o.Must(second(o.Undo(o.Ctx, o.keeper(), o.removal)))
 	case 'H':
 		boss := account.Caller{ID: o.uwe.ID, Name: o.uwe.Name, Roles: o.uwe.Roles}
-		o.must(second(o.handovers.Start(o.ctx(), boss, o.keepers[was.by].ID, ids(o.keeper().ID), true)))
+		o.Must(second(o.handovers.Start(o.Ctx, boss, o.keepers[was.by].ID, ids(o.keeper().ID), true)))
 	case 'D':
 		act := o.accesses.Deactivate
 		if was.deactivated {
 			act = o.accesses.Reactivate
 		}
-		o.must(act(o.ctx(), o.keeper(), o.customer.ID, o.access))
+		o.Must(act(o.Ctx, o.keeper(), o.customer.ID, o.access))
 	case 'C':
-		r, err := o.accesses.Get(o.ctx(), o.keeper(), o.customer.ID, o.access)
-		o.must(err)
+		r, err := o.accesses.Get(o.Ctx, o.keeper(), o.customer.ID, o.access)
+		o.Must(err)
 		email := strings.ToLower(o.mark("c")) + "@neu.example"
 		if o.both() {
 			email = o.email
 		}
-		o.must(second(o.accesses.Correct(o.ctx(), o.keeper(), o.customer.ID, o.access, r.Version, access.Form{
+		o.Must(second(o.accesses.Correct(o.Ctx, o.keeper(), o.customer.ID, o.access, r.Version, access.Form{
 			FirstName: o.mark("g"), LastName: o.mark("h"), Email: email, Mobile: o.mobile(), Locale: "en",
 		})))
 		if !o.registered && !o.both() {
 			o.email = email
 		}
 	case 'P':
-		o.tick(UndoLife + time.Minute)
-		o.must(o.Purge(o.ctx()))
-		o.must(o.people.CleanUp(o.ctx()))
+		o.Tick(UndoLife + time.Minute)
+		o.Must(o.Purge(o.Ctx))
+		o.Must(o.Accounts.CleanUp(o.Ctx))
 	}
 }
 
 // signIn opens a session as a right password does, now and then with a real one, and leaves traces: another name and
 // username, an e-mail address asked for, a forgotten password.
 func (o *one) signIn() {
-	o.t.Helper()
-	a, ok, err := o.people.ByEmail(o.ctx(), o.db, o.email)
-	o.must(err)
+	o.Helper()
+	a, ok, err := o.Accounts.ByEmail(o.Ctx, o.db, o.email)
+	o.Must(err)
 	if !ok {
-		o.t.Fatalf("%s: nobody has the address %s", o.did, o.email)
+		o.Fatalf("%s: nobody has the address %s", o.did, o.email)
 	}
 	from := o.browser()
 	if o.number%10 == 0 {
-		if _, _, err := o.people.SignIn(o.ctx(), o.email, "falsch", from); err == nil {
-			o.t.Error("a wrong password is right")
+		if _, _, err := o.Accounts.SignIn(o.Ctx, o.email, "falsch", from); err == nil {
+			o.Error("a wrong password is right")
 		}
-		_, _, err = o.people.SignIn(o.ctx(), o.email, strong, from)
+		_, _, err = o.Accounts.SignIn(o.Ctx, o.email, strong, from)
 	} else {
-		err = o.db.InTx(o.ctx(), func(ctx context.Context, tx bun.Tx) error {
-			_, err := o.people.OpenSession(ctx, tx, a.ID, from)
+		err = o.db.InTx(o.Ctx, func(ctx context.Context, tx bun.Tx) error {
+			_, err := o.Accounts.OpenSession(ctx, tx, a.ID, from)
 			return err
 		})
 	}
-	o.must(err)
+	o.Must(err)
 	o.wasSigned++
-	o.must(o.people.ForgotPassword(o.ctx(), o.email, from))
+	o.Must(o.Accounts.ForgotPassword(o.Ctx, o.email, from))
 	if o.both() {
 		return
 	}
 	c := account.Caller{ID: a.ID, Name: a.Name, Roles: []policies.Role{policies.EndUser}, Address: from.Address}
-	o.must(o.people.UpdateOwn(o.ctx(), c, account.Own{Name: o.mark("p") + " Selbst", Username: o.mark("u"), Locale: "de"}))
+	o.Must(o.Accounts.UpdateOwn(o.Ctx, c, account.Own{Name: o.mark("p") + " Selbst", Username: o.mark("u"), Locale: "de"}))
 	if o.number%10 == 0 {
-		o.must(o.people.AskEmail(o.ctx(), c, strings.ToLower(o.mark("e"))+"@neu.example", strong))
+		o.Must(o.Accounts.AskEmail(o.Ctx, c, strings.ToLower(o.mark("e"))+"@neu.example", strong))
 	}
 }
 
 // end deletes the customer; after that nothing that a person or an old tab does brings anything back.
 func (o *one) end() {
-	o.t.Helper()
+	o.Helper()
 	link := ""
 	if !o.registered && !o.removed && !o.deactivated {
 		link = o.fresh(o.access)
 	}
-	d, err := o.customers.Delete(o.ctx(), o.keeper(), o.customer.ID, o.customer.Label())
-	o.must(err)
+	d, err := o.customers.Delete(o.Ctx, o.keeper(), o.customer.ID, o.customer.Label())
+	o.Must(err)
 	if d.FinishedAt == nil {
-		o.t.Fatalf("%s: not finished", o.did)
+		o.Fatalf("%s: not finished", o.did)
 	}
 	stranger := account.Browser{Address: "198.51.100.9", Agent: "later"}
 	form := access.RegisterForm{Password: strong, PasswordRepeat: strong}
-	if _, err := o.accesses.Register(o.ctx(), link, form, account.Caller{}, stranger); err == nil {
-		o.t.Errorf("%s: registers at what is gone", o.did)
+	if _, err := o.accesses.Register(o.Ctx, link, form, account.Caller{}, stranger); err == nil {
+		o.Errorf("%s: registers at what is gone", o.did)
 	}
 	if o.removal != uuid.Nil {
 		for _, k := range o.keepers {
-			if _, err := o.Undo(o.ctx(), k, o.removal); !errors.Is(err, ErrUndone) {
-				o.t.Errorf("%s: undone after the deletion: %v", o.did, err)
+			if _, err := o.Undo(o.Ctx, k, o.removal); !errors.Is(err, ErrUndone) {
+				o.Errorf("%s: undone after the deletion: %v", o.did, err)
 			}
 		}
 	}
-	if _, ok, err := o.people.ByEmail(o.ctx(), o.db, o.email); err != nil || ok != o.both() {
-		o.t.Errorf("%s: the account is there: %v, want %v; %v", o.did, ok, o.both(), err)
+	if _, ok, err := o.Accounts.ByEmail(o.Ctx, o.db, o.email); err != nil || ok != o.both() {
+		o.Errorf("%s: the account is there: %v, want %v; %v", o.did, ok, o.both(), err)
 	}
 	if o.both() {
 		if now := o.known(); now != o.others {
-			o.t.Errorf("%s: of the customer that stays\n%s, want\n%s", o.did, now, o.others)
+			o.Errorf("%s: of the customer that stays\n%s, want\n%s", o.did, now, o.others)
 		}
-		if n := o.count(`SELECT count(*) FROM audit WHERE action = 'account.signed_in' AND actor_id = (SELECT account_id FROM access WHERE customer_id = ?)`, o.other.ID); n != o.wasSigned {
-			o.t.Errorf("%s: %d entries of signing in stay, want %d", o.did, n, o.wasSigned)
+		if n := o.Number(`SELECT count(*) FROM audit WHERE action = 'account.signed_in' AND actor_id = (SELECT account_id FROM access WHERE customer_id = ?)`, o.other.ID); n != o.wasSigned {
+			o.Errorf("%s: %d entries of signing in stay, want %d", o.did, n, o.wasSigned)
 		}
 	}
 }
 
 // known is what the database knows of the customer that stays, of its access and its account.
 func (o *one) known() string {
-	o.t.Helper()
+	o.Helper()
 	var list []string
 	for table, where := range map[string]string{
 		"customer": "id = ?", "access": "customer_id = ?", "message": "customer_id = ?", "audit": "customer_id = ? AND action NOT LIKE 'administrator.%'",
 	} {
 		var n int
-		o.must(o.db.NewRaw(`SELECT count(*) FROM ? WHERE `+where, bun.Ident(table), o.other.ID).Scan(o.ctx(), &n))
+		o.Must(o.db.NewRaw(`SELECT count(*) FROM ? WHERE `+where, bun.Ident(table), o.other.ID).Scan(o.Ctx, &n))
 		list = append(list, table+" "+strconv.Itoa(n))
 	}
 	var who []string
-	o.must(o.db.NewRaw(`SELECT p.name || ' ' || p.email || ' ' || a.first_name || ' ' || a.email || ' ' || CASE WHEN a.registered_at IS NULL THEN 'invited' ELSE 'registered' END
-		FROM access AS a JOIN account AS p ON p.id = a.account_id WHERE a.customer_id = ?`, o.other.ID).Scan(o.ctx(), &who))
+	o.Must(o.db.NewRaw(`SELECT p.name || ' ' || p.email || ' ' || a.first_name || ' ' || a.email || ' ' || CASE WHEN a.registered_at IS NULL THEN 'invited' ELSE 'registered' END
+		FROM access AS a JOIN account AS p ON p.id = a.account_id WHERE a.customer_id = ?`, o.other.ID).Scan(o.Ctx, &who))
 	slices.Sort(list)
 	return strings.Join(append(list, who...), ", ")
 }
 
 // left is what the database holds of everything that was typed for a person.
 func (w *world) left() []string {
-	w.t.Helper()
+	w.Helper()
 	return slices.DeleteFunc(w.rows(typedInSQL...), func(v string) bool { return !typed.MatchString(v) })
 }
 
 // rows lists "table.column: value" of everything in the database that is like one of the patterns. The tables are read
 // from the schema, so a new one can't be forgotten.
 func (w *world) rows(patterns ...string) (found []string) {
-	w.t.Helper()
+	w.Helper()
 	var columns []struct {
 		Table  string `bun:"t"`
 		Column string `bun:"c"`
@@ -378,9 +378,9 @@ func (w *world) rows(patterns ...string) (found []string) {
 		sql = `SELECT table_name AS t, column_name AS c, data_type AS y FROM information_schema.columns WHERE table_schema = 'public'`
 		like = "ILIKE"
 	}
-	w.must(w.db.NewRaw(sql).Scan(w.ctx(), &columns))
+	w.Must(w.db.NewRaw(sql).Scan(w.Ctx, &columns))
 	if len(columns) < 100 {
-		w.t.Fatalf("only %d columns seen", len(columns))
+		w.Fatalf("only %d columns seen", len(columns))
 	}
 	for _, c := range columns {
 		text := store.SQL(`CAST(? AS TEXT)`, bun.Ident(c.Column))
@@ -394,7 +394,7 @@ func (w *world) rows(patterns ...string) (found []string) {
 			q.Append(text)
 			q.Add(` `+like+` ?`, pattern)
 			var values []string
-			w.must(w.db.NewRaw(q.SQL, q.Args...).Scan(w.ctx(), &values))
+			w.Must(w.db.NewRaw(q.SQL, q.Args...).Scan(w.Ctx, &values))
 			for _, v := range values {
 				found = append(found, c.Table+"."+c.Column+": "+v)
 			}
@@ -427,13 +427,13 @@ func TestDeletedInEveryOrder(t *testing.T) {
 		lives = append(lives, orders(ordersMost(w.db)-1)...) // of people who have another customer as well
 		hash := w.hashed()
 		w.accesses = access.New(access.Options{
-			Approvals: w.approvals,
-			DB:        w.db, Now: w.clock, Key: w.key, Policy: w.policy, Accounts: quick{w.people, hash}, Courier: w.post, Audit: w.audit, Customers: w.customers,
+			Approvals: w.Approvals,
+			DB:        w.db, Now: w.Now, Key: w.key, Policy: w.policy, Accounts: quick{w.Accounts, hash}, Courier: w.Post, Audit: w.audit, Customers: w.customers,
 			BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 		})
 		handovers := handover.New(handover.Options{
-			Accounts: w.people, Approvals: w.approvals,
-			DB: w.db, Now: w.clock, Zone: time.UTC, Policy: w.policy, Audit: w.audit, Customers: w.customers, Transactions: w.transactions,
+			Accounts: w.Accounts, Approvals: w.Approvals,
+			DB: w.db, Now: w.Now, Zone: time.UTC, Policy: w.policy, Audit: w.audit, Customers: w.customers, Transactions: w.transactions,
 		})
 		elses := w.addElse()
 		for i, order := range lives {
@@ -466,45 +466,45 @@ func TestDeletedInEveryOrder(t *testing.T) {
 
 // hashed is a hash of the password that everybody has here.
 func (w *world) hashed() string {
-	w.t.Helper()
-	hash, err := w.people.Hash(w.ctx(), strong)
-	w.must(err)
+	w.Helper()
+	hash, err := w.Accounts.Hash(w.Ctx, strong)
+	w.Must(err)
 	return hash
 }
 
 // addElse makes an end user of another customer, with every trace, and returns what is known of them.
 func (w *world) addElse() string {
-	w.t.Helper()
+	w.Helper()
 	id := w.addCustomer(typedByElse + " GmbH")
 	email := strings.ToLower(typedByElse) + "@kunde.example"
-	w.must(second(w.accesses.Create(w.ctx(), w.anna, id, access.Form{FirstName: typedByElse, LastName: typedByElse, Email: email, Locale: "de"}, "")))
+	w.Must(second(w.accesses.Create(w.Ctx, w.anna, id, access.Form{FirstName: typedByElse, LastName: typedByElse, Email: email, Locale: "de"}, "")))
 	w.register(email)
-	_, _, err := w.people.SignIn(w.ctx(), email, strong, account.Browser{Address: "203.0.113.5", Agent: typedByElse})
-	w.must(err)
-	w.exec(`UPDATE session SET last_seen_at = ?, expires_at = ?`, w.clock().AddDate(1, 0, 0), w.clock().AddDate(1, 0, 0)) // whatever the clock does
+	_, _, err := w.Accounts.SignIn(w.Ctx, email, strong, account.Browser{Address: "203.0.113.5", Agent: typedByElse})
+	w.Must(err)
+	w.Exec(`UPDATE session SET last_seen_at = ?, expires_at = ?`, w.Now().AddDate(1, 0, 0), w.Now().AddDate(1, 0, 0)) // whatever the clock does
 	return w.elses()
 }
 
 func (w *world) elses() string {
-	w.t.Helper()
+	w.Helper()
 	return strings.Join(w.rows("%"+typedByElse+"%", "%203.0.113.5%"), "\n")
 }
 
 // searchFiles looks for what was typed in the bytes of SQLite's files.
 func (w *world) searchFiles(lives []string) {
-	w.t.Helper()
+	w.Helper()
 	if w.db.IsPostgres() {
 		return
 	}
 	var path string
-	w.must(w.db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(w.ctx(), &path))
+	w.Must(w.db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(w.Ctx, &path))
 	for _, file := range []string{path, path + "-wal"} {
 		content, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			w.t.Fatal(err)
+			w.Fatal(err)
 		}
 		if at := typed.FindIndex(content); at != nil {
-			w.t.Errorf("left of the life %q in %s at %d: %q", lives[numberIn(string(content[at[0]:at[1]]))], file, at[0],
+			w.Errorf("left of the life %q in %s at %d: %q", lives[numberIn(string(content[at[0]:at[1]]))], file, at[0],
 				content[max(0, at[0]-40):min(len(content), at[1]+40)])
 		}
 	}

@@ -50,11 +50,11 @@ func TestWhy(t *testing.T) {
 		a := w.invite(w.customer, "berta@kunde.example")
 		w.register("berta@kunde.example")
 		pending := w.invite(w.customer, "otto@kunde.example")
-		dora := w.deputy(w.specialist("Dora Deputy"), w.ben)
-		off := w.specialist("Olaf Off")
-		_, err := w.AppointAdministrators(w.ctx(), w.anna, w.customer, ids(off.ID))
-		w.must(err)
-		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
+		dora := w.deputy(w.Specialist("Dora Deputy"), w.ben)
+		off := w.Specialist("Olaf Off")
+		_, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(off.ID))
+		w.Must(err)
+		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
 		both := "read transaction=true (allow specialist %[1]s *); process transaction=true (allow specialist %[1]s *)"
 		for name, c := range map[string]struct {
 			who, what uuid.UUID
@@ -77,8 +77,8 @@ func TestWhy(t *testing.T) {
 				"update customer=true (allow specialist * * via [user_administrator specialist]); manage authorisation=true (allow user_administrator * *); " +
 				"read transaction=false; process transaction=false"},
 		} {
-			e, err := w.Why(w.ctx(), w.anna, w.customer, c.who, c.what)
-			w.must(err)
+			e, err := w.Why(w.Ctx, w.anna, w.customer, c.who, c.what)
+			w.Must(err)
 			got := strings.ReplaceAll(said(e), "allow specialist * * via [specialist]", "allow specialist * *")
 			if c.who == w.uwe.ID { // either of the roles is a way
 				got = strings.ReplaceAll(got, "(allow specialist * *)", "(allow specialist * * via [user_administrator specialist])")
@@ -92,11 +92,11 @@ func TestWhy(t *testing.T) {
 		}
 		// a deny that overrides, and a kind
 		w.policyIs("\np, specialist, processor, transaction, contract, process, deny\np, auditor, *, transaction, tax_return, read, deny\n")
-		e, err := w.Why(w.ctx(), w.anna, w.customer, w.ben.ID, w.contract.ID)
+		e, err := w.Why(w.Ctx, w.anna, w.customer, w.ben.ID, w.contract.ID)
 		if want := "processor of Vertrag by Anna Amt; read transaction=true (allow specialist processor *); process transaction=false (deny specialist processor contract)"; err != nil || said(e) != want {
 			t.Errorf("denied: %s, %v", said(e), err)
 		}
-		if e, err := w.Why(w.ctx(), w.anna, w.customer, w.rita.ID, uuid.Nil); err != nil || !strings.Contains(said(e), "read transaction=false partly") {
+		if e, err := w.Why(w.Ctx, w.anna, w.customer, w.rita.ID, uuid.Nil); err != nil || !strings.Contains(said(e), "read transaction=false partly") {
 			t.Errorf("some kinds: %s, %v", said(e), err)
 		}
 	})
@@ -123,13 +123,13 @@ func TestWhyRefuses(t *testing.T) {
 			"who sees by role alone":            {w.ben, w.rita.ID, w.contract.ID, "<nil>"},
 			"without signing in":                {account.Caller{}, w.anna.ID, uuid.Nil, "not_found: customer.not_found"},
 		} {
-			if _, err := w.Why(w.ctx(), c.by, w.customer, c.who, c.what); complaint(err) != c.want {
+			if _, err := w.Why(w.Ctx, c.by, w.customer, c.who, c.what); complaint(err) != c.want {
 				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
 			}
 		}
 		w.entrust(w.contract, w.clara)
 		w.entrust(w.taxes, w.clara)
-		e, err := w.Why(w.ctx(), w.ben, w.customer, w.clara.ID, uuid.Nil)
+		e, err := w.Why(w.Ctx, w.ben, w.customer, w.clara.ID, uuid.Nil)
 		if err != nil || len(e.Facts) != 1 || e.Facts[0].TransactionID != w.contract.ID {
 			t.Errorf("facts about what the caller does not see: %+v, %v", e.Facts, err)
 		}
@@ -160,19 +160,19 @@ func grid(m Matrix) (lines []string) {
 
 func TestMatrix(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.tick(time.Minute)
+		w.Tick(time.Minute)
 		w.transaction(w.customer, "Später", "")
 		w.invite(w.customer, "berta@kunde.example")
 		w.register("berta@kunde.example")
-		w.deputy(w.specialist("Dora Deputy"), w.ben)
+		w.deputy(w.Specialist("Dora Deputy"), w.ben)
 		w.deputy(w.clara, w.anna)
 		want := []string{
 			"Anna Amt|w adm|w adm|w adm|w adm", "Ben Büro|n|n|n|w proc", "Berta Kühn|s acc|s acc|s acc|s acc",
 			"Clara Cron|w adm for Anna Amt|w adm for Anna Amt|w adm for Anna Amt|w adm for Anna Amt",
 			"Dora Deputy|n|n|n|w proc for Ben Büro", "Rita Revision|s role|s role|s role|s role",
 		}
-		m, err := w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{})
-		w.must(err)
+		m, err := w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{})
+		w.Must(err)
 		if m.Columns[0].Name != "Später" || len(m.Columns) != 3 || m.MoreColumns || m.MoreByRole {
 			t.Errorf("columns %+v", m.Columns)
 		}
@@ -180,31 +180,31 @@ func TestMatrix(t *testing.T) {
 		if got := grid(m); !slices.Equal(got, want) {
 			t.Errorf("\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Name: "büro ben", Transaction: "vertr"})
+		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Name: "büro ben", Transaction: "vertr"})
 		if got := grid(m); err != nil || !slices.Equal(got, []string{"Ben Büro|n|w proc"}) {
 			t.Errorf("filtered: %q, %v", got, err)
 		}
-		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Transactions: 1, Transaction: w.taxes.Label()})
+		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Transactions: 1, Transaction: w.taxes.Label()})
 		if err != nil || len(m.Columns) != 1 || m.Columns[0].ID != w.taxes.ID || m.MoreColumns {
 			t.Errorf("by number: %+v, %v", m.Columns, err)
 		}
-		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Transactions: 2})
+		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Transactions: 2})
 		if err != nil || len(m.Columns) != 2 || !m.MoreColumns {
 			t.Errorf("the newest: %+v, %v", m.Columns, err)
 		}
 		// B sees one transaction, and so one column; what A and others have in the rest is not there
-		m, err = w.Matrix(w.ctx(), w.ben, w.customer, MatrixFilter{})
+		m, err = w.Matrix(w.Ctx, w.ben, w.customer, MatrixFilter{})
 		if err != nil || len(m.Columns) != 1 || m.Columns[0].ID != w.contract.ID {
 			t.Errorf("B: %+v, %v", m.Columns, err)
 		}
 		// a deny leaves no level and no source
 		w.policyIs("\np, specialist, processor, transaction, *, read, deny\n")
-		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Name: "Ben"})
+		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Name: "Ben"})
 		if got := grid(m); err != nil || !slices.Equal(got, []string{"Ben Büro|n|n|n|n"}) {
 			t.Errorf("denied: %q, %v", got, err)
 		}
 		w.policyIs("\np, specialist, *, transaction, contract, read, allow\n")
-		m, err = w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{Name: "Uwe", Transaction: "Vertrag"})
+		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Name: "Uwe", Transaction: "Vertrag"})
 		if got := grid(m); err != nil || !slices.Equal(got, []string{"Uwe User|n|s role"}) {
 			t.Errorf("everybody sees contracts: %q, %v", got, err)
 		}
@@ -215,18 +215,18 @@ func TestMatrix(t *testing.T) {
 func TestMatrixIsDecisions(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.entrust(w.taxes, w.anna)
-		people := []account.Caller{w.anna, w.ben, w.clara, w.uwe, w.rita, w.deputy(w.specialist("Dora Deputy"), w.ben)}
+		people := []account.Caller{w.anna, w.ben, w.clara, w.uwe, w.rita, w.deputy(w.Specialist("Dora Deputy"), w.ben)}
 		for _, policy := range []string{
 			"", "\np, specialist, processor, transaction, *, process, deny\n", "\np, auditor, processor, transaction, tax_return, process, allow\n",
 			"\np, specialist, *, transaction, contract, read, allow\np, auditor, *, transaction, contract, read, deny\n",
 		} {
 			w.policyIs(policy)
-			m, err := w.Matrix(w.ctx(), w.anna, w.customer, MatrixFilter{})
-			w.must(err)
+			m, err := w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{})
+			w.Must(err)
 			for _, c := range people {
 				for j, column := range m.Columns {
 					want := Nothing
-					tr, err := w.transactions.Get(w.ctx(), c, column.ID)
+					tr, err := w.transactions.Get(w.Ctx, c, column.ID)
 					if err == nil {
 						want = Sees
 						if ok, err := w.transactions.Allows(c, tr, policies.Process); err == nil && ok {
@@ -251,8 +251,8 @@ func TestMatrixIsDecisions(t *testing.T) {
 func TestSeenBy(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		names := func(c account.Caller, id uuid.UUID) (list []string) {
-			seers, _, err := w.SeenBy(w.ctx(), c, id)
-			w.must(err)
+			seers, _, err := w.SeenBy(w.Ctx, c, id)
+			w.Must(err)
 			for _, s := range seers {
 				list = append(list, fmt.Sprintf("%s %d %d", s.Name, s.Level, len(s.Facts)))
 			}
@@ -265,7 +265,7 @@ func TestSeenBy(t *testing.T) {
 			t.Errorf("the tax return: %q", got)
 		}
 		for _, c := range []account.Caller{w.clara, w.uwe, {}} {
-			if _, _, err := w.SeenBy(w.ctx(), c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
+			if _, _, err := w.SeenBy(w.Ctx, c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
 				t.Errorf("%s: %v", c.Name, err)
 			}
 		}
@@ -279,31 +279,31 @@ func TestSeesOf(t *testing.T) {
 		w.entrust(w.taxes, w.ben)
 		w.entrust(w.transaction(other, "Fremdes", ""), w.ben)
 		w.deputy(w.ben, w.clara)
-		r, err := w.SeesOf(w.ctx(), w.rita, w.ben.ID, SeesFilter{})
+		r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, SeesFilter{})
 		if err != nil || r.Processes != 3 || r.Administers != 0 || len(r.Transactions) != 3 || r.Transactions[2].Name != "Fremdes" || r.Transactions[2].Customer.Name != "Fremd, Berta" || len(r.Standing) != 1 || r.All != Nothing {
 			t.Errorf("by an auditor: %+v, %v", r, err)
 		}
-		if r, err := w.SeesOf(w.ctx(), w.uwe, w.ben.ID, SeesFilter{}); err != nil || r.Processes != 0 || len(r.Transactions) != 0 {
+		if r, err := w.SeesOf(w.Ctx, w.uwe, w.ben.ID, SeesFilter{}); err != nil || r.Processes != 0 || len(r.Transactions) != 0 {
 			t.Errorf("by who sees none of them: %+v, %v", r, err)
 		}
-		if r, err := w.SeesOf(w.ctx(), w.uwe, w.anna.ID, SeesFilter{}); err != nil || r.Administers != 2 || r.Customers[0].Customer.Name != "Kühn, Berta" {
+		if r, err := w.SeesOf(w.Ctx, w.uwe, w.anna.ID, SeesFilter{}); err != nil || r.Administers != 2 || r.Customers[0].Customer.Name != "Kühn, Berta" {
 			t.Errorf("customers, which everybody sees: %+v, %v", r, err)
 		}
-		if r, err := w.SeesOf(w.ctx(), w.uwe, w.rita.ID, SeesFilter{}); err != nil || r.All != Sees {
+		if r, err := w.SeesOf(w.Ctx, w.uwe, w.rita.ID, SeesFilter{}); err != nil || r.All != Sees {
 			t.Errorf("an auditor sees all: %+v, %v", r, err)
 		}
-		if _, err := w.SeesOf(w.ctx(), w.anna, w.ben.ID, SeesFilter{}); complaint(err) != "forbidden: forbidden" {
+		if _, err := w.SeesOf(w.Ctx, w.anna, w.ben.ID, SeesFilter{}); complaint(err) != "forbidden: forbidden" {
 			t.Errorf("who may not read specialist users: %v", err)
 		}
-		if _, err := w.SeesOf(w.ctx(), w.rita, newID(), SeesFilter{}); complaint(err) != "not_found: account.unknown" {
+		if _, err := w.SeesOf(w.Ctx, w.rita, newID(), SeesFilter{}); complaint(err) != "not_found: account.unknown" {
 			t.Errorf("nobody: %v", err)
 		}
-		w.must(w.db.RunInTx(w.ctx(), nil, manyOf(w, SeesPageSize+3)))
+		w.Must(w.db.RunInTx(w.Ctx, nil, manyOf(w, SeesPageSize+3)))
 		seen := map[uuid.UUID]bool{}
 		f := SeesFilter{}
 		for range 5 {
-			r, err := w.SeesOf(w.ctx(), w.rita, w.ben.ID, f)
-			w.must(err)
+			r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, f)
+			w.Must(err)
 			for _, x := range r.Transactions {
 				if seen[x.TransactionID] {
 					t.Error("a transaction comes twice")
@@ -318,7 +318,7 @@ func TestSeesOf(t *testing.T) {
 			t.Errorf("%d on all pages", len(seen))
 		}
 		for _, broken := range []string{"x", "AAAA", strings.Repeat("A", 100)} {
-			if r, err := w.SeesOf(w.ctx(), w.rita, w.ben.ID, SeesFilter{Customers: broken, Transactions: broken}); err != nil || len(r.Transactions) != SeesPageSize {
+			if r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, SeesFilter{Customers: broken, Transactions: broken}); err != nil || len(r.Transactions) != SeesPageSize {
 				t.Errorf("%q: %v", broken, err)
 			}
 		}

@@ -55,8 +55,8 @@ func TestCreate(t *testing.T) {
 func TestCreateRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		gone := w.person("Weg", true, policies.Specialist)
-		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, gone.ID)
+		gone := w.Person("Weg", true, policies.Specialist)
+		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, gone.ID)
 		if _, err := w.AddKind(ctx, w.templates, KindForm{NameEN: "Old", NameDE: "Alt"}); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestCreateRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.create(w.anna, w.customer, "Groß & Söhne")
-		before := w.count(`SELECT count(*) FROM transactions`)
+		before := w.Number(`SELECT count(*) FROM transactions`)
 		for name, c := range map[string]struct {
 			form        Form
 			field, says string
@@ -110,7 +110,7 @@ func TestCreateRefuses(t *testing.T) {
 				t.Errorf("%s: %v, want %v", c.who, c.err, c.want)
 			}
 		}
-		if n := w.count(`SELECT count(*) FROM transactions`); n != before {
+		if n := w.Number(`SELECT count(*) FROM transactions`); n != before {
 			t.Errorf("%d were added all the same", n-before)
 		}
 	})
@@ -190,9 +190,9 @@ func TestLogClause(t *testing.T) {
 			"an auditor": {w.auditor, true, true},
 		} {
 			clause, err := w.LogClause(c.caller, "entry")
-			w.must(err)
+			w.Must(err)
 			entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil, clause)
-			w.must(err)
+			w.Must(err)
 			var log string
 			for _, e := range entries {
 				log += e.Subject + " " + e.Detail + "\n"
@@ -214,14 +214,14 @@ func TestTendFillsIn(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		cu := w.addCustomer(w.anna, "Zwergpudel")
 		found := w.create(w.anna, cu, "Hausbau")
-		w.exec(`UPDATE transactions SET search = '' WHERE id = ?`, found.ID)
+		w.Exec(`UPDATE transactions SET search = '' WHERE id = ?`, found.ID)
 		if !w.db.IsPostgres() {
-			w.exec(`DELETE FROM transaction_search WHERE rowid = ?`, found.Number)
+			w.Exec(`DELETE FROM transaction_search WHERE rowid = ?`, found.Number)
 		}
 		if got := w.names(w.anna, Filter{Query: "hausbau"}); len(got) != 0 {
 			t.Fatalf("found without a search text: %v", got)
 		}
-		w.must(w.Tend(context.Background()))
+		w.Must(w.Tend(context.Background()))
 		for _, q := range []string{"hausbau", "zwergpudel", found.Label()} {
 			if got := w.names(w.anna, Filter{Query: q}); len(got) != 1 {
 				t.Errorf("%s finds %v", q, got)

@@ -20,14 +20,14 @@ func TestKindDenied(t *testing.T) {
 		if _, err := w.Update(ctx, w.anna, old.ID, old.Version, Form{Name: "Old contract", Kind: "contract"}); err != nil {
 			t.Fatal(err)
 		}
-		w.must(w.policy.Publish(w.policy.Version()+1, policies.Default+`
+		w.Must(w.policy.Publish(w.policy.Version()+1, policies.Default+`
 p, specialist, *, transaction, tax_return, create, deny
 p, specialist, *, transaction, loan_application, process, deny
 `))
 		if _, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Taxes", Kind: "tax_return"}); !errors.Is(err, policies.ErrForbidden) {
 			t.Errorf("adding one of a denied kind: %v", err)
 		}
-		if n := w.count(`SELECT count(*) FROM transactions WHERE kind = 'tax_return'`); n != 0 {
+		if n := w.Number(`SELECT count(*) FROM transactions WHERE kind = 'tax_return'`); n != 0 {
 			t.Errorf("%d of a denied kind", n)
 		}
 		made, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Contract", Kind: "contract"})
@@ -45,7 +45,7 @@ p, specialist, *, transaction, loan_application, process, deny
 		}
 		keys := func(list []Kind, err error) (out []string) {
 			t.Helper()
-			w.must(err)
+			w.Must(err)
 			for _, k := range list {
 				out = append(out, k.Key)
 			}

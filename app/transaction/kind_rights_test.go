@@ -16,7 +16,7 @@ import (
 func TestKeepingKinds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		w.must(w.policy.Publish(w.policy.Version()+1, policies.Default+"\np, specialist, *, template, *, read, allow\n"))
+		w.Must(w.policy.Publish(w.policy.Version()+1, policies.Default+"\np, specialist, *, template, *, read, allow\n"))
 		if read, manage, err := w.MayKeepKinds(w.anna); err != nil || !read || manage {
 			t.Fatalf("may read %v, manage %v, %v", read, manage, err)
 		}
@@ -41,7 +41,7 @@ func TestKeepingKinds(t *testing.T) {
 		if _, err := w.RenameKind(ctx, w.templates, "contract", 2, form); !errors.Is(err, ErrVersion) {
 			t.Errorf("renaming another version: %v", err)
 		}
-		if n := w.count(`SELECT count(*) FROM transaction_kind WHERE version <> 1 OR NOT active OR key = 'new'`); n != 0 {
+		if n := w.Number(`SELECT count(*) FROM transaction_kind WHERE version <> 1 OR NOT active OR key = 'new'`); n != 0 {
 			t.Errorf("%d kinds have changed", n)
 		}
 	})
@@ -81,13 +81,13 @@ func TestRetiredKinds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		has, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Old", Kind: "contract"})
-		w.must(err)
+		w.Must(err)
 		new := w.create(w.anna, w.customer, "New")
 		_, err = w.RetireKind(ctx, w.templates, "contract")
-		w.must(err)
+		w.Must(err)
 		offered := func(list []Kind, err error) bool {
 			t.Helper()
-			w.must(err)
+			w.Must(err)
 			return slices.ContainsFunc(list, func(k Kind) bool { return k.Key == "contract" })
 		}
 		if offered(w.Choices(ctx, w.anna, w.customer.ID)) || offered(w.ChoicesOf(ctx, w.anna, new)) || !offered(w.ChoicesOf(ctx, w.anna, has)) {

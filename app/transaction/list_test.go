@@ -26,10 +26,10 @@ func TestListFor(t *testing.T) {
 		w.entrust(two, w.ben)
 		w.entrust(three, w.ben)
 		w.access(w.customer.ID, w.end.ID)
-		both := w.person("Beides", true, policies.Specialist, policies.EndUser)
+		both := w.Person("Beides", true, policies.Specialist, policies.EndUser)
 		w.access(other.ID, both.ID)
 		w.entrust(one, both)
-		deputy := w.person("Vertretung", true, policies.Specialist)
+		deputy := w.Person("Vertretung", true, policies.Specialist)
 		deputy.For = []uuid.UUID{w.ben.ID, w.anna.ID}
 		for _, c := range []struct {
 			who  account.Caller
@@ -49,11 +49,11 @@ func TestListFor(t *testing.T) {
 				t.Errorf("%s sees %v, want %v", c.who.Name, got, c.want)
 			}
 		}
-		w.exec(`UPDATE access SET deactivated_at = ? WHERE account_id = ?`, w.clock(), w.end.ID)
+		w.Exec(`UPDATE access SET deactivated_at = ? WHERE account_id = ?`, w.Now(), w.end.ID)
 		if got := w.names(w.end, Filter{}); len(got) > 0 {
 			t.Errorf("with a deactivated access: %v", got)
 		}
-		w.exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, w.customer.ID)
+		w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, w.customer.ID)
 		for _, c := range []struct {
 			who  account.Caller
 			want []string
@@ -71,7 +71,7 @@ func TestListFor(t *testing.T) {
 // TestListMasks: a deny for one relation counts for who has two of them, by whatever persons.
 func TestListMasks(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.must(w.policy.Publish(1, `p, specialist, administrator, transaction, *, create, allow
+		w.Must(w.policy.Publish(1, `p, specialist, administrator, transaction, *, create, allow
 p, specialist, *, customer, *, read, allow
 p, specialist, administrator, transaction, *, read, allow
 p, specialist, processor, transaction, contract, read, allow
@@ -81,13 +81,13 @@ p, specialist, processor, transaction, tax_return, read, deny`))
 		ctx := context.Background()
 		for _, kind := range []string{"contract", "tax_return", "other"} {
 			tr, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: kind, Kind: kind})
-			w.must(err)
+			w.Must(err)
 			w.entrust(tr, w.ben)
 		}
 		w.access(w.customer.ID, w.end.ID)
-		both := w.person("Beides", true, policies.Specialist, policies.EndUser)
+		both := w.Person("Beides", true, policies.Specialist, policies.EndUser)
 		w.access(w.customer.ID, both.ID)
-		deputy := w.person("Vertretung", true, policies.Specialist)
+		deputy := w.Person("Vertretung", true, policies.Specialist)
 		deputy.For = []uuid.UUID{w.ben.ID, w.anna.ID}
 		for _, c := range []struct {
 			who  account.Caller
@@ -112,10 +112,10 @@ func TestListFilters(t *testing.T) {
 		ctx := context.Background()
 		add := func(cu customer.Customer, f Form, to Status) Transaction {
 			tr, _, err := w.Create(ctx, w.anna, cu.ID, f)
-			w.must(err)
+			w.Must(err)
 			if to != Open {
 				tr, err = w.SetStatus(ctx, w.anna, tr.ID, tr.Version, to)
-				w.must(err)
+				w.Must(err)
 			}
 			return tr
 		}
@@ -180,7 +180,7 @@ func TestRenamedCustomer(t *testing.T) {
 		w.create(w.anna, w.customer, "Vertrag")
 		_, err := w.customers.Update(context.Background(), w.anna, w.customer.ID, w.customer.Version,
 			customer.Data{FirstName: "Berta", LastName: "Neumann", Locale: "de"})
-		w.must(err)
+		w.Must(err)
 		w.limits = limits{first: 1, rare: 100, count: 100, batch: 16} // by the trigram index
 		for query, want := range map[string]int{"neumann": 1, "kühn": 0, "vertrag": 1} {
 			if got := w.names(w.anna, Filter{Query: query}); len(got) != want {
@@ -197,8 +197,8 @@ func TestPages(t *testing.T) {
 		for i := range n {
 			w.create(w.anna, w.customer, fmt.Sprintf("Nummer %03d", i))
 		}
-		w.exec(`UPDATE transactions SET created_at = ?`, testNow)
-		w.exec(`UPDATE transaction_visible SET created_at = ?`, testNow)
+		w.Exec(`UPDATE transactions SET created_at = ?`, testNow)
+		w.Exec(`UPDATE transaction_visible SET created_at = ?`, testNow)
 		w.access(w.customer.ID, w.end.ID)
 		for _, who := range []account.Caller{w.anna, w.auditor, w.end} {
 			all := w.all(who, Filter{})
@@ -227,7 +227,7 @@ func TestCount(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		other := w.addCustomer(w.anna, "Lang")
-		w.inTx(func(_ context.Context, tx bun.Tx) error {
+		w.InTx(func(_ context.Context, tx bun.Tx) error {
 			for i := range CountCap + 5 {
 				cu := w.customer
 				if i < 10 {
@@ -235,7 +235,7 @@ func TestCount(t *testing.T) {
 				}
 				rec := record{
 					Number: int64(20_000 + i), ID: newID(), CustomerID: cu.ID, Name: fmt.Sprint("N ", i), NameFolded: fmt.Sprint("n ", i), Kind: OtherKind,
-					Status: Open, Search: " n", Version: 1, CreatedAt: w.clock(), UpdatedAt: testNow,
+					Status: Open, Search: " n", Version: 1, CreatedAt: w.Now(), UpdatedAt: testNow,
 				}
 				if _, err := tx.NewInsert().Model(&rec).Exec(ctx); err != nil {
 					return err
@@ -261,7 +261,7 @@ func TestCount(t *testing.T) {
 			}
 		}
 		check(CountCap, true)
-		w.exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
+		w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
 		check(CountCap-5, false)
 	})
 }

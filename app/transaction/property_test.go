@@ -86,7 +86,7 @@ func TestListIsDecisions(t *testing.T) {
 // facts adds people with several roles, customers, transactions, and who is what to them.
 func (c *chance) facts() {
 	for i := range 10 {
-		p := c.person(fmt.Sprintf("Person %d", i), true, policytest.Roles(c.Rand)...)
+		p := c.Person(fmt.Sprintf("Person %d", i), true, policytest.Roles(c.Rand)...)
 		c.people = append(c.people, p)
 	}
 	for i := range c.people { // the last ones stand in for others
@@ -99,7 +99,7 @@ func (c *chance) facts() {
 	for i := range 5 {
 		c.customers = append(c.customers, c.addCustomer(c.anna, fmt.Sprintf("Kunde%d", i)))
 	}
-	c.must(c.Service.policy.Publish(0, policies.Default))
+	c.Must(c.Service.policy.Publish(0, policies.Default))
 	kinds := append(slices.Clone(policytest.Kinds), policytest.Unnamed)
 	for i := range 60 {
 		if i%4 == 0 {
@@ -107,7 +107,7 @@ func (c *chance) facts() {
 		}
 		cu := c.customers[min(c.IntN(7), 4)] // one has the most
 		t, _, err := c.Create(context.Background(), c.anna, cu.ID, Form{Name: fmt.Sprintf("Vorgang %d", i), Kind: kinds[c.IntN(len(kinds))]})
-		c.must(err)
+		c.Must(err)
 		c.transactions = append(c.transactions, t)
 	}
 	c.shuffle(30)
@@ -115,7 +115,7 @@ func (c *chance) facts() {
 		boss := account.Caller{ID: c.anna.ID, Name: "Boss", Roles: []policies.Role{policies.Specialist, policies.DataAdministrator}}
 		gone := c.customers[c.IntN(4)]
 		_, err := c.world.customers.Delete(context.Background(), boss, gone.ID, gone.Label())
-		c.must(err)
+		c.Must(err)
 		c.customers = slices.DeleteFunc(c.customers, func(cu customer.Customer) bool { return cu.ID == gone.ID })
 		c.transactions = slices.DeleteFunc(c.transactions, func(t Transaction) bool { return t.CustomerID == gone.ID })
 		c.checkIndex()
@@ -124,7 +124,7 @@ func (c *chance) facts() {
 
 // shuffle changes the facts n times.
 func (c *chance) shuffle(n int) {
-	c.t.Helper()
+	c.Helper()
 	ctx := context.Background()
 	for range n {
 		p, cu := c.people[c.IntN(7)], c.customers[c.IntN(len(c.customers))]
@@ -136,17 +136,17 @@ func (c *chance) shuffle(n int) {
 		case 0:
 			c.access(cu.ID, p.ID)
 		case 1:
-			c.exec(`UPDATE access SET deactivated_at = ? WHERE account_id = ? AND customer_id = ?`, c.clock(), p.ID, cu.ID)
+			c.Exec(`UPDATE access SET deactivated_at = ? WHERE account_id = ? AND customer_id = ?`, c.Now(), p.ID, cu.ID)
 		case 2, 3:
 			c.appoint(cu, p)
 		case 4:
-			c.inTx(func(_ context.Context, tx bun.Tx) error {
+			c.InTx(func(_ context.Context, tx bun.Tx) error {
 				_, _, err := assignment.Dismiss(ctx, tx, cu.ID, p.ID)
 				return err
 			})
 		case 5:
 			if t.ID != uuid.Nil {
-				c.inTx(func(_ context.Context, tx bun.Tx) error {
+				c.InTx(func(_ context.Context, tx bun.Tx) error {
 					_, _, err := assignment.Relieve(ctx, tx, t.CustomerID, p.ID, t.ID)
 					return err
 				})
@@ -161,15 +161,15 @@ func (c *chance) shuffle(n int) {
 }
 
 func (c *chance) checkIndex() {
-	c.t.Helper()
+	c.Helper()
 	if diff, err := assignment.Check(context.Background(), c.db, 5); err != nil || len(diff) > 0 {
-		c.t.Fatalf("index and facts differ: %+v, %v", diff, err)
+		c.Fatalf("index and facts differ: %+v, %v", diff, err)
 	}
 }
 
 // policy puts a random policy in force; every third lets all read customers, so that the lists of single ones are asked.
 func (c *chance) policy() {
-	c.t.Helper()
+	c.Helper()
 	doc := policytest.Random(c.Rand)
 	if c.IntN(3) == 0 {
 		for _, r := range policies.Roles {
@@ -181,25 +181,25 @@ func (c *chance) policy() {
 			}
 		}
 	}
-	c.must(c.Service.policy.Publish(1, doc.String()))
+	c.Must(c.Service.policy.Publish(1, doc.String()))
 }
 
 // compare holds a person's lists against decisions on each transaction.
 func (c *chance) compare(p account.Caller) {
-	c.t.Helper()
+	c.Helper()
 	ctx := context.Background()
 	var rows []row
-	c.must(c.rows(c.db, p).OrderExpr(`t.created_at DESC, t.id DESC`).Scan(ctx, &rows))
+	c.Must(c.rows(c.db, p).OrderExpr(`t.created_at DESC, t.id DESC`).Scan(ctx, &rows))
 	var want []uuid.UUID
 	of, process := map[uuid.UUID][]uuid.UUID{}, map[uuid.UUID]bool{}
 	for _, r := range rows {
 		t := r.transaction()
 		may, err := c.Allows(p, t, policies.Read)
-		c.must(err)
+		c.Must(err)
 		if c.IntN(20) == 0 { // the whole way, for some
 			got, err := c.Get(ctx, p, t.ID)
 			if may != (err == nil) || err != nil && !errors.Is(err, ErrNotFound) || may && got.Relation != t.Relation {
-				c.t.Fatalf("%s reads %s: %v; decided %v", p.Name, t.Label(), err, may)
+				c.Fatalf("%s reads %s: %v; decided %v", p.Name, t.Label(), err, may)
 			}
 		}
 		if may {
@@ -207,7 +207,7 @@ func (c *chance) compare(p account.Caller) {
 			of[t.CustomerID] = append(of[t.CustomerID], t.ID)
 		}
 		process[t.ID], err = c.Allows(p, t, policies.Process)
-		c.must(err)
+		c.Must(err)
 		c.decided += 2
 	}
 	var got []uuid.UUID
@@ -215,20 +215,20 @@ func (c *chance) compare(p account.Caller) {
 		got = append(got, t.ID)
 	}
 	if !slices.Equal(got, want) {
-		c.t.Fatalf("%s with %v lists %d, decisions say %d\n%s", p.Name, p.Roles, len(got), len(want), c.Service.policy.Document())
+		c.Fatalf("%s with %v lists %d, decisions say %d\n%s", p.Name, p.Roles, len(got), len(want), c.Service.policy.Document())
 	}
 	for _, cu := range c.customers {
 		page, err := c.OfCustomer(ctx, p, cu.ID, Filter{})
 		if errors.Is(err, customer.ErrNotFound) {
 			continue
 		}
-		c.must(err)
+		c.Must(err)
 		got = nil
 		for _, t := range page.Rows {
 			got = append(got, t.ID)
 		}
 		if expected := of[cu.ID]; !slices.Equal(got, expected[:min(len(expected), PageSize)]) || page.Count != len(expected) {
-			c.t.Fatalf("%s lists %d (count %d) of a customer, decisions say %d", p.Name, len(got), page.Count, len(expected))
+			c.Fatalf("%s lists %d (count %d) of a customer, decisions say %d", p.Name, len(got), page.Count, len(expected))
 		}
 	}
 	for action, may := range map[policies.Action]func(uuid.UUID) bool{
@@ -236,12 +236,12 @@ func (c *chance) compare(p account.Caller) {
 		policies.Process: func(id uuid.UUID) bool { return process[id] },
 	} {
 		within, nothing, err := c.Within(p, action, "w")
-		c.must(err)
+		c.Must(err)
 		var ids []uuid.UUID
-		c.must(c.db.NewRaw(`SELECT w.id FROM transactions AS w WHERE TRUE ?`, within).Scan(ctx, &ids))
+		c.Must(c.db.NewRaw(`SELECT w.id FROM transactions AS w WHERE TRUE ?`, within).Scan(ctx, &ids))
 		for _, r := range rows {
 			if slices.Contains(ids, r.ID) != may(r.ID) || nothing && may(r.ID) {
-				c.t.Fatalf("%s may %s %s: within %v, decided %v", p.Name, action, Label(r.Number), slices.Contains(ids, r.ID), may(r.ID))
+				c.Fatalf("%s may %s %s: within %v, decided %v", p.Name, action, Label(r.Number), slices.Contains(ids, r.ID), may(r.ID))
 			}
 		}
 	}

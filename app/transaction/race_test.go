@@ -19,7 +19,7 @@ func TestAssignWhileCreating(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		const rounds = 40
-		people := []account.Caller{w.ben, w.clara, w.person("Dora Dach", true, policies.Specialist)}
+		people := []account.Caller{w.ben, w.clara, w.Person("Dora Dach", true, policies.Specialist)}
 		first := w.create(w.anna, w.customer, "Erster")
 		var wg sync.WaitGroup
 		try := func(what string, err error) {
@@ -41,11 +41,11 @@ func TestAssignWhileCreating(t *testing.T) {
 						switch i % 4 {
 						case 0:
 							_, err = assignment.Appoint(ctx, tx, assignment.Administrator{
-								CustomerID: w.customer.ID, SpecialistID: p.ID, CreatedAt: w.clock(), CreatedBy: w.anna.ID,
+								CustomerID: w.customer.ID, SpecialistID: p.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 							})
 						case 1:
 							_, err = assignment.Entrust(ctx, tx, assignment.Processor{
-								TransactionID: first.ID, SpecialistID: p.ID, CustomerID: w.customer.ID, CreatedAt: w.clock(), CreatedBy: w.anna.ID,
+								TransactionID: first.ID, SpecialistID: p.ID, CustomerID: w.customer.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 							})
 						case 2:
 							_, _, err = assignment.Dismiss(ctx, tx, w.customer.ID, p.ID)
@@ -84,7 +84,7 @@ func TestRevokeThenList(t *testing.T) {
 			if len(w.names(w.ben, Filter{})) != 1 || len(w.names(w.clara, Filter{})) != 1 {
 				t.Fatalf("round %d: assigned and not in the list", i)
 			}
-			w.inTx(func(_ context.Context, tx bun.Tx) error {
+			w.InTx(func(_ context.Context, tx bun.Tx) error {
 				if _, _, err := assignment.Relieve(ctx, tx, w.customer.ID, w.ben.ID, tr.ID); err != nil {
 					return err
 				}
@@ -121,7 +121,7 @@ func TestSameNameAtOnce(t *testing.T) {
 			}
 			wg.Wait()
 		}
-		if n := w.count(`SELECT count(*) FROM transactions`); n != 40 {
+		if n := w.Number(`SELECT count(*) FROM transactions`); n != 40 {
 			t.Errorf("%d transactions, want 40", n)
 		}
 	})

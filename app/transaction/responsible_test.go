@@ -13,9 +13,9 @@ func TestResponsibleStays(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		theirs, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Theirs", Responsible: w.ben.ID.String()})
-		w.must(err)
+		w.Must(err)
 		nobodys := w.create(w.anna, w.customer, "Nobody's")
-		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, w.ben.ID)
+		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, w.ben.ID)
 		var f *fault.Error
 		refused := func(err error) bool {
 			return errors.As(err, &f) && len(f.Fields) == 1 && f.Fields[0].Field == "responsible" && f.Fields[0].Message == "transaction.responsible_unknown"

@@ -17,7 +17,7 @@ func TestEachGuardOfAVersion(t *testing.T) {
 		ctx := context.Background()
 		was := w.create(w.anna, w.customer, "Contract")
 		now, err := w.SetStatus(ctx, w.anna, was.ID, was.Version, InReview)
-		w.must(err)
+		w.Must(err)
 		form := Form{Name: "Contract", Kind: was.Kind}
 		if got, err := w.Update(ctx, w.anna, was.ID, was.Version, form); !errors.Is(err, ErrVersion) || got.Version != now.Version {
 			t.Errorf("saving what is so already: version %d, %v", got.Version, err)
@@ -32,9 +32,9 @@ func TestEachGuardOfAVersion(t *testing.T) {
 			"moving": func(tx bun.IDB, t Transaction) (bool, error) { return w.setStatus(ctx, tx, t, Closed) },
 		} {
 			for _, off := range []int{-1, 1, 0} {
-				w.inTx(func(ctx context.Context, tx bun.Tx) error {
+				w.InTx(func(ctx context.Context, tx bun.Tx) error {
 					seen, err := w.find(ctx, tx, w.anna, was.ID)
-					w.must(err)
+					w.Must(err)
 					seen.Version += off
 					done, err := write(tx, seen)
 					if done != (off == 0) {

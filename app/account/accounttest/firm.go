@@ -1,0 +1,199 @@
+package accounttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+	"kontor/app/approval"
+	"kontor/app/audit"
+	"kontor/app/courier"
+	"kontor/app/fault"
+	"kontor/app/secret"
+	"kontor/app/store"
+	"kontor/policies"
+	"kontor/views"
+)
+
+// Strong is a password that everybody may have.
+const Strong = "Vierzig Pferde im Regen"
+
+// Here is a browser.
+var Here = account.Browser{Address: "192.0.2.7", Agent: "test"}
+
+// Firm is what tests of features stand on: the default policy, a clock, and the real services up to accounts, on a
+// database of the test's own. Mails and SMS go to the built-in mailbox. A feature's test embeds it beside its own service.
+type Firm struct {
+	testing.TB
+	*Clock
+	Ctx       context.Context
+	DB        *store.DB
+	Key       secret.Key
+	Policy    *policies.Decider
+	Audit     *audit.Log
+	Post      *courier.Service
+	Approvals *approval.Service
+	Accounts  *account.Service
+}
+
+// Name and address of the firm in links and messages.
+const (
+	FirmName = "Kanzlei Berg"
+	BaseURL  = "https://kontor.example"
+)
+
+// NewFirm makes one, in which it is that time. change adapts the courier.
+func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.Options)) *Firm {
+	tb.Helper()
+	f := &Firm{TB: tb, Clock: &Clock{at: at}, Ctx: context.Background(), DB: db}
+	var err error
+	f.Key, err = secret.NewKey([]byte(strings.Repeat("k", 32)))
+	f.Must(err)
+	f.Policy, err = policies.New(policies.Default)
+	f.Must(err)
+	f.Audit = audit.New(db, f.Now)
+	o := courier.Options{
+		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: FirmName,
+		From: FirmName + " <no-reply@kanzlei.example>",
+	}
+	for _, set := range change {
+		set(&o)
+	}
+	f.Post, err = courier.New(o)
+	f.Must(err)
+	tb.Cleanup(func() { _ = f.Post.Close() })
+	f.Approvals = approval.New(approval.Options{DB: db, Now: f.Now, Audit: f.Audit, Courier: f.Post})
+	f.Accounts = account.New(account.Options{
+		DB: db, Now: f.Now, Key: f.Key, Policy: f.Policy, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
+		BaseURL: BaseURL, Firm: FirmName, Hashing: Quick,
+	})
+	return f
+}
+
+// Specialist adds a specialist user with these roles besides that of all.
+func (f *Firm) Specialist(name string, roles ...policies.Role) account.Caller {
+	f.Helper()
+	return f.Person(name, true, append([]policies.Role{policies.Specialist}, roles...)...)
+}
+
+// Person adds somebody with exactly these roles, without a password, and returns them as a caller.
+func (f *Firm) Person(name string, specialist bool, roles ...policies.Role) account.Caller {
+	f.Helper()
+	c := account.Caller{ID: ID(), Name: name, Roles: roles, Locale: "en", Address: "192.0.2.1"}
+	email := store.FoldEmail(strings.ReplaceAll(store.SortKey(name), " ", ".") + "@kanzlei.example")
+	f.Exec(`INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded, password_hash, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'x', ?)`, c.ID, specialist, name, store.SortKey(name), store.Fold(name+" "+email),
+		email, email, email, email, f.Now())
+	for _, r := range roles {
+		f.Exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?)`, c.ID, r)
+	}
+	return c
+}
+
+// ID is a new one.
+func ID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Must ends the test at an error.
+func (f *Firm) Must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// Want compares an error with the one that is wanted; nil: none.
+func (f *Firm) Want(what string, err, want error) {
+	f.Helper()
+	if !errors.Is(err, want) {
+		f.Errorf("%s: got %v, want %v", what, err, want)
+	}
+}
+
+// WantComplaints compares what is complained about, see Complaints.
+func (f *Firm) WantComplaints(what string, err error, want string) {
+	f.Helper()
+	if got := Complaints(err); got != want {
+		f.Errorf("%s: got %q (%v), want %q", what, got, err, want)
+	}
+}
+
+// Complaints are "field message, …" of a form that is wrong, "code: message" of another fault, "" without an error.
+func Complaints(err error) string {
+	var e *fault.Error
+	if err == nil {
+		return ""
+	}
+	if !errors.As(err, &e) {
+		return fmt.Sprint(err)
+	}
+	if len(e.Fields) == 0 {
+		return string(e.Code) + ": " + e.Message
+	}
+	all := make([]string, len(e.Fields))
+	for i, field := range e.Fields {
+		all[i] = field.Field + " " + field.Message
+	}
+	return strings.Join(all, ", ")
+}
+
+// Exec runs a statement.
+func (f *Firm) Exec(sql string, args ...any) {
+	f.Helper()
+	if _, err := f.DB.NewRaw(sql, args...).Exec(f.Ctx); err != nil {
+		f.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// Number is the number that a query finds.
+func (f *Firm) Number(sql string, args ...any) (n int) {
+	f.Helper()
+	if err := f.DB.NewRaw(sql, args...).Scan(f.Ctx, &n); err != nil {
+		f.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// InTx runs do in a tx.
+func (f *Firm) InTx(do func(ctx context.Context, tx bun.Tx) error) {
+	f.Helper()
+	f.Must(f.DB.InTx(f.Ctx, do))
+}
+
+// Clock is a test's: only the test moves it, unless it has a Step by which it goes on with every look at it.
+type Clock struct {
+	Step time.Duration
+
+	mu sync.Mutex
+	at time.Time
+}
+
+// Now is what the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(c.Step)
+	return c.at
+}
+
+// Tick moves it on.
+func (c *Clock) Tick(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// Set sets it.
+func (c *Clock) Set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = at
+}
