@@ -58,9 +58,6 @@ const (
 	Access        Relation = 4
 )
 
-// RelationCalled is the relation of a name that rules use; None for Anything and every other.
-func RelationCalled(name string) Relation { return relations[name] }
-
 var relations = map[string]Relation{"administrator": Administrator, "processor": Processor, "access": Access}
 
 // RelationNames are the relations as rules name them, in the order in which screens show them.

@@ -16,6 +16,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/entry"
 	"kontor/app/fault"
+	"kontor/app/lang"
 	"kontor/app/phone"
 )
 
@@ -117,7 +118,7 @@ func Validate(f Form, country string) (Form, error) {
 	f.LastName = cleanName(&form, "last_name", f.LastName)
 	f.Email = cleanEmail(&form, f.Email)
 	f.Mobile = cleanMobile(&form, f.Mobile, country)
-	if f.Locale != "de" && f.Locale != "en" {
+	if !lang.Known(f.Locale) {
 		form.Add("locale", "locale.unknown")
 	}
 	return f, form.Err()

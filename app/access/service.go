@@ -209,7 +209,7 @@ func (s *Service) create(
 		ID: id, CustomerID: cu.ID, FirstName: f.FirstName, LastName: f.LastName,
 		Email: f.Email, EmailFolded: store.FoldEmail(f.Email), Mobile: f.Mobile, Locale: f.Locale,
 		Generation: 1, InvitedAt: now, LinkExpiresAt: now.Add(LinkLife), Submission: submission, Version: 1,
-		CreatedAt: now, CreatedBy: uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil},
+		CreatedAt: now, CreatedBy: store.NullID(c.ID),
 	}
 	owner, err := s.judge(ctx, tx, c.ID, &r)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/entry"
 	"kontor/app/fault"
+	"kontor/app/lang"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -87,7 +88,7 @@ var (
 const maxText = 200
 
 // Locales are the languages a person can choose; "" leaves it to the browser.
-var Locales = []string{"", "de", "en"}
+var Locales = []string{"", lang.German, lang.English}
 
 // guarded are the roles that somebody must always have: without them nobody could give them back.
 var guarded = []policies.Role{policies.UserAdministrator, policies.PolicyAdministrator}

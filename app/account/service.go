@@ -12,6 +12,7 @@ import (
 
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/lang"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
@@ -91,7 +92,7 @@ func New(o Options) *Service {
 	}
 	s.hasher = newHasher(o.Hashing)
 	if s.locale == "" {
-		s.locale = "en"
+		s.locale = lang.English
 	}
 	if s.idle <= 0 {
 		s.idle = 30 * time.Minute

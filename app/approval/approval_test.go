@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -18,7 +19,7 @@ var (
 )
 
 func did(w what, role policies.Role, by uuid.UUID, ago time.Duration) event {
-	return event{What: w, Role: role, ByID: null(by), At: start.Add(-ago)}
+	return event{What: w, Role: role, ByID: store.NullID(by), At: start.Add(-ago)}
 }
 
 // TestWhoDecides: who is the second person that Anna's proposal of today takes.
@@ -89,7 +90,7 @@ func TestWhoDecides(t *testing.T) {
 		}), uuid.Nil, 0, false, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := Approval{ProposedBy: anna, ConcernedID: null(tt.concerned), ProposedAt: start}
+			a := Approval{ProposedBy: anna, ConcernedID: store.NullID(tt.concerned), ProposedAt: start}
 			now := start.Add(tt.now)
 			if got := tt.guard.decides(a, now); got != tt.decides {
 				t.Errorf("decides %v, want %v", got, tt.decides)
@@ -119,7 +120,7 @@ func TestExcused(t *testing.T) {
 func TestSides(t *testing.T) {
 	const user = policies.UserAdministrator
 	deed := func(w what, whom, by uuid.UUID, ago time.Duration) event {
-		return event{AccountID: whom, What: w, Role: user, ByID: null(by), At: start.Add(-ago)}
+		return event{AccountID: whom, What: w, Role: user, ByID: store.NullID(by), At: start.Add(-ago)}
 	}
 	// Anna made Cleo; Ben could decide, and dora is whoever else is there.
 	dora := uuid.Must(uuid.FromString("01a00000-0000-7000-8000-000000000004"))
@@ -161,7 +162,7 @@ func TestSides(t *testing.T) {
 					g.did = append(g.did, e)
 				}
 			}
-			a := Approval{Kind: tt.kind, ProposedBy: tt.by, ConcernedID: null(tt.concerned), ProposedAt: start}
+			a := Approval{Kind: tt.kind, ProposedBy: tt.by, ConcernedID: store.NullID(tt.concerned), ProposedAt: start}
 			if got := g.decides(a, start); got != tt.decides {
 				t.Errorf("decides %v, want %v", got, tt.decides)
 			}

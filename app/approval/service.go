@@ -141,7 +141,7 @@ func (s *Service) note(ctx context.Context, tx bun.IDB, account uuid.UUID, by au
 		if err != nil {
 			return err
 		}
-		events = append(events, event{ID: id, AccountID: account, What: w, Role: r, ByID: null(by.ID), At: s.o.Now()})
+		events = append(events, event{ID: id, AccountID: account, What: w, Role: r, ByID: store.NullID(by.ID), At: s.o.Now()})
 	}
 	return insertEvents(ctx, tx, events)
 }
@@ -167,7 +167,7 @@ func (s *Service) Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p Pro
 		}
 	}
 	a := Approval{
-		ID: id, Kind: p.Kind, SubjectID: null(p.SubjectID), CustomerID: null(p.CustomerID), ConcernedID: null(p.ConcernedID),
+		ID: id, Kind: p.Kind, SubjectID: store.NullID(p.SubjectID), CustomerID: store.NullID(p.CustomerID), ConcernedID: store.NullID(p.ConcernedID),
 		Subject: p.Subject, Detail: string(detail), Why: p.Why, ProposedBy: by.ID, Proposer: by.Name, ProposedAt: now,
 		ExpiresAt: now.Add(max(Life, s.o.Delay+24*time.Hour)), State: Waiting,
 	}
@@ -212,7 +212,7 @@ func (s *Service) void(ctx context.Context, tx bun.IDB, kind Kind, subject uuid.
 
 func (s *Service) settle(ctx context.Context, tx bun.IDB, a Approval, state State, by audit.Actor) error {
 	now := s.o.Now()
-	a.State, a.DecidedBy, a.Decider, a.DecidedAt = state, null(by.ID), by.Name, &now
+	a.State, a.DecidedBy, a.Decider, a.DecidedAt = state, store.NullID(by.ID), by.Name, &now
 	if err := saveDecision(ctx, tx, a); err != nil {
 		return err
 	}
@@ -472,5 +472,3 @@ func (s *Service) open(ctx context.Context) ([]Approval, []guard, error) {
 	guards, err := loadGuards(ctx, s.o.DB, now)
 	return list, guards, err
 }
-
-func null(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

@@ -187,9 +187,9 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 		return err
 	}
 	e := Entry{
-		ID: id, At: l.now(), ActorID: null(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
-		CustomerID: null(r.CustomerID), SubjectID: null(r.SubjectID), Subject: r.Subject,
-		TransactionID: null(r.TransactionID), Times: 1,
+		ID: id, At: l.now(), ActorID: store.NullID(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
+		CustomerID: store.NullID(r.CustomerID), SubjectID: store.NullID(r.SubjectID), Subject: r.Subject,
+		TransactionID: store.NullID(r.TransactionID), Times: 1,
 	}
 	if r.Detail != nil {
 		detail, err := json.Marshal(r.Detail)
@@ -248,5 +248,3 @@ func (l *Log) LastChanges(ctx context.Context, subject uuid.UUID) (map[string]En
 	}
 	return last, err
 }
-
-func null(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

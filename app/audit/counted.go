@@ -347,8 +347,8 @@ func putRow(ctx context.Context, tx bun.Tx, p *pending, listed []string) error {
 		return err
 	}
 	e := Entry{
-		ID: id, At: p.first, ActorID: null(p.By.ID), Actor: p.By.Name, Address: p.By.Address, Action: p.Action,
-		CustomerID: null(p.CustomerID), SubjectID: null(p.SubjectID), Subject: p.Subject,
+		ID: id, At: p.first, ActorID: store.NullID(p.By.ID), Actor: p.By.Name, Address: p.By.Address, Action: p.Action,
+		CustomerID: store.NullID(p.CustomerID), SubjectID: store.NullID(p.SubjectID), Subject: p.Subject,
 		Times: p.times, LastAt: &p.last, Bucket: p.bucket, Fold: p.fold(),
 	}
 	if len(listed) > 0 {

@@ -47,7 +47,7 @@ type Answer struct {
 func (e Explanation) Counting(a Answer) (list []Fact) {
 	for _, f := range e.Facts {
 		if a.Rule == nil && (a.Object != policies.Transaction || e.Transaction != nil || f.Relation != policies.Processor) ||
-			a.Rule != nil && policies.RelationCalled(a.Rule.Relation) == f.Relation {
+			a.Rule != nil && policies.RelationNamed(a.Rule.Relation) == f.Relation {
 			list = append(list, f)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"kontor/app/entry"
+	"kontor/app/lang"
 )
 
 // Gateway says how an HTTP gateway for SMS is asked and what its answers mean, as it was written. URL and Headers are set
@@ -168,9 +169,9 @@ func Table(checks Checks) []Setting {
 			}
 			return nil
 		}},
-		{Name: "LOCALE", Default: "en", Takes: "en or de", set: func(c *Config, v string) error {
+		{Name: "LOCALE", Default: lang.English, Takes: "en or de", set: func(c *Config, v string) error {
 			c.Locale = v
-			if v != "en" && v != "de" {
+			if !lang.Known(v) {
 				return errValue
 			}
 			return nil

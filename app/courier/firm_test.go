@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"kontor/app/lang"
+
 	"golang.org/x/net/html"
 )
 
@@ -55,7 +57,7 @@ func TestFirmLinks(t *testing.T) {
 			plain := testRenderer(t, "Kontor")
 			linked := testRenderer(t, "Kontor").with(firmed{links: c.links})
 			for _, kind := range Kinds() {
-				for _, locale := range locales {
+				for _, locale := range lang.All {
 					before, err := plain.render(channelOf(kind), sample(kind, locale))
 					if err != nil {
 						t.Fatal(err)

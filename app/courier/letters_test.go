@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"kontor/app/lang"
 	"kontor/app/logo"
 )
 
@@ -21,7 +22,7 @@ func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Ki
 		if channelOf(kind) != Email {
 			continue
 		}
-		for _, locale := range locales {
+		for _, locale := range lang.All {
 			t.Run(string(kind)+"."+locale, func(t *testing.T) {
 				c := sample(kind, locale)
 				switch d := c.Data.(type) { // the sample's own firm would win

@@ -54,7 +54,7 @@ func (b *mailbox) send(ctx context.Context, l letter) (string, error) {
 		return "", err
 	}
 	return "", b.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return insertBoxed(ctx, tx, &boxed{ID: id, MessageID: nullable(l.ID), Sealed: sealed, CreatedAt: now}, mailboxKeep)
+		return insertBoxed(ctx, tx, &boxed{ID: id, MessageID: store.NullID(l.ID), Sealed: sealed, CreatedAt: now}, mailboxKeep)
 	})
 }
 

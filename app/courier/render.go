@@ -11,10 +11,9 @@ import (
 	"time"
 	_ "time/tzdata" // the firm's time zone must be known on every machine
 	"unicode"
-)
 
-// Locales are the languages in which messages are written; any other becomes the first.
-var locales = []string{"en", "de"}
+	"kontor/app/lang"
+)
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
 // of SMS, layout.html.tmpl around the HTML of all, and as names by key roles.<locale>.json and firm.<locale>.json, the words
@@ -40,7 +39,7 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 		firm: oneLine(firm), text: map[string]*texttemplate.Template{}, html: map[string]*htmltemplate.Template{},
 		words: map[string]names{},
 	}
-	for _, locale := range locales {
+	for _, locale := range lang.All {
 		say := sayer{locale, zone}
 		roles, err := readNames(files, "roles."+locale+".json")
 		if err != nil {
@@ -117,8 +116,8 @@ func (r *renderer) parse(files fs.FS, name string, channel Channel, funcs map[st
 // render fills the templates of c.Template in c.Locale. Of the letter only Subject, Text and HTML are set.
 func (r *renderer) render(channel Channel, c Content) (l letter, err error) {
 	locale := c.Locale
-	if locale != "de" {
-		locale = locales[0]
+	if !lang.Known(locale) {
+		locale = lang.All[0]
 	}
 	name := string(c.Template) + "." + locale
 	if k, ok := kindOf(c.Template); !ok || k.channel != channel {
@@ -200,7 +199,7 @@ type sayer struct {
 
 func (s sayer) when(t time.Time) string {
 	t = t.In(s.zone)
-	if s.locale == "de" {
+	if s.locale == lang.German {
 		return t.Format("02.01.2006, 15:04 Uhr") + " (" + s.zoneName(t) + ")"
 	}
 	return t.Format("2 January 2006, 15:04") + " (" + s.zoneName(t) + ")"
@@ -208,7 +207,7 @@ func (s sayer) when(t time.Time) string {
 
 func (s sayer) whenShort(t time.Time) string {
 	t = t.In(s.zone)
-	if s.locale == "de" {
+	if s.locale == lang.German {
 		return t.Format("02.01.2006 15:04 ") + s.zoneName(t)
 	}
 	return t.Format("2 Jan 2006 15:04 ") + s.zoneName(t)
@@ -216,7 +215,7 @@ func (s sayer) whenShort(t time.Time) string {
 
 func (s sayer) zoneName(t time.Time) string {
 	name := t.Format("MST")
-	if s.locale == "de" {
+	if s.locale == lang.German {
 		switch name {
 		case "CET":
 			return "MEZ"

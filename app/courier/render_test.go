@@ -8,6 +8,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"kontor/app/lang"
+
 	"golang.org/x/net/html"
 )
 
@@ -34,7 +36,7 @@ func TestMailTemplates(t *testing.T) {
 		if channelOf(kind) != Email {
 			continue
 		}
-		for _, locale := range locales {
+		for _, locale := range lang.All {
 			t.Run(string(kind)+"."+locale, func(t *testing.T) {
 				link := "https://kontor.test/register/token-of-43-characters"
 				c := Content{Template: kind, Locale: locale}
@@ -169,7 +171,7 @@ func TestRolesInWords(t *testing.T) {
 
 func TestWithoutCodeNoWordOfIt(t *testing.T) {
 	r := testRenderer(t, "Kanzlei Muster")
-	for _, locale := range locales {
+	for _, locale := range lang.All {
 		c := sample(Registration, locale)
 		d := c.Data.(RegistrationData)
 		d.HasCode = false
@@ -187,7 +189,7 @@ func TestSMSTemplates(t *testing.T) {
 		"Šafařík & Łoś — „Söhne“", "株式会社", strings.Repeat("[]", 80), "A\r\nB", "\xff\xfe",
 	} {
 		r := testRenderer(t, firm)
-		for _, locale := range append(locales, "fr", "") {
+		for _, locale := range append(slices.Clone(lang.All), "fr", "") {
 			l, err := r.render(SMS, Content{
 				Template: RegistrationCode, Locale: locale,
 				Data: CodeData{Code: "2345-6789", Number: "K-123456789", Expires: time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC)},

@@ -220,8 +220,8 @@ func (s *Service) Enqueue(ctx context.Context, tx bun.IDB, p Post) error {
 	now := s.now()
 	added, err := insertMessage(ctx, tx, &Message{
 		ID: id, Kind: p.Kind, Channel: p.Channel,
-		CustomerID: nullable(p.CustomerID), AccessID: nullable(p.AccessID), AccountID: nullable(p.AccountID),
-		ApprovalID: nullable(p.ApprovalID),
+		CustomerID: store.NullID(p.CustomerID), AccessID: store.NullID(p.AccessID), AccountID: store.NullID(p.AccountID),
+		ApprovalID: store.NullID(p.ApprovalID),
 		Recipient:  p.Recipient, About: p.About, Locale: p.Locale, Generation: p.Generation, Run: 1, Dedupe: p.Dedupe,
 		State: Queued, RelayAt: &now, ExpiresAt: p.ExpiresAt, CreatedAt: now,
 	})
@@ -319,8 +319,6 @@ func (s *Service) tell(ctx context.Context, tx bun.IDB, m Message) error {
 func (s *Service) messageID(m Message) string {
 	return fmt.Sprintf("%s.%d@%s", m.ID, m.Generation, s.domain)
 }
-
-func nullable(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 
 func parseFrom(from string) (*mail.Address, error) {
 	a, err := mail.ParseAddress(from)

@@ -13,6 +13,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/erasure"
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -131,7 +132,7 @@ func (s *Service) doom(ctx context.Context, tx bun.Tx, by audit.Actor, cu Custom
 	}
 	d := Deletion{
 		CustomerID: id, Number: cu.Number, Counts: string(asText), Total: counts.total(), RequestedAt: s.now(),
-		RequestedBy: uuid.NullUUID{UUID: by.ID, Valid: by.ID != uuid.Nil},
+		RequestedBy: store.NullID(by.ID),
 	}
 	if d.ID, err = uuid.NewV7(); err != nil {
 		return Deletion{}, err

@@ -302,7 +302,7 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 	}
 	now := s.now()
 	r.CreatedAt, r.UpdatedAt = now, now
-	r.CreatedBy = uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil}
+	r.CreatedBy = store.NullID(c.ID)
 	if err := s.insert(ctx, tx, &r); err != nil {
 		return Customer{}, false, err
 	}

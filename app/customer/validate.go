@@ -7,6 +7,7 @@ import (
 
 	"kontor/app/entry"
 	"kontor/app/fault"
+	"kontor/app/lang"
 	"kontor/app/phone"
 	"kontor/app/store"
 )
@@ -30,7 +31,7 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 		d.Country = phone.Home
 	}
 	if d.Locale = entry.Key(d.Locale); d.Locale == "" {
-		d.Locale = "de"
+		d.Locale = lang.German
 	}
 	for _, f := range fields {
 		v := f.of(&d)
@@ -120,7 +121,7 @@ func checkPhone(s string, d *Data) (string, string) {
 }
 
 func checkLocale(s string, _ *Data) (string, string) {
-	if s != "de" && s != "en" {
+	if !lang.Known(s) {
 		return s, "locale.unknown"
 	}
 	return s, ""

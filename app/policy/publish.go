@@ -120,7 +120,7 @@ func (s *Service) publishIn(ctx context.Context, tx bun.Tx, c account.Caller, p 
 	}
 	v = Version{
 		Number: before.Number + 1, Text: p.text, Comment: p.comment, Author: c.Name, Proposer: p.proposer, Restored: p.restored,
-		AuthorID: uuid.NullUUID{UUID: c.ID, Valid: c.ID != uuid.Nil}, PublishedAt: s.o.Now(),
+		AuthorID: store.NullID(c.ID), PublishedAt: s.o.Now(),
 	}
 	return v, s.put(ctx, tx, c.Actor(), before, &v, p)
 }

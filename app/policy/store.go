@@ -136,7 +136,7 @@ func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
 func putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID, at time.Time) error {
 	_, err := tx.NewRaw(`INSERT INTO policy_offer (id, state, settled_by, settled_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, settled_by = EXCLUDED.settled_by, settled_at = EXCLUDED.settled_at`,
-		id, state, uuid.NullUUID{UUID: by, Valid: by != uuid.Nil}, at).Exec(ctx)
+		id, state, store.NullID(by), at).Exec(ctx)
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -262,6 +263,9 @@ func NextNumber(ctx context.Context, tx bun.IDB, counter string) (number int64, 
 	err = tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value`, counter).Scan(ctx, &number)
 	return number, err
 }
+
+// NullID is an id for a column that may be empty: uuid.Nil stands for none.
+func NullID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 
 // Affected is how many rows a statement changed.
 func Affected(res sql.Result, err error) (int64, error) {

@@ -97,7 +97,7 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 	now := s.now()
 	rec := record{
 		CustomerID: customerID, Name: r.Name, NameFolded: foldName(r.Name), Kind: r.Kind, Status: Open, Due: r.Due,
-		ResponsibleID: null(r.Responsible.ID), Submission: submission, Version: 1, CreatedAt: now, CreatedBy: null(c.ID), UpdatedAt: now,
+		ResponsibleID: store.NullID(r.Responsible.ID), Submission: submission, Version: 1, CreatedAt: now, CreatedBy: store.NullID(c.ID), UpdatedAt: now,
 	}
 	if rec.ID, err = uuid.NewV7(); err != nil {
 		return t, false, err
@@ -292,8 +292,6 @@ func (s *Service) People(ctx context.Context, c account.Caller, customerID uuid.
 	}
 	return s.people(ctx, customerID, c.ID)
 }
-
-func null(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 
 // foldName is equal for names that count as the same within a customer: case, accents and punctuation don't matter.
 func foldName(name string) string {

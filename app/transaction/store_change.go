@@ -128,7 +128,7 @@ func (s *Service) update(ctx context.Context, tx bun.IDB, t Transaction, r recor
 	search := searchText(t.Number, r.Name, r.Kind, name)
 	done, err = affected(tx.ExecContext(ctx, `UPDATE transactions SET name = ?, name_folded = ?, kind = ?, due = ?, responsible_id = ?,
 		search = ?, updated_at = ?, version = version + 1 WHERE number = ? AND version = ?`,
-		r.Name, foldName(r.Name), r.Kind, r.Due, null(r.Responsible.ID), search, s.now(), t.Number, t.Version))
+		r.Name, foldName(r.Name), r.Kind, r.Due, store.NullID(r.Responsible.ID), search, s.now(), t.Number, t.Version))
 	if err != nil || !done || r.Name == t.Name && r.Kind == t.Kind {
 		return done, err
 	}

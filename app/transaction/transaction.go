@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/lang"
 	"kontor/policies"
 )
 
@@ -44,7 +45,7 @@ func (k Kind) LogID() uuid.UUID {
 
 // Name is the kind's in a language.
 func (k Kind) Name(locale string) string {
-	if locale == "de" {
+	if locale == lang.German {
 		return k.NameDE
 	}
 	return k.NameEN

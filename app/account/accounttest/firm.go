@@ -18,6 +18,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
+	"kontor/app/lang"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
@@ -88,7 +89,7 @@ func (f *Firm) Specialist(name string, roles ...policies.Role) account.Caller {
 // Person adds somebody with exactly these roles, without a password, and returns them as a caller.
 func (f *Firm) Person(name string, specialist bool, roles ...policies.Role) account.Caller {
 	f.Helper()
-	c := account.Caller{ID: ID(), Name: name, Roles: roles, Locale: "en", Address: "192.0.2.1"}
+	c := account.Caller{ID: ID(), Name: name, Roles: roles, Locale: lang.English, Address: "192.0.2.1"}
 	email := store.FoldEmail(strings.ReplaceAll(store.SortKey(name), " ", ".") + "@kanzlei.example")
 	f.Exec(`INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded, password_hash, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'x', ?)`, c.ID, specialist, name, store.SortKey(name), store.Fold(name+" "+email),

@@ -8,14 +8,14 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/internal/web/kit"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 	"kontor/policies"
 )
 
 // TestEmptyTexts: every list that can be empty has a sentence for each reason, in both languages, and the two differ.
 func TestEmptyTexts(t *testing.T) {
 	w := newWorld(t)
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		for _, list := range []string{"transactions", "customers", "processors", "log", "people", "portal"} {
 			said := map[string]bool{}
 			for _, why := range []kit.Emptiness{kit.NothingYet, kit.NothingVisible, kit.NothingMatches} {

@@ -13,7 +13,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 )
 
 // customerFields are the names of all fields of a customer.
@@ -50,7 +50,7 @@ func customerForm(t customer.Type, n int, more ...string) (pairs []string) {
 // page of who may only read, among conflicts and in the log; the form's other type does not have it.
 func TestCustomerFields(t *testing.T) {
 	for _, typ := range customer.Types {
-		for _, locale := range text.Locales {
+		for _, locale := range lang.All {
 			t.Run(string(typ)+" "+locale, func(t *testing.T) { checkFields(t, typ, locale) })
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/courier"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 )
 
 var pageLanguage = regexp.MustCompile(`<html lang="([a-z]+)">`)
@@ -60,11 +60,11 @@ func TestInvitationLanguage(t *testing.T) {
 	w := newWorld(t) // LOCALE is en
 	links := map[string]struct{ live, used, expired string }{}
 	late := map[string]string{}
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		late[locale] = w.inviteIn(locale, "late."+locale+"@kunde.example")
 	}
 	w.clock.tick(access.LinkLife + time.Second)
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		someone := func(name string) string { return name + "." + locale + "@kunde.example" }
 		used := w.inviteIn(locale, someone("used"))
 		w.browser().send("/register/"+used, "password", strong, "password_repeat", strong).goesTo(t, "/portal")
@@ -160,7 +160,7 @@ const languageName = "__Host-kontor-language"
 // and an answer to a form does so too.
 func TestLinkLanguage(t *testing.T) {
 	w := newWorld(t)
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		email := "konto." + locale + "@kunde.example"
 		w.browser().send("/register/"+w.inviteIn(locale, email), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 		says := func(b *browser, what, want string, a answer) {

@@ -17,7 +17,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"kontor/app/customer"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 )
 
 // asks is how a message begins that says what to enter.
@@ -36,7 +36,7 @@ func TestMandatoryFieldsAreAskedFor(t *testing.T) {
 		want(t, http.StatusSeeOther)
 	sent := map[string]bool{}
 	for who, b := range map[string]*browser{"admin": admin, "nobody": w.browser()} {
-		for _, b.language = range text.Locales {
+		for _, b.language = range lang.All {
 			for _, r := range w.table() {
 				if r.Method != http.MethodGet {
 					continue
@@ -157,7 +157,7 @@ func TestMandatoryFieldsHaveWords(t *testing.T) {
 	if len(names) < 15 {
 		t.Fatalf("found only %v", slices.Sorted(maps.Keys(names)))
 	}
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		texts := localeFile(t, locale)
 		for name := range names {
 			text, _ := strconv.Unquote(texts["required."+name])

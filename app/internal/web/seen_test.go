@@ -14,7 +14,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/internal/web/kit"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 	"kontor/policies"
 )
 
@@ -164,7 +164,7 @@ func TestSecurityMetrics(t *testing.T) {
 func TestEveryEventHasWords(t *testing.T) {
 	w := newWorld(t)
 	for action := range w.Audit.Counts() {
-		for _, locale := range text.Locales {
+		for _, locale := range lang.All {
 			if id := "audit." + string(action); w.TextsIn(locale).Say(id) == id {
 				t.Errorf("%s: no words for %s", locale, id)
 			}
@@ -174,7 +174,7 @@ func TestEveryEventHasWords(t *testing.T) {
 
 // TestNamesInMails: roles and the firm's links are called in mails what they are called on pages.
 func TestNamesInMails(t *testing.T) {
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		for prefix, file := range map[string]string{"role.": "roles", "firm.": "firm"} {
 			inMails := string(mustRead(t, repoRoot(t)+"/views/mail/"+file+"."+locale+".json"))
 			for id, text := range localeFile(t, locale) {

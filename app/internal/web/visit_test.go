@@ -18,7 +18,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 	"kontor/views"
 )
 
@@ -170,7 +170,7 @@ func TestEveryAddress(t *testing.T) {
 	w.deliver()
 	pages := 0
 	for who, b := range map[string]*browser{"admin": admin, "end user": end, "nobody": w.browser()} {
-		for _, b.language = range text.Locales {
+		for _, b.language = range lang.All {
 			addresses := []string{"/nothing/here", "/customers?q=" + url.QueryEscape(evil), "/customers?q=b", "/search?q=b", "/search?q=" + url.QueryEscape(evil), "/customers?status=attention&sort=" + url.QueryEscape(evil),
 				"/customers/" + evil, "/specialists?inactive=on&q=" + url.QueryEscape(evil), "/customers/new?type=company&company_name=" + url.QueryEscape(evil),
 				"/login?next=" + url.QueryEscape("/"+evil), "/queues?queue=" + url.QueryEscape(evil), "/mailbox?id=" + url.QueryEscape(evil), "/customers/" + x.customer.String() + "/log?after=" + url.QueryEscape(evil)}

@@ -17,7 +17,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 )
 
 // returnedIDs are the dotted ids that functions of a package return as strings: the complaints of its checks.
@@ -95,7 +95,7 @@ func TestVocabulariesHaveWords(t *testing.T) {
 
 // TestSortedTexts: the files are sorted, so that two people who add texts seldom meet, and find what is there.
 func TestSortedTexts(t *testing.T) {
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		raw := string(mustRead(t, filepath.Join(repoRoot(t), "views/locales", locale+".json")))
 		last := ""
 		for _, m := range regexp.MustCompile(`(?m)^  "([^"]+)":`).FindAllStringSubmatch(raw, -1) {
@@ -155,7 +155,7 @@ func TestEveryStatus(t *testing.T) {
 	base := "/customers/" + w.customer.String()
 	rows, err := w.accesses.OfCustomer(ctx, w.admin, w.customer)
 	must(t, err)
-	for _, b.language = range text.Locales {
+	for _, b.language = range lang.All {
 		paths := []string{base + "/authorisations", base + "/deliveries", base + "/log", "/customers", "/customers?status=attention"}
 		for _, r := range rows {
 			paths = append(paths, base+"/accesses/"+r.ID.String())

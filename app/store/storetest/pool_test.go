@@ -69,7 +69,7 @@ func content(t *testing.T, db *store.DB) (name, all string) {
 	}
 	for _, table := range tables {
 		var rows []string
-		if err := db.NewRaw("SELECT t::text FROM " + table + " AS t").Scan(ctx, &rows); err != nil {
+		if err := db.NewRaw("SELECT t::text FROM "+table+" AS t").Scan(ctx, &rows); err != nil {
 			t.Fatal(err)
 		}
 		slices.Sort(rows)

@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"strings"
 
+	"kontor/app/lang"
+
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -18,7 +20,7 @@ func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) e
 	b.WriteString("\ufeff")
 	w := csv.NewWriter(&b)
 	w.UseCRLF = true
-	if k.Text(c).Locale == "de" {
+	if k.Text(c).Locale == lang.German {
 		w.Comma = ';'
 	}
 	for _, row := range rows {

@@ -16,6 +16,7 @@ import (
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/static"
 	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
@@ -76,7 +77,7 @@ func New(o Options) (*Kit, error) {
 		origin: o.BaseURL.Scheme + "://" + o.BaseURL.Host, firm: o.Firm, links: o.Links, locale: o.Locale,
 		undelivered: o.Undelivered, templates: map[string]*templates{}, textFields: textFields,
 	}
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		tx, err := text.Load(o.Locales, locale, o.Zone)
 		if err != nil {
 			return nil, err

@@ -3,7 +3,6 @@ package kit
 import (
 	"html/template"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,11 +10,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 )
 
 // LocaleOptions are the languages to choose from.
 func (k *Kit) LocaleOptions(c *fiber.Ctx) []text.Option {
-	return []text.Option{{Value: "de", Text: k.Say(c, "locale.de")}, {Value: "en", Text: k.Say(c, "locale.en")}}
+	return []text.Option{{Value: lang.German, Text: k.Say(c, "locale.de")}, {Value: lang.English, Text: k.Say(c, "locale.en")}}
 }
 
 // languageQuery chooses a language on a page for people who are not signed in; languageCookie keeps it. It holds nothing
@@ -28,11 +28,11 @@ const (
 
 // chosenLanguage is what somebody has chosen on a page of ours, "" for nothing. What the address says is kept.
 func (k *Kit) chosenLanguage(c *fiber.Ctx) string {
-	if asked := c.Query(languageQuery); slices.Contains(text.Locales, asked) && c.Method() == fiber.MethodGet {
+	if asked := c.Query(languageQuery); lang.Known(asked) && c.Method() == fiber.MethodGet {
 		k.KeepLanguage(c, asked)
 		return asked
 	}
-	if kept := c.Cookies(k.CookieName(languageCookie)); slices.Contains(text.Locales, kept) {
+	if kept := c.Cookies(k.CookieName(languageCookie)); lang.Known(kept) {
 		return kept
 	}
 	return ""
@@ -83,7 +83,7 @@ func (k *Kit) languages(c *fiber.Ctx) (all []languageChoice) {
 	if err != nil {
 		return nil
 	}
-	for _, locale := range text.Locales {
+	for _, locale := range lang.All {
 		q := here.Query()
 		q.Set(languageQuery, locale)
 		all = append(all, languageChoice{
@@ -113,28 +113,28 @@ func acceptedLocale(header, fallback string) string {
 	named, other := map[string]float64{}, 0.0
 	var order []string
 	for _, part := range strings.Split(header, ",") {
-		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
-		lang, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
+		wanted, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		tag, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(wanted)), "-")
 		q := preference(params)
-		if lang == "*" {
+		if tag == "*" {
 			other = max(other, q)
 		}
-		if !slices.Contains(text.Locales, lang) {
+		if !lang.Known(tag) {
 			continue
 		}
-		if _, before := named[lang]; !before {
-			order = append(order, lang)
+		if _, before := named[tag]; !before {
+			order = append(order, tag)
 		}
-		named[lang] = max(named[lang], q)
+		named[tag] = max(named[tag], q)
 	}
 	best, bestQ := fallback, 0.0
-	for _, lang := range append(append(order, fallback), text.Locales...) { // of two that are wanted alike, the first
-		q, said := named[lang]
+	for _, tag := range append(append(order, fallback), lang.All...) { // of two that are wanted alike, the first
+		q, said := named[tag]
 		if !said {
 			q = other
 		}
 		if q > bestQ {
-			best, bestQ = lang, q
+			best, bestQ = tag, q
 		}
 	}
 	return best

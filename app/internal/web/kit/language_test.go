@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 )
 
 // FuzzAcceptedLocale: whatever the header says, the language is one of ours.
@@ -13,7 +13,7 @@ func FuzzAcceptedLocale(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		if got := acceptedLocale(header, "en"); !slices.Contains(text.Locales, got) {
+		if got := acceptedLocale(header, "en"); !slices.Contains(lang.All, got) {
 			t.Fatalf("%q", got)
 		}
 	})

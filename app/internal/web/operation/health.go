@@ -11,6 +11,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/heartbeat"
 	"kontor/app/internal/web/kit"
+	"kontor/app/lang"
 	"kontor/app/store"
 )
 
@@ -128,7 +129,7 @@ func (s *Screens) failing(ctx context.Context) (map[courier.Channel]string, erro
 	said := map[courier.Channel]string{}
 	for _, t := range list {
 		what := map[courier.Channel]string{courier.Email: "mail has", courier.SMS: "SMS have"}[t.Channel]
-		why := strings.TrimSuffix(s.TextsIn("en").Say("reason."+t.Reason), ".")
+		why := strings.TrimSuffix(s.TextsIn(lang.English).Say("reason."+t.Reason), ".")
 		if t.Status != "" {
 			why += " (" + t.Status + ")"
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"kontor/app/lang"
 	"kontor/policies"
 	"kontor/views"
 )
@@ -13,7 +14,7 @@ import (
 // TestRuleInWords: rules as sentences, in both languages.
 func TestRuleInWords(t *testing.T) {
 	said := map[string]*Texts{}
-	for _, locale := range Locales {
+	for _, locale := range lang.All {
 		tx, err := Load(views.Locales(), locale, time.UTC)
 		must(t, err)
 		said[locale] = tx
@@ -42,7 +43,7 @@ func TestRuleInWords(t *testing.T) {
 	} {
 		f := strings.Split(line, ", ")
 		r := policies.Rule{Role: policies.Role(f[0]), Relation: f[1], Object: policies.Object(f[2]), Kind: f[3], Action: policies.Action(f[4]), Effect: f[5]}
-		for i, locale := range Locales {
+		for i, locale := range lang.All {
 			if got := said[locale].Rule(r, kinds[locale]); got != want[i] {
 				t.Errorf("%s: %q, want %q", line, got, want[i])
 			}
@@ -55,7 +56,7 @@ var textID = regexp.MustCompile(`\b(?:rule|action|object|relation|role)\.[a-z_]+
 
 // TestEveryRuleHasWords: whatever a rule can name has its words, in both languages.
 func TestEveryRuleHasWords(t *testing.T) {
-	for _, locale := range Locales {
+	for _, locale := range lang.All {
 		tx, err := Load(views.Locales(), locale, time.UTC)
 		must(t, err)
 		for _, role := range policies.Roles {

@@ -11,6 +11,7 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
 
+	"kontor/app/lang"
 	"kontor/app/phone"
 )
 
@@ -27,9 +28,6 @@ func (t *Texts) JoinedBy(word string, parts []string) string {
 	}
 	return strings.Join(parts, "")
 }
-
-// Locales are the languages of the screens.
-var Locales = []string{"en", "de"}
 
 // Texts are the texts of one language.
 type Texts struct {
@@ -127,7 +125,7 @@ func ArgMap(args []any) map[string]any {
 func (t *Texts) Number(n any) string {
 	s := fmt.Sprint(n)
 	sep := ","
-	if t.Locale == "de" {
+	if t.Locale == lang.German {
 		sep = "."
 	}
 	start := 0
@@ -145,7 +143,7 @@ var germanMonths = [...]string{"", "Januar", "Februar", "März", "April", "Mai",
 // Date writes "24 November 2026" or "24. November 2026".
 func (t *Texts) Date(at time.Time) string {
 	at = at.In(t.zone)
-	if t.Locale == "de" {
+	if t.Locale == lang.German {
 		return fmt.Sprintf("%d. %s %d", at.Day(), germanMonths[at.Month()], at.Year())
 	}
 	return at.Format("2 January 2006")
@@ -159,7 +157,7 @@ func (t *Texts) Moment(at time.Time) string {
 // Short writes day, month and time: "24 Nov, 09:12" or "24.11., 09:12".
 func (t *Texts) Short(at time.Time) string {
 	at = at.In(t.zone)
-	if t.Locale == "de" {
+	if t.Locale == lang.German {
 		return at.Format("02.01., 15:04")
 	}
 	return at.Format("2 Jan, 15:04")
@@ -183,7 +181,7 @@ func (t *Texts) Day(iso string) string {
 	if err != nil {
 		return iso
 	}
-	if t.Locale == "de" {
+	if t.Locale == lang.German {
 		return d.Format("02.01.2006")
 	}
 	return d.Format("2 January 2006")

@@ -20,7 +20,7 @@ import (
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/static"
-	"kontor/app/internal/web/text"
+	"kontor/app/lang"
 	"kontor/app/secret"
 	"kontor/policies"
 	"kontor/views"
@@ -38,7 +38,7 @@ func New(t testing.TB) *kit.Kit {
 	k, err := kit.New(kit.Options{
 		Pages: views.Pages(), Locales: views.Locales(), Static: files, Policy: policy, Key: key, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler), Clients: client.New(nil, false, slog.New(slog.DiscardHandler)),
-		BaseURL: &url.URL{Scheme: "https", Host: "kontor.example"}, Firm: "Kanzlei", Locale: "en", Zone: time.UTC,
+		BaseURL: &url.URL{Scheme: "https", Host: "kontor.example"}, Firm: "Kanzlei", Locale: lang.English, Zone: time.UTC,
 	})
 	must(t, err)
 	return k
@@ -62,7 +62,7 @@ func Render(t *testing.T, folder string, samples map[string][]any) {
 	})
 	for page, models := range samples {
 		for i, model := range models {
-			for _, locale := range text.Locales {
+			for _, locale := range lang.All {
 				v = kit.View{Page: page, Title: "T", Door: i%2 == 0, Data: model}
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 				r.Header.Set("Accept-Language", locale)
