@@ -37,6 +37,7 @@ var may = map[string]string{
 	"app/courier":             "app/logo app/store app/fault app/secret app/lang",
 	"app/courier/couriertest": "",
 	"app/audit":               "app/listing app/store",
+	"app/job":                 "app/audit app/fault app/store",
 	"app/approval":            "app/store app/fault app/courier app/audit policies",
 	"app/account":             "app/entry app/listing app/store app/fault app/secret app/courier app/audit app/approval policies app/lang",
 	"app/account/accounttest": "app/account app/approval app/audit app/courier app/fault app/secret app/store policies views app/lang",

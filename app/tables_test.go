@@ -145,6 +145,9 @@ var tables = map[string]rule{
 	"channel_refusal": {owner: "app/courier"},
 	"channel_state":   {owner: "app/courier"},
 
+	// long work
+	"job": {owner: "app/job"},
+
 	// the installation
 	"process":         {owner: "app/heartbeat"},
 	"installation":    {owner: "app/heartbeat"},

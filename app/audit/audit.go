@@ -56,6 +56,7 @@ const (
 	QueueTaskRun           Action = "queue.task_run"
 	QueueRun               Action = "queue.run_all"
 	QueueTaskDeleted       Action = "queue.task_deleted"
+	JobCancelled           Action = "job.cancelled"
 	AdministratorAppointed Action = "administrator.appointed"
 	AdministratorDismissed Action = "administrator.dismissed"
 	ProcessorEntrusted     Action = "processor.entrusted"
