@@ -318,11 +318,11 @@ func (s *Services) Work(ctx context.Context) error {
 	return s.Loop().Run(ctx)
 }
 
-// Loop makes the worker loop over the services: the relay, the deliveries, and the jobs that come round.
+// Loop makes the worker loop over the services: the relay, the deliveries, and what comes round.
 func (s *Services) Loop() *loop.Loop {
 	return loop.New(s.Queue, loop.Options{
 		Outbox: s.Courier, Deliverer: s.Courier, Log: s.Log, Now: s.Now,
-		Jobs: []loop.Job{
+		Periodic: []loop.Periodic{
 			{Name: "try what waits for mail server and gateway", Every: courier.TendEvery, Run: s.Courier.Tend},
 			{Name: "ask what became of SMS", Every: courier.AskEvery, Run: s.Courier.AskStatuses},
 			{Name: "continue deletions", Every: 2 * time.Second, Run: func(ctx context.Context) error {

@@ -137,7 +137,7 @@ func TestBackAtOnce(t *testing.T) {
 			h.gateway.Script(couriertest.GatewayStep{Status: http.StatusPaymentRequired})
 		}
 		h.post(t, n)
-		stop := start(t, New(q, Options{Outbox: h.courier, Deliverer: h.courier, Jobs: []Job{
+		stop := start(t, New(q, Options{Outbox: h.courier, Deliverer: h.courier, Periodic: []Periodic{
 			{Name: "tend", Every: 50 * time.Millisecond, Run: h.courier.Tend},
 		}}))
 		defer stop()

@@ -1,5 +1,5 @@
-// Package loop is the worker: it relays messages from the outbox to Asynq, runs Asynq's tasks, and the jobs that run
-// every so often. The web process runs it too when there is no separate worker. It is the only package that knows
+// Package loop is the worker: it relays messages from the outbox to Asynq, runs Asynq's tasks, and what is to be
+// done every so often. The web process runs it too when there is no separate worker. It is the only package that knows
 // Asynq.
 package loop
 
@@ -37,9 +37,9 @@ type Deliverer interface {
 	Deliver(ctx context.Context, t courier.Ticket) (courier.Verdict, error)
 }
 
-// Job is something to be done every so often, in each process: first when the loop starts, then Every after it was
-// done. A job that must not run in two processes at once sees to that itself.
-type Job struct {
+// Periodic is something to be done every so often, in each process: first when the loop starts, then Every after it was
+// done. What must not run in two processes at once sees to that itself.
+type Periodic struct {
 	Name  string
 	Every time.Duration
 	Run   func(ctx context.Context) error
@@ -49,7 +49,7 @@ type Job struct {
 type Options struct {
 	Outbox      Outbox
 	Deliverer   Deliverer
-	Jobs        []Job
+	Periodic    []Periodic
 	Log         *slog.Logger     // nil is none
 	Concurrency int              // attempts at once in each channel; 0 is 32
 	Now         func() time.Time // measures how long a task has been without a worker; nil is time.Now
@@ -105,8 +105,8 @@ func (l *Loop) Run(ctx context.Context) error {
 	for _, lane := range l.queue.lanes {
 		own.Go(func() { newRescue(lane, l.opts.Log, l.rescue).run(ctx, l.opts.Now) })
 	}
-	for _, j := range l.opts.Jobs {
-		own.Go(func() { l.repeat(ctx, j) })
+	for _, p := range l.opts.Periodic {
+		own.Go(func() { l.repeat(ctx, p) })
 	}
 	<-ctx.Done()
 	l.queue.each(func(_ int, lane *lane) { lane.letGo() })
@@ -156,7 +156,7 @@ func shutdown(servers []*asynq.Server) {
 	wg.Wait()
 }
 
-func (l *Loop) repeat(ctx context.Context, j Job) {
+func (l *Loop) repeat(ctx context.Context, p Periodic) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -165,19 +165,19 @@ func (l *Loop) repeat(ctx context.Context, j Job) {
 			return
 		case <-timer.C:
 		}
-		if err := once(ctx, j); err != nil && !errors.Is(err, context.Canceled) && store.Outage(err) == nil { // which the store logs, once
-			l.opts.Log.Error("a job failed and will run again", "job", j.Name, "error", err)
+		if err := once(ctx, p); err != nil && !errors.Is(err, context.Canceled) && store.Outage(err) == nil { // which the store logs, once
+			l.opts.Log.Error("periodic work failed and will run again", "work", p.Name, "error", err)
 		}
-		timer.Reset(j.Every)
+		timer.Reset(p.Every)
 	}
 }
 
-// once runs a job; a panic is an error like another, since the next job has nothing to do with it.
-func once(ctx context.Context, j Job) (err error) {
+// once does it a time; a panic is an error like another, since the next time has nothing to do with it.
+func once(ctx context.Context, p Periodic) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return j.Run(ctx)
+	return p.Run(ctx)
 }

@@ -312,17 +312,17 @@ func TestArchivedTaskMakesRoom(t *testing.T) {
 	})
 }
 
-func TestJobs(t *testing.T) {
+func TestPeriodic(t *testing.T) {
 	log := &lines{}
 	q := open(t, "", log.log())
 	var good, bad, ugly atomic.Int64
-	start(t, New(q, Options{Outbox: newOutbox(nil), Deliverer: newOutbox(nil), Log: log.log(), Jobs: []Job{
+	start(t, New(q, Options{Outbox: newOutbox(nil), Deliverer: newOutbox(nil), Log: log.log(), Periodic: []Periodic{
 		{"good", 5 * time.Millisecond, func(context.Context) error { good.Add(1); return nil }},
 		{"bad", 5 * time.Millisecond, func(context.Context) error { bad.Add(1); return errors.New("no") }},
 		{"ugly", 5 * time.Millisecond, func(context.Context) error { ugly.Add(1); panic("argh") }},
 	}}))
 	await.True(t, "all run again and again", func() bool { return min(good.Load(), bad.Load(), ugly.Load()) > 3 })
-	if log.count("job=bad") == 0 || log.count("job=ugly") == 0 || log.count("job=good") != 0 {
+	if log.count("work=bad") == 0 || log.count("work=ugly") == 0 || log.count("work=good") != 0 {
 		t.Errorf("log:\n%s", log)
 	}
 }
