@@ -49,7 +49,7 @@ var may = map[string]string{
 	"app/handover":            "app/account app/approval app/assignment app/audit app/customer app/fault app/store app/transaction policies",
 	"app/attention":           "app/listing app/handover app/access app/account app/approval app/courier app/customer app/fault app/store app/transaction policies",
 	"app/policy":              "app/entry app/account app/approval app/audit app/fault app/store app/transaction policies",
-	"worker/loop":             "app/courier app/fault app/store",
+	"worker/loop":             "app/courier app/fault app/job app/store",
 	"app/demo":                "app/account app/assignment app/audit app/courier app/customer app/store app/transaction policies",
 	"app/heartbeat":           "app/secret app/store",
 	"app/metrics":             "app/approval app/courier app/heartbeat app/store",

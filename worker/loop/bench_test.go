@@ -38,7 +38,7 @@ func BenchmarkEmptyHandler(b *testing.B) {
 			wg.Go(func() {
 				for n := i; n < b.N; n += enqueuers {
 					t := courier.Ticket{MessageID: o.ids[n], Channel: courier.Email, Run: 1}
-					task, err := mailLane(q).newTask(t)
+					task, err := mailLane(q).newMessageTask(t)
 					if err == nil {
 						_, err = client.Enqueue(task)
 					}

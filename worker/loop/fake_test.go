@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"kontor/app/await"
@@ -234,8 +235,12 @@ func mailLane(q *Queue) *lane { return q.lane(queueMail) }
 func smsLane(q *Queue) *lane { return q.lane(queueSMS) }
 
 // newRelay is the relay of the e-mails.
-func newRelay(q *Queue, outbox Outbox) *relay {
-	return newRelays(q, outbox, slog.New(slog.DiscardHandler))[0]
+func newRelay(q *Queue, outbox Outbox) *relay { return New(q, Options{Outbox: outbox}).relays()[0] }
+
+// newMessageTask makes the task for a ticket of a message.
+func (l *lane) newMessageTask(t courier.Ticket) (*asynq.Task, error) {
+	m := messageTicket(t)
+	return l.newTask(m.typename, m.payload)
 }
 
 // start runs a loop until the test ends or stop is called, which waits for its end.

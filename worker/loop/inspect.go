@@ -18,12 +18,13 @@ var (
 	errQueueUnknown = fault.New(fault.NotFound, "queue.unknown")
 )
 
-// Overview returns the queues, always both, in the order mail, sms; of one that can't be asked it says why. The answer
-// comes within a few seconds.
+// Overview returns the queues of messages, always both, in the order mail, sms; of one that can't be asked it says why. The
+// answer comes within a few seconds.
 func (q *Queue) Overview(ctx context.Context) ([]courier.QueueInfo, error) {
-	all := make([]courier.QueueInfo, len(q.lanes))
-	errs := make([]error, len(q.lanes))
-	q.each(func(i int, l *lane) {
+	lanes := q.shown()
+	all := make([]courier.QueueInfo, len(lanes))
+	errs := make([]error, len(lanes))
+	eachLane(lanes, func(i int, l *lane) {
 		all[i], errs[i] = l.info(ctx)
 		var away awayError
 		if errors.As(errs[i], &away) {
@@ -87,7 +88,7 @@ func (q *Queue) Tasks(ctx context.Context, queue string, state courier.TaskState
 	tasks := make([]courier.TaskInfo, 0, len(found))
 	for _, f := range found {
 		t := courier.TaskInfo{ID: f.ID, State: state, Retried: f.Retried, LastError: f.LastErr}
-		if p, err := readPayload(f.Payload); err == nil {
+		if p, err := readMessage(f.Payload); err == nil {
 			t.MessageID = p.Message
 		}
 		if state == courier.TaskScheduled || state == courier.TaskRetry {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -31,7 +30,7 @@ func TestInspect(t *testing.T) {
 
 		o := newOutbox(nil)
 		mails, sms := o.put(courier.TaskPageSize+1, courier.Email), o.put(1, courier.SMS)
-		for _, r := range newRelays(q, o, slog.New(slog.DiscardHandler)) {
+		for _, r := range New(q, Options{Outbox: o}).relays() {
 			if err := r.drain(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +217,7 @@ func TestRunAllAnswersLate(t *testing.T) {
 	}
 	var armed atomic.Bool
 	q := open(t, fmt.Sprintf("redis://%s/%d", answersLate(t, address.Addr, ":scheduled", 2500*time.Millisecond, &armed), address.DB), nil)
-	task, err := mailLane(q).newTask(courier.Ticket{MessageID: newOutbox(nil).put(1, courier.Email)[0], Channel: courier.Email, Run: 1})
+	task, err := mailLane(q).newMessageTask(courier.Ticket{MessageID: newOutbox(nil).put(1, courier.Email)[0], Channel: courier.Email, Run: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +240,7 @@ func TestRunAll(t *testing.T) {
 		o := newOutbox(nil)
 		client := asynq.NewClientFromRedisClient(mailLane(q).client)
 		for _, id := range o.put(n, courier.Email) {
-			task, err := mailLane(q).newTask(courier.Ticket{MessageID: id, Channel: courier.Email, Run: 1})
+			task, err := mailLane(q).newMessageTask(courier.Ticket{MessageID: id, Channel: courier.Email, Run: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,7 +248,7 @@ func TestRunAll(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		task, err := smsLane(q).newTask(courier.Ticket{MessageID: o.put(1, courier.SMS)[0], Channel: courier.SMS, Run: 1})
+		task, err := smsLane(q).newMessageTask(courier.Ticket{MessageID: o.put(1, courier.SMS)[0], Channel: courier.SMS, Run: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

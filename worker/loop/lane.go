@@ -15,9 +15,8 @@ import (
 	"kontor/app/courier"
 )
 
-// lane is a channel's queue in Redis, with connections of its own: nothing that one channel waits for holds up the other.
+// lane is a queue in Redis, with connections of its own: nothing that one waits for holds up another.
 type lane struct {
-	channel   courier.Channel
 	queue     string // its name on pages
 	key       string // its name in Redis
 	scope     scope
@@ -42,8 +41,8 @@ const (
 	policyEvery = 10 * time.Second
 )
 
-func newLane(c courier.Channel, installation string, opts redis.UniversalOptions, r *reach) *lane {
-	l := &lane{channel: c, queue: queueOf(c), opts: opts, reach: r}
+func newLane(queue, installation string, opts redis.UniversalOptions, r *reach) *lane {
+	l := &lane{queue: queue, opts: opts, reach: r}
 	l.key = keyOf(installation, l.queue)
 	l.scope = scopeOf(l.key)
 	l.client = l.connect(2*time.Second, 1)

@@ -1,4 +1,4 @@
-// Package loop is the worker: it relays messages from the outbox to Asynq, runs Asynq's tasks, and what is to be
+// Package loop is the worker: it relays messages and jobs from the database to Asynq, runs Asynq's tasks, and what is to be
 // done every so often. The web process runs it too when there is no separate worker. It is the only package that knows
 // Asynq.
 package loop
@@ -16,6 +16,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"kontor/app/courier"
+	"kontor/app/job"
 	"kontor/app/store"
 )
 
@@ -29,6 +30,21 @@ type Outbox interface {
 	QueueLost(ctx context.Context, channels ...courier.Channel) error
 	// Nudges announces new messages.
 	Nudges() <-chan struct{}
+}
+
+// Jobs is where jobs come from, and what takes them further; *job.Service is one.
+type Jobs interface {
+	// Claim leases up to limit due jobs for lease, oldest first.
+	Claim(ctx context.Context, limit int, lease time.Duration) ([]job.Ticket, error)
+	// Enqueued notes that the queue has these jobs: they are due for the relay again only after d.
+	Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error
+	// QueueLost makes every open job due now.
+	QueueLost(ctx context.Context) error
+	// Nudges announces new jobs.
+	Nudges() <-chan struct{}
+	// Run works on a job until it is over, has to wait, or stop is closed. It must hold a lease of its own on the job while it
+	// does, as a Deliverer must.
+	Run(ctx context.Context, id uuid.UUID, stop <-chan struct{}) (job.Outcome, error)
 }
 
 // Deliverer makes one attempt at a message; *courier.Service is one. It must hold a lease of its own on the message
@@ -49,6 +65,7 @@ type Periodic struct {
 type Options struct {
 	Outbox      Outbox
 	Deliverer   Deliverer
+	Jobs        Jobs // nil: none
 	Periodic    []Periodic
 	Log         *slog.Logger     // nil is none
 	Concurrency int              // attempts at once in each channel; 0 is 32
@@ -62,11 +79,16 @@ type Loop struct {
 	// how long a stopping loop waits for attempts that run
 	shutdownTimeout time.Duration
 	sweepEvery      time.Duration
-	rescue          rescuePace
+	// how long one job is worked on before others that wait have their turn
+	turn   time.Duration
+	rescue rescuePace
 }
 
 const (
 	defaultConcurrency = 32
+	// jobsAtOnce is how many jobs a worker has at a time: each writes all the while.
+	jobsAtOnce  = 4
+	defaultTurn = time.Minute
 	// shutdownTimeout is what a process gets between SIGTERM and the end of what it was doing; attempts that are not
 	// done by then go back to the queue.
 	shutdownTimeout = 30 * time.Second
@@ -86,33 +108,41 @@ func New(queue *Queue, opts Options) *Loop {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Loop{queue: queue, opts: opts, shutdownTimeout: shutdownTimeout, sweepEvery: sweepEvery, rescue: defaultRescuePace}
+	return &Loop{queue: queue, opts: opts, shutdownTimeout: shutdownTimeout, sweepEvery: sweepEvery, turn: defaultTurn, rescue: defaultRescuePace}
 }
 
 // Run works until ctx is done; then it takes no more work, waits up to 30 s for what is running, and returns nil. It
 // starts and goes on while Redis or the database is away; a Redis that does not answer when it ends is not waited for, and
 // the queue is of no use after that. An error means that it could not start.
 func (l *Loop) Run(ctx context.Context) error {
-	servers := l.servers()
+	servers, handlers := l.servers(), l.handlers(ctx)
 	for i, s := range servers {
-		if err := s.Start(handler{deliverer: l.opts.Deliverer, log: l.opts.Log}); err != nil {
+		if err := s.Start(handlers); err != nil {
 			shutdown(servers[:i])
 			return fmt.Errorf("start the worker: %w", err)
 		}
 	}
 	var own sync.WaitGroup
-	own.Go(func() { runRelays(ctx, l.queue, l.opts.Outbox, l.opts.Log, l.sweepEvery) })
-	for _, lane := range l.queue.lanes {
+	own.Go(func() { l.runRelays(ctx) })
+	for _, lane := range l.lanes() {
 		own.Go(func() { newRescue(lane, l.opts.Log, l.rescue).run(ctx, l.opts.Now) })
 	}
 	for _, p := range l.opts.Periodic {
 		own.Go(func() { l.repeat(ctx, p) })
 	}
 	<-ctx.Done()
-	l.queue.each(func(_ int, lane *lane) { lane.letGo() })
+	eachLane(l.lanes(), func(_ int, lane *lane) { lane.letGo() })
 	shutdown(servers)
 	own.Wait()
 	return nil
+}
+
+// lanes are those from which this worker takes tasks.
+func (l *Loop) lanes() []*lane {
+	if l.opts.Jobs == nil {
+		return l.queue.shown()
+	}
+	return l.queue.lanes
 }
 
 // servers makes the Asynq servers. Each has one queue: a server waits for whatever node of a Cluster has died, and with it
@@ -120,20 +150,23 @@ func (l *Loop) Run(ctx context.Context) error {
 // more tasks on two busy cores, more where there are more. The in-process queue answers slower than one server asks,
 // and a second one costs it a fifth. (BenchmarkEmptyHandler)
 func (l *Loop) servers() (servers []*asynq.Server) {
-	for _, lane := range l.queue.lanes {
+	for _, lane := range l.lanes() {
 		servers = append(servers, l.serversOf(lane)...)
 	}
 	return servers
 }
 
 func (l *Loop) serversOf(lane *lane) (servers []*asynq.Server) {
-	n := 2
-	if l.queue.Embedded() || l.opts.Concurrency < 2 {
+	n, concurrency := 2, l.opts.Concurrency
+	if lane.queue == queueJobs {
+		concurrency = jobsAtOnce
+	}
+	if l.queue.Embedded() || concurrency < 2 || lane.queue == queueJobs {
 		n = 1
 	}
 	for i := range n {
 		servers = append(servers, asynq.NewServerFromRedisClient(lane.client, asynq.Config{
-			Concurrency:              (l.opts.Concurrency + i) / n,
+			Concurrency:              (concurrency + i) / n,
 			Queues:                   map[string]int{lane.key: 1},
 			RetryDelayFunc:           retryDelay,
 			IsFailure:                isFailure,

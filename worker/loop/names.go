@@ -10,11 +10,12 @@ import (
 	"kontor/app/courier"
 )
 
-// The names of the queues on pages and in addresses, one per channel, so that a mail server that hangs does not hold up
-// codes by SMS.
+// The names of the queues on pages and in addresses: one per channel, so that a mail server that hangs does not hold up
+// codes by SMS, and one for jobs, so that long work holds up neither.
 const (
 	queueMail = "mail"
 	queueSMS  = "sms"
+	queueJobs = "jobs"
 )
 
 // queueOf is the queue of a channel.
@@ -25,11 +26,11 @@ func queueOf(c courier.Channel) string {
 	return queueMail
 }
 
-// shard is the only one of each channel. More of them would spread a channel over the masters of a Cluster; a master serves
+// shard is the only one of each queue. More of them would spread a queue over the masters of a Cluster; a master serves
 // tens of thousands of tasks a second, and every shard is asked for work five times a second, so one is enough.
 const shard = 0
 
-// keyOf is the name of a channel's queue in Redis, <installation>:<channel>:<shard>. Asynq puts it in braces in the queue's
+// keyOf is the name of a queue in Redis, <installation>:<queue>:<shard>. Asynq puts it in braces in the queue's
 // keys, so that they all lie on one node of a Cluster.
 func keyOf(installation, queue string) string {
 	return fmt.Sprintf("%s:%s:%d", installation, queue, shard)

@@ -107,7 +107,7 @@ func TestTwoInstallations(t *testing.T) {
 		infos, err := a.Overview(t.Context())
 		return err == nil && infos[0].Active+infos[1].Active == 0 && infos[0].Processed >= 40 && infos[1].Processed >= 40
 	})
-	for _, l := range a.lanes {
+	for _, l := range a.shown() {
 		servers, err := l.inspector.Servers()
 		if err != nil || len(servers) != 2 {
 			t.Errorf("a sees %d servers, %v", len(servers), err)
@@ -154,8 +154,8 @@ func TestOldQueues(t *testing.T) {
 	enqueue := func(n int, channel courier.Channel) {
 		t.Helper()
 		for _, id := range o.put(n, channel) {
-			l := &lane{channel: channel, key: queueOf(channel)}
-			task, err := l.newTask(courier.Ticket{MessageID: id, Channel: channel, Run: 1})
+			l := &lane{key: queueOf(channel)}
+			task, err := l.newMessageTask(courier.Ticket{MessageID: id, Channel: channel, Run: 1})
 			if err == nil {
 				_, err = before.Enqueue(task)
 			}

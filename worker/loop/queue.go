@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,8 +26,8 @@ type Queue struct {
 	known atomic.Pointer[[]courier.QueueTrouble] // what it found last
 }
 
-// channels are in the order in which pages show their queues.
-var channels = []courier.Channel{courier.Email, courier.SMS}
+// queues are in the order in which pages show them.
+var queues = []string{queueMail, queueSMS, queueJobs}
 
 // quietRedis silences the client library's own lines on standard error, once per process, since its setting is one
 // per process: reach says when Redis is away and when it is back.
@@ -49,12 +50,12 @@ func Open(_ context.Context, redisURL, installation string, log *slog.Logger) (*
 		return nil, err
 	}
 	all := newReach(log, queueMail, queueSMS)
-	for _, c := range channels {
+	for _, queue := range queues {
 		r := all
 		if opts.IsClusterMode {
-			r = newReach(log.With("queue", queueOf(c)), queueOf(c))
+			r = newReach(log.With("queue", queue), queue)
 		}
-		q.lanes = append(q.lanes, newLane(c, installation, *opts, r))
+		q.lanes = append(q.lanes, newLane(queue, installation, *opts, r))
 	}
 	return q, nil
 }
@@ -65,7 +66,7 @@ func (q *Queue) Embedded() bool { return q.embedded != nil }
 // Troubles asks Redis whether it takes writes for each queue, for at most two seconds, and says what is wrong.
 func (q *Queue) Troubles(ctx context.Context) []courier.QueueTrouble {
 	reaches := make([]*reach, len(q.lanes))
-	q.each(func(i int, l *lane) {
+	eachLane(q.lanes, func(i int, l *lane) {
 		reaches[i] = l.reach
 		_, err := within(ctx, func() (struct{}, error) { return struct{}{}, l.check(ctx) })
 		if err != nil && l.reach.state() == "" { // it did not get as far as to a command
@@ -103,18 +104,23 @@ func (q *Queue) Known() []courier.QueueTrouble {
 	return nil
 }
 
-// each does something for all lanes at once.
-func (q *Queue) each(do func(i int, l *lane)) {
+// eachLane does something for several lanes at once.
+func eachLane(lanes []*lane, do func(i int, l *lane)) {
 	var wg sync.WaitGroup
-	for i, l := range q.lanes {
+	for i, l := range lanes {
 		wg.Go(func() { do(i, l) })
 	}
 	wg.Wait()
 }
 
+// shown are the lanes whose tasks pages show: those of messages. A job's task says no more than the job's row.
+func (q *Queue) shown() []*lane {
+	return slices.DeleteFunc(slices.Clone(q.lanes), func(l *lane) bool { return l.queue == queueJobs })
+}
+
 // lane is the one of a queue by its name on pages, nil if there is none.
 func (q *Queue) lane(queue string) *lane {
-	for _, l := range q.lanes {
+	for _, l := range q.shown() {
 		if l.queue == queue {
 			return l
 		}

@@ -16,14 +16,67 @@ import (
 	"kontor/app/courier"
 )
 
-// relay carries a channel's messages from the outbox to its queue. A nudge makes it immediate, the sweep makes it certain: what a
+// source is where the tasks of a queue come from: rows of the database that are due, messages of a channel or jobs.
+type source struct {
+	claim    func(ctx context.Context, limit int, lease time.Duration) ([]ticket, error)
+	enqueued func(ctx context.Context, ids []uuid.UUID, d time.Duration) error
+	lost     func(ctx context.Context) error
+}
+
+// ticket is a row that is due, and the task that it gets.
+type ticket struct {
+	id       uuid.UUID
+	typename string
+	payload  payload
+	due      bool // it waits for no later time: a task that does is to run now
+}
+
+func messagesOf(outbox Outbox, c courier.Channel) source {
+	return source{
+		claim: func(ctx context.Context, limit int, lease time.Duration) ([]ticket, error) {
+			claimed, err := outbox.Claim(ctx, limit, lease, c)
+			tickets := make([]ticket, len(claimed))
+			for i, t := range claimed {
+				tickets[i] = messageTicket(t)
+			}
+			return tickets, err
+		},
+		enqueued: outbox.Enqueued,
+		lost:     func(ctx context.Context) error { return outbox.QueueLost(ctx, c) },
+	}
+}
+
+func messageTicket(t courier.Ticket) ticket {
+	typename := taskEmail
+	if t.Channel == courier.SMS {
+		typename = taskSMS
+	}
+	return ticket{t.MessageID, typename, messagePayload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt}, t.Due}
+}
+
+func jobsOf(jobs Jobs) source {
+	return source{
+		claim: func(ctx context.Context, limit int, lease time.Duration) ([]ticket, error) {
+			claimed, err := jobs.Claim(ctx, limit, lease)
+			tickets := make([]ticket, len(claimed))
+			for i, t := range claimed {
+				tickets[i] = ticket{t.ID, taskJob, jobPayload{Job: t.ID}, t.Due}
+			}
+			return tickets, err
+		},
+		enqueued: jobs.Enqueued,
+		lost:     jobs.QueueLost,
+	}
+}
+
+// relay carries what is due from the database to a queue. A nudge makes it immediate, the sweep makes it certain: what a
 // killed relay had claimed is due again after claimLease, so nothing is later than claimLease + sweepEvery.
 type relay struct {
 	lane   *lane
-	outbox Outbox
+	source source
 	nudges <-chan struct{}
 	log    *slog.Logger
-	// outages is how many outages of Redis this relay has told the outbox about.
+	// outages is how many outages of Redis this relay has told its source about.
 	outages int64
 	// failing is set while the database does not answer, so that it is logged once by all relays.
 	failing *atomic.Bool
@@ -33,7 +86,7 @@ const (
 	sweepEvery = 2 * time.Second
 	batchSize  = 500
 	claimLease = 6 * time.Second
-	// lookAgain is when the relay offers a message again that the queue has taken: a task that Redis lost without
+	// lookAgain is when the relay offers again what the queue has taken: a task that Redis lost without
 	// anybody noticing (an old snapshot restored, a fail-over) is late by that much at most.
 	lookAgain = 5 * time.Minute
 	// enqueuers is how many round trips to Redis are under way at a time.
@@ -43,25 +96,37 @@ const (
 // marker is a key of ours that is there as long as Redis remembers what it was given.
 const marker = "known"
 
-func newRelays(q *Queue, outbox Outbox, log *slog.Logger) (all []*relay) {
+// relays makes the relay of each queue. Those of messages have no nudges yet: they share the outbox's.
+func (l *Loop) relays() (all []*relay) {
 	failing := &atomic.Bool{}
-	for _, l := range q.lanes {
-		all = append(all, &relay{lane: l, outbox: outbox, log: log, failing: failing})
+	for _, lane := range l.lanes() {
+		r := &relay{lane: lane, log: l.opts.Log, failing: failing}
+		switch lane.queue {
+		case queueMail:
+			r.source = messagesOf(l.opts.Outbox, courier.Email)
+		case queueSMS:
+			r.source = messagesOf(l.opts.Outbox, courier.SMS)
+		case queueJobs:
+			r.source, r.nudges = jobsOf(l.opts.Jobs), l.opts.Jobs.Nudges()
+		}
+		all = append(all, r)
 	}
 	return all
 }
 
-// runRelays runs the relay of each channel until ctx ends, and passes the outbox's nudges on to all of them.
-func runRelays(ctx context.Context, q *Queue, outbox Outbox, log *slog.Logger, every time.Duration) {
+// runRelays runs the relays until ctx ends, and passes the outbox's nudges on to all of messages.
+func (l *Loop) runRelays(ctx context.Context) {
 	var wg sync.WaitGroup
 	var nudged []chan struct{}
-	for _, r := range newRelays(q, outbox, log) {
-		c := make(chan struct{}, 1)
-		nudged = append(nudged, c)
-		r.nudges = c
-		wg.Go(func() { r.run(ctx, every) })
+	for _, r := range l.relays() {
+		if r.nudges == nil {
+			c := make(chan struct{}, 1)
+			nudged = append(nudged, c)
+			r.nudges = c
+		}
+		wg.Go(func() { r.run(ctx, l.sweepEvery) })
 	}
-	for nudges := outbox.Nudges(); ctx.Err() == nil; {
+	for nudges := l.opts.Outbox.Nudges(); ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
 		case <-nudges:
@@ -125,8 +190,8 @@ func (r *relay) sweep(ctx context.Context) error {
 	}
 	// After an outage the marker may have come back while tasks have not. To offer everything again is cheap and does
 	// no harm: the queue refuses what it has.
-	if err := r.outbox.QueueLost(ctx, r.lane.channel); err != nil {
-		return fmt.Errorf("make messages due again: %w", err)
+	if err := r.source.lost(ctx); err != nil {
+		return fmt.Errorf("make due again what was queued: %w", err)
 	}
 	if err := r.lane.client.Set(ctx, r.lane.own(marker), "1", 0).Err(); err != nil {
 		return errAway
@@ -141,17 +206,17 @@ func (r *relay) drain(ctx context.Context) error {
 	// its own. It is a small thing around the shared connection.
 	client := asynq.NewClientFromRedisClient(r.lane.client)
 	for ctx.Err() == nil {
-		tickets, err := r.outbox.Claim(ctx, batchSize, claimLease, r.lane.channel)
+		tickets, err := r.source.claim(ctx, batchSize, claimLease)
 		if err != nil {
-			return fmt.Errorf("claim messages: %w", err)
+			return fmt.Errorf("claim what is due: %w", err)
 		}
 		if len(tickets) == 0 {
 			return nil
 		}
 		taken := r.enqueueAll(ctx, client, tickets)
 		if len(taken) > 0 {
-			if err := r.outbox.Enqueued(ctx, taken, lookAgain); err != nil {
-				return fmt.Errorf("note queued messages: %w", err)
+			if err := r.source.enqueued(ctx, taken, lookAgain); err != nil {
+				return fmt.Errorf("note what was queued: %w", err)
 			}
 		}
 		if len(taken) < len(tickets) {
@@ -164,11 +229,11 @@ func (r *relay) drain(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// enqueueAll offers the tickets to the queue and returns the messages that it has now.
-func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []courier.Ticket) []uuid.UUID {
+// enqueueAll offers the tickets to the queue and returns the rows that it has now.
+func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []ticket) []uuid.UUID {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	work := make(chan courier.Ticket)
+	work := make(chan ticket)
 	var (
 		mu    sync.Mutex
 		taken = make([]uuid.UUID, 0, len(tickets))
@@ -178,12 +243,12 @@ func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []
 		wg.Go(func() {
 			for t := range work {
 				if err := r.enqueue(ctx, client, t); err != nil {
-					r.log.Debug("a message was not queued", "message", t.MessageID, "error", err)
+					r.log.Debug("a task was not queued", "task", t.payload.name(), "error", err)
 					cancel() // Redis went away: each of the others would wait for it in vain
 					continue
 				}
 				mu.Lock()
-				taken = append(taken, t.MessageID)
+				taken = append(taken, t.id)
 				mu.Unlock()
 			}
 		})
@@ -201,8 +266,8 @@ func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []
 
 // enqueue offers one ticket. A task that is there already is as good; one that is there but will never run again
 // makes room for a new one.
-func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t courier.Ticket) error {
-	task, err := r.lane.newTask(t)
+func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t ticket) error {
+	task, err := r.lane.newTask(t.typename, t.payload)
 	if err != nil {
 		return err
 	}
@@ -210,14 +275,14 @@ func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t courier.Tic
 	if !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return err
 	}
-	queue, id := r.lane.key, taskID(t.MessageID, t.Run)
+	queue, id := r.lane.key, t.payload.name()
 	info, err := r.lane.inspector.GetTaskInfo(queue, id)
 	switch {
 	case errors.Is(err, asynq.ErrTaskNotFound): // done in between
 		return nil
 	case err != nil:
 		return err
-	case t.Due && (info.State == asynq.TaskStateRetry || info.State == asynq.TaskStateScheduled):
+	case t.due && (info.State == asynq.TaskStateRetry || info.State == asynq.TaskStateScheduled):
 		return r.wake(queue, id)
 	case info.State != asynq.TaskStateArchived && info.State != asynq.TaskStateCompleted:
 		return nil

@@ -11,9 +11,9 @@ import (
 
 // rescue looks for tasks whose worker died. Asynq gives them back after one to three minutes; somebody is waiting for
 // a code meanwhile. A task that is active for long although no living worker says that it has it gets a stand-in: a
-// second task for the same message that makes one attempt. The courier's lease on the message keeps the two apart
+// second task for the same message or job that has one go. The lease on the message or job keeps the two apart
 // should the worker live after all, and the first task keeps the schedule: Asynq gives it back in its own time, and
-// it finds the message settled, or waits for its next try.
+// it finds the message settled or the job over, or waits for the next try.
 //
 // Living is what Redis says, whose own clock lets a dead worker's sign of life expire after ten seconds; how long a
 // task has been without one is measured here. So clocks that disagree make no difference.
@@ -89,7 +89,7 @@ func (r *rescue) look(ctx context.Context, now time.Time) error {
 			continue
 		}
 		if now.Sub(since) < r.pace.patience+r.pace.every {
-			r.log.Info("a worker seems to be gone; trying its message elsewhere", "task", t.ID)
+			r.log.Info("a worker seems to be gone; trying its task elsewhere", "task", t.ID)
 		}
 		if err := r.standIn(ctx, t); err != nil {
 			return err
@@ -99,10 +99,10 @@ func (r *rescue) look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// standIn is called again and again while the task is an orphan, since the dead worker's lease on the message may
+// standIn is called again and again while the task is an orphan, since the dead worker's lease on the message or job may
 // outlive the first stand-ins. The task id sees to it that there is one at a time.
 func (r *rescue) standIn(ctx context.Context, orphan *asynq.TaskInfo) error {
-	task, err := r.lane.newStandIn(orphan.Payload)
+	task, err := r.lane.newStandIn(orphan.Type, orphan.Payload)
 	if err != nil {
 		return nil //nolint:nilerr // not one of ours; it ends in the archive when Asynq gives it back
 	}

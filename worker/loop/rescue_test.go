@@ -22,6 +22,10 @@ func TestMain(m *testing.M) {
 		runDoomed(address)
 		return
 	}
+	if addresses := os.Getenv(doomedJob); addresses != "" {
+		runDoomedJob(addresses)
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -45,7 +49,7 @@ func TestWorkerKilled(t *testing.T) {
 	q := open(t, address, nil)
 	o := newOutbox(nil)
 	id := o.put(1, courier.SMS)[0]
-	for _, r := range newRelays(q, o, slog.New(slog.DiscardHandler)) {
+	for _, r := range New(q, Options{Outbox: o}).relays() {
 		if err := r.sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -13,12 +13,12 @@ import (
 // is one.
 func TestRunsApart(t *testing.T) {
 	q := open(t, "", nil)
-	r := newRelay(q, nil)
+	r := newRelay(q, newOutbox(nil))
 	client := asynq.NewClientFromRedisClient(mailLane(q).client)
 	id := uuid.Must(uuid.NewV7())
 	for _, run := range []int{1, 1, 2, 2, 12} {
 		ticket := courier.Ticket{MessageID: id, Channel: courier.Email, Run: run}
-		if err := r.enqueue(t.Context(), client, ticket); err != nil {
+		if err := r.enqueue(t.Context(), client, messageTicket(ticket)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,7 +27,7 @@ func TestRunsApart(t *testing.T) {
 		t.Errorf("%d tasks of three runs, %v", len(tasks), err)
 	}
 	for _, task := range tasks {
-		if p, err := readPayload(task.Payload); err != nil || task.ID != taskID(id, p.Run) {
+		if p, err := readMessage(task.Payload); err != nil || task.ID != taskID(id, p.Run) {
 			t.Errorf("task %s of run %d, %v", task.ID, p.Run, err)
 		}
 	}

@@ -21,66 +21,106 @@ import (
 const (
 	taskEmail = "courier:email"
 	taskSMS   = "courier:sms"
+	taskJob   = "job:run"
 )
 
-// taskTimeout is the utmost for one attempt; the courier's own limits are far below. It keeps a hung attempt from
-// occupying a place for ever.
-const taskTimeout = 5 * time.Minute
+const (
+	// messageTimeout is the utmost for one attempt at a message; the courier's own limits are far below. It keeps a hung
+	// attempt from occupying a place for ever.
+	messageTimeout = 5 * time.Minute
+	// jobTimeout is the same for the chunks of a job that are done in a turn.
+	jobTimeout = time.Hour
+)
 
-// maxRetry never ends a task: the outbox decides when a message is given up.
+// maxRetry never ends a task: the database decides when a message or a job is given up.
 const maxRetry = 1 << 30
 
 // payload is all that a task carries: ids, nothing that says who or what.
-type payload struct {
+type payload interface {
+	// name is the task's id. The relay may offer the same message or job as often as it likes: of a name there is one task.
+	// Retries keep it, success frees it.
+	name() string
+	// standIn is the payload of a second task for a task whose worker died, see rescue.
+	standIn() payload
+}
+
+// messagePayload is that of an attempt at a message. A new run of a message (somebody pressed Run again) is another task.
+type messagePayload struct {
 	Message uuid.UUID `json:"message"`
 	Run     int       `json:"run"`
 	Attempt int       `json:"attempt"`
-	// Again marks the stand-in for a task whose worker died, see rescue.
-	Again bool `json:"again,omitempty"`
+	Again   bool      `json:"again,omitempty"` // it stands in for another
 }
 
-// taskID makes a message's task the only one of its run: the relay may offer the same message as often as it likes.
-// Retries keep the id, success frees it, and a new run (somebody pressed Run again) has an id of its own.
+func (p messagePayload) name() string { return again(taskID(p.Message, p.Run), p.Again) }
+
+func (p messagePayload) standIn() payload { p.Again = true; return p }
+
 func taskID(message uuid.UUID, run int) string { return message.String() + ":" + strconv.Itoa(run) }
 
-// newTask makes the task for a ticket of the lane's channel.
-func (l *lane) newTask(t courier.Ticket) (*asynq.Task, error) {
-	return l.makeTask(payload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt})
+// jobPayload is that of a turn of a job.
+type jobPayload struct {
+	Job   uuid.UUID `json:"job"`
+	Again bool      `json:"again,omitempty"` // it stands in for another
 }
 
-// newStandIn makes a second task for the message of a task whose worker died. It makes one attempt and is done.
-func (l *lane) newStandIn(body []byte) (*asynq.Task, error) {
-	p, err := readPayload(body)
-	if err != nil {
-		return nil, err
+func (p jobPayload) name() string { return again(p.Job.String(), p.Again) }
+
+func (p jobPayload) standIn() payload { p.Again = true; return p }
+
+func again(name string, standsIn bool) string {
+	if standsIn {
+		name += ":again"
 	}
-	p.Again = true
-	return l.makeTask(p)
+	return name
 }
 
-func (l *lane) makeTask(p payload) (*asynq.Task, error) {
+// newTask makes a task of the lane's queue.
+func (l *lane) newTask(typename string, p payload) (*asynq.Task, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode task: %w", err)
 	}
-	name, id := taskEmail, taskID(p.Message, p.Run)
-	if l.channel == courier.SMS {
-		name = taskSMS
+	timeout := messageTimeout
+	if typename == taskJob {
+		timeout = jobTimeout
 	}
-	if p.Again {
-		id += ":again"
-	}
-	return asynq.NewTask(name, body,
-		asynq.TaskID(id), asynq.Queue(l.key), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout)), nil
+	return asynq.NewTask(typename, body,
+		asynq.TaskID(p.name()), asynq.Queue(l.key), asynq.MaxRetry(maxRetry), asynq.Timeout(timeout)), nil
 }
 
-func readPayload(body []byte) (payload, error) {
-	var p payload
+// newStandIn makes a second task for the message or job of a task whose worker died. It is done after one go.
+func (l *lane) newStandIn(typename string, body []byte) (*asynq.Task, error) {
+	p, err := readPayload(typename, body)
+	if err != nil {
+		return nil, err
+	}
+	return l.newTask(typename, p.standIn())
+}
+
+func readPayload(typename string, body []byte) (payload, error) {
+	if typename == taskJob {
+		return readJob(body)
+	}
+	return readMessage(body)
+}
+
+func readMessage(body []byte) (p messagePayload, err error) {
 	if err := json.Unmarshal(body, &p); err != nil {
-		return payload{}, fmt.Errorf("decode task: %w", err)
+		return p, fmt.Errorf("decode task: %w", err)
 	}
 	if p.Message.IsNil() {
-		return payload{}, errors.New("decode task: no message")
+		return p, errors.New("decode task: no message")
+	}
+	return p, nil
+}
+
+func readJob(body []byte) (p jobPayload, err error) {
+	if err := json.Unmarshal(body, &p); err != nil {
+		return p, fmt.Errorf("decode task: %w", err)
+	}
+	if p.Job.IsNil() {
+		return p, errors.New("decode task: no job")
 	}
 	return p, nil
 }
@@ -109,6 +149,8 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 		return max(l.after, 0)
 	case errors.Is(err, asynq.ErrLeaseExpired):
 		return 0
+	case errors.Is(err, asynq.ErrHandlerNotFound): // a newer version's, which runs beside this one
+		return afterUnknown
 	}
 	return afterDatabase
 }
@@ -116,9 +158,39 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 const (
 	afterDatabase = 5 * time.Second
 	afterPanic    = time.Minute
+	afterUnknown  = time.Minute
 )
 
-// handler turns tasks into attempts.
+// handlers says who does which tasks. The turn of a job ends when stop does, too.
+func (l *Loop) handlers(stop context.Context) *asynq.ServeMux {
+	mux := asynq.NewServeMux()
+	messages := handler{deliverer: l.opts.Deliverer, log: l.opts.Log}
+	mux.Handle(taskEmail, messages)
+	mux.Handle(taskSMS, messages)
+	if l.opts.Jobs != nil {
+		mux.HandleFunc(taskJob, func(ctx context.Context, t *asynq.Task) error {
+			turn, end := context.WithTimeout(stop, l.turn)
+			defer end()
+			return runJob(ctx, turn, l.opts.Jobs, t)
+		})
+	}
+	return mux
+}
+
+// runJob works on the task's job until it is over or its turn is.
+func runJob(ctx, turn context.Context, jobs Jobs, t *asynq.Task) error {
+	p, err := readJob(t.Payload())
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	}
+	outcome, _ := jobs.Run(ctx, p.Job, turn.Done()) // which logs its errors
+	if outcome.Again && !p.Again {
+		return later{after: outcome.After, why: outcome.Why, waits: !outcome.Failed}
+	}
+	return nil
+}
+
+// handler turns tasks into attempts at messages.
 type handler struct {
 	deliverer Deliverer
 	log       *slog.Logger
@@ -126,7 +198,7 @@ type handler struct {
 
 // ProcessTask makes one attempt at the task's message.
 func (h handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
-	p, err := readPayload(t.Payload())
+	p, err := readMessage(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}

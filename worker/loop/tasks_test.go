@@ -38,15 +38,15 @@ func TestTask(t *testing.T) {
 			`{"message":"01939e7c-8a00-7000-8000-000000000001","run":2,"attempt":3,"again":true}`,
 		},
 	} {
-		l := &lane{channel: c.ticket.Channel, key: "x:y:0"}
-		task, err := l.newTask(c.ticket)
+		l := &lane{key: "x:y:0"}
+		task, err := l.newMessageTask(c.ticket)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if task.Type() != c.name || string(task.Payload()) != c.body {
 			t.Errorf("%+v: %s %s", c.ticket, task.Type(), task.Payload())
 		}
-		twin, err := l.newStandIn(task.Payload())
+		twin, err := l.newStandIn(task.Type(), task.Payload())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,8 +89,8 @@ func TestWhatBecomesOfATask(t *testing.T) {
 		}, "panic", time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := &lane{channel: courier.Email}
-			task, err := l.newTask(ticket)
+			l := &lane{}
+			task, err := l.newMessageTask(ticket)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestWhatBecomesOfATask(t *testing.T) {
 			if err != nil && retryDelay(3, err, task) != c.after {
 				t.Errorf("again after %v, want %v", retryDelay(3, err, task), c.after)
 			}
-			twin, err := l.newStandIn(task.Payload())
+			twin, err := l.newStandIn(task.Type(), task.Payload())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,362 @@
+package loop
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/hibiken/asynq"
+	"github.com/uptrace/bun"
+
+	"kontor/app/await"
+	"kontor/app/courier"
+	"kontor/app/job"
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+	"kontor/migrations"
+)
+
+// bureau is the real jobs on a real database.
+type bureau struct {
+	*job.Service
+	tb testing.TB
+	db *store.DB
+}
+
+func newBureau(tb testing.TB, db *store.DB, step func(ctx context.Context, j job.Job) (job.Progress, error)) *bureau {
+	s := job.New(job.Options{DB: db, Now: store.System})
+	s.Handle(job.Handover, job.Handler{Step: step})
+	return &bureau{s, tb, db}
+}
+
+// add asks for a job and returns what it works on.
+func (b *bureau) add() (subject uuid.UUID) {
+	b.tb.Helper()
+	subject = uuid.Must(uuid.NewV7())
+	err := b.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := b.Add(ctx, tx, job.Order{Kind: job.Handover, SubjectID: subject})
+		return err
+	})
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return subject
+}
+
+func (b *bureau) of(subject uuid.UUID) job.Job {
+	b.tb.Helper()
+	j, err := b.Of(context.Background(), job.Handover, subject)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return j
+}
+
+// loop is a worker that has nothing but the jobs to do.
+func (b *bureau) loop(q *Queue) *Loop {
+	o := newOutbox(nil)
+	return New(q, Options{Outbox: o, Deliverer: o, Jobs: b})
+}
+
+// count does ten chunks.
+func count(_ context.Context, j job.Job) (job.Progress, error) {
+	return job.Progress{Done: j.Done + 1, Total: 10, Finished: j.Done+1 == 10}, nil
+}
+
+func isDone(b *bureau, subject uuid.UUID) func() bool {
+	return func() bool { return b.of(subject).State == job.Done }
+}
+
+// TestJob: a job that this process adds is begun at once, one of another process at the next sweep.
+func TestJob(t *testing.T) {
+	test := func(t *testing.T, db *store.DB, q *Queue) {
+		b := newBureau(t, db, count)
+		l := b.loop(q)
+		l.sweepEvery = time.Hour
+		stop := start(t, l)
+		await.True(t, "the first sweep", func() bool { return q.lanes[2].client.Get(t.Context(), q.lanes[2].own(marker)).Err() == nil })
+		for range 3 {
+			await.True(t, "nudged", isDone(b, b.add()))
+		}
+		stop()
+		subject := newBureau(t, db, count).add()
+		l = b.loop(q)
+		l.sweepEvery = 50 * time.Millisecond
+		start(t, l)
+		await.True(t, "swept", isDone(b, subject))
+		if j := b.of(subject); j.Done != 10 || j.Total != 10 {
+			t.Errorf("%+v", j)
+		}
+	}
+	t.Run("sqlite, in-process", func(t *testing.T) { test(t, storetest.SQLite(t), open(t, "", nil)) })
+	t.Run("postgres, redis", func(t *testing.T) { test(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })
+}
+
+// TestJobsHoldUpNothing: messages go out while every place for jobs is taken.
+func TestJobsHoldUpNothing(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		var at atomic.Int64
+		finish := make(chan struct{})
+		b := newBureau(t, storetest.SQLite(t), func(context.Context, job.Job) (job.Progress, error) {
+			at.Add(1)
+			<-finish
+			return job.Progress{Finished: true}, nil
+		})
+		var subjects []uuid.UUID
+		for range jobsAtOnce + 1 {
+			subjects = append(subjects, b.add())
+		}
+		o := newOutbox(nil)
+		start(t, New(q, Options{Outbox: o, Deliverer: o, Jobs: b}))
+		await.True(t, "all places are taken", func() bool { return at.Load() == jobsAtOnce })
+		o.put(10, courier.Email)
+		o.put(10, courier.SMS)
+		await.True(t, "delivered", func() bool { return o.unsettled() == 0 })
+		if n := at.Load(); n != jobsAtOnce {
+			t.Errorf("%d jobs at once", n)
+		}
+		close(finish)
+		for _, s := range subjects {
+			await.True(t, "done", isDone(b, s))
+		}
+	})
+}
+
+// TestJobsTakeTurns: jobs that take long do not keep others from beginning.
+func TestJobsTakeTurns(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		var mu sync.Mutex
+		begun := map[uuid.UUID]bool{}
+		b := newBureau(t, storetest.SQLite(t), func(_ context.Context, j job.Job) (job.Progress, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			begun[j.ID] = true
+			return job.Progress{Done: j.Done + 1, Finished: len(begun) == jobsAtOnce+2}, nil
+		})
+		var subjects []uuid.UUID
+		for range jobsAtOnce + 2 {
+			subjects = append(subjects, b.add())
+		}
+		l := b.loop(q)
+		l.turn = 50 * time.Millisecond
+		start(t, l)
+		for _, s := range subjects {
+			await.True(t, "done", isDone(b, s))
+		}
+	})
+}
+
+// TestJobSurvivesTheQueue: a job is done although the queue has forgotten it, before it was begun or while it waits for a later
+// time.
+func TestJobSurvivesTheQueue(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		b := newBureau(t, storetest.SQLite(t), func(_ context.Context, j job.Job) (job.Progress, error) {
+			if j.Done == 0 {
+				return job.Progress{Done: 1, Pause: 2 * time.Second}, nil
+			}
+			return job.Progress{Done: 2, Finished: true}, nil
+		})
+		jobs := q.lanes[2]
+		flush := func() {
+			if err := jobs.client.FlushDB(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		subject := b.add()
+		if err := b.loop(q).relays()[2].sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if tasks, err := jobs.inspector.ListPendingTasks(jobs.key); err != nil || len(tasks) != 1 {
+			t.Fatalf("%d tasks, %v", len(tasks), err)
+		}
+		flush()
+		start(t, b.loop(q))
+		await.True(t, "it waits", func() bool {
+			tasks, err := jobs.inspector.ListRetryTasks(jobs.key)
+			return err == nil && len(tasks) == 1 && tasks[0].LastErr == "early"
+		})
+		flush()
+		await.True(t, "done", isDone(b, subject))
+	})
+}
+
+// TestJobFails: a job whose chunk panics is tried again later, and its task says no more than a key.
+func TestJobFails(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		b := newBureau(t, storetest.SQLite(t), func(context.Context, job.Job) (job.Progress, error) { panic("anna@example.org") })
+		subject := b.add()
+		start(t, b.loop(q))
+		await.True(t, "it failed", func() bool { return b.of(subject).Attempts == 1 })
+		jobs := q.lanes[2]
+		await.True(t, "its task waits", func() bool {
+			tasks, err := jobs.inspector.ListRetryTasks(jobs.key)
+			return err == nil && len(tasks) == 1 && tasks[0].LastErr == string(job.Panicked)
+		})
+	})
+}
+
+// TestJobStops: a worker that stops finishes the chunk that it is at, and the next one goes on with the rest.
+func TestJobStops(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		began, finish := make(chan struct{}, 10), make(chan struct{})
+		b := newBureau(t, storetest.SQLite(t), func(ctx context.Context, j job.Job) (job.Progress, error) {
+			began <- struct{}{}
+			<-finish
+			return count(ctx, j)
+		})
+		subject := b.add()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- b.loop(q).Run(ctx) }()
+		<-began
+		cancel()
+		finish <- struct{}{}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if j := b.of(subject); j.Done != 1 || j.State != job.Waiting || j.LeaseUntil != nil {
+			t.Fatalf("stopped: %+v", j)
+		}
+		close(finish)
+		start(t, b.loop(q))
+		await.True(t, "done", isDone(b, subject))
+	})
+}
+
+// doomedJob is set in a process that plays a worker which is killed in the middle of a chunk: the queue, then the database.
+const doomedJob = "KONTOR_TEST_DOOMED_JOB"
+
+func runDoomedJob(addresses string) {
+	queue, database, _ := strings.Cut(addresses, " ")
+	q, err := Open(context.Background(), queue, testInstallation, slog.New(slog.DiscardHandler))
+	if err != nil {
+		panic(err)
+	}
+	db, err := store.Open(context.Background(), database)
+	if err != nil {
+		panic(err)
+	}
+	b := newBureau(nil, db, func(ctx context.Context, j job.Job) (job.Progress, error) {
+		if j.Done == 3 {
+			fmt.Println(j.ID)
+			select {}
+		}
+		return count(ctx, j)
+	})
+	_ = b.loop(q).Run(context.Background())
+}
+
+// TestJobKilled: the job of a worker that is killed is resumed by another when its lease is over, where it had come to.
+func TestJobKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 s: the time until a dead worker counts as dead")
+	}
+	queue, database := redisURL(t), storetest.SQLiteURL(t)
+	db, err := store.Open(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := migrations.Apply(t.Context(), db.DB); err != nil {
+		t.Fatal(err)
+	}
+	var first atomic.Int64
+	first.Store(-1)
+	b := newBureau(t, db, func(ctx context.Context, j job.Job) (job.Progress, error) {
+		first.CompareAndSwap(-1, j.Done)
+		return count(ctx, j)
+	})
+	subject := b.add()
+	worker := exec.Command(os.Args[0])
+	worker.Env = append(os.Environ(), doomedJob+"="+queue+" "+database)
+	out, err := worker.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != b.of(subject).ID.String()+"\n" {
+		t.Fatalf("the worker says %q, %v", line, err)
+	}
+	_ = worker.Process.Kill() // SIGKILL
+	_ = worker.Wait()
+
+	killed := time.Now()
+	start(t, b.loop(open(t, queue, nil)))
+	await.True(t, "another worker takes over", isDone(b, subject))
+	if first.Load() != 3 {
+		t.Errorf("the other began at %d", first.Load())
+	}
+	t.Logf("resumed and done %v after the kill", time.Since(killed).Round(time.Second))
+}
+
+// turns is jobs of which each turn ends as it says.
+type turns struct {
+	*job.Service
+	outcome job.Outcome
+	err     error
+	got     uuid.UUID
+}
+
+func (r *turns) Run(_ context.Context, id uuid.UUID, _ <-chan struct{}) (job.Outcome, error) {
+	r.got = id
+	return r.outcome, r.err
+}
+
+// TestJobTask: a task carries the job's id and comes round as the jobs say; a stand-in is done after one go.
+func TestJobTask(t *testing.T) {
+	id := uuid.Must(uuid.FromString("01939e7c-8a00-7000-8000-000000000001"))
+	l := &lane{key: "x:jobs:0"}
+	task, err := l.newTask(taskJob, jobPayload{Job: id})
+	if err != nil || task.Type() != "job:run" || string(task.Payload()) != `{"job":"01939e7c-8a00-7000-8000-000000000001"}` {
+		t.Fatalf("%s %s, %v", task.Type(), task.Payload(), err)
+	}
+	twin, err := l.newStandIn(task.Type(), task.Payload())
+	if err != nil || string(twin.Payload()) != `{"job":"01939e7c-8a00-7000-8000-000000000001","again":true}` {
+		t.Fatalf("%s, %v", twin.Payload(), err)
+	}
+	for name, c := range map[string]struct {
+		outcome job.Outcome
+		err     error
+		want    error
+	}{
+		"over":     {job.Outcome{}, nil, nil},
+		"given up": {job.Outcome{}, errors.New("anna@example.org"), nil},
+		"waits":    {job.Outcome{Again: true, After: time.Minute, Why: "early"}, nil, later{after: time.Minute, why: "early", waits: true}},
+		"failed":   {job.Outcome{Again: true, After: time.Second, Why: "internal", Failed: true}, errors.New("anna@example.org"), later{after: time.Second, why: "internal"}},
+	} {
+		r := &turns{outcome: c.outcome, err: c.err}
+		if err := runJob(t.Context(), t.Context(), r, task); err != c.want || r.got != id {
+			t.Errorf("%s: %v for %s, want %v", name, err, r.got, c.want)
+		}
+		if err := runJob(t.Context(), t.Context(), r, twin); err != nil {
+			t.Errorf("%s: a stand-in must not be retried: %v", name, err)
+		}
+	}
+	for _, body := range []string{"", "null", "{}", `{"job":"x"}`, `{"message":"01939e7c-8a00-7000-8000-000000000001"}`} {
+		if err := runJob(t.Context(), t.Context(), &turns{}, asynq.NewTask(taskJob, []byte(body))); !errors.Is(err, asynq.SkipRetry) {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
+}
+
+// TestUnknownTask: a task of a newer version waits for a worker that knows it.
+func TestUnknownTask(t *testing.T) {
+	o := newOutbox(nil)
+	err := New(nil, Options{Outbox: o, Deliverer: o}).handlers(t.Context()).ProcessTask(t.Context(), asynq.NewTask("dream:dream", []byte("{}")))
+	if err == nil || errors.Is(err, asynq.SkipRetry) || retryDelay(0, err, nil) != afterUnknown {
+		t.Errorf("%v, again after %v", err, retryDelay(0, err, nil))
+	}
+}
