@@ -13,6 +13,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/erasure"
+	"kontor/app/job"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -56,8 +57,12 @@ func (c DeletionCounts) total() int64 {
 	return c.Accesses + c.EndUsers + c.Transactions + c.Messages + c.LogEntries + 1 // the customer
 }
 
-// inlineRows is how much a request deletes itself; the worker does what is more.
-const inlineRows = 500
+// inlineRows is how much a request deletes itself; the worker does what is more. deletionChunk is how many rows a tx takes:
+// short enough that nobody waits for it.
+const (
+	inlineRows    = 500
+	deletionChunk = 500
+)
 
 var wantDelete = Want{policies.Customer, policies.Delete}
 
@@ -73,12 +78,13 @@ func (s *Service) WillDelete(ctx context.Context, c account.Caller, id uuid.UUID
 
 // Delete begins a deletion for good. In one tx the customer is gone for everybody, its messages are cancelled, its
 // links void, its end users without an access elsewhere signed out, and the deletion noted. A small one is finished in
-// the same call (FinishedAt tells), a large one by ContinueDeletions, and so is one that can't be noted outside the database
+// the same call (FinishedAt tells), a large one by its job, and so is one that can't be noted outside the database
 // just now. Errors: ErrNotFound, policies.ErrForbidden, and ErrConfirm when confirm is not the customer's number.
 func (s *Service) Delete(ctx context.Context, c account.Caller, id uuid.UUID, confirm string) (Deletion, error) {
 	var d Deletion
+	var work uuid.UUID
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		d, err = s.begin(ctx, tx, c, id, confirm)
+		d, work, err = s.begin(ctx, tx, c, id, confirm)
 		return err
 	})
 	if err != nil || d.Total > inlineRows {
@@ -87,57 +93,61 @@ func (s *Service) Delete(ctx context.Context, c account.Caller, id uuid.UUID, co
 	if err := s.step(); err != nil {
 		return d, err
 	}
-	if _, err := s.continueDeletion(ctx, d, inlineRows); errors.Is(err, errUnrecorded) {
-		return d, nil // it is decided and goes on as soon as it can: the worker says what is in the way
+	if _, err := s.jobs.Run(ctx, work, nil); errors.Is(err, errUnrecorded) {
+		return d, nil // it is decided and goes on as soon as it can: its job says what is in the way
 	} else if err != nil {
 		return d, err
 	}
 	return s.deletion(ctx, d.ID)
 }
 
-func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, id uuid.UUID, confirm string) (Deletion, error) {
+func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, id uuid.UUID, confirm string) (d Deletion, work uuid.UUID, err error) {
 	cu, err := s.Authorise(ctx, tx, c, id, wantDelete)
 	if err != nil {
-		return Deletion{}, err
+		return d, uuid.Nil, err
 	}
 	if n, ok := ParseNumber(confirm); !ok || n != cu.Number {
-		return Deletion{}, ErrConfirm.With("number", cu.Label())
+		return d, uuid.Nil, ErrConfirm.With("number", cu.Label())
 	}
 	return s.doom(ctx, tx, c.Actor(), cu)
 }
 
-// doom begins the deletion of a customer, whoever may want it.
-func (s *Service) doom(ctx context.Context, tx bun.Tx, by audit.Actor, cu Customer) (Deletion, error) {
+// doom begins the deletion of a customer, whoever may want it, and adds the job that does it.
+func (s *Service) doom(ctx context.Context, tx bun.Tx, by audit.Actor, cu Customer) (d Deletion, work uuid.UUID, err error) {
 	id := cu.ID
 	if marked, err := s.markDeleting(ctx, tx, id); err != nil {
-		return Deletion{}, err
+		return d, uuid.Nil, err
 	} else if !marked { // somebody else did, since it was read
-		return Deletion{}, ErrNotFound
+		return d, uuid.Nil, ErrNotFound
 	}
 	counts, err := s.deletionCounts(ctx, tx, id)
 	if err != nil {
-		return Deletion{}, err
+		return d, uuid.Nil, err
 	}
 	if err := s.lockOut(ctx, tx, id); err != nil {
-		return Deletion{}, err
+		return d, uuid.Nil, err
 	}
 	record := audit.Record{Action: audit.CustomerDeleting, CustomerID: id, SubjectID: id, Subject: cu.Label()}
 	if err := s.audit.Write(ctx, tx, by, record); err != nil {
-		return Deletion{}, err
+		return d, uuid.Nil, err
 	}
 	counts.LogEntries++
 	asText, err := json.Marshal(counts)
 	if err != nil {
-		return Deletion{}, err
+		return d, uuid.Nil, err
 	}
-	d := Deletion{
+	d = Deletion{
 		CustomerID: id, Number: cu.Number, Counts: string(asText), Total: counts.total(), RequestedAt: s.now(),
 		RequestedBy: store.NullID(by.ID),
 	}
 	if d.ID, err = uuid.NewV7(); err != nil {
-		return Deletion{}, err
+		return d, uuid.Nil, err
 	}
-	return d, s.insertDeletion(ctx, tx, d)
+	if err := s.insertDeletion(ctx, tx, d); err != nil {
+		return d, uuid.Nil, err
+	}
+	work, err = s.jobs.Add(ctx, tx, d.order(d.Total <= inlineRows))
+	return d, work, err
 }
 
 // DeletionOf shows progress, then the receipt, to whoever asked for the deletion or may delete customers. ErrNotFound
@@ -160,65 +170,94 @@ func (s *Service) DeletionOf(ctx context.Context, c account.Caller, deletion uui
 	return d, nil
 }
 
-// ContinueDeletions is the worker's: it takes each unfinished deletion further, chunk rows per tx, until all are done or
-// ctx ends. It may be killed at any moment and run by several workers at once: each step deletes what is still there.
-// At the end the customer's log goes too, the receipt is written (audit.CustomerDeleted, counts only), and SQLite's
-// write-ahead log is emptied, so that no byte stays in the files.
-func (s *Service) ContinueDeletions(ctx context.Context, chunk int) (finished int, err error) {
-	open, err := s.openDeletions(ctx)
+// deletionStep takes a deletion further: it notes it outside the database, then deletes a chunk of what is still there, the
+// kinds of rows one after the other. At the end the customer's log goes too, SQLite's write-ahead log is emptied, so that no
+// byte stays in the files, and the receipt is written (audit.CustomerDeleted, counts only).
+func (s *Service) deletionStep(ctx context.Context, j job.Job) (job.Progress, error) {
+	d, err := s.deletion(ctx, j.SubjectID)
 	if err != nil {
-		return 0, err
+		return job.Progress{}, err
 	}
-	for _, d := range open {
-		done, err := s.continueDeletion(ctx, d, max(chunk, 1))
-		if err != nil {
-			return finished, err
-		}
-		if done {
-			finished++
-		}
+	p := job.Progress{Done: d.Done, Total: d.Total, Finished: d.FinishedAt != nil}
+	if p.Finished {
+		return p, nil
 	}
-	return finished, nil
-}
-
-// continueDeletion does one deletion to its end; finished=false when readers kept SQLite's write-ahead log from being
-// emptied (the next call tries again), or somebody else finished it.
-func (s *Service) continueDeletion(ctx context.Context, d Deletion, chunk int) (finished bool, err error) {
 	if err := s.CheckDependents(); err != nil {
-		return false, err
+		return p, err
 	}
 	if err := s.recordDeletion(ctx, d); err != nil {
-		return false, err
+		return p, err
 	}
-	for _, erase := range s.erasers() {
-		for left := true; left; {
-			err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-				gone, err := erase(ctx, tx, d, chunk)
-				if err != nil {
-					return err
-				}
-				left = gone > 0
-				return s.advance(ctx, tx, d.ID, gone)
-			})
-			if err == nil {
-				err = s.step()
-			}
-			if err != nil {
-				return false, err
-			}
-		}
+	gone, err := s.eraseChunk(ctx, d)
+	if err != nil || gone > 0 {
+		p.Done = min(d.Done+gone, d.Total)
+		return p, err
 	}
 	if emptied, err := s.db.EmptyWAL(ctx); err != nil || !emptied {
-		return false, err
+		p.Pause = readersPause
+		return p, err
 	}
+	if err := s.finishDeletion(ctx, d); err != nil {
+		return p, err
+	}
+	p.Done, p.Finished = d.Total, true
+	return p, nil
+}
+
+// readersPause is how long a deletion waits for readers who keep SQLite's write-ahead log from being emptied.
+const readersPause = 2 * time.Second
+
+// eraseChunk deletes a chunk of the first kind of rows of which there are any left.
+func (s *Service) eraseChunk(ctx context.Context, d Deletion) (gone int64, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		finished, err = s.finish(ctx, tx, d)
-		return err
+		gone = 0
+		for _, erase := range s.erasers() {
+			if gone, err = erase(ctx, tx, d, s.deletionChunk); err != nil {
+				return err
+			}
+			if gone > 0 {
+				return s.advance(ctx, tx, d.ID, gone)
+			}
+		}
+		return nil
 	})
 	if err == nil {
 		err = s.step()
 	}
-	return finished, err
+	return gone, err
+}
+
+func (s *Service) finishDeletion(ctx context.Context, d Deletion) error {
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.finish(ctx, tx, d) })
+	if err == nil {
+		err = s.step()
+	}
+	return err
+}
+
+// Adopt has jobs for the deletions and switches that a version without jobs began.
+func (s *Service) Adopt(ctx context.Context) error {
+	deletions, err := s.openDeletions(ctx)
+	if err != nil {
+		return err
+	}
+	switches, err := s.openSwitches(ctx)
+	if err != nil {
+		return err
+	}
+	var orders []job.Order
+	for _, d := range deletions {
+		orders = append(orders, d.order(false))
+	}
+	for _, id := range switches {
+		orders = append(orders, job.Order{Kind: job.AdministratorSwitch, SubjectID: id})
+	}
+	return s.jobs.Adopt(ctx, orders...)
+}
+
+// order is that of the job which does the deletion. The customer goes in the middle of it, and so is none of the job's.
+func (d Deletion) order(held bool) job.Order {
+	return job.Order{Kind: job.CustomerDeletion, SubjectID: d.ID, Total: d.Total, By: d.RequestedBy.UUID, Held: held}
 }
 
 // errUnrecorded says that a deletion could not be noted outside the database, and so has to wait.
@@ -231,7 +270,7 @@ func (s *Service) recordDeletion(ctx context.Context, d Deletion) error {
 		return nil
 	}
 	if err := s.erased.Record(ctx, erasure.Subject{Kind: erasure.Customer, ID: d.CustomerID}); err != nil {
-		return fmt.Errorf("%w: %w", errUnrecorded, err)
+		return job.Because(job.ErasureLog, fmt.Errorf("%w: %w", errUnrecorded, err))
 	}
 	if err := s.markRecorded(ctx, s.db, d.ID); err != nil {
 		return err
@@ -252,7 +291,7 @@ func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
 			if err != nil {
 				return err
 			}
-			d, err := s.doom(ctx, tx, account.System.Actor(), Customer{ID: id, Number: number})
+			d, _, err := s.doom(ctx, tx, account.System.Actor(), Customer{ID: id, Number: number})
 			if err != nil {
 				return err
 			}
@@ -262,20 +301,20 @@ func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
 			return err
 		}
 	}
-	_, err := s.ContinueDeletions(ctx, inlineRows)
+	_, err := s.jobs.Finish(ctx, job.CustomerDeletion)
 	return err
 }
 
 // finish writes the receipt, once.
-func (s *Service) finish(ctx context.Context, tx bun.Tx, d Deletion) (bool, error) {
+func (s *Service) finish(ctx context.Context, tx bun.Tx, d Deletion) error {
 	first, err := s.markFinished(ctx, tx, d.ID)
 	if err != nil || !first {
-		return false, err
+		return err
 	}
 	by := audit.Actor{ID: d.RequestedBy.UUID}
 	if by.Name, err = s.accounts.NameOf(ctx, tx, by.ID); err != nil {
-		return false, err
+		return err
 	}
 	receipt := audit.Record{Action: audit.CustomerDeleted, SubjectID: d.ID, Subject: d.Label(), Detail: d.Took()}
-	return true, s.audit.Write(ctx, tx, by, receipt)
+	return s.audit.Write(ctx, tx, by, receipt)
 }

@@ -18,6 +18,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/effort"
+	"kontor/app/job"
 	"kontor/policies"
 )
 
@@ -128,6 +129,11 @@ func TestDelete(t *testing.T) {
 		got, err := w.Delete(ctx, w.anna, d.ID, " k-"+d.Label()[2:])
 		if err != nil || got.FinishedAt == nil || got.Done != got.Total || got.Number != d.Number {
 			t.Fatalf("%+v, %v", got, err)
+		}
+		select {
+		case <-w.jobs.Nudges():
+			t.Error("workers were called to what the request does itself")
+		default:
 		}
 		if want.LogEntries++; got.Took() != want {
 			t.Errorf("the receipt says %+v, want %+v", got.Took(), want)
@@ -280,6 +286,9 @@ func TestLargeDeletion(t *testing.T) {
 		if n := w.count(`SELECT count(*) FROM message WHERE customer_id = ? AND state = ?`, d.ID, courier.Cancelled); n != 3 {
 			t.Errorf("%d messages are cancelled, want those of 3 accesses", n)
 		}
+		if n := w.count(`SELECT count(*) FROM job WHERE customer_id = ? AND state = 'cancelled'`, d.ID); n != 1 {
+			t.Errorf("%d of its jobs are cancelled, want 1", n)
+		}
 		if n := w.count(`SELECT count(*) FROM session`); n != len(stays) {
 			t.Errorf("%d sessions while it goes, want those of %d who stay", n, len(stays))
 		}
@@ -290,14 +299,14 @@ func TestLargeDeletion(t *testing.T) {
 			progress = append(progress, now.Done)
 			return err
 		}
-		if n, err := w.ContinueDeletions(ctx, 100); n != 1 || err != nil {
+		if n, err := w.continueDeletions(ctx, 100); n != 1 || err != nil {
 			t.Fatalf("%d finished, %v", n, err)
 		}
 		if !slices.IsSorted(progress) || len(progress) < 10 || progress[len(progress)-1] != got.Total {
 			t.Errorf("progress %v to %d", progress, got.Total)
 		}
 		w.gone(d, stays)
-		if n, err := w.ContinueDeletions(ctx, 100); n != 0 || err != nil {
+		if n, err := w.continueDeletions(ctx, 100); n != 0 || err != nil {
 			t.Errorf("once more: %d finished, %v", n, err)
 		}
 		for name, c := range map[string]struct {
@@ -336,7 +345,7 @@ func TestDeletionKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.step = func() error { return nil }
-			if _, err := w.ContinueDeletions(ctx, 10); err != nil {
+			if _, err := w.continueDeletions(ctx, 10); err != nil {
 				t.Fatal(err)
 			}
 			w.gone(d, stays)
@@ -366,9 +375,10 @@ func TestDeletionByTwoWorkers(t *testing.T) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		finished := 0
+		w.deletionChunk = 50
 		for range 3 {
 			wg.Go(func() {
-				n, err := w.ContinueDeletions(ctx, 50)
+				n, err := w.jobs.Finish(ctx, job.CustomerDeletion)
 				if err != nil {
 					t.Error(err)
 				}
@@ -394,11 +404,11 @@ func TestDeletionEnds(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		w.step = func() error { cancel(); return nil }
-		if n, err := w.ContinueDeletions(ctx, 50); n != 0 || !errors.Is(err, context.Canceled) {
+		if n, err := w.continueDeletions(ctx, 50); n != 0 || !errors.Is(err, context.Canceled) {
 			t.Errorf("%d finished, %v", n, err)
 		}
 		w.step = func() error { return nil }
-		if n, err := w.ContinueDeletions(context.Background(), 50); n != 1 || err != nil {
+		if n, err := w.continueDeletions(context.Background(), 50); n != 1 || err != nil {
 			t.Errorf("%d finished, %v", n, err)
 		}
 		w.gone(d, stays)

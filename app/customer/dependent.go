@@ -21,10 +21,11 @@ const (
 	EndUsers       Part = "end users" // accounts without an access elsewhere
 	Administrators Part = "administrators"
 	LogEntries     Part = "log entries"
+	Jobs           Part = "jobs" // which end; their rows go by the cascade
 )
 
 // parts in the order in which they are locked out and erased: what refers to something goes before it.
-var parts = []Part{Transactions, Messages, Links, Accesses, EndUsers, Administrators, LogEntries}
+var parts = []Part{Transactions, Messages, Links, Accesses, EndUsers, Administrators, LogEntries, Jobs}
 
 // Dependent is how a part is counted, locked out and erased. The package that owns the rows supplies it, so that nobody
 // else writes them. A nil function has nothing to do.
@@ -81,7 +82,7 @@ func (s *Service) lockOut(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	return nil
 }
 
-// eraser deletes up to chunk rows of one kind and says how many it took; 0 ends its turn.
+// eraser deletes up to chunk rows of one kind and says how many it took; 0: there are none left.
 type eraser func(ctx context.Context, tx bun.IDB, d Deletion, chunk int) (gone int64, err error)
 
 // erasers in the order in which they run, the customer last.

@@ -9,6 +9,7 @@ import (
 
 	"kontor/app/audit"
 	"kontor/app/erasure"
+	"kontor/app/job"
 )
 
 // note is an erasure log in memory, which may be out of order.
@@ -45,10 +46,13 @@ func TestDeletionIsNoted(t *testing.T) {
 		if err != nil || got.FinishedAt != nil || rows() != before {
 			t.Errorf("without a log: finished %v, %v; %d rows, want %d", got.FinishedAt, err, rows(), before)
 		}
+		if j, err := w.jobs.Of(ctx, job.CustomerDeletion, got.ID); err != nil || j.State != job.Waiting || j.Reason != job.ErasureLog {
+			t.Errorf("its job: %+v, %v", j, err)
+		}
 		if _, err := w.Get(ctx, w.anna, d.ID); !errors.Is(err, ErrNotFound) {
 			t.Errorf("somebody can see the customer: %v", err)
 		}
-		if _, err := w.ContinueDeletions(ctx, 10); !errors.Is(err, errBoom) || rows() != before {
+		if _, err := w.continueDeletions(ctx, 10); !errors.Is(err, errBoom) || rows() != before {
 			t.Errorf("the worker: %v; %d rows, want %d", err, rows(), before)
 		}
 		log.err = nil
@@ -64,11 +68,11 @@ func TestDeletionIsNoted(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := w.ContinueDeletions(ctx, 10); !errors.Is(err, errBoom) {
+		if _, err := w.continueDeletions(ctx, 10); !errors.Is(err, errBoom) {
 			t.Fatal(err)
 		}
 		w.step = func() error { return nil }
-		if n, err := w.ContinueDeletions(ctx, 10); err != nil || n != 1 {
+		if n, err := w.continueDeletions(ctx, 10); err != nil || n != 1 {
 			t.Fatalf("%d finished, %v", n, err)
 		}
 		if len(log.noted) != 1 || log.noted[0] != (erasure.Subject{Kind: erasure.Customer, ID: d.ID}) {

@@ -13,6 +13,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/erasure"
+	"kontor/app/job"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
@@ -36,7 +37,7 @@ type Erasures interface {
 	Record(ctx context.Context, subjects ...erasure.Subject) error
 }
 
-// Options are what a Service is made of; all of them are needed but the last two. Without Courier and Accounts nothing can
+// Options are what a Service is made of; all of them are needed but the last three. Without Courier and Accounts nothing can
 // be deleted.
 type Options struct {
 	DB       *store.DB
@@ -49,6 +50,8 @@ type Options struct {
 	Reminder time.Duration
 	// Erasures is told of each deletion before anything is erased; nil: nobody remembers.
 	Erasures Erasures
+	// Jobs are what takes longer than a request; nil: jobs of its own, which no worker sees.
+	Jobs *job.Service
 }
 
 // Service keeps customers. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
@@ -60,6 +63,7 @@ type Service struct {
 	audit    *audit.Log
 	accounts Accounts
 	erased   Erasures
+	jobs     *job.Service
 	limits   limits
 	pages    atomic.Pointer[pages]
 	// dependents are what goes with a customer.
@@ -67,6 +71,8 @@ type Service struct {
 	// reminder is Options.Reminder.
 	reminder time.Duration
 	renamed  []Renamed
+	// How many rows a tx of a deletion takes, and at how many customers one looks whose administrator was deactivated.
+	deletionChunk, switchChunk int
 	// step is called after each tx of a deletion; an error stops it there, as a kill would. Tests set it.
 	step func() error
 }
@@ -79,16 +85,22 @@ func New(o Options) *Service {
 	if o.Erasures == nil {
 		o.Erasures = erasure.New("", o.DB, o.Now)
 	}
+	if o.Jobs == nil {
+		o.Jobs = job.New(job.Options{DB: o.DB, Now: o.Now})
+	}
 	s := &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures,
-		limits: limitsOf(o.DB), reminder: o.Reminder,
+		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures, jobs: o.Jobs,
+		limits: limitsOf(o.DB), reminder: o.Reminder, deletionChunk: deletionChunk, switchChunk: switchChunk,
 		step: func() error { return nil },
 		dependents: map[Part]Dependent{
 			Links:          {Erase: secret.EraseOfCustomer},
 			Administrators: {Erase: assignment.EraseOfCustomer},
 			LogEntries:     {Count: audit.CountOfCustomer, Erase: audit.EraseOfCustomer},
+			Jobs:           {LockOut: o.Jobs.CancelOfCustomer},
 		},
 	}
+	s.jobs.Handle(job.CustomerDeletion, job.Handler{Step: s.deletionStep})
+	s.jobs.Handle(job.AdministratorSwitch, job.Handler{Step: s.switchStep})
 	if o.Courier != nil {
 		s.AddDependent(Messages, Dependent{Count: o.Courier.CountOfCustomer, Erase: o.Courier.EraseOfCustomer})
 	}

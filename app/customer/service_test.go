@@ -391,7 +391,7 @@ func TestEditDeleteRaces(t *testing.T) {
 				}
 			})
 			wg.Wait()
-			if _, err := w.ContinueDeletions(ctx, 100); err != nil {
+			if _, err := w.continueDeletions(ctx, 100); err != nil {
 				t.Fatal(err)
 			}
 			if n := w.count(`SELECT (SELECT count(*) FROM customer) + (SELECT count(*) FROM access)

@@ -8,66 +8,65 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/job"
 )
 
-// switchAtOnce is how many customers are looked at inside the tx that deactivates or reactivates their administrator;
-// the worker looks at more.
-const switchAtOnce = 200
+// switchAtOnce is how many customers are looked at inside the tx that deactivates or reactivates their administrator; a job
+// looks at more, switchChunk in a tx.
+const (
+	switchAtOnce = 200
+	switchChunk  = 500
+)
 
 // administratorSwitched is account's callback inside the tx that deactivated or reactivated a specialist user: customers
 // that nobody else administers need attention from now on, or no longer. Of few customers that is so at once, of many
-// ContinueSwitches sees to it, so that nobody waits.
-func (s *Service) administratorSwitched(ctx context.Context, tx bun.IDB, _ account.Caller, a account.Account) error {
+// a job sees to it, so that nobody waits. A job that is open begins anew.
+func (s *Service) administratorSwitched(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
 	ids, err := s.administered(ctx, tx, a.ID, uuid.Nil, switchAtOnce+1)
 	if err != nil {
 		return err
 	}
 	if len(ids) > switchAtOnce {
-		return s.noteSwitch(ctx, tx, a.ID)
+		if err := s.noteSwitch(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		_, err := s.jobs.Add(ctx, tx, job.Order{Kind: job.AdministratorSwitch, SubjectID: a.ID, By: c.ID})
+		return err
 	}
 	return s.reckon(ctx, tx, ids)
 }
 
-// ContinueSwitches is the worker's: it looks at the customers of specialist users who were deactivated or reactivated,
-// chunk customers per tx. It may be killed at any moment and run by several workers at once.
-func (s *Service) ContinueSwitches(ctx context.Context, chunk int) error {
-	open, err := s.openSwitches(ctx)
-	if err != nil {
+// switchStep looks at a chunk of the customers of a specialist user who was deactivated or reactivated.
+func (s *Service) switchStep(ctx context.Context, j job.Job) (job.Progress, error) {
+	p := job.Progress{}
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		n, err := s.continueSwitch(ctx, tx, j.SubjectID)
+		p = job.Progress{Done: j.Done + int64(n), Finished: n < s.switchChunk}
 		return err
+	})
+	if err == nil {
+		err = s.step()
 	}
-	for _, id := range open {
-		for more := true; more; {
-			err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-				more, err = s.continueSwitch(ctx, tx, id, max(chunk, 1))
-				return err
-			})
-			if err == nil {
-				err = s.step()
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return p, err
 }
 
-func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID, chunk int) (more bool, err error) {
+// continueSwitch looks at the next customers and says how many; fewer than a chunk were the last.
+func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) (n int, err error) {
 	after, open, err := s.lockSwitch(ctx, tx, specialist)
-	if err != nil || !open { // another worker was quicker
-		return false, err
+	if err != nil || !open {
+		return 0, err
 	}
-	ids, err := s.administered(ctx, tx, specialist, after, chunk)
+	ids, err := s.administered(ctx, tx, specialist, after, s.switchChunk)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if err := s.reckon(ctx, tx, ids); err != nil {
-		return false, err
+		return 0, err
 	}
-	if len(ids) < chunk {
-		return false, s.endSwitch(ctx, tx, specialist)
+	if len(ids) < s.switchChunk {
+		return len(ids), s.endSwitch(ctx, tx, specialist)
 	}
-	return true, s.moveSwitch(ctx, tx, specialist, ids[len(ids)-1])
+	return len(ids), s.moveSwitch(ctx, tx, specialist, ids[len(ids)-1])
 }
 
 // reckon computes anew from when on customers need attention: what Touch does, for many at once.

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/job"
 )
 
 // many gives Ben more customers than a request looks at, all registered.
@@ -69,15 +70,16 @@ func TestSwitchOfMany(t *testing.T) {
 		killed := errors.New("killed")
 		w.step = func() error { return killed }
 		for i := range 3 {
-			if err := w.ContinueSwitches(ctx, 40); !errors.Is(err, killed) || attention() != 40*(i+1) {
+			if err := w.continueSwitches(ctx, 40); !errors.Is(err, killed) || attention() != 40*(i+1) {
 				t.Fatalf("step %d: %v, %d need attention", i, err, attention())
 			}
 		}
 		w.step = func() error { return nil }
 		var wg sync.WaitGroup
+		w.switchChunk = 30
 		for range 3 {
 			wg.Go(func() {
-				if err := w.ContinueSwitches(ctx, 30); err != nil {
+				if _, err := w.jobs.Finish(ctx, job.AdministratorSwitch); err != nil {
 					t.Error(err)
 				}
 			})
@@ -89,21 +91,21 @@ func TestSwitchOfMany(t *testing.T) {
 		since := w.count(`SELECT count(*) FROM customer WHERE attention_at = ?`, w.clock())
 		w.wait(time.Hour)
 		w.switchBen(false)
-		w.must(w.ContinueSwitches(ctx, 500))
+		w.must(w.continueSwitches(ctx, 500))
 		if since != n || w.count(`SELECT count(*) FROM customer WHERE attention_at < ?`, w.clock()) != n {
 			t.Error("what goes on became younger by being looked at again")
 		}
 		w.switchBen(true)
 		w.step = func() error { return killed }
-		_ = w.ContinueSwitches(ctx, 100)
+		_ = w.continueSwitches(ctx, 100)
 		w.step = func() error { return nil }
 		w.switchBen(false) // again, before the worker was through
-		w.must(w.ContinueSwitches(ctx, 100))
+		w.must(w.continueSwitches(ctx, 100))
 		if attention() != n {
 			t.Errorf("%d of %d need attention after all", attention(), n)
 		}
 		w.switchBen(true)
-		w.must(w.ContinueSwitches(ctx, 100))
+		w.must(w.continueSwitches(ctx, 100))
 		if attention() != 0 {
 			t.Errorf("%d still need attention", attention())
 		}

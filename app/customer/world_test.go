@@ -17,6 +17,7 @@ import (
 	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/job"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -206,4 +207,17 @@ func (w *world) references(customer uuid.UUID, needles ...string) (found []strin
 		}
 	}
 	return found
+}
+
+// continueDeletions is the worker's part of deletions, in chunks of so many rows, until all are done or one fails.
+func (w *world) continueDeletions(ctx context.Context, chunk int) (finished int, err error) {
+	w.deletionChunk = chunk
+	return w.jobs.Finish(ctx, job.CustomerDeletion)
+}
+
+// continueSwitches is the same for the customers of who was deactivated.
+func (w *world) continueSwitches(ctx context.Context, chunk int) error {
+	w.switchChunk = chunk
+	_, err := w.jobs.Finish(ctx, job.AdministratorSwitch)
+	return err
 }

@@ -81,7 +81,7 @@ func (s *Service) proposer(ctx context.Context, tx bun.IDB, p approval.Approval)
 	return c, err
 }
 
-// applyHandover begins the handover in the name of who proposed it, if they still may; the worker goes on with it.
+// applyHandover begins the handover in the name of who proposed it, if they still may; its job does it.
 func (s *Service) applyHandover(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
 	var d handedOver
 	if err := p.Read(&d); err != nil {
@@ -91,7 +91,11 @@ func (s *Service) applyHandover(ctx context.Context, tx bun.Tx, p approval.Appro
 	if err != nil {
 		return err
 	}
-	_, _, err = s.begin(ctx, tx, c, d, true)
+	h, _, err := s.begin(ctx, tx, c, d, true)
+	if err != nil {
+		return err
+	}
+	_, err = s.o.Jobs.Add(ctx, tx, h.order(false))
 	return err
 }
 

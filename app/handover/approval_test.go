@@ -47,7 +47,7 @@ func TestHandingOverToOneMade(t *testing.T) {
 			w.t.Errorf("%d deputies after the yes", n)
 		}
 		w.approve(approval.Handover, w.ben, petra)
-		_, err = w.Continue(w.ctx, 10)
+		_, err = w.work(w.ctx, 10)
 		w.must(err)
 		if got := w.has(w.ben); got.Administered != 1 {
 			w.t.Errorf("has %+v", got)

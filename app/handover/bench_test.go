@@ -36,7 +36,7 @@ func BenchmarkHandover(b *testing.B) {
 					b.Fatal(err)
 				}
 				begin = time.Now()
-				if n, err := w.Continue(w.ctx, 25); n != 1 || err != nil {
+				if n, err := w.work(w.ctx, 25); n != 1 || err != nil {
 					b.Fatal(n, err)
 				}
 				from, to = to, from

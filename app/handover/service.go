@@ -14,6 +14,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/job"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -30,7 +31,7 @@ type Transactions interface {
 	SetResponsible(ctx context.Context, tx bun.IDB, ids []uuid.UUID, to uuid.UUID) error
 }
 
-// Options are what a Service is made of; all of them are needed.
+// Options are what a Service is made of; all of them are needed but the last.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
@@ -41,20 +42,27 @@ type Options struct {
 	Approvals    Approvals
 	Customers    Customers
 	Transactions Transactions
+	Jobs         *job.Service // what takes longer than a request; nil: jobs of its own, which no worker sees
 }
 
 // Service hands over. Its methods authorise the caller: whoever may manage specialist users may arrange everything here,
 // a specialist user their own deputies.
 type Service struct {
-	o Options
+	o     Options
+	chunk int // how many assignments a tx passes on
 	// step is called after each tx of a handover; an error stops it there, as a kill would. Tests set it.
 	step func() error
 }
 
-// New makes the service. It registers what it does of approvals, and hears from then on of people who are deactivated.
+// New makes the service. It registers what it does of approvals and jobs, and hears from then on of people who are
+// deactivated.
 func New(o Options) *Service {
-	s := &Service{o: o, step: func() error { return nil }}
+	if o.Jobs == nil {
+		o.Jobs = job.New(job.Options{DB: o.DB, Now: o.Now})
+	}
+	s := &Service{o: o, chunk: chunk, step: func() error { return nil }}
 	o.Approvals.Handle(s.handlers())
+	o.Jobs.Handle(job.Handover, job.Handler{Step: s.jobStep})
 	o.Accounts.OnSwitched(s.switched)
 	return s
 }
@@ -204,21 +212,29 @@ func unique(ids []uuid.UUID) (out []uuid.UUID) {
 	return out
 }
 
-// inline is how many assignments a request hands over itself; the worker does what is more.
-const inline = 200
+// inline is how many assignments a request hands over itself; the worker does what is more. chunk is how many a tx passes
+// on, each with its index and its entries in the log.
+const (
+	inline = 200
+	chunk  = 25
+)
 
 // Start begins a handover of all assignments from one specialist user to others, each of whom gets all of them (specialist
 // manage). With move they are taken from the first person, and the first of the others answers for the transactions that
-// the person answered for. A small handover is done in the same call (FinishedAt tells), a large one by Continue. Errors:
+// the person answered for. A small handover is done in the same call (FinishedAt tells), a large one by its job. Errors:
 // policies.ErrForbidden, account.ErrUnknown, ErrRunning, ErrNothing; Invalid at to: "required", "handover.unknown" for
 // ids that are no active specialist user's, "handover.same", "handover.many" with max, and "handover.self": nobody gives
 // assignments to themselves, nor to somebody for whom they stand in; approval.ErrAsked when it takes a second person, who
 // has been asked.
 func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (Handover, error) {
 	var h Handover
+	var work uuid.UUID
 	asked := false
 	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		h, asked, err = s.begin(ctx, tx, c, handedOver{from, unique(to), move}, false)
+		if h, asked, err = s.begin(ctx, tx, c, handedOver{from, unique(to), move}, false); err != nil || asked {
+			return err
+		}
+		work, err = s.o.Jobs.Add(ctx, tx, h.order(h.Total <= inline))
 		return err
 	})
 	if err == nil && asked {
@@ -230,13 +246,18 @@ func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, t
 	if err := s.step(); err != nil {
 		return h, err
 	}
-	if _, err := s.finish(ctx, h.ID, inline); err != nil {
+	if _, err := s.o.Jobs.Run(ctx, work, nil); err != nil {
 		return h, err
 	}
 	return s.load(ctx, s.o.DB, h.ID)
 }
 
-// begin writes a handover. asked says that it was proposed instead, which approved leaves out.
+// order is that of the job which does the handover.
+func (h Handover) order(held bool) job.Order {
+	return job.Order{Kind: job.Handover, SubjectID: h.ID, Total: h.Total, By: h.RequestedBy, Held: held}
+}
+
+// begin writes a handover, without its job. asked says that it was proposed instead, which approved leaves out.
 func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, d handedOver, approved bool) (h Handover, asked bool, err error) {
 	if err := s.may(c, policies.Manage); err != nil {
 		return Handover{}, false, err
@@ -323,74 +344,65 @@ func (s *Service) Running(ctx context.Context, c account.Caller, from uuid.UUID)
 	return s.running(ctx, s.o.DB, from)
 }
 
-// Continue is the worker's: it takes each unfinished handover further, chunk assignments per tx, until all are done, one
-// of those who take over is no longer active, or ctx ends. It may be killed at any moment and run by several workers at once: a tx takes the handover's row first, and
-// writes with the assignments how far it has come. What somebody assigns to the person meanwhile is moved along if it is
-// there in time; a copy does not look back.
-func (s *Service) Continue(ctx context.Context, chunk int) (finished int, err error) {
+// Adopt has jobs for the handovers that a version without jobs began.
+func (s *Service) Adopt(ctx context.Context) error {
 	open, err := s.open(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for _, id := range open {
-		done, err := s.finish(ctx, id, max(chunk, 1))
-		if err != nil {
-			return finished, err
-		}
-		if done {
-			finished++
-		}
+	orders := make([]job.Order, len(open))
+	for i, h := range open {
+		orders[i] = h.order(false)
 	}
-	return finished, nil
+	return s.o.Jobs.Adopt(ctx, orders...)
 }
 
-// finish does one handover to its end; false when somebody else finished it.
-func (s *Service) finish(ctx context.Context, id uuid.UUID, chunk int) (finished bool, err error) {
-	for over := false; !over; {
-		err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-			over, finished, err = s.advance(ctx, tx, id, chunk)
-			return err
-		})
-		if err == nil {
-			err = s.step()
-		}
-		if err != nil {
-			return false, err
-		}
+// jobStep takes a handover a chunk further, until it is done or one of those who take over is no longer active. A tx takes
+// the handover's row first, and writes with the assignments how far it has come. What somebody assigns to the person
+// meanwhile is moved along if it is there in time; a copy does not look back.
+func (s *Service) jobStep(ctx context.Context, j job.Job) (p job.Progress, err error) {
+	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		h, err := s.advance(ctx, tx, j.SubjectID)
+		p = job.Progress{Done: h.Done, Total: h.Total, Finished: h.FinishedAt != nil}
+		return err
+	})
+	if err == nil {
+		err = s.step()
 	}
-	return finished, nil
+	return p, err
 }
 
-// advance does one step of a handover. over says that there is none left, finished that this one was the last.
-func (s *Service) advance(ctx context.Context, tx bun.Tx, id uuid.UUID, chunk int) (over, finished bool, err error) {
-	h, err := s.lock(ctx, tx, id)
+// advance does one step of a handover and returns it as it is then.
+func (s *Service) advance(ctx context.Context, tx bun.Tx, id uuid.UUID) (h Handover, err error) {
+	h, err = s.lock(ctx, tx, id)
 	if err != nil || h.FinishedAt != nil {
-		return true, false, err
+		return h, err
 	}
 	p := passing{Service: s, tx: tx, Handover: h, now: s.o.Now()}
 	if p.by, err = s.asker(ctx, tx, h.RequestedBy); err != nil {
-		return false, false, err
+		return h, err
 	}
 	if gone, err := s.gone(ctx, tx, h.Targets); err != nil {
-		return false, false, err
+		return h, err
 	} else if gone != nil {
-		return true, false, p.stop(ctx, *gone)
+		err := p.stop(ctx, *gone)
+		return p.Handover, err
 	}
-	n, err := p.steps()[h.Phase](ctx, chunk)
+	n, err := p.steps()[h.Phase](ctx, s.chunk)
 	if err != nil {
-		return false, false, err
+		return h, err
 	}
 	h = p.Handover
 	h.Done = min(h.Done+int64(n), h.Total) // assigned since it was counted
-	if n < chunk {
+	if n < s.chunk {
 		h.Phase, h.AtCustomer, h.AtTransaction = h.Phase+1, uuid.Nil, uuid.Nil
 	}
 	if h.Phase == len(p.steps()) {
 		h.FinishedAt, h.Done = &p.now, h.Total
 		record := audit.Record{Action: audit.HandoverFinished, SubjectID: h.FromID, Subject: h.From.Name + " → " + h.names()}
 		if err := s.o.Audit.Write(ctx, tx, p.actor(), record); err != nil {
-			return false, false, err
+			return h, err
 		}
 	}
-	return h.FinishedAt != nil, h.FinishedAt != nil, s.save(ctx, tx, h)
+	return h, s.save(ctx, tx, h)
 }

@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/audit"
+	"kontor/app/job"
 	"kontor/policies"
 )
 
@@ -163,7 +164,7 @@ func TestKilled(t *testing.T) {
 					w.t.Fatal(err)
 				}
 				for n := 0; killed && n < 20; n++ { // the worker, in chunks of two
-					if done, err := w.Continue(w.ctx, 2); errors.Is(err, errKilled) || done == 0 && err == nil {
+					if done, err := w.work(w.ctx, 2); errors.Is(err, errKilled) || done == 0 && err == nil {
 						continue
 					} else if err != nil {
 						w.t.Fatal(err)
@@ -234,9 +235,10 @@ func TestLarge(t *testing.T) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		finished := 0
+		w.chunk = 20
 		for range 3 {
 			wg.Go(func() {
-				done, err := w.Continue(context.Background(), 20)
+				done, err := w.o.Jobs.Finish(context.Background(), job.Handover)
 				if err != nil {
 					w.t.Error(err)
 				}
@@ -280,8 +282,8 @@ func TestStops(t *testing.T) {
 				if step == 0 {
 					w.must(w.people.Deactivate(w.ctx, w.admin, heir.ID))
 				}
-				if n, err := w.Continue(w.ctx, 2); n != 0 || err != nil {
-					w.t.Fatalf("%v %d: %d finished, %v", move, step, n, err)
+				if n, err := w.work(w.ctx, 2); n != 1 || err != nil {
+					w.t.Fatalf("%v %d: %d over, %v", move, step, n, err)
 				}
 				got, err := w.Get(w.ctx, w.admin, from.ID, h.ID)
 				w.must(err)
@@ -302,7 +304,7 @@ func TestStops(t *testing.T) {
 					w.t.Errorf("%v %d: left %+v, want %+v", move, step, has, left)
 				}
 				for range 2 { // stopped for good, whatever becomes of them
-					if n, err := w.Continue(w.ctx, 2); n != 0 || err != nil || w.has(from) != left {
+					if n, err := w.work(w.ctx, 2); n != 0 || err != nil || w.has(from) != left {
 						w.t.Errorf("%v %d: goes on: %d, %v", move, step, n, err)
 					}
 					w.must(w.people.Reactivate(w.ctx, w.admin, heir.ID))

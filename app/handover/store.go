@@ -173,9 +173,9 @@ func (s *Service) running(ctx context.Context, db bun.IDB, from uuid.UUID) (id u
 	return id, err == nil, err
 }
 
-func (s *Service) open(ctx context.Context) (ids []uuid.UUID, err error) {
-	err = s.o.DB.NewRaw(`SELECT id FROM handover WHERE finished_at IS NULL ORDER BY requested_at, id`).Scan(ctx, &ids)
-	return ids, err
+func (s *Service) open(ctx context.Context) (list []Handover, err error) {
+	err = s.o.DB.NewSelect().Model(&list).Where("finished_at IS NULL").Order("requested_at", "id").Scan(ctx)
+	return list, err
 }
 
 // load loads a handover with its people; ErrNotFound.

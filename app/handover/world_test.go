@@ -19,6 +19,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/job"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -185,6 +186,12 @@ func (w *world) entrust(who account.Caller, customerID, transactionID uuid.UUID)
 		})
 		return err
 	}))
+}
+
+// work is the worker's part of handovers, in chunks of so many assignments, until all are over or one fails.
+func (w *world) work(ctx context.Context, size int) (over int, err error) {
+	w.chunk = size
+	return w.o.Jobs.Finish(ctx, job.Handover)
 }
 
 // has counts what somebody has.

@@ -18,7 +18,7 @@ import (
 // Handler is how a feature does a kind of job.
 type Handler struct {
 	// Step works on one chunk, in a tx of its own, and says how far it came. It is called again until it is Finished. A
-	// worker may die after any of its tx, so it does only what is still to be done. It must end soon after its ctx does.
+	// worker may die behind any tx, so a step does only what is still to be done. It must end soon after its ctx does.
 	Step func(ctx context.Context, j Job) (Progress, error)
 	// Cancel is called inside the tx that cancels such a job, for the feature to note it. nil: such a job can't be cancelled,
 	// since it must not stop halfway.
@@ -126,8 +126,26 @@ func (s *Service) Add(ctx context.Context, tx bun.IDB, o Order) (uuid.UUID, erro
 	return id, err
 }
 
-// Cancel ends a job for good, and writes so into the log. A chunk that is being worked on at this moment may still be done. Whether the
-// caller may is for the caller to know. Errors: ErrNotFound, ErrOver, ErrNotCancellable.
+// Adopt adds those of the orders for which no job is open. They are of work that a version before this one began, which had
+// no jobs and may run beside this one during an upgrade.
+func (s *Service) Adopt(ctx context.Context, orders ...Order) error {
+	for _, o := range orders {
+		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			if open, err := s.isOpen(ctx, tx, o.Kind, o.SubjectID); err != nil || open {
+				return err
+			}
+			_, err := s.Add(ctx, tx, o)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Cancel ends a job for good, and writes so into the log. A chunk that is being worked on at this moment may still be done.
+// Whether somebody may cancel it is for the caller to know. Errors: ErrNotFound, ErrOver, ErrNotCancellable.
 func (s *Service) Cancel(ctx context.Context, by audit.Actor, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		j, err := s.lock(ctx, tx, id)

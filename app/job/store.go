@@ -65,6 +65,10 @@ func (s *Service) openOf(ctx context.Context, k Kind) (ids []uuid.UUID, err erro
 	return ids, err
 }
 
+func (s *Service) isOpen(ctx context.Context, tx bun.IDB, k Kind, subject uuid.UUID) (bool, error) {
+	return tx.NewSelect().Model((*Job)(nil)).Where("kind = ?", k).Where("subject_id = ?", subject).Where("finished_at IS NULL").Exists(ctx)
+}
+
 func (s *Service) openKinds(ctx context.Context) (kinds []Kind, err error) {
 	err = s.db.NewSelect().Model((*Job)(nil)).ColumnExpr("DISTINCT kind").Where("finished_at IS NULL").Order("kind").Scan(ctx, &kinds)
 	return kinds, err

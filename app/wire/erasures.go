@@ -11,6 +11,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/erasure"
 	"kontor/app/heartbeat"
+	"kontor/app/job"
 )
 
 // keepers say how whoever was deleted is found again, and erased: customers first, since they take the others along.
@@ -66,6 +67,9 @@ func (s *Services) AfterRestore(ctx context.Context) (done Restored, err error) 
 		if done.Cancelled, err = s.Courier.CancelRestored(ctx, tx); err != nil {
 			return err
 		}
+		if err := s.Jobs.Restored(ctx, tx); err != nil {
+			return err
+		}
 		return s.Audit.Write(ctx, tx, account.System.Actor(), audit.Record{Action: audit.DatabaseRestored})
 	})
 	if err != nil {
@@ -82,7 +86,10 @@ func (s *Services) AfterRestore(ctx context.Context) (done Restored, err error) 
 		}
 	}
 	// deletions that were under way when the backup was made
-	if _, err := s.Customers.ContinueDeletions(ctx, deletionChunk); err != nil {
+	if err := s.Customers.Adopt(ctx); err != nil {
+		return done, err
+	}
+	if _, err := s.Jobs.Finish(ctx, job.CustomerDeletion); err != nil {
 		return done, err
 	}
 	_, err = s.DB.EmptyWAL(ctx)

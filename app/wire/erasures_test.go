@@ -75,6 +75,10 @@ func TestAfterRestore(t *testing.T) {
 			access(half)
 			exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, half)
 			exec(`INSERT INTO deletion (id, customer_id, number, counts, total, requested_at) VALUES (?, ?, 3, '{}', 5, ?)`, id(), half, at)
+			worked, d := customer(4), id() // on by somebody when the backup was made
+			exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, worked)
+			exec(`INSERT INTO deletion (id, customer_id, number, counts, total, requested_at) VALUES (?, ?, 4, '{}', 5, ?)`, d, worked, at)
+			exec(`INSERT INTO job (id, kind, subject_id, state, run, lease_until, requested_at) VALUES (?, 'customer_deletion', ?, 'running', 3, ?, ?)`, id(), d, at.Add(time.Minute), at)
 			if err := s.Erasures.Record(ctx, erasure.Subject{Kind: erasure.Customer, ID: deleted}, erasure.Subject{Kind: erasure.Access, ID: removed},
 				erasure.Subject{Kind: erasure.Customer, ID: id()}); err != nil {
 				t.Fatal(err)

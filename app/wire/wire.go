@@ -24,6 +24,7 @@ import (
 	"kontor/app/erasure"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
+	"kontor/app/job"
 	"kontor/app/logo"
 	"kontor/app/metrics"
 	"kontor/app/policy"
@@ -60,6 +61,7 @@ type Services struct {
 	Audit     *audit.Log
 	Approvals *approval.Service
 	Courier   *courier.Service
+	Jobs      *job.Service
 	FirmLinks []courier.FirmLink
 	Logo      *logo.Logo // of the firm; nil: none
 	Accounts  *account.Service
@@ -142,6 +144,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 		return nil, errors.Join(fmt.Errorf("offer new rights: %w", err), s.Close())
 	}
 	if schema != RequireSchema {
+		if err := s.Jobs.Check(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 		if err := s.beginErasures(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -213,6 +218,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Erasures = erasure.New(c.ErasureLog, s.DB, s.Now)
 	s.Audit = audit.New(s.DB, s.Now)
 	s.Audit.Tell(s.Log)
+	s.Jobs = job.New(job.Options{DB: s.DB, Now: s.Now, Audit: s.Audit, Log: s.Log})
 	s.FirmLinks = firmLinks(c)
 	if s.Logo, err = logo.Read(c.FirmLogo); err != nil {
 		return fmt.Errorf("FIRM_LOGO: %w", err)
@@ -240,7 +246,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.stopAudit = s.Audit.Keep(s.Log)
 	s.Customers = customer.New(customer.Options{
 		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Accounts: s.Accounts, Reminder: c.Reminder,
-		Erasures: s.Erasures,
+		Erasures: s.Erasures, Jobs: s.Jobs,
 	})
 	s.Accesses = access.New(access.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,
@@ -255,7 +261,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	})
 	s.Handovers = handover.New(handover.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
-		Accounts: s.Accounts, Approvals: s.Approvals,
+		Accounts: s.Accounts, Approvals: s.Approvals, Jobs: s.Jobs,
 	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
@@ -318,24 +324,17 @@ func (s *Services) Work(ctx context.Context) error {
 	return s.Loop().Run(ctx)
 }
 
-// Loop makes the worker loop over the services: the relay, the deliveries, and what comes round.
+// Loop makes the worker loop over the services: the relay, the deliveries, the jobs, and what comes round.
 func (s *Services) Loop() *loop.Loop {
 	return loop.New(s.Queue, loop.Options{
-		Outbox: s.Courier, Deliverer: s.Courier, Log: s.Log, Now: s.Now,
+		Outbox: s.Courier, Deliverer: s.Courier, Jobs: s.Jobs, Log: s.Log, Now: s.Now,
 		Periodic: []loop.Periodic{
 			{Name: "try what waits for mail server and gateway", Every: courier.TendEvery, Run: s.Courier.Tend},
 			{Name: "ask what became of SMS", Every: courier.AskEvery, Run: s.Courier.AskStatuses},
-			{Name: "continue deletions", Every: 2 * time.Second, Run: func(ctx context.Context) error {
-				_, err := s.Customers.ContinueDeletions(ctx, deletionChunk)
-				return err
+			{Name: "take up what a version without jobs began", Every: time.Minute, Run: func(ctx context.Context) error {
+				return errors.Join(s.Customers.Adopt(ctx), s.Handovers.Adopt(ctx))
 			}},
-			{Name: "continue handovers", Every: 2 * time.Second, Run: func(ctx context.Context) error {
-				_, err := s.Handovers.Continue(ctx, handoverChunk)
-				return err
-			}},
-			{Name: "look at the customers of who was deactivated", Every: 2 * time.Second, Run: func(ctx context.Context) error {
-				return s.Customers.ContinueSwitches(ctx, switchChunk)
-			}},
+			{Name: "forget jobs that ended long ago", Every: time.Hour, Run: s.Jobs.CleanUp},
 			{Name: "write what the search finds of customers recorded before", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueDetails(ctx, detailChunk)
 			}},
@@ -352,18 +351,9 @@ func (s *Services) Loop() *loop.Loop {
 	})
 }
 
-// detailChunk is how many customers a tx writes the details of.
+// detailChunk is how many customers a tx writes the details of. That is no job, since nobody asks for it: a version before
+// this one, which may run beside it, records customers without them.
 const detailChunk = 200
-
-// deletionChunk is how many rows a tx of a permanent deletion takes: short enough that nobody waits for it.
-const deletionChunk = 500
-
-// handoverChunk is how many assignments a tx of a handover passes on, each with its index and its entries in the log;
-// switchChunk how many customers a tx looks at whose administrator was deactivated.
-const (
-	handoverChunk = 25
-	switchChunk   = 500
-)
 
 // Metrics are those of outbox, queues and processes.
 func (s *Services) Metrics() *metrics.Collector {

@@ -13,6 +13,7 @@ import (
 	"kontor/app/access"
 	"kontor/app/account"
 	"kontor/app/customer"
+	"kontor/app/job"
 	"kontor/policies"
 )
 
@@ -102,7 +103,7 @@ func TestHandOverStops(t *testing.T) {
 	at := b.send(path+"/handover", "to", other.ID.String(), "to", heir.ID.String(), "mode", "move").Header.Get("Location")
 	b.get(at).want(t, http.StatusOK, "Handing over: 0 of 201")
 	b.send("/specialists/"+heir.ID.String()+"/deactivate").goesTo(t, "/specialists/"+heir.ID.String())
-	_, err := w.handovers.Continue(context.Background(), 25)
+	_, err := w.jobs.Finish(context.Background(), job.Handover)
 	must(t, err)
 	page := b.get(at)
 	page.want(t, http.StatusOK, "The handover stopped", "Maria@kanzlei.example is no longer an active specialist user.", "Paul@kanzlei.example still has the rest", "0 of 201")
@@ -124,7 +125,7 @@ func TestHandOverStops(t *testing.T) {
 	}
 	next := b.send(path+"/handover", "to", other.ID.String(), "mode", "move").Header.Get("Location")
 	for range 2 {
-		_, err = w.handovers.Continue(context.Background(), 200)
+		_, err = w.jobs.Finish(context.Background(), job.Handover)
 		must(t, err)
 	}
 	b.get(next).want(t, http.StatusOK, "The assignments have been handed over")

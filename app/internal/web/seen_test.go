@@ -14,6 +14,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/internal/web/kit"
+	"kontor/app/job"
 	"kontor/app/lang"
 	"kontor/policies"
 )
@@ -370,7 +371,7 @@ func TestDeletedIsUnseen(t *testing.T) {
 		_, err = w.customers.Delete(ctx, w.admin, cu.ID, cu.Label())
 		must(t, err)
 		for left := 1; left > 0; {
-			left, err = w.customers.ContinueDeletions(ctx, 100)
+			left, err = w.jobs.Finish(ctx, job.CustomerDeletion)
 			must(t, err)
 		}
 		must(t, w.Audit.Flush(ctx))

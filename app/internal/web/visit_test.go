@@ -18,6 +18,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/job"
 	"kontor/app/lang"
 	"kontor/views"
 )
@@ -291,7 +292,7 @@ func TestStatic(t *testing.T) {
 // TestReceiptShowsNothingPersonal: the log's receipt of a deletion counts and names nobody.
 func TestReceiptShowsNothingPersonal(t *testing.T) {
 	w, x := evilFirm(t)
-	_, err := w.customers.ContinueDeletions(context.Background(), 100)
+	_, err := w.jobs.Finish(context.Background(), job.CustomerDeletion)
 	must(t, err)
 	b := w.signedIn()
 	a := b.get("/customers/deletions/" + x.deletion.String())

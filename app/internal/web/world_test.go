@@ -31,6 +31,7 @@ import (
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
 	"kontor/app/internal/web/kit"
+	"kontor/app/job"
 	policykeeping "kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -54,6 +55,7 @@ type world struct {
 	accesses      *access.Service
 	post          *courier.Service
 	policyService *policykeeping.Service
+	jobs          *job.Service
 	handovers     *handover.Service
 	transactions  *transaction.Service
 	admin         account.Caller
@@ -174,7 +176,8 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
-	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people})
+	jobs := job.New(job.Options{DB: db, Now: c.now, Audit: log})
+	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people, Jobs: jobs})
 	accesses := access.New(access.Options{
 		Approvals: approvals,
 		DB:        db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
@@ -183,14 +186,14 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers})
 	handovers := handover.New(handover.Options{
 		Accounts: people, Approvals: approvals,
-		DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers, Transactions: transactions,
+		DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers, Transactions: transactions, Jobs: jobs,
 	})
 	policyService := policykeeping.New(policykeeping.Options{
 		Approvals: approvals,
 		DB:        db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
 	})
 	w := &world{
-		t: t, db: db, policyService: policyService, clock: c, handovers: handovers, transactions: transactions, people: people, approvals: approvals, customers: customers, accesses: accesses, post: post,
+		t: t, db: db, policyService: policyService, clock: c, jobs: jobs, handovers: handovers, transactions: transactions, people: people, approvals: approvals, customers: customers, accesses: accesses, post: post,
 		tasks: &madeUpQueue{task: courier.TaskInfo{
 			ID: uuid.Must(uuid.NewV7()).String() + ":1", State: courier.TaskRetry, Retried: 2, LastError: "unreachable", NextRun: c.now(),
 		}},
