@@ -73,7 +73,7 @@ var may = map[string]string{
 	"app/internal/web/authorisation": "app/authorisation app/fault app/internal/web/access app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/transaction policies",
 	"app/internal/web/customer":      "app/access app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/phone app/transaction policies",
 	"app/internal/web/handover":      "app/customer app/handover app/internal/web/kit",
-	"app/internal/web/operation":     "app/access app/account app/approval app/audit app/courier app/fault app/heartbeat app/internal/web/kit app/policy app/store policies app/lang",
+	"app/internal/web/operation":     "app/access app/account app/approval app/audit app/courier app/fault app/heartbeat app/internal/web/kit app/job app/policy app/store policies app/lang",
 	"app/internal/web/policy":        "app/internal/web/kit app/internal/web/text app/policy app/transaction policies",
 	"app/internal/web/portal":        "app/access app/internal/web/kit app/internal/web/transaction app/transaction policies",
 	"app/internal/web/registration":  "app/access app/fault app/internal/web/kit app/internal/web/signin app/secret app/store",
@@ -81,7 +81,7 @@ var may = map[string]string{
 	"app/internal/web/signin":        "app/account app/fault app/internal/web/kit app/store policies",
 	"app/internal/web/specialist":    "app/account app/approval app/courier app/handover app/internal/web/account app/internal/web/approval app/internal/web/kit app/internal/web/text app/internal/web/transaction policies",
 	"app/internal/web/transaction":   "app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/transaction policies",
-	"app/internal/web":               "app/access app/account app/approval app/attention app/audit app/authorisation app/courier app/customer app/fault app/handover app/internal/web/access app/internal/web/account app/internal/web/approval app/internal/web/attention app/internal/web/audit app/internal/web/authorisation app/internal/web/client app/internal/web/customer app/internal/web/customerpage app/internal/web/handover app/internal/web/kit app/internal/web/operation app/internal/web/policy app/internal/web/portal app/internal/web/registration app/internal/web/search app/internal/web/signin app/internal/web/specialist app/internal/web/static app/internal/web/transaction app/logo app/policy app/secret app/store app/transaction policies",
+	"app/internal/web":               "app/access app/account app/approval app/attention app/audit app/authorisation app/courier app/customer app/fault app/handover app/internal/web/access app/internal/web/account app/internal/web/approval app/internal/web/attention app/internal/web/audit app/internal/web/authorisation app/internal/web/client app/internal/web/customer app/internal/web/customerpage app/internal/web/handover app/internal/web/kit app/internal/web/operation app/internal/web/policy app/internal/web/portal app/internal/web/registration app/internal/web/search app/internal/web/signin app/internal/web/specialist app/internal/web/static app/internal/web/transaction app/job app/logo app/policy app/secret app/store app/transaction policies",
 }
 
 // webLayer and all packages below it may know Fiber.

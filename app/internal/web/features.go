@@ -39,7 +39,7 @@ func (s *Server) compose(o Options) {
 	log := audit.New(k, o.Transactions, heads, transactions)
 	attentions := attention.New(k, o.Attention)
 	operations := operation.New(k, operation.Options{
-		Queue: o.Queue, Courier: o.Courier, Accesses: o.Accesses, Policies: o.Policies, DB: o.DB, Schema: o.Schema,
+		Queue: o.Queue, Courier: o.Courier, Jobs: o.Jobs, Accounts: o.Accounts, Accesses: o.Accesses, Policies: o.Policies, DB: o.DB, Schema: o.Schema,
 		Processes: o.Processes, Draining: s.serving.draining.Load, Mailbox: o.Mailbox, HookSecret: o.HookSecret,
 	})
 	s.features = []feature{

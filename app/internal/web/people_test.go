@@ -19,6 +19,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
+	"kontor/app/job"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -63,6 +64,7 @@ type things struct {
 	handover, deputy                                          uuid.UUID // of the specialist
 	register, reset, confirm                                  string    // tokens
 	task                                                      string
+	job                                                       uuid.UUID // that waits and can be cancelled
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -91,6 +93,7 @@ func (w *world) furnish() things {
 	must(w.t, err)
 	x.deletion = d.ID
 	x.specialist = w.specialist("kollegin@kanzlei.example").ID
+	x.job = w.dreamt(w.admin.ID)
 	x.handover, x.deputy = w.handedOver(x.specialist), w.deputyOf(x.specialist)
 	must(w.t, w.people.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
 	must(w.t, w.people.AskEmail(ctx, w.admin, "anna.neu@kanzlei.example", strong))
@@ -132,6 +135,16 @@ func (w *world) entrust(id, specialist uuid.UUID) {
 		})
 		return err
 	}))
+}
+
+// dreamt is a job that waits and can be cancelled.
+func (w *world) dreamt(by uuid.UUID) (id uuid.UUID) {
+	w.t.Helper()
+	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) (err error) {
+		id, err = w.jobs.Add(ctx, tx, job.Order{Kind: dream, SubjectID: uuid.Must(uuid.NewV7()), Total: 1200, By: by})
+		return err
+	}))
+	return id
 }
 
 // handedOver is a finished handover from a specialist user to the admin.
@@ -178,7 +191,7 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
 	if strings.HasSuffix(path, "/authorisations/why") {
 		path += "?person=" + x.specialist.String()
 	}

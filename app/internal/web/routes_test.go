@@ -120,6 +120,7 @@ var answers = map[string]string{
 	"POST /queues/:queue/:task/delete":                 "lnffffolfff",
 	"POST /queues/:queue/:task/run":                    "lnffffolfff",
 	"POST /queues/:queue/run":                          "lnffffolfff",
+	"POST /queues/jobs/:job/cancel":                    "lnffffolfff",
 	"GET /readyz":                                      "ooooooooooo",
 	"GET /register/:token":                             "ooooooooooo",
 	"POST /register/:token":                            "ooooooooooo",

@@ -33,6 +33,7 @@ import (
 	"kontor/app/internal/web/operation"
 	"kontor/app/internal/web/signin"
 	"kontor/app/internal/web/static"
+	"kontor/app/job"
 	"kontor/app/logo"
 	"kontor/app/policy"
 	"kontor/app/secret"
@@ -53,6 +54,7 @@ type Options struct {
 	Approvals      *approval.Service
 	Policies       *policy.Service
 	Courier        *courier.Service
+	Jobs           *job.Service
 	Audit          *audit.Log
 	Policy         *policies.Decider
 	Queue          operation.Queue

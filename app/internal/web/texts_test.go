@@ -19,6 +19,7 @@ import (
 	"kontor/app/attention"
 	"kontor/app/courier"
 	"kontor/app/handover"
+	"kontor/app/job"
 	"kontor/app/policy"
 	"kontor/policies"
 	"kontor/views"
@@ -188,6 +189,15 @@ func closedTexts() []string {
 	}
 	for _, r := range policies.FirmRoles {
 		ids = append(ids, "role_hint."+string(r))
+	}
+	for _, k := range job.Kinds {
+		ids = append(ids, "job_kind."+string(k))
+	}
+	for _, s := range job.States {
+		ids = append(ids, "job_state."+string(s))
+	}
+	for _, r := range job.Reasons {
+		ids = append(ids, "job_reason."+string(r))
 	}
 	for _, s := range courier.TaskStates {
 		ids = append(ids, "task_state."+string(s))

@@ -74,7 +74,7 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /customers/:id/data/number": nil, "POST /customers/:id/accesses/number": nil, "POST /logout": nil, "POST /policies/draft/discard": nil, "POST /policies/draft/inclusions/remove": nil,
 		"POST /policies/draft/offers/:id/dismiss": nil, "POST /policies/draft/offers/:id/take": nil, "POST /policies/draft/rebase": nil,
 		"POST /policies/draft/rules/remove": nil, "POST /policies/draft/rules/return": nil, "POST /policies/draft/undo": nil,
-		"POST /policies/expectations/:id/remove": nil, "POST /queues/:queue/:task/delete": nil, "POST /queues/:queue/:task/run": nil, "POST /queues/:queue/run": nil,
+		"POST /policies/expectations/:id/remove": nil, "POST /queues/:queue/:task/delete": nil, "POST /queues/:queue/:task/run": nil, "POST /queues/:queue/run": nil, "POST /queues/jobs/:job/cancel": nil,
 		"POST /register/:token/code": nil, "POST /register/:token/link": nil, "POST /register/:token/opened": nil,
 		"POST /specialists/:id/deactivate": nil, "POST /specialists/:id/deputies/:did/end": nil, "POST /specialists/:id/reactivate": nil,
 		"POST /specialists/:id/resend": nil, "POST /specialists/:id/try": nil, "POST /specialists/:id/sessions/:session/end": nil, "POST /specialists/:id/sessions/end": nil,

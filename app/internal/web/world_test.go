@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 	"golang.org/x/net/html"
 
 	"kontor/app/access"
@@ -78,6 +79,9 @@ type clock struct {
 func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
 
 func (c *clock) tick(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
+
+// dream is a kind of job that can be cancelled.
+const dream job.Kind = "dream"
 
 // madeUpQueue has one task to be tried again; away makes it not answer.
 type madeUpQueue struct {
@@ -177,6 +181,10 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
 	jobs := job.New(job.Options{DB: db, Now: c.now, Audit: log})
+	jobs.Handle(dream, job.Handler{
+		Step:   func(context.Context, job.Job) (job.Progress, error) { return job.Progress{Finished: true}, nil },
+		Cancel: func(context.Context, bun.Tx, job.Job) error { return nil },
+	})
 	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people, Jobs: jobs})
 	accesses := access.New(access.Options{
 		Approvals: approvals,
@@ -204,7 +212,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	})
 	o := Options{
 		Approvals: approvals,
-		Accounts:  people, Customers: customers, Accesses: accesses, Courier: post, Audit: log, Policy: policy, Queue: w.tasks,
+		Accounts:  people, Customers: customers, Accesses: accesses, Courier: post, Jobs: jobs, Audit: log, Policy: policy, Queue: w.tasks,
 		Transactions:   transactions,
 		Authorisations: authorisations,
 		Handovers:      handovers,

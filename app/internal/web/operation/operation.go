@@ -42,13 +42,14 @@ type queuePage struct {
 	Unknown bool
 	// Warnings are troubles in which messages go out all the same.
 	Warnings []courier.QueueReason
+	Jobs     []pageJob
 }
 
 func (s *Screens) showQueues(c *fiber.Ctx) error {
 	if err := s.Require(c, policies.Queue, policies.Read); err != nil {
 		return err
 	}
-	d := queuePage{Queue: c.Query("queue", "mail"), State: courier.TaskState(c.Query("state")), States: courier.TaskStates, Page: min(max(1, c.QueryInt("page", 1)), maxQueuePage)}
+	d := queuePage{Queue: queueNamed(c.Query("queue")), State: courier.TaskState(c.Query("state")), States: courier.TaskStates, Page: min(max(1, c.QueryInt("page", 1)), maxQueuePage)}
 	if !slices.Contains(courier.TaskStates, d.State) {
 		d.State = courier.TaskRetry
 	}
@@ -90,7 +91,18 @@ func (s *Screens) showQueues(c *fiber.Ctx) error {
 	if len(d.Tasks) == courier.TaskPageSize {
 		d.Next = d.Page + 1
 	}
+	if d.Jobs, err = s.listJobs(s.Ctx(c)); err != nil {
+		return err
+	}
 	return s.Render(c, kit.View{Page: "operation/queues", Fragment: "operation/queue_part", Title: s.Say(c, "nav.queues"), Nav: "queues", Status: status, Data: d})
+}
+
+// queueNamed is the queue whose tasks the page lists. Jobs stand below them anyway.
+func queueNamed(asked string) string {
+	if asked == "" || asked == "jobs" {
+		return "mail"
+	}
+	return asked
 }
 
 // queueTask is a task with whom its message is for, as far as the reader may know.

@@ -6,6 +6,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/courier"
+	"kontor/app/job"
 	"kontor/app/policy"
 	"kontor/app/store"
 
@@ -19,6 +20,8 @@ import (
 type Options struct {
 	Queue    Queue
 	Courier  *courier.Service
+	Jobs     *job.Service
+	Accounts *account.Service
 	Accesses *access.Service
 	Policies *policy.Service
 	DB       *store.DB
@@ -35,6 +38,8 @@ type Screens struct {
 	*kit.Kit
 	queue      Queue
 	courier    *courier.Service
+	jobs       *job.Service
+	accounts   *account.Service
 	accesses   *access.Service
 	policies   *policy.Service
 	db         *store.DB
@@ -48,7 +53,7 @@ type Screens struct {
 // New takes all that they need.
 func New(k *kit.Kit, o Options) *Screens {
 	s := &Screens{
-		Kit: k, queue: o.Queue, courier: o.Courier, accesses: o.Accesses, policies: o.Policies, db: o.DB, schema: o.Schema,
+		Kit: k, queue: o.Queue, courier: o.Courier, jobs: o.Jobs, accounts: o.Accounts, accesses: o.Accesses, policies: o.Policies, db: o.DB, schema: o.Schema,
 		processes: o.Processes, draining: o.Draining, hasMailbox: o.Mailbox,
 	}
 	if o.HookSecret != "" {
@@ -82,6 +87,7 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Post("/queues/:queue/run", kit.Firm, s.runQueue),
 		kit.Post("/queues/:queue/:task/run", kit.Firm, s.runTask),
 		kit.Post("/queues/:queue/:task/delete", kit.Firm, s.deleteTask),
+		kit.Post("/queues/jobs/:job/cancel", kit.Firm, s.cancelJob),
 		kit.Get("/mailbox", kit.Firm, s.showMailbox),
 		kit.Get("/mailbox.json", kit.Firm, s.mailboxJSON),
 		kit.Get("/mailbox/:id/html", kit.Firm, s.mailHTML),

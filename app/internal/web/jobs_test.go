@@ -1,0 +1,72 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/audit"
+	"kontor/app/job"
+	"kontor/policies"
+)
+
+// TestJobsPage: who keeps the queues sees what takes long: what it is, how far it came, who asked, and what is in its way.
+// What can be cancelled can be cancelled there, which stands in the log.
+func TestJobsPage(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	b.get("/queues").want(t, http.StatusOK, "Jobs", "No jobs")
+	fails := errors.New("Anna Weber is wrong")
+	const stumbling job.Kind = "stumbling"
+	w.jobs.Handle(stumbling, job.Handler{Step: func(context.Context, job.Job) (job.Progress, error) {
+		return job.Progress{}, job.Because(job.ErasureLog, fails)
+	}})
+	var failing uuid.UUID
+	must(t, w.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) (err error) {
+		failing, err = w.jobs.Add(ctx, tx, job.Order{Kind: stumbling, SubjectID: uuid.Must(uuid.NewV7())})
+		return err
+	}))
+	if _, err := w.jobs.Run(t.Context(), failing, nil); !errors.Is(err, fails) {
+		t.Fatal(err)
+	}
+	open := w.dreamt(w.admin.ID)
+	page := b.get("/queues")
+	page.want(t, http.StatusOK, "stumbling", "0 of 1,200", w.admin.Name, "Waiting", "Kontor", w.TextsIn("en").Say("job_reason.erasure_log"), "Next attempt")
+	if strings.Contains(page.text(), "Anna Weber") {
+		t.Error("the error's own words are on the page")
+	}
+	cancel := "/queues/jobs/" + open.String() + "/cancel"
+	if n := page.doc(t).Find(`form[action$="/cancel"]`).Length(); n != 1 || page.doc(t).Find(`form[action="`+cancel+`"]`).Length() != 1 {
+		t.Errorf("%d jobs can be cancelled", n)
+	}
+	w.tasks.away = true
+	b.get("/queues").want(t, http.StatusServiceUnavailable, "0 of 1,200")
+	w.tasks.away = false
+
+	w.specialist("rita@kanzlei.example", policies.Auditor)
+	w.browser().signIn("rita@kanzlei.example", strong).send(cancel).want(t, http.StatusForbidden)
+	b.send("/queues/jobs/"+failing.String()+"/cancel").want(t, http.StatusConflict)
+	b.send("/queues/jobs/nonsense/cancel").want(t, http.StatusNotFound)
+	b.send("/queues/jobs/"+w.admin.ID.String()+"/cancel").want(t, http.StatusNotFound)
+	b.send(cancel).goesTo(t, "/queues")
+	b.get("/queues").want(t, http.StatusOK, "Cancelled")
+	b.send(cancel).want(t, http.StatusConflict)
+	b.get("/audit").want(t, http.StatusOK, w.TextsIn("en").Say("audit."+string(audit.JobCancelled)))
+	b.get("/queues?queue=jobs").want(t, http.StatusOK, w.tasks.task.ID)
+}
+
+// TestDeletionIsAJob: what a request does not finish itself is a job, with who asked for it.
+func TestDeletionIsAJob(t *testing.T) {
+	w := newWorld(t)
+	x := w.furnish()
+	j, err := w.jobs.Of(t.Context(), job.CustomerDeletion, x.deletion)
+	if err != nil || j.State != job.Done || j.RequestedBy.UUID != w.admin.ID || j.Done != j.Total {
+		t.Errorf("%+v, %v", j, err)
+	}
+	w.signedIn().get("/queues").want(t, http.StatusOK, "Delete a customer permanently", "Done")
+}
