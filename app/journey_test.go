@@ -125,9 +125,9 @@ func journey(t *testing.T, p *program) {
 
 // visitorNumber reads the customer number off a page.
 func visitorNumber(p *page) string {
-	for _, word := range strings.Fields(p.text("main")) {
-		if strings.HasPrefix(word, "K-") {
-			return strings.Trim(word, ".,:;()")
+	for _, number := range p.Find("main .num").EachIter() {
+		if strings.HasPrefix(number.Text(), "K-") {
+			return number.Text()
 		}
 	}
 	p.t.Fatal("no customer number on the page")

@@ -74,6 +74,11 @@ func loadTemplates(pages fs.FS, tx *text.Texts, static *static.Files, now func()
 	if err := e.Load(); err != nil {
 		return nil, fmt.Errorf("templates in %s: %w", tx.Locale, err)
 	}
+	for _, tmpl := range e.Templates.Templates() {
+		if tmpl.Tree != nil {
+			joinLines(tmpl.Tree.Root, false)
+		}
+	}
 	return t, nil
 }
 
