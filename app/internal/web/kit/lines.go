@@ -9,7 +9,8 @@ import (
 // template, and no part of the page. Within a tag, where they separate attributes, one blank is left of each. It says
 // whether the list ends within a tag if it begins as inTag says.
 //
-// It works on the parsed template, so that errors name the lines of the file.
+// It works on the parsed template, so that errors name the lines of the file. A tag ends with the next >: in an attribute
+// stands &gt;, which views/layout_test.go checks.
 func joinLines(list *parse.ListNode, inTag bool) bool {
 	if list == nil {
 		return inTag
