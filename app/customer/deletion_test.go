@@ -31,14 +31,14 @@ type doomed struct {
 // fill makes a customer with n transactions; its end users are one who has nothing else, one with an access at
 // another customer, and one who works for the firm.
 func (w *world) fill(n int) (d doomed, stays []account.Caller) {
-	w.t.Helper()
+	w.Helper()
 	const at = "2026-11-24 12:00:00+00:00"
 	data := anna()
 	data.LastName, data.Note, data.Phone = "Vergissmeinnicht-Xq", "Zwergpudelzucht", "0221 7654321"
 	d.Customer = w.add(w.anna, Person, data, "vergissmein@example.org")
 	other := w.add(w.anna, Person, anna(), "other@example.org")
-	only := w.person("Only Vergissmeinnicht-Xq", false, policies.EndUser)
-	both := w.person("Both Elsewhere", false, policies.EndUser)
+	only := w.Person("Only Vergissmeinnicht-Xq", false, policies.EndUser)
+	both := w.Person("Both Elsewhere", false, policies.EndUser)
 	w.mustAccess(other.ID, "both@example.org", uuid.NullUUID{UUID: both.ID, Valid: true})
 	d.needles = []string{
 		d.ID.String(), only.ID.String(), "Vergissmeinnicht", "vergissmeinnicht", "Zwergpudelzucht", "7654321", "vergissmein", "Nachricht-Xq",
@@ -48,43 +48,43 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 		a := w.mustAccess(d.ID, fmt.Sprintf("vergissmein%d@example.org", i), who)
 		m := newID()
 		d.needles = append(d.needles, a.String(), m.String())
-		w.exec(`INSERT INTO session (id_hash, account_id, created_at, last_seen_at, expires_at, address, agent)
+		w.Exec(`INSERT INTO session (id_hash, account_id, created_at, last_seen_at, expires_at, address, agent)
 			VALUES (?, ?, ?, ?, ?, '192.0.2.1', 'test')`, "session of "+account.Name, account.ID, at, at, at)
-		w.exec(`INSERT INTO link (hash, purpose, subject_id, customer_id, generation, address, created_at, expires_at)
+		w.Exec(`INSERT INTO link (hash, purpose, subject_id, customer_id, generation, address, created_at, expires_at)
 			VALUES (?, 'register', ?, ?, 1, '', ?, ?), (?, 'reset_password', ?, NULL, 1, '', ?, ?)`,
 			"link of "+a.String(), a, d.ID, at, at, "reset of "+account.Name, account.ID, at, at)
-		w.exec(`INSERT INTO access_code (hash, access_id, generation, created_at, expires_at) VALUES (?, ?, 1, ?, ?)`, "code", a, at, at)
-		w.exec(`INSERT INTO message (id, kind, channel, customer_id, access_id, recipient, locale, generation, dedupe, state, expires_at, created_at)
+		w.Exec(`INSERT INTO access_code (hash, access_id, generation, created_at, expires_at) VALUES (?, ?, 1, ?, ?)`, "code", a, at, at)
+		w.Exec(`INSERT INTO message (id, kind, channel, customer_id, access_id, recipient, locale, generation, dedupe, state, expires_at, created_at)
 			VALUES (?, 'registration', 'email', ?, ?, 'vergissmein@example.org', 'de', 1, ?, 'queued', ?, ?)`, m, d.ID, a, m.String(), at, at)
-		w.exec(`INSERT INTO message_attempt (id, message_id, number, started_at, detail) VALUES (?, ?, 1, ?, 'Nachricht-Xq')`, newID(), m, at)
-		w.exec(`INSERT INTO message_stall (message_id, channel) VALUES (?, 'email')`, m)
-		w.exec(`INSERT INTO refused_address (hash, reason, message_id, refused_at) VALUES (?, 'recipient_unknown', ?, ?)`, m.String(), m, at)
-		w.exec(`INSERT INTO message_status (message_id, ask_at) VALUES (?, ?)`, m, at)
-		w.exec(`INSERT INTO mailbox (id, message_id, sealed, created_at) VALUES (?, ?, ?, ?)`, newID(), m, []byte("Nachricht-Xq"), at)
-		w.exec(`INSERT INTO audit (id, at, actor_id, actor, action, subject_id, subject) VALUES (?, ?, ?, ?, 'account.signed_in', ?, ?)`,
+		w.Exec(`INSERT INTO message_attempt (id, message_id, number, started_at, detail) VALUES (?, ?, 1, ?, 'Nachricht-Xq')`, newID(), m, at)
+		w.Exec(`INSERT INTO message_stall (message_id, channel) VALUES (?, 'email')`, m)
+		w.Exec(`INSERT INTO refused_address (hash, reason, message_id, refused_at) VALUES (?, 'recipient_unknown', ?, ?)`, m.String(), m, at)
+		w.Exec(`INSERT INTO message_status (message_id, ask_at) VALUES (?, ?)`, m, at)
+		w.Exec(`INSERT INTO mailbox (id, message_id, sealed, created_at) VALUES (?, ?, ?, ?)`, newID(), m, []byte("Nachricht-Xq"), at)
+		w.Exec(`INSERT INTO audit (id, at, actor_id, actor, action, subject_id, subject) VALUES (?, ?, ?, ?, 'account.signed_in', ?, ?)`,
 			newID(), at, account.ID, account.Name, account.ID, account.Name)
 	}
-	w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, 'auditor')`, only.ID)
+	w.Exec(`INSERT INTO account_role (account_id, role) VALUES (?, 'auditor')`, only.ID)
 	for i := range n {
-		id, number := newID(), w.count(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`)
-		w.exec(`INSERT INTO transactions (number, id, customer_id, name, name_folded, search, kind, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'other', ?, ?)`,
+		id, number := newID(), w.Number(`UPDATE counter SET value = value + 1 WHERE name = 'transaction_number' RETURNING value`)
+		w.Exec(`INSERT INTO transactions (number, id, customer_id, name, name_folded, search, kind, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'other', ?, ?)`,
 			number, id, d.ID, fmt.Sprintf("Zwergpudelzucht %d", i), fmt.Sprintf("zwergpudelzucht %d", i), fmt.Sprintf(" zwergpudelzucht %d", i), at, at)
 		if !w.db.IsPostgres() {
-			w.exec(`INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, fmt.Sprintf("  zwergpudelzucht  %d", i))
+			w.Exec(`INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, fmt.Sprintf("  zwergpudelzucht  %d", i))
 		}
 		if i < 3 {
-			w.exec(`INSERT INTO transaction_processor (transaction_id, specialist_id, customer_id, created_at, created_by) VALUES (?, ?, ?, ?, ?)`, id, w.ben.ID, d.ID, at, w.anna.ID)
-			w.exec(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) VALUES (?, ?, ?, 2)`, w.ben.ID, at, id)
-			w.exec(`INSERT INTO policy_expectation (id, person_id, may, action, object, transaction_id, created_at, created_by) VALUES (?, ?, FALSE, 'read', 'transaction', ?, ?, ?)`,
+			w.Exec(`INSERT INTO transaction_processor (transaction_id, specialist_id, customer_id, created_at, created_by) VALUES (?, ?, ?, ?, ?)`, id, w.ben.ID, d.ID, at, w.anna.ID)
+			w.Exec(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) VALUES (?, ?, ?, 2)`, w.ben.ID, at, id)
+			w.Exec(`INSERT INTO policy_expectation (id, person_id, may, action, object, transaction_id, created_at, created_by) VALUES (?, ?, FALSE, 'read', 'transaction', ?, ?, ?)`,
 				newID(), w.ben.ID, id, at, w.anna.ID)
 			d.needles = append(d.needles, id.String())
 		}
 	}
-	w.exec(`INSERT INTO approval (id, kind, subject_id, customer_id, concerned_id, subject, why, proposed_by, proposer, proposed_at, expires_at, state)
+	w.Exec(`INSERT INTO approval (id, kind, subject_id, customer_id, concerned_id, subject, why, proposed_by, proposer, proposed_at, expires_at, state)
 		VALUES (?, 'access', ?, ?, ?, 'Zwergpudelzucht', 'Zwergpudelzucht', ?, 'Anna Amt', ?, ?, 'waiting')`, newID(), newID(), d.ID, w.ben.ID, w.anna.ID, at, at)
-	w.exec(`INSERT INTO job (id, kind, subject_id, customer_id, state, requested_at) VALUES (?, 'export', ?, ?, 'waiting', ?)`, newID(), newID(), d.ID, at)
-	w.exec(`INSERT INTO known_browser (id, account_id, token_hash, seen_at) VALUES (?, ?, 'hash', ?)`, newID(), only.ID, at)
-	w.exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`, newID(), d.ID, w.anna.ID, at, []byte("sealed"))
+	w.Exec(`INSERT INTO job (id, kind, subject_id, customer_id, state, requested_at) VALUES (?, 'export', ?, ?, 'waiting', ?)`, newID(), newID(), d.ID, at)
+	w.Exec(`INSERT INTO known_browser (id, account_id, token_hash, seen_at) VALUES (?, ?, 'hash', ?)`, newID(), only.ID, at)
+	w.Exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`, newID(), d.ID, w.anna.ID, at, []byte("sealed"))
 	w.touch(d.ID)
 	return d, []account.Caller{both, w.ben}
 }
@@ -106,11 +106,11 @@ var notOfCustomers = []string{
 
 // everyTable fails if a table exists that fill puts nothing of the customer into: a new one can't be forgotten.
 func (w *world) everyTable(d doomed) {
-	w.t.Helper()
+	w.Helper()
 	has := strings.Join(w.references(newID(), append(d.needles, "Only ")...), "\n")
 	for table := range w.columns() {
 		if !slices.Contains(notOfCustomers, table) && !strings.Contains("\n"+has, "\n"+table+".") {
-			w.t.Errorf("table %s: the test puts nothing of the customer into it, so whether it goes is not tested", table)
+			w.Errorf("table %s: the test puts nothing of the customer into it, so whether it goes is not tested", table)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func TestDelete(t *testing.T) {
 			log[0].Counts()["transactions"] != 3 {
 			t.Errorf("receipt in the log: %+v, %v", log[0], err)
 		}
-		if n := w.count(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); n != 1 {
+		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); n != 1 {
 			t.Errorf("%d receipts", n)
 		}
 		if cu := w.add(w.anna, Person, anna(), "next@example.org"); cu.Number <= d.Number {
@@ -155,44 +155,44 @@ func TestDelete(t *testing.T) {
 
 // gone checks that nothing of the customer is left, and everybody else is.
 func (w *world) gone(d doomed, stays []account.Caller) {
-	w.t.Helper()
+	w.Helper()
 	ctx := context.Background()
 	if left := w.references(d.ID, d.needles...); len(left) > 0 {
-		w.t.Errorf("left: %s", strings.Join(left, "; "))
+		w.Errorf("left: %s", strings.Join(left, "; "))
 	}
 	for _, c := range stays {
 		for table, column := range map[string]string{"account": "id", "session": "account_id"} {
-			if n := w.count(`SELECT count(*) FROM `+table+` WHERE `+column+` = ?`, c.ID); n != 1 {
-				w.t.Errorf("%s: %d rows in %s, want 1", c.Name, n, table)
+			if n := w.Number(`SELECT count(*) FROM `+table+` WHERE `+column+` = ?`, c.ID); n != 1 {
+				w.Errorf("%s: %d rows in %s, want 1", c.Name, n, table)
 			}
 		}
 	}
 	for _, q := range []string{"vergissmein", d.Label(), ""} {
 		if p, err := w.List(ctx, w.anna, Filter{Query: q}); err != nil || slices.ContainsFunc(p.Rows, func(r Row) bool { return r.ID == d.ID }) {
-			w.t.Errorf("%q still finds it, %v", q, err)
+			w.Errorf("%q still finds it, %v", q, err)
 		}
 	}
 	if w.db.IsPostgres() {
 		return
 	}
-	if n := w.count(`SELECT count(*) FROM customer_search WHERE rowid = ?`, d.Number); n != 0 {
-		w.t.Errorf("it is still in the search index")
+	if n := w.Number(`SELECT count(*) FROM customer_search WHERE rowid = ?`, d.Number); n != 0 {
+		w.Errorf("it is still in the search index")
 	}
 	var path string
 	if err := w.db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(ctx, &path); err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 	for _, file := range []string{path, path + "-wal"} {
 		content, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			w.t.Fatal(err)
+			w.Fatal(err)
 		}
 		for _, needle := range d.needles {
 			if needle == d.ID.String() {
 				continue // the record of the deletion has it
 			}
 			if at := bytes.Index(content, []byte(needle)); at >= 0 {
-				w.t.Errorf("%q stands in %s at %d: %q", needle, file, at, content[max(0, at-30):min(len(content), at+60)])
+				w.Errorf("%q stands in %s at %d: %q", needle, file, at, content[max(0, at-30):min(len(content), at+60)])
 			}
 		}
 	}
@@ -226,7 +226,7 @@ func TestDeleteRefuses(t *testing.T) {
 		if _, err := w.Get(ctx, w.anna, cu.ID); err != nil {
 			t.Errorf("what was refused is gone: %v", err)
 		}
-		if n := w.count(`SELECT count(*) FROM deletion`); n != 0 {
+		if n := w.Number(`SELECT count(*) FROM deletion`); n != 0 {
 			t.Errorf("%d deletions noted", n)
 		}
 	})
@@ -280,16 +280,16 @@ func TestLargeDeletion(t *testing.T) {
 				t.Errorf("%q finds it while it goes, %v", q, err)
 			}
 		}
-		if n := w.count(`SELECT count(*) FROM link WHERE customer_id = ?`, d.ID) + w.count(`SELECT count(*) FROM access_code`); n != 0 {
+		if n := w.Number(`SELECT count(*) FROM link WHERE customer_id = ?`, d.ID) + w.Number(`SELECT count(*) FROM access_code`); n != 0 {
 			t.Errorf("%d links and codes are still good", n)
 		}
-		if n := w.count(`SELECT count(*) FROM message WHERE customer_id = ? AND state = ?`, d.ID, courier.Cancelled); n != 3 {
+		if n := w.Number(`SELECT count(*) FROM message WHERE customer_id = ? AND state = ?`, d.ID, courier.Cancelled); n != 3 {
 			t.Errorf("%d messages are cancelled, want those of 3 accesses", n)
 		}
-		if n := w.count(`SELECT count(*) FROM job WHERE customer_id = ? AND state = 'cancelled'`, d.ID); n != 1 {
+		if n := w.Number(`SELECT count(*) FROM job WHERE customer_id = ? AND state = 'cancelled'`, d.ID); n != 1 {
 			t.Errorf("%d of its jobs are cancelled, want 1", n)
 		}
-		if n := w.count(`SELECT count(*) FROM session`); n != len(stays) {
+		if n := w.Number(`SELECT count(*) FROM session`); n != len(stays) {
 			t.Errorf("%d sessions while it goes, want those of %d who stay", n, len(stays))
 		}
 
@@ -349,11 +349,11 @@ func TestDeletionKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.gone(d, stays)
-			if got := w.count(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); got != n {
+			if got := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); got != n {
 				t.Fatalf("killed at %d: %d receipts for %d deletions", kill, got, n)
 			}
-			w.exec(`DELETE FROM session`)
-			w.exec(`DELETE FROM link`)
+			w.Exec(`DELETE FROM session`)
+			w.Exec(`DELETE FROM link`)
 			if !killed {
 				if kill < 8 {
 					t.Errorf("a deletion had only %d steps", kill)
@@ -388,7 +388,7 @@ func TestDeletionByTwoWorkers(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := w.count(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); n != 1 || finished != 1 {
+		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); n != 1 || finished != 1 {
 			t.Errorf("%d receipts, %d finished", n, finished)
 		}
 		w.gone(d, stays)

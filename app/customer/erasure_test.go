@@ -39,7 +39,7 @@ func TestDeletionIsNoted(t *testing.T) {
 		w.erased = log
 		d, stays := w.fill(25)
 		rows := func() int {
-			return w.count(`SELECT (SELECT count(*) FROM access) + (SELECT count(*) FROM transactions) + (SELECT count(*) FROM message) + (SELECT count(*) FROM customer)`)
+			return w.Number(`SELECT (SELECT count(*) FROM access) + (SELECT count(*) FROM transactions) + (SELECT count(*) FROM message) + (SELECT count(*) FROM customer)`)
 		}
 		before := rows()
 		got, err := w.Delete(ctx, w.anna, d.ID, d.Label())
@@ -91,7 +91,7 @@ func TestErasedAgain(t *testing.T) {
 		d, stays := w.fill(3)
 		k := w.Erasable()
 		ids, err := k.IDs(ctx)
-		if err != nil || k.Kind != erasure.Customer || len(ids) != w.count(`SELECT count(*) FROM customer`) {
+		if err != nil || k.Kind != erasure.Customer || len(ids) != w.Number(`SELECT count(*) FROM customer`) {
 			t.Errorf("%d customers, %v", len(ids), err)
 		}
 		if err := k.Erase(ctx, []uuid.UUID{d.ID, newID()}); err != nil {

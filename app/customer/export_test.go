@@ -1,15 +1,10 @@
 package customer
 
-import (
-	"kontor/app/account"
-	"kontor/app/approval"
-	"kontor/app/courier"
-	"kontor/app/store"
-)
+import "kontor/app/account/accounttest"
 
 // AddFeatures makes those features on a service that customers are deleted with and that stand on this package, so that its
 // own tests can't import them: features_test.go, which can, sets it.
-var AddFeatures func(*store.DB, store.Clock, *Service, *account.Service, *courier.Service, *approval.Service)
+var AddFeatures func(*accounttest.Firm, *Service)
 
 // CursorAt is the cursor of a list by name behind a row.
 func CursorAt(name string, number int64) string {

@@ -118,7 +118,7 @@ func expect(all []model, f Filter) []uuid.UUID {
 
 // crowd fills a world with n customers, some of whom need attention.
 func (w *world) crowd(n int) []model {
-	w.t.Helper()
+	w.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	last := strings.Fields("Berg Berger Müller Mueller Steinberg Bergstein Groß-Öhlmann Zimmermann Özdemir O'Brien Xu Ä K-10010 10011")
 	first := strings.Fields("Anna Änne Zoë Łukasz Björn Müller Berg Xaver")
@@ -144,7 +144,7 @@ func (w *world) crowd(n int) []model {
 		}
 		m.Customer = w.add(by, t, d, m.email)
 		if m.attention {
-			w.exec(`UPDATE access SET undeliverable = 'x' WHERE customer_id = ?`, m.ID)
+			w.Exec(`UPDATE access SET undeliverable = 'x' WHERE customer_id = ?`, m.ID)
 			w.touch(m.ID)
 		}
 		all = append(all, m)
@@ -337,9 +337,9 @@ func TestCountIsCapped(t *testing.T) {
 		c := w.add(w.anna, Person, anna(), "a@example.org")
 		columns := `type, first_name, last_name, locale, name_sort, search, identity, created_at, updated_at`
 		for i := range 1000 {
-			w.exec(`INSERT INTO customer (number, id, `+columns+`) SELECT ?, ?, `+columns+` FROM customer WHERE id = ?`, 20000+i, newID(), c.ID)
+			w.Exec(`INSERT INTO customer (number, id, `+columns+`) SELECT ?, ?, `+columns+` FROM customer WHERE id = ?`, 20000+i, newID(), c.ID)
 			if !w.db.IsPostgres() {
-				w.exec(`INSERT INTO customer_search (rowid, text) VALUES (?, '  berg  anna')`, 20000+i)
+				w.Exec(`INSERT INTO customer_search (rowid, text) VALUES (?, '  berg  anna')`, 20000+i)
 			}
 		}
 		for _, q := range []string{"", "berg", "ann", "b"} {
@@ -348,7 +348,7 @@ func TestCountIsCapped(t *testing.T) {
 				t.Errorf("%q: %d rows, count %d, capped %v, %v", q, len(p.Rows), p.Count, p.Capped, err)
 			}
 		}
-		w.exec(`UPDATE customer SET deleting = TRUE WHERE number = 20000`)
+		w.Exec(`UPDATE customer SET deleting = TRUE WHERE number = 20000`)
 		for _, q := range []string{"", "berg"} {
 			if p, err := w.List(context.Background(), w.anna, Filter{Query: q}); err != nil || p.Count != CountCap || p.Capped {
 				t.Errorf("a thousand for %q: count %d, capped %v, %v", q, p.Count, p.Capped, err)

@@ -14,9 +14,9 @@ import (
 
 // policyIs puts the default policy with more rules in force.
 func (w *world) policyIs(more string) {
-	w.t.Helper()
+	w.Helper()
 	if err := w.policy.Publish(w.policy.Version()+1, policies.Default+more); err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 }
 
@@ -28,7 +28,7 @@ func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 		w.policyIs("\np, end_user, access, customer, *, read, allow\np, end_user, access, customer, *, list, allow\n")
 		cu := w.add(w.anna, Person, anna(), "pending@example.org")
 		a := w.mustAccess(cu.ID, "eva@example.org", uuid.NullUUID{UUID: w.end.ID, Valid: true})
-		w.exec(`UPDATE customer SET attention_at = ?`, w.clock())
+		w.Exec(`UPDATE customer SET attention_at = ?`, w.Now())
 		check := func(what string, related bool) {
 			t.Helper()
 			_, err := w.Get(ctx, w.end, cu.ID)
@@ -58,9 +58,9 @@ func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 			}
 		}
 		check("registered", true)
-		w.exec(`UPDATE access SET deactivated_at = registered_at WHERE id = ?`, a)
+		w.Exec(`UPDATE access SET deactivated_at = registered_at WHERE id = ?`, a)
 		check("deactivated", false)
-		w.exec(`UPDATE access SET deactivated_at = NULL, registered_at = NULL WHERE id = ?`, a)
+		w.Exec(`UPDATE access SET deactivated_at = NULL, registered_at = NULL WHERE id = ?`, a)
 		check("not registered", false)
 	})
 }
@@ -91,7 +91,7 @@ func TestDuplicatesAreReadable(t *testing.T) {
 			t.Errorf("who may read one person is shown %v", got)
 		}
 		w.policyIs("")
-		w.exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
+		w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
 		if got := labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")); !slices.Equal(got, []string{"K-10001", hidden.Label()}) {
 			t.Errorf("with one that is being deleted: %v", got)
 		}

@@ -124,7 +124,7 @@ func TestSample(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !w.db.IsPostgres() {
-			w.exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
+			w.Exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
 		}
 		const size = 10 // on SQLite
 		first, total, err := w.blocks(ctx, size)

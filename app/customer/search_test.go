@@ -16,10 +16,10 @@ import (
 
 // found is the names that a search finds, in order.
 func (w *world) found(query string) (names []string, p Page) {
-	w.t.Helper()
+	w.Helper()
 	p, err := w.List(context.Background(), w.anna, Filter{Query: query})
 	if err != nil {
-		w.t.Fatalf("%q: %v", query, err)
+		w.Fatalf("%q: %v", query, err)
 	}
 	for _, r := range p.Rows {
 		names = append(names, r.Name)
@@ -29,7 +29,7 @@ func (w *world) found(query string) (names []string, p Page) {
 
 // withAccess adds a customer with one access of a person.
 func (w *world) withAccess(t Type, d Data, a Contact) Customer {
-	w.t.Helper()
+	w.Helper()
 	if a.Email == "" {
 		a.Email = wordOf(newID()) + "@example.org" // no digits: they would be found
 	}
@@ -41,7 +41,7 @@ func (w *world) withAccess(t Type, d Data, a Contact) Customer {
 		return err
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 	return cu
 }
@@ -174,7 +174,7 @@ func TestSearchFindsNumbersOfCountries(t *testing.T) {
 func TestUnseenOfBefore(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		cu := w.add(w.anna, Person, Data{FirstName: "Berta", LastName: "Kühn"}, "berta@kunde.example")
-		w.exec("UPDATE customer SET last_name = ?, street = ? WHERE id = ?", "Ku\u200b\u0308\u00adhn", "Kai\u202e 1", cu.ID)
+		w.Exec("UPDATE customer SET last_name = ?, street = ? WHERE id = ?", "Ku\u200b\u0308\u00adhn", "Kai\u202e 1", cu.ID)
 		w.touch(cu.ID)
 		for _, query := range []string{"kühn", "Kuehn", "Ku\u00adhn", "Kai 1"} {
 			if names, _ := w.found(query); len(names) != 1 {
@@ -297,15 +297,15 @@ func TestSimilarPages(t *testing.T) {
 
 // all reads a list to its end, and says what is wrong with it.
 func (w *world) all(f Filter) (ids []uuid.UUID) {
-	w.t.Helper()
+	w.Helper()
 	for {
 		p, err := w.List(context.Background(), w.anna, f)
 		if err != nil || !p.Similar {
-			w.t.Fatalf("%+v: similar %v, %v", f, p.Similar, err)
+			w.Fatalf("%+v: similar %v, %v", f, p.Similar, err)
 		}
 		for _, r := range p.Rows {
 			if slices.Contains(ids, r.ID) {
-				w.t.Fatalf("%+v: %s twice", f, r.Label())
+				w.Fatalf("%+v: %s twice", f, r.Label())
 			}
 			ids = append(ids, r.ID)
 		}
@@ -318,9 +318,9 @@ func (w *world) all(f Filter) (ids []uuid.UUID) {
 
 // words is the vocabulary.
 func (w *world) words() (list []string) {
-	w.t.Helper()
+	w.Helper()
 	if err := w.db.NewRaw(`SELECT word FROM search_word ORDER BY word`).Scan(context.Background(), &list); err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 	return list
 }
@@ -355,7 +355,7 @@ func TestVocabulary(t *testing.T) {
 		if words := w.words(); slices.Contains(words, "einmalig") || slices.Contains(words, "seltener") || !slices.Contains(words, "anna") {
 			t.Errorf("after a name was changed: %q", words)
 		}
-		w.exec(`DELETE FROM access WHERE customer_id = ?`, b.ID)
+		w.Exec(`DELETE FROM access WHERE customer_id = ?`, b.ID)
 		w.touch(b.ID)
 		check("an access less")
 		if _, err := w.Delete(ctx, w.anna, b.ID, b.Label()); err != nil {
@@ -382,11 +382,11 @@ func TestContinueDetails(t *testing.T) {
 		for i := range 25 {
 			w.withAccess(Person, Data{FirstName: "Anna", LastName: fmt.Sprintf("Alt%02d", i), Street: "Hauptstraße 5", Phone: "0711 123456"}, Contact{})
 		}
-		w.exec(`UPDATE customer SET details = NULL`)
-		w.exec(`DELETE FROM search_word`)
+		w.Exec(`UPDATE customer SET details = NULL`)
+		w.Exec(`DELETE FROM search_word`)
 		if !w.db.IsPostgres() {
-			w.exec(`DELETE FROM customer_search`)
-			w.exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
+			w.Exec(`DELETE FROM customer_search`)
+			w.Exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
 		}
 		if _, p := w.found("anna"); p.Count != 25 {
 			t.Errorf("before: %d, want 25", p.Count)
@@ -414,7 +414,7 @@ func TestContinueDetails(t *testing.T) {
 		if _, p := w.found("Huaptstraße"); p.Count != 25 || !p.Similar {
 			t.Errorf("misspelt: %d, want 25", p.Count)
 		}
-		if n := w.count(`SELECT count(*) FROM customer WHERE details IS NULL`); n != 0 {
+		if n := w.Number(`SELECT count(*) FROM customer WHERE details IS NULL`); n != 0 {
 			t.Errorf("%d left", n)
 		}
 	})

@@ -35,7 +35,7 @@ func TestAdd(t *testing.T) {
 		if got, err := w.Get(ctx, w.ben, cu.ID); err != nil || !got.CreatedAt.Equal(testNow) || got.Data != cu.Data || got.Type != Person {
 			t.Errorf("read again: %+v, %v", got, err)
 		}
-		if n := w.count(`SELECT count(*) FROM customer_administrator WHERE customer_id = ? AND specialist_id = ? AND created_by = ?`, cu.ID, w.anna.ID, w.anna.ID); n != 1 {
+		if n := w.Number(`SELECT count(*) FROM customer_administrator WHERE customer_id = ? AND specialist_id = ? AND created_by = ?`, cu.ID, w.anna.ID, w.anna.ID); n != 1 {
 			t.Errorf("who adds a customer is its administrator %d times", n)
 		}
 		log, _, err := w.audit.Page(ctx, cu.ID, uuid.Nil)
@@ -82,7 +82,7 @@ func TestAddRefuses(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, err, c.want)
 			}
 		}
-		if n := w.count(`SELECT count(*) FROM customer`) + w.count(`SELECT count(*) FROM audit`); n != 0 {
+		if n := w.Number(`SELECT count(*) FROM customer`) + w.Number(`SELECT count(*) FROM audit`); n != 0 {
 			t.Errorf("%d rows are left of what was refused", n)
 		}
 		if cu := w.add(w.anna, Person, anna(), "a@example.org"); cu.Number != 10001 {
@@ -120,10 +120,10 @@ func TestAddAtOnce(t *testing.T) {
 		if len(ids) != 1 || fresh != 1 {
 			t.Errorf("%d customers, %d of them new; want one", len(ids), fresh)
 		}
-		if n := w.count(`SELECT count(*) FROM customer`); n != 9 {
+		if n := w.Number(`SELECT count(*) FROM customer`); n != 9 {
 			t.Errorf("%d customers, want 9", n)
 		}
-		if n := w.count(`SELECT count(*) FROM access`); n != 9 {
+		if n := w.Number(`SELECT count(*) FROM access`); n != 9 {
 			t.Errorf("%d accesses, want 9", n)
 		}
 	})
@@ -280,20 +280,20 @@ func TestTouch(t *testing.T) {
 		if attention() != 0 {
 			t.Error("a fresh invitation needs attention")
 		}
-		w.wait(47 * time.Hour)
+		w.Tick(47 * time.Hour)
 		if attention() != 0 {
 			t.Error("an invitation of 47 hours needs attention")
 		}
-		w.wait(time.Hour)
+		w.Tick(time.Hour)
 		if attention() != 1 {
 			t.Error("an expired invitation needs no attention")
 		}
-		w.exec(`UPDATE access SET registered_at = ?, email = 'second@example.org' WHERE customer_id = ?`, w.clock(), cu.ID)
+		w.Exec(`UPDATE access SET registered_at = ?, email = 'second@example.org' WHERE customer_id = ?`, w.Now(), cu.ID)
 		w.touch(cu.ID)
 		if attention() != 0 || found(Filter{Query: "second"}) != 1 || found(Filter{Query: "first"}) != 0 {
 			t.Error("the change of the access was not taken over")
 		}
-		w.exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, cu.ID)
+		w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, cu.ID)
 		w.touch(cu.ID)
 		if attention() != 1 {
 			t.Error("without administrator there is no attention")
@@ -364,7 +364,7 @@ func TestEditRaces(t *testing.T) {
 			}
 			cu = next
 		}
-		if n := w.count(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerUpdated); n != rounds {
+		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerUpdated); n != rounds {
 			t.Errorf("%d entries in the log for %d changes", n, rounds)
 		}
 	})
@@ -394,7 +394,7 @@ func TestEditDeleteRaces(t *testing.T) {
 			if _, err := w.continueDeletions(ctx, 100); err != nil {
 				t.Fatal(err)
 			}
-			if n := w.count(`SELECT (SELECT count(*) FROM customer) + (SELECT count(*) FROM access)
+			if n := w.Number(`SELECT (SELECT count(*) FROM customer) + (SELECT count(*) FROM access)
 				+ (SELECT count(*) FROM audit WHERE customer_id IS NOT NULL)`); n != 0 {
 				t.Fatalf("round %d: %d rows are left", round, n)
 			}
@@ -422,7 +422,7 @@ func TestTend(t *testing.T) {
 			t.Errorf("found %d after merging, %v", p.Count, err)
 		}
 		if !w.db.IsPostgres() {
-			if n := w.count(`SELECT count(DISTINCT segid) FROM customer_search_idx`); n > 12 {
+			if n := w.Number(`SELECT count(DISTINCT segid) FROM customer_search_idx`); n > 12 {
 				t.Errorf("the index still has %d segments", n)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 
 // many gives Ben more customers than a request looks at, all registered.
 func (w *world) many() int {
-	w.t.Helper()
+	w.Helper()
 	n := switchAtOnce + 50
 	w.must(w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		for i := range n {
@@ -25,10 +25,10 @@ func (w *world) many() int {
 				args []any
 			}{
 				{`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at) VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`,
-					[]any{20000 + i, id, w.clock(), w.clock()}},
-				{`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, []any{id, w.ben.ID, w.clock(), w.ben.ID}},
+					[]any{20000 + i, id, w.Now(), w.Now()}},
+				{`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, []any{id, w.ben.ID, w.Now(), w.ben.ID}},
 				{`INSERT INTO access (id, customer_id, first_name, last_name, email, email_folded, locale, invited_at, link_expires_at, registered_at, created_at)
-					VALUES (?, ?, 'E', 'E', 'e@example.org', 'e@example.org', 'de', ?, ?, ?, ?)`, []any{newID(), id, w.clock(), w.clock(), w.clock(), w.clock()}},
+					VALUES (?, ?, 'E', 'E', 'e@example.org', 'e@example.org', 'de', ?, ?, ?, ?)`, []any{newID(), id, w.Now(), w.Now(), w.Now(), w.Now()}},
 			} {
 				if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
 					return err
@@ -41,14 +41,14 @@ func (w *world) many() int {
 }
 
 func (w *world) must(err error) {
-	w.t.Helper()
+	w.Helper()
 	if err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 }
 
 func (w *world) switchBen(active bool) {
-	w.t.Helper()
+	w.Helper()
 	w.must(w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE account SET active = ? WHERE id = ?`, active, w.ben.ID); err != nil {
 			return err
@@ -62,7 +62,7 @@ func (w *world) switchBen(active bool) {
 func TestSwitchOfMany(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx, n := context.Background(), w.many()
-		attention := func() int { return w.count(`SELECT count(*) FROM customer WHERE attention_at <= ?`, w.clock()) }
+		attention := func() int { return w.Number(`SELECT count(*) FROM customer WHERE attention_at <= ?`, w.Now()) }
 		w.switchBen(false)
 		if attention() != 0 {
 			t.Error("the request looked at them itself")
@@ -85,14 +85,14 @@ func TestSwitchOfMany(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if attention() != n || w.count(`SELECT count(*) FROM administrator_switch`) != 0 {
+		if attention() != n || w.Number(`SELECT count(*) FROM administrator_switch`) != 0 {
 			t.Errorf("%d of %d need attention", attention(), n)
 		}
-		since := w.count(`SELECT count(*) FROM customer WHERE attention_at = ?`, w.clock())
-		w.wait(time.Hour)
+		since := w.Number(`SELECT count(*) FROM customer WHERE attention_at = ?`, w.Now())
+		w.Tick(time.Hour)
 		w.switchBen(false)
 		w.must(w.continueSwitches(ctx, 500))
-		if since != n || w.count(`SELECT count(*) FROM customer WHERE attention_at < ?`, w.clock()) != n {
+		if since != n || w.Number(`SELECT count(*) FROM customer WHERE attention_at < ?`, w.Now()) != n {
 			t.Error("what goes on became younger by being looked at again")
 		}
 		w.switchBen(true)

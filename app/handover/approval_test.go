@@ -12,50 +12,50 @@ import (
 
 // made notes that somebody made an account lately.
 func (w *world) made(by, whom account.Caller) {
-	w.exec(`INSERT INTO guard_event (id, account_id, what, role, by_id, at) VALUES (?, ?, 'made', '', ?, ?)`, newID(), whom.ID, by.ID, w.clock())
+	w.Exec(`INSERT INTO guard_event (id, account_id, what, role, by_id, at) VALUES (?, ?, 'made', '', ?, ?)`, newID(), whom.ID, by.ID, w.Now())
 }
 
 func (w *world) approve(kind approval.Kind, about, by account.Caller) {
-	w.t.Helper()
-	waits, err := w.approvals.About(w.ctx, kind, about.ID)
-	w.must(err)
+	w.Helper()
+	waits, err := w.Approvals.About(w.Ctx, kind, about.ID)
+	w.Must(err)
 	if len(waits) != 1 {
-		w.t.Fatalf("%d proposals", len(waits))
+		w.Fatalf("%d proposals", len(waits))
 	}
-	_, err = w.approvals.Approve(w.ctx, by.Actor(), waits[0].ID)
-	w.must(err)
+	_, err = w.Approvals.Approve(w.Ctx, by.Actor(), waits[0].ID)
+	w.Must(err)
 }
 
 // TestHandingOverToOneMade: whom the caller made counts as the caller: giving them somebody else's assignments, for good or
 // as a deputy, takes a second person.
 func TestHandingOverToOneMade(t *testing.T) {
 	each(t, func(w *world) {
-		petra := w.person("Petra Plan", policies.PolicyAdministrator)
+		petra := w.Specialist("Petra Plan", policies.PolicyAdministrator)
 		w.customer(w.anna, "Weg GmbH", 2)
 		w.made(w.admin, w.ben)
-		_, err := w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
-		w.want("handover", err, approval.ErrAsked)
-		w.want("deputy", w.AddDeputy(w.ctx, w.admin, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2026-11-24", Until: "2026-11-30"}), approval.ErrAsked)
+		_, err := w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
+		w.Want("handover", err, approval.ErrAsked)
+		w.Want("deputy", w.AddDeputy(w.Ctx, w.admin, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2026-11-24", Until: "2026-11-30"}), approval.ErrAsked)
 		if n := w.count("handover"); n != 0 {
-			w.t.Errorf("%d handovers", n)
+			w.Errorf("%d handovers", n)
 		}
 		if n := w.count("deputy"); n != 0 {
-			w.t.Errorf("%d deputies", n)
+			w.Errorf("%d deputies", n)
 		}
 		w.approve(approval.Deputy, w.ben, petra)
 		if n := w.count("deputy WHERE deputy_id = ?", w.ben.ID); n != 1 {
-			w.t.Errorf("%d deputies after the yes", n)
+			w.Errorf("%d deputies after the yes", n)
 		}
 		w.approve(approval.Handover, w.ben, petra)
-		_, err = w.work(w.ctx, 10)
-		w.must(err)
+		_, err = w.work(w.Ctx, 10)
+		w.Must(err)
 		if got := w.has(w.ben); got.Administered != 1 {
-			w.t.Errorf("has %+v", got)
+			w.Errorf("has %+v", got)
 		}
 		// to others, and of one's own, at once
-		_, err = w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.cora.ID}, false)
-		w.must(err)
+		_, err = w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.cora.ID}, false)
+		w.Must(err)
 		w.made(w.anna, w.ben)
-		w.must(w.AddDeputy(w.ctx, w.anna, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2026-12-01", Until: "2026-12-02"}))
+		w.Must(w.AddDeputy(w.Ctx, w.anna, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2026-12-01", Until: "2026-12-02"}))
 	})
 }

@@ -23,7 +23,7 @@ func BenchmarkHandover(b *testing.B) {
 			}
 			w := newWorld(b, db)
 			const customers, transactions = 1000, 5
-			w.must(w.fill(customers, transactions))
+			w.Must(w.fill(customers, transactions))
 			from, to := w.anna, w.ben
 			var longest time.Duration
 			begin := time.Now()
@@ -32,11 +32,11 @@ func BenchmarkHandover(b *testing.B) {
 				return nil
 			}
 			for b.Loop() {
-				if _, err := w.Start(w.ctx, w.admin, from.ID, []uuid.UUID{to.ID}, true); err != nil {
+				if _, err := w.Start(w.Ctx, w.admin, from.ID, []uuid.UUID{to.ID}, true); err != nil {
 					b.Fatal(err)
 				}
 				begin = time.Now()
-				if n, err := w.work(w.ctx, 25); n != 1 || err != nil {
+				if n, err := w.work(w.Ctx, 25); n != 1 || err != nil {
 					b.Fatal(n, err)
 				}
 				from, to = to, from

@@ -19,12 +19,12 @@ import (
 
 // signedIn is the caller as a session of theirs makes it at this moment.
 func (w *world) signedIn(c account.Caller) account.Caller {
-	w.t.Helper()
-	token, now := secret.NewToken(), w.clock()
-	w.exec(`INSERT INTO session (id_hash, account_id, created_at, last_seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, '', '')`,
+	w.Helper()
+	token, now := secret.NewToken(), w.Now()
+	w.Exec(`INSERT INTO session (id_hash, account_id, created_at, last_seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, '', '')`,
 		secret.HashToken(token), c.ID, now, now, now.Add(time.Hour))
-	signed, err := w.people.Authenticate(w.ctx, token)
-	w.must(err)
+	signed, err := w.Accounts.Authenticate(w.Ctx, token)
+	w.Must(err)
 	if signed == nil {
 		return account.Caller{}
 	}
@@ -38,12 +38,12 @@ func TestDeputyTakesTurns(t *testing.T) {
 		_, annas := w.customer(w.anna, "Anna GmbH", 2)
 		_, coras := w.customer(w.cora, "Cora GmbH", 1)
 		// Anna stands in for Cora all the time, Ben for Anna on two days at the end of summer time.
-		w.must(w.AddDeputy(w.ctx, w.cora, w.cora.ID, DeputyForm{Deputy: w.anna.ID.String(), From: "2026-11-24", Until: "2027-06-30"}))
-		w.must(w.AddDeputy(w.ctx, w.admin, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2027-03-27", Until: "2027-03-28"}))
+		w.Must(w.AddDeputy(w.Ctx, w.cora, w.cora.ID, DeputyForm{Deputy: w.anna.ID.String(), From: "2026-11-24", Until: "2027-06-30"}))
+		w.Must(w.AddDeputy(w.Ctx, w.admin, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2027-03-27", Until: "2027-03-28"}))
 		starts := time.Date(2027, 3, 27, 0, 0, 0, 0, berlin)
 		ends := time.Date(2027, 3, 29, 0, 0, 0, 0, berlin)
 		if ends.Sub(starts) != 47*time.Hour {
-			w.t.Fatalf("these days have %s", ends.Sub(starts))
+			w.Fatalf("these days have %s", ends.Sub(starts))
 		}
 		for _, c := range []struct {
 			at    time.Time
@@ -53,26 +53,26 @@ func TestDeputyTakesTurns(t *testing.T) {
 			{starts.Add(-time.Second), false, Coming}, {starts, true, Now}, {starts.Add(time.Second), true, Now},
 			{ends.Add(-time.Second), true, Now}, {ends, false, Past}, {ends.Add(time.Second), false, Past},
 		} {
-			w.at(c.at)
+			w.Set(c.at)
 			ben := w.signedIn(w.ben)
-			page, err := w.transactions.List(w.ctx, ben, transaction.Filter{})
-			w.must(err)
-			_, errGet := w.transactions.Authorise(w.ctx, w.db, ben, annas[0], policies.Process)
-			_, errOther := w.transactions.Get(w.ctx, ben, coras[0])
+			page, err := w.transactions.List(w.Ctx, ben, transaction.Filter{})
+			w.Must(err)
+			_, errGet := w.transactions.Authorise(w.Ctx, w.DB, ben, annas[0], policies.Process)
+			_, errOther := w.transactions.Get(w.Ctx, ben, coras[0])
 			want := 0
 			if c.in {
 				want = 2
 			}
 			if len(page.Rows) != want || (errGet == nil) != c.in || !errors.Is(errOther, transaction.ErrNotFound) {
-				w.t.Errorf("%s: %d in the list, decision %v, of whom Anna stands in for: %v", c.at, len(page.Rows), errGet, errOther)
+				w.Errorf("%s: %d in the list, decision %v, of whom Anna stands in for: %v", c.at, len(page.Rows), errGet, errOther)
 			}
-			if err := w.policy.Require(policies.Request{Roles: w.signedIn(w.cora).Roles, Object: policies.SpecialistOb, Action: policies.Read}); err == nil {
-				w.t.Error("roles are passed on")
+			if err := w.Policy.Require(policies.Request{Roles: w.signedIn(w.cora).Roles, Object: policies.SpecialistOb, Action: policies.Read}); err == nil {
+				w.Error("roles are passed on")
 			}
-			list, _, err := w.Deputies(w.ctx, w.anna, w.anna.ID)
-			w.must(err)
+			list, _, err := w.Deputies(w.Ctx, w.anna, w.anna.ID)
+			w.Must(err)
 			if len(list) != 1 || list[0].State != c.state || list[0].Deputy != "Ben Bach" || list[0].By != "Uta Amt" {
-				w.t.Errorf("%s: %+v", c.at, list)
+				w.Errorf("%s: %+v", c.at, list)
 			}
 		}
 	})
@@ -81,12 +81,12 @@ func TestDeputyTakesTurns(t *testing.T) {
 // TestDeputyRefuses: what is no period, whom not, who may not; and what goes on overlaps.
 func TestDeputyRefuses(t *testing.T) {
 	each(t, func(w *world) {
-		gone := w.person("Gabi Gone")
-		w.must(w.people.Deactivate(w.ctx, w.admin, gone.ID))
+		gone := w.Specialist("Gabi Gone")
+		w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, gone.ID))
 		_, end := w.customer(w.anna, "X", 0)
 		_ = end
 		ben, cora := w.ben.ID.String(), w.cora.ID.String()
-		w.must(w.AddDeputy(w.ctx, w.anna, w.anna.ID, DeputyForm{ben, "2026-12-10", "2026-12-20"}))
+		w.Must(w.AddDeputy(w.Ctx, w.anna, w.anna.ID, DeputyForm{ben, "2026-12-10", "2026-12-20"}))
 		for _, c := range []struct {
 			caller account.Caller
 			form   DeputyForm
@@ -107,18 +107,18 @@ func TestDeputyRefuses(t *testing.T) {
 			{w.anna, DeputyForm{ben, "2026-12-21", "2027-12-20"}, "none"},  // the day after, and just a year
 			{w.anna, DeputyForm{cora, "2026-12-15", "2026-12-16"}, "none"}, // two at a time
 		} {
-			w.wantForm(fmt.Sprintf("%+v", c.form), w.AddDeputy(w.ctx, c.caller, w.anna.ID, c.form), c.want)
+			w.wantForm(fmt.Sprintf("%+v", c.form), w.AddDeputy(w.Ctx, c.caller, w.anna.ID, c.form), c.want)
 		}
 		for _, c := range []account.Caller{w.ben, w.cora, {}, {ID: w.anna.ID, Roles: []policies.Role{policies.EndUser}}} {
-			w.want("naming another's", w.AddDeputy(w.ctx, c, w.anna.ID, DeputyForm{cora, "2026-12-01", "2026-12-01"}), policies.ErrForbidden)
-			_, _, err := w.Deputies(w.ctx, c, w.anna.ID)
-			w.want("reading another's", err, policies.ErrForbidden)
+			w.Want("naming another's", w.AddDeputy(w.Ctx, c, w.anna.ID, DeputyForm{cora, "2026-12-01", "2026-12-01"}), policies.ErrForbidden)
+			_, _, err := w.Deputies(w.Ctx, c, w.anna.ID)
+			w.Want("reading another's", err, policies.ErrForbidden)
 		}
 		if n := w.count(`deputy`); n != 3 {
-			w.t.Errorf("%d deputies", n)
+			w.Errorf("%d deputies", n)
 		}
 		if n := w.count(`audit WHERE action = ? AND subject_id = ? AND detail LIKE '%2026-12-10%'`, audit.DeputyNamed, w.anna.ID); n != 1 {
-			w.t.Errorf("%d entries about the first", n)
+			w.Errorf("%d entries about the first", n)
 		}
 	})
 }
@@ -128,47 +128,47 @@ func TestDeputyEnds(t *testing.T) {
 	each(t, func(w *world) {
 		_, annas := w.customer(w.anna, "Anna GmbH", 1)
 		ids := func() (out []uuid.UUID) {
-			list, _, err := w.Deputies(w.ctx, w.anna, w.anna.ID)
-			w.must(err)
+			list, _, err := w.Deputies(w.Ctx, w.anna, w.anna.ID)
+			w.Must(err)
 			for _, d := range list {
 				out = append(out, d.ID)
 			}
 			return out
 		}
 		add := func(from, until string) uuid.UUID {
-			w.must(w.AddDeputy(w.ctx, w.anna, w.anna.ID, DeputyForm{w.ben.ID.String(), from, until}))
+			w.Must(w.AddDeputy(w.Ctx, w.anna, w.anna.ID, DeputyForm{w.ben.ID.String(), from, until}))
 			return ids()[0]
 		}
 		today := add("2026-11-24", "2026-11-24")
-		if _, err := w.transactions.Get(w.ctx, w.signedIn(w.ben), annas[0]); err != nil {
-			w.t.Errorf("today: %v", err)
+		if _, err := w.transactions.Get(w.Ctx, w.signedIn(w.ben), annas[0]); err != nil {
+			w.Errorf("today: %v", err)
 		}
-		w.at(w.clock().Add(time.Minute))
-		w.want("ending another's", w.EndDeputy(w.ctx, w.cora, w.anna.ID, today), policies.ErrForbidden)
-		w.want("ending it at the wrong person", w.EndDeputy(w.ctx, w.admin, w.ben.ID, today), ErrNotFound)
-		w.must(w.EndDeputy(w.ctx, w.anna, w.anna.ID, today))
-		w.must(w.EndDeputy(w.ctx, w.anna, w.anna.ID, today))
-		if _, err := w.transactions.Get(w.ctx, w.signedIn(w.ben), annas[0]); !errors.Is(err, transaction.ErrNotFound) {
-			w.t.Errorf("after its end: %v", err)
+		w.Set(w.Now().Add(time.Minute))
+		w.Want("ending another's", w.EndDeputy(w.Ctx, w.cora, w.anna.ID, today), policies.ErrForbidden)
+		w.Want("ending it at the wrong person", w.EndDeputy(w.Ctx, w.admin, w.ben.ID, today), ErrNotFound)
+		w.Must(w.EndDeputy(w.Ctx, w.anna, w.anna.ID, today))
+		w.Must(w.EndDeputy(w.Ctx, w.anna, w.anna.ID, today))
+		if _, err := w.transactions.Get(w.Ctx, w.signedIn(w.ben), annas[0]); !errors.Is(err, transaction.ErrNotFound) {
+			w.Errorf("after its end: %v", err)
 		}
 		coming := add("2026-12-01", "2026-12-02")
-		w.must(w.EndDeputy(w.ctx, w.admin, w.anna.ID, coming))
+		w.Must(w.EndDeputy(w.Ctx, w.admin, w.anna.ID, coming))
 		if len(ids()) != 1 {
-			w.t.Error("what never began is still there")
+			w.Error("what never began is still there")
 		}
 		add("2026-11-24", "2026-11-30")
-		w.at(w.clock().Add(time.Minute))
+		w.Set(w.Now().Add(time.Minute))
 		add("2026-12-01", "2026-12-02")
-		w.must(w.people.Deactivate(w.ctx, w.admin, w.ben.ID))
-		w.must(w.people.Reactivate(w.ctx, w.admin, w.ben.ID))
+		w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, w.ben.ID))
+		w.Must(w.Accounts.Reactivate(w.Ctx, w.admin, w.ben.ID))
 		if ben := w.signedIn(w.ben); len(ben.For) > 0 {
-			w.t.Errorf("a deputy who was deactivated stands in again for %v", ben.For)
+			w.Errorf("a deputy who was deactivated stands in again for %v", ben.For)
 		}
 		if n := w.count(`audit WHERE action = ?`, audit.DeputyEnded); n != 4 {
-			w.t.Errorf("%d ends in the log, want 4", n)
+			w.Errorf("%d ends in the log, want 4", n)
 		}
-		if n := w.count(`deputy WHERE ends_at > ?`, w.clock()); n != 0 {
-			w.t.Errorf("%d go on", n)
+		if n := w.count(`deputy WHERE ends_at > ?`, w.Now()); n != 0 {
+			w.Errorf("%d go on", n)
 		}
 	})
 }
@@ -191,7 +191,7 @@ func TestDeputyAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		if named != 1 || w.count(`deputy`) != 1 {
-			w.t.Errorf("named %d times, %d rows", named, w.count(`deputy`))
+			w.Errorf("named %d times, %d rows", named, w.count(`deputy`))
 		}
 	})
 }
@@ -202,27 +202,27 @@ func TestSwitch(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm(3)
 		shared, _ := w.customer(w.anna, "Geteilt GmbH", 0)
-		w.exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, shared, w.ben.ID, w.clock(), w.admin.ID)
-		attention := func() int { return w.count(`customer WHERE attention_at <= ?`, w.clock()) }
-		left, err := w.customers.LeftBy(w.ctx, w.admin, w.anna.ID)
-		w.must(err)
+		w.Exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, shared, w.ben.ID, w.Now(), w.admin.ID)
+		attention := func() int { return w.count(`customer WHERE attention_at <= ?`, w.Now()) }
+		left, err := w.customers.LeftBy(w.Ctx, w.admin, w.anna.ID)
+		w.Must(err)
 		if left.Count != 3 || len(left.Examples) != 3 || attention() != 0 {
-			w.t.Errorf("before: %+v, %d need attention", left, attention())
+			w.Errorf("before: %+v, %d need attention", left, attention())
 		}
-		if left, err = w.customers.LeftBy(w.ctx, account.Caller{ID: newID(), Roles: []policies.Role{policies.EndUser}}, w.anna.ID); err != nil || len(left.Examples) > 0 {
-			w.t.Errorf("examples for who may see no customer: %+v, %v", left, err)
+		if left, err = w.customers.LeftBy(w.Ctx, account.Caller{ID: newID(), Roles: []policies.Role{policies.EndUser}}, w.anna.ID); err != nil || len(left.Examples) > 0 {
+			w.Errorf("examples for who may see no customer: %+v, %v", left, err)
 		}
-		w.must(w.people.Deactivate(w.ctx, w.admin, w.anna.ID))
+		w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, w.anna.ID))
 		if n := attention(); n != 3 {
-			w.t.Errorf("%d need attention after the deactivation", n)
+			w.Errorf("%d need attention after the deactivation", n)
 		}
-		w.must(w.people.Deactivate(w.ctx, w.admin, w.ben.ID))
+		w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, w.ben.ID))
 		if n := attention(); n != 4 {
-			w.t.Errorf("%d need attention after the second deactivation", n)
+			w.Errorf("%d need attention after the second deactivation", n)
 		}
-		w.must(w.people.Reactivate(w.ctx, w.admin, w.anna.ID))
+		w.Must(w.Accounts.Reactivate(w.Ctx, w.admin, w.anna.ID))
 		if n := attention(); n != 0 {
-			w.t.Errorf("%d need attention after the reactivation", n)
+			w.Errorf("%d need attention after the reactivation", n)
 		}
 	})
 }

@@ -14,8 +14,8 @@ import (
 func TestGet(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm(1)
-		h, err := w.Start(w.ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
-		w.must(err)
+		h, err := w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
+		w.Must(err)
 		former := w.admin
 		former.Roles = []policies.Role{policies.Specialist}
 		for name, c := range map[string]struct {
@@ -31,8 +31,8 @@ func TestGet(t *testing.T) {
 			"at another person":          {w.admin, w.ben.ID, h.ID, ErrNotFound},
 			"none":                       {w.admin, w.anna.ID, newID(), ErrNotFound},
 		} {
-			_, err := w.Get(w.ctx, c.caller, c.from, c.id)
-			w.want(name, err, c.want)
+			_, err := w.Get(w.Ctx, c.caller, c.from, c.id)
+			w.Want(name, err, c.want)
 		}
 	})
 }

@@ -19,25 +19,25 @@ func TestOutlasting(t *testing.T) {
 	each(t, func(w *world) {
 		weg, transactions := w.customer(w.anna, "Weg GmbH", 1)
 		eigen, _ := w.customer(w.ben, "Eigen GmbH", 0)
-		w.exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, eigen, w.anna.ID, w.clock(), w.ben.ID)
-		w.must(w.AddDeputy(w.ctx, w.anna, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2026-11-24", Until: "2026-11-24"}))
+		w.Exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, eigen, w.anna.ID, w.Now(), w.ben.ID)
+		w.Must(w.AddDeputy(w.Ctx, w.anna, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2026-11-24", Until: "2026-11-24"}))
 		log := func(action audit.Action, customerID, subject uuid.UUID, name string, transaction uuid.UUID) {
-			w.must(w.o.DB.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+			w.Must(w.o.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 				return w.o.Audit.Write(ctx, tx, w.ben.Actor(), audit.Record{Action: action, CustomerID: customerID, SubjectID: subject, Subject: name, TransactionID: transaction})
 			}))
 		}
 		appoint := func(customerID uuid.UUID, who account.Caller) {
-			w.must(w.o.DB.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
-				_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: customerID, SpecialistID: who.ID, CreatedAt: w.clock(), CreatedBy: w.ben.ID})
+			w.Must(w.o.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
+				_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: customerID, SpecialistID: who.ID, CreatedAt: w.Now(), CreatedBy: w.ben.ID})
 				return err
 			}))
 			log(audit.AdministratorAppointed, customerID, who.ID, who.Name, uuid.Nil)
 		}
-		w.at(w.clock().Add(time.Hour))
+		w.Set(w.Now().Add(time.Hour))
 		appoint(weg, w.cora)
 		appoint(eigen, w.cora) // at a customer of the deputy's own
 		var access uuid.UUID
-		w.must(w.o.DB.NewRaw(`SELECT id FROM access WHERE customer_id = ?`, weg).Scan(w.ctx, &access))
+		w.Must(w.o.DB.NewRaw(`SELECT id FROM access WHERE customer_id = ?`, weg).Scan(w.Ctx, &access))
 		log(audit.AccessCreated, weg, access, "Eva Ende", uuid.Nil)
 		log(audit.AccessCreated, weg, newID(), "gone again", uuid.Nil)
 		w.entrust(w.cora, weg, transactions[0])
@@ -45,39 +45,39 @@ func TestOutlasting(t *testing.T) {
 		log(audit.CustomerUpdated, weg, weg, "not a right", uuid.Nil)
 
 		names := func(c account.Caller) (list []string) {
-			w.t.Helper()
-			found, err := w.Outlasts(w.ctx, c)
-			w.must(err)
+			w.Helper()
+			found, err := w.Outlasts(w.Ctx, c)
+			w.Must(err)
 			for _, o := range found {
 				if o.CustomerID != weg || o.Deputy != "Ben Bach" || o.Label() == "" {
-					w.t.Errorf("%+v", o)
+					w.Errorf("%+v", o)
 				}
 				list = append(list, o.Subject)
 			}
 			return list
 		}
 		if got := names(w.anna); len(got) != 0 {
-			w.t.Errorf("while it lasts: %q", got)
+			w.Errorf("while it lasts: %q", got)
 		}
-		w.at(w.clock().Add(24 * time.Hour))
+		w.Set(w.Now().Add(24 * time.Hour))
 		log(audit.AccessCreated, weg, access, "afterwards", uuid.Nil)
 		want := []string{"Cora Dorn: V", "Eva Ende", "Cora Dorn"}
 		if got := names(w.anna); !slices.Equal(got, want) {
-			w.t.Errorf("%q, want %q", got, want)
+			w.Errorf("%q, want %q", got, want)
 		}
 		for _, c := range []account.Caller{w.ben, w.cora, w.admin} {
 			if got := names(c); len(got) != 0 {
-				w.t.Errorf("%s sees %q", c.Name, got)
+				w.Errorf("%s sees %q", c.Name, got)
 			}
 		}
-		w.exec(`DELETE FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?`, weg, w.cora.ID)
-		w.exec(`DELETE FROM transaction_processor`)
+		w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?`, weg, w.cora.ID)
+		w.Exec(`DELETE FROM transaction_processor`)
 		if got := names(w.anna); !slices.Equal(got, want[1:2]) {
-			w.t.Errorf("after removing: %q", got)
+			w.Errorf("after removing: %q", got)
 		}
-		w.at(w.clock().Add(lookBack))
+		w.Set(w.Now().Add(lookBack))
 		if got := names(w.anna); len(got) != 0 {
-			w.t.Errorf("30 days later: %q", got)
+			w.Errorf("30 days later: %q", got)
 		}
 	})
 }

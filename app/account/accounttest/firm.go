@@ -91,6 +91,9 @@ func (f *Firm) Person(name string, specialist bool, roles ...policies.Role) acco
 	f.Helper()
 	c := account.Caller{ID: ID(), Name: name, Roles: roles, Locale: lang.English, Address: "192.0.2.1"}
 	email := store.FoldEmail(strings.ReplaceAll(store.SortKey(name), " ", ".") + "@kanzlei.example")
+	if f.Number("SELECT count(*) FROM account WHERE email_folded = ?", email) > 0 { // a namesake
+		email = c.ID.String() + "@kanzlei.example"
+	}
 	f.Exec(`INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded, password_hash, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'x', ?)`, c.ID, specialist, name, store.SortKey(name), store.Fold(name+" "+email),
 		email, email, email, email, f.Now())
