@@ -87,6 +87,7 @@ func holding(t testing.TB, dir, text string) (files []string) {
 // TestBackupAndRestore: a backup that was made while people worked comes back as it was then; who was deleted since is
 // deleted again before anybody is served, and stands in no file; sessions of that time are over (S61).
 func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	data, shelf, temp := t.TempDir(), t.TempDir(), t.TempDir()
 	env := map[string]string{"DATA_DIR": data, "LISTEN": freeAddress(t), "TMPDIR": temp}
 	out := &output{}
@@ -211,6 +212,7 @@ func sealRemoval(t testing.TB, env map[string]string, text []byte) {
 // TestBackupSecrets: the secret key is in a backup only when it was asked for; an encrypted one opens for its identity
 // alone; a key that is missing or another is said when restoring, and when starting.
 func TestBackupSecrets(t *testing.T) {
+	t.Parallel()
 	data, shelf := t.TempDir(), t.TempDir()
 	env := map[string]string{"DATA_DIR": data, "LISTEN": freeAddress(t)}
 	out := &output{}
@@ -299,6 +301,7 @@ func TestBackupSecrets(t *testing.T) {
 // TestBackupKilled: a backup that is killed while it copies or packs leaves something readable to nobody else, and the next
 // one to the same file is made all the same and cleans up.
 func TestBackupKilled(t *testing.T) {
+	t.Parallel()
 	env := map[string]string{"DATA_DIR": t.TempDir()}
 	expect(t, env, 0, words("seed --customers 1"))
 	if _, err := database(t, env).ExecContext(context.Background(), `CREATE TABLE ballast AS SELECT randomblob(100000000) AS b`); err != nil {

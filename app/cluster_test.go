@@ -27,6 +27,7 @@ import (
 // message arrives, to the right person; what one process does, the other knows at once; and no token or code is found
 // anywhere but in the messages (S11).
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	firm := visitor(t, c.web[0])
 	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers")

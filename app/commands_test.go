@@ -114,6 +114,7 @@ func TestCommandNames(t *testing.T) {
 
 // TestUserCommands: somebody who lost the password, guessed too often, or must be out, on both databases.
 func TestUserCommands(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, env map[string]string) {
 		env["ADMIN_EMAIL"], env["ADMIN_PASSWORD"] = "admin@kontor.local", goodPassword
 		out := &output{}
@@ -218,6 +219,7 @@ func TestStartUp(t *testing.T) {
 // TestOlderProgram: a program that finds a step of a newer one does not start, in any way; one that runs goes on. The newer
 // one can take its steps back.
 func TestOlderProgram(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, env map[string]string) {
 		p := launch(t, &output{}, env, build(t).app)
 		base := "http://" + env["LISTEN"]
@@ -332,6 +334,7 @@ func TestConfigCheck(t *testing.T) {
 // TestMessagesResend: what failed goes out again, or as a new invitation when its link is past its time; without --yes
 // nothing does.
 func TestMessagesResend(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, env map[string]string) {
 		expect(t, env, 0, words("seed --customers 2"))
 		db := database(t, env)

@@ -29,6 +29,7 @@ func withPassword(address string) string {
 // transaction mode that has three connections for them all; each time a customer is added and the mail goes out. The address
 // has a password that nobody encoded, and nothing that is printed has any of it.
 func TestProgramThroughPgBouncer(t *testing.T) {
+	t.Parallel()
 	programs, smtp := build(t), couriertest.NewSMTPPeer(t)
 	direct, listen := storetest.PostgresURL(t), freeAddress(t)
 	env := map[string]string{

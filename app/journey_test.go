@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -15,6 +17,7 @@ import (
 // TestJourney is the main job on both shapes of the program: a customer is added, the end user gets mail and SMS,
 // registers, and is shown as Registered; then the customer is deleted with everything.
 func TestJourney(t *testing.T) {
+	t.Parallel()
 	shapes := map[string]func(t *testing.T) map[string]string{
 		"embedded": func(*testing.T) map[string]string { return nil },
 		"PostgreSQL and Redis": func(t *testing.T) map[string]string {
@@ -134,24 +137,28 @@ func visitorNumber(p *page) string {
 	return ""
 }
 
-// redisURL is the address of an empty database of the Redis that tests may use. It is not the one that worker/loop's tests
-// use at the same time: two installations on one queue take each other's tasks. And never number 0, where something may
-// be kept.
+// redisURL is the address of a database of the Redis that tests may use: of another number than that of worker/loop's tests,
+// and never number 0, where something may be kept. Tests share it, since each installation's queues have names of their own.
 func redisURL(t *testing.T) string {
 	t.Helper()
-	address := os.Getenv("KONTOR_TEST_REDIS")
-	if address == "" {
+	if os.Getenv("KONTOR_TEST_REDIS") == "" {
 		t.Skip("KONTOR_TEST_REDIS is not set")
 	}
-	opts, err := redis.ParseURL(address)
+	address, err := emptiedRedis()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return address
+}
+
+// emptiedRedis empties the database before the first test.
+var emptiedRedis = sync.OnceValues(func() (string, error) {
+	opts, err := redis.ParseURL(os.Getenv("KONTOR_TEST_REDIS"))
+	if err != nil {
+		return "", err
 	}
 	opts.DB = 1 + (opts.DB+7)%15
 	client := redis.NewClient(opts)
 	defer func() { _ = client.Close() }()
-	if err := client.FlushDB(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("redis://%s/%d", opts.Addr, opts.DB)
-}
+	return fmt.Sprintf("redis://%s/%d", opts.Addr, opts.DB), client.FlushDB(context.Background()).Err()
+})

@@ -140,6 +140,7 @@ func scraped(t *testing.T, address string) series {
 // TestMonitoringAsksForWhatThereIs: every metric, label and value that the alerts and the dashboard name is served, by web
 // process and worker, but for what only a web process can know.
 func TestMonitoringAsksForWhatThereIs(t *testing.T) {
+	t.Parallel()
 	env := map[string]string{
 		"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "SECRET_KEY": productionKey, "MAILBOX": "on", "LISTEN": freeAddress(t),
 		"BASE_URL": "http://kontor.example",

@@ -33,6 +33,7 @@ func ownedPostgres(t *testing.T, role string) *url.URL {
 // TestPostgresBackup runs the script of the documentation: a backup that was made while people worked comes back, as a role
 // without any special right; who was deleted since is deleted again by app erasures apply, from a log in a second database.
 func TestPostgresBackup(t *testing.T) {
+	t.Parallel()
 	tools := filepath.Dir(needs(t, "KONTOR_TEST_POSTGRES_SERVER"))
 	role := "kontor_test_" + strings.ToLower(rand.Text()[:12])
 	admin := database(t, map[string]string{"DATABASE_URL": storetest.PostgresURL(t)})

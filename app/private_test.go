@@ -11,6 +11,7 @@ import (
 // TestFilesArePrivate: whatever the umask, what the embedded mode writes is its user's alone, while it runs and
 // afterwards; files and folder of an older version are narrowed.
 func TestFilesArePrivate(t *testing.T) {
+	t.Parallel()
 	app := build(t).app
 	// look compares the modes of everything in the folder, and the folder's own.
 	look := func(when, dir string, folder fs.FileMode, files ...string) {

@@ -15,6 +15,7 @@ import (
 // TestRotatedKey: a link, a code, a page that is open, a session and what is sealed outlive the change of SECRET_KEY as long
 // as the key before is named; without it they are refused, and the log says why.
 func TestRotatedKey(t *testing.T) {
+	t.Parallel()
 	key := func(b byte) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, 32)) }
 	databases(t, func(t *testing.T, env map[string]string) {
 		base := "http://" + strings.Replace(env["LISTEN"], "127.0.0.1", "localhost", 1) // as the links in mails say it

@@ -16,6 +16,7 @@ import (
 // B processes one of its transactions, C neither. What is removed is refused at the next click and comes back with Undo,
 // Why? answers for all three, and a published policy is in force in the other process at once, and taken back.
 func TestWhoSeesWhat(t *testing.T) {
+	t.Parallel()
 	settings := map[string]string{
 		"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "SECRET_KEY": productionKey,
 		"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword, "WORKER": "embedded", "MAILBOX": "on",

@@ -17,6 +17,7 @@ import (
 // TestMailboxShut: the built programs don't start in a production set-up with a channel missing, and say in one line which
 // setting is; commands that send nothing do.
 func TestMailboxShut(t *testing.T) {
+	t.Parallel()
 	programs := build(t)
 	postgres, redis := storetest.PostgresURL(t), redisURL(t)
 	const sms, smtp = "https://sms.example", "smtp://mail.example"
@@ -60,6 +61,7 @@ func TestMailboxShut(t *testing.T) {
 // TestDifferingKey: the built worker with another SECRET_KEY than the web process's takes no task and says why; the right
 // one sends. In the production set-up with MAILBOX=on every page says what it means, and only who has the right reads it.
 func TestDifferingKey(t *testing.T) {
+	t.Parallel()
 	programs, smtp := build(t), couriertest.NewSMTPPeer(t)
 	listen, queue := freeAddress(t), redisURL(t)
 	settings := func(key byte) map[string]string {

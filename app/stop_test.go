@@ -44,6 +44,7 @@ func ends[T any](t *testing.T, what string, done <-chan T) (v T) {
 // TestStopAtAnyMoment stops the whole program while it starts, as it begins to serve, and with connections that nothing
 // has come on.
 func TestStopAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	load := func(t *testing.T, dir string) config.Config {
 		t.Helper()
 		env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": dir, "LOG": "error"}
@@ -181,6 +182,7 @@ func stops(t *testing.T, times int, settings func() map[string]string, program s
 
 // TestProcessStops stops the programs as they are shipped at random moments: embedded, and with PostgreSQL and Redis.
 func TestProcessStops(t *testing.T) {
+	t.Parallel()
 	built := build(t)
 	t.Run("embedded", func(t *testing.T) {
 		fresh := func() map[string]string { return map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir()} }

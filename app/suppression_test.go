@@ -14,6 +14,7 @@ import (
 // TestRefusedAddress: what the mail server refused for good at one customer is not tried at another until somebody sends
 // again; both are Undeliverable meanwhile, and the timeline says why.
 func TestRefusedAddress(t *testing.T) {
+	t.Parallel()
 	for name, settings := range map[string]func(t *testing.T) map[string]string{
 		"embedded": func(*testing.T) map[string]string { return map[string]string{} },
 		"PostgreSQL and Redis": func(t *testing.T) map[string]string {

@@ -53,6 +53,7 @@ func guideSettings(t *testing.T) map[string]string {
 // TestSystemd: systemd takes the units of the operators' guide, and what they start runs with the settings of the guide, says
 // that it is well, and ends as it should when it is told to.
 func TestSystemd(t *testing.T) {
+	t.Parallel()
 	const installed = "/usr/local/lib/kontor/"
 	built, smtp := build(t), couriertest.NewSMTPPeer(t)
 	here := strings.NewReplacer(installed+"app", built.app, installed+"worker", built.worker)
