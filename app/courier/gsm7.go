@@ -4,34 +4,18 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/linxGnu/gosmpp/data"
 	"golang.org/x/text/unicode/norm"
 )
 
 // onePart is how many septets an SMS of one part holds (3GPP TS 23.040).
 const onePart = 160
 
-// The GSM 7-bit default alphabet and its extension table (3GPP TS 23.038 §6.2.1); an extended character takes two
-// septets.
-const (
-	gsmBasic = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
-		"¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-	gsmExtended = "\f^{}\\[~]|€"
-)
-
-// Septets counts what text takes in GSM 7-bit; ok=false when a character is not in its alphabet. A text of at most 160
-// is one part.
+// Septets counts what text takes in GSM 7-bit (3GPP TS 23.038 §6.2.1), where characters of the extension table take two;
+// ok=false when a character is not in its alphabet. A text of at most 160 is one part.
 func Septets(text string) (n int, ok bool) {
-	for _, r := range text {
-		switch {
-		case strings.ContainsRune(gsmBasic, r):
-			n++
-		case strings.ContainsRune(gsmExtended, r):
-			n += 2
-		default:
-			return 0, false
-		}
-	}
-	return n, true
+	septets, err := data.GSM7BIT.Encode(text)
+	return len(septets), err == nil
 }
 
 // toGSM writes text with the characters of GSM 7-bit: quotation marks and dashes become plain ones, letters lose the
