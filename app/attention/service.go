@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/hashicorp/golang-lru/v2/expirable"
 
 	"kontor/app/access"
 	"kontor/app/account"
@@ -71,7 +72,7 @@ type Service struct {
 	o   Options
 	few int // fewVisible; tests set it
 
-	counts counts
+	counts *expirable.LRU[uuid.UUID, count] // of people for whom counting takes long
 }
 
 // New makes the service.
@@ -79,7 +80,8 @@ func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = customer.Reminder
 	}
-	return &Service{o: o, few: fewVisible}
+	// No entry expires by the LRU's own clock, which is not that of o.
+	return &Service{o: o, few: fewVisible, counts: expirable.NewLRU[uuid.UUID, count](countsMax, nil, 0)}
 }
 
 // wants says what acting on a section takes. Who may approve follows from no right: see package approval.
@@ -148,7 +150,7 @@ func (s *Service) Part(ctx context.Context, c account.Caller, section Section, a
 // each section than the number needs; and what had to be looked for among everybody's is remembered for countLife, or
 // until Forget, which is called when the caller has done something.
 func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
-	if n, ok := s.counts.get(c, s.o.Policy.Version(), s.o.Now()); ok {
+	if n, ok := s.remembered(c); ok {
 		return n, nil
 	}
 	quick := true
@@ -209,13 +211,10 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 		}
 	}
 	if !quick {
-		s.counts.put(c, s.o.Policy.Version(), s.o.Now(), n)
+		s.remember(c, n)
 	}
 	return n, nil
 }
-
-// Forget has Count count anew for somebody.
-func (s *Service) Forget(id uuid.UUID) { s.counts.forget(id) }
 
 // keeps says whether the caller keeps the queues.
 func (s *Service) keeps(c account.Caller) (bool, error) {
