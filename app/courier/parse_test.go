@@ -309,7 +309,10 @@ var bounceWays = map[string]func([]byte) []byte{
 	},
 	"byte order mark": func(b []byte) []byte { return append([]byte("\ufeff"), b...) },
 	"blank lines":     func(b []byte) []byte { return append([]byte("\r\n\r\n"), bytes.TrimPrefix(b, []byte("\ufeff"))...) },
-	"a long rest":     func(b []byte) []byte { return append(b, bytes.Repeat([]byte("\nx"), ReportLimit)...) },
+	"a line that is no field": func(b []byte) []byte {
+		return bytes.Replace(b, []byte("From: "), []byte("This line is no field\r\nFrom: "), 1)
+	},
+	"a long rest": func(b []byte) []byte { return append(b, bytes.Repeat([]byte("\nx"), ReportLimit)...) },
 }
 
 // TestBounceOfStranger: whoever does not know a mail of ours can't name one.
