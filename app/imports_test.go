@@ -94,7 +94,7 @@ var only = map[string][]string{
 	"github.com/redis/":        {"worker/loop"},
 	"github.com/casbin/":       {"policies"},
 	"github.com/wneessen/":     {"app/courier"},
-	"github.com/emersion/":     {"app/courier"},
+	"github.com/emersion/":     {"app/courier", "app/courier/couriertest"},
 	"github.com/alicebob/":     {"worker/loop"},
 	"github.com/alecthomas/":   {"app", "worker", "app/commandline"},
 	"filippo.io/":              {"app/backup"},

@@ -3,17 +3,18 @@
 package couriertest
 
 import (
-	"bufio"
+	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/mail"
@@ -21,6 +22,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
 )
 
 // SMTPStep is what the mail server does with one mail.
@@ -68,6 +72,7 @@ func (r Received) Message(tb testing.TB) *mail.Message {
 // SMTPPeer is a mail server. Steps are used up one by one, by mail; without any left it accepts.
 type SMTPPeer struct {
 	listener net.Listener
+	server   *smtp.Server
 	conf     *tls.Config
 	roots    *x509.CertPool
 	pem      string
@@ -83,11 +88,9 @@ type SMTPPeer struct {
 	signIns  []string // "user:password"
 	hellos   []string // names in EHLO
 	held     *hold
-	conns    map[net.Conn]struct{}
-	opened   int
+	conns    []net.Conn    // all that there have been
 	changed  chan struct{} // closed and replaced whenever something is remembered
 	stopping chan struct{}
-	wait     sync.WaitGroup
 }
 
 // SMTPOption changes a peer before it starts.
@@ -116,17 +119,32 @@ func NewSMTPPeer(tb testing.TB, options ...SMTPOption) *SMTPPeer {
 		tb.Fatal(err)
 	}
 	p := &SMTPPeer{
-		listener: l, conns: map[net.Conn]struct{}{}, changed: make(chan struct{}), stopping: make(chan struct{}),
-		ways: "AUTH PLAIN",
+		listener: l, changed: make(chan struct{}), stopping: make(chan struct{}), ways: "AUTH PLAIN",
 	}
 	for _, o := range options {
 		o(p)
 	}
+	if p.small {
+		p.ways = strings.ToLower(p.ways)
+	}
 	p.conf, p.roots, p.pem = certificate(tb)
-	p.wait.Add(1)
-	go p.serve()
+	p.serve()
 	tb.Cleanup(p.Close)
 	return p
+}
+
+func (p *SMTPPeer) serve() {
+	p.server = smtp.NewServer(smtp.BackendFunc(p.session))
+	p.server.Domain, p.server.ErrorLog = "peer.test", log.New(io.Discard, "", 0)
+	p.server.AllowInsecureAuth, p.server.EnableSMTPUTF8 = true, !p.ascii
+	var l net.Listener = smtpListener{p.listener, p}
+	if p.starttls {
+		p.server.TLSConfig = p.conf
+	}
+	if p.implicit {
+		l = tls.NewListener(l, p.conf)
+	}
+	go func() { _ = p.server.Serve(l) }()
 }
 
 // URL is an SMTP_URL without sign-in.
@@ -200,10 +218,10 @@ func (p *SMTPPeer) Mails() []Received {
 func (p *SMTPPeer) Opened() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.opened
+	return len(p.conns)
 }
 
-// Hellos are the names that clients gave, one for each EHLO.
+// Hellos are the names that clients gave, one for each EHLO but a repeated one.
 func (p *SMTPPeer) Hellos() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -240,7 +258,7 @@ func (p *SMTPPeer) Wait(tb testing.TB, n int) []Received {
 func (p *SMTPPeer) HangUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := range p.conns {
+	for _, c := range p.conns {
 		_ = c.Close()
 	}
 }
@@ -258,31 +276,7 @@ func (p *SMTPPeer) Close() {
 	p.mu.Unlock()
 	_ = p.listener.Close()
 	p.HangUp()
-	p.wait.Wait()
-}
-
-func (p *SMTPPeer) serve() {
-	defer p.wait.Done()
-	for {
-		c, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		p.conns[c] = struct{}{}
-		p.opened++
-		p.mu.Unlock()
-		p.wait.Add(1)
-		go func() {
-			defer p.wait.Done()
-			s := &smtpSession{peer: p, raw: c, conn: c}
-			s.run()
-			_ = c.Close()
-			p.mu.Lock()
-			delete(p.conns, c)
-			p.mu.Unlock()
-		}()
-	}
+	_ = p.server.Shutdown(context.Background())
 }
 
 // peek is the next step if it is one of those; then it is used up.
@@ -317,231 +311,204 @@ func (p *SMTPPeer) remember(r Received) {
 	p.changed = make(chan struct{})
 }
 
-type smtpSession struct {
-	peer    *SMTPPeer
-	raw     net.Conn
-	conn    net.Conn
-	in      *bufio.Reader
-	step    SMTPStep
-	mail    Received
-	secured bool
+// smtpListener counts connections, and keeps those to which nothing is to be said.
+type smtpListener struct {
+	net.Listener
+	peer *SMTPPeer
 }
 
-func (s *smtpSession) run() {
-	if _, ok := s.peer.peek(HangAtGreeting); ok {
-		_, _ = s.raw.Read(make([]byte, 1)) // until the client goes
-		return
-	}
-	if s.peer.implicit {
-		s.secure()
-	}
-	s.in = bufio.NewReader(s.conn)
-	s.say("220 peer.test ESMTP")
+func (l smtpListener) Accept() (net.Conn, error) {
 	for {
-		line, err := s.in.ReadString('\n')
-		if err != nil || !s.command(strings.TrimRight(line, "\r\n")) {
-			return
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
 		}
+		l.peer.mu.Lock()
+		l.peer.conns = append(l.peer.conns, c)
+		l.peer.mu.Unlock()
+		if _, hang := l.peer.peek(HangAtGreeting); hang {
+			continue
+		}
+		if l.peer.small {
+			c = smallLetters{c}
+		}
+		return c, nil
 	}
 }
 
-func (s *smtpSession) secure() {
-	s.conn, s.secured = tls.Server(s.raw, s.peer.conf), true
-	s.in = bufio.NewReader(s.conn)
-}
+// smallLetters writes the answer to EHLO in small letters, before TLS.
+type smallLetters struct{ net.Conn }
 
-func (s *smtpSession) say(line string) { _, _ = io.WriteString(s.conn, line+"\r\n") }
-
-// command answers one line; false ends the connection.
-func (s *smtpSession) command(line string) bool {
-	verb, rest, _ := strings.Cut(line, " ")
-	switch strings.ToUpper(verb) {
-	case "EHLO":
-		s.hello(rest)
-	case "HELO", "RSET", "NOOP":
-		s.say("250 fine")
-	case "STARTTLS":
-		s.say("220 go ahead")
-		s.secure()
-	case "AUTH":
-		return s.signIn(rest)
-	case "MAIL":
-		return s.from(rest)
-	case "RCPT":
-		s.rcpt(rest)
-	case "DATA":
-		return s.data()
-	case "QUIT":
-		s.say("221 bye")
-		return false
-	default:
-		s.say("502 what?")
+func (c smallLetters) Write(b []byte) (int, error) {
+	if bytes.HasPrefix(b, []byte("250-")) {
+		b = bytes.ToLower(b)
 	}
-	return true
+	return c.Conn.Write(b)
 }
 
-func (s *smtpSession) hello(name string) {
+// smtpSession is what the server says between the first EHLO, or that after STARTTLS, and the end.
+type smtpSession struct {
+	peer *SMTPPeer
+	conn *smtp.Conn
+	step SMTPStep
+	mail Received
+}
+
+func (p *SMTPPeer) session(c *smtp.Conn) (smtp.Session, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hellos = append(p.hellos, c.Hostname())
+	return &smtpSession{peer: p, conn: c}, nil
+}
+
+func (s *smtpSession) Reset()        {}
+func (s *smtpSession) Logout() error { return nil }
+
+// AuthMechanisms are the ways to sign in. The server writes "AUTH " before them; another spelling gets a line of its own.
+func (s *smtpSession) AuthMechanisms() []string {
+	ways, usual := strings.CutPrefix(s.peer.ways, "AUTH ")
+	switch {
+	case ways == "":
+		return nil
+	case !usual:
+		return []string{"\n" + ways}
+	}
+	return []string{ways}
+}
+
+func (s *smtpSession) Auth(way string) (sasl.Server, error) {
+	switch {
+	case !strings.Contains(strings.ToUpper(s.peer.ways), way):
+		return nil, smtp.ErrAuthUnknownMechanism
+	case way == sasl.Login:
+		return &loginServer{check: s.signIn}, nil
+	}
+	return sasl.NewPlainServer(func(_, user, password string) error { return s.signIn(user, password) }), nil
+}
+
+func (s *smtpSession) signIn(user, password string) error {
 	s.peer.mu.Lock()
-	s.peer.hellos = append(s.peer.hellos, name)
-	s.peer.mu.Unlock()
-	can := []string{"8BITMIME", "ENHANCEDSTATUSCODES"}
-	if !s.peer.ascii {
-		can = append(can, "SMTPUTF8")
-	}
-	if s.peer.starttls && !s.secured {
-		can = append(can, "STARTTLS")
-	}
-	if s.peer.ways != "" {
-		can = append(can, s.peer.ways)
-	}
-	s.say("250-peer.test")
-	for i, extension := range can {
-		if s.peer.small {
-			extension = strings.ToLower(extension)
-		}
-		between := "-"
-		if i == len(can)-1 {
-			between = " "
-		}
-		s.say("250" + between + extension)
-	}
-}
-
-func (s *smtpSession) signIn(rest string) bool {
-	way, encoded, _ := strings.Cut(rest, " ")
-	if !strings.Contains(s.peer.ways, way) {
-		s.say("504 5.5.4 not here")
-		return true
-	}
-	var who string
-	if way == "LOGIN" {
-		user, okUser := s.ask("Username:")
-		password, okPassword := s.ask("Password:")
-		if !okUser || !okPassword {
-			return false
-		}
-		who = user + ":" + password
-	} else {
-		plain, _ := base64.StdEncoding.DecodeString(encoded)
-		who = strings.Join(strings.Split(string(plain), "\x00")[1:], ":")
-	}
-	s.peer.mu.Lock()
-	s.peer.signIns = append(s.peer.signIns, who)
+	s.peer.signIns = append(s.peer.signIns, user+":"+password)
 	s.peer.mu.Unlock()
 	if _, ok := s.peer.peek(RefuseSignIn); ok {
-		s.say("535 5.7.8 no")
-		return true
+		return refuse("535 5.7.8 no")
 	}
-	s.say("235 2.7.0 welcome")
-	return true
+	return nil
 }
 
-// ask is one step of AUTH LOGIN.
-func (s *smtpSession) ask(what string) (answer string, ok bool) {
-	s.say("334 " + base64.StdEncoding.EncodeToString([]byte(what)))
-	line, err := s.in.ReadString('\n')
-	if err != nil {
-		return "", false
-	}
-	plain, err := base64.StdEncoding.DecodeString(strings.TrimRight(line, "\r\n"))
-	return string(plain), err == nil
+// loginServer is AUTH LOGIN.
+type loginServer struct {
+	answers []string
+	check   func(user, password string) error
 }
 
-func (s *smtpSession) from(rest string) bool {
+func (l *loginServer) Next(answer []byte) (challenge []byte, done bool, err error) {
+	if answer != nil {
+		l.answers = append(l.answers, string(answer))
+	}
+	switch len(l.answers) {
+	case 0:
+		return []byte("Username:"), false, nil
+	case 1:
+		return []byte("Password:"), false, nil
+	}
+	return nil, true, l.check(l.answers[0], l.answers[1])
+}
+
+// What steps have the server say to MAIL and to RCPT.
+var (
+	atMail = map[SMTPStep]string{
+		SenderRefused: "550 5.1.8 Who are you?",
+		SenderBlocked: "550 5.7.1 Your network is blocked",
+		SignInFirst:   "530 5.7.0 Authentication required",
+	}
+	atRcpt = map[SMTPStep]string{
+		Greylist:    "451 4.7.1 Greylisted, come back later",
+		NoSuchUser:  "550 5.1.1 No such user\tin this house \x1b[31m",
+		NoRelaying:  "554 5.7.1 Relay access denied",
+		MailboxFull: "552 5.2.2 Mailbox full",
+	}
+)
+
+// refuse is a reply such as "550 5.1.1 No such user"; "" is none.
+func refuse(reply string) error {
+	if reply == "" {
+		return nil
+	}
+	var e smtp.SMTPError
+	_, _ = fmt.Sscanf(reply, "%d %d.%d.%d", &e.Code, &e.EnhancedCode[0], &e.EnhancedCode[1], &e.EnhancedCode[2])
+	e.Message = strings.SplitN(reply, " ", 3)[2]
+	return &e
+}
+
+func (s *smtpSession) Mail(from string, _ *smtp.MailOptions) error {
 	s.peer.stop()
 	s.step = s.peer.next()
-	s.mail = Received{From: envelope(rest), Secured: s.secured}
+	_, secured := s.conn.TLSConnectionState()
+	s.mail = Received{From: from, Secured: secured}
 	switch s.step {
 	case Busy:
-		s.say("421 4.3.2 too busy")
-		return false
-	case SenderRefused:
-		s.say("550 5.1.8 Who are you?")
-		return true
-	case SenderBlocked:
-		s.say("550 5.7.1 Your network is blocked")
-		return true
-	case SignInFirst:
-		s.say("530 5.7.0 Authentication required")
-		return true
+		_, _ = io.WriteString(s.conn.Conn(), "421 4.3.2 too busy\r\n")
+		return s.conn.Close()
 	case Drip:
-		for _, b := range []byte("250-" + strings.Repeat("drip", 1<<16)) {
-			if _, err := s.conn.Write([]byte{b}); err != nil {
-				return false
-			}
-			select {
-			case <-time.After(5 * time.Millisecond):
-			case <-s.peer.stopping:
-				return false
-			}
-		}
+		return s.drip()
 	}
-	s.say("250 2.1.0 fine")
-	return true
+	return refuse(atMail[s.step])
 }
 
-func (s *smtpSession) rcpt(rest string) {
-	s.mail.To = envelope(rest)
-	switch s.step {
-	case Greylist:
-		s.say("451 4.7.1 Greylisted, come back later")
-	case NoSuchUser:
-		s.say("550 5.1.1 No such user\tin this house \x1b[31m")
-	case NoRelaying:
-		s.say("554 5.7.1 Relay access denied")
-	case MailboxFull:
-		s.say("552 5.2.2 Mailbox full")
-	default:
-		s.say("250 2.1.5 fine")
+func (s *smtpSession) drip() error {
+	for _, b := range []byte("250-" + strings.Repeat("drip", 1<<16)) {
+		if _, err := s.conn.Conn().Write([]byte{b}); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-s.peer.stopping:
+			return s.conn.Close()
+		}
 	}
+	return nil
 }
 
-func (s *smtpSession) data() bool {
-	s.say("354 go on")
-	var b strings.Builder
-	for {
-		line, err := s.in.ReadString('\n')
-		if err != nil {
-			return false
-		}
-		if line == ".\r\n" {
-			break
-		}
-		if s.step == ResetInData {
-			s.reset()
-			return false
-		}
-		b.WriteString(strings.TrimPrefix(line, "."))
-	}
-	s.mail.Data = b.String()
-	return s.answer()
+func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.mail.To = strings.Trim((&mail.Address{Address: to}).String(), "<>") // with the quotes that go-smtp has taken off
+	return refuse(atRcpt[s.step])
 }
 
-func (s *smtpSession) answer() bool {
-	s.mail.Accepted = s.step == Accept || s.step == AcceptThenReset
+func (s *smtpSession) Data(r io.Reader) error {
+	if s.step == ResetInData {
+		_, _ = r.Read(make([]byte, 1))
+		return s.reset()
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	s.mail.Data, s.mail.Accepted = string(data), s.step == Accept || s.step == AcceptThenReset
 	s.peer.remember(s.mail) // before the answer: who has it must find the mail here
 	switch s.step {
 	case Spam:
-		s.say("554 5.7.1 This looks like spam: " + quote(s.mail.Data))
+		return refuse("554 5.7.1 This looks like spam: " + quote(s.mail.Data))
 	case TryLater:
-		s.say("451 4.3.0 try later")
+		return refuse("451 4.3.0 try later")
 	case HangAfterData:
-		_, _ = s.in.ReadByte() // until the client goes
-		return false
+		_, _ = s.conn.Conn().Read(make([]byte, 1)) // until the client goes
+		return s.conn.Close()
 	case AcceptThenReset:
-		s.reset()
-		return false
-	default:
-		s.say("250 2.0.0 queued as 4711")
+		return s.reset()
 	}
-	return true
+	return nil
 }
 
-func (s *smtpSession) reset() {
-	if tcp, ok := s.raw.(*net.TCPConn); ok {
+func (s *smtpSession) reset() error {
+	c := s.conn.Conn()
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = s.raw.Close()
+	return c.Close()
 }
 
 // quote is what a careless server repeats of a mail: the line with the link.
@@ -552,12 +519,6 @@ func quote(data string) string {
 		}
 	}
 	return ""
-}
-
-func envelope(rest string) string {
-	_, address, _ := strings.Cut(rest, "<")
-	address, _, _ = strings.Cut(address, ">")
-	return address
 }
 
 func certificate(tb testing.TB) (*tls.Config, *x509.CertPool, string) {
