@@ -84,7 +84,7 @@ func (s *Service) each(ctx context.Context, c account.Caller, w customer.Want, m
 	for _, from := range ofCustomers {
 		q := store.SQL(`SELECT m.id AS message, customer.id, customer.number, customer.type, customer.first_name, customer.last_name, customer.company_name,
 			COALESCE(a.first_name || ' ' || a.last_name, '') AS person FROM `+from+` WHERE m.id IN (?) AND NOT customer.deleting`, bun.List(messages))
-		q.Append(within)
+		q.Add(` AND ?`, store.All(within))
 		q.Add(` ORDER BY customer.number DESC`)
 		var rows []named
 		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {

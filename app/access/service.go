@@ -24,7 +24,7 @@ import (
 
 // Customers is what this package needs of customer.Service.
 type Customers interface {
-	Within(c account.Caller, w customer.Want) (clause store.Clause, nothing bool, err error)
+	Within(c account.Caller, w customer.Want) (where store.Condition, nothing bool, err error)
 	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
 	Add(ctx context.Context, c account.Caller, d customer.Draft,
 		first func(ctx context.Context, tx bun.Tx, cu customer.Customer) error) (customer.Customer, bool, error)

@@ -18,9 +18,9 @@ import (
 // query is a section before it is read or counted.
 type query struct {
 	columns string
-	from    store.Clause // FROM … WHERE …
-	key     []string     // the columns of the order, which are unique together
-	few     bool         // it is read off what the caller has to do with, which is little
+	rows    *bun.SelectQuery // without columns and order
+	key     []string         // the columns of the order, which are unique together
+	few     bool             // it is read off what the caller has to do with, which is little
 }
 
 const ownerColumns = `customer.number, customer.id AS customer_id, customer.type, customer.first_name, customer.last_name, customer.company_name`
@@ -42,21 +42,23 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 	if err != nil || attending.Nothing {
 		return query{}, true, err
 	}
-	q = query{columns: ownerColumns + `, customer.attention_at`, from: store.SQL(` FROM `), key: []string{`customer.attention_at`, `customer.number`}, few: attending.Few}
-	q.from.Append(attending.Table)
+	q = query{
+		columns: ownerColumns + `, customer.attention_at`, key: []string{`customer.attention_at`, `customer.number`}, few: attending.Few,
+		rows: s.o.DB.NewSelect().TableExpr(`(?) AS customer`, attending.Table),
+	}
 	switch section {
 	case Administrators:
-		q.from.Add(` AS customer WHERE NOT EXISTS (SELECT 1 FROM customer_administrator AS ca JOIN account AS p ON p.id = ca.specialist_id AND p.active
+		q.rows.Where(`NOT EXISTS (SELECT 1 FROM customer_administrator AS ca JOIN account AS p ON p.id = ca.specialist_id AND p.active
 			WHERE ca.customer_id = customer.id)`)
 	case Accesses:
-		q.from.Add(` AS customer WHERE NOT EXISTS (SELECT 1 FROM access AS a WHERE a.customer_id = customer.id)`)
+		q.rows.Where(`NOT EXISTS (SELECT 1 FROM access AS a WHERE a.customer_id = customer.id)`)
 	case Invitations:
-		now := s.o.Now()
+		now, failure := s.o.Now(), courier.SMSFailure("a.id", "a.generation")
 		q.columns += `, a.id, a.first_name AS end_first, a.last_name AS end_last, a.email, a.mobile, a.invited_at, a.link_expires_at,
-			a.undeliverable, ` + courier.SMSFailure("a.id", "a.generation") + ` AS code_failure`
-		q.from.Add(` AS customer CROSS JOIN access AS a WHERE a.customer_id = customer.id AND a.registered_at IS NULL AND a.deactivated_at IS NULL
-			AND (a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ? OR `+courier.SMSFailure("a.id", "a.generation")+` <> '')`,
-			now, now.Add(-s.o.Reminder))
+			a.undeliverable, ` + failure + ` AS code_failure`
+		q.rows.Join(`CROSS JOIN access AS a`).Where(`a.customer_id = customer.id`).
+			Where(`a.registered_at IS NULL`).Where(`a.deactivated_at IS NULL`).
+			Where(`a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ? OR `+failure+` <> ''`, now, now.Add(-s.o.Reminder))
 		q.key = append(q.key, `a.id`)
 	}
 	return q, false, nil
@@ -80,34 +82,33 @@ func (s *Service) overdue(ctx context.Context, c account.Caller) (q query, nothi
 			return query{}, true, err
 		}
 	}
-	q = query{columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: []string{`t.due`, `t.number`}, few: few}
+	rows := s.o.DB.NewSelect()
 	switch {
 	case few:
-		q.from = store.SQL(` FROM (SELECT DISTINCT v.transaction_id FROM transaction_visible AS v WHERE v.specialist_id IN (?)) AS mine
-			CROSS JOIN transactions AS t CROSS JOIN customer WHERE t.id = mine.transaction_id AND`, bun.List(c.Persons()))
+		rows.TableExpr(`(SELECT DISTINCT v.transaction_id FROM transaction_visible AS v WHERE v.specialist_id IN (?)) AS mine`, bun.List(c.Persons())).
+			Join(`CROSS JOIN transactions AS t`).Where(`t.id = mine.transaction_id`)
 	case s.o.DB.IsPostgres():
-		q.from = store.SQL(` FROM transactions AS t CROSS JOIN customer WHERE`)
+		rows.TableExpr(`transactions AS t`)
 	default:
-		q.from = store.SQL(` FROM transactions AS t INDEXED BY transactions_due CROSS JOIN customer WHERE`)
+		rows.TableExpr(`transactions AS t INDEXED BY transactions_due`)
 	}
 	today := s.o.Now().In(s.o.Zone).Format(time.DateOnly)
-	q.from.Add(` t.due <> '' AND t.status <> 'closed' AND t.due < ? AND customer.id = t.customer_id AND NOT customer.deleting`, today)
-	q.from.Append(within)
-	return q, false, nil
+	rows.Join(`CROSS JOIN customer`).Where(`t.due <> ''`).Where(`t.status <> 'closed'`).Where(`t.due < ?`, today).
+		Where(`customer.id = t.customer_id`).Where(`NOT customer.deleting`).Where(`?`, store.All(within))
+	return query{
+		columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: []string{`t.due`, `t.number`}, few: few, rows: rows,
+	}, false, nil
 }
 
 func (s *Service) seesFew(ctx context.Context, c account.Caller) (bool, error) {
+	some := s.o.DB.NewSelect().TableExpr(`transaction_visible`).ColumnExpr(`1`).Where(`specialist_id IN (?)`, bun.List(c.Persons())).Limit(int64(s.few) + 1)
 	var n int
-	err := s.o.DB.NewRaw(`SELECT count(*) FROM (SELECT 1 FROM transaction_visible WHERE specialist_id IN (?) LIMIT ?) AS seen`,
-		bun.List(c.Persons()), s.few+1).Scan(ctx, &n)
+	err := s.o.DB.NewSelect().TableExpr(`(?) AS seen`, some).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n <= s.few, err
 }
 
 func (s *Service) count(ctx context.Context, q query, most int) (n int, err error) {
-	all := store.SQL(`SELECT count(*) FROM (SELECT 1`)
-	all.Append(q.from)
-	all.Add(` LIMIT ?) AS counted`, most)
-	err = s.o.DB.NewRaw(all.SQL, all.Args...).Scan(ctx, &n)
+	err = s.o.DB.NewSelect().TableExpr(`(?) AS counted`, q.rows.ColumnExpr(`1`).Limit(int64(most))).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n, err
 }
 
@@ -198,19 +199,15 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 	if err != nil || nothing {
 		return p, err
 	}
-	read := store.SQL(`SELECT ` + q.columns)
-	read.Append(q.from)
-	order := listing.By(false, q.key...)
+	var key []any
 	if from, ok := readPosition(after); ok {
-		key := []any{from.at, from.number, from.id}[:len(q.key)]
+		key = []any{from.at, from.number, from.id}[:len(q.key)]
 		if section == Overdue {
 			key[0] = from.at.Format(time.DateOnly)
 		}
-		read.Add(` AND ?`, order.Behind(key...))
 	}
-	read.Add(` ORDER BY ? LIMIT ?`, order.Sort(), PageSize+1)
 	var rows []row
-	if err := s.o.DB.NewRaw(read.SQL, read.Args...).Scan(ctx, &rows); err != nil {
+	if err := listing.By(false, q.key...).First(q.rows.ColumnExpr(q.columns), PageSize+1, key...).Scan(ctx, &rows); err != nil {
 		return p, err
 	}
 	rows, more := listing.Cut(rows)
@@ -240,7 +237,8 @@ type ownership struct {
 
 func (s *Service) owners(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]ownership, error) {
 	var list []ownership
-	err := s.o.DB.NewRaw(`SELECT id, customer_id, first_name, last_name FROM access WHERE id IN (?)`, bun.List(ids)).Scan(ctx, &list)
+	err := s.o.DB.NewSelect().TableExpr(`access`).Column("id", "customer_id", "first_name", "last_name").
+		Where(`id IN (?)`, bun.List(ids)).Scan(ctx, &list)
 	found := make(map[uuid.UUID]ownership, len(list))
 	for _, o := range list {
 		found[o.ID] = o

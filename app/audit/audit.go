@@ -210,10 +210,10 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 const PageSize = listing.PageSize
 
 // Page returns up to PageSize entries, newest first, those before the entry with id before (Nil: from the newest), of
-// one customer (Nil: of all), and whether there are more. only narrows them: conditions about a table entry, each
-// beginning with AND, such as that the caller may see the entry's transaction. Whether they may read the log is asked
+// one customer (Nil: of all), and whether there are more. only narrows them: conditions about a table entry, such
+// as that the caller may see the entry's transaction. Whether they may read the log is asked
 // before.
-func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Clause) (entries []Entry, more bool, err error) {
+func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Condition) (entries []Entry, more bool, err error) {
 	q := l.db.NewSelect().Model(&entries).ModelTableExpr(`audit AS entry`)
 	if customer != uuid.Nil {
 		q.Where(`entry.customer_id = ?`, customer)
@@ -221,9 +221,7 @@ func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...stor
 	if before != uuid.Nil {
 		q.Where(`entry.id < ?`, before)
 	}
-	for _, c := range only {
-		q.Where(`TRUE ?`, c)
-	}
+	q.Where(`?`, store.All(only...))
 	if err := listing.By(true, `entry.id`).First(q, PageSize+1).Scan(ctx); err != nil {
 		return nil, false, err
 	}

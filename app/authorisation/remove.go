@@ -16,7 +16,6 @@ import (
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/erasure"
-	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -338,7 +337,7 @@ func (s *Service) restoreAssignments(ctx context.Context, tx bun.Tx, c account.C
 }
 
 func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Caller, a assignment.Processor) error {
-	if there, err := transactionsOf(ctx, tx, a.CustomerID, store.Clause{}, []uuid.UUID{a.TransactionID}); err != nil {
+	if there, err := transactionsOf(ctx, tx, a.CustomerID, nil, []uuid.UUID{a.TransactionID}); err != nil {
 		return err
 	} else if len(there) == 0 {
 		return ErrUndone

@@ -49,12 +49,12 @@ type processorRow struct {
 }
 
 // processorsOf lists who processes which of a customer's transactions, narrowed by a condition on t.
-func processorsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Clause) (list []processorRow, err error) {
+func processorsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition) (list []processorRow, err error) {
 	q := store.SQL(`SELECT r.specialist_id, p.name AS person, p.active, t.id AS transaction_id, t.number, t.name,
 		r.created_at AS since, COALESCE(b.name, '') AS "by"
 		FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id JOIN account AS p ON p.id = r.specialist_id
 		LEFT JOIN account AS b ON b.id = r.created_by WHERE r.customer_id = ?`, customerID)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` ORDER BY p.name_sort, p.id, t.number`)
 	return list, scan(ctx, db, q, &list)
 }
@@ -73,12 +73,12 @@ func matching(query string, but []uuid.UUID) (q store.Clause) {
 }
 
 // candidates lists active specialist users. visible is a condition on t, a transaction.
-func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible, which store.Clause, limit int) (list []Candidate, err error) {
+func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, which store.Clause, limit int) (list []Candidate, err error) {
 	q := store.SQL(`SELECT p.id, p.name, p.email,
 		EXISTS (SELECT 1 FROM customer_administrator AS a WHERE a.customer_id = ? AND a.specialist_id = p.id) AS administrator,
 		(SELECT count(*) FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id
 			WHERE r.customer_id = ? AND r.specialist_id = p.id`, customerID, customerID)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(`) AS processes FROM account AS p WHERE p.specialist AND p.active`)
 	q.Append(which)
 	q.Add(` ORDER BY p.name_sort, p.id LIMIT ?`, limit)
@@ -125,22 +125,22 @@ type visibleTransaction struct {
 
 // transactionsOf lists a customer's transactions that a condition on t lets through, by number; only those with the ids,
 // if there are any.
-func transactionsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Clause, ids []uuid.UUID) (list []visibleTransaction, err error) {
+func transactionsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, ids []uuid.UUID) (list []visibleTransaction, err error) {
 	q := store.SQL(`SELECT t.id, t.number, t.name, t.kind FROM transactions AS t WHERE t.customer_id = ?`, customerID)
 	if len(ids) > 0 {
 		q.Add(` AND t.id IN (?)`, bun.List(ids))
 	}
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` ORDER BY t.number`)
 	return list, scan(ctx, db, q, &list)
 }
 
 // processedBy lists those of a customer's transactions that a specialist user is an additional processor of, narrowed by a
 // condition on t, by number.
-func processedBy(ctx context.Context, db bun.IDB, customerID, specialistID uuid.UUID, visible store.Clause) (list []visibleTransaction, err error) {
+func processedBy(ctx context.Context, db bun.IDB, customerID, specialistID uuid.UUID, visible store.Condition) (list []visibleTransaction, err error) {
 	q := store.SQL(`SELECT t.id, t.number, t.name, t.kind FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id
 		WHERE r.customer_id = ? AND r.specialist_id = ?`, customerID, specialistID)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` ORDER BY t.number`)
 	return list, scan(ctx, db, q, &list)
 }

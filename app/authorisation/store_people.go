@@ -22,7 +22,7 @@ type transactionFilter struct {
 }
 
 // newestTransactions lists a customer's transactions that a condition on t lets through, newest first.
-func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Clause, f transactionFilter) (list []visibleTransaction, err error) {
+func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, f transactionFilter) (list []visibleTransaction, err error) {
 	q := store.SQL(`SELECT t.id, t.number, t.name, t.kind FROM transactions AS t WHERE t.customer_id = ?`, customerID)
 	if f.id != uuid.Nil {
 		q.Add(` AND t.id = ?`, f.id)
@@ -33,7 +33,7 @@ func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, v
 	if len(f.but) > 0 {
 		q.Add(` AND t.id NOT IN (?)`, bun.List(f.but))
 	}
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` ORDER BY t.created_at DESC, t.id DESC`)
 	if f.limit > 0 {
 		q.Add(` LIMIT ?`, f.limit+1)
@@ -56,14 +56,14 @@ type assignedRow struct {
 
 // assignedOf lists the assignments of a customer, narrowed by a condition on the transaction t of an additional processor:
 // people's own, then those of whom they stand in for at this moment.
-func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Clause, now time.Time) (list []assignedRow, err error) {
+func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, now time.Time) (list []assignedRow, err error) {
 	q := store.SQL(`WITH assigned AS (
 			SELECT a.specialist_id, 1 AS relation, CAST(NULL AS UUID) AS transaction_id, 0 AS number, '' AS transaction_name, '' AS kind, a.created_at, a.created_by
 			FROM customer_administrator AS a WHERE a.customer_id = ?
 			UNION ALL
 			SELECT r.specialist_id, 2, r.transaction_id, t.number, t.name, t.kind, r.created_at, r.created_by
 			FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id WHERE r.customer_id = ?`, customerID, customerID)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(`), standing AS (
 			SELECT assigned.*, specialist_id AS person_id, '' AS stands_for, CAST(NULL AS TIMESTAMPTZ) AS until FROM assigned
 			UNION ALL

@@ -42,34 +42,34 @@ const (
 
 // administeredBy lists the customers that a specialist user administers, narrowed by a condition on customer, in the order
 // of the index customer_administrator_specialist: a deep page costs what the first one does.
-func administeredBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Clause, after uuid.UUID, limit int) (list []ownedRow, err error) {
+func administeredBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after uuid.UUID, limit int) (list []ownedRow, err error) {
 	q := store.SQL(`SELECT a.customer_id, a.created_at AS since, `+customerColumns+fromAdministered, id)
 	q.Add(` AND a.customer_id > ?`, after)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` ORDER BY a.customer_id LIMIT ?`, limit)
 	return list, scan(ctx, db, q, &list)
 }
 
-func countAdministered(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Clause, limit int) (n int, err error) {
+func countAdministered(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, limit int) (n int, err error) {
 	q := store.SQL(`SELECT count(*) FROM (SELECT 1`+fromAdministered, id)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` LIMIT ?) AS capped`, limit)
 	return n, scan(ctx, db, q, &n)
 }
 
 // allProcessedBy lists the transactions that a specialist user is an additional processor of, narrowed by a condition on
 // t, by customer.
-func allProcessedBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Clause, after place, limit int) (list []ownedRow, err error) {
+func allProcessedBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after place, limit int) (list []ownedRow, err error) {
 	q := store.SQL(`SELECT r.customer_id, r.transaction_id, t.number, t.name, r.created_at AS since, `+customerColumns+fromProcessed, id)
 	q.Add(` AND (r.customer_id, r.transaction_id) > (?, ?)`, after.customer, after.transaction)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` ORDER BY r.customer_id, r.transaction_id LIMIT ?`, limit)
 	return list, scan(ctx, db, q, &list)
 }
 
-func countProcessed(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Clause, limit int) (n int, err error) {
+func countProcessed(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, limit int) (n int, err error) {
 	q := store.SQL(`SELECT count(*) FROM (SELECT 1`+fromProcessed, id)
-	q.Append(visible)
+	q.Add(` AND ?`, store.All(visible))
 	q.Add(` LIMIT ?) AS capped`, limit)
 	return n, scan(ctx, db, q, &n)
 }

@@ -77,7 +77,7 @@ func (s *Service) circleOf(ctx context.Context, c account.Caller, customerID uui
 	return k, s.addAccesses(ctx, c, k)
 }
 
-func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Clause) error {
+func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Condition) error {
 	rows, err := assignedOf(ctx, s.db, k.customer.ID, visible, s.now())
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"kontor/app/account"
 	"kontor/app/store"
@@ -16,9 +17,9 @@ const fewRelated = 1000
 
 // Attending is the customers that need attention now and on which somebody may act.
 type Attending struct {
-	// Table is a table expression to be called customer, with columns number, id, type, first_name, last_name, company_name
-	// and attention_at; read it in the order of attention_at and number.
-	Table   store.Clause
+	// Table is a query to be called customer, with columns number, id, type, first_name, last_name, company_name and
+	// attention_at; read it in the order of attention_at and number.
+	Table   *bun.SelectQuery
 	Few     bool // it is read off the caller's own customers, of which there are few
 	Nothing bool // there can be none
 }
@@ -39,51 +40,44 @@ func (s *Service) Attending(ctx context.Context, c account.Caller, w Want) (a At
 			return Attending{Nothing: true}, err
 		}
 	}
-	a.Table = store.SQL(`(SELECT customer.number, customer.id, customer.type, customer.first_name, customer.last_name,
-		customer.company_name, customer.attention_at FROM `)
+	a.Table = s.db.NewSelect().Column("customer.number", "customer.id", "customer.type", "customer.first_name",
+		"customer.last_name", "customer.company_name", "customer.attention_at")
 	switch {
 	case a.Few:
-		a.Table.Add(`(`)
-		a.Table.Append(related)
-		a.Table.Add(`) AS mine CROSS JOIN customer WHERE customer.id = mine.customer_id AND`)
+		a.Table.TableExpr(`(?) AS mine`, related).Join(`CROSS JOIN customer`).Where(`customer.id = mine.customer_id`)
 	case s.db.IsPostgres():
-		a.Table.Add(`customer WHERE`)
+		a.Table.TableExpr(`customer`)
 	default:
-		a.Table.Add(`customer INDEXED BY customer_attention WHERE`)
+		a.Table.TableExpr(`customer INDEXED BY customer_attention`)
 	}
-	a.Table.Add(` NOT customer.deleting AND customer.attention_at <= ?`, s.now())
-	a.Table.Append(sc.clause())
-	a.Table.Add(`)`)
+	a.Table.Where(`NOT customer.deleting`).Where(`customer.attention_at <= ?`, s.now()).Where(`?`, store.All(sc.where))
 	return a, nil
 }
 
 // relatedTo are the customers to which a caller has one of the relations, by column customer_id.
-func relatedTo(c account.Caller, of policies.Relation) (q store.Clause) {
-	add := func(part store.Clause) {
-		if q.SQL != "" {
-			q.Add(` UNION `)
+func relatedTo(c account.Caller, of policies.Relation) (q schema.QueryAppender) {
+	add := func(part schema.QueryAppender) {
+		if q != nil {
+			part = bun.SafeQuery(`? UNION ?`, q, part)
 		}
-		q.Append(part)
+		q = part
 	}
 	if of&policies.Administrator != 0 {
-		add(store.SQL(`SELECT DISTINCT ra.customer_id FROM customer_administrator AS ra WHERE ra.specialist_id IN (?)`, bun.List(c.Persons())))
+		add(bun.SafeQuery(`SELECT DISTINCT ra.customer_id FROM customer_administrator AS ra WHERE ra.specialist_id IN (?)`, bun.List(c.Persons())))
 	}
 	if of&policies.Processor != 0 {
-		add(store.SQL(`SELECT DISTINCT rp.customer_id FROM transaction_processor AS rp WHERE rp.specialist_id IN (?)`, bun.List(c.Persons())))
+		add(bun.SafeQuery(`SELECT DISTINCT rp.customer_id FROM transaction_processor AS rp WHERE rp.specialist_id IN (?)`, bun.List(c.Persons())))
 	}
 	if of&policies.Access != 0 {
-		add(store.SQL(`SELECT DISTINCT rx.customer_id FROM access AS rx WHERE rx.account_id = ? AND rx.registered_at IS NOT NULL
+		add(bun.SafeQuery(`SELECT DISTINCT rx.customer_id FROM access AS rx WHERE rx.account_id = ? AND rx.registered_at IS NOT NULL
 			AND rx.deactivated_at IS NULL`, c.ID))
 	}
 	return q
 }
 
 // isFew says whether there are at most fewRelated of them.
-func (s *Service) isFew(ctx context.Context, related store.Clause) (bool, error) {
-	q := store.SQL(`SELECT count(*) FROM (`)
-	q.Append(related)
-	q.Add(` LIMIT ?) AS related`, fewRelated+1)
+func (s *Service) isFew(ctx context.Context, related schema.QueryAppender) (bool, error) {
 	var n int
-	err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &n)
+	err := s.db.NewRaw(`SELECT count(*) FROM (? LIMIT ?) AS related`, related, fewRelated+1).Scan(ctx, &n)
 	return n <= fewRelated, err
 }

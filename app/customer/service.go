@@ -146,14 +146,14 @@ func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
 		relationTo(c, compiled.Matters()), bun.SafeQuery(condition, kinds...))}, nil
 }
 
-// Within is the condition that the caller may do w with the customer of a row of the table customer; it begins with AND
-// and is empty when they may with all. nothing says that no row can fulfil it.
-func (s *Service) Within(c account.Caller, w Want) (clause store.Clause, nothing bool, err error) {
+// Within is the condition that the caller may do w with the customer of a row of the table customer; it is nil when they
+// may with all. nothing says that no row can fulfil it.
+func (s *Service) Within(c account.Caller, w Want) (where store.Condition, nothing bool, err error) {
 	sc, err := s.scopeOf(c, w)
 	if err != nil || sc.nothing {
-		return store.SQL(` AND FALSE`), true, err
+		return store.Any(), true, err
 	}
-	return sc.clause(), false, nil
+	return sc.where, false, nil
 }
 
 // Authorise is for features beside this one: it loads the customer and requires that the caller may do w with it. db may
@@ -227,11 +227,9 @@ func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants 
 	return may, nil
 }
 
-// Readable is the condition on a row of the table customer that the caller may read it: it begins with AND and is empty
-// when they may read all. nothing says that no row can fulfil it. It is for features that name customers in passing.
-func (s *Service) Readable(c account.Caller) (clause store.Clause, nothing bool, err error) {
-	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
-	return sc.clause(), sc.nothing, err
+// Readable is Within for who reads the customer: it is for features that name customers in passing.
+func (s *Service) Readable(c account.Caller) (where store.Condition, nothing bool, err error) {
+	return s.Within(c, Want{policies.Customer, policies.Read})
 }
 
 // Get loads a customer. ErrNotFound also while it is being deleted.

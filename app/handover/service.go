@@ -27,7 +27,7 @@ type Customers interface {
 
 // Transactions is what this package needs of transaction.Service.
 type Transactions interface {
-	Within(c account.Caller, action policies.Action, alias string) (clause store.Clause, nothing bool, err error)
+	Within(c account.Caller, action policies.Action, alias string) (where store.Condition, nothing bool, err error)
 	SetResponsible(ctx context.Context, tx bun.IDB, ids []uuid.UUID, to uuid.UUID) error
 }
 

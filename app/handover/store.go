@@ -135,11 +135,11 @@ func (s *Service) shared(ctx context.Context, from, to uuid.UUID) (a Assignments
 }
 
 // exampleTransactions are some of those that a person processes, of which so many are looked at.
-func (s *Service) exampleTransactions(ctx context.Context, from uuid.UUID, within store.Clause) (list []Example, err error) {
+func (s *Service) exampleTransactions(ctx context.Context, from uuid.UUID, within store.Condition) (list []Example, err error) {
 	q := store.SQL(`SELECT t.id, t.number, t.name FROM (SELECT x.transaction_id FROM transaction_processor AS x WHERE x.specialist_id = ?
 		ORDER BY x.customer_id LIMIT 2000) AS seen JOIN transactions AS t ON t.id = seen.transaction_id
 		JOIN customer AS k ON k.id = t.customer_id WHERE NOT k.deleting`, from)
-	q.Append(within)
+	q.Add(` AND ?`, store.All(within))
 	q.Add(` ORDER BY t.number LIMIT 10`)
 	err = s.o.DB.NewRaw(q.SQL, q.Args...).Scan(ctx, &list)
 	return list, err

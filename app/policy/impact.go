@@ -314,25 +314,25 @@ func (m *measure) arrange() {
 
 // examples names some of what each line counts, as far as the viewer may see it.
 func (m *measure) examples(ctx context.Context) error {
-	within := map[policies.Object]store.Clause{}
-	if clause, nothing, err := m.s.o.Transactions.Within(m.viewer, policies.Read, "t"); err != nil {
+	within := map[policies.Object]store.Condition{}
+	if where, nothing, err := m.s.o.Transactions.Within(m.viewer, policies.Read, "t"); err != nil {
 		return err
 	} else if !nothing {
-		within[policies.Transaction] = clause
+		within[policies.Transaction] = where
 	}
-	if clause, nothing, err := m.s.o.Customers.Readable(m.viewer); err != nil {
+	if where, nothing, err := m.s.o.Customers.Readable(m.viewer); err != nil {
 		return err
 	} else if !nothing {
-		within[policies.Customer] = clause
+		within[policies.Customer] = where
 	}
 	for i := range m.out.Lines {
 		l := &m.out.Lines[i]
-		clause, some := within[l.Unit]
+		where, some := within[l.Unit]
 		if !some {
 			continue
 		}
 		var err error
-		if l.Examples, err = examplesOf(ctx, m.s.o.DB, *l, clause, m.now); err != nil {
+		if l.Examples, err = examplesOf(ctx, m.s.o.DB, *l, where, m.now); err != nil {
 			return err
 		}
 	}

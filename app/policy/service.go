@@ -21,12 +21,12 @@ import (
 
 // Transactions is what this package needs of transaction.Service.
 type Transactions interface {
-	Within(c account.Caller, action policies.Action, alias string) (clause store.Clause, nothing bool, err error)
+	Within(c account.Caller, action policies.Action, alias string) (where store.Condition, nothing bool, err error)
 }
 
 // Customers is what this package needs of customer.Service.
 type Customers interface {
-	Readable(c account.Caller) (clause store.Clause, nothing bool, err error)
+	Readable(c account.Caller) (where store.Condition, nothing bool, err error)
 }
 
 // Options are what a Service is made of. Load, Follow and Reset do without Approvals, Transactions, Customers and Log.

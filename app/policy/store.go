@@ -212,9 +212,9 @@ func deleteExpectation(ctx context.Context, tx bun.IDB, id uuid.UUID) (e Expecta
 }
 
 // seen finds a transaction by its number among those that the condition lets through.
-func seen(ctx context.Context, db bun.IDB, number int64, within store.Clause) (id uuid.UUID, ok bool, err error) {
+func seen(ctx context.Context, db bun.IDB, number int64, within store.Condition) (id uuid.UUID, ok bool, err error) {
 	q := store.SQL(`SELECT t.id FROM transactions AS t JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE t.number = ?`, number)
-	q.Append(within)
+	q.Add(` AND ?`, store.All(within))
 	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &id)
 	if store.IsNoRows(err) {
 		return id, false, nil
@@ -223,13 +223,13 @@ func seen(ctx context.Context, db bun.IDB, number int64, within store.Clause) (i
 }
 
 // seenAmong are those of the transactions that the condition lets through.
-func seenAmong(ctx context.Context, db bun.IDB, ids []uuid.UUID, within store.Clause) (seen map[uuid.UUID]bool, err error) {
+func seenAmong(ctx context.Context, db bun.IDB, ids []uuid.UUID, within store.Condition) (seen map[uuid.UUID]bool, err error) {
 	seen = map[uuid.UUID]bool{}
 	if len(ids) == 0 {
 		return seen, nil
 	}
 	q := store.SQL(`SELECT t.id FROM transactions AS t WHERE t.id IN (?)`, bun.List(ids))
-	q.Append(within)
+	q.Add(` AND ?`, store.All(within))
 	var found []uuid.UUID
 	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &found)
 	for _, id := range found {

@@ -215,7 +215,7 @@ const examplesAmong = 500
 
 // examplesOf names some of what a line counts, the newest first; within is what the viewer may see. What a person has no
 // relation to is not named: that is everything else.
-func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Clause, now time.Time) (names []string, err error) {
+func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Condition, now time.Time) (names []string, err error) {
 	cells := store.SQL(`(FALSE`)
 	column := map[policies.Object]string{policies.Transaction: `t.kind`, policies.Customer: `customer.type`}[l.Unit]
 	for _, ch := range l.cells {
@@ -247,7 +247,7 @@ func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Clause, no
 		q.Add(`) AS m JOIN transactions AS t ON t.id = m.transaction_id JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE `)
 	}
 	q.Append(cells)
-	q.Append(within)
+	q.Add(` AND ?`, store.All(within))
 	if l.Unit == policies.Customer {
 		q.Add(` ORDER BY customer.number DESC LIMIT ?`, maxExamples)
 	} else {

@@ -6,7 +6,8 @@ import (
 )
 
 // Condition is an expression of SQL that is true or false for a row, with its arguments: what bun.SafeQuery makes, or a
-// query of Bun. It stands in another query by a "?".
+// query of Bun. It stands in another query by a "?". nil is the condition that all rows fulfil: since Bun writes NULL for
+// nil, a condition that may be nil goes through All.
 type Condition = schema.QueryAppender
 
 // All is the condition that all of these are true; of none it is TRUE.
@@ -31,7 +32,9 @@ func (j joined) AppendQuery(gen schema.QueryGen, b []byte) (_ []byte, err error)
 		if i > 0 {
 			b = append(b, j.word...)
 		}
-		if b, err = c.AppendQuery(gen, b); err != nil {
+		if c == nil {
+			b = append(b, "TRUE"...)
+		} else if b, err = c.AppendQuery(gen, b); err != nil {
 			return nil, err
 		}
 	}

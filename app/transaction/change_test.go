@@ -173,8 +173,8 @@ func TestUpdate(t *testing.T) {
 
 func second[A any](_ A, err error) error { return err }
 
-// TestLogClause: who has no relation to a transaction finds neither its name nor its number in the customer's log.
-func TestLogClause(t *testing.T) {
+// TestLogged: who has no relation to a transaction finds neither its name nor its number in the customer's log.
+func TestLogged(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		seen, hidden := w.create(w.anna, w.customer, "Gezeigt"), w.create(w.anna, w.customer, "Verborgen")
@@ -189,9 +189,9 @@ func TestLogClause(t *testing.T) {
 			"an administrator": {w.anna, true, true}, "a processor of one": {w.ben, true, false}, "somebody without relation": {w.clara, false, false},
 			"an auditor": {w.auditor, true, true},
 		} {
-			clause, err := w.LogClause(c.caller, "entry")
+			logged, err := w.Logged(c.caller, "entry")
 			w.Must(err)
-			entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil, clause)
+			entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil, logged)
 			w.Must(err)
 			var log string
 			for _, e := range entries {

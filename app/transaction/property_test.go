@@ -17,6 +17,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/customer"
 	"kontor/app/effort"
+	"kontor/app/store"
 	"kontor/policies"
 	"kontor/policies/policytest"
 )
@@ -238,7 +239,7 @@ func (c *chance) compare(p account.Caller) {
 		within, nothing, err := c.Within(p, action, "w")
 		c.Must(err)
 		var ids []uuid.UUID
-		c.Must(c.db.NewRaw(`SELECT w.id FROM transactions AS w WHERE TRUE ?`, within).Scan(ctx, &ids))
+		c.Must(c.db.NewRaw(`SELECT w.id FROM transactions AS w WHERE ?`, store.All(within)).Scan(ctx, &ids))
 		for _, r := range rows {
 			if slices.Contains(ids, r.ID) != may(r.ID) || nothing && may(r.ID) {
 				c.Fatalf("%s may %s %s: within %v, decided %v", p.Name, action, Label(r.Number), slices.Contains(ids, r.ID), may(r.ID))

@@ -102,32 +102,32 @@ func (s *Service) MaySeeAny(c account.Caller) (bool, error) {
 // Today is the date that a due date is compared with, as ISO 8601.
 func (s *Service) Today() string { return s.now().In(s.zone).Format(time.DateOnly) }
 
-// LogClause is the condition that an entry of the log, a row of that table alias, is about no transaction or about one
-// that the caller may see; it begins with AND and is empty when they may see all.
-func (s *Service) LogClause(c account.Caller, alias string) (store.Clause, error) {
+// Logged is the condition that an entry of the log, a row of that table alias, is about no transaction or about one that
+// the caller may see; it is nil when they may see all.
+func (s *Service) Logged(c account.Caller, alias string) (store.Condition, error) {
 	within, nothing, err := s.Within(c, policies.Read, "logged")
-	if err != nil || nothing {
-		return store.SQL(` AND ` + alias + `.transaction_id IS NULL`), err
-	}
-	if within.SQL == "" {
-		return store.Clause{}, nil
-	}
 	log := bun.Ident(alias)
-	return store.SQL(` AND (?.transaction_id IS NULL OR EXISTS (SELECT 1 FROM transactions AS logged
-		WHERE logged.id = ?.transaction_id ?))`, log, log, within), nil
+	if err != nil || nothing {
+		return bun.SafeQuery(`?.transaction_id IS NULL`, log), err
+	}
+	if within == nil {
+		return nil, nil
+	}
+	return bun.SafeQuery(`(?.transaction_id IS NULL OR EXISTS (SELECT 1 FROM transactions AS logged
+		WHERE logged.id = ?.transaction_id AND ?))`, log, log, within), nil
 }
 
-// Within is the condition that the caller may do action with the transaction of the row of that table alias; it begins
-// with AND and is empty when they may with all. It is for queries about single customers' or few transactions; lists
+// Within is the condition that the caller may do action with the transaction of the row of that table alias; it is nil
+// when they may with all. It is for queries about single customers' or few transactions; lists
 // over all are List's. nothing says that no row can fulfil it.
-func (s *Service) Within(c account.Caller, action policies.Action, alias string) (clause store.Clause, nothing bool, err error) {
+func (s *Service) Within(c account.Caller, action policies.Action, alias string) (where store.Condition, nothing bool, err error) {
 	scope, err := s.policy.Scope(c.Roles, policies.Transaction, action)
 	if err != nil || scope.Nothing() {
-		return store.SQL(` AND FALSE`), true, err
+		return store.Any(), true, err
 	}
 	if scope.Everything() {
-		return store.Clause{}, false, nil
+		return nil, false, nil
 	}
-	return store.SQL(` AND EXISTS (SELECT 1 FROM (SELECT ? AS mask) AS related WHERE ?)`,
+	return bun.SafeQuery(`EXISTS (SELECT 1 FROM (SELECT ? AS mask) AS related WHERE ?)`,
 		relationTo(c, alias, scope.Matters()), allowed(scope, "related.mask", alias+".kind")), false, nil
 }

@@ -14,6 +14,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/approval"
 	"kontor/app/customer"
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -225,7 +226,7 @@ func (f *firm) rightsAt(out map[string]bool, c account.Caller, at place) {
 			continue
 		}
 		var n int
-		f.must(f.s.DB.NewRaw("SELECT count(*) FROM transactions AS t WHERE t.id = ?"+within.SQL, append([]any{at.transaction}, within.Args...)...).Scan(f.ctx, &n))
+		f.must(f.s.DB.NewRaw("SELECT count(*) FROM transactions AS t WHERE t.id = ? AND ?", at.transaction, store.All(within)).Scan(f.ctx, &n))
 		if n > 0 {
 			note("transaction", action)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
 	"kontor/app/internal/web/customerpage"
@@ -57,9 +58,9 @@ func (s *Screens) showAudit(c *fiber.Ctx) error {
 
 // auditOf reads the page of the log that the address asks for. Whether the caller may is asked before.
 // entries about transactions that they may not see are left out.
-func (s *Screens) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only ...store.Clause) (auditPage, error) {
+func (s *Screens) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only ...store.Condition) (auditPage, error) {
 	before := uuid.FromStringOrNil(c.Query("after"))
-	visible, err := s.transactions.LogClause(s.Caller(c), "entry")
+	visible, err := s.transactions.Logged(s.Caller(c), "entry")
 	if err != nil {
 		return auditPage{}, err
 	}
@@ -72,7 +73,7 @@ func (s *Screens) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only 
 	}
 	d := auditPage{
 		Entries: entries, Of: customerID != uuid.Nil,
-		Empty: kit.Empty{List: "log", Why: kit.EmptinessOf(before != uuid.Nil, visible.SQL == ""), Clear: path},
+		Empty: kit.Empty{List: "log", Why: kit.EmptinessOf(before != uuid.Nil, visible == nil), Clear: path},
 	}
 	if more {
 		d.Next = path + "?after=" + entries[len(entries)-1].ID.String()
@@ -117,7 +118,7 @@ func (s *Screens) showTransactionLog(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	entries, err := s.auditOf(c, x.CustomerID, x.Path+"/log", store.SQL(` AND entry.transaction_id = ?`, x.ID))
+	entries, err := s.auditOf(c, x.CustomerID, x.Path+"/log", bun.SafeQuery(`entry.transaction_id = ?`, x.ID))
 	if err != nil {
 		return err
 	}
