@@ -383,18 +383,13 @@ func (w *world) rows(patterns ...string) (found []string) {
 		w.Fatalf("only %d columns seen", len(columns))
 	}
 	for _, c := range columns {
-		text := store.SQL(`CAST(? AS TEXT)`, bun.Ident(c.Column))
+		text := bun.SafeQuery(`CAST(? AS TEXT)`, bun.Ident(c.Column))
 		if c.Type == "bytea" {
-			text = store.SQL(`encode(?, 'escape')`, bun.Ident(c.Column))
+			text = bun.SafeQuery(`encode(?, 'escape')`, bun.Ident(c.Column))
 		}
 		for _, pattern := range patterns {
-			q := store.SQL(`SELECT `)
-			q.Append(text)
-			q.Add(` FROM ? WHERE `, bun.Ident(c.Table))
-			q.Append(text)
-			q.Add(` `+like+` ?`, pattern)
 			var values []string
-			w.Must(w.db.NewRaw(q.SQL, q.Args...).Scan(w.Ctx, &values))
+			w.Must(w.db.NewRaw(`SELECT ? FROM ? WHERE ? `+like+` ?`, text, bun.Ident(c.Table), text, pattern).Scan(w.Ctx, &values))
 			for _, v := range values {
 				found = append(found, c.Table+"."+c.Column+": "+v)
 			}

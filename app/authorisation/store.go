@@ -19,21 +19,19 @@ type person struct {
 	Name string    `bun:"name"`
 }
 
-func scan(ctx context.Context, db bun.IDB, q store.Clause, into any) error {
-	return db.NewRaw(q.SQL, q.Args...).Scan(ctx, into)
-}
-
-// locked keeps the rows of a table alias from changing until the tx ends, where the database has row locks.
-func locked(db bun.IDB, q *store.Clause, strength string) {
-	if db.Dialect().Name() == dialect.PG {
-		q.Add(` FOR ` + strength)
+// locked keeps the rows of a query from changing until the tx ends, where the database has row locks.
+func locked(q *bun.SelectQuery, strength string) *bun.SelectQuery {
+	if q.Dialect().Name() == dialect.PG {
+		return q.For(strength)
 	}
+	return q
 }
 
 func administratorsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) (list []AdministratorRow, err error) {
-	err = scan(ctx, db, store.SQL(`SELECT a.specialist_id, p.name, p.active, a.created_at AS since, COALESCE(b.name, '') AS "by"
-		FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id LEFT JOIN account AS b ON b.id = a.created_by
-		WHERE a.customer_id = ? ORDER BY p.name_sort, p.id`, customerID), &list)
+	err = db.NewSelect().TableExpr(`customer_administrator AS a`).
+		ColumnExpr(`a.specialist_id, p.name, p.active, a.created_at AS since, COALESCE(b.name, '') AS "by"`).
+		Join(`JOIN account AS p ON p.id = a.specialist_id`).Join(`LEFT JOIN account AS b ON b.id = a.created_by`).
+		Where(`a.customer_id = ?`, customerID).OrderExpr(`p.name_sort, p.id`).Scan(ctx, &list)
 	return list, err
 }
 
@@ -50,53 +48,59 @@ type processorRow struct {
 
 // processorsOf lists who processes which of a customer's transactions, narrowed by a condition on t.
 func processorsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition) (list []processorRow, err error) {
-	q := store.SQL(`SELECT r.specialist_id, p.name AS person, p.active, t.id AS transaction_id, t.number, t.name,
-		r.created_at AS since, COALESCE(b.name, '') AS "by"
-		FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id JOIN account AS p ON p.id = r.specialist_id
-		LEFT JOIN account AS b ON b.id = r.created_by WHERE r.customer_id = ?`, customerID)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` ORDER BY p.name_sort, p.id, t.number`)
-	return list, scan(ctx, db, q, &list)
+	err = db.NewSelect().TableExpr(`transaction_processor AS r`).
+		ColumnExpr(`r.specialist_id, p.name AS person, p.active, t.id AS transaction_id, t.number, t.name`).
+		ColumnExpr(`r.created_at AS since, COALESCE(b.name, '') AS "by"`).
+		Join(`JOIN transactions AS t ON t.id = r.transaction_id`).Join(`JOIN account AS p ON p.id = r.specialist_id`).
+		Join(`LEFT JOIN account AS b ON b.id = r.created_by`).
+		Where(`r.customer_id = ?`, customerID).Where(`?`, store.All(visible)).
+		OrderExpr(`p.name_sort, p.id, t.number`).Scan(ctx, &list)
+	return list, err
 }
 
 // chosen and matching are conditions on the people to offer, an account p.
-func chosen(ids []uuid.UUID) store.Clause { return store.SQL(` AND p.id IN (?)`, bun.List(ids)) }
+func chosen(ids []uuid.UUID) store.Condition { return bun.SafeQuery(`p.id IN (?)`, bun.List(ids)) }
 
-func matching(query string, but []uuid.UUID) (q store.Clause) {
-	for _, word := range strings.Fields(store.Fold(query)) { // folded words are letters and digits: nothing of LIKE's own is in them
-		q.Add(` AND p.search LIKE ?`, "%"+word+"%")
-	}
+func matching(query string, but []uuid.UUID) store.Condition {
+	conditions := matchingWords(query)
 	if len(but) > 0 {
-		q.Add(` AND p.id NOT IN (?)`, bun.List(but))
+		conditions = append(conditions, bun.SafeQuery(`p.id NOT IN (?)`, bun.List(but)))
 	}
-	return q
+	return store.All(conditions...)
+}
+
+// matchingWords are the conditions that each word of a query is in the name of p.
+func matchingWords(query string) (each []store.Condition) {
+	for _, word := range strings.Fields(store.Fold(query)) { // folded words are letters and digits: nothing of LIKE's own is in them
+		each = append(each, bun.SafeQuery(`p.search LIKE ?`, "%"+word+"%"))
+	}
+	return each
 }
 
 // candidates lists active specialist users. visible is a condition on t, a transaction.
-func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, which store.Clause, limit int) (list []Candidate, err error) {
-	q := store.SQL(`SELECT p.id, p.name, p.email,
-		EXISTS (SELECT 1 FROM customer_administrator AS a WHERE a.customer_id = ? AND a.specialist_id = p.id) AS administrator,
-		(SELECT count(*) FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id
-			WHERE r.customer_id = ? AND r.specialist_id = p.id`, customerID, customerID)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(`) AS processes FROM account AS p WHERE p.specialist AND p.active`)
-	q.Append(which)
-	q.Add(` ORDER BY p.name_sort, p.id LIMIT ?`, limit)
-	return list, scan(ctx, db, q, &list)
+func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible, which store.Condition, limit int) (list []Candidate, err error) {
+	processes := db.NewSelect().TableExpr(`transaction_processor AS r`).ColumnExpr(`count(*)`).
+		Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
+		Where(`r.customer_id = ?`, customerID).Where(`r.specialist_id = p.id`).Where(`?`, store.All(visible))
+	err = db.NewSelect().TableExpr(`account AS p`).ColumnExpr(`p.id, p.name, p.email`).
+		ColumnExpr(`EXISTS (SELECT 1 FROM customer_administrator AS a WHERE a.customer_id = ? AND a.specialist_id = p.id) AS administrator`, customerID).
+		ColumnExpr(`(?) AS processes`, processes).
+		Where(`p.specialist`).Where(`p.active`).Where(`?`, which).OrderExpr(`p.name_sort, p.id`).Limit(int64(limit)).Scan(ctx, &list)
+	return list, err
 }
 
 // lockActive loads those of the specialist users who are active, by name; they stay so until the tx ends.
 func lockActive(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []person, err error) {
-	q := store.SQL(`SELECT id, name FROM account WHERE id IN (?) AND specialist AND active ORDER BY name_sort, id`, bun.List(ids))
-	locked(tx, &q, "SHARE")
-	return list, scan(ctx, tx, q, &list)
+	err = locked(tx.NewSelect().Table("account"), "SHARE").Column("id", "name").
+		Where(`id IN (?)`, bun.List(ids)).Where(`specialist`).Where(`active`).OrderExpr(`name_sort, id`).Scan(ctx, &list)
+	return list, err
 }
 
 // administering says which of the specialist users administer the customer.
 func administering(ctx context.Context, db bun.IDB, customerID uuid.UUID, specialists []uuid.UUID) (map[uuid.UUID]bool, error) {
 	var ids []uuid.UUID
-	err := scan(ctx, db, store.SQL(`SELECT specialist_id FROM customer_administrator WHERE customer_id = ? AND specialist_id IN (?)`,
-		customerID, bun.List(specialists)), &ids)
+	err := db.NewSelect().Table("customer_administrator").Column("specialist_id").
+		Where(`customer_id = ?`, customerID).Where(`specialist_id IN (?)`, bun.List(specialists)).Scan(ctx, &ids)
 	set := make(map[uuid.UUID]bool, len(ids))
 	for _, id := range ids {
 		set[id] = true
@@ -105,14 +109,16 @@ func administering(ctx context.Context, db bun.IDB, customerID uuid.UUID, specia
 }
 
 func countActiveAdministrators(ctx context.Context, tx bun.IDB, customerID uuid.UUID) (n int, err error) {
-	return n, scan(ctx, tx, store.SQL(`SELECT count(*) FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id
-		WHERE a.customer_id = ? AND p.active`, customerID), &n)
+	err = tx.NewSelect().TableExpr(`customer_administrator AS a`).ColumnExpr(`count(*)`).
+		Join(`JOIN account AS p ON p.id = a.specialist_id`).Where(`a.customer_id = ?`, customerID).Where(`p.active`).Scan(ctx, &n)
+	return n, err
 }
 
 // countProcessing counts the pairs of these people and transactions that are assigned.
 func countProcessing(ctx context.Context, db bun.IDB, specialists, transactions []uuid.UUID) (n int, err error) {
-	return n, scan(ctx, db, store.SQL(`SELECT count(*) FROM transaction_processor WHERE specialist_id IN (?) AND transaction_id IN (?)`,
-		bun.List(specialists), bun.List(transactions)), &n)
+	err = db.NewSelect().Table("transaction_processor").ColumnExpr(`count(*)`).
+		Where(`specialist_id IN (?)`, bun.List(specialists)).Where(`transaction_id IN (?)`, bun.List(transactions)).Scan(ctx, &n)
+	return n, err
 }
 
 // visibleTransaction is a transaction that the caller may see.
@@ -123,26 +129,28 @@ type visibleTransaction struct {
 	Kind   string    `bun:"kind"`
 }
 
+// selectTransactions begins a query of visibleTransactions, of a table transactions called t.
+func selectTransactions(db bun.IDB, visible store.Condition) *bun.SelectQuery {
+	return db.NewSelect().ColumnExpr(`t.id, t.number, t.name, t.kind`).Where(`?`, store.All(visible))
+}
+
 // transactionsOf lists a customer's transactions that a condition on t lets through, by number; only those with the ids,
 // if there are any.
 func transactionsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, ids []uuid.UUID) (list []visibleTransaction, err error) {
-	q := store.SQL(`SELECT t.id, t.number, t.name, t.kind FROM transactions AS t WHERE t.customer_id = ?`, customerID)
+	q := selectTransactions(db, visible).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
 	if len(ids) > 0 {
-		q.Add(` AND t.id IN (?)`, bun.List(ids))
+		q.Where(`t.id IN (?)`, bun.List(ids))
 	}
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` ORDER BY t.number`)
-	return list, scan(ctx, db, q, &list)
+	err = q.Order("t.number").Scan(ctx, &list)
+	return list, err
 }
 
 // processedBy lists those of a customer's transactions that a specialist user is an additional processor of, narrowed by a
 // condition on t, by number.
 func processedBy(ctx context.Context, db bun.IDB, customerID, specialistID uuid.UUID, visible store.Condition) (list []visibleTransaction, err error) {
-	q := store.SQL(`SELECT t.id, t.number, t.name, t.kind FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id
-		WHERE r.customer_id = ? AND r.specialist_id = ?`, customerID, specialistID)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` ORDER BY t.number`)
-	return list, scan(ctx, db, q, &list)
+	err = selectTransactions(db, visible).TableExpr(`transaction_processor AS r`).Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
+		Where(`r.customer_id = ?`, customerID).Where(`r.specialist_id = ?`, specialistID).Order("t.number").Scan(ctx, &list)
+	return list, err
 }
 
 // named finds a specialist user's name; "" when there is none.
@@ -171,8 +179,7 @@ func insertRemoval(ctx context.Context, tx bun.IDB, r removalRow) error {
 // takeRemoval deletes a removal and returns it: of two who undo it at once, one gets it. ok=false when there is none of
 // this person's that is still good.
 func takeRemoval(ctx context.Context, tx bun.IDB, id, by uuid.UUID, now time.Time) (r removalRow, ok bool, err error) {
-	err = scan(ctx, tx, store.SQL(`DELETE FROM authorisation_removal WHERE id = ? AND removed_by = ? AND expires_at > ?
-		RETURNING id, customer_id, removed_by, expires_at, sealed`, id, by, now), &r)
+	err = tx.NewDelete().Model(&r).Where("id = ?", id).Where("removed_by = ?", by).Where("expires_at > ?", now).Returning("*").Scan(ctx)
 	if store.IsNoRows(err) {
 		return r, false, nil
 	}
@@ -181,26 +188,27 @@ func takeRemoval(ctx context.Context, tx bun.IDB, id, by uuid.UUID, now time.Tim
 
 // removalsOf lists what a person can undo at a customer, newest first.
 func removalsOf(ctx context.Context, db bun.IDB, customerID, by uuid.UUID, now time.Time) (list []removalRow, err error) {
-	return list, scan(ctx, db, store.SQL(`SELECT id, customer_id, removed_by, expires_at, sealed FROM authorisation_removal
-		WHERE customer_id = ? AND removed_by = ? AND expires_at > ? ORDER BY expires_at DESC, id DESC`, customerID, by, now), &list)
+	err = db.NewSelect().Model(&list).Where("customer_id = ?", customerID).Where("removed_by = ?", by).Where("expires_at > ?", now).
+		Order("expires_at DESC", "id DESC").Scan(ctx)
+	return list, err
 }
 
 // endRemovals takes from people what they could undo at a customer: from now on it is as if the time were over.
 func endRemovals(ctx context.Context, tx bun.IDB, customerID uuid.UUID, by []uuid.UUID, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE authorisation_removal SET expires_at = ? WHERE customer_id = ? AND removed_by IN (?) AND expires_at > ?`,
-		ended(now), customerID, bun.List(by), ended(now))
+	_, err := tx.NewUpdate().Model((*removalRow)(nil)).Set("expires_at = ?", ended(now)).
+		Where("customer_id = ?", customerID).Where("removed_by IN (?)", bun.List(by)).Where("expires_at > ?", ended(now)).Exec(ctx)
 	return err
 }
 
 func allSealed(ctx context.Context, db bun.IDB) (list [][]byte, err error) {
-	return list, scan(ctx, db, store.SQL(`SELECT sealed FROM authorisation_removal`), &list)
+	err = db.NewSelect().Model((*removalRow)(nil)).Column("sealed").Scan(ctx, &list)
+	return list, err
 }
 
 // endExpired decides for good that what is past its time can't be undone, whatever time it is for another process, and
 // returns it.
 func endExpired(ctx context.Context, db bun.IDB, now time.Time) (list []removalRow, err error) {
-	err = scan(ctx, db, store.SQL(`UPDATE authorisation_removal SET expires_at = ? WHERE expires_at <= ?
-		RETURNING id, customer_id, removed_by, expires_at, sealed`, ended(now), now), &list)
+	err = db.NewUpdate().Model(&list).Set("expires_at = ?", ended(now)).Where("expires_at <= ?", now).Returning("*").Scan(ctx)
 	return list, err
 }
 
@@ -208,6 +216,6 @@ func endExpired(ctx context.Context, db bun.IDB, now time.Time) (list []removalR
 func ended(now time.Time) time.Time { return now.Add(-UndoLife) }
 
 func deleteRemovals(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM authorisation_removal WHERE id IN (?)`, bun.List(ids))
+	_, err := tx.NewDelete().Model((*removalRow)(nil)).Where("id IN (?)", bun.List(ids)).Exec(ctx)
 	return err
 }

@@ -23,22 +23,21 @@ type transactionFilter struct {
 
 // newestTransactions lists a customer's transactions that a condition on t lets through, newest first.
 func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, f transactionFilter) (list []visibleTransaction, err error) {
-	q := store.SQL(`SELECT t.id, t.number, t.name, t.kind FROM transactions AS t WHERE t.customer_id = ?`, customerID)
+	q := selectTransactions(db, visible).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
 	if f.id != uuid.Nil {
-		q.Add(` AND t.id = ?`, f.id)
+		q.Where(`t.id = ?`, f.id)
 	}
 	for _, word := range strings.Fields(store.Fold(strings.ReplaceAll(f.query, "-", ""))) {
-		q.Add(` AND (t.name_folded LIKE ? OR 'v' || t.number LIKE ?)`, "%"+word+"%", "%"+word+"%")
+		q.Where(`t.name_folded LIKE ? OR 'v' || t.number LIKE ?`, "%"+word+"%", "%"+word+"%")
 	}
 	if len(f.but) > 0 {
-		q.Add(` AND t.id NOT IN (?)`, bun.List(f.but))
+		q.Where(`t.id NOT IN (?)`, bun.List(f.but))
 	}
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` ORDER BY t.created_at DESC, t.id DESC`)
 	if f.limit > 0 {
-		q.Add(` LIMIT ?`, f.limit+1)
+		q.Limit(int64(f.limit) + 1)
 	}
-	return list, scan(ctx, db, q, &list)
+	err = q.OrderExpr(`t.created_at DESC, t.id DESC`).Scan(ctx, &list)
+	return list, err
 }
 
 type assignedRow struct {
@@ -57,14 +56,13 @@ type assignedRow struct {
 // assignedOf lists the assignments of a customer, narrowed by a condition on the transaction t of an additional processor:
 // people's own, then those of whom they stand in for at this moment.
 func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, now time.Time) (list []assignedRow, err error) {
-	q := store.SQL(`WITH assigned AS (
+	err = db.NewRaw(`WITH assigned AS (
 			SELECT a.specialist_id, 1 AS relation, CAST(NULL AS UUID) AS transaction_id, 0 AS number, '' AS transaction_name, '' AS kind, a.created_at, a.created_by
 			FROM customer_administrator AS a WHERE a.customer_id = ?
 			UNION ALL
 			SELECT r.specialist_id, 2, r.transaction_id, t.number, t.name, t.kind, r.created_at, r.created_by
-			FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id WHERE r.customer_id = ?`, customerID, customerID)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(`), standing AS (
+			FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id WHERE r.customer_id = ? AND ?
+		), standing AS (
 			SELECT assigned.*, specialist_id AS person_id, '' AS stands_for, CAST(NULL AS TIMESTAMPTZ) AS until FROM assigned
 			UNION ALL
 			SELECT assigned.*, d.deputy_id, s.name, d.ends_at FROM assigned JOIN deputy AS d ON d.specialist_id = assigned.specialist_id
@@ -73,8 +71,9 @@ func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible s
 		SELECT f.person_id, f.relation, f.transaction_id, f.number, f.transaction_name AS "transaction", f.kind, f.created_at AS since,
 			COALESCE(b.name, '') AS "by", f.stands_for, f.until
 		FROM standing AS f LEFT JOIN account AS b ON b.id = f.created_by
-		ORDER BY f.relation, f.number, f.stands_for, f.created_at`, now, now)
-	return list, scan(ctx, db, q, &list)
+		ORDER BY f.relation, f.number, f.stands_for, f.created_at`,
+		customerID, customerID, store.All(visible), now, now).Scan(ctx, &list)
+	return list, err
 }
 
 type personRow struct {
@@ -94,17 +93,20 @@ func (r personRow) person() Person {
 	return Person{ID: r.ID, Name: r.Name, Specialist: r.Specialist, Active: r.Active, Roles: r.Roles(r.Specialist)}
 }
 
+// selectPeople begins a query of personRows, of a table account called p.
+func selectPeople(db bun.IDB) *bun.SelectQuery {
+	return db.NewSelect().TableExpr(`account AS p`).ColumnExpr(personColumns)
+}
+
 func peopleByID(ctx context.Context, db bun.IDB, ids []uuid.UUID) (list []personRow, err error) {
-	return list, scan(ctx, db, store.SQL(`SELECT `+personColumns+` FROM account AS p WHERE p.id IN (?)`, bun.List(ids)), &list)
+	err = selectPeople(db).Where(`p.id IN (?)`, bun.List(ids)).Scan(ctx, &list)
+	return list, err
 }
 
 // peopleByRole lists active specialist users who have one of the roles, by name.
 func peopleByRole(ctx context.Context, db bun.IDB, roles []policies.Role, name string, limit int) (list []personRow, err error) {
-	q := store.SQL(`SELECT `+personColumns+` FROM account AS p WHERE p.specialist AND p.active
-		AND EXISTS (SELECT 1 FROM account_role AS g WHERE g.account_id = p.id AND g.role IN (?))`, bun.List(roles))
-	for _, word := range strings.Fields(store.Fold(name)) {
-		q.Add(` AND p.search LIKE ?`, "%"+word+"%")
-	}
-	q.Add(` ORDER BY p.name_sort, p.id LIMIT ?`, limit)
-	return list, scan(ctx, db, q, &list)
+	err = selectPeople(db).Where(`p.specialist`).Where(`p.active`).
+		Where(`EXISTS (SELECT 1 FROM account_role AS g WHERE g.account_id = p.id AND g.role IN (?))`, bun.List(roles)).
+		Where(`?`, matching(name, nil)).OrderExpr(`p.name_sort, p.id`).Limit(int64(limit)).Scan(ctx, &list)
+	return list, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/customer"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/app/transaction"
 )
@@ -33,49 +34,54 @@ const customerColumns = `customer.number AS customer_number, customer.type AS cu
 	CASE WHEN customer.type = 'company' THEN customer.company_name WHEN customer.first_name = '' THEN customer.last_name
 		ELSE customer.last_name || ', ' || customer.first_name END AS customer_name`
 
-const (
-	fromAdministered = ` FROM customer_administrator AS a JOIN customer ON customer.id = a.customer_id AND NOT customer.deleting
-		WHERE a.specialist_id = ?`
-	fromProcessed = ` FROM transaction_processor AS r JOIN transactions AS t ON t.id = r.transaction_id
-		JOIN customer ON customer.id = r.customer_id AND NOT customer.deleting WHERE r.specialist_id = ?`
-)
+func selectAdministered(db bun.IDB, id uuid.UUID, visible store.Condition) *bun.SelectQuery {
+	return db.NewSelect().TableExpr(`customer_administrator AS a`).
+		Join(`JOIN customer ON customer.id = a.customer_id AND NOT customer.deleting`).
+		Where(`a.specialist_id = ?`, id).Where(`?`, store.All(visible))
+}
+
+func selectProcessed(db bun.IDB, id uuid.UUID, visible store.Condition) *bun.SelectQuery {
+	return db.NewSelect().TableExpr(`transaction_processor AS r`).Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
+		Join(`JOIN customer ON customer.id = r.customer_id AND NOT customer.deleting`).
+		Where(`r.specialist_id = ?`, id).Where(`?`, store.All(visible))
+}
+
+// countUpTo counts the rows of a query, no further than to limit.
+func countUpTo(ctx context.Context, db bun.IDB, q *bun.SelectQuery, limit int) (n int, err error) {
+	err = db.NewSelect().TableExpr(`(?) AS capped`, q.ColumnExpr(`1`).Limit(int64(limit))).ColumnExpr(`count(*)`).Scan(ctx, &n)
+	return n, err
+}
 
 // administeredBy lists the customers that a specialist user administers, narrowed by a condition on customer, in the order
 // of the index customer_administrator_specialist: a deep page costs what the first one does.
 func administeredBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after uuid.UUID, limit int) (list []ownedRow, err error) {
-	q := store.SQL(`SELECT a.customer_id, a.created_at AS since, `+customerColumns+fromAdministered, id)
-	q.Add(` AND a.customer_id > ?`, after)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` ORDER BY a.customer_id LIMIT ?`, limit)
-	return list, scan(ctx, db, q, &list)
+	q := selectAdministered(db, id, visible).ColumnExpr(`a.customer_id, a.created_at AS since, ` + customerColumns)
+	err = listing.By(false, `a.customer_id`).First(q, limit, after).Scan(ctx, &list)
+	return list, err
 }
 
 func countAdministered(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, limit int) (n int, err error) {
-	q := store.SQL(`SELECT count(*) FROM (SELECT 1`+fromAdministered, id)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` LIMIT ?) AS capped`, limit)
-	return n, scan(ctx, db, q, &n)
+	return countUpTo(ctx, db, selectAdministered(db, id, visible), limit)
 }
 
 // allProcessedBy lists the transactions that a specialist user is an additional processor of, narrowed by a condition on
 // t, by customer.
 func allProcessedBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after place, limit int) (list []ownedRow, err error) {
-	q := store.SQL(`SELECT r.customer_id, r.transaction_id, t.number, t.name, r.created_at AS since, `+customerColumns+fromProcessed, id)
-	q.Add(` AND (r.customer_id, r.transaction_id) > (?, ?)`, after.customer, after.transaction)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` ORDER BY r.customer_id, r.transaction_id LIMIT ?`, limit)
-	return list, scan(ctx, db, q, &list)
+	q := selectProcessed(db, id, visible).
+		ColumnExpr(`r.customer_id, r.transaction_id, t.number, t.name, r.created_at AS since, ` + customerColumns)
+	err = listing.By(false, `r.customer_id`, `r.transaction_id`).First(q, limit, after.customer, after.transaction).Scan(ctx, &list)
+	return list, err
 }
 
 func countProcessed(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, limit int) (n int, err error) {
-	q := store.SQL(`SELECT count(*) FROM (SELECT 1`+fromProcessed, id)
-	q.Add(` AND ?`, store.All(visible))
-	q.Add(` LIMIT ?) AS capped`, limit)
-	return n, scan(ctx, db, q, &n)
+	return countUpTo(ctx, db, selectProcessed(db, id, visible), limit)
 }
 
 // standingFor lists those for whom a specialist user stands in at a moment.
 func standingFor(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) (list []Standing, err error) {
-	return list, scan(ctx, db, store.SQL(`SELECT s.id, s.name, d.ends_at AS until FROM deputy AS d JOIN account AS s ON s.id = d.specialist_id
-		WHERE d.deputy_id = ? AND d.starts_at <= ? AND d.ends_at > ? ORDER BY s.name_sort, s.id`, id, now, now), &list)
+	err = db.NewSelect().TableExpr(`deputy AS d`).ColumnExpr(`s.id, s.name, d.ends_at AS until`).
+		Join(`JOIN account AS s ON s.id = d.specialist_id`).
+		Where(`d.deputy_id = ?`, id).Where(`d.starts_at <= ?`, now).Where(`d.ends_at > ?`, now).
+		OrderExpr(`s.name_sort, s.id`).Scan(ctx, &list)
+	return list, err
 }
