@@ -130,26 +130,27 @@ type visibleTransaction struct {
 }
 
 // selectTransactions begins a query of visibleTransactions, of a table transactions called t.
-func selectTransactions(db bun.IDB, visible store.Condition) *bun.SelectQuery {
-	return db.NewSelect().ColumnExpr(`t.id, t.number, t.name, t.kind`).Where(`?`, store.All(visible))
+func selectTransactions(db bun.IDB) *bun.SelectQuery {
+	return db.NewSelect().ColumnExpr(`t.id, t.number, t.name, t.kind`)
 }
 
 // transactionsOf lists a customer's transactions that a condition on t lets through, by number; only those with the ids,
 // if there are any.
 func transactionsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, ids []uuid.UUID) (list []visibleTransaction, err error) {
-	q := selectTransactions(db, visible).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
+	q := selectTransactions(db).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
 	if len(ids) > 0 {
 		q.Where(`t.id IN (?)`, bun.List(ids))
 	}
-	err = q.Order("t.number").Scan(ctx, &list)
+	err = q.Where(`?`, store.All(visible)).Order("t.number").Scan(ctx, &list)
 	return list, err
 }
 
 // processedBy lists those of a customer's transactions that a specialist user is an additional processor of, narrowed by a
 // condition on t, by number.
 func processedBy(ctx context.Context, db bun.IDB, customerID, specialistID uuid.UUID, visible store.Condition) (list []visibleTransaction, err error) {
-	err = selectTransactions(db, visible).TableExpr(`transaction_processor AS r`).Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
-		Where(`r.customer_id = ?`, customerID).Where(`r.specialist_id = ?`, specialistID).Order("t.number").Scan(ctx, &list)
+	err = selectTransactions(db).TableExpr(`transaction_processor AS r`).Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
+		Where(`r.customer_id = ?`, customerID).Where(`r.specialist_id = ?`, specialistID).Where(`?`, store.All(visible)).
+		Order("t.number").Scan(ctx, &list)
 	return list, err
 }
 

@@ -23,7 +23,7 @@ type transactionFilter struct {
 
 // newestTransactions lists a customer's transactions that a condition on t lets through, newest first.
 func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, f transactionFilter) (list []visibleTransaction, err error) {
-	q := selectTransactions(db, visible).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
+	q := selectTransactions(db).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
 	if f.id != uuid.Nil {
 		q.Where(`t.id = ?`, f.id)
 	}
@@ -36,7 +36,7 @@ func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, v
 	if f.limit > 0 {
 		q.Limit(int64(f.limit) + 1)
 	}
-	err = q.OrderExpr(`t.created_at DESC, t.id DESC`).Scan(ctx, &list)
+	err = q.Where(`?`, store.All(visible)).OrderExpr(`t.created_at DESC, t.id DESC`).Scan(ctx, &list)
 	return list, err
 }
 

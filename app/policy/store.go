@@ -16,7 +16,7 @@ import (
 // --- versions -----------------------------------------------------------------------------------------------------
 
 func newestNumber(ctx context.Context, db bun.IDB) (n int, err error) {
-	err = db.NewRaw(`SELECT COALESCE(MAX(version), 0) FROM policy_version`).Scan(ctx, &n)
+	err = db.NewSelect().Model((*Version)(nil)).ColumnExpr("COALESCE(MAX(version), 0)").Scan(ctx, &n)
 	return n, err
 }
 
@@ -124,7 +124,7 @@ func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
 		ID    string `bun:"id"`
 		State string `bun:"state"`
 	}
-	err := db.NewRaw(`SELECT id, state FROM policy_offer`).Scan(ctx, &rows)
+	err := db.NewSelect().Table("policy_offer").Column("id", "state").Scan(ctx, &rows)
 	states := make(map[string]string, len(rows))
 	for _, r := range rows {
 		states[r.ID] = r.State
@@ -155,14 +155,14 @@ const registered = ` x.registered_at IS NOT NULL AND x.deactivated_at IS NULL`
 
 // specialists are all active specialist users, by name.
 func specialists(ctx context.Context, db bun.IDB) (all []personRow, err error) {
-	err = db.NewRaw(`SELECT a.id, a.name, a.password_hash <> '' AS password, `+account.FactsOf("a")+`
-		FROM account AS a WHERE a.specialist AND a.active ORDER BY a.name_sort, a.id`).Scan(ctx, &all)
+	err = db.NewSelect().TableExpr(`account AS a`).ColumnExpr(`a.id, a.name, a.password_hash <> '' AS password, `+account.FactsOf("a")).
+		Where(`a.specialist`).Where(`a.active`).OrderExpr(`a.name_sort, a.id`).Scan(ctx, &all)
 	return all, err
 }
 
 // findPerson finds an account by e-mail address or username, folded.
 func findPerson(ctx context.Context, db bun.IDB, folded string) (id uuid.UUID, err error) {
-	err = db.NewRaw(`SELECT id FROM account WHERE email_folded = ? OR username_folded = ?`, folded, folded).Scan(ctx, &id)
+	err = db.NewSelect().Table("account").Column("id").Where(`email_folded = ?`, folded).WhereOr(`username_folded = ?`, folded).Scan(ctx, &id)
 	return id, err
 }
 
@@ -188,12 +188,13 @@ type factsRow struct {
 }
 
 func expectations(ctx context.Context, db bun.IDB) (all []factsRow, err error) {
-	err = db.NewRaw(`SELECT e.id, e.role, e.relation, e.person_id, e.may, e.action, e.object, e.kind, e.transaction_id, e.created_at,
-		COALESCE(a.name, '') AS person, COALESCE(a.specialist, FALSE) AS specialist, COALESCE(a.active, FALSE) AS active,
-		`+account.FactsOf("a")+`,
-		COALESCE(t.name, '') AS transaction_name, COALESCE(t.kind, '') AS transaction_kind, t.customer_id
-		FROM policy_expectation AS e LEFT JOIN account AS a ON a.id = e.person_id LEFT JOIN transactions AS t ON t.id = e.transaction_id
-		ORDER BY e.created_at, e.id`).Scan(ctx, &all)
+	err = db.NewSelect().TableExpr(`policy_expectation AS e`).
+		ColumnExpr(`e.id, e.role, e.relation, e.person_id, e.may, e.action, e.object, e.kind, e.transaction_id, e.created_at`).
+		ColumnExpr(`COALESCE(a.name, '') AS person, COALESCE(a.specialist, FALSE) AS specialist, COALESCE(a.active, FALSE) AS active`).
+		ColumnExpr(account.FactsOf("a")).
+		ColumnExpr(`COALESCE(t.name, '') AS transaction_name, COALESCE(t.kind, '') AS transaction_kind, t.customer_id`).
+		Join(`LEFT JOIN account AS a ON a.id = e.person_id`).Join(`LEFT JOIN transactions AS t ON t.id = e.transaction_id`).
+		OrderExpr(`e.created_at, e.id`).Scan(ctx, &all)
 	return all, err
 }
 
@@ -213,9 +214,9 @@ func deleteExpectation(ctx context.Context, tx bun.IDB, id uuid.UUID) (e Expecta
 
 // seen finds a transaction by its number among those that the condition lets through.
 func seen(ctx context.Context, db bun.IDB, number int64, within store.Condition) (id uuid.UUID, ok bool, err error) {
-	q := store.SQL(`SELECT t.id FROM transactions AS t JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE t.number = ?`, number)
-	q.Add(` AND ?`, store.All(within))
-	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &id)
+	err = db.NewSelect().TableExpr(`transactions AS t`).Column("t.id").
+		Join(`JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting`).
+		Where(`t.number = ?`, number).Where(`?`, store.All(within)).Scan(ctx, &id)
 	if store.IsNoRows(err) {
 		return id, false, nil
 	}
@@ -228,10 +229,9 @@ func seenAmong(ctx context.Context, db bun.IDB, ids []uuid.UUID, within store.Co
 	if len(ids) == 0 {
 		return seen, nil
 	}
-	q := store.SQL(`SELECT t.id FROM transactions AS t WHERE t.id IN (?)`, bun.List(ids))
-	q.Add(` AND ?`, store.All(within))
 	var found []uuid.UUID
-	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &found)
+	err = db.NewSelect().TableExpr(`transactions AS t`).Column("t.id").
+		Where(`t.id IN (?)`, bun.List(ids)).Where(`?`, store.All(within)).Scan(ctx, &found)
 	for _, id := range found {
 		seen[id] = true
 	}

@@ -2,11 +2,11 @@ package policy
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"kontor/app/account"
 	"kontor/app/store"
@@ -16,63 +16,62 @@ import (
 // manyPeople is from how many on all rows are read: a range for each of them would cost more.
 const manyPeople = 500
 
-// among is the condition that a column is one of ids; it begins with AND, and is empty for too many of them.
-func among(column string, ids []uuid.UUID) store.Clause {
-	if len(ids) > manyPeople {
-		return store.Clause{}
+// whom says which people a query is about: it makes the condition on a column that names them.
+type whom func(column string) store.Condition
+
+func only(ids ...uuid.UUID) whom {
+	return func(column string) store.Condition {
+		return bun.SafeQuery(`? IN (?)`, bun.Ident(column), bun.List(ids))
 	}
-	return store.SQL(` AND `+column+` IN (?)`, bun.List(ids))
+}
+
+// among is only, or everybody for too many of them.
+func among(ids []uuid.UUID) whom {
+	if len(ids) > manyPeople {
+		return func(string) store.Condition { return store.All() }
+	}
+	return only(ids...)
+}
+
+// unionAll puts the rows of a query behind those of another.
+func unionAll(first, then schema.QueryAppender) schema.QueryAppender {
+	return bun.SafeQuery(`? UNION ALL ?`, first, then)
 }
 
 // customerBits is a row for each relation of a person to a customer: person, customer_id, bit. Processors and accesses
 // are of the customer once, however many there are.
-func customerBits(specialists, endUsers store.Clause) store.Clause {
-	q := store.SQL(`SELECT ra.specialist_id AS person, ra.customer_id, 1 AS bit FROM customer_administrator AS ra WHERE TRUE`)
-	q.Append(alias(specialists, "ra.specialist_id"))
-	q.Add(` UNION ALL SELECT DISTINCT rp.specialist_id, rp.customer_id, 2 FROM transaction_processor AS rp WHERE TRUE`)
-	q.Append(alias(specialists, "rp.specialist_id"))
-	q.Add(` UNION ALL SELECT DISTINCT x.account_id, x.customer_id, 4 FROM access AS x WHERE` + registered)
-	q.Append(alias(endUsers, "x.account_id"))
-	return q
+func customerBits(specialists, endUsers whom) schema.QueryAppender {
+	return bun.SafeQuery(`SELECT ra.specialist_id AS person, ra.customer_id, 1 AS bit FROM customer_administrator AS ra WHERE ?
+		UNION ALL SELECT DISTINCT rp.specialist_id, rp.customer_id, 2 FROM transaction_processor AS rp WHERE ?
+		UNION ALL SELECT DISTINCT x.account_id, x.customer_id, 4 FROM access AS x WHERE`+registered+` AND ?`,
+		specialists("ra.specialist_id"), specialists("rp.specialist_id"), endUsers("x.account_id"))
 }
 
 // transactionBits is the same of transactions.
-func transactionBits(specialists, endUsers store.Clause) store.Clause {
-	q := store.SQL(`SELECT v.specialist_id AS person, v.transaction_id, v.relmask AS bit FROM transaction_visible AS v WHERE TRUE`)
-	q.Append(alias(specialists, "v.specialist_id"))
-	q.Add(` UNION ALL SELECT DISTINCT x.account_id, xt.id, 4 FROM access AS x JOIN transactions AS xt ON xt.customer_id = x.customer_id WHERE` + registered)
-	q.Append(alias(endUsers, "x.account_id"))
-	return q
+func transactionBits(specialists, endUsers whom) schema.QueryAppender {
+	return bun.SafeQuery(`SELECT v.specialist_id AS person, v.transaction_id, v.relmask AS bit FROM transaction_visible AS v WHERE ?
+		UNION ALL SELECT DISTINCT x.account_id, xt.id, 4 FROM access AS x JOIN transactions AS xt ON xt.customer_id = x.customer_id
+		WHERE`+registered+` AND ?`, specialists("v.specialist_id"), endUsers("x.account_id"))
 }
 
 // standingIn are the specialist users who stand in for somebody now.
 func standingIn(ctx context.Context, db bun.IDB, now time.Time) (ids []uuid.UUID, err error) {
-	err = db.NewRaw(`SELECT DISTINCT deputy_id FROM deputy WHERE starts_at <= ? AND ends_at > ?`, now, now).Scan(ctx, &ids)
+	err = db.NewSelect().Table("deputy").Distinct().Column("deputy_id").
+		Where(`starts_at <= ?`, now).Where(`ends_at > ?`, now).Scan(ctx, &ids)
 	return ids, err
 }
 
 // standInBits are the rows of customerBits or transactionBits that deputies have by the assignments of those they stand
 // in for now, to be added to their own.
-func standInBits(unit policies.Object, deputies store.Clause, now time.Time) (q store.Clause) {
-	from := func(selected, of string) {
-		q.Add(` UNION ALL SELECT DISTINCT d.deputy_id, `+selected+` FROM deputy AS d JOIN `+of+` ON o.specialist_id = d.specialist_id
-			WHERE d.starts_at <= ? AND d.ends_at > ?`, now, now)
-		q.Append(alias(deputies, "d.deputy_id"))
+func standInBits(unit policies.Object, deputies whom, now time.Time) schema.QueryAppender {
+	from := func(selected, of string) schema.QueryAppender {
+		return bun.SafeQuery(`SELECT DISTINCT d.deputy_id, `+selected+` FROM deputy AS d JOIN `+of+` ON o.specialist_id = d.specialist_id
+			WHERE d.starts_at <= ? AND d.ends_at > ? AND ?`, now, now, deputies("d.deputy_id"))
 	}
 	if unit == policies.Transaction {
-		from(`o.transaction_id, o.relmask`, `transaction_visible AS o`)
-		return q
+		return from(`o.transaction_id, o.relmask`, `transaction_visible AS o`)
 	}
-	from(`o.customer_id, 1`, `customer_administrator AS o`)
-	from(`o.customer_id, 2`, `transaction_processor AS o`)
-	return q
-}
-
-// person stands in a condition for the column that names the person.
-const person = "<person>"
-
-func alias(c store.Clause, column string) store.Clause {
-	return store.SQL(strings.ReplaceAll(c.SQL, person, column), c.Args...)
+	return unionAll(from(`o.customer_id, 1`, `customer_administrator AS o`), from(`o.customer_id, 2`, `transaction_processor AS o`))
 }
 
 type tallyRow struct {
@@ -93,17 +92,16 @@ func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []con
 	if len(mixed) == 0 {
 		mixed = append(mixed, uuid.Nil)
 	}
-	all, both := among(person, ids), among(person, mixed)
+	all, both := among(ids), among(mixed)
 	out := tally{}
 	if unit == policies.Customer {
-		bits := customerBits(all, both)
-		bits.Append(standInBits(unit, both, now))
+		bits := unionAll(customerBits(all, both), standInBits(unit, both, now))
 		return out, out.add(ctx, db, grouped(bits, "customer_id"), `customer AS o ON o.id = m.customer_id`, `o.type`, byKind)
 	}
 	// The index knows the whole relation of who has no others: no need to gather bits by transaction.
-	q := store.SQL(`SELECT v.specialist_id AS person, v.transaction_id, v.relmask AS mask FROM transaction_visible AS v WHERE TRUE`)
-	q.Append(alias(all, "v.specialist_id"))
-	q.Add(` AND v.specialist_id NOT IN (?)`, bun.List(mixed))
+	q := db.NewSelect().TableExpr(`transaction_visible AS v`).
+		ColumnExpr(`v.specialist_id AS person, v.transaction_id, v.relmask AS mask`).
+		Where(`?`, all("v.specialist_id")).Where(`v.specialist_id NOT IN (?)`, bun.List(mixed))
 	join := `transactions AS o ON o.id = m.transaction_id`
 	if err := out.add(ctx, db, q, join, `o.kind`, byKind); err != nil {
 		return nil, err
@@ -111,35 +109,23 @@ func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []con
 	if mixed[0] == uuid.Nil {
 		return out, nil
 	}
-	bits := transactionBits(both, both)
-	bits.Append(standInBits(unit, both, now))
+	bits := unionAll(transactionBits(both, both), standInBits(unit, both, now))
 	return out, out.add(ctx, db, grouped(bits, "transaction_id"), join, `o.kind`, byKind)
 }
 
 // grouped gathers bits into each person's whole relation to each object.
-func grouped(bits store.Clause, object string) store.Clause {
-	q := store.SQL(`SELECT b.person, b.` + object + `, MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask FROM (`)
-	q.Append(bits)
-	q.Add(`) AS b GROUP BY b.person, b.` + object)
-	return q
+func grouped(bits schema.QueryAppender, object string) schema.QueryAppender {
+	return bun.SafeQuery(`SELECT b.person, b.?, MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask FROM (?) AS b
+		GROUP BY b.person, b.?`, bun.Ident(object), bits, bun.Ident(object))
 }
 
-func (t tally) add(ctx context.Context, db bun.IDB, relations store.Clause, join, kind string, byKind bool) error {
-	q := store.SQL(`SELECT m.person, m.mask, `)
-	group := ` GROUP BY m.person, m.mask`
+func (t tally) add(ctx context.Context, db bun.IDB, relations schema.QueryAppender, join, kind string, byKind bool) error {
+	q := db.NewSelect().TableExpr(`(?) AS m`, relations).ColumnExpr(`m.person, m.mask, count(*) AS n`).GroupExpr(`m.person, m.mask`)
 	if byKind {
-		q.Add(kind + ` AS kind, `)
-		group += `, ` + kind
+		q.ColumnExpr(kind + ` AS kind`).Join(`JOIN ` + join).GroupExpr(kind)
 	}
-	q.Add(`count(*) AS n FROM (`)
-	q.Append(relations)
-	q.Add(`) AS m`)
-	if byKind {
-		q.Add(` JOIN ` + join)
-	}
-	q.Add(group)
 	var rows []tallyRow
-	if err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
+	if err := q.Scan(ctx, &rows); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -158,7 +144,8 @@ func totals(ctx context.Context, db bun.IDB, unit policies.Object, byKind bool) 
 		kind = `''`
 	}
 	var rows []tallyRow
-	err := db.NewRaw(`SELECT g.kind, count(*) AS n FROM (SELECT `+kind+` AS kind FROM `+table+`) AS g GROUP BY g.kind`).Scan(ctx, &rows)
+	err := db.NewSelect().TableExpr(`(SELECT `+kind+` AS kind FROM `+table+`) AS g`).ColumnExpr(`g.kind, count(*) AS n`).
+		GroupExpr(`g.kind`).Scan(ctx, &rows)
 	out := map[string]int64{}
 	for _, r := range rows {
 		out[r.Kind] = r.N
@@ -166,46 +153,44 @@ func totals(ctx context.Context, db bun.IDB, unit policies.Object, byKind bool) 
 	return out, err
 }
 
-// ofKinds is a set of kinds as a condition on a column; it begins with AND, and is empty for all kinds.
-func ofKinds(k policies.KindSet, column string) store.Clause {
+// ofKinds is a set of kinds as a condition on a column.
+func ofKinds(k policies.KindSet, column string) store.Condition {
 	switch {
 	case k.Full():
-		return store.Clause{}
+		return store.All()
 	case k.Empty():
-		return store.SQL(` AND FALSE`)
+		return store.Any()
 	case k.Except:
-		return store.SQL(` AND `+column+` NOT IN (?)`, bun.List(k.Kinds))
+		return bun.SafeQuery(`? NOT IN (?)`, bun.Ident(column), bun.List(k.Kinds))
 	}
-	return store.SQL(` AND `+column+` IN (?)`, bun.List(k.Kinds))
+	return bun.SafeQuery(`? IN (?)`, bun.Ident(column), bun.List(k.Kinds))
 }
 
 // endUserReach is how many people who are only end users a change concerns, and how many customers or transactions: all
 // of them where it is one without a relation, since nobody has one to all.
 func endUserReach(ctx context.Context, db bun.IDB, unit policies.Object, ch policies.Change) (people int, n int64, err error) {
-	condition := store.Clause{}
-	column := map[policies.Object]string{policies.Transaction: `o.kind`, policies.Customer: `o.type`}[unit]
+	table, key, column := `transactions`, `customer_id`, `o.kind`
+	if unit == policies.Customer {
+		table, key, column = `customer`, `id`, `o.type`
+	}
+	condition := store.All()
 	if kindMatters(ch) {
 		condition = ofKinds(ch.Kinds, column)
 	}
-	table, key := `transactions`, `customer_id`
-	if unit == policies.Customer {
-		table, key = `customer`, `id`
+	onlyEndUsers := func() *bun.SelectQuery {
+		return db.NewSelect().TableExpr(`access AS x`).
+			Join(`JOIN account AS a ON a.id = x.account_id AND a.active AND NOT a.specialist`).Where(registered)
 	}
-	const onlyEndUser = ` FROM access AS x JOIN account AS a ON a.id = x.account_id AND a.active AND NOT a.specialist WHERE` + registered
-	who := store.SQL(`SELECT count(DISTINCT x.account_id)` + onlyEndUser)
-	what := store.SQL(`SELECT count(*) FROM ` + table + ` AS o`)
+	who := onlyEndUsers().ColumnExpr(`count(DISTINCT x.account_id)`)
+	what := db.NewSelect().TableExpr(`? AS o`, bun.Ident(table)).ColumnExpr(`count(*)`)
 	if ch.Relation == policies.Access {
-		who.Add(` AND EXISTS (SELECT 1 FROM ` + table + ` AS o WHERE o.` + key + ` = x.customer_id`)
-		who.Append(condition)
-		who.Add(`)`)
-		what.Add(` JOIN (SELECT DISTINCT x.customer_id` + onlyEndUser + `) AS c ON c.customer_id = o.` + key)
+		who.Where(`EXISTS (SELECT 1 FROM ? AS o WHERE o.? = x.customer_id AND ?)`, bun.Ident(table), bun.Ident(key), condition)
+		what.Join(`JOIN (?) AS c ON c.customer_id = o.?`, onlyEndUsers().Distinct().ColumnExpr(`x.customer_id`), bun.Ident(key))
 	}
-	what.Add(` WHERE TRUE`)
-	what.Append(condition)
-	if err = db.NewRaw(who.SQL, who.Args...).Scan(ctx, &people); err != nil || people == 0 {
+	if err = who.Scan(ctx, &people); err != nil || people == 0 {
 		return people, 0, err
 	}
-	err = db.NewRaw(what.SQL, what.Args...).Scan(ctx, &n)
+	err = what.Where(`?`, condition).Scan(ctx, &n)
 	return people, n, err
 }
 
@@ -216,45 +201,40 @@ const examplesAmong = 500
 // examplesOf names some of what a line counts, the newest first; within is what the viewer may see. What a person has no
 // relation to is not named: that is everything else.
 func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Condition, now time.Time) (names []string, err error) {
-	cells := store.SQL(`(FALSE`)
 	column := map[policies.Object]string{policies.Transaction: `t.kind`, policies.Customer: `customer.type`}[l.Unit]
+	var cells []store.Condition
 	for _, ch := range l.cells {
-		cells.Add(` OR m.mask = ?`, int(ch.Relation))
+		cell := store.All(bun.SafeQuery(`m.mask = ?`, int(ch.Relation)))
 		if kindMatters(ch) {
-			cells.Append(ofKinds(ch.Kinds, column))
+			cell = store.All(cell, ofKinds(ch.Kinds, column))
 		}
+		cells = append(cells, cell)
 	}
-	cells.Add(`)`)
-	one := store.SQL(` AND `+person+` = ?`, l.PersonID)
-	q := store.SQL(`SELECT t.name FROM (`)
+	one := only(l.PersonID)
+	q := db.NewSelect()
 	if l.Unit == policies.Customer {
-		q = store.SQL(`SELECT CASE WHEN customer.type = 'company' THEN customer.company_name WHEN customer.first_name = '' THEN customer.last_name
-			ELSE customer.first_name || ' ' || customer.last_name END FROM (`)
-		bits := customerBits(one, one)
-		bits.Append(standInBits(l.Unit, one, now))
-		q.Append(grouped(bits, "customer_id"))
-		q.Add(`) AS m JOIN customer ON customer.id = m.customer_id AND NOT customer.deleting WHERE `)
+		bits := unionAll(customerBits(one, one), standInBits(l.Unit, one, now))
+		q.TableExpr(`(?) AS m`, grouped(bits, "customer_id")).
+			ColumnExpr(`CASE WHEN customer.type = 'company' THEN customer.company_name WHEN customer.first_name = '' THEN customer.last_name
+				ELSE customer.first_name || ' ' || customer.last_name END`).
+			Join(`JOIN customer ON customer.id = m.customer_id AND NOT customer.deleting`).OrderExpr(`customer.number DESC`)
 	} else {
-		if l.mixed {
-			bits := transactionBits(one, one)
-			bits.Append(standInBits(l.Unit, one, now))
-			q.Append(grouped(bits, "transaction_id"))
-		} else {
-			q.Add(`SELECT v.transaction_id, v.relmask AS mask FROM transaction_visible AS v WHERE TRUE`)
-			q.Append(alias(one, "v.specialist_id"))
-			q.Add(` AND v.relmask IN (?) ORDER BY v.created_at DESC LIMIT ?`, bun.List(l.masks()), examplesAmong)
-		}
-		q.Add(`) AS m JOIN transactions AS t ON t.id = m.transaction_id JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE `)
+		q.TableExpr(`(?) AS m`, l.relations(db, one, now)).ColumnExpr(`t.name`).Join(`JOIN transactions AS t ON t.id = m.transaction_id`).
+			Join(`JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting`).OrderExpr(`t.created_at DESC, t.id`)
 	}
-	q.Append(cells)
-	q.Add(` AND ?`, store.All(within))
-	if l.Unit == policies.Customer {
-		q.Add(` ORDER BY customer.number DESC LIMIT ?`, maxExamples)
-	} else {
-		q.Add(` ORDER BY t.created_at DESC, t.id LIMIT ?`, maxExamples)
-	}
-	err = db.NewRaw(q.SQL, q.Args...).Scan(ctx, &names)
+	err = q.Where(`?`, store.Any(cells...)).Where(`?`, store.All(within)).Limit(maxExamples).Scan(ctx, &names)
 	return names, err
+}
+
+// relations are the transactions of the line's person, with the whole relation to each: of one who has but the relations
+// that the index knows, the newest with one of those that the line is about.
+func (l Line) relations(db bun.IDB, one whom, now time.Time) schema.QueryAppender {
+	if l.mixed {
+		return grouped(unionAll(transactionBits(one, one), standInBits(l.Unit, one, now)), "transaction_id")
+	}
+	return db.NewSelect().TableExpr(`transaction_visible AS v`).ColumnExpr(`v.transaction_id, v.relmask AS mask`).
+		Where(`?`, one("v.specialist_id")).Where(`v.relmask IN (?)`, bun.List(l.masks())).
+		OrderExpr(`v.created_at DESC`).Limit(examplesAmong)
 }
 
 // masks are the sets of relations that a line is about.
@@ -268,20 +248,18 @@ func (l Line) masks() (all []int) {
 // heldBy is which sets of relations a caller, or those they stand in for, have to at least one customer and transaction.
 func heldBy(ctx context.Context, db bun.IDB, c account.Caller) (map[policies.Object][]policies.Relation, error) {
 	out := map[policies.Object][]policies.Relation{}
-	persons := store.SQL(` AND `+person+` IN (?)`, bun.List(c.Persons()))
-	own := store.SQL(` AND `+person+` = ?`, c.ID)
+	persons, own := only(c.Persons()...), only(c.ID)
 	for unit, of := range map[policies.Object]struct {
-		bits   store.Clause
+		bits   schema.QueryAppender
 		object string
 	}{
 		policies.Customer:    {customerBits(persons, own), "customer_id"},
 		policies.Transaction: {transactionBits(persons, own), "transaction_id"},
 	} {
-		q := store.SQL(`SELECT DISTINCT m.mask FROM (SELECT MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask FROM (`)
-		q.Append(of.bits)
-		q.Add(`) AS b GROUP BY b.` + of.object + `) AS m`)
 		var masks []int
-		if err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &masks); err != nil {
+		err := db.NewRaw(`SELECT DISTINCT m.mask FROM (SELECT MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask FROM (?) AS b
+			GROUP BY b.?) AS m`, of.bits, bun.Ident(of.object)).Scan(ctx, &masks)
+		if err != nil {
 			return nil, err
 		}
 		for _, m := range masks {
@@ -293,11 +271,9 @@ func heldBy(ctx context.Context, db bun.IDB, c account.Caller) (map[policies.Obj
 
 // relationTo is everything a person is to a transaction.
 func relationTo(ctx context.Context, db bun.IDB, id, transactionID uuid.UUID) (policies.Relation, error) {
-	own := store.SQL(` AND `+person+` = ?`, id)
+	own := only(id)
 	var mask int
-	q := store.SQL(`SELECT COALESCE(SUM(b.bit), 0) FROM (`)
-	q.Append(transactionBits(own, own))
-	q.Add(`) AS b WHERE b.transaction_id = ?`, transactionID)
-	err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &mask)
+	err := db.NewSelect().TableExpr(`(?) AS b`, transactionBits(own, own)).ColumnExpr(`COALESCE(SUM(b.bit), 0)`).
+		Where(`b.transaction_id = ?`, transactionID).Scan(ctx, &mask)
 	return policies.Relation(mask), err
 }
