@@ -32,7 +32,8 @@ func (s *Service) Addressees(ctx context.Context, c account.Caller, messages []u
 		ID       uuid.UUID `bun:"id"`
 		Attempts int       `bun:"attempts"`
 	}
-	if err := s.db.NewRaw(`SELECT id, attempts FROM message WHERE id IN (?)`, bun.List(messages)).Scan(ctx, &tries); err != nil {
+	err := s.db.NewSelect().Table("message").Column("id", "attempts").Where(`id IN (?)`, bun.List(messages)).Scan(ctx, &tries)
+	if err != nil {
 		return nil, err
 	}
 	for _, t := range tries {
@@ -69,25 +70,24 @@ func (n named) customer() string {
 	return n.LastName + ", " + n.FirstName
 }
 
-// ofCustomers are the ways from a message to its customer: it names it, or it is about the account of one of its end users.
-var ofCustomers = []string{
-	`message AS m JOIN customer ON customer.id = m.customer_id LEFT JOIN access AS a ON a.id = m.access_id`,
-	`message AS m JOIN access AS a ON a.account_id = m.account_id AND m.customer_id IS NULL JOIN customer ON customer.id = a.customer_id`,
-}
-
 // each calls do with the messages whose customers the caller may do something with.
 func (s *Service) each(ctx context.Context, c account.Caller, w customer.Want, messages []uuid.UUID, do func(n named)) error {
 	within, nothing, err := s.customers.Within(c, w)
 	if err != nil || nothing {
 		return err
 	}
-	for _, from := range ofCustomers {
-		q := store.SQL(`SELECT m.id AS message, customer.id, customer.number, customer.type, customer.first_name, customer.last_name, customer.company_name,
-			COALESCE(a.first_name || ' ' || a.last_name, '') AS person FROM `+from+` WHERE m.id IN (?) AND NOT customer.deleting`, bun.List(messages))
-		q.Add(` AND ?`, store.All(within))
-		q.Add(` ORDER BY customer.number DESC`)
+	// a message names its customer, or it is about the account of one of its end users
+	ofCustomer := s.db.NewSelect().TableExpr(`message AS m`).
+		Join(`JOIN customer ON customer.id = m.customer_id`).Join(`LEFT JOIN access AS a ON a.id = m.access_id`)
+	ofAccount := s.db.NewSelect().TableExpr(`message AS m`).
+		Join(`JOIN access AS a ON a.account_id = m.account_id AND m.customer_id IS NULL`).Join(`JOIN customer ON customer.id = a.customer_id`)
+	for _, q := range []*bun.SelectQuery{ofCustomer, ofAccount} {
 		var rows []named
-		if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
+		err := q.ColumnExpr(`m.id AS message, customer.id, customer.number, customer.type, customer.first_name, customer.last_name, customer.company_name`).
+			ColumnExpr(`COALESCE(a.first_name || ' ' || a.last_name, '') AS person`).
+			Where(`m.id IN (?)`, bun.List(messages)).Where(`NOT customer.deleting`).Where(`?`, store.All(within)).
+			Order("customer.number DESC").Scan(ctx, &rows)
+		if err != nil {
 			return err
 		}
 		for _, r := range rows {
@@ -120,8 +120,8 @@ func (s *Service) nameSpecialists(ctx context.Context, c account.Caller, message
 		return err
 	}
 	var rows []named
-	err = s.db.NewRaw(`SELECT m.id AS message, p.name AS person FROM message AS m JOIN account AS p ON p.id = m.account_id
-		WHERE m.id IN (?) AND p.specialist`, bun.List(messages)).Scan(ctx, &rows)
+	err = s.db.NewSelect().TableExpr(`message AS m`).ColumnExpr(`m.id AS message, p.name AS person`).
+		Join(`JOIN account AS p ON p.id = m.account_id`).Where(`m.id IN (?)`, bun.List(messages)).Where(`p.specialist`).Scan(ctx, &rows)
 	for _, r := range rows {
 		a := found[r.Message]
 		a.Person = r.Person

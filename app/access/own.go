@@ -267,13 +267,13 @@ func accessesAt(ctx context.Context, db bun.IDB, id uuid.UUID, mailbox string) (
 		row
 		AccountEmail *string `bun:"account_email"`
 	}
-	q := store.SQL(`SELECT x.*, a.email AS account_email FROM access AS x LEFT JOIN account AS a ON a.id = x.account_id
-		WHERE x.account_id = ? OR x.id IN (SELECT x.id FROM access AS x WHERE `, id)
-	q.Append(spelt)
-	q.Add(`) OR x.account_id IN (SELECT a.id FROM account AS a WHERE `)
-	q.Append(ofAccount)
-	q.Add(`) ORDER BY x.id`)
-	if err := db.NewRaw(q.SQL, q.Args...).Scan(ctx, &rows); err != nil {
+	err = db.NewSelect().TableExpr(`access AS x`).ColumnExpr(`x.*, a.email AS account_email`).
+		Join(`LEFT JOIN account AS a ON a.id = x.account_id`).
+		Where(`x.account_id = ?`, id).
+		WhereOr(`x.id IN (SELECT x.id FROM access AS x WHERE ?)`, spelt).
+		WhereOr(`x.account_id IN (SELECT a.id FROM account AS a WHERE ?)`, ofAccount).
+		Order("x.id").Scan(ctx, &rows)
+	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
@@ -286,15 +286,19 @@ func accessesAt(ctx context.Context, db bun.IDB, id uuid.UUID, mailbox string) (
 }
 
 // spellings is the condition that a folded address may be a spelling of a mailbox. It lets more through than are.
-func spellings(column, mailbox string) store.Clause {
+func spellings(column, mailbox string) store.Condition {
 	local, domain, _ := strings.Cut(mailbox, "@")
-	q := store.SQL(column+" = ? OR "+column+` LIKE ? ESCAPE '\'`, mailbox, escapeLike.Replace(local)+"+%@"+domain)
+	is := bun.Ident(column)
+	ways := []store.Condition{
+		bun.SafeQuery(`? = ?`, is, mailbox),
+		bun.SafeQuery(`? LIKE ? ESCAPE '\'`, is, escapeLike.Replace(local)+"+%@"+domain),
+	}
 	if others := account.OtherDomains(domain); len(others) > 0 {
 		for _, d := range append(others, domain) {
-			q.Add(" OR "+column+" LIKE ?", "%@"+d)
+			ways = append(ways, bun.SafeQuery(`? LIKE ?`, is, "%@"+d))
 		}
 	}
-	return q
+	return store.Any(ways...)
 }
 
 var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

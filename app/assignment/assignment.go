@@ -55,7 +55,7 @@ func Appoint(ctx context.Context, tx bun.IDB, a Administrator) (fresh bool, err 
 	if fresh, err = done(tx.NewInsert().Model(&a).On("CONFLICT DO NOTHING").Exec(ctx)); err != nil || !fresh {
 		return false, err
 	}
-	return true, enter(ctx, tx, a.SpecialistID, administrates, store.SQL(`customer_id = ?`, a.CustomerID))
+	return true, enter(ctx, tx, a.SpecialistID, administrates, bun.SafeQuery(`customer_id = ?`, a.CustomerID))
 }
 
 // Dismiss takes a customer's administration from a specialist user and returns what was; ok is false when they had none.
@@ -63,23 +63,21 @@ func Dismiss(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID
 	if err := lock(ctx, tx, customerID); err != nil {
 		return was, false, err
 	}
-	err = tx.NewRaw(`DELETE FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?
-		RETURNING customer_id, specialist_id, created_at, created_by`, customerID, specialistID).Scan(ctx, &was)
+	err = tx.NewDelete().Model(&was).Where("customer_id = ?", customerID).Where("specialist_id = ?", specialistID).Returning("*").Scan(ctx)
 	if store.IsNoRows(err) {
 		return was, false, nil
 	}
 	if err != nil {
 		return was, false, err
 	}
-	return was, true, leave(ctx, tx, specialistID, administrates, store.SQL(`customer_id = ?`, customerID))
+	return was, true, leave(ctx, tx, specialistID, administrates, bun.SafeQuery(`customer_id = ?`, customerID))
 }
 
 // EraseOfCustomer deletes up to limit administrators of a customer that is being deleted, once its transactions, and with
 // them the index, are gone.
 func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
-	return store.Affected(tx.ExecContext(ctx, `DELETE FROM customer_administrator WHERE customer_id = ?
-		AND specialist_id IN (SELECT specialist_id FROM customer_administrator WHERE customer_id = ? LIMIT ?)`,
-		customer, customer, limit))
+	some := tx.NewSelect().Model((*Administrator)(nil)).Column("specialist_id").Where("customer_id = ?", customer).Limit(int64(limit))
+	return store.Affected(tx.NewDelete().Model((*Administrator)(nil)).Where("customer_id = ?", customer).Where("specialist_id IN (?)", some).Exec(ctx))
 }
 
 // Entrust makes a specialist user an additional processor of a transaction; fresh is false when they were one already. The
@@ -91,7 +89,7 @@ func Entrust(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err erro
 	if fresh, err = done(tx.NewInsert().Model(&p).On("CONFLICT DO NOTHING").Exec(ctx)); err != nil || !fresh {
 		return false, err
 	}
-	return true, enter(ctx, tx, p.SpecialistID, processes, store.SQL(`id = ?`, p.TransactionID))
+	return true, enter(ctx, tx, p.SpecialistID, processes, bun.SafeQuery(`id = ?`, p.TransactionID))
 }
 
 // Relieve takes a transaction from an additional processor and returns what was; ok is false when they were none.
@@ -99,15 +97,15 @@ func Relieve(ctx context.Context, tx bun.IDB, customerID, specialistID, transact
 	if err := lock(ctx, tx, customerID); err != nil {
 		return was, false, err
 	}
-	err = tx.NewRaw(`DELETE FROM transaction_processor WHERE transaction_id = ? AND specialist_id = ? AND customer_id = ?
-		RETURNING transaction_id, specialist_id, customer_id, created_at, created_by`, transactionID, specialistID, customerID).Scan(ctx, &was)
+	err = tx.NewDelete().Model(&was).Where("transaction_id = ?", transactionID).Where("specialist_id = ?", specialistID).
+		Where("customer_id = ?", customerID).Returning("*").Scan(ctx)
 	if store.IsNoRows(err) {
 		return was, false, nil
 	}
 	if err != nil {
 		return was, false, err
 	}
-	return was, true, leave(ctx, tx, specialistID, processes, store.SQL(`id = ?`, transactionID))
+	return was, true, leave(ctx, tx, specialistID, processes, bun.SafeQuery(`id = ?`, transactionID))
 }
 
 // Added enters a transaction that has just been inserted into the index of all its customer's administrators.
@@ -128,31 +126,26 @@ const (
 )
 
 // enter adds a relation of a person to transactions to the index.
-func enter(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Clause) error {
-	q := store.SQL(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
-		SELECT ?, created_at, id, ? FROM transactions WHERE `, person, relation)
-	q.Append(transactions)
-	q.Add(` ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | ?`, relation)
-	_, err := tx.ExecContext(ctx, q.SQL, q.Args...)
+func enter(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Condition) error {
+	// Bun has no INSERT of a query that says what to do about rows that are there.
+	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
+		SELECT ?, created_at, id, ? FROM transactions WHERE ?
+		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | ?`,
+		person, relation, transactions, relation)
 	return err
 }
 
 // leave takes a relation of a person to transactions from the index; rows without any other go.
-func leave(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Clause) error {
-	theirs := store.SQL(` WHERE specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE `, person)
-	theirs.Append(transactions)
-	theirs.Add(`)`)
-	gone, less := store.SQL(`DELETE FROM transaction_visible`), store.SQL(`UPDATE transaction_visible SET relmask = relmask - ?`, relation)
-	gone.Append(theirs)
-	gone.Add(` AND relmask = ?`, relation)
-	less.Append(theirs)
-	less.Add(` AND relmask = ?`, administrates|processes)
-	for _, q := range []store.Clause{gone, less} {
-		if _, err := tx.ExecContext(ctx, q.SQL, q.Args...); err != nil {
-			return err
-		}
+func leave(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Condition) error {
+	theirs := bun.SafeQuery(`specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE ?)`,
+		person, transactions)
+	_, err := tx.NewDelete().Table("transaction_visible").Where(`?`, theirs).Where(`relmask = ?`, relation).Exec(ctx)
+	if err != nil {
+		return err
 	}
-	return nil
+	_, err = tx.NewUpdate().Table("transaction_visible").Set(`relmask = relmask - ?`, relation).
+		Where(`?`, theirs).Where(`relmask = ?`, administrates|processes).Exec(ctx)
+	return err
 }
 
 // done says whether a statement touched a row.

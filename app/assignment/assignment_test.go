@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"kontor/app/assignment"
 	"kontor/app/store"
@@ -198,13 +199,13 @@ func BenchmarkAppoint(b *testing.B) {
 			db := open(b)
 			ctx := context.Background()
 			f := &firm{db: db, customer: newID(), anna: newID()}
-			for _, sql := range []store.Clause{
-				store.SQL(`INSERT INTO account (id, specialist, name, username, username_folded, email, email_folded, created_at)
+			for _, sql := range []schema.QueryWithArgs{
+				bun.SafeQuery(`INSERT INTO account (id, specialist, name, username, username_folded, email, email_folded, created_at)
 					VALUES (?, TRUE, 'Anna', 'a', 'a', 'a', 'a', ?)`, f.anna, at),
-				store.SQL(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+				bun.SafeQuery(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
 					VALUES (10001, ?, 'person', 'de', 'a', 'a', '', ?, ?)`, f.customer, at, at),
 			} {
-				if _, err := db.ExecContext(ctx, sql.SQL, sql.Args...); err != nil {
+				if _, err := db.ExecContext(ctx, sql.Query, sql.Args...); err != nil {
 					b.Fatal(err)
 				}
 			}

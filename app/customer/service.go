@@ -124,14 +124,6 @@ type scope struct {
 	nothing bool
 }
 
-// clause is the condition for a query that is put together from clauses.
-func (sc scope) clause() store.Clause {
-	if sc.where == nil {
-		return store.Clause{}
-	}
-	return store.SQL(` AND ?`, sc.where)
-}
-
 // scopeOf turns the policy's answers into a condition, and so into a part of the query.
 func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
 	compiled, err := s.policy.Scope(c.Roles, w.Object, w.Action)

@@ -79,12 +79,13 @@ func (s *Service) setDue(ctx context.Context, tx bun.IDB, numbers []int64, at ti
 }
 
 // nobodyElse is the condition that no other active specialist user administers the customer of the row ca.
-const nobodyElse = ` AND NOT EXISTS (SELECT 1 FROM customer_administrator AS o JOIN account AS p ON p.id = o.specialist_id AND p.active
+const nobodyElse = `NOT EXISTS (SELECT 1 FROM customer_administrator AS o JOIN account AS p ON p.id = o.specialist_id AND p.active
 	WHERE o.customer_id = ca.customer_id AND o.specialist_id <> ca.specialist_id)`
 
 func (s *Service) countLeft(ctx context.Context, specialist uuid.UUID) (n int64, err error) {
-	err = s.db.NewRaw(`SELECT count(*) FROM customer_administrator AS ca JOIN customer AS k ON k.id = ca.customer_id AND NOT k.deleting
-		WHERE ca.specialist_id = ?`+nobodyElse, specialist).Scan(ctx, &n)
+	err = s.db.NewSelect().TableExpr(`customer_administrator AS ca`).ColumnExpr(`count(*)`).
+		Join(`JOIN customer AS k ON k.id = ca.customer_id AND NOT k.deleting`).
+		Where(`ca.specialist_id = ?`, specialist).Where(nobodyElse).Scan(ctx, &n)
 	return n, err
 }
 
@@ -95,15 +96,16 @@ func (s *Service) administeredRows(ctx context.Context, c account.Caller, specia
 	if err != nil || sc.nothing {
 		return nil, err
 	}
-	q := store.SQL(`SELECT customer.* FROM (SELECT ca.customer_id FROM customer_administrator AS ca WHERE ca.specialist_id = ?`, specialist)
+	seen := s.db.NewSelect().TableExpr(`customer_administrator AS ca`).Column("ca.customer_id").
+		Where(`ca.specialist_id = ?`, specialist).Order("ca.customer_id").Limit(examplesOut)
 	if left {
-		q.Add(nobodyElse)
+		seen.Where(nobodyElse)
 	}
-	q.Add(` ORDER BY ca.customer_id LIMIT ?) AS seen JOIN customer ON customer.id = seen.customer_id WHERE NOT customer.deleting`, examplesOut)
-	q.Append(sc.clause())
-	q.Add(` ORDER BY customer.number LIMIT ?`, examples)
 	var records []record
-	if err := s.db.NewRaw(q.SQL, q.Args...).Scan(ctx, &records); err != nil {
+	err = s.db.NewSelect().TableExpr(`(?) AS seen`, seen).ColumnExpr(`customer.*`).
+		Join(`JOIN customer ON customer.id = seen.customer_id`).
+		Where(`NOT customer.deleting`).Where(`?`, store.All(sc.where)).Order("customer.number").Limit(examples).Scan(ctx, &records)
+	if err != nil {
 		return nil, err
 	}
 	rows := make([]Row, len(records))

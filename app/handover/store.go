@@ -38,13 +38,18 @@ func personOf(a account.Account) Person {
 	return Person{ID: a.ID, Name: a.Name, Email: a.Email, Active: a.Active}
 }
 
+// selectActive begins a query of active specialist users, of a table account called p.
+func selectActive(db bun.IDB) *bun.SelectQuery {
+	return db.NewSelect().TableExpr(`account AS p`).ColumnExpr(personColumns).Where(`p.specialist`).Where(`p.active`)
+}
+
 // active finds those of the ids that are active specialist users', in the order of the ids.
 func (s *Service) active(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Person, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	var found []Person
-	err := db.NewRaw(`SELECT `+personColumns+` FROM account AS p WHERE p.id IN (?) AND p.specialist AND p.active`, bun.List(ids)).Scan(ctx, &found)
+	err := selectActive(db).Where(`p.id IN (?)`, bun.List(ids)).Scan(ctx, &found)
 	var list []Person
 	for _, id := range unique(ids) {
 		for _, p := range found {
@@ -58,12 +63,11 @@ func (s *Service) active(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Pe
 
 // search finds active specialist users by name.
 func (s *Service) search(ctx context.Context, words []string, not []uuid.UUID, limit int) (list []Person, err error) {
-	q := store.SQL(`SELECT `+personColumns+` FROM account AS p WHERE p.specialist AND p.active AND p.id NOT IN (?)`, bun.List(not))
+	q := selectActive(s.o.DB).Where(`p.id NOT IN (?)`, bun.List(not))
 	for _, w := range words { // folded words are letters and digits: nothing of LIKE's own is in them
-		q.Add(` AND p.search LIKE ?`, "%"+w+"%")
+		q.Where(`p.search LIKE ?`, "%"+w+"%")
 	}
-	q.Add(` ORDER BY p.name_sort, p.id LIMIT ?`, limit)
-	err = s.o.DB.NewRaw(q.SQL, q.Args...).Scan(ctx, &list)
+	err = q.OrderExpr(`p.name_sort, p.id`).Limit(int64(limit)).Scan(ctx, &list)
 	return list, err
 }
 
@@ -86,12 +90,12 @@ func (s *Service) gone(ctx context.Context, tx bun.IDB, targets []Person) (*uuid
 	for i, t := range targets {
 		ids[i] = t.ID
 	}
-	q := `SELECT id FROM account WHERE id IN (?) AND specialist AND active ORDER BY id`
+	q := tx.NewSelect().Table("account").Column("id").Where(`id IN (?)`, bun.List(ids)).Where(`specialist`).Where(`active`).Order("id")
 	if s.o.DB.IsPostgres() {
-		q += ` FOR SHARE`
+		q.For("SHARE")
 	}
 	var active []uuid.UUID
-	if err := tx.NewRaw(q, bun.List(ids)).Scan(ctx, &active); err != nil {
+	if err := q.Scan(ctx, &active); err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
@@ -136,28 +140,35 @@ func (s *Service) shared(ctx context.Context, from, to uuid.UUID) (a Assignments
 
 // exampleTransactions are some of those that a person processes, of which so many are looked at.
 func (s *Service) exampleTransactions(ctx context.Context, from uuid.UUID, within store.Condition) (list []Example, err error) {
-	q := store.SQL(`SELECT t.id, t.number, t.name FROM (SELECT x.transaction_id FROM transaction_processor AS x WHERE x.specialist_id = ?
-		ORDER BY x.customer_id LIMIT 2000) AS seen JOIN transactions AS t ON t.id = seen.transaction_id
-		JOIN customer AS k ON k.id = t.customer_id WHERE NOT k.deleting`, from)
-	q.Add(` AND ?`, store.All(within))
-	q.Add(` ORDER BY t.number LIMIT 10`)
-	err = s.o.DB.NewRaw(q.SQL, q.Args...).Scan(ctx, &list)
+	seen := s.o.DB.NewSelect().TableExpr(`transaction_processor AS x`).Column("x.transaction_id").
+		Where(`x.specialist_id = ?`, from).Order("x.customer_id").Limit(2000)
+	err = s.o.DB.NewSelect().TableExpr(`(?) AS seen`, seen).ColumnExpr(`t.id, t.number, t.name`).
+		Join(`JOIN transactions AS t ON t.id = seen.transaction_id`).Join(`JOIN customer AS k ON k.id = t.customer_id`).
+		Where(`NOT k.deleting`).Where(`?`, store.All(within)).Order("t.number").Limit(10).Scan(ctx, &list)
 	return list, err
 }
 
 // --- handovers ---------------------------------------------------------------------------------------------------
 
+// target is one of those who take over, of whom a handover has at least one.
+type target struct {
+	bun.BaseModel `bun:"table:handover_target"`
+
+	HandoverID   uuid.UUID `bun:"handover_id,pk"`
+	SpecialistID uuid.UUID `bun:"specialist_id,pk"`
+	Position     int       `bun:"position"`
+}
+
 func (s *Service) insert(ctx context.Context, tx bun.IDB, h Handover) error {
 	if _, err := tx.NewInsert().Model(&h).Exec(ctx); err != nil {
 		return err
 	}
+	targets := make([]target, len(h.Targets))
 	for i, t := range h.Targets {
-		_, err := tx.ExecContext(ctx, `INSERT INTO handover_target (handover_id, specialist_id, position) VALUES (?, ?, ?)`, h.ID, t.ID, i)
-		if err != nil {
-			return err
-		}
+		targets[i] = target{HandoverID: h.ID, SpecialistID: t.ID, Position: i}
 	}
-	return nil
+	_, err := tx.NewInsert().Model(&targets).Exec(ctx)
+	return err
 }
 
 func (s *Service) isRunning(ctx context.Context, tx bun.IDB, from uuid.UUID) (bool, error) {
@@ -166,7 +177,7 @@ func (s *Service) isRunning(ctx context.Context, tx bun.IDB, from uuid.UUID) (bo
 }
 
 func (s *Service) running(ctx context.Context, db bun.IDB, from uuid.UUID) (id uuid.UUID, ok bool, err error) {
-	err = db.NewRaw(`SELECT id FROM handover WHERE from_id = ? AND finished_at IS NULL LIMIT 1`, from).Scan(ctx, &id)
+	err = db.NewSelect().Model((*Handover)(nil)).Column("id").Where("from_id = ?", from).Where("finished_at IS NULL").Limit(1).Scan(ctx, &id)
 	if store.IsNoRows(err) {
 		return uuid.Nil, false, nil
 	}
@@ -205,8 +216,8 @@ func (s *Service) loadPeople(ctx context.Context, db bun.IDB, h *Handover) (err 
 	if h.From, err = s.person(ctx, db, h.FromID); err != nil {
 		return err
 	}
-	return db.NewRaw(`SELECT `+personColumns+` FROM handover_target AS t JOIN account AS p ON p.id = t.specialist_id
-		WHERE t.handover_id = ? ORDER BY t.position`, h.ID).Scan(ctx, &h.Targets)
+	return db.NewSelect().TableExpr(`handover_target AS t`).ColumnExpr(personColumns).
+		Join(`JOIN account AS p ON p.id = t.specialist_id`).Where(`t.handover_id = ?`, h.ID).Order("t.position").Scan(ctx, &h.Targets)
 }
 
 func (s *Service) save(ctx context.Context, tx bun.IDB, h Handover) error {
@@ -217,8 +228,9 @@ func (s *Service) save(ctx context.Context, tx bun.IDB, h Handover) error {
 // heldCustomers are customers that a person administers, behind one of them, in the order of their ids. Customers that
 // are being deleted take care of themselves.
 func (s *Service) heldCustomers(ctx context.Context, tx bun.IDB, specialist, after uuid.UUID, limit int) (ids []uuid.UUID, err error) {
-	err = tx.NewRaw(`SELECT a.customer_id FROM customer_administrator AS a JOIN customer AS k ON k.id = a.customer_id AND NOT k.deleting
-		WHERE a.specialist_id = ? AND a.customer_id > ? ORDER BY a.customer_id LIMIT ?`, specialist, after, limit).Scan(ctx, &ids)
+	err = tx.NewSelect().TableExpr(`customer_administrator AS a`).Column("a.customer_id").
+		Join(`JOIN customer AS k ON k.id = a.customer_id AND NOT k.deleting`).
+		Where(`a.specialist_id = ?`, specialist).Where(`a.customer_id > ?`, after).Order("a.customer_id").Limit(int64(limit)).Scan(ctx, &ids)
 	return ids, err
 }
 
@@ -231,33 +243,40 @@ type held struct {
 }
 
 func (s *Service) heldTransactions(ctx context.Context, tx bun.IDB, specialist, customer, transaction uuid.UUID, limit int) (list []held, err error) {
-	err = tx.NewRaw(`SELECT x.customer_id, x.transaction_id, t.number, t.name FROM transaction_processor AS x
-		JOIN transactions AS t ON t.id = x.transaction_id JOIN customer AS k ON k.id = x.customer_id AND NOT k.deleting
-		WHERE x.specialist_id = ? AND (x.customer_id, x.transaction_id) > (?, ?) ORDER BY x.customer_id, x.transaction_id LIMIT ?`,
-		specialist, customer, transaction, limit).Scan(ctx, &list)
+	err = tx.NewSelect().TableExpr(`transaction_processor AS x`).ColumnExpr(`x.customer_id, x.transaction_id, t.number, t.name`).
+		Join(`JOIN transactions AS t ON t.id = x.transaction_id`).
+		Join(`JOIN customer AS k ON k.id = x.customer_id AND NOT k.deleting`).
+		Where(`x.specialist_id = ?`, specialist).Where(`(x.customer_id, x.transaction_id) > (?, ?)`, customer, transaction).
+		Order("x.customer_id", "x.transaction_id").Limit(int64(limit)).Scan(ctx, &list)
 	return list, err
 }
 
 func (s *Service) answersFor(ctx context.Context, tx bun.IDB, specialist uuid.UUID, limit int) (list []held, err error) {
-	err = tx.NewRaw(`SELECT t.customer_id, t.id AS transaction_id, t.number, t.name FROM transactions AS t
-		JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting WHERE t.responsible_id = ? ORDER BY t.id LIMIT ?`, specialist, limit).Scan(ctx, &list)
+	err = tx.NewSelect().TableExpr(`transactions AS t`).ColumnExpr(`t.customer_id, t.id AS transaction_id, t.number, t.name`).
+		Join(`JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting`).
+		Where(`t.responsible_id = ?`, specialist).Order("t.id").Limit(int64(limit)).Scan(ctx, &list)
 	return list, err
 }
 
 // --- deputies ----------------------------------------------------------------------------------------------------
 
-const deputyColumns = `d.id, d.specialist_id, s.name AS specialist, d.deputy_id, p.name AS deputy, d.starts_at, d.ends_at, COALESCE(b.name, '') AS by_name
-	FROM deputy AS d JOIN account AS s ON s.id = d.specialist_id JOIN account AS p ON p.id = d.deputy_id LEFT JOIN account AS b ON b.id = d.created_by`
+// selectDeputyships begins a query of Deputyships, of a table deputy called d.
+func selectDeputyships(db bun.IDB) *bun.SelectQuery {
+	return db.NewSelect().TableExpr(`deputy AS d`).ColumnExpr(`d.id, d.specialist_id, s.name AS specialist`).
+		ColumnExpr(`d.deputy_id, p.name AS deputy, d.starts_at, d.ends_at, COALESCE(b.name, '') AS by_name`).
+		Join(`JOIN account AS s ON s.id = d.specialist_id`).Join(`JOIN account AS p ON p.id = d.deputy_id`).
+		Join(`LEFT JOIN account AS b ON b.id = d.created_by`)
+}
 
 func (s *Service) deputyships(ctx context.Context, column string, id uuid.UUID) (list []Deputyship, err error) {
-	err = s.o.DB.NewRaw(`SELECT `+deputyColumns+` WHERE d.? = ? ORDER BY d.ends_at DESC, d.id LIMIT ?`, bun.Ident(column), id, pastMax).Scan(ctx, &list)
+	err = selectDeputyships(s.o.DB).Where(`d.? = ?`, bun.Ident(column), id).Order("d.ends_at DESC", "d.id").Limit(pastMax).Scan(ctx, &list)
 	return list, err
 }
 
 // overlapping finds a deputyship of the same two people that has an instant in common with a period.
 func (s *Service) overlapping(ctx context.Context, tx bun.IDB, specialist, deputy uuid.UUID, starts, ends time.Time) (d Deputyship, ok bool, err error) {
-	err = tx.NewRaw(`SELECT `+deputyColumns+` WHERE d.specialist_id = ? AND d.deputy_id = ? AND d.starts_at < ? AND d.ends_at > ?
-		ORDER BY d.starts_at LIMIT 1`, specialist, deputy, ends, starts).Scan(ctx, &d)
+	err = selectDeputyships(tx).Where(`d.specialist_id = ?`, specialist).Where(`d.deputy_id = ?`, deputy).
+		Where(`d.starts_at < ?`, ends).Where(`d.ends_at > ?`, starts).Order("d.starts_at").Limit(1).Scan(ctx, &d)
 	if store.IsNoRows(err) {
 		return d, false, nil
 	}
@@ -272,26 +291,27 @@ func (s *Service) insertDeputy(ctx context.Context, tx bun.IDB, d Deputyship, by
 
 // lockDeputy finds a deputyship of a specialist user and keeps others from ending it until the tx ends.
 func (s *Service) lockDeputy(ctx context.Context, tx bun.IDB, specialist, id uuid.UUID) (d Deputyship, err error) {
-	q := `SELECT ` + deputyColumns + ` WHERE d.id = ? AND d.specialist_id = ?`
+	q := selectDeputyships(tx).Where(`d.id = ?`, id).Where(`d.specialist_id = ?`, specialist)
 	if s.o.DB.IsPostgres() {
-		q += ` FOR UPDATE OF d`
+		q.For("UPDATE OF d")
 	}
-	return d, tx.NewRaw(q, id, specialist).Scan(ctx, &d)
+	err = q.Scan(ctx, &d)
+	return d, err
 }
 
 // openOf are the deputyships in which somebody stands in, now or later.
 func (s *Service) openOf(ctx context.Context, tx bun.IDB, deputy uuid.UUID, now time.Time) (list []Deputyship, err error) {
-	err = tx.NewRaw(`SELECT `+deputyColumns+` WHERE d.deputy_id = ? AND d.ends_at > ? ORDER BY d.id`, deputy, now).Scan(ctx, &list)
+	err = selectDeputyships(tx).Where(`d.deputy_id = ?`, deputy).Where(`d.ends_at > ?`, now).Order("d.id").Scan(ctx, &list)
 	return list, err
 }
 
 func (s *Service) deleteDeputy(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM deputy WHERE id = ?`, id)
+	_, err := tx.NewDelete().Table("deputy").Where(`id = ?`, id).Exec(ctx)
 	return err
 }
 
 func (s *Service) endDeputy(ctx context.Context, tx bun.IDB, id uuid.UUID, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE deputy SET ends_at = ? WHERE id = ?`, at, id)
+	_, err := tx.NewUpdate().Table("deputy").Set(`ends_at = ?`, at).Where(`id = ?`, id).Exec(ctx)
 	return err
 }
 

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/schema"
-)
+import "github.com/uptrace/bun/schema"
 
 // Condition is an expression of SQL that is true or false for a row, with its arguments: what bun.SafeQuery makes, or a
 // query of Bun. It stands in another query by a "?". nil is the condition that all rows fulfil: since Bun writes NULL for
@@ -39,12 +36,4 @@ func (j joined) AppendQuery(gen schema.QueryGen, b []byte) (_ []byte, err error)
 		}
 	}
 	return append(b, ')'), nil
-}
-
-// AppendQuery lets a clause stand in a query of Bun by a "?".
-func (c Clause) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
-	if c.SQL == "" {
-		return b, nil
-	}
-	return bun.SafeQuery(c.SQL, c.Args...).AppendQuery(gen, b)
 }
