@@ -117,7 +117,7 @@ func Any(ctx context.Context, db bun.IDB) (bool, error) {
 
 // submitted finds the customer of a form that was sent before.
 func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) (id uuid.UUID, found bool, err error) {
-	err = db.NewRaw(`SELECT id FROM customer WHERE submission = ?`, submission).Scan(ctx, &id)
+	err = db.NewSelect().Model((*record)(nil)).Column("id").Where("submission = ?", submission).Scan(ctx, &id)
 	if store.IsNoRows(err) {
 		return uuid.Nil, false, nil
 	}
@@ -162,9 +162,10 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 
 // standings are the accesses of customers, oldest first.
 func (s *Service) standings(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []standing, err error) {
-	err = tx.NewRaw(`SELECT a.customer_id, a.first_name, a.last_name, a.email, a.mobile, a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at,
-		`+courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed
-		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
+	err = tx.NewSelect().TableExpr(`access AS a`).ColumnExpr(`a.customer_id, a.first_name, a.last_name, a.email, a.mobile`).
+		ColumnExpr(`a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at`).
+		ColumnExpr(courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed`).
+		Where(`a.customer_id IN (?)`, bun.List(ids)).Order("a.created_at", "a.id").Scan(ctx, &list)
 	return list, err
 }
 
@@ -174,8 +175,9 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 		CustomerID uuid.UUID `bun:"customer_id"`
 		N          int       `bun:"n"`
 	}
-	err := tx.NewRaw(`SELECT a.customer_id, count(*) AS n FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id AND p.active
-		WHERE a.customer_id IN (?) GROUP BY a.customer_id`, bun.List(ids)).Scan(ctx, &rows)
+	err := tx.NewSelect().TableExpr(`customer_administrator AS a`).ColumnExpr(`a.customer_id, count(*) AS n`).
+		Join(`JOIN account AS p ON p.id = a.specialist_id AND p.active`).
+		Where(`a.customer_id IN (?)`, bun.List(ids)).Group("a.customer_id").Scan(ctx, &rows)
 	n := make(map[uuid.UUID]int, len(rows))
 	for _, r := range rows {
 		n[r.CustomerID] = r.N
@@ -185,7 +187,8 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 
 // derive writes what is derived from a customer and its accesses, the search index and the vocabulary included.
 func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search, details string, attention *time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ? WHERE number = ?`, search, details, attention, r.Number)
+	_, err := tx.NewUpdate().Model((*record)(nil)).Set("search = ?", search).Set("details = ?", details).
+		Set("attention_at = ?", attention).Where("number = ?", r.Number).Exec(ctx)
 	if err != nil || search == r.Search && details == r.Details.String && r.Details.Valid {
 		return err
 	}
@@ -208,7 +211,7 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	if s.db.IsPostgres() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid = ?`, number)
+	_, err := tx.NewDelete().Table("customer_search").Where("rowid = ?", number).Exec(ctx)
 	return err
 }
 

@@ -41,11 +41,12 @@ func (s *Service) advance(ctx context.Context, tx bun.IDB, id uuid.UUID, gone in
 
 // presentIDs are the customers that are not being deleted.
 func (s *Service) presentIDs(ctx context.Context) (ids []uuid.UUID, err error) {
-	return ids, s.db.NewRaw(`SELECT id FROM customer WHERE NOT deleting`).Scan(ctx, &ids)
+	err = s.db.NewSelect().Model((*record)(nil)).Column("id").Where("NOT deleting").Scan(ctx, &ids)
+	return ids, err
 }
 
 func (s *Service) numberOf(ctx context.Context, tx bun.IDB, id uuid.UUID) (number int64, err error) {
-	err = tx.NewRaw(`SELECT number FROM customer WHERE id = ?`, id).Scan(ctx, &number)
+	err = tx.NewSelect().Model((*record)(nil)).Column("number").Where("id = ?", id).Scan(ctx, &number)
 	if store.IsNoRows(err) {
 		err = ErrNotFound
 	}
@@ -62,7 +63,7 @@ func (s *Service) markFinished(ctx context.Context, tx bun.IDB, id uuid.UUID) (b
 }
 
 func (s *Service) deleteCustomer(ctx context.Context, tx bun.IDB, id uuid.UUID) (gone int64, err error) {
-	return store.Affected(tx.ExecContext(ctx, `DELETE FROM customer WHERE id = ?`, id))
+	return store.Affected(tx.NewDelete().Model((*record)(nil)).Where("id = ?", id).Exec(ctx))
 }
 
 func affected(ctx context.Context, tx bun.IDB, sql string, args ...any) (bool, error) {

@@ -14,28 +14,36 @@ import (
 
 // administered are the customers of a specialist user behind one of them, in the order of their ids.
 func (s *Service) administered(ctx context.Context, tx bun.IDB, specialist, after uuid.UUID, limit int) (ids []uuid.UUID, err error) {
-	err = tx.NewRaw(`SELECT customer_id FROM customer_administrator WHERE specialist_id = ? AND customer_id > ?
-		ORDER BY customer_id LIMIT ?`, specialist, after, limit).Scan(ctx, &ids)
+	err = tx.NewSelect().Table("customer_administrator").Column("customer_id").
+		Where("specialist_id = ?", specialist).Where("customer_id > ?", after).Order("customer_id").Limit(int64(limit)).Scan(ctx, &ids)
 	return ids, err
 }
 
+// openSwitch is a specialist user who was switched, until all their customers are seen to.
+type openSwitch struct {
+	bun.BaseModel `bun:"table:administrator_switch"`
+
+	SpecialistID uuid.UUID `bun:"specialist_id,pk"`
+	AtCustomer   uuid.UUID `bun:"at_customer"` // the last one that was
+}
+
 func (s *Service) noteSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO administrator_switch (specialist_id, at_customer) VALUES (?, ?)
-		ON CONFLICT (specialist_id) DO UPDATE SET at_customer = EXCLUDED.at_customer`, specialist, uuid.Nil)
+	_, err := tx.NewInsert().Model(&openSwitch{SpecialistID: specialist}).
+		On("CONFLICT (specialist_id) DO UPDATE").Set("at_customer = EXCLUDED.at_customer").Exec(ctx)
 	return err
 }
 
 func (s *Service) openSwitches(ctx context.Context) (ids []uuid.UUID, err error) {
-	err = s.db.NewRaw(`SELECT specialist_id FROM administrator_switch`).Scan(ctx, &ids)
+	err = s.db.NewSelect().Model((*openSwitch)(nil)).Column("specialist_id").Scan(ctx, &ids)
 	return ids, err
 }
 
 func (s *Service) lockSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) (after uuid.UUID, open bool, err error) {
-	q := `SELECT at_customer FROM administrator_switch WHERE specialist_id = ?`
+	q := tx.NewSelect().Model((*openSwitch)(nil)).Column("at_customer").Where("specialist_id = ?", specialist)
 	if s.db.IsPostgres() {
-		q += ` FOR UPDATE`
+		q.For("UPDATE")
 	}
-	err = tx.NewRaw(q, specialist).Scan(ctx, &after)
+	err = q.Scan(ctx, &after)
 	if store.IsNoRows(err) {
 		return uuid.Nil, false, nil
 	}
@@ -43,12 +51,12 @@ func (s *Service) lockSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UU
 }
 
 func (s *Service) moveSwitch(ctx context.Context, tx bun.IDB, specialist, to uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `UPDATE administrator_switch SET at_customer = ? WHERE specialist_id = ?`, to, specialist)
+	_, err := tx.NewUpdate().Model((*openSwitch)(nil)).Set("at_customer = ?", to).Where("specialist_id = ?", specialist).Exec(ctx)
 	return err
 }
 
 func (s *Service) endSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM administrator_switch WHERE specialist_id = ?`, specialist)
+	_, err := tx.NewDelete().Model((*openSwitch)(nil)).Where("specialist_id = ?", specialist).Exec(ctx)
 	return err
 }
 
@@ -61,11 +69,11 @@ type due struct {
 
 // lockDue loads customers, and on PostgreSQL keeps others from deriving anything for them until the tx ends.
 func (s *Service) lockDue(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []due, err error) {
-	q := `SELECT number, id, attention_at FROM customer WHERE id IN (?) ORDER BY id`
+	q := tx.NewSelect().Model((*record)(nil)).Column("number", "id", "attention_at").Where("id IN (?)", bun.List(ids)).Order("id")
 	if s.db.IsPostgres() {
-		q += ` FOR NO KEY UPDATE`
+		q.For("NO KEY UPDATE")
 	}
-	err = tx.NewRaw(q, bun.List(ids)).Scan(ctx, &list)
+	err = q.Scan(ctx, &list)
 	return list, err
 }
 
@@ -74,7 +82,7 @@ func (s *Service) setDue(ctx context.Context, tx bun.IDB, numbers []int64, at ti
 	if !at.IsZero() {
 		value = &at
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE customer SET attention_at = ? WHERE number IN (?)`, value, bun.List(numbers))
+	_, err := tx.NewUpdate().Model((*record)(nil)).Set("attention_at = ?", value).Where("number IN (?)", bun.List(numbers)).Exec(ctx)
 	return err
 }
 

@@ -79,7 +79,8 @@ func (s *Service) unlearn(ctx context.Context, tx bun.IDB, number int64, words [
 	}
 	if s.db.IsPostgres() {
 		var locked []string
-		err := tx.NewRaw(`SELECT word FROM search_word WHERE word IN (?) ORDER BY word FOR UPDATE`, bun.List(words)).Scan(ctx, &locked)
+		err := tx.NewSelect().Table("search_word").Column("word").Where("word IN (?)", bun.List(words)).Order("word").For("UPDATE").
+			Scan(ctx, &locked)
 		if err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func (s *Service) unlearn(ctx context.Context, tx bun.IDB, number int64, words [
 	if len(last) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM search_word WHERE word IN (?)`, bun.List(last))
+	_, err := tx.NewDelete().Table("search_word").Where("word IN (?)", bun.List(last)).Exec(ctx)
 	return err
 }
 
@@ -121,7 +122,7 @@ func (s *Service) othersHave(ctx context.Context, tx bun.IDB, number int64, word
 // wordsOf is what the vocabulary holds of a customer; nothing if it is gone.
 func (s *Service) wordsOf(ctx context.Context, tx bun.IDB, number int64) ([]string, error) {
 	var r record
-	err := tx.NewRaw(`SELECT search, details FROM customer WHERE number = ?`, number).Scan(ctx, &r)
+	err := tx.NewSelect().Model(&r).Column("search", "details").Where("number = ?", number).Scan(ctx)
 	if store.IsNoRows(err) {
 		return nil, nil
 	}
@@ -134,8 +135,7 @@ const detailRounds = 20
 // ContinueDetails is the worker's: it writes the details of customers that were recorded before there were any, chunk of
 // them per tx, some txs at a time. It may be killed at any moment and run by several workers at once.
 func (s *Service) ContinueDetails(ctx context.Context, chunk int) error {
-	var more bool
-	err := s.db.NewRaw(`SELECT EXISTS (SELECT 1 FROM customer WHERE details IS NULL AND NOT deleting)`).Scan(ctx, &more)
+	more, err := s.db.NewSelect().Model((*record)(nil)).Where("details IS NULL").Where("NOT deleting").Exists(ctx)
 	if err != nil || !more {
 		return err
 	}
@@ -209,7 +209,7 @@ func (s *Service) indexAgain(ctx context.Context, tx bun.Tx, rows []record) erro
 		numbers[i] = r.Number
 		texts[i] = bun.SafeQuery(`(?, ?)`, r.Number, trigramText(r.Search, r.Details.String))
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid IN (?)`, bun.List(numbers)); err != nil {
+	if _, err := tx.NewDelete().Table("customer_search").Where("rowid IN (?)", bun.List(numbers)).Exec(ctx); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES ?`, bun.List(texts))

@@ -50,16 +50,16 @@ func (s *Service) specialist(ctx context.Context, db bun.IDB, id uuid.UUID) (p p
 }
 
 func (s *Service) people(ctx context.Context, customerID, self uuid.UUID) (list []Person, err error) {
-	err = s.db.NewRaw(`SELECT id, name FROM account WHERE specialist AND active AND (id = ?
-		OR id IN (SELECT a.specialist_id FROM customer_administrator AS a WHERE a.customer_id = ?)
-		OR id IN (SELECT p.specialist_id FROM transaction_processor AS p WHERE p.customer_id = ?)) ORDER BY name_sort, id`,
-		self, customerID, customerID).Scan(ctx, &list)
+	err = s.db.NewSelect().Table(`account`).Column(`id`, `name`).Where(`specialist`).Where(`active`).
+		Where(`id = ? OR id IN (SELECT a.specialist_id FROM customer_administrator AS a WHERE a.customer_id = ?)
+			OR id IN (SELECT p.specialist_id FROM transaction_processor AS p WHERE p.customer_id = ?)`, self, customerID, customerID).
+		Order(`name_sort`, `id`).Scan(ctx, &list)
 	return list, err
 }
 
 // submitted finds the transaction of a form that was sent before.
 func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) (id uuid.UUID, found bool, err error) {
-	err = db.NewRaw(`SELECT id FROM transactions WHERE submission = ?`, submission).Scan(ctx, &id)
+	err = db.NewSelect().Model((*record)(nil)).Column(`id`).Where(`submission = ?`, submission).Scan(ctx, &id)
 	if store.IsNoRows(err) {
 		return uuid.Nil, false, nil
 	}
@@ -112,11 +112,16 @@ func (s *Service) index(ctx context.Context, tx bun.IDB, number int64, search st
 	if s.db.IsPostgres() {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_search WHERE rowid = ?`, number); err != nil {
+	if _, err := tx.NewDelete().Table(`transaction_search`).Where(`rowid = ?`, number).Exec(ctx); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, store.TrigramText(search))
 	return err
+}
+
+// newVersion begins an update that people notice.
+func (s *Service) newVersion(tx bun.IDB) *bun.UpdateQuery {
+	return tx.NewUpdate().Model((*record)(nil)).Set(`updated_at = ?`, s.now()).Set(`version = version + 1`)
 }
 
 // update writes what was recorded if the transaction still has the version that was read; done=false otherwise.
@@ -126,9 +131,9 @@ func (s *Service) update(ctx context.Context, tx bun.IDB, t Transaction, r recor
 		return false, err
 	}
 	search := searchText(t.Number, r.Name, r.Kind, name)
-	done, err = affected(tx.ExecContext(ctx, `UPDATE transactions SET name = ?, name_folded = ?, kind = ?, due = ?, responsible_id = ?,
-		search = ?, updated_at = ?, version = version + 1 WHERE number = ? AND version = ?`,
-		r.Name, foldName(r.Name), r.Kind, r.Due, store.NullID(r.Responsible.ID), search, s.now(), t.Number, t.Version))
+	done, err = affected(s.newVersion(tx).Where(`number = ?`, t.Number).Where(`version = ?`, t.Version).
+		Set(`name = ?`, r.Name).Set(`name_folded = ?`, foldName(r.Name)).Set(`kind = ?`, r.Kind).Set(`due = ?`, r.Due).
+		Set(`responsible_id = ?`, store.NullID(r.Responsible.ID)).Set(`search = ?`, search).Exec(ctx))
 	if err != nil || !done || r.Name == t.Name && r.Kind == t.Kind {
 		return done, err
 	}
@@ -136,15 +141,13 @@ func (s *Service) update(ctx context.Context, tx bun.IDB, t Transaction, r recor
 }
 
 func (s *Service) setStatus(ctx context.Context, tx bun.IDB, t Transaction, to Status) (done bool, err error) {
-	return affected(tx.ExecContext(ctx, `UPDATE transactions SET status = ?, updated_at = ?, version = version + 1
-		WHERE number = ? AND version = ?`, to, s.now(), t.Number, t.Version))
+	return affected(s.newVersion(tx).Where(`number = ?`, t.Number).Where(`version = ?`, t.Version).Set(`status = ?`, to).Exec(ctx))
 }
 
 // SetResponsible lets a specialist user answer for transactions from now on, inside the caller's tx. Who may do so is asked
 // before, and the caller writes the log.
 func (s *Service) SetResponsible(ctx context.Context, tx bun.IDB, ids []uuid.UUID, to uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `UPDATE transactions SET responsible_id = ?, version = version + 1, updated_at = ? WHERE id IN (?)`,
-		to, s.now(), bun.List(ids))
+	_, err := s.newVersion(tx).Where(`id IN (?)`, bun.List(ids)).Set(`responsible_id = ?`, to).Exec(ctx)
 	return err
 }
 
@@ -155,12 +158,15 @@ func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, customerID uuid
 		Name   string `bun:"name"`
 		Kind   string `bun:"kind"`
 	}
-	if err := tx.NewRaw(`SELECT number, name, kind FROM transactions WHERE customer_id = ? ORDER BY number`, customerID).Scan(ctx, &rows); err != nil {
+	err := tx.NewSelect().Model((*record)(nil)).Column(`number`, `name`, `kind`).Where(`customer_id = ?`, customerID).
+		Order(`number`).Scan(ctx, &rows)
+	if err != nil {
 		return err
 	}
 	for _, r := range rows {
 		search := searchText(r.Number, r.Name, r.Kind, customerName)
-		if _, err := tx.ExecContext(ctx, `UPDATE transactions SET search = ? WHERE number = ?`, search, r.Number); err != nil {
+		_, err := tx.NewUpdate().Model((*record)(nil)).Set(`search = ?`, search).Where(`number = ?`, r.Number).Exec(ctx)
+		if err != nil {
 			return err
 		}
 		if err := s.index(ctx, tx, r.Number, search); err != nil {
@@ -173,7 +179,7 @@ func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, customerID uuid
 // fillSearch writes the search texts of a customer that has transactions without one; found=false when there is none.
 func (s *Service) fillSearch(ctx context.Context, tx bun.IDB) (found bool, err error) {
 	var id uuid.UUID
-	err = tx.NewRaw(`SELECT customer_id FROM transactions WHERE search = '' LIMIT 1`).Scan(ctx, &id)
+	err = tx.NewSelect().Model((*record)(nil)).Column(`customer_id`).Where(`search = ''`).Limit(1).Scan(ctx, &id)
 	if store.IsNoRows(err) {
 		return false, nil
 	}
@@ -189,11 +195,18 @@ func (s *Service) fillSearch(ctx context.Context, tx bun.IDB) (found bool, err e
 
 // --- kinds ------------------------------------------------------------------------------------------------------
 
+// kindRow is a kind as it is stored.
+type kindRow struct {
+	bun.BaseModel `bun:"table:transaction_kind"`
+
+	Kind
+}
+
 const kindColumns = `key, name_en, name_de, position, active, version`
 
 // AllKinds are all kinds in their order, retired ones as well. Whether somebody may know them is asked before.
 func AllKinds(ctx context.Context, db bun.IDB) (list []Kind, err error) {
-	err = db.NewRaw(`SELECT `+kindColumns+` FROM transaction_kind ORDER BY position, key`).Scan(ctx, &list)
+	err = db.NewSelect().Table(`transaction_kind`).ColumnExpr(kindColumns).Order(`position`, `key`).Scan(ctx, &list)
 	return list, err
 }
 
@@ -243,19 +256,17 @@ func (s *Service) nextPosition(ctx context.Context, tx bun.IDB) (n int, err erro
 }
 
 func (s *Service) insertKind(ctx context.Context, tx bun.IDB, k Kind) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_kind (`+kindColumns+`) VALUES (?, ?, ?, ?, ?, ?)`,
-		k.Key, k.NameEN, k.NameDE, k.Position, k.Active, k.Version)
+	_, err := tx.NewInsert().Model(&kindRow{Kind: k}).Exec(ctx)
 	return err
 }
 
 func (s *Service) updateKind(ctx context.Context, tx bun.IDB, k Kind) error {
-	_, err := tx.ExecContext(ctx, `UPDATE transaction_kind SET name_en = ?, name_de = ?, active = ?, version = ? WHERE key = ?`,
-		k.NameEN, k.NameDE, k.Active, k.Version, k.Key)
+	_, err := tx.NewUpdate().Model(&kindRow{Kind: k}).Column(`name_en`, `name_de`, `active`, `version`).Where(`key = ?`, k.Key).Exec(ctx)
 	return err
 }
 
 func (s *Service) placeKind(ctx context.Context, tx bun.IDB, k Kind) error {
-	_, err := tx.ExecContext(ctx, `UPDATE transaction_kind SET position = ? WHERE key = ?`, k.Position, k.Key)
+	_, err := tx.NewUpdate().Model(&kindRow{Kind: k}).Column(`position`).Where(`key = ?`, k.Key).Exec(ctx)
 	return err
 }
 

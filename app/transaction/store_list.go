@@ -302,7 +302,7 @@ func (l *list) gather(ctx context.Context, r run, most int) (f result, done bool
 }
 
 func (s *Service) customerByNumber(ctx context.Context, number int64) (id uuid.UUID, found bool, err error) {
-	err = s.db.NewRaw(`SELECT id FROM customer WHERE number = ? AND NOT deleting`, number).Scan(ctx, &id)
+	err = s.db.NewSelect().Table(`customer`).Column(`id`).Where(`number = ?`, number).Where(`NOT deleting`).Scan(ctx, &id)
 	if store.IsNoRows(err) {
 		return uuid.Nil, false, nil
 	}
@@ -311,7 +311,7 @@ func (s *Service) customerByNumber(ctx context.Context, number int64) (id uuid.U
 
 // accessesOf are the customers to which a person has an active access.
 func (s *Service) accessesOf(ctx context.Context, account uuid.UUID) (ids []uuid.UUID, err error) {
-	err = s.db.NewRaw(`SELECT customer_id FROM access WHERE account_id = ? AND registered_at IS NOT NULL AND deactivated_at IS NULL
-		ORDER BY customer_id`, account).Scan(ctx, &ids)
+	err = s.db.NewSelect().Table(`access`).Column(`customer_id`).Where(`account_id = ?`, account).
+		Where(`registered_at IS NOT NULL`).Where(`deactivated_at IS NULL`).Order(`customer_id`).Scan(ctx, &ids)
 	return ids, err
 }
