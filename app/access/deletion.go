@@ -96,16 +96,20 @@ func voidCodesOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID) er
 	return err
 }
 
-// fromLeaving is which accounts go with a customer: those of its accesses that have none elsewhere and do not work for the
-// firm. It takes the customer's id twice.
-const fromLeaving = ` FROM account AS p WHERE NOT p.specialist
-	AND p.id IN (SELECT a.account_id FROM access AS a WHERE a.customer_id = ?)
-	AND NOT EXISTS (SELECT 1 FROM access AS b WHERE b.account_id = p.id AND b.customer_id <> ?)`
+// selectLeaving begins a query of the accounts that go with a customer, a table p: those of its accesses that have none
+// elsewhere and do not work for the firm.
+func selectLeaving(db bun.IDB, customer uuid.UUID) *bun.SelectQuery {
+	return db.NewSelect().TableExpr("account AS p").Where("NOT p.specialist").
+		Where("p.id IN (SELECT a.account_id FROM access AS a WHERE a.customer_id = ?)", customer).
+		Where("NOT EXISTS (SELECT 1 FROM access AS b WHERE b.account_id = p.id AND b.customer_id <> ?)", customer)
+}
 
 func leaving(ctx context.Context, tx bun.IDB, customer uuid.UUID) (ids []uuid.UUID, err error) {
-	return ids, tx.NewRaw(`SELECT p.id`+fromLeaving, customer, customer).Scan(ctx, &ids)
+	err = selectLeaving(tx, customer).Column("p.id").Scan(ctx, &ids)
+	return ids, err
 }
 
 func countLeaving(ctx context.Context, db bun.IDB, customer uuid.UUID) (n int64, err error) {
-	return n, db.NewRaw(`SELECT count(*)`+fromLeaving, customer, customer).Scan(ctx, &n)
+	err = selectLeaving(db, customer).ColumnExpr("count(*)").Scan(ctx, &n)
+	return n, err
 }

@@ -268,13 +268,15 @@ func voidCodes(ctx context.Context, tx bun.IDB, access uuid.UUID) error {
 
 // presentIDs are all accesses that there are.
 func presentIDs(ctx context.Context, db bun.IDB) (ids []uuid.UUID, err error) {
-	return ids, db.NewRaw(`SELECT id FROM access`).Scan(ctx, &ids)
+	err = db.NewSelect().Model((*row)(nil)).Column("id").Scan(ctx, &ids)
+	return ids, err
 }
 
 // unkeptAccounts are those of end users without an access.
 func unkeptAccounts(ctx context.Context, db bun.IDB) (ids []uuid.UUID, err error) {
-	return ids, db.NewRaw(`SELECT a.id FROM account AS a WHERE NOT a.specialist
-		AND NOT EXISTS (SELECT 1 FROM access AS b WHERE b.account_id = a.id)`).Scan(ctx, &ids)
+	err = db.NewSelect().TableExpr("account AS a").Column("a.id").Where("NOT a.specialist").
+		Where("NOT EXISTS (SELECT 1 FROM access AS b WHERE b.account_id = a.id)").Scan(ctx, &ids)
+	return ids, err
 }
 
 func deleteAccess(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) error {

@@ -76,9 +76,17 @@ func formerOwner(ctx context.Context, db bun.IDB, mailbox string) (a Account, ok
 	return a, err == nil, err
 }
 
+type formerAddress struct {
+	bun.BaseModel `bun:"table:former_address"`
+
+	AccountID uuid.UUID `bun:"account_id,pk"`
+	Mailbox   string    `bun:"mailbox,pk"`
+}
+
 // keepFormer remembers an address that a specialist user gives up.
 func keepFormer(ctx context.Context, tx bun.IDB, account uuid.UUID, email string) error {
-	_, err := tx.NewRaw("INSERT INTO former_address (account_id, mailbox) VALUES (?, ?) ON CONFLICT DO NOTHING", account, Mailbox(email)).Exec(ctx)
+	former := formerAddress{AccountID: account, Mailbox: Mailbox(email)}
+	_, err := tx.NewInsert().Model(&former).On("CONFLICT DO NOTHING").Exec(ctx)
 	return err
 }
 

@@ -206,8 +206,7 @@ func otherHolders(ctx context.Context, tx bun.IDB, roles []policies.Role, id uui
 
 // ableSpecialists are all specialist users who can sign in, with what decides on their roles.
 func ableSpecialists(ctx context.Context, tx bun.IDB) (list []withAccess, err error) {
-	err = tx.NewRaw("SELECT "+columns(tx, Account{}, "a")+", "+FactsOf("a")+
-		" FROM account AS a WHERE a.specialist AND a.active AND a.password_hash <> ''").Scan(ctx, &list)
+	err = selectWithAccess(tx).Where("a.specialist").Where("a.active").Where("a.password_hash <> ''").Scan(ctx, &list)
 	for i := range list {
 		list[i].readRoles()
 	}
@@ -217,7 +216,7 @@ func ableSpecialists(ctx context.Context, tx bun.IDB) (list []withAccess, err er
 // newestPolicy is the version that was published last; number 0 when there is none yet. The table is package policy's,
 // which stands on this one; it is asked here because the answer must belong to this tx.
 func newestPolicy(ctx context.Context, tx bun.IDB) (number int, text string, err error) {
-	err = tx.NewRaw("SELECT version, text FROM policy_version ORDER BY version DESC LIMIT 1").Scan(ctx, &number, &text)
+	err = tx.NewSelect().Table("policy_version").Column("version", "text").Order("version DESC").Limit(1).Scan(ctx, &number, &text)
 	if store.IsNoRows(err) {
 		return 0, "", nil
 	}
@@ -261,6 +260,11 @@ type withAccess struct {
 	StandsFor *string `bun:"stands_for"` // ids of those whose deputy the person is now; only of a session
 }
 
+// selectWithAccess begins a query of withAccess, of a table account called a.
+func selectWithAccess(db bun.IDB) *bun.SelectQuery {
+	return db.NewSelect().TableExpr("account AS a").ColumnExpr(columns(db, Account{}, "a")).ColumnExpr(FactsOf("a"))
+}
+
 func (w *withAccess) readRoles() { w.Account.Roles = w.given() }
 
 // Facts decide on an account's roles. They are read with a row of the account, in the same query; see FactsOf.
@@ -299,15 +303,14 @@ func (f Facts) given() (roles []policies.Role) {
 // findLogin finds an account by username or e-mail, folded. No two can be meant: a username with an @ is its owner's
 // own address.
 func findLogin(ctx context.Context, db bun.IDB, folded string) (w withAccess, err error) {
-	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+FactsOf("a")+
-		" FROM account AS a WHERE a.email_folded = ? OR a.username_folded = ?", folded, folded).Scan(ctx, &w)
+	err = selectWithAccess(db).Where("a.email_folded = ? OR a.username_folded = ?", folded, folded).Scan(ctx, &w)
 	w.readRoles()
 	return w, err
 }
 
 // findFacts finds an account with everything that decides on its roles.
 func findFacts(ctx context.Context, db bun.IDB, id uuid.UUID) (w withAccess, err error) {
-	err = db.NewRaw("SELECT "+columns(db, Account{}, "a")+", "+FactsOf("a")+" FROM account AS a WHERE a.id = ?", id).Scan(ctx, &w)
+	err = selectWithAccess(db).Where("a.id = ?", id).Scan(ctx, &w)
 	w.readRoles()
 	return w, err
 }

@@ -112,11 +112,12 @@ func loadGuards(ctx context.Context, db bun.IDB, now time.Time) ([]guard, error)
 		Password bool
 		Role     *policies.Role
 	}
-	err := db.NewRaw(`SELECT a.id, a.name, a.email, a.locale, a.active, a.password_hash <> '' AS password, r.role
-		FROM account AS a LEFT JOIN account_role AS r ON r.account_id = a.id AND r.role IN (?)
-		WHERE a.specialist AND (r.role IS NOT NULL
-			OR a.id IN (SELECT e.account_id FROM guard_event AS e WHERE e.what = 'lost' AND e.at > ?))
-		ORDER BY a.name_sort, a.id`, bun.List(Guarding), since).Scan(ctx, &rows)
+	err := db.NewSelect().TableExpr("account AS a").
+		ColumnExpr("a.id, a.name, a.email, a.locale, a.active, a.password_hash <> '' AS password, r.role").
+		Join("LEFT JOIN account_role AS r ON r.account_id = a.id AND r.role IN (?)", bun.List(Guarding)).
+		Where("a.specialist").
+		Where(`r.role IS NOT NULL OR a.id IN (SELECT e.account_id FROM guard_event AS e WHERE e.what = 'lost' AND e.at > ?)`, since).
+		Order("a.name_sort", "a.id").Scan(ctx, &rows)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +180,7 @@ type personOf struct {
 }
 
 func personByID(ctx context.Context, db bun.IDB, id uuid.UUID) (p personOf, ok bool, err error) {
-	err = db.NewRaw("SELECT id, name, email, locale FROM account WHERE id = ? AND active", id).Scan(ctx, &p)
+	err = db.NewSelect().Table("account").Column("id", "name", "email", "locale").Where("id = ?", id).Where("active").Scan(ctx, &p)
 	if store.IsNoRows(err) {
 		return personOf{}, false, nil
 	}

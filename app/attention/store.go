@@ -108,6 +108,9 @@ func (s *Service) seesFew(ctx context.Context, c account.Caller) (bool, error) {
 }
 
 func (s *Service) count(ctx context.Context, q query, most int) (n int, err error) {
+	if most <= 0 { // which would be no limit to Bun
+		return 0, nil
+	}
 	err = s.o.DB.NewSelect().TableExpr(`(?) AS counted`, q.rows.ColumnExpr(`1`).Limit(int64(most))).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n, err
 }

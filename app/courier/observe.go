@@ -52,7 +52,9 @@ func Outbox(ctx context.Context, db *store.DB) (map[Channel]Waiting, error) {
 		State   State   `bun:"state"`
 		N       int     `bun:"n"`
 	}
-	if err := db.NewRaw(`SELECT channel, state, count(*) AS n FROM message WHERE relay_at IS NOT NULL GROUP BY channel, state`).Scan(ctx, &rows); err != nil {
+	err := db.NewSelect().Model((*Message)(nil)).Column("channel", "state").ColumnExpr("count(*) AS n").
+		Where("relay_at IS NOT NULL").Group("channel", "state").Scan(ctx, &rows)
+	if err != nil {
 		return nil, err
 	}
 	all := map[Channel]Waiting{}
@@ -74,7 +76,8 @@ func Outbox(ctx context.Context, db *store.DB) (map[Channel]Waiting, error) {
 }
 
 func oldestWaiting(ctx context.Context, db bun.IDB, c Channel) (at time.Time, err error) {
-	err = db.NewRaw(`SELECT created_at FROM message WHERE channel = ? AND relay_at IS NOT NULL ORDER BY created_at LIMIT 1`, c).Scan(ctx, &at)
+	err = db.NewSelect().Model((*Message)(nil)).Column("created_at").Where("channel = ?", c).Where("relay_at IS NOT NULL").
+		Order("created_at").Limit(1).Scan(ctx, &at)
 	if store.IsNoRows(err) {
 		return time.Time{}, nil
 	}
@@ -89,8 +92,9 @@ func firstDue(ctx context.Context, db bun.IDB, c Channel) (at time.Time, err err
 		NextAt     *time.Time `bun:"next_at"`
 		CreatedAt  time.Time  `bun:"created_at"`
 	}
-	err = db.NewRaw(`SELECT lease_until, next_at, created_at FROM message WHERE channel = ? AND relay_at IS NOT NULL
-		ORDER BY COALESCE(lease_until, next_at, created_at) LIMIT 1`, c).Scan(ctx, &row)
+	err = db.NewSelect().Model((*Message)(nil)).Column("lease_until", "next_at", "created_at").
+		Where("channel = ?", c).Where("relay_at IS NOT NULL").
+		OrderExpr("COALESCE(lease_until, next_at, created_at)").Limit(1).Scan(ctx, &row)
 	switch {
 	case store.IsNoRows(err):
 		return time.Time{}, nil

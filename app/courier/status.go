@@ -69,8 +69,7 @@ func (s *Service) AskStatuses(ctx context.Context) error {
 
 func (s *Service) claimStatuses(ctx context.Context) (due []askable, err error) {
 	now := s.now()
-	var some bool
-	err = s.db.NewRaw(`SELECT EXISTS (SELECT 1 FROM message_status WHERE ask_at <= ?)`, now).Scan(ctx, &some)
+	some, err := s.db.NewSelect().Table("message_status").Where("ask_at <= ?", now).Exists(ctx)
 	if err != nil || !some {
 		return nil, err
 	}

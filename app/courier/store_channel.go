@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 )
 
@@ -29,7 +30,7 @@ func channelWorks(ctx context.Context, tx bun.IDB, c Channel) error {
 	if _, err = tx.NewDelete().Table("channel_refusal").Where("channel = ?", c).Exec(ctx); err != nil {
 		return err
 	}
-	_, err = tx.NewRaw(`UPDATE channel_pace SET away = FALSE, probe_at = NULL WHERE channel = ?`, c).Exec(ctx)
+	_, err = tx.NewUpdate().Table("channel_pace").Set("away = FALSE").Set("probe_at = NULL").Where("channel = ?", c).Exec(ctx)
 	return err
 }
 
@@ -42,6 +43,15 @@ func raise(ctx context.Context, tx bun.IDB, t Trouble) error {
 	return err
 }
 
+// refusalRow is a message whose number was refused since its way last took one.
+type refusalRow struct {
+	bun.BaseModel `bun:"table:channel_refusal"`
+
+	MessageID uuid.UUID `bun:"message_id,pk"`
+	Channel   Channel   `bun:"channel"`
+	At        time.Time `bun:"at"`
+}
+
 // noteRefused notes that the number of m was refused and returns all messages whose numbers were since the way last
 // took one, m among them. The row of the way is locked first: of three at once the last sees the others.
 func noteRefused(ctx context.Context, tx bun.IDB, m Message, now time.Time) (all []Message, err error) {
@@ -50,8 +60,8 @@ func noteRefused(ctx context.Context, tx bun.IDB, m Message, now time.Time) (all
 	if err != nil {
 		return nil, err
 	}
-	_, err = tx.NewRaw(`INSERT INTO channel_refusal (message_id, channel, at) VALUES (?, ?, ?)
-		ON CONFLICT (message_id) DO UPDATE SET at = EXCLUDED.at`, m.ID, m.Channel, now).Exec(ctx)
+	_, err = tx.NewInsert().Model(&refusalRow{MessageID: m.ID, Channel: m.Channel, At: now}).
+		On("CONFLICT (message_id) DO UPDATE").Set("at = EXCLUDED.at").Exec(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -76,19 +86,19 @@ func renameFailure(ctx context.Context, tx bun.IDB, m Message, reason string) er
 }
 
 func troubles(ctx context.Context, db bun.IDB) (list []Trouble, err error) {
-	err = db.NewRaw(`SELECT channel, since, last_at, reason, status FROM channel_state WHERE since IS NOT NULL ORDER BY channel`).
-		Scan(ctx, &list)
+	err = db.NewSelect().Model((*channelRow)(nil)).Where("since IS NOT NULL").Order("channel").Scan(ctx, &list)
 	return list, err
 }
 
 func countTroubles(ctx context.Context, db bun.IDB) (n int, err error) {
-	err = db.NewRaw(`SELECT count(*) FROM channel_state WHERE since IS NOT NULL`).Scan(ctx, &n)
+	err = db.NewSelect().Model((*channelRow)(nil)).ColumnExpr("count(*)").Where("since IS NOT NULL").Scan(ctx, &n)
 	return n, err
 }
 
 // countWaiting counts the messages of a way that were tried in vain and are tried again, up to WaitingCap.
 func countWaiting(ctx context.Context, db bun.IDB, c Channel) (n int, err error) {
-	err = db.NewRaw(`SELECT count(*) FROM (SELECT 1 FROM message WHERE relay_at IS NOT NULL AND channel = ? AND state = ?
-		AND reason <> '' LIMIT ?) AS waiting`, c, Queued, WaitingCap).Scan(ctx, &n)
+	some := db.NewSelect().Model((*Message)(nil)).ColumnExpr("1").Where("relay_at IS NOT NULL").Where("channel = ?", c).
+		Where("state = ?", Queued).Where("reason <> ''").Limit(WaitingCap)
+	err = db.NewSelect().TableExpr("(?) AS waiting", some).ColumnExpr("count(*)").Scan(ctx, &n)
 	return n, err
 }

@@ -60,17 +60,15 @@ func forgetStall(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 }
 
 func troubleOf(ctx context.Context, db bun.IDB, c Channel) (t Trouble, found bool, err error) {
-	err = db.NewRaw(`SELECT channel, since, last_at, reason, status FROM channel_state WHERE channel = ? AND since IS NOT NULL`, c).
-		Scan(ctx, &t)
+	err = db.NewSelect().Model((*channelRow)(nil)).Where("channel = ?", c).Where("since IS NOT NULL").Scan(ctx, &t)
 	if store.IsNoRows(err) {
 		return t, false, nil
 	}
 	return t, err == nil, err
 }
 
-func anyStalled(ctx context.Context, db bun.IDB, c Channel) (some bool, err error) {
-	err = db.NewRaw(`SELECT EXISTS (SELECT 1 FROM message_stall WHERE channel = ? AND resume_at IS NOT NULL)`, c).Scan(ctx, &some)
-	return some, err
+func anyStalled(ctx context.Context, db bun.IDB, c Channel) (bool, error) {
+	return db.NewSelect().Model((*stall)(nil)).Where("channel = ?", c).Where("resume_at IS NOT NULL").Exists(ctx)
 }
 
 // The turns of channel_pace.
@@ -128,24 +126,24 @@ func resumed(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
 
 // forgetSettled removes the rows of messages that came to an end in another way than by an attempt.
 func forgetSettled(ctx context.Context, tx bun.IDB, c Channel) error {
-	_, err := tx.NewRaw(`DELETE FROM message_stall WHERE channel = ? AND message_id IN
-		(SELECT id FROM message WHERE id IN (SELECT message_id FROM message_stall WHERE channel = ?) AND state NOT IN (?, ?))`,
-		c, c, Queued, Sending).Exec(ctx)
+	stalled := tx.NewSelect().Model((*stall)(nil)).Column("message_id").Where("channel = ?", c)
+	settled := tx.NewSelect().Model((*Message)(nil)).Column("id").Where("id IN (?)", stalled).Where("state NOT IN (?, ?)", Queued, Sending)
+	_, err := tx.NewDelete().Model((*stall)(nil)).Where("channel = ?", c).Where("message_id IN (?)", settled).Exec(ctx)
 	return err
 }
 
 // noteAway notes that nobody answered a probe, unless the trouble is over meanwhile.
 func noteAway(ctx context.Context, tx bun.IDB, t Trouble) error {
-	if _, err := tx.NewRaw(`UPDATE channel_pace SET away = TRUE WHERE channel = ?`, t.Channel).Exec(ctx); err != nil {
+	if _, err := tx.NewUpdate().Table("channel_pace").Set("away = TRUE").Where("channel = ?", t.Channel).Exec(ctx); err != nil {
 		return err
 	}
-	_, err := tx.NewRaw(`UPDATE channel_state SET last_at = ?, reason = ?, status = ? WHERE channel = ? AND since IS NOT NULL`,
-		t.LastAt, t.Reason, t.Status, t.Channel).Exec(ctx)
+	_, err := tx.NewUpdate().Model((*channelRow)(nil)).Set("last_at = ?", t.LastAt).Set("reason = ?", t.Reason).Set("status = ?", t.Status).
+		Where("channel = ?", t.Channel).Where("since IS NOT NULL").Exec(ctx)
 	return err
 }
 
 // notAway notes that somebody answered, and says whether that is news.
 func notAway(ctx context.Context, tx bun.IDB, c Channel) (news bool, err error) {
-	res, err := tx.NewRaw(`UPDATE channel_pace SET away = FALSE WHERE channel = ? AND away`, c).Exec(ctx)
+	res, err := tx.NewUpdate().Table("channel_pace").Set("away = FALSE").Where("channel = ?", c).Where("away").Exec(ctx)
 	return touched(res, err)
 }
