@@ -43,7 +43,7 @@ func lock(ctx context.Context, tx bun.IDB, customerID uuid.UUID) error {
 	if tx.Dialect().Name() != dialect.PG {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `SELECT 1 FROM customer WHERE id = ? FOR NO KEY UPDATE`, customerID)
+	_, err := tx.NewSelect().Table("customer").ColumnExpr(`1`).Where(`id = ?`, customerID).For("NO KEY UPDATE").Exec(ctx)
 	return err
 }
 

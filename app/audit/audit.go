@@ -236,7 +236,7 @@ const changesRead = 100
 // than the last hundred entries. Whether the caller may know is asked before: who may change a thing may.
 func (l *Log) LastChanges(ctx context.Context, subject uuid.UUID) (map[string]Entry, error) {
 	var entries []Entry
-	err := l.db.NewRaw(`SELECT * FROM audit WHERE subject_id = ? ORDER BY id DESC LIMIT ?`, subject, changesRead).Scan(ctx, &entries)
+	err := l.db.NewSelect().Model(&entries).Where(`subject_id = ?`, subject).Order(`id DESC`).Limit(changesRead).Scan(ctx)
 	last := map[string]Entry{}
 	for _, e := range entries {
 		for field := range e.Changes() {

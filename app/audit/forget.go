@@ -34,7 +34,7 @@ func (l *Log) Forget(ctx context.Context, tx bun.IDB, accounts ...uuid.UUID) (ta
 	var own []Entry
 	for _, column := range []string{"actor_id", "subject_id"} { // two statements: each is served by an index
 		var gone []Entry
-		err := tx.NewRaw("DELETE FROM audit WHERE customer_id IS NULL AND ? IN (?) RETURNING *", bun.Ident(column), ids).Scan(ctx, &gone)
+		err := tx.NewDelete().Model(&gone).Where("customer_id IS NULL").Where("? IN (?)", bun.Ident(column), ids).Returning("*").Scan(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -78,6 +78,6 @@ func relatedTo(c account.Caller, of policies.Relation) (q schema.QueryAppender) 
 // isFew says whether there are at most fewRelated of them.
 func (s *Service) isFew(ctx context.Context, related schema.QueryAppender) (bool, error) {
 	var n int
-	err := s.db.NewRaw(`SELECT count(*) FROM (? LIMIT ?) AS related`, related, fewRelated+1).Scan(ctx, &n)
+	err := s.db.NewSelect().TableExpr(`(? LIMIT ?) AS related`, related, fewRelated+1).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n <= fewRelated, err
 }

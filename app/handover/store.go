@@ -76,7 +76,7 @@ func (s *Service) lockPeople(ctx context.Context, tx bun.IDB, ids []uuid.UUID) e
 	if !s.o.DB.IsPostgres() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `SELECT 1 FROM account WHERE id IN (?) ORDER BY id FOR NO KEY UPDATE`, bun.List(ids))
+	_, err := tx.NewSelect().Table("account").ColumnExpr(`1`).Where(`id IN (?)`, bun.List(ids)).Order("id").For("NO KEY UPDATE").Exec(ctx)
 	return err
 }
 
@@ -260,6 +260,18 @@ func (s *Service) answersFor(ctx context.Context, tx bun.IDB, specialist uuid.UU
 
 // --- deputies ----------------------------------------------------------------------------------------------------
 
+type deputyRow struct {
+	bun.BaseModel `bun:"table:deputy"`
+
+	ID           uuid.UUID `bun:"id,pk"`
+	SpecialistID uuid.UUID `bun:"specialist_id"`
+	DeputyID     uuid.UUID `bun:"deputy_id"`
+	StartsAt     time.Time `bun:"starts_at"`
+	EndsAt       time.Time `bun:"ends_at"`
+	CreatedAt    time.Time `bun:"created_at"`
+	CreatedBy    uuid.UUID `bun:"created_by"`
+}
+
 // selectDeputyships begins a query of Deputyships, of a table deputy called d.
 func selectDeputyships(db bun.IDB) *bun.SelectQuery {
 	return db.NewSelect().TableExpr(`deputy AS d`).ColumnExpr(`d.id, d.specialist_id, s.name AS specialist`).
@@ -284,8 +296,10 @@ func (s *Service) overlapping(ctx context.Context, tx bun.IDB, specialist, deput
 }
 
 func (s *Service) insertDeputy(ctx context.Context, tx bun.IDB, d Deputyship, by uuid.UUID, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO deputy (id, specialist_id, deputy_id, starts_at, ends_at, created_at, created_by)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, d.ID, d.SpecialistID, d.DeputyID, d.StartsAt, d.EndsAt, now, by)
+	r := deputyRow{
+		ID: d.ID, SpecialistID: d.SpecialistID, DeputyID: d.DeputyID, StartsAt: d.StartsAt, EndsAt: d.EndsAt, CreatedAt: now, CreatedBy: by,
+	}
+	_, err := tx.NewInsert().Model(&r).Exec(ctx)
 	return err
 }
 
@@ -306,12 +320,12 @@ func (s *Service) openOf(ctx context.Context, tx bun.IDB, deputy uuid.UUID, now 
 }
 
 func (s *Service) deleteDeputy(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
-	_, err := tx.NewDelete().Table("deputy").Where(`id = ?`, id).Exec(ctx)
+	_, err := tx.NewDelete().Model((*deputyRow)(nil)).Where(`id = ?`, id).Exec(ctx)
 	return err
 }
 
 func (s *Service) endDeputy(ctx context.Context, tx bun.IDB, id uuid.UUID, at time.Time) error {
-	_, err := tx.NewUpdate().Table("deputy").Set(`ends_at = ?`, at).Where(`id = ?`, id).Exec(ctx)
+	_, err := tx.NewUpdate().Model((*deputyRow)(nil)).Set(`ends_at = ?`, at).Where(`id = ?`, id).Exec(ctx)
 	return err
 }
 

@@ -12,38 +12,43 @@ import (
 	"kontor/app/store"
 )
 
+// row is a process as it is stored.
+type row struct {
+	bun.BaseModel `bun:"table:process"`
+
+	ID        uuid.UUID `bun:"id,pk"`
+	Role      Role      `bun:"role"`
+	Host      string    `bun:"host"`
+	Version   string    `bun:"version"`
+	Settings  string    `bun:"settings"` // JSON
+	StartedAt time.Time `bun:"started_at"`
+	SeenAt    time.Time `bun:"seen_at"`
+}
+
 func put(ctx context.Context, tx bun.IDB, p Process) error {
 	settings, err := json.Marshal(p.Settings)
 	if err != nil {
 		return err
 	}
-	_, err = tx.NewRaw(`INSERT INTO process (id, role, host, version, settings, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET seen_at = EXCLUDED.seen_at, settings = EXCLUDED.settings`,
-		p.ID, p.Role, p.Host, p.Version, string(settings), p.StartedAt, p.SeenAt).Exec(ctx)
+	r := row{ID: p.ID, Role: p.Role, Host: p.Host, Version: p.Version, Settings: string(settings), StartedAt: p.StartedAt, SeenAt: p.SeenAt}
+	_, err = tx.NewInsert().Model(&r).On("CONFLICT (id) DO UPDATE").
+		Set("seen_at = EXCLUDED.seen_at").Set("settings = EXCLUDED.settings").Exec(ctx)
 	return err
 }
 
 func sweep(ctx context.Context, tx bun.IDB, before time.Time) error {
-	_, err := tx.NewRaw(`DELETE FROM process WHERE seen_at <= ?`, before).Exec(ctx)
+	_, err := tx.NewDelete().Model((*row)(nil)).Where("seen_at <= ?", before).Exec(ctx)
 	return err
 }
 
 func remove(ctx context.Context, db bun.IDB, id uuid.UUID) error {
-	_, err := db.NewRaw(`DELETE FROM process WHERE id = ?`, id).Exec(ctx)
+	_, err := db.NewDelete().Model((*row)(nil)).Where("id = ?", id).Exec(ctx)
 	return err
 }
 
 func processes(ctx context.Context, tx bun.IDB) ([]Process, error) {
-	var rows []struct {
-		ID        uuid.UUID `bun:"id"`
-		Role      Role      `bun:"role"`
-		Host      string    `bun:"host"`
-		Version   string    `bun:"version"`
-		Settings  string    `bun:"settings"`
-		StartedAt time.Time `bun:"started_at"`
-		SeenAt    time.Time `bun:"seen_at"`
-	}
-	if err := tx.NewRaw(`SELECT id, role, host, version, settings, started_at, seen_at FROM process ORDER BY started_at, id`).Scan(ctx, &rows); err != nil {
+	var rows []row
+	if err := tx.NewSelect().Model(&rows).Order("started_at", "id").Scan(ctx); err != nil {
 		return nil, err
 	}
 	all := make([]Process, len(rows))
@@ -58,7 +63,7 @@ func processes(ctx context.Context, tx bun.IDB) ([]Process, error) {
 
 // installationKey is the stored hash of the key, "" while there is none.
 func installationKey(ctx context.Context, db bun.IDB) (stored string, err error) {
-	err = db.NewRaw(`SELECT secret_key FROM installation WHERE id = 1`).Scan(ctx, &stored)
+	err = db.NewSelect().Table("installation").Column("secret_key").Where("id = 1").Scan(ctx, &stored)
 	if store.IsNoRows(err) {
 		return "", nil
 	}
@@ -80,7 +85,8 @@ func putInstallationKey(ctx context.Context, db bun.IDB, was, own string, now ti
 // Alive is how many processes have given a sign of life within Life. A database of a version that did not keep them has
 // none.
 func Alive(ctx context.Context, db *store.DB, now time.Time) (n int, err error) {
-	if err := db.NewRaw(`SELECT count(*) FROM process WHERE seen_at > ?`, now.Add(-Life)).Scan(ctx, &n); err != nil {
+	q := db.NewSelect().Model((*row)(nil)).ColumnExpr("count(*)").Where("seen_at > ?", now.Add(-Life))
+	if err := q.Scan(ctx, &n); err != nil {
 		if _, there := db.ExecContext(ctx, `SELECT 1 FROM process WHERE 1 = 0`); there != nil && ctx.Err() == nil {
 			return 0, nil //nolint:nilerr // no such table
 		}
@@ -109,7 +115,8 @@ func Senders(ctx context.Context, db *store.DB, now time.Time) (alive int, last 
 
 // LastWorker is when a worker process on a host gave its last sign of life; the zero time when none is known.
 func LastWorker(ctx context.Context, db *store.DB, host string) (seen time.Time, err error) {
-	err = db.NewRaw(`SELECT seen_at FROM process WHERE role = ? AND host = ? ORDER BY seen_at DESC LIMIT 1`, Worker, host).Scan(ctx, &seen)
+	err = db.NewSelect().Model((*row)(nil)).Column("seen_at").Where("role = ?", Worker).Where("host = ?", host).
+		Order("seen_at DESC").Limit(1).Scan(ctx, &seen)
 	if store.IsNoRows(err) {
 		return time.Time{}, nil
 	}

@@ -37,7 +37,7 @@ func Find[K any](ctx context.Context, r Run[K], count Counter, ways ...Way[K]) (
 
 // Count counts the rows of a query up to CountCap+1. What the query selects does not matter: it may be 1.
 func Count(ctx context.Context, db bun.IDB, rows *bun.SelectQuery) (n int, err error) {
-	err = db.NewRaw(`SELECT count(*) FROM (?) AS counted`, rows.Limit(CountCap+1)).Scan(ctx, &n)
+	err = db.NewSelect().TableExpr(`(?) AS counted`, rows.Limit(CountCap+1)).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n, err
 }
 

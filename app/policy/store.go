@@ -118,13 +118,19 @@ func putDraft(ctx context.Context, tx bun.IDB, d Draft) (ok bool, err error) {
 
 // --- offers -------------------------------------------------------------------------------------------------------
 
+type offerRow struct {
+	bun.BaseModel `bun:"table:policy_offer"`
+
+	ID        string        `bun:"id,pk"`
+	State     string        `bun:"state"`
+	SettledBy uuid.NullUUID `bun:"settled_by"`
+	SettledAt time.Time     `bun:"settled_at"`
+}
+
 // offerStates is what became of offers, by id.
 func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
-	var rows []struct {
-		ID    string `bun:"id"`
-		State string `bun:"state"`
-	}
-	err := db.NewSelect().Table("policy_offer").Column("id", "state").Scan(ctx, &rows)
+	var rows []offerRow
+	err := db.NewSelect().Model(&rows).Column("id", "state").Scan(ctx)
 	states := make(map[string]string, len(rows))
 	for _, r := range rows {
 		states[r.ID] = r.State
@@ -134,9 +140,9 @@ func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
 
 // putOffer notes what became of an offer; by is Nil for Kontor itself.
 func putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID, at time.Time) error {
-	_, err := tx.NewRaw(`INSERT INTO policy_offer (id, state, settled_by, settled_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, settled_by = EXCLUDED.settled_by, settled_at = EXCLUDED.settled_at`,
-		id, state, store.NullID(by), at).Exec(ctx)
+	r := offerRow{ID: id, State: state, SettledBy: store.NullID(by), SettledAt: at}
+	_, err := tx.NewInsert().Model(&r).On("CONFLICT (id) DO UPDATE").Set("state = EXCLUDED.state").
+		Set("settled_by = EXCLUDED.settled_by").Set("settled_at = EXCLUDED.settled_at").Exec(ctx)
 	return err
 }
 
@@ -204,12 +210,12 @@ func insertExpectation(ctx context.Context, tx bun.IDB, r *expectationRow) error
 }
 
 func deleteExpectation(ctx context.Context, tx bun.IDB, id uuid.UUID) (e Expectation, ok bool, err error) {
-	err = tx.NewRaw(`DELETE FROM policy_expectation WHERE id = ?
-		RETURNING id, role, relation, person_id, may, action, object, kind, transaction_id, created_at`, id).Scan(ctx, &e)
+	var r expectationRow
+	err = tx.NewDelete().Model(&r).Where("id = ?", id).Returning("*").Scan(ctx)
 	if store.IsNoRows(err) {
 		return e, false, nil
 	}
-	return e, err == nil, err
+	return r.Expectation, err == nil, err
 }
 
 // seen finds a transaction by its number among those that the condition lets through.
