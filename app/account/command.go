@@ -34,6 +34,7 @@ func (s *Service) ListByCommand(ctx context.Context) (list []Listed, err error) 
 		}
 		for _, a := range page {
 			row := Listed{Account: a, Password: a.PasswordHash != ""}
+			// Raw SQL: a row of counts, of no table.
 			err := s.db.NewRaw(`SELECT (SELECT count(*) FROM session WHERE account_id = ? AND expires_at > ?),
 				(SELECT COALESCE(sum(failures), 0) FROM sign_in_throttle WHERE account_id = ? AND updated_at > ?
 					AND (subject LIKE 'account:%' OR subject LIKE 'known:%' OR subject LIKE 'browser:%'))`,

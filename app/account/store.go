@@ -323,6 +323,7 @@ type sessionRow struct {
 
 // findSession finds a session that is still good, and all that is to be known about whose it is, in one query.
 func findSession(ctx context.Context, db bun.IDB, hash string, now, idleSince time.Time) (row sessionRow, err error) {
+	// Raw SQL: it runs with every request.
 	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+FactsOf("a")+`,
 		(SELECT string_agg(CAST(d.specialist_id AS TEXT), ',') FROM deputy AS d
 			WHERE d.deputy_id = a.id AND d.starts_at <= ? AND d.ends_at > ?) AS stands_for

@@ -113,6 +113,7 @@ func Added(ctx context.Context, tx bun.IDB, customerID, transactionID uuid.UUID)
 	if err := lock(ctx, tx, customerID); err != nil {
 		return err
 	}
+	// Raw SQL: an INSERT of a query.
 	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
 		SELECT a.specialist_id, t.created_at, t.id, 1
 		FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id WHERE t.id = ?`, transactionID)
@@ -127,7 +128,7 @@ const (
 
 // enter adds a relation of a person to transactions to the index.
 func enter(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Condition) error {
-	// Bun has no INSERT of a query that says what to do about rows that are there.
+	// Raw SQL: an INSERT of a query that says what to do about rows that are there.
 	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
 		SELECT ?, created_at, id, ? FROM transactions WHERE ?
 		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | ?`,

@@ -24,6 +24,7 @@ type Difference struct {
 
 // Check compares the index with the facts and returns up to limit differences; none is what it should find.
 func Check(ctx context.Context, db bun.IDB, limit int) (list []Difference, err error) {
+	// Raw SQL: a UNION of both directions.
 	err = db.NewRaw(`WITH should AS (`+facts+`)
 		SELECT s.specialist_id, s.transaction_id, COALESCE(v.relmask, 0) AS "index", s.relmask AS facts
 		FROM should AS s LEFT JOIN transaction_visible AS v
@@ -51,6 +52,7 @@ func Rebuild(ctx context.Context, db *store.DB) (rows int64, err error) {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_visible`); err != nil {
 			return err
 		}
+		// Raw SQL: an INSERT of a query.
 		res, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) `+facts)
 		if err != nil {
 			return err

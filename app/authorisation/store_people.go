@@ -56,6 +56,7 @@ type assignedRow struct {
 // assignedOf lists the assignments of a customer, narrowed by a condition on the transaction t of an additional processor:
 // people's own, then those of whom they stand in for at this moment.
 func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, now time.Time) (list []assignedRow, err error) {
+	// Raw SQL: the deputies' rows are made of those of the others.
 	err = db.NewRaw(`WITH assigned AS (
 			SELECT a.specialist_id, 1 AS relation, CAST(NULL AS UUID) AS transaction_id, 0 AS number, '' AS transaction_name, '' AS kind, a.created_at, a.created_by
 			FROM customer_administrator AS a WHERE a.customer_id = ?

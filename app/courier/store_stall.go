@@ -79,6 +79,7 @@ const (
 
 // takeTurn says whether it is this process's turn, which comes round again at next.
 func takeTurn(ctx context.Context, db bun.IDB, c Channel, turn string, now, next time.Time) (bool, error) {
+	// Raw SQL: the column is named in five places.
 	res, err := db.NewRaw(`INSERT INTO channel_pace (channel, ?0) VALUES (?1, ?3) ON CONFLICT (channel) DO UPDATE SET ?0 = EXCLUDED.?0
 		WHERE channel_pace.?0 IS NULL OR channel_pace.?0 <= ?2`, bun.Ident(turn), c, now, next).Exec(ctx)
 	return touched(res, err)

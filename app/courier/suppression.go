@@ -136,8 +136,8 @@ func (s *Service) rehash(ctx context.Context, tx bun.IDB, r refusedAddress, addr
 	if secret.Equal(hash, r.Hash) {
 		return nil
 	}
-	_, err := tx.NewRaw(`UPDATE refused_address SET hash = ? WHERE hash = ? AND NOT EXISTS
-		(SELECT 1 FROM refused_address AS r WHERE r.hash = ?)`, hash, r.Hash, hash).Exec(ctx)
+	_, err := tx.NewUpdate().Model((*refusedAddress)(nil)).Set("hash = ?", hash).Where("hash = ?", r.Hash).
+		Where("NOT EXISTS (SELECT 1 FROM refused_address AS r WHERE r.hash = ?)", hash).Exec(ctx)
 	return err
 }
 

@@ -80,6 +80,7 @@ func (s *Service) candidates(ctx context.Context, word string) (words []string, 
 		begin, end = 2, 3
 	}
 	beginning, ending := string(r[:begin]), backwards(string(r[len(r)-end:]))
+	// Raw SQL: a UNION of two ranges, each with its limit.
 	err = s.db.NewRaw(`SELECT word FROM (SELECT word FROM search_word WHERE word >= ? AND word < ? LIMIT ?) AS beginning
 		UNION SELECT word FROM (SELECT word FROM search_word WHERE backwards >= ? AND backwards < ? LIMIT ?) AS ending`,
 		beginning, beginning+prefixEnd, maxCandidates, ending, ending+prefixEnd, maxCandidates).Scan(ctx, &words)

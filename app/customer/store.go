@@ -202,6 +202,7 @@ func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search, deta
 	if err := s.unindex(ctx, tx, r.Number); err != nil {
 		return err
 	}
+	// Raw SQL: a virtual table is written by its rowid.
 	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, trigramText(search, details))
 	return err
 }

@@ -2,6 +2,7 @@ package customer
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -10,7 +11,7 @@ import (
 )
 
 func (s *Service) markDeleting(ctx context.Context, tx bun.IDB, id uuid.UUID) (bool, error) {
-	return affected(ctx, tx, `UPDATE customer SET deleting = TRUE WHERE id = ? AND NOT deleting`, id)
+	return affected(tx.NewUpdate().Model((*record)(nil)).Set("deleting = TRUE").Where("id = ?", id).Where("NOT deleting").Exec(ctx))
 }
 
 func (s *Service) insertDeletion(ctx context.Context, tx bun.IDB, d Deletion) error {
@@ -34,8 +35,8 @@ func (s *Service) openDeletions(ctx context.Context) (list []Deletion, err error
 // advance notes progress. What appeared after the counting (an attempt's report, a line in the log) may make it more than
 // was expected.
 func (s *Service) advance(ctx context.Context, tx bun.IDB, id uuid.UUID, gone int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE deletion SET done = CASE WHEN done + ? > total THEN total ELSE done + ? END
-		WHERE id = ? AND finished_at IS NULL`, gone, gone, id)
+	_, err := tx.NewUpdate().Model((*Deletion)(nil)).Set("done = CASE WHEN done + ? > total THEN total ELSE done + ? END", gone, gone).
+		Where("id = ?", id).Where("finished_at IS NULL").Exec(ctx)
 	return err
 }
 
@@ -54,20 +55,20 @@ func (s *Service) numberOf(ctx context.Context, tx bun.IDB, id uuid.UUID) (numbe
 }
 
 func (s *Service) markRecorded(ctx context.Context, db bun.IDB, id uuid.UUID) error {
-	_, err := db.ExecContext(ctx, `UPDATE deletion SET recorded_at = ? WHERE id = ?`, s.now(), id)
+	_, err := db.NewUpdate().Model((*Deletion)(nil)).Set("recorded_at = ?", s.now()).Where("id = ?", id).Exec(ctx)
 	return err
 }
 
 func (s *Service) markFinished(ctx context.Context, tx bun.IDB, id uuid.UUID) (bool, error) {
-	return affected(ctx, tx, `UPDATE deletion SET done = total, finished_at = ? WHERE id = ? AND finished_at IS NULL`, s.now(), id)
+	return affected(tx.NewUpdate().Model((*Deletion)(nil)).Set("done = total").Set("finished_at = ?", s.now()).
+		Where("id = ?", id).Where("finished_at IS NULL").Exec(ctx))
 }
 
 func (s *Service) deleteCustomer(ctx context.Context, tx bun.IDB, id uuid.UUID) (gone int64, err error) {
 	return store.Affected(tx.NewDelete().Model((*record)(nil)).Where("id = ?", id).Exec(ctx))
 }
 
-func affected(ctx context.Context, tx bun.IDB, sql string, args ...any) (bool, error) {
-	res, err := tx.ExecContext(ctx, sql, args...)
+func affected(res sql.Result, err error) (bool, error) {
 	if err != nil {
 		return false, err
 	}

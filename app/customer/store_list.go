@@ -358,6 +358,7 @@ func (l *overview) gather(ctx context.Context, r run, most int) (g gathered, err
 		Number sql.NullInt64  `bun:"number"`
 	}
 	err = l.byTrigrams(ctx, func(db bun.IDB) error {
+		// Raw SQL: MATERIALIZED, or the matches are gathered twice.
 		return db.NewRaw(`WITH hits AS MATERIALIZED (?) SELECT total.n, total.last, page.phase, page.name_sort, page.number
 			FROM (SELECT count(*) AS n, COALESCE(max(number), 0) AS last FROM hits) AS total
 			LEFT JOIN (?) AS page ON TRUE ORDER BY ?`, matches, page, o.Sort()).Scan(ctx, &rows)

@@ -67,6 +67,7 @@ func (s *Service) learn(ctx context.Context, tx bun.IDB, words []string) error {
 	for i, w := range words {
 		rows[i] = bun.SafeQuery(`(?, ?)`, w, backwards(w))
 	}
+	// Raw SQL: the words are values of one statement, without a model of each.
 	_, err := tx.ExecContext(ctx, `INSERT INTO search_word (word, backwards) VALUES ? ON CONFLICT DO NOTHING`, bun.List(rows))
 	return err
 }
@@ -115,7 +116,7 @@ func (s *Service) othersHave(ctx context.Context, tx bun.IDB, number int64, word
 	q.Where(`customer.number <> ?`, number).
 		Where(`?`, s.db.Has(bothTexts, " "+word)). // what the index is asked on PostgreSQL
 		Where(`?`, s.db.Has(`(`+bothTexts+` || ' ')`, " "+word+" "))
-	err = tx.NewRaw(`SELECT EXISTS (?)`, q).Scan(ctx, &has)
+	err = tx.NewSelect().ColumnExpr(`EXISTS (?)`, q).Scan(ctx, &has)
 	return has, err
 }
 
@@ -186,6 +187,7 @@ func (s *Service) detail(ctx context.Context, tx bun.Tx, chunk int) (more bool, 
 		words = append(words, r.vocabulary()...)
 		written[i] = bun.SafeQuery(`(?, ?)`, r.Number, r.Details.String)
 	}
+	// Raw SQL: one statement writes what differs from row to row.
 	if _, err := tx.ExecContext(ctx, `WITH written (number, details) AS (VALUES ?) UPDATE customer SET details = written.details
 		FROM written WHERE customer.number = written.number`, bun.List(written)); err != nil {
 		return false, err
@@ -212,6 +214,7 @@ func (s *Service) indexAgain(ctx context.Context, tx bun.Tx, rows []record) erro
 	if _, err := tx.NewDelete().Table("customer_search").Where("rowid IN (?)", bun.List(numbers)).Exec(ctx); err != nil {
 		return err
 	}
+	// Raw SQL: a virtual table is written by its rowid.
 	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES ?`, bun.List(texts))
 	return err
 }

@@ -41,6 +41,7 @@ func (s *Service) Outlasts(ctx context.Context, c account.Caller) ([]Outlasting,
 
 // outlasting goes from the few deputyships that ended lately to what the log says of these deputies in that time.
 func (s *Service) outlasting(ctx context.Context, specialist uuid.UUID, now, since time.Time) (list []Outlasting, err error) {
+	// Raw SQL: the order of the joins is the plan.
 	err = s.o.DB.NewRaw(`SELECT e.action, e.subject, e.at, p.name AS deputy, d.ends_at AS ended_at, k.id AS customer_id, k.number
 		FROM deputy AS d JOIN account AS p ON p.id = d.deputy_id
 		JOIN audit AS e ON e.actor_id = d.deputy_id AND e.at >= d.starts_at AND e.at < d.ends_at

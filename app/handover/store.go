@@ -116,6 +116,7 @@ func (s *Service) assignments(ctx context.Context, db bun.IDB, ids []uuid.UUID, 
 		ID uuid.UUID `bun:"id"`
 		Assignments
 	}
+	// Raw SQL: each count stops by a limit of its own.
 	err := db.NewRaw(`SELECT p.id,
 		(SELECT count(*) FROM (SELECT 1 FROM customer_administrator AS a WHERE a.specialist_id = p.id LIMIT ?) AS n) AS administered,
 		(SELECT count(*) FROM (SELECT 1 FROM transaction_processor AS x WHERE x.specialist_id = p.id LIMIT ?) AS n) AS processed,
@@ -129,6 +130,7 @@ func (s *Service) assignments(ctx context.Context, db bun.IDB, ids []uuid.UUID, 
 
 // shared counts what of one person's assignments another has as well.
 func (s *Service) shared(ctx context.Context, from, to uuid.UUID) (a Assignments, err error) {
+	// Raw SQL: a row of counts, of no table.
 	err = s.o.DB.NewRaw(`SELECT
 		(SELECT count(*) FROM customer_administrator AS a WHERE a.specialist_id = ?
 			AND EXISTS (SELECT 1 FROM customer_administrator AS b WHERE b.customer_id = a.customer_id AND b.specialist_id = ?)) AS administered,

@@ -73,6 +73,7 @@ func installationKey(ctx context.Context, db bun.IDB) (stored string, err error)
 // putInstallationKey stores the hash of the key in the place of the one that was read; ok is false when another process
 // was quicker.
 func putInstallationKey(ctx context.Context, db bun.IDB, was, own string, now time.Time) (ok bool, err error) {
+	// Raw SQL: a table of one row, whose id is always 1.
 	res, err := db.NewRaw(`INSERT INTO installation (id, secret_key, since) VALUES (1, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET secret_key = EXCLUDED.secret_key, since = EXCLUDED.since WHERE installation.secret_key = ?`, own, now, was).Exec(ctx)
 	if err != nil {
@@ -125,7 +126,7 @@ func LastWorker(ctx context.Context, db *store.DB, host string) (seen time.Time,
 
 // ForgetProcesses is for a database that was restored: it forgets the processes that were running when the backup was made.
 func ForgetProcesses(ctx context.Context, db bun.IDB) error {
-	_, err := db.NewRaw(`DELETE FROM process`).Exec(ctx)
+	_, err := db.NewDelete().Model((*row)(nil)).Where("TRUE").Exec(ctx)
 	return err
 }
 

@@ -256,9 +256,10 @@ func heldBy(ctx context.Context, db bun.IDB, c account.Caller) (map[policies.Obj
 		policies.Customer:    {customerBits(persons, own), "customer_id"},
 		policies.Transaction: {transactionBits(persons, own), "transaction_id"},
 	} {
+		mine := db.NewSelect().TableExpr(`(?) AS b`, of.bits).ColumnExpr(`MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask`).
+			GroupExpr(`b.?`, bun.Ident(of.object))
 		var masks []int
-		err := db.NewRaw(`SELECT DISTINCT m.mask FROM (SELECT MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask FROM (?) AS b
-			GROUP BY b.?) AS m`, of.bits, bun.Ident(of.object)).Scan(ctx, &masks)
+		err := db.NewSelect().Distinct().TableExpr(`(?) AS m`, mine).ColumnExpr(`m.mask`).Scan(ctx, &masks)
 		if err != nil {
 			return nil, err
 		}

@@ -22,6 +22,7 @@ func countOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64
 // eraseOfCustomer deletes transactions: processors, index and expectations go by cascade, the entries in SQLite's search
 // index here.
 func (s *Service) eraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (int64, error) {
+	// Raw SQL: the rows of the search index are named by the same query.
 	const some = `(SELECT number FROM transactions WHERE customer_id = ? ORDER BY number LIMIT ?)`
 	if !s.db.IsPostgres() {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_search WHERE rowid IN `+some, customer, limit); err != nil {

@@ -115,6 +115,7 @@ func (s *Service) index(ctx context.Context, tx bun.IDB, number int64, search st
 	if _, err := tx.NewDelete().Table(`transaction_search`).Where(`rowid = ?`, number).Exec(ctx); err != nil {
 		return err
 	}
+	// Raw SQL: a virtual table is written by its rowid.
 	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, store.TrigramText(search))
 	return err
 }

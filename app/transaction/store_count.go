@@ -76,6 +76,7 @@ func (l *list) count(ctx context.Context) (n int, more bool, err error) {
 			ID        uuid.NullUUID `bun:"id"`
 		}
 		shown := l.shown().ColumnExpr(`1`).Limit(int64(listing.CountCap + 1 - n))
+		// Raw SQL: MATERIALIZED, or the walk is made twice.
 		err := l.db.NewRaw(`WITH walked AS MATERIALIZED (?)
 			SELECT (SELECT count(*) FROM walked) AS seen, (SELECT count(*) FROM (?) AS counted) AS n, last.created_at, last.id
 			FROM (SELECT 1 AS one) AS one LEFT JOIN (SELECT created_at, id FROM walked ORDER BY created_at, id LIMIT 1) AS last ON TRUE`,

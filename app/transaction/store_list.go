@@ -182,6 +182,7 @@ func (l *list) step(ctx context.Context, r run, batch int) (st step, err error) 
 		CreatedAt *time.Time    `bun:"created_at"`
 		ID        uuid.NullUUID `bun:"id"`
 	}
+	// Raw SQL: MATERIALIZED, or the walk is made twice.
 	err = l.db.NewRaw(`WITH walked AS MATERIALIZED (?)
 		SELECT total.seen, last.created_at AS last_at, last.id AS last_id, page.created_at, page.id
 		FROM (SELECT count(*) AS seen FROM walked) AS total
@@ -279,6 +280,7 @@ func (l *list) gather(ctx context.Context, r run, most int) (f result, done bool
 		ID        uuid.NullUUID `bun:"id"`
 	}
 	err = listing.Avoiding(ctx, l.db, []string{"seqscan"}, func(db bun.IDB) error {
+		// Raw SQL: MATERIALIZED, or the matches are gathered twice.
 		return db.NewRaw(`WITH candidates AS MATERIALIZED (?), hits AS MATERIALIZED (SELECT t.created_at, t.id
 				FROM (SELECT t.*, ? AS mask FROM candidates AS t
 					WHERE (SELECT count(*) FROM candidates) < ? AND t.customer_id NOT IN `+dead+`) AS t
