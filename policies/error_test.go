@@ -23,7 +23,7 @@ func TestErrorIsNoAllow(t *testing.T) {
 	}
 	d := &Decider{}
 	d.current.Store(&version{enforcer: e})
-	q := Request{[]Role{Specialist, Auditor}, Administrator, Transaction, "contract", Read}
+	q := Request{[]Role{Specialist, Auditor}, Administrator, ObjectTransaction, "contract", Read}
 	if ok, err := d.Allows(q); ok || err == nil {
 		t.Errorf("allows: %v, %v", ok, err)
 	}
@@ -33,7 +33,7 @@ func TestErrorIsNoAllow(t *testing.T) {
 	if v, err := d.Explain(q); v.Allowed || err == nil {
 		t.Errorf("explain: %+v, %v", v, err)
 	}
-	if s, err := d.Scope(q.Roles, Transaction, Read); err == nil || !s.Nothing() {
+	if s, err := d.Scope(q.Roles, ObjectTransaction, Read); err == nil || !s.Nothing() {
 		t.Errorf("scope: %+v, %v", s, err)
 	}
 }

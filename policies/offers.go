@@ -12,13 +12,13 @@ type Offer struct {
 // Offers lists all of them, the oldest first. Text ids "policy_offer.<id>" say what they are for.
 var Offers = []Offer{
 	{ID: "mailbox", Rules: []Rule{
-		{UserAdministrator, Anything, Mailbox, Anything, Read, Allow},
+		{UserAdministrator, Anything, ObjectMailbox, Anything, Read, Allow},
 	}},
 	{ID: "approval", Rules: []Rule{
-		{UserAdministrator, Anything, Approval, Anything, Read, Allow},
-		{PolicyAdministrator, Anything, Approval, Anything, Read, Allow},
-		{DataAdministrator, Anything, Approval, Anything, Read, Allow},
-		{Auditor, Anything, Approval, Anything, Read, Allow},
+		{UserAdministrator, Anything, ObjectApproval, Anything, Read, Allow},
+		{PolicyAdministrator, Anything, ObjectApproval, Anything, Read, Allow},
+		{DataAdministrator, Anything, ObjectApproval, Anything, Read, Allow},
+		{Auditor, Anything, ObjectApproval, Anything, Read, Allow},
 	}},
 }
 

@@ -74,18 +74,18 @@ type (
 
 // The closed vocabularies of objects and actions.
 const (
-	Customer      Object = "customer"
-	AccessObject  Object = "access"
-	Authorisation Object = "authorisation" // who administers a customer, who processes which of its transactions
-	Transaction   Object = "transaction"
-	Portal        Object = "portal"
-	SpecialistOb  Object = "specialist"
-	Queue         Object = "queue"
-	Audit         Object = "audit"
-	Policy        Object = "policy"
-	Template      Object = "template"
-	Mailbox       Object = "mailbox"  // the built-in one, with everybody's messages and the links in them
-	Approval      Object = "approval" // what waits for a second person
+	ObjectCustomer      Object = "customer"
+	ObjectAccess        Object = "access"
+	ObjectAuthorisation Object = "authorisation" // who administers a customer, who processes which of its transactions
+	ObjectTransaction   Object = "transaction"
+	ObjectPortal        Object = "portal"
+	ObjectSpecialist    Object = "specialist"
+	ObjectQueue         Object = "queue"
+	ObjectAudit         Object = "audit"
+	ObjectPolicy        Object = "policy"
+	ObjectTemplate      Object = "template"
+	ObjectMailbox       Object = "mailbox"  // the built-in one, with everybody's messages and the links in them
+	ObjectApproval      Object = "approval" // what waits for a second person
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -98,40 +98,46 @@ const (
 	Manage  Action = "manage"
 )
 
+// Permission is what a role may be given: an action on an object.
+type Permission struct {
+	Object Object
+	Action Action
+}
+
 // Objects says which actions a rule may name for which object.
 var Objects = map[Object][]Action{
-	Customer:      {List, Create, Read, Update, Delete},
-	AccessObject:  {Create, Read, Update, Resend, Remove},
-	Authorisation: {Read, Manage},
-	Transaction:   {Create, Read, Process},
-	Portal:        {Read},
-	SpecialistOb:  {Read, Manage},
-	Queue:         {Read, Manage},
-	Audit:         {Read},
-	Policy:        {Read, Manage},
-	Template:      {Read, Manage},
-	Mailbox:       {Read},
-	Approval:      {Read},
+	ObjectCustomer:      {List, Create, Read, Update, Delete},
+	ObjectAccess:        {Create, Read, Update, Resend, Remove},
+	ObjectAuthorisation: {Read, Manage},
+	ObjectTransaction:   {Create, Read, Process},
+	ObjectPortal:        {Read},
+	ObjectSpecialist:    {Read, Manage},
+	ObjectQueue:         {Read, Manage},
+	ObjectAudit:         {Read},
+	ObjectPolicy:        {Read, Manage},
+	ObjectTemplate:      {Read, Manage},
+	ObjectMailbox:       {Read},
+	ObjectApproval:      {Read},
 }
 
 // ObjectList is the objects in the order in which screens show them.
-var ObjectList = []Object{Customer, AccessObject, Authorisation, Transaction, Portal, SpecialistOb, Queue, Audit, Policy, Template, Mailbox, Approval}
+var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval}
 
 // Kinds says which kinds a rule may name for which object, besides "*": the type of the customer. The kinds of
 // transactions are kept by template administrators; see Vocabulary.
 var Kinds = map[Object][]string{
-	Customer:      {"person", "company"},
-	AccessObject:  {"person", "company"},
-	Authorisation: {"person", "company"},
+	ObjectCustomer:      {"person", "company"},
+	ObjectAccess:        {"person", "company"},
+	ObjectAuthorisation: {"person", "company"},
 }
 
 // Related says which relations a person can have to an object; to those without, nobody has any.
 var Related = map[Object][]Relation{
-	Customer:      {Administrator, Processor, Access},
-	AccessObject:  {Administrator, Processor, Access},
-	Authorisation: {Administrator, Processor, Access},
-	Transaction:   {Administrator, Processor, Access},
-	Portal:        {Administrator, Processor, Access},
+	ObjectCustomer:      {Administrator, Processor, Access},
+	ObjectAccess:        {Administrator, Processor, Access},
+	ObjectAuthorisation: {Administrator, Processor, Access},
+	ObjectTransaction:   {Administrator, Processor, Access},
+	ObjectPortal:        {Administrator, Processor, Access},
 }
 
 // Decider answers with the policy version in force. It is safe for concurrent use; Publish swaps the version whole,

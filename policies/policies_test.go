@@ -23,42 +23,42 @@ func TestDefault(t *testing.T) {
 		action Action
 		want   bool
 	}{
-		{"specialist", None, Customer, List, true},
-		{"specialist", None, Customer, Create, true},
-		{"specialist", None, Customer, Update, true},
-		{"specialist", None, Customer, Delete, false},
-		{"specialist", Administrator, Customer, Delete, true},
-		{"specialist", Processor, Customer, Delete, false},
-		{"specialist", None, AccessObject, Create, false},
-		{"specialist", Administrator, AccessObject, Create, true},
-		{"specialist", Administrator, AccessObject, Remove, true},
-		{"specialist", Administrator | Processor, AccessObject, Resend, true},
-		{"specialist", None, AccessObject, Read, true},
-		{"specialist", None, Transaction, Read, false},
-		{"specialist", Processor, Transaction, Process, true},
-		{"specialist", Administrator, SpecialistOb, Manage, false},
-		{"specialist", None, Queue, Read, false},
-		{"specialist", None, Audit, Read, false},
-		{"user_administrator", None, SpecialistOb, Manage, true},
-		{"user_administrator", None, Customer, List, true},
-		{"user_administrator", None, AccessObject, Update, true},
-		{"user_administrator", None, Queue, Manage, false},
-		{"data_administrator", None, Queue, Manage, true},
-		{"data_administrator", None, Customer, Delete, true},
-		{"auditor", None, Customer, Read, true},
-		{"auditor", None, Customer, Update, false},
-		{"auditor", None, Audit, Read, true},
-		{"auditor", None, SpecialistOb, Manage, false},
-		{"auditor specialist", None, Audit, Read, true},
-		{"specialist auditor", None, Customer, Create, true},
-		{"end_user", Access, Portal, Read, true},
-		{"end_user", None, Portal, Read, false},
-		{"end_user", Access, Transaction, Read, true},
-		{"end_user", Access, Transaction, Process, false},
-		{"end_user", Access, Customer, List, false},
-		{"end_user", Access, Customer, Read, false},
-		{"end_user", Access, AccessObject, Read, false},
-		{"", Administrator, Customer, List, false},
+		{"specialist", None, ObjectCustomer, List, true},
+		{"specialist", None, ObjectCustomer, Create, true},
+		{"specialist", None, ObjectCustomer, Update, true},
+		{"specialist", None, ObjectCustomer, Delete, false},
+		{"specialist", Administrator, ObjectCustomer, Delete, true},
+		{"specialist", Processor, ObjectCustomer, Delete, false},
+		{"specialist", None, ObjectAccess, Create, false},
+		{"specialist", Administrator, ObjectAccess, Create, true},
+		{"specialist", Administrator, ObjectAccess, Remove, true},
+		{"specialist", Administrator | Processor, ObjectAccess, Resend, true},
+		{"specialist", None, ObjectAccess, Read, true},
+		{"specialist", None, ObjectTransaction, Read, false},
+		{"specialist", Processor, ObjectTransaction, Process, true},
+		{"specialist", Administrator, ObjectSpecialist, Manage, false},
+		{"specialist", None, ObjectQueue, Read, false},
+		{"specialist", None, ObjectAudit, Read, false},
+		{"user_administrator", None, ObjectSpecialist, Manage, true},
+		{"user_administrator", None, ObjectCustomer, List, true},
+		{"user_administrator", None, ObjectAccess, Update, true},
+		{"user_administrator", None, ObjectQueue, Manage, false},
+		{"data_administrator", None, ObjectQueue, Manage, true},
+		{"data_administrator", None, ObjectCustomer, Delete, true},
+		{"auditor", None, ObjectCustomer, Read, true},
+		{"auditor", None, ObjectCustomer, Update, false},
+		{"auditor", None, ObjectAudit, Read, true},
+		{"auditor", None, ObjectSpecialist, Manage, false},
+		{"auditor specialist", None, ObjectAudit, Read, true},
+		{"specialist auditor", None, ObjectCustomer, Create, true},
+		{"end_user", Access, ObjectPortal, Read, true},
+		{"end_user", None, ObjectPortal, Read, false},
+		{"end_user", Access, ObjectTransaction, Read, true},
+		{"end_user", Access, ObjectTransaction, Process, false},
+		{"end_user", Access, ObjectCustomer, List, false},
+		{"end_user", Access, ObjectCustomer, Read, false},
+		{"end_user", Access, ObjectAccess, Read, false},
+		{"", Administrator, ObjectCustomer, List, false},
 	} {
 		var roles []Role
 		for _, r := range strings.Fields(c.roles) {
@@ -81,11 +81,11 @@ func TestDenyOverrides(t *testing.T) {
 		q    Request
 		want bool
 	}{
-		"administrator alone":   {Request{[]Role{Specialist}, Administrator, Transaction, "", Process}, true},
-		"both relations":        {Request{[]Role{Specialist}, Administrator | Processor, Transaction, "", Process}, false},
-		"one role":              {Request{[]Role{Specialist}, None, Customer, "company", Create}, true},
-		"both roles":            {Request{[]Role{Specialist, Auditor}, None, Customer, "company", Create}, false},
-		"both roles, the other": {Request{[]Role{Auditor, Specialist}, None, Customer, "person", Create}, true},
+		"administrator alone":   {Request{[]Role{Specialist}, Administrator, ObjectTransaction, "", Process}, true},
+		"both relations":        {Request{[]Role{Specialist}, Administrator | Processor, ObjectTransaction, "", Process}, false},
+		"one role":              {Request{[]Role{Specialist}, None, ObjectCustomer, "company", Create}, true},
+		"both roles":            {Request{[]Role{Specialist, Auditor}, None, ObjectCustomer, "company", Create}, false},
+		"both roles, the other": {Request{[]Role{Auditor, Specialist}, None, ObjectCustomer, "person", Create}, true},
 	} {
 		if got, err := d.Allows(c.q); err != nil || got != c.want {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, c.want)
@@ -130,7 +130,7 @@ func TestBadLines(t *testing.T) {
 			t.Errorf("%q: %v, want %s", line, err, message)
 		}
 	}
-	if ok, _ := d.Allows(Request{[]Role{Specialist}, None, Customer, "person", List}); !ok {
+	if ok, _ := d.Allows(Request{[]Role{Specialist}, None, ObjectCustomer, "person", List}); !ok {
 		t.Error("a refused policy replaced the one in force")
 	}
 }
@@ -146,7 +146,7 @@ func TestPublishWhileDeciding(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 500 {
-				if ok, err := d.Allows(Request{[]Role{Specialist, Auditor}, None, Audit, "", Read}); err != nil || !ok {
+				if ok, err := d.Allows(Request{[]Role{Specialist, Auditor}, None, ObjectAudit, "", Read}); err != nil || !ok {
 					t.Errorf("audit read = %v, %v", ok, err)
 				}
 			}
@@ -201,14 +201,14 @@ func TestAnswersKept(t *testing.T) {
 			}
 		}
 	}
-	read := Request{[]Role{Specialist}, Processor, Transaction, "", Read}
+	read := Request{[]Role{Specialist}, Processor, ObjectTransaction, "", Read}
 	ask(read, true)
 	if kept() != 1 {
 		t.Errorf("%d answers are kept, want 1", kept())
 	}
 	for i := range 100 {
-		ask(Request{[]Role{Specialist}, Processor, Transaction, fmt.Sprint("made up ", i), Read}, true)
-		ask(Request{[]Role{Specialist}, Processor, Transaction, "", Action(fmt.Sprint("made up ", i))}, false)
+		ask(Request{[]Role{Specialist}, Processor, ObjectTransaction, fmt.Sprint("made up ", i), Read}, true)
+		ask(Request{[]Role{Specialist}, Processor, ObjectTransaction, "", Action(fmt.Sprint("made up ", i))}, false)
 	}
 	if kept() != 1 {
 		t.Errorf("%d answers are kept, want 1", kept())
@@ -227,8 +227,8 @@ func BenchmarkAllows(b *testing.B) {
 		b.Fatal(err)
 	}
 	for name, q := range map[string]Request{
-		"asked": {[]Role{Specialist, Auditor}, Administrator, Transaction, "contract", Process},
-		"kept":  {[]Role{Specialist, Auditor}, Administrator, AccessObject, "person", Update},
+		"asked": {[]Role{Specialist, Auditor}, Administrator, ObjectTransaction, "contract", Process},
+		"kept":  {[]Role{Specialist, Auditor}, Administrator, ObjectAccess, "person", Update},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -25,7 +25,7 @@ func TestRandomPolicies(t *testing.T) {
 			roles, o := policytest.Roles(r), policytest.Object(r)
 			kinds := slices.Clone(policies.Kinds[o])
 			switch {
-			case o == policies.Transaction:
+			case o == policies.ObjectTransaction:
 				kinds = append(slices.Clone(policytest.Kinds), policytest.Unnamed)
 			case len(kinds) == 0:
 				kinds = []string{""}

@@ -204,7 +204,7 @@ func (r Rule) Check(kinds Vocabulary) *fault.Error {
 }
 
 func hasKind(o Object, kind string, kinds Vocabulary) bool {
-	if o == Transaction {
+	if o == ObjectTransaction {
 		return WellFormedKind(kind) && kinds(kind)
 	}
 	return slices.Contains(Kinds[o], kind)

@@ -13,14 +13,14 @@ func TestExplainDeny(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := d.Explain(Request{[]Role{PolicyAdministrator}, Administrator | Processor, Transaction, "contract", Process})
+	v, err := d.Explain(Request{[]Role{PolicyAdministrator}, Administrator | Processor, ObjectTransaction, "contract", Process})
 	if err != nil || v.Allowed || v.Rule == nil || v.Rule.Effect != Deny || v.Rule.Relation != "processor" {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	if !slices.Equal(v.Via, []Role{PolicyAdministrator, Specialist}) {
 		t.Errorf("via %v", v.Via)
 	}
-	none, err := d.Explain(Request{[]Role{Specialist}, None, Transaction, "contract", Read})
+	none, err := d.Explain(Request{[]Role{Specialist}, None, ObjectTransaction, "contract", Read})
 	if err != nil || none.Allowed || none.Rule != nil {
 		t.Errorf("no rule speaks of it: %+v, %v", none, err)
 	}
@@ -52,7 +52,7 @@ func TestScopeSQL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := d.Scope(c.roles, Transaction, Read)
+		s, err := d.Scope(c.roles, ObjectTransaction, Read)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func policyOf300() Document {
 			for _, rel := range []string{"administrator", "processor"} {
 				for _, a := range []Action{Read, Process} {
 					if len(doc.Rules) < 300 {
-						doc.Rules = append(doc.Rules, Rule{role, rel, Transaction, fmt.Sprintf("kind_%d", k), a, Allow})
+						doc.Rules = append(doc.Rules, Rule{role, rel, ObjectTransaction, fmt.Sprintf("kind_%d", k), a, Allow})
 					}
 				}
 			}
@@ -127,7 +127,7 @@ func BenchmarkCompile300(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		if _, err := d.Scope([]Role{Specialist, Auditor}, Transaction, Read); err != nil {
+		if _, err := d.Scope([]Role{Specialist, Auditor}, ObjectTransaction, Read); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -142,19 +142,19 @@ func TestKindsAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	for action, want := range map[Action]int{Process: 3, Read: 2, Create: 1} {
-		if groups, closed := d.current.Load().kinds(Transaction, action); len(groups) != want || closed {
+		if groups, closed := d.current.Load().kinds(ObjectTransaction, action); len(groups) != want || closed {
 			t.Errorf("%s: %d groups, want %d", action, len(groups), want)
 		}
 	}
 	roles := []Role{Specialist, Auditor}
-	for _, action := range Objects[Transaction] {
-		s, err := d.Scope(roles, Transaction, action)
+	for _, action := range Objects[ObjectTransaction] {
+		s, err := d.Scope(roles, ObjectTransaction, action)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, kind := range []string{"kind_0", "kind_7", "kind_8", "kind_259", "other", ""} {
 			for m := range masks {
-				one, err := d.Allows(Request{roles, Relation(m), Transaction, kind, action})
+				one, err := d.Allows(Request{roles, Relation(m), ObjectTransaction, kind, action})
 				if err != nil || s.For(Relation(m)).Has(kind) != one {
 					t.Errorf("%s %q to %d: the list says %v, the decision %v, %v", action, kind, m, !one, one, err)
 				}
@@ -198,7 +198,7 @@ func BenchmarkExplain(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	q := Request{[]Role{Specialist}, Administrator, Transaction, "contract", Process}
+	q := Request{[]Role{Specialist}, Administrator, ObjectTransaction, "contract", Process}
 	for b.Loop() {
 		if v, err := d.Explain(q); err != nil || !v.Allowed {
 			b.Fatal(v, err)

@@ -90,7 +90,7 @@ func TestWidensAgreesWithDecisions(t *testing.T) {
 		add := func(line string) bool { was := seen[line]; seen[line] = true; return !was }
 		for range 1 + r.IntN(5) {
 			rule := policies.Rule{
-				Role: all[r.IntN(len(all))], Relation: []string{"*", "administrator", "processor"}[r.IntN(3)], Object: policies.Transaction,
+				Role: all[r.IntN(len(all))], Relation: []string{"*", "administrator", "processor"}[r.IntN(3)], Object: policies.ObjectTransaction,
 				Kind: []string{"*", "contract"}[r.IntN(2)], Action: []policies.Action{policies.Read, policies.Process}[r.IntN(2)],
 				Effect: policies.Allow,
 			}
@@ -136,7 +136,7 @@ func TestWidensAgreesWithDecisions(t *testing.T) {
 		for _, act := range []policies.Action{policies.Read, policies.Process} {
 			for _, kind := range []string{"contract", "other"} {
 				for rel := policies.Relation(0); rel < 4; rel++ {
-					q := policies.Request{Relation: rel, Object: policies.Transaction, Kind: kind, Action: act}
+					q := policies.Request{Relation: rel, Object: policies.ObjectTransaction, Kind: kind, Action: act}
 					if might(t, after, roles, q) && !might(t, before, roles, q) {
 						t.Fatalf("%+v\nbefore:\n%s\nafter:\n%s", q, old, next)
 					}

@@ -71,7 +71,7 @@ func (n named) customer() string {
 }
 
 // each calls do with the messages whose customers the caller may do something with.
-func (s *Service) each(ctx context.Context, c account.Caller, w customer.Want, messages []uuid.UUID, do func(n named)) error {
+func (s *Service) each(ctx context.Context, c account.Caller, w policies.Permission, messages []uuid.UUID, do func(n named)) error {
 	within, nothing, err := s.customers.Within(c, w)
 	if err != nil || nothing {
 		return err
@@ -98,7 +98,7 @@ func (s *Service) each(ctx context.Context, c account.Caller, w customer.Want, m
 }
 
 func (s *Service) nameCustomers(ctx context.Context, c account.Caller, messages []uuid.UUID, found map[uuid.UUID]Addressee) error {
-	return s.each(ctx, c, customer.Want{Object: policies.Customer, Action: policies.Read}, messages, func(n named) {
+	return s.each(ctx, c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read}, messages, func(n named) {
 		a := found[n.Message]
 		a.CustomerID, a.Customer, a.Number = n.ID, n.customer(), customer.Label(n.Number)
 		found[n.Message] = a
@@ -106,7 +106,7 @@ func (s *Service) nameCustomers(ctx context.Context, c account.Caller, messages 
 }
 
 func (s *Service) namePersons(ctx context.Context, c account.Caller, messages []uuid.UUID, found map[uuid.UUID]Addressee) error {
-	return s.each(ctx, c, customer.Want{Object: policies.AccessObject, Action: policies.Read}, messages, func(n named) {
+	return s.each(ctx, c, policies.Permission{Object: policies.ObjectAccess, Action: policies.Read}, messages, func(n named) {
 		if a := found[n.Message]; a.CustomerID == n.ID { // who may not read the customer is not told who belongs to it
 			a.Person = n.Person
 			found[n.Message] = a
@@ -115,7 +115,7 @@ func (s *Service) namePersons(ctx context.Context, c account.Caller, messages []
 }
 
 func (s *Service) nameSpecialists(ctx context.Context, c account.Caller, messages []uuid.UUID, found map[uuid.UUID]Addressee) error {
-	ok, err := s.policy.Allows(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Read})
+	ok, err := s.decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Read})
 	if err != nil || !ok {
 		return err
 	}

@@ -76,7 +76,7 @@ func (s *Service) Correct(
 		if err := s.log(ctx, tx, c.Actor(), audit.AccessUpdated, r, changes); err != nil {
 			return err
 		}
-		return s.customers.Touch(ctx, tx, customerID)
+		return s.customers.Refresh(ctx, tx, customerID)
 	})
 	if errors.Is(err, ErrVersion) {
 		if now, ok, errNow := accessOf(ctx, s.db, customerID, id); errNow == nil && ok {
@@ -107,7 +107,7 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id u
 		if err := s.log(ctx, tx, c.Actor(), audit.AccessResent, r, nil); err != nil {
 			return err
 		}
-		if err := s.customers.Touch(ctx, tx, customerID); err != nil {
+		if err := s.customers.Refresh(ctx, tx, customerID); err != nil {
 			return err
 		}
 		return s.courier.Free(ctx, tx, r.Email)
@@ -132,7 +132,7 @@ func (s *Service) TryAddress(ctx context.Context, c account.Caller, customerID, 
 		if err := s.log(ctx, tx, c.Actor(), audit.AccessAddressFreed, r, nil); err != nil {
 			return err
 		}
-		if err := s.customers.Touch(ctx, tx, customerID); err != nil {
+		if err := s.customers.Refresh(ctx, tx, customerID); err != nil {
 			return err
 		}
 		return s.courier.Free(ctx, tx, r.address())
@@ -180,15 +180,15 @@ func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, 
 		if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
 			return err
 		}
-		if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
+		if err := s.customers.Refresh(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
 			return err
 		}
-		return s.shutOut(ctx, tx, r.AccountID.UUID)
+		return s.revokeUnlessAdmitted(ctx, tx, r.AccountID.UUID)
 	})
 }
 
-// shutOut ends the sessions of an account that nothing lets in any more.
-func (s *Service) shutOut(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+// revokeUnlessAdmitted ends the sessions of an account that nothing lets in any more.
+func (s *Service) revokeUnlessAdmitted(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	in, err := activeElsewhere(ctx, tx, id)
 	if err != nil || in {
 		return err
@@ -220,7 +220,7 @@ func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, 
 			if err := s.propose(ctx, tx, c.Actor(), old, owner); err != nil {
 				return err
 			}
-			return s.customers.Touch(ctx, tx, customerID)
+			return s.customers.Refresh(ctx, tx, customerID)
 		}
 		r, ok, err := reactivate(ctx, tx, id)
 		if err != nil || !ok {
@@ -234,7 +234,7 @@ func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, 
 		if err := s.log(ctx, tx, c.Actor(), audit.AccessReactivated, r, nil); err != nil {
 			return err
 		}
-		return s.customers.Touch(ctx, tx, customerID)
+		return s.customers.Refresh(ctx, tx, customerID)
 	})
 }
 

@@ -27,7 +27,7 @@ func (s *Service) ResendByCommand(ctx context.Context, customerID, id uuid.UUID)
 		if err := s.log(ctx, tx, account.System.Actor(), audit.AccessResent, r, nil); err != nil {
 			return err
 		}
-		if err := s.customers.Touch(ctx, tx, customerID); err != nil {
+		if err := s.customers.Refresh(ctx, tx, customerID); err != nil {
 			return err
 		}
 		return s.courier.Free(ctx, tx, r.Email)

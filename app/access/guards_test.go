@@ -138,14 +138,14 @@ func TestAccountMeanwhile(t *testing.T) {
 		nobody.Email, nobody.EmailFolded = "nobody@example.org", "nobody@example.org"
 		for name, c := range map[string]struct {
 			r    row
-			who  proven
+			who  checked
 			want error
 		}{
-			"it is there":                 {r, proven{owner: anna, has: true}, nil},
-			"it came since":               {r, proven{hash: "x"}, ErrAgain},
-			"another has the address now": {r, proven{owner: other, has: true}, ErrAgain},
-			"it went since":               {nobody, proven{owner: anna, has: true}, ErrAgain},
-			"there is none":               {nobody, proven{hash: "x"}, nil},
+			"it is there":                 {r, checked{owner: anna, has: true}, nil},
+			"it came since":               {r, checked{hash: "x"}, ErrAgain},
+			"another has the address now": {r, checked{owner: other, has: true}, ErrAgain},
+			"it went since":               {nobody, checked{owner: anna, has: true}, ErrAgain},
+			"there is none":               {nobody, checked{hash: "x"}, nil},
 		} {
 			err := w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 				got, err := w.accountFor(ctx, tx, c.r, c.who)

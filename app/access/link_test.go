@@ -27,7 +27,7 @@ func TestEachGuardOfALink(t *testing.T) {
 			if _, err := w.Invitation(w.Ctx, token); err != secret.ErrUnknownLink {
 				w.Errorf("%s, opened afterwards: %v", name, err)
 			}
-			if _, err := w.redeem(w.Ctx, token, l, proven{hash: "x"}, here); err != secret.ErrUnknownLink {
+			if _, err := w.redeem(w.Ctx, token, l, checked{hash: "x"}, here); err != secret.ErrUnknownLink {
 				w.Errorf("%s, sent afterwards: %v", name, err)
 			}
 			if w.row(a.ID).RegisteredAt != nil || w.count("account", "NOT specialist") != 0 {

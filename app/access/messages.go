@@ -66,9 +66,9 @@ func (s *Service) composers() map[courier.Kind]courier.Composer {
 	}
 }
 
-// due finds the access that a message is for, locked, so that what is minted now and what kills it a moment later come
+// lockForMessage finds the access that a message is for, locked, so that what is minted now and what kills it a moment later come
 // one after the other. ok=false: the message has lost its point.
-func (s *Service) due(ctx context.Context, tx bun.IDB, m courier.Message) (r row, ok bool, err error) {
+func (s *Service) lockForMessage(ctx context.Context, tx bun.IDB, m courier.Message) (r row, ok bool, err error) {
 	if !m.AccessID.Valid {
 		return row{}, false, nil
 	}
@@ -80,7 +80,7 @@ func (s *Service) due(ctx context.Context, tx bun.IDB, m courier.Message) (r row
 }
 
 func (s *Service) composeInvitation(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
-	r, ok, err := s.due(ctx, tx, m)
+	r, ok, err := s.lockForMessage(ctx, tx, m)
 	if err != nil {
 		return courier.Content{}, err
 	}
@@ -112,7 +112,7 @@ func (s *Service) composeInvitation(ctx context.Context, tx bun.IDB, m courier.M
 }
 
 func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
-	r, ok, err := s.due(ctx, tx, m)
+	r, ok, err := s.lockForMessage(ctx, tx, m)
 	if err != nil {
 		return courier.Content{}, err
 	}
@@ -149,7 +149,7 @@ func (s *Service) codeHash(r row, code string) string { return s.key.MAC("code",
 // change nothing. What became of a code is the message's own; only whether somebody should look follows from it.
 func (s *Service) settled(ctx context.Context, tx bun.IDB, m courier.Message) error {
 	if m.Kind == courier.RegistrationCode && m.CustomerID.Valid {
-		err := s.customers.Touch(ctx, tx, m.CustomerID.UUID)
+		err := s.customers.Refresh(ctx, tx, m.CustomerID.UUID)
 		if errors.Is(err, customer.ErrNotFound) { // gone meanwhile
 			return nil
 		}
@@ -172,5 +172,5 @@ func (s *Service) settled(ctx context.Context, tx bun.IDB, m courier.Message) er
 	if err != nil || !ok {
 		return err
 	}
-	return s.customers.Touch(ctx, tx, r.CustomerID)
+	return s.customers.Refresh(ctx, tx, r.CustomerID)
 }

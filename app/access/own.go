@@ -121,7 +121,7 @@ func (s *Service) giveUp(ctx context.Context, tx bun.Tx, c account.Caller, r row
 	if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
 		return err
 	}
-	return s.customers.Touch(ctx, tx, r.CustomerID)
+	return s.customers.Refresh(ctx, tx, r.CustomerID)
 }
 
 // propose asks for the second person that an access takes.
@@ -150,10 +150,10 @@ func (s *Service) hold(ctx context.Context, tx bun.IDB, by audit.Actor, r row, o
 	if err := s.propose(ctx, tx, by, held, owner); err != nil {
 		return err
 	}
-	if err := s.customers.Touch(ctx, tx, r.CustomerID); err != nil || !r.AccountID.Valid {
+	if err := s.customers.Refresh(ctx, tx, r.CustomerID); err != nil || !r.AccountID.Valid {
 		return err
 	}
-	return s.shutOut(ctx, tx, r.AccountID.UUID)
+	return s.revokeUnlessAdmitted(ctx, tx, r.AccountID.UUID)
 }
 
 // holdRedeemed holds an access whose link somebody redeems, in the name of who made it, or of the person themselves.
@@ -231,7 +231,7 @@ func (s *Service) release(ctx context.Context, tx bun.Tx, p approval.Approval, b
 	if err := s.log(ctx, tx, by, audit.AccessReactivated, r, nil); err != nil {
 		return err
 	}
-	return s.customers.Touch(ctx, tx, r.CustomerID)
+	return s.customers.Refresh(ctx, tx, r.CustomerID)
 }
 
 // drop leaves an access deactivated to which nobody agreed.
@@ -240,7 +240,7 @@ func (s *Service) drop(ctx context.Context, tx bun.Tx, p approval.Approval) erro
 	if err != nil || !ok {
 		return err
 	}
-	return s.customers.Touch(ctx, tx, p.CustomerID.UUID)
+	return s.customers.Refresh(ctx, tx, p.CustomerID.UUID)
 }
 
 // mayRedeem is ErrHeld for an access that must wait for a second person before anybody registers with it.

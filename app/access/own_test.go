@@ -182,14 +182,14 @@ func TestOwnAddressCorrected(t *testing.T) {
 func TestOwnAddressUndone(t *testing.T) {
 	each(t, func(w *world) {
 		sven, uta, petra := w.firm()
-		remove := func(by account.Caller, id uuid.UUID) (taken Taken) {
+		remove := func(by account.Caller, id uuid.UUID) (taken Removed) {
 			must(t, w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 				taken, _, err = w.RemoveIn(ctx, tx, by, w.customer, id)
 				return err
 			}))
 			return taken
 		}
-		restore := func(by account.Caller, taken Taken) {
+		restore := func(by account.Caller, taken Removed) {
 			must(t, w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 				_, err := w.RestoreIn(ctx, tx, by, taken)
 				return err

@@ -24,8 +24,8 @@ type MyCustomer struct {
 func (s *Service) Mine(ctx context.Context, c account.Caller) ([]MyCustomer, error) {
 	may := map[policies.Relation]bool{}
 	for _, rel := range []policies.Relation{policies.Access, policies.Access | policies.Administrator} {
-		ok, err := s.policy.Allows(policies.Request{
-			Roles: c.Roles, Relation: rel, Object: policies.Portal, Action: policies.Read,
+		ok, err := s.decider.Allows(policies.Request{
+			Roles: c.Roles, Relation: rel, Object: policies.ObjectPortal, Action: policies.Read,
 		})
 		if err != nil {
 			return nil, err

@@ -192,7 +192,7 @@ func (s *Service) Register(
 			return Registrant{}, err
 		}
 	}
-	return s.redeem(ctx, token, l, proven{owner, has, hash, signedIn.ID == uuid.Nil}, from)
+	return s.redeem(ctx, token, l, checked{owner, has, hash, signedIn.ID == uuid.Nil}, from)
 }
 
 // checkForm checks what can be checked without asking the database, all of it at once, and returns the code.
@@ -223,8 +223,8 @@ func (s *Service) checkOwner(ctx context.Context, owner account.Account, passwor
 	return err
 }
 
-// proven is what Register has made sure of before it begins its tx.
-type proven struct {
+// checked is what Register has made sure of before it begins its tx.
+type checked struct {
 	owner   account.Account // whose password was right, if has
 	has     bool
 	hash    string // of the new account's password otherwise
@@ -233,7 +233,7 @@ type proven struct {
 
 // redeem registers: one tx, whose first statement lets one of any number of callers through.
 func (s *Service) redeem(
-	ctx context.Context, token string, l secret.Link, who proven, from account.Browser,
+	ctx context.Context, token string, l secret.Link, who checked, from account.Browser,
 ) (done Registrant, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
@@ -279,7 +279,7 @@ func (s *Service) redeem(
 				return err
 			}
 		}
-		return s.customers.Touch(ctx, tx, r.CustomerID)
+		return s.customers.Refresh(ctx, tx, r.CustomerID)
 	})
 	if errors.Is(err, ErrHeld) {
 		err = errors.Join(err, s.holdRedeemed(ctx, l.SubjectID, from))
@@ -291,7 +291,7 @@ func (s *Service) redeem(
 }
 
 // accountFor is the account that an access is linked to: the one whose password was checked, or a new one.
-func (s *Service) accountFor(ctx context.Context, tx bun.IDB, r row, who proven) (account.Account, error) {
+func (s *Service) accountFor(ctx context.Context, tx bun.IDB, r row, who checked) (account.Account, error) {
 	now, exists, err := s.accounts.ByEmail(ctx, tx, r.Email)
 	switch {
 	case err != nil:
@@ -356,6 +356,6 @@ func (s *Service) NewLink(ctx context.Context, token string, from account.Browse
 		if err := s.log(ctx, tx, guest(renewed, from), audit.AccessLinkAsked, renewed, nil); err != nil {
 			return err
 		}
-		return s.customers.Touch(ctx, tx, r.CustomerID)
+		return s.customers.Refresh(ctx, tx, r.CustomerID)
 	})
 }

@@ -16,10 +16,10 @@ import (
 	"kontor/policies"
 )
 
-// Taken is what RemoveIn took: enough for RestoreIn. It holds personal data and a password's hash, so whoever keeps it
+// Removed is what RemoveIn took: enough for RestoreIn. It holds personal data and a password's hash, so whoever keeps it
 // seals it. Links, codes, sessions and what the built-in mailbox shows are not in it: they stay gone. Messages are what the
 // delivery timeline tells, and hold no secret; those that were still on their way are cancelled.
-type Taken struct {
+type Removed struct {
 	Access row `json:"access"`
 	// Messages is empty of what an older version of the program took.
 	Messages []courier.Message `json:"messages,omitempty"`
@@ -28,56 +28,56 @@ type Taken struct {
 }
 
 // Name is the end user's.
-func (t Taken) Name() string { return t.Access.access().Name() }
+func (t Removed) Name() string { return t.Access.access().Name() }
 
-// ErrTaken is the answer to restoring an access when the customer has another one with its e-mail address by now, or
+// ErrAddressInUse is the answer to restoring an access when the customer has another one with its e-mail address by now, or
 // somebody else has the end user's address or username.
-var ErrTaken = fault.New(fault.Conflict, "access.taken")
+var ErrAddressInUse = fault.New(fault.Conflict, "access.taken")
 
 // RemoveIn deletes an access with its links, codes and messages, inside the caller's tx; the end user's account goes with
 // its last access, see account.Service.Erase. It returns what it took and how many accesses the customer has left: whether
 // the last one may go is the caller's to decide. Errors: NotFound, Forbidden.
-func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (t Taken, left int64, err error) {
+func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (t Removed, left int64, err error) {
 	if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
 	return s.remove(ctx, tx, c.Actor(), customerID, id)
 }
 
 // remove is RemoveIn, whoever may want it.
-func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, customerID, id uuid.UUID) (t Taken, left int64, err error) {
+func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, customerID, id uuid.UUID) (t Removed, left int64, err error) {
 	if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
 	r, ok, err := lockAccess(ctx, tx, id) // now it is known whether a registration was quicker
 	if err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
 	if !ok {
-		return Taken{}, 0, ErrNotFound
+		return Removed{}, 0, ErrNotFound
 	}
 	t.Access = r
 	if r.Waiting {
 		if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, id, by); err != nil {
-			return Taken{}, 0, err
+			return Removed{}, 0, err
 		}
 	}
 	if err := s.void(ctx, tx, id); err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
 	if t.Messages, err = s.courier.OfAccess(ctx, tx, id); err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
 	if err := deleteAccess(ctx, tx, id); err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
 	if left, err = countAccesses(ctx, tx, customerID); err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
 	if err := s.log(ctx, tx, by, audit.AccessRemoved, r, nil); err != nil {
-		return Taken{}, 0, err
+		return Removed{}, 0, err
 	}
-	if err := s.customers.Touch(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
+	if err := s.customers.Refresh(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
 		return t, left, err
 	}
 	gone, err := s.accounts.Erase(ctx, tx, r.AccountID.UUID)
@@ -88,11 +88,11 @@ func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, custome
 		t.Account, t.Log = &gone[0].Account, gone[0].Log
 		return t, left, nil
 	}
-	return t, left, s.shutOut(ctx, tx, r.AccountID.UUID)
+	return t, left, s.revokeUnlessAdmitted(ctx, tx, r.AccountID.UUID)
 }
 
 // Subjects are what is gone for good with it, for package erasure.
-func (t Taken) Subjects() []erasure.Subject {
+func (t Removed) Subjects() []erasure.Subject {
 	all := []erasure.Subject{{Kind: erasure.Access, ID: t.Access.ID}}
 	if t.Account != nil {
 		all = append(all, erasure.Subject{Kind: erasure.Account, ID: t.Account.ID})
@@ -136,7 +136,7 @@ func (s *Service) eraseAccounts(ctx context.Context, ids []uuid.UUID) error {
 
 // Forget erases once more the account that went with a removed access, when the removal can't be undone any more: what
 // was written of it by somebody who was at work with it at that very moment.
-func (s *Service) Forget(ctx context.Context, tx bun.IDB, t Taken) error {
+func (s *Service) Forget(ctx context.Context, tx bun.IDB, t Removed) error {
 	if t.Account == nil {
 		return nil
 	}
@@ -148,14 +148,14 @@ func (s *Service) Forget(ctx context.Context, tx bun.IDB, t Taken) error {
 // is asked before. A registered
 // access is as it was: the end user signs in with the password they had. One that was still invited is invited anew,
 // since its link is void; so is a registered one whose account has gone since with another access. invited says so.
-// Several that were taken together are restored in the reverse order. Error: ErrTaken.
-func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t Taken) (invited bool, err error) {
+// Several that were taken together are restored in the reverse order. Error: ErrAddressInUse.
+func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t Removed) (invited bool, err error) {
 	r := t.Access
 	r.Submission = nil // the form that made it has done its work; another may have been sent since
 	if taken, err := hasEmail(ctx, tx, r.CustomerID, r.EmailFolded); err != nil {
 		return false, err
 	} else if taken {
-		return false, ErrTaken
+		return false, ErrAddressInUse
 	}
 	if r.AccountID.Valid {
 		id, err := s.restoreAccount(ctx, tx, r.AccountID.UUID, t)
@@ -196,12 +196,12 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 			return false, err
 		}
 	}
-	return invited, s.customers.Touch(ctx, tx, r.CustomerID)
+	return invited, s.customers.Refresh(ctx, tx, r.CustomerID)
 }
 
 // restoreAccount returns the account that a restored access belongs to: the one it had, as it was when it went with the
 // access, or the one that has been made for the same address since. Invalid when there is none any more.
-func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, t Taken) (uuid.NullUUID, error) {
+func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, t Removed) (uuid.NullUUID, error) {
 	there, err := s.accounts.Existing(ctx, tx, []uuid.UUID{id})
 	if err != nil || there[id] {
 		return uuid.NullUUID{UUID: id, Valid: there[id]}, err
@@ -220,7 +220,7 @@ func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, 
 		}
 	}
 	if len(others) > 0 {
-		return uuid.NullUUID{}, ErrTaken
+		return uuid.NullUUID{}, ErrAddressInUse
 	}
 	return uuid.NullUUID{UUID: id, Valid: true}, s.accounts.Restore(ctx, tx, account.Erased{Account: *was, Log: t.Log})
 }

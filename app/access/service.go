@@ -24,11 +24,11 @@ import (
 
 // Customers is what this package needs of customer.Service.
 type Customers interface {
-	Within(c account.Caller, w customer.Want) (where store.Condition, nothing bool, err error)
-	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
+	Within(c account.Caller, w policies.Permission) (where store.Condition, nothing bool, err error)
+	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w policies.Permission) (customer.Customer, error)
 	Add(ctx context.Context, c account.Caller, d customer.Draft,
 		first func(ctx context.Context, tx bun.Tx, cu customer.Customer) error) (customer.Customer, bool, error)
-	Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+	Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error
 	AddDependent(p customer.Part, d customer.Dependent)
 }
 
@@ -67,7 +67,7 @@ type Options struct {
 	DB        *store.DB
 	Now       store.Clock
 	Key       secret.Key
-	Policy    *policies.Decider
+	Decider   *policies.Decider
 	Customers Customers
 	Accounts  Accounts
 	Courier   Outbox
@@ -83,7 +83,7 @@ type Service struct {
 	db        *store.DB
 	now       store.Clock
 	key       secret.Key
-	policy    *policies.Decider
+	decider   *policies.Decider
 	customers Customers
 	accounts  Accounts
 	courier   Outbox
@@ -97,7 +97,7 @@ type Service struct {
 // messages end and which addresses accounts get, and its accesses go with their customer.
 func New(o Options) *Service {
 	s := &Service{
-		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, customers: o.Customers, accounts: o.Accounts,
+		db: o.DB, now: o.Now, key: o.Key, decider: o.Decider, customers: o.Customers, accounts: o.Accounts,
 		courier: o.Courier, audit: o.Audit, approvals: o.Approvals, baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
 	}
 	s.registerDeletion(o.Customers)
@@ -140,8 +140,8 @@ func (s *Service) Refold(ctx context.Context, log *slog.Logger) error {
 func (s *Service) AddCustomer(
 	ctx context.Context, c account.Caller, d customer.Draft, email, mobile string,
 ) (cu customer.Customer, repeated bool, err error) {
-	err = s.policy.Require(policies.Request{
-		Roles: c.Roles, Object: policies.Customer, Kind: string(d.Type), Action: policies.Create,
+	err = s.decider.Require(policies.Request{
+		Roles: c.Roles, Object: policies.ObjectCustomer, Kind: string(d.Type), Action: policies.Create,
 	})
 	if err != nil {
 		return customer.Customer{}, false, err
@@ -231,7 +231,7 @@ func (s *Service) create(
 			return row{}, err
 		}
 	}
-	return r, s.customers.Touch(ctx, tx, r.CustomerID)
+	return r, s.customers.Refresh(ctx, tx, r.CustomerID)
 }
 
 // --- looking ------------------------------------------------------------------------------------------------------
@@ -328,8 +328,8 @@ func (s *Service) StatusesOf(ctx context.Context, customers []uuid.UUID) (map[uu
 
 // --- parts --------------------------------------------------------------------------------------------------------
 
-func want(a policies.Action) customer.Want {
-	return customer.Want{Object: policies.AccessObject, Action: a}
+func want(a policies.Action) policies.Permission {
+	return policies.Permission{Object: policies.ObjectAccess, Action: a}
 }
 
 // load authorises and finds an access through its customer.

@@ -97,7 +97,7 @@ func (s *Service) proposed(ctx context.Context, tx bun.IDB, p approval.Approval)
 	if err != nil {
 		return Account{}, err
 	}
-	may, err := policy.Allows(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Manage})
+	may, err := policy.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Manage})
 	if err != nil {
 		return Account{}, err
 	}

@@ -93,7 +93,7 @@ func TestEachGuardOfAMail(t *testing.T) {
 // others hold every guarded role.
 func TestLastKeeper(t *testing.T) {
 	each(t, func(w *world) {
-		w.must(w.policy.Publish(1, policies.Default+`
+		w.must(w.decider.Publish(1, policies.Default+`
 p, policy_administrator, *, policy, *, manage, deny
 p, template_administrator, *, policy, *, read, allow
 p, template_administrator, *, policy, *, manage, allow

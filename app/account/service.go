@@ -31,7 +31,7 @@ type Options struct {
 	DB      *store.DB
 	Now     store.Clock
 	Key     secret.Key
-	Policy  *policies.Decider
+	Decider *policies.Decider
 	Courier Outbox
 	Audit   *audit.Log
 	// Approvals decides what takes a second person.
@@ -51,7 +51,7 @@ type Service struct {
 	db             *store.DB
 	now            store.Clock
 	key            secret.Key
-	policy         *policies.Decider
+	decider        *policies.Decider
 	courier        Outbox
 	audit          *audit.Log
 	baseURL, firm  string
@@ -83,7 +83,7 @@ func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Acco
 // accounts that exist.
 func New(o Options) *Service {
 	s := &Service{
-		db: o.DB, now: o.Now, key: o.Key, policy: o.Policy, courier: o.Courier, audit: o.Audit, approvals: o.Approvals, gate: newGate(),
+		db: o.DB, now: o.Now, key: o.Key, decider: o.Decider, courier: o.Courier, audit: o.Audit, approvals: o.Approvals, gate: newGate(),
 		baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm, locale: o.Locale,
 		idle: o.IdleTimeout, absolute: o.AbsoluteTimeout,
 	}
@@ -132,7 +132,7 @@ func (s *Service) Refold(ctx context.Context, log *slog.Logger) error {
 }
 
 func (s *Service) require(c Caller, action policies.Action) error {
-	return s.policy.Require(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: action})
+	return s.decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: action})
 }
 
 // write logs what was done to an account.

@@ -51,7 +51,7 @@ func oneLine(s string) string {
 // unknown, idle or too old, the account deactivated, or an end user's without an active access.
 // It reads the database each time, so revoking works at once and in every process.
 func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, error) {
-	signed, err := s.Glance(ctx, token)
+	signed, err := s.AuthenticateInBackground(ctx, token)
 	if err != nil || signed == nil {
 		return nil, err
 	}
@@ -66,9 +66,9 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, erro
 	return signed, nil
 }
 
-// Glance is Authenticate for requests that a page makes by itself, with nobody at work: the session is not used by it,
+// AuthenticateInBackground is Authenticate for requests that a page makes by itself, with nobody at work: the session is not used by it,
 // and falls idle as if there had been none.
-func (s *Service) Glance(ctx context.Context, token string) (*Signed, error) {
+func (s *Service) AuthenticateInBackground(ctx context.Context, token string) (*Signed, error) {
 	if len(token) != tokenLength {
 		return nil, nil
 	}

@@ -309,7 +309,7 @@ func (s *Service) keepKeeper(ctx context.Context, tx bun.IDB, a Account, roles [
 		return err
 	}
 	keeps := func(given []policies.Role, hasAccess bool) (bool, error) {
-		q := policies.Request{Roles: allRoles(Account{Specialist: true, Roles: given}, hasAccess), Object: policies.Policy, Action: policies.Read}
+		q := policies.Request{Roles: allRoles(Account{Specialist: true, Roles: given}, hasAccess), Object: policies.ObjectPolicy, Action: policies.Read}
 		ok, err := policy.Allows(q)
 		if err != nil || !ok {
 			return false, err
@@ -353,8 +353,8 @@ func (s *Service) newestPolicy(ctx context.Context, tx bun.IDB) (*policies.Decid
 	if err != nil {
 		return nil, err
 	}
-	if number <= s.policy.Version() {
-		return s.policy, nil
+	if number <= s.decider.Version() {
+		return s.decider, nil
 	}
 	return policies.New(text)
 }

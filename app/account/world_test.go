@@ -65,7 +65,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.ap = approval.New(approval.Options{DB: db, Now: now, Audit: log, Courier: w.box})
 	w.Service = New(Options{
 		Approvals: w.ap,
-		DB:        db, Now: now, Key: key, Policy: policy, Courier: w.box, Audit: log,
+		DB:        db, Now: now, Key: key, Decider: policy, Courier: w.box, Audit: log,
 		BaseURL: "https://kontor.example/", Firm: "Kanzlei Öhlmann",
 	})
 	w.hasher = newHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})

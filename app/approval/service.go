@@ -353,7 +353,7 @@ var kontor = audit.Actor{Name: "Kontor"}
 // Tick is the worker's: it ends what has expired, and does what waited for nobody. A proposal for which there is a second
 // person by now waits on for them.
 func (s *Service) Tick(ctx context.Context) error {
-	ids, err := due(ctx, s.o.DB, s.o.Now())
+	ids, err := elapsed(ctx, s.o.DB, s.o.Now())
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,8 @@ func waitingAbout(ctx context.Context, db bun.IDB, kind Kind, subject uuid.UUID)
 	return list, q.Order("proposed_at", "id").Scan(ctx)
 }
 
-// due are the ids of what has expired or is to take effect.
-func due(ctx context.Context, db bun.IDB, now time.Time) (ids []uuid.UUID, err error) {
+// elapsed are the ids of what has expired or is to take effect.
+func elapsed(ctx context.Context, db bun.IDB, now time.Time) (ids []uuid.UUID, err error) {
 	err = db.NewSelect().Model((*Approval)(nil)).Column("id").Where("state = 'waiting'").
 		Where("expires_at <= ? OR passes_at <= ?", now, now).Order("proposed_at", "id").Scan(ctx, &ids)
 	return ids, err

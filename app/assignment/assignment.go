@@ -47,8 +47,8 @@ func lock(ctx context.Context, tx bun.IDB, customerID uuid.UUID) error {
 	return err
 }
 
-// Appoint makes a specialist user an administrator; fresh is false when they were one already.
-func Appoint(ctx context.Context, tx bun.IDB, a Administrator) (fresh bool, err error) {
+// AddAdministrator makes a specialist user an administrator; fresh is false when they were one already.
+func AddAdministrator(ctx context.Context, tx bun.IDB, a Administrator) (fresh bool, err error) {
 	if err := lock(ctx, tx, a.CustomerID); err != nil {
 		return false, err
 	}
@@ -58,8 +58,8 @@ func Appoint(ctx context.Context, tx bun.IDB, a Administrator) (fresh bool, err 
 	return true, enter(ctx, tx, a.SpecialistID, administrates, bun.SafeQuery(`customer_id = ?`, a.CustomerID))
 }
 
-// Dismiss takes a customer's administration from a specialist user and returns what was; ok is false when they had none.
-func Dismiss(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID) (was Administrator, ok bool, err error) {
+// RemoveAdministrator takes a customer's administration from a specialist user and returns what was; ok is false when they had none.
+func RemoveAdministrator(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID) (was Administrator, ok bool, err error) {
 	if err := lock(ctx, tx, customerID); err != nil {
 		return was, false, err
 	}
@@ -80,9 +80,9 @@ func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit 
 	return store.Affected(tx.NewDelete().Model((*Administrator)(nil)).Where("customer_id = ?", customer).Where("specialist_id IN (?)", some).Exec(ctx))
 }
 
-// Entrust makes a specialist user an additional processor of a transaction; fresh is false when they were one already. The
+// AddProcessor makes a specialist user an additional processor of a transaction; fresh is false when they were one already. The
 // transaction must be the customer's: that is asked before.
-func Entrust(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err error) {
+func AddProcessor(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err error) {
 	if err := lock(ctx, tx, p.CustomerID); err != nil {
 		return false, err
 	}
@@ -92,8 +92,8 @@ func Entrust(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err erro
 	return true, enter(ctx, tx, p.SpecialistID, processes, bun.SafeQuery(`id = ?`, p.TransactionID))
 }
 
-// Relieve takes a transaction from an additional processor and returns what was; ok is false when they were none.
-func Relieve(ctx context.Context, tx bun.IDB, customerID, specialistID, transactionID uuid.UUID) (was Processor, ok bool, err error) {
+// RemoveProcessor takes a transaction from an additional processor and returns what was; ok is false when they were none.
+func RemoveProcessor(ctx context.Context, tx bun.IDB, customerID, specialistID, transactionID uuid.UUID) (was Processor, ok bool, err error) {
 	if err := lock(ctx, tx, customerID); err != nil {
 		return was, false, err
 	}

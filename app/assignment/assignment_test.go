@@ -108,38 +108,38 @@ func TestIndexFollowsFacts(t *testing.T) {
 			masks string
 		}{
 			{"appoint Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				return assignment.Appoint(ctx, tx, administrator(f.anna))
+				return assignment.AddAdministrator(ctx, tx, administrator(f.anna))
 			}, true, "1 1 0 0"},
 			{"appoint her again", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				return assignment.Appoint(ctx, tx, administrator(f.anna))
+				return assignment.AddAdministrator(ctx, tx, administrator(f.anna))
 			}, false, "1 1 0 0"},
 			{"entrust Ben with the second", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				return assignment.Entrust(ctx, tx, processor(f.ben, f.second))
+				return assignment.AddProcessor(ctx, tx, processor(f.ben, f.second))
 			}, true, "1 1 0 2"},
 			{"entrust Anna with the first", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				return assignment.Entrust(ctx, tx, processor(f.anna, f.first))
+				return assignment.AddProcessor(ctx, tx, processor(f.anna, f.first))
 			}, true, "3 1 0 2"},
 			{"appoint Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				return assignment.Appoint(ctx, tx, administrator(f.ben))
+				return assignment.AddAdministrator(ctx, tx, administrator(f.ben))
 			}, true, "3 1 1 3"},
 			{"dismiss Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				_, ok, err := assignment.Dismiss(ctx, tx, f.customer, f.anna)
+				_, ok, err := assignment.RemoveAdministrator(ctx, tx, f.customer, f.anna)
 				return ok, err
 			}, true, "2 0 1 3"},
 			{"dismiss her again", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				_, ok, err := assignment.Dismiss(ctx, tx, f.customer, f.anna)
+				_, ok, err := assignment.RemoveAdministrator(ctx, tx, f.customer, f.anna)
 				return ok, err
 			}, false, "2 0 1 3"},
 			{"relieve Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				_, ok, err := assignment.Relieve(ctx, tx, f.customer, f.ben, f.second)
+				_, ok, err := assignment.RemoveProcessor(ctx, tx, f.customer, f.ben, f.second)
 				return ok, err
 			}, true, "2 0 1 1"},
 			{"relieve Anna at another customer", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				_, ok, err := assignment.Relieve(ctx, tx, newID(), f.anna, f.first)
+				_, ok, err := assignment.RemoveProcessor(ctx, tx, newID(), f.anna, f.first)
 				return ok, err
 			}, false, "2 0 1 1"},
 			{"relieve Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
-				_, ok, err := assignment.Relieve(ctx, tx, f.customer, f.anna, f.first)
+				_, ok, err := assignment.RemoveProcessor(ctx, tx, f.customer, f.anna, f.first)
 				return ok, err
 			}, true, "0 0 1 1"},
 		} {
@@ -170,7 +170,7 @@ func TestRebuild(t *testing.T) {
 		f := newFirm(t, db)
 		ctx := context.Background()
 		f.in(func(ctx context.Context, tx bun.Tx) error {
-			_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: f.customer, SpecialistID: f.anna, CreatedAt: at, CreatedBy: f.anna})
+			_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: f.customer, SpecialistID: f.anna, CreatedAt: at, CreatedBy: f.anna})
 			return err
 		})
 		f.exec(`DELETE FROM transaction_visible WHERE transaction_id = ?`, f.first)
@@ -224,7 +224,7 @@ func BenchmarkAppoint(b *testing.B) {
 			}
 			for b.Loop() {
 				err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-					_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: f.customer, SpecialistID: f.anna, CreatedAt: at, CreatedBy: f.anna})
+					_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: f.customer, SpecialistID: f.anna, CreatedAt: at, CreatedBy: f.anna})
 					return err
 				})
 				if err != nil {
@@ -232,7 +232,7 @@ func BenchmarkAppoint(b *testing.B) {
 				}
 				b.StopTimer()
 				err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-					_, _, err := assignment.Dismiss(ctx, tx, f.customer, f.anna)
+					_, _, err := assignment.RemoveAdministrator(ctx, tx, f.customer, f.anna)
 					return err
 				})
 				if err != nil {

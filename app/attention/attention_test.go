@@ -46,16 +46,16 @@ func newWorld(t testing.TB, db *store.DB, change ...func(*courier.Options)) *wor
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), change...)}
 	w.post = &outbox{Service: w.Post}
-	customers := customer.New(customer.Options{DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Courier: w.Post})
+	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Courier: w.Post})
 	accesses := access.New(access.Options{
-		DB: db, Now: w.Now, Key: w.Key, Policy: w.Policy, Accounts: w.Accounts, Courier: w.post, Audit: w.Audit, Approvals: w.Approvals,
+		DB: db, Now: w.Now, Key: w.Key, Decider: w.Policy, Accounts: w.Accounts, Courier: w.post, Audit: w.Audit, Approvals: w.Approvals,
 		Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
 	})
 	transactions := transaction.New(transaction.Options{
-		DB: db, Now: w.Now, Zone: time.UTC, Policy: w.Policy, Audit: w.Audit, Customers: customers,
+		DB: db, Now: w.Now, Zone: time.UTC, Decider: w.Policy, Audit: w.Audit, Customers: customers,
 	})
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Zone: time.UTC, Policy: w.Policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+		DB: db, Now: w.Now, Zone: time.UTC, Decider: w.Policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 		Offers: offers(0), Approvals: w.Approvals, Deputies: offers(0),
 		Courier: w.Post, Queue: w, NoWorker: func() time.Time { return w.noWorker },
 	})
@@ -126,7 +126,7 @@ func (w *world) registered(by account.Caller, name string) uuid.UUID {
 
 func (w *world) touch(id uuid.UUID) {
 	w.Helper()
-	w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error { return w.o.Customers.Touch(ctx, tx, id) }))
+	w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error { return w.o.Customers.Refresh(ctx, tx, id) }))
 }
 
 // fail lets the newest message of an access on a channel fail.
@@ -292,7 +292,7 @@ func TestCounts(t *testing.T) {
 		w.customer(w.anna, "Leer 4 AG")
 		w.Tick(countLife)
 		count(w.uta, 4)
-		w.Must(w.o.Policy.Publish(7, "p, user_administrator, *, transaction, *, process, allow"))
+		w.Must(w.o.Decider.Publish(7, "p, user_administrator, *, transaction, *, process, allow"))
 		count(w.uta, 0)
 	})
 }
@@ -375,7 +375,7 @@ func TestPages(t *testing.T) {
 					return err
 				}
 			}
-			_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: first, SpecialistID: w.ben.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID})
+			_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: first, SpecialistID: w.ben.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID})
 			return err
 		}))
 		p, err := w.Part(w.Ctx, w.anna, Invitations, "")

@@ -37,9 +37,9 @@ func BenchmarkAttention(b *testing.B) {
 		ctx := context.Background()
 		policy, err := policies.New(policies.Default)
 		must(b, err)
-		customers := customer.New(customer.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now)})
-		transactions := transaction.New(transaction.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers})
-		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Policy: policy, Customers: customers, Transactions: transactions,
+		customers := customer.New(customer.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now)})
+		transactions := transaction.New(transaction.Options{DB: db, Now: now, Zone: time.UTC, Decider: policy, Customers: customers})
+		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Decider: policy, Customers: customers, Transactions: transactions,
 			Offers: none{}, Approvals: none{}, Deputies: none{}, Courier: nothing{}, Queue: nothing{}, NoWorker: func() (never time.Time) { return never }})
 		first := demotest.Specialist(b, db, 1)
 		roles := []policies.Role{policies.Specialist}

@@ -34,12 +34,12 @@ func (r count) holds(c account.Caller, version int, now time.Time) bool {
 // remembered is what Count found for the caller not long ago.
 func (s *Service) remembered(c account.Caller) (n int, ok bool) {
 	r, ok := s.counts.Get(c.ID)
-	return r.n, ok && r.holds(c, s.o.Policy.Version(), s.o.Now())
+	return r.n, ok && r.holds(c, s.o.Decider.Version(), s.o.Now())
 }
 
 func (s *Service) remember(c account.Caller, n int) {
 	s.counts.Add(c.ID, count{
-		n: n, at: s.o.Now(), version: s.o.Policy.Version(), roles: slices.Clone(c.Roles), persons: slices.Clone(c.For),
+		n: n, at: s.o.Now(), version: s.o.Decider.Version(), roles: slices.Clone(c.Roles), persons: slices.Clone(c.For),
 	})
 }
 

@@ -33,7 +33,7 @@ type Options struct {
 	Now          store.Clock
 	Zone         *time.Location // in which days end
 	Reminder     time.Duration  // how long an invitation may go unanswered; 0 is customer.Reminder
-	Policy       *policies.Decider
+	Decider      *policies.Decider
 	Customers    *customer.Service
 	Accesses     *access.Service
 	Transactions *transaction.Service
@@ -85,19 +85,19 @@ func New(o Options) *Service {
 }
 
 // wants says what acting on a section takes. Who may approve follows from no right: see package approval.
-var wants = map[Section]customer.Want{
-	Rights:         {Object: policies.Policy, Action: policies.Manage},
-	Sending:        {Object: policies.Queue, Action: policies.Read},
-	Channels:       {Object: policies.Queue, Action: policies.Read},
-	Invitations:    {Object: policies.AccessObject, Action: policies.Resend},
-	Administrators: {Object: policies.Authorisation, Action: policies.Manage},
-	Accesses:       {Object: policies.AccessObject, Action: policies.Create},
-	Overdue:        {Object: policies.Transaction, Action: policies.Process},
+var permissions = map[Section]policies.Permission{
+	Rights:         {Object: policies.ObjectPolicy, Action: policies.Manage},
+	Sending:        {Object: policies.ObjectQueue, Action: policies.Read},
+	Channels:       {Object: policies.ObjectQueue, Action: policies.Read},
+	Invitations:    {Object: policies.ObjectAccess, Action: policies.Resend},
+	Administrators: {Object: policies.ObjectAuthorisation, Action: policies.Manage},
+	Accesses:       {Object: policies.ObjectAccess, Action: policies.Create},
+	Overdue:        {Object: policies.ObjectTransaction, Action: policies.Process},
 }
 
 // May says whether there is a section on which the caller may act at all.
 func (s *Service) May(c account.Caller) (bool, error) {
-	for section := range wants {
+	for section := range permissions {
 		scope, err := s.scope(c, section)
 		if err != nil || !scope.Nothing() {
 			return err == nil, err
@@ -107,8 +107,8 @@ func (s *Service) May(c account.Caller) (bool, error) {
 }
 
 func (s *Service) scope(c account.Caller, section Section) (policies.Scope, error) {
-	w := wants[section]
-	return s.o.Policy.Scope(c.Roles, w.Object, w.Action)
+	w := permissions[section]
+	return s.o.Decider.Scope(c.Roles, w.Object, w.Action)
 }
 
 // require is policies.ErrForbidden for who may act on nothing at all.
@@ -218,8 +218,8 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 
 // keeps says whether the caller keeps the queues.
 func (s *Service) keeps(c account.Caller) (bool, error) {
-	w := wants[Channels]
-	return s.o.Policy.Allows(policies.Request{Roles: c.Roles, Object: w.Object, Action: w.Action})
+	w := permissions[Channels]
+	return s.o.Decider.Allows(policies.Request{Roles: c.Roles, Object: w.Object, Action: w.Action})
 }
 
 func (s *Service) countChannels(ctx context.Context, c account.Caller) (int, error) {
@@ -314,7 +314,7 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, ids []uuid.UUID)
 
 // nameOf is whose access it is, "" when the caller may not know.
 func (s *Service) nameOf(ctx context.Context, c account.Caller, a ownership) (string, error) {
-	read := customer.Want{Object: policies.AccessObject, Action: policies.Read}
+	read := policies.Permission{Object: policies.ObjectAccess, Action: policies.Read}
 	_, err := s.o.Customers.Authorise(ctx, s.o.DB, c, a.CustomerID, read)
 	switch {
 	case err == nil:

@@ -38,7 +38,7 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 			return query{}, true, err
 		}
 	}
-	attending, err := s.o.Customers.Attending(ctx, c, wants[section])
+	attending, err := s.o.Customers.Attending(ctx, c, permissions[section])
 	if err != nil || attending.Nothing {
 		return query{}, true, err
 	}

@@ -33,7 +33,7 @@ func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, c
 
 // appoint is AppointAdministrators inside a tx. asked says that it was proposed instead, which approved leaves out.
 func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID, approved bool) (out Outcome, asked bool, err error) {
-	if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
+	if _, err := s.customers.Authorise(ctx, tx, c, customerID, permission(policies.Manage)); err != nil {
 		return out, false, err
 	}
 	var form fault.Form
@@ -58,7 +58,7 @@ func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, cust
 		}
 	}
 	for _, p := range people {
-		fresh, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+		fresh, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
 			CustomerID: customerID, SpecialistID: p.ID, CreatedAt: s.now(), CreatedBy: c.ID,
 		})
 		if err != nil {
@@ -74,7 +74,7 @@ func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, cust
 			return out, false, err
 		}
 	}
-	return out, false, s.customers.Touch(ctx, tx, customerID)
+	return out, false, s.customers.Refresh(ctx, tx, customerID)
 }
 
 // EntrustProcessors makes specialist users additional processors of transactions of the customer: every one of them of
@@ -97,7 +97,7 @@ func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, custo
 func (s *Service) entrustAll(
 	ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID, approved bool,
 ) (out Outcome, asked bool, err error) {
-	if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Manage)); err != nil {
+	if _, err := s.customers.Authorise(ctx, tx, c, customerID, permission(policies.Manage)); err != nil {
 		return out, false, err
 	}
 	var form fault.Form
@@ -136,12 +136,12 @@ func (s *Service) entrustAll(
 			out.Names = append(out.Names, p.Name)
 		}
 	}
-	return out, false, s.customers.Touch(ctx, tx, customerID)
+	return out, false, s.customers.Refresh(ctx, tx, customerID)
 }
 
 func (s *Service) entrust(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, p person, chosen []visibleTransaction) (n int, err error) {
 	for _, t := range chosen {
-		fresh, err := assignment.Entrust(ctx, tx, assignment.Processor{
+		fresh, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 			TransactionID: t.ID, SpecialistID: p.ID, CustomerID: customerID, CreatedAt: s.now(), CreatedBy: c.ID,
 		})
 		if err != nil {

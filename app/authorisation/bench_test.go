@@ -25,7 +25,7 @@ func manyOf(w *world, n int) func(ctx context.Context, tx bun.Tx) error {
 			if err := assignment.Added(ctx, tx, w.customer, id); err != nil {
 				return err
 			}
-			if _, err := assignment.Entrust(ctx, tx, assignment.Processor{
+			if _, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 				TransactionID: id, SpecialistID: w.ben.ID, CustomerID: w.customer, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 			}); err != nil {
 				return err

@@ -169,7 +169,7 @@ func (s *Service) SeenBy(ctx context.Context, c account.Caller, transactionID uu
 		if cell.Level == Nothing {
 			continue
 		}
-		v, err := s.explain(p, p.to(t.ID), policies.Transaction, t.Kind, policies.Read)
+		v, err := s.explain(p, p.to(t.ID), policies.ObjectTransaction, t.Kind, policies.Read)
 		if err != nil {
 			return nil, false, err
 		}

@@ -423,12 +423,12 @@ func TestDeletedInEveryOrder(t *testing.T) {
 		hash := w.hashed()
 		w.accesses = access.New(access.Options{
 			Approvals: w.Approvals,
-			DB:        w.db, Now: w.Now, Key: w.key, Policy: w.policy, Accounts: quick{w.Accounts, hash}, Courier: w.Post, Audit: w.audit, Customers: w.customers,
+			DB:        w.db, Now: w.Now, Key: w.key, Decider: w.decider, Accounts: quick{w.Accounts, hash}, Courier: w.Post, Audit: w.audit, Customers: w.customers,
 			BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
 		})
 		handovers := handover.New(handover.Options{
 			Accounts: w.Accounts, Approvals: w.Approvals,
-			DB: w.db, Now: w.Now, Zone: time.UTC, Policy: w.policy, Audit: w.audit, Customers: w.customers, Transactions: w.transactions,
+			DB: w.db, Now: w.Now, Zone: time.UTC, Decider: w.decider, Audit: w.audit, Customers: w.customers, Transactions: w.transactions,
 		})
 		elses := w.addElse()
 		for i, order := range lives {

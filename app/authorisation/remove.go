@@ -14,7 +14,6 @@ import (
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/audit"
-	"kontor/app/customer"
 	"kontor/app/erasure"
 	"kontor/policies"
 )
@@ -24,15 +23,15 @@ const sealedFor = "authorisation removal"
 
 // removed is what is kept of a removal, in the order in which it was taken.
 type removed struct {
-	Accesses       []access.Taken             `json:"accesses,omitempty"`
+	Accesses       []access.Removed           `json:"accesses,omitempty"`
 	Administrators []assignment.Administrator `json:"administrators,omitempty"`
 	Processors     []assignment.Processor     `json:"processors,omitempty"`
 	Names          []string                   `json:"names"`
 }
 
 var (
-	wantRemoveAccess = customer.Want{Object: policies.AccessObject, Action: policies.Remove}
-	wantManage       = want(policies.Manage)
+	wantRemoveAccess = policies.Permission{Object: policies.ObjectAccess, Action: policies.Remove}
+	wantManage       = permission(policies.Manage)
 )
 
 // Remove takes the selected authorisations of a customer, all or none, and keeps them for UndoLife so that the caller can
@@ -66,7 +65,7 @@ func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.
 		if out.ID, err = s.keep(ctx, tx, c, customerID, kept); err != nil {
 			return err
 		}
-		return s.customers.Touch(ctx, tx, customerID)
+		return s.customers.Refresh(ctx, tx, customerID)
 	})
 	if err != nil {
 		out.ID = uuid.Nil
@@ -110,7 +109,7 @@ func (s *Service) dismiss(ctx context.Context, tx bun.Tx, c account.Caller, cust
 		return nil
 	}
 	for _, id := range ids {
-		was, ok, err := assignment.Dismiss(ctx, tx, customerID, id)
+		was, ok, err := assignment.RemoveAdministrator(ctx, tx, customerID, id)
 		if err != nil {
 			return err
 		}
@@ -160,7 +159,7 @@ func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, cust
 			return err
 		}
 		for _, t := range lists[i] {
-			was, ok, err := assignment.Relieve(ctx, tx, customerID, id, t.ID)
+			was, ok, err := assignment.RemoveProcessor(ctx, tx, customerID, id, t.ID)
 			if err != nil {
 				return err
 			}
@@ -254,7 +253,7 @@ func (r removed) takenFrom(c account.Caller) bool {
 // Undo brings back what a removal took, all or nothing: only for who removed it, for UndoLife, once, and only if they may
 // do it. They may if they still have the right, or had it by an assignment that this very removal took from them: what
 // the removal took from the caller is put back first, then they are asked like everybody. Errors: ErrUndone, NotFound
-// (the customer), Forbidden, access.ErrTaken.
+// (the customer), Forbidden, access.ErrAddressInUse.
 func (s *Service) Undo(ctx context.Context, c account.Caller, removalID uuid.UUID) (out Restoration, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		r, ok, err := takeRemoval(ctx, tx, removalID, c.ID, s.now())
@@ -298,7 +297,7 @@ func (s *Service) restore(ctx context.Context, tx bun.Tx, c account.Caller, kept
 	if err := s.restoreAssignments(ctx, tx, c, kept, others, out); err != nil {
 		return err
 	}
-	return s.customers.Touch(ctx, tx, customerID)
+	return s.customers.Refresh(ctx, tx, customerID)
 }
 
 // restoreAssignments puts back the assignments of some people, each since when and by whom it was. One that was made
@@ -308,7 +307,7 @@ func (s *Service) restoreAssignments(ctx context.Context, tx bun.Tx, c account.C
 		if !whose(a.SpecialistID) {
 			continue
 		}
-		if _, err := assignment.Appoint(ctx, tx, a); err != nil {
+		if _, err := assignment.AddAdministrator(ctx, tx, a); err != nil {
 			return err
 		}
 		out.Count++
@@ -342,7 +341,7 @@ func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Cal
 	} else if len(there) == 0 {
 		return ErrUndone
 	}
-	if _, err := assignment.Entrust(ctx, tx, a); err != nil {
+	if _, err := assignment.AddProcessor(ctx, tx, a); err != nil {
 		return err
 	}
 	// asked after it is back: the caller's own counts
@@ -373,7 +372,7 @@ func (s *Service) Purge(ctx context.Context) error {
 		return err
 	}
 	var ids []uuid.UUID
-	var gone []access.Taken
+	var gone []access.Removed
 	var subjects []erasure.Subject
 	unreadable := 0
 	for _, r := range over {

@@ -7,7 +7,6 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
-	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/listing"
 	"kontor/app/transaction"
@@ -43,8 +42,8 @@ type Processed struct {
 // Label is the transaction's number as people see it.
 func (p Processed) Label() string { return transaction.Label(p.Number) }
 
-// Standing is somebody for whom a person stands in now.
-type Standing struct {
+// Represented is somebody for whom a person stands in now.
+type Represented struct {
 	ID    uuid.UUID `bun:"id"`
 	Name  string    `bun:"name"`
 	Until time.Time `bun:"until"`
@@ -54,7 +53,7 @@ type Standing struct {
 type Reach struct {
 	Person        Person
 	All           Level // with transactions of every kind, by role alone
-	Standing      []Standing
+	StandsInFor   []Represented
 	Customers     []Administered
 	Transactions  []Processed
 	Administers   int // counts up to SeesCountCap
@@ -71,7 +70,7 @@ var ErrNobody = fault.New(fault.NotFound, "account.unknown")
 // SeesOf lists what a specialist user administers and processes, to who may read specialist users: customers and
 // transactions that the caller may not see themselves are in no list and no count. Errors: Forbidden, ErrNobody.
 func (s *Service) SeesOf(ctx context.Context, c account.Caller, personID uuid.UUID, f SeesFilter) (out Reach, err error) {
-	if err := s.policy.Require(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Read}); err != nil {
+	if err := s.decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Read}); err != nil {
 		return out, err
 	}
 	rows, err := peopleByID(ctx, s.db, []uuid.UUID{personID})
@@ -82,11 +81,11 @@ func (s *Service) SeesOf(ctx context.Context, c account.Caller, personID uuid.UU
 		return out, ErrNobody
 	}
 	out.Person = rows[0].person()
-	d := decider{policy: s.policy, cells: map[cellKey]Level{}}
+	d := decider{policy: s.decider, cells: map[cellKey]Level{}}
 	if out.All, err = d.level(out.Person, policies.None, anyKind); err != nil {
 		return out, err
 	}
-	if out.Standing, err = standingFor(ctx, s.db, personID, s.now()); err != nil {
+	if out.StandsInFor, err = standingFor(ctx, s.db, personID, s.now()); err != nil {
 		return out, err
 	}
 	if err := s.administers(ctx, c, personID, f, &out); err != nil {
@@ -96,7 +95,7 @@ func (s *Service) SeesOf(ctx context.Context, c account.Caller, personID uuid.UU
 }
 
 func (s *Service) administers(ctx context.Context, c account.Caller, personID uuid.UUID, f SeesFilter, out *Reach) error {
-	visible, nothing, err := s.customers.Within(c, customer.Want{Object: policies.Customer, Action: policies.Read})
+	visible, nothing, err := s.customers.Within(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 	if err != nil || nothing {
 		return err
 	}

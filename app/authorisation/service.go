@@ -28,7 +28,7 @@ type Options struct {
 	DB           *store.DB
 	Now          store.Clock
 	Key          secret.Key
-	Policy       *policies.Decider
+	Decider      *policies.Decider
 	Audit        *audit.Log
 	Accounts     Accounts
 	Approvals    Approvals
@@ -47,7 +47,7 @@ type Service struct {
 	db           *store.DB
 	now          store.Clock
 	key          secret.Key
-	policy       *policies.Decider
+	decider      *policies.Decider
 	audit        *audit.Log
 	accounts     Accounts
 	approvals    Approvals
@@ -67,20 +67,20 @@ func New(o Options) *Service {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, key: o.Key, erasures: o.Erasures, warn: o.Log, policy: o.Policy, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
+		db: o.DB, now: o.Now, key: o.Key, erasures: o.Erasures, warn: o.Log, decider: o.Decider, audit: o.Audit, customers: o.Customers, accesses: o.Accesses,
 		transactions: o.Transactions, accounts: o.Accounts, approvals: o.Approvals,
 	}
 	o.Approvals.Handle(s.handlers())
 	return s
 }
 
-func want(a policies.Action) customer.Want {
-	return customer.Want{Object: policies.Authorisation, Action: a}
+func permission(a policies.Action) policies.Permission {
+	return policies.Permission{Object: policies.ObjectAuthorisation, Action: a}
 }
 
 // Administrators lists who administers the customer, by name. Errors: NotFound, Forbidden.
 func (s *Service) Administrators(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]AdministratorRow, error) {
-	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read)); err != nil {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Read)); err != nil {
 		return nil, err
 	}
 	return administratorsOf(ctx, s.db, customerID)
@@ -89,7 +89,7 @@ func (s *Service) Administrators(ctx context.Context, c account.Caller, customer
 // Processors lists the additional processors, by name, each with those of their transactions that the caller may see;
 // who has none of those is not in it. Errors: NotFound, Forbidden.
 func (s *Service) Processors(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]ProcessorRow, error) {
-	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read)); err != nil {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Read)); err != nil {
 		return nil, err
 	}
 	visible, nothing, err := s.transactions.Within(c, policies.Read, "t")
@@ -121,7 +121,7 @@ type CandidateFilter struct {
 // Candidates offers active specialist users, by name, to who may manage the customer's authorisations; more says that
 // there are others. Errors: NotFound, Forbidden.
 func (s *Service) Candidates(ctx context.Context, c account.Caller, customerID uuid.UUID, f CandidateFilter) (list []Candidate, more bool, err error) {
-	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Manage)); err != nil {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Manage)); err != nil {
 		return nil, false, err
 	}
 	visible, _, err := s.transactions.Within(c, policies.Read, "t")
@@ -153,7 +153,7 @@ type TransactionFilter struct {
 // Choices offers the customer's transactions that the caller may see, the newest first, to who may manage the customer's
 // authorisations; more says that there are others. Errors: NotFound, Forbidden.
 func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid.UUID, f TransactionFilter) (list []Column, more bool, err error) {
-	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Manage)); err != nil {
+	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Manage)); err != nil {
 		return nil, false, err
 	}
 	visible, _, err := s.transactions.Within(c, policies.Read, "t")

@@ -78,7 +78,7 @@ func countProcessed(ctx context.Context, db bun.IDB, id uuid.UUID, visible store
 }
 
 // standingFor lists those for whom a specialist user stands in at a moment.
-func standingFor(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) (list []Standing, err error) {
+func standingFor(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) (list []Represented, err error) {
 	err = db.NewSelect().TableExpr(`deputy AS d`).ColumnExpr(`s.id, s.name, d.ends_at AS until`).
 		Join(`JOIN account AS s ON s.id = d.specialist_id`).
 		Where(`d.deputy_id = ?`, id).Where(`d.starts_at <= ?`, now).Where(`d.ends_at > ?`, now).

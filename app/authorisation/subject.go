@@ -53,13 +53,13 @@ type circle struct {
 // circleOf loads the people who have a relation to a customer. Only transactions that the caller may see count, all of
 // them or those that which lets through. Errors: NotFound, Forbidden (authorisation read).
 func (s *Service) circleOf(ctx context.Context, c account.Caller, customerID uuid.UUID, which transactionFilter) (*circle, error) {
-	cu, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read))
+	cu, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Read))
 	if err != nil {
 		return nil, err
 	}
 	k := &circle{
 		customer: cu, people: map[uuid.UUID]*subject{}, accesses: map[uuid.UUID]uuid.UUID{},
-		decider: decider{policy: s.policy, cells: map[cellKey]Level{}},
+		decider: decider{policy: s.decider, cells: map[cellKey]Level{}},
 	}
 	visible, _, err := s.transactions.Within(c, policies.Read, "t")
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Cond
 
 // addAccesses adds the end users, if the caller may see them. Somebody who has no account yet is known by their access.
 func (s *Service) addAccesses(ctx context.Context, c account.Caller, k *circle) error {
-	_, err := s.customers.Authorise(ctx, s.db, c, k.customer.ID, customer.Want{Object: policies.AccessObject, Action: policies.Read})
+	_, err := s.customers.Authorise(ctx, s.db, c, k.customer.ID, policies.Permission{Object: policies.ObjectAccess, Action: policies.Read})
 	if errors.Is(err, policies.ErrForbidden) {
 		return nil
 	}
@@ -165,7 +165,7 @@ func (s *Service) describe(ctx context.Context, k *circle) error {
 func (s *Service) addByRole(ctx context.Context, k *circle, name string, limit int) (more bool, err error) {
 	var roles []policies.Role
 	for _, r := range policies.FirmRoles {
-		scope, err := s.policy.Scope([]policies.Role{r}, policies.Transaction, policies.Read)
+		scope, err := s.decider.Scope([]policies.Role{r}, policies.ObjectTransaction, policies.Read)
 		if err != nil {
 			return false, err
 		}
@@ -248,10 +248,10 @@ func (d *decider) level(p Person, mask policies.Relation, kind string) (Level, e
 
 func (d *decider) allows(roles []policies.Role, mask policies.Relation, kind string, a policies.Action) (bool, error) {
 	if kind == anyKind {
-		scope, err := d.policy.Scope(roles, policies.Transaction, a)
+		scope, err := d.policy.Scope(roles, policies.ObjectTransaction, a)
 		return scope.For(mask).Full(), err
 	}
-	return d.policy.Allows(policies.Request{Roles: roles, Relation: mask, Object: policies.Transaction, Kind: kind, Action: a})
+	return d.policy.Allows(policies.Request{Roles: roles, Relation: mask, Object: policies.ObjectTransaction, Kind: kind, Action: a})
 }
 
 func rolesKey(roles []policies.Role) string {

@@ -46,7 +46,7 @@ type Answer struct {
 // rule speaks of it, none where the rule holds whatever the relation.
 func (e Explanation) Counting(a Answer) (list []Fact) {
 	for _, f := range e.Facts {
-		if a.Rule == nil && (a.Object != policies.Transaction || e.Transaction != nil || f.Relation != policies.Processor) ||
+		if a.Rule == nil && (a.Object != policies.ObjectTransaction || e.Transaction != nil || f.Relation != policies.Processor) ||
 			a.Rule != nil && policies.RelationNamed(a.Rule.Relation) == f.Relation {
 			list = append(list, f)
 		}
@@ -100,7 +100,7 @@ func (k *circle) grants(e Explanation, p *subject) (list []Grant, err error) {
 	first := Grant{All: e.Transaction == nil}
 	for _, a := range e.Answers {
 		switch {
-		case a.Object != policies.Transaction:
+		case a.Object != policies.ObjectTransaction:
 		case a.Action == policies.Read:
 			first.Facts, first.Via, first.Rule = e.Counting(a), a.Via, a.Rule
 			if a.Allowed {
@@ -186,7 +186,7 @@ func (s *Service) personIn(ctx context.Context, c account.Caller, k *circle, id 
 		return p, nil
 	}
 	// who sees the customer's transactions by role alone stands in the matrix as well
-	scope, err := s.policy.Scope(p.Roles, policies.Transaction, policies.Read)
+	scope, err := s.decider.Scope(p.Roles, policies.ObjectTransaction, policies.Read)
 	if err != nil || p.Active && scope.Unrelated() {
 		return p, err
 	}
@@ -194,7 +194,7 @@ func (s *Service) personIn(ctx context.Context, c account.Caller, k *circle, id 
 	if err != nil || may[wantManage] {
 		return p, err
 	}
-	if ok, err := s.policy.Allows(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Read}); err != nil || ok {
+	if ok, err := s.decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Read}); err != nil || ok {
 		return p, err
 	}
 	return nil, ErrUnknownPerson
@@ -204,16 +204,16 @@ func (s *Service) personIn(ctx context.Context, c account.Caller, k *circle, id 
 func (s *Service) answers(cu customer.Customer, t *transaction.Transaction, p *subject) (list []Answer, err error) {
 	if t != nil {
 		for _, a := range []policies.Action{policies.Read, policies.Process} {
-			v, err := s.explain(p, p.to(t.ID), policies.Transaction, t.Kind, a)
+			v, err := s.explain(p, p.to(t.ID), policies.ObjectTransaction, t.Kind, a)
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, Answer{Object: policies.Transaction, Action: a, Verdict: v})
+			list = append(list, Answer{Object: policies.ObjectTransaction, Action: a, Verdict: v})
 		}
 		return list, nil
 	}
-	for _, w := range []customer.Want{
-		{Object: policies.Customer, Action: policies.Read}, {Object: policies.Customer, Action: policies.Update}, wantManage,
+	for _, w := range []policies.Permission{
+		{Object: policies.ObjectCustomer, Action: policies.Read}, {Object: policies.ObjectCustomer, Action: policies.Update}, wantManage,
 	} {
 		v, err := s.explain(p, p.to(uuid.Nil), w.Object, string(cu.Type), w.Action)
 		if err != nil {
@@ -233,12 +233,12 @@ func (s *Service) answers(cu customer.Customer, t *transaction.Transaction, p *s
 
 // allTransactions says whether the person may do something with all transactions of the customer, whatever their kind.
 func (s *Service) allTransactions(p *subject, a policies.Action) (answer Answer, err error) {
-	answer = Answer{Object: policies.Transaction, Action: a}
+	answer = Answer{Object: policies.ObjectTransaction, Action: a}
 	if !p.Active {
 		return answer, nil
 	}
 	mask := p.to(uuid.Nil) &^ policies.Processor
-	scope, err := s.policy.Scope(p.Roles, policies.Transaction, a)
+	scope, err := s.decider.Scope(p.Roles, policies.ObjectTransaction, a)
 	if err != nil {
 		return answer, err
 	}
@@ -247,7 +247,7 @@ func (s *Service) allTransactions(p *subject, a policies.Action) (answer Answer,
 		return answer, nil
 	}
 	// of all kinds the same is so: one that no rule names answers for them
-	answer.Verdict, err = s.explain(p, mask, policies.Transaction, "", a)
+	answer.Verdict, err = s.explain(p, mask, policies.ObjectTransaction, "", a)
 	return answer, err
 }
 
@@ -255,5 +255,5 @@ func (s *Service) explain(p *subject, mask policies.Relation, o policies.Object,
 	if !p.Active {
 		return policies.Verdict{}, nil
 	}
-	return s.policy.Explain(policies.Request{Roles: p.Roles, Relation: mask, Object: o, Kind: kind, Action: a})
+	return s.decider.Explain(policies.Request{Roles: p.Roles, Relation: mask, Object: o, Kind: kind, Action: a})
 }

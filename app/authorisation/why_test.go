@@ -280,7 +280,7 @@ func TestSeesOf(t *testing.T) {
 		w.entrust(w.transaction(other, "Fremdes", ""), w.ben)
 		w.deputy(w.ben, w.clara)
 		r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, SeesFilter{})
-		if err != nil || r.Processes != 3 || r.Administers != 0 || len(r.Transactions) != 3 || r.Transactions[2].Name != "Fremdes" || r.Transactions[2].Customer.Name != "Fremd, Berta" || len(r.Standing) != 1 || r.All != Nothing {
+		if err != nil || r.Processes != 3 || r.Administers != 0 || len(r.Transactions) != 3 || r.Transactions[2].Name != "Fremdes" || r.Transactions[2].Customer.Name != "Fremd, Berta" || len(r.StandsInFor) != 1 || r.All != Nothing {
 			t.Errorf("by an auditor: %+v, %v", r, err)
 		}
 		if r, err := w.SeesOf(w.Ctx, w.uwe, w.ben.ID, SeesFilter{}); err != nil || r.Processes != 0 || len(r.Transactions) != 0 {

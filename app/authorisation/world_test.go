@@ -49,14 +49,14 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
-	customers := customer.New(customer.Options{DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
+	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Key: w.Key, Policy: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
+		DB: db, Now: w.Now, Key: w.Key, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
 		Accesses: access.New(access.Options{
-			DB: db, Now: w.Now, Key: w.Key, Policy: w.Policy, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
+			DB: db, Now: w.Now, Key: w.Key, Decider: w.Policy, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 			Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
 		}),
-		Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Customers: customers}),
+		Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Customers: customers}),
 	})
 	w.anna, w.ben, w.clara = w.Specialist("Anna Amt"), w.Specialist("Ben Büro"), w.Specialist("Clara Cron")
 	w.uwe = w.Specialist("Uwe User", policies.UserAdministrator)
@@ -91,7 +91,7 @@ func (w *world) transaction(customerID uuid.UUID, name, kind string) transaction
 func (w *world) entrust(t transaction.Transaction, c account.Caller) {
 	w.Helper()
 	w.Must(w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 			TransactionID: t.ID, SpecialistID: c.ID, CustomerID: t.CustomerID, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 		})
 		return err
@@ -109,7 +109,7 @@ func (w *world) deputy(c account.Caller, other account.Caller) account.Caller {
 
 func (w *world) policyIs(more string) {
 	w.Helper()
-	w.Must(w.policy.Publish(w.policy.Version()+1, policies.Default+more))
+	w.Must(w.decider.Publish(w.decider.Version()+1, policies.Default+more))
 }
 
 // invite adds an access; register lets its end user register.

@@ -23,17 +23,17 @@ type Verdict struct {
 	Refused bool
 }
 
-// carrier takes letters of a channel. Its errors are *failure; send must return soon after ctx ends.
-type carrier interface {
-	send(ctx context.Context, l letter) (providerID string, err error)
-	// probe says whether anybody is there who would take letters, without handing one over: what a letter would be
+// transport takes rendered messages of a channel. Its errors are *failure; send must return soon after ctx ends.
+type transport interface {
+	send(ctx context.Context, l rendered) (providerID string, err error)
+	// probe says whether anybody is there who would take messages, without handing one over: what a message would be
 	// answered it can't know.
 	probe(ctx context.Context) error
 	close() error
 }
 
-// letter is a rendered message. It is never stored, except sealed by the mailbox.
-type letter struct {
+// rendered is a rendered message. It is never stored, except sealed by the mailbox.
+type rendered struct {
 	ID                  uuid.UUID
 	MessageID           string // of a mail, without angle brackets
 	Token               string // names the message to whoever reports about it
@@ -228,12 +228,12 @@ func (s *Service) renewLease(ctx context.Context, m Message) (kept bool, err err
 	return kept, err
 }
 
-// send renders the message and hands it to the carrier, in bounded time.
+// send renders the message and hands it to the transport, in bounded time.
 func (s *Service) send(stopped context.Context, at *try) (providerID string, err error) {
 	ctx, cancel := context.WithTimeout(stopped, s.attempt)
 	defer cancel()
 	c := at.content
-	l, err := s.letters.render(at.message.Channel, c)
+	l, err := s.renderer.render(at.message.Channel, c)
 	if err != nil {
 		s.log.ErrorContext(ctx, "message not rendered", "message", at.message.ID, "kind", at.message.Kind, "error", err)
 		return "", temporary(reasonInternal)
@@ -241,7 +241,7 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 	l.ID, l.MessageID, l.Channel = at.message.ID, s.messageID(at.message), at.message.Channel
 	l.Token = tokenOf(s.key, l.ID)
 	l.To, l.ToName, l.At = c.To, oneLine(c.ToName), at.attempt.StartedAt
-	provider, err := s.carriers[l.Channel].send(ctx, l)
+	provider, err := s.transports[l.Channel].send(ctx, l)
 	var f *failure
 	if errors.As(err, &f) && f.reason == reasonTimeout && stopped.Err() != nil {
 		f.blame, f.reason = ofMoment, reasonInterrupted // it was we who had no time

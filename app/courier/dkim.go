@@ -133,7 +133,7 @@ func dkimKey(s string) (crypto.Signer, error) {
 }
 
 // bytesOf writes a mail, and signs it where it is to be.
-func (c *smtpCarrier) bytesOf(msg *gomail.Msg) ([]byte, error) {
+func (c *smtpTransport) bytesOf(msg *gomail.Msg) ([]byte, error) {
 	var plain bytes.Buffer
 	if _, err := msg.WriteTo(&plain); err != nil || c.sign == nil {
 		return plain.Bytes(), err

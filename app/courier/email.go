@@ -127,8 +127,8 @@ func validPort(port string) bool {
 	return err == nil && n > 0
 }
 
-// smtpCarrier hands mails to one server and keeps connections for the next mails.
-type smtpCarrier struct {
+// smtpTransport hands mails to one server and keeps connections for the next mails.
+type smtpTransport struct {
 	address smtpAddress
 	from    *mail.Address
 	replyTo *mail.Address // nil: none
@@ -151,7 +151,7 @@ type smtpConn struct {
 	timer  *time.Timer // while it waits
 }
 
-func newSMTPCarrier(o Options, from *mail.Address, dial time.Duration) (*smtpCarrier, error) {
+func newSMTPTransport(o Options, from *mail.Address, dial time.Duration) (*smtpTransport, error) {
 	a, err := parseSMTPURL(o.SMTPURL)
 	if err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func newSMTPCarrier(o Options, from *mail.Address, dial time.Duration) (*smtpCar
 	if roots != nil {
 		conf.RootCAs = roots
 	}
-	c := &smtpCarrier{address: a, from: from, logo: o.Logo, name: asciiHost(o.MailDomain), tls: conf, dial: net.Dialer{Timeout: dial}}
+	c := &smtpTransport{address: a, from: from, logo: o.Logo, name: asciiHost(o.MailDomain), tls: conf, dial: net.Dialer{Timeout: dial}}
 	if c.replyTo, err = parseReplyTo(o.ReplyTo); err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func newSMTPCarrier(o Options, from *mail.Address, dial time.Duration) (*smtpCar
 	return c, err
 }
 
-func (c *smtpCarrier) send(ctx context.Context, l letter) (string, error) {
+func (c *smtpTransport) send(ctx context.Context, l rendered) (string, error) {
 	m, err := c.write(l)
 	if err != nil {
 		return "", err
@@ -208,7 +208,7 @@ type mailing struct {
 }
 
 // probe greets the server and signs in over a fresh connection, which is kept for the next mail.
-func (c *smtpCarrier) probe(ctx context.Context) error {
+func (c *smtpTransport) probe(ctx context.Context) error {
 	conn, err := c.open(ctx)
 	if err == nil {
 		c.keep(conn)
@@ -217,7 +217,7 @@ func (c *smtpCarrier) probe(ctx context.Context) error {
 }
 
 // write makes the mail. What can't be written can't ever be.
-func (c *smtpCarrier) write(l letter) (m mailing, err error) {
+func (c *smtpTransport) write(l rendered) (m mailing, err error) {
 	address, err := asciiAddress(l.To)
 	if err != nil {
 		return m, permanent(reasonRecipientUnknown, "")
@@ -251,7 +251,7 @@ func (c *smtpCarrier) write(l letter) (m mailing, err error) {
 }
 
 // transmit sends one mail over a connection, which then waits for the next mail or is closed.
-func (c *smtpCarrier) transmit(ctx context.Context, conn *smtpConn, m mailing) error {
+func (c *smtpTransport) transmit(ctx context.Context, conn *smtpConn, m mailing) error {
 	done := bound(ctx, conn.conn)
 	err, usable := c.dialogue(conn, m)
 	if done() && usable && ctx.Err() == nil {
@@ -263,7 +263,7 @@ func (c *smtpCarrier) transmit(ctx context.Context, conn *smtpConn, m mailing) e
 }
 
 // dialogue is RFC 5321 §3.3. usable says whether the connection is good for another mail.
-func (c *smtpCarrier) dialogue(conn *smtpConn, m mailing) (err error, usable bool) {
+func (c *smtpTransport) dialogue(conn *smtpConn, m mailing) (err error, usable bool) {
 	client := conn.client
 	if takes, _ := client.Extension("SMTPUTF8"); !takes && !isASCII(m.to) {
 		return permanent(reasonASCIIOnly, ""), true
@@ -290,7 +290,7 @@ func (c *smtpCarrier) dialogue(conn *smtpConn, m mailing) (err error, usable boo
 }
 
 // connect takes a waiting connection or opens one.
-func (c *smtpCarrier) connect(ctx context.Context) (*smtpConn, error) {
+func (c *smtpTransport) connect(ctx context.Context) (*smtpConn, error) {
 	c.mu.Lock()
 	for len(c.spare) > 0 {
 		last := len(c.spare) - 1
@@ -305,7 +305,7 @@ func (c *smtpCarrier) connect(ctx context.Context) (*smtpConn, error) {
 	return c.open(ctx)
 }
 
-func (c *smtpCarrier) keep(conn *smtpConn) {
+func (c *smtpTransport) keep(conn *smtpConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || len(c.spare) >= smtpSpare {
@@ -326,7 +326,7 @@ func (c *smtpCarrier) keep(conn *smtpConn) {
 	c.spare = append(c.spare, conn)
 }
 
-func (c *smtpCarrier) close() error {
+func (c *smtpTransport) close() error {
 	c.mu.Lock()
 	spare := c.spare
 	c.spare, c.closed = nil, true
@@ -346,7 +346,7 @@ func (conn *smtpConn) drop() {
 }
 
 // open dials, greets, encrypts and signs in.
-func (c *smtpCarrier) open(ctx context.Context) (*smtpConn, error) {
+func (c *smtpTransport) open(ctx context.Context) (*smtpConn, error) {
 	conn, err := c.dial.DialContext(ctx, "tcp", net.JoinHostPort(c.address.host, c.address.port))
 	if err != nil {
 		return nil, netFailure(err, reasonUnreachable)
@@ -363,7 +363,7 @@ func (c *smtpCarrier) open(ctx context.Context) (*smtpConn, error) {
 	return &smtpConn{client: client, conn: conn}, nil
 }
 
-func (c *smtpCarrier) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
+func (c *smtpTransport) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	if c.address.tls == "implicit" {
 		secured := tls.Client(conn, c.tls)
 		if err := secured.HandshakeContext(ctx); err != nil {
@@ -403,7 +403,7 @@ func (c *smtpCarrier) greet(ctx context.Context, conn net.Conn) (*smtp.Client, e
 
 // signIn uses the best way that the server offers and go-mail knows. The password goes in the clear only where the
 // operator wrote tls=none.
-func (c *smtpCarrier) signIn(client *smtp.Client, hello string) error {
+func (c *smtpTransport) signIn(client *smtp.Client, hello string) error {
 	_, offered := client.Extension("AUTH")
 	auth := c.wayIn(strings.ToUpper(offered))
 	if auth == nil {
@@ -426,7 +426,7 @@ func (c *smtpCarrier) signIn(client *smtp.Client, hello string) error {
 }
 
 // wayIn is the best of the ways that a server offers, in capitals and with blanks between; nil if Kontor knows none.
-func (c *smtpCarrier) wayIn(offered string) smtp.Auth {
+func (c *smtpTransport) wayIn(offered string) smtp.Auth {
 	user, password, open := c.address.user, c.address.password, c.address.tls == "none"
 	ways := []struct {
 		name string

@@ -15,13 +15,13 @@ const (
 
 // FakeCarrier stands in for a mail server or gateway whose outages a test decides. A reason is "" when all is well.
 type FakeCarrier struct {
-	// Send says why a letter is not taken. moment: only this one is not.
+	// Send says why a message is not taken. moment: only this one is not.
 	Send func(to string, message Message) (reason string, moment bool)
 	// Probe says why nobody is there.
 	Probe func() (reason string)
 }
 
-func (f FakeCarrier) send(_ context.Context, l letter) (string, error) {
+func (f FakeCarrier) send(_ context.Context, l rendered) (string, error) {
 	reason, moment := f.Send(l.To, Message{ID: l.ID, Channel: l.Channel})
 	switch {
 	case reason == "":
@@ -42,7 +42,7 @@ func (f FakeCarrier) probe(context.Context) error {
 func (f FakeCarrier) close() error { return nil }
 
 // Through has a channel's messages taken by f.
-func (s *Service) Through(c Channel, f FakeCarrier) { s.carriers[c] = f }
+func (s *Service) Through(c Channel, f FakeCarrier) { s.transports[c] = f }
 
 // FirstDoubt is how long a message waits that was let go and refused nevertheless.
 const FirstDoubt time.Duration = firstDoubt

@@ -70,8 +70,8 @@ func (r *renderer) with(f firmed) *renderer {
 	r.links, r.reply = slices.Clone(f.links), f.reply
 	r.mark = nil
 	if f.logo != nil {
-		w, h := f.logo.Fit(markWidth, markHeight)
-		r.mark = &mark{Source: htmltemplate.URL("cid:" + contentID(f.logo, f.host)), Width: w, Height: h} //nolint:gosec // a hash and a host
+		w, h := f.logo.Fit(logoWidth, logoHeight)
+		r.mark = &mailLogo{Source: htmltemplate.URL("cid:" + contentID(f.logo, f.host)), Width: w, Height: h} //nolint:gosec // a hash and a host
 	}
 	return r
 }

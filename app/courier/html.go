@@ -10,12 +10,12 @@ import (
 
 // How much room a mail has for the firm's mark, in CSS pixels.
 const (
-	markWidth  = 200
-	markHeight = 56
+	logoWidth  = 200
+	logoHeight = 56
 )
 
-// mark is the firm's logo as the layout shows it.
-type mark struct {
+// mailLogo is the firm's logo as the layout shows it.
+type mailLogo struct {
 	Source        htmltemplate.URL // cid: and the Content-ID of its part
 	Width, Height int
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // emails calls f with every e-mail in every language, as a firm's settings make it.
-func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Kind, locale string, l letter)) {
+func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Kind, locale string, l rendered)) {
 	t.Helper()
 	r := testRenderer(t, firm).with(f)
 	for _, kind := range Kinds() {
@@ -116,7 +116,7 @@ func attr(n *html.Node, name string) string {
 // and is shown nowhere else.
 func TestPreheader(t *testing.T) {
 	seen := map[string]string{}
-	emails(t, "Kanzlei Muster", firmed{}, func(t *testing.T, kind Kind, locale string, l letter) {
+	emails(t, "Kanzlei Muster", firmed{}, func(t *testing.T, kind Kind, locale string, l rendered) {
 		p := read(t, l.HTML)
 		said := strings.TrimSpace(strings.TrimRight(p.hidden, "\u034f\u200c\u00a0"))
 		if len(said) < 20 || len([]rune(said)) > 110 {
@@ -146,7 +146,7 @@ func TestFirmOnceInTheInbox(t *testing.T) {
 	for from, inSubject := range map[string]bool{
 		"Kanzlei Muster": false, "KANZLEI MUSTER": false, "Kanzlei Muster (Portal)": false, "Kontor": true, "Muster": true,
 	} {
-		emails(t, firm, firmed{from: &mail.Address{Name: from}}, func(t *testing.T, _ Kind, _ string, l letter) {
+		emails(t, firm, firmed{from: &mail.Address{Name: from}}, func(t *testing.T, _ Kind, _ string, l rendered) {
 			if strings.HasPrefix(l.Subject, firm+": ") != inSubject || strings.Count(l.Subject, firm) > 1 || !inSubject && strings.Contains(l.Subject, firm) {
 				t.Errorf("from %s: %q", from, l.Subject)
 			}
@@ -156,7 +156,7 @@ func TestFirmOnceInTheInbox(t *testing.T) {
 
 // TestSameWordsInTextAndHTML: who reads the text reads what the HTML says, and no word of either can be parted at its hyphen.
 func TestSameWordsInTextAndHTML(t *testing.T) {
-	emails(t, "Kanzlei Muster", firmed{reply: true}, func(t *testing.T, _ Kind, _ string, l letter) {
+	emails(t, "Kanzlei Muster", firmed{reply: true}, func(t *testing.T, _ Kind, _ string, l rendered) {
 		p := read(t, l.HTML)
 		for _, line := range strings.Split(l.Text, "\n") {
 			if !strings.Contains(p.shown, line) {
@@ -176,7 +176,7 @@ func TestSameWordsInTextAndHTML(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	say := map[string]string{"de": "Sie können auf diese E-Mail antworten.", "en": "You can reply to this e-mail."}
 	for _, set := range []bool{false, true} {
-		emails(t, "Kanzlei Muster", firmed{reply: set}, func(t *testing.T, kind Kind, locale string, l letter) {
+		emails(t, "Kanzlei Muster", firmed{reply: set}, func(t *testing.T, kind Kind, locale string, l rendered) {
 			inside := slices.Contains([]Kind{SetPassword, ApprovalAsked, RolesChanged, RoleGranted}, kind)
 			want := map[bool]int{true: 1}[set && !inside]
 			for _, part := range []string{l.Text, read(t, l.HTML).shown} {
@@ -193,7 +193,7 @@ func TestAnswers(t *testing.T) {
 
 // TestJoinIsForWhomItIs: who has an access already is no customer of another customer.
 func TestJoinIsForWhomItIs(t *testing.T) {
-	emails(t, "Kanzlei Muster", firmed{}, func(t *testing.T, kind Kind, _ string, l letter) {
+	emails(t, "Kanzlei Muster", firmed{}, func(t *testing.T, kind Kind, _ string, l rendered) {
 		if kind != JoinCustomer {
 			return
 		}
@@ -210,7 +210,7 @@ func TestJoinIsForWhomItIs(t *testing.T) {
 func TestMark(t *testing.T) {
 	mark := &logo.Logo{Name: "logo.png", Type: "image/png", Width: 800, Height: 100, Hash: "0123456789abcdef"}
 	for _, l := range []*logo.Logo{nil, mark} {
-		emails(t, `Kanzlei "Muster" & Söhne`, firmed{logo: l, host: "firm.example"}, func(t *testing.T, _ Kind, _ string, got letter) {
+		emails(t, `Kanzlei "Muster" & Söhne`, firmed{logo: l, host: "firm.example"}, func(t *testing.T, _ Kind, _ string, got rendered) {
 			p := read(t, got.HTML)
 			if l == nil {
 				if len(p.images) > 0 || strings.Contains(got.HTML, "cid:") {

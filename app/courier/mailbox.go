@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// mailboxKeep is how many letters the built-in mailbox keeps.
+	// mailboxKeep is how many messages the built-in mailbox keeps.
 	mailboxKeep    = 500
 	mailboxPurpose = "mailbox"
 )
@@ -30,14 +30,14 @@ type Mail struct {
 	At      time.Time `json:"at"`
 }
 
-// mailbox is the carrier of a machine without mail server or gateway: it keeps the letters in the database, sealed.
+// mailbox is the transport of a machine without mail server or gateway: it keeps the messages in the database, sealed.
 type mailbox struct {
 	db  *store.DB
 	now store.Clock
 	key secret.Key
 }
 
-func (b *mailbox) send(ctx context.Context, l letter) (string, error) {
+func (b *mailbox) send(ctx context.Context, l rendered) (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return "", err

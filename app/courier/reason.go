@@ -64,7 +64,7 @@ func Reasons() []string {
 	}
 }
 
-// failure is how a carrier says that an attempt failed. Any other error of a carrier is temporary and "internal".
+// failure is how a transport says that an attempt failed. Any other error of a transport is temporary and "internal".
 type failure struct {
 	blame  blame
 	reason string

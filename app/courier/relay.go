@@ -14,7 +14,7 @@ type Ticket struct {
 	Run       int
 	Attempt   int // attempts made so far in this run
 	// Due says that no later time is appointed for its next try: a task of the message that waits is to run now.
-	Due bool
+	AtOnce bool
 }
 
 // Claim leases up to limit due messages (relay_at <= now) for lease and returns their tickets, oldest first: of all channels,

@@ -23,7 +23,7 @@ type renderer struct {
 	unsigned bool // the sender's name is not the firm's, so the subject says it
 	links    []FirmLink
 	reply    bool             // answers reach somebody
-	mark     *mark            // nil: none
+	mark     *mailLogo        // nil: none
 	words    map[string]names // by language: what stands at the foot
 	text     map[string]*texttemplate.Template
 	html     map[string]*htmltemplate.Template
@@ -50,7 +50,7 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 		}
 		funcs := map[string]any{
 			"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }, "roles": roles.say,
-			"firmLinks": func() []mailLink { return r.mailLinks(locale) }, "mark": func() *mark { return r.mark },
+			"firmLinks": func() []mailLink { return r.mailLinks(locale) }, "mark": func() *mailLogo { return r.mark },
 			"padding": func() string { return preheaderPadding },
 		}
 		for _, k := range kinds {
@@ -113,18 +113,18 @@ func (r *renderer) parse(files fs.FS, name string, channel Channel, funcs map[st
 	return err
 }
 
-// render fills the templates of c.Template in c.Locale. Of the letter only Subject, Text and HTML are set.
-func (r *renderer) render(channel Channel, c Content) (l letter, err error) {
+// render fills the templates of c.Template in c.Locale. Only Subject, Text and HTML of the result are set.
+func (r *renderer) render(channel Channel, c Content) (l rendered, err error) {
 	locale := c.Locale
 	if !lang.Known(locale) {
 		locale = lang.All[0]
 	}
 	name := string(c.Template) + "." + locale
 	if k, ok := kindOf(c.Template); !ok || k.channel != channel {
-		return letter{}, fmt.Errorf("%s is not written for %s", c.Template, channel)
+		return rendered{}, fmt.Errorf("%s is not written for %s", c.Template, channel)
 	}
 	if c.Data == nil {
-		return letter{}, fmt.Errorf("%s has nothing to fill its text with", c.Template)
+		return rendered{}, fmt.Errorf("%s has nothing to fill its text with", c.Template)
 	}
 	if channel == SMS {
 		l.Text, err = r.sms(name+".sms.txt", c.Data)
@@ -132,11 +132,11 @@ func (r *renderer) render(channel Channel, c Content) (l letter, err error) {
 	}
 	data := c.Data.clean(r.firm)
 	if l.Subject, err = r.fill(name+".subject.txt", data); err != nil {
-		return letter{}, err
+		return rendered{}, err
 	}
 	l.Subject = r.subject(l.Subject)
 	if l.Text, err = r.fill(name+".txt", data); err != nil {
-		return letter{}, err
+		return rendered{}, err
 	}
 	l.Text += "\n"
 	if foot := r.foot(c.Template, locale); foot != "" {
@@ -144,7 +144,7 @@ func (r *renderer) render(channel Channel, c Content) (l letter, err error) {
 	}
 	var b strings.Builder
 	if err := r.html[name].Execute(&b, data); err != nil {
-		return letter{}, err
+		return rendered{}, err
 	}
 	l.HTML = keepTogether(b.String())
 	return l, nil

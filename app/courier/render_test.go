@@ -66,7 +66,7 @@ func TestMailTemplates(t *testing.T) {
 	}
 }
 
-func checkText(t *testing.T, l letter, kind Kind, locale, link string) {
+func checkText(t *testing.T, l rendered, kind Kind, locale, link string) {
 	t.Helper()
 	if l.Subject == "" || strings.ContainsAny(l.Subject, "\r\n") || strings.Contains(l.Subject, "Kanzlei") {
 		t.Errorf("subject %q", l.Subject)
@@ -95,7 +95,7 @@ func checkText(t *testing.T, l letter, kind Kind, locale, link string) {
 	}
 }
 
-func checkHTML(t *testing.T, l letter, locale, link string) {
+func checkHTML(t *testing.T, l rendered, locale, link string) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(l.HTML))
 	if err != nil {

@@ -31,18 +31,18 @@ const (
 	probeTimeout = 20 * time.Second
 )
 
-// TendEvery is how often Tend wants to be called.
-const TendEvery = resumeEvery
+// RetryChannelsEvery is how often RetryChannels wants to be called.
+const RetryChannelsEvery = resumeEvery
 
-// Tend looks after the ways that were in trouble. One that is in trouble still is tried every now and then: first whether
+// RetryChannels looks after the ways that were in trouble. One that is in trouble still is tried every now and then: first whether
 // anybody is there, then with one message. When a way works again, whichever message found out, all messages that it had
 // not taken are let go, some at a time. What is known about it stands in the database, so that any worker goes on, and
 // several together do no more than one. Its error is the database's.
-func (s *Service) Tend(ctx context.Context) error {
+func (s *Service) RetryChannels(ctx context.Context) error {
 	var wait sync.WaitGroup
 	errs := make([]error, len(channels))
 	for i, c := range channels {
-		wait.Go(func() { errs[i] = s.tend(ctx, c) })
+		wait.Go(func() { errs[i] = s.retryChannel(ctx, c) })
 	}
 	wait.Wait()
 	return errors.Join(errs...)
@@ -50,7 +50,7 @@ func (s *Service) Tend(ctx context.Context) error {
 
 var channels = [...]Channel{Email, SMS}
 
-func (s *Service) tend(ctx context.Context, c Channel) error {
+func (s *Service) retryChannel(ctx context.Context, c Channel) error {
 	t, troubled, err := troubleOf(ctx, s.db, c)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (s *Service) find(ctx context.Context, t Trouble) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, min(s.attempt, probeTimeout))
 	defer cancel()
-	err = s.carriers[t.Channel].probe(bounded)
+	err = s.transports[t.Channel].probe(bounded)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was we who had no time
 	}

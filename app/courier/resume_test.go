@@ -96,7 +96,7 @@ func (q *queue) step() {
 	t, ctx := q.w.tb, context.Background()
 	t.Helper()
 	for _, s := range q.workers {
-		if err := s.Tend(ctx); err != nil {
+		if err := s.RetryChannels(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +110,7 @@ func (q *queue) step() {
 		var ids []uuid.UUID
 		for _, ticket := range tickets {
 			ids = append(ids, ticket.MessageID)
-			if _, waits := q.tasks[ticket.MessageID]; !waits || ticket.Due {
+			if _, waits := q.tasks[ticket.MessageID]; !waits || ticket.AtOnce {
 				q.tasks[ticket.MessageID] = q.w.clock()
 			}
 			q.ticket[ticket.MessageID] = ticket

@@ -82,16 +82,16 @@ type Options struct {
 
 // Service is the outbox.
 type Service struct {
-	db       *store.DB
-	now      store.Clock
-	key      secret.Key
-	log      *slog.Logger
-	letters  *renderer
-	domain   string
-	attempt  time.Duration
-	renew    time.Duration
-	schedule Schedule
-	carriers map[Channel]carrier
+	db         *store.DB
+	now        store.Clock
+	key        secret.Key
+	log        *slog.Logger
+	renderer   *renderer
+	domain     string
+	attempt    time.Duration
+	renew      time.Duration
+	schedule   Schedule
+	transports map[Channel]transport
 
 	composers map[Kind]Composer
 	settled   []func(ctx context.Context, tx bun.IDB, m Message) error
@@ -141,20 +141,20 @@ func New(o Options) (*Service, error) {
 	if dial <= 0 {
 		dial = defaultDial
 	}
-	if s.letters, err = newRenderer(o.Templates, o.Firm, o.Zone); err != nil {
+	if s.renderer, err = newRenderer(o.Templates, o.Firm, o.Zone); err != nil {
 		return nil, err
 	}
 	_, host, _ := cutAddress(from.Address)
-	s.letters.with(firmed{from: from, links: o.Links, reply: o.ReplyTo != "", logo: o.Logo, host: host})
+	s.renderer.with(firmed{from: from, links: o.Links, reply: o.ReplyTo != "", logo: o.Logo, host: host})
 	box := &mailbox{db: o.DB, now: o.Now, key: o.Key}
-	s.carriers = map[Channel]carrier{Email: box, SMS: box}
+	s.transports = map[Channel]transport{Email: box, SMS: box}
 	if o.SMTPURL != "" {
-		if s.carriers[Email], err = newSMTPCarrier(o, from, dial); err != nil {
+		if s.transports[Email], err = newSMTPTransport(o, from, dial); err != nil {
 			return nil, err
 		}
 	}
 	if o.SMSURL != "" {
-		if s.carriers[SMS], err = s.smsCarrier(o, dial); err != nil {
+		if s.transports[SMS], err = s.smsTransport(o, dial); err != nil {
 			return nil, err
 		}
 	}
@@ -165,7 +165,7 @@ func New(o Options) (*Service, error) {
 // is may still end well or be repeated.
 func (s *Service) Close() error {
 	var errs []error
-	for _, c := range s.carriers {
+	for _, c := range s.transports {
 		errs = append(errs, c.close())
 	}
 	return errors.Join(errs...)
@@ -173,7 +173,7 @@ func (s *Service) Close() error {
 
 // HasMailbox says whether a channel goes to the built-in mailbox.
 func (s *Service) HasMailbox() bool {
-	for _, c := range s.carriers {
+	for _, c := range s.transports {
 		if _, ok := c.(*mailbox); ok {
 			return true
 		}

@@ -72,8 +72,8 @@ func parseSMPP(u *url.URL) (smppAddress, error) {
 	return a, nil
 }
 
-// smppCarrier hands SMS to a message centre over one connection, bound as a transceiver: receipts come back on it.
-type smppCarrier struct {
+// smppTransport hands SMS to a message centre over one connection, bound as a transceiver: receipts come back on it.
+type smppTransport struct {
 	address smppAddress
 	dial    time.Duration
 	report  func(context.Context, ProviderReport) error
@@ -84,7 +84,7 @@ type smppCarrier struct {
 	closed bool
 }
 
-func (c *smppCarrier) send(ctx context.Context, l letter) (string, error) {
+func (c *smppTransport) send(ctx context.Context, l rendered) (string, error) {
 	submit, err := c.write(l)
 	if err != nil {
 		return "", err
@@ -107,14 +107,14 @@ func (c *smppCarrier) send(ctx context.Context, l letter) (string, error) {
 }
 
 // probe binds, unless the centre is bound already; the connection is kept for the next message.
-func (c *smppCarrier) probe(ctx context.Context) error {
+func (c *smppTransport) probe(ctx context.Context) error {
 	_, err := c.connect(ctx)
 	return err
 }
 
 // write makes the submit_sm. The encoding is set: left to itself the library takes UCS-2, with room for 70 characters,
 // as soon as there is an umlaut.
-func (c *smppCarrier) write(l letter) (*pdu.SubmitSM, error) {
+func (c *smppTransport) write(l rendered) (*pdu.SubmitSM, error) {
 	submit := pdu.NewSubmitSM().(*pdu.SubmitSM)
 	from, err := pdu.NewAddressWithTonNpiAddr(c.address.ton, c.address.numbering, c.address.from)
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *smppCarrier) write(l letter) (*pdu.SubmitSM, error) {
 	return submit, nil
 }
 
-func (c *smppCarrier) connect(ctx context.Context) (*smppConn, error) {
+func (c *smppTransport) connect(ctx context.Context) (*smppConn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -157,7 +157,7 @@ func (c *smppCarrier) connect(ctx context.Context) (*smppConn, error) {
 	return conn, nil
 }
 
-func (c *smppCarrier) open(ctx context.Context) (*smppConn, error) {
+func (c *smppTransport) open(ctx context.Context) (*smppConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.dial)
 	defer cancel()
 	var raw net.Conn
@@ -194,12 +194,12 @@ func (c *smppCarrier) open(ctx context.Context) (*smppConn, error) {
 		return nil, refusal(reasonTimeout, "")
 	}
 	return &smppConn{
-		conn: conn, carrier: c, waiting: map[int32]chan pdu.PDU{}, gone: make(chan struct{}),
+		conn: conn, transport: c, waiting: map[int32]chan pdu.PDU{}, gone: make(chan struct{}),
 		receipts: make(chan struct{}, smppReceipts),
 	}, nil
 }
 
-func (c *smppCarrier) close() error {
+func (c *smppTransport) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
@@ -212,8 +212,8 @@ func (c *smppCarrier) close() error {
 
 // smppConn is a bound connection. Answers find their request by sequence number.
 type smppConn struct {
-	conn    *gosmpp.Connection
-	carrier *smppCarrier
+	conn      *gosmpp.Connection
+	transport *smppTransport
 
 	writing sync.Mutex
 
@@ -248,7 +248,7 @@ func (c *smppConn) drop() {
 func (c *smppConn) write(p pdu.PDU) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_ = c.conn.SetWriteTimeout(c.carrier.dial)
+	_ = c.conn.SetWriteTimeout(c.transport.dial)
 	_, err := c.conn.WritePDU(p)
 	return err
 }
@@ -363,8 +363,8 @@ func (c *smppConn) receipt(p *pdu.DeliverSM) {
 		if r, ok := parseReceipt(text); err == nil && ok {
 			ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
 			defer cancel()
-			if err := c.carrier.report(ctx, r); err != nil {
-				c.carrier.log.WarnContext(ctx, "delivery receipt not noted", "error", err)
+			if err := c.transport.report(ctx, r); err != nil {
+				c.transport.log.WarnContext(ctx, "delivery receipt not noted", "error", err)
 				answer.CommandStatus = data.ESME_RX_T_APPN
 			}
 		}

@@ -75,7 +75,7 @@ func parseSMSHeaders(s string) (http.Header, error) {
 }
 
 // smsCarrier is what SMS_URL asks for.
-func (s *Service) smsCarrier(o Options, dial time.Duration) (carrier, error) {
+func (s *Service) smsTransport(o Options, dial time.Duration) (transport, error) {
 	u, err := parseSMSURL(o.SMSURL)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (s *Service) smsCarrier(o Options, dial time.Duration) (carrier, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &smppCarrier{address: a, dial: dial, report: s.Report, log: s.log}, nil
+		return &smppTransport{address: a, dial: dial, report: s.Report, log: s.log}, nil
 	}
 	settings := o.Gateway
 	settings.URL, settings.Headers = o.SMSURL, o.SMSHeaders
@@ -121,7 +121,7 @@ type gateway struct {
 	now    func() time.Time
 }
 
-func (g *gateway) send(ctx context.Context, l letter) (string, error) {
+func (g *gateway) send(ctx context.Context, l rendered) (string, error) {
 	req, err := g.request(ctx, l)
 	if err != nil {
 		return "", refusal(reasonNotConfigured, "")
@@ -135,8 +135,8 @@ func (g *gateway) send(ctx context.Context, l letter) (string, error) {
 	return g.judge(res, answer, broken != nil)
 }
 
-// request is the letter as the gateway wants it.
-func (g *gateway) request(ctx context.Context, l letter) (*http.Request, error) {
+// request is the message as the gateway wants it.
+func (g *gateway) request(ctx context.Context, l rendered) (*http.Request, error) {
 	rendered := g.body.render(placeholders(l.To, l.Text, l.ID.String(), g.sender))
 	to, body := *g.url, io.Reader(strings.NewReader(rendered))
 	if g.method == http.MethodGet {

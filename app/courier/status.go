@@ -32,7 +32,7 @@ var askPauses = []time.Duration{
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 8 * time.Hour, 12 * time.Hour, 12 * time.Hour,
 }
 
-// asker is a carrier that can be asked what became of a message.
+// asker is a transport that can be asked what became of a message.
 type asker interface {
 	// ask returns a report; settled says whether the gateway knows by now.
 	ask(ctx context.Context, providerID string) (r ProviderReport, settled bool, err error)
@@ -51,7 +51,7 @@ type askable struct {
 // delivery report is. Each is asked about again, ever more rarely, until it is settled or two days are over. Several workers
 // together ask no more than one. Its error is the database's: a gateway that does not answer is asked later.
 func (s *Service) AskStatuses(ctx context.Context) error {
-	gateway, ok := s.carriers[SMS].(asker)
+	gateway, ok := s.transports[SMS].(asker)
 	if !ok {
 		return nil
 	}
@@ -125,10 +125,10 @@ func (s *Service) askStatus(ctx context.Context, gateway asker, a askable) error
 
 // askLater has the gateway asked about a message that it took, inside the tx that notes so.
 func (s *Service) askLater(ctx context.Context, tx bun.IDB, m Message, providerID string, now time.Time) error {
-	if _, ok := s.carriers[m.Channel].(asker); !ok || providerID == "" {
+	if _, ok := s.transports[m.Channel].(asker); !ok || providerID == "" {
 		return nil
 	}
-	if g, ok := s.carriers[m.Channel].(*gateway); ok && g.statusURL == nil {
+	if g, ok := s.transports[m.Channel].(*gateway); ok && g.statusURL == nil {
 		return nil
 	}
 	_, err := tx.NewInsert().Model(&askable{MessageID: m.ID, AskAt: now.Add(askPauses[0])}).

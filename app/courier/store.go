@@ -125,7 +125,7 @@ func claim(ctx context.Context, db *store.DB, channels []Channel, limit int, now
 	})
 	tickets := make([]Ticket, len(got))
 	for i, m := range got {
-		tickets[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts, Due: m.NextAt == nil || !m.NextAt.After(now)}
+		tickets[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts, AtOnce: m.NextAt == nil || !m.NextAt.After(now)}
 	}
 	return tickets, nil
 }
@@ -256,7 +256,7 @@ type boxed struct {
 	CreatedAt time.Time     `bun:"created_at"`
 }
 
-// insertBoxed puts a letter into the mailbox and removes what is older than the newest keep.
+// insertBoxed puts a message into the mailbox and removes what is older than the newest keep.
 func insertBoxed(ctx context.Context, tx bun.IDB, b *boxed, keep int) error {
 	if _, err := tx.NewInsert().Model(b).Exec(ctx); err != nil {
 		return err

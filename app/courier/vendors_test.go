@@ -96,7 +96,7 @@ func TestVendors(t *testing.T) {
 				ticket := w.enqueue(w.smsPost())
 				w.deliver(ticket)
 				m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-				got, to := peer.Taken()[0], mobile
+				got, to := peer.Accepted()[0], mobile
 				if v.digits {
 					to = strings.TrimPrefix(mobile, "+")
 					if got.ID != ticket.MessageID.String() {
@@ -151,7 +151,7 @@ func TestVendors(t *testing.T) {
 					})
 					ticket := w.enqueue(w.smsPost())
 					w.deliver(ticket)
-					if m := w.message(ticket.MessageID); m.State != courier.Queued || len(peer.Taken()) != 0 {
+					if m := w.message(ticket.MessageID); m.State != courier.Queued || len(peer.Accepted()) != 0 {
 						t.Errorf("%+v", m)
 					}
 				})

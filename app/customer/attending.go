@@ -25,12 +25,12 @@ type Attending struct {
 }
 
 // Attending finds the customers that need attention now and that the caller may do w with.
-func (s *Service) Attending(ctx context.Context, c account.Caller, w Want) (a Attending, err error) {
+func (s *Service) Attending(ctx context.Context, c account.Caller, w policies.Permission) (a Attending, err error) {
 	sc, err := s.scopeOf(c, w)
 	if err != nil || sc.nothing {
 		return Attending{Nothing: true}, err
 	}
-	compiled, err := s.policy.Scope(c.Roles, w.Object, w.Action)
+	compiled, err := s.decider.Scope(c.Roles, w.Object, w.Action)
 	if err != nil {
 		return Attending{Nothing: true}, err
 	}

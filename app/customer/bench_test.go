@@ -21,7 +21,7 @@ func benchService(b *testing.B, db *store.DB) (*customer.Service, account.Caller
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := customer.New(customer.Options{DB: db, Now: store.System, Policy: policy, Audit: audit.New(db, store.System)})
+	s := customer.New(customer.Options{DB: db, Now: store.System, Decider: policy, Audit: audit.New(db, store.System)})
 	id := uuid.Must(uuid.NewV7())
 	return s, account.Caller{ID: id, Name: "Bench", Roles: []policies.Role{policies.Specialist}}
 }
@@ -101,7 +101,7 @@ func BenchmarkAdd(b *testing.B) {
 		added := 0
 		b.Cleanup(func() {
 			remove(b, db, "zuwachs", added)
-			if err := s.Tend(context.Background()); err != nil { // as the worker does
+			if err := s.MergeSearchIndex(context.Background()); err != nil { // as the worker does
 				b.Error(err)
 			}
 		})

@@ -12,7 +12,6 @@ import (
 
 	"kontor/app/fault"
 	"kontor/app/store"
-	"kontor/policies"
 )
 
 // Type is what a customer is.
@@ -108,17 +107,11 @@ func ParseNumber(s string) (n int64, ok bool) {
 	return n, true
 }
 
-// Want is an object and an action.
-type Want struct {
-	Object policies.Object
-	Action policies.Action
-}
-
 // Draft is what Add takes.
 type Draft struct {
-	Type       Type
-	Data       Data
-	Submission string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
+	Type           Type
+	Data           Data
+	IdempotencyKey string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
 }
 
 // Duplicate is a hint that a customer may already be there.
@@ -169,8 +162,8 @@ func identity(t Type, d Data) string {
 // Reminder is how long an invitation may go unanswered before somebody should look (N7), unless a setting says otherwise.
 const Reminder = 7 * 24 * time.Hour
 
-// standing is what attention and the search depend on: one access of a customer.
-type standing struct {
+// accessState is what attention and the search depend on: one access of a customer.
+type accessState struct {
 	CustomerID    uuid.UUID  `bun:"customer_id"`
 	FirstName     string     `bun:"first_name"`
 	LastName      string     `bun:"last_name"`
@@ -184,13 +177,13 @@ type standing struct {
 	DeactivatedAt *time.Time `bun:"deactivated_at"`
 }
 
-func (s standing) contact() Contact {
+func (s accessState) contact() Contact {
 	return Contact{FirstName: s.FirstName, LastName: s.LastName, Email: s.Email, Mobile: s.Mobile}
 }
 
 // attentionAt is from when on somebody should look at a customer; nil: never. administrators are the active ones.
 // before is what it was: a reason that goes on does not become younger by being looked at again.
-func attentionAt(accesses []standing, administrators int, before *time.Time, now time.Time, reminder time.Duration) *time.Time {
+func attentionAt(accesses []accessState, administrators int, before *time.Time, now time.Time, reminder time.Duration) *time.Time {
 	reasons := administrators == 0 || len(accesses) == 0
 	var at *time.Time
 	for _, a := range accesses {

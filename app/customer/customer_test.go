@@ -246,31 +246,31 @@ func TestParseNumber(t *testing.T) {
 func TestAttentionAt(t *testing.T) {
 	at := func(d time.Duration) *time.Time { w := testNow.Add(d); return &w }
 	const day = 24 * time.Hour
-	invited := standing{InvitedAt: testNow.Add(-day), LinkExpiresAt: testNow.Add(day)}
-	longLink := standing{InvitedAt: testNow.Add(-day), LinkExpiresAt: testNow.Add(30 * day)}
-	with := func(s standing, edit func(*standing)) standing { edit(&s); return s }
-	registered := with(invited, func(s *standing) { s.RegisteredAt = at(0) })
-	bounced := with(invited, func(s *standing) { s.Undeliverable = "mail.unknown" })
-	deactivated := with(bounced, func(s *standing) { s.DeactivatedAt = at(0) })
+	invited := accessState{InvitedAt: testNow.Add(-day), LinkExpiresAt: testNow.Add(day)}
+	longLink := accessState{InvitedAt: testNow.Add(-day), LinkExpiresAt: testNow.Add(30 * day)}
+	with := func(s accessState, edit func(*accessState)) accessState { edit(&s); return s }
+	registered := with(invited, func(s *accessState) { s.RegisteredAt = at(0) })
+	bounced := with(invited, func(s *accessState) { s.Undeliverable = "mail.unknown" })
+	deactivated := with(bounced, func(s *accessState) { s.DeactivatedAt = at(0) })
 	for name, c := range map[string]struct {
-		accesses       []standing
+		accesses       []accessState
 		administrators int
 		before         *time.Time
 		want           *time.Time
 	}{
 		"no access":                    {nil, 1, nil, at(0)},
-		"no administrator":             {[]standing{registered}, 0, nil, at(0)},
-		"registered":                   {[]standing{registered}, 1, at(-day), nil},
-		"deactivated, though bounced":  {[]standing{deactivated}, 1, nil, nil},
-		"bounced":                      {[]standing{bounced}, 1, nil, at(0)},
-		"the code's SMS failed":        {[]standing{with(invited, func(s *standing) { s.CodeFailed = true })}, 1, nil, at(0)},
-		"bounced, known for an hour":   {[]standing{bounced}, 1, at(-time.Hour), at(-time.Hour)},
-		"bounced, was due later":       {[]standing{bounced}, 1, at(time.Hour), at(0)},
-		"invited, link ends":           {[]standing{invited}, 1, nil, at(day)},
-		"invited, a week":              {[]standing{longLink}, 1, nil, at(6 * day)},
-		"several: the earliest":        {[]standing{registered, longLink, invited}, 2, nil, at(day)},
-		"one bounced of several":       {[]standing{registered, bounced, invited}, 2, nil, at(0)},
-		"expired before, no administr": {[]standing{with(invited, func(s *standing) { s.LinkExpiresAt = *at(-day) })}, 0, nil, at(-day)},
+		"no administrator":             {[]accessState{registered}, 0, nil, at(0)},
+		"registered":                   {[]accessState{registered}, 1, at(-day), nil},
+		"deactivated, though bounced":  {[]accessState{deactivated}, 1, nil, nil},
+		"bounced":                      {[]accessState{bounced}, 1, nil, at(0)},
+		"the code's SMS failed":        {[]accessState{with(invited, func(s *accessState) { s.CodeFailed = true })}, 1, nil, at(0)},
+		"bounced, known for an hour":   {[]accessState{bounced}, 1, at(-time.Hour), at(-time.Hour)},
+		"bounced, was due later":       {[]accessState{bounced}, 1, at(time.Hour), at(0)},
+		"invited, link ends":           {[]accessState{invited}, 1, nil, at(day)},
+		"invited, a week":              {[]accessState{longLink}, 1, nil, at(6 * day)},
+		"several: the earliest":        {[]accessState{registered, longLink, invited}, 2, nil, at(day)},
+		"one bounced of several":       {[]accessState{registered, bounced, invited}, 2, nil, at(0)},
+		"expired before, no administr": {[]accessState{with(invited, func(s *accessState) { s.LinkExpiresAt = *at(-day) })}, 0, nil, at(-day)},
 	} {
 		got := attentionAt(c.accesses, c.administrators, c.before, testNow, Reminder)
 		if (got == nil) != (c.want == nil) || got != nil && !got.Equal(*c.want) {

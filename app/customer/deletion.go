@@ -64,11 +64,11 @@ const (
 	deletionChunk = 500
 )
 
-var wantDelete = Want{policies.Customer, policies.Delete}
+var deletePermission = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Delete}
 
 // WillDelete counts what a deletion takes. ErrNotFound, policies.ErrForbidden.
 func (s *Service) WillDelete(ctx context.Context, c account.Caller, id uuid.UUID) (Customer, DeletionCounts, error) {
-	cu, err := s.Authorise(ctx, s.db, c, id, wantDelete)
+	cu, err := s.Authorise(ctx, s.db, c, id, deletePermission)
 	if err != nil {
 		return Customer{}, DeletionCounts{}, err
 	}
@@ -102,7 +102,7 @@ func (s *Service) Delete(ctx context.Context, c account.Caller, id uuid.UUID, co
 }
 
 func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, id uuid.UUID, confirm string) (d Deletion, work uuid.UUID, err error) {
-	cu, err := s.Authorise(ctx, tx, c, id, wantDelete)
+	cu, err := s.Authorise(ctx, tx, c, id, deletePermission)
 	if err != nil {
 		return d, uuid.Nil, err
 	}
@@ -161,7 +161,7 @@ func (s *Service) DeletionOf(ctx context.Context, c account.Caller, deletion uui
 		return d, nil
 	}
 	for _, t := range Types { // of a deleted customer the type is no longer known
-		if ok, err := s.allows(c, policies.None, t, wantDelete); err != nil {
+		if ok, err := s.allows(c, policies.None, t, deletePermission); err != nil {
 			return Deletion{}, err
 		} else if !ok {
 			return Deletion{}, ErrNotFound

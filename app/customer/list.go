@@ -18,7 +18,7 @@ import (
 // addresses have the words, then those of whom something else has (see detailText). If nothing is found at all, the list
 // is of customers with words that are spelt alike, and Similar says so.
 func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
-	sc, err := s.scopeOf(c, Want{policies.Customer, policies.List})
+	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.List})
 	if err != nil {
 		return Page{}, err
 	}
@@ -85,8 +85,8 @@ type overview struct {
 	expected expectation
 }
 
-// run is one reading of the overview.
-type run = listing.Run[position]
+// reading is one reading of the overview.
+type reading = listing.Reading[position]
 
 // result is what it found.
 type result = listing.Found[position]
@@ -98,7 +98,7 @@ func (l *overview) Encode(p position) string { return p.encode(l.order) }
 func (l *overview) Decode(cursor string) (position, bool) { return decode(cursor, l.order) }
 
 // Find does a run. A search that finds nothing becomes one for words that are spelt alike.
-func (l *overview) Find(ctx context.Context, r run) (result, error) {
+func (l *overview) Find(ctx context.Context, r reading) (result, error) {
 	f, err := l.find(ctx, r)
 	if err == nil && f.Count == 0 && l.search && !l.alike {
 		if l.terms, l.alike, err = l.similar(ctx, l.terms); err == nil && l.alike {
@@ -113,7 +113,7 @@ func (l *overview) Find(ctx context.Context, r run) (result, error) {
 // find goes the ways in which a list is read. A search looks first where all of it may be read in a moment: at the names
 // that begin with the query, and at a few matches. Then it gathers the matches or walks the names, whatever promises to be
 // shorter; if it is not, the other way as well.
-func (l *overview) find(ctx context.Context, r run) (result, error) {
+func (l *overview) find(ctx context.Context, r reading) (result, error) {
 	if !l.search {
 		return listing.Find(ctx, r, l.count, l.plain)
 	}
@@ -122,7 +122,7 @@ func (l *overview) find(ctx context.Context, r run) (result, error) {
 
 // opening reads the first phases of a search: names that begin with the query are one range of an index, often a page of
 // them at once.
-func (l *overview) opening(ctx context.Context, r run) (f result, done bool, err error) {
+func (l *overview) opening(ctx context.Context, r reading) (f result, done bool, err error) {
 	if !l.phased() || r.Back || r.From != nil && r.From.Phase > phasePrefix {
 		return result{}, false, nil
 	}
@@ -131,7 +131,7 @@ func (l *overview) opening(ctx context.Context, r run) (f result, done bool, err
 }
 
 // scarce gathers the matches of a search that has hardly any; of another it says what to expect.
-func (l *overview) scarce(ctx context.Context, r run) (f result, done bool, err error) {
+func (l *overview) scarce(ctx context.Context, r reading) (f result, done bool, err error) {
 	if l.limits.scarce == 0 {
 		return result{}, false, nil
 	}
@@ -143,7 +143,7 @@ func (l *overview) scarce(ctx context.Context, r run) (f result, done bool, err 
 }
 
 // gatherExpected gathers the matches unless walking the names promises to be shorter.
-func (l *overview) gatherExpected(ctx context.Context, r run) (f result, done bool, err error) {
+func (l *overview) gatherExpected(ctx context.Context, r reading) (f result, done bool, err error) {
 	e := l.expected
 	if e.share == 0 || l.walks(e) { // else the first matches say enough
 		if e, err = l.expect(ctx); err != nil || l.walks(e) {
@@ -156,12 +156,12 @@ func (l *overview) gatherExpected(ctx context.Context, r run) (f result, done bo
 }
 
 // walk walks the names, so far as limits.walk.
-func (l *overview) walk(ctx context.Context, r run) (f result, done bool, err error) {
+func (l *overview) walk(ctx context.Context, r reading) (f result, done bool, err error) {
 	return l.phases(ctx, r, phaseDetails)
 }
 
 // gatherAll gathers the matches, however many there are.
-func (l *overview) gatherAll(ctx context.Context, r run) (f result, done bool, err error) {
+func (l *overview) gatherAll(ctx context.Context, r reading) (f result, done bool, err error) {
 	g, err := l.gather(ctx, r, 0)
 	return g.result, true, err
 }

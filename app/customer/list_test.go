@@ -275,7 +275,7 @@ func TestListByPolicy(t *testing.T) {
 			"all but one's own":       {rule("*", "*", "allow") + rule("administrator", "*", "deny"), func(m model) bool { return !m.own }},
 			"all but one's own firms": {rule("*", "*", "allow") + rule("administrator", "company", "deny"), func(m model) bool { return !m.own || m.Type == Person }},
 		} {
-			if err := w.policy.Publish(1, c.policy); err != nil {
+			if err := w.decider.Publish(1, c.policy); err != nil {
 				t.Fatal(err)
 			}
 			var may []model
@@ -299,7 +299,7 @@ func TestListByPolicy(t *testing.T) {
 				}
 			}
 		}
-		if err := w.policy.Publish(1, "p, auditor, *, customer, *, list, allow"); err != nil {
+		if err := w.decider.Publish(1, "p, auditor, *, customer, *, list, allow"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.List(context.Background(), w.anna, Filter{}); !errors.Is(err, policies.ErrForbidden) {

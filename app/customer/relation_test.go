@@ -15,7 +15,7 @@ import (
 // policyIs puts the default policy with more rules in force.
 func (w *world) policyIs(more string) {
 	w.Helper()
-	if err := w.policy.Publish(w.policy.Version()+1, policies.Default+more); err != nil {
+	if err := w.decider.Publish(w.decider.Version()+1, policies.Default+more); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -40,7 +40,7 @@ func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 			if listed := len(p.Rows) == 1; err != nil || listed != related {
 				t.Errorf("%s: listed %v, %v", what, p.Rows, err)
 			}
-			at, err := w.Attending(ctx, w.end, Want{policies.Customer, policies.Read})
+			at, err := w.Attending(ctx, w.end, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 			if err != nil || !at.Few {
 				t.Fatalf("%s: %+v, %v", what, at, err)
 			}
@@ -113,7 +113,7 @@ func TestDeputyStandsIn(t *testing.T) {
 			if r, err := w.Relation(ctx, w.db, c.caller, cu.ID); err != nil || r != c.want {
 				t.Errorf("%s: %v, %v", name, r, err)
 			}
-			if _, err := w.Authorise(ctx, w.db, c.caller, cu.ID, wantDelete); (err == nil) != (c.want != policies.None) {
+			if _, err := w.Authorise(ctx, w.db, c.caller, cu.ID, deletePermission); (err == nil) != (c.want != policies.None) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -49,7 +49,7 @@ func (w *world) wantExtrapolated(t *testing.T, l *overview, want, of int) {
 		return
 	}
 	ctx := context.Background()
-	g, err := l.gather(ctx, run{Limit: PageSize + 1}, 200)
+	g, err := l.gather(ctx, reading{Limit: PageSize + 1}, 200)
 	if err != nil || g.all || g.Count != 200 {
 		t.Fatalf("%+v: %d gathered of %d, complete: %v, %v", l.filter, g.Count, want, g.all, err)
 	}

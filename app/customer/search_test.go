@@ -271,7 +271,7 @@ func TestSimilarPages(t *testing.T) {
 		for _, l := range []limits{w.limits, {rare: 1, walk: 1000}, {rare: 1, frequent: 1 << 30, walk: 60}} {
 			w.limits = l
 			for policy, want := range map[string][2]int{"*": {120, 60}, "administrator": {80, 40}} {
-				if err := w.policy.Publish(1, "p, specialist, "+policy+", customer, *, list, allow"); err != nil {
+				if err := w.decider.Publish(1, "p, specialist, "+policy+", customer, *, list, allow"); err != nil {
 					t.Fatal(err)
 				}
 				for _, sort := range []string{"", "-name", "number", "-number"} {
@@ -285,7 +285,7 @@ func TestSimilarPages(t *testing.T) {
 					}
 				}
 			}
-			if err := w.policy.Publish(1, "p, specialist, administrator, customer, *, list, allow"); err != nil {
+			if err := w.decider.Publish(1, "p, specialist, administrator, customer, *, list, allow"); err != nil {
 				t.Fatal(err)
 			}
 			if p, err := w.List(context.Background(), w.data, Filter{Query: "Mulelr"}); err != nil || len(p.Rows) > 0 || p.Count != 0 || p.Similar {
@@ -494,7 +494,7 @@ func found(t terms, search, details string) bool {
 func TestSearchBySecretDetails(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.withAccess(Person, Data{FirstName: "Anna", LastName: "Geheim", Phone: "0711 123456", Street: "Hauptstr. 5"}, Contact{Mobile: "+491713920042"})
-		if err := w.policy.Publish(1, "p, specialist, administrator, customer, *, list, allow"); err != nil {
+		if err := w.decider.Publish(1, "p, specialist, administrator, customer, *, list, allow"); err != nil {
 			t.Fatal(err)
 		}
 		for _, q := range []string{"0711 123456", "Hauptstr. 5", "0171 3920042", "Geheim", "Gehiem"} {

@@ -42,7 +42,7 @@ type Erasures interface {
 type Options struct {
 	DB       *store.DB
 	Now      store.Clock
-	Policy   *policies.Decider
+	Decider  *policies.Decider
 	Audit    *audit.Log
 	Courier  Courier
 	Accounts Accounts
@@ -59,7 +59,7 @@ type Options struct {
 type Service struct {
 	db       *store.DB
 	now      store.Clock
-	policy   *policies.Decider
+	decider  *policies.Decider
 	audit    *audit.Log
 	accounts Accounts
 	erased   Erasures
@@ -89,7 +89,7 @@ func New(o Options) *Service {
 		o.Jobs = job.New(job.Options{DB: o.DB, Now: o.Now})
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures, jobs: o.Jobs,
+		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures, jobs: o.Jobs,
 		limits: limitsOf(o.DB), reminder: o.Reminder, deletionChunk: deletionChunk, switchChunk: switchChunk,
 		step: func() error { return nil },
 		dependents: map[Part]Dependent{
@@ -112,8 +112,8 @@ func New(o Options) *Service {
 
 // --- who may ----------------------------------------------------------------------------------------------------
 
-func (s *Service) allows(c account.Caller, r policies.Relation, t Type, w Want) (bool, error) {
-	return s.policy.Allows(policies.Request{
+func (s *Service) allows(c account.Caller, r policies.Relation, t Type, w policies.Permission) (bool, error) {
+	return s.decider.Allows(policies.Request{
 		Roles: c.Roles, Relation: r, Object: w.Object, Kind: string(t), Action: w.Action,
 	})
 }
@@ -125,8 +125,8 @@ type scope struct {
 }
 
 // scopeOf turns the policy's answers into a condition, and so into a part of the query.
-func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
-	compiled, err := s.policy.Scope(c.Roles, w.Object, w.Action)
+func (s *Service) scopeOf(c account.Caller, w policies.Permission) (scope, error) {
+	compiled, err := s.decider.Scope(c.Roles, w.Object, w.Action)
 	if err != nil || compiled.Nothing() {
 		return scope{nothing: true}, err
 	}
@@ -140,7 +140,7 @@ func (s *Service) scopeOf(c account.Caller, w Want) (scope, error) {
 
 // Within is the condition that the caller may do w with the customer of a row of the table customer; it is nil when they
 // may with all. nothing says that no row can fulfil it.
-func (s *Service) Within(c account.Caller, w Want) (where store.Condition, nothing bool, err error) {
+func (s *Service) Within(c account.Caller, w policies.Permission) (where store.Condition, nothing bool, err error) {
 	sc, err := s.scopeOf(c, w)
 	if err != nil || sc.nothing {
 		return store.Any(), true, err
@@ -151,17 +151,17 @@ func (s *Service) Within(c account.Caller, w Want) (where store.Condition, nothi
 // Authorise is for features beside this one: it loads the customer and requires that the caller may do w with it. db may
 // be a tx. ErrNotFound if there is no such customer or the caller may not read it, policies.ErrForbidden if they may
 // read but not do it.
-func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w Want) (Customer, error) {
+func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w policies.Permission) (Customer, error) {
 	r, err := s.authorise(ctx, db, c, id, w)
 	return r.customer(), err
 }
 
-func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w Want) (record, error) {
+func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w policies.Permission) (record, error) {
 	r, related, err := s.find(ctx, db, id, c)
 	if err != nil {
 		return record{}, err
 	}
-	read := Want{policies.Customer, policies.Read}
+	read := policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read}
 	if ok, err := s.allows(c, related, r.Type, read); err != nil {
 		return record{}, err
 	} else if !ok {
@@ -205,13 +205,13 @@ func (s *Service) tellRenamed(ctx context.Context, tx bun.IDB, cu Customer) erro
 }
 
 // May says which of the actions the caller may do with the customer, for buttons. It looks the relation up once.
-func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants ...Want) (map[Want]bool, error) {
+func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, permissions ...policies.Permission) (map[policies.Permission]bool, error) {
 	related, err := s.relation(ctx, s.db, cu.ID, c)
 	if err != nil {
 		return nil, err
 	}
-	may := make(map[Want]bool, len(wants))
-	for _, w := range wants {
+	may := make(map[policies.Permission]bool, len(permissions))
+	for _, w := range permissions {
 		if may[w], err = s.allows(c, related, cu.Type, w); err != nil {
 			return nil, err
 		}
@@ -221,12 +221,12 @@ func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, wants 
 
 // Readable is Within for who reads the customer: it is for features that name customers in passing.
 func (s *Service) Readable(c account.Caller) (where store.Condition, nothing bool, err error) {
-	return s.Within(c, Want{policies.Customer, policies.Read})
+	return s.Within(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 }
 
 // Get loads a customer. ErrNotFound also while it is being deleted.
 func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Customer, error) {
-	return s.Authorise(ctx, s.db, c, id, Want{policies.Customer, policies.Read})
+	return s.Authorise(ctx, s.db, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 }
 
 // --- finding ----------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ const maxDuplicates = 5
 // Duplicates finds customers that may be the same as one to be added: same e-mail address of an access; same name and
 // birth date; same company name and city. At most 5, only such that the caller may read.
 func (s *Service) Duplicates(ctx context.Context, c account.Caller, t Type, d Data, email string) ([]Duplicate, error) {
-	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
+	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 	if err != nil || sc.nothing {
 		return nil, err
 	}
@@ -263,7 +263,7 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 	if !d.Type.Known() {
 		return Customer{}, false, err
 	}
-	if ok, aerr := s.allows(c, policies.None, d.Type, Want{policies.Customer, policies.Create}); aerr != nil {
+	if ok, aerr := s.allows(c, policies.None, d.Type, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Create}); aerr != nil {
 		return Customer{}, false, aerr
 	} else if !ok {
 		return Customer{}, false, policies.ErrForbidden
@@ -272,9 +272,9 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 		return Customer{}, false, err
 	}
 	r := record{Type: d.Type, Version: 1}
-	if d.Submission != "" {
+	if d.IdempotencyKey != "" {
 		// a key of the caller's own: nobody is led to another's customer by guessing theirs
-		r.Submission.String, r.Submission.Valid = c.ID.String()+"/"+d.Submission, true
+		r.Submission.String, r.Submission.Valid = c.ID.String()+"/"+d.IdempotencyKey, true
 	}
 	r.set(data)
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -295,7 +295,7 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 		if id, found, err := s.submitted(ctx, tx, r.Submission.String); err != nil {
 			return Customer{}, false, err
 		} else if found {
-			cu, err = s.Authorise(ctx, tx, c, id, Want{policies.Customer, policies.Read})
+			cu, err = s.Authorise(ctx, tx, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 			return cu, true, err
 		}
 	}
@@ -310,7 +310,7 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 	}
 	if c.ID != uuid.Nil {
 		first := assignment.Administrator{CustomerID: r.ID, SpecialistID: c.ID, CreatedAt: now, CreatedBy: c.ID}
-		if _, err := assignment.Appoint(ctx, tx, first); err != nil {
+		if _, err := assignment.AddAdministrator(ctx, tx, first); err != nil {
 			return Customer{}, false, err
 		}
 	}
@@ -324,7 +324,7 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 			return Customer{}, false, err
 		}
 	}
-	return cu, false, s.Touch(ctx, tx, cu.ID)
+	return cu, false, s.Refresh(ctx, tx, cu.ID)
 }
 
 // Update saves data, if the customer still has the version that was edited. Errors: ErrNotFound, policies.ErrForbidden,
@@ -342,7 +342,7 @@ func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, ve
 }
 
 func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id uuid.UUID, version int, d Data) (Customer, error) {
-	r, err := s.authorise(ctx, tx, c, id, Want{policies.Customer, policies.Update})
+	r, err := s.authorise(ctx, tx, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update})
 	if err != nil {
 		return Customer{}, err
 	}
@@ -365,7 +365,7 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 		return Customer{}, err
 	}
 	if !done { // changed or deleted since it was read
-		r, err := s.authorise(ctx, tx, c, id, Want{policies.Customer, policies.Update})
+		r, err := s.authorise(ctx, tx, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update})
 		if err != nil {
 			return Customer{}, err
 		}
@@ -379,7 +379,7 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
 		return Customer{}, err
 	}
-	if err := s.Touch(ctx, tx, id); err != nil || cu.Name() == old.Name() {
+	if err := s.Refresh(ctx, tx, id); err != nil || cu.Name() == old.Name() {
 		return cu, err
 	}
 	return cu, s.tellRenamed(ctx, tx, cu)
@@ -396,16 +396,16 @@ func changes(old, new Data) audit.Changes {
 	return c
 }
 
-// Touch recomputes what is derived from a customer and its accesses, the search text and from when on it needs
+// Refresh recomputes what is derived from a customer and its accesses, the search text and from when on it needs
 // attention, inside the tx of a change to one of them. Attention is due at the earliest of: no access, no active
 // administrator, an invitation whose mail or SMS failed: now; an invitation unanswered: when its link expires or after
 // the reminder time. Deactivated and registered accesses need none. ErrNotFound when there is no such customer.
-func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
+func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	r, err := s.lock(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	accesses, err := s.standings(ctx, tx, []uuid.UUID{id})
+	accesses, err := s.accessStates(ctx, tx, []uuid.UUID{id})
 	if err != nil {
 		return err
 	}
@@ -418,8 +418,10 @@ func (s *Service) Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 		contacts[i] = a.contact()
 	}
 	search, details := texts(r.Type, r.Number, r.Data, contacts)
-	return s.derive(ctx, tx, r, search, details, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
+	return s.saveDerived(ctx, tx, r, search, details, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
 }
 
-// Tend is the worker's housekeeping of the search index.
-func (s *Service) Tend(ctx context.Context) error { return s.db.TendSearch(ctx, "customer_search") }
+// MergeSearchIndex is the worker's housekeeping of the search index.
+func (s *Service) MergeSearchIndex(ctx context.Context) error {
+	return s.db.MergeSearchIndex(ctx, "customer_search")
+}

@@ -25,7 +25,7 @@ func TestAdd(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		var seen Customer
-		cu, repeated, err := w.Add(ctx, w.anna, Draft{Type: Person, Data: anna(), Submission: "s1"}, func(ctx context.Context, tx bun.Tx, cu Customer) error {
+		cu, repeated, err := w.Add(ctx, w.anna, Draft{Type: Person, Data: anna(), IdempotencyKey: "s1"}, func(ctx context.Context, tx bun.Tx, cu Customer) error {
 			seen = cu
 			return w.first("anna@example.org")(ctx, tx, cu)
 		})
@@ -46,14 +46,14 @@ func TestAdd(t *testing.T) {
 			t.Errorf("found %+v, %v", p, err)
 		}
 
-		again, repeated, err := w.Add(ctx, w.anna, Draft{Type: Person, Data: anna(), Submission: "s1"}, func(context.Context, bun.Tx, Customer) error {
+		again, repeated, err := w.Add(ctx, w.anna, Draft{Type: Person, Data: anna(), IdempotencyKey: "s1"}, func(context.Context, bun.Tx, Customer) error {
 			t.Error("the first access is made twice")
 			return nil
 		})
 		if err != nil || !repeated || again.ID != cu.ID {
 			t.Errorf("sent twice: %+v, %v, %v", again, repeated, err)
 		}
-		other, repeated, err := w.Add(ctx, w.ben, Draft{Type: Person, Data: anna(), Submission: "s1"}, nil)
+		other, repeated, err := w.Add(ctx, w.ben, Draft{Type: Person, Data: anna(), IdempotencyKey: "s1"}, nil)
 		if err != nil || repeated || other.ID == cu.ID {
 			t.Errorf("another's key: %+v, %v, %v", other, repeated, err)
 		}
@@ -74,8 +74,8 @@ func TestAddRefuses(t *testing.T) {
 			"nobody":                 {account.Caller{}, Draft{Type: Person, Data: anna()}, nil, policies.ErrForbidden},
 			"missing names":          {w.anna, Draft{Type: Person}, nil, fault.New(fault.Invalid, "form")},
 			"no type":                {w.anna, Draft{Data: anna()}, nil, fault.New(fault.Invalid, "form")},
-			"a fault of the first":   {w.anna, Draft{Type: Person, Data: anna(), Submission: "s"}, fault.At("email", "required"), fault.At("email", "required")},
-			"a failure of the first": {w.anna, Draft{Type: Person, Data: anna(), Submission: "s"}, errBoom, errBoom},
+			"a fault of the first":   {w.anna, Draft{Type: Person, Data: anna(), IdempotencyKey: "s"}, fault.At("email", "required"), fault.At("email", "required")},
+			"a failure of the first": {w.anna, Draft{Type: Person, Data: anna(), IdempotencyKey: "s"}, errBoom, errBoom},
 		} {
 			_, _, err := w.Add(ctx, c.caller, c.draft, func(context.Context, bun.Tx, Customer) error { return c.first })
 			if !errors.Is(err, c.want) {
@@ -99,7 +99,7 @@ func TestAddAtOnce(t *testing.T) {
 		ids, fresh := map[uuid.UUID]bool{}, 0
 		for i := range 8 {
 			wg.Go(func() {
-				cu, repeated, err := w.Add(context.Background(), w.anna, Draft{Type: Person, Data: anna(), Submission: "same"}, w.first("same@example.org"))
+				cu, repeated, err := w.Add(context.Background(), w.anna, Draft{Type: Person, Data: anna(), IdempotencyKey: "same"}, w.first("same@example.org"))
 				if err != nil {
 					t.Error(err)
 				}
@@ -111,7 +111,7 @@ func TestAddAtOnce(t *testing.T) {
 				}
 			})
 			wg.Go(func() {
-				if _, _, err := w.Add(context.Background(), w.ben, Draft{Type: Company, Data: acme(), Submission: fmt.Sprint(i)}, w.first("x@example.org")); err != nil {
+				if _, _, err := w.Add(context.Background(), w.ben, Draft{Type: Company, Data: acme(), IdempotencyKey: fmt.Sprint(i)}, w.first("x@example.org")); err != nil {
 					t.Error(err)
 				}
 			})
@@ -178,8 +178,8 @@ func TestMayAndAuthorise(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		cu := w.add(w.anna, Person, anna(), "a@example.org")
-		remove := Want{policies.AccessObject, policies.Remove}
-		update := Want{policies.Customer, policies.Update}
+		remove := policies.Permission{Object: policies.ObjectAccess, Action: policies.Remove}
+		update := policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update}
 		for _, c := range []struct {
 			name                   string
 			caller                 account.Caller
@@ -192,11 +192,11 @@ func TestMayAndAuthorise(t *testing.T) {
 			{"an end user", w.end, ErrNotFound, ErrNotFound, ErrNotFound},
 			{"nobody", account.Caller{}, ErrNotFound, ErrNotFound, ErrNotFound},
 		} {
-			may, err := w.May(ctx, c.caller, cu, update, wantDelete, remove)
+			may, err := w.May(ctx, c.caller, cu, update, deletePermission, remove)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for want, expected := range map[Want]error{update: c.update, wantDelete: c.delete, remove: c.remove} {
+			for want, expected := range map[policies.Permission]error{update: c.update, deletePermission: c.delete, remove: c.remove} {
 				if _, err := w.Authorise(ctx, w.db, c.caller, cu.ID, want); !errors.Is(err, expected) {
 					t.Errorf("%s, %v: %v, want %v", c.name, want, err, expected)
 				}
@@ -298,7 +298,7 @@ func TestTouch(t *testing.T) {
 		if attention() != 1 {
 			t.Error("without administrator there is no attention")
 		}
-		if err := w.Touch(ctx, w.db, newID()); !errors.Is(err, ErrNotFound) {
+		if err := w.Refresh(ctx, w.db, newID()); !errors.Is(err, ErrNotFound) {
 			t.Errorf("touching nobody: %v", err)
 		}
 	})
@@ -315,7 +315,7 @@ func TestTouchAtOnce(t *testing.T) {
 					if _, err := w.access(ctx, tx, cu.ID, fmt.Sprintf("mail%d@example.org", i), uuid.NullUUID{}); err != nil {
 						return err
 					}
-					return w.Touch(ctx, tx, cu.ID)
+					return w.Refresh(ctx, tx, cu.ID)
 				})
 				if err != nil {
 					t.Error(err)
@@ -414,7 +414,7 @@ func TestTend(t *testing.T) {
 			w.add(w.anna, Person, Data{FirstName: "Anna", LastName: fmt.Sprintf("Berg%d", i)}, "a@example.org")
 		}
 		for range 3 {
-			if err := w.Tend(context.Background()); err != nil {
+			if err := w.MergeSearchIndex(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -124,7 +124,7 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 	return id, err == nil, err
 }
 
-// insert takes the next number and writes the customer, with empty search text and details: Touch fills them.
+// insert takes the next number and writes the customer, with empty search text and details: Refresh fills them.
 func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) (err error) {
 	r.Details.Valid = true
 	if r.Number, err = store.NextNumber(ctx, tx, "customer_number"); err != nil {
@@ -161,7 +161,7 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 }
 
 // standings are the accesses of customers, oldest first.
-func (s *Service) standings(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []standing, err error) {
+func (s *Service) accessStates(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []accessState, err error) {
 	err = tx.NewSelect().TableExpr(`access AS a`).ColumnExpr(`a.customer_id, a.first_name, a.last_name, a.email, a.mobile`).
 		ColumnExpr(`a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at`).
 		ColumnExpr(courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed`).
@@ -185,8 +185,8 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 	return n, err
 }
 
-// derive writes what is derived from a customer and its accesses, the search index and the vocabulary included.
-func (s *Service) derive(ctx context.Context, tx bun.IDB, r record, search, details string, attention *time.Time) error {
+// saveDerived writes what is derived from a customer and its accesses, the search index and the vocabulary included.
+func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, r record, search, details string, attention *time.Time) error {
 	_, err := tx.NewUpdate().Model((*record)(nil)).Set("search = ?", search).Set("details = ?", details).
 		Set("attention_at = ?", attention).Where("number = ?", r.Number).Exec(ctx)
 	if err != nil || search == r.Search && details == r.Details.String && r.Details.Valid {

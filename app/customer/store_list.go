@@ -138,7 +138,7 @@ type part struct {
 }
 
 // parts are the ranges of a search up to the last phase wanted, in the order of the run.
-func (l *overview) parts(r run, last int) (list []part) {
+func (l *overview) parts(r reading, last int) (list []part) {
 	if !l.phased() {
 		return []part{{phase: phaseRest}}
 	}
@@ -160,7 +160,7 @@ func (l *overview) parts(r run, last int) (list []part) {
 // --- reading -----------------------------------------------------------------------------------------------------
 
 // ordered is the order in which a run reads a table, and the key in it of the row behind which the run begins.
-func (l *overview) ordered(r run) (o listing.Order, key []any) {
+func (l *overview) ordered(r reading) (o listing.Order, key []any) {
 	descending := l.order.descending != r.Back
 	if l.order.number {
 		o = listing.By(descending, "customer.number")
@@ -224,7 +224,7 @@ func (l *overview) all(table string) *bun.SelectQuery {
 }
 
 // plain reads a list without a search.
-func (l *overview) plain(ctx context.Context, r run) (f result, done bool, err error) {
+func (l *overview) plain(ctx context.Context, r reading) (f result, done bool, err error) {
 	o, key := l.ordered(r)
 	q := l.all(l.hinted()).ColumnExpr(`? AS phase, customer.name_sort, customer.number`, phaseRest)
 	err = o.First(q, r.Limit, key...).Scan(ctx, &f.Hits)
@@ -233,7 +233,7 @@ func (l *overview) plain(ctx context.Context, r run) (f result, done bool, err e
 
 // phases reads a search along its order, part by part up to the last phase wanted, looking at no more than a bounded
 // number of rows of each; done=false when that was enough neither for the page nor to see the end of the list.
-func (l *overview) phases(ctx context.Context, r run, last int) (f result, done bool, err error) {
+func (l *overview) phases(ctx context.Context, r reading, last int) (f result, done bool, err error) {
 	for _, p := range l.parts(r, last) {
 		if r.From != nil && p.phase != r.From.Phase && (p.phase < r.From.Phase) != r.Back {
 			continue // before the run begins
@@ -256,7 +256,7 @@ func (l *overview) phases(ctx context.Context, r run, last int) (f result, done 
 
 // part reads one of them; whole=false when it was neither read to its end nor the page filled. That is known only if
 // asked for: it costs another count.
-func (l *overview) part(ctx context.Context, r run, p part, ask bool) (hits []position, whole bool, err error) {
+func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits []position, whole bool, err error) {
 	if l.order.number && !l.filter.Attention && !l.db.IsPostgres() {
 		hits, err = l.stream(ctx, r)
 		return hits, true, err
@@ -308,7 +308,7 @@ func (l *overview) walked(p part) *bun.SelectQuery {
 }
 
 // stream reads a search sorted by number: on SQLite that is the order of the trigram index itself.
-func (l *overview) stream(ctx context.Context, r run) (hits []position, err error) {
+func (l *overview) stream(ctx context.Context, r reading) (hits []position, err error) {
 	_, key := l.ordered(r)
 	q := l.matches().ColumnExpr(`? AS phase, customer.name_sort, customer.number`, phaseRest)
 	err = listing.By(l.order.descending != r.Back, "customer_search.rowid").First(q, r.Limit, key...).Scan(ctx, &hits)
@@ -340,7 +340,7 @@ type gathered struct {
 }
 
 // gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at so many.
-func (l *overview) gather(ctx context.Context, r run, most int) (g gathered, err error) {
+func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered, err error) {
 	matches := l.matches().ColumnExpr(`customer.name_sort, customer.number, ? AS phase`, l.phase()).Limit(int64(most))
 	o, key := listing.By(l.order.descending != r.Back, "phase", "name_sort", "number"), []any(nil)
 	if l.order.number {

@@ -60,15 +60,15 @@ func (s *Service) endSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUI
 	return err
 }
 
-// due is a customer and from when on it needs attention.
-type due struct {
+// attentionRow is a customer and from when on it needs attention.
+type attentionRow struct {
 	Number      int64      `bun:"number"`
 	ID          uuid.UUID  `bun:"id"`
 	AttentionAt *time.Time `bun:"attention_at"`
 }
 
-// lockDue loads customers, and on PostgreSQL keeps others from deriving anything for them until the tx ends.
-func (s *Service) lockDue(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []due, err error) {
+// lockAttention loads customers, and on PostgreSQL keeps others from deriving anything for them until the tx ends.
+func (s *Service) lockAttention(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []attentionRow, err error) {
 	q := tx.NewSelect().Model((*record)(nil)).Column("number", "id", "attention_at").Where("id IN (?)", bun.List(ids)).Order("id")
 	if s.db.IsPostgres() {
 		q.For("NO KEY UPDATE")
@@ -77,7 +77,7 @@ func (s *Service) lockDue(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (lis
 	return list, err
 }
 
-func (s *Service) setDue(ctx context.Context, tx bun.IDB, numbers []int64, at time.Time) error {
+func (s *Service) setAttention(ctx context.Context, tx bun.IDB, numbers []int64, at time.Time) error {
 	var value *time.Time
 	if !at.IsZero() {
 		value = &at
@@ -100,7 +100,7 @@ func (s *Service) countLeft(ctx context.Context, specialist uuid.UUID) (n int64,
 // administeredRows are some of a specialist user's customers, by number; with left only those whom nobody else
 // administers. Only so many are looked at: they are examples, and the caller may be allowed to see few of them.
 func (s *Service) administeredRows(ctx context.Context, c account.Caller, specialist uuid.UUID, left bool) ([]Row, error) {
-	sc, err := s.scopeOf(c, Want{policies.Customer, policies.Read})
+	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 	if err != nil || sc.nothing {
 		return nil, err
 	}

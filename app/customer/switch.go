@@ -33,7 +33,7 @@ func (s *Service) administratorSwitched(ctx context.Context, tx bun.IDB, c accou
 		_, err := s.jobs.Add(ctx, tx, job.Order{Kind: job.AdministratorSwitch, SubjectID: a.ID, By: c.ID})
 		return err
 	}
-	return s.reckon(ctx, tx, ids)
+	return s.refreshAttention(ctx, tx, ids)
 }
 
 // switchStep looks at a chunk of the customers of a specialist user who was deactivated or reactivated.
@@ -60,7 +60,7 @@ func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uui
 	if err != nil {
 		return 0, err
 	}
-	if err := s.reckon(ctx, tx, ids); err != nil {
+	if err := s.refreshAttention(ctx, tx, ids); err != nil {
 		return 0, err
 	}
 	if len(ids) < s.switchChunk {
@@ -69,20 +69,20 @@ func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uui
 	return len(ids), s.moveSwitch(ctx, tx, specialist, ids[len(ids)-1])
 }
 
-// reckon computes anew from when on customers need attention: what Touch does, for many at once.
-func (s *Service) reckon(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
+// refreshAttention computes anew from when on customers need attention: what Refresh does, for many at once.
+func (s *Service) refreshAttention(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	due, err := s.lockDue(ctx, tx, ids)
+	due, err := s.lockAttention(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
-	accesses, err := s.standings(ctx, tx, ids)
+	accesses, err := s.accessStates(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
-	of := map[uuid.UUID][]standing{}
+	of := map[uuid.UUID][]accessState{}
 	for _, a := range accesses {
 		of[a.CustomerID] = append(of[a.CustomerID], a)
 	}
@@ -102,7 +102,7 @@ func (s *Service) reckon(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error
 		}
 	}
 	for at, numbers := range changed {
-		if err := s.setDue(ctx, tx, numbers, at); err != nil {
+		if err := s.setAttention(ctx, tx, numbers, at); err != nil {
 			return err
 		}
 	}

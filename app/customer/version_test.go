@@ -28,7 +28,7 @@ func TestEachGuardOfAVersion(t *testing.T) {
 		write := func(version int) (done bool) {
 			t.Helper()
 			err := w.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-				r, err := w.authorise(ctx, tx, w.anna, cu.ID, wantDelete)
+				r, err := w.authorise(ctx, tx, w.anna, cu.ID, deletePermission)
 				if err != nil {
 					return err
 				}
@@ -52,7 +52,7 @@ func TestSubmissionsApart(t *testing.T) {
 		ctx := context.Background()
 		made := map[int64]bool{}
 		for i, by := range []account.Caller{w.anna, w.ben, w.anna, w.ben} {
-			cu, repeated, err := w.Add(ctx, by, Draft{Type: Person, Data: anna(), Submission: "the same"}, nil)
+			cu, repeated, err := w.Add(ctx, by, Draft{Type: Person, Data: anna(), IdempotencyKey: "the same"}, nil)
 			if err != nil || repeated != (i > 1) {
 				t.Errorf("%d: repeated %v, %v", i, repeated, err)
 			}

@@ -140,7 +140,7 @@ func (s *Service) ContinueDetails(ctx context.Context, chunk int) error {
 	if err != nil || !more {
 		return err
 	}
-	if err := s.Tend(ctx); err != nil { // SQLite's index takes 2,000 segments, one per tx, before it refuses any more
+	if err := s.MergeSearchIndex(ctx); err != nil { // SQLite's index takes 2,000 segments, one per tx, before it refuses any more
 		return err
 	}
 	for n := 0; more && n < detailRounds; n++ {
@@ -171,7 +171,7 @@ func (s *Service) detail(ctx context.Context, tx bun.Tx, chunk int) (more bool, 
 	for i, r := range rows {
 		ids[i] = r.ID
 	}
-	accesses, err := s.standings(ctx, tx, ids)
+	accesses, err := s.accessStates(ctx, tx, ids)
 	if err != nil {
 		return false, err
 	}

@@ -31,7 +31,7 @@ func service(t *testing.T, db *store.DB) *customer.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return customer.New(customer.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now)})
+	return customer.New(customer.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now)})
 }
 
 func transactions(t *testing.T, db *store.DB, customers *customer.Service) *transaction.Service {
@@ -40,7 +40,7 @@ func transactions(t *testing.T, db *store.DB, customers *customer.Service) *tran
 	if err != nil {
 		t.Fatal(err)
 	}
-	return transaction.New(transaction.Options{DB: db, Now: now, Policy: policy, Audit: audit.New(db, now), Customers: customers})
+	return transaction.New(transaction.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now), Customers: customers})
 }
 
 func caller(t *testing.T, db *store.DB) account.Caller {

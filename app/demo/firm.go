@@ -153,7 +153,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 			return err
 		}
 	}
-	return f.customers.Touch(ctx, f.tx, id)
+	return f.customers.Refresh(ctx, f.tx, id)
 }
 
 // data are a client's, as the form would have normalised them.

@@ -65,7 +65,7 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	}
 	// Never who looks around: they could not try a rule about additional processors and take it back alone.
 	helper := f.staff[1+(i+2)%6]
-	_, err = assignment.Entrust(ctx, f.tx, assignment.Processor{
+	_, err = assignment.AddProcessor(ctx, f.tx, assignment.Processor{
 		TransactionID: id, SpecialistID: helper.ID, CustomerID: cu.ID, CreatedAt: at, CreatedBy: by.ID,
 	})
 	return err

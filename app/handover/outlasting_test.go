@@ -28,7 +28,7 @@ func TestOutlasting(t *testing.T) {
 		}
 		appoint := func(customerID uuid.UUID, who account.Caller) {
 			w.Must(w.o.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
-				_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: customerID, SpecialistID: who.ID, CreatedAt: w.Now(), CreatedBy: w.ben.ID})
+				_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: customerID, SpecialistID: who.ID, CreatedAt: w.Now(), CreatedBy: w.ben.ID})
 				return err
 			}))
 			log(audit.AdministratorAppointed, customerID, who.ID, who.Name, uuid.Nil)

@@ -69,7 +69,7 @@ func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 	for _, id := range ids {
 		for _, t := range p.Targets {
 			a := assignment.Administrator{CustomerID: id, SpecialistID: t.ID, CreatedAt: p.now, CreatedBy: p.by.ID}
-			fresh, err := assignment.Appoint(ctx, p.tx, a)
+			fresh, err := assignment.AddAdministrator(ctx, p.tx, a)
 			if err != nil {
 				return 0, err
 			}
@@ -81,7 +81,7 @@ func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 			}
 		}
 		if p.Move {
-			if _, had, err := assignment.Dismiss(ctx, p.tx, id, p.FromID); err != nil {
+			if _, had, err := assignment.RemoveAdministrator(ctx, p.tx, id, p.FromID); err != nil {
 				return 0, err
 			} else if had {
 				if err := p.note(ctx, audit.AdministratorDismissed, id, p.From, nil); err != nil {
@@ -89,7 +89,7 @@ func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 				}
 			}
 		}
-		if err := p.o.Customers.Touch(ctx, p.tx, id); err != nil {
+		if err := p.o.Customers.Refresh(ctx, p.tx, id); err != nil {
 			return 0, err
 		}
 		if !p.Move {
@@ -107,7 +107,7 @@ func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
 	}
 	for i, h := range list {
 		for _, t := range p.Targets {
-			fresh, err := assignment.Entrust(ctx, p.tx, assignment.Processor{
+			fresh, err := assignment.AddProcessor(ctx, p.tx, assignment.Processor{
 				TransactionID: h.TransactionID, SpecialistID: t.ID, CustomerID: h.CustomerID, CreatedAt: p.now, CreatedBy: p.by.ID,
 			})
 			if err != nil {
@@ -121,7 +121,7 @@ func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
 			}
 		}
 		if p.Move {
-			if _, had, err := assignment.Relieve(ctx, p.tx, h.CustomerID, p.FromID, h.TransactionID); err != nil {
+			if _, had, err := assignment.RemoveProcessor(ctx, p.tx, h.CustomerID, p.FromID, h.TransactionID); err != nil {
 				return 0, err
 			} else if had {
 				if err := p.note(ctx, audit.ProcessorRelieved, h.CustomerID, p.From, &list[i]); err != nil {

@@ -22,7 +22,7 @@ import (
 // Customers is what this package needs of customer.Service.
 type Customers interface {
 	AdministeredBy(ctx context.Context, c account.Caller, specialist uuid.UUID) ([]customer.Row, error)
-	Touch(ctx context.Context, tx bun.IDB, id uuid.UUID) error
+	Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error
 }
 
 // Transactions is what this package needs of transaction.Service.
@@ -36,7 +36,7 @@ type Options struct {
 	DB           *store.DB
 	Now          store.Clock
 	Zone         *time.Location // in which days begin and end
-	Policy       *policies.Decider
+	Decider      *policies.Decider
 	Audit        *audit.Log
 	Accounts     Accounts
 	Approvals    Approvals
@@ -68,12 +68,12 @@ func New(o Options) *Service {
 }
 
 func (s *Service) may(c account.Caller, action policies.Action) error {
-	return s.o.Policy.Require(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: action})
+	return s.o.Decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: action})
 }
 
 // MayName says whether the caller may name deputies of their own: who works with customers may, who only looks on has
 // nothing to hand on.
-func (s *Service) MayName(c account.Caller) bool { return s.o.Policy.Is(c.Roles, policies.Specialist) }
+func (s *Service) MayName(c account.Caller) bool { return s.o.Decider.Is(c.Roles, policies.Specialist) }
 
 // mayArrange requires the right to arrange deputies of a specialist user.
 func (s *Service) mayArrange(c account.Caller, specialist uuid.UUID, action policies.Action) error {

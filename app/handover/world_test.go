@@ -48,12 +48,12 @@ func each(t *testing.T, test func(w *world)) {
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC))}
-	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Accounts: w.Accounts})
+	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts})
 	w.transactions = transaction.New(transaction.Options{
-		DB: db, Now: w.Now, Zone: berlin, Policy: w.Policy, Audit: w.Audit, Customers: w.customers,
+		DB: db, Now: w.Now, Zone: berlin, Decider: w.Policy, Audit: w.Audit, Customers: w.customers,
 	})
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Zone: berlin, Policy: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals,
+		DB: db, Now: w.Now, Zone: berlin, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals,
 		Customers: w.customers, Transactions: w.transactions,
 	})
 	w.admin = w.Specialist("Uta Amt", policies.UserAdministrator, policies.PolicyAdministrator)
@@ -111,7 +111,7 @@ func (w *world) customer(by account.Caller, name string, n int) (id uuid.UUID, t
 func (w *world) entrust(who account.Caller, customerID, transactionID uuid.UUID) {
 	w.Helper()
 	w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 			TransactionID: transactionID, SpecialistID: who.ID, CustomerID: customerID, CreatedAt: w.Now(), CreatedBy: w.admin.ID,
 		})
 		return err
@@ -160,7 +160,7 @@ func (w *world) fill(customers, transactions int) error {
 				}
 			}
 			a := assignment.Administrator{CustomerID: id, SpecialistID: w.anna.ID, CreatedAt: w.Now(), CreatedBy: w.admin.ID}
-			if _, err := assignment.Appoint(ctx, tx, a); err != nil {
+			if _, err := assignment.AddAdministrator(ctx, tx, a); err != nil {
 				return err
 			}
 		}

@@ -540,7 +540,7 @@ func TestRelay(t *testing.T) {
 			var claimed []uuid.UUID
 			for _, ticket := range got {
 				claimed = append(claimed, ticket.ID)
-				if !ticket.Due {
+				if !ticket.AtOnce {
 					t.Errorf("%+v", ticket)
 				}
 			}

@@ -11,7 +11,7 @@ import (
 type Ticket struct {
 	ID uuid.UUID
 	// Due says that the job does not wait for a later time: a task of it that does is to run now.
-	Due bool
+	AtOnce bool
 }
 
 // Claim leases up to limit jobs that are due for the relay, oldest first. Whoever claims and then dies loses nothing: they

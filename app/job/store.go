@@ -104,7 +104,7 @@ func (s *Service) claim(ctx context.Context, limit int, now, until time.Time) ([
 	})
 	tickets := make([]Ticket, len(got))
 	for i, j := range got {
-		tickets[i] = Ticket{ID: j.ID, Due: j.NextAt == nil || !j.NextAt.After(now)}
+		tickets[i] = Ticket{ID: j.ID, AtOnce: j.NextAt == nil || !j.NextAt.After(now)}
 	}
 	return tickets, nil
 }

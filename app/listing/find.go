@@ -10,14 +10,14 @@ import (
 )
 
 // Way is one of the ways to find what a run asks for. done is false when it led nowhere within its bounds.
-type Way[K any] func(ctx context.Context, r Run[K]) (f Found[K], done bool, err error)
+type Way[K any] func(ctx context.Context, r Reading[K]) (f Found[K], done bool, err error)
 
 // Counter counts a list up to CountCap+1. more says that it stopped before, and that there are others.
 type Counter func(ctx context.Context) (count int, more bool, err error)
 
 // Find goes one way after the other until one leads to what a run asks for; the last one must. Where that way did not
 // count the list, and there may be more than it saw, count does.
-func Find[K any](ctx context.Context, r Run[K], count Counter, ways ...Way[K]) (f Found[K], err error) {
+func Find[K any](ctx context.Context, r Reading[K], count Counter, ways ...Way[K]) (f Found[K], err error) {
 	for done, i := false, 0; !done; i++ {
 		if f, done, err = ways[i](ctx, r); err != nil {
 			return Found[K]{}, err

@@ -87,7 +87,7 @@ func (l numbers) Decode(s string) (k int, ok bool) {
 	return k, ok
 }
 
-func (l numbers) Find(_ context.Context, r Run[int]) (f Found[int], err error) {
+func (l numbers) Find(_ context.Context, r Reading[int]) (f Found[int], err error) {
 	step, at := 1, 0
 	if r.Back {
 		step, at = -1, l.n-1
@@ -159,40 +159,40 @@ func TestReadFromAnywhere(t *testing.T) {
 
 // TestFind: ways are gone until one leads there; what it did not count is counted, unless all was seen.
 func TestFind(t *testing.T) {
-	lost := func(context.Context, Run[int]) (Found[int], bool, error) {
+	lost := func(context.Context, Reading[int]) (Found[int], bool, error) {
 		return Found[int]{Hits: []int{9}}, false, nil
 	}
 	to := func(f Found[int]) Way[int] {
-		return func(context.Context, Run[int]) (Found[int], bool, error) { return f, true, nil }
+		return func(context.Context, Reading[int]) (Found[int], bool, error) { return f, true, nil }
 	}
 	counter := func(context.Context) (int, bool, error) { return 7, true, nil }
 	from := 5
 	for name, c := range map[string]struct {
-		r           Run[int]
+		r           Reading[int]
 		found, want Found[int]
 	}{
 		"counted": {
-			Run[int]{Limit: 2},
+			Reading[int]{Limit: 2},
 			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
 			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
 		},
 		"all of it": {
-			Run[int]{Limit: 2},
+			Reading[int]{Limit: 2},
 			Found[int]{Hits: []int{1}},
 			Found[int]{Hits: []int{1}, Count: 1},
 		},
 		"a full page": {
-			Run[int]{Limit: 2},
+			Reading[int]{Limit: 2},
 			Found[int]{Hits: []int{1, 2}},
 			Found[int]{Hits: []int{1, 2}, Count: 7, More: true},
 		},
 		"from somewhere": {
-			Run[int]{Limit: 2, From: &from},
+			Reading[int]{Limit: 2, From: &from},
 			Found[int]{Hits: []int{1}},
 			Found[int]{Hits: []int{1}, Count: 7, More: true},
 		},
 		"more than were counted": {
-			Run[int]{Limit: 8},
+			Reading[int]{Limit: 8},
 			Found[int]{Hits: make([]int, 8)},
 			Found[int]{Hits: make([]int, 8), Count: 8, More: true},
 		},
@@ -203,8 +203,8 @@ func TestFind(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	fail := func(context.Context, Run[int]) (Found[int], bool, error) { return Found[int]{}, false, broken }
-	if _, err := Find(t.Context(), Run[int]{}, counter, fail); !errors.Is(err, broken) {
+	fail := func(context.Context, Reading[int]) (Found[int], bool, error) { return Found[int]{}, false, broken }
+	if _, err := Find(t.Context(), Reading[int]{}, counter, fail); !errors.Is(err, broken) {
 		t.Errorf("an error on the way: %v", err)
 	}
 }

@@ -20,8 +20,8 @@ type Page[R any] struct {
 	Similar    bool   // nothing has the words of the search; the rows have words that are spelt alike
 }
 
-// Run is one reading of a list with keys of type K.
-type Run[K any] struct {
+// Reading is one reading of a list with keys of type K.
+type Reading[K any] struct {
 	From  *K   // the row behind which it begins; nil: at the beginning of the list
 	Back  bool // from there towards the beginning of the list
 	Limit int  // so many rows at most
@@ -42,7 +42,7 @@ type Source[K, R any] interface {
 	Encode(key K) string
 	Decode(cursor string) (key K, ok bool)
 	// Find does a run, and counts the list.
-	Find(ctx context.Context, r Run[K]) (Found[K], error)
+	Find(ctx context.Context, r Reading[K]) (Found[K], error)
 	// Load reads the rows with these keys, of which there is one at least; see InOrder.
 	Load(ctx context.Context, keys []K) ([]R, error)
 }
@@ -51,7 +51,7 @@ type Source[K, R any] interface {
 // after, or else the first one. It is the first one, too, when the cursor is broken, when there is nothing behind it, and
 // when so few rows are before it that no page is full.
 func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) (p Page[R], err error) {
-	r := Run[K]{Limit: PageSize + 1} // one more says that there is another page
+	r := Reading[K]{Limit: PageSize + 1} // one more says that there is another page
 	if key, ok := of.Decode(before); ok {
 		r.From, r.Back = &key, true
 	} else if key, ok := of.Decode(after); ok {

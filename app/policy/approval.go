@@ -106,7 +106,7 @@ func (s *Service) stillKeeps(ctx context.Context, tx bun.IDB, id uuid.UUID) (boo
 	if i < 0 {
 		return false, nil
 	}
-	return inForce.Allows(policies.Request{Roles: people[i].roles(), Object: policies.Policy, Action: policies.Manage})
+	return inForce.Allows(policies.Request{Roles: people[i].roles(), Object: policies.ObjectPolicy, Action: policies.Manage})
 }
 
 // withdraw makes the proposal of the draft void, since the draft is no longer what was proposed.
@@ -119,7 +119,7 @@ func (s *Service) withdraw(ctx context.Context, tx bun.IDB, c account.Caller) er
 // who keeps the specialist users, another specialist user.
 func (s *Service) raises(ctx context.Context, db bun.IDB, c account.Caller, old, next *policies.Decider) (bool, error) {
 	reach := append(slices.Clone(c.Roles), policies.EndUser)
-	makes, err := old.Allows(policies.Request{Roles: c.Roles, Object: policies.SpecialistOb, Action: policies.Manage})
+	makes, err := old.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Manage})
 	if err != nil {
 		return false, err
 	}

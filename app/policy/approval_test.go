@@ -54,7 +54,7 @@ func TestApprovedDraft(t *testing.T) {
 		if v.Number != 2 || v.Author != "Ulla User" || v.Proposer != "Petra Richter" || v.Comment != "Customers look at the log" {
 			t.Errorf("%+v", v)
 		}
-		may, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.EndUser}, Object: policies.Audit, Action: policies.Read})
+		may, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.EndUser}, Object: policies.ObjectAudit, Action: policies.Read})
 		if err != nil || !may || w.o.Decider.Version() != 2 {
 			t.Errorf("in force here: %v, version %d, %v", may, w.o.Decider.Version(), err)
 		}

@@ -26,9 +26,9 @@ func benchService(b *testing.B, db *store.DB) (*Service, account.Caller) {
 		b.Fatal(err)
 	}
 	log := audit.New(db, store.System)
-	customers := customer.New(customer.Options{DB: db, Now: store.System, Policy: decider, Audit: log})
+	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log})
 	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
-		transaction.Options{DB: db, Now: store.System, Policy: decider, Audit: log, Customers: customers})})
+		transaction.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers})})
 	if err := s.Load(w.ctx); err != nil {
 		b.Fatal(err)
 	}

@@ -180,7 +180,7 @@ func (r factsRow) asked(known []string) []string {
 		return []string{r.TransactionKind}
 	case r.Kind != "":
 		return []string{r.Kind}
-	case r.Object == policies.Transaction:
+	case r.Object == policies.ObjectTransaction:
 		return append(slices.Clone(known), otherKind)
 	case len(policies.Kinds[r.Object]) > 0:
 		return policies.Kinds[r.Object]
@@ -259,7 +259,7 @@ func (s *Service) expectation(ctx context.Context, c account.Caller, f Expectati
 		switch {
 		case person == "":
 			form.Add("transaction", "policy.transaction_person")
-		case unitOf(f.Object, f.Action) != policies.Transaction:
+		case unitOf(f.Object, f.Action) != policies.ObjectTransaction:
 			form.Add("action", "policy.transaction_action")
 		default:
 			if e.TransactionID, err = s.transaction(ctx, c, number); err != nil {

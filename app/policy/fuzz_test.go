@@ -59,9 +59,9 @@ func FuzzExpectationForm(f *testing.F) {
 		f.Fatal(err)
 	}
 	log := audit.New(db, store.System)
-	customers := customer.New(customer.Options{DB: db, Now: store.System, Policy: decider, Audit: log})
+	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log})
 	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
-		transaction.Options{DB: db, Now: store.System, Policy: decider, Audit: log, Customers: customers})})
+		transaction.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers})})
 	c := account.Caller{Roles: []policies.Role{policies.Specialist, policies.PolicyAdministrator, policies.Auditor}}
 	f.Fuzz(func(t *testing.T, role, relation, person, action, object, kind, number string) {
 		e, err := s.expectation(context.Background(), c, ExpectationForm{

@@ -52,18 +52,18 @@ const (
 // "" where no relation matters.
 func unitOf(o policies.Object, a policies.Action) policies.Object {
 	switch {
-	case o == policies.Customer && a == policies.Create, len(policies.Related[o]) == 0:
+	case o == policies.ObjectCustomer && a == policies.Create, len(policies.Related[o]) == 0:
 		return ""
-	case o == policies.Transaction && a != policies.Create:
-		return policies.Transaction
+	case o == policies.ObjectTransaction && a != policies.Create:
+		return policies.ObjectTransaction
 	}
-	return policies.Customer
+	return policies.ObjectCustomer
 }
 
 // kindMatters says whether a change depends on the kind of what is counted. New transactions are counted by the
 // customers they can be added to, which have no such kind.
 func kindMatters(ch policies.Change) bool {
-	return !ch.Kinds.Full() && (ch.Object != policies.Transaction || ch.Action != policies.Create)
+	return !ch.Kinds.Full() && (ch.Object != policies.ObjectTransaction || ch.Action != policies.Create)
 }
 
 // WouldChange computes what publishing a draft would change, within the given time. Each kind of fact is one aggregate
@@ -143,7 +143,7 @@ func (m *measure) run(ctx context.Context) error {
 	for _, p := range people {
 		m.general(p)
 	}
-	for _, unit := range []policies.Object{policies.Customer, policies.Transaction} {
+	for _, unit := range []policies.Object{policies.ObjectCustomer, policies.ObjectTransaction} {
 		if err := m.count(ctx, unit, people); err != nil {
 			return err
 		}
@@ -318,12 +318,12 @@ func (m *measure) examples(ctx context.Context) error {
 	if where, nothing, err := m.s.o.Transactions.Within(m.viewer, policies.Read, "t"); err != nil {
 		return err
 	} else if !nothing {
-		within[policies.Transaction] = where
+		within[policies.ObjectTransaction] = where
 	}
 	if where, nothing, err := m.s.o.Customers.Readable(m.viewer); err != nil {
 		return err
 	} else if !nothing {
-		within[policies.Customer] = where
+		within[policies.ObjectCustomer] = where
 	}
 	for i := range m.out.Lines {
 		l := &m.out.Lines[i]

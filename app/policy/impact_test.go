@@ -202,17 +202,17 @@ func TestExpectations(t *testing.T) {
 			want string
 		}{
 			{ExpectationForm{}, "person policy.subject, object policy.object"},
-			{ExpectationForm{Role: policies.Auditor, Person: "anna.berg@firm.example", Object: policies.Audit, Action: policies.Read}, "person policy.subject"},
-			{ExpectationForm{Person: "nobody@firm.example", Object: policies.Audit, Action: policies.Read}, "person policy.person"},
-			{ExpectationForm{Role: "boss", Object: policies.Audit, Action: policies.Read}, "role policy.role"},
-			{ExpectationForm{Role: policies.Auditor, Object: policies.Audit, Action: policies.Manage}, "action policy.action"},
-			{ExpectationForm{Role: policies.Auditor, Object: policies.Transaction, Action: policies.Read, Kind: "x"}, "kind policy.kind"},
-			{ExpectationForm{Role: policies.Auditor, Object: policies.Transaction, Action: policies.Read, Transaction: label}, "transaction policy.transaction_person"},
-			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Customer, Action: policies.Read, Transaction: label}, "action policy.transaction_action"},
-			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Transaction, Action: policies.Read, Transaction: "V-99999"}, "transaction policy.transaction"},
-			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Transaction, Action: policies.Read, Transaction: "x"}, "transaction policy.transaction"},
+			{ExpectationForm{Role: policies.Auditor, Person: "anna.berg@firm.example", Object: policies.ObjectAudit, Action: policies.Read}, "person policy.subject"},
+			{ExpectationForm{Person: "nobody@firm.example", Object: policies.ObjectAudit, Action: policies.Read}, "person policy.person"},
+			{ExpectationForm{Role: "boss", Object: policies.ObjectAudit, Action: policies.Read}, "role policy.role"},
+			{ExpectationForm{Role: policies.Auditor, Object: policies.ObjectAudit, Action: policies.Manage}, "action policy.action"},
+			{ExpectationForm{Role: policies.Auditor, Object: policies.ObjectTransaction, Action: policies.Read, Kind: "x"}, "kind policy.kind"},
+			{ExpectationForm{Role: policies.Auditor, Object: policies.ObjectTransaction, Action: policies.Read, Transaction: label}, "transaction policy.transaction_person"},
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.ObjectCustomer, Action: policies.Read, Transaction: label}, "action policy.transaction_action"},
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.ObjectTransaction, Action: policies.Read, Transaction: "V-99999"}, "transaction policy.transaction"},
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.ObjectTransaction, Action: policies.Read, Transaction: "x"}, "transaction policy.transaction"},
 			// Petra may not read the transaction, so for her there is none.
-			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.Transaction, Action: policies.Read, Transaction: label}, "transaction policy.transaction"},
+			{ExpectationForm{Person: "anna.berg@firm.example", Object: policies.ObjectTransaction, Action: policies.Read, Transaction: label}, "transaction policy.transaction"},
 		} {
 			w.wantForm(c.want, w.Expect(w.ctx, w.petra, c.form), c.want)
 		}
@@ -230,21 +230,21 @@ func TestExpectations(t *testing.T) {
 			holds bool
 			rule  string
 		}{
-			{role(policies.Auditor, "", true, policies.Read, policies.Transaction, ""), true, ""},
-			{role(policies.Specialist, "processor", false, policies.Delete, policies.Customer, "*"), true, ""},
-			{role(policies.Specialist, "administrator", false, policies.Delete, policies.Customer, "person"), false, "p, specialist, administrator, customer, *, delete, allow"},
-			{role(policies.Specialist, "*", true, policies.Read, policies.Transaction, "contract"), false, ""},
-			{role(policies.EndUser, "access", true, policies.Read, policies.Portal, ""), true, ""},
-			{role(policies.Auditor, "", false, policies.Create, policies.Customer, ""), true, ""},          // an auditor is no specialist user
-			{role(policies.DataAdministrator, "", true, policies.Create, policies.Customer, ""), true, ""}, // it includes specialist
-			{person("ANNA.Berg@firm.example", true, policies.Process, policies.Transaction, label), true, ""},
-			{person("tomasz.kern@firm.example", true, policies.Process, policies.Transaction, label), true, ""},
-			{person("petra.richter@firm.example", false, policies.Read, policies.Transaction, label), true, ""},
-			{person("anna.berg@firm.example", false, policies.Read, policies.Transaction, label), false, "p, specialist, administrator, transaction, *, read, allow"},
-			{person("anna.berg@firm.example", true, policies.Delete, policies.Customer, ""), true, ""},
-			{person("tomasz.kern@firm.example", false, policies.Delete, policies.Customer, ""), true, ""},
-			{person("petra.richter@firm.example", true, policies.Manage, policies.Policy, ""), true, ""},
-			{person("anna.berg@firm.example", true, policies.Manage, policies.Policy, ""), false, ""},
+			{role(policies.Auditor, "", true, policies.Read, policies.ObjectTransaction, ""), true, ""},
+			{role(policies.Specialist, "processor", false, policies.Delete, policies.ObjectCustomer, "*"), true, ""},
+			{role(policies.Specialist, "administrator", false, policies.Delete, policies.ObjectCustomer, "person"), false, "p, specialist, administrator, customer, *, delete, allow"},
+			{role(policies.Specialist, "*", true, policies.Read, policies.ObjectTransaction, "contract"), false, ""},
+			{role(policies.EndUser, "access", true, policies.Read, policies.ObjectPortal, ""), true, ""},
+			{role(policies.Auditor, "", false, policies.Create, policies.ObjectCustomer, ""), true, ""},          // an auditor is no specialist user
+			{role(policies.DataAdministrator, "", true, policies.Create, policies.ObjectCustomer, ""), true, ""}, // it includes specialist
+			{person("ANNA.Berg@firm.example", true, policies.Process, policies.ObjectTransaction, label), true, ""},
+			{person("tomasz.kern@firm.example", true, policies.Process, policies.ObjectTransaction, label), true, ""},
+			{person("petra.richter@firm.example", false, policies.Read, policies.ObjectTransaction, label), true, ""},
+			{person("anna.berg@firm.example", false, policies.Read, policies.ObjectTransaction, label), false, "p, specialist, administrator, transaction, *, read, allow"},
+			{person("anna.berg@firm.example", true, policies.Delete, policies.ObjectCustomer, ""), true, ""},
+			{person("tomasz.kern@firm.example", false, policies.Delete, policies.ObjectCustomer, ""), true, ""},
+			{person("petra.richter@firm.example", true, policies.Manage, policies.ObjectPolicy, ""), true, ""},
+			{person("anna.berg@firm.example", true, policies.Manage, policies.ObjectPolicy, ""), false, ""},
 		} {
 			w.must(w.Expect(w.ctx, auditor, c.form))
 			checks, err := w.Expectations(w.ctx, auditor)

@@ -36,7 +36,7 @@ func (w *world) accounts(d *policies.Decider) *account.Service {
 	w.must(err)
 	log := audit.New(w.db, w.now)
 	approvals := approval.New(approval.Options{DB: w.db, Now: w.now, Audit: log, Courier: noOutbox{}})
-	return account.New(account.Options{Approvals: approvals, DB: w.db, Now: w.now, Key: key, Policy: d, Courier: noOutbox{}, Audit: log, Firm: "x"})
+	return account.New(account.Options{Approvals: approvals, DB: w.db, Now: w.now, Key: key, Decider: d, Courier: noOutbox{}, Audit: log, Firm: "x"})
 }
 
 // TestLastPolicyAdministrator: whoever is the last to manage policies can't be deactivated or lose the role that lets

@@ -203,11 +203,11 @@ func keeps(ctx context.Context, db bun.IDB, next *policies.Decider) (bool, error
 			continue
 		}
 		roles := p.roles()
-		read, err := next.Allows(policies.Request{Roles: roles, Object: policies.Policy, Action: policies.Read})
+		read, err := next.Allows(policies.Request{Roles: roles, Object: policies.ObjectPolicy, Action: policies.Read})
 		if err != nil {
 			return false, err
 		}
-		manage, err := next.Allows(policies.Request{Roles: roles, Object: policies.Policy, Action: policies.Manage})
+		manage, err := next.Allows(policies.Request{Roles: roles, Object: policies.ObjectPolicy, Action: policies.Manage})
 		if err != nil {
 			return false, err
 		}

@@ -29,7 +29,7 @@ func (w *world) eventually(within time.Duration, what string, cond func() bool) 
 func mayProcess(t *testing.T, d *policies.Decider) bool {
 	t.Helper()
 	ok, err := d.Allows(policies.Request{
-		Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.Transaction, Kind: "contract", Action: policies.Process,
+		Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.ObjectTransaction, Kind: "contract", Action: policies.Process,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestDecidePublishAssign(t *testing.T) {
 				}
 				for kind, want := range map[policies.Action]bool{policies.Read: true, policies.Create: false} {
 					got, err := w.o.Decider.Allows(policies.Request{
-						Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.Transaction, Kind: "contract", Action: kind,
+						Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.ObjectTransaction, Kind: "contract", Action: kind,
 					})
 					if err != nil || got != want {
 						t.Errorf("%s: %v, %v", kind, got, err)
@@ -294,9 +294,9 @@ func TestDecidePublishAssign(t *testing.T) {
 			for _, assign := range []bool{true, false} {
 				if err := w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 					if assign {
-						_, err = assignment.Entrust(ctx, tx, assignment.Processor{TransactionID: tr, SpecialistID: anna.ID, CustomerID: cu, CreatedAt: w.now(), CreatedBy: anna.ID})
+						_, err = assignment.AddProcessor(ctx, tx, assignment.Processor{TransactionID: tr, SpecialistID: anna.ID, CustomerID: cu, CreatedAt: w.now(), CreatedBy: anna.ID})
 					} else {
-						_, _, err = assignment.Relieve(ctx, tx, cu, anna.ID, tr)
+						_, _, err = assignment.RemoveProcessor(ctx, tx, cu, anna.ID, tr)
 					}
 					return err
 				}); err != nil {

@@ -62,7 +62,7 @@ func New(o Options) *Service {
 }
 
 func (s *Service) require(c account.Caller, a policies.Action) error {
-	return s.o.Decider.Require(policies.Request{Roles: c.Roles, Object: policies.Policy, Action: a})
+	return s.o.Decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectPolicy, Action: a})
 }
 
 // --- in force everywhere ------------------------------------------------------------------------------------------

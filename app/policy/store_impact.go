@@ -68,7 +68,7 @@ func standInBits(unit policies.Object, deputies whom, now time.Time) schema.Quer
 		return bun.SafeQuery(`SELECT DISTINCT d.deputy_id, `+selected+` FROM deputy AS d JOIN `+of+` ON o.specialist_id = d.specialist_id
 			WHERE d.starts_at <= ? AND d.ends_at > ? AND ?`, now, now, deputies("d.deputy_id"))
 	}
-	if unit == policies.Transaction {
+	if unit == policies.ObjectTransaction {
 		return from(`o.transaction_id, o.relmask`, `transaction_visible AS o`)
 	}
 	return unionAll(from(`o.customer_id, 1`, `customer_administrator AS o`), from(`o.customer_id, 2`, `transaction_processor AS o`))
@@ -94,7 +94,7 @@ func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []con
 	}
 	all, both := among(ids), among(mixed)
 	out := tally{}
-	if unit == policies.Customer {
+	if unit == policies.ObjectCustomer {
 		bits := unionAll(customerBits(all, both), standInBits(unit, both, now))
 		return out, out.add(ctx, db, grouped(bits, "customer_id"), `customer AS o ON o.id = m.customer_id`, `o.type`, byKind)
 	}
@@ -137,7 +137,7 @@ func (t tally) add(ctx context.Context, db bun.IDB, relations schema.QueryAppend
 // totals counts all of a unit, by kind or under "".
 func totals(ctx context.Context, db bun.IDB, unit policies.Object, byKind bool) (map[string]int64, error) {
 	table, kind := `transactions`, `kind`
-	if unit == policies.Customer {
+	if unit == policies.ObjectCustomer {
 		table, kind = `customer`, `type`
 	}
 	if !byKind {
@@ -170,7 +170,7 @@ func ofKinds(k policies.KindSet, column string) store.Condition {
 // of them where it is one without a relation, since nobody has one to all.
 func endUserReach(ctx context.Context, db bun.IDB, unit policies.Object, ch policies.Change) (people int, n int64, err error) {
 	table, key, column := `transactions`, `customer_id`, `o.kind`
-	if unit == policies.Customer {
+	if unit == policies.ObjectCustomer {
 		table, key, column = `customer`, `id`, `o.type`
 	}
 	condition := store.All()
@@ -201,7 +201,7 @@ const examplesAmong = 500
 // examplesOf names some of what a line counts, the newest first; within is what the viewer may see. What a person has no
 // relation to is not named: that is everything else.
 func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Condition, now time.Time) (names []string, err error) {
-	column := map[policies.Object]string{policies.Transaction: `t.kind`, policies.Customer: `customer.type`}[l.Unit]
+	column := map[policies.Object]string{policies.ObjectTransaction: `t.kind`, policies.ObjectCustomer: `customer.type`}[l.Unit]
 	var cells []store.Condition
 	for _, ch := range l.cells {
 		cell := store.All(bun.SafeQuery(`m.mask = ?`, int(ch.Relation)))
@@ -212,7 +212,7 @@ func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Condition,
 	}
 	one := only(l.PersonID)
 	q := db.NewSelect()
-	if l.Unit == policies.Customer {
+	if l.Unit == policies.ObjectCustomer {
 		bits := unionAll(customerBits(one, one), standInBits(l.Unit, one, now))
 		q.TableExpr(`(?) AS m`, grouped(bits, "customer_id")).
 			ColumnExpr(`CASE WHEN customer.type = 'company' THEN customer.company_name WHEN customer.first_name = '' THEN customer.last_name
@@ -253,8 +253,8 @@ func heldBy(ctx context.Context, db bun.IDB, c account.Caller) (map[policies.Obj
 		bits   schema.QueryAppender
 		object string
 	}{
-		policies.Customer:    {customerBits(persons, own), "customer_id"},
-		policies.Transaction: {transactionBits(persons, own), "transaction_id"},
+		policies.ObjectCustomer:    {customerBits(persons, own), "customer_id"},
+		policies.ObjectTransaction: {transactionBits(persons, own), "transaction_id"},
 	} {
 		mine := db.NewSelect().TableExpr(`(?) AS b`, of.bits).ColumnExpr(`MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask`).
 			GroupExpr(`b.?`, bun.Ident(of.object))

@@ -57,7 +57,7 @@ func TestOlderVersionStaysOut(t *testing.T) {
 		old, err := policies.New(policies.Default)
 		w.must(err)
 		may := func() bool {
-			ok, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.Auditor}, Object: policies.Queue, Action: policies.Read})
+			ok, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.Auditor}, Object: policies.ObjectQueue, Action: policies.Read})
 			w.must(err)
 			return ok
 		}

@@ -63,8 +63,8 @@ func (w *world) process() *Service {
 	decider, err := policies.New(policies.Default)
 	w.must(err)
 	log := audit.New(w.db, w.now)
-	customers := customer.New(customer.Options{DB: w.db, Now: w.now, Policy: decider, Audit: log})
-	transactions := transaction.New(transaction.Options{DB: w.db, Now: w.now, Policy: decider, Audit: log, Customers: customers})
+	customers := customer.New(customer.Options{DB: w.db, Now: w.now, Decider: decider, Audit: log})
+	transactions := transaction.New(transaction.Options{DB: w.db, Now: w.now, Decider: decider, Audit: log, Customers: customers})
 	approvals := approval.New(approval.Options{DB: w.db, Now: w.now, Audit: log, Courier: noOutbox{}})
 	return New(Options{Approvals: approvals, DB: w.db, Now: w.now, Decider: decider, Audit: log, Transactions: transactions, Customers: customers})
 }
@@ -153,7 +153,7 @@ func (w *world) customer(typ, name string, administrators ...account.Caller) uui
 		VALUES (?, ?, ?, ?, ?, 'DE', 'de', ?, '', '', ?, ?)`, w.last, id, typ, name, name, store.SortKey(name), w.now(), w.now())
 	for _, a := range administrators {
 		w.tx(func(ctx context.Context, tx bun.Tx) error {
-			_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: id, SpecialistID: a.ID, CreatedAt: w.now(), CreatedBy: a.ID})
+			_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: id, SpecialistID: a.ID, CreatedAt: w.now(), CreatedBy: a.ID})
 			return err
 		})
 	}
@@ -174,7 +174,7 @@ func (w *world) transaction(customerID uuid.UUID, name, kind string, processors 
 			return err
 		}
 		for _, p := range processors {
-			if _, err := assignment.Entrust(ctx, tx, assignment.Processor{
+			if _, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 				TransactionID: id, SpecialistID: p.ID, CustomerID: customerID, CreatedAt: now, CreatedBy: p.ID,
 			}); err != nil {
 				return err

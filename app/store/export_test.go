@@ -2,7 +2,7 @@ package store
 
 // Waiting is how many calls of InSharedTx wait for their turn.
 func (db *DB) Waiting() int {
-	db.errands.mu.Lock()
-	defer db.errands.mu.Unlock()
-	return len(db.errands.waiting)
+	db.shared.mu.Lock()
+	defer db.shared.mu.Unlock()
+	return len(db.shared.waiting)
 }

@@ -110,15 +110,15 @@ func likePattern(needle string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(needle) + "%"
 }
 
-// How much a TendSearch merges: so many steps of so many pages. A step holds the write lock for a few milliseconds.
+// How much a MergeSearchIndex merges: so many steps of so many pages. A step holds the write lock for a few milliseconds.
 const (
 	mergeSteps = 200
 	mergePages = 16
 )
 
-// TendSearch is the worker's housekeeping: it merges one of SQLite's search indexes in small steps, between which
+// MergeSearchIndex is the worker's housekeeping: it merges one of SQLite's search indexes in small steps, between which
 // others write. PostgreSQL tends its own.
-func (db *DB) TendSearch(ctx context.Context, index string) error {
+func (db *DB) MergeSearchIndex(ctx context.Context, index string) error {
 	if db.IsPostgres() {
 		return nil
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// errand is what somebody wants done in a tx that others may share.
-type errand struct {
+// sharedWork is what somebody wants done in a tx that others may share.
+type sharedWork struct {
 	ctx   context.Context
 	fn    func(ctx context.Context, tx bun.Tx) error
 	after []func()
@@ -17,19 +17,19 @@ type errand struct {
 	tried, done bool
 }
 
-// errands are those whose turn has not come.
-type errands struct {
+// sharedQueue are those whose turn has not come.
+type sharedQueue struct {
 	mu      sync.Mutex
-	waiting []*errand
+	waiting []*sharedWork
 }
 
-func (q *errands) add(e *errand) {
+func (q *sharedQueue) add(e *sharedWork) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waiting = append(q.waiting, e)
 }
 
-func (q *errands) take() []*errand {
+func (q *sharedQueue) take() []*sharedWork {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	all := q.waiting
@@ -50,8 +50,8 @@ func (db *DB) InSharedTx(ctx context.Context, fn func(ctx context.Context, tx bu
 	if db.IsPostgres() {
 		return db.InTx(ctx, fn)
 	}
-	e := &errand{ctx: ctx, fn: fn}
-	db.errands.add(e)
+	e := &sharedWork{ctx: ctx, fn: fn}
+	db.shared.add(e)
 	if err := db.takeTurn(e); err != nil {
 		return err
 	}
@@ -61,12 +61,12 @@ func (db *DB) InSharedTx(ctx context.Context, fn func(ctx context.Context, tx bu
 	return nil
 }
 
-// takeTurn waits until it is e's turn. Whoever comes first does the errands of all that wait; these find theirs done.
-func (db *DB) takeTurn(e *errand) error {
+// takeTurn waits until it is e's turn. Whoever comes first does the work of all that wait; these find theirs done.
+func (db *DB) takeTurn(e *sharedWork) error {
 	db.writing.Lock()
 	defer db.writing.Unlock()
 	if !e.tried {
-		db.doTogether(db.errands.take())
+		db.doTogether(db.shared.take())
 	}
 	if e.done {
 		return nil
@@ -74,7 +74,7 @@ func (db *DB) takeTurn(e *errand) error {
 	return db.RunInTx(e.ctx, nil, e.do)
 }
 
-func (db *DB) doTogether(all []*errand) {
+func (db *DB) doTogether(all []*sharedWork) {
 	for _, e := range all {
 		e.tried = true
 	}
@@ -95,13 +95,13 @@ func (db *DB) doTogether(all []*errand) {
 	}
 }
 
-func (e *errand) do(_ context.Context, tx bun.Tx) error {
+func (e *sharedWork) do(_ context.Context, tx bun.Tx) error {
 	e.after = nil
 	return e.fn(context.WithValue(e.ctx, afterCommitKey{}, &e.after), tx)
 }
 
 // attempt is do, but a panic is an error: it comes again, where it belongs, when e runs alone.
-func (e *errand) attempt(tx bun.Tx) (err error) {
+func (e *sharedWork) attempt(tx bun.Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)

@@ -33,7 +33,7 @@ type DB struct {
 	// writing serialises the tx of this process on SQLite, which has one writer anyway: waiting here is fair, where
 	// SQLite's busy handler polls and lets a waiter starve. Other processes are kept out by busy_timeout.
 	writing sync.Mutex
-	errands errands // of InSharedTx, on SQLite
+	shared  sharedQueue // of InSharedTx, on SQLite
 	outages outages
 }
 

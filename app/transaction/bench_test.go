@@ -27,8 +27,8 @@ func benchService(b *testing.B, db *store.DB) *transaction.Service {
 		b.Fatal(err)
 	}
 	log := audit.New(db, store.System)
-	customers := customer.New(customer.Options{DB: db, Now: store.System, Policy: policy, Audit: log})
-	return transaction.New(transaction.Options{DB: db, Now: store.System, Policy: policy, Audit: log, Customers: customers})
+	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: policy, Audit: log})
+	return transaction.New(transaction.Options{DB: db, Now: store.System, Decider: policy, Audit: log, Customers: customers})
 }
 
 // seeded is one of the specialist users that Seed made: 1 sees a tenth of all transactions, the last one 51.
@@ -120,7 +120,7 @@ func BenchmarkAppoint(b *testing.B) {
 			b.Run("appoint", func(b *testing.B) {
 				demotest.Measure(b, func() error {
 					if err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-						_, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+						_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
 							CustomerID: id, SpecialistID: who.ID, CreatedAt: store.System(), CreatedBy: who.ID,
 						})
 						return err
@@ -128,7 +128,7 @@ func BenchmarkAppoint(b *testing.B) {
 						return err
 					}
 					return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-						_, _, err := assignment.Dismiss(ctx, tx, id, who.ID)
+						_, _, err := assignment.RemoveAdministrator(ctx, tx, id, who.ID)
 						return err
 					})
 				})

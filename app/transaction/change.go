@@ -22,7 +22,7 @@ import (
 	"kontor/policies"
 )
 
-var wantCustomer = customer.Want{Object: policies.Customer, Action: policies.Read}
+var wantCustomer = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read}
 
 // recorded is a form that was found good.
 type recorded struct {
@@ -40,8 +40,8 @@ const maxName = 200
 // ("date.malformed") and responsible ("transaction.responsible_unknown").
 func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.UUID, f Form) (t Transaction, repeated bool, err error) {
 	var submission sql.NullString
-	if f.Submission != "" { // a key of the caller's own, as of customers
-		submission = sql.NullString{String: c.ID.String() + "/" + f.Submission, Valid: true}
+	if f.IdempotencyKey != "" { // a key of the caller's own, as of customers
+		submission = sql.NullString{String: c.ID.String() + "/" + f.IdempotencyKey, Valid: true}
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		t, repeated, err = s.create(ctx, tx, c, customerID, f, submission)
@@ -89,8 +89,8 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 	if err != nil {
 		return t, false, err
 	}
-	if err := s.policy.Require(policies.Request{
-		Roles: c.Roles, Relation: related, Object: policies.Transaction, Kind: r.Kind, Action: policies.Create,
+	if err := s.decider.Require(policies.Request{
+		Roles: c.Roles, Relation: related, Object: policies.ObjectTransaction, Kind: r.Kind, Action: policies.Create,
 	}); err != nil {
 		return t, false, err
 	}
@@ -269,9 +269,9 @@ func (s *Service) customerRenamed(ctx context.Context, tx bun.IDB, cu customer.C
 	return s.refreshSearch(ctx, tx, cu.ID, cu.Name())
 }
 
-// Tend is the worker's housekeeping of the search: transactions that a migration brought along without a search text get
+// MergeSearchIndex is the worker's housekeeping of the search: transactions that a migration brought along without a search text get
 // theirs, and SQLite's index is merged.
-func (s *Service) Tend(ctx context.Context) error {
+func (s *Service) MergeSearchIndex(ctx context.Context) error {
 	for more := true; more; {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 			more, err = s.fillSearch(ctx, tx)
@@ -281,7 +281,7 @@ func (s *Service) Tend(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.db.TendSearch(ctx, "transaction_search")
+	return s.db.MergeSearchIndex(ctx, "transaction_search")
 }
 
 // People are those who are offered as responsible for a customer's transactions: its active administrators and

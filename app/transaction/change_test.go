@@ -21,7 +21,7 @@ func TestCreate(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		got, repeated, err := w.Create(ctx, w.anna, w.customer.ID, Form{
-			Name: "  Einkommensteuer   2025 ", Kind: "tax_return", Due: "2026-12-31", Responsible: w.ben.ID.String(), Submission: "a",
+			Name: "  Einkommensteuer   2025 ", Kind: "tax_return", Due: "2026-12-31", Responsible: w.ben.ID.String(), IdempotencyKey: "a",
 		})
 		if err != nil || repeated {
 			t.Fatal(repeated, err)
@@ -30,7 +30,7 @@ func TestCreate(t *testing.T) {
 			got.Responsible != "Ben Büro" || got.Relation != policies.Administrator || got.Customer.Name != "Kühn, Berta" {
 			t.Errorf("%+v", got)
 		}
-		if again, repeated, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Anders", Submission: "a"}); err != nil || !repeated || again.ID != got.ID {
+		if again, repeated, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Anders", IdempotencyKey: "a"}); err != nil || !repeated || again.ID != got.ID {
 			t.Errorf("sent twice: %v, %v, %v", again.Name, repeated, err)
 		}
 		plain, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Nur ein Name"})
@@ -221,7 +221,7 @@ func TestTendFillsIn(t *testing.T) {
 		if got := w.names(w.anna, Filter{Query: "hausbau"}); len(got) != 0 {
 			t.Fatalf("found without a search text: %v", got)
 		}
-		w.Must(w.Tend(context.Background()))
+		w.Must(w.MergeSearchIndex(context.Background()))
 		for _, q := range []string{"hausbau", "zwergpudel", found.Label()} {
 			if got := w.names(w.anna, Filter{Query: q}); len(got) != 1 {
 				t.Errorf("%s finds %v", q, got)

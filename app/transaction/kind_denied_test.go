@@ -20,7 +20,7 @@ func TestKindDenied(t *testing.T) {
 		if _, err := w.Update(ctx, w.anna, old.ID, old.Version, Form{Name: "Old contract", Kind: "contract"}); err != nil {
 			t.Fatal(err)
 		}
-		w.Must(w.policy.Publish(w.policy.Version()+1, policies.Default+`
+		w.Must(w.decider.Publish(w.decider.Version()+1, policies.Default+`
 p, specialist, *, transaction, tax_return, create, deny
 p, specialist, *, transaction, loan_application, process, deny
 `))

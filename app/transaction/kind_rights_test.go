@@ -16,7 +16,7 @@ import (
 func TestKeepingKinds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		w.Must(w.policy.Publish(w.policy.Version()+1, policies.Default+"\np, specialist, *, template, *, read, allow\n"))
+		w.Must(w.decider.Publish(w.decider.Version()+1, policies.Default+"\np, specialist, *, template, *, read, allow\n"))
 		if read, manage, err := w.MayKeepKinds(w.anna); err != nil || !read || manage {
 			t.Fatalf("may read %v, manage %v, %v", read, manage, err)
 		}

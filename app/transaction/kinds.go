@@ -32,7 +32,7 @@ var ErrKindNotFound = fault.New(fault.NotFound, "kind.not_found")
 
 // kindsFor is the kinds with which the caller may do action, who is this to a transaction or its customer.
 func (s *Service) kindsFor(c account.Caller, r policies.Relation, action policies.Action) (policies.KindSet, error) {
-	scope, err := s.policy.Scope(c.Roles, policies.Transaction, action)
+	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, action)
 	return scope.For(r), err
 }
 
@@ -78,15 +78,15 @@ func (s *Service) choose(ctx context.Context, c account.Caller, related policies
 
 // MayKeepKinds says whether the caller may look at the list of kinds, and whether they may change it.
 func (s *Service) MayKeepKinds(c account.Caller) (read, manage bool, err error) {
-	if read, err = s.policy.Allows(policies.Request{Roles: c.Roles, Object: policies.Template, Action: policies.Read}); err != nil {
+	if read, err = s.decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectTemplate, Action: policies.Read}); err != nil {
 		return false, false, err
 	}
-	manage, err = s.policy.Allows(policies.Request{Roles: c.Roles, Object: policies.Template, Action: policies.Manage})
+	manage, err = s.decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectTemplate, Action: policies.Manage})
 	return read, manage, err
 }
 
 func (s *Service) requireKinds(c account.Caller) error {
-	return s.policy.Require(policies.Request{Roles: c.Roles, Object: policies.Template, Action: policies.Manage})
+	return s.decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectTemplate, Action: policies.Manage})
 }
 
 // AddKind adds a kind at the end of the list, before OtherKind. Errors: policies.ErrForbidden; Invalid at name_en, name_de

@@ -85,7 +85,7 @@ func (s *Service) ownerOf(ctx context.Context, text string) (id uuid.UUID, ok bo
 }
 
 func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Filter) (Page, error) {
-	scope, err := s.policy.Scope(c.Roles, policies.Transaction, policies.Read)
+	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, policies.Read)
 	if err != nil || scope.Nothing() {
 		return Page{}, err
 	}
@@ -142,8 +142,8 @@ type list struct {
 	today, week string
 }
 
-// run is one reading of a list, newest first unless it goes back.
-type run = listing.Run[position]
+// reading is one reading of a list, newest first unless it goes back.
+type reading = listing.Reading[position]
 
 // result is what it found.
 type result = listing.Found[position]
@@ -156,11 +156,11 @@ func (l *list) Decode(cursor string) (position, bool) { return decode(cursor) }
 
 // Find does a run. It walks the range that the list lies in and gathers from the index of what is looked for in turns, each
 // as far as it is likely to lead. The walk goes on where it stopped.
-func (l *list) Find(ctx context.Context, r run) (result, error) {
+func (l *list) Find(ctx context.Context, r reading) (result, error) {
 	var hits []position
 	rest := r // what is still to be walked
 	walk := func(most int) listing.Way[position] {
-		return func(ctx context.Context, _ run) (result, bool, error) {
+		return func(ctx context.Context, _ reading) (result, bool, error) {
 			more, last, err := l.walk(ctx, rest, most)
 			hits = append(hits, more...)
 			rest.From, rest.Limit = last, rest.Limit-len(more)
@@ -168,7 +168,7 @@ func (l *list) Find(ctx context.Context, r run) (result, error) {
 		}
 	}
 	gather := func(most int) listing.Way[position] {
-		return func(ctx context.Context, r run) (result, bool, error) { return l.gather(ctx, r, most) }
+		return func(ctx context.Context, r reading) (result, bool, error) { return l.gather(ctx, r, most) }
 	}
 	if l.candidates() == nil {
 		return listing.Find(ctx, r, l.count, walk(0))

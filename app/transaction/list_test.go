@@ -71,7 +71,7 @@ func TestListFor(t *testing.T) {
 // TestListMasks: a deny for one relation counts for who has two of them, by whatever persons.
 func TestListMasks(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.Must(w.policy.Publish(1, `p, specialist, administrator, transaction, *, create, allow
+		w.Must(w.decider.Publish(1, `p, specialist, administrator, transaction, *, create, allow
 p, specialist, *, customer, *, read, allow
 p, specialist, administrator, transaction, *, read, allow
 p, specialist, processor, transaction, contract, read, allow

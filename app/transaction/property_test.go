@@ -100,7 +100,7 @@ func (c *chance) facts() {
 	for i := range 5 {
 		c.customers = append(c.customers, c.addCustomer(c.anna, fmt.Sprintf("Kunde%d", i)))
 	}
-	c.Must(c.Service.policy.Publish(0, policies.Default))
+	c.Must(c.decider.Publish(0, policies.Default))
 	kinds := append(slices.Clone(policytest.Kinds), policytest.Unnamed)
 	for i := range 60 {
 		if i%4 == 0 {
@@ -142,13 +142,13 @@ func (c *chance) shuffle(n int) {
 			c.appoint(cu, p)
 		case 4:
 			c.InTx(func(_ context.Context, tx bun.Tx) error {
-				_, _, err := assignment.Dismiss(ctx, tx, cu.ID, p.ID)
+				_, _, err := assignment.RemoveAdministrator(ctx, tx, cu.ID, p.ID)
 				return err
 			})
 		case 5:
 			if t.ID != uuid.Nil {
 				c.InTx(func(_ context.Context, tx bun.Tx) error {
-					_, _, err := assignment.Relieve(ctx, tx, t.CustomerID, p.ID, t.ID)
+					_, _, err := assignment.RemoveProcessor(ctx, tx, t.CustomerID, p.ID, t.ID)
 					return err
 				})
 			}
@@ -175,14 +175,14 @@ func (c *chance) policy() {
 	if c.IntN(3) == 0 {
 		for _, r := range policies.Roles {
 			rule := policies.Rule{
-				Role: r, Relation: policies.Anything, Object: policies.Customer, Kind: policies.Anything, Action: policies.Read, Effect: policies.Allow,
+				Role: r, Relation: policies.Anything, Object: policies.ObjectCustomer, Kind: policies.Anything, Action: policies.Read, Effect: policies.Allow,
 			}
 			if !slices.Contains(doc.Rules, rule) {
 				doc.Rules = append(doc.Rules, rule)
 			}
 		}
 	}
-	c.Must(c.Service.policy.Publish(1, doc.String()))
+	c.Must(c.decider.Publish(1, doc.String()))
 }
 
 // compare holds a person's lists against decisions on each transaction.
@@ -216,7 +216,7 @@ func (c *chance) compare(p account.Caller) {
 		got = append(got, t.ID)
 	}
 	if !slices.Equal(got, want) {
-		c.Fatalf("%s with %v lists %d, decisions say %d\n%s", p.Name, p.Roles, len(got), len(want), c.Service.policy.Document())
+		c.Fatalf("%s with %v lists %d, decisions say %d\n%s", p.Name, p.Roles, len(got), len(want), c.decider.Document())
 	}
 	for _, cu := range c.customers {
 		page, err := c.OfCustomer(ctx, p, cu.ID, Filter{})

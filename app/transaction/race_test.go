@@ -40,17 +40,17 @@ func TestAssignWhileCreating(t *testing.T) {
 					try("assign", w.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 						switch i % 4 {
 						case 0:
-							_, err = assignment.Appoint(ctx, tx, assignment.Administrator{
+							_, err = assignment.AddAdministrator(ctx, tx, assignment.Administrator{
 								CustomerID: w.customer.ID, SpecialistID: p.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 							})
 						case 1:
-							_, err = assignment.Entrust(ctx, tx, assignment.Processor{
+							_, err = assignment.AddProcessor(ctx, tx, assignment.Processor{
 								TransactionID: first.ID, SpecialistID: p.ID, CustomerID: w.customer.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 							})
 						case 2:
-							_, _, err = assignment.Dismiss(ctx, tx, w.customer.ID, p.ID)
+							_, _, err = assignment.RemoveAdministrator(ctx, tx, w.customer.ID, p.ID)
 						case 3:
-							_, _, err = assignment.Relieve(ctx, tx, w.customer.ID, p.ID, first.ID)
+							_, _, err = assignment.RemoveProcessor(ctx, tx, w.customer.ID, p.ID, first.ID)
 						}
 						return err
 					}))
@@ -85,10 +85,10 @@ func TestRevokeThenList(t *testing.T) {
 				t.Fatalf("round %d: assigned and not in the list", i)
 			}
 			w.InTx(func(_ context.Context, tx bun.Tx) error {
-				if _, _, err := assignment.Relieve(ctx, tx, w.customer.ID, w.ben.ID, tr.ID); err != nil {
+				if _, _, err := assignment.RemoveProcessor(ctx, tx, w.customer.ID, w.ben.ID, tr.ID); err != nil {
 					return err
 				}
-				_, _, err := assignment.Dismiss(ctx, tx, w.customer.ID, w.clara.ID)
+				_, _, err := assignment.RemoveAdministrator(ctx, tx, w.customer.ID, w.clara.ID)
 				return err
 			})
 			for _, p := range []account.Caller{w.ben, w.clara} {
@@ -113,7 +113,7 @@ func TestSameNameAtOnce(t *testing.T) {
 			for range 4 {
 				wg.Go(func() { _, _, _ = w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Gleich ", i)}) })
 				wg.Go(func() {
-					_, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Einmal ", i), Submission: fmt.Sprint(i)})
+					_, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Einmal ", i), IdempotencyKey: fmt.Sprint(i)})
 					if err != nil {
 						t.Error(err)
 					}

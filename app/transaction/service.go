@@ -16,7 +16,7 @@ import (
 
 // Customers is what this package needs of customer.Service.
 type Customers interface {
-	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w customer.Want) (customer.Customer, error)
+	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w policies.Permission) (customer.Customer, error)
 	Relation(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (policies.Relation, error)
 	AddDependent(p customer.Part, d customer.Dependent)
 	OnRenamed(f customer.Renamed)
@@ -26,7 +26,7 @@ type Customers interface {
 type Options struct {
 	DB        *store.DB
 	Now       store.Clock
-	Policy    *policies.Decider
+	Decider   *policies.Decider
 	Audit     *audit.Log
 	Customers Customers
 	Zone      *time.Location // in which a day ends; nil: UTC
@@ -37,7 +37,7 @@ type Options struct {
 type Service struct {
 	db        *store.DB
 	now       store.Clock
-	policy    *policies.Decider
+	decider   *policies.Decider
 	audit     *audit.Log
 	customers Customers
 	zone      *time.Location
@@ -50,7 +50,7 @@ func New(o Options) *Service {
 		o.Zone = time.UTC
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, policy: o.Policy, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: defaultLimits,
+		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: defaultLimits,
 	}
 	o.Customers.AddDependent(customer.Transactions, s.dependent())
 	o.Customers.OnRenamed(s.customerRenamed)
@@ -83,8 +83,8 @@ func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 
 // Allows says whether the caller may do something with a transaction that was loaded for them.
 func (s *Service) Allows(c account.Caller, t Transaction, action policies.Action) (bool, error) {
-	return s.policy.Allows(policies.Request{
-		Roles: c.Roles, Relation: t.Relation, Object: policies.Transaction, Kind: t.Kind, Action: action,
+	return s.decider.Allows(policies.Request{
+		Roles: c.Roles, Relation: t.Relation, Object: policies.ObjectTransaction, Kind: t.Kind, Action: action,
 	})
 }
 
@@ -95,7 +95,7 @@ func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Tran
 
 // MaySeeAny says whether the policy lets the caller see any transaction at all, of whatever kind and being whatever to it.
 func (s *Service) MaySeeAny(c account.Caller) (bool, error) {
-	scope, err := s.policy.Scope(c.Roles, policies.Transaction, policies.Read)
+	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, policies.Read)
 	return !scope.Nothing(), err
 }
 
@@ -121,7 +121,7 @@ func (s *Service) Logged(c account.Caller, alias string) (store.Condition, error
 // when they may with all. It is for queries about single customers' or few transactions; lists
 // over all are List's. nothing says that no row can fulfil it.
 func (s *Service) Within(c account.Caller, action policies.Action, alias string) (where store.Condition, nothing bool, err error) {
-	scope, err := s.policy.Scope(c.Roles, policies.Transaction, action)
+	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, action)
 	if err != nil || scope.Nothing() {
 		return store.Any(), true, err
 	}

@@ -63,7 +63,7 @@ func (l *list) count(ctx context.Context) (n int, more bool, err error) {
 	if n, ok, err := l.countIndexed(ctx); ok || err != nil {
 		return n, false, err
 	}
-	r, seen := run{Limit: listing.CountCap + 1}, 0
+	r, seen := reading{Limit: listing.CountCap + 1}, 0
 	for batch := l.firstBatch(r); ; batch = min(batch*4, l.limits.batch, max(l.limits.count-seen, 1)) {
 		walked := l.walked(r, batch)
 		if walked == nil {

@@ -17,7 +17,7 @@ import (
 func (l *list) byRelation() bool { return l.customer == uuid.Nil && !l.scope.Unrelated() }
 
 // ordered has a query read the first n rows of a run, by the columns that hold the time and the id.
-func ordered(r run, q *bun.SelectQuery, at, id string, n int) *bun.SelectQuery {
+func ordered(r reading, q *bun.SelectQuery, at, id string, n int) *bun.SelectQuery {
 	o := listing.By(!r.Back, at, id)
 	if r.From == nil {
 		return o.First(q, n)
@@ -26,7 +26,7 @@ func ordered(r run, q *bun.SelectQuery, at, id string, n int) *bun.SelectQuery {
 }
 
 // newest is the order of a run in what was read of it, which has the columns of position.
-func newest(r run, table string) store.Condition {
+func newest(r reading, table string) store.Condition {
 	return listing.By(!r.Back, table+"created_at", table+"id").Sort()
 }
 
@@ -90,7 +90,7 @@ func (l *list) only(index string) string {
 
 // walked are the next rows of the range that the list lies in, in its order: created_at, id, mask; nil when there can be
 // none.
-func (l *list) walked(r run, limit int) store.Condition {
+func (l *list) walked(r reading, limit int) store.Condition {
 	if !l.byRelation() {
 		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, ? AS mask`, l.mask()).TableExpr(l.hinted())
 		if l.customer != uuid.Nil {
@@ -125,7 +125,7 @@ const fewAccesses = 20
 
 // sources are the ranges that together hold what the caller has a relation to: one for each person whose assignments
 // count, one for each customer to which they have an access.
-func (l *list) sources(r run, limit int) (all []*bun.SelectQuery) {
+func (l *list) sources(r reading, limit int) (all []*bun.SelectQuery) {
 	if l.scope.Matters()&(policies.Administrator|policies.Processor) != 0 {
 		for _, person := range l.caller.Persons() {
 			q := l.db.NewSelect().ColumnExpr(`v.created_at, v.transaction_id AS id, v.relmask AS mask`).
@@ -167,7 +167,7 @@ type step struct {
 }
 
 // step reads the next part of a walk.
-func (l *list) step(ctx context.Context, r run, batch int) (st step, err error) {
+func (l *list) step(ctx context.Context, r reading, batch int) (st step, err error) {
 	walked := l.walked(r, batch)
 	if walked == nil {
 		return step{}, nil
@@ -204,7 +204,7 @@ func (l *list) step(ctx context.Context, r run, batch int) (st step, err error) 
 }
 
 // firstBatch is how many rows a walk looks at first: of an unfiltered list hardly more than it shows.
-func (l *list) firstBatch(r run) int {
+func (l *list) firstBatch(r reading) int {
 	if l.search || l.filter.Narrow() {
 		return max(r.Limit, min(l.limits.first, l.limits.batch))
 	}
@@ -217,7 +217,7 @@ const promising = 5
 
 // walk reads a list along its range until the page is full, the range is at its end, or about most rows were looked at
 // (0: however many; more where it is promising). last is the row at which to go on, nil when there is no need to.
-func (l *list) walk(ctx context.Context, r run, most int) (hits []position, last *position, err error) {
+func (l *list) walk(ctx context.Context, r reading, most int) (hits []position, last *position, err error) {
 	want, seen, batch := r.Limit, 0, l.firstBatch(r)
 	for {
 		part := r
@@ -270,7 +270,7 @@ func (l *list) candidates() *bun.SelectQuery {
 
 // gather reads a page from all that an index offers, and counts it; done=false when that is most or more: then nobody asks
 // who may see which of them.
-func (l *list) gather(ctx context.Context, r run, most int) (f result, done bool, err error) {
+func (l *list) gather(ctx context.Context, r reading, most int) (f result, done bool, err error) {
 	candidates := l.candidates().ColumnExpr(`t.created_at, t.id, t.customer_id, t.kind`).Limit(int64(most))
 	page := ordered(r, l.db.NewSelect().ColumnExpr(`created_at, id`).TableExpr(`hits`), "created_at", "id", r.Limit)
 	var rows []struct {

@@ -113,7 +113,7 @@ type Person struct {
 // Form is what people record: fields name, kind, due, responsible.
 type Form struct {
 	Name, Kind, Due, Responsible string // Responsible: the id of a specialist user, or ""
-	Submission                   string // the form's once-only key; a second Create with it returns the first's transaction
+	IdempotencyKey               string // the form's once-only key; a second Create with it returns the first's transaction
 }
 
 // FormOf fills a form with what is recorded.

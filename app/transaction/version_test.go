@@ -58,7 +58,7 @@ func TestSubmissionsApart(t *testing.T) {
 			name     string
 			repeated bool
 		}{{w.anna, "Anna's", false}, {w.ben, "Ben's", false}, {w.anna, "Anna's again", true}, {w.ben, "Ben's again", true}} {
-			got, repeated, err := w.Create(ctx, c.by, w.customer.ID, Form{Name: c.name, Submission: "the same"})
+			got, repeated, err := w.Create(ctx, c.by, w.customer.ID, Form{Name: c.name, IdempotencyKey: "the same"})
 			if err != nil || repeated != c.repeated {
 				t.Errorf("%s: repeated %v, %v", c.name, repeated, err)
 			}

@@ -40,9 +40,9 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, testNow)}
 	w.Step = time.Millisecond // no two things are of the same moment unless a test wants it
-	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post})
+	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post})
 	access.New(access.Options{DB: db, Now: w.Now, Customers: w.customers, Accounts: w.Accounts, Courier: w.Post, Approvals: w.Approvals})
-	w.Service = New(Options{DB: db, Now: w.Now, Policy: w.Policy, Audit: w.Audit, Customers: w.customers})
+	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Customers: w.customers})
 	w.anna = w.Person("Anna Amt", true, policies.Specialist)
 	w.ben = w.Person("Ben Büro", true, policies.Specialist)
 	w.clara = w.Person("Clara Cron", true, policies.Specialist)
@@ -75,7 +75,7 @@ func (w *world) create(by account.Caller, cu customer.Customer, name string) Tra
 func (w *world) entrust(t Transaction, c account.Caller) {
 	w.Helper()
 	w.InTx(func(ctx context.Context, tx bun.Tx) error {
-		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 			TransactionID: t.ID, SpecialistID: c.ID, CustomerID: t.CustomerID, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 		})
 		return err
@@ -85,7 +85,7 @@ func (w *world) entrust(t Transaction, c account.Caller) {
 func (w *world) appoint(cu customer.Customer, c account.Caller) {
 	w.Helper()
 	w.InTx(func(ctx context.Context, tx bun.Tx) error {
-		_, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+		_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
 			CustomerID: cu.ID, SpecialistID: c.ID, CreatedAt: w.Now(), CreatedBy: w.anna.ID,
 		})
 		return err

@@ -166,7 +166,7 @@ p, auditor, *, policy, *, read, deny`, ""},
 
 func (a *acts) policy(x actor) {
 	s, ctx := a.f.s, a.f.ctx
-	if ok, err := s.Policy.Allows(policies.Request{Roles: x.caller.Roles, Object: policies.Policy, Action: policies.Manage}); err != nil || !ok {
+	if ok, err := s.Decider.Allows(policies.Request{Roles: x.caller.Roles, Object: policies.ObjectPolicy, Action: policies.Manage}); err != nil || !ok {
 		return
 	}
 	d, err := s.Policies.Draft(ctx, x.caller)

@@ -145,7 +145,7 @@ func (f *firm) adopt() {
 		Text    string
 	}
 	f.must(f.s.DB.NewRaw("SELECT version, text FROM policy_version ORDER BY version DESC LIMIT 1").Scan(f.ctx, &v))
-	if key := fmt.Sprint(v.Version, v.Text); key != f.adopted || f.s.Policy.Version() != v.Version {
+	if key := fmt.Sprint(v.Version, v.Text); key != f.adopted || f.s.Decider.Version() != v.Version {
 		d, known := f.deciders[v.Text]
 		if !known {
 			var err error
@@ -153,7 +153,7 @@ func (f *firm) adopt() {
 			f.must(err)
 			f.deciders[v.Text] = d
 		}
-		f.s.Policy.Adopt(v.Version, d)
+		f.s.Decider.Adopt(v.Version, d)
 		f.adopted = key
 	}
 }
@@ -200,7 +200,7 @@ func (f *firm) caller(id uuid.UUID) (c account.Caller, ok bool) {
 	f.exec(`INSERT INTO session (id_hash, account_id, created_at, last_seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, '', '')
 		ON CONFLICT (id_hash) DO UPDATE SET last_seen_at = EXCLUDED.last_seen_at, expires_at = EXCLUDED.expires_at`,
 		secret.HashToken(token), id, f.now, f.now, f.now.Add(time.Hour))
-	signed, err := f.s.Accounts.Glance(f.ctx, token)
+	signed, err := f.s.Accounts.AuthenticateInBackground(f.ctx, token)
 	f.must(err)
 	if signed == nil || signed.Account.PasswordHash == "" {
 		return account.Caller{}, false

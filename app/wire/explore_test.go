@@ -340,7 +340,7 @@ func (s *search) wantTexts(v view, path []string) {
 // excused says whether a right may be reached here, since what leads to it has waited where nobody could agree.
 func (s *search) excused(v view, right string) bool {
 	at, _, _ := strings.Cut(right, " ")
-	if (s.old || s.of.pair == given) && (at == "K" || at == "L" || at == string(policies.Template)) {
+	if (s.old || s.of.pair == given) && (at == "K" || at == "L" || at == string(policies.ObjectTemplate)) {
 		return true
 	}
 	if s.of.silent {

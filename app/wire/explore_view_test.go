@@ -13,7 +13,6 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/approval"
-	"kontor/app/customer"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -148,16 +147,16 @@ func (v view) waiting(now time.Time) (list []approval.Approval) {
 
 // --- rights -------------------------------------------------------------------------------------------------------
 
-var wants = func() (list []customer.Want) {
-	for _, o := range []policies.Object{policies.Customer, policies.AccessObject, policies.Authorisation} {
+var wants = func() (list []policies.Permission) {
+	for _, o := range []policies.Object{policies.ObjectCustomer, policies.ObjectAccess, policies.ObjectAuthorisation} {
 		for _, a := range policies.Objects[o] {
-			list = append(list, customer.Want{Object: o, Action: a})
+			list = append(list, policies.Permission{Object: o, Action: a})
 		}
 	}
 	return list
 }()
 
-var readCustomer = customer.Want{Object: policies.Customer, Action: policies.Read}
+var readCustomer = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read}
 
 // rights is everything that the attacker can do by anybody's hands, in general and at K and L, by what the services
 // themselves decide with. What they do at customers that they made is theirs.
@@ -170,16 +169,16 @@ func (f *firm) rights(v view) map[string]bool {
 			out["role "+string(r)] = true
 		}
 		for object, actions := range policies.Objects {
-			if _, related := policies.Related[object]; related && object != policies.Customer {
+			if _, related := policies.Related[object]; related && object != policies.ObjectCustomer {
 				continue
 			}
 			for _, action := range actions {
 				kinds := []string{""}
-				if object == policies.Customer {
+				if object == policies.ObjectCustomer {
 					kinds = policies.Kinds[object]
 				}
 				for _, kind := range kinds {
-					ok, err := f.s.Policy.Allows(policies.Request{Roles: c.Roles, Object: object, Kind: kind, Action: action})
+					ok, err := f.s.Decider.Allows(policies.Request{Roles: c.Roles, Object: object, Kind: kind, Action: action})
 					f.must(err)
 					if ok {
 						out[strings.TrimSpace(fmt.Sprintln(object, action, kind))] = true
@@ -210,10 +209,10 @@ func (f *firm) rightsAt(out map[string]bool, c account.Caller, at place) {
 	relation, err := f.s.Customers.Relation(f.ctx, f.s.DB, c, at.id)
 	f.must(err)
 	for _, q := range []policies.Request{
-		{Object: policies.Portal, Action: policies.Read}, {Object: policies.Transaction, Action: policies.Create, Kind: f.kindOf()},
+		{Object: policies.ObjectPortal, Action: policies.Read}, {Object: policies.ObjectTransaction, Action: policies.Create, Kind: f.kindOf()},
 	} {
 		q.Roles, q.Relation = c.Roles, relation
-		ok, err := f.s.Policy.Allows(q)
+		ok, err := f.s.Decider.Allows(q)
 		f.must(err)
 		if ok {
 			note(q.Object, q.Action)

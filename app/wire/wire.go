@@ -57,7 +57,7 @@ type Services struct {
 	DB        *store.DB
 	Now       store.Clock
 	Key       secret.Key
-	Policy    *policies.Decider
+	Decider   *policies.Decider
 	Audit     *audit.Log
 	Approvals *approval.Service
 	Courier   *courier.Service
@@ -208,7 +208,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	if s.Key, err = secret.NewKey(c.SecretKey, c.Previous...); err != nil {
 		return err
 	}
-	if s.Policy, err = policies.New(policies.Default); err != nil {
+	if s.Decider, err = policies.New(policies.Default); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
 	base, err := url.Parse(c.BaseURL)
@@ -240,34 +240,34 @@ func (s *Services) build(tune []Tune) (err error) {
 		Firm: c.FirmName, Locale: c.Locale,
 	})
 	s.Accounts = account.New(account.Options{
-		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL,
+		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL,
 		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
 	s.stopAudit = s.Audit.Keep(s.Log)
 	s.Customers = customer.New(customer.Options{
-		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Courier: s.Courier, Accounts: s.Accounts, Reminder: c.Reminder,
+		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Courier: s.Courier, Accounts: s.Accounts, Reminder: c.Reminder,
 		Erasures: s.Erasures, Jobs: s.Jobs,
 	})
 	s.Accesses = access.New(access.Options{
-		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Customers: s.Customers, Accounts: s.Accounts,
+		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Customers: s.Customers, Accounts: s.Accounts,
 		Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL, Firm: c.FirmName,
 	})
 	s.Transactions = transaction.New(transaction.Options{
-		DB: s.DB, Now: s.Now, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
+		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
 	})
 	s.Authorisations = authorisation.New(authorisation.Options{
-		DB: s.DB, Now: s.Now, Key: s.Key, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
+		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals, Erasures: s.Erasures, Log: s.Log,
 	})
 	s.Handovers = handover.New(handover.Options{
-		DB: s.DB, Now: s.Now, Zone: c.Zone, Policy: s.Policy, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
+		DB: s.DB, Now: s.Now, Zone: c.Zone, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
 		Accounts: s.Accounts, Approvals: s.Approvals, Jobs: s.Jobs,
 	})
 	s.Policies = policy.New(policy.Options{
-		DB: s.DB, Now: s.Now, Decider: s.Policy, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
+		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
 	})
 	s.Attention = attention.New(attention.Options{
-		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Policy: s.Policy, Customers: s.Customers, Accesses: s.Accesses,
+		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Decider: s.Decider, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions, Offers: s.Policies, Approvals: s.Approvals, Deputies: s.Handovers, Courier: s.Courier,
 		Queue: s.Queue, NoWorker: func() time.Time { return s.Processes.Finding().NoWorker },
 	})
@@ -329,7 +329,7 @@ func (s *Services) Loop() *loop.Loop {
 	return loop.New(s.Queue, loop.Options{
 		Outbox: s.Courier, Deliverer: s.Courier, Jobs: s.Jobs, Log: s.Log, Now: s.Now,
 		Periodic: []loop.Periodic{
-			{Name: "try what waits for mail server and gateway", Every: courier.TendEvery, Run: s.Courier.Tend},
+			{Name: "try what waits for mail server and gateway", Every: courier.RetryChannelsEvery, Run: s.Courier.RetryChannels},
 			{Name: "ask what became of SMS", Every: courier.AskEvery, Run: s.Courier.AskStatuses},
 			{Name: "take up what a version without jobs began", Every: time.Minute, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.Adopt(ctx), s.Handovers.Adopt(ctx))
@@ -339,7 +339,7 @@ func (s *Services) Loop() *loop.Loop {
 				return s.Customers.ContinueDetails(ctx, detailChunk)
 			}},
 			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
-				return errors.Join(s.Customers.Tend(ctx), s.Transactions.Tend(ctx))
+				return errors.Join(s.Customers.MergeSearchIndex(ctx), s.Transactions.MergeSearchIndex(ctx))
 			}},
 			{Name: "end what waits for a second person", Every: 2 * time.Second, Run: s.Approvals.Tick},
 			{Name: "forget who made whom long ago", Every: time.Hour, Run: s.Approvals.CleanUp},

@@ -35,7 +35,7 @@ func Random(r *rand.Rand) policies.Document {
 			rule.Relation = []string{"administrator", "processor", "access"}[r.IntN(3)]
 		}
 		switch kinds := policies.Kinds[o]; {
-		case o == policies.Transaction && r.IntN(2) == 0:
+		case o == policies.ObjectTransaction && r.IntN(2) == 0:
 			rule.Kind = Kinds[r.IntN(len(Kinds))]
 		case len(kinds) > 0 && r.IntN(2) == 0:
 			rule.Kind = kinds[r.IntN(len(kinds))]
@@ -59,7 +59,7 @@ func Random(r *rand.Rand) policies.Document {
 // Object is one of the objects, every other time a transaction.
 func Object(r *rand.Rand) policies.Object {
 	if r.IntN(2) == 0 {
-		return policies.Transaction
+		return policies.ObjectTransaction
 	}
 	return policies.ObjectList[r.IntN(len(policies.ObjectList))]
 }

@@ -138,7 +138,7 @@ func TestBackAtOnce(t *testing.T) {
 		}
 		h.post(t, n)
 		stop := start(t, New(q, Options{Outbox: h.courier, Deliverer: h.courier, Periodic: []Periodic{
-			{Name: "tend", Every: 50 * time.Millisecond, Run: h.courier.Tend},
+			{Name: "tend", Every: 50 * time.Millisecond, Run: h.courier.RetryChannels},
 		}}))
 		defer stop()
 		await.True(t, "refused once each", func() bool {

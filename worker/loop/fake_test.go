@@ -81,7 +81,7 @@ func (o *outbox) Claim(_ context.Context, limit int, lease time.Duration, channe
 		if len(got) < limit && slices.Contains(channels, m.Channel) && !m.settled && !m.relayAt.After(o.now()) {
 			m.relayAt = o.now().Add(lease)
 			t := m.Ticket
-			t.Attempt, t.Due = m.attempts, !m.nextAt.After(o.now())
+			t.Attempt, t.AtOnce = m.attempts, !m.nextAt.After(o.now())
 			got = append(got, t)
 		}
 	}

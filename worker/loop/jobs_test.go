@@ -334,8 +334,8 @@ func TestJobTask(t *testing.T) {
 	}{
 		"over":     {job.Outcome{}, nil, nil},
 		"given up": {job.Outcome{}, errors.New("anna@example.org"), nil},
-		"waits":    {job.Outcome{Again: true, After: time.Minute, Why: "early"}, nil, later{after: time.Minute, why: "early", waits: true}},
-		"failed":   {job.Outcome{Again: true, After: time.Second, Why: "internal", Failed: true}, errors.New("anna@example.org"), later{after: time.Second, why: "internal"}},
+		"waits":    {job.Outcome{Again: true, After: time.Minute, Why: "early"}, nil, retryLater{after: time.Minute, why: "early", waits: true}},
+		"failed":   {job.Outcome{Again: true, After: time.Second, Why: "internal", Failed: true}, errors.New("anna@example.org"), retryLater{after: time.Second, why: "internal"}},
 	} {
 		r := &turns{outcome: c.outcome, err: c.err}
 		if err := runJob(t.Context(), t.Context(), r, task); err != c.want || r.got != id {

@@ -28,7 +28,7 @@ type ticket struct {
 	id       uuid.UUID
 	typename string
 	payload  payload
-	due      bool // it waits for no later time: a task that does is to run now
+	atOnce   bool // it waits for no later time: a task that does is to run now
 }
 
 func messagesOf(outbox Outbox, c courier.Channel) source {
@@ -51,7 +51,7 @@ func messageTicket(t courier.Ticket) ticket {
 	if t.Channel == courier.SMS {
 		typename = taskSMS
 	}
-	return ticket{t.MessageID, typename, messagePayload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt}, t.Due}
+	return ticket{t.MessageID, typename, messagePayload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt}, t.AtOnce}
 }
 
 func jobsOf(jobs Jobs) source {
@@ -60,7 +60,7 @@ func jobsOf(jobs Jobs) source {
 			claimed, err := jobs.Claim(ctx, limit, lease)
 			tickets := make([]ticket, len(claimed))
 			for i, t := range claimed {
-				tickets[i] = ticket{t.ID, taskJob, jobPayload{Job: t.ID}, t.Due}
+				tickets[i] = ticket{t.ID, taskJob, jobPayload{Job: t.ID}, t.AtOnce}
 			}
 			return tickets, err
 		},
@@ -282,7 +282,7 @@ func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t ticket) err
 		return nil
 	case err != nil:
 		return err
-	case t.due && (info.State == asynq.TaskStateRetry || info.State == asynq.TaskStateScheduled):
+	case t.atOnce && (info.State == asynq.TaskStateRetry || info.State == asynq.TaskStateScheduled):
 		return r.wake(queue, id)
 	case info.State != asynq.TaskStateArchived && info.State != asynq.TaskStateCompleted:
 		return nil

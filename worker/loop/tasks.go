@@ -125,25 +125,25 @@ func readJob(body []byte) (p jobPayload, err error) {
 	return p, nil
 }
 
-// later is the error by which a task asks Asynq for another go. Its text is what the queue's page shows, and is kept
+// retryLater is the error by which a task asks Asynq for another go. Its text is what the queue's page shows, and is kept
 // in Redis: nothing personal.
-type later struct {
+type retryLater struct {
 	after time.Duration
 	why   string
 	waits bool // nothing failed: the time has not come, or the other side asks for patience
 }
 
-func (e later) Error() string { return e.why }
+func (e retryLater) Error() string { return e.why }
 
 // isFailure is Asynq's IsFailure: a task that only waits counts neither as processed nor as failed.
 func isFailure(err error) bool {
-	var l later
+	var l retryLater
 	return err != nil && (!errors.As(err, &l) || !l.waits)
 }
 
 // retryDelay is Asynq's RetryDelayFunc. An expired lease (the worker died, or lost Redis for long) runs at once.
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
-	var l later
+	var l retryLater
 	switch {
 	case errors.As(err, &l):
 		return max(l.after, 0)
@@ -185,7 +185,7 @@ func runJob(ctx, turn context.Context, jobs Jobs, t *asynq.Task) error {
 	}
 	outcome, _ := jobs.Run(ctx, p.Job, turn.Done()) // which logs its errors
 	if outcome.Again && !p.Again {
-		return later{after: outcome.After, why: outcome.Why, waits: !outcome.Failed}
+		return retryLater{after: outcome.After, why: outcome.Why, waits: !outcome.Failed}
 	}
 	return nil
 }
@@ -217,18 +217,18 @@ func (h handler) deliver(ctx context.Context, t courier.Ticket) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error("delivering a message panicked", "message", t.MessageID, "panic", p, "stack", string(debug.Stack()))
-			err = later{after: afterPanic, why: "panic"}
+			err = retryLater{after: afterPanic, why: "panic"}
 		}
 	}()
 	verdict, err := h.deliverer.Deliver(ctx, t)
 	switch {
 	case store.Outage(err) != nil: // the store logs it, once
-		return later{after: afterDatabase, why: "database"}
+		return retryLater{after: afterDatabase, why: "database"}
 	case err != nil:
 		h.log.Error("a message could not be looked up or settled", "message", t.MessageID, "error", err)
-		return later{after: afterDatabase, why: "database"}
+		return retryLater{after: afterDatabase, why: "database"}
 	case verdict.Retry:
-		return later{after: verdict.After, why: verdict.Why, waits: !verdict.Refused}
+		return retryLater{after: verdict.After, why: verdict.Why, waits: !verdict.Refused}
 	}
 	return nil
 }

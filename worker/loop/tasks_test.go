@@ -138,9 +138,9 @@ func TestIsFailure(t *testing.T) {
 		want bool
 	}{
 		"done":            {nil, false},
-		"waits":           {later{after: time.Minute, why: "early", waits: true}, false},
-		"waits, wrapped":  {fmt.Errorf("run: %w", later{waits: true}), false},
-		"refused":         {later{after: time.Minute, why: "credit"}, true},
+		"waits":           {retryLater{after: time.Minute, why: "early", waits: true}, false},
+		"waits, wrapped":  {fmt.Errorf("run: %w", retryLater{waits: true}), false},
+		"refused":         {retryLater{after: time.Minute, why: "credit"}, true},
 		"lease expired":   {asynq.ErrLeaseExpired, true},
 		"not one of ours": {errors.New("decode task"), true},
 	} {

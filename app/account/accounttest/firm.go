@@ -74,7 +74,7 @@ func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.
 	tb.Cleanup(func() { _ = f.Post.Close() })
 	f.Approvals = approval.New(approval.Options{DB: db, Now: f.Now, Audit: f.Audit, Courier: f.Post})
 	f.Accounts = account.New(account.Options{
-		DB: db, Now: f.Now, Key: f.Key, Policy: f.Policy, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
+		DB: db, Now: f.Now, Key: f.Key, Decider: f.Policy, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
 		BaseURL: BaseURL, Firm: FirmName, Hashing: Quick,
 	})
 	return f

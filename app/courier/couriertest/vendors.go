@@ -45,7 +45,7 @@ func (p *VendorPeer) Here(setting string) string {
 }
 
 // Taken are the SMS that were accepted.
-func (p *VendorPeer) Taken() []ReceivedSMS {
+func (p *VendorPeer) Accepted() []ReceivedSMS {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]ReceivedSMS(nil), p.taken...)
@@ -148,7 +148,7 @@ func NewTwilio(tb testing.TB) *VendorPeer {
 			no(http.StatusBadRequest, 21408, "Permission to send an SMS has not been enabled for the region: "+f.Get("Body"))
 		default:
 			p.take(to, f.Get("Body"), "", "SM%032x")
-			say(w, http.StatusCreated, message(p.Taken()[len(p.Taken())-1], "queued"))
+			say(w, http.StatusCreated, message(p.Accepted()[len(p.Accepted())-1], "queued"))
 		}
 	})
 }
@@ -178,7 +178,7 @@ func NewVonage(tb testing.TB) *VendorPeer {
 			no("9", "Quota Exceeded - rejected: "+f.Get("text"))
 		default:
 			p.take(to, f.Get("text"), f.Get("client-ref"), "0C%014X")
-			m := p.Taken()[len(p.Taken())-1]
+			m := p.Accepted()[len(p.Accepted())-1]
 			say(w, http.StatusOK, map[string]any{"message-count": "1", "messages": []any{map[string]any{
 				"to": to, "message-id": m.ProviderID, "status": "0", "remaining-balance": "3.14", "message-price": "0.03", "network": "26201",
 			}}})
@@ -229,7 +229,7 @@ func NewMessageBird(tb testing.TB) *VendorPeer {
 			no(http.StatusUnprocessableEntity, 25, "Not enough balance: "+in.Body)
 		default:
 			p.take(in.Recipients[0].String(), in.Body, in.Reference, "%032x")
-			say(w, http.StatusCreated, message(p.Taken()[len(p.Taken())-1], "sent"))
+			say(w, http.StatusCreated, message(p.Accepted()[len(p.Accepted())-1], "sent"))
 		}
 	})
 }

@@ -75,12 +75,12 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	}
 	p.Heading = headingOf(p.Status)
 	v := kit.View{
-		Page: "shell/problem", Fragment: "shell/problem", Status: p.Status, Door: s.AtDoor(c),
+		Page: "shell/problem", Fragment: "shell/problem", Status: p.Status, SingleColumn: s.AtDoor(c),
 		Title: s.ErrorTitle(c, s.Say(c, p.Heading)), Data: p,
 	}
 	if rerr := s.Render(c, v); rerr != nil {
 		// The database may be what is broken: the frame asks it too. A door page asks nothing.
-		v.Door = true
+		v.SingleColumn = true
 		kit.SetSigned(c, nil)
 		if rerr = s.Render(c, v); rerr != nil {
 			s.Log.Error("error page failed", "request", p.RequestID, "error", rerr)

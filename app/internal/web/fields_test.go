@@ -85,7 +85,7 @@ func checkFields(t *testing.T, typ customer.Type, locale string) {
 	late.want(t, http.StatusConflict)
 	conflicts := late.doc(t)
 	for _, f := range customer.FieldsOf(typ) {
-		old, now := words.Said(f.Name, fieldValue(f, 0)), words.Said(f.Name, fieldValue(f, 1))
+		old, now := words.InWords(f.Name, fieldValue(f, 0)), words.InWords(f.Name, fieldValue(f, 1))
 		log.want(t, http.StatusOK, label(f)+": "+old+" → "+now)
 		choice := conflicts.Find(".conflicts #keep-" + f.Name)
 		if got := choice.Find("legend").Text(); got != label(f) {
@@ -103,7 +103,7 @@ func checkFields(t *testing.T, typ customer.Type, locale string) {
 	var got, want []string
 	facts.Find("dt, dd").Each(func(_ int, s *goquery.Selection) { got = append(got, s.Text()) })
 	for _, f := range customer.FieldsOf(typ) {
-		want = append(want, label(f), words.Said(f.Name, fieldValue(f, 1)))
+		want = append(want, label(f), words.InWords(f.Name, fieldValue(f, 1)))
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("who may only read finds %q, want %q", got, want)

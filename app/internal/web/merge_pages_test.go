@@ -92,7 +92,7 @@ func TestTwoEdit(t *testing.T) {
 			w.specialist("ben@kanzlei.example")
 			clara := w.specialist("clara@kanzlei.example", policies.FirmRoles[1:]...)
 			must(t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
-				_, err := assignment.Appoint(ctx, tx, assignment.Administrator{CustomerID: w.customer, SpecialistID: clara.ID, CreatedAt: w.clock.now(), CreatedBy: clara.ID})
+				_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: w.customer, SpecialistID: clara.ID, CreatedAt: w.clock.now(), CreatedBy: clara.ID})
 				return err
 			}))
 			anna, claraThere := w.signedIn(), w.browser().signIn("clara@kanzlei.example", strong)

@@ -16,7 +16,7 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	if token := c.Cookies(s.SessionCookie()); token != "" && !forNobody(c.Path()) {
 		authenticate := s.accounts.Authenticate
 		if kit.AsksAgain(c) { // a page left open is nobody at work: the session must be able to fall idle (S19)
-			authenticate = s.accounts.Glance
+			authenticate = s.accounts.AuthenticateInBackground
 		}
 		p, err := authenticate(s.Ctx(c), token)
 		if err != nil {

@@ -116,7 +116,7 @@ func (w *world) furnish() things {
 func (w *world) transaction(name string) transaction.Transaction {
 	w.t.Helper()
 	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
-		_, err := assignment.Appoint(ctx, tx, assignment.Administrator{
+		_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
 			CustomerID: w.customer, SpecialistID: w.admin.ID, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
 		})
 		return err
@@ -130,7 +130,7 @@ func (w *world) transaction(name string) transaction.Transaction {
 func (w *world) entrust(id, specialist uuid.UUID) {
 	w.t.Helper()
 	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
-		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 			TransactionID: id, SpecialistID: specialist, CustomerID: w.customer, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
 		})
 		return err

@@ -41,7 +41,7 @@ func (w *world) taxReturn(processor account.Caller) uuid.UUID {
 		if err := assignment.Added(ctx, tx, w.customer, id); err != nil {
 			return err
 		}
-		_, err := assignment.Entrust(ctx, tx, assignment.Processor{
+		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 			TransactionID: id, SpecialistID: processor.ID, CustomerID: w.customer, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
 		})
 		return err

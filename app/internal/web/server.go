@@ -56,7 +56,7 @@ type Options struct {
 	Courier        *courier.Service
 	Jobs           *job.Service
 	Audit          *audit.Log
-	Policy         *policies.Decider
+	Decider        *policies.Decider
 	Queue          operation.Queue
 
 	Pages, Static, Locales fs.FS // of package views
@@ -120,7 +120,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.Kit, err = kit.New(kit.Options{
 		Pages: o.Pages, Locales: o.Locales, Static: files, Logo: static.LogoOf(o.Logo, files),
-		Policy: o.Policy, Audit: o.Audit, Clients: client.New(o.Proxies, o.Forwarded, o.Log), Key: o.Key, Now: o.Now, Log: o.Log,
+		Decider: o.Decider, Audit: o.Audit, Clients: client.New(o.Proxies, o.Forwarded, o.Log), Key: o.Key, Now: o.Now, Log: o.Log,
 		BaseURL: base, Firm: o.Firm, Links: o.FirmLinks, Locale: o.Locale, Zone: o.Zone, Undelivered: o.Undelivered,
 	})
 	if err != nil {

@@ -178,23 +178,23 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	people := account.New(account.Options{
 		Hashing:   accounttest.Quick,
 		Approvals: approvals,
-		DB:        db, Now: c.now, Key: key, Policy: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
+		DB:        db, Now: c.now, Key: key, Decider: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
 	jobs := job.New(job.Options{DB: db, Now: c.now, Audit: log})
 	jobs.Handle(dream, job.Handler{
 		Step:   func(context.Context, job.Job) (job.Progress, error) { return job.Progress{Finished: true}, nil },
 		Cancel: func(context.Context, bun.Tx, job.Job) error { return nil },
 	})
-	customers := customer.New(customer.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Courier: post, Accounts: people, Jobs: jobs})
+	customers := customer.New(customer.Options{DB: db, Now: c.now, Decider: policy, Audit: log, Courier: post, Accounts: people, Jobs: jobs})
 	accesses := access.New(access.Options{
 		Approvals: approvals,
-		DB:        db, Now: c.now, Key: key, Policy: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
+		DB:        db, Now: c.now, Key: key, Decider: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
 		BaseURL: baseURL, Firm: "Kanzlei Berg",
 	})
-	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Policy: policy, Audit: log, Customers: customers})
+	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Decider: policy, Audit: log, Customers: customers})
 	handovers := handover.New(handover.Options{
 		Accounts: people, Approvals: approvals,
-		DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Audit: log, Customers: customers, Transactions: transactions, Jobs: jobs,
+		DB: db, Now: c.now, Zone: time.UTC, Decider: policy, Audit: log, Customers: customers, Transactions: transactions, Jobs: jobs,
 	})
 	policyService := policykeeping.New(policykeeping.Options{
 		Approvals: approvals,
@@ -208,16 +208,16 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	}
 	authorisations := authorisation.New(authorisation.Options{
 		Accounts: people, Approvals: approvals,
-		DB: db, Now: c.now, Key: key, Policy: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
+		DB: db, Now: c.now, Key: key, Decider: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
 	})
 	o := Options{
 		Approvals: approvals,
-		Accounts:  people, Customers: customers, Accesses: accesses, Courier: post, Jobs: jobs, Audit: log, Policy: policy, Queue: w.tasks,
+		Accounts:  people, Customers: customers, Accesses: accesses, Courier: post, Jobs: jobs, Audit: log, Decider: policy, Queue: w.tasks,
 		Transactions:   transactions,
 		Authorisations: authorisations,
 		Handovers:      handovers,
 		Attention: attention.New(attention.Options{
-			DB: db, Now: c.now, Zone: time.UTC, Policy: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+			DB: db, Now: c.now, Zone: time.UTC, Decider: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
 			Offers:  policyService,
 			Courier: post, Approvals: approvals, Deputies: handovers, Queue: w.tasks, NoWorker: func() time.Time { return w.noWorker },
 		}),

@@ -163,7 +163,7 @@ func (s *Screens) createAccess(c *fiber.Ctx) error {
 		return err
 	}
 	f := kit.ReadForm(c, accessFields...)
-	a, err := s.accesses.Create(s.Ctx(c), s.Caller(c), cu.ID, readAccess(f), f.Submission)
+	a, err := s.accesses.Create(s.Ctx(c), s.Caller(c), cu.ID, readAccess(f), f.IdempotencyKey)
 	if err != nil {
 		if status, ok := s.Complain(c, f, err); ok {
 			return s.renderAccessForm(c, accessForm{Customer: cu, Form: f}, status)

@@ -72,7 +72,7 @@ func (s *Screens) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "account/index", Title: title, Door: s.AtDoor(c), Wide: true, Status: status, Data: d})
+	return s.Render(c, kit.View{Page: "account/index", Title: title, SingleColumn: s.AtDoor(c), Wide: true, Status: status, Data: d})
 }
 
 func onOff(on bool) string {
@@ -154,7 +154,7 @@ func (s *Screens) endOwnSession(c *fiber.Ctx) error {
 // showConfirmEmail changes nothing: mail scanners open links too. The page's button confirms.
 func (s *Screens) showConfirmEmail(c *fiber.Ctx) error {
 	s.UseLocale(c, s.accounts.EmailLinkLocale(s.Ctx(c), c.Params("token")))
-	return s.Render(c, kit.View{Page: "account/confirm_email", Title: s.Say(c, "account.confirm_email"), Door: true, Data: emailLink{c.Params("token")}})
+	return s.Render(c, kit.View{Page: "account/confirm_email", Title: s.Say(c, "account.confirm_email"), SingleColumn: true, Data: emailLink{c.Params("token")}})
 }
 
 // emailLink is the data of the page behind a link that confirms an e-mail address.

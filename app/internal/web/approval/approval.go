@@ -35,7 +35,7 @@ func (s *Screens) renderApprovals(c *fiber.Ctx, f *kit.Form, status int) error {
 	d := approvalsPage{Form: f}
 	caller := s.Caller(c)
 	var err error
-	if d.All, err = s.Policy.Allows(policies.Request{Roles: caller.Roles, Object: policies.Approval, Action: policies.Read}); err != nil {
+	if d.All, err = s.Policy.Allows(policies.Request{Roles: caller.Roles, Object: policies.ObjectApproval, Action: policies.Read}); err != nil {
 		return err
 	}
 	open, done, err := s.approvals.List(s.Ctx(c), caller.Actor(), d.All)
@@ -61,11 +61,11 @@ func (s *Screens) Views(c *fiber.Ctx, list []approval.View) (out []View, err err
 	may := func(object policies.Object, action policies.Action) (bool, error) {
 		return s.Policy.Allows(policies.Request{Roles: roles, Object: object, Action: action})
 	}
-	people, err := may(policies.SpecialistOb, policies.Read)
+	people, err := may(policies.ObjectSpecialist, policies.Read)
 	if err != nil {
 		return nil, err
 	}
-	keeps, err := may(policies.Policy, policies.Manage)
+	keeps, err := may(policies.ObjectPolicy, policies.Manage)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func New(
 
 // Place is this feature's entry of the navigation.
 func (s *Screens) Place() kit.Place {
-	may := s.Allowed(policies.Approval, "", policies.Read)
+	may := s.Allowed(policies.ObjectApproval, "", policies.Read)
 	return kit.Place{
 		ID: "approvals", Href: kit.ApprovalsPath, Icon: "circle-check",
 		May: func(caller account.Caller) (bool, error) {

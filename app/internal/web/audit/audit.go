@@ -46,7 +46,7 @@ type auditPage struct {
 }
 
 func (s *Screens) showAudit(c *fiber.Ctx) error {
-	if err := s.Require(c, policies.Audit, policies.Read); err != nil {
+	if err := s.Require(c, policies.ObjectAudit, policies.Read); err != nil {
 		return err
 	}
 	d, err := s.auditOf(c, uuid.Nil, "/audit")

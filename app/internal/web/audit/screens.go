@@ -26,7 +26,7 @@ func New(
 
 // Place is this feature's entry of the navigation.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "audit", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.Audit, "", policies.Read)}
+	return kit.Place{ID: "audit", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.ObjectAudit, "", policies.Read)}
 }
 
 // Routes are the addresses of these pages.

@@ -29,7 +29,7 @@ func TestAnswerFirst(t *testing.T) {
 		return authorisation.Grant{Level: authorisation.Works, Facts: facts}
 	}
 	all := func(g authorisation.Grant) authorisation.Grant { g.All = true; return g }
-	rule := policies.Rule{Role: policies.Specialist, Relation: "processor", Object: policies.Transaction, Kind: "*", Action: policies.Read, Effect: policies.Deny}
+	rule := policies.Rule{Role: policies.Specialist, Relation: "processor", Object: policies.ObjectTransaction, Kind: "*", Action: policies.Read, Effect: policies.Deny}
 	for name, c := range map[string]struct {
 		e      authorisation.Explanation
 		en, de string

@@ -28,8 +28,8 @@ type authorisations struct {
 // undoable is a removal that the person can still take back.
 type undoable struct {
 	authorisation.Kept
-	Undo string // the address that the button posts to
-	Said string // whose authorisations, in words
+	Undo  string // the address that the button posts to
+	Whose string // whose authorisations, in words
 }
 
 // shownNames is how many of the people that a removal was about are named.

@@ -42,7 +42,7 @@ func explain(t *text.Texts, e authorisation.Explanation, kinds map[string]string
 // rule “…” allows it."
 func answer(t *text.Texts, e authorisation.Explanation, a authorisation.Answer, kinds map[string]string) string {
 	question := string(a.Object) + "." + string(a.Action)
-	if a.Object == policies.Transaction && e.Transaction == nil {
+	if a.Object == policies.ObjectTransaction && e.Transaction == nil {
 		question = "all." + string(a.Action)
 	}
 	args := map[string]any{"Name": e.Person.Name, "May": t.Say("why.may_not." + question)}

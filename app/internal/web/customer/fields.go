@@ -93,7 +93,7 @@ func (s *Screens) inputs(c *fiber.Ctx, t customer.Type, f *kit.Form) (list []inp
 func (s *Screens) salutations(c *fiber.Ctx, stored string) []text.Option {
 	options := []text.Option{{}}
 	for _, v := range salutations {
-		options = append(options, text.Option{Value: v, Text: s.Text(c).Said("salutation", v)})
+		options = append(options, text.Option{Value: v, Text: s.Text(c).InWords("salutation", v)})
 	}
 	if stored != "" && !slices.Contains(salutations, stored) {
 		options = append(options, text.Option{Value: stored, Text: stored})

@@ -2,12 +2,11 @@ package customer
 
 import (
 	"kontor/app/account"
-	"kontor/app/customer"
 	"kontor/policies"
 )
 
 // seesAllCustomers says whether somebody finds every customer in the overview.
 func (s *Screens) seesAllCustomers(c account.Caller) (bool, error) {
-	where, nothing, err := s.customers.Within(c, customer.Want{Object: policies.Customer, Action: policies.List})
+	where, nothing, err := s.customers.Within(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.List})
 	return err == nil && !nothing && where == nil, err
 }

@@ -17,7 +17,7 @@ import (
 // mayAdd says whether the caller may add customers of any type.
 func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) {
 	for _, t := range customer.Types {
-		ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.Customer, Kind: string(t), Action: policies.Create})
+		ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectCustomer, Kind: string(t), Action: policies.Create})
 		if ok || err != nil {
 			return ok, err
 		}
@@ -54,7 +54,7 @@ func (s *Screens) switchType(c *fiber.Ctx) error {
 		return kit.OrForbidden(err)
 	}
 	d := newCustomerForm{Form: kit.ReadForm(c, newFields...), Type: typeOr(kit.Posted(c, "type"), customer.Person)}
-	if d.Form.Submission == "" {
+	if d.Form.IdempotencyKey == "" {
 		if _, err := d.Form.Once(); err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (s *Screens) addCustomer(c *fiber.Ctx) error {
 	f := kit.ReadForm(c, newFields...)
 	t := typeOr(kit.Posted(c, "type"), "")
 	d := newCustomerForm{Form: f, Type: typeOr(string(t), customer.Person)}
-	draft := customer.Draft{Type: t, Data: readData(f), Submission: f.Submission}
+	draft := customer.Draft{Type: t, Data: readData(f), IdempotencyKey: f.IdempotencyKey}
 	cu, repeated, err := s.accesses.AddCustomer(s.Ctx(c), s.Caller(c), draft, f.Values["email"], f.Values["mobile"])
 	if err != nil {
 		status, ok := s.Complain(c, f, err)

@@ -30,7 +30,7 @@ func New(
 
 // Place is this feature's entry of the navigation.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "customers", Href: "/customers", Icon: "users", Search: true, May: s.Allowed(policies.Customer, "person", policies.List)}
+	return kit.Place{ID: "customers", Href: "/customers", Icon: "users", Search: true, May: s.Allowed(policies.ObjectCustomer, "person", policies.List)}
 }
 
 // Routes are the addresses of these pages.

@@ -29,22 +29,22 @@ type Head struct {
 	customer.Customer
 	Path string // /customers/<id>
 	Tab  string
-	May  map[customer.Want]bool
+	May  map[policies.Permission]bool
 	// Transactions says whether the caller may see transactions at all, or add one here.
 	Transactions bool
 }
 
 // What buttons on a customer's pages need.
 var (
-	wantUpdate       = customer.Want{Object: policies.Customer, Action: policies.Update}
-	wantDelete       = customer.Want{Object: policies.Customer, Action: policies.Delete}
-	wantReadAccess   = customer.Want{Object: policies.AccessObject, Action: policies.Read}
-	wantCreateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Create}
-	wantUpdateAccess = customer.Want{Object: policies.AccessObject, Action: policies.Update}
-	wantResend       = customer.Want{Object: policies.AccessObject, Action: policies.Resend}
-	WantAuthorised   = customer.Want{Object: policies.Authorisation, Action: policies.Read}
-	wantManage       = customer.Want{Object: policies.Authorisation, Action: policies.Manage}
-	wantRemove       = customer.Want{Object: policies.AccessObject, Action: policies.Remove}
+	wantUpdate       = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update}
+	wantDelete       = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Delete}
+	wantReadAccess   = policies.Permission{Object: policies.ObjectAccess, Action: policies.Read}
+	wantCreateAccess = policies.Permission{Object: policies.ObjectAccess, Action: policies.Create}
+	wantUpdateAccess = policies.Permission{Object: policies.ObjectAccess, Action: policies.Update}
+	wantResend       = policies.Permission{Object: policies.ObjectAccess, Action: policies.Resend}
+	WantAuthorised   = policies.Permission{Object: policies.ObjectAuthorisation, Action: policies.Read}
+	wantManage       = policies.Permission{Object: policies.ObjectAuthorisation, Action: policies.Manage}
+	wantRemove       = policies.Permission{Object: policies.ObjectAccess, Action: policies.Remove}
 )
 
 // What the caller may do on the customer's pages, for templates.

@@ -43,7 +43,7 @@ type Form struct {
 	// Message is a complaint about the form as a whole.
 	Message string
 	// Submission is the once-only key of a form that creates something: sent twice, it creates once.
-	Submission string
+	IdempotencyKey string
 	// Was is what the fields held when the form was made, of a form that changes something with a version; Overlap is
 	// what somebody else has saved since.
 	Was     []Field
@@ -105,7 +105,7 @@ func (f *Form) KeepPasswords(c *fiber.Ctx, fields ...string) {
 // Once gives the form its once-only key.
 func (f *Form) Once() (*Form, error) {
 	id, err := uuid.NewV7()
-	f.Submission = id.String()
+	f.IdempotencyKey = id.String()
 	return f, err
 }
 
@@ -117,7 +117,7 @@ func ReadForm(c *fiber.Ctx, fields ...string) *Form {
 	}
 	f := NewForm(values)
 	if id, err := uuid.FromString(Posted(c, "submission")); err == nil {
-		f.Submission = id.String()
+		f.IdempotencyKey = id.String()
 	}
 	return f
 }
@@ -176,7 +176,7 @@ func IDs(values []string) []uuid.UUID {
 
 // MayManageSpecialists says whether the caller may add and change specialist users.
 func (k *Kit) MayManageSpecialists(c *fiber.Ctx) (bool, error) {
-	return k.Policy.Allows(policies.Request{Roles: k.Caller(c).Roles, Object: policies.SpecialistOb, Action: policies.Manage})
+	return k.Policy.Allows(policies.Request{Roles: k.Caller(c).Roles, Object: policies.ObjectSpecialist, Action: policies.Manage})
 }
 
 // RoleField begins the name of a role's field, on is what it holds if the person has the role.

@@ -112,7 +112,7 @@ func (k *Kit) answerHeld(c *fiber.Ctx, h *Held) error {
 		message = "held_back"
 	}
 	return k.Render(c, View{
-		Page: "shell/held", Door: k.AtDoor(c), Status: h.Status(c), Title: k.ErrorTitle(c, k.Say(c, "held.title")),
+		Page: "shell/held", SingleColumn: k.AtDoor(c), Status: h.Status(c), Title: k.ErrorTitle(c, k.Say(c, "held.title")),
 		Data: NothingDone{Message: "fault." + message, Back: h.Page},
 	})
 }

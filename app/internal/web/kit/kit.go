@@ -28,7 +28,7 @@ type Options struct {
 	Static         *static.Files
 	Logo           *static.Logo // stands in place of Kontor's mark; nil: none
 
-	Policy  *policies.Decider
+	Decider *policies.Decider
 	Audit   *audit.Log
 	Clients *client.Resolver
 	Key     secret.Key
@@ -72,7 +72,7 @@ type Kit struct {
 // New parses all templates, in each language.
 func New(o Options) (*Kit, error) {
 	k := &Kit{
-		Now: o.Now, Log: o.Log, Policy: o.Policy, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Logo: o.Logo, Secure: o.BaseURL.Scheme == "https",
+		Now: o.Now, Log: o.Log, Policy: o.Decider, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Logo: o.Logo, Secure: o.BaseURL.Scheme == "https",
 		clients: o.Clients, baseURL: strings.TrimRight(o.BaseURL.String(), "/"),
 		origin: o.BaseURL.Scheme + "://" + o.BaseURL.Host, firm: o.Firm, links: o.Links, locale: o.Locale,
 		undelivered: o.Undelivered, templates: map[string]*templates{}, textFields: textFields,

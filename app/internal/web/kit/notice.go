@@ -13,7 +13,7 @@ func (k *Kit) notice(t *text.Texts) (string, error) {
 	}
 	readers := false
 	for _, r := range policies.FirmRoles {
-		ok, err := k.Policy.Allows(policies.Request{Roles: []policies.Role{r}, Object: policies.Mailbox, Action: policies.Read})
+		ok, err := k.Policy.Allows(policies.Request{Roles: []policies.Role{r}, Object: policies.ObjectMailbox, Action: policies.Read})
 		if err != nil {
 			return "", err
 		}

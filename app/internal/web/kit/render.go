@@ -29,37 +29,37 @@ func (k *Kit) Asked(c *fiber.Ctx, err error) (answer error, ok bool) {
 
 // View is one answer: a page, and the part of it that HTMX gets.
 type View struct {
-	Page     string  // template of the page's content
-	Fragment string  // template of the part an HTMX request gets; "" means the whole content
-	Title    string  // already in the person's language
-	Nav      string  // which entry of the navigation is the current one
-	Door     bool    // one column for end users and sign-in, without navigation
-	Search   *Search // of the frame where it fills a list on this page; nil: it shows what it finds below itself
-	Wide     bool    // a door page with more than a form on it
-	Status   int     // 200 when 0
-	Data     any
+	Page         string  // template of the page's content
+	Fragment     string  // template of the part an HTMX request gets; "" means the whole content
+	Title        string  // already in the person's language
+	Nav          string  // which entry of the navigation is the current one
+	SingleColumn bool    // one column for end users and sign-in, without navigation
+	Search       *Search // of the frame where it fills a list on this page; nil: it shows what it finds below itself
+	Wide         bool    // a door page with more than a form on it
+	Status       int     // 200 when 0
+	Data         any
 }
 
 // Frame is what every template gets: the page's data as .D, and what the frame around it needs.
 type Frame struct {
-	Title     string
-	Firm      string
-	Logo      *static.Logo // nil: Kontor's mark
-	Locale    string
-	CSRF      string
-	Signed    *account.Signed
-	Shortcuts bool
-	Nav       []navEntry
-	Search    *Search
-	Toast     *Toast
-	Held      string           // that a form was not carried out, on a page that does not say so itself
-	Notice    string           // that messages are not delivered, in words
-	Languages []languageChoice // the switch; nil for who is signed in
-	Links     []firmLink       // of the firm, on pages that end users see
-	Door      bool
-	Wide      bool
-	Body      template.HTML
-	D         any
+	Title        string
+	Firm         string
+	Logo         *static.Logo // nil: Kontor's mark
+	Locale       string
+	CSRF         string
+	Signed       *account.Signed
+	Shortcuts    bool
+	Nav          []navEntry
+	Search       *Search
+	Toast        *Toast
+	Held         string           // that a form was not carried out, on a page that does not say so itself
+	Notice       string           // that messages are not delivered, in words
+	Languages    []languageChoice // the switch; nil for who is signed in
+	Links        []firmLink       // of the firm, on pages that end users see
+	SingleColumn bool
+	Wide         bool
+	Body         template.HTML
+	D            any
 }
 
 type navEntry struct {
@@ -75,7 +75,7 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	t := k.Text(c)
 	pages := k.templates[t.Locale]
 	f := &Frame{
-		Title: v.Title, Firm: k.firm, Logo: k.Logo, Locale: t.Locale, CSRF: k.CSRFToken(c), Signed: Signed(c), Door: v.Door, Wide: v.Wide, D: v.Data,
+		Title: v.Title, Firm: k.firm, Logo: k.Logo, Locale: t.Locale, CSRF: k.CSRFToken(c), Signed: Signed(c), SingleColumn: v.SingleColumn, Wide: v.Wide, D: v.Data,
 	}
 	f.Search = v.Search
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
@@ -94,10 +94,10 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	if h := HeldOf(c); h != nil && !h.Said {
 		f.Held = k.Sentence(c, h)
 	}
-	if v.Door {
+	if v.SingleColumn {
 		f.Languages, f.Links = k.languages(c), k.firmLinksOf()
 	}
-	if !v.Door {
+	if !v.SingleColumn {
 		if err := k.navigation(c, f, v.Nav); err != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ func loadTemplates(pages fs.FS, tx *text.Texts, static *static.Files, now func()
 		"phone":    phone.Show,
 		"whole":    whole,
 		"browser":  tx.Browser,
-		"said":     tx.Said,
+		"said":     tx.InWords,
 		"reason":   tx.Reason,
 		"rule":     tx.Rule,
 		"label":    func(field string) string { return tx.Plain["field."+field] },

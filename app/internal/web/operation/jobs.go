@@ -58,7 +58,7 @@ func (s *Screens) listJobs(ctx context.Context) ([]pageJob, error) {
 
 // cancelJob ends a job for good.
 func (s *Screens) cancelJob(c *fiber.Ctx) error {
-	if err := s.Require(c, policies.Queue, policies.Manage); err != nil {
+	if err := s.Require(c, policies.ObjectQueue, policies.Manage); err != nil {
 		return err
 	}
 	id, err := kit.Param(c, "job")

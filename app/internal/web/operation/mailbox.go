@@ -22,7 +22,7 @@ func (s *Screens) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 	if !s.hasMailbox {
 		return nil, fault.New(fault.NotFound, "page")
 	}
-	if err := s.Require(c, policies.Mailbox, policies.Read); err != nil {
+	if err := s.Require(c, policies.ObjectMailbox, policies.Read); err != nil {
 		return nil, err
 	}
 	if !approval.GuardsAll(s.Caller(c).Roles) {

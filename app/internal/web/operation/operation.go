@@ -46,7 +46,7 @@ type queuePage struct {
 }
 
 func (s *Screens) showQueues(c *fiber.Ctx) error {
-	if err := s.Require(c, policies.Queue, policies.Read); err != nil {
+	if err := s.Require(c, policies.ObjectQueue, policies.Read); err != nil {
 		return err
 	}
 	d := queuePage{Queue: queueNamed(c.Query("queue")), State: courier.TaskState(c.Query("state")), States: courier.TaskStates, Page: min(max(1, c.QueryInt("page", 1)), maxQueuePage)}
@@ -56,7 +56,7 @@ func (s *Screens) showQueues(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(s.Ctx(c), queueTime)
 	defer cancel()
 	var err error
-	if d.Manage, err = s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.Queue, Action: policies.Manage}); err != nil {
+	if d.Manage, err = s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectQueue, Action: policies.Manage}); err != nil {
 		return err
 	}
 	var listed []queueTask
@@ -145,7 +145,7 @@ var channelOf = map[string]courier.Channel{"mail": courier.Email, "sms": courier
 // runQueue has everything done now that waits in a queue: the outbox forgets when the next tries were to be, then the queue
 // runs its tasks.
 func (s *Screens) runQueue(c *fiber.Ctx) error {
-	if err := s.Require(c, policies.Queue, policies.Manage); err != nil {
+	if err := s.Require(c, policies.ObjectQueue, policies.Manage); err != nil {
 		return err
 	}
 	queue := c.Params("queue")
@@ -210,7 +210,7 @@ func ofMessage(ctx context.Context, task string, do func(ctx context.Context, id
 }
 
 func (s *Screens) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id string) error, action audit.Action, done string) error {
-	if err := s.Require(c, policies.Queue, policies.Manage); err != nil {
+	if err := s.Require(c, policies.ObjectQueue, policies.Manage); err != nil {
 		return err
 	}
 	queue, task := c.Params("queue"), c.Params("task")

@@ -68,12 +68,12 @@ func New(k *kit.Kit, o Options) *Screens {
 
 // QueuePlace is the entry of the queues in the navigation.
 func (s *Screens) QueuePlace() kit.Place {
-	return kit.Place{ID: "queues", Href: "/queues", Icon: "list-checks", May: s.Allowed(policies.Queue, "", policies.Read)}
+	return kit.Place{ID: "queues", Href: "/queues", Icon: "list-checks", May: s.Allowed(policies.ObjectQueue, "", policies.Read)}
 }
 
 // MailboxPlace is the entry of the built-in mailbox in the navigation.
 func (s *Screens) MailboxPlace() kit.Place {
-	may := s.Allowed(policies.Mailbox, "", policies.Read)
+	may := s.Allowed(policies.ObjectMailbox, "", policies.Read)
 	return kit.Place{ID: "mailbox", Href: "/mailbox", Icon: "inbox", May: func(caller account.Caller) (bool, error) {
 		ok, err := may(caller)
 		return s.hasMailbox && ok && approval.GuardsAll(caller.Roles), err

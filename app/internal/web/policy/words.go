@@ -182,7 +182,7 @@ func (w policyWords) ruleForm(f *kit.Form) ruleForm {
 		r.Objects = append(r.Objects, text.Option{Value: string(o), Text: w.Say("object." + string(o))})
 	}
 	if f.Values["object"] == "" {
-		f.Values["object"], f.Values["action"] = string(policies.Transaction), string(policies.Read)
+		f.Values["object"], f.Values["action"] = string(policies.ObjectTransaction), string(policies.Read)
 	}
 	object := policies.Object(f.Values["object"])
 	r.Relations = []text.Option{{Value: policies.Anything, Text: w.Say("policy.any_relation")}}
@@ -195,7 +195,7 @@ func (w policyWords) ruleForm(f *kit.Form) ruleForm {
 	for _, k := range policies.Kinds[object] {
 		r.Kinds = append(r.Kinds, text.Option{Value: k, Text: w.Say("type." + k)})
 	}
-	if object == policies.Transaction {
+	if object == policies.ObjectTransaction {
 		for _, k := range w.kinds {
 			r.Kinds = append(r.Kinds, text.Option{Value: k.Key, Text: k.Name(w.Locale)})
 		}
@@ -338,11 +338,11 @@ func (w policyWords) action(l policy.Line) string { return w.Say("action." + str
 // affected is what a line is about: "4 business transactions", "authorisations of 3 customers", "the log".
 func (w policyWords) affected(l policy.Line) string {
 	switch {
-	case l.Unit == policies.Transaction:
+	case l.Unit == policies.ObjectTransaction:
 		return w.Count("policy.n_transactions", l.Count)
-	case l.Unit == policies.Customer && l.Object == policies.Customer:
+	case l.Unit == policies.ObjectCustomer && l.Object == policies.ObjectCustomer:
 		return w.Count("policy.n_customers", l.Count)
-	case l.Unit == policies.Customer:
+	case l.Unit == policies.ObjectCustomer:
 		return w.Say("policy.of_customers", "Object", w.Say("object_of."+string(l.Object)), "Customers", w.Count("policy.n_customers", l.Count))
 	}
 	return w.Say("object." + string(l.Object))

@@ -32,7 +32,7 @@ func (s *Screens) showPortal(c *fiber.Ctx) error {
 		return err
 	}
 	d := portal{Name: kit.Signed(c).Account.Name}
-	scope, err := s.Policy.Scope(s.Caller(c).Roles, policies.Transaction, policies.Read)
+	scope, err := s.Policy.Scope(s.Caller(c).Roles, policies.ObjectTransaction, policies.Read)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Screens) showPortal(c *fiber.Ctx) error {
 		}
 		d.Customers = append(d.Customers, p)
 	}
-	return s.Render(c, kit.View{Page: "portal/index", Title: s.Say(c, "portal.title"), Door: true, Wide: true, Data: d})
+	return s.Render(c, kit.View{Page: "portal/index", Title: s.Say(c, "portal.title"), SingleColumn: true, Wide: true, Data: d})
 }
 
 // portalTransaction is the data of one transaction's page.
@@ -82,6 +82,6 @@ func (s *Screens) showPortalTransaction(c *fiber.Ctx) error {
 		return transaction.ErrNotFound
 	}
 	return s.Render(c, kit.View{
-		Page: "portal/transaction", Title: t.Name, Door: true, Wide: true, Data: portalTransaction{Transaction: t, Owner: mine[i].Name},
+		Page: "portal/transaction", Title: t.Name, SingleColumn: true, Wide: true, Data: portalTransaction{Transaction: t, Owner: mine[i].Name},
 	})
 }

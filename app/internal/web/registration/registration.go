@@ -57,7 +57,7 @@ func (s *Screens) renderRegistration(c *fiber.Ctx, f *kit.Form, status int) erro
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "registration/register", Title: title, Door: true, Status: status, Data: d})
+	return s.Render(c, kit.View{Page: "registration/register", Title: title, SingleColumn: true, Status: status, Data: d})
 }
 
 // deadInvitation answers for a link that does not register (any more): used leads to signing in, expired to a new
@@ -87,7 +87,7 @@ func (s *Screens) renderExpired(c *fiber.Ctx, f *kit.Form, inv access.Invitation
 	if !sent {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "registration/expired", Title: title, Door: true, Status: status, Data: d})
+	return s.Render(c, kit.View{Page: "registration/expired", Title: title, SingleColumn: true, Status: status, Data: d})
 }
 
 // register redeems the link and signs in. What was typed comes back with a complaint, see KeepPasswords.
@@ -120,7 +120,7 @@ func (s *Screens) register(c *fiber.Ctx) error {
 		return err
 	}
 	return s.Render(c, kit.View{
-		Page: "registration/done", Title: s.Say(c, "register.done"), Door: true,
+		Page: "registration/done", Title: s.Say(c, "register.done"), SingleColumn: true,
 		Data: registeredBeside{Name: p.Account.Name, Username: done.Username},
 	})
 }

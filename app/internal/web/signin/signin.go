@@ -52,7 +52,7 @@ func (s *Screens) renderSignIn(c *fiber.Ctx, f *kit.Form, status int) error {
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "signin/login", Title: title, Door: true, Status: status, Data: f})
+	return s.Render(c, kit.View{Page: "signin/login", Title: title, SingleColumn: true, Status: status, Data: f})
 }
 
 // doSignIn gives the browser a new session; one it had before ends. Who has signed in already, in another tab, goes on to
@@ -171,7 +171,7 @@ func (s *Screens) renderForgotten(c *fiber.Ctx, f *kit.Form, sent bool, status i
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "signin/forgotten", Title: title, Door: true, Status: status, Data: forgotten{f, sent}})
+	return s.Render(c, kit.View{Page: "signin/forgotten", Title: title, SingleColumn: true, Status: status, Data: forgotten{f, sent}})
 }
 
 // doForgotten answers the same whether there is such an account or not.
@@ -211,7 +211,7 @@ func (s *Screens) renderPassword(c *fiber.Ctx, f *kit.Form, a account.Account, s
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "signin/password", Title: title, Door: true, Status: status, Data: choosePassword{f, a, c.Params("token")}})
+	return s.Render(c, kit.View{Page: "signin/password", Title: title, SingleColumn: true, Status: status, Data: choosePassword{f, a, c.Params("token")}})
 }
 
 func (s *Screens) doPassword(c *fiber.Ctx) error {
@@ -260,6 +260,6 @@ func (s *Screens) DeadLink(c *fiber.Ctx, err error, again string) error {
 		d.Next = again
 	}
 	return s.Render(c, kit.View{
-		Page: "signin/dead_link", Title: s.ErrorTitle(c, s.Say(c, "link.dead")), Door: true, Status: kit.Statuses[e.Code], Data: d,
+		Page: "signin/dead_link", Title: s.ErrorTitle(c, s.Say(c, "link.dead")), SingleColumn: true, Status: kit.Statuses[e.Code], Data: d,
 	})
 }

@@ -105,7 +105,7 @@ func (s *Screens) AnswerOther(c *fiber.Ctx, of uuid.UUID) error {
 	}
 	status := s.WholePage(c, fiber.StatusForbidden)
 	return s.Render(c, kit.View{
-		Page: "signin/other_person", Title: s.ErrorTitle(c, s.Say(c, "other_person.title")), Door: true, Status: status,
+		Page: "signin/other_person", Title: s.ErrorTitle(c, s.Say(c, "other_person.title")), SingleColumn: true, Status: status,
 		Data: otherPerson{Name: kit.Signed(c).Account.Name, Typed: sealed},
 	})
 }

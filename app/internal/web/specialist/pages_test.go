@@ -21,7 +21,7 @@ func TestPagesRender(t *testing.T) {
 	person := account.Account{ID: id, Specialist: true, Active: true, Name: "Änne Groß-Öhlmann", Email: "a@b.example", Username: "a",
 		PasswordHash: "x", LastSignInAt: &at, Roles: policies.FirmRoles, Version: 3}
 	locales := []text.Option{{Value: "", Text: "-"}, {Value: "de", Text: "Deutsch"}}
-	rules := roleRules{Rules: []policies.Rule{{Role: policies.Auditor, Relation: "*", Object: policies.Transaction, Kind: "contract", Action: policies.Read, Effect: policies.Allow}},
+	rules := roleRules{Rules: []policies.Rule{{Role: policies.Auditor, Relation: "*", Object: policies.ObjectTransaction, Kind: "contract", Action: policies.Read, Effect: policies.Allow}},
 		Includes: []policies.Role{policies.Specialist}}
 	var roles []roleChoice
 	for _, r := range policies.FirmRoles {

@@ -34,7 +34,7 @@ func New(
 
 // Place is this feature's entry of the navigation.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "specialists", Href: "/specialists", Icon: "user", May: s.Allowed(policies.SpecialistOb, "", policies.Read)}
+	return kit.Place{ID: "specialists", Href: "/specialists", Icon: "user", May: s.Allowed(policies.ObjectSpecialist, "", policies.Read)}
 }
 
 // Routes are the addresses of these pages.

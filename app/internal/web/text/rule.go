@@ -28,7 +28,7 @@ func (t *Texts) Relation(name string, o policies.Object) string {
 }
 
 func relationKey(name string, o policies.Object) string {
-	if name == "processor" && o == policies.Transaction {
+	if name == "processor" && o == policies.ObjectTransaction {
 		return "processor_transaction"
 	}
 	return name
@@ -38,9 +38,9 @@ func relationKey(name string, o policies.Object) string {
 func (t *Texts) RuleKind(o policies.Object, kind string, names map[string]string) string {
 	ofCustomers := policies.Kinds[o]
 	switch {
-	case o != policies.Transaction && len(ofCustomers) == 0:
+	case o != policies.ObjectTransaction && len(ofCustomers) == 0:
 		return ""
-	case kind == policies.Anything && o == policies.Transaction:
+	case kind == policies.Anything && o == policies.ObjectTransaction:
 		return t.Say("rule.kind.any")
 	case kind == policies.Anything:
 		return t.Say("rule.kind.any_type")

@@ -198,9 +198,9 @@ func (t *Texts) Wait(d time.Duration) string {
 	return t.Count("wait.seconds", max(1, int((d+time.Second-1)/time.Second)))
 }
 
-// Said is a field's value in words where it is a key of ours (roles, languages, salutations), a country or a date, else
+// InWords is a field's value in words where it is a key of ours (roles, languages, salutations), a country or a date, else
 // as it is.
-func (t *Texts) Said(field, value string) string {
+func (t *Texts) InWords(field, value string) string {
 	switch field {
 	case "country":
 		return t.Country(value)

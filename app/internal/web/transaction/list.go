@@ -16,7 +16,7 @@ import (
 
 // seesAllTransactions says whether somebody sees every business transaction, whatever their relation to it.
 func (s *Screens) seesAllTransactions(c account.Caller) (bool, error) {
-	scope, err := s.Policy.Scope(c.Roles, policies.Transaction, policies.Read)
+	scope, err := s.Policy.Scope(c.Roles, policies.ObjectTransaction, policies.Read)
 	return err == nil && scope.Everything(), err
 }
 
@@ -26,7 +26,7 @@ func (s *Screens) SeesAllOf(c *fiber.Ctx, cu customerpage.Head) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	scope, err := s.Policy.Scope(s.Caller(c).Roles, policies.Transaction, policies.Read)
+	scope, err := s.Policy.Scope(s.Caller(c).Roles, policies.ObjectTransaction, policies.Read)
 	return err == nil && FullFor(scope, related), err
 }
 

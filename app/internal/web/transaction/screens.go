@@ -31,7 +31,7 @@ func (s *Screens) Place() kit.Place {
 
 // KindPlace is the entry of the kinds of transactions in the navigation.
 func (s *Screens) KindPlace() kit.Place {
-	return kit.Place{ID: "transaction_kinds", Href: "/transaction-kinds", Icon: "tags", May: s.Allowed(policies.Template, "", policies.Read)}
+	return kit.Place{ID: "transaction_kinds", Href: "/transaction-kinds", Icon: "tags", May: s.Allowed(policies.ObjectTemplate, "", policies.Read)}
 }
 
 // Routes are the addresses of these pages.

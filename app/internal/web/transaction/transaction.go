@@ -199,7 +199,7 @@ func (s *Screens) responsibles(c *fiber.Ctx, customerID uuid.UUID, now *transact
 
 func readTransaction(f *kit.Form) transaction.Form {
 	return transaction.Form{
-		Name: f.Values["name"], Kind: f.Values["kind"], Due: f.Values["due"], Responsible: f.Values["responsible"], Submission: f.Submission,
+		Name: f.Values["name"], Kind: f.Values["kind"], Due: f.Values["due"], Responsible: f.Values["responsible"], IdempotencyKey: f.IdempotencyKey,
 	}
 }
 

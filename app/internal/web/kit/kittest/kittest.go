@@ -36,7 +36,7 @@ func New(t testing.TB) *kit.Kit {
 	policy, err := policies.New(policies.Default)
 	must(t, err)
 	k, err := kit.New(kit.Options{
-		Pages: views.Pages(), Locales: views.Locales(), Static: files, Policy: policy, Key: key, Now: time.Now,
+		Pages: views.Pages(), Locales: views.Locales(), Static: files, Decider: policy, Key: key, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler), Clients: client.New(nil, false, slog.New(slog.DiscardHandler)),
 		BaseURL: &url.URL{Scheme: "https", Host: "kontor.example"}, Firm: "Kanzlei", Locale: lang.English, Zone: time.UTC,
 	})
@@ -55,7 +55,7 @@ func Render(t *testing.T, folder string, samples map[string][]any) {
 	var v kit.View
 	app := fiber.New()
 	app.Get("/", func(c *fiber.Ctx) error {
-		if !v.Door {
+		if !v.SingleColumn {
 			kit.SetSigned(c, &account.Signed{})
 		}
 		return k.Render(c, v)
@@ -63,7 +63,7 @@ func Render(t *testing.T, folder string, samples map[string][]any) {
 	for page, models := range samples {
 		for i, model := range models {
 			for _, locale := range lang.All {
-				v = kit.View{Page: page, Title: "T", Door: i%2 == 0, Data: model}
+				v = kit.View{Page: page, Title: "T", SingleColumn: i%2 == 0, Data: model}
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 				r.Header.Set("Accept-Language", locale)
 				res, err := app.Test(r, 10_000)
