@@ -58,6 +58,13 @@ func AddAdministrator(ctx context.Context, tx bun.IDB, a Administrator) (fresh b
 	return true, enter(ctx, tx, a.SpecialistID, administrates, bun.SafeQuery(`customer_id = ?`, a.CustomerID))
 }
 
+// FirstAdministrator makes a specialist user the administrator of a customer that is added in the same tx: it has no
+// transactions yet that they could see.
+func FirstAdministrator(ctx context.Context, tx bun.IDB, a Administrator) error {
+	_, err := tx.NewInsert().Model(&a).Exec(ctx)
+	return err
+}
+
 // RemoveAdministrator takes a customer's administration from a specialist user and returns what was; ok is false when they had none.
 func RemoveAdministrator(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID) (was Administrator, ok bool, err error) {
 	if err := lock(ctx, tx, customerID); err != nil {

@@ -310,7 +310,7 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 	}
 	if c.ID != uuid.Nil {
 		first := assignment.Administrator{CustomerID: r.ID, SpecialistID: c.ID, CreatedAt: now, CreatedBy: c.ID}
-		if _, err := assignment.AddAdministrator(ctx, tx, first); err != nil {
+		if err := assignment.FirstAdministrator(ctx, tx, first); err != nil {
 			return Customer{}, false, err
 		}
 	}

@@ -162,10 +162,10 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 
 // standings are the accesses of customers, oldest first.
 func (s *Service) accessStates(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []accessState, err error) {
-	err = tx.NewSelect().TableExpr(`access AS a`).ColumnExpr(`a.customer_id, a.first_name, a.last_name, a.email, a.mobile`).
-		ColumnExpr(`a.invited_at, a.link_expires_at, a.undeliverable, a.registered_at, a.deactivated_at`).
-		ColumnExpr(courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed`).
-		Where(`a.customer_id IN (?)`, bun.List(ids)).Order("a.created_at", "a.id").Scan(ctx, &list)
+	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
+	err = tx.NewRaw(`SELECT a.customer_id, a.first_name, a.last_name, a.email, a.mobile, a.invited_at, a.link_expires_at, a.undeliverable,
+		a.registered_at, a.deactivated_at, `+courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed
+		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
 	return list, err
 }
 
@@ -175,9 +175,9 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 		CustomerID uuid.UUID `bun:"customer_id"`
 		N          int       `bun:"n"`
 	}
-	err := tx.NewSelect().TableExpr(`customer_administrator AS a`).ColumnExpr(`a.customer_id, count(*) AS n`).
-		Join(`JOIN account AS p ON p.id = a.specialist_id AND p.active`).
-		Where(`a.customer_id IN (?)`, bun.List(ids)).Group("a.customer_id").Scan(ctx, &rows)
+	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
+	err := tx.NewRaw(`SELECT a.customer_id, count(*) AS n FROM customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id AND p.active
+		WHERE a.customer_id IN (?) GROUP BY a.customer_id`, bun.List(ids)).Scan(ctx, &rows)
 	n := make(map[uuid.UUID]int, len(rows))
 	for _, r := range rows {
 		n[r.CustomerID] = r.N
@@ -187,8 +187,8 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 
 // saveDerived writes what is derived from a customer and its accesses, the search index and the vocabulary included.
 func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, r record, search, details string, attention *time.Time) error {
-	_, err := tx.NewUpdate().Model((*record)(nil)).Set("search = ?", search).Set("details = ?", details).
-		Set("attention_at = ?", attention).Where("number = ?", r.Number).Exec(ctx)
+	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
+	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ? WHERE number = ?`, search, details, attention, r.Number)
 	if err != nil || search == r.Search && details == r.Details.String && r.Details.Valid {
 		return err
 	}
@@ -212,7 +212,8 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	if s.db.IsPostgres() {
 		return nil
 	}
-	_, err := tx.NewDelete().Table("customer_search").Where("rowid = ?", number).Exec(ctx)
+	// Raw SQL: a virtual table, at every change of what the search finds.
+	_, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid = ?`, number)
 	return err
 }
 
