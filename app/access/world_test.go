@@ -48,9 +48,9 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, at(9, 0, 0))}
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Key: w.Key, Decider: w.Policy, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
+		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 		Customers: customer.New(customer.Options{
-			DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts,
+			DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts,
 		}),
 		BaseURL: accounttest.BaseURL + "/", Firm: accounttest.FirmName,
 	})

@@ -46,16 +46,16 @@ func newWorld(t testing.TB, db *store.DB, change ...func(*courier.Options)) *wor
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), change...)}
 	w.post = &outbox{Service: w.Post}
-	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Courier: w.Post})
+	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post})
 	accesses := access.New(access.Options{
-		DB: db, Now: w.Now, Key: w.Key, Decider: w.Policy, Accounts: w.Accounts, Courier: w.post, Audit: w.Audit, Approvals: w.Approvals,
+		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.post, Audit: w.Audit, Approvals: w.Approvals,
 		Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
 	})
 	transactions := transaction.New(transaction.Options{
-		DB: db, Now: w.Now, Zone: time.UTC, Decider: w.Policy, Audit: w.Audit, Customers: customers,
+		DB: db, Now: w.Now, Zone: time.UTC, Decider: w.Decider, Audit: w.Audit, Customers: customers,
 	})
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Zone: time.UTC, Decider: w.Policy, Customers: customers, Accesses: accesses, Transactions: transactions,
+		DB: db, Now: w.Now, Zone: time.UTC, Decider: w.Decider, Customers: customers, Accesses: accesses, Transactions: transactions,
 		Offers: offers(0), Approvals: w.Approvals, Deputies: offers(0),
 		Courier: w.Post, Queue: w, NoWorker: func() time.Time { return w.noWorker },
 	})

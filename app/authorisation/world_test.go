@@ -49,14 +49,14 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
-	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
+	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Key: w.Key, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
+		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
 		Accesses: access.New(access.Options{
-			DB: db, Now: w.Now, Key: w.Key, Decider: w.Policy, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
+			DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 			Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
 		}),
-		Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Customers: customers}),
+		Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: customers}),
 	})
 	w.anna, w.ben, w.clara = w.Specialist("Anna Amt"), w.Specialist("Ben Büro"), w.Specialist("Clara Cron")
 	w.uwe = w.Specialist("Uwe User", policies.UserAdministrator)

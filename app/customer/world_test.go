@@ -35,7 +35,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, testNow)}
-	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
+	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
 	AddFeatures(w.Firm, w.Service)
 	w.anna = w.Person("Anna Amt", true, policies.Specialist)
 	w.ben = w.Person("Ben Büro", true, policies.Specialist)

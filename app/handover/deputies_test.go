@@ -66,7 +66,7 @@ func TestDeputyTakesTurns(t *testing.T) {
 			if len(page.Rows) != want || (errGet == nil) != c.in || !errors.Is(errOther, transaction.ErrNotFound) {
 				w.Errorf("%s: %d in the list, decision %v, of whom Anna stands in for: %v", c.at, len(page.Rows), errGet, errOther)
 			}
-			if err := w.Policy.Require(policies.Request{Roles: w.signedIn(w.cora).Roles, Object: policies.ObjectSpecialist, Action: policies.Read}); err == nil {
+			if err := w.Decider.Require(policies.Request{Roles: w.signedIn(w.cora).Roles, Object: policies.ObjectSpecialist, Action: policies.Read}); err == nil {
 				w.Error("roles are passed on")
 			}
 			list, _, err := w.Deputies(w.Ctx, w.anna, w.anna.ID)

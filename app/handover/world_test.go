@@ -48,12 +48,12 @@ func each(t *testing.T, test func(w *world)) {
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC))}
-	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts})
+	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts})
 	w.transactions = transaction.New(transaction.Options{
-		DB: db, Now: w.Now, Zone: berlin, Decider: w.Policy, Audit: w.Audit, Customers: w.customers,
+		DB: db, Now: w.Now, Zone: berlin, Decider: w.Decider, Audit: w.Audit, Customers: w.customers,
 	})
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Zone: berlin, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals,
+		DB: db, Now: w.Now, Zone: berlin, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals,
 		Customers: w.customers, Transactions: w.transactions,
 	})
 	w.admin = w.Specialist("Uta Amt", policies.UserAdministrator, policies.PolicyAdministrator)

@@ -7,6 +7,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
+	"kontor/app/account/accounttest"
 	"kontor/app/approval"
 	"kontor/policies"
 )
@@ -24,8 +25,8 @@ func (w *world) approvals() *approval.Service {
 // proposal is what waits about the policy; false when nothing does.
 func (w *world) proposal() (approval.Approval, bool) {
 	w.Helper()
-	list, err := w.approvals().About(w.ctx, approval.PolicyChange, uuid.Nil)
-	w.must(err)
+	list, err := w.approvals().About(w.Ctx, approval.PolicyChange, uuid.Nil)
+	w.Must(err)
 	if len(list) == 0 {
 		return approval.Approval{}, false
 	}
@@ -37,20 +38,20 @@ const wide = "end_user, *, audit, *, read"
 // TestApprovedDraft: the second person need not manage policies; what is published is the draft that was proposed.
 func TestApprovedDraft(t *testing.T) {
 	each(t, func(w *world) {
-		ulla := w.person("Ulla User", policies.UserAdministrator)
+		ulla := w.Specialist("Ulla User", policies.UserAdministrator)
 		w.add(allow(wide))
-		w.want("alone", w.publish(), ErrSecond)
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "Customers look at the log"))
+		w.Want("alone", w.publish(), ErrSecond)
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "Customers look at the log"))
 		a, ok := w.proposal()
 		if !ok || a.PassesAt != nil || a.Why != "Customers look at the log" || a.ProposedBy != w.petra.ID {
 			t.Fatalf("%+v", a)
 		}
-		_, err := w.approvals().Approve(w.ctx, w.petra.Actor(), a.ID)
-		w.want("by the proposer", err, approval.ErrNotYours)
-		_, err = w.approvals().Approve(w.ctx, ulla.Actor(), a.ID)
-		w.must(err)
-		v, err := w.Current(w.ctx, w.petra)
-		w.must(err)
+		_, err := w.approvals().Approve(w.Ctx, w.petra.Actor(), a.ID)
+		w.Want("by the proposer", err, approval.ErrNotYours)
+		_, err = w.approvals().Approve(w.Ctx, ulla.Actor(), a.ID)
+		w.Must(err)
+		v, err := w.Current(w.Ctx, w.petra)
+		w.Must(err)
 		if v.Number != 2 || v.Author != "Ulla User" || v.Proposer != "Petra Richter" || v.Comment != "Customers look at the log" {
 			t.Errorf("%+v", v)
 		}
@@ -68,39 +69,39 @@ func TestApprovedDraft(t *testing.T) {
 func TestChangedDraft(t *testing.T) {
 	for name, change := range map[string]func(w *world, paul account.Caller) error{
 		"a rule more": func(w *world, paul account.Caller) error {
-			return w.AddRule(w.ctx, paul, w.draftNow().Edit, deny(denyProcess))
+			return w.AddRule(w.Ctx, paul, w.draftNow().Edit, deny(denyProcess))
 		},
 		"a rule less": func(w *world, paul account.Caller) error {
-			return w.RemoveRule(w.ctx, paul, w.draftNow().Edit, allow(wide))
+			return w.RemoveRule(w.Ctx, paul, w.draftNow().Edit, allow(wide))
 		},
-		"Undo":      func(w *world, paul account.Caller) error { return w.Undo(w.ctx, paul, w.draftNow().Edit) },
-		"discarded": func(w *world, paul account.Caller) error { return w.Discard(w.ctx, paul, w.draftNow().Edit) },
+		"Undo":      func(w *world, paul account.Caller) error { return w.Undo(w.Ctx, paul, w.draftNow().Edit) },
+		"discarded": func(w *world, paul account.Caller) error { return w.Discard(w.Ctx, paul, w.draftNow().Edit) },
 		"another text": func(w *world, paul account.Caller) error {
-			return w.SetText(w.ctx, paul, w.draftNow().Edit, policies.Default+"# x\n")
+			return w.SetText(w.Ctx, paul, w.draftNow().Edit, policies.Default+"# x\n")
 		},
-		"proposed again": func(w *world, paul account.Caller) error { return w.Propose(w.ctx, paul, w.draftNow().Edit, "mine") },
+		"proposed again": func(w *world, paul account.Caller) error { return w.Propose(w.Ctx, paul, w.draftNow().Edit, "mine") },
 		"published": func(w *world, paul account.Caller) error {
 			w.guard(paul)
-			_, err := w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
+			_, err := w.Publish(w.Ctx, paul, w.draftNow().Edit, "x")
 			return err
 		},
 		"another version": func(w *world, paul account.Caller) error {
 			w.guard(paul)
-			w.must(w.AddRule(w.ctx, paul, w.draftNow().Edit, deny(denyProcess)))
-			_, err := w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
+			w.Must(w.AddRule(w.Ctx, paul, w.draftNow().Edit, deny(denyProcess)))
+			_, err := w.Publish(w.Ctx, paul, w.draftNow().Edit, "x")
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
-				paul, ulla := w.person("Paul Adam", policies.PolicyAdministrator), w.person("Ulla User", policies.UserAdministrator)
+				paul, ulla := w.Specialist("Paul Adam", policies.PolicyAdministrator), w.Specialist("Ulla User", policies.UserAdministrator)
 				w.add(allow(wide))
-				w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+				w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "first"))
 				a, _ := w.proposal()
-				w.must(change(w, paul))
+				w.Must(change(w, paul))
 				version := w.o.Decider.Version()
-				_, err := w.approvals().Approve(w.ctx, ulla.Actor(), a.ID)
-				w.want("approve", err, approval.ErrSettled)
+				_, err := w.approvals().Approve(w.Ctx, ulla.Actor(), a.ID)
+				w.Want("approve", err, approval.ErrSettled)
 				if w.o.Decider.Version() != version {
 					t.Error("published all the same")
 				}
@@ -112,16 +113,16 @@ func TestChangedDraft(t *testing.T) {
 // TestStoppedDraft: a draft to which nobody agreed stays, and is no proposal any more.
 func TestStoppedDraft(t *testing.T) {
 	each(t, func(w *world) {
-		ulla := w.person("Ulla User", policies.UserAdministrator)
+		ulla := w.Specialist("Ulla User", policies.UserAdministrator)
 		w.add(allow(wide))
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "first"))
 		a, _ := w.proposal()
-		_, err := w.approvals().Stop(w.ctx, ulla.Actor(), a.ID)
-		w.must(err)
+		_, err := w.approvals().Stop(w.Ctx, ulla.Actor(), a.ID)
+		w.Must(err)
 		if d := w.draftNow(); d.Proposed || !d.Changed() || d.ChangedBy != "Petra Richter" {
 			t.Errorf("%+v", d)
 		}
-		w.want("alone", w.publish(), ErrSecond)
+		w.Want("alone", w.publish(), ErrSecond)
 	})
 }
 
@@ -129,21 +130,19 @@ func TestStoppedDraft(t *testing.T) {
 func TestPassedDraft(t *testing.T) {
 	each(t, func(w *world) {
 		w.add(allow(wide))
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "first"))
 		a, _ := w.proposal()
 		if a.PassesAt == nil {
 			t.Fatal("nobody else is there, and it never takes effect")
 		}
-		w.must(w.approvals().Tick(w.ctx))
+		w.Must(w.approvals().Tick(w.Ctx))
 		if w.o.Decider.Version() != 1 {
 			t.Error("at once")
 		}
-		w.mu.Lock()
-		w.time = w.time.Add(approval.DefaultDelay + time.Minute)
-		w.mu.Unlock()
-		w.must(w.approvals().Tick(w.ctx))
-		v, err := w.Current(w.ctx, w.petra)
-		w.must(err)
+		w.Tick(approval.DefaultDelay + time.Minute)
+		w.Must(w.approvals().Tick(w.Ctx))
+		v, err := w.Current(w.Ctx, w.petra)
+		w.Must(err)
 		if v.Number != 2 || v.Author != "Petra Richter" || v.AuthorID.UUID != w.petra.ID || v.Proposer != "" || w.o.Decider.Version() != 2 {
 			t.Errorf("%+v", v)
 		}
@@ -153,26 +152,26 @@ func TestPassedDraft(t *testing.T) {
 // TestSecondOfPolicy: whoever publishes what another policy administrator proposed is held to the same as who approves.
 func TestSecondOfPolicy(t *testing.T) {
 	each(t, func(w *world) {
-		paul := w.person("Paul Adam", policies.PolicyAdministrator)
-		w.exec(`INSERT INTO guard_event (id, account_id, what, role, by_id, at) VALUES (?, ?, 'made', '', ?, ?)`, w.id(), paul.ID, w.petra.ID, w.now())
+		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)
+		w.Exec(`INSERT INTO guard_event (id, account_id, what, role, by_id, at) VALUES (?, ?, 'made', '', ?, ?)`, accounttest.ID(), paul.ID, w.petra.ID, w.Now())
 		w.add(allow(wide))
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
-		_, err := w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
-		w.want("by whom the proposer made", err, ErrSecond)
-		w.exec(`DELETE FROM guard_event`)
-		_, err = w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
-		w.must(err)
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "first"))
+		_, err := w.Publish(w.Ctx, paul, w.draftNow().Edit, "x")
+		w.Want("by whom the proposer made", err, ErrSecond)
+		w.Exec(`DELETE FROM guard_event`)
+		_, err = w.Publish(w.Ctx, paul, w.draftNow().Edit, "x")
+		w.Must(err)
 		if n := w.count(`approval WHERE state = 'approved'`); n != 1 {
 			t.Errorf("%d approvals", n)
 		}
 	})
 	each(t, func(w *world) {
-		ulla := w.person("Ulla User", policies.UserAdministrator)
+		ulla := w.Specialist("Ulla User", policies.UserAdministrator)
 		w.add(allow(wide))
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "first"))
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "first"))
 		a, _ := w.proposal()
-		w.exec(`DELETE FROM account_role WHERE account_id = ?`, w.petra.ID)
-		_, err := w.approvals().Approve(w.ctx, ulla.Actor(), a.ID)
-		w.want("the proposer keeps policies no more", err, approval.ErrVoid)
+		w.Exec(`DELETE FROM account_role WHERE account_id = ?`, w.petra.ID)
+		_, err := w.approvals().Approve(w.Ctx, ulla.Actor(), a.ID)
+		w.Want("the proposer keeps policies no more", err, approval.ErrVoid)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kontor/app/account"
+	"kontor/app/account/accounttest"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/demo/demotest"
@@ -20,7 +21,7 @@ import (
 // benchService is a service on a database of each kind with a policy administrator.
 func benchService(b *testing.B, db *store.DB) (*Service, account.Caller) {
 	b.Helper()
-	w := &world{T: new(testing.T), ctx: context.Background(), db: db, time: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}
+	w := accounttest.NewFirm(b, db, time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
 	decider, err := policies.New(policies.Default)
 	if err != nil {
 		b.Fatal(err)
@@ -29,10 +30,10 @@ func benchService(b *testing.B, db *store.DB) (*Service, account.Caller) {
 	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log})
 	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
 		transaction.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers})})
-	if err := s.Load(w.ctx); err != nil {
+	if err := s.Load(w.Ctx); err != nil {
 		b.Fatal(err)
 	}
-	return s, w.person("Petra Richter", policies.PolicyAdministrator)
+	return s, w.Specialist("Petra Richter", policies.PolicyAdministrator)
 }
 
 func benchEach(b *testing.B, bench func(b *testing.B, db *store.DB)) {

@@ -50,7 +50,7 @@ func FuzzRuleForm(f *testing.F) {
 // FuzzExpectationForm: whatever a form says, it is complained about or makes an expectation whose words are a rule's.
 func FuzzExpectationForm(f *testing.F) {
 	f.Add("auditor", "", "", "read", "transaction", "", "")
-	f.Add("", "*", "anna@firm.example", "read", "transaction", "*", "V-10001")
+	f.Add("", "*", "anna@kanzlei.example", "read", "transaction", "*", "V-10001")
 	f.Add("", "", "\x00", "read", "transaction", "contract", "v-99999999999999999999")
 	f.Add("boss", "owner", "x", "eval(1)", "a,b", "\n", "V--1")
 	db := storetest.SQLite(f)

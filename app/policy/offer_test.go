@@ -64,8 +64,8 @@ func upgraded(t *testing.T, postgres bool, text, draft string) *world {
 
 func (w *world) offers() (said string) {
 	w.Helper()
-	list, err := w.Offered(w.ctx, w.petra)
-	w.must(err)
+	list, err := w.Offered(w.Ctx, w.petra)
+	w.Must(err)
 	for _, o := range list {
 		said += o.ID
 		if o.Drafted {
@@ -73,8 +73,8 @@ func (w *world) offers() (said string) {
 		}
 		said += ", "
 	}
-	n, err := w.Waiting(w.ctx, w.petra)
-	w.must(err)
+	n, err := w.Waiting(w.Ctx, w.petra)
+	w.Must(err)
 	if n != len(list) {
 		w.Errorf("%d wait, %d are shown", n, len(list))
 	}
@@ -113,7 +113,7 @@ func TestOffers(t *testing.T) {
 				var starts sync.WaitGroup
 				for range 4 {
 					starts.Go(func() {
-						if err := w.Offer(w.ctx); err != nil {
+						if err := w.Offer(w.Ctx); err != nil {
 							t.Error(err)
 						}
 					})
@@ -151,14 +151,14 @@ func TestOffers(t *testing.T) {
 // TestNoOffer: a new installation begins with everything, and is offered nothing; one that is behind gets what comes later.
 func TestNoOffer(t *testing.T) {
 	each(t, func(w *world) {
-		w.must(w.Offer(w.ctx))
+		w.Must(w.Offer(w.Ctx))
 		if got := w.offers(); got != "" || w.draftNow().Changed() || w.count("policy_offer WHERE state = 'given'") != len(policies.Offers) {
 			w.Errorf("%q is offered", got)
 		}
 		// taken away on purpose, later
-		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, yesterdays()))
-		w.must(w.publish())
-		w.must(w.Offer(w.ctx))
+		w.Must(w.SetText(w.Ctx, w.petra, w.draftNow().Edit, yesterdays()))
+		w.Must(w.publish())
+		w.Must(w.Offer(w.Ctx))
 		if got := w.offers(); got != "" || w.draftNow().Changed() {
 			w.Errorf("%q is offered again", got)
 		}
@@ -173,46 +173,46 @@ func TestOfferOnce(t *testing.T) {
 			edit := func() int { return w.draftNow().Edit }
 			again := func(what, want string) {
 				w.Helper()
-				w.must(w.Offer(w.ctx))
+				w.Must(w.Offer(w.Ctx))
 				if got := w.offers(); got != want {
 					w.Errorf("%s: %q waits, want %q", what, got, want)
 				}
 			}
-			clara := w.person("Clara")
-			if n, err := w.Waiting(w.ctx, clara); n != 0 || err != nil {
+			clara := w.Specialist("Clara")
+			if n, err := w.Waiting(w.Ctx, clara); n != 0 || err != nil {
 				w.Errorf("%d, %v for who may not", n, err)
 			}
-			for _, err := range []error{w.TakeOffer(w.ctx, clara, edit(), "mailbox"), w.DismissOffer(w.ctx, clara, edit(), "mailbox"), func() error { _, err := w.Offered(w.ctx, clara); return err }()} {
-				w.want("who may not", err, policies.ErrForbidden)
+			for _, err := range []error{w.TakeOffer(w.Ctx, clara, edit(), "mailbox"), w.DismissOffer(w.Ctx, clara, edit(), "mailbox"), func() error { _, err := w.Offered(w.Ctx, clara); return err }()} {
+				w.Want("who may not", err, policies.ErrForbidden)
 			}
 			again("at first", "mailbox, approval")
-			w.want("behind", w.TakeOffer(w.ctx, w.petra, 0, "mailbox"), ErrBehind)
-			w.want("unknown", w.TakeOffer(w.ctx, w.petra, edit(), "robot"), ErrOffer)
-			w.must(w.TakeOffer(w.ctx, w.petra, edit(), "mailbox"))
+			w.Want("behind", w.TakeOffer(w.Ctx, w.petra, 0, "mailbox"), ErrBehind)
+			w.Want("unknown", w.TakeOffer(w.Ctx, w.petra, edit(), "robot"), ErrOffer)
+			w.Must(w.TakeOffer(w.Ctx, w.petra, edit(), "mailbox"))
 			again("taken over", "mailbox drafted, approval")
 			if d := w.draftNow(); len(d.Added) != 2 {
 				w.Errorf("added %v", d.Added)
 			}
-			w.must(w.DismissOffer(w.ctx, w.petra, edit(), "mailbox"))
+			w.Must(w.DismissOffer(w.Ctx, w.petra, edit(), "mailbox"))
 			again("dismissed", "approval")
 			if d := w.draftNow(); !slices.Equal(d.Added, []string{"p, specialist, *, customer, *, read, allow"}) {
 				w.Errorf("dismissed, and in the draft: %v", d.Added)
 			}
-			w.want("dismissed twice", w.DismissOffer(w.ctx, w.petra, edit(), "mailbox"), ErrOffer)
-			w.must(w.Discard(w.ctx, w.petra, edit()))
+			w.Want("dismissed twice", w.DismissOffer(w.Ctx, w.petra, edit(), "mailbox"), ErrOffer)
+			w.Must(w.Discard(w.Ctx, w.petra, edit()))
 			again("the draft is free again", "approval drafted")
-			w.must(w.Discard(w.ctx, w.petra, edit()))
+			w.Must(w.Discard(w.Ctx, w.petra, edit()))
 			again("thrown away", "approval") // Kontor drafts once
-			w.must(w.TakeOffer(w.ctx, w.petra, edit(), "approval"))
-			paul := w.person("Paul", policies.PolicyAdministrator)
-			w.must(w.Propose(w.ctx, paul, edit(), "new"))
-			w.must(w.publish())
+			w.Must(w.TakeOffer(w.Ctx, w.petra, edit(), "approval"))
+			paul := w.Specialist("Paul", policies.PolicyAdministrator)
+			w.Must(w.Propose(w.Ctx, paul, edit(), "new"))
+			w.Must(w.publish())
 			again("published", "")
 			if w.count("audit WHERE action = ?", audit.PolicyOfferDismissed) != 1 || w.count("policy_offer WHERE state = 'dismissed'") != 1 {
 				w.Error("the log or the table lacks it")
 			}
-			_, err := w.Restore(w.ctx, w.petra, 2, "back")
-			w.must(err)
+			_, err := w.Restore(w.Ctx, w.petra, 2, "back")
+			w.Must(err)
 			again("taken back on purpose", "")
 		})
 	}

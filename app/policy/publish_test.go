@@ -40,19 +40,19 @@ func mayProcess(t *testing.T, d *policies.Decider) bool {
 // TestLoadAtOnce: several processes that start on an empty table agree on version 1.
 func TestLoadAtOnce(t *testing.T) {
 	each(t, func(w *world) {
-		w.exec(`DELETE FROM policy_version`)
+		w.Exec(`DELETE FROM policy_version`)
 		var wg sync.WaitGroup
 		for range 6 {
 			p := w.process()
 			wg.Go(func() {
-				if err := p.Load(w.ctx); err != nil || p.o.Decider.Version() != 1 {
+				if err := p.Load(w.Ctx); err != nil || p.o.Decider.Version() != 1 {
 					w.Errorf("version %d, %v", p.o.Decider.Version(), err)
 				}
 			})
 		}
 		wg.Wait()
-		v, err := w.Current(w.ctx, w.petra)
-		w.must(err)
+		v, err := w.Current(w.Ctx, w.petra)
+		w.Must(err)
 		if v.Text != policies.Default || v.Author != "Kontor" || v.AuthorID.Valid || w.count("policy_version") != 1 {
 			w.Errorf("%+v", v)
 		}
@@ -64,8 +64,8 @@ func TestLoadAtOnce(t *testing.T) {
 func TestFollow(t *testing.T) {
 	each(t, func(w *world) {
 		other := w.process()
-		w.must(other.Load(w.ctx))
-		ctx, stop := context.WithCancel(w.ctx)
+		w.Must(other.Load(w.Ctx))
+		ctx, stop := context.WithCancel(w.Ctx)
 		done := make(chan struct{})
 		go func() { other.Follow(ctx); close(done) }()
 		defer func() { stop(); <-done }()
@@ -74,27 +74,27 @@ func TestFollow(t *testing.T) {
 		if !mayProcess(t, w.o.Decider) {
 			w.Fatal("a draft is in force")
 		}
-		w.must(w.publish())
+		w.Must(w.publish())
 		if mayProcess(t, w.o.Decider) || w.o.Decider.Version() != 2 {
 			w.Error("not in force where it was published")
 		}
 		w.eventually(time.Second, "in force in the other process", func() bool { return !mayProcess(t, other.o.Decider) })
 
-		w.exec(`ALTER TABLE policy_version RENAME TO policy_version_away`)
+		w.Exec(`ALTER TABLE policy_version RENAME TO policy_version_away`)
 		w.eventually(5*time.Second, "readiness says that it can't be followed", func() bool { return other.Err() != nil })
 		if other.o.Decider.Version() != 2 || mayProcess(t, other.o.Decider) {
 			w.Error("the old version did not stay")
 		}
-		w.exec(`ALTER TABLE policy_version_away RENAME TO policy_version`)
+		w.Exec(`ALTER TABLE policy_version_away RENAME TO policy_version`)
 		w.eventually(5*time.Second, "followed again", func() bool { return other.Err() == nil })
 
-		w.exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (3, 'p, specialist, *', '', '', ?)`, w.now())
+		w.Exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (3, 'p, specialist, *', '', '', ?)`, w.Now())
 		w.eventually(5*time.Second, "a version that can't be read", func() bool { return other.Err() != nil })
 		if other.o.Decider.Version() != 2 || mayProcess(t, other.o.Decider) {
 			w.Error("a version that can't be read replaced the old one")
 		}
-		v, err := other.Reset(w.ctx)
-		w.must(err)
+		v, err := other.Reset(w.Ctx)
+		w.Must(err)
 		w.eventually(time.Second, "reset", func() bool {
 			return other.Err() == nil && other.o.Decider.Version() == v.Number && mayProcess(t, other.o.Decider)
 		})
@@ -108,47 +108,47 @@ func TestFollow(t *testing.T) {
 func TestPublish(t *testing.T) {
 	each(t, func(w *world) {
 		w.guard(w.petra)
-		w.want("nothing", w.publish(), ErrNothing)
+		w.Want("nothing", w.publish(), ErrNothing)
 		w.add(deny(denyProcess))
 		for comment, want := range map[string]string{
 			" ": "comment required", strings.Repeat("ü", 501): "comment too_long", "\u3164\u00ad\u0301": "comment required", "a\x1bb": "comment control_characters", "\xff": "comment control_characters",
 		} {
-			_, err := w.Publish(w.ctx, w.petra, 1, comment)
-			w.wantForm(comment, err, want)
-			_, err = w.Restore(w.ctx, w.petra, 1, comment)
-			w.wantForm(comment, err, want)
-			w.wantForm(comment, w.Propose(w.ctx, w.petra, 1, comment), want)
+			_, err := w.Publish(w.Ctx, w.petra, 1, comment)
+			w.WantComplaints(comment, err, want)
+			_, err = w.Restore(w.Ctx, w.petra, 1, comment)
+			w.WantComplaints(comment, err, want)
+			w.WantComplaints(comment, w.Propose(w.Ctx, w.petra, 1, comment), want)
 		}
-		v, err := w.Publish(w.ctx, w.petra, 1, "  Processors only look ")
-		w.must(err)
+		v, err := w.Publish(w.Ctx, w.petra, 1, "  Processors only look ")
+		w.Must(err)
 		if v.Number != 2 || v.Comment != "Processors only look" || v.Author != "Petra Richter" || v.AuthorID.UUID != w.petra.ID || v.Proposer != "" {
 			w.Errorf("%+v", v)
 		}
-		w.want("once more", func() error { _, err := w.Publish(w.ctx, w.petra, 1, "x"); return err }(), ErrBehind)
-		w.want("with its edit", w.publish(), ErrNothing)
+		w.Want("once more", func() error { _, err := w.Publish(w.Ctx, w.petra, 1, "x"); return err }(), ErrBehind)
+		w.Want("with its edit", w.publish(), ErrNothing)
 		if n := w.count(`audit WHERE action = 'policy.published' AND detail LIKE '%process, deny%' AND subject = 'Version 2: Processors only look'`); n != 1 {
 			w.Errorf("%d entries", n)
 		}
-		_, err = w.Restore(w.ctx, w.petra, 9, "x")
-		w.want("restore none", err, ErrVersion)
-		_, err = w.Restore(w.ctx, w.petra, 2, "x")
-		w.want("restore what is in force", err, ErrNothing)
-		v, err = w.Restore(w.ctx, w.petra, 1, "Back")
-		w.must(err)
+		_, err = w.Restore(w.Ctx, w.petra, 9, "x")
+		w.Want("restore none", err, ErrVersion)
+		_, err = w.Restore(w.Ctx, w.petra, 2, "x")
+		w.Want("restore what is in force", err, ErrNothing)
+		v, err = w.Restore(w.Ctx, w.petra, 1, "Back")
+		w.Must(err)
 		if v.Number != 3 || v.Restored == nil || *v.Restored != 1 || v.Text != policies.Default || !mayProcess(t, w.o.Decider) {
 			w.Errorf("%+v", v)
 		}
-		all, err := w.Versions(w.ctx, w.petra)
-		w.must(err)
+		all, err := w.Versions(w.Ctx, w.petra)
+		w.Must(err)
 		if len(all) != 3 || all[0].Number != 3 || all[2].Author != "Kontor" || all[0].Text != "" {
 			w.Errorf("%+v", all)
 		}
-		v, before, err := w.Version(w.ctx, w.petra, 2)
-		w.must(err)
+		v, before, err := w.Version(w.Ctx, w.petra, 2)
+		w.Must(err)
 		if added, _ := policies.Diff(before.Document(), v.Document()); before.Number != 1 || len(added) != 1 {
 			w.Errorf("%v, %d", added, before.Number)
 		}
-		if _, before, err = w.Version(w.ctx, w.petra, 1); err != nil || before.Number != 0 {
+		if _, before, err = w.Version(w.Ctx, w.petra, 1); err != nil || before.Number != 0 {
 			w.Errorf("before the first: %+v, %v", before, err)
 		}
 	})
@@ -159,42 +159,42 @@ func TestLockout(t *testing.T) {
 	each(t, func(w *world) {
 		for name, change := range map[string]func(edit int) error{
 			"take manage away": func(edit int) error {
-				return w.RemoveRule(w.ctx, w.petra, edit, allow("policy_administrator, *, policy, *, manage"))
+				return w.RemoveRule(w.Ctx, w.petra, edit, allow("policy_administrator, *, policy, *, manage"))
 			},
 			"take read away": func(edit int) error {
-				return w.RemoveRule(w.ctx, w.petra, edit, allow("policy_administrator, *, policy, *, read"))
+				return w.RemoveRule(w.Ctx, w.petra, edit, allow("policy_administrator, *, policy, *, read"))
 			},
-			"deny all": func(edit int) error { return w.AddRule(w.ctx, w.petra, edit, deny("specialist, *, policy, *, manage")) },
+			"deny all": func(edit int) error { return w.AddRule(w.Ctx, w.petra, edit, deny("specialist, *, policy, *, manage")) },
 			"give it to a role that nobody has": func(edit int) error {
-				return w.SetText(w.ctx, w.petra, edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy"))
+				return w.SetText(w.Ctx, w.petra, edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy"))
 			},
-			"empty": func(edit int) error { return w.SetText(w.ctx, w.petra, edit, "") },
+			"empty": func(edit int) error { return w.SetText(w.Ctx, w.petra, edit, "") },
 		} {
-			w.must(change(w.draftNow().Edit))
-			w.want(name, w.publish(), ErrLockout)
-			if r, err := w.Review(w.ctx, w.petra, w.draftNow()); err != nil || !r.Lockout {
+			w.Must(change(w.draftNow().Edit))
+			w.Want(name, w.publish(), ErrLockout)
+			if r, err := w.Review(w.Ctx, w.petra, w.draftNow()); err != nil || !r.Lockout {
 				w.Errorf("%s: %+v, %v", name, r, err)
 			}
-			w.must(w.Discard(w.ctx, w.petra, w.draftNow().Edit))
+			w.Must(w.Discard(w.Ctx, w.petra, w.draftNow().Edit))
 		}
 		// Another who holds the role counts only if they can sign in.
-		dora := w.person("Dora Daten", policies.DataAdministrator)
-		w.must(w.SetText(w.ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy")))
-		w.exec(`UPDATE account SET password_hash = '' WHERE id = ?`, dora.ID)
-		w.want("without a password", w.publish(), ErrLockout)
-		w.exec(`UPDATE account SET password_hash = 'x', active = FALSE WHERE id = ?`, dora.ID)
-		w.want("deactivated", w.publish(), ErrLockout)
-		w.exec(`UPDATE account SET active = TRUE WHERE id = ?`, dora.ID)
-		w.must(w.publish())
-		_, err := w.Draft(w.ctx, w.petra)
-		w.want("the role means nothing now", err, policies.ErrForbidden)
+		dora := w.Specialist("Dora Daten", policies.DataAdministrator)
+		w.Must(w.SetText(w.Ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy")))
+		w.Exec(`UPDATE account SET password_hash = '' WHERE id = ?`, dora.ID)
+		w.Want("without a password", w.publish(), ErrLockout)
+		w.Exec(`UPDATE account SET password_hash = 'x', active = FALSE WHERE id = ?`, dora.ID)
+		w.Want("deactivated", w.publish(), ErrLockout)
+		w.Exec(`UPDATE account SET active = TRUE WHERE id = ?`, dora.ID)
+		w.Must(w.publish())
+		_, err := w.Draft(w.Ctx, w.petra)
+		w.Want("the role means nothing now", err, policies.ErrForbidden)
 	})
 }
 
 // TestRaising: raising one's own rights takes a second person, on whatever way (S31).
 func TestRaising(t *testing.T) {
 	each(t, func(w *world) {
-		paul := w.person("Paul Adam", policies.PolicyAdministrator)
+		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)
 		for name, c := range map[string]struct {
 			add  string
 			want error
@@ -207,52 +207,52 @@ func TestRaising(t *testing.T) {
 		} {
 			r := allow(c.add)
 			w.add(r)
-			if review, err := w.Review(w.ctx, w.petra, w.draftNow()); err != nil || review.Raises != (c.want != nil) {
+			if review, err := w.Review(w.Ctx, w.petra, w.draftNow()); err != nil || review.Raises != (c.want != nil) {
 				w.Errorf("%s: %+v, %v", name, review, err)
 			}
-			w.want(name, w.publish(), c.want)
-			w.must(w.Discard(w.ctx, w.petra, w.draftNow().Edit))
+			w.Want(name, w.publish(), c.want)
+			w.Must(w.Discard(w.Ctx, w.petra, w.draftNow().Edit))
 		}
 		cu := w.customer("company", "Weg GmbH", w.petra)
 		w.transaction(cu, "Tax return", "tax_return")
-		w.must(w.RemoveRule(w.ctx, w.petra, w.draftNow().Edit, allow("specialist, administrator, transaction, *, process")))
-		w.must(w.publish())
-		_, err := w.Restore(w.ctx, w.petra, 1, "Give it back to me")
-		w.want("restore", err, ErrSecond)
-		w.must(w.AddInclusion(w.ctx, w.petra, w.draftNow().Edit, policies.Inclusion{Role: policies.PolicyAdministrator, Includes: policies.Auditor}))
-		w.want("by inclusion", w.publish(), ErrSecond)
+		w.Must(w.RemoveRule(w.Ctx, w.petra, w.draftNow().Edit, allow("specialist, administrator, transaction, *, process")))
+		w.Must(w.publish())
+		_, err := w.Restore(w.Ctx, w.petra, 1, "Give it back to me")
+		w.Want("restore", err, ErrSecond)
+		w.Must(w.AddInclusion(w.Ctx, w.petra, w.draftNow().Edit, policies.Inclusion{Role: policies.PolicyAdministrator, Includes: policies.Auditor}))
+		w.Want("by inclusion", w.publish(), ErrSecond)
 		w.guard(paul)
-		if r, err := w.Review(w.ctx, paul, w.draftNow()); err != nil || r.Raises {
+		if r, err := w.Review(w.Ctx, paul, w.draftNow()); err != nil || r.Raises {
 			w.Errorf("who holds every guarding role has nothing to gain: %+v, %v", r, err)
 		}
 		w.unguard(paul)
 
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "Policy administrators audit"))
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "Policy administrators audit"))
 		d := w.draftNow()
 		if !d.Proposed || d.Proposer != "Petra Richter" || d.Comment != "Policy administrators audit" || w.count(`audit WHERE action = 'policy.proposed'`) != 1 {
 			w.Errorf("%+v", d)
 		}
-		w.want("one's own proposal", w.publish(), ErrSecond)
-		_, err = w.Publish(w.ctx, paul, d.Edit, "Agreed")
-		w.must(err)
-		v, err := w.Current(w.ctx, w.petra)
-		w.must(err)
+		w.Want("one's own proposal", w.publish(), ErrSecond)
+		_, err = w.Publish(w.Ctx, paul, d.Edit, "Agreed")
+		w.Must(err)
+		v, err := w.Current(w.Ctx, w.petra)
+		w.Must(err)
 		if v.Author != "Paul Adam" || v.Proposer != "Petra Richter" {
 			w.Errorf("%+v", v)
 		}
 		// A proposal is of the draft as it was.
 		w.add(allow("specialist, *, queue, *, manage"))
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "x"))
-		w.must(w.RemoveRule(w.ctx, paul, w.draftNow().Edit, allow("auditor, *, policy, *, read")))
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "x"))
+		w.Must(w.RemoveRule(w.Ctx, paul, w.draftNow().Edit, allow("auditor, *, policy, *, read")))
 		if d := w.draftNow(); d.Proposed {
 			w.Error("a changed draft is still proposed")
 		}
-		_, err = w.Publish(w.ctx, paul, w.draftNow().Edit, "x")
-		w.want("changed after it was proposed", err, ErrSecond)
+		_, err = w.Publish(w.Ctx, paul, w.draftNow().Edit, "x")
+		w.Want("changed after it was proposed", err, ErrSecond)
 		// A deputy's relations count as the deputy's own.
 		c := w.petra
 		deputy := account.Caller{ID: w.account("Dirk Vertreter", true), Roles: c.Roles, For: c.Persons()}
-		if held, err := heldBy(w.ctx, w.db, deputy); err != nil || fmt.Sprint(held) != "map[customer:[1] transaction:[1]]" {
+		if held, err := heldBy(w.Ctx, w.DB, deputy); err != nil || fmt.Sprint(held) != "map[customer:[1] transaction:[1]]" {
 			w.Errorf("%v, %v", held, err)
 		}
 	})
@@ -263,7 +263,7 @@ func TestRaising(t *testing.T) {
 func TestDecidePublishAssign(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	w.guard(w.petra)
-	anna := w.person("Anna Berg")
+	anna := w.Specialist("Anna Berg")
 	cu := w.customer("person", "Kühn", anna)
 	tr := w.transaction(cu, "Contract", "contract")
 	stop := make(chan struct{})
@@ -292,9 +292,9 @@ func TestDecidePublishAssign(t *testing.T) {
 	wg.Go(func() {
 		for range 20 {
 			for _, assign := range []bool{true, false} {
-				if err := w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+				if err := w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 					if assign {
-						_, err = assignment.AddProcessor(ctx, tx, assignment.Processor{TransactionID: tr, SpecialistID: anna.ID, CustomerID: cu, CreatedAt: w.now(), CreatedBy: anna.ID})
+						_, err = assignment.AddProcessor(ctx, tx, assignment.Processor{TransactionID: tr, SpecialistID: anna.ID, CustomerID: cu, CreatedAt: w.Now(), CreatedBy: anna.ID})
 					} else {
 						_, _, err = assignment.RemoveProcessor(ctx, tx, cu, anna.ID, tr)
 					}
@@ -311,15 +311,15 @@ func TestDecidePublishAssign(t *testing.T) {
 		if i%2 == 1 {
 			change = w.RemoveRule
 		}
-		w.must(change(w.ctx, w.petra, d.Edit, deny(denyProcess)))
-		w.must(w.publish())
+		w.Must(change(w.Ctx, w.petra, d.Edit, deny(denyProcess)))
+		w.Must(w.publish())
 		if mayProcess(t, w.o.Decider) != (i%2 == 1) {
 			t.Errorf("publication %d is not in force at once", i)
 		}
 	}
 	close(stop)
 	wg.Wait()
-	if problems, err := assignment.Check(w.ctx, w.db, 10); err != nil || len(problems) > 0 {
+	if problems, err := assignment.Check(w.Ctx, w.DB, 10); err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
 	}
 }
@@ -327,12 +327,12 @@ func TestDecidePublishAssign(t *testing.T) {
 // TestPublishAtOnce: of two who publish what would leave nobody, or the same draft, one gets through at most.
 func TestPublishAtOnce(t *testing.T) {
 	each(t, func(w *world) {
-		paul := w.person("Paul Adam", policies.PolicyAdministrator)
+		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)
 		w.add(deny(denyProcess))
 		edit := w.draftNow().Edit
 		errs := make(chan error, 2)
 		for _, c := range []account.Caller{w.petra, paul} {
-			go func() { _, err := w.Publish(w.ctx, c, edit, "x"); errs <- err }()
+			go func() { _, err := w.Publish(w.Ctx, c, edit, "x"); errs <- err }()
 		}
 		a, b := <-errs, <-errs
 		if (a == nil) == (b == nil) || !errors.Is(errors.Join(a, b), ErrBehind) {

@@ -12,27 +12,27 @@ import (
 // TestUndoEndsAProposal: what is left of a draft after Undo was proposed by nobody, so nobody is its second person.
 func TestUndoEndsAProposal(t *testing.T) {
 	each(t, func(w *world) {
-		paul := w.person("Paul Adam", policies.PolicyAdministrator)
+		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)
 		w.add(allow("specialist, *, queue, *, read"))
 		w.add(allow("specialist, *, queue, *, manage"))
-		w.must(w.Propose(w.ctx, w.petra, w.draftNow().Edit, "Both or none"))
-		w.must(w.Undo(w.ctx, w.petra, w.draftNow().Edit))
+		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "Both or none"))
+		w.Must(w.Undo(w.Ctx, w.petra, w.draftNow().Edit))
 		d := w.draftNow()
 		if d.Proposed || d.Proposer != "" || d.Comment != "" || len(d.Added) != 1 {
 			w.Errorf("after Undo: %+v", d)
 		}
-		_, err := w.Publish(w.ctx, paul, d.Edit, "Agreed")
-		w.want("half a proposal, published by its second person", err, ErrSecond)
-		w.must(w.Propose(w.ctx, w.petra, d.Edit, "Half of it, then"))
-		_, err = w.Publish(w.ctx, paul, w.draftNow().Edit, "Agreed")
-		w.must(err)
+		_, err := w.Publish(w.Ctx, paul, d.Edit, "Agreed")
+		w.Want("half a proposal, published by its second person", err, ErrSecond)
+		w.Must(w.Propose(w.Ctx, w.petra, d.Edit, "Half of it, then"))
+		_, err = w.Publish(w.Ctx, paul, w.draftNow().Edit, "Agreed")
+		w.Must(err)
 	})
 }
 
 // TestImpactOfDeactivatedAccesses: whose access is deactivated loses and gains nothing, and is no end user.
 func TestImpactOfDeactivatedAccesses(t *testing.T) {
 	each(t, func(w *world) {
-		anna := w.person("Anna Berg")
+		anna := w.Specialist("Anna Berg")
 		cu := w.customer("person", "Kühn", anna)
 		w.transaction(cu, "Contract", "contract")
 		eva := w.account("Eva Ende", false)
@@ -41,7 +41,7 @@ func TestImpactOfDeactivatedAccesses(t *testing.T) {
 		if got := w.impact(w.petra); len(got) != 1 {
 			w.Fatalf("one end user loses: %q", got)
 		}
-		w.exec(`UPDATE access SET deactivated_at = registered_at WHERE account_id = ?`, eva)
+		w.Exec(`UPDATE access SET deactivated_at = registered_at WHERE account_id = ?`, eva)
 		if got := w.impact(w.petra); len(got) != 0 {
 			w.Errorf("whose access is deactivated: %q", got)
 		}
@@ -52,18 +52,18 @@ func TestImpactOfDeactivatedAccesses(t *testing.T) {
 func TestOlderVersionStaysOut(t *testing.T) {
 	each(t, func(w *world) {
 		w.add(allow("auditor, *, queue, *, read"))
-		w.must(w.publish())
+		w.Must(w.publish())
 		newer := w.o.Decider.Version()
 		old, err := policies.New(policies.Default)
-		w.must(err)
+		w.Must(err)
 		may := func() bool {
 			ok, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.Auditor}, Object: policies.ObjectQueue, Action: policies.Read})
-			w.must(err)
+			w.Must(err)
 			return ok
 		}
 		for _, number := range []int{newer - 1, newer} {
 			w.adopt(number, old)
-			w.must(w.install(number, policies.Default))
+			w.Must(w.install(number, policies.Default))
 			if w.o.Decider.Version() != newer || !may() {
 				w.Errorf("version %d took the place of %d", number, newer)
 			}
@@ -76,11 +76,11 @@ func TestStaleDraftIsNotWritten(t *testing.T) {
 	each(t, func(w *world) {
 		w.add(allow("auditor, *, queue, *, read"))
 		d := w.draftNow()
-		w.tx(func(ctx context.Context, tx bun.Tx) error { return save(ctx, tx, w.petra, d) })
+		w.InTx(func(ctx context.Context, tx bun.Tx) error { return save(ctx, tx, w.petra, d) })
 		text := w.draftNow().Text
 		d.Text = policies.Default
-		w.tx(func(ctx context.Context, tx bun.Tx) error {
-			w.want("the second", save(ctx, tx, w.petra, d), ErrBehind)
+		w.InTx(func(ctx context.Context, tx bun.Tx) error {
+			w.Want("the second", save(ctx, tx, w.petra, d), ErrBehind)
 			return nil
 		})
 		if w.draftNow().Text != text {

@@ -2,10 +2,8 @@ package policy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,11 +11,10 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/account/accounttest"
 	"kontor/app/approval"
 	"kontor/app/assignment"
-	"kontor/app/audit"
 	"kontor/app/customer"
-	"kontor/app/fault"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
@@ -26,12 +23,8 @@ import (
 
 // world is a service on a database of its own with version 1 in force, and a policy administrator, Petra.
 type world struct {
-	*testing.T
 	*Service
-	ctx   context.Context
-	db    *store.DB
-	mu    sync.Mutex
-	time  time.Time
+	*accounttest.Firm
 	petra account.Caller
 	last  int64
 }
@@ -43,117 +36,60 @@ func each(t *testing.T, test func(w *world)) {
 
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
-	w := &world{T: t, ctx: context.Background(), db: db, time: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC), last: 10000}
+	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)), last: 10000}
+	w.Step = time.Second
 	w.Service = w.process()
-	w.must(w.Load(w.ctx))
-	w.petra = w.person("Petra Richter", policies.PolicyAdministrator)
+	w.Must(w.Load(w.Ctx))
+	w.petra = w.Specialist("Petra Richter", policies.PolicyAdministrator)
 	return w
-}
-
-func (w *world) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.time = w.time.Add(time.Second)
-	return w.time
 }
 
 // process is another process's service on the same database; it has loaded nothing yet.
 func (w *world) process() *Service {
 	w.Helper()
 	decider, err := policies.New(policies.Default)
-	w.must(err)
-	log := audit.New(w.db, w.now)
-	customers := customer.New(customer.Options{DB: w.db, Now: w.now, Decider: decider, Audit: log})
-	transactions := transaction.New(transaction.Options{DB: w.db, Now: w.now, Decider: decider, Audit: log, Customers: customers})
-	approvals := approval.New(approval.Options{DB: w.db, Now: w.now, Audit: log, Courier: noOutbox{}})
-	return New(Options{Approvals: approvals, DB: w.db, Now: w.now, Decider: decider, Audit: log, Transactions: transactions, Customers: customers})
+	w.Must(err)
+	customers := customer.New(customer.Options{DB: w.DB, Now: w.Now, Decider: decider, Audit: w.Audit})
+	return New(Options{
+		DB: w.DB, Now: w.Now, Decider: decider, Audit: w.Audit, Customers: customers,
+		Approvals:    approval.New(approval.Options{DB: w.DB, Now: w.Now, Audit: w.Audit, Courier: w.Post}),
+		Transactions: transaction.New(transaction.Options{DB: w.DB, Now: w.Now, Decider: decider, Audit: w.Audit, Customers: customers}),
+	})
 }
 
 // guard gives somebody every guarding role; unguard leaves them policy_administrator.
 func (w *world) guard(c account.Caller) {
 	w.Helper()
 	for _, r := range approval.Guarding {
-		w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?) ON CONFLICT DO NOTHING`, c.ID, r)
+		w.Exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?) ON CONFLICT DO NOTHING`, c.ID, r)
 	}
 }
 
 func (w *world) unguard(c account.Caller) {
 	w.Helper()
-	w.exec(`DELETE FROM account_role WHERE account_id = ? AND role <> 'policy_administrator'`, c.ID)
+	w.Exec(`DELETE FROM account_role WHERE account_id = ? AND role <> 'policy_administrator'`, c.ID)
 }
 
-func (w *world) must(err error) {
+func (w *world) count(query string, args ...any) int {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
+	return w.Number("SELECT count(*) FROM "+query, args...)
 }
-
-func (w *world) want(what string, err, want error) {
-	w.Helper()
-	if !errors.Is(err, want) {
-		w.Errorf("%s: %v, want %v", what, err, want)
-	}
-}
-
-// wantForm compares the complaints about a form: "field message, …".
-func (w *world) wantForm(what string, err error, want string) {
-	w.Helper()
-	var f *fault.Error
-	var got []string
-	if errors.As(err, &f) {
-		for _, field := range f.Fields {
-			got = append(got, field.Field+" "+field.Message)
-		}
-	}
-	if s := strings.Join(got, ", "); s != want {
-		w.Errorf("%s: %q (%v), want %q", what, s, err, want)
-	}
-}
-
-func (w *world) count(query string, args ...any) (n int) {
-	w.Helper()
-	w.must(w.db.NewRaw("SELECT count(*) FROM "+query, args...).Scan(w.ctx, &n))
-	return n
-}
-
-func (w *world) exec(query string, args ...any) {
-	w.Helper()
-	_, err := w.db.NewRaw(query, args...).Exec(w.ctx)
-	w.must(err)
-}
-
-func (w *world) id() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // account makes a person who can sign in.
 func (w *world) account(name string, specialist bool, roles ...policies.Role) uuid.UUID {
 	w.Helper()
-	id := w.id()
-	email := strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@firm.example"
-	w.exec(`INSERT INTO account (id, specialist, name, name_sort, username, username_folded, email, email_folded, password_hash, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'x', ?)`, id, specialist, name, store.SortKey(name), email, email, email, email, w.now())
-	for _, r := range roles {
-		w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?)`, id, r)
-	}
-	return id
-}
-
-// person makes a specialist user and returns them as a caller.
-func (w *world) person(name string, roles ...policies.Role) account.Caller {
-	w.Helper()
-	roles = append([]policies.Role{policies.Specialist}, roles...)
-	return account.Caller{ID: w.account(name, true, roles...), Name: name, Roles: roles}
+	return w.Person(name, specialist, roles...).ID
 }
 
 func (w *world) customer(typ, name string, administrators ...account.Caller) uuid.UUID {
 	w.Helper()
-	id := w.id()
+	id := accounttest.ID()
 	w.last++
-	w.exec(`INSERT INTO customer (number, id, type, company_name, last_name, country, locale, name_sort, search, identity, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, 'DE', 'de', ?, '', '', ?, ?)`, w.last, id, typ, name, name, store.SortKey(name), w.now(), w.now())
+	w.Exec(`INSERT INTO customer (number, id, type, company_name, last_name, country, locale, name_sort, search, identity, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, 'DE', 'de', ?, '', '', ?, ?)`, w.last, id, typ, name, name, store.SortKey(name), w.Now(), w.Now())
 	for _, a := range administrators {
-		w.tx(func(ctx context.Context, tx bun.Tx) error {
-			_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: id, SpecialistID: a.ID, CreatedAt: w.now(), CreatedBy: a.ID})
+		w.InTx(func(ctx context.Context, tx bun.Tx) error {
+			_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: id, SpecialistID: a.ID, CreatedAt: w.Now(), CreatedBy: a.ID})
 			return err
 		})
 	}
@@ -162,10 +98,10 @@ func (w *world) customer(typ, name string, administrators ...account.Caller) uui
 
 func (w *world) transaction(customerID uuid.UUID, name, kind string, processors ...account.Caller) uuid.UUID {
 	w.Helper()
-	id := w.id()
+	id := accounttest.ID()
 	w.last++
-	now := w.now()
-	w.tx(func(ctx context.Context, tx bun.Tx) error {
+	now := w.Now()
+	w.InTx(func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, w.last, id, customerID, name, store.Fold(name), kind, now, now); err != nil {
 			return err
@@ -188,22 +124,17 @@ func (w *world) transaction(customerID uuid.UUID, name, kind string, processors 
 // access registers an account as an end user of a customer.
 func (w *world) access(customerID, accountID uuid.UUID) {
 	w.Helper()
-	now := w.now()
-	w.exec(`INSERT INTO access (id, customer_id, account_id, first_name, last_name, email, email_folded, locale, invited_at, link_expires_at,
+	now := w.Now()
+	w.Exec(`INSERT INTO access (id, customer_id, account_id, first_name, last_name, email, email_folded, locale, invited_at, link_expires_at,
 		registered_at, created_at) VALUES (?, ?, ?, 'E', 'E', ?, ?, 'de', ?, ?, ?, ?)`,
-		w.id(), customerID, accountID, accountID.String(), accountID.String(), now, now, now, now)
-}
-
-func (w *world) tx(fn func(ctx context.Context, tx bun.Tx) error) {
-	w.Helper()
-	w.must(w.db.InTx(w.ctx, fn))
+		accounttest.ID(), customerID, accountID, accountID.String(), accountID.String(), now, now, now, now)
 }
 
 // draftNow is the draft as Petra sees it.
 func (w *world) draftNow() Draft {
 	w.Helper()
-	d, err := w.Draft(w.ctx, w.petra)
-	w.must(err)
+	d, err := w.Draft(w.Ctx, w.petra)
+	w.Must(err)
 	return d
 }
 
@@ -219,21 +150,21 @@ func rule(text, effect string) policies.Rule {
 
 func (w *world) add(r policies.Rule) {
 	w.Helper()
-	w.must(w.AddRule(w.ctx, w.petra, w.draftNow().Edit, r))
+	w.Must(w.AddRule(w.Ctx, w.petra, w.draftNow().Edit, r))
 }
 
 // publish publishes the draft as Petra.
 func (w *world) publish() error {
 	w.Helper()
-	_, err := w.Publish(w.ctx, w.petra, w.draftNow().Edit, "Because")
+	_, err := w.Publish(w.Ctx, w.petra, w.draftNow().Edit, "Because")
 	return err
 }
 
 // impact says a draft's impact as lines.
 func (w *world) impact(viewer account.Caller) []string {
 	w.Helper()
-	i, err := w.WouldChange(w.ctx, viewer, w.draftNow(), time.Minute)
-	w.must(err)
+	i, err := w.WouldChange(w.Ctx, viewer, w.draftNow(), time.Minute)
+	w.Must(err)
 	if i.Cut || i.More > 0 {
 		w.Errorf("cut %v, %d more", i.Cut, i.More)
 	}

@@ -40,9 +40,9 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, testNow)}
 	w.Step = time.Millisecond // no two things are of the same moment unless a test wants it
-	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post})
+	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post})
 	access.New(access.Options{DB: db, Now: w.Now, Customers: w.customers, Accounts: w.Accounts, Courier: w.Post, Approvals: w.Approvals})
-	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Policy, Audit: w.Audit, Customers: w.customers})
+	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers})
 	w.anna = w.Person("Anna Amt", true, policies.Specialist)
 	w.ben = w.Person("Ben Büro", true, policies.Specialist)
 	w.clara = w.Person("Clara Cron", true, policies.Specialist)

@@ -39,7 +39,7 @@ type Firm struct {
 	Ctx       context.Context
 	DB        *store.DB
 	Key       secret.Key
-	Policy    *policies.Decider
+	Decider   *policies.Decider
 	Audit     *audit.Log
 	Post      *courier.Service
 	Approvals *approval.Service
@@ -59,7 +59,7 @@ func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.
 	var err error
 	f.Key, err = secret.NewKey([]byte(strings.Repeat("k", 32)))
 	f.Must(err)
-	f.Policy, err = policies.New(policies.Default)
+	f.Decider, err = policies.New(policies.Default)
 	f.Must(err)
 	f.Audit = audit.New(db, f.Now)
 	o := courier.Options{
@@ -74,7 +74,7 @@ func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.
 	tb.Cleanup(func() { _ = f.Post.Close() })
 	f.Approvals = approval.New(approval.Options{DB: db, Now: f.Now, Audit: f.Audit, Courier: f.Post})
 	f.Accounts = account.New(account.Options{
-		DB: db, Now: f.Now, Key: f.Key, Decider: f.Policy, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
+		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
 		BaseURL: BaseURL, Firm: FirmName, Hashing: Quick,
 	})
 	return f

@@ -19,12 +19,12 @@ func (w *world) path() string { return "/customers/" + w.customer.String() }
 
 // row is the customer's access with an address.
 func (w *world) row(email string) access.Row {
-	w.t.Helper()
+	w.TB.Helper()
 	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
-	must(w.t, err)
+	must(w.TB, err)
 	i := slices.IndexFunc(rows, func(r access.Row) bool { return r.Email == email })
 	if i < 0 {
-		w.t.Fatalf("no access of %s", email)
+		w.TB.Fatalf("no access of %s", email)
 	}
 	return rows[i]
 }
@@ -85,7 +85,7 @@ func TestAsksAgain(t *testing.T) {
 			t.Errorf("%s: nothing has changed, but %d comes: %s", tab, a.StatusCode, a.body)
 		}
 		b.get(ask).want(t, http.StatusOK, "Invited") // the same address as a page
-		w.clock.tick(15 * time.Second)
+		w.Tick(15 * time.Second)
 		b.send(w.path()+"/accesses/"+w.row("berta@kunde.example").ID.String()+"/resend", "from", "deliveries").goesTo(t, w.path()+"/deliveries")
 		a := b.get(ask, hx...)
 		a.want(t, http.StatusOK, "Queued")
@@ -99,13 +99,13 @@ func TestAsksAgain(t *testing.T) {
 		if a := b.get(ask, hx...); a.StatusCode != http.StatusNoContent {
 			t.Fatalf("%d", a.StatusCode)
 		}
-		w.clock.tick(time.Minute)
+		w.Tick(time.Minute)
 	}
-	w.clock.tick(2 * time.Minute)
+	w.Tick(2 * time.Minute)
 	if a := b.get(ask, hx...); a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") == "" {
 		t.Errorf("a page left open keeps its session: %d", a.StatusCode)
 	}
-	w.clock.tick(48 * time.Hour)
+	w.Tick(48 * time.Hour)
 	doc := w.signedIn().get(w.path() + "/authorisations").doc(t)
 	if doc.Find("#accesses [hx-get]").Length() > 0 || doc.Find("#accesses .tag").First().Text() != "Link expired" || doc.Find("details[open]").Length() > 0 {
 		t.Errorf("all is settled, yet: %s", doc.Find("#accesses").Text())
@@ -121,7 +121,7 @@ func TestMessageStates(t *testing.T) {
 		courier.Queued: "Queued", courier.Sending: "Sending", courier.HandedOver: "Handed over", courier.Delivered: "Delivered", courier.Failed: "Failed",
 		courier.Cancelled: "Cancelled",
 	} {
-		_, err := w.db.NewUpdate().Table("message").Set("state = ?", state).Set("reason = 'unknown_recipient'").Where("TRUE").Exec(context.Background())
+		_, err := w.DB.NewUpdate().Table("message").Set("state = ?", state).Set("reason = 'unknown_recipient'").Where("TRUE").Exec(context.Background())
 		must(t, err)
 		for _, tab := range []string{"/authorisations", "/deliveries"} {
 			if got := b.get(w.path() + tab).doc(t).Find(".lines h3 .tag").Text(); got != want {
@@ -166,7 +166,7 @@ func TestCorrectAccess(t *testing.T) {
 	if doc.Find("[name^=was_]").Length() != 5 {
 		t.Fatalf("%d fields remember what they held", doc.Find("[name^=was_]").Length())
 	}
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	b.send(at, append(slices.Clone(was), "first_name", "Berta", "last_name", "Kühn", "email", "berta@kunde.example", "mobile", "")...).goesTo(t, w.path()+"/authorisations")
 	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "The old link no longer works")
 	w.browser().get("/register/"+token).want(t, http.StatusNotFound)
@@ -214,7 +214,7 @@ func TestSendAgain(t *testing.T) {
 	if got := b.get(w.path() + "/authorisations").doc(t).Find(".toast-line").Text(); !strings.Contains(got, "so nothing more was sent") {
 		t.Errorf("nothing was sent, and the page says %q", got)
 	}
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	b.send(resend).goesTo(t, w.path()+"/authorisations")
 	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "The previous one no longer works")
 	w.browser().get("/register/"+token).want(t, http.StatusNotFound)

@@ -64,7 +64,7 @@ func TestRemoveAuthorisation(t *testing.T) {
 	lines := func(b *browser) []string {
 		return wordsOf(b.get(w.path() + "/authorisations").doc(t).Find("form.undo span, form.undo button"))
 	}
-	w.clock.tick(authorisation.UndoLife - time.Second)
+	w.Tick(authorisation.UndoLife - time.Second)
 	if got := lines(anna); !slices.Equal(got, []string{"You removed the authorisation of Ben@kanzlei.example at 09:00. You can undo this until 09:10.", "Undo"}) {
 		t.Errorf("on the page loaded anew: %q", got)
 	}
@@ -90,7 +90,7 @@ func TestRemoveAuthorisation(t *testing.T) {
 
 	anna.send(w.path()+"/authorisations/remove", "processor", ben.String()).goesTo(t, w.path()+"/authorisations")
 	undo = attr(anna.get(w.path()+"/authorisations").doc(t), ".toast-line form", "action")
-	w.clock.tick(authorisation.UndoLife)
+	w.Tick(authorisation.UndoLife)
 	anna.send(undo).want(t, http.StatusGone)
 	if got := lines(anna); len(got) != 0 {
 		t.Errorf("after ten minutes: %q", got)
@@ -289,7 +289,7 @@ func TestMatrixPage(t *testing.T) {
 func TestMatrixCSV(t *testing.T) {
 	w, anna, ben, _, _ := authorised(t)
 	w.transaction(`=HYPERLINK("x")`)
-	_, err := w.db.NewUpdate().Table("account").Set("name = ?", "@SUM(1;2),\"x\"").Where("id = ?", ben).Exec(context.Background())
+	_, err := w.DB.NewUpdate().Table("account").Set("name = ?", "@SUM(1;2),\"x\"").Where("id = ?", ben).Exec(context.Background())
 	must(t, err)
 	a := anna.get(w.path() + "/authorisations/matrix.csv")
 	if a.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(a.Header.Get("Content-Disposition"), `attachment; filename="K-10001-`) || !strings.HasPrefix(a.body, "\ufeffPerson,Is,Whole customer,") {
@@ -313,7 +313,7 @@ func TestPollKeepsSelection(t *testing.T) {
 	if a := anna.get(ask, "HX-Request", "true"); a.StatusCode != http.StatusNoContent {
 		t.Errorf("%d", a.StatusCode)
 	}
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	must(t, w.accesses.Resend(context.Background(), w.admin, w.customer, w.row("berta@kunde.example").ID))
 	if a := anna.get(ask, "HX-Request", "true"); a.StatusCode != http.StatusOK || attr(a.doc(t), "[name=access]", "id") != id {
 		t.Errorf("%d %s", a.StatusCode, a.body)

@@ -19,17 +19,17 @@ import (
 
 // person adds one person with an access and returns the id.
 func (w *world) person(last, email string) uuid.UUID {
-	w.t.Helper()
+	w.TB.Helper()
 	cu, _, err := w.accesses.AddCustomer(context.Background(), w.admin, customer.Draft{
 		Type: customer.Person, Data: customer.Data{FirstName: "Änne", LastName: last, City: "Köln", DateOfBirth: "1964-08-12", Locale: "de"},
 	}, email, "")
-	must(w.t, err)
+	must(w.TB, err)
 	return cu.ID
 }
 
 // htmx posts a form as HTMX does.
 func (b *browser) htmx(path string, pairs ...string) answer {
-	b.t.Helper()
+	b.TB.Helper()
 	form := url.Values{kit.CSRFField: {b.token()}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
@@ -280,8 +280,8 @@ p, specialist, *, customer, *, read, allow
 p, specialist, *, access, *, read, allow`
 
 func (w *world) publish(policy string) {
-	w.t.Helper()
-	must(w.t, w.Policy.Publish(1, policy))
+	w.TB.Helper()
+	must(w.TB, w.Policy.Publish(1, policy))
 }
 
 // TestReadOnly: who may not change a customer reads the data and finds nothing to press that would be refused.
@@ -402,10 +402,10 @@ func TestScriptInEveryField(t *testing.T) {
 func TestFarDeletion(t *testing.T) {
 	w := newWorld(t)
 	d := customer.Deletion{
-		ID: uuid.Must(uuid.NewV7()), CustomerID: w.customer, Number: 7, Counts: `{"accesses":1}`, Done: 300, Total: 1200, RequestedAt: w.clock.now(),
+		ID: uuid.Must(uuid.NewV7()), CustomerID: w.customer, Number: 7, Counts: `{"accesses":1}`, Done: 300, Total: 1200, RequestedAt: w.Clock.Now(),
 		RequestedBy: uuid.NullUUID{UUID: w.admin.ID, Valid: true},
 	}
-	_, err := w.db.NewInsert().Model(&d).Exec(context.Background())
+	_, err := w.DB.NewInsert().Model(&d).Exec(context.Background())
 	must(t, err)
 	b := w.signedIn()
 	path := "/customers/deletions/" + d.ID.String()
@@ -413,8 +413,8 @@ func TestFarDeletion(t *testing.T) {
 	if attr(doc, "progress", "value") != "300" || attr(doc, "progress", "max") != "1200" || attr(doc, "#deletion [hx-get]", "hx-get") != path {
 		t.Error(doc.Find("#deletion").Text())
 	}
-	now := w.clock.now().Add(time.Minute)
-	_, err = w.db.NewUpdate().Table("deletion").Set("finished_at = ?", now).Where("id = ?", d.ID).Exec(context.Background())
+	now := w.Clock.Now().Add(time.Minute)
+	_, err = w.DB.NewUpdate().Table("deletion").Set("finished_at = ?", now).Where("id = ?", d.ID).Exec(context.Background())
 	must(t, err)
 	part := b.get(path, "HX-Request", "true")
 	part.want(t, http.StatusOK, "Receipt")

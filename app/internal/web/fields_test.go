@@ -161,9 +161,9 @@ func TestCustomerFieldsAgain(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	token := b.token()
-	w.db.SetMaxOpenConns(1)
-	exec(t, w.db, "PRAGMA query_only = 1")
-	defer exec(t, w.db, "PRAGMA query_only = 0")
+	w.DB.SetMaxOpenConns(1)
+	exec(t, w.DB, "PRAGMA query_only = 1")
+	defer exec(t, w.DB, "PRAGMA query_only = 0")
 	for _, typ := range customer.Types {
 		form := url.Values{kit.CSRFField: {token}, "type": {string(typ)}, "email": {"new@kunde.example"}}
 		for _, f := range customer.FieldsOf(typ) {

@@ -19,13 +19,13 @@ import (
 
 // colleague adds a specialist user who administers n customers.
 func (w *world) colleague(email string, n int) account.Caller {
-	w.t.Helper()
+	w.TB.Helper()
 	c := w.specialist(email)
 	for range n {
 		_, _, err := w.customers.Add(context.Background(), c, customer.Draft{Type: customer.Company, Data: customer.Data{
 			CompanyName: "Firma von " + email, FirstName: "E", LastName: "E", Locale: "de",
 		}}, nil)
-		must(w.t, err)
+		must(w.TB, err)
 	}
 	return c
 }
@@ -93,10 +93,10 @@ func TestHandOverStops(t *testing.T) {
 	from, heir, other := w.colleague("paul@kanzlei.example", 0), w.colleague("maria@kanzlei.example", 0), w.colleague("otto@kanzlei.example", 0)
 	for i := range 201 { // more than a request hands over
 		id := uuid.Must(uuid.NewV7())
-		_, err := w.db.Exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at) VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`,
-			20000+i, id, w.clock.now(), w.clock.now())
+		_, err := w.DB.Exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at) VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`,
+			20000+i, id, w.Clock.Now(), w.Clock.Now())
 		must(t, err)
-		_, err = w.db.Exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, id, from.ID, w.clock.now(), w.admin.ID)
+		_, err = w.DB.Exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, id, from.ID, w.Clock.Now(), w.admin.ID)
 		must(t, err)
 	}
 	b, path := w.signedIn(), "/specialists/"+from.ID.String()
@@ -180,7 +180,7 @@ func TestDeputies(t *testing.T) {
 	page.want(t, http.StatusOK, "Maria@kanzlei.example", "Current", "End now", "24 November 2026 – 30 November 2026")
 	w.browser().signIn("maria@kanzlei.example", strong).get("/specialists/"+deputy.ID.String()+"/deputies").want(t, http.StatusOK, "Stands in for others", "Paul@kanzlei.example")
 	end, _ := page.doc(t).Find(`form[action$="/end"]`).Attr("action")
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	b.send(end).goesTo(t, path)
 	b.get(path).want(t, http.StatusOK, "Ended")
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Deputy named", "Deputy: – → Maria@kanzlei.example", "Last day: – → 30 November 2026", "Deputy arrangement ended")
@@ -199,9 +199,9 @@ func TestAttentionPage(t *testing.T) {
 		return a.ID
 	}
 	one, two, three := add("Eins"), add("Zwei"), add("Drei")
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	b.get("/attention").want(t, http.StatusOK, "Nothing needs your attention")
-	w.clock.tick(access.LinkLife)
+	w.Tick(access.LinkLife)
 	b.signIn(adminEmail, strong)
 	page := b.get("/attention")
 	page.want(t, http.StatusOK, "Link expired", "Eins Kühn", "K-10001")

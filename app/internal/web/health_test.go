@@ -25,9 +25,9 @@ func TestReadiness(t *testing.T) {
 	found := &alone{}
 	w := newWorld(t, func(o *Options) { o.Processes = found })
 	b := w.browser()
-	now := w.clock.now()
+	now := w.Clock.Now()
 	trouble := func(channel, reason, status string, ago time.Duration) {
-		_, err := w.db.NewRaw(`INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES (?, ?, ?, ?, ?)`,
+		_, err := w.DB.NewRaw(`INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES (?, ?, ?, ?, ?)`,
 			channel, now.Add(-ago), now, reason, status).Exec(t.Context())
 		must(t, err)
 	}
@@ -80,7 +80,7 @@ func TestReadiness(t *testing.T) {
 func TestReadinessWithoutDatabase(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
-	must(t, w.db.Close())
+	must(t, w.DB.Close())
 	code, said := readyOf(t, b)
 	if code != http.StatusServiceUnavailable || said["status"] != "not ready" || said["mail"] != "unknown" || said["sms"] != "unknown" ||
 		!strings.HasPrefix(said["reason"], "database: ") || strings.Contains(said["reason"], "unknown") {
@@ -93,8 +93,8 @@ func TestReadinessWithoutDatabase(t *testing.T) {
 func TestSendingStandsStill(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
-	w.noWorker = w.clock.now().Add(-5 * time.Minute)
-	w.tasks.troubles = []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueuePassword, Since: w.clock.now().Add(-time.Hour)}}
+	w.noWorker = w.Clock.Now().Add(-5 * time.Minute)
+	w.tasks.troubles = []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueuePassword, Since: w.Clock.Now().Add(-time.Hour)}}
 	for language, wants := range map[string][]string{
 		"en": {"Sending has stopped", "E-mail, SMS", "Redis refuses the user name or password in REDIS_URL.", "The worker, the program that sends messages, isn't running."},
 		"de": {"Der Versand steht still", "E-Mail, SMS", "Redis lehnt den Benutzernamen oder das Passwort", "Der Worker, das Programm, das Nachrichten versendet, läuft nicht."},

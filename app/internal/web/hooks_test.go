@@ -25,7 +25,7 @@ func TestBounceMails(t *testing.T) {
 		w := newWorldOn(t, db, func(o *Options) { o.HookSecret = secretOf })
 		w.invite("berta@kunde.example", "")
 		var mail courier.Message
-		must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
+		must(t, w.DB.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
 		address := "http://" + w.serve(10*time.Second)
 		post := func(path, body, key string) int {
 			mac := hmac.New(sha256.New, []byte(key))
@@ -50,7 +50,7 @@ func TestBounceMails(t *testing.T) {
 		}
 		state := func() courier.State {
 			var m courier.Message
-			must(t, w.db.NewSelect().Model(&m).Where("id = ?", mail.ID).Scan(context.Background()))
+			must(t, w.DB.NewSelect().Model(&m).Where("id = ?", mail.ID).Scan(context.Background()))
 			return m.State
 		}
 		b := w.signedIn()

@@ -27,7 +27,7 @@ func TestJobsPage(t *testing.T) {
 		return job.Progress{}, job.Because(job.ErasureLog, fails)
 	}})
 	var failing uuid.UUID
-	must(t, w.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) (err error) {
+	must(t, w.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) (err error) {
 		failing, err = w.jobs.Add(ctx, tx, job.Order{Kind: stumbling, SubjectID: uuid.Must(uuid.NewV7())})
 		return err
 	}))

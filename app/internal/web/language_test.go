@@ -26,29 +26,29 @@ func (a answer) language() string {
 
 // inviteIn is an invitation to somebody new in a language; the token of its link.
 func (w *world) inviteIn(locale, email string) string {
-	w.t.Helper()
+	w.TB.Helper()
 	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
 		access.Form{FirstName: "Berta", LastName: "Kühn", Email: email, Locale: locale}, "")
-	must(w.t, err)
+	must(w.TB, err)
 	return w.mailed("register", email)
 }
 
 // mailed is the token of the newest link of a kind that came to an address.
 func (w *world) mailed(kind, email string) string {
-	w.t.Helper()
+	w.TB.Helper()
 	w.deliver()
 	for _, m := range w.box() {
 		if token := linkTo(kind, m.Text); m.To == email && token != "" {
 			return token
 		}
 	}
-	w.t.Fatalf("no link came to %s", email)
+	w.TB.Fatalf("no link came to %s", email)
 	return ""
 }
 
 // resetIn is a link to choose a new password for a user with a language.
 func (w *world) resetIn(locale, email string) string {
-	w.t.Helper()
+	w.TB.Helper()
 	w.browser().send("/password/forgotten", "login", email)
 	return w.mailed("password/reset", email)
 }
@@ -63,7 +63,7 @@ func TestInvitationLanguage(t *testing.T) {
 	for _, locale := range lang.All {
 		late[locale] = w.inviteIn(locale, "late."+locale+"@kunde.example")
 	}
-	w.clock.tick(access.LinkLife + time.Second)
+	w.Tick(access.LinkLife + time.Second)
 	for _, locale := range lang.All {
 		someone := func(name string) string { return name + "." + locale + "@kunde.example" }
 		used := w.inviteIn(locale, someone("used"))
@@ -170,7 +170,7 @@ func TestLinkLanguage(t *testing.T) {
 			}
 		}
 		for accept, want := range map[string]string{"": locale, "fr": locale, "en": "en", "de": "de", "en;q=0.9, de;q=0.8": "en"} {
-			w.clock.tick(time.Hour)
+			w.Tick(time.Hour)
 			b := w.browser()
 			b.language = accept
 			reset := "/password/reset/" + w.resetIn(locale, email)

@@ -91,8 +91,8 @@ func TestTwoEdit(t *testing.T) {
 			w.transaction("Vertrag")
 			w.specialist("ben@kanzlei.example")
 			clara := w.specialist("clara@kanzlei.example", policies.FirmRoles[1:]...)
-			must(t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
-				_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: w.customer, SpecialistID: clara.ID, CreatedAt: w.clock.now(), CreatedBy: clara.ID})
+			must(t, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+				_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: w.customer, SpecialistID: clara.ID, CreatedAt: w.Clock.Now(), CreatedBy: clara.ID})
 				return err
 			}))
 			anna, claraThere := w.signedIn(), w.browser().signIn("clara@kanzlei.example", strong)
@@ -173,9 +173,9 @@ func TestStatusOfTwo(t *testing.T) {
 
 // numbered is the id of the n-th business transaction of the customer.
 func (w *world) numbered(n int) string {
-	w.t.Helper()
+	w.TB.Helper()
 	var ids []string
-	must(w.t, w.db.NewRaw("SELECT id FROM transactions WHERE customer_id = ? ORDER BY number", w.customer).Scan(context.Background(), &ids))
+	must(w.TB, w.DB.NewRaw("SELECT id FROM transactions WHERE customer_id = ? ORDER BY number", w.customer).Scan(context.Background(), &ids))
 	return ids[n-1]
 }
 

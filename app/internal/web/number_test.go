@@ -91,7 +91,7 @@ func TestNumberOnForms(t *testing.T) {
 		{correct + "/deactivate", nil, ""},
 		{correct + "/reactivate", nil, "The registration code goes to +43 664 5555555."},
 	} {
-		w.clock.tick(time.Minute)
+		w.Tick(time.Minute)
 		if i := slices.Index(does.form, "version"); i >= 0 {
 			does.form[i+1] = b.get(correct).doc(t).Find("[name=version]").AttrOr("value", "")
 		}

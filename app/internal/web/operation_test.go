@@ -148,7 +148,7 @@ func TestHealth(t *testing.T) {
 		t.Error("readiness gives away the error's text")
 	}
 	broken = false
-	must(t, w.db.Close())
+	must(t, w.DB.Close())
 	b.get("/healthz").want(t, http.StatusOK)
 	b.get("/readyz").want(t, http.StatusServiceUnavailable)
 }
@@ -156,7 +156,7 @@ func TestHealth(t *testing.T) {
 // TestAuditPages: the log goes back by cursor, and is nobody's who may not read it.
 func TestAuditPages(t *testing.T) {
 	w := newWorld(t)
-	must(t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+	must(t, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		for range audit.PageSize + 3 {
 			if err := w.Audit.Write(ctx, tx, w.admin.Actor(), audit.Record{
 				Action: audit.CustomerUpdated, CustomerID: w.customer, Subject: `<img src=x onerror="alert(1)">`,
@@ -187,13 +187,13 @@ func TestAuditPages(t *testing.T) {
 
 // evilMail puts a letter into the mailbox that tries everything.
 func (w *world) evilMail() courier.Mail {
-	w.t.Helper()
+	w.TB.Helper()
 	w.invite("berta@kunde.example", "")
 	id := w.box()[0].ID
 	evil := courier.Mail{
 		ID: id, Channel: courier.Email, To: `"><script>alert(1)</script>@kunde.example`, Subject: `<img src=x onerror=alert(1)>`,
 		Text: "<script>alert(2)</script>\nhttps://kontor.example/register/abc\njavascript:alert(3) https://x.example/\"onclick=alert(4)",
-		HTML: `<p onclick="alert(5)">Hello<script>alert(6)</script></p>`, At: w.clock.now(),
+		HTML: `<p onclick="alert(5)">Hello<script>alert(6)</script></p>`, At: w.Clock.Now(),
 	}
 	w.rewrite(evil)
 	return evil
@@ -201,13 +201,13 @@ func (w *world) evilMail() courier.Mail {
 
 // rewrite puts another letter in the place of one in the mailbox.
 func (w *world) rewrite(m courier.Mail) {
-	w.t.Helper()
+	w.TB.Helper()
 	raw, err := json.Marshal(m)
-	must(w.t, err)
+	must(w.TB, err)
 	sealed, err := w.Key.Seal("mailbox", raw)
-	must(w.t, err)
-	_, err = w.db.NewUpdate().Table("mailbox").Set("sealed = ?", sealed).Where("id = ?", m.ID).Exec(context.Background())
-	must(w.t, err)
+	must(w.TB, err)
+	_, err = w.DB.NewUpdate().Table("mailbox").Set("sealed = ?", sealed).Where("id = ?", m.ID).Exec(context.Background())
+	must(w.TB, err)
 }
 
 // TestMailShowsMark: in the mailbox, too, a mail shows the firm's mark, from here, and still may do nothing.
@@ -341,7 +341,7 @@ func TestUndelivered(t *testing.T) {
 
 // hook sends a report, signed with a key.
 func (b *browser) hook(path, body, key string) answer {
-	b.t.Helper()
+	b.TB.Helper()
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(body))
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
@@ -350,9 +350,9 @@ func (b *browser) hook(path, body, key string) answer {
 		r.Header.Set(kit.SignatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
 	res, err := b.Handler().Test(r, 10_000)
-	must(b.t, err)
+	must(b.TB, err)
 	raw, err := io.ReadAll(res.Body)
-	must(b.t, err)
+	must(b.TB, err)
 	return answer{res, string(raw)}
 }
 
@@ -360,8 +360,8 @@ func TestHooks(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "a secret of the provider's" })
 	w.invite("berta@kunde.example", "+4915123456789")
 	var sms, mail courier.Message
-	must(t, w.db.NewSelect().Model(&sms).Where("channel = ?", courier.SMS).Scan(context.Background()))
-	must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
+	must(t, w.DB.NewSelect().Model(&sms).Where("channel = ?", courier.SMS).Scan(context.Background()))
+	must(t, w.DB.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
 	const right = "a secret of the provider's"
 	report := `{"id": "` + sms.ID.String() + `", "status": "delivered"}`
 	bounce := `{"message_id": "<` + mail.ID.String() + `.1@kontor.example>", "status": "5.1.1", "detail": "no such user"}`
@@ -387,7 +387,7 @@ func TestHooks(t *testing.T) {
 	}
 	for id, want := range map[string]courier.State{sms.ID.String(): courier.Delivered, mail.ID.String(): courier.Failed} {
 		var m courier.Message
-		must(t, w.db.NewSelect().Model(&m).Where("id = ?", id).Scan(context.Background()))
+		must(t, w.DB.NewSelect().Model(&m).Where("id = ?", id).Scan(context.Background()))
 		if m.State != want {
 			t.Errorf("%s is %s, want %s", m.Channel, m.State, want)
 		}
@@ -415,7 +415,7 @@ func TestQueueNames(t *testing.T) {
 	w := newWorld(t)
 	w.invite("berta@kunde.example", "")
 	var m courier.Message
-	must(t, w.db.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
+	must(t, w.DB.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
 	w.tasks.task.MessageID, w.tasks.task.ID = m.ID, m.ID.String()+":1"
 	w.specialist("dora@kanzlei.example", policies.DataAdministrator)
 	must(t, w.Policy.Publish(2, "p, auditor, *, queue, *, read, allow\np, specialist, administrator, customer, *, read, allow"))
@@ -443,7 +443,7 @@ func TestRunAllOfQueue(t *testing.T) {
 	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
 		access.Form{FirstName: "B", LastName: "K", Email: "berta@kunde.example", Mobile: "+4915112345678", Locale: "de"}, "")
 	must(t, err)
-	w.exec("UPDATE message SET next_at = ?, relay_at = ?", w.Now().Add(time.Hour), w.Now().Add(time.Hour))
+	w.exec("UPDATE message SET next_at = ?, relay_at = ?", w.Clock.Now().Add(time.Hour), w.Clock.Now().Add(time.Hour))
 	b := w.signedIn()
 	if n := b.get("/queues").doc(t).Find(`form[action="/queues/mail/run"] button`).Length(); n != 1 {
 		t.Fatalf("%d buttons", n)
@@ -454,9 +454,9 @@ func TestRunAllOfQueue(t *testing.T) {
 		t.Errorf("done: %s", got)
 	}
 	var messages []courier.Message
-	must(t, w.db.NewSelect().Model(&messages).Scan(context.Background()))
+	must(t, w.DB.NewSelect().Model(&messages).Scan(context.Background()))
 	for _, m := range messages {
-		if due := m.NextAt == nil && !m.RelayAt.After(w.Now()); due != (m.Channel == courier.Email) {
+		if due := m.NextAt == nil && !m.RelayAt.After(w.Clock.Now()); due != (m.Channel == courier.Email) {
 			t.Errorf("the %s is due: %v", m.Channel, due)
 		}
 	}

@@ -71,13 +71,13 @@ func TestOutages(t *testing.T) {
 		}, ready: "can be read only", en: "is read-only right now", de: "ist gerade schreibgeschützt", reads: true},
 		"SQLite can be read only": {begin: func(t *testing.T) (*world, func(), func()) {
 			w := newWorld(t)
-			w.db.SetMaxOpenConns(1)
-			return w, func() { exec(t, w.db, "PRAGMA query_only = 1") }, func() { exec(t, w.db, "PRAGMA query_only = 0") }
+			w.DB.SetMaxOpenConns(1)
+			return w, func() { exec(t, w.DB, "PRAGMA query_only = 1") }, func() { exec(t, w.DB, "PRAGMA query_only = 0") }
 		}, ready: "can be read only", en: "is read-only right now", de: "ist gerade schreibgeschützt", reads: true},
 		"SQLite's disk is full": {begin: func(t *testing.T) (*world, func(), func()) {
 			w := newWorld(t)
-			w.db.SetMaxOpenConns(1)
-			return w, func() { exec(t, w.db, "PRAGMA max_page_count = 1") }, func() { exec(t, w.db, "PRAGMA max_page_count = 1000000") }
+			w.DB.SetMaxOpenConns(1)
+			return w, func() { exec(t, w.DB, "PRAGMA max_page_count = 1") }, func() { exec(t, w.DB, "PRAGMA max_page_count = 1000000") }
 		}, ready: "has no room left on its disk", en: "disk is full", de: "Datenträger der Datenbank ist voll", reads: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestOutages(t *testing.T) {
 			b := w.signedIn()
 			token := b.token()
 			b.get("/readyz").want(t, http.StatusOK)
-			before := count(t, w.db)
+			before := count(t, w.DB)
 			begin()
 			note := strings.Repeat("Typed at length. ", 3000) // more than the free pages of a file hold
 			form := url.Values{
@@ -93,7 +93,7 @@ func TestOutages(t *testing.T) {
 				"country": {"DE"}, "mobile": {""}, "locale": {"de"}, "note": {note[:3990]}, "submission": {"0193512f-0000-7000-8000-000000000001"},
 			}
 			if c.ready == "has no room left on its disk" { // a small row may find room
-				fillUp(w.db)
+				fillUp(w.DB)
 			}
 			for language, said := range map[string]string{"en": c.en, "de": c.de} {
 				b.language = language
@@ -112,7 +112,7 @@ func TestOutages(t *testing.T) {
 			}
 			b.get("/healthz").want(t, http.StatusOK)
 			if c.reads {
-				w.clock.tick(2 * time.Minute) // the session's last use is to be noted
+				w.Tick(2 * time.Minute) // the session's last use is to be noted
 				b.get("/customers").want(t, http.StatusOK, "Kühn")
 			}
 			// nobody else gets their text back on a page of ours
@@ -127,13 +127,13 @@ func TestOutages(t *testing.T) {
 			}
 			end()
 			await.True(t, "readiness", func() bool { return b.get("/readyz").StatusCode == http.StatusOK })
-			if n := count(t, w.db); n != before {
+			if n := count(t, w.DB); n != before {
 				t.Errorf("%d customers, want %d: nothing was saved", n, before)
 			}
 			if a := b.do(http.MethodPost, "/customers", form); a.StatusCode != http.StatusSeeOther {
 				t.Fatalf("sending it again: %d %s", a.StatusCode, a.text())
 			}
-			if n := count(t, w.db); n != before+1 {
+			if n := count(t, w.DB); n != before+1 {
 				t.Errorf("%d customers, want %d", n, before+1)
 			}
 		})

@@ -26,35 +26,35 @@ import (
 
 // specialist adds a specialist user with roles, who can sign in with the password of all.
 func (w *world) specialist(email string, roles ...policies.Role) account.Caller {
-	w.t.Helper()
+	w.TB.Helper()
 	ctx := context.Background()
 	if !slices.Equal(roles, []policies.Role{policies.Auditor}) { // who changes nothing
 		roles = append([]policies.Role{policies.Specialist}, roles...)
 	}
-	token, err := w.people.AddByCommand(ctx, account.SpecialistForm{Name: strings.ToUpper(email[:1]) + email[1:], Email: email, Roles: roles})
-	must(w.t, err)
-	a, err := w.people.SetPassword(ctx, token, strong, strong, account.Browser{})
-	must(w.t, err)
+	token, err := w.Accounts.AddByCommand(ctx, account.SpecialistForm{Name: strings.ToUpper(email[:1]) + email[1:], Email: email, Roles: roles})
+	must(w.TB, err)
+	a, err := w.Accounts.SetPassword(ctx, token, strong, strong, account.Browser{})
+	must(w.TB, err)
 	return account.Caller{ID: a.ID, Name: a.Name, Roles: roles}
 }
 
 // agree approves all that waits, as somebody who held a guarding role before.
 func (w *world) agree(by account.Caller) {
-	w.t.Helper()
-	open, _, err := w.approvals.List(context.Background(), by.Actor(), true)
-	must(w.t, err)
+	w.TB.Helper()
+	open, _, err := w.Approvals.List(context.Background(), by.Actor(), true)
+	must(w.TB, err)
 	for _, a := range open {
-		_, err := w.approvals.Approve(context.Background(), by.Actor(), a.ID)
-		must(w.t, err)
+		_, err := w.Approvals.Approve(context.Background(), by.Actor(), a.ID)
+		must(w.TB, err)
 	}
 }
 
 // guardAll gives somebody every guarding role.
 func (w *world) guardAll(email string) {
-	w.t.Helper()
+	w.TB.Helper()
 	for _, r := range approval.Guarding {
-		_, err := w.db.NewRaw(`INSERT INTO account_role (account_id, role) VALUES (?, ?) ON CONFLICT DO NOTHING`, w.idOf(email), r).Exec(context.Background())
-		must(w.t, err)
+		_, err := w.DB.NewRaw(`INSERT INTO account_role (account_id, role) VALUES (?, ?) ON CONFLICT DO NOTHING`, w.idOf(email), r).Exec(context.Background())
+		must(w.TB, err)
 	}
 }
 
@@ -69,12 +69,12 @@ type things struct {
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
 func (w *world) furnish() things {
-	w.t.Helper()
+	w.TB.Helper()
 	ctx := context.Background()
 	x := things{customer: w.customer, task: w.tasks.task.ID}
 	x.register, _ = w.invite("offen@kunde.example", "+4915123456789")
 	rows, err := w.accesses.OfCustomer(ctx, w.admin, w.customer)
-	must(w.t, err)
+	must(w.TB, err)
 	x.access = rows[0].ID
 	for _, m := range w.box() {
 		if m.Channel == courier.Email {
@@ -88,15 +88,15 @@ func (w *world) furnish() things {
 	gone, _, err := w.customers.Add(ctx, w.admin, customer.Draft{
 		Type: customer.Company, Data: customer.Data{CompanyName: "Weg GmbH", FirstName: "W", LastName: "Eg", Locale: "de"},
 	}, nil)
-	must(w.t, err)
+	must(w.TB, err)
 	d, err := w.customers.Delete(ctx, w.admin, gone.ID, gone.Label())
-	must(w.t, err)
+	must(w.TB, err)
 	x.deletion = d.ID
 	x.specialist = w.specialist("kollegin@kanzlei.example").ID
 	x.job = w.dreamt(w.admin.ID)
 	x.handover, x.deputy = w.handedOver(x.specialist), w.deputyOf(x.specialist)
-	must(w.t, w.people.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
-	must(w.t, w.people.AskEmail(ctx, w.admin, "anna.neu@kanzlei.example", strong))
+	must(w.TB, w.Accounts.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
+	must(w.TB, w.Accounts.AskEmail(ctx, w.admin, "anna.neu@kanzlei.example", strong))
 	w.deliver()
 	for _, m := range w.box() {
 		if token := linkTo("password/reset", m.Text); token != "" {
@@ -107,31 +107,31 @@ func (w *world) furnish() things {
 		}
 	}
 	if x.reset == "" || x.confirm == "" {
-		w.t.Fatal("links are missing")
+		w.TB.Fatal("links are missing")
 	}
 	return x
 }
 
 // transaction adds one to the customer, by the admin, who administers it then.
 func (w *world) transaction(name string) transaction.Transaction {
-	w.t.Helper()
-	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+	w.TB.Helper()
+	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
-			CustomerID: w.customer, SpecialistID: w.admin.ID, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+			CustomerID: w.customer, SpecialistID: w.admin.ID, CreatedAt: w.Clock.Now(), CreatedBy: w.admin.ID,
 		})
 		return err
 	}))
 	t, _, err := w.transactions.Create(context.Background(), w.admin, w.customer, transaction.Form{Name: name, Kind: "tax_return", Due: "2026-11-20"})
-	must(w.t, err)
+	must(w.TB, err)
 	return t
 }
 
 // entrust makes a specialist user an additional processor of a transaction.
 func (w *world) entrust(id, specialist uuid.UUID) {
-	w.t.Helper()
-	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+	w.TB.Helper()
+	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
-			TransactionID: id, SpecialistID: specialist, CustomerID: w.customer, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+			TransactionID: id, SpecialistID: specialist, CustomerID: w.customer, CreatedAt: w.Clock.Now(), CreatedBy: w.admin.ID,
 		})
 		return err
 	}))
@@ -139,8 +139,8 @@ func (w *world) entrust(id, specialist uuid.UUID) {
 
 // dreamt is a job that waits and can be cancelled.
 func (w *world) dreamt(by uuid.UUID) (id uuid.UUID) {
-	w.t.Helper()
-	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) (err error) {
+	w.TB.Helper()
+	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) (err error) {
 		id, err = w.jobs.Add(ctx, tx, job.Order{Kind: dream, SubjectID: uuid.Must(uuid.NewV7()), Total: 1200, By: by})
 		return err
 	}))
@@ -149,26 +149,26 @@ func (w *world) dreamt(by uuid.UUID) (id uuid.UUID) {
 
 // handedOver is a finished handover from a specialist user to the admin.
 func (w *world) handedOver(from uuid.UUID) uuid.UUID {
-	w.t.Helper()
-	at := w.clock.now()
+	w.TB.Helper()
+	at := w.Clock.Now()
 	h := handover.Handover{
 		ID: uuid.Must(uuid.NewV7()), FromID: from, Move: true, Done: 3, Total: 3, RequestedBy: w.admin.ID, RequestedAt: at, FinishedAt: &at,
 	}
-	_, err := w.db.NewInsert().Model(&h).Exec(context.Background())
-	must(w.t, err)
-	_, err = w.db.NewRaw(`INSERT INTO handover_target (handover_id, specialist_id, position) VALUES (?, ?, 0)`, h.ID, w.admin.ID).Exec(context.Background())
-	must(w.t, err)
+	_, err := w.DB.NewInsert().Model(&h).Exec(context.Background())
+	must(w.TB, err)
+	_, err = w.DB.NewRaw(`INSERT INTO handover_target (handover_id, specialist_id, position) VALUES (?, ?, 0)`, h.ID, w.admin.ID).Exec(context.Background())
+	must(w.TB, err)
 	return h.ID
 }
 
 // deputyOf is a deputyship of the day, with a deputy of its own.
 func (w *world) deputyOf(specialist uuid.UUID) uuid.UUID {
-	w.t.Helper()
-	ctx, day := context.Background(), w.clock.now().Format(time.DateOnly)
+	w.TB.Helper()
+	ctx, day := context.Background(), w.Clock.Now().Format(time.DateOnly)
 	deputy := w.specialist("vertretung@kanzlei.example")
-	must(w.t, w.handovers.AddDeputy(ctx, w.admin, specialist, handover.DeputyForm{Deputy: deputy.ID.String(), From: day, Until: day}))
+	must(w.TB, w.handovers.AddDeputy(ctx, w.admin, specialist, handover.DeputyForm{Deputy: deputy.ID.String(), From: day, Until: day}))
 	list, _, err := w.handovers.Deputies(ctx, w.admin, specialist)
-	must(w.t, err)
+	must(w.TB, err)
 	return list[0].ID
 }
 
@@ -203,13 +203,13 @@ func (x things) address(t *testing.T, path string) string {
 
 // allTables are the names of all tables, those of the search index excepted.
 func (w *world) allTables() []string {
-	w.t.Helper()
+	w.TB.Helper()
 	var names []string
-	must(w.t, w.db.NewSelect().Table("sqlite_master").Column("name").
+	must(w.TB, w.DB.NewSelect().Table("sqlite_master").Column("name").
 		Where("type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%_search_%'").
 		Order("name").Scan(context.Background(), &names))
 	if len(names) < 12 {
-		w.t.Fatalf("only %v", names)
+		w.TB.Fatalf("only %v", names)
 	}
 	return names
 }

@@ -22,7 +22,7 @@ func TestOfferedRights(t *testing.T) {
 		}
 	}
 	for _, sql := range []string{`DELETE FROM policy_offer`, `UPDATE policy_version SET text = '` + strings.ReplaceAll(text, "'", "''") + `'`} {
-		_, err := w.db.ExecContext(ctx, sql)
+		_, err := w.DB.ExecContext(ctx, sql)
 		must(t, err)
 	}
 	must(t, w.policyService.Offer(ctx))

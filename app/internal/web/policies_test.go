@@ -24,25 +24,25 @@ import (
 
 // policyAdministrator signs in as one who is nothing else.
 func (w *world) policyAdministrator(email string) *browser {
-	w.t.Helper()
+	w.TB.Helper()
 	w.specialist(email, policies.PolicyAdministrator)
 	return w.browser().signIn(email, strong)
 }
 
 // taxReturn adds a transaction with an additional processor.
 func (w *world) taxReturn(processor account.Caller) uuid.UUID {
-	w.t.Helper()
+	w.TB.Helper()
 	id := uuid.Must(uuid.NewV7())
-	must(w.t, w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
-			VALUES (20001, ?, ?, 'Tax return 2025', 'tax return 2025', 'tax_return', ?, ?)`, id, w.customer, w.clock.now(), w.clock.now()); err != nil {
+			VALUES (20001, ?, ?, 'Tax return 2025', 'tax return 2025', 'tax_return', ?, ?)`, id, w.customer, w.Clock.Now(), w.Clock.Now()); err != nil {
 			return err
 		}
 		if err := assignment.Added(ctx, tx, w.customer, id); err != nil {
 			return err
 		}
 		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
-			TransactionID: id, SpecialistID: processor.ID, CustomerID: w.customer, CreatedAt: w.clock.now(), CreatedBy: w.admin.ID,
+			TransactionID: id, SpecialistID: processor.ID, CustomerID: w.customer, CreatedAt: w.Clock.Now(), CreatedBy: w.admin.ID,
 		})
 		return err
 	}))
@@ -51,10 +51,10 @@ func (w *world) taxReturn(processor account.Caller) uuid.UUID {
 
 // edit is the edit that the draft's page carries.
 func (b *browser) edit() string {
-	b.t.Helper()
+	b.TB.Helper()
 	a := b.get(kit.DraftPath)
-	a.want(b.t, http.StatusOK)
-	return a.doc(b.t).Find(`#rule input[name="edit"]`).AttrOr("value", "")
+	a.want(b.TB, http.StatusOK)
+	return a.doc(b.TB).Find(`#rule input[name="edit"]`).AttrOr("value", "")
 }
 
 var denyProcess = []string{
@@ -281,7 +281,7 @@ func TestExpectationPages(t *testing.T) {
 func TestSecondPerson(t *testing.T) {
 	w := newWorld(t)
 	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	petra.send(kit.DraftPath+"/rules", "role", "policy_administrator", "relation", "*", "object", "transaction", "kind", "*", "action", "read",
 		"effect", "allow", "edit", "0").goesTo(t, kit.DraftPath)
 	page := petra.get(kit.DraftPath)
@@ -308,7 +308,7 @@ func TestApprovals(t *testing.T) {
 	petra := w.policyAdministrator("petra@kanzlei.example")
 	w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
 	w.specialist("sven@kanzlei.example")
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	ulla, sven := w.browser().signIn("ulla@kanzlei.example", strong), w.browser().signIn("sven@kanzlei.example", strong)
 	svens := "/specialists/" + w.idOf("sven@kanzlei.example")
 
@@ -343,7 +343,7 @@ func TestPolicyReadiness(t *testing.T) {
 	defer func() { stop(); <-done }()
 	b := w.browser()
 	b.get("/readyz").want(t, http.StatusOK)
-	_, err := w.db.ExecContext(ctx, `ALTER TABLE policy_version RENAME TO policy_version_away`)
+	_, err := w.DB.ExecContext(ctx, `ALTER TABLE policy_version RENAME TO policy_version_away`)
 	must(t, err)
 	await.True(t, "readiness to notice", func() bool { return b.get("/readyz").StatusCode == http.StatusServiceUnavailable })
 	if body := b.get("/readyz").body; !strings.Contains(body, `"policy":"can't be followed; version 1 stays in force"`) {
@@ -359,8 +359,8 @@ func TestOwnComments(t *testing.T) {
 	_, err := w.policyService.Reset(context.Background())
 	must(t, err)
 	must(t, w.policyService.Load(context.Background()))
-	_, err = w.db.Exec(`INSERT INTO policy_version (version, text, comment, author_id, author, published_at) VALUES (3, ?, ?, ?, 'Anna', ?)`,
-		policies.Default+"# more\n", policy.CommentFirst, w.admin.ID, w.clock.now())
+	_, err = w.DB.Exec(`INSERT INTO policy_version (version, text, comment, author_id, author, published_at) VALUES (3, ?, ?, ?, 'Anna', ?)`,
+		policies.Default+"# more\n", policy.CommentFirst, w.admin.ID, w.Clock.Now())
 	must(t, err)
 	b := w.signedIn()
 	for language, want := range map[string][]string{

@@ -15,7 +15,7 @@ func TestQueueRefusalIsLogged(t *testing.T) {
 		_, err := w.accesses.Create(context.Background(), w.admin, w.customer, access.Form{FirstName: "B", LastName: "K", Email: "berta@kunde.example", Locale: "de"}, "")
 		must(t, err)
 		var m courier.Message
-		must(t, w.db.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
+		must(t, w.DB.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
 		before, auditBefore := w.dump("message"), w.dump("audit")
 		w.tasks.away = away
 		b.send("/queues/mail/"+m.ID.String()+":1/delete", "state", "retry")

@@ -11,9 +11,9 @@ import (
 
 // exec changes rows behind the program's back.
 func (w *world) exec(sql string, args ...any) {
-	w.t.Helper()
-	_, err := w.db.ExecContext(context.Background(), sql, args...)
-	must(w.t, err)
+	w.TB.Helper()
+	_, err := w.DB.ExecContext(context.Background(), sql, args...)
+	must(w.TB, err)
 }
 
 // TestCodeThatCouldNotBeSent: while the gateway refuses the firm the page goes on asking for the code, says that it has
@@ -46,7 +46,7 @@ func TestAttentionOfQueueKeepers(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("dora@kanzlei.example", policies.DataAdministrator)
 	w.specialist("sven@kanzlei.example", policies.UserAdministrator)
-	w.exec("INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('sms', ?, ?, 'credit', '402')", w.Now(), w.Now())
+	w.exec("INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('sms', ?, ?, 'credit', '402')", w.Clock.Now(), w.Clock.Now())
 	b := w.browser().signIn("dora@kanzlei.example", strong)
 	page := b.get("/attention")
 	page.want(t, http.StatusOK, "E-mails and SMS being refused", "our credit is used up", "402")

@@ -13,11 +13,11 @@ import (
 
 // endUser is somebody who registered, which signs in.
 func (w *world) endUser() *browser {
-	w.t.Helper()
+	w.TB.Helper()
 	const email = "berta@kunde.example"
 	token, _ := w.invite(email, "")
 	b := w.browser()
-	b.send("/register/"+token, "password", strong, "password_repeat", strong).goesTo(w.t, "/portal")
+	b.send("/register/"+token, "password", strong, "password_repeat", strong).goesTo(w.TB, "/portal")
 	return b
 }
 
@@ -101,7 +101,7 @@ func TestCodeLocks(t *testing.T) {
 	}
 	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).want(t, http.StatusTooManyRequests)
 	early := b.send("/register/" + token + "/code")
-	w.clock.tick(2 * time.Minute)
+	w.Tick(2 * time.Minute)
 	if early.StatusCode == http.StatusTooManyRequests && early.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
@@ -156,9 +156,9 @@ func TestUnknownLinks(t *testing.T) {
 func TestExpired(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "")
-	w.clock.tick(access.LinkLife - time.Second)
+	w.Tick(access.LinkLife - time.Second)
 	w.browser().get("/register/"+token).want(t, http.StatusOK)
-	w.clock.tick(2 * time.Second)
+	w.Tick(2 * time.Second)
 	b := w.browser()
 	b.get("/register/"+token).want(t, http.StatusGone)
 	b.send("/register/"+token, "password", strong, "password_repeat", strong).want(t, http.StatusGone)
@@ -228,7 +228,7 @@ func TestOpened(t *testing.T) {
 func TestRecipientComesFromTheDatabase(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "")
-	w.clock.tick(access.LinkLife + time.Second)
+	w.Tick(access.LinkLife + time.Second)
 	w.browser().send("/register/"+token+"/link", "email", "evil@example.org", "email", "evil2@example.org", "email[]", "evil3@example.org")
 	w.deliver()
 	for _, m := range w.box() {

@@ -189,7 +189,7 @@ func TestExtraFields(t *testing.T) {
 		"active", "false", "status", "registered", "registered_at", "2026-01-01", "customer_id", w.customer.String(), "number", "1",
 		"email_folded", "x", "password_hash", "x", "account_id", w.admin.ID.String(), "generation", "9", "deleting", "true"}
 	end.send("/account", append([]string{"name", "Berta Kühn", "username", "berta", "email", "evil@example.org"}, extra...)...).goesTo(t, "/account")
-	berta, _, err := w.people.ByEmail(context.Background(), w.db, "berta@kunde.example")
+	berta, _, err := w.Accounts.ByEmail(context.Background(), w.DB, "berta@kunde.example")
 	must(t, err)
 	if berta.Specialist || !berta.Active || len(berta.Roles) > 0 || berta.Username != "berta" {
 		t.Errorf("%+v", berta)
@@ -200,7 +200,7 @@ func TestExtraFields(t *testing.T) {
 		t.Fatalf("%d to %s", a.StatusCode, a.Header.Get("Location"))
 	}
 	b.get(a.Header.Get("Location")).want(t, http.StatusOK, "Invited", "K-10002")
-	must(t, w.people.Deactivate(context.Background(), w.admin, w.specialist("x@kanzlei.example").ID))
+	must(t, w.Accounts.Deactivate(context.Background(), w.admin, w.specialist("x@kanzlei.example").ID))
 }
 
 // TestToSignIn: an answer to somebody whose session is gone sends them to sign in, HTMX included, and back.
@@ -249,7 +249,7 @@ func TestBroken(t *testing.T) {
 		beside.signedIn().get("/customers").want(t, http.StatusOK)
 	}
 	panics.signedIn().get("/customers").want(t, http.StatusOK)
-	must(t, w.db.Close())
+	must(t, w.DB.Close())
 	for _, path := range []string{"/customers", "/", "/login", "/register/" + strings.Repeat("A", 43), "/mailbox", "/account"} {
 		check(b.get(path), "closed")
 	}
@@ -290,13 +290,13 @@ func (p panicking) Troubles(context.Context) []courier.QueueTrouble {
 
 // serve puts the server on a free port, with less patience than it has for people.
 func (w *world) serve(patience time.Duration) string {
-	w.t.Helper()
+	w.TB.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(w.t, err)
+	must(w.TB, err)
 	w.Handler().Server().ReadTimeout = patience
 	done := make(chan error, 1)
 	go func() { done <- w.Serve(ln) }()
-	w.t.Cleanup(func() {
+	w.TB.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = w.Shutdown(ctx)
@@ -440,22 +440,22 @@ func TestSessionEnds(t *testing.T) {
 	w := newWorld(t)
 	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
 	b := w.signedIn()
-	w.clock.tick(29 * time.Minute)
+	w.Tick(29 * time.Minute)
 	if !alive(b) {
 		t.Fatal("ended before 30 minutes")
 	}
-	w.clock.tick(30*time.Minute + time.Second)
+	w.Tick(30*time.Minute + time.Second)
 	if alive(b) {
 		t.Fatal("still good after 30 minutes idle")
 	}
 	b = w.signedIn()
 	for range 35 {
-		w.clock.tick(20 * time.Minute)
+		w.Tick(20 * time.Minute)
 		if !alive(b) {
 			t.Fatal("ended although it was in use")
 		}
 	}
-	w.clock.tick(20*time.Minute + time.Second)
+	w.Tick(20*time.Minute + time.Second)
 	if alive(b) {
 		t.Fatal("still good after 12 hours")
 	}
@@ -465,7 +465,7 @@ func TestSessionEnds(t *testing.T) {
 	if !alive(one) || alive(two) {
 		t.Error("a new password must end the other sessions, and only those")
 	}
-	must(t, w.people.Deactivate(context.Background(), w.admin, c.ID))
+	must(t, w.Accounts.Deactivate(context.Background(), w.admin, c.ID))
 	if alive(one) {
 		t.Error("good after deactivation")
 	}
@@ -494,11 +494,11 @@ func TestSaysWhenNext(t *testing.T) {
 	if again.Header.Get("Retry-After") != "60" {
 		t.Errorf("Retry-After %q", again.Header.Get("Retry-After"))
 	}
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	b.get("/register/"+token).want(t, http.StatusOK, "Send a new code")
 	for range 4 {
 		b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
-		w.clock.tick(time.Minute)
+		w.Tick(time.Minute)
 	}
 	b.send("/register/"+token+"/code").want(t, http.StatusTooManyRequests, "hours")
 }
@@ -508,8 +508,8 @@ func TestReportIsSeen(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
 	w.invite("berta@kunde.example", "+4915123456789")
 	var sms, mail courier.Message
-	must(t, w.db.NewSelect().Model(&sms).Where("channel = ?", courier.SMS).Scan(context.Background()))
-	must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
+	must(t, w.DB.NewSelect().Model(&sms).Where("channel = ?", courier.SMS).Scan(context.Background()))
+	must(t, w.DB.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Scan(context.Background()))
 	b := w.signedIn()
 	deliveries := "/customers/" + w.customer.String() + "/deliveries"
 	b.get(deliveries).want(t, http.StatusOK, "Handed over", "Waiting for registration")
@@ -553,7 +553,7 @@ func TestLogSaysNoSecrets(t *testing.T) {
 	token, code := w.invite("berta@kunde.example", "+4915123456789")
 	b := w.browser()
 	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/portal")
-	must(t, w.db.Close())
+	must(t, w.DB.Close())
 	b.get("/register/" + token)
 	said := log.String()
 	if !strings.Contains(said, "/register/:token") || !strings.Contains(said, "request failed") {

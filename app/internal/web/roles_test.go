@@ -135,11 +135,11 @@ func TestAuditorChangesNothing(t *testing.T) {
 }
 
 func (w *world) idOf(email string) string {
-	w.t.Helper()
-	a, ok, err := w.people.ByEmail(context.Background(), w.db, email)
-	must(w.t, err)
+	w.TB.Helper()
+	a, ok, err := w.Accounts.ByEmail(context.Background(), w.DB, email)
+	must(w.TB, err)
 	if !ok {
-		w.t.Fatal(email)
+		w.TB.Fatal(email)
 	}
 	return a.ID.String()
 }
@@ -156,7 +156,7 @@ func TestRolesForm(t *testing.T) {
 		t.Errorf("a new user begins with %v", got)
 	}
 	second := w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	for _, given := range [][]string{{"auditor"}, {}, {"specialist", "auditor"}, {"data_administrator"}} {
 		pairs := []string{"name", "Neu", "email", strings.Join(given, ".") + "x@kanzlei.example"}
 		for _, r := range given {

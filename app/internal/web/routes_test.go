@@ -232,7 +232,7 @@ func TestWhoGetsWhat(t *testing.T) {
 
 // asker is the browser of one of askers.
 func (w *world) asker(who string) *browser {
-	w.t.Helper()
+	w.TB.Helper()
 	roles := map[string][]policies.Role{
 		"user administrator": {policies.UserAdministrator}, "auditor": {policies.Auditor}, "data administrator": {policies.DataAdministrator},
 		"policy administrator": {policies.PolicyAdministrator},
@@ -245,8 +245,8 @@ func (w *world) asker(who string) *browser {
 	}
 	c := w.specialist("wer@kanzlei.example", roles[who]...)
 	if who == "no role" {
-		_, err := w.db.NewDelete().Table("account_role").Where("account_id = ?", c.ID).Exec(context.Background())
-		must(w.t, err)
+		_, err := w.DB.NewDelete().Table("account_role").Where("account_id = ?", c.ID).Exec(context.Background())
+		must(w.TB, err)
 	}
 	b := w.browser().signIn("wer@kanzlei.example", strong)
 	switch who {
@@ -254,19 +254,19 @@ func (w *world) asker(who string) *browser {
 		cu, _, err := w.customers.Add(context.Background(), c, customer.Draft{
 			Type: customer.Person, Data: customer.Data{FirstName: "Berta", LastName: "Kühn", Locale: "de"},
 		}, nil)
-		must(w.t, err)
+		must(w.TB, err)
 		w.customer = cu.ID
 	case "processor":
 		w.processor = c.ID
 	case "deactivated":
-		must(w.t, w.people.Deactivate(context.Background(), w.admin, c.ID))
+		must(w.TB, w.Accounts.Deactivate(context.Background(), w.admin, c.ID))
 	}
 	return b
 }
 
 // again signs in anew who was signed out by the route.
 func (w *world) again(b *browser, who string) *browser {
-	w.t.Helper()
+	w.TB.Helper()
 	switch who {
 	case "nobody", "deactivated":
 		return b

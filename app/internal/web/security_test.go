@@ -25,7 +25,7 @@ func TestForeignPosts(t *testing.T) {
 	x := w.furnish()
 	tables := w.allTables()
 	mine := w.signedIn()
-	w.clock.tick(2 * time.Second)
+	w.Tick(2 * time.Second)
 	for who, pair := range map[string][2]*browser{"signed in": {mine, w.signedIn()}, "signed out": {w.browser(), w.browser()}} {
 		own, other := pair[0].token(), pair[1].token()
 		before, tested := w.dump(tables...), 0
@@ -80,7 +80,7 @@ func TestSessionRunOut(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	token := b.token()
-	w.clock.tick(time.Hour)
+	w.Tick(time.Hour)
 	form := url.Values{kit.CSRFField: {token}}
 	b.do(http.MethodPost, "/account", form).want(t, http.StatusUnauthorized, "Sign in", "Your session has ended")
 	a := b.do(http.MethodPost, "/account", form, "HX-Request", "true")

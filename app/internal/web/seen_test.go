@@ -21,9 +21,9 @@ import (
 
 // counted are the counted rows of an action.
 func (w *world) counted(a audit.Action) (rows []audit.Entry) {
-	w.t.Helper()
-	must(w.t, w.Audit.Flush(context.Background()))
-	must(w.t, w.db.NewSelect().Model(&rows).Where("action = ?", a).Order("id").Scan(context.Background()))
+	w.TB.Helper()
+	must(w.TB, w.Audit.Flush(context.Background()))
+	must(w.TB, w.DB.NewSelect().Model(&rows).Where("action = ?", a).Order("id").Scan(context.Background()))
 	return rows
 }
 
@@ -86,7 +86,7 @@ func TestFloodOfRefusals(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 	// With the database away, whoever is refused is refused as ever.
-	must(t, w.db.Close())
+	must(t, w.DB.Close())
 	b.do(http.MethodPost, "/logout", url.Values{}).want(t, http.StatusForbidden)
 }
 
@@ -103,7 +103,7 @@ func TestFailedSignInsAreSeen(t *testing.T) {
 	for range 10 {
 		w.browser().send("/login", "login", adminEmail, "password", typed)
 	}
-	w.clock.tick(20 * time.Minute)
+	w.Tick(20 * time.Minute)
 	admin := w.signedIn()
 	page := admin.get("/audit")
 	page.want(t, http.StatusOK, "Sign-in failed: wrong password Anna Berg", "Sign-in failed: unknown e-mail address or username 3 times", "Sign-in blocked: too many failed attempts Anna Berg")
@@ -131,7 +131,7 @@ func TestDownloadsAreSeen(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 	b.get("/customers/"+w.customer.String()+"/log").want(t, http.StatusOK, "Downloaded as a file", "2 times")
-	_, err := w.db.NewRaw("ALTER TABLE audit RENAME TO away").Exec(context.Background())
+	_, err := w.DB.NewRaw("ALTER TABLE audit RENAME TO away").Exec(context.Background())
 	must(t, err)
 	if a := b.get(path); a.StatusCode != http.StatusInternalServerError || strings.Contains(a.Header.Get("Content-Type"), "csv") {
 		t.Errorf("without a log: %d %s", a.StatusCode, a.Header.Get("Content-Type"))
@@ -191,9 +191,9 @@ func TestNamesInMails(t *testing.T) {
 func TestOwnSessions(t *testing.T) {
 	w := newWorld(t)
 	one := w.signedIn()
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	two := w.signedIn()
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	mine := w.signedIn()
 	ends := func(path string) (ends []string) {
 		page, err := goquery.NewDocumentFromReader(strings.NewReader(mine.get(path).body))
@@ -293,9 +293,9 @@ func TestSomebodysSessions(t *testing.T) {
 	admin, auditor := w.signedIn(), w.browser().signIn("revi@kanzlei.example", strong)
 	admin.get(path).want(t, http.StatusOK, "This account isn't signed in anywhere.")
 	one := w.browser().signIn("otto@kanzlei.example", strong)
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	two := w.browser().signIn("otto@kanzlei.example", strong)
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	three := w.browser().signIn("otto@kanzlei.example", strong)
 	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
 
@@ -329,8 +329,8 @@ func TestSomebodysSessions(t *testing.T) {
 func TestRolesAreMailed(t *testing.T) {
 	w := newWorld(t)
 	otto, second := w.specialist("otto@kanzlei.example"), w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
-	w.clock.tick(time.Minute)
-	must(t, w.people.UpdateOwn(context.Background(), otto, account.Own{Name: "Otto Ort", Username: "otto", Locale: "de"}))
+	w.Tick(time.Minute)
+	must(t, w.Accounts.UpdateOwn(context.Background(), otto, account.Own{Name: "Otto Ort", Username: "otto", Locale: "de"}))
 	w.signedIn().send("/specialists/"+otto.ID.String(), "name", "Otto Ort", "locale", "de", "version", "2", "role", "auditor").
 		goesTo(t, "/specialists/"+otto.ID.String())
 	w.agree(second)

@@ -43,7 +43,7 @@ func TestSlowDown(t *testing.T) {
 			if a.Header.Get("Retry-After") == "" || i < 4 {
 				t.Fatalf("after %d tries, Retry-After %q", i, a.Header.Get("Retry-After"))
 			}
-			w.clock.tick(16 * time.Minute) // nobody is locked out for good
+			w.Tick(16 * time.Minute) // nobody is locked out for good
 			w.signedIn()
 			return
 		}

@@ -23,7 +23,7 @@ func TestSpecialists(t *testing.T) {
 		t.Error("the name is lost")
 	}
 	second := w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	added := b.send("/specialists", "name", "Jörg Weiß", "email", "joerg@kanzlei.example", "role", "auditor")
 	path := added.Header.Get("Location")
 	added.goesTo(t, path)
@@ -67,7 +67,7 @@ func TestSpecialists(t *testing.T) {
 // TestSpecialistConflict: who saves what somebody else has changed meanwhile is told, and keeps what was typed.
 func TestSpecialistConflict(t *testing.T) {
 	w := newWorld(t)
-	a, err := w.people.AddSpecialist(context.Background(), w.admin, account.SpecialistForm{Name: "Jörg Weiß", Email: "joerg@kanzlei.example"})
+	a, err := w.Accounts.AddSpecialist(context.Background(), w.admin, account.SpecialistForm{Name: "Jörg Weiß", Email: "joerg@kanzlei.example"})
 	must(t, err)
 	b, path := w.signedIn(), "/specialists/"+a.ID.String()
 	b.send(path, "name", "Jörg Weiss", "version", "1").goesTo(t, path)
@@ -91,7 +91,7 @@ func TestOneself(t *testing.T) {
 func TestSpecialistPages(t *testing.T) {
 	w := newWorld(t)
 	for i := range account.SpecialistPageSize + 5 {
-		_, err := w.people.AddSpecialist(context.Background(), w.admin, account.SpecialistForm{
+		_, err := w.Accounts.AddSpecialist(context.Background(), w.admin, account.SpecialistForm{
 			Name: "Berg " + string(rune('a'+i%26)), Email: "p" + strings.Repeat("x", i) + "@kanzlei.example",
 		})
 		must(t, err)

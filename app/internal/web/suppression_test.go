@@ -16,7 +16,7 @@ func TestTryAddressAgain(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
 	w.endUser()
 	var mail courier.Message
-	must(t, w.db.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Where("access_id IS NOT NULL").Scan(t.Context()))
+	must(t, w.DB.NewSelect().Model(&mail).Where("channel = ?", courier.Email).Where("access_id IS NOT NULL").Scan(t.Context()))
 	b := w.signedIn()
 	pages := map[string]string{"authorisations": `[formaction$="/try"]`, "deliveries": `form[action$="/try"]`}
 	for page, button := range pages {
@@ -49,7 +49,7 @@ func TestTryAddressAgain(t *testing.T) {
 	if got.doc(t).Find(pages["deliveries"]).Length() > 0 {
 		t.Error("the button is there still")
 	}
-	w.clock.tick(2 * time.Hour)
+	w.Tick(2 * time.Hour)
 	forgotten()
 	w.deliver()
 	if n := len(w.box()); n != before+1 {
@@ -68,7 +68,7 @@ func TestTryAddressOfSpecialist(t *testing.T) {
 		t.Error("the button is there although nothing was refused")
 	}
 	forget := func() (sent int) {
-		w.clock.tick(2 * time.Hour)
+		w.Tick(2 * time.Hour)
 		w.deliver()
 		before := len(w.box())
 		w.browser().send("/password/forgotten", "login", "ulla@kanzlei.example").want(t, http.StatusOK)
@@ -79,7 +79,7 @@ func TestTryAddressOfSpecialist(t *testing.T) {
 		t.Fatal("no mail at first")
 	}
 	var mail courier.Message
-	must(t, w.db.NewSelect().Model(&mail).Where("account_id = ?", ulla.ID).Where("kind = ?", courier.ResetPassword).Scan(t.Context()))
+	must(t, w.DB.NewSelect().Model(&mail).Where("account_id = ?", ulla.ID).Where("kind = ?", courier.ResetPassword).Scan(t.Context()))
 	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
 	if forget() != 0 {
 		t.Error("a mail goes to the refused address")

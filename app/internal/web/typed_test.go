@@ -185,8 +185,8 @@ func TestTypedTextSurvives(t *testing.T) {
 		}
 		path := x.address(t, r.Path)
 		t.Run(name, func(t *testing.T) {
-			w.t = t
-			defer func() { w.t = t }()
+			w.TB = t
+			defer func() { w.TB = t }()
 			before := w.dump(tables...)
 			b := w.signedIn()
 			if r.Audience == kit.Anyone {
@@ -242,7 +242,7 @@ func TestTypedTextSurvives(t *testing.T) {
 				a = b.do(http.MethodPost, "/login", sealed, ourSite...)
 				a.want(t, http.StatusUnauthorized)
 				sealed = sentBy(a.doc(t).Find(`form[action="/login"]`))
-				w.clock.tick(2 * time.Second)
+				w.Tick(2 * time.Second)
 			}
 			sealed.Set("password", strong)
 			a = b.do(http.MethodPost, "/login", sealed, ourSite...)
@@ -310,7 +310,7 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 	if strings.Contains(a.body, "Streng geheim") {
 		t.Error("somebody else sees what was typed")
 	}
-	w.clock.tick(kit.TypedLife + time.Second)
+	w.Tick(kit.TypedLife + time.Second)
 	a = in(sealed, adminEmail)
 	a.want(t, http.StatusOK, "wasn't saved, because it is more than 15 minutes old")
 	if strings.Contains(a.body, "Streng geheim") {

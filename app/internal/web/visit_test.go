@@ -50,15 +50,15 @@ func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
 		FirstName: evil, LastName: evil, Email: "o'{{.}}&=`|@kunde.example", Mobile: "+4915123456700", Locale: "en",
 	}, "")
 	must(t, err)
-	must(t, w.people.UpdateOwn(ctx, w.admin, account.Own{Name: evil, Username: evil, Shortcuts: true}))
-	_, err = w.people.AddSpecialist(ctx, w.admin, account.SpecialistForm{Name: evil, Email: "b&'@kanzlei.example"})
+	must(t, w.Accounts.UpdateOwn(ctx, w.admin, account.Own{Name: evil, Username: evil, Shortcuts: true}))
+	_, err = w.Accounts.AddSpecialist(ctx, w.admin, account.SpecialistForm{Name: evil, Email: "b&'@kanzlei.example"})
 	must(t, err)
 	w.tasks.task.LastError = evil
 	w.deliver()
 	// What the other side says is shown too.
 	var m courier.Message
-	must(t, w.db.NewSelect().Model(&m).Where("recipient LIKE ?", "o'%").Where("channel = ?", courier.Email).Scan(ctx))
-	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: m.ID, Status: "5.1.1", Detail: evil}))
+	must(t, w.DB.NewSelect().Model(&m).Where("recipient LIKE ?", "o'%").Where("channel = ?", courier.Email).Scan(ctx))
+	must(t, w.Post.Report(ctx, courier.ProviderReport{MessageID: m.ID, Status: "5.1.1", Detail: evil}))
 	return w, w.furnish()
 }
 

@@ -129,26 +129,26 @@ func TestEveryStatus(t *testing.T) {
 		return a
 	}
 	message := func(a access.Access, channel courier.Channel) (m courier.Message) {
-		must(t, w.db.NewSelect().Model(&m).Where("access_id = ?", a.ID).Where("channel = ?", channel).Order("created_at DESC").Limit(1).Scan(ctx))
+		must(t, w.DB.NewSelect().Model(&m).Where("access_id = ?", a.ID).Where("channel = ?", channel).Order("created_at DESC").Limit(1).Scan(ctx))
 		return m
 	}
 	add("Abgelaufen")
 	w.deliver()
-	w.clock.tick(access.LinkLife + time.Second)
+	w.Tick(access.LinkLife + time.Second)
 	w.endUser() // Registered
 	bounced, off, cancelled := add("Unzustellbar"), add("Aus"), add("Berichtigt")
 	w.deliver()
-	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(bounced, courier.Email).ID, Status: "5.2.2", Detail: "full"}))
-	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(bounced, courier.SMS).ID, Delivered: true}))
+	must(t, w.Post.Report(ctx, courier.ProviderReport{MessageID: message(bounced, courier.Email).ID, Status: "5.2.2", Detail: "full"}))
+	must(t, w.Post.Report(ctx, courier.ProviderReport{MessageID: message(bounced, courier.SMS).ID, Delivered: true}))
 	must(t, w.accesses.Deactivate(ctx, w.admin, w.customer, off.ID))
-	w.clock.tick(time.Minute)
+	w.Tick(time.Minute)
 	must(t, w.accesses.Resend(ctx, w.admin, w.customer, cancelled.ID))
 	must(t, w.accesses.Resend(ctx, w.admin, w.customer, bounced.ID))
-	_, err := w.db.NewUpdate().Table("message").Set("state = ?", courier.Sending).Where("id = ?", message(bounced, courier.SMS).ID).Exec(ctx)
+	_, err := w.DB.NewUpdate().Table("message").Set("state = ?", courier.Sending).Where("id = ?", message(bounced, courier.SMS).ID).Exec(ctx)
 	must(t, err)
-	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(cancelled, courier.Email).ID, Delayed: true, Detail: "greylisted"}))
+	must(t, w.Post.Report(ctx, courier.ProviderReport{MessageID: message(cancelled, courier.Email).ID, Delayed: true, Detail: "greylisted"}))
 	last := add("Wartend")
-	must(t, w.post.Report(ctx, courier.ProviderReport{MessageID: message(last, courier.Email).ID, Status: "5.1.1"}))
+	must(t, w.Post.Report(ctx, courier.ProviderReport{MessageID: message(last, courier.Email).ID, Status: "5.1.1"}))
 
 	b := w.signedIn()
 	ids := textIDs(t)

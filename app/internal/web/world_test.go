@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,9 +21,7 @@ import (
 	"kontor/app/access"
 	"kontor/app/account"
 	"kontor/app/account/accounttest"
-	"kontor/app/approval"
 	"kontor/app/attention"
-	"kontor/app/audit"
 	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -33,6 +30,7 @@ import (
 	"kontor/app/heartbeat"
 	"kontor/app/internal/web/kit"
 	"kontor/app/job"
+	"kontor/app/lang"
 	policykeeping "kontor/app/policy"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -46,15 +44,10 @@ import (
 // still until it is told otherwise. Mail and SMS go to the built-in mailbox.
 type world struct {
 	*Server
-	t             testing.TB
-	db            *store.DB
-	clock         *clock
+	*accounttest.Firm
 	tasks         *madeUpQueue
-	people        *account.Service
-	approvals     *approval.Service
 	customers     *customer.Service
 	accesses      *access.Service
-	post          *courier.Service
 	policyService *policykeeping.Service
 	jobs          *job.Service
 	handovers     *handover.Service
@@ -66,19 +59,10 @@ type world struct {
 }
 
 const (
-	strong     = "Vierzig Pferde im Regen"
+	strong     = accounttest.Strong
 	adminEmail = "anna@kanzlei.example"
-	baseURL    = "https://kontor.example"
+	baseURL    = accounttest.BaseURL
 )
-
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
-
-func (c *clock) tick(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
 
 // dream is a kind of job that can be cancelled.
 const dream job.Kind = "dream"
@@ -162,84 +146,61 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 
 func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	t.Helper()
-	c := &clock{at: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
-	key, err := secret.NewKey([]byte(strings.Repeat("k", 32)))
-	must(t, err)
-	policy, err := policies.New(policies.Default)
-	must(t, err)
-	quiet := slog.New(slog.DiscardHandler)
-	log := audit.New(db, c.now)
-	post, err := courier.New(courier.Options{
-		DB: db, Now: c.now, Key: key, Log: quiet, Templates: views.Mail(), Firm: "Kanzlei Berg",
-		From: "Kanzlei Berg <no-reply@kanzlei.example>", Zone: time.UTC,
-	})
-	must(t, err)
-	approvals := approval.New(approval.Options{DB: db, Now: c.now, Audit: log, Courier: post})
-	people := account.New(account.Options{
-		Hashing:   accounttest.Quick,
-		Approvals: approvals,
-		DB:        db, Now: c.now, Key: key, Decider: policy, Courier: post, Audit: log, BaseURL: baseURL, Firm: "Kanzlei Berg",
-	})
-	jobs := job.New(job.Options{DB: db, Now: c.now, Audit: log})
-	jobs.Handle(dream, job.Handler{
+	f := accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), func(o *courier.Options) { o.Zone = time.UTC })
+	w := &world{Firm: f, jobs: job.New(job.Options{DB: db, Now: f.Now, Audit: f.Audit})}
+	w.jobs.Handle(dream, job.Handler{
 		Step:   func(context.Context, job.Job) (job.Progress, error) { return job.Progress{Finished: true}, nil },
 		Cancel: func(context.Context, bun.Tx, job.Job) error { return nil },
 	})
-	customers := customer.New(customer.Options{DB: db, Now: c.now, Decider: policy, Audit: log, Courier: post, Accounts: people, Jobs: jobs})
-	accesses := access.New(access.Options{
-		Approvals: approvals,
-		DB:        db, Now: c.now, Key: key, Decider: policy, Accounts: people, Courier: post, Audit: log, Customers: customers,
-		BaseURL: baseURL, Firm: "Kanzlei Berg",
+	w.tasks = &madeUpQueue{task: courier.TaskInfo{
+		ID: accounttest.ID().String() + ":1", State: courier.TaskRetry, Retried: 2, LastError: "unreachable", NextRun: f.Now(),
+	}}
+	w.customers = customer.New(customer.Options{
+		DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Accounts: f.Accounts, Jobs: w.jobs,
 	})
-	transactions := transaction.New(transaction.Options{DB: db, Now: c.now, Decider: policy, Audit: log, Customers: customers})
-	handovers := handover.New(handover.Options{
-		Accounts: people, Approvals: approvals,
-		DB: db, Now: c.now, Zone: time.UTC, Decider: policy, Audit: log, Customers: customers, Transactions: transactions, Jobs: jobs,
+	w.accesses = access.New(access.Options{
+		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Accounts: f.Accounts, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
+		Customers: w.customers, BaseURL: baseURL, Firm: accounttest.FirmName,
 	})
-	policyService := policykeeping.New(policykeeping.Options{
-		Approvals: approvals,
-		DB:        db, Now: c.now, Decider: policy, Audit: log, Transactions: transactions, Customers: customers,
+	w.transactions = transaction.New(transaction.Options{DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Customers: w.customers})
+	w.handovers = handover.New(handover.Options{
+		DB: db, Now: f.Now, Zone: time.UTC, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
+		Customers: w.customers, Transactions: w.transactions, Jobs: w.jobs,
 	})
-	w := &world{
-		t: t, db: db, policyService: policyService, clock: c, jobs: jobs, handovers: handovers, transactions: transactions, people: people, approvals: approvals, customers: customers, accesses: accesses, post: post,
-		tasks: &madeUpQueue{task: courier.TaskInfo{
-			ID: uuid.Must(uuid.NewV7()).String() + ":1", State: courier.TaskRetry, Retried: 2, LastError: "unreachable", NextRun: c.now(),
-		}},
-	}
-	authorisations := authorisation.New(authorisation.Options{
-		Accounts: people, Approvals: approvals,
-		DB: db, Now: c.now, Key: key, Decider: policy, Audit: log, Customers: customers, Accesses: accesses, Transactions: transactions,
+	w.policyService = policykeeping.New(policykeeping.Options{
+		DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Approvals: f.Approvals, Customers: w.customers, Transactions: w.transactions,
 	})
 	o := Options{
-		Approvals: approvals,
-		Accounts:  people, Customers: customers, Accesses: accesses, Courier: post, Jobs: jobs, Audit: log, Decider: policy, Queue: w.tasks,
-		Transactions:   transactions,
-		Authorisations: authorisations,
-		Handovers:      handovers,
-		Attention: attention.New(attention.Options{
-			DB: db, Now: c.now, Zone: time.UTC, Decider: policy, Customers: customers, Accesses: accesses, Transactions: transactions,
-			Offers:  policyService,
-			Courier: post, Approvals: approvals, Deputies: handovers, Queue: w.tasks, NoWorker: func() time.Time { return w.noWorker },
+		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Queue: w.tasks,
+		Jobs: w.jobs, Approvals: f.Approvals, Accounts: f.Accounts, Customers: w.customers, Accesses: w.accesses,
+		Transactions: w.transactions, Handovers: w.handovers, Policies: w.policyService,
+		Authorisations: authorisation.New(authorisation.Options{
+			DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
+			Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
 		}),
-		Policies: policyService,
-		Pages:    views.Pages(), Static: views.Static(), Locales: views.Locales(), DB: db, Now: c.now, Key: key, Log: quiet,
-		BaseURL: baseURL, Firm: "Kanzlei Berg", Locale: "en", Zone: time.UTC, Mailbox: true, MetricsOpen: true,
+		Attention: attention.New(attention.Options{
+			DB: db, Now: f.Now, Zone: time.UTC, Decider: f.Decider, Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
+			Offers: w.policyService, Courier: f.Post, Approvals: f.Approvals, Deputies: w.handovers, Queue: w.tasks,
+			NoWorker: func() time.Time { return w.noWorker },
+		}),
+		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), BaseURL: baseURL, Firm: accounttest.FirmName,
+		Locale: lang.English, Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil }, Processes: &alone{},
 	}
-	for _, f := range change {
-		f(&o)
+	for _, alter := range change {
+		alter(&o)
 	}
+	var err error
 	w.Server, err = New(o)
 	must(t, err)
-	ctx := context.Background()
-	must(t, o.Policies.Load(ctx))
-	must(t, o.Policies.Offer(ctx))
-	_, _, err = people.CreateFirst(ctx, adminEmail, "Anna Berg", strong)
+	must(t, w.policyService.Load(f.Ctx))
+	must(t, w.policyService.Offer(f.Ctx))
+	_, _, err = f.Accounts.CreateFirst(f.Ctx, adminEmail, "Anna Berg", strong)
 	must(t, err)
-	a, _, err := people.ByEmail(ctx, db, adminEmail)
+	a, _, err := f.Accounts.ByEmail(f.Ctx, db, adminEmail)
 	must(t, err)
 	w.admin = account.Caller{ID: a.ID, Name: a.Name, Roles: policies.FirmRoles}
-	cu, _, err := customers.Add(ctx, w.admin, customer.Draft{
+	cu, _, err := w.customers.Add(f.Ctx, w.admin, customer.Draft{
 		Type: customer.Person, Data: customer.Data{FirstName: "Berta", LastName: "Kühn", Locale: "de"},
 	}, nil)
 	must(t, err)
@@ -256,10 +217,10 @@ func must(t testing.TB, err error) {
 
 // invite makes an access and returns the link's token and the code of its messages.
 func (w *world) invite(email, mobile string) (token, code string) {
-	w.t.Helper()
+	w.TB.Helper()
 	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
 		access.Form{FirstName: "Berta", LastName: "Kühn", Email: email, Mobile: mobile, Locale: "de"}, "")
-	must(w.t, err)
+	must(w.TB, err)
 	w.deliver()
 	for _, m := range w.box() {
 		if m.To == email && token == "" {
@@ -270,27 +231,27 @@ func (w *world) invite(email, mobile string) (token, code string) {
 		}
 	}
 	if token == "" {
-		w.t.Fatalf("no link came to %s", email)
+		w.TB.Fatalf("no link came to %s", email)
 	}
 	return token, code
 }
 
 func (w *world) box() []courier.Mail {
-	w.t.Helper()
-	mails, err := w.post.Mailbox(context.Background(), 500)
-	must(w.t, err)
+	w.TB.Helper()
+	mails, err := w.Post.Mailbox(context.Background(), 500)
+	must(w.TB, err)
 	return mails
 }
 
 // deliver sends what is queued, as the worker would.
 func (w *world) deliver() {
-	w.t.Helper()
+	w.TB.Helper()
 	var queued []courier.Message
-	must(w.t, w.db.NewSelect().Model(&queued).Where("state = ?", courier.Queued).Scan(context.Background()))
+	must(w.TB, w.DB.NewSelect().Model(&queued).Where("state = ?", courier.Queued).Scan(context.Background()))
 	for _, m := range queued {
-		v, err := w.post.Deliver(context.Background(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
+		v, err := w.Post.Deliver(context.Background(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
 		if err != nil || v.Retry {
-			w.t.Fatalf("deliver: %+v, %v", v, err)
+			w.TB.Fatalf("deliver: %+v, %v", v, err)
 		}
 	}
 }
@@ -305,28 +266,28 @@ func linkTo(page, text string) string {
 
 // dump is every row of the tables that registering touches: two equal dumps mean nothing was written in between.
 func (w *world) dump(tables ...string) string {
-	w.t.Helper()
+	w.TB.Helper()
 	var b strings.Builder
 	for _, table := range tables {
-		rows, err := w.db.QueryContext(context.Background(), "SELECT * FROM "+table)
-		must(w.t, err)
+		rows, err := w.DB.QueryContext(context.Background(), "SELECT * FROM "+table)
+		must(w.TB, err)
 		columns, err := rows.Columns()
-		must(w.t, err)
+		must(w.TB, err)
 		var lines []string
 		for rows.Next() {
 			cells := make([]any, len(columns))
 			for i := range cells {
 				cells[i] = new(any)
 			}
-			must(w.t, rows.Scan(cells...))
+			must(w.TB, rows.Scan(cells...))
 			var line strings.Builder
 			for _, c := range cells {
 				_, _ = io.WriteString(&line, asText(*(c.(*any)))+"|")
 			}
 			lines = append(lines, line.String())
 		}
-		must(w.t, rows.Err())
-		must(w.t, rows.Close())
+		must(w.TB, rows.Err())
+		must(w.TB, rows.Close())
 		slices.Sort(lines)
 		b.WriteString(table + "\n" + strings.Join(lines, "\n") + "\n")
 	}
@@ -351,7 +312,7 @@ type answer struct {
 
 // do sends a request as a browser that visits BASE_URL would, and keeps its cookies.
 func (b *browser) do(method, path string, form url.Values, headers ...string) answer {
-	b.t.Helper()
+	b.TB.Helper()
 	var body io.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
@@ -372,9 +333,9 @@ func (b *browser) do(method, path string, form url.Values, headers ...string) an
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	res, err := b.Handler().Test(r, 10_000)
-	must(b.t, err)
+	must(b.TB, err)
 	raw, err := io.ReadAll(res.Body)
-	must(b.t, err)
+	must(b.TB, err)
 	for _, c := range res.Cookies() {
 		if c.MaxAge < 0 || c.Value == "" {
 			delete(b.cookies, c.Name)
@@ -386,24 +347,24 @@ func (b *browser) do(method, path string, form url.Values, headers ...string) an
 }
 
 func (b *browser) get(path string, headers ...string) answer {
-	b.t.Helper()
+	b.TB.Helper()
 	return b.do(http.MethodGet, path, nil, headers...)
 }
 
 // token is the CSRF token that this browser's pages carry.
 func (b *browser) token() string {
-	b.t.Helper()
+	b.TB.Helper()
 	page := b.get("/password/forgotten")
 	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
 	if m == nil {
-		b.t.Fatalf("no token on the page: %s", page.body)
+		b.TB.Fatalf("no token on the page: %s", page.body)
 	}
 	return html.UnescapeString(m[1])
 }
 
 // send posts a form with the token.
 func (b *browser) send(path string, pairs ...string) answer {
-	b.t.Helper()
+	b.TB.Helper()
 	form := url.Values{kit.CSRFField: {b.token()}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
@@ -412,15 +373,15 @@ func (b *browser) send(path string, pairs ...string) answer {
 }
 
 func (b *browser) signIn(login, password string) *browser {
-	b.t.Helper()
+	b.TB.Helper()
 	if a := b.send("/login", "login", login, "password", password); a.StatusCode != http.StatusSeeOther {
-		b.t.Fatalf("sign in as %s: %d %s", login, a.StatusCode, a.text())
+		b.TB.Fatalf("sign in as %s: %d %s", login, a.StatusCode, a.text())
 	}
 	return b
 }
 
 func (w *world) signedIn() *browser {
-	w.t.Helper()
+	w.TB.Helper()
 	return w.browser().signIn(adminEmail, strong)
 }
 
