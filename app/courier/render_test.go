@@ -40,20 +40,20 @@ func TestMailTemplates(t *testing.T) {
 			t.Run(string(kind)+"."+locale, func(t *testing.T) {
 				link := "https://kontor.test/register/token-of-43-characters"
 				c := Content{Template: kind, Locale: locale}
-				switch kind {
-				case Registration, JoinCustomer:
+				switch sample(kind, locale).Data.(type) {
+				case RegistrationData:
 					c.Data = RegistrationData{Customer: evil, Number: "K-10001", Name: evil, Link: link, Expires: until, HasCode: true}
-				case ApprovalAsked:
+				case ApprovalData:
 					link = "https://kontor.test/approvals"
 					c.Data = ApprovalData{Name: evil, By: evil, Kind: "roles", About: evil, Why: evil, Link: link, Until: until, Yours: true}
-				case EmailChanged, EmailConfirmed:
-					c.Data, link = AccountData{Name: evil, Email: "neu@example.org"}, ""
-				case PasswordChanged:
-					c.Data, link = AccountData{Name: evil, At: until}, ""
-				case RolesChanged, RoleGranted:
+				case RolesData:
 					c.Data, link = RolesData{Name: evil, Person: evil, Gained: []string{"auditor"}, At: until}, ""
-				default:
-					c.Data = AccountData{Name: evil, Email: "neu@example.org", Link: link, Expires: until}
+				case AccountData:
+					switch kind {
+					case EmailChanged, EmailConfirmed, PasswordChanged:
+						link = "" // they tell what was done
+					}
+					c.Data = AccountData{Name: evil, Email: "neu@example.org", Link: link, Expires: until, At: until}
 				}
 				l, err := r.render(Email, c)
 				if err != nil {

@@ -120,7 +120,7 @@ func TestBadRules(t *testing.T) {
 			"specialist, *, customer, *, list|allow\nallow":           "effect policy.effect",
 			"boss, *, customer, *, list|allow":                        "role policy.role",
 			", *, customer, *, list|allow":                            "role policy.role",
-			"auditor@kanzlei.example, *, audit, *, read|allow":           "role policy.role",
+			"auditor@kanzlei.example, *, audit, *, read|allow":        "role policy.role",
 			"user:auditor, *, audit, *, read|allow":                   "role policy.role",
 			"specialist+auditor, *, audit, *, read|allow":             "role policy.role",
 			".*, *, customer, *, list|allow":                          "role policy.role",

@@ -19,12 +19,12 @@ func (w *world) path() string { return "/customers/" + w.customer.String() }
 
 // row is the customer's access with an address.
 func (w *world) row(email string) access.Row {
-	w.TB.Helper()
+	w.Helper()
 	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
 	must(w.TB, err)
 	i := slices.IndexFunc(rows, func(r access.Row) bool { return r.Email == email })
 	if i < 0 {
-		w.TB.Fatalf("no access of %s", email)
+		w.Fatalf("no access of %s", email)
 	}
 	return rows[i]
 }

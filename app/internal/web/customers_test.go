@@ -19,7 +19,7 @@ import (
 
 // person adds one person with an access and returns the id.
 func (w *world) person(last, email string) uuid.UUID {
-	w.TB.Helper()
+	w.Helper()
 	cu, _, err := w.accesses.AddCustomer(context.Background(), w.admin, customer.Draft{
 		Type: customer.Person, Data: customer.Data{FirstName: "Änne", LastName: last, City: "Köln", DateOfBirth: "1964-08-12", Locale: "de"},
 	}, email, "")
@@ -29,7 +29,7 @@ func (w *world) person(last, email string) uuid.UUID {
 
 // htmx posts a form as HTMX does.
 func (b *browser) htmx(path string, pairs ...string) answer {
-	b.TB.Helper()
+	b.Helper()
 	form := url.Values{kit.CSRFField: {b.token()}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
@@ -280,7 +280,7 @@ p, specialist, *, customer, *, read, allow
 p, specialist, *, access, *, read, allow`
 
 func (w *world) publish(policy string) {
-	w.TB.Helper()
+	w.Helper()
 	must(w.TB, w.Policy.Publish(1, policy))
 }
 

@@ -19,7 +19,7 @@ import (
 
 // colleague adds a specialist user who administers n customers.
 func (w *world) colleague(email string, n int) account.Caller {
-	w.TB.Helper()
+	w.Helper()
 	c := w.specialist(email)
 	for range n {
 		_, _, err := w.customers.Add(context.Background(), c, customer.Draft{Type: customer.Company, Data: customer.Data{

@@ -27,7 +27,7 @@ const formType = "application/x-www-form-urlencoded"
 
 // raw sends a request as it is written, with header lines that may repeat, and keeps no cookies.
 func (b *browser) raw(method, target, body string, headers ...string) answer {
-	b.TB.Helper()
+	b.Helper()
 	r := httptest.NewRequest(method, "/", strings.NewReader(body))
 	r.RequestURI = target
 	r.Host = strings.TrimPrefix(baseURL, "https://")
@@ -45,7 +45,7 @@ func (b *browser) raw(method, target, body string, headers ...string) answer {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return answer{&http.Response{StatusCode: http.StatusRequestEntityTooLarge}, err.Error()}
 	case err != nil:
-		b.TB.Fatalf("%s %.200s: %v", method, target, err)
+		b.Fatalf("%s %.200s: %v", method, target, err)
 	}
 	text, err := io.ReadAll(res.Body)
 	must(b.TB, err)

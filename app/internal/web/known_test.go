@@ -13,11 +13,11 @@ import (
 
 // behind is a browser whose requests come from an address.
 func (b *browser) login(address, login, password string) answer {
-	b.TB.Helper()
+	b.Helper()
 	page := b.get("/login", "X-Forwarded-For", address)
 	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
 	if m == nil {
-		b.TB.Fatalf("no token on the page: %s", page.body)
+		b.Fatalf("no token on the page: %s", page.body)
 	}
 	return b.do(http.MethodPost, "/login", map[string][]string{
 		kit.CSRFField: {m[1]}, "login": {login}, "password": {password},

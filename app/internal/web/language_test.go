@@ -26,7 +26,7 @@ func (a answer) language() string {
 
 // inviteIn is an invitation to somebody new in a language; the token of its link.
 func (w *world) inviteIn(locale, email string) string {
-	w.TB.Helper()
+	w.Helper()
 	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
 		access.Form{FirstName: "Berta", LastName: "Kühn", Email: email, Locale: locale}, "")
 	must(w.TB, err)
@@ -35,20 +35,20 @@ func (w *world) inviteIn(locale, email string) string {
 
 // mailed is the token of the newest link of a kind that came to an address.
 func (w *world) mailed(kind, email string) string {
-	w.TB.Helper()
+	w.Helper()
 	w.deliver()
 	for _, m := range w.box() {
 		if token := linkTo(kind, m.Text); m.To == email && token != "" {
 			return token
 		}
 	}
-	w.TB.Fatalf("no link came to %s", email)
+	w.Fatalf("no link came to %s", email)
 	return ""
 }
 
 // resetIn is a link to choose a new password for a user with a language.
 func (w *world) resetIn(locale, email string) string {
-	w.TB.Helper()
+	w.Helper()
 	w.browser().send("/password/forgotten", "login", email)
 	return w.mailed("password/reset", email)
 }

@@ -173,7 +173,7 @@ func TestStatusOfTwo(t *testing.T) {
 
 // numbered is the id of the n-th business transaction of the customer.
 func (w *world) numbered(n int) string {
-	w.TB.Helper()
+	w.Helper()
 	var ids []string
 	must(w.TB, w.DB.NewRaw("SELECT id FROM transactions WHERE customer_id = ? ORDER BY number", w.customer).Scan(context.Background(), &ids))
 	return ids[n-1]

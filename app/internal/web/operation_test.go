@@ -187,7 +187,7 @@ func TestAuditPages(t *testing.T) {
 
 // evilMail puts a letter into the mailbox that tries everything.
 func (w *world) evilMail() courier.Mail {
-	w.TB.Helper()
+	w.Helper()
 	w.invite("berta@kunde.example", "")
 	id := w.box()[0].ID
 	evil := courier.Mail{
@@ -201,7 +201,7 @@ func (w *world) evilMail() courier.Mail {
 
 // rewrite puts another letter in the place of one in the mailbox.
 func (w *world) rewrite(m courier.Mail) {
-	w.TB.Helper()
+	w.Helper()
 	raw, err := json.Marshal(m)
 	must(w.TB, err)
 	sealed, err := w.Key.Seal("mailbox", raw)
@@ -341,7 +341,7 @@ func TestUndelivered(t *testing.T) {
 
 // hook sends a report, signed with a key.
 func (b *browser) hook(path, body, key string) answer {
-	b.TB.Helper()
+	b.Helper()
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(body))
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))

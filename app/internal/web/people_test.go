@@ -26,7 +26,7 @@ import (
 
 // specialist adds a specialist user with roles, who can sign in with the password of all.
 func (w *world) specialist(email string, roles ...policies.Role) account.Caller {
-	w.TB.Helper()
+	w.Helper()
 	ctx := context.Background()
 	if !slices.Equal(roles, []policies.Role{policies.Auditor}) { // who changes nothing
 		roles = append([]policies.Role{policies.Specialist}, roles...)
@@ -40,7 +40,7 @@ func (w *world) specialist(email string, roles ...policies.Role) account.Caller 
 
 // agree approves all that waits, as somebody who held a guarding role before.
 func (w *world) agree(by account.Caller) {
-	w.TB.Helper()
+	w.Helper()
 	open, _, err := w.Approvals.List(context.Background(), by.Actor(), true)
 	must(w.TB, err)
 	for _, a := range open {
@@ -51,7 +51,7 @@ func (w *world) agree(by account.Caller) {
 
 // guardAll gives somebody every guarding role.
 func (w *world) guardAll(email string) {
-	w.TB.Helper()
+	w.Helper()
 	for _, r := range approval.Guarding {
 		_, err := w.DB.NewRaw(`INSERT INTO account_role (account_id, role) VALUES (?, ?) ON CONFLICT DO NOTHING`, w.idOf(email), r).Exec(context.Background())
 		must(w.TB, err)
@@ -69,7 +69,7 @@ type things struct {
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
 func (w *world) furnish() things {
-	w.TB.Helper()
+	w.Helper()
 	ctx := context.Background()
 	x := things{customer: w.customer, task: w.tasks.task.ID}
 	x.register, _ = w.invite("offen@kunde.example", "+4915123456789")
@@ -107,14 +107,14 @@ func (w *world) furnish() things {
 		}
 	}
 	if x.reset == "" || x.confirm == "" {
-		w.TB.Fatal("links are missing")
+		w.Fatal("links are missing")
 	}
 	return x
 }
 
 // transaction adds one to the customer, by the admin, who administers it then.
 func (w *world) transaction(name string) transaction.Transaction {
-	w.TB.Helper()
+	w.Helper()
 	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
 			CustomerID: w.customer, SpecialistID: w.admin.ID, CreatedAt: w.Clock.Now(), CreatedBy: w.admin.ID,
@@ -128,7 +128,7 @@ func (w *world) transaction(name string) transaction.Transaction {
 
 // entrust makes a specialist user an additional processor of a transaction.
 func (w *world) entrust(id, specialist uuid.UUID) {
-	w.TB.Helper()
+	w.Helper()
 	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
 			TransactionID: id, SpecialistID: specialist, CustomerID: w.customer, CreatedAt: w.Clock.Now(), CreatedBy: w.admin.ID,
@@ -139,7 +139,7 @@ func (w *world) entrust(id, specialist uuid.UUID) {
 
 // dreamt is a job that waits and can be cancelled.
 func (w *world) dreamt(by uuid.UUID) (id uuid.UUID) {
-	w.TB.Helper()
+	w.Helper()
 	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) (err error) {
 		id, err = w.jobs.Add(ctx, tx, job.Order{Kind: dream, SubjectID: uuid.Must(uuid.NewV7()), Total: 1200, By: by})
 		return err
@@ -149,7 +149,7 @@ func (w *world) dreamt(by uuid.UUID) (id uuid.UUID) {
 
 // handedOver is a finished handover from a specialist user to the admin.
 func (w *world) handedOver(from uuid.UUID) uuid.UUID {
-	w.TB.Helper()
+	w.Helper()
 	at := w.Clock.Now()
 	h := handover.Handover{
 		ID: uuid.Must(uuid.NewV7()), FromID: from, Move: true, Done: 3, Total: 3, RequestedBy: w.admin.ID, RequestedAt: at, FinishedAt: &at,
@@ -163,7 +163,7 @@ func (w *world) handedOver(from uuid.UUID) uuid.UUID {
 
 // deputyOf is a deputyship of the day, with a deputy of its own.
 func (w *world) deputyOf(specialist uuid.UUID) uuid.UUID {
-	w.TB.Helper()
+	w.Helper()
 	ctx, day := context.Background(), w.Clock.Now().Format(time.DateOnly)
 	deputy := w.specialist("vertretung@kanzlei.example")
 	must(w.TB, w.handovers.AddDeputy(ctx, w.admin, specialist, handover.DeputyForm{Deputy: deputy.ID.String(), From: day, Until: day}))
@@ -203,13 +203,13 @@ func (x things) address(t *testing.T, path string) string {
 
 // allTables are the names of all tables, those of the search index excepted.
 func (w *world) allTables() []string {
-	w.TB.Helper()
+	w.Helper()
 	var names []string
 	must(w.TB, w.DB.NewSelect().Table("sqlite_master").Column("name").
 		Where("type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%_search_%'").
 		Order("name").Scan(context.Background(), &names))
 	if len(names) < 12 {
-		w.TB.Fatalf("only %v", names)
+		w.Fatalf("only %v", names)
 	}
 	return names
 }

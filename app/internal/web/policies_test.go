@@ -24,14 +24,14 @@ import (
 
 // policyAdministrator signs in as one who is nothing else.
 func (w *world) policyAdministrator(email string) *browser {
-	w.TB.Helper()
+	w.Helper()
 	w.specialist(email, policies.PolicyAdministrator)
 	return w.browser().signIn(email, strong)
 }
 
 // taxReturn adds a transaction with an additional processor.
 func (w *world) taxReturn(processor account.Caller) uuid.UUID {
-	w.TB.Helper()
+	w.Helper()
 	id := uuid.Must(uuid.NewV7())
 	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
@@ -51,7 +51,7 @@ func (w *world) taxReturn(processor account.Caller) uuid.UUID {
 
 // edit is the edit that the draft's page carries.
 func (b *browser) edit() string {
-	b.TB.Helper()
+	b.Helper()
 	a := b.get(kit.DraftPath)
 	a.want(b.TB, http.StatusOK)
 	return a.doc(b.TB).Find(`#rule input[name="edit"]`).AttrOr("value", "")

@@ -11,7 +11,7 @@ import (
 
 // exec changes rows behind the program's back.
 func (w *world) exec(sql string, args ...any) {
-	w.TB.Helper()
+	w.Helper()
 	_, err := w.DB.ExecContext(context.Background(), sql, args...)
 	must(w.TB, err)
 }

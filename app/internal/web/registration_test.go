@@ -13,7 +13,7 @@ import (
 
 // endUser is somebody who registered, which signs in.
 func (w *world) endUser() *browser {
-	w.TB.Helper()
+	w.Helper()
 	const email = "berta@kunde.example"
 	token, _ := w.invite(email, "")
 	b := w.browser()

@@ -290,13 +290,13 @@ func (p panicking) Troubles(context.Context) []courier.QueueTrouble {
 
 // serve puts the server on a free port, with less patience than it has for people.
 func (w *world) serve(patience time.Duration) string {
-	w.TB.Helper()
+	w.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(w.TB, err)
 	w.Handler().Server().ReadTimeout = patience
 	done := make(chan error, 1)
 	go func() { done <- w.Serve(ln) }()
-	w.TB.Cleanup(func() {
+	w.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = w.Shutdown(ctx)

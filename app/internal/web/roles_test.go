@@ -135,11 +135,11 @@ func TestAuditorChangesNothing(t *testing.T) {
 }
 
 func (w *world) idOf(email string) string {
-	w.TB.Helper()
+	w.Helper()
 	a, ok, err := w.Accounts.ByEmail(context.Background(), w.DB, email)
 	must(w.TB, err)
 	if !ok {
-		w.TB.Fatal(email)
+		w.Fatal(email)
 	}
 	return a.ID.String()
 }

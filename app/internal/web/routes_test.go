@@ -232,7 +232,7 @@ func TestWhoGetsWhat(t *testing.T) {
 
 // asker is the browser of one of askers.
 func (w *world) asker(who string) *browser {
-	w.TB.Helper()
+	w.Helper()
 	roles := map[string][]policies.Role{
 		"user administrator": {policies.UserAdministrator}, "auditor": {policies.Auditor}, "data administrator": {policies.DataAdministrator},
 		"policy administrator": {policies.PolicyAdministrator},
@@ -266,7 +266,7 @@ func (w *world) asker(who string) *browser {
 
 // again signs in anew who was signed out by the route.
 func (w *world) again(b *browser, who string) *browser {
-	w.TB.Helper()
+	w.Helper()
 	switch who {
 	case "nobody", "deactivated":
 		return b

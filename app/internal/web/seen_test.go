@@ -21,7 +21,7 @@ import (
 
 // counted are the counted rows of an action.
 func (w *world) counted(a audit.Action) (rows []audit.Entry) {
-	w.TB.Helper()
+	w.Helper()
 	must(w.TB, w.Audit.Flush(context.Background()))
 	must(w.TB, w.DB.NewSelect().Model(&rows).Where("action = ?", a).Order("id").Scan(context.Background()))
 	return rows

@@ -217,7 +217,7 @@ func must(t testing.TB, err error) {
 
 // invite makes an access and returns the link's token and the code of its messages.
 func (w *world) invite(email, mobile string) (token, code string) {
-	w.TB.Helper()
+	w.Helper()
 	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,
 		access.Form{FirstName: "Berta", LastName: "Kühn", Email: email, Mobile: mobile, Locale: "de"}, "")
 	must(w.TB, err)
@@ -231,13 +231,13 @@ func (w *world) invite(email, mobile string) (token, code string) {
 		}
 	}
 	if token == "" {
-		w.TB.Fatalf("no link came to %s", email)
+		w.Fatalf("no link came to %s", email)
 	}
 	return token, code
 }
 
 func (w *world) box() []courier.Mail {
-	w.TB.Helper()
+	w.Helper()
 	mails, err := w.Post.Mailbox(context.Background(), 500)
 	must(w.TB, err)
 	return mails
@@ -245,13 +245,13 @@ func (w *world) box() []courier.Mail {
 
 // deliver sends what is queued, as the worker would.
 func (w *world) deliver() {
-	w.TB.Helper()
+	w.Helper()
 	var queued []courier.Message
 	must(w.TB, w.DB.NewSelect().Model(&queued).Where("state = ?", courier.Queued).Scan(context.Background()))
 	for _, m := range queued {
 		v, err := w.Post.Deliver(context.Background(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
 		if err != nil || v.Retry {
-			w.TB.Fatalf("deliver: %+v, %v", v, err)
+			w.Fatalf("deliver: %+v, %v", v, err)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func linkTo(page, text string) string {
 
 // dump is every row of the tables that registering touches: two equal dumps mean nothing was written in between.
 func (w *world) dump(tables ...string) string {
-	w.TB.Helper()
+	w.Helper()
 	var b strings.Builder
 	for _, table := range tables {
 		rows, err := w.DB.QueryContext(context.Background(), "SELECT * FROM "+table)
@@ -312,7 +312,7 @@ type answer struct {
 
 // do sends a request as a browser that visits BASE_URL would, and keeps its cookies.
 func (b *browser) do(method, path string, form url.Values, headers ...string) answer {
-	b.TB.Helper()
+	b.Helper()
 	var body io.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
@@ -347,24 +347,24 @@ func (b *browser) do(method, path string, form url.Values, headers ...string) an
 }
 
 func (b *browser) get(path string, headers ...string) answer {
-	b.TB.Helper()
+	b.Helper()
 	return b.do(http.MethodGet, path, nil, headers...)
 }
 
 // token is the CSRF token that this browser's pages carry.
 func (b *browser) token() string {
-	b.TB.Helper()
+	b.Helper()
 	page := b.get("/password/forgotten")
 	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
 	if m == nil {
-		b.TB.Fatalf("no token on the page: %s", page.body)
+		b.Fatalf("no token on the page: %s", page.body)
 	}
 	return html.UnescapeString(m[1])
 }
 
 // send posts a form with the token.
 func (b *browser) send(path string, pairs ...string) answer {
-	b.TB.Helper()
+	b.Helper()
 	form := url.Values{kit.CSRFField: {b.token()}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
@@ -373,15 +373,15 @@ func (b *browser) send(path string, pairs ...string) answer {
 }
 
 func (b *browser) signIn(login, password string) *browser {
-	b.TB.Helper()
+	b.Helper()
 	if a := b.send("/login", "login", login, "password", password); a.StatusCode != http.StatusSeeOther {
-		b.TB.Fatalf("sign in as %s: %d %s", login, a.StatusCode, a.text())
+		b.Fatalf("sign in as %s: %d %s", login, a.StatusCode, a.text())
 	}
 	return b
 }
 
 func (w *world) signedIn() *browser {
-	w.TB.Helper()
+	w.Helper()
 	return w.browser().signIn(adminEmail, strong)
 }
 
