@@ -15,7 +15,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// BenchmarkDeliver is one message from its ticket to handed over, to a mail server on loopback, many at once.
+// BenchmarkDeliver delivers one message, from its ticket until it is handed over, to a mail server on loopback, with
+// many deliveries at the same time.
 func BenchmarkDeliver(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {

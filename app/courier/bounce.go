@@ -13,13 +13,13 @@ import (
 	"kontor/app/store"
 )
 
-// ParseBounce reads a bounce: JSON {"message_id": "<id.generation@domain>", "status": "5.1.1", "detail": "…"}, or the
-// mail as it came back. A delivery status notification (RFC 3464) is read as such; of other forms the words are, which
-// programs have written for people for forty years. The mail it is about is found by the token or Message-ID of ours,
-// which may stand anywhere in it. Of more than ReportLimit bytes the first are read.
+// ParseBounce reads a bounce. The body is JSON {"message_id": "<id.generation@domain>", "status": "5.1.1", "detail":
+// "…"}, or the mail as it came back. In a mail, a delivery status notification (RFC 3464) is read field by field. Other
+// mails are searched for the phrases that mail servers write for people. The token or Message-ID of our message may
+// stand anywhere in the mail. Of a longer mail only the first ReportLimit bytes are read.
 //
-// A mail that is no report (an automatic answer, somebody's question) is Nothing. ErrReport is the answer to what is no
-// mail, and to a report of a mail that is none of ours or does not say which.
+// If the mail is no report (an automatic answer, a person's question), the result is Nothing. ParseBounce returns
+// ErrReport if the body is no mail, or if the report does not name a message of ours.
 func (s *Service) ParseBounce(body []byte) (ProviderReport, error) {
 	if trimmed := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\ufeff")), " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
 		if r, ok := jsonBounce(s.key, trimmed); ok && len(body) <= ReportLimit {
@@ -50,7 +50,8 @@ func jsonBounce(k secret.Key, body []byte) (r ProviderReport, ok bool) {
 	return r, in.Status == "" || r.setStatus(in.Status)
 }
 
-// setStatus takes an enhanced status code; its class says what became of the mail.
+// setStatus sets the enhanced status code and, by its class, what happened to the mail. It returns false if status is
+// no such code.
 func (r *ProviderReport) setStatus(status string) bool {
 	if !isStatus(status) {
 		return false
@@ -59,7 +60,7 @@ func (r *ProviderReport) setStatus(status string) bool {
 	return true
 }
 
-// messageIDs are ours: <message.generation@domain>, with or without the brackets.
+// messageIDs finds our Message-IDs: <message.generation@domain>, with or without the brackets.
 var messageIDs = regexp.MustCompile(`\b([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})\.([0-9]{1,9})@[^\s<>@]{1,255}`)
 
 func ourMessageID(s string) (uuid.UUID, bool) {
@@ -74,8 +75,8 @@ func ourMessageID(s string) (uuid.UUID, bool) {
 	return id, err == nil && id != uuid.Nil
 }
 
-// findOurs finds a mail of ours that a text names: by its token, else by its Message-ID, whose id is nothing that
-// anybody could guess.
+// findOurs finds the message of ours that a text names: by its token, else by its Message-ID. Nobody can guess the id
+// in a Message-ID.
 func findOurs(k secret.Key, text string) (uuid.UUID, bool) {
 	if id, ok := findToken(k, text); ok {
 		return id, true
@@ -83,10 +84,10 @@ func findOurs(k secret.Key, text string) (uuid.UUID, bool) {
 	return ourMessageID(text)
 }
 
-// recipientReport is what a delivery status notification says of one recipient.
+// recipientReport is what a delivery status notification says about one recipient.
 type recipientReport struct {
 	original, final                        string // addresses, folded
-	failed, delayed, relayed, expanded, ok bool   // one of them
+	failed, delayed, relayed, expanded, ok bool   // exactly one is true
 	status, detail                         string
 }
 
@@ -95,8 +96,8 @@ func (r *ProviderReport) take(one recipientReport) {
 	r.Status, r.Detail = one.status, one.detail
 }
 
-// about picks what is said of the message's own recipient. Where none of several is that, what failed for one of them
-// has not failed as long as it did not for all.
+// about returns the report for the message's own recipient. If none of several entries is about that recipient, the
+// report is a failure only if all entries are failures.
 func (r ProviderReport) about(recipient string) ProviderReport {
 	if len(r.recipients) == 0 {
 		return r
@@ -129,16 +130,16 @@ func foldAddress(address string) string {
 	return store.FoldEmail(address)
 }
 
-// wordsMost is how much of what is written for people is read, in bytes.
+// wordsMost is how many bytes of the text for people are read.
 const wordsMost = 32 << 10
 
-// bounceMail is a mail that may be a bounce, sorted into what matters of it.
+// bounceMail is a mail that may be a bounce, with its relevant parts sorted by kind.
 type bounceMail struct {
 	key       secret.Key
-	mails     []part // the mail itself, and reports that were forwarded in it
-	originals []part // what came back: a mail, or its header
+	mails     []part // the mail itself, and reports that are attached to it
+	originals []part // returned mails, or only their headers
 	blocks    []fields
-	words     string // what is written for people
+	words     string // the text for people
 }
 
 func mailBounce(k secret.Key, body []byte) (r ProviderReport, ok bool) {
@@ -162,7 +163,7 @@ func mailBounce(k secret.Key, body []byte) (r ProviderReport, ok bool) {
 	return r, ok
 }
 
-// sort puts the parts of a mail where they belong.
+// sort adds the parts of a mail to the fields of b where they belong.
 func (b *bounceMail) sort(p part) {
 	switch {
 	case p.kind == "message/delivery-status" || p.kind == "message/global-delivery-status":
@@ -227,7 +228,7 @@ func (b *bounceMail) addBlocks(text string) {
 	}
 }
 
-// splitBlock parts what is said of several recipients without an empty line between them.
+// splitBlock splits the fields of several recipients that have no empty line between them.
 func splitBlock(block fields) (blocks []fields) {
 	begin, seen := 0, map[string]bool{}
 	for i, f := range block {
@@ -243,7 +244,8 @@ func splitBlock(block fields) (blocks []fields) {
 	return append(blocks, block[begin:])
 }
 
-// recipients is what the blocks say, one by one. A block that says neither what was done nor how it ended is none.
+// recipients returns the report of each block. It skips blocks that say neither which action was taken nor how it
+// ended.
 func (b *bounceMail) recipients() (list []recipientReport) {
 	for _, block := range b.blocks {
 		if one, ok := readRecipient(block); ok {
@@ -282,7 +284,7 @@ func readRecipient(block fields) (one recipientReport, ok bool) {
 		one.relayed = true
 	case "expanded":
 		one.expanded = true
-	default: // none, or one that no standard knows
+	default: // no action, or an unknown one
 		switch {
 		case strings.HasPrefix(one.status, "2"):
 			one.ok = true
@@ -297,7 +299,7 @@ func readRecipient(block fields) (one recipientReport, ok bool) {
 	return one, true
 }
 
-// afterType cuts "rfc822;" or "smtp;" off a value.
+// afterType removes a type such as "rfc822;" or "smtp;" from a value.
 func afterType(value string) string {
 	kind, rest, found := strings.Cut(value, ";")
 	if !found || strings.ContainsAny(strings.TrimSpace(kind), " @<") {
@@ -306,12 +308,13 @@ func afterType(value string) string {
 	return strings.TrimSpace(rest)
 }
 
-// returnHeaders are where the address stands that a bounce was sent to.
+// returnHeaders are the header fields that may contain the address to which a bounce was sent.
 var returnHeaders = []string{
 	"to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "x-rcpt-to", "x-forwarded-to", "resent-to", "apparently-to",
 }
 
-// ours finds the mail that a bounce is about, first where its name belongs and then wherever it stands.
+// ours finds the message that a bounce is about. It first searches the fields made for this purpose, then the whole
+// mail.
 func (b *bounceMail) ours(whole string) (uuid.UUID, bool) {
 	var places []string
 	for _, m := range b.mails {
@@ -338,7 +341,7 @@ func (b *bounceMail) ours(whole string) (uuid.UUID, bool) {
 	return uuid.Nil, false
 }
 
-// join is the values of some fields, by line.
+// join returns the values of the named fields, one per line.
 func (f fields) join(names ...string) string {
 	var b strings.Builder
 	for _, name := range names {

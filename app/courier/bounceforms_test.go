@@ -12,8 +12,8 @@ import (
 // A bounce is put together from where it names the mail, how it reports, how it is packed and what is wrong with it. Every
 // combination means the same.
 
-// nameplate is the one place at which a bounce names our mail: fields of its own header, a field of the delivery status,
-// or the header that came back.
+// nameplate is the only place at which a bounce names our mail: fields of its own header, a field of the delivery
+// status, or the returned header.
 type nameplate struct{ outer, status, original string }
 
 const strangeOriginal = "Return-Path: <no-reply@kontor.test>\nReceived: from kontor.test by mx.example.org; Thu, 26 Nov 2026 09:00:00 +0100\n" +
@@ -127,7 +127,8 @@ func multipart(kind, boundary string, coded func(string) string) func(header, wo
 	}
 }
 
-// TestBounceForms: whatever names the mail, reports, packs and is wrong, the address is unknown.
+// TestBounceForms: the address is found to be unknown in every combination of what names the mail, how it is reported,
+// how it is packed and what is malformed.
 func TestBounceForms(t *testing.T) {
 	s := bouncesOf(t)
 	n := 0

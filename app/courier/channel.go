@@ -7,25 +7,26 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// everyNumber is how many different numbers a gateway refuses, one after the other and without taking any in between,
-// until it is the gateway that is not believed: a wrong country setting or an account that was shut makes it say 400 to
-// all of them. Until then each is believed, and its code waived; with this one they are all taken back.
+// everyNumber is how many different numbers in a row a gateway must refuse until the gateway itself is considered
+// faulty: a wrong country setting or a closed account makes it answer 400 for every number. Before that, each refusal
+// is believed, and the code for that number is waived. With the everyNumber-th refusal all of them are taken back.
 const everyNumber = 3
 
-// Trouble is a way that does not take what the firm sends. It is over with the next message that is taken.
+// Trouble is a channel whose server refuses the firm's messages or can't be reached. It ends when the next message is
+// accepted.
 type Trouble struct {
 	Channel Channel   `bun:"channel"`
 	Since   time.Time `bun:"since"`
 	LastAt  time.Time `bun:"last_at"` // of the last refusal
 	Reason  string    `bun:"reason"`  // key of the last refusal's reason
-	Status  string    `bun:"status"`  // what the other side said in numbers, such as "402" or "550 5.7.1"; may be ""
-	Waiting int       `bun:"-"`       // messages that were refused and are tried again, at most WaitingCap
+	Status  string    `bun:"status"`  // the codes in the other side's answer, such as "402" or "550 5.7.1"; may be ""
+	Waiting int       `bun:"-"`       // refused messages that will be tried again, at most WaitingCap
 }
 
-// WaitingCap is where Trouble.Waiting ends.
+// WaitingCap is the largest value of Trouble.Waiting.
 const WaitingCap = 1000
 
-// Troubles are the ways that don't work just now. Who may know that is the caller's to decide.
+// Troubles returns the channels that do not work at present. The caller must check whether the person may see them.
 func (s *Service) Troubles(ctx context.Context) ([]Trouble, error) {
 	list, err := troubles(ctx, s.db)
 	for i := range list {
@@ -36,12 +37,12 @@ func (s *Service) Troubles(ctx context.Context) ([]Trouble, error) {
 	return list, err
 }
 
-// CountTroubles is how many ways don't work just now.
+// CountTroubles returns how many channels do not work at present.
 func (s *Service) CountTroubles(ctx context.Context) (int, error) { return countTroubles(ctx, s.db) }
 
-// noteChannel notes what an attempt says about its way, inside the tx of the outcome: a message that was taken ends
-// all trouble, a refusal of the firm begins it. A verdict about a number that turns out to be one about every number is
-// no verdict: a and out become those of a refusal of the firm, and what was believed before is taken back.
+// noteChannel records what an attempt says about its channel, inside the tx of the outcome. An accepted message ends
+// all trouble; a refusal of the firm begins it. If it turns out that the gateway refuses every number, the verdict
+// about this number is wrong: a and out are changed to a refusal of the firm, and earlier verdicts are taken back.
 func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, m Message, a *Attempt, out *outcome, now time.Time, st *stall) error {
 	f := out.failed
 	if f == nil {
@@ -61,8 +62,8 @@ func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, m Message, a *Att
 	return raise(ctx, tx, Trouble{Channel: m.Channel, Since: now, LastAt: now, Reason: f.reason, Status: statusOf(f.detail)})
 }
 
-// refusesEveryNumber notes that the number of m was refused. With the everyNumber-th in a row it takes back those that
-// were believed before.
+// refusesEveryNumber records that the number of m was refused. If it is the everyNumber-th in a row, it takes back the
+// earlier verdicts and returns true.
 func (s *Service) refusesEveryNumber(ctx context.Context, tx bun.IDB, m Message, now time.Time) (bool, error) {
 	refused, err := noteRefused(ctx, tx, m, now)
 	if err != nil {
@@ -83,7 +84,8 @@ func (s *Service) refusesEveryNumber(ctx context.Context, tx bun.IDB, m Message,
 	return true, nil
 }
 
-// takeBack queues a message again whose number was believed to be none, and has the features forget that.
+// takeBack queues a message again whose number was wrongly believed not to exist, and tells the features to forget
+// that.
 func (s *Service) takeBack(ctx context.Context, tx bun.IDB, m Message, now time.Time) error {
 	if !m.AboutNumber() {
 		return nil
@@ -110,8 +112,8 @@ func (s *Service) takeBack(ctx context.Context, tx bun.IDB, m Message, now time.
 	return s.tell(ctx, tx, m)
 }
 
-// comesBack is what becomes of a message that was handed over and comes back because the firm is refused: it is tried
-// again, as if it had never been taken.
+// comesBack handles the report that a message which was handed over failed because the firm is refused. The message is
+// tried again, as if it had never been accepted.
 func (s *Service) comesBack(ctx context.Context, tx bun.IDB, m Message, f *failure, now time.Time) error {
 	newer, err := newerExists(ctx, tx, m)
 	if err != nil {
@@ -135,5 +137,5 @@ func (s *Service) comesBack(ctx context.Context, tx bun.IDB, m Message, f *failu
 	case m.State == HandedOver:
 		err = s.failReported(ctx, tx, m, f.reason, f.detail, false, now)
 	}
-	return err // else it is under way again already, or at an end
+	return err // otherwise the message is already under way again, or settled
 }

@@ -13,7 +13,7 @@ import (
 	"kontor/app/courier/couriertest"
 )
 
-// expectTrouble checks what is told to those who keep the queues; channel "" is nothing.
+// expectTrouble checks the trouble that is reported to the operators of the queues; channel "" means no trouble.
 func (w *world) expectTrouble(channel courier.Channel, reason, status string, waiting int) courier.Trouble {
 	w.tb.Helper()
 	list, err := w.svc.Troubles(context.Background())
@@ -44,8 +44,8 @@ func (w *world) enqueueTo(p courier.Post, recipient string) courier.Ticket {
 	return w.enqueue(p)
 }
 
-// TestTroubleGoesByItself: it begins with the first refusal, keeps its beginning, counts what waits, and ends with the
-// next message of the same way that is taken.
+// TestTroubleGoesByItself: trouble begins with the first refusal, keeps that time, counts the waiting messages, and
+// ends when the next message of the same channel is accepted.
 func TestTroubleGoesByItself(t *testing.T) {
 	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
 		peer.Script(couriertest.GatewayStep{Status: 401}, couriertest.GatewayStep{Status: 402})
@@ -65,8 +65,8 @@ func TestTroubleGoesByItself(t *testing.T) {
 	})
 }
 
-// TestEveryNumberRefused: a gateway that refuses three different numbers in a row is not believed any more, and neither
-// is what it said of the first two. When it takes one, each number has its own verdict again.
+// TestEveryNumberRefused: if a gateway refuses three different numbers in a row, neither this refusal nor the first two
+// are believed. When the gateway accepts a number, each number has its own verdict again.
 func TestEveryNumberRefused(t *testing.T) {
 	no := couriertest.GatewayStep{Status: 400, Body: "bad request"}
 	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
@@ -122,7 +122,7 @@ func TestEveryNumberRefused(t *testing.T) {
 	})
 }
 
-// TestEveryNumberAtOnce: three refusals at the same moment find each other.
+// TestEveryNumberAtOnce: of three concurrent refusals each is counted.
 func TestEveryNumberAtOnce(t *testing.T) {
 	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
 		var wait sync.WaitGroup
@@ -148,7 +148,8 @@ func TestEveryNumberAtOnce(t *testing.T) {
 	})
 }
 
-// TestEveryNumberTooLate: a verdict that is taken back when the link is over is no verdict all the same.
+// TestEveryNumberTooLate: a verdict is taken back even if it is too late for another try: the message then counts as
+// expired.
 func TestEveryNumberTooLate(t *testing.T) {
 	withSMPP(t, func(t *testing.T, w *world, peer *couriertest.SMPPPeer) {
 		no := couriertest.SMPPStep{Status: data.ESME_RINVDSTADR}
@@ -168,8 +169,8 @@ func TestEveryNumberTooLate(t *testing.T) {
 	})
 }
 
-// TestReportsOfTheFirm: what comes back because the firm is refused is tried again, once for each try; what is lost for
-// no known reason is lost, and says nothing about the number.
+// TestReportsOfTheFirm: a message that comes back because the firm is refused is tried again, once for each try. A
+// message that is lost for an unknown reason stays lost, and says nothing about the number.
 func TestReportsOfTheFirm(t *testing.T) {
 	ctx := context.Background()
 	report := func(t *testing.T, w *world, body string) {

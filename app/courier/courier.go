@@ -1,8 +1,8 @@
-// Package courier is the outbox: messages that a service writes in its own tx and that leave the house later, by
-// e-mail or SMS, at least once, as often as it takes until they are handed over or expire.
+// Package courier is the outbox. A service writes messages in its own tx. They are sent later by e-mail or SMS, at
+// least once, and are tried again until they are handed over or expire.
 //
-// A message row holds no secret. The text is composed when it is sent, by the Composer of its kind, which mints the
-// link or code at that moment and stores only its hash.
+// A message row holds no secret. The text is composed when the message is sent, by the Composer of its kind. The
+// Composer creates the link or code at that moment and stores only its hash.
 package courier
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Channel is the way a message takes.
+// Channel is the medium by which a message is sent.
 type Channel string
 
 // The channels.
@@ -22,9 +22,9 @@ const (
 	SMS   Channel = "sms"
 )
 
-// State is where a message is. HandedOver means that the mail server or gateway took it; Delivered that the provider
-// says it arrived. Delivered, Failed and Cancelled are final, HandedOver is settled but may still become Delivered or
-// (bounced) Failed.
+// State is the progress of a message. HandedOver means that the mail server or gateway accepted it, Delivered that the
+// provider reports its arrival. Delivered, Failed and Cancelled are final. HandedOver counts as settled, but may still
+// become Delivered or (by a bounce) Failed.
 type State string
 
 // The states.
@@ -70,7 +70,7 @@ type Message struct {
 	AttemptRows []Attempt `bun:"rel:has-many,join:id=message_id"`
 }
 
-// Attempt is one try, or a later report of the provider (outcome delivered or bounced).
+// Attempt is one attempt to send a message, or a later report of the provider (such as delivered or bounced).
 type Attempt struct {
 	bun.BaseModel `bun:"table:message_attempt"`
 
@@ -85,15 +85,15 @@ type Attempt struct {
 	NextAt    *time.Time `bun:"next_at"`
 }
 
-// Delayed says that the attempt is a report: the mail is on its way, and the other side keeps trying.
+// Delayed says that the attempt is a report of a delay: the other side keeps trying to deliver the mail.
 func (a Attempt) Delayed() bool { return a.Outcome == Temporary && a.Reason == reasonDelayed }
 
-// PassedOn says that the attempt is a report: the mail went on to where no reports come from.
+// PassedOn says that the attempt is a report that the mail was forwarded to a server or list that sends no reports.
 func (a Attempt) PassedOn() bool {
 	return a.Outcome == Temporary && (a.Reason == reasonRelayed || a.Reason == reasonExpanded)
 }
 
-// Outcome is how an attempt ended; "" while it runs (or for ever, when its process was killed).
+// Outcome is how an attempt ended; "" while it runs, or forever if its process was killed.
 type Outcome string
 
 // The outcomes.
@@ -103,7 +103,8 @@ const (
 	Permanent Outcome = "permanent"
 	Arrived   Outcome = "delivered"
 	Bounced   Outcome = "bounced"
-	// Suppressed is an attempt that was not made, since the address was refused for good before (Attempt.RefusedAt).
+	// Suppressed is an attempt that was not made because the address had been refused for good before
+	// (Attempt.RefusedAt).
 	Suppressed Outcome = "suppressed"
 )
 
@@ -111,7 +112,7 @@ const (
 type Post struct {
 	Kind       Kind
 	Channel    Channel
-	CustomerID uuid.UUID // Nil where it belongs to none
+	CustomerID uuid.UUID // Nil: no customer
 	AccessID   uuid.UUID
 	AccountID  uuid.UUID
 	ApprovalID uuid.UUID
@@ -119,22 +120,22 @@ type Post struct {
 	About      string // what else the composer must know: ids and keys, nothing personal
 	Locale     string
 	Generation int
-	Dedupe     string // unique for ever, e.g. "registration:<access>:<generation>": a second one is silently dropped
+	Dedupe     string // unique forever, e.g. "registration:<access>:<generation>"; a second post with it is silently dropped
 	ExpiresAt  time.Time
 }
 
 // Content is a composed message. Data goes to the templates of the kind.
 type Content struct {
-	To       string // must be what the message was bound to; the composer reads it from its own rows
+	To       string // must equal the message's Recipient; the composer reads it from its own rows
 	ToName   string
 	Locale   string
 	Template Kind
 	Data     Data
-	// Void says that the message has lost its point meanwhile (access removed, already registered): it is cancelled.
+	// Void says that the message is no longer needed (access removed, already registered). It is then cancelled.
 	Void bool
 }
 
-// secrets are what must not be kept where the other side repeats it in an answer.
+// secrets returns the values that must not be stored if the other side repeats them in an answer.
 func (c Content) secrets() []string {
 	if c.Data == nil {
 		return nil
@@ -142,5 +143,6 @@ func (c Content) secrets() []string {
 	return c.Data.secrets()
 }
 
-// Composer makes a message's content, minting what it needs inside tx. An error is a temporary failure.
+// Composer makes a message's content. It creates the links and codes of the message inside tx. An error is a temporary
+// failure.
 type Composer func(ctx context.Context, tx bun.IDB, m Message) (Content, error)

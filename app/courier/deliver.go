@@ -15,35 +15,36 @@ import (
 
 // Verdict is what the queue does with a task after Deliver.
 type Verdict struct {
-	Retry bool          // else the task is done, whatever became of the message
+	Retry bool          // if false, the task is done, whatever became of the message
 	After time.Duration // with Retry
 	Why   string        // for the queue's page; nothing personal
-	// Refused says that an attempt failed through the firm's way or program. Without it, Retry only waits: the time has not
-	// come, another attempt runs, or the other side asks for patience.
+	// Refused says that an attempt failed because the other side refuses the firm's messages or can't be reached.
+	// Without it, Retry only waits: the time has not come, another attempt runs, or the other side asks for patience.
 	Refused bool
 }
 
-// transport takes rendered messages of a channel. Its errors are *failure; send must return soon after ctx ends.
+// transport sends the rendered messages of a channel. Its errors are of type *failure. send must return soon after ctx
+// ends.
 type transport interface {
 	send(ctx context.Context, l rendered) (providerID string, err error)
-	// probe says whether anybody is there who would take messages, without handing one over: what a message would be
-	// answered it can't know.
+	// probe checks whether the other side can be reached and would accept messages, without sending one. It can't find
+	// out what the other side would answer to a message.
 	probe(ctx context.Context) error
 	close() error
 }
 
-// rendered is a rendered message. It is never stored, except sealed by the mailbox.
+// rendered is a message ready to be sent. It is never stored, except encrypted in the mailbox.
 type rendered struct {
 	ID                  uuid.UUID
 	MessageID           string // of a mail, without angle brackets
-	Token               string // names the message to whoever reports about it
+	Token               string // identifies the message in reports about it
 	Channel             Channel
 	To, ToName          string
 	Subject, Text, HTML string
 	At                  time.Time
 }
 
-// try is one attempt under way.
+// try is an attempt that is being made.
 type try struct {
 	message Message
 	attempt Attempt
@@ -51,18 +52,19 @@ type try struct {
 }
 
 const (
-	// busyPause is how long a task waits at most before it asks again whether another's attempt has ended.
+	// busyPause is the longest time after which a task checks again whether another process's attempt has ended.
 	busyPause = 15 * time.Second
-	// finishTimeout bounds the tx that notes an outcome; it goes on when the process is asked to stop.
+	// finishTimeout bounds the tx that records an outcome. This tx goes on when the process is asked to stop.
 	finishTimeout = 15 * time.Second
 	finishTries   = 3
 )
 
-// Deliver makes one attempt at a message, if it is due and nobody else is at it. It returns an error only when the
-// database fails (the queue then retries soon); whatever else happens is in the Verdict and in the message's row.
+// Deliver makes one attempt to send a message, if it is due and no other attempt is running. It returns an error only
+// if the database fails; the queue then tries again soon. Everything else that can happen is in the Verdict and in the
+// message's row.
 //
-// Messages leave at least once: when the process dies, or the database is lost, between the other side's yes and the
-// note of it, the message goes out again after its lease, with the same Message-ID.
+// Messages are sent at least once. If the process dies or the database is lost after the other side has accepted the
+// message, but before that is recorded, the message is sent again after its lease, with the same Message-ID.
 func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	if _, busy := s.underway.LoadOrStore(t.MessageID, struct{}{}); busy {
 		return Verdict{Retry: true, After: busyPause, Why: "busy"}, nil
@@ -86,10 +88,12 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	return s.finish(ctx, at, provider, err)
 }
 
-// composeError is a composer's: the tx is rolled back with whatever it minted, and the attempt counts as failed.
+// composeError is an error of a composer. The tx is rolled back with everything that the composer created, and the
+// attempt counts as failed.
 type composeError struct{ error }
 
-// begin leases the message, composes it and notes the attempt, in one tx. A nil try comes with the verdict.
+// begin leases the message, composes it and records the attempt, in one tx. If the returned try is nil, the verdict
+// says why.
 func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v Verdict, err error) {
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		at, v = nil, Verdict{}
@@ -128,8 +132,8 @@ func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v
 	return at, v, nil
 }
 
-// Compose makes the content of a message, as an attempt at it does. What comes back for somebody else than the message was bound to is void: the
-// address was corrected meanwhile.
+// Compose makes the content of a message in the same way as an attempt does. If the content is for another recipient
+// than the message, it is void: the address was corrected meanwhile.
 func (s *Service) Compose(ctx context.Context, tx bun.IDB, m Message) (Content, error) {
 	composer := s.composers[m.Kind]
 	if composer == nil {
@@ -162,7 +166,7 @@ func noteStart(ctx context.Context, tx bun.IDB, at *try, now time.Time) error {
 	return insertAttempt(ctx, tx, &at.attempt)
 }
 
-// decline says why a message can't be leased, and settles it if its time is over.
+// decline says why a message can't be leased. It settles the message if it has expired.
 func (s *Service) decline(ctx context.Context, tx bun.IDB, t Ticket, now time.Time) (Verdict, error) {
 	m, err := loadMessage(ctx, tx, t.MessageID)
 	switch {
@@ -190,8 +194,8 @@ func (s *Service) decline(ctx context.Context, tx bun.IDB, t Ticket, now time.Ti
 	return Verdict{Why: reasonExpired}, s.tell(ctx, tx, m)
 }
 
-// keepLease renews an attempt's lease until release is called. The context it returns ends with the lease: when the
-// message was cancelled or taken over, or the database has been away for so long that it soon may be.
+// keepLease renews an attempt's lease until release is called. The context that it returns ends when the lease is lost:
+// the message was cancelled or taken over, or renewTries renewals in a row have failed.
 func (s *Service) keepLease(ctx context.Context, m Message) (leased context.Context, release func()) {
 	leased, end := context.WithCancel(ctx)
 	go func() {
@@ -244,7 +248,7 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 	provider, err := s.transports[l.Channel].send(ctx, l)
 	var f *failure
 	if errors.As(err, &f) && f.reason == reasonTimeout && stopped.Err() != nil {
-		f.blame, f.reason = ofMoment, reasonInterrupted // it was we who had no time
+		f.blame, f.reason = ofMoment, reasonInterrupted // this process stopped the attempt; the other side was not too slow
 	}
 	return provider, err
 }
@@ -253,12 +257,12 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 type outcome struct {
 	state  State // HandedOver, Failed, Queued
 	reason string
-	next   time.Time // of Queued
+	next   time.Time // with Queued: when to try again
 	failed *failure  // nil: accepted
 }
 
-// finish notes how an attempt ended. It tries hard, also while the process stops: an outcome that is lost means that the
-// message goes out twice.
+// finish records how an attempt ended. It tries several times, also while the process stops, because a message whose
+// outcome is lost is sent twice.
 func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
@@ -315,7 +319,7 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 			kept, err = postpone(ctx, tx, m, out.reason, a.Detail, out.next, out.next.Add(relayMargin))
 		}
 		if err != nil || !kept {
-			return err // not kept: cancelled or taken over meanwhile, which the row says
+			return err // not kept: the message was cancelled or taken over meanwhile, as its row says
 		}
 		if err := st.keep(ctx, tx, out.state); err != nil {
 			return err
@@ -344,7 +348,7 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 	return Verdict{Why: string(out.state)}, nil
 }
 
-// judge closes the attempt a and says what becomes of the message.
+// judge sets the result of the attempt a and decides what happens to the message.
 func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string, st *stall) outcome {
 	a.EndedAt = &now
 	if sendErr == nil {
@@ -363,7 +367,7 @@ func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, sec
 	return s.postponed(m, a, f, now, st)
 }
 
-// postponed closes an attempt after which the message is tried again, unless its time is over before.
+// postponed sets the result of an attempt after which the message is tried again, unless it expires before that.
 func (s *Service) postponed(m Message, a *Attempt, f *failure, now time.Time, st *stall) outcome {
 	a.Outcome, a.Reason = Temporary, f.reason
 	step := m.Attempts - st.Tries

@@ -19,7 +19,7 @@ import (
 	"kontor/app/courier/couriertest"
 )
 
-// withSMTP gives a world a mail server.
+// withSMTP adds a mail server to a world.
 func withSMTP(t *testing.T, test func(t *testing.T, w *world, peer *couriertest.SMTPPeer)) {
 	t.Helper()
 	var peer *couriertest.SMTPPeer
@@ -69,7 +69,7 @@ func TestMailArrives(t *testing.T) {
 	})
 }
 
-// parts takes a multipart/alternative apart.
+// parts splits a multipart/alternative.
 func parts(t *testing.T, m *mail.Message) (text, html string) {
 	t.Helper()
 	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
@@ -273,7 +273,7 @@ func TestRunAgain(t *testing.T) {
 	})
 }
 
-// While an attempt runs the clock jumps an hour: this process does not overtake itself.
+// While an attempt runs the clock jumps by an hour: this process does not take over its own message.
 func TestClockJumps(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"forward": time.Hour, "back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -374,8 +374,9 @@ func TestForeignAddresses(t *testing.T) {
 	})
 }
 
-// TestASCIIOnly: a server that takes only addresses in ASCII is asked for nothing else. The message says so and is settled, so that
-// somebody can ask for another address; sent again it says so again, and another server takes it.
+// TestASCIIOnly: a server that accepts only ASCII addresses gets no other address. The message gives this as its reason
+// and is settled, so that a person can ask for another address. Sent again it fails in the same way, and another server
+// accepts it.
 func TestASCIIOnly(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		peer := couriertest.NewSMTPPeer(t, couriertest.WithoutUTF8())

@@ -11,8 +11,8 @@ import (
 	"kontor/app/courier"
 )
 
-// TestAnswersOfGateways: a 2xx that does not look like a success settles nothing, and only what is said to be about the
-// number is.
+// TestAnswersOfGateways: a 2xx that does not look like a success settles nothing. Of the other answers, only one that
+// is about the number settles the message.
 func TestAnswersOfGateways(t *testing.T) {
 	lines := courier.GatewaySettings{Method: "GET", Success: "^OK", Refused: "^ERR number", ID: "^OK: (.+)"}
 	for name, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestAnswersOfGateways(t *testing.T) {
 	}
 }
 
-// TestEveryNumberInTheBody: the rule of three numbers in a row holds for patterns, too.
+// TestEveryNumberInTheBody: the rule of three numbers in a row also applies if a pattern finds the refusal.
 func TestEveryNumberInTheBody(t *testing.T) {
 	withoutPostgres(t, func(o *courier.Options) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ERR number") }))
@@ -86,7 +86,7 @@ func TestEveryNumberInTheBody(t *testing.T) {
 	})
 }
 
-// TestByGET: the text goes into the query, beside what stands in the address already, and nothing of it into the log.
+// TestByGET: the text is added to the query of the address, and nothing of it is logged.
 func TestByGET(t *testing.T) {
 	var asked *http.Request
 	each(t, func(o *courier.Options) {

@@ -16,16 +16,16 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// DKIM are the settings that sign mails (RFC 6376). All three belong together; without any of them mails go out
-// unsigned.
+// DKIM holds the settings for signing mails (RFC 6376). All three must be set together; if none is set, mails are not
+// signed.
 type DKIM struct {
 	Domain   string // DKIM_DOMAIN
 	Selector string // DKIM_SELECTOR: the key's record is <selector>._domainkey.<domain>
 	Key      string // DKIM_KEY: a private key in PEM, or its base64 alone
 }
 
-// signedHeaders are the fields that a signature covers. From, Subject, Date, To and Reply-To stand twice: so nobody
-// can add a second one (RFC 6376 §8.15).
+// signedHeaders are the fields that a signature covers. From, To, Subject, Date and Reply-To are listed twice, so that
+// nobody can add a second one (RFC 6376 §8.15).
 var signedHeaders = []string{
 	"From", "From", "To", "To", "Subject", "Subject", "Date", "Date", "Message-ID", "Reply-To", "Reply-To", "MIME-Version",
 	"Content-Type", "Auto-Submitted", messageHeader,
@@ -69,7 +69,7 @@ func dkimDomain(s string) (string, error) {
 	return domain, nil
 }
 
-// CheckDKIMDomain says whether s can be DKIM_DOMAIN; "" is none.
+// CheckDKIMDomain says whether s can be DKIM_DOMAIN; "" means none.
 func CheckDKIMDomain(s string) error {
 	if s == "" {
 		return nil
@@ -78,7 +78,7 @@ func CheckDKIMDomain(s string) error {
 	return err
 }
 
-// CheckDKIMSelector says whether s can be DKIM_SELECTOR; "" is none.
+// CheckDKIMSelector says whether s can be DKIM_SELECTOR; "" means none.
 func CheckDKIMSelector(s string) error {
 	if s == "" {
 		return nil
@@ -91,7 +91,7 @@ func CheckDKIMSelector(s string) error {
 	return nil
 }
 
-// CheckDKIMKey says whether s can be DKIM_KEY; "" is none. The error never repeats s.
+// CheckDKIMKey says whether s can be DKIM_KEY; "" means none. The error never repeats s.
 func CheckDKIMKey(s string) error {
 	if s == "" {
 		return nil
@@ -102,7 +102,7 @@ func CheckDKIMKey(s string) error {
 
 var errDKIMKey = errors.New("DKIM_KEY: want a private key in PEM, RSA of 1024 bits or more (better 2048), or Ed25519")
 
-// dkimKey reads PKCS #8 or PKCS #1, in PEM or as the base64 of it alone, which fits into one line.
+// dkimKey reads a key in PKCS #8 or PKCS #1, either as PEM or as its base64 alone, which fits on one line.
 func dkimKey(s string) (crypto.Signer, error) {
 	var der []byte
 	if block, _ := pem.Decode([]byte(strings.ReplaceAll(s, `\n`, "\n"))); block != nil {
@@ -132,7 +132,7 @@ func dkimKey(s string) (crypto.Signer, error) {
 	return nil, errDKIMKey
 }
 
-// bytesOf writes a mail, and signs it where it is to be.
+// bytesOf returns a mail as bytes, with a DKIM signature if one is configured.
 func (c *smtpTransport) bytesOf(msg *gomail.Msg) ([]byte, error) {
 	var plain bytes.Buffer
 	if _, err := msg.WriteTo(&plain); err != nil || c.sign == nil {

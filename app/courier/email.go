@@ -28,23 +28,24 @@ import (
 const (
 	// smtpIdle is how long a connection waits for the next mail before it is closed.
 	smtpIdle = 20 * time.Second
-	// smtpPerConn is how many mails go over one connection; servers cut it at some number of their own.
+	// smtpPerConn is how many mails are sent over one connection. Servers close a connection after a number of their
+	// own.
 	smtpPerConn = 100
-	// smtpSpare is how many connections wait at most.
+	// smtpSpare is how many idle connections are kept at most.
 	smtpSpare = 16
 )
 
-// errSMTPURL is what a bad SMTP_URL is told; the URL itself has a password in it.
+// errSMTPURL is the error for a bad SMTP_URL. It does not repeat the URL, which contains a password.
 var errSMTPURL = errors.New("SMTP_URL: want smtp://user:password@host:port?tls=starttls|implicit|none")
 
-// smtpAddress is SMTP_URL, understood.
+// smtpAddress is the parsed SMTP_URL.
 type smtpAddress struct {
 	host, port     string
 	user, password string
 	tls            string // starttls, implicit, none
 }
 
-// CheckSMTPURL says whether s can be SMTP_URL; "" is the built-in mailbox. The error never repeats s.
+// CheckSMTPURL says whether s can be SMTP_URL; "" means the built-in mailbox. The error never repeats s.
 func CheckSMTPURL(s string) error {
 	if s == "" {
 		return nil
@@ -53,8 +54,8 @@ func CheckSMTPURL(s string) error {
 	return err
 }
 
-// parseSMTPURL reads smtp://user:pass@host:port?tls=…; without tls it is starttls, which then must work. Ports without
-// saying: 587, with implicit TLS 465, without any TLS 25.
+// parseSMTPURL reads smtp://user:pass@host:port?tls=…. Without tls it is starttls, and then STARTTLS must succeed. The
+// default port is 587, with implicit TLS 465, and without any TLS 25.
 func parseSMTPURL(s string) (smtpAddress, error) {
 	user, rest, err := cutUser(s)
 	if err != nil {
@@ -89,8 +90,8 @@ func parseSMTPURL(s string) (smtpAddress, error) {
 	return a, nil
 }
 
-// cutUser takes name and password out of an address. They end at its last @, so a password with / ? # or @ in it is
-// understood as it is; escapes (%40) are read as such, and a % that begins none must be written %25.
+// cutUser splits user name and password from an address. They end at the last @ of the address, so a password may
+// contain / ? # or @. Escapes such as %40 are decoded; a % that begins no escape must be written %25.
 func cutUser(address string) (user [2]string, rest string, err error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	at := strings.LastIndexByte(rest, '@')
@@ -109,7 +110,7 @@ func cutUser(address string) (user [2]string, rest string, err error) {
 	return user, scheme + "://" + rest[at+1:], nil
 }
 
-// WithoutUser is an address without name and password.
+// WithoutUser returns an address without user name and password.
 func WithoutUser(address string) string {
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found {
@@ -127,12 +128,12 @@ func validPort(port string) bool {
 	return err == nil && n > 0
 }
 
-// smtpTransport hands mails to one server and keeps connections for the next mails.
+// smtpTransport sends mails to one server, and keeps connections for the next mails.
 type smtpTransport struct {
 	address smtpAddress
 	from    *mail.Address
 	replyTo *mail.Address // nil: none
-	bounces *returnPath   // nil: to from
+	bounces *returnPath   // nil: bounces go to from
 	logo    *logo.Logo    // nil: none
 	name    string        // of this host; "" if it has none
 	tls     *tls.Config
@@ -148,7 +149,7 @@ type smtpConn struct {
 	client *smtp.Client
 	conn   net.Conn
 	sent   int
-	timer  *time.Timer // while it waits
+	timer  *time.Timer // closes the connection if it stays idle
 }
 
 func newSMTPTransport(o Options, from *mail.Address, dial time.Duration) (*smtpTransport, error) {
@@ -192,7 +193,7 @@ func (c *smtpTransport) send(ctx context.Context, l rendered) (string, error) {
 	err = c.transmit(ctx, conn, m)
 	var f *failure
 	if errors.As(err, &f) && conn.sent > 0 && f.stale() {
-		// The server had closed a connection that waited; nothing of the mail was said yet.
+		// The server had closed the idle connection before anything of this mail was sent.
 		if conn, err = c.open(ctx); err != nil {
 			return "", err
 		}
@@ -201,13 +202,13 @@ func (c *smtpTransport) send(ctx context.Context, l rendered) (string, error) {
 	return "", err
 }
 
-// mailing is a mail, ready to be sent, with its envelope: addresses in angle brackets.
+// mailing is a mail that is ready to be sent, with the addresses of its envelope in angle brackets.
 type mailing struct {
 	from, to string
 	data     []byte
 }
 
-// probe greets the server and signs in over a fresh connection, which is kept for the next mail.
+// probe opens a new connection and signs in. The connection is kept for the next mail.
 func (c *smtpTransport) probe(ctx context.Context) error {
 	conn, err := c.open(ctx)
 	if err == nil {
@@ -216,7 +217,7 @@ func (c *smtpTransport) probe(ctx context.Context) error {
 	return err
 }
 
-// write makes the mail. What can't be written can't ever be.
+// write makes the mail. If the recipient's address is not valid, the failure is permanent.
 func (c *smtpTransport) write(l rendered) (m mailing, err error) {
 	address, err := asciiAddress(l.To)
 	if err != nil {
@@ -250,7 +251,7 @@ func (c *smtpTransport) write(l rendered) (m mailing, err error) {
 	return m, err
 }
 
-// transmit sends one mail over a connection, which then waits for the next mail or is closed.
+// transmit sends one mail over a connection. It then keeps the connection for the next mail, or closes it.
 func (c *smtpTransport) transmit(ctx context.Context, conn *smtpConn, m mailing) error {
 	done := bound(ctx, conn.conn)
 	err, usable := c.dialogue(conn, m)
@@ -262,13 +263,13 @@ func (c *smtpTransport) transmit(ctx context.Context, conn *smtpConn, m mailing)
 	return err
 }
 
-// dialogue is RFC 5321 §3.3. usable says whether the connection is good for another mail.
+// dialogue sends a mail as RFC 5321 §3.3 says. usable says whether another mail can be sent over the connection.
 func (c *smtpTransport) dialogue(conn *smtpConn, m mailing) (err error, usable bool) {
 	client := conn.client
 	if takes, _ := client.Extension("SMTPUTF8"); !takes && !isASCII(m.to) {
 		return permanent(reasonASCIIOnly, ""), true
 	}
-	client.SkipSMTPUTF8(isASCII(m.to)) // with it a mail could not pass servers that lack it
+	client.SkipSMTPUTF8(isASCII(m.to)) // a mail with SMTPUTF8 could not pass servers without it
 	if err := client.Mail(m.from); err != nil {
 		return smtpFailure(stageMail, err), false
 	}
@@ -289,7 +290,7 @@ func (c *smtpTransport) dialogue(conn *smtpConn, m mailing) (err error, usable b
 	return nil, conn.sent < smtpPerConn
 }
 
-// connect takes a waiting connection or opens one.
+// connect returns an idle connection, or opens a new one.
 func (c *smtpTransport) connect(ctx context.Context) (*smtpConn, error) {
 	c.mu.Lock()
 	for len(c.spare) > 0 {
@@ -338,7 +339,7 @@ func (c *smtpTransport) close() error {
 	return nil
 }
 
-// drop says goodbye, but does not wait for an answer for long.
+// drop sends QUIT and closes the connection. It waits at most a second for the answer.
 func (conn *smtpConn) drop() {
 	_ = conn.conn.SetDeadline(time.Now().Add(time.Second))
 	_ = conn.client.Quit()
@@ -401,8 +402,8 @@ func (c *smtpTransport) greet(ctx context.Context, conn net.Conn) (*smtp.Client,
 	return client, nil
 }
 
-// signIn uses the best way that the server offers and go-mail knows. The password goes in the clear only where the
-// operator wrote tls=none.
+// signIn uses the best mechanism that the server offers and go-mail supports. The password is sent unencrypted only if
+// the operator has set tls=none.
 func (c *smtpTransport) signIn(client *smtp.Client, hello string) error {
 	_, offered := client.Extension("AUTH")
 	auth := c.wayIn(strings.ToUpper(offered))
@@ -425,7 +426,8 @@ func (c *smtpTransport) signIn(client *smtp.Client, hello string) error {
 	return nil
 }
 
-// wayIn is the best of the ways that a server offers, in capitals and with blanks between; nil if Kontor knows none.
+// wayIn returns the best of the mechanisms that a server offers, in capitals and separated by blanks; nil if Kontor
+// supports none of them.
 func (c *smtpTransport) wayIn(offered string) smtp.Auth {
 	user, password, open := c.address.user, c.address.password, c.address.tls == "none"
 	ways := []struct {
@@ -437,7 +439,7 @@ func (c *smtpTransport) wayIn(offered string) smtp.Auth {
 		{"LOGIN", smtp.LoginAuth(user, password, c.address.host, open)},
 		{"CRAM-MD5", smtp.CRAMMD5Auth(user, password)},
 	}
-	if !isASCII(user + password) { // servers do not agree on how SCRAM prepares other characters
+	if !isASCII(user + password) { // servers differ in how they prepare non-ASCII characters for SCRAM
 		ways = append(ways[1:], ways[0])
 	}
 	names := strings.Fields(offered)
@@ -449,8 +451,8 @@ func (c *smtpTransport) wayIn(offered string) smtp.Auth {
 	return nil
 }
 
-// bound gives a connection the deadline of ctx, and ends what it does when ctx is cancelled. The function it returns
-// takes both back; false: ctx has ended and the connection is spoilt.
+// bound gives a connection the deadline of ctx, and interrupts its reads and writes when ctx is cancelled. The function
+// that it returns undoes both. It returns false if ctx has ended; then the connection can't be used any more.
 func bound(ctx context.Context, conn net.Conn) (done func() bool) {
 	if until, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(until)
@@ -464,7 +466,7 @@ func bound(ctx context.Context, conn net.Conn) (done func() bool) {
 	}
 }
 
-// stage is how far the dialogue had come.
+// stage is how far the dialogue with the server had come.
 type stage int
 
 const (
@@ -472,17 +474,17 @@ const (
 	stageMail
 	stageRcpt
 	stageData
-	stageBounce // a report, after the mail was taken
+	stageBounce // a report after the mail was accepted
 )
 
-// stale says whether a connection that had waited was gone before anything of this mail was said. A 421 is what a
-// server says before it hangs up.
+// stale says whether an idle connection was closed before anything of this mail was sent. A server that is about to
+// close a connection says 421.
 func (f *failure) stale() bool {
 	return f.early && (f.reason == reasonConnectionLost || f.reason == reasonServerBusy)
 }
 
-// smtpFailure says what an error of the dialogue means. Replies 4xx are temporary (RFC 5321 §4.2.1), 5xx are what
-// mailVerdict says. Before a mail is concerned (greeting, sign-in) every reply is about the firm.
+// smtpFailure says what an error of the dialogue means. Replies 4xx are temporary (RFC 5321 §4.2.1); mailVerdict judges
+// replies 5xx. At greeting and sign-in every reply is about the firm, because no mail has been named yet.
 func smtpFailure(at stage, err error) *failure {
 	var reply *textproto.Error
 	if !errors.As(err, &reply) {
@@ -504,7 +506,7 @@ func smtpFailure(at stage, err error) *failure {
 	}
 	f := laterFailure(reply.Code, reply.Msg)
 	if f.reason == reasonServerBusy && (at == stageMail || reply.Code == 421 || strings.HasPrefix(enhanced(reply.Msg), "4.3.")) {
-		f.blame = ofFirm // the server itself has no time or room, whoever the mail is for (RFC 3463 §3.4)
+		f.blame = ofFirm // the server itself is overloaded or full, whoever the recipient is (RFC 3463 §3.4)
 	}
 	f.detail, f.early = text, at == stageMail && reply.Code == 421
 	return f
@@ -525,7 +527,7 @@ func laterFailure(code int, text string) *failure {
 	case code == 450 && strings.HasPrefix(status, "4.7."), code == 451 && strings.HasPrefix(status, "4.7.1"):
 		return temporary(reasonGreylisted)
 	case code == 454:
-		return refusal(reasonServerBusy, "") // TLS or sign-in, for the time being
+		return refusal(reasonServerBusy, "") // TLS or sign-in is not available at present
 	}
 	return temporary(reasonServerBusy)
 }
@@ -535,13 +537,13 @@ func tlsFailure(err error) *failure {
 	if f.reason == reasonTLS {
 		f.detail = err.Error()
 	}
-	if f.reason == reasonConnectionLost { // hanging up is how many servers refuse a handshake
+	if f.reason == reasonConnectionLost { // many servers refuse a handshake by closing the connection
 		f.reason = reasonTLS
 	}
 	return f
 }
 
-// isReply says whether the server has answered, if only to say no.
+// isReply says whether err is an answer of the server after which the connection remains open, so not 421.
 func isReply(err error) bool {
 	var reply *textproto.Error
 	return errors.As(err, &reply) && reply.Code != 421
@@ -555,7 +557,8 @@ func replyText(err error) string {
 	return ""
 }
 
-// asciiAddress checks an address and writes its domain the way servers do (RFC 5891): bücher.de is xn--bcher-kva.de.
+// asciiAddress checks an address and writes its domain in ASCII as servers do (RFC 5891): bücher.de is
+// xn--bcher-kva.de.
 func asciiAddress(address string) (string, error) {
 	parsed, err := mail.ParseAddress(address)
 	if err != nil || parsed.Name != "" || strings.ContainsFunc(parsed.Address, unicode.IsControl) {

@@ -11,7 +11,7 @@ import (
 	"kontor/app/courier/couriertest"
 )
 
-// TestRetryAtTheExpiry: a try that would come exactly when the link ends is none; a moment earlier it is one.
+// TestRetryAtTheExpiry: a try that would come exactly when the link expires is not made; a try a moment earlier is.
 func TestRetryAtTheExpiry(t *testing.T) {
 	const pause = 30 * time.Second
 	schedule := func(o *courier.Options) { o.Schedule.Email = []time.Duration{pause} }
@@ -40,7 +40,7 @@ func TestRetryAtTheExpiry(t *testing.T) {
 	}
 }
 
-// TestOutcomeOfAnotherRun: an attempt that ends after its message was run again, or taken over, settles nothing.
+// TestOutcomeOfAnotherRun: an attempt that ends after its message was run again or taken over settles nothing.
 func TestOutcomeOfAnotherRun(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		for name, meanwhile := range map[string]string{
@@ -60,7 +60,7 @@ func TestOutcomeOfAnotherRun(t *testing.T) {
 	})
 }
 
-// TestHurryLeavesWhatIsSettled: what is cancelled stays so, whoever wants it at once.
+// TestHurryLeavesWhatIsSettled: Hurry leaves a cancelled message cancelled.
 func TestHurryLeavesWhatIsSettled(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		ticket := w.enqueue(w.mailPost())
@@ -73,8 +73,8 @@ func TestHurryLeavesWhatIsSettled(t *testing.T) {
 	})
 }
 
-// TestBounceOfTheOtherWay: a bounce counts as long as nothing newer was sent on the same way. A newer SMS is not a newer
-// mail.
+// TestBounceOfTheOtherWay: a bounce counts as long as no newer generation was sent on the same channel. A newer SMS
+// does not count as a newer mail.
 func TestBounceOfTheOtherWay(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		mail := w.enqueue(w.mailPost())

@@ -13,7 +13,8 @@ const (
 	ServerError = reasonGatewayError
 )
 
-// FakeCarrier stands in for a mail server or gateway whose outages a test decides. A reason is "" when all is well.
+// FakeCarrier replaces a mail server or gateway; the test decides when it is out of order. A reason is "" if everything
+// works.
 type FakeCarrier struct {
 	// Send says why a message is not taken. moment: only this one is not.
 	Send func(to string, message Message) (reason string, moment bool)
@@ -41,8 +42,8 @@ func (f FakeCarrier) probe(context.Context) error {
 
 func (f FakeCarrier) close() error { return nil }
 
-// Through has a channel's messages taken by f.
+// Through makes f the transport of a channel.
 func (s *Service) Through(c Channel, f FakeCarrier) { s.transports[c] = f }
 
-// FirstDoubt is how long a message waits that was let go and refused nevertheless.
+// FirstDoubt is how long a message waits that was released and refused nevertheless.
 const FirstDoubt time.Duration = firstDoubt

@@ -7,14 +7,14 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// FailingFilter narrows Failing; the zero value is all.
+// FailingFilter narrows the result of Failing; its zero value selects all.
 type FailingFilter struct {
 	CustomerID, AccessID uuid.UUID
 	Channel              Channel
 }
 
-// Failing are the messages that failed, and those that a restored backup cancelled, oldest first: of each person and way
-// only the newest generation, since what it replaced is of no use.
+// Failing returns the messages that failed, and those that were cancelled because a backup was restored, oldest first.
+// For each person and channel it returns only the newest generation, since older ones have been replaced.
 func (s *Service) Failing(ctx context.Context, f FailingFilter) (list []Message, err error) {
 	q := s.db.NewSelect().Model(&list).Where(failing).
 		Where(`NOT EXISTS (SELECT 1 FROM message AS newer WHERE newer.channel = message.channel AND newer.generation > message.generation
@@ -32,14 +32,15 @@ func (s *Service) Failing(ctx context.Context, f FailingFilter) (list []Message,
 	return list, q.Scan(ctx)
 }
 
-// failing is what may be run again.
+// failing is the condition that a message may be run again.
 const failing = `(message.state = 'failed' OR message.state = 'cancelled' AND message.reason = '` + ReasonRestored + `')`
 
-// ReasonRestored is why a message was cancelled that was on its way when a backup was made: it may have gone out since, and
-// only a person can know.
+// ReasonRestored is the reason of a message that was on its way when a backup was made, and was cancelled when that
+// backup was restored. It may have been sent since then; only a person can find out.
 const ReasonRestored = "restored"
 
-// CancelRestored cancels what was on its way when the backup was made that tx's database comes from, and says how much.
+// CancelRestored cancels the messages that were on their way when the restored backup was made. It returns how many
+// they are.
 func (s *Service) CancelRestored(ctx context.Context, tx bun.IDB) (cancelled int64, err error) {
 	res, err := settling(tx, Cancelled, ReasonRestored, "", s.now()).Where("state IN (?)", bun.List(unsettled)).Exec(ctx)
 	if err != nil {
@@ -48,8 +49,9 @@ func (s *Service) CancelRestored(ctx context.Context, tx bun.IDB) (cancelled int
 	return res.RowsAffected()
 }
 
-// SMSFailure is why the newest SMS of an access's invitation failed for good, as an expression: the key of the reason, ""
-// when it did not, or there is none. It takes expressions for the access's id and the invitation's generation.
+// SMSFailure is an SQL expression for the reason why the newest SMS of an access's invitation failed for good: the key
+// of the reason, or "" if it did not fail or there is none. The arguments are SQL expressions for the access's id and
+// the invitation's generation.
 func SMSFailure(access, generation string) string {
 	return `COALESCE((SELECT CASE WHEN m.state <> 'failed' THEN '' WHEN m.reason = '' THEN 'internal' ELSE m.reason END
 		FROM message AS m WHERE m.access_id = ` + access + ` AND m.channel = 'sms' AND m.generation = ` + generation + `

@@ -9,18 +9,18 @@ import (
 	"kontor/app/logo"
 )
 
-// FirmLink is one of the firm's own: its imprint, its privacy notice, or how to reach it.
+// FirmLink is a link to the firm's imprint, to its privacy notice, or to its contact.
 type FirmLink struct {
 	Key  string // imprint, privacy or contact
-	Text string // of the contact, as the firm wrote it; "" for the others, which are named by their key
+	Text string // of the contact, as the firm wrote it; "" for the others: Key names them
 	Href string // http, https, mailto or tel; "" when the contact is plain text
 }
 
-// mailLink is a FirmLink in the language of a mail.
+// mailLink is a FirmLink with its word in the language of a mail.
 type mailLink struct {
 	Word string
 	Text string
-	Href htmltemplate.URL // checked when the settings were read: html/template knows no tel
+	Href htmltemplate.URL // checked when the settings were read; html/template does not allow tel
 }
 
 func (r *renderer) mailLinks(locale string) []mailLink {
@@ -31,7 +31,7 @@ func (r *renderer) mailLinks(locale string) []mailLink {
 	return all
 }
 
-// foot is what the firm says of itself below the text of a mail, a line each, "" for nothing.
+// foot returns the lines about the firm below the text of a mail; "" if there are none.
 func (r *renderer) foot(kind Kind, locale string) string {
 	var b strings.Builder
 	if reply := r.replyLine(kind, locale); reply != "" {
@@ -47,7 +47,7 @@ func (r *renderer) foot(kind Kind, locale string) string {
 	return b.String()
 }
 
-// replyLine says that the mail can be answerable, "" where it can't.
+// replyLine returns the line that says that people can reply to the mail; "" if they can't.
 func (r *renderer) replyLine(kind Kind, locale string) string {
 	if k, _ := kindOf(kind); !r.reply || !k.answerable {
 		return ""
@@ -55,7 +55,7 @@ func (r *renderer) replyLine(kind Kind, locale string) string {
 	return r.words[locale]["reply"]
 }
 
-// firmed are the firm's own settings of mails.
+// firmed holds the firm's settings for mails.
 type firmed struct {
 	from  *mail.Address
 	links []FirmLink
@@ -64,7 +64,7 @@ type firmed struct {
 	host  string // right side of the logo's Content-ID
 }
 
-// with keeps what a firm has set.
+// with applies the firm's settings.
 func (r *renderer) with(f firmed) *renderer {
 	r.unsigned = f.from != nil && !strings.Contains(strings.ToLower(f.from.Name), strings.ToLower(r.firm))
 	r.links, r.reply = slices.Clone(f.links), f.reply
@@ -76,7 +76,7 @@ func (r *renderer) with(f firmed) *renderer {
 	return r
 }
 
-// subject is the line in the inbox. The firm stands in it once: in the sender's name, else before the subject.
+// subject returns the subject line. The firm's name appears once: in the sender's name, else before the subject.
 func (r *renderer) subject(said string) string {
 	said = oneLine(said)
 	if r.unsigned && r.firm != "" {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// TestFirmLinks: below every e-mail in every language, as text and as HTML, stands what the firm has set, and nothing of
-// what it has not. What the firm wrote stays text, on one line. An SMS has none of it.
+// TestFirmLinks: every e-mail in every language ends with the links that the firm has set, and with no others, in the
+// text and in the HTML. What the firm wrote stays text, on one line. An SMS has none of it.
 func TestFirmLinks(t *testing.T) {
 	imprint := FirmLink{Key: "imprint", Href: "https://kanzlei.example/impressum?a=1&b=2"}
 	privacy := FirmLink{Key: "privacy", Href: "https://kanzlei.example/datenschutz"}
@@ -88,7 +88,7 @@ func TestFirmLinks(t *testing.T) {
 	}
 }
 
-// foot is what is read at the end of a mail in HTML, and where its links lead.
+// foot returns the text at the end of a mail in HTML, and the targets of its links.
 func foot(t *testing.T, mail string) (said string, hrefs []string) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(mail))

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// GatewaySettings say how an HTTP gateway is asked and what its answers mean: SMS_URL, SMS_HEADERS, SMS_METHOD and so on,
-// as they are written. Each may be empty.
+// GatewaySettings say how an HTTP gateway is called and what its answers mean: SMS_URL, SMS_HEADERS, SMS_METHOD and so
+// on, as the operator wrote them. Each may be empty.
 type GatewaySettings struct {
 	URL, Headers              string
 	Method, Type, Body        string
@@ -18,7 +18,7 @@ type GatewaySettings struct {
 	StatusURL, Status, Sender string
 }
 
-// dialect is GatewaySettings, understood.
+// dialect holds the parsed GatewaySettings.
 type dialect struct {
 	method, kind         string
 	body                 *template
@@ -27,10 +27,10 @@ type dialect struct {
 	status               *pattern
 	words                map[string]word
 	headers              http.Header
-	secrets              []string // what must not be repeated
+	secrets              []string // values that must not be stored or logged
 }
 
-// word is what a gateway's word for the state of a message means.
+// word is the meaning of a gateway's word for the state of a message.
 type word int
 
 const (
@@ -42,7 +42,8 @@ const (
 
 var wordNames = map[string]word{"delivered": wordDelivered, "failed": wordFailed, "invalid": wordInvalid, "rejected": wordRejected}
 
-// usualWords are those that gateways use, in small letters. All others mean that nothing is known yet.
+// usualWords are the words that gateways commonly use, in lower case. Any other word means that the result is not known
+// yet.
 var usualWords = map[string]word{
 	"delivered": wordDelivered, "delivrd": wordDelivered, "read": wordDelivered, "received": wordDelivered,
 	"failed": wordFailed, "undelivered": wordFailed, "undeliverable": wordFailed, "undeliv": wordFailed, "delivery_failed": wordFailed,
@@ -50,10 +51,10 @@ var usualWords = map[string]word{
 	"invalid": wordInvalid, "rejected": wordRejected, "rejectd": wordRejected,
 }
 
-// idPlace stands in SMS_STATUS_URL for the gateway's id.
+// idPlace is the placeholder for the gateway's id in SMS_STATUS_URL.
 const idPlace = "{id}"
 
-// What the settings take, for the line that ends the program.
+// What the settings accept, for the error message with which the program ends.
 const (
 	takesMethod    = "GET, POST or PUT"
 	takesType      = "application/json or application/x-www-form-urlencoded"
@@ -65,8 +66,8 @@ const (
 	takesHeaders   = "lines of Name: value"
 )
 
-// CheckGateway says which setting can't be understood, and what it takes; "" where all can. Nothing of their values is
-// repeated.
+// CheckGateway returns the first setting that can't be parsed, and what it accepts; "" if all can. It repeats nothing
+// of the settings' values.
 func CheckGateway(o GatewaySettings) (setting, takes string) {
 	_, setting, takes = parseGateway(o)
 	return setting, takes
@@ -123,12 +124,12 @@ func parseGateway(o GatewaySettings) (d *dialect, setting, takes string) {
 	return d, "", ""
 }
 
-// parseStatusURL reads SMS_STATUS_URL; "" is none.
+// parseStatusURL reads SMS_STATUS_URL; "" means none.
 func parseStatusURL(s string) (*template, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // as parsePattern
 	}
-	const mark = "kontor-0193590e-id" // stands in no address
+	const mark = "kontor-0193590e-id" // occurs in no address
 	u, err := parseSMSURL(strings.ReplaceAll(s, idPlace, mark))
 	if err != nil || u.Scheme == "smpp" || !strings.Contains(s, idPlace) || strings.Contains(u.Host, mark) || strings.Contains(u.User.String(), mark) {
 		return nil, errSMSURL
@@ -136,7 +137,7 @@ func parseStatusURL(s string) (*template, error) {
 	return &template{text: s, encode: url.QueryEscape}, nil
 }
 
-// parseStatus reads SMS_STATUS: where the word stands, and the gateway's own words.
+// parseStatus reads SMS_STATUS: the place of the status word in the answer, and the gateway's own words.
 func (d *dialect) parseStatus(s string) (err error) {
 	d.words = usualWords
 	parts := strings.Split(s, ";")
@@ -169,10 +170,10 @@ func (d *dialect) parseStatus(s string) (err error) {
 	return nil
 }
 
-// shortSecret is what is too short to be a key: to blot it out would make answers unreadable.
+// shortSecret is the length below which a value is too short to be a key: replacing it would make answers unreadable.
 const shortSecret = 6
 
-// secretsIn are the parts of the settings that may be keys, in all the forms in which an answer may repeat them.
+// secretsIn returns the parts of the settings that may be keys, in all the forms in which an answer may repeat them.
 func (d *dialect) secretsIn(o GatewaySettings) []string {
 	var all []string
 	add := func(values ...string) {
@@ -192,7 +193,7 @@ func (d *dialect) secretsIn(o GatewaySettings) []string {
 			add(values...)
 		}
 		for _, segment := range strings.Split(u.Path, "/") {
-			if len(segment) >= 16 { // a word of an address is shorter
+			if len(segment) >= 16 { // an ordinary word in a path is shorter
 				add(segment)
 			}
 		}
@@ -210,11 +211,11 @@ func (d *dialect) secretsIn(o GatewaySettings) []string {
 	}
 	add(d.body.literals()...)
 	all = slices.DeleteFunc(all, func(s string) bool { return len(s) < shortSecret })
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // what holds another comes first
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // a value that contains another comes first
 	return slices.Compact(all)
 }
 
-// discreet takes everything out of an answer that may be a key of ours.
+// discreet removes everything from an answer that may be a key of ours.
 func (d *dialect) discreet(answer string) string {
 	for _, s := range d.secrets {
 		answer = withoutFold(answer, s)
@@ -222,5 +223,5 @@ func (d *dialect) discreet(answer string) string {
 	return answer
 }
 
-// settingError is a wrong setting that only New finds out.
+// settingError is the error for a wrong setting that only New detects.
 func settingError(setting, takes string) error { return errors.New(setting + ": it takes " + takes) }

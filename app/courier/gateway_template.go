@@ -16,7 +16,7 @@ const (
 	typeForm = "application/x-www-form-urlencoded"
 )
 
-// defaultBody is what is sent where SMS_BODY says nothing.
+// defaultBody is the body that is sent if SMS_BODY is empty.
 var defaultBody = map[string]string{
 	typeJSON: `{"to":"{to}","text":"{text}","id":"{id}"}`,
 	typeForm: `to={to}&text={text}&id={id}`,
@@ -24,7 +24,7 @@ var defaultBody = map[string]string{
 
 var errTemplate = errors.New("not a template")
 
-// template is SMS_BODY: text with {names} in it.
+// template is SMS_BODY: text with placeholders such as {to} in it.
 type template struct {
 	text   string
 	encode func(string) string
@@ -32,12 +32,13 @@ type template struct {
 
 var placeholder = regexp.MustCompile(`\{([a-z_]+)\}`)
 
-// message are the values for a template: the number with and without its +, the text, our id, the sender.
+// placeholders returns the values for a template: the number with and without its +, the text, our id, the sender.
 func placeholders(to, text, id, from string) map[string]string {
 	return map[string]string{"to": to, "to_digits": strings.TrimPrefix(to, "+"), "text": text, "id": id, "from": from}
 }
 
-// parseTemplate reads SMS_BODY for a content type. It is tried with values that would break out of it if they could.
+// parseTemplate reads SMS_BODY for a content type. It tests the template with values that would break the format if
+// they were not encoded.
 func parseTemplate(body, kind string) (*template, error) {
 	t := &template{text: strings.TrimSpace(body), encode: jsonEscape}
 	if t.text == "" {
@@ -80,7 +81,7 @@ func parseTemplate(body, kind string) (*template, error) {
 	return t, nil
 }
 
-// leaves are all values in a JSON document, as text.
+// leaves returns all values in a JSON document, as text.
 func leaves(tree any, found []string) []string {
 	switch v := tree.(type) {
 	case map[string]any:
@@ -100,7 +101,7 @@ func leaves(tree any, found []string) []string {
 	return found
 }
 
-// render puts values in, each encoded so that it stays one; what a value holds is never taken for a placeholder.
+// render inserts the values, each encoded so that it remains one value. A placeholder inside a value is not replaced.
 func (t *template) render(values map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(t.text, func(name string) string {
 		v, known := values[name[1:len(name)-1]]
@@ -111,7 +112,7 @@ func (t *template) render(values map[string]string) string {
 	})
 }
 
-// literals are the parts of the template that the operator wrote, among them perhaps a key.
+// literals returns the parts of the template that the operator wrote. A key may be among them.
 func (t *template) literals() []string {
 	var all []string
 	bare := placeholder.ReplaceAllString(t.text, "")
@@ -128,16 +129,16 @@ func (t *template) literals() []string {
 	return all
 }
 
-// jsonEscape makes s fit to stand between quotes.
+// jsonEscape encodes s for use between the quotes of a JSON string.
 func jsonEscape(s string) string {
 	raw, err := json.Marshal(s)
-	if err != nil { // a string can always be written
+	if err != nil { // can't happen: every string can be encoded
 		return ""
 	}
 	return string(raw[1 : len(raw)-1])
 }
 
-// parseType reads SMS_TYPE; "" is JSON.
+// parseType reads SMS_TYPE; "" means JSON.
 func parseType(s string) (string, error) {
 	if s == "" {
 		return typeJSON, nil
@@ -152,7 +153,7 @@ func parseType(s string) (string, error) {
 	return kind, nil
 }
 
-// parseMethod reads SMS_METHOD; "" is POST.
+// parseMethod reads SMS_METHOD; "" means POST.
 func parseMethod(s string) (string, error) {
 	switch m := strings.ToUpper(s); m {
 	case "":
@@ -163,8 +164,8 @@ func parseMethod(s string) (string, error) {
 	return "", errTemplate
 }
 
-// senderOf makes a name fit to be the sender of an SMS: at most 11 letters and digits of ASCII, and spaces (GSM 03.40
-// §9.1.2.5 allows more, gateways do not).
+// senderOf turns a name into a sender of SMS: at most 11 ASCII letters, digits and spaces (GSM 03.40 §9.1.2.5 allows
+// more, but gateways do not).
 func senderOf(name string) string {
 	var b strings.Builder
 	for _, r := range strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue").Replace(name) {

@@ -99,7 +99,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// FuzzPattern: no pattern and no answer brings the program down, and what is found is in the answer.
+// FuzzPattern: no pattern and no answer makes the program panic, and a value that is found is in the answer.
 func FuzzPattern(f *testing.F) {
 	for _, s := range [][2]string{{"$.a[0].b=1|2", `{"a":[{"b":1}]}`}, {"^OK (.*)$", "OK 1"}, {"$[9999]", "[]"}, {"$.", "{}"}} {
 		f.Add(s[0], []byte(s[1]))
@@ -115,7 +115,7 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// FuzzTemplate: whatever a text holds, it comes out as it went in and changes nothing beside it.
+// FuzzTemplate: every text can be read back from the body as it was, and changes nothing else in it.
 func FuzzTemplate(f *testing.F) {
 	for _, s := range []string{"", "a", `"}`, "&to=1", "%26", "{to}", "{id}\x00", "\xff", "😀", `\u0022`, "a+b c"} {
 		f.Add(s)
@@ -142,7 +142,7 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
-// TestDiscreet: no key stands in what is quoted, in whichever form the gateway repeats it.
+// TestDiscreet: a quoted answer contains no key, in whichever form the gateway repeats it.
 func TestDiscreet(t *testing.T) {
 	d, setting, _ := parseGateway(GatewaySettings{
 		URL: "https://account7:pass%2Fw0rd!@gw.example/v1/0123456789abcdef0123/send?key=query-key", Headers: "Authorization: Basic dXNlcm5hbWU6c2VjcmV0MQ==; X-Key: header-key",

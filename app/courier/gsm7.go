@@ -11,15 +11,15 @@ import (
 // onePart is how many septets an SMS of one part holds (3GPP TS 23.040).
 const onePart = 160
 
-// Septets counts what text takes in GSM 7-bit (3GPP TS 23.038 §6.2.1), where characters of the extension table take two;
-// ok=false when a character is not in its alphabet. A text of at most 160 is one part.
+// Septets counts the septets of a text in GSM 7-bit (3GPP TS 23.038 §6.2.1); characters of the extension table take
+// two. ok is false if a character is not in the alphabet. A text of at most 160 septets is one part.
 func Septets(text string) (n int, ok bool) {
 	septets, err := data.GSM7BIT.Encode(text)
 	return len(septets), err == nil
 }
 
 // toGSM writes text with the characters of GSM 7-bit: quotation marks and dashes become plain ones, letters lose the
-// accents that the alphabet lacks, and what is left over becomes "?".
+// accents that the alphabet lacks, and any other character becomes "?".
 func toGSM(text string) string {
 	var b strings.Builder
 	for _, r := range text {

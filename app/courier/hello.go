@@ -8,8 +8,8 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// asciiHost is a host's full name the way servers write it (RFC 5891), or "" if it has none: an address, a name
-// without a dot such as localhost, or no name at all.
+// asciiHost returns a host's full name in ASCII (RFC 5891). It returns "" if the host has no full name: an IP address,
+// a name without a dot such as localhost, or no name at all.
 func asciiHost(name string) string {
 	name = strings.TrimSuffix(name, ".")
 	ascii, err := idna.Lookup.ToASCII(name)
@@ -24,8 +24,8 @@ func asciiHost(name string) string {
 	return ascii
 }
 
-// helloName is what a client calls itself: its name, or where it has none the address that it connects from, in
-// brackets (RFC 5321 §4.1.3).
+// helloName returns the name that a client gives to the server: its host name, or if it has none its own IP address on
+// the connection, in brackets (RFC 5321 §4.1.3).
 func helloName(name string, conn net.Conn) string {
 	if name != "" {
 		return name
@@ -40,8 +40,8 @@ func helloName(name string, conn net.Conn) string {
 	return "[IPv6:" + tcp.IP.String() + "]"
 }
 
-// extensions asks the server once more what it can do, and understands what go-mail does not: keywords in small letters
-// (RFC 5321 §2.4 does not mind) and the old "AUTH=LOGIN". Keywords come in capitals.
+// extensions asks the server again for its extensions, and understands what go-mail does not: keywords in lower case
+// (RFC 5321 §2.4 allows them) and the old form "AUTH=LOGIN". It returns the keywords in capitals.
 func extensions(client *smtp.Client, hello string) (map[string]string, error) {
 	id, err := client.Text.Cmd("EHLO %s", hello)
 	if err != nil {

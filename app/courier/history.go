@@ -12,14 +12,15 @@ func (s *Service) OfAccess(ctx context.Context, tx bun.IDB, access uuid.UUID) ([
 	return messagesOfAccesses(ctx, tx, []uuid.UUID{access})
 }
 
-// PutBack writes messages again that went with their access, inside the tx that brings it back, for the account that the
-// access has by then. They tell what was; nothing is sent. One that was not settled is cancelled.
+// PutBack restores messages that were deleted with their access, inside the tx that restores the access. They belong to
+// the account that the access has by then. They are only a record: nothing is sent. A message that was not settled is
+// cancelled.
 func (s *Service) PutBack(ctx context.Context, tx bun.IDB, list []Message, account uuid.NullUUID) error {
 	for _, m := range list {
 		if m.AccountID.Valid {
 			m.AccountID = account
 		}
-		m.ApprovalID = uuid.NullUUID{} // it was ended with the access
+		m.ApprovalID = uuid.NullUUID{} // the approval ended with the access
 		m.RelayAt, m.LeaseUntil, m.NextAt = nil, nil, nil
 		if m.State == Queued || m.State == Sending {
 			now := s.now()

@@ -8,7 +8,7 @@ import (
 	"kontor/app/logo"
 )
 
-// How much room a mail has for the firm's mark, in CSS pixels.
+// The largest size of the firm's logo in a mail, in CSS pixels.
 const (
 	logoWidth  = 200
 	logoHeight = 56
@@ -16,31 +16,31 @@ const (
 
 // mailLogo is the firm's logo as the layout shows it.
 type mailLogo struct {
-	Source        htmltemplate.URL // cid: and the Content-ID of its part
+	Source        htmltemplate.URL // "cid:" and the Content-ID of the image's part
 	Width, Height int
 }
 
-// contentID names the logo's part inside a mail (RFC 2392).
+// contentID returns the Content-ID of the logo's part in a mail (RFC 2392).
 func contentID(l *logo.Logo, host string) string { return "logo-" + l.Hash + "@" + host }
 
-// sources finds what a mail shows out of its own parts.
+// sources finds the images that a mail shows from its own parts.
 var sources = regexp.MustCompile(`src="cid:[^"]*"`)
 
-// Page is the HTML of a mail where its parts are not at hand: the firm's mark comes from an address of our own, "" for
-// none.
+// Page returns the HTML of a mail for display in a browser, where the mail's parts are not available. The firm's logo
+// is loaded from markURL instead; "" for no logo.
 func (m Mail) Page(markURL string) string {
 	return sources.ReplaceAllLiteralString(m.HTML, `src="`+htmltemplate.HTMLEscapeString(markURL)+`"`)
 }
 
-// preheaderPadding fills the line that inboxes show after the subject, so that the greeting does not follow there: characters
-// without a width, and spaces that do not melt into one.
+// preheaderPadding fills the line that inboxes show after the subject, so that the greeting does not appear there. It
+// consists of characters without a width, and of spaces that are not merged into one.
 var preheaderPadding = strings.Repeat("\u034f\u200c\u00a0", 100)
 
-// unbreakable finds the words that must not be parted at their hyphen, and the tags, which must be left alone.
+// unbreakable finds the words that must not be broken at their hyphen, and the tags, which must not be changed.
 var unbreakable = regexp.MustCompile(`<[^>]*>|(?i:\be-mail\b)|\bK-[0-9]{5,}\b`)
 
-// keepTogether keeps words such as E-Mail, and customer numbers, on one line. page is what html/template made: no < or > but
-// those of tags.
+// keepTogether keeps words such as E-Mail, and customer numbers, on one line. page is output of html/template, so < and
+// > occur only in tags.
 func keepTogether(page string) string {
 	head, body, found := strings.Cut(page, "<body>")
 	if !found {

@@ -10,7 +10,7 @@ import (
 // Kind is what a message is about; there is one Composer and one set of templates per kind.
 type Kind string
 
-// The kinds; what is to be known of each stands in the table kinds.
+// The kinds. The table kinds describes each of them.
 const (
 	Registration     Kind = "registration"
 	JoinCustomer     Kind = "join_customer"
@@ -26,13 +26,13 @@ const (
 	RoleGranted      Kind = "role_granted"
 )
 
-// kindRow is what is to be known of a kind, but for its Composer, which the feature that posts it registers, and its
-// templates in views/mail.
+// kindRow describes a kind. Its Composer is registered by the feature that posts it, and its templates are in
+// views/mail.
 type kindRow struct {
 	kind       Kind
 	channel    Channel
-	answerable bool // an answer to the firm helps; other mails are about work inside the firm, or ask to call people as always
-	sample     Data // what its templates are tried with when the program starts
+	answerable bool // a reply helps; other mails are about internal work, or tell people to ask the firm as usual
+	sample     Data // data with which its templates are tested when the program starts
 }
 
 var kinds = []kindRow{
@@ -43,11 +43,11 @@ var kinds = []kindRow{
 	{ResetPassword, Email, true, sampleAccount},     // password forgotten (account)
 	{ConfirmEmail, Email, true, sampleAccount},      // to the new address (account)
 	{EmailChanged, Email, true, sampleAccount},      // to the old address (account)
-	{EmailConfirmed, Email, true, sampleAccount},    // to the new address, once it counts (account)
-	{PasswordChanged, Email, true, sampleAccount},   // to who has a new password (account)
-	{RolesChanged, Email, false, sampleRoles},       // to who has other roles now (account)
-	{RoleGranted, Email, false, sampleRoles},        // to who holds a role that somebody else was given (account)
-	{ApprovalAsked, Email, false, sampleApproval},   // about what takes a second person (account, approval)
+	{EmailConfirmed, Email, true, sampleAccount},    // to the new address, once it is in use (account)
+	{PasswordChanged, Email, true, sampleAccount},   // to a person with a new password (account)
+	{RolesChanged, Email, false, sampleRoles},       // to a person whose roles have changed (account)
+	{RoleGranted, Email, false, sampleRoles},        // to the holders of a role that another person was given (account)
+	{ApprovalAsked, Email, false, sampleApproval},   // about an action that needs a second person (account, approval)
 }
 
 func kindOf(kind Kind) (row kindRow, ok bool) {
@@ -68,13 +68,13 @@ func Kinds() []Kind {
 	return all
 }
 
-// Data is what the templates of a kind are filled with. The types stand here, beside the kinds, because the templates in
-// views/mail are tried with them.
+// Data fills the templates of a kind. Its types are declared here, beside the kinds, because the templates in
+// views/mail are tested with them.
 type Data interface {
-	// clean takes line breaks and control characters out of what people typed: a name must not be able to add a line to a
+	// clean removes line breaks and control characters from what people typed, so that a name can't add a line to a
 	// mail. firm is the firm's name, for data that has none.
 	clean(firm string) Data
-	// secrets are the parts that let somebody in: they must not be kept where the other side repeats them in an answer.
+	// secrets returns the parts that grant access. They must not be stored if the other side repeats them in an answer.
 	secrets() []string
 }
 
@@ -102,7 +102,7 @@ func (d RegistrationData) secrets() []string { return linkSecrets(d.Link) }
 // CodeData fills RegistrationCode.
 type CodeData struct {
 	Firm, Code string // Code as XXXX-XXXX
-	Number     string // of the customer, as the mail with the link names it: who has several of them knows which is which
+	Number     string // of the customer, as in the mail with the link: shows which code belongs to which link
 	Expires    time.Time
 }
 
@@ -138,7 +138,7 @@ func (d AccountData) clean(firm string) Data {
 
 func (d AccountData) secrets() []string { return linkSecrets(d.Link) }
 
-// RolesData fills RolesChanged and RoleGranted. Roles are keys, which the templates say in words.
+// RolesData fills RolesChanged and RoleGranted. Roles are keys; the templates show their names.
 type RolesData struct {
 	Firm, Name          string
 	Person              string   // who was given the role, for RoleGranted
@@ -161,7 +161,7 @@ func (d RolesData) secrets() []string { return nil }
 
 // ApprovalData fills ApprovalAsked.
 type ApprovalData struct {
-	Firm, Name, By string // By: who proposes
+	Firm, Name, By string // By: the person who proposes
 	Kind, About    string // what kind of proposal, and the name of what it is about
 	Why, Link      string
 	Until          time.Time // when it expires, or takes effect by itself if Passes
@@ -185,7 +185,7 @@ func (d ApprovalData) secrets() []string { return nil }
 
 var sampleTime = time.Date(2026, 11, 26, 13, 0, 0, 0, time.UTC)
 
-// sample is a message of a kind to nobody.
+// sample returns an example of a message of a kind.
 func sample(kind Kind, locale string) Content {
 	k, _ := kindOf(kind)
 	return Content{To: "anna@example.org", Locale: locale, Template: kind, Data: k.sample}

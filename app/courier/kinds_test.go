@@ -10,7 +10,7 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// TestKinds: each kind is listed once, with all that is to be known of it.
+// TestKinds: each kind is listed once, with all of its data.
 func TestKinds(t *testing.T) {
 	seen := map[Kind]bool{}
 	for _, k := range kinds {
@@ -27,8 +27,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// TestSecretsOfKinds: whatever of a message lets somebody in is taken out of the other side's answers. The samples have
-// links that end in a token, and codes.
+// TestSecretsOfKinds: every part of a message that grants access is removed from the other side's answers. The samples
+// have links that end in a token, and codes.
 func TestSecretsOfKinds(t *testing.T) {
 	for _, k := range kinds {
 		secrets := k.sample.secrets()
@@ -50,7 +50,7 @@ func TestSecretsOfKinds(t *testing.T) {
 	}
 }
 
-// TestCheck: a kind that nobody composes keeps the program from starting.
+// TestCheck: a kind without a composer prevents the program from starting.
 func TestCheck(t *testing.T) {
 	void := func(context.Context, bun.IDB, Message) (Content, error) { return Content{Void: true}, nil }
 	for _, left := range Kinds() {

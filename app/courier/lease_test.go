@@ -38,7 +38,8 @@ func TestCancelWhileSending(t *testing.T) {
 	}
 }
 
-// holdInDelivery delivers a ticket as far as the server, and returns what lets it go on and waits for its end.
+// holdInDelivery delivers a ticket until the server holds the mail. It returns a function that lets the delivery
+// continue and waits for its end.
 func (w *world) holdInDelivery(peer *couriertest.SMTPPeer, ticket courier.Ticket) (finish func() courier.Verdict) {
 	w.tb.Helper()
 	reached, release := peer.Hold()
@@ -78,8 +79,8 @@ func TestNobodyElseWhileSending(t *testing.T) {
 	})
 }
 
-// A worker that was killed leaves the message in Sending; when its lease is over another takes it, and if the first was
-// only slow after all, what it says still counts once.
+// A worker that was killed leaves the message in Sending. When its lease ends another worker takes the message over. If
+// the first worker was only slow, its outcome still counts, once.
 func TestTakeOver(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		other := w.service(func(o *courier.Options) { o.SMTPURL = peer.URL() })
@@ -109,7 +110,7 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
-// An attempt that takes long keeps its lease, and stops when it has lost it.
+// An attempt that takes long keeps its lease, and stops when it has lost the lease.
 func TestLeaseOfALongAttempt(t *testing.T) {
 	ctx := context.Background()
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
@@ -149,7 +150,7 @@ func TestLeaseOfALongAttempt(t *testing.T) {
 	})
 }
 
-// Who cannot renew the lease stops before another may take the message over.
+// A worker that can't renew the lease stops before another may take the message over.
 func TestLeaseWithoutDatabase(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		w.svc = w.service(func(o *courier.Options) { o.SMTPURL, o.RenewLease = peer.URL(), 10*time.Millisecond })
@@ -168,7 +169,7 @@ func TestLeaseWithoutDatabase(t *testing.T) {
 	})
 }
 
-// holdAndLose delivers a ticket as far as the server, which says nothing until lose has made the delivery give up.
+// holdAndLose delivers a ticket to a server that does not answer, until lose has made the delivery give up.
 func (w *world) holdAndLose(peer *couriertest.SMTPPeer, ticket courier.Ticket, lose func()) error {
 	reached, release := peer.Hold()
 	defer release()
@@ -215,8 +216,8 @@ func TestManyTasksForOneMessage(t *testing.T) {
 	})
 }
 
-// Messages that are delivered at once share a tx where that saves time: none is the worse for another that is void, or whose
-// composer fails.
+// Messages that are delivered at the same time share a tx where that saves time. A message that is void or whose
+// composer fails does no harm to the others.
 func TestManyMessagesAtOnce(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		const n, void, broken = 24, 7, 15

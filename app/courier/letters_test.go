@@ -14,7 +14,7 @@ import (
 	"kontor/app/logo"
 )
 
-// emails calls f with every e-mail in every language, as a firm's settings make it.
+// emails calls f with every e-mail in every language, with a firm's settings.
 func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Kind, locale string, l rendered)) {
 	t.Helper()
 	r := testRenderer(t, firm).with(f)
@@ -49,7 +49,7 @@ func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Ki
 	}
 }
 
-// page is what the HTML of a mail is made of.
+// page holds the parts of a mail's HTML.
 type page struct {
 	title, hidden string // hidden: what only the inbox shows
 	shown         string // the rest of the body
@@ -112,8 +112,8 @@ func attr(n *html.Node, name string) string {
 	return ""
 }
 
-// TestPreheader: the line after the subject in the inbox is each mail's own, says more than the subject, has room behind it,
-// and is shown nowhere else.
+// TestPreheader: the line after the subject in the inbox is different for each mail, says more than the subject, is
+// followed by padding, and is shown nowhere else.
 func TestPreheader(t *testing.T) {
 	seen := map[string]string{}
 	emails(t, "Kanzlei Muster", firmed{}, func(t *testing.T, kind Kind, locale string, l rendered) {
@@ -140,7 +140,7 @@ func TestPreheader(t *testing.T) {
 	})
 }
 
-// TestFirmOnceInTheInbox: the firm stands in the sender's name or before the subject, never in both.
+// TestFirmOnceInTheInbox: the firm's name is in the sender's name or before the subject, never in both.
 func TestFirmOnceInTheInbox(t *testing.T) {
 	const firm = "Kanzlei Muster"
 	for from, inSubject := range map[string]bool{
@@ -154,7 +154,8 @@ func TestFirmOnceInTheInbox(t *testing.T) {
 	}
 }
 
-// TestSameWordsInTextAndHTML: who reads the text reads what the HTML says, and no word of either can be parted at its hyphen.
+// TestSameWordsInTextAndHTML: the text of a mail says the same as its HTML, and no word that must stay together can be
+// broken at its hyphen.
 func TestSameWordsInTextAndHTML(t *testing.T) {
 	emails(t, "Kanzlei Muster", firmed{reply: true}, func(t *testing.T, _ Kind, _ string, l rendered) {
 		p := read(t, l.HTML)
@@ -172,7 +173,7 @@ func TestSameWordsInTextAndHTML(t *testing.T) {
 	})
 }
 
-// TestAnswers: a mail says that it can be answered only where answers reach somebody who can help with it.
+// TestAnswers: a mail says that people can reply to it only if a reply reaches a person who can help.
 func TestAnswers(t *testing.T) {
 	say := map[string]string{"de": "Sie können auf diese E-Mail antworten.", "en": "You can reply to this e-mail."}
 	for _, set := range []bool{false, true} {
@@ -191,7 +192,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestJoinIsForWhomItIs: who has an access already is no customer of another customer.
+// TestJoinIsForWhomItIs: the mail to a person who has an access already names the customer, and does not call the
+// person "another customer".
 func TestJoinIsForWhomItIs(t *testing.T) {
 	emails(t, "Kanzlei Muster", firmed{}, func(t *testing.T, kind Kind, _ string, l rendered) {
 		if kind != JoinCustomer {
@@ -206,7 +208,8 @@ func TestJoinIsForWhomItIs(t *testing.T) {
 	})
 }
 
-// TestMark: the firm's logo stands above each mail, named after the firm, at a size that fits; without one there is no image.
+// TestMark: the firm's logo is at the top of each mail, with the firm's name, in a size that fits; without a logo there
+// is no image.
 func TestMark(t *testing.T) {
 	mark := &logo.Logo{Name: "logo.png", Type: "image/png", Width: 800, Height: 100, Hash: "0123456789abcdef"}
 	for _, l := range []*logo.Logo{nil, mark} {
@@ -233,7 +236,7 @@ func TestMark(t *testing.T) {
 	}
 }
 
-// TestColours: the mails' colours are those of the screens, light and dark, and the button is the accent's.
+// TestColours: the mails have the colours of the screens, light and dark, and the button has the accent colour.
 func TestColours(t *testing.T) {
 	theme, err := os.ReadFile("../../views/theme/_tokens.scss")
 	if err != nil {

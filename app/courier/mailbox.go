@@ -30,7 +30,8 @@ type Mail struct {
 	At      time.Time `json:"at"`
 }
 
-// mailbox is the transport of a machine without mail server or gateway: it keeps the messages in the database, sealed.
+// mailbox is the transport if no mail server or gateway is configured. It stores the messages in the database,
+// encrypted.
 type mailbox struct {
 	db  *store.DB
 	now store.Clock
@@ -62,8 +63,8 @@ func (b *mailbox) probe(context.Context) error { return nil }
 
 func (b *mailbox) close() error { return nil }
 
-// Mailbox returns the newest messages of the built-in mailbox, newest first; at most 500. Letters that were sealed with
-// another SECRET_KEY are left out.
+// Mailbox returns the newest messages of the built-in mailbox, newest first; at most 500. It leaves out messages that
+// were encrypted with another SECRET_KEY.
 func (s *Service) Mailbox(ctx context.Context, limit int) ([]Mail, error) {
 	rows, err := newestBoxed(ctx, s.db, max(0, min(limit, mailboxKeep)))
 	if err != nil {

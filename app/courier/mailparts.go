@@ -9,22 +9,22 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of a mail that is taken apart.
+// The limits for parsing a mail: how deep its parts may be nested, and how many parts are read.
 const (
 	partsDepth = 8
 	partsMost  = 100
 )
 
-// part is a mail or a piece of one, taken apart as far as that goes. Nothing is an error: mails that report failures are
-// written by programs that fail.
+// part is a mail or a part of one, parsed as far as possible. Nothing counts as an error, because the programs that
+// report failures often write malformed mails.
 type part struct {
-	kind   string // media type, small
+	kind   string // media type, in lower case
 	fields fields
 	text   string // content, decoded, lines end with LF
-	parts  []part // of a multipart; of message/rfc822 the mail in it
+	parts  []part // the parts of a multipart, or the mail in a message/rfc822
 }
 
-// field is a line of a header, unfolded; name is in small letters.
+// field is a header field, unfolded; name is in lower case.
 type field struct{ name, value string }
 
 type fields []field
@@ -38,7 +38,7 @@ func (f fields) get(name string) string {
 	return ""
 }
 
-// readMail takes a mail apart. What has no header at all is none: ok is false.
+// readMail parses a mail. ok is false if the text has no header fields.
 func readMail(raw []byte) (p part, ok bool) {
 	text := unixLines(strings.TrimPrefix(string(raw), "\ufeff"))
 	left := partsMost
@@ -46,7 +46,7 @@ func readMail(raw []byte) (p part, ok bool) {
 	return p, len(p.fields) > 0
 }
 
-// readMessage reads a whole mail, before which blanks and a line "From …" of a mailbox file may stand.
+// readMessage reads a whole mail. Blanks and the line "From …" of a mailbox file may stand before it.
 func readMessage(text string, depth int, left *int) part {
 	return readPart(strings.TrimLeft(text, " \t\n"), "text/plain", depth, left)
 }
@@ -95,10 +95,10 @@ func readPart(text, kind string, depth int, left *int) part {
 	return p
 }
 
-// statusField begins a delivery status.
+// statusField matches the beginning of a delivery status.
 var statusField = regexp.MustCompile(`(?im)^(reporting-mta|final-recipient)\s*:`)
 
-// unnamedKind is what a part is whose kind some program on the way did not know.
+// unnamedKind returns the likely media type of a part that is declared only as application/octet-stream.
 func unnamedKind(p part) string {
 	name := strings.ToLower(p.fields.get("content-type") + p.fields.get("content-disposition"))
 	switch {
@@ -116,14 +116,14 @@ var (
 	markup   = regexp.MustCompile(`<[^>]*>`)
 )
 
-// withoutMarkup is the text of HTML, as far as that goes without reading it.
+// withoutMarkup returns the text of HTML, as far as possible without parsing it.
 func withoutMarkup(s string) string {
 	s = newLines.ReplaceAllString(unseen.ReplaceAllString(s, " "), "\n")
 	return html.UnescapeString(markup.ReplaceAllString(s, " "))
 }
 
-// readHeader reads fields up to an empty line. A line that is none is left out, and so is a mailbox file's "From …"
-// wherever it stands.
+// readHeader reads fields up to an empty line. It skips lines that are no fields, such as the line "From …" of a
+// mailbox file.
 func readHeader(text string) (f fields, body string) {
 	for text != "" {
 		var line string
@@ -150,8 +150,8 @@ func isFieldName(s string) bool {
 	return s != "" && len(s) < 80 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// boundaries finds the boundary in a Content-Type, quoted or not: some programs leave out the quotes that its
-// characters need.
+// boundaries finds the boundary in a Content-Type, with or without quotes: some programs leave out the quotes even if
+// the boundary needs them.
 var boundaries = regexp.MustCompile(`(?i);\s*boundary\s*=\s*(?:"([^"]*)"|([^;\s]+))`)
 
 func boundaryOf(contentType string) string {
@@ -162,7 +162,8 @@ func boundaryOf(contentType string) string {
 	return strings.TrimRight(m[1]+m[2], " ")
 }
 
-// splitParts cuts a multipart's body. Where the boundary is not what was said, the first line that looks like one is it.
+// splitParts splits a multipart's body. If the declared boundary does not occur, the first line that looks like a
+// boundary is used.
 func splitParts(body, boundary string) []string {
 	lines := strings.Split(body, "\n")
 	if boundary == "" || !strings.Contains("\n"+body, "\n--"+boundary) {
@@ -194,7 +195,7 @@ func splitParts(body, boundary string) []string {
 			return pieces
 		}
 	}
-	if begin >= 0 { // cut off
+	if begin >= 0 { // the last boundary is missing
 		pieces = append(pieces, strings.Join(lines[begin:], "\n"))
 	}
 	return pieces
@@ -210,7 +211,7 @@ func decodeBody(body, coding string) string {
 	return body
 }
 
-// decodeBase64 decodes up to the first thing that is none.
+// decodeBase64 decodes up to the first character that is not base64.
 func decodeBase64(body string) string {
 	packed := strings.Join(strings.Fields(body), "")
 	if i := strings.IndexFunc(packed, func(r rune) bool {
@@ -222,13 +223,13 @@ func decodeBase64(body string) string {
 		packed = packed[:len(packed)-1]
 	}
 	plain, err := base64.RawStdEncoding.DecodeString(packed)
-	if err != nil { // odd bits at the end
+	if err != nil { // surplus bits at the end
 		plain, _ = base64.RawStdEncoding.DecodeString(packed[:len(packed)/4*4])
 	}
 	return unixLines(string(plain))
 }
 
-// decodeQuoted decodes quoted-printable (RFC 2045 §6.7) and leaves what is none as it is.
+// decodeQuoted decodes quoted-printable (RFC 2045 §6.7) and keeps invalid sequences as they are.
 func decodeQuoted(body string) string {
 	var b strings.Builder
 	b.Grow(len(body))
@@ -252,7 +253,7 @@ func decodeQuoted(body string) string {
 	return unixLines(b.String())
 }
 
-// hexValue is the value of a hexadecimal digit, -1 for what is none.
+// hexValue returns the value of a hexadecimal digit, -1 for any other character.
 func hexValue(c byte) int {
 	if c >= 'a' {
 		c -= 'a' - 'A'
@@ -260,12 +261,12 @@ func hexValue(c byte) int {
 	return strings.IndexByte("0123456789ABCDEF", c)
 }
 
-// lineEnds are CR LF, CR, and what a program that adds a CR to each line makes of CR LF.
+// lineEnds replaces CR LF and CR by LF, and also CR CR LF, which results if a program adds a CR to each line.
 var lineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\r", "\n")
 
 func unixLines(s string) string { return lineEnds.Replace(s) }
 
-// readable makes text of bytes that are no UTF-8: what is not is Latin-1.
+// readable returns s as UTF-8. If s is not valid UTF-8, it is read as Latin-1.
 func readable(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -277,7 +278,7 @@ func readable(s string) string {
 	return string(runes)
 }
 
-// spoken is a field's value with its encoded words (RFC 2047) decoded, where that goes.
+// spoken returns a field's value with its encoded words (RFC 2047) decoded, if possible.
 func spoken(value string) string {
 	if plain, err := new(mime.WordDecoder).DecodeHeader(value); err == nil {
 		value = plain

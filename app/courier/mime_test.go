@@ -18,14 +18,14 @@ import (
 	"kontor/app/logo"
 )
 
-// part is a part of a mail as it came, with its bytes unpacked.
+// part is a part of a mail as it was received, with its bytes decoded.
 type part struct {
 	kind   string // the media types from the outside in, such as "multipart/alternative text/plain"
 	header map[string][]string
 	body   []byte
 }
 
-// takenApart takes a mail apart as a mail program would.
+// takenApart parses a mail as a mail program would.
 func takenApart(t *testing.T, m *mail.Message) (list []part) {
 	t.Helper()
 	var walk func(kind string, header map[string][]string, body io.Reader)
@@ -72,7 +72,8 @@ func kindsOf(list []part) string {
 	return strings.Join(all, ", ")
 }
 
-// TestMarkInMail: a mail is text and HTML, and where the firm has a logo the image that the HTML shows is a part of it.
+// TestMarkInMail: a mail consists of text and HTML. If the firm has a logo, the image that the HTML shows is a part of
+// the mail.
 func TestMarkInMail(t *testing.T) {
 	var drawn bytes.Buffer
 	if err := png.Encode(&drawn, image.NewNRGBA(image.Rect(0, 0, 320, 80))); err != nil {
@@ -111,7 +112,8 @@ func TestMarkInMail(t *testing.T) {
 	}
 }
 
-// TestSender: mails come under the firm's name unless MAIL_FROM gives another, and then the subject names the firm.
+// TestSender: mails have the firm's name as sender unless MAIL_FROM contains another name; then the subject names the
+// firm.
 func TestSender(t *testing.T) {
 	w, peer := onSQLite(t), couriertest.NewSMTPPeer(t)
 	long := strings.Repeat("Äußerst ", 12) + "KG <x>"

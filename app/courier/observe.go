@@ -9,7 +9,7 @@ import (
 	"kontor/app/store"
 )
 
-// Attempted is a channel and how an attempt at one of its messages ended.
+// Attempted is a channel, and the outcome of an attempt on it.
 type Attempted struct {
 	Channel Channel
 	Outcome Outcome
@@ -22,7 +22,8 @@ func (s *Service) noteAttempt(a Attempted) {
 	s.attempts[a]++
 }
 
-// Attempts is how many attempts this process has made since it started; what there can be is there from the start.
+// Attempts returns how many attempts this process has made since it started. Every channel and possible outcome has an
+// entry, even if its count is 0.
 func (s *Service) Attempts() map[Attempted]uint64 {
 	counts := map[Attempted]uint64{}
 	for _, c := range []Channel{Email, SMS} {
@@ -38,14 +39,14 @@ func (s *Service) Attempts() map[Attempted]uint64 {
 	return counts
 }
 
-// Waiting is what a channel's part of the outbox holds.
+// Waiting describes the unsettled messages of a channel.
 type Waiting struct {
-	Messages map[State]int // that are not settled
-	Oldest   time.Time     // when the oldest of them was made; zero when there is none
-	Due      time.Time     // when the first of them was to be tried, or was to be through; zero when there is none
+	Messages map[State]int // unsettled messages
+	Oldest   time.Time     // when the oldest of them was created; zero if there is none
+	Due      time.Time     // the earliest time at which one is to be tried, or its attempt is to be over; zero if there is none
 }
 
-// Outbox says what waits on each channel. It reads only what is not settled.
+// Outbox returns what waits on each channel. It reads only unsettled messages.
 func Outbox(ctx context.Context, db *store.DB) (map[Channel]Waiting, error) {
 	var rows []struct {
 		Channel Channel `bun:"channel"`
@@ -84,7 +85,7 @@ func oldestWaiting(ctx context.Context, db bun.IDB, c Channel) (at time.Time, er
 	return at, err
 }
 
-// firstDue is when the message that has been due for longest was to be tried. One that is just being sent is due when the
+// firstDue returns the earliest time at which a message is to be tried. A message that is being sent is due when the
 // lease of its attempt ends.
 func firstDue(ctx context.Context, db bun.IDB, c Channel) (at time.Time, err error) {
 	var row struct {
@@ -106,7 +107,7 @@ func firstDue(ctx context.Context, db bun.IDB, c Channel) (at time.Time, err err
 	return row.CreatedAt, err
 }
 
-// Failing are the ways that don't take what the firm sends, and since when.
+// Failing returns the channels that are in trouble (see Trouble), and since when.
 func Failing(ctx context.Context, db *store.DB) (map[Channel]time.Time, error) {
 	list, err := troubles(ctx, db)
 	since := map[Channel]time.Time{}

@@ -44,7 +44,7 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-// TestNextTry: a try that would come too late comes when half of the rest is over, until there is hardly any left.
+// TestNextTry: a try that would come too late is made after half of the remaining time, until hardly any time is left.
 func TestNextTry(t *testing.T) {
 	now := time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ pause, left, want time.Duration }{
@@ -167,7 +167,7 @@ func TestParseDeliveryReport(t *testing.T) {
 	}
 }
 
-// bouncesOf is a service that reads bounces; ours and oursToken are the message that the samples are about.
+// bouncesOf returns a service that reads bounces. ours and oursToken identify the message that the samples are about.
 func bouncesOf(tb testing.TB) *Service {
 	tb.Helper()
 	k, err := secret.NewKey(bytes.Repeat([]byte{7}, 32))
@@ -181,8 +181,8 @@ const oursToken = "agjvsdt3jryabaaaaaaaaaaaagux76s7ys6oqya"
 
 var ours = uuid.Must(uuid.FromString("0193590e-7b4c-7000-8000-000000000001"))
 
-// bounceSamples are what the mails in testdata/bounces say about the message to anna@example.org: what became of it, and of a
-// failure the reason and who is to blame.
+// bounceSamples are what the mails in testdata/bounces say about the message to anna@example.org: what happened to it,
+// and for a failure the reason and what it is about (blame).
 var bounceSamples = map[string]string{
 	"postfix": "failed recipient_unknown 5.1.1", "postfix-header-only": "failed recipient_unknown 5.1.1",
 	"sendmail": "failed recipient_unknown 5.1.1", "exchange": "failed recipient_unknown 5.1.10", "gmail": "failed recipient_unknown 5.1.1",
@@ -244,7 +244,7 @@ var bounceSamples = map[string]string{
 	"complaint": "nothing", "stranger": "error", "forged-token": "error",
 }
 
-// judged is what a bounce says, in the words of bounceSamples.
+// judged returns what a bounce says, in the form of bounceSamples.
 func judged(r ProviderReport, err error) string {
 	r = r.about("Anna@example.org")
 	blame, reason := r.verdict(Email)
@@ -298,7 +298,7 @@ func TestBounceSamples(t *testing.T) {
 	}
 }
 
-// bounceWays are what happens to any mail on its way, and changes nothing about what it says.
+// bounceWays are changes that servers make to any mail; they do not change what a bounce says.
 var bounceWays = map[string]func([]byte) []byte{
 	"as it is": func(b []byte) []byte { return b },
 	"CR LF": func(b []byte) []byte {
@@ -315,7 +315,7 @@ var bounceWays = map[string]func([]byte) []byte{
 	"a long rest": func(b []byte) []byte { return append(b, bytes.Repeat([]byte("\nx"), ReportLimit)...) },
 }
 
-// TestBounceOfStranger: whoever does not know a mail of ours can't name one.
+// TestBounceOfStranger: a person who does not know a mail of ours can't name one.
 func TestBounceOfStranger(t *testing.T) {
 	s := bouncesOf(t)
 	body, err := os.ReadFile("testdata/bounces/ses.eml")
@@ -396,7 +396,7 @@ func FuzzReports(f *testing.F) {
 	})
 }
 
-// unfolded is all fields of a mail and its parts.
+// unfolded returns all fields of a mail and its parts.
 func unfolded(p part) string {
 	var b strings.Builder
 	for _, one := range p.fields {

@@ -10,16 +10,17 @@ import (
 	"strings"
 )
 
-// pattern finds something in a gateway's answer: a JSON path such as $.messages[0].status, with = and the values that
-// count, separated by |, or without them whatever stands there; or a regular expression over the whole answer (RE2), whose
-// first group counts if it has one. The expression sees line ends as LF, and none at the end.
+// pattern finds a value in a gateway's answer. It is either a JSON path or a regular expression. A JSON path such as
+// $.messages[0].status may be followed by = and the values that match, separated by |; without them every value
+// matches. A regular expression (RE2) searches the whole answer; if it has a group, the first group is the value. The
+// expression sees line ends as LF, and none at the end.
 type pattern struct {
 	path   []pathStep
-	values []string // of a path; none: any value
+	values []string // with a path: the values that match; none: any value
 	re     *regexp.Regexp
 }
 
-// pathStep is a member of an object, or an element of an array where name is "".
+// pathStep is a member of an object, or, if name is "", an element of an array.
 type pathStep struct {
 	name  string
 	index int
@@ -29,12 +30,12 @@ var errPattern = errors.New("not a pattern")
 
 var pathStepText = regexp.MustCompile(`^(?:\.([A-Za-z0-9_-]+)|\[(\d{1,4})\])`)
 
-// parsePattern reads a pattern; "" is none.
+// parsePattern reads a pattern; "" means none.
 func parsePattern(s string) (*pattern, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // no pattern is a pattern that was not asked for
 	}
-	if !strings.HasPrefix(s, "$") { // which begins no regular expression of use
+	if !strings.HasPrefix(s, "$") { // no useful regular expression begins with $
 		re, err := regexp.Compile(s)
 		if err != nil {
 			return nil, errPattern
@@ -60,7 +61,8 @@ func parsePattern(s string) (*pattern, error) {
 	return p, nil
 }
 
-// find returns what stands at the pattern's place in an answer, as text; found is false where nothing stands, or null.
+// find returns the value at the pattern's place in an answer, as text. found is false if there is none, or if it is
+// null.
 func (p *pattern) find(answer []byte) (text string, found bool) {
 	if p.re != nil {
 		m := p.re.FindStringSubmatch(strings.TrimRight(unixLines(strings.TrimPrefix(string(answer), "\ufeff")), " \t\n"))
@@ -101,10 +103,10 @@ func (p *pattern) find(answer []byte) (text string, found bool) {
 	case nil:
 		return "", false
 	}
-	return "", true // an object or array is there, and has no text
+	return "", true // an object or array: found, but without a text
 }
 
-// matches says whether an answer is one that the pattern means.
+// matches says whether an answer matches the pattern.
 func (p *pattern) matches(answer []byte) bool {
 	text, found := p.find(answer)
 	return found && (p.re != nil || len(p.values) == 0 || slices.Contains(p.values, text))

@@ -6,10 +6,10 @@ import (
 	"github.com/gofrs/uuid/v5"
 )
 
-// TaskState is where a task is in the queue.
+// TaskState is the state of a task in the queue.
 type TaskState string
 
-// The states that the queue's page knows.
+// The states that the queue's page shows.
 const (
 	TaskPending   TaskState = "pending"   // waits for a worker
 	TaskActive    TaskState = "active"    // a worker has it
@@ -24,19 +24,19 @@ var TaskStates = []TaskState{TaskPending, TaskActive, TaskScheduled, TaskRetry, 
 // TaskPageSize is the length of a page of tasks.
 const TaskPageSize = 50
 
-// QueueInfo is a queue at a glance. These models of the queue's page stand here because the room that fills them in
-// and the room that shows them must not know each other.
+// QueueInfo summarises a queue. It and the other models of the queue's page are declared in this package because the
+// package that fills them and the package that shows them must not import each other.
 type QueueInfo struct {
 	Name                                        string
 	Pending, Active, Scheduled, Retry, Archived int
-	// Processed and Failed count attempts since midnight UTC; Failed ones are among the Processed.
+	// Processed and Failed count attempts since midnight UTC. Processed includes Failed.
 	Processed, Failed int
-	// Latency is for how long the oldest pending task has been waiting.
+	// Latency is how long the oldest pending task has been waiting.
 	Latency time.Duration
 	Paused  bool
-	// Away says why the queue can't be asked, "" when it can. Then the rest is zero.
+	// Away says why the queue can't be read, "" if it can. If it is set, the other values are zero.
 	Away QueueReason
-	// Warning is what is wrong although it can be asked, "" if nothing is.
+	// Warning says what is wrong although the queue can be read; "" if nothing is wrong.
 	Warning QueueReason
 }
 
@@ -63,6 +63,6 @@ type TaskInfo struct {
 	MessageID uuid.UUID // Nil if the task is not one of ours
 	State     TaskState
 	Retried   int
-	LastError string    // a reason key such as Verdict.Why, "database", "panic"; or Asynq's words
+	LastError string    // a reason key such as Verdict.Why, "database", "panic"; or the text of an error of Asynq
 	NextRun   time.Time // zero unless scheduled or to be tried again
 }

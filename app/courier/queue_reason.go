@@ -2,33 +2,33 @@ package courier
 
 import "time"
 
-// QueueReason says what is wrong with the Redis that holds a queue. The words that people read are in views/locales under
-// "queue_reason."; Words has them for the log and for readiness.
+// QueueReason says what is wrong with the Redis that holds a queue. The texts for people are in views/locales under
+// "queue_reason."; Words returns the text for the log and for readiness.
 type QueueReason string
 
-// The reasons. With all but QueueEvicts messages wait in the outbox until it is over.
+// The reasons. With each of them but QueueEvicts, messages wait in the outbox until the problem is solved.
 const (
-	QueueSilent      QueueReason = "silent"       // nobody answers
+	QueueSilent      QueueReason = "silent"       // it does not answer
 	QueueLoading     QueueReason = "loading"      // it reads its data after a start
 	QueueFull        QueueReason = "full"         // maxmemory is reached
 	QueueReadOnly    QueueReason = "read_only"    // a replica
-	QueueDisk        QueueReason = "disk"         // it can't save, and so takes nothing
+	QueueDisk        QueueReason = "disk"         // it can't save, and so accepts no writes
 	QueueReplicas    QueueReason = "replicas"     // fewer replicas than min-replicas-to-write
 	QueueMasterDown  QueueReason = "master_down"  // a replica that has lost its master
-	QueuePassword    QueueReason = "password"     // none, or a wrong one, or the wrong user
+	QueuePassword    QueueReason = "password"     // no password, a wrong password, or a wrong user
 	QueueRights      QueueReason = "rights"       // the user may not run our commands or touch our keys
-	QueueProtected   QueueReason = "protected"    // protected mode: no password is set, and only loopback may in
+	QueueProtected   QueueReason = "protected"    // protected mode: no password is set, and only loopback may connect
 	QueueDatabase    QueueReason = "database"     // no such database number
 	QueueClients     QueueReason = "clients"      // maxclients is reached
-	QueueBusy        QueueReason = "busy"         // somebody's script blocks it
+	QueueBusy        QueueReason = "busy"         // a script blocks it
 	QueueClusterDown QueueReason = "cluster_down" // the Cluster does not serve our part of the keys
 	QueueClusterNode QueueReason = "cluster_node" // a node of a Cluster, but the address says a single server
 	QueueNoCluster   QueueReason = "no_cluster"   // a single server, but the address says a Cluster
 	QueueNoMaster    QueueReason = "no_master"    // the Sentinels don't know the master's name
-	QueueNoSentinel  QueueReason = "no_sentinel"  // who answers is no Sentinel
+	QueueNoSentinel  QueueReason = "no_sentinel"  // the server that answers is no Sentinel
 	QueueTLS         QueueReason = "tls"          // TLS on one side only, or a certificate that is not trusted
-	QueueOther       QueueReason = "other"        // an error that none of these stands for
-	QueueEvicts      QueueReason = "evicts"       // maxmemory-policy throws keys away: messages go out, some late
+	QueueOther       QueueReason = "other"        // any other error
+	QueueEvicts      QueueReason = "evicts"       // maxmemory-policy evicts keys: messages are still sent, some late
 )
 
 var queueWords = map[QueueReason]string{ //nolint:gosec // words about passwords, none of them one
@@ -55,7 +55,7 @@ var queueWords = map[QueueReason]string{ //nolint:gosec // words about passwords
 	QueueEvicts:      "Redis may throw messages away: maxmemory-policy must be noeviction",
 }
 
-// QueueReasons are all of them.
+// QueueReasons returns all reasons.
 func QueueReasons() []QueueReason {
 	all := make([]QueueReason, 0, len(queueWords))
 	for r := range queueWords {
@@ -64,15 +64,15 @@ func QueueReasons() []QueueReason {
 	return all
 }
 
-// Words says the reason in English.
+// Words returns the reason in English.
 func (r QueueReason) Words() string { return queueWords[r] }
 
-// Stops says whether messages wait because of it.
+// Stops says whether messages wait because of the reason.
 func (r QueueReason) Stops() bool { return r != "" && r != QueueEvicts }
 
 // QueueTrouble is what is wrong with one or more queues.
 type QueueTrouble struct {
 	Queues []string // by name; all of them, or, in a Cluster, those on one node
 	Reason QueueReason
-	Since  time.Time // zero for what stops no message
+	Since  time.Time // zero if the reason stops no messages
 }

@@ -15,10 +15,11 @@ import (
 	"unicode/utf8"
 )
 
-// Reasons: why an attempt or a message failed. They are keys; "reason.<key>" in views/locales says it in plain words.
+// The reasons why an attempt or a message failed. They are keys; views/locales has the text for people under
+// "reason.<key>".
 const (
 	reasonRecipientUnknown = "recipient_unknown"
-	reasonASCIIOnly        = "ascii_only" // letters before the @ that a server on the way does not take (RFC 6531)
+	reasonASCIIOnly        = "ascii_only" // a server does not accept the non-ASCII characters before the @ (RFC 6531)
 	reasonMailboxFull      = "mailbox_full"
 	reasonRefused          = "refused"
 	reasonSpam             = "spam"
@@ -30,7 +31,7 @@ const (
 	reasonTimeout          = "timeout"
 	reasonConnectionLost   = "connection_lost"
 	reasonTLS              = "tls"
-	reasonCertificate      = "certificate" // nobody we trust has signed it
+	reasonCertificate      = "certificate" // not signed by a trusted authority
 	reasonCertificateOld   = "certificate_expired"
 	reasonCertificateName  = "certificate_name"
 	reasonAuth             = "auth"
@@ -40,11 +41,11 @@ const (
 	reasonCredit           = "credit"
 	reasonNumberInvalid    = "number_invalid"
 	reasonEveryNumber      = "every_number"
-	reasonGaveUp           = "gave_up" // of messages of an earlier version, which stopped before the link did
+	reasonGaveUp           = "gave_up" // only of messages of an earlier version, which stopped trying before the link expired
 	reasonExpired          = "expired"
 	reasonNotConfigured    = "not_configured"
 	reasonBounced          = "bounced"
-	reasonDelayed          = "delayed"  // of attempts alone: a report of a mail that is still on its way
+	reasonDelayed          = "delayed"  // only of attempts: a report that the mail is still on its way
 	reasonRelayed          = "relayed"  // likewise
 	reasonExpanded         = "expanded" // likewise
 	reasonNotDelivered     = "not_delivered"
@@ -64,19 +65,21 @@ func Reasons() []string {
 	}
 }
 
-// failure is how a transport says that an attempt failed. Any other error of a transport is temporary and "internal".
+// failure is how a transport reports that an attempt failed. Any other error of a transport counts as temporary and
+// "internal".
 type failure struct {
 	blame  blame
 	reason string
-	detail string        // what the other side said, as it said it
-	after  time.Duration // how long it wants to be left alone
-	early  bool          // nothing of the message was said yet: a fresh connection may try at once
+	detail string        // the other side's answer, unchanged
+	after  time.Duration // how long the other side asks to wait
+	early  bool          // nothing of the message was sent yet: it may be tried at once on a new connection
 }
 
-// Error is for logs: without detail, which the other side may have filled with what it was sent.
+// Error is for logs. It omits detail, because the other side may have put parts of the message into it.
 func (f *failure) Error() string { return f.blame.String() + ": " + f.reason }
 
-// temporary may pass by itself; refusal is the firm's to mend; permanent is a verdict about the recipient.
+// temporary makes a failure that may pass by itself, refusal one that the firm must correct, permanent a verdict about
+// the recipient.
 func temporary(reason string) *failure { return &failure{reason: reason} }
 func refusal(reason, detail string) *failure {
 	return &failure{blame: ofFirm, reason: reason, detail: detail}
@@ -85,15 +88,15 @@ func permanent(reason, detail string) *failure {
 	return &failure{blame: ofRecipient, reason: reason, detail: detail}
 }
 
-// netFailure says what a failed connection means: it says nothing about any recipient, and somebody should look when it
-// does not pass. other is the reason where nothing better is known.
+// netFailure says what a failed connection means. It says nothing about a recipient, and somebody should look at it if
+// it does not pass. other is the reason if nothing more precise is known.
 func netFailure(err error, other string) *failure {
 	var timeout net.Error
 	var op *net.OpError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return refusal(reasonTimeout, "")
-	case errors.As(err, &op) && op.Op == "dial": // in whichever way: nothing was said yet
+	case errors.As(err, &op) && op.Op == "dial": // whatever the error is: nothing was sent yet
 		return refusal(reasonUnreachable, op.Err.Error())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
@@ -107,7 +110,7 @@ func netFailure(err error, other string) *failure {
 	return refusal(other, "")
 }
 
-// tlsReason is why a handshake failed.
+// tlsReason returns why a handshake failed.
 func tlsReason(err error) string {
 	var certificate *tls.CertificateVerificationError
 	var invalid x509.CertificateInvalidError
@@ -123,7 +126,7 @@ func tlsReason(err error) string {
 	return reasonTLS
 }
 
-// isTLS says whether a handshake failed.
+// isTLS says whether err is that of a failed TLS handshake.
 func isTLS(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -131,11 +134,11 @@ func isTLS(err error) bool {
 	return errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert)
 }
 
-// detailLimit is how many characters of the other side's words are kept.
+// detailLimit is how many characters of the other side's answer are stored.
 const detailLimit = 200
 
-// plain makes the other side's words fit to be stored and shown: one line, no control or format characters, at most
-// detailLimit characters, and none of the secrets that it may have quoted.
+// plain makes the other side's answer safe to store and show: one line, no control or format characters, at most
+// detailLimit characters, and without the secrets that it may have quoted.
 func plain(s string, secrets ...string) string {
 	s = strings.ToValidUTF8(s, "�")
 	for _, secret := range secrets {
@@ -150,7 +153,7 @@ func plain(s string, secrets ...string) string {
 	return s
 }
 
-// withoutFold replaces every occurrence of secret, in whichever case, by "***".
+// withoutFold replaces every occurrence of secret by "***", ignoring case.
 func withoutFold(s, secret string) string {
 	if secret == "" {
 		return s

@@ -15,22 +15,22 @@ import (
 	"kontor/app/lang"
 )
 
-// renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails, <kind>.<locale>.sms.txt
-// of SMS, layout.html.tmpl around the HTML of all, and as names by key roles.<locale>.json and firm.<locale>.json, the words
-// at the foot.
+// renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails,
+// <kind>.<locale>.sms.txt of SMS, and layout.html.tmpl around the HTML of all e-mails. It also holds names by key: of
+// roles (roles.<locale>.json) and of the lines below a mail (firm.<locale>.json).
 type renderer struct {
 	firm     string
-	unsigned bool // the sender's name is not the firm's, so the subject says it
+	unsigned bool // the sender's name lacks the firm's name, so the subject contains it
 	links    []FirmLink
-	reply    bool             // answers reach somebody
+	reply    bool             // REPLY_TO is set
 	mark     *mailLogo        // nil: none
-	words    map[string]names // by language: what stands at the foot
+	words    map[string]names // by language: the words for the lines below a mail
 	text     map[string]*texttemplate.Template
 	html     map[string]*htmltemplate.Template
 }
 
-// newRenderer parses every template of every kind and language and tries it once, so that a mistake ends the program
-// when it starts and not when it should send.
+// newRenderer parses the templates of every kind and language and renders each once, so that a mistake ends the program
+// when it starts, and not later when a message is sent.
 func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, error) {
 	if zone == nil {
 		zone = defaultZone()
@@ -66,7 +66,7 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 	return r, nil
 }
 
-// names are the words for some keys in one language.
+// names holds the words for some keys in one language.
 type names map[string]string
 
 func readNames(files fs.FS, file string) (n names, err error) {
@@ -80,7 +80,7 @@ func readNames(files fs.FS, file string) (n names, err error) {
 	return n, nil
 }
 
-// say lists roles in words. A role without a name is named by its key: better than not at all.
+// say lists roles by name. A role without a name is shown by its key.
 func (n names) say(keys []string) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
@@ -158,7 +158,7 @@ func (r *renderer) fill(name string, data any) (string, error) {
 	return strings.TrimSpace(b.String()), nil
 }
 
-// sms makes a text of one GSM 7-bit part. The firm's name is what gives way.
+// sms makes a text that fits one GSM 7-bit part. If it is too long, the firm's name is shortened.
 func (r *renderer) sms(name string, data Data) (string, error) {
 	code, ok := data.clean(r.firm).(CodeData)
 	if !ok {
@@ -184,14 +184,14 @@ func (r *renderer) sms(name string, data Data) (string, error) {
 	}
 }
 
-// oneLine makes any run of blanks, line breaks and control characters one blank.
+// oneLine replaces each run of blanks, line breaks and control characters by one blank.
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "�"), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
 	}), " ")
 }
 
-// sayer writes times for people.
+// sayer formats times for people.
 type sayer struct {
 	locale string
 	zone   *time.Location

@@ -27,7 +27,7 @@ func testRenderer(t *testing.T, firm string) *renderer {
 	return r
 }
 
-// Every e-mail in every language says what it must, and what people typed stays text.
+// Every e-mail in every language contains what it must, and text that people typed stays text.
 func TestMailTemplates(t *testing.T) {
 	const evil = "Eva <script>alert(1)</script>\r\nBcc: x@example.org\r\n\r\nhttps://evil.test"
 	until := time.Date(2026, 7, 1, 13, 30, 0, 0, time.UTC)
@@ -132,7 +132,7 @@ func checkHTML(t *testing.T, l rendered, locale, link string) {
 	}
 }
 
-// TestRolesInWords: what was given, taken away and is left is said in words, and what is not is not spoken of.
+// TestRolesInWords: roles that were given, taken away or kept are named in words; others are not mentioned.
 func TestRolesInWords(t *testing.T) {
 	r := testRenderer(t, "Kanzlei Muster")
 	for _, c := range []struct {

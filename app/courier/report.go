@@ -17,34 +17,34 @@ import (
 	"kontor/app/store"
 )
 
-// ErrReport is the answer to a report that can't be understood.
+// ErrReport is returned for a report that can't be understood.
 var ErrReport = fault.New(fault.Invalid, "report.malformed")
 
-// ReportLimit is how much of a report is read, in bytes. Of a longer bounce the beginning is enough.
+// ReportLimit is how many bytes of a report are read. Of a longer bounce the beginning is enough.
 const ReportLimit = 1 << 20
 
-// ProviderReport is a delivery report of an SMS gateway or a bounce mail, parsed.
+// ProviderReport is a parsed delivery report of an SMS gateway, or a parsed bounce.
 type ProviderReport struct {
-	MessageID  uuid.UUID // ours; or
-	ProviderID string    // the gateway's
+	MessageID  uuid.UUID // our id; or
+	ProviderID string    // the gateway's id
 	Delivered  bool
 	Delayed    bool   // neither delivered nor failed yet: only noted
-	Relayed    bool   // passed on to where no reports come from: only noted
-	Expanded   bool   // passed on to the members of a list: only noted
+	Relayed    bool   // forwarded to a server that sends no reports: only noted
+	Expanded   bool   // forwarded to the members of a list: only noted
 	Nothing    bool   // a mail that reports nothing, such as an automatic answer: not even noted
 	Invalid    bool   // failed because there is no such number
-	Refused    bool   // failed because the provider does not take the firm's messages
+	Refused    bool   // failed because the provider refuses the firm's messages
 	Status     string // enhanced status code of a bounce, as 5.1.1; may be ""
 	Detail     string
 
-	recipients []recipientReport // what a bounce says of each, if of several
+	recipients []recipientReport // what a bounce says about each recipient, if there are several
 }
 
-// Report notes a provider's delivery report or bounce. It may come at any time and any number of times: a message that
-// is Delivered, Failed or Cancelled stays so, and the report is only noted among its attempts. A failure makes an
-// unsettled or handed over message Failed and calls OnSettled, unless a later generation has been sent since. A refusal
-// of the firm is no end: what was handed over is tried again for as long as its link is good. It returns
-// ErrUnknownMessage.
+// Report records a provider's delivery report or bounce. It may come at any time and repeatedly. A message that is
+// Delivered, Failed or Cancelled stays so; the report is only added to its attempts. A report of a failure makes an
+// unsettled or handed over message Failed, and calls the functions of OnSettled unless a later generation has been sent
+// since. A refusal of the firm is different: the message that was handed over is tried again until its link expires.
+// Report returns ErrUnknownMessage.
 func (s *Service) Report(ctx context.Context, r ProviderReport) error {
 	if r.Nothing {
 		return nil
@@ -80,8 +80,8 @@ func (s *Service) Report(ctx context.Context, r ProviderReport) error {
 	})
 }
 
-// arrived ends a message by a report of its delivery. That frees its address: somebody is there after all. A report that
-// is only repeated says nothing about what was refused since.
+// arrived settles a message that was delivered according to a report. This also frees its address, since the address
+// exists. A repeated report does not free it, because the address may have been refused since.
 func (s *Service) arrived(ctx context.Context, tx bun.IDB, m Message, repeated bool, now time.Time) error {
 	if _, err := reported(ctx, tx, m, Delivered, "", "", now); err != nil || repeated || m.Channel != Email {
 		return err
@@ -89,8 +89,9 @@ func (s *Service) arrived(ctx context.Context, tx bun.IDB, m Message, repeated b
 	return s.Free(ctx, tx, m.Recipient)
 }
 
-// failReported ends a message by a report of its failure. forGood says that its address is none. Of an address that was
-// replaced, or freed by sending again, meanwhile, that is not remembered.
+// failReported settles a message that failed according to a report. forGood says that its address does not exist; this
+// is then remembered. It is not remembered if a later generation was sent meanwhile (the address was replaced) or if
+// the message was settled already.
 func (s *Service) failReported(ctx context.Context, tx bun.IDB, m Message, reason, detail string, forGood bool, now time.Time) error {
 	changed, err := reported(ctx, tx, m, Failed, reason, detail, now)
 	if err != nil || !changed {
@@ -125,8 +126,8 @@ func (s *Service) reportedMessage(ctx context.Context, tx bun.IDB, r ProviderRep
 	return m, err
 }
 
-// noteReport adds a line to the message's attempts, unless the same was said before of the same try: gateways repeat
-// themselves.
+// noteReport adds a report to the message's attempts, unless the same report about the same try is there already:
+// gateways repeat their reports.
 func (s *Service) noteReport(ctx context.Context, tx bun.IDB, m Message, a Attempt) (repeated bool, err error) {
 	if a.Number, err = lastNumber(ctx, tx, m.ID); err != nil {
 		return false, err
@@ -140,7 +141,7 @@ func (s *Service) noteReport(ctx context.Context, tx bun.IDB, m Message, a Attem
 	return false, insertAttempt(ctx, tx, &a)
 }
 
-// pending says that a report is about a mail that is neither delivered nor lost, as far as anybody knows.
+// pending says that the mail is, as far as anybody knows, neither delivered nor lost.
 func (r ProviderReport) pending() bool { return r.Delayed || r.Relayed || r.Expanded }
 
 func (r ProviderReport) pendingReason() string {
@@ -153,9 +154,9 @@ func (r ProviderReport) pendingReason() string {
 	return reasonDelayed
 }
 
-// verdict says what a report of a failure means. ofMoment: this message is lost, for a reason that is neither the
-// recipient's nor the firm's (a telephone that was off); it is not sent again by itself, since each copy may be
-// charged for, and whoever waits for it can ask for another.
+// verdict says what a report of a failure means. ofMoment means that this message is lost for a reason that is neither
+// the recipient's nor the firm's, such as a telephone that was off. The message is not sent again automatically, since
+// each copy may cost money; the person who waits for it can request another.
 func (r ProviderReport) verdict(c Channel) (blame, string) {
 	if c == SMS {
 		switch {
@@ -167,14 +168,14 @@ func (r ProviderReport) verdict(c Channel) (blame, string) {
 		return ofMoment, reasonNotDelivered
 	}
 	b, reason := mailVerdict(stageBounce, 0, r.Status, r.Detail)
-	if reason == reasonRefused { // nothing that tells the firm from the recipient
+	if reason == reasonRefused { // the report does not say whether the firm or the recipient is the cause
 		return ofMoment, reasonBounced
 	}
 	return b, reason
 }
 
-// VerifySignature says whether header is the HMAC-SHA-256 of body with key, in hex, with or without "sha256=" before
-// it. It takes the same time for every wrong signature; an empty key fits nothing.
+// VerifySignature says whether header is the HMAC-SHA-256 of body with key, in hex, with or without the prefix
+// "sha256=". It takes the same time for every wrong signature. An empty key matches nothing.
 func VerifySignature(key, body []byte, header string) bool {
 	got, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(header), "sha256="))
 	if err != nil || len(key) == 0 {
@@ -186,8 +187,8 @@ func VerifySignature(key, body []byte, header string) bool {
 }
 
 // ParseDeliveryReport reads what an SMS gateway posts: {"id": "<message id or gateway's id>", "status":
-// "delivered"|"failed"|"invalid"|"rejected", "detail": "…"}. "invalid" says that there is no such number, "rejected" that the
-// gateway does not take the firm's messages. It returns ErrReport.
+// "delivered"|"failed"|"invalid"|"rejected", "detail": "…"}. "invalid" means that the number does not exist, "rejected"
+// that the gateway refuses the firm's messages. It returns ErrReport.
 func ParseDeliveryReport(body []byte) (ProviderReport, error) {
 	var in struct {
 		ID     any    `json:"id"`
@@ -210,7 +211,7 @@ func ParseDeliveryReport(body []byte) (ProviderReport, error) {
 		return ProviderReport{}, ErrReport
 	}
 	if id, err := uuid.FromString(r.ProviderID); err == nil {
-		r.MessageID = id // or the gateway's ids are UUIDs too: Report looks for both
+		r.MessageID = id // the gateway's ids may be UUIDs, too: Report looks for both
 	}
 	switch strings.ToLower(in.Status) {
 	case "delivered":

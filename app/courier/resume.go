@@ -12,32 +12,33 @@ import (
 )
 
 const (
-	// probeEvery is how often a way that is in trouble is tried, so that the end of an outage is noticed within a minute.
+	// probeEvery is how often a channel in trouble is probed, so that the end of an outage is noticed within a minute.
 	probeEvery = 45 * time.Second
-	// longestProbe bounds it where only a message can tell: what was refused for ten hours is asked every 5 minutes.
+	// longestProbe bounds the pause between probes if only a message can show whether the channel works. The pause
+	// reaches it after ten hours of trouble.
 	longestProbe = 5 * time.Minute
-	// probeShare is the part of an outage's age that lies between two such tries.
+	// probeShare determines that pause: it is the age of the outage divided by probeShare.
 	probeShare = 120
-	// resumeEvery and resumeBatch are the pace at which messages that waited are let go once their way works again, by all
-	// workers together: 3,000 a minute, which is less than a mail server or gateway takes in normal times.
+	// resumeEvery and resumeBatch determine how fast all workers together release the waiting messages when their
+	// channel works again: 3,000 a minute, which is less than a mail server or gateway accepts in normal times.
 	resumeEvery = 2 * time.Second
 	resumeBatch = 100
-	// settle is what a refused message waits at least, so that the queue has put its task back by then.
+	// settle is the shortest wait of a refused message, so that the queue has put its task back by then.
 	settle = 5 * time.Second
-	// firstDoubt is how long a message waits that was let go because its way worked, and was refused nevertheless; it
-	// doubles each time, since others are taken and the message may be to blame.
+	// firstDoubt is how long a message waits that was released because its channel works, and was refused nevertheless.
+	// The wait doubles each time: other messages are accepted, so this message may be the cause.
 	firstDoubt = time.Minute
-	// probeTimeout bounds a probe that is no message.
+	// probeTimeout bounds a probe that sends no message.
 	probeTimeout = 20 * time.Second
 )
 
-// RetryChannelsEvery is how often RetryChannels wants to be called.
+// RetryChannelsEvery is how often RetryChannels should be called.
 const RetryChannelsEvery = resumeEvery
 
-// RetryChannels looks after the ways that were in trouble. One that is in trouble still is tried every now and then: first whether
-// anybody is there, then with one message. When a way works again, whichever message found out, all messages that it had
-// not taken are let go, some at a time. What is known about it stands in the database, so that any worker goes on, and
-// several together do no more than one. Its error is the database's.
+// RetryChannels handles the channels that are or were in trouble. A channel in trouble is probed from time to time:
+// first whether the other side can be reached, then with one message. When a channel works again, whichever message
+// shows it, all messages that it has refused are released, a batch at a time. All state is in the database, so any
+// worker can continue, and several workers together do no more than one. The error is the database's.
 func (s *Service) RetryChannels(ctx context.Context) error {
 	var wait sync.WaitGroup
 	errs := make([]error, len(channels))
@@ -64,7 +65,7 @@ func (s *Service) retryChannel(ctx context.Context, c Channel) error {
 	return s.resume(ctx, c)
 }
 
-// resume lets go of the messages that have waited longest for a way that works.
+// resume releases the messages that have waited longest for their channel.
 func (s *Service) resume(ctx context.Context, c Channel) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
@@ -87,11 +88,11 @@ func (s *Service) resume(ctx context.Context, c Channel) error {
 	})
 }
 
-// find finds out whether a way that is in trouble works again.
+// find finds out whether a channel in trouble works again.
 func (s *Service) find(ctx context.Context, t Trouble) error {
 	now := s.now()
 	if now.Before(t.Since.Add(probeEvery)) {
-		return nil // the first tries of the schedule are as close together
+		return nil // until then the messages' own tries are as frequent
 	}
 	mine, err := takeTurn(ctx, s.db, t.Channel, turnToProbe, now, now.Add(probePause(t, now)))
 	if err != nil || !mine {
@@ -112,8 +113,8 @@ func (s *Service) find(ctx context.Context, t Trouble) error {
 	return s.probeWith(ctx, t)
 }
 
-// probeWith lets one message go, since somebody answers. One that may have arrived already is taken only if nobody had
-// answered the last time.
+// probeWith releases one message, since the other side can be reached. It uses a message that may have arrived already
+// only if the other side could not be reached at the last probe.
 func (s *Service) probeWith(ctx context.Context, t Trouble) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
@@ -133,19 +134,19 @@ func (s *Service) probeWith(ctx context.Context, t Trouble) error {
 		if err != nil || some || !ofNetwork(t.Reason) {
 			return err
 		}
-		return channelWorks(ctx, tx, t.Channel) // nobody was there, now somebody is, and no message waits to say so
+		return channelWorks(ctx, tx, t.Channel) // the other side can be reached again, and no message waits that could show it
 	})
 }
 
-// probePause is how long a way is left alone after it was tried.
+// probePause returns the pause until a channel is probed again.
 func probePause(t Trouble, now time.Time) time.Duration {
 	if ofNetwork(t.Reason) {
-		return probeEvery // no message is needed to find out
+		return probeEvery // no message is needed for the probe
 	}
 	return min(max(now.Sub(t.Since)/probeShare, probeEvery), longestProbe)
 }
 
-// ofNetwork says whether a reason means that nobody was there to say anything.
+// ofNetwork says whether a reason means that the other side could not be reached.
 func ofNetwork(reason string) bool {
 	switch reason {
 	case reasonUnreachable, reasonTimeout, reasonConnectionLost, reasonTLS, reasonCertificate, reasonCertificateOld, reasonCertificateName:
@@ -154,7 +155,7 @@ func ofNetwork(reason string) bool {
 	return false
 }
 
-// refused counts an attempt that the way did not take, and says from when on the message may be let go.
+// refused records an attempt that the channel refused, and sets the time from which on the message may be released.
 func (st *stall) refused(m Message, f *failure, now time.Time) {
 	st.MessageID, st.Channel = m.ID, m.Channel
 	st.Tries++
@@ -171,7 +172,7 @@ func (st *stall) refused(m Message, f *failure, now time.Time) {
 	st.ResumeAt, st.changed = &at, true
 }
 
-// passed notes an attempt that failed for a reason of its own: the message does not wait for its way any more.
+// passed records an attempt that failed for a reason of the message itself: it no longer waits for its channel.
 func (st *stall) passed() {
 	if st.ResumeAt != nil || st.Step > 0 {
 		st.ResumeAt, st.Step, st.changed = nil, 0, true

@@ -15,7 +15,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// way is a mail server or gateway with outages, by the world's clock.
+// way is a mail server or gateway with outages, which follow the world's clock.
 type way struct {
 	w       *world
 	mu      sync.Mutex
@@ -27,7 +27,7 @@ type way struct {
 	own     func(id uuid.UUID) (reason string, moment bool) // what is refused of a single message
 }
 
-// outage is for how long something is refused, and how.
+// outage says for how long and how messages are refused.
 type outage struct {
 	from, until time.Time
 	reason      string
@@ -77,7 +77,7 @@ func (x *way) probe() string {
 	return ""
 }
 
-// queue is what the loop does with tickets: one task per message, which waits as long as its verdict says, or until the
+// queue handles tickets as the loop does: one task per message, which waits as long as its verdict says, or until the
 // relay wakes it.
 type queue struct {
 	w       *world
@@ -91,7 +91,7 @@ func newQueue(w *world, workers ...*courier.Service) *queue {
 	return &queue{w: w, workers: append([]*courier.Service{w.svc}, workers...), tasks: map[uuid.UUID]time.Time{}, ticket: map[uuid.UUID]courier.Ticket{}}
 }
 
-// step is one look of each worker at a moment.
+// step lets every worker look for work once, at one moment.
 func (q *queue) step() {
 	t, ctx := q.w.tb, context.Background()
 	t.Helper()
@@ -138,7 +138,7 @@ func (q *queue) step() {
 	}
 }
 
-// run lives until then, in steps.
+// run repeats step until the given time.
 func (q *queue) run(until time.Time, step time.Duration) {
 	for q.w.clock().Before(until) {
 		q.step()
@@ -160,14 +160,14 @@ func (q *queue) post(c courier.Channel, n int, life time.Duration) []uuid.UUID {
 	return ids
 }
 
-// withoutPostgres is each where the databases do not differ.
+// withoutPostgres is each for tests to which the kind of database makes no difference.
 func withoutPostgres(t *testing.T, change func(*courier.Options), test func(t *testing.T, w *world)) {
 	t.Helper()
 	test(t, newWorld(t, storetest.SQLite(t), change))
 }
 
-// TestBackAtOnce: whatever kind of outage it was, and whichever way, what waits goes out within two minutes of its end, once
-// each, and a message is not worn out with trying.
+// TestBackAtOnce: whatever the kind of outage and the channel, the waiting messages are sent within two minutes of its
+// end, once each, and a message does not use up its tries.
 func TestBackAtOnce(t *testing.T) {
 	for _, channel := range []courier.Channel{courier.SMS, courier.Email}[:effort.Of(2, 1)] {
 		for name, o := range map[string]outage{
@@ -213,8 +213,8 @@ func TestBackAtOnce(t *testing.T) {
 	}
 }
 
-// TestResumeIsThrottled: thousands that waited are not thrown at a gateway that has just come back, however many workers
-// there are; a restart forgets nothing.
+// TestResumeIsThrottled: thousands of waiting messages are not sent all at once to a gateway that has just come back,
+// however many workers there are. A restart forgets nothing.
 func TestResumeIsThrottled(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		x := newWay(w, courier.SMS)
@@ -250,7 +250,7 @@ func TestResumeIsThrottled(t *testing.T) {
 	})
 }
 
-// TestOneRefusedAmongMany: a message that the firm's gateway refuses while it takes all others is not tried again with each
+// TestOneRefusedAmongMany: a message that the gateway refuses while it accepts all others is not tried again with each
 // of them.
 func TestOneRefusedAmongMany(t *testing.T) {
 	withoutPostgres(t, nil, func(t *testing.T, w *world) {
@@ -278,8 +278,8 @@ func TestOneRefusedAmongMany(t *testing.T) {
 	})
 }
 
-// TestProbeLeavesWhatMayHaveArrived: where a gateway takes connections and never answers, each try may be an SMS. Nobody gets
-// one a minute.
+// TestProbeLeavesWhatMayHaveArrived: if a gateway accepts connections and never answers, each try may be an SMS that
+// arrives. Nobody gets one a minute.
 func TestProbeLeavesWhatMayHaveArrived(t *testing.T) {
 	withoutPostgres(t, nil, func(t *testing.T, w *world) {
 		x, q := newWay(w, courier.SMS), newQueue(w)
@@ -292,8 +292,8 @@ func TestProbeLeavesWhatMayHaveArrived(t *testing.T) {
 	})
 }
 
-// TestOtherReasonsWait: what was put off for a reason of its own does not go out because its way works again, and its
-// schedule does not begin with what the outage took.
+// TestOtherReasonsWait: a message that was postponed for a reason of its own is not sent because its channel works
+// again, and its schedule does not count the tries of the outage.
 func TestOtherReasonsWait(t *testing.T) {
 	withoutPostgres(t, nil, func(t *testing.T, w *world) {
 		x, q := newWay(w, courier.Email), newQueue(w)
@@ -320,8 +320,8 @@ func TestOtherReasonsWait(t *testing.T) {
 	})
 }
 
-// TestRandomOutages: whatever outages there are, what is still good at the end of one goes out soon after it, nothing goes
-// out twice, and the tries of a message are bounded.
+// TestRandomOutages: after any outage, the messages that have not expired are sent soon after its end, nothing is sent
+// twice, and the number of tries of a message is limited.
 func TestRandomOutages(t *testing.T) {
 	const soon = 3 * time.Minute
 	kinds := []outage{

@@ -2,11 +2,11 @@ package courier
 
 import "time"
 
-// Schedule is the pauses before the next try. After the last of them it goes on, at long intervals, until the link or
-// code expires.
+// Schedule holds the pauses before the next try. After the last pause, tries continue at long intervals until the link
+// or code expires.
 type Schedule struct{ Email, SMS []time.Duration }
 
-// DefaultSchedule is the schedule of Options that name none.
+// DefaultSchedule returns the schedule that applies if Options name none.
 func DefaultSchedule() Schedule {
 	return Schedule{
 		Email: []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour},
@@ -15,17 +15,17 @@ func DefaultSchedule() Schedule {
 }
 
 const (
-	// longPause is the interval after the schedule.
+	// longPause is the interval between tries after the schedule.
 	longPause = time.Hour
-	// longUnsure is the same for an SMS that was not answered: it may have arrived each time, and costs each time.
+	// longUnsure is this interval for an SMS that got no answer: it may arrive each time, and costs money each time.
 	longUnsure = 4 * time.Hour
-	// longestAsked bounds what a gateway may ask for by Retry-After.
+	// longestAsked is the longest wait that a gateway may ask for with Retry-After.
 	longestAsked = time.Hour
-	// shortest is how long a link must be good for if another try is to be of use.
+	// shortest is how long a link must still be valid for another try to be useful.
 	shortest = time.Minute
 )
 
-// pause is how long to wait after the attempts of this schedule so far (at least 1) have failed for now, the last one by f.
+// pause returns how long to wait after attempts tries (at least 1) of this schedule have failed, the last one with f.
 func (s Schedule) pause(c Channel, attempts int, f *failure) time.Duration {
 	steps := s.Email
 	if c == SMS {
@@ -41,8 +41,9 @@ func (s Schedule) pause(c Channel, attempts int, f *failure) time.Duration {
 	return max(d, min(f.after, longestAsked))
 }
 
-// nextTry is when to try again after pause. Where that would be too late, half of the time that is left is waited, so that
-// an outage which ends shortly before the link does ends in time. Not ok: the time is as good as over.
+// nextTry returns when to try again after pause. If that would be too late, it waits for half of the remaining time
+// instead, so that the message is still sent if an outage ends shortly before the link expires. ok is false if less
+// than shortest remains.
 func nextTry(now time.Time, pause time.Duration, expires time.Time) (at time.Time, ok bool) {
 	if at = now.Add(pause); at.Before(expires) {
 		return at, true

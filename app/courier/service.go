@@ -24,26 +24,26 @@ import (
 )
 
 var (
-	// ErrUnknownMessage is the answer to an id that is no message's, ours or a provider's.
+	// ErrUnknownMessage is returned for an id that belongs to no message, neither as our id nor as a provider's.
 	ErrUnknownMessage = fault.New(fault.NotFound, "message.unknown")
-	// ErrNotFailed is the answer to running a message again that has not failed.
+	// ErrNotFailed is returned if a message is to be run again that has not failed.
 	ErrNotFailed = fault.New(fault.Conflict, "message.not_failed")
-	// ErrExpired is the answer to running a message again whose link or code would be past its time.
+	// ErrExpired is returned if a message is to be run again whose link or code has expired.
 	ErrExpired = fault.New(fault.Gone, "message.expired")
 )
 
-// The bounds of an attempt, where Options name no others.
+// The time limits of an attempt, if Options name no others.
 const (
 	defaultDial    = 10 * time.Second
 	defaultAttempt = time.Minute
-	// leaseTime is how long after the last sign of life of an attempt another process may take its message over.
+	// leaseTime is how long after an attempt's last renewal of its lease another process may take the message over.
 	leaseTime = 20 * time.Second
-	// defaultRenew is how often an attempt gives a sign of life, renewTimeout how long that may take, renewTries how many
-	// in a row may fail before it gives up: after 17 s, which is before others may take over.
+	// defaultRenew is how often an attempt renews its lease, renewTimeout how long one renewal may take, renewTries how
+	// many renewals in a row may fail before the attempt gives up: after 17 s, which is before others may take over.
 	defaultRenew = 5 * time.Second
 	renewTimeout = 2 * time.Second
 	renewTries   = 3
-	// relayMargin is how long the queue's own retry has before the relay looks at the message again.
+	// relayMargin is how much time the queue has for its own retry before the relay looks at the message again.
 	relayMargin = 30 * time.Second
 )
 
@@ -57,27 +57,27 @@ type Options struct {
 	Templates fs.FS      // views.Mail()
 	Firm      string     // FIRM_NAME
 	Links     []FirmLink // the firm's own, below every e-mail
-	Logo      *logo.Logo // FIRM_LOGO, above every e-mail; nil is none
+	Logo      *logo.Logo // FIRM_LOGO, above every e-mail; nil means none
 	From      string     // MAIL_FROM: "Kontor <no-reply@example.org>"; without a name the sender is called Firm
 
-	SMTPURL    string          // "" is the built-in mailbox
-	SMSURL     string          // "" is the built-in mailbox
-	SMSHeaders string          // of the HTTP gateway: "Name: value" by line, or on one line by semicolon
-	Gateway    GatewaySettings // the rest; its URL and Headers are not read, and an empty Sender is made of Firm
+	SMTPURL    string          // "" means the built-in mailbox
+	SMSURL     string          // "" means the built-in mailbox
+	SMSHeaders string          // of the HTTP gateway: "Name: value", one per line, or on one line separated by semicolons
+	Gateway    GatewaySettings // its URL and Headers are ignored; an empty Sender is derived from Firm
 
-	ReplyTo       string // REPLY_TO; "" is none
-	BounceAddress string // BOUNCE_ADDRESS; "" is From's address, without a token
-	SMTPCA        string // SMTP_CA: trusted beside the system's authorities
+	ReplyTo       string // REPLY_TO; "" means none
+	BounceAddress string // BOUNCE_ADDRESS; "" means From's address, without a token
+	SMTPCA        string // SMTP_CA: trusted in addition to the system's authorities
 	DKIM          DKIM   // nothing set: mails are not signed
 
-	MailDomain string         // name in EHLO, right side of Message-ID; where it is no full name an address, and From's domain
-	Zone       *time.Location // of times in messages; nil is Europe/Berlin
-	TLS        *tls.Config    // nil is the system's trust; for tests
+	MailDomain string         // name in EHLO and Message-ID; if it is no full name: the IP address and From's domain
+	Zone       *time.Location // of times in messages; nil means Europe/Berlin
+	TLS        *tls.Config    // nil means the system's trust; for tests
 
-	DialTimeout    time.Duration // 0 is 10 s
-	AttemptTimeout time.Duration // 0 is 60 s; everything from dialing to the last answer
-	RenewLease     time.Duration // 0 is 5 s; how often an attempt renews its lease of 20 s
-	Schedule       Schedule      // of tries; a channel without pauses has DefaultSchedule's
+	DialTimeout    time.Duration // 0 means 10 s
+	AttemptTimeout time.Duration // 0 means 60 s; everything from dialing to the last answer
+	RenewLease     time.Duration // 0 means 5 s; how often an attempt renews its lease of 20 s
+	Schedule       Schedule      // the pauses between tries; a channel without pauses has DefaultSchedule's
 }
 
 // Service is the outbox.
@@ -100,13 +100,13 @@ type Service struct {
 	attemptsMu sync.Mutex
 	attempts   map[Attempted]uint64 // since the start
 
-	// underway are the messages that this process is sending just now: a jump of the clock may end a lease early, and
-	// must not make a process overtake itself.
+	// underway holds the messages that this process is sending at present. A jump of the clock may end a lease early;
+	// the process must not take over its own message then.
 	underway sync.Map
 }
 
-// New makes the outbox. It fails when a template is missing or broken, or an address of Options can't be understood;
-// such an error names the setting and never repeats a password.
+// New makes the outbox. It fails if a template is missing or broken, or if an address in Options can't be parsed. Such
+// an error names the setting and never repeats a password.
 func New(o Options) (*Service, error) {
 	if o.DB == nil || o.Now == nil || o.Log == nil || o.Templates == nil {
 		return nil, errors.New("courier: DB, Now, Log and Templates are needed")
@@ -161,8 +161,8 @@ func New(o Options) (*Service, error) {
 	return s, nil
 }
 
-// Close lets go of the connections to mail server and gateway. Call it when no attempt is under way any more; one that
-// is may still end well or be repeated.
+// Close closes the connections to mail server and gateway. Call it when no attempt is running any more. An attempt that
+// is still running may succeed, or is repeated later.
 func (s *Service) Close() error {
 	var errs []error
 	for _, c := range s.transports {
@@ -171,7 +171,7 @@ func (s *Service) Close() error {
 	return errors.Join(errs...)
 }
 
-// HasMailbox says whether a channel goes to the built-in mailbox.
+// HasMailbox says whether any channel uses the built-in mailbox.
 func (s *Service) HasMailbox() bool {
 	for _, c := range s.transports {
 		if _, ok := c.(*mailbox); ok {
@@ -184,7 +184,7 @@ func (s *Service) HasMailbox() bool {
 // Register sets the composers of kinds. Features call it when they are made.
 func (s *Service) Register(composers map[Kind]Composer) { maps.Copy(s.composers, composers) }
 
-// Check returns an error when it is not known of some kind how it is composed.
+// Check returns an error if a kind has no Composer.
 func (s *Service) Check() error {
 	for _, k := range kinds {
 		if s.composers[k.kind] == nil {
@@ -194,21 +194,21 @@ func (s *Service) Check() error {
 	return nil
 }
 
-// OnSettled has f called inside the tx that settles a message as Failed (m.Reason says why: given up, refused or
-// bounced), so that a feature can note it. It is also called when a message that had failed and was run again is
-// handed over (m.State says which; m.Reason is ""), so that the note can go, and for one whose failure was taken back
-// (Queued). Features call it when they are made.
+// OnSettled registers f. It is called inside the tx that settles a message as Failed (m.Reason says why: expired,
+// refused or bounced), so that a feature can record this. It is also called with the state HandedOver and an empty
+// m.Reason when a message is handed over that had failed and was run again, and with the state Queued when the failure
+// of a message was taken back. The feature can then remove its record. Features call OnSettled when they are made.
 func (s *Service) OnSettled(f func(ctx context.Context, tx bun.IDB, m Message) error) {
 	s.settled = append(s.settled, f)
 }
 
-// Nudges returns the channel on which Enqueue announces new messages (capacity 1; a nudge may be lost, the sweep is
-// certain).
+// Nudges returns the channel on which Enqueue announces new messages. Its capacity is 1: a nudge may be lost, but the
+// periodic sweep of the relay finds every message.
 func (s *Service) Nudges() <-chan struct{} { return s.nudges }
 
-// Enqueue writes a message inside the service's tx and nudges the relay after commit; ctx must be the tx's. A second
-// message with the same Dedupe is silently dropped. An error says that the post makes no sense (a fault of the caller)
-// or that the database failed.
+// Enqueue writes a message inside the service's tx, and nudges the relay after the commit. ctx must be that of the tx.
+// A second message with the same Dedupe is silently dropped. An error says that the post is invalid (a bug of the
+// caller) or that the database failed.
 func (s *Service) Enqueue(ctx context.Context, tx bun.IDB, p Post) error {
 	if err := p.check(); err != nil {
 		return err
@@ -249,7 +249,7 @@ func (p Post) check() error {
 func (s *Service) nudge() {
 	select {
 	case s.nudges <- struct{}{}:
-	default: // one is waiting already
+	default: // a nudge is waiting already
 	}
 }
 
@@ -280,8 +280,8 @@ func (s *Service) OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUI
 	return of, nil
 }
 
-// RunAgain queues a failed message again, of the same generation, with a fresh retry schedule, and frees its address. It
-// returns ErrUnknownMessage, ErrNotFailed, or ErrExpired when its link would be past its time.
+// RunAgain queues a failed message again, with the same generation and a new retry schedule, and frees its address. It
+// returns ErrUnknownMessage, ErrNotFailed, or ErrExpired if its link has expired.
 func (s *Service) RunAgain(ctx context.Context, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
@@ -305,7 +305,7 @@ func (s *Service) RunAgain(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// tell calls the features that want to know how a message ended.
+// tell calls the functions that features have registered with OnSettled.
 func (s *Service) tell(ctx context.Context, tx bun.IDB, m Message) error {
 	for _, f := range s.settled {
 		if err := f(ctx, tx, m); err != nil {
@@ -315,7 +315,7 @@ func (s *Service) tell(ctx context.Context, tx bun.IDB, m Message) error {
 	return nil
 }
 
-// messageID is the Message-ID of a mail, without angle brackets: the same for every attempt.
+// messageID returns the Message-ID of a mail, without angle brackets. It is the same for every attempt.
 func (s *Service) messageID(m Message) string {
 	return fmt.Sprintf("%s.%d@%s", m.ID, m.Generation, s.domain)
 }
@@ -331,20 +331,20 @@ func parseFrom(from string) (*mail.Address, error) {
 	return a, nil
 }
 
-// Hurry makes a message that waits for its next try due at once: what *Run now* on the queue's page means for the
-// outbox. A message that is settled, unknown or being sent stays as it is.
+// Hurry makes a message that waits for its next try due at once. *Run now* on the queue's page calls it for the outbox.
+// A message that is settled, unknown or being sent stays as it is.
 func (s *Service) Hurry(ctx context.Context, id uuid.UUID) error {
 	return hurry(ctx, s.db, id, s.now())
 }
 
-// HurryAll makes all messages of a channel that wait for their next try due at once, as Hurry does one. The oldest
-// hurryMax at most: pressed again it goes on.
+// HurryAll does what Hurry does for all messages of a channel that wait for their next try, at most for the hurryMax oldest.
+// Another call continues.
 func (s *Service) HurryAll(ctx context.Context, channel Channel) error {
 	return hurryAll(ctx, s.db, channel, s.now())
 }
 
-// Cancel cancels a message that is not settled: what deleting its task on the queue's page means for the outbox, which
-// would queue it again otherwise.
+// Cancel cancels a message that is not settled. Deleting its task on the queue's page calls it for the outbox, which
+// would otherwise queue the message again.
 func (s *Service) Cancel(ctx context.Context, id uuid.UUID) error {
 	return cancelMessage(ctx, s.db, id, s.now())
 }

@@ -166,7 +166,7 @@ func TestClaimByManyAtOnce(t *testing.T) {
 	})
 }
 
-// A relay that is late with its note must not bring a settled message back.
+// A relay that records the queueing too late must not make a settled message due again.
 func TestEnqueuedAfterSettled(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		ticket := w.enqueue(w.mailPost())

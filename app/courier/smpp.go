@@ -19,18 +19,19 @@ import (
 )
 
 const (
-	// smppEnquire is how often a quiet connection is asked whether it lives; twice without a word and it is closed.
+	// smppEnquire is how often an idle connection is checked. A connection on which nothing arrives for two such
+	// intervals is closed.
 	smppEnquire = 30 * time.Second
-	// smppReceipts is how many delivery receipts are noted at once.
+	// smppReceipts is how many delivery receipts are recorded at the same time.
 	smppReceipts = 8
 )
 
-// smppAddress is SMS_URL, understood: smpp://system:password@host:port?from=Kontor&type=…
+// smppAddress is the parsed SMS_URL: smpp://system:password@host:port?from=Kontor&type=…
 type smppAddress struct {
 	host           string // with port
 	system         string
 	password       string
-	kind           string // system_type, for centres that want one
+	kind           string // system_type, for message centres that require one
 	from           string // sender: a number or up to 11 characters; empty is the centre's own
 	ton, numbering byte   // of from
 }
@@ -57,7 +58,7 @@ func parseSMPP(u *url.URL) (smppAddress, error) {
 			return smppAddress{}, errSMSURL
 		}
 	}
-	// lengths of SMPP 3.4 §5.2.1–5.2.3, less the closing zero
+	// lengths of SMPP 3.4 §5.2.1–5.2.3, without the final zero
 	if a.system == "" || len(a.system) > 15 || len(a.password) > 8 || len(a.kind) > 12 || len(a.from) > 20 ||
 		strings.ContainsRune(a.system+a.password+a.kind+a.from, 0) {
 		return smppAddress{}, errSMSURL
@@ -72,7 +73,8 @@ func parseSMPP(u *url.URL) (smppAddress, error) {
 	return a, nil
 }
 
-// smppTransport hands SMS to a message centre over one connection, bound as a transceiver: receipts come back on it.
+// smppTransport sends SMS to a message centre over one connection. It is bound as a transceiver, so receipts arrive on
+// it.
 type smppTransport struct {
 	address smppAddress
 	dial    time.Duration
@@ -106,13 +108,13 @@ func (c *smppTransport) send(ctx context.Context, l rendered) (string, error) {
 	return "", refusal(reasonGatewayError, "")
 }
 
-// probe binds, unless the centre is bound already; the connection is kept for the next message.
+// probe binds to the message centre unless it is bound already. The connection is kept for the next message.
 func (c *smppTransport) probe(ctx context.Context) error {
 	_, err := c.connect(ctx)
 	return err
 }
 
-// write makes the submit_sm. The encoding is set: left to itself the library takes UCS-2, with room for 70 characters,
+// write makes the submit_sm. It sets the encoding, because the library by itself uses UCS-2, with only 70 characters,
 // as soon as there is an umlaut.
 func (c *smppTransport) write(l rendered) (*pdu.SubmitSM, error) {
 	submit := pdu.NewSubmitSM().(*pdu.SubmitSM)
@@ -128,7 +130,7 @@ func (c *smppTransport) write(l rendered) (*pdu.SubmitSM, error) {
 	if n, ok := Septets(l.Text); !ok {
 		enc = data.UCS2
 	} else if n > onePart {
-		return nil, refusal(reasonRefused, "too long") // the name of the firm is: no number is to blame
+		return nil, refusal(reasonRefused, "too long") // the firm's name is too long; the number is not the cause
 	}
 	if err := submit.Message.SetMessageWithEncoding(l.Text, enc); err != nil {
 		return nil, refusal(reasonRefused, "too long")
@@ -182,7 +184,7 @@ func (c *smppTransport) open(ctx context.Context) (*smppConn, error) {
 	switch {
 	case errors.As(err, &refused):
 		f := smppFailure(refused.CommandStatus)
-		f.blame = ofFirm // whatever it says: no number was named yet
+		f.blame = ofFirm // whatever the status is: no number was sent yet
 		if f.reason != reasonGatewayBusy {
 			f.reason = reasonAuth
 		}
@@ -210,7 +212,7 @@ func (c *smppTransport) close() error {
 	return nil
 }
 
-// smppConn is a bound connection. Answers find their request by sequence number.
+// smppConn is a bound connection. Answers are matched to their requests by sequence number.
 type smppConn struct {
 	conn      *gosmpp.Connection
 	transport *smppTransport
@@ -219,7 +221,7 @@ type smppConn struct {
 
 	mu      sync.Mutex
 	waiting map[int32]chan pdu.PDU
-	last    time.Time // when anything was heard last
+	last    time.Time // when a PDU arrived last
 	dropped bool
 
 	gone     chan struct{} // closed with the connection
@@ -253,8 +255,8 @@ func (c *smppConn) write(p pdu.PDU) error {
 	return err
 }
 
-// ask sends a request and waits for its answer. A centre that does not answer in time loses the connection: what else
-// is under way on it is as good as lost.
+// ask sends a request and waits for its answer. If the centre does not answer in time, the connection is closed: other
+// requests on it are most likely lost, too.
 func (c *smppConn) ask(ctx context.Context, p pdu.PDU) (pdu.PDU, error) {
 	answer := make(chan pdu.PDU, 1)
 	n := p.GetSequenceNumber()
@@ -281,8 +283,8 @@ func (c *smppConn) ask(ctx context.Context, p pdu.PDU) (pdu.PDU, error) {
 	}
 }
 
-// unbroken makes an error of what the library does on some PDUs that are broken: it panics, such as for an optional
-// parameter of a PDU that has none.
+// unbroken turns a panic of the library into an error. The library panics on some broken PDUs, such as one with an
+// optional parameter that its type does not have.
 func unbroken[T any](read func() (T, error)) (v T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -296,7 +298,7 @@ func readPDU(from io.Reader) (pdu.PDU, error) {
 	return unbroken(func() (pdu.PDU, error) { return pdu.Parse(from) })
 }
 
-// listen reads until the connection ends, or nothing more can be made of what comes.
+// listen reads PDUs until the connection ends or a PDU can't be parsed.
 func (c *smppConn) listen() {
 	defer c.drop()
 	for {
@@ -331,7 +333,7 @@ func (c *smppConn) listen() {
 	}
 }
 
-// watch asks a quiet connection whether it lives.
+// watch checks whether an idle connection is still alive.
 func (c *smppConn) watch() {
 	tick := time.NewTicker(smppEnquire)
 	defer tick.Stop()
@@ -354,8 +356,8 @@ func (c *smppConn) watch() {
 	}
 }
 
-// receipt notes a delivery receipt. One that can't be noted now (it may overtake the answer to its own submit_sm) is
-// turned away, so that the centre sends it again.
+// receipt records a delivery receipt. A receipt that can't be recorded now (it may arrive before the answer to its
+// submit_sm) is refused, so that the centre sends it again.
 func (c *smppConn) receipt(p *pdu.DeliverSM) {
 	answer := p.GetResponse().(*pdu.DeliverSMResp)
 	if p.EsmClass&0x3c == 0x04 { // SMPP 3.4 §5.2.12
@@ -376,8 +378,8 @@ func (c *smppConn) receipt(p *pdu.DeliverSM) {
 
 var receiptFields = regexp.MustCompile(`(?i)\b(id|stat|err):([^ ]{1,64})`)
 
-// parseReceipt reads the text of a delivery receipt (SMPP 3.4 appendix B): "id:… sub:001 … stat:DELIVRD err:000 text:…".
-// What follows text: quotes the message and is not looked at.
+// parseReceipt reads the text of a delivery receipt (SMPP 3.4 appendix B): "id:… sub:001 … stat:DELIVRD err:000
+// text:…". The part after text: quotes the message and is ignored.
 func parseReceipt(text string) (r ProviderReport, ok bool) {
 	if i := strings.Index(strings.ToLower(text), "text:"); i >= 0 {
 		text = text[:i]
@@ -398,7 +400,7 @@ func parseReceipt(text string) (r ProviderReport, ok bool) {
 	case "DELIVRD":
 		r.Delivered, r.Detail = true, ""
 	case "EXPIRED", "DELETED", "UNDELIV":
-	case "REJECTD": // by the centre, not by a telephone
+	case "REJECTD": // rejected by the message centre, not by a telephone
 		r.Refused = true
 	case "ACCEPTD", "ENROUTE", "UNKNOWN":
 		r.Delayed = true
@@ -408,8 +410,9 @@ func parseReceipt(text string) (r ProviderReport, ok bool) {
 	return r, r.ProviderID != ""
 }
 
-// smppFailure says what a command_status means (SMPP 3.4 §5.1.3). Only the destination address itself is about the
-// number; the rest (credit, throttling, rights, sender, numbering, the text) the centre would say of any other.
+// smppFailure says what a command_status means (SMPP 3.4 §5.1.3). Only an invalid destination address is about the
+// number. Every other status (credit, throttling, rights, sender, numbering, the text) would be the same for any
+// number.
 func smppFailure(status data.CommandStatusType) *failure {
 	detail := status.Desc()
 	switch status {

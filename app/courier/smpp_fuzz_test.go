@@ -10,7 +10,7 @@ import (
 	"kontor/app/courier/couriertest"
 )
 
-// FuzzPDU: whatever a message centre sends, it is a PDU or an error.
+// FuzzPDU: whatever a message centre sends is read as a PDU or as an error.
 func FuzzPDU(f *testing.F) {
 	receipt := pdu.NewDeliverSM().(*pdu.DeliverSM)
 	if err := receipt.Message.SetMessageWithEncoding("id:smsc-1 stat:DELIVRD err:000", data.GSM7BIT); err != nil {

@@ -20,10 +20,10 @@ var (
 	errSMSHeaders = errors.New(`SMS_HEADERS: want "Name: value", several by line or semicolon`)
 )
 
-// gatewayBody is how much of a gateway's answer is read.
+// gatewayBody is how many bytes of a gateway's answer are read.
 const gatewayBody = 64 << 10
 
-// CheckSMSURL says whether s can be SMS_URL; "" is the built-in mailbox. The error never repeats s.
+// CheckSMSURL says whether s can be SMS_URL; "" means the built-in mailbox. The error never repeats s.
 func CheckSMSURL(s string) error {
 	if s == "" {
 		return nil
@@ -53,7 +53,8 @@ func parseSMSURL(s string) (*url.URL, error) {
 	return nil, errSMSURL
 }
 
-// parseSMSHeaders reads "Name: value" by line; a text of one line is several by semicolon.
+// parseSMSHeaders reads "Name: value" headers, one per line. In a text of only one line they are separated by
+// semicolons.
 func parseSMSHeaders(s string) (http.Header, error) {
 	sep := ";"
 	if strings.Contains(strings.TrimSpace(s), "\n") {
@@ -74,7 +75,7 @@ func parseSMSHeaders(s string) (http.Header, error) {
 	return h, nil
 }
 
-// smsCarrier is what SMS_URL asks for.
+// smsTransport returns the transport that SMS_URL asks for.
 func (s *Service) smsTransport(o Options, dial time.Duration) (transport, error) {
 	u, err := parseSMSURL(o.SMSURL)
 	if err != nil {
@@ -107,12 +108,12 @@ func (s *Service) smsTransport(o Options, dial time.Duration) (transport, error)
 	}
 	return &gateway{url: u, dialect: how, sender: settings.Sender, now: s.now, client: &http.Client{
 		Transport: transport,
-		// a redirect would hand number and code to somebody whom nobody has named
+		// a redirect would send number and code to a server that the operator has not named
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// gateway hands SMS to an HTTP gateway.
+// gateway sends SMS to an HTTP gateway.
 type gateway struct {
 	*dialect
 	url    *url.URL
@@ -135,7 +136,7 @@ func (g *gateway) send(ctx context.Context, l rendered) (string, error) {
 	return g.judge(res, answer, broken != nil)
 }
 
-// request is the message as the gateway wants it.
+// request returns the message as an HTTP request in the gateway's format.
 func (g *gateway) request(ctx context.Context, l rendered) (*http.Request, error) {
 	rendered := g.body.render(placeholders(l.To, l.Text, l.ID.String(), g.sender))
 	to, body := *g.url, io.Reader(strings.NewReader(rendered))
@@ -150,12 +151,12 @@ func (g *gateway) request(ctx context.Context, l rendered) (*http.Request, error
 		req.Header.Set("Content-Type", g.kind)
 	}
 	req.Header.Set("Accept", "application/json, */*;q=0.5")
-	req.Header.Set("Idempotency-Key", l.ID.String()) // ignored where it is not known
+	req.Header.Set("Idempotency-Key", l.ID.String()) // gateways that do not know it ignore it
 	g.sign(req)
 	return req, nil
 }
 
-// sign adds the headers of every request that may carry the firm's key.
+// sign adds the headers of requests that may contain the firm's key.
 func (g *gateway) sign(req *http.Request) {
 	req.Header.Set("User-Agent", "Kontor")
 	for name, values := range g.headers {
@@ -163,7 +164,8 @@ func (g *gateway) sign(req *http.Request) {
 	}
 }
 
-// doFailure says what an error of the client means. *url.Error would repeat the address with what may be a key in it.
+// doFailure says what an error of the HTTP client means. It unwraps *url.Error, which would repeat the address and a
+// key in it.
 func doFailure(err error) *failure {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -172,8 +174,9 @@ func doFailure(err error) *failure {
 	return netFailure(err, reasonConnectionLost)
 }
 
-// judge says what an answer means. SMS_REFUSED is a word about the number, with whatever status it comes; a success
-// must look like one where SMS_SUCCESS says how. An answer that breaks off is an answer still, unless what it says counts.
+// judge says what an answer means. SMS_REFUSED is a verdict about the number, whatever the status is. If SMS_SUCCESS is
+// set, a success must match it. An answer that was cut off is judged like any other, except if the status is good but
+// SMS_SUCCESS does not match: the rest may have been a success.
 func (g *gateway) judge(res *http.Response, answer []byte, broken bool) (string, error) {
 	code, good := res.StatusCode, res.StatusCode >= 200 && res.StatusCode < 300
 	var f *failure
@@ -181,15 +184,15 @@ func (g *gateway) judge(res *http.Response, answer []byte, broken bool) (string,
 	case g.refused != nil && g.refused.matches(answer):
 		f = permanent(reasonNumberInvalid, "")
 	case good && (g.success == nil || g.success.matches(answer)):
-		id, _ := g.id.find(answer) // accepted all the same without: only the gateway's own name for the message is not known
+		id, _ := g.id.find(answer) // without an id the message is accepted, too; only the gateway's own id is unknown
 		return providerID(id), nil
 	case good && broken:
-		return "", refusal(reasonConnectionLost, "") // it may have been a yes
+		return "", refusal(reasonConnectionLost, "") // it may have been a success
 	case good:
 		f = refusal(reasonGatewayRefused, "")
 	default:
 		f = gatewayFailure(code)
-		if f.blame == ofRecipient && g.refused != nil { // what such an answer looks like is known: not like this
+		if f.blame == ofRecipient && g.refused != nil { // an answer about the number would have matched SMS_REFUSED
 			f = refusal(reasonGatewayRefused, "")
 		}
 	}
@@ -197,8 +200,8 @@ func (g *gateway) judge(res *http.Response, answer []byte, broken bool) (string,
 	return "", f
 }
 
-// gatewayFailure says what a status that is no success means. Only 400 and 422 are about the number; whatever else the
-// gateway says it would say of any other.
+// gatewayFailure says what a status other than 2xx means. Only 400 and 422 are about the number; the gateway would
+// return any other status for every number.
 func gatewayFailure(code int) *failure {
 	switch code {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
@@ -213,13 +216,13 @@ func gatewayFailure(code int) *failure {
 	if code >= 400 && code < 500 {
 		return refusal(reasonGatewayRefused, "")
 	}
-	return refusal(reasonGatewayError, "") // 5xx, or a redirect: the address is wrong, which can be mended
+	return refusal(reasonGatewayError, "") // 5xx, or a redirect: the address is wrong, which the operator can correct
 }
 
-// probe asks for the head of the address's host: whatever is answered, somebody is there, unless it is a proxy that says
-// that nobody is.
+// probe sends a HEAD request to the gateway's host. Any answer shows that the gateway can be reached, except the answer
+// of a proxy that it can't.
 func (g *gateway) probe(ctx context.Context) error {
-	root := url.URL{Scheme: g.url.Scheme, Host: g.url.Host, Path: "/"} // neither path nor key nor password: no more than needed
+	root := url.URL{Scheme: g.url.Scheme, Host: g.url.Host, Path: "/"} // without path, key and password, which are not needed
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, root.String(), nil)
 	if err != nil {
 		return refusal(reasonNotConfigured, "")
@@ -242,7 +245,7 @@ func (g *gateway) close() error {
 	return nil
 }
 
-// providerID takes an id of a length that an id has.
+// providerID returns id, or "" if an id can't be that long or contain such characters.
 func providerID(id string) string {
 	if len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
 		return ""
@@ -250,7 +253,7 @@ func providerID(id string) string {
 	return id
 }
 
-// retryAfter reads the header of that name (RFC 9110 §10.2.3), seconds or a date; 0 when it says nothing sensible.
+// retryAfter reads the Retry-After header (RFC 9110 §10.2.3), which contains seconds or a date; 0 if it can't be used.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
 		return time.Duration(max(0, min(seconds, int(longestAsked/time.Second)))) * time.Second

@@ -13,7 +13,7 @@ import (
 	"kontor/app/courier/couriertest"
 )
 
-// withGateway gives a world an SMS gateway.
+// withGateway adds an SMS gateway to a world.
 func withGateway(t *testing.T, test func(t *testing.T, w *world, peer *couriertest.GatewayPeer)) {
 	t.Helper()
 	var peer *couriertest.GatewayPeer
@@ -115,7 +115,7 @@ func TestGatewayIsAway(t *testing.T) {
 		})
 }
 
-// TestSMSRetriesEndWithTheLink: a gateway without credit is asked until the code would be of no use.
+// TestSMSRetriesEndWithTheLink: a gateway without credit is tried until the code expires.
 func TestSMSRetriesEndWithTheLink(t *testing.T) {
 	withGateway(t, func(t *testing.T, w *world, peer *couriertest.GatewayPeer) {
 		for range 80 {
@@ -140,7 +140,7 @@ func TestSMSRetriesEndWithTheLink(t *testing.T) {
 	})
 }
 
-// withSMPP gives a world a message centre.
+// withSMPP adds a message centre to a world.
 func withSMPP(t *testing.T, test func(t *testing.T, w *world, peer *couriertest.SMPPPeer)) {
 	t.Helper()
 	var peer *couriertest.SMPPPeer

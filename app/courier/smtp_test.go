@@ -24,13 +24,13 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// onSQLite is for what no database makes a difference to.
+// onSQLite is for tests to which the kind of database makes no difference.
 func onSQLite(t *testing.T) *world {
 	t.Helper()
 	return newWorld(t, storetest.SQLite(t), nil)
 }
 
-// mailBy sends a mail by a service of its own and returns its ticket.
+// mailBy sends a mail with a service of its own and returns the ticket.
 func (w *world) mailBy(change func(*courier.Options)) courier.Ticket {
 	w.tb.Helper()
 	w.svc = w.service(change)
@@ -142,7 +142,7 @@ func TestPrivateAuthority(t *testing.T) {
 	}
 }
 
-// TestReturnPath: answers go to REPLY_TO, and what comes back to BOUNCE_ADDRESS, with the mail's token.
+// TestReturnPath: replies go to REPLY_TO, and bounces to BOUNCE_ADDRESS with the mail's token.
 func TestReturnPath(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		peer := couriertest.NewSMTPPeer(t)
@@ -191,7 +191,7 @@ func TestReturnPath(t *testing.T) {
 	}
 }
 
-// TestDKIM verifies the signatures of mails as they came.
+// TestDKIM verifies the signatures of mails as they were received.
 func TestDKIM(t *testing.T) {
 	long, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

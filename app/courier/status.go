@@ -15,30 +15,30 @@ import (
 )
 
 const (
-	// AskEvery is how often AskStatuses wants to be called, askBatch how many messages are asked about then by all workers
-	// together: five a second.
+	// AskEvery is how often AskStatuses should be called. askBatch is how many messages all workers together ask about
+	// in that time: five a second.
 	AskEvery = 2 * time.Second
 	askBatch = 10
-	// askTimeout bounds one question, askLease how long a worker may take with all of its questions.
+	// askTimeout bounds one request. askLease is how long a worker may take for all of its requests.
 	askTimeout = 10 * time.Second
 	askLease   = 3 * time.Minute
 	turnToAsk  = "ask_at"
 )
 
-// askPauses are the waits before each question; after the last the message stays handed over, and is asked about no more:
-// two days, as long as gateways try.
+// askPauses are the pauses before each request, two days in all, as long as gateways try to deliver. After the last
+// request the message stays handed over and is not asked about again.
 var askPauses = []time.Duration{
 	20 * time.Second, 40 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute,
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 8 * time.Hour, 12 * time.Hour, 12 * time.Hour,
 }
 
-// asker is a transport that can be asked what became of a message.
+// asker is a transport that can be asked what happened to a message.
 type asker interface {
-	// ask returns a report; settled says whether the gateway knows by now.
+	// ask returns a report; settled says whether the gateway knows the result.
 	ask(ctx context.Context, providerID string) (r ProviderReport, settled bool, err error)
 }
 
-// askable is a row of a message that is asked about.
+// askable is the row of a message that is still to be asked about.
 type askable struct {
 	bun.BaseModel `bun:"table:message_status"`
 
@@ -47,9 +47,10 @@ type askable struct {
 	Asked     int       `bun:"asked"`
 }
 
-// AskStatuses asks the SMS gateway about messages that it took, where SMS_STATUS_URL says how; what it answers is noted as a
-// delivery report is. Each is asked about again, ever more rarely, until it is settled or two days are over. Several workers
-// together ask no more than one. Its error is the database's: a gateway that does not answer is asked later.
+// AskStatuses asks the SMS gateway about messages that it accepted, if SMS_STATUS_URL is set. An answer is recorded
+// like a delivery report. Each message is asked about again, at growing intervals, until it is settled or two days have
+// passed. Several workers together ask no more than one. The error is the database's; if the gateway does not answer,
+// it is asked again later.
 func (s *Service) AskStatuses(ctx context.Context) error {
 	gateway, ok := s.transports[SMS].(asker)
 	if !ok {
@@ -97,7 +98,7 @@ func (s *Service) askStatus(ctx context.Context, gateway asker, a askable) error
 		return err
 	}
 	if err != nil || m.State != HandedOver || m.ProviderID == "" {
-		return forgetStatus(ctx, s.db, a.MessageID) // settled by a report, or sent again: then it is asked about anew
+		return forgetStatus(ctx, s.db, a.MessageID) // settled by a report, or sent again, which starts the requests anew
 	}
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	r, settled, err := gateway.ask(bounded, m.ProviderID)
@@ -123,7 +124,7 @@ func (s *Service) askStatus(ctx context.Context, gateway asker, a askable) error
 	return err
 }
 
-// askLater has the gateway asked about a message that it took, inside the tx that notes so.
+// askLater schedules requests about a message that the gateway accepted, inside the tx that records this.
 func (s *Service) askLater(ctx context.Context, tx bun.IDB, m Message, providerID string, now time.Time) error {
 	if _, ok := s.transports[m.Channel].(asker); !ok || providerID == "" {
 		return nil
@@ -141,8 +142,8 @@ func forgetStatus(ctx context.Context, db bun.IDB, id uuid.UUID) error {
 	return err
 }
 
-// ask asks the gateway at SMS_STATUS_URL. Of its answer only the word is kept, and only one that is known: the rest may
-// repeat the text of the SMS.
+// ask sends a request to SMS_STATUS_URL. Of the answer only the status word is used, and only if it is a known one: the
+// rest may repeat the text of the SMS.
 func (g *gateway) ask(ctx context.Context, id string) (r ProviderReport, settled bool, err error) {
 	if g.statusURL == nil {
 		return r, false, nil

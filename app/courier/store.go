@@ -25,7 +25,7 @@ func loadMessage(ctx context.Context, db bun.IDB, id uuid.UUID) (Message, error)
 	return m, err
 }
 
-// loadForUpdate reads a message that is about to be changed by what is read. SQLite has one writer: there a tx is lock
+// loadForUpdate reads a message and locks it for a change in the same tx. SQLite has only one writer, so the tx is lock
 // enough.
 func loadForUpdate(ctx context.Context, db *store.DB, tx bun.IDB, id uuid.UUID) (Message, error) {
 	var m Message
@@ -37,7 +37,7 @@ func loadForUpdate(ctx context.Context, db *store.DB, tx bun.IDB, id uuid.UUID) 
 	return m, err
 }
 
-// newestOfProvider finds the SMS that a gateway knows by its own id; ids of gateways come round again.
+// newestOfProvider finds the newest SMS with a gateway's own id. Gateways use an id more than once.
 func newestOfProvider(ctx context.Context, db bun.IDB, providerID string) (uuid.UUID, error) {
 	var id uuid.UUID
 	err := db.NewSelect().Model((*Message)(nil)).Column("id").Where("provider_id = ?", providerID).
@@ -52,7 +52,7 @@ func messagesOfAccesses(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Mes
 	return messages, err
 }
 
-// newerExists says whether the same person was sent a later generation on the same way.
+// newerExists says whether a later generation was sent to the same person on the same channel.
 func newerExists(ctx context.Context, tx bun.IDB, m Message) (bool, error) {
 	q := tx.NewSelect().Model((*Message)(nil)).Where("channel = ?", m.Channel).Where("generation > ?", m.Generation)
 	switch {
@@ -94,7 +94,7 @@ func settling(tx bun.IDB, state State, reason, detail string, now time.Time) *bu
 		Set("relay_at = NULL").Set("lease_until = NULL").Set("next_at = NULL")
 }
 
-// claim is portable: SQLite knows no SKIP LOCKED and needs none.
+// claim leases due messages. Only PostgreSQL locks their rows: SQLite has no SKIP LOCKED and needs none.
 func claim(ctx context.Context, db *store.DB, channels []Channel, limit int, now, until time.Time) ([]Ticket, error) {
 	due := db.NewSelect().Model((*Message)(nil)).Column("id").Where("relay_at <= ?", now).
 		Order("relay_at", "id").Limit(int64(limit))
@@ -145,8 +145,8 @@ func relayAll(ctx context.Context, db bun.IDB, channels []Channel, now time.Time
 	return err
 }
 
-// lease takes a message for one attempt: it must be queued and its try due, or be left lying by whoever was sending
-// it. got=false: not now, or never again.
+// lease takes a message for one attempt. The message must be queued and due, or an earlier attempt's lease must have
+// ended. got is false if the message can't be leased now, or never again.
 func lease(ctx context.Context, tx bun.IDB, t Ticket, now, until time.Time) (m Message, got bool, err error) {
 	res, err := tx.NewUpdate().Model(&m).Set("state = ?", Sending).Set("attempts = attempts + 1").
 		Set("lease_until = ?", until).Set("relay_at = ?", until).Set("next_at = NULL").
@@ -165,13 +165,13 @@ func prolong(ctx context.Context, tx bun.IDB, m Message, until time.Time) (bool,
 	return touched(mine(q, m).Exec(ctx))
 }
 
-// unlease is for a message that turns out to need no attempt.
+// unlease cancels a leased message that turns out to need no attempt.
 func unlease(ctx context.Context, tx bun.IDB, m Message, now time.Time) error {
 	_, err := settling(tx, Cancelled, "", "", now).Set("attempts = attempts - 1").Where("id = ?", m.ID).Exec(ctx)
 	return err
 }
 
-// expire settles a message whose time is over, unless somebody is sending it.
+// expire settles an expired message, unless it is being sent.
 func expire(ctx context.Context, tx bun.IDB, m Message, now time.Time) (bool, error) {
 	res, err := settling(tx, Failed, reasonExpired, "", now).Where("id = ?", m.ID).Where("run = ?", m.Run).
 		WhereGroup(" AND ", func(q *bun.UpdateQuery) *bun.UpdateQuery {
@@ -185,7 +185,7 @@ func insertAttempt(ctx context.Context, tx bun.IDB, a *Attempt) error {
 	return err
 }
 
-// reportNoted says whether a provider's report of the same try is among the message's attempts already.
+// reportNoted says whether the same report about the same try is among the message's attempts already.
 func reportNoted(ctx context.Context, tx bun.IDB, a Attempt) (bool, error) {
 	return tx.NewSelect().Model((*Attempt)(nil)).Where("message_id = ?", a.MessageID).
 		Where("number = ?", a.Number).Where("outcome = ?", a.Outcome).Where("reason = ?", a.Reason).Where("detail = ?", a.Detail).
@@ -205,7 +205,8 @@ func closeAttempt(ctx context.Context, tx bun.IDB, a Attempt) error {
 	return err
 }
 
-// handOver notes that the other side took the message, in whichever attempt: a second copy is not needed then.
+// handOver records that the other side accepted the message. It does not matter in which attempt: no second copy is
+// needed.
 func handOver(ctx context.Context, tx bun.IDB, m Message, providerID string, now time.Time) (bool, error) {
 	res, err := settling(tx, HandedOver, "", "", now).Set("handed_over_at = ?", now).
 		Set("provider_id = ?", providerID).Where("id = ?", m.ID).Where("run = ?", m.Run).
@@ -213,7 +214,8 @@ func handOver(ctx context.Context, tx bun.IDB, m Message, providerID string, now
 	return touched(res, err)
 }
 
-// mine is the guard of every other outcome, and of the lease: the message is still in this attempt, not cancelled, not taken over.
+// mine restricts an update to a message that is still in this attempt: not cancelled and not taken over. Renewals of
+// the lease and all outcomes but handOver use it.
 func mine(q *bun.UpdateQuery, m Message) *bun.UpdateQuery {
 	return q.Where("id = ?", m.ID).Where("run = ?", m.Run).Where("state = ?", Sending).Where("attempts = ?", m.Attempts)
 }
@@ -228,7 +230,7 @@ func postpone(ctx context.Context, tx bun.IDB, m Message, reason, detail string,
 	return touched(mine(q, m).Exec(ctx))
 }
 
-// reported settles a message by what its provider says, unless it is in a final state already.
+// reported settles a message by its provider's report, unless it is in a final state already.
 func reported(ctx context.Context, tx bun.IDB, m Message, state State, reason, detail string, now time.Time) (bool, error) {
 	q := settling(tx, state, reason, detail, now).Where("id = ?", m.ID).
 		Where("state IN (?)", bun.List([]State{Queued, Sending, HandedOver}))
@@ -256,7 +258,7 @@ type boxed struct {
 	CreatedAt time.Time     `bun:"created_at"`
 }
 
-// insertBoxed puts a message into the mailbox and removes what is older than the newest keep.
+// insertBoxed puts a message into the mailbox and deletes all but the newest keep messages.
 func insertBoxed(ctx context.Context, tx bun.IDB, b *boxed, keep int) error {
 	if _, err := tx.NewInsert().Model(b).Exec(ctx); err != nil {
 		return err
@@ -296,7 +298,8 @@ func hurry(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) error {
 }
 
 const (
-	// hurryMax is how many messages HurryAll makes due, and hurryChunk how many of them in a tx: others write meanwhile.
+	// hurryMax is how many messages HurryAll makes due, and hurryChunk how many of them in one tx, so that others can
+	// write in between.
 	hurryMax   = 50_000
 	hurryChunk = 2_000
 )

@@ -8,9 +8,9 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// channelRow is a way that refused something since it last took a message. since is NULL while nothing but single
-// numbers was refused. There is one as long as there are rows in channel_refusal, so one DELETE finds out that there is
-// nothing to tidy up.
+// channelRow is a channel that refused something since it last accepted a message. Since is NULL while only single
+// numbers were refused. The row exists as long as channel_refusal has rows of the channel, so one DELETE shows whether
+// there is anything to clean up.
 type channelRow struct {
 	bun.BaseModel `bun:"table:channel_state"`
 
@@ -34,7 +34,7 @@ func channelWorks(ctx context.Context, tx bun.IDB, c Channel) error {
 	return err
 }
 
-// raise notes a refusal of the firm; since when stays what it was.
+// raise records a refusal of the firm. If the channel is in trouble already, the time since when stays as it is.
 func raise(ctx context.Context, tx bun.IDB, t Trouble) error {
 	row := channelRow{Channel: t.Channel, Since: &t.Since, LastAt: &t.LastAt, Reason: t.Reason, Status: t.Status}
 	_, err := tx.NewInsert().Model(&row).On("CONFLICT (channel) DO UPDATE").
@@ -43,7 +43,7 @@ func raise(ctx context.Context, tx bun.IDB, t Trouble) error {
 	return err
 }
 
-// refusalRow is a message whose number was refused since its way last took one.
+// refusalRow is a message whose number was refused since its channel last accepted a message.
 type refusalRow struct {
 	bun.BaseModel `bun:"table:channel_refusal"`
 
@@ -52,8 +52,9 @@ type refusalRow struct {
 	At        time.Time `bun:"at"`
 }
 
-// noteRefused notes that the number of m was refused and returns all messages whose numbers were since the way last
-// took one, m among them. The row of the way is locked first: of three at once the last sees the others.
+// noteRefused records that the number of m was refused. It returns all messages whose numbers were refused since the
+// channel last accepted a message, including m. It locks the channel's row first, so that the last of several
+// concurrent refusals sees the others.
 func noteRefused(ctx context.Context, tx bun.IDB, m Message, now time.Time) (all []Message, err error) {
 	_, err = tx.NewInsert().Model(&channelRow{Channel: m.Channel}).On("CONFLICT (channel) DO UPDATE").
 		Set("channel = EXCLUDED.channel").Exec(ctx)
@@ -70,7 +71,7 @@ func noteRefused(ctx context.Context, tx bun.IDB, m Message, now time.Time) (all
 	return all, err
 }
 
-// reopen has a message tried again that had come to an end, in the state from.
+// reopen queues a message again that had ended in the state from.
 func reopen(ctx context.Context, tx bun.IDB, m Message, from State, reason, detail string, next time.Time) (bool, error) {
 	res, err := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("reason = ?", reason).Set("detail = ?", detail).
 		Set("next_at = ?", next).Set("relay_at = ?", next).Set("lease_until = NULL").Set("settled_at = NULL").
@@ -78,7 +79,7 @@ func reopen(ctx context.Context, tx bun.IDB, m Message, from State, reason, deta
 	return touched(res, err)
 }
 
-// renameFailure gives a message that failed for good another reason.
+// renameFailure changes the reason of a message that failed for good.
 func renameFailure(ctx context.Context, tx bun.IDB, m Message, reason string) error {
 	_, err := tx.NewUpdate().Model((*Message)(nil)).Set("reason = ?", reason).Where("id = ?", m.ID).
 		Where("state = ?", Failed).Exec(ctx)
@@ -95,7 +96,7 @@ func countTroubles(ctx context.Context, db bun.IDB) (n int, err error) {
 	return n, err
 }
 
-// countWaiting counts the messages of a way that were tried in vain and are tried again, up to WaitingCap.
+// countWaiting counts the messages of a channel that failed and will be tried again, up to WaitingCap.
 func countWaiting(ctx context.Context, db bun.IDB, c Channel) (n int, err error) {
 	some := db.NewSelect().Model((*Message)(nil)).ColumnExpr("1").Where("relay_at IS NOT NULL").Where("channel = ?", c).
 		Where("state = ?", Queued).Where("reason <> ''").Limit(WaitingCap)

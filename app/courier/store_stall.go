@@ -10,7 +10,7 @@ import (
 	"kontor/app/store"
 )
 
-// stall is a row of a message that its way did not take.
+// stall is the row of a message that its channel refused.
 type stall struct {
 	bun.BaseModel `bun:"table:message_stall"`
 
@@ -25,7 +25,8 @@ type stall struct {
 	stored, changed bool
 }
 
-// loadStall is called inside the tx that notes an outcome: nobody else changes the row of a message that is being sent.
+// loadStall is called inside the tx that records an outcome. Nobody else changes the row of a message that is being
+// sent.
 func loadStall(ctx context.Context, tx bun.IDB, id uuid.UUID) (stall, error) {
 	var st stall
 	err := tx.NewSelect().Model(&st).Where("message_id = ?", id).Scan(ctx)
@@ -36,7 +37,7 @@ func loadStall(ctx context.Context, tx bun.IDB, id uuid.UUID) (stall, error) {
 	return st, err
 }
 
-// keep stores what an attempt has changed, or forgets it when its message is settled.
+// keep stores what an attempt has changed, or deletes the row if the message is settled.
 func (st *stall) keep(ctx context.Context, tx bun.IDB, state State) error {
 	switch {
 	case state == Queued && st.changed:
@@ -71,13 +72,13 @@ func anyStalled(ctx context.Context, db bun.IDB, c Channel) (bool, error) {
 	return db.NewSelect().Model((*stall)(nil)).Where("channel = ?", c).Where("resume_at IS NOT NULL").Exists(ctx)
 }
 
-// The turns of channel_pace.
+// The columns of channel_pace that say when a process may probe or resume next.
 const (
 	turnToProbe  = "probe_at"
 	turnToResume = "resume_at"
 )
 
-// takeTurn says whether it is this process's turn, which comes round again at next.
+// takeTurn says whether this process may do the work of the turn now. If so, the work is due again at next.
 func takeTurn(ctx context.Context, db bun.IDB, c Channel, turn string, now, next time.Time) (bool, error) {
 	// Raw SQL: the column is named in five places.
 	res, err := db.NewRaw(`INSERT INTO channel_pace (channel, ?0) VALUES (?1, ?3) ON CONFLICT (channel) DO UPDATE SET ?0 = EXCLUDED.?0
@@ -85,7 +86,7 @@ func takeTurn(ctx context.Context, db bun.IDB, c Channel, turn string, now, next
 	return touched(res, err)
 }
 
-// waiting are the messages of a way that wait for it, not those that are on their way already.
+// waiting selects the messages that wait for their channel, without those that are due already.
 func waiting(db *store.DB, tx bun.IDB, c Channel, now time.Time) *bun.SelectQuery {
 	q := tx.NewSelect().TableExpr("message_stall AS s").Join("JOIN message AS m ON m.id = s.message_id").Column("s.message_id").
 		Where("s.channel = ?", c).Where("s.resume_at <= ?", now).Where("m.state = ?", Queued).Where("m.next_at > ?", now)
@@ -100,7 +101,7 @@ func stalledNow(ctx context.Context, db *store.DB, tx bun.IDB, c Channel, now ti
 	return ids, err
 }
 
-// leastTried picks the message with which one finds out whether a way works: each in turn.
+// leastTried picks the message with which to probe a channel: the one with the fewest tries, so that each has its turn.
 func leastTried(ctx context.Context, db *store.DB, tx bun.IDB, c Channel, now time.Time, unsure bool) ([]uuid.UUID, bool, error) {
 	q := waiting(db, tx, c, now).Order("s.unsure", "s.tries", "s.message_id").Limit(1)
 	if !unsure {
@@ -111,21 +112,22 @@ func leastTried(ctx context.Context, db *store.DB, tx bun.IDB, c Channel, now ti
 	return ids, len(ids) > 0, err
 }
 
-// letGo makes messages due at once.
+// letGo releases messages: they are due at once.
 func letGo(ctx context.Context, tx bun.IDB, ids []uuid.UUID, now time.Time) error {
 	_, err := tx.NewUpdate().Model((*Message)(nil)).Set("next_at = NULL").Set("relay_at = ?", now).
 		Where("id IN (?)", bun.List(ids)).Where("state = ?", Queued).Exec(ctx)
 	return err
 }
 
-// resumed notes that messages were let go since their way works: their schedule begins anew, the first time.
+// resumed records that messages were released because their channel works. At the first time their schedule starts
+// again.
 func resumed(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
 	_, err := tx.NewUpdate().Model((*stall)(nil)).Set("step = CASE WHEN resumed = 0 THEN 0 ELSE step END").Set("resumed = resumed + 1").Set("resume_at = NULL").
 		Where("message_id IN (?)", bun.List(ids)).Exec(ctx)
 	return err
 }
 
-// forgetSettled removes the rows of messages that came to an end in another way than by an attempt.
+// forgetSettled removes the rows of messages that were settled in another way than by an attempt.
 func forgetSettled(ctx context.Context, tx bun.IDB, c Channel) error {
 	stalled := tx.NewSelect().Model((*stall)(nil)).Column("message_id").Where("channel = ?", c)
 	settled := tx.NewSelect().Model((*Message)(nil)).Column("id").Where("id IN (?)", stalled).Where("state NOT IN (?, ?)", Queued, Sending)
@@ -133,7 +135,7 @@ func forgetSettled(ctx context.Context, tx bun.IDB, c Channel) error {
 	return err
 }
 
-// noteAway notes that nobody answered a probe, unless the trouble is over meanwhile.
+// noteAway records that a probe could not reach the other side, unless the trouble is over meanwhile.
 func noteAway(ctx context.Context, tx bun.IDB, t Trouble) error {
 	if _, err := tx.NewUpdate().Table("channel_pace").Set("away = TRUE").Where("channel = ?", t.Channel).Exec(ctx); err != nil {
 		return err
@@ -143,7 +145,7 @@ func noteAway(ctx context.Context, tx bun.IDB, t Trouble) error {
 	return err
 }
 
-// notAway notes that somebody answered, and says whether that is news.
+// notAway records that a probe reached the other side. news is true if the last probe did not.
 func notAway(ctx context.Context, tx bun.IDB, c Channel) (news bool, err error) {
 	res, err := tx.NewUpdate().Table("channel_pace").Set("away = FALSE").Where("channel = ?", c).Where("away").Exec(ctx)
 	return touched(res, err)

@@ -12,15 +12,16 @@ import (
 	"kontor/app/store"
 )
 
-// An address that a mail server refused for good is not tried again, whoever the next mail is for: who keeps writing to
-// addresses that do not exist is soon taken for a spammer. It is looked at when a mail is about to be sent, so that a
-// request for one looks the same whether it goes out or not. Telephone numbers are left out: that a number is none waives
-// its code, so each message must be a question of its own, or a gateway that refuses every number would never be found out.
+// An address that a mail server refused for good gets no further mail, whatever that mail is about: a sender who keeps
+// writing to addresses that do not exist is soon treated as a spammer. The address is checked when a mail is about to
+// be sent, so a request for a mail looks the same whether the mail is sent or not. Telephone numbers are not
+// suppressed. A number that does not exist waives its code, so every SMS must ask the gateway anew; otherwise a gateway
+// that refuses every number would never be detected.
 
-// Refusal says since when and why nothing is sent to an address.
+// Refusal says since when and why no mail is sent to an address.
 type Refusal struct {
 	At     time.Time
-	Reason string // key, as that of a message
+	Reason string // key, like Message.Reason
 }
 
 // refusedAddress is a row of an address that was refused.
@@ -34,16 +35,16 @@ type refusedAddress struct {
 }
 
 // isForGood says whether a failure's reason means that no other mail would arrive at the address either. A full mailbox
-// is emptied, and a report with a temporary status (4.x.x) gives up on one mail, not on the address.
+// may be emptied. A report with a temporary status (4.x.x) is about one mail, not about the address.
 func isForGood(c Channel, reason, status string) bool {
 	return c == Email && reason == reasonRecipientUnknown && !strings.HasPrefix(status, "4.")
 }
 
-// addressPurpose is what the key hashes addresses for.
+// addressPurpose is the purpose for which the secret key hashes addresses.
 const addressPurpose = "refused address"
 
-// noteRefusal remembers that the address of m was refused for good. It comes last in its tx: others lock the row while
-// they delete messages.
+// noteRefusal records that the address of m was refused for good. It must come last in its tx, because other tx lock
+// the row while they delete messages.
 func (s *Service) noteRefusal(ctx context.Context, tx bun.IDB, m Message, now time.Time) error {
 	row := refusedAddress{
 		Hash: s.key.MAC(addressPurpose, store.FoldEmail(m.Recipient)), Reason: m.Reason, MessageID: m.ID, RefusedAt: now,
@@ -53,12 +54,12 @@ func (s *Service) noteRefusal(ctx context.Context, tx bun.IDB, m Message, now ti
 	return err
 }
 
-// hashesOf are what an address may be stored as, under this key or one before it.
+// hashesOf returns the hashes under which an address may be stored, with the current key or an earlier one.
 func (s *Service) hashesOf(address string) []string {
 	return s.key.MACs(addressPurpose, store.FoldEmail(address))
 }
 
-// refusalOf finds out whether an address was refused for good.
+// refusalOf returns the refusal of an address, if it was refused for good.
 func (s *Service) refusalOf(ctx context.Context, db bun.IDB, address string) (r refusedAddress, refused bool, err error) {
 	err = db.NewSelect().Model(&r).Where("hash IN (?)", bun.List(s.hashesOf(address))).Order("refused_at DESC").Limit(1).Scan(ctx)
 	if store.IsNoRows(err) {
@@ -67,7 +68,8 @@ func (s *Service) refusalOf(ctx context.Context, db bun.IDB, address string) (r 
 	return r, err == nil, err
 }
 
-// Refusals finds those of the e-mail addresses to which nothing is sent, by the address as it was asked for.
+// Refusals returns the refusals of those e-mail addresses to which no mail is sent, by the address as the caller wrote
+// it.
 func (s *Service) Refusals(ctx context.Context, addresses []string) (map[string]Refusal, error) {
 	of := map[string][]string{}
 	var hashes []string
@@ -91,15 +93,15 @@ func (s *Service) Refusals(ctx context.Context, addresses []string) (map[string]
 	return found, err
 }
 
-// Free has an e-mail address tried again that may have been refused for good, since a person says so. Like noteRefusal it
-// comes last in its tx.
+// Free deletes the refusal of an e-mail address, so that mail to it is tried again. Like noteRefusal it must come last
+// in its tx.
 func (s *Service) Free(ctx context.Context, tx bun.IDB, address string) error {
 	_, err := tx.NewDelete().Model((*refusedAddress)(nil)).Where("hash IN (?)", bun.List(s.hashesOf(address))).Exec(ctx)
 	return err
 }
 
-// suppress settles a message that was leased, if its address was refused for good: nothing is composed, nothing is sent,
-// and the attempt says why.
+// suppress settles a leased message if its address was refused for good. Nothing is composed or sent, and the attempt
+// says why.
 func (s *Service) suppress(ctx context.Context, tx bun.IDB, m Message, now time.Time) (suppressed bool, err error) {
 	if m.Channel != Email {
 		return false, nil
@@ -130,7 +132,8 @@ func (s *Service) suppress(ctx context.Context, tx bun.IDB, m Message, now time.
 	return true, s.rehash(ctx, tx, r, m.Recipient)
 }
 
-// rehash stores what was found under a key of before under the present one, with which it outlives that key.
+// rehash replaces a hash that was made with an earlier key by one with the current key, so that it remains valid
+// without the earlier key.
 func (s *Service) rehash(ctx context.Context, tx bun.IDB, r refusedAddress, address string) error {
 	hash := s.key.MAC(addressPurpose, store.FoldEmail(address))
 	if secret.Equal(hash, r.Hash) {
@@ -141,7 +144,7 @@ func (s *Service) rehash(ctx context.Context, tx bun.IDB, r refusedAddress, addr
 	return err
 }
 
-// RefusedAt is when the address was refused because of which nothing was sent, of a Suppressed attempt.
+// RefusedAt returns, for a Suppressed attempt, when the address was refused.
 func (a Attempt) RefusedAt() (at time.Time, ok bool) {
 	if a.Outcome != Suppressed {
 		return time.Time{}, false

@@ -14,7 +14,7 @@ import (
 	"kontor/app/secret"
 )
 
-// to sends a mail to an address and returns its ticket.
+// to enqueues a mail to an address and returns its ticket.
 func (w *world) to(address string) courier.Ticket {
 	w.tb.Helper()
 	p := w.mailPost()
@@ -32,7 +32,7 @@ func (w *world) refusals() (rows []string) {
 	return rows
 }
 
-// report has a provider say something about a message, and fails the test if it is refused.
+// report makes a provider's report about a message, and fails the test if the report is not accepted.
 func (w *world) reports(t courier.Ticket, r courier.ProviderReport) {
 	w.tb.Helper()
 	r.MessageID = t.MessageID
@@ -41,7 +41,7 @@ func (w *world) reports(t courier.Ticket, r courier.ProviderReport) {
 	}
 }
 
-// TestWhatIsForGood: only a server's word that there is no such mailbox keeps later mails from an address.
+// TestWhatIsForGood: only a server's answer that the mailbox does not exist prevents later mails to an address.
 func TestWhatIsForGood(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		for name, c := range map[string]struct {
@@ -88,7 +88,8 @@ func TestWhatIsForGood(t *testing.T) {
 	})
 }
 
-// TestNumbersAreAsked: a number that is none is asked again each time, or a gateway that refuses all would not be found out.
+// TestNumbersAreAsked: an SMS to a number that does not exist is sent to the gateway each time; otherwise a gateway
+// that refuses every number would not be detected.
 func TestNumbersAreAsked(t *testing.T) {
 	gateway := couriertest.NewGatewayPeer(t)
 	each(t, func(o *courier.Options) { o.SMSURL = gateway.URL() }, func(t *testing.T, w *world) {
@@ -103,8 +104,8 @@ func TestNumbersAreAsked(t *testing.T) {
 	})
 }
 
-// TestSuppressed: an address that was refused for good is not tried again, however it is written; nothing is made for it,
-// and the attempt says since when.
+// TestSuppressed: an address that was refused for good is not tried again, in whatever spelling. No content is composed
+// for it, and the attempt says since when.
 func TestSuppressed(t *testing.T) {
 	for refused, spellings := range map[string][]string{
 		address:                   {"Anna@Example.ORG", "anna@example.org"},
@@ -154,7 +155,7 @@ func TestSuppressed(t *testing.T) {
 	}
 }
 
-// TestNothingInClear: the table holds a keyed hash, and goes with the message.
+// TestNothingInClear: the table holds a keyed hash of the address, and the row is deleted with the message.
 func TestNothingInClear(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		peer := couriertest.NewSMTPPeer(t)
@@ -195,7 +196,7 @@ func keyOf(t *testing.T, bytesOf ...byte) secret.Key {
 	return k
 }
 
-// TestRefusedAcrossRotation: a refusal is found under the key of before, and what was found outlives that key.
+// TestRefusedAcrossRotation: a refusal is found with the earlier key, and after that also without that key.
 func TestRefusedAcrossRotation(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		peer := couriertest.NewSMTPPeer(t)
@@ -220,7 +221,8 @@ func TestRefusedAcrossRotation(t *testing.T) {
 	})
 }
 
-// TestFreed: running a message again, or a report of delivery, has the address tried again; a report that is repeated does not.
+// TestFreed: after a message is run again, or its delivery reported, the address is tried again. A repeated report has
+// no such effect.
 func TestFreed(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		peer := couriertest.NewSMTPPeer(t)
@@ -253,7 +255,7 @@ func TestFreed(t *testing.T) {
 	})
 }
 
-// TestLateBounce: a bounce of an invitation that was replaced meanwhile does not stop the one after it.
+// TestLateBounce: a bounce of an invitation that was replaced meanwhile does not stop the next invitation.
 func TestLateBounce(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		peer := couriertest.NewSMTPPeer(t)

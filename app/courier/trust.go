@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// readCA reads SMTP_CA: certificates as PEM, or the name of a file that holds them. They are trusted beside the
-// system's. "" is no other than the system's, and nil.
+// readCA reads SMTP_CA: certificates in PEM, or the name of a file that holds them. They are trusted in addition to the
+// system's certificates. If s is "", the result is nil: only the system's are trusted.
 func readCA(s string) (*x509.CertPool, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // the system's
@@ -43,7 +43,7 @@ func readCA(s string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// CheckCA says whether s can be SMTP_CA: PEM, or the name of a file of it; "" is none.
+// CheckCA says whether s can be SMTP_CA: PEM, or the name of a file of it; "" means none.
 func CheckCA(s string) error {
 	_, err := readCA(s)
 	return err

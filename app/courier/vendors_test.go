@@ -11,7 +11,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// documented reads the settings of a vendor out of the docs.
+// documented reads the settings for a vendor from the documentation.
 func documented(t *testing.T, vendor string) map[string]string {
 	t.Helper()
 	raw, err := os.ReadFile("../docs/sms-gateways.md")
@@ -35,7 +35,7 @@ func documented(t *testing.T, vendor string) map[string]string {
 	return set
 }
 
-// use puts settings as they are written into options.
+// use sets options from settings as they are written in the documentation.
 func use(o *courier.Options, set map[string]string) {
 	o.SMSURL, o.SMSHeaders = set["SMS_URL"], set["SMS_HEADERS"]
 	o.Gateway = courier.GatewaySettings{
@@ -44,7 +44,7 @@ func use(o *courier.Options, set map[string]string) {
 	}
 }
 
-// firmThatBreaksOut has in its name what means something in every encoding.
+// firmThatBreaksOut is a name with characters that are special in every encoding.
 const firmThatBreaksOut = `Müller & "Söhne" 5%=+\{id}`
 
 var vendors = []struct {
@@ -63,7 +63,7 @@ var vendors = []struct {
 	}},
 }
 
-// TestVendors drives the examples of the docs against peers that behave as the vendors say they do.
+// TestVendors tests the examples of the documentation against peers that behave as the vendors' documentation says.
 func TestVendors(t *testing.T) {
 	for _, v := range vendors {
 		t.Run(v.name, func(t *testing.T) {

@@ -5,35 +5,35 @@ import (
 	"strings"
 )
 
-// blame says whose matter a failure is. Only a verdict about the recipient settles a message; everything else is tried
-// again for as long as its link is good.
+// blame says what a failure is about. Only a verdict about the recipient settles a message; after any other failure it
+// is tried again until its link expires.
 type blame int
 
 const (
-	ofMoment    blame = iota // about this message, and may pass by itself: greylisting, a full mailbox, a stop of ours
-	ofFirm                   // the other side does not take what the firm sends, or is not there: somebody must look
-	ofRecipient              // there is no such address or number
+	ofMoment    blame = iota // this message, and may pass by itself: greylisting, a full mailbox, a stop of this process
+	ofFirm                   // the firm: the other side refuses its messages or can't be reached, and somebody must look
+	ofRecipient              // the recipient: the address or number does not exist or can't receive
 )
 
 func (b blame) String() string {
 	return [...]string{ofMoment: "temporary", ofFirm: "refused", ofRecipient: "permanent"}[b]
 }
 
-// answered says whether the other side has said no, so that nothing can have arrived.
+// answered says whether the other side has refused the message, so that it can't have arrived.
 func (f *failure) answered() bool {
 	return f.reason != reasonTimeout && f.reason != reasonConnectionLost && f.reason != reasonInterrupted
 }
 
-// AboutNumber says that an SMS failed because its number is none: no other SMS would arrive there. That it expired,
-// or did not arrive for any other reason, is no such verdict.
+// AboutNumber says that an SMS failed because its number does not exist, so that no other SMS would arrive there. An
+// SMS that expired or failed for any other reason is no such verdict.
 func (m Message) AboutNumber() bool {
 	return m.Channel == SMS && m.State == Failed && m.Reason == reasonNumberInvalid
 }
 
-// mailVerdict says what a mail server's final no means, at a stage of the dialogue or in a bounce (RFC 5321 §4.2.3,
-// RFC 3463, IANA's registry of enhanced status codes). It is about the recipient only where the server says so: by a
-// status that names the mailbox or its domain, or by the plain codes for a mailbox in its answer to RCPT, without a word of
-// blocking or relaying. Every other no is one to the firm.
+// mailVerdict says what a mail server's permanent refusal means, at a stage of the dialogue or in a bounce (RFC 5321
+// §4.2.3, RFC 3463, IANA's registry of enhanced status codes). It is about the recipient only if the server says so: by
+// a status that names the mailbox or its domain, or by the reply codes for a mailbox in the answer to RCPT, if its text
+// does not mention blocking or relaying. Every other refusal is about the firm.
 func mailVerdict(at stage, code int, status, text string) (blame, string) {
 	_, detail, _ := strings.Cut(status, ".")
 	subject, _, _ := strings.Cut(detail, ".")
@@ -52,7 +52,7 @@ func mailVerdict(at stage, code int, status, text string) (blame, string) {
 		return ofRecipient, reasonASCIIOnly
 	case "1.7", "1.8":
 		return ofFirm, reasonSenderRefused
-	case "4.1": // Exchange Online says so to RCPT when its directory does not have the address
+	case "4.1": // Exchange Online answers this to RCPT if its directory lacks the address
 		if (at == stageRcpt || at == stageBounce) && strings.Contains(strings.ToLower(text), "recipient address rejected") {
 			return ofRecipient, reasonRecipientUnknown
 		}
@@ -61,7 +61,7 @@ func mailVerdict(at stage, code int, status, text string) (blame, string) {
 	case subject == "7", isSpamTalk(text), isPolicyTalk(text):
 		return ofFirm, blocked(detail, text)
 	case detail != "" && detail != "0.0" && detail != "1.0" && detail != "2.0":
-	case at == stageBounce: // what RCPT was answered
+	case at == stageBounce: // the bounce quotes the answer to RCPT
 		return saidInBounce(text)
 	case at != stageRcpt:
 	case code == 550, code == 551, code == 553:
@@ -72,7 +72,7 @@ func mailVerdict(at stage, code int, status, text string) (blame, string) {
 	return ofFirm, reasonRefused
 }
 
-// saidInBounce is the verdict of a bounce whose status says nothing.
+// saidInBounce returns the verdict of a bounce whose status says nothing, by its text.
 func saidInBounce(text string) (blame, string) {
 	switch code := replyCode(text); {
 	case code > 0 && code < 500:
@@ -84,7 +84,7 @@ func saidInBounce(text string) (blame, string) {
 	return ofFirm, reasonRefused
 }
 
-// blocked is the reason of a refusal by policy, whose status ends in detail.
+// blocked returns the reason of a refusal by policy. detail is the end of its status.
 func blocked(detail, text string) string {
 	switch {
 	case detail == "7.8", detail == "7.9", strings.Contains(strings.ToLower(text), "authentication required"):
@@ -99,7 +99,7 @@ func isSpamTalk(text string) bool {
 	return says(text, "spam", "blocklist", "blacklist", "block list", "blocked using", "reputation", "unsolicited")
 }
 
-// isPolicyTalk finds the words by which servers without enhanced status codes say that they do not want us.
+// isPolicyTalk finds the words by which servers without enhanced status codes say that they refuse us.
 func isPolicyTalk(text string) bool {
 	return says(text, "relay", "policy", "access denied", "not permitted", "not allowed", "authenticat", "blocked", "banned",
 		"sender address rejected", "sender rejected", "sender denied", "sender verify", "client host", "helo", "spf", "dkim", "dmarc", "ptr record", "reverse dns", "rcpthosts")
@@ -115,7 +115,7 @@ func says(text string, words ...string) bool {
 	return false
 }
 
-// inText are the places beside the beginning where servers put the enhanced status code: "(#5.1.1)", "#5.1.1 …".
+// inText finds the enhanced status code at the other places where servers put it: "(#5.1.1)", "#5.1.1 …".
 var inText = regexp.MustCompile(`(?:^|\()#([245]\.\d{1,3}\.\d{1,3})\b`)
 
 // enhanced finds the enhanced status code in a reply's text.
@@ -143,8 +143,8 @@ func isStatus(s string) bool {
 	return true
 }
 
-// statusOf is the number at the beginning of what the other side said, as "402" or "550 5.7.1": all of it that can't
-// name anybody.
+// statusOf returns the codes at the beginning of the other side's answer, such as "402" or "550 5.7.1". They are the
+// only part of it that can't contain a name.
 func statusOf(detail string) string {
 	code, rest, _ := strings.Cut(detail, " ")
 	if len(code) != 3 || strings.Trim(code, "0123456789") != "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/linxGnu/gosmpp/data"
 )
 
-// TestMailVerdicts: what each no means. Only a word about the mailbox settles.
+// TestMailVerdicts: what each refusal means. Only one that is about the mailbox settles the message.
 func TestMailVerdicts(t *testing.T) {
 	for _, c := range []struct {
 		stage  stage
@@ -91,7 +91,7 @@ func TestMailVerdicts(t *testing.T) {
 	}
 }
 
-// TestGatewayVerdicts: of all statuses only two are about the number.
+// TestGatewayVerdicts: only two of all statuses are about the number.
 func TestGatewayVerdicts(t *testing.T) {
 	want := map[int]string{
 		400: reasonNumberInvalid, 422: reasonNumberInvalid, 401: reasonAuth, 403: reasonAuth, 407: reasonAuth, 402: reasonCredit,
@@ -113,7 +113,7 @@ func TestGatewayVerdicts(t *testing.T) {
 	}
 }
 
-// TestSMPPVerdicts: of all that a centre can say only one is about the number.
+// TestSMPPVerdicts: only one of all statuses of a message centre is about the number.
 func TestSMPPVerdicts(t *testing.T) {
 	for status := data.CommandStatusType(1); status < 0x600; status++ {
 		if f := smppFailure(status); (f.blame == ofRecipient) != (status == data.ESME_RINVDSTADR) || f.blame == ofMoment {
@@ -132,7 +132,7 @@ func TestSMPPVerdicts(t *testing.T) {
 	}
 }
 
-// TestReportVerdicts: what comes afterwards is classified alike; what says nothing is no verdict about anybody.
+// TestReportVerdicts: later reports are judged in the same way; a report that says nothing is no verdict about anybody.
 func TestReportVerdicts(t *testing.T) {
 	for _, c := range []struct {
 		channel Channel
@@ -160,7 +160,7 @@ func TestReportVerdicts(t *testing.T) {
 	}
 }
 
-// TestNetVerdicts: a connection that fails says nothing about a recipient.
+// TestNetVerdicts: a failed connection says nothing about a recipient.
 func TestNetVerdicts(t *testing.T) {
 	for _, c := range []struct {
 		err    error

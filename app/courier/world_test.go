@@ -21,7 +21,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// world is an outbox with a customer, one access, and composers that mint links and codes as the real ones do.
+// world is an outbox with a customer, one access, and composers that create links and codes as the real ones do.
 type world struct {
 	tb  testing.TB
 	db  *store.DB
@@ -57,7 +57,7 @@ func newWorld(tb testing.TB, db *store.DB, change func(*courier.Options)) *world
 	return w
 }
 
-// service makes one more process on the same database.
+// service makes the service of another process on the same database.
 func (w *world) service(change func(*courier.Options)) *courier.Service {
 	w.tb.Helper()
 	o := courier.Options{
@@ -233,7 +233,7 @@ func (w *world) expect(id uuid.UUID, state courier.State, reason string, outcome
 	return m
 }
 
-// noSecrets looks for everything that was minted in every row of every table and in the log.
+// noSecrets searches every row of every table, and the log, for every link and code that was created.
 func (w *world) noSecrets() {
 	w.tb.Helper()
 	dump := w.log.String() + w.dump()
@@ -302,7 +302,7 @@ func each(t *testing.T, change func(*courier.Options), test func(t *testing.T, w
 	storetest.Each(t, func(t *testing.T, db *store.DB) { test(t, newWorld(t, db, change)) })
 }
 
-// buffer is a log that several goroutines write.
+// buffer is a log to which several goroutines write.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

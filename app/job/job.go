@@ -1,5 +1,5 @@
-// Package job keeps long work: what takes longer than a request is a row with its progress, and a worker takes it further
-// one chunk after another. It knows nothing of what the work is: features say that in New, with Handle.
+// Package job runs work that takes longer than a request. A job is a row with its progress; a worker does it chunk by
+// chunk. The package knows nothing about the work itself: features register a Handler for each kind with Handle.
 package job
 
 import (
@@ -17,15 +17,15 @@ type Kind string
 
 // The kinds.
 const (
-	CustomerDeletion    Kind = "customer_deletion"    // of a deletion
-	Handover            Kind = "handover"             // of a handover
-	AdministratorSwitch Kind = "administrator_switch" // of a specialist user who was deactivated or reactivated
+	CustomerDeletion    Kind = "customer_deletion"    // subject: a deletion
+	Handover            Kind = "handover"             // subject: a handover
+	AdministratorSwitch Kind = "administrator_switch" // subject: a specialist user who was deactivated or reactivated
 )
 
 // Kinds lists them.
 var Kinds = []Kind{CustomerDeletion, Handover, AdministratorSwitch}
 
-// State is where a job is; views/locales has a text for each ("job_state.<state>").
+// State is the progress of a job; views/locales has a text for each ("job_state.<state>").
 type State string
 
 // The states. The last three are final.
@@ -40,21 +40,21 @@ const (
 // States lists them.
 var States = []State{Waiting, Running, Done, Failed, Cancelled}
 
-// Reason is why a chunk failed; views/locales has a text for each ("job_reason.<reason>"). An error's own text may name
-// somebody and stands only in the log.
+// Reason is why a chunk failed; views/locales has a text for each ("job_reason.<reason>"). The text of an error may
+// contain personal data, so it is only in the log.
 type Reason string
 
 // The reasons.
 const (
 	Internal   Reason = "internal" // an error of the program
 	Panicked   Reason = "panic"
-	ErasureLog Reason = "erasure_log" // a deletion can't be noted outside the database
+	ErasureLog Reason = "erasure_log" // a deletion can't be recorded in the log outside the database
 )
 
 // Reasons lists them.
 var Reasons = []Reason{Internal, Panicked, ErasureLog}
 
-// Job is a piece of long work. Nothing in it is personal.
+// Job is a unit of long work. It contains no personal data.
 type Job struct {
 	bun.BaseModel `bun:"table:job"`
 
@@ -65,8 +65,8 @@ type Job struct {
 	Arguments   string        `bun:"arguments"` // see Read
 	State       State         `bun:"state"`
 	Done        int64         `bun:"done"`
-	Total       int64         `bun:"total"`    // 0: nobody knows
-	Attempts    int           `bun:"attempts"` // failed since a chunk was done last
+	Total       int64         `bun:"total"`    // 0: unknown
+	Attempts    int           `bun:"attempts"` // failures since the last chunk that was done
 	Reason      Reason        `bun:"reason"`   // of the last failure, until a chunk is done
 	Asked       int           `bun:"asked"`
 	Run         int           `bun:"run"`
@@ -81,19 +81,19 @@ type Job struct {
 // Read decodes the arguments that the job was added with.
 func (j Job) Read(into any) error { return json.Unmarshal([]byte(j.Arguments), into) }
 
-// Progress is what a chunk came to.
+// Progress is the result of a chunk.
 type Progress struct {
 	Done, Total int64
 	Finished    bool          // nothing is left to be done
-	Pause       time.Duration // not before: what it waits for has not come, and nothing failed
+	Pause       time.Duration // wait this long before the next chunk: nothing failed, but the job waits for something
 }
 
 var (
-	// ErrNotFound is the answer to a job that is not there.
+	// ErrNotFound is returned if a job does not exist.
 	ErrNotFound = fault.New(fault.NotFound, "job.not_found")
-	// ErrOver is the answer to cancelling a job that has come to its end.
+	// ErrOver is returned if a job is to be cancelled that has ended.
 	ErrOver = fault.New(fault.Conflict, "job.over")
-	// ErrNotCancellable is the answer to cancelling a job that must not stop halfway.
+	// ErrNotCancellable is returned if a job is to be cancelled that must not stop halfway.
 	ErrNotCancellable = fault.New(fault.Conflict, "job.not_cancellable")
 )
 
@@ -104,11 +104,11 @@ type failure struct {
 	giveUp bool
 }
 
-// Unwrap is the error itself.
+// Unwrap returns the error without the reason.
 func (f failure) Unwrap() error { return f.error }
 
-// Because says why a step failed. It is tried again.
+// Because adds the reason why a step failed. The step is tried again.
 func Because(reason Reason, err error) error { return failure{error: err, reason: reason} }
 
-// GiveUp says why a step failed, and that to try again would not help: the job has failed.
+// GiveUp adds the reason why a step failed if another try would not help. The job then has failed.
 func GiveUp(reason Reason, err error) error { return failure{error: err, reason: reason, giveUp: true} }

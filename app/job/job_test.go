@@ -19,7 +19,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// world is a database with the jobs on it.
+// world is a database with a job service.
 type world struct {
 	*Service
 	t   *testing.T
@@ -57,7 +57,7 @@ func (w *world) must(err error) {
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// add asks for a job.
+// add requests a job.
 func (w *world) add(o Order) (id uuid.UUID) {
 	w.t.Helper()
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
@@ -74,7 +74,7 @@ func (w *world) get(id uuid.UUID) Job {
 	return j
 }
 
-// run works on a job and compares what the queue is told.
+// run works on a job and compares the outcome for the queue.
 func (w *world) run(s *Service, id uuid.UUID, want Outcome) {
 	w.t.Helper()
 	if got, err := s.Run(w.ctx, id, nil); got != want || err != nil {
@@ -82,7 +82,7 @@ func (w *world) run(s *Service, id uuid.UUID, want Outcome) {
 	}
 }
 
-// due is how many jobs the relay finds; nobody else gets them for a moment.
+// due returns how many jobs the relay finds. Nobody else gets them for a moment.
 func (w *world) due() int {
 	w.t.Helper()
 	got, err := w.Claim(w.ctx, 10, time.Second)
@@ -99,14 +99,14 @@ func (w *world) nudged() bool {
 	}
 }
 
-// counting does n chunks.
+// counting returns a handler that does n chunks.
 func counting(n int64) Handler {
 	return Handler{Step: func(_ context.Context, j Job) (Progress, error) {
 		return Progress{Done: j.Done + 1, Total: n, Finished: j.Done+1 == n}, nil
 	}}
 }
 
-// TestRun: a job is done chunk by chunk, and its row says how far it came.
+// TestRun: a job is done chunk by chunk, and its row shows the progress.
 func TestRun(t *testing.T) {
 	each(t, func(w *world) {
 		subject, by := newID(), newID()
@@ -146,8 +146,7 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestAdd: a job is announced after the commit and only then, and one that is held is left to whoever added it for a
-// while.
+// TestAdd: a job is announced after the commit and only then. A held job is left to the caller for a while.
 func TestAdd(t *testing.T) {
 	each(t, func(w *world) {
 		w.Handle(Handover, counting(1))
@@ -182,8 +181,9 @@ func TestAdd(t *testing.T) {
 	})
 }
 
-// TestAskedAgain: of a kind and subject one job is open; asked for again while it is worked on it looks once more before it
-// is over, asked for again while it waits it does not wait any more, and after it is over there is a new one.
+// TestAskedAgain: only one job of a kind and subject is open. If it is requested again while a worker works on it, it
+// does one more step before it is over. If it is requested again while it waits, it does not wait any longer. After it
+// is over, a request makes a new job.
 func TestAskedAgain(t *testing.T) {
 	each(t, func(w *world) {
 		order := Order{Kind: Handover, SubjectID: newID()}
@@ -216,8 +216,8 @@ func TestAskedAgain(t *testing.T) {
 	})
 }
 
-// TestKilled: the job of a worker that died is left alone while its lease holds, and taken over then; the one that was
-// taken for dead changes nothing any more.
+// TestKilled: the job of a dead worker is not touched while its lease is valid, and is taken over after that. If that
+// worker is alive after all, it changes nothing any more.
 func TestKilled(t *testing.T) {
 	each(t, func(w *world) {
 		w.Handle(Handover, counting(3))
@@ -253,7 +253,7 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// TestTwoWorkers: however many try at once, one works on a job at a time.
+// TestTwoWorkers: however many workers try at the same time, only one works on a job.
 func TestTwoWorkers(t *testing.T) {
 	each(t, func(w *world) {
 		const chunks = 30
@@ -291,7 +291,7 @@ func TestTwoWorkers(t *testing.T) {
 	})
 }
 
-// TestLease: it is renewed for as long as a chunk takes, and a chunk whose lease is lost is stopped.
+// TestLease: the lease is renewed as long as a chunk takes, and a chunk whose lease is lost is stopped.
 func TestLease(t *testing.T) {
 	each(t, func(w *world) {
 		began, finish := make(chan struct{}, 1), make(chan struct{})
@@ -334,7 +334,7 @@ func TestLease(t *testing.T) {
 	})
 }
 
-// TestCancel: a job that is worked on ends within moments, the feature notes it in the same tx, and the log has an entry.
+// TestCancel: a job in progress ends within moments, the feature records this in the same tx, and the log has an entry.
 func TestCancel(t *testing.T) {
 	each(t, func(w *world) {
 		began := make(chan struct{}, 1)
@@ -400,8 +400,8 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestFailures: after a failure the job waits, longer each time; a chunk that is done begins anew, and what is given up has
-// failed. An outage is no failure.
+// TestFailures: after each failure in a row the job waits longer. A successful chunk resets the wait. A job that is
+// given up has failed. An outage does not count as a failure.
 func TestFailures(t *testing.T) {
 	each(t, func(w *world) {
 		var next error
@@ -459,8 +459,8 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// TestStop: a worker that is asked to stop does so between two chunks, one whose context ends at once; the job is offered
-// again.
+// TestStop: a worker that is asked to stop does so between two chunks, a worker whose context ends stops at once. The
+// job is due again.
 func TestStop(t *testing.T) {
 	each(t, func(w *world) {
 		ctx, cancel := context.WithCancel(w.ctx)
@@ -491,8 +491,8 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// TestUnknownKind: a job that only a newer version can do waits for it, and a program that can't do all that it should does
-// not start.
+// TestUnknownKind: a job of a kind that only a newer version knows waits for that version. A program without a handler
+// for each kind does not start.
 func TestUnknownKind(t *testing.T) {
 	each(t, func(w *world) {
 		wants := func(missing string) {
@@ -524,8 +524,8 @@ func TestUnknownKind(t *testing.T) {
 	})
 }
 
-// TestRelay: what is due is claimed once, oldest first; what the queue has is offered again after a while, or when the
-// queue lost it.
+// TestRelay: due jobs are claimed once, oldest first. Jobs that the queue holds are due again after a while, or when
+// the queue has lost them.
 func TestRelay(t *testing.T) {
 	each(t, func(w *world) {
 		w.Handle(Handover, counting(1))
@@ -564,7 +564,7 @@ func TestRelay(t *testing.T) {
 	})
 }
 
-// TestList: what is open comes first; what ended long ago is forgotten.
+// TestList: open jobs come first; jobs that ended long ago are deleted.
 func TestList(t *testing.T) {
 	each(t, func(w *world) {
 		w.Handle(Handover, counting(1))
@@ -595,7 +595,8 @@ func TestList(t *testing.T) {
 	})
 }
 
-// TestCustomer: a customer's jobs end when it is about to be deleted, and go with it.
+// TestCustomer: a customer's jobs are cancelled when the customer is about to be deleted, and are deleted with the
+// customer.
 func TestCustomer(t *testing.T) {
 	each(t, func(w *world) {
 		w.Handle(Handover, counting(1))

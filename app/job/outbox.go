@@ -10,19 +10,20 @@ import (
 // Ticket is what the relay hands to the queue.
 type Ticket struct {
 	ID uuid.UUID
-	// Due says that the job does not wait for a later time: a task of it that does is to run now.
+	// AtOnce says that the job is due now. If the queue holds a task of the job that waits for a later time, the task
+	// must run now.
 	AtOnce bool
 }
 
-// Claim leases up to limit jobs that are due for the relay, oldest first. Whoever claims and then dies loses nothing: they
-// are due again when the lease is over.
+// Claim leases up to limit jobs that are due for the relay, oldest first. If the caller dies after that, the jobs are
+// due again when the lease ends.
 func (s *Service) Claim(ctx context.Context, limit int, lease time.Duration) ([]Ticket, error) {
 	now := s.now()
 	return s.claim(ctx, limit, now, now.Add(lease))
 }
 
-// Enqueued notes that the queue has these jobs: the relay looks again only after d, or later where a try is already
-// appointed for later.
+// Enqueued records that the queue holds these jobs. The relay looks at them again after d, or later if their next try
+// is scheduled for later.
 func (s *Service) Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error {
 	if len(ids) == 0 {
 		return nil
@@ -30,15 +31,16 @@ func (s *Service) Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration
 	return s.postponeRelay(ctx, ids, s.now().Add(d))
 }
 
-// QueueLost makes every open job due for the relay now: the queue was wiped, or did not answer for a while.
+// QueueLost makes every open job due for the relay now, because the queue was wiped or did not answer for a while.
 func (s *Service) QueueLost(ctx context.Context) error { return s.relayAll(ctx) }
 
-// Nudges returns the channel on which Add announces new jobs (capacity 1; a nudge may be lost, the sweep is certain).
+// Nudges returns the channel on which Add announces new jobs. Its capacity is 1: a nudge may be lost, but the periodic
+// sweep of the relay finds every job.
 func (s *Service) Nudges() <-chan struct{} { return s.nudges }
 
 func (s *Service) nudge() {
 	select {
 	case s.nudges <- struct{}{}:
-	default: // one is waiting already
+	default: // a nudge is waiting already
 	}
 }

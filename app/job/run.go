@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	// leaseTime is how long after the last sign of life of a worker another may take its job over.
+	// leaseTime is how long after a worker's last renewal of the lease another worker may take its job over.
 	leaseTime = 20 * time.Second
-	// defaultRenew is how often a worker gives a sign of life, renewTimeout how long that may take, renewTries how many in a
-	// row may fail before it gives up: after 17 s, which is before others may take over.
+	// defaultRenew is how often a worker renews its lease, renewTimeout how long one renewal may take, renewTries how
+	// many renewals in a row may fail before the worker gives up: after 17 s, which is before others may take over.
 	defaultRenew = 5 * time.Second
 	renewTimeout = 2 * time.Second
 	renewTries   = 3
 	// The pause after a failure doubles from firstPause to longestPause.
 	firstPause   = 5 * time.Second
 	longestPause = 5 * time.Minute
-	// outagePause is the one while the database can't be used.
+	// outagePause is the pause while the database can't be used.
 	outagePause = 5 * time.Second
-	// noteTimeout bounds what is noted after a run was asked to end.
+	// noteTimeout bounds the write that releases a job after its run was asked to end.
 	noteTimeout = 5 * time.Second
 )
 
 // Outcome is what the queue does after Run.
 type Outcome struct {
-	Again  bool          // else the job is over, or gone
+	Again  bool          // if false, the job is over or deleted
 	After  time.Duration // with Again
-	Why    string        // with Again, for who operates the queue; nothing personal
-	Failed bool          // a chunk failed; else it only waits
+	Why    string        // with Again: the reason, for the operators of the queue; nothing personal
+	Failed bool          // a chunk failed; if false, the job only waits
 }
 
-// What an Outcome says besides a Reason.
+// Values of Outcome.Why besides the Reasons.
 const (
 	whyBusy     = "busy"
 	whyEarly    = "early"
@@ -46,9 +46,10 @@ const (
 	whyDatabase = "database"
 )
 
-// Run works on a job, chunk by chunk, until it is over, a chunk fails, it was cancelled or taken over, or stop is closed
-// (nil: never). Nobody else works on it meanwhile. When ctx ends, what was begun is left, and the job is due at once, as it
-// is after stop. The error is that of the chunk, or the database's, and is in the log; Outcome holds with an error, too.
+// Run works on a job, chunk by chunk, until the job is over, a chunk fails, the job is cancelled or taken over, or stop
+// is closed (nil: never). No other worker works on it meanwhile. When ctx ends, the chunk in progress is abandoned.
+// Then, and after stop, the job is due again at once. The error is that of the chunk or of the database, and is logged
+// already. Outcome is valid even with an error.
 func (s *Service) Run(ctx context.Context, id uuid.UUID, stop <-chan struct{}) (Outcome, error) {
 	j, got, err := s.take(ctx, id, false)
 	switch {
@@ -60,8 +61,8 @@ func (s *Service) Run(ctx context.Context, id uuid.UUID, stop <-chan struct{}) (
 	return s.work(ctx, j, stop)
 }
 
-// Finish works on the open jobs of a kind, as far as they come, however long they were to wait for their next try. Those
-// that somebody works on are left to them.
+// Finish works on the open jobs of a kind, each as far as possible, even if it waits for its next try. It skips jobs on
+// which another worker works.
 func (s *Service) Finish(ctx context.Context, k Kind) (finished int, err error) {
 	ids, err := s.openOf(ctx, k)
 	if err != nil {
@@ -90,7 +91,7 @@ func again(after time.Duration, why string) Outcome {
 	return Outcome{Again: true, After: max(after, 0), Why: why}
 }
 
-// decline says what is to be done with a job that can't be taken now.
+// decline says what to do with a job that can't be taken now.
 func (s *Service) decline(ctx context.Context, id uuid.UUID) (Outcome, error) {
 	j, err := s.byID(ctx, id)
 	now := s.now()
@@ -106,13 +107,13 @@ func (s *Service) decline(ctx context.Context, id uuid.UUID) (Outcome, error) {
 	case j.NextAt != nil:
 		return again(j.NextAt.Sub(now), whyEarly), nil
 	}
-	return again(0, whyBusy), nil // given back in between
+	return again(0, whyBusy), nil // released in the meantime
 }
 
-// work works on a job that was taken.
+// work works on a job that was taken, until the run ends.
 func (s *Service) work(ctx context.Context, j Job, stop <-chan struct{}) (Outcome, error) {
 	handler, known := s.handlers[j.Kind]
-	if !known { // a newer version's, which is running beside this one
+	if !known { // a kind of a newer version, which runs in parallel
 		return again(longestPause, whyUnknown), s.giveBack(ctx, j, s.now().Add(longestPause))
 	}
 	leased, release := s.keepLease(ctx, j)
@@ -142,7 +143,7 @@ func (s *Service) work(ctx context.Context, j Job, stop <-chan struct{}) (Outcom
 	}
 }
 
-// note notes a chunk. over says that the run ends with it.
+// note records a chunk. over says that the run ends with it.
 func (s *Service) note(ctx context.Context, j *Job, p Progress) (over bool, _ Outcome, err error) {
 	if p.Finished {
 		done, err := s.finish(ctx, *j, p)
@@ -168,8 +169,8 @@ func (s *Service) note(ctx context.Context, j *Job, p Progress) (over bool, _ Ou
 	return false, Outcome{}, nil
 }
 
-// unnoted is the outcome when the database fails: the job is taken again when its lease is over. An outage is the store's
-// to log.
+// unnoted returns the outcome if the database fails: the job can be taken again when its lease ends. Outages are not
+// logged here because the store logs them.
 func (s *Service) unnoted(id uuid.UUID, err error) (Outcome, error) {
 	if store.Outage(err) == nil && !errors.Is(err, context.Canceled) {
 		s.log.Error("a job could not be looked up or noted", "job", id, "error", err)
@@ -177,16 +178,16 @@ func (s *Service) unnoted(id uuid.UUID, err error) (Outcome, error) {
 	return again(outagePause, whyDatabase), err
 }
 
-// leave gives a job back between two chunks, since whoever works on it is to stop.
+// leave releases a job because its worker is to stop.
 func (s *Service) leave(ctx context.Context, j Job, why error) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
 	return again(0, whyStopped), errors.Join(why, s.giveBack(ctx, j, s.now()))
 }
 
-// stumble notes that a chunk failed. While the database can't be used that is no fault of the job, and nothing can be
-// noted: it is taken again when its lease is over. A step that says why it failed knows better, since there are other
-// databases.
+// stumble records that a chunk failed. If the database can't be used, the job is not the cause and nothing can be
+// recorded: the job can be taken again when its lease ends. A reason from the step (Because, GiveUp) has precedence,
+// since the error may come from another database.
 func (s *Service) stumble(ctx context.Context, j Job, err error) (Outcome, error) {
 	reason := Internal
 	var f failure
@@ -214,7 +215,7 @@ func pauseAfter(attempts int) time.Duration {
 	return pause
 }
 
-// step works on a chunk; a panic is a failure like another.
+// step does one chunk. A panic counts as a failure.
 func step(ctx context.Context, h Handler, j Job) (p Progress, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -224,8 +225,8 @@ func step(ctx context.Context, h Handler, j Job) (p Progress, err error) {
 	return h.Step(ctx, j)
 }
 
-// keepLease renews a job's lease until release is called. leased ends when the lease is lost: the job was cancelled, or
-// taken over, or the database can't be asked for too long.
+// keepLease renews a job's lease until release is called. leased ends when the lease is lost: the job was cancelled or
+// taken over, or renewTries renewals in a row have failed.
 func (s *Service) keepLease(ctx context.Context, j Job) (leased context.Context, release func()) {
 	leased, end := context.WithCancel(ctx)
 	go func() {

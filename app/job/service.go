@@ -15,26 +15,27 @@ import (
 	"kontor/app/store"
 )
 
-// Handler is how a feature does a kind of job.
+// Handler is how a feature does jobs of one kind.
 type Handler struct {
-	// Step works on one chunk, in a tx of its own, and says how far it came. It is called again until it is Finished. A
-	// worker may die behind any tx, so a step does only what is still to be done. It must end soon after its ctx does.
+	// Step does one chunk, in a tx of its own, and returns the progress. It is called until Progress.Finished is true.
+	// A worker may die after any tx, so Step must do only what is still to be done. It must end soon after its ctx
+	// ends.
 	Step func(ctx context.Context, j Job) (Progress, error)
-	// Cancel is called inside the tx that cancels such a job, for the feature to note it. nil: such a job can't be cancelled,
-	// since it must not stop halfway.
+	// Cancel is called inside the tx that cancels a job, so that the feature can record it. If Cancel is nil, jobs of
+	// the kind can't be cancelled, because they must not stop halfway.
 	Cancel func(ctx context.Context, tx bun.Tx, j Job) error
 }
 
-// Options are what a Service is made of. DB and Now are needed; without Audit nothing can be cancelled.
+// Options configure New. DB and Now are required; without Audit no job can be cancelled.
 type Options struct {
 	DB         *store.DB
 	Now        store.Clock
 	Audit      *audit.Log
-	Log        *slog.Logger  // nil is none
-	RenewLease time.Duration // 0 is 5 s; how often whoever works on a job renews its lease of 20 s
+	Log        *slog.Logger  // nil means none
+	RenewLease time.Duration // 0 means 5 s; how often a worker renews its lease of 20 s
 }
 
-// Service is the jobs.
+// Service manages the jobs.
 type Service struct {
 	db       *store.DB
 	now      store.Clock
@@ -59,7 +60,7 @@ func New(o Options) *Service {
 	}
 }
 
-// Handle says how a kind of job is done. Called at wiring time only.
+// Handle registers how jobs of a kind are done. It is called only while the program is wired.
 func (s *Service) Handle(k Kind, h Handler) {
 	if _, twice := s.handlers[k]; twice {
 		panic(fmt.Sprintf("two handlers for jobs of kind %q", k))
@@ -67,7 +68,7 @@ func (s *Service) Handle(k Kind, h Handler) {
 	s.handlers[k] = h
 }
 
-// Check returns an error when nobody does a kind of job: one that there is, or one that waits in the database.
+// Check returns an error if a kind has no handler: one of Kinds, or the kind of an open job in the database.
 func (s *Service) Check(ctx context.Context) error {
 	stored, err := s.openKinds(ctx)
 	if err != nil {
@@ -81,20 +82,21 @@ func (s *Service) Check(ctx context.Context) error {
 	return nil
 }
 
-// Order is a job that is asked for.
+// Order is a request for a job.
 type Order struct {
 	Kind       Kind
-	SubjectID  uuid.UUID // what it works on: there is one open job for a kind and subject
-	CustomerID uuid.UUID // with whom it goes; Nil: nobody
+	SubjectID  uuid.UUID // what it works on; at most one job of a kind and subject is open
+	CustomerID uuid.UUID // the job is deleted with this customer; Nil: none
 	Arguments  any       // encoded as JSON: ids and keys, nothing personal; nil: none
-	Total      int64     // how much there is to do; 0: nobody knows
+	Total      int64     // how much there is to do; 0: unknown
 	By         uuid.UUID // who asked; Nil: Kontor itself
-	// Held leaves the job to the caller, who works on it in a moment with Run. Workers see to it if that does not happen.
+	// Held leaves the job to the caller, who will call Run in a moment. If that does not happen, a worker takes the job
+	// when the lease time is over.
 	Held bool
 }
 
-// Add adds a job inside the service's tx, whose ctx must be the one given, and announces it after the commit. If a job of
-// that kind and subject is open already, its id is returned, and it will not be over before it has looked once more.
+// Add adds a job inside the service's tx and announces it after the commit. ctx must be that of the tx. If a job of the
+// kind and subject is open already, Add returns its id; that job will do at least one more step before it is over.
 func (s *Service) Add(ctx context.Context, tx bun.IDB, o Order) (uuid.UUID, error) {
 	if _, ok := s.handlers[o.Kind]; !ok {
 		return uuid.Nil, fmt.Errorf("nobody does jobs of kind %q", o.Kind)
@@ -126,8 +128,8 @@ func (s *Service) Add(ctx context.Context, tx bun.IDB, o Order) (uuid.UUID, erro
 	return id, err
 }
 
-// Adopt adds those of the orders for which no job is open. They are of work that a version before this one began, which had
-// no jobs and may run beside this one during an upgrade.
+// Adopt adds those orders for which no job is open. They stand for work that an earlier version without jobs has begun.
+// That version may run in parallel during an upgrade.
 func (s *Service) Adopt(ctx context.Context, orders ...Order) error {
 	for _, o := range orders {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -144,8 +146,8 @@ func (s *Service) Adopt(ctx context.Context, orders ...Order) error {
 	return nil
 }
 
-// Cancel ends a job for good, and writes so into the log. A chunk that is being worked on at this moment may still be done.
-// Whether somebody may cancel it is for the caller to know. Errors: ErrNotFound, ErrOver, ErrNotCancellable.
+// Cancel ends a job for good and writes this to the log. A chunk that is in progress may still be completed. The caller
+// must check whether the actor may cancel the job. Errors: ErrNotFound, ErrOver, ErrNotCancellable.
 func (s *Service) Cancel(ctx context.Context, by audit.Actor, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		j, err := s.lock(ctx, tx, id)
@@ -174,23 +176,23 @@ func (s *Service) Cancel(ctx context.Context, by audit.Actor, id uuid.UUID) erro
 // Cancellable says whether jobs of a kind can be cancelled.
 func (s *Service) Cancellable(k Kind) bool { return s.handlers[k].Cancel != nil }
 
-// CancelOfCustomer ends the jobs of a customer who is about to be deleted, inside the tx that begins it.
+// CancelOfCustomer cancels the jobs of a customer who is about to be deleted, inside the tx that begins the deletion.
 func (s *Service) CancelOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID) error {
 	return s.cancelOpen(ctx, tx, "customer_id", customer)
 }
 
-// Of is the newest job of a kind and subject; ErrNotFound.
+// Of returns the newest job of a kind and subject, or ErrNotFound.
 func (s *Service) Of(ctx context.Context, k Kind, subject uuid.UUID) (Job, error) {
 	return s.newestOf(ctx, k, subject)
 }
 
-// How many jobs List names at most.
+// How many open and how many ended jobs List returns at most.
 const (
 	listOpen   = 100
 	listRecent = 20
 )
 
-// List is the jobs that are open, the oldest first, and those that ended last, the latest first.
+// List returns the open jobs, oldest first, followed by the jobs that ended last, latest first.
 func (s *Service) List(ctx context.Context) ([]Job, error) {
 	open, err := s.open(ctx, listOpen)
 	if err != nil {
@@ -200,11 +202,11 @@ func (s *Service) List(ctx context.Context) ([]Job, error) {
 	return append(open, recent...), err
 }
 
-// kept is how long a job is remembered that has ended.
+// kept is how long an ended job is kept.
 const kept = 30 * 24 * time.Hour
 
-// CleanUp forgets jobs that ended long ago.
+// CleanUp deletes the jobs that ended long ago.
 func (s *Service) CleanUp(ctx context.Context) error { return s.forget(ctx, s.now().Add(-kept)) }
 
-// Restored takes all jobs from whoever worked on them when the backup was made from which this database was restored.
+// Restored releases all open jobs after a restore: the workers that held them when the backup was made no longer do.
 func (s *Service) Restored(ctx context.Context, tx bun.IDB) error { return s.releaseAll(ctx, tx) }

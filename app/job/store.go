@@ -13,8 +13,8 @@ import (
 	"kontor/app/store"
 )
 
-// insert adds a job, or notes that one which is open was asked for again. If that one waits for its next try, it does not any
-// more.
+// insert adds a job. If a job of the same kind and subject is open, insert records that it was requested again; that
+// job then no longer waits for its next try.
 func insert(ctx context.Context, tx bun.IDB, j Job) (id uuid.UUID, err error) {
 	_, err = tx.NewInsert().Model(&j).On("CONFLICT (kind, subject_id) WHERE finished_at IS NULL DO UPDATE").
 		Set("asked = job.asked + 1").Set("next_at = NULL").
@@ -122,7 +122,7 @@ func (s *Service) relayAll(ctx context.Context) error {
 
 // --- a run -------------------------------------------------------------------------------------------------------
 
-// take leases a job that nobody works on; hurry says that it is not to wait for its next try any longer.
+// take leases a job on which nobody works. With hurry it also takes a job that waits for its next try.
 func (s *Service) take(ctx context.Context, id uuid.UUID, hurry bool) (j Job, got bool, err error) {
 	now := s.now()
 	until := now.Add(leaseTime)
@@ -136,7 +136,7 @@ func (s *Service) take(ctx context.Context, id uuid.UUID, hurry bool) (j Job, go
 	return j, got, err
 }
 
-// mine begins each change of a run: the job is still in it, neither cancelled nor taken over.
+// mine restricts an update to a job that is still in this run, neither cancelled nor taken over.
 func mine(db bun.IDB, j *Job) *bun.UpdateQuery {
 	return db.NewUpdate().Model(j).Where("id = ?", j.ID).Where("run = ?", j.Run).Where("state = ?", Running)
 }
@@ -150,14 +150,14 @@ func (s *Service) prolong(ctx context.Context, j Job) (kept bool, err error) {
 	return kept, err
 }
 
-// advance notes a chunk that was done, and reads the job anew.
+// advance records a chunk that was done, and reloads the job.
 func (s *Service) advance(ctx context.Context, j *Job, p Progress) (kept bool, err error) {
 	until := s.now().Add(leaseTime)
 	return touched(mine(s.db, j).Set("done = ?", p.Done).Set("total = ?", p.Total).Set("attempts = 0").Set("reason = ''").
 		Set("lease_until = ?", until).Set("relay_at = ?", until).Returning("*").Exec(ctx))
 }
 
-// finish notes that a job is done, unless it was asked for again since it was read.
+// finish records that a job is done, unless it was requested again since it was loaded.
 func (s *Service) finish(ctx context.Context, j Job, p Progress) (bool, error) {
 	return touched(ended(mine(s.db, &j), Done, s.now()).Set("done = ?", p.Done).Set("total = ?", p.Total).Set("attempts = 0").Set("reason = ''").
 		Where("asked = ?", j.Asked).Exec(ctx))
@@ -168,13 +168,13 @@ func (s *Service) fail(ctx context.Context, j Job, reason Reason) error {
 	return err
 }
 
-// postpone gives a job back after a failure.
+// postpone releases a job after a failure.
 func (s *Service) postpone(ctx context.Context, j Job, reason Reason, next time.Time) error {
 	_, err := returned(mine(s.db, &j), next).Set("next_at = ?", next).Set("attempts = attempts + 1").Set("reason = ?", reason).Exec(ctx)
 	return err
 }
 
-// giveBack gives a job back of which nothing failed.
+// giveBack releases a job without a failure.
 func (s *Service) giveBack(ctx context.Context, j Job, next time.Time) error {
 	_, err := returned(mine(s.db, &j), next).Set("next_at = ?", next).Exec(ctx)
 	return err

@@ -13,12 +13,13 @@ import (
 	"kontor/app/store"
 )
 
-// maxCursor bounds what is decoded. A sort name has at most 200 characters of a form, which folding may lengthen.
+// maxCursor is the longest cursor that is decoded. A sort name comes from at most 200 characters of a form field;
+// folding may lengthen it.
 const maxCursor = 4096
 
-// Encode writes a cursor: the key of a row, for an address. The values are of type int, int64, time.Time, uuid.UUID or
-// string; numbers are not negative, a string is a sort name (store.SortKey) and comes last, times are whole microseconds.
-// form tells one list, order or version of a key from another.
+// Encode writes a cursor: the key of a row, for use in a URL. The values are of type int, int64, time.Time, uuid.UUID
+// or string. Numbers must not be negative, times must be whole microseconds, and a string must be a sort name
+// (store.SortKey) and the last value. form distinguishes lists, orders and versions of a key.
 func Encode(form byte, key ...any) string {
 	b := []byte{form}
 	for _, value := range key {
@@ -40,8 +41,8 @@ func Encode(form byte, key ...any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Decode reads a cursor of that form into the variables that key points to. ok is false for everything that Encode can't
-// have written for these types; the variables are not to be used then.
+// Decode reads a cursor of the given form into the variables to which key points. ok is false for everything that
+// Encode can't have written for these types; the variables must not be used then.
 func Decode(cursor string, form byte, key ...any) (ok bool) {
 	if cursor == "" || len(cursor) > maxCursor {
 		return false
@@ -57,7 +58,8 @@ func Decode(cursor string, form byte, key ...any) (ok bool) {
 			return false
 		}
 	}
-	// nothing is left over, and nothing is written in another way, such as with line breaks, which base64 skips
+	// No bytes may be left over. The cursor must also be spelled as Encode does: base64 ignores line breaks, for
+	// example.
 	return len(b) == 0 && Encode(form, values...) == cursor
 }
 
@@ -71,7 +73,7 @@ func take(b []byte, variable any) (value any, rest []byte, ok bool) {
 		return *v, rest, ok
 	case *int64:
 		n, length := binary.Uvarint(b)
-		if length <= 0 || n > math.MaxInt32 { // no database numbers rows any further
+		if length <= 0 || n > math.MaxInt32 { // no row has a larger number
 			return nil, nil, false
 		}
 		*v = int64(n)
@@ -81,7 +83,7 @@ func take(b []byte, variable any) (value any, rest []byte, ok bool) {
 			return nil, nil, false
 		}
 		*v = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // as Encode
-		return *v, b[8:], v.Year() >= 1 && v.Year() <= 9999          // no database takes others
+		return *v, b[8:], v.Year() >= 1 && v.Year() <= 9999          // databases accept no other years
 	case *uuid.UUID:
 		if len(b) < uuid.Size {
 			return nil, nil, false
@@ -90,7 +92,7 @@ func take(b []byte, variable any) (value any, rest []byte, ok bool) {
 		return *v, b[uuid.Size:], true
 	case *string:
 		*v = string(b)
-		return *v, nil, utf8.Valid(b) && *v == store.SortKey(*v) // no database takes others for text
+		return *v, nil, utf8.Valid(b) && *v == store.SortKey(*v) // databases accept only valid text
 	}
 	panic(fmt.Sprintf("a cursor of type %T", variable))
 }

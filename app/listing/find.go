@@ -9,14 +9,14 @@ import (
 	"kontor/app/store"
 )
 
-// Way is one of the ways to find what a run asks for. done is false when it led nowhere within its bounds.
+// Way is one strategy to find the rows that r asks for. done is false if it did not find them within its bounds.
 type Way[K any] func(ctx context.Context, r Reading[K]) (f Found[K], done bool, err error)
 
-// Counter counts a list up to CountCap+1. more says that it stopped before, and that there are others.
+// Counter counts a list up to CountCap+1. more says that it stopped earlier, and that there are more rows.
 type Counter func(ctx context.Context) (count int, more bool, err error)
 
-// Find goes one way after the other until one leads to what a run asks for; the last one must. Where that way did not
-// count the list, and there may be more than it saw, count does.
+// Find tries one way after the other until one finds what r asks for; the last one must. If that way did not count the
+// list, and may not have seen all of it, Find calls count.
 func Find[K any](ctx context.Context, r Reading[K], count Counter, ways ...Way[K]) (f Found[K], err error) {
 	for done, i := false, 0; !done; i++ {
 		if f, done, err = ways[i](ctx, r); err != nil {
@@ -26,12 +26,12 @@ func Find[K any](ctx context.Context, r Reading[K], count Counter, ways ...Way[K
 	switch {
 	case f.Counted:
 		return f, nil
-	case r.From == nil && len(f.Hits) < r.Limit: // these are all
+	case r.From == nil && len(f.Hits) < r.Limit: // these are all rows
 		f.Count = len(f.Hits)
 		return f, nil
 	}
 	f.Count, f.More, err = count(ctx)
-	f.Count = max(f.Count, len(f.Hits)) // counting may have looked less far
+	f.Count = max(f.Count, len(f.Hits)) // count may have looked at fewer rows
 	return f, err
 }
 
@@ -41,9 +41,9 @@ func Count(ctx context.Context, db bun.IDB, rows *bun.SelectQuery) (n int, err e
 	return n, err
 }
 
-// Avoiding runs a query in which PostgreSQL plans without some kinds of scans ("seqscan", "indexscan"). It is for searches
-// by a trigram index: PostgreSQL's estimates of LIKE are rough, and reading the table or another index, in the hope of
-// meeting enough rows, takes long when they are wrong.
+// Avoiding runs a query for which PostgreSQL's planner avoids some kinds of scans ("seqscan", "indexscan"). It is for
+// searches with a trigram index. PostgreSQL's estimates for LIKE are rough. If they are wrong, PostgreSQL scans the
+// table or another index in the hope of finding enough rows, which takes long.
 func Avoiding(ctx context.Context, db *store.DB, scans []string, query func(db bun.IDB) error) error {
 	if !db.IsPostgres() {
 		return query(db)

@@ -14,7 +14,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 )
 
-// key is one with a value of each type.
+// key is a key with a value of each type.
 type key struct {
 	phase  int
 	number int64
@@ -35,7 +35,7 @@ func example() key {
 	return key{4, 10_001, at, uuid.Must(uuid.FromString("0198c0de-0000-7000-8000-000000000001")), "muller anna"}
 }
 
-// TestCursor: what is written is read, and nothing else.
+// TestCursor: Decode reads what Encode has written, and nothing else.
 func TestCursor(t *testing.T) {
 	k := example()
 	for _, at := range []time.Time{k.at, time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1960, 5, 1, 0, 0, 0, 0, time.UTC)} {
@@ -77,7 +77,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// numbers is a list of the numbers below n, in their order.
+// numbers is a list of the numbers below n, in ascending order.
 type numbers struct{ n int }
 
 func (l numbers) Encode(k int) string { return Encode(1, k) }
@@ -109,7 +109,8 @@ func (l numbers) Load(_ context.Context, keys []int) (rows []string, err error) 
 	return rows, nil
 }
 
-// TestRead: pages lead from one end of a list to the other and back, and say what is before and behind them.
+// TestRead: the pages lead from one end of the list to the other and back, and say whether there are rows before and
+// after them.
 func TestRead(t *testing.T) {
 	for _, n := range []int{0, 1, PageSize, PageSize + 1, 2 * PageSize, 2*PageSize + 7, CountCap, CountCap + 1} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -157,7 +158,8 @@ func TestReadFromAnywhere(t *testing.T) {
 	}
 }
 
-// TestFind: ways are gone until one leads there; what it did not count is counted, unless all was seen.
+// TestFind: Find tries ways until one finds the rows. If that way did not count the list, Find counts it, unless it has
+// seen all rows.
 func TestFind(t *testing.T) {
 	lost := func(context.Context, Reading[int]) (Found[int], bool, error) {
 		return Found[int]{Hits: []int{9}}, false, nil

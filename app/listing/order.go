@@ -8,8 +8,8 @@ import (
 	"kontor/app/store"
 )
 
-// Order is the columns by which the rows of a list are sorted, all in one direction. Together they are unique: the values
-// of a row are its key.
+// Order is the columns by which the rows of a list are sorted, all in one direction. Together they are unique: their
+// values in a row are the key of the row.
 type Order struct {
 	Columns    []string
 	Descending bool
@@ -18,7 +18,7 @@ type Order struct {
 // By makes an order.
 func By(descending bool, columns ...string) Order { return Order{columns, descending} }
 
-// Sort is what stands behind ORDER BY.
+// Sort returns the expression after ORDER BY.
 func (o Order) Sort() store.Condition {
 	direction := ` ASC`
 	if o.Descending {
@@ -27,7 +27,7 @@ func (o Order) Sort() store.Condition {
 	return bun.Safe(strings.Join(o.Columns, direction+`, `) + direction)
 }
 
-// First has a query read the first n of its rows in this order, or the first n behind the row with that key.
+// First makes a query read its first n rows in this order, or the first n rows after the row with the given key.
 func (o Order) First(q *bun.SelectQuery, n int, key ...any) *bun.SelectQuery {
 	if len(key) > 0 {
 		q.Where(`?`, o.Behind(key...))
@@ -35,7 +35,7 @@ func (o Order) First(q *bun.SelectQuery, n int, key ...any) *bun.SelectQuery {
 	return q.OrderExpr(`?`, o.Sort()).Limit(int64(n))
 }
 
-// Behind is the condition that a row lies behind the row with that key.
+// Behind is the condition that a row comes after the row with the given key.
 func (o Order) Behind(key ...any) store.Condition {
 	than := ` > `
 	if o.Descending {

@@ -17,17 +17,17 @@ type Page[R any] struct {
 	Next, Prev string // cursors, "" where there is none
 	Count      int    // of all rows of the list, as far as was counted, up to CountCap
 	Capped     bool   // there are more than Count
-	Similar    bool   // nothing has the words of the search; the rows have words that are spelt alike
+	Similar    bool   // no row has the words of the search; these rows have words with a similar spelling
 }
 
 // Reading is one reading of a list with keys of type K.
 type Reading[K any] struct {
-	From  *K   // the row behind which it begins; nil: at the beginning of the list
-	Back  bool // from there towards the beginning of the list
-	Limit int  // so many rows at most
+	From  *K   // the row after which it begins; nil: at the beginning of the list
+	Back  bool // read towards the beginning of the list
+	Limit int  // the largest number of rows
 }
 
-// Found is what a run found.
+// Found is the result of a Reading.
 type Found[K any] struct {
 	Hits    []K  // in the order in which they were read
 	Counted bool // Count and More are known
@@ -36,20 +36,20 @@ type Found[K any] struct {
 	Similar bool // see Page
 }
 
-// Source is a list with keys of type K and rows of type R: what a feature says of its list.
+// Source is a list with keys of type K and rows of type R. A feature implements it for its list.
 type Source[K, R any] interface {
 	// Encode and Decode write and read the cursor of a row; see the functions of that name.
 	Encode(key K) string
 	Decode(cursor string) (key K, ok bool)
-	// Find does a run, and counts the list.
+	// Find finds the keys of the rows that r asks for, and counts the list.
 	Find(ctx context.Context, r Reading[K]) (Found[K], error)
-	// Load reads the rows with these keys, of which there is one at least; see InOrder.
+	// Load reads the rows with these keys, of which there is at least one; see InOrder.
 	Load(ctx context.Context, keys []K) ([]R, error)
 }
 
-// Read returns the page of a list that ends before the row of the cursor before, or else begins behind that of the cursor
-// after, or else the first one. It is the first one, too, when the cursor is broken, when there is nothing behind it, and
-// when so few rows are before it that no page is full.
+// Read returns one page of a list. If the cursor before is valid, it is the page that ends before that row; else, if
+// the cursor after is valid, the page that begins after that row; else the first page. Read also returns the first page
+// if there is nothing after the cursor, or not more than one page before it.
 func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) (p Page[R], err error) {
 	r := Reading[K]{Limit: PageSize + 1} // one more says that there is another page
 	if key, ok := of.Decode(before); ok {
@@ -83,12 +83,13 @@ func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) 
 	return p, err
 }
 
-// Cut makes a page of up to PageSize+1 rows that were read; more says that another page comes behind it.
+// Cut makes a page of up to PageSize+1 rows that were read; more says that another page follows.
 func Cut[R any](rows []R) (page []R, more bool) {
 	return rows[:min(len(rows), PageSize)], len(rows) > PageSize
 }
 
-// InOrder returns the rows with these ids, in their order. Of an id without a row the row went meanwhile.
+// InOrder returns the rows with these ids, in the order of the ids. An id without a row is skipped: the row was deleted
+// meanwhile.
 func InOrder[I comparable, R any](ids []I, rows map[I]R) []R {
 	list := make([]R, 0, len(ids))
 	for _, id := range ids {

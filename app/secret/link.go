@@ -11,7 +11,7 @@ import (
 	"kontor/app/store"
 )
 
-// Purpose is what a one-time link is good for; a link is good for nothing else.
+// Purpose is what a one-time link can be used for. It can't be used for anything else.
 type Purpose string
 
 const (
@@ -21,7 +21,7 @@ const (
 	ConfirmEmail  Purpose = "confirm_email"  // subject: an account; Address is the new e-mail's
 )
 
-// Link is a one-time link as it is kept: without its token.
+// Link is a one-time link as it is stored, without its token.
 type Link struct {
 	bun.BaseModel `bun:"table:link"`
 
@@ -37,19 +37,19 @@ type Link struct {
 }
 
 var (
-	// ErrUnknownLink is the answer to a token that is not, or no longer, a link for this purpose.
+	// ErrUnknownLink is returned for a token that is not, or no longer, a link for this purpose.
 	ErrUnknownLink = fault.New(fault.NotFound, "link.unknown")
-	// ErrUsedLink is the answer to a link that has done its work.
+	// ErrUsedLink is returned for a link that has been used.
 	ErrUsedLink = fault.New(fault.Gone, "link.used")
-	// ErrExpiredLink is the answer to a link past its time.
+	// ErrExpiredLink is returned for a link that has expired.
 	ErrExpiredLink = fault.New(fault.Gone, "link.expired")
 )
 
-// Bind is what a link keeps of the e-mail address it was sent to.
+// Bind returns the keyed hash of the e-mail address to which a link is sent. The link stores this hash.
 func (k Key) Bind(email string) string { return k.MAC("address", store.FoldEmail(email)) }
 
-// IsBound says whether a link was sent to an e-mail address, in whatever spelling. A link that an earlier version sent is
-// bound to the form that addresses had then.
+// IsBound says whether a link was sent to an e-mail address, in any spelling. A link from an earlier version is bound
+// to the form that addresses had then.
 func (k Key) IsBound(l Link, email string) bool {
 	return k.Is(l.Address, "address", store.FoldEmail(email)) || k.Is(l.Address, "address", store.FoldBefore(email))
 }
@@ -62,8 +62,8 @@ func Mint(ctx context.Context, tx bun.IDB, l Link) (token string, err error) {
 	return token, err
 }
 
-// Find looks a token up without changing anything. It returns ErrUnknownLink, ErrUsedLink or ErrExpiredLink; with the
-// latter two the link is returned as well.
+// Find looks up a token without changing anything. It returns ErrUnknownLink, ErrUsedLink or ErrExpiredLink; with the
+// latter two it also returns the link.
 func Find(ctx context.Context, db bun.IDB, purpose Purpose, token string, now time.Time) (Link, error) {
 	var l Link
 	err := db.NewSelect().Model(&l).Where("hash = ?", HashToken(token)).Where("purpose = ?", purpose).Scan(ctx)
@@ -80,10 +80,10 @@ func Find(ctx context.Context, db bun.IDB, purpose Purpose, token string, now ti
 	return l, nil
 }
 
-// Redeem uses a link up, and with it all links of the same subject, purpose and generation: one UPDATE with expiry and
-// "not used yet" in its WHERE, so of any number of parallel calls, with whichever of these links, one gets nil and the
-// others ErrUsedLink (or what Find says). One statement also takes its row locks in one order: two would wait for each
-// other when two links of a generation are redeemed at once.
+// Redeem uses up a link, together with all links of the same subject, purpose and generation. It is one UPDATE with the
+// expiry and "not used yet" in its WHERE. So of any number of parallel calls with any of these links, one returns nil
+// and the others ErrUsedLink (or what Find returns). One statement also takes its row locks in one order; two
+// statements could deadlock when two links of a generation are redeemed at the same time.
 func Redeem(ctx context.Context, tx bun.IDB, purpose Purpose, token string, now time.Time) (Link, error) {
 	hash := HashToken(token)
 	var used []Link
@@ -101,18 +101,19 @@ func Redeem(ctx context.Context, tx bun.IDB, purpose Purpose, token string, now 
 	}
 	l, err := Find(ctx, tx, purpose, token, now)
 	if err == nil {
-		err = ErrUsedLink // by somebody whose tx has not ended
+		err = ErrUsedLink // used by a tx that has not ended yet
 	}
 	return l, err
 }
 
-// Void deletes the links of a subject for a purpose: an address was corrected, an access removed, a new link asked for.
+// Void deletes the links of a subject for a purpose, because an address was corrected, an access removed or a new link
+// requested.
 func Void(ctx context.Context, tx bun.IDB, purpose Purpose, subject uuid.UUID) error {
 	_, err := tx.NewDelete().Model((*Link)(nil)).Where("subject_id = ?", subject).Where("purpose = ?", purpose).Exec(ctx)
 	return err
 }
 
-// Erase deletes all links of subjects, whatever for.
+// Erase deletes all links of the subjects, for every purpose.
 func Erase(ctx context.Context, tx bun.IDB, subjects ...uuid.UUID) error {
 	if len(subjects) == 0 {
 		return nil
@@ -121,19 +122,19 @@ func Erase(ctx context.Context, tx bun.IDB, subjects ...uuid.UUID) error {
 	return err
 }
 
-// EraseExpired deletes the links that expired before a moment.
+// EraseExpired deletes the links that expired at or before a time.
 func EraseExpired(ctx context.Context, tx bun.IDB, before time.Time) error {
 	_, err := tx.NewDelete().Model((*Link)(nil)).Where("expires_at <= ?", before).Exec(ctx)
 	return err
 }
 
-// VoidOfCustomer deletes the links that go with a customer.
+// VoidOfCustomer deletes the links that belong to a customer.
 func VoidOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID) error {
 	_, err := tx.NewDelete().Model((*Link)(nil)).Where("customer_id = ?", customer).Exec(ctx)
 	return err
 }
 
-// EraseOfCustomer is VoidOfCustomer for up to limit links; it says how many there were.
+// EraseOfCustomer deletes up to limit links that belong to a customer and returns how many it deleted.
 func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
 	some := tx.NewSelect().Model((*Link)(nil)).Column("hash").Where("customer_id = ?", customer).Limit(int64(limit))
 	q := tx.NewDelete().Model((*Link)(nil)).Where("customer_id = ?", customer).Where("hash IN (?)", some)

@@ -43,7 +43,7 @@ func redeem(db *store.DB, purpose secret.Purpose, token string, now time.Time) (
 	return l, err
 }
 
-// TestLink: looking changes nothing; redeeming works once, for its purpose, until a second before its end (S5, S6).
+// TestLink: Find changes nothing. Redeem works once, for the link's purpose, until a second before it expires (S5, S6).
 func TestLink(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
@@ -108,7 +108,8 @@ func TestLink(t *testing.T) {
 	})
 }
 
-// TestGenerations: redeeming one link uses up those of its generation, no others; Void deletes all of a purpose.
+// TestGenerations: redeeming one link uses up the links of its generation and no others; Void deletes all links of a
+// purpose.
 func TestGenerations(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
@@ -139,7 +140,8 @@ func TestGenerations(t *testing.T) {
 	})
 }
 
-// TestRedeemAtOnce (S2): a hundred redeem at once, with one link or with the links of one generation; exactly one does.
+// TestRedeemAtOnce (S2): of a hundred concurrent calls, with one link or with the links of one generation, exactly one
+// redeems.
 func TestRedeemAtOnce(t *testing.T) {
 	for name, links := range map[string]int{"one link": 1, "a generation": 4} {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +172,7 @@ func TestRedeemAtOnce(t *testing.T) {
 	}
 }
 
-// TestRedeemRolledBack: a redemption that comes to nothing leaves the link good.
+// TestRedeemRolledBack: after a redemption that is rolled back the link is still valid.
 func TestRedeemRolledBack(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		token := mint(t, db, secret.Link{Purpose: secret.Register}, 1)[0]

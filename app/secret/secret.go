@@ -1,5 +1,6 @@
-// Package secret makes and recognises what must never be stored as it is: tokens of one-time links, registration
-// codes, session ids. It keeps hashes; a token exists in the mail it was minted for and nowhere else.
+// Package secret creates and verifies values that must never be stored in plain text: tokens of one-time links,
+// registration codes, session ids. Only their hashes are stored. A token exists only in the mail for which it was
+// created.
 package secret
 
 import (
@@ -28,14 +29,15 @@ func NewToken() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// HashToken is what is stored of a token: SHA-256, in hex. A token has enough entropy to need no key or salt.
+// HashToken returns the hash that is stored instead of a token: SHA-256, in hex. A token has enough entropy to need no
+// key or salt.
 func HashToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
 
-// Alphabet has no two characters that can be taken for each other in print, on a screen or on the telephone:
-// RFC 8628 §6.1's consonants (no vowels: no words) without B, D, K, L, N, S, T, Z, and the digits without 0 and 1.
+// Alphabet has no two characters that can be confused in print, on a screen or on the telephone: the consonants of RFC
+// 8628 §6.1 (no vowels, so no words) without B, D, K, L, N, S, T, Z, and the digits without 0 and 1.
 const Alphabet = "23456789CFGHJMPQRVWX"
 
 // CodeLength is the number of characters of a code: 20^8, 34.5 bits.
@@ -47,7 +49,7 @@ func NewCode() string {
 	buf := make([]byte, 1)
 	for b.Len() < CodeLength {
 		_, _ = rand.Read(buf)
-		if int(buf[0]) < 256-256%len(Alphabet) { // reject the rest: no bias
+		if int(buf[0]) < 256-256%len(Alphabet) { // reject the other values to avoid a bias
 			b.WriteByte(Alphabet[int(buf[0])%len(Alphabet)])
 		}
 	}
@@ -57,11 +59,12 @@ func NewCode() string {
 // ShowCode writes a code the way people read it: XXXX-XXXX.
 func ShowCode(code string) string { return code[:CodeLength/2] + "-" + code[CodeLength/2:] }
 
-// ErrCode is the complaint about text that can't be a code.
+// ErrCode is the error for text that can't be a code.
 var ErrCode = fault.At("code", "code.malformed")
 
-// ParseCode reads what a person typed, cleaned as entry.Key does: lower case, blanks and hyphens are fine, every other foreign character is
-// refused, not dropped, since dropping would turn a typing error into another code. It returns ErrCode.
+// ParseCode reads a code that a person typed, cleaned as entry.Key does. Lower case, blanks and hyphens are accepted.
+// Every other foreign character is refused, not dropped, since dropping would turn a typing error into another code. It
+// returns ErrCode.
 func ParseCode(typed string) (string, error) {
 	var b strings.Builder
 	for _, r := range strings.ToUpper(entry.Key(typed)) {
@@ -79,17 +82,17 @@ func ParseCode(typed string) (string, error) {
 	return b.String(), nil
 }
 
-// Key is the program's secret (setting SECRET_KEY) with the ones that it had before (SECRET_KEY_PREVIOUS): what was made under
-// any of them is understood, and new things are made under one. Everything keyed is derived from it by purpose. Copies of
-// a Key are one and the same.
+// Key is the program's secret (setting SECRET_KEY) together with its earlier ones (SECRET_KEY_PREVIOUS). Values that
+// were made with any of them are accepted; new values are made with one of them. For each purpose a key is derived from
+// the secret. Copies of a Key share their state.
 type Key struct{ ring *ring }
 
 type ring struct {
 	keys [][]byte     // the current one first
-	mint atomic.Int32 // which of them makes new things
+	mint atomic.Int32 // index of the key for new values
 }
 
-// NewKey takes the 32 bytes of SECRET_KEY, and of those before it, the latest first.
+// NewKey takes the 32 bytes of SECRET_KEY and those of the earlier keys, the latest first.
 func NewKey(current []byte, previous ...[]byte) (Key, error) {
 	r := &ring{}
 	for _, raw := range append([][]byte{current}, previous...) {
@@ -101,11 +104,11 @@ func NewKey(current []byte, previous ...[]byte) (Key, error) {
 	return Key{ring: r}, nil
 }
 
-// MAC is the keyed hash (HMAC-SHA-256, hex) of the parts, for one purpose: codes, addresses, CSRF tokens. What was made
-// before is compared by Is, or looked for by MACs.
+// MAC returns the keyed hash (HMAC-SHA-256, hex) of the parts, for one purpose: codes, addresses, CSRF tokens. Use Is
+// to compare an existing hash, or MACs to look one up.
 func (k Key) MAC(purpose string, parts ...string) string { return mac(k.minting(), purpose, parts) }
 
-// MACs are the hashes under all keys, that under the current one first.
+// MACs returns the hashes under all keys, the one under the current key first.
 func (k Key) MACs(purpose string, parts ...string) []string {
 	all := make([]string, 0, 2)
 	for _, raw := range k.all() {
@@ -114,23 +117,23 @@ func (k Key) MACs(purpose string, parts ...string) []string {
 	return all
 }
 
-// Is says whether MAC made it for the same purpose and parts, under any of the keys.
+// Is says whether made is the MAC of the same purpose and parts, under any of the keys.
 func (k Key) Is(made, purpose string, parts ...string) bool {
 	is := false
 	for _, m := range k.MACs(purpose, parts...) {
-		is = Equal(made, m) || is // all of them: the time says nothing
+		is = Equal(made, m) || is // always check all of them, so that the duration reveals nothing
 	}
 	return is
 }
 
-// Lasting is MAC under the oldest of the keys. It is for what is counted under a name: the count goes on while the key
-// changes, and begins anew when the old one is dropped.
+// Lasting is MAC under the oldest key. It is for counters that are stored under a name: counting goes on while the key
+// changes, and starts again when the oldest key is dropped.
 func (k Key) Lasting(purpose string, parts ...string) string {
 	all := k.all()
 	return mac(all[len(all)-1], purpose, parts)
 }
 
-// MintWith says under which of the keys, 0 being the current one, new things are made from now on.
+// MintWith selects the key with which new values are made from now on; 0 is the current one.
 func (k Key) MintWith(i int) {
 	if k.ring != nil && i >= 0 && i < len(k.ring.keys) {
 		k.ring.mint.Store(int32(i)) //nolint:gosec // a few

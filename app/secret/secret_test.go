@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestCodes (S13): a million codes; each position is even over the alphabet by a χ² test with 19 degrees of freedom,
-// where 90 is passed by chance less than once in 10¹⁰ runs. Taking random bytes modulo 20 would score some 980.
+// TestCodes (S13): in a million codes every position is evenly distributed over the alphabet, by a χ² test with 19
+// degrees of freedom. Chance exceeds 90 less than once in 10¹⁰ runs. Taking random bytes modulo 20 would result in some
+// 980.
 func TestCodes(t *testing.T) {
 	const n = 1_000_000
 	var seen [CodeLength][128]int
@@ -205,8 +206,8 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestRing: for every purpose, what the key before made is understood, what a strange one made is not, and new things are
-// made under the one that is said.
+// TestRing: for every purpose, values made with the earlier key are accepted, values made with a foreign key are not,
+// and new values are made with the selected key.
 func TestRing(t *testing.T) {
 	raw := func(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 	key := func(current byte, previous ...byte) Key {

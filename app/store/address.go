@@ -12,7 +12,7 @@ import (
 // errAddress never repeats the address: it may hold a password.
 var errAddress = errors.New("database url: want sqlite:///path/file.db or postgres://user:password@host:port/database")
 
-// CheckURL says whether Open can understand an address of a database. The error does not repeat it.
+// CheckURL says whether Open can parse the address of a database. The error does not repeat the address.
 func CheckURL(address string) error {
 	if path, ok := strings.CutPrefix(address, "sqlite://"); ok && path != "" {
 		return nil
@@ -25,7 +25,7 @@ func CheckURL(address string) error {
 	return err
 }
 
-// Place is where a database is, without user, password and options: for people.
+// Place returns where a database is, for display: without user, password and options.
 func Place(address string) string {
 	if file, ok := strings.CutPrefix(address, "sqlite://"); ok {
 		return "SQLite, " + file
@@ -41,7 +41,7 @@ func Place(address string) string {
 	return "PostgreSQL, " + place
 }
 
-// postgresAddress is the address of a PostgreSQL database, taken apart.
+// postgresAddress is the parsed address of a PostgreSQL database.
 type postgresAddress struct {
 	user, password string
 	hasPassword    bool
@@ -57,8 +57,8 @@ var (
 // Options whose values may have an @ in them.
 var optionsWithAt = []string{"user", "password", "host", "options", "application_name", "service", "servicefile", "passfile", "sslcert", "sslkey", "sslrootcert", "sslpassword"}
 
-// readPostgres takes an address apart. User and password may hold any characters: they end at the first @ behind which a
-// well-formed place stands. Escapes such as %40 are understood; a % that begins none is a character like others.
+// readPostgres parses an address. User and password may contain any characters: they end at the first @ that is
+// followed by a well-formed place. Escapes such as %40 are decoded; a % that begins no escape is an ordinary character.
 func readPostgres(address string) (p postgresAddress, err error) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok || scheme != "postgres" && scheme != "postgresql" || !utf8.ValidString(address) || strings.ContainsRune(address, 0) {
@@ -94,7 +94,7 @@ func isPlace(s string) bool {
 	return true
 }
 
-// unescape reads escapes and leaves alone what is none. What would be no text stays as it was written.
+// unescape decodes escapes and leaves everything else as it is. If the result is not valid text, unescape returns s.
 func unescape(s string) string {
 	plain := escapeOf.ReplaceAllStringFunc(s, func(e string) string {
 		c, _ := url.PathUnescape(e)
@@ -106,7 +106,7 @@ func unescape(s string) string {
 	return plain
 }
 
-// String is the address as other programs understand it.
+// String returns the address as other programs understand it.
 func (p postgresAddress) String() string {
 	switch {
 	case p.hasPassword:

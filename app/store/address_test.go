@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// passwords are some that people choose or machines make.
+// passwords are examples of passwords that people choose or programs generate.
 var passwords = []string{
 	"plain", "a@b", "a:b", "a/b", "a?b", "a#b", "a%b", "100%", "a%zzb", "a[b", "a]b", "a b", "ü", "日本", "a&b=c", "a+b", "a;b", "'a'", `a"b`, `a\b`, "$a{b}", "@", ":", "/", "?", "#", "%",
 	"[::1]:5432/db?x=y", "x@other/db", "x@other:1/db?a", "12?x@y", "12/x#y@z", "p@ss/w:rd?#%[] ü", "@@//??##", "postgres://u:p@h/d", "\\t\t", "a%ff",
 }
 
-// TestPasswords: a password may be written as it is, or escaped; what is behind it stays what it is.
+// TestPasswords: a password may be written as it is or escaped; the rest of the address stays what it is.
 func TestPasswords(t *testing.T) {
 	for _, place := range []string{"db/kontor", "db.example:6432/kontor?sslmode=require", "[::1]:5432/kontor", "127.0.0.1", "/kontor?host=/run/postgresql", "a,b/kontor"} {
 		for _, password := range passwords {
@@ -43,7 +43,7 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-// TestAddresses: what else an address may be, and what none is.
+// TestAddresses: other valid addresses, and invalid ones.
 func TestAddresses(t *testing.T) {
 	for address, want := range map[string]string{
 		"postgres://db/kontor":                          "PostgreSQL, db/kontor",
@@ -73,7 +73,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestPasswordNotSaid: no error of a connection that can't be made has the password in it.
+// TestPasswordNotSaid: no error of a failed connection contains the password.
 func TestPasswordNotSaid(t *testing.T) {
 	for _, special := range []string{"@", ":", "/", "?", "#", "%", "[", "]", " ", "ü", "'", `\`} {
 		for _, place := range []string{"127.0.0.1:1/kontor", "nobody.invalid/kontor", "%2Fno%2Fsuch%2Ffolder/kontor"} {

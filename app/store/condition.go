@@ -2,24 +2,24 @@ package store
 
 import "github.com/uptrace/bun/schema"
 
-// Condition is an expression of SQL that is true or false for a row, with its arguments: what bun.SafeQuery makes, or a
-// query of Bun. It stands in another query by a "?". nil is the condition that all rows fulfil: since Bun writes NULL for
-// nil, a condition that may be nil goes through All.
+// Condition is an SQL expression that is true or false for a row, with its arguments: the result of bun.SafeQuery, or a
+// query of Bun. It replaces a "?" in another query. nil is the condition that every row fulfils. Since Bun writes NULL
+// for nil, a condition that may be nil must go through All.
 type Condition = schema.QueryAppender
 
-// All is the condition that all of these are true; of none it is TRUE.
+// All is the condition that all of the given conditions are true; without conditions it is TRUE.
 func All(conditions ...Condition) Condition { return joined{" AND ", "TRUE", conditions} }
 
-// Any is the condition that one of these is true at least; of none it is FALSE.
+// Any is the condition that at least one of the given conditions is true; without conditions it is FALSE.
 func Any(conditions ...Condition) Condition { return joined{" OR ", "FALSE", conditions} }
 
-// joined are conditions with a word between them.
+// joined is a list of conditions with a word between them. none is the condition if the list is empty.
 type joined struct {
 	word, none string
 	conditions []Condition
 }
 
-// AppendQuery is what Bun calls.
+// AppendQuery implements schema.QueryAppender.
 func (j joined) AppendQuery(gen schema.QueryGen, b []byte) (_ []byte, err error) {
 	if len(j.conditions) == 0 {
 		return append(b, j.none...), nil

@@ -9,7 +9,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestConditions: conditions are put together with brackets, and none of them is as good as none was asked.
+// TestConditions: conditions are joined in brackets, and nil counts as TRUE.
 func TestConditions(t *testing.T) {
 	db := storetest.SQLite(t)
 	a, b := bun.SafeQuery(`a = ?`, "it's"), bun.SafeQuery(`b`)

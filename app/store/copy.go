@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// CopyTo writes the SQLite database, as it is at one moment, into a new file that is this user's alone. Others read and
-// write meanwhile. What was deleted is not in it. A file that is there already is an error; after an error there is none.
+// CopyTo writes the SQLite database, as it is at one moment, into a new file that only this user can read. Other
+// connections can read and write meanwhile. The copy contains no deleted data. If the file exists already, CopyTo
+// returns an error; after any other error it leaves no file.
 func (db *DB) CopyTo(ctx context.Context, path string) (err error) {
 	if db.IsPostgres() {
 		return errors.New("a PostgreSQL database is copied by its own tools")
@@ -28,9 +29,9 @@ func (db *DB) CopyTo(ctx context.Context, path string) (err error) {
 			return
 		}
 		err = errors.Join(err, os.Remove(path))
-		_ = os.Remove(path + "-journal") // SQLite leaves it where the disk is full
+		_ = os.Remove(path + "-journal") // SQLite leaves it behind if the disk is full
 	}()
-	// SQLite takes an empty file for none, and keeps its mode
+	// SQLite treats an empty file as no database, and keeps the mode of the file.
 	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, "file:"+(&url.URL{Path: path}).EscapedPath()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
@@ -40,15 +41,15 @@ func (db *DB) CopyTo(ctx context.Context, path string) (err error) {
 // ErrInUse says that a process has the SQLite file open.
 var ErrInUse = errors.New("the database is in use: stop every process that has it open")
 
-// Seized is an SQLite file that no other process can open as long as it is held. It has nothing beside it: what a
-// write-ahead log held is in the file.
+// Seized is an SQLite file that no other process can open until Release. There are no other files beside it: the
+// content of a write-ahead log has been moved into the file.
 type Seized struct {
 	db   *sql.DB
 	conn *sql.Conn
 }
 
-// Seize takes an SQLite file away from everybody else. It returns ErrInUse when another process has it open, and SQLite's
-// own complaint about a file that is none of its databases.
+// Seize locks an SQLite file against all other processes. It returns ErrInUse if another process has the file open, and
+// SQLite's own error if the file is not an SQLite database.
 func Seize(ctx context.Context, path string) (held *Seized, err error) {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=busy_timeout(500)")
 	if err != nil {
@@ -67,8 +68,9 @@ func Seize(ctx context.Context, path string) (held *Seized, err error) {
 	if s.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	// Who has a database with a write-ahead log open keeps it from having none; in the other mode only who is at work with it
-	// is in the way, and whoever opens it to work with it wants the log first.
+	// A process that has a database with a write-ahead log open prevents the change to the journal mode DELETE. In the
+	// other modes only a process that is using the database right now is in the way. A process that opens it later must
+	// first change the mode back to the log.
 	var mode string
 	if err := s.conn.QueryRowContext(ctx, `PRAGMA journal_mode = DELETE`).Scan(&mode); err != nil {
 		return nil, err
@@ -80,12 +82,12 @@ func Seize(ctx context.Context, path string) (held *Seized, err error) {
 	return s, err
 }
 
-// Query asks the database for one number.
+// Query runs a query that returns one number.
 func (s *Seized) Query(ctx context.Context, sql string) (n int64, err error) {
 	return n, s.conn.QueryRowContext(ctx, sql).Scan(&n)
 }
 
-// Release gives the file back.
+// Release unlocks the file.
 func (s *Seized) Release() error {
 	if s.conn == nil {
 		return s.db.Close()
@@ -93,7 +95,7 @@ func (s *Seized) Release() error {
 	return errors.Join(s.conn.Close(), s.db.Close())
 }
 
-// Sound asks SQLite whether every page, index and reference of its file is as it must be. The error says what is not.
+// Sound checks every page, index and reference of the SQLite file. The error says what is damaged.
 func (db *DB) Sound(ctx context.Context) error {
 	for _, check := range []string{`PRAGMA integrity_check(5)`, `SELECT DISTINCT 'a row of ' || "table" || ' refers to nothing' FROM pragma_foreign_key_check LIMIT 5`} {
 		var said []string

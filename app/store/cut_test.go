@@ -12,7 +12,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// lineTo opens a database behind a cable, and the same one directly.
+// lineTo opens a database through a Cable, and the same database directly.
 func lineTo(t *testing.T) (db, direct *store.DB, cable *storetest.Cable) {
 	t.Helper()
 	url := storetest.PostgresURL(t)
@@ -32,7 +32,7 @@ func lineTo(t *testing.T) (db, direct *store.DB, cable *storetest.Cable) {
 	return both[0], both[1], cable
 }
 
-// is says whether an error is an outage.
+// is says whether an error is the given outage.
 func is(err error, want *fault.Error) bool {
 	f := store.Outage(err)
 	return f != nil && f.Is(want)
@@ -51,7 +51,7 @@ func insert(ctx context.Context, db bun.IDB) error {
 	return err
 }
 
-// TestCutBetween: connections that were cut while nobody used them are no trouble for whoever comes next, whoever cut them.
+// TestCutBetween: connections that were cut while they were idle do not disturb the next caller, whoever cut them.
 func TestCutBetween(t *testing.T) {
 	ctx := context.Background()
 	for name, cut := range map[string]func(t *testing.T, direct *store.DB, cable *storetest.Cable){
@@ -98,7 +98,7 @@ func TestCutBetween(t *testing.T) {
 	}
 }
 
-// TestCutInTx: a tx whose connection is cut before it is to be committed is run again, once, and leaves what it did once.
+// TestCutInTx: a tx whose connection is cut before the commit is run again, once, and its changes are made once.
 func TestCutInTx(t *testing.T) {
 	ctx := context.Background()
 	db, direct, cable := lineTo(t)
@@ -149,7 +149,7 @@ func TestCutInTx(t *testing.T) {
 	}
 }
 
-// TestCutUnsure: what may have been done is not sent again; what only reads is.
+// TestCutUnsure: a statement that may have been executed is not sent again; a statement that only reads is.
 func TestCutUnsure(t *testing.T) {
 	ctx := context.Background()
 	db, direct, cable := lineTo(t)
@@ -190,7 +190,7 @@ func TestCutUnsure(t *testing.T) {
 	}
 }
 
-// TestAway: a server that is gone is said as such, and is of use again by itself.
+// TestAway: a server that is gone is reported as away, and is used again when it is back.
 func TestAway(t *testing.T) {
 	ctx := context.Background()
 	db, _, cable := lineTo(t)

@@ -10,13 +10,13 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// IsUnique says whether err breaks a unique constraint that covers the column, given as "table.column". It is the one
-// place where the words of a database error are read.
+// IsUnique says whether err violates a unique constraint that covers the column, given as "table.column". It finds the
+// column in the text of the error.
 func IsUnique(err error, column string) bool {
 	table, col, _ := strings.Cut(column, ".")
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		// PostgreSQL names the index, ours are named after table and columns, and the detail says "Key (a, b)=…".
+		// PostgreSQL reports the table, and the columns only in the detail: "Key (a, b)=…".
 		keys, _, _ := strings.Cut(strings.TrimPrefix(pg.Detail, "Key ("), ")=")
 		return pg.Code == "23505" && pg.TableName == table && contains(strings.Split(keys, ", "), col)
 	}
@@ -29,7 +29,8 @@ func IsUnique(err error, column string) bool {
 	return false
 }
 
-// IsForeignKey says whether err is a reference to a row that does not exist (any more), or to one still referred to.
+// IsForeignKey says whether err violates a foreign key: a row refers to a row that does not exist (any more), or a row
+// is to be deleted to which another still refers.
 func IsForeignKey(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -39,7 +40,7 @@ func IsForeignKey(err error) bool {
 	return errors.As(err, &lite) && lite.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 }
 
-// IsNoRows says whether a query for one row found none.
+// IsNoRows says whether a query for one row found no row.
 func IsNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 func isRetryable(err error) bool {
@@ -47,7 +48,7 @@ func isRetryable(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
-// isEnded says whether SQLite has no tx to roll back any more.
+// isEnded says whether err means that SQLite has no open tx to roll back.
 func isEnded(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "no transaction is active")
 }

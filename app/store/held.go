@@ -11,26 +11,26 @@ import (
 	"kontor/app/fault"
 )
 
-// ErrHeld is the answer to whatever would write for a context that is held.
+// ErrHeld is returned by functions that would write for a held context.
 var ErrHeld = fault.New(fault.Invalid, "held")
 
 type heldKey struct{}
 
-// Hold returns a context for which nothing is written: InTx and InSharedTx return ErrHeld without calling anybody, and a
-// statement that writes outside of them fails as if ctx had ended. It is for a request that must not be carried out but
-// whose form is to be shown again.
+// Hold returns a context for which nothing is written. InTx and InSharedTx return ErrHeld without calling their
+// function. A writing statement outside of them fails as if ctx had ended. Hold is for a request that must not be
+// carried out but whose form is to be shown again.
 func Hold(ctx context.Context) context.Context { return context.WithValue(ctx, heldKey{}, true) }
 
 // IsHeld says whether ctx comes from Hold.
 func IsHeld(ctx context.Context) bool { return ctx.Value(heldKey{}) != nil }
 
-// holder is a hook that stops statements which write for a held context. Bun gives a hook no other way to say no than to
-// hand on a context that has ended.
+// holder is a hook that stops writing statements of a held context. A hook of Bun can stop a statement only by
+// returning a context that has ended.
 type holder struct{}
 
 var _ bun.QueryHook = holder{}
 
-// BeforeQuery is bun.QueryHook's.
+// BeforeQuery implements bun.QueryHook.
 func (holder) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
 	if !IsHeld(ctx) || reads(event.Query) {
 		return ctx
@@ -40,15 +40,16 @@ func (holder) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Co
 	return ended
 }
 
-// AfterQuery is bun.QueryHook's.
+// AfterQuery implements bun.QueryHook.
 func (holder) AfterQuery(context.Context, *bun.QueryEvent) {}
 
-// Bun writes its arguments into the text: what somebody typed says nothing about the statement.
+// Bun writes arguments into the query text. String literals are ignored, because what a person typed says nothing about
+// the statement.
 var quoted = regexp.MustCompile(`'(?:[^']|'')*'`)
 
 var writing = regexp.MustCompile(`(?i)\b(INSERT\s+INTO|REPLACE\s+INTO|UPDATE|DELETE\s+FROM)\b`)
 
-// reads says whether a statement only looks. What is not known to is taken to write.
+// reads says whether a statement only reads. A statement of an unknown kind counts as writing.
 func reads(query string) bool {
 	query = strings.TrimSpace(query)
 	first := query

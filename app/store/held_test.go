@@ -11,7 +11,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestHold: for a held context everything can be read and nothing written, in a tx and outside of one, whatever the
+// TestHold: for a held context everything can be read and nothing written, inside and outside of a tx, whatever the
 // statement looks like.
 func TestHold(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -12,13 +12,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Load is a tx that loads rows the quickest way the database has: COPY on PostgreSQL, prepared inserts on SQLite.
+// Load is a tx that loads rows in the fastest way that the database has: COPY on PostgreSQL, prepared inserts on
+// SQLite.
 type Load struct {
 	pg   pgx.Tx
 	lite *sql.Tx
 }
 
-// LoadInTx runs fn in one tx, with more memory to sort in than others have: committed when fn returns nil, rolled back
+// LoadInTx runs fn in one tx that has more memory for sorting than others. It commits if fn returns nil, and rolls back
 // otherwise.
 func (db *DB) LoadInTx(ctx context.Context, fn func(Load) error) (err error) {
 	conn, err := db.DB.DB.Conn(ctx)
@@ -65,7 +66,7 @@ func (l Load) Exec(ctx context.Context, statement string) (err error) {
 	return err
 }
 
-// Rows loads rows into a table. On SQLite it writes ids and times into them as Bun does there.
+// Rows loads rows into a table. On SQLite it first converts ids and times in rows to text, as Bun does there.
 func (l Load) Rows(ctx context.Context, table string, columns []string, rows [][]any) (err error) {
 	if l.pg != nil {
 		_, err := l.pg.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
@@ -99,8 +100,8 @@ func asText(v any) any {
 	return v
 }
 
-// Unindexed drops the indexes of tables, as far as no constraint needs them, runs fn, and makes them again: of a million
-// rows sorting them once takes a fraction of the time of putting each in its place.
+// Unindexed drops the indexes of tables, except those that constraints need, runs fn, and creates the indexes again.
+// For a million rows, building an index once takes a fraction of the time of inserting every row into it.
 func (l Load) Unindexed(ctx context.Context, tables []string, fn func() error) error {
 	indexes, err := l.indexes(ctx, tables)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestLoad: rows are loaded in one tx, without the indexes that no constraint needs; afterwards all of those are there again,
-// whether it went well or not.
+// TestLoad: rows are loaded in one tx, without the indexes that no constraint needs. After that all indexes exist
+// again, whether loading succeeded or not.
 func TestLoad(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()

@@ -21,24 +21,25 @@ import (
 	"kontor/app/fault"
 )
 
-// What keeps the database from doing what it is asked, until somebody outside of the program changes it. Outage tells them.
+// These errors say why the database can't do what it is asked until somebody outside of the program changes something.
+// Outage finds them.
 var (
-	// ErrAway: it does not answer, or only says that it is about to start or stop.
+	// ErrAway: the database does not answer, or only says that it is starting or stopping.
 	ErrAway = fault.New(fault.Unavailable, "database.away").After(5 * time.Second)
-	// ErrConnections: the server, or a pgbouncer before it, takes no more connections.
+	// ErrConnections: the server, or a pgbouncer in front of it, accepts no more connections.
 	ErrConnections = fault.New(fault.Unavailable, "database.connections").After(5 * time.Second)
-	// ErrReadOnly: it can be read and not written: a hot standby, default_transaction_read_only, a file or folder without
-	// the right to write.
+	// ErrReadOnly: the database can be read but not written: a hot standby, default_transaction_read_only, or a file or
+	// folder without write permission.
 	ErrReadOnly = fault.New(fault.Unavailable, "database.read_only").After(30 * time.Second)
-	// ErrDiskFull: there is no room for what is to be written.
+	// ErrDiskFull: the disk has no space for what is to be written.
 	ErrDiskFull = fault.New(fault.Unavailable, "database.disk_full").After(30 * time.Second)
-	// ErrBusy: another process has held SQLite's file for longer than is waited for it.
+	// ErrBusy: another process has locked the SQLite file for longer than busy_timeout.
 	ErrBusy = fault.New(fault.Unavailable, "database.busy").After(5 * time.Second)
-	// ErrUnsure: the connection was cut while a tx was committed: it may have been, or not.
+	// ErrUnsure: the connection was cut during a commit. The tx may have been committed, or not.
 	ErrUnsure = fault.New(fault.Unavailable, "database.unsure").After(5 * time.Second)
 )
 
-// Outage is which of these an error is, nil for any other.
+// Outage returns which of these errors err is; nil for any other error.
 func Outage(err error) *fault.Error {
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
@@ -84,7 +85,7 @@ func outageOfPostgres(e *pgconn.PgError) *fault.Error {
 
 func outageOfSQLite(code int) *fault.Error {
 	switch code {
-	case sqlite3.SQLITE_IOERR_SHMSIZE: // no room for the index of the write-ahead log
+	case sqlite3.SQLITE_IOERR_SHMSIZE: // no space for the index of the write-ahead log
 		return ErrDiskFull
 	case sqlite3.SQLITE_IOERR_DELETE, sqlite3.SQLITE_IOERR_LOCK:
 		return ErrReadOnly
@@ -102,7 +103,8 @@ func outageOfSQLite(code int) *fault.Error {
 	return nil
 }
 
-// isCut says whether err is the end of a connection that there was: an administrator's, the server's, the network's.
+// isCut says whether err means that an existing connection has ended, because of an administrator, the server or the
+// network.
 func isCut(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -113,11 +115,12 @@ func isCut(err error) bool {
 			return true
 		}
 	}
-	return err != nil && strings.Contains(err.Error(), "conn closed") // pgx, of one that it has found cut before
+	return err != nil && strings.Contains(err.Error(), "conn closed") // from pgx, for a connection that it knows to be cut
 }
 
-// isCutCode: admin_shutdown, crash_shutdown, idle_session_timeout, idle_in_transaction_session_timeout, and the class of
-// connection exceptions, in which pgbouncer tells of its servers.
+// isCutCode says whether a PostgreSQL error code means a cut connection: admin_shutdown, crash_shutdown,
+// idle_session_timeout, idle_in_transaction_session_timeout, and the class of connection exceptions, which pgbouncer
+// uses for failures of its servers.
 func isCutCode(code string) bool {
 	switch code {
 	case "57P01", "57P02", "57P05", "25P03":
@@ -126,7 +129,7 @@ func isCutCode(code string) bool {
 	return strings.HasPrefix(code, "08")
 }
 
-// outages is what is known of the outage that there is.
+// outages is the state of the current outage.
 type outages struct {
 	mu    sync.Mutex
 	log   *slog.Logger
@@ -139,7 +142,7 @@ type outages struct {
 	checked time.Time // when SQLite's file was last tried
 }
 
-// Tell has the begin and the end of an outage logged, once each.
+// Tell sets the logger to which the beginning and the end of an outage are written, once each.
 func (db *DB) Tell(log *slog.Logger) {
 	db.outages.mu.Lock()
 	defer db.outages.mu.Unlock()
@@ -164,21 +167,22 @@ func (o *outages) current() *fault.Error {
 // watch is the hook that sees each statement's error.
 type watch struct{ db *DB }
 
-// BeforeQuery is bun.QueryHook's.
+// BeforeQuery implements bun.QueryHook.
 func (watch) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
 
-// AfterQuery is bun.QueryHook's. Whoever gives up a query breaks the connection: that says nothing about the database.
+// AfterQuery implements bun.QueryHook. It ignores queries whose caller gave up: that breaks the connection but says
+// nothing about the database.
 func (w watch) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 	if e.Err != nil && ctx.Err() == nil {
 		w.db.note(e.Err)
 	}
 }
 
-// note remembers an outage, logs its begin, and looks from then on whether it is over.
+// note records an outage, logs its beginning, and starts to check whether it is over.
 func (db *DB) note(err error) {
 	f := Outage(err)
 	if f == nil || errors.Is(err, context.DeadlineExceeded) || f.Is(ErrBusy) || f.Is(ErrUnsure) {
-		return // what one caller has waited for too long says nothing about others
+		return // one caller's timeout says nothing about other callers
 	}
 	o := &db.outages
 	o.mu.Lock()
@@ -196,14 +200,14 @@ func (db *DB) note(err error) {
 	o.now, o.last = f, time.Now()
 }
 
-// lookEvery is how often it is tried whether an outage is over; quiet is how long nothing must have failed for one to be
-// that can't be tried.
+// lookEvery is how often the program checks whether an outage is over. quiet is for an outage that can't be checked: it
+// is over when nothing has failed for that long.
 const (
 	lookEvery = time.Second
 	quiet     = 10 * time.Second
 )
 
-// awaitEnd returns when the outage is over.
+// awaitEnd waits until the outage is over.
 func (db *DB) awaitEnd() {
 	o := &db.outages
 	for {
@@ -220,7 +224,7 @@ func (db *DB) awaitEnd() {
 			continue
 		}
 		o.mu.Lock()
-		if db.IsPostgres() && o.now.Is(ErrDiskFull) && time.Since(o.last) < quiet { // which try can't tell
+		if db.IsPostgres() && o.now.Is(ErrDiskFull) && time.Since(o.last) < quiet { // try can't detect this
 			o.mu.Unlock()
 			continue
 		}
@@ -231,7 +235,7 @@ func (db *DB) awaitEnd() {
 	}
 }
 
-// reasonOf is an outage in English, for the log and for readiness.
+// reasonOf describes an outage in English, for the log and for readiness.
 func reasonOf(f *fault.Error) string {
 	switch {
 	case f.Is(ErrConnections):
@@ -246,7 +250,7 @@ func reasonOf(f *fault.Error) string {
 	return "does not answer"
 }
 
-// Explain puts into words what ended a program because the database is not as it must be. Any other error stays as it is.
+// Explain adds to the error that ended a program why the database can't be used. Any other error stays as it is.
 func Explain(err error) error {
 	for _, known := range []*fault.Error{ErrReadOnly, ErrDiskFull, ErrConnections, ErrBusy} {
 		if f := Outage(err); f != nil && f.Is(known) {
@@ -256,9 +260,9 @@ func Explain(err error) error {
 	return err
 }
 
-// Check says in a few English words why the database can't be used as it must be, for readiness; "" when it can. It asks
-// PostgreSQL whether it can be written; SQLite it asks whether it can be read, and tries to write, every ten seconds at
-// most.
+// Check says in a few English words why the database can't be used properly, for readiness; "" if it can. On PostgreSQL
+// it checks whether the database can be written. On SQLite it checks whether it can be read, and at most every ten
+// seconds whether it can be written.
 func (db *DB) Check(ctx context.Context) string {
 	o := &db.outages
 	o.mu.Lock()
@@ -285,7 +289,7 @@ func (db *DB) Check(ctx context.Context) string {
 	return ""
 }
 
-// try does what shows whether the database can be read and written. It leaves nothing behind.
+// try checks whether the database can be read and written. It leaves nothing behind.
 func (db *DB) try(ctx context.Context) error {
 	if db.IsPostgres() {
 		return db.tryPostgres(ctx)

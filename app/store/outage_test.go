@@ -11,7 +11,7 @@ import (
 	"kontor/app/await"
 )
 
-// logged is what was logged.
+// logged holds what was logged.
 type logged struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -39,7 +39,7 @@ func (l *logged) await(t *testing.T, text string) {
 	}
 }
 
-// lines fails the test unless so many lines were logged.
+// lines fails the test unless the given number of lines was logged.
 func (l *logged) lines(t *testing.T, want int) {
 	t.Helper()
 	if got := strings.Count(l.String(), "\n"); got != want {

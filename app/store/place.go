@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// Place says in which database this is, as opposed to a copy of it with the same rows: on PostgreSQL the server's own id
-// and the database's number, on SQLite the number of the file. It is the same for every process and whatever address they
-// use, and another one after the rows were restored into another database or file. A copy of a whole PostgreSQL server,
-// made file by file, can't be told from the original.
+// Place identifies this database, as opposed to a copy of it with the same rows: on PostgreSQL by the server's system
+// identifier and the database's OID, on SQLite by the inode number of the file. It is the same for every process and
+// every address. It is different after the rows were restored into another database or file. A copy of a whole
+// PostgreSQL server, made file by file, can't be distinguished from the original.
 func (db *DB) Place(ctx context.Context) (string, error) {
 	if db.IsPostgres() {
 		var server, number int64

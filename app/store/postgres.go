@@ -15,10 +15,10 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-// DefaultPool is how many connections a process opens at most where nothing else is said.
+// DefaultPool is how many connections a process opens at most if Pool does not say otherwise.
 const DefaultPool = 24
 
-// config reads the address as pgx does.
+// config parses the address as pgx does.
 func (p postgresAddress) config() (*pgx.ConnConfig, error) {
 	conf, err := pgx.ParseConfig(p.String())
 	if err != nil {
@@ -36,8 +36,8 @@ func openPostgres(ctx context.Context, address string, pool int) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Bun writes its arguments into the text, so preparing each text would only add a round trip; and a pgbouncer in
-	// transaction mode would look for what was prepared on another connection.
+	// Bun writes arguments into the query text, so preparing the query would only add a round trip. Besides, a
+	// pgbouncer in transaction mode may use another connection than the one on which a query was prepared.
 	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	if conf.ConnectTimeout == 0 {
 		conf.ConnectTimeout = 5 * time.Second
@@ -61,18 +61,18 @@ func openPostgres(ctx context.Context, address string, pool int) (*DB, error) {
 	return newDB(sqldb, pgdialect.New()), nil
 }
 
-// session is what each connection begins with, whatever the role, the database or the environment have for others. Values
-// are written into texts, and read from them, in these forms. pgbouncer knows all of them and keeps them per client; it
-// refuses a connection that begins with others.
+// session holds the parameters with which every connection begins, whatever the role, the database or the environment
+// say. Values are written into queries, and read from results, in these forms. pgbouncer knows all of these parameters
+// and keeps them per client; it refuses a connection that begins with others.
 var session = map[string]string{
 	"client_encoding":             "UTF8",
 	"DateStyle":                   "ISO, MDY",
 	"TimeZone":                    "UTC",
-	"standard_conforming_strings": "on", // else a \ in what somebody typed would end the text it stands in
+	"standard_conforming_strings": "on", // otherwise a \ in what a person typed could end its string literal
 }
 
-// settle sets what else must not be as a role or a database may have it. Where everything is, as nearly always, it costs a
-// new connection one question.
+// settle corrects other settings that a role or a database may have changed. If all are right, as nearly always, it
+// costs a new connection one query.
 func settle(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT set_config(name, wanted, false) FROM (VALUES ('bytea_output', 'hex'),
 		('default_transaction_isolation', 'read committed'), ('transform_null_equals', 'off')) AS s (name, wanted)
@@ -80,16 +80,16 @@ func settle(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// shouldPing says whether a connection is asked for a sign of life before it is used: when it has not been for a while, as
-// pgx does by itself, or when something has come on it that nobody asked for, most likely its end.
+// shouldPing says whether a connection is pinged before it is used: if it was idle for more than a second, as pgx does
+// by default, or if data has arrived that nobody asked for, most likely the end of the connection.
 func shouldPing(_ context.Context, p stdlib.ShouldPingParams) bool {
 	return p.IdleDuration > time.Second || !silent(p.Conn.PgConn().Conn())
 }
 
-// postgresConnector makes connections that say when they were cut in a way that lets database/sql try another one.
+// postgresConnector makes connections that report a cut in such a way that database/sql can try another one.
 type postgresConnector struct{ driver.Connector }
 
-// Connect is driver.Connector's.
+// Connect implements driver.Connector.
 func (c postgresConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
@@ -98,29 +98,29 @@ func (c postgresConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return postgresConn{conn.(*stdlib.Conn)}, nil
 }
 
-// postgresConn is a connection whose failures are driver.ErrBadConn where nothing is done twice by trying again, and only
-// there: database/sql then takes another connection. That is so when the statement was not sent, and when it changes
-// nothing. What pgx says of it is not believed: in version 5.12 a connection that ends while the answer to a simple query
-// is awaited is "safe to retry", although the server may have done what it was asked.
+// postgresConn is a connection that returns driver.ErrBadConn only if trying again can't do anything twice;
+// database/sql then takes another connection. Trying again is safe if the statement was not sent, or if it changes
+// nothing. pgx's own answer is not used: version 5.12 reports "safe to retry" if a connection ends while the answer to
+// a simple query is awaited, although the server may have executed the query.
 type postgresConn struct{ *stdlib.Conn }
 
-// errCut is the end of a connection behind a statement that may have been carried out.
+// errCut says that the connection ended after a statement that may have been executed.
 var errCut = errors.New("the connection to the database was cut")
 
-// BeginTx is driver.ConnBeginTx's. That a tx was begun is nothing that would be done twice.
+// BeginTx implements driver.ConnBeginTx. Trying again is safe, since beginning a tx changes nothing.
 func (c postgresConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	tx, err := c.Conn.BeginTx(ctx, opts)
 	return tx, c.judge(ctx, err, true)
 }
 
-// QueryContext is driver.QueryerContext's.
+// QueryContext implements driver.QueryerContext.
 func (c postgresConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	again := c.again(query)
 	rows, err := c.Conn.QueryContext(ctx, query, args)
 	return rows, c.judge(ctx, err, again)
 }
 
-// ExecContext is driver.ExecerContext's.
+// ExecContext implements driver.ExecerContext.
 func (c postgresConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	again := c.again(query)
 	result, err := c.Conn.ExecContext(ctx, query, args)
@@ -151,7 +151,8 @@ func (c postgresConn) judge(ctx context.Context, err error, again bool) error {
 
 var changes = regexp.MustCompile(`(?i)\b(insert|update|delete|merge|into|call|do|create|alter|drop|truncate)\b|;`)
 
-// onlyAsks says whether a statement is sure to change nothing. Words and marks that somebody typed may make it say no.
+// onlyAsks says whether a statement certainly changes nothing. Words and semicolons in what a person typed may make it
+// return false.
 func onlyAsks(query string) bool {
 	query = strings.ToUpper(strings.TrimSpace(query))
 	return (strings.HasPrefix(query, "SELECT") || strings.HasPrefix(query, "WITH")) && !changes.MatchString(query)

@@ -9,16 +9,16 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Folded is a column that holds addresses or logins folded, and how they are.
+// Folded is a column that holds folded addresses or logins, with the function that folds them.
 type Folded struct {
 	Table, Key, Column string
 	Fold               func(string) string
 }
 
-// Refold folds again what an earlier version folded otherwise: addresses whose domain is not written in ASCII, and logins
-// with characters that nobody sees. Where the folded form belongs to somebody else already (two accounts, one for each
-// spelling), both stay as they are, nobody is merged, and both sign in with the spelling they have; that is logged with
-// the ids. Doing it twice does nothing.
+// Refold folds again the values that an earlier version folded differently: addresses whose domain is not in ASCII, and
+// logins with invisible characters. If the new form belongs to another row already (two accounts, one for each
+// spelling), both rows stay as they are: nothing is merged, and both people sign in with the spelling they have. This
+// is logged with the ids. Running Refold twice changes nothing.
 func (db *DB) Refold(ctx context.Context, log *slog.Logger, columns ...Folded) error {
 	for _, f := range columns {
 		if err := db.refold(ctx, log, f); err != nil {

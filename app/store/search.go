@@ -9,16 +9,17 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// MaxTerms bounds a query: more words than that are not looked at.
+// MaxTerms is how many words of a query are used; further words are ignored.
 const MaxTerms = 8
 
-// Terms are the words of a query, folded, as they are looked for in search texts.
+// Terms are the folded words of a query, in the form in which they are searched for.
 type Terms struct {
-	Needles  []string // what the search text must contain, each
-	Trigrams []string // of the needles, every other one: what SQLite's trigram index is asked
+	Needles  []string // the search text must contain each of them
+	Trigrams []string // every other trigram of the needles, for SQLite's trigram index
 }
 
-// ParseTerms takes folded words apart: one or two characters find beginnings of words, more find any part.
+// ParseTerms makes Terms from folded words. A word of one or two characters matches beginnings of words, a longer one
+// any part.
 func ParseTerms(words []string) (t Terms) {
 	for _, word := range words {
 		word = Needle(word)
@@ -32,8 +33,8 @@ func ParseTerms(words []string) (t Terms) {
 	return t
 }
 
-// Needle is a folded word as it is looked for in search texts: one or two characters are the beginning of a word, which
-// stands behind a blank.
+// Needle returns a folded word in the form in which it is searched for. A word of one or two characters must be the
+// beginning of a word, so it gets a blank before it.
 func Needle(word string) string {
 	if utf8.RuneCountInString(word) < 3 {
 		return " " + word
@@ -41,8 +42,9 @@ func Needle(word string) string {
 	return word
 }
 
-// appendTrigrams adds the trigrams of a needle that are not in the list: every other one and the last one, which hold
-// each pair of letters. That is half the lists to read, and hardly more that verifying has to drop.
+// appendTrigrams adds those trigrams of a needle that are missing in the list: every other one and the last one, which
+// together contain each pair of letters. This halves the number of index lists to read, while Verify has to drop hardly
+// more rows.
 func appendTrigrams(list []string, needle string) []string {
 	r := []rune(needle)
 	if len(r) < 3 {
@@ -56,18 +58,19 @@ func appendTrigrams(list []string, needle string) []string {
 	return list
 }
 
-// SearchText is what a search finds of something: the folded words of its parts, each behind a blank, so that a pattern
-// can ask for the beginning of a word.
+// SearchText returns the text in which a search looks: the folded words of the parts, each after a blank, so that a
+// pattern can match the beginning of a word.
 func SearchText(parts ...string) string {
 	return " " + strings.Join(strings.Fields(Fold(strings.Join(parts, " "))), " ")
 }
 
-// TrigramText is a search text as SQLite's trigram index gets it: two blanks before each word, so that even one letter
-// at the beginning of a word is a trigram ("  b").
+// TrigramText returns a search text in the form for SQLite's trigram index: with two blanks before each word, so that
+// even one letter at the beginning of a word is a trigram ("  b").
 func TrigramText(search string) string { return strings.ReplaceAll(search, " ", "  ") }
 
-// Match asks SQLite's index for rows with all these trigrams; rows without the needles may be among them. Each is a string
-// of its own: an index without positions (detail=none) knows no phrases.
+// Match returns the query for SQLite's index that finds the rows with all these trigrams; rows without the needles may
+// be among them. Each trigram is a separate string, because an index without positions (detail=none) supports no
+// phrases.
 func (t Terms) Match() string { return matchAll(t.Trigrams) }
 
 // MatchNeedles is Match for some needles.
@@ -96,7 +99,7 @@ func (db *DB) Verify(t Terms, column string) Condition {
 	return All(each...)
 }
 
-// Has is the condition that a needle stands in a search text. instr is quicker on SQLite than LIKE and knows no wildcards;
+// Has is the condition that a search text contains a needle. On SQLite, instr is faster than LIKE and has no wildcards;
 // on PostgreSQL only LIKE can use the trigram index.
 func (db *DB) Has(column, needle string) Condition {
 	if db.IsPostgres() {
@@ -110,14 +113,15 @@ func likePattern(needle string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(needle) + "%"
 }
 
-// How much a MergeSearchIndex merges: so many steps of so many pages. A step holds the write lock for a few milliseconds.
+// The bounds of one MergeSearchIndex: the number of steps, and the pages of each step. A step holds the write lock for
+// a few milliseconds.
 const (
 	mergeSteps = 200
 	mergePages = 16
 )
 
-// MergeSearchIndex is the worker's housekeeping: it merges one of SQLite's search indexes in small steps, between which
-// others write. PostgreSQL tends its own.
+// MergeSearchIndex merges one of SQLite's search indexes in small steps, between which others can write. The worker
+// calls it regularly. PostgreSQL maintains its indexes by itself.
 func (db *DB) MergeSearchIndex(ctx context.Context, index string) error {
 	if db.IsPostgres() {
 		return nil

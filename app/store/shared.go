@@ -8,16 +8,17 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// sharedWork is what somebody wants done in a tx that others may share.
+// sharedWork is a function that is to run in a tx which it may share with others.
 type sharedWork struct {
 	ctx   context.Context
 	fn    func(ctx context.Context, tx bun.Tx) error
 	after []func()
-	// tried and done belong to who holds DB.writing: it was run with others; and committed with them.
+	// tried and done are guarded by DB.writing. tried: the function was run together with others. done: it was
+	// committed with them.
 	tried, done bool
 }
 
-// sharedQueue are those whose turn has not come.
+// sharedQueue holds the functions that wait for their turn.
 type sharedQueue struct {
 	mu      sync.Mutex
 	waiting []*sharedWork
@@ -37,12 +38,12 @@ func (q *sharedQueue) take() []*sharedWork {
 	return all
 }
 
-// InSharedTx is InTx for small tx of which many come at once. On SQLite, where one waits for the other and each for the
-// disk, those that wait at the same moment are committed together, and the disk is waited for once. PostgreSQL does
-// that by itself with commits that come at once: there it is InTx.
+// InSharedTx is InTx for small tx of which many come at the same time. On SQLite every tx waits for the one before and
+// for the disk. Those that wait at the same moment are therefore committed together, so they wait for the disk only
+// once. PostgreSQL itself groups commits that come at the same time; there InSharedTx is InTx.
 //
-// It promises what InTx does: when it returns nil, what fn did is on the disk. Who shares with whom harms nobody: when
-// one fails, nothing of what they did together stays, and each runs again in a tx of its own.
+// It guarantees what InTx does: when it returns nil, the changes of fn are on the disk. Sharing has no effect on the
+// result: if one function fails, the changes of all are rolled back, and each function runs again in a tx of its own.
 func (db *DB) InSharedTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
 	if IsHeld(ctx) {
 		return ErrHeld
@@ -61,7 +62,8 @@ func (db *DB) InSharedTx(ctx context.Context, fn func(ctx context.Context, tx bu
 	return nil
 }
 
-// takeTurn waits until it is e's turn. Whoever comes first does the work of all that wait; these find theirs done.
+// takeTurn waits until it is e's turn. The first caller runs the functions of all that wait; the others then find
+// theirs done.
 func (db *DB) takeTurn(e *sharedWork) error {
 	db.writing.Lock()
 	defer db.writing.Unlock()
@@ -79,9 +81,9 @@ func (db *DB) doTogether(all []*sharedWork) {
 		e.tried = true
 	}
 	if len(all) == 1 {
-		return // it needs nobody
+		return // it runs in a tx of its own
 	}
-	// none of their contexts may end the tx of the others
+	// A context of its own: no function's context may end the tx of the others.
 	err := db.RunInTx(context.Background(), nil, func(_ context.Context, tx bun.Tx) error {
 		for _, e := range all {
 			if err := e.attempt(tx); err != nil {
@@ -100,7 +102,7 @@ func (e *sharedWork) do(_ context.Context, tx bun.Tx) error {
 	return e.fn(context.WithValue(e.ctx, afterCommitKey{}, &e.after), tx)
 }
 
-// attempt is do, but a panic is an error: it comes again, where it belongs, when e runs alone.
+// attempt is do, but returns an error for a panic. The panic occurs again in its own goroutine when e runs alone.
 func (e *sharedWork) attempt(tx bun.Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -15,8 +15,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestInSharedTx: five at once, of which one may come to grief. On SQLite they wait for their turn together and share
-// one tx; whatever befalls one, the others and what they announce stay.
+// TestInSharedTx: five calls at the same time, of which one may fail. On SQLite they wait for their turn together and
+// share one tx. Whatever happens to one, the changes of the others and their functions of AfterCommit remain.
 func TestInSharedTx(t *testing.T) {
 	const n, odd = 5, 2
 	boom := errors.New("boom")
@@ -95,7 +95,7 @@ func insertCounter(ctx context.Context, tx bun.Tx, name string) error {
 	return err
 }
 
-// atOnce runs n calls of InSharedTx: on SQLite all wait for their turn before the first has it.
+// atOnce runs n calls of InSharedTx. On SQLite all of them wait before the first has its turn.
 func atOnce(t *testing.T, db *store.DB, n int, call func(i int)) {
 	t.Helper()
 	var wg sync.WaitGroup

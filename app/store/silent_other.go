@@ -4,5 +4,5 @@ package store
 
 import "net"
 
-// silent can't be told here without reading.
+// silent returns false: on this platform it can't be found out without reading.
 func silent(net.Conn) bool { return false }

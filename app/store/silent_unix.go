@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// silent says whether nothing has come on a connection that nobody has read yet, its end included. It does not wait.
+// silent says whether neither unread data nor the end of the connection has arrived on a connection. It does not wait.
 func silent(conn net.Conn) bool {
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
 		conn = secured.NetConn()

@@ -1,4 +1,4 @@
-// Package store opens the database, SQLite or PostgreSQL, and hides what differs between them: opening, tx, the
+// Package store opens the database, SQLite or PostgreSQL, and hides the differences between them: opening, tx, the
 // errors of constraints. It knows nothing of the domain.
 package store
 
@@ -27,18 +27,18 @@ import (
 	"kontor/app/config"
 )
 
-// DB is the open database. Reads go through it directly; whatever writes more than one row goes through InTx.
+// DB is the open database. Reads use it directly; everything that writes more than one row uses InTx.
 type DB struct {
 	*bun.DB
-	// writing serialises the tx of this process on SQLite, which has one writer anyway: waiting here is fair, where
-	// SQLite's busy handler polls and lets a waiter starve. Other processes are kept out by busy_timeout.
+	// writing serialises the tx of this process on SQLite, which has only one writer. Waiting for the mutex is fair,
+	// whereas SQLite's busy handler polls and can starve a waiter. Other processes are kept out by busy_timeout.
 	writing sync.Mutex
 	shared  sharedQueue // of InSharedTx, on SQLite
 	outages outages
 }
 
-// Open opens the database at url: "sqlite:///path/file.db" (a relative path has two slashes less: "sqlite://file.db")
-// or "postgres://…". It does not touch the schema. No error repeats the address, which may hold a password.
+// Open opens the database at url: "sqlite:///path/file.db" ("sqlite://file.db" for a relative path) or "postgres://…".
+// It does not change the schema. No error repeats the address, which may contain a password.
 func Open(ctx context.Context, url string, options ...Option) (*DB, error) {
 	o := open{pool: DefaultPool}
 	for _, set := range options {
@@ -55,7 +55,7 @@ type Option func(*open)
 
 type open struct{ pool int }
 
-// Pool is how many connections are opened at most. SQLite has a number of its own.
+// Pool sets how many connections are opened at most. On SQLite the number is fixed.
 func Pool(n int) Option { return func(o *open) { o.pool = n } }
 
 func newDB(sqldb *sql.DB, d schema.Dialect) *DB {
@@ -64,7 +64,7 @@ func newDB(sqldb *sql.DB, d schema.Dialect) *DB {
 	return db
 }
 
-// Close lets go of the database. It may be called twice.
+// Close closes the database. It may be called twice.
 func (db *DB) Close() error {
 	db.outages.end()
 	return db.DB.Close()
@@ -86,7 +86,8 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	pragmas := url.Values{
-		// immediate: a tx takes the write lock when it begins. Deferred ones fail at once when two upgrade together.
+		// immediate: a tx takes the write lock when it begins. Two deferred tx that both begin to write would fail at
+		// once.
 		"_txlock": {"immediate"},
 		"_pragma": {
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
@@ -95,13 +96,13 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 			cacheSize, tempStore, "mmap_size(0)", "wal_autocheckpoint(1000)",
 		},
 	}
-	// in a URI a # or ? of the path would end it, and another file be opened
+	// A # or ? in the path would end the path of the URI, and another file would be opened.
 	sqldb, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas.Encode())
 	if err != nil {
 		return nil, err
 	}
-	// Each connection has a cache of its own. More of either made nothing quicker at a million customers, and the process
-	// several times as large.
+	// Each connection has its own cache. With a million customers, more connections or larger caches made nothing
+	// faster, but the process several times as large.
 	sqldb.SetMaxOpenConns(6)
 	sqldb.SetMaxIdleConns(6)
 	err = sqldb.PingContext(ctx)
@@ -117,9 +118,10 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	return newDB(sqldb, sqlitedialect.New()), nil
 }
 
-// keepPrivate makes the database's file, since SQLite would make it as readable as the umask lets it, and narrows one that
-// is there: 0600, whatever the umask. SQLite gives what it puts beside the file the file's own mode. An existing file is
-// not opened: closing it would give up the locks that another connection of this process holds.
+// keepPrivate creates the database's file with mode 0600, because SQLite would let the umask decide. If the file
+// exists, keepPrivate changes its mode to 0600. SQLite gives the files that it creates beside the database the same
+// mode. An existing file is not opened: closing it would release the locks that another connection of this process
+// holds.
 func keepPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
 	if err == nil {
@@ -134,11 +136,11 @@ func keepPrivate(path string) error {
 	return nil
 }
 
-// IsPostgres says which of the two databases this is, for the few queries that must differ.
+// IsPostgres says whether this is PostgreSQL, for the few queries that must differ.
 func (db *DB) IsPostgres() bool { return db.Dialect().Name() == dialect.PG }
 
-// EmptyWAL moves what SQLite's write-ahead log holds into the file and cuts it to nothing: old pages with what was
-// deleted would stay in it. It returns false when readers were in the way for longer than they may.
+// EmptyWAL moves the content of SQLite's write-ahead log into the file and truncates the log; otherwise old pages with
+// deleted data would remain in it. It returns false if readers prevented this for too long.
 func (db *DB) EmptyWAL(ctx context.Context) (bool, error) {
 	if db.IsPostgres() {
 		return true, nil
@@ -148,13 +150,13 @@ func (db *DB) EmptyWAL(ctx context.Context) (bool, error) {
 	return busy == 0, err
 }
 
-// InTx runs fn in one tx: committed when fn returns nil, rolled back otherwise. Functions that fn registered with
-// AfterCommit run after a commit, and only then. fn must use its tx for every query: on SQLite the outer DB would
+// InTx runs fn in one tx. It commits if fn returns nil, and rolls back otherwise. Functions that fn registered with
+// AfterCommit run only after a commit. fn must use its tx for every query: on SQLite a query with the outer DB would
 // wait for the tx to end.
 //
-// A tx that PostgreSQL gave up for a deadlock or serialization failure is run again, up to three times; one whose
-// connection was cut before it was to be committed, once: nothing is left of it. Where the connection was cut while it was
-// committed nobody knows whether it was, and nothing is done again: the error is ErrUnsure.
+// A tx that PostgreSQL aborted because of a deadlock or serialization failure is run again, up to three times in all. A
+// tx whose connection was cut before the commit is run again once, since nothing of it remains. If the connection was
+// cut during the commit, nobody knows whether the tx was committed; nothing is run again, and the error is ErrUnsure.
 func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
 	if IsHeld(ctx) {
 		return ErrHeld
@@ -185,7 +187,7 @@ func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 	}
 	committing := false
 	defer func() {
-		if !committing { // a panic comes here, too
+		if !committing { // also after a panic
 			_ = tx.Rollback()
 		}
 	}()
@@ -204,7 +206,8 @@ func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 
 type afterCommitKey struct{}
 
-// AfterCommit runs f once the tx of ctx (the one InTx handed to its fn) is committed, or at once outside of a tx.
+// AfterCommit runs f after the tx of ctx (the ctx that InTx passes to its fn) is committed. Outside of a tx it runs f
+// at once.
 func AfterCommit(ctx context.Context, f func()) {
 	if after, ok := ctx.Value(afterCommitKey{}).(*[]func()); ok {
 		*after = append(*after, f)
@@ -213,23 +216,23 @@ func AfterCommit(ctx context.Context, f func()) {
 	f()
 }
 
-// Clock tells the time. Tests inject one; NewClock makes the real one.
+// Clock returns the current time. Tests inject one; NewClock makes the real one.
 type Clock func() time.Time
 
-// System is this machine's clock in UTC, cut to microseconds, which is what both databases keep.
+// System returns the time of this machine in UTC, truncated to microseconds, which is what both databases store.
 func System() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// NewClock returns a clock that follows the database's: leases and expiries are compared between processes, and the
-// machines' clocks may differ by an hour. On SQLite, which is on this machine, it is System. The difference is
-// measured here and again by every Sync.
+// NewClock returns a clock that follows the database's clock: processes compare leases and expiry times, and the clocks
+// of their machines may differ by an hour. On SQLite, which runs on this machine, the clock is System. The difference
+// is measured here, and again by every call of sync.
 func (db *DB) NewClock(ctx context.Context) (clock Clock, sync func(context.Context) error, err error) {
 	if !db.IsPostgres() {
 		return System, func(context.Context) error { return nil }, nil
 	}
 	var diff offset
 	measure := func(ctx context.Context) error {
-		// The quickest answer says it best: it is off by at most half of how long it took. The first one of a new
-		// connection takes the longest.
+		// The fastest answer is the most precise: its error is at most half of its duration. The first query of a new
+		// connection is the slowest.
 		quickest := time.Duration(math.MaxInt64)
 		for range 5 {
 			before := System()
@@ -258,16 +261,17 @@ type offset struct {
 func (s *offset) set(d time.Duration) { s.mu.Lock(); s.off = d; s.mu.Unlock() }
 func (s *offset) get() time.Duration  { s.mu.RLock(); defer s.mu.RUnlock(); return s.off }
 
-// NextNumber raises a counter and returns the number, inside the tx of what gets it. No number is given twice.
+// NextNumber increments a counter and returns the new number, inside the tx that uses the number. No number is given
+// twice.
 func NextNumber(ctx context.Context, tx bun.IDB, counter string) (number int64, err error) {
 	err = tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value`, counter).Scan(ctx, &number)
 	return number, err
 }
 
-// NullID is an id for a column that may be empty: uuid.Nil stands for none.
+// NullID returns an id for a column that may be NULL: uuid.Nil stands for NULL.
 func NullID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 
-// Affected is how many rows a statement changed.
+// Affected returns how many rows a statement changed.
 func Affected(res sql.Result, err error) (int64, error) {
 	if err != nil {
 		return 0, err

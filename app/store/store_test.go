@@ -58,7 +58,7 @@ func TestInTx(t *testing.T) {
 	})
 }
 
-// TestPathsOfFiles: whatever a folder is called, the file is opened that was named.
+// TestPathsOfFiles: whatever characters the name of a folder contains, the named file is opened.
 func TestPathsOfFiles(t *testing.T) {
 	for _, name := range []string{"plain", "a#b", "a?b", "a%20b", "ä ö", "a&b=c"} {
 		file := filepath.Join(t.TempDir(), name, "kontor.db")
@@ -77,8 +77,8 @@ func TestPathsOfFiles(t *testing.T) {
 	}
 }
 
-// TestManyWriters: eight writers, none is told that the database is locked (S54); those that share a tx, of which some
-// fail, add up as well.
+// TestManyWriters: of eight writers none gets an error that the database is locked (S54). The sum is also right for
+// those that share a tx, of which some fail.
 func TestManyWriters(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
@@ -117,7 +117,7 @@ func TestManyWriters(t *testing.T) {
 	})
 }
 
-// TestMigrateAtOnce: several processes start on an empty database; each finds it migrated, one did it.
+// TestMigrateAtOnce: several processes start on an empty database. Each finds it migrated, and one has migrated it.
 func TestMigrateAtOnce(t *testing.T) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": storetest.SQLiteURL, "postgres": storetest.PostgresURL} {
 		t.Run(name, func(t *testing.T) {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 )
 
-// trySize is how many bytes must find room for a disk not to be full.
+// trySize is how many bytes must be writable for the disk not to count as full.
 const trySize = 256 << 10
 
-// trySQLite writes a table of trySize in a tx that is rolled back. SQLite keeps what a tx changes in memory as long as it
-// can; with less memory than that the file, or the log beside it, has to take it. Where a tx of this process is under way
-// nothing is tried: its own error would say more.
+// trySQLite writes a table of trySize bytes in a tx that is rolled back. SQLite keeps the changes of a tx in memory as
+// long as it can. The cache is made smaller than trySize, so that the data must be written to the file or to its log.
+// If this process is running a tx, nothing is tried: an error of that tx would say more.
 func (db *DB) trySQLite(ctx context.Context) (err error) {
 	if !db.writing.TryLock() {
 		return nil
@@ -45,7 +45,7 @@ func fill(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// unlessBusy is err, but nil where another process writes: it can.
+// unlessBusy returns err, but nil if another process is writing: then the database can be written.
 func unlessBusy(err error) error {
 	if f := Outage(err); f != nil && f.Is(ErrBusy) {
 		return nil
@@ -53,7 +53,7 @@ func unlessBusy(err error) error {
 	return err
 }
 
-// unlessEnded is err, but nil for a tx that SQLite has rolled back by itself, as it does when there is no room.
+// unlessEnded returns err, but nil for a tx that SQLite has rolled back by itself, as it does if the disk is full.
 func unlessEnded(err error) error {
 	if err == nil || errors.Is(err, sql.ErrTxDone) || isEnded(err) {
 		return nil

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// GatewayStep is what the SMS gateway does with one message. Status 0 is no answer at all.
+// GatewayStep is what the SMS gateway does with one message. Status 0 means no answer at all.
 type GatewayStep struct {
 	Status     int
 	RetryAfter string
-	Body       string // "" is {"id": "<n>"} with 2xx; "%s" is replaced by the text that came
+	Body       string // "" means {"id": "<n>"} with 2xx; "%s" is replaced by the received text
 	Location   string // of a redirect
 }
 
-// ReceivedSMS is what came to the gateway.
+// ReceivedSMS is a request that the gateway received.
 type ReceivedSMS struct {
 	To, Text, ID string
 	Header       http.Header
@@ -28,7 +28,7 @@ type ReceivedSMS struct {
 	ProviderID   string
 }
 
-// GatewayPeer is an HTTP gateway. Steps are used up one by one; without any left it accepts.
+// GatewayPeer is an HTTP gateway. Each message uses up one step; without steps the gateway accepts.
 type GatewayPeer struct {
 	server *httptest.Server
 
@@ -94,7 +94,7 @@ func (p *GatewayPeer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	step, provider := p.remember(in.To, in.Text, in.ID, r.Header.Clone())
 	if step.Status == 0 {
-		<-r.Context().Done() // no answer, until the client goes
+		<-r.Context().Done() // no answer, until the client closes the connection
 		return
 	}
 	if step.RetryAfter != "" {

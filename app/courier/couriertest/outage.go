@@ -2,11 +2,11 @@ package couriertest
 
 import "slices"
 
-// outageLength is more messages than any outage of a test meets.
+// outageLength is more messages than any test sends during an outage.
 const outageLength = 100_000
 
-// Outage makes every mail meet step from now on, until over is called; then the server accepts again. What was in the
-// script is forgotten.
+// Outage applies step to every mail from now on, until over is called; then the server accepts again. Steps that were
+// in the script before are dropped.
 func (p *SMTPPeer) Outage(step SMTPStep) (over func()) {
 	set := func(script []SMTPStep) {
 		p.mu.Lock()
@@ -17,8 +17,8 @@ func (p *SMTPPeer) Outage(step SMTPStep) (over func()) {
 	return func() { set(nil) }
 }
 
-// Outage makes every message meet step from now on, until over is called; then the gateway accepts again. What was in the
-// script is forgotten.
+// Outage applies step to every message from now on, until over is called; then the gateway accepts again. Steps that
+// were in the script before are dropped.
 func (p *GatewayPeer) Outage(step GatewayStep) (over func()) {
 	set := func(script []GatewayStep) {
 		p.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/linxGnu/gosmpp/pdu"
 )
 
-// BrokenPDU is a query_sm with an optional parameter, which it can't have. A library panicked at it.
+// BrokenPDU is a query_sm with an optional parameter, which this type of PDU can't have. A library panicked on it.
 const BrokenPDU = "\x00\x00\x000\x00\x00\x00\x03000000000000000000000\x000000\x0000\x00\x00000000000000"
 
 // SMPPStep is what the message centre does with one submit_sm.
@@ -23,14 +23,14 @@ type SMPPStep struct {
 	Raw    []byte                 // is sent instead of an answer
 }
 
-// Submitted is a submit_sm that came.
+// Submitted is a submit_sm that the message centre received.
 type Submitted struct {
 	To, Text string
 	Coding   byte // data_coding: 0 is GSM 7-bit, 8 is UCS-2
 	ID       string
 }
 
-// SMPPPeer is a message centre. Steps are used up one by one; without any left it accepts.
+// SMPPPeer is a message centre. Each message uses up one step; without steps the centre accepts.
 type SMPPPeer struct {
 	listener net.Listener
 

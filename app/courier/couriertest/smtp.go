@@ -1,5 +1,5 @@
 // Package couriertest is the other side of the outbox for tests: a mail server, an SMS gateway and a message centre on
-// loopback that do what a script tells them and remember what they got.
+// loopback. They do what a script tells them and remember what they received.
 package couriertest
 
 import (
@@ -51,7 +51,7 @@ const (
 	SignInFirst              // 530 5.7.0 to MAIL
 )
 
-// Received is a mail that the server took (or got to the end, whatever it answered).
+// Received is a mail that the server received to its end, whatever it answered.
 type Received struct {
 	From, To string // of the envelope
 	Data     string // with header
@@ -69,7 +69,7 @@ func (r Received) Message(tb testing.TB) *mail.Message {
 	return m
 }
 
-// SMTPPeer is a mail server. Steps are used up one by one, by mail; without any left it accepts.
+// SMTPPeer is a mail server. Each mail uses up one step; without steps the server accepts.
 type SMTPPeer struct {
 	listener net.Listener
 	server   *smtp.Server
@@ -78,7 +78,7 @@ type SMTPPeer struct {
 	pem      string
 	implicit bool
 	starttls bool
-	small    bool   // keywords in small letters
+	small    bool   // keywords in lower case
 	ascii    bool   // no SMTPUTF8
 	ways     string // the line that offers ways to sign in
 
@@ -102,13 +102,13 @@ func WithSTARTTLS() SMTPOption { return func(p *SMTPPeer) { p.starttls = true } 
 // WithImplicitTLS makes the server speak TLS from the first byte.
 func WithImplicitTLS() SMTPOption { return func(p *SMTPPeer) { p.implicit = true } }
 
-// WithAuth replaces the line "AUTH PLAIN" in the answer to EHLO, such as by the old "AUTH=LOGIN"; "" is none.
+// WithAuth replaces the line "AUTH PLAIN" in the answer to EHLO, such as by the old "AUTH=LOGIN"; "" means none.
 func WithAuth(line string) SMTPOption { return func(p *SMTPPeer) { p.ways = line } }
 
-// WithSmallLetters makes the server write the keywords of its extensions in small letters.
+// WithSmallLetters makes the server write the keywords of its extensions in lower case.
 func WithSmallLetters() SMTPOption { return func(p *SMTPPeer) { p.small = true } }
 
-// WithoutUTF8 makes the server one that knows addresses in ASCII alone.
+// WithoutUTF8 makes the server accept only ASCII addresses.
 func WithoutUTF8() SMTPOption { return func(p *SMTPPeer) { p.ascii = true } }
 
 // NewSMTPPeer starts a mail server that ends with the test.
@@ -180,8 +180,8 @@ func (p *SMTPPeer) Script(steps ...SMTPStep) {
 	p.script = append(p.script, steps...)
 }
 
-// Hold stops the server at the next mail, before it says anything to it: reached is closed when the mail has come so
-// far, and release lets it go on.
+// Hold stops the server at the next mail, before the server answers to it. reached is closed when the mail has come so
+// far, and release lets the server continue.
 func (p *SMTPPeer) Hold() (reached <-chan struct{}, release func()) {
 	h := &hold{reached: make(chan struct{}), released: make(chan struct{})}
 	p.mu.Lock()
@@ -207,21 +207,21 @@ func (p *SMTPPeer) stop() {
 	}
 }
 
-// Mails are all mails so far, accepted ones and others that came to their end.
+// Mails returns all mails so far that were received to their end, accepted or not.
 func (p *SMTPPeer) Mails() []Received {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]Received(nil), p.mails...)
 }
 
-// Opened is how many connections there have been.
+// Opened returns how many connections there have been.
 func (p *SMTPPeer) Opened() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.conns)
 }
 
-// Hellos are the names that clients gave, one for each EHLO but a repeated one.
+// Hellos returns the names that clients gave in EHLO, without repeated EHLOs of a connection.
 func (p *SMTPPeer) Hellos() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -254,7 +254,7 @@ func (p *SMTPPeer) Wait(tb testing.TB, n int) []Received {
 	}
 }
 
-// HangUp closes all connections, as a server does with those that wait.
+// HangUp closes all connections, as a server does with idle ones.
 func (p *SMTPPeer) HangUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -279,7 +279,7 @@ func (p *SMTPPeer) Close() {
 	_ = p.server.Shutdown(context.Background())
 }
 
-// peek is the next step if it is one of those; then it is used up.
+// peek returns the next step, and removes it from the script, if it is one of the given steps.
 func (p *SMTPPeer) peek(of ...SMTPStep) (SMTPStep, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -311,7 +311,7 @@ func (p *SMTPPeer) remember(r Received) {
 	p.changed = make(chan struct{})
 }
 
-// smtpListener counts connections, and keeps those to which nothing is to be said.
+// smtpListener counts connections, and keeps those that must get no greeting.
 type smtpListener struct {
 	net.Listener
 	peer *SMTPPeer
@@ -336,7 +336,7 @@ func (l smtpListener) Accept() (net.Conn, error) {
 	}
 }
 
-// smallLetters writes the answer to EHLO in small letters, before TLS.
+// smallLetters writes the answer to EHLO in lower case, before TLS.
 type smallLetters struct{ net.Conn }
 
 func (c smallLetters) Write(b []byte) (int, error) {
@@ -346,7 +346,7 @@ func (c smallLetters) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// smtpSession is what the server says between the first EHLO, or that after STARTTLS, and the end.
+// smtpSession is the server's side of a session, from the first EHLO or the one after STARTTLS to the end.
 type smtpSession struct {
 	peer *SMTPPeer
 	conn *smtp.Conn
@@ -364,7 +364,8 @@ func (p *SMTPPeer) session(c *smtp.Conn) (smtp.Session, error) {
 func (s *smtpSession) Reset()        {}
 func (s *smtpSession) Logout() error { return nil }
 
-// AuthMechanisms are the ways to sign in. The server writes "AUTH " before them; another spelling gets a line of its own.
+// AuthMechanisms returns the mechanisms for signing in. The server writes "AUTH " before them; another spelling gets a
+// line of its own.
 func (s *smtpSession) AuthMechanisms() []string {
 	ways, usual := strings.CutPrefix(s.peer.ways, "AUTH ")
 	switch {
@@ -396,7 +397,7 @@ func (s *smtpSession) signIn(user, password string) error {
 	return nil
 }
 
-// loginServer is AUTH LOGIN.
+// loginServer is the server's side of AUTH LOGIN.
 type loginServer struct {
 	answers []string
 	check   func(user, password string) error
@@ -415,7 +416,7 @@ func (l *loginServer) Next(answer []byte) (challenge []byte, done bool, err erro
 	return nil, true, l.check(l.answers[0], l.answers[1])
 }
 
-// What steps have the server say to MAIL and to RCPT.
+// The server's answers to MAIL and to RCPT, by step.
 var (
 	atMail = map[SMTPStep]string{
 		SenderRefused: "550 5.1.8 Who are you?",
@@ -430,7 +431,7 @@ var (
 	}
 )
 
-// refuse is a reply such as "550 5.1.1 No such user"; "" is none.
+// refuse returns the error for a reply such as "550 5.1.1 No such user"; nil for "".
 func refuse(reply string) error {
 	if reply == "" {
 		return nil
@@ -485,14 +486,14 @@ func (s *smtpSession) Data(r io.Reader) error {
 		return err
 	}
 	s.mail.Data, s.mail.Accepted = string(data), s.step == Accept || s.step == AcceptThenReset
-	s.peer.remember(s.mail) // before the answer: who has it must find the mail here
+	s.peer.remember(s.mail) // before the answer: a client that has the answer must find the mail here
 	switch s.step {
 	case Spam:
 		return refuse("554 5.7.1 This looks like spam: " + quote(s.mail.Data))
 	case TryLater:
 		return refuse("451 4.3.0 try later")
 	case HangAfterData:
-		_, _ = s.conn.Conn().Read(make([]byte, 1)) // until the client goes
+		_, _ = s.conn.Conn().Read(make([]byte, 1)) // until the client closes the connection
 		return s.conn.Close()
 	case AcceptThenReset:
 		return s.reset()
@@ -511,7 +512,7 @@ func (s *smtpSession) reset() error {
 	return c.Close()
 }
 
-// quote is what a careless server repeats of a mail: the line with the link.
+// quote returns the part of a mail that a careless server repeats: the line with the link.
 func quote(data string) string {
 	for _, line := range strings.Split(strings.ReplaceAll(data, "=\r\n", ""), "\r\n") {
 		if strings.HasPrefix(line, "http") {

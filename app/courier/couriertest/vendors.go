@@ -14,9 +14,10 @@ import (
 	"testing"
 )
 
-// VendorPeer is a gateway that answers as a vendor's public description says, and refuses what the vendor would refuse.
+// VendorPeer is a gateway that answers according to a vendor's public documentation, and refuses what the vendor would
+// refuse.
 type VendorPeer struct {
-	// Host is the vendor's, as https://host; Barred is a number that it refuses.
+	// Host is the vendor's host, as https://host. Barred is a number that the vendor refuses.
 	Host   string
 	Barred string
 
@@ -37,21 +38,21 @@ func newVendor(tb testing.TB, host string, answer func(*VendorPeer, http.Respons
 	return p
 }
 
-// Here puts the peer in the vendor's place in the text of a setting.
+// Here replaces the vendor's address by the peer's in the text of a setting.
 func (p *VendorPeer) Here(setting string) string {
 	_, host, _ := strings.Cut(p.Host, "://")
 	_, here, _ := strings.Cut(p.server.URL, "://")
 	return strings.ReplaceAll(strings.ReplaceAll(setting, "https://", "http://"), host, here)
 }
 
-// Taken are the SMS that were accepted.
+// Accepted returns the SMS that were accepted.
 func (p *VendorPeer) Accepted() []ReceivedSMS {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]ReceivedSMS(nil), p.taken...)
 }
 
-// SetStatus is what is said of all SMS from now on; Asked is how often somebody wanted to know.
+// SetStatus sets the status that is reported for all SMS from now on.
 func (p *VendorPeer) SetStatus(status string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,7 +72,7 @@ func (p *VendorPeer) take(to, text, id, provider string) {
 	p.taken = append(p.taken, ReceivedSMS{To: to, Text: text, ID: id, Accepted: true, ProviderID: fmt.Sprintf(provider, len(p.taken)+1)})
 }
 
-// asks returns the SMS of a gateway's id and its status.
+// asks returns the SMS with a gateway's id, and its status.
 func (p *VendorPeer) asks(id string) (m ReceivedSMS, status string, found bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,7 +154,7 @@ func NewTwilio(tb testing.TB) *VendorPeer {
 	})
 }
 
-// NewVonage is Vonage's SMS API: 200 whatever happens, and a status in the body.
+// NewVonage is Vonage's SMS API. It always answers 200, with a status in the body.
 func NewVonage(tb testing.TB) *VendorPeer {
 	tb.Helper()
 	return newVendor(tb, "https://rest.nexmo.com", func(p *VendorPeer, w http.ResponseWriter, r *http.Request) {

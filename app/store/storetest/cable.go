@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Cable stands between a program and a PostgreSQL server, and can be cut.
+// Cable is a proxy between a program and a PostgreSQL server. Its connections can be cut.
 type Cable struct {
 	URL string // the address of the database through it
 
@@ -18,15 +18,15 @@ type Cable struct {
 
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
-	out     bool // takes no connections
-	full    bool // says that the server takes none
+	out     bool // closes new connections
+	full    bool // answers that the server accepts no more connections
 	at      []byte
 	deliver bool
-	came    int           // how often at came over the line
+	came    int           // how often at was sent
 	ended   chan struct{} // closed when the server has ended the connection that was cut there
 }
 
-// Through lays a cable to a PostgreSQL database that is taken away with the test.
+// Through starts a Cable to a PostgreSQL database. It is closed at the end of the test.
 func Through(tb testing.TB, database string) *Cable {
 	tb.Helper()
 	u, err := url.Parse(database)
@@ -45,7 +45,7 @@ func Through(tb testing.TB, database string) *Cable {
 	return c
 }
 
-// Cut ends all connections.
+// Cut closes all connections.
 func (c *Cable) Cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,13 +54,13 @@ func (c *Cable) Cut() {
 	}
 }
 
-// Pull ends all connections, and each new one as soon as it comes, until it is plugged in again.
+// Pull closes all connections, and each new one as soon as it is made, until Plug is called.
 func (c *Cable) Pull() { c.set(true, false); c.Cut() }
 
-// Refuse ends all connections, and answers new ones as a server does that has as many as it takes.
+// Refuse closes all connections, and answers new ones like a server that has reached its limit of connections.
 func (c *Cable) Refuse() { c.set(false, true); c.Cut() }
 
-// Plug ends what Pull or Refuse did.
+// Plug ends the effect of Pull or Refuse.
 func (c *Cable) Plug() { c.set(false, false) }
 
 func (c *Cable) set(out, full bool) {
@@ -69,8 +69,8 @@ func (c *Cable) set(out, full bool) {
 	c.out, c.full = out, full
 }
 
-// CutAt cuts, once, when a statement goes over the line that contains a text: before the server has got it, or behind it,
-// but before its answer comes back.
+// CutAt closes a connection, once, when a statement that contains text is sent: before the server receives it, or, if
+// deliver is true, after the server has received it but before its answer comes back.
 func (c *Cable) CutAt(text string, deliver bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,7 +78,7 @@ func (c *Cable) CutAt(text string, deliver bool) {
 	c.ended = make(chan struct{})
 }
 
-// Ended waits until the server is through with what it has got over the connection that CutAt cut.
+// Ended waits until the server has processed what it received over the connection that CutAt closed.
 func (c *Cable) Ended() {
 	c.mu.Lock()
 	ended := c.ended
@@ -86,7 +86,7 @@ func (c *Cable) Ended() {
 	<-ended
 }
 
-// Came is how often the text of the last CutAt has come over the line since.
+// Came returns how often the text of the last CutAt has been sent since.
 func (c *Cable) Came() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,7 +175,7 @@ func (c *Cable) cutsAt(sent []byte) (cut, deliver bool, ended chan struct{}) {
 	return c.came == 1, c.deliver, c.ended
 }
 
-// refuse is what a server with too many connections does.
+// refuse answers as a server with too many connections does.
 func refuse(near net.Conn) {
 	defer func() { _ = near.Close() }()
 	_, _ = near.Read(make([]byte, 4<<10))

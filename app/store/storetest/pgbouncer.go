@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// nobody is the user that pgbouncer runs as where the tests run as root, which it refuses.
+// nobody is the user that pgbouncer runs as if the tests run as root. pgbouncer refuses to run as root.
 const nobody = 65534
 
-// ThroughPgBouncer starts a pgbouncer of the test's own in front of a PostgreSQL database, in transaction mode with pool
-// connections at most, and returns the address of the database through it. KONTOR_TEST_PGBOUNCER is the path of the
-// program; where it is not set the test is skipped.
+// ThroughPgBouncer starts a pgbouncer for this test in front of a PostgreSQL database, in transaction mode with at most
+// pool connections. It returns the address of the database through this pgbouncer. KONTOR_TEST_PGBOUNCER is the path of
+// the program; if it is not set, the test is skipped.
 func ThroughPgBouncer(tb testing.TB, database string, pool int) string {
 	tb.Helper()
 	program := os.Getenv("KONTOR_TEST_PGBOUNCER")

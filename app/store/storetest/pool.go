@@ -11,8 +11,8 @@ import (
 	"kontor/app/store"
 )
 
-// pool keeps migrated PostgreSQL databases for the next test of the process. Copying a template takes about a quarter of
-// a second, putting back what a test has changed a few milliseconds.
+// pool keeps migrated PostgreSQL databases for the next tests of the process. Copying a template takes about a quarter
+// of a second, undoing the changes of a test a few milliseconds.
 type pool struct {
 	server *server
 	mu     sync.Mutex
@@ -20,7 +20,7 @@ type pool struct {
 	free   []*pooled
 }
 
-// pooled is a database of the pool, with a connection of its own to put it back.
+// pooled is a database of the pool, with a connection of its own for restoring it.
 type pooled struct {
 	name    string
 	admin   *store.DB
@@ -28,8 +28,8 @@ type pooled struct {
 	restore string
 }
 
-// state is what must be as it was for a database to serve once more. Rows are put back; a database whose schema, settings
-// or statistics a test has changed goes, and so does one that has grown.
+// state is what must be unchanged for a database to be used again. Changed rows are restored. A database is dropped if
+// a test has changed its schema, settings or statistics, or if it has grown.
 type state struct {
 	Relations, NewestRelation, Columns, Constraints, Triggers, Functions, Schemas, Settings, Statistics, Estimates int64
 	Large                                                                                                          bool
@@ -48,7 +48,7 @@ const stateQuery = `WITH ours AS (SELECT oid, reltuples FROM pg_class WHERE reln
 		(SELECT sum(reltuples::bigint) FROM ours) AS estimates,
 		pg_database_size(current_database()) > 24 * 1024 * 1024 AS large`
 
-// take hands out a database until the test ends.
+// take provides a database until the test ends.
 func (p *pool) take(tb testing.TB) string {
 	tb.Helper()
 	ctx := context.Background()
@@ -98,7 +98,7 @@ func (s *server) makePooled(ctx context.Context, template, name string) (*pooled
 	return d, nil
 }
 
-// restoring are the statements that put the rows of all tables back to what they are now, and sequences.
+// restoring returns the statements that restore the rows of all tables, and the sequences, to what they are now.
 func (d *pooled) restoring(ctx context.Context) (string, error) {
 	var tables []string
 	err := d.admin.NewRaw(`SELECT quote_ident(relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace

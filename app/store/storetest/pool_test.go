@@ -9,7 +9,7 @@ import (
 	"kontor/app/store"
 )
 
-// TestPool: a test finds the database as the migrations leave it, whatever the one before did to it.
+// TestPool: a test finds the database as the migrations leave it, whatever the test before did to it.
 func TestPool(t *testing.T) {
 	reach(t)
 	ctx := context.Background()
@@ -55,7 +55,7 @@ func TestPool(t *testing.T) {
 	}
 }
 
-// content is the name of a database, and everything in it.
+// content returns the name of a database and everything in it.
 func content(t *testing.T, db *store.DB) (name, all string) {
 	t.Helper()
 	ctx := context.Background()

@@ -17,7 +17,7 @@ import (
 	"kontor/app/store"
 )
 
-// server is the PostgreSQL of KONTOR_TEST_POSTGRES, reached once for all tests of the process.
+// server is the PostgreSQL server of KONTOR_TEST_POSTGRES. All tests of the process share it.
 type server struct {
 	base     *url.URL
 	admin    *store.DB
@@ -52,7 +52,7 @@ func reach(tb testing.TB) *server {
 	return s
 }
 
-// create makes a database that is dropped with the test, and returns its address.
+// create makes a database that is dropped at the end of the test, and returns its address.
 func (s *server) create(tb testing.TB) string {
 	tb.Helper()
 	ctx := context.Background()
@@ -69,7 +69,8 @@ func (s *server) create(tb testing.TB) string {
 	return s.address(name)
 }
 
-// KeptPostgresURL makes a database, if it is not there, that stays, or skips the test.
+// KeptPostgresURL creates a database that stays after the test, if it does not exist yet, and returns its address.
+// Without a server it skips the test.
 func KeptPostgresURL(tb testing.TB, name string) string {
 	tb.Helper()
 	ctx, server := context.Background(), reach(tb)
@@ -91,8 +92,9 @@ func (s *server) address(database string) string {
 
 const templates = "kontor_template_"
 
-// makeTemplate migrates the database that those of the pool are copies of. A test process cannot tidy up after its last
-// test, so each one drops what those have left that have ended: the lock that goes with the names is free.
+// makeTemplate creates and migrates the template of the pool's databases. A test process can't clean up after its last
+// test, so each process drops the templates of processes that have ended: the advisory lock whose key is in the
+// template's name is free.
 func (s *server) makeTemplate() (string, error) {
 	ctx := context.Background()
 	conn, err := s.admin.Conn(ctx) // never closed: it holds the lock as long as the process lives

@@ -15,8 +15,8 @@ import (
 	"kontor/migrations"
 )
 
-// Each runs test on SQLite and, when KONTOR_TEST_POSTGRES names one, on PostgreSQL, each with a database of its own. Where
-// samples are taken, one test in three runs on both.
+// Each runs test on SQLite and, if KONTOR_TEST_POSTGRES is set, on PostgreSQL, each with a database of its own. If only
+// samples are tested (see package effort), one test in three runs on both, the others only on PostgreSQL.
 func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 	t.Helper()
 	if os.Getenv("KONTOR_TEST_POSTGRES") == "" || effort.Chosen(t, 3) {
@@ -25,7 +25,7 @@ func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
 }
 
-// SQLite opens a migrated file that goes with the test.
+// SQLite opens a migrated file that is deleted at the end of the test.
 func SQLite(tb testing.TB) *store.DB {
 	tb.Helper()
 	schema, err := migratedFile()
@@ -39,16 +39,16 @@ func SQLite(tb testing.TB) *store.DB {
 	return open(tb, url)
 }
 
-// Postgres opens a migrated database of the test's own, or skips the test.
+// Postgres opens a migrated database for this test, or skips the test.
 func Postgres(tb testing.TB) *store.DB {
 	tb.Helper()
 	return open(tb, reach(tb).pool.take(tb))
 }
 
-// SQLiteURL names a file that does not exist yet.
+// SQLiteURL returns the address of a file that does not exist yet.
 func SQLiteURL(tb testing.TB) string { return "sqlite://" + filepath.Join(tb.TempDir(), "kontor.db") }
 
-// PostgresURL makes an empty database that is dropped with the test, or skips the test.
+// PostgresURL makes an empty database that is dropped at the end of the test, or skips the test.
 func PostgresURL(tb testing.TB) string { tb.Helper(); return reach(tb).create(tb) }
 
 func open(tb testing.TB, url string) *store.DB {
@@ -61,7 +61,8 @@ func open(tb testing.TB, url string) *store.DB {
 	return db
 }
 
-// migratedFile is an SQLite file with the schema: every test gets a copy, since migrating takes longer than most tests.
+// migratedFile returns an SQLite file with the schema. Every test gets a copy, since migrating takes longer than most
+// tests.
 var migratedFile = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "kontor-schema")
 	if err != nil {
