@@ -1,7 +1,8 @@
-// Package access is the end users' accesses to customers: invitation, registration, activity status.
+// Package access manages the end users' accesses to customers: invitation, registration, activity status.
 //
-// An invitation has a generation. Sending again and correcting an address raise it, which kills the links and codes of
-// the one before; whatever is minted, compared or noted carries its generation and counts for no other.
+// An invitation has a generation. Sending it again and correcting an address increment the generation, which voids the
+// links and codes of the previous one. Everything that is minted, compared or recorded carries its generation and is
+// valid only for that generation.
 package access
 
 import (
@@ -30,10 +31,10 @@ const (
 	LinkExpired   Status = "expired"
 	Undeliverable Status = "undeliverable"
 	Deactivated   Status = "deactivated"
-	Waits         Status = "waiting" // for approval: the address is a specialist user's
+	Waits         Status = "waiting" // for approval: the address belongs to a specialist user
 )
 
-// LinkLife is how long a registration link is good.
+// LinkLife is how long a registration link is valid.
 const LinkLife = 48 * time.Hour
 
 // Access is one end user's access to one customer.
@@ -44,11 +45,11 @@ type Access struct {
 	Email, Mobile, Locale    string // Mobile: E.164, or ""
 	Generation               int    // of the invitation
 	InvitedAt, LinkExpiresAt time.Time
-	Undeliverable            string // key of the reason for which the mail of this generation failed, or ""
+	Undeliverable            string // key of the reason why the mail of this generation failed, or ""
 	OpenedAt, CodeEnteredAt  *time.Time
 	RegisteredAt             *time.Time
 	DeactivatedAt            *time.Time
-	Waiting                  bool       // for a second person; it is deactivated as well
+	Waiting                  bool       // for a second person's approval; DeactivatedAt is set as well
 	LastSeenAt               *time.Time // of the account's last sign-in
 	Version                  int
 	CreatedAt                time.Time
@@ -57,8 +58,8 @@ type Access struct {
 // Name is "First Last".
 func (a Access) Name() string { return a.FirstName + " " + a.LastName }
 
-// Status is the activity status at a moment: of Waits, Deactivated, Registered, Undeliverable, LinkExpired the first that is
-// true, else Invited.
+// Status returns the activity status at the time now: the first that applies of Waits, Deactivated, Registered,
+// Undeliverable and LinkExpired, otherwise Invited.
 func (a Access) Status(now time.Time) Status {
 	switch {
 	case a.Waiting:
@@ -75,21 +76,21 @@ func (a Access) Status(now time.Time) Status {
 	return Invited
 }
 
-// pending says whether the end user has still to register and may.
+// pending says whether the end user can still register.
 func (a Access) pending() bool { return a.RegisteredAt == nil && a.DeactivatedAt == nil }
 
-// Row is an access with what was sent to it.
+// Row is an access with the messages that were sent for it.
 type Row struct {
 	Access
 	Status   Status
 	Messages []courier.Message // oldest first
-	// Refused says since when and why nothing is sent to the address of somebody registered; nil: it is. Of the others the
-	// status and the timeline say it.
+	// Refused says since when and why nothing is sent to a registered person's address; nil if mail is sent. For other
+	// people the status and the timeline say it.
 	Refused *courier.Refusal
 }
 
-// Summary of a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Waits, Invited, Registered, Deactivated
-// that one of them has, "" without an access.
+// Summary sums up a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Waits, Invited, Registered
+// and Deactivated that at least one of them has, "" without an access.
 type Summary struct {
 	Registered, Total int
 	Worst             Status
@@ -98,20 +99,22 @@ type Summary struct {
 // severity orders statuses for Summary.Worst.
 var severity = map[Status]int{Deactivated: 1, Registered: 2, Invited: 3, Waits: 4, LinkExpired: 5, Undeliverable: 6}
 
-// Form is what is recorded of an access: fields first_name, last_name, email, mobile, locale.
+// Form is what people enter about an access: fields first_name, last_name, email, mobile, locale.
 type Form struct{ FirstName, LastName, Email, Mobile, Locale string }
 
-// Lengths in characters. An address has at most 254 octets (RFC 5321 §4.5.3.1.3 less the angle brackets).
+// The maximum lengths, in characters. An address has at most 254 octets (RFC 5321 §4.5.3.1.3 without the angle
+// brackets).
 const (
 	nameMax  = 100
 	emailMax = 254
 )
 
-// Validate returns f as it is stored: text cleaned as package entry does, the mobile number as E.164, read as it is dialled
-// in the country of the customer (ISO 3166-1 alpha-2). While that is unknown (a form in which it is wrong, too), the number
-// stays as it is. It returns an Invalid fault about a form, with Fields at first_name, last_name, email, mobile and locale:
-// "required", "too_long", "control_characters", "email.malformed", "mobile.malformed", "mobile.letters",
-// "mobile.two", "mobile.extension", "mobile.not_mobile" (only mobile numbers get SMS, and 0900 numbers cost), "locale.unknown".
+// Validate returns f as it is stored: text cleaned as in package entry, the mobile number in E.164. The number is read
+// as it is dialled in the customer's country (ISO 3166-1 alpha-2). While the country is unknown, because the form's
+// country is wrong, too, the number stays as typed. Validate returns an Invalid fault with Fields at first_name,
+// last_name, email, mobile and locale: "required", "too_long", "control_characters", "email.malformed",
+// "mobile.malformed", "mobile.letters", "mobile.two", "mobile.extension", "mobile.not_mobile" (only mobile numbers get
+// SMS, and 0900 numbers cost), "locale.unknown".
 func Validate(f Form, country string) (Form, error) {
 	var form fault.Form
 	f.FirstName = cleanName(&form, "first_name", f.FirstName)

@@ -68,7 +68,7 @@ func TestValidateNormalises(t *testing.T) {
 	}
 }
 
-// TestMobileIsReadInTheCustomersCountry: the same digits are another person's number elsewhere.
+// TestMobileIsReadInTheCustomersCountry: the same digits are a different number in another country.
 func TestMobileIsReadInTheCustomersCountry(t *testing.T) {
 	for _, c := range []struct{ typed, country, want string }{
 		{"079 123 45 67", "CH", "+41791234567"}, {"0664 1234567", "AT", "+436641234567"},

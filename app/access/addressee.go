@@ -12,17 +12,19 @@ import (
 	"kontor/policies"
 )
 
-// Addressee is whom a message is for, as far as a caller may know: what they may not read is empty.
+// Addressee is the person a message is for, as far as the caller may know. Fields that the caller may not read are
+// empty.
 type Addressee struct {
-	CustomerID uuid.UUID // Nil: of no customer, or of one that the caller may not read
+	CustomerID uuid.UUID // Nil: no customer, or one that the caller may not read
 	Customer   string    // "Last, First" of a person
 	Number     string
 	Person     string
-	Attempts   int // made so far in the message's current run
+	Attempts   int // attempts so far in the message's present run
 }
 
-// Addressees says for whom messages are, by their ids: the customer's name to who may read the customer, the end user's to
-// who may read its accesses, and a specialist user's to who may read those. Unknown messages are left out.
+// Addressees returns the addressees of messages by message id. It includes the customer's name if the caller may read
+// the customer, the end user's name if the caller may read the customer's accesses, and a specialist user's name if the
+// caller may read specialist users. Unknown messages are left out.
 func (s *Service) Addressees(ctx context.Context, c account.Caller, messages []uuid.UUID) (map[uuid.UUID]Addressee, error) {
 	found := map[uuid.UUID]Addressee{}
 	if len(messages) == 0 {
@@ -48,7 +50,7 @@ func (s *Service) Addressees(ctx context.Context, c account.Caller, messages []u
 	return found, nil
 }
 
-// named is a row about a message.
+// named is a message with the customer or person it is for.
 type named struct {
 	Message     uuid.UUID     `bun:"message"`
 	ID          uuid.UUID     `bun:"id"`
@@ -70,13 +72,13 @@ func (n named) customer() string {
 	return n.LastName + ", " + n.FirstName
 }
 
-// each calls do with the messages whose customers the caller may do something with.
+// each calls do for every message whose customer the caller has the permission w for.
 func (s *Service) each(ctx context.Context, c account.Caller, w policies.Permission, messages []uuid.UUID, do func(n named)) error {
 	within, nothing, err := s.customers.Within(c, w)
 	if err != nil || nothing {
 		return err
 	}
-	// a message names its customer, or it is about the account of one of its end users
+	// A message has a customer, or it is about the account of a customer's end user.
 	ofCustomer := s.db.NewSelect().TableExpr(`message AS m`).
 		Join(`JOIN customer ON customer.id = m.customer_id`).Join(`LEFT JOIN access AS a ON a.id = m.access_id`)
 	ofAccount := s.db.NewSelect().TableExpr(`message AS m`).
@@ -107,7 +109,7 @@ func (s *Service) nameCustomers(ctx context.Context, c account.Caller, messages 
 
 func (s *Service) namePersons(ctx context.Context, c account.Caller, messages []uuid.UUID, found map[uuid.UUID]Addressee) error {
 	return s.each(ctx, c, policies.Permission{Object: policies.ObjectAccess, Action: policies.Read}, messages, func(n named) {
-		if a := found[n.Message]; a.CustomerID == n.ID { // who may not read the customer is not told who belongs to it
+		if a := found[n.Message]; a.CustomerID == n.ID { // no name without its customer
 			a.Person = n.Person
 			found[n.Message] = a
 		}

@@ -14,9 +14,10 @@ import (
 	"kontor/policies"
 )
 
-// Correct changes an access. Of a pending one, a changed e-mail or mobile voids the old link and code at once and sends
-// anew. Of a registered one the e-mail is the person's own: what f says of it is ignored. A form without changes does
-// nothing. Errors: NotFound, Forbidden; Invalid as Validate, "email.twice"; ErrVersion, with the access as it is now.
+// Correct changes an access. If it is pending, a changed e-mail or mobile number voids the old link and code at once
+// and sends new ones. If it is registered, the e-mail address is the person's own, so Correct ignores the one in f. A
+// form without changes does nothing. Errors: NotFound, Forbidden; Invalid as from Validate, "email.twice"; ErrVersion,
+// together with the present access.
 func (s *Service) Correct(
 	ctx context.Context, c account.Caller, customerID, id uuid.UUID, version int, f Form,
 ) (Access, error) {
@@ -86,9 +87,9 @@ func (s *Service) Correct(
 	return r.access(), err
 }
 
-// Resend is Send again: a new generation, which voids links and codes of the one before. An address that was refused is
-// tried again. Errors: NotFound, Forbidden,
-// ErrRegistered, ErrDeactivated; ErrJustSent within 10 s of the last invitation.
+// Resend is the action Send again: it begins a new generation, which voids the links and codes of the previous one. It
+// also lets the courier try an address again that refused mail. Errors: NotFound, Forbidden, ErrRegistered,
+// ErrDeactivated, ErrWaiting; ErrJustSent within 10 s of the last invitation.
 func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if _, err := s.load(ctx, tx, c, customerID, id, policies.Resend); err != nil {
@@ -114,8 +115,8 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id u
 	})
 }
 
-// TryAddress has the address of a registered end user tried again that was refused. Of somebody who is not registered,
-// Resend does that. Errors: NotFound, Forbidden, ErrDeactivated, ErrWaiting, ErrNotRegistered.
+// TryAddress lets the courier try a registered end user's address again after it refused mail. For a person who is not
+// registered, use Resend. Errors: NotFound, Forbidden, ErrDeactivated, ErrWaiting, ErrNotRegistered.
 func (s *Service) TryAddress(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		r, err := s.load(ctx, tx, c, customerID, id, policies.Resend)
@@ -139,7 +140,7 @@ func (s *Service) TryAddress(ctx context.Context, c account.Caller, customerID, 
 	})
 }
 
-// whyNotAgain names what kept an invitation from being sent again.
+// whyNotAgain returns the reason why an invitation was not sent again.
 func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uuid.UUID) error {
 	r, ok, err := accessOf(ctx, tx, customerID, id)
 	switch {
@@ -157,9 +158,10 @@ func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uu
 	return ErrJustSent.After(max(r.InvitedAt.Add(resendPause).Sub(s.now()), time.Second))
 }
 
-// Deactivate shuts an access: its links are dead, its messages cancelled, and the end user's very next request is
-// refused. One that waits for a second person waits no more. Sessions of people without another active access end for good, so that none comes back to life with
-// Reactivate. Doing it twice does nothing. Errors: NotFound, Forbidden.
+// Deactivate deactivates an access: its links are void, its messages are cancelled, and the end user's next request is
+// refused. If the access waits for approval, the proposal is cancelled. Sessions of people without another active
+// access end, so that Reactivate does not bring them back. Deactivating twice does nothing. Errors: NotFound,
+// Forbidden.
 func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if old, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
@@ -187,22 +189,22 @@ func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, 
 	})
 }
 
-// revokeUnlessAdmitted ends the sessions of an account that nothing lets in any more.
+// revokeUnlessAdmitted ends the sessions of an account that may no longer sign in.
 func (s *Service) revokeUnlessAdmitted(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	in, err := activeElsewhere(ctx, tx, id)
 	if err != nil || in {
 		return err
 	}
 	a, _, err := account.ByID(ctx, tx, id)
-	if err != nil || a.Specialist { // who works for the firm needs no access to sign in
+	if err != nil || a.Specialist { // a specialist user needs no access to sign in
 		return err
 	}
 	return s.accounts.RevokeOf(ctx, tx, id)
 }
 
-// Reactivate opens a deactivated access again: who was registered can sign in, who was not is invited anew; one that takes
-// a second person waits for them. Doing it
-// twice does nothing. Errors: NotFound, Forbidden.
+// Reactivate reactivates a deactivated access: a registered person can sign in again, another person is invited anew.
+// If a second person must approve it, the access waits for approval. Reactivating twice does nothing. Errors: NotFound,
+// Forbidden.
 func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		old, err := s.load(ctx, tx, c, customerID, id, policies.Update)
@@ -238,8 +240,9 @@ func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, 
 	})
 }
 
-// again begins the next generation: everything of the one before is dead, new messages are queued. The caller has
-// cancelled the old ones. ok=false: the access is not pending, or was invited less than pause ago.
+// again begins the next generation: it voids the links and codes of the previous one and queues new messages. The
+// caller has cancelled the old messages. ok is false when the access is not pending, or when the last invitation is
+// less than pause ago.
 func (s *Service) again(ctx context.Context, tx bun.IDB, id uuid.UUID, pause time.Duration) (r row, ok bool, err error) {
 	r, ok, err = renew(ctx, tx, id, s.now(), pause)
 	if err != nil || !ok {
@@ -251,7 +254,7 @@ func (s *Service) again(ctx context.Context, tx bun.IDB, id uuid.UUID, pause tim
 	return r, true, s.invite(ctx, tx, r)
 }
 
-// void kills all links and codes of an access.
+// void invalidates all links and codes of an access.
 func (s *Service) void(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	if err := secret.Void(ctx, tx, secret.Register, id); err != nil {
 		return err

@@ -14,24 +14,24 @@ import (
 	"kontor/app/secret"
 )
 
-// Limits of the registration page, per access.
+// Limits of the registration page, for each access.
 const (
-	codeTries    = 5           // wrong tries lock a code
-	codeTriesDay = 15          // wrong tries a day, whatever the code
-	sendPause    = time.Minute // between two links or codes that the end user asks for
-	sendsDay     = 5           // of them a day
+	codeTries    = 5           // wrong codes that lock a code
+	codeTriesDay = 15          // wrong codes per day, for all codes together
+	sendPause    = time.Minute // between two links or codes that the end user requests
+	sendsDay     = 5           // links and codes per day that the end user can request
 )
 
-// needsCode says whether registering takes the code as well as the link.
+// needsCode says whether registering requires the code as well as the link.
 //
-// It does whenever a mobile number is stored, until it is certain that no SMS can arrive: none of this generation is
-// on its way or went out, and one failed because its number is none. Then the link alone suffices, as for an access
-// without a mobile number, since a person can't be asked for what can't be sent. The price: who holds the mail and
-// could make the gateway refuse the number would need no code. Whatever else keeps an SMS from arriving (the firm's key
-// or credit, a gateway that is away, a telephone that was off) does not count: the code stays, and the page says what
-// became of the SMS and offers to send a new one.
+// The code is required whenever a mobile number is stored, until it is certain that no SMS can arrive: no SMS of this
+// generation was sent or is still queued, and one failed because its number is invalid. Then the link alone is enough,
+// as for an access without a mobile number, because a person cannot enter a code that cannot be sent. The disadvantage:
+// somebody who has the mail and can make the gateway refuse the number needs no code. Other reasons why an SMS does not
+// arrive (the firm's key or credit, a gateway that is down, a phone that is off) do not count: the code stays required,
+// and the page shows what happened to the SMS and offers to send a new one.
 //
-// late says that the last SMS could not be sent so far, or did not arrive: what the page is to say then.
+// late says that the last SMS could not be sent so far, or did not arrive. The page then says so.
 func (s *Service) needsCode(ctx context.Context, r row) (needs, late bool, err error) {
 	if r.Mobile == "" {
 		return false, false, nil
@@ -60,7 +60,7 @@ func (s *Service) needsCode(ctx context.Context, r row) (needs, late bool, err e
 	return under || !refused, late, nil
 }
 
-// tryCode counts a try, in a tx of its own that stays whatever comes, and only then compares.
+// tryCode counts an attempt in a tx of its own, which is committed before the code is compared.
 func (s *Service) tryCode(ctx context.Context, r row, code string) error {
 	now := s.now()
 	today, _ := day(now)
@@ -92,7 +92,7 @@ func (s *Service) tryCode(ctx context.Context, r row, code string) error {
 	})
 }
 
-// whyNoTry names what kept a try from being counted.
+// whyNoTry returns the reason why an attempt was not counted.
 func (s *Service) whyNoTry(ctx context.Context, r row, now time.Time) error {
 	present, ok, err := accessByID(ctx, s.db, r.ID)
 	if err != nil {
@@ -104,10 +104,10 @@ func (s *Service) whyNoTry(ctx context.Context, r row, now time.Time) error {
 	if err := locked(present, now); err != nil {
 		return err
 	}
-	return ErrCodeLocked // it was, a moment ago
+	return ErrCodeLocked // it was locked when the attempt should have been counted
 }
 
-// locked says whether the code of an access can't be tried any more, and until when.
+// locked returns the error that says until when the code of an access cannot be tried, nil if it can.
 func locked(r row, now time.Time) error {
 	today, next := day(now)
 	if r.CodeDay == today && r.CodeTriesDay >= codeTriesDay {
@@ -119,9 +119,9 @@ func locked(r row, now time.Time) error {
 	return nil
 }
 
-// NewCode is Send a new code: it voids the codes before it and opens the lock of five tries, but not the one of the
-// day. Where no code is needed it does nothing. Errors: those of package secret; TooMany ErrCodeWait (one a minute,
-// five a day, links included).
+// NewCode is the action Send a new code. It voids earlier codes and removes the lock after five wrong codes, but not
+// the daily lock. It does nothing if no code is required. Errors: those of package secret; TooMany ErrCodeWait (one per
+// minute, five per day, links included).
 func (s *Service) NewCode(ctx context.Context, token string, from account.Browser) error {
 	r, _, err := s.look(ctx, token)
 	if err != nil {
@@ -152,7 +152,8 @@ func (s *Service) NewCode(ctx context.Context, token string, from account.Browse
 	})
 }
 
-// take counts a link or code asked for, or returns wait with the time until the next.
+// take counts a requested link or code. If it is too early, take returns the error wait with the time until the next
+// one.
 func (s *Service) take(ctx context.Context, tx bun.IDB, r row, now time.Time, wait *fault.Error) (row, error) {
 	today, _ := day(now)
 	taken, ok, err := takeSend(ctx, tx, r.ID, r.Generation, today, now)
@@ -169,7 +170,7 @@ func (s *Service) take(ctx context.Context, tx bun.IDB, r row, now time.Time, wa
 	return row{}, wait.After(max(nextSend(present, now).Sub(now), time.Second))
 }
 
-// nextSend is when the end user may ask for the next link or code; zero: now.
+// nextSend returns when the end user may request the next link or code; the zero time means now.
 func nextSend(r row, now time.Time) time.Time {
 	today, tomorrow := day(now)
 	if r.SendsOn == today && r.SendsDay >= sendsDay {
@@ -181,12 +182,12 @@ func nextSend(r row, now time.Time) time.Time {
 	return r.SentAt.Add(sendPause)
 }
 
-// guest is an end user who has no account yet, as the log knows them.
+// guest returns an end user who has no account yet as an actor for the log.
 func guest(r row, from account.Browser) audit.Actor {
 	return audit.Actor{Name: r.access().Name(), Address: from.Address, RequestID: from.RequestID}
 }
 
-// day is the calendar day (UTC) on which tries and sends are counted, and when the next begins.
+// day returns the calendar day (UTC) for which attempts and sends are counted, and when the next day begins.
 func day(now time.Time) (today string, next time.Time) {
 	return now.Format(time.DateOnly), now.Truncate(24 * time.Hour).Add(24 * time.Hour)
 }

@@ -13,7 +13,7 @@ import (
 	"kontor/app/fault"
 )
 
-// TestS3WrongCodes: of 1,000 wrong codes at once at most 5 are compared; the right one is refused then, too.
+// TestS3WrongCodes: of 1,000 concurrent wrong codes at most 5 are compared. After that the right code is refused, too.
 func TestS3WrongCodes(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -49,7 +49,7 @@ func TestS3WrongCodes(t *testing.T) {
 	})
 }
 
-// TestS4NewCodesDoNotResetTheDay: five tries a code, fifteen a day, and a new day begins at midnight.
+// TestS4NewCodesDoNotResetTheDay: five attempts are allowed per code and fifteen per day; a new day begins at midnight.
 func TestS4NewCodesDoNotResetTheDay(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -90,7 +90,7 @@ func TestS4NewCodesDoNotResetTheDay(t *testing.T) {
 	})
 }
 
-// TestS13Codes: as people type them.
+// TestS13Codes: codes are accepted in the ways people type them.
 func TestS13Codes(t *testing.T) {
 	each(t, func(w *world) {
 		for i, write := range []func(string) string{
@@ -112,7 +112,8 @@ func TestS13Codes(t *testing.T) {
 	})
 }
 
-// TestS14Flood: one link or code a minute, five a day, and the answer says when the next is possible.
+// TestS14Flood: one link or code per minute and five per day can be requested. The error says when the next is
+// possible.
 func TestS14Flood(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -180,7 +181,7 @@ func TestNewCode(t *testing.T) {
 	})
 }
 
-// TestCodeOnlyIfAnSMSWentOut: see needsCode.
+// TestCodeOnlyIfAnSMSWentOut tests needsCode.
 func TestCodeOnlyIfAnSMSWentOut(t *testing.T) {
 	for name, c := range map[string]struct {
 		state      courier.State

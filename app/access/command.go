@@ -10,8 +10,8 @@ import (
 	"kontor/app/audit"
 )
 
-// ResendByCommand is Resend without a caller and without a pause: whoever may run the program may do everything. Errors:
-// ErrNotFound, ErrRegistered, ErrDeactivated, ErrWaiting.
+// ResendByCommand is Resend without a caller and without the pause: whoever may run the program may do everything.
+// Errors: ErrNotFound, ErrRegistered, ErrDeactivated, ErrWaiting.
 func (s *Service) ResendByCommand(ctx context.Context, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {

@@ -10,13 +10,14 @@ import (
 	"kontor/app/secret"
 )
 
-// registerDeletion says how accesses, and the accounts that only they keep, go with their customer.
+// registerDeletion registers how accesses, and accounts without another access, are deleted together with their
+// customer.
 func (s *Service) registerDeletion(customers Customers) {
 	customers.AddDependent(customer.Accesses, customer.Dependent{
 		Count: countOfCustomer, LockOut: s.lockOutOfCustomer, Erase: s.eraseOfCustomer,
 	})
 	customers.AddDependent(customer.EndUsers, customer.Dependent{
-		Count: countLeaving, LockOut: s.signOutLeaving, // erased with their last access
+		Count: countLeaving, LockOut: s.signOutLeaving, // eraseOfCustomer erases them
 	})
 }
 
@@ -40,7 +41,7 @@ func (s *Service) lockOutOfCustomer(ctx context.Context, tx bun.IDB, customer uu
 	return voidCodesOfCustomer(ctx, tx, customer)
 }
 
-// signOutLeaving ends the sessions of end users who have nothing else here.
+// signOutLeaving ends the sessions of end users who have an access to no other customer.
 func (s *Service) signOutLeaving(ctx context.Context, tx bun.IDB, customer uuid.UUID) error {
 	ids, err := leaving(ctx, tx, customer)
 	if err != nil {
@@ -49,8 +50,8 @@ func (s *Service) signOutLeaving(ctx context.Context, tx bun.IDB, customer uuid.
 	return s.accounts.RevokeOf(ctx, tx, ids...)
 }
 
-// eraseOfCustomer erases accesses, and with them, in the same tx, the accounts that lose their last one. So no account is
-// left that nothing refers to.
+// eraseOfCustomer erases accesses, and in the same tx the accounts that lose their last access. So no account remains
+// that nothing refers to.
 func (s *Service) eraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (int64, error) {
 	rows, err := someOfCustomer(ctx, tx, customer, limit)
 	if err != nil || len(rows) == 0 {
@@ -96,8 +97,8 @@ func voidCodesOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID) er
 	return err
 }
 
-// selectLeaving begins a query of the accounts that go with a customer, a table p: those of its accesses that have none
-// elsewhere and do not work for the firm.
+// selectLeaving begins a query, with the table alias p, for the accounts that are deleted with a customer: end users of
+// the customer who have no access to another customer and do not work for the firm.
 func selectLeaving(db bun.IDB, customer uuid.UUID) *bun.SelectQuery {
 	return db.NewSelect().TableExpr("account AS p").Where("NOT p.specialist").
 		Where("p.id IN (SELECT a.account_id FROM access AS a WHERE a.customer_id = ?)", customer).

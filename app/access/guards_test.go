@@ -13,7 +13,7 @@ import (
 	"kontor/app/courier"
 )
 
-// TestSendAgainWhenDeactivated: an access that is deactivated and was never registered gets nothing.
+// TestSendAgainWhenDeactivated: nothing is sent for a deactivated access that was never registered.
 func TestSendAgainWhenDeactivated(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -26,7 +26,7 @@ func TestSendAgainWhenDeactivated(t *testing.T) {
 	})
 }
 
-// TestStaleCorrection: a form from before somebody else's change is out of date, even where it says what is so by now.
+// TestStaleCorrection: a form with an old version is refused, even if it contains the present values.
 func TestStaleCorrection(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -41,8 +41,8 @@ func TestStaleCorrection(t *testing.T) {
 	})
 }
 
-// TestDeactivatingShuts: links and codes of a deactivated access are gone, not only refused; a specialist user who has one
-// stays signed in, since they need none.
+// TestDeactivatingShuts: links and codes of a deactivated access are deleted, not only refused. A specialist user whose
+// access is deactivated stays signed in, because they need no access.
 func TestDeactivatingShuts(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -68,8 +68,8 @@ func TestDeactivatingShuts(t *testing.T) {
 	})
 }
 
-// TestCodeOfThisInvitation: whether a code is asked for follows from the messages of the present invitation, not from those
-// to a former number.
+// TestCodeOfThisInvitation: whether a code is required depends only on the messages of the present invitation, not on
+// messages to an earlier number.
 func TestCodeOfThisInvitation(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -96,7 +96,7 @@ func TestCodeOfThisInvitation(t *testing.T) {
 	})
 }
 
-// TestCodeInForce: a code is good for its access and generation, until the moment it ends.
+// TestCodeInForce: a code is valid for its access and generation, until it expires.
 func TestCodeInForce(t *testing.T) {
 	each(t, func(w *world) {
 		a, other := w.invited("berta@example.org", mobile), w.invited("otto@example.org", mobile)
@@ -124,8 +124,8 @@ func TestCodeInForce(t *testing.T) {
 	})
 }
 
-// TestAccountMeanwhile: an access is linked to the account whose password was checked, or to a new one, and to no account
-// that came, went or changed hands since.
+// TestAccountMeanwhile: an access is linked to the account whose password was checked, or to a new one. It is never
+// linked to an account that was created, deleted or changed its address after the check.
 func TestAccountMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("anna@kanzlei.example", "")

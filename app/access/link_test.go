@@ -6,8 +6,8 @@ import (
 	"kontor/app/secret"
 )
 
-// TestEachGuardOfALink: each of what a link is bound to shuts it alone, whether it changed before the page was opened or
-// between that and the sending of its form. The link's row is as good as ever.
+// TestEachGuardOfALink: a link is bound to several facts. If one of them changes, the link is refused, whether the
+// change was before the page was opened or before its form was sent. The link's row itself stays valid.
 func TestEachGuardOfALink(t *testing.T) {
 	each(t, func(w *world) {
 		for name, change := range map[string]string{

@@ -13,12 +13,12 @@ import (
 	"kontor/app/secret"
 )
 
-// codeLife is how long a code is good that the end user asked for anew. The first is an activation code and as good
-// as its link.
+// codeLife is how long a code is valid that the end user requested. The first code is an activation code and is valid
+// as long as the link.
 const codeLife = 10 * time.Minute
 
-// invite queues the messages of an access's present generation: the mail with the link, and with a mobile number the
-// SMS with the code. A person who has an account already is asked to add this customer to it.
+// invite queues the messages of an access's present generation: the mail with the link and, if there is a mobile
+// number, the SMS with the code. A person who has an account already is asked to add this customer to it.
 func (s *Service) invite(ctx context.Context, tx bun.IDB, r row) error {
 	kind := courier.Registration
 	_, has, err := s.accounts.ByEmail(ctx, tx, r.Email)
@@ -38,12 +38,12 @@ func (s *Service) invite(ctx context.Context, tx bun.IDB, r row) error {
 	return s.courier.Enqueue(ctx, tx, sms)
 }
 
-// sendCode queues one more SMS of the present generation. What takeSend counted makes its dedupe key.
+// sendCode queues a further SMS of the present generation. Its dedupe key contains the count from takeSend.
 func (s *Service) sendCode(ctx context.Context, tx bun.IDB, r row, now time.Time) error {
 	sms := post(r, courier.RegistrationCode, courier.SMS, r.Mobile)
 	sms.Dedupe = fmt.Sprintf("registration_code:%s:%d:%s:%d", r.ID, r.Generation, r.SendsOn, r.SendsDay)
 	if until := now.Add(codeLife); until.Before(sms.ExpiresAt) {
-		sms.ExpiresAt = until // who asked waits at the page: later than that it is of no use
+		sms.ExpiresAt = until // the person waits at the page, so the SMS is useless later
 	}
 	return s.courier.Enqueue(ctx, tx, sms)
 }
@@ -55,9 +55,9 @@ func post(r row, kind courier.Kind, channel courier.Channel, to string) courier.
 	}
 }
 
-// composers are this feature's. Each mints its link or code inside the courier's tx
-// and keeps its hash; a message whose access is gone, deactivated, registered, of another generation or has another
-// address by now is void.
+// composers returns the composers of this feature's messages. Each mints its link or code inside the courier's tx and
+// stores the hash. A message is void if its access is deleted, deactivated, registered, of another generation, or has
+// another address by now.
 func (s *Service) composers() map[courier.Kind]courier.Composer {
 	return map[courier.Kind]courier.Composer{
 		courier.Registration:     s.composeInvitation,
@@ -66,8 +66,8 @@ func (s *Service) composers() map[courier.Kind]courier.Composer {
 	}
 }
 
-// lockForMessage finds the access that a message is for, locked, so that what is minted now and what kills it a moment later come
-// one after the other. ok=false: the message has lost its point.
+// lockForMessage loads and locks the access that a message is for. The lock serialises minting a link or code with
+// voiding it. ok is false when the message is no longer needed.
 func (s *Service) lockForMessage(ctx context.Context, tx bun.IDB, m courier.Message) (r row, ok bool, err error) {
 	if !m.AccessID.Valid {
 		return row{}, false, nil
@@ -134,7 +134,7 @@ func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message
 	code := secret.NewCode()
 	c.Hash = s.codeHash(r, code)
 	if err := insertCode(ctx, tx, c); err != nil {
-		return courier.Content{}, err // the same code twice for one access, once in 10^10: the next attempt makes another
+		return courier.Content{}, err // the same code twice for one access, once in 10^10; the retry makes another code
 	}
 	return courier.Content{
 		To: r.Mobile, ToName: r.access().Name(), Locale: r.Locale, Template: m.Kind,
@@ -144,13 +144,14 @@ func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message
 
 func (s *Service) codeHash(r row, code string) string { return s.key.MAC("code", r.ID.String(), code) }
 
-// settled is the courier's callback, inside the tx that settles a message: an invitation that failed for good makes
-// its access undeliverable, one that was handed over or delivered, or is tried again, takes that back. Messages of earlier generations
-// change nothing. What became of a code is the message's own; only whether somebody should look follows from it.
+// settled is called by the courier inside the tx that settles a message. An invitation that has finally failed makes
+// its access undeliverable. An invitation that was handed over or delivered, or is tried again, clears that. Messages
+// of earlier generations change nothing. The result of a code's SMS is stored only in the message; for such a message
+// settled only refreshes the customer, to show whether the customer needs attention.
 func (s *Service) settled(ctx context.Context, tx bun.IDB, m courier.Message) error {
 	if m.Kind == courier.RegistrationCode && m.CustomerID.Valid {
 		err := s.customers.Refresh(ctx, tx, m.CustomerID.UUID)
-		if errors.Is(err, customer.ErrNotFound) { // gone meanwhile
+		if errors.Is(err, customer.ErrNotFound) { // the customer was deleted in the meantime
 			return nil
 		}
 		return err

@@ -15,14 +15,15 @@ import (
 	"kontor/app/store"
 )
 
-// An access whose address or account is a specialist user's takes a second person: else somebody in the firm could invite
-// themselves to whatever they may not see. Until then it waits. A waiting access is deactivated as well, so that nothing
-// lets it in and nothing is sent; row.Approved remembers for which address somebody has agreed.
+// An access whose address or account belongs to a specialist user needs a second person's approval. Otherwise people in
+// the firm could give themselves access to customers they may not see. Until then the access waits. A waiting access is
+// deactivated as well, so nobody can use it and nothing is sent. row.Approved stores the address for which somebody has
+// approved it.
 
 var (
-	// ErrWaiting is the answer to inviting somebody whose access waits for approval.
+	// ErrWaiting says that a person cannot be invited because their access waits for approval.
 	ErrWaiting = fault.New(fault.Conflict, "access.waiting")
-	// ErrHeld is the answer to redeeming a link whose access waits for approval from now on.
+	// ErrHeld says that a link was not redeemed and that its access now waits for approval.
 	ErrHeld = fault.New(fault.Conflict, "register.waiting")
 )
 
@@ -34,12 +35,12 @@ type Approvals interface {
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
-// handlers are this feature's sides of approvals.
+// handlers returns the functions that apply or drop proposals about accesses.
 func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{approval.AccessOfOwn: {Apply: s.release, Drop: s.drop}}
 }
 
-// ownerInFirm finds the specialist user whose address or account an access has, unless somebody has agreed to that.
+// ownerInFirm finds the specialist user who has the address or account of an access, unless that was already approved.
 func (s *Service) ownerInFirm(ctx context.Context, db bun.IDB, r row) (owner account.Account, ok bool, err error) {
 	if r.Approved != "" && r.Approved == r.EmailFolded {
 		return account.Account{}, false, nil
@@ -65,7 +66,8 @@ func (s *Service) ownerInFirm(ctx context.Context, db bun.IDB, r row) (owner acc
 	return account.Account{}, false, nil
 }
 
-// judge sets Waiting or Approved of an access that by is about to let in. owner is whom it concerns, if it has to wait.
+// judge sets Waiting or Approved of an access that the account by is about to activate. If the access must wait, owner
+// is the specialist user it belongs to.
 func (s *Service) judge(ctx context.Context, tx bun.IDB, by uuid.UUID, r *row) (owner account.Account, err error) {
 	r.Waiting = false
 	owner, ok, err := s.ownerInFirm(ctx, tx, *r)
@@ -87,8 +89,8 @@ func (s *Service) judge(ctx context.Context, tx bun.IDB, by uuid.UUID, r *row) (
 	return owner, nil
 }
 
-// rejudge looks again at an access that had its address corrected, whether it has to wait for a second person. invite says
-// that it does not. What was proposed about it before is void.
+// rejudge checks again, after a corrected address, whether an access needs approval. invite says that it does not. An
+// earlier proposal for the access is cancelled.
 func (s *Service) rejudge(ctx context.Context, tx bun.IDB, c account.Caller, r *row) (invite bool, err error) {
 	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
 		return false, err
@@ -110,7 +112,7 @@ func (s *Service) rejudge(ctx context.Context, tx bun.IDB, c account.Caller, r *
 	return false, s.propose(ctx, tx, c.Actor(), *r, owner)
 }
 
-// giveUp ends the wait of an access for a second person, which stays deactivated.
+// giveUp cancels the proposal of a waiting access, which stays deactivated.
 func (s *Service) giveUp(ctx context.Context, tx bun.Tx, c account.Caller, r row) error {
 	if err := s.approvals.Cancel(ctx, tx, approval.AccessOfOwn, r.ID, c.Actor()); err != nil {
 		return err
@@ -124,7 +126,7 @@ func (s *Service) giveUp(ctx context.Context, tx bun.Tx, c account.Caller, r row
 	return s.customers.Refresh(ctx, tx, r.CustomerID)
 }
 
-// propose asks for the second person that an access takes.
+// propose asks for the approval that an access needs.
 func (s *Service) propose(ctx context.Context, tx bun.IDB, by audit.Actor, r row, owner account.Account) error {
 	_, err := s.approvals.Propose(ctx, tx, by, approval.Proposal{
 		Kind: approval.AccessOfOwn, SubjectID: r.ID, CustomerID: r.CustomerID, ConcernedID: owner.ID, Subject: r.access().Name(),
@@ -132,7 +134,7 @@ func (s *Service) propose(ctx context.Context, tx bun.IDB, by audit.Actor, r row
 	return err
 }
 
-// hold makes an access wait that somebody could use until now.
+// hold makes an active access wait for approval.
 func (s *Service) hold(ctx context.Context, tx bun.IDB, by audit.Actor, r row, owner account.Account) error {
 	if err := s.courier.CancelAccess(ctx, tx, r.ID); err != nil {
 		return err
@@ -156,7 +158,8 @@ func (s *Service) hold(ctx context.Context, tx bun.IDB, by audit.Actor, r row, o
 	return s.revokeUnlessAdmitted(ctx, tx, r.AccountID.UUID)
 }
 
-// holdRedeemed holds an access whose link somebody redeems, in the name of who made it, or of the person themselves.
+// holdRedeemed makes an access wait whose link somebody tried to redeem. The proposal is made in the name of the person
+// who created the access or, if there is none, of the specialist user it belongs to.
 func (s *Service) holdRedeemed(ctx context.Context, id uuid.UUID, from account.Browser) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		r, ok, err := accessByID(ctx, tx, id)
@@ -179,8 +182,8 @@ func (s *Service) holdRedeemed(ctx context.Context, id uuid.UUID, from account.B
 	})
 }
 
-// addressed is account's callback: accesses that somebody's new address makes a specialist user's own wait for a second
-// person.
+// addressed is called by package account when an account gets an address. Accesses that belong to a specialist user
+// because of it wait for approval.
 func (s *Service) addressed(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
 	var rows []row
 	var err error
@@ -194,7 +197,7 @@ func (s *Service) addressed(ctx context.Context, tx bun.IDB, c account.Caller, a
 	}
 	for _, r := range rows {
 		if r.DeactivatedAt != nil {
-			continue // it is asked about when it is reactivated
+			continue // checked when it is reactivated
 		}
 		owner, err := s.judge(ctx, tx, c.ID, &r)
 		if err != nil {
@@ -214,7 +217,7 @@ func (s *Service) addressed(ctx context.Context, tx bun.IDB, c account.Caller, a
 	return nil
 }
 
-// release lets a waiting access in: who was registered can sign in, who was not is invited.
+// release activates a waiting access: a registered person can sign in, another person is invited.
 func (s *Service) release(ctx context.Context, tx bun.Tx, p approval.Approval, by audit.Actor) error {
 	r, ok, err := setReleased(ctx, tx, p.SubjectID.UUID)
 	if err != nil {
@@ -234,7 +237,7 @@ func (s *Service) release(ctx context.Context, tx bun.Tx, p approval.Approval, b
 	return s.customers.Refresh(ctx, tx, r.CustomerID)
 }
 
-// drop leaves an access deactivated to which nobody agreed.
+// drop leaves an access deactivated that was not approved.
 func (s *Service) drop(ctx context.Context, tx bun.Tx, p approval.Approval) error {
 	ok, err := setDropped(ctx, tx, p.SubjectID.UUID)
 	if err != nil || !ok {
@@ -243,7 +246,7 @@ func (s *Service) drop(ctx context.Context, tx bun.Tx, p approval.Approval) erro
 	return s.customers.Refresh(ctx, tx, p.CustomerID.UUID)
 }
 
-// mayRedeem is ErrHeld for an access that must wait for a second person before anybody registers with it.
+// mayRedeem returns ErrHeld for an access that needs approval before anybody can register with it.
 func (s *Service) mayRedeem(ctx context.Context, tx bun.IDB, r row) error {
 	_, ok, err := s.ownerInFirm(ctx, tx, r)
 	if err == nil && ok {
@@ -254,12 +257,13 @@ func (s *Service) mayRedeem(ctx context.Context, tx bun.IDB, r row) error {
 
 // --- queries ------------------------------------------------------------------------------------------------------
 
-// accessesOfAccount are the accesses with which somebody registered.
+// accessesOfAccount returns the accesses with which an account is registered.
 func accessesOfAccount(ctx context.Context, db bun.IDB, id uuid.UUID) (rows []row, err error) {
 	return rows, db.NewSelect().Model(&rows).Where("account_id = ?", id).Order("id").Scan(ctx)
 }
 
-// accessesAt are those of an account, and those whose address, or whose account's, is a mailbox however it is written.
+// accessesAt returns the accesses of an account, and those whose own or whose account's address is a spelling of
+// mailbox.
 func accessesAt(ctx context.Context, db bun.IDB, id uuid.UUID, mailbox string) (out []row, err error) {
 	spelt := spellings("x.email_folded", mailbox)
 	ofAccount := spellings("a.email_folded", mailbox)
@@ -285,7 +289,8 @@ func accessesAt(ctx context.Context, db bun.IDB, id uuid.UUID, mailbox string) (
 	return out, nil
 }
 
-// spellings is the condition that a folded address may be a spelling of a mailbox. It lets more through than are.
+// spellings returns a condition that is true for every folded address that is a spelling of mailbox, and for some that
+// are not.
 func spellings(column, mailbox string) store.Condition {
 	local, domain, _ := strings.Cut(mailbox, "@")
 	is := bun.Ident(column)
@@ -303,21 +308,21 @@ func spellings(column, mailbox string) store.Condition {
 
 var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-// setHeld makes an active access wait.
+// setHeld marks an active access as waiting.
 func setHeld(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("deactivated_at IS NULL").
 		Set("deactivated_at = ?", now).Set("waiting = TRUE").Set("version = version + 1"))
 	return r, ok, err
 }
 
-// setReleased ends the wait of an access with a yes.
+// setReleased marks a waiting access as approved and active.
 func setReleased(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("waiting").
 		Set("deactivated_at = NULL").Set("waiting = FALSE").Set("approved = email_folded").Set("version = version + 1"))
 	return r, ok, err
 }
 
-// setDropped ends the wait of an access with a no.
+// setDropped ends the waiting of an access, which stays deactivated.
 func setDropped(ctx context.Context, tx bun.IDB, id uuid.UUID) (ok bool, err error) {
 	var r row
 	return returning(ctx, updateAccess(tx, &r, id).Where("waiting").Set("waiting = FALSE").Set("version = version + 1"))
@@ -328,7 +333,7 @@ func setApproved(ctx context.Context, tx bun.IDB, id uuid.UUID, approved string)
 	return err
 }
 
-// setJudged stores what judge found.
+// setJudged stores the result of judge.
 func setJudged(ctx context.Context, tx bun.IDB, r *row) (ok bool, err error) {
 	return returning(ctx, updateAccess(tx, r, r.ID).Set("waiting = ?", r.Waiting).Set("approved = ?", r.Approved).
 		Set("deactivated_at = ?", r.DeactivatedAt))

@@ -16,7 +16,7 @@ import (
 	"kontor/policies"
 )
 
-// specialist adds a specialist user and returns them as a caller who can sign in.
+// specialist adds a specialist user who can sign in and returns them as a caller.
 func (w *world) specialist(name, email string, roles ...policies.Role) account.Caller {
 	w.Helper()
 	_, err := w.Accounts.AddByCommand(w.Ctx, account.SpecialistForm{Name: name, Email: email, Roles: roles})
@@ -31,7 +31,7 @@ func (w *world) specialist(name, email string, roles ...policies.Role) account.C
 	return c
 }
 
-// firm adds Sven, who administers the customer and no more, and Uta and Petra, who guard the system.
+// firm adds Sven, who only administers the customer, and Uta and Petra, who hold guarding roles.
 func (w *world) firm() (sven, uta, petra account.Caller) {
 	w.Helper()
 	sven = w.specialist("Sven Amt", "sven@kanzlei.example", policies.Specialist)
@@ -42,7 +42,7 @@ func (w *world) firm() (sven, uta, petra account.Caller) {
 		w.specialist("Petra Plan", "petra@kanzlei.example", policies.PolicyAdministrator)
 }
 
-// wantWaits says whether an access waits for a second person, and that nothing was sent while it does.
+// wantWaits checks whether an access waits for approval, and that nothing is sent while it waits.
 func (w *world) wantWaits(what string, id uuid.UUID, want bool) {
 	w.Helper()
 	a := w.row(id).access()
@@ -74,7 +74,7 @@ func (w *world) approve(by account.Caller, id uuid.UUID) {
 	w.Must(err)
 }
 
-// TestOwnAddressWaits: an access for the address of anybody in the firm, however it is written, waits; others don't.
+// TestOwnAddressWaits: an access for a specialist user's address, in any spelling, waits for approval; others do not.
 func TestOwnAddressWaits(t *testing.T) {
 	each(t, func(w *world) {
 		sven, _, petra := w.firm()
@@ -103,7 +103,7 @@ func TestOwnAddressWaits(t *testing.T) {
 	})
 }
 
-// TestOwnAddressAtOnce: who holds every guarding role, and Kontor itself, need nobody.
+// TestOwnAddressAtOnce: a holder of every guarding role, and Kontor itself, need no approval.
 func TestOwnAddressAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm()
@@ -117,7 +117,7 @@ func TestOwnAddressAtOnce(t *testing.T) {
 	})
 }
 
-// TestOwnAddressStopped: without a yes it stays deactivated, and can be asked for again.
+// TestOwnAddressStopped: without approval the access stays deactivated, and can be proposed again.
 func TestOwnAddressStopped(t *testing.T) {
 	each(t, func(w *world) {
 		sven, uta, petra := w.firm()
@@ -148,7 +148,8 @@ func TestOwnAddressStopped(t *testing.T) {
 	})
 }
 
-// TestOwnAddressCorrected: correcting an address to one's own waits, and voids what was sent; correcting it away does not.
+// TestOwnAddressCorrected: an access whose address is corrected to a specialist user's waits, and what was sent becomes
+// void. If it is corrected to another address, it does not wait.
 func TestOwnAddressCorrected(t *testing.T) {
 	each(t, func(w *world) {
 		sven, _, _ := w.firm()
@@ -178,7 +179,7 @@ func TestOwnAddressCorrected(t *testing.T) {
 	})
 }
 
-// TestOwnAddressUndone: what is removed and brought back is judged as if it were new.
+// TestOwnAddressUndone: a restored access is checked as if it were new.
 func TestOwnAddressUndone(t *testing.T) {
 	each(t, func(w *world) {
 		sven, uta, petra := w.firm()
@@ -217,8 +218,8 @@ func TestOwnAddressUndone(t *testing.T) {
 	})
 }
 
-// TestOwnAddressLater: an address that becomes a specialist user's holds the accesses that have it, when it is noticed and
-// at the latest when the link is redeemed.
+// TestOwnAddressLater: when an address becomes a specialist user's, the accesses with that address wait for approval:
+// at once if Kontor notices it, otherwise when the link is redeemed.
 func TestOwnAddressLater(t *testing.T) {
 	each(t, func(w *world) {
 		sven, uta, _ := w.firm()
@@ -262,7 +263,7 @@ func TestOwnAddressLater(t *testing.T) {
 	})
 }
 
-// TestEndUserTakesOwnAddress: an end user who takes an address in the firm as their own waits as well.
+// TestEndUserTakesOwnAddress: the access of an end user who changes to a specialist user's address waits for approval.
 func TestEndUserTakesOwnAddress(t *testing.T) {
 	each(t, func(w *world) {
 		sven, _, _ := w.firm()

@@ -19,8 +19,8 @@ type MyCustomer struct {
 	Name   string
 }
 
-// Mine lists the customers that the caller has an active access to, by name. Errors: Forbidden for who may not read
-// the portal even with an access.
+// Mine lists by name the customers to which the caller has an active access. Error: Forbidden for a caller who may not
+// read the portal even with an access.
 func (s *Service) Mine(ctx context.Context, c account.Caller) ([]MyCustomer, error) {
 	may := map[policies.Relation]bool{}
 	for _, rel := range []policies.Relation{policies.Access, policies.Access | policies.Administrator} {
@@ -40,7 +40,7 @@ func (s *Service) Mine(ctx context.Context, c account.Caller) ([]MyCustomer, err
 		return nil, err
 	}
 	var out []MyCustomer
-	for _, r := range rows { // a person's few customers, not a page of many
+	for _, r := range rows { // one person has few customers, so the list is not paged
 		if may[r.relation()] {
 			out = append(out, MyCustomer{ID: r.ID, Number: r.Number, Name: r.customer().Name()})
 		}

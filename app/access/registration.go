@@ -17,45 +17,45 @@ import (
 )
 
 var (
-	// ErrCodeLocked is the answer to a try of a code that had too many wrong ones: ask for a new code.
+	// ErrCodeLocked says that the code had too many wrong attempts and that the person must request a new one.
 	ErrCodeLocked = fault.New(fault.TooMany, "code.locked")
-	// ErrCodeDay is the answer to a try after 15 wrong ones today.
+	// ErrCodeDay says that there were 15 wrong attempts today.
 	ErrCodeDay = fault.New(fault.TooMany, "code.day")
-	// ErrCodeWait and ErrLinkWait are the answers to asking for a new code or link too soon or too often; RetryAfter
-	// says when the next is possible.
+	// ErrCodeWait and ErrLinkWait say that a new code or link was requested too soon or too often; RetryAfter says when
+	// the next is possible.
 	ErrCodeWait = fault.New(fault.TooMany, "code.wait")
 	ErrLinkWait = fault.New(fault.TooMany, "link.wait")
-	// ErrAgain is the answer when the account with this e-mail came or went while the form was under way.
+	// ErrAgain says that an account with this e-mail address was created or deleted while the form was being processed.
 	ErrAgain = fault.New(fault.Conflict, "register.again")
 )
 
-// Invitation is what the registration page shows.
+// Invitation is the content of the registration page.
 type Invitation struct {
 	Customer, CustomerNumber string
 	FirstName, Name          string
-	Username                 string // the e-mail it was sent to
-	Locale                   string // of the access
+	Username                 string // the e-mail address the invitation was sent to
+	Locale                   string // the access's locale
 	Expires                  time.Time
-	NeedsCode                bool   // an SMS went out, or is on its way
-	CodeLate                 bool   // with NeedsCode: it could not be sent, or did not arrive
+	NeedsCode                bool   // an SMS was sent or is queued
+	CodeLate                 bool   // with NeedsCode: the SMS could not be sent, or did not arrive
 	MobileEnd                string // last three digits
-	HasAccount               bool   // signing in instead of choosing a password
+	HasAccount               bool   // the person signs in instead of choosing a password
 	CodeLocked               bool
-	NextCodeAt               time.Time // when Send a new code (or link) is possible next; zero: now
+	NextCodeAt               time.Time // when a new code or link can be requested; zero: now
 }
 
-// RegisterForm is what the end user sends. With HasAccount the password is that of the existing account (or the caller
-// is already signed in to it).
+// RegisterForm is the form that the end user submits. With HasAccount the password is that of the existing account; it
+// is not needed if the caller is already signed in to that account.
 type RegisterForm struct{ Code, Password, PasswordRepeat string }
 
-// Registrant is who has registered. Session is the cookie's value of the session opened for them: always a new one, which
-// nobody knew before. It is empty where the caller has a session already.
+// Registrant is a person who has registered. Session is the value of the cookie for the session that was opened for
+// them. It is always new, so nobody else can know it. It is empty if the caller has a session already.
 type Registrant struct{ Username, Session string }
 
 // look finds the access of a token without changing anything. It returns the errors of package secret. ErrUnknownLink
-// also stands for a link of a former generation, to a former address, or of a deactivated access: whoever holds one
-// learns nothing from it. ErrUsedLink is the answer to every link of a registered access, ErrExpiredLink only to links
-// that were sent to the present address; with both the access is returned.
+// also means a link of an earlier generation, to an earlier address, or of a deactivated access, so that it reveals
+// nothing to whoever has the link. Every other link of a registered access is ErrUsedLink. An expired link to the
+// present address is ErrExpiredLink. With these two errors look also returns the access.
 func (s *Service) look(ctx context.Context, token string) (r row, l secret.Link, err error) {
 	l, errLink := secret.Find(ctx, s.db, secret.Register, token, s.now())
 	expired := errors.Is(errLink, secret.ErrExpiredLink)
@@ -78,8 +78,8 @@ func (s *Service) look(ctx context.Context, token string) (r row, l secret.Link,
 	return r, l, nil
 }
 
-// Invitation looks; it changes nothing (scanners follow links). Errors of package secret; with ErrExpiredLink and
-// ErrUsedLink the invitation is filled as far as needed: Username, Locale, NextCodeAt.
+// Invitation reads the invitation of a token. It changes nothing, because virus scanners follow links. Errors: those of
+// package secret. With ErrExpiredLink and ErrUsedLink only Username, Locale and NextCodeAt are set.
 func (s *Service) Invitation(ctx context.Context, token string) (Invitation, error) {
 	r, l, err := s.look(ctx, token)
 	if err != nil {
@@ -117,8 +117,8 @@ func (s *Service) Invitation(ctx context.Context, token string) (Invitation, err
 	return inv, nil
 }
 
-// Opened notes that a person, not a scanner, has the page open: called by the page's own small POST. Once per
-// generation. A token that is no good is no error: the page says so elsewhere.
+// Opened records once per generation that a person, not a scanner, has opened the page. The page calls it with a POST
+// request of its own. An invalid token is no error here: the page shows it.
 func (s *Service) Opened(ctx context.Context, token string) error {
 	r, _, err := s.look(ctx, token)
 	if err != nil {
@@ -139,13 +139,13 @@ func (s *Service) opened(ctx context.Context, r row) error {
 	})
 }
 
-// Register redeems the link and signs in who is not signed in: they have just shown the link, the code and the password.
-// In this order: link, password, code, so that a weak password costs no try of the code; a try is counted and committed
-// before the code is compared.
+// Register redeems the link. If nobody is signed in, it also signs the person in, because they have just proved to have
+// the link, the code and the password. It checks the link, then the password, then the code, so that a weak password
+// does not use up an attempt. An attempt is counted and committed before the code is compared.
 //
-// Errors: those of package secret; Invalid about a form, with Fields at code ("required", "code.malformed",
-// "code.wrong" with Args left), password ("required", "password.wrong" or the password rules) and password_repeat;
-// TooMany ErrCodeLocked, ErrCodeDay, or the sign-in's own; ErrAgain; ErrHeld; Unavailable when too many register at once.
+// Errors: those of package secret; Invalid with Fields at code ("required", "code.malformed", "code.wrong" with Args
+// left), password ("required", "password.wrong" or the password rules) and password_repeat; TooMany ErrCodeLocked,
+// ErrCodeDay, or that of SignIn; ErrAgain; ErrHeld; Unavailable when too many people register at once.
 func (s *Service) Register(
 	ctx context.Context, token string, f RegisterForm, signedIn account.Caller, from account.Browser,
 ) (who Registrant, err error) {
@@ -188,14 +188,14 @@ func (s *Service) Register(
 	}
 	hash := ""
 	if !has {
-		if hash, err = s.accounts.Hash(ctx, f.Password); err != nil { // takes its time: not inside the tx
+		if hash, err = s.accounts.Hash(ctx, f.Password); err != nil { // slow, so not inside the tx
 			return Registrant{}, err
 		}
 	}
 	return s.redeem(ctx, token, l, checked{owner, has, hash, signedIn.ID == uuid.Nil}, from)
 }
 
-// checkForm checks what can be checked without asking the database, all of it at once, and returns the code.
+// checkForm checks everything that needs no query, reports all errors at once, and returns the code.
 func (s *Service) checkForm(r row, customer string, f RegisterForm, has, known, needs bool) (code string, err error) {
 	var errCode, errPassword error
 	if needs {
@@ -213,8 +213,8 @@ func (s *Service) checkForm(r row, customer string, f RegisterForm, has, known, 
 	return code, merge(errCode, errPassword)
 }
 
-// checkOwner makes sure that the person knows the password of the account with their e-mail address, with the
-// sign-in's own slowing down of guesses.
+// checkOwner checks that the person knows the password of the account with their e-mail address. Guesses are delayed as
+// at sign-in.
 func (s *Service) checkOwner(ctx context.Context, owner account.Account, password string, from account.Browser) error {
 	err := s.accounts.Verify(ctx, owner.ID, password, from)
 	if fault.CodeOf(err) == fault.Unauthenticated {
@@ -223,15 +223,15 @@ func (s *Service) checkOwner(ctx context.Context, owner account.Account, passwor
 	return err
 }
 
-// checked is what Register has made sure of before it begins its tx.
+// checked holds the results of Register's checks before the tx.
 type checked struct {
-	owner   account.Account // whose password was right, if has
+	owner   account.Account // if has: the account whose password was right
 	has     bool
-	hash    string // of the new account's password otherwise
+	hash    string // if not has: the hash of the new account's password
 	signsIn bool   // nobody is signed in with the browser
 }
 
-// redeem registers: one tx, whose first statement lets one of any number of callers through.
+// redeem registers in one tx. Its UPDATE succeeds for only one of several concurrent callers.
 func (s *Service) redeem(
 	ctx context.Context, token string, l secret.Link, who checked, from account.Browser,
 ) (done Registrant, err error) {
@@ -290,7 +290,7 @@ func (s *Service) redeem(
 	return done, nil
 }
 
-// accountFor is the account that an access is linked to: the one whose password was checked, or a new one.
+// accountFor returns the account for an access: the one whose password was checked, or a new one.
 func (s *Service) accountFor(ctx context.Context, tx bun.IDB, r row, who checked) (account.Account, error) {
 	now, exists, err := s.accounts.ByEmail(ctx, tx, r.Email)
 	switch {
@@ -303,7 +303,7 @@ func (s *Service) accountFor(ctx context.Context, tx bun.IDB, r row, who checked
 	}
 	a, err := s.accounts.CreateEndUserHashed(ctx, tx, r.access().Name(), r.Email, r.Locale, who.hash)
 	if fault.CodeOf(err) == fault.Invalid {
-		err = ErrAgain // taken: the same person registered at another customer at this very moment
+		err = ErrAgain // the address is taken: the person has just registered at another customer
 	}
 	return a, err
 }
@@ -319,11 +319,12 @@ func (s *Service) whyNotRegistered(ctx context.Context, tx bun.IDB, id uuid.UUID
 	return secret.ErrUnknownLink
 }
 
-// NewLink sends a new link to the stored address, for an expired token. Every other token is nil, in the same time as
-// an unknown one, and nothing is sent. Errors: TooMany ErrLinkWait (one a minute, five a day, codes included).
+// NewLink sends a new link to the stored address for an expired token. For every other token it returns nil after the
+// same time as for an unknown one, and sends nothing. Errors: TooMany ErrLinkWait (one per minute, five per day, codes
+// included).
 //
-// The expired links stay, although of a former generation now: who does not get the new mail can come back to the old
-// one and ask again.
+// Expired links are kept although they are of an earlier generation now. If the new mail does not arrive, the person
+// can open the old link and request another one.
 func (s *Service) NewLink(ctx context.Context, token string, from account.Browser) error {
 	r, _, err := s.look(ctx, token)
 	if !errors.Is(err, secret.ErrExpiredLink) {

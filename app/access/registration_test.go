@@ -79,7 +79,7 @@ func TestRegisterComplains(t *testing.T) {
 	})
 }
 
-// TestS1ScannersChangeNothing: looking at the page, however often, writes nothing.
+// TestS1ScannersChangeNothing: opening the page any number of times writes nothing.
 func TestS1ScannersChangeNothing(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -102,7 +102,7 @@ func TestS1ScannersChangeNothing(t *testing.T) {
 	})
 }
 
-// TestS2RegistersOnce: of 100 valid POSTs at once one registers.
+// TestS2RegistersOnce: of 100 concurrent valid POST requests one registers.
 func TestS2RegistersOnce(t *testing.T) {
 	each(t, func(w *world) {
 		for _, number := range []string{"", mobile} {
@@ -131,7 +131,8 @@ func TestS2RegistersOnce(t *testing.T) {
 	})
 }
 
-// TestS8RecipientFromTheDatabase: whatever a message or a form says, the mail goes where the access's row says.
+// TestS8RecipientFromTheDatabase: the mail is sent to the address in the access's row, whatever a message or a form
+// contains.
 func TestS8RecipientFromTheDatabase(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -147,7 +148,7 @@ func TestS8RecipientFromTheDatabase(t *testing.T) {
 	})
 }
 
-// TestS11NothingSecretIsStored searches every text of every table for token and code.
+// TestS11NothingSecretIsStored searches every text column of every table for the token and the code.
 func TestS11NothingSecretIsStored(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -205,7 +206,8 @@ func TestComposersVoid(t *testing.T) {
 	})
 }
 
-// TestN10SecondCustomer: who has an account proves it, and has one account and two customers then.
+// TestN10SecondCustomer: a person who has an account proves that it is theirs, and then has one account with two
+// customers.
 func TestN10SecondCustomer(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -278,8 +280,8 @@ func TestN10SecondCustomer(t *testing.T) {
 	})
 }
 
-// TestTwoCustomersAtOnce: the same new person registers at two customers at the same time: one account, and whoever
-// comes second is told to load the page again.
+// TestTwoCustomersAtOnce: the same new person registers at two customers at the same time. There is one account, and
+// the second request is told to load the page again.
 func TestTwoCustomersAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		second := w.newCustomer("Zoe", "Adam")

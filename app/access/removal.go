@@ -16,27 +16,28 @@ import (
 	"kontor/policies"
 )
 
-// Removed is what RemoveIn took: enough for RestoreIn. It holds personal data and a password's hash, so whoever keeps it
-// seals it. Links, codes, sessions and what the built-in mailbox shows are not in it: they stay gone. Messages are what the
-// delivery timeline tells, and hold no secret; those that were still on their way are cancelled.
+// Removed is what RemoveIn deleted, as far as RestoreIn needs it. It contains personal data and a password hash, so
+// whoever stores it must encrypt it. It does not contain links, codes, sessions and mails in the built-in mailbox:
+// RestoreIn does not bring them back. Messages are the content of the delivery timeline and contain no secrets;
+// messages that were still queued are cancelled.
 type Removed struct {
 	Access row `json:"access"`
-	// Messages is empty of what an older version of the program took.
+	// Messages is empty if an earlier version of the program removed the access.
 	Messages []courier.Message `json:"messages,omitempty"`
-	Account  *account.Account  `json:"account,omitempty"` // the end user's, when it went with the access
-	Log      []audit.Entry     `json:"log,omitempty"`     // what went with the account, see account.Erased
+	Account  *account.Account  `json:"account,omitempty"` // the end user's account, if it was deleted with the access
+	Log      []audit.Entry     `json:"log,omitempty"`     // log entries deleted with the account, see account.Erased
 }
 
-// Name is the end user's.
+// Name returns the end user's name.
 func (t Removed) Name() string { return t.Access.access().Name() }
 
-// ErrAddressInUse is the answer to restoring an access when the customer has another one with its e-mail address by now, or
-// somebody else has the end user's address or username.
+// ErrAddressInUse says that an access cannot be restored because the customer has another access with its e-mail
+// address by now, or because another account has the end user's address or username.
 var ErrAddressInUse = fault.New(fault.Conflict, "access.taken")
 
-// RemoveIn deletes an access with its links, codes and messages, inside the caller's tx; the end user's account goes with
-// its last access, see account.Service.Erase. It returns what it took and how many accesses the customer has left: whether
-// the last one may go is the caller's to decide. Errors: NotFound, Forbidden.
+// RemoveIn deletes an access with its links, codes and messages, inside the caller's tx. The end user's account is
+// deleted with its last access, see account.Service.Erase. RemoveIn returns what it deleted and how many accesses the
+// customer has left. The caller decides whether the last access may be removed. Errors: NotFound, Forbidden.
 func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (t Removed, left int64, err error) {
 	if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
 		return Removed{}, 0, err
@@ -44,12 +45,12 @@ func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, cus
 	return s.remove(ctx, tx, c.Actor(), customerID, id)
 }
 
-// remove is RemoveIn, whoever may want it.
+// remove is RemoveIn without authorisation.
 func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, customerID, id uuid.UUID) (t Removed, left int64, err error) {
 	if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
 		return Removed{}, 0, err
 	}
-	r, ok, err := lockAccess(ctx, tx, id) // now it is known whether a registration was quicker
+	r, ok, err := lockAccess(ctx, tx, id) // after the lock it is certain whether the person registered before
 	if err != nil {
 		return Removed{}, 0, err
 	}
@@ -91,7 +92,7 @@ func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, custome
 	return t, left, s.revokeUnlessAdmitted(ctx, tx, r.AccountID.UUID)
 }
 
-// Subjects are what is gone for good with it, for package erasure.
+// Subjects returns what was finally deleted, for package erasure.
 func (t Removed) Subjects() []erasure.Subject {
 	all := []erasure.Subject{{Kind: erasure.Access, ID: t.Access.ID}}
 	if t.Account != nil {
@@ -100,8 +101,8 @@ func (t Removed) Subjects() []erasure.Subject {
 	return all
 }
 
-// Erasable is how accesses are found again, and removed, after a backup was restored; and the accounts that went with them,
-// as far as nothing else keeps them.
+// Erasable says how to find removed accesses after a backup was restored, and how to remove them again. The same
+// applies to accounts that were deleted with them and that nothing else keeps.
 func (s *Service) Erasable() []erasure.Keeper {
 	return []erasure.Keeper{
 		{Kind: erasure.Access, IDs: func(ctx context.Context) ([]uuid.UUID, error) { return presentIDs(ctx, s.db) }, Erase: s.eraseAgain},
@@ -109,7 +110,7 @@ func (s *Service) Erasable() []erasure.Keeper {
 	}
 }
 
-// eraseAgain removes accesses that were removed before, and can't be brought back.
+// eraseAgain removes accesses that were removed before the backup was restored, without a way to bring them back.
 func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
 	for _, id := range ids {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -120,7 +121,7 @@ func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
 			_, _, err = s.remove(ctx, tx, account.System.Actor(), r.CustomerID, id)
 			return err
 		})
-		if err != nil && !errors.Is(err, ErrNotFound) { // somebody else removes it at this moment
+		if err != nil && !errors.Is(err, ErrNotFound) { // another process removes it at the same time
 			return err
 		}
 	}
@@ -134,8 +135,8 @@ func (s *Service) eraseAccounts(ctx context.Context, ids []uuid.UUID) error {
 	})
 }
 
-// Forget erases once more the account that went with a removed access, when the removal can't be undone any more: what
-// was written of it by somebody who was at work with it at that very moment.
+// Forget erases the account of a removed access once more when the removal can no longer be undone. It deletes log
+// entries that somebody wrote about the account while it was being deleted.
 func (s *Service) Forget(ctx context.Context, tx bun.IDB, t Removed) error {
 	if t.Account == nil {
 		return nil
@@ -144,14 +145,14 @@ func (s *Service) Forget(ctx context.Context, tx bun.IDB, t Removed) error {
 	return err
 }
 
-// RestoreIn brings back what RemoveIn took, its delivery timeline included, inside the caller's tx. Whether the caller may
-// is asked before. A registered
-// access is as it was: the end user signs in with the password they had. One that was still invited is invited anew,
-// since its link is void; so is a registered one whose account has gone since with another access. invited says so.
-// Several that were taken together are restored in the reverse order. Error: ErrAddressInUse.
+// RestoreIn brings back what RemoveIn deleted, including the delivery timeline, inside the caller's tx. The caller has
+// authorised it. A registered access is as before: the end user signs in with the same password. An access that was
+// still invited gets a new invitation, because its link is void. So does a registered access whose account has been
+// deleted since then together with another access. invited says that an invitation was queued. Accesses that were
+// removed together are restored in the reverse order. Error: ErrAddressInUse.
 func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t Removed) (invited bool, err error) {
 	r := t.Access
-	r.Submission = nil // the form that made it has done its work; another may have been sent since
+	r.Submission = nil // the form was already processed; another one may have been submitted since then
 	if taken, err := hasEmail(ctx, tx, r.CustomerID, r.EmailFolded); err != nil {
 		return false, err
 	} else if taken {
@@ -175,7 +176,7 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 			return false, err
 		}
 	}
-	r.Version++ // forms from before it was removed are out of date
+	r.Version++ // forms from before the removal are out of date
 	if err := insertAccess(ctx, tx, &r); err != nil {
 		return false, err
 	}
@@ -199,8 +200,8 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 	return invited, s.customers.Refresh(ctx, tx, r.CustomerID)
 }
 
-// restoreAccount returns the account that a restored access belongs to: the one it had, as it was when it went with the
-// access, or the one that has been made for the same address since. Invalid when there is none any more.
+// restoreAccount returns the account of a restored access: the original account, restored if it was deleted with the
+// access, or an account that was created for the same address since then. The result is not valid when there is none.
 func (s *Service) restoreAccount(ctx context.Context, tx bun.IDB, id uuid.UUID, t Removed) (uuid.NullUUID, error) {
 	there, err := s.accounts.Existing(ctx, tx, []uuid.UUID{id})
 	if err != nil || there[id] {

@@ -62,7 +62,7 @@ type Outbox interface {
 	OnSettled(f func(ctx context.Context, tx bun.IDB, m courier.Message) error)
 }
 
-// Options are what a Service needs; none may be left out.
+// Options are the parameters of New; all of them are required.
 type Options struct {
 	DB        *store.DB
 	Now       store.Clock
@@ -73,12 +73,12 @@ type Options struct {
 	Courier   Outbox
 	Audit     *audit.Log
 	Approvals Approvals
-	BaseURL   string // what links begin with; a setting, never a request header
+	BaseURL   string // the beginning of links; a setting, never a request header
 	Firm      string // the firm's name in messages
 }
 
-// Service keeps accesses. Whoever changes one takes its rows in one order, so that two never wait for each other:
-// messages, access, links and codes, customer, account.
+// Service manages accesses. Every tx locks rows in this order, to avoid deadlocks: messages, access, links and codes,
+// customer, account.
 type Service struct {
 	db        *store.DB
 	now       store.Clock
@@ -93,8 +93,8 @@ type Service struct {
 	firm      string
 }
 
-// New makes a service. It registers its messages with the courier and what it does of approvals, hears from then on how
-// messages end and which addresses accounts get, and its accesses go with their customer.
+// New makes a service. It registers the message composers and the callback for settled messages with the courier, the
+// handlers of approvals, the callback for new addresses of accounts, and the deletion of accesses with their customer.
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, decider: o.Decider, customers: o.Customers, accounts: o.Accounts,
@@ -109,24 +109,24 @@ func New(o Options) *Service {
 }
 
 var (
-	// ErrNotFound is the answer to an access that does not exist, or not at this customer.
+	// ErrNotFound says that an access does not exist or belongs to another customer.
 	ErrNotFound = fault.New(fault.NotFound, "access.not_found")
-	// ErrVersion is the answer to a correction of something that somebody else changed meanwhile.
+	// ErrVersion says that somebody else has changed the access in the meantime.
 	ErrVersion = fault.New(fault.Conflict, "version")
-	// ErrRegistered is the answer to inviting somebody who is registered.
+	// ErrRegistered says that a person cannot be invited because they are registered.
 	ErrRegistered = fault.New(fault.Conflict, "access.registered")
-	// ErrNotRegistered is the answer to trying the address again of somebody who is to be invited again instead.
+	// ErrNotRegistered says that TryAddress does not apply because the person is not registered; Resend does.
 	ErrNotRegistered = fault.New(fault.Conflict, "access.not_registered")
-	// ErrDeactivated is the answer to inviting somebody whose access is deactivated.
+	// ErrDeactivated says that a person cannot be invited because their access is deactivated.
 	ErrDeactivated = fault.New(fault.Conflict, "access.deactivated")
-	// ErrJustSent is the answer to Send again right after sending; it says when to try again.
+	// ErrJustSent says that an invitation was sent only a moment ago, and when it can be sent again.
 	ErrJustSent = fault.New(fault.TooMany, "access.just_sent")
 )
 
-// resendPause is how long Send again is refused after an invitation: what comes sooner is a double click.
+// resendPause is how long after an invitation Resend is refused. A request within that time is a double click.
 const resendPause = 10 * time.Second
 
-// Refold folds again what an earlier version folded otherwise; see store.DB.Refold.
+// Refold updates folded columns that an earlier version filled with different rules; see store.DB.Refold.
 func (s *Service) Refold(ctx context.Context, log *slog.Logger) error {
 	return s.db.Refold(ctx, log, store.Folded{Table: "access", Key: "id", Column: "email_folded", Fold: store.FoldEmail},
 		store.Folded{Table: "access", Key: "id", Column: "approved", Fold: store.FoldEmail})
@@ -134,9 +134,10 @@ func (s *Service) Refold(ctx context.Context, log *slog.Logger) error {
 
 // --- adding -------------------------------------------------------------------------------------------------------
 
-// AddCustomer makes customer, first administrator, first access, log entries and messages in one tx. A person's names
-// serve as the access's; a company's contact's likewise. repeated: the submission was already done, the customer of the
-// first is returned. Errors: Forbidden; Invalid with the complaints of customer.Validate and Validate in one.
+// AddCustomer creates a customer with its first administrator, first access, log entries and messages in one tx. The
+// names of a person, or of a company's contact, are also the names of the access. repeated says that the form was
+// already submitted; AddCustomer then returns the customer of the first submission. Errors: Forbidden; Invalid with the
+// invalid fields of customer.Validate and Validate together.
 func (s *Service) AddCustomer(
 	ctx context.Context, c account.Caller, d customer.Draft, email, mobile string,
 ) (cu customer.Customer, repeated bool, err error) {
@@ -148,7 +149,7 @@ func (s *Service) AddCustomer(
 	}
 	data, errData := customer.Validate(d.Type, d.Data)
 	if !d.Type.Known() {
-		return customer.Customer{}, false, errData // until the type is chosen nothing else can be asked for
+		return customer.Customer{}, false, errData // the other fields depend on the type
 	}
 	f, errForm := Validate(Form{
 		FirstName: data.FirstName, LastName: data.LastName, Email: email, Mobile: mobile, Locale: data.Locale,
@@ -163,9 +164,9 @@ func (s *Service) AddCustomer(
 	})
 }
 
-// Create makes another access and invites the end user. A second Create with the same submission (a UUID; anything else
-// is none) returns the access of the first. Errors: NotFound, Forbidden; Invalid as Validate, and "email.twice" when
-// this customer already has the address.
+// Create makes a further access and invites the end user. A second Create with the same submission (a UUID; other text
+// counts as none) returns the access of the first. Errors: NotFound, Forbidden; Invalid as from Validate, and
+// "email.twice" when this customer already has the address.
 func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.UUID, f Form, submission string) (Access, error) {
 	key := submissionKey(customerID, submission)
 	var r row
@@ -188,7 +189,7 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 		return err
 	})
 	if err != nil && key != nil && (isTwice(err) || store.IsUnique(err, "access.submission")) {
-		// The same form, sent twice at once: the other one was quicker.
+		// The same form was submitted twice at once, and the other request created the access.
 		if first, ok, errFirst := accessBySubmission(ctx, s.db, *key); errFirst == nil && ok {
 			return first.access(), nil
 		}
@@ -196,7 +197,7 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 	return r.access(), err
 }
 
-// create inserts an access and invites, unless it has to wait for a second person; f has been validated.
+// create inserts an access and invites the person, unless the access must wait for approval. f has been validated.
 func (s *Service) create(
 	ctx context.Context, tx bun.IDB, c account.Caller, cu customer.Customer, f Form, submission *string,
 ) (row, error) {
@@ -254,7 +255,7 @@ func (s *Service) OfCustomer(ctx context.Context, c account.Caller, customerID u
 	return s.withMessages(ctx, rows)
 }
 
-// Get is one access of a customer. Errors: NotFound when the customer or access is not visible, Forbidden.
+// Get returns one access of a customer. Errors: NotFound when the customer or access is not visible, Forbidden.
 func (s *Service) Get(ctx context.Context, c account.Caller, customerID, id uuid.UUID) (Row, error) {
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, want(policies.Read)); err != nil {
 		return Row{}, err
@@ -301,8 +302,8 @@ func (s *Service) withMessages(ctx context.Context, rows []row) ([]Row, error) {
 	return out, nil
 }
 
-// StatusesOf summarises for the overview, in one query. It does not authorise: it is called with the ids of one page
-// that the caller may see. Customers without an access are not in the map.
+// StatusesOf summarises the accesses of customers for the overview, in one query. It does not authorise: the caller
+// passes the ids of one page of customers that the user may see. Customers without an access are not in the map.
 func (s *Service) StatusesOf(ctx context.Context, customers []uuid.UUID) (map[uuid.UUID]Summary, error) {
 	out := make(map[uuid.UUID]Summary, len(customers))
 	if len(customers) == 0 {
@@ -332,7 +333,7 @@ func want(a policies.Action) policies.Permission {
 	return policies.Permission{Object: policies.ObjectAccess, Action: a}
 }
 
-// load authorises and finds an access through its customer.
+// load authorises the caller for the customer and returns the access.
 func (s *Service) load(
 	ctx context.Context, tx bun.IDB, c account.Caller, customerID, id uuid.UUID, a policies.Action,
 ) (row, error) {
@@ -342,7 +343,7 @@ func (s *Service) load(
 	return stored(ctx, tx, customerID, id)
 }
 
-// stored is accessOf with ErrNotFound for what is not there.
+// stored is accessOf with ErrNotFound for an access that does not exist.
 func stored(ctx context.Context, tx bun.IDB, customerID, id uuid.UUID) (row, error) {
 	r, ok, err := accessOf(ctx, tx, customerID, id)
 	if err == nil && !ok {
@@ -359,7 +360,8 @@ func (s *Service) log(ctx context.Context, tx bun.IDB, by audit.Actor, what audi
 	return s.audit.Write(ctx, tx, by, rec)
 }
 
-// submissionKey is what is stored of a form's once-only key: bound to the customer, so that it finds no other's access.
+// submissionKey returns the stored key of a submission. It contains the customer, so it never matches another
+// customer's access.
 func submissionKey(customerID uuid.UUID, submission string) *string {
 	id, err := uuid.FromString(submission)
 	if err != nil {
@@ -369,7 +371,7 @@ func submissionKey(customerID uuid.UUID, submission string) *string {
 	return &key
 }
 
-// twice turns the database's complaint about an address this customer already has into one at the field.
+// twice turns a violated unique constraint for the customer's addresses into an error at the field email.
 func twice(err error) error {
 	if store.IsUnique(err, "access.email_folded") {
 		var form fault.Form
@@ -384,7 +386,8 @@ func isTwice(err error) bool {
 	return errors.As(err, &e) && len(e.Fields) == 1 && e.Fields[0].Message == "email.twice"
 }
 
-// merge joins the complaints of several checks into one; what is no Invalid fault wins.
+// merge joins the invalid fields of several checks into one error. An error that is not an Invalid fault takes
+// precedence.
 func merge(errs ...error) error {
 	var form fault.Form
 	for _, err := range errs {

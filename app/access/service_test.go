@@ -76,7 +76,7 @@ func TestCreate(t *testing.T) {
 	})
 }
 
-// TestS51DoubleClick: the same form ten times at once makes one access.
+// TestS51DoubleClick: ten concurrent submissions of the same form create one access.
 func TestS51DoubleClick(t *testing.T) {
 	each(t, func(w *world) {
 		submission := newID().String()
@@ -108,7 +108,7 @@ func TestS51DoubleClick(t *testing.T) {
 	})
 }
 
-// TestS52RolledBack: a tx that fails leaves neither access nor message.
+// TestS52RolledBack: a tx that fails creates neither an access nor a message.
 func TestS52RolledBack(t *testing.T) {
 	each(t, func(w *world) {
 		broken := errors.New("broken")
@@ -169,7 +169,7 @@ func TestCorrect(t *testing.T) {
 	})
 }
 
-// TestS55TwoCorrect: of two people who correct the same form one is told.
+// TestS55TwoCorrect: if two people correct the same form, one of them gets an error.
 func TestS55TwoCorrect(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -231,7 +231,7 @@ func TestResend(t *testing.T) {
 	})
 }
 
-// TestS50ResendAfterFailure: undeliverable is noted, Send again takes it back and works.
+// TestS50ResendAfterFailure: an undeliverable invitation is recorded. Send again clears that and sends a new one.
 func TestS50ResendAfterFailure(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -259,7 +259,7 @@ func TestS50ResendAfterFailure(t *testing.T) {
 	})
 }
 
-// TestFailedSMSIsNotUndeliverable: the status is about the mail.
+// TestFailedSMSIsNotUndeliverable: the status depends only on the mail.
 func TestFailedSMSIsNotUndeliverable(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -270,7 +270,7 @@ func TestFailedSMSIsNotUndeliverable(t *testing.T) {
 	})
 }
 
-// TestS16Deactivate: links die and sessions end; Reactivate invites a pending one anew.
+// TestS16Deactivate: links become void and sessions end. Reactivate invites a person again who was not registered.
 func TestS16Deactivate(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -354,7 +354,7 @@ func TestRemove(t *testing.T) {
 	})
 }
 
-// TestRemoveOfASpecialist: a specialist user who was also an end user keeps the account.
+// TestRemoveOfASpecialist: a specialist user who is also an end user keeps the account when the access is removed.
 func TestRemoveOfASpecialist(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("anna@kanzlei.example", "")
@@ -368,7 +368,7 @@ func TestRemoveOfASpecialist(t *testing.T) {
 	})
 }
 
-// TestTwoRemoveTheLast: two people remove one each of the last two, unconfirmed: one access stays.
+// TestTwoRemoveTheLast: two people each remove one of the last two accesses without confirmation. One access stays.
 func TestTwoRemoveTheLast(t *testing.T) {
 	each(t, func(w *world) {
 		for range 10 {
@@ -393,7 +393,7 @@ func TestTwoRemoveTheLast(t *testing.T) {
 	})
 }
 
-// TestWhoMay: administrators of the customer, and nobody else, may change accesses; others may read.
+// TestWhoMay: only administrators of the customer may change accesses; other specialist users may read them.
 func TestWhoMay(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -434,7 +434,7 @@ func TestWhoMay(t *testing.T) {
 	})
 }
 
-// TestStatusesOf holds the SQL of statusCounts and Access.Status together, on every combination.
+// TestStatusesOf checks that the SQL of statusCounts and Access.Status agree for every combination.
 func TestStatusesOf(t *testing.T) {
 	each(t, func(w *world) {
 		now := w.Now()
@@ -486,8 +486,8 @@ func TestStatusesOf(t *testing.T) {
 	})
 }
 
-// TestEverythingAtOnce: whatever people, worker and end user do with one access at the same time, each gets a true
-// answer, and the person is registered once at most.
+// TestEverythingAtOnce: people, the worker and the end user use one access at the same time. Every answer is correct,
+// and the person is registered at most once.
 func TestEverythingAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		for round := range 5 {

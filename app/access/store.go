@@ -13,7 +13,7 @@ import (
 	"kontor/policies"
 )
 
-// row is an access as it is stored, with the columns that only this package's rules need.
+// row is an access as it is stored, including the columns that only this package needs.
 type row struct {
 	bun.BaseModel `bun:"table:access"`
 
@@ -40,18 +40,18 @@ type row struct {
 	SendsDay      int           `bun:"sends_day"`
 	SendsOn       string        `bun:"sends_on"`
 	SentAt        *time.Time    `bun:"sent_at"`
-	Waiting       bool          `bun:"waiting"`  // for a second person; DeactivatedAt is set as well
-	Approved      string        `bun:"approved"` // the folded address that a second person agreed to
+	Waiting       bool          `bun:"waiting"`  // for approval; DeactivatedAt is set as well
+	Approved      string        `bun:"approved"` // the folded address for which a second person approved the access
 	Submission    *string       `bun:"submission"`
 	Version       int           `bun:"version"`
 	CreatedAt     time.Time     `bun:"created_at"`
 	CreatedBy     uuid.NullUUID `bun:"created_by"`
 
 	LastSeenAt   *time.Time `bun:"last_seen_at,scanonly"`
-	AccountEmail *string    `bun:"account_email,scanonly"` // where somebody registered is written to now
+	AccountEmail *string    `bun:"account_email,scanonly"` // the present address of a registered person
 }
 
-// address is where mails to the person go.
+// address returns the address to which mails to the person are sent.
 func (r row) address() string {
 	if r.AccountEmail != nil {
 		return *r.AccountEmail
@@ -69,7 +69,7 @@ func (r row) access() Access {
 	}
 }
 
-// codeRow is a registration code in force.
+// codeRow is a valid registration code.
 type codeRow struct {
 	bun.BaseModel `bun:"table:access_code"`
 
@@ -91,17 +91,17 @@ func insertAccess(ctx context.Context, tx bun.IDB, r *row) error {
 	return err
 }
 
-// accessByID finds an access; ok=false when there is none.
+// accessByID finds an access; ok is false when there is none.
 func accessByID(ctx context.Context, db bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
 	return found(selectAccesses(db, &r).Where("?TableAlias.id = ?", id), ctx, &r)
 }
 
-// accessOf finds an access of a customer: an id of another customer's is none.
+// accessOf finds an access of a customer. An access of another customer is not found.
 func accessOf(ctx context.Context, db bun.IDB, customerID, id uuid.UUID) (r row, ok bool, err error) {
 	return found(selectAccesses(db, &r).Where("?TableAlias.id = ?", id).Where("?TableAlias.customer_id = ?", customerID), ctx, &r)
 }
 
-// lockAccess is accessByID that keeps others from changing the row until the tx ends. On SQLite every tx does.
+// lockAccess loads an access and prevents others from changing it until the tx ends. On SQLite the tx does that anyway.
 func lockAccess(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, err error) {
 	return found(lock(tx, tx.NewSelect().Model(&r).Where("id = ?", id), "NO KEY UPDATE"), ctx, &r)
 }
@@ -115,8 +115,7 @@ func accessesOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) (rows []r
 	return rows, err
 }
 
-// AllOf are the accesses of a customer, without what stands in their accounts. Whether the caller may see them is asked
-// before.
+// AllOf returns the accesses of a customer without data from their accounts. The caller has authorised it.
 func AllOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) ([]Access, error) {
 	var rows []row
 	err := db.NewSelect().Model(&rows).Where("customer_id = ?", customerID).Scan(ctx)
@@ -135,12 +134,12 @@ func found(q *bun.SelectQuery, ctx context.Context, r *row) (row, bool, error) {
 	return *r, err == nil, err
 }
 
-// updateAccess begins an UPDATE that returns the row as it then is. returning ends it.
+// updateAccess begins an UPDATE that returns the changed row. returning executes it.
 func updateAccess(tx bun.IDB, r *row, id uuid.UUID) *bun.UpdateQuery {
 	return tx.NewUpdate().Model(r).Where("id = ?", id).Returning("*")
 }
 
-// returning runs q; ok=false when its WHERE let no row through.
+// returning runs q. ok is false when its WHERE matched no row.
 func returning(ctx context.Context, q *bun.UpdateQuery) (ok bool, err error) {
 	res, err := q.Exec(ctx)
 	if store.IsNoRows(err) {
@@ -153,7 +152,7 @@ func returning(ctx context.Context, q *bun.UpdateQuery) (ok bool, err error) {
 	return n == 1, err
 }
 
-// saveForm stores what a person may change of an access under the optimistic lock.
+// saveForm stores what people can change of an access if the version is still the given one (optimistic locking).
 func saveForm(ctx context.Context, tx bun.IDB, id uuid.UUID, version int, f Form) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("version = ?", version).
 		Set("first_name = ?", f.FirstName).Set("last_name = ?", f.LastName).
@@ -162,8 +161,8 @@ func saveForm(ctx context.Context, tx bun.IDB, id uuid.UUID, version int, f Form
 	return r, ok, err
 }
 
-// renew begins the next generation of a pending access's invitation. With pause > 0 it does so only if the last is at
-// least that old; one from the future, made by a clock that went wrong, does not count.
+// renew begins the next generation of a pending access. With pause > 0 it does so only if the last invitation is at
+// least that old. An invitation time in the future, from a wrong clock, is ignored.
 func renew(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time, pause time.Duration) (r row, ok bool, err error) {
 	q := updateAccess(tx, &r, id).Where("registered_at IS NULL").Where("deactivated_at IS NULL").
 		Set("generation = generation + 1").Set("invited_at = ?", now).Set("link_expires_at = ?", now.Add(LinkLife)).
@@ -187,8 +186,8 @@ func reactivate(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, 
 	return r, ok, err
 }
 
-// markRegistered is the one statement that registers: of any number of calls one gets through, and only for the
-// generation its link is of. It raises the version, since a form with the e-mail address in it is out of date now.
+// markRegistered registers in one statement: of several concurrent calls only one succeeds, and only for the generation
+// of its link. It increments the version, because forms that contain the e-mail address are out of date now.
 func markRegistered(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, now time.Time) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
 		Where("registered_at IS NULL").Where("deactivated_at IS NULL").
@@ -202,7 +201,7 @@ func setAccount(ctx context.Context, tx bun.IDB, id, account uuid.UUID) error {
 	return err
 }
 
-// markOpened notes once per generation that a person has the registration page open.
+// markOpened records once per generation that a person opened the registration page.
 func markOpened(ctx context.Context, db bun.IDB, id uuid.UUID, generation int, now time.Time) error {
 	_, err := db.NewUpdate().Model((*row)(nil)).Set("opened_at = ?", now).Where("id = ?", id).
 		Where("generation = ?", generation).Where("opened_at IS NULL").
@@ -210,13 +209,13 @@ func markOpened(ctx context.Context, db bun.IDB, id uuid.UUID, generation int, n
 	return err
 }
 
-// setUndeliverable notes what became of a generation's mail: the reason of its failure, or "" when it went out.
+// setUndeliverable records the result of a generation's mail: the reason of its failure, or "" when it was sent.
 func setUndeliverable(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, reason string) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).Set("undeliverable = ?", reason))
 	return r, ok, err
 }
 
-// countTry counts a try of a code before it is compared; ok=false when there are no tries left.
+// countTry counts an attempt before its code is compared; ok is false when no attempts are left.
 func countTry(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
 		Where("code_tries < ?", codeTries).Where("(code_day <> ? OR code_tries_day < ?)", day, codeTriesDay).
@@ -225,7 +224,7 @@ func countTry(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day
 	return r, ok, err
 }
 
-// codeRight takes back the try of a right code: only wrong ones count.
+// codeRight undoes the count of an attempt with the right code: only wrong codes count.
 func codeRight(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string, now time.Time) error {
 	_, err := tx.NewUpdate().Model((*row)(nil)).Where("id = ?", id).Where("generation = ?", generation).
 		Set("code_tries = 0").
@@ -234,8 +233,8 @@ func codeRight(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, da
 	return err
 }
 
-// takeSend counts a link or code that the end user asks for; ok=false when it is too early or there were enough today.
-// A last one from the future, made by a clock that went wrong, does not count.
+// takeSend counts a link or code that the end user requests. ok is false when it is too early or the daily limit is
+// reached. A last request in the future, from a wrong clock, is ignored.
 func takeSend(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string, now time.Time) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
 		Where("registered_at IS NULL").Where("deactivated_at IS NULL").
@@ -266,13 +265,13 @@ func voidCodes(ctx context.Context, tx bun.IDB, access uuid.UUID) error {
 	return err
 }
 
-// presentIDs are all accesses that there are.
+// presentIDs returns the ids of all accesses.
 func presentIDs(ctx context.Context, db bun.IDB) (ids []uuid.UUID, err error) {
 	err = db.NewSelect().Model((*row)(nil)).Column("id").Scan(ctx, &ids)
 	return ids, err
 }
 
-// unkeptAccounts are those of end users without an access.
+// unkeptAccounts returns the accounts of end users without an access.
 func unkeptAccounts(ctx context.Context, db bun.IDB) (ids []uuid.UUID, err error) {
 	err = db.NewSelect().TableExpr("account AS a").Column("a.id").Where("NOT a.specialist").
 		Where("NOT EXISTS (SELECT 1 FROM access AS b WHERE b.account_id = a.id)").Scan(ctx, &ids)
@@ -284,8 +283,8 @@ func deleteAccess(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) error {
 	return err
 }
 
-// countAccesses counts what a customer has left, with the customer locked: two people removing the last two accesses
-// take turns.
+// countAccesses counts the accesses that a customer has left. It locks the customer, so that two txs that remove the
+// last two accesses run one after the other.
 func countAccesses(ctx context.Context, tx bun.IDB, customerID uuid.UUID) (int64, error) {
 	var id uuid.UUID
 	err := lock(tx, tx.NewSelect().Table("customer").Column("id").Where("id = ?", customerID), "NO KEY UPDATE").Scan(ctx, &id)
@@ -295,7 +294,7 @@ func countAccesses(ctx context.Context, tx bun.IDB, customerID uuid.UUID) (int64
 	return tx.NewSelect().Model((*row)(nil)).Where("customer_id = ?", customerID).Count(ctx)
 }
 
-// activeElsewhere says whether an account has an access that lets it in.
+// activeElsewhere says whether an account has an active access.
 func activeElsewhere(ctx context.Context, tx bun.IDB, account uuid.UUID) (bool, error) {
 	return tx.NewSelect().Model((*row)(nil)).Where("account_id = ?", account).
 		Where("deactivated_at IS NULL").Exists(ctx)
@@ -313,7 +312,8 @@ type tally struct {
 	N          int       `bun:"n"`
 }
 
-// statusCounts counts accesses by customer and status: the rule of Access.Status as SQL (a test holds them together).
+// statusCounts counts accesses by customer and status. Its SQL is the same rule as Access.Status; a test compares the
+// two.
 func statusCounts(ctx context.Context, db bun.IDB, customers []uuid.UUID, now time.Time) (out []tally, err error) {
 	err = db.NewSelect().Model((*row)(nil)).Column("customer_id").
 		ColumnExpr(`CASE WHEN waiting THEN ? WHEN deactivated_at IS NOT NULL THEN ? WHEN registered_at IS NOT NULL THEN ?
@@ -324,7 +324,7 @@ func statusCounts(ctx context.Context, db bun.IDB, customers []uuid.UUID, now ti
 	return out, err
 }
 
-// customerRow is what registration and portal show of a customer.
+// customerRow is the part of a customer that the registration page and the portal show.
 type customerRow struct {
 	ID          uuid.UUID     `bun:"id"`
 	Number      int64         `bun:"number"`
@@ -360,7 +360,7 @@ func customerByID(ctx context.Context, db bun.IDB, id uuid.UUID) (customer.Custo
 	return r.customer(), err == nil, err
 }
 
-// customersOf lists the customers that an account has an active access to, with all it is to them.
+// customersOf lists the customers to which an account has an active access, and whether it also administers them.
 func customersOf(ctx context.Context, db bun.IDB, account uuid.UUID) (out []customerRow, err error) {
 	err = db.NewSelect().TableExpr("customer AS c").
 		ColumnExpr("c.id, c.number, c.type, c.first_name, c.last_name, c.company_name").
@@ -373,8 +373,8 @@ func customersOf(ctx context.Context, db bun.IDB, account uuid.UUID) (out []cust
 	return out, err
 }
 
-// lock locks the rows of q until the tx ends, where the database has row locks. "NO KEY UPDATE" lets others go on
-// inserting rows that refer to them, "UPDATE" does not.
+// lock locks the rows of q until the tx ends, if the database has row locks. "NO KEY UPDATE" allows others to insert
+// rows that refer to the locked ones, "UPDATE" does not.
 func lock(tx bun.IDB, q *bun.SelectQuery, strength string) *bun.SelectQuery {
 	if tx.Dialect().Name() == dialect.PG {
 		return q.For(strength)

@@ -11,14 +11,14 @@ import (
 	"kontor/policies"
 )
 
-// bounce has the last mail of an access come back for good.
+// bounce makes the last mail of an access bounce permanently.
 func (w *world) bounce(id uuid.UUID) {
 	w.Helper()
 	all := w.messages(id, courier.HandedOver)
 	w.Must(w.Post.Report(w.Ctx, courier.ProviderReport{MessageID: all[len(all)-1].ID, Status: "5.1.1"}))
 }
 
-// state sends what is queued for an access and says what became of its newest message.
+// state sends the queued messages of an access and returns the state of the newest one.
 func (w *world) state(id uuid.UUID) courier.State {
 	w.Helper()
 	for _, m := range w.messages(id, courier.Queued) {
@@ -29,7 +29,8 @@ func (w *world) state(id uuid.UUID) courier.State {
 	return all[len(all)-1].State
 }
 
-// TestFreedByHand: only Send again has a refused address tried again; a corrected one is another.
+// TestFreedByHand: only Send again makes the courier try a refused address again. A corrected address is a different
+// one.
 func TestFreedByHand(t *testing.T) {
 	const gone = "berta@example.org"
 	colleague := func(w *world) account.Caller { c := w.anna; c.ID = newID(); return c }
@@ -89,8 +90,8 @@ func TestFreedByHand(t *testing.T) {
 	}
 }
 
-// TestTryAddress: of somebody registered the list says that the address is refused, the one of the account; who may send
-// again frees it.
+// TestTryAddress: for a registered person the list shows that the address of their account is refused. Whoever may send
+// again can let the courier try it again.
 func TestTryAddress(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")

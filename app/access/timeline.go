@@ -10,7 +10,7 @@ import (
 
 // Step is an entry of the delivery timeline.
 type Step struct {
-	At      time.Time // zero: now, waiting
+	At      time.Time // zero: happening or expected now
 	Channel courier.Channel
 	Tone    string         // good, bad, now, quiet
 	Text    string         // the whole message key, such as "timeline.queued"
@@ -25,11 +25,11 @@ const (
 	toneQuiet = "quiet"
 )
 
-// Timeline turns an access and its messages into steps, the e-mail's first, then the SMS's, each oldest first. What
-// the end user does with the page belongs to the mail that brought them there, the code to the SMS. settled says that
-// nothing more is to be expected: no message is under way and the access has reached an end (registered, deactivated,
-// expired, undeliverable). While the firm waits for the person it is not settled: the page is to show it when they
-// register.
+// Timeline turns an access and its messages into steps: first those of e-mails, then those of SMS, each oldest first.
+// What the end user did on the registration page belongs to the e-mails; entering the code belongs to the SMS. settled
+// says that no more steps are expected for now: no message is queued or being sent, and the access is registered,
+// deactivated, expired, undeliverable or waits for approval. An invited access is not settled, because the page must
+// show when the person registers.
 func Timeline(r Row, now time.Time) (steps []Step, settled bool) {
 	status := r.Access.Status(now)
 	settled = status != Invited
@@ -46,7 +46,7 @@ func Timeline(r Row, now time.Time) (steps []Step, settled bool) {
 	return steps, settled
 }
 
-// personSteps is what the end user did with the mail, and what is waited for.
+// personSteps returns the steps that the end user took with the mail, and the step that is expected next.
 func personSteps(r Row, status Status) (steps []Step) {
 	add := func(at time.Time, tone, text string, args map[string]any) {
 		steps = append(steps, Step{At: at, Channel: courier.Email, Tone: tone, Text: text, Args: args})
@@ -72,7 +72,7 @@ func personSteps(r Row, status Status) (steps []Step) {
 	return steps
 }
 
-// arrived says whether an invitation of the present generation has left the house.
+// arrived says whether an invitation of the present generation was handed over for delivery.
 func arrived(r Row) bool {
 	for _, m := range r.Messages {
 		if m.Channel == courier.Email && m.Generation == r.Generation &&
@@ -92,7 +92,7 @@ func messageSteps(messages []courier.Message, channel courier.Channel, now time.
 	return steps
 }
 
-// stepsOf is one message: queued, each attempt, and how it ended where no attempt says so.
+// stepsOf returns the steps of one message: queued, each attempt, and the end if no attempt shows it.
 func stepsOf(m courier.Message, now time.Time) []Step {
 	recipient := m.Recipient
 	if m.Channel == courier.SMS {
@@ -142,7 +142,7 @@ func stepsOf(m courier.Message, now time.Time) []Step {
 			add(m.SettledAt, toneQuiet, "timeline.cancelled", nil)
 		}
 	}
-	// A message can be cancelled while it is being sent: then its attempt ends later. What is waited for comes last.
+	// A message can be cancelled while it is being sent; then its attempt ends later. Steps without a time come last.
 	slices.SortStableFunc(steps, func(a, b Step) int {
 		switch {
 		case a.At.IsZero() == b.At.IsZero():
@@ -155,8 +155,8 @@ func stepsOf(m courier.Message, now time.Time) []Step {
 	return steps
 }
 
-// attemptStep is one attempt, at the time it ended. One that never ended and is not the running one was cut short: its
-// process was killed, and the message is sent again.
+// attemptStep returns the step of one attempt, at the time it ended. An attempt that never ended and is not running was
+// interrupted: its process was killed, and the message is sent again.
 func attemptStep(channel courier.Channel, a courier.Attempt, running bool) Step {
 	st := Step{At: a.StartedAt, Channel: channel}
 	if a.EndedAt != nil {

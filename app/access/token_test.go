@@ -14,7 +14,7 @@ import (
 	"kontor/app/secret"
 )
 
-// TestS5Expiry: one second before works, one after does not. No clean-up job runs here at all.
+// TestS5Expiry: one second before the expiry the link works, one second after it does not. No clean-up job runs here.
 func TestS5Expiry(t *testing.T) {
 	each(t, func(w *world) {
 		for i, c := range []struct {
@@ -33,7 +33,7 @@ func TestS5Expiry(t *testing.T) {
 	})
 }
 
-// TestS6TokensThatAreNone all get one answer, in about the same time.
+// TestS6TokensThatAreNone: all invalid tokens get the same answer, in about the same time.
 func TestS6TokensThatAreNone(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -83,8 +83,8 @@ func TestS6TokensThatAreNone(t *testing.T) {
 	})
 }
 
-// leastTimes is how long the answer to each of the tokens takes at least: what the work is, whatever else the machine does.
-// They take turns.
+// leastTimes measures the shortest time of an answer to each token, so that other load on the machine does not count.
+// The tokens are measured in turns.
 func leastTimes(w *world, tokens map[string]string) map[string]time.Duration {
 	least := map[string]time.Duration{}
 	for range effort.Of(500, 50) {
@@ -99,7 +99,7 @@ func leastTimes(w *world, tokens map[string]string) map[string]time.Duration {
 	return least
 }
 
-// TestS9Corrected: a correction kills link and code at once, cancels what is queued and sends anew.
+// TestS9Corrected: a correction voids the link and the code at once, cancels queued messages and sends new ones.
 func TestS9Corrected(t *testing.T) {
 	for name, change := range map[string]func(*Form){
 		"e-mail": func(f *Form) { f.Email = "berta.kuehn@example.org" },
@@ -142,7 +142,7 @@ func TestS9Corrected(t *testing.T) {
 	}
 }
 
-// TestS9MintedMeanwhile: a link that a slow worker mints for the old generation after the correction opens nothing.
+// TestS9MintedMeanwhile: a link that a slow worker mints for the old generation after the correction is not valid.
 func TestS9MintedMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -163,7 +163,8 @@ func TestS9MintedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestS10UsedAndExpired: a used link says so, an expired one sends a new one to the stored address.
+// TestS10UsedAndExpired: a used link gets the answer that it was used. For an expired link a new one is sent to the
+// stored address.
 func TestS10UsedAndExpired(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
@@ -229,7 +230,7 @@ func TestS14FloodOfLinks(t *testing.T) {
 	})
 }
 
-// TestS53ClockJumps: a send noted by a clock that was an hour ahead locks nobody out, and nothing goes out twice.
+// TestS53ClockJumps: a send recorded by a clock that was an hour ahead locks nobody out, and nothing is sent twice.
 func TestS53ClockJumps(t *testing.T) {
 	each(t, func(w *world) {
 		w.Set(at(10, 0, 0))
@@ -245,7 +246,8 @@ func TestS53ClockJumps(t *testing.T) {
 	})
 }
 
-// TestAttemptsMintTheirOwn: the answer to an attempt was lost, so it was sent twice: both links and both codes work.
+// TestAttemptsMintTheirOwn: a message is sent twice because the answer to the first attempt was lost. Both links and
+// both codes are valid.
 func TestAttemptsMintTheirOwn(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
@@ -289,8 +291,8 @@ func TestOpened(t *testing.T) {
 	})
 }
 
-// TestLinkOfBefore: a link that the version before sent opens what it was sent for, although addresses are folded otherwise
-// since; one for another address does not.
+// TestLinkOfBefore: a link that was sent by an earlier version, which folded addresses differently, is still valid for
+// its access. A link for another address is not.
 func TestLinkOfBefore(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@b\u00fccher.example", "")

@@ -86,7 +86,7 @@ func (w *world) newCustomer(first, last string) uuid.UUID {
 	return cu.ID
 }
 
-// invited is an access to the world's customer.
+// invited creates an access to the world's customer.
 func (w *world) invited(email, mobile string) Access {
 	w.Helper()
 	a, err := w.Create(w.Ctx, w.anna, w.customer, form(email, mobile), "")
@@ -105,7 +105,7 @@ func (w *world) row(id uuid.UUID) row {
 	return r
 }
 
-// messages are those of an access in some of the states, oldest first.
+// messages returns the messages of an access in some of the states, oldest first.
 func (w *world) messages(id uuid.UUID, states ...courier.State) (out []courier.Message) {
 	w.Helper()
 	all, err := w.courier.OfAccesses(w.Ctx, []uuid.UUID{id})
@@ -118,7 +118,7 @@ func (w *world) messages(id uuid.UUID, states ...courier.State) (out []courier.M
 	return out
 }
 
-// compose makes the content of a message as the courier would.
+// compose makes the content of a message in the same way as the courier.
 func (w *world) compose(m courier.Message) (c courier.Content) {
 	w.Helper()
 	w.Must(w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) (err error) {
@@ -128,7 +128,7 @@ func (w *world) compose(m courier.Message) (c courier.Content) {
 	return c
 }
 
-// settle puts a message into a state and tells the service.
+// settle sets the state of a message and calls the service's callback.
 func (w *world) settle(m courier.Message, state courier.State, reason string, outcome courier.Outcome) {
 	w.Helper()
 	now := w.Now()
@@ -145,7 +145,7 @@ func (w *world) settle(m courier.Message, state courier.State, reason string, ou
 	}))
 }
 
-// deliver sends what is queued for an access and returns the token and code that arrive.
+// deliver sends the queued messages of an access and returns the token and the code in them.
 func (w *world) deliver(id uuid.UUID) (token, code string) {
 	w.Helper()
 	queued := w.messages(id, courier.Queued)
@@ -191,7 +191,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// complaint is "field: message" of an Invalid fault's first complaint, or "code: message" of another fault.
+// complaint returns "field: message" for the first field of an Invalid fault, or "code: message" for another fault.
 func complaint(err error) string {
 	var e *fault.Error
 	if !errors.As(err, &e) {

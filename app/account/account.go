@@ -21,7 +21,7 @@ type Account struct {
 	bun.BaseModel `bun:"table:account"`
 
 	ID             uuid.UUID  `bun:"id,pk"`
-	Specialist     bool       `bun:"specialist"` // works for the firm
+	Specialist     bool       `bun:"specialist"` // the person works for the firm
 	Name           string     `bun:"name"`
 	NameSort       string     `bun:"name_sort"` // store.SortKey of the name
 	Search         string     `bun:"search"`    // store.Fold of name, username and e-mail
@@ -29,16 +29,16 @@ type Account struct {
 	UsernameFolded string     `bun:"username_folded"`
 	Email          string     `bun:"email"`
 	EmailFolded    string     `bun:"email_folded"`
-	PendingEmail   string     `bun:"pending_email"` // asked for with AskEmail and not confirmed yet
+	PendingEmail   string     `bun:"pending_email"` // requested with AskEmail, not confirmed yet
 	PasswordHash   string     `bun:"password_hash"` // "" until the person has chosen one
-	Locale         string     `bun:"locale"`        // de, en, or "": as the browser asks
+	Locale         string     `bun:"locale"`        // de, en, or "" for the language the browser asks for
 	Shortcuts      bool       `bun:"shortcuts"`
 	Active         bool       `bun:"active"`
 	Version        int        `bun:"version"`
 	CreatedAt      time.Time  `bun:"created_at"`
 	LastSignInAt   *time.Time `bun:"last_sign_in_at"`
 
-	Roles []policies.Role `bun:"-"` // those given, loaded with the account
+	Roles []policies.Role `bun:"-"` // the roles stored for the account, loaded together with it
 }
 
 // Session is a signed-in browser.
@@ -48,8 +48,8 @@ type Session struct {
 	IDHash     string    `bun:"id_hash,pk"` // secret.HashToken of the cookie's value
 	AccountID  uuid.UUID `bun:"account_id"`
 	CreatedAt  time.Time `bun:"created_at"`
-	LastSeenAt time.Time `bun:"last_seen_at"` // exact to a minute
-	ExpiresAt  time.Time `bun:"expires_at"`   // whatever happens
+	LastSeenAt time.Time `bun:"last_seen_at"` // accurate to one minute
+	ExpiresAt  time.Time `bun:"expires_at"`   // the session ends then even if it is in use
 	Address    string    `bun:"address"`
 	Agent      string    `bun:"agent"`
 }
@@ -57,16 +57,16 @@ type Session struct {
 // Browser is where a request comes from.
 type Browser struct {
 	Address, Agent string
-	Known          string // the token by which Remember knows it again, "" without one
+	Known          string // the token from Remember that identifies the browser, "" without one
 	RequestID      string // for the log
 }
 
-// Signed is who a session belongs to.
+// Signed is a session together with the account it belongs to.
 type Signed struct {
 	Account Account
 	Session Session
-	Roles   []policies.Role // all, as for Caller
-	For     []uuid.UUID     // as for Caller
+	Roles   []policies.Role // all roles, as in Caller
+	For     []uuid.UUID     // as in Caller
 }
 
 var (
@@ -74,26 +74,26 @@ var (
 	ErrSignIn = fault.New(fault.Unauthenticated, "sign_in.wrong")
 	// ErrNobody is the answer to a caller who is not signed in.
 	ErrNobody = fault.New(fault.Unauthenticated, "sign_in.needed")
-	// ErrUnknown is the answer to the id of an account that is none, or none of a specialist user.
+	// ErrUnknown is the answer to an id that belongs to no account, or to an account that is not a specialist user's.
 	ErrUnknown = fault.New(fault.NotFound, "account.unknown")
-	// ErrVersion says that somebody else has changed the account meanwhile.
+	// ErrVersion says that somebody else has changed the account in the meantime.
 	ErrVersion = fault.New(fault.Conflict, "version")
-	// ErrLastHolder says that nobody would be left who holds a role that the firm can't be without.
+	// ErrLastHolder says that nobody would hold a role any more that at least one person must hold.
 	ErrLastHolder = fault.New(fault.Conflict, "role.last")
 	// ErrSelf says that people can't deactivate themselves.
 	ErrSelf = fault.New(fault.Conflict, "account.self")
 )
 
-// maxText is the length of a name or username, in characters.
+// maxText is the maximum length of a name or username, in characters.
 const maxText = 200
 
 // Locales are the languages a person can choose; "" leaves it to the browser.
 var Locales = []string{"", lang.German, lang.English}
 
-// guarded are the roles that somebody must always have: without them nobody could give them back.
+// guarded are the roles that at least one person must always hold. If nobody held them, nobody could grant them again.
 var guarded = []policies.Role{policies.UserAdministrator, policies.PolicyAdministrator}
 
-// complainText cleans a line of text that is mandatory, in place; nil when there is nothing to complain about.
+// complainText cleans a mandatory line of text in place. It returns nil when the text is valid.
 func complainText(field string, s *string) *fault.Error {
 	*s = entry.Line(*s)
 	switch {
@@ -107,7 +107,7 @@ func complainText(field string, s *string) *fault.Error {
 	return nil
 }
 
-// complainEmail normalises the address in place.
+// complainEmail checks an e-mail address and normalises it in place. It returns nil when the address is valid.
 func complainEmail(field string, email *string) *fault.Error {
 	normalised, message := ValidEmail(*email)
 	switch message {
@@ -120,8 +120,8 @@ func complainEmail(field string, email *string) *fault.Error {
 	return fault.At(field, message)
 }
 
-// complainUsername: a username that looks like an e-mail address must be the person's own, so that no login can ever
-// mean two people.
+// complainUsername checks a username. A username that looks like an e-mail address must be the person's own address, so
+// that a login never matches two people.
 func complainUsername(field string, username *string, email string) *fault.Error {
 	if f := complainText(field, username); f != nil {
 		return f
@@ -140,8 +140,8 @@ func complainLocale(field, locale string) *fault.Error {
 	return nil
 }
 
-// inOrder returns the roles that a specialist user can have, each once, in the order of policies.Roles. ok is false
-// when there is another one among them.
+// inOrder returns the roles without duplicates, in the order of policies.Roles. ok is false when roles contains a role
+// that a specialist user cannot have.
 func inOrder(roles []policies.Role) (sorted []policies.Role, ok bool) {
 	for _, r := range roles {
 		if !slices.Contains(policies.FirmRoles, r) {
@@ -156,11 +156,11 @@ func inOrder(roles []policies.Role) (sorted []policies.Role, ok bool) {
 	return sorted, true
 }
 
-// maySignIn says whether there is anything here for a person: the own account, or a customer's portal. A specialist user
-// without any role may sign in and do nothing else.
+// maySignIn says whether a person may sign in: they work for the firm, or they have access to a customer's portal. A
+// specialist user without any role may sign in but can do nothing else.
 func maySignIn(a Account, hasAccess bool) bool { return a.Active && (a.Specialist || hasAccess) }
 
-// allRoles is everything a person is: the roles given to a specialist user, end user of a customer.
+// allRoles returns all roles of a person: those granted to a specialist user, and end user if the person has an access.
 func allRoles(a Account, hasAccess bool) []policies.Role {
 	var roles []policies.Role
 	if a.Specialist {
@@ -172,7 +172,7 @@ func allRoles(a Account, hasAccess bool) []policies.Role {
 	return roles
 }
 
-// setName, setEmail and setUsername keep the folded copies beside what people typed.
+// setName, setEmail and setUsername also update the folded copies of what the person typed.
 func (a *Account) setName(name string) { a.Name, a.NameSort = name, store.SortKey(name); a.index() }
 func (a *Account) setEmail(email string) {
 	a.Email, a.EmailFolded = email, store.FoldEmail(email)
@@ -186,5 +186,5 @@ func (a *Account) index() {
 	a.Search = store.Fold(strings.Join(append(store.Spellings(a.Email), a.Name, a.Username, a.Email), " "))
 }
 
-// personal is what a password of this person must not be made of.
+// personal returns the person's own data that their password must not be made of.
 func (a Account) personal() []string { return []string{a.Name, a.Email, a.Username} }

@@ -26,14 +26,15 @@ type Approvals interface {
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
-// RolesWanted is the detail of a proposal of roles.
+// RolesWanted is the detail of a proposal for roles.
 type RolesWanted struct {
 	Roles []policies.Role `json:"roles"`
 }
 
-// second are those of the roles that take a second person when c gives them to a. Guarding roles do, unless c holds them
-// all and a guards something already. To an account that counts as c's own, because c made it lately, so does every role
-// by which it would get a right that c lacks. fresh says that the account is being made now.
+// second returns those of the gained roles that need a second person's approval when c gives them to a. Guarding roles
+// need it, unless c is excused (approvals.Excused) and a already has a guarding role. If c is not excused and created
+// the account recently, it counts as c's own. Then every role that would grant a permission that c lacks needs approval
+// as well. fresh says that the account is being created now.
 func (s *Service) second(ctx context.Context, tx bun.IDB, c Caller, a Account, gained []policies.Role, fresh bool) ([]policies.Role, error) {
 	if len(gained) == 0 {
 		return nil, nil
@@ -67,7 +68,7 @@ func (s *Service) second(ctx context.Context, tx bun.IDB, c Caller, a Account, g
 	}), nil
 }
 
-// ask proposes roles for an account; everything that c asked for it before is void.
+// ask proposes roles for an account. It voids everything that c proposed for the account before.
 func (s *Service) ask(ctx context.Context, tx bun.IDB, c Caller, a Account, roles []policies.Role, why string) error {
 	_, err := s.approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
 		Kind: approval.Roles, SubjectID: a.ID, ConcernedID: a.ID, Subject: a.Name, Detail: RolesWanted{roles}, Why: why,
@@ -75,7 +76,7 @@ func (s *Service) ask(ctx context.Context, tx bun.IDB, c Caller, a Account, role
 	return err
 }
 
-// handlers are this feature's sides of approvals.
+// handlers returns the functions that apply approved proposals about accounts.
 func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{
 		approval.Roles:        {Apply: s.applyRoles},
@@ -83,8 +84,8 @@ func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	}
 }
 
-// proposed loads the account that a proposal is about, if its proposer may still manage specialist users; ErrVoid
-// otherwise. The holders are locked.
+// proposed loads the account that a proposal is about and locks it. It returns ErrVoid if the proposer may no longer
+// manage specialist users. The caller has locked the holders of roles.
 func (s *Service) proposed(ctx context.Context, tx bun.IDB, p approval.Approval) (a Account, err error) {
 	c, err := s.CallerOf(ctx, tx, p.ProposedBy)
 	if errors.Is(err, ErrNobody) {
@@ -141,7 +142,7 @@ func (s *Service) applyReactivation(ctx context.Context, tx bun.Tx, p approval.A
 	return s.reactivate(ctx, tx, Caller{ID: by.ID, Name: by.Name, Address: by.Address}, &a)
 }
 
-// giveRoles puts the roles of an account in the place of those it has. by is who does it, giver whose idea it was.
+// giveRoles replaces the roles of an account. by is who performs the change, giver is who proposed it.
 func (s *Service) giveRoles(ctx context.Context, tx bun.IDB, by, giver audit.Actor, a *Account, roles []policies.Role) error {
 	roles, _ = inOrder(roles)
 	changes := audit.Changes{}
@@ -166,7 +167,8 @@ func (s *Service) giveRoles(ctx context.Context, tx bun.IDB, by, giver audit.Act
 	return s.write(ctx, tx, by, audit.AccountRolesChanged, *a, changes)
 }
 
-// CallerOf is somebody as a caller, for what they asked for earlier. ErrNobody when they can't sign in any more.
+// CallerOf returns a person as a caller, for something they requested earlier. It returns ErrNobody when they can no
+// longer sign in.
 func (s *Service) CallerOf(ctx context.Context, db bun.IDB, id uuid.UUID) (Caller, error) {
 	w, err := findFacts(ctx, db, id)
 	if store.IsNoRows(err) || err == nil && (!w.Account.Active || w.Account.PasswordHash == "") {

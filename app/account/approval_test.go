@@ -15,7 +15,7 @@ import (
 	"kontor/policies"
 )
 
-// guard is a specialist user with these roles, as a caller.
+// guard adds a specialist user with these roles and returns them as a caller.
 func (w *world) guard(name string, roles ...policies.Role) Caller {
 	w.Helper()
 	c, err := w.CallerOf(w.ctx, w.db, w.specialist(name, roles...).ID)
@@ -24,7 +24,7 @@ func (w *world) guard(name string, roles ...policies.Role) Caller {
 	return c
 }
 
-// approved runs fn on an account as it is done once a second person has agreed.
+// approved runs fn on an account in the same way as after a second person's approval.
 func (w *world) approved(id uuid.UUID, fn func(ctx context.Context, tx bun.Tx, a *Account) error) {
 	w.Helper()
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -39,7 +39,7 @@ func (w *world) approved(id uuid.UUID, fn func(ctx context.Context, tx bun.Tx, a
 	}))
 }
 
-// waiting is the proposal that waits about somebody.
+// waiting returns the waiting proposal about an account.
 func (w *world) waiting(kind approval.Kind, id uuid.UUID) approval.Approval {
 	w.Helper()
 	list, err := w.ap.About(w.ctx, kind, id)
@@ -64,7 +64,8 @@ func (w *world) rolesOf(id uuid.UUID) string {
 	return joinRoles(a.Roles)
 }
 
-// TestRolesTakeASecondPerson: which roles are given at once, and which are proposed, by whom to whom.
+// TestRolesTakeASecondPerson: which roles are given at once and which are proposed, depending on who gives them to
+// whom.
 func TestRolesTakeASecondPerson(t *testing.T) {
 	const (
 		user, policy, data  = policies.UserAdministrator, policies.PolicyAdministrator, policies.DataAdministrator
@@ -132,8 +133,8 @@ func TestRolesTakeASecondPerson(t *testing.T) {
 	}
 }
 
-// TestRolesApproved: the second person's yes adds the roles to what the account has by then; the giver counts as having
-// given them.
+// TestRolesApproved: approval adds the roles to those the account has by then. The proposer counts as the one who gave
+// them.
 func TestRolesApproved(t *testing.T) {
 	each(t, func(w *world) {
 		uta, ben := w.guard("Uta Amt", policies.UserAdministrator), w.guard("Ben Bach", policies.PolicyAdministrator)
@@ -157,7 +158,7 @@ func TestRolesApproved(t *testing.T) {
 	})
 }
 
-// TestRolesVoid: what is approved is asked again when it is done.
+// TestRolesVoid: an approved proposal is checked again before it is carried out.
 func TestRolesVoid(t *testing.T) {
 	for name, change := range map[string]func(w *world, uta, ben Caller, neu Account){
 		"the proposer was deactivated": func(w *world, uta, _ Caller, _ Account) {
@@ -192,7 +193,8 @@ func TestRolesVoid(t *testing.T) {
 	}
 }
 
-// TestReactivationTakesASecondPerson: of who guards the system, whoever asks; deactivating is at once and ends what waits.
+// TestReactivationTakesASecondPerson: reactivating a holder of guarding roles needs approval, whoever proposes it.
+// Deactivating takes effect at once and voids waiting proposals.
 func TestReactivationTakesASecondPerson(t *testing.T) {
 	each(t, func(w *world) {
 		every := append([]policies.Role{policies.Specialist}, approval.Guarding...)
@@ -219,7 +221,8 @@ func TestReactivationTakesASecondPerson(t *testing.T) {
 	})
 }
 
-// TestNobodyLeftByDeactivating: who deactivates the only second person gains no right to do without one.
+// TestNobodyLeftByDeactivating: if somebody deactivates the only second person, or takes their role, their proposals
+// still do not take effect without an approval.
 func TestNobodyLeftByDeactivating(t *testing.T) {
 	each(t, func(w *world) {
 		uta, ben := w.guard("Uta Amt", policies.UserAdministrator, policies.PolicyAdministrator), w.guard("Ben Bach", policies.DataAdministrator)
@@ -239,7 +242,7 @@ func TestNobodyLeftByDeactivating(t *testing.T) {
 	})
 }
 
-// TestAfterTheWait: one person keeps a firm; another one gets the role a day later.
+// TestAfterTheWait: if only one person can decide, a proposed role is given after one day.
 func TestAfterTheWait(t *testing.T) {
 	each(t, func(w *world) {
 		_, _, err := w.CreateFirst(w.ctx, "uta@firm.example", "Uta Amt", good)
@@ -310,7 +313,8 @@ func TestSpecialistAt(t *testing.T) {
 	})
 }
 
-// TestFormerAddress: an address that a specialist user has given up is theirs still; an end user's is not kept.
+// TestFormerAddress: an address that a specialist user has given up still counts as theirs. An end user's former
+// address is not stored.
 func TestFormerAddress(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
@@ -334,7 +338,8 @@ func TestFormerAddress(t *testing.T) {
 	})
 }
 
-// TestAddressed: whoever gets an address, or begins to work for the firm, is told of in the same tx.
+// TestAddressed: the callback runs in the same tx for every account that gets an address or becomes a specialist
+// user's.
 func TestAddressed(t *testing.T) {
 	each(t, func(w *world) {
 		var told []string

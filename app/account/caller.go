@@ -1,4 +1,4 @@
-// Package account is the people who sign in: specialist users and end users, their passwords, sessions and roles.
+// Package account manages the people who sign in, specialist users and end users: their passwords, sessions and roles.
 package account
 
 import (
@@ -8,26 +8,27 @@ import (
 	"kontor/policies"
 )
 
-// Caller is who asks a service for something. Every service method that a person can reach takes one and authorises.
+// Caller is the person who calls a service. Every service method that a person can reach takes a Caller and authorises
+// it.
 type Caller struct {
 	ID        uuid.UUID   // the account; Nil: nobody is signed in
-	For       []uuid.UUID // the specialist users whom the caller stands in for now, as their deputy
+	For       []uuid.UUID // the specialist users whose deputy the caller is now
 	Name      string
-	Roles     []policies.Role // those given to a specialist user, and end_user for people with an access
-	Locale    string          // de or en: of this request
+	Roles     []policies.Role // roles granted to a specialist user; end_user for people with an access
+	Locale    string          // de or en, for this request
 	Address   string          // IP address
 	RequestID string
 }
 
-// System is Kontor itself: the worker, the commands. It has no roles; the methods it may call say so.
+// System is Kontor itself: the worker and the commands. It has no roles. The methods that System may call say so.
 var System = Caller{Name: "Kontor"}
 
-// Actor is the caller as the log knows them.
+// Actor returns the caller as an actor for the log.
 func (c Caller) Actor() audit.Actor {
 	return audit.Actor{ID: c.ID, Name: c.Name, Address: c.Address, RequestID: c.RequestID}
 }
 
-// Persons are those whose assignments count for the caller: their own and those of whom they stand in for.
+// Persons returns the accounts whose assignments count for the caller: the caller's own and those of For.
 func (c Caller) Persons() []uuid.UUID { return append([]uuid.UUID{c.ID}, c.For...) }
 
 // Has says whether the caller has a role.

@@ -11,20 +11,21 @@ import (
 	"kontor/app/secret"
 )
 
-// What commands do to people has no caller: whoever may run the program may do everything. The log says that Kontor did it.
+// The methods for commands take no caller: whoever may run the program may do everything. The log names Kontor as the
+// actor.
 
-// ErrNoSuchLogin is the answer of the commands to what is nobody's e-mail address or username.
+// ErrNoSuchLogin says that a command's argument is nobody's e-mail address or username.
 var ErrNoSuchLogin = errors.New("nobody signs in with that; app user list shows the specialist users")
 
 // Listed is a specialist user as `app user list` shows them.
 type Listed struct {
 	Account
-	Password bool // has set one
+	Password bool // the person has set a password
 	Sessions int
-	Failures int // wrong passwords that are counted at present
+	Failures int // wrong passwords that still count
 }
 
-// ListByCommand lists all specialist users, deactivated ones too, by name.
+// ListByCommand lists all specialist users by name, including deactivated ones.
 func (s *Service) ListByCommand(ctx context.Context) (list []Listed, err error) {
 	at := cursor{}
 	for {
@@ -34,7 +35,7 @@ func (s *Service) ListByCommand(ctx context.Context) (list []Listed, err error) 
 		}
 		for _, a := range page {
 			row := Listed{Account: a, Password: a.PasswordHash != ""}
-			// Raw SQL: a row of counts, of no table.
+			// Raw SQL: the query returns counts, not rows of a table.
 			err := s.db.NewRaw(`SELECT (SELECT count(*) FROM session WHERE account_id = ? AND expires_at > ?),
 				(SELECT COALESCE(sum(failures), 0) FROM sign_in_throttle WHERE account_id = ? AND updated_at > ?
 					AND (subject LIKE 'account:%' OR subject LIKE 'known:%' OR subject LIKE 'browser:%'))`,
@@ -52,8 +53,9 @@ func (s *Service) ListByCommand(ctx context.Context) (list []Listed, err error) 
 	}
 }
 
-// ResetByCommand is `app user reset`: the token of a ResetPassword link, good for SetPasswordLife, for somebody who may
-// sign in. The password they have stays good until the link is used. Errors: ErrNoSuchLogin, or that they may not sign in.
+// ResetByCommand is `app user reset`. For a person who may sign in, it returns the token of a ResetPassword link that
+// is valid for SetPasswordLife. The current password stays valid until the link is used. Errors: ErrNoSuchLogin, or an
+// error that says the person may not sign in.
 func (s *Service) ResetByCommand(ctx context.Context, login string) (a Account, token string, err error) {
 	err = s.byCommand(ctx, login, func(ctx context.Context, tx bun.Tx, found withAccess) error {
 		a = found.Account
@@ -68,8 +70,8 @@ func (s *Service) ResetByCommand(ctx context.Context, login string) (a Account, 
 	return a, token, err
 }
 
-// UnlockByCommand is `app user unlock`: all counters of wrong passwords of an account begin anew. It reactivates nobody.
-// Error: ErrNoSuchLogin.
+// UnlockByCommand is `app user unlock`: it resets all counters of wrong passwords of an account. It does not reactivate
+// the account. Error: ErrNoSuchLogin.
 func (s *Service) UnlockByCommand(ctx context.Context, login string) (a Account, err error) {
 	err = s.byCommand(ctx, login, func(ctx context.Context, tx bun.Tx, found withAccess) error {
 		a = found.Account
@@ -81,10 +83,10 @@ func (s *Service) UnlockByCommand(ctx context.Context, login string) (a Account,
 	return a, err
 }
 
-// UnlockAddressByCommand lets an address of the network try again at once.
+// UnlockAddressByCommand lets a network address try to sign in again at once.
 func (s *Service) UnlockAddressByCommand(ctx context.Context, address string) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		for _, kind := range []string{"address", "asked", "spareat"} { // in the order in which everybody takes them
+		for _, kind := range []string{"address", "asked", "spareat"} { // the order in which every tx locks them
 			if err := deleteThrottle(ctx, tx, s.slotAt(kind, perAddress, address).subject); err != nil {
 				return err
 			}
@@ -93,7 +95,7 @@ func (s *Service) UnlockAddressByCommand(ctx context.Context, address string) er
 	})
 }
 
-// SignOutByCommand is `app user sign-out`: all sessions of an account end. Error: ErrNoSuchLogin.
+// SignOutByCommand is `app user sign-out`: it ends all sessions of an account. Error: ErrNoSuchLogin.
 func (s *Service) SignOutByCommand(ctx context.Context, login string) (a Account, err error) {
 	err = s.byCommand(ctx, login, func(ctx context.Context, tx bun.Tx, found withAccess) error {
 		a = found.Account
@@ -105,7 +107,7 @@ func (s *Service) SignOutByCommand(ctx context.Context, login string) (a Account
 	return a, err
 }
 
-// SignOutAllByCommand ends the sessions of everybody and says how many there were.
+// SignOutAllByCommand ends everybody's sessions and returns how many there were.
 func (s *Service) SignOutAllByCommand(ctx context.Context) (ended int64, err error) {
 	res, err := s.db.NewDelete().Model((*Session)(nil)).Where("1 = 1").Exec(ctx)
 	if err != nil {

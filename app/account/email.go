@@ -16,13 +16,15 @@ const (
 	maxDomain = 253 // RFC 1035 §2.3.4, written out
 )
 
-// ValidEmail reads an e-mail address that a person typed: an addr-spec of RFC 5321 as it is found in the wild, so a
-// dot-atom, "@" and a domain of at least two labels. Letters and digits of other scripts may stand before the @ as well
-// (RFC 6531). Quoted local parts, address literals, comments and hosts of this machine (localhost) are refused.
+// ValidEmail checks an e-mail address that a person typed. It accepts the addr-specs of RFC 5321 that are used in
+// practice: a dot-atom, "@" and a domain of at least two labels. The part before the @ may also contain letters and
+// digits of other scripts (RFC 6531). Quoted local parts, address literals, comments and local host names (localhost)
+// are refused.
 //
-// The normalised address is cleaned as entry.Key does, and its domain is in lower case; the local part stays as typed. An
-// international domain may be typed in its own script (which is kept) or in Punycode: store.FoldEmail makes both one. On
-// failure message is "required", "too_long" (with no placeholder; 254 octets), "control_characters" or "email.malformed".
+// The normalised address is cleaned as entry.Key does, with its domain in lower case; the local part stays as typed. An
+// international domain may be typed in its own script, which is kept, or in Punycode: store.FoldEmail maps both to the
+// same form. On failure message is "required", "too_long" (without a placeholder; the limit is 254 octets),
+// "control_characters" or "email.malformed".
 func ValidEmail(typed string) (normalised, message string) {
 	typed = entry.Key(typed)
 	switch {
@@ -43,7 +45,7 @@ func ValidEmail(typed string) (normalised, message string) {
 	return local + "@" + domain, ""
 }
 
-// atext is RFC 5322 §3.2.3 without letters and digits.
+// atext are the characters of atext in RFC 5322 §3.2.3, without letters and digits.
 const atext = "!#$%&'*+-/=?^_`{|}~"
 
 func validLocal(local string) bool {
@@ -63,7 +65,7 @@ func validLocal(local string) bool {
 	return true
 }
 
-// isForeign: letters, their marks, and digits beyond ASCII.
+// isForeign says whether r is a letter, a combining mark or a digit beyond ASCII.
 func isForeign(r rune) bool {
 	return r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r))
 }
@@ -74,7 +76,8 @@ func validDomain(typed string) (domain string, ok bool) {
 	if err != nil || len(ascii) > maxDomain {
 		return "", false
 	}
-	// The profile maps some letters to others; whoever typed those did not type the domain they meant.
+	// The IDNA profile maps some letters to others. A person who typed such a letter did not type the domain they
+	// meant.
 	own, err := idna.Lookup.ToUnicode(ascii)
 	if err != nil || domain != ascii && domain != own {
 		return "", false
@@ -96,5 +99,5 @@ func isAlnum(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
-// notLDH: domains consist of letters, digits and hyphens (RFC 1034 §3.5).
+// notLDH says whether r may not occur in a domain, which consists of letters, digits and hyphens (RFC 1034 §3.5).
 func notLDH(r rune) bool { return !isAlnum(r) && r != '-' }

@@ -14,24 +14,25 @@ import (
 	"kontor/app/store"
 )
 
-// Erased is what Erase took of one account: enough for Restore. It holds personal data and a password's hash, so whoever
-// keeps it seals it. Sessions, links, messages and counters of failed sign-ins are not in it: they stay gone.
+// Erased is what Erase deleted of one account, as far as Restore needs it. It contains personal data and a password
+// hash, so whoever stores it must encrypt it. It does not contain sessions, links, messages and counters of failed
+// sign-ins: Restore does not bring them back.
 type Erased struct {
 	Account Account
 	Log     []audit.Entry
 }
 
-// Erase is the one way in which an account goes, inside the tx that took what kept it. Of the accounts named it deletes
-// those that nothing keeps any more, so that have no access, to whichever customer, and do not work for the firm; it
-// returns them. With an account go its sessions, links, messages, counters of failed sign-ins, expectations of policies,
-// and what the log says of it outside customers' logs; see audit.Forget. Of an account that is gone already, what was
-// written since goes too.
+// Erase is the only function that deletes accounts. It runs in the tx that removed the reason to keep them. Of the
+// named accounts it deletes those that have no access to any customer and do not work for the firm, and returns them.
+// It also deletes an account's sessions, links, messages, counters of failed sign-ins, expectations of policies, and
+// the log entries about it outside customers' logs; see audit.Forget. If an account is deleted already, Erase deletes
+// what was written about it since then.
 //
-// The account is locked before its accesses are counted: a registration that links it at this moment either comes first
-// and is counted, or finds it gone.
+// Erase locks the account before it counts the account's accesses. A registration that links the account at this moment
+// either comes first and is counted, or finds no account.
 func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone []Erased, err error) {
 	ids = slices.Clone(ids)
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) // everybody locks in one order
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) // one locking order, no deadlocks
 	for _, id := range slices.Compact(ids) {
 		a, err := lockAccount(ctx, tx, id)
 		there := !store.IsNoRows(err)
@@ -66,8 +67,8 @@ func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone
 	return gone, nil
 }
 
-// Restore brings back what Erase took, inside the caller's tx. It returns the database's complaint when somebody else
-// has the e-mail address or username by now, which whoever calls it has ruled out.
+// Restore brings back what Erase deleted, inside the caller's tx. It returns the database's error if another account
+// has the e-mail address or username by now. The caller has checked that before.
 func (s *Service) Restore(ctx context.Context, tx bun.IDB, e Erased) error {
 	if err := insertAccount(ctx, tx, &e.Account); err != nil {
 		return err

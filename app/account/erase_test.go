@@ -12,7 +12,7 @@ import (
 	"kontor/app/audit"
 )
 
-// erase erases accounts in a tx of its own.
+// erase erases accounts in a tx.
 func (w *world) erase(ids ...uuid.UUID) (gone []Erased) {
 	w.Helper()
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
@@ -22,7 +22,7 @@ func (w *world) erase(ids ...uuid.UUID) (gone []Erased) {
 	return gone
 }
 
-// lived is an end user who has done what leaves traces: three names, sessions, links, failures, entries in the log.
+// lived adds an end user with all kinds of traces: three names, sessions, links, failed sign-ins, log entries.
 func (w *world) lived(name string) (a Account, access, customer uuid.UUID) {
 	w.Helper()
 	a, access, customer = w.endUser(name)
@@ -46,7 +46,7 @@ func (w *world) lived(name string) (a Account, access, customer uuid.UUID) {
 	return a, access, customer
 }
 
-// traces is how many rows say something of an account outside customers' logs.
+// traces counts the rows about an account outside customers' logs.
 func (w *world) traces(a Account) map[string]int {
 	return map[string]int{
 		"account": w.count("account WHERE id = ?", a.ID), "session": w.count("session WHERE account_id = ?", a.ID),
@@ -54,7 +54,8 @@ func (w *world) traces(a Account) map[string]int {
 	}
 }
 
-// TestErase: with an account go all its traces; who is kept by an access or by the firm loses nothing.
+// TestErase: all traces of an account are erased with it. Nothing is erased for a person who has an access or works for
+// the firm.
 func TestErase(t *testing.T) {
 	each(t, func(w *world) {
 		eva, access, customer := w.lived("Eva Ende")
@@ -116,7 +117,7 @@ func TestErase(t *testing.T) {
 	})
 }
 
-// TestRestore: what Erase took comes back as it was, but for what must stay gone.
+// TestRestore: Restore brings back the account as it was, without the parts that are erased for good.
 func TestRestore(t *testing.T) {
 	each(t, func(w *world) {
 		eva, access, _ := w.lived("Eva Ende")

@@ -13,10 +13,10 @@ import (
 	"kontor/policies"
 )
 
-// CreateFirst creates the first specialist user, with every role, when there is none; created is false otherwise.
-// password "" makes a random one; shown is the password either way. Any number of processes may call it at once: one
-// creates. A given password is the operator's own choice: only its length is checked. Error: Invalid with fields name,
-// email, password.
+// CreateFirst creates the first specialist user, with every role, if there is none yet; otherwise created is false. If
+// password is "", CreateFirst generates one. shown is the password in both cases. Several processes may call
+// CreateFirst at once: only one creates the user. A given password is the operator's choice, so only its length is
+// checked. Error: Invalid with fields name, email, password.
 func (s *Service) CreateFirst(ctx context.Context, email, name, password string) (shown string, created bool, err error) {
 	if some, err := HasSpecialist(ctx, s.db); err != nil || some {
 		return "", false, err
@@ -24,7 +24,7 @@ func (s *Service) CreateFirst(ctx context.Context, email, name, password string)
 	f := SpecialistForm{Name: name, Email: email, Roles: policies.FirmRoles}
 	form := f.validate(false)
 	if password == "" {
-		// two registration codes: 69 bits that can be read off a terminal
+		// two registration codes: 69 bits, easy to read off a terminal
 		password = secret.ShowCode(secret.NewCode()) + "-" + secret.ShowCode(secret.NewCode())
 	}
 	switch n := utf8.RuneCountInString(password); {
@@ -58,9 +58,9 @@ func (s *Service) CreateFirst(ctx context.Context, email, name, password string)
 	return password, true, nil
 }
 
-// AddByCommand is `app user add`: there is no caller, since whoever may run the program may do everything. Without any
-// role in the form the account gets specialist. It returns
-// the one-time token of a SetPassword link, good for SetPasswordLife; no mail is sent. Error: Invalid as AddSpecialist.
+// AddByCommand is `app user add`. It has no caller: whoever may run the program may do everything. If the form has no
+// role, the account gets specialist. It returns the one-time token of a SetPassword link, valid for SetPasswordLife; no
+// mail is sent. Error: Invalid as from AddSpecialist.
 func (s *Service) AddByCommand(ctx context.Context, f SpecialistForm) (token string, err error) {
 	if len(f.Roles) == 0 {
 		f.Roles = []policies.Role{policies.Specialist}
@@ -79,8 +79,9 @@ func (s *Service) AddByCommand(ctx context.Context, f SpecialistForm) (token str
 	return token, emailTaken(err)
 }
 
-// ByEmail finds an account by its e-mail address, however it is written; ok is false when there is none. Of two accounts of
-// an earlier version, one for each spelling, it is the one that is written so.
+// ByEmail finds an account by its e-mail address in any spelling; ok is false when there is none. An earlier version
+// allowed one account for each spelling. If there are two such accounts, ByEmail returns the one with the given
+// spelling.
 func (s *Service) ByEmail(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
 	folded := store.FoldEmail(email)
 	if before := store.FoldBefore(email); before != folded && entry.IsText(before, false) {
@@ -95,15 +96,15 @@ func (s *Service) ByEmail(ctx context.Context, db bun.IDB, email string) (a Acco
 	return a, err == nil, err
 }
 
-// Hash prepares a password, which CheckPassword has passed, for CreateEndUserHashed. It takes some 25 ms and queues
-// with the sign-ins: never call it inside a tx, which on SQLite would stop all writers meanwhile. Error: Unavailable
+// Hash hashes a password that CheckPassword has accepted, for CreateEndUserHashed. It takes about 25 ms and waits in
+// the same queue as sign-ins. Never call it inside a tx: on SQLite that would block all writers. Error: Unavailable
 // "busy" when ctx ends first.
 func (s *Service) Hash(ctx context.Context, password string) (string, error) {
 	return s.hasher.hash(ctx, password)
 }
 
-// CreateEndUserHashed makes an end user's account inside the registration's tx, with a password hashed by Hash. The
-// username starts as the e-mail address. Error: Invalid with field email ("email.taken", see ValidEmail).
+// CreateEndUserHashed creates an end user's account inside the registration's tx, with a password hashed by Hash. The
+// username is initially the e-mail address. Error: Invalid with field email ("email.taken", see ValidEmail).
 func (s *Service) CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (Account, error) {
 	var form fault.Form
 	form.AddError(complainEmail("email", &email))

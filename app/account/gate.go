@@ -5,35 +5,36 @@ import (
 	"sync"
 )
 
-// gate lets a few tries to sign in through at a time, by person and by address, and has the others wait. A try counts from
-// before its password is compared until it was right: without the gate an office that signs in at once would be taken
-// for somebody who guesses. Each process has its own; the numbers are so small that a few processes together stay below
-// what a delay begins at, and no smaller than how many passwords are compared at a time.
+// gate limits how many sign-in attempts run at a time for each person and for each address. Further attempts wait. An
+// attempt counts as a failure from before its password is compared until the password proves right. Without the gate,
+// many people of one office who sign in at once would look like somebody who guesses passwords. Each process has its
+// own gate. The limits are so low that a few processes together stay below the number of failures at which delays
+// begin, and not lower than the number of passwords that are compared at a time.
 type gate struct {
 	mu      sync.Mutex
 	lanes   map[string]*lane
 	waiting int
 }
 
-// lane is the tries of one person, or from one address.
+// lane holds the attempts of one person or from one address.
 type lane struct {
 	places chan struct{}
-	users  int // who are in it or wait for it
+	users  int // attempts that have a place or wait for one
 }
 
 const (
 	perPersonAtOnce  = 2
 	perAddressAtOnce = 6
-	// gateQueue is how many may wait at once.
+	// gateQueue is how many attempts may wait at once.
 	gateQueue = 500
 )
 
 func newGate() *gate { return &gate{lanes: map[string]*lane{}} }
 
-// enter waits for a place. leave gives it back. Error: Unavailable "busy" when too many wait, or ctx ends first.
+// enter waits for a place; leave releases it. Error: Unavailable "busy" when too many wait, or when ctx ends first.
 //
-// A browser that says it is known has a lane of its own: nobody else's waiting holds it up. One that says so and is not gets
-// no more tries by it, see reserve.
+// A browser that claims to be known has a lane of its own, so other waiting attempts do not delay it. A false claim
+// gains no additional attempts, see reserve.
 func (g *gate) enter(ctx context.Context, who person, from Browser) (leave func(), err error) {
 	first, err := g.take(ctx, "person "+who.name+" "+from.Known, perPersonAtOnce)
 	if err != nil || from.Known != "" {

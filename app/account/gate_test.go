@@ -15,8 +15,8 @@ import (
 	"kontor/app/effort"
 )
 
-// TestBurst: any number of people with the right password, or one of them again and again, sign in at once from one address,
-// known or not, and nobody is told to slow down.
+// TestBurst: many people with the right password, or one of them many times, sign in at once from one address, known or
+// not. Nobody is told to slow down.
 func TestBurst(t *testing.T) {
 	each(t, func(w *world) {
 		// it takes long enough that others begin meanwhile
@@ -48,8 +48,8 @@ func TestBurst(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForEachOther: whoever counts a try at a moment in which somebody else holds the account waits for them
-// without keeping a counter that the other may need. PostgreSQL would give one of the two up.
+// TestNobodyWaitsForEachOther: a tx that counts an attempt while another tx holds the account waits for it without
+// locking a counter that the other may need. Otherwise PostgreSQL would abort one of the two because of the deadlock.
 func TestNobodyWaitsForEachOther(t *testing.T) {
 	each(t, func(w *world) {
 		if !w.db.IsPostgres() {
@@ -105,7 +105,7 @@ func TestNobodyWaitsForEachOther(t *testing.T) {
 	})
 }
 
-// wrongOwn types a wrong password as one's own.
+// wrongOwn enters a wrong password as the signed-in person.
 func (w *world) wrongOwn(a Account) error {
 	if err := w.verifyOwn(w.ctx, a, "wrong", office); !errors.Is(err, ErrSignIn) {
 		return fmt.Errorf("a wrong password: %w", err)
@@ -113,7 +113,7 @@ func (w *world) wrongOwn(a Account) error {
 	return nil
 }
 
-// TestGate: places are given back, waiting ends with the time, a browser that is known waits for nobody else.
+// TestGate: places are released, waiting ends with the request's time, and a known browser does not wait for others.
 func TestGate(t *testing.T) {
 	g := newGate()
 	anna, from := person{name: "anna"}, Browser{Address: "192.0.2.7"}

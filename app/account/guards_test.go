@@ -9,10 +9,11 @@ import (
 	"kontor/policies"
 )
 
-// letters makes a case's name one word.
+// letters turns the name of a test case into one word.
 func letters(name string) string { return strings.NewReplacer(",", "", " ", "").Replace(name) }
 
-// TestEachGuardOfALink: each of what a link to an account is bound to shuts it alone. The link's row is as good as ever.
+// TestEachGuardOfALink: a link to an account is bound to several facts. If one of them changes, the link is refused.
+// The link's row itself stays valid.
 func TestEachGuardOfALink(t *testing.T) {
 	each(t, func(w *world) {
 		for name, c := range map[string]struct {
@@ -51,7 +52,7 @@ func TestEachGuardOfALink(t *testing.T) {
 	})
 }
 
-// TestEachGuardOfAMail: a mail that waits is void once its account is deactivated or its address is another's.
+// TestEachGuardOfAMail: a queued mail becomes void when its account is deactivated or gets another address.
 func TestEachGuardOfAMail(t *testing.T) {
 	each(t, func(w *world) {
 		for name, c := range map[string]struct {
@@ -89,8 +90,8 @@ func TestEachGuardOfAMail(t *testing.T) {
 	})
 }
 
-// TestLastKeeper: who manages policies is the policy's to say. The last of them who can sign in stays what they are, though
-// others hold every guarded role.
+// TestLastKeeper: the policy decides who manages policies. The last of them who can sign in cannot be deactivated or
+// lose the role, although others hold every guarded role.
 func TestLastKeeper(t *testing.T) {
 	each(t, func(w *world) {
 		w.must(w.decider.Publish(1, policies.Default+`

@@ -9,18 +9,19 @@ import (
 	"kontor/app/secret"
 )
 
-// KnownFor is how long a browser or address is known after the last sign-in from it.
+// KnownFor is how long a browser or an address stays known after the last sign-in from it.
 const KnownFor = keepAddress
 
-// knownMost is how many browsers are known of one account; the one that was not used for longest goes.
+// knownMost is how many known browsers an account can have. Beyond that, the browser that was unused for longest is
+// forgotten.
 const knownMost = 20
 
-// Remember makes a browser known to the account with a login (e-mail or username) that has just signed in with it, or
-// has shown in another way who they are. It returns the browser's new token, for a cookie that outlives the session; the
-// one in from.Known is good no more. To know a browser opens nothing: it has a counter of wrong passwords of its own. ""
-// when nobody has the login.
+// Remember makes a browser known to the account with a login (e-mail or username). The person has just signed in with
+// the browser, or has proved their identity in another way. Remember returns the browser's new token, for a cookie that
+// outlives the session; the token in from.Known becomes invalid. A known browser gets no permissions: it only has its
+// own counter of wrong passwords. The token is "" when nobody has the login.
 //
-// A browser that several people use is known to each of them: the token moves with all.
+// A browser that several people use is known to each of them: all of them get the new token.
 func (s *Service) Remember(ctx context.Context, login string, from Browser) (token string, err error) {
 	found, _, err := s.find(ctx, s.db, login)
 	if err != nil || found.Account.ID == uuid.Nil {
@@ -46,8 +47,8 @@ func (s *Service) Remember(ctx context.Context, login string, from Browser) (tok
 	})
 }
 
-// knownBrowser is the id under which a browser is known to the person, Nil when it is not. It asks the same of the
-// database for who does not exist.
+// knownBrowser returns the id of the browser if the person knows it, otherwise uuid.Nil. It runs the same query for a
+// person who does not exist.
 func (s *Service) knownBrowser(ctx context.Context, db bun.IDB, who person, from Browser) (uuid.UUID, error) {
 	if len(from.Known) != tokenLength {
 		return uuid.Nil, nil

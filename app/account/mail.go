@@ -12,19 +12,20 @@ import (
 	"kontor/app/store"
 )
 
-// How long links are good, from the moment they are asked for.
+// How long links are valid, counted from the request for them.
 const (
 	SetPasswordLife   = 48 * time.Hour
 	ResetPasswordLife = time.Hour
 	ConfirmEmailLife  = 24 * time.Hour
-	tellLife          = 48 * time.Hour // how long Kontor tries to hand over a mail without a link
+	tellLife          = 48 * time.Hour // how long Kontor tries to deliver a mail without a link
 )
 
-// generation of account links: all links of one purpose are good until one is used or a new one is asked for, which
-// deletes the old ones. So they are one generation.
+// generation is the generation of all account links. A link is valid until one with the same purpose is used or a new
+// one is requested, which deletes the old ones. So one generation is enough.
 const generation = 1
 
-// post queues a mail to an account, instead of the ones of the same kind before it.
+// post queues a mail to an account. If mails of this kind contain a link, it voids the earlier links and cancels the
+// earlier mails.
 func (s *Service) post(ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, to string, life time.Duration) error {
 	return s.postAbout(ctx, tx, a, kind, to, "", life)
 }
@@ -60,8 +61,8 @@ var purposes = map[courier.Kind]secret.Purpose{
 	courier.ConfirmEmail:  secret.ConfirmEmail,
 }
 
-// composers are those of the mails to accounts. Each reads the account
-// anew: a mail whose point or address is gone is void. They mint their links when the mail is sent.
+// composers returns the composers of the mails to accounts. Each composer loads the account again: if the mail's reason
+// or address no longer holds, the mail is void. The links are minted when the mail is sent.
 func (s *Service) composers() map[courier.Kind]courier.Composer {
 	return map[courier.Kind]courier.Composer{
 		courier.SetPassword: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
@@ -79,14 +80,15 @@ func (s *Service) composers() map[courier.Kind]courier.Composer {
 				return a.Active && a.PendingEmail == m.Recipient
 			})
 		},
-		// The old address is in no row but the message's own. It is told even if the account is inactive by now.
+		// The old address is stored only in the message. It gets the mail even if the account is inactive by now.
 		courier.EmailChanged: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "", func(Account) bool { return true })
 		},
 		courier.EmailConfirmed: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "", func(a Account) bool { return a.Active && a.Email == m.Recipient })
 		},
-		// Whoever changes the password may go on to change the e-mail address: the old one is told all the same.
+		// A person who changes the password may change the e-mail address next. The old address gets this mail
+		// nevertheless.
 		courier.PasswordChanged: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "", func(a Account) bool { return a.Active })
 		},

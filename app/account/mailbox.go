@@ -11,12 +11,11 @@ import (
 	"kontor/app/store"
 )
 
-// dotless are providers whose mailboxes are the same with and without dots in the local part, and the name by which they
-// go here.
+// dotless maps the domains of providers that ignore dots in the local part to the domain that Mailbox uses for them.
 var dotless = map[string]string{"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 
-// Mailbox is what two spellings of one mailbox have in common: the address folded, without the part from a "+" on and,
-// for providers that ignore them, without dots. What is no address is itself, folded.
+// Mailbox returns the same text for all spellings of one mailbox: the folded address without the part from a "+" on
+// and, for providers that ignore dots, without dots. Text that is not an address is only folded.
 func Mailbox(email string) string {
 	folded := store.FoldEmail(email)
 	at := strings.LastIndexByte(folded, '@')
@@ -33,8 +32,8 @@ func Mailbox(email string) string {
 	return local + "@" + domain
 }
 
-// OtherDomains are the domains, beside its own, under which a mailbox may be stored: those of a provider that ignores dots,
-// and an international one in its own script, as an earlier version kept it.
+// OtherDomains returns the other domains under which a mailbox of this domain may be stored: those of a provider that
+// ignores dots, and an international domain in its own script, as an earlier version stored it.
 func OtherDomains(domain string) (domains []string) {
 	for alias, provider := range dotless {
 		if provider == domain && alias != domain {
@@ -47,8 +46,8 @@ func OtherDomains(domain string) (domains []string) {
 	return domains
 }
 
-// SpecialistAt finds the specialist user, active or not, to whom an address belongs, or belonged, however it is written; ok
-// is false when it is nobody's.
+// SpecialistAt finds the specialist user, active or not, who has or had an address, in any spelling; ok is false when
+// there is none.
 func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
 	mailbox := Mailbox(email)
 	_, domain, _ := strings.Cut(mailbox, "@")
@@ -66,7 +65,7 @@ func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a
 	return formerOwner(ctx, db, mailbox)
 }
 
-// formerOwner finds the specialist user who had a mailbox before.
+// formerOwner finds the specialist user who had a mailbox earlier.
 func formerOwner(ctx context.Context, db bun.IDB, mailbox string) (a Account, ok bool, err error) {
 	err = db.NewSelect().Model(&a).Where("specialist").
 		Where("id IN (SELECT f.account_id FROM former_address AS f WHERE f.mailbox = ?)", mailbox).Order("id").Limit(1).Scan(ctx)
@@ -83,26 +82,26 @@ type formerAddress struct {
 	Mailbox   string    `bun:"mailbox,pk"`
 }
 
-// keepFormer remembers an address that a specialist user gives up.
+// keepFormer stores an address that a specialist user gives up.
 func keepFormer(ctx context.Context, tx bun.IDB, account uuid.UUID, email string) error {
 	former := formerAddress{AccountID: account, Mailbox: Mailbox(email)}
 	_, err := tx.NewInsert().Model(&former).On("CONFLICT DO NOTHING").Exec(ctx)
 	return err
 }
 
-// specialistsAtDomain are the specialist users whose address or username ends with a domain.
+// specialistsAtDomain returns the specialist users whose e-mail address or username ends with a domain.
 func specialistsAtDomain(ctx context.Context, db bun.IDB, domain string) (list []Account, err error) {
-	end := "%@" + domain // of a domain: nothing of LIKE's own is in it
+	end := "%@" + domain // a domain contains no wildcards of LIKE
 	err = db.NewSelect().Model(&list).Where("specialist").Where("email_folded LIKE ? OR username_folded LIKE ?", end, end).
 		Order("created_at", "id").Scan(ctx)
 	return list, err
 }
 
-// Addressed is told, inside the tx, that an account has an address or works for the firm from now on; c is whose doing it
-// is.
+// Addressed is called inside the tx when an account gets an address or becomes a specialist user's. c is the caller who
+// caused it.
 type Addressed func(ctx context.Context, tx bun.IDB, c Caller, a Account) error
 
-// OnAddressed has f called for each. Features call it when they are made.
+// OnAddressed registers f to be called for each such event. Features call it when they are created.
 func (s *Service) OnAddressed(f Addressed) { s.addressed = append(s.addressed, f) }
 
 func (s *Service) tellAddressed(ctx context.Context, tx bun.IDB, c Caller, a Account) error {

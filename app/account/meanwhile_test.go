@@ -25,8 +25,8 @@ func (a *after) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	}
 }
 
-// TestChangedDuringASignIn: between the comparing of a password and the session it may be changed, or the account be
-// deactivated or gone: then there is no session.
+// TestChangedDuringASignIn: if the password is changed, or the account is deactivated or deleted, after the password
+// was compared, no session is opened.
 func TestChangedDuringASignIn(t *testing.T) {
 	each(t, func(w *world) {
 		for name, change := range map[string]string{
@@ -61,7 +61,7 @@ func TestChangedDuringASignIn(t *testing.T) {
 	})
 }
 
-// TestFailuresAreForgotten: after a day of quiet a person has all the free tries again, and not a second earlier.
+// TestFailuresAreForgotten: after exactly one day without failures a person has all free attempts again.
 func TestFailuresAreForgotten(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -92,8 +92,8 @@ func TestFailuresAreForgotten(t *testing.T) {
 	})
 }
 
-// TestPasswordChangedTwiceAtOnce: of two browsers that change a password at once the second is told that its old one is
-// wrong by now.
+// TestPasswordChangedTwiceAtOnce: if two browsers change a password at once, the second is told that its current
+// password is wrong.
 func TestPasswordChangedTwiceAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
@@ -115,7 +115,7 @@ func TestPasswordChangedTwiceAtOnce(t *testing.T) {
 	})
 }
 
-// TestDeputiesOfASession: a session stands in for others from the first moment of a deputyship until before its end.
+// TestDeputiesOfASession: a session stands in for others from the start of a deputyship until just before its end.
 func TestDeputiesOfASession(t *testing.T) {
 	each(t, func(w *world) {
 		anna, ben := w.specialist("Anna Berg"), w.specialist("Ben Bau")

@@ -13,18 +13,18 @@ import (
 	"kontor/policies"
 )
 
-// notices are the mails that tell a person what was done to their account, or to one like it. They have no link and ask
-// for nothing. What is told stays true, so another of the same kind does not replace them; a deactivated account gets
-// none but EmailChanged, which goes to an address that is the account's no more.
+// notices are the mails that tell a person what was done to their account, or to another account with the same role.
+// They contain no link and require no action. A notice stays true, so a later one of the same kind does not replace it.
+// A deactivated account gets no notice except EmailChanged, which goes to an address that no longer belongs to the
+// account.
 var notices = []courier.Kind{courier.EmailConfirmed, courier.PasswordChanged, courier.RolesChanged, courier.RoleGranted}
 
-// tell queues a notice to an account, at the address it has now. about is read by the composer.
+// tell queues a notice to an account's present address. The composer reads about.
 func (s *Service) tell(ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, about string) error {
 	return s.postAbout(ctx, tx, a, kind, a.Email, about, tellLife)
 }
 
-// tellRoles tells a person which roles they were given and which were taken from them, and everybody else who holds one
-// of the new ones that somebody else does now.
+// tellRoles tells a person which roles they gained and lost, and tells every other holder of a gained role about it.
 func (s *Service) tellRoles(ctx context.Context, tx bun.IDB, a Account, gained, lost []policies.Role) error {
 	if err := s.tell(ctx, tx, a, courier.RolesChanged, join(gained)+";"+join(lost)); err != nil {
 		return err
@@ -32,8 +32,8 @@ func (s *Service) tellRoles(ctx context.Context, tx bun.IDB, a Account, gained, 
 	return s.tellHolders(ctx, tx, a, gained)
 }
 
-// tellHolders tells who holds one of the roles that a was given them. Everybody who works for the firm is a specialist
-// user: that alone is no news to all of them.
+// tellHolders tells the other holders of the gained roles that a has them now. It leaves out the role specialist:
+// everybody who works for the firm has it, so this would be no news.
 func (s *Service) tellHolders(ctx context.Context, tx bun.IDB, a Account, gained []policies.Role) error {
 	gained = minus(gained, []policies.Role{policies.Specialist})
 	holders, err := otherHolders(ctx, tx, gained, a.ID)
@@ -80,7 +80,7 @@ func (s *Service) composeRoles(ctx context.Context, tx bun.IDB, m courier.Messag
 	}), nil
 }
 
-// composeGranted composes RoleGranted. Who was given the role may have lost it again: it was given all the same.
+// composeGranted composes RoleGranted. The mail is sent even if the person has lost the role again in the meantime.
 func (s *Service) composeGranted(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 	a, err := findAccount(ctx, tx, m.AccountID.UUID)
 	if store.IsNoRows(err) || err == nil && !a.Active {

@@ -15,7 +15,7 @@ import (
 	"kontor/app/store"
 )
 
-// Own is what a person may change about themselves on /account.
+// Own holds what a person may change about themselves on /account.
 type Own struct {
 	Name, Username, Locale string
 	Shortcuts              bool
@@ -33,7 +33,7 @@ func (s *Service) Get(ctx context.Context, c Caller) (Account, error) {
 	return a, err
 }
 
-// change runs fn in a tx that holds the caller's account. Error: ErrNobody when there is no such active account.
+// change runs fn in a tx that locks the caller's account. Error: ErrNobody when there is no such active account.
 func (s *Service) change(ctx context.Context, c Caller, fn func(ctx context.Context, tx bun.Tx, a *Account) error) error {
 	if c.ID == uuid.Nil {
 		return ErrNobody
@@ -50,9 +50,9 @@ func (s *Service) change(ctx context.Context, c Caller, fn func(ctx context.Cont
 	})
 }
 
-// UpdateOwn saves what the caller says of themselves. Errors: ErrNobody; Invalid with fields name ("required",
-// "too_long" with max, "control_characters"), username (the same, "username.malformed" with blanks or somebody else's
-// e-mail address, "username.taken"), locale ("locale.unknown").
+// UpdateOwn saves what the caller changed about themselves. Errors: ErrNobody; Invalid with fields name ("required",
+// "too_long" with max, "control_characters"), username (the same; "username.malformed" with blanks or somebody else's
+// e-mail address; "username.taken"), locale ("locale.unknown").
 func (s *Service) UpdateOwn(ctx context.Context, c Caller, o Own) error {
 	err := s.change(ctx, c, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		var form fault.Form
@@ -92,10 +92,10 @@ func note(changes audit.Changes, field, before, after string) {
 	}
 }
 
-// ChangePassword sets a new password and ends all other sessions than the one with the token keep, which gets a new
-// token: fresh, "" when keep is no session of the caller's. Errors: ErrNobody;
-// Invalid with fields current_password ("password.wrong"), password and password_repeat (see CheckPassword); TooMany
-// "sign_in.slow_down" after guessing.
+// ChangePassword sets a new password and ends all other sessions of the caller. The session with the token keep stays
+// and gets a new token, which ChangePassword returns as fresh. fresh is "" when keep is not a session of the caller.
+// Errors: ErrNobody; Invalid with fields current_password ("password.wrong"), password and password_repeat (see
+// CheckPassword); TooMany "sign_in.slow_down" after several wrong passwords.
 func (s *Service) ChangePassword(
 	ctx context.Context, c Caller, current, password, repeat, keep string,
 ) (fresh string, err error) {
@@ -116,7 +116,7 @@ func (s *Service) ChangePassword(
 		return "", err
 	}
 	err = s.change(ctx, c, func(ctx context.Context, tx bun.Tx, now *Account) error {
-		if now.PasswordHash != a.PasswordHash { // another browser was quicker
+		if now.PasswordHash != a.PasswordHash { // changed from another browser in the meantime
 			form.Add("current_password", "password.wrong")
 			return form.Err()
 		}
@@ -135,10 +135,10 @@ func (s *Service) ChangePassword(
 	return fresh, nil
 }
 
-// confirm asks for the caller's password before something that a stranger at an open screen must not do. A wrong one
-// is a complaint in the form.
+// confirm checks the caller's password before an action that a stranger at an unlocked screen must not do. A wrong
+// password is added to the form as an invalid field.
 func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c Caller, a Account, password string) error {
-	if password == "" { // a forgotten field is no guess
+	if password == "" { // an empty field does not count as a wrong password
 		form.Add(field, "required")
 		return nil
 	}
@@ -150,8 +150,8 @@ func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c
 	return err
 }
 
-// replacePassword stores the hash of a new password and ends what the old one, or whoever knew it, has begun. What was
-// guessed of the old one counts no more.
+// replacePassword stores the hash of a new password. It ends sessions and pending requests that somebody with the old
+// password may have started. Failed sign-ins with the old password no longer count.
 func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Actor, a Account, hash, keep string) error {
 	if err := setPassword(ctx, tx, a.ID, hash); err != nil {
 		return err
@@ -168,11 +168,11 @@ func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Acto
 	if err := s.void(ctx, tx, a.ID, courier.ConfirmEmail); err != nil {
 		return err
 	}
-	// Their links are left to the caller: a used one must go on saying so.
+	// Links for setting a password are left to the caller: a used link must keep saying that it was used.
 	if err := s.courier.CancelAccount(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 		return err
 	}
-	if a.PasswordHash != "" { // the first one is no change
+	if a.PasswordHash != "" { // setting the first password is no change
 		if err := s.tell(ctx, tx, a, courier.PasswordChanged, ""); err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Acto
 	return s.write(ctx, tx, by, audit.AccountPasswordSet, a, nil)
 }
 
-// void takes the links of these kinds out of the world, minted or not.
+// void invalidates the links of these kinds and cancels the mails that would contain new ones.
 func (s *Service) void(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds ...courier.Kind) error {
 	for _, k := range kinds {
 		if err := secret.Void(ctx, tx, purposes[k], account); err != nil {
@@ -190,9 +190,9 @@ func (s *Service) void(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds
 	return s.courier.CancelAccount(ctx, tx, account, kinds...)
 }
 
-// AskEmail sends a ConfirmEmail link to the address the caller wants to have from now on. If the address is somebody
-// else's, nothing is sent and the answer is the same. Errors: ErrNobody; Invalid with fields email (see ValidEmail;
-// "email.same") and email_password ("required", "password.wrong"); TooMany "sign_in.slow_down".
+// AskEmail sends a ConfirmEmail link to the caller's new address. If the address belongs to somebody else, nothing is
+// sent, but the answer is the same. Errors: ErrNobody; Invalid with fields email (see ValidEmail; "email.same") and
+// email_password ("required", "password.wrong"); TooMany "sign_in.slow_down".
 func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string) error {
 	a, err := s.Get(ctx, c)
 	if err != nil {
@@ -225,8 +225,8 @@ func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string
 	})
 }
 
-// EmailLinkLocale is the language of the person whom a link to confirm an e-mail address went to, also when it was used or
-// is too old; "" for a link that is none, was replaced, or whose account has no language of its own.
+// EmailLinkLocale returns the language of the person to whom a ConfirmEmail link was sent, even if the link is used or
+// expired. It returns "" for an unknown or replaced link, and for an account without a language.
 func (s *Service) EmailLinkLocale(ctx context.Context, token string) string {
 	l, dead := secret.Find(ctx, s.db, secret.ConfirmEmail, token, s.now())
 	used := errors.Is(dead, secret.ErrUsedLink)
@@ -240,9 +240,10 @@ func (s *Service) EmailLinkLocale(ctx context.Context, token string) string {
 	return a.Locale
 }
 
-// ConfirmEmail redeems the link that AskEmail sent: the new address is in force, and so is the username if it was the
-// old address; the old address is told. The token is the authority, so the handler is a POST. Errors: those of links
-// (secret.ErrUnknownLink, ErrUsedLink, ErrExpiredLink); Conflict "email.taken" when somebody was quicker.
+// ConfirmEmail redeems a link sent by AskEmail. The new address takes effect, also as the username if that was the old
+// address; a mail to the old address says so. The token authorises the change, so the handler must be a POST. Errors:
+// those of links (secret.ErrUnknownLink, ErrUsedLink, ErrExpiredLink); Conflict "email.taken" when somebody else took
+// the address in the meantime.
 func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) error {
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		l, err := secret.Redeem(ctx, tx, secret.ConfirmEmail, token, s.now())
@@ -275,7 +276,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 		if err := s.tellAddressed(ctx, tx, by, a); err != nil {
 			return err
 		}
-		// whatever lies in the old mailbox is good for nothing any more
+		// links in mails to the old address are no longer valid
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 			return err
 		}

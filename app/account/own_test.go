@@ -153,7 +153,8 @@ func TestChangeEmail(t *testing.T) {
 	})
 }
 
-// TestPasswordEndsEmailChange: whoever has got in and asked for a new e-mail is thrown out by a new password.
+// TestPasswordEndsEmailChange: an intruder who has requested a new e-mail address loses the request and the session
+// when the password is changed.
 func TestPasswordEndsEmailChange(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")

@@ -20,32 +20,34 @@ import (
 	"kontor/app/fault"
 )
 
-// The length of a password, in characters (NIST SP 800-63B-4 §3.1.1.2: at least 15 without a second factor or fewer
-// with a check of the strength; at most something that nobody reaches by hand).
+// MinPassword and MaxPassword limit the length of a password in characters. NIST SP 800-63B-4 §3.1.1.2 requires at
+// least 15 without a second factor, or fewer with a check of the strength. The maximum is more than anybody types by
+// hand.
 const (
 	MinPassword = 12
 	MaxPassword = 128
 )
 
-// hashing is the cost of a password: OWASP's second choice for Argon2id (19 MiB, two passes, one lane), some 25 ms.
+// hashing is the cost of a password hash: OWASP's second choice for Argon2id (19 MiB, two passes, one lane), about 25
+// ms.
 var hashing = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// hashesAtOnce bounds memory and keeps a core for everybody else: a burst of sign-ins queues up, 38 MiB is the most.
+// hashesAtOnce limits memory to 38 MiB and leaves a CPU core for other work. Further sign-ins wait in the queue.
 const hashesAtOnce = 2
 
-// hashesQueued bounds those that wait or run. Each is a request with its connection: more would only wait longer than
-// anybody does.
+// hashesQueued limits the requests that wait or run. Each of them holds a connection. Beyond this limit, requests would
+// wait longer than anybody is willing to.
 const hashesQueued = 500
 
-// errBusy is the answer when the queue for hashing is full, or was longer than the request's time.
+// errBusy is the answer when the queue for hashing is full, or when the request's time ends while it waits.
 var errBusy = fault.New(fault.Unavailable, "busy").After(5 * time.Second)
 
-// hasher hashes and compares passwords, a few at a time.
+// hasher hashes and compares passwords, only a few at a time.
 type hasher struct {
 	params argon2id.Params
-	queue  chan struct{} // who waits or hashes
-	slots  chan struct{} // who hashes
-	dummy  string        // a hash that no password has, for people who do not exist
+	queue  chan struct{} // requests that wait or hash
+	slots  chan struct{} // requests that hash
+	dummy  string        // a hash that matches no password, for logins that do not exist
 }
 
 func newHasher(params argon2id.Params) *hasher {
@@ -82,8 +84,8 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(prepared(password), &h.params)
 }
 
-// verify compares. It does the same work for an empty hash, which nothing fits. stale says that the hash was made
-// with another cost than today's.
+// verify compares a password with a hash. For an empty hash, which no password matches, it does the same work. stale
+// says that the hash was made with another cost than the present one.
 func (h *hasher) verify(ctx context.Context, password, hash string) (ok, stale bool, err error) {
 	leave, err := h.enter(ctx)
 	if err != nil {
@@ -101,8 +103,9 @@ func (h *hasher) verify(ctx context.Context, password, hash string) (ok, stale b
 	return ok && known, *params != h.params, nil
 }
 
-// prepared is the form that is hashed: the same characters typed on another keyboard may be other code points (NIST
-// SP 800-63B-4 §3.1.1.2). A text that is too long is cut, not refused: signing in says nothing about the rules.
+// prepared returns the form of a password that is hashed. The same characters may be different code points on another
+// keyboard (NIST SP 800-63B-4 §3.1.1.2). Text that is too long is cut and not refused, because signing in must not
+// reveal the rules for passwords.
 func prepared(password string) string {
 	if len(password) > 4*MaxPassword {
 		password = password[:4*MaxPassword]
@@ -110,16 +113,17 @@ func prepared(password string) string {
 	return norm.NFKC.String(password)
 }
 
-// CheckPassword applies the rules for a new password. personal is what the person would think of first: name, e-mail
-// address, username, customer. It returns an Invalid fault with Fields at "password" ("required", "password.short"
-// with min, "password.long" with max, "password.weak") and "password_repeat" ("required", "password.repeat").
+// CheckPassword applies the rules for a new password. personal is the data that a person is likely to use in a
+// password: name, e-mail address, username, customer. It returns an Invalid fault with Fields at "password"
+// ("required", "password.short" with min, "password.long" with max, "password.weak") and "password_repeat" ("required",
+// "password.repeat").
 func (s *Service) CheckPassword(password, repeat string, personal ...string) error {
 	var form fault.Form
 	s.complainNew(&form, password, repeat, personal)
 	return form.Err()
 }
 
-// complainNew notes what is wrong with a new password and its repetition.
+// complainNew adds what is wrong with a new password and its repetition to the form.
 func (s *Service) complainNew(form *fault.Form, password, repeat string, personal []string) {
 	form.AddError(s.complainPassword(password, personal))
 	switch {
@@ -144,21 +148,22 @@ func (s *Service) complainPassword(password string, personal []string) *fault.Er
 	return nil
 }
 
-// enoughGuesses is where zxcvbn's score 3 begins: "safely unguessable: moderate protection from offline slow-hash
+// enoughGuesses is the lower limit of zxcvbn's score 3: "safely unguessable: moderate protection from offline slow-hash
 // scenario".
 const enoughGuesses = 1e8
 
-// assessed is how many characters are looked at: the work grows with the cube of the length, and whatever follows
-// makes a password no weaker.
+// assessed is how many characters are assessed. The work grows with the cube of the length, and further characters make
+// a password no weaker.
 const assessed = 40
 
-// guesses estimates how many guesses an attacker needs who knows how people make passwords: zxcvbn without its bonus
-// for combining patterns (Sommer2026!Sommer would be strong by it), with German words and the person's own.
+// guesses estimates how many guesses an attacker needs who knows how people choose passwords. It is zxcvbn without its
+// bonus for combining patterns (with the bonus, Sommer2026!Sommer would be strong), plus German words and the person's
+// own words.
 func (s *Service) guesses(password string, personal []string) float64 {
 	own := ownWords(append(append([]string(nil), personal...), s.firm))
 	words := dictionary(own)
 	lower := plainLetters.Replace(strings.ToLower(password))
-	rest := lower // without what everybody knows of the person
+	rest := lower // without the person's own words
 	for _, w := range own {
 		rest = strings.ReplaceAll(rest, w, "")
 	}
@@ -174,18 +179,19 @@ func (s *Service) guesses(password string, personal []string) float64 {
 	return best
 }
 
-// yearsToCome are years that zxcvbn, which ends in 2019, takes for random digits.
+// yearsToCome matches years that zxcvbn takes for random digits, because its years end in 2019.
 var yearsToCome = regexp.MustCompile(`20[2-9]\d`)
 
-// plainLetters writes umlauts out: zxcvbn cuts words between bytes and misses those that end in an umlaut or ß.
+// plainLetters replaces umlauts and ß by ASCII letters. zxcvbn cuts words between bytes and misses words that end in
+// such a letter.
 var plainLetters = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss")
 
-// withoutRepeats leaves out every piece of three or more characters that was there before, whatever its case, and
-// cuts the rest to what is assessed.
+// withoutRepeats removes every piece of three or more characters that occurred before, ignoring case. It cuts the
+// result to the length that is assessed.
 func withoutRepeats(password []rune) string {
 	const piece = 3
 	lower := []rune(strings.ToLower(string(password)))
-	if len(lower) != len(password) { // a few letters change their length with their case
+	if len(lower) != len(password) { // a few letters change their length with the case
 		password = lower
 	}
 	var out []rune
@@ -201,7 +207,7 @@ func withoutRepeats(password []rune) string {
 	return string(out)
 }
 
-// repeatedAt is the length of the longest piece at i that also lies wholly before i.
+// repeatedAt returns the length of the longest piece at i that also occurs entirely before i.
 func repeatedAt(text []rune, i int) (longest int) {
 	for from := range i {
 		n := 0
@@ -216,10 +222,10 @@ func repeatedAt(text []rune, i int) (longest int) {
 //go:embed words_de.txt
 var germanWords string
 
-// dictionary lists words from the first an attacker tries to the last: the person's own, then German ones.
+// dictionary lists words in the order in which an attacker tries them: the person's own words, then German words.
 func dictionary(own []string) []string {
 	words := append(append([]string(nil), own...), "kontor")
-	seen := map[string]bool{} // the rank of a word is its last place in the list
+	seen := map[string]bool{} // zxcvbn ranks a repeated word by its last place in the list
 	for _, w := range words {
 		seen[w] = true
 	}
@@ -229,7 +235,7 @@ func dictionary(own []string) []string {
 	return words
 }
 
-// ownWords are the words of three and more characters in what is known of a person.
+// ownWords returns the words of at least three characters in the person's data.
 func ownWords(personal []string) (words []string) {
 	seen := map[string]bool{}
 	for _, p := range personal {
@@ -241,7 +247,7 @@ func ownWords(personal []string) (words []string) {
 	return words
 }
 
-// appendForms adds a word as it is and as it is written without umlauts.
+// appendForms adds a word as it is and in the spellings without umlauts.
 func appendForms(words []string, seen map[string]bool, w string) []string {
 	for _, form := range []string{w, plainLetters.Replace(w), noDots.Replace(w)} {
 		if utf8.RuneCountInString(form) >= 3 && !seen[form] {

@@ -17,7 +17,7 @@ import (
 	"kontor/app/secret"
 )
 
-// complaints lists "field message" of a form's error.
+// complaints returns "field message" for each field of a form's error.
 func complaints(err error) string {
 	var f *fault.Error
 	if !errors.As(err, &f) {
@@ -36,7 +36,7 @@ func complaints(err error) string {
 	return strings.Join(out, ", ")
 }
 
-// alone is a service that has nobody to talk to, for what it does by itself.
+// alone makes a service without other services, for tests of its own logic.
 func alone(o Options) *Service {
 	log := audit.New(nil, time.Now)
 	o.Courier, o.Audit = &box{}, log
@@ -95,7 +95,7 @@ func TestCheckPassword(t *testing.T) {
 	}
 }
 
-// TestRandomPasswords: nobody who lets a program choose is told that it is weak.
+// TestRandomPasswords: a randomly generated password is never called weak.
 func TestRandomPasswords(t *testing.T) {
 	s := alone(Options{Firm: "Kontor"})
 	random := rand.New(rand.NewPCG(1, 2)) // the same each time: now and then one is weak by chance, as pbiophebpbio is
@@ -114,7 +114,7 @@ func TestRandomPasswords(t *testing.T) {
 	}
 }
 
-// BenchmarkGuesses is about the worst there is: every leet character, no end of words.
+// BenchmarkGuesses measures the worst case: every leet character and very many words.
 func BenchmarkGuesses(b *testing.B) {
 	s := alone(Options{Firm: "Kontor"})
 	worst := strings.Repeat("4@8({[<3691!|170$5+7%2", 6)[:MaxPassword]
@@ -123,7 +123,7 @@ func BenchmarkGuesses(b *testing.B) {
 	}
 }
 
-// TestPasswordsCost: nobody has to ask for it.
+// TestPasswordsCost: without Options.Hashing, passwords get the real cost.
 func TestPasswordsCost(t *testing.T) {
 	if got := alone(Options{}).hasher.params; got != hashing {
 		t.Errorf("%+v", got)
@@ -167,7 +167,8 @@ func TestHasher(t *testing.T) {
 	}
 }
 
-// TestHasherQueue (S60): a burst hashes two at a time, and who waits too long is told so.
+// TestHasherQueue (S60): two passwords of a burst are hashed at a time, and a request that waits too long gets an
+// error.
 func TestHasherQueue(t *testing.T) {
 	h := newHasher(hashing)
 	leave1, _ := h.enter(context.Background())

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestRefold: rows of the version before get today's folded form; of twins both stay.
+// TestRefold: rows of an earlier version get the present folded form. If two accounts would get the same form, both
+// stay.
 func TestRefold(t *testing.T) {
 	each(t, func(w *world) {
 		insert := func(name, folded string) {

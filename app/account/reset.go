@@ -13,10 +13,10 @@ import (
 	"kontor/app/store"
 )
 
-// ForgotPassword sends a ResetPassword link to whoever the login belongs to, if they may sign in; else nothing, and
-// the caller can't tell. A person gets no second mail within a minute (then two, four … up to an hour), silently.
-// The only error of its own is TooMany "sign_in.slow_down", for an address that asks again and again; a browser that
-// the person has signed in with before is not counted with its address.
+// ForgotPassword sends a ResetPassword link to the person with the login, if they may sign in. Otherwise it sends
+// nothing; the caller cannot tell the difference. A person gets no second mail within a minute (then two, four … up to
+// an hour); this is no error either. The only error of its own is TooMany "sign_in.slow_down", for a network address
+// with too many requests. A request from a browser that is known to the person does not count for its address.
 func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		found, login, err := s.find(ctx, tx, login)
@@ -45,18 +45,18 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser
 			return err
 		}
 		if !maySignIn(found.Account, found.HasAccess) {
-			return nil // nobody, or somebody who may not sign in
+			return nil // an unknown login, or a person who may not sign in
 		}
 		if err := s.post(ctx, tx, found.Account, courier.ResetPassword, found.Account.Email, ResetPasswordLife); err != nil {
 			return err
 		}
-		by := audit.Actor{Name: "Kontor", Address: from.Address, RequestID: from.RequestID} // whoever asked has not shown who they are
+		by := audit.Actor{Name: "Kontor", Address: from.Address, RequestID: from.RequestID} // nobody has proved their identity
 		return s.write(ctx, tx, by, audit.AccountPasswordAsked, found.Account, nil)
 	})
 }
 
-// PasswordLink looks at a SetPassword or ResetPassword token without changing anything. Errors: those of links. With
-// secret.ErrUsedLink and secret.ErrExpiredLink comes an account that has nothing but the language of the person.
+// PasswordLink reads a SetPassword or ResetPassword token without changing anything. Errors: those of links. With
+// secret.ErrUsedLink and secret.ErrExpiredLink it returns an account that contains only the person's language.
 func (s *Service) PasswordLink(ctx context.Context, token string) (Account, error) {
 	l, dead := s.passwordLink(ctx, token)
 	if dead != nil && !errors.Is(dead, secret.ErrUsedLink) && !errors.Is(dead, secret.ErrExpiredLink) {
@@ -84,7 +84,8 @@ func (s *Service) passwordLink(ctx context.Context, token string) (l secret.Link
 	return l, err
 }
 
-// fits says whether a link still is one for the account as it was loaded: active, and at the address the link went to.
+// fits checks that a link is valid for the loaded account: the account is active and still has the address the link was
+// sent to.
 func (s *Service) fits(l secret.Link, a Account, loading error) error {
 	if store.IsNoRows(loading) || loading == nil && (!a.Active || !s.key.IsBound(l, a.Email)) {
 		return secret.ErrUnknownLink
@@ -92,9 +93,9 @@ func (s *Service) fits(l secret.Link, a Account, loading error) error {
 	return loading
 }
 
-// SetPassword redeems a SetPassword or ResetPassword token: the password is set, all sessions of the account end, and
-// all counters of failed sign-ins start anew. It returns the account, whose username the sign-in page fills in. Errors:
-// those of links; Invalid as CheckPassword, which leaves the link as it is.
+// SetPassword redeems a SetPassword or ResetPassword token. It sets the password, ends all sessions of the account and
+// resets all its counters of failed sign-ins. It returns the account; the sign-in page is filled in with its username.
+// Errors: those of links; Invalid as from CheckPassword, which leaves the link valid.
 func (s *Service) SetPassword(ctx context.Context, token, password, repeat string, from Browser) (Account, error) {
 	l, err := s.passwordLink(ctx, token)
 	if err != nil {
@@ -112,7 +113,8 @@ func (s *Service) SetPassword(ctx context.Context, token, password, repeat strin
 		return Account{}, err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		// The account first, as the composer does: a link minted meanwhile is either used up with this one or never made.
+		// Lock the account first, as the composer does: a link that is minted in the meantime is either invalidated
+		// here or never minted.
 		a, err = lockAccount(ctx, tx, l.SubjectID)
 		if err = s.fits(l, a, err); err != nil {
 			return err
@@ -124,13 +126,13 @@ func (s *Service) SetPassword(ctx context.Context, token, password, repeat strin
 			return err
 		}
 		for _, other := range []secret.Purpose{secret.SetPassword, secret.ResetPassword} {
-			if other != l.Purpose { // used links stay and say so, the other kind is void
+			if other != l.Purpose { // a used link stays, to say that it was used; links of the other kind become void
 				if err := secret.Void(ctx, tx, other, a.ID); err != nil {
 					return err
 				}
 			}
 		}
-		// Who reads the person's mail is the person: guessing by others must not keep them out now.
+		// A person who can read the account's mail is its owner. Wrong guesses by others must not keep them out now.
 		return s.knowAddress(ctx, tx, whose(a, ""), from)
 	})
 	if err != nil {

@@ -56,7 +56,7 @@ func TestForgotPassword(t *testing.T) {
 	})
 }
 
-// TestForgotFlood: one address is slowed down, whoever it asks for.
+// TestForgotFlood: a network address is slowed down, whichever logins it asks for.
 func TestForgotFlood(t *testing.T) {
 	each(t, func(w *world) {
 		tries := 0

@@ -10,9 +10,9 @@ import (
 	"kontor/app/fault"
 )
 
-// sawSignIn counts a sign-in that was refused. The log names the account it was tried on, and never what was typed as
-// the login of nobody: people type their passwords there. Which of both it was is looked up after the same work, and
-// what can't be looked up is nobody's.
+// sawSignIn counts a refused sign-in. The log names the account of the login. It never contains a login that belongs to
+// nobody, because people type passwords there by mistake. sawSignIn looks the account up again after SignIn has done
+// the same work in both cases. If the lookup fails, the login counts as nobody's.
 func (s *Service) sawSignIn(ctx context.Context, login string, from Browser, err error) {
 	action := audit.SignInUnknown
 	switch fault.CodeOf(err) {
@@ -34,7 +34,7 @@ func (s *Service) sawSignIn(ctx context.Context, login string, from Browser, err
 	s.saw(action, a, audit.Actor{Address: from.Address, RequestID: from.RequestID})
 }
 
-// sawVerify counts a wrong password of whoever was asked for it once more, by an account that is known already.
+// sawVerify counts a wrong password that was given for a known account, for example to confirm a change.
 func (s *Service) sawVerify(a Account, from Browser, err error) {
 	switch fault.CodeOf(err) {
 	case fault.Unauthenticated:
@@ -48,12 +48,12 @@ func (s *Service) saw(action audit.Action, a Account, by audit.Actor) {
 	s.audit.Saw(audit.Sighting{Action: action, By: by, SubjectID: a.ID, Subject: a.Name})
 }
 
-// Existing says which of the accounts there are, and keeps them from going until the tx ends.
+// Existing returns which of the accounts exist, and prevents their deletion until the tx ends.
 func (s *Service) Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	return existing(ctx, tx, ids)
 }
 
-// NameOf is the name of an account, "" when there is none.
+// NameOf returns the name of an account, "" when there is none.
 func (s *Service) NameOf(ctx context.Context, db bun.IDB, id uuid.UUID) (string, error) {
 	return nameOf(ctx, db, id)
 }

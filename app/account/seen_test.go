@@ -19,7 +19,7 @@ import (
 	"kontor/policies"
 )
 
-// TestSawSignIn: what the log says of a sign-in that failed, and never what was typed as the login of nobody.
+// TestSawSignIn: the log entry of a failed sign-in. It never contains a login that belongs to nobody.
 func TestSawSignIn(t *testing.T) {
 	const typed = "my-passw0rd-in-the-wrong-field"
 	each(t, func(w *world) {
@@ -96,7 +96,7 @@ func TestSawSignIn(t *testing.T) {
 	})
 }
 
-// TestSawNothing: who signs in at the first try, and who can't be served, is no failure.
+// TestSawNothing: a sign-in that succeeds at once, or that cannot be processed, is not logged as a failure.
 func TestSawNothing(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
@@ -111,7 +111,7 @@ func TestSawNothing(t *testing.T) {
 	})
 }
 
-// TestExisting: those that there are, and nobody else.
+// TestExisting: Existing returns exactly the accounts that exist.
 func TestExisting(t *testing.T) {
 	each(t, func(w *world) {
 		anna, admin := w.specialist("Anna Berg"), w.admin()
@@ -122,7 +122,7 @@ func TestExisting(t *testing.T) {
 	})
 }
 
-// TestNotices: whom is told what, of which change.
+// TestNotices: who gets which notice about which change.
 func TestNotices(t *testing.T) {
 	each(t, func(w *world) {
 		// all are specialists with roles: who holds what is what the cases are about
@@ -205,7 +205,7 @@ func TestNotices(t *testing.T) {
 	})
 }
 
-// TestComposeNotices: what the mails say, in the person's language, and when they say nothing any more.
+// TestComposeNotices: the notices' content in the person's language, and when a notice is void.
 func TestComposeNotices(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg", policies.Auditor)
@@ -260,7 +260,7 @@ func TestComposeNotices(t *testing.T) {
 	})
 }
 
-// TestTenSessions: with an eleventh the oldest ends, and only the person's own count.
+// TestTenSessions: an eleventh session ends the oldest one, and other people's sessions do not count.
 func TestTenSessions(t *testing.T) {
 	each(t, func(w *world) {
 		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
@@ -315,7 +315,7 @@ func TestTenSessions(t *testing.T) {
 	})
 }
 
-// TestEndSessions: singly, by the person and by administrators, and nobody else's.
+// TestEndSessions: people end their own sessions one by one, administrators those of a specialist user, and no others.
 func TestEndSessions(t *testing.T) {
 	each(t, func(w *world) {
 		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")
@@ -378,7 +378,8 @@ func TestEndSessions(t *testing.T) {
 	})
 }
 
-// TestNewIDKeepsNobodyElse: a new password renews the caller's own session, and no token makes one of somebody else's.
+// TestNewIDKeepsNobodyElse: a new password renews the caller's own session. A token of another person's session is not
+// renewed.
 func TestNewIDKeepsNobodyElse(t *testing.T) {
 	each(t, func(w *world) {
 		anna, otto := w.specialist("Anna Berg"), w.specialist("Otto Ort")

@@ -26,7 +26,7 @@ type Outbox interface {
 	Register(composers map[courier.Kind]courier.Composer)
 }
 
-// Options are what New wants. All but the last four must be given.
+// Options are the parameters of New. All but the last four are required.
 type Options struct {
 	DB      *store.DB
 	Now     store.Clock
@@ -34,16 +34,16 @@ type Options struct {
 	Decider *policies.Decider
 	Courier Outbox
 	Audit   *audit.Log
-	// Approvals decides what takes a second person.
+	// Approvals decides what needs a second person's approval.
 	Approvals Approvals
-	BaseURL   string // what links begin with, without a slash at the end
-	Firm      string // in mails; nobody's password may be made of it
+	BaseURL   string // the beginning of links, without a slash at the end
+	Firm      string // used in mails, and counted as easy to guess in passwords
 
-	Locale          string        // of mails to people who have not chosen a language; default "en"
-	IdleTimeout     time.Duration // a session that nobody uses ends after this; default 30 min
-	AbsoluteTimeout time.Duration // and each after this; default 12 h
+	Locale          string        // for mails to people who have not chosen a language; default "en"
+	IdleTimeout     time.Duration // an unused session ends after this; default 30 min
+	AbsoluteTimeout time.Duration // every session ends after this; default 12 h
 
-	Hashing argon2id.Params // the cost of a password; default 19 MiB, two passes
+	Hashing argon2id.Params // the cost of a password hash; default 19 MiB, two passes
 }
 
 // Service keeps accounts. It is safe for concurrent use.
@@ -64,10 +64,10 @@ type Service struct {
 	gate           *gate
 }
 
-// Switched is told, inside the tx, that a specialist user was deactivated or reactivated (a.Active says which) by c.
+// Switched is called inside the tx when c has deactivated or reactivated a specialist user (see a.Active).
 type Switched func(ctx context.Context, tx bun.IDB, c Caller, a Account) error
 
-// OnSwitched has f called for each. Features call it when they are made.
+// OnSwitched registers f to be called for each such event. Features call it when they are created.
 func (s *Service) OnSwitched(f Switched) { s.switched = append(s.switched, f) }
 
 func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Account) error {
@@ -79,8 +79,8 @@ func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Acco
 	return nil
 }
 
-// New makes the service. It registers its mails with the courier, what it does of approvals, and with the log how to ask for
-// accounts that exist.
+// New makes the service. It registers the mail composers with the courier, the handlers with the approvals, and with
+// the log the function that returns which accounts exist.
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, decider: o.Decider, courier: o.Courier, audit: o.Audit, approvals: o.Approvals, gate: newGate(),
@@ -106,14 +106,13 @@ func New(o Options) *Service {
 	return s
 }
 
-// How long the answers to old links and the memory of addresses are kept.
+// How long used and expired links and known addresses are kept.
 const (
-	keepLinks   = 90 * 24 * time.Hour // after their end: an expired one still offers a new one, a used one signing in
-	keepAddress = 90 * 24 * time.Hour // since the last sign-in from it
+	keepLinks   = 90 * 24 * time.Hour // after their end; until then the page says that the link is expired or used
+	keepAddress = 90 * 24 * time.Hour // since the last sign-in from the address
 )
 
-// CleanUp deletes what has run out: sessions, links, counters of failed sign-ins. Nothing depends on it but the size
-// of the database.
+// CleanUp deletes expired sessions, links and counters of failed sign-ins. It only limits the size of the database.
 func (s *Service) CleanUp(ctx context.Context) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
@@ -124,7 +123,7 @@ func (s *Service) CleanUp(ctx context.Context) error {
 	})
 }
 
-// Refold folds again what an earlier version folded otherwise; see store.DB.Refold.
+// Refold updates folded columns that an earlier version filled with different rules; see store.DB.Refold.
 func (s *Service) Refold(ctx context.Context, log *slog.Logger) error {
 	return s.db.Refold(ctx, log, store.Folded{Table: "account", Key: "id", Column: "email_folded", Fold: store.FoldEmail},
 		store.Folded{Table: "account", Key: "id", Column: "username_folded", Fold: store.FoldEmail},
@@ -140,7 +139,7 @@ func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action 
 	return s.audit.Write(ctx, tx, by, audit.Record{Action: action, SubjectID: a.ID, Subject: a.Name, Detail: detail})
 }
 
-// itself is the account as the actor of what nobody else can have done.
+// itself returns the account as the actor of an action that only its owner can have performed.
 func itself(a Account, from Browser) audit.Actor {
 	return audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address, RequestID: from.RequestID}
 }

@@ -14,7 +14,7 @@ import (
 	"kontor/app/store"
 )
 
-// touchEvery is how exact last_seen_at is: a page is a read, and must not become a write each time.
+// touchEvery is the accuracy of last_seen_at. Showing a page reads the database and must not write to it every time.
 const touchEvery = time.Minute
 
 func (s *Service) newSession(ctx context.Context, tx bun.IDB, account uuid.UUID, from Browser) (token string, err error) {
@@ -33,7 +33,7 @@ func (s *Service) newSession(ctx context.Context, tx bun.IDB, account uuid.UUID,
 	return token, setSignedIn(ctx, tx, account, now)
 }
 
-// oneLine makes a header of a stranger's something that databases and logs take.
+// oneLine cleans a request header from an unknown client so that databases and logs accept it.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -47,9 +47,9 @@ func oneLine(s string) string {
 	return s
 }
 
-// Authenticate finds the session of a cookie and notes that it was used. It returns nil, nil when there is none:
-// unknown, idle or too old, the account deactivated, or an end user's without an active access.
-// It reads the database each time, so revoking works at once and in every process.
+// Authenticate finds the session of a cookie and records that it was used. It returns nil, nil when there is no valid
+// session: the token is unknown, the session is idle or too old, the account is deactivated, or an end user has no
+// active access. It reads the database every time, so ending a session takes effect at once and in every process.
 func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, error) {
 	signed, err := s.AuthenticateInBackground(ctx, token)
 	if err != nil || signed == nil {
@@ -66,8 +66,8 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*Signed, erro
 	return signed, nil
 }
 
-// AuthenticateInBackground is Authenticate for requests that a page makes by itself, with nobody at work: the session is not used by it,
-// and falls idle as if there had been none.
+// AuthenticateInBackground is Authenticate for requests that a page sends by itself while nobody works with it. Such a
+// request does not count as use of the session, so the session can still become idle.
 func (s *Service) AuthenticateInBackground(ctx context.Context, token string) (*Signed, error) {
 	if len(token) != tokenLength {
 		return nil, nil
@@ -90,10 +90,10 @@ func (s *Service) AuthenticateInBackground(ctx context.Context, token string) (*
 	return signed, nil
 }
 
-// tokenLength of a session: base64url without padding.
+// tokenLength is the length of a session token in characters: base64url without padding.
 const tokenLength = (secret.TokenBytes*8 + 5) / 6
 
-// SignOut ends one session. A token that is none is no error.
+// SignOut ends one session. An unknown token is no error.
 func (s *Service) SignOut(ctx context.Context, token string, from Browser) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		a, err := endSession(ctx, tx, secret.HashToken(token))

@@ -12,7 +12,7 @@ import (
 	"kontor/app/secret"
 )
 
-// TestSessionEnds (S19): idle and absolute, to the second.
+// TestSessionEnds (S19): the idle and the absolute timeout are exact to the second.
 func TestSessionEnds(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -55,7 +55,7 @@ func TestSessionEnds(t *testing.T) {
 	})
 }
 
-// TestTouch: reading pages writes once a minute.
+// TestTouch: reading pages writes to the database only once a minute.
 func TestTouch(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -81,7 +81,7 @@ func TestTouch(t *testing.T) {
 	})
 }
 
-// TestRevoked (S16): whatever takes a right away works on the very next request.
+// TestRevoked (S16): a withdrawn permission takes effect with the next request.
 func TestRevoked(t *testing.T) {
 	for name, revoke := range map[string]func(w *world, a Account, access, customer uuid.UUID){
 		"access deactivated": func(w *world, _ Account, access, _ uuid.UUID) {

@@ -12,19 +12,19 @@ import (
 	"kontor/policies"
 )
 
-// SessionsMost is how many sessions a person has at once: with one more, the oldest ends.
+// SessionsMost is how many sessions a person can have at once. A further one ends the oldest.
 const SessionsMost = 10
 
-// ListedSession is a session as people see it: with a handle that names it in a form and opens nothing.
+// ListedSession is a session for display. Its handle identifies it in a form but gives no access.
 type ListedSession struct {
 	Session
 	Handle string
 }
 
-// handle is what a page calls a session. What the database calls it stays in the database.
+// handle returns the identifier of a session for use in pages. The session's id in the database is never shown.
 func (s *Service) handle(x Session) string { return s.key.MAC("session handle", x.IDHash)[:32] }
 
-// isHandle says whether a page called the session so, before the key was changed or since.
+// isHandle says whether handle identifies the session, also if it was made with the key before the last change.
 func (s *Service) isHandle(handle string, x Session) bool {
 	is := false
 	for _, m := range s.key.MACs("session handle", x.IDHash) {
@@ -33,8 +33,8 @@ func (s *Service) isHandle(handle string, x Session) bool {
 	return is
 }
 
-// Sessions lists the caller's own sessions that are still good, newest first. The caller's own is the one whose IDHash
-// is secret.HashToken of the cookie. Error: ErrNobody.
+// Sessions lists the caller's valid sessions, newest first. The session of this browser is the one whose IDHash is
+// secret.HashToken of the cookie. Error: ErrNobody.
 func (s *Service) Sessions(ctx context.Context, c Caller) ([]ListedSession, error) {
 	if c.ID == uuid.Nil {
 		return nil, ErrNobody
@@ -55,7 +55,7 @@ func (s *Service) sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID)
 	return open, nil
 }
 
-// EndSession ends one of the caller's own sessions. One that has ended already is no error. Error: ErrNobody.
+// EndSession ends one of the caller's own sessions. A session that has already ended is no error. Error: ErrNobody.
 func (s *Service) EndSession(ctx context.Context, c Caller, handle string) error {
 	return s.change(ctx, c, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		return s.endSession(ctx, tx, c, *a, handle)
@@ -94,7 +94,7 @@ func (s *Service) SessionsOf(ctx context.Context, c Caller, id uuid.UUID) ([]Lis
 	return s.sessionsOf(ctx, s.db, a.ID)
 }
 
-// EndSessionOf ends one session of a specialist user (specialist manage). One that has ended already is no error.
+// EndSessionOf ends one session of a specialist user (specialist manage). A session that has already ended is no error.
 // Errors: Forbidden, ErrUnknown.
 func (s *Service) EndSessionOf(ctx context.Context, c Caller, id uuid.UUID, handle string) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
@@ -116,8 +116,8 @@ func (s *Service) EndSessionsOf(ctx context.Context, c Caller, id uuid.UUID) err
 	})
 }
 
-// renew gives the session with the token another one: whoever has read the old one from somewhere has nothing. "" when
-// the token is no session of the account's.
+// renew replaces the token of a session, so that an old token that somebody has copied is useless. It returns "" when
+// the token belongs to no session of the account.
 func (s *Service) renew(ctx context.Context, tx bun.IDB, account uuid.UUID, token string) (fresh string, err error) {
 	if token == "" {
 		return "", nil

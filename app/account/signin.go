@@ -11,12 +11,12 @@ import (
 	"kontor/app/store"
 )
 
-// SignIn checks login (e-mail or username) and password and opens a session; token is the cookie's value, always a new
-// one. Whoever had a session before ends it with SignOut.
+// SignIn checks login (e-mail or username) and password and opens a session. token is the value of the cookie and
+// always new. If the browser already had a session, the caller ends it with SignOut.
 //
-// Errors: Unauthenticated "sign_in.wrong" for every reason there is (nobody of that name, deactivated, no password
-// yet, no access any more, wrong password), after the same work; TooMany "sign_in.slow_down" with RetryAfter; Unavailable
-// "busy" when too many are signing in to be served within ctx.
+// Errors: Unauthenticated "sign_in.wrong" for every reason (unknown login, deactivated account, no password yet, no
+// access any more, wrong password), after the same work; TooMany "sign_in.slow_down" with RetryAfter; Unavailable
+// "busy" when too many people are signing in for this one to be served before ctx ends.
 func (s *Service) SignIn(ctx context.Context, login, password string, from Browser) (a Account, token string, err error) {
 	defer func() { s.sawSignIn(ctx, login, from, err) }()
 	found, login, err := s.find(ctx, s.db, login)
@@ -30,7 +30,7 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 	}
 	defer leave()
 	try, err := s.reserve(ctx, whose(a, login), from)
-	if store.IsForeignKey(err) { // the account has gone this moment
+	if store.IsForeignKey(err) { // the account was deleted in the meantime
 		err = ErrSignIn
 	}
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 		}
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		// Meanwhile the account may have been deactivated, or its password changed by somebody who was in a hurry.
+		// In the meantime the account may have been deactivated, or its password may have been changed.
 		current, err := lockAccount(ctx, tx, a.ID)
 		if store.IsNoRows(err) || err == nil && current.PasswordHash != hash {
 			return ErrSignIn
@@ -80,7 +80,7 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 	return a, token, nil
 }
 
-// find is who a login belongs to, nobody when it belongs to none, and the login folded.
+// find returns the account with a login, or an empty one when there is none, and the folded login.
 func (s *Service) find(ctx context.Context, db bun.IDB, login string) (found withAccess, folded string, err error) {
 	folded, sensible := foldLogin(login)
 	if !sensible {
@@ -97,8 +97,8 @@ func (s *Service) find(ctx context.Context, db bun.IDB, login string) (found wit
 	return found, folded, err
 }
 
-// Verify checks the password of an account that is known already: before a change that needs it, or when a person
-// joins another customer. It counts like SignIn and returns the same errors, but asks for no role and opens no session.
+// Verify checks the password of a known account, before a change that requires the password or when a person joins
+// another customer. It counts like SignIn and returns the same errors, but requires no role and opens no session.
 func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, from Browser) (err error) {
 	a, err := findAccount(ctx, s.db, id)
 	if store.IsNoRows(err) {
@@ -120,8 +120,8 @@ func (s *Service) Verify(ctx context.Context, id uuid.UUID, password string, fro
 	return s.compare(ctx, a, password, try)
 }
 
-// verifyOwn checks the password of somebody who is signed in. Only who has a session gets here, so it has a counter of
-// its own, which guessing at the door does not reach.
+// verifyOwn checks the password of a person who is signed in. It has a counter of its own: only somebody with a session
+// can reach it, so failed sign-ins of others do not block the person here.
 func (s *Service) verifyOwn(ctx context.Context, a Account, password string, from Browser) (err error) {
 	defer func() { s.sawVerify(a, from, err) }()
 	try := tried{who: whose(a, ""), from: from}
@@ -142,7 +142,7 @@ func (s *Service) verifyOwn(ctx context.Context, a Account, password string, fro
 	return s.compare(ctx, a, password, try)
 }
 
-// compare checks the password of a try that was counted.
+// compare checks the password of an attempt that was already counted.
 func (s *Service) compare(ctx context.Context, a Account, password string, try tried) error {
 	hash := a.PasswordHash
 	if !a.Active {
@@ -159,8 +159,8 @@ func (s *Service) compare(ctx context.Context, a Account, password string, try t
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.settle(ctx, tx, try) })
 }
 
-// OpenSession signs an account in without a password, after registering or setting one: inside the tx of that. token
-// is the cookie's value. A deactivated or unknown account is ErrSignIn.
+// OpenSession signs an account in without a password, inside the tx that registered it or set its password. token is
+// the value of the cookie. Error: ErrSignIn for a deactivated or unknown account.
 func (s *Service) OpenSession(ctx context.Context, tx bun.IDB, id uuid.UUID, from Browser) (token string, err error) {
 	a, err := lockAccount(ctx, tx, id)
 	if store.IsNoRows(err) || err == nil && !a.Active {

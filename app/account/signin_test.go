@@ -19,7 +19,7 @@ import (
 	"kontor/policies"
 )
 
-// TestSignIn: every way not to be somebody gets one answer.
+// TestSignIn: every reason for a failed sign-in gets the same answer.
 func TestSignIn(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg", policies.Auditor, policies.UserAdministrator)
@@ -82,7 +82,7 @@ func TestSignIn(t *testing.T) {
 	})
 }
 
-// TestSignInSession (S15, S11): each sign-in is a new session, and what is stored of it opens nothing.
+// TestSignInSession (S15, S11): each sign-in opens a new session, and its stored form cannot be used to sign in.
 func TestSignInSession(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -104,7 +104,7 @@ func TestSignInSession(t *testing.T) {
 	})
 }
 
-// TestNewCost: signing in renews a hash that was made with another cost.
+// TestNewCost: a sign-in replaces a hash that was made with another cost.
 func TestNewCost(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
@@ -119,7 +119,7 @@ func TestNewCost(t *testing.T) {
 	})
 }
 
-// TestGuessing (S20): the delay grows, by account and by address; it ends; it keeps nobody out for good.
+// TestGuessing (S20): the delay grows for the account and for the address, ends, and never locks anybody out for good.
 func TestGuessing(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -157,8 +157,8 @@ func TestGuessing(t *testing.T) {
 	})
 }
 
-// TestGuessingElsewhere: a stranger's guessing does not slow down the owner where they have signed in before, and a day
-// of quiet forgets it everywhere.
+// TestGuessingElsewhere: a stranger's guesses do not slow down the owner at an address where they have signed in
+// before. After one day without failures the guesses no longer count anywhere.
 func TestGuessingElsewhere(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -188,9 +188,8 @@ func TestGuessingElsewhere(t *testing.T) {
 	})
 }
 
-// TestGuessingMany: one address that tries many accounts is slowed down, and an account of one's own does not help.
-// TestProcessesApart: the clocks of two processes are never quite the same, and signing in at one and then at the other
-// is no guessing.
+// TestProcessesApart: the clocks of two processes differ a little. Signing in at one process and then at the other does
+// not count as guessing.
 func TestProcessesApart(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -206,6 +205,8 @@ func TestProcessesApart(t *testing.T) {
 	})
 }
 
+// TestGuessingMany: an address that tries many accounts is slowed down, and a right sign-in to an own account in
+// between does not reset that.
 func TestGuessingMany(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -231,7 +232,7 @@ func TestGuessingMany(t *testing.T) {
 	})
 }
 
-// TestParallelGuessing: of a hundred guesses at once no more are compared than one after the other.
+// TestParallelGuessing: of a hundred concurrent guesses no more are compared than of sequential ones.
 func TestParallelGuessing(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
@@ -257,7 +258,8 @@ func TestParallelGuessing(t *testing.T) {
 	})
 }
 
-// TestSameWork: who does not exist takes the same hashing as a wrong password, as do all who may not sign in.
+// TestSameWork: an unknown login causes the same hashing as a wrong password, and so does everybody who may not sign
+// in.
 func TestSameWork(t *testing.T) {
 	each(t, func(w *world) {
 		otto := w.specialist("Otto Off")

@@ -23,17 +23,17 @@ type SpecialistForm struct {
 	Name, Email, Locale string
 	Roles               []policies.Role
 	Version             int    // of the account, for changes
-	Why                 string // for who approves roles
+	Why                 string // the reason, for the person who approves the roles
 }
 
 // SpecialistFilter narrows the list.
 type SpecialistFilter struct {
-	Query    string // words of name, e-mail, username; folded
-	Inactive bool   // deactivated ones too
-	After    string // cursor; a broken one is ignored
+	Query    string // words of name, e-mail or username; folded
+	Inactive bool   // include deactivated users
+	After    string // cursor; an invalid one is ignored
 }
 
-// SpecialistPage is one page of specialist users by name.
+// SpecialistPage is one page of specialist users, sorted by name.
 type SpecialistPage struct {
 	Items []Account
 	Next  string // cursor, "" at the end
@@ -61,18 +61,18 @@ func (s *Service) Specialists(ctx context.Context, c Caller, f SpecialistFilter)
 	return page, nil
 }
 
-// cursor is where a page ended.
+// cursor is the position where a page ended.
 type cursor struct {
 	name string
 	id   uuid.UUID
 }
 
-// cursorVersion changes when the meaning of a cursor does: those of before are ignored then.
+// cursorVersion changes when the meaning of a cursor does. Cursors of another version are ignored.
 const cursorVersion = 2
 
 func (c cursor) String() string { return listing.Encode(cursorVersion, c.id, c.name) }
 
-// readCursor returns the zero cursor, which is before everybody, for anything that String did not make.
+// readCursor returns the zero cursor, which is before every account, for text that String did not make.
 func readCursor(s string) (c cursor) {
 	if !listing.Decode(s, cursorVersion, &c.id, &c.name) {
 		return cursor{}
@@ -80,7 +80,7 @@ func readCursor(s string) (c cursor) {
 	return c
 }
 
-// Specialist returns one with their roles (specialist read). Errors: Forbidden, ErrUnknown.
+// Specialist returns a specialist user with their roles (specialist read). Errors: Forbidden, ErrUnknown.
 func (s *Service) Specialist(ctx context.Context, c Caller, id uuid.UUID) (Account, error) {
 	if err := s.require(c, policies.Read); err != nil {
 		return Account{}, err
@@ -92,7 +92,7 @@ func (s *Service) Specialist(ctx context.Context, c Caller, id uuid.UUID) (Accou
 	return a, err
 }
 
-// validate normalises the form. Fields: name, email (unless withoutEmail), roles ("role.unknown"), locale.
+// validate checks and normalises the form. Fields: name, email (unless withoutEmail), roles ("role.unknown"), locale.
 func (f *SpecialistForm) validate(withoutEmail bool) *fault.Form {
 	var form fault.Form
 	form.AddError(complainText("name", &f.Name))
@@ -111,9 +111,9 @@ func (f *SpecialistForm) validate(withoutEmail bool) *fault.Form {
 	return &form
 }
 
-// AddSpecialist creates a specialist user without a password and sends them the link to set one, in one tx (specialist
+// AddSpecialist creates a specialist user without a password and sends them a link to set one, in one tx (specialist
 // manage). Errors: Forbidden; Invalid with fields name ("required", "too_long" with max, "control_characters"), email
-// (see ValidEmail; "email.taken", by an end user as well), roles ("role.unknown"), locale ("locale.unknown").
+// (see ValidEmail; "email.taken", also by an end user), roles ("role.unknown"), locale ("locale.unknown").
 func (s *Service) AddSpecialist(ctx context.Context, c Caller, f SpecialistForm) (a Account, err error) {
 	if err := s.require(c, policies.Manage); err != nil {
 		return Account{}, err
@@ -148,7 +148,7 @@ func (s *Service) AddSpecialist(ctx context.Context, c Caller, f SpecialistForm)
 	return a, emailTaken(err)
 }
 
-// create writes a specialist user, the roles and the log.
+// create stores a specialist user with their roles and writes the log.
 func (s *Service) create(ctx context.Context, tx bun.IDB, by audit.Actor, f SpecialistForm, hash string) (Account, error) {
 	a, err := s.newAccount(f.Name, f.Email, f.Locale, hash)
 	if err != nil {
@@ -187,7 +187,7 @@ func (s *Service) newAccount(name, email, locale, hash string) (Account, error) 
 	return a, nil
 }
 
-// emailTaken turns the database's complaint about a second account with the address into one at the field.
+// emailTaken turns a violated unique constraint for the address into an error at the field email.
 func emailTaken(err error) error {
 	if store.IsUnique(err, "account.email_folded") || store.IsUnique(err, "account.username_folded") {
 		var form fault.Form
@@ -197,10 +197,10 @@ func emailTaken(err error) error {
 	return err
 }
 
-// UpdateSpecialist changes name, locale and roles, not the e-mail (specialist manage). Errors: Forbidden; ErrUnknown;
-// ErrVersion; ErrLastHolder when nobody else would hold user_administrator or policy_administrator; Invalid with fields
-// name, locale, roles ("role.unknown"; "role.self": nobody gives themselves another role). Roles that take a second
-// person are proposed; the rest is saved.
+// UpdateSpecialist changes name, locale and roles, but not the e-mail address (specialist manage). Errors: Forbidden;
+// ErrUnknown; ErrVersion; ErrLastHolder when nobody else would hold user_administrator or policy_administrator; Invalid
+// with fields name, locale, roles ("role.unknown"; "role.self": nobody can give themselves another role). Roles that
+// need a second person's approval are proposed; everything else is saved.
 func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, f SpecialistForm) error {
 	form := f.validate(true)
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
@@ -250,8 +250,8 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 	})
 }
 
-// manage runs fn in a tx that holds a specialist user's account, and the right to change who holds which role, which
-// one tx has at a time. Errors: Forbidden, ErrUnknown.
+// manage runs fn in a tx that locks a specialist user's account and the holders of roles: only one tx at a time can
+// change who holds which role. Errors: Forbidden, ErrUnknown.
 func (s *Service) manage(
 	ctx context.Context, c Caller, id uuid.UUID, fn func(ctx context.Context, tx bun.Tx, a *Account) error,
 ) error {
@@ -276,8 +276,8 @@ func (s *Service) manage(
 	})
 }
 
-// keepHolders returns ErrLastHolder if a is about to lose a guarded role that no other active specialist user has. A
-// holder who has no password yet can't stand in for one who has. It must run under lockHolders.
+// keepHolders returns ErrLastHolder if a is about to lose a guarded role that no other active specialist user has. If a
+// has a password, the other holder must have one, too. The caller must hold lockHolders.
 func (s *Service) keepHolders(ctx context.Context, tx bun.IDB, a Account, lost []policies.Role) error {
 	if !a.Active {
 		return nil
@@ -297,9 +297,9 @@ func (s *Service) keepHolders(ctx context.Context, tx bun.IDB, a Account, lost [
 	return nil
 }
 
-// keepKeeper returns ErrLastHolder if a, who is about to have these roles (or to be inactive), would be the last who can
-// sign in and may manage policies. Which role that takes is the policy's to say, so holding no guarded role is not
-// enough to go unasked. It must run under lockHolders.
+// keepKeeper returns ErrLastHolder if nobody who can sign in could manage policies any more after a change: a then has
+// these roles, or is inactive. The policy decides which roles that takes, so a is checked even without a guarded role.
+// The caller must hold lockHolders.
 func (s *Service) keepKeeper(ctx context.Context, tx bun.IDB, a Account, roles []policies.Role, active bool) error {
 	if !a.Active || a.PasswordHash == "" {
 		return nil
@@ -342,12 +342,13 @@ func (s *Service) keepKeeper(ctx context.Context, tx bun.IDB, a Account, roles [
 		}
 	}
 	if !before {
-		return nil // it is none of this change's doing
+		return nil // nor could they before this change
 	}
 	return ErrLastHolder.With("role", string(policies.PolicyAdministrator))
 }
 
-// newestPolicy is the policy in force: this process's own, or the one that another has published a moment ago.
+// newestPolicy returns the policy in force: the one of this process, or a newer one that another process has just
+// published.
 func (s *Service) newestPolicy(ctx context.Context, tx bun.IDB) (*policies.Decider, error) {
 	number, text, err := newestPolicy(ctx, tx)
 	if err != nil {
@@ -376,8 +377,9 @@ func joinRoles(roles []policies.Role) string {
 	return strings.Join(names, ", ")
 }
 
-// Deactivate ends a specialist user's sessions and voids their links, in one tx (specialist manage); the account, its
-// roles and its assignments stay, what follows from the rest is OnSwitched's. Once more changes nothing. Errors: Forbidden, ErrUnknown, ErrSelf, ErrLastHolder.
+// Deactivate ends a specialist user's sessions and voids their links, in one tx (specialist manage). The account, its
+// roles and its assignments stay; functions registered with OnSwitched do the rest. If the account is already inactive,
+// nothing changes. Errors: Forbidden, ErrUnknown, ErrSelf, ErrLastHolder.
 func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		if a.ID == c.ID {
@@ -418,8 +420,8 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 	})
 }
 
-// Reactivate lets a deactivated specialist user sign in again (specialist manage). Who guards the system waits for a
-// second person. Errors: Forbidden, ErrUnknown.
+// Reactivate lets a deactivated specialist user sign in again (specialist manage). For a user with a guarding role it
+// proposes that to a second person instead. Errors: Forbidden, ErrUnknown.
 func (s *Service) Reactivate(ctx context.Context, c Caller, id uuid.UUID) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		if a.Active {
@@ -449,9 +451,9 @@ func (s *Service) reactivate(ctx context.Context, tx bun.IDB, c Caller, a *Accou
 	return s.tellSwitched(ctx, tx, c, *a)
 }
 
-// ResendSetPassword sends a new SetPassword link, which voids the one before (specialist manage), also to an address that
-// was refused. Errors: Forbidden;
-// ErrUnknown; Conflict "account.has_password" or "account.inactive".
+// ResendSetPassword sends a new SetPassword link, which voids the one before (specialist manage). It also lets the
+// courier try an address again that refused mail. Errors: Forbidden; ErrUnknown; Conflict "account.has_password" or
+// "account.inactive".
 func (s *Service) ResendSetPassword(ctx context.Context, c Caller, id uuid.UUID) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		switch {
@@ -470,8 +472,8 @@ func (s *Service) ResendSetPassword(ctx context.Context, c Caller, id uuid.UUID)
 	})
 }
 
-// TryAddress has the address of a specialist user tried again that was refused (specialist manage). Errors: Forbidden,
-// ErrUnknown; Conflict "account.inactive".
+// TryAddress lets the courier try a specialist user's address again after it refused mail (specialist manage). Errors:
+// Forbidden, ErrUnknown; Conflict "account.inactive".
 func (s *Service) TryAddress(ctx context.Context, c Caller, id uuid.UUID) error {
 	return s.manage(ctx, c, id, func(ctx context.Context, tx bun.Tx, a *Account) error {
 		if !a.Active {

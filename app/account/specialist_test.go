@@ -20,7 +20,7 @@ import (
 	"kontor/policies"
 )
 
-// TestSpecialistRights: every method × every role.
+// TestSpecialistRights: every method with every role.
 func TestSpecialistRights(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
@@ -175,7 +175,8 @@ func TestDeactivate(t *testing.T) {
 	})
 }
 
-// TestLastHolder (S30): the last one can't go, nor lose the role, nor be replaced by somebody who can't sign in.
+// TestLastHolder (S30): the last holder cannot be deactivated or lose the role, and a person who cannot sign in does
+// not count as another holder.
 func TestLastHolder(t *testing.T) {
 	for _, role := range guarded {
 		t.Run(string(role), func(t *testing.T) {
@@ -196,7 +197,7 @@ func TestLastHolder(t *testing.T) {
 	}
 }
 
-// TestLastHolderRace (S30): not by many at once, either.
+// TestLastHolderRace (S30): the same with many concurrent changes.
 func TestLastHolderRace(t *testing.T) {
 	each(t, func(w *world) {
 		const people, rounds = 6, 5
@@ -232,7 +233,7 @@ func TestLastHolderRace(t *testing.T) {
 	})
 }
 
-// TestEditRace (S55): of many edits of one version one is saved, and none is lost in silence.
+// TestEditRace (S55): of many concurrent edits of one version one is saved, and all others get an error.
 func TestEditRace(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
@@ -299,7 +300,7 @@ func TestSpecialists(t *testing.T) {
 	})
 }
 
-// TestSpecialistPages: every one of them is on exactly one page, namesakes included.
+// TestSpecialistPages: every specialist user is on exactly one page, including those with the same name.
 func TestSpecialistPages(t *testing.T) {
 	each(t, func(w *world) {
 		admin := w.admin()
@@ -392,7 +393,7 @@ func TestAddByCommand(t *testing.T) {
 	})
 }
 
-// TestRolesByCommand: an account has the roles it was given, and specialist when none was.
+// TestRolesByCommand: an account has the given roles, and specialist if none was given.
 func TestRolesByCommand(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	for _, c := range []struct{ email, given, want string }{

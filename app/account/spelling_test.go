@@ -14,8 +14,8 @@ var spellings = []string{
 	"müller@bücher.example", "müller@xn--bcher-kva.example", "MÜLLER@XN--BCHER-KVA.example", "Mu\u0308ller@Bücher.Example", "mü\u00adller@b\u200bücher.example",
 }
 
-// TestEverySpellingIsFound: whoever looks for an account by an address finds it, however the address was stored and is
-// written.
+// TestEverySpellingIsFound: an account is found by its address, in whatever spelling the address was stored and is
+// given.
 func TestEverySpellingIsFound(t *testing.T) {
 	each(t, func(w *world) {
 		a, other := w.specialist("Anna Berg"), w.specialist("Otto Ort")
@@ -59,8 +59,8 @@ func TestEverySpellingIsFound(t *testing.T) {
 	})
 }
 
-// TestTwinsAreFound: of two accounts of an earlier version, one for each spelling, each is found by its own, and both
-// belong to the firm.
+// TestTwinsAreFound: an earlier version allowed one account for each spelling. Each of two such accounts is found by
+// its own spelling, and both addresses count as the firm's.
 func TestTwinsAreFound(t *testing.T) {
 	each(t, func(w *world) {
 		a, b := w.specialist("Anna Berg"), w.specialist("Otto Ort")
@@ -80,8 +80,8 @@ func TestTwinsAreFound(t *testing.T) {
 	})
 }
 
-// TestBothSpellingsSignIn: an international domain in its own script and in Punycode is one address. Of two accounts of an
-// earlier version, one for each spelling, each signs in with its own.
+// TestBothSpellingsSignIn: an international domain in its own script and in Punycode is the same address. If an earlier
+// version made an account for each spelling, each signs in with its own.
 func TestBothSpellingsSignIn(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.specialist("Anna Berg")

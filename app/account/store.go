@@ -35,15 +35,15 @@ func ByID(ctx context.Context, db bun.IDB, id uuid.UUID) (a Account, ok bool, er
 	return a, err == nil, err
 }
 
-// ByLogin are the accounts that have one of the names, folded, as their e-mail address or username, without their roles.
-// They stay until the tx ends.
+// ByLogin returns the accounts whose e-mail address or username, folded, is one of the names, without their roles. The
+// accounts cannot be deleted until the tx ends.
 func ByLogin(ctx context.Context, tx bun.IDB, folded ...string) (list []Account, err error) {
 	names := bun.List(folded)
 	err = stay(tx, tx.NewSelect().Model(&list).Where("email_folded IN (?) OR username_folded IN (?)", names, names)).Scan(ctx)
 	return list, err
 }
 
-// stay keeps the rows a query finds from going until the tx ends, as a foreign key does.
+// stay prevents the deletion of the selected rows until the tx ends, as a foreign key does.
 func stay(tx bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
 	if tx.Dialect().Name() == dialect.PG {
 		return q.For("KEY SHARE")
@@ -58,12 +58,12 @@ func findByEmail(ctx context.Context, db bun.IDB, folded string) (a Account, err
 	return a, loadRoles(ctx, db, &a)
 }
 
-// lockAccount loads an account, without its roles, and keeps others from changing it until the tx ends.
+// lockAccount loads an account without its roles, and prevents others from changing it until the tx ends.
 func lockAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) (a Account, err error) {
 	return a, forUpdate(tx, tx.NewSelect().Model(&a).Where("id = ?", id)).Scan(ctx)
 }
 
-// forUpdate locks the rows a query finds. On SQLite the tx is the only writer from its beginning.
+// forUpdate locks the selected rows. On SQLite that is not necessary: the tx is the only writer from its beginning.
 func forUpdate(db bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
 	if db.Dialect().Name() == dialect.PG {
 		return q.For("UPDATE")
@@ -71,7 +71,7 @@ func forUpdate(db bun.IDB, q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
-// existing are those of the accounts that there are. They stay until the tx ends.
+// existing returns those of the ids that belong to an account. These accounts cannot be deleted until the tx ends.
 func existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	var found []uuid.UUID
 	q := tx.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids))
@@ -98,7 +98,7 @@ func insertAccount(ctx context.Context, tx bun.IDB, a *Account) error {
 	return err
 }
 
-// saveAccount writes what people change in a form, and raises the version. The account was locked before.
+// saveAccount stores what people can change in a form, and increments the version. The caller has locked the account.
 func saveAccount(ctx context.Context, tx bun.IDB, a *Account) error {
 	a.Version++
 	_, err := tx.NewUpdate().Model(a).Column("name", "name_sort", "search", "username", "username_folded", "email",
@@ -151,7 +151,7 @@ func replaceRoles(ctx context.Context, tx bun.IDB, id uuid.UUID, roles []policie
 	return insertRoles(ctx, tx, id, roles)
 }
 
-// loadRoles fills in Roles, in one query for all.
+// loadRoles sets Roles of all accounts with one query.
 func loadRoles(ctx context.Context, db bun.IDB, accounts ...*Account) error {
 	if len(accounts) == 0 {
 		return nil
@@ -174,10 +174,10 @@ func loadRoles(ctx context.Context, db bun.IDB, accounts ...*Account) error {
 	return nil
 }
 
-// lockHolders lets one tx at a time change who is active and holds which role.
+// lockHolders lets only one tx at a time change who is active and who holds which role.
 func lockHolders(ctx context.Context, tx bun.IDB) error { return approval.LockHolders(ctx, tx) }
 
-// hasOtherHolder says whether an active specialist user other than id has the role (and a password, if it must be).
+// hasOtherHolder says whether an active specialist user other than id has the role and, if withPassword, a password.
 func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid.UUID, withPassword bool) (bool, error) {
 	q := tx.NewSelect().TableExpr("account AS a").Join("JOIN account_role AS r ON r.account_id = a.id").ColumnExpr("1").
 		Where("a.specialist AND a.active").Where("r.role = ?", role).Where("a.id <> ?", id)
@@ -187,7 +187,7 @@ func hasOtherHolder(ctx context.Context, tx bun.IDB, role policies.Role, id uuid
 	return q.Exists(ctx)
 }
 
-// otherHolders are the active specialist users who hold one of the roles, without id, with those of them that they hold.
+// otherHolders returns the active specialist users other than id who hold one of the roles, with all their roles.
 func otherHolders(ctx context.Context, tx bun.IDB, roles []policies.Role, id uuid.UUID) (list []Account, err error) {
 	if len(roles) == 0 {
 		return nil, nil
@@ -204,7 +204,7 @@ func otherHolders(ctx context.Context, tx bun.IDB, roles []policies.Role, id uui
 	return list, loadRoles(ctx, tx, all...)
 }
 
-// ableSpecialists are all specialist users who can sign in, with what decides on their roles.
+// ableSpecialists returns all specialist users who can sign in, with the facts that determine their roles.
 func ableSpecialists(ctx context.Context, tx bun.IDB) (list []withAccess, err error) {
 	err = selectWithAccess(tx).Where("a.specialist").Where("a.active").Where("a.password_hash <> ''").Scan(ctx, &list)
 	for i := range list {
@@ -213,8 +213,8 @@ func ableSpecialists(ctx context.Context, tx bun.IDB) (list []withAccess, err er
 	return list, err
 }
 
-// newestPolicy is the version that was published last; number 0 when there is none yet. The table is package policy's,
-// which stands on this one; it is asked here because the answer must belong to this tx.
+// newestPolicy returns the policy version that was published last; number 0 when there is none yet. The table belongs
+// to package policy, which imports this package. It is read here because the answer must belong to this tx.
 func newestPolicy(ctx context.Context, tx bun.IDB) (number int, text string, err error) {
 	err = tx.NewSelect().Table("policy_version").Column("version", "text").Order("version DESC").Limit(1).Scan(ctx, &number, &text)
 	if store.IsNoRows(err) {
@@ -225,7 +225,7 @@ func newestPolicy(ctx context.Context, tx bun.IDB) (number int, text string, err
 
 // --- specialist users --------------------------------------------------------------------------------------------
 
-// HasSpecialist says whether anybody works for the firm yet.
+// HasSpecialist says whether there is a specialist user yet.
 func HasSpecialist(ctx context.Context, db bun.IDB) (bool, error) {
 	return db.NewSelect().Model((*Account)(nil)).Where("specialist").Exists(ctx)
 }
@@ -238,7 +238,7 @@ func listSpecialists(
 	if !inactive {
 		q.Where("active")
 	}
-	for _, w := range words { // folded words are letters and digits: nothing of LIKE's own is in them
+	for _, w := range words { // folded words are letters and digits, without wildcards of LIKE
 		q.Where("search LIKE ?", "%"+w+"%")
 	}
 	if err := q.Scan(ctx); err != nil {
@@ -253,40 +253,40 @@ func listSpecialists(
 
 // --- sessions ----------------------------------------------------------------------------------------------------
 
-// withAccess is an account with everything that decides on its roles.
+// withAccess is an account with the facts that determine its roles.
 type withAccess struct {
 	Account Account `bun:"embed:a_"`
 	Facts
-	StandsFor *string `bun:"stands_for"` // ids of those whose deputy the person is now; only of a session
+	StandsFor *string `bun:"stands_for"` // ids of those whose deputy the person is now; set only by findSession
 }
 
-// selectWithAccess begins a query of withAccess, of a table account called a.
+// selectWithAccess begins a query for withAccess. Its table account has the alias a.
 func selectWithAccess(db bun.IDB) *bun.SelectQuery {
 	return db.NewSelect().TableExpr("account AS a").ColumnExpr(columns(db, Account{}, "a")).ColumnExpr(FactsOf("a"))
 }
 
 func (w *withAccess) readRoles() { w.Account.Roles = w.given() }
 
-// Facts decide on an account's roles. They are read with a row of the account, in the same query; see FactsOf.
+// Facts determine an account's roles. They are read in the same query as a row of the account; see FactsOf.
 type Facts struct {
 	RoleNames *string `bun:"role_names"`
-	HasAccess bool    `bun:"has_access"` // an active one: an end user
+	HasAccess bool    `bun:"has_access"` // the account has an active access, so it is an end user's
 }
 
-// FactsOf are the columns of Facts, for a row of table account with that alias. Tables access and customer belong to
-// other features; that an account is an end user's is asked here, in the same query, because it is asked for every request.
+// FactsOf returns the columns of Facts for a row of table account with that alias. The tables access and customer
+// belong to other features. They are read here, in the same query, because every request needs the answer.
 func FactsOf(alias string) string {
 	return `(SELECT string_agg(r.role, ',') FROM account_role AS r WHERE r.account_id = ` + alias + `.id) AS role_names,
 	EXISTS (SELECT 1 FROM access AS x JOIN customer AS k ON k.id = x.customer_id WHERE x.account_id = ` + alias + `.id
 		AND x.registered_at IS NOT NULL AND x.deactivated_at IS NULL AND NOT k.deleting) AS has_access`
 }
 
-// Roles is everything a person is: the roles given to a specialist user, end user of a customer.
+// Roles returns all roles of a person: those granted to a specialist user, and end user if the person has an access.
 func (f Facts) Roles(specialist bool) []policies.Role {
 	return allRoles(Account{Specialist: specialist, Roles: f.given()}, f.HasAccess)
 }
 
-// given are the roles that stand in account_role.
+// given returns the roles stored in account_role.
 func (f Facts) given() (roles []policies.Role) {
 	if f.RoleNames == nil {
 		return nil
@@ -300,15 +300,15 @@ func (f Facts) given() (roles []policies.Role) {
 	return roles
 }
 
-// findLogin finds an account by username or e-mail, folded. No two can be meant: a username with an @ is its owner's
-// own address.
+// findLogin finds an account by its folded username or e-mail address. At most one account matches: a username with an
+// @ is always its owner's own address.
 func findLogin(ctx context.Context, db bun.IDB, folded string) (w withAccess, err error) {
 	err = selectWithAccess(db).Where("a.email_folded = ? OR a.username_folded = ?", folded, folded).Scan(ctx, &w)
 	w.readRoles()
 	return w, err
 }
 
-// findFacts finds an account with everything that decides on its roles.
+// findFacts finds an account with the facts that determine its roles.
 func findFacts(ctx context.Context, db bun.IDB, id uuid.UUID) (w withAccess, err error) {
 	err = selectWithAccess(db).Where("a.id = ?", id).Scan(ctx, &w)
 	w.readRoles()
@@ -321,7 +321,7 @@ type sessionRow struct {
 	Session Session `bun:"embed:s_"`
 }
 
-// findSession finds a session that is still good, and all that is to be known about whose it is, in one query.
+// findSession finds a valid session and everything about its account that a request needs, in one query.
 func findSession(ctx context.Context, db bun.IDB, hash string, now, idleSince time.Time) (row sessionRow, err error) {
 	// Raw SQL: it runs with every request.
 	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+FactsOf("a")+`,
@@ -333,7 +333,7 @@ func findSession(ctx context.Context, db bun.IDB, hash string, now, idleSince ti
 	return row, err
 }
 
-// standsFor reads the ids of those whose deputy the person is.
+// standsFor returns the ids of those whose deputy the person is.
 func (w *withAccess) standsFor() (ids []uuid.UUID) {
 	if w.StandsFor == nil {
 		return nil
@@ -346,7 +346,7 @@ func (w *withAccess) standsFor() (ids []uuid.UUID) {
 	return ids
 }
 
-// columns lists the columns of a model as "t.x AS t_x", which is where embed:t_ expects them.
+// columns lists the columns of a model as "t.x AS t_x", the names that embed:t_ expects.
 func columns(db bun.IDB, model any, alias string) string {
 	var b strings.Builder
 	for i, f := range db.Dialect().Tables().Get(reflect.TypeOf(model)).Fields {
@@ -363,7 +363,7 @@ func insertSession(ctx context.Context, tx bun.IDB, s Session) error {
 	return err
 }
 
-// touchSession notes that a session was used, unless another request has just done so.
+// touchSession records that a session was used, unless another request has just done so.
 func touchSession(ctx context.Context, db bun.IDB, hash string, now, before time.Time) error {
 	_, err := db.NewUpdate().Model((*Session)(nil)).Set("last_seen_at = ?", now).
 		Where("id_hash = ?", hash).Where("last_seen_at <= ?", before).Exec(ctx)
@@ -376,7 +376,7 @@ func sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID, now, idleSin
 	return list, err
 }
 
-// endSession deletes a session and returns whose it was; store.IsNoRows when there is none.
+// endSession deletes a session and returns its account; the error is store.IsNoRows when there is none.
 func endSession(ctx context.Context, tx bun.IDB, hash string) (a Account, err error) {
 	err = tx.NewSelect().Model(&a).Where("id = (SELECT account_id FROM session WHERE id_hash = ?)", hash).Scan(ctx)
 	if err != nil {
@@ -386,8 +386,8 @@ func endSession(ctx context.Context, tx bun.IDB, hash string) (a Account, err er
 	return a, err
 }
 
-// deleteOldest deletes all but the newest most of an account's sessions that are still good. The one with the hash keep
-// stays in any case and is not counted.
+// deleteOldest deletes all but the newest most of an account's valid sessions. The session with the hash keep always
+// stays and is not counted.
 func deleteOldest(ctx context.Context, tx bun.IDB, account uuid.UUID, keep string, now, idleSince time.Time, most int64) error {
 	const others = "account_id = ? AND id_hash <> ? AND expires_at > ? AND last_seen_at > ?"
 	newest := tx.NewSelect().Model((*Session)(nil)).Column("id_hash").Where(others, account, keep, now, idleSince).
@@ -397,7 +397,8 @@ func deleteOldest(ctx context.Context, tx bun.IDB, account uuid.UUID, keep strin
 	return err
 }
 
-// renameSession gives a session of the account another id. A hash that is none of theirs changes nothing.
+// renameSession gives a session of the account another id. It changes nothing if the hash belongs to no session of the
+// account.
 func renameSession(ctx context.Context, tx bun.IDB, account uuid.UUID, from, to string) (renamed bool, err error) {
 	res, err := tx.NewUpdate().Model((*Session)(nil)).Set("id_hash = ?", to).Where("id_hash = ?", from).Where("account_id = ?", account).Exec(ctx)
 	if err != nil {
@@ -413,7 +414,7 @@ func deleteSessionOf(ctx context.Context, tx bun.IDB, account uuid.UUID, hash st
 	return err
 }
 
-// deleteSessions deletes all sessions of an account but the one with the hash keep, if it is one of them.
+// deleteSessions deletes all sessions of an account except the one with the hash keep.
 func deleteSessions(ctx context.Context, tx bun.IDB, account uuid.UUID, keep string) error {
 	_, err := tx.NewDelete().Model((*Session)(nil)).Where("account_id = ?", account).Where("id_hash <> ?", keep).Exec(ctx)
 	return err
@@ -437,24 +438,25 @@ type throttle struct {
 	NextAt    time.Time `bun:"next_at"`
 	UpdatedAt time.Time `bun:"updated_at"`
 
-	AccountID uuid.NullUUID `bun:"account_id"` // whose it is, where it is somebody's
+	AccountID uuid.NullUUID `bun:"account_id"` // the account that the counter belongs to, if any
 }
 
 func hasThrottle(ctx context.Context, db bun.IDB, subject string) (bool, error) {
 	return db.NewSelect().Model((*throttle)(nil)).Where("subject = ?", subject).Exists(ctx)
 }
 
-// lockThrottle loads a counter, made if need be, and keeps others from counting on it until the tx ends. It is one
-// statement: between two, somebody else's successful sign-in could delete the counter.
+// lockThrottle loads a counter, creates it if necessary, and locks it until the tx ends. It is one statement: between
+// two, somebody else's successful sign-in could delete the counter.
 func lockThrottle(ctx context.Context, tx bun.IDB, sl slot, now time.Time) (t throttle, err error) {
 	t = throttle{Subject: sl.subject, NextAt: noDelay, UpdatedAt: now, AccountID: sl.account}
 	_, err = tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("subject = EXCLUDED.subject").Returning("*").Exec(ctx)
 	return t, err
 }
 
-// holdPerson keeps the account of a person, if there is one, until the tx ends. A counter refers to its account, and writing
-// the counter asks for that. Whoever changes an account has locked it before they touch its counters, so whoever counts
-// takes it first, too, or the two would wait for each other. It takes as long for nobody.
+// holdPerson prevents the deletion of a person's account, if there is one, until the tx ends. Writing a counter takes
+// the same lock, because the counter has a foreign key to its account. A tx that changes an account locks it before the
+// account's counters. So whoever counts must lock the account first, too, or there would be a deadlock. For a person
+// without an account it takes as long.
 func holdPerson(ctx context.Context, tx bun.IDB, who person) error {
 	if tx.Dialect().Name() != dialect.PG {
 		return nil
@@ -469,7 +471,7 @@ func putThrottle(ctx context.Context, tx bun.IDB, t throttle) error {
 	return err
 }
 
-// keepThrottle makes a counter, or notes that it is still of use.
+// keepThrottle creates a counter, or records that it is still in use.
 func keepThrottle(ctx context.Context, tx bun.IDB, t throttle) error {
 	_, err := tx.NewInsert().Model(&t).On("CONFLICT (subject) DO UPDATE").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
 	return err
@@ -493,8 +495,8 @@ func deleteThrottle(ctx context.Context, tx bun.IDB, subject string) error {
 
 // --- erasing -----------------------------------------------------------------------------------------------------
 
-// kept says whether something keeps an account: the firm, or an access. The table access is another feature's; it is
-// asked here because the answer must belong to this tx.
+// kept says whether a reason to keep an account exists: it works for the firm or has an access. The table access
+// belongs to another feature. It is read here because the answer must belong to this tx.
 func kept(ctx context.Context, tx bun.IDB, a Account) (bool, error) {
 	if a.Specialist {
 		return true, nil
@@ -502,7 +504,7 @@ func kept(ctx context.Context, tx bun.IDB, a Account) (bool, error) {
 	return tx.NewSelect().Table("access").ColumnExpr("1").Where("account_id = ?", a.ID).Exists(ctx)
 }
 
-// deleteAccount deletes the row; its roles, sessions, messages and expectations go by cascade.
+// deleteAccount deletes the row. Its roles, sessions, messages and expectations are deleted by cascade.
 func deleteAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	_, err := tx.NewDelete().Model((*Account)(nil)).Where("id = ?", id).Exec(ctx)
 	return err
@@ -510,8 +512,8 @@ func deleteAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 
 // --- clean-up ----------------------------------------------------------------------------------------------------
 
-// deleteExpired deletes sessions that are over, counters that were quiet since failures, and addresses and browsers that
-// were known and not seen since known.
+// deleteExpired deletes sessions that have ended, counters without a change since failures, and known addresses and
+// browsers that were last seen before known.
 func deleteExpired(ctx context.Context, tx bun.IDB, now, idleSince, failures, known time.Time) error {
 	for _, q := range []*bun.DeleteQuery{
 		tx.NewDelete().Model((*Session)(nil)).Where("expires_at <= ? OR last_seen_at <= ?", now, idleSince),

@@ -10,8 +10,8 @@ import (
 	"kontor/app/store"
 )
 
-// knownBrowser is a browser that an account has signed in with. Its id stays when its token changes, so that the
-// counter of wrong passwords does.
+// knownBrowser is a browser that an account has signed in with. Its id stays the same when its token changes, so its
+// counter of wrong passwords stays, too.
 type knownBrowser struct {
 	bun.BaseModel `bun:"table:known_browser"`
 
@@ -31,7 +31,7 @@ func findBrowser(ctx context.Context, db bun.IDB, account uuid.UUID, hash string
 	return id, err
 }
 
-// moveBrowser gives a browser another token, for all that know it.
+// moveBrowser replaces a browser's token, for all accounts that know the browser.
 func moveBrowser(ctx context.Context, tx bun.IDB, from, to string) error {
 	_, err := tx.NewUpdate().Model((*knownBrowser)(nil)).Set("token_hash = ?", to).Where("token_hash = ?", from).Exec(ctx)
 	return err
@@ -43,7 +43,7 @@ func putBrowser(ctx context.Context, tx bun.IDB, b knownBrowser) error {
 	return err
 }
 
-// trimBrowsers forgets all but the newest browsers of an account.
+// trimBrowsers deletes all but the most recently used browsers of an account.
 func trimBrowsers(ctx context.Context, tx bun.IDB, account uuid.UUID, most int) error {
 	newest := tx.NewSelect().Model((*knownBrowser)(nil)).Column("id").Where("account_id = ?", account).
 		Order("seen_at DESC", "id DESC").Limit(int64(most))

@@ -15,29 +15,29 @@ import (
 	"kontor/app/store"
 )
 
-// limit says how the delay grows: free tries cost nothing, the next makes the one after it wait for first, and each
-// further one for twice as long, up to most. So nobody is locked out for good.
+// limit defines how the delay grows. The first free failures cause no delay. The next one delays the following attempt
+// by first, and each further one doubles the delay, up to most. So nobody is locked out for ever.
 type limit struct {
 	free        int
 	first, most time.Duration
 }
 
-// The limits. A person mistypes a few times; behind one address there may be a whole office.
+// The limits: a person may mistype a few times, and a whole office may share one address.
 var (
 	perAccount    = limit{free: 4, first: time.Second, most: 15 * time.Minute}
 	perAddress    = limit{free: 19, first: time.Second, most: 15 * time.Minute}
-	mailsAddress  = limit{free: 9, first: time.Second, most: 15 * time.Minute} // forgotten passwords asked for
-	mailsToPerson = limit{free: 0, first: time.Minute, most: time.Hour}        // and sent
+	mailsAddress  = limit{free: 9, first: time.Second, most: 15 * time.Minute} // requests for a forgotten password
+	mailsToPerson = limit{free: 0, first: time.Minute, most: time.Hour}        // mails sent for such requests
 )
 
-// noDelay is when a delay ended that never began. It is long past on the clock of every process: what one calls now,
-// another, a few milliseconds behind, would take for a delay that still runs.
+// noDelay is the end of a delay when there is none. It is far in the past, because the clocks of processes differ: a
+// process whose clock is a few milliseconds behind would take another's present time for the end of a running delay.
 var noDelay = time.Unix(0, 0).UTC()
 
-// forgetAfter is how long after the last failure it is forgotten.
+// forgetAfter is how long failures count after the last one.
 const forgetAfter = 24 * time.Hour
 
-// until is when the delay after this many failures ends.
+// until returns when the delay after this many failures ends.
 func (l limit) until(failures int, now time.Time) time.Time {
 	if d := l.delay(failures); d > 0 {
 		return now.Add(d)
@@ -45,7 +45,7 @@ func (l limit) until(failures int, now time.Time) time.Time {
 	return noDelay
 }
 
-// delay after this many failures.
+// delay returns the delay after this many failures.
 func (l limit) delay(failures int) time.Duration {
 	if failures <= l.free {
 		return 0
@@ -59,14 +59,14 @@ func (l limit) delay(failures int) time.Duration {
 	return d
 }
 
-// person is whose counters a try touches: those of an account, by whichever of its names it was called, or those of a
-// login that nobody has. Both count alike, so nobody can tell which it was.
+// person identifies whose counters an attempt changes: those of an account, whichever of its names was used, or those
+// of a login that nobody has. Both count in the same way, so nobody can find out whether a login exists.
 type person struct {
 	account uuid.NullUUID
 	name    string
 }
 
-// whose is the account that a login was found to mean, or the folded login where it means none.
+// whose returns the person for an account that was found, or for the folded login if there is no account.
 func whose(a Account, login string) person {
 	if a.ID == uuid.Nil {
 		return person{name: "login " + login}
@@ -74,15 +74,15 @@ func whose(a Account, login string) person {
 	return person{account: uuid.NullUUID{UUID: a.ID, Valid: true}, name: "account " + a.ID.String()}
 }
 
-// slot is one counter that a try counts against.
+// slot is one counter that an attempt counts in.
 type slot struct {
 	subject string
 	limit   limit
-	account uuid.NullUUID // that it goes with, and whose new password settles it
+	account uuid.NullUUID // its account; a new password of the account resets the counter
 }
 
-// subject names a counter without saying who it is about. The kind stands in front for CleanUp, and for ordered: of the
-// kinds that one tx takes one after the other, the later ones come later in the alphabet.
+// subject returns the name of a counter, which does not reveal whom it is about. It begins with the kind, for CleanUp
+// and for ordered: if one tx locks counters in several steps, the kinds of later steps come later in the alphabet.
 func (s *Service) subject(kind string, parts ...string) string {
 	return kind + ":" + s.key.Lasting("throttle", append([]string{kind}, parts...)...)
 }
@@ -95,7 +95,8 @@ func (s *Service) slotAt(kind string, l limit, address string) slot {
 	return slot{subject: s.subject(kind, network(address)), limit: l}
 }
 
-// network counts an IPv6 network of one subscriber (/64) as one address: he has 2^64 of them.
+// network returns the /64 network of an IPv6 address, because one subscriber has all its 2^64 addresses. It returns an
+// IPv4 address unchanged.
 func network(address string) string {
 	if ip, err := netip.ParseAddr(address); err == nil && ip.Unmap().Is6() {
 		if net, err := ip.WithZone("").Prefix(64); err == nil {
@@ -105,38 +106,42 @@ func network(address string) string {
 	return address
 }
 
-// tried is a try that was counted, or let through while a delay runs.
+// tried is an attempt that was counted, or that was admitted although a delay runs.
 type tried struct {
 	who   person
 	from  Browser
 	slots []slot
-	wait  time.Duration // the delay that runs; 0: none
+	wait  time.Duration // the running delay; 0 if none
 	known bool          // the account has signed in from this address before
 }
 
-// The tries that are compared although a delay runs, in 24 hours: by person and address, and by address.
+// sparePerson and spareAddress limit how many passwords are compared in 24 hours although a delay runs: for each person
+// at an address, and for each address.
 const (
 	sparePerson  = 50
 	spareAddress = 300
 )
 
-// reserve counts a try to sign in before the password is looked at, so of any number of parallel guesses each counts.
-// It returns TooMany "sign_in.slow_down" with RetryAfter (and placeholder seconds) while the delay of an earlier failure
-// runs; such a try is not counted. What comes back goes to answer, and to settle when the password was right.
+// reserve counts an attempt to sign in before the password is compared, so parallel guesses all count. While a delay
+// after an earlier failure runs, it returns TooMany "sign_in.slow_down" with RetryAfter (and placeholder seconds) and
+// does not count the attempt. The result is for answer and, if the password was right, for settle.
 //
-// Which counter stands for the account depends on where the try comes from, so that strangers keep nobody out:
+// Which counters are used depends on where the attempt comes from, so that strangers cannot lock a person out:
 //
-//   - A known browser, one with the cookie of an earlier sign-in to this account, has a counter of its own and no other.
-//     Nobody else can reach it, not even from the same address: whatever is guessed there, its owner gets in.
-//   - At a known address, without the cookie, there is a counter for the account at this address, which strangers
-//     elsewhere can't reach, and the address's own. A stranger at the same address can: nothing but the password tells the
-//     two apart. So there some tries are compared although a delay runs, sparePerson a day: the right password gets in,
-//     a wrong one hears of the delay. Whoever wants to keep a person out must use them up, each day and for each of the
-//     person's addresses, and even then a browser that was used before, or a new password by mail, gets in.
-//   - Anywhere else the account's counter and the address's count.
+//   - A known browser has the cookie of an earlier sign-in to this account. It has a counter of its own and uses no
+//     other. Nobody else can increase that counter, not even from the same address, so guesses by others never keep its
+//     owner out.
+//   - At a known address, without the cookie, two counters are used: one for the account at this address, which
+//     strangers elsewhere cannot increase, and the counter of the address. A stranger at the same address can increase
+//     both; only the password distinguishes the two people. So sparePerson passwords a day are compared there although
+//     a delay runs: the right password signs in, a wrong one gets the answer that a delay runs. To lock a person out,
+//     an attacker must use up these attempts every day and at each of the person's addresses. Even then the person can
+//     sign in with a known browser, or set a new password by mail.
+//   - Anywhere else the counter of the account and the counter of the address are used.
 //
-// The spare tries are compared whether the login exists and the address is known or not, or the time of the answer would
-// tell; only at a known address a right password counts. What they cost is bounded by spareAddress.
+// The spare attempts are compared even if the login does not exist or the address is not known; otherwise the time of
+// the answer would reveal it. But only at a known address the right password then signs in. spareAddress limits their
+// cost.
 func (s *Service) reserve(ctx context.Context, who person, from Browser) (t tried, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		t = tried{who: who, from: from}
@@ -175,7 +180,7 @@ func (s *Service) reserve(ctx context.Context, who person, from Browser) (t trie
 	return t, err
 }
 
-// answer is what is said to a try whose password was right, or not.
+// answer returns the error for an attempt, depending on whether the password was right.
 func (t tried) answer(right bool) error {
 	switch {
 	case t.wait > 0 && (!right || !t.known):
@@ -186,13 +191,12 @@ func (t tried) answer(right bool) error {
 	return nil
 }
 
-// known is the counter of a person at an address from which they have signed in before. That it is there makes the
-// address known.
+// known returns the counter of a person at an address. If it exists, the person has signed in from that address before.
 func (s *Service) known(who person, from Browser) slot {
 	return s.slotOf("known", perAccount, who, network(from.Address))
 }
 
-// spend takes one of the spare tries, if there are any left.
+// spend uses one of the spare attempts. It returns false if none is left.
 func (s *Service) spend(ctx context.Context, tx bun.IDB, who person, from Browser) (bool, error) {
 	now := s.now()
 	var rows []throttle
@@ -207,7 +211,7 @@ func (s *Service) spend(ctx context.Context, tx bun.IDB, who person, from Browse
 		if err != nil {
 			return false, err
 		}
-		if now.Sub(t.UpdatedAt) >= forgetAfter { // it says when the first of them was
+		if now.Sub(t.UpdatedAt) >= forgetAfter { // UpdatedAt is the time of the first of these attempts
 			t.Failures, t.UpdatedAt = 0, now
 		}
 		if t.Failures++; t.Failures > budget.most {
@@ -223,14 +227,15 @@ func (s *Service) spend(ctx context.Context, tx bun.IDB, who person, from Browse
 	return true, nil
 }
 
-// settle takes a try back that was no guess: the counter of the account starts anew where the person is, that of the
-// address loses what was counted (not more: who has an account must not be able to clear it), and the address is known
-// from now on. A counter that the try was not counted by stays: the person's getting in must not help who guesses.
+// settle undoes the counting of an attempt with the right password. It resets the counter of the account, takes this
+// one attempt off the counter of the address, and makes the address known. It does not reset the counter of the
+// address, because otherwise somebody with an account could clear it. Counters that the attempt did not count in stay,
+// so a person's sign-in does not help somebody who guesses elsewhere.
 func (s *Service) settle(ctx context.Context, tx bun.IDB, t tried) error {
 	if err := holdPerson(ctx, tx, t.who); err != nil {
 		return err
 	}
-	for _, sl := range ordered(t.slots) { // the one of where the person is known comes last, in this order as well
+	for _, sl := range ordered(t.slots) { // "known" comes last in this order, too
 		var err error
 		if isOf(sl, "address") {
 			err = giveBackThrottle(ctx, tx, sl.subject)
@@ -250,8 +255,8 @@ func (s *Service) knowAddress(ctx context.Context, tx bun.IDB, who person, from 
 	})
 }
 
-// giveBack takes back a try that was not compared after all: there were too many at once. It must not fail the request
-// once more, and its time is over.
+// giveBack undoes the counting of an attempt whose password was not compared, because there were too many at once. It
+// ignores errors, since the request fails anyway, and uses a deadline of its own, since the request's time is over.
 func (s *Service) giveBack(ctx context.Context, t tried) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
 	defer cancel()
@@ -267,8 +272,8 @@ func (s *Service) giveBack(ctx context.Context, t tried) {
 
 const giveBackTime = 5 * time.Second
 
-// settleAll begins all counters of an account anew: it has a new password, and what was guessed was the old one.
-// Browsers and addresses stay known.
+// settleAll resets all counters of an account: it has a new password, and the failures were guesses of the old one.
+// Known browsers and addresses stay known.
 func (s *Service) settleAll(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	rows, err := throttlesOf(ctx, tx, id)
 	if err != nil {
@@ -289,7 +294,8 @@ func (s *Service) settleAll(ctx context.Context, tx bun.IDB, id uuid.UUID) error
 	return nil
 }
 
-// count adds a try to every slot and returns 0, or changes nothing and returns how long the longest delay still runs.
+// count counts an attempt in every slot and returns 0. If a delay runs, it changes nothing and returns how long the
+// longest delay still runs.
 func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait time.Duration, err error) {
 	now := s.now()
 	var rows []throttle
@@ -319,13 +325,13 @@ func (s *Service) count(ctx context.Context, tx bun.IDB, slots []slot) (wait tim
 
 func isOf(sl slot, kind string) bool { return strings.HasPrefix(sl.subject, kind+":") }
 
-// ordered is the one order in which everybody takes counters, or two would wait for each other. The account comes before
-// them all: see holdPerson.
+// ordered returns the slots in the order in which every tx locks them, to avoid deadlocks. The account is locked before
+// all of them: see holdPerson.
 func ordered(slots []slot) []slot {
 	return slices.SortedFunc(slices.Values(slots), func(a, b slot) int { return strings.Compare(a.subject, b.subject) })
 }
 
-// slowDown is nil for no wait at all.
+// slowDown returns the error for a delay, nil if wait is not positive.
 func slowDown(wait time.Duration) error {
 	if wait <= 0 {
 		return nil
@@ -334,7 +340,8 @@ func slowDown(wait time.Duration) error {
 	return fault.New(fault.TooMany, "sign_in.slow_down").With("seconds", int(wait/time.Second)).After(wait)
 }
 
-// foldLogin is the form in which logins are compared; ok is false for what no login can be and no database takes.
+// foldLogin returns the form in which logins are compared. ok is false for text that cannot be a login or that
+// databases refuse.
 func foldLogin(login string) (folded string, ok bool) {
 	folded = store.FoldEmail(login)
 	return folded, folded != "" && len(folded) <= 4*maxText && entry.IsText(folded, false)

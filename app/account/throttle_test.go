@@ -11,7 +11,7 @@ import (
 	"kontor/app/secret"
 )
 
-// guess tries a password and says what came of it: "in", "wrong" or "later".
+// guess tries a password and returns the result: "in", "wrong" or "later".
 func (w *world) guess(login, password string, from Browser) string {
 	w.Helper()
 	_, _, err := w.SignIn(w.ctx, login, password, from)
@@ -27,7 +27,7 @@ func (w *world) guess(login, password string, from Browser) string {
 	return ""
 }
 
-// remembered is a browser that the login has signed in with.
+// remembered returns a browser that the login has signed in with.
 func (w *world) remembered(login string, from Browser) Browser {
 	w.Helper()
 	token, err := w.Remember(w.ctx, login, from)
@@ -36,7 +36,7 @@ func (w *world) remembered(login string, from Browser) Browser {
 	return from
 }
 
-// fillQueue leaves no place in the queue for hashing.
+// fillQueue fills the queue for hashing completely.
 func (w *world) fillQueue() {
 	for range hashesQueued {
 		w.hasher.queue <- struct{}{}
@@ -49,7 +49,7 @@ func (w *world) emptyQueue() {
 	}
 }
 
-// annas are two names of one account.
+// annas returns two logins of one account.
 func (w *world) annas() (email, username string) {
 	w.Helper()
 	anna := w.specialist("Anna Berg")
@@ -57,10 +57,10 @@ func (w *world) annas() (email, username string) {
 	return anna.Email, "anna"
 }
 
-// at is an address of its own for each number.
+// at returns a browser with a different address for each number.
 func at(i int) Browser { return Browser{Address: fmt.Sprintf("198.51.%d.%d", i/250, i%250+1)} }
 
-// TestOneCounter: a username beside the e-mail address does not double the guesses, however it is written.
+// TestOneCounter: using the username in addition to the e-mail address, in any spelling, allows no more guesses.
 func TestOneCounter(t *testing.T) {
 	each(t, func(w *world) {
 		email, username := w.annas()
@@ -80,8 +80,8 @@ func TestOneCounter(t *testing.T) {
 	})
 }
 
-// TestExistenceDoesNotShow: a login that nobody has is answered in the same words as one that somebody has, try by try,
-// and is compared, or not, at the same tries: also while a delay runs, and at a known address.
+// TestExistenceDoesNotShow: an unknown login gets the same answers as an existing one at every attempt, and is compared
+// at the same attempts. That is also true while a delay runs, and at a known address.
 func TestExistenceDoesNotShow(t *testing.T) {
 	each(t, func(w *world) {
 		w.annas()
@@ -116,8 +116,8 @@ func TestExistenceDoesNotShow(t *testing.T) {
 	})
 }
 
-// TestKnownBrowser: whatever strangers guess, and wherever, a browser that somebody has signed in with lets them in at
-// once; it is known to those people alone, and guessing on it is slowed down like anywhere else.
+// TestKnownBrowser: however much strangers guess at any address, a known browser lets its owner sign in at once. It is
+// known only to the people who have signed in with it, and guesses from it are slowed down as anywhere else.
 func TestKnownBrowser(t *testing.T) {
 	each(t, func(w *world) {
 		email, username := w.annas()
@@ -171,7 +171,7 @@ func TestKnownBrowser(t *testing.T) {
 	})
 }
 
-// TestKnownBrowsersAreFew: an account knows the newest twenty.
+// TestKnownBrowsersAreFew: an account remembers only the twenty most recent browsers.
 func TestKnownBrowsersAreFew(t *testing.T) {
 	each(t, func(w *world) {
 		email, _ := w.annas()
@@ -195,9 +195,9 @@ func TestKnownBrowsersAreFew(t *testing.T) {
 	})
 }
 
-// TestKnownAddressShared: without the cookie, at an address where the person has signed in before, the right password
-// gets in although somebody there guesses, as long as the day's spare tries last; a wrong one does not hear that it was
-// compared. Anywhere else a delay is a delay.
+// TestKnownAddressShared: at an address where the person has signed in before, without the cookie, the right password
+// signs in although somebody else guesses there, as long as the day's spare attempts last. A wrong password gets the
+// same answer whether it was compared or not. Anywhere else a delay applies to every attempt.
 func TestKnownAddressShared(t *testing.T) {
 	each(t, func(w *world) {
 		email, _ := w.annas()
@@ -234,9 +234,8 @@ func TestKnownAddressShared(t *testing.T) {
 	})
 }
 
-// TestGuessesADay: how many passwords of one account somebody can have compared in 24 hours, trying whenever they may.
-// A right one among them would let them in: tries that are compared for show, at an address that is not known, do not
-// count.
+// TestGuessesADay: how many passwords of one account an attacker can have compared in 24 hours. Only attempts that
+// could sign in count, not those at unknown addresses that are compared only to hide whether the login exists.
 func TestGuessesADay(t *testing.T) {
 	each(t, func(w *world) {
 		const most = 109 // 14 until the delay is 15 minutes, then one each time
@@ -284,8 +283,8 @@ func TestGuessesADay(t *testing.T) {
 	})
 }
 
-// TestSpareTriesOfAnAddress: what is compared for show costs no more than so much a day for an address, whomever it
-// asks for.
+// TestSpareTriesOfAnAddress: the number of attempts that are compared although a delay runs is limited per day and
+// address, whichever logins are used.
 func TestSpareTriesOfAnAddress(t *testing.T) {
 	each(t, func(w *world) {
 		from := Browser{Address: "203.0.113.1"}
@@ -304,8 +303,8 @@ func TestSpareTriesOfAnAddress(t *testing.T) {
 	})
 }
 
-// TestNewPasswordSettles: whoever has a new password, by a link or by their own hand, is delayed by nothing that was
-// guessed of the old one, wherever they are.
+// TestNewPasswordSettles: after a new password, set by link or by the person, guesses of the old one delay the person
+// nowhere.
 func TestNewPasswordSettles(t *testing.T) {
 	each(t, func(w *world) {
 		email, username := w.annas()
@@ -355,8 +354,8 @@ func TestNewPasswordSettles(t *testing.T) {
 	})
 }
 
-// TestForgottenBehindTheOffice: an attacker who asks again and again from the office's address does not keep a known
-// browser there from asking; a person gets one mail, by whichever name they are asked for.
+// TestForgottenBehindTheOffice: an attacker who keeps requesting mails from the office's address does not prevent a
+// known browser there from requesting one. A person gets one mail, whichever of their logins is used.
 func TestForgottenBehindTheOffice(t *testing.T) {
 	each(t, func(w *world) {
 		email, username := w.annas()
@@ -373,7 +372,7 @@ func TestForgottenBehindTheOffice(t *testing.T) {
 	})
 }
 
-// TestOwnPasswordIsGuessed: with a session in hand the current password can't be guessed either.
+// TestOwnPasswordIsGuessed: guesses of the current password are slowed down for a signed-in session as well.
 func TestOwnPasswordIsGuessed(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
@@ -387,8 +386,8 @@ func TestOwnPasswordIsGuessed(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce: a whole office that signs in at once waits and gets in; more than anybody would wait for are told so
-// at once, and a try that was not compared does not count.
+// TestManyAtOnce: many people of one office who sign in at once wait and get in. If too many wait, the others get an
+// error at once, and an attempt that was not compared does not count.
 func TestManyAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")

@@ -43,7 +43,7 @@ type world struct {
 	time time.Time
 }
 
-// each runs a test on every database. Hashing is cheap there; TestHasher has the real cost.
+// each runs a test on every database. Hashing is cheap here; TestHasher uses the real cost.
 func each(t *testing.T, test func(w *world)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) { test(newWorld(t, db)) })
@@ -81,7 +81,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// want compares an error with a fault, nil with nothing.
+// want checks that an error is a fault, or nil.
 func (w *world) want(what string, err error, want error) {
 	w.Helper()
 	if !errors.Is(err, want) {
@@ -89,7 +89,7 @@ func (w *world) want(what string, err error, want error) {
 	}
 }
 
-// wantForm compares the complaints about a form ("field message, …").
+// wantForm checks the invalid fields of a form ("field message, …").
 func (w *world) wantForm(what string, err error, want string) {
 	w.Helper()
 	if got := complaints(err); got != want {
@@ -109,13 +109,13 @@ func (w *world) exec(query string, args ...any) {
 	w.must(err)
 }
 
-// admin is a caller who may manage specialist users, and no row.
+// admin returns a caller who may manage specialist users but has no row in the database.
 func (w *world) admin() Caller {
 	id, _ := uuid.NewV7()
 	return Caller{ID: id, Name: "Adele Admin", Roles: []policies.Role{policies.Specialist, policies.UserAdministrator}, Address: "192.0.2.1"}
 }
 
-// specialist makes a specialist user with the password good.
+// specialist adds a specialist user with the password good.
 func (w *world) specialist(name string, roles ...policies.Role) Account {
 	w.Helper()
 	hash, err := w.hasher.hash(w.ctx, good)
@@ -133,7 +133,7 @@ func (w *world) specialist(name string, roles ...policies.Role) Account {
 	return a
 }
 
-// endUser makes an end user with the password good and an access that is registered, to a customer of their own.
+// endUser adds an end user with the password good and a registered access to a customer of their own.
 func (w *world) endUser(name string) (a Account, access, customer uuid.UUID) {
 	w.Helper()
 	hash, err := w.hasher.hash(w.ctx, good)
@@ -166,7 +166,7 @@ func (w *world) signIn(login, password string) string {
 	return token
 }
 
-// alive says whether a session works.
+// alive says whether a session is valid.
 func (w *world) alive(token string) bool {
 	w.Helper()
 	signed, err := w.Authenticate(w.ctx, token)
@@ -228,7 +228,7 @@ func (b *box) CancelAccount(ctx context.Context, _ bun.IDB, account uuid.UUID, k
 	return nil
 }
 
-// wantMails compares the mails that wait, as "kind to".
+// wantMails checks the queued mails, as "kind to".
 func (w *world) wantMails(want ...string) {
 	w.Helper()
 	w.box.mu.Lock()
@@ -242,7 +242,7 @@ func (w *world) wantMails(want ...string) {
 	}
 }
 
-// send composes the last mail, as the courier would, and returns its content and the token in its link.
+// send composes the last mail in the same way as the courier, and returns its content and the token in its link.
 func (w *world) send() (courier.Content, string) {
 	w.Helper()
 	return w.compose1(w.box.posts[len(w.box.posts)-1])
@@ -264,7 +264,7 @@ func (w *world) compose1(p courier.Post) (c courier.Content, token string) {
 	return c, token
 }
 
-// slow is how long TooMany asks to wait, 0 for another answer.
+// slow returns the wait in a TooMany fault, 0 for another answer.
 func slow(err error) time.Duration {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == fault.TooMany && f.Message == "sign_in.slow_down" {
@@ -273,7 +273,7 @@ func slow(err error) time.Duration {
 	return 0
 }
 
-// person is whose counters a login touches.
+// person returns the person whose counters a login changes.
 func (w *world) person(login string) person {
 	w.Helper()
 	found, folded, err := w.find(w.ctx, w.db, login)

@@ -22,7 +22,7 @@ func did(w what, role policies.Role, by uuid.UUID, ago time.Duration) event {
 	return event{What: w, Role: role, ByID: store.NullID(by), At: start.Add(-ago)}
 }
 
-// TestWhoDecides: who is the second person that Anna's proposal of today takes.
+// TestWhoDecides: who can approve a proposal that Anna made today.
 func TestWhoDecides(t *testing.T) {
 	const user, policy = policies.UserAdministrator, policies.PolicyAdministrator
 	able := guard{ID: ben, Active: true, Password: true, Roles: []policies.Role{user}}
@@ -116,7 +116,8 @@ func TestExcused(t *testing.T) {
 	}
 }
 
-// TestSides: accounts of which one made the other are one side, whichever of them proposes, removes or gains.
+// TestSides: accounts of which one made the other count as one person, whichever of them proposes, removes or gains
+// something.
 func TestSides(t *testing.T) {
 	const user = policies.UserAdministrator
 	deed := func(w what, whom, by uuid.UUID, ago time.Duration) event {

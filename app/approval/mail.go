@@ -11,8 +11,8 @@ import (
 	"kontor/app/store"
 )
 
-// tell queues the mail about a proposal for everybody who guards the system, the proposer included (somebody else may sit
-// at their screen), and for whom it concerns.
+// tell queues the mail about a proposal to everybody who holds a guarding role and to the person it concerns. It
+// includes the proposer, because somebody else may have used the proposer's screen.
 func (s *Service) tell(ctx context.Context, tx bun.IDB, a Approval, guards []guard) error {
 	var people []personOf
 	for _, g := range guards {
@@ -50,7 +50,8 @@ func (s *Service) tell(ctx context.Context, tx bun.IDB, a Approval, guards []gua
 	return nil
 }
 
-// compose writes the mail. One whose proposal is settled by the time it is sent is void: nobody can act on it any more.
+// compose writes the mail. If the proposal is settled by the time the mail is sent, the mail is void, because nobody
+// can act on it any more.
 func (s *Service) compose(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 	var a Approval
 	err := tx.NewSelect().Model(&a).Where("id = ?", m.ApprovalID).Scan(ctx)

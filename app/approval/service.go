@@ -26,32 +26,33 @@ type Outbox interface {
 	Register(composers map[courier.Kind]courier.Composer)
 }
 
-// Options are what a Service is made of.
+// Options are the parameters of New.
 type Options struct {
 	DB      *store.DB
 	Now     store.Clock
 	Audit   *audit.Log
 	Courier Outbox
 	Log     *slog.Logger
-	Delay   time.Duration // how long a proposal waits that nobody can approve
-	BaseURL string        // what links begin with
+	Delay   time.Duration // how long a proposal waits before it takes effect if nobody can approve it
+	BaseURL string        // the beginning of links
 	Firm    string
-	Locale  string // of mails to people who have not chosen a language
+	Locale  string // for mails to people who have not chosen a language
 }
 
-// DefaultDelay is the Delay where none is set.
+// DefaultDelay is used if Delay is not set.
 const DefaultDelay = 24 * time.Hour
 
-// Handler is a feature's side of a kind.
+// Handler is the part of a feature that carries out the proposals of one kind.
 type Handler struct {
-	// Apply does what was proposed, in the tx that settles the proposal; by is who approved it, Kontor itself after the
-	// wait. It asks again whether the proposer may. ErrVoid, or any fault, says that it can't be done any more.
+	// Apply carries out the proposal in the tx that settles it. by is the person who approved it, or Kontor itself
+	// after the waiting time. Apply checks again that the proposer has permission. ErrVoid, or any other fault, says
+	// that the proposal can no longer be carried out.
 	Apply func(ctx context.Context, tx bun.Tx, a Approval, by audit.Actor) error
-	// Drop is told that it will not be done. It may be nil.
+	// Drop is called when the proposal will not be carried out. It may be nil.
 	Drop func(ctx context.Context, tx bun.Tx, a Approval) error
 }
 
-// Service keeps approvals. It is safe for concurrent use.
+// Service manages approvals. It is safe for concurrent use.
 type Service struct {
 	o        Options
 	handlers map[Kind]Handler
@@ -70,10 +71,10 @@ func New(o Options) *Service {
 	return s
 }
 
-// Handle says who does what proposals of these kinds propose. Features call it when they are made.
+// Handle registers the handlers of these kinds. Features call it when they are created.
 func (s *Service) Handle(handlers map[Kind]Handler) { maps.Copy(s.handlers, handlers) }
 
-// Check returns an error when it is not known of some kind who does what is proposed.
+// Check returns an error if a kind has no handler.
 func (s *Service) Check() error {
 	for _, kind := range Kinds {
 		if s.handlers[kind].Apply == nil {
@@ -85,15 +86,16 @@ func (s *Service) Check() error {
 
 // --- facts --------------------------------------------------------------------------------------------------------
 
-// Excused says whether somebody holds every guarding role: they have nothing to gain, so only what makes a new guarding
-// person takes a second one.
+// Excused says whether an account holds every guarding role. Such an account has nothing to gain, so only making a new
+// holder of a guarding role needs a second person.
 func (s *Service) Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, error) {
 	guards, err := loadGuards(ctx, db, s.o.Now())
 	return err == nil && excused(guards, id), err
 }
 
-// Own are those of the accounts that count as somebody's own here: those they made within 30 days, who made theirs, and
-// so on from each to the next. Of who is Excused none does.
+// Own returns those of the accounts that count as the account's own: they belong to the same group, in which one
+// account made another within 30 days, directly or through further accounts. The result is empty for an account that is
+// Excused.
 func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) (own []uuid.UUID, err error) {
 	if len(accounts) == 0 {
 		return nil, nil
@@ -116,7 +118,7 @@ func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []
 	return own, nil
 }
 
-// Made notes that somebody made an account with these roles.
+// Made records that an account was made with these roles.
 func (s *Service) Made(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
 	if err := s.note(ctx, tx, account, by, made, ""); err != nil {
 		return err
@@ -124,12 +126,12 @@ func (s *Service) Made(ctx context.Context, tx bun.IDB, account uuid.UUID, by au
 	return s.Gave(ctx, tx, account, by, roles)
 }
 
-// Gave notes that somebody gave an account roles; those that guard nothing are not kept.
+// Gave records that roles were given to an account. Only guarding roles are recorded.
 func (s *Service) Gave(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
 	return s.note(ctx, tx, account, by, given, GuardsAmong(roles)...)
 }
 
-// Took notes that somebody took roles from an account, or deactivated it.
+// Took records that roles were taken from an account, or that it was deactivated. Only guarding roles are recorded.
 func (s *Service) Took(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
 	return s.note(ctx, tx, account, by, lost, GuardsAmong(roles)...)
 }
@@ -148,9 +150,10 @@ func (s *Service) note(ctx context.Context, tx bun.IDB, account uuid.UUID, by au
 
 // --- proposing ----------------------------------------------------------------------------------------------------
 
-// Propose writes a proposal, in the tx of what it belongs to, and tells everybody who guards the system and whom it
-// concerns. What the same person has proposed about the same subject before is void, unless it is of several. The holders must be locked
-// (LockHolders) where the kind is about roles or the policy.
+// Propose stores a proposal, in the tx of the action it belongs to. It sends a mail to everybody who holds a guarding
+// role and to the person concerned. An earlier proposal of the same kind by the same person about the same subject
+// becomes void, unless the kind is one of several. If the kind is about roles or the policy, the caller must hold
+// LockHolders.
 func (s *Service) Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p Proposal) (Approval, error) {
 	now := s.o.Now()
 	detail, err := json.Marshal(p.Detail)
@@ -188,12 +191,12 @@ func (s *Service) Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p Pro
 	return a, s.tell(ctx, tx, a, guards)
 }
 
-// Cancel makes void what waits about a subject, since it has lost its point. The handlers are not told.
+// Cancel voids the waiting proposals about a subject because they have become pointless. It does not call the handlers.
 func (s *Service) Cancel(ctx context.Context, tx bun.IDB, kind Kind, subject uuid.UUID, by audit.Actor) error {
 	return s.void(ctx, tx, kind, subject, by, uuid.Nil)
 }
 
-// void ends what waits about a subject, of one proposer or (Nil) of all.
+// void voids the waiting proposals about a subject, of one proposer or (Nil) of all.
 func (s *Service) void(ctx context.Context, tx bun.IDB, kind Kind, subject uuid.UUID, by audit.Actor, proposer uuid.UUID) error {
 	list, err := waitingAbout(ctx, tx, kind, subject)
 	if err != nil {
@@ -233,8 +236,8 @@ func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action 
 
 // --- deciding -----------------------------------------------------------------------------------------------------
 
-// Approve does what was proposed, if by is the second person that it takes. Errors: ErrNotFound, ErrSettled, ErrNotYours;
-// what Apply says when it can't be done any more, and the proposal is void then.
+// Approve carries out a proposal if by can approve it as the second person. Errors: ErrNotFound, ErrSettled,
+// ErrNotYours; the error of Apply when the proposal can no longer be carried out, which voids it.
 func (s *Service) Approve(ctx context.Context, by audit.Actor, id uuid.UUID) (a Approval, err error) {
 	err = s.decide(ctx, id, func(ctx context.Context, tx bun.Tx, found Approval, guards []guard) error {
 		a = found
@@ -250,7 +253,7 @@ func (s *Service) Approve(ctx context.Context, by audit.Actor, id uuid.UUID) (a 
 	return a, err
 }
 
-// Settle approves inside the tx of a feature that does what was proposed itself. ErrNotYours, ErrSettled.
+// Settle approves a proposal inside the tx of a feature that carries it out itself. Errors: ErrNotYours, ErrSettled.
 func (s *Service) Settle(ctx context.Context, tx bun.IDB, kind Kind, subject, proposer uuid.UUID, by audit.Actor) error {
 	list, err := waitingAbout(ctx, tx, kind, subject)
 	if err != nil {
@@ -272,7 +275,8 @@ func (s *Service) Settle(ctx context.Context, tx bun.IDB, kind Kind, subject, pr
 	return ErrSettled
 }
 
-// Stop ends a proposal: who guards the system may, whom it concerns, and who made it. Errors: ErrNotFound, ErrSettled.
+// Stop ends a proposal. Holders of guarding roles, the person concerned and the proposer may do so. Errors:
+// ErrNotFound, ErrSettled.
 func (s *Service) Stop(ctx context.Context, by audit.Actor, id uuid.UUID) (a Approval, err error) {
 	err = s.decide(ctx, id, func(ctx context.Context, tx bun.Tx, found Approval, guards []guard) error {
 		a = found
@@ -284,7 +288,7 @@ func (s *Service) Stop(ctx context.Context, by audit.Actor, id uuid.UUID) (a App
 	return a, err
 }
 
-// decide runs fn on a proposal that waits, with everything locked on which a decision rests.
+// decide runs fn on a waiting proposal. Everything that the decision depends on is locked.
 func (s *Service) decide(ctx context.Context, id uuid.UUID, fn func(ctx context.Context, tx bun.Tx, a Approval, guards []guard) error) error {
 	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := LockHolders(ctx, tx); err != nil {
@@ -309,7 +313,7 @@ func (s *Service) decides(guards []guard, a Approval, id uuid.UUID) bool {
 	return slices.ContainsFunc(guards, func(g guard) bool { return g.ID == id && g.decides(a, s.o.Now()) })
 }
 
-// sees says whether a proposal is somebody's to see and to stop.
+// sees says whether an account may see and stop a proposal.
 func (s *Service) sees(guards []guard, a Approval, id uuid.UUID) bool {
 	return a.about(id) ||
 		slices.ContainsFunc(guards, func(g guard) bool { return g.ID == id && g.stops() })
@@ -322,7 +326,7 @@ func (s *Service) refusal(guards []guard, a Approval, id uuid.UUID) error {
 	return ErrNotFound
 }
 
-// apply settles first: what Apply does may look at what waits.
+// apply settles the proposal before it carries it out, because Apply may read the waiting proposals.
 func (s *Service) apply(ctx context.Context, tx bun.Tx, a Approval, state State, by audit.Actor) error {
 	if err := s.settle(ctx, tx, a, state, by); err != nil {
 		return err
@@ -330,7 +334,7 @@ func (s *Service) apply(ctx context.Context, tx bun.Tx, a Approval, state State,
 	return s.handlers[a.Kind].Apply(ctx, tx, a, by)
 }
 
-// end settles a proposal that will not be done.
+// end settles a proposal that will not be carried out.
 func (s *Service) end(ctx context.Context, tx bun.Tx, a Approval, state State, by audit.Actor) error {
 	if err := s.settle(ctx, tx, a, state, by); err != nil {
 		return err
@@ -347,11 +351,11 @@ func (s *Service) drop(ctx context.Context, id uuid.UUID, state State, by audit.
 	})
 }
 
-// kontor is who acts when a wait is over.
+// kontor is the actor when the waiting time is over.
 var kontor = audit.Actor{Name: "Kontor"}
 
-// Tick is the worker's: it ends what has expired, and does what waited for nobody. A proposal for which there is a second
-// person by now waits on for them.
+// Tick is called by the worker. It ends expired proposals, and carries out those whose waiting time is over. If a
+// second person exists by then, the proposal waits for their approval instead.
 func (s *Service) Tick(ctx context.Context) error {
 	ids, err := elapsed(ctx, s.o.DB, s.o.Now())
 	if err != nil {
@@ -365,7 +369,7 @@ func (s *Service) Tick(ctx context.Context) error {
 	return nil
 }
 
-// CleanUp forgets who made whom and gave what so long ago that nothing follows from it.
+// CleanUp deletes events that are too old to have any effect.
 func (s *Service) CleanUp(ctx context.Context) error {
 	return deleteEvents(ctx, s.o.DB, s.o.Now().Add(-apart-2*Life))
 }
@@ -412,19 +416,19 @@ func (s *Service) tick(ctx context.Context, id uuid.UUID) error {
 
 // --- looking ------------------------------------------------------------------------------------------------------
 
-// View is a proposal as somebody sees it.
+// View is a proposal as a caller sees it.
 type View struct {
 	Approval
-	Own        bool // the caller made it
+	Own        bool // the caller is the proposer
 	MayApprove bool
 	MayStop    bool
 }
 
-// historyMax is how much of what was decided is listed.
+// historyMax is how many settled proposals are listed.
 const historyMax = 50
 
-// List is what waits that by may see, oldest first, and what was decided: all of it for who may read approvals (all), else
-// what they took part in.
+// List returns the waiting proposals that by may see, oldest first, and the settled ones. If all is set, the caller may
+// read all approvals; otherwise List returns those that by took part in.
 func (s *Service) List(ctx context.Context, by audit.Actor, all bool) (open, done []View, err error) {
 	waits, guards, err := s.open(ctx)
 	if err != nil {
@@ -444,7 +448,7 @@ func (s *Service) List(ctx context.Context, by audit.Actor, all bool) (open, don
 	return open, done, err
 }
 
-// Awaiting are the proposals that wait for by: to be approved, or to be looked at before they take effect.
+// Awaiting returns the proposals that by should look at: to approve them, or to check them before they take effect.
 func (s *Service) Awaiting(ctx context.Context, by uuid.UUID) (list []Approval, err error) {
 	waits, guards, err := s.open(ctx)
 	for _, a := range waits {
@@ -455,13 +459,13 @@ func (s *Service) Awaiting(ctx context.Context, by uuid.UUID) (list []Approval, 
 	return list, err
 }
 
-// About is what waits about a subject.
+// About returns the waiting proposals about a subject.
 func (s *Service) About(ctx context.Context, kind Kind, subject uuid.UUID) ([]Approval, error) {
 	list, err := waitingAbout(ctx, s.o.DB, kind, subject)
 	return slices.DeleteFunc(list, func(a Approval) bool { return !s.o.Now().Before(a.ExpiresAt) }), err
 }
 
-// open is what waits and has not expired, with the guards if there is any.
+// open returns the waiting proposals that have not expired, and the guards if there is such a proposal.
 func (s *Service) open(ctx context.Context) ([]Approval, []guard, error) {
 	list, err := waiting(ctx, s.o.DB)
 	now := s.o.Now()

@@ -76,7 +76,7 @@ func (w *world) want(what string, err, want error) {
 	}
 }
 
-// person makes a specialist user who can sign in.
+// person adds a specialist user who can sign in.
 func (w *world) person(name string, roles ...policies.Role) audit.Actor {
 	w.Helper()
 	id := uuid.Must(uuid.NewV7())
@@ -120,7 +120,7 @@ func (w *world) wantDone(want ...string) {
 	}
 }
 
-// TestSecondPerson: with one, nothing happens by itself; with their yes it does, once.
+// TestSecondPerson: if there is a second person, a proposal takes effect only with their approval, and only once.
 func TestSecondPerson(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, petra := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator)
@@ -157,7 +157,7 @@ func TestSecondPerson(t *testing.T) {
 	})
 }
 
-// TestSwapped: who was made by the only other person has no second person either, whichever of the two proposes.
+// TestSwapped: if one of the only two people made the other, neither can approve the other's proposals.
 func TestSwapped(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
@@ -179,7 +179,7 @@ func TestSwapped(t *testing.T) {
 	})
 }
 
-// TestExpiry: a proposal that somebody could approve expires after 7 days, exactly, with the worker stopped as well.
+// TestExpiry: a proposal that somebody could approve expires after exactly 7 days, even if the worker is stopped.
 func TestExpiry(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
@@ -203,7 +203,7 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// TestNobodyElse: without a second person it takes effect after the delay, unless somebody who was told stops it.
+// TestNobodyElse: without a second person a proposal takes effect after the delay, unless somebody stops it.
 func TestNobodyElse(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, rita, neu := w.person("Ulla", policies.UserAdministrator), w.person("Rita", policies.Auditor), w.person("Neu")
@@ -235,8 +235,8 @@ func TestNobodyElse(t *testing.T) {
 	})
 }
 
-// TestOutOfTheWay: who takes the second person out of the way does not come any further by it, neither before proposing
-// nor while it waits.
+// TestOutOfTheWay: removing the second person does not make a proposal take effect, neither before it is made nor while
+// it waits.
 func TestOutOfTheWay(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
@@ -272,7 +272,7 @@ func TestOutOfTheWay(t *testing.T) {
 	})
 }
 
-// TestApplyFails: what can't be done any more is void, by whom it was tried; what fails otherwise stays.
+// TestApplyFails: if a proposal can no longer be carried out, it becomes void. After any other error it stays.
 func TestApplyFails(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, petra, neu := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Neu")
@@ -305,7 +305,7 @@ func (w *world) exec(query string, args ...any) {
 	w.must(err)
 }
 
-// TestAtOnce: of any number of people who approve and stop at once, one decides.
+// TestAtOnce: of any number of people who approve and stop at once, only one decides.
 func TestAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, neu := w.person("Ulla", policies.UserAdministrator), w.person("Neu")
@@ -341,7 +341,8 @@ func TestAtOnce(t *testing.T) {
 	})
 }
 
-// TestList: people see what they have to do with, who may read all sees all, and everybody what they may do.
+// TestList: people see the proposals that they are involved in, whoever may read all sees all, and everybody sees what
+// they may do.
 func TestList(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, petra, rita := w.person("Ulla", policies.UserAdministrator), w.person("Petra", policies.PolicyAdministrator), w.person("Rita", policies.Auditor)
@@ -378,7 +379,7 @@ func TestList(t *testing.T) {
 	})
 }
 
-// TestOwn: whose accounts count as somebody's own.
+// TestOwn: which accounts count as somebody's own.
 func TestOwn(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, neu, alt := w.person("Ulla", policies.UserAdministrator), w.person("Neu"), w.person("Alt")
@@ -422,7 +423,7 @@ func TestOwn(t *testing.T) {
 	})
 }
 
-// TestCheck: a kind that nobody acts on keeps the program from starting.
+// TestCheck: a kind without a handler prevents the program from starting.
 func TestCheck(t *testing.T) {
 	apply := func(context.Context, bun.Tx, Approval, audit.Actor) error { return nil }
 	for _, left := range Kinds {

@@ -16,8 +16,9 @@ import (
 // holdersLock is the advisory lock of LockHolders ("role" in ASCII).
 const holdersLock = 0x726f6c65
 
-// LockHolders lets one tx at a time change who is active, who holds which role, which policy is in force and what is
-// approved: counting the others is only true as long as nobody else takes one away. On SQLite there is one writer anyway.
+// LockHolders lets only one tx at a time change who is active, who holds which role, which policy is in force and what
+// is approved. Otherwise a count of the other holders could be wrong by the time it is used. On SQLite there is only
+// one writer anyway.
 func LockHolders(ctx context.Context, tx bun.IDB) error {
 	if tx.Dialect().Name() != dialect.PG {
 		return nil
@@ -31,7 +32,7 @@ func insertApproval(ctx context.Context, tx bun.IDB, a Approval) error {
 	return err
 }
 
-// lockApproval loads one and keeps others from deciding it until the tx ends.
+// lockApproval loads an approval and prevents others from deciding it until the tx ends.
 func lockApproval(ctx context.Context, tx bun.IDB, id uuid.UUID) (a Approval, err error) {
 	q := tx.NewSelect().Model(&a).Where("id = ?", id)
 	if tx.Dialect().Name() == dialect.PG {
@@ -49,7 +50,8 @@ func saveDecision(ctx context.Context, tx bun.IDB, a Approval) error {
 	return err
 }
 
-// Forget takes the name of somebody whose account is erased out of what they proposed and decided, and what was about them.
+// Forget removes the name of an erased account from the proposals that it made or decided, and from those that concern
+// it.
 func Forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
 	for _, names := range [][2]string{{"proposer", "proposed_by"}, {"decider", "decided_by"}, {"subject", "concerned_id"}} {
 		_, err := tx.NewUpdate().Model((*Approval)(nil)).Set("? = ''", bun.Ident(names[0])).
@@ -61,18 +63,18 @@ func Forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
 	return nil
 }
 
-// waiting lists what waits, oldest first: there are a handful at a time.
+// waiting lists the waiting proposals, oldest first. There are only a few at a time.
 func waiting(ctx context.Context, db bun.IDB) (list []Approval, err error) {
 	err = db.NewSelect().Model(&list).Where("state = 'waiting'").Order("proposed_at", "id").Scan(ctx)
 	return list, err
 }
 
-// CountWaiting counts what waits.
+// CountWaiting counts the waiting proposals.
 func CountWaiting(ctx context.Context, db bun.IDB) (int64, error) {
 	return db.NewSelect().Model((*Approval)(nil)).Where("state = 'waiting'").Count(ctx)
 }
 
-// waitingAbout lists what waits about a subject.
+// waitingAbout lists the waiting proposals about a subject.
 func waitingAbout(ctx context.Context, db bun.IDB, kind Kind, subject uuid.UUID) (list []Approval, err error) {
 	q := db.NewSelect().Model(&list).Where("state = 'waiting'").Where("kind = ?", kind)
 	if subject == uuid.Nil {
@@ -83,14 +85,14 @@ func waitingAbout(ctx context.Context, db bun.IDB, kind Kind, subject uuid.UUID)
 	return list, q.Order("proposed_at", "id").Scan(ctx)
 }
 
-// elapsed are the ids of what has expired or is to take effect.
+// elapsed returns the ids of the waiting proposals that have expired or whose waiting time is over.
 func elapsed(ctx context.Context, db bun.IDB, now time.Time) (ids []uuid.UUID, err error) {
 	err = db.NewSelect().Model((*Approval)(nil)).Column("id").Where("state = 'waiting'").
 		Where("expires_at <= ? OR passes_at <= ?", now, now).Order("proposed_at", "id").Scan(ctx, &ids)
 	return ids, err
 }
 
-// settled lists what was decided, newest proposals first; of somebody's own, or all.
+// settled lists the settled proposals, newest first: all of them, or those that by took part in.
 func settled(ctx context.Context, db bun.IDB, by uuid.UUID, all bool, limit int64) (list []Approval, err error) {
 	q := db.NewSelect().Model(&list).Where("state <> 'waiting'")
 	if !all {
@@ -100,7 +102,7 @@ func settled(ctx context.Context, db bun.IDB, by uuid.UUID, all bool, limit int6
 	return list, err
 }
 
-// loadGuards reads who holds guarding roles, and who lost one within apart.
+// loadGuards loads the holders of guarding roles, and those who lost one within apart + Life.
 func loadGuards(ctx context.Context, db bun.IDB, now time.Time) ([]guard, error) {
 	since := now.Add(-apart - Life)
 	var rows []struct {
@@ -171,7 +173,7 @@ func deleteEvents(ctx context.Context, db bun.IDB, before time.Time) error {
 	return err
 }
 
-// personOf is who a mail goes to.
+// personOf is the recipient of a mail.
 type personOf struct {
 	ID     uuid.UUID
 	Name   string

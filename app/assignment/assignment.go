@@ -1,8 +1,9 @@
-// Package assignment keeps the facts that policies decide over: which specialist users administer which customer, which
-// process which of its transactions, and the index that lists are read from (transaction_visible), written in the same
-// tx. The index stores relations, not permissions, so no policy ever rewrites it.
+// Package assignment keeps the facts that policies decide on: which specialist users administer which customer, and
+// which of them process which of its transactions. It also keeps the index from which lists are read
+// (transaction_visible), written in the same tx. The index stores relations, not permissions, so no change of the
+// policy requires rewriting it.
 //
-// Who may assign is asked before. Everything here runs inside the caller's tx.
+// The caller has checked the permission to assign. Everything here runs inside the caller's tx.
 package assignment
 
 import (
@@ -37,8 +38,8 @@ type Processor struct {
 	CreatedBy     uuid.UUID `bun:"created_by"`
 }
 
-// lock lets one tx at a time change what belongs to a customer's index: an appointment and a new transaction would
-// otherwise each miss the other's rows. On SQLite a tx is alone anyway.
+// lock lets only one tx at a time change the index of a customer. Otherwise an appointment and a new transaction could
+// each miss the other's rows. On SQLite there is only one writer anyway.
 func lock(ctx context.Context, tx bun.IDB, customerID uuid.UUID) error {
 	if tx.Dialect().Name() != dialect.PG {
 		return nil
@@ -47,7 +48,7 @@ func lock(ctx context.Context, tx bun.IDB, customerID uuid.UUID) error {
 	return err
 }
 
-// AddAdministrator makes a specialist user an administrator; fresh is false when they were one already.
+// AddAdministrator makes a specialist user an administrator of a customer; fresh is false when they already were one.
 func AddAdministrator(ctx context.Context, tx bun.IDB, a Administrator) (fresh bool, err error) {
 	if err := lock(ctx, tx, a.CustomerID); err != nil {
 		return false, err
@@ -58,14 +59,15 @@ func AddAdministrator(ctx context.Context, tx bun.IDB, a Administrator) (fresh b
 	return true, enter(ctx, tx, a.SpecialistID, administrates, bun.SafeQuery(`customer_id = ?`, a.CustomerID))
 }
 
-// FirstAdministrator makes a specialist user the administrator of a customer that is added in the same tx: it has no
-// transactions yet that they could see.
+// FirstAdministrator makes a specialist user the administrator of a customer that is added in the same tx. Such a customer
+// has no transactions yet, so the index needs no rows.
 func FirstAdministrator(ctx context.Context, tx bun.IDB, a Administrator) error {
 	_, err := tx.NewInsert().Model(&a).Exec(ctx)
 	return err
 }
 
-// RemoveAdministrator takes a customer's administration from a specialist user and returns what was; ok is false when they had none.
+// RemoveAdministrator removes a specialist user as a customer's administrator and returns the deleted row; ok is false
+// when there was none.
 func RemoveAdministrator(ctx context.Context, tx bun.IDB, customerID, specialistID uuid.UUID) (was Administrator, ok bool, err error) {
 	if err := lock(ctx, tx, customerID); err != nil {
 		return was, false, err
@@ -80,15 +82,15 @@ func RemoveAdministrator(ctx context.Context, tx bun.IDB, customerID, specialist
 	return was, true, leave(ctx, tx, specialistID, administrates, bun.SafeQuery(`customer_id = ?`, customerID))
 }
 
-// EraseOfCustomer deletes up to limit administrators of a customer that is being deleted, once its transactions, and with
-// them the index, are gone.
+// EraseOfCustomer deletes up to limit administrators of a customer that is being deleted. The customer's transactions,
+// and with them the index, are deleted before.
 func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
 	some := tx.NewSelect().Model((*Administrator)(nil)).Column("specialist_id").Where("customer_id = ?", customer).Limit(int64(limit))
 	return store.Affected(tx.NewDelete().Model((*Administrator)(nil)).Where("customer_id = ?", customer).Where("specialist_id IN (?)", some).Exec(ctx))
 }
 
-// AddProcessor makes a specialist user an additional processor of a transaction; fresh is false when they were one already. The
-// transaction must be the customer's: that is asked before.
+// AddProcessor makes a specialist user an additional processor of a transaction; fresh is false when they already were
+// one. The caller has checked that the transaction belongs to the customer.
 func AddProcessor(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err error) {
 	if err := lock(ctx, tx, p.CustomerID); err != nil {
 		return false, err
@@ -99,7 +101,8 @@ func AddProcessor(ctx context.Context, tx bun.IDB, p Processor) (fresh bool, err
 	return true, enter(ctx, tx, p.SpecialistID, processes, bun.SafeQuery(`id = ?`, p.TransactionID))
 }
 
-// RemoveProcessor takes a transaction from an additional processor and returns what was; ok is false when they were none.
+// RemoveProcessor removes a specialist user as an additional processor of a transaction and returns the deleted row; ok
+// is false when there was none.
 func RemoveProcessor(ctx context.Context, tx bun.IDB, customerID, specialistID, transactionID uuid.UUID) (was Processor, ok bool, err error) {
 	if err := lock(ctx, tx, customerID); err != nil {
 		return was, false, err
@@ -115,12 +118,12 @@ func RemoveProcessor(ctx context.Context, tx bun.IDB, customerID, specialistID, 
 	return was, true, leave(ctx, tx, specialistID, processes, bun.SafeQuery(`id = ?`, transactionID))
 }
 
-// Added enters a transaction that has just been inserted into the index of all its customer's administrators.
+// Added adds a transaction that has just been inserted to the index, for all administrators of its customer.
 func Added(ctx context.Context, tx bun.IDB, customerID, transactionID uuid.UUID) error {
 	if err := lock(ctx, tx, customerID); err != nil {
 		return err
 	}
-	// Raw SQL: an INSERT of a query.
+	// Raw SQL: an INSERT from a SELECT.
 	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
 		SELECT a.specialist_id, t.created_at, t.id, 1
 		FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id WHERE t.id = ?`, transactionID)
@@ -133,9 +136,9 @@ const (
 	processes     = 2
 )
 
-// enter adds a relation of a person to transactions to the index.
+// enter adds a person's relation to transactions to the index.
 func enter(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Condition) error {
-	// Raw SQL: an INSERT of a query that says what to do about rows that are there.
+	// Raw SQL: an INSERT from a SELECT with ON CONFLICT.
 	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
 		SELECT ?, created_at, id, ? FROM transactions WHERE ?
 		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | ?`,
@@ -143,7 +146,7 @@ func enter(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, tran
 	return err
 }
 
-// leave takes a relation of a person to transactions from the index; rows without any other go.
+// leave removes a person's relation to transactions from the index, and deletes rows that have no other relation.
 func leave(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Condition) error {
 	theirs := bun.SafeQuery(`specialist_id = ? AND (created_at, transaction_id) IN (SELECT created_at, id FROM transactions WHERE ?)`,
 		person, transactions)
@@ -156,7 +159,7 @@ func leave(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, tran
 	return err
 }
 
-// done says whether a statement touched a row.
+// done says whether a statement changed a row.
 func done(res interface{ RowsAffected() (int64, error) }, err error) (bool, error) {
 	if err != nil {
 		return false, err

@@ -70,7 +70,7 @@ func (f *firm) in(do func(ctx context.Context, tx bun.Tx) error) {
 	}
 }
 
-// masks are the relations in the index: of Anna to the first and second transaction, then of Ben.
+// masks returns the relations in the index: those of Anna to the first and second transaction, then those of Ben.
 func (f *firm) masks() string {
 	f.t.Helper()
 	mask := func(person, transaction uuid.UUID) (m int) {
@@ -91,7 +91,8 @@ func (f *firm) sound() {
 	}
 }
 
-// TestIndexFollowsFacts: each assignment, its repetition and its end, alone and beside another, in one tx with the index.
+// TestIndexFollowsFacts: adding, repeating and removing each assignment, alone and together with another, in one tx
+// with the index.
 func TestIndexFollowsFacts(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		f := newFirm(t, db)
@@ -164,7 +165,7 @@ func TestIndexFollowsFacts(t *testing.T) {
 	})
 }
 
-// TestRebuild finds and mends what a hand in the database broke.
+// TestRebuild: Check finds and Rebuild repairs rows that were changed by hand.
 func TestRebuild(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		f := newFirm(t, db)
@@ -192,7 +193,7 @@ func TestRebuild(t *testing.T) {
 	})
 }
 
-// BenchmarkAppoint assigns an administrator to a customer with 10,000 transactions, and takes it back.
+// BenchmarkAppoint assigns an administrator to a customer with 10,000 transactions, and removes them again.
 func BenchmarkAppoint(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {

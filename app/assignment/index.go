@@ -9,22 +9,22 @@ import (
 	"kontor/app/store"
 )
 
-// facts is the index as the assignments say it should be.
+// facts selects the index as the assignments define it.
 const facts = `SELECT f.specialist_id, t.created_at, t.id AS transaction_id, SUM(f.bit) AS relmask FROM (
 		SELECT a.specialist_id, x.id AS transaction_id, 1 AS bit FROM customer_administrator AS a JOIN transactions AS x ON x.customer_id = a.customer_id
 		UNION ALL SELECT p.specialist_id, p.transaction_id, 2 FROM transaction_processor AS p
 	) AS f JOIN transactions AS t ON t.id = f.transaction_id GROUP BY f.specialist_id, t.created_at, t.id`
 
-// Difference is a row in which index and facts disagree. A relmask of 0 stands for no row.
+// Difference is a row in which the index and the facts differ. A relmask of 0 means that there is no row.
 type Difference struct {
 	SpecialistID  uuid.UUID `bun:"specialist_id"`
 	TransactionID uuid.UUID `bun:"transaction_id"`
 	Index, Facts  int
 }
 
-// Check compares the index with the facts and returns up to limit differences; none is what it should find.
+// Check compares the index with the facts and returns up to limit differences. There should be none.
 func Check(ctx context.Context, db bun.IDB, limit int) (list []Difference, err error) {
-	// Raw SQL: a UNION of both directions.
+	// Raw SQL: a UNION of the differences in both directions.
 	err = db.NewRaw(`WITH should AS (`+facts+`)
 		SELECT s.specialist_id, s.transaction_id, COALESCE(v.relmask, 0) AS "index", s.relmask AS facts
 		FROM should AS s LEFT JOIN transaction_visible AS v
@@ -40,11 +40,11 @@ func Check(ctx context.Context, db bun.IDB, limit int) (list []Difference, err e
 	return list, err
 }
 
-// Rebuild makes the index anew from the facts, in one tx: readers see the old one until it is done. It returns how many
-// rows it has then.
+// Rebuild creates the index again from the facts, in one tx: readers see the old index until it is committed. It
+// returns the number of rows.
 func Rebuild(ctx context.Context, db *store.DB) (rows int64, err error) {
 	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if db.IsPostgres() { // nobody assigns meanwhile
+		if db.IsPostgres() { // prevents assignments in the meantime
 			if _, err := tx.ExecContext(ctx, `LOCK TABLE customer_administrator, transaction_processor, transactions IN SHARE MODE`); err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func Rebuild(ctx context.Context, db *store.DB) (rows int64, err error) {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_visible`); err != nil {
 			return err
 		}
-		// Raw SQL: an INSERT of a query.
+		// Raw SQL: an INSERT from a SELECT.
 		res, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) `+facts)
 		if err != nil {
 			return err

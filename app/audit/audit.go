@@ -1,5 +1,5 @@
-// Package audit keeps the log: who did what to which customer, when, from which address. An entry is written in the
-// tx of what it tells of. It holds no secrets and no passwords; what is personal goes with its customer.
+// Package audit keeps the log: who did what to which customer, when, from which address. An entry is written in the tx
+// of the action that it describes. It contains no secrets and no passwords. Personal data is deleted with its customer.
 package audit
 
 import (
@@ -23,7 +23,7 @@ const (
 	CustomerCreated   Action = "customer.created"
 	CustomerUpdated   Action = "customer.updated"
 	CustomerDeleting  Action = "customer.deletion_requested"
-	CustomerDeleted   Action = "customer.deleted" // the receipt
+	CustomerDeleted   Action = "customer.deleted" // the receipt of a permanent deletion
 	AccessCreated     Action = "access.created"
 	AccessUpdated     Action = "access.updated"
 	AccessResent      Action = "access.resent"
@@ -33,7 +33,7 @@ const (
 	AccessRegistered  Action = "access.registered"
 	AccessCodeAsked   Action = "access.code_asked"
 	AccessLinkAsked   Action = "access.link_asked"
-	// AccessAddressFreed: an address that was refused is tried again.
+	// AccessAddressFreed: the courier may try an address again that refused mail.
 	AccessAddressFreed Action = "access.address_freed"
 
 	AccountCreated         Action = "account.created"
@@ -84,15 +84,15 @@ const (
 	ApprovalExpired  Action = "approval.expired"
 	ApprovalVoid     Action = "approval.void"
 
-	// These change nothing and may come in floods: they are counted, see Saw.
+	// These actions change nothing and may occur in large numbers, so they are counted, see Saw.
 	SignInFailed    Action = "sign_in.failed"         // a wrong password for an account
-	SignInUnknown   Action = "sign_in.unknown"        // a login that is no account's; what was typed is in no log
-	PasswordGuessed Action = "sign_in.password_wrong" // of who is signed in or comes by a link, and was asked for it
-	SignInSlowed    Action = "sign_in.slowed"         // refused unseen, after too many tries
-	RequestRefused  Action = "request.refused"        // 403: may not
-	RequestForeign  Action = "request.foreign"        // 403: from another site, or without its token
+	SignInUnknown   Action = "sign_in.unknown"        // no such login; the log never contains what was typed
+	PasswordGuessed Action = "sign_in.password_wrong" // a wrong password of a person who is signed in or has opened a link
+	SignInSlowed    Action = "sign_in.slowed"         // refused without a check, after too many attempts
+	RequestRefused  Action = "request.refused"        // 403: no permission
+	RequestForeign  Action = "request.foreign"        // 403: from another site, or without the CSRF token
 	ReportRefused   Action = "request.report_refused" // a delivery report with a wrong signature
-	Downloaded      Action = "data.downloaded"        // data as a file
+	Downloaded      Action = "data.downloaded"        // data was downloaded as a file
 
 	PolicyProposed           Action = "policy.proposed"
 	PolicyPublished          Action = "policy.published"
@@ -104,12 +104,12 @@ const (
 	PolicyExpectationRemoved Action = "policy.expectation_removed"
 )
 
-// Actor is who did it.
+// Actor is the person who performed an action.
 type Actor struct {
-	ID        uuid.UUID // Nil: Kontor itself, or somebody who has not shown who they are
+	ID        uuid.UUID // Nil: Kontor itself, or a person who has not proved who they are
 	Name      string
 	Address   string // IP address
-	RequestID string // for the security lines; the log does not keep it
+	RequestID string // for the security lines; not stored in the log
 }
 
 // Entry is one line of the log.
@@ -126,10 +126,11 @@ type Entry struct {
 	Subject    string        `bun:"subject"`
 	Detail     string        `bun:"detail"`
 	Address    string        `bun:"address"`
-	// TransactionID: only who may see the transaction may see the entry.
+	// TransactionID is set if the entry may only be read by people who may see that transaction.
 	TransactionID uuid.NullUUID `bun:"transaction_id"`
 
-	// Of a counted entry, see Saw: how often, the last time, and what is one row. Bucket is "" for all others.
+	// Only for counted entries, see Saw: how often it was counted, the last time, and the key of the row. Bucket is ""
+	// for all other entries.
 	Times  int64      `bun:"times"`
 	LastAt *time.Time `bun:"last_at"`
 	Bucket string     `bun:"bucket,nullzero"`
@@ -139,7 +140,7 @@ type Entry struct {
 // Changes are the changed fields, each with its old and new value.
 type Changes map[string][2]string
 
-// Changes reads an entry's detail; nil when it is none of changes.
+// Changes decodes an entry's detail; nil when the detail contains no changes.
 func (e Entry) Changes() Changes {
 	var c Changes
 	if json.Unmarshal([]byte(e.Detail), &c) != nil {
@@ -148,7 +149,7 @@ func (e Entry) Changes() Changes {
 	return c
 }
 
-// Counts reads a receipt's detail; nil when it is none of counts.
+// Counts decodes a receipt's detail; nil when the detail contains no counts.
 func (e Entry) Counts() map[string]int64 {
 	var c map[string]int64
 	if json.Unmarshal([]byte(e.Detail), &c) != nil {
@@ -157,14 +158,14 @@ func (e Entry) Counts() map[string]int64 {
 	return c
 }
 
-// Record is what a service says of what it did.
+// Record describes an action for Write.
 type Record struct {
 	Action     Action
-	CustomerID uuid.UUID // Nil: of no customer
+	CustomerID uuid.UUID // Nil: no customer
 	SubjectID  uuid.UUID
 	Subject    string
 	Detail     any // Changes, counts, or nil
-	// TransactionID is the transaction that the entry is about; Nil: of none.
+	// TransactionID is the transaction that the entry is about; Nil: none.
 	TransactionID uuid.UUID
 }
 
@@ -176,12 +177,12 @@ type Log struct {
 	seen     seen
 }
 
-// New makes the log. Its security lines go nowhere until Tell says where.
+// New makes the log. Its security lines are discarded until Tell sets a logger.
 func New(db *store.DB, now store.Clock) *Log {
 	return &Log{db: db, now: now, security: newSecurity(now), seen: newSeen()}
 }
 
-// Write adds an entry inside the tx of what it tells of.
+// Write adds an entry inside the tx of the action that it describes.
 func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -209,10 +210,9 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 // PageSize is how many entries a page of the log has.
 const PageSize = listing.PageSize
 
-// Page returns up to PageSize entries, newest first, those before the entry with id before (Nil: from the newest), of
-// one customer (Nil: of all), and whether there are more. only narrows them: conditions about a table entry, such
-// as that the caller may see the entry's transaction. Whether they may read the log is asked
-// before.
+// Page returns up to PageSize entries before the entry with the id before (Nil: from the newest on), newest first, of
+// one customer (Nil: of all), and whether there are more. only restricts them by conditions about a table called entry,
+// for example that the caller may see the entry's transaction. The caller has checked that the log may be read.
 func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Condition) (entries []Entry, more bool, err error) {
 	q := l.db.NewSelect().Model(&entries).ModelTableExpr(`audit AS entry`)
 	if customer != uuid.Nil {
@@ -229,11 +229,11 @@ func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...stor
 	return entries, more, nil
 }
 
-// changesRead is how many of the newest entries LastChanges looks into.
+// changesRead is how many of the newest entries LastChanges reads.
 const changesRead = 100
 
-// LastChanges returns for each field of a thing the newest entry that tells of a change of it, looking no further back
-// than the last hundred entries. Whether the caller may know is asked before: who may change a thing may.
+// LastChanges returns for each field of a subject the newest entry that changed it. It reads only the last hundred
+// entries about the subject. The caller has authorised it: whoever may change the subject may see this.
 func (l *Log) LastChanges(ctx context.Context, subject uuid.UUID) (map[string]Entry, error) {
 	var entries []Entry
 	err := l.db.NewSelect().Model(&entries).Where(`subject_id = ?`, subject).Order(`id DESC`).Limit(changesRead).Scan(ctx)

@@ -17,49 +17,49 @@ import (
 	"kontor/app/store"
 )
 
-// Sighting is something worth seeing that changed nothing: a failed sign-in, a refused request, a download. Whoever
-// wants to can make thousands of them a second, so they are counted: one row for an action, a person, a subject, a
-// network address and an hour, see keys.
+// Sighting is an event that changed nothing but is worth recording: a failed sign-in, a refused request, a download.
+// Anybody can cause thousands of them per second, so they are counted. There is one row for each action, person,
+// subject, network address and hour, see newPending.
 type Sighting struct {
 	Action     Action
 	By         Actor
-	CustomerID uuid.UUID // Nil: of none
-	SubjectID  uuid.UUID // whom it was tried on, Nil: nobody
+	CustomerID uuid.UUID // Nil: none
+	SubjectID  uuid.UUID // the account it was about; Nil: none
 	Subject    string
-	Place      string // method and pattern of the route, never an address with what stands in it
+	Place      string // method and pattern of the route, never a URL with its parameters
 }
 
-// How many rows an action may have in an hour. The first rowsExact differ by everything, then, up to rowsCoarse, those
-// of many addresses become one for a person and subject, and what comes after them is one row. So a flood from anywhere
-// costs at most rowsCoarse+1 rows an hour and action (and, for the moment in which processes do not see each other's,
-// as many for each further process).
+// Limits for the rows of one action in one hour. The first rowsExact rows are exact. Then, up to rowsCoarse, one row
+// stands for all addresses of a person and subject. All further sightings share one row. So a flood from any number of
+// addresses costs at most rowsCoarse+1 rows per hour and action. Processes that write at the same moment do not see
+// each other's rows yet, so each further process may add as many.
 const (
 	rowsExact  = 200
 	rowsCoarse = 400
-	// places is how many different places a row lists.
+	// places is how many different routes a row lists.
 	places = 10
-	// pendingMost is how many rows wait to be written, whatever happens to the database.
+	// pendingMost is how many rows are kept in memory at most until they are written.
 	pendingMost = 5000
 )
 
-// flushAfter is how long sightings are gathered before they are written.
+// flushAfter is how long sightings are collected before they are written.
 const flushAfter = time.Second
 
-// keepNobodys is how long rows are kept that are about nobody: they hold an address of the network and no more.
+// keepNobodys is how long rows are kept that are about no account and no customer. They contain only a network address.
 const keepNobodys = 90 * 24 * time.Hour
 
-// pending is a row to be, or what is to be added to one that is there.
+// pending is a row to be inserted, or to be added to an existing row.
 type pending struct {
 	Sighting
 	bucket      string
-	folds       [levels]string // its keys within the bucket, from the exact one to that of everybody
-	level       int            // which of them it goes by
+	folds       [levels]string // its keys within the bucket, from the exact one to the one that everybody shares
+	level       int            // the index in folds of the key that is used
 	times       int64
 	first, last time.Time
 	places      []string
 }
 
-// levels of being exact; everybody is the last of them.
+// The levels of accuracy, from exact to everyone.
 const (
 	levels   = 3
 	everyone = levels - 1
@@ -67,7 +67,7 @@ const (
 
 func (p *pending) fold() string { return p.folds[p.level] }
 
-// seen are the sightings that are not written yet.
+// seen collects the sightings that are not written yet.
 type seen struct {
 	mu     sync.Mutex
 	rows   map[[2]string]*pending // by bucket and fold
@@ -78,19 +78,20 @@ type seen struct {
 	exist   Existing
 }
 
-// Existing says which of these accounts there are, and keeps them from going until the tx ends.
+// Existing returns which of these accounts exist, and prevents their deletion until the tx ends.
 type Existing func(ctx context.Context, tx bun.IDB, accounts []uuid.UUID) (map[uuid.UUID]bool, error)
 
 func newSeen() seen {
 	return seen{rows: map[[2]string]*pending{}, inHour: map[string]int{}, nudge: make(chan struct{}, 1)}
 }
 
-// Ask says whom to ask whether an account still exists: a person who was deleted in the second before a sighting is
-// written must not come back by it. The feature that keeps the accounts calls it when it is made.
+// Ask sets the function that says which accounts still exist. A sighting is written up to a second later, and must not
+// store data about a person who was deleted in that second. The feature that manages accounts calls Ask when it is
+// created.
 func (l *Log) Ask(f Existing) { l.seen.exist = f }
 
-// Saw counts a sighting. It costs a lock and no more: the row is written within a second by Keep, or by the next Flush,
-// and what could not be written is no failure of whoever was refused.
+// Saw counts a sighting. It only takes a lock: Keep writes the row within a second, or the next Flush does. If that
+// fails, the request that was refused is not affected.
 func (l *Log) Saw(s Sighting) {
 	l.security.tell(s)
 	l.seen.add(s, l.now())
@@ -110,7 +111,7 @@ func (b *seen) add(s Sighting, now time.Time) {
 	b.wake()
 }
 
-// keep adds a row, or adds it to the one that is there.
+// keep inserts a row, or adds it to the existing one.
 func (b *seen) keep(p *pending) {
 	key := [2]string{p.bucket, p.fold()}
 	if there := b.rows[key]; there != nil {
@@ -124,7 +125,7 @@ func (b *seen) keep(p *pending) {
 func (b *seen) wake() {
 	select {
 	case b.nudge <- struct{}{}:
-	default: // one is waiting already
+	default: // Keep is already woken
 	}
 }
 
@@ -140,7 +141,7 @@ func newPending(s Sighting, now time.Time) *pending {
 	return p
 }
 
-// fitIn makes the row as exact as there is room for in its bucket, and not more exact than it is.
+// fitIn lowers the row's accuracy until its bucket has the row already or has space for it.
 func (p *pending) fitIn(there func(fold string) bool, rows func() int) {
 	most := [levels]int{rowsExact, rowsCoarse, rowsCoarse + 1}
 	for ; p.level < everyone; p.coarser() {
@@ -150,7 +151,7 @@ func (p *pending) fitIn(there func(fold string) bool, rows func() int) {
 	}
 }
 
-// coarser takes away what a row of the next level does not say, since it would be true of one only.
+// coarser lowers the accuracy by one level and clears the fields that would be true for only some of the sightings.
 func (p *pending) coarser() {
 	p.level++
 	p.By.Address = ""
@@ -170,7 +171,7 @@ func (p *pending) add(more *pending) {
 	p.places = merge(p.places, more.places)
 }
 
-// merge adds the places that are not among them yet, as far as a row lists them.
+// merge adds the places of b that a does not have yet, up to the limit of a row.
 func merge(a, b []string) []string {
 	for _, place := range b {
 		if len(a) < places && !slices.Contains(a, place) {
@@ -180,7 +181,8 @@ func merge(a, b []string) []string {
 	return a
 }
 
-// network is an address as it is told apart: a subscriber has 2^64 addresses of IPv6 (/64).
+// network returns the /64 network of an IPv6 address, because one subscriber has all its 2^64 addresses. It returns an
+// IPv4 address unchanged.
 func network(address string) string {
 	if ip, err := netip.ParseAddr(address); err == nil && ip.Unmap().Is6() {
 		if net, err := ip.WithZone("").Prefix(64); err == nil {
@@ -190,7 +192,7 @@ func network(address string) string {
 	return address
 }
 
-// Keep writes what was seen, a second after it was, until stop is called, which writes the rest.
+// Keep writes sightings one second after the first of them, until stop is called, which writes the rest.
 func (l *Log) Keep(log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -206,7 +208,7 @@ func (l *Log) Keep(log *slog.Logger) (stop func()) {
 				return
 			case <-time.After(flushAfter):
 			}
-			if err := l.Flush(ctx); err != nil && ctx.Err() == nil && store.Outage(err) == nil { // which the store logs, once
+			if err := l.Flush(ctx); err != nil && ctx.Err() == nil && store.Outage(err) == nil { // the store logs outages
 				log.Warn("the log could not be written", "error", err)
 			}
 		}
@@ -222,7 +224,7 @@ func (l *Log) Keep(log *slog.Logger) (stop func()) {
 	}
 }
 
-// Flush writes what was seen so far. What can't be written is kept for the next time.
+// Flush writes the sightings collected so far. If that fails, it keeps them for the next time.
 func (l *Log) Flush(ctx context.Context) error {
 	l.seen.writing.Lock()
 	defer l.seen.writing.Unlock()
@@ -247,7 +249,7 @@ func (b *seen) take() []*pending {
 	}
 	clear(b.rows)
 	clear(b.inHour)
-	slices.SortFunc(rows, func(x, y *pending) int { // one order for all processes, or two would wait for each other
+	slices.SortFunc(rows, func(x, y *pending) int { // the same order in all processes, against deadlocks
 		return strings.Compare(x.bucket+" "+x.fold(), y.bucket+" "+y.fold())
 	})
 	return rows
@@ -264,7 +266,7 @@ func (b *seen) giveBack(rows []*pending) {
 	b.wake()
 }
 
-// Count is Saw for what must not happen unseen, such as a download: the row is written before Count returns.
+// Count is Saw for events that must be recorded, such as a download: the row is written before Count returns.
 func (l *Log) Count(ctx context.Context, s Sighting) error {
 	p := newPending(s, l.now())
 	err := l.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return l.put(ctx, tx, []*pending{p}) })
@@ -274,7 +276,7 @@ func (l *Log) Count(ctx context.Context, s Sighting) error {
 	return err
 }
 
-// put writes rows, those of a bucket beside each other, inside a tx.
+// put writes rows inside a tx. Rows of the same bucket are adjacent.
 func (l *Log) put(ctx context.Context, tx bun.Tx, rows []*pending) error {
 	if err := l.onlyExisting(ctx, tx, rows); err != nil {
 		return err
@@ -292,7 +294,7 @@ func (l *Log) put(ctx context.Context, tx bun.Tx, rows []*pending) error {
 	return nil
 }
 
-// onlyExisting makes what was seen of accounts that are gone by now a sighting of nobody.
+// onlyExisting removes the details of sightings whose accounts no longer exist.
 func (l *Log) onlyExisting(ctx context.Context, tx bun.IDB, rows []*pending) error {
 	var ids []uuid.UUID
 	for _, p := range rows {
@@ -319,8 +321,8 @@ func (l *Log) onlyExisting(ctx context.Context, tx bun.IDB, rows []*pending) err
 	return nil
 }
 
-// putBucket writes the rows of a bucket. Another process may write to it at the same moment: then a row of both is
-// counted right, and the bucket may get a few rows more than it has room for.
+// putBucket writes the rows of a bucket. If another process writes to the bucket at the same moment, common rows are
+// counted correctly, but the bucket may get a few rows more than its limit.
 func putBucket(ctx context.Context, tx bun.Tx, bucket string, rows []*pending) error {
 	var there []Entry
 	err := tx.NewSelect().Model(&there).Column("fold", "detail").Where("bucket = ?", bucket).Scan(ctx)
@@ -363,7 +365,7 @@ func putRow(ctx context.Context, tx bun.Tx, p *pending, listed []string) error {
 	return err
 }
 
-// Places are the routes that a counted entry is about; nil of every other entry.
+// Places returns the routes that a counted entry is about; nil for every other entry.
 func (e Entry) Places() []string {
 	var list []string
 	if e.Bucket == "" && e.Fold == "" || json.Unmarshal([]byte(e.Detail), &list) != nil {
@@ -372,10 +374,10 @@ func (e Entry) Places() []string {
 	return list
 }
 
-// Various says whether a counted entry stands for many addresses.
+// Various says whether a counted entry stands for several addresses.
 func (e Entry) Various() bool { return e.Bucket != "" && e.Address == "" }
 
-// Prune forgets counted entries that are about nobody, neither an account nor a customer, after 90 days.
+// Prune deletes counted entries that are about no account and no customer after 90 days.
 func (l *Log) Prune(ctx context.Context) error {
 	_, err := l.db.NewDelete().Model((*Entry)(nil)).Where("bucket IS NOT NULL").Where("actor_id IS NULL").
 		Where("subject_id IS NULL").Where("customer_id IS NULL").Where("at < ?", l.now().Add(-keepNobodys)).Exec(ctx)

@@ -48,7 +48,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// rows are the entries of an action, oldest first.
+// rows returns the entries of an action, oldest first.
 func (w *world) rows(a Action) (list []Entry) {
 	w.Helper()
 	w.must(w.db.NewSelect().Model(&list).Where("action = ?", a).Order("at", "id").Scan(w.ctx))
@@ -62,7 +62,7 @@ func total(rows []Entry) (n int64) {
 	return n
 }
 
-// TestSawCounts: what is the same within an hour is one row, with how often, when last, and where.
+// TestSawCounts: equal sightings within an hour are one row, with their number, the last time and the routes.
 func TestSawCounts(t *testing.T) {
 	each(t, func(w *world) {
 		anna := Actor{ID: uuid.Must(uuid.NewV7()), Name: "Anna Berg", Address: "192.0.2.7", RequestID: "r-1"}
@@ -99,7 +99,7 @@ func TestSawCounts(t *testing.T) {
 	})
 }
 
-// TestSawApart: what makes a row of its own, and what does not.
+// TestSawApart: which differences lead to separate rows, and which do not.
 func TestSawApart(t *testing.T) {
 	one, two := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 	base := Sighting{Action: SignInFailed, By: Actor{Address: "192.0.2.7"}, SubjectID: one, Subject: "Anna"}
@@ -140,8 +140,8 @@ func TestSawApart(t *testing.T) {
 	})
 }
 
-// TestFloodIsBounded: from many addresses, at many accounts, with and without the disk in between, by several processes:
-// the rows are bounded, and none is lost from the count.
+// TestFloodIsBounded: sightings from many addresses, about many accounts, with and without flushes in between, from
+// several processes. The number of rows is limited, and every sighting is counted.
 func TestFloodIsBounded(t *testing.T) {
 	account := func(i int) uuid.UUID { return uuid.NewV5(uuid.NamespaceOID, fmt.Sprint(i)) }
 	for name, c := range map[string]struct {
@@ -223,7 +223,7 @@ func TestTwoProcesses(t *testing.T) {
 	})
 }
 
-// TestDatabaseAway: whoever is refused is refused as quickly, and what was seen is written later.
+// TestDatabaseAway: while the database is down, refusals take no longer, and the sightings are written later.
 func TestDatabaseAway(t *testing.T) {
 	each(t, func(w *world) {
 		gone, cancel := context.WithCancel(w.ctx)
@@ -252,7 +252,7 @@ func TestDatabaseAway(t *testing.T) {
 	})
 }
 
-// TestGoneMeanwhile: who was deleted in the second before does not come back with name or address.
+// TestGoneMeanwhile: the name and address of an account deleted a second before are not written again.
 func TestGoneMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		here, gone := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
@@ -284,7 +284,7 @@ func TestGoneMeanwhile(t *testing.T) {
 	})
 }
 
-// TestCount is written at once, into the same row.
+// TestCount: Count writes at once, into the same row.
 func TestCount(t *testing.T) {
 	each(t, func(w *world) {
 		s := Sighting{Action: Downloaded, By: Actor{ID: uuid.Must(uuid.NewV7()), Name: "Anna"}, CustomerID: uuid.Must(uuid.NewV7()), Subject: "K-10001"}
@@ -306,7 +306,7 @@ func TestCount(t *testing.T) {
 	})
 }
 
-// TestPrune: rows about nobody go after 90 days, all others stay.
+// TestPrune: rows about no account and no customer are deleted after 90 days; all others stay.
 func TestPrune(t *testing.T) {
 	each(t, func(w *world) {
 		w.Saw(Sighting{Action: SignInUnknown, By: Actor{Address: "192.0.2.7"}})
@@ -327,8 +327,8 @@ func TestPrune(t *testing.T) {
 	})
 }
 
-// TestSecurityLines: each event is a line with the request's id and no name; a flood is cut, and says by how much; what
-// was rolled back is none.
+// TestSecurityLines: each event is a line with the request's id and without names. The lines of a flood are limited,
+// and the number of suppressed lines is written. An action that was rolled back has no line.
 func TestSecurityLines(t *testing.T) {
 	each(t, func(w *world) {
 		anna := Actor{ID: uuid.Must(uuid.NewV7()), Name: "Anna Berg", Address: "192.0.2.7", RequestID: "request-1"}
@@ -376,7 +376,7 @@ func TestSecurityLines(t *testing.T) {
 	})
 }
 
-// TestKeep writes by itself, and the rest when it stops.
+// TestKeep: Keep writes by itself, and writes the rest when it is stopped.
 func TestKeep(t *testing.T) {
 	each(t, func(w *world) {
 		stop := w.Keep(slog.New(slog.DiscardHandler))

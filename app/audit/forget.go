@@ -11,10 +11,10 @@ import (
 	"kontor/app/store"
 )
 
-// Forget takes out of the log what it says of accounts that are going, inside the tx that deletes them: the entries of no
-// customer that one of them made or that are about one of them, and the addresses of the network from which they did
-// what stands in customers' logs. The names there stay: what is said of a customer goes with the customer. It returns
-// what it took, oldest first, as it was.
+// Forget removes accounts from the log, inside the tx that deletes them. It deletes the entries without a customer that
+// one of the accounts made or that are about one of them. In entries with a customer, it clears the network addresses
+// from which the accounts acted; the names stay, because data about a customer is deleted with the customer. Forget
+// returns the original entries, oldest first.
 func (l *Log) Forget(ctx context.Context, tx bun.IDB, accounts ...uuid.UUID) (taken []Entry, err error) {
 	if len(accounts) == 0 {
 		return nil, nil
@@ -32,7 +32,7 @@ func (l *Log) Forget(ctx context.Context, tx bun.IDB, accounts ...uuid.UUID) (ta
 		return nil, err
 	}
 	var own []Entry
-	for _, column := range []string{"actor_id", "subject_id"} { // two statements: each is served by an index
+	for _, column := range []string{"actor_id", "subject_id"} { // two statements, so that each can use an index
 		var gone []Entry
 		err := tx.NewDelete().Model(&gone).Where("customer_id IS NULL").Where("? IN (?)", bun.Ident(column), ids).Returning("*").Scan(ctx)
 		if err != nil {
@@ -45,7 +45,7 @@ func (l *Log) Forget(ctx context.Context, tx bun.IDB, accounts ...uuid.UUID) (ta
 	return taken, nil
 }
 
-// Remember puts back what Forget took, when the account comes back.
+// Remember puts back what Forget removed, when the account is restored.
 func (l *Log) Remember(ctx context.Context, tx bun.IDB, taken []Entry) error {
 	for _, e := range taken {
 		var err error
@@ -66,7 +66,7 @@ func CountOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64
 	return db.NewSelect().Model((*Entry)(nil)).Where("customer_id = ?", customer).Count(ctx)
 }
 
-// EraseOfCustomer deletes up to limit entries about a customer that is being deleted, and says how many there were.
+// EraseOfCustomer deletes up to limit entries about a customer that is being deleted, and returns how many it deleted.
 func EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error) {
 	some := tx.NewSelect().Model((*Entry)(nil)).Column("id").Where("customer_id = ?", customer).Limit(int64(limit))
 	q := tx.NewDelete().Model((*Entry)(nil)).Where("customer_id = ?", customer).Where("id IN (?)", some)

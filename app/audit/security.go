@@ -10,8 +10,8 @@ import (
 	"kontor/app/store"
 )
 
-// securityActions are those that a firm's monitoring wants to hear of: each is a line of the program's log at level
-// info, and has a counter.
+// securityActions are the actions that are relevant for a firm's monitoring. Each has a counter, and each event is
+// written as a line of the program's log at level info.
 var securityActions = []Action{
 	AccountSignedIn, AccountSignedOut, AccountSignedOutAll, AccountSessionEnded, AccountSessionsEnded,
 	SignInFailed, SignInUnknown, SignInSlowed, PasswordGuessed, RequestRefused, RequestForeign, ReportRefused, Downloaded,
@@ -21,37 +21,38 @@ var securityActions = []Action{
 	ApprovalProposed, ApprovalApproved, ApprovalPassed, ApprovalStopped, ApprovalExpired, ApprovalVoid,
 }
 
-// Lines are bounded, since each is a write to a disk: that many at once, and that many a second over time. What is left
-// out is counted, and the count is in the next line.
+// The number of lines is limited, because each is written to disk: linesAtOnce at a time, and linesPerSecond on
+// average. Suppressed lines are counted, and the next line contains their number.
 const (
 	linesAtOnce    = 200
 	linesPerSecond = 20
 )
 
-// security counts events and writes their lines. A line has ids and addresses, never a name or anything that was typed.
+// security counts events and writes their lines. A line contains ids and addresses, never a name or anything that was
+// typed.
 type security struct {
 	now store.Clock
 
 	mu      sync.Mutex
 	log     *slog.Logger
 	counts  map[Action]uint64
-	room    float64 // lines that may be written now
+	budget  float64 // how many lines may be written now
 	at      time.Time
 	leftOut int
 }
 
 func newSecurity(now store.Clock) *security {
-	s := &security{now: now, log: slog.New(slog.DiscardHandler), counts: map[Action]uint64{}, room: linesAtOnce, at: now()}
+	s := &security{now: now, log: slog.New(slog.DiscardHandler), counts: map[Action]uint64{}, budget: linesAtOnce, at: now()}
 	for _, a := range securityActions {
 		s.counts[a] = 0
 	}
 	return s
 }
 
-// Tell says where the security lines go. It is for whoever wires, before anything runs.
+// Tell sets the logger for security lines. It must be called before anything else uses the log.
 func (l *Log) Tell(log *slog.Logger) { l.security.log = log }
 
-// Counts says how often each security action was since this process began.
+// Counts returns how often each security action occurred since this process started.
 func (l *Log) Counts() map[Action]uint64 {
 	l.security.mu.Lock()
 	defer l.security.mu.Unlock()
@@ -71,13 +72,13 @@ func (s *security) tell(e Sighting) {
 	}
 	s.counts[e.Action]++
 	now := s.now()
-	s.room = min(linesAtOnce, s.room+linesPerSecond*max(0, now.Sub(s.at).Seconds()))
+	s.budget = min(linesAtOnce, s.budget+linesPerSecond*max(0, now.Sub(s.at).Seconds()))
 	s.at = now
-	if s.room < 1 {
+	if s.budget < 1 {
 		s.leftOut++
 		return
 	}
-	s.room--
+	s.budget--
 	line := []any{"event", string(e.Action), "request", e.By.RequestID, "address", e.By.Address}
 	for _, id := range []struct {
 		name string

@@ -1,6 +1,6 @@
 // Package backup packs an SQLite database into one file and unpacks it. The file is a tar archive: manifest.json, then
-// secret.key where it was asked for, then kontor.db; or the same encrypted to an age recipient. Nothing of either way is
-// written to the folder of temporary files.
+// secret.key if it was requested, then kontor.db. The archive may be encrypted to an age recipient. Neither direction
+// writes anything to the folder for temporary files.
 package backup
 
 import (
@@ -20,51 +20,51 @@ import (
 	"filippo.io/age"
 )
 
-// The entries of the archive, in their order.
+// The entries of the archive, in this order.
 const (
 	manifestName = "manifest.json"
 	secretName   = "secret.key"
 	databaseName = "kontor.db"
 )
 
-// Format is what Write makes and Open understands.
+// Format is the format version that Write writes and Open accepts.
 const Format = 1
 
-// Manifest says what is in an archive.
+// Manifest describes the contents of an archive.
 type Manifest struct {
 	Format   int       `json:"format"`
 	Version  string    `json:"version"` // of the program
-	Schema   string    `json:"schema"`  // the last step of the database's
+	Schema   string    `json:"schema"`  // the last migration of the database
 	MadeAt   time.Time `json:"made_at"`
-	Key      string    `json:"key"`    // hash that tells the SECRET_KEY in use from others, "" for none
+	Key      string    `json:"key"`    // hash that identifies the SECRET_KEY in use, "" for none
 	Secret   bool      `json:"secret"` // SECRET_KEY is in the archive
 	Database File      `json:"database"`
 }
 
-// File is one in the archive.
+// File describes a file in the archive.
 type File struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
-// Contents is what Write packs.
+// Contents are the parameters of Write.
 type Contents struct {
-	Manifest Manifest // but for what Write finds out itself: Format, Secret, Database
-	// Copy writes a copy of the database into a new file of a name.
+	Manifest Manifest // Write sets Format, Secret and Database itself
+	// Copy writes a copy of the database into a new file.
 	Copy func(ctx context.Context, path string) error
-	// Secret is the text of the key's file, nil to leave it out.
+	// Secret is the content of the key file, nil to leave it out.
 	Secret []byte
-	// To is the age recipient that the archive is encrypted to; "" leaves it readable.
+	// To is the age recipient to encrypt the archive to; "" leaves it unencrypted.
 	To string
 }
 
-// ErrExists says that there is a file of that name already. It is never written over.
+// ErrExists says that there is already a file with that name. Write never overwrites a file.
 var ErrExists = errors.New("there is a file of that name already")
 
-// Write makes the archive path, 0600. It appears whole or not at all; meanwhile the archive and the copy of the database
-// grow in the same folder, under path with .part and .database behind it. Who holds the first has the second, too: what a
-// backup that was killed left of them is removed, and of two at once one gives way. Errors: ErrExists, ErrRunning,
-// ErrRecipient, and the files' own.
+// Write creates the archive path with mode 0600. The file appears under its name only when it is complete. Until then
+// the archive is written to path.part and the copy of the database to path.database. The lock on path.part protects
+// both. Files left by a killed backup are removed. If two backups to the same path run at once, one of them returns an
+// error. Errors: ErrExists, ErrRunning, ErrRecipient, and those of the files.
 func Write(ctx context.Context, path string, c Contents) (m Manifest, err error) {
 	recipient, err := parseRecipient(c.To)
 	if err != nil {
@@ -79,12 +79,12 @@ func Write(ctx context.Context, path string, c Contents) (m Manifest, err error)
 		return Manifest{}, err
 	}
 	defer func() {
-		if err != nil { // once it has its name, only that one is left of it
+		if err != nil { // after success, part no longer exists
 			_ = os.Remove(part)
 		}
-		_ = out.Close() // as the last step: it lets go of the lock
+		_ = out.Close() // last, because it releases the lock
 	}()
-	if err := absent(path); err != nil { // one that was at work until now
+	if err := absent(path); err != nil { // another backup may have finished in the meantime
 		return Manifest{}, err
 	}
 	if err := remove(copied, copied+"-journal"); err != nil {
@@ -108,7 +108,7 @@ func Write(ctx context.Context, path string, c Contents) (m Manifest, err error)
 	return m, settle(part, path)
 }
 
-// absent returns ErrExists when there is something of a name.
+// absent returns ErrExists when path exists.
 func absent(path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w", path, ErrExists)
@@ -125,7 +125,7 @@ func remove(paths ...string) error {
 	return nil
 }
 
-// settle gives a finished file its name, unless another one has got it meanwhile.
+// settle renames a finished file to its final name, unless that name exists by now.
 func settle(part, path string) error {
 	err := os.Link(part, path)
 	switch {
@@ -133,7 +133,7 @@ func settle(part, path string) error {
 		return fmt.Errorf("%s: %w", path, ErrExists)
 	case err == nil:
 		err = os.Remove(part)
-	default: // a file system that can't give a file two names: the name is claimed first
+	default: // the file system has no hard links: create the name first
 		claim, claimed := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
 		if claimed != nil {
 			return claimed
@@ -143,7 +143,7 @@ func settle(part, path string) error {
 	return errors.Join(err, SyncFolder(filepath.Dir(path)))
 }
 
-// SyncFolder makes what was named in a folder last.
+// SyncFolder makes changes of names in a folder durable.
 func SyncFolder(path string) error {
 	dir, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {

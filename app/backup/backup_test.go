@@ -19,7 +19,7 @@ import (
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
-// contents packs a text in the place of a database.
+// contents returns Contents with a text instead of a database.
 func contents(database string) Contents {
 	return Contents{
 		Manifest: Manifest{Version: "test", Schema: "20261128000069", MadeAt: noon, Key: "hash"},
@@ -27,7 +27,7 @@ func contents(database string) Contents {
 	}
 }
 
-// identity makes an age identity and the file with it.
+// identity makes an age identity and a file that contains it.
 func identity(t testing.TB) (recipient, file string) {
 	t.Helper()
 	id, err := age.GenerateX25519Identity()
@@ -41,7 +41,7 @@ func identity(t testing.TB) (recipient, file string) {
 	return id.Recipient().String(), file
 }
 
-// unpack opens an archive and unpacks it, and returns what was in it.
+// unpack opens and unpacks an archive, and returns its contents.
 func unpack(t testing.TB, path, identity string) (a *Archive, database []byte, err error) {
 	t.Helper()
 	if a, err = Open(path, identity); err != nil {
@@ -59,7 +59,7 @@ func unpack(t testing.TB, path, identity string) (a *Archive, database []byte, e
 	return a, database, err
 }
 
-// TestThereAndBack: what was packed comes out, plain and encrypted, with the key and without.
+// TestThereAndBack: unpacking returns what was packed, plain and encrypted, with and without the key.
 func TestThereAndBack(t *testing.T) {
 	recipient, id := identity(t)
 	for _, to := range []string{"", recipient} {
@@ -82,7 +82,7 @@ func TestThereAndBack(t *testing.T) {
 	}
 }
 
-// TestNothingHalf: whatever fails, nothing of the backup is left, and a file of that name stays as it is.
+// TestNothingHalf: after any failure no file of the backup is left, and an existing file with that name is unchanged.
 func TestNothingHalf(t *testing.T) {
 	broken := errors.New("no space left")
 	ended, end := context.WithCancel(context.Background())
@@ -124,7 +124,7 @@ func TestNothingHalf(t *testing.T) {
 	}
 }
 
-// files are the names in a folder.
+// files returns the names in a folder.
 func files(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -137,8 +137,8 @@ func files(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-// TestAbandoned: what a backup that was killed left is in nobody's way, and does not stay; what is no file of a backup is
-// left alone, and named.
+// TestAbandoned: files left by a killed backup do not prevent a new one and are removed. A file that no backup made is
+// left alone and named in the error.
 func TestAbandoned(t *testing.T) {
 	for name, test := range map[string]struct {
 		leave func(t *testing.T, path string) error
@@ -183,8 +183,8 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// TestTwoAtOnce: while a backup is made, another one to the same file gives way and takes nothing from it. Of several that
-// begin at once one is made, whole.
+// TestTwoAtOnce: while a backup is being made, another one to the same file fails and changes nothing. Of several that
+// start at once one is completed.
 func TestTwoAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "backup")
@@ -232,8 +232,8 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// TestDamaged: an archive that was cut anywhere, or changed anywhere, is refused, plain or encrypted. What stands in the
-// blanks of a plain one, and in its manifest, says nothing about the rows.
+// TestDamaged: an archive that was cut or changed at any position is refused, plain or encrypted. A plain archive may
+// be accepted if only its padding or manifest was changed, because then its rows are unchanged.
 func TestDamaged(t *testing.T) {
 	recipient, id := identity(t)
 	for _, to := range []string{"", recipient} {
@@ -271,7 +271,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// FuzzOpen: whatever a file holds, reading it ends, and what is taken for a manifest has what a restore goes by.
+// FuzzOpen: reading any file ends, and an accepted manifest contains everything that a restore needs.
 func FuzzOpen(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "backup")
 	c := contents("rows")

@@ -11,12 +11,12 @@ import (
 // ErrRunning says that another backup to the same file is being made.
 var ErrRunning = errors.New("another backup to the same file is being made")
 
-// claimTries bounds how often two backups may take the name away from each other before one of them gives way.
+// claimTries limits how often two backups may remove each other's file before one of them returns ErrRunning.
 const claimTries = 20
 
-// claim makes a new file, 0600, that is locked for as long as it is open. One of that name which nobody holds was left by
-// a backup that was killed, and is removed; so nothing is ever written into what somebody else has opened. Errors:
-// ErrRunning, and the files' own.
+// claim creates a new file with mode 0600 that is locked while it is open. An existing file that nobody has locked was
+// left by a killed backup and is removed. So nothing is ever written into a file that another process has opened.
+// Errors: ErrRunning, and those of the file.
 func claim(path string) (*os.File, error) {
 	for range claimTries {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
@@ -30,7 +30,7 @@ func claim(path string) (*os.File, error) {
 			return nil, err
 		}
 		mine, err := hold(f, path)
-		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) { // no locks here: the name alone keeps others away
+		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) { // no locks: only the name protects the file
 			mine, err = true, nil
 		}
 		if mine {
@@ -40,12 +40,12 @@ func claim(path string) (*os.File, error) {
 		if err != nil && !errors.Is(err, ErrRunning) {
 			return nil, errors.Join(err, os.Remove(path))
 		}
-		// another one took it for abandoned between the two steps
+		// Another backup removed the file before it was locked.
 	}
 	return nil, fmt.Errorf("%s: %w", path, ErrRunning)
 }
 
-// removeAbandoned removes a file that no backup holds. Errors: ErrRunning, and the files' own.
+// removeAbandoned removes a file that no backup has locked. Errors: ErrRunning, and those of the file.
 func removeAbandoned(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,7 +65,8 @@ func removeAbandoned(path string) error {
 	return os.Remove(path)
 }
 
-// hold locks an open file, and says whether path still is its name. Errors: ErrRunning when another process holds it.
+// hold locks an open file and says whether path is still its name. Error: ErrRunning when another process has locked
+// it.
 func hold(f *os.File, path string) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a file's number is small
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -18,11 +18,11 @@ import (
 )
 
 var (
-	// ErrRecipient is the answer to encrypting to what is no recipient.
+	// ErrRecipient says that text is not an age recipient.
 	ErrRecipient = errors.New("this is no age recipient: it begins with age1, and age-keygen prints it as the public key")
-	// ErrIdentity is the answer to opening an encrypted archive without the identity that opens it.
+	// ErrIdentity says that an archive is encrypted and that no identity was given that can decrypt it.
 	ErrIdentity = errors.New("the backup is encrypted: --identity takes the file with the age identity that it was encrypted to")
-	// ErrDamaged says that an archive is cut short, was changed, or is none.
+	// ErrDamaged says that a file is no archive, or is incomplete or was changed.
 	ErrDamaged = errors.New("this is no backup, or it is damaged")
 	// ErrFormat says that a newer program made the archive.
 	ErrFormat = errors.New("a newer program made this backup: restore it with that one")
@@ -30,7 +30,7 @@ var (
 
 const (
 	sealedWord = "age-encryption.org/"
-	// manifestMost and secretMost bound what is read into memory.
+	// manifestMost and secretMost limit what is read into memory.
 	manifestMost = 64 << 10
 	secretMost   = 4 << 10
 )
@@ -46,17 +46,17 @@ func parseRecipient(to string) (age.Recipient, error) {
 	return r, nil
 }
 
-// Archive is one that is being unpacked.
+// Archive is an archive that is being unpacked.
 type Archive struct {
 	Manifest Manifest
-	Secret   []byte // the text of the key's file, where it is in the archive
-	Sealed   bool   // it is encrypted
+	Secret   []byte // the content of the key file, if the archive contains it
+	Sealed   bool   // the archive is encrypted
 	file     *os.File
 	tar      *tar.Reader
 }
 
-// Open reads the manifest of an archive, and the key where it is in there. identity names the file of the age identity that
-// opens an encrypted one. Errors: ErrIdentity, ErrDamaged, ErrFormat, and the files' own.
+// Open reads the manifest of an archive, and the key if the archive contains it. identity is the name of a file with
+// the age identity for an encrypted archive. Errors: ErrIdentity, ErrDamaged, ErrFormat, and those of the file.
 func Open(path, identity string) (a *Archive, err error) {
 	file, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -78,12 +78,12 @@ func Open(path, identity string) (a *Archive, err error) {
 	return a, nil
 }
 
-// Close lets go of it.
+// Close closes the archive's file.
 func (a *Archive) Close() error { return a.file.Close() }
 
 func unseal(file io.Reader, identity string) (plain io.Reader, sealed bool, err error) {
 	in := bufio.NewReaderSize(file, 64<<10)
-	begin, _ := in.Peek(len(sealedWord)) // what is shorter is no archive, as read says
+	begin, _ := in.Peek(len(sealedWord)) // a shorter file is no archive; read reports it
 	if string(begin) != sealedWord {
 		return in, false, nil
 	}
@@ -97,7 +97,7 @@ func unseal(file io.Reader, identity string) (plain io.Reader, sealed bool, err 
 	defer func() { _ = keys.Close() }()
 	identities, err := age.ParseIdentities(keys)
 	if err != nil {
-		return nil, true, fmt.Errorf("%s has no age identity in it", identity) // err could repeat it
+		return nil, true, fmt.Errorf("%s has no age identity in it", identity) // err could contain the identity
 	}
 	plain, err = age.Decrypt(in, identities...)
 	var none *age.NoIdentityMatchError
@@ -110,7 +110,7 @@ func unseal(file io.Reader, identity string) (plain io.Reader, sealed bool, err 
 	return plain, true, nil
 }
 
-// read reads an archive up to the database.
+// read reads an archive up to the entry of the database.
 func read(plain io.Reader) (*Archive, error) {
 	a := &Archive{tar: tar.NewReader(plain)}
 	about, err := a.small(manifestName, manifestMost)
@@ -126,7 +126,7 @@ func read(plain io.Reader) (*Archive, error) {
 	return a, err
 }
 
-// parseManifest. Errors: ErrDamaged, ErrFormat.
+// parseManifest decodes and checks a manifest. Errors: ErrDamaged, ErrFormat.
 func parseManifest(text []byte) (m Manifest, err error) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Format < 1 {
 		return Manifest{}, fmt.Errorf("%w: its manifest can't be read", ErrDamaged)
@@ -141,7 +141,7 @@ func parseManifest(text []byte) (m Manifest, err error) {
 	return m, nil
 }
 
-// next goes to the next entry, which must be a plain file of that name.
+// next goes to the next entry, which must be a regular file with that name.
 func (a *Archive) next(name string) (size int64, err error) {
 	h, err := a.tar.Next()
 	if err != nil {
@@ -168,8 +168,8 @@ func (a *Archive) small(name string, most int64) ([]byte, error) {
 	return raw, nil
 }
 
-// Database unpacks the database into a new file, 0600, which lasts when it returns. After an error there is none. Errors:
-// ErrDamaged when it is not what was packed, and the file's own.
+// Database unpacks the database into a new file with mode 0600 and makes it durable. After an error the file does not
+// exist. Errors: ErrDamaged when the content is not what was packed, and those of the file.
 func (a *Archive) Database(ctx context.Context, path string) (err error) {
 	size, err := a.next(databaseName)
 	if err != nil {
@@ -205,7 +205,7 @@ func (a *Archive) Database(ctx context.Context, path string) (err error) {
 	return errors.Join(out.Sync(), out.Close())
 }
 
-// reader ends with its ctx.
+// reader stops reading when its ctx ends.
 type reader struct {
 	ctx  context.Context
 	from io.Reader
@@ -218,7 +218,7 @@ func (r reader) Read(p []byte) (int, error) {
 	return r.from.Read(p)
 }
 
-// source remembers that reading failed, as opposed to writing what was read.
+// source records an error of reading, to distinguish it from an error of writing.
 type source struct {
 	from io.Reader
 	err  error

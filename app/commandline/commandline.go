@@ -1,5 +1,5 @@
-// Package commandline reads what people type behind a program's name: its commands, by Kong, and the settings, whose flags
-// come from the table in config and may stand anywhere.
+// Package commandline parses the arguments of a program: its commands, with Kong, and the settings. The flags of
+// settings come from the table in package config and may be at any position.
 package commandline
 
 import (
@@ -15,25 +15,25 @@ import (
 	"kontor/app/config"
 )
 
-// Program is what Parse needs to know.
+// Program are the parameters of Parse.
 type Program struct {
 	Name, About string
-	Version     string            // what --version says
+	Version     string            // the output of --version
 	Commands    any               // a pointer to a struct in Kong's grammar
-	Vars        map[string]string // what the help texts of Commands name as ${name}
+	Vars        map[string]string // values of ${name} in the help texts of Commands
 	Checks      config.Checks
 	Out         io.Writer
 	Exit        func(code int) // called by --help and --version
 }
 
-// Parsed is a command that waits to be run, with the settings that were given as flags.
+// Parsed is a command that is ready to run, with the settings that were given as flags.
 type Parsed struct {
 	Command  *kong.Context
 	Settings config.Given
 }
 
-// Parse reads args. What it does not know it names, with what it resembles most, and never more of it than a name: a secret
-// may stand behind a mistyped flag. The errors are one line.
+// Parse parses args. Errors are one line. For an unknown argument the error contains its name and the most similar
+// known name. It contains nothing else of the argument, because there may be a secret after a mistyped flag.
 func Parse(p Program, args []string) (Parsed, error) {
 	settings, rest, err := config.ReadFlags(args, p.Checks)
 	if err != nil {
@@ -90,7 +90,7 @@ var (
 	suggestedByKong = regexp.MustCompile(`, did you mean .*$`)
 )
 
-// complain says in one line what is wrong with what was typed.
+// complain returns a one-line error about invalid arguments.
 func complain(k *kong.Kong, settings config.Given, err error, program string) error {
 	said := err.Error()
 	help := fmt.Sprintf("%s --help lists everything", program)
@@ -116,7 +116,7 @@ func complain(k *kong.Kong, settings config.Given, err error, program string) er
 	return errors.New(strings.ReplaceAll(said, "\n", " "))
 }
 
-// commandOf is the command that the error is about, nil while none is chosen that does something.
+// commandOf returns the command that the error is about, nil if no executable command was chosen yet.
 func commandOf(err error) *kong.Node {
 	var parse *kong.ParseError
 	if !errors.As(err, &parse) || parse.Context == nil {
@@ -130,7 +130,7 @@ func commandOf(err error) *kong.Node {
 	return nil
 }
 
-// named is a word as it may be repeated: a name, and nothing that may be a secret in the wrong place.
+// named returns a word if it is a plain name. Other text may be a secret in the wrong place and is not repeated.
 func named(word string) string {
 	if plainName.MatchString(word) {
 		return word
@@ -145,7 +145,7 @@ func meant(word string, known []string) string {
 	return ""
 }
 
-// flagsOf are the flags of the command that the error is about.
+// flagsOf returns the flags of the command that the error is about.
 func flagsOf(err error, k *kong.Kong) (names []string) {
 	for _, group := range at(err, k).AllFlags(true) {
 		for _, f := range group {
@@ -162,7 +162,7 @@ func commandsOf(err error, k *kong.Kong) (names []string) {
 	return names
 }
 
-// at is the command as far as it was understood.
+// at returns the last command that could be parsed.
 func at(err error, k *kong.Kong) *kong.Node {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
@@ -173,8 +173,9 @@ func at(err error, k *kong.Kong) *kong.Node {
 	return k.Model.Node
 }
 
-// Nearest is the name that a mistyped word resembles most: with at most a third of its letters wrong. "" when none does.
-// Capitals and the difference between - and _ count as nothing.
+// Nearest returns the known name that is most similar to a mistyped word, "" if none is similar enough. At most a third
+// of the letters may be wrong, or two if that is more (one in a word of two or three letters). Case and the difference
+// between - and _ are ignored.
 func Nearest(word string, known []string) (near string) {
 	letters := len(strings.Trim(word, "-"))
 	most := max(min(2, letters/2), letters/3) + 1
@@ -188,7 +189,7 @@ func Nearest(word string, known []string) (near string) {
 
 func plain(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 
-// distance is Levenshtein's: how many letters must be changed, left out or put in.
+// distance returns the Levenshtein distance: how many letters must be changed, removed or inserted.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -40,7 +40,8 @@ func parse(t *testing.T, out *bytes.Buffer, args ...string) (Parsed, error) {
 	}, args)
 }
 
-// TestComplaints: what is not known is named in one line, with what it resembles; nothing behind it is repeated.
+// TestComplaints: an unknown argument is named in one line with the most similar known name. Nothing after it is
+// repeated.
 func TestComplaints(t *testing.T) {
 	for line, want := range map[string]string{
 		"--foo":                          "unknown flag --foo; app --help",
@@ -71,7 +72,7 @@ func TestComplaints(t *testing.T) {
 	}
 }
 
-// TestSettingsAnywhere: settings stand before, between and behind the words of a command.
+// TestSettingsAnywhere: settings can be before, between and after the words of a command.
 func TestSettingsAnywhere(t *testing.T) {
 	for _, line := range []string{"--listen :1 user add --email e", "user --listen=:1 add --email e", "user add --email e --listen :1"} {
 		p, err := parse(t, &bytes.Buffer{}, strings.Fields(line)...)
@@ -89,7 +90,7 @@ func TestSettingsAnywhere(t *testing.T) {
 	}
 }
 
-// TestHelp: it works whatever the settings are, and lists them all.
+// TestHelp: it works whatever the settings are, and lists all of them.
 func TestHelp(t *testing.T) {
 	var out bytes.Buffer
 	_, _ = parse(t, &out, "--help")

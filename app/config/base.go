@@ -13,9 +13,9 @@ import (
 	"kontor/app/entry"
 )
 
-// baseURL writes an address that links begin with as browsers write an origin: scheme and host in lower case, an
-// international domain in ASCII, without the scheme's own port, a dot behind the host and a slash at the end. It refuses whatever
-// else an address may have: a user, a path, a query, a fragment.
+// baseURL normalises the base address of links to the form in which browsers write an origin: scheme and host in lower
+// case, an international domain in ASCII, without the scheme's default port, a dot after the host or a slash at the
+// end. It refuses an address with a user, a path, a query or a fragment.
 func baseURL(s string) (string, error) {
 	u, err := url.Parse(entry.Key(s))
 	if err != nil || !utf8.ValidString(s) || u.Opaque != "" || u.User != nil || strings.Trim(u.Path, "/") != "" || strings.ContainsAny(s, "?#") {
@@ -43,12 +43,12 @@ func baseURL(s string) (string, error) {
 	return u.Scheme + "://" + net.JoinHostPort(strings.Trim(host, "[]"), port), nil
 }
 
-// baseHost writes a host's name, or its address; one of IPv6 in brackets.
+// baseHost normalises a host name or an IP address. An IPv6 address gets brackets.
 func baseHost(name string) (string, error) {
 	if ip, err := netip.ParseAddr(name); err == nil {
 		switch {
 		case ip.Zone() != "":
-			return "", errValue // browsers take none
+			return "", errValue // browsers refuse zones
 		case ip.Is6():
 			return "[" + ip.String() + "]", nil
 		}
@@ -60,13 +60,13 @@ func baseHost(name string) (string, error) {
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	if _, err := strconv.ParseUint(last, 0, 64); err == nil || strings.Trim(last, "0123456789") == "" {
-		return "", errValue // browsers read it as an address and write that in another way
+		return "", errValue // browsers read it as an IP address and write it differently
 	}
 	return name, nil
 }
 
-// WithAddress returns the settings with BASE_URL filled in from the address the program really listens on. This machine is
-// called localhost, since passkeys are bound to a name and not to an address.
+// WithAddress returns the settings with BASE_URL set from the address on which the program listens. A local address
+// becomes localhost, because passkeys are bound to a name and not to an IP address.
 func (c Config) WithAddress(addr net.Addr) Config {
 	if c.BaseURL != "" {
 		return c
@@ -85,7 +85,7 @@ func (c Config) WithAddress(addr net.Addr) Config {
 	return c
 }
 
-// AnswersAt is where a program on this machine reaches one that listens on addr.
+// AnswersAt returns the URL at which a program on this machine reaches one that listens on addr.
 func AnswersAt(addr *net.TCPAddr) string {
 	at := *addr
 	if len(at.IP) == 0 || at.IP.IsUnspecified() {

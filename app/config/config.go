@@ -1,5 +1,5 @@
-// Package config is the settings: one table of names, defaults and checks. The environment is read here and nowhere
-// else.
+// Package config reads and checks the settings: one table with names, defaults and checks. Only this package reads the
+// environment.
 package config
 
 import (
@@ -17,39 +17,39 @@ import (
 	"unicode"
 )
 
-// Config is the settings, checked.
+// Config holds the checked settings.
 type Config struct {
 	Listen        string
 	BaseURL       string // "" until the port is known: see WithAddress
-	BaseURLGiven  string // as it was written, "" where that is BaseURL
+	BaseURLGiven  string // as it was given, "" if that is BaseURL
 	DataDir       string
-	DataDirOpen   bool // others than this user may look into it, since it holds other things than ours
+	DataDirOpen   bool // other users may read the folder, because it contains other files than ours
 	DatabaseURL   string
 	ErasureLog    string // a file, or the address of a database; "" on PostgreSQL: none
-	ErasureLogSet bool   // it was said, and not filled in
+	ErasureLogSet bool   // it was given, not filled in
 	DatabasePool  int    // connections to PostgreSQL that this process opens at most
-	RedisURL      string // "" in-process
+	RedisURL      string // "": the queue runs in the process
 	Worker        string // embedded, separate
-	SMTPURL       string // "" built-in mailbox
+	SMTPURL       string // "": built-in mailbox
 	MailFrom      string
 	ReplyTo       string
 	BounceAddress string
-	SMTPCA        string // PEM, or the name of a file of it
-	DKIMDomain    string // "" as the other two: mails are not signed
+	SMTPCA        string // PEM, or the name of a PEM file
+	DKIMDomain    string // "" like the next two: mails are not signed
 	DKIMSelector  string
 	DKIMKey       string
-	SMSURL        string // "" built-in mailbox
+	SMSURL        string // "": built-in mailbox
 	SMSHeaders    string
-	Gateway       Gateway // how the SMS gateway is asked
-	Mailbox       string  // on, off; "" as Production says
+	Gateway       Gateway // the requests to the SMS gateway
+	Mailbox       string  // on, off; "": depends on Production
 	SecretKey     []byte
-	Previous      [][]byte // keys before SecretKey that are still understood, the latest first
+	Previous      [][]byte // earlier keys that are still accepted, the latest first
 	AdminEmail    string
 	AdminPassword string
 	Locale        string
 	FirmName      string
-	FirmLogo      string // file of an image, "" none
-	ImprintURL    string // of the firm, "" none; so are the next two
+	FirmLogo      string // name of an image file, "" for none
+	ImprintURL    string // of the firm, "" for none, like the next two
 	PrivacyURL    string
 	Contact       string // text, an e-mail address, a phone number or a web address: see ContactHref
 	LogLevel      slog.Level
@@ -60,19 +60,20 @@ type Config struct {
 	HookSecret    string
 	IdleTimeout   time.Duration
 	SessionLife   time.Duration
-	ApprovalDelay time.Duration // how long a change waits that takes a second person where there is none
+	ApprovalDelay time.Duration // how long a change waits that needs a second person if there is none
 	Reminder      time.Duration // after which an unanswered invitation needs attention
 	Zone          *time.Location
-	Drain         time.Duration // how long readiness says no before a process that SIGTERM ends stops taking requests
+	Drain         time.Duration // how long readiness fails after SIGTERM before the process stops taking requests
 	Demo          bool
 
-	look bool // nothing is made: see Given.Examine
+	look bool // create nothing: see Given.Examine
 }
 
-// Error is a wrong setting: one line that names it and what it takes, never its value when that is a secret.
+// Error is an invalid setting. Its text is one line with the name and the allowed values. It never contains the value
+// of a secret.
 type Error struct {
 	Name, Value, Takes string
-	// Instead is where a value belongs that was given where others can read it; Value and Takes are "" then.
+	// Instead says where to put a secret that was given where others can read it; Value and Takes are "" then.
 	Instead string
 }
 
@@ -85,14 +86,15 @@ func (e *Error) Error() string {
 	}
 	value := e.Value
 	if strings.ContainsFunc(value, unicode.IsControl) {
-		value = strconv.Quote(value) // one line, whatever it is
+		value = strconv.Quote(value) // keep it on one line
 	}
 	return fmt.Sprintf("setting %s=%s: it takes %s", e.Name, value, e.Takes)
 }
 
-// Load reads the settings from flags (which win), the environment (getenv) and NAME_FILE files, checks them and fills
-// in what follows from others. A secret given as a flag is refused: it would stand in the process list. Flags are "--name value" or "--name=value"; "--demo" takes none. What is left of args
-// is returned. Load makes DATA_DIR and a secret key in it for the embedded mode.
+// Load reads the settings from flags (which take precedence), the environment (getenv) and NAME_FILE files, checks
+// them, and sets those that follow from others. It refuses a secret given as a flag, because every user can see it in
+// the process list. Flags are "--name value" or "--name=value"; "--demo" has no value. Load returns the remaining args.
+// For the embedded mode it creates DATA_DIR and a secret key in it.
 func Load(args []string, getenv func(string) string, checks Checks) (Config, []string, error) {
 	given, rest, err := ReadFlags(args, checks)
 	if err != nil {
@@ -117,23 +119,24 @@ func fromEnvironment(s Setting, getenv func(string) string) (value string, where
 	return strings.TrimRight(string(raw), "\r\n"), FromFile, nil
 }
 
-// Embedded says whether this is the mode that needs nothing but the program: the queue lives in the process.
+// Embedded says whether the program runs without other services: the queue is in the process.
 func (c Config) Embedded() bool { return c.RedisURL == "" }
 
-// Production says whether this is more than somebody's trial: any one of an https base address, PostgreSQL and Redis.
+// Production says whether this is more than a trial: the base address is https, or PostgreSQL or Redis is used.
 func (c Config) Production() bool {
 	scheme, _, _ := strings.Cut(c.BaseURL, "://")
 	return strings.EqualFold(scheme, "https") || c.RedisURL != "" ||
 		c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "sqlite://")
 }
 
-// Boxed says whether the built-in mailbox takes e-mails or SMS, because there is nobody else who would.
+// Boxed says whether the built-in mailbox receives e-mails or SMS because no server is set for them.
 func (c Config) Boxed() bool { return c.SMTPURL == "" || c.SMSURL == "" }
 
-// MailboxOn says whether it may.
+// MailboxOn says whether the built-in mailbox may be used.
 func (c Config) MailboxOn() bool { return c.Mailbox == "on" || c.Mailbox == "" && !c.Production() }
 
-// CheckWorker is for the worker, which is nothing without a queue, and does not know where the web process listens.
+// CheckWorker checks the settings of a worker. It needs a queue, and BASE_URL, because it does not know where the web
+// process listens.
 func (c Config) CheckWorker() error {
 	switch {
 	case c.Embedded():
@@ -144,8 +147,8 @@ func (c Config) CheckWorker() error {
 	return nil
 }
 
-// CheckChannels is for whatever sends messages: where the mailbox is off, every channel needs its address, or what is
-// meant for customers would be kept where nobody looks. An *Error names the setting that is missing.
+// CheckChannels is for every process that sends messages. If the mailbox is off, every channel needs an address;
+// otherwise messages to customers would stay where nobody reads them. The error is an *Error about the missing setting.
 func (c Config) CheckChannels() error {
 	if c.MailboxOn() {
 		return nil
@@ -160,7 +163,7 @@ func (c Config) CheckChannels() error {
 	return nil
 }
 
-// complete fills in what follows from other settings.
+// complete sets the settings that follow from others.
 func (c *Config) complete() error {
 	if c.Drain == ownDrain {
 		c.Drain = 0
@@ -169,7 +172,7 @@ func (c *Config) complete() error {
 		}
 	}
 	if c.MailFrom == defaultFrom {
-		c.MailFrom = defaultFromAddress // under the firm's name
+		c.MailFrom = defaultFromAddress // the display name is then FIRM_NAME
 	}
 	if err := c.checkDKIM(); err != nil {
 		return err
@@ -207,7 +210,7 @@ func (c *Config) complete() error {
 	}
 	file := filepath.Join(c.DataDir, KeyFile)
 	if _, err := os.Stat(file); c.look && errors.Is(err, fs.ErrNotExist) {
-		return nil // the first start makes one
+		return nil // the first start creates one
 	}
 	key, err := ownKey(file)
 	if err != nil {
@@ -217,7 +220,7 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// SQLite is the file of the database, "" when it is PostgreSQL.
+// SQLite returns the file of the database, "" for PostgreSQL.
 func (c Config) SQLite() string {
 	file, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://")
 	if !ok {
@@ -226,7 +229,7 @@ func (c Config) SQLite() string {
 	return file
 }
 
-// checkDKIM: a signature needs all three settings.
+// checkDKIM checks that all three settings for a signature are set, or none.
 func (c *Config) checkDKIM() error {
 	for _, s := range []struct{ name, value string }{
 		{"DKIM_DOMAIN", c.DKIMDomain}, {"DKIM_SELECTOR", c.DKIMSelector}, {"DKIM_KEY", c.DKIMKey},

@@ -132,7 +132,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestCheckChannels: a production set-up, by any one of three signs, sends nothing into the mailbox unless MAILBOX says so.
+// TestCheckChannels: a production installation, recognised by any of three signs, uses the mailbox only if MAILBOX says
+// so.
 func TestCheckChannels(t *testing.T) {
 	const smtp, sms = "smtp://mail.example", "https://sms.example"
 	shapes := map[string]map[string]string{

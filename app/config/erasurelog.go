@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// ErasureFile is what the erasure log is called in DATA_DIR.
+// ErasureFile is the name of the erasure log in DATA_DIR.
 const ErasureFile = "erasures.log"
 
 func erasureLog(c *Config, v string) error {
@@ -19,8 +19,8 @@ func erasureLog(c *Config, v string) error {
 	return nil
 }
 
-// completeErasureLog: beside a PostgreSQL server there is no place that all processes have in common, so there it has to be
-// said where the log is.
+// completeErasureLog sets the default of ERASURE_LOG. With PostgreSQL there is no default, because there is no place
+// that all processes share.
 func (c *Config) completeErasureLog() (err error) {
 	if c.ErasureLog == "" && c.SQLite() != "" {
 		c.ErasureLog, err = filepath.Abs(filepath.Join(c.DataDir, ErasureFile))

@@ -17,7 +17,7 @@ const (
 	maxContact = 200 // characters
 )
 
-// webAddress takes an http or https address with a host and without a password, and writes it as a link needs it.
+// webAddress sets an http or https address with a host and without a password, in the form that a link needs.
 func webAddress(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		*field(c) = v
@@ -53,7 +53,7 @@ func asWebAddress(v string) (string, bool) {
 
 var phone = regexp.MustCompile(`^\+?[0-9(][0-9 ()/.–-]{4,}$`)
 
-// contact takes one line that people can read.
+// contact sets one line of printable text.
 func contact(c *Config, v string) error {
 	c.Contact = v
 	if !utf8.ValidString(v) || len([]rune(v)) > maxContact || strings.ContainsFunc(v, func(r rune) bool { return !unicode.IsGraphic(r) }) {
@@ -62,8 +62,8 @@ func contact(c *Config, v string) error {
 	return nil
 }
 
-// ContactHref is the link that goes with Contact: mailto for an e-mail address, tel for a phone number, the address itself
-// for one of the web, "" for any other text.
+// ContactHref returns the link for Contact: mailto for an e-mail address, tel for a phone number, the address itself
+// for a web address, "" for other text.
 func (c Config) ContactHref() string {
 	v := c.Contact
 	if link, ok := asWebAddress(v); ok {

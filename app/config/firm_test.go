@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestFirmLinks: what a firm may set, and which link goes with its contact; nothing hostile gets through.
+// TestFirmLinks: which values a firm may set, and which link belongs to its contact. Malicious values are refused.
 func TestFirmLinks(t *testing.T) {
 	for _, name := range []string{"IMPRINT_URL", "PRIVACY_URL"} {
 		for v, ok := range map[string]bool{

@@ -2,37 +2,37 @@ package config
 
 import "strings"
 
-// Given is what a command line says of the settings. Nothing of it is checked yet but that no secret stands there.
+// Given holds the settings given on the command line. They are not checked yet, except that they contain no secrets.
 type Given struct {
 	table   []Setting
 	flags   map[string]string
-	gateway func(Gateway) (setting, takes string) // of Checks; may be nil
+	gateway func(Gateway) (setting, takes string) // from Checks; may be nil
 }
 
-// Where a setting's value came from.
+// Where says where a setting's value comes from.
 type Where string
 
-// The places, in the order in which they win.
+// The sources, in the order of precedence.
 const (
 	FromFlag        Where = "flag"
 	FromEnvironment Where = "environment"
-	FromFile        Where = "file" // that NAME_FILE names
+	FromFile        Where = "file" // the file named by NAME_FILE
 	FromDefault     Where = "default"
 )
 
-// Row is a setting as it stands: for those who look at the settings, not for the program.
+// Row is a setting and its value for display.
 type Row struct {
 	Setting
 	Where Where
-	// Shown is the value, "" for none, and "(hidden)" for one that holds a secret.
+	// Shown is the value, "" for none, and "(hidden)" for a value that contains a secret.
 	Shown string
-	Err   error // an *Error, when it can't be taken
+	Err   error // an *Error, if the value is invalid
 }
 
-// notShown stands for a value that people must not see.
+// notShown replaces a value that people must not see.
 const notShown = "(hidden)"
 
-// ReadFlags takes the settings' flags out of args and returns what is left. It returns an *Error for a flag without its
+// ReadFlags removes the settings' flags from args and returns the rest. It returns an *Error for a flag without a
 // value, or with a secret.
 func ReadFlags(args []string, checks Checks) (Given, []string, error) {
 	g := Given{table: Table(checks), gateway: checks.Gateway}
@@ -42,7 +42,7 @@ func ReadFlags(args []string, checks Checks) (Given, []string, error) {
 	return g, rest, err
 }
 
-// Names are the settings' flags with their two hyphens, for who looks for one that was mistyped.
+// Names returns the settings' flags with two hyphens, to suggest one for a mistyped flag.
 func (g Given) Names() []string {
 	names := []string{"--demo"}
 	for _, s := range g.table {
@@ -54,8 +54,8 @@ func (g Given) Names() []string {
 // Table lists every setting.
 func (g Given) Table() []Setting { return g.table }
 
-// Load reads the other settings from the environment and NAME_FILE files and checks all; see the function Load. The error
-// is an *Error about the first that is wrong.
+// Load reads the other settings from the environment and NAME_FILE files and checks all; see the function Load. The
+// error is an *Error about the first invalid setting.
 func (g Given) Load(getenv func(string) string) (Config, error) {
 	c, rows := g.read(getenv)
 	for _, r := range rows {
@@ -66,8 +66,8 @@ func (g Given) Load(getenv func(string) string) (Config, error) {
 	return c, c.complete()
 }
 
-// Examine is Load for who wants to see every setting, and everything that is wrong. It makes nothing: neither DATA_DIR nor
-// a key. complete is what is wrong with the settings together.
+// Examine is Load for displaying all settings and all errors. It creates neither DATA_DIR nor a key. complete is the
+// error of settings that do not fit together.
 func (g Given) Examine(getenv func(string) string) (c Config, rows []Row, complete error) {
 	c, rows = g.read(getenv)
 	c.look = true
@@ -95,7 +95,7 @@ func (g Given) read(getenv func(string) string) (Config, []Row) {
 		row.Shown = s.shown(value)
 		if err := s.set(&c, value); err != nil {
 			said := row.Shown
-			if s.Secret { // one that can't be understood is not searched for what may be shown
+			if s.Secret { // an invalid secret is hidden completely, because its public part cannot be found
 				said = notShown
 			}
 			row.Shown, row.Err = said, &Error{Name: s.Name, Value: said, Takes: s.Takes}
@@ -106,7 +106,7 @@ func (g Given) read(getenv func(string) string) (Config, []Row) {
 	return c, rows
 }
 
-// checkGateway checks the settings of the SMS gateway, which mean something only together.
+// checkGateway checks the settings of the SMS gateway, which depend on each other.
 func (g Given) checkGateway(c Config, rows []Row) {
 	if g.gateway == nil {
 		return
@@ -116,7 +116,7 @@ func (g Given) checkGateway(c Config, rows []Row) {
 	name, takes := g.gateway(together)
 	for i, r := range rows {
 		if r.Name == name && r.Err == nil {
-			if r.Secret { // as above
+			if r.Secret { // as in read
 				rows[i].Shown = notShown
 			}
 			rows[i].Err = &Error{Name: name, Value: rows[i].Shown, Takes: takes}
@@ -124,7 +124,7 @@ func (g Given) checkGateway(c Config, rows []Row) {
 	}
 }
 
-// shown is a value as people may see it.
+// shown returns a value as people may see it.
 func (s Setting) shown(value string) string {
 	if value != "" && (s.Secret && (s.bare == nil || !s.bare(value)) || !withoutPassword(value) || strings.Contains(value, "-----BEGIN")) {
 		return notShown
@@ -132,7 +132,7 @@ func (s Setting) shown(value string) string {
 	return value
 }
 
-// readFlags takes the settings' flags out of args.
+// readFlags removes the settings' flags from args.
 func readFlags(table []Setting, args []string) (flags map[string]string, rest []string, err error) {
 	known := map[string]Setting{}
 	for _, s := range table {

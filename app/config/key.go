@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// KeyFile is what the embedded mode's key is called in DATA_DIR.
+// KeyFile is the name of the embedded mode's key in DATA_DIR.
 const KeyFile = "secret.key"
 
-// ownKey reads the embedded mode's key, making it first when there is none. Of two processes that start at once, one
-// makes it.
+// ownKey reads the embedded mode's key and creates it if there is none. If two processes start at once, only one of
+// them creates it.
 func ownKey(path string) ([]byte, error) {
 	if key, err := readKey(path); !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -44,7 +44,7 @@ func readKey(path string) ([]byte, error) {
 	return key, nil
 }
 
-// ParseKey reads what stands in KeyFile, or in SECRET_KEY: 32 bytes in base64.
+// ParseKey decodes the content of KeyFile or SECRET_KEY: 32 bytes in base64.
 func ParseKey(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil || len(key) != 32 {
@@ -53,5 +53,5 @@ func ParseKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-// KeyText is what stands in KeyFile for a key.
+// KeyText returns the content of KeyFile for a key.
 func KeyText(key []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(key) + "\n") }

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// ours are the beginnings of the names of the files that the embedded mode keeps in DATA_DIR: the database with what
-// SQLite puts beside it, the key with what is left of making one, the erasure log.
+// ours are the prefixes of the files that the embedded mode keeps in DATA_DIR: the database with SQLite's additional
+// files, the key with temporary files from its creation, and the erasure log.
 var ours = []string{"kontor.db", KeyFile, ErasureFile}
 
-// keepPrivate makes DATA_DIR and narrows it: our own files there to 0600, and the folder to 0700 if nothing else lies in
-// it. A folder that others use as well (a home, /tmp) keeps its mode, and so does what belongs to another user of the
-// machine: wide says that it is open to others, which is worth a warning.
+// keepPrivate creates DATA_DIR and restricts its permissions: our own files to 0600, and the folder to 0700 if it
+// contains nothing else. A folder that is used for other things (a home, /tmp) keeps its mode, and so do files of other
+// users. wide says that other users can access the folder, so that the caller can warn.
 func keepPrivate(dir string) (wide bool, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, err
@@ -27,7 +27,7 @@ func keepPrivate(dir string) (wide bool, err error) {
 		switch {
 		case isOurs(e.Name()) && e.Type().IsRegular():
 			Narrow(filepath.Join(dir, e.Name()), 0o600)
-		case e.Name() != "lost+found": // of a volume of its own
+		case e.Name() != "lost+found": // on a separate volume
 			alone = false
 		}
 	}
@@ -47,8 +47,9 @@ func isOurs(name string) bool {
 	return false
 }
 
-// Narrow takes away what a file's or folder's mode allows beyond most. One that is not there, is another user's, or lies on
-// a file system without modes stays as it is, and so does a folder with the sticky bit: it is everybody's on purpose.
+// Narrow removes the permissions of a file or folder that go beyond most. It ignores errors: the file may not exist,
+// belong to another user, or be on a file system without modes. It does not change a folder with the sticky bit, which
+// is shared on purpose.
 func Narrow(path string, most fs.FileMode) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&^most == 0 || info.Mode()&fs.ModeSticky != 0 {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestKeepPrivate: our own files are narrowed, the folder if nothing else lies in it, and nothing of anybody else's is
-// touched.
+// TestKeepPrivate: the permissions of our own files are restricted, and those of the folder if it contains nothing
+// else. Other files are not changed.
 func TestKeepPrivate(t *testing.T) {
 	type modes map[string]fs.FileMode // by name; "." is the folder
 	for name, c := range map[string]struct {
@@ -57,7 +57,7 @@ func TestKeepPrivate(t *testing.T) {
 	}
 }
 
-// TestLinksInDataDir: a link that somebody has put there under one of our names leads our narrowing nowhere.
+// TestLinksInDataDir: a symbolic link in DATA_DIR with one of our names does not make keepPrivate change its target.
 func TestLinksInDataDir(t *testing.T) {
 	dir, foreign := t.TempDir(), filepath.Join(t.TempDir(), "foreign")
 	if err := os.WriteFile(foreign, nil, 0o600); err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// mayBeFlag says whether a value may stand on the command line, which every user of the machine can read in the process
-// list. No setting's may that has a password in it.
+// mayBeFlag says whether a value may be given on the command line, which every user of the machine can read in the
+// process list. A value that contains a password may not.
 func (s Setting) mayBeFlag(value string) bool {
 	if value == "" {
 		return true
@@ -18,7 +18,7 @@ func (s Setting) mayBeFlag(value string) bool {
 	return withoutPassword(value)
 }
 
-// instead says where a secret belongs.
+// instead says where to put a secret.
 func (s Setting) instead() string {
 	if s.Secret {
 		return "the environment variable " + s.Name + ", or " + s.Name + "_FILE with the name of a file that holds it"
@@ -26,22 +26,22 @@ func (s Setting) instead() string {
 	return "the environment variable " + s.Name
 }
 
-// secretOption is what an option of an address is called that may hold a secret.
+// secretOption matches names of URL options that may contain a secret.
 var secretOption = regexp.MustCompile(`(?i)pass|pwd|^pw|^p$|kennwort|secret|geheim|token|key|auth|cred|^sig|pin$|bearer|jwt|hash`)
 
-// fileOptions are options of PostgreSQL whose names sound like it and which name files, or ways.
+// fileOptions are options of PostgreSQL whose names match secretOption but whose values are file names or methods.
 var fileOptions = []string{"sslkey", "passfile", "require_auth", "krbsrvname", "target_session_attrs"}
 
-// withoutPassword says whether an address (or any other text: then yes) has no password in it: neither before the host nor
-// in an option. What can't be understood and has an @ is taken to have one: a password with a / or # in it, not encoded,
-// breaks an address in a place where nobody would look for it.
+// withoutPassword says whether an address contains no password, neither before the host nor in an option. For text that
+// is not an address it returns true. An address that cannot be parsed and contains an @ counts as one with a password:
+// an unencoded / or # in a password splits the address at the wrong place.
 func withoutPassword(value string) bool {
 	scheme, rest, ok := strings.Cut(value, "://")
 	if !ok {
 		return true
 	}
 	scheme = strings.ToLower(scheme)
-	if scheme == "sqlite" || scheme == "file" || scheme == "unix" { // a path; @ is a character like others there
+	if scheme == "sqlite" || scheme == "file" || scheme == "unix" { // a path; @ has no special meaning there
 		return true
 	}
 	rest, query, _ := strings.Cut(rest, "?")
@@ -55,7 +55,7 @@ func withoutPassword(value string) bool {
 	}
 	_, password, _ := strings.Cut(user, ":")
 	web := scheme == "http" || scheme == "https"
-	if password != "" || web && user != "" { // a key may stand in the place of a name there
+	if password != "" || web && user != "" { // there the user name may be a key
 		return false
 	}
 	return plainOptions(scheme, query)

@@ -11,8 +11,8 @@ import (
 
 const hidden = "hunter2secret"
 
-// TestSecretsAreNoFlags: of every setting of the table, whatever it is: a secret on the command line ends the program
-// with one line that names the variable and the file, and not the value.
+// TestSecretsAreNoFlags: for every setting of the table, a secret on the command line ends the program with one line
+// that names the variable and the file, but not the value.
 func TestSecretsAreNoFlags(t *testing.T) {
 	named := regexp.MustCompile(`KEY|SECRET|PASSWORD|TOKEN|HEADERS|_URL$`)
 	public := []string{"BASE_URL", "IMPRINT_URL", "PRIVACY_URL"} // shown to everybody
@@ -47,7 +47,7 @@ func TestSecretsAreNoFlags(t *testing.T) {
 	}
 }
 
-// TestWithoutPassword: what is an address with a secret in it, and what is not.
+// TestWithoutPassword: which addresses contain a secret, and which do not.
 func TestWithoutPassword(t *testing.T) {
 	for value, want := range map[string]bool{
 		"":                                    true,
@@ -101,7 +101,7 @@ func TestWithoutPassword(t *testing.T) {
 	}
 }
 
-// TestAddressesStayFlags: what has no secret in it is taken from the command line as ever.
+// TestAddressesStayFlags: values without a secret are still accepted on the command line.
 func TestAddressesStayFlags(t *testing.T) {
 	dir := t.TempDir()
 	getenv := func(k string) string {

@@ -15,8 +15,8 @@ import (
 	"kontor/app/lang"
 )
 
-// Gateway says how an HTTP gateway for SMS is asked and what its answers mean, as it was written. URL and Headers are set
-// only for Checks.
+// Gateway holds the settings for an HTTP gateway for SMS as they were given: how to send a request and how to read the
+// answer. URL and Headers are set only for Checks.
 type Gateway struct {
 	URL, Headers              string
 	Method, Type, Body        string
@@ -27,26 +27,26 @@ type Gateway struct {
 // Setting is one row of the table.
 type Setting struct {
 	Name    string
-	Default string                  // "" none; what an empty value means is said in Takes
-	Takes   string                  // what it takes, for the one line that a wrong one ends the program with
-	Secret  bool                    // NAME_FILE reads it from a file; its value is never shown, and taken as a flag only if bare says so
-	bare    func(value string) bool // a Secret's value that holds no secret; nil: each does
+	Default string                  // "" for none; Takes says what an empty value means
+	Takes   string                  // the allowed values, for the error message
+	Secret  bool                    // NAME_FILE may name a file with it; never shown; as a flag only if bare says so
+	bare    func(value string) bool // says that a Secret's value contains no secret; nil if every value is secret
 	set     func(c *Config, value string) error
 }
 
 // Flag is the setting's name on the command line.
 func (s Setting) Flag() string { return strings.ReplaceAll(strings.ToLower(s.Name), "_", "-") }
 
-// Checks are the rules of values that other rooms know: how their addresses are written.
+// Checks are the rules for values that other packages define, such as the syntax of their addresses.
 type Checks struct {
 	DatabaseURL, SMTPURL, SMSURL, RedisURL                            func(string) error
 	SMTPCA, ReplyTo, BounceAddress, DKIMDomain, DKIMSelector, DKIMKey func(string) error
 	FirmLogo                                                          func(string) error
-	// Gateway says which setting of the SMS gateway can't be understood, and what it takes.
+	// Gateway returns the setting of the SMS gateway that is invalid, and its allowed values.
 	Gateway func(Gateway) (setting, takes string)
 }
 
-// listenable says whether a value is an address to listen on: a host, or none, and a port.
+// listenable checks an address to listen on: a host, which may be empty, and a port.
 func listenable(v string) error {
 	_, port, err := net.SplitHostPort(v)
 	if err == nil {
@@ -265,16 +265,17 @@ func Table(checks Checks) []Setting {
 	}
 }
 
-// defaultFrom is the sender where none is set; its name is then FIRM_NAME.
+// defaultFrom is the default sender. Its display name is then FIRM_NAME.
 const (
 	defaultFrom        = "Kontor <" + defaultFromAddress + ">"
 	defaultFromAddress = "no-reply@localhost"
 )
 
-// ownDrain stands for a DRAIN that was not set: what it is follows from the other settings.
+// ownDrain means that DRAIN was not set, so that its value follows from other settings.
 const ownDrain time.Duration = -1
 
-// productionDrain is how long an orchestrator may take to notice that a process is not ready any more; maxDrain bounds it.
+// productionDrain is the time an orchestrator may need to notice that a process is no longer ready; maxDrain is the
+// upper limit.
 const (
 	productionDrain = 5 * time.Second
 	maxDrain        = 5 * time.Minute
@@ -286,7 +287,7 @@ func text(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, v string) error { *field(c) = v; return nil }
 }
 
-// cleaned has a setting that people read or write to cleaned as what is typed into a form. It is one line.
+// cleaned cleans a setting of one line in the same way as text that is typed into a form.
 func cleaned(clean func(string) string, set func(*Config, string) error) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		if strings.ContainsAny(strings.TrimSpace(v), "\r\n") {

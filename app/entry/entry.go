@@ -1,14 +1,14 @@
-// Package entry cleans what people type or paste, before anything is made of it: one rule for forms, searches, settings
-// and commands.
+// Package entry cleans what people type or paste before it is used. The rules are the same for forms, searches,
+// settings and commands.
 //
-// Out go the characters that nobody sees: format characters (Unicode's Cf: zero width, soft hyphen, marks of direction,
-// byte order mark), variation selectors, fillers, accents without a letter, and the object replacement character that word
-// processors leave. Odd blanks become a blank, and letters are composed (NFC). What else a field does depends on what it holds: see Line, Text
-// and Key. Cleaning is idempotent.
+// It removes invisible characters: format characters (Unicode's Cf: zero width, soft hyphen, direction marks, byte
+// order mark), variation selectors, fillers, accents without a letter, and the object replacement character that word
+// processors leave. Unusual blanks become a normal blank, and letters are composed (NFC). Further rules depend on the
+// kind of the field: see Line, Text and Key. Cleaning is idempotent.
 //
-// The zero width joiner and non-joiner stay between two letters of a script that is spelt with them (Arabic, Syriac, the
-// Indian scripts and those like them), as Unicode's UAX #31 §2.3 does for identifiers; everywhere else, emoji included,
-// they go.
+// The zero width joiner and non-joiner stay between two letters of a script whose spelling needs them (Arabic, Syriac,
+// the Indian scripts and similar ones), as in Unicode's UAX #31 §2.3 for identifiers. Everywhere else they are removed,
+// also in emoji.
 package entry
 
 import (
@@ -20,21 +20,21 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Line cleans one line: a name, a street, a reason. Line breaks and tabs are blanks, there is one between two words and
-// none at the ends. Hyphens that only keep a line together or apart (U+2010, U+2011) become "-"; dashes stay.
+// Line cleans one line: a name, a street, a reason. Line breaks and tabs become blanks. There is one blank between two
+// words and none at the ends. Hyphens that only control line breaks (U+2010, U+2011) become "-"; dashes stay.
 func Line(s string) string { return strings.Join(strings.Fields(clean(s, true)), " ") }
 
-// Text cleans several lines: a line ends with LF, tabs stay, blanks stay as many as they are, and there are no blanks and
-// empty lines at either end.
+// Text cleans several lines. Every line ends with LF; tabs and all blanks within the text stay; blanks and empty lines
+// at both ends are removed.
 func Text(s string) string { return strings.TrimSpace(clean(s, false)) }
 
-// Field cleans a value of a form or an address of which nobody says yet what it holds: as Text, and the ends stay.
+// Field cleans a value of a form or a URL before its kind is known. It does the same as Text but keeps the ends.
 func Field(s string) string { return clean(s, false) }
 
-// Key cleans what machines compare: e-mail addresses, logins, codes, phone numbers, VAT IDs, postal codes. As Line, and
-// characters that are a form of another one become that one (NFKC: full-width digits and letters), all digits become
-// 0 to 9, and all hyphens and dashes become "-"; so does the sign for a long vowel behind a digit,
-// which Japanese keyboards have in their place.
+// Key cleans text that machines compare: e-mail addresses, logins, codes, phone numbers, VAT IDs, postal codes. It does
+// the same as Line. In addition, compatibility characters become the characters they stand for (NFKC: full-width digits
+// and letters), all digits become 0 to 9, and all hyphens and dashes become "-". The long vowel sign after a digit
+// becomes "-" as well, because Japanese keyboards have it in place of the hyphen.
 func Key(s string) string {
 	if !utf8.ValidString(s) {
 		return s
@@ -50,29 +50,30 @@ func Key(s string) string {
 		return r
 	}, s)
 	s = longVowel.ReplaceAllString(s, "$1-")
-	return Line(s) // NFKC makes blanks and marks of its own
+	return Line(s) // NFKC can produce blanks and marks
 }
 
-// longVowel is that sign behind a digit, where there is no vowel.
+// longVowel matches the long vowel sign after a digit, where there is no vowel.
 var longVowel = regexp.MustCompile(`([0-9])ー`)
 
-// Says is whether a value holds anything: a letter or a digit that can be seen. Blanks, punctuation, lone accents and
-// fillers say nothing.
+// Says says whether a value contains a visible letter or digit. Blanks, punctuation, accents without a letter and
+// fillers do not count.
 func Says(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool {
 		return (unicode.IsLetter(r) || unicode.IsNumber(r)) && !isFiller(r) && !isHidden(r)
 	})
 }
 
-// IsText says whether s can be stored and shown: it is UTF-8 and has no control characters. Line breaks and tabs are
-// fine when lines is set.
+// IsText says whether s can be stored and displayed: it is UTF-8 without control characters. Line breaks and tabs are
+// allowed if lines is set.
 func IsText(s string, lines bool) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) && (!lines || r != '\n' && r != '\t')
 	})
 }
 
-// clean does what all fields have in common. What is no UTF-8 stays as it is, for IsText to find.
+// clean applies the rules that all fields have in common. Text that is not UTF-8 is returned unchanged; IsText reports
+// it.
 func clean(s string, line bool) string {
 	if isPlain(s, line) {
 		return s
@@ -82,7 +83,7 @@ func clean(s string, line bool) string {
 	}
 	runes := []rune(strings.ReplaceAll(s, "\r\n", "\n"))
 	out := make([]rune, 0, len(runes))
-	marks := 0 // upon the last letter
+	marks := 0 // on the last letter
 	for i, r := range runes {
 		if !unicode.IsMark(r) {
 			marks = 0
@@ -113,7 +114,7 @@ func clean(s string, line bool) string {
 	return norm.NFC.String(string(out))
 }
 
-// isPlain is the quick way for what most people type: nothing in it is cleaned.
+// isPlain is the fast path for most input: it says whether there is nothing to clean.
 func isPlain(s string, line bool) bool {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || c < ' ' && (line || c != '\n' && c != '\t') {
@@ -123,11 +124,11 @@ func isPlain(s string, line bool) bool {
 	return true
 }
 
-// maxMarks is how many marks stay upon one letter. No language has as many; more of them are a tower through the lines
-// above and below.
+// maxMarks is the maximum number of marks on one letter. No language uses more, and more would overlap the lines above
+// and below.
 const maxMarks = 10
 
-// isBase says whether something is written that a mark can stand upon.
+// isBase says whether out ends with a character that can have a mark.
 func isBase(out []rune) bool { return len(out) > 0 && !unicode.IsSpace(out[len(out)-1]) }
 
 const (
@@ -135,8 +136,8 @@ const (
 	zwj  = '\u200d'
 )
 
-// isHidden are characters without a look of their own. The signs before numbers that Unicode counts as format characters
-// (Prepended_Concatenation_Mark, as U+0600) are seen and stay.
+// isHidden says whether r is invisible. The signs before numbers that Unicode counts as format characters
+// (Prepended_Concatenation_Mark, such as U+0600) are visible and stay.
 func isHidden(r rune) bool {
 	if r < 0xad {
 		return false
@@ -153,8 +154,8 @@ func isHidden(r rune) bool {
 		unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// isFiller are characters that look like a blank and are a letter or a symbol to Unicode: of Braille, Hangul, hieroglyphs
-// and notes.
+// isFiller says whether r looks like a blank although Unicode counts it as a letter or a symbol: characters of Braille,
+// Hangul, hieroglyphs and musical notes.
 func isFiller(r rune) bool {
 	switch r {
 	case '\u2800', '\u3164', '\uffa0', '\U00013441', '\U00013442', '\U0001d159':
@@ -163,10 +164,11 @@ func isFiller(r rune) bool {
 	return false
 }
 
-// isHyphen: hyphens, dashes and minus signs.
+// isHyphen says whether r is a hyphen, a dash or a minus sign.
 func isHyphen(r rune) bool { return unicode.In(r, unicode.Pd) || r == '\u2212' || r == '\u2043' }
 
-// digit is the value of a decimal digit: in Unicode ten of a kind stand together, from the digit zero on.
+// digit returns the value of a decimal digit. Unicode encodes the ten digits of a script consecutively, beginning with
+// zero.
 func digit(r rune) rune {
 	value := rune(0)
 	for first := r - 1; first > r-10 && unicode.Is(unicode.Nd, first); first-- {
@@ -175,19 +177,20 @@ func digit(r rune) rune {
 	return value
 }
 
-// joining are the scripts in which a joiner or non-joiner changes what a word says.
+// joining are the scripts in which a joiner or non-joiner changes the meaning of a word.
 var joining = []*unicode.RangeTable{
 	unicode.Arabic, unicode.Syriac, unicode.Mandaic, unicode.Nko, unicode.Mongolian, unicode.Phags_Pa, unicode.Adlam,
 	unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu,
 	unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar, unicode.Tibetan, unicode.Balinese,
 }
 
-// joins says whether r is a letter, or a mark upon one, of such a script.
+// joins says whether r is a letter or a mark of such a script.
 func joins(r rune) bool {
 	return (unicode.IsLetter(r) || unicode.IsMark(r)) && unicode.In(r, joining...)
 }
 
-// nextSeen is the first character that is seen, 0 at the end. Of a row of joiners the last one has a neighbour.
+// nextSeen returns the next visible character, 0 at the end. It also returns 0 before another joiner, so that only the
+// last one of several joiners stays.
 func nextSeen(rest []rune) rune {
 	for _, r := range rest {
 		if r == zwj || r == zwnj {

@@ -11,19 +11,19 @@ import (
 	"kontor/app/store"
 )
 
-// Keeper is how one kind of subject is found in the database and erased again. The feature that erases them supplies it.
+// Keeper finds and erases subjects of one kind in the database. The feature that owns them provides it.
 type Keeper struct {
 	Kind Kind
-	// IDs are those that the database has, but for those whose erasing is under way.
+	// IDs returns the ids of the subjects in the database, except those whose erasure has already begun.
 	IDs func(ctx context.Context) ([]uuid.UUID, error)
-	// Erase begins to erase them, or does it.
+	// Erase erases the subjects or starts to do so.
 	Erase func(ctx context.Context, ids []uuid.UUID) error
 }
 
-// Found is how many subjects of each kind the log names and the database still has.
+// Found is the number of subjects of each kind that the log contains and the database still has.
 type Found map[Kind]int
 
-// Total is how many they are together.
+// Total returns the number of subjects of all kinds.
 func (f Found) Total() (n int) {
 	for _, count := range f {
 		n += count
@@ -31,8 +31,9 @@ func (f Found) Total() (n int) {
 	return n
 }
 
-// Apply erases whom the log names and the database still has: after a restore those who were erased since the backup. At
-// any other time it finds nobody. unreadable is how many lines of the log are damaged. ErrNone, ErrNoLog.
+// Apply erases the subjects that the log contains and the database still has. After a restore these are the ones that
+// were erased since the backup; at any other time there are none. unreadable is the number of damaged lines in the log.
+// Errors: ErrNone, ErrNoLog.
 func (l *Log) Apply(ctx context.Context, keepers ...Keeper) (found Found, unreadable int, err error) {
 	c, err := l.contents(ctx)
 	if err != nil {
@@ -47,14 +48,14 @@ func (l *Log) Apply(ctx context.Context, keepers ...Keeper) (found Found, unread
 	return found, c.unreadable, l.remember(ctx, c.position)
 }
 
-// ErrBehind says that the database still has whom the log names: it was restored from a backup, and the erasures that came
-// after it have to be applied before anybody may be served.
+// ErrBehind says that the database still has subjects that the log contains, because it was restored from a backup. The
+// erasures after the backup must be applied before the program serves anybody.
 var ErrBehind = errors.New("this database was restored from a backup: ERASURE_LOG names some that were deleted since and are in it again. " +
 	"Stop every process, run `app erasures apply`, and start again")
 
-// Begin is for a process that starts: it opens the log, making it where there is none, and returns ErrBehind when the
-// database is behind it. That takes a look at every id, so it is only done when the log goes further than the database
-// knows, or is another one than before; told says that.
+// Begin is called when a process starts. It opens the log, creates it if necessary, and returns ErrBehind when the
+// database is behind it. That check reads every id, so Begin only does it when the log is longer than the database
+// knows, or is a different log. told is a warning about a different or shorter log, or "".
 func (l *Log) Begin(ctx context.Context, keepers ...Keeper) (told string, err error) {
 	if l == nil {
 		return "", nil
@@ -93,7 +94,7 @@ func (l *Log) Begin(ctx context.Context, keepers ...Keeper) (told string, err er
 	return told, l.put(ctx, row{Name: l.key.name(), Position: at})
 }
 
-// contents is what stands in a log.
+// contents is the content of a log.
 type contents struct {
 	key        Key
 	entries    []Entry
@@ -101,7 +102,7 @@ type contents struct {
 	position   int64
 }
 
-// contents reads a log that must be there.
+// contents reads a log that must exist.
 func (l *Log) contents(ctx context.Context) (c contents, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,7 +118,7 @@ func (l *Log) contents(ctx context.Context) (c contents, err error) {
 	return c, err
 }
 
-// match calls what with those subjects of each keeper that the log names.
+// match calls what with the subjects of each keeper that the log contains.
 func (c contents) match(ctx context.Context, keepers []Keeper, what func(Keeper, []uuid.UUID) error) (found Found, err error) {
 	named := map[Kind]map[string]bool{}
 	for _, e := range c.entries {
@@ -152,7 +153,7 @@ func (c contents) match(ctx context.Context, keepers []Keeper, what func(Keeper,
 	return found, nil
 }
 
-// row is what the database knows of its log: a restored one knows less than the log has.
+// row is what the database knows about its log. A restored database knows an earlier position than the log has.
 type row struct {
 	bun.BaseModel `bun:"table:erasure_log"`
 
@@ -169,7 +170,7 @@ func remembered(ctx context.Context, db *store.DB) (r row, err error) {
 	return r, err
 }
 
-// remember notes how far the log goes, which another process may have noted to go further.
+// remember stores how long the log is, unless another process has already stored a greater length.
 func (l *Log) remember(ctx context.Context, at int64) error {
 	was, err := remembered(ctx, l.db)
 	if err != nil || was.Name == l.key.name() && was.Position >= at {

@@ -11,10 +11,10 @@ import (
 	"kontor/app/store"
 )
 
-// database is a log in a database beside the one whose erasures it remembers.
+// database is a log in another database than the one whose erasures it records.
 type database struct{ db *store.DB }
 
-// ErrSame says that the log would be restored together with what it is about.
+// ErrSame says that the log would be restored together with the data that it is about.
 var ErrSame = errors.New("ERASURE_LOG is in the database itself: restoring a backup would take it back as well")
 
 func openDatabase(ctx context.Context, address string, about *store.DB) (journal, error) {
@@ -84,7 +84,7 @@ func (d database) begin(ctx context.Context) (Key, int64, error) {
 	}
 	k := newKey()
 	err := d.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if d.db.IsPostgres() { // two processes that make a table at once are in each other's way
+		if d.db.IsPostgres() { // without the lock, two processes that create a table at once get an error
 			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7308604895219968357)`); err != nil {
 				return err
 			}

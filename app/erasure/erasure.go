@@ -1,10 +1,10 @@
-// Package erasure remembers, outside the database, who was deleted for good. A backup is older than some deletions; when it
-// is restored, the log says whom to delete again. The log holds keyed hashes of ids and times, under a key of its own that
-// stands in it, and nothing else: it says nothing about anybody to who has no backup.
+// Package erasure records, outside the database, which subjects were permanently deleted. A backup may be older than
+// some deletions. When it is restored, the log says which subjects to delete again. The log contains only times, kinds
+// and keyed hashes of ids, and the key of these hashes. Without a backup it reveals nothing about anybody.
 //
-// A deletion is recorded once it is decided for good, so that nothing can bring back whom it is about, and before the last
-// of it is taken from the database. So a crash in between loses no erasure, and no entry stands for a deletion that did not
-// happen: it would only be finished later.
+// A deletion is recorded when it can no longer be undone, and before the last of its data is deleted from the database.
+// So a crash in between loses no erasure. An entry never stands for a deletion that does not happen: the deletion is
+// only completed later.
 package erasure
 
 import (
@@ -28,27 +28,28 @@ import (
 // Kind says what was erased.
 type Kind string
 
-// The kinds. A customer takes its accesses along, an access the account that nothing else keeps.
+// The kinds. Erasing a customer includes its accesses. Erasing an access includes the account if nothing else keeps it.
 const (
 	Customer Kind = "customer"
 	Access   Kind = "access"
 	Account  Kind = "account"
 )
 
-// Subject is one that is erased.
+// Subject is a thing that is erased.
 type Subject struct {
 	Kind Kind
 	ID   uuid.UUID
 }
 
-// Entry is what the log says of one erasure.
+// Entry is the log's entry about one erasure.
 type Entry struct {
 	At   time.Time
 	Kind Kind
 	Hash string
 }
 
-// Key is what the hashes of a log are made with. It stands in the log itself, so that the log outlives SECRET_KEY.
+// Key is the key of the hashes in a log. It is stored in the log itself, so that the log stays valid when SECRET_KEY
+// changes.
 type Key [32]byte
 
 func newKey() (k Key) {
@@ -56,7 +57,7 @@ func newKey() (k Key) {
 	return k
 }
 
-// Hash is what stands in the log for a subject.
+// Hash returns the hash that the log contains for a subject.
 func (k Key) Hash(s Subject) string {
 	mac := hmac.New(sha256.New, k[:])
 	mac.Write([]byte(s.Kind))
@@ -64,36 +65,36 @@ func (k Key) Hash(s Subject) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// name tells one log from another, and nothing about its key.
+// name returns an identifier of the log. It does not reveal the key.
 func (k Key) name() string {
 	sum := sha256.Sum256(k[:])
 	return hex.EncodeToString(sum[:8])
 }
 
 var (
-	// ErrNone says that there is no log where it should be.
+	// ErrNone says that there is no log at the given place.
 	ErrNone = errors.New("there is no erasure log")
-	// ErrNoLog says that what is there is no erasure log.
+	// ErrNoLog says that the file or database at the given place is not an erasure log.
 	ErrNoLog = errors.New("this is not an erasure log, or its first line is damaged")
-	// ErrReplaced says that the log was taken away, or another one put in its place, since this process began with it.
+	// ErrReplaced says that the log was removed or replaced since this process opened it.
 	ErrReplaced = errors.New("the erasure log is not the one that this process began with: bring that one back, or start the process again")
 )
 
-// journal is where a log is kept.
+// journal stores a log, in a file or a database.
 type journal interface {
-	// head reads the log's key, and how far the log goes: a number that grows with every entry. ErrNone, ErrNoLog.
+	// head returns the log's key and its length, a number that grows with every entry. Errors: ErrNone, ErrNoLog.
 	head(ctx context.Context) (Key, int64, error)
-	// begin is head, and makes the log where there is none.
+	// begin is head, but creates the log if there is none.
 	begin(ctx context.Context) (Key, int64, error)
-	// write adds entries to the log that has this key, for good when it returns, and says how far the log goes then.
-	// ErrReplaced.
+	// write adds entries to the log that has this key and returns the new length. The entries are durable when it
+	// returns. Error: ErrReplaced.
 	write(ctx context.Context, key Key, entries []Entry) (int64, error)
-	// read reads all of it. unreadable is how many lines are damaged.
+	// read reads the whole log. unreadable is the number of damaged lines.
 	read(ctx context.Context) (key Key, entries []Entry, unreadable int, err error)
 	close() error
 }
 
-// Log is an erasure log. It may be used by several processes at once. The nil Log is none: it records nothing.
+// Log is an erasure log. Several processes may use it at once. The nil Log records nothing.
 type Log struct {
 	where string
 	db    *store.DB
@@ -101,10 +102,10 @@ type Log struct {
 
 	mu      sync.Mutex
 	journal journal
-	key     *Key // of the log that this process began with
+	key     *Key // the key of the log that this process opened
 }
 
-// IsDatabase says whether a value of ERASURE_LOG is the address of a database, and not the name of a file.
+// IsDatabase says whether a value of ERASURE_LOG is the address of a database and not a file name.
 func IsDatabase(where string) bool {
 	for _, scheme := range []string{"sqlite://", "postgres://", "postgresql://"} {
 		if strings.HasPrefix(where, scheme) {
@@ -114,8 +115,8 @@ func IsDatabase(where string) bool {
 	return false
 }
 
-// New is the log at where, the name of a file or the address of a database, for the erasures of db. Nothing is opened
-// before it is needed. Where "" there is none, and New returns nil.
+// New returns the log at where, a file name or the address of a database, for the erasures of db. It is opened when it
+// is first needed. If where is "", New returns nil: there is no log.
 func New(where string, db *store.DB, now store.Clock) *Log {
 	if where == "" {
 		return nil
@@ -123,7 +124,7 @@ func New(where string, db *store.DB, now store.Clock) *Log {
 	return &Log{where: where, db: db, now: now}
 }
 
-// Close lets go of the log.
+// Close closes the log.
 func (l *Log) Close() error {
 	if l == nil {
 		return nil
@@ -136,7 +137,7 @@ func (l *Log) Close() error {
 	return l.journal.close()
 }
 
-// open returns the journal, opened. l.mu is held.
+// open opens the journal if necessary and returns it. The caller holds l.mu.
 func (l *Log) open(ctx context.Context) (_ journal, err error) {
 	if l.journal == nil {
 		if IsDatabase(l.where) {
@@ -148,7 +149,7 @@ func (l *Log) open(ctx context.Context) (_ journal, err error) {
 	return l.journal, err
 }
 
-// begin opens the log, making it where there is none, and says how far it goes.
+// begin opens the log, creates it if necessary, and returns its length.
 func (l *Log) begin(ctx context.Context) (int64, error) {
 	j, err := l.open(ctx)
 	if err != nil {
@@ -161,7 +162,8 @@ func (l *Log) begin(ctx context.Context) (int64, error) {
 	return at, err
 }
 
-// Name tells this log from others, wherever it is: "none" where there is none, "" while it has not been opened.
+// Name returns an identifier of this log that does not depend on its place: "none" for the nil Log, "" until it is
+// opened.
 func (l *Log) Name() string {
 	if l == nil {
 		return "none"
@@ -174,7 +176,8 @@ func (l *Log) Name() string {
 	return l.key.name()
 }
 
-// Find returns nil when there is a log, and ErrNone, ErrNoLog or why it can't be read otherwise. It makes none.
+// Find returns nil when there is a log, otherwise ErrNone, ErrNoLog or the reason why it cannot be read. It does not
+// create one.
 func (l *Log) Find(ctx context.Context) error {
 	if l == nil {
 		return ErrNone
@@ -188,8 +191,8 @@ func (l *Log) Find(ctx context.Context) error {
 	return err
 }
 
-// Record notes who is about to be erased. It returns when that is written for good. Until then, and so whenever it returns
-// an error, the caller must not erase what it takes to know whom to erase.
+// Record records subjects that are about to be erased. The record is durable when it returns. Until then, and if it
+// returns an error, the caller must not delete the data from which the subjects are known.
 func (l *Log) Record(ctx context.Context, subjects ...Subject) error {
 	if l == nil || len(subjects) == 0 {
 		return nil

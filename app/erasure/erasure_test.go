@@ -31,7 +31,8 @@ func newID(t testing.TB) uuid.UUID {
 	return id
 }
 
-// logs runs a test with a log in a file, in an SQLite database and in a PostgreSQL one, each about a database of either kind.
+// logs runs a test with a log in a file, in an SQLite database and in a PostgreSQL database, each for both kinds of
+// database.
 func logs(t *testing.T, test func(t *testing.T, db *store.DB, where string)) {
 	in := map[string]func(testing.TB) string{
 		"file":     func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "deep", "erasures.log") },
@@ -65,7 +66,8 @@ func (k *kept) keeper() Keeper {
 	}
 }
 
-// TestLog: what one process records, another one finds, and only in the database of before; a kind is not another.
+// TestLog: what one process has recorded, another one finds in a restored database, and only there. Kinds are
+// distinguished.
 func TestLog(t *testing.T) {
 	logs(t, func(t *testing.T, db *store.DB, where string) {
 		ctx := context.Background()
@@ -105,7 +107,7 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// TestManyWriters: entries of several processes at once are all there.
+// TestManyWriters: entries written by several processes at once are all stored.
 func TestManyWriters(t *testing.T) {
 	logs(t, func(t *testing.T, db *store.DB, where string) {
 		const writers, each = 4, 10
@@ -132,8 +134,8 @@ func TestManyWriters(t *testing.T) {
 	})
 }
 
-// TestReplaced: a log that is taken away, or exchanged, while a process runs is not made anew in silence; the next start
-// says that it is another one.
+// TestReplaced: if a log is removed or replaced while a process runs, it is not silently created again. At the next
+// start the process reports that it is a different log.
 func TestReplaced(t *testing.T) {
 	ctx, db := context.Background(), storetest.SQLite(t)
 	where := filepath.Join(t.TempDir(), "erasures.log")
@@ -162,7 +164,8 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-// TestCutShort: a line that a crash or a full disk cut short costs no other, and a head that was is made again.
+// TestCutShort: a line that is incomplete after a crash or on a full disk damages no other line. An incomplete head is
+// written again.
 func TestCutShort(t *testing.T) {
 	ctx, db := context.Background(), storetest.SQLite(t)
 	where := filepath.Join(t.TempDir(), "erasures.log")
@@ -190,7 +193,7 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// TestNoLog: what is no log is neither read nor written to, and the database itself is no place for one.
+// TestNoLog: a file that is not a log is neither read nor written, and the log cannot be in the database itself.
 func TestNoLog(t *testing.T) {
 	ctx, db := context.Background(), storetest.SQLite(t)
 	for _, text := range []string{"something else\n", "something else", headWord + "AAAA\n", strings.Repeat("x", 100_000), "\x00\x00"} {
@@ -214,7 +217,7 @@ func TestNoLog(t *testing.T) {
 	}
 }
 
-// TestNothingPersonal: an id stands in the log under its hash only, another one in each log.
+// TestNothingPersonal: the log contains only a hash of an id, and each log has a different hash for it.
 func TestNothingPersonal(t *testing.T) {
 	ctx, db := context.Background(), storetest.SQLite(t)
 	id := newID(t)
@@ -236,8 +239,8 @@ func TestNothingPersonal(t *testing.T) {
 	}
 }
 
-// TestLineEnds: a log that a transfer gave other line ends says what it said. A hash that is written otherwise than we write
-// it is unreadable and said so, since it would be found nowhere.
+// TestLineEnds: a log whose line ends were changed by a transfer is still read. A hash in a different notation counts
+// as unreadable, because it would match no id.
 func TestLineEnds(t *testing.T) {
 	k := newKey()
 	hash := k.Hash(Subject{Kind: Customer})
@@ -265,7 +268,7 @@ func TestLineEnds(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever stands in a file, reading it ends, and what was read is written and read alike.
+// FuzzParse: reading any file ends, and entries that were read can be written and read again without a change.
 func FuzzParse(f *testing.F) {
 	k := newKey()
 	line := Entry{noon, Customer, k.Hash(Subject{Kind: Customer})}.line()

@@ -14,12 +14,13 @@ import (
 	"time"
 )
 
-// file is a log in a file, 0600. It is opened anew each time, and locked meanwhile: several processes may write to it.
+// file is a log in a file with mode 0600. Every operation opens and locks the file, because several processes may write
+// to it.
 type file struct{ path string }
 
 func (f file) close() error { return nil }
 
-// lockTime is how long a process waits for another one that writes a line.
+// lockTime is how long a process waits for the lock.
 const lockTime = 5 * time.Second
 
 // locked opens the file and locks it.
@@ -63,7 +64,7 @@ func headOf(opened *os.File) (k Key, at int64, err error) {
 	line, err := bufio.NewReader(io.NewSectionReader(opened, 0, longestLine)).ReadString('\n')
 	if err != nil {
 		if started := strings.HasPrefix(headWord, line) || strings.HasPrefix(line, headWord); started && len(line) < len(Key{}.line()) {
-			return Key{}, 0, ErrNone // who made it was killed meanwhile: nothing is recorded yet
+			return Key{}, 0, ErrNone // the process that created it was killed, so nothing is recorded yet
 		}
 		return Key{}, 0, ErrNoLog
 	}
@@ -114,7 +115,7 @@ func (f file) write(ctx context.Context, key Key, entries []Entry) (int64, error
 	if _, err := opened.ReadAt(last, size-1); err != nil {
 		return 0, err
 	}
-	if last[0] != '\n' { // somebody's line was cut short
+	if last[0] != '\n' { // the last line is incomplete
 		text.WriteByte('\n')
 	}
 	for _, e := range entries {
@@ -123,7 +124,8 @@ func (f file) write(ctx context.Context, key Key, entries []Entry) (int64, error
 	return add(opened, size, text.String())
 }
 
-// add appends text to a file of a size, for good, and takes back what it could write of it where it can't write all.
+// add appends text to a file of the given size and makes it durable. If it cannot write all of it, it truncates the
+// file to the old size.
 func add(opened *os.File, size int64, text string) (int64, error) {
 	_, err := opened.WriteString(text)
 	if err == nil {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// A log in a file is text. The first line is its head, each other line an entry:
+// A log in a file is text. The first line is its head, every other line is an entry:
 //
 //	kontor-erasures 1 <key, base64>
 //	2026-11-28T13:38:32Z customer <hash, base64url>
 const headWord = "kontor-erasures 1 "
 
-// longestLine bounds what is read as one line.
+// longestLine limits the length of a line.
 const longestLine = 4 << 10
 
 func (k Key) line() string { return headWord + base64.StdEncoding.EncodeToString(k[:]) + "\n" }
@@ -49,8 +49,8 @@ func parseEntry(line string) (e Entry, ok bool) {
 	return Entry{}, false
 }
 
-// parse reads a log. A line that was cut short, as a crash or a full disk may leave one, is counted as unreadable: what it
-// was about was not deleted because of it. It returns ErrNone for an empty log and ErrNoLog for something else.
+// parse reads a log. An incomplete line, left by a crash or a full disk, counts as unreadable. Its subject was not
+// deleted then, because Record failed. parse returns ErrNone for an empty log and ErrNoLog for other content.
 func parse(from io.Reader) (key Key, entries []Entry, unreadable int, err error) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 0, longestLine), longestLine)

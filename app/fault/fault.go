@@ -1,5 +1,5 @@
-// Package fault is the one error type of the domain. Whatever is not a *fault.Error is an internal error: the web
-// layer shows a request id for it and never its text.
+// Package fault has the only error type of the domain. Every error that is not a *fault.Error is an internal error: the
+// web layer shows only a request id for it, never its text.
 package fault
 
 import (
@@ -9,34 +9,35 @@ import (
 	"time"
 )
 
-// Code says what kind of thing went wrong; the web layer alone turns it into an HTTP status.
+// Code is the kind of an error. Only the web layer turns it into an HTTP status.
 type Code string
 
 const (
 	Invalid         Code = "invalid"         // input breaks a rule; Fields says which and where
-	Unauthenticated Code = "unauthenticated" // nobody is signed in, or the credentials are wrong
-	Forbidden       Code = "forbidden"       // the caller may see the thing but not do this with it
+	Unauthenticated Code = "unauthenticated" // nobody is signed in, or the login or password is wrong
+	Forbidden       Code = "forbidden"       // the caller may see the object but not perform this action on it
 	NotFound        Code = "not_found"       // it does not exist, or the caller may not know that it does
-	Conflict        Code = "conflict"        // somebody else was quicker
-	Gone            Code = "gone"            // a link that was good once: used, expired, replaced
+	Conflict        Code = "conflict"        // somebody else has changed the data in the meantime
+	Gone            Code = "gone"            // a link that is no longer valid: used, expired, replaced
 	TooMany         Code = "too_many"        // try again after RetryAfter
-	Unavailable     Code = "unavailable"     // a part that Kontor needs (database, queue) does not answer
-	Internal        Code = "internal"        // never constructed: what CodeOf says of every other error
+	Unavailable     Code = "unavailable"     // a component that Kontor needs (database, queue) does not answer
+	Internal        Code = "internal"        // never used in an Error: the result of CodeOf for every other error
 )
 
-// Error is an answer that a person can act on.
+// Error is an error that a person can act on.
 type Error struct {
 	Code Code
-	// Message is the id of a text in views/locales, without its "fault." prefix; the web layer says it in the
-	// person's language.
+	// Message is the id of a text in views/locales, without its "fault." prefix. The web layer shows it in the person's
+	// language.
 	Message string
 	// Args fill the placeholders of the text.
 	Args map[string]any
 	// Field is the form field the message belongs to, or "".
 	Field string
-	// Fields are the single complaints of an Invalid error about a whole form, in the form's order.
+	// Fields are the errors of the single fields of a form, in the form's order, for an Invalid error about a whole
+	// form.
 	Fields []*Error
-	// RetryAfter goes with TooMany and Unavailable.
+	// RetryAfter is set for TooMany and Unavailable.
 	RetryAfter time.Duration
 }
 
@@ -46,7 +47,7 @@ func New(code Code, message string) *Error { return &Error{Code: code, Message: 
 // At makes an Invalid error about one field.
 func At(field, message string) *Error { return &Error{Code: Invalid, Field: field, Message: message} }
 
-// With returns a copy that carries one more placeholder value.
+// With returns a copy with one more placeholder value.
 func (e *Error) With(name string, value any) *Error {
 	c := *e
 	c.Args = make(map[string]any, len(e.Args)+1)
@@ -57,14 +58,14 @@ func (e *Error) With(name string, value any) *Error {
 	return &c
 }
 
-// After returns a copy that says when to try again.
+// After returns a copy with RetryAfter.
 func (e *Error) After(d time.Duration) *Error {
 	c := *e
 	c.RetryAfter = d
 	return &c
 }
 
-// Error is for logs and tests; people get the translated Message.
+// Error returns a text for logs and tests; people see the translated Message.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(string(e.Code))
@@ -84,13 +85,13 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is lets errors.Is compare by code and message, so that sentinel faults survive With and After.
+// Is lets errors.Is compare by code, message and field, so that copies made by With and After still match.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && t.Message == e.Message && t.Field == e.Field
 }
 
-// CodeOf is the code of err, "" for nil, Internal for everything that is not a fault.
+// CodeOf returns the code of err, "" for nil, and Internal for every error that is not a fault.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -102,13 +103,13 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// Form collects the complaints about a form, in the order in which they are added.
+// Form collects the errors of a form, in the order in which they are added.
 type Form struct{ fields []*Error }
 
-// Add notes a complaint about a field; a field keeps its first one.
+// Add adds an error for a field, unless the field has one already.
 func (f *Form) Add(field, message string) { f.AddError(At(field, message)) }
 
-// AddError notes a complaint that is already an error; nil is nothing.
+// AddError adds an error, unless it is nil or its field has one already.
 func (f *Form) AddError(e *Error) {
 	if e == nil || f.Has(e.Field) {
 		return
@@ -116,7 +117,7 @@ func (f *Form) AddError(e *Error) {
 	f.fields = append(f.fields, e)
 }
 
-// Has says whether the field has a complaint.
+// Has says whether the field has an error.
 func (f *Form) Has(field string) bool {
 	for _, e := range f.fields {
 		if e.Field == field {
@@ -126,7 +127,7 @@ func (f *Form) Has(field string) bool {
 	return false
 }
 
-// Err is nil when there is nothing to complain about, else one Invalid error with all Fields.
+// Err returns nil if there are no errors, otherwise one Invalid error with all Fields.
 func (f *Form) Err() error {
 	if len(f.fields) == 0 {
 		return nil

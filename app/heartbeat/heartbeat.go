@@ -1,6 +1,7 @@
-// Package heartbeat lets the processes of one installation know of each other: each writes a row every few seconds, with a
-// hash of every setting in which they must not differ. One with another SECRET_KEY sends links that don't work, one
-// without SMTP_URL keeps customers' mails; they are noticed before a customer is.
+// Package heartbeat lets the processes of one installation know about each other. Each process writes a row every few
+// seconds, with a hash of every setting that must be the same in all processes. A process with another SECRET_KEY would
+// send links that don't work, and one without SMTP_URL would keep the mails to customers. The comparison finds this
+// before a customer is affected.
 package heartbeat
 
 import (
@@ -17,7 +18,7 @@ import (
 	"kontor/app/secret"
 )
 
-// Role is what a process is for.
+// Role is the role of a process.
 type Role string
 
 // The roles.
@@ -33,22 +34,22 @@ const (
 	SMTPURL   = "SMTP_URL"
 	SMSURL    = "SMS_URL"
 	FirmName  = "FIRM_NAME"
-	Logo      = "FIRM_LOGO" // the image, wherever a process finds it
+	Logo      = "FIRM_LOGO" // the image, whatever its file name is
 	Mailbox   = "MAILBOX"
 	Imprint   = "IMPRINT_URL"
 	Privacy   = "PRIVACY_URL"
 	Contact   = "CONTACT"
-	Erasures  = "ERASURE_LOG" // which log it is, wherever a process finds it
+	Erasures  = "ERASURE_LOG" // which log it is, whatever its address is
 )
 
-// names lists them in the order in which they are told.
+// names lists the compared settings in the order in which differences are reported.
 var names = []string{SecretKey, BaseURL, SMTPURL, SMSURL, Mailbox, FirmName, Logo, Imprint, Privacy, Contact, Erasures}
 
 // Settings are the hashes of a process's settings, by name.
 type Settings map[string]string
 
-// Fingerprints hashes the values of settings. That of the key is keyed with itself, so it says nothing of it; the others
-// must come without passwords, since what is short can be guessed.
+// Fingerprints hashes the values of settings. The hash of the key is keyed with the key itself, so it reveals nothing
+// about it. The other values must not contain passwords, because short texts can be guessed from their hash.
 func Fingerprints(key secret.Key, values map[string]string) Settings {
 	all := key.MACs(fingerprint, SecretKey)
 	s := Settings{SecretKey: all[0]}
@@ -62,17 +63,17 @@ func Fingerprints(key secret.Key, values map[string]string) Settings {
 	return s
 }
 
-// Knows says whether a key, or one of those before it, is the one with a hash that InstallationKey returned.
+// Knows says whether hash, a result of InstallationKey, is the hash of the key or of one of its previous keys.
 func Knows(key secret.Key, hash string) bool { return key.Is(hash, fingerprint, SecretKey) }
 
-// fingerprint is the purpose of the hash that tells one SECRET_KEY from another.
+// fingerprint is the purpose of the MAC that identifies a SECRET_KEY.
 const fingerprint = "fingerprint"
 
-// understood stands, beside the settings, for the hashes of all keys that a process understands: the current one first,
-// separated by commas. Without it there is one key.
+// understood is the entry in Settings with the hashes of all keys that a process understands: the current key first,
+// separated by commas. Without this entry there is only one key.
 const understood = "SECRET_KEYS"
 
-// keys are the hashes of the keys that a process with the settings understands.
+// keys returns the hashes of the keys that a process with these settings understands.
 func (s Settings) keys() []string {
 	if all := s[understood]; all != "" {
 		return strings.Split(all, ",")
@@ -80,16 +81,16 @@ func (s Settings) keys() []string {
 	return []string{s[SecretKey]}
 }
 
-// sends stands, beside the settings of a process, for that it sends messages.
+// sends is the entry in Settings that says that a process sends messages.
 const sends = "SENDS"
 
-// sameKey says whether each of two processes understands what the other makes: then it is no difference that they make it
-// under different keys, as they do for a moment while the key is changed.
+// sameKey says whether each of two processes understands what the other creates. Then different current keys are no
+// difference: that is normal for a short time while the key is changed.
 func sameKey(a, b Settings) bool {
 	return slices.Contains(a.keys(), b[SecretKey]) && slices.Contains(b.keys(), a[SecretKey])
 }
 
-// Process is a row.
+// Process is a running process.
 type Process struct {
 	ID        uuid.UUID
 	Role      Role
@@ -101,13 +102,14 @@ type Process struct {
 }
 
 const (
-	// Every is how often a process says that it runs.
+	// Every is the interval of the heartbeat.
 	Every = 10 * time.Second
-	// Life is how long that counts.
+	// Life is how long a process counts as alive after its last heartbeat.
 	Life = time.Minute
-	// Grace is how long two processes have run side by side before their differences count: a rollout is no alarm.
+	// Grace is how long two processes must have run at the same time before their differences count, so that a rollout
+	// causes no alarm.
 	Grace = 2 * time.Minute
-	// Absence is for how long nobody who sends messages must have been seen before that counts.
+	// Absence is how long no process that sends messages must have been seen before it is reported.
 	Absence = 2 * time.Minute
 )
 
@@ -119,17 +121,19 @@ type Difference struct {
 	Hosts   []string // where they run, for the log
 }
 
-// Finding is what a process has found out about itself and the others.
+// Finding is what a process has found out about itself and the other processes.
 type Finding struct {
 	Differences []Difference
-	// Foreign is set while the installation's SECRET_KEY is neither this process's own nor one of its previous. Sessions,
-	// forms and links that the others make are nothing to it, and its own nothing to them: it must not serve people.
+	// Foreign is set while the installation's SECRET_KEY is neither this process's key nor one of its previous keys.
+	// This process cannot use the sessions, forms and links of the others, and they cannot use its own. So it must not
+	// serve people.
 	Foreign bool
-	// NoWorker is when somebody who sends messages was seen last; zero while that is less than Absence ago.
+	// NoWorker is the last time a process that sends messages was seen; zero while that is less than Absence ago.
 	NoWorker time.Time
 }
 
-// String says for readiness what is wrong with the settings: names and roles, no hosts and no values. "" when nothing is.
+// String describes for the readiness check what is wrong with the settings: names and roles, without hosts and values.
+// It returns "" if nothing is wrong.
 func (f Finding) String() string {
 	var parts []string
 	if f.Foreign {
@@ -150,7 +154,7 @@ func (f Finding) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// Compare holds a process against the others that are alive at now.
+// Compare compares a process with the others that are alive at now.
 func Compare(own Process, all []Process, now time.Time) (found []Difference) {
 	if now.Sub(own.StartedAt) < Grace {
 		return nil
@@ -169,7 +173,7 @@ func Compare(own Process, all []Process, now time.Time) (found []Difference) {
 		d := Difference{Setting: name}
 		for _, p := range others {
 			if p.Settings[name] == own.Settings[name] || p.Settings[name] == "" || own.Settings[name] == "" {
-				continue // "" is of a version that does not say it, or of a process that does not know
+				continue // "" comes from a version without this setting, or from a process that does not know the value
 			}
 			if p.Role == Web {
 				d.Web++
@@ -191,5 +195,5 @@ func Compare(own Process, all []Process, now time.Time) (found []Difference) {
 
 func (p Process) alive(now time.Time) bool { return now.Sub(p.SeenAt) < Life }
 
-// sends says whether the process sends messages: a worker, or a web process that works itself.
+// sends says whether the process sends messages: a worker, or a web process with an embedded worker.
 func (p Process) sends() bool { return p.Role == Worker || p.Settings[sends] != "" }

@@ -19,7 +19,7 @@ import (
 
 var start = time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 
-// set is settings, each of which is A unless it is said otherwise: "BASE_URL=B".
+// set returns settings with the value A, except those given as "BASE_URL=B".
 func set(other ...string) Settings {
 	s := Settings{}
 	for _, name := range names {
@@ -32,7 +32,7 @@ func set(other ...string) Settings {
 	return s
 }
 
-// TestCompare: who differs from whom, and from when on.
+// TestCompare: which processes differ, and from when on.
 func TestCompare(t *testing.T) {
 	type process struct {
 		role     Role
@@ -75,8 +75,9 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestForeign: a web process is out of service while its SECRET_KEY is not the installation's and others run with that one,
-// from its start and whatever their number; nothing else that differs does that, and of processes somebody always serves.
+// TestForeign: a web process does not serve while its SECRET_KEY is not the installation's and other processes run with
+// that key, from its start and whatever their number. No other difference stops it, and at least one process always
+// serves.
 func TestForeign(t *testing.T) {
 	each(t, func(w *world) {
 		first := w.process(Web, set("SECRET_KEY=B"))
@@ -112,7 +113,8 @@ func TestForeign(t *testing.T) {
 	})
 }
 
-// TestTwinsStart: of web processes that find an empty database at once with the same key, none is foreign.
+// TestTwinsStart: if several web processes with the same key start on an empty database at once, none of them is
+// foreign.
 func TestTwinsStart(t *testing.T) {
 	each(t, func(w *world) {
 		var all sync.WaitGroup
@@ -131,8 +133,8 @@ func TestTwinsStart(t *testing.T) {
 	})
 }
 
-// TestNoWorker: that nobody sends messages is noticed after two minutes, and not before; a web process that works itself
-// counts, and time in which nobody could look does not.
+// TestNoWorker: a missing sender is noticed after two minutes, and not before. A web process with an embedded worker is
+// a sender. Time in which the process could not check does not count.
 func TestNoWorker(t *testing.T) {
 	each(t, func(w *world) {
 		web := w.process(Web, set())
@@ -182,7 +184,7 @@ func TestNoWorker(t *testing.T) {
 	})
 }
 
-// TestFingerprints reveal no value and tell values apart, names included.
+// TestFingerprints: fingerprints reveal no value and differ for different values and names.
 func TestFingerprints(t *testing.T) {
 	one, two := key(t, "1"), key(t, "2")
 	a := Fingerprints(one, map[string]string{BaseURL: "x", FirmName: "x"})
@@ -260,7 +262,7 @@ func (w *world) count(query string) (n int) {
 	return n
 }
 
-// TestBeat: rows are written and swept, a difference is told once, and its end.
+// TestBeat: rows are written and deleted. A difference is logged once, and so is its end.
 func TestBeat(t *testing.T) {
 	each(t, func(w *world) {
 		web, worker := w.process(Web, set()), w.process(Worker, set("SMTP_URL=B"))
@@ -296,7 +298,7 @@ func TestBeat(t *testing.T) {
 	})
 }
 
-// TestRun: a process writes its row when it starts and takes it away when it is asked to stop.
+// TestRun: a process writes its row when it starts and deletes it when it is stopped.
 func TestRun(t *testing.T) {
 	each(t, func(w *world) {
 		ctx, stop := context.WithCancel(w.ctx)
@@ -324,8 +326,8 @@ func (w *world) begins(p *Service, within time.Duration) bool {
 	return p.AwaitKey(ctx) == nil
 }
 
-// TestKey: the first web process says which key there is; a worker with it begins, one with another waits until the web
-// processes have changed to it; a web process takes over only when nobody is left with the key before.
+// TestKey: the first web process stores its key. A worker with that key starts; one with another key waits until the
+// web processes have changed to it. A web process replaces the key only when no process with the earlier key is left.
 func TestKey(t *testing.T) {
 	each(t, func(w *world) {
 		begins := func(p *Service) bool { return w.begins(p, begun) }
@@ -370,7 +372,7 @@ func TestKey(t *testing.T) {
 	})
 }
 
-// TestFirstKey: of web processes that start at once, with different keys, one is the first.
+// TestFirstKey: if web processes with different keys start at once, exactly one of them stores its key.
 func TestFirstKey(t *testing.T) {
 	each(t, func(w *world) {
 		var all sync.WaitGroup
@@ -400,7 +402,7 @@ func TestFirstKey(t *testing.T) {
 	})
 }
 
-// TestTakeOver: of two processes that found the same key gone, one takes over.
+// TestTakeOver: if two processes find that nobody has the stored key any more, only one of them replaces it.
 func TestTakeOver(t *testing.T) {
 	each(t, func(w *world) {
 		for _, c := range []struct {
@@ -417,8 +419,8 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
-// TestRotation: processes are replaced one by one. New things are made under the old key until nobody lacks the new one, so
-// no process ever meets what it does not understand; nobody differs, nobody is odd.
+// TestRotation: processes are replaced one by one. The old key is used for new things until every process has the new
+// one. So no process meets anything that it cannot read, and no process is reported as different or foreign.
 func TestRotation(t *testing.T) {
 	each(t, func(w *world) {
 		raw := func(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }

@@ -10,10 +10,11 @@ import (
 	"kontor/app/store"
 )
 
-// Installation names the installation to others that share a Redis with it: 16 hexadecimal digits that say nothing. All
-// processes on a database get the same. It is made of a random number in the database and of where the database is, so
-// that a copy of the rows, taken to try something out, does not take the original's messages. Who restores a backup gets
-// another name; what waited under the old one is queued anew from the outbox.
+// Installation returns an identifier of the installation, for installations that share a Redis: 16 hexadecimal digits
+// without a meaning. All processes on a database get the same one. It is derived from a random number in the database
+// and from the database's address. So a copy of the database, made for a test, does not take the original's messages. A
+// restored backup gets another identifier; messages that waited in Redis under the old one are queued again from the
+// outbox.
 func Installation(ctx context.Context, db *store.DB) (string, error) {
 	uid, err := installationUID(ctx, db)
 	if err != nil {
@@ -27,7 +28,7 @@ func Installation(ctx context.Context, db *store.DB) (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// installationUID is the id that the first process to ask has made.
+// installationUID returns the random id of the database. The first process that needs it creates it.
 func installationUID(ctx context.Context, db *store.DB) (uid string, err error) {
 	read := func() error { return db.NewRaw(`SELECT uid FROM installation_id WHERE id = 1`).Scan(ctx, &uid) }
 	if err = read(); !store.IsNoRows(err) {

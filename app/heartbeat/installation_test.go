@@ -19,8 +19,8 @@ func nameOf(t *testing.T, db *store.DB) string {
 	return name
 }
 
-// TestInstallation: all processes get the same name, were they the first and many at once; other installations have
-// others.
+// TestInstallation: all processes get the same identifier, even if several are the first at once. Other installations
+// get other identifiers.
 func TestInstallation(t *testing.T) {
 	seen := map[string]bool{}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -43,7 +43,7 @@ func TestInstallation(t *testing.T) {
 	})
 }
 
-// TestCopyIsAnother: a copy of the database is another installation; the original stays what it was.
+// TestCopyIsAnother: a copy of the database is another installation. The identifier of the original does not change.
 func TestCopyIsAnother(t *testing.T) {
 	ctx := context.Background()
 	t.Run("sqlite", func(t *testing.T) {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// The installation has one SECRET_KEY at a time: its hash is stored. A process that knows it, as the current key or as one
-// of the previous, makes everything under it. The stored one becomes the current key of a web process when every process
-// that is alive understands that one: so the key is changed by replacing processes one by one, and nothing that one of them
-// makes is ever refused by another.
+// The installation has one SECRET_KEY at a time; its hash is stored. A process that has this key, as its current or as
+// a previous key, uses it for everything it creates. A web process stores its current key as the new one as soon as
+// every process that is alive understands that key. So the key can be changed by replacing one process after the other,
+// and no process ever refuses what another one has created.
 
-// keepKey follows the stored key, or changes it. With a key that is neither, a web process takes over when nobody is alive
-// any more who has the stored one; until then it is foreign.
+// keepKey follows the stored key, or changes it. If a web process has neither the stored key nor had it before, it
+// replaces the stored key as soon as no process is alive that has it. Until then it is foreign.
 func (s *Service) keepKey(ctx context.Context, all []Process, now time.Time) (foreign bool, err error) {
 	stored, err := installationKey(ctx, s.o.DB)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Service) keepKey(ctx context.Context, all []Process, now time.Time) (fo
 	switch {
 	case err != nil:
 		return foreign, err
-	case !ok: // somebody else was quicker, perhaps with the same key
+	case !ok: // another process has changed it, perhaps to the same key
 		return s.keepKey(ctx, all, now)
 	}
 	s.mintWith(0)
@@ -56,7 +56,7 @@ func (s *Service) keepKey(ctx context.Context, all []Process, now time.Time) (fo
 	return false, nil
 }
 
-// lacking are the hosts of other processes that are alive and don't understand a key.
+// lacking returns the roles and hosts of other processes that are alive and do not understand a key.
 func (s *Service) lacking(all []Process, key string, now time.Time) (hosts []string) {
 	for _, p := range all {
 		if p.ID != s.own.ID && p.alive(now) && p.Settings[SecretKey] != "" && !slices.Contains(p.Settings.keys(), key) {
@@ -66,7 +66,7 @@ func (s *Service) lacking(all []Process, key string, now time.Time) (hosts []str
 	return hosts
 }
 
-// having are those that understand it.
+// having returns those that understand it.
 func (s *Service) having(all []Process, key string, now time.Time) (hosts []string) {
 	for _, p := range all {
 		if key != "" && p.ID != s.own.ID && p.alive(now) && slices.Contains(p.Settings.keys(), key) {
@@ -89,7 +89,7 @@ func (s *Service) mintWith(at int) {
 	s.o.Key.MintWith(at)
 }
 
-// tellWaiting says each minute who keeps the key from being changed.
+// tellWaiting logs once a minute which processes prevent the change of the key.
 func (s *Service) tellWaiting(who []string, now time.Time) {
 	s.mu.Lock()
 	tell := now.Sub(s.told) >= remindEvery
@@ -102,12 +102,12 @@ func (s *Service) tellWaiting(who []string, now time.Time) {
 	}
 }
 
-// remindEvery is how often a worker that waits for its key says so.
+// remindEvery is the interval of log messages while something waits for the key.
 const remindEvery = time.Minute
 
-// AwaitKey returns when this process's SECRET_KEY, or a previous one, is the installation's. With another one a worker would send links that
-// don't work, so it waits, taking no tasks, and says what for; it goes on by itself when the web processes have the key.
-// It returns the error of ctx.
+// AwaitKey returns when this process's SECRET_KEY, or one of its previous keys, is the installation's. With another key
+// a worker would send links that don't work. So it waits, takes no tasks, and logs what it waits for. It continues when
+// the web processes have the key. Error: that of ctx.
 func (s *Service) AwaitKey(ctx context.Context) error {
 	ticker := time.NewTicker(s.wait)
 	defer ticker.Stop()

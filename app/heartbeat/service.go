@@ -17,33 +17,33 @@ import (
 	"kontor/app/store"
 )
 
-// Options are what a Service is made of; all of them are needed, but Key where the process has one key only.
+// Options are the parameters of New. All are required, except Key if the process has only one key.
 type Options struct {
 	DB       *store.DB
 	Now      store.Clock
 	Log      *slog.Logger
 	Role     Role
-	Sends    bool // a web process that works itself; a worker sends anyway
+	Sends    bool // a web process with an embedded worker; a worker always sends
 	Settings Settings
-	Key      secret.Key // whose fingerprints stand in Settings
+	Key      secret.Key // the key whose fingerprints are in Settings
 }
 
-// Service is this process among the others. It is safe for concurrent use.
+// Service manages the heartbeat of this process. It is safe for concurrent use.
 type Service struct {
 	o    Options
 	own  Process
-	wait time.Duration // between looks of AwaitKey; tests shorten it
+	wait time.Duration // interval of AwaitKey; tests shorten it
 
-	keys []string // hashes of the keys that this process understands, the current one first
+	keys []string // hashes of the keys that this process understands, the current key first
 
-	// when this process looked last, and when somebody who sends messages was alive last
+	// looked is when this process last checked, sent is when a process that sends messages was last alive.
 	looked, sent time.Time
 
 	mu      sync.Mutex
 	finding Finding
 	failed  bool
-	mint    int       // which of keys new things are made under
-	told    time.Time // when it was said last who keeps the old key in use
+	mint    int       // index of the key that is used for new things
+	told    time.Time // when tellWaiting last logged
 }
 
 // New makes the service. It writes nothing yet.
@@ -73,17 +73,18 @@ func Version() string {
 	return "unknown"
 }
 
-// Finding is what the last beat found.
+// Finding returns the result of the last heartbeat.
 func (s *Service) Finding() Finding {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.finding
 }
 
-// beatTime bounds a beat.
+// beatTime is the time limit for one heartbeat.
 const beatTime = 5 * time.Second
 
-// Run beats until ctx ends, then takes the row away: a process that was asked to stop is gone at once.
+// Run sends heartbeats until ctx ends. Then it deletes its row, so that others know at once that the process has
+// stopped.
 func (s *Service) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -118,8 +119,8 @@ func (s *Service) noteFailure(err error) {
 	}
 }
 
-// Beat says that this process runs, forgets those that don't, and compares it with the others. What has changed since the
-// last beat is logged.
+// Beat records that this process runs, deletes the rows of processes that do not, and compares it with the others. It
+// logs what has changed since the last heartbeat.
 func (s *Service) Beat(ctx context.Context) error {
 	now := s.o.Now()
 	s.own.SeenAt = now
@@ -147,8 +148,8 @@ func (s *Service) Beat(ctx context.Context) error {
 	return nil
 }
 
-// noWorker is Finding.NoWorker. What happened while this process did not look, since it was frozen or the database was away,
-// counts for nothing: the others could not write then either.
+// noWorker returns Finding.NoWorker. Time in which this process did not check, because it was frozen or the database
+// was down, does not count: the others could not write then either.
 func (s *Service) noWorker(all []Process, now time.Time) time.Time {
 	if now.Sub(s.looked) > Life/2 {
 		s.sent = now
@@ -165,13 +166,13 @@ func (s *Service) noWorker(all []Process, now time.Time) time.Time {
 	return s.sent
 }
 
-// tell keeps a finding and logs how it differs from the one before, by the names of settings.
+// tell stores a finding and logs how it differs from the previous one, with the names of the settings.
 func (s *Service) tell(f Finding) {
 	s.mu.Lock()
 	before := s.finding
 	s.finding = f
 	s.mu.Unlock()
-	if f.Foreign && !before.Foreign && s.own.Role == Web { // a worker says so while it waits
+	if f.Foreign && !before.Foreign && s.own.Role == Web { // AwaitKey logs it for a worker
 		s.o.Log.Error("SECRET_KEY is not the installation's, nor is that one in SECRET_KEY_PREVIOUS: this process is not ready while others run with the installation's")
 	}
 	if !f.NoWorker.IsZero() && before.NoWorker.IsZero() {

@@ -61,7 +61,7 @@ func processes(ctx context.Context, tx bun.IDB) ([]Process, error) {
 	return all, nil
 }
 
-// installationKey is the stored hash of the key, "" while there is none.
+// installationKey returns the stored hash of the key, "" if there is none.
 func installationKey(ctx context.Context, db bun.IDB) (stored string, err error) {
 	err = db.NewSelect().Table("installation").Column("secret_key").Where("id = 1").Scan(ctx, &stored)
 	if store.IsNoRows(err) {
@@ -70,8 +70,8 @@ func installationKey(ctx context.Context, db bun.IDB) (stored string, err error)
 	return stored, err
 }
 
-// putInstallationKey stores the hash of the key in the place of the one that was read; ok is false when another process
-// was quicker.
+// putInstallationKey replaces the stored hash of the key if it is still was; ok is false when another process has
+// changed it in the meantime.
 func putInstallationKey(ctx context.Context, db bun.IDB, was, own string, now time.Time) (ok bool, err error) {
 	// Raw SQL: a table of one row, whose id is always 1.
 	res, err := db.NewRaw(`INSERT INTO installation (id, secret_key, since) VALUES (1, ?, ?)
@@ -83,8 +83,8 @@ func putInstallationKey(ctx context.Context, db bun.IDB, was, own string, now ti
 	return n == 1, err
 }
 
-// Alive is how many processes have given a sign of life within Life. A database of a version that did not keep them has
-// none.
+// Alive returns how many processes sent a heartbeat within Life. For a database of a version without heartbeats it
+// returns 0.
 func Alive(ctx context.Context, db *store.DB, now time.Time) (n int, err error) {
 	q := db.NewSelect().Model((*row)(nil)).ColumnExpr("count(*)").Where("seen_at > ?", now.Add(-Life))
 	if err := q.Scan(ctx, &n); err != nil {
@@ -96,8 +96,8 @@ func Alive(ctx context.Context, db *store.DB, now time.Time) (n int, err error) 
 	return n, nil
 }
 
-// Senders is how many processes that send messages have, and when one did last; the zero time when none is known. One that was
-// asked to stop is forgotten.
+// Senders returns how many processes that send messages are alive, and when one of them was last seen; the zero time
+// when none is known. A process that was stopped normally has no row any more.
 func Senders(ctx context.Context, db *store.DB, now time.Time) (alive int, last time.Time, err error) {
 	all, err := processes(ctx, db)
 	for _, p := range all {
@@ -114,7 +114,7 @@ func Senders(ctx context.Context, db *store.DB, now time.Time) (alive int, last 
 	return alive, last, err
 }
 
-// LastWorker is when a worker process on a host gave its last sign of life; the zero time when none is known.
+// LastWorker returns when a worker process on a host was last seen; the zero time when none is known.
 func LastWorker(ctx context.Context, db *store.DB, host string) (seen time.Time, err error) {
 	err = db.NewSelect().Model((*row)(nil)).Column("seen_at").Where("role = ?", Worker).Where("host = ?", host).
 		Order("seen_at DESC").Limit(1).Scan(ctx, &seen)
@@ -124,13 +124,13 @@ func LastWorker(ctx context.Context, db *store.DB, host string) (seen time.Time,
 	return seen, err
 }
 
-// ForgetProcesses is for a database that was restored: it forgets the processes that were running when the backup was made.
+// ForgetProcesses deletes the processes from a restored database: those that were running when the backup was made.
 func ForgetProcesses(ctx context.Context, db bun.IDB) error {
 	_, err := db.NewDelete().Model((*row)(nil)).Where("TRUE").Exec(ctx)
 	return err
 }
 
-// InstallationKey is the stored hash of the SECRET_KEY that a database was last used with, "" while there is none.
+// InstallationKey returns the stored hash of the SECRET_KEY that a database was last used with, "" if there is none.
 func InstallationKey(ctx context.Context, db bun.IDB) (string, error) {
 	return installationKey(ctx, db)
 }

@@ -1,5 +1,5 @@
-// Package metrics says in Prometheus's terms whether mail is going out: what waits in the outbox and in the queues, what
-// became of attempts, which workers run. Web process and worker show the same.
+// Package metrics exports to Prometheus whether messages are being sent: the contents of the outbox and of the queues,
+// the outcomes of attempts, and the running workers. The web process and the worker export the same metrics.
 package metrics
 
 import (
@@ -20,7 +20,7 @@ import (
 	"kontor/app/store"
 )
 
-// Options are what a Collector asks; all of them are needed.
+// Options are the sources of a Collector; all are required.
 type Options struct {
 	DB    *store.DB
 	Now   store.Clock
@@ -32,9 +32,9 @@ type Options struct {
 }
 
 const (
-	// keep is for how long answers of the database and the queue are given again: who asks often costs nothing.
+	// keep is how long results of the database and the queue are cached, so that frequent requests cost nothing.
 	keep = 5 * time.Second
-	// askTime bounds the questions.
+	// askTime is the time limit for these queries.
 	askTime = 4 * time.Second
 )
 
@@ -61,19 +61,19 @@ var (
 	build       = desc("kontor_build_info", "1; the labels say what the process was built from.", "version")
 )
 
-// Collector is a prometheus.Collector of all of them.
+// Collector is a prometheus.Collector of all these metrics.
 type Collector struct {
 	o  Options
 	mu sync.Mutex
 	at time.Time
-	// kept are the answers of at.
+	// kept are the results collected at the time at.
 	kept []prometheus.Metric
 }
 
-// New makes one.
+// New makes a Collector.
 func New(o Options) *Collector { return &Collector{o: o} }
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{up, waiting, oldest, overdue, failing, attempts, tasks, queueUp, workers, lastSeen, differ, approvals, connections, waits, waited, build} {
 		to <- d
@@ -88,7 +88,7 @@ func counter(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric 
 	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	to <- gauge(build, 1, heartbeat.Version())
 	s := c.o.DB.Stats()
@@ -105,7 +105,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// answers are those of database and queue, at most keep old.
+// answers returns the metrics of the database and the queue, at most keep old.
 func (c *Collector) answers() []prometheus.Metric {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,7 +180,7 @@ func (c *Collector) queues(ctx context.Context) (list []prometheus.Metric) {
 	return list
 }
 
-// Serve serves /metrics, and nothing else, on ln until ln is closed: those of c and Go's own.
+// Serve serves only /metrics on ln until ln is closed: the metrics of c and those of the Go runtime and the process.
 func (c *Collector) Serve(ln net.Listener) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

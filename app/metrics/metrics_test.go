@@ -27,7 +27,7 @@ func (neighbours) Finding() heartbeat.Finding {
 	return heartbeat.Finding{Differences: []heartbeat.Difference{{Setting: heartbeat.SMTPURL, Workers: 1}}}
 }
 
-// read is every value by its name and labels.
+// read returns every value by its name and labels.
 func read(t *testing.T, c prometheus.Collector) map[string]float64 {
 	t.Helper()
 	r := prometheus.NewRegistry()
@@ -49,7 +49,8 @@ func read(t *testing.T, c prometheus.Collector) map[string]float64 {
 	return values
 }
 
-// TestMetrics: what waits is counted by channel, what is settled is not; a queue that can't be asked has no lengths.
+// TestMetrics: unsettled messages are counted by channel, settled ones are not. A queue that cannot be asked has no
+// lengths.
 func TestMetrics(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)

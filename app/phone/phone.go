@@ -1,4 +1,4 @@
-// Package phone reads telephone numbers as people write them and shows them as they are dialled from anywhere.
+// Package phone parses telephone numbers as people write them and formats them in international form.
 package phone
 
 import (
@@ -11,7 +11,7 @@ import (
 	"kontor/app/entry"
 )
 
-// complaints are what can be wrong with a number, as message keys.
+// complaints are the message keys for what can be wrong with a number.
 type complaints struct{ malformed, letters, two, extension string }
 
 var (
@@ -19,15 +19,16 @@ var (
 	ofMobile = complaints{malformed: "mobile.malformed", letters: "mobile.letters", two: "mobile.two", extension: "mobile.extension"}
 )
 
-// Home is the country of numbers of which nobody knows the customer's country.
+// Home is the country used for numbers if the customer's country is unknown.
 const Home = "DE"
 
-// Parse reads a number as it is dialled in a country (ISO 3166-1 alpha-2, "" is Home) and returns it as E.164,
-// "+4971112345". In a country that has no numbers of its own (Antarctica) it must begin with + or 00. Between the digits may
-// stand blanks, hyphens, dots, slashes, brackets and what looks like them. 00 is understood besides the country's own prefix
-// for calls abroad. Letters are errors, never the keys of a telephone; so are two numbers, and what may be the number of two
-// people. complaint is "", "phone.malformed", "phone.letters", "phone.two" or "phone.extension": an extension has no place
-// in E.164, so it is refused rather than lost.
+// Parse parses a number as it is dialled in a country (ISO 3166-1 alpha-2, "" means Home) and returns it as E.164,
+// "+4971112345". In a territory without numbers of its own (Antarctica) it must begin with + or 00. Blanks, hyphens,
+// dots, slashes, brackets and similar characters are allowed between the digits. 00 is accepted in addition to the
+// country's own international prefix. Letters are errors; they are never read as telephone keys. Two numbers are an
+// error, and so is a number that could belong to two people. complaint is "", "phone.malformed", "phone.letters",
+// "phone.two" or "phone.extension". E.164 has no extensions, so a number with an extension is refused and not
+// shortened.
 func Parse(typed, country string) (e164, complaint string) {
 	n, complaint := parse(typed, country, ofPhone)
 	if complaint != "" {
@@ -36,9 +37,10 @@ func Parse(typed, country string) (e164, complaint string) {
 	return phonenumbers.Format(n, phonenumbers.E164), ""
 }
 
-// ParseMobile is Parse for a number that gets SMS. complaint is "", "mobile.malformed", "mobile.letters", "mobile.two",
-// "mobile.extension", or "mobile.not_mobile": only mobile numbers get SMS, and 0900 numbers cost. In countries where numbers
-// do not tell (North America) every ordinary number may be one.
+// ParseMobile is Parse for a number that receives SMS. complaint is "", "mobile.malformed", "mobile.letters",
+// "mobile.two", "mobile.extension", or "mobile.not_mobile": only mobile numbers receive SMS, and 0900 numbers cost
+// money. In countries where the number does not show whether it is mobile (North America), every ordinary number is
+// accepted.
 func ParseMobile(typed, country string) (e164, complaint string) {
 	n, complaint := parse(typed, country, ofMobile)
 	if complaint != "" {
@@ -51,7 +53,7 @@ func ParseMobile(typed, country string) (e164, complaint string) {
 	return "", "mobile.not_mobile"
 }
 
-// Show writes a number that Parse returned for people, "+49 711 12345"; what is none comes back as it is.
+// Show formats a number that Parse returned for display, "+49 711 12345". Other text is returned unchanged.
 func Show(e164 string) string {
 	if !strings.HasPrefix(e164, "+") {
 		return e164
@@ -63,7 +65,8 @@ func Show(e164 string) string {
 	return phonenumbers.Format(n, phonenumbers.INTERNATIONAL)
 }
 
-// Country is the country of an E.164 number (ISO 3166-1 alpha-2), "" for what is none and for numbers of no country.
+// Country returns the country of an E.164 number (ISO 3166-1 alpha-2), "" for other text and for numbers without a
+// country.
 func Country(e164 string) string {
 	n, err := phonenumbers.Parse(e164, "")
 	if err != nil {
@@ -75,10 +78,10 @@ func Country(e164 string) string {
 	return ""
 }
 
-// maxTyped bounds what is looked at: E.164 has 15 digits, and people write a few things between them.
+// maxTyped limits the length of the input: E.164 has 15 digits, and people write a few characters between them.
 const maxTyped = 40
 
-// maxDigits is how many digits a number has at most, with the code of its country (ITU-T E.164 §6.2.1).
+// maxDigits is the maximum number of digits, including the country code (ITU-T E.164 §6.2.1).
 const maxDigits = 15
 
 func parse(typed, country string, wrong complaints) (*phonenumbers.PhoneNumber, string) {
@@ -102,12 +105,12 @@ func parse(typed, country string, wrong complaints) (*phonenumbers.PhoneNumber, 
 	return n, ""
 }
 
-// signs are what is seldom put between digits, as what usually is.
+// signs replaces separators that are rarely used by the usual ones.
 var signs = strings.NewReplacer("[", "(", "]", ")", "_", " ", "'", " ", "’", " ", "·", ".", "•", ".", "・", ".", `\`, "/", "⁄", "/", "∕", "/")
 
-// read is the number that s means; ok=false when it means none, or nobody knows which. Where another prefix for calls
-// abroad than 00 is dialled, it may begin with 00 as well: in Korea, 0081 is Japan to people and the United States to a
-// telephone.
+// read returns the number that s means. ok is false when s is no number or is ambiguous. In a country with another
+// international prefix, a number may begin with 00 as well. This can be ambiguous: in Korea, people read 0081 as Japan,
+// but the telephone network connects it to the United States.
 func read(s, region string) (n *phonenumbers.PhoneNumber, ok bool) {
 	without := strings.Replace(s, "(0)", "", 1)
 	n, ok = first(region, s, without)
@@ -128,10 +131,11 @@ func read(s, region string) (n *phonenumbers.PhoneNumber, ok bool) {
 	return abroad, true
 }
 
-// abroadCode is a number with the code of its country, but no plus sign: the zero in brackets behind it says so.
+// abroadCode matches a number with a country code but without a plus sign. The zero in brackets after the code
+// identifies it.
 var abroadCode = regexp.MustCompile(`^([1-9]\d{0,2}) ?\(0\)(.*)$`)
 
-// first is the first of the readings that is a number.
+// first returns the first of the readings that is a valid number.
 func first(region string, readings ...string) (*phonenumbers.PhoneNumber, bool) {
 	for _, reading := range readings {
 		n, err := phonenumbers.Parse(reading, region)
@@ -142,8 +146,8 @@ func first(region string, readings ...string) (*phonenumbers.PhoneNumber, bool) 
 	return nil, false
 }
 
-// isTwo says whether s is two numbers, one behind the other: what stands behind a blank, a slash or a comma is dialled on
-// its own, and so is what stands before it.
+// isTwo says whether s consists of two numbers: the text before a blank, a slash or a comma can be dialled on its own,
+// and so can the text after it.
 func isTwo(s, region string) bool {
 	trunk := phonenumbers.GetNddPrefixForRegion(region, true)
 	for i, r := range s {
@@ -164,11 +168,11 @@ func isTwo(s, region string) bool {
 	return false
 }
 
-// between is what people put between two numbers.
+// between are the characters that people write between two numbers.
 const between = " /,;"
 
-// unclear says whether a number that was read as one of the country, without the 0 that is dialled before it there, may as well
-// be meant with the country's code: "49 711 123456". Nobody guesses whose number it is.
+// unclear says whether a number is ambiguous. It was read as a national number without the leading 0 that is dialled
+// there, but may also be meant with the country code: "49 711 123456". Parse does not guess.
 func unclear(s string, n *phonenumbers.PhoneNumber, region string) bool {
 	trunk := phonenumbers.GetNddPrefixForRegion(region, true)
 	if trunk == "" || strings.Contains(s, "+") || strings.HasPrefix(phonenumbers.NormalizeDigitsOnly(s), trunk) {
@@ -179,7 +183,7 @@ func unclear(s string, n *phonenumbers.PhoneNumber, region string) bool {
 	return err == nil && abroad.GetCountryCode() == n.GetCountryCode() && phonenumbers.IsValidNumber(abroad)
 }
 
-// onlyDigits says whether s has digits, and nothing but what people put between them. A plus sign begins a number.
+// onlyDigits says whether s consists of digits and the usual separators. A plus sign may only be at the beginning.
 func onlyDigits(s string) bool {
 	digits := 0
 	for i, r := range s {
@@ -195,18 +199,18 @@ func onlyDigits(s string) bool {
 	return digits > 0
 }
 
-// region is the country whose way of dialling is meant, in the library's words.
+// region returns the library's name of the country in which the number is dialled.
 func region(country string) string {
 	switch {
 	case country == "":
 		return Home
 	case phonenumbers.GetCountryCodeForRegion(country) == 0:
-		return "ZZ" // none: only numbers with a country code can be read
+		return "ZZ" // no region: only numbers with a country code are valid
 	}
 	return country
 }
 
-// National is how an E.164 number is dialled in its country, "" for what is none.
+// National formats an E.164 number as it is dialled in its country; "" for other text.
 func National(e164 string) string {
 	n, err := phonenumbers.Parse(e164, "")
 	if err != nil {

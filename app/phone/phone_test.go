@@ -141,7 +141,7 @@ func TestShow(t *testing.T) {
 
 var e164Form = regexp.MustCompile(`^\+[1-9]\d{5,14}$`)
 
-// FuzzParse: what comes out is E.164, and means the same in every country and when it is shown and typed again.
+// FuzzParse: the result is E.164, and means the same number in every country and after it is displayed and typed again.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"079 123 45 67", "+49 (0) 711 123456", "0711 123456 privat", "００４９１７２", "+1 212 555 0123;ext=4"} {
 		f.Add(s, "CH")

@@ -1,7 +1,7 @@
-// Package accounttest has what tests of other packages need of accounts.
+// Package accounttest has test helpers for packages that need accounts.
 package accounttest
 
 import "github.com/alexedwards/argon2id"
 
-// Quick is a cost of passwords for tests that are about something else.
+// Quick is a low password hashing cost for tests that are not about hashing.
 var Quick = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}

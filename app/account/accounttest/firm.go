@@ -25,14 +25,15 @@ import (
 	"kontor/views"
 )
 
-// Strong is a password that everybody may have.
+// Strong is a password that passes the rules for every person.
 const Strong = "Vierzig Pferde im Regen"
 
-// Here is a browser.
+// Here is the browser that tests sign in from.
 var Here = account.Browser{Address: "192.0.2.7", Agent: "test"}
 
-// Firm is what tests of features stand on: the default policy, a clock, and the real services up to accounts, on a
-// database of the test's own. Mails and SMS go to the built-in mailbox. A feature's test embeds it beside its own service.
+// Firm is the base of feature tests. It has the default policy, a clock and the real services up to accounts, on a
+// database of the test's own. Mails and SMS go to the built-in mailbox. A feature's test embeds Firm beside its own
+// service.
 type Firm struct {
 	testing.TB
 	*Clock
@@ -46,13 +47,13 @@ type Firm struct {
 	Accounts  *account.Service
 }
 
-// Name and address of the firm in links and messages.
+// FirmName and BaseURL are the firm's name and address in links and messages.
 const (
 	FirmName = "Kanzlei Berg"
 	BaseURL  = "https://kontor.example"
 )
 
-// NewFirm makes one, in which it is that time. change adapts the courier.
+// NewFirm makes a Firm whose clock shows at. change adapts the courier's options.
 func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.Options)) *Firm {
 	tb.Helper()
 	f := &Firm{TB: tb, Clock: &Clock{at: at}, Ctx: context.Background(), DB: db}
@@ -80,7 +81,7 @@ func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.
 	return f
 }
 
-// Specialist adds a specialist user with these roles besides that of all.
+// Specialist adds a specialist user who has the role specialist and these roles.
 func (f *Firm) Specialist(name string, roles ...policies.Role) account.Caller {
 	f.Helper()
 	return f.Person(name, true, append([]policies.Role{policies.Specialist}, roles...)...)
@@ -91,7 +92,7 @@ func (f *Firm) Person(name string, specialist bool, roles ...policies.Role) acco
 	f.Helper()
 	c := account.Caller{ID: ID(), Name: name, Roles: roles, Locale: lang.English, Address: "192.0.2.1"}
 	email := store.FoldEmail(strings.ReplaceAll(store.SortKey(name), " ", ".") + "@kanzlei.example")
-	if f.Number("SELECT count(*) FROM account WHERE email_folded = ?", email) > 0 { // a namesake
+	if f.Number("SELECT count(*) FROM account WHERE email_folded = ?", email) > 0 { // another person has the same name
 		email = c.ID.String() + "@kanzlei.example"
 	}
 	f.Exec(`INSERT INTO account (id, specialist, name, name_sort, search, username, username_folded, email, email_folded, password_hash, created_at)
@@ -103,10 +104,10 @@ func (f *Firm) Person(name string, specialist bool, roles ...policies.Role) acco
 	return c
 }
 
-// ID is a new one.
+// ID returns a new id.
 func ID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// Must ends the test at an error.
+// Must ends the test if err is not nil.
 func (f *Firm) Must(err error) {
 	f.Helper()
 	if err != nil {
@@ -114,7 +115,7 @@ func (f *Firm) Must(err error) {
 	}
 }
 
-// Want compares an error with the one that is wanted; nil: none.
+// Want checks that err is the error want; a want of nil means no error.
 func (f *Firm) Want(what string, err, want error) {
 	f.Helper()
 	if !errors.Is(err, want) {
@@ -122,7 +123,7 @@ func (f *Firm) Want(what string, err, want error) {
 	}
 }
 
-// WantComplaints compares what is complained about, see Complaints.
+// WantComplaints checks that Complaints(err) is want.
 func (f *Firm) WantComplaints(what string, err error, want string) {
 	f.Helper()
 	if got := Complaints(err); got != want {
@@ -130,7 +131,8 @@ func (f *Firm) WantComplaints(what string, err error, want string) {
 	}
 }
 
-// Complaints are "field message, …" of a form that is wrong, "code: message" of another fault, "" without an error.
+// Complaints returns "field message, …" for a form with invalid fields, "code: message" for any other fault, and "" for
+// nil.
 func Complaints(err error) string {
 	var e *fault.Error
 	if err == nil {
@@ -157,7 +159,7 @@ func (f *Firm) Exec(sql string, args ...any) {
 	}
 }
 
-// Number is the number that a query finds.
+// Number returns the number that a query selects.
 func (f *Firm) Number(sql string, args ...any) (n int) {
 	f.Helper()
 	if err := f.DB.NewRaw(sql, args...).Scan(f.Ctx, &n); err != nil {
@@ -172,7 +174,7 @@ func (f *Firm) InTx(do func(ctx context.Context, tx bun.Tx) error) {
 	f.Must(f.DB.InTx(f.Ctx, do))
 }
 
-// Clock is a test's: only the test moves it, unless it has a Step by which it goes on with every look at it.
+// Clock is a clock for tests. Only the test moves it. With a Step it also advances by that step on every call of Now.
 type Clock struct {
 	Step time.Duration
 
@@ -180,7 +182,7 @@ type Clock struct {
 	at time.Time
 }
 
-// Now is what the clock shows.
+// Now returns the time that the clock shows.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,14 +190,14 @@ func (c *Clock) Now() time.Time {
 	return c.at
 }
 
-// Tick moves it on.
+// Tick advances the clock by d.
 func (c *Clock) Tick(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
 }
 
-// Set sets it.
+// Set sets the clock.
 func (c *Clock) Set(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
