@@ -8,7 +8,8 @@ import (
 	"github.com/casbin/casbin/v2/model"
 )
 
-// TestErrorIsNoAllow: where Casbin can't decide, nobody may: neither one thing, nor a list, nor with a reason (S29).
+// TestErrorIsNoAllow: when Casbin returns an error, nothing is allowed: no single decision, no list, no explanation
+// (S29).
 func TestErrorIsNoAllow(t *testing.T) {
 	m, err := model.NewModelFromString(modelText)
 	if err != nil {

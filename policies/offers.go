@@ -2,14 +2,14 @@ package policies
 
 import "slices"
 
-// Offer is rights that are new in a version of the program. An installation that starts has them in Default; one that
-// exists is asked: its policy is its own, so they come to it as a draft, and nothing is given silently.
+// Offer is a set of rights that are new in a version of the program. A new installation has them in Default. An
+// existing installation keeps its own policy, so the rights come to it as a draft: nothing is given silently.
 type Offer struct {
-	ID    string // kept in the database: never changed, never used again
-	Rules []Rule // as they stand in Default
+	ID    string // stored in the database: never changed and never reused
+	Rules []Rule // exactly as in Default
 }
 
-// Offers lists all of them, the oldest first. Text ids "policy_offer.<id>" say what they are for.
+// Offers lists all offers, oldest first. The text ids "policy_offer.<id>" say what they are for.
 var Offers = []Offer{
 	{ID: "mailbox", Rules: []Rule{
 		{UserAdministrator, Anything, ObjectMailbox, Anything, Read, Allow},
@@ -22,7 +22,7 @@ var Offers = []Offer{
 	}},
 }
 
-// Missing are those of its rules that a policy lacks.
+// Missing returns the offer's rules that a policy does not contain.
 func (o Offer) Missing(d Document) (rules []Rule) {
 	for _, r := range o.Rules {
 		if !slices.Contains(d.Rules, r) {

@@ -1,5 +1,5 @@
-// Package policies decides who may do what. Rules are Casbin policies over closed vocabularies; facts come from the
-// caller as a set of relations. A Decider holds one immutable policy version and swaps it whole.
+// Package policies decides who may do what. Rules are Casbin policies over closed vocabularies. The caller passes the
+// facts as a set of relations. A Decider holds one immutable policy version and replaces it as a whole.
 package policies
 
 import (
@@ -25,7 +25,7 @@ var modelText string
 //go:embed default.csv
 var Default string
 
-// Role is a set of duties a person can have; which person has which is a row in SQL.
+// Role is a set of duties that a person can have. The database stores which person has which roles.
 type Role string
 
 // The closed list of roles.
@@ -42,12 +42,12 @@ const (
 // Roles lists all roles, in the order in which screens show them.
 var Roles = []Role{Specialist, UserAdministrator, PolicyAdministrator, TemplateAdministrator, DataAdministrator, Auditor, EndUser}
 
-// FirmRoles are the roles a specialist user can be given. None comes by itself: who was given none may sign in and do
-// nothing else.
+// FirmRoles are the roles that a specialist user can be given. No role is given automatically: a specialist user
+// without a role can sign in and do nothing else.
 var FirmRoles = Roles[:6]
 
-// Relation is a bitmask: everything the caller is to the object. Never ask with a part of it, or a deny for one
-// relation is lost on a person who holds two.
+// Relation is a bitmask of all relations of the caller to the object. Always ask with the complete mask: with a part of
+// it, a deny rule for one relation would be missed for a person who holds two.
 type Relation uint8
 
 // The relations between a person and a customer or a transaction of it.
@@ -60,13 +60,13 @@ const (
 
 var relations = map[string]Relation{"administrator": Administrator, "processor": Processor, "access": Access}
 
-// RelationNames are the relations as rules name them, in the order in which screens show them.
+// RelationNames are the names that rules use for the relations, in the order in which screens show them.
 var RelationNames = []string{"administrator", "processor", "access"}
 
-// RelationNamed is the relation of a name in a rule; None for any other text.
+// RelationNamed returns the relation with this name, or None for any other text.
 func RelationNamed(name string) Relation { return relations[name] }
 
-// Object and Action are what is acted on and how. Objects lists which actions there are for which object.
+// Object is what is acted on, Action is what is done with it. Objects lists the actions of each object.
 type (
 	Object string
 	Action string
@@ -76,7 +76,7 @@ type (
 const (
 	ObjectCustomer      Object = "customer"
 	ObjectAccess        Object = "access"
-	ObjectAuthorisation Object = "authorisation" // who administers a customer, who processes which of its transactions
+	ObjectAuthorisation Object = "authorisation" // the administrators of a customer and the processors of its transactions
 	ObjectTransaction   Object = "transaction"
 	ObjectPortal        Object = "portal"
 	ObjectSpecialist    Object = "specialist"
@@ -84,8 +84,8 @@ const (
 	ObjectAudit         Object = "audit"
 	ObjectPolicy        Object = "policy"
 	ObjectTemplate      Object = "template"
-	ObjectMailbox       Object = "mailbox"  // the built-in one, with everybody's messages and the links in them
-	ObjectApproval      Object = "approval" // what waits for a second person
+	ObjectMailbox       Object = "mailbox"  // the built-in mailbox, with everybody's messages and the links in them
+	ObjectApproval      Object = "approval" // proposals that wait for a second person
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -98,13 +98,13 @@ const (
 	Manage  Action = "manage"
 )
 
-// Permission is what a role may be given: an action on an object.
+// Permission is an action on an object, as a role may be given it.
 type Permission struct {
 	Object Object
 	Action Action
 }
 
-// Objects says which actions a rule may name for which object.
+// Objects lists the actions that a rule may name for each object.
 var Objects = map[Object][]Action{
 	ObjectCustomer:      {List, Create, Read, Update, Delete},
 	ObjectAccess:        {Create, Read, Update, Resend, Remove},
@@ -120,18 +120,19 @@ var Objects = map[Object][]Action{
 	ObjectApproval:      {Read},
 }
 
-// ObjectList is the objects in the order in which screens show them.
+// ObjectList lists the objects in the order in which screens show them.
 var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval}
 
-// Kinds says which kinds a rule may name for which object, besides "*": the type of the customer. The kinds of
-// transactions are kept by template administrators; see Vocabulary.
+// Kinds lists the kinds that a rule may name for each object besides "*": here, the types of customers. Template
+// administrators maintain the kinds of transactions; see Vocabulary.
 var Kinds = map[Object][]string{
 	ObjectCustomer:      {"person", "company"},
 	ObjectAccess:        {"person", "company"},
 	ObjectAuthorisation: {"person", "company"},
 }
 
-// Related says which relations a person can have to an object; to those without, nobody has any.
+// Related lists the relations that a person can have to each object. Nobody has a relation to an object that is not
+// listed.
 var Related = map[Object][]Relation{
 	ObjectCustomer:      {Administrator, Processor, Access},
 	ObjectAccess:        {Administrator, Processor, Access},
@@ -140,21 +141,21 @@ var Related = map[Object][]Relation{
 	ObjectPortal:        {Administrator, Processor, Access},
 }
 
-// Decider answers with the policy version in force. It is safe for concurrent use; Publish swaps the version whole,
-// so no decision reads half of one.
+// Decider decides with the policy version in force. It is safe for concurrent use. Publish replaces the version as a
+// whole, so no decision mixes two versions.
 type Decider struct{ current atomic.Pointer[version] }
 
-// version is one policy, never changed once built: plain Casbin enforcers race when their policy changes, this one's
-// never does.
+// version is one policy. It never changes after it is built, because a Casbin enforcer has data races when its policy
+// changes.
 type version struct {
 	number   int
 	policy   Document
 	enforcer *casbin.Enforcer
-	scopes   sync.Map // scopeKey → Scope: each compiled when it is first asked for
-	answers  sync.Map // question → bool: what Casbin said; a version never says anything else
+	scopes   sync.Map // scopeKey → Scope; each is compiled on first use
+	answers  sync.Map // question → bool: Casbin's answers, which never change within a version
 }
 
-// question is a Request as a key.
+// question is a Request in a form that can be a map key.
 type question struct {
 	subject  string
 	relation Relation
@@ -163,13 +164,14 @@ type question struct {
 	action   Action
 }
 
-// New builds a decider with a policy text, Default for one. Its version number is 0.
+// New builds a decider from a policy text, for example Default. Its version number is 0.
 func New(text string) (*Decider, error) {
 	d := &Decider{}
 	return d, d.Publish(0, text)
 }
 
-// Publish checks a policy text and puts it in force as the version of that number. On an error the policy in force stays.
+// Publish checks a policy text and puts it in force as the version with this number. After an error the old policy
+// stays in force.
 func (d *Decider) Publish(number int, text string) error {
 	v, err := build(text)
 	if err != nil {
@@ -180,37 +182,37 @@ func (d *Decider) Publish(number int, text string) error {
 	return nil
 }
 
-// Adopt puts the policy of another decider in force as the version of that number: what was built to be looked at need
-// not be built again.
+// Adopt puts the policy of another decider in force as the version with this number. A policy that was already built
+// for a check need not be built again.
 func (d *Decider) Adopt(number int, from *Decider) {
 	v := from.current.Load()
 	d.current.Store(&version{number: number, policy: v.policy, enforcer: v.enforcer})
 }
 
-// Version is the number of the policy in force.
+// Version returns the number of the policy in force.
 func (d *Decider) Version() int { return d.current.Load().number }
 
-// Is says whether roles are, or include, another one.
+// Is says whether the roles contain role, directly or by inclusion.
 func (d *Decider) Is(roles []Role, role Role) bool {
 	return d.current.Load().policy.chain(roles, role) != nil
 }
 
-// Document is the policy in force.
+// Document returns the policy in force.
 func (d *Decider) Document() Document { return d.current.Load().policy }
 
-// ErrForbidden is the answer to a caller who may not do it.
+// ErrForbidden says that the caller has no permission for the action.
 var ErrForbidden = fault.New(fault.Forbidden, "forbidden")
 
-// Request is one question.
+// Request asks whether a caller may do an action on an object.
 type Request struct {
-	Roles    []Role   // everything the caller is; several mean their union, in which a deny of one overrides
-	Relation Relation // everything the caller is to this object
+	Roles    []Role   // all roles of the caller; their rights are united, and a deny for one role overrides
+	Relation Relation // all relations of the caller to this object
 	Object   Object
 	Kind     string // "" for objects without kinds
 	Action   Action
 }
 
-// Allows answers a question. An error is never an allow.
+// Allows says whether the policy allows the request. With an error the answer is always false.
 func (d *Decider) Allows(q Request) (bool, error) {
 	if len(q.Roles) == 0 {
 		return false, nil
@@ -238,8 +240,8 @@ func (v *version) decide(q Request) (bool, error) {
 	return ok, nil
 }
 
-// knows says whether a question is made of the policy's own words, of which there are so few that each answer can be
-// kept.
+// knows says whether a question uses only words of the policy. There are so few such questions that each answer can be
+// cached.
 func (v *version) knows(q Request) bool {
 	if !slices.Contains(Objects[q.Object], q.Action) || int(q.Relation) >= masks {
 		return false
@@ -250,14 +252,14 @@ func (v *version) knows(q Request) bool {
 	return q.Kind == "" || slices.ContainsFunc(v.policy.Rules, func(r Rule) bool { return r.Object == q.Object && r.Kind == q.Kind })
 }
 
-// Verdict is an answer with its reason.
+// Verdict is a decision with its reason.
 type Verdict struct {
 	Allowed bool
-	Rule    *Rule  // that decided: an allow, or the deny that overrode; nil when no rule speaks of it
-	Via     []Role // how the person comes by the rule's role: from a role they have, by inclusion, to the rule's
+	Rule    *Rule  // the rule that decided: an allow, or the deny that overrode it; nil when no rule applies
+	Via     []Role // the chain of inclusions from a role of the person to the rule's role
 }
 
-// Explain is Allows with the reason.
+// Explain is Allows, and returns the reason too.
 func (d *Decider) Explain(q Request) (Verdict, error) {
 	if len(q.Roles) == 0 {
 		return Verdict{}, nil
@@ -275,7 +277,7 @@ func (d *Decider) Explain(q Request) (Verdict, error) {
 	return verdict, nil
 }
 
-// Require is Allows as an error: nil, ErrForbidden, or what went wrong.
+// Require is Allows with an error as the result: nil, ErrForbidden, or the error of the decision.
 func (d *Decider) Require(q Request) error {
 	ok, err := d.Allows(q)
 	if err != nil {
@@ -287,8 +289,8 @@ func (d *Decider) Require(q Request) error {
 	return nil
 }
 
-// build makes an enforcer of a checked policy. Every combination of roles is a subject of its own that inherits each
-// of them, so a person with several roles is decided on by Casbin itself, in one call, denies included.
+// build checks a policy text and makes an enforcer of it. Every combination of roles becomes a Casbin subject that
+// inherits each of its roles. So Casbin decides about a person with several roles in one call, including denies.
 func build(text string) (*version, error) {
 	policy, err := Parse(text, AnyKind)
 	if err != nil {
@@ -333,8 +335,8 @@ func build(text string) (*version, error) {
 	return &version{policy: policy, enforcer: e}, e.BuildRoleLinks()
 }
 
-// subject names a set of roles: the role itself, or its members in the order of Roles joined by "+", a character no
-// role has.
+// subject returns the Casbin name of a set of roles: the role itself, or the roles in the order of Roles, joined by
+// "+". No role contains this character.
 func subject(roles []Role) string {
 	if len(roles) == 1 {
 		return string(roles[0])

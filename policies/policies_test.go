@@ -10,7 +10,7 @@ import (
 	"kontor/app/fault"
 )
 
-// TestDefault is the default policy as a table: who, being what to the object, may do what.
+// TestDefault checks the default policy with a table of roles, relations and permissions.
 func TestDefault(t *testing.T) {
 	d, err := New(Default)
 	if err != nil {
@@ -93,7 +93,7 @@ func TestDenyOverrides(t *testing.T) {
 	}
 }
 
-// TestBadLines: none of these may come into force (S27).
+// TestBadLines: no policy with one of these lines can be put in force (S27).
 func TestBadLines(t *testing.T) {
 	d, err := New(Default)
 	if err != nil {
@@ -135,8 +135,8 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
-// TestPublishWhileDeciding is for -race: decisions run on while versions are swapped, and each is one of the two right
-// answers to a question both versions agree on.
+// TestPublishWhileDeciding is for -race: decisions continue while versions are replaced, and a question that both
+// versions answer alike always gets that answer.
 func TestPublishWhileDeciding(t *testing.T) {
 	d, err := New(Default)
 	if err != nil {
@@ -182,8 +182,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestAnswersKept: an answer is kept by version and for the policy's own words only, so what is asked from outside fills
-// no memory.
+// TestAnswersKept: answers are cached for each version, and only for the policy's own words, so questions from outside
+// do not fill the memory.
 func TestAnswersKept(t *testing.T) {
 	d, err := New(Default)
 	if err != nil {
@@ -219,8 +219,8 @@ func TestAnswersKept(t *testing.T) {
 	ask(read, false)
 }
 
-// BenchmarkAllows is one decision: with a kind of transaction that no rule names, which Casbin is asked about each time,
-// and with the policy's own words, where a version's answer is kept.
+// BenchmarkAllows measures one decision: with a kind of transaction that no rule names, for which Casbin decides each
+// time, and with the policy's own words, for which the answer is cached.
 func BenchmarkAllows(b *testing.B) {
 	d, err := New(Default)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"kontor/policies/policytest"
 )
 
-// TestRandomPolicies: Casbin, the compiled scope and the reference give the same answer to every question, and a
-// verdict's rule is one that speaks of the question (S23). 600 policies make more than 100,000 questions.
+// TestRandomPolicies: Casbin, the compiled scope and the reference give the same answer to every question, and the rule
+// of a verdict applies to the question (S23). 600 policies make more than 100,000 questions.
 func TestRandomPolicies(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	asked := 0

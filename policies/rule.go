@@ -10,7 +10,7 @@ import (
 	"kontor/app/fault"
 )
 
-// Anything is what a rule says for "whatever relation" and "any kind".
+// Anything stands in a rule for "any relation" and "any kind".
 const Anything = "*"
 
 // Effects of a rule.
@@ -19,7 +19,7 @@ const (
 	Deny  = "deny"
 )
 
-// Rule is one line of a policy: who, being what to an object of which kind, may or may not do what with it.
+// Rule is one line of a policy: a role, with a relation to an object of a kind, may or may not do an action with it.
 type Rule struct {
 	Role     Role
 	Relation string // administrator, processor, access, or Anything
@@ -29,7 +29,7 @@ type Rule struct {
 	Effect   string // Allow or Deny
 }
 
-// ruleFields is how many fields a rule has behind its "p".
+// ruleFields is the number of fields of a rule after its "p".
 const ruleFields = 6
 
 func (r Rule) fields() []string {
@@ -40,22 +40,22 @@ func ruleOf(f []string) Rule {
 	return Rule{Role: Role(f[0]), Relation: f[1], Object: Object(f[2]), Kind: f[3], Action: Action(f[4]), Effect: f[5]}
 }
 
-// String is the rule as a line of a policy text.
+// String returns the rule as a line of a policy text.
 func (r Rule) String() string { return "p, " + strings.Join(r.fields(), ", ") }
 
-// Inclusion says that who has Role has Includes as well.
+// Inclusion says that everybody with Role also has Includes.
 type Inclusion struct{ Role, Includes Role }
 
-// String is the inclusion as a line of a policy text.
+// String returns the inclusion as a line of a policy text.
 func (i Inclusion) String() string { return "g, " + string(i.Role) + ", " + string(i.Includes) }
 
-// Document is a policy: its rules and inclusions in the order of the text, comments left out.
+// Document is a policy: its rules and inclusions in the order of the text, without comments.
 type Document struct {
 	Rules      []Rule
 	Inclusions []Inclusion
 }
 
-// String writes the document as a policy text, a line each. Parse reads it back.
+// String writes the document as a policy text, one line each. Parse reads it back.
 func (d Document) String() string {
 	var b strings.Builder
 	for _, r := range d.Rules {
@@ -67,7 +67,7 @@ func (d Document) String() string {
 	return b.String()
 }
 
-// Diff lists the lines that stand only in new and those that stand only in old, as lines of a policy text.
+// Diff lists the lines that are only in new and the lines that are only in old, as lines of a policy text.
 func Diff(old, new Document) (added, removed []string) {
 	before, after := old.lines(), new.lines()
 	for _, l := range after {
@@ -87,19 +87,20 @@ func (d Document) lines() []string {
 	return strings.FieldsFunc(d.String(), func(r rune) bool { return r == '\n' })
 }
 
-// chain is the shortest way from one of the roles to another by inclusion, both ends included; nil when there is none.
+// chain returns the shortest path of inclusions from one of the roles to another role, including both ends; nil when
+// there is none.
 func (d Document) chain(from []Role, to Role) []Role {
-	ways := make([][]Role, 0, len(from))
+	paths := make([][]Role, 0, len(from))
 	seen := map[Role]bool{}
 	for _, r := range from {
-		ways = append(ways, []Role{r})
+		paths = append(paths, []Role{r})
 	}
-	for len(ways) > 0 {
-		way := ways[0]
-		ways = ways[1:]
-		last := way[len(way)-1]
+	for len(paths) > 0 {
+		path := paths[0]
+		paths = paths[1:]
+		last := path[len(path)-1]
 		if last == to {
-			return way
+			return path
 		}
 		if seen[last] {
 			continue
@@ -107,29 +108,30 @@ func (d Document) chain(from []Role, to Role) []Role {
 		seen[last] = true
 		for _, i := range d.Inclusions {
 			if i.Role == last {
-				ways = append(ways, append(slices.Clone(way), i.Includes))
+				paths = append(paths, append(slices.Clone(path), i.Includes))
 			}
 		}
 	}
 	return nil
 }
 
-// Vocabulary says whether a key names a kind of transaction: they are the one list that is kept in the database.
+// Vocabulary says whether a key names a kind of transaction. These kinds are the only vocabulary that is stored in the
+// database.
 type Vocabulary func(kind string) bool
 
-// AnyKind takes every well-formed key: for texts that were checked when they were published. Kinds are retired, never
-// deleted, so a rule about one can't become wrong.
+// AnyKind accepts every well-formed key. It is for texts that were checked when they were published. Kinds are retired,
+// never deleted, so a rule about a kind stays valid.
 func AnyKind(string) bool { return true }
 
-// kindKey is what the key of a kind of transaction looks like.
+// kindKey matches the key of a kind of transaction.
 var kindKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
 // WellFormedKind says whether a text can be the key of a kind of transaction.
 func WellFormedKind(key string) bool { return kindKey.MatchString(key) }
 
-// Parse reads a policy text and checks every line against the closed vocabularies, since a bad line poisons every
-// decision in Casbin. It returns an Invalid fault whose Fields name the lines ("line 7"), with the messages that Check
-// gives, "policy.csv" and "policy.twice".
+// Parse reads a policy text and checks every line against the closed vocabularies, because one bad line breaks every
+// decision of Casbin. It returns an Invalid fault. Its Fields name the lines ("line 7"); the messages are those of
+// Check, "policy.csv", "policy.shape" and "policy.twice".
 func Parse(text string, kinds Vocabulary) (Document, error) {
 	var form fault.Form
 	var doc Document
@@ -179,7 +181,7 @@ func Parse(text string, kinds Vocabulary) (Document, error) {
 	return doc, nil
 }
 
-// Check holds a rule against the closed vocabularies. It returns nil or the first complaint, an Invalid fault at role
+// Check checks a rule against the closed vocabularies. It returns nil or the first error, an Invalid fault at role
 // ("policy.role"), relation ("policy.relation"), object ("policy.object"), kind ("policy.kind"), action
 // ("policy.action") or effect ("policy.effect").
 func (r Rule) Check(kinds Vocabulary) *fault.Error {
@@ -210,7 +212,8 @@ func hasKind(o Object, kind string, kinds Vocabulary) bool {
 	return slices.Contains(Kinds[o], kind)
 }
 
-// Check holds an inclusion against the closed list of roles: nil, or an Invalid fault at role ("policy.role").
+// Check checks an inclusion against the closed list of roles. It returns nil, or an Invalid fault at role
+// ("policy.role").
 func (i Inclusion) Check() *fault.Error {
 	known := func(r Role) bool { return slices.Contains(Roles, r) }
 	if !known(i.Role) || !known(i.Includes) || i.Role == i.Includes {

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// masks is how many sets of relations there are.
+// masks is the number of different sets of relations.
 const masks = int(Administrator|Processor|Access) + 1
 
-// noKind stands for every kind that no rule names: no key looks like it.
+// noKind stands for all kinds that no rule names. No valid key looks like it.
 const noKind = "-"
 
-// Scope is a list's answer: for each set of relations to an object, the kinds with which the caller may do something.
-// It is the policy itself, asked once for every cell, so a list that it makes the condition of can't differ from the
-// single decisions.
+// Scope answers for a whole list: for each set of relations to an object, it holds the kinds for which the caller may
+// do an action. It is compiled by one decision for each cell, so a list that uses it as a condition can't differ from
+// the single decisions.
 type Scope struct{ cells [masks]KindSet }
 
-// KindSet is a set of kinds: exactly these, or all but these.
+// KindSet is a set of kinds: exactly the listed kinds, or all kinds except them.
 type KindSet struct {
 	Except bool
 	Kinds  []string // sorted
@@ -28,30 +28,30 @@ type KindSet struct {
 // Has says whether a kind is in the set.
 func (k KindSet) Has(kind string) bool { return slices.Contains(k.Kinds, kind) != k.Except }
 
-// Empty says whether no kind is in the set, Full whether every kind is.
+// Empty says whether no kind is in the set.
 func (k KindSet) Empty() bool { return !k.Except && len(k.Kinds) == 0 }
 
 // Full says whether every kind is in the set.
 func (k KindSet) Full() bool { return k.Except && len(k.Kinds) == 0 }
 
-// For is the kinds with which a caller may, who is this to the object.
+// For returns the kinds for which a caller with exactly these relations to the object has the permission.
 func (s Scope) For(r Relation) KindSet { return s.cells[r] }
 
-// Nothing says whether there is no relation and no kind with which the caller may.
+// Nothing says whether the caller has no permission for any relation and kind.
 func (s Scope) Nothing() bool {
 	return !slices.ContainsFunc(s.cells[:], func(k KindSet) bool { return !k.Empty() })
 }
 
-// Everything says whether the caller may with every relation and every kind.
+// Everything says whether the caller has the permission for every relation and every kind.
 func (s Scope) Everything() bool {
 	return !slices.ContainsFunc(s.cells[:], func(k KindSet) bool { return !k.Full() })
 }
 
-// Unrelated says whether the caller may with objects of some kind that they have no relation to: then a list can't be
-// read off the caller's relations alone.
+// Unrelated says whether the caller has the permission for some objects without a relation to them. Then the caller's
+// relations alone are not enough to find the rows of a list.
 func (s Scope) Unrelated() bool { return !s.cells[None].Empty() }
 
-// Matters is the relations on which the answer depends: a query need not find out about the others.
+// Matters returns the relations on which the answer depends. A query need not determine the others.
 func (s Scope) Matters() (r Relation) {
 	for _, bit := range []Relation{Administrator, Processor, Access} {
 		for m := range Relation(masks) {
@@ -63,8 +63,8 @@ func (s Scope) Matters() (r Relation) {
 	return r
 }
 
-// SQL writes the scope as a condition over two expressions: the caller's set of relations to a row's object, as an
-// integer, and the object's kind. Placeholders are "?".
+// SQL writes the scope as a condition over two expressions: mask, the caller's set of relations to a row's object as an
+// integer, and kind, the object's kind. Placeholders are "?".
 func (s Scope) SQL(mask, kind string) (sql string, args []any) {
 	switch {
 	case s.Nothing():
@@ -107,8 +107,8 @@ type scopeKey struct {
 	action  Action
 }
 
-// Scope compiles what the policy in force says of an action for these roles. It costs one decision for each set of
-// relations and each group of kinds of which the rules say the same, the first time; a published version starts anew.
+// Scope compiles the policy in force for an action and these roles. The first call costs one decision for each set of
+// relations and each group of kinds that the rules treat alike. A newly published version compiles again.
 func (d *Decider) Scope(roles []Role, o Object, a Action) (Scope, error) {
 	if len(roles) == 0 {
 		return Scope{}, nil
@@ -144,7 +144,7 @@ func (v *version) scope(roles []Role, o Object, a Action) (Scope, error) {
 	return s, nil
 }
 
-// cellOf turns the answers for each kind into a set. Of an open list noKind answers for all kinds that no rule names.
+// cellOf turns the answers for each kind into a set. In an open list, noKind stands for all kinds that no rule names.
 func cellOf(yes, no []string, closed bool) KindSet {
 	if closed {
 		if len(no) == 0 {
@@ -161,15 +161,16 @@ func cellOf(yes, no []string, closed bool) KindSet {
 	return KindSet{Kinds: named(yes)}
 }
 
-// kinds are those that an answer is wanted for: all of a closed list; of an open one those that the rules about the action
-// name, and one that stands for all others. A rule compares kinds by equality and nothing else, so those about which the
-// same rules speak get the same answer: they are grouped, and one of a group is asked for.
+// kinds returns the kinds for which a decision is needed. For a closed list these are all kinds. For an open list these
+// are the kinds that the rules about the action name, and noKind for all others. A rule compares kinds only by
+// equality, so kinds that the same rules name get the same answer: they form a group, and one kind of each group is
+// decided.
 func (v *version) kinds(o Object, a Action) (groups [][]string, closed bool) {
 	list, closed := Kinds[o]
 	if !closed {
 		list = []string{noKind}
 	}
-	said := make(map[string][]string, len(list)) // what the rules that name a kind say
+	said := make(map[string][]string, len(list)) // what the rules say that name the kind
 	for _, kind := range list {
 		said[kind] = nil
 	}
@@ -196,8 +197,8 @@ func (v *version) kinds(o Object, a Action) (groups [][]string, closed bool) {
 	return groups, closed
 }
 
-// Change is a cell in which two policies differ: with this relation to an object of this kind the roles' holder gains
-// the action, or loses it.
+// Change is a cell in which two policies differ: with this relation to an object of these kinds, a person with the
+// roles gains or loses the action.
 type Change struct {
 	Object   Object
 	Action   Action
@@ -206,8 +207,8 @@ type Change struct {
 	Gained   bool
 }
 
-// Changes compares what two policies say to the holder of these roles, in the order of ObjectList. Relations that nobody
-// can have to an object are left out.
+// Changes compares two policies for a person with these roles, in the order of ObjectList. It leaves out relations that
+// nobody can have to an object.
 func Changes(old, new *Decider, roles []Role) ([]Change, error) {
 	var out []Change
 	for _, o := range ObjectList {
@@ -237,7 +238,7 @@ func Changes(old, new *Decider, roles []Role) ([]Change, error) {
 	return out, nil
 }
 
-// minus is the kinds in a that are not in b.
+// minus returns the kinds in a that are not in b.
 func minus(a, b KindSet) KindSet {
 	keep := func(from []string, cond func(string) bool) []string {
 		var out []string
@@ -251,7 +252,7 @@ func minus(a, b KindSet) KindSet {
 	switch {
 	case !a.Except:
 		return KindSet{Kinds: keep(a.Kinds, func(k string) bool { return !b.Has(k) })}
-	case b.Except: // all but a's, less all but b's: b's that are not a's
+	case b.Except: // (all except a's) minus (all except b's) = b's kinds that are not a's
 		return KindSet{Kinds: keep(b.Kinds, a.Has)}
 	}
 	all := append(slices.Clone(a.Kinds), keep(b.Kinds, a.Has)...)

@@ -133,8 +133,8 @@ func BenchmarkCompile300(b *testing.B) {
 	}
 }
 
-// TestKindsAlike: kinds of which the rules say the same are asked for once, and are told apart where the rules do; every
-// answer is the single decision's.
+// TestKindsAlike: kinds that the rules treat alike need one decision, and kinds that the rules treat differently get
+// their own. Every answer equals that of the single decision.
 func TestKindsAlike(t *testing.T) {
 	text := policyOf260Kinds() + "p, specialist, administrator, transaction, kind_7, process, deny\np, auditor, *, transaction, kind_8, read, deny\n"
 	d, err := New(text)
@@ -163,8 +163,8 @@ func TestKindsAlike(t *testing.T) {
 	}
 }
 
-// BenchmarkCompile260Kinds is what publishing compares for one person: every object and action of two policies, one of
-// which names 260 kinds.
+// BenchmarkCompile260Kinds measures the comparison for one person at a publication: every object and action of two
+// policies, one of which names 260 kinds.
 func BenchmarkCompile260Kinds(b *testing.B) {
 	text := policyOf260Kinds()
 	for b.Loop() {

@@ -78,7 +78,8 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// TestWidensAgreesWithDecisions: where Widens says no, no set of these roles may do what no set of them might before.
+// TestWidensAgreesWithDecisions: when Widens says no, no set of these roles may do anything that no set of them might
+// do before.
 func TestWidensAgreesWithDecisions(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	roles := []policies.Role{policies.Specialist, policies.EndUser, policies.PolicyAdministrator}

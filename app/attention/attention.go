@@ -1,5 +1,5 @@
-// Package attention finds what somebody in the firm should look at, and may act on: messages that failed, invitations
-// that nobody answers, customers without administrator or access, transactions that are overdue, ways that don't work.
+// Package attention finds what somebody in the firm should look at and may act on: failed messages, unanswered
+// invitations, customers without administrator or access, overdue transactions, and delivery channels that fail.
 package attention
 
 import (
@@ -21,12 +21,12 @@ type Section string
 
 // The sections; locale keys "attention.<section>".
 const (
-	Approvals      Section = "approvals"      // proposals that wait for the caller as the second person
-	Deputies       Section = "deputies"       // what the caller's deputies arranged and what is still so
-	Rights         Section = "rights"         // that are new in this version of the program, for policy administrators
-	Sending        Section = "sending"        // why no messages go out at all: for who keeps the queues
-	Channels       Section = "channels"       // ways that don't take what the firm sends: for who keeps the queues
-	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be written to again
+	Approvals      Section = "approvals"      // proposals that wait for the caller's decision as the second person
+	Deputies       Section = "deputies"       // what the caller's deputies arranged and is still in effect
+	Rights         Section = "rights"         // rights that are new in this version, for policy administrators
+	Sending        Section = "sending"        // why no messages are sent at all; for operators of the queues
+	Channels       Section = "channels"       // delivery channels that reject messages; for operators of the queues
+	Invitations    Section = "invitations"    // accesses that wait for their end user, who can be invited again
 	Administrators Section = "administrators" // customers that no active specialist user administers
 	Accesses       Section = "accesses"       // customers that nobody has access to
 	Overdue        Section = "overdue"        // transactions that should have been closed
@@ -38,29 +38,29 @@ var Sections = []Section{Approvals, Deputies, Sending, Channels, Rights, Invitat
 // Reason is why an invitation is on the list; locale keys "attention_reason.<reason>".
 type Reason string
 
-// Reasons. Of several that are true the first is given.
+// The reasons. If several apply, the first is given.
 const (
 	MailFailed Reason = "mail"       // Detail says why
 	CodeFailed Reason = "sms"        // Detail says why
-	Unanswered Reason = "unanswered" // for longer than the reminder time
-	Expired    Reason = "expired"    // the link is no longer good
+	Unanswered Reason = "unanswered" // for longer than the reminder period
+	Expired    Reason = "expired"    // the link has expired
 )
 
 // Reasons lists them.
 var Reasons = []Reason{MailFailed, CodeFailed, Unanswered, Expired}
 
-// Owner is the customer that something belongs to.
+// Owner is the customer to whom an entry belongs.
 type Owner struct {
 	ID     uuid.UUID
 	Number int64
 	Type   customer.Type
-	Name   string // "Last, First" of a person
+	Name   string // "Last, First" for a person
 }
 
 // Label is the customer's number as people see it.
 func (o Owner) Label() string { return customer.Label(o.Number) }
 
-// Invitation is an access that waits for its end user.
+// Invitation is an access whose end user has not registered yet.
 type Invitation struct {
 	ID            uuid.UUID
 	Name          string
@@ -68,11 +68,11 @@ type Invitation struct {
 	InvitedAt     time.Time
 	LinkExpiresAt time.Time
 	Reason        Reason
-	Detail        string // key of the reason of a failure, "reason.<key>"
+	Detail        string // key of the reason for the failure, "reason.<key>"
 	Customer      Owner
 }
 
-// Late is a transaction that is overdue.
+// Late is an overdue transaction.
 type Late struct {
 	ID       uuid.UUID
 	Number   int64
@@ -84,14 +84,14 @@ type Late struct {
 // Label is the transaction's number as people see it.
 func (l Late) Label() string { return transaction.Label(l.Number) }
 
-// Part is a page of one section: one of these is filled.
+// Part is a page of one section. Only the fields of that section are set.
 type Part struct {
 	Section     Section
 	Approvals   []approval.Approval
 	Deputies    []handover.Outlasting
-	Rights      int // how many offers wait
+	Rights      int // number of offers that wait
 	Queues      []courier.QueueTrouble
-	NoWorker    time.Time // when a process that sends messages was seen last; zero while there is one
+	NoWorker    time.Time // when a process that sends messages was last seen; zero while one runs
 	Channels    []courier.Trouble
 	Invitations []Invitation
 	Customers   []Owner
@@ -99,7 +99,7 @@ type Part struct {
 	Next        string // cursor of the next page, "" at the end
 }
 
-// Len is how many there are on the page.
+// Len returns the number of entries on the page.
 func (p Part) Len() int {
 	n := len(p.Approvals) + len(p.Deputies) + p.Rights + len(p.Queues) + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late)
 	if !p.NoWorker.IsZero() {
@@ -108,25 +108,25 @@ func (p Part) Len() int {
 	return n
 }
 
-// PageSize is how many a section shows at a time.
+// PageSize is the number of entries that a section shows at a time.
 const PageSize = listing.PageSize
 
-// CountCap is where the badge's number ends.
+// CountCap is the maximum number on the badge.
 const CountCap = 100
 
-// Refusal is why some of the accesses got no new invitation.
+// Refusal is the reason why some of the accesses got no new invitation.
 type Refusal struct {
-	Message string   // id of a text, without "fault."
-	Names   []string // whom it is about
+	Message string   // text id without "fault."
+	Names   []string // names of their end users
 }
 
-// Resent says what became of Resend.
+// Resent is the result of Resend.
 type Resent struct {
 	Sent    int
 	Refused []Refusal
 }
 
-// Failed is how many were not sent.
+// Failed returns the number of invitations that were not sent.
 func (r Resent) Failed() (n int) {
 	for _, f := range r.Refused {
 		n += len(f.Names)
@@ -134,29 +134,29 @@ func (r Resent) Failed() (n int) {
 	return n
 }
 
-// ResendMax is how many invitations are sent again at a time.
+// ResendMax is the maximum number of invitations in one Resend.
 const ResendMax = 200
 
 var (
-	// ErrNone is the answer to sending nothing again.
+	// ErrNone says that no access was selected for Resend.
 	ErrNone = fault.At("access", "attention.none_selected")
-	// ErrMany is the answer to sending more than ResendMax again.
+	// ErrMany says that more than ResendMax accesses were selected.
 	ErrMany = fault.At("access", "attention.too_many").With("max", ResendMax)
 )
 
-// position is where a page ended: the place of its last row in the section's order.
+// position is the last row of a page, by its place in the section's order.
 type position struct {
-	at     time.Time // when the customer began to need attention, or the day a transaction was due
+	at     time.Time // since when the customer needs attention, or the due date of the transaction
 	number int64     // of the customer, or of the transaction
 	id     uuid.UUID
 }
 
-// cursorVersion changes when the meaning of a position does: cursors of before are ignored then.
+// cursorVersion changes when the meaning of a position changes. Cursors of older versions are then ignored.
 const cursorVersion = 2
 
 func (p position) String() string { return listing.Encode(cursorVersion, p.at, p.number, p.id) }
 
-// readPosition reads a cursor; ok is false for what String did not make.
+// readPosition reads a cursor; ok is false when String did not write it.
 func readPosition(s string) (p position, ok bool) {
 	ok = listing.Decode(s, cursorVersion, &p.at, &p.number, &p.id)
 	return p, ok

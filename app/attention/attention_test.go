@@ -207,7 +207,8 @@ func (w *world) furnish() {
 	w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, gone)
 }
 
-// TestWhoSeesWhat: each reason shows up when it is due, and only to who may act on it, whichever way the query takes.
+// TestWhoSeesWhat: each reason appears when it is due, and only for people who may act on it, with each form of the
+// query.
 func TestWhoSeesWhat(t *testing.T) {
 	each(t, func(w *world) {
 		w.furnish()
@@ -266,8 +267,8 @@ func TestWhoSeesWhat(t *testing.T) {
 	})
 }
 
-// TestCounts: what had to be looked for among everybody's is remembered for a few seconds, for the same person with the
-// same rights, until they do something.
+// TestCounts: a count that searched everybody's entries is cached for a few seconds, for the same person with the same
+// permissions, until they do something.
 func TestCounts(t *testing.T) {
 	each(t, func(w *world) {
 		w.customer(w.anna, "Leer AG")
@@ -297,7 +298,7 @@ func TestCounts(t *testing.T) {
 	})
 }
 
-// TestExpired: a link that has expired is on the list from that second on, and long unanswered only after the week.
+// TestExpired: an expired link is on the list from that second on, an unanswered invitation only after a week.
 func TestExpired(t *testing.T) {
 	each(t, func(w *world) {
 		w.customer(w.anna, "Frist AG", "Frist")
@@ -317,7 +318,8 @@ func TestExpired(t *testing.T) {
 	})
 }
 
-// TestPages: every section goes on by cursor, without gaps and repetitions, whether or not the caller's own are few.
+// TestPages: every section continues by cursor without gaps and repetitions, whether or not the caller's own rows are
+// few.
 func TestPages(t *testing.T) {
 	each(t, func(w *world) {
 		n := PageSize + 7
@@ -391,7 +393,8 @@ func TestPages(t *testing.T) {
 	})
 }
 
-// TestResend: what may be sent is sent, the rest is refused by name and reason, and nobody learns of what is not theirs.
+// TestResend: invitations that may be sent are sent, the others are refused with name and reason, and nobody learns
+// about accesses that they may not see.
 func TestResend(t *testing.T) {
 	each(t, func(w *world) {
 		w.customer(w.anna, "A", "Eins", "Zwei", "Drei", "Vier")
@@ -441,7 +444,7 @@ func TestResend(t *testing.T) {
 	})
 }
 
-// FuzzPosition: no cursor from outside makes anything but a position or nothing.
+// FuzzPosition: every cursor from outside is either read as a position or ignored.
 func FuzzPosition(f *testing.F) {
 	f.Add(position{time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), 7, uuid.Must(uuid.NewV7())}.String())
 	f.Add(position{time.Date(1999, 11, 24, 0, 0, 0, 0, time.UTC), 7, uuid.Nil}.String())

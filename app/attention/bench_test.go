@@ -27,9 +27,9 @@ func (nothing) Troubles(context.Context) ([]courier.Trouble, error) { return nil
 func (nothing) CountTroubles(context.Context) (int, error)          { return 0, nil }
 func (nothing) Known() []courier.QueueTrouble                       { return nil }
 
-// BenchmarkAttention is what the badge costs on every page, and the page itself, for people with 17 customers, with a
-// fiftieth and with a tenth of all, and for who may act on all. It is a day on which one of a hundred transactions is
-// overdue, and one of four hundred customers needs attention.
+// BenchmarkAttention measures the badge, which every page shows, and the page itself, for people with 17 customers,
+// with a fiftieth and with a tenth of all, and for a person who may act on all. One in a hundred transactions is
+// overdue, and one in four hundred customers needs attention.
 func BenchmarkAttention(b *testing.B) {
 	today := time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return today }

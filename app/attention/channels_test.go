@@ -15,8 +15,8 @@ import (
 	"kontor/policies"
 )
 
-// TestChannels: a gateway without credit is told to those who keep the queues, and to nobody else, until it takes a
-// message; and the customer's people are told nothing, since nothing is for them to do.
+// TestChannels: a gateway without credit is shown to operators of the queues, and to nobody else, until it accepts a
+// message. The customer's administrators see nothing, because they can do nothing about it.
 func TestChannels(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		peer := couriertest.NewGatewayPeer(t)
@@ -55,8 +55,8 @@ func TestChannels(t *testing.T) {
 	})
 }
 
-// TestSending: a queue that can't be used, and that nobody sends, are told to those who keep the queues, and to nobody
-// else. What stops no message is not.
+// TestSending: an unusable queue, and the lack of a sending process, are shown to operators of the queues, and to
+// nobody else. Problems that stop no message are not shown.
 func TestSending(t *testing.T) {
 	each(t, func(w *world) {
 		keeper := account.Caller{ID: uuid.Must(uuid.NewV7()), Name: "Dora", Roles: []policies.Role{policies.DataAdministrator}}

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// countLife is how old a number on the badge may be. What the page lists is always as it is.
+	// countLife is how long the number on the badge is cached. The lists on the page are never cached.
 	countLife = 10 * time.Second
-	// countsMax is how many people's numbers are kept, of those who looked last.
+	// countsMax is the maximum number of people whose counts are cached. The most recently used ones are kept.
 	countsMax = 10_000
 )
 
-// count is a number with all that it depends on, except what is in the database.
+// count is a cached number with everything that it depends on, except the contents of the database.
 type count struct {
 	n       int
 	at      time.Time
@@ -31,7 +31,7 @@ func (r count) holds(c account.Caller, version int, now time.Time) bool {
 	return age >= 0 && age < countLife && r.version == version && slices.Equal(r.roles, c.Roles) && slices.Equal(r.persons, c.For)
 }
 
-// remembered is what Count found for the caller not long ago.
+// remembered returns the cached result of Count for the caller.
 func (s *Service) remembered(c account.Caller) (n int, ok bool) {
 	r, ok := s.counts.Get(c.ID)
 	return r.n, ok && r.holds(c, s.o.Decider.Version(), s.o.Now())
@@ -43,5 +43,5 @@ func (s *Service) remember(c account.Caller, n int) {
 	})
 }
 
-// Forget has Count count anew for somebody.
+// Forget removes the cached count of a person, so that Count counts again.
 func (s *Service) Forget(id uuid.UUID) { s.counts.Remove(id) }

@@ -23,16 +23,16 @@ import (
 
 // Offers is what this package needs of policy.Service.
 type Offers interface {
-	// Waiting is how many offers of new rights wait for the caller.
+	// Waiting returns the number of offers of new rights that wait for the caller.
 	Waiting(ctx context.Context, c account.Caller) (int, error)
 }
 
-// Options are what a Service is made of; all of them are needed.
+// Options are the dependencies of a Service. All are required.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
-	Zone         *time.Location // in which days end
-	Reminder     time.Duration  // how long an invitation may go unanswered; 0 is customer.Reminder
+	Zone         *time.Location // the time zone in which days end
+	Reminder     time.Duration  // how long an invitation may stay unanswered; 0: customer.Reminder
 	Decider      *policies.Decider
 	Customers    *customer.Service
 	Accesses     *access.Service
@@ -42,7 +42,7 @@ type Options struct {
 	Deputies     Outlasting
 	Courier      Ways
 	Queue        Queue
-	NoWorker     func() time.Time // when a process that sends messages was seen last; zero while there is one
+	NoWorker     func() time.Time // when a process that sends messages was last seen; zero while one runs
 }
 
 // Proposals is what this package needs of approval.Service.
@@ -63,16 +63,17 @@ type Ways interface {
 
 // Queue is what this package needs of the task queue.
 type Queue interface {
-	// Known says what keeps queues from being used, without asking them.
+	// Known returns the known problems of the queues, without a query to the queues.
 	Known() []courier.QueueTrouble
 }
 
-// Service finds. Its methods authorise the caller: each section holds what they may act on, and nothing else.
+// Service finds entries that need attention. Its methods authorise the caller: each section has only entries that the
+// caller may act on.
 type Service struct {
 	o   Options
-	few int // fewVisible; tests set it
+	few int // the value of fewVisible; tests change it
 
-	counts *expirable.LRU[uuid.UUID, count] // of people for whom counting takes long
+	counts *expirable.LRU[uuid.UUID, count] // for people for whom counting takes long
 }
 
 // New makes the service.
@@ -80,11 +81,12 @@ func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = customer.Reminder
 	}
-	// No entry expires by the LRU's own clock, which is not that of o.
+	// Entries do not expire by the clock of the LRU, because it is not o.Now.
 	return &Service{o: o, few: fewVisible, counts: expirable.NewLRU[uuid.UUID, count](countsMax, nil, 0)}
 }
 
-// wants says what acting on a section takes. Who may approve follows from no right: see package approval.
+// permissions is the permission that acting on a section needs. Approvals are missing, because no permission decides
+// who may approve: see package approval.
 var permissions = map[Section]policies.Permission{
 	Rights:         {Object: policies.ObjectPolicy, Action: policies.Manage},
 	Sending:        {Object: policies.ObjectQueue, Action: policies.Read},
@@ -95,7 +97,7 @@ var permissions = map[Section]policies.Permission{
 	Overdue:        {Object: policies.ObjectTransaction, Action: policies.Process},
 }
 
-// May says whether there is a section on which the caller may act at all.
+// May says whether the caller may act on at least one section with a permission.
 func (s *Service) May(c account.Caller) (bool, error) {
 	for section := range permissions {
 		scope, err := s.scope(c, section)
@@ -111,7 +113,7 @@ func (s *Service) scope(c account.Caller, section Section) (policies.Scope, erro
 	return s.o.Decider.Scope(c.Roles, w.Object, w.Action)
 }
 
-// require is policies.ErrForbidden for who may act on nothing at all.
+// require returns policies.ErrForbidden when the caller may act on nothing at all.
 func (s *Service) require(c account.Caller) error {
 	ok, err := s.May(c)
 	if err == nil && !ok {
@@ -120,7 +122,8 @@ func (s *Service) require(c account.Caller) error {
 	return err
 }
 
-// Parts are the first pages of all sections, empty ones left out. policies.ErrForbidden for who may act on nothing at all.
+// Parts returns the first pages of all sections that are not empty. policies.ErrForbidden when the caller may act on
+// nothing at all.
 func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
 	if err := s.require(c); err != nil {
 		return nil, err
@@ -138,7 +141,7 @@ func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
 	return parts, nil
 }
 
-// Part is a page of one section, behind a cursor; a broken one is ignored. policies.ErrForbidden as Parts.
+// Part returns a page of one section, after a cursor. An invalid cursor is ignored. policies.ErrForbidden as Parts.
 func (s *Service) Part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
 	if err := s.require(c); err != nil {
 		return Part{}, err
@@ -146,9 +149,9 @@ func (s *Service) Part(ctx context.Context, c account.Caller, section Section, a
 	return s.part(ctx, c, section, after)
 }
 
-// Count is how much there is for the caller to act on, up to CountCap. It stands on every page, so it reads no more of
-// each section than the number needs; and what had to be looked for among everybody's is remembered for countLife, or
-// until Forget, which is called when the caller has done something.
+// Count returns the number of entries that the caller may act on, up to CountCap. Every page shows it, so it reads only
+// as much of each section as the number needs. A count that had to search everybody's entries is cached for countLife,
+// or until Forget, which is called after the caller has done something.
 func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 	if n, ok := s.remembered(c); ok {
 		return n, nil
@@ -216,7 +219,7 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 	return n, nil
 }
 
-// keeps says whether the caller keeps the queues.
+// keeps says whether the caller may look at the queues.
 func (s *Service) keeps(c account.Caller) (bool, error) {
 	w := permissions[Channels]
 	return s.o.Decider.Allows(policies.Request{Roles: c.Roles, Object: w.Object, Action: w.Action})
@@ -238,7 +241,7 @@ func (s *Service) channels(ctx context.Context, c account.Caller) (p Part, err e
 	return p, err
 }
 
-// sending says what keeps all messages from going out, whatever the other side would say to them.
+// sending returns the problems that stop all messages, whatever the recipients' systems would answer.
 func (s *Service) sending(c account.Caller) (p Part, err error) {
 	p.Section = Sending
 	if ok, err := s.keeps(c); err != nil || !ok {
@@ -253,8 +256,9 @@ func (s *Service) sending(c account.Caller) (p Part, err error) {
 	return p, nil
 }
 
-// orphans says whether a customer without an active administrator can be one for the caller to act on. Where the right
-// comes from administering a customer, the caller is its active administrator, unless they stand in for somebody.
+// orphans says whether the caller can have customers without an active administrator to act on. If the permission
+// depends on administering the customer, the caller is its active administrator, except when they stand in for
+// somebody.
 func (s *Service) orphans(c account.Caller) (bool, error) {
 	if len(c.For) > 0 {
 		return true, nil
@@ -271,10 +275,10 @@ func (s *Service) orphans(c account.Caller) (bool, error) {
 	return false, nil
 }
 
-// Resend sends invitations again, each as access.Service.Resend does and in a tx of its own: what was sent stays sent
-// whatever becomes of the others. Accesses that the caller may not see are refused like such that do not exist. Errors:
-// ErrNone, ErrMany, policies.ErrForbidden for who may act on nothing at all; what goes wrong with a single access is in
-// the answer, unless the database itself fails before the first.
+// Resend sends invitations again. Each goes through access.Service.Resend in its own tx: what was sent stays sent, even
+// if others fail. Accesses that the caller may not see are refused like accesses that do not exist. Errors: ErrNone,
+// ErrMany, policies.ErrForbidden when the caller may act on nothing at all. Errors of single accesses are in the
+// result, unless the database itself fails before the first one is sent.
 func (s *Service) Resend(ctx context.Context, c account.Caller, ids []uuid.UUID) (Resent, error) {
 	if err := s.require(c); err != nil {
 		return Resent{}, err
@@ -312,7 +316,7 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, ids []uuid.UUID)
 	return r, nil
 }
 
-// nameOf is whose access it is, "" when the caller may not know.
+// nameOf returns the name of the end user of an access, "" when the caller may not see it.
 func (s *Service) nameOf(ctx context.Context, c account.Caller, a ownership) (string, error) {
 	read := policies.Permission{Object: policies.ObjectAccess, Action: policies.Read}
 	_, err := s.o.Customers.Authorise(ctx, s.o.DB, c, a.CustomerID, read)
@@ -325,7 +329,7 @@ func (s *Service) nameOf(ctx context.Context, c account.Caller, a ownership) (st
 	return "", err
 }
 
-// messageOf is the text for a person about an access that was not written to.
+// messageOf returns the text id of the reason why an invitation was not sent.
 func messageOf(err error) string {
 	var f *fault.Error
 	switch {

@@ -15,20 +15,21 @@ import (
 	"kontor/policies"
 )
 
-// query is a section before it is read or counted.
+// query is the query of a section, before it is read or counted.
 type query struct {
 	columns string
-	rows    *bun.SelectQuery // without columns and order
-	key     []string         // the columns of the order, which are unique together
-	few     bool             // it is read off what the caller has to do with, which is little
+	rows    *bun.SelectQuery // without columns and without order
+	key     []string         // the columns of the sort order, which are unique together
+	few     bool             // it starts from the caller's own rows, which are few
 }
 
 const ownerColumns = `customer.number, customer.id AS customer_id, customer.type, customer.first_name, customer.last_name, customer.company_name`
 
-// query makes the query of a section; nothing says that there can't be anything in it for the caller.
+// query makes the query of a section. nothing says that the section can't have entries for the caller.
 //
-// The customers come from customer.Attending, which knows whether to begin at the caller's own or at all that need
-// attention. CROSS JOIN keeps SQLite, which has no statistics, from beginning anywhere else; to PostgreSQL it is any join.
+// The customers come from customer.Attending, which decides whether to start from the caller's own customers or from
+// all that need attention. CROSS JOIN fixes the join order in SQLite, which has no statistics; PostgreSQL treats it as
+// a normal join.
 func (s *Service) query(ctx context.Context, c account.Caller, section Section) (q query, nothing bool, err error) {
 	if section == Overdue {
 		return s.overdue(ctx, c)
@@ -64,7 +65,7 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 	return q, false, nil
 }
 
-// fewVisible is up to how many transactions of the caller's own the overdue ones are looked for among those.
+// fewVisible is the maximum number of visible transactions with which the overdue ones are searched among these.
 const fewVisible = 1000
 
 func (s *Service) overdue(ctx context.Context, c account.Caller) (q query, nothing bool, err error) {
@@ -108,14 +109,14 @@ func (s *Service) seesFew(ctx context.Context, c account.Caller) (bool, error) {
 }
 
 func (s *Service) count(ctx context.Context, q query, most int) (n int, err error) {
-	if most <= 0 { // which would be no limit to Bun
+	if most <= 0 { // 0 would mean no limit to Bun
 		return 0, nil
 	}
 	err = s.o.DB.NewSelect().TableExpr(`(?) AS counted`, q.rows.ColumnExpr(`1`).Limit(int64(most))).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n, err
 }
 
-// row is a line of any section.
+// row is a row of any section.
 type row struct {
 	Number        int64         `bun:"number"`
 	CustomerID    uuid.UUID     `bun:"customer_id"`
@@ -165,12 +166,12 @@ func (s *Service) invitation(r row) Invitation {
 	return i
 }
 
-// position is where a row stands in its section.
+// position returns the place of a row in its section's order.
 func (r row) position(section Section) position {
 	if section != Overdue {
 		return position{r.AttentionAt, r.Number, r.ID}
 	}
-	due, _ := time.Parse(time.DateOnly, r.Due) // it was checked when it was written
+	due, _ := time.Parse(time.DateOnly, r.Due) // the date was checked when it was written
 	return position{due, r.Transaction, r.ID}
 }
 
@@ -230,7 +231,7 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 	return p, nil
 }
 
-// ownership is which customer an access belongs to.
+// ownership says to which customer an access belongs.
 type ownership struct {
 	ID         uuid.UUID `bun:"id"`
 	CustomerID uuid.UUID `bun:"customer_id"`

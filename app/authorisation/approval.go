@@ -25,19 +25,21 @@ type Approvals interface {
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
-// assigned is the detail of a proposal: who is to administer the customer, or to process which of its transactions.
+// assigned is the detail of a proposal: the people who are to administer the customer or, with Transactions, to process
+// these transactions.
 type assigned struct {
 	Specialists  []uuid.UUID `json:"specialists"`
 	Transactions []uuid.UUID `json:"transactions,omitempty"`
 }
 
-// handlers are this feature's sides of approvals.
+// handlers returns this package's approval handlers.
 func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{approval.Assignment: {Apply: s.applyAssignment}}
 }
 
-// ask proposes an assignment if one of the people counts as the caller's own, since the caller made their account lately,
-// and the caller does not administer the customer. It returns whether it did.
+// ask proposes an assignment instead when the account of one of the people counts as the caller's own, usually because
+// the caller recently created it (see Approvals.Own), and the caller does not administer the customer. It returns
+// whether it proposed.
 func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, people []person, a assigned) (bool, error) {
 	if mine, err := administering(ctx, tx, customerID, []uuid.UUID{c.ID}); err != nil || mine[c.ID] {
 		return false, err
@@ -53,7 +55,7 @@ func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, customer
 	return err == nil, err
 }
 
-// applyAssignment makes the assignment in the name of who proposed it, if they still may.
+// applyAssignment makes the assignment in the name of its proposer, if they still may.
 func (s *Service) applyAssignment(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
 	var a assigned
 	if err := p.Read(&a); err != nil {

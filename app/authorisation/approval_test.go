@@ -22,8 +22,8 @@ func (w *world) second() account.Caller {
 	return c
 }
 
-// TestAssigningOneMade: whom the caller made counts as the caller: assigning them where the caller is no administrator
-// takes a second person.
+// TestAssigningOneMade: an account that the caller created counts as the caller's own. Assigning it where the caller is
+// no administrator needs a second person.
 func TestAssigningOneMade(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		petra := w.second()
@@ -56,7 +56,8 @@ func TestAssigningOneMade(t *testing.T) {
 	})
 }
 
-// TestAssigningEnds: after 30 days the account is its owner's; who may not assign any more assigns nothing.
+// TestAssigningEnds: after 30 days the account no longer counts as its creator's own. A proposer who has lost the
+// permission assigns nothing.
 func TestAssigningEnds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		petra := w.second()

@@ -15,10 +15,10 @@ import (
 	"kontor/policies"
 )
 
-// AppointAdministrators makes specialist users administrators of the customer: all of them, or none. Who is one already
-// is counted as such. Errors: NotFound, Forbidden; Invalid at specialist: "authorisation.nobody_chosen", "authorisation.twice",
-// "authorisation.not_active", "authorisation.self" (people can't give themselves rights), "authorisation.too_many";
-// approval.ErrAsked when it takes a second person, who has been asked.
+// AppointAdministrators makes specialist users administrators of the customer: all of them, or none. out.Already counts
+// those who are administrators already. Errors: NotFound, Forbidden; Invalid at specialist:
+// "authorisation.nobody_chosen", "authorisation.twice", "authorisation.not_active", "authorisation.self" (people can't
+// give themselves rights), "authorisation.too_many"; approval.ErrAsked when a second person is needed and was asked.
 func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID) (out Outcome, err error) {
 	asked := false
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -31,7 +31,8 @@ func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, c
 	return out, err
 }
 
-// appoint is AppointAdministrators inside a tx. asked says that it was proposed instead, which approved leaves out.
+// appoint is AppointAdministrators inside a tx. asked says that it made a proposal instead. With approved it makes no
+// proposal.
 func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID, approved bool) (out Outcome, asked bool, err error) {
 	if _, err := s.customers.Authorise(ctx, tx, c, customerID, permission(policies.Manage)); err != nil {
 		return out, false, err
@@ -77,10 +78,10 @@ func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, cust
 	return out, false, s.customers.Refresh(ctx, tx, customerID)
 }
 
-// EntrustProcessors makes specialist users additional processors of transactions of the customer: every one of them of
-// every one, or nothing happens. What was so before is counted as such. Errors: as AppointAdministrators, and Invalid at
-// transaction: "authorisation.none_chosen", "authorisation.twice", "authorisation.no_transaction" (unknown, another customer's, or not
-// the caller's to see), "authorisation.too_many".
+// EntrustProcessors makes specialist users additional processors of transactions of the customer: each of the people
+// gets each of the transactions, or nothing happens. out.Already counts the assignments that existed before. Errors: as
+// AppointAdministrators, and Invalid at transaction: "authorisation.none_chosen", "authorisation.twice",
+// "authorisation.no_transaction" (unknown, another customer's, or not visible to the caller), "authorisation.too_many".
 func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (out Outcome, err error) {
 	asked := false
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -93,7 +94,8 @@ func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, custo
 	return out, err
 }
 
-// entrustAll is EntrustProcessors inside a tx. asked says that it was proposed instead, which approved leaves out.
+// entrustAll is EntrustProcessors inside a tx. asked says that it made a proposal instead. With approved it makes no
+// proposal.
 func (s *Service) entrustAll(
 	ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID, approved bool,
 ) (out Outcome, asked bool, err error) {
@@ -158,8 +160,8 @@ func (s *Service) entrust(ctx context.Context, tx bun.Tx, c account.Caller, cust
 	return n, nil
 }
 
-// raisesOwn says whether the choice would give the caller a transaction that they do not process yet, themselves or by
-// standing in for somebody, without being an administrator of the customer.
+// raisesOwn says whether the assignment would give the caller a transaction that they do not process yet, themselves or
+// as a deputy, although they are no administrator of the customer.
 func (s *Service) raisesOwn(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (bool, error) {
 	var own []uuid.UUID
 	for _, id := range c.Persons() {
@@ -177,8 +179,8 @@ func (s *Service) raisesOwn(ctx context.Context, tx bun.Tx, c account.Caller, cu
 	return n < len(own)*len(transactions), err
 }
 
-// choosePeople loads the specialist users of a choice, by name, and complains about what is wrong with it. They stay as
-// they are until the tx ends.
+// choosePeople loads the chosen specialist users, ordered by name, and adds complaints about the choice to the form.
+// The people stay active until the tx ends.
 func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form, ids []uuid.UUID) ([]person, error) {
 	if !countable(form, "specialist", complaintNobody, ids, maxPeople) {
 		return nil, nil
@@ -190,7 +192,7 @@ func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form,
 	return people, err
 }
 
-// chooseTransactions does the same for transactions: of the customer, and the caller's to see.
+// chooseTransactions does the same for transactions. They must belong to the customer and be visible to the caller.
 func (s *Service) chooseTransactions(ctx context.Context, tx bun.Tx, form *fault.Form, c account.Caller, customerID uuid.UUID, ids []uuid.UUID) ([]visibleTransaction, error) {
 	if !countable(form, "transaction", complaintNone, ids, maxAssignments) {
 		return nil, nil
@@ -206,8 +208,8 @@ func (s *Service) chooseTransactions(ctx context.Context, tx bun.Tx, form *fault
 	return list, err
 }
 
-// countable complains at the field about a choice of nothing (none is the complaint), of the same twice, or of more than
-// most; ok is false then.
+// countable adds a complaint to the field when nothing is chosen (with the message none), when an id occurs twice, or
+// when there are more than most ids; ok is false then.
 func countable(form *fault.Form, field, none string, ids []uuid.UUID, most int) (ok bool) {
 	switch {
 	case len(ids) == 0:
@@ -233,7 +235,7 @@ func twice(ids []uuid.UUID) bool {
 	return false
 }
 
-// invalid is a complaint about one field of a form.
+// invalid returns an error with a complaint about one field of a form.
 func invalid(field, message string) error {
 	var form fault.Form
 	form.Add(field, message)

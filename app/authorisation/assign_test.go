@@ -45,7 +45,7 @@ func TestAppoint(t *testing.T) {
 	})
 }
 
-// TestAppointRefuses: nothing half-done, and nobody gives themselves rights.
+// TestAppointRefuses: a refused appointment changes nothing, and nobody gives themselves rights.
 func TestAppointRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		off := w.Specialist("Olaf Off")
@@ -161,7 +161,7 @@ func TestEntrustRefuses(t *testing.T) {
 	})
 }
 
-// TestProcessorsSeen: what the caller may not see is in no row and no count.
+// TestProcessorsSeen: transactions that the caller may not see are in no row and no count.
 func TestProcessorsSeen(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.entrust(w.taxes, w.ben)

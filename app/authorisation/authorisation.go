@@ -1,5 +1,5 @@
-// Package authorisation is who may see and work on what of a customer, at a glance: assigning administrators and
-// additional processors, removing authorisations with undo, and why somebody sees something.
+// Package authorisation shows and changes who may see and process what of a customer. It assigns administrators and
+// additional processors, removes authorisations with undo, and explains why somebody sees something.
 package authorisation
 
 import (
@@ -12,22 +12,22 @@ import (
 	"kontor/policies"
 )
 
-// AdministratorRow is a line of the group Administrators.
+// AdministratorRow is a row of the group Administrators.
 type AdministratorRow struct {
 	SpecialistID uuid.UUID `bun:"specialist_id"`
 	Name         string    `bun:"name"`
 	Active       bool      `bun:"active"`
 	Since        time.Time `bun:"since"`
-	By           string    `bun:"by"` // who appointed them; "" when that person is gone
+	By           string    `bun:"by"` // who appointed them; "" when that account no longer exists
 }
 
-// ProcessorRow is a line of the group Additional processors: a specialist user with those of their transactions that
-// the caller may see.
+// ProcessorRow is a row of the group Additional processors: a specialist user with the transactions that they process
+// and the caller may see.
 type ProcessorRow struct {
 	SpecialistID uuid.UUID
 	Name         string
 	Active       bool
-	Transactions []Entrusted // by number; never empty
+	Transactions []Entrusted // ordered by number; never empty
 }
 
 // Entrusted is a transaction of an additional processor.
@@ -42,23 +42,23 @@ type Entrusted struct {
 // Label is the transaction's number as people see it.
 func (e Entrusted) Label() string { return transaction.Label(e.Number) }
 
-// Candidate is a specialist user who can be appointed or entrusted, with what they are already.
+// Candidate is a specialist user who can be appointed or entrusted, with their present assignments.
 type Candidate struct {
 	ID            uuid.UUID `bun:"id"`
 	Name          string    `bun:"name"`
 	Email         string    `bun:"email"`
 	Administrator bool      `bun:"administrator"`
-	Processes     int       `bun:"processes"` // of the customer's transactions, those that the caller may see
+	Processes     int       `bun:"processes"` // number of the transactions that they process and the caller may see
 }
 
-// Outcome says what an assignment came to.
+// Outcome is the result of an assignment.
 type Outcome struct {
-	Fresh, Already int      // assignments that are new, and that were there before
-	Names          []string // of the people who got something new, by name
+	Fresh, Already int      // numbers of new assignments, and of those that existed before
+	Names          []string // names of the people who got something new, in order
 }
 
-// Selection is what people tick to remove: accesses by their id, administrators and additional processors by the id of
-// the specialist user. Of an additional processor, all transactions of the customer go that the caller may see.
+// Selection is what people select for removal: accesses by their ids, administrators and additional processors by the
+// ids of the specialist users. An additional processor loses all transactions of the customer that the caller may see.
 type Selection struct{ Accesses, Administrators, Processors []uuid.UUID }
 
 // Empty says whether nothing is selected.
@@ -66,46 +66,45 @@ func (s Selection) Empty() bool {
 	return len(s.Accesses)+len(s.Administrators)+len(s.Processors) == 0
 }
 
-// Removal is what Remove took, or would take.
+// Removal is what Remove removed, or would remove.
 type Removal struct {
 	ID                                   uuid.UUID // for Undo; Nil when nothing was removed
 	Accesses, Administrators, Processors []string  // names
-	LastAccess, LastAdministrator        bool      // nobody is left in the group (no active administrator)
+	LastAccess, LastAdministrator        bool      // nobody (or no active administrator) is left in the group
 }
 
-// Count is how many authorisations it is about.
+// Count returns the number of removed authorisations.
 func (r Removal) Count() int { return len(r.Accesses) + len(r.Administrators) + len(r.Processors) }
 
-// Kept is a removal of the caller's own that can still be undone.
+// Kept is a removal by the caller that can still be undone.
 type Kept struct {
 	ID        uuid.UUID
-	Names     []string // of whom it was about: end users, administrators, additional processors
+	Names     []string // of the end users, administrators and additional processors
 	RemovedAt time.Time
-	Until     time.Time // it can be undone before then
+	Until     time.Time // until before this time it can be undone
 }
 
-// Restoration is what Undo brought back.
+// Restoration is what Undo restored.
 type Restoration struct {
 	CustomerID uuid.UUID
 	Count      int
-	Invited    int // accesses whose end users are invited anew, since their old links are void
+	Invited    int // accesses whose end users get new invitations, because their old links are void
 }
 
 // UndoLife is how long a removal can be undone.
 const UndoLife = 10 * time.Minute
 
 var (
-	// ErrLast is the answer to removing the last access or the last active administrator without having confirmed it.
+	// ErrLast says that the last access or the last active administrator would be removed without confirmation.
 	ErrLast = fault.New(fault.Conflict, "authorisation.last")
-	// ErrNothing is the answer to removing nothing.
+	// ErrNothing says that nothing is selected for removal.
 	ErrNothing = fault.New(fault.Invalid, "authorisation.nothing")
-	// ErrGone is the answer to removing what is not there (any more), or what the caller may not see.
+	// ErrGone says that something to be removed does not exist any more, or that the caller may not see it.
 	ErrGone = fault.New(fault.NotFound, "authorisation.gone")
-	// ErrUndone is the answer to undoing what can't be undone (any more): too late, done before, somebody else's, or
-	// made impossible by what happened since.
+	// ErrUndone says that a removal can't be undone: the time is over, it was undone before, somebody else made it, or
+	// later changes make it impossible.
 	ErrUndone = fault.New(fault.Gone, "authorisation.undone")
-	// ErrUnknownPerson is the answer to asking about somebody who has nothing to do with the customer, as far as the
-	// caller may see.
+	// ErrUnknownPerson says that the person has no relation to the customer, as far as the caller may see.
 	ErrUnknownPerson = fault.New(fault.NotFound, "authorisation.unknown_person")
 )
 
@@ -115,12 +114,12 @@ const (
 	complaintNone    = "authorisation.none_chosen" // no transaction
 	complaintTwice   = "authorisation.twice"
 	complaintPerson  = "authorisation.not_active"     // unknown, deactivated, or no specialist user
-	complaintSelf    = "authorisation.self"           // raising one's own rights takes a second person (S31)
-	complaintTransac = "authorisation.no_transaction" // unknown, another customer's, or not the caller's to see
+	complaintSelf    = "authorisation.self"           // people can't raise their own rights alone (S31)
+	complaintTransac = "authorisation.no_transaction" // unknown, another customer's, or not visible to the caller
 	complaintTooMany = "authorisation.too_many"
 )
 
-// Bounds of one assignment: people at once, and people times transactions.
+// The limits of one assignment: the number of people, and people times transactions.
 const (
 	maxPeople      = 100
 	maxAssignments = 1000
@@ -136,24 +135,24 @@ const (
 	Works         // may read and process
 )
 
-// Person is somebody on the pages that explain.
+// Person is a person on the pages that explain authorisations.
 type Person struct {
-	ID         uuid.UUID // of the account, or of the access of somebody who has none yet
+	ID         uuid.UUID // of the account, or of the access if there is no account yet
 	Name       string
 	Specialist bool
 	Active     bool            // false: deactivated, or not registered yet; they see nothing
-	Roles      []policies.Role // all they are
+	Roles      []policies.Role // all their roles
 }
 
-// Fact is a relation of a person that counts for a decision.
+// Fact is a relation of a person that matters for a decision.
 type Fact struct {
-	Relation      policies.Relation // one of them
+	Relation      policies.Relation // exactly one relation
 	Since         *time.Time        // of the assignment, or the registration
 	By            string            // who assigned it
 	TransactionID uuid.UUID         // of an additional processor
 	Number        int64             // the transaction's
 	Transaction   string            // its name
 	Kind          string            // the key of its kind
-	For           string            // the name of the person stood in for, whose assignment it is; "" their own
-	Until         *time.Time        // end of standing in
+	For           string            // name of the represented person who has the assignment; "" when it is the person's own
+	Until         *time.Time        // end of the deputyship
 }

@@ -35,7 +35,7 @@ func manyOf(w *world, n int) func(ctx context.Context, tx bun.Tx) error {
 	}
 }
 
-// BenchmarkMatrix: 200 transactions × 50 people, 10,000 cells.
+// BenchmarkMatrix measures a matrix of 200 transactions and 50 people, with 10,000 cells.
 func BenchmarkMatrix(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {

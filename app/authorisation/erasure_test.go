@@ -24,8 +24,8 @@ func (n *note) Record(_ context.Context, subjects ...erasure.Subject) error {
 	return n.err
 }
 
-// TestRemovalIsNoted: who was removed is noted outside the database when nobody can undo it any more, and not before; as
-// long as that can't be done nothing is forgotten, and nothing can be undone either.
+// TestRemovalIsNoted: who was removed is recorded outside the database when nobody can undo it any more, and not
+// before. While recording fails, nothing is deleted, and nothing can be undone either.
 func TestRemovalIsNoted(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		full := errors.New("no space left")
@@ -73,8 +73,8 @@ func TestRemovalIsNoted(t *testing.T) {
 	})
 }
 
-// TestRemovedAgain: an access that is in the database again after a restore goes, and the account with it that nothing else
-// keeps.
+// TestRemovedAgain: a removed access that is in the database again after a restore is removed again, together with its
+// account if nothing else needs it.
 func TestRemovedAgain(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		gone, stays := w.invite(w.customer, "berta@kunde.example"), w.invite(w.customer, "carl@kunde.example")

@@ -9,7 +9,7 @@ import (
 	"kontor/app/courier"
 )
 
-// TestHistoryComesBack: with an access its delivery timeline comes back, and no link or code with it.
+// TestHistoryComesBack: a restored access has its delivery timeline, but no links and codes.
 func TestHistoryComesBack(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const registered, invited, waiting = "berta@kunde.example", "ida@kunde.example", "ute@kunde.example"

@@ -13,15 +13,16 @@ import (
 	"kontor/policies"
 )
 
-// MatrixFilter narrows a matrix.
+// MatrixFilter selects the people and transactions of a matrix.
 type MatrixFilter struct {
 	Name        string // of people; folded words
 	Transaction string // name or number of transactions; folded words
-	// Transactions is how many columns there are at most, the newest ones; 0 is MatrixColumns.
+	// Transactions is the maximum number of columns, the newest transactions; 0: MatrixColumns.
 	Transactions int
 }
 
-// MatrixColumns and MatrixByRole bound a matrix on the screen: transactions, and people who see by role alone.
+// MatrixColumns and MatrixByRole are limits of a matrix on the screen: the number of transactions, and the number of
+// people who see transactions by role alone.
 const (
 	MatrixColumns = 200
 	MatrixByRole  = 50
@@ -38,20 +39,22 @@ type Column struct {
 // Label is the transaction's number as people see it.
 func (c Column) Label() string { return transaction.Label(c.Number) }
 
-// Cell is what somebody may do with something, and by what. Without a level there are no sources.
+// Cell is what a person may do with something, and why. Sources is empty when Level is Nothing.
 type Cell struct {
 	Level   Level
 	Sources []Source
 }
 
-// MatrixRow is a person's line: the customer as a whole (all its transactions, whatever their kind), and each transaction.
+// MatrixRow is a person's row: a cell for the customer as a whole (all its transactions of every kind), and one for
+// each transaction.
 type MatrixRow struct {
 	Person
 	Whole Cell
-	Cells []Cell // as Matrix.Columns
+	Cells []Cell // in the order of Matrix.Columns
 }
 
-// Matrix is people × (the customer as a whole | each of its transactions that the caller may see).
+// Matrix has a row for each person, with cells for the customer as a whole and for each of its transactions that the
+// caller may see.
 type Matrix struct {
 	Customer    customer.Customer
 	Columns     []Column
@@ -60,8 +63,8 @@ type Matrix struct {
 	MoreByRole  bool // there are more people who see by role alone
 }
 
-// Matrix shows who may do what with which transaction. People are administrators, additional processors, end users with
-// an access, who stands in for one of them, and specialist users who see transactions by role alone. Errors: NotFound,
+// Matrix shows who may do what with which transaction. The people are administrators, additional processors, end users
+// with an access, deputies of these, and specialist users who see transactions by role alone. Errors: NotFound,
 // Forbidden (authorisation read).
 func (s *Service) Matrix(ctx context.Context, c account.Caller, customerID uuid.UUID, f MatrixFilter) (Matrix, error) {
 	limit := f.Transactions
@@ -95,7 +98,7 @@ func (s *Service) Matrix(ctx context.Context, c account.Caller, customerID uuid.
 	return m, nil
 }
 
-// called says whether a person's name holds all words.
+// called says whether a person's name contains all words.
 func (p *subject) called(words []string) bool {
 	name := store.Fold(p.Name)
 	for _, w := range words {
@@ -106,7 +109,7 @@ func (p *subject) called(words []string) bool {
 	return true
 }
 
-// row decides a person's line; something says that there is a cell with a level.
+// row makes a person's row; something says that at least one cell has a level.
 func (k *circle) row(p *subject) (row MatrixRow, something bool, err error) {
 	row = MatrixRow{Person: p.Person, Cells: make([]Cell, len(k.transactions))}
 	if row.Whole, err = k.whole(p); err != nil {
@@ -122,7 +125,8 @@ func (k *circle) row(p *subject) (row MatrixRow, something bool, err error) {
 	return row, something, nil
 }
 
-// whole is what a person may do with all transactions of the customer: an additional processor's own don't count for it.
+// whole returns what a person may do with all transactions of the customer. Additional processing of some transactions
+// does not count.
 func (k *circle) whole(p *subject) (Cell, error) {
 	level, err := k.decider.level(p.Person, p.to(uuid.Nil)&^policies.Processor, anyKind)
 	if err != nil || level == Nothing {
@@ -139,16 +143,16 @@ func (k *circle) cell(p *subject, t visibleTransaction) (Cell, error) {
 	return Cell{level, p.sourcesOf(t.ID, false)}, nil
 }
 
-// Seer is somebody who sees a transaction.
+// Seer is a person who sees a transaction.
 type Seer struct {
 	Person
 	Cell
-	Facts []Fact          // those that count
-	Via   []policies.Role // by which role the rule reaches them that lets them see it
+	Facts []Fact          // those that matter for the transaction
+	Via   []policies.Role // the chain of roles through which the rule that allows it applies to the person
 }
 
-// SeenBy lists who sees a transaction, by name. more says that there are others who see it by role alone. Errors: NotFound
-// when the caller may not see it, Forbidden (authorisation read of its customer).
+// SeenBy lists, ordered by name, who sees a transaction. more says that further people see it by role alone. Errors:
+// NotFound when the caller may not see the transaction, Forbidden (authorisation read of its customer).
 func (s *Service) SeenBy(ctx context.Context, c account.Caller, transactionID uuid.UUID) (list []Seer, more bool, err error) {
 	t, err := s.transactions.Get(ctx, c, transactionID)
 	if err != nil {

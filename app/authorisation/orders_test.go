@@ -412,9 +412,9 @@ func ordersMost(db *store.DB) int {
 	return effort.Of(most, most-1)
 }
 
-// TestDeletedInEveryOrder lives every life of a few acts, in every order in which they can happen, and deletes the customer
-// at its end. Then no table, and on SQLite no byte of the files, holds anything that was typed for the person; who
-// has another customer loses only what belonged to the deleted one, and somebody else loses nothing.
+// TestDeletedInEveryOrder runs a few actions in every possible order and deletes the customer at the end. Then no
+// table, and on SQLite no byte of the files, contains anything that was typed for the person. A person with another
+// customer loses only what belonged to the deleted one, and other people lose nothing.
 func TestDeletedInEveryOrder(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		lives := orders(ordersMost(w.db))

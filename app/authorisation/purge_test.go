@@ -15,8 +15,8 @@ import (
 	"kontor/policies"
 )
 
-// TestPurge: when a removal can't be undone any more, nothing of the account is left but what the customer's log says of
-// its customer. Until then it can, and comes back with its log.
+// TestPurge: when a removal can't be undone any more, nothing of the account is left except the entries in the
+// customer's log. Until then it can be undone, and the account gets its log back.
 func TestPurge(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const email = "berta@kunde.example"
@@ -64,8 +64,8 @@ func TestPurge(t *testing.T) {
 	})
 }
 
-// TestKeyIsGone: a removal that is sealed with a key that is gone is offered to nobody and can't be undone; the others can. It
-// is forgotten in its time, and that is said, since nothing tells whom it removed.
+// TestKeyIsGone: a removal that was encrypted with a lost key is offered to nobody and can't be undone; others can. It
+// is deleted in time with a warning, because nothing says whom it removed.
 func TestKeyIsGone(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		var said strings.Builder
@@ -97,7 +97,8 @@ func TestKeyIsGone(t *testing.T) {
 	})
 }
 
-// TestUndoTakesTheRight: of each kind, somebody who had the right when they removed, and not any more, undoes nothing.
+// TestUndoTakesTheRight: for each kind of authorisation, a person who has lost the permission since the removal can't
+// undo it.
 func TestUndoTakesTheRight(t *testing.T) {
 	for name, c := range map[string]struct {
 		sel  func(w *world, a access.Access) Selection
@@ -125,7 +126,8 @@ func TestUndoTakesTheRight(t *testing.T) {
 	}
 }
 
-// TestDeactivatedAccessIsNoReason: who has a deactivated access has no relation to the customer, and is no end user.
+// TestDeactivatedAccessIsNoReason: a person with a deactivated access has no relation to the customer, and is no end
+// user.
 func TestDeactivatedAccessIsNoReason(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const email = "berta@kunde.example"
@@ -152,7 +154,8 @@ func TestDeactivatedAccessIsNoReason(t *testing.T) {
 	})
 }
 
-// TestDismissingOneself leaves what one could undo before; being dismissed by another does not.
+// TestDismissingOneself: people who dismiss themselves can still undo their earlier removals; people who are dismissed
+// by another can't.
 func TestDismissingOneself(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		first, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
@@ -174,7 +177,7 @@ func TestDismissingOneself(t *testing.T) {
 	})
 }
 
-// TestUndoEndsExactly: ten minutes are over when they are over, for undoing and for being offered it.
+// TestUndoEndsExactly: after exactly ten minutes a removal can't be undone and is not offered any more.
 func TestUndoEndsExactly(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, false)
@@ -194,7 +197,8 @@ func TestUndoEndsExactly(t *testing.T) {
 	})
 }
 
-// TestOnlyActiveSpecialists are made anything: no end user, nobody deactivated, nobody unknown.
+// TestOnlyActiveSpecialists: only active specialist users can be assigned: no end users, no deactivated and no unknown
+// people.
 func TestOnlyActiveSpecialists(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const email = "berta@kunde.example"
@@ -224,7 +228,7 @@ func TestOnlyActiveSpecialists(t *testing.T) {
 	})
 }
 
-// TestUndoOfWhatIsHidden: who may no longer see a transaction does not give it to anybody by undoing.
+// TestUndoOfWhatIsHidden: a person who may no longer see a transaction can't assign it to anybody by undoing.
 func TestUndoOfWhatIsHidden(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, false)

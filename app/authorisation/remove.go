@@ -18,10 +18,10 @@ import (
 	"kontor/policies"
 )
 
-// sealedFor is the purpose under which a removal is sealed.
+// sealedFor is the purpose for which the key encrypts a removal.
 const sealedFor = "authorisation removal"
 
-// removed is what is kept of a removal, in the order in which it was taken.
+// removed is the stored content of a removal, in the order of removal.
 type removed struct {
 	Accesses       []access.Removed           `json:"accesses,omitempty"`
 	Administrators []assignment.Administrator `json:"administrators,omitempty"`
@@ -34,9 +34,10 @@ var (
 	wantManage       = permission(policies.Manage)
 )
 
-// Remove takes the selected authorisations of a customer, all or none, and keeps them for UndoLife so that the caller can
-// undo it. Without confirmed, the last access and the last active administrator stay: ErrLast, and what would have gone.
-// Errors besides: ErrNothing; NotFound (the customer, or ErrGone for one of the selected); Forbidden.
+// Remove removes the selected authorisations of a customer, all or none, and keeps them for UndoLife so that the caller
+// can undo it. Without confirmed, it does not remove the last access or the last active administrator: it returns
+// ErrLast, and in out what would be removed. Other errors: ErrNothing; NotFound (the customer, or ErrGone for a
+// selected authorisation); Forbidden.
 func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.UUID, sel Selection, confirmed bool) (out Removal, err error) {
 	if sel.Empty() {
 		return Removal{}, ErrNothing
@@ -47,11 +48,11 @@ func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.
 		if err := s.mayTouch(ctx, tx, c, customerID, len(sel.Accesses) > 0, len(sel.Administrators)+len(sel.Processors) > 0); err != nil {
 			return err
 		}
-		// the order in which everybody takes locks: accesses with their messages first, the customer after them
+		// the lock order of all txs: accesses with their messages first, then the customer
 		if err := s.removeAccesses(ctx, tx, c, customerID, ordered(sel.Accesses), &kept, &out); err != nil {
 			return err
 		}
-		// processors before administrators: what the caller may see is asked while they are one
+		// processors before administrators: the caller's visible transactions are read while the caller is still one
 		if err := s.relieve(ctx, tx, c, customerID, ordered(sel.Processors), &kept, &out); err != nil {
 			return err
 		}
@@ -73,7 +74,7 @@ func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.
 	return out, err
 }
 
-// mayTouch requires the rights that a removal, or its undoing, takes.
+// mayTouch requires the permissions for a removal, or for undoing it.
 func (s *Service) mayTouch(ctx context.Context, tx bun.IDB, c account.Caller, customerID uuid.UUID, accesses, assignments bool) error {
 	if accesses {
 		if _, err := s.customers.Authorise(ctx, tx, c, customerID, wantRemoveAccess); err != nil {
@@ -131,7 +132,7 @@ func (s *Service) dismiss(ctx context.Context, tx bun.Tx, c account.Caller, cust
 		return err
 	}
 	out.LastAdministrator = left == 0
-	// Who is dismissed by somebody else can't get back in by undoing a removal of their own.
+	// An administrator who is dismissed by somebody else must not come back by undoing an earlier removal.
 	others := slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return id == c.ID })
 	if len(others) == 0 {
 		return nil
@@ -145,7 +146,7 @@ func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, cust
 		return err
 	}
 	lists := make([][]visibleTransaction, len(ids))
-	for i, id := range ids { // all of them before the first is gone: the caller's own may be among them
+	for i, id := range ids { // read all lists before the first removal: the caller's own may be among them
 		if lists[i], err = processedBy(ctx, tx, customerID, id, visible); err != nil {
 			return err
 		}
@@ -164,7 +165,7 @@ func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, cust
 				return err
 			}
 			if !ok {
-				return ErrGone // somebody was quicker
+				return ErrGone // somebody else removed it first
 			}
 			kept.Processors = append(kept.Processors, was)
 			if err := s.log(ctx, tx, c, audit.ProcessorRelieved, customerID, p, &t); err != nil {
@@ -176,7 +177,7 @@ func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, cust
 	return nil
 }
 
-// keep seals what was removed until it can't be undone any more.
+// keep encrypts and stores what was removed, until it can't be undone any more.
 func (s *Service) keep(ctx context.Context, tx bun.IDB, c account.Caller, customerID uuid.UUID, kept removed) (uuid.UUID, error) {
 	raw, err := json.Marshal(kept)
 	if err != nil {
@@ -195,7 +196,7 @@ func (s *Service) keep(ctx context.Context, tx bun.IDB, c account.Caller, custom
 	})
 }
 
-// opened reads what keep sealed. ok is false where that was done with a key that is gone: it can't be undone any more.
+// opened decrypts what keep stored. ok is false when the key no longer exists: then the removal can't be undone.
 func (s *Service) opened(sealed []byte) (kept removed, ok bool) {
 	raw, err := s.key.Open(sealedFor, sealed)
 	if err != nil || json.Unmarshal(raw, &kept) != nil {
@@ -204,7 +205,7 @@ func (s *Service) opened(sealed []byte) (kept removed, ok bool) {
 	return kept, true
 }
 
-// Unreadable counts the removals that are sealed with a key that is gone.
+// Unreadable counts the removals that were encrypted with a key that no longer exists.
 func (s *Service) Unreadable(ctx context.Context) (n int, err error) {
 	all, err := allSealed(ctx, s.db)
 	for _, sealed := range all {
@@ -215,8 +216,9 @@ func (s *Service) Unreadable(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// Undoable lists the caller's own removals at a customer that can still be undone, newest first: those that they have the
-// right to undo, or had it by an assignment that the removal took from them. Errors: NotFound (the customer).
+// Undoable lists, newest first, the caller's own removals at a customer that can still be undone. The caller must have
+// the permission to undo it, or must have had it by an assignment that this removal removed. Errors: NotFound (the
+// customer).
 func (s *Service) Undoable(ctx context.Context, c account.Caller, customerID uuid.UUID) (list []Kept, err error) {
 	cu, err := s.customers.Get(ctx, c, customerID)
 	if err != nil {
@@ -243,17 +245,17 @@ func (s *Service) Undoable(ctx context.Context, c account.Caller, customerID uui
 	return list, nil
 }
 
-// takenFrom says whether an assignment that counts for the caller was removed.
+// takenFrom says whether the removal removed an assignment of the caller, or of a person they stand in for.
 func (r removed) takenFrom(c account.Caller) bool {
 	own := func(id uuid.UUID) bool { return slices.Contains(c.Persons(), id) }
 	return slices.ContainsFunc(r.Administrators, func(a assignment.Administrator) bool { return own(a.SpecialistID) }) ||
 		slices.ContainsFunc(r.Processors, func(a assignment.Processor) bool { return own(a.SpecialistID) })
 }
 
-// Undo brings back what a removal took, all or nothing: only for who removed it, for UndoLife, once, and only if they may
-// do it. They may if they still have the right, or had it by an assignment that this very removal took from them: what
-// the removal took from the caller is put back first, then they are asked like everybody. Errors: ErrUndone, NotFound
-// (the customer), Forbidden, access.ErrAddressInUse.
+// Undo restores everything that a removal removed, or nothing. Only the person who made the removal can undo it, once,
+// within UndoLife, and only with the permission for it. An assignment of the caller that this removal removed counts
+// for the permission: it is restored first, and then the usual checks are made. Errors: ErrUndone, NotFound (the
+// customer), Forbidden, access.ErrAddressInUse.
 func (s *Service) Undo(ctx context.Context, c account.Caller, removalID uuid.UUID) (out Restoration, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		r, ok, err := takeRemoval(ctx, tx, removalID, c.ID, s.now())
@@ -282,7 +284,7 @@ func (s *Service) restore(ctx context.Context, tx bun.Tx, c account.Caller, kept
 	if err := s.mayTouch(ctx, tx, c, customerID, len(kept.Accesses) > 0, len(kept.Administrators)+len(kept.Processors) > 0); err != nil {
 		return err
 	}
-	// in the reverse order of taking: the account that went with the last one is there for those before it
+	// in reverse order of removal: an account that was removed with the last access exists again for the earlier ones
 	for _, t := range slices.Backward(kept.Accesses) {
 		invited, err := s.accesses.RestoreIn(ctx, tx, c, t)
 		if err != nil {
@@ -300,8 +302,8 @@ func (s *Service) restore(ctx context.Context, tx bun.Tx, c account.Caller, kept
 	return s.customers.Refresh(ctx, tx, customerID)
 }
 
-// restoreAssignments puts back the assignments of some people, each since when and by whom it was. One that was made
-// anew meanwhile stays as it is.
+// restoreAssignments restores the assignments of some people with their original dates and authors. An assignment that
+// was made again meanwhile stays unchanged.
 func (s *Service) restoreAssignments(ctx context.Context, tx bun.Tx, c account.Caller, kept removed, whose func(uuid.UUID) bool, out *Restoration) error {
 	for _, a := range kept.Administrators {
 		if !whose(a.SpecialistID) {
@@ -344,7 +346,7 @@ func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Cal
 	if _, err := assignment.AddProcessor(ctx, tx, a); err != nil {
 		return err
 	}
-	// asked after it is back: the caller's own counts
+	// checked after the assignment is restored, because it may be the caller's own
 	visible, _, err := s.transactions.Within(c, policies.Read, "t")
 	if err != nil {
 		return err
@@ -363,9 +365,9 @@ func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Cal
 	return s.log(ctx, tx, c, audit.AuthorisationRestored, a.CustomerID, p, &list[0])
 }
 
-// Purge forgets what can't be undone any more, and on SQLite the bytes of it. It is the worker's. Who is gone for good with
-// that is noted outside the database first; as long as that can't be done nothing is forgotten. Of what is sealed with a key
-// that is gone nobody knows whom it is about: that is forgotten as well, and the log says so.
+// Purge deletes the removals that can't be undone any more, and on SQLite their bytes in the files. The worker calls
+// it. It first records outside the database who was removed for good; if that fails, it deletes nothing. A removal that
+// was encrypted with a lost key does not say whom it is about: it is deleted too, with a warning.
 func (s *Service) Purge(ctx context.Context) error {
 	over, err := endExpired(ctx, s.db, s.now())
 	if err != nil || len(over) == 0 {
@@ -407,11 +409,11 @@ func (s *Service) Purge(ctx context.Context) error {
 	if unreadable > 0 {
 		s.warn.Warn("removals were forgotten that are sealed with another SECRET_KEY: ERASURE_LOG does not name whom they removed", "removals", unreadable)
 	}
-	_, err = s.db.EmptyWAL(ctx) // readers in the way: the log is overwritten a little later
+	_, err = s.db.EmptyWAL(ctx) // if readers prevent it, the WAL is overwritten a little later
 	return err
 }
 
-// ordered is the ids, each once, in one order: two people who remove the same take turns instead of deadlocking.
+// ordered returns each id once, in a fixed order, so that two people who remove the same do not deadlock.
 func ordered(ids []uuid.UUID) []uuid.UUID {
 	out := slices.Clone(ids)
 	slices.SortFunc(out, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })

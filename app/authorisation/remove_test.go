@@ -16,7 +16,7 @@ import (
 	"kontor/policies"
 )
 
-// TestRemoveAndUndo: B's authorisation goes and comes back as it was.
+// TestRemoveAndUndo: B's authorisation is removed and restored as it was.
 func TestRemoveAndUndo(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.entrust(w.taxes, w.ben)
@@ -67,7 +67,7 @@ func TestRemoveAndUndo(t *testing.T) {
 	})
 }
 
-// TestRemoveRefuses: nothing is removed.
+// TestRemoveRefuses: a refused removal removes nothing.
 func TestRemoveRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a := w.invite(w.customer, "berta@kunde.example")
@@ -112,7 +112,7 @@ func TestRemoveRefuses(t *testing.T) {
 	})
 }
 
-// TestLast: the last access and the last active administrator ask first.
+// TestLast: removing the last access or the last active administrator needs a confirmation.
 func TestLast(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		off := w.Specialist("Olaf Off")
@@ -152,7 +152,7 @@ func TestLast(t *testing.T) {
 	})
 }
 
-// TestUndoOnly: who, when, and with which right.
+// TestUndoOnly checks who can undo a removal, when, and with which permission.
 func TestUndoOnly(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		remove := func(by account.Caller, sel Selection) uuid.UUID {
@@ -226,7 +226,8 @@ func TestUndoOnly(t *testing.T) {
 	})
 }
 
-// TestUndoable: the caller's own removals at this customer, newest first, for as long as they can be undone and by who may.
+// TestUndoable lists the caller's own removals at this customer, newest first, as long as they can be undone, and only
+// with the permission.
 func TestUndoable(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		remove := func(by account.Caller, sel Selection) uuid.UUID {
@@ -292,7 +293,7 @@ func TestUndoable(t *testing.T) {
 	})
 }
 
-// TestUndoTakesOnce: of two at once, one undoes.
+// TestUndoTakesOnce: of two concurrent undos only one succeeds.
 func TestUndoTakesOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, false)
@@ -318,7 +319,7 @@ func TestUndoTakesOnce(t *testing.T) {
 	})
 }
 
-// TestAccessComesBack: a registered end user signs in as before; one who was invited is invited anew.
+// TestAccessComesBack: after an undo a registered end user signs in as before; an invited one gets a new invitation.
 func TestAccessComesBack(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		registered := w.invite(w.customer, "berta@kunde.example")
@@ -364,7 +365,7 @@ func TestAccessComesBack(t *testing.T) {
 	})
 }
 
-// TestAccessCameAnew: what happened within the ten minutes is not overwritten.
+// TestAccessCameAnew: an undo does not overwrite what was changed within the ten minutes.
 func TestAccessCameAnew(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		other := w.addCustomer("Fremd")

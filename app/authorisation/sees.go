@@ -13,13 +13,13 @@ import (
 	"kontor/policies"
 )
 
-// SeesPageSize is how many assignments of each kind a page has; SeesCountCap is where counting ends.
+// SeesPageSize is the number of assignments of each kind on a page; SeesCountCap is the limit of counting.
 const (
 	SeesPageSize = listing.PageSize
 	SeesCountCap = listing.CountCap
 )
 
-// SeesFilter is where the pages of what a person sees begin: cursors, opaque; a broken one is ignored.
+// SeesFilter has the cursors of the pages of what a person sees. Cursors are opaque; an invalid one is ignored.
 type SeesFilter struct{ Customers, Transactions string }
 
 // Administered is a customer that somebody administers.
@@ -29,7 +29,7 @@ type Administered struct {
 	Since      time.Time
 }
 
-// Processed is a transaction that somebody is an additional processor of.
+// Processed is a transaction of which somebody is an additional processor.
 type Processed struct {
 	TransactionID uuid.UUID
 	Number        int64
@@ -42,17 +42,17 @@ type Processed struct {
 // Label is the transaction's number as people see it.
 func (p Processed) Label() string { return transaction.Label(p.Number) }
 
-// Represented is somebody for whom a person stands in now.
+// Represented is a person for whom somebody stands in now.
 type Represented struct {
 	ID    uuid.UUID `bun:"id"`
 	Name  string    `bun:"name"`
 	Until time.Time `bun:"until"`
 }
 
-// Reach is what a specialist user sees, as far as the caller sees it too.
+// Reach is what a specialist user sees, limited to what the caller sees too.
 type Reach struct {
 	Person        Person
-	All           Level // with transactions of every kind, by role alone
+	All           Level // the level for transactions of every kind, by role alone
 	StandsInFor   []Represented
 	Customers     []Administered
 	Transactions  []Processed
@@ -64,11 +64,11 @@ type Reach struct {
 	NextTransact  string
 }
 
-// ErrNobody is the answer to an id that is none of a specialist user's.
+// ErrNobody says that the id is not a specialist user's.
 var ErrNobody = fault.New(fault.NotFound, "account.unknown")
 
-// SeesOf lists what a specialist user administers and processes, to who may read specialist users: customers and
-// transactions that the caller may not see themselves are in no list and no count. Errors: Forbidden, ErrNobody.
+// SeesOf lists what a specialist user administers and processes, for callers who may read specialist users. Customers
+// and transactions that the caller may not see are in no list and no count. Errors: Forbidden, ErrNobody.
 func (s *Service) SeesOf(ctx context.Context, c account.Caller, personID uuid.UUID, f SeesFilter) (out Reach, err error) {
 	if err := s.decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Read}); err != nil {
 		return out, err
@@ -140,15 +140,15 @@ func (s *Service) processes(ctx context.Context, c account.Caller, personID uuid
 	return err
 }
 
-// place is where a page ended: ids are in the order of their making.
+// place is the last row of a page. Ids are in the order of their creation.
 type place struct{ customer, transaction uuid.UUID }
 
-// placeVersion changes when the meaning of a place does: cursors of before are ignored then.
+// placeVersion changes when the meaning of a place changes. Cursors of older versions are then ignored.
 const placeVersion = 2
 
 func (p place) String() string { return listing.Encode(placeVersion, p.customer, p.transaction) }
 
-// readPlace returns the zero place, which is before everything, for anything that String did not make.
+// readPlace reads a cursor. For a text that String did not write it returns the zero place, which is before everything.
 func readPlace(s string) (p place) {
 	if !listing.Decode(s, placeVersion, &p.customer, &p.transaction) {
 		return place{}

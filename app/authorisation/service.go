@@ -18,12 +18,12 @@ import (
 	"kontor/policies"
 )
 
-// Erasures remembers, outside the database, who was removed for good.
+// Erasures records, outside the database, who was removed for good.
 type Erasures interface {
 	Record(ctx context.Context, subjects ...erasure.Subject) error
 }
 
-// Options are what a Service is made of; all of them are needed but the last two.
+// Options are the dependencies of a Service. All are required except the last two.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
@@ -35,14 +35,14 @@ type Options struct {
 	Customers    *customer.Service
 	Accesses     *access.Service
 	Transactions *transaction.Service
-	// Erasures is told of who is removed for good; nil: nobody remembers.
+	// Erasures records who is removed for good; nil: nothing is recorded.
 	Erasures Erasures
-	// Log is told of what could not be noted there; nil: nobody.
+	// Log gets warnings about what could not be recorded; nil: no log.
 	Log *slog.Logger
 }
 
-// Service keeps authorisations. Its methods authorise the caller: what they may not see is NotFound, what they may see
-// but not do is policies.ErrForbidden.
+// Service manages authorisations. Its methods authorise the caller: for what the caller may not see they return
+// NotFound, for what the caller may see but not do policies.ErrForbidden.
 type Service struct {
 	db           *store.DB
 	now          store.Clock
@@ -58,7 +58,7 @@ type Service struct {
 	warn         *slog.Logger
 }
 
-// New makes the service. It registers what it does of approvals.
+// New makes the service and registers its approval handlers.
 func New(o Options) *Service {
 	if o.Erasures == nil {
 		o.Erasures = erasure.New("", o.DB, o.Now)
@@ -78,7 +78,7 @@ func permission(a policies.Action) policies.Permission {
 	return policies.Permission{Object: policies.ObjectAuthorisation, Action: a}
 }
 
-// Administrators lists who administers the customer, by name. Errors: NotFound, Forbidden.
+// Administrators lists the customer's administrators, ordered by name. Errors: NotFound, Forbidden.
 func (s *Service) Administrators(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]AdministratorRow, error) {
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Read)); err != nil {
 		return nil, err
@@ -86,8 +86,8 @@ func (s *Service) Administrators(ctx context.Context, c account.Caller, customer
 	return administratorsOf(ctx, s.db, customerID)
 }
 
-// Processors lists the additional processors, by name, each with those of their transactions that the caller may see;
-// who has none of those is not in it. Errors: NotFound, Forbidden.
+// Processors lists the additional processors, ordered by name, each with those of their transactions that the caller
+// may see. Processors without such a transaction are left out. Errors: NotFound, Forbidden.
 func (s *Service) Processors(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]ProcessorRow, error) {
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Read)); err != nil {
 		return nil, err
@@ -111,15 +111,15 @@ func (s *Service) Processors(ctx context.Context, c account.Caller, customerID u
 	return out, nil
 }
 
-// CandidateFilter narrows the people offered.
+// CandidateFilter selects the people to offer.
 type CandidateFilter struct {
 	Query string      // words of name, e-mail, username; folded
 	Keep  []uuid.UUID // chosen already: they come first, whatever the query
 	Limit int
 }
 
-// Candidates offers active specialist users, by name, to who may manage the customer's authorisations; more says that
-// there are others. Errors: NotFound, Forbidden.
+// Candidates lists active specialist users, ordered by name, for callers who may manage the customer's authorisations.
+// more says that there are others. Errors: NotFound, Forbidden.
 func (s *Service) Candidates(ctx context.Context, c account.Caller, customerID uuid.UUID, f CandidateFilter) (list []Candidate, more bool, err error) {
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Manage)); err != nil {
 		return nil, false, err
@@ -143,15 +143,15 @@ func (s *Service) Candidates(ctx context.Context, c account.Caller, customerID u
 	return append(list, found...), more, nil
 }
 
-// TransactionFilter narrows the transactions offered.
+// TransactionFilter selects the transactions to offer.
 type TransactionFilter struct {
 	Query string      // words of name and number; folded
 	Keep  []uuid.UUID // chosen already: they come first, whatever the query
 	Limit int
 }
 
-// Choices offers the customer's transactions that the caller may see, the newest first, to who may manage the customer's
-// authorisations; more says that there are others. Errors: NotFound, Forbidden.
+// Choices lists the customer's transactions that the caller may see, newest first, for callers who may manage the
+// customer's authorisations. more says that there are others. Errors: NotFound, Forbidden.
 func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid.UUID, f TransactionFilter) (list []Column, more bool, err error) {
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Manage)); err != nil {
 		return nil, false, err
@@ -179,7 +179,7 @@ func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid
 	return list, more, nil
 }
 
-// log writes a line of the log about a person's assignment.
+// log writes a log entry about a person's assignment.
 func (s *Service) log(ctx context.Context, tx bun.IDB, c account.Caller, what audit.Action, customerID uuid.UUID, p person, t *visibleTransaction) error {
 	r := audit.Record{Action: what, CustomerID: customerID, SubjectID: p.ID, Subject: p.Name}
 	if t != nil {

@@ -13,13 +13,13 @@ import (
 	"kontor/app/store"
 )
 
-// person is a specialist user by name.
+// person is a specialist user with their name.
 type person struct {
 	ID   uuid.UUID `bun:"id"`
 	Name string    `bun:"name"`
 }
 
-// locked keeps the rows of a query from changing until the tx ends, where the database has row locks.
+// locked locks the rows of a query until the tx ends, if the database has row locks.
 func locked(q *bun.SelectQuery, strength string) *bun.SelectQuery {
 	if q.Dialect().Name() == dialect.PG {
 		return q.For(strength)
@@ -46,7 +46,7 @@ type processorRow struct {
 	By            string    `bun:"by"`
 }
 
-// processorsOf lists who processes which of a customer's transactions, narrowed by a condition on t.
+// processorsOf lists the processors of a customer with their transactions; visible is a condition on transactions t.
 func processorsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition) (list []processorRow, err error) {
 	err = db.NewSelect().TableExpr(`transaction_processor AS r`).
 		ColumnExpr(`r.specialist_id, p.name AS person, p.active, t.id AS transaction_id, t.number, t.name`).
@@ -58,7 +58,7 @@ func processorsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible
 	return list, err
 }
 
-// chosen and matching are conditions on the people to offer, an account p.
+// chosen and matching are conditions on the account p of a person to offer.
 func chosen(ids []uuid.UUID) store.Condition { return bun.SafeQuery(`p.id IN (?)`, bun.List(ids)) }
 
 func matching(query string, but []uuid.UUID) store.Condition {
@@ -69,15 +69,15 @@ func matching(query string, but []uuid.UUID) store.Condition {
 	return store.All(conditions...)
 }
 
-// matchingWords are the conditions that each word of a query is in the name of p.
+// matchingWords returns a condition for each word of a query: the name of p contains it.
 func matchingWords(query string) (each []store.Condition) {
-	for _, word := range strings.Fields(store.Fold(query)) { // folded words are letters and digits: nothing of LIKE's own is in them
+	for _, word := range strings.Fields(store.Fold(query)) { // folded words contain no LIKE wildcard
 		each = append(each, bun.SafeQuery(`p.search LIKE ?`, "%"+word+"%"))
 	}
 	return each
 }
 
-// candidates lists active specialist users. visible is a condition on t, a transaction.
+// candidates lists active specialist users. visible is a condition on transactions t.
 func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible, which store.Condition, limit int) (list []Candidate, err error) {
 	processes := db.NewSelect().TableExpr(`transaction_processor AS r`).ColumnExpr(`count(*)`).
 		Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
@@ -89,7 +89,7 @@ func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible, 
 	return list, err
 }
 
-// lockActive loads those of the specialist users who are active, by name; they stay so until the tx ends.
+// lockActive loads those of the specialist users who are active, ordered by name. They stay active until the tx ends.
 func lockActive(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []person, err error) {
 	err = locked(tx.NewSelect().Table("account"), "SHARE").Column("id", "name").
 		Where(`id IN (?)`, bun.List(ids)).Where(`specialist`).Where(`active`).OrderExpr(`name_sort, id`).Scan(ctx, &list)
@@ -114,7 +114,7 @@ func countActiveAdministrators(ctx context.Context, tx bun.IDB, customerID uuid.
 	return n, err
 }
 
-// countProcessing counts the pairs of these people and transactions that are assigned.
+// countProcessing counts the existing assignments between these people and transactions.
 func countProcessing(ctx context.Context, db bun.IDB, specialists, transactions []uuid.UUID) (n int, err error) {
 	err = db.NewSelect().Table("transaction_processor").ColumnExpr(`count(*)`).
 		Where(`specialist_id IN (?)`, bun.List(specialists)).Where(`transaction_id IN (?)`, bun.List(transactions)).Scan(ctx, &n)
@@ -129,13 +129,13 @@ type visibleTransaction struct {
 	Kind   string    `bun:"kind"`
 }
 
-// selectTransactions begins a query of visibleTransactions, of a table transactions called t.
+// selectTransactions begins a query of visibleTransactions, from the table transactions with the alias t.
 func selectTransactions(db bun.IDB) *bun.SelectQuery {
 	return db.NewSelect().ColumnExpr(`t.id, t.number, t.name, t.kind`)
 }
 
-// transactionsOf lists a customer's transactions that a condition on t lets through, by number; only those with the ids,
-// if there are any.
+// transactionsOf lists a customer's transactions that match a condition on t, ordered by number. If there are ids, it
+// lists only those.
 func transactionsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, ids []uuid.UUID) (list []visibleTransaction, err error) {
 	q := selectTransactions(db).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
 	if len(ids) > 0 {
@@ -145,8 +145,8 @@ func transactionsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visib
 	return list, err
 }
 
-// processedBy lists those of a customer's transactions that a specialist user is an additional processor of, narrowed by a
-// condition on t, by number.
+// processedBy lists the customer's transactions of which a specialist user is an additional processor and which match a
+// condition on t, ordered by number.
 func processedBy(ctx context.Context, db bun.IDB, customerID, specialistID uuid.UUID, visible store.Condition) (list []visibleTransaction, err error) {
 	err = selectTransactions(db).TableExpr(`transaction_processor AS r`).Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
 		Where(`r.customer_id = ?`, customerID).Where(`r.specialist_id = ?`, specialistID).Where(`?`, store.All(visible)).
@@ -154,7 +154,7 @@ func processedBy(ctx context.Context, db bun.IDB, customerID, specialistID uuid.
 	return list, err
 }
 
-// named finds a specialist user's name; "" when there is none.
+// named returns a specialist user with their name; "" when there is none.
 func named(ctx context.Context, db bun.IDB, id uuid.UUID) (person, error) {
 	a, _, err := account.ByID(ctx, db, id)
 	return person{ID: a.ID, Name: a.Name}, err
@@ -177,8 +177,8 @@ func insertRemoval(ctx context.Context, tx bun.IDB, r removalRow) error {
 	return err
 }
 
-// takeRemoval deletes a removal and returns it: of two who undo it at once, one gets it. ok=false when there is none of
-// this person's that is still good.
+// takeRemoval deletes a removal and returns it. If two requests undo it at once, only one gets it. ok is false when
+// this person has no such removal that can still be undone.
 func takeRemoval(ctx context.Context, tx bun.IDB, id, by uuid.UUID, now time.Time) (r removalRow, ok bool, err error) {
 	err = tx.NewDelete().Model(&r).Where("id = ?", id).Where("removed_by = ?", by).Where("expires_at > ?", now).Returning("*").Scan(ctx)
 	if store.IsNoRows(err) {
@@ -187,14 +187,14 @@ func takeRemoval(ctx context.Context, tx bun.IDB, id, by uuid.UUID, now time.Tim
 	return r, err == nil, err
 }
 
-// removalsOf lists what a person can undo at a customer, newest first.
+// removalsOf lists the removals that a person can undo at a customer, newest first.
 func removalsOf(ctx context.Context, db bun.IDB, customerID, by uuid.UUID, now time.Time) (list []removalRow, err error) {
 	err = db.NewSelect().Model(&list).Where("customer_id = ?", customerID).Where("removed_by = ?", by).Where("expires_at > ?", now).
 		Order("expires_at DESC", "id DESC").Scan(ctx)
 	return list, err
 }
 
-// endRemovals takes from people what they could undo at a customer: from now on it is as if the time were over.
+// endRemovals ends the time in which these people can undo their removals at a customer.
 func endRemovals(ctx context.Context, tx bun.IDB, customerID uuid.UUID, by []uuid.UUID, now time.Time) error {
 	_, err := tx.NewUpdate().Model((*removalRow)(nil)).Set("expires_at = ?", ended(now)).
 		Where("customer_id = ?", customerID).Where("removed_by IN (?)", bun.List(by)).Where("expires_at > ?", ended(now)).Exec(ctx)
@@ -206,14 +206,14 @@ func allSealed(ctx context.Context, db bun.IDB) (list [][]byte, err error) {
 	return list, err
 }
 
-// endExpired decides for good that what is past its time can't be undone, whatever time it is for another process, and
-// returns it.
+// endExpired returns the removals whose time is over. It first sets their end so far back that no other process,
+// whatever its clock says, can still undo them.
 func endExpired(ctx context.Context, db bun.IDB, now time.Time) (list []removalRow, err error) {
 	err = db.NewUpdate().Model(&list).Set("expires_at = ?", ended(now)).Where("expires_at <= ?", now).Returning("*").Scan(ctx)
 	return list, err
 }
 
-// ended is when a removal has been over for so long that no clock of an installation says otherwise.
+// ended returns an end that is over for every clock of an installation.
 func ended(now time.Time) time.Time { return now.Add(-UndoLife) }
 
 func deleteRemovals(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {

@@ -13,15 +13,15 @@ import (
 	"kontor/policies"
 )
 
-// transactionFilter picks transactions of a customer: one, or the newest that match.
+// transactionFilter selects transactions of a customer: one, or the newest that match.
 type transactionFilter struct {
 	id    uuid.UUID
 	query string // words of name and number
 	but   []uuid.UUID
-	limit int // one more is read, to know whether there is; 0 is all
+	limit int // one more is read, to know whether there are more; 0: all
 }
 
-// newestTransactions lists a customer's transactions that a condition on t lets through, newest first.
+// newestTransactions lists a customer's transactions that match a condition on t, newest first.
 func newestTransactions(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, f transactionFilter) (list []visibleTransaction, err error) {
 	q := selectTransactions(db).TableExpr(`transactions AS t`).Where(`t.customer_id = ?`, customerID)
 	if f.id != uuid.Nil {
@@ -53,10 +53,10 @@ type assignedRow struct {
 	Until         *time.Time        `bun:"until"`
 }
 
-// assignedOf lists the assignments of a customer, narrowed by a condition on the transaction t of an additional processor:
-// people's own, then those of whom they stand in for at this moment.
+// assignedOf lists the assignments of a customer; visible is a condition on the transaction t of an additional
+// processor. It lists people's own assignments, and those that they have now as deputies.
 func assignedOf(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, now time.Time) (list []assignedRow, err error) {
-	// Raw SQL: the deputies' rows are made of those of the others.
+	// Raw SQL: the deputies' rows are derived from the rows of the people they represent.
 	err = db.NewRaw(`WITH assigned AS (
 			SELECT a.specialist_id, 1 AS relation, CAST(NULL AS UUID) AS transaction_id, 0 AS number, '' AS transaction_name, '' AS kind, a.created_at, a.created_by
 			FROM customer_administrator AS a WHERE a.customer_id = ?
@@ -86,15 +86,16 @@ type personRow struct {
 	Active     bool      `bun:"active"`
 }
 
-// columns of personRow, of a table account p: the same facts as a session is loaded with.
+// personColumns are the columns of personRow, from the table account with the alias p. A session is loaded with the
+// same facts.
 var personColumns = `p.id, p.name, p.name_sort, p.specialist, p.active, ` + account.FactsOf("p")
 
-// person is who a session of the account would be.
+// person returns the person with the roles that a session of the account would have.
 func (r personRow) person() Person {
 	return Person{ID: r.ID, Name: r.Name, Specialist: r.Specialist, Active: r.Active, Roles: r.Roles(r.Specialist)}
 }
 
-// selectPeople begins a query of personRows, of a table account called p.
+// selectPeople begins a query of personRows, from the table account with the alias p.
 func selectPeople(db bun.IDB) *bun.SelectQuery {
 	return db.NewSelect().TableExpr(`account AS p`).ColumnExpr(personColumns)
 }
@@ -104,7 +105,7 @@ func peopleByID(ctx context.Context, db bun.IDB, ids []uuid.UUID) (list []person
 	return list, err
 }
 
-// peopleByRole lists active specialist users who have one of the roles, by name.
+// peopleByRole lists active specialist users who have one of the roles, ordered by name.
 func peopleByRole(ctx context.Context, db bun.IDB, roles []policies.Role, name string, limit int) (list []personRow, err error) {
 	err = selectPeople(db).Where(`p.specialist`).Where(`p.active`).
 		Where(`EXISTS (SELECT 1 FROM account_role AS g WHERE g.account_id = p.id AND g.role IN (?))`, bun.List(roles)).

@@ -29,7 +29,7 @@ func (r ownedRow) owner() transaction.Owner {
 	return transaction.Owner{Number: r.CustomerNumber, Type: r.CustomerType, Name: r.CustomerName}
 }
 
-// customerColumns of ownedRow, of a table customer.
+// customerColumns are the customer columns of ownedRow, from the table customer.
 const customerColumns = `customer.number AS customer_number, customer.type AS customer_type,
 	CASE WHEN customer.type = 'company' THEN customer.company_name WHEN customer.first_name = '' THEN customer.last_name
 		ELSE customer.last_name || ', ' || customer.first_name END AS customer_name`
@@ -46,14 +46,14 @@ func selectProcessed(db bun.IDB, id uuid.UUID, visible store.Condition) *bun.Sel
 		Where(`r.specialist_id = ?`, id).Where(`?`, store.All(visible))
 }
 
-// countUpTo counts the rows of a query, no further than to limit.
+// countUpTo counts the rows of a query and stops at limit.
 func countUpTo(ctx context.Context, db bun.IDB, q *bun.SelectQuery, limit int) (n int, err error) {
 	err = db.NewSelect().TableExpr(`(?) AS capped`, q.ColumnExpr(`1`).Limit(int64(limit))).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n, err
 }
 
-// administeredBy lists the customers that a specialist user administers, narrowed by a condition on customer, in the order
-// of the index customer_administrator_specialist: a deep page costs what the first one does.
+// administeredBy lists the customers that a specialist user administers and that match a condition on customer. The
+// order is that of the index customer_administrator_specialist, so a late page costs no more than the first.
 func administeredBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after uuid.UUID, limit int) (list []ownedRow, err error) {
 	q := selectAdministered(db, id, visible).ColumnExpr(`a.customer_id, a.created_at AS since, ` + customerColumns)
 	err = listing.By(false, `a.customer_id`).First(q, limit, after).Scan(ctx, &list)
@@ -64,8 +64,8 @@ func countAdministered(ctx context.Context, db bun.IDB, id uuid.UUID, visible st
 	return countUpTo(ctx, db, selectAdministered(db, id, visible), limit)
 }
 
-// allProcessedBy lists the transactions that a specialist user is an additional processor of, narrowed by a condition on
-// t, by customer.
+// allProcessedBy lists the transactions of which a specialist user is an additional processor and which match a
+// condition on t, ordered by customer.
 func allProcessedBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after place, limit int) (list []ownedRow, err error) {
 	q := selectProcessed(db, id, visible).
 		ColumnExpr(`r.customer_id, r.transaction_id, t.number, t.name, r.created_at AS since, ` + customerColumns)
@@ -77,7 +77,7 @@ func countProcessed(ctx context.Context, db bun.IDB, id uuid.UUID, visible store
 	return countUpTo(ctx, db, selectProcessed(db, id, visible), limit)
 }
 
-// standingFor lists those for whom a specialist user stands in at a moment.
+// standingFor lists the people whom a specialist user represents as a deputy at this time.
 func standingFor(ctx context.Context, db bun.IDB, id uuid.UUID, now time.Time) (list []Represented, err error) {
 	err = db.NewSelect().TableExpr(`deputy AS d`).ColumnExpr(`s.id, s.name, d.ends_at AS until`).
 		Join(`JOIN account AS s ON s.id = d.specialist_id`).

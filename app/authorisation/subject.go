@@ -17,15 +17,15 @@ import (
 	"kontor/policies"
 )
 
-// subject is a person with everything that counts for decisions about a customer and its transactions.
+// subject is a person with all facts that matter for decisions about a customer and its transactions.
 type subject struct {
 	Person
 	sort  string
 	facts []Fact
 }
 
-// to is everything the person is to a transaction; to the customer itself with uuid.Nil, where additional processors of any
-// of its transactions are what policies mean by it.
+// to returns all relations of the person to a transaction. With uuid.Nil it returns the relations to the customer
+// itself; there, a processor of any of its transactions counts as Processor.
 func (p *subject) to(transactionID uuid.UUID) (r policies.Relation) {
 	for _, f := range p.facts {
 		if f.counts(transactionID) {
@@ -35,23 +35,24 @@ func (p *subject) to(transactionID uuid.UUID) (r policies.Relation) {
 	return r
 }
 
-// counts says whether a fact is about a transaction; about the customer, all are.
+// counts says whether a fact matters for a transaction. For the customer itself (uuid.Nil) all facts matter.
 func (f Fact) counts(transactionID uuid.UUID) bool {
 	return f.Relation != policies.Processor || transactionID == uuid.Nil || f.TransactionID == transactionID
 }
 
-// circle is the people around a customer, and the transactions they are seen in. Both are what the caller may see.
+// circle holds the people with a relation to a customer and the customer's transactions, as far as the caller may see
+// them.
 type circle struct {
 	customer     customer.Customer
 	transactions []visibleTransaction
-	moreTransact bool // there are more than were asked for
+	moreTransact bool // there are more than the limit
 	people       map[uuid.UUID]*subject
-	accesses     map[uuid.UUID]uuid.UUID // access → person
+	accesses     map[uuid.UUID]uuid.UUID // access id → person id
 	decider      decider
 }
 
-// circleOf loads the people who have a relation to a customer. Only transactions that the caller may see count, all of
-// them or those that which lets through. Errors: NotFound, Forbidden (authorisation read).
+// circleOf loads the people who have a relation to a customer, and the transactions that the filter (which) selects.
+// Only transactions that the caller may see count. Errors: NotFound, Forbidden (authorisation read).
 func (s *Service) circleOf(ctx context.Context, c account.Caller, customerID uuid.UUID, which transactionFilter) (*circle, error) {
 	cu, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Read))
 	if err != nil {
@@ -93,7 +94,7 @@ func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Cond
 	return s.describe(ctx, k)
 }
 
-// addAccesses adds the end users, if the caller may see them. Somebody who has no account yet is known by their access.
+// addAccesses adds the end users, if the caller may see them. A person without an account is identified by the access.
 func (s *Service) addAccesses(ctx context.Context, c account.Caller, k *circle) error {
 	_, err := s.customers.Authorise(ctx, s.db, c, k.customer.ID, policies.Permission{Object: policies.ObjectAccess, Action: policies.Read})
 	if errors.Is(err, policies.ErrForbidden) {
@@ -133,7 +134,7 @@ func (k *circle) person(id uuid.UUID) *subject {
 	return p
 }
 
-// describe fills in who the people are that have been added.
+// describe loads the names and roles of the people who were added.
 func (s *Service) describe(ctx context.Context, k *circle) error {
 	var ids []uuid.UUID
 	for id, p := range k.people {
@@ -152,7 +153,7 @@ func (s *Service) describe(ctx context.Context, k *circle) error {
 		p := k.people[r.ID]
 		p.Person, p.sort = r.person(), r.NameSort
 	}
-	for _, id := range ids { // an account that is gone, or of an end user who stands in for somebody, which can't be
+	for _, id := range ids { // the account was deleted, or is an end user's among the deputies, which should not happen
 		if p := k.people[id]; p.Name == "" {
 			delete(k.people, id)
 		}
@@ -160,8 +161,8 @@ func (s *Service) describe(ctx context.Context, k *circle) error {
 	return nil
 }
 
-// addByRole adds specialist users who see transactions without any relation to the customer, at most limit, by name; more
-// says that there are others.
+// addByRole adds specialist users who see transactions without any relation to the customer, at most limit, ordered by
+// name. more says that there are others.
 func (s *Service) addByRole(ctx context.Context, k *circle, name string, limit int) (more bool, err error) {
 	var roles []policies.Role
 	for _, r := range policies.FirmRoles {
@@ -191,7 +192,7 @@ func (s *Service) addByRole(ctx context.Context, k *circle, name string, limit i
 	return more, nil
 }
 
-// byName lists the people in order.
+// byName lists the people ordered by name.
 func (k *circle) byName() []*subject {
 	list := make([]*subject, 0, len(k.people))
 	for _, p := range k.people {
@@ -205,8 +206,8 @@ func (k *circle) byName() []*subject {
 
 // --- deciding ----------------------------------------------------------------------------------------------------
 
-// decider asks the policy each question once: of a matrix's thousands of cells only few differ in roles, relations and
-// kind.
+// decider caches the policy's decisions, because the thousands of cells of a matrix have only few different
+// combinations of roles, relations and kind.
 type decider struct {
 	policy *policies.Decider
 	cells  map[cellKey]Level
@@ -218,11 +219,11 @@ type cellKey struct {
 	kind  string
 }
 
-// anyKind stands in cellKey for all kinds of transactions together: no kind's key looks like it.
+// anyKind stands in cellKey for all kinds of transactions together. No valid key looks like it.
 const anyKind = "*"
 
-// level is how much a person with this relation may do with a transaction of a kind; with transactions of every kind, for
-// anyKind.
+// level returns what a person with these relations may do with a transaction of a kind; with anyKind, with transactions
+// of every kind.
 func (d *decider) level(p Person, mask policies.Relation, kind string) (Level, error) {
 	if !p.Active {
 		return Nothing, nil
@@ -238,7 +239,7 @@ func (d *decider) level(p Person, mask policies.Relation, kind string) (Level, e
 			return Nothing, err
 		}
 		if !ok {
-			break // what one may not read one can't process
+			break // without reading there is no processing
 		}
 		l = Level(i + 1)
 	}
@@ -262,15 +263,15 @@ func rolesKey(roles []policies.Role) string {
 	return b.String()
 }
 
-// Source is by what somebody sees something: a relation of theirs, or of somebody they stand in for, or, when Relation is
-// None, their role.
+// Source is the reason why somebody sees something: a relation of theirs, a relation of a person they represent, or, if
+// Relation is None, their role.
 type Source struct {
 	Relation policies.Relation
 	For      string
 	Until    *time.Time
 }
 
-// sourcesOf lists by what a person has a level: their relations, each once; their role when they have none.
+// sourcesOf lists the reasons for a person's level: each of their relations once, or their role when they have none.
 func (p *subject) sourcesOf(transactionID uuid.UUID, whole bool) (list []Source) {
 	for _, f := range p.facts {
 		if whole && f.Relation == policies.Processor || !f.counts(transactionID) {

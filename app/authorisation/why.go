@@ -16,34 +16,35 @@ type Explanation struct {
 	Customer    customer.Customer
 	Transaction *transaction.Transaction // nil: the customer as a whole
 	Person      Person
-	Facts       []Fact // what the person is to it; none is an answer as well
+	Facts       []Fact // the person's relations; may be empty
 	Answers     []Answer
-	Grants      []Grant             // the answer in short; never empty
-	Needed      []policies.Relation // where they see nothing: each of these assignments would let them
+	Grants      []Grant             // the summary; never empty
+	Needed      []policies.Relation // when they see nothing: each of these assignments alone would change that
 }
 
 // Grant is what a person may do with some of the transactions: with the one asked about, with all of the customer, or
-// with those of Facts.
+// with those in Facts.
 type Grant struct {
 	Level Level
 	All   bool
-	Facts []Fact // by which they may; none: by role alone
+	Facts []Fact // the facts that allow it; empty: by role alone
 	Via   []policies.Role
-	// Rule is, of Nothing, the rule that forbids it; nil: none allows it.
+	// Rule is, if Level is Nothing, the rule that forbids it; nil: no rule allows it.
 	Rule *policies.Rule
 }
 
-// Answer is the answer to one question.
+// Answer is the decision about one action on one object.
 type Answer struct {
 	Object policies.Object
 	Action policies.Action
 	policies.Verdict
-	// Partly: of the customer's transactions the person may do it with some kinds and not with others; Allowed is false.
+	// Partly says that the person may do it with some kinds of the customer's transactions and not with others. Allowed
+	// is false then.
 	Partly bool
 }
 
-// Counting are those of the facts that the answer rests on: of the relation that the rule names, all of them where no
-// rule speaks of it, none where the rule holds whatever the relation.
+// Counting returns the facts on which the answer is based: those with the relation that the rule names. If no rule
+// decided, these are all facts; if the rule holds for any relation, none.
 func (e Explanation) Counting(a Answer) (list []Fact) {
 	for _, f := range e.Facts {
 		if a.Rule == nil && (a.Object != policies.ObjectTransaction || e.Transaction != nil || f.Relation != policies.Processor) ||
@@ -54,11 +55,11 @@ func (e Explanation) Counting(a Answer) (list []Fact) {
 	return list
 }
 
-// Why explains, for the customer as a whole or one of its transactions (Nil: as a whole). The person is named by the id
-// of their account, or of an access to this customer. Only assignments to transactions that the caller may see are told
-// and count. Errors: NotFound: the customer, the transaction, and ErrUnknownPerson for somebody who has nothing to do
-// with it, unless the caller may manage its authorisations, read specialist users, or asks about themselves; Forbidden
-// (authorisation read).
+// Why explains what a person may do with the customer as a whole (transactionID is Nil) or with one of its
+// transactions. personID is the id of an account, or of an access to this customer. Only assignments to transactions
+// that the caller may see are shown and count. Errors: NotFound for the customer and the transaction; ErrUnknownPerson
+// for a person without a relation to the customer, unless the caller may manage its authorisations, may read specialist
+// users, or asks about themselves; Forbidden (authorisation read).
 func (s *Service) Why(ctx context.Context, c account.Caller, customerID, personID, transactionID uuid.UUID) (e Explanation, err error) {
 	which := transactionFilter{limit: 1}
 	if transactionID != uuid.Nil {
@@ -94,8 +95,8 @@ func (s *Service) Why(ctx context.Context, c account.Caller, customerID, personI
 	return e, err
 }
 
-// grants sums the answers up: first what the person may do with the transaction, or with all of the customer's; then,
-// of the customer as a whole, with those that they are assigned to in particular, if it is more.
+// grants summarises the answers. The first grant is about the transaction, or about all transactions of the customer.
+// For the customer as a whole, grants follow for the transactions to which the person is assigned, if they allow more.
 func (k *circle) grants(e Explanation, p *subject) (list []Grant, err error) {
 	first := Grant{All: e.Transaction == nil}
 	for _, a := range e.Answers {
@@ -130,7 +131,7 @@ func (k *circle) grants(e Explanation, p *subject) (list []Grant, err error) {
 	return append([]Grant{first}, list...), nil
 }
 
-// addGrant adds a transaction to those with which the person may do the same in the same capacity.
+// addGrant adds a transaction to the grant with the same level and the same represented person.
 func addGrant(list []Grant, level Level, f Fact) []Grant {
 	for i := range list {
 		if list[i].Level == level && list[i].Facts[0].For == f.For {
@@ -141,7 +142,7 @@ func addGrant(list []Grant, level Level, f Fact) []Grant {
 	return append(list, Grant{Level: level, Facts: []Fact{f}})
 }
 
-// needed are the assignments of which each alone would let an active specialist user see it.
+// needed returns the assignments each of which alone would let an active person see it.
 func (k *circle) needed(e Explanation, p *subject) (list []policies.Relation, err error) {
 	kind, relations := anyKind, []policies.Relation{policies.Administrator}
 	if e.Transaction != nil {
@@ -185,7 +186,7 @@ func (s *Service) personIn(ctx context.Context, c account.Caller, k *circle, id 
 	if id == c.ID {
 		return p, nil
 	}
-	// who sees the customer's transactions by role alone stands in the matrix as well
+	// a person who sees the customer's transactions by role alone is in the matrix as well
 	scope, err := s.decider.Scope(p.Roles, policies.ObjectTransaction, policies.Read)
 	if err != nil || p.Active && scope.Unrelated() {
 		return p, err
@@ -200,7 +201,7 @@ func (s *Service) personIn(ctx context.Context, c account.Caller, k *circle, id 
 	return nil, ErrUnknownPerson
 }
 
-// answers asks the policy.
+// answers returns the policy's decisions about the transaction, or about the customer.
 func (s *Service) answers(cu customer.Customer, t *transaction.Transaction, p *subject) (list []Answer, err error) {
 	if t != nil {
 		for _, a := range []policies.Action{policies.Read, policies.Process} {
@@ -231,7 +232,7 @@ func (s *Service) answers(cu customer.Customer, t *transaction.Transaction, p *s
 	return list, nil
 }
 
-// allTransactions says whether the person may do something with all transactions of the customer, whatever their kind.
+// allTransactions says whether the person may do an action with all transactions of the customer, of every kind.
 func (s *Service) allTransactions(p *subject, a policies.Action) (answer Answer, err error) {
 	answer = Answer{Object: policies.ObjectTransaction, Action: a}
 	if !p.Active {
@@ -246,7 +247,7 @@ func (s *Service) allTransactions(p *subject, a policies.Action) (answer Answer,
 	if answer.Partly = !kinds.Full() && !kinds.Empty(); answer.Partly {
 		return answer, nil
 	}
-	// of all kinds the same is so: one that no rule names answers for them
+	// the answer is the same for all kinds, so a kind that no rule names gives the verdict
 	answer.Verdict, err = s.explain(p, mask, policies.ObjectTransaction, "", a)
 	return answer, err
 }

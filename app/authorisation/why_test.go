@@ -44,7 +44,8 @@ func said(e Explanation) string {
 	return strings.Join(parts, "; ")
 }
 
-// TestWhy: A administers, B processes one transaction, C has nothing to do with it; and the others.
+// TestWhy explains what people see: A administers the customer, B processes one transaction, C has no relation to it,
+// and others.
 func TestWhy(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a := w.invite(w.customer, "berta@kunde.example")
@@ -102,7 +103,7 @@ func TestWhy(t *testing.T) {
 	})
 }
 
-// TestWhyRefuses: what the caller may not see is neither told nor counts.
+// TestWhyRefuses: what the caller may not see is not shown and does not count.
 func TestWhyRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		other := w.addCustomer("Fremd")
@@ -211,7 +212,7 @@ func TestMatrix(t *testing.T) {
 	})
 }
 
-// TestMatrixIsDecisions: every cell is what the person would be answered themselves.
+// TestMatrixIsDecisions: every cell equals the decision for a request of that person.
 func TestMatrixIsDecisions(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.entrust(w.taxes, w.anna)
@@ -272,7 +273,7 @@ func TestSeenBy(t *testing.T) {
 	})
 }
 
-// TestSeesOf: only what the caller sees too, in lists and counts.
+// TestSeesOf: lists and counts contain only what the caller may see too.
 func TestSeesOf(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		other := w.addCustomer("Fremd")

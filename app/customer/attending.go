@@ -11,20 +11,20 @@ import (
 	"kontor/policies"
 )
 
-// fewRelated is up to how many customers of the caller's own their list is made from those, one lookup each. Who has
-// more meets a page of theirs soon among those that need attention.
+// fewRelated is the limit up to which the list is made from the caller's own customers, one lookup each. A caller with
+// more soon finds a page of their own among the customers that need attention.
 const fewRelated = 1000
 
-// Attending is the customers that need attention now and on which somebody may act.
+// Attending selects the customers that need attention now and on which the caller may act.
 type Attending struct {
-	// Table is a query to be called customer, with columns number, id, type, first_name, last_name, company_name and
-	// attention_at; read it in the order of attention_at and number.
+	// Table is a query for use under the name customer, with the columns number, id, type, first_name, last_name,
+	// company_name and attention_at. Read it in the order of attention_at and number.
 	Table   *bun.SelectQuery
-	Few     bool // it is read off the caller's own customers, of which there are few
-	Nothing bool // there can be none
+	Few     bool // it starts from the caller's own customers, which are few
+	Nothing bool // there can be no such customer
 }
 
-// Attending finds the customers that need attention now and that the caller may do w with.
+// Attending selects the customers that need attention now and for which the caller has the permission w.
 func (s *Service) Attending(ctx context.Context, c account.Caller, w policies.Permission) (a Attending, err error) {
 	sc, err := s.scopeOf(c, w)
 	if err != nil || sc.nothing {
@@ -54,7 +54,7 @@ func (s *Service) Attending(ctx context.Context, c account.Caller, w policies.Pe
 	return a, nil
 }
 
-// relatedTo are the customers to which a caller has one of the relations, by column customer_id.
+// relatedTo selects the customers to which a caller has one of the relations, as column customer_id.
 func relatedTo(c account.Caller, of policies.Relation) (q schema.QueryAppender) {
 	add := func(part schema.QueryAppender) {
 		if q != nil {
@@ -75,7 +75,7 @@ func relatedTo(c account.Caller, of policies.Relation) (q schema.QueryAppender) 
 	return q
 }
 
-// isFew says whether there are at most fewRelated of them.
+// isFew says whether related has at most fewRelated rows.
 func (s *Service) isFew(ctx context.Context, related schema.QueryAppender) (bool, error) {
 	var n int
 	err := s.db.NewSelect().TableExpr(`(? LIMIT ?) AS related`, related, fewRelated+1).ColumnExpr(`count(*)`).Scan(ctx, &n)

@@ -26,8 +26,8 @@ func benchService(b *testing.B, db *store.DB) (*customer.Service, account.Caller
 	return s, account.Caller{ID: id, Name: "Bench", Roles: []policies.Role{policies.Specialist}}
 }
 
-// BenchmarkList reads pages of the overview. p50-µs and p99-µs are what a page takes at these percentiles; rows and count say what
-// was found.
+// BenchmarkList reads pages of the overview. p50-µs and p99-µs are these percentiles of the time for a page; rows and
+// count say what was found.
 func BenchmarkList(b *testing.B) {
 	demotest.Each(b, func(b *testing.B, db *store.DB) {
 		s, caller := benchService(b, db)
@@ -92,8 +92,8 @@ func deepCursor(b *testing.B, db *store.DB, s *customer.Service, caller account.
 	return customer.CursorAt(name, p.Rows[0].Number)
 }
 
-// BenchmarkAdd adds customers to a seeded database, durably, as a form does, and takes them away in the end. p99 beside p50
-// says whether an insert ever pays for the others (index merges).
+// BenchmarkAdd adds customers to a seeded database, durably, like a form, and removes them at the end. p99 compared
+// with p50 shows whether some inserts pay for others (index merges).
 func BenchmarkAdd(b *testing.B) {
 	demotest.Each(b, func(b *testing.B, db *store.DB) {
 		s, caller := benchService(b, db)

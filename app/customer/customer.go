@@ -1,5 +1,5 @@
-// Package customer is the persons and companies that the firm exchanges documents with, who administers them, how
-// they are found, and how they go for good.
+// Package customer manages the persons and companies with whom the firm exchanges documents: their data,
+// administrators, search and permanent deletion.
 package customer
 
 import (
@@ -14,7 +14,7 @@ import (
 	"kontor/app/store"
 )
 
-// Type is what a customer is.
+// Type says whether a customer is a person or a company.
 type Type string
 
 // The types.
@@ -23,14 +23,13 @@ const (
 	Company Type = "company"
 )
 
-// Types lists them, in the order in which screens show them.
+// Types lists the types in the order in which screens show them.
 var Types = []Type{Person, Company}
 
 // Known says whether t is one of the types.
 func (t Type) Known() bool { return t == Person || t == Company }
 
-// Data is what a specialist user records (R6). What it is made of differs by type, and each field has a row in the table of
-// field.go.
+// Data is what a specialist user records (R6). The fields differ by type; each has a row in the table of field.go.
 type Data struct {
 	Salutation     string `bun:"salutation"`
 	Title          string `bun:"title"`
@@ -51,7 +50,7 @@ type Data struct {
 	Locale         string `bun:"locale"`
 }
 
-// Customer is a customer as the service hands it out.
+// Customer is a customer as the service returns it.
 type Customer struct {
 	ID     uuid.UUID
 	Number int64
@@ -68,7 +67,7 @@ func (c Customer) Label() string { return Label(c.Number) }
 // Label writes a customer number as people see it: "K-" and at least five digits.
 func Label(number int64) string { return fmt.Sprintf("K-%05d", number) }
 
-// Name is "First Last" of a person, the company's name of a company.
+// Name returns "First Last" for a person, the company name for a company.
 func (c Customer) Name() string {
 	if c.Type == Company {
 		return c.CompanyName
@@ -76,20 +75,20 @@ func (c Customer) Name() string {
 	return strings.TrimSpace(c.FirstName + " " + c.LastName)
 }
 
-// Row is one line of the overview.
+// Row is one row of the overview.
 type Row struct {
 	ID      uuid.UUID
 	Number  int64
-	Version int // rises with each change of the customer: a rendered row is good as long as it stays
+	Version int // increases with each change of the customer: a rendered row is valid until then
 	Type    Type
-	Name    string // "Last, First" of a person
+	Name    string // "Last, First" for a person
 	City    string
 }
 
 // Label is the customer number as people see it.
 func (r Row) Label() string { return Label(r.Number) }
 
-// ParseNumber reads "K-10001" (case, blanks around do not matter); ok=false for everything else.
+// ParseNumber reads "K-10001" (case and blanks around it do not matter); ok=false for everything else.
 func ParseNumber(s string) (n int64, ok bool) {
 	s = strings.TrimSpace(s)
 	if len(s) < len("K-00000") || len(s) > len("K-")+10 || (s[0] != 'K' && s[0] != 'k') || s[1] != '-' {
@@ -107,29 +106,29 @@ func ParseNumber(s string) (n int64, ok bool) {
 	return n, true
 }
 
-// Draft is what Add takes.
+// Draft is the input of Add.
 type Draft struct {
 	Type           Type
 	Data           Data
 	IdempotencyKey string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
 }
 
-// Duplicate is a hint that a customer may already be there.
+// Duplicate is a hint that a customer may already exist.
 type Duplicate struct {
 	Row
 	Why string // message key: duplicate.email, duplicate.person, duplicate.company
 }
 
 var (
-	// ErrNotFound is the answer for a customer that is not there, is being deleted, or that the caller may not see.
+	// ErrNotFound says that the customer does not exist, is being deleted, or that the caller may not see it.
 	ErrNotFound = fault.New(fault.NotFound, "customer.not_found")
-	// ErrVersion is the answer to a change of what somebody else has changed meanwhile.
+	// ErrVersion says that somebody else has changed the customer meanwhile.
 	ErrVersion = fault.New(fault.Conflict, "version")
-	// ErrConfirm is the complaint about a deletion without the customer's number.
+	// ErrConfirm says that a deletion was not confirmed with the customer's number.
 	ErrConfirm = fault.At("confirm", "confirm.number")
 )
 
-// sortName is the name in the overview's order: "last first" of a person, the company's name of a company.
+// sortName returns the name by which the overview is sorted: "last first" for a person, the company name for a company.
 func sortName(t Type, d Data) string {
 	if t == Company {
 		return store.SortKey(d.CompanyName)
@@ -137,7 +136,7 @@ func sortName(t Type, d Data) string {
 	return store.SortKey(d.LastName + " " + d.FirstName)
 }
 
-// listName is the name as the overview shows it.
+// listName returns the name as the overview shows it.
 func listName(t Type, d Data) string {
 	switch {
 	case t == Company:
@@ -148,7 +147,7 @@ func listName(t Type, d Data) string {
 	return d.LastName + ", " + d.FirstName
 }
 
-// identity is equal for two customers that are probably the same; empty when too little is known to say so.
+// identity returns a key that is equal for two customers that are probably the same; "" when too little is known.
 func identity(t Type, d Data) string {
 	switch {
 	case t == Company && d.CompanyName != "" && d.City != "":
@@ -159,10 +158,11 @@ func identity(t Type, d Data) string {
 	return ""
 }
 
-// Reminder is how long an invitation may go unanswered before somebody should look (N7), unless a setting says otherwise.
+// Reminder is how long an invitation may stay unanswered before the customer needs attention (N7). A setting can change
+// it.
 const Reminder = 7 * 24 * time.Hour
 
-// accessState is what attention and the search depend on: one access of a customer.
+// accessState holds what attention and the search need of one access.
 type accessState struct {
 	CustomerID    uuid.UUID  `bun:"customer_id"`
 	FirstName     string     `bun:"first_name"`
@@ -172,7 +172,7 @@ type accessState struct {
 	InvitedAt     time.Time  `bun:"invited_at"`
 	LinkExpiresAt time.Time  `bun:"link_expires_at"`
 	Undeliverable string     `bun:"undeliverable"`
-	CodeFailed    bool       `bun:"code_failed"` // the newest SMS of this invitation failed for good
+	CodeFailed    bool       `bun:"code_failed"` // the newest SMS of this invitation failed permanently
 	RegisteredAt  *time.Time `bun:"registered_at"`
 	DeactivatedAt *time.Time `bun:"deactivated_at"`
 }
@@ -181,8 +181,8 @@ func (s accessState) contact() Contact {
 	return Contact{FirstName: s.FirstName, LastName: s.LastName, Email: s.Email, Mobile: s.Mobile}
 }
 
-// attentionAt is from when on somebody should look at a customer; nil: never. administrators are the active ones.
-// before is what it was: a reason that goes on does not become younger by being looked at again.
+// attentionAt returns the time from which a customer needs attention; nil: never. administrators is the number of
+// active ones. before is the previous result: a reason that continues keeps its time.
 func attentionAt(accesses []accessState, administrators int, before *time.Time, now time.Time, reminder time.Duration) *time.Time {
 	reasons := administrators == 0 || len(accesses) == 0
 	var at *time.Time

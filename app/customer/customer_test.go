@@ -147,7 +147,8 @@ func TestVATID(t *testing.T) {
 	}
 }
 
-// TestVATIDAsWritten: labels before a number, blanks and signs in it, and the endings that some countries have.
+// TestVATIDAsWritten: numbers are read with labels before them, blanks and signs in them, and the endings of some
+// countries.
 func TestVATIDAsWritten(t *testing.T) {
 	for written, want := range map[string]string{
 		"GR123456789": "EL123456789", "gr 094 259 216": "EL094259216", "EL 094259216": "EL094259216",
@@ -193,7 +194,8 @@ func TestVATIDAsWritten(t *testing.T) {
 	}
 }
 
-// TestPostalCodeAsWritten: the sign or code of the customer's own country before a postal code goes, another one's is a mistake.
+// TestPostalCodeAsWritten: the sign or code of the customer's own country before a postal code is removed; that of
+// another country is a mistake.
 func TestPostalCodeAsWritten(t *testing.T) {
 	const malformed, elsewhere = "!postal_code.malformed", "!postal_code.elsewhere"
 	for _, c := range []struct{ country, written, want string }{

@@ -18,33 +18,33 @@ import (
 	"kontor/policies"
 )
 
-// Deletion is a permanent deletion: its progress, then its receipt. Nothing in it is personal.
+// Deletion is a permanent deletion: its progress while it runs, its receipt afterwards. It contains no personal data.
 type Deletion struct {
 	bun.BaseModel `bun:"table:deletion"`
 
 	ID          uuid.UUID     `bun:"id,pk"`
 	CustomerID  uuid.UUID     `bun:"customer_id"`
 	Number      int64         `bun:"number"`
-	Counts      string        `bun:"counts"` // JSON object, the keys of DeletionCounts
-	Done        int64         `bun:"done"`   // rows gone so far
+	Counts      string        `bun:"counts"` // JSON object with the keys of DeletionCounts
+	Done        int64         `bun:"done"`   // rows deleted so far
 	Total       int64         `bun:"total"`
 	RequestedBy uuid.NullUUID `bun:"requested_by"`
 	RequestedAt time.Time     `bun:"requested_at"`
-	RecordedAt  *time.Time    `bun:"recorded_at"` // when it was noted outside the database; see package erasure
+	RecordedAt  *time.Time    `bun:"recorded_at"` // when it was recorded outside the database; see package erasure
 	FinishedAt  *time.Time    `bun:"finished_at"`
 }
 
-// Label is the number of the customer as people see it.
+// Label returns the customer's number as people see it.
 func (d Deletion) Label() string { return Label(d.Number) }
 
-// Took is what the deletion took, from its receipt.
+// Took returns the counts in the receipt: what the deletion deleted.
 func (d Deletion) Took() DeletionCounts {
 	var c DeletionCounts
-	_ = json.Unmarshal([]byte(d.Counts), &c) // written by Delete; whatever else stands there counts as nothing
+	_ = json.Unmarshal([]byte(d.Counts), &c) // written by Delete; anything else counts as nothing
 	return c
 }
 
-// DeletionCounts is what will go, or went.
+// DeletionCounts counts what will be deleted, or was.
 type DeletionCounts struct {
 	Accesses     int64 `bun:"accesses" json:"accesses"`
 	EndUsers     int64 `bun:"end_users" json:"end_users"` // accounts without an access elsewhere
@@ -54,11 +54,11 @@ type DeletionCounts struct {
 }
 
 func (c DeletionCounts) total() int64 {
-	return c.Accesses + c.EndUsers + c.Transactions + c.Messages + c.LogEntries + 1 // the customer
+	return c.Accesses + c.EndUsers + c.Transactions + c.Messages + c.LogEntries + 1 // 1 for the customer
 }
 
-// inlineRows is how much a request deletes itself; the worker does what is more. deletionChunk is how many rows a tx takes:
-// short enough that nobody waits for it.
+// inlineRows is the maximum number of rows that a request deletes itself; the worker does larger deletions.
+// deletionChunk is the number of rows in one tx, small enough that nobody has to wait for it.
 const (
 	inlineRows    = 500
 	deletionChunk = 500
@@ -66,7 +66,7 @@ const (
 
 var deletePermission = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Delete}
 
-// WillDelete counts what a deletion takes. ErrNotFound, policies.ErrForbidden.
+// WillDelete counts what a deletion would delete. ErrNotFound, policies.ErrForbidden.
 func (s *Service) WillDelete(ctx context.Context, c account.Caller, id uuid.UUID) (Customer, DeletionCounts, error) {
 	cu, err := s.Authorise(ctx, s.db, c, id, deletePermission)
 	if err != nil {
@@ -76,10 +76,11 @@ func (s *Service) WillDelete(ctx context.Context, c account.Caller, id uuid.UUID
 	return cu, counts, err
 }
 
-// Delete begins a deletion for good. In one tx the customer is gone for everybody, its messages are cancelled, its
-// links void, its end users without an access elsewhere signed out, and the deletion noted. A small one is finished in
-// the same call (FinishedAt tells), a large one by its job, and so is one that can't be noted outside the database
-// just now. Errors: ErrNotFound, policies.ErrForbidden, and ErrConfirm when confirm is not the customer's number.
+// Delete begins a permanent deletion. In one tx it hides the customer from everybody, cancels its messages, voids its
+// links, signs out its end users without another access, and records the deletion. A small deletion is finished in the
+// same call (FinishedAt is set). A large one is done by its job, and so is one that can't be recorded outside the
+// database at present. Errors: ErrNotFound, policies.ErrForbidden, and ErrConfirm when confirm is not the customer's
+// number.
 func (s *Service) Delete(ctx context.Context, c account.Caller, id uuid.UUID, confirm string) (Deletion, error) {
 	var d Deletion
 	var work uuid.UUID
@@ -94,7 +95,7 @@ func (s *Service) Delete(ctx context.Context, c account.Caller, id uuid.UUID, co
 		return d, err
 	}
 	if _, err := s.jobs.Run(ctx, work, nil); errors.Is(err, errUnrecorded) {
-		return d, nil // it is decided and goes on as soon as it can: its job says what is in the way
+		return d, nil // the deletion is decided and continues when possible; its job shows the obstacle
 	} else if err != nil {
 		return d, err
 	}
@@ -109,15 +110,15 @@ func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, id uui
 	if n, ok := ParseNumber(confirm); !ok || n != cu.Number {
 		return d, uuid.Nil, ErrConfirm.With("number", cu.Label())
 	}
-	return s.doom(ctx, tx, c.Actor(), cu)
+	return s.startDeletion(ctx, tx, c.Actor(), cu)
 }
 
-// doom begins the deletion of a customer, whoever may want it, and adds the job that does it.
-func (s *Service) doom(ctx context.Context, tx bun.Tx, by audit.Actor, cu Customer) (d Deletion, work uuid.UUID, err error) {
+// startDeletion begins the deletion of a customer without a permission check, and adds the job that does it.
+func (s *Service) startDeletion(ctx context.Context, tx bun.Tx, by audit.Actor, cu Customer) (d Deletion, work uuid.UUID, err error) {
 	id := cu.ID
 	if marked, err := s.markDeleting(ctx, tx, id); err != nil {
 		return d, uuid.Nil, err
-	} else if !marked { // somebody else did, since it was read
+	} else if !marked { // somebody else began the deletion after it was read
 		return d, uuid.Nil, ErrNotFound
 	}
 	counts, err := s.deletionCounts(ctx, tx, id)
@@ -150,8 +151,8 @@ func (s *Service) doom(ctx context.Context, tx bun.Tx, by audit.Actor, cu Custom
 	return d, work, err
 }
 
-// DeletionOf shows progress, then the receipt, to whoever asked for the deletion or may delete customers. ErrNotFound
-// otherwise.
+// DeletionOf returns a deletion, running or finished, to the person who requested it and to callers who may delete
+// customers. ErrNotFound otherwise.
 func (s *Service) DeletionOf(ctx context.Context, c account.Caller, deletion uuid.UUID) (Deletion, error) {
 	d, err := s.deletion(ctx, deletion)
 	if err != nil {
@@ -160,7 +161,7 @@ func (s *Service) DeletionOf(ctx context.Context, c account.Caller, deletion uui
 	if d.RequestedBy.Valid && d.RequestedBy.UUID == c.ID {
 		return d, nil
 	}
-	for _, t := range Types { // of a deleted customer the type is no longer known
+	for _, t := range Types { // the type of a deleted customer is no longer known
 		if ok, err := s.allows(c, policies.None, t, deletePermission); err != nil {
 			return Deletion{}, err
 		} else if !ok {
@@ -170,9 +171,9 @@ func (s *Service) DeletionOf(ctx context.Context, c account.Caller, deletion uui
 	return d, nil
 }
 
-// deletionStep takes a deletion further: it notes it outside the database, then deletes a chunk of what is still there, the
-// kinds of rows one after the other. At the end the customer's log goes too, SQLite's write-ahead log is emptied, so that no
-// byte stays in the files, and the receipt is written (audit.CustomerDeleted, counts only).
+// deletionStep does one step of a deletion. It records the deletion outside the database, then deletes a chunk of the
+// remaining rows, one kind of rows after the other. At the end it deletes the customer's log entries, empties SQLite's
+// write-ahead log, so that no byte stays in the files, and writes the receipt (audit.CustomerDeleted, counts only).
 func (s *Service) deletionStep(ctx context.Context, j job.Job) (job.Progress, error) {
 	d, err := s.deletion(ctx, j.SubjectID)
 	if err != nil {
@@ -204,10 +205,10 @@ func (s *Service) deletionStep(ctx context.Context, j job.Job) (job.Progress, er
 	return p, nil
 }
 
-// readersPause is how long a deletion waits for readers who keep SQLite's write-ahead log from being emptied.
+// readersPause is how long a deletion waits when readers prevent SQLite's write-ahead log from being emptied.
 const readersPause = 2 * time.Second
 
-// eraseChunk deletes a chunk of the first kind of rows of which there are any left.
+// eraseChunk deletes a chunk of the first kind of rows that still has any.
 func (s *Service) eraseChunk(ctx context.Context, d Deletion) (gone int64, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 		gone = 0
@@ -235,7 +236,7 @@ func (s *Service) finishDeletion(ctx context.Context, d Deletion) error {
 	return err
 }
 
-// Adopt has jobs for the deletions and switches that a version without jobs began.
+// Adopt adds jobs for unfinished deletions and switches that an older version of the program, without jobs, began.
 func (s *Service) Adopt(ctx context.Context) error {
 	deletions, err := s.openDeletions(ctx)
 	if err != nil {
@@ -255,16 +256,17 @@ func (s *Service) Adopt(ctx context.Context) error {
 	return s.jobs.Adopt(ctx, orders...)
 }
 
-// order is that of the job which does the deletion. The customer goes in the middle of it, and so is none of the job's.
+// order returns the order for the job that does the deletion. The job does not refer to the customer, because the
+// customer's row is deleted before the job ends.
 func (d Deletion) order(held bool) job.Order {
 	return job.Order{Kind: job.CustomerDeletion, SubjectID: d.ID, Total: d.Total, By: d.RequestedBy.UUID, Held: held}
 }
 
-// errUnrecorded says that a deletion could not be noted outside the database, and so has to wait.
+// errUnrecorded says that a deletion could not be recorded outside the database and has to wait.
 var errUnrecorded = errors.New("the deletion is not noted yet")
 
-// recordDeletion notes a deletion outside the database before anything is erased. By then it is decided for good: begin has
-// been committed, and nothing brings back whom it is about. After a crash it may be noted twice, which does no harm.
+// recordDeletion records a deletion outside the database before anything is erased. The deletion is final then: begin
+// was committed, and nothing can undo it. After a crash it may be recorded twice, which does no harm.
 func (s *Service) recordDeletion(ctx context.Context, d Deletion) error {
 	if d.RecordedAt != nil {
 		return nil
@@ -278,12 +280,13 @@ func (s *Service) recordDeletion(ctx context.Context, d Deletion) error {
 	return s.step()
 }
 
-// Erasable is how customers are found again, and erased, after a backup was restored.
+// Erasable says how deleted customers are found and erased again after a backup was restored.
 func (s *Service) Erasable() erasure.Keeper {
 	return erasure.Keeper{Kind: erasure.Customer, IDs: s.presentIDs, Erase: s.eraseAgain}
 }
 
-// eraseAgain deletes customers that were deleted before, to the end. They are noted already.
+// eraseAgain completely deletes customers that were deleted before. These deletions are already recorded outside the
+// database.
 func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
 	for _, id := range ids {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -291,13 +294,13 @@ func (s *Service) eraseAgain(ctx context.Context, ids []uuid.UUID) error {
 			if err != nil {
 				return err
 			}
-			d, _, err := s.doom(ctx, tx, account.System.Actor(), Customer{ID: id, Number: number})
+			d, _, err := s.startDeletion(ctx, tx, account.System.Actor(), Customer{ID: id, Number: number})
 			if err != nil {
 				return err
 			}
 			return s.markRecorded(ctx, tx, d.ID)
 		})
-		if err != nil && !errors.Is(err, ErrNotFound) { // somebody else deletes it at this moment
+		if err != nil && !errors.Is(err, ErrNotFound) { // somebody else is deleting it
 			return err
 		}
 	}

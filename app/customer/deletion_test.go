@@ -115,7 +115,7 @@ func (w *world) everyTable(d doomed) {
 	}
 }
 
-// TestDelete: one call, and nothing is left in any table (S56), nor in the file (S57).
+// TestDelete: after one call nothing is left in any table (S56), nor in the file (S57).
 func TestDelete(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -232,7 +232,7 @@ func TestDeleteRefuses(t *testing.T) {
 	})
 }
 
-// TestDeletionNeedsEveryPart: as long as nobody says how a part goes nothing is deleted, and nothing is begun.
+// TestDeletionNeedsEveryPart: while a part has no registered deletion, no deletion begins and nothing is deleted.
 func TestDeletionNeedsEveryPart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -257,7 +257,7 @@ func TestDeletionNeedsEveryPart(t *testing.T) {
 	})
 }
 
-// TestLargeDeletion runs in the worker, with progress; the customer is gone for everybody at once.
+// TestLargeDeletion: a large deletion runs in the worker, with progress; the customer is hidden from everybody at once.
 func TestLargeDeletion(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -325,8 +325,8 @@ func TestLargeDeletion(t *testing.T) {
 	})
 }
 
-// TestDeletionKilled stops a deletion after each of its tx, one after the other: the next run takes it to its end, and
-// there is one receipt (S58).
+// TestDeletionKilled stops a deletion after each of its txs in turn. The next run completes it, and there is one
+// receipt (S58).
 func TestDeletionKilled(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -364,7 +364,7 @@ func TestDeletionKilled(t *testing.T) {
 	})
 }
 
-// TestDeletionByTwoWorkers: two workers at the same deletion make one receipt and leave nothing.
+// TestDeletionByTwoWorkers: two workers on the same deletion write one receipt and leave nothing.
 func TestDeletionByTwoWorkers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -395,7 +395,7 @@ func TestDeletionByTwoWorkers(t *testing.T) {
 	})
 }
 
-// TestDeletionEnds with its context, between two tx.
+// TestDeletionEnds: a deletion stops between two txs when its context ends.
 func TestDeletionEnds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		d, stays := w.fill(600)

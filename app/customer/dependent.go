@@ -9,10 +9,11 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Part is one kind of rows that go with a customer.
+// Part is one kind of rows that are deleted with a customer.
 type Part string
 
-// The parts. What goes by a foreign key's cascade is none: codes and attempts, approvals, removals that can be undone.
+// The parts. Rows that a foreign key's cascade deletes are not listed: codes, attempts, approvals, removals that can be
+// undone.
 const (
 	Transactions   Part = "transactions"
 	Messages       Part = "messages"
@@ -21,29 +22,31 @@ const (
 	EndUsers       Part = "end users" // accounts without an access elsewhere
 	Administrators Part = "administrators"
 	LogEntries     Part = "log entries"
-	Jobs           Part = "jobs" // which end; their rows go by the cascade
+	Jobs           Part = "jobs" // they are cancelled; the cascade deletes their rows
 )
 
-// parts in the order in which they are locked out and erased: what refers to something goes before it.
+// parts lists the parts in the order in which they are locked out and erased: rows are erased before the rows to which
+// they refer.
 var parts = []Part{Transactions, Messages, Links, Accesses, EndUsers, Administrators, LogEntries, Jobs}
 
-// Dependent is how a part is counted, locked out and erased. The package that owns the rows supplies it, so that nobody
-// else writes them. A nil function has nothing to do.
+// Dependent says how a part is counted, locked out and erased. The package that owns the rows supplies it, so that only
+// this package writes them. A nil function does nothing.
 type Dependent struct {
-	// Count counts the customer's rows, for the question whether to delete and for the receipt.
+	// Count counts the customer's rows, for the confirmation page and for the receipt.
 	Count func(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64, error)
-	// LockOut ends at once what still lets people in or is about to reach them. It runs in the tx that begins the deletion.
+	// LockOut immediately ends what still gives people access or is about to reach them. It runs in the tx that begins
+	// the deletion.
 	LockOut func(ctx context.Context, tx bun.IDB, customer uuid.UUID) error
-	// Erase deletes up to limit of the customer's rows, and what goes with them, and says how many it took; 0 means that
-	// there are none left.
+	// Erase deletes up to limit of the customer's rows, with everything that belongs to them, and returns the number of
+	// deleted rows; 0 means that none are left.
 	Erase func(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error)
 }
 
-// AddDependent says how a part is deleted. Features that stand on this one call it when they are made, so wherever there
-// is the feature its rows are deleted; those below are added by New.
+// AddDependent registers how a part is deleted. Packages that depend on this one call it in their constructors, so the
+// rows of every package in use are deleted. New registers the parts of the packages below.
 func (s *Service) AddDependent(p Part, d Dependent) { s.dependents[p] = d }
 
-// CheckDependents returns an error when it is not known of some part how it is deleted. Nothing can be deleted then.
+// CheckDependents returns an error when a part has no registered deletion. Then no customer can be deleted.
 func (s *Service) CheckDependents() error {
 	for _, p := range parts {
 		if _, ok := s.dependents[p]; !ok {
@@ -82,10 +85,10 @@ func (s *Service) lockOut(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	return nil
 }
 
-// eraser deletes up to chunk rows of one kind and says how many it took; 0: there are none left.
+// eraser deletes up to chunk rows of one kind and returns the number of deleted rows; 0: none are left.
 type eraser func(ctx context.Context, tx bun.IDB, d Deletion, chunk int) (gone int64, err error)
 
-// erasers in the order in which they run, the customer last.
+// erasers returns the erasers in the order in which they run, the customer's last.
 func (s *Service) erasers() (list []eraser) {
 	for _, p := range parts {
 		if erase := s.dependents[p].Erase; erase != nil {
@@ -97,9 +100,9 @@ func (s *Service) erasers() (list []eraser) {
 	return append(list, s.eraseCustomer)
 }
 
-// eraseCustomer erases the row itself, its entry in the search index and the words that nobody else has. A tx that was
-// already at work on the customer ends before the row can go; what it wrote where no foreign key leads is looked for again
-// after that.
+// eraseCustomer deletes the customer's row, its entry in the search index, and the words that no other customer has.
+// The row can only be deleted after other txs on this customer have ended. These txs may have added rows that no
+// foreign key covers, so all parts are erased again afterwards.
 func (s *Service) eraseCustomer(ctx context.Context, tx bun.IDB, d Deletion, chunk int) (int64, error) {
 	if err := s.unindex(ctx, tx, d.Number); err != nil {
 		return 0, err

@@ -9,12 +9,12 @@ import (
 	"kontor/app/store"
 )
 
-// Contact is what a search finds of an access.
+// Contact holds the data of an access that the search finds.
 type Contact struct{ FirstName, LastName, Email, Mobile string }
 
-// detailText is what the search finds of a customer besides its search text, in the same form: folded words, each behind
-// a blank. Words that stand in the search text are left out. What is written in several ways is there in one form that
-// holds all of them, or once in each.
+// detailText is the second text that the search finds, besides the search text and in the same form: folded words, each
+// after a blank. It leaves out words that are in the search text. Something that people write in several ways is
+// included in one form that contains all of them, or once in each form.
 func detailText(search string, t Type, d Data, contacts []Contact) string {
 	w := wordList{seen: map[string]bool{}}
 	for _, word := range strings.Fields(search) {
@@ -40,7 +40,7 @@ func detailText(search string, t Type, d Data, contacts []Contact) string {
 	if t == Company {
 		w.add(store.Pairs(d.CompanyName)...)
 	}
-	// Such names are written without a blank, so they are looked for across it.
+	// Names in scripts without blanks are searched across the boundary between last and first name.
 	w.name(d.LastName, d.FirstName)
 	for _, c := range contacts {
 		w.name(c.LastName, c.FirstName)
@@ -50,7 +50,7 @@ func detailText(search string, t Type, d Data, contacts []Contact) string {
 	return w.String()
 }
 
-// wordList gathers words, each once.
+// wordList collects words, each once.
 type wordList struct {
 	seen map[string]bool
 	b    strings.Builder
@@ -73,7 +73,7 @@ func (w *wordList) text(parts ...string) {
 	}
 }
 
-// hyphened adds names with a hyphen as others write them, in one: "Karl-Heinz" is also "karlheinz".
+// hyphened adds names with a hyphen in one word, as some people write them: "Karl-Heinz" is also "karlheinz".
 func (w *wordList) hyphened(names ...string) {
 	for _, name := range strings.Fields(strings.Join(names, " ")) {
 		if strings.Contains(name, "-") {
@@ -85,7 +85,7 @@ func (w *wordList) hyphened(names ...string) {
 // domain adds both spellings of an international domain.
 func (w *wordList) domain(email string) { w.text(store.Spellings(email)...) }
 
-// name adds a name in a script without blanks, both ways round.
+// name adds a name in a script without blanks, in both orders.
 func (w *wordList) name(last, first string) {
 	if !strings.ContainsFunc(last+first, store.Unspaced) {
 		return
@@ -97,14 +97,15 @@ func (w *wordList) name(last, first string) {
 	w.add(store.Pairs(first + last)...)
 }
 
-// longForms are endings of streets that are shortened, and sankt, which is.
+// longForms maps shortened endings of streets to their full forms.
 var longForms = map[string]string{"str": "strasse", "pl": "platz"}
 
-// street adds the words of a street: shortened endings written out, so that each beginning of them is found, words
-// before an ending with it ("Karl-Marx-Straße" is also "marxstrasse" and "karlmarxstrasse"), and "5a" as well as "5 a".
+// street adds the words of a street. It writes shortened endings in full, so that every beginning of them is found. It
+// joins words with the ending after them ("Karl-Marx-Straße" is also "marxstrasse" and "karlmarxstrasse"). It adds "5a"
+// as well as "5 a".
 func (w *wordList) street(s string) {
 	s = strings.ReplaceAll(strings.ToLower(s), "pl.", "platz ")
-	var name []string // the words so far, up to a number
+	var name []string // the words since the last number
 	numbers, number := "", ""
 	for _, word := range strings.Fields(store.Fold(s)) {
 		parts := splitNumber(word)
@@ -144,10 +145,10 @@ func (w *wordList) street(s string) {
 	}
 }
 
-// streetEndings are written apart from what is before them, or in one word with it.
+// streetEndings are written as a separate word or joined with the word before.
 var streetEndings = strings.Fields("strasse platz weg allee gasse ring damm ufer hof park")
 
-// splitNumber splits a folded word where digits begin or end.
+// splitNumber splits a folded word at each change between digits and other characters.
 func splitNumber(word string) (parts []string) {
 	begin := 0
 	for i, r := range word {
@@ -166,7 +167,7 @@ func (w *wordList) postalCode(country, code string) {
 	squeezed := store.Squeeze(code)
 	w.add(strings.Fields(store.Fold(code))...)
 	w.add(squeezed)
-	if strings.IndexAny(squeezed, "0123456789") != 0 { // letters before it would be taken for its own
+	if strings.IndexAny(squeezed, "0123456789") != 0 { // with letters of its own, a sign before it would be ambiguous
 		return
 	}
 	if sign := postalSigns[country]; sign != "" {
@@ -176,7 +177,7 @@ func (w *wordList) postalCode(country, code string) {
 	}
 }
 
-// phone adds the digits of a number, in its international form and in the one that is dialled in its country.
+// phone adds the digits of a number, in its international form and as dialled in its country.
 func (w *wordList) phone(number string) {
 	if number == "" {
 		return
@@ -185,7 +186,7 @@ func (w *wordList) phone(number string) {
 	w.add(store.Digits(phone.National(number)))
 }
 
-// code adds the words of a number with letters, such as HRB 1234 B, and all in one.
+// code adds the words of a number with letters, such as HRB 1234 B, and all of them in one word.
 func (w *wordList) code(s string) {
 	if s == "" {
 		return

@@ -30,8 +30,8 @@ func (n *note) Record(_ context.Context, subjects ...erasure.Subject) error {
 	return nil
 }
 
-// TestDeletionIsNoted: a deletion that can't be noted outside the database takes nothing and goes on when it can; it is
-// noted before the first row goes, and once, however often it is taken further.
+// TestDeletionIsNoted: a deletion that can't be recorded outside the database deletes nothing and continues when
+// recording is possible. It is recorded before the first row is deleted, and only once, however often it is continued.
 func TestDeletionIsNoted(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -82,7 +82,7 @@ func TestDeletionIsNoted(t *testing.T) {
 	})
 }
 
-// TestErasedAgain: a customer who is in the database again after a restore goes as the first time, and nobody asked for it.
+// TestErasedAgain: a deleted customer that is in the database again after a restore is deleted again without a request.
 func TestErasedAgain(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

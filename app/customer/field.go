@@ -2,33 +2,33 @@ package customer
 
 import "slices"
 
-// Field is a row of the table of a customer's data. Checks, forms, pages, the log and what the search finds are made of it.
+// Field is a row of the table of a customer's data. Checks, forms, pages, the log and the search use this table.
 type Field struct {
-	Name     string // of the column, and in forms, complaints, the log and texts
-	Only     Type   // "" both; a field of the other type is dropped
-	Required bool   // R6: bold
+	Name     string // name of the column, also used in forms, complaints, the log and text ids
+	Only     Type   // "": both types; a field of the other type is cleared
+	Required bool   // a field in bold in R6
 	Max      int    // in characters
 	Kind     Kind
 
-	// how the form lays it out
-	Width     int    // columns of the form's twelve; 0: all
-	Narrow    int    // the same on a phone
-	Blank     int    // columns behind it that stay empty
-	Before    string // the field that it stands before; "": it stands behind the one above it in the table
-	Suggested bool   // the browser may suggest what was typed into it for others
+	// layout in the form
+	Width     int    // number of the form's twelve columns; 0: all
+	Narrow    int    // the same for narrow screens
+	Blank     int    // number of empty columns after it
+	Before    string // the field before which it is placed; "": after the field above it in the table
+	Suggested bool   // the browser may suggest earlier inputs
 
 	of    func(*Data) *string
 	check func(value string, d *Data) (normal, complaint string)
-	code  bool // the search finds it word by word and in one: "HRB 1234 B", "hrb1234b"
+	code  bool // the search finds it word by word and as one word: "HRB 1234 B", "hrb1234b"
 }
 
-// Kind is what a field holds, and so what people fill it in with.
+// Kind is the kind of value of a field, which determines its input element.
 type Kind string
 
 // The kinds.
 const (
 	Line      Kind = ""
-	Lines     Kind = "lines" // line breaks and tabs may stand in it
+	Lines     Kind = "lines" // line breaks and tabs are allowed
 	Choice    Kind = "choice"
 	Day       Kind = "day"
 	Telephone Kind = "telephone"
@@ -55,15 +55,15 @@ var fields = []Field{
 	{Name: "locale", of: func(d *Data) *string { return &d.Locale }, Kind: Choice, Max: 60, Width: 4, Before: "note", check: checkLocale},
 }
 
-// Fields are those of both types, in the table's order.
+// Fields returns the fields of both types, in the table's order.
 func Fields() []Field { return slices.Clone(fields) }
 
-// FieldsOf are those of a type, in the table's order.
+// FieldsOf returns the fields of a type, in the table's order.
 func FieldsOf(t Type) []Field {
 	return slices.DeleteFunc(Fields(), func(f Field) bool { return !f.Belongs(t) })
 }
 
-// FormOf are the fields of a type in the order in which its form has them.
+// FormOf returns the fields of a type in the order of its form.
 func FormOf(t Type) []Field {
 	var form []Field
 	for _, f := range FieldsOf(t) {
@@ -79,8 +79,8 @@ func FormOf(t Type) []Field {
 // Belongs says whether customers of a type have the field.
 func (f Field) Belongs(t Type) bool { return f.Only == "" || f.Only == t }
 
-// Value is what the field holds.
+// Value returns the value of the field.
 func (f Field) Value(d Data) string { return *f.of(&d) }
 
-// Set fills the field in.
+// Set sets the value of the field.
 func (f Field) Set(d *Data, value string) { *f.of(d) = value }

@@ -42,7 +42,7 @@ func TestFieldColumns(t *testing.T) {
 	})
 }
 
-// TestFieldRows: what a row says of itself can be done.
+// TestFieldRows: the settings of each row are valid.
 func TestFieldRows(t *testing.T) {
 	for _, f := range fields {
 		if f.Max <= 0 {

@@ -10,13 +10,13 @@ import (
 	"kontor/policies"
 )
 
-// List returns a page of the overview: the customers that the caller may list and the filter lets through.
-// policies.ErrForbidden for who may list none at all.
+// List returns a page of the overview: the customers that the caller may list and that match the filter.
+// policies.ErrForbidden when the caller may list none at all.
 //
-// A search by name (the default order) shows the customer whose number was typed first, then those whose name begins
-// with the query, then those whose name begins with one of its words, then all others whose names, city, number and e-mail
-// addresses have the words, then those of whom something else has (see detailText). If nothing is found at all, the list
-// is of customers with words that are spelt alike, and Similar says so.
+// A search by name (the default order) shows first the customer with the typed number, then the customers whose name
+// begins with the query, then those whose name begins with one of its words, then all others with the words in their
+// names, city, number and e-mail addresses, then those found by other data (see detailText). If nothing is found, the
+// list shows customers with words of similar spelling, and Similar is set.
 func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
 	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.List})
 	if err != nil {
@@ -33,33 +33,34 @@ func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, e
 	return listing.Read(ctx, l, f.After, f.Before)
 }
 
-// limits is how many rows are looked at before a search takes the other way. They change how a result is found, never
-// the result.
+// limits are the numbers of rows that a search reads before it switches between walking the names in order and
+// gathering all matches from the index. They change how a result is found, never the result.
 type limits struct {
-	// scarce: so many matches, at most, are gathered before anything else: most searches have no more. 0: on PostgreSQL,
-	// whose index is read to its end before the first match is there.
+	// scarce: up to this many matches are gathered first, because most searches have no more. 0 on PostgreSQL, whose
+	// index is read to its end before it returns the first match.
 	scarce int
-	// rare: so many matches are gathered from the trigram index and sorted, at most; more than are counted. A search with
-	// more is frequent: walking the names in order soon meets a page of them.
+	// rare: up to this many matches are gathered from the trigram index and sorted; it is more than are counted. A
+	// search with more matches is frequent: walking the names in order soon finds a page of them.
 	rare int
-	// frequent: so many are expected of a search that walks at once.
+	// frequent: with this many expected matches a search walks at once.
 	frequent int
-	// walk bounds that walk, since matches may all lie at the end of the alphabet ("immermann"). SQLite reads a covering
-	// index, PostgreSQL the rows themselves.
+	// walk limits the walk, because all matches may be at the end of the alphabet ("immermann"). SQLite reads a
+	// covering index, PostgreSQL the rows themselves.
 	walk int
-	// step: so many names are walked in the time in which one match is gathered.
+	// step: this many names are walked in the time in which one match is gathered.
 	step int
-	// samples say what to expect, one after the other as far as that is worth it.
+	// samples are the sizes of the samples that estimate the number of matches. They are taken in this order, as far as
+	// it is worth it.
 	samples []sampleSize
 }
 
-// sampleSize is how much is read: so many blocks of the table, of about so many rows each. On SQLite a block is so many
-// numbers in a row, on PostgreSQL a page. A frequent word is in all of the blocks if they are large; many small ones take
-// longer to find.
+// sampleSize is the size of a sample: the number of blocks of the table, and the number of rows in a block
+// (approximately). On SQLite a block is a range of numbers, on PostgreSQL a page. With large blocks, all blocks contain
+// a frequent word; many small blocks take longer to read.
 type sampleSize struct{ blocks, size int }
 
-// limitsOf are measured at a million customers. A page of matches as rare as may be must lie within the walk, or both ways
-// are gone in vain: rare × walk ≥ PageSize × 1,000,000.
+// limitsOf returns limits that were measured with a million customers. A page of matches that are just too frequent for
+// rare must lie within the walk, or both attempts are wasted: rare × walk ≥ PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
 		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, step: 1, samples: []sampleSize{{30, 12}, {120, 12}}}
@@ -70,34 +71,34 @@ func limitsOf(db *store.DB) limits {
 	}
 }
 
-// overview is what a page of the list is made from; package listing reads it.
+// overview holds everything from which a page of the list is made; package listing reads it.
 type overview struct {
 	*Service
 	filter Filter
 	scope  scope
 	order  order
 	terms  terms
-	search bool // terms hold something
-	// alike says that the terms are not those of the query, but words that are spelt alike.
+	search bool // terms are not empty
+	// alike says that the terms are words of similar spelling instead of those of the query.
 	alike bool
 	now   time.Time
-	// expected is how many rows match, as far as that is known.
+	// expected is the estimated number of matches, as far as it is known.
 	expected expectation
 }
 
-// reading is one reading of the overview.
+// reading is one query of the overview by package listing.
 type reading = listing.Reading[position]
 
-// result is what it found.
+// result is what a reading found.
 type result = listing.Found[position]
 
 // Encode writes a cursor.
 func (l *overview) Encode(p position) string { return p.encode(l.order) }
 
-// Decode reads it.
+// Decode reads a cursor.
 func (l *overview) Decode(cursor string) (position, bool) { return decode(cursor, l.order) }
 
-// Find does a run. A search that finds nothing becomes one for words that are spelt alike.
+// Find finds the rows of a reading. A search without results is repeated with words of similar spelling.
 func (l *overview) Find(ctx context.Context, r reading) (result, error) {
 	f, err := l.find(ctx, r)
 	if err == nil && f.Count == 0 && l.search && !l.alike {
@@ -110,9 +111,9 @@ func (l *overview) Find(ctx context.Context, r reading) (result, error) {
 	return f, err
 }
 
-// find goes the ways in which a list is read. A search looks first where all of it may be read in a moment: at the names
-// that begin with the query, and at a few matches. Then it gathers the matches or walks the names, whatever promises to be
-// shorter; if it is not, the other way as well.
+// find reads the list. A search first tries what is quick: the names that begin with the query, and a few matches. Then
+// it gathers the matches or walks the names, whichever promises to be faster, and after that the other one if
+// necessary.
 func (l *overview) find(ctx context.Context, r reading) (result, error) {
 	if !l.search {
 		return listing.Find(ctx, r, l.count, l.plain)
@@ -120,8 +121,8 @@ func (l *overview) find(ctx context.Context, r reading) (result, error) {
 	return listing.Find(ctx, r, l.countSearch, l.opening, l.scarce, l.gatherExpected, l.walk, l.gatherAll)
 }
 
-// opening reads the first phases of a search: names that begin with the query are one range of an index, often a page of
-// them at once.
+// opening reads the first phases of a search. The names that begin with the query are one range of an index, and often
+// fill a page.
 func (l *overview) opening(ctx context.Context, r reading) (f result, done bool, err error) {
 	if !l.phased() || r.Back || r.From != nil && r.From.Phase > phasePrefix {
 		return result{}, false, nil
@@ -130,22 +131,22 @@ func (l *overview) opening(ctx context.Context, r reading) (f result, done bool,
 	return f, len(f.Hits) == r.Limit, err
 }
 
-// scarce gathers the matches of a search that has hardly any; of another it says what to expect.
+// scarce gathers the matches of a search that has only few. For other searches it estimates the number of matches.
 func (l *overview) scarce(ctx context.Context, r reading) (f result, done bool, err error) {
 	if l.limits.scarce == 0 {
 		return result{}, false, nil
 	}
 	g, err := l.gather(ctx, r, l.limits.scarce)
-	if err == nil && !g.all && !l.filter.Attention { // such lists are not gathered in the order of numbers
+	if err == nil && !g.all && !l.filter.Attention { // with that filter the order is not that of numbers
 		err = l.extrapolate(ctx, g.Count, g.last)
 	}
 	return g.result, g.all, err
 }
 
-// gatherExpected gathers the matches unless walking the names promises to be shorter.
+// gatherExpected gathers the matches unless walking the names promises to be faster.
 func (l *overview) gatherExpected(ctx context.Context, r reading) (f result, done bool, err error) {
 	e := l.expected
-	if e.share == 0 || l.walks(e) { // else the first matches say enough
+	if e.share == 0 || l.walks(e) { // otherwise the first matches are a sufficient estimate
 		if e, err = l.expect(ctx); err != nil || l.walks(e) {
 			return result{}, false, err
 		}
@@ -155,7 +156,7 @@ func (l *overview) gatherExpected(ctx context.Context, r reading) (f result, don
 	return g.result, g.all, err
 }
 
-// walk walks the names, so far as limits.walk.
+// walk walks the names up to limits.walk.
 func (l *overview) walk(ctx context.Context, r reading) (f result, done bool, err error) {
 	return l.phases(ctx, r, phaseDetails)
 }

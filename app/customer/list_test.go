@@ -158,8 +158,8 @@ var listQueries = []string{
 	"%", "_", "' OR 1=1 --", "\"", "*", "\x00", "\xff", "AND", "NEAR", "kolnn", "str", "bergstr", "berg 10", "berg 1", "1", "2", "1 2", "10115", "231251",
 }
 
-// TestListIsTheModel reads whole lists page by page, forwards and back, for every query, filter and sort, by each of
-// the ways a search can take, and compares them with the reference.
+// TestListIsTheModel reads whole lists page by page, forwards and backwards, for every query, filter and sort order, by
+// each method of searching, and compares them with the reference.
 func TestListIsTheModel(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		all := w.crowd(130)
@@ -256,7 +256,7 @@ func compareList(t *testing.T, w *world, way string, f Filter, want []uuid.UUID)
 	}
 }
 
-// TestListByPolicy: which customers are listed, and which can be read, is the policy's to say; both agree.
+// TestListByPolicy: the policy decides which customers are listed and which can be read, and both agree.
 func TestListByPolicy(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		all := w.crowd(80)
@@ -308,7 +308,7 @@ func TestListByPolicy(t *testing.T) {
 	})
 }
 
-// TestBrokenCursors are as if they were not there (S43).
+// TestBrokenCursors: invalid cursors are ignored (S43).
 func TestBrokenCursors(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		all := w.crowd(60)
@@ -331,7 +331,7 @@ func TestBrokenCursors(t *testing.T) {
 	})
 }
 
-// TestCountIsCapped: of more than a thousand it is not said how many.
+// TestCountIsCapped: a count of more than a thousand is not exact.
 func TestCountIsCapped(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		c := w.add(w.anna, Person, anna(), "a@example.org")

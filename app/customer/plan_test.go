@@ -11,7 +11,7 @@ import (
 	"kontor/app/store"
 )
 
-// TestSearchPlans: what matches a query is found through the indexes of the texts, never by reading the table.
+// TestSearchPlans: matches are found by the indexes of the texts, never by reading the table.
 func TestSearchPlans(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.crowd(30)

@@ -8,8 +8,8 @@ import (
 	"kontor/app/entry"
 )
 
-// postalForms are the forms of postal codes by country, where they are sure: 9 stands for a digit, A for a letter, all
-// else for itself. Countries that are not here take any.
+// postalForms are the known forms of postal codes by country: 9 stands for a digit, A for a letter, other characters
+// for themselves. Countries that are not listed accept any code.
 var postalForms = map[string][]string{
 	"AT": {"9999"}, "BE": {"9999"}, "BG": {"9999"}, "CH": {"9999"}, "CZ": {"999 99"}, "DE": {"99999"}, "DK": {"9999"}, "EE": {"99999"},
 	"ES": {"99999"}, "FI": {"99999"}, "FR": {"99999"}, "GR": {"999 99"}, "HR": {"99999"}, "HU": {"9999"}, "IT": {"99999"}, "LI": {"9999"},
@@ -18,17 +18,18 @@ var postalForms = map[string][]string{
 	"GB": {"A9 9AA", "A99 9AA", "AA9 9AA", "AA99 9AA", "A9A 9AA", "AA9A 9AA"},
 }
 
-// postalSigns are what is written before postal codes besides the country's code: the sign of its cars.
+// postalSigns are the signs that people write before postal codes besides the country code, mostly the country sign of
+// cars.
 var postalSigns = map[string]string{
 	"AT": "A", "BE": "B", "DE": "D", "ES": "E", "EE": "EST", "FI": "FIN", "FR": "F", "GB": "UK", "GR": "EL", "HU": "H", "IT": "I", "LI": "FL", "LU": "L",
 	"NO": "N", "PT": "P", "SE": "S", "SI": "SLO", "US": "USA",
 }
 
-// signedPostal is a postal code with letters before it that may be a country's.
+// signedPostal matches a postal code with letters before it that may be a country's.
 var signedPostal = regexp.MustCompile(`^([A-Z]{1,3})[ .]*([ -])?[ .-]*[0-9][0-9 -]{2,}[0-9](?: ?[A-Z]{2})?$`)
 
-// checkPostalCode takes a postal code as people write it, with the sign of its country before it as well (D-20355,
-// CH 8001), which goes, and writes it in the form of the customer's country.
+// checkPostalCode reads a postal code as people write it. It removes the sign of its country before it (D-20355, CH
+// 8001), and returns the code in the form of the customer's country.
 func checkPostalCode(s string, d *Data) (string, string) {
 	s = entry.Key(s)
 	code := strings.ToUpper(s)
@@ -53,7 +54,7 @@ func checkPostalCode(s string, d *Data) (string, string) {
 	case sure:
 		return s, "postal_code.malformed"
 	}
-	return s, "" // the letters are a part of some codes, such as MD-2001
+	return s, "" // the letters are part of some codes, such as MD-2001
 }
 
 func isSignOf(letters, country string) bool {
@@ -64,7 +65,7 @@ func isSign(letters string) bool {
 	return knownCountry(letters) || slices.ContainsFunc(countries, func(c string) bool { return letters == postalSigns[c] })
 }
 
-// inForm writes a code in the first of the forms that it has, whatever blanks and hyphens are between.
+// inForm returns a code in the first of the forms that it matches. Blanks and hyphens in the code don't matter.
 func inForm(code string, forms []string) (normal string, ok bool) {
 	squeezed := postalBlanks.Replace(code)
 	for _, form := range forms {

@@ -10,34 +10,34 @@ import (
 	"kontor/app/store"
 )
 
-// terms is a query taken apart.
+// terms is a parsed query.
 type terms struct {
-	// Terms are the words of the query. What they find in the search text comes first.
+	// Terms are the words of the query. Customers with these words in the search text come first.
 	store.Terms
-	prefix string   // the query as the beginning of a sort name
-	begins []string // its words as that, where there are several; none begins with another
-	number int64    // the customer whose number it is, or 0
-	// all is what is found in search text and details together: each of these. What has all the words in the search text
-	// is among it.
+	prefix string   // the query as a prefix of a sort name
+	begins []string // its words as such prefixes, if there are several; none begins with another
+	number int64    // the number of a customer, or 0
+	// all are the terms that are searched in search text and details together; each must be found. A customer with all
+	// words in the search text is always found.
 	all []term
-	// code is the query in one, where it may be a number with letters: a row with it is found as well.
+	// code is the query in one word, if it may be a number with letters. A row that contains it is found as well.
 	code string
-	// spelt are needles as they were typed, where folding has shortened them.
+	// spelt has the typed spelling of needles that folding shortened.
 	spelt map[string]string
 }
 
-// term is a part of a query. It is found when the search text has all of words, or search text or details have one of
-// either.
+// term is a part of a query. It is found when the search text has all of words, or when search text or details have one
+// of either.
 type term struct{ words, either []string }
 
-// asked says whether SQLite's index is asked for a term. One digit is a trigram in the search text alone: half of all
-// details have a word that begins with a 1.
+// asked says whether a term is searched in SQLite's index. A single digit is indexed only for the search text, because
+// half of all details have a word that begins with a 1.
 func (t term) asked() bool { return !slices.ContainsFunc(t.either, digit) }
 
-// digit says whether a needle is one digit behind a blank.
+// digit says whether a needle is a blank and one digit.
 func digit(needle string) bool { return len(needle) == 2 && isNumber(needle[1:]) }
 
-// parseQuery folds a query as the search text is folded. ok=false when there is nothing to search for.
+// parseQuery folds a query like the search text. ok=false when there is nothing to search for.
 func parseQuery(q string) (t terms, ok bool) {
 	if utf8.RuneCountInString(q) > maxRunes {
 		q = string([]rune(q)[:maxRunes])
@@ -60,7 +60,7 @@ func parseQuery(q string) (t terms, ok bool) {
 		t.all = []term{{either: t.Needles}}
 		return t, true
 	}
-	if address.MatchString(q) && ascii(q) { // its numbers are no others
+	if address.MatchString(q) && ascii(q) { // numbers in an e-mail address are not searched separately
 		t.all = []term{{words: t.Needles}}
 		return t, true
 	}
@@ -74,7 +74,8 @@ func parseQuery(q string) (t terms, ok bool) {
 	return t, true
 }
 
-// spelt is what words that folding has shortened were before. A mistyped "ngyuen" has no ü.
+// spelt returns the typed form of words that folding has shortened: folding turns "ue" into "u", but in a mistyped
+// "ngyuen" it is no ü.
 func spelt(folded, typed []string) map[string]string {
 	all := map[string]string{}
 	for i := range min(len(folded), len(typed)) {
@@ -89,7 +90,7 @@ func ascii(q string) bool {
 	return !strings.ContainsFunc(q, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// beginnings sorts words and leaves out those that begin with another.
+// beginnings sorts words and leaves out those that begin with another word.
 func beginnings(words []string) (list []string) {
 	slices.Sort(words)
 	for _, w := range words {
@@ -101,31 +102,31 @@ func beginnings(words []string) (list []string) {
 }
 
 var (
-	// gluedStreet is a street with the number of the house behind it, without a blank.
+	// gluedStreet matches a street with the house number after it, without a blank.
 	gluedStreet = regexp.MustCompile(`(?i)(str|straße|strasse)(\d+\s?[a-z]?)($|\W)`)
-	// longVowel is what Japanese keyboards have in the place of a hyphen; see entry.Key.
+	// longVowel matches the character that Japanese keyboards have instead of a hyphen; see entry.Key.
 	longVowel = regexp.MustCompile(`(\p{Nd})ー`)
-	// trunkZero is the zero that is not dialled behind a country's code, written in brackets.
+	// trunkZero matches a zero in brackets, which is not dialled after a country code.
 	trunkZero = regexp.MustCompile(`\(\s*0\s*\)`)
-	// abroadZero is trunkZero behind the code of a country without a plus sign.
+	// abroadZero matches trunkZero after a country code without a plus sign.
 	abroadZero = regexp.MustCompile(`(?:^|\s)\d{1,3}\s?\(0\)`)
-	// plus begins an international number.
+	// plus matches the beginning of an international number.
 	plus = regexp.MustCompile(`[+＋]\s*(\d)`)
-	// noNumber is what may be written between the kind of a register and the number.
+	// noNumber matches what may be written between the kind of a register and the number.
 	noNumber = regexp.MustCompile(`(?i)[\s.-]*\bnr\b\.?|[\s.-]*№`)
-	// registerKind is the kind of a commercial register, written apart.
+	// registerKind matches the kind of a commercial register, written as two words.
 	registerKind = regexp.MustCompile(`(?i)\bHR[\s.-]+([AB])\b`)
-	// numberLabel is what people write before a number and no record holds.
+	// numberLabel matches labels that people write before a number; records do not contain them.
 	numberLabel = regexp.MustCompile(`(?i)^\s*(?:(?:tel(?:efon|ephone|\.)?|phone|fon|mob(?:il(?:e|funk|telefon)?)?|handy)(?:[\s.-]*num(?:mer|ber))?|fax|plz|ust(?:[\s.-]*id)?(?:[\s.-]*n(?:umme)?r)?|` +
 		`mwst|uid|vat(?:[\s.-]*(?:id|no|number))?)(?:[\s.-]*nr)?[\s.:-]+`)
-	// court is what Germans write before the number in a register.
+	// court matches the court that Germans write before a register number.
 	court = regexp.MustCompile(`(?i)^\s*(?:(?:amts|register)gericht|ag|handelsregister)\b\D*?[\s.,:-]((?:HR[AB]|GnR|GsR|PR|VR)\b\D{0,6}\d)`)
-	// address is an e-mail address, or the beginning of one that ends in a number.
+	// address matches an e-mail address, or the beginning of one that ends in a number.
 	address   = regexp.MustCompile(`^\s*(\S+@\S*|[\pL-]+([._][\pL-]+)+[._]?\d+)\s*$`)
 	hasDigits = regexp.MustCompile(`\d.*\d`)
 )
 
-// segments splits a query where a comma says that a number ends, and writes numbers in it alike.
+// segments splits a query at characters that end a number, and writes its numbers in one form.
 func segments(q string) []string {
 	q = registerKind.ReplaceAllString(q, "HR$1")
 	if strings.ContainsFunc(q, unicode.IsDigit) {
@@ -134,7 +135,7 @@ func segments(q string) []string {
 	return strings.FieldsFunc(q, func(r rune) bool { return r == ',' || r == ';' || r == '\n' })
 }
 
-// written writes the numbers in a query alike.
+// written writes the numbers in a query in one form.
 func written(q string) string {
 	if label := numberLabel.FindString(q); label != "" && hasDigits.MatchString(q[len(label):]) {
 		q = q[len(label):]
@@ -150,11 +151,11 @@ func written(q string) string {
 	return q
 }
 
-// joinedDigits is how many digits numbers that stand side by side must have for being one number.
+// joinedDigits is the minimum number of digits for which adjacent numbers count as one number.
 const joinedDigits = 5
 
-// add takes the words of a segment apart: digits side by side are one number, with what is before it where that may be a
-// part of it.
+// add splits the words of a segment into terms. Adjacent groups of digits are one number, together with letters before
+// them that may be part of it.
 func (t *terms) add(words []string) {
 	for i := 0; i < len(words); {
 		prefix, lead, first := numberPrefix(words, i)
@@ -179,7 +180,8 @@ func (t *terms) add(words []string) {
 	}
 }
 
-// word adds a word that is looked for as it is. Others write "&" for "und": it is none when there are more.
+// word adds a word that is searched as it is. "und" is ignored if there are other words, because some people write "&"
+// instead.
 func (t *terms) word(w string) {
 	if (w == "und" || w == "and") && len(t.Needles) > 1 {
 		return
@@ -189,7 +191,7 @@ func (t *terms) word(w string) {
 	}
 }
 
-// part adds a part of the query once, and no more of them than there may be words.
+// part adds a term once, up to store.MaxTerms terms.
 func (t *terms) part(n term) {
 	same := func(other term) bool {
 		return slices.Equal(other.words, n.words) && slices.Equal(other.either, n.either)
@@ -199,7 +201,7 @@ func (t *terms) part(n term) {
 	}
 }
 
-// digits adds a number that was written as some words.
+// digits adds a number that was written as one or more words.
 func (t *terms) digits(words []string, prefix, digits string) {
 	var n term
 	for _, w := range words {
@@ -208,7 +210,7 @@ func (t *terms) digits(words []string, prefix, digits string) {
 		}
 	}
 	if len(n.words) == 0 && len(t.Needles) == store.MaxTerms {
-		return // behind the words that are looked at
+		return // after the last word that is searched
 	}
 	for _, form := range numberForms(prefix, digits) {
 		if needle := store.Needle(form); !slices.Contains(n.either, needle) {
@@ -218,7 +220,7 @@ func (t *terms) digits(words []string, prefix, digits string) {
 	t.part(n)
 }
 
-// numberForms are the forms in which the details may have a number.
+// numberForms returns the forms in which the details may contain a number.
 func numberForms(prefix, digits string) []string {
 	if prefix != "" {
 		forms := []string{prefix + digits}
@@ -235,15 +237,15 @@ func numberForms(prefix, digits string) []string {
 		return []string{digits}
 	}
 	for _, country := range []string{"49", "43", "41"} {
-		if rest, ok := strings.CutPrefix(number, country+"0"); ok { // dialled neither here nor there, but written
+		if rest, ok := strings.CutPrefix(number, country+"0"); ok { // a zero that is written, but never dialled
 			return []string{number, country + rest}
 		}
 	}
 	return []string{number}
 }
 
-// numberPrefix is the letters before a number that are a part of it: of a VAT ID, a postal code or a register. lead is the
-// digits that stand in one word with them; first is the index of the first word of digits alone.
+// numberPrefix returns the letters before a number that are part of it: of a VAT ID, a postal code or a register
+// number. lead are the digits in one word with these letters; first is the index of the first word of digits only.
 func numberPrefix(words []string, i int) (prefix, lead string, first int) {
 	if parts := splitNumber(words[i]); len(parts) == 2 && knownPrefix(parts[0]) && isNumber(parts[1]) {
 		return parts[0], parts[1], i + 1
@@ -254,7 +256,7 @@ func numberPrefix(words []string, i int) (prefix, lead string, first int) {
 	return "", "", i
 }
 
-// registers are the kinds of registers that a number is written with.
+// registers are prefixes of register numbers.
 var registers = strings.Fields("hra hrb gnr gsr pr vr fn che atu")
 
 func knownPrefix(word string) bool {
@@ -277,17 +279,17 @@ func isNumber(word string) bool {
 	return word != "" && strings.Trim(word, "0123456789") == ""
 }
 
-// vatEnding is a number with what Swiss and Norwegian ones may end in.
+// vatEnding matches a number with one of the Swiss and Norwegian endings.
 var vatEnding = regexp.MustCompile(`^(\D+\d+)(?:MWST|TVA|IVA|VAT|MVA)$`)
 
-// houseNumber says whether the number behind a word of letters is short: what follows is another number then, such as the
-// postal code behind a street.
+// houseNumber says whether the number after a word of letters is short. Then the next digits are another number, such
+// as the postal code after a street.
 func houseNumber(words []string, first int) bool {
 	return first > 0 && !isNumber(words[first-1]) && len(words[first]) <= 4 && words[first][0] != '0'
 }
 
-// codeOf is a query as a number with letters, squeezed; "" when it can't be one. A VAT ID is one however it is written, with
-// a label or the ending of another language.
+// codeOf returns a query as a number with letters, without blanks; "" when it can't be one. A VAT ID is recognised in
+// every spelling, with a label or with the ending of another language.
 func codeOf(q string) string {
 	if !strings.ContainsFunc(q, unicode.IsDigit) {
 		return ""

@@ -20,8 +20,8 @@ func (w *world) policyIs(more string) {
 	}
 }
 
-// TestDeactivatedAccessIsNoRelation: with an access that is deactivated, or not registered yet, one customer is to a person
-// what every other is, in single decisions, in lists and in what needs attention.
+// TestDeactivatedAccessIsNoRelation: an access that is deactivated or not registered yet is no relation to the
+// customer, in single decisions, in lists and in what needs attention.
 func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -65,7 +65,7 @@ func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 	})
 }
 
-// TestDuplicatesAreReadable: a hint names no customer that the caller may not read, nor one that is being deleted.
+// TestDuplicatesAreReadable: a hint never names a customer that the caller may not read, nor one that is being deleted.
 func TestDuplicatesAreReadable(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -98,8 +98,8 @@ func TestDuplicatesAreReadable(t *testing.T) {
 	})
 }
 
-// TestDeputyStandsIn: whoever stands in for an administrator is one for that time, in single decisions and in lists; nobody
-// else is.
+// TestDeputyStandsIn: the deputy of an administrator counts as administrator during the deputyship, in single decisions
+// and in lists; nobody else does.
 func TestDeputyStandsIn(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -120,7 +120,7 @@ func TestDeputyStandsIn(t *testing.T) {
 	})
 }
 
-// TestMarkedOnce: of two who delete a customer at once, one does.
+// TestMarkedOnce: of two concurrent deletions of a customer only one begins.
 func TestMarkedOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

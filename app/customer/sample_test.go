@@ -12,7 +12,8 @@ import (
 	"kontor/app/store"
 )
 
-// TestCertain: however the matches lie, no sample claims that there are more than there are; of very many it does.
+// TestCertain: wherever the matches are, no sample claims more matches than there are, but for very many matches it
+// does claim many.
 func TestCertain(t *testing.T) {
 	const blocks, looked, limit = 40_000, 120, 1000
 	chance := rand.New(rand.NewPCG(1, 2))
@@ -59,8 +60,8 @@ func (w *world) wantExtrapolated(t *testing.T, l *overview, want, of int) {
 	}
 }
 
-// TestWalks: names are walked where a page of matches lies nearer than all the matches; what has no more matches than are
-// counted is gathered.
+// TestWalks: names are walked when that finds a page of matches sooner than gathering all matches. If there are no more
+// matches than are counted, they are gathered.
 func TestWalks(t *testing.T) {
 	s := &Service{limits: limits{frequent: 3000, step: 6}}
 	for _, c := range []struct {
@@ -85,7 +86,7 @@ func TestWalks(t *testing.T) {
 	}
 }
 
-// TestPromises: a sample is taken where it may show that there are many, and nowhere else.
+// TestPromises: a sample is taken only where it may show that there are many matches.
 func TestPromises(t *testing.T) {
 	const million = 1_000_000
 	k := sampleSize{blocks: 100, size: 25}
@@ -106,7 +107,8 @@ func TestPromises(t *testing.T) {
 	}
 }
 
-// TestSample: what a sample expects is about what there is, under the filters of the list, and never what no row matches.
+// TestSample: the estimate of a sample is close to the real number, with the filters of the list, and a search without
+// matches is never estimated to have any.
 func TestSample(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

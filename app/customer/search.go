@@ -8,26 +8,26 @@ import (
 	"kontor/app/store"
 )
 
-// PageSize and CountCap are those of all lists.
+// PageSize and CountCap are the same for all lists.
 const (
 	PageSize = listing.PageSize
 	CountCap = listing.CountCap
 )
 
-// Filter is the state of the overview, as it stands in the URL. What is not understood counts as not there.
+// Filter is the filter and page of the overview, as in the URL. Values that are not understood are ignored.
 type Filter struct {
 	Query     string // every word must be found; 1-2 characters find beginnings of words, a digit alone only in names, city and e-mail; more find any part; numbers in any spelling
-	Type      Type   // "" both
+	Type      Type   // "": both
 	Attention bool   // status=attention
 	Sort      string // name (default), -name, number, -number
-	After     string // keyset cursors; opaque; a broken one is ignored
+	After     string // keyset cursors; opaque; an invalid one is ignored
 	Before    string
 }
 
 // Page is one page of the overview.
 type Page = listing.Page[Row]
 
-// order is what a list is sorted by.
+// order is the sort order of a list.
 type order struct {
 	number     bool // by number instead of by name
 	descending bool
@@ -37,27 +37,27 @@ func parseOrder(s string) order {
 	return order{number: strings.TrimPrefix(s, "-") == "number", descending: s == "-name" || s == "-number"}
 }
 
-// The phases of a search that is sorted by name: what the query most likely means comes first.
+// The phases of a search that is sorted by name: the most likely results come first.
 const (
-	phaseNumber  = iota // the customer whose number it is
-	phasePrefix         // those whose name begins with it
-	phaseWord           // those whose name begins with one of several words: "Anna Müller" is "Müller, Anna"
-	phaseRest           // all others with the words in their search text; and everything in lists without phases
-	phaseDetails        // those whose details are needed to find them
-	phaseCounted        // no phase, but the row that says how many rows were walked: see part
+	phaseNumber  = iota // the customer with this number
+	phasePrefix         // customers whose name begins with the query
+	phaseWord           // customers whose name begins with one of several words: "Anna Müller" finds "Müller, Anna"
+	phaseRest           // all others with the words in their search text, and all rows of lists without phases
+	phaseDetails        // customers found only by their details
+	phaseCounted        // not a phase, but marks the row with the number of walked rows: see part
 )
 
 // position is the key of a row in a list.
 type position struct {
 	Phase  int    `bun:"phase"`
-	Name   string `bun:"name_sort"` // nothing in the cursors of lists by number
+	Name   string `bun:"name_sort"` // "" in the cursors of lists sorted by number
 	Number int64  `bun:"number"`
 }
 
-// cursorVersion changes when the meaning of a position does: cursors of before are ignored then.
+// cursorVersion changes when the meaning of a position changes. Cursors of older versions are then ignored.
 const cursorVersion = 2
 
-// encode writes the cursor of a row in a list of that order.
+// encode writes the cursor of a row in a list with this order.
 func (p position) encode(o order) string {
 	if o.number {
 		p.Name = ""
@@ -76,7 +76,7 @@ func (o order) mark() int {
 	return m
 }
 
-// decode reads a cursor; ok=false for everything that encode can't have written for a list of that order.
+// decode reads a cursor; ok=false when encode did not write it for a list with this order.
 func decode(s string, o order) (p position, ok bool) {
 	var mark int
 	if !listing.Decode(s, cursorVersion, &mark, &p.Phase, &p.Number, &p.Name) {
@@ -85,10 +85,10 @@ func decode(s string, o order) (p position, ok bool) {
 	return p, mark == o.mark() && p.Phase <= phaseDetails && p.Number > 0
 }
 
-// maxRunes bounds a query: more characters than that are not looked at.
+// maxRunes is the maximum length of a query; further characters are ignored.
 const maxRunes = 100
 
-// searchText is what the search finds of a customer.
+// searchText is the main text in which a customer is searched.
 func searchText(t Type, number int64, d Data, emails []string) string {
 	parts := []string{d.LastName, d.FirstName, d.City, strings.ReplaceAll(Label(number), "-", "")}
 	if t == Company {
@@ -97,14 +97,14 @@ func searchText(t Type, number int64, d Data, emails []string) string {
 	return store.SearchText(append(parts, emails...)...)
 }
 
-// Derived is what a customer's row holds beside its data, for those who write rows in bulk.
+// Derived holds the columns of a customer's row that are computed from its data, for code that writes rows in bulk.
 type Derived struct {
 	NameSort, Search, Details, Identity string
 	Trigrams                            string   // the text of SQLite's customer_search
-	Words                               []string // of the texts: each is a row of search_word
+	Words                               []string // words of the texts: each is a row of search_word
 }
 
-// Derive computes it from what a customer is and its accesses.
+// Derive computes these columns from a customer's data and accesses.
 func Derive(t Type, number int64, d Data, accesses ...Contact) Derived {
 	search, details := texts(t, number, d, accesses)
 	return Derived{
@@ -113,15 +113,16 @@ func Derive(t Type, number int64, d Data, accesses ...Contact) Derived {
 	}
 }
 
-// trigramText is what SQLite's index holds. In details one digit at the beginning of a word is none of its trigrams: see
-// term.asked.
+// trigramText is the text in SQLite's index. For details, a single digit at the beginning of a word is left out of the
+// trigrams: see term.asked.
 func trigramText(search, details string) string {
 	return store.TrigramText(search) + firstDigit.ReplaceAllString(store.TrigramText(details), " $1")
 }
 
 var firstDigit = regexp.MustCompile(`  (\d)`)
 
-// texts are what the search finds of a customer: the search text, which lists are read along, and the details.
+// texts returns the two texts in which a customer is searched: the search text, which is also read while walking a
+// list, and the details.
 func texts(t Type, number int64, d Data, accesses []Contact) (search, details string) {
 	emails := make([]string, len(accesses))
 	for i, a := range accesses {

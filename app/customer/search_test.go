@@ -46,7 +46,7 @@ func (w *world) withAccess(t Type, d Data, a Contact) Customer {
 	return cu
 }
 
-// TestSearchFindsEverySpelling: what stands in a field is found however it is usually written, and nothing else is.
+// TestSearchFindsEverySpelling: the value of a field is found in every usual spelling, and nothing else is found.
 func TestSearchFindsEverySpelling(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		person := func(last string, d Data, a Contact) {
@@ -143,7 +143,8 @@ func TestSearchFindsEverySpelling(t *testing.T) {
 	})
 }
 
-// TestSearchFindsNumbersOfCountries: a number is found as it is dialled in its country, from abroad, and as people mix the two.
+// TestSearchFindsNumbersOfCountries: a telephone number is found as dialled in its country, as dialled from abroad, and
+// in mixtures of the two.
 func TestSearchFindsNumbersOfCountries(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		for name, c := range map[string]struct {
@@ -169,8 +170,8 @@ func TestSearchFindsNumbersOfCountries(t *testing.T) {
 	})
 }
 
-// TestUnseenOfBefore: a name that an earlier version stored with characters that nobody sees is found and stands in its
-// place in lists; who saves the form next stores it clean.
+// TestUnseenOfBefore: a name that an earlier version stored with invisible characters is found and sorted correctly in
+// lists. The next saved form stores it without them.
 func TestUnseenOfBefore(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		cu := w.add(w.anna, Person, Data{FirstName: "Berta", LastName: "Kühn"}, "berta@kunde.example")
@@ -192,8 +193,8 @@ func TestUnseenOfBefore(t *testing.T) {
 	})
 }
 
-// TestSearchInsideOfNames: one and two characters inside of a Chinese, Japanese or Korean name are enough, and the whole
-// name is written without a blank.
+// TestSearchInsideOfNames: one or two characters inside a Chinese, Japanese or Korean name are enough, and the whole
+// name is found without a blank.
 func TestSearchInsideOfNames(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.withAccess(Person, Data{LastName: "张", FirstName: "伟明"}, Contact{})
@@ -215,8 +216,8 @@ func TestSearchInsideOfNames(t *testing.T) {
 	})
 }
 
-// TestSearchForgivesTypos: what nothing matches finds what is spelt alike, and says so; what something matches finds that
-// alone.
+// TestSearchForgivesTypos: a search without matches finds words of similar spelling and says so; a search with matches
+// finds only these.
 func TestSearchForgivesTypos(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		for last, d := range map[string]Data{
@@ -258,7 +259,8 @@ func TestSearchForgivesTypos(t *testing.T) {
 	})
 }
 
-// TestSimilarPages: what is spelt alike is read page by page, in every order, and never shows more than one may see.
+// TestSimilarPages: results of similar spelling are read page by page, in every order, and contain only customers that
+// the caller may see.
 func TestSimilarPages(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		for i := range 120 {
@@ -325,7 +327,7 @@ func (w *world) words() (list []string) {
 	return list
 }
 
-// TestVocabulary: a word is there as long as a customer has it, whatever becomes of them.
+// TestVocabulary: a word is in the vocabulary as long as a customer has it, after any change of the customers.
 func TestVocabulary(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -374,8 +376,8 @@ func TestVocabulary(t *testing.T) {
 	})
 }
 
-// TestContinueDetails: customers that were recorded before are found by their details once the worker has been at them,
-// and until then by what they were found by.
+// TestContinueDetails: customers that were recorded earlier are found by their details after the worker has run, and
+// until then by their search text.
 func TestContinueDetails(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -420,8 +422,8 @@ func TestContinueDetails(t *testing.T) {
 	})
 }
 
-// TestLongQueries: of a query with many words so many parts are looked for as there may be words, and who has all words that
-// are looked at is found, whatever stands behind them.
+// TestLongQueries: a query with many words is limited to the maximum number of terms. A customer with all searched
+// words is found, whatever follows them in the query.
 func TestLongQueries(t *testing.T) {
 	for _, q := range []string{
 		"00 0 0 A 0 0 0 A 0",
@@ -439,7 +441,7 @@ func TestLongQueries(t *testing.T) {
 	}
 }
 
-// FuzzDetails: whoever types a field as it is recorded finds the row, and so does the index.
+// FuzzDetails: the recorded value of a field, typed as a query, finds the row, also by the index.
 func FuzzDetails(f *testing.F) {
 	f.Add("Karl-Marx-Str. 5a", "20355", "+49711123456", "DE136695976", "HRB 1234", "DE")
 	f.Add("0 0 0 0 A", "0 0 0 A", "", "", "", "DE")
@@ -490,7 +492,7 @@ func found(t terms, search, details string) bool {
 	return true
 }
 
-// TestSearchBySecretDetails: who may not list a customer does not find it by a number either.
+// TestSearchBySecretDetails: a person who may not list a customer does not find it by a number either.
 func TestSearchBySecretDetails(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.withAccess(Person, Data{FirstName: "Anna", LastName: "Geheim", Phone: "0711 123456", Street: "Hauptstr. 5"}, Contact{Mobile: "+491713920042"})

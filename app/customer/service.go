@@ -19,26 +19,26 @@ import (
 	"kontor/policies"
 )
 
-// Courier is what customers need of the outbox: their messages go with them.
+// Courier is what this package needs of the outbox, because a customer's messages are deleted with the customer.
 type Courier interface {
 	CountOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64, error)
 	EraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (gone int64, err error)
 }
 
-// Accounts is what customers need of the people who sign in.
+// Accounts is what this package needs of the accounts.
 type Accounts interface {
-	// NameOf is the name of an account, "" when there is none.
+	// NameOf returns the name of an account, "" when it does not exist.
 	NameOf(ctx context.Context, db bun.IDB, id uuid.UUID) (string, error)
 	OnSwitched(f account.Switched)
 }
 
-// Erasures remembers, outside the database, who was deleted for good.
+// Erasures records, outside the database, who was permanently deleted.
 type Erasures interface {
 	Record(ctx context.Context, subjects ...erasure.Subject) error
 }
 
-// Options are what a Service is made of; all of them are needed but the last three. Without Courier and Accounts nothing can
-// be deleted.
+// Options are the dependencies of a Service. All are required except the last three. Without Courier and Accounts no
+// customer can be deleted.
 type Options struct {
 	DB       *store.DB
 	Now      store.Clock
@@ -46,16 +46,16 @@ type Options struct {
 	Audit    *audit.Log
 	Courier  Courier
 	Accounts Accounts
-	// Reminder is how long an invitation may go unanswered; 0 is the constant of that name.
+	// Reminder is how long an invitation may stay unanswered; 0: the constant Reminder.
 	Reminder time.Duration
-	// Erasures is told of each deletion before anything is erased; nil: nobody remembers.
+	// Erasures records each deletion before anything is erased; nil: nothing is recorded.
 	Erasures Erasures
-	// Jobs are what takes longer than a request; nil: jobs of its own, which no worker sees.
+	// Jobs runs what takes longer than a request; nil: an own job service, which no worker reads.
 	Jobs *job.Service
 }
 
-// Service keeps customers. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
-// but not do is policies.ErrForbidden.
+// Service manages customers. Its methods authorise the caller: for what the caller may not see they return ErrNotFound,
+// for what the caller may see but not do policies.ErrForbidden.
 type Service struct {
 	db       *store.DB
 	now      store.Clock
@@ -66,18 +66,21 @@ type Service struct {
 	jobs     *job.Service
 	limits   limits
 	pages    atomic.Pointer[pages]
-	// dependents are what goes with a customer.
+	// dependents says how each part is deleted with a customer.
 	dependents map[Part]Dependent
 	// reminder is Options.Reminder.
 	reminder time.Duration
 	renamed  []Renamed
-	// How many rows a tx of a deletion takes, and at how many customers one looks whose administrator was deactivated.
+	// deletionChunk is the number of rows that one tx of a deletion deletes. switchChunk is the number of customers
+	// that one tx checks after their administrator was deactivated or reactivated.
 	deletionChunk, switchChunk int
-	// step is called after each tx of a deletion; an error stops it there, as a kill would. Tests set it.
+	// step is called after each tx of a deletion. An error stops the deletion there, like a kill of the process. Tests
+	// set it.
 	step func() error
 }
 
-// New makes the service. It hears from then on of specialist users who are deactivated.
+// New makes the service. It registers job handlers and a callback for specialist users who are deactivated or
+// reactivated.
 func New(o Options) *Service {
 	if o.Reminder <= 0 {
 		o.Reminder = Reminder
@@ -110,7 +113,7 @@ func New(o Options) *Service {
 	return s
 }
 
-// --- who may ----------------------------------------------------------------------------------------------------
+// --- permissions ------------------------------------------------------------------------------------------------
 
 func (s *Service) allows(c account.Caller, r policies.Relation, t Type, w policies.Permission) (bool, error) {
 	return s.decider.Allows(policies.Request{
@@ -118,13 +121,13 @@ func (s *Service) allows(c account.Caller, r policies.Relation, t Type, w polici
 	})
 }
 
-// scope is which customers a caller may do something with, as a condition on a table customer.
+// scope selects the customers with which a caller may do an action, as a condition on the table customer.
 type scope struct {
 	where   store.Condition // nil: all of them
 	nothing bool
 }
 
-// scopeOf turns the policy's answers into a condition, and so into a part of the query.
+// scopeOf turns the policy's decisions into a condition for a query.
 func (s *Service) scopeOf(c account.Caller, w policies.Permission) (scope, error) {
 	compiled, err := s.decider.Scope(c.Roles, w.Object, w.Action)
 	if err != nil || compiled.Nothing() {
@@ -138,8 +141,8 @@ func (s *Service) scopeOf(c account.Caller, w policies.Permission) (scope, error
 		relationTo(c, compiled.Matters()), bun.SafeQuery(condition, kinds...))}, nil
 }
 
-// Within is the condition that the caller may do w with the customer of a row of the table customer; it is nil when they
-// may with all. nothing says that no row can fulfil it.
+// Within returns the condition that the caller has the permission w for the customer in a row of the table customer. It
+// is nil when the caller has it for all. nothing says that no row can match.
 func (s *Service) Within(c account.Caller, w policies.Permission) (where store.Condition, nothing bool, err error) {
 	sc, err := s.scopeOf(c, w)
 	if err != nil || sc.nothing {
@@ -148,9 +151,8 @@ func (s *Service) Within(c account.Caller, w policies.Permission) (where store.C
 	return sc.where, false, nil
 }
 
-// Authorise is for features beside this one: it loads the customer and requires that the caller may do w with it. db may
-// be a tx. ErrNotFound if there is no such customer or the caller may not read it, policies.ErrForbidden if they may
-// read but not do it.
+// Authorise loads a customer and requires the permission w; other packages use it. db may be a tx. ErrNotFound if there
+// is no such customer or the caller may not read it, policies.ErrForbidden if the caller may read it but lacks w.
 func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w policies.Permission) (Customer, error) {
 	r, err := s.authorise(ctx, db, c, id, w)
 	return r.customer(), err
@@ -178,8 +180,8 @@ func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 	return r, nil
 }
 
-// Relation is everything the caller is to a customer: asked after Authorise, for decisions about what belongs to it.
-// db may be a tx. ErrNotFound if there is no such customer.
+// Relation returns all relations of the caller to a customer. Call it after Authorise, for decisions about what belongs
+// to the customer. db may be a tx. ErrNotFound if there is no such customer.
 func (s *Service) Relation(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (policies.Relation, error) {
 	return s.relation(ctx, db, id, c)
 }
@@ -189,10 +191,10 @@ func (s *Service) RelationTo(ctx context.Context, c account.Caller, id uuid.UUID
 	return s.relation(ctx, s.db, id, c)
 }
 
-// Renamed is told, inside the tx in which a customer's name changes, of the customer as it is then.
+// Renamed is called inside the tx in which a customer's name changes, with the customer after the change.
 type Renamed func(ctx context.Context, tx bun.IDB, cu Customer) error
 
-// OnRenamed has f called for each. Features call it when they are made.
+// OnRenamed registers f to be called for each change of a name. Other packages call it in their constructors.
 func (s *Service) OnRenamed(f Renamed) { s.renamed = append(s.renamed, f) }
 
 func (s *Service) tellRenamed(ctx context.Context, tx bun.IDB, cu Customer) error {
@@ -204,7 +206,7 @@ func (s *Service) tellRenamed(ctx context.Context, tx bun.IDB, cu Customer) erro
 	return nil
 }
 
-// May says which of the actions the caller may do with the customer, for buttons. It looks the relation up once.
+// May says which of the permissions the caller has for the customer, for buttons. It reads the relation once.
 func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, permissions ...policies.Permission) (map[policies.Permission]bool, error) {
 	related, err := s.relation(ctx, s.db, cu.ID, c)
 	if err != nil {
@@ -219,33 +221,34 @@ func (s *Service) May(ctx context.Context, c account.Caller, cu Customer, permis
 	return may, nil
 }
 
-// Readable is Within for who reads the customer: it is for features that name customers in passing.
+// Readable is Within for reading customers, for packages that show names of customers.
 func (s *Service) Readable(c account.Caller) (where store.Condition, nothing bool, err error) {
 	return s.Within(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 }
 
-// Get loads a customer. ErrNotFound also while it is being deleted.
+// Get loads a customer. It returns ErrNotFound also while the customer is being deleted.
 func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Customer, error) {
 	return s.Authorise(ctx, s.db, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 }
 
 // --- finding ----------------------------------------------------------------------------------------------------
 
-// maxDuplicates is how many hints are given.
+// maxDuplicates is the maximum number of hints.
 const maxDuplicates = 5
 
-// Duplicates finds customers that may be the same as one to be added: same e-mail address of an access; same name and
-// birth date; same company name and city. At most 5, only such that the caller may read.
+// Duplicates finds customers that may be the same as a new one: same e-mail address of an access, same name and date of
+// birth, or same company name and city. It returns at most 5, only customers that the caller may read.
 func (s *Service) Duplicates(ctx context.Context, c account.Caller, t Type, d Data, email string) ([]Duplicate, error) {
 	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 	if err != nil || sc.nothing {
 		return nil, err
 	}
-	d, _ = validate(t, d, s.now()) // complaints are Add's; what is normal so far is enough to compare
+	d, _ = validate(t, d, s.now()) // Add reports the complaints; the normalised part is enough to compare
 	return s.duplicates(ctx, sc, storable(store.FoldEmail(email)), storable(identity(t, d)), maxDuplicates)
 }
 
-// storable is v, or "" when it holds what no customer has and a database may stumble over, such as a NUL.
+// storable returns v, or "" when v contains characters that no customer has and that a database may reject, such as
+// NUL.
 func storable(v string) string {
 	if _, complaint := clean(v, false); complaint != "" {
 		return ""
@@ -255,9 +258,10 @@ func storable(v string) string {
 
 // --- changing ---------------------------------------------------------------------------------------------------
 
-// Add creates a customer with its first administrator (the caller), calls first inside the same tx for the first
-// access, and writes the log. repeated: the submission was done before by the same caller; nothing happens, and cu is the
-// customer of then. Errors: policies.ErrForbidden; Invalid as Validate; first's faults pass through.
+// Add creates a customer with the caller as its first administrator, and writes the log. Inside the same tx it calls
+// first, which adds the first access. repeated says that the same caller sent the same submission before: then nothing
+// happens, and cu is the customer of the first submission. Errors: policies.ErrForbidden; Invalid as Validate; errors
+// of first.
 func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func(ctx context.Context, tx bun.Tx, cu Customer) error) (cu Customer, repeated bool, err error) {
 	data, err := validate(d.Type, d.Data, s.now())
 	if !d.Type.Known() {
@@ -273,7 +277,7 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 	}
 	r := record{Type: d.Type, Version: 1}
 	if d.IdempotencyKey != "" {
-		// a key of the caller's own: nobody is led to another's customer by guessing theirs
+		// the caller's id makes the key unique among callers: guessing a key does not lead to another caller's customer
 		r.Submission.String, r.Submission.Valid = c.ID.String()+"/"+d.IdempotencyKey, true
 	}
 	r.set(data)
@@ -281,7 +285,7 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 		cu, repeated, err = s.add(ctx, tx, c, r, first)
 		return err
 	})
-	if store.IsUnique(err, "customer.submission") { // the same form, at once
+	if store.IsUnique(err, "customer.submission") { // a concurrent request sent the same form
 		var id uuid.UUID
 		if id, repeated, err = s.submitted(ctx, s.db, r.Submission.String); err == nil && repeated {
 			cu, err = s.Get(ctx, c, id)
@@ -327,9 +331,9 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 	return cu, false, s.Refresh(ctx, tx, cu.ID)
 }
 
-// Update saves data, if the customer still has the version that was edited. Errors: ErrNotFound, policies.ErrForbidden,
-// Invalid as Validate, ErrVersion when somebody was quicker: then the customer is returned as it is now. Data that
-// change nothing are no change: no version, no entry in the log.
+// Update saves data if the customer still has the version that was edited. Errors: ErrNotFound, policies.ErrForbidden,
+// Invalid as Validate, ErrVersion when somebody else changed it first: then the current customer is returned. Unchanged
+// data create no version and no log entry.
 func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, version int, d Data) (cu Customer, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		cu, err = s.updateIn(ctx, tx, c, id, version, d)
@@ -385,7 +389,7 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 	return cu, s.tellRenamed(ctx, tx, cu)
 }
 
-// changes are the fields in which two data differ.
+// changes returns the fields in which old and new differ.
 func changes(old, new Data) audit.Changes {
 	c := audit.Changes{}
 	for _, f := range fields {
@@ -396,10 +400,11 @@ func changes(old, new Data) audit.Changes {
 	return c
 }
 
-// Refresh recomputes what is derived from a customer and its accesses, the search text and from when on it needs
-// attention, inside the tx of a change to one of them. Attention is due at the earliest of: no access, no active
-// administrator, an invitation whose mail or SMS failed: now; an invitation unanswered: when its link expires or after
-// the reminder time. Deactivated and registered accesses need none. ErrNotFound when there is no such customer.
+// Refresh recomputes what is derived from a customer and its accesses: the search texts, and the time from which it
+// needs attention. Call it inside the tx of a change to one of them. A customer needs attention at once if it has no
+// access or no active administrator, or if the mail or SMS of an invitation failed. It needs attention for an
+// unanswered invitation when the link expires or the reminder period ends, whichever is earlier. Deactivated and
+// registered accesses need no attention. ErrNotFound when there is no such customer.
 func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	r, err := s.lock(ctx, tx, id)
 	if err != nil {
@@ -421,7 +426,7 @@ func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	return s.saveDerived(ctx, tx, r, search, details, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
 }
 
-// MergeSearchIndex is the worker's housekeeping of the search index.
+// MergeSearchIndex maintains the search index; the worker calls it.
 func (s *Service) MergeSearchIndex(ctx context.Context) error {
 	return s.db.MergeSearchIndex(ctx, "customer_search")
 }

@@ -91,7 +91,8 @@ func TestAddRefuses(t *testing.T) {
 	})
 }
 
-// TestAddAtOnce: one form pressed many times makes one customer (S51); others make theirs, no number is given twice.
+// TestAddAtOnce: one form that is sent many times makes one customer (S51). Other forms make their own, and no number
+// is used twice.
 func TestAddAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		var wg sync.WaitGroup
@@ -173,7 +174,7 @@ func TestUpdate(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestMayAndAuthorise: what one may not see is not there, what one may see but not do is forbidden.
+// TestMayAndAuthorise: what the caller may not see does not exist for them; what they may see but not do is forbidden.
 func TestMayAndAuthorise(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -260,7 +261,7 @@ func TestDuplicates(t *testing.T) {
 	})
 }
 
-// TestTouch: the search and the needs of attention follow the accesses.
+// TestTouch: search text and attention are updated when the accesses change.
 func TestTouch(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -304,7 +305,7 @@ func TestTouch(t *testing.T) {
 	})
 }
 
-// TestTouchAtOnce: accesses added by several people at once are all found.
+// TestTouchAtOnce: accesses that several people add at the same time are all found.
 func TestTouchAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		cu := w.add(w.anna, Person, anna(), "first@example.org")
@@ -331,8 +332,8 @@ func TestTouchAtOnce(t *testing.T) {
 	})
 }
 
-// TestEditRaces: two people edit the same version at once; each time one wins, the other is told and nothing is lost
-// (S55).
+// TestEditRaces: two people edit the same version at once. Each time one succeeds, the other gets an error, and nothing
+// is lost (S55).
 func TestEditRaces(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -370,8 +371,8 @@ func TestEditRaces(t *testing.T) {
 	})
 }
 
-// TestEditDeleteRaces: one edits, one deletes for good. The edit is saved before or refused; nothing of the customer is
-// left either way (S55).
+// TestEditDeleteRaces: one person edits while another permanently deletes. The edit is saved before or refused, and
+// nothing of the customer is left in either case (S55).
 func TestEditDeleteRaces(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

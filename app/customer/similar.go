@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// minTypo is the length from which on a word is taken for a mistyped one; from twoTypos on with two mistakes.
+	// minTypo is the minimum length of a word that may be mistyped; from length twoTypos it may have two mistakes.
 	minTypo, twoTypos = 4, 8
-	// maxSimilar is how many words are looked for instead of one.
+	// maxSimilar is the maximum number of words that are searched instead of one.
 	maxSimilar = 10
-	// maxCandidates bounds what is compared with one: words that begin, or end, as it does.
+	// maxCandidates limits the words that are compared with one word: those with the same beginning or ending.
 	maxCandidates = 20_000
 )
 
-// similar turns a query that found nothing into one for words that are spelt alike: with one mistake (a letter left out,
-// put in, taken for another, or two neighbours swapped), or two in a long word, in the whole word or in its beginning.
-// found=false when the vocabulary has none. Of a long word with two mistakes the first two or the last three letters must
-// be right. Numbers stay as they are.
+// similar turns a query without results into one for words of similar spelling. A word may have one mistake (a letter
+// missing, added or replaced, or two neighbours swapped), a long word two, in the whole word or in its beginning. For a
+// long word with two mistakes, the first two or the last three letters must be right. Numbers stay unchanged.
+// found=false when the vocabulary has no similar word.
 //
-// It reads two ranges of search_word: SQLite searches its primary key and search_word_backwards, PostgreSQL scans
+// It reads two ranges of search_word. SQLite searches its primary key and search_word_backwards, PostgreSQL scans
 // search_word_pkey and search_word_backwards.
 func (s *Service) similar(ctx context.Context, t terms) (alike terms, found bool, err error) {
 	alike = t
@@ -51,7 +51,7 @@ func (s *Service) similar(ctx context.Context, t terms) (alike terms, found bool
 	return alike, true, nil
 }
 
-// alike are needles for the words that are spelt like one of the spellings, the best first.
+// alike returns needles for the words that are similar to one of the spellings, the best first.
 func (s *Service) alike(ctx context.Context, spellings []string) ([]string, error) {
 	var guesses []guess
 	for _, typed := range spellings {
@@ -71,10 +71,10 @@ func (s *Service) alike(ctx context.Context, spellings []string) ([]string, erro
 	return nearest(guesses), nil
 }
 
-// candidates are the words that may be spelt alike.
+// candidates returns the words that may be similar.
 func (s *Service) candidates(ctx context.Context, word string) (words []string, err error) {
 	r := []rune(word)
-	begin := max(1, (len(r)-1)/2) // with one mistake these are right, or the others behind one more
+	begin := max(1, (len(r)-1)/2) // with one mistake, either these first letters or the last letters are right
 	end := max(1, len(r)-1-begin)
 	if len(r) >= twoTypos {
 		begin, end = 2, 3
@@ -87,13 +87,13 @@ func (s *Service) candidates(ctx context.Context, word string) (words []string, 
 	return words, err
 }
 
-// guess is a word that may have been meant.
+// guess is a word that may have been intended.
 type guess struct {
 	needle string
-	rank   int // what is the more likely is lower; see rankOf
+	rank   int // lower is more likely; see rank
 }
 
-// nearest are needles for the words with the best rank, and the one behind it where the two are as likely.
+// nearest returns needles for the words with the best rank, and with the next rank if both ranks are equally likely.
 func nearest(guesses []guess) (needles []string) {
 	slices.SortFunc(guesses, func(a, b guess) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.needle, b.needle))
@@ -109,8 +109,8 @@ func nearest(guesses []guess) (needles []string) {
 	return needles
 }
 
-// The ranks: a whole word before the beginning of one, one mistake before two, and last a beginning that is shorter than
-// what was typed. Those of one pair are as likely.
+// The ranks: a whole word before the beginning of a word, one mistake before two. With one mistake, a beginning that is
+// shorter than the typed word comes last. The two ranks of a pair (0 and 1, 2 and 3, …) are equally likely.
 const (
 	wholeOnce = iota
 	beginOnce
@@ -120,7 +120,7 @@ const (
 	beginTwice
 )
 
-// rank compares a word with what was typed; ok=false when they are not alike.
+// rank compares a word with the typed one; ok=false when they are not similar.
 func rank(typed, word []rune) (g guess, ok bool) {
 	most := 1
 	if len(typed) >= twoTypos {
@@ -129,7 +129,7 @@ func rank(typed, word []rune) (g guess, ok bool) {
 	if len(word) < len(typed)-most {
 		return guess{}, false
 	}
-	// the distances of typed from all beginnings of the word that may be near enough
+	// the distances of typed from all beginnings of the word that may be similar
 	ends := distances(typed, word[:min(len(word), len(typed)+most)])
 	best := guess{rank: beginTwice + 1}
 	for length := max(minWord, len(typed)-most); length < len(ends); length++ {
@@ -156,8 +156,8 @@ func rank(typed, word []rune) (g guess, ok bool) {
 	return best, best.rank <= beginTwice
 }
 
-// distances are how many mistakes lead from what was typed to each beginning of a word, by its length: letters left out, put
-// in, taken for others, neighbours swapped (optimal string alignment).
+// distances returns, for each beginning of word by its length, the number of mistakes between it and typed: letters
+// missing, added or replaced, neighbours swapped (optimal string alignment).
 func distances(typed, word []rune) []int {
 	before, last, row := make([]int, len(word)+1), make([]int, len(word)+1), make([]int, len(word)+1)
 	for j := range row {

@@ -15,7 +15,7 @@ import (
 	"kontor/policies"
 )
 
-// record is the table customer.
+// record is a row of the table customer.
 type record struct {
 	bun.BaseModel `bun:"table:customer"`
 
@@ -25,7 +25,7 @@ type record struct {
 	Data
 	NameSort    string         `bun:"name_sort"`
 	Search      string         `bun:"search"`
-	Details     sql.NullString `bun:"details"` // not valid: not written yet
+	Details     sql.NullString `bun:"details"` // not valid: not computed yet
 	Identity    string         `bun:"identity"`
 	AttentionAt *time.Time     `bun:"attention_at"`
 	Submission  sql.NullString `bun:"submission"`
@@ -36,7 +36,7 @@ type record struct {
 	UpdatedAt   time.Time      `bun:"updated_at"`
 }
 
-// set takes over data and what follows from them.
+// set sets the data and the columns that are computed from them.
 func (r *record) set(d Data) {
 	r.Data, r.NameSort, r.Identity = d, sortName(r.Type, d), identity(r.Type, d)
 }
@@ -51,8 +51,8 @@ func (r record) row() Row {
 	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.Data), City: r.City}
 }
 
-// relationTo is what a caller is to a row of the table customer, as an expression; relations that the caller's answer
-// does not depend on are left out.
+// relationTo returns an expression for the caller's relations to a row of the table customer. It leaves out relations
+// that are not in of, on which the answer does not depend.
 func relationTo(c account.Caller, of policies.Relation) store.Condition {
 	administrator, processor, access := bun.SafeQuery(`0`), bun.SafeQuery(`0`), bun.SafeQuery(`0`)
 	if of&policies.Administrator != 0 {
@@ -70,11 +70,11 @@ func relationTo(c account.Caller, of policies.Relation) store.Condition {
 	return bun.SafeQuery(`(? + ? + ?)`, administrator, processor, access)
 }
 
-// anyRelation is all relations a person can have to a customer.
+// anyRelation is the set of all relations that a person can have to a customer.
 const anyRelation = policies.Administrator | policies.Processor | policies.Access
 
-// find loads a customer that is not being deleted and what the caller is to it; ErrNotFound. In a tx the customer
-// stays until the tx ends: a deletion waits for it, then takes what it wrote along.
+// find loads a customer that is not being deleted, with the caller's relations to it; ErrNotFound. In a tx it keeps the
+// customer until the tx ends: a deletion waits for the tx, and then also deletes what the tx wrote.
 func (s *Service) find(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (record, policies.Relation, error) {
 	var r struct {
 		record
@@ -92,7 +92,7 @@ func (s *Service) find(ctx context.Context, db bun.IDB, id uuid.UUID, c account.
 	return r.record, r.Relation, err
 }
 
-// relation is what the caller is to a customer.
+// relation returns the caller's relations to a customer; ErrNotFound.
 func (s *Service) relation(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (r policies.Relation, err error) {
 	err = db.NewSelect().ColumnExpr(`?`, relationTo(c, anyRelation)).Table(`customer`).Where(`customer.id = ?`, id).Scan(ctx, &r)
 	if store.IsNoRows(err) {
@@ -101,7 +101,7 @@ func (s *Service) relation(ctx context.Context, db bun.IDB, id uuid.UUID, c acco
 	return r, err
 }
 
-// IDOf finds a customer by its number, for commands, which may know all of them. ErrNotFound.
+// IDOf finds a customer by its number, for commands, which may read all customers. ErrNotFound.
 func IDOf(ctx context.Context, db bun.IDB, number int64) (id uuid.UUID, err error) {
 	err = db.NewSelect().Model((*record)(nil)).Column("id").Where("number = ?", number).Scan(ctx, &id)
 	if store.IsNoRows(err) {
@@ -110,12 +110,12 @@ func IDOf(ctx context.Context, db bun.IDB, number int64) (id uuid.UUID, err erro
 	return id, err
 }
 
-// Any says whether there is a customer.
+// Any says whether there is any customer.
 func Any(ctx context.Context, db bun.IDB) (bool, error) {
 	return db.NewSelect().Model((*record)(nil)).Exists(ctx)
 }
 
-// submitted finds the customer of a form that was sent before.
+// submitted finds the customer that was created by an earlier submission.
 func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) (id uuid.UUID, found bool, err error) {
 	err = db.NewSelect().Model((*record)(nil)).Column("id").Where("submission = ?", submission).Scan(ctx, &id)
 	if store.IsNoRows(err) {
@@ -124,7 +124,7 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 	return id, err == nil, err
 }
 
-// insert takes the next number and writes the customer, with empty search text and details: Refresh fills them.
+// insert takes the next number and writes the customer, with empty search text and details. Refresh fills them.
 func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) (err error) {
 	r.Details.Valid = true
 	if r.Number, err = store.NextNumber(ctx, tx, "customer_number"); err != nil {
@@ -147,8 +147,9 @@ func (s *Service) update(ctx context.Context, tx bun.IDB, r *record, version int
 	return n == 1, err
 }
 
-// lock loads a customer for a change of what is derived from it and its accesses. On PostgreSQL it waits for others
-// who do the same; NO KEY, since whoever has just added an access already shares the key.
+// lock loads a customer before a change of what is derived from it and its accesses. On PostgreSQL it waits for other
+// txs that do the same. The lock is NO KEY UPDATE, because a tx that has just added an access already holds a share
+// lock on the key.
 func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record, err error) {
 	q := tx.NewSelect().Model(&r).Where("id = ?", id)
 	if s.db.IsPostgres() {
@@ -160,7 +161,7 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 	return r, err
 }
 
-// standings are the accesses of customers, oldest first.
+// accessStates returns the accesses of customers, oldest first.
 func (s *Service) accessStates(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []accessState, err error) {
 	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
 	err = tx.NewRaw(`SELECT a.customer_id, a.first_name, a.last_name, a.email, a.mobile, a.invited_at, a.link_expires_at, a.undeliverable,
@@ -169,7 +170,7 @@ func (s *Service) accessStates(ctx context.Context, tx bun.IDB, ids []uuid.UUID)
 	return list, err
 }
 
-// countAdministrators counts the active administrators of customers; one without any is not in the map.
+// countAdministrators counts the active administrators of customers. Customers without any are not in the map.
 func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]int, error) {
 	var rows []struct {
 		CustomerID uuid.UUID `bun:"customer_id"`
@@ -185,7 +186,7 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 	return n, err
 }
 
-// saveDerived writes what is derived from a customer and its accesses, the search index and the vocabulary included.
+// saveDerived writes what is derived from a customer and its accesses, including the search index and the vocabulary.
 func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, r record, search, details string, attention *time.Time) error {
 	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
 	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ? WHERE number = ?`, search, details, attention, r.Number)
@@ -202,12 +203,12 @@ func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, r record, search,
 	if err := s.unindex(ctx, tx, r.Number); err != nil {
 		return err
 	}
-	// Raw SQL: a virtual table is written by its rowid.
+	// Raw SQL: a virtual table is addressed by its rowid.
 	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, trigramText(search, details))
 	return err
 }
 
-// unindex removes a customer from SQLite's search index; on PostgreSQL the index is one of the table.
+// unindex removes a customer from SQLite's search index. On PostgreSQL the index belongs to the table.
 func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	if s.db.IsPostgres() {
 		return nil
@@ -217,7 +218,7 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	return err
 }
 
-// duplicates finds up to limit customers with the e-mail address at an access, or with the identity.
+// duplicates finds up to limit customers that have the e-mail address at an access, or the same identity.
 func (s *Service) duplicates(ctx context.Context, sc scope, email, identity string, limit int) (list []Duplicate, err error) {
 	seen := map[uuid.UUID]bool{}
 	look := func(why, condition string, args ...any) error {

@@ -32,15 +32,15 @@ func (s *Service) openDeletions(ctx context.Context) (list []Deletion, err error
 	return list, err
 }
 
-// advance notes progress. What appeared after the counting (an attempt's report, a line in the log) may make it more than
-// was expected.
+// advance stores progress. Rows that were added after the counting (a delivery report, a log entry) may make the number
+// larger than total, so it is capped.
 func (s *Service) advance(ctx context.Context, tx bun.IDB, id uuid.UUID, gone int64) error {
 	_, err := tx.NewUpdate().Model((*Deletion)(nil)).Set("done = CASE WHEN done + ? > total THEN total ELSE done + ? END", gone, gone).
 		Where("id = ?", id).Where("finished_at IS NULL").Exec(ctx)
 	return err
 }
 
-// presentIDs are the customers that are not being deleted.
+// presentIDs returns the customers that are not being deleted.
 func (s *Service) presentIDs(ctx context.Context) (ids []uuid.UUID, err error) {
 	err = s.db.NewSelect().Model((*record)(nil)).Column("id").Where("NOT deleting").Scan(ctx, &ids)
 	return ids, err

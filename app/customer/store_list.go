@@ -14,7 +14,7 @@ import (
 
 // --- what is searched for ----------------------------------------------------------------------------------------
 
-// matching is what is searched for, verified on search text and details.
+// matching returns the condition for a match, checked on search text and details.
 func (l *overview) matching() store.Condition {
 	var each []store.Condition
 	for _, t := range l.terms.all {
@@ -26,7 +26,7 @@ func (l *overview) matching() store.Condition {
 	return store.Any(l.inTexts(l.terms.code), store.All(each...))
 }
 
-// has is a term as a condition.
+// has returns a term as a condition.
 func (l *overview) has(t term) store.Condition {
 	var one []store.Condition
 	if len(t.words) > 0 {
@@ -38,11 +38,11 @@ func (l *overview) has(t term) store.Condition {
 	return store.Any(one...)
 }
 
-// bothTexts is search text and details in one, as PostgreSQL's index customer_texts has them. No needle is found across the
-// two: it has no blank but before it, and the details begin with one.
+// bothTexts is search text and details in one, like PostgreSQL's index customer_texts. No needle matches across the
+// two: a needle has a blank only at its beginning, and the details begin with one.
 const bothTexts = `(customer.search || COALESCE(customer.details, ''))`
 
-// inTexts is the condition that search text or details have a needle.
+// inTexts returns the condition that search text or details contain a needle.
 func (l *overview) inTexts(needle string) store.Condition {
 	if l.db.IsPostgres() {
 		return l.db.Has(bothTexts, needle)
@@ -50,14 +50,15 @@ func (l *overview) inTexts(needle string) store.Condition {
 	return store.Any(l.db.Has("customer.search", needle), l.db.Has("customer.details", needle))
 }
 
-// match is what SQLite's index is asked for: rows that have all trigrams of what is searched for, and perhaps some others.
+// match returns the query for SQLite's index. It finds the rows that have all trigrams of the terms, and perhaps some
+// others.
 func (t terms) match() string {
 	var parts []string
 	for _, part := range t.all {
 		if !part.asked() {
 			continue
 		}
-		var one []string // of these is enough
+		var one []string // one of these is enough
 		if len(part.words) > 0 {
 			one = append(one, `(`+store.MatchNeedles(part.words...)+`)`)
 		}
@@ -73,17 +74,17 @@ func (t terms) match() string {
 	return all
 }
 
-// named is the condition that the search text alone has the words.
+// named returns the condition that the search text alone contains the words.
 func (l *overview) named() store.Condition { return l.db.Verify(l.terms.Terms, "customer.search") }
 
 // --- phases ------------------------------------------------------------------------------------------------------
 
-// phased says whether the list has phases at all.
+// phased says whether the list has phases.
 func (l *overview) phased() bool {
 	return l.search && !l.order.number && !l.order.descending && !l.alike
 }
 
-// inPhase is the condition that a row is found, and in a phase of the list at all.
+// inPhase returns the condition that a row matches and may be in this phase of the list.
 func (l *overview) inPhase(phase int) store.Condition {
 	switch {
 	case !l.phased():
@@ -94,10 +95,10 @@ func (l *overview) inPhase(phase int) store.Condition {
 	return bun.SafeQuery(`? AND NOT ?`, l.matching(), l.named())
 }
 
-// prefixEnd closes the range of names that begin with something: no character sorts behind it.
+// prefixEnd ends the range of names with a prefix: no character sorts after it.
 const prefixEnd = "\U0010FFFF"
 
-// begins is the condition that a name begins with one of these.
+// begins returns the condition that a name begins with one of these prefixes.
 func begins(with ...string) store.Condition {
 	var one []store.Condition
 	for _, w := range with {
@@ -106,7 +107,7 @@ func begins(with ...string) store.Condition {
 	return store.Any(one...)
 }
 
-// phase is the phase of a row as an expression.
+// phase returns an expression for the phase of a row.
 func (l *overview) phase() store.Condition {
 	if !l.phased() {
 		return bun.SafeQuery(`?`, phaseRest)
@@ -116,13 +117,13 @@ func (l *overview) phase() store.Condition {
 		begins(l.terms.begins...), phaseWord, phaseRest)
 }
 
-// earlier is the condition that a row is in one of the phases before.
+// earlier returns the condition that a row is in an earlier phase.
 func (l *overview) earlier(phase int) store.Condition {
 	var one []store.Condition
 	if phase > phaseNumber && l.terms.number != 0 {
 		one = append(one, bun.SafeQuery(`customer.number = ?`, l.terms.number))
 	}
-	if phase == phaseWord || phase == phaseRest { // what has the words in the search text is not in phaseDetails
+	if phase == phaseWord || phase == phaseRest { // rows with the words in the search text are not in phaseDetails
 		one = append(one, begins(l.terms.prefix))
 	}
 	if phase == phaseRest {
@@ -131,13 +132,13 @@ func (l *overview) earlier(phase int) store.Condition {
 	return store.Any(one...)
 }
 
-// part is a range of names that lies in one phase of a search.
+// part is a range of names in one phase of a search.
 type part struct {
 	phase  int
-	begins string // with what all its names begin; "" any
+	begins string // prefix of all its names; "": any
 }
 
-// parts are the ranges of a search up to the last phase wanted, in the order of the run.
+// parts returns the ranges of a search up to phase last, in the order of the reading.
 func (l *overview) parts(r reading, last int) (list []part) {
 	if !l.phased() {
 		return []part{{phase: phaseRest}}
@@ -159,7 +160,7 @@ func (l *overview) parts(r reading, last int) (list []part) {
 
 // --- reading -----------------------------------------------------------------------------------------------------
 
-// ordered is the order in which a run reads a table, and the key in it of the row behind which the run begins.
+// ordered returns the order in which a reading reads a table, and the key of the row after which it begins.
 func (l *overview) ordered(r reading) (o listing.Order, key []any) {
 	descending := l.order.descending != r.Back
 	if l.order.number {
@@ -176,8 +177,8 @@ func (l *overview) ordered(r reading) (o listing.Order, key []any) {
 	return o, []any{r.From.Name, r.From.Number}
 }
 
-// filtered adds what is asked besides the words, and that a look at the row answers: it stands before the words, which take
-// longer to look for. kind is the type of the customer as an expression.
+// filtered adds the conditions of the filter that the row itself answers. They come before the conditions on words,
+// which take longer. kind is an expression for the type of the customer.
 func (l *overview) filtered(q *bun.SelectQuery, kind string) *bun.SelectQuery {
 	if l.filter.Type != "" {
 		q.Where(kind+` = ?`, l.filter.Type)
@@ -188,7 +189,7 @@ func (l *overview) filtered(q *bun.SelectQuery, kind string) *bun.SelectQuery {
 	return q
 }
 
-// scoped adds that the caller may list the customer.
+// scoped adds the condition that the caller may list the customer.
 func (l *overview) scoped(q *bun.SelectQuery) *bun.SelectQuery {
 	if l.scope.where != nil {
 		q.Where(`?`, l.scope.where)
@@ -196,12 +197,12 @@ func (l *overview) scoped(q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
-// from is a query of customers, none of which is being deleted.
+// from begins a query of customers that are not being deleted.
 func (s *Service) from(table string) *bun.SelectQuery {
 	return s.db.NewSelect().TableExpr(table).Where(`NOT customer.deleting`)
 }
 
-// hinted names the table with the index to take. SQLite has no statistics to choose by; PostgreSQL has.
+// hinted returns the table with the index to use. SQLite has no statistics to choose an index; PostgreSQL has.
 func (l *overview) hinted() string {
 	switch {
 	case l.db.IsPostgres():
@@ -218,7 +219,7 @@ func (l *overview) hinted() string {
 	return `customer INDEXED BY customer_name`
 }
 
-// all are the rows of a list without a search, read from a table.
+// all selects the rows of a list without a search, from a table.
 func (l *overview) all(table string) *bun.SelectQuery {
 	return l.scoped(l.filtered(l.from(table), `customer.type`))
 }
@@ -231,12 +232,12 @@ func (l *overview) plain(ctx context.Context, r reading) (f result, done bool, e
 	return f, true, err
 }
 
-// phases reads a search along its order, part by part up to the last phase wanted, looking at no more than a bounded
-// number of rows of each; done=false when that was enough neither for the page nor to see the end of the list.
+// phases reads a search in its order, part by part up to phase last. It reads a limited number of rows of each part.
+// done=false when that neither filled the page nor reached the end of the list.
 func (l *overview) phases(ctx context.Context, r reading, last int) (f result, done bool, err error) {
 	for _, p := range l.parts(r, last) {
 		if r.From != nil && p.phase != r.From.Phase && (p.phase < r.From.Phase) != r.Back {
-			continue // before the run begins
+			continue // before the beginning of the reading
 		}
 		rest := r
 		rest.Limit -= len(f.Hits)
@@ -254,8 +255,8 @@ func (l *overview) phases(ctx context.Context, r reading, last int) (f result, d
 	return f, last == phaseDetails, nil
 }
 
-// part reads one of them; whole=false when it was neither read to its end nor the page filled. That is known only if
-// asked for: it costs another count.
+// part reads one part. whole=false when it neither reached the end of the part nor filled the page. This is only
+// determined with ask, because it costs another count.
 func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits []position, whole bool, err error) {
 	if l.order.number && !l.filter.Attention && !l.db.IsPostgres() {
 		hits, err = l.stream(ctx, r)
@@ -273,8 +274,8 @@ func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits 
 		err = q.Scan(ctx, &hits)
 		return hits, true, err
 	}
-	// Behind the hits, when they don't fill the page, how many rows were walked: in one statement, since a question costs
-	// PostgreSQL more than its answer. The walk is not repeated for a page that is full.
+	// If the hits do not fill the page, a further row has the number of walked rows. This is one statement, because on
+	// PostgreSQL a second statement costs more than its result. For a full page the walk is not repeated.
 	err = l.db.NewRaw(`SELECT * FROM (?) AS hits UNION ALL SELECT ?, '', count(*) FROM (?) AS walked LIMIT ?`,
 		q, phaseCounted, walk, r.Limit).Scan(ctx, &hits)
 	if err != nil {
@@ -287,7 +288,7 @@ func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits 
 	return hits[:last], hits[last].Number < int64(l.limits.walk), nil
 }
 
-// walked are the rows that a part may have.
+// walked selects the rows that can be in a part.
 func (l *overview) walked(p part) *bun.SelectQuery {
 	if p.phase == phaseNumber {
 		return l.from(`customer`).Where(`customer.number = ?`, l.terms.number)
@@ -297,17 +298,17 @@ func (l *overview) walked(p part) *bun.SelectQuery {
 		q.Where(`?`, begins(p.begins))
 	}
 	switch {
-	case l.filter.Attention: // in the walk as well: it is what the index is of
+	case l.filter.Attention: // also in the walk, because the index covers only these rows
 		return q.Where(`customer.attention_at <= ?`, l.now)
 	case l.db.IsPostgres() || l.order.number || l.scope.where != nil:
 		return q
 	case l.phased() && p.phase != phaseDetails:
-		return q.Column(`number`, `name_sort`, `type`, `search`) // what the index holds, so that the table is not touched
+		return q.Column(`number`, `name_sort`, `type`, `search`) // only columns in the index, so that the table is not read
 	}
 	return q.Column(`number`, `name_sort`, `type`, `search`, `details`)
 }
 
-// stream reads a search sorted by number: on SQLite that is the order of the trigram index itself.
+// stream reads a search sorted by number. On SQLite the trigram index itself has this order.
 func (l *overview) stream(ctx context.Context, r reading) (hits []position, err error) {
 	_, key := l.ordered(r)
 	q := l.matches().ColumnExpr(`? AS phase, customer.name_sort, customer.number`, phaseRest)
@@ -315,9 +316,9 @@ func (l *overview) stream(ctx context.Context, r reading) (hits []position, err 
 	return hits, err
 }
 
-// matches are all rows that match, found through the trigram index. PostgreSQL's planner is kept from taking another index,
-// instead of it or as well: reading 300,000 companies' entries to find which of them match takes longer than looking at the
-// type of those that do. So the conditions are written in ways that no other index has.
+// matches selects all rows that match, by the trigram index. PostgreSQL must not use another index, neither instead nor
+// in addition: reading 300,000 index entries of companies to find the matches among them takes longer than checking the
+// type of the matches. So the conditions are written in a form for which no other index exists.
 func (l *overview) matches() (q *bun.SelectQuery) {
 	kind := `customer.type`
 	switch {
@@ -332,14 +333,14 @@ func (l *overview) matches() (q *bun.SelectQuery) {
 	return l.scoped(l.filtered(q, kind).Where(`?`, l.matching()))
 }
 
-// gathered is what was found from the matches of a search.
+// gathered is the result of gathering the matches of a search.
 type gathered struct {
 	result
-	all  bool  // the matches; else the page is not to be used
-	last int64 // number of the match with the highest
+	all  bool  // all matches were gathered; otherwise the page must not be used
+	last int64 // highest number of the matches
 }
 
-// gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at so many.
+// gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at most matches.
 func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered, err error) {
 	matches := l.matches().ColumnExpr(`customer.name_sort, customer.number, ? AS phase`, l.phase()).Limit(int64(most))
 	o, key := listing.By(l.order.descending != r.Back, "phase", "name_sort", "number"), []any(nil)
@@ -358,7 +359,7 @@ func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered,
 		Number sql.NullInt64  `bun:"number"`
 	}
 	err = l.byTrigrams(ctx, func(db bun.IDB) error {
-		// Raw SQL: MATERIALIZED, or the matches are gathered twice.
+		// Raw SQL: without MATERIALIZED the matches would be gathered twice.
 		return db.NewRaw(`WITH hits AS MATERIALIZED (?) SELECT total.n, total.last, page.phase, page.name_sort, page.number
 			FROM (SELECT count(*) AS n, COALESCE(max(number), 0) AS last FROM hits) AS total
 			LEFT JOIN (?) AS page ON TRUE ORDER BY ?`, matches, page, o.Sort()).Scan(ctx, &rows)
@@ -377,7 +378,7 @@ func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered,
 	return g, nil
 }
 
-// countMatches counts what matches, up to CountCap+1.
+// countMatches counts the matches, up to CountCap+1.
 func (l *overview) countMatches(ctx context.Context) (n int, err error) {
 	err = l.byTrigrams(ctx, func(db bun.IDB) error {
 		n, err = listing.Count(ctx, db, l.matches().ColumnExpr(`1`))
@@ -391,7 +392,7 @@ func (l *overview) byTrigrams(ctx context.Context, query func(db bun.IDB) error)
 	return listing.Avoiding(ctx, l.db, []string{"seqscan", "indexscan"}, query)
 }
 
-// byNumber loads the customers with these numbers that are still there.
+// byNumber loads the customers with these numbers that still exist.
 func (s *Service) byNumber(ctx context.Context, numbers []int64) (map[int64]Row, error) {
 	var records []record
 	err := s.db.NewSelect().Model(&records).Where(`number IN (?)`, bun.List(numbers)).

@@ -12,17 +12,17 @@ import (
 	"kontor/app/store"
 )
 
-// expectation is how many customers match a search, about.
+// expectation is an estimate of how many customers match a search.
 type expectation struct {
 	rows    int
-	of      int     // customers in all, about: what a walk goes through
+	of      int     // approximate number of all customers, which a walk goes through
 	many    bool    // certainly more match than are counted
-	share   float64 // of the customers on which that rests; 0: nothing is known
-	sampled bool    // there is no more to learn
+	share   float64 // share of the customers on which the estimate is based; 0: nothing is known
+	sampled bool    // further samples would not improve it
 }
 
-// walks says whether walking the names promises a page of matches before all of them are gathered. Behind a walk the
-// matches are counted, unless there are certainly many; behind gathering they are known.
+// walks says whether walking the names is expected to find a page of matches before all matches are gathered. After a
+// walk the matches must be counted, unless there are certainly many; after gathering their number is known.
 func (l *overview) walks(e expectation) bool {
 	if e.rows >= l.limits.frequent {
 		return true
@@ -34,8 +34,8 @@ func (l *overview) walks(e expectation) bool {
 	return !l.alike && saved*e.rows*l.limits.step > listing.PageSize*e.of
 }
 
-// extrapolate expects the other customers to match as often as those up to the last one of the first matches, which SQLite
-// gathers in the order of numbers.
+// extrapolate estimates the number of matches from the first ones, which SQLite gathers in the order of numbers: it
+// assumes the same frequency after the last of them.
 func (l *overview) extrapolate(ctx context.Context, matches int, last int64) error {
 	lowest, highest, err := l.numbers(ctx)
 	of := highest - lowest + 1
@@ -44,8 +44,8 @@ func (l *overview) extrapolate(ctx context.Context, matches int, last int64) err
 	return err
 }
 
-// expect adds to what is known of a search by looking at blocks of the table, chosen by chance: the smallest sample when
-// nothing is known, and any that promises certainty. Of a table of which that would be a good part it is not worth it.
+// expect improves the estimate with random blocks of the table. It takes the smallest sample when nothing is known, and
+// larger ones that promise certainty. It takes no sample that would be a large part of a small table.
 func (l *overview) expect(ctx context.Context) (expectation, error) {
 	e := &l.expected
 	for _, k := range l.limits.samples {
@@ -77,20 +77,20 @@ func (l *overview) expect(ctx context.Context) (expectation, error) {
 	return *e, nil
 }
 
-// promises says whether a sample may be expected to show that there are many: with a little luck, that is one and a half
-// standard deviations.
+// promises says whether a sample may show that there are many matches. It assumes one and a half standard deviations
+// more matches than the estimate.
 func (e expectation) promises(k sampleSize, share float64) bool {
 	rows := float64(e.rows) + 1.5*math.Sqrt(float64(e.rows)/e.share)
 	met := float64(k.blocks) * (1 - math.Pow(1-min(1, rows/float64(e.of)), float64(k.size)))
 	return certain(int(met), share, listing.CountCap)
 }
 
-// certain says whether more than limit rows match when so many blocks with matches are met in a random share of all blocks.
-// Did no more match they would lie in no more blocks than that. To meet so many would then be luck of one in 10^9 at most,
-// by the Poisson distribution.
+// certain says whether more than limit rows match, if a random share of all blocks contains met blocks with matches. If
+// only limit rows matched, they would be in at most limit blocks. Then the chance to meet so many would be at most one
+// in 10^9, by the Poisson distribution.
 func certain(met int, share float64, limit int) bool {
 	mean := float64(limit) * share
-	chance := math.Exp(-mean) // to meet none, then one, two, …
+	chance := math.Exp(-mean) // the chance to meet none, then one, two, …
 	more := 1.0               // the chance to meet as many or more
 	for i := range met {
 		more -= chance
@@ -99,16 +99,17 @@ func certain(met int, share float64, limit int) bool {
 	return more < 1e-9
 }
 
-// pages is how many pages PostgreSQL's table had at a time.
+// pages is the number of pages of PostgreSQL's table at a time.
 type pages struct {
 	at time.Time
 	n  int
 }
 
-// pagesLife is how long that is taken to be so. A sample is a share of the table, so it is right whatever came since.
+// pagesLife is how long this number is cached. A sample is a share of the table, so it is right even if the table has
+// grown since.
 const pagesLife = time.Minute
 
-// blocks is the first number and how many blocks of a size there are.
+// blocks returns the first number, and the number of blocks of a size.
 func (s *Service) blocks(ctx context.Context, size int) (first int64, total int, err error) {
 	if s.db.IsPostgres() {
 		if known := s.pages.Load(); known != nil && s.now().Sub(known.at) < pagesLife {
@@ -125,16 +126,18 @@ func (s *Service) blocks(ctx context.Context, size int) (first int64, total int,
 	return first, int(last-first)/size + 1, err
 }
 
-// numbers is the first and the last number of all customers.
+// numbers returns the first and the last number of all customers.
 func (s *Service) numbers(ctx context.Context) (first, last int64, err error) {
-	// Raw SQL: of two queries each is one step into the index, min and max in one would read all of it.
+	// Raw SQL: in two subqueries, min and max each take one step into the index; in one query they would read all of
+	// it.
 	err = s.db.NewRaw(`SELECT COALESCE((SELECT min(number) FROM customer), 0),
 		COALESCE((SELECT max(number) FROM customer), 0)`).Scan(ctx, &first, &last)
 	return first, last, err
 }
 
-// sample counts the rows that match in about so many of the blocks, and the blocks with such rows. Words are looked for in
-// the search text only, as far as they are looked for there: reading the details of each row would cost more than it tells.
+// sample counts the rows that match in a random sample of about k.blocks blocks, and the blocks with such rows. It
+// searches words in the search text only, unless the words are similar spellings, because reading the details of each
+// row would cost more than it gains.
 func (l *overview) sample(ctx context.Context, k sampleSize, first int64, total int) (rows, met int, err error) {
 	q := l.db.NewSelect().Where(`NOT customer.deleting`)
 	if l.db.IsPostgres() {

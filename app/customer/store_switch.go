@@ -12,19 +12,19 @@ import (
 	"kontor/policies"
 )
 
-// administered are the customers of a specialist user behind one of them, in the order of their ids.
+// administered returns customers that a specialist user administers, after a given id, in the order of the ids.
 func (s *Service) administered(ctx context.Context, tx bun.IDB, specialist, after uuid.UUID, limit int) (ids []uuid.UUID, err error) {
 	err = tx.NewSelect().Table("customer_administrator").Column("customer_id").
 		Where("specialist_id = ?", specialist).Where("customer_id > ?", after).Order("customer_id").Limit(int64(limit)).Scan(ctx, &ids)
 	return ids, err
 }
 
-// openSwitch is a specialist user who was switched, until all their customers are seen to.
+// openSwitch is a specialist user who was deactivated or reactivated, until all their customers are processed.
 type openSwitch struct {
 	bun.BaseModel `bun:"table:administrator_switch"`
 
 	SpecialistID uuid.UUID `bun:"specialist_id,pk"`
-	AtCustomer   uuid.UUID `bun:"at_customer"` // the last one that was
+	AtCustomer   uuid.UUID `bun:"at_customer"` // the last processed customer
 }
 
 func (s *Service) noteSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) error {
@@ -60,14 +60,15 @@ func (s *Service) endSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUI
 	return err
 }
 
-// attentionRow is a customer and from when on it needs attention.
+// attentionRow is a customer with the time from which it needs attention.
 type attentionRow struct {
 	Number      int64      `bun:"number"`
 	ID          uuid.UUID  `bun:"id"`
 	AttentionAt *time.Time `bun:"attention_at"`
 }
 
-// lockAttention loads customers, and on PostgreSQL keeps others from deriving anything for them until the tx ends.
+// lockAttention loads customers, and on PostgreSQL locks them until the tx ends, so that other txs do not recompute
+// them.
 func (s *Service) lockAttention(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []attentionRow, err error) {
 	q := tx.NewSelect().Model((*record)(nil)).Column("number", "id", "attention_at").Where("id IN (?)", bun.List(ids)).Order("id")
 	if s.db.IsPostgres() {
@@ -97,8 +98,9 @@ func (s *Service) countLeft(ctx context.Context, specialist uuid.UUID) (n int64,
 	return n, err
 }
 
-// administeredRows are some of a specialist user's customers, by number; with left only those whom nobody else
-// administers. Only so many are looked at: they are examples, and the caller may be allowed to see few of them.
+// administeredRows returns some of a specialist user's customers, by number; with left, only those that nobody else
+// administers. Only examplesOut of them are searched: they are examples, and the caller may be allowed to see few of
+// them.
 func (s *Service) administeredRows(ctx context.Context, c account.Caller, specialist uuid.UUID, left bool) ([]Row, error) {
 	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 	if err != nil || sc.nothing {

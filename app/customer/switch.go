@@ -11,16 +11,16 @@ import (
 	"kontor/app/job"
 )
 
-// switchAtOnce is how many customers are looked at inside the tx that deactivates or reactivates their administrator; a job
-// looks at more, switchChunk in a tx.
+// switchAtOnce is the maximum number of customers that are processed inside the tx that deactivates or reactivates
+// their administrator. A job processes more, switchChunk in a tx.
 const (
 	switchAtOnce = 200
 	switchChunk  = 500
 )
 
-// administratorSwitched is account's callback inside the tx that deactivated or reactivated a specialist user: customers
-// that nobody else administers need attention from now on, or no longer. Of few customers that is so at once, of many
-// a job sees to it, so that nobody waits. A job that is open begins anew.
+// administratorSwitched is a callback of account.Service, inside the tx that deactivated or reactivated a specialist
+// user. Customers that nobody else administers need attention from now on, or no longer. Few customers are updated at
+// once, many by a job, so that nobody has to wait. A job that is still open starts again from the beginning.
 func (s *Service) administratorSwitched(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
 	ids, err := s.administered(ctx, tx, a.ID, uuid.Nil, switchAtOnce+1)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Service) administratorSwitched(ctx context.Context, tx bun.IDB, c accou
 	return s.refreshAttention(ctx, tx, ids)
 }
 
-// switchStep looks at a chunk of the customers of a specialist user who was deactivated or reactivated.
+// switchStep processes a chunk of the customers of a specialist user who was deactivated or reactivated.
 func (s *Service) switchStep(ctx context.Context, j job.Job) (job.Progress, error) {
 	p := job.Progress{}
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -50,7 +50,8 @@ func (s *Service) switchStep(ctx context.Context, j job.Job) (job.Progress, erro
 	return p, err
 }
 
-// continueSwitch looks at the next customers and says how many; fewer than a chunk were the last.
+// continueSwitch processes the next customers and returns their number. Fewer than a chunk means that they were the
+// last.
 func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUID) (n int, err error) {
 	after, open, err := s.lockSwitch(ctx, tx, specialist)
 	if err != nil || !open {
@@ -69,7 +70,7 @@ func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uui
 	return len(ids), s.moveSwitch(ctx, tx, specialist, ids[len(ids)-1])
 }
 
-// refreshAttention computes anew from when on customers need attention: what Refresh does, for many at once.
+// refreshAttention recomputes the times from which customers need attention, like Refresh, but for many at once.
 func (s *Service) refreshAttention(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
@@ -91,7 +92,7 @@ func (s *Service) refreshAttention(ctx context.Context, tx bun.IDB, ids []uuid.U
 		return err
 	}
 	now := s.now()
-	changed := map[time.Time][]int64{} // by the new time, zero for never: most have the same
+	changed := map[time.Time][]int64{} // numbers by the new time (zero: never), because most customers get the same
 	for _, c := range due {
 		at := attentionAt(of[c.ID], administrators[c.ID], c.AttentionAt, now, s.reminder)
 		switch {
@@ -109,20 +110,21 @@ func (s *Service) refreshAttention(ctx context.Context, tx bun.IDB, ids []uuid.U
 	return nil
 }
 
-// Left is what a specialist user's customers would be without them.
+// Left says which customers have no active administrator besides a specialist user.
 type Left struct {
 	Count    int64 // customers that no other active specialist user administers
-	Examples []Row // some of them, only such that the caller may read
+	Examples []Row // some of them; only customers that the caller may read
 }
 
-// examples are how many customers are named, seen of how many that are looked at for it.
+// examples is the number of customers that are named, examplesOut the number of customers among which they are
+// searched.
 const (
 	examples    = 10
 	examplesOut = 2000
 )
 
-// LeftBy says which customers would have no active administrator without this specialist user. Whether the caller may
-// know how many there are is asked before; the examples are theirs to see.
+// LeftBy says which customers would have no active administrator without this specialist user. The caller must have
+// checked the permission to know the count. The examples are only customers that the caller may read.
 func (s *Service) LeftBy(ctx context.Context, c account.Caller, specialist uuid.UUID) (Left, error) {
 	n, err := s.countLeft(ctx, specialist)
 	if err != nil || n == 0 {
@@ -132,7 +134,7 @@ func (s *Service) LeftBy(ctx context.Context, c account.Caller, specialist uuid.
 	return Left{Count: n, Examples: rows}, err
 }
 
-// AdministeredBy names some customers that a specialist user administers, only such that the caller may read.
+// AdministeredBy returns some customers that a specialist user administers, only customers that the caller may read.
 func (s *Service) AdministeredBy(ctx context.Context, c account.Caller, specialist uuid.UUID) ([]Row, error) {
 	return s.administeredRows(ctx, c, specialist, false)
 }

@@ -57,8 +57,8 @@ func (w *world) switchBen(active bool) {
 	}))
 }
 
-// TestSwitchOfMany: the customers of who was deactivated are looked at by the worker, which may be killed after any step;
-// a second switch while it is at work begins anew.
+// TestSwitchOfMany: the worker processes the customers of a deactivated person, and may be killed after any step. A
+// second switch meanwhile starts again from the beginning.
 func TestSwitchOfMany(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx, n := context.Background(), w.many()

@@ -12,12 +12,13 @@ import (
 	"kontor/app/store"
 )
 
-// Validate normalises d: text is cleaned as package entry does, the phone number becomes E.164, read as it is dialled in
-// the country, a salutation in words its name in our vocabulary, VAT ID and country become upper case, an empty country DE and an empty language de; what is not of the type
-// (a person's company name) is dropped. It returns d so, as far as it could, with an Invalid fault that complains per
-// field: "required", "too_long" (Args max), "control_characters", "date.malformed", "date.future", "vat.malformed",
-// "vat.checksum", "phone.malformed", "phone.letters", "phone.two", "phone.extension", "country.unknown",
-// "postal_code.malformed", "postal_code.elsewhere", "locale.unknown"; or, for an unknown type, "type.unknown" at type alone.
+// Validate normalises d. It cleans text as package entry does. The phone number becomes E.164, read as dialled in the
+// country. A salutation in words becomes its key in our vocabulary. VAT ID and country become upper case. An empty
+// country becomes DE, an empty language de. Fields of the other type (a person's company name) are cleared. It returns
+// d normalised as far as possible, with an Invalid fault that has complaints per field: "required", "too_long" (Args
+// max), "control_characters", "date.malformed", "date.future", "vat.malformed", "vat.checksum", "phone.malformed",
+// "phone.letters", "phone.two", "phone.extension", "country.unknown", "postal_code.malformed", "postal_code.elsewhere",
+// "locale.unknown"; or, for an unknown type, only "type.unknown" at type.
 func Validate(t Type, d Data) (Data, error) { return validate(t, d, store.System()) }
 
 func validate(t Type, d Data, now time.Time) (Data, error) {
@@ -27,7 +28,7 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 		return d, form.Err()
 	}
 	var form fault.Form
-	if d.Country = strings.ToUpper(entry.Key(d.Country)); d.Country == "" { // first of all: other checks depend on it
+	if d.Country = strings.ToUpper(entry.Key(d.Country)); d.Country == "" { // first, because other checks depend on it
 		d.Country = phone.Home
 	}
 	if d.Locale = entry.Key(d.Locale); d.Locale == "" {
@@ -58,13 +59,13 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 		}
 	}
 	if d.DateOfBirth > now.AddDate(0, 0, 1).Format(time.DateOnly) && !form.Has("date_of_birth") {
-		// a day's grace: the day begins earlier in the east than in UTC
+		// one day later is accepted, because a day begins earlier in the east than in UTC
 		form.Add("date_of_birth", "date.future")
 	}
 	return d, form.Err()
 }
 
-// clean is how text is taken from people, see package entry; complaint is "" or "control_characters".
+// clean normalises text from people, see package entry; complaint is "" or "control_characters".
 func clean(s string, lines bool) (normal, complaint string) {
 	if normal = entry.Line(s); lines {
 		normal = entry.Text(s)
@@ -75,17 +76,16 @@ func clean(s string, lines bool) (normal, complaint string) {
 	return normal, ""
 }
 
-// CleanLine is how one line of text is taken from people, here and by features beside this one. complaint is "" or
-// "control_characters".
+// CleanLine normalises one line of text from people, also for other packages. complaint is "" or "control_characters".
 func CleanLine(s string) (normal, complaint string) { return clean(s, false) }
 
-// salutations are how a salutation is called in words, in small letters, and what is stored of it: a text for each language
-// belongs to that.
+// salutations maps the words for a salutation, in lower case, to the key that is stored. Each language has a text for
+// the key.
 var salutations = map[string]string{
 	"frau": "ms", "ms": "ms", "mrs": "ms", "miss": "ms", "herr": "mr", "mr": "mr", "divers": "mx", "mx": "mx",
 }
 
-// checkSalutation keeps what is no salutation that we know: it was stored before, or by another program.
+// checkSalutation keeps unknown salutations: they were stored before, or by another program.
 func checkSalutation(s string, _ *Data) (string, string) {
 	if known, ok := salutations[strings.TrimSuffix(strings.ToLower(s), ".")]; ok {
 		return known, ""
@@ -108,7 +108,7 @@ func checkCountry(s string, _ *Data) (string, string) {
 	return s, ""
 }
 
-// checkPhone reads a number as it is dialled in the customer's country. While nobody knows the country, it stays as it is.
+// checkPhone reads a number as dialled in the customer's country. With an unknown country, the number stays as it is.
 func checkPhone(s string, d *Data) (string, string) {
 	if !knownCountry(d.Country) {
 		return s, ""

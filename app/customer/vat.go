@@ -8,9 +8,9 @@ import (
 	"kontor/app/store"
 )
 
-// vatFormats are VAT identification numbers by prefix, without it: those of the EU (Greece is EL) and of Northern Ireland
-// (XI) as the European Commission's VIES describes them, and those of the United Kingdom, Norway, Liechtenstein and
-// Switzerland (the UID, CHE).
+// vatFormats are the forms of VAT identification numbers by prefix, without the prefix: those of the EU (Greece is EL)
+// and of Northern Ireland (XI) as the European Commission's VIES describes them, and those of the United Kingdom,
+// Norway, Liechtenstein and Switzerland (the UID, CHE).
 var vatFormats = func() map[string]*regexp.Regexp {
 	formats := map[string]string{
 		"AT": `U\d{8}`, "BE": `[01]\d{9}`, "BG": `\d{9,10}`, "CY": `\d{8}[A-Z]`, "CZ": `\d{8,10}`, "DE": `[1-9]\d{8}`,
@@ -30,14 +30,15 @@ var vatFormats = func() map[string]*regexp.Regexp {
 // health authorities.
 const british = `\d{9}|\d{12}|(?:GD|HA)\d{3}`
 
-// vatElsewhere is the form of a number of any other country, without its code. vatDigits is how many digits it has at
-// least.
+// vatElsewhere is the form of a number of any other country, without its code. vatDigits is the minimum number of
+// digits.
 var vatElsewhere = regexp.MustCompile(`^[A-Z]?\d[A-Z0-9]{3,17}$`)
 
 const vatDigits = 5
 
-// vatLabel is what people write before a number, without what stands between: USt-IdNr., UID, VAT No., MwSt-Nr., N° TVA,
-// Partita IVA and the like. vatSuffix are numbers that say by their end which country they are of.
+// vatLabel matches the labels that people write before a number, without separators: USt-IdNr., UID, VAT No., MwSt-Nr.,
+// N° TVA, Partita IVA and the like. vatLabelMore matches further parts of a label. vatSuffix matches numbers whose
+// ending names their country.
 var (
 	vatLabel = regexp.MustCompile(`^(?:EU|IHRE?|UNSERE?|YOUR|OUR)?(?:(?:UMSATZ|MEHRWERT)STEUER|USTG?|MWST|UID|UST?ID|VAT|TAX|(?:N|NO|NUM[EÉ]RO)?(?:DE)?TVA|(?:P|PARTITA)?IVA|BTW|MVA|MOMS|CVR|NIF|NIP|(?:I[CČ])?DPH|DI[CČ]|OIB|NR)` +
 		`(?:INTRACOM(?:MUNAUTAIRE)?)?`)
@@ -48,19 +49,19 @@ var (
 var vatSeparators = strings.NewReplacer(" ", "", ".", "", "-", "", "/", "", ":", "", ",", "", ";", "", "#", "", "(", "", ")", "", "[", "", "]", "", "_", "", "=", "", "°", "", "|", "", `\`, "", "·", "", "•", "", "'", "", `"`, "", "„", "", "“", "", "”", "", "‚", "", "‘", "",
 	"’", "", "«", "", "»", "")
 
-// labelNo is "No." behind another word: the number, not Norway. Norwegians write NO.
+// labelNo matches "No." after another word: it means the number, not Norway. Norwegians write NO.
 var labelNo = regexp.MustCompile(`([\pL.]\W*\b)(?:[Nn]o\b|NO *[.:])`)
 
-// checkVATID takes a VAT ID as people write it, after a label such as "USt-IdNr.:" as well, and writes it the way VIES
-// does (upper case, nothing between, Greece EL, the United Kingdom GB, Belgian ones with ten digits); the endings that Norway
-// (MVA) and Switzerland (MWST, TVA, IVA, VAT) put behind a number stay. It checks its form: of a country that is not in
-// vatFormats, roughly; of German and Austrian ones the check digit as well.
+// checkVATID reads a VAT ID as people write it, also after a label such as "USt-IdNr.:". It returns the form of VIES:
+// upper case, no separators, Greece EL, the United Kingdom GB, Belgian numbers with ten digits. The endings that Norway
+// (MVA) and Switzerland (MWST, TVA, IVA, VAT) put after a number stay. It checks the form, only roughly for countries
+// that are not in vatFormats, and the check digit of German and Austrian numbers.
 func checkVATID(s string, _ *Data) (string, string) {
 	typed := labelNo.ReplaceAllString(entry.Key(s), "${1}NR")
 	id := vatSqueezed(typed)
 	complaint, first := "vat.malformed", s
 	for i, read := range append(vatReadings(id), vatEndings(typed)...) {
-		normal, wrong := readVAT(read, i == 0 && !otherLabel.MatchString(typed)) // behind a part of a label: NR is Nauru
+		normal, wrong := readVAT(read, i == 0 && !otherLabel.MatchString(typed)) // after a part of a label NR would be Nauru
 		if wrong == "" {
 			return normal, ""
 		}
@@ -71,15 +72,15 @@ func checkVATID(s string, _ *Data) (string, string) {
 	return first, complaint
 }
 
-// otherLabel is what begins with the name of another number: of Romania (CUI), of a German register (GnR, PR).
+// otherLabel matches the name of another number: in Romania (CUI), of a German register (GnR, PR).
 var otherLabel = regexp.MustCompile(`(?i)^(?:[A-Z]{3}[^\pL\d]+[0-9]|(?:GNR|GSR|PR)\b)`)
 
 func vatSqueezed(s string) string { return vatSeparators.Replace(strings.ToUpper(s)) }
 
-// vatWord is where a word begins that may be the first of a number.
+// vatWord matches the beginning of a word that may start a number.
 var vatWord = regexp.MustCompile(`\b(?:[A-Za-z]{2}|[0-9])`)
 
-// vatEndings are what stands behind other words, as long as there was no digit among them: labels are of all languages.
+// vatEndings returns the texts after each of the leading words without digits, because labels exist in all languages.
 func vatEndings(s string) (endings []string) {
 	s = paragraph.ReplaceAllString(s, "")
 	for _, at := range vatWord.FindAllStringIndex(s, -1) {
@@ -93,11 +94,11 @@ func vatEndings(s string) (endings []string) {
 	return endings
 }
 
-// paragraph is the law that German imprints name beside the number.
+// paragraph matches the law that German imprints name beside the number.
 var paragraph = regexp.MustCompile(`§ *27 *a\b`)
 
-// vatReadings are a number without the label before it, the longest label first: "VATNO123456789MVA" is Norwegian either
-// way. A number without a label is read as it is.
+// vatReadings returns a number without the label before it, with the longest label removed first: "VATNO123456789MVA"
+// is Norwegian either way. A number without a label is returned as it is.
 func vatReadings(id string) (readings []string) {
 	label := vatLabel.FindString(id)
 	if label == "" {
@@ -113,7 +114,7 @@ func vatReadings(id string) (readings []string) {
 	}
 }
 
-// readVAT reads a number that has no label; elsewhere says whether it may be of a country that is not in vatFormats.
+// readVAT reads a number without a label. elsewhere says whether it may be of a country that is not in vatFormats.
 func readVAT(id string, elsewhere bool) (normal, complaint string) {
 	if end := vatSuffix.FindStringSubmatch(id); end != nil {
 		country := "CHE"
@@ -142,17 +143,17 @@ func readVAT(id string, elsewhere bool) (normal, complaint string) {
 	return id, ""
 }
 
-// vatPrefixes are prefixes that people take for those of numbers.
+// vatPrefixes maps prefixes that people use by mistake to the right ones.
 var vatPrefixes = map[string]string{"GR": "EL", "UK": "GB"}
 
-// shortBelgian is a Belgian number as it was until 2005.
+// shortBelgian matches a Belgian number in the form used until 2005.
 var shortBelgian = regexp.MustCompile(`^BE\d{9}$`)
 
 func vatOfElsewhere(prefix, id string) bool {
 	return knownCountry(prefix) && vatElsewhere.MatchString(id[len(prefix):]) && len(store.Digits(id)) >= vatDigits
 }
 
-// checkDE is ISO 7064 MOD 11,10 over nine digits, the last of which is the check digit.
+// checkDE checks nine digits by ISO 7064 MOD 11,10. The last digit is the check digit.
 func checkDE(digits string) bool {
 	product := 10
 	for _, d := range digits[:8] {
@@ -165,8 +166,8 @@ func checkDE(digits string) bool {
 	return (11-product)%10 == int(digits[8]-'0')
 }
 
-// checkAT is the Austrian Ministry of Finance's rule: the digits at even places count double, by their digit sum, and
-// 4 is added.
+// checkAT checks a number by the rule of the Austrian Ministry of Finance: digits at even places are doubled and
+// replaced by their digit sum, and 4 is added to the total.
 func checkAT(digits string) bool {
 	sum := 4
 	for i, d := range digits[:7] {

@@ -10,8 +10,8 @@ import (
 	"kontor/app/account"
 )
 
-// TestEachGuardOfAVersion: a form is out of date when somebody was quicker before it was read, even where it says what is
-// so by now, and when somebody is between the reading and the writing.
+// TestEachGuardOfAVersion: a form is out of date when somebody else changed the customer before it was read, even if
+// the form contains the current values, and when somebody else changes it between the reading and the writing.
 func TestEachGuardOfAVersion(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -46,7 +46,8 @@ func TestEachGuardOfAVersion(t *testing.T) {
 	})
 }
 
-// TestSubmissionsApart: the once-only key of a form is its sender's. Somebody else who sends the same adds their own.
+// TestSubmissionsApart: a form's once-only key belongs to its sender. Another person who sends the same key adds their
+// own customer.
 func TestSubmissionsApart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

@@ -14,11 +14,11 @@ import (
 	"kontor/app/store"
 )
 
-// minWord is the shortest word of the vocabulary.
+// minWord is the minimum length of a word in the vocabulary.
 const minWord = 3
 
-// vocabulary is the words of search text and details that search_word keeps, sorted: those of letters alone, in scripts in
-// which words are mistyped letter by letter.
+// vocabulary returns the words of search text and details that search_word stores, sorted. These are the words of
+// letters only, in scripts in which people mistype single letters.
 func vocabulary(search, details string) (words []string) {
 	for _, w := range strings.Fields(search + details) {
 		if utf8.RuneCountInString(w) >= minWord && !strings.ContainsFunc(w, notSpelt) {
@@ -30,10 +30,10 @@ func vocabulary(search, details string) (words []string) {
 }
 
 func notSpelt(r rune) bool {
-	return !unicode.IsLetter(r) || store.Unspaced(r) || r >= 0x1100 && r <= 0x11ff // parts of Hangul
+	return !unicode.IsLetter(r) || store.Unspaced(r) || r >= 0x1100 && r <= 0x11ff // Hangul jamo, parts of syllables
 }
 
-// vocabulary is what search_word holds of a row. Of one whose details were never written it holds nothing yet.
+// vocabulary returns the words that search_word stores for a row: none while its details are not computed.
 func (r record) vocabulary() []string {
 	if !r.Details.Valid {
 		return nil
@@ -41,7 +41,7 @@ func (r record) vocabulary() []string {
 	return vocabulary(r.Search, r.Details.String)
 }
 
-// without is the words that are not in the other list; both are sorted.
+// without returns the words that are not in the other list; both are sorted.
 func without(words, other []string) (list []string) {
 	for _, w := range words {
 		if _, found := slices.BinarySearch(other, w); !found {
@@ -57,8 +57,8 @@ func backwards(word string) string {
 	return string(r)
 }
 
-// learn adds words, sorted, to the vocabulary. Most are there: that locks nothing, so customers of one city don't wait for
-// one another.
+// learn adds words (sorted) to the vocabulary. Most exist already, and inserting an existing word locks nothing, so
+// customers of the same city don't wait for each other.
 func (s *Service) learn(ctx context.Context, tx bun.IDB, words []string) error {
 	if len(words) == 0 {
 		return nil
@@ -67,13 +67,13 @@ func (s *Service) learn(ctx context.Context, tx bun.IDB, words []string) error {
 	for i, w := range words {
 		rows[i] = bun.SafeQuery(`(?, ?)`, w, backwards(w))
 	}
-	// Raw SQL: the words are values of one statement, without a model of each.
+	// Raw SQL: the words are values of one statement, without a model for each.
 	_, err := tx.ExecContext(ctx, `INSERT INTO search_word (word, backwards) VALUES ? ON CONFLICT DO NOTHING`, bun.List(rows))
 	return err
 }
 
-// unlearn takes those of the words, sorted, out of the vocabulary that no other customer has. On PostgreSQL the words are
-// locked first: of two who each take the last but one customer with a word away, the second sees that the first has.
+// unlearn removes those of the words (sorted) that no other customer has. On PostgreSQL it locks the words first. If
+// two txs remove the last two customers with a word, the second then sees that the first customer no longer has it.
 func (s *Service) unlearn(ctx context.Context, tx bun.IDB, number int64, words []string) error {
 	if len(words) == 0 {
 		return nil
@@ -103,8 +103,8 @@ func (s *Service) unlearn(ctx context.Context, tx bun.IDB, number int64, words [
 	return err
 }
 
-// othersHave says whether the texts of another customer have a word. It asks the trigram index: MATCH on SQLite, a bitmap
-// of customer_texts on PostgreSQL.
+// othersHave says whether the texts of another customer contain a word. It uses the trigram index: MATCH on SQLite, a
+// bitmap scan of customer_texts on PostgreSQL.
 func (s *Service) othersHave(ctx context.Context, tx bun.IDB, number int64, word string) (has bool, err error) {
 	q := s.db.NewSelect().ColumnExpr(`1`)
 	if s.db.IsPostgres() {
@@ -114,13 +114,13 @@ func (s *Service) othersHave(ctx context.Context, tx bun.IDB, number int64, word
 			Where(`customer_search MATCH ?`, store.MatchNeedles(" "+word))
 	}
 	q.Where(`customer.number <> ?`, number).
-		Where(`?`, s.db.Has(bothTexts, " "+word)). // what the index is asked on PostgreSQL
+		Where(`?`, s.db.Has(bothTexts, " "+word)). // the condition for the index on PostgreSQL
 		Where(`?`, s.db.Has(`(`+bothTexts+` || ' ')`, " "+word+" "))
 	err = tx.NewSelect().ColumnExpr(`EXISTS (?)`, q).Scan(ctx, &has)
 	return has, err
 }
 
-// wordsOf is what the vocabulary holds of a customer; nothing if it is gone.
+// wordsOf returns the words that the vocabulary stores for a customer; none if the customer no longer exists.
 func (s *Service) wordsOf(ctx context.Context, tx bun.IDB, number int64) ([]string, error) {
 	var r record
 	err := tx.NewSelect().Model(&r).Column("search", "details").Where("number = ?", number).Scan(ctx)
@@ -130,17 +130,18 @@ func (s *Service) wordsOf(ctx context.Context, tx bun.IDB, number int64) ([]stri
 	return r.vocabulary(), err
 }
 
-// detailRounds is how many txs of ContinueDetails come one after the other: between them and the next ones others write.
+// detailRounds is the number of txs in one call of ContinueDetails. Other txs can write between two calls.
 const detailRounds = 20
 
-// ContinueDetails is the worker's: it writes the details of customers that were recorded before there were any, chunk of
-// them per tx, some txs at a time. It may be killed at any moment and run by several workers at once.
+// ContinueDetails computes the details of customers that were recorded before details existed; the worker calls it. It
+// handles chunk customers per tx, and at most detailRounds txs per call. It may be killed at any moment, and several
+// workers may run it at once.
 func (s *Service) ContinueDetails(ctx context.Context, chunk int) error {
 	more, err := s.db.NewSelect().Model((*record)(nil)).Where("details IS NULL").Where("NOT deleting").Exists(ctx)
 	if err != nil || !more {
 		return err
 	}
-	if err := s.MergeSearchIndex(ctx); err != nil { // SQLite's index takes 2,000 segments, one per tx, before it refuses any more
+	if err := s.MergeSearchIndex(ctx); err != nil { // SQLite's index refuses more than 2,000 segments, one per tx
 		return err
 	}
 	for n := 0; more && n < detailRounds; n++ {
@@ -187,7 +188,7 @@ func (s *Service) detail(ctx context.Context, tx bun.Tx, chunk int) (more bool, 
 		words = append(words, r.vocabulary()...)
 		written[i] = bun.SafeQuery(`(?, ?)`, r.Number, r.Details.String)
 	}
-	// Raw SQL: one statement writes what differs from row to row.
+	// Raw SQL: one statement writes a different value to each row.
 	if _, err := tx.ExecContext(ctx, `WITH written (number, details) AS (VALUES ?) UPDATE customer SET details = written.details
 		FROM written WHERE customer.number = written.number`, bun.List(written)); err != nil {
 		return false, err
@@ -199,8 +200,8 @@ func (s *Service) detail(ctx context.Context, tx bun.Tx, chunk int) (more bool, 
 	return true, s.indexAgain(ctx, tx, rows)
 }
 
-// indexAgain puts customers anew into SQLite's search index, all at once: each statement between two writes to it would
-// make a segment of its own.
+// indexAgain rewrites the entries of several customers in SQLite's search index with one DELETE and one INSERT. Each
+// statement between two writes to the index would make a segment of its own.
 func (s *Service) indexAgain(ctx context.Context, tx bun.Tx, rows []record) error {
 	if s.db.IsPostgres() {
 		return nil
@@ -214,7 +215,7 @@ func (s *Service) indexAgain(ctx context.Context, tx bun.Tx, rows []record) erro
 	if _, err := tx.NewDelete().Table("customer_search").Where("rowid IN (?)", bun.List(numbers)).Exec(ctx); err != nil {
 		return err
 	}
-	// Raw SQL: a virtual table is written by its rowid.
+	// Raw SQL: a virtual table is addressed by its rowid.
 	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES ?`, bun.List(texts))
 	return err
 }

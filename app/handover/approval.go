@@ -38,7 +38,7 @@ type deputised struct {
 	Form       DeputyForm `json:"form"`
 }
 
-// handlers are this feature's sides of approvals.
+// handlers returns this package's approval handlers.
 func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{
 		approval.Handover: {Apply: s.applyHandover},
@@ -46,8 +46,9 @@ func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	}
 }
 
-// ask proposes what would give somebody the assignments of from, if the caller made the account of one of them lately: it
-// counts as the caller's own. It returns whether it did. What the caller has anyway they may pass on.
+// ask proposes a handover or a deputy instead when a recipient's account counts as the caller's own, usually because
+// the caller recently created it (see Approvals.Own). It returns whether it proposed. Nothing is proposed for the
+// caller's own assignments (from is the caller): callers may pass those on.
 func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, kind approval.Kind, from uuid.UUID, to []Person, detail any) (bool, error) {
 	if from == c.ID {
 		return false, nil
@@ -72,7 +73,7 @@ func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, kind app
 	return err == nil, err
 }
 
-// proposer is who asked, as a caller; approval.ErrVoid when they can't sign in any more.
+// proposer returns the proposer as a caller; approval.ErrVoid when they can't sign in any more.
 func (s *Service) proposer(ctx context.Context, tx bun.IDB, p approval.Approval) (account.Caller, error) {
 	c, err := s.o.Accounts.CallerOf(ctx, tx, p.ProposedBy)
 	if errors.Is(err, account.ErrNobody) {
@@ -81,7 +82,7 @@ func (s *Service) proposer(ctx context.Context, tx bun.IDB, p approval.Approval)
 	return c, err
 }
 
-// applyHandover begins the handover in the name of who proposed it, if they still may; its job does it.
+// applyHandover begins the handover in the name of its proposer, if they still may, and adds the job that does it.
 func (s *Service) applyHandover(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
 	var d handedOver
 	if err := p.Read(&d); err != nil {

@@ -26,8 +26,8 @@ func (w *world) approve(kind approval.Kind, about, by account.Caller) {
 	w.Must(err)
 }
 
-// TestHandingOverToOneMade: whom the caller made counts as the caller: giving them somebody else's assignments, for good or
-// as a deputy, takes a second person.
+// TestHandingOverToOneMade: an account that the caller created counts as the caller's own. Giving it somebody else's
+// assignments, permanently or as a deputy, needs a second person.
 func TestHandingOverToOneMade(t *testing.T) {
 	each(t, func(w *world) {
 		petra := w.Specialist("Petra Plan", policies.PolicyAdministrator)

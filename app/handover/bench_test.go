@@ -10,8 +10,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// BenchmarkHandover moves 1,000 customers with five transactions each to one colleague, in the chunks that the worker
-// takes: index, log and attention included. ms/tx is how long others wait for one of its tx at most.
+// BenchmarkHandover moves 1,000 customers with five transactions each to one colleague, in the chunks of the worker,
+// including index, log and attention. ms/tx is the longest time that others wait for one tx.
 func BenchmarkHandover(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		b.Run(kind, func(b *testing.B) {

@@ -14,8 +14,9 @@ import (
 	"kontor/policies"
 )
 
-// Deputies lists who stands in for a specialist user and for whom they stand in themselves, newest first; those that are
-// over up to pastMax. Errors: policies.ErrForbidden for who may neither read specialist users nor is the person.
+// Deputies lists the deputies of a specialist user, and the people for whom the user is a deputy. Each list is newest
+// first and has at most pastMax entries. Errors: policies.ErrForbidden unless the caller may read specialist users or
+// is a specialist asking about themselves.
 func (s *Service) Deputies(ctx context.Context, c account.Caller, specialist uuid.UUID) (deputies, standsIn []Deputyship, err error) {
 	if err := s.mayArrange(c, specialist, policies.Read); err != nil {
 		return nil, nil, err
@@ -33,19 +34,21 @@ func (s *Service) Deputies(ctx context.Context, c account.Caller, specialist uui
 	return deputies, standsIn, err
 }
 
-// pastMax is how many deputyships a person's page lists.
+// pastMax is the maximum number of deputyships in a list of a person's page.
 const pastMax = 50
 
-// DeputyForm names a deputy: the id of a specialist user, the first and the last day (ISO 8601, in the firm's time zone).
+// DeputyForm names a deputy: the id of a specialist user, the first day and the last day (ISO 8601, in the firm's time
+// zone).
 type DeputyForm struct{ Deputy, From, Until string }
 
-// AddDeputy lets somebody stand in for a specialist user from the beginning of the first day, or from now when it is
-// today, to the end of the last. It begins and ends by itself: sessions ask at each request (account.Caller.For). Who may
-// manage specialist users may name one for everybody, a specialist user for themselves; nobody names themselves, since
-// that would give them rights (S31). Errors: policies.ErrForbidden, account.ErrUnknown; Invalid at deputy: "required",
-// "deputy.unknown" for who is no active specialist user, "deputy.same", "deputy.self"; at from and until as period says,
-// and at from "deputy.overlaps" with the days on which the same deputy already stands in; approval.ErrAsked when it takes a
-// second person, who has been asked.
+// AddDeputy lets somebody stand in for a specialist user from the beginning of the first day (or from now, if that is
+// today) to the end of the last day. It takes effect and ends without further action, because sessions check it at each
+// request (account.Caller.For). A caller who may manage specialist users may name a deputy for everybody, a specialist
+// user for themselves. Nobody may name themselves as the deputy, because that would give them rights (S31). Errors:
+// policies.ErrForbidden, account.ErrUnknown; Invalid at deputy: "required", "deputy.unknown" for an id that is no
+// active specialist user's, "deputy.same", "deputy.self"; at from and until as period says, and at from
+// "deputy.overlaps" with the days on which the same deputy already stands in; approval.ErrAsked when a second person is
+// needed and was asked.
 func (s *Service) AddDeputy(ctx context.Context, c account.Caller, specialist uuid.UUID, f DeputyForm) error {
 	asked := false
 	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
@@ -58,7 +61,7 @@ func (s *Service) AddDeputy(ctx context.Context, c account.Caller, specialist uu
 	return err
 }
 
-// addDeputy is AddDeputy inside a tx. asked says that it was proposed instead, which approved leaves out.
+// addDeputy is AddDeputy inside a tx. asked says that it made a proposal instead. With approved it makes no proposal.
 func (s *Service) addDeputy(ctx context.Context, tx bun.Tx, c account.Caller, wanted deputised, approved bool) (asked bool, err error) {
 	specialist, f := wanted.Specialist, wanted.Form
 	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
@@ -114,8 +117,8 @@ func (s *Service) addDeputy(ctx context.Context, tx bun.Tx, c account.Caller, wa
 	return false, s.logDeputy(ctx, tx, c, audit.DeputyNamed, d)
 }
 
-// EndDeputy ends a deputyship now; one that has not begun is as if it had never been, one that is over stays as it is.
-// Who may name a deputy may end it. Errors: policies.ErrForbidden, ErrNotFound.
+// EndDeputy ends a deputyship now. A deputyship that has not begun is deleted; one that is over stays unchanged.
+// Whoever may name a deputy may end the deputyship. Errors: policies.ErrForbidden, ErrNotFound.
 func (s *Service) EndDeputy(ctx context.Context, c account.Caller, specialist, id uuid.UUID) error {
 	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
 		return err
@@ -132,7 +135,7 @@ func (s *Service) EndDeputy(ctx context.Context, c account.Caller, specialist, i
 	})
 }
 
-// switched is account's callback: who is deactivated stands in for nobody any more, now or later.
+// switched is a callback of account.Service. A deactivated user's current and future deputyships as the deputy end.
 func (s *Service) switched(ctx context.Context, tx bun.IDB, c account.Caller, a account.Account) error {
 	if a.Active {
 		return nil
@@ -158,7 +161,7 @@ func (s *Service) end(ctx context.Context, tx bun.IDB, c account.Caller, d Deput
 	case Coming:
 		err = s.deleteDeputy(ctx, tx, d.ID)
 	case Now:
-		if d.StartsAt.Equal(now) { // a period without an instant in it is none
+		if d.StartsAt.Equal(now) { // an empty period is not kept
 			err = s.deleteDeputy(ctx, tx, d.ID)
 		} else {
 			err = s.endDeputy(ctx, tx, d.ID, now)
@@ -170,7 +173,7 @@ func (s *Service) end(ctx context.Context, tx bun.IDB, c account.Caller, d Deput
 	return s.logDeputy(ctx, tx, c, audit.DeputyEnded, d)
 }
 
-// logDeputy writes the log of both: who is stood in for is the subject, who stands in a detail.
+// logDeputy writes a log entry about a deputyship. Its subject is the represented person, its detail names the deputy.
 func (s *Service) logDeputy(ctx context.Context, tx bun.IDB, c account.Caller, action audit.Action, d Deputyship) error {
 	detail := audit.Changes{"deputy": {"", d.Deputy}, "from": {"", s.day(d.StartsAt)}, "until": {"", s.day(d.Last())}}
 	if action == audit.DeputyEnded {

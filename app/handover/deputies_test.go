@@ -31,8 +31,9 @@ func (w *world) signedIn(c account.Caller) account.Caller {
 	return account.Caller{ID: c.ID, Name: c.Name, Roles: signed.Roles, For: signed.For}
 }
 
-// TestDeputyTakesTurns: a deputyship begins with the first day and ends with the last, to the second, for lists as for
-// decisions; it passes on assignments, no roles, and not those of whom the person stands in for.
+// TestDeputyTakesTurns: a deputyship begins with the first day and ends with the last, to the second, in lists and in
+// decisions. It passes on assignments, but no roles, and no assignments of the people whom the represented person
+// stands in for.
 func TestDeputyTakesTurns(t *testing.T) {
 	each(t, func(w *world) {
 		_, annas := w.customer(w.anna, "Anna GmbH", 2)
@@ -78,7 +79,7 @@ func TestDeputyTakesTurns(t *testing.T) {
 	})
 }
 
-// TestDeputyRefuses: what is no period, whom not, who may not; and what goes on overlaps.
+// TestDeputyRefuses checks refused periods, refused people, callers without permission, and overlapping deputyships.
 func TestDeputyRefuses(t *testing.T) {
 	each(t, func(w *world) {
 		gone := w.Specialist("Gabi Gone")
@@ -123,7 +124,8 @@ func TestDeputyRefuses(t *testing.T) {
 	})
 }
 
-// TestDeputyEnds: now, before it begins, by being deactivated; ending twice, or somebody else's, changes nothing.
+// TestDeputyEnds: a deputyship can end now, before it begins, or by deactivation. Ending it twice, or another person's,
+// changes nothing.
 func TestDeputyEnds(t *testing.T) {
 	each(t, func(w *world) {
 		_, annas := w.customer(w.anna, "Anna GmbH", 1)
@@ -173,7 +175,7 @@ func TestDeputyEnds(t *testing.T) {
 	})
 }
 
-// TestDeputyAtOnce: of several at once one is named.
+// TestDeputyAtOnce: of several concurrent requests only one names the deputy.
 func TestDeputyAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		var wg sync.WaitGroup
@@ -196,8 +198,8 @@ func TestDeputyAtOnce(t *testing.T) {
 	})
 }
 
-// TestSwitch: who is deactivated leaves customers that need attention, at once when they are few; reactivated takes them
-// back. What somebody else administers is left alone.
+// TestSwitch: the customers of a deactivated person need attention, at once when they are few, and no longer after the
+// reactivation. Customers with another administrator stay unchanged.
 func TestSwitch(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm(3)

@@ -9,8 +9,8 @@ import (
 	"kontor/policies"
 )
 
-// TestGet: a handover is shown to who asked for it and to who may read specialist users, and only at the person from whom it
-// is.
+// TestGet: a handover is shown to the person who requested it and to callers who may read specialist users, and only
+// under the person from whom it is.
 func TestGet(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm(1)

@@ -1,4 +1,4 @@
-// Package handover passes a specialist user's assignments on: for good to others, or for a while to a deputy.
+// Package handover passes a specialist user's assignments on: permanently to others, or for a time to a deputy.
 package handover
 
 import (
@@ -12,7 +12,7 @@ import (
 	"kontor/app/fault"
 )
 
-// Person is a specialist user as these pages show them.
+// Person is a specialist user as the handover and deputy pages show them.
 type Person struct {
 	ID     uuid.UUID `bun:"id"`
 	Name   string    `bun:"name"`
@@ -20,38 +20,39 @@ type Person struct {
 	Active bool      `bun:"active"`
 }
 
-// Assignments is how much a specialist user has to do with.
+// Assignments counts the assignments of a specialist user.
 type Assignments struct {
 	Administered int64 `bun:"administered"` // customers
 	Processed    int64 `bun:"processed"`    // transactions as an additional processor
-	Responsible  int64 `bun:"responsible"`  // transactions they answer for
+	Responsible  int64 `bun:"responsible"`  // transactions they are responsible for
 }
 
-// Total is how many assignments that is: what somebody answers for is theirs to see by one of them.
+// Total is the number of assignments. Responsible is not added, because the other two already make these transactions
+// visible to the person.
 func (a Assignments) Total() int64 { return a.Administered + a.Processed }
 
-// Capped says whether there are more than AssignmentsCap, so that Total is not the whole number.
+// Capped says whether a count exceeds AssignmentsCap, so that Total may be too low.
 func (a Assignments) Capped() bool {
 	return a.Administered > AssignmentsCap || a.Processed > AssignmentsCap
 }
 
-// AssignmentsCap is how far lists count.
+// AssignmentsCap is the limit up to which lists count.
 const AssignmentsCap = 10_000
 
-// Target is one of those who get the assignments.
+// Target is a person who gets the assignments.
 type Target struct {
 	Person
-	Has Assignments // of those that are handed over, what they already have
+	Has Assignments // how many of the assignments they already have
 }
 
 // Plan is what a handover would do.
 type Plan struct {
 	From    Person
 	Targets []Target // in the order in which they were chosen
-	Move    bool     // or copy
+	Move    bool     // false: copy
 	Assignments
-	Customers    []customer.Row // examples, only such that the caller may read
-	Transactions []Example      // likewise
+	Customers    []customer.Row // examples; only customers that the caller may read
+	Transactions []Example      // examples; only transactions that the caller may read
 }
 
 // Example is a transaction that would be handed over.
@@ -61,29 +62,30 @@ type Example struct {
 	Name   string    `bun:"name"`
 }
 
-// Handover is a handover: its progress, then its record.
+// Handover is a handover: its progress while it runs, its record afterwards.
 type Handover struct {
 	bun.BaseModel `bun:"table:handover"`
 
 	ID            uuid.UUID  `bun:"id,pk"`
 	FromID        uuid.UUID  `bun:"from_id"`
 	Move          bool       `bun:"move"`
-	Done          int64      `bun:"done"` // assignments so far
+	Done          int64      `bun:"done"` // assignments handed over so far
 	Total         int64      `bun:"total"`
 	Phase         int        `bun:"phase"`
 	AtCustomer    uuid.UUID  `bun:"at_customer"`
 	AtTransaction uuid.UUID  `bun:"at_transaction"`
 	RequestedBy   uuid.UUID  `bun:"requested_by"`
 	RequestedAt   time.Time  `bun:"requested_at"`
-	FinishedAt    *time.Time `bun:"finished_at"` // or stopped
-	// StoppedFor is whose deactivation stopped it; what was passed on by then stays so. nil: nobody's.
+	FinishedAt    *time.Time `bun:"finished_at"` // or stopped at
+	// StoppedFor is the person whose deactivation stopped the handover. What was passed on before stays passed on. nil:
+	// not stopped.
 	StoppedFor *uuid.UUID `bun:"stopped_for"`
 
 	From    Person   `bun:"-"`
 	Targets []Person `bun:"-"`
 }
 
-// Stopped names the person because of whom the handover stopped, "" when nobody is left at all.
+// Stopped returns the name of the person who caused the stop, "" when no recipient is left at all.
 func (h Handover) Stopped() string {
 	for _, t := range h.Targets {
 		if h.StoppedFor != nil && t.ID == *h.StoppedFor {
@@ -93,7 +95,7 @@ func (h Handover) Stopped() string {
 	return ""
 }
 
-// State is where a deputyship is in time.
+// State says whether a deputyship is in the future, now, or past.
 type State string
 
 // The states; locale keys "deputy_state.<state>".
@@ -106,10 +108,10 @@ const (
 // States lists them.
 var States = []State{Coming, Now, Past}
 
-// Deputyship says that one specialist user stands in for another from StartsAt until before EndsAt: for that time the
-// deputy has the other's relations to customers and transactions besides their own. It passes on assignments only, no
-// roles, and it is not transitive: who stands in for a deputy gets the deputy's own assignments, not those of the person
-// whom the deputy stands in for. Else naming a deputy would give away what is somebody else's to give.
+// Deputyship says that one specialist user stands in for another from StartsAt until before EndsAt. For that time the
+// deputy has the other's relations to customers and transactions besides their own. A deputyship passes on assignments
+// only, no roles. It is not transitive: the deputy of a deputy gets that deputy's own assignments, not those of the
+// person represented by that deputy. Otherwise naming a deputy would pass on rights that belong to somebody else.
 type Deputyship struct {
 	ID           uuid.UUID `bun:"id"`
 	SpecialistID uuid.UUID `bun:"specialist_id"`
@@ -118,11 +120,11 @@ type Deputyship struct {
 	Deputy       string    `bun:"deputy"`
 	StartsAt     time.Time `bun:"starts_at"`
 	EndsAt       time.Time `bun:"ends_at"`
-	By           string    `bun:"by_name"` // who named the deputy
+	By           string    `bun:"by_name"` // name of the person who named the deputy
 	State        State     `bun:"-"`
 }
 
-// Last is a moment of the last day.
+// Last returns the last microsecond of the period, which lies in its last day.
 func (d Deputyship) Last() time.Time { return d.EndsAt.Add(-time.Microsecond) }
 
 func (d Deputyship) state(now time.Time) State {
@@ -136,20 +138,20 @@ func (d Deputyship) state(now time.Time) State {
 }
 
 var (
-	// ErrNotFound is the answer to a deputyship or handover that is not there, or not of this person.
+	// ErrNotFound says that the deputyship or handover does not exist, or belongs to another person.
 	ErrNotFound = fault.New(fault.NotFound, "handover.not_found")
-	// ErrRunning is the answer to a second handover from the same person while the first goes on.
+	// ErrRunning says that another handover from the same person is still running.
 	ErrRunning = fault.New(fault.Conflict, "handover.running")
-	// ErrNothing is the answer to a handover from somebody who has no assignments.
+	// ErrNothing says that the person has no assignments to hand over.
 	ErrNothing = fault.New(fault.Conflict, "handover.nothing")
 )
 
-// longest is how long a deputyship may last, in years.
+// longest is the maximum duration of a deputyship, in years.
 const longest = 1
 
-// period reads the first and the last day (ISO 8601) in the firm's time zone. A period that begins today begins now:
-// what was done before was not done as a deputy. Complaints: at from "required", "date.malformed", "deputy.past"; at
-// until "required", "date.malformed", "deputy.order", "deputy.too_long".
+// period reads the first and the last day (ISO 8601) in the firm's time zone. A period that begins today begins now,
+// because earlier actions were not done as a deputy. Complaints: at from "required", "date.malformed", "deputy.past";
+// at until "required", "date.malformed", "deputy.order", "deputy.too_long".
 func period(from, until string, now time.Time, zone *time.Location) (starts, ends time.Time, form fault.Form) {
 	day := func(field, value string) (time.Time, bool) {
 		if value = strings.TrimSpace(value); value == "" {

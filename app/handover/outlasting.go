@@ -11,7 +11,7 @@ import (
 	"kontor/app/customer"
 )
 
-// Outlasting is something that a deputy arranged in somebody's name and that is still so after the deputyship.
+// Outlasting is something that a deputy arranged during a deputyship and that is still in effect after its end.
 type Outlasting struct {
 	Action     audit.Action `bun:"action"` // AccessCreated, AdministratorAppointed or ProcessorEntrusted
 	Subject    string       `bun:"subject"`
@@ -26,22 +26,24 @@ type Outlasting struct {
 func (o Outlasting) Label() string { return customer.Label(o.Number) }
 
 const (
-	// lookBack is how long after its end a deputyship's traces are listed.
+	// lookBack is how long after the end of a deputyship its effects are listed.
 	lookBack = 30 * 24 * time.Hour
-	// outlastingMax is how many are listed.
+	// outlastingMax is the maximum number of entries in the list.
 	outlastingMax = 100
 )
 
-// Outlasts lists what the caller's deputies arranged at the caller's customers, where they have no say of their own, and
-// what is still so: the newest first. It begins when a deputyship ends and stays for 30 days.
+// Outlasts lists, newest first, what the caller's deputies arranged for the caller's customers and is still in effect.
+// Customers that the deputy administers too are left out. An entry appears when the deputyship ends and stays for 30
+// days.
 func (s *Service) Outlasts(ctx context.Context, c account.Caller) ([]Outlasting, error) {
 	now := s.o.Now()
 	return s.outlasting(ctx, c.ID, now, now.Add(-lookBack))
 }
 
-// outlasting goes from the few deputyships that ended lately to what the log says of these deputies in that time.
+// outlasting starts from the few deputyships that ended lately and finds the log entries of these deputies in that
+// time.
 func (s *Service) outlasting(ctx context.Context, specialist uuid.UUID, now, since time.Time) (list []Outlasting, err error) {
-	// Raw SQL: the order of the joins is the plan.
+	// Raw SQL: the order of the joins is the query plan.
 	err = s.o.DB.NewRaw(`SELECT e.action, e.subject, e.at, p.name AS deputy, d.ends_at AS ended_at, k.id AS customer_id, k.number
 		FROM deputy AS d JOIN account AS p ON p.id = d.deputy_id
 		JOIN audit AS e ON e.actor_id = d.deputy_id AND e.at >= d.starts_at AND e.at < d.ends_at

@@ -14,7 +14,7 @@ import (
 	"kontor/app/audit"
 )
 
-// TestOutlasting: what a deputy arranged in somebody's name is listed once the time is over, as long as it is so.
+// TestOutlasting: what a deputy arranged in somebody's name is listed after the deputyship, as long as it is in effect.
 func TestOutlasting(t *testing.T) {
 	each(t, func(w *world) {
 		weg, transactions := w.customer(w.anna, "Weg GmbH", 1)

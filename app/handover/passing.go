@@ -12,19 +12,20 @@ import (
 	"kontor/app/transaction"
 )
 
-// passing is one tx of a handover.
+// passing is one step of a handover, in one tx.
 type passing struct {
 	*Service
 	Handover
 
 	tx  bun.Tx
 	now time.Time
-	by  Person // who asked for it: what follows is their doing, whoever's process does it
+	by  Person // who requested the handover: the log names them as the actor, whichever process does it
 }
 
 func (p *passing) actor() audit.Actor { return audit.Actor{ID: p.by.ID, Name: p.by.Name} }
 
-// steps are the phases of a handover. Each takes up to so many assignments and says how many it met: fewer end the phase.
+// steps returns the phases of a handover. Each processes up to chunk assignments and returns how many it found; fewer
+// than chunk end the phase.
 func (p *passing) steps() []func(ctx context.Context, chunk int) (int, error) {
 	steps := []func(context.Context, int) (int, error){p.customers, p.transactions}
 	if p.Move {
@@ -33,8 +34,8 @@ func (p *passing) steps() []func(ctx context.Context, chunk int) (int, error) {
 	return steps
 }
 
-// stop ends a handover before its end: somebody who takes over is no longer active. What was passed on stays so, the rest
-// stays where it is and can be handed over to others.
+// stop ends a handover early, because a recipient is no longer active. Assignments that were passed on stay so. The
+// rest stay where they are and can be handed over to others.
 func (p *passing) stop(ctx context.Context, because uuid.UUID) error {
 	p.FinishedAt, p.StoppedFor = &p.now, &because
 	record := audit.Record{Action: audit.HandoverStopped, SubjectID: p.FromID, Subject: p.From.Name + " → " + p.names()}
@@ -44,7 +45,7 @@ func (p *passing) stop(ctx context.Context, because uuid.UUID) error {
 	return p.save(ctx, p.tx, p.Handover)
 }
 
-// note writes the log about one assignment, which says that it was a handover, from whom and to whom.
+// note writes a log entry about one assignment. It says that the change was a handover, from whom and to whom.
 func (p *passing) note(ctx context.Context, action audit.Action, customerID uuid.UUID, whom Person, of *held) error {
 	to := whom.Name
 	if whom.ID == p.FromID {
@@ -60,7 +61,8 @@ func (p *passing) note(ctx context.Context, action audit.Action, customerID uuid
 	return p.o.Audit.Write(ctx, p.tx, p.actor(), r)
 }
 
-// customers passes on administrations. A copy goes on behind the last one; a move takes what is still there.
+// customers passes on administrations. A copy continues after the last customer; a move takes the assignments that are
+// left.
 func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 	ids, err := p.heldCustomers(ctx, p.tx, p.FromID, p.AtCustomer, chunk)
 	if err != nil {
@@ -99,7 +101,7 @@ func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 	return len(ids), nil
 }
 
-// transactions passes on what the person processes additionally.
+// transactions passes on the transactions for which the person is an additional processor.
 func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
 	list, err := p.heldTransactions(ctx, p.tx, p.FromID, p.AtCustomer, p.AtTransaction, chunk)
 	if err != nil {
@@ -135,7 +137,7 @@ func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
 	return len(list), nil
 }
 
-// responsible lets the first of those who took over answer for the person's transactions.
+// responsible makes the first recipient responsible for the person's transactions.
 func (p *passing) responsible(ctx context.Context, chunk int) (int, error) {
 	list, err := p.answersFor(ctx, p.tx, p.FromID, chunk)
 	if err != nil || len(list) == 0 {

@@ -31,31 +31,31 @@ type Transactions interface {
 	SetResponsible(ctx context.Context, tx bun.IDB, ids []uuid.UUID, to uuid.UUID) error
 }
 
-// Options are what a Service is made of; all of them are needed but the last.
+// Options are the dependencies of a Service. All are required except Jobs.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
-	Zone         *time.Location // in which days begin and end
+	Zone         *time.Location // the time zone in which days begin and end
 	Decider      *policies.Decider
 	Audit        *audit.Log
 	Accounts     Accounts
 	Approvals    Approvals
 	Customers    Customers
 	Transactions Transactions
-	Jobs         *job.Service // what takes longer than a request; nil: jobs of its own, which no worker sees
+	Jobs         *job.Service // for long handovers; nil: an own job service, which no worker reads
 }
 
-// Service hands over. Its methods authorise the caller: whoever may manage specialist users may arrange everything here,
-// a specialist user their own deputies.
+// Service makes handovers and manages deputies. Its methods authorise the caller: with the permission to manage
+// specialist users a caller may arrange everything here, a specialist user only their own deputies.
 type Service struct {
 	o     Options
-	chunk int // how many assignments a tx passes on
-	// step is called after each tx of a handover; an error stops it there, as a kill would. Tests set it.
+	chunk int // number of assignments in one tx
+	// step is called after each tx of a handover. An error stops the handover there, like a kill of the process. Tests
+	// set it.
 	step func() error
 }
 
-// New makes the service. It registers what it does of approvals and jobs, and hears from then on of people who are
-// deactivated.
+// New makes the service. It registers handlers for approvals and jobs, and a callback for deactivated people.
 func New(o Options) *Service {
 	if o.Jobs == nil {
 		o.Jobs = job.New(job.Options{DB: o.DB, Now: o.Now})
@@ -71,11 +71,11 @@ func (s *Service) may(c account.Caller, action policies.Action) error {
 	return s.o.Decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: action})
 }
 
-// MayName says whether the caller may name deputies of their own: who works with customers may, who only looks on has
-// nothing to hand on.
+// MayName says whether the caller may name deputies of their own. Only specialists may: other roles have no assignments
+// to pass on.
 func (s *Service) MayName(c account.Caller) bool { return s.o.Decider.Is(c.Roles, policies.Specialist) }
 
-// mayArrange requires the right to arrange deputies of a specialist user.
+// mayArrange requires the permission to read or manage the deputies of a specialist user.
 func (s *Service) mayArrange(c account.Caller, specialist uuid.UUID, action policies.Action) error {
 	if c.ID == specialist && s.MayName(c) {
 		return nil
@@ -91,19 +91,19 @@ func (s *Service) Person(ctx context.Context, c account.Caller, id uuid.UUID) (P
 	return s.person(ctx, s.o.DB, id)
 }
 
-// Choice is a specialist user who is offered.
+// Choice is a specialist user in a selection list.
 type Choice struct {
 	Person
 	Chosen bool
 }
 
-// offered is how many people are offered at a time; a search finds the others.
+// offered is the number of people in a selection list; a search finds the others.
 const offered = 20
 
-// Offer lists active specialist users whose name, username or e-mail has the words of query, to take over from
-// specialist; those with the ids in chosen stay at the top. more says that there are others. Neither the specialist nor
-// a caller who is somebody else is offered: nobody gives assignments to themselves. policies.ErrForbidden for who may
-// not arrange anything for the specialist.
+// Offer lists active specialist users who can take over from specialist and whose name, username or e-mail contains the
+// words of query. The chosen people stay at the top. more says that there are others. Neither the specialist nor the
+// caller is in the list: nobody may give assignments to themselves. policies.ErrForbidden when the caller may not
+// arrange anything for the specialist.
 func (s *Service) Offer(ctx context.Context, c account.Caller, specialist uuid.UUID, query string, chosen []uuid.UUID) (list []Choice, more bool, err error) {
 	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
 		return nil, false, err
@@ -128,7 +128,8 @@ func (s *Service) Offer(ctx context.Context, c account.Caller, specialist uuid.U
 	return list, more, nil
 }
 
-// AssignmentsOf counts what specialist users have, up to AssignmentsCap of each kind, in one query (specialist read).
+// AssignmentsOf counts the assignments of specialist users in one query (specialist read). Each count stops at
+// AssignmentsCap+1.
 func (s *Service) AssignmentsOf(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]Assignments, error) {
 	if err := s.may(c, policies.Read); err != nil {
 		return nil, err
@@ -136,11 +137,11 @@ func (s *Service) AssignmentsOf(ctx context.Context, c account.Caller, ids []uui
 	return s.assignments(ctx, s.o.DB, ids, AssignmentsCap+1)
 }
 
-// everything is more assignments than there are.
+// everything is a limit that no number of assignments reaches.
 const everything = 1 << 40
 
-// Preview says what a handover would do: how much there is, how much of it each target already has, and examples that the
-// caller may see (specialist manage). Without targets it says what there is. Errors: policies.ErrForbidden,
+// Preview says what a handover would do: the number of assignments, how many of them each target already has, and
+// examples that the caller may see (specialist manage). to may be empty. Errors: policies.ErrForbidden,
 // account.ErrUnknown; Invalid as Start, without "required".
 func (s *Service) Preview(ctx context.Context, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (Plan, error) {
 	p, err := s.plan(ctx, s.o.DB, c, from, to, move)
@@ -163,7 +164,7 @@ func (s *Service) Preview(ctx context.Context, c account.Caller, from uuid.UUID,
 	return p, err
 }
 
-// plan authorises and checks what was asked for. db may be a tx.
+// plan authorises and checks a requested handover. db may be a tx.
 func (s *Service) plan(ctx context.Context, db bun.IDB, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (p Plan, err error) {
 	if err := s.may(c, policies.Manage); err != nil {
 		return Plan{}, err
@@ -187,7 +188,7 @@ func (s *Service) plan(ctx context.Context, db bun.IDB, c account.Caller, from u
 		switch {
 		case person.ID == from:
 			form.Add("to", "handover.same")
-		case slices.Contains(c.Persons(), person.ID): // theirs would be the caller's (S31)
+		case slices.Contains(c.Persons(), person.ID): // their assignments would be the caller's (S31)
 			form.Add("to", "handover.self")
 		}
 	}
@@ -200,7 +201,7 @@ func (s *Service) plan(ctx context.Context, db bun.IDB, c account.Caller, from u
 	return p, form.Err()
 }
 
-// targetsMax is how many can take over at a time: each of them gets every assignment.
+// targetsMax is the maximum number of recipients: each of them gets every assignment.
 const targetsMax = 20
 
 func unique(ids []uuid.UUID) (out []uuid.UUID) {
@@ -212,20 +213,20 @@ func unique(ids []uuid.UUID) (out []uuid.UUID) {
 	return out
 }
 
-// inline is how many assignments a request hands over itself; the worker does what is more. chunk is how many a tx passes
-// on, each with its index and its entries in the log.
+// inline is the maximum number of assignments that a request hands over itself; the worker does larger handovers. chunk
+// is the number of assignments in one tx, each with its index rows and log entries.
 const (
 	inline = 200
 	chunk  = 25
 )
 
-// Start begins a handover of all assignments from one specialist user to others, each of whom gets all of them (specialist
-// manage). With move they are taken from the first person, and the first of the others answers for the transactions that
-// the person answered for. A small handover is done in the same call (FinishedAt tells), a large one by its job. Errors:
-// policies.ErrForbidden, account.ErrUnknown, ErrRunning, ErrNothing; Invalid at to: "required", "handover.unknown" for
-// ids that are no active specialist user's, "handover.same", "handover.many" with max, and "handover.self": nobody gives
-// assignments to themselves, nor to somebody for whom they stand in; approval.ErrAsked when it takes a second person, who
-// has been asked.
+// Start begins a handover of all assignments from one specialist user to others, each of whom gets all of them
+// (specialist manage). With move, the first person loses them, and the first recipient becomes responsible for the
+// transactions for which that person was responsible. A small handover is done in the same call (FinishedAt is set), a
+// large one by its job. Errors: policies.ErrForbidden, account.ErrUnknown, ErrRunning, ErrNothing; Invalid at to:
+// "required", "handover.unknown" for ids that are no active specialist user's, "handover.same", "handover.many" with
+// max, and "handover.self": nobody may give assignments to themselves, nor to a person for whom they stand in;
+// approval.ErrAsked when a second person is needed and was asked.
 func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (Handover, error) {
 	var h Handover
 	var work uuid.UUID
@@ -252,12 +253,13 @@ func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, t
 	return s.load(ctx, s.o.DB, h.ID)
 }
 
-// order is that of the job which does the handover.
+// order returns the order for the job that does the handover.
 func (h Handover) order(held bool) job.Order {
 	return job.Order{Kind: job.Handover, SubjectID: h.ID, Total: h.Total, By: h.RequestedBy, Held: held}
 }
 
-// begin writes a handover, without its job. asked says that it was proposed instead, which approved leaves out.
+// begin writes a handover, without its job. asked says that it made a proposal instead. With approved it makes no
+// proposal.
 func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, d handedOver, approved bool) (h Handover, asked bool, err error) {
 	if err := s.may(c, policies.Manage); err != nil {
 		return Handover{}, false, err
@@ -303,7 +305,7 @@ func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, d hand
 	return h, false, s.o.Audit.Write(ctx, tx, c.Actor(), h.record(audit.HandoverStarted, p.Assignments))
 }
 
-// record is the entry in the log about the handover as a whole.
+// record returns the log entry about the handover as a whole.
 func (h Handover) record(action audit.Action, counts Assignments) audit.Record {
 	detail := map[string]int64{"customers": counts.Administered, "transactions": counts.Processed}
 	return audit.Record{Action: action, SubjectID: h.FromID, Subject: h.From.Name + " → " + h.names(), Detail: detail}
@@ -317,8 +319,8 @@ func (h Handover) names() string {
 	return strings.Join(names, ", ")
 }
 
-// Get shows progress, then the record, to whoever asked for the handover or may read specialist users. ErrNotFound
-// otherwise, and when it is not one from this person.
+// Get returns a handover, running or finished, to the person who requested it and to callers who may read specialist
+// users. ErrNotFound when it does not exist or is from another person; policies.ErrForbidden for other callers.
 func (s *Service) Get(ctx context.Context, c account.Caller, from, id uuid.UUID) (Handover, error) {
 	h, err := s.load(ctx, s.o.DB, id)
 	if err != nil {
@@ -336,7 +338,7 @@ func (s *Service) Get(ctx context.Context, c account.Caller, from, id uuid.UUID)
 	return h, nil
 }
 
-// Running is the handover from a specialist user that is not finished; ok is false when there is none (specialist read).
+// Running returns the unfinished handover from a specialist user; ok is false when there is none (specialist read).
 func (s *Service) Running(ctx context.Context, c account.Caller, from uuid.UUID) (id uuid.UUID, ok bool, err error) {
 	if err := s.may(c, policies.Read); err != nil {
 		return uuid.Nil, false, err
@@ -344,7 +346,7 @@ func (s *Service) Running(ctx context.Context, c account.Caller, from uuid.UUID)
 	return s.running(ctx, s.o.DB, from)
 }
 
-// Adopt has jobs for the handovers that a version without jobs began.
+// Adopt adds jobs for unfinished handovers that an older version of the program, without jobs, began.
 func (s *Service) Adopt(ctx context.Context) error {
 	open, err := s.open(ctx)
 	if err != nil {
@@ -357,9 +359,9 @@ func (s *Service) Adopt(ctx context.Context) error {
 	return s.o.Jobs.Adopt(ctx, orders...)
 }
 
-// jobStep takes a handover a chunk further, until it is done or one of those who take over is no longer active. A tx takes
-// the handover's row first, and writes with the assignments how far it has come. What somebody assigns to the person
-// meanwhile is moved along if it is there in time; a copy does not look back.
+// jobStep advances a handover by one chunk, until it is done or a recipient is no longer active. Each tx locks the
+// handover's row first, and stores the progress together with the assignments. An assignment that the person gets
+// meanwhile is moved too if its phase is not over; a copy does not go back for it.
 func (s *Service) jobStep(ctx context.Context, j job.Job) (p job.Progress, err error) {
 	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		h, err := s.advance(ctx, tx, j.SubjectID)
@@ -372,7 +374,7 @@ func (s *Service) jobStep(ctx context.Context, j job.Job) (p job.Progress, err e
 	return p, err
 }
 
-// advance does one step of a handover and returns it as it is then.
+// advance does one step of a handover and returns its new state.
 func (s *Service) advance(ctx context.Context, tx bun.Tx, id uuid.UUID) (h Handover, err error) {
 	h, err = s.lock(ctx, tx, id)
 	if err != nil || h.FinishedAt != nil {
@@ -393,7 +395,7 @@ func (s *Service) advance(ctx context.Context, tx bun.Tx, id uuid.UUID) (h Hando
 		return h, err
 	}
 	h = p.Handover
-	h.Done = min(h.Done+int64(n), h.Total) // assigned since it was counted
+	h.Done = min(h.Done+int64(n), h.Total) // more may have been assigned after the count
 	if n < s.chunk {
 		h.Phase, h.AtCustomer, h.AtTransaction = h.Phase+1, uuid.Nil, uuid.Nil
 	}

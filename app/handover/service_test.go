@@ -29,7 +29,7 @@ func (w *world) firm(n int) {
 	}
 }
 
-// TestMove: everything goes to the others, the first answers for it, the log says so; nothing is left.
+// TestMove: everything goes to the others, the first becomes responsible, the log says so, and nothing is left.
 func TestMove(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm(3)
@@ -78,7 +78,7 @@ func TestMove(t *testing.T) {
 	})
 }
 
-// TestCopy: the others get everything, nothing is taken.
+// TestCopy: the others get everything, and the first person loses nothing.
 func TestCopy(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm(3)
@@ -102,7 +102,7 @@ func TestCopy(t *testing.T) {
 	})
 }
 
-// TestStartRefuses: who may not, and whom not; and nothing is half done.
+// TestStartRefuses: callers without permission and invalid recipients are refused, and nothing is half done.
 func TestStartRefuses(t *testing.T) {
 	each(t, func(w *world) {
 		w.firm(1)
@@ -140,7 +140,8 @@ func TestStartRefuses(t *testing.T) {
 	})
 }
 
-// TestKilled: killed after any step a handover goes on and ends as if nothing had been, moved or copied.
+// TestKilled: a handover that is killed after any step continues, and has the same result as without a kill, for a move
+// and for a copy.
 func TestKilled(t *testing.T) {
 	each(t, func(w *world) {
 		for _, move := range []bool{true, false} {
@@ -205,8 +206,8 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// TestLarge: what is more than a request takes is the worker's, several of them at once; progress can be read, and a
-// second handover has to wait.
+// TestLarge: the worker does large handovers, several workers at once. The progress can be read, and a second handover
+// has to wait.
 func TestLarge(t *testing.T) {
 	each(t, func(w *world) {
 		n := inline + 5
@@ -257,8 +258,9 @@ func TestLarge(t *testing.T) {
 	})
 }
 
-// TestStops: whoever takes over and is deactivated on the way gets no more of it. What was passed on stays so, the rest
-// stays where it was, nothing is lost; the handover says because of whom, and it can be begun anew to others.
+// TestStops: a recipient who is deactivated meanwhile gets no further assignments. What was passed on stays so, the
+// rest stays where it was, and nothing is lost. The handover says who caused the stop, and another handover to others
+// can begin.
 func TestStops(t *testing.T) {
 	each(t, func(w *world) {
 		for _, move := range []bool{true, false} {
@@ -326,7 +328,7 @@ func TestStops(t *testing.T) {
 	})
 }
 
-// TestOffer: active colleagues by name, the chosen ones first, never the person or the caller.
+// TestOffer lists active colleagues by name, the chosen ones first, never the person or the caller.
 func TestOffer(t *testing.T) {
 	each(t, func(w *world) {
 		gone := w.Specialist("Berta Bach")

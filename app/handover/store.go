@@ -25,7 +25,7 @@ func (s *Service) person(ctx context.Context, db bun.IDB, id uuid.UUID) (Person,
 	return personOf(a), err
 }
 
-// asker is who asked for something, whoever they are.
+// asker returns the person who requested something, of any account type; account.ErrUnknown.
 func (s *Service) asker(ctx context.Context, db bun.IDB, id uuid.UUID) (Person, error) {
 	a, there, err := account.ByID(ctx, db, id)
 	if err == nil && !there {
@@ -38,12 +38,12 @@ func personOf(a account.Account) Person {
 	return Person{ID: a.ID, Name: a.Name, Email: a.Email, Active: a.Active}
 }
 
-// selectActive begins a query of active specialist users, of a table account called p.
+// selectActive begins a query of active specialist users, from the table account with the alias p.
 func selectActive(db bun.IDB) *bun.SelectQuery {
 	return db.NewSelect().TableExpr(`account AS p`).ColumnExpr(personColumns).Where(`p.specialist`).Where(`p.active`)
 }
 
-// active finds those of the ids that are active specialist users', in the order of the ids.
+// active returns those of the ids that belong to active specialist users, in the order of the ids.
 func (s *Service) active(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Person, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -64,14 +64,14 @@ func (s *Service) active(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Pe
 // search finds active specialist users by name.
 func (s *Service) search(ctx context.Context, words []string, not []uuid.UUID, limit int) (list []Person, err error) {
 	q := selectActive(s.o.DB).Where(`p.id NOT IN (?)`, bun.List(not))
-	for _, w := range words { // folded words are letters and digits: nothing of LIKE's own is in them
+	for _, w := range words { // folded words contain no LIKE wildcard
 		q.Where(`p.search LIKE ?`, "%"+w+"%")
 	}
 	err = q.OrderExpr(`p.name_sort, p.id`).Limit(int64(limit)).Scan(ctx, &list)
 	return list, err
 }
 
-// lockPeople keeps others from arranging anything between these people until the tx ends, in one order for all.
+// lockPeople prevents concurrent arrangements between these people until the tx ends. All txs lock in the same order.
 func (s *Service) lockPeople(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
 	if !s.o.DB.IsPostgres() {
 		return nil
@@ -80,8 +80,8 @@ func (s *Service) lockPeople(ctx context.Context, tx bun.IDB, ids []uuid.UUID) e
 	return err
 }
 
-// gone is the first of those who take over that is no active specialist user any more, nil when all are; uuid.Nil when
-// there is nobody left. Those who are active stay so until the tx ends.
+// gone returns the first target that is no longer an active specialist user, nil when all are active, and uuid.Nil when
+// there are no targets left. It keeps the active ones active until the tx ends.
 func (s *Service) gone(ctx context.Context, tx bun.IDB, targets []Person) (*uuid.UUID, error) {
 	if len(targets) == 0 {
 		return &uuid.Nil, nil
@@ -106,7 +106,7 @@ func (s *Service) gone(ctx context.Context, tx bun.IDB, targets []Person) (*uuid
 	return nil, nil
 }
 
-// assignments counts what people have, up to most of each.
+// assignments counts the assignments of people; each count stops at most.
 func (s *Service) assignments(ctx context.Context, db bun.IDB, ids []uuid.UUID, most int64) (map[uuid.UUID]Assignments, error) {
 	out := make(map[uuid.UUID]Assignments, len(ids))
 	if len(ids) == 0 {
@@ -116,7 +116,7 @@ func (s *Service) assignments(ctx context.Context, db bun.IDB, ids []uuid.UUID, 
 		ID uuid.UUID `bun:"id"`
 		Assignments
 	}
-	// Raw SQL: each count stops by a limit of its own.
+	// Raw SQL: each count has its own limit.
 	err := db.NewRaw(`SELECT p.id,
 		(SELECT count(*) FROM (SELECT 1 FROM customer_administrator AS a WHERE a.specialist_id = p.id LIMIT ?) AS n) AS administered,
 		(SELECT count(*) FROM (SELECT 1 FROM transaction_processor AS x WHERE x.specialist_id = p.id LIMIT ?) AS n) AS processed,
@@ -128,9 +128,9 @@ func (s *Service) assignments(ctx context.Context, db bun.IDB, ids []uuid.UUID, 
 	return out, err
 }
 
-// shared counts what of one person's assignments another has as well.
+// shared counts the assignments of one person that another person has as well.
 func (s *Service) shared(ctx context.Context, from, to uuid.UUID) (a Assignments, err error) {
-	// Raw SQL: a row of counts, of no table.
+	// Raw SQL: the query returns one row of counts, from no table.
 	err = s.o.DB.NewRaw(`SELECT
 		(SELECT count(*) FROM customer_administrator AS a WHERE a.specialist_id = ?
 			AND EXISTS (SELECT 1 FROM customer_administrator AS b WHERE b.customer_id = a.customer_id AND b.specialist_id = ?)) AS administered,
@@ -140,7 +140,7 @@ func (s *Service) shared(ctx context.Context, from, to uuid.UUID) (a Assignments
 	return a, err
 }
 
-// exampleTransactions are some of those that a person processes, of which so many are looked at.
+// exampleTransactions returns some of the transactions that a person processes. It searches a limited number of them.
 func (s *Service) exampleTransactions(ctx context.Context, from uuid.UUID, within store.Condition) (list []Example, err error) {
 	seen := s.o.DB.NewSelect().TableExpr(`transaction_processor AS x`).Column("x.transaction_id").
 		Where(`x.specialist_id = ?`, from).Order("x.customer_id").Limit(2000)
@@ -152,7 +152,7 @@ func (s *Service) exampleTransactions(ctx context.Context, from uuid.UUID, withi
 
 // --- handovers ---------------------------------------------------------------------------------------------------
 
-// target is one of those who take over, of whom a handover has at least one.
+// target is a recipient of a handover. A handover has at least one.
 type target struct {
 	bun.BaseModel `bun:"table:handover_target"`
 
@@ -202,7 +202,7 @@ func (s *Service) load(ctx context.Context, db bun.IDB, id uuid.UUID) (h Handove
 	return h, s.loadPeople(ctx, db, &h)
 }
 
-// lock is load that keeps the handover from others until the tx ends.
+// lock is load, and locks the handover's row until the tx ends.
 func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (h Handover, err error) {
 	q := tx.NewSelect().Model(&h).Where("id = ?", id)
 	if s.o.DB.IsPostgres() {
@@ -227,8 +227,8 @@ func (s *Service) save(ctx context.Context, tx bun.IDB, h Handover) error {
 	return err
 }
 
-// heldCustomers are customers that a person administers, behind one of them, in the order of their ids. Customers that
-// are being deleted take care of themselves.
+// heldCustomers returns customers that a person administers, after a given id, in the order of the ids. Customers that
+// are being deleted are left out: the deletion removes their assignments.
 func (s *Service) heldCustomers(ctx context.Context, tx bun.IDB, specialist, after uuid.UUID, limit int) (ids []uuid.UUID, err error) {
 	err = tx.NewSelect().TableExpr(`customer_administrator AS a`).Column("a.customer_id").
 		Join(`JOIN customer AS k ON k.id = a.customer_id AND NOT k.deleting`).
@@ -236,7 +236,7 @@ func (s *Service) heldCustomers(ctx context.Context, tx bun.IDB, specialist, aft
 	return ids, err
 }
 
-// held is a transaction that a person has to do with.
+// held is a transaction that is assigned to a person.
 type held struct {
 	CustomerID    uuid.UUID `bun:"customer_id"`
 	TransactionID uuid.UUID `bun:"transaction_id"`
@@ -274,7 +274,7 @@ type deputyRow struct {
 	CreatedBy    uuid.UUID `bun:"created_by"`
 }
 
-// selectDeputyships begins a query of Deputyships, of a table deputy called d.
+// selectDeputyships begins a query of Deputyships, from the table deputy with the alias d.
 func selectDeputyships(db bun.IDB) *bun.SelectQuery {
 	return db.NewSelect().TableExpr(`deputy AS d`).ColumnExpr(`d.id, d.specialist_id, s.name AS specialist`).
 		ColumnExpr(`d.deputy_id, p.name AS deputy, d.starts_at, d.ends_at, COALESCE(b.name, '') AS by_name`).
@@ -287,7 +287,7 @@ func (s *Service) deputyships(ctx context.Context, column string, id uuid.UUID) 
 	return list, err
 }
 
-// overlapping finds a deputyship of the same two people that has an instant in common with a period.
+// overlapping finds a deputyship of the same two people that overlaps a period.
 func (s *Service) overlapping(ctx context.Context, tx bun.IDB, specialist, deputy uuid.UUID, starts, ends time.Time) (d Deputyship, ok bool, err error) {
 	err = selectDeputyships(tx).Where(`d.specialist_id = ?`, specialist).Where(`d.deputy_id = ?`, deputy).
 		Where(`d.starts_at < ?`, ends).Where(`d.ends_at > ?`, starts).Order("d.starts_at").Limit(1).Scan(ctx, &d)
@@ -305,7 +305,7 @@ func (s *Service) insertDeputy(ctx context.Context, tx bun.IDB, d Deputyship, by
 	return err
 }
 
-// lockDeputy finds a deputyship of a specialist user and keeps others from ending it until the tx ends.
+// lockDeputy finds a deputyship of a specialist user and locks it until the tx ends.
 func (s *Service) lockDeputy(ctx context.Context, tx bun.IDB, specialist, id uuid.UUID) (d Deputyship, err error) {
 	q := selectDeputyships(tx).Where(`d.id = ?`, id).Where(`d.specialist_id = ?`, specialist)
 	if s.o.DB.IsPostgres() {
@@ -315,7 +315,7 @@ func (s *Service) lockDeputy(ctx context.Context, tx bun.IDB, specialist, id uui
 	return d, err
 }
 
-// openOf are the deputyships in which somebody stands in, now or later.
+// openOf returns the current and future deputyships in which somebody is the deputy.
 func (s *Service) openOf(ctx context.Context, tx bun.IDB, deputy uuid.UUID, now time.Time) (list []Deputyship, err error) {
 	err = selectDeputyships(tx).Where(`d.deputy_id = ?`, deputy).Where(`d.ends_at > ?`, now).Order("d.id").Scan(ctx, &list)
 	return list, err
@@ -331,5 +331,5 @@ func (s *Service) endDeputy(ctx context.Context, tx bun.IDB, id uuid.UUID, at ti
 	return err
 }
 
-// day writes the local day of a moment.
+// day returns the date of a moment in the firm's time zone.
 func (s *Service) day(at time.Time) string { return at.In(s.o.Zone).Format(time.DateOnly) }

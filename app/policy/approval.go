@@ -23,20 +23,20 @@ type Approvals interface {
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
-// DraftProposed is the detail of a proposal: the draft as it was proposed, and the lines in which it differs from what was
-// published then, so that who approves sees them without the right to edit policies.
+// DraftProposed is the detail of a proposal: the number of the proposed draft's edit, and the lines in which the draft
+// differed from the published policy. The person who approves sees these lines without the permission to edit policies.
 type DraftProposed struct {
 	Edit    int      `json:"edit"`
 	Added   []string `json:"added,omitempty"`
 	Removed []string `json:"removed,omitempty"`
 }
 
-// handlers are this feature's sides of approvals.
+// handlers returns this package's approval handlers.
 func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	return map[approval.Kind]approval.Handler{approval.PolicyChange: {Apply: s.applyDraft, Drop: s.dropDraft}}
 }
 
-// applyDraft publishes the draft that was proposed, if it still is as it was and its proposer may still publish.
+// applyDraft publishes the proposed draft if it is unchanged and its proposer may still publish.
 func (s *Service) applyDraft(ctx context.Context, tx bun.Tx, a approval.Approval, by audit.Actor) error {
 	var at DraftProposed
 	if err := a.Read(&at); err != nil {
@@ -65,7 +65,7 @@ func (s *Service) applyDraft(ctx context.Context, tx bun.Tx, a approval.Approval
 	}
 	c := account.Caller{ID: by.ID, Name: by.Name, Address: by.Address}
 	p := publication{text: d.Text, comment: d.Comment, action: audit.PolicyPublished, proposer: a.Proposer, second: true}
-	if by.ID == uuid.Nil { // after the wait it is the proposer's own
+	if by.ID == uuid.Nil { // the waiting time is over: the proposer is the author
 		c, p.proposer = account.Caller{ID: a.ProposedBy, Name: a.Proposer}, ""
 	}
 	p.done = func(ctx context.Context, tx bun.IDB, v Version) error {
@@ -78,7 +78,7 @@ func (s *Service) applyDraft(ctx context.Context, tx bun.Tx, a approval.Approval
 	return err
 }
 
-// dropDraft takes the mark of a proposal off the draft, which stays.
+// dropDraft clears the proposal of the draft. The draft stays.
 func (s *Service) dropDraft(ctx context.Context, tx bun.Tx, a approval.Approval) error {
 	d, err := s.draft(ctx, tx)
 	if err != nil || !d.Proposed || d.ProposedBy != a.ProposedBy {
@@ -88,7 +88,7 @@ func (s *Service) dropDraft(ctx context.Context, tx bun.Tx, a approval.Approval)
 	return save(ctx, tx, account.Caller{Name: d.ChangedBy}, d)
 }
 
-// stillKeeps says whether somebody can sign in and manage policies.
+// stillKeeps says whether the person can still sign in and manage policies.
 func (s *Service) stillKeeps(ctx context.Context, tx bun.IDB, id uuid.UUID) (bool, error) {
 	v, err := newest(ctx, tx)
 	if err != nil {
@@ -109,14 +109,14 @@ func (s *Service) stillKeeps(ctx context.Context, tx bun.IDB, id uuid.UUID) (boo
 	return inForce.Allows(policies.Request{Roles: people[i].roles(), Object: policies.ObjectPolicy, Action: policies.Manage})
 }
 
-// withdraw makes the proposal of the draft void, since the draft is no longer what was proposed.
+// withdraw cancels the open proposal of the draft, because the draft is no longer what was proposed.
 func (s *Service) withdraw(ctx context.Context, tx bun.IDB, c account.Caller) error {
 	return s.o.Approvals.Cancel(ctx, tx, approval.PolicyChange, uuid.Nil, c.Actor())
 }
 
-// raises says whether the change gives the caller a right that they can't get alone now. Who holds every guarding role has
-// none to gain. What a person can get alone is what they are, the end user that anybody can make of themselves, and, for
-// who keeps the specialist users, another specialist user.
+// raises says whether the change gives the caller a right that they can't get alone now. A caller who holds every
+// guarding role has nothing to gain. What a person can get alone: their own roles, the end user role, which anybody can
+// give themselves, and, with the permission to manage specialist users, the role of another specialist user.
 func (s *Service) raises(ctx context.Context, db bun.IDB, c account.Caller, old, next *policies.Decider) (bool, error) {
 	reach := append(slices.Clone(c.Roles), policies.EndUser)
 	makes, err := old.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Manage})

@@ -35,7 +35,8 @@ func (w *world) proposal() (approval.Approval, bool) {
 
 const wide = "end_user, *, audit, *, read"
 
-// TestApprovedDraft: the second person need not manage policies; what is published is the draft that was proposed.
+// TestApprovedDraft: the second person does not need the permission to manage policies, and the proposed draft is
+// published.
 func TestApprovedDraft(t *testing.T) {
 	each(t, func(w *world) {
 		ulla := w.Specialist("Ulla User", policies.UserAdministrator)
@@ -110,7 +111,7 @@ func TestChangedDraft(t *testing.T) {
 	}
 }
 
-// TestStoppedDraft: a draft to which nobody agreed stays, and is no proposal any more.
+// TestStoppedDraft: a draft whose proposal was stopped stays, and is no longer proposed.
 func TestStoppedDraft(t *testing.T) {
 	each(t, func(w *world) {
 		ulla := w.Specialist("Ulla User", policies.UserAdministrator)
@@ -126,7 +127,8 @@ func TestStoppedDraft(t *testing.T) {
 	})
 }
 
-// TestPassedDraft: in a firm of one policy administrator it is in force after the delay, as her own.
+// TestPassedDraft: in a firm with one policy administrator the draft is in force after the waiting time, with her as
+// the author.
 func TestPassedDraft(t *testing.T) {
 	each(t, func(w *world) {
 		w.add(allow(wide))
@@ -149,7 +151,8 @@ func TestPassedDraft(t *testing.T) {
 	})
 }
 
-// TestSecondOfPolicy: whoever publishes what another policy administrator proposed is held to the same as who approves.
+// TestSecondOfPolicy: a policy administrator who publishes what another one proposed must meet the same conditions as
+// an approver.
 func TestSecondOfPolicy(t *testing.T) {
 	each(t, func(w *world) {
 		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)

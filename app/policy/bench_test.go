@@ -41,7 +41,8 @@ func benchEach(b *testing.B, bench func(b *testing.B, db *store.DB)) {
 	b.Run("postgres", func(b *testing.B) { bench(b, storetest.Postgres(b)) })
 }
 
-// BenchmarkPublish300 is a publication of a policy of 300 rules: checks, tx, and in force in this process.
+// BenchmarkPublish300 measures the publication of a policy with 300 rules: checks, tx, and putting it in force in this
+// process.
 func BenchmarkPublish300(b *testing.B) {
 	benchEach(b, func(b *testing.B, db *store.DB) {
 		s, petra := benchService(b, db)
@@ -71,7 +72,8 @@ func BenchmarkPublish300(b *testing.B) {
 	})
 }
 
-// BenchmarkWouldChange counts over the customers of demotest, for its specialist users: without and with kinds.
+// BenchmarkWouldChange measures the counting over the customers of demotest, for its specialist users, without and with
+// kinds.
 func BenchmarkWouldChange(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) { benchWouldChange(b, storetest.SQLiteURL(b)) })
 	b.Run("postgres", func(b *testing.B) { benchWouldChange(b, storetest.PostgresURL(b)) })

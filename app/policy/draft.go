@@ -16,7 +16,7 @@ import (
 	"kontor/policies"
 )
 
-// Draft returns the draft; without one of its own it is what is published. policies.ErrForbidden.
+// Draft returns the draft. Without a stored draft it is the published policy. policies.ErrForbidden.
 func (s *Service) Draft(ctx context.Context, c account.Caller) (Draft, error) {
 	if err := s.require(c, policies.Manage); err != nil {
 		return Draft{}, err
@@ -37,7 +37,7 @@ func (s *Service) draft(ctx context.Context, db bun.IDB) (Draft, error) {
 		Text: r.Text, Edit: r.Edit, Base: r.Base, Published: v, ChangedBy: r.ChangedBy, Steps: r.Steps,
 		Proposed: r.ProposedBy.Valid, ProposedBy: r.ProposedBy.UUID, Proposer: r.Proposer, Comment: r.Comment,
 	}
-	// What changes nothing of an older version goes on from the new one.
+	// A draft that changes nothing of its older base version continues from the new one.
 	idle := r.Edit == 0
 	if !idle && r.Base != v.Number {
 		base, err := version(ctx, db, r.Base)
@@ -53,8 +53,8 @@ func (s *Service) draft(ctx context.Context, db bun.IDB) (Draft, error) {
 	return d, nil
 }
 
-// AddRule adds a rule to the draft. policies.ErrForbidden; ErrBehind; Invalid at the field as policies.Rule.Check, or at
-// action with "policy.twice" when it stands there already.
+// AddRule adds a rule to the draft. policies.ErrForbidden; ErrBehind; Invalid at the field as policies.Rule.Check, or
+// at action with "policy.twice" when the draft already contains the rule.
 func (s *Service) AddRule(ctx context.Context, c account.Caller, edit int, r policies.Rule) error {
 	return s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, kinds policies.Vocabulary) error {
 		if err := checkRule(d.Document(), r, kinds); err != nil {
@@ -65,7 +65,7 @@ func (s *Service) AddRule(ctx context.Context, c account.Caller, edit int, r pol
 	})
 }
 
-// ChangeRule puts a rule in the place of another. As AddRule, and ErrGone when the other is not there any more.
+// ChangeRule replaces the rule was by r. Errors as of AddRule, and ErrGone when the draft no longer contains was.
 func (s *Service) ChangeRule(ctx context.Context, c account.Caller, edit int, was, r policies.Rule) error {
 	return s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, kinds policies.Vocabulary) error {
 		switch doc := d.Document(); {
@@ -92,7 +92,7 @@ func checkRule(d policies.Document, r policies.Rule, kinds policies.Vocabulary) 
 	return form.Err()
 }
 
-// RemoveRule takes a rule out of the draft. policies.ErrForbidden, ErrBehind, ErrGone.
+// RemoveRule removes a rule from the draft. policies.ErrForbidden, ErrBehind, ErrGone.
 func (s *Service) RemoveRule(ctx context.Context, c account.Caller, edit int, r policies.Rule) error {
 	return s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		if !slices.Contains(d.Document().Rules, r) {
@@ -103,8 +103,8 @@ func (s *Service) RemoveRule(ctx context.Context, c account.Caller, edit int, r 
 	})
 }
 
-// AddInclusion lets a role have all that another may. policies.ErrForbidden; ErrBehind; Invalid at role ("policy.role")
-// or includes ("policy.twice").
+// AddInclusion gives a role all rights of another role. policies.ErrForbidden; ErrBehind; Invalid at role
+// ("policy.role") or includes ("policy.twice").
 func (s *Service) AddInclusion(ctx context.Context, c account.Caller, edit int, in policies.Inclusion) error {
 	return s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		var form fault.Form
@@ -117,7 +117,7 @@ func (s *Service) AddInclusion(ctx context.Context, c account.Caller, edit int, 
 	})
 }
 
-// RemoveInclusion ends that. policies.ErrForbidden, ErrBehind, ErrGone.
+// RemoveInclusion removes an inclusion from the draft. policies.ErrForbidden, ErrBehind, ErrGone.
 func (s *Service) RemoveInclusion(ctx context.Context, c account.Caller, edit int, in policies.Inclusion) error {
 	return s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		if !slices.Contains(d.Document().Inclusions, in) {
@@ -128,8 +128,8 @@ func (s *Service) RemoveInclusion(ctx context.Context, c account.Caller, edit in
 	})
 }
 
-// SetText puts a whole text in the draft's place. policies.ErrForbidden; ErrBehind; Invalid whose Fields are the lines, as
-// policies.Parse, or text ("too_long" with max, "control_characters").
+// SetText replaces the whole text of the draft. policies.ErrForbidden; ErrBehind; Invalid whose Fields are the lines,
+// as policies.Parse, or text ("too_long" with max, "control_characters").
 func (s *Service) SetText(ctx context.Context, c account.Caller, edit int, text string) error {
 	return s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, kinds policies.Vocabulary) (err error) {
 		d.Text, err = CheckText(text, kinds)
@@ -137,7 +137,8 @@ func (s *Service) SetText(ctx context.Context, c account.Caller, edit int, text 
 	})
 }
 
-// CheckText says whether a text can be a policy, and returns it with line feeds only. The errors are those of SetText.
+// CheckText checks whether a text can be a policy, and returns it with line feeds only. The errors are those of
+// SetText.
 func CheckText(text string, kinds policies.Vocabulary) (string, error) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	var form fault.Form
@@ -153,7 +154,7 @@ func CheckText(text string, kinds policies.Vocabulary) (string, error) {
 	return text, err
 }
 
-// Discard makes the draft what is published again. policies.ErrForbidden, ErrBehind.
+// Discard resets the draft to the published policy. policies.ErrForbidden, ErrBehind.
 func (s *Service) Discard(ctx context.Context, c account.Caller, edit int) error {
 	return s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		d.Text, d.Base = d.Published.Text, d.Published.Number
@@ -161,7 +162,7 @@ func (s *Service) Discard(ctx context.Context, c account.Caller, edit int) error
 	})
 }
 
-// Take makes a published version's text the draft's. policies.ErrForbidden, ErrBehind, ErrVersion.
+// Take replaces the draft's text by the text of a published version. policies.ErrForbidden, ErrBehind, ErrVersion.
 func (s *Service) Take(ctx context.Context, c account.Caller, edit, number int) error {
 	return s.write(ctx, c, edit, func(ctx context.Context, tx bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		v, err := version(ctx, tx, number)
@@ -170,7 +171,8 @@ func (s *Service) Take(ctx context.Context, c account.Caller, edit, number int) 
 	})
 }
 
-// Undo takes the draft's last change back. policies.ErrForbidden; ErrBehind; ErrNothing when there is none to take back.
+// Undo reverts the last change of the draft. policies.ErrForbidden; ErrBehind; ErrNothing when there is no change to
+// revert.
 func (s *Service) Undo(ctx context.Context, c account.Caller, edit int) error {
 	if err := s.require(c, policies.Manage); err != nil {
 		return err
@@ -193,8 +195,8 @@ func (s *Service) Undo(ctx context.Context, c account.Caller, edit int) error {
 	})
 }
 
-// Rebase puts the draft's changes on the version in force: what it removed is removed, what it added is added.
-// policies.ErrForbidden, ErrBehind.
+// Rebase applies the draft's changes to the version in force: it removes the lines that the draft removed and adds
+// those that it added. policies.ErrForbidden, ErrBehind.
 func (s *Service) Rebase(ctx context.Context, c account.Caller, edit int) error {
 	return s.write(ctx, c, edit, func(ctx context.Context, tx bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		base, err := version(ctx, tx, d.Base)
@@ -218,8 +220,8 @@ func (s *Service) Rebase(ctx context.Context, c account.Caller, edit int) error 
 
 func linesOf(d policies.Document) []string { return strings.Split(strings.TrimSpace(d.String()), "\n") }
 
-// exchange puts one line of a policy in the place of another; with none to replace it goes behind the last rule of its
-// role. Comments stay where they are.
+// exchange replaces the line was of a policy text by line. Without was, it inserts line after the last rule of its
+// role. Without line, it deletes was. Comments stay where they are.
 func exchange(text, was, line string) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	at := len(lines)
@@ -241,9 +243,9 @@ func exchange(text, was, line string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// Propose asks for the draft to be published as it is: a second person approves it, or another policy administrator
-// publishes it; any change ends the proposal.
-// policies.ErrForbidden; ErrBehind; ErrBase; ErrNothing; Invalid at comment.
+// Propose asks for the draft to be published as it is. A second person approves it, or another policy administrator
+// publishes it. Any change of the draft ends the proposal. policies.ErrForbidden; ErrBehind; ErrBase; ErrNothing;
+// Invalid at comment.
 func (s *Service) Propose(ctx context.Context, c account.Caller, edit int, comment string) error {
 	if err := s.require(c, policies.Manage); err != nil {
 		return err
@@ -296,7 +298,7 @@ func (d *Draft) unpropose() {
 	d.Proposed, d.ProposedBy, d.Proposer, d.Comment = false, uuid.Nil, "", ""
 }
 
-// write changes the draft with fn, if it is still the one the caller saw.
+// write changes the draft with fn if it is still the draft that the caller saw.
 func (s *Service) write(
 	ctx context.Context, c account.Caller, edit int,
 	fn func(ctx context.Context, tx bun.IDB, d *Draft, kinds policies.Vocabulary) error,
@@ -328,7 +330,7 @@ func (s *Service) write(
 	})
 }
 
-// step notes a change of the draft, so that it can be taken back; it ends a proposal.
+// step records a change of the draft, so that Undo can revert it. It ends a proposal.
 func (s *Service) step(c account.Caller, before Draft, d *Draft) {
 	added, removed := policies.Diff(before.Document(), d.Document())
 	d.Steps = append(slices.Clone(d.Steps), Step{
@@ -338,7 +340,7 @@ func (s *Service) step(c account.Caller, before Draft, d *Draft) {
 	d.unpropose()
 }
 
-// at loads the draft for a caller who saw it at an edit. ErrBehind.
+// at loads the draft for a caller who saw it at this edit. ErrBehind.
 func (s *Service) at(ctx context.Context, tx bun.IDB, edit int) (Draft, error) {
 	d, err := s.draft(ctx, tx)
 	if err == nil && d.Edit != edit {
@@ -349,7 +351,7 @@ func (s *Service) at(ctx context.Context, tx bun.IDB, edit int) (Draft, error) {
 
 func behind(d Draft) error { return ErrBehind.With("by", d.ChangedBy) }
 
-// save writes the draft, which was read at its Edit. ErrBehind when another tx was quicker.
+// save writes the draft that was read at its Edit. ErrBehind when another tx wrote it first.
 func save(ctx context.Context, tx bun.IDB, c account.Caller, d Draft) error {
 	d.ChangedBy = c.Name
 	ok, err := putDraft(ctx, tx, d)
@@ -359,7 +361,7 @@ func save(ctx context.Context, tx bun.IDB, c account.Caller, d Draft) error {
 	return err
 }
 
-// changesOf is a difference as the log keeps it.
+// changesOf returns the difference in the form in which the log stores it.
 func changesOf(old, new policies.Document) audit.Changes {
 	added, removed := policies.Diff(old, new)
 	return audit.Changes{"policy_rules": {strings.Join(removed, "; "), strings.Join(added, "; ")}}

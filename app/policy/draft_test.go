@@ -17,7 +17,7 @@ import (
 
 const denyProcess = "specialist, processor, transaction, *, process"
 
-// TestRights: every method × every role.
+// TestRights checks the permission for every method and every role.
 func TestRights(t *testing.T) {
 	each(t, func(w *world) {
 		methods := map[string]func(c account.Caller) error{
@@ -60,7 +60,8 @@ func TestRights(t *testing.T) {
 	})
 }
 
-// TestDraft: add, change, remove, undo, discard; comments stay where they are; nothing of it is in force.
+// TestDraft: rules can be added, changed, removed and undone, and the draft discarded. Comments stay where they are,
+// and nothing of the draft is in force.
 func TestDraft(t *testing.T) {
 	each(t, func(w *world) {
 		d := w.draftNow()
@@ -110,7 +111,7 @@ func TestDraft(t *testing.T) {
 	})
 }
 
-// TestBadRules: whatever poisons a policy is refused with the reason, and nothing is stored (S27).
+// TestBadRules: every invalid rule is refused with the reason, and nothing is stored (S27).
 func TestBadRules(t *testing.T) {
 	each(t, func(w *world) {
 		w.account("auditor", true) // a user named like a role is none
@@ -165,7 +166,7 @@ func TestBadRules(t *testing.T) {
 	})
 }
 
-// TestTwoEditors: the second of two who changed the same draft is told who was quicker and with what.
+// TestTwoEditors: when two people change the same draft, the second is told who changed it first, and what.
 func TestTwoEditors(t *testing.T) {
 	each(t, func(w *world) {
 		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)
@@ -212,7 +213,7 @@ func TestTwoEditors(t *testing.T) {
 	})
 }
 
-// TestRebase: a draft begun from an older version can't be published before its changes stand on the new one.
+// TestRebase: a draft based on an older version can't be published before it is rebased on the new one.
 func TestRebase(t *testing.T) {
 	each(t, func(w *world) {
 		w.add(deny("specialist, *, customer, person, delete"))

@@ -21,22 +21,23 @@ import (
 	"kontor/policies"
 )
 
-// Expectation is something that must hold under a policy for it to be published: whoever has a role and stands in a
-// relation, or one person as things are, may or may not do something.
+// Expectation is a condition that a policy must meet before it can be published. It says that a role with a relation,
+// or one person with their current roles and assignments, may or may not do something.
 type Expectation struct {
 	ID            uuid.UUID       `bun:"id,pk"`
-	Role          policies.Role   `bun:"role"`      // "" when it is about a person
-	Relation      string          `bun:"relation"`  // exactly this one; "" for none
-	PersonID      uuid.NullUUID   `bun:"person_id"` // with the roles and assignments that they have when it is asked
+	Role          policies.Role   `bun:"role"`      // "" when the expectation is about a person
+	Relation      string          `bun:"relation"`  // exactly this relation; "" for none
+	PersonID      uuid.NullUUID   `bun:"person_id"` // checked with the roles and assignments at the time of the check
 	May           bool            `bun:"may"`
 	Action        policies.Action `bun:"action"`
 	Object        policies.Object `bun:"object"`
-	Kind          string          `bun:"kind"` // "" for any: it must hold for every kind
+	Kind          string          `bun:"kind"` // "" for any: the expectation must hold for every kind
 	TransactionID uuid.NullUUID   `bun:"transaction_id"`
 	CreatedAt     time.Time       `bun:"created_at"`
 }
 
-// ExpectationForm is what people record: fields role, relation, person, may, action, object, kind, transaction.
+// ExpectationForm is the input for an expectation: fields role, relation, person, may, action, object, kind,
+// transaction.
 type ExpectationForm struct {
 	Role        policies.Role
 	Relation    string // "" or policies.Anything for none
@@ -45,18 +46,18 @@ type ExpectationForm struct {
 	Action      policies.Action
 	Object      policies.Object
 	Kind        string // "" or policies.Anything for any
-	Transaction string // number of one (V-10001), with a person only
+	Transaction string // number of a transaction (V-10001), only with a person
 }
 
-// Check is an expectation with what became of it under a policy.
+// Check is an expectation with its result under a policy.
 type Check struct {
 	Expectation
 	Person      string // name
-	Inactive    bool   // the person can't sign in, so may nothing
+	Inactive    bool   // the person can't sign in, so they may do nothing
 	Transaction string // name
-	Hidden      bool   // it is about a transaction that the caller may not see: neither its name nor the reason is there
+	Hidden      bool   // the caller may not see its transaction: name and reason are left out
 	Holds       bool
-	// Rule is what decided against it, for Kind where there are kinds; nil when no rule speaks of it.
+	// Rule decided against the expectation, for Kind if the object has kinds; nil when no rule applies.
 	Rule *policies.Rule
 	Kind string
 }
@@ -70,7 +71,7 @@ func failing(checks []Check) (n int) {
 	return n
 }
 
-// Expectations are all of them, each with whether it holds under the policy in force. policies.ErrForbidden.
+// Expectations returns all expectations and whether each holds under the policy in force. policies.ErrForbidden.
 func (s *Service) Expectations(ctx context.Context, c account.Caller) ([]Check, error) {
 	if err := s.require(c, policies.Read); err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (s *Service) Expectations(ctx context.Context, c account.Caller) ([]Check, 
 	return s.shown(ctx, c, s.o.Decider)
 }
 
-// shown is evaluate without what the caller may not see.
+// shown is evaluate, without the data that the caller may not see.
 func (s *Service) shown(ctx context.Context, c account.Caller, under *policies.Decider) ([]Check, error) {
 	checks, err := s.evaluate(ctx, s.o.DB, under)
 	if err != nil {
@@ -108,7 +109,7 @@ func (s *Service) shown(ctx context.Context, c account.Caller, under *policies.D
 	return checks, nil
 }
 
-// evaluate asks a decider for every expectation, on the facts as they are.
+// evaluate checks every expectation with a decider and the current facts.
 func (s *Service) evaluate(ctx context.Context, db bun.IDB, under *policies.Decider) ([]Check, error) {
 	rows, err := expectations(ctx, db)
 	if err != nil {
@@ -139,7 +140,7 @@ func (s *Service) evaluate(ctx context.Context, db bun.IDB, under *policies.Deci
 	return checks, nil
 }
 
-// roles is everything the one asked about is: what the role includes is the policy's to say.
+// roles returns the roles for the check. The policy itself says which roles they include.
 func (r factsRow) roles() []policies.Role {
 	switch {
 	case r.PersonID.Valid && !r.Active:
@@ -150,8 +151,9 @@ func (r factsRow) roles() []policies.Role {
 	return []policies.Role{r.Role}
 }
 
-// masks are the sets of relations for which it must hold. A person stands in those that they have to some customer or
-// transaction now, in none where they have none; what they may not, they may not without a relation either.
+// masks returns the sets of relations for which the expectation must hold. For a person these are the sets that they
+// have to some customer or transaction now, or none if they have no such relation. What a person must not do, they must
+// not do without a relation either.
 func (r factsRow) masks(ctx context.Context, db bun.IDB) ([]policies.Relation, error) {
 	switch {
 	case !r.PersonID.Valid:
@@ -170,10 +172,10 @@ func (r factsRow) masks(ctx context.Context, db bun.IDB) ([]policies.Relation, e
 	return masks, err
 }
 
-// otherKind stands for the kinds that are still to come; no key looks like it.
+// otherKind stands for kinds that may be added later. No valid key looks like it.
 const otherKind = "-"
 
-// asked are the kinds for which it must hold.
+// asked returns the kinds for which the expectation must hold.
 func (r factsRow) asked(known []string) []string {
 	switch {
 	case r.TransactionID.Valid:
@@ -188,7 +190,7 @@ func (r factsRow) asked(known []string) []string {
 	return []string{""}
 }
 
-// ask finds out whether the expectation holds, and which rule is the first to decide against it.
+// ask checks whether the expectation holds, and finds the first rule that decides against it.
 func (k *Check) ask(under *policies.Decider, roles []policies.Role, masks []policies.Relation, kinds []string) error {
 	k.Holds = true
 	for _, m := range masks {
@@ -209,10 +211,11 @@ func (k *Check) ask(under *policies.Decider, roles []policies.Role, masks []poli
 	return nil
 }
 
-// Expect records an expectation. It may well not hold yet: then it stands in the way of publishing. policies.ErrForbidden;
-// Invalid at the field as policies.Rule.Check, at person ("policy.person": unknown; "policy.subject": a role as well, or
-// neither), at transaction ("policy.transaction": none that the caller may see; "policy.transaction_person": without a
-// person), at action ("policy.transaction_action": not of a single transaction).
+// Expect adds an expectation. It may fail at first: then it prevents publishing. policies.ErrForbidden; Invalid at the
+// field as policies.Rule.Check, at person ("policy.person": unknown; "policy.subject": both a person and a role, or
+// neither), at transaction ("policy.transaction": the caller may not see it, or it does not exist;
+// "policy.transaction_person": without a person), at action ("policy.transaction_action": not an action on a single
+// transaction).
 func (s *Service) Expect(ctx context.Context, c account.Caller, f ExpectationForm) error {
 	if err := s.require(c, policies.Manage); err != nil {
 		return err
@@ -229,7 +232,7 @@ func (s *Service) Expect(ctx context.Context, c account.Caller, f ExpectationFor
 	})
 }
 
-// expectation checks a form and finds whom and what it is about.
+// expectation checks a form and finds its person and its transaction.
 func (s *Service) expectation(ctx context.Context, c account.Caller, f ExpectationForm) (e Expectation, err error) {
 	var form fault.Form
 	e = Expectation{May: f.May, Action: f.Action, Object: f.Object, Kind: f.Kind, Role: f.Role, Relation: f.Relation, CreatedAt: s.o.Now()}
@@ -278,7 +281,7 @@ func (s *Service) expectation(ctx context.Context, c account.Caller, f Expectati
 	return e, err
 }
 
-// rule is the rule with which the expectation shares its words.
+// rule returns a rule with the same words as the expectation, for checks and for the log.
 func (e Expectation) rule() policies.Rule {
 	r := policies.Rule{
 		Role: e.Role, Relation: e.Relation, Object: e.Object, Kind: e.Kind, Action: e.Action, Effect: policies.Deny,
@@ -287,7 +290,7 @@ func (e Expectation) rule() policies.Rule {
 		r.Effect = policies.Allow
 	}
 	if r.Role == "" {
-		r.Role = policies.Specialist // of a person nothing is to be complained about here
+		r.Role = policies.Specialist // an expectation about a person has no role: this one passes the check
 	}
 	if r.Relation == "" {
 		r.Relation = policies.Anything
@@ -298,9 +301,9 @@ func (e Expectation) rule() policies.Rule {
 	return r
 }
 
-// person finds whom an e-mail address or username names; not valid when nobody.
+// person finds an account by e-mail address or username; not valid when there is none.
 func (s *Service) person(ctx context.Context, login string) (uuid.NullUUID, error) {
-	if !utf8.ValidString(login) || strings.ContainsFunc(login, unicode.IsControl) { // no login is so, and databases stumble over it
+	if !utf8.ValidString(login) || strings.ContainsFunc(login, unicode.IsControl) { // databases reject such characters
 		return uuid.NullUUID{}, nil
 	}
 	id, err := findPerson(ctx, s.o.DB, store.FoldEmail(login))
@@ -310,7 +313,7 @@ func (s *Service) person(ctx context.Context, login string) (uuid.NullUUID, erro
 	return uuid.NullUUID{UUID: id, Valid: err == nil}, err
 }
 
-// transaction finds one of those that the caller may see by its number.
+// transaction finds a transaction by its number, among those that the caller may see.
 func (s *Service) transaction(ctx context.Context, c account.Caller, label string) (uuid.NullUUID, error) {
 	number, err := strconv.ParseInt(strings.TrimPrefix(strings.ToUpper(label), "V-"), 10, 64)
 	if err != nil {
@@ -324,7 +327,7 @@ func (s *Service) transaction(ctx context.Context, c account.Caller, label strin
 	return uuid.NullUUID{UUID: id, Valid: ok}, err
 }
 
-// Unexpect removes an expectation; once more changes nothing. policies.ErrForbidden.
+// Unexpect removes an expectation. Removing it again changes nothing. policies.ErrForbidden.
 func (s *Service) Unexpect(ctx context.Context, c account.Caller, id uuid.UUID) error {
 	if err := s.require(c, policies.Manage); err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 	"kontor/policies"
 )
 
-// FuzzRuleForm: whatever a form says, a rule is refused at one of its fields, or goes into the text as one line that
-// reads back as that rule, and out of it again (S27, S35).
+// FuzzRuleForm: for any form, a rule is either refused at one of its fields, or added to the text as one line that
+// parses to the same rule and can be removed again (S27, S35).
 func FuzzRuleForm(f *testing.F) {
 	f.Add("specialist", "processor", "transaction", "contract", "process", "deny")
 	f.Add("auditor", "*", "customer", "person\n", "list,", `al"low`)
@@ -47,7 +47,7 @@ func FuzzRuleForm(f *testing.F) {
 	})
 }
 
-// FuzzExpectationForm: whatever a form says, it is complained about or makes an expectation whose words are a rule's.
+// FuzzExpectationForm: any form gets a complaint, or makes an expectation whose words are valid in a rule.
 func FuzzExpectationForm(f *testing.F) {
 	f.Add("auditor", "", "", "read", "transaction", "", "")
 	f.Add("", "*", "anna@kanzlei.example", "read", "transaction", "*", "V-10001")

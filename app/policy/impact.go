@@ -12,44 +12,44 @@ import (
 	"kontor/policies"
 )
 
-// Impact is what a draft would change for people, on the facts as they are. Deputies are not counted: they get and lose
-// with those they stand in for.
+// Impact is what a draft would change for people, with the current assignments. What somebody has as a deputy now
+// counts together with their own assignments.
 type Impact struct {
 	Lines    []Line // by person
-	More     int    // further people beyond MaxPeople
+	More     int    // number of further people beyond MaxPeople
 	EndUsers []Line // all end users together
-	// Cut says that counting took longer than the caller wanted to wait: figures are missing.
+	// Cut says that counting exceeded the caller's time limit: some figures are missing.
 	Cut bool
 }
 
-// Nothing says that nobody gains or loses anything.
+// Nothing says whether nobody gains or loses anything.
 func (i Impact) Nothing() bool { return len(i.Lines) == 0 && len(i.EndUsers) == 0 && !i.Cut }
 
-// Line is one thing that a person, or all end users together, would gain or lose.
+// Line is one right that a person, or all end users together, would gain or lose.
 type Line struct {
 	PersonID uuid.UUID
 	Person   string
-	People   int // of end users
+	People   int // number of end users
 	Object   policies.Object
 	Action   policies.Action
 	Gained   bool
-	// Unit is what Count counts: customers or transactions; "" for rights that have nothing to do with single ones.
+	// Unit is what Count counts: customers or transactions; "" for rights that do not concern single ones.
 	Unit     policies.Object
 	Count    int64
-	Examples []string // of those that the viewer may see
+	Examples []string // only those that the viewer may see
 
 	cells []policies.Change
-	mixed bool // the person is an end user as well
+	mixed bool // the person has relations besides their own assignments; see concerned
 }
 
-// MaxPeople is how many people are named, maxExamples how many examples each line gives.
+// MaxPeople is the maximum number of people named, maxExamples the maximum number of examples in each line.
 const (
 	MaxPeople   = 50
 	maxExamples = 3
 )
 
-// unitOf is what a right over an object is held of: single transactions, single customers (with all that is theirs), or
-// "" where no relation matters.
+// unitOf says what a right is counted by: single transactions, single customers (with everything that belongs to them),
+// or "" where no relation matters.
 func unitOf(o policies.Object, a policies.Action) policies.Object {
 	switch {
 	case o == policies.ObjectCustomer && a == policies.Create, len(policies.Related[o]) == 0:
@@ -60,15 +60,15 @@ func unitOf(o policies.Object, a policies.Action) policies.Object {
 	return policies.ObjectCustomer
 }
 
-// kindMatters says whether a change depends on the kind of what is counted. New transactions are counted by the
-// customers they can be added to, which have no such kind.
+// kindMatters says whether a change depends on the kind of the counted objects. Rights to create transactions are
+// counted by customers, which do not have these kinds.
 func kindMatters(ch policies.Change) bool {
 	return !ch.Kinds.Full() && (ch.Object != policies.ObjectTransaction || ch.Action != policies.Create)
 }
 
-// WouldChange computes what publishing a draft would change, within the given time. Each kind of fact is one aggregate
-// query however many people there are; when the time is over, what is not counted yet is left out and Cut says so.
-// policies.ErrForbidden.
+// WouldChange computes what publishing a draft would change, within the given time. Each kind of fact takes one
+// aggregate query, however many people there are. When the time is over, the remaining counts are left out and Cut is
+// set. policies.ErrForbidden.
 func (s *Service) WouldChange(ctx context.Context, c account.Caller, d Draft, within time.Duration) (Impact, error) {
 	if err := s.require(c, policies.Manage); err != nil {
 		return Impact{}, err
@@ -91,28 +91,28 @@ func (s *Service) WouldChange(ctx context.Context, c account.Caller, d Draft, wi
 		return Impact{}, err
 	}
 	m.arrange()
-	if err := m.examples(bounded); err != nil && !late(err) { // without examples the figures are as good
+	if err := m.examples(bounded); err != nil && !late(err) { // the figures are complete without examples
 		return Impact{}, err
 	}
 	return m.out, nil
 }
 
-// measure is one computation of an Impact.
+// measure holds the state of one computation of an Impact.
 type measure struct {
 	s         *Service
 	viewer    account.Caller
-	now       time.Time // at which deputies stand in
+	now       time.Time // decides which deputyships are current
 	old, next *policies.Decider
 	sets      map[string][]policies.Change // by roles
-	order     map[uuid.UUID]int            // of people by name
+	order     map[uuid.UUID]int            // position of each person in the order of names
 	out       Impact
 }
 
-// concerned is a person for whom something changes.
+// concerned is a person whose rights change.
 type concerned struct {
 	personRow
 	changes []policies.Change
-	mixed   bool // has relations besides their own assignments: as an end user, or as a deputy
+	mixed   bool // has relations besides their own assignments, as an end user or as a deputy
 }
 
 func (m *measure) run(ctx context.Context) error {
@@ -139,7 +139,7 @@ func (m *measure) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What needs no counting first: it is there even if the time is over soon.
+	// The changes that need no counting come first: they are there even if the time runs out.
 	for _, p := range people {
 		m.general(p)
 	}
@@ -167,7 +167,7 @@ func (m *measure) changes(roles []policies.Role) ([]policies.Change, error) {
 	return changes, err
 }
 
-// general notes the changes that have to do with no single customer or transaction.
+// general adds the changes that do not concern single customers or transactions.
 func (m *measure) general(p concerned) {
 	for _, ch := range p.changes {
 		if unitOf(ch.Object, ch.Action) == "" && ch.Relation == policies.None {
@@ -178,8 +178,7 @@ func (m *measure) general(p concerned) {
 	}
 }
 
-// linesFor gathers the changes over a unit into what one line says: the same right, gained or lost, with whatever
-// relation.
+// linesFor groups the changes for a unit into lines: each line is one right, gained or lost, with any relation.
 func linesFor(changes []policies.Change, unit policies.Object) (lines []Line) {
 	for _, ch := range changes {
 		if unitOf(ch.Object, ch.Action) != unit {
@@ -197,7 +196,7 @@ func linesFor(changes []policies.Change, unit policies.Object) (lines []Line) {
 	return lines
 }
 
-// count counts for everybody concerned how many of a unit they gain or lose each right over.
+// count counts for each person the customers or transactions over which they gain or lose a right.
 func (m *measure) count(ctx context.Context, unit policies.Object, people []concerned) error {
 	var ids []uuid.UUID
 	byKind, rest := false, false
@@ -238,7 +237,8 @@ func (m *measure) count(ctx context.Context, unit policies.Object, people []conc
 	return nil
 }
 
-// tally is how many of a unit a person has exactly these relations to, by kind ("" where kinds are not told apart).
+// tally is the number of customers or transactions to which a person has exactly these relations, by kind ("" when
+// kinds are not distinguished).
 type tally map[tallyKey]int64
 
 type tallyKey struct {
@@ -247,7 +247,8 @@ type tallyKey struct {
 	kind   string
 }
 
-// of is how many of a person's are in the cell of a change. No relation is to all but those to which there is one.
+// of counts the person's objects in the cell of a change. The objects without a relation are all objects minus those to
+// which the person has a relation.
 func (t tally) of(person uuid.UUID, ch policies.Change, all map[string]int64) (n int64) {
 	in := func(kind string) bool { return kind == "" || !kindMatters(ch) || ch.Kinds.Has(kind) }
 	if ch.Relation == policies.None {
@@ -269,13 +270,13 @@ func (t tally) of(person uuid.UUID, ch policies.Change, all map[string]int64) (n
 	return n
 }
 
-// countEndUsers counts for those who are nothing but end users, all together: how many of them, and how many different
-// customers or transactions.
+// countEndUsers counts, for all people who are only end users together, how many people a change concerns and how many
+// different customers or transactions.
 func (m *measure) countEndUsers(ctx context.Context, unit policies.Object, changes []policies.Change) error {
 	for _, l := range linesFor(changes, unit) {
 		for _, ch := range l.cells {
 			if ch.Relation != policies.None && ch.Relation != policies.Access {
-				continue // nobody who is only an end user stands in it
+				continue // somebody who is only an end user never has this relation
 			}
 			people, n, err := endUserReach(ctx, m.s.o.DB, unit, ch)
 			if err != nil {
@@ -290,7 +291,7 @@ func (m *measure) countEndUsers(ctx context.Context, unit policies.Object, chang
 	return nil
 }
 
-// arrange puts the lines in the order of the people's names and keeps those of the first MaxPeople.
+// arrange sorts the lines by the people's names and keeps those of the first MaxPeople.
 func (m *measure) arrange() {
 	slices.SortStableFunc(m.out.Lines, func(a, b Line) int { return m.order[a.PersonID] - m.order[b.PersonID] })
 	named, last := 0, uuid.Nil
@@ -312,7 +313,7 @@ func (m *measure) arrange() {
 	}
 }
 
-// examples names some of what each line counts, as far as the viewer may see it.
+// examples adds to each line the names of some counted objects that the viewer may see.
 func (m *measure) examples(ctx context.Context) error {
 	within := map[policies.Object]store.Condition{}
 	if where, nothing, err := m.s.o.Transactions.Within(m.viewer, policies.Read, "t"); err != nil {

@@ -15,7 +15,7 @@ import (
 	"kontor/policies"
 )
 
-// TestImpact: the figures against facts made by hand.
+// TestImpact compares the figures with counts made by hand.
 func TestImpact(t *testing.T) {
 	each(t, func(w *world) {
 		anna, tomasz, ines := w.Specialist("Anna Berg"), w.Specialist("Tomasz Kern"), w.Specialist("Ines Voss", policies.Auditor)
@@ -132,8 +132,8 @@ func TestImpact(t *testing.T) {
 	})
 }
 
-// TestImpactOnDeputies: what somebody has as a deputy counts with their own: each thing once, a deny for one of two
-// relations for both, only while they stand in, and not further.
+// TestImpactOnDeputies: what somebody has as a deputy counts together with their own assignments. Each object counts
+// once, a deny for one of two relations holds for both, only current deputyships count, and they are not transitive.
 func TestImpactOnDeputies(t *testing.T) {
 	each(t, func(w *world) {
 		anna, tomasz, vera, willi := w.Specialist("Anna Berg"), w.Specialist("Tomasz Kern"), w.Specialist("Vera Vertretung"), w.Specialist("Willi Weiter")
@@ -164,7 +164,8 @@ func TestImpactOnDeputies(t *testing.T) {
 	})
 }
 
-// TestImpactOfMany: fifty people are named, the others counted; three examples are enough; no time means so.
+// TestImpactOfMany: fifty people are named and the others counted, each line has at most three examples, and Cut is set
+// when the time is over.
 func TestImpactOfMany(t *testing.T) {
 	each(t, func(w *world) {
 		admin := account.Caller{ID: w.petra.ID, Name: w.petra.Name, Roles: append(slices.Clone(w.petra.Roles), policies.Auditor)}

@@ -18,8 +18,8 @@ func (w *world) accounts(d *policies.Decider) *account.Service {
 	})
 }
 
-// TestLastPolicyAdministrator: whoever is the last to manage policies can't be deactivated or lose the role that lets
-// them, whichever role the policy says that is, also in a process that does not know the newest version yet (S30).
+// TestLastPolicyAdministrator: the last person who can manage policies can't be deactivated or lose the role that
+// permits it, whichever role that is by the policy, also in a process that does not know the newest version yet (S30).
 func TestLastPolicyAdministrator(t *testing.T) {
 	each(t, func(w *world) {
 		ulla, dora := w.Specialist("Ulla User", policies.UserAdministrator), w.Specialist("Dora Daten", policies.DataAdministrator)
@@ -54,7 +54,8 @@ func TestLastPolicyAdministrator(t *testing.T) {
 	})
 }
 
-// TestLockoutAtOnce: a version that leaves policies to one person, and that person's deactivation, can't pass each other.
+// TestLockoutAtOnce: of two concurrent changes, a version that leaves policies to one person and the deactivation of
+// that person, exactly one succeeds.
 func TestLockoutAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		ulla := w.Specialist("Ulla User", policies.UserAdministrator)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// At is the text that the draft had at an edit; known is false when that is longer ago than its steps reach.
+// At returns the text of the draft at an edit. known is false when the draft's steps do not reach back that far.
 func (d Draft) At(edit int) (text string, known bool) {
 	if edit == d.Edit {
 		return d.Text, true
@@ -18,8 +18,8 @@ func (d Draft) At(edit int) (text string, known bool) {
 	return "", false
 }
 
-// Merge takes over into a text what somebody else changed in another one that both began from: lines that they took out
-// go, lines that they added are added behind the line that they follow. Nothing else of mine is touched.
+// Merge applies to mine the changes from base to theirs. It removes the lines that theirs removed, and inserts the
+// lines that theirs added after the line that they follow there. Nothing else in mine changes.
 func Merge(base, mine, theirs string) string {
 	was, lines, now := split(base), split(mine), split(theirs)
 	for _, line := range was {

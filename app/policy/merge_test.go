@@ -2,7 +2,8 @@ package policy
 
 import "testing"
 
-// TestMerge: what somebody else changed comes into the text; nothing that I typed goes, and what I took out stays out.
+// TestMerge: the text gets what somebody else changed. Nothing that I typed is removed, and what I removed stays
+// removed.
 func TestMerge(t *testing.T) {
 	for name, c := range map[string]struct{ base, mine, theirs, want string }{
 		"nobody changed it":             {"a\nb\n", "a\nb\n", "a\nb\n", "a\nb\n"},

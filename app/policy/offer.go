@@ -13,26 +13,26 @@ import (
 	"kontor/policies"
 )
 
-// Offered is an offer of the program's that this installation has neither published nor dismissed.
+// Offered is an offer that this installation has neither published nor dismissed.
 type Offered struct {
 	policies.Offer
 
-	Drafted bool // the draft holds all of it
+	Drafted bool // the draft contains all its rules
 }
 
-// ErrOffer is the answer to an offer that there is not, or not any more.
+// ErrOffer says that the offer does not exist or is no longer open.
 var ErrOffer = fault.New(fault.NotFound, "policy.offer")
 
-// What became of an offer. Without a state it has not been looked at.
+// The states of an offer. An offer without a state has not been handled yet.
 const (
-	offerDrafted   = "drafted"   // Kontor has put it into the draft, which it does once
-	offerGiven     = "given"     // a published version had it
+	offerDrafted   = "drafted"   // Kontor has added it to the draft, which it does only once
+	offerGiven     = "given"     // a published version contained it
 	offerDismissed = "dismissed" // a policy administrator does not want it
 )
 
-// Offer puts rights that are new in this version of the program into the draft, in the name of Kontor. It publishes
-// nothing, and leaves a draft alone that somebody has changed: then the offer waits on the draft's page. There is no
-// caller: it runs when a process starts, however many do at once, and does so once for each offer.
+// Offer adds the rights that are new in this version of the program to the draft, in the name of Kontor. It publishes
+// nothing. If somebody has changed the draft, it leaves the draft alone and the offer waits on the draft's page. There
+// is no caller: Offer runs whenever a process starts. When several start at once, each offer is still added only once.
 func (s *Service) Offer(ctx context.Context) error {
 	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		states, err := offerStates(ctx, tx)
@@ -67,20 +67,20 @@ func (s *Service) Offer(ctx context.Context) error {
 		s.step(account.System, before, &d)
 		return save(ctx, tx, account.System, d)
 	})
-	if errors.Is(err, ErrBehind) { // somebody else was quicker: another process with the same, or a person
+	if errors.Is(err, ErrBehind) { // another process or a person wrote the draft first
 		return nil
 	}
 	return err
 }
 
-// add puts rules into the draft that it lacks.
+// add adds rules to the draft, which must not contain them.
 func (d *Draft) add(rules []policies.Rule) {
 	for _, r := range rules {
 		d.Text = exchange(d.Text, "", r.String())
 	}
 }
 
-// Offered lists what waits for a policy administrator, the oldest first. policies.ErrForbidden.
+// Offered lists the offers that wait for a policy administrator, oldest first. policies.ErrForbidden.
 func (s *Service) Offered(ctx context.Context, c account.Caller) ([]Offered, error) {
 	if err := s.require(c, policies.Manage); err != nil {
 		return nil, err
@@ -107,8 +107,8 @@ func (s *Service) offered(ctx context.Context, db bun.IDB, d Draft) (list []Offe
 	return list, nil
 }
 
-// Waiting is how many offers wait for the caller: none for who may not manage policies. It stands on every page, and
-// mostly there is none.
+// Waiting returns the number of offers that wait for the caller; 0 without the permission to manage policies. Every
+// page shows it, and usually there is none, so it reads only the states then.
 func (s *Service) Waiting(ctx context.Context, c account.Caller) (int, error) {
 	if err := s.require(c, policies.Manage); err != nil {
 		if errors.Is(err, policies.ErrForbidden) {
@@ -124,10 +124,10 @@ func (s *Service) Waiting(ctx context.Context, c account.Caller) (int, error) {
 	return len(list), err
 }
 
-// settled says whether an offer is not to be made any more.
+// settled says whether an offer was given or dismissed, and is not made again.
 func settled(state string) bool { return state == offerGiven || state == offerDismissed }
 
-// TakeOffer puts what the draft lacks of an offer into it. policies.ErrForbidden, ErrBehind, ErrOffer.
+// TakeOffer adds the rules of an offer that the draft does not contain. policies.ErrForbidden, ErrBehind, ErrOffer.
 func (s *Service) TakeOffer(ctx context.Context, c account.Caller, edit int, id string) error {
 	return s.write(ctx, c, edit, func(ctx context.Context, tx bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		o, err := s.offer(ctx, tx, *d, id)
@@ -136,7 +136,7 @@ func (s *Service) TakeOffer(ctx context.Context, c account.Caller, edit int, id 
 	})
 }
 
-// DismissOffer takes an offer out of the draft and never makes it again. policies.ErrForbidden, ErrBehind, ErrOffer.
+// DismissOffer removes an offer from the draft. It is never made again. policies.ErrForbidden, ErrBehind, ErrOffer.
 func (s *Service) DismissOffer(ctx context.Context, c account.Caller, edit int, id string) error {
 	return s.write(ctx, c, edit, func(ctx context.Context, tx bun.IDB, d *Draft, _ policies.Vocabulary) error {
 		o, err := s.offer(ctx, tx, *d, id)
@@ -156,7 +156,7 @@ func (s *Service) DismissOffer(ctx context.Context, c account.Caller, edit int, 
 	})
 }
 
-// offer finds one that waits. ErrOffer.
+// offer finds an open offer by its id. ErrOffer.
 func (s *Service) offer(ctx context.Context, tx bun.IDB, d Draft, id string) (Offered, error) {
 	list, err := s.offered(ctx, tx, d)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Service) offer(ctx context.Context, tx bun.IDB, d Draft, id string) (Of
 	return Offered{}, ErrOffer
 }
 
-// settleOffers notes which offers a version gives that is being published.
+// settleOffers records the offers that are contained in a version that is being published.
 func (s *Service) settleOffers(ctx context.Context, tx bun.IDB, by audit.Actor, v Version) error {
 	d := v.Document()
 	for _, o := range policies.Offers {

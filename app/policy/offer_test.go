@@ -88,8 +88,8 @@ p, specialist, *, customer, *, list, allow
 g, auditor, specialist
 `
 
-// TestOffers: an installation of the version before gets the new rights as a draft, once, however many processes start;
-// nothing is published, and a draft that somebody edits stays as it is.
+// TestOffers: an installation of an older version gets the new rights as a draft, once, even if several processes
+// start. Nothing is published, and a draft that somebody has edited stays unchanged.
 func TestOffers(t *testing.T) {
 	const all = "mailbox, approval"
 	for name, c := range map[string]struct {
@@ -148,7 +148,7 @@ func TestOffers(t *testing.T) {
 	}
 }
 
-// TestNoOffer: a new installation begins with everything, and is offered nothing; one that is behind gets what comes later.
+// TestNoOffer: a new installation has all rights and gets no offer; an older installation gets the later offers.
 func TestNoOffer(t *testing.T) {
 	each(t, func(w *world) {
 		w.Must(w.Offer(w.Ctx))
@@ -165,7 +165,8 @@ func TestNoOffer(t *testing.T) {
 	})
 }
 
-// TestOfferOnce: what becomes of offers: published, dismissed, thrown away with the draft, taken over into one's own.
+// TestOfferOnce: each offer is made once, whether it is published, dismissed, discarded with the draft, or taken into a
+// draft that somebody edits.
 func TestOfferOnce(t *testing.T) {
 	for database, postgres := range map[string]bool{"sqlite": false, "postgres": true} {
 		t.Run(database, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package policy keeps the policies that package policies decides with: published versions, the draft, what must hold
-// for publishing, and what a draft would change.
+// Package policy stores the policies for package policies: published versions, the draft, the expectations that must
+// hold for publishing, and what a draft would change.
 package policy
 
 import (
@@ -19,11 +19,11 @@ type Version struct {
 
 	Number      int           `bun:"version,pk"`
 	Text        string        `bun:"text"`
-	Comment     string        `bun:"comment"`   // of Kontor itself it is one of the Comments: a text id
+	Comment     string        `bun:"comment"`   // one of the Comments (a text id) for versions of Kontor itself
 	AuthorID    uuid.NullUUID `bun:"author_id"` // not valid: Kontor itself
 	Author      string        `bun:"author"`
-	Proposer    string        `bun:"proposer"` // who proposed it, where it took two; else ""
-	Restored    *int          `bun:"restored"` // the version that it publishes anew
+	Proposer    string        `bun:"proposer"` // the proposer, if a second person was needed; else ""
+	Restored    *int          `bun:"restored"` // the older version that this one publishes again
 	PublishedAt time.Time     `bun:"published_at"`
 }
 
@@ -33,26 +33,26 @@ func (v Version) Own() bool { return !v.AuthorID.Valid }
 // Document is the policy without its comments.
 func (v Version) Document() policies.Document { return document(v.Text) }
 
-// document reads a text that was checked when it was stored.
+// document parses a text that was checked when it was stored.
 func document(text string) policies.Document {
 	d, err := policies.Parse(text, policies.AnyKind)
-	if err != nil { // the text of a version of this program that knew other words
+	if err != nil { // the text was written by a version of the program with another vocabulary
 		return policies.Document{}
 	}
 	return d
 }
 
-// Draft is the one draft that all policy administrators share. Nothing of it is in force.
+// Draft is the draft that all policy administrators share. It is not in force.
 type Draft struct {
 	Text      string
-	Edit      int     // rises with each change; 0: nobody has ever changed it
+	Edit      int     // increases with each change; 0: nobody has ever changed the draft
 	Published Version // in force
-	Base      int     // the version it began from
-	// Added and Removed are the lines in which it differs from what is published.
+	Base      int     // the version from which the draft began
+	// Added and Removed are the lines in which the draft differs from the published version.
 	Added, Removed []string
 	ChangedBy      string // who made the last change
 	Steps          []Step // the last changes, oldest first
-	// Proposed says that somebody has asked for it to be published as it is.
+	// Proposed says that somebody has proposed to publish the draft as it is.
 	Proposed   bool
 	ProposedBy uuid.UUID
 	Proposer   string
@@ -62,13 +62,13 @@ type Draft struct {
 // Document is the draft without its comments.
 func (d Draft) Document() policies.Document { return document(d.Text) }
 
-// Changed says whether publishing it would change anything, be it a comment in the text.
+// Changed says whether publishing the draft would change anything, even if only a comment in the text.
 func (d Draft) Changed() bool { return d.Text != d.Published.Text }
 
-// Stale says that somebody has published since the draft was begun: it must be put on the new version first.
+// Stale says that another version was published after the draft was begun. The draft must be rebased first.
 func (d Draft) Stale() bool { return d.Changed() && d.Base != d.Published.Number }
 
-// Since are the changes that somebody who saw the draft at an edit does not know.
+// Since returns the changes after this edit, which a person who saw the draft at this edit does not know.
 func (d Draft) Since(edit int) (unknown []Step) {
 	for _, s := range d.Steps {
 		if s.Edit > edit {
@@ -80,51 +80,51 @@ func (d Draft) Since(edit int) (unknown []Step) {
 
 // Step is one change of the draft.
 type Step struct {
-	Edit    int       `json:"edit"` // the draft's after it
+	Edit    int       `json:"edit"` // the draft's edit after the change
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 	Added   []string  `json:"added,omitempty"`
 	Removed []string  `json:"removed,omitempty"`
-	Before  string    `json:"before"` // the text before it
-	Base    int       `json:"base"`   // the version that the text began from
+	Before  string    `json:"before"` // the text before the change
+	Base    int       `json:"base"`   // the base version of that text
 }
 
 const (
-	// maxSteps is how many changes can be taken back.
+	// maxSteps is the number of changes that Undo can revert.
 	maxSteps = 20
-	// MaxText is the length of a policy text, in bytes.
+	// MaxText is the maximum length of a policy text, in bytes.
 	MaxText = 100_000
-	// MaxComment is the length of a comment, in characters.
+	// MaxComment is the maximum length of a comment, in characters.
 	MaxComment = 500
 )
 
 var (
-	// ErrBehind is the answer to a change of a draft that somebody else has changed meanwhile. Args: by, the name.
+	// ErrBehind says that somebody else has changed the draft meanwhile. Args: by, the name.
 	ErrBehind = fault.New(fault.Conflict, "policy.behind")
-	// ErrBase says that another version was published since the draft was begun. Args: version, by.
+	// ErrBase says that another version was published after the draft was begun. Args: version, by.
 	ErrBase = fault.New(fault.Conflict, "policy.base")
-	// ErrNothing says that there is nothing to publish, propose or take back.
+	// ErrNothing says that there is nothing to publish, propose or undo.
 	ErrNothing = fault.New(fault.Conflict, "policy.nothing")
-	// ErrGone says that the line to change is not in the draft any more.
+	// ErrGone says that the draft no longer contains the line to change.
 	ErrGone = fault.New(fault.Conflict, "policy.gone")
 	// ErrExpectation says that an expectation does not hold. Args: count.
 	ErrExpectation = fault.New(fault.Conflict, "policy.expectation_fails")
-	// ErrLockout says that nobody who can sign in would be left who may read and manage policies.
+	// ErrLockout says that under the new policy nobody who can sign in may read and manage policies.
 	ErrLockout = fault.New(fault.Conflict, "policy.lockout")
-	// ErrSecond says that the publisher could come by a right alone: they may propose it, and a second person approves it.
+	// ErrSecond says that the publisher would gain a right without a second person. They may propose the draft instead.
 	ErrSecond = fault.New(fault.Conflict, "policy.second")
-	// ErrVersion is the answer to the number of a version that there is not.
+	// ErrVersion says that there is no version with this number.
 	ErrVersion = fault.New(fault.NotFound, "policy.version")
 )
 
-// What stands as comment at the versions that Kontor itself publishes: text ids, since each reader has a language.
+// The comments of versions that Kontor itself publishes. They are text ids, because each reader has a language.
 const (
 	CommentFirst = "policy.comment_first" // version 1 of an installation
-	CommentReset = "policy.comment_reset" // of Reset
+	CommentReset = "policy.comment_reset" // a version that Reset published
 )
 
-// Comments lists them.
+// Comments lists all comments of Kontor itself.
 var Comments = []string{CommentFirst, CommentReset}
 
-// Label is the version as people see it, in both languages.
+// Label returns the name of the version for screens, the same in both languages.
 func (v Version) Label() string { return "Version " + strconv.Itoa(v.Number) }

@@ -14,9 +14,10 @@ import (
 	"kontor/policies"
 )
 
-// Publish puts the draft in force: in this process at once, in every other within a second (see Follow). It holds, in
-// one tx that no other publication and no change of roles or accounts runs beside: the draft is the one the caller saw,
-// every expectation, that a policy administrator is left who can sign in, and that nobody comes by a right alone.
+// Publish puts the draft in force: in this process at once, in every other process within a second (see Follow). It
+// does so in one tx, during which no other publication and no change of roles or accounts can run. It requires that the
+// draft is the one that the caller saw, that every expectation holds, that at least one policy administrator can still
+// sign in, and that nobody gains a right without a second person.
 //
 // Errors: policies.ErrForbidden; Invalid at comment; ErrBehind; ErrNothing; ErrBase; ErrExpectation; ErrLockout; ErrSecond.
 func (s *Service) Publish(ctx context.Context, c account.Caller, edit int, comment string) (Version, error) {
@@ -51,7 +52,7 @@ func (s *Service) Publish(ctx context.Context, c account.Caller, edit int, comme
 	return s.publish(ctx, c, &p)
 }
 
-// Restore publishes an older version's text anew. The draft stays as it is. Errors as of Publish, and ErrVersion;
+// Restore publishes the text of an older version again. The draft stays as it is. Errors as of Publish, and ErrVersion;
 // ErrNothing when that text is in force.
 func (s *Service) Restore(ctx context.Context, c account.Caller, number int, comment string) (Version, error) {
 	if err := s.require(c, policies.Manage); err != nil {
@@ -68,12 +69,12 @@ func (s *Service) Restore(ctx context.Context, c account.Caller, number int, com
 	return s.publish(ctx, c, &publication{text: old.Text, comment: comment, action: audit.PolicyRestored, restored: &number})
 }
 
-// publication is a text on its way to be the next version.
+// publication is a text that is about to become the next version.
 type publication struct {
 	text, comment string
 	action        audit.Action
 	restored      *int
-	proposer      string // another person, who asked for it
+	proposer      string // another person who proposed it
 	proposedBy    uuid.UUID
 	second        bool // a second person has agreed
 	take          func(ctx context.Context, tx bun.IDB) error
@@ -81,7 +82,7 @@ type publication struct {
 }
 
 func (s *Service) publish(ctx context.Context, c account.Caller, p *publication) (v Version, err error) {
-	next, err := policies.New(p.text) // takes some milliseconds, which a tx need not wait for
+	next, err := policies.New(p.text) // takes some milliseconds, so it is done before the tx
 	if err != nil {
 		return Version{}, err
 	}
@@ -97,7 +98,7 @@ func (s *Service) publish(ctx context.Context, c account.Caller, p *publication)
 		if v, err = s.publishIn(ctx, tx, c, p, next); err != nil {
 			return err
 		}
-		return s.withdraw(ctx, tx, c) // whatever waits is not about this version
+		return s.withdraw(ctx, tx, c) // an open proposal is not about this version
 	})
 	if err != nil {
 		return Version{}, err
@@ -106,7 +107,7 @@ func (s *Service) publish(ctx context.Context, c account.Caller, p *publication)
 	return v, nil
 }
 
-// publishIn is publish inside a tx that has locked the holders.
+// publishIn is publish inside a tx that has locked the holders of guarding roles.
 func (s *Service) publishIn(ctx context.Context, tx bun.Tx, c account.Caller, p *publication, next *policies.Decider) (v Version, err error) {
 	before, err := newest(ctx, tx)
 	if err != nil {
@@ -147,7 +148,7 @@ func (s *Service) put(ctx context.Context, tx bun.IDB, by audit.Actor, before Ve
 	})
 }
 
-// check is what must hold for a policy to be published by c in the place of the version before.
+// check checks whether c may publish a policy after the version before.
 func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, before Version, next *policies.Decider, p *publication) error {
 	checks, err := s.evaluate(ctx, tx, next)
 	if err != nil {
@@ -175,7 +176,7 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, befor
 	if p.proposedBy == uuid.Nil {
 		return ErrSecond
 	}
-	// another person asked for it: the caller is the second one, if they count as such
+	// another person proposed it: the caller is the second person, if they may decide the proposal
 	err = s.o.Approvals.Settle(ctx, tx, approval.PolicyChange, uuid.Nil, p.proposedBy, c.Actor())
 	if errors.Is(err, approval.ErrNotYours) || errors.Is(err, approval.ErrSettled) {
 		return ErrSecond
@@ -183,8 +184,8 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, befor
 	return err
 }
 
-// inForce is the decider of the version in force: this process's own, or, where another process has just published, one
-// made of its text.
+// inForce returns the decider of the version in force: this process's own, or a new one if another process has just
+// published.
 func (s *Service) inForce(v Version) (*policies.Decider, error) {
 	if s.o.Decider.Version() == v.Number {
 		return s.o.Decider, nil
@@ -192,7 +193,7 @@ func (s *Service) inForce(v Version) (*policies.Decider, error) {
 	return policies.New(v.Text)
 }
 
-// keeps says whether somebody is left under a policy who can sign in and may read and manage policies.
+// keeps says whether, under a policy, somebody who can sign in may read and manage policies.
 func keeps(ctx context.Context, db bun.IDB, next *policies.Decider) (bool, error) {
 	people, err := specialists(ctx, db)
 	if err != nil {
@@ -218,20 +219,20 @@ func keeps(ctx context.Context, db bun.IDB, next *policies.Decider) (bool, error
 	return false, nil
 }
 
-// roles is everything an active specialist user is.
+// roles returns all roles of an active specialist user.
 func (p personRow) roles() []policies.Role { return p.Roles(true) }
 
-// Review is what stands in the way of publishing the draft.
+// Review lists what prevents the draft from being published.
 type Review struct {
-	Checks  []Check // every expectation against the draft
-	Lockout bool    // ErrLockout
-	Raises  bool    // it takes a second person
+	Checks  []Check // every expectation, checked with the draft
+	Lockout bool    // publishing would fail with ErrLockout
+	Raises  bool    // publishing needs a second person
 }
 
-// Failing is how many expectations don't hold.
+// Failing returns the number of expectations that do not hold.
 func (r Review) Failing() int { return failing(r.Checks) }
 
-// Review looks at a draft as Publish would. policies.ErrForbidden.
+// Review makes the checks of Publish without publishing. policies.ErrForbidden.
 func (s *Service) Review(ctx context.Context, c account.Caller, d Draft) (r Review, err error) {
 	if err := s.require(c, policies.Manage); err != nil {
 		return r, err
@@ -256,11 +257,11 @@ func (s *Service) Review(ctx context.Context, c account.Caller, d Draft) (r Revi
 	return r, err
 }
 
-// Reset is the command that breaks the glass: it publishes the default policy whatever stands against it. There is no
-// caller, since whoever may run the program may do everything.
+// Reset is the emergency command: it publishes the default policy without any checks. There is no caller, because
+// whoever can run the program can do everything anyway.
 func (s *Service) Reset(ctx context.Context) (v Version, err error) {
 	if err := s.Load(ctx); err != nil {
-		// the version in force can't be read any more: what better reason to reset
+		// an unreadable version in force is a reason to reset, not to stop
 		s.o.Log.Warn("the policy in force can't be loaded", "error", err)
 	}
 	by := audit.Actor{Name: account.System.Name + " (command)"}

@@ -59,8 +59,9 @@ func TestLoadAtOnce(t *testing.T) {
 	})
 }
 
-// TestFollow: what one process publishes is in force there at once and in another within a second. When the database
-// fails, the old version stays and readiness learns it (S28); a version that can't be read changes nothing either.
+// TestFollow: a version that one process publishes is in force there at once and in another process within a second.
+// When the database fails, the old version stays in force and readiness reports it (S28). A version that can't be read
+// changes nothing either.
 func TestFollow(t *testing.T) {
 	each(t, func(w *world) {
 		other := w.process()
@@ -191,7 +192,7 @@ func TestLockout(t *testing.T) {
 	})
 }
 
-// TestRaising: raising one's own rights takes a second person, on whatever way (S31).
+// TestRaising: raising one's own rights needs a second person, by every method that publishes (S31).
 func TestRaising(t *testing.T) {
 	each(t, func(w *world) {
 		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)
@@ -259,7 +260,7 @@ func TestRaising(t *testing.T) {
 }
 
 // TestDecidePublishAssign is for -race (S26): while versions are published and people assigned, every decision is right
-// under one of the two versions, and those on which both agree never waver.
+// under one of the two versions, and a decision on which both agree never changes.
 func TestDecidePublishAssign(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	w.guard(w.petra)
@@ -324,7 +325,7 @@ func TestDecidePublishAssign(t *testing.T) {
 	}
 }
 
-// TestPublishAtOnce: of two who publish what would leave nobody, or the same draft, one gets through at most.
+// TestPublishAtOnce: when two people publish the same draft at once, exactly one succeeds and the other gets ErrBehind.
 func TestPublishAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)

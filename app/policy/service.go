@@ -29,27 +29,28 @@ type Customers interface {
 	Readable(c account.Caller) (where store.Condition, nothing bool, err error)
 }
 
-// Options are what a Service is made of. Load, Follow and Reset do without Approvals, Transactions, Customers and Log.
+// Options are the dependencies of a Service. Load, Follow and Reset work without Approvals, Transactions, Customers and
+// Log.
 type Options struct {
 	DB           *store.DB
 	Now          store.Clock
-	Decider      *policies.Decider // of this process: publishing puts the new version in force here at once
+	Decider      *policies.Decider // of this process: a published version is in force here at once
 	Audit        *audit.Log
 	Approvals    Approvals
 	Transactions Transactions
 	Customers    Customers
-	Log          *slog.Logger // nil is none
+	Log          *slog.Logger // nil: no log
 }
 
-// Service keeps policies. Its methods authorise the caller: reading wants policy read, everything else policy manage.
+// Service manages policies. Its methods authorise the caller: reading needs policy read, everything else policy manage.
 type Service struct {
 	o          Options
-	installing sync.Mutex // one after another, so that an older version never replaces a newer one
+	installing sync.Mutex // serialises adopt, so that an older version never replaces a newer one
 	mu         sync.Mutex
 	err        error
 }
 
-// New makes the service. It registers what it does of approvals.
+// New makes the service and registers its approval handlers.
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -67,8 +68,8 @@ func (s *Service) require(c account.Caller, a policies.Action) error {
 
 // --- in force everywhere ------------------------------------------------------------------------------------------
 
-// Load puts the newest published version in force in this process. An empty table gets the default policy as version 1,
-// however many processes start at once. There is no caller: it runs when a process starts.
+// Load puts the newest published version in force in this process. It fills an empty table with the default policy as
+// version 1, also when several processes start at once. There is no caller: it runs when a process starts.
 func (s *Service) Load(ctx context.Context) error {
 	v, err := newest(ctx, s.o.DB)
 	if store.IsNoRows(err) {
@@ -86,7 +87,7 @@ func (s *Service) Load(ctx context.Context) error {
 	return s.install(v.Number, v.Text)
 }
 
-// install puts a version in force in this process, unless it is in force already or a newer one is.
+// install puts a version in force in this process, unless this version or a newer one is in force already.
 func (s *Service) install(number int, text string) error {
 	if number <= s.o.Decider.Version() {
 		return nil
@@ -99,7 +100,7 @@ func (s *Service) install(number int, text string) error {
 	return nil
 }
 
-// adopt is install of what is built already.
+// adopt is install for a decider that is already built.
 func (s *Service) adopt(number int, d *policies.Decider) {
 	s.installing.Lock()
 	defer s.installing.Unlock()
@@ -110,15 +111,15 @@ func (s *Service) adopt(number int, d *policies.Decider) {
 
 const (
 	followEvery = 500 * time.Millisecond
-	followTime  = 5 * time.Second // for one look
+	followTime  = 5 * time.Second // time limit of one check
 )
 
-// Follow keeps this process on the newest version until ctx ends: every 500 ms it asks the database for the number, so a
-// version that another process publishes is in force here within a second. When that fails, the version in force stays
-// and Err says why.
+// Follow keeps this process on the newest version until ctx ends. Every 500 ms it reads the newest number from the
+// database, so a version of another process is in force here within a second. On an error the version in force stays
+// and Err returns the error.
 //
-// One row is read instead of a version being announced over Redis: a message can get lost and would need this fallback
-// anyway, the embedded mode would need a second mechanism, and the look-up costs a process two reads of 0.1 ms a second.
+// Polling one row replaces an announcement over Redis. A message can get lost and would need this fallback anyway, and
+// the embedded mode would need a second mechanism. Polling costs a process two reads of 0.1 ms a second.
 func (s *Service) Follow(ctx context.Context) {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
@@ -132,7 +133,7 @@ func (s *Service) Follow(ctx context.Context) {
 	}
 }
 
-// look compares the version in force with the database, once.
+// look compares the version in force with the database once.
 func (s *Service) look(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, followTime)
 	defer cancel()
@@ -164,7 +165,7 @@ func (s *Service) catchUp(ctx context.Context) error {
 	return s.install(v.Number, v.Text)
 }
 
-// Err is why this process can't be sure to decide with the newest version; nil when it can.
+// Err returns why this process may be deciding with an old version; nil when it follows the newest.
 func (s *Service) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +182,7 @@ func (s *Service) Current(ctx context.Context, c account.Caller) (Version, error
 	return newest(ctx, s.o.DB)
 }
 
-// Versions lists what was published, newest first, without the texts. policies.ErrForbidden.
+// Versions lists the published versions, newest first, without their texts. policies.ErrForbidden.
 func (s *Service) Versions(ctx context.Context, c account.Caller) ([]Version, error) {
 	if err := s.require(c, policies.Read); err != nil {
 		return nil, err
@@ -189,7 +190,8 @@ func (s *Service) Versions(ctx context.Context, c account.Caller) ([]Version, er
 	return versions(ctx, s.o.DB)
 }
 
-// Version returns a version and the one before it, whose Number is 0 for the first. policies.ErrForbidden, ErrVersion.
+// Version returns a version and the one before it. For the first version, before.Number is 0. policies.ErrForbidden,
+// ErrVersion.
 func (s *Service) Version(ctx context.Context, c account.Caller, number int) (v, before Version, err error) {
 	if err := s.require(c, policies.Read); err != nil {
 		return v, before, err
@@ -201,12 +203,13 @@ func (s *Service) Version(ctx context.Context, c account.Caller, number int) (v,
 	return v, before, err
 }
 
-// Kinds are the kinds of transactions that rules may name, retired ones included: transactions keep theirs.
+// Kinds returns the kinds of transactions that rules may name. Retired kinds are included, because transactions keep
+// them.
 func (s *Service) Kinds(ctx context.Context) ([]transaction.Kind, error) {
 	return transaction.AllKinds(ctx, s.o.DB)
 }
 
-// Vocabulary reads which kinds a rule may name.
+// Vocabulary reads the kinds that a rule may name.
 func Vocabulary(ctx context.Context, db bun.IDB) (policies.Vocabulary, error) {
 	all, err := transaction.AllKinds(ctx, db)
 	known := map[string]bool{}

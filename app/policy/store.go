@@ -33,7 +33,7 @@ func version(ctx context.Context, db bun.IDB, number int) (v Version, err error)
 	return v, err
 }
 
-// versionBefore is the version before a number; its Number is 0 when there is none.
+// versionBefore returns the version before this number; its Number is 0 when there is none.
 func versionBefore(ctx context.Context, db bun.IDB, number int) (v Version, err error) {
 	err = db.NewSelect().Model(&v).Where("version < ?", number).Order("version DESC").Limit(1).Scan(ctx)
 	if store.IsNoRows(err) {
@@ -52,7 +52,7 @@ func insertVersion(ctx context.Context, tx bun.IDB, v *Version) error {
 	return err
 }
 
-// insertFirst inserts version 1 unless another process has.
+// insertFirst inserts version 1 unless another process has inserted it.
 func insertFirst(ctx context.Context, db bun.IDB, v *Version) error {
 	_, err := db.NewInsert().Model(v).On("CONFLICT (version) DO NOTHING").Exec(ctx)
 	return err
@@ -76,7 +76,7 @@ type draftRow struct {
 	Steps []Step `bun:"-"`
 }
 
-// readDraft returns the row of the draft; its Edit is 0 while there is none.
+// readDraft returns the row of the draft; its Edit is 0 when there is no draft.
 func readDraft(ctx context.Context, db bun.IDB) (r draftRow, err error) {
 	err = db.NewSelect().Model(&r).Where("id = 1").Scan(ctx)
 	if store.IsNoRows(err) {
@@ -91,7 +91,7 @@ func readDraft(ctx context.Context, db bun.IDB) (r draftRow, err error) {
 	return r, nil
 }
 
-// putDraft writes the draft with its edit raised; ok is false when the stored one is no longer at the edit.
+// putDraft writes the draft and increments its edit. ok is false when the stored draft has another edit than d.
 func putDraft(ctx context.Context, tx bun.IDB, d Draft) (ok bool, err error) {
 	steps, err := json.Marshal(d.Steps)
 	if err != nil {
@@ -127,7 +127,7 @@ type offerRow struct {
 	SettledAt time.Time     `bun:"settled_at"`
 }
 
-// offerStates is what became of offers, by id.
+// offerStates returns the states of the offers by id.
 func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
 	var rows []offerRow
 	err := db.NewSelect().Model(&rows).Column("id", "state").Scan(ctx)
@@ -138,7 +138,7 @@ func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
 	return states, err
 }
 
-// putOffer notes what became of an offer; by is Nil for Kontor itself.
+// putOffer stores the state of an offer; by is Nil for Kontor itself.
 func putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID, at time.Time) error {
 	r := offerRow{ID: id, State: state, SettledBy: store.NullID(by), SettledAt: at}
 	_, err := tx.NewInsert().Model(&r).On("CONFLICT (id) DO UPDATE").Set("state = EXCLUDED.state").
@@ -148,7 +148,7 @@ func putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID, a
 
 // --- vocabulary and people ----------------------------------------------------------------------------------------
 
-// personRow is an active account with everything that decides on its roles.
+// personRow is an active account with everything that determines its roles.
 type personRow struct {
 	ID   uuid.UUID `bun:"id"`
 	Name string    `bun:"name"`
@@ -156,17 +156,17 @@ type personRow struct {
 	Password bool `bun:"password"`
 }
 
-// registered is the condition on a row of access, alias x, that it makes its account an end user.
+// registered is the condition that a row of access (alias x) makes its account an end user.
 const registered = ` x.registered_at IS NOT NULL AND x.deactivated_at IS NULL`
 
-// specialists are all active specialist users, by name.
+// specialists returns all active specialist users, ordered by name.
 func specialists(ctx context.Context, db bun.IDB) (all []personRow, err error) {
 	err = db.NewSelect().TableExpr(`account AS a`).ColumnExpr(`a.id, a.name, a.password_hash <> '' AS password, `+account.FactsOf("a")).
 		Where(`a.specialist`).Where(`a.active`).OrderExpr(`a.name_sort, a.id`).Scan(ctx, &all)
 	return all, err
 }
 
-// findPerson finds an account by e-mail address or username, folded.
+// findPerson finds an account by its folded e-mail address or username.
 func findPerson(ctx context.Context, db bun.IDB, folded string) (id uuid.UUID, err error) {
 	err = db.NewSelect().Table("account").Column("id").Where(`email_folded = ?`, folded).WhereOr(`username_folded = ?`, folded).Scan(ctx, &id)
 	return id, err
@@ -181,7 +181,7 @@ type expectationRow struct {
 	CreatedBy uuid.UUID `bun:"created_by"`
 }
 
-// factsRow is an expectation with the facts about its person and transaction as they are now.
+// factsRow is an expectation with the current facts about its person and transaction.
 type factsRow struct {
 	Expectation
 	account.Facts
@@ -218,7 +218,7 @@ func deleteExpectation(ctx context.Context, tx bun.IDB, id uuid.UUID) (e Expecta
 	return r.Expectation, err == nil, err
 }
 
-// seen finds a transaction by its number among those that the condition lets through.
+// seen finds a transaction by its number, among those that match the condition.
 func seen(ctx context.Context, db bun.IDB, number int64, within store.Condition) (id uuid.UUID, ok bool, err error) {
 	err = db.NewSelect().TableExpr(`transactions AS t`).Column("t.id").
 		Join(`JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting`).
@@ -229,7 +229,7 @@ func seen(ctx context.Context, db bun.IDB, number int64, within store.Condition)
 	return id, err == nil, err
 }
 
-// seenAmong are those of the transactions that the condition lets through.
+// seenAmong returns which of the transactions match the condition.
 func seenAmong(ctx context.Context, db bun.IDB, ids []uuid.UUID, within store.Condition) (seen map[uuid.UUID]bool, err error) {
 	seen = map[uuid.UUID]bool{}
 	if len(ids) == 0 {

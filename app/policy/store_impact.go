@@ -13,10 +13,10 @@ import (
 	"kontor/policies"
 )
 
-// manyPeople is from how many on all rows are read: a range for each of them would cost more.
+// manyPeople is the number of people above which all rows are read: a range scan for each person would cost more.
 const manyPeople = 500
 
-// whom says which people a query is about: it makes the condition on a column that names them.
+// whom selects the people that a query is about: it makes the condition on a column with their ids.
 type whom func(column string) store.Condition
 
 func only(ids ...uuid.UUID) whom {
@@ -25,7 +25,7 @@ func only(ids ...uuid.UUID) whom {
 	}
 }
 
-// among is only, or everybody for too many of them.
+// among is only, but selects everybody when there are more than manyPeople ids.
 func among(ids []uuid.UUID) whom {
 	if len(ids) > manyPeople {
 		return func(string) store.Condition { return store.All() }
@@ -33,13 +33,13 @@ func among(ids []uuid.UUID) whom {
 	return only(ids...)
 }
 
-// unionAll puts the rows of a query behind those of another.
+// unionAll appends the rows of one query to those of another.
 func unionAll(first, then schema.QueryAppender) schema.QueryAppender {
 	return bun.SafeQuery(`? UNION ALL ?`, first, then)
 }
 
-// customerBits is a row for each relation of a person to a customer: person, customer_id, bit. Processors and accesses
-// are of the customer once, however many there are.
+// customerBits selects a row for each relation of a person to a customer: person, customer_id, bit. A person gets one
+// processor row and one access row for a customer, however many transactions or accesses there are.
 func customerBits(specialists, endUsers whom) schema.QueryAppender {
 	return bun.SafeQuery(`SELECT ra.specialist_id AS person, ra.customer_id, 1 AS bit FROM customer_administrator AS ra WHERE ?
 		UNION ALL SELECT DISTINCT rp.specialist_id, rp.customer_id, 2 FROM transaction_processor AS rp WHERE ?
@@ -47,22 +47,22 @@ func customerBits(specialists, endUsers whom) schema.QueryAppender {
 		specialists("ra.specialist_id"), specialists("rp.specialist_id"), endUsers("x.account_id"))
 }
 
-// transactionBits is the same of transactions.
+// transactionBits is the same for transactions.
 func transactionBits(specialists, endUsers whom) schema.QueryAppender {
 	return bun.SafeQuery(`SELECT v.specialist_id AS person, v.transaction_id, v.relmask AS bit FROM transaction_visible AS v WHERE ?
 		UNION ALL SELECT DISTINCT x.account_id, xt.id, 4 FROM access AS x JOIN transactions AS xt ON xt.customer_id = x.customer_id
 		WHERE`+registered+` AND ?`, specialists("v.specialist_id"), endUsers("x.account_id"))
 }
 
-// standingIn are the specialist users who stand in for somebody now.
+// standingIn returns the specialist users who are deputies now.
 func standingIn(ctx context.Context, db bun.IDB, now time.Time) (ids []uuid.UUID, err error) {
 	err = db.NewSelect().Table("deputy").Distinct().Column("deputy_id").
 		Where(`starts_at <= ?`, now).Where(`ends_at > ?`, now).Scan(ctx, &ids)
 	return ids, err
 }
 
-// standInBits are the rows of customerBits or transactionBits that deputies have by the assignments of those they stand
-// in for now, to be added to their own.
+// standInBits selects the rows of customerBits or transactionBits that deputies have now by the assignments of the
+// people they stand in for. They are added to the deputies' own rows.
 func standInBits(unit policies.Object, deputies whom, now time.Time) schema.QueryAppender {
 	from := func(selected, of string) schema.QueryAppender {
 		return bun.SafeQuery(`SELECT DISTINCT d.deputy_id, `+selected+` FROM deputy AS d JOIN `+of+` ON o.specialist_id = d.specialist_id
@@ -81,7 +81,7 @@ type tallyRow struct {
 	N      int64     `bun:"n"`
 }
 
-// tallyOf counts for people what they have which relations to.
+// tallyOf counts how many objects of a unit the people have each set of relations to.
 func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []concerned, ids []uuid.UUID, byKind bool, now time.Time) (tally, error) {
 	mixed := []uuid.UUID{}
 	for _, p := range people {
@@ -98,7 +98,8 @@ func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []con
 		bits := unionAll(customerBits(all, both), standInBits(unit, both, now))
 		return out, out.add(ctx, db, grouped(bits, "customer_id"), `customer AS o ON o.id = m.customer_id`, `o.type`, byKind)
 	}
-	// The index knows the whole relation of who has no others: no need to gather bits by transaction.
+	// For people without other relations, the index holds the complete relation: no bits need to be grouped by
+	// transaction.
 	q := db.NewSelect().TableExpr(`transaction_visible AS v`).
 		ColumnExpr(`v.specialist_id AS person, v.transaction_id, v.relmask AS mask`).
 		Where(`?`, all("v.specialist_id")).Where(`v.specialist_id NOT IN (?)`, bun.List(mixed))
@@ -113,7 +114,7 @@ func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []con
 	return out, out.add(ctx, db, grouped(bits, "transaction_id"), join, `o.kind`, byKind)
 }
 
-// grouped gathers bits into each person's whole relation to each object.
+// grouped combines bits into each person's complete set of relations to each object.
 func grouped(bits schema.QueryAppender, object string) schema.QueryAppender {
 	return bun.SafeQuery(`SELECT b.person, b.?, MAX(b.bit & 1) + MAX(b.bit & 2) + MAX(b.bit & 4) AS mask FROM (?) AS b
 		GROUP BY b.person, b.?`, bun.Ident(object), bits, bun.Ident(object))
@@ -134,7 +135,7 @@ func (t tally) add(ctx context.Context, db bun.IDB, relations schema.QueryAppend
 	return nil
 }
 
-// totals counts all of a unit, by kind or under "".
+// totals counts all objects of a unit, by kind, or under "" when byKind is false.
 func totals(ctx context.Context, db bun.IDB, unit policies.Object, byKind bool) (map[string]int64, error) {
 	table, kind := `transactions`, `kind`
 	if unit == policies.ObjectCustomer {
@@ -153,7 +154,7 @@ func totals(ctx context.Context, db bun.IDB, unit policies.Object, byKind bool) 
 	return out, err
 }
 
-// ofKinds is a set of kinds as a condition on a column.
+// ofKinds returns a set of kinds as a condition on a column.
 func ofKinds(k policies.KindSet, column string) store.Condition {
 	switch {
 	case k.Full():
@@ -166,8 +167,8 @@ func ofKinds(k policies.KindSet, column string) store.Condition {
 	return bun.SafeQuery(`? IN (?)`, bun.Ident(column), bun.List(k.Kinds))
 }
 
-// endUserReach is how many people who are only end users a change concerns, and how many customers or transactions: all
-// of them where it is one without a relation, since nobody has one to all.
+// endUserReach counts the people who are only end users and concerned by a change, and the customers or transactions.
+// For a change without a relation it counts all objects, because nobody has a relation to all of them.
 func endUserReach(ctx context.Context, db bun.IDB, unit policies.Object, ch policies.Change) (people int, n int64, err error) {
 	table, key, column := `transactions`, `customer_id`, `o.kind`
 	if unit == policies.ObjectCustomer {
@@ -194,12 +195,12 @@ func endUserReach(ctx context.Context, db bun.IDB, unit policies.Object, ch poli
 	return people, n, err
 }
 
-// examplesAmong is among how many of a person's newest transactions examples are looked for: a viewer who may see none of
-// 300,000 must not have them all looked through.
+// examplesAmong is how many of a person's newest transactions are searched for examples. A viewer who may see none of
+// 300,000 must not cause a search through all of them.
 const examplesAmong = 500
 
-// examplesOf names some of what a line counts, the newest first; within is what the viewer may see. What a person has no
-// relation to is not named: that is everything else.
+// examplesOf returns names of some objects that a line counts, newest first; within selects what the viewer may see.
+// Objects to which the person has no relation are not named, because these are all other objects.
 func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Condition, now time.Time) (names []string, err error) {
 	column := map[policies.Object]string{policies.ObjectTransaction: `t.kind`, policies.ObjectCustomer: `customer.type`}[l.Unit]
 	var cells []store.Condition
@@ -226,8 +227,8 @@ func examplesOf(ctx context.Context, db bun.IDB, l Line, within store.Condition,
 	return names, err
 }
 
-// relations are the transactions of the line's person, with the whole relation to each: of one who has but the relations
-// that the index knows, the newest with one of those that the line is about.
+// relations selects the transactions of the line's person with the complete relation to each. For a person who has only
+// the relations in the index, these are the newest transactions with one of the line's sets of relations.
 func (l Line) relations(db bun.IDB, one whom, now time.Time) schema.QueryAppender {
 	if l.mixed {
 		return grouped(unionAll(transactionBits(one, one), standInBits(l.Unit, one, now)), "transaction_id")
@@ -237,7 +238,7 @@ func (l Line) relations(db bun.IDB, one whom, now time.Time) schema.QueryAppende
 		OrderExpr(`v.created_at DESC`).Limit(examplesAmong)
 }
 
-// masks are the sets of relations that a line is about.
+// masks returns the sets of relations of a line.
 func (l Line) masks() (all []int) {
 	for _, ch := range l.cells {
 		all = append(all, int(ch.Relation))
@@ -245,7 +246,8 @@ func (l Line) masks() (all []int) {
 	return all
 }
 
-// heldBy is which sets of relations a caller, or those they stand in for, have to at least one customer and transaction.
+// heldBy returns the sets of relations that a caller, or the people they stand in for, have to at least one customer or
+// transaction.
 func heldBy(ctx context.Context, db bun.IDB, c account.Caller) (map[policies.Object][]policies.Relation, error) {
 	out := map[policies.Object][]policies.Relation{}
 	persons, own := only(c.Persons()...), only(c.ID)
@@ -270,7 +272,7 @@ func heldBy(ctx context.Context, db bun.IDB, c account.Caller) (map[policies.Obj
 	return out, nil
 }
 
-// relationTo is everything a person is to a transaction.
+// relationTo returns all relations of a person to a transaction.
 func relationTo(ctx context.Context, db bun.IDB, id, transactionID uuid.UUID) (policies.Relation, error) {
 	own := only(id)
 	var mask int

@@ -9,7 +9,7 @@ import (
 	"kontor/policies"
 )
 
-// TestUndoEndsAProposal: what is left of a draft after Undo was proposed by nobody, so nobody is its second person.
+// TestUndoEndsAProposal: after Undo the draft is no longer proposed, so nobody can approve it as the second person.
 func TestUndoEndsAProposal(t *testing.T) {
 	each(t, func(w *world) {
 		paul := w.Specialist("Paul Adam", policies.PolicyAdministrator)
@@ -29,7 +29,7 @@ func TestUndoEndsAProposal(t *testing.T) {
 	})
 }
 
-// TestImpactOfDeactivatedAccesses: whose access is deactivated loses and gains nothing, and is no end user.
+// TestImpactOfDeactivatedAccesses: a person with a deactivated access gains and loses nothing, and is no end user.
 func TestImpactOfDeactivatedAccesses(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.Specialist("Anna Berg")
@@ -48,7 +48,7 @@ func TestImpactOfDeactivatedAccesses(t *testing.T) {
 	})
 }
 
-// TestOlderVersionStaysOut: whatever a slow process has built, a version never takes the place of a newer one.
+// TestOlderVersionStaysOut: an older version that a slow process has built never replaces a newer one.
 func TestOlderVersionStaysOut(t *testing.T) {
 	each(t, func(w *world) {
 		w.add(allow("auditor, *, queue, *, read"))
@@ -71,7 +71,7 @@ func TestOlderVersionStaysOut(t *testing.T) {
 	})
 }
 
-// TestStaleDraftIsNotWritten: of two tx that have read the same draft, the second writes nothing.
+// TestStaleDraftIsNotWritten: when two txs have read the same draft, the second one writes nothing.
 func TestStaleDraftIsNotWritten(t *testing.T) {
 	each(t, func(w *world) {
 		w.add(allow("auditor, *, queue, *, read"))

@@ -37,8 +37,8 @@ func seeded(b *testing.B, db *store.DB, n int) account.Caller {
 	return account.Caller{ID: demotest.Specialist(b, db, n), Roles: []policies.Role{policies.Specialist}}
 }
 
-// BenchmarkMyTransactions reads pages of My transactions for who sees 51 and for who sees a tenth of all, for somebody who
-// stands in for both, and for an auditor, who sees all. rows and count say what was found.
+// BenchmarkMyTransactions reads pages of My transactions for a person who sees 51, for one who sees a tenth of all, for
+// a deputy of both, and for an auditor, who sees all. rows and count say what was found.
 func BenchmarkMyTransactions(b *testing.B) {
 	demotest.Each(b, func(b *testing.B, db *store.DB) {
 		s := benchService(b, db)
@@ -103,7 +103,7 @@ func deepCursor(b *testing.B, s *transaction.Service, c account.Caller) (cursor 
 	return cursor
 }
 
-// BenchmarkAppoint makes somebody administrator of a customer with 10,000 transactions and takes it back, durably.
+// BenchmarkAppoint makes somebody administrator of a customer with 10,000 transactions and reverts it, durably.
 func BenchmarkAppoint(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		b.Run(kind, func(b *testing.B) {
@@ -137,8 +137,9 @@ func BenchmarkAppoint(b *testing.B) {
 	}
 }
 
-// BenchmarkDecide is one decision with its facts, through Authorise, with as many assignments as there are customers: flat
-// at 1,000 and at KONTOR_BENCH_CUSTOMERS. The policy's part of it alone is policies' BenchmarkAllows.
+// BenchmarkDecide measures one decision including its facts, by Authorise, with as many assignments as there are
+// customers. The time is the same at 1,000 and at KONTOR_BENCH_CUSTOMERS. BenchmarkAllows of package policies measures
+// the part of the policy alone.
 func BenchmarkDecide(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		for _, n := range []int{1000, demotest.Customers(b)} {

@@ -24,23 +24,24 @@ import (
 
 var wantCustomer = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read}
 
-// recorded is a form that was found good.
+// recorded is a validated form.
 type recorded struct {
 	Name, Kind, Due string
 	Responsible     person
 }
 
-// maxName is how many characters a name may have.
+// maxName is the maximum length of a name, in characters.
 const maxName = 200
 
-// Create adds a transaction to a customer, enters it into the index of who may see it, and writes the log. repeated: the
-// submission was done before by the same caller; nothing happens, and t is the transaction of then. Errors:
-// customer.ErrNotFound; policies.ErrForbidden for who may not add one of that kind; Invalid at name ("required",
-// "too_long", "control_characters", ErrNameTaken), kind ("transaction.kind_unknown"; a retired one is unknown), due
-// ("date.malformed") and responsible ("transaction.responsible_unknown").
+// Create adds a transaction to a customer, adds it to the index of visible transactions, and writes the log. repeated
+// says that the same caller sent the same submission before: then nothing happens, and t is the transaction of the
+// first submission. Errors: customer.ErrNotFound; policies.ErrForbidden when the caller may not add a transaction of
+// that kind; Invalid at name ("required", "too_long", "control_characters", ErrNameTaken), kind
+// ("transaction.kind_unknown", also for a retired kind), due ("date.malformed") and responsible
+// ("transaction.responsible_unknown").
 func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.UUID, f Form) (t Transaction, repeated bool, err error) {
 	var submission sql.NullString
-	if f.IdempotencyKey != "" { // a key of the caller's own, as of customers
+	if f.IdempotencyKey != "" { // the caller's id makes the key unique among callers, as for customers
 		submission = sql.NullString{String: c.ID.String() + "/" + f.IdempotencyKey, Valid: true}
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -48,7 +49,7 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 		return err
 	})
 	switch {
-	case store.IsUnique(err, "transactions.submission"): // the same form, at once
+	case store.IsUnique(err, "transactions.submission"): // a concurrent request sent the same form
 		var id uuid.UUID
 		if id, repeated, err = s.submitted(ctx, s.db, submission.String); err == nil && repeated {
 			t, err = s.Get(ctx, c, id)
@@ -116,10 +117,10 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 	})
 }
 
-// Update saves what was recorded, if the transaction still has the version that was edited. Errors: ErrNotFound,
-// policies.ErrForbidden, Invalid as Create and at kind "transaction.kind_forbidden" for a kind with which the caller
-// could not process it any more; ErrVersion when somebody was quicker: then the transaction is returned as it is now. What
-// changes nothing is no change.
+// Update saves a form, if the transaction still has the version that was edited. A form without changes changes
+// nothing. Errors: ErrNotFound, policies.ErrForbidden, Invalid as Create, and at kind "transaction.kind_forbidden" for
+// a kind with which the caller could no longer process it; ErrVersion when somebody else changed it first: then the
+// current transaction is returned.
 func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, version int, f Form) (t Transaction, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		t, err = s.Authorise(ctx, tx, c, id, policies.Process)
@@ -161,8 +162,8 @@ func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, ve
 	return t, err
 }
 
-// SetStatus moves a transaction to another status; a closed one may be opened again. Errors: as Update, and Invalid at
-// status ("transaction.status_unknown").
+// SetStatus changes the status of a transaction. A closed transaction may be opened again. Errors: as Update, and
+// Invalid at status ("transaction.status_unknown").
 func (s *Service) SetStatus(ctx context.Context, c account.Caller, id uuid.UUID, version int, to Status) (t Transaction, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		t, err = s.Authorise(ctx, tx, c, id, policies.Process)
@@ -183,8 +184,8 @@ func (s *Service) SetStatus(ctx context.Context, c account.Caller, id uuid.UUID,
 	return t, err
 }
 
-// change does a change to the version that was edited and writes the log. write says false when that version is not
-// there any more.
+// change changes the version that was edited, and writes the log. write returns false when that version no longer
+// exists.
 func (s *Service) change(
 	ctx context.Context, tx bun.Tx, c account.Caller, t Transaction, version int, same bool,
 	write func(tx bun.IDB) (bool, error), action audit.Action, changes audit.Changes,
@@ -220,7 +221,8 @@ func (s *Service) log(ctx context.Context, tx bun.IDB, c account.Caller, action 
 	})
 }
 
-// validate reads a form. was is the transaction before: what stays as it is may be what could not be chosen any more.
+// validate checks a form. was is the transaction before: a value that stays the same is valid even if it can't be
+// chosen any more.
 func (s *Service) validate(ctx context.Context, db bun.IDB, f Form, was Transaction) (r recorded, err error) {
 	var form fault.Form
 	name, complaint := customer.CleanLine(f.Name)
@@ -264,13 +266,14 @@ func (s *Service) validate(ctx context.Context, db bun.IDB, f Form, was Transact
 	return r, form.Err()
 }
 
-// customerRenamed refreshes what the search finds of a customer's transactions, in the tx in which its name changes.
+// customerRenamed updates the search texts of a customer's transactions, in the tx in which the customer's name
+// changes.
 func (s *Service) customerRenamed(ctx context.Context, tx bun.IDB, cu customer.Customer) error {
 	return s.refreshSearch(ctx, tx, cu.ID, cu.Name())
 }
 
-// MergeSearchIndex is the worker's housekeeping of the search: transactions that a migration brought along without a search text get
-// theirs, and SQLite's index is merged.
+// MergeSearchIndex maintains the search index; the worker calls it. It writes the search texts of transactions that got
+// none in a migration, and merges SQLite's index.
 func (s *Service) MergeSearchIndex(ctx context.Context) error {
 	for more := true; more; {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
@@ -284,8 +287,8 @@ func (s *Service) MergeSearchIndex(ctx context.Context) error {
 	return s.db.MergeSearchIndex(ctx, "transaction_search")
 }
 
-// People are those who are offered as responsible for a customer's transactions: its active administrators and
-// processors, and the caller if they are a specialist user; by name. customer.ErrNotFound.
+// People returns the people offered as responsible for a customer's transactions, ordered by name: the customer's
+// active administrators and processors, and the caller if they are a specialist user. customer.ErrNotFound.
 func (s *Service) People(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]Person, error) {
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, wantCustomer); err != nil {
 		return nil, err
@@ -293,7 +296,8 @@ func (s *Service) People(ctx context.Context, c account.Caller, customerID uuid.
 	return s.people(ctx, customerID, c.ID)
 }
 
-// foldName is equal for names that count as the same within a customer: case, accents and punctuation don't matter.
+// foldName folds a name. Names of a customer's transactions with the same folded form count as the same: case, accents
+// and punctuation don't matter.
 func foldName(name string) string {
 	if folded := store.SortKey(name); folded != "" {
 		return folded
@@ -301,20 +305,21 @@ func foldName(name string) string {
 	return strings.ToLower(name)
 }
 
-// Derived is what a transaction's row holds beside what was recorded, for those who write rows in bulk.
+// Derived holds the columns of a transaction's row that are computed from the others, for code that writes rows in
+// bulk.
 type Derived struct {
 	NameFolded, Search string
 	Trigrams           string // the text of SQLite's transaction_search
 }
 
-// Derive computes it. customerName is the customer's Name.
+// Derive computes these columns. customerName is the customer's Name.
 func Derive(number int64, name, kind, customerName string) Derived {
 	search := searchText(number, name, kind, customerName)
 	return Derived{NameFolded: foldName(name), Search: search, Trigrams: store.TrigramText(search)}
 }
 
-// searchText is what the search finds of a transaction. The kind stands in it too, behind a sign that no folded word has:
-// so the trigram index answers a search within a kind as well.
+// searchText is the text in which a transaction is searched. It also contains the kind behind a character that no
+// folded word has, so the trigram index can also answer a search within a kind.
 func searchText(number int64, name, kind, customerName string) string {
 	return store.SearchText(name, strings.ReplaceAll(Label(number), "-", ""), customerName) + " " + kindNeedle(kind)
 }

@@ -173,7 +173,7 @@ func TestUpdate(t *testing.T) {
 
 func second[A any](_ A, err error) error { return err }
 
-// TestLogged: who has no relation to a transaction finds neither its name nor its number in the customer's log.
+// TestLogged: a person without a relation to a transaction finds neither its name nor its number in the customer's log.
 func TestLogged(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -209,7 +209,8 @@ func TestLogged(t *testing.T) {
 	})
 }
 
-// TestTendFillsIn: transactions that came without a search text, as by the migration, are found once the worker has tended.
+// TestTendFillsIn: transactions without a search text, as after the migration, are found after the worker's
+// maintenance.
 func TestTendFillsIn(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		cu := w.addCustomer(w.anna, "Zwergpudel")

@@ -10,7 +10,7 @@ import (
 	"kontor/app/store"
 )
 
-// dependent is how transactions go with their customer.
+// dependent says how transactions are counted and deleted with their customer.
 func (s *Service) dependent() customer.Dependent {
 	return customer.Dependent{Count: countOfCustomer, Erase: s.eraseOfCustomer}
 }
@@ -19,10 +19,10 @@ func countOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64
 	return db.NewSelect().Model((*record)(nil)).Where("customer_id = ?", customer).Count(ctx)
 }
 
-// eraseOfCustomer deletes transactions: processors, index and expectations go by cascade, the entries in SQLite's search
-// index here.
+// eraseOfCustomer deletes transactions. Foreign keys delete their processors, index rows and expectations; SQLite's
+// search index entries are deleted here.
 func (s *Service) eraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (int64, error) {
-	// Raw SQL: the rows of the search index are named by the same query.
+	// Raw SQL: the same subquery selects the rows of the search index.
 	const some = `(SELECT number FROM transactions WHERE customer_id = ? ORDER BY number LIMIT ?)`
 	if !s.db.IsPostgres() {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_search WHERE rowid IN `+some, customer, limit); err != nil {

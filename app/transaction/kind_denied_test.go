@@ -10,8 +10,8 @@ import (
 	"kontor/policies"
 )
 
-// TestKindDenied: nobody adds a transaction of a kind that the policy denies them, or makes it one, although they may with
-// other kinds.
+// TestKindDenied: a person can't add a transaction of a kind that the policy denies them, nor change one to this kind,
+// although they may use other kinds.
 func TestKindDenied(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

@@ -12,7 +12,7 @@ import (
 	"kontor/policies"
 )
 
-// TestKeepingKinds: who may only look at the kinds changes none of them, and the kind of what has none stays.
+// TestKeepingKinds: a person who may only read the kinds can't change any, and OtherKind can't be retired.
 func TestKeepingKinds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -47,7 +47,7 @@ func TestKeepingKinds(t *testing.T) {
 	})
 }
 
-// TestAddingNone: who may add none of any kind is told so first, whatever the form says.
+// TestAddingNone: a person who may add no transaction of any kind gets this answer first, whatever the form contains.
 func TestAddingNone(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -57,7 +57,7 @@ func TestAddingNone(t *testing.T) {
 	})
 }
 
-// TestDeputyProcesses: whoever stands in for an additional processor may work on the transaction for that time.
+// TestDeputyProcesses: the deputy of an additional processor may process the transaction during the deputyship.
 func TestDeputyProcesses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -76,7 +76,7 @@ func TestDeputyProcesses(t *testing.T) {
 	})
 }
 
-// TestRetiredKinds are chosen for nothing new; what has one keeps it.
+// TestRetiredKinds: a retired kind can't be chosen for anything new; transactions that have it keep it.
 func TestRetiredKinds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

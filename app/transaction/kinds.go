@@ -18,29 +18,29 @@ import (
 	"kontor/policies"
 )
 
-// OtherKind is the kind of what nobody gave a kind. It can't be retired.
+// OtherKind is the kind of transactions for which no kind was chosen. It can't be retired.
 const OtherKind = "other"
 
-// KindForm is what template administrators record: fields key, name_en, name_de.
+// KindForm is the input of template administrators: fields key, name_en, name_de.
 type KindForm struct {
-	Key            string // "" derives one from the English name; fixed once it is there
+	Key            string // "" derives a key from the English name; never changed afterwards
 	NameEN, NameDE string
 }
 
-// ErrKindNotFound is the answer for a kind that is not there.
+// ErrKindNotFound says that the kind does not exist.
 var ErrKindNotFound = fault.New(fault.NotFound, "kind.not_found")
 
-// kindsFor is the kinds with which the caller may do action, who is this to a transaction or its customer.
+// kindsFor returns the kinds for which the caller may do action with these relations to a transaction or its customer.
 func (s *Service) kindsFor(c account.Caller, r policies.Relation, action policies.Action) (policies.KindSet, error) {
 	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, action)
 	return scope.For(r), err
 }
 
-// Kinds lists all kinds in their order, retired ones included. They are no secret: everybody who sees a transaction sees
-// the name of its kind.
+// Kinds lists all kinds in their order, including retired ones. It needs no permission: everybody who sees a
+// transaction sees the name of its kind.
 func (s *Service) Kinds(ctx context.Context) ([]Kind, error) { return AllKinds(ctx, s.db) }
 
-// Known says whether a kind with that key is there, retired or not: the vocabulary of policies.
+// Known returns the vocabulary of policies: it says whether a kind with a key exists, retired or not.
 func (s *Service) Known(ctx context.Context) (policies.Vocabulary, error) {
 	kinds, err := s.Kinds(ctx)
 	return func(key string) bool {
@@ -48,8 +48,8 @@ func (s *Service) Known(ctx context.Context) (policies.Vocabulary, error) {
 	}, err
 }
 
-// Choices are the kinds that the caller may choose for a new transaction of the customer; none when they may add none.
-// customer.ErrNotFound.
+// Choices returns the kinds that the caller may choose for a new transaction of the customer; none when the caller may
+// not add one. customer.ErrNotFound.
 func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid.UUID) ([]Kind, error) {
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, wantCustomer); err != nil {
 		return nil, err
@@ -61,8 +61,8 @@ func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid
 	return s.choose(ctx, c, related, policies.Create, "")
 }
 
-// ChoicesOf are the kinds that the caller may give a transaction that they process: its own, and the active ones with
-// which they could process it still.
+// ChoicesOf returns the kinds that the caller may choose for a transaction that they process: its present kind, and the
+// active kinds with which they could still process it.
 func (s *Service) ChoicesOf(ctx context.Context, c account.Caller, t Transaction) ([]Kind, error) {
 	return s.choose(ctx, c, t.Relation, policies.Process, t.Kind)
 }
@@ -76,7 +76,7 @@ func (s *Service) choose(ctx context.Context, c account.Caller, related policies
 	return slices.DeleteFunc(kinds, func(k Kind) bool { return k.Key != own && (!k.Active || !may.Has(k.Key)) }), err
 }
 
-// MayKeepKinds says whether the caller may look at the list of kinds, and whether they may change it.
+// MayKeepKinds says whether the caller may read the list of kinds, and whether they may change it.
 func (s *Service) MayKeepKinds(c account.Caller) (read, manage bool, err error) {
 	if read, err = s.decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectTemplate, Action: policies.Read}); err != nil {
 		return false, false, err
@@ -122,7 +122,7 @@ func (s *Service) AddKind(ctx context.Context, c account.Caller, f KindForm) (Ki
 	return k, err
 }
 
-// RenameKind changes the names. Errors: as AddKind, ErrKindNotFound, ErrVersion (with the kind as it is now).
+// RenameKind changes the names of a kind. Errors: as AddKind, ErrKindNotFound, ErrVersion (with the current kind).
 func (s *Service) RenameKind(ctx context.Context, c account.Caller, key string, version int, f KindForm) (Kind, error) {
 	new, form := validateKind(f)
 	return s.changeKind(ctx, c, key, func(k Kind) (Kind, audit.Action, audit.Changes, error) {
@@ -147,13 +147,13 @@ func (s *Service) RenameKind(ctx context.Context, c account.Caller, key string, 
 	})
 }
 
-// RetireKind takes a kind out of what can be chosen; transactions and policies that name it keep it. Errors:
+// RetireKind makes a kind unavailable for new choices. Transactions and policies that use it keep it. Errors:
 // policies.ErrForbidden, ErrKindNotFound, Conflict "kind.other_stays" for OtherKind.
 func (s *Service) RetireKind(ctx context.Context, c account.Caller, key string) (Kind, error) {
 	return s.switchKind(ctx, c, key, false, audit.KindRetired)
 }
 
-// ReactivateKind lets it be chosen again. Errors: as RetireKind.
+// ReactivateKind makes a kind available again. Errors: as RetireKind.
 func (s *Service) ReactivateKind(ctx context.Context, c account.Caller, key string) (Kind, error) {
 	return s.switchKind(ctx, c, key, true, audit.KindReactivated)
 }
@@ -171,7 +171,7 @@ func (s *Service) switchKind(ctx context.Context, c account.Caller, key string, 
 	})
 }
 
-// changeKind runs one change of a kind in a tx; no action means that nothing changes.
+// changeKind runs one change of a kind in a tx; an empty action means that nothing changes.
 func (s *Service) changeKind(
 	ctx context.Context, c account.Caller, key string, change func(k Kind) (Kind, audit.Action, audit.Changes, error),
 ) (k Kind, err error) {
@@ -196,7 +196,7 @@ func (s *Service) changeKind(
 	return k, err
 }
 
-// MoveKind moves a kind one place up or down in the list; at the end of it nothing happens. Errors:
+// MoveKind moves a kind one place up or down in the list. At the end of the list it does nothing. Errors:
 // policies.ErrForbidden, ErrKindNotFound.
 func (s *Service) MoveKind(ctx context.Context, c account.Caller, key string, up bool) error {
 	if err := s.requireKinds(c); err != nil {
@@ -237,7 +237,7 @@ func (s *Service) logKind(ctx context.Context, tx bun.IDB, c account.Caller, act
 	return s.audit.Write(ctx, tx, c.Actor(), r)
 }
 
-// maxKindName is how many characters a kind's name may have.
+// maxKindName is the maximum length of a kind's name, in characters.
 const maxKindName = 60
 
 func validateKind(f KindForm) (k Kind, form *fault.Form) {

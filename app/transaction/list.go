@@ -16,37 +16,37 @@ import (
 	"kontor/policies"
 )
 
-// PageSize and CountCap are those of all lists.
+// PageSize and CountCap are the same for all lists.
 const (
 	PageSize = listing.PageSize
 	CountCap = listing.CountCap
 )
 
-// Due narrows a list by the due date.
+// Due filters a list by the due date.
 type Due string
 
-// The ways to narrow by it.
+// The values of the filter.
 const (
 	Overdue Due = "overdue" // should have been closed before today
 	ThisDue Due = "week"    // today or in the seven days after, and not closed
 	NoDue   Due = "none"    // without a due date
 )
 
-// Dues lists them.
+// Dues lists the values of Due.
 var Dues = []Due{Overdue, ThisDue, NoDue}
 
-// Filter is the state of a list, as it stands in the URL. What is not understood counts as not there.
+// Filter is the filter and page of a list, as in the URL. Values that are not understood are ignored.
 type Filter struct {
 	Query    string // every word must be found; 1-2 characters find beginnings of words, more find any part
 	Kind     string // key
 	Status   Status
-	Customer string // id or number; one that is not there finds nothing
+	Customer string // id or number; an unknown customer finds nothing
 	Due      Due
-	After    string // keyset cursors; opaque; a broken one is ignored
+	After    string // keyset cursors; opaque; an invalid one is ignored
 	Before   string
 }
 
-// Narrow says whether the filter leaves anything out.
+// Narrow says whether the filter excludes anything.
 func (f Filter) Narrow() bool {
 	return f.Query != "" || f.Kind != "" || f.Status != "" || f.Customer != "" || f.Due != ""
 }
@@ -54,8 +54,8 @@ func (f Filter) Narrow() bool {
 // Page is one page of a list, newest first.
 type Page = listing.Page[Transaction]
 
-// List returns a page of everything that the caller may read. What they may not read is in no row and in no count. It is
-// empty for who may read nothing.
+// List returns a page of all transactions that the caller may read. Others are in no row and in no count. The page is
+// empty when the caller may read none.
 func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
 	of, ok, err := s.ownerOf(ctx, f.Customer)
 	if err != nil || !ok {
@@ -72,7 +72,7 @@ func (s *Service) OfCustomer(ctx context.Context, c account.Caller, customerID u
 	return s.list(ctx, c, customerID, f)
 }
 
-// ownerOf reads the customer of a filter: Nil for all; ok=false when there is no such customer.
+// ownerOf reads the customer of a filter: Nil for all customers; ok=false when there is no such customer.
 func (s *Service) ownerOf(ctx context.Context, text string) (id uuid.UUID, ok bool, err error) {
 	if text == "" {
 		return uuid.Nil, true, nil
@@ -106,59 +106,60 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	return listing.Read(ctx, l, f.After, f.Before)
 }
 
-// limits is how many rows are looked at before a list takes the other way. They change how a result is found, never the
-// result.
+// limits are the numbers of rows that a list reads before it switches between walking and gathering (see Find). They
+// change how a result is found, never the result.
 type limits struct {
-	// first: so many rows of the caller's range are looked at, newest first, before anything else: a page of what is very
-	// frequent lies within them, and so does all that most people see.
+	// first: the walk first reads this many of the caller's newest rows. A page of very frequent matches lies within
+	// them, and so do all rows that most people may see.
 	first int
-	// rare: what the index of what is looked for has fewer of is gathered from it.
+	// rare: if the index for the search or filter has fewer matches than this, they are all gathered from it.
 	rare int
-	// walk: up to so many rows the walk goes on for the rest.
+	// walk: otherwise the walk continues up to this many rows.
 	walk int
-	// gather: so many candidates are taken from the index then; of what has more, the walk goes on to its end.
+	// gather: then up to this many candidates are gathered. If the index has more, the walk continues to its end.
 	gather int
-	// count: so many rows are looked at for counting what is no row of an index.
+	// count: this many rows are read for a count that no index can answer.
 	count int
-	// batch is the largest part in which a walk goes.
+	// batch is the maximum number of rows in one query of a walk.
 	batch int
 }
 
-// defaultLimits are measured at three million transactions. A page of matches as rare as may be must lie within the walk, or
-// both ways are gone in vain: rare × walk ≥ PageSize × 3,000,000.
+// defaultLimits were measured with three million transactions. A page of matches that are just too frequent for rare
+// must lie within the walk, or both attempts are wasted: rare × walk ≥ PageSize × 3,000,000.
 var defaultLimits = limits{first: 1_000, rare: 8_000, walk: 20_000, gather: 50_000, count: 2_000, batch: 16_000}
 
-// list is what a page is made from; package listing reads it.
+// list holds everything from which a page is made; package listing reads it.
 type list struct {
 	*Service
 	caller      account.Caller
 	scope       policies.Scope
-	customer    uuid.UUID   // Nil: of all
+	customer    uuid.UUID   // Nil: all customers
 	accesses    []uuid.UUID // customers to which the caller has an active access
 	filter      Filter
 	terms       store.Terms
-	search      bool        // terms hold something
-	wanted      store.Terms // the terms and the kind, as the trigram index knows them
+	search      bool        // terms are not empty
+	wanted      store.Terms // the terms and the kind, in the form of the trigram index
 	today, week string
 }
 
-// reading is one reading of a list, newest first unless it goes back.
+// reading is one query of a list by package listing, newest first unless it reads backwards.
 type reading = listing.Reading[position]
 
-// result is what it found.
+// result is what a reading found.
 type result = listing.Found[position]
 
 // Encode writes a cursor.
 func (l *list) Encode(p position) string { return p.encode() }
 
-// Decode reads it.
+// Decode reads a cursor.
 func (l *list) Decode(cursor string) (position, bool) { return decode(cursor) }
 
-// Find does a run. It walks the range that the list lies in and gathers from the index of what is looked for in turns, each
-// as far as it is likely to lead. The walk goes on where it stopped.
+// Find finds the rows of a reading. It alternates between walking (reading the list's range in order) and gathering
+// (reading all matches from an index). Each attempt is limited to what is likely to succeed. The walk continues where
+// it stopped.
 func (l *list) Find(ctx context.Context, r reading) (result, error) {
 	var hits []position
-	rest := r // what is still to be walked
+	rest := r // the part that the walk has not read yet
 	walk := func(most int) listing.Way[position] {
 		return func(ctx context.Context, _ reading) (result, bool, error) {
 			more, last, err := l.walk(ctx, rest, most)
@@ -193,21 +194,21 @@ type position struct {
 	ID        uuid.UUID `bun:"id"`
 }
 
-// cursorVersion changes when the meaning of a position does: cursors of before are ignored then.
+// cursorVersion changes when the meaning of a position changes. Cursors of older versions are then ignored.
 const cursorVersion = 1
 
 func (p position) encode() string { return listing.Encode(cursorVersion, p.CreatedAt, p.ID) }
 
-// decode reads a cursor; ok=false for everything that encode can't have written.
+// decode reads a cursor; ok=false when encode did not write it.
 func decode(s string) (p position, ok bool) {
 	ok = listing.Decode(s, cursorVersion, &p.CreatedAt, &p.ID)
 	return p, ok
 }
 
-// maxRunes bounds a query: more characters than that are not looked at.
+// maxRunes is the maximum length of a query; further characters are ignored.
 const maxRunes = 100
 
-// parseQuery folds a query as the search text is folded. ok=false when there is nothing to search for.
+// parseQuery folds a query like the search text. ok=false when there is nothing to search for.
 func parseQuery(q string) (t store.Terms, ok bool) {
 	if utf8.RuneCountInString(q) > maxRunes {
 		q = string([]rune(q)[:maxRunes])

@@ -17,7 +17,7 @@ import (
 	"kontor/policies"
 )
 
-// TestListFor: everybody's list is what they may read, newest first, and nothing else is in its count.
+// TestListFor: a list has exactly what the person may read, newest first, and its count contains nothing else.
 func TestListFor(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		one, two := w.create(w.anna, w.customer, "Eins"), w.create(w.anna, w.customer, "Zwei")
@@ -68,7 +68,8 @@ func TestListFor(t *testing.T) {
 	})
 }
 
-// TestListMasks: a deny for one relation counts for who has two of them, by whatever persons.
+// TestListMasks: a deny for one relation also holds for a person with two relations, whether they are the person's own
+// or as a deputy.
 func TestListMasks(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.Must(w.decider.Publish(1, `p, specialist, administrator, transaction, *, create, allow
@@ -106,7 +107,8 @@ p, specialist, processor, transaction, tax_return, read, deny`))
 	})
 }
 
-// TestListFilters: filters and words, alone and together, for who sees by relation, by customer and without.
+// TestListFilters: filters and words, alone and combined, for people who see by relation, for one customer, and for
+// all.
 func TestListFilters(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -190,7 +192,7 @@ func TestRenamedCustomer(t *testing.T) {
 	})
 }
 
-// TestPages: cursors lead through a long list without loss, also through rows of the same moment.
+// TestPages: cursors lead through a long list without gaps, also through rows with the same time.
 func TestPages(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const n = 2*PageSize + 7
@@ -222,7 +224,8 @@ func TestPages(t *testing.T) {
 	})
 }
 
-// TestCount: counts end at 1,000 and say so, whichever way they are found; what goes with a customer is not counted.
+// TestCount: counts stop at 1,000 and say so, in each way of counting. Transactions of a customer that is being deleted
+// are not counted.
 func TestCount(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

@@ -51,9 +51,9 @@ type chance struct {
 	decided      int
 }
 
-// TestListIsDecisions: for random policies over random facts a person's list, paged through from end to end, is exactly
-// what a single decision lets them read; so are the lists of single customers, the condition Within, and the count
-// (S24). After every change of the facts the index says what the facts say.
+// TestListIsDecisions: for random policies and random facts, all pages of a person's list together are exactly what
+// single decisions let the person read. The same holds for the lists of single customers, for the condition Within, and
+// for the count (S24). After every change of the facts, the index agrees with them.
 func TestListIsDecisions(t *testing.T) {
 	decided := 0
 	for i := range rounds(t) {

@@ -13,8 +13,8 @@ import (
 	"kontor/policies"
 )
 
-// TestAssignWhileCreating: transactions are added while administrators and processors come and go and lists are read; the
-// index has no hole afterwards and no row too many.
+// TestAssignWhileCreating: transactions are added while administrators and processors change and lists are read.
+// Afterwards the index has no row too few and no row too many.
 func TestAssignWhileCreating(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -72,7 +72,8 @@ func TestAssignWhileCreating(t *testing.T) {
 	})
 }
 
-// TestRevokeThenList: whoever was relieved finds nothing in the very next list, search, log condition or page (S25).
+// TestRevokeThenList: a person whose assignment was removed finds nothing in the very next list, search, log condition
+// or page (S25).
 func TestRevokeThenList(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -104,7 +105,8 @@ func TestRevokeThenList(t *testing.T) {
 	})
 }
 
-// TestSameNameAtOnce: of two who add the same name at once one is told; a form that is sent twice at once adds once.
+// TestSameNameAtOnce: of two concurrent additions with the same name one is refused. A form that is sent twice at once
+// adds one transaction.
 func TestSameNameAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

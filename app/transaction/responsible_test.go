@@ -8,7 +8,7 @@ import (
 	"kontor/app/fault"
 )
 
-// TestResponsibleStays: who is deactivated can't be made responsible, but who is responsible may stay it.
+// TestResponsibleStays: a deactivated person can't be made responsible, but may stay responsible.
 func TestResponsibleStays(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

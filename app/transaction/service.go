@@ -22,18 +22,18 @@ type Customers interface {
 	OnRenamed(f customer.Renamed)
 }
 
-// Options are what a Service is made of; all of them are needed but Zone.
+// Options are the dependencies of a Service. All are required except Zone.
 type Options struct {
 	DB        *store.DB
 	Now       store.Clock
 	Decider   *policies.Decider
 	Audit     *audit.Log
 	Customers Customers
-	Zone      *time.Location // in which a day ends; nil: UTC
+	Zone      *time.Location // the time zone in which days end; nil: UTC
 }
 
-// Service keeps transactions. Its methods authorise the caller: what they may not see is ErrNotFound, what they may see
-// but not do is policies.ErrForbidden.
+// Service manages transactions. Its methods authorise the caller: for what the caller may not see they return
+// ErrNotFound, for what the caller may see but not do policies.ErrForbidden.
 type Service struct {
 	db        *store.DB
 	now       store.Clock
@@ -44,7 +44,8 @@ type Service struct {
 	limits    limits
 }
 
-// New makes the service. From then on transactions go with their customer, and are found by its new name when it changes.
+// New makes the service. It registers the deletion of transactions with their customer, and the update of their search
+// texts when the customer's name changes.
 func New(o Options) *Service {
 	if o.Zone == nil {
 		o.Zone = time.UTC
@@ -57,9 +58,9 @@ func New(o Options) *Service {
 	return s
 }
 
-// Authorise loads a transaction through what the caller may read and requires that they may do action with it. db may
-// be a tx. ErrNotFound if there is none or the caller may not read it, policies.ErrForbidden if they may read but not
-// do it.
+// Authorise loads a transaction that the caller may read and requires the permission for action. db may be a tx.
+// ErrNotFound if it does not exist or the caller may not read it, policies.ErrForbidden if the caller may read it but
+// not do action.
 func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, action policies.Action) (Transaction, error) {
 	t, err := s.find(ctx, db, c, id)
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, i
 	return t, nil
 }
 
-// Allows says whether the caller may do something with a transaction that was loaded for them.
+// Allows says whether the caller may do an action with a transaction that was loaded for them.
 func (s *Service) Allows(c account.Caller, t Transaction, action policies.Action) (bool, error) {
 	return s.decider.Allows(policies.Request{
 		Roles: c.Roles, Relation: t.Relation, Object: policies.ObjectTransaction, Kind: t.Kind, Action: action,
@@ -93,17 +94,17 @@ func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Tran
 	return s.Authorise(ctx, s.db, c, id, policies.Read)
 }
 
-// MaySeeAny says whether the policy lets the caller see any transaction at all, of whatever kind and being whatever to it.
+// MaySeeAny says whether the policy can let the caller see any transaction, of any kind and with any relation.
 func (s *Service) MaySeeAny(c account.Caller) (bool, error) {
 	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, policies.Read)
 	return !scope.Nothing(), err
 }
 
-// Today is the date that a due date is compared with, as ISO 8601.
+// Today returns the date with which due dates are compared, as ISO 8601.
 func (s *Service) Today() string { return s.now().In(s.zone).Format(time.DateOnly) }
 
-// Logged is the condition that an entry of the log, a row of that table alias, is about no transaction or about one that
-// the caller may see; it is nil when they may see all.
+// Logged returns the condition that a log entry (a row of the table alias) is about no transaction, or about one that
+// the caller may see. It is nil when the caller may see all.
 func (s *Service) Logged(c account.Caller, alias string) (store.Condition, error) {
 	within, nothing, err := s.Within(c, policies.Read, "logged")
 	log := bun.Ident(alias)
@@ -117,9 +118,9 @@ func (s *Service) Logged(c account.Caller, alias string) (store.Condition, error
 		WHERE logged.id = ?.transaction_id AND ?))`, log, log, within), nil
 }
 
-// Within is the condition that the caller may do action with the transaction of the row of that table alias; it is nil
-// when they may with all. It is for queries about single customers' or few transactions; lists
-// over all are List's. nothing says that no row can fulfil it.
+// Within returns the condition that the caller may do action with the transaction in a row of the table alias. It is
+// nil when the caller may do it with all. nothing says that no row can match. Within is for queries about single
+// customers or few transactions; List is for lists of all.
 func (s *Service) Within(c account.Caller, action policies.Action, alias string) (where store.Condition, nothing bool, err error) {
 	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, action)
 	if err != nil || scope.Nothing() {

@@ -13,8 +13,8 @@ import (
 	"kontor/policies"
 )
 
-// relationTo is what a caller is to the transaction of a row of that table, as an expression; relations that the answer does
-// not depend on are left out.
+// relationTo returns an expression for the caller's relations to the transaction in a row of the table. It leaves out
+// relations that are not in of, on which the answer does not depend.
 func relationTo(c account.Caller, table string, of policies.Relation) store.Condition {
 	administrator, processor, access, t := bun.SafeQuery(`0`), bun.SafeQuery(`0`), bun.SafeQuery(`0`), bun.Ident(table)
 	if of&policies.Administrator != 0 {
@@ -32,16 +32,17 @@ func relationTo(c account.Caller, table string, of policies.Relation) store.Cond
 	return bun.SafeQuery(`(? + ? + ?)`, administrator, processor, access)
 }
 
-// allowed is the condition that the policy lets a caller do something with a transaction of that kind who is this to it.
+// allowed returns the condition that the policy allows an action with a transaction; mask and kind are expressions for
+// the caller's relations and the kind.
 func allowed(scope policies.Scope, mask, kind string) store.Condition {
 	condition, kinds := scope.SQL(mask, kind)
 	return bun.SafeQuery(condition, kinds...)
 }
 
-// anyRelation is all relations a person can have to a transaction.
+// anyRelation is the set of all relations that a person can have to a transaction.
 const anyRelation = policies.Administrator | policies.Processor | policies.Access
 
-// row is a transaction as it is read, with what lists show beside it.
+// row is a transaction as it is read, with the columns that lists show besides.
 type row struct {
 	ID             uuid.UUID         `bun:"id"`
 	Number         int64             `bun:"number"`
@@ -61,13 +62,14 @@ type row struct {
 	Relation       policies.Relation `bun:"relation"`
 }
 
-// columns of row but the relation, of tables t (transactions), k (customer) and p (account of the responsible one).
+// columns are the columns of row without the relation, from the tables t (transactions), k (customer) and p (account of
+// the responsible person).
 const columns = `t.id, t.number, t.customer_id, t.name, t.kind, t.status, t.due, t.responsible_id, COALESCE(p.name, '') AS responsible,
 	t.version, t.created_at, t.updated_at, k.number AS customer_number, k.type AS customer_type,
 	CASE WHEN k.type = 'company' THEN k.company_name WHEN k.first_name = '' THEN k.last_name
 		ELSE k.last_name || ', ' || k.first_name END AS customer_name`
 
-// joined are those tables; a customer that is being deleted is gone for everybody, and its transactions with it.
+// joined joins the tables k and p. A customer that is being deleted is hidden from everybody, with its transactions.
 const joined = ` JOIN customer AS k ON k.id = t.customer_id AND NOT k.deleting LEFT JOIN account AS p ON p.id = t.responsible_id`
 
 func (r row) transaction() Transaction {
@@ -79,7 +81,8 @@ func (r row) transaction() Transaction {
 	}
 }
 
-// find loads a transaction with what the caller is to it; ErrNotFound. In a tx its customer stays until the tx ends.
+// find loads a transaction with the caller's relations to it; ErrNotFound. In a tx it keeps the customer from being
+// deleted until the tx ends.
 func (s *Service) find(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (Transaction, error) {
 	var r row
 	q := s.rows(db, c).Where(`t.id = ?`, id)
@@ -93,13 +96,13 @@ func (s *Service) find(ctx context.Context, db bun.IDB, c account.Caller, id uui
 	return r.transaction(), err
 }
 
-// rows is a query of transactions, each a row with what a caller is to it.
+// rows begins a query of rows, with the caller's relations to each transaction.
 func (s *Service) rows(db bun.IDB, c account.Caller) *bun.SelectQuery {
 	return db.NewSelect().ColumnExpr(columns).ColumnExpr(`? AS relation`, relationTo(c, "t", anyRelation)).
 		TableExpr(`transactions AS t` + joined)
 }
 
-// byID loads the transactions with these ids that are still there.
+// byID loads the transactions with these ids that still exist.
 func (s *Service) byID(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]Transaction, error) {
 	var list []row
 	err := s.rows(s.db, c).Where(`t.id IN (?)`, bun.List(ids)).Scan(ctx, &list)

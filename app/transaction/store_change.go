@@ -13,7 +13,7 @@ import (
 	"kontor/app/store"
 )
 
-// record is the table transactions.
+// record is a row of the table transactions.
 type record struct {
 	bun.BaseModel `bun:"table:transactions"`
 
@@ -34,7 +34,7 @@ type record struct {
 	UpdatedAt     time.Time      `bun:"updated_at"`
 }
 
-// person is a specialist user as a form names one.
+// person is a specialist user named in a form.
 type person struct {
 	ID     uuid.UUID `bun:"id"`
 	Name   string    `bun:"name"`
@@ -57,7 +57,7 @@ func (s *Service) people(ctx context.Context, customerID, self uuid.UUID) (list 
 	return list, err
 }
 
-// submitted finds the transaction of a form that was sent before.
+// submitted finds the transaction that was created by an earlier submission.
 func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) (id uuid.UUID, found bool, err error) {
 	err = db.NewSelect().Model((*record)(nil)).Column(`id`).Where(`submission = ?`, submission).Scan(ctx, &id)
 	if store.IsNoRows(err) {
@@ -66,8 +66,8 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 	return id, err == nil, err
 }
 
-// insert takes the next number and writes the transaction with its search text. On PostgreSQL the customer's row is locked
-// before its name is read: else a renaming and this would each miss the other's.
+// insert takes the next number and writes the transaction with its search text. On PostgreSQL it locks the customer's
+// row before it reads the name. Otherwise a concurrent renaming and this insert would not see each other.
 func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
 	name, err := s.customerName(ctx, tx, r.CustomerID)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Service) customerName(ctx context.Context, tx bun.IDB, id uuid.UUID) (s
 	return customer.Customer{Type: cu.Type, Data: d}.Name(), err
 }
 
-// locked has a query lock its rows until the tx ends. On SQLite a tx that writes is alone anyway.
+// locked makes a query lock its rows until the tx ends. On SQLite a writing tx is alone anyway.
 func (s *Service) locked(q *bun.SelectQuery, strength string) *bun.SelectQuery {
 	if s.db.IsPostgres() {
 		q.For(strength)
@@ -107,7 +107,7 @@ func (s *Service) locked(q *bun.SelectQuery, strength string) *bun.SelectQuery {
 	return q
 }
 
-// index enters a search text into SQLite's search index; on PostgreSQL the index is one of the table.
+// index writes a search text to SQLite's search index. On PostgreSQL the index belongs to the table.
 func (s *Service) index(ctx context.Context, tx bun.IDB, number int64, search string) error {
 	if s.db.IsPostgres() {
 		return nil
@@ -115,17 +115,17 @@ func (s *Service) index(ctx context.Context, tx bun.IDB, number int64, search st
 	if _, err := tx.NewDelete().Table(`transaction_search`).Where(`rowid = ?`, number).Exec(ctx); err != nil {
 		return err
 	}
-	// Raw SQL: a virtual table is written by its rowid.
+	// Raw SQL: a virtual table is addressed by its rowid.
 	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, store.TrigramText(search))
 	return err
 }
 
-// newVersion begins an update that people notice.
+// newVersion begins an update that creates a new version.
 func (s *Service) newVersion(tx bun.IDB) *bun.UpdateQuery {
 	return tx.NewUpdate().Model((*record)(nil)).Set(`updated_at = ?`, s.now()).Set(`version = version + 1`)
 }
 
-// update writes what was recorded if the transaction still has the version that was read; done=false otherwise.
+// update writes a form if the transaction still has the version that was read; done=false otherwise.
 func (s *Service) update(ctx context.Context, tx bun.IDB, t Transaction, r recorded) (done bool, err error) {
 	name, err := s.customerName(ctx, tx, t.CustomerID)
 	if err != nil {
@@ -145,14 +145,14 @@ func (s *Service) setStatus(ctx context.Context, tx bun.IDB, t Transaction, to S
 	return affected(s.newVersion(tx).Where(`number = ?`, t.Number).Where(`version = ?`, t.Version).Set(`status = ?`, to).Exec(ctx))
 }
 
-// SetResponsible lets a specialist user answer for transactions from now on, inside the caller's tx. Who may do so is asked
-// before, and the caller writes the log.
+// SetResponsible makes a specialist user responsible for transactions, inside the caller's tx. The calling code checks
+// the permission and writes the log.
 func (s *Service) SetResponsible(ctx context.Context, tx bun.IDB, ids []uuid.UUID, to uuid.UUID) error {
 	_, err := s.newVersion(tx).Where(`id IN (?)`, bun.List(ids)).Set(`responsible_id = ?`, to).Exec(ctx)
 	return err
 }
 
-// refreshSearch writes the search texts of a customer's transactions anew.
+// refreshSearch rewrites the search texts of a customer's transactions.
 func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, customerID uuid.UUID, customerName string) error {
 	var rows []struct {
 		Number int64  `bun:"number"`
@@ -177,7 +177,8 @@ func (s *Service) refreshSearch(ctx context.Context, tx bun.IDB, customerID uuid
 	return nil
 }
 
-// fillSearch writes the search texts of a customer that has transactions without one; found=false when there is none.
+// fillSearch writes the search texts for one customer that has transactions without them; found=false when there is no
+// such customer.
 func (s *Service) fillSearch(ctx context.Context, tx bun.IDB) (found bool, err error) {
 	var id uuid.UUID
 	err = tx.NewSelect().Model((*record)(nil)).Column(`customer_id`).Where(`search = ''`).Limit(1).Scan(ctx, &id)
@@ -205,13 +206,13 @@ type kindRow struct {
 
 const kindColumns = `key, name_en, name_de, position, active, version`
 
-// AllKinds are all kinds in their order, retired ones as well. Whether somebody may know them is asked before.
+// AllKinds returns all kinds in their order, including retired ones. The caller must check permissions before.
 func AllKinds(ctx context.Context, db bun.IDB) (list []Kind, err error) {
 	err = db.NewSelect().Table(`transaction_kind`).ColumnExpr(kindColumns).Order(`position`, `key`).Scan(ctx, &list)
 	return list, err
 }
 
-// kindActive says whether a kind can be chosen. On PostgreSQL it stays so until the tx ends.
+// kindActive says whether a kind can be chosen. On PostgreSQL the kind stays unchanged until the tx ends.
 func (s *Service) kindActive(ctx context.Context, db bun.IDB, key string) (active bool, err error) {
 	q := db.NewSelect().Table(`transaction_kind`).Column(`active`).Where(`key = ?`, key)
 	err = s.locked(q, `SHARE`).Scan(ctx, &active)
@@ -236,7 +237,7 @@ func (s *Service) lockKinds(ctx context.Context, tx bun.IDB) (list []Kind, err e
 	return list, err
 }
 
-// nextPosition is behind all kinds but OtherKind.
+// nextPosition returns a position after all kinds except OtherKind.
 func (s *Service) nextPosition(ctx context.Context, tx bun.IDB) (n int, err error) {
 	kinds, err := s.lockKinds(ctx, tx)
 	if err != nil {
@@ -247,7 +248,7 @@ func (s *Service) nextPosition(ctx context.Context, tx bun.IDB) (n int, err erro
 			n = max(n, k.Position)
 		}
 	}
-	for _, k := range kinds { // OtherKind stays last where it is
+	for _, k := range kinds { // keep OtherKind last if it is last
 		if k.Key == OtherKind && k.Position > n && k.Position <= n+10 {
 			k.Position = n + 20
 			return n + 10, s.placeKind(ctx, tx, k)

@@ -12,8 +12,8 @@ import (
 	"kontor/policies"
 )
 
-// countIndexed counts an unfiltered list by an index alone, which alone costs what a page may; ok=false where the index
-// does not know enough.
+// countIndexed counts an unfiltered list from an index alone, because reading the rows would cost more than a page may.
+// ok=false when no index is sufficient.
 func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
 	id, ranges, related := "v.transaction_id", []*bun.SelectQuery{}, l.byRelation()
 	switch {
@@ -28,11 +28,11 @@ func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
 	default:
 		return 0, false, nil
 	}
-	all := true // of the rows count
+	all := true // the caller may read all rows in the ranges
 	for mask := policies.Administrator; related && mask <= policies.Administrator|policies.Processor; mask++ {
 		all = all && l.scope.For(mask).Full()
 	}
-	for _, rows := range ranges { // that one of them alone has more than are counted is quickly said
+	for _, rows := range ranges { // one range with more than CountCap rows already gives the answer, quickly
 		if !all {
 			break
 		}
@@ -42,13 +42,13 @@ func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
 		}
 	}
 	if len(ranges) > 1 {
-		return 0, false, nil // they may have some in common
+		return 0, false, nil // the ranges may overlap
 	}
 	q := ranges[0].ColumnExpr(`1`)
 	if related {
 		sql, args := l.scope.SQL("v.relmask", "''")
 		if len(args) > 0 {
-			return 0, false, nil // it depends on the kinds, which stand elsewhere
+			return 0, false, nil // the answer depends on the kinds, which are not in the index
 		}
 		q.Where(sql)
 	}
@@ -58,7 +58,7 @@ func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
 	return n, true, err
 }
 
-// count counts a list up to CountCap+1, looking at a bounded number of rows; more says that there may be others.
+// count counts a list up to CountCap+1 and reads a limited number of rows. more says that there may be others.
 func (l *list) count(ctx context.Context) (n int, more bool, err error) {
 	if n, ok, err := l.countIndexed(ctx); ok || err != nil {
 		return n, false, err
@@ -76,7 +76,7 @@ func (l *list) count(ctx context.Context) (n int, more bool, err error) {
 			ID        uuid.NullUUID `bun:"id"`
 		}
 		shown := l.shown().ColumnExpr(`1`).Limit(int64(listing.CountCap + 1 - n))
-		// Raw SQL: MATERIALIZED, or the walk is made twice.
+		// Raw SQL: without MATERIALIZED the walk would run twice.
 		err := l.db.NewRaw(`WITH walked AS MATERIALIZED (?)
 			SELECT (SELECT count(*) FROM walked) AS seen, (SELECT count(*) FROM (?) AS counted) AS n, last.created_at, last.id
 			FROM (SELECT 1 AS one) AS one LEFT JOIN (SELECT created_at, id FROM walked ORDER BY created_at, id LIMIT 1) AS last ON TRUE`,

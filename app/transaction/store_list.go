@@ -12,11 +12,11 @@ import (
 	"kontor/policies"
 )
 
-// byRelation says whether the list is read off the caller's relations: the index of visible transactions, and the
-// customers that they have an access to. Otherwise it is read off the table.
+// byRelation says whether the list is read from the caller's relations: the index of visible transactions, and the
+// customers to which they have an access. Otherwise it is read from the table.
 func (l *list) byRelation() bool { return l.customer == uuid.Nil && !l.scope.Unrelated() }
 
-// ordered has a query read the first n rows of a run, by the columns that hold the time and the id.
+// ordered makes a query read the first n rows of a reading, in the order of the columns at (time) and id.
 func ordered(r reading, q *bun.SelectQuery, at, id string, n int) *bun.SelectQuery {
 	o := listing.By(!r.Back, at, id)
 	if r.From == nil {
@@ -25,13 +25,13 @@ func ordered(r reading, q *bun.SelectQuery, at, id string, n int) *bun.SelectQue
 	return o.First(q, n, r.From.CreatedAt, r.From.ID)
 }
 
-// newest is the order of a run in what was read of it, which has the columns of position.
+// newest returns the order of a reading for a table with the columns of position.
 func newest(r reading, table string) store.Condition {
 	return listing.By(!r.Back, table+"created_at", table+"id").Sort()
 }
 
-// byIndex adds the filters that an index of the table answers in the list's order; the rest is filtered. suffix stands
-// behind the columns.
+// byIndex adds the filters that an index of the table can answer in the list's order; filtered adds the others. suffix
+// is appended to the column names.
 func (l *list) byIndex(q *bun.SelectQuery, suffix string) *bun.SelectQuery {
 	if l.filter.Kind != "" {
 		q.Where(`t.kind`+suffix+` = ?`, l.filter.Kind)
@@ -54,10 +54,11 @@ func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
-// dead are the customers that are being deleted; no list shows what is theirs.
+// dead selects the customers that are being deleted; no list shows their transactions.
 const dead = `(SELECT dead.id FROM customer AS dead WHERE dead.deleting)`
 
-// mask is what the caller is to the transaction of table t, as far as the list depends on it.
+// mask returns an expression for the caller's relations to the transaction t, limited to the relations that matter for
+// the list.
 func (l *list) mask() store.Condition {
 	if l.scope.Everything() {
 		return bun.SafeQuery(`0`)
@@ -65,7 +66,7 @@ func (l *list) mask() store.Condition {
 	return relationTo(l.caller, "t", l.scope.Matters())
 }
 
-// hinted names the table with the index to take. SQLite has no statistics to choose by; PostgreSQL has.
+// hinted returns the table with the index to use. SQLite has no statistics to choose an index; PostgreSQL has.
 func (l *list) hinted() string {
 	switch {
 	case l.customer != uuid.Nil:
@@ -78,7 +79,7 @@ func (l *list) hinted() string {
 	return l.only(`transactions_created`)
 }
 
-// only names the table with an index that SQLite has to take.
+// only returns the table with an index that SQLite has to use.
 func (l *list) only(index string) string {
 	if l.db.IsPostgres() {
 		return `transactions AS t`
@@ -88,8 +89,8 @@ func (l *list) only(index string) string {
 
 // --- walking -----------------------------------------------------------------------------------------------------
 
-// walked are the next rows of the range that the list lies in, in its order: created_at, id, mask; nil when there can be
-// none.
+// walked selects the next rows of the list's range, in order: created_at, id, mask. It is nil when there can be no
+// rows.
 func (l *list) walked(r reading, limit int) store.Condition {
 	if !l.byRelation() {
 		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, ? AS mask`, l.mask()).TableExpr(l.hinted())
@@ -107,7 +108,8 @@ func (l *list) walked(r reading, limit int) store.Condition {
 	case 1:
 		return sources[0]
 	}
-	// Each source's first rows hold the first of all; where several name a transaction their relations count together.
+	// The first rows of all sources contain the first rows of the whole. If several sources contain a transaction,
+	// their relations are combined.
 	var all *bun.SelectQuery
 	for _, source := range sources {
 		if q := l.db.NewSelect().TableExpr(`(?) AS source`, source); all == nil {
@@ -120,11 +122,11 @@ func (l *list) walked(r reading, limit int) store.Condition {
 		TableExpr(`(?) AS sources`, all).GroupExpr(`created_at, id`).OrderExpr(`?`, newest(r, "")).Limit(int64(limit))
 }
 
-// fewAccesses is up to how many customers are read one by one; of more they are read together.
+// fewAccesses is the maximum number of customers that are read by one query each; more are read by one query together.
 const fewAccesses = 20
 
-// sources are the ranges that together hold what the caller has a relation to: one for each person whose assignments
-// count, one for each customer to which they have an access.
+// sources returns the ranges that together hold the transactions to which the caller has a relation: one for each
+// person whose assignments count, and one for each customer to which the caller has an access.
 func (l *list) sources(r reading, limit int) (all []*bun.SelectQuery) {
 	if l.scope.Matters()&(policies.Administrator|policies.Processor) != 0 {
 		for _, person := range l.caller.Persons() {
@@ -148,7 +150,7 @@ func (l *list) sources(r reading, limit int) (all []*bun.SelectQuery) {
 	return all
 }
 
-// shown are those of the rows walked that the list shows.
+// shown selects those of the walked rows that the list shows.
 func (l *list) shown() *bun.SelectQuery {
 	q := l.db.NewSelect().TableExpr(`walked CROSS JOIN transactions AS t`).Where(`t.id = walked.id`).Where(`t.customer_id NOT IN `+dead).
 		Where(`?`, allowed(l.scope, "walked.mask", "t.kind"))
@@ -159,14 +161,14 @@ func (l *list) shown() *bun.SelectQuery {
 	return q
 }
 
-// step is one part of a walk.
+// step is the result of one query of a walk.
 type step struct {
 	hits []position
-	seen int       // rows looked at
-	last *position // the last of them
+	seen int       // number of rows read
+	last *position // the last row read
 }
 
-// step reads the next part of a walk.
+// step reads the next rows of a walk.
 func (l *list) step(ctx context.Context, r reading, batch int) (st step, err error) {
 	walked := l.walked(r, batch)
 	if walked == nil {
@@ -182,7 +184,7 @@ func (l *list) step(ctx context.Context, r reading, batch int) (st step, err err
 		CreatedAt *time.Time    `bun:"created_at"`
 		ID        uuid.NullUUID `bun:"id"`
 	}
-	// Raw SQL: MATERIALIZED, or the walk is made twice.
+	// Raw SQL: without MATERIALIZED the walk would run twice.
 	err = l.db.NewRaw(`WITH walked AS MATERIALIZED (?)
 		SELECT total.seen, last.created_at AS last_at, last.id AS last_id, page.created_at, page.id
 		FROM (SELECT count(*) AS seen FROM walked) AS total
@@ -203,7 +205,8 @@ func (l *list) step(ctx context.Context, r reading, batch int) (st step, err err
 	return st, nil
 }
 
-// firstBatch is how many rows a walk looks at first: of an unfiltered list hardly more than it shows.
+// firstBatch is the number of rows in the first query of a walk. For an unfiltered list it is hardly more than the
+// page.
 func (l *list) firstBatch(r reading) int {
 	if l.search || l.filter.Narrow() {
 		return max(r.Limit, min(l.limits.first, l.limits.batch))
@@ -211,12 +214,12 @@ func (l *list) firstBatch(r reading) int {
 	return r.Limit + 13
 }
 
-// promising is how many times as far a walk goes when it would fill the page within that, if it went on like this: what is so
-// frequent the index has too much of.
+// promising is a factor. A walk may go this many times beyond its limit if, at the present rate of matches, it would
+// fill the page within that. The index would have too many matches that are so frequent.
 const promising = 5
 
-// walk reads a list along its range until the page is full, the range is at its end, or about most rows were looked at
-// (0: however many; more where it is promising). last is the row at which to go on, nil when there is no need to.
+// walk reads a list in order until the page is full, the range ends, or about most rows were read (0: no limit; more
+// rows when promising). last is the row after which to continue, nil when that is not needed.
 func (l *list) walk(ctx context.Context, r reading, most int) (hits []position, last *position, err error) {
 	want, seen, batch := r.Limit, 0, l.firstBatch(r)
 	for {
@@ -240,8 +243,7 @@ func (l *list) walk(ctx context.Context, r reading, most int) (hits []position, 
 
 // --- gathering ---------------------------------------------------------------------------------------------------
 
-// candidates are the rows that an index offers as matching, from table t; nil when no index knows what is looked for better
-// than the walk does.
+// candidates selects the matching rows from an index, as table t. It is nil when no index is better than the walk.
 func (l *list) candidates() *bun.SelectQuery {
 	q, suffix := l.db.NewSelect(), ``
 	switch {
@@ -249,7 +251,7 @@ func (l *list) candidates() *bun.SelectQuery {
 		return nil
 	case l.search && l.db.IsPostgres():
 		q.TableExpr(`transactions AS t`)
-		suffix = ` || ''` // no other index than that of the words
+		suffix = ` || ''` // prevents other indexes than that of the search text
 	case l.search:
 		q.TableExpr(`transaction_search CROSS JOIN transactions AS t ON t.number = transaction_search.rowid`).
 			Where(`transaction_search MATCH ?`, l.wanted.Match())
@@ -268,8 +270,8 @@ func (l *list) candidates() *bun.SelectQuery {
 	return l.filtered(l.byIndex(q, suffix))
 }
 
-// gather reads a page from all that an index offers, and counts it; done=false when that is most or more: then nobody asks
-// who may see which of them.
+// gather reads and counts a page from all matches in an index. done=false when there are most matches or more: then the
+// permissions of the single rows are not checked.
 func (l *list) gather(ctx context.Context, r reading, most int) (f result, done bool, err error) {
 	candidates := l.candidates().ColumnExpr(`t.created_at, t.id, t.customer_id, t.kind`).Limit(int64(most))
 	page := ordered(r, l.db.NewSelect().ColumnExpr(`created_at, id`).TableExpr(`hits`), "created_at", "id", r.Limit)
@@ -280,7 +282,7 @@ func (l *list) gather(ctx context.Context, r reading, most int) (f result, done 
 		ID        uuid.NullUUID `bun:"id"`
 	}
 	err = listing.Avoiding(ctx, l.db, []string{"seqscan"}, func(db bun.IDB) error {
-		// Raw SQL: MATERIALIZED, or the matches are gathered twice.
+		// Raw SQL: without MATERIALIZED the matches would be gathered twice.
 		return db.NewRaw(`WITH candidates AS MATERIALIZED (?), hits AS MATERIALIZED (SELECT t.created_at, t.id
 				FROM (SELECT t.*, ? AS mask FROM candidates AS t
 					WHERE (SELECT count(*) FROM candidates) < ? AND t.customer_id NOT IN `+dead+`) AS t
@@ -311,7 +313,7 @@ func (s *Service) customerByNumber(ctx context.Context, number int64) (id uuid.U
 	return id, err == nil, err
 }
 
-// accessesOf are the customers to which a person has an active access.
+// accessesOf returns the customers to which a person has an active access.
 func (s *Service) accessesOf(ctx context.Context, account uuid.UUID) (ids []uuid.UUID, err error) {
 	err = s.db.NewSelect().Table(`access`).Column(`customer_id`).Where(`account_id = ?`, account).
 		Where(`registered_at IS NOT NULL`).Where(`deactivated_at IS NULL`).Order(`customer_id`).Scan(ctx, &ids)

@@ -1,5 +1,5 @@
-// Package transaction is the business transactions of customers: what they are, who may see and work on them, how they
-// are listed at any size. Who is assigned to them is package assignment's; the end users' side is a list as any other.
+// Package transaction manages the business transactions of customers: their data, the permissions to see and process
+// them, and lists of any size. Package assignment stores who is assigned to them. End users see them in the same lists.
 package transaction
 
 import (
@@ -15,7 +15,7 @@ import (
 	"kontor/policies"
 )
 
-// Status is how far a transaction is.
+// Status is the state of progress of a transaction.
 type Status string
 
 // The statuses, in the order in which screens show them; locale keys "transaction_status.<status>".
@@ -25,25 +25,26 @@ const (
 	Closed   Status = "closed"
 )
 
-// Statuses lists them.
+// Statuses lists the statuses.
 var Statuses = []Status{Open, InReview, Closed}
 
-// Kind is a kind of transaction. Template administrators keep the list; policies name a kind by its key.
+// Kind is a kind of transaction. Template administrators maintain the list; policies name a kind by its key.
 type Kind struct {
 	Key      string `bun:"key"`
 	NameEN   string `bun:"name_en"`
 	NameDE   string `bun:"name_de"`
-	Position int    `bun:"position"` // in lists
+	Position int    `bun:"position"` // position in lists
 	Active   bool   `bun:"active"`   // a retired kind can't be chosen any more; transactions that have it keep it
 	Version  int    `bun:"version"`
 }
 
-// LogID is by what the log knows the kind, which has no id of its own: made of its key, which is never given twice.
+// LogID returns the id of the kind in the log. A kind has no id of its own, so it is made from the key, which is never
+// reused.
 func (k Kind) LogID() uuid.UUID {
 	return uuid.NewV5(uuid.NamespaceOID, "kontor.transaction_kind."+k.Key)
 }
 
-// Name is the kind's in a language.
+// Name returns the kind's name in a language.
 func (k Kind) Name(locale string) string {
 	if locale == lang.German {
 		return k.NameDE
@@ -51,7 +52,7 @@ func (k Kind) Name(locale string) string {
 	return k.NameEN
 }
 
-// Transaction is a business transaction as the service hands it out.
+// Transaction is a business transaction as the service returns it.
 type Transaction struct {
 	ID         uuid.UUID
 	Number     int64
@@ -61,24 +62,24 @@ type Transaction struct {
 	Kind       string // key
 	Status     Status
 	Due        string // ISO 8601 date, or ""
-	// Responsible is the specialist user who answers for it; Nil and "" when nobody does.
+	// ResponsibleID and Responsible are the specialist user who is responsible; Nil and "" when nobody is.
 	ResponsibleID uuid.UUID
 	Responsible   string
 	Version       int
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-	// Relation is everything the caller is to it.
+	// Relation is the set of all relations of the caller to it.
 	Relation policies.Relation
 }
 
-// Owner is what a list shows of the customer.
+// Owner holds what a list shows of the customer.
 type Owner struct {
 	Number int64
 	Type   customer.Type
-	Name   string // "Last, First" of a person
+	Name   string // "Last, First" for a person
 }
 
-// Label is the customer's number as people see it.
+// Label returns the customer's number as people see it.
 func (o Owner) Label() string { return customer.Label(o.Number) }
 
 // Label is the transaction's number as people see it: "V-" and at least five digits.
@@ -110,13 +111,13 @@ type Person struct {
 	Name string
 }
 
-// Form is what people record: fields name, kind, due, responsible.
+// Form is the input for a transaction: fields name, kind, due, responsible.
 type Form struct {
 	Name, Kind, Due, Responsible string // Responsible: the id of a specialist user, or ""
-	IdempotencyKey               string // the form's once-only key; a second Create with it returns the first's transaction
+	IdempotencyKey               string // the form's once-only key; a second Create with it returns the first one's result
 }
 
-// FormOf fills a form with what is recorded.
+// FormOf returns a form with the data of a transaction.
 func FormOf(t Transaction) Form {
 	f := Form{Name: t.Name, Kind: t.Kind, Due: t.Due}
 	if t.ResponsibleID != uuid.Nil {
@@ -126,10 +127,10 @@ func FormOf(t Transaction) Form {
 }
 
 var (
-	// ErrNotFound is the answer for a transaction that is not there or that the caller may not see.
+	// ErrNotFound says that the transaction does not exist or that the caller may not see it.
 	ErrNotFound = fault.New(fault.NotFound, "transaction.not_found")
-	// ErrNameTaken is the complaint about a name that another transaction of the customer has, however it is written.
+	// ErrNameTaken says that another transaction of the customer has the same name in its folded form.
 	ErrNameTaken = fault.At("name", "transaction.name_taken")
-	// ErrVersion is the answer to a change of what somebody else has changed meanwhile.
+	// ErrVersion says that somebody else has changed it meanwhile.
 	ErrVersion = fault.New(fault.Conflict, "version")
 )

@@ -10,8 +10,8 @@ import (
 	"kontor/app/account"
 )
 
-// TestEachGuardOfAVersion: a form is out of date when somebody was quicker before the transaction was read, and when
-// somebody is between the reading and the writing.
+// TestEachGuardOfAVersion: a form is out of date when somebody else changed the transaction before it was read, and
+// when somebody else changes it between the reading and the writing.
 func TestEachGuardOfAVersion(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -47,7 +47,8 @@ func TestEachGuardOfAVersion(t *testing.T) {
 	})
 }
 
-// TestSubmissionsApart: the once-only key of a form is its sender's. Somebody else who sends the same adds their own.
+// TestSubmissionsApart: a form's once-only key belongs to its sender. Another person who sends the same key adds their
+// own transaction.
 func TestSubmissionsApart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()

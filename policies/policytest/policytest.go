@@ -1,5 +1,5 @@
-// Package policytest makes random policies and answers questions about them without Casbin: the small model that
-// decisions and lists are held against.
+// Package policytest makes random policies and decides requests without Casbin. Tests compare decisions and lists with
+// this small model.
 package policytest
 
 import (
@@ -9,20 +9,20 @@ import (
 	"kontor/policies"
 )
 
-// Kinds are the kinds of transactions that random policies name; Unnamed is one that they never do.
+// Kinds are the kinds of transactions that random policies name. Unnamed is a kind that they never name.
 var (
 	Kinds   = []string{"contract", "tax_return", "loan_application"}
 	Unnamed = "correspondence"
 )
 
-// AllRelations is every relation at once.
+// AllRelations is the set of all relations.
 const AllRelations = policies.Administrator | policies.Processor | policies.Access
 
 var relations = map[string]policies.Relation{
 	"administrator": policies.Administrator, "processor": policies.Processor, "access": policies.Access,
 }
 
-// Random is a policy of any shape that Check lets through, half of it about transactions.
+// Random returns a random policy that Check accepts. Half of its rules are about transactions.
 func Random(r *rand.Rand) policies.Document {
 	var doc policies.Document
 	for range 1 + r.IntN(40) {
@@ -56,7 +56,7 @@ func Random(r *rand.Rand) policies.Document {
 	return doc
 }
 
-// Object is one of the objects, every other time a transaction.
+// Object returns a random object; half of the time it is a transaction.
 func Object(r *rand.Rand) policies.Object {
 	if r.IntN(2) == 0 {
 		return policies.ObjectTransaction
@@ -64,7 +64,7 @@ func Object(r *rand.Rand) policies.Object {
 	return policies.ObjectList[r.IntN(len(policies.ObjectList))]
 }
 
-// Roles are one to three roles of a person.
+// Roles returns one to three random roles.
 func Roles(r *rand.Rand) []policies.Role {
 	var roles []policies.Role
 	for range 1 + r.IntN(3) {
@@ -75,7 +75,7 @@ func Roles(r *rand.Rand) []policies.Role {
 	return roles
 }
 
-// Allows answers a question from the lines of a policy.
+// Allows decides a request by the lines of a policy.
 func Allows(doc policies.Document, q policies.Request) bool {
 	held := map[policies.Role]bool{}
 	var add func(policies.Role)
