@@ -45,12 +45,12 @@ var screens = []struct {
 	{"end user", []string{"/portal", "{own transaction}", "/account", "/account#saved", "/customers"}},
 }
 
-// TestAccessible: on every screen, in every state that a person opens, in both languages, axe finds nothing (on a phone, a
-// tablet and a wide window, light and dark), nothing is cut off or out of reach at any width, and it prints whole on light
-// paper; no page loads anything foreign or breaks the content security policy (S21). Each screen is loaded once in each
-// language, in a tab for each; the scheme and the width change under the page, as when a person turns the phone. A sample
-// is taken of it, but for KONTOR_TEST_FULL=1: each screen in one of the languages, in some widths and schemes.
-// KONTOR_TEST_SEED takes the same again.
+// TestAccessible opens every screen, in every state that a person can open, in both languages. It checks that axe finds
+// nothing (on a phone, a tablet and a wide window, light and dark), that nothing is cut off or out of reach at any width,
+// that the screen prints completely on light paper, and that no page loads anything from other sites or violates the
+// content security policy (S21). Each screen is loaded once in each language, in a tab for each; colour scheme and width
+// change without reloading, as when a person turns the phone. The test takes a random sample: each screen in one of the
+// languages, in some widths and schemes. KONTOR_TEST_FULL=1 tests everything. KONTOR_TEST_SEED repeats a sample.
 func TestAccessible(t *testing.T) {
 	p := boot(t, map[string]string{"DEMO": "1", "FIRM_NAME": "Steuerkanzlei Lindner"})
 	seed := effort.Seed(t)

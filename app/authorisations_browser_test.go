@@ -25,8 +25,8 @@ func (b *browser) explains(link, text string) {
 	b.waitFor("the reason away and the focus where it was", `!document.querySelector(".reason") && document.activeElement.getAttribute("aria-expanded") === "false"`)
 }
 
-// TestBrowserAuthorisations: the button that removes is there only while something is selected (R20), for the mouse, the
-// keyboard and whoever reads the page out; what it removed comes back from the toast; all of it on a phone as well.
+// TestBrowserAuthorisations: the button that removes is visible only while something is selected (R20), for the mouse,
+// the keyboard and screen readers. The toast's button restores what was removed. All of this works on a phone as well.
 func TestBrowserAuthorisations(t *testing.T) {
 	p := boot(t, nil)
 	firm := visitor(t, p.URL)

@@ -84,8 +84,8 @@ func holding(t testing.TB, dir, text string) (files []string) {
 	return files
 }
 
-// TestBackupAndRestore: a backup that was made while people worked comes back as it was then; who was deleted since is
-// deleted again before anybody is served, and stands in no file; sessions of that time are over (S61).
+// TestBackupAndRestore: a backup that was made while people worked is restored to the state of that time. Whoever was
+// deleted since is deleted again before anybody is served, and is in no file; sessions of that time have ended (S61).
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	data, shelf, temp := t.TempDir(), t.TempDir(), t.TempDir()
@@ -209,8 +209,8 @@ func sealRemoval(t testing.TB, env map[string]string, text []byte) {
 	}
 }
 
-// TestBackupSecrets: the secret key is in a backup only when it was asked for; an encrypted one opens for its identity
-// alone; a key that is missing or another is said when restoring, and when starting.
+// TestBackupSecrets: a backup contains the secret key only if that was requested. An encrypted backup opens with its
+// identity only. If the key is missing or is another one, restoring and starting say so.
 func TestBackupSecrets(t *testing.T) {
 	t.Parallel()
 	data, shelf := t.TempDir(), t.TempDir()
@@ -298,8 +298,8 @@ func TestBackupSecrets(t *testing.T) {
 	}
 }
 
-// TestBackupKilled: a backup that is killed while it copies or packs leaves something readable to nobody else, and the next
-// one to the same file is made all the same and cleans up.
+// TestBackupKilled: a backup that is killed while it copies or packs leaves no file that others can read. The next backup
+// to the same file succeeds and cleans up.
 func TestBackupKilled(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"DATA_DIR": t.TempDir()}
@@ -332,7 +332,7 @@ func TestBackupKilled(t *testing.T) {
 	}
 }
 
-// TestBackupOnAFullDisk: a backup, or a restore, that finds no room says so and leaves nothing.
+// TestBackupOnAFullDisk: a backup or restore on a full disk says so and leaves no files.
 func TestBackupOnAFullDisk(t *testing.T) {
 	env := map[string]string{"DATA_DIR": t.TempDir()}
 	expect(t, env, 0, words("seed --customers 1"))
@@ -359,7 +359,7 @@ func TestBackupOnAFullDisk(t *testing.T) {
 	}
 }
 
-// TestRestoreRefuses: what is damaged, or is no backup, changes nothing and leaves nothing.
+// TestRestoreRefuses: a file that is damaged, or is not a backup, changes nothing and leaves no files.
 func TestRestoreRefuses(t *testing.T) {
 	data, shelf := t.TempDir(), t.TempDir()
 	env := map[string]string{"DATA_DIR": data}

@@ -13,7 +13,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// BenchmarkStart is from the start of the program, as it is shipped, on an empty database to its first page.
+// BenchmarkStart measures the time from the start of the program, as it is shipped, on an empty database to its first
+// page.
 func BenchmarkStart(b *testing.B) {
 	programs := build(b)
 	for name, settings := range map[string]func(b *testing.B) map[string]string{
@@ -69,9 +70,8 @@ func (p *process) firstPage(url string) {
 	p.tb.Fatalf("no first page:\n%s", p.out)
 }
 
-// BenchmarkWeight is what a browser reads from the wire, headers included and compressed as browsers ask for it: for the
-// sign-in page with all that it needs when nothing is kept yet, and then for the overview of the demo firm and for a
-// form. B/… are bytes.
+// BenchmarkWeight measures what a browser reads from the network, with headers, compressed as browsers request it: first
+// the sign-in page with all its files and an empty cache, then the overview of the demo firm and a form. B/… are bytes.
 func BenchmarkWeight(b *testing.B) {
 	p := boot(b, map[string]string{"DEMO": "1"})
 	stranger, person := visitor(b, p.URL), visitor(b, p.URL)

@@ -233,8 +233,8 @@ func (b *browser) signIn(login, password string) {
 	b.waitFor("being signed in", `!location.pathname.startsWith("/login")`)
 }
 
-// TestBrowserJourney is the main job as two people see it: the specialist user's page shows Registered without being
-// loaded anew, while the end user registers on a phone.
+// TestBrowserJourney is the main job as two people see it. The specialist user's page shows Registered without being
+// reloaded, while the end user registers on a phone.
 func TestBrowserJourney(t *testing.T) {
 	p := boot(t, nil)
 	firm := openBrowser(t, p.URL)

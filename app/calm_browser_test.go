@@ -12,9 +12,10 @@ import (
 	"kontor/app/effort"
 )
 
-// TestBrowserCalm: nothing moves by itself. Loading a screen shifts nothing; the entries of the menu and of tabs are where
-// they were on the page before; what is typed, ticked, opened and reported leaves everything else in its place. Some
-// screens are tried, the same in every run; with KONTOR_TEST_FULL=1 all of them, at each width and in both languages.
+// TestBrowserCalm: nothing on a page moves by itself. Loading a screen causes no layout shift. The entries of the menu
+// and of tabs keep their positions between pages. Typing, selecting, opening and messages move nothing else. The test
+// uses a sample of the screens, the same in every run; with KONTOR_TEST_FULL=1 it uses all of them, at each width and in
+// both languages.
 func TestBrowserCalm(t *testing.T) {
 	p := boot(t, map[string]string{"DEMO": "1", "FIRM_NAME": "Steuerkanzlei Lindner"})
 	for _, language := range []string{"de", "en"} {
@@ -100,7 +101,7 @@ func (b *browser) wantSameEntries(name, path string, before map[string]string) {
 	}
 }
 
-// TestBrowserCalmAtWork: what a person does moves nothing but what they do it to.
+// TestBrowserCalmAtWork: an action moves nothing but the element that it belongs to.
 func TestBrowserCalmAtWork(t *testing.T) {
 	p := boot(t, map[string]string{"DEMO": "1"})
 	b := openBrowser(t, p.URL)

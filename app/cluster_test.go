@@ -22,9 +22,9 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestCluster is the production shape as processes: two web processes, two workers, PostgreSQL and a Redis of its own.
-// While customers are added through both, a worker is killed, and Redis is killed, started again and emptied. Every
-// message arrives, to the right person; what one process does, the other knows at once; and no token or code is found
+// TestCluster runs the production set-up as processes: two web processes, two workers, PostgreSQL and a Redis of its own.
+// While customers are added through both web processes, a worker is killed, and Redis is killed, restarted and emptied.
+// Every message reaches the right person. What one process changes, the other sees at once. No token or code is found
 // anywhere but in the messages (S11).
 func TestCluster(t *testing.T) {
 	t.Parallel()

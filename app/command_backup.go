@@ -21,7 +21,7 @@ type backupCommand struct {
 	To     string `placeholder:"age1…" help:"Encrypt the file to this age recipient (age-keygen makes one)."`
 }
 
-// errPostgres is where to go with another database.
+// errPostgres is the error for an installation with PostgreSQL. It names the documentation for that case.
 var errPostgres = errors.New("this installation keeps its data in PostgreSQL, which is backed up and restored with its own tools: " +
 	"see app/docs/postgres-backup.sh, and Backup and restore in app/docs/operations.md")
 
@@ -74,7 +74,7 @@ type erasuresCommands struct {
 
 type erasuresApplyCommand struct{}
 
-// Run is what app restore does by itself: for a database that was restored in another way.
+// Run does what app restore does by itself, for a database that was restored in another way.
 func (erasuresApplyCommand) Run(p *invocation) error {
 	return p.existing(func(c config.Config) error {
 		if c.ErasureLog == "" {
@@ -114,7 +114,7 @@ func (p *invocation) sayRestored(done wire.Restored) {
 	p.say("Sessions ended: %d. Waiting messages cancelled: %d (app messages resend shows and sends them).", done.Sessions, done.Cancelled)
 }
 
-// sayKey says when the SECRET_KEY is not the one that the database was used with.
+// sayKey warns if SECRET_KEY is not the key that the database was used with.
 func (p *invocation) sayKey(s *wire.Services) error {
 	hash, err := heartbeat.InstallationKey(p.ctx, s.DB)
 	if err == nil && hash != "" && !heartbeat.Knows(s.Key, hash) {
@@ -123,5 +123,5 @@ func (p *invocation) sayKey(s *wire.Services) error {
 	return err
 }
 
-// keyMissing is what follows from starting without the key of a backup.
+// keyMissing describes what happens after a start without the key of a backup.
 const keyMissing = "links and codes that were sent will be refused, and what is sealed can't be read. Put the key of that time into SECRET_KEY_PREVIOUS (or SECRET_KEY) before you start."

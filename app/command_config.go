@@ -30,10 +30,10 @@ type configCheckCommand struct {
 	For     string `enum:"app,worker" default:"app" help:"The program the settings are for: app or worker."`
 }
 
-// reachTime bounds how long another side may take to answer.
+// reachTime is how long another server may take to answer.
 const reachTime = 10 * time.Second
 
-// Run says everything that is wrong, not only the first of it.
+// Run reports everything that is wrong, not only the first problem.
 func (k configCheckCommand) Run(p *invocation) error {
 	c, rows, together := p.settings.Examine(p.getenv)
 	wrong := 0
@@ -87,7 +87,7 @@ func (k configCheckCommand) Run(p *invocation) error {
 	return nil
 }
 
-// together is what the program itself would refuse at its start.
+// together returns the error with which the program itself would refuse to start.
 func (k configCheckCommand) together(c config.Config) error {
 	if k.For == "worker" {
 		if err := c.CheckWorker(); err != nil {
@@ -97,7 +97,7 @@ func (k configCheckCommand) together(c config.Config) error {
 	return c.CheckChannels()
 }
 
-// effects say what follows from the settings.
+// effects describe what the settings mean.
 func effects(c config.Config, program string) (lines []string) {
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	base := baseWords(c)
@@ -147,10 +147,10 @@ func effects(c config.Config, program string) (lines []string) {
 	return lines
 }
 
-// senderWords say whom mails come from, and whether they can be answered.
+// senderWords describe the sender of mails, and where replies to them go.
 func senderWords(c config.Config) string {
 	from, reply := c.MailFrom, "mails do not say that they can be answered"
-	if a, err := mail.ParseAddress(from); err == nil && a.Name == "" { // it was checked
+	if a, err := mail.ParseAddress(from); err == nil && a.Name == "" { // MailFrom was checked before
 		from = c.FirmName + " <" + a.Address + ">"
 	}
 	if c.ReplyTo != "" {
@@ -159,10 +159,10 @@ func senderWords(c config.Config) string {
 	return "mails come from " + from + "; " + reply
 }
 
-// logoWords say what stands in place of Kontor's mark.
+// logoWords describe the logo that is shown in place of Kontor's.
 func logoWords(c config.Config) string {
 	l, err := logo.Read(c.FirmLogo)
-	if l == nil || err != nil { // it was checked
+	if l == nil || err != nil { // FirmLogo was checked before
 		return "mails have no mark, and screens show Kontor's"
 	}
 	beside := "with the firm's name beside it"
@@ -172,7 +172,7 @@ func logoWords(c config.Config) string {
 	return fmt.Sprintf("mails and screens show the mark of %d × %d pixels, %d bytes; screens %s", l.Width, l.Height, len(l.Data), beside)
 }
 
-// reach is another side, and how it is asked.
+// reach is another server, and how to check that it can be reached.
 type reach struct {
 	name string
 	try  func(ctx context.Context) (said string, err error)
@@ -238,7 +238,7 @@ type nowhere struct{}
 
 func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 
-// dial connects to the host of an address. What goes wrong is said without the address, which may hold a password.
+// dial connects to the host of an address. Its errors do not contain the address, which may hold a password.
 func dial(ctx context.Context, address, port string) (net.Conn, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -251,7 +251,7 @@ func dial(ctx context.Context, address, port string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 }
 
-// reachSMTP waits for the greeting, unless TLS comes before it.
+// reachSMTP waits for the server's greeting. With implicit TLS it only connects.
 func reachSMTP(ctx context.Context, address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -293,7 +293,7 @@ func reachListen(ctx context.Context, listen string) (string, error) {
 	var l net.ListenConfig
 	listener, err := l.Listen(ctx, "tcp", listen)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE): // no fault of the settings
+	case errors.Is(err, syscall.EADDRINUSE): // the port is taken, which is no mistake in the settings
 		return "taken, as it is while app runs", nil
 	case err != nil:
 		return "", err

@@ -25,7 +25,7 @@ type messagesResendCommand struct {
 	Yes      bool   `help:"Really do it. Without it, the command only shows what it would do."`
 }
 
-// resend is what becomes of one failed message.
+// resend is what happens to one failed message.
 type resend string
 
 const (
@@ -76,8 +76,8 @@ func (k messagesResendCommand) filter(p *invocation, s *wire.Services) (f courie
 	return f, nil
 }
 
-// each decides on every message and says how many of which channel come out how. Invitations of one access are one: mail
-// and SMS go out together.
+// each handles every message and prints the numbers of messages by channel and result. The messages of one access get one
+// new invitation, because it sends mail and SMS together.
 func (k messagesResendCommand) each(p *invocation, s *wire.Services, list []courier.Message) error {
 	type line struct {
 		channel courier.Channel

@@ -66,8 +66,8 @@ func (k migrateCommand) back(p *invocation, c config.Config) error {
 	return err
 }
 
-// runningProcesses is how many processes have given a sign of life within a minute. A database of a version that did not
-// keep them has none.
+// runningProcesses is the number of processes that have sent a heartbeat within a minute. It is 0 for a database of a
+// version that did not record heartbeats.
 func runningProcesses(ctx context.Context, db *store.DB) (n int, err error) {
 	now, _, err := db.NewClock(ctx)
 	if err != nil {

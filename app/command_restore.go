@@ -25,9 +25,9 @@ type restoreCommand struct {
 	Yes      bool   `help:"Replace a database even if it contains data."`
 }
 
-// Run puts a backup in place.
+// Run restores a backup.
 func (k restoreCommand) Run(p *invocation) error {
-	c, rows, complete := p.settings.Examine(p.getenv) // not Load, which would make a new key
+	c, rows, complete := p.settings.Examine(p.getenv) // Load would make a new key
 	keySet := false
 	for _, r := range rows {
 		if r.Err != nil {
@@ -55,15 +55,15 @@ func (k restoreCommand) Run(p *invocation) error {
 	return r.run(k.Yes)
 }
 
-// restoring is one restore. The database grows beside the one that there is, is checked and made ready there, and takes its
-// place in one step. The old one is held meanwhile, so that nobody can begin to work with it.
+// restoring is one restore. The new database is created beside the existing one, checked and prepared there, and replaces
+// the old one in one step. The old one is locked meanwhile, so that nobody starts to work with it.
 type restoring struct {
 	*invocation
 	c             config.Config
-	keySet        bool // SECRET_KEY is a setting, not a file in DATA_DIR
+	keySet        bool // SECRET_KEY is set, so the file in DATA_DIR is not used
 	archive       *backup.Archive
 	target, fresh string
-	held          *store.Seized // nil: what is there is no database that can be read
+	held          *store.Seized // nil: the existing file is not a database that can be read
 }
 
 func (r *restoring) run(yes bool) (err error) {
@@ -82,7 +82,7 @@ func (r *restoring) run(yes bool) (err error) {
 	if made, err = r.hold(yes); err != nil {
 		return err
 	}
-	if err := r.removeFresh(); err != nil { // of one that was killed
+	if err := r.removeFresh(); err != nil { // left behind by a restore that was killed
 		return err
 	}
 	defer func() {
@@ -104,7 +104,8 @@ func (r *restoring) run(yes bool) (err error) {
 	return nil
 }
 
-// hold takes the database that is there away from everybody, made when there is none. Without yes it must be empty.
+// hold locks the existing database. If there is none, it creates an empty file; made says so. Without yes the database
+// must be empty.
 func (r *restoring) hold(yes bool) (made bool, err error) {
 	f, err := os.OpenFile(r.target, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	switch {
@@ -134,7 +135,7 @@ func (r *restoring) hold(yes bool) (made bool, err error) {
 	return made, nil
 }
 
-// rows counts a table of the database that is there, 0 when there is none such.
+// rows counts the rows of a table of the existing database, 0 if there is no such table.
 func (r *restoring) rows(table string) int64 {
 	n, err := r.held.Query(r.ctx, `SELECT count(*) FROM `+table)
 	if err != nil {
@@ -143,7 +144,8 @@ func (r *restoring) rows(table string) int64 {
 	return n
 }
 
-// prepare unpacks the database beside the other one, checks it, brings its schema up to date and makes it fit to be served.
+// prepare unpacks the new database beside the old one, checks it, migrates it, and does what is needed before it may be
+// served.
 func (r *restoring) prepare() error {
 	if err := r.archive.Database(r.ctx, r.fresh); err != nil {
 		return err
@@ -172,8 +174,8 @@ func (r *restoring) prepare() error {
 	return errors.Join(err, s.Close())
 }
 
-// key is the key that the database will be served with: that of the backup where putKey brings it. Where there is none at all
-// it is a random one, which seals nothing here.
+// key is the key that the database will be used with: the key of the backup if putKey installs it, otherwise this
+// installation's. If there is none, it is a random key, which does not encrypt anything here.
 func (r *restoring) key() (key []byte, err error) {
 	switch {
 	case r.bringsKey():
@@ -189,7 +191,7 @@ func (r *restoring) key() (key []byte, err error) {
 	return key, err
 }
 
-// bringsKey says whether the key of the backup becomes that of this installation.
+// bringsKey says whether the key of the backup becomes the key of this installation.
 func (r *restoring) bringsKey() bool { return r.archive.Secret != nil && !r.keySet }
 
 func sound(ctx context.Context, c config.Config) error {
@@ -216,7 +218,7 @@ func (r *restoring) makeFit(s *wire.Services) error {
 	return r.sayWhichKey(s)
 }
 
-// sayWhichKey says when the key of the backup is missing here.
+// sayWhichKey warns if the key of the backup is missing here.
 func (r *restoring) sayWhichKey(s *wire.Services) error {
 	switch {
 	case r.bringsKey():
@@ -234,9 +236,9 @@ func (r *restoring) sayWhichKey(s *wire.Services) error {
 	return r.sayKey(s)
 }
 
-// exchange puts the new database in the place of the old one, which is kept beside it until that is done.
+// exchange replaces the old database by the new one. It keeps the old one beside it until that is done.
 func (r *restoring) exchange() error {
-	whole, err := store.Seize(r.ctx, r.fresh) // so that nothing of it is in a file beside it
+	whole, err := store.Seize(r.ctx, r.fresh) // so that all data are in the file itself, none in the WAL
 	if err != nil {
 		return err
 	}
@@ -247,19 +249,19 @@ func (r *restoring) exchange() error {
 	if err := remove(old); err != nil {
 		return err
 	}
-	if r.held == nil { // what is beside a database that can't be read must not be taken for the new one's
+	if r.held == nil { // leftover files of an unreadable database must not be taken for those of the new one
 		if err := remove(r.target+"-wal", r.target+"-shm", r.target+"-journal"); err != nil {
 			return err
 		}
 	}
-	_ = os.Link(r.target, old) // where a file can't have two names, the step below is one all the same
+	_ = os.Link(r.target, old) // if the file system has no hard links, the rename below is still one step
 	if err := os.Rename(r.fresh, r.target); err != nil {
 		return errors.Join(err, remove(old))
 	}
 	return errors.Join(backup.SyncFolder(filepath.Dir(r.target)), remove(old))
 }
 
-// putKey writes the key of the backup to DATA_DIR, where the key is kept there.
+// putKey writes the key of the backup to DATA_DIR, if bringsKey.
 func (r *restoring) putKey() error {
 	if !r.bringsKey() {
 		return nil

@@ -22,7 +22,8 @@ type seedCommand struct {
 	Yes                     bool   `help:"Seed even if the database has customers."`
 }
 
-// Run adds synthetic customers. It refuses a database with customers without --yes: they can't be told from real ones.
+// Run adds synthetic customers. Without --yes it refuses a database that has customers, because they could not be told
+// apart.
 func (k seedCommand) Run(p *invocation) error {
 	if k.Customers <= 0 {
 		return errors.New("app seed: --customers takes a number above 0")

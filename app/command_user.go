@@ -29,7 +29,7 @@ type userAddCommand struct {
 	Role  []string `sep:"none" help:"A role; can be repeated. Default: specialist. One of: ${roles}."`
 }
 
-// Run adds a specialist user; it works before any web process runs.
+// Run adds a specialist user. It also works before the first start of the web process.
 func (k userAddCommand) Run(p *invocation) error {
 	return p.with(func(c config.Config) error {
 		f := account.SpecialistForm{Email: k.Email, Name: k.Name, Locale: c.Locale}
@@ -111,7 +111,7 @@ type userResetCommand struct {
 	Email string `required:"" help:"E-mail address or username of a specialist user or end user."`
 }
 
-// Run prints a link with which somebody sets a new password.
+// Run prints a link for setting a new password.
 func (k userResetCommand) Run(p *invocation) error {
 	return p.services(func(s *wire.Services, c config.Config) error {
 		a, token, err := s.Accounts.ResetByCommand(p.ctx, k.Email)
@@ -128,7 +128,7 @@ type userUnlockCommand struct {
 	Address string `placeholder:"IP" help:"The IP address that sent too many wrong passwords."`
 }
 
-// Run forgets wrong passwords.
+// Run clears the count of wrong passwords.
 func (k userUnlockCommand) Run(p *invocation) error {
 	if k.Email == "" && k.Address == "" {
 		return errors.New("app user unlock needs --email, --address or both")
@@ -182,7 +182,7 @@ func (k userSignOutCommand) Run(p *invocation) error {
 	})
 }
 
-// againProgram is how the person who started this program would start it again.
+// againProgram is the command by which the person has started this program.
 func againProgram() string {
 	if strings.Contains(os.Args[0], "go-build") {
 		return "go run ./app"

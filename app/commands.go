@@ -71,7 +71,7 @@ func (healthCommand) Run(p *invocation) error {
 	return p.with(func(c config.Config) error { return health(p.ctx, c) })
 }
 
-// with checks the settings and goes on with them.
+// with loads and checks the settings and calls do with them.
 func (p *invocation) with(do func(c config.Config) error) error {
 	c, err := p.config()
 	if err != nil {
@@ -80,8 +80,8 @@ func (p *invocation) with(do func(c config.Config) error) error {
 	return do(c)
 }
 
-// existing is with for a command that needs a database: where there is none it makes nothing, since a wrong DATA_DIR is what
-// leads there.
+// existing is like with, for a command that needs an existing database. If there is none, it does not create one, because
+// the usual reason is a wrong DATA_DIR.
 func (p *invocation) existing(do func(c config.Config) error) error {
 	c, rows, _ := p.settings.Examine(p.getenv)
 	for _, r := range rows {
@@ -97,7 +97,7 @@ func (p *invocation) existing(do func(c config.Config) error) error {
 	return p.with(do)
 }
 
-// services opens everything for a command that needs a schema that is up to date, and closes it afterwards.
+// services opens all services for a command that needs an up-to-date schema, and closes them afterwards.
 func (p *invocation) services(do func(s *wire.Services, c config.Config) error) error {
 	return p.existing(func(c config.Config) error {
 		c, err := withBase(c)
@@ -113,7 +113,7 @@ func (p *invocation) services(do func(s *wire.Services, c config.Config) error) 
 	})
 }
 
-// withBase fills in BASE_URL, where it was not set, from the address that the web process would listen on.
+// withBase sets BASE_URL, if it is not set, to the address that the web process would listen on.
 func withBase(c config.Config) (config.Config, error) {
 	if c.BaseURL != "" {
 		return c, nil
@@ -125,7 +125,7 @@ func withBase(c config.Config) (config.Config, error) {
 	return c.WithAddress(addr), nil
 }
 
-// plain says a fault in words for a terminal.
+// plain turns a fault into text for a terminal.
 func plain(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || len(f.Fields) == 0 {
@@ -138,7 +138,8 @@ func plain(err error) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-// visibility compares the index of who sees which transaction with the assignments, or makes it anew from them.
+// visibility compares the index of which specialist user sees which transaction with the assignments, or rebuilds it from
+// them.
 func visibility(ctx context.Context, c config.Config, rebuild bool) error {
 	db, err := wire.Database(ctx, c)
 	if err != nil {
@@ -173,7 +174,7 @@ func visibility(ctx context.Context, c config.Config, rebuild bool) error {
 	return nil
 }
 
-// checkPolicy says whether a policy text could be published, with the kinds of transactions that the database has.
+// checkPolicy says whether a policy text could be published with the kinds of transactions in the database.
 func checkPolicy(ctx context.Context, c config.Config, path string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -199,7 +200,7 @@ func checkPolicy(ctx context.Context, c config.Config, path string) error {
 	return nil
 }
 
-// knownKinds asks the database which kinds of transactions there are. It makes none that is not there.
+// knownKinds reads the kinds of transactions from the database. It does not create a database.
 func knownKinds(ctx context.Context, c config.Config) (policies.Vocabulary, error) {
 	if file, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://"); ok {
 		if _, err := os.Stat(file); err != nil {
@@ -217,7 +218,7 @@ func knownKinds(ctx context.Context, c config.Config) (policies.Vocabulary, erro
 	return policy.Vocabulary(ctx, db)
 }
 
-// plainLines says what is wrong with which line of a policy.
+// plainLines describes what is wrong in which line of a policy.
 func plainLines(path string, err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || len(f.Fields) == 0 {
@@ -230,7 +231,7 @@ func plainLines(path string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// complaintWords says a complaint about a field as the screens do, in English.
+// complaintWords is a complaint about a field in English, with the same words as on the screens.
 func complaintWords(f *fault.Error) string {
 	id := "fault." + f.Message
 	if f.Message == "required" {
@@ -248,7 +249,7 @@ func complaintWords(f *fault.Error) string {
 	return f.Message
 }
 
-// resetPolicy breaks the glass: the default policy is published as a new version, whatever is in force.
+// resetPolicy is for emergencies. It publishes the default policy as a new version, whatever policy is in force.
 func resetPolicy(ctx context.Context, c config.Config) error {
 	db, err := wire.Database(ctx, c)
 	if err != nil {
@@ -276,7 +277,8 @@ func resetPolicy(ctx context.Context, c config.Config) error {
 	return nil
 }
 
-// health asks /readyz of the web process at LISTEN and says the same: ok, or degraded and why; what is not ready is an error.
+// health requests /readyz of the web process at LISTEN and prints its answer: ok, or degraded and why. "Not ready" is an
+// error.
 func health(ctx context.Context, c config.Config) error {
 	addr, err := net.ResolveTCPAddr("tcp", c.Listen)
 	if err != nil {

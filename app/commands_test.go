@@ -77,8 +77,8 @@ func database(t testing.TB, env map[string]string) *store.DB {
 	return db
 }
 
-// TestCommandNames: the commands and flags that people and scripts rely on are there, and none of a command's flags is
-// called like a setting.
+// TestCommandNames: the commands and flags that people and scripts rely on exist, and no flag of a command has the name
+// of a setting.
 func TestCommandNames(t *testing.T) {
 	env := map[string]string{"DATA_DIR": t.TempDir(), "SMTP_URL": "nonsense"} // --help works whatever the settings are
 	for _, c := range []string{
@@ -112,7 +112,8 @@ func TestCommandNames(t *testing.T) {
 	expect(t, env, 1, words("migrate"), "SMTP_URL")
 }
 
-// TestUserCommands: somebody who lost the password, guessed too often, or must be out, on both databases.
+// TestUserCommands: the commands for somebody who lost the password, guessed too often, or must be signed out, on both
+// databases.
 func TestUserCommands(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, env map[string]string) {
@@ -163,7 +164,7 @@ func TestUserCommands(t *testing.T) {
 	})
 }
 
-// TestNoDatabase: a command that needs a database says where it looked for one, and makes nothing there.
+// TestNoDatabase: without a database, a command that needs one says where it looked, and creates nothing there.
 func TestNoDatabase(t *testing.T) {
 	env := map[string]string{"DATA_DIR": filepath.Join(t.TempDir(), "typo")}
 	for _, c := range []string{
@@ -177,7 +178,7 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
-// TestSeedGuard: synthetic customers are not mixed with what is there unless that is said.
+// TestSeedGuard: synthetic customers are added to existing ones only on request.
 func TestSeedGuard(t *testing.T) {
 	databases(t, func(t *testing.T, env map[string]string) {
 		expect(t, env, 0, words("seed --customers 3 --specialists 0"), "3 customers")
@@ -197,7 +198,8 @@ func TestSeedGuard(t *testing.T) {
 	})
 }
 
-// TestStartUp: a start says what it is; the embedded mode's second one how to get in, and not the password again.
+// TestStartUp: the start prints what has started. Later starts of the embedded mode print how to sign in, but not the
+// password again.
 func TestStartUp(t *testing.T) {
 	env := map[string]string{"DATA_DIR": t.TempDir(), "LISTEN": freeAddress(t)}
 	for start := range 2 {
@@ -216,8 +218,8 @@ func TestStartUp(t *testing.T) {
 	}
 }
 
-// TestOlderProgram: a program that finds a step of a newer one does not start, in any way; one that runs goes on. The newer
-// one can take its steps back.
+// TestOlderProgram: a program that finds a step of a newer program does not start, whatever the command; a running one
+// continues. The newer program can revert its steps.
 func TestOlderProgram(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, env map[string]string) {
@@ -263,8 +265,8 @@ func TestOlderProgram(t *testing.T) {
 	})
 }
 
-// TestConfigCheck: every setting with where it came from, what is wrong, what can't be reached; nothing is made, and no
-// secret is shown.
+// TestConfigCheck: app config check lists every setting with its source, what is wrong, and what can't be reached. It
+// creates nothing and shows no secret.
 func TestConfigCheck(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	smtp := couriertest.NewSMTPPeer(t)
@@ -331,8 +333,8 @@ func TestConfigCheck(t *testing.T) {
 	}
 }
 
-// TestMessagesResend: what failed goes out again, or as a new invitation when its link is past its time; without --yes
-// nothing does.
+// TestMessagesResend: failed messages are sent again, or as a new invitation if their link has expired. Without --yes
+// nothing is sent.
 func TestMessagesResend(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, env map[string]string) {

@@ -17,8 +17,8 @@ import (
 	"kontor/app/wire"
 )
 
-// TestCompose reads docker-compose.yml as Compose does, and holds it against what the programs need: the settings of every
-// service that is Kontor, how each says that it is well, and how long it is given to stop.
+// TestCompose reads docker-compose.yml as Compose does, and compares it with what the programs need: the settings of
+// every Kontor service, its health check, and the time it gets to stop.
 func TestCompose(t *testing.T) {
 	options, err := cli.NewProjectOptions([]string{"../docker-compose.yml"}, cli.WithName("kontor"), cli.WithEnv([]string{"SECRET_KEY=" + productionKey}))
 	if err != nil {

@@ -25,9 +25,9 @@ func withPassword(address string) string {
 	return scheme + "://" + user + ":" + oddPassword + "@" + place
 }
 
-// TestProgramThroughPgBouncer: web process and worker, as they are built, start again and again behind a pgbouncer in
-// transaction mode that has three connections for them all; each time a customer is added and the mail goes out. The address
-// has a password that nobody encoded, and nothing that is printed has any of it.
+// TestProgramThroughPgBouncer: web process and worker, as they are built, are started repeatedly behind a pgbouncer in
+// transaction mode that has three connections for both. Each time a customer is added and the mail is sent. The address
+// contains a password without percent-encoding, and no output contains any part of it.
 func TestProgramThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	programs, smtp := build(t), couriertest.NewSMTPPeer(t)

@@ -23,8 +23,8 @@ var (
 	documents  = regexp.MustCompile(`\bapp/docs/[\w./@-]*\w`)
 )
 
-// TestLinks follows every link in the documents that stays in the repository, to the file and to the heading, and looks
-// for every file of app/docs that anything names.
+// TestLinks checks that every link in the documents to a file or a heading in the repository is valid, and that every
+// file of app/docs that is named anywhere exists.
 func TestLinks(t *testing.T) {
 	seen := 0
 	for _, file := range ourFiles(t) {
@@ -48,7 +48,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestLinksFaults checks what TestLinks finds.
+// TestLinksFaults checks that TestLinks finds broken links.
 func TestLinksFaults(t *testing.T) {
 	const from = "app/docs/production.md"
 	for target, want := range map[string]string{
@@ -115,7 +115,7 @@ func anchors(markdown string) (names []string) {
 	return names
 }
 
-// TestSettingsPage checks that docs/settings.md lists every setting, and no other.
+// TestSettingsPage checks that docs/settings.md lists all settings and no others.
 func TestSettingsPage(t *testing.T) {
 	var listed, want []string
 	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \\|").FindAllStringSubmatch(text(t, "docs/settings.md"), -1) {

@@ -13,7 +13,8 @@ import (
 	"kontor/app/await"
 )
 
-// TestHealthCommand: app health says what readiness says and ends with 0 as long as the process can serve.
+// TestHealthCommand: app health prints the result of the readiness check, and exits with 0 as long as the process can
+// serve.
 func TestHealthCommand(t *testing.T) {
 	env := map[string]string{"DATA_DIR": t.TempDir(), "LISTEN": freeAddress(t), "DRAIN": "20s"}
 	ask := words("health")
@@ -55,8 +56,8 @@ func readiness(t *testing.T, base string) (status int, said string) {
 // frozenTime is what an answer may take while Redis is frozen: two seconds, and as much again for a busy machine.
 const frozenTime = 4 * time.Second
 
-// TestFrozenRedis: a Redis that takes connections and says nothing holds neither readiness nor a page up for long. They say
-// what is the matter, and that it is over.
+// TestFrozenRedis: a Redis that accepts connections but does not answer delays neither readiness nor pages for long. Both
+// say what is wrong, and when it is over.
 func TestFrozenRedis(t *testing.T) {
 	program := os.Getenv("KONTOR_TEST_REDIS_SERVER")
 	if program == "" {

@@ -87,7 +87,7 @@ func (p *process) memory() int {
 	return kilobytes << 10
 }
 
-// TestSmallRequestsStaySmall attacks the program as it is shipped: its memory stays within 64 MB of where it was.
+// TestSmallRequestsStaySmall attacks the program as it is shipped: its memory grows by at most 64 MB.
 func TestSmallRequestsStaySmall(t *testing.T) {
 	const limit = 64 << 20
 	built := build(t)

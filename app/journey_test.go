@@ -14,8 +14,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestJourney is the main job on both shapes of the program: a customer is added, the end user gets mail and SMS,
-// registers, and is shown as Registered; then the customer is deleted with everything.
+// TestJourney is the main job in both set-ups of the program: a customer is added, the end user gets mail and SMS,
+// registers, and is shown as Registered; then the customer is deleted with all its data.
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	shapes := map[string]func(t *testing.T) map[string]string{

@@ -1,22 +1,22 @@
-// Command app is Kontor's web process, and the commands that go with it:
+// Command app is Kontor's web process. Its commands:
 //
 //	app [serve] [--demo]                     serve the screens (and, embedded, run the worker)
 //	app migrate [--back-to STEP [--yes]]     bring the database schema up to date, or back for an older program
 //	app user add --email E --name N [--role R …]  add a specialist user, print a one-time link to set the password
-//	app user list                            the specialist users
+//	app user list                            list the specialist users
 //	app user reset --email E                 print a one-time link to set a new password
-//	app user unlock --email E | --address A  wrong passwords no longer count
+//	app user unlock --email E | --address A  clear the count of wrong passwords
 //	app user sign-out --email E | --all      end sessions
 //	app messages resend [--customer K] [--access ID] [--channel email|sms] [--yes]  send again what failed
-//	app config check [--offline] [--for worker]   what the settings mean, and whether the other sides can be reached
-//	app backup FILE [--secret] [--to age1…]  one file with all that an SQLite database holds, while it is in use
-//	app restore FILE [--identity FILE] [--yes]  put it in place, and delete again who was deleted since
+//	app config check [--offline] [--for worker]   show what the settings mean, and whether the other servers can be reached
+//	app backup FILE [--secret] [--to age1…]  back up an SQLite database to one file, while it is in use
+//	app restore FILE [--identity FILE] [--yes]  restore a backup, and delete again whoever was deleted since
 //	app erasures apply                       the same for a PostgreSQL database that was restored by its own tools
-//	app seed --customers N …                 synthetic customers for load tests
+//	app seed --customers N …                 add synthetic customers for load tests
 //	app policies check FILE                  check a policy text
-//	app policies reset                       break glass: publish the default policy
+//	app policies reset                       for emergencies: publish the default policy
 //	app visibility check                     compare the index of who sees which transaction with the assignments
-//	app visibility rebuild                   make it anew from them
+//	app visibility rebuild                   rebuild that index from the assignments
 //	app health                               ask a running web process whether it is ready
 //	app --help, app --version
 //
@@ -47,7 +47,7 @@ func main() {
 	}
 }
 
-// commands is the grammar of the command line; each command's Run is beside it.
+// commands is the grammar of the command line.
 type commands struct {
 	Version kong.VersionFlag `help:"Show the version and exit."`
 
@@ -65,7 +65,7 @@ type commands struct {
 	Health     healthCommand     `cmd:"" help:"Check whether the web process at LISTEN is ready."`
 }
 
-// invocation is what a command runs in.
+// invocation is what a command needs to run.
 type invocation struct {
 	ctx      context.Context
 	settings config.Given
@@ -73,7 +73,7 @@ type invocation struct {
 	out      io.Writer
 }
 
-// config is the settings, checked.
+// config loads and checks the settings.
 func (p *invocation) config() (config.Config, error) { return p.settings.Load(p.getenv) }
 
 // say prints a line.
@@ -91,14 +91,14 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	return parsed.Command.Run(&invocation{ctx: ctx, settings: parsed.Settings, getenv: getenv, out: os.Stdout})
 }
 
-// version says which program this is, and which schema it needs.
+// version names the version of this program and the schema that it needs.
 func version() string {
 	return fmt.Sprintf("Kontor %s, schema %s, %s", heartbeat.Version(), migrations.Last(), runtime.Version())
 }
 
 type serveCommand struct{}
 
-// Run serves until the process is told to stop.
+// Run serves until the process is stopped.
 func (serveCommand) Run(p *invocation) error {
 	c, err := p.config()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// TestMarkup reads every screen as a strict HTML checker does: what browsers forgive, screen readers and programs that fill
-// in forms do not. With KONTOR_TEST_MARKUP the screens are saved in that folder, for other checkers to read.
+// TestMarkup checks every screen like a strict HTML checker, because screen readers and programs that fill in forms do
+// not tolerate what browsers tolerate. With KONTOR_TEST_MARKUP the screens are saved in that folder, for other checkers.
 func TestMarkup(t *testing.T) {
 	p := boot(t, map[string]string{"DEMO": "1", "FIRM_NAME": "Steuerkanzlei Lindner"})
 	for _, language := range []string{"en", "de"} {
@@ -196,7 +196,7 @@ func lastIndex(list []string, what string) int {
 	return -1
 }
 
-// TestMarkupFaults: each rule finds what it is about, and nothing in what is right.
+// TestMarkupFaults: each rule finds its mistake and reports nothing in correct markup.
 func TestMarkupFaults(t *testing.T) {
 	for page, want := range map[string]string{
 		`<p id="a"></p><p id="a"></p>`:                                           "an id is there twice",

@@ -41,7 +41,7 @@ func text(t *testing.T, path string) string {
 
 var alertName = regexp.MustCompile(`- alert: (\w+)`)
 
-// TestAlerts: each alert fires when it should, and not when it should not, and operators read what to do about it.
+// TestAlerts: each alert fires when it should and only then, and operators find instructions for it.
 func TestAlerts(t *testing.T) {
 	promtool(t, "check", "rules", monitoring+"kontor.rules.yml")
 	promtool(t, "test", "rules", monitoring+"kontor.rules.test.yml")
@@ -86,7 +86,7 @@ func panels(t *testing.T) (all []string) {
 	return all
 }
 
-// TestDashboardExpressions: Prometheus understands each.
+// TestDashboardExpressions: Prometheus can parse each expression of the dashboard.
 func TestDashboardExpressions(t *testing.T) {
 	rules := "groups:\n- name: panels\n  rules:\n"
 	for i, expr := range panels(t) {
@@ -137,8 +137,8 @@ func scraped(t *testing.T, address string) series {
 	return all
 }
 
-// TestMonitoringAsksForWhatThereIs: every metric, label and value that the alerts and the dashboard name is served, by web
-// process and worker, but for what only a web process can know.
+// TestMonitoringAsksForWhatThereIs: web process and worker serve every metric, label and value that the alerts and the
+// dashboard name, except those that only a web process can know.
 func TestMonitoringAsksForWhatThereIs(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{

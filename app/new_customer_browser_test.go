@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestBrowserNewCustomer: the title says Error as long as the page does, and a customer who may be there already is
-// hinted at beside the field, with nothing pushed away.
+// TestBrowserNewCustomer: the title begins with Error as long as the page shows errors. A hint about an existing customer
+// is shown beside the field and moves nothing else.
 func TestBrowserNewCustomer(t *testing.T) {
 	p := boot(t, nil)
 	there := addPerson(t, p, map[string]string{"first_name": "Berta", "last_name": "Kühn", "email": "berta@kunde.example"})

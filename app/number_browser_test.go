@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestBrowserNumbers: while a number is typed the form says what it understands, in the country that is chosen; what is
-// wrong is said when the field is left, and no longer when it is right.
+// TestBrowserNumbers: while a number is typed, the form says how it understands it in the chosen country. A complaint
+// appears when the field is left, and disappears when the number is right.
 func TestBrowserNumbers(t *testing.T) {
 	p := boot(t, nil)
 	b := openBrowser(t, p.URL)

@@ -13,8 +13,8 @@ import (
 
 var pageToken = regexp.MustCompile(`name="_csrf" value="([^"]+)"`)
 
-// TestBaseURLSpellings: however BASE_URL is written, the form that a browser sends from there signs in, and one from
-// elsewhere is refused.
+// TestBaseURLSpellings: however BASE_URL is written, a form that a browser sends from that address signs in, and one from
+// another address is refused.
 func TestBaseURLSpellings(t *testing.T) {
 	for written, origin := range map[string]string{
 		"HTTPS://Kontor.Example:443/": "https://kontor.example", "https://Bücher.example.": "https://xn--bcher-kva.example", "http://kontor.example:80": "http://kontor.example",
@@ -35,8 +35,8 @@ func TestBaseURLSpellings(t *testing.T) {
 	}
 }
 
-// TestLocalhost: without BASE_URL the program calls itself localhost, and people who open it by its address sign in and add
-// a customer all the same.
+// TestLocalhost: without BASE_URL the program uses localhost. People who open it by its IP address can still sign in and
+// add a customer.
 func TestLocalhost(t *testing.T) {
 	p := boot(t, map[string]string{"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword})
 	_, port, err := net.SplitHostPort(p.Address)
@@ -54,7 +54,8 @@ func TestLocalhost(t *testing.T) {
 	}
 }
 
-// TestStartSaysBaseURL: the start says where links lead, what another spelling became, and when the name leads elsewhere.
+// TestStartSaysBaseURL: the start prints where links lead, how another spelling was changed, and a warning if the name
+// leads to another program.
 func TestStartSaysBaseURL(t *testing.T) {
 	for written, want := range map[string]string{
 		"": "BASE_URL  http://localhost:", "http://kontor.example": "BASE_URL  http://kontor.example\n",

@@ -30,8 +30,9 @@ func ownedPostgres(t *testing.T, role string) *url.URL {
 	return u
 }
 
-// TestPostgresBackup runs the script of the documentation: a backup that was made while people worked comes back, as a role
-// without any special right; who was deleted since is deleted again by app erasures apply, from a log in a second database.
+// TestPostgresBackup runs the script of the documentation. A backup that was made while people worked is restored by a
+// role without special privileges. app erasures apply then deletes again whoever was deleted since, from a log in a
+// second database.
 func TestPostgresBackup(t *testing.T) {
 	t.Parallel()
 	tools := filepath.Dir(needs(t, "KONTOR_TEST_POSTGRES_SERVER"))

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestFilesArePrivate: whatever the umask, what the embedded mode writes is its user's alone, while it runs and
-// afterwards; files and folder of an older version are narrowed.
+// TestFilesArePrivate: whatever the umask, only the user of the process can read what the embedded mode writes, while it
+// runs and afterwards. Modes of files and folders of an older version are restricted.
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	app := build(t).app
@@ -87,7 +87,8 @@ func TestFilesArePrivate(t *testing.T) {
 	})
 }
 
-// TestSecretsInTheProcessList: the programs end at once, and say where the secret belongs and not what it is.
+// TestSecretsInTheProcessList: a program with a secret on its command line ends at once. It says where the secret
+// belongs, and does not print it.
 func TestSecretsInTheProcessList(t *testing.T) {
 	built := build(t)
 	for _, program := range []string{built.app, built.worker} {

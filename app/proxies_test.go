@@ -50,9 +50,10 @@ type proxy struct {
 	mu            sync.Mutex
 }
 
-// TestProxies runs the examples of the operators' guide as they are but for names, ports and certificates, in front of the
-// same two web processes, and restarts these one after the other while people work: nobody is told of an error, and
-// what was saved is there, once. While neither is ready, what people see is still Kontor's page. Some seconds; with KONTOR_TEST_FULL ten times as the guide says, which takes minutes.
+// TestProxies runs the examples of the operators' guide, with other names, ports and certificates, in front of the same
+// two web processes. It restarts these one after the other while people work: nobody sees an error, and everything is
+// saved exactly once. While neither is ready, people still see a page of Kontor. It takes some seconds; with
+// KONTOR_TEST_FULL it runs ten times with the timing of the guide, which takes minutes.
 func TestProxies(t *testing.T) {
 	programs := map[string]string{}
 	for _, name := range []string{"nginx", "caddy", "haproxy"} {

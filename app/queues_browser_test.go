@@ -7,8 +7,9 @@ import (
 	"kontor/app/effort"
 )
 
-// TestBrowserQueues: whatever customers and persons are called, every column of Queues and what can be done about a failed
-// message is on the page or within reach, in both languages and at every width; so are the other pages that name them.
+// TestBrowserQueues: whatever the names of customers and persons, every column of Queues and every action on a failed
+// message is visible or reachable, in both languages and at every width. The same holds for the other pages with these
+// names.
 func TestBrowserQueues(t *testing.T) {
 	p := boot(t, map[string]string{"DEMO": "1", "SMTP_URL": "smtp://" + freeAddress(t), "MAILBOX": "on"}) // nobody there: mails fail
 	firm := visitor(t, p.URL)

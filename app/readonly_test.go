@@ -11,7 +11,7 @@ import (
 // nobody is the user without rights. Root may write everywhere, so tests of what can't be written run as nobody.
 const nobody = 65534
 
-// TestReadOnlyFile: a program that finds its SQLite file, or the folder of it, without the right to write says so, and ends.
+// TestReadOnlyFile: a program that may not write to its SQLite file, or to the file's folder, says so and ends.
 func TestReadOnlyFile(t *testing.T) {
 	built := build(t)
 	if err := os.Chmod(filepath.Dir(built.app), 0o755); err != nil { //nolint:gosec // others run it here

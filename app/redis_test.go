@@ -13,8 +13,8 @@ import (
 	"kontor/app/await"
 )
 
-// TestRedisRights: with the settings of the operators' guide, whose user may do little, everything that needs the queue
-// works, and nothing is refused.
+// TestRedisRights: with the settings of the operators' guide, whose Redis user has few permissions, everything that needs
+// the queue works and no command is refused.
 func TestRedisRights(t *testing.T) {
 	program := os.Getenv("KONTOR_TEST_REDIS_SERVER")
 	if program == "" {

@@ -31,8 +31,8 @@ var (
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
 )
 
-// TestRequirements checks docs/requirements.md: each row that is cited anywhere in the repository stands there, each row
-// that is built names a test, and each test that is named exists in its package.
+// TestRequirements checks docs/requirements.md: it contains each requirement that is cited anywhere in the repository,
+// each requirement that is built names a test, and each named test exists in its package.
 func TestRequirements(t *testing.T) {
 	rows, problems := parseRequirements(text(t, "docs/requirements.md"))
 	tests, cited := scanRepository(t)
@@ -44,7 +44,7 @@ func TestRequirements(t *testing.T) {
 	}
 }
 
-// TestRequirementsFaults checks that each rule of TestRequirements finds what it is about.
+// TestRequirementsFaults checks that each rule of TestRequirements finds its mistake.
 func TestRequirementsFaults(t *testing.T) {
 	tests := map[string][]string{"app/customer": {"TestDelete"}, "app/access": {"TestCreate"}}
 	const good = "## Customers\n\n- **R1** Customers are\n  deleted.\n  - app/customer: TestDelete\n\n## Not built yet\n\n- **P2** Templates.\n"

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestRotatedKey: a link, a code, a page that is open, a session and what is sealed outlive the change of SECRET_KEY as long
-// as the key before is named; without it they are refused, and the log says why.
+// TestRotatedKey: links, codes, open pages, sessions and encrypted data stay valid after a change of SECRET_KEY as long
+// as the previous key is configured. Without it they are refused, and the log says why.
 func TestRotatedKey(t *testing.T) {
 	t.Parallel()
 	key := func(b byte) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, 32)) }
@@ -70,8 +70,8 @@ func TestRotatedKey(t *testing.T) {
 	})
 }
 
-// TestKeyedComparisons: nothing compares with what the present key alone would make: a purpose that somebody adds must
-// outlive the change of the key like the others.
+// TestKeyedComparisons: no code compares a value with what only the current key would give, so that new uses of the key,
+// too, stay valid after a change.
 func TestKeyedComparisons(t *testing.T) {
 	wrong := regexp.MustCompile(`Equal\([^\n]*\.MAC\(|\.MAC\([^\n]*\) [!=]= |[!=]= [^\n]*\.MAC\(`)
 	seen := 0

@@ -8,8 +8,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestBrowserSearch is looking for something from any page with the keyboard alone: what is typed shows what it finds below
-// the field, the arrows lead there, Esc leads back, Enter leads to the page of it.
+// TestBrowserSearch searches from any page with the keyboard only. Results appear below the field while typing; the arrow
+// keys move into them, Esc moves back, Enter opens a result.
 func TestBrowserSearch(t *testing.T) {
 	p := boot(t, nil)
 	firm := visitor(t, p.URL)

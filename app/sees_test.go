@@ -12,9 +12,9 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestWhoSeesWhat is authorisation as a firm lives it, over two web processes on one database: A administers a customer,
-// B processes one of its transactions, C neither. What is removed is refused at the next click and comes back with Undo,
-// Why? answers for all three, and a published policy is in force in the other process at once, and taken back.
+// TestWhoSeesWhat tests authorisation with two web processes on one database. A administers a customer, B processes one
+// of its transactions, C has no relation. Removed authorisations are refused at the next click and come back with Undo.
+// Why? answers for all three. A published policy applies in the other process at once, and can be reverted.
 func TestWhoSeesWhat(t *testing.T) {
 	t.Parallel()
 	settings := map[string]string{

@@ -18,12 +18,13 @@ import (
 	"kontor/views"
 )
 
-// stopTime is how long what runs may take to finish after SIGTERM.
+// stopTime is how long the work in progress may take to finish after SIGTERM.
 const stopTime = 30 * time.Second
 
-// App is the web process: everything is open and wired after Start, Run serves until its context ends, Close lets go.
+// App is the web process. After Start everything is open and connected, Run serves until its context ends, and Close
+// closes everything.
 type App struct {
-	URL      string // where it answers: BASE_URL
+	URL      string // BASE_URL
 	Address  net.Addr
 	services *wire.Services
 	server   *web.Server
@@ -31,7 +32,8 @@ type App struct {
 	metrics  net.Listener
 }
 
-// Start listens, opens, wires, and prints the start-up lines to out. The log goes to logTo.
+// Start listens, opens the database and the queue, makes the services, and prints the start-up lines to out. The log goes
+// to logTo.
 func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...wire.Tune) (app *App, err error) {
 	app = &App{}
 	if err := c.CheckChannels(); err != nil {
@@ -83,7 +85,8 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 	return app, err
 }
 
-// undelivered says which messages a production set-up keeps in the mailbox instead of delivering them: "" when none are.
+// undelivered says which messages a production installation keeps in the mailbox instead of delivering them: all, email,
+// sms; "" for none.
 func undelivered(c config.Config) string {
 	switch {
 	case !c.Production():
@@ -98,13 +101,13 @@ func undelivered(c config.Config) string {
 	return ""
 }
 
-// firstUser makes the first specialist user of an empty database, and the demo firm when it is asked for. The embedded
-// mode's random password is printed once, and nowhere else.
+// firstUser creates the first specialist user of an empty database, and the demo firm if it was requested. The random
+// password of the embedded mode is printed once, and only here.
 func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) error {
 	email, name := c.AdminEmail, c.AdminEmail
 	if email == "" {
 		if !c.Embedded() {
-			return nil // `app user add` makes the first one
+			return nil // `app user add` creates the first one
 		}
 		email, name = "admin@kontor.local", "Administrator"
 	}
@@ -112,7 +115,7 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 	if err != nil {
 		return fmt.Errorf("create the first specialist user: %w", err)
 	}
-	if created && c.AdminPassword == "" { // before anything else can fail, or be stopped
+	if created && c.AdminPassword == "" { // print it before anything else can fail
 		if _, err = fmt.Fprintf(out, "\nThe first specialist user (shown this once):\n  Address   %s/login\n  E-mail    %s\n  Password  %s\n\n",
 			c.BaseURL, email, password); err != nil {
 			return err
@@ -135,7 +138,7 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 	return nil
 }
 
-// sayHowToGetIn is for a later start of the embedded mode: the first password was shown once, and people lose it.
+// sayHowToGetIn is for later starts of the embedded mode. The first password is shown only once, and people lose it.
 func (a *App) sayHowToGetIn(ctx context.Context, email string, out io.Writer) error {
 	_, there, err := a.services.Accounts.ByEmail(ctx, a.services.DB, email)
 	if err != nil {
@@ -149,8 +152,8 @@ func (a *App) sayHowToGetIn(ctx context.Context, email string, out io.Writer) er
 	return err
 }
 
-// Run serves, and runs the worker loop where it is embedded, until ctx ends; then it finishes what runs. When SIGTERM
-// ended it (wire.ErrTerminated), it first says for DRAIN that it is not ready any more, and still serves meanwhile.
+// Run serves, and runs the worker loop if it is embedded, until ctx ends. Then it finishes the work in progress. If
+// SIGTERM ended ctx (wire.ErrTerminated), the readiness check first fails for the time DRAIN, while Run still serves.
 func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = a.Close() }()
 	parts := 1
@@ -207,7 +210,7 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Close lets go of everything; it may be called twice.
+// Close closes everything. It may be called twice.
 func (a *App) Close() error {
 	var errs []error
 	if a.listener != nil {

@@ -6,8 +6,8 @@ import (
 	"kontor/app/effort"
 )
 
-// TestBrowserUndelivered: what says that messages are not delivered has its place from the beginning, fits every width, and
-// is there in the dark as in the light.
+// TestBrowserUndelivered: the notice that messages are not delivered has its space from the beginning, fits every width,
+// and is visible in both colour schemes.
 func TestBrowserUndelivered(t *testing.T) {
 	p := boot(t, map[string]string{
 		"REDIS_URL": redisURL(t), "WORKER": "embedded", "MAILBOX": "on", "SECRET_KEY": productionKey,

@@ -14,8 +14,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestMailboxShut: the built programs don't start in a production set-up with a channel missing, and say in one line which
-// setting is; commands that send nothing do.
+// TestMailboxShut: in a production set-up without a channel, the built programs do not start, and name the missing
+// setting in one line. Commands that send nothing do start.
 func TestMailboxShut(t *testing.T) {
 	t.Parallel()
 	programs := build(t)
@@ -58,8 +58,9 @@ func TestMailboxShut(t *testing.T) {
 	}
 }
 
-// TestDifferingKey: the built worker with another SECRET_KEY than the web process's takes no task and says why; the right
-// one sends. In the production set-up with MAILBOX=on every page says what it means, and only who has the right reads it.
+// TestDifferingKey: the built worker with another SECRET_KEY than the web process's takes no task and says why; with the
+// right key it sends. In a production set-up with MAILBOX=on every page shows the notice, and only people with the
+// permission can read the mailbox.
 func TestDifferingKey(t *testing.T) {
 	t.Parallel()
 	programs, smtp := build(t), couriertest.NewSMTPPeer(t)

@@ -41,8 +41,8 @@ func ends[T any](t *testing.T, what string, done <-chan T) (v T) {
 	return v
 }
 
-// TestStopAtAnyMoment stops the whole program while it starts, as it begins to serve, and with connections that nothing
-// has come on.
+// TestStopAtAnyMoment stops the whole program during its start, when it begins to serve, and with connections on which no
+// data have arrived.
 func TestStopAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	load := func(t *testing.T, dir string) config.Config {
@@ -180,7 +180,7 @@ func stops(t *testing.T, times int, settings func() map[string]string, program s
 	t.Logf("%s: the longest of %d stops took %s", program, times, longest.Round(time.Millisecond))
 }
 
-// TestProcessStops stops the programs as they are shipped at random moments: embedded, and with PostgreSQL and Redis.
+// TestProcessStops stops the programs as they are shipped at random moments, embedded and with PostgreSQL and Redis.
 func TestProcessStops(t *testing.T) {
 	t.Parallel()
 	built := build(t)
@@ -218,9 +218,9 @@ func silentAddress(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// TestDrain: after SIGTERM a process in production says for DRAIN that it is not ready, and answers all the while, each time
-// as the last on its connection; after SIGINT it does not, and a second signal ends that as well. DRAIN is longer here than
-// anybody waits.
+// TestDrain: after SIGTERM a process in production reports for the time DRAIN that it is not ready. It still answers
+// meanwhile, and each answer closes its connection. After SIGINT it does not wait, and a second signal ends the waiting.
+// DRAIN is longer here than the test waits.
 func TestDrain(t *testing.T) {
 	built := build(t)
 	for _, c := range []struct {

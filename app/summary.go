@@ -17,7 +17,7 @@ import (
 	"kontor/migrations"
 )
 
-// writeSummary says in a short block what has started: nothing secret, and no names of users.
+// writeSummary prints a short block about what has started. It contains no secrets and no names of users.
 func writeSummary(ctx context.Context, out io.Writer, s *wire.Services, missing []string) error {
 	c := s.Config
 	lines := [][2]string{
@@ -44,7 +44,7 @@ func writeSummary(ctx context.Context, out io.Writer, s *wire.Services, missing 
 	return err
 }
 
-// missing is what somebody should see to, now that the program runs.
+// missing lists what the operator should still do, now that the program runs.
 func missing(ctx context.Context, s *wire.Services) (list []string) {
 	c := s.Config
 	if some, err := account.HasSpecialist(ctx, s.DB); err == nil && !some {
@@ -56,15 +56,15 @@ func missing(ctx context.Context, s *wire.Services) (list []string) {
 	if c.Production() && c.Boxed() {
 		list = append(list, "a channel: what is kept in the built-in mailbox reaches no customer")
 	}
-	if at := shadow(ctx, c); at != "" {
+	if at := otherLocalhost(ctx, c); at != "" {
 		list = append(list, "the name localhost for itself: another program listens on "+at+", where browsers look first; choose another port in LISTEN")
 	}
 	return list
 }
 
-// shadow is where another program answers to localhost and this one's port, "" when none does. Programs try IPv6 first and
-// this one listens on IPv4.
-func shadow(ctx context.Context, c config.Config) string {
+// otherLocalhost is the address at which another program answers to localhost and this program's port, "" if there is
+// none. Browsers try IPv6 first, and this program listens on IPv4.
+func otherLocalhost(ctx context.Context, c config.Config) string {
 	base, err := url.Parse(c.BaseURL)
 	host, _, _ := net.SplitHostPort(c.Listen)
 	if err != nil || base.Hostname() != "localhost" || host != "127.0.0.1" {
@@ -84,7 +84,7 @@ func shadow(ctx context.Context, c config.Config) string {
 	return at
 }
 
-// baseWords say where links lead, and what was made of another spelling.
+// baseWords describe BASE_URL, and how it was given if it was written differently.
 func baseWords(c config.Config) string {
 	if c.BaseURLGiven == "" {
 		return c.BaseURL

@@ -11,8 +11,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestRefusedAddress: what the mail server refused for good at one customer is not tried at another until somebody sends
-// again; both are Undeliverable meanwhile, and the timeline says why.
+// TestRefusedAddress: an address that the mail server refused permanently for one customer is not tried for another until
+// somebody sends again. Both are shown as Undeliverable meanwhile, and the timeline says why.
 func TestRefusedAddress(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string]func(t *testing.T) map[string]string{

@@ -50,8 +50,8 @@ func guideSettings(t *testing.T) map[string]string {
 	return env
 }
 
-// TestSystemd: systemd takes the units of the operators' guide, and what they start runs with the settings of the guide, says
-// that it is well, and ends as it should when it is told to.
+// TestSystemd: systemd accepts the units of the operators' guide. Their services run with the settings of the guide,
+// report that they are healthy, and stop correctly.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
 	const installed = "/usr/local/lib/kontor/"

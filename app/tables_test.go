@@ -162,8 +162,8 @@ type use struct {
 	writes      bool
 }
 
-// TestTables: each table has one owner, which alone writes it, and whoever else reads it is declared in the table tables.
-// A table without an owner fails, and so does a declaration that nobody needs.
+// TestTables: each table has one owner, and only the owner writes it. Every other package that reads it must be declared
+// in the table tables. A table without an owner fails, and so does an unused declaration.
 func TestTables(t *testing.T) {
 	names := tableNames(t)
 	found := tableUses(t, names)

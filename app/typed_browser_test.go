@@ -56,9 +56,9 @@ func addPerson(t *testing.T, p *program, fields map[string]string) string {
 	return firm.get("/customers/new?type=person").send("Save", fields).URL.Path[:len("/customers/")+36]
 }
 
-// TestBrowserTypedSurvives: what a person types while their session ends stands in the same form after they have pressed
-// Save and signed in again, in each form that people write much into; whether the session has ended, or the browser was
-// closed and has restored the tab.
+// TestBrowserTypedSurvives: what a person types while their session ends is in the same form after they have pressed Save
+// and signed in again. It tests each form with much text, after the session has ended, and after the browser was closed
+// and has restored the tab.
 func TestBrowserTypedSurvives(t *testing.T) {
 	p := boot(t, nil)
 	customer := addPerson(t, p, map[string]string{"first_name": "Berta", "last_name": "Kühn", "email": "berta@kunde.example"})
@@ -97,8 +97,8 @@ func TestBrowserTypedSurvives(t *testing.T) {
 	b.quiet()
 }
 
-// TestBrowserTwoTabs: a sign-in page in a second tab leads on when the person has signed in with the first; one that was
-// restored says that it must be sent again; a registration page says whose browser it is by now, and still works.
+// TestBrowserTwoTabs: a sign-in page in a second tab redirects when the person has signed in with the first. A restored
+// form says that it must be sent again. A registration page says who is signed in by now, and still works.
 func TestBrowserTwoTabs(t *testing.T) {
 	p := boot(t, nil)
 	addPerson(t, p, map[string]string{
@@ -141,8 +141,8 @@ func TestBrowserTwoTabs(t *testing.T) {
 	}
 }
 
-// TestBrowserPollsAfterSession: a page that asks by itself finds out that the session has ended. Where nothing was begun
-// it leads to the sign-in page and back; where something is ticked or typed it stays as it is and says so.
+// TestBrowserPollsAfterSession: a page that refreshes itself notices that the session has ended. If nothing was begun, it
+// leads to the sign-in page and back. If something is selected or typed, it stays and says so.
 func TestBrowserPollsAfterSession(t *testing.T) {
 	p := boot(t, nil)
 	customer := addPerson(t, p, map[string]string{"first_name": "Berta", "last_name": "Kühn", "email": "berta@kunde.example"})

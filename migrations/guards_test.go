@@ -9,7 +9,8 @@ import (
 	"kontor/migrations"
 )
 
-// TestGuardEvents: who made whom and gave whom roles before the upgrade counts after it, as far as the log knows.
+// TestGuardEvents: after the upgrade the program still knows who created whom and gave whom roles before it, as far as
+// the log has it.
 func TestGuardEvents(t *testing.T) {
 	eachAt(t, before, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()

@@ -10,30 +10,32 @@ import (
 	"github.com/uptrace/bun/migrate"
 )
 
-// lockKey names the PostgreSQL advisory lock under which a step is taken. The lock belongs to the step's tx and ends with
-// it, however that ends: one that belonged to the session stayed on pgbouncer's connection when the program was gone.
-// Versions that took it that way had another key, so what they left behind is in nobody's way.
+// lockKey is the key of the PostgreSQL advisory lock under which a step is applied. The lock belongs to the step's
+// transaction and ends with it in every case. A lock that belonged to the session stayed on pgbouncer's connection when
+// the program had ended. Older versions used such a lock with another key, so their leftover locks do not block this one.
 const lockKey = 0x6b6f6e746f73
 
-// askAgain is how long who waits for the lock waits between two tries, and sayAgain between two lines of the log.
+// askAgain is the interval between two attempts to get the lock, and sayAgain the interval between two log lines about
+// it.
 const (
 	askAgain = 200 * time.Millisecond
 	sayAgain = 30 * time.Second
 )
 
-// lock is one process's way to its turn. On SQLite there is nothing to do: a step's tx holds the file from its begin.
+// lock is how a process waits for its turn. On SQLite it does nothing, because the transaction of a step locks the file
+// from its begin.
 type lock struct {
 	postgres    bool
 	log         *slog.Logger
-	since, said time.Time // when it began to wait, and last said so
+	since, said time.Time // when it began to wait, and when it last logged that
 }
 
 func newLock(db *bun.DB, log *slog.Logger) *lock {
 	return &lock{postgres: db.Dialect().Name() == dialect.PG, log: log}
 }
 
-// take returns when the lock belongs to tx. The limits of time that a role or a database may have are lifted for tx: a
-// step may take long, and so may waiting for it.
+// take returns when tx holds the lock. It lifts the time limits that a role or a database may have for tx, because a
+// step, or waiting for the lock, may take long.
 func (l *lock) take(ctx context.Context, tx bun.IConn) error {
 	if !l.postgres {
 		return nil
@@ -60,7 +62,7 @@ func (l *lock) take(ctx context.Context, tx bun.IConn) error {
 	}
 }
 
-// say tells the log that this process waits, since when, and for which of the server's processes.
+// say logs that this process waits, since when, and for which server process.
 func (l *lock) say(ctx context.Context, tx bun.IConn) {
 	now := time.Now()
 	if l.since.IsZero() {
@@ -74,7 +76,7 @@ func (l *lock) say(ctx context.Context, tx bun.IConn) {
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(min(pid), 0) FROM pg_locks WHERE locktype = 'advisory' AND granted
 		AND classid = ? AND objid = ? AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
 		int64(lockKey>>32), int64(lockKey&0xffffffff)).Scan(&holder); err != nil {
-		return // who asks next gets the same error
+		return // the next query gets the same error
 	}
 	l.log.Info("waiting for another process that migrates the database", "since", l.since.Format(time.RFC3339), "server_process", holder)
 }

@@ -25,8 +25,9 @@ func open(t *testing.T, url string) *store.DB {
 	return db
 }
 
-// TestThroughPgBouncer: behind a pgbouncer in transaction mode, whose connections serve one client's tx and then another
-// client's, any number of processes start, at once and one after the other. Each step is taken once; no lock is left.
+// TestThroughPgBouncer: behind a pgbouncer in transaction mode, whose connections serve transactions of different clients
+// in turn, any number of processes start, at the same time and one after the other. Each step is applied once, and no
+// lock is left behind.
 func TestThroughPgBouncer(t *testing.T) {
 	for _, pool := range []int{1, 3} {
 		direct := storetest.PostgresURL(t)
@@ -73,8 +74,8 @@ func TestThroughPgBouncer(t *testing.T) {
 	}
 }
 
-// TestWaitForLock: a process that has to wait for another one says so, since when and for whom, and goes on when the other
-// is through, or gone. The lock that a version before left behind, which belongs to a session, is not waited for.
+// TestWaitForLock: a process that waits for another one logs it, with since when and for which process. It continues when
+// the other one has finished or is gone. It does not wait for the session lock that an older version left behind.
 func TestWaitForLock(t *testing.T) {
 	ctx := context.Background()
 	url := storetest.PostgresURL(t)
@@ -138,7 +139,7 @@ type lines chan string
 
 func (l lines) Write(b []byte) (int, error) { l <- string(b); return len(b), nil }
 
-// TestBusyFile: a step that finds SQLite's file held for longer than it waits for it is tried again.
+// TestBusyFile: a step is tried again if SQLite's file is locked for longer than the busy timeout.
 func TestBusyFile(t *testing.T) {
 	ctx := context.Background()
 	url := storetest.SQLiteURL(t)
@@ -181,7 +182,7 @@ func (f *failures) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	}
 }
 
-// TestPending: only a missing step is an old schema; a database that can't be asked says what it says.
+// TestPending: only a missing step counts as an old schema; if the database can't be asked, its own error is returned.
 func TestPending(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()

@@ -1,7 +1,7 @@
-// Package migrations holds the schema, step by step, and the code that applies it.
+// Package migrations holds the steps of the schema and the code that applies them.
 //
-// common/ is the same text for both databases, sqlite/ and postgres/ hold what differs. Every step is a
-// .tx.up.sql/.tx.down.sql pair: only those run inside a tx, so a step is applied whole or not at all.
+// common/ holds the steps whose text is the same for both databases; sqlite/ and postgres/ hold the others. Every step is
+// a .tx.up.sql/.tx.down.sql pair: only such files run in a transaction, so a step is applied whole or not at all.
 package migrations
 
 import (
@@ -23,10 +23,10 @@ import (
 //go:embed common/*.sql sqlite/*.sql postgres/*.sql
 var files embed.FS
 
-// ErrSchemaOld says that the database lacks steps this program needs.
+// ErrSchemaOld says that the database lacks steps that this program needs.
 var ErrSchemaOld = errors.New("the database schema is older than this program: run `app migrate`")
 
-// An Option changes how steps are taken.
+// An Option changes how Apply works.
 type Option func(*options)
 
 type options struct {
@@ -34,15 +34,15 @@ type options struct {
 	log  *slog.Logger
 }
 
-// To stops behind the step with a name. It is for tests of what a step makes of the rows of the version before it.
+// To stops after the step last. It is for tests of how a step changes the rows of the version before it.
 func To(last string) Option { return func(o *options) { o.last = last } }
 
-// Log takes what is to be said while another process migrates. Without it nothing is said.
+// Log sets the log for messages while another process migrates. Without it nothing is logged.
 func Log(log *slog.Logger) Option { return func(o *options) { o.log = log } }
 
-// Apply brings the schema up to date and returns the names of the steps it took. Any number of processes may call it
-// at once: each step is taken by one of them, the others wait and find it taken. Where no step is missing, nothing is
-// locked and nothing waited for.
+// Apply applies all missing steps and returns their names. Any number of processes may call it at the same time: one of
+// them applies each step, and the others wait and find it applied. If no step is missing, Apply locks nothing and does
+// not wait.
 func Apply(ctx context.Context, db *bun.DB, opts ...Option) ([]string, error) {
 	o := options{log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
@@ -59,7 +59,7 @@ func Apply(ctx context.Context, db *bun.DB, opts ...Option) ([]string, error) {
 		return nil, err
 	}
 	l := newLock(db, o.log)
-	if err := patiently(ctx, func() error { return makeTable(ctx, db, l) }); err != nil {
+	if err := retryWhileBusy(ctx, func() error { return makeTable(ctx, db, l) }); err != nil {
 		return nil, fmt.Errorf("prepare migrations table: %w", err)
 	}
 	m := migrate.NewMigrator(db, steps, migrate.BeforeMigration(l.beforeStep), migrate.AfterMigration(mark))
@@ -74,7 +74,7 @@ func Apply(ctx context.Context, db *bun.DB, opts ...Option) ([]string, error) {
 			continue
 		}
 		step.GroupID = group
-		err := patiently(ctx, func() error { return step.Up(ctx, m, &step) })
+		err := retryWhileBusy(ctx, func() error { return step.Up(ctx, m, &step) })
 		switch {
 		case errors.Is(err, errTaken):
 		case err != nil:
@@ -86,8 +86,8 @@ func Apply(ctx context.Context, db *bun.DB, opts ...Option) ([]string, error) {
 	return names, nil
 }
 
-// makeTable makes the table of the steps taken. Bun's own Init does it outside of a tx, where two processes that do so at
-// once are in each other's way.
+// makeTable creates the table of the applied steps. Bun's own Init does it outside of a transaction, where two processes
+// at the same time disturb each other.
 func makeTable(ctx context.Context, db *bun.DB, l *lock) error {
 	return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if err := l.take(ctx, tx); err != nil {
@@ -98,12 +98,12 @@ func makeTable(ctx context.Context, db *bun.DB, l *lock) error {
 	})
 }
 
-// errTaken says that another process has taken a step since this one read which are missing.
+// errTaken says that another process has applied a step since this process read which steps are missing.
 var errTaken = errors.New("the step is taken already")
 
-// patiently runs fn again while another process holds SQLite's file for longer than it is waited for: a step takes as long
-// as it takes.
-func patiently(ctx context.Context, fn func() error) error {
+// retryWhileBusy runs fn again while another process holds SQLite's file for longer than the busy timeout, because a step
+// may take long.
+func retryWhileBusy(ctx context.Context, fn func() error) error {
 	err := fn()
 	for try := 0; busy(err) && ctx.Err() == nil && try < 40; try++ {
 		err = fn()
@@ -111,10 +111,11 @@ func patiently(ctx context.Context, fn func() error) error {
 	return err
 }
 
-// busy says that another process held SQLite for longer than its busy timeout, as a long step may.
+// busy says that another process held SQLite's file for longer than the busy timeout, as a long step may.
 func busy(err error) bool { return err != nil && strings.Contains(err.Error(), "SQLITE_BUSY") }
 
-// beforeStep runs in the tx of a step, before it: it waits for its turn and refuses a step that has been taken meanwhile.
+// beforeStep runs in the transaction of a step, before the step. It takes the lock and refuses a step that has been
+// applied meanwhile.
 func (l *lock) beforeStep(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
 	if err := l.take(ctx, tx); err != nil {
 		return err
@@ -129,21 +130,21 @@ func (l *lock) beforeStep(ctx context.Context, tx bun.IConn, step *migrate.Migra
 	return nil
 }
 
-// mark runs in the tx of a step, behind it. A step and its mark stand or fall together: a process that is stopped between
-// the two would leave a step that every later start tries again, and fails at.
+// mark runs in the transaction of a step, after the step, and records it as applied. Both must be in one transaction: if
+// a process stopped between the two, every later start would try the step again and fail.
 func mark(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO bun_migrations (name, group_id) VALUES (?, ?)", step.Name, step.GroupID)
 	return err
 }
 
-// unmark runs in the tx of a step's way back, behind it.
+// unmark runs in the transaction that reverts a step, after the step, and deletes its record.
 func unmark(ctx context.Context, tx bun.IConn, step *migrate.Migration) error {
 	_, err := tx.ExecContext(ctx, "DELETE FROM bun_migrations WHERE name = ?", step.Name)
 	return err
 }
 
-// Revert takes back the steps behind the one with the name down to, the last first, and returns their names; "" takes back
-// all. It is what `app migrate --back-to` does.
+// Revert reverts the steps after downTo, the last one first, and returns their names. "" reverts all. `app migrate
+// --back-to` uses it.
 func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 	known, err := discover(db)
 	if err != nil {
@@ -171,8 +172,8 @@ func Revert(ctx context.Context, db *bun.DB, downTo string) ([]string, error) {
 	return names, nil
 }
 
-// Pending returns ErrSchemaOld when steps are missing, nil when the schema is as this program needs it, and what the
-// database says when it can't be asked.
+// Pending returns ErrSchemaOld when steps are missing, and nil when the schema is as this program needs it. If the
+// database can't be asked, it returns the database's error.
 func Pending(ctx context.Context, db *bun.DB) error {
 	steps, err := discover(db)
 	if err != nil {
@@ -197,8 +198,8 @@ func Pending(ctx context.Context, db *bun.DB) error {
 	return nil
 }
 
-// Wait returns once the schema is up to date, asking every interval, or when ctx ends, with what it knew then. It is the
-// worker's: only the app (or `app migrate`) changes the schema.
+// Wait returns nil once the schema is up to date. It asks every interval. When ctx ends before, it returns the last known
+// error. The worker uses it: only the app (or `app migrate`) changes the schema.
 func Wait(ctx context.Context, db *bun.DB, interval time.Duration) error {
 	var known error
 	for {
@@ -206,7 +207,7 @@ func Wait(ctx context.Context, db *bun.DB, interval time.Duration) error {
 		if err == nil {
 			return nil
 		}
-		if known == nil || ctx.Err() == nil { // a look that ctx cut short says nothing
+		if known == nil || ctx.Err() == nil { // a query that ctx cut short says nothing
 			known = err
 		}
 		select {
@@ -235,7 +236,7 @@ func discover(db *bun.DB) (*migrate.Migrations, error) {
 	return steps, nil
 }
 
-// isMissing says whether err is about a table that is not there.
+// isMissing says whether err means that a table does not exist.
 func isMissing(err error) bool {
 	var postgres interface{ SQLState() string }
 	if errors.As(err, &postgres) {

@@ -14,7 +14,7 @@ import (
 	"kontor/migrations"
 )
 
-// TestDownAndUp: every step can be taken back, the last first, and taken again; what stands in the tables comes along.
+// TestDownAndUp: every step can be reverted, the last one first, and applied again, and the rows of the tables are kept.
 func TestDownAndUp(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
@@ -66,8 +66,8 @@ func TestDownAndUp(t *testing.T) {
 	})
 }
 
-// TestStopBetween: a process that is stopped behind any query of a migration, the commit among them, leaves a database
-// that the next start brings up to date.
+// TestStopBetween: a process is stopped after any query of a migration, or after the commit. The next start brings the
+// database up to date.
 func TestStopBetween(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const from = "20261128000031"
@@ -110,8 +110,8 @@ func (s *stopAfter) AfterQuery(context.Context, *bun.QueryEvent) {
 	}
 }
 
-// TestOwnComments: what Kontor said at its versions in English becomes a text id, what a person wrote in the same words
-// stays; and the other way round.
+// TestOwnComments: English comments that Kontor wrote on versions become text ids, and comments of people with the same
+// words stay; the same in the other direction.
 func TestOwnComments(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
@@ -151,8 +151,8 @@ func TestOwnComments(t *testing.T) {
 	})
 }
 
-// TestSearchDetails: a customer of the version before stays as it is, and is marked as one whose details are to be written;
-// the version before can go on beside the new schema.
+// TestSearchDetails: a customer of the previous version stays unchanged, and is marked so that its details will be
+// written. The previous version can still run with the new schema.
 func TestSearchDetails(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
@@ -180,8 +180,8 @@ func TestSearchDetails(t *testing.T) {
 	})
 }
 
-// TestRefusedAddresses: messages of the version before stay, none of their addresses counts as refused, and the version
-// before can delete what the new one remembers.
+// TestRefusedAddresses: messages of the previous version stay, and none of their addresses counts as refused. The
+// previous version can delete what the new one stores.
 func TestRefusedAddresses(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()

@@ -11,15 +11,15 @@ import (
 	"github.com/uptrace/bun/migrate"
 )
 
-// ErrSchemaNew says that a newer program has changed the database. One that runs goes on, since steps only add; one that
-// starts can't know that.
+// ErrSchemaNew says that a newer program has changed the database. A running program continues, because steps only add to
+// the schema. A program that starts can't know that, so it refuses.
 var ErrSchemaNew = errors.New("the database schema is newer than this program: start the newer program, or see Upgrade and rollback in app/docs/operations.md")
 
-// ErrUnknownStep is the answer to going back to a step that this program does not know.
+// ErrUnknownStep is the error for going back to a step that this program does not know.
 var ErrUnknownStep = errors.New("there is no such step of the schema; `app --version` of the program to go back to names its own")
 
-// Newer returns ErrSchemaNew, with the steps, when the database has some that this program does not know. A database
-// without steps is not newer.
+// Newer returns ErrSchemaNew, with the names of the steps, when the database has steps that this program does not know. A
+// database without steps is not newer.
 func Newer(ctx context.Context, db *bun.DB) error {
 	steps, err := discover(db)
 	if err != nil {
@@ -27,7 +27,7 @@ func Newer(ctx context.Context, db *bun.DB) error {
 	}
 	applied, err := migrate.NewMigrator(db, steps).AppliedMigrations(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // no table yet; whatever else it is, the next query says it
+		return nil //nolint:nilerr // no table yet; any other error comes back with the next query
 	}
 	var unknown []string
 	for _, a := range applied {
@@ -47,7 +47,7 @@ func Last() (name string) {
 	for _, dir := range []string{"common", "sqlite", "postgres"} {
 		entries, err := files.ReadDir(dir)
 		if err != nil {
-			continue // they are embedded
+			continue // can't happen: the files are embedded
 		}
 		for _, e := range entries {
 			if step, _, _ := strings.Cut(e.Name(), "_"); step > name {
@@ -58,7 +58,8 @@ func Last() (name string) {
 	return name
 }
 
-// Behind are the steps that Revert(ctx, db, downTo) would take back, the last first. It returns ErrUnknownStep.
+// Behind returns the steps that Revert(ctx, db, downTo) would revert, the last one first. It returns ErrUnknownStep if it
+// does not know downTo.
 func Behind(ctx context.Context, db *bun.DB, downTo string) (names []string, err error) {
 	steps, err := discover(db)
 	if err != nil {
@@ -81,7 +82,7 @@ func Behind(ctx context.Context, db *bun.DB, downTo string) (names []string, err
 	return names, nil
 }
 
-// Current is the last step that a database has taken, "" before the first.
+// Current is the last step that was applied to a database, "" for a database without steps.
 func Current(ctx context.Context, db *bun.DB) (name string, err error) {
 	err = db.QueryRowContext(ctx, "SELECT coalesce(max(name), '') FROM bun_migrations").Scan(&name)
 	if isMissing(err) {

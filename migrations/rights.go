@@ -9,8 +9,9 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// Hindrance says, to an operator, what keeps this program from taking a step on PostgreSQL, before it tries: a right that its
-// role lacks, or the extension pg_trgm. nil when nothing is known to.
+// Hindrance returns an error for the operator if something keeps this program from applying a step on PostgreSQL: a
+// missing privilege of its role, or the missing extension pg_trgm. It returns nil if it finds nothing. It does not try
+// the step.
 func Hindrance(ctx context.Context, db *bun.DB) error {
 	if db.Dialect().Name() != dialect.PG {
 		return nil
@@ -19,8 +20,8 @@ func Hindrance(ctx context.Context, db *bun.DB) error {
 		Role, Schema, Owner, Elsewhere       string
 		Tables, Usable, Available, MayExtend bool
 	}
-	// Searching by parts of words needs trigrams. The extension is a trusted one, so that whoever may create in the database
-	// may create it; once it is there, nobody needs that right.
+	// Searching by parts of words needs trigrams. pg_trgm is a trusted extension, so a role that may create objects in
+	// the database may create it. Once it exists, nobody needs that privilege.
 	if err := db.QueryRowContext(ctx, `SELECT current_user, coalesce(current_schema(), ''),
 		coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
 		coalesce((SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('bun_migrations') AND NOT pg_has_role(relowner, 'USAGE')), ''),

@@ -13,9 +13,9 @@ import (
 	"kontor/migrations"
 )
 
-// TestFewRights: a role that is neither superuser nor the database's owner brings the schema up to date as soon as it has the
-// rights that the operators' guide names. Until then it changes nothing and says which one is missing. Another one, which may
-// only read and write rows, finds the schema up to date, and says who must change it when it is not.
+// TestFewRights: a role that is neither superuser nor the database's owner can migrate the schema with the privileges
+// that the operators' guide names. Without one of them it changes nothing and says which one is missing. Another role,
+// which may only read and write rows, finds the schema up to date, or says who must migrate it.
 func TestFewRights(t *testing.T) {
 	ctx := context.Background()
 	address := storetest.PostgresURL(t)
@@ -73,7 +73,7 @@ func TestFewRights(t *testing.T) {
 	}
 }
 
-// TestOwnerWithoutExtension: who owns the database creates the extension without being asked.
+// TestOwnerWithoutExtension: the owner of the database creates the extension by itself.
 func TestOwnerWithoutExtension(t *testing.T) {
 	ctx := context.Background()
 	address := storetest.PostgresURL(t)

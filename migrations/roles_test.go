@@ -33,8 +33,8 @@ func eachAt(t *testing.T, step string, test func(t *testing.T, db *store.DB)) {
 	t.Run("postgres", run(storetest.PostgresURL))
 }
 
-// TestSpecialistRole: on the way from the version before, everybody of the firm keeps what they could do but those who are
-// auditors and nothing else.
+// TestSpecialistRole: after the upgrade from the previous version, everybody of the firm keeps their permissions, except
+// people who are only auditors.
 func TestSpecialistRole(t *testing.T) {
 	people := []struct {
 		id         string

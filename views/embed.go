@@ -1,5 +1,5 @@
-// Package views holds what people see: templates of the screens, mails and SMS, static files, and the texts in German
-// and English. It imports nothing of ours.
+// Package views holds what people see: templates of screens, mails and SMS, static files, and the texts in German and
+// English. It imports no other package of Kontor.
 package views
 
 import (

@@ -17,8 +17,8 @@ const (
 	longestTag  = 120 // a longer start tag has its attributes on lines of their own
 )
 
-// TestTemplatesReadLikeDocuments: the layout of a template shows how its elements and conditions nest. docs/development.md
-// says how templates are written.
+// TestTemplatesReadLikeDocuments: the indentation of a template shows how its elements and conditions nest.
+// docs/development.md says how templates are written.
 func TestTemplatesReadLikeDocuments(t *testing.T) {
 	files := 0
 	err := fs.WalkDir(views.Pages(), ".", func(name string, d fs.DirEntry, err error) error {
@@ -40,7 +40,7 @@ func TestTemplatesReadLikeDocuments(t *testing.T) {
 	}
 }
 
-// TestLayoutFaults: what the rules find, and what they leave alone.
+// TestLayoutFaults: the rules find each mistake and accept correct templates.
 func TestLayoutFaults(t *testing.T) {
 	for source, want := range map[string]string{
 		"{{with .D}}\n  <p>{{.}} <b>x</b></p>\n{{else}}\n  y\n{{end}}\n":      "",

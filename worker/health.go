@@ -13,10 +13,10 @@ import (
 
 type healthCommand struct{}
 
-// healthTime bounds the question.
+// healthTime limits the duration of worker health.
 const healthTime = 10 * time.Second
 
-// Run is worker health: it reads the heartbeat of this host's worker from the database.
+// Run is the command worker health. It reads from the database when this host's worker last sent a heartbeat.
 func (healthCommand) Run(p *invocation) error {
 	c, err := p.settings.Load(p.getenv)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command worker sends what the outbox holds and does the work that comes round. It takes the settings of `app`; run
-// as many as you like.
+// Command worker sends the messages of the outbox and does the periodic work. It takes the same settings as `app`. Any
+// number of workers may run.
 package main
 
 import (
@@ -36,7 +36,7 @@ type commands struct {
 	Run runCommand `cmd:"" default:"1" help:"Send what the outbox holds, and do the work that comes round."`
 }
 
-// invocation is what a command runs in.
+// invocation is what a command needs to run.
 type invocation struct {
 	ctx      context.Context
 	settings config.Given
@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 
 type runCommand struct{}
 
-// Run works until the process is told to stop.
+// Run works until the process is stopped.
 func (runCommand) Run(p *invocation) error {
 	c, err := p.settings.Load(p.getenv)
 	if err != nil {

@@ -15,29 +15,29 @@ import (
 	"kontor/app/store"
 )
 
-// fate is what became of a message.
-type fate string
+// delivery is the delivery result of a message.
+type delivery string
 
 const (
-	none      fate = ""
-	waiting   fate = "waiting"   // queued, not tried yet
-	sending   fate = "sending"   // an attempt runs
-	retrying  fate = "retrying"  // refused for now, the next try is due later
-	handed    fate = "handed"    // the mail server has it
-	struggled fate = "struggled" // handed over at the third try
-	arrived   fate = "arrived"   // with a delivery report
-	refused   fate = "refused"   // for good
-	bounced   fate = "bounced"   // taken, then returned
-	gaveUp    fate = "gave up"   // tried until the link expired
-	cancelled fate = "cancelled" // overtaken by a correction
+	none      delivery = ""
+	waiting   delivery = "waiting"   // queued, no attempt yet
+	sending   delivery = "sending"   // an attempt is running
+	retrying  delivery = "retrying"  // refused for now, to be tried again later
+	handed    delivery = "handed"    // handed over to the mail server
+	struggled delivery = "struggled" // handed over at the third attempt
+	arrived   delivery = "arrived"   // delivered, with a delivery report
+	refused   delivery = "refused"   // refused permanently
+	bounced   delivery = "bounced"   // accepted first, then returned
+	gaveUp    delivery = "gave up"   // tried until the link expired
+	cancelled delivery = "cancelled" // cancelled because the access was corrected
 )
 
-// invitation is an access and how far it came.
+// invitation is an access and its progress.
 type invitation struct {
-	first, last string // "" those of the customer
-	email       string // "" made of the name
-	hours       int    // since it was invited
-	mail, sms   fate
+	first, last string // "": the names of the customer
+	email       string // "": made from the name
+	hours       int    // since the invitation
+	mail, sms   delivery
 	opened      bool
 	registered  bool
 	deactivated bool
@@ -123,7 +123,7 @@ func (f *firm) access(ctx context.Context, cu customer.Customer, by account.Acco
 	return f.message(ctx, m, in.sms)
 }
 
-// endUser is the account of a registered access; one person may have accesses to several customers.
+// endUser returns the account of a registered access. One person may have accesses to several customers.
 func (f *firm) endUser(ctx context.Context, in invitation, at time.Time) (uuid.UUID, error) {
 	if id, ok := f.endUsers[in.email]; ok {
 		return id, nil
@@ -133,7 +133,7 @@ func (f *firm) endUser(ctx context.Context, in invitation, at time.Time) (uuid.U
 	return a.ID, err
 }
 
-// message is one to be written with its attempts.
+// message is a message to be written, together with its attempts.
 type message struct {
 	customer, access uuid.UUID
 	channel          courier.Channel
@@ -142,7 +142,7 @@ type message struct {
 	generation       int
 }
 
-func (f *firm) message(ctx context.Context, in message, end fate) error {
+func (f *firm) message(ctx context.Context, in message, end delivery) error {
 	id, err := uuid.NewV7AtTime(in.at)
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (f *firm) message(ctx context.Context, in message, end fate) error {
 		m.State, m.Reason, m.SettledAt = courier.Failed, "gave_up", &m.ExpiresAt
 	case cancelled:
 		m.State, m.SettledAt = courier.Cancelled, try(2*time.Second, courier.Temporary, busy, busyText)
-	default: // handed over, and what came after
+	default: // handed over; reports may have followed
 		m.State, m.HandedOverAt = courier.HandedOver, try(2*time.Second, courier.Accepted, "", "250 2.0.0 queued")
 		m.SettledAt = m.HandedOverAt
 		switch end {

@@ -5,11 +5,11 @@ type client struct {
 	company, legalForm             string
 	salutation, title, first, last string
 	note                           string
-	orphan                         bool // nobody administers it
+	orphan                         bool // it has no administrator
 	accesses                       []invitation
 }
 
-// days is for how long the firm has had the customer: a little longer than its oldest access.
+// days is how long the firm has had the customer: a little longer than its oldest access exists.
 func (c client) days() int {
 	hours := 48
 	for _, a := range c.accesses {
@@ -18,7 +18,7 @@ func (c client) days() int {
 	return hours/24 + 1
 }
 
-// person and company are a customer with one access that its names serve for.
+// person and company make a customer. An access without a name gets the names of the customer's contact.
 func person(salutation, first, last string, in ...invitation) client {
 	return client{salutation: salutation, first: first, last: last, accesses: in}
 }
@@ -27,7 +27,7 @@ func company(name, legalForm, first, last string, in ...invitation) client {
 	return client{company: name, legalForm: legalForm, first: first, last: last, accesses: in}
 }
 
-// The usual ways of an access.
+// Common accesses.
 var (
 	active     = invitation{hours: 24 * 60, mail: handed, registered: true}
 	activeCode = invitation{hours: 24 * 45, mail: handed, sms: arrived, registered: true}
@@ -37,7 +37,7 @@ var (
 	expired    = invitation{hours: 24 * 9, mail: handed}
 )
 
-// named is an access of somebody else than the customer's contact.
+// named is an access of another person than the customer's contact.
 func named(first, last string, in invitation) invitation {
 	in.first, in.last = first, last
 	return in

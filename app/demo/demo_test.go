@@ -52,7 +52,7 @@ func caller(t *testing.T, db *store.DB) account.Caller {
 	return account.Caller{ID: a.ID, Name: a.Name, Roles: []policies.Role{policies.Specialist}}
 }
 
-// TestFirm: there is something of everything, and all of it can be read, found and deleted like what people typed.
+// TestFirm: the demo firm has examples of everything, and all of it can be read, found and deleted like real data.
 func TestFirm(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
@@ -137,7 +137,7 @@ func TestFirm(t *testing.T) {
 	})
 }
 
-// TestSeed: the same options make the same rows, on both databases; another seed makes others.
+// TestSeed: the same options give the same rows on both databases; another seed gives other rows.
 func TestSeed(t *testing.T) {
 	o := SeedOptions{Customers: 300, TransactionsPerCustomer: 2, Assignments: 700, Specialists: 5, Seed: 7}
 	sums := map[string]string{}

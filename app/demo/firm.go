@@ -1,6 +1,6 @@
-// Package demo fills databases: with a small believable firm to look around in, and with as many synthetic customers as
-// a load test wants. All its people have addresses under example.*, its telephone numbers are those that the
-// Bundesnetzagentur keeps free for films.
+// Package demo fills databases, either with a small realistic firm for trying out the program, or with many synthetic
+// customers for load tests. All e-mail addresses are under example.*, and all telephone numbers are among those that the
+// Bundesnetzagentur reserves for films.
 package demo
 
 import (
@@ -18,10 +18,10 @@ import (
 	"kontor/policies"
 )
 
-// Firm fills a database that has no customer yet with a tax adviser's, Steuerkanzlei Lindner: some forty customers of
-// both types, eight specialist users, accesses in every activity status, messages in every state. The new people have
-// no password: one looks around as a specialist user who is already there, who administers every third customer. filled
-// is false, and nothing happens, when there are customers.
+// Firm fills a database without customers with a tax adviser's firm, Steuerkanzlei Lindner: about forty customers of both
+// types, eight specialist users, accesses in every activity status, and messages in every state. The new people have no
+// password. To look around, use the specialist user who exists already; they administer every third customer. If there
+// are customers, nothing happens and filled is false.
 func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *customer.Service) (filled bool, err error) {
 	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if some, err := customer.Any(ctx, tx); err != nil || some {
@@ -34,7 +34,7 @@ func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *custome
 	return filled && err == nil, err
 }
 
-// firm is a tx in which the firm comes into being.
+// firm is the transaction in which the firm is created.
 type firm struct {
 	tx        bun.Tx
 	postgres  bool
@@ -156,7 +156,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 	return f.customers.Refresh(ctx, f.tx, id)
 }
 
-// data are a client's, as the form would have normalised them.
+// data returns the data of a client, normalised as the form would normalise them.
 func (f *firm) data(i int, c client) (customer.Type, customer.Data, error) {
 	city := cities[i%len(cities)]
 	d := customer.Data{
@@ -174,7 +174,7 @@ func (f *firm) data(i int, c client) (customer.Type, customer.Data, error) {
 	}
 	d.RegisterCourt, d.RegisterNumber = "Amtsgericht "+city.name, fmt.Sprintf("HRB %d", 10000+i*317)
 	var err error
-	for check := range 10 { // the one check digit that fits; numbers that begin so have not been given yet
+	for check := range 10 { // tries all check digits; no real VAT ID begins with these digits
 		d.VATID = fmt.Sprintf("DE9999%04d%d", 1000+i*13, check)
 		var valid customer.Data
 		if valid, err = customer.Validate(customer.Company, d); err == nil {
@@ -184,7 +184,7 @@ func (f *firm) data(i int, c client) (customer.Type, customer.Data, error) {
 	return customer.Company, d, err
 }
 
-// log writes an entry as of then.
+// log writes a log entry with the time at.
 func (f *firm) log(ctx context.Context, at time.Time, by account.Account, action audit.Action, customerID, subjectID uuid.UUID, subject string) error {
 	id, err := uuid.NewV7AtTime(at)
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"kontor/app/store"
 )
 
-// batch is rows to be written, in the order of the tables' columns below.
+// batch holds rows to be written. Their values are in the order of the columns below.
 type batch struct {
 	accounts, roles, customers, search, admins [][]any
 	accesses, moves, found                     [][]any
 }
 
-// tables and columns that a batch is written to, in the order foreign keys ask for.
+// tables are the tables and columns that a batch is written to. Their order satisfies the foreign keys.
 var tables = []struct {
 	name    string
 	columns []string
@@ -41,7 +41,7 @@ var tables = []struct {
 	{name: "transaction_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.found }, lite: true},
 }
 
-// visible is read off the others in the end: made in its order it takes a fraction of the time.
+// visible is filled from the other tables at the end. Writing it in the order of its index takes a fraction of the time.
 const visible = "transaction_visible"
 
 func tableNames() []string {
@@ -52,18 +52,18 @@ func tableNames() []string {
 	return names
 }
 
-// seeding is a tx in which synthetic rows are made and loaded.
+// seeding is a transaction in which synthetic rows are generated and loaded.
 type seeding struct {
 	generator
 	load      store.Load
 	lite      bool
-	customers int64 // the last customer's number before
+	customers int64 // the last customer's number before the seeding
 	progress  func(done, total int)
 }
 
 func (s *seeding) fill(ctx context.Context) error {
 	before, total := s.number, s.opts.Customers
-	if err := s.configure(ctx, `('hashsize', 33554432)`); err != nil { // so much is sorted at once
+	if err := s.configure(ctx, `('hashsize', 33554432)`); err != nil { // so that more is sorted at once
 		return err
 	}
 	if err := s.write(ctx, s.people()); err != nil {
@@ -88,7 +88,7 @@ func (s *seeding) fill(ctx context.Context) error {
 		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
 		return fmt.Errorf("%s: %w", visible, err)
 	}
-	// new numbers come behind these
+	// continue with new numbers after these
 	const set = `UPDATE counter SET value = %d WHERE name = '%s' AND value < %[1]d`
 	if err := s.load.Exec(ctx, fmt.Sprintf(set, s.customers+int64(total), "customer_number")); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (s *seeding) fill(ctx context.Context) error {
 	if err := s.load.Exec(ctx, fmt.Sprintf(set, s.number, "transaction_number")); err != nil {
 		return err
 	}
-	// as the worker leaves them
+	// restore the state that the worker expects
 	if err := s.configure(ctx, `('optimize', NULL)`); err != nil {
 		return err
 	}
@@ -129,8 +129,7 @@ func (s *seeding) write(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// writeWords adds to the vocabulary what it does not have yet. Its words are letters alone: nothing in them is to be
-// escaped.
+// writeWords adds new words to the vocabulary of the search. They consist of letters only, so nothing must be escaped.
 func (s *seeding) writeWords(ctx context.Context) error {
 	for words := range slices.Chunk(slices.Sorted(maps.Keys(s.words)), 500) {
 		rows := make([]string, len(words))
@@ -147,7 +146,7 @@ func (s *seeding) writeWords(ctx context.Context) error {
 	return nil
 }
 
-// settle brings the database to the state in which one that grew slowly would be.
+// settle brings the database to the state of a database that has grown slowly.
 func (s *seeding) settle(ctx context.Context, db *store.DB) error {
 	after := `PRAGMA wal_checkpoint(TRUNCATE)`
 	if db.IsPostgres() {

@@ -14,7 +14,7 @@ import (
 	"kontor/app/transaction"
 )
 
-// matter adds the k-th transaction of the i-th client: some done, some in review, some overdue, some shared with a
+// matter adds the k-th transaction of the i-th client. Some are closed, some in review, some overdue, and some have a
 // colleague as an additional processor.
 func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at time.Time, by account.Account) error {
 	id, err := uuid.NewV7AtTime(at)
@@ -63,7 +63,8 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	}).Exec(ctx); err != nil || (i+k)%5 != 0 {
 		return err
 	}
-	// Never who looks around: they could not try a rule about additional processors and take it back alone.
+	// Never the existing specialist user, who tries out the demo: as an additional processor they could not try a rule
+	// about additional processors and remove it again alone.
 	helper := f.staff[1+(i+2)%6]
 	_, err = assignment.AddProcessor(ctx, f.tx, assignment.Processor{
 		TransactionID: id, SpecialistID: helper.ID, CustomerID: cu.ID, CreatedAt: at, CreatedBy: by.ID,

@@ -2,7 +2,7 @@ package demo
 
 import "strings"
 
-// Names are weighted by place: the first ones are taken most often, as in real life.
+// The lists of names. Earlier names are chosen more often, as in real life.
 var (
 	firstNames = strings.Fields(`
 		Anna Thomas Maria Michael Sabine Andreas Petra Stefan Monika Christian Claudia Peter Susanne Markus Julia Martin

@@ -17,32 +17,32 @@ import (
 	"kontor/policies"
 )
 
-// SeedOptions say how much Seed makes.
+// SeedOptions say how many rows Seed makes.
 type SeedOptions struct {
 	Customers               int
 	TransactionsPerCustomer int
 	Assignments             int // administrators of customers; at most Customers × Specialists
-	Specialists             int // at least one is made when there are assignments
+	Specialists             int // at least one if there are assignments
 	Seed                    uint64
 }
 
-// seedChunk is how many customers, with all that belongs to them, are made and written at once.
+// seedChunk is how many customers, with their rows in other tables, are made and written at once.
 const seedChunk = 5000
 
-// bulk is from how many customers on indexes are made afterwards.
+// bulk is the number of customers from which indexes are built after loading.
 const bulk = 50_000
 
-// epoch is when everything synthetic begins: times come from the seed, not from the clock, so the rows are the same
-// whenever they are made.
+// epoch is the beginning of all synthetic times. Times come from the seed and not from the clock, so the rows are always
+// the same.
 var epoch = time.Date(2025, 1, 7, 8, 0, 0, 0, time.UTC)
 
-// ErrSeeded says that a database has the rows of a seed already.
+// ErrSeeded says that the database already has the rows of this seed.
 var ErrSeeded = errors.New("the rows of this --seed are there already: another one makes others")
 
-// Seed fills a database with synthetic customers for load tests: the same rows from the same options. Each customer has
-// one access; most are registered, some invited long ago, undeliverable or deactivated. All addresses are example.*.
-// progress, if not nil, is told after each chunk. It appends to what is there, in one tx: all of it or nothing. Seeding
-// twice with the same seed returns ErrSeeded.
+// Seed fills a database with synthetic customers for load tests. The same options give the same rows. Each customer has
+// one access; most are registered, some were invited long ago, are undeliverable or deactivated. All e-mail addresses are
+// under example.*. Seed calls progress, if it is not nil, after each chunk. It adds to the existing rows in one
+// transaction. Seeding twice with the same seed returns ErrSeeded.
 func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, total int)) error {
 	if o.Assignments > 0 && o.Specialists == 0 {
 		o.Specialists = 1
@@ -76,18 +76,18 @@ func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, 
 	return s.settle(ctx, db)
 }
 
-// generator makes rows. Everything comes from its one source of chance, in one order.
+// generator makes rows. All random values come from one source, in a fixed order.
 type generator struct {
 	rand        *rand.Rand
 	opts        SeedOptions
 	specialists []uuid.UUID
-	before      int   // synthetic specialist users that were there
-	made        int64 // ids so far
-	number      int64 // the last transaction's
+	before      int   // number of synthetic specialist users that existed before
+	made        int64 // number of ids made so far
+	number      int64 // the last transaction's number
 	words       map[string]bool
 }
 
-// learn notes the words of a customer for the search's vocabulary.
+// learn adds the words of a customer to the search's vocabulary.
 func (g *generator) learn(words []string) {
 	if g.words == nil {
 		g.words = map[string]bool{}
@@ -97,7 +97,7 @@ func (g *generator) learn(words []string) {
 	}
 }
 
-// id is a UUIDv7 whose time is a count: sorted as made, like real ones.
+// id makes a UUIDv7 with a counter as its time, so that ids sort in the order in which they were made, like real ones.
 func (g *generator) id() uuid.UUID {
 	g.made++
 	var id uuid.UUID
@@ -114,7 +114,7 @@ func (g *generator) id() uuid.UUID {
 	return id
 }
 
-// skewed picks an index below n, low ones more often.
+// skewed picks an index below n. Low indexes are more frequent.
 func (g *generator) skewed(n int) int {
 	f := g.rand.Float64()
 	return min(int(f*f*float64(n)), n-1)
@@ -122,7 +122,7 @@ func (g *generator) skewed(n int) int {
 
 func pick[T any](g *generator, list []T) T { return list[g.skewed(len(list))] }
 
-// lastName is a common name or, for the long tail, two parts put together.
+// lastName is a common name or, for a long tail of rare names, a combination of two parts.
 func (g *generator) lastName() string {
 	if g.rand.IntN(100) < 60 {
 		return pick(g, lastNames)
@@ -152,7 +152,7 @@ func accountRow(id uuid.UUID, specialist bool, name, email string, at time.Time)
 	return []any{id, specialist, name, store.SortKey(name), email, folded, email, folded, store.Fold(name + " " + email), "de", at}
 }
 
-// customer adds one customer and what belongs to it.
+// customer adds one customer with its access and its transactions.
 func (g *generator) customer(b *batch, i int, number int64) {
 	id, created := g.id(), epoch.Add(time.Duration(i)*23*time.Second)
 	t := customer.Person
@@ -177,7 +177,7 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	derived := customer.Derive(t, number, d, customer.Contact{FirstName: d.FirstName, LastName: d.LastName, Email: email, Mobile: mobile})
 	g.learn(derived.Words)
 
-	// 1 in 200 waits for somebody: expired or undeliverable
+	// 1 in 200 needs attention: the invitation has expired or is undeliverable
 	var account, registered, deactivated, attention any
 	var undeliverable string
 	due := created.Add(48 * time.Hour)
@@ -209,7 +209,7 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	}
 }
 
-// matter adds the k-th transaction of a customer. Half are done, as in a firm that has worked for years.
+// matter adds the k-th transaction of a customer. Half of them are closed, as in a firm that has worked for years.
 func (g *generator) matter(b *batch, cu customer.Customer, k int, since time.Time, administrators []uuid.UUID) {
 	g.number++
 	id, at := g.id(), since.Add(time.Duration(g.rand.IntN(300*24))*time.Hour)
@@ -231,8 +231,8 @@ func (g *generator) matter(b *batch, cu customer.Customer, k int, since time.Tim
 // fewCustomers is how many customers the last specialist user administers.
 const fewCustomers = 17
 
-// assign gives the customer its share of the assignments and returns whom. The first specialist user administers a tenth
-// of all customers, the last one a handful, the others share the rest evenly.
+// assign gives the customer its share of the assignments and returns its administrators. The first specialist user
+// administers a tenth of all customers, the last one fewCustomers, and the others share the rest evenly.
 func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (administrators []uuid.UUID) {
 	n := len(g.specialists)
 	if n == 0 {
@@ -245,7 +245,7 @@ func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (adminis
 	if share == 0 {
 		return nil
 	}
-	var order []int // of specialist users, those who come first
+	var order []int // indexes of specialist users, in order of preference
 	every := max(g.opts.Customers/fewCustomers, 1)
 	if n > 2 && i%every == 1%every && i/every < fewCustomers {
 		order = append(order, n-1)
@@ -261,7 +261,7 @@ func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (adminis
 	} else if n == 2 {
 		order = append(order, 1)
 	}
-	for k := range n { // where all are needed
+	for k := range n { // if share needs more of them
 		if !slices.Contains(order, k) {
 			order = append(order, k)
 		}
@@ -274,11 +274,11 @@ func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (adminis
 	return administrators
 }
 
-// phone and mobilePhone are numbers that the Federal Network Agency keeps for films: a call reaches nobody.
+// phone and mobilePhone are numbers that the Bundesnetzagentur reserves for films. They reach nobody.
 func phone(number int64) string       { return fmt.Sprintf("+493023125%03d", number%1000) }
 func mobilePhone(number int64) string { return fmt.Sprintf("+4917139200%02d", number%100) }
 
-// address makes an e-mail address that nobody has.
+// address makes an e-mail address that does not exist.
 func address(first, last string, number int64) string {
 	local := strings.ReplaceAll(store.SortKey(first)+"."+store.SortKey(last), " ", "-")
 	return fmt.Sprintf("%s.%d@example.%s", local, number, []string{"org", "com", "net"}[number%3])

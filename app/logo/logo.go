@@ -1,4 +1,4 @@
-// Package logo is the firm's own mark: an image that stands in mails and on screens in place of Kontor's.
+// Package logo reads the firm's logo: an image that mails and screens show in place of Kontor's.
 package logo
 
 import (
@@ -13,14 +13,14 @@ import (
 	"os"
 )
 
-// The bounds of an image. Every mail carries it, and a few bytes may say that they are very many pixels.
+// The limits of an image. Every mail contains it, and a small file may contain very many pixels.
 const (
 	maxBytes = 64 << 10
 	minSide  = 16 // pixels
 	maxSide  = 2000
 )
 
-// Logo is an image that was read whole.
+// Logo is an image that was read completely.
 type Logo struct {
 	Data          []byte
 	Type          string // image/png or image/jpeg
@@ -31,7 +31,7 @@ type Logo struct {
 
 var errSize = errors.New("more than 64 KB")
 
-// Read reads the image in a file; path "" is none, and returns nil. An error says what is wrong with it.
+// Read reads the image in a file. It returns nil for path "". An error says what is wrong with the image.
 func Read(path string) (*Logo, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // none is none
@@ -48,19 +48,19 @@ func Read(path string) (*Logo, error) {
 	return Parse(data)
 }
 
-// Check says whether Read would take a file.
+// Check returns an error if Read would not accept the file.
 func Check(path string) error {
 	_, err := Read(path)
 	return err
 }
 
-// Parse takes the bytes of a PNG or JPEG image within the bounds. The pixels are counted before they are unpacked.
+// Parse reads a PNG or JPEG image within the limits. It checks the number of pixels before it decodes them.
 func Parse(data []byte) (*Logo, error) {
 	if len(data) > maxBytes {
 		return nil, errSize
 	}
 	l := &Logo{Data: data, Type: "image/png", Name: "logo.png"}
-	size, whole := png.DecodeConfig, png.Decode // not what the package image was taught, by whatever library
+	size, whole := png.DecodeConfig, png.Decode // not image.Decode, which takes any format that a library has registered
 	if bytes.HasPrefix(data, []byte("\xff\xd8")) {
 		l.Type, l.Name = "image/jpeg", "logo.jpg"
 		size, whole = jpeg.DecodeConfig, jpeg.Decode
@@ -81,10 +81,11 @@ func Parse(data []byte) (*Logo, error) {
 	return l, nil
 }
 
-// Wide says that the image most likely shows the firm's name, which then need not stand beside it.
+// Wide says that the image probably shows the firm's name, so that screens need not repeat it.
 func (l *Logo) Wide() bool { return l.Width > 2*l.Height }
 
-// Fit is the size at which the image is shown in a space of width × height pixels: its own, or smaller in proportion.
+// Fit is the size at which the image is shown in a space of width × height pixels: its own size, or reduced in
+// proportion.
 func (l *Logo) Fit(width, height int) (w, h int) {
 	w, h = l.Width, l.Height
 	if w > width {

@@ -51,7 +51,7 @@ func claims(data []byte, width, height uint32) []byte {
 	return data
 }
 
-// TestParse: PNG and JPEG within the bounds are taken, and nothing else, whatever it calls itself.
+// TestParse: only PNG and JPEG within the limits are accepted, whatever the file claims to be.
 func TestParse(t *testing.T) {
 	small := picture(t, 40, 20, false)
 	var moving bytes.Buffer
@@ -113,7 +113,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestFit: smaller in proportion, and never larger than it is.
+// TestFit: an image is reduced in proportion and never enlarged.
 func TestFit(t *testing.T) {
 	for _, c := range []struct{ w, h, wantW, wantH int }{
 		{400, 100, 200, 50}, {100, 100, 56, 56}, {40, 20, 40, 20}, {2000, 16, 200, 1}, {16, 2000, 1, 56}, {200, 56, 200, 56},

@@ -14,13 +14,15 @@ import (
 	"kontor/app/job"
 )
 
-// keepers say how whoever was deleted is found again, and erased: customers first, since they take the others along.
+// keepers find and erase records that were deleted before. Customers come first, because erasing a customer erases its
+// accesses, too.
 func (s *Services) keepers() []erasure.Keeper {
 	return append([]erasure.Keeper{s.Customers.Erasable()}, s.Accesses.Erasable()...)
 }
 
-// beginErasures opens the erasure log, and ends the start when the database has somebody in it who was deleted. A second
-// database that can't be reached now is no reason not to start: deletions wait for it.
+// beginErasures opens the erasure log. It returns an error, which ends the start, if the database still has somebody who
+// was deleted. If the log is in a second database that can't be reached now, the program starts all the same, and
+// deletions wait.
 func (s *Services) beginErasures(ctx context.Context) error {
 	if s.Erasures == nil {
 		s.Log.Warn("ERASURE_LOG is not set: when a backup is restored, nobody knows who was deleted since")
@@ -40,22 +42,22 @@ func (s *Services) beginErasures(ctx context.Context) error {
 	return fmt.Errorf("ERASURE_LOG: %w", err)
 }
 
-// Restored is what AfterRestore did.
+// Restored is the result of AfterRestore.
 type Restored struct {
-	Sessions  int64 // ended
-	Cancelled int64 // messages that waited
+	Sessions  int64 // sessions that were ended
+	Cancelled int64 // waiting messages that were cancelled
 	Erased    erasure.Found
-	// Unreadable is how many lines of the erasure log are damaged. NoLog says that nothing is known of erasures: there is no
-	// log where ERASURE_LOG says, or it is not set.
+	// Unreadable is the number of damaged lines in the erasure log. NoLog says that nothing is known about erasures:
+	// there is no log at ERASURE_LOG, or ERASURE_LOG is not set.
 	Unreadable int
 	NoLog      bool
-	// Sealed is how many removals, which could still be undone, are sealed with a key that is not here.
+	// Sealed is the number of removals, still possible to undo, that are encrypted with a key that is not configured.
 	Sealed int
 }
 
-// AfterRestore makes a database fit to be served that was restored from a backup: whoever was deleted since is deleted
-// again, sessions of that time are ended, and messages that waited are cancelled, since they may have gone out. It may be
-// done again, and must be done before anybody is served.
+// AfterRestore prepares a database that was restored from a backup. It deletes again whoever was deleted since the
+// backup, ends all sessions, and cancels waiting messages, because they may have been sent already. It must run before
+// anybody is served, and may run again.
 func (s *Services) AfterRestore(ctx context.Context) (done Restored, err error) {
 	if done.Sessions, err = s.Accounts.SignOutAllByCommand(ctx); err != nil {
 		return done, err
@@ -85,7 +87,7 @@ func (s *Services) AfterRestore(ctx context.Context) (done Restored, err error) 
 			return done, fmt.Errorf("ERASURE_LOG: %w", err)
 		}
 	}
-	// deletions that were under way when the backup was made
+	// deletions that were in progress when the backup was made
 	if err := s.Customers.Adopt(ctx); err != nil {
 		return done, err
 	}

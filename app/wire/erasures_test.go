@@ -14,8 +14,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestAfterRestore: on either database a restored one has nobody in it who was deleted, no session, no process and no
-// message that waits; a deletion that was under way is finished. Doing it again changes nothing.
+// TestAfterRestore: on both databases a restored one contains nobody who was deleted, no session, no process and no
+// waiting message. A deletion that was in progress is finished. Running it again changes nothing.
 func TestAfterRestore(t *testing.T) {
 	for name, address := range map[string]func(testing.TB) string{"sqlite": storetest.SQLiteURL, "postgres": storetest.PostgresURL} {
 		t.Run(name, func(t *testing.T) {

@@ -52,10 +52,11 @@ func (b bounds) of(st start) bounds {
 	return b
 }
 
-// TestNobodyTakesRights looks for a way to a right that the start lacks and that needs no second person: all acts that
-// grant anything, by everybody whose hands the attacker has, exhaustively to a depth and by random walks beyond it. In a
-// firm with somebody who could agree (and never does) nothing is reached. In a firm without one it is reached only by a
-// proposal that has waited, of which everybody who guards the system was told by mail when it was made.
+// TestNobodyTakesRights looks for a way to gain a permission that the attacker lacks at the start, without a second
+// person. It tries all actions that grant anything, as everybody whose account the attacker controls, exhaustively to a
+// depth and by random walks beyond it. In a firm with somebody who could agree (and never does) no permission is gained.
+// In a firm without such a person it is gained only by a proposal that has waited, and everybody who guards the system
+// was told about it by mail when it was made.
 func TestNobodyTakesRights(t *testing.T) {
 	var starts []start
 	for _, role := range policies.FirmRoles {

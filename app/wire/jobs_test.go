@@ -45,7 +45,7 @@ func started(t *testing.T, address string) (s *Services, work func()) {
 }
 
 // TestBegunBefore: a deletion, a handover and a deactivation that the version without jobs had begun, or begins while it
-// runs beside this one, go on by themselves, and each once.
+// runs beside this one, continue by themselves, each exactly once.
 func TestBegunBefore(t *testing.T) {
 	for name, address := range map[string]func(testing.TB) string{"sqlite": storetest.SQLiteURL, "postgres": storetest.PostgresURL} {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestBegunBefore(t *testing.T) {
 	}
 }
 
-// TestJobsNeedHandlers: no program serves that can't do a job which waits, and a command may run all the same.
+// TestJobsNeedHandlers: a program that can't run a waiting job does not serve; commands run all the same.
 func TestJobsNeedHandlers(t *testing.T) {
 	s, _ := started(t, storetest.SQLiteURL(t))
 	if _, err := s.DB.ExecContext(t.Context(), `INSERT INTO job (id, kind, subject_id, state, requested_at) VALUES (?, 'dream', ?, ?, ?)`,

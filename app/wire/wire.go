@@ -1,5 +1,5 @@
-// Package wire puts the services together from the settings. The web process and the worker are made of the same
-// parts; what they run with them is theirs.
+// Package wire makes the services from the settings. The web process and the worker use the same services and decide
+// themselves what to run.
 package wire
 
 import (
@@ -37,7 +37,7 @@ import (
 	"kontor/worker/loop"
 )
 
-// Checks are the rules of settings that rooms further in know.
+// Checks are the checks of settings that other packages define.
 func Checks() config.Checks {
 	return config.Checks{
 		SMTPURL: courier.CheckSMTPURL, SMSURL: courier.CheckSMSURL, RedisURL: loop.CheckRedisURL, DatabaseURL: store.CheckURL,
@@ -50,7 +50,7 @@ func Checks() config.Checks {
 	}
 }
 
-// Services are the parts.
+// Services are the services and what they share.
 type Services struct {
 	Config    config.Config
 	Log       *slog.Logger
@@ -63,7 +63,7 @@ type Services struct {
 	Courier   *courier.Service
 	Jobs      *job.Service
 	FirmLinks []courier.FirmLink
-	Logo      *logo.Logo // of the firm; nil: none
+	Logo      *logo.Logo // the firm's; nil: none
 	Accounts  *account.Service
 	Customers *customer.Service
 	Accesses  *access.Service
@@ -81,7 +81,7 @@ type Services struct {
 	stopAudit func()
 }
 
-// Logger makes the log that LOG and LOG_FORMAT ask for.
+// Logger makes a logger as LOG and LOG_FORMAT say.
 func Logger(c config.Config, to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "json" {
@@ -90,7 +90,7 @@ func Logger(c config.Config, to io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to, options))
 }
 
-// Migrate brings the schema up to date. The log says when it waits for another process that does so.
+// Migrate brings the schema up to date. It logs when it waits for another process that migrates.
 func Migrate(ctx context.Context, c config.Config, log *slog.Logger) ([]string, error) {
 	db, err := Database(ctx, c)
 	if err != nil {
@@ -115,17 +115,18 @@ func Database(ctx context.Context, c config.Config) (*store.DB, error) {
 // Schema says how New treats a schema that is not up to date.
 type Schema int
 
-// What to do about an old schema: the web process migrates, the worker waits for it, commands refuse.
+// The web process migrates an old schema, the worker waits until it is migrated, and commands refuse it.
 const (
 	ApplySchema Schema = iota
 	WaitForSchema
 	RequireSchema
 )
 
-// Tune changes what is no setting: how long the courier waits for other sides and between tries.
+// Tune changes options of the courier that are not settings: its time limits and the delays between attempts. Tests use
+// it.
 type Tune func(*courier.Options)
 
-// New opens the database and the queue and builds the services. c.BaseURL must be known by now.
+// New opens the database and the queue and makes the services. c.BaseURL must be set.
 func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, tune ...Tune) (*Services, error) {
 	s := &Services{Config: c, Log: log}
 	if c.DataDirOpen {
@@ -158,7 +159,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 	s.Processes = heartbeat.New(heartbeat.Options{
 		DB: s.DB, Now: s.Now, Log: log, Role: role, Sends: c.Worker == "embedded", Key: s.Key, Settings: fingerprints(s.Key, c, s.Logo, s.Erasures.Name()),
 	})
-	if schema == ApplySchema { // the first web process says which key the installation has, before any worker asks
+	if schema == ApplySchema { // the first web process records the installation's key before any worker asks for it
 		if err := s.Processes.Beat(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("heartbeat: %w", err), s.Close())
 		}
@@ -274,7 +275,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	return errors.Join(s.Customers.CheckDependents(), s.Courier.Check(), s.Approvals.Check())
 }
 
-// fingerprints are of the settings in which the processes of an installation must not differ.
+// fingerprints are the fingerprints of the settings that must be the same in all processes of an installation.
 func fingerprints(key secret.Key, c config.Config, mark *logo.Logo, erasures string) heartbeat.Settings {
 	mailbox := "off"
 	if c.MailboxOn() {
@@ -286,7 +287,7 @@ func fingerprints(key secret.Key, c config.Config, mark *logo.Logo, erasures str
 	}
 	values[heartbeat.Logo] = ""
 	if mark != nil {
-		values[heartbeat.Logo] = mark.Hash // of the image: each process has a file of its own
+		values[heartbeat.Logo] = mark.Hash // hash of the image, because each process has its own file
 	}
 	if erasures != "" {
 		values[heartbeat.Erasures] = erasures
@@ -294,19 +295,20 @@ func fingerprints(key secret.Key, c config.Config, mark *logo.Logo, erasures str
 	return heartbeat.Fingerprints(key, values)
 }
 
-// channel is where messages go, without names and passwords.
+// channel is where messages go, without user names and passwords.
 func channel(address string) string {
 	if address == "" {
 		return "mailbox"
 	}
 	u, err := url.Parse(address)
-	if err != nil { // it was checked
+	if err != nil { // the address was checked before
 		return "unknown"
 	}
 	return u.Scheme + "://" + u.Host
 }
 
-// Follow keeps up with the other processes until ctx ends: the policy in force, how they are set up, and the queue.
+// Follow keeps this process up to date until ctx ends: with the policy in force, the settings of the other processes, and
+// the state of the queue.
 func (s *Services) Follow(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.Policies.Follow(ctx) })
@@ -315,7 +317,7 @@ func (s *Services) Follow(ctx context.Context) {
 	all.Wait()
 }
 
-// Work runs the worker loop until ctx ends, as soon as this process's key is the installation's.
+// Work waits until this process's key is the installation's key, and then runs the worker loop until ctx ends.
 func (s *Services) Work(ctx context.Context) error {
 	if err := s.Processes.AwaitKey(ctx); err != nil {
 		return nil //nolint:nilerr // asked to stop before it began
@@ -324,7 +326,7 @@ func (s *Services) Work(ctx context.Context) error {
 	return s.Loop().Run(ctx)
 }
 
-// Loop makes the worker loop over the services: the relay, the deliveries, the jobs, and what comes round.
+// Loop makes the worker loop of the services: the relay, the deliveries, the jobs, and the periodic work.
 func (s *Services) Loop() *loop.Loop {
 	return loop.New(s.Queue, loop.Options{
 		Outbox: s.Courier, Deliverer: s.Courier, Jobs: s.Jobs, Log: s.Log, Now: s.Now,
@@ -351,16 +353,16 @@ func (s *Services) Loop() *loop.Loop {
 	})
 }
 
-// detailChunk is how many customers a tx writes the details of. That is no job, since nobody asks for it: a version before
-// this one, which may run beside it, records customers without them.
+// detailChunk is the number of customers whose details are written in one transaction. This work is not a job, because
+// nobody requests it: a version before this one may run at the same time and record customers without details.
 const detailChunk = 200
 
-// Metrics are those of outbox, queues and processes.
+// Metrics are the metrics of the outbox, the queues and the processes.
 func (s *Services) Metrics() *metrics.Collector {
 	return metrics.New(metrics.Options{DB: s.DB, Now: s.Now, Queue: s.Queue, Attempts: s.Courier.Attempts, Processes: s.Processes})
 }
 
-// Close lets go of queue and database.
+// Close stops the writing of the log and closes the queue, the courier, the erasure log and the database.
 func (s *Services) Close() error {
 	var errs []error
 	if s.stopAudit != nil {
@@ -379,7 +381,7 @@ func (s *Services) Close() error {
 	return errors.Join(errs...)
 }
 
-// firmLinks are what the firm shows of itself below pages and mails.
+// firmLinks are the firm's links that are shown below pages and mails.
 func firmLinks(c config.Config) (all []courier.FirmLink) {
 	for _, l := range []courier.FirmLink{
 		{Key: "imprint", Href: c.ImprintURL}, {Key: "privacy", Href: c.PrivacyURL}, {Key: "contact", Text: c.Contact, Href: c.ContactHref()},

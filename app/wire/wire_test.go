@@ -11,8 +11,8 @@ import (
 	"kontor/app/secret"
 )
 
-// TestFingerprints: each setting that matters shows when it differs, and it alone; names and passwords of the other sides
-// are in none.
+// TestFingerprints: each setting that must not differ changes its own fingerprint and no other. User names and passwords
+// of other servers are not part of any.
 func TestFingerprints(t *testing.T) {
 	key := func(c string) secret.Key {
 		k, err := secret.NewKey([]byte(strings.Repeat(c, 32)))
@@ -79,8 +79,8 @@ func equal(a, b heartbeat.Settings) bool {
 	return len(a) == len(b)
 }
 
-// TestGatewaySettings: what can't be understood of an SMS gateway ends the start with one line that names the setting and
-// repeats nothing that may be a key.
+// TestGatewaySettings: an SMS gateway setting that can't be parsed ends the start with one line, which names the setting
+// and does not repeat anything that may be a key.
 func TestGatewaySettings(t *testing.T) {
 	const key = "hunter2hunter2"
 	good := map[string]string{

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// conns are the open connections to Redis. The client library closes those of its pool when it is closed, and no others:
-// those that are just being set up, or that listen for messages, it leaves to their time limits.
+// conns are the open connections to Redis. When the client library closes, it closes the connections of its pool only. It
+// leaves connections that are being set up, or that listen for messages, to their time limits.
 type conns struct {
 	mu     sync.Mutex
 	open   map[net.Conn]struct{}
@@ -24,13 +24,13 @@ func (c *conns) add(conn net.Conn) (net.Conn, error) {
 		c.open = map[net.Conn]struct{}{}
 	}
 	c.open[conn] = struct{}{}
-	if tcp, ok := conn.(*net.TCPConn); ok { // the library looks at its file descriptor to find out whether it is alive
-		return &knownTCP{tcp, c}, nil
+	if tcp, ok := conn.(*net.TCPConn); ok { // the library uses the file descriptor to see whether it is alive
+		return &trackedTCP{tcp, c}, nil
 	}
-	return &known{conn, c}, nil
+	return &tracked{conn, c}, nil
 }
 
-// ended says whether closeAll was called.
+// ended says whether closeAll has been called.
 func (c *conns) ended() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,26 +53,26 @@ func (c *conns) closeAll() {
 	clear(c.open)
 }
 
-// known is a connection that conns forgets when it is closed.
-type known struct {
+// tracked is a connection that removes itself from conns when it is closed.
+type tracked struct {
 	net.Conn
 	of *conns
 }
 
-// Close closes it.
-func (k *known) Close() error {
-	k.of.forget(k.Conn)
-	return k.Conn.Close()
+// Close closes the connection.
+func (t *tracked) Close() error {
+	t.of.forget(t.Conn)
+	return t.Conn.Close()
 }
 
-// knownTCP is a known one without TLS.
-type knownTCP struct {
+// trackedTCP is the same for a connection without TLS.
+type trackedTCP struct {
 	*net.TCPConn
 	of *conns
 }
 
-// Close closes it.
-func (k *knownTCP) Close() error {
-	k.of.forget(k.TCPConn)
-	return k.TCPConn.Close()
+// Close closes the connection.
+func (t *trackedTCP) Close() error {
+	t.of.forget(t.TCPConn)
+	return t.TCPConn.Close()
 }

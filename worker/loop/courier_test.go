@@ -88,8 +88,8 @@ func (h *house) unsettled(tb testing.TB) int64 {
 	return n
 }
 
-// TestWithTheCourier sends mails and SMS through everything that is real, while the gateway has a bad moment and the
-// queue forgets all it knows.
+// TestWithTheCourier sends mails and SMS with all real parts, while the gateway is out of order for a moment and the
+// queue loses all its data.
 func TestWithTheCourier(t *testing.T) {
 	each := func(t *testing.T, db *store.DB, q *Queue) {
 		h := newHouse(t, db)
@@ -128,7 +128,7 @@ func TestWithTheCourier(t *testing.T) {
 	t.Run("postgres, redis", func(t *testing.T) { each(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })
 }
 
-// TestBackAtOnce: tasks that wait for an hour run at once when the outbox finds out that the gateway is back.
+// TestBackAtOnce: tasks that wait for an hour run at once when the outbox notices that the gateway works again.
 func TestBackAtOnce(t *testing.T) {
 	each := func(t *testing.T, db *store.DB, q *Queue) {
 		h := newHouse(t, db, time.Hour)

@@ -17,9 +17,9 @@ import (
 	"kontor/app/fault"
 )
 
-// TestClusterMasterDies: the master that has the e-mails is killed or frozen while messages go out. SMS, on another
-// master, go on meanwhile; the trouble is said of the e-mails alone; they go on after the fail-over, and nothing is lost or
-// sent twice.
+// TestClusterMasterDies: the master with the queue of e-mails is killed or frozen while messages are sent. SMS, on
+// another master, continue meanwhile, and the trouble is reported for e-mails only. E-mails continue after the fail-over,
+// and no message is lost or sent twice.
 func TestClusterMasterDies(t *testing.T) {
 	for what, harm := range map[string]func(*node){"killed": (*node).kill, "frozen": (*node).freeze} {
 		t.Run(what, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestClusterMasterDies(t *testing.T) {
 	}
 }
 
-// TestSentinelMasterDies: the same of a master that Sentinels watch; both queues are on it.
+// TestSentinelMasterDies: the same for a master that Sentinels watch; it has both queues.
 func TestSentinelMasterDies(t *testing.T) {
 	for what, harm := range map[string]func(*node){"killed": (*node).kill, "frozen": (*node).freeze} {
 		t.Run(what, func(t *testing.T) {
@@ -79,8 +79,8 @@ func TestSentinelMasterDies(t *testing.T) {
 // answerTime is what an answer about the queues may take: two seconds, and as much again for a busy machine.
 const answerTime = 2 * checkTime
 
-// TestFrozenNode: who asks about the queues while the node of the e-mails is frozen is told so in time, and of SMS, which lie
-// on another, all that there is.
+// TestFrozenNode: while the node of the e-mails is frozen, a request about the queues says so in time, and has complete
+// data about SMS, which are on another node.
 func TestFrozenNode(t *testing.T) {
 	c := startCluster(t)
 	q := openAs(t, c.url(), c.nameApart())
@@ -139,10 +139,10 @@ func TestFrozenNode(t *testing.T) {
 // expired, then the rescue's patience, and a few rounds of the sweep, the rescue and the queue.
 const rescueTime = 40 * time.Second
 
-// TestEveryNodeRestarts: all nodes of a Cluster, and all servers and Sentinels of a set, are killed at once and started
-// again while messages go out. Some are under way then, and end while nobody can tell Redis; half of those are to be tried
-// again. Everything arrives, nothing twice, and nothing waits for longer than is written. With KONTOR_TEST_FULL the nodes
-// come back empty, too, and one after the other.
+// TestEveryNodeRestarts: all nodes of a Cluster, or all servers and Sentinels of a set, are killed at the same time and
+// restarted while messages are sent. Some attempts are in progress then and end while Redis can't be told; half of these
+// have to be repeated. Every message arrives, none twice, and none waits longer than documented. With KONTOR_TEST_FULL
+// the nodes also come back empty, and one after the other.
 func TestEveryNodeRestarts(t *testing.T) {
 	kinds := map[string]func(t *testing.T) (nodes []*node, address string){
 		"cluster": func(t *testing.T) ([]*node, string) { c := startCluster(t); return c.nodes, c.url() },

@@ -9,9 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// inProcess is the Redis-compatible server of the embedded mode. It listens on loopback, since the client library
-// wants an address: on a port that the system chooses, behind a random password, so that no other program on the
-// machine gets in by chance or on purpose. It keeps nothing on disk; what it forgets the outbox knows.
+// inProcess is the Redis-compatible server of the embedded mode. It listens on the loopback interface, because the client
+// library needs an address. The system chooses the port, and a random password keeps other programs on the machine out.
+// It stores nothing on disk. If it loses tasks, they are still in the outbox.
 type inProcess struct {
 	server *miniredis.Miniredis
 	stop   chan struct{}
@@ -29,7 +29,7 @@ func startInProcess() (*inProcess, *redis.UniversalOptions, error) {
 	return p, &redis.UniversalOptions{Addrs: []string{server.Addr()}, Password: password}, nil
 }
 
-// age lets keys expire: miniredis does that only when it is told how much time went by.
+// age makes keys expire. miniredis expires them only when it is told how much time has passed.
 func (p *inProcess) age() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -18,8 +18,8 @@ var (
 	errQueueUnknown = fault.New(fault.NotFound, "queue.unknown")
 )
 
-// Overview returns the queues of messages, always both, in the order mail, sms; of one that can't be asked it says why. The
-// answer comes within a few seconds.
+// Overview returns the two queues of messages, always in the order mail, sms. For a queue that can't be asked it gives
+// the reason. The answer comes within a few seconds.
 func (q *Queue) Overview(ctx context.Context) ([]courier.QueueInfo, error) {
 	lanes := q.shown()
 	all := make([]courier.QueueInfo, len(lanes))
@@ -40,7 +40,7 @@ func (l *lane) info(ctx context.Context) (courier.QueueInfo, error) {
 	}
 	i, err := within(ctx, func() (*asynq.QueueInfo, error) {
 		names, err := l.inspector.Queues()
-		if err != nil || !slices.Contains(names, l.key) { // nothing was ever queued
+		if err != nil || !slices.Contains(names, l.key) { // no task has been queued yet
 			return &asynq.QueueInfo{}, err
 		}
 		return l.inspector.GetQueueInfo(l.key)
@@ -55,9 +55,9 @@ func (l *lane) info(ctx context.Context) (courier.QueueInfo, error) {
 	}, nil
 }
 
-// Tasks returns a page (from 1, courier.TaskPageSize long) of the tasks of a queue in a state: those that run next first, of
-// courier.TaskArchived the latest first. An unknown queue or state is fault.NotFound "queue.unknown"; fault.Unavailable
-// "queue.away" when the queue can't be asked.
+// Tasks returns a page (from 1, courier.TaskPageSize long) of the tasks of a queue in a state. Tasks that run next come
+// first; for courier.TaskArchived the latest come first. Errors: fault.NotFound "queue.unknown" for an unknown queue or
+// state, fault.Unavailable "queue.away" when the queue can't be asked.
 func (q *Queue) Tasks(ctx context.Context, queue string, state courier.TaskState, page int) ([]courier.TaskInfo, error) {
 	l := q.lane(queue)
 	if l == nil {
@@ -79,7 +79,7 @@ func (q *Queue) Tasks(ctx context.Context, queue string, state courier.TaskState
 	found, err := within(ctx, func() ([]*asynq.TaskInfo, error) {
 		return list(l.key, asynq.PageSize(courier.TaskPageSize), asynq.Page(max(page, 1)))
 	})
-	if errors.Is(err, asynq.ErrQueueNotFound) { // nothing was ever queued
+	if errors.Is(err, asynq.ErrQueueNotFound) { // no task has been queued yet
 		return nil, nil
 	}
 	if err != nil {
@@ -99,9 +99,9 @@ func (q *Queue) Tasks(ctx context.Context, queue string, state courier.TaskState
 	return tasks, nil
 }
 
-// RunNow makes a waiting task run as soon as a worker is free. One that is pending or active already is left as it
-// is. fault.NotFound "queue.task_unknown" if it is not there (any more), fault.Unavailable "queue.away" when the queue
-// can't be asked.
+// RunNow makes a waiting task run as soon as a worker is free. It does nothing to a task that is pending or active
+// already. Errors: fault.NotFound "queue.task_unknown" if there is no such task (any more), fault.Unavailable
+// "queue.away" when the queue can't be asked.
 func (q *Queue) RunNow(ctx context.Context, queue, id string) error {
 	l, state, err := q.find(ctx, queue, id)
 	if err != nil || state == asynq.TaskStatePending || state == asynq.TaskStateActive {
@@ -110,9 +110,9 @@ func (q *Queue) RunNow(ctx context.Context, queue, id string) error {
 	return l.change(ctx, func() error { return l.inspector.RunTask(l.key, id) })
 }
 
-// Delete removes a task that is not being worked on. The message stays in the outbox: unless it was cancelled there,
-// the relay queues it again after some minutes. fault.Conflict "queue.task_active" for a task that a worker has, else
-// the errors of RunNow.
+// Delete removes a task that is not active. The message stays in the outbox: unless it was cancelled there, the relay
+// queues it again after some minutes. Errors: fault.Conflict "queue.task_active" for a task that a worker is processing,
+// and the errors of RunNow.
 func (q *Queue) Delete(ctx context.Context, queue, id string) error {
 	l, state, err := q.find(ctx, queue, id)
 	if err != nil {
@@ -124,7 +124,7 @@ func (q *Queue) Delete(ctx context.Context, queue, id string) error {
 	return l.change(ctx, func() error { return l.inspector.DeleteTask(l.key, id) })
 }
 
-// find finds a task.
+// find returns the lane and the state of a task.
 func (q *Queue) find(ctx context.Context, queue, id string) (*lane, asynq.TaskState, error) {
 	l := q.lane(queue)
 	if l == nil {
@@ -140,13 +140,13 @@ func (q *Queue) find(ctx context.Context, queue, id string) (*lane, asynq.TaskSt
 	return l, info.State, nil
 }
 
-// change does something with one task.
+// change runs an operation on one task.
 func (l *lane) change(ctx context.Context, do func() error) error {
 	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, do() })
 	return l.meaning(ctx, err)
 }
 
-// meaning gives the errors of Asynq's calls about one task their meaning.
+// meaning translates the errors of Asynq's calls about one task.
 func (l *lane) meaning(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
@@ -157,7 +157,8 @@ func (l *lane) meaning(ctx context.Context, err error) error {
 	return l.explain(ctx, err)
 }
 
-// explain tells a Redis that went away from a mistake of ours: Asynq's errors do not.
+// explain returns an awayError if Redis can't be used. Otherwise err is a mistake of ours. Asynq's errors do not tell the
+// two apart.
 func (l *lane) explain(ctx context.Context, err error) error {
 	if errors.Is(err, errAway) {
 		return err

@@ -140,7 +140,7 @@ func TestInspectArchived(t *testing.T) {
 	})
 }
 
-// TestCountsWhatFailed: of tasks that wait and one that was refused, the queue counts one as failed.
+// TestCountsWhatFailed: tasks wait and one was refused; the queue counts only that one as failed.
 func TestCountsWhatFailed(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		o := newOutbox(func(_ context.Context, t courier.Ticket, _ int) (courier.Verdict, error) {
@@ -209,7 +209,8 @@ func answersLate(t *testing.T, address, key string, by time.Duration, armed *ato
 	return listener.Addr().String()
 }
 
-// TestRunAllAnswersLate: Redis moves all at once and takes longer than other commands may to say so; the number is right.
+// TestRunAllAnswersLate: Redis needs longer for the answer than other commands may take; the number of moved tasks is
+// right.
 func TestRunAllAnswersLate(t *testing.T) {
 	address, err := redis.ParseURL(redisURL(t))
 	if err != nil {
@@ -230,7 +231,8 @@ func TestRunAllAnswersLate(t *testing.T) {
 	}
 }
 
-// TestRunAll: thousands that wait for an hour, and what the queue gave up, run at once; the other queue's wait on.
+// TestRunAll: thousands of tasks that wait for an hour, and those that the queue gave up, run at once. Tasks of the other
+// queue keep waiting.
 func TestRunAll(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		if n, err := q.RunAll(t.Context(), "mail"); n != 0 || err != nil {

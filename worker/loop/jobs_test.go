@@ -77,7 +77,7 @@ func isDone(b *bureau, subject uuid.UUID) func() bool {
 	return func() bool { return b.of(subject).State == job.Done }
 }
 
-// TestJob: a job that this process adds is begun at once, one of another process at the next sweep.
+// TestJob: a job that this process adds starts at once, a job of another process at the next sweep.
 func TestJob(t *testing.T) {
 	test := func(t *testing.T, db *store.DB, q *Queue) {
 		b := newBureau(t, db, count)
@@ -102,7 +102,7 @@ func TestJob(t *testing.T) {
 	t.Run("postgres, redis", func(t *testing.T) { test(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })
 }
 
-// TestJobsHoldUpNothing: messages go out while every place for jobs is taken.
+// TestJobsHoldUpNothing: messages are sent while as many jobs as possible are running.
 func TestJobsHoldUpNothing(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		var at atomic.Int64
@@ -132,7 +132,7 @@ func TestJobsHoldUpNothing(t *testing.T) {
 	})
 }
 
-// TestJobsTakeTurns: jobs that take long do not keep others from beginning.
+// TestJobsTakeTurns: long jobs do not keep other jobs from starting.
 func TestJobsTakeTurns(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		var mu sync.Mutex
@@ -156,8 +156,8 @@ func TestJobsTakeTurns(t *testing.T) {
 	})
 }
 
-// TestJobSurvivesTheQueue: a job is done although the queue has forgotten it, before it was begun or while it waits for a later
-// time.
+// TestJobSurvivesTheQueue: a job is done although the queue has lost it, before it was started or while it waits for a
+// later time.
 func TestJobSurvivesTheQueue(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		b := newBureau(t, storetest.SQLite(t), func(_ context.Context, j job.Job) (job.Progress, error) {
@@ -190,7 +190,7 @@ func TestJobSurvivesTheQueue(t *testing.T) {
 	})
 }
 
-// TestJobFails: a job whose chunk panics is tried again later, and its task says no more than a key.
+// TestJobFails: a job with a chunk that panics is tried again later, and its task contains no more than a reason key.
 func TestJobFails(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		b := newBureau(t, storetest.SQLite(t), func(context.Context, job.Job) (job.Progress, error) { panic("anna@example.org") })
@@ -205,7 +205,7 @@ func TestJobFails(t *testing.T) {
 	})
 }
 
-// TestJobStops: a worker that stops finishes the chunk that it is at, and the next one goes on with the rest.
+// TestJobStops: a worker that stops finishes the current chunk, and the next worker continues with the rest.
 func TestJobStops(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		began, finish := make(chan struct{}, 10), make(chan struct{})
@@ -256,7 +256,7 @@ func runDoomedJob(addresses string) {
 	_ = b.loop(q).Run(context.Background())
 }
 
-// TestJobKilled: the job of a worker that is killed is resumed by another when its lease is over, where it had come to.
+// TestJobKilled: if a worker is killed, another one resumes its job after the lease, at the point that it had reached.
 func TestJobKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s: the time until a dead worker counts as dead")
@@ -315,7 +315,7 @@ func (r *turns) Run(_ context.Context, id uuid.UUID, _ <-chan struct{}) (job.Out
 	return r.outcome, r.err
 }
 
-// TestJobTask: a task carries the job's id and comes round as the jobs say; a stand-in is done after one go.
+// TestJobTask: a task contains the job's id and is retried as Jobs says; a stand-in is done after one attempt.
 func TestJobTask(t *testing.T) {
 	id := uuid.Must(uuid.FromString("01939e7c-8a00-7000-8000-000000000001"))
 	l := &lane{key: "x:jobs:0"}

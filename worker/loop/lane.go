@@ -15,7 +15,7 @@ import (
 	"kontor/app/courier"
 )
 
-// lane is a queue in Redis, with connections of its own: nothing that one waits for holds up another.
+// lane is a queue in Redis with its own connections, so that waiting for one queue does not delay another.
 type lane struct {
 	queue     string // its name on pages
 	key       string // its name in Redis
@@ -30,12 +30,12 @@ type lane struct {
 }
 
 const (
-	// checkTime bounds a check, and a question of a page: readiness asks often and must not pile up.
+	// checkTime limits a check and a request of a page: the readiness check runs often and must not pile up.
 	checkTime = 2 * time.Second
-	// commandTime bounds a command with all that the client library tries on its behalf.
+	// commandTime limits a command, including all retries of the client library.
 	commandTime = 3 * time.Second
-	// slotsEvery is how often the map of a Cluster is read again, which is how a fail-over is noticed. The client library's
-	// own choice is a minute.
+	// slotsEvery is how often the slot map of a Cluster is read again. This is how a fail-over is noticed. The default of
+	// the client library is a minute.
 	slotsEvery = 2 * time.Second
 	// policyEvery is how often Redis is asked for its maxmemory-policy.
 	policyEvery = 10 * time.Second
@@ -50,8 +50,8 @@ func newLane(queue, installation string, opts redis.UniversalOptions, r *reach) 
 	return l
 }
 
-// connect makes a client: of a Cluster, of a master that Sentinels name, or of one server. It waits for an answer for a
-// time, and asks again so often (-1: never) if none comes.
+// connect makes a client of a Cluster, of a master that Sentinels name, or of one server. It waits for each answer for
+// the time answer. If none comes, it retries again times (-1: never).
 func (l *lane) connect(answer time.Duration, again int) redis.UniversalClient {
 	client := l.dial(answer, again)
 	client.AddHook(watch{l})
@@ -74,16 +74,17 @@ func (l *lane) dial(answer time.Duration, again int) redis.UniversalClient {
 	}
 	cluster := opts.Cluster()
 	cluster.ClusterStateReloadInterval = slotsEvery
-	cluster.DisableRoutingPolicies = true // they ask any node for the list of its commands, were it a dead one
+	cluster.DisableRoutingPolicies = true // routing policies ask any node for the list of its commands, even a dead one
 	client := redis.NewClusterClient(cluster)
 	client.OnNewNode(func(node *redis.Client) { node.AddHook(onNode{watch{l}}) })
 	return client
 }
 
-// own is a key of ours on the node that has the queue.
+// own is the name of a key of ours. It lies on the same node as the queue.
 func (l *lane) own(name string) string { return "kontor:{" + l.key + "}:" + name }
 
-// check finds out whether the queue can be used, by a write, which is what it lives on. The error is an awayError.
+// check finds out whether the queue can be used. It does so by a write, because the queue needs writes. The error is an
+// awayError.
 func (l *lane) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -95,8 +96,8 @@ func (l *lane) check(ctx context.Context) error {
 	return nil
 }
 
-// lookAtPolicy finds out every now and then whether Redis throws away keys that have not expired. A Redis that does not
-// say is taken to be set up well.
+// lookAtPolicy checks from time to time whether Redis evicts keys that have not expired. If Redis does not tell, it is
+// assumed to be configured well.
 func (l *lane) lookAtPolicy(ctx context.Context) {
 	now, last := time.Now().UnixNano(), l.lookedAt.Load()
 	if now-last < int64(policyEvery) || !l.lookedAt.CompareAndSwap(last, now) {
@@ -123,7 +124,7 @@ func (l *lane) lookAtPolicy(ctx context.Context) {
 	}
 }
 
-// within asks Asynq's inspector, which knows no time limit, for as long as a page may wait.
+// within calls Asynq's inspector, which has no time limit, and waits for as long as a page may wait.
 func within[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	return inTime(ctx, checkTime, ask)
 }
@@ -149,12 +150,12 @@ func inTime[T any](ctx context.Context, limit time.Duration, ask func() (T, erro
 	}
 }
 
-// letGoAfter is how long a loop that stops waits for a sign of life of Redis.
+// letGoAfter is how long a stopping loop waits for an answer of Redis.
 const letGoAfter = 500 * time.Millisecond
 
-// letGo closes the connections to a Redis that does not answer, and opens no others. A loop that stops would wait for the
-// time limit of each command on its way; what they were to tell Redis the outbox knows. The client itself stays open: Asynq
-// panics when its subscription ends before it does.
+// letGo closes the connections if Redis does not answer, and opens no new ones. Otherwise a stopping loop would wait for
+// the time limit of each command in progress. Nothing is lost: the outbox knows what these commands were to report. The
+// client itself stays open, because Asynq panics when its subscription ends before Asynq does.
 func (l *lane) letGo() {
 	ctx, cancel := context.WithTimeout(context.Background(), letGoAfter)
 	defer cancel()

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// asynqLog hands Asynq's lines to slog. Its notes about itself are for debugging, and while Redis is away so are its
-// complaints, of which each of its parts has one every second: reach has said it once.
+// asynqLog passes Asynq's log lines to slog. Asynq's notes about itself are logged at debug level. So are its errors
+// while Redis is away: each part of Asynq reports one every second, and reach has logged the outage already.
 type asynqLog struct {
 	reach *reach
 	log   *slog.Logger
@@ -36,5 +36,5 @@ func (l asynqLog) Error(args ...any) {
 	l.log.Error("asynq: " + fmt.Sprint(args...))
 }
 
-// Fatal logs; ending the process is for main to decide.
+// Fatal logs only. Whether the process ends is main's decision.
 func (l asynqLog) Fatal(args ...any) { l.log.Error("asynq: " + fmt.Sprint(args...)) }

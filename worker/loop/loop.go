@@ -1,6 +1,5 @@
-// Package loop is the worker: it relays messages and jobs from the database to Asynq, runs Asynq's tasks, and what is to be
-// done every so often. The web process runs it too when there is no separate worker. It is the only package that knows
-// Asynq.
+// Package loop is the worker. It relays messages and jobs from the database to Asynq, runs Asynq's tasks, and runs the
+// periodic work. The web process runs it, too, when there is no separate worker. It is the only package that uses Asynq.
 package loop
 
 import (
@@ -20,11 +19,11 @@ import (
 	"kontor/app/store"
 )
 
-// Outbox is where messages come from; *courier.Service is one.
+// Outbox is where the messages come from. *courier.Service implements it.
 type Outbox interface {
 	// Claim leases up to limit due messages of the channels for lease, oldest first.
 	Claim(ctx context.Context, limit int, lease time.Duration, channels ...courier.Channel) ([]courier.Ticket, error)
-	// Enqueued notes that the queue has these messages: they are due for the relay again only after d.
+	// Enqueued notes that the queue has these messages. The relay offers them again only after d.
 	Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error
 	// QueueLost makes every unsettled message of the channels due now.
 	QueueLost(ctx context.Context, channels ...courier.Channel) error
@@ -32,29 +31,29 @@ type Outbox interface {
 	Nudges() <-chan struct{}
 }
 
-// Jobs is where jobs come from, and what takes them further; *job.Service is one.
+// Jobs is where the jobs come from, and runs them. *job.Service implements it.
 type Jobs interface {
 	// Claim leases up to limit due jobs for lease, oldest first.
 	Claim(ctx context.Context, limit int, lease time.Duration) ([]job.Ticket, error)
-	// Enqueued notes that the queue has these jobs: they are due for the relay again only after d.
+	// Enqueued notes that the queue has these jobs. The relay offers them again only after d.
 	Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error
 	// QueueLost makes every open job due now.
 	QueueLost(ctx context.Context) error
 	// Nudges announces new jobs.
 	Nudges() <-chan struct{}
-	// Run works on a job until it is over, has to wait, or stop is closed. It must hold a lease of its own on the job while it
-	// does, as a Deliverer must.
+	// Run works on a job until the job is over, has to wait, or stop is closed. It must hold its own lease on the job
+	// meanwhile, as a Deliverer must on a message.
 	Run(ctx context.Context, id uuid.UUID, stop <-chan struct{}) (job.Outcome, error)
 }
 
-// Deliverer makes one attempt at a message; *courier.Service is one. It must hold a lease of its own on the message
-// while it does: the queue may well run two tasks for one message at a time, after a worker was cut off from Redis.
+// Deliverer makes one attempt to deliver a message. *courier.Service implements it. It must hold its own lease on the
+// message meanwhile: the queue may run two tasks for one message at the same time after a worker was cut off from Redis.
 type Deliverer interface {
 	Deliver(ctx context.Context, t courier.Ticket) (courier.Verdict, error)
 }
 
-// Periodic is something to be done every so often, in each process: first when the loop starts, then Every after it was
-// done. What must not run in two processes at once sees to that itself.
+// Periodic is work that each process repeats: first when the loop starts, then Every after the last run has ended. Work
+// that must not run in two processes at once must ensure this itself.
 type Periodic struct {
 	Name  string
 	Every time.Duration
@@ -67,37 +66,37 @@ type Options struct {
 	Deliverer   Deliverer
 	Jobs        Jobs // nil: none
 	Periodic    []Periodic
-	Log         *slog.Logger     // nil is none
-	Concurrency int              // attempts at once in each channel; 0 is 32
+	Log         *slog.Logger     // nil: no log
+	Concurrency int              // number of concurrent attempts in each channel; 0 is 32
 	Now         func() time.Time // measures how long a task has been without a worker; nil is time.Now
 }
 
-// Loop is the worker. Make it with New.
+// Loop is the worker. New makes one.
 type Loop struct {
 	queue *Queue
 	opts  Options
-	// how long a stopping loop waits for attempts that run
+	// how long a stopping loop waits for attempts in progress
 	shutdownTimeout time.Duration
 	sweepEvery      time.Duration
-	// how long one job is worked on before others that wait have their turn
+	// how long one job is worked on before other waiting jobs get their turn
 	turn   time.Duration
 	rescue rescuePace
 }
 
 const (
 	defaultConcurrency = 32
-	// jobsAtOnce is how many jobs a worker has at a time: each writes all the while.
+	// jobsAtOnce is how many jobs a worker runs at the same time. It is low because each of them writes all the time.
 	jobsAtOnce  = 4
 	defaultTurn = time.Minute
-	// shutdownTimeout is what a process gets between SIGTERM and the end of what it was doing; attempts that are not
-	// done by then go back to the queue.
+	// shutdownTimeout is how long a process may take after SIGTERM to finish its work. Attempts that take longer go back
+	// to the queue.
 	shutdownTimeout = 30 * time.Second
-	// taskCheck is how long an idle server sleeps before it asks Redis for work, half more or less: the delay that a
-	// person waiting for a code may notice.
+	// taskCheck is how long an idle server sleeps, give or take half of it, before it asks Redis for work. A person who
+	// waits for a code may notice this delay.
 	taskCheck = 200 * time.Millisecond
 )
 
-// New makes a loop. It does not talk to Redis yet.
+// New makes a loop. It does not connect to Redis yet.
 func New(queue *Queue, opts Options) *Loop {
 	if opts.Concurrency <= 0 {
 		opts.Concurrency = defaultConcurrency
@@ -111,9 +110,9 @@ func New(queue *Queue, opts Options) *Loop {
 	return &Loop{queue: queue, opts: opts, shutdownTimeout: shutdownTimeout, sweepEvery: sweepEvery, turn: defaultTurn, rescue: defaultRescuePace}
 }
 
-// Run works until ctx is done; then it takes no more work, waits up to 30 s for what is running, and returns nil. It
-// starts and goes on while Redis or the database is away; a Redis that does not answer when it ends is not waited for, and
-// the queue is of no use after that. An error means that it could not start.
+// Run works until ctx ends. Then it takes no more work, waits up to 30 s for the work in progress, and returns nil. It
+// starts and continues while Redis or the database is away. If Redis does not answer at the end, Run does not wait for
+// it, and the queue can't be used after that. An error means that Run could not start.
 func (l *Loop) Run(ctx context.Context) error {
 	servers, handlers := l.servers(), l.handlers(ctx)
 	for i, s := range servers {
@@ -137,7 +136,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	return nil
 }
 
-// lanes are those from which this worker takes tasks.
+// lanes are the lanes from which this worker takes tasks.
 func (l *Loop) lanes() []*lane {
 	if l.opts.Jobs == nil {
 		return l.queue.shown()
@@ -145,10 +144,10 @@ func (l *Loop) lanes() []*lane {
 	return l.queue.lanes
 }
 
-// servers makes the Asynq servers. Each has one queue: a server waits for whatever node of a Cluster has died, and with it
-// all its queues would. With Redis there are two for a queue, since a server fetches its tasks one after another: a tenth
-// more tasks on two busy cores, more where there are more. The in-process queue answers slower than one server asks,
-// and a second one costs it a fifth. (BenchmarkEmptyHandler)
+// servers makes the Asynq servers. Each server has one queue: while a server waits for a dead node of a Cluster, all its
+// queues wait. With Redis each queue has two servers, because a server fetches its tasks one after another. The second
+// one gives a tenth more tasks on two busy cores, and more on machines with more cores. The in-process queue answers more
+// slowly than one server asks, and a second server would cost it a fifth. (BenchmarkEmptyHandler)
 func (l *Loop) servers() (servers []*asynq.Server) {
 	for _, lane := range l.lanes() {
 		servers = append(servers, l.serversOf(lane)...)
@@ -180,7 +179,7 @@ func (l *Loop) serversOf(lane *lane) (servers []*asynq.Server) {
 	return servers
 }
 
-// shutdown stops all servers at once, so that the time limit counts once.
+// shutdown stops all servers at the same time, so that their time limits do not add up.
 func shutdown(servers []*asynq.Server) {
 	var wg sync.WaitGroup
 	for _, s := range servers {
@@ -198,14 +197,14 @@ func (l *Loop) repeat(ctx context.Context, p Periodic) {
 			return
 		case <-timer.C:
 		}
-		if err := once(ctx, p); err != nil && !errors.Is(err, context.Canceled) && store.Outage(err) == nil { // which the store logs, once
+		if err := once(ctx, p); err != nil && !errors.Is(err, context.Canceled) && store.Outage(err) == nil { // the store logs outages, once
 			l.opts.Log.Error("periodic work failed and will run again", "work", p.Name, "error", err)
 		}
 		timer.Reset(p.Every)
 	}
 }
 
-// once does it a time; a panic is an error like another, since the next time has nothing to do with it.
+// once runs the work one time. It turns a panic into an error, because later runs may succeed.
 func once(ctx context.Context, p Periodic) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

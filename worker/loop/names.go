@@ -10,8 +10,8 @@ import (
 	"kontor/app/courier"
 )
 
-// The names of the queues on pages and in addresses: one per channel, so that a mail server that hangs does not hold up
-// codes by SMS, and one for jobs, so that long work holds up neither.
+// The names of the queues on pages and in addresses. Each channel has its own queue, so that a mail server that hangs
+// does not delay codes by SMS. Jobs have one, so that long work delays neither.
 const (
 	queueMail = "mail"
 	queueSMS  = "sms"
@@ -26,24 +26,24 @@ func queueOf(c courier.Channel) string {
 	return queueMail
 }
 
-// shard is the only one of each queue. More of them would spread a queue over the masters of a Cluster; a master serves
-// tens of thousands of tasks a second, and every shard is asked for work five times a second, so one is enough.
+// shard is the number of the only shard of each queue. More shards would spread a queue over the masters of a Cluster.
+// One is enough: a master serves tens of thousands of tasks a second, and every shard is polled five times a second.
 const shard = 0
 
-// keyOf is the name of a queue in Redis, <installation>:<queue>:<shard>. Asynq puts it in braces in the queue's
-// keys, so that they all lie on one node of a Cluster.
+// keyOf is the name of a queue in Redis, <installation>:<queue>:<shard>. Asynq puts the name in braces in the queue's
+// keys, so that all of them lie on one node of a Cluster.
 func keyOf(installation, queue string) string {
 	return fmt.Sprintf("%s:%s:%d", installation, queue, shard)
 }
 
-// scope gives a queue keys of its own for what Asynq keeps once per Redis: the lists of queues, of servers and of workers,
-// and the channel for cancelling. So installations that share a Redis don't see each other, and in a Cluster nothing of a
-// queue hangs on another node than its own.
+// scope gives each queue its own keys for data that Asynq stores once per Redis: the lists of queues, of servers and of
+// workers, and the channel for cancelling. So installations that share a Redis do not see each other. In a Cluster, all
+// keys of a queue lie on the same node.
 type scope struct{ prefix string }
 
 func scopeOf(key string) scope { return scope{prefix: "asynq:{" + key + "}:"} }
 
-// shared are the beginnings of the keys in question.
+// shared are the prefixes of these keys.
 var shared = []string{"asynq:queues", "asynq:servers", "asynq:workers", "asynq:schedulers", "asynq:cancel"}
 
 func (s scope) name(key string) string {
@@ -55,7 +55,7 @@ func (s scope) name(key string) string {
 	return key
 }
 
-// command puts the keys of a command into the scope.
+// command renames the keys of a command for the scope.
 func (s scope) command(cmd redis.Cmder) {
 	args := cmd.Args()
 	if len(args) < 2 {
@@ -74,7 +74,7 @@ func (s scope) command(cmd redis.Cmder) {
 	}
 }
 
-// scoped is a client whose subscriptions are in the scope, too; its commands are by a hook.
+// scoped is a client that applies the scope to subscriptions. A hook applies it to commands.
 type scoped struct {
 	redis.UniversalClient
 	scope scope

@@ -37,8 +37,8 @@ func bare(t *testing.T, address string) redis.UniversalClient {
 	return client
 }
 
-// TestScope: the keys that Asynq keeps once per Redis become a queue's own, wherever they stand in a command; all others,
-// and what is no key, stay.
+// TestScope: keys that Asynq stores once per Redis become keys of the queue, wherever they are in a command. Other keys,
+// and arguments that are not keys, stay unchanged.
 func TestScope(t *testing.T) {
 	s := scopeOf(keyOf("ab12", queueMail))
 	for text, want := range map[string]string{
@@ -77,8 +77,8 @@ func TestScope(t *testing.T) {
 	}
 }
 
-// TestTwoInstallations share a Redis and its database: neither takes, sees, stops or rescues the other's messages, and
-// nothing that either writes lies outside its own names.
+// TestTwoInstallations share a Redis and its database. Neither takes, sees, stops or rescues the other's messages, and
+// all keys of each are under its own names.
 func TestTwoInstallations(t *testing.T) {
 	address := redisURL(t)
 	a, b := openAs(t, address, "aaaa"), openAs(t, address, "bbbb")
@@ -144,8 +144,8 @@ func TestTwoInstallations(t *testing.T) {
 	}
 }
 
-// TestOldQueues: a worker of the version before, which calls the queues mail and sms, runs beside a new one on the same
-// outbox and is then stopped with tasks in its queue. Every message goes out once.
+// TestOldQueues: a worker of the previous version, whose queues are named mail and sms, runs beside a new one on the same
+// outbox and is then stopped with tasks in its queue. Every message is sent once.
 func TestOldQueues(t *testing.T) {
 	address := redisURL(t)
 	o := newOutbox(nil)

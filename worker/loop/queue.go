@@ -16,26 +16,27 @@ import (
 	"kontor/app/courier"
 )
 
-// Queue is the connection to Redis, or to the server inside the process that stands in for it. All parts of the
-// program share one.
+// Queue is the connection to Redis, or to the in-process server that replaces Redis. All parts of the program share one
+// Queue.
 type Queue struct {
 	lanes    []*lane
 	embedded *inProcess // nil with a real Redis
 
-	every time.Duration                          // how often Follow asks; tests shorten it
-	known atomic.Pointer[[]courier.QueueTrouble] // what it found last
+	every time.Duration                          // interval of Follow; tests shorten it
+	known atomic.Pointer[[]courier.QueueTrouble] // the last result of Follow
 }
 
-// queues are in the order in which pages show them.
+// queues are the queues in the order of the pages.
 var queues = []string{queueMail, queueSMS, queueJobs}
 
-// quietRedis silences the client library's own lines on standard error, once per process, since its setting is one
-// per process: reach says when Redis is away and when it is back.
+// quietRedis turns off the client library's own log lines on standard error. The library has one setting per process, so
+// this happens once. Instead, reach logs when Redis is away and when it is back.
 var quietRedis = sync.OnceFunc(logging.Disable)
 
-// Open connects to redisURL (see CheckRedisURL), or starts the in-process server when it is empty. installation tells the
-// queues from those of others on the same Redis: letters and digits. It succeeds while Redis is away, as the portal works
-// without it: Troubles tells. It fails for a malformed address, and when the in-process server cannot listen.
+// Open connects to redisURL (see CheckRedisURL), or starts the in-process server when redisURL is empty. installation
+// (letters and digits) separates the queues from those of other installations on the same Redis. Open succeeds while
+// Redis is away, because the portal works without it; see Troubles. It fails for a malformed address, and when the
+// in-process server cannot listen.
 func Open(_ context.Context, redisURL, installation string, log *slog.Logger) (*Queue, error) {
 	quietRedis()
 	q := &Queue{every: followEvery}
@@ -63,23 +64,23 @@ func Open(_ context.Context, redisURL, installation string, log *slog.Logger) (*
 // Embedded says whether the queue is the in-process one.
 func (q *Queue) Embedded() bool { return q.embedded != nil }
 
-// Troubles asks Redis whether it takes writes for each queue, for at most two seconds, and says what is wrong.
+// Troubles asks Redis for each queue whether it takes writes, for at most two seconds, and returns what is wrong.
 func (q *Queue) Troubles(ctx context.Context) []courier.QueueTrouble {
 	reaches := make([]*reach, len(q.lanes))
 	eachLane(q.lanes, func(i int, l *lane) {
 		reaches[i] = l.reach
 		_, err := within(ctx, func() (struct{}, error) { return struct{}{}, l.check(ctx) })
-		if err != nil && l.reach.state() == "" { // it did not get as far as to a command
+		if err != nil && l.reach.state() == "" { // the check failed before it sent a command
 			reaches[i] = &reach{queues: l.reach.queues, reason: awayBecause(err).reason, since: time.Now().UTC()}
 		}
 	})
 	return group(reaches)
 }
 
-// followEvery is how often Follow asks.
+// followEvery is the interval of Follow.
 const followEvery = 5 * time.Second
 
-// Follow asks for Troubles every few seconds until ctx ends, so that Known knows.
+// Follow calls Troubles every few seconds until ctx ends, and stores the result for Known.
 func (q *Queue) Follow(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -96,7 +97,7 @@ func (q *Queue) Follow(ctx context.Context) {
 	}
 }
 
-// Known are the Troubles of a few seconds ago; it asks nobody.
+// Known returns the last result of Follow, a few seconds old. It does not ask Redis.
 func (q *Queue) Known() []courier.QueueTrouble {
 	if found := q.known.Load(); found != nil {
 		return *found
@@ -104,7 +105,7 @@ func (q *Queue) Known() []courier.QueueTrouble {
 	return nil
 }
 
-// eachLane does something for several lanes at once.
+// eachLane runs do for several lanes at the same time.
 func eachLane(lanes []*lane, do func(i int, l *lane)) {
 	var wg sync.WaitGroup
 	for i, l := range lanes {
@@ -113,12 +114,13 @@ func eachLane(lanes []*lane, do func(i int, l *lane)) {
 	wg.Wait()
 }
 
-// shown are the lanes whose tasks pages show: those of messages. A job's task says no more than the job's row.
+// shown are the lanes whose tasks pages show: those of messages. A job's task says no more than the job's row in the
+// database.
 func (q *Queue) shown() []*lane {
 	return slices.DeleteFunc(slices.Clone(q.lanes), func(l *lane) bool { return l.queue == queueJobs })
 }
 
-// lane is the one of a queue by its name on pages, nil if there is none.
+// lane returns the lane of a queue by its name on pages, nil if there is none.
 func (q *Queue) lane(queue string) *lane {
 	for _, l := range q.shown() {
 		if l.queue == queue {
@@ -128,7 +130,7 @@ func (q *Queue) lane(queue string) *lane {
 	return nil
 }
 
-// Close ends the connections and the in-process server. A Loop that uses the queue must have returned before.
+// Close closes the connections and the in-process server. A Loop that uses the queue must have returned before.
 func (q *Queue) Close() error {
 	var errs []error
 	for _, l := range q.lanes {

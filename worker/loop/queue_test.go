@@ -53,7 +53,7 @@ func wants(t *testing.T, q *Queue, reason courier.QueueReason) {
 	}
 }
 
-// TestKnown: who only wants to know what is wrong need not ask, and learns since when.
+// TestKnown: Known returns the troubles, with their beginning, without asking Redis.
 func TestKnown(t *testing.T) {
 	n := startNode(t)
 	q := open(t, "redis://"+n.addr(), slog.New(slog.DiscardHandler))

@@ -15,23 +15,23 @@ import (
 	"kontor/app/courier"
 )
 
-// slowDown is how long a command that did not reach Redis is held back. Asynq asks again at once, and would spin.
+// slowDown is the delay after a command that did not reach Redis. Without it Asynq would retry at once, in a busy loop.
 const slowDown = 200 * time.Millisecond
 
-// calm is how long nothing must have failed before an outage is over.
-const calm = time.Second
+// quietTime is how long no command may fail before an outage counts as over.
+const quietTime = time.Second
 
-// reach is whether queues can be used. All queues on one Redis share one; in a Cluster each queue, which lies on one of its
-// masters, has its own.
+// reach is the state of the connection to Redis. All queues on one Redis share one reach. In a Cluster each queue lies on
+// one of the masters and has its own.
 type reach struct {
 	queues []string
 	log    *slog.Logger
-	// proved is set once Redis has taken a write: until then it may be anything.
+	// proved is set once Redis has taken a write. Before that, the address may belong to any server.
 	proved atomic.Bool
-	// away is set while the queues can't be used; outages counts how often that began.
+	// away is set while the queues can't be used. outages counts the outages.
 	away    atomic.Bool
 	outages atomic.Int64
-	// Unix nanoseconds: when Redis last answered, when it last did not, when the last outage ended
+	// Unix nanoseconds: of the last answer of Redis, of the last failure, of the end of the last outage
 	answered, failed, back atomic.Int64
 
 	mu     sync.Mutex
@@ -40,16 +40,17 @@ type reach struct {
 	evicts bool
 }
 
-// answers notes that Redis answered. That does not end an outage: one that is full, or a replica, answers too.
+// answers notes that Redis has answered. This does not end an outage: a Redis that is full, or a replica, answers as
+// well.
 func (r *reach) answers() { r.answered.Store(time.Now().UnixNano()) }
 
-// writes notes that Redis took a write. An outage is over when nothing has failed for a moment: the client library goes
-// on giving out the last dial's error for a while after the first answers came.
+// writes notes that Redis has taken a write. An outage ends only when no command has failed for quietTime, because the
+// client library still returns the last dial's error for a while after the first answers.
 func (r *reach) writes() {
 	now := time.Now().UnixNano()
 	r.answered.Store(now)
 	r.proved.Store(true)
-	if !r.away.Load() || now-r.failed.Load() < int64(calm) {
+	if !r.away.Load() || now-r.failed.Load() < int64(quietTime) {
 		return
 	}
 	r.mu.Lock()
@@ -61,9 +62,9 @@ func (r *reach) writes() {
 	}
 }
 
-// fails notes that a command which was sent at began failed for a reason, and logs the first of an outage, so that an
-// outage is two lines whoever meets it, and one more when the reason turns out to be another. A command that was on its way
-// while Redis answered others is no outage.
+// fails notes that a command, sent at began, failed for a reason. It logs the first failure of an outage only. So an
+// outage gives two log lines for all commands together, and one more if the reason changes. If Redis has answered other
+// commands since began, a missing answer is no outage.
 func (r *reach) fails(began time.Time, reason courier.QueueReason, err error) {
 	r.failed.Store(time.Now().UnixNano())
 	if reason == courier.QueueSilent && r.answered.Load() > began.UnixNano() {
@@ -87,12 +88,12 @@ func (r *reach) fails(began time.Time, reason courier.QueueReason, err error) {
 	r.log.Warn("the queue can't be used; messages wait in the outbox", "reason", reason.Words(), "error", err)
 }
 
-// passing says whether a reason during an outage is a stage on its way to the end, and not worth a line.
+// passing says whether a reason is only a stage on the way out of an outage, which needs no log line.
 func passing(r courier.QueueReason) bool {
 	return r == courier.QueueSilent || r == courier.QueueLoading || r == courier.QueueOther
 }
 
-// evicting notes whether Redis is set up to throw keys away, and logs when that changes.
+// evicting notes whether Redis is configured to evict keys, and logs when this changes.
 func (r *reach) evicting(policy string) {
 	evicts := policy != "noeviction"
 	r.mu.Lock()
@@ -108,7 +109,7 @@ func (r *reach) evicting(policy string) {
 	r.log.Info("Redis throws no messages away any more", "policy", policy)
 }
 
-// state is what is wrong, "" if nothing is.
+// state is what is wrong, "" if everything works.
 func (r *reach) state() courier.QueueReason {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,14 +119,14 @@ func (r *reach) state() courier.QueueReason {
 	return r.reason
 }
 
-// began is when the outage began, the zero time when there is none.
+// began is the time when the outage began, the zero time when there is none.
 func (r *reach) began() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.since
 }
 
-// warning is what is wrong although messages go out.
+// warning is a reason that does not stop messages, "" if there is none.
 func (r *reach) warning() courier.QueueReason {
 	if s := r.state(); !s.Stops() {
 		return s
@@ -133,16 +134,18 @@ func (r *reach) warning() courier.QueueReason {
 	return ""
 }
 
-// disturbed says whether errors are to be expected: Redis is away, or was until a moment ago, or has not been seen at work.
+// disturbed says whether errors are to be expected: Redis is away, or came back less than ten seconds ago, or has not
+// taken a write yet.
 func (r *reach) disturbed() bool {
 	return !r.proved.Load() || r.away.Load() || time.Since(time.Unix(0, r.back.Load())) < 10*time.Second
 }
 
-// watch is a hook of the client library: it puts every command into the queue's scope, bounds it in time, and sees what
-// became of it.
+// watch is a hook of the client library. It applies the queue's scope to every command, limits the command's time, and
+// notes its outcome.
 type watch struct{ lane *lane }
 
-// DialHook remembers the connection. Errors of dialling come out of the command that needed it.
+// DialHook stores the connection in conns. The error of a failed dial is noted with the command that needed the
+// connection.
 func (w watch) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if w.lane.conns.ended() {
@@ -177,11 +180,12 @@ func (w watch) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-// curious marks the context of a command that not every user may give, and whose outcome says nothing.
+// curious marks the context of a command for which a user of Redis may lack the permission. Its outcome says nothing
+// about the queue.
 type curious struct{}
 
-// bounded gives a command its time limit: Asynq gives none, and the client library would try a frozen node of a Cluster
-// several times over.
+// bounded limits the time of a command. Asynq sets no limit, and the client library would try a frozen node of a Cluster
+// several times.
 func (w watch) bounded(ctx context.Context, do func(ctx context.Context) error) error {
 	began := time.Now()
 	short, cancel := context.WithTimeout(ctx, commandTime)
@@ -197,12 +201,12 @@ func (w watch) note(ctx context.Context, began time.Time, err error) {
 	reason := reasonOf(err)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return // the caller gave up: says nothing about Redis
+		return // the caller gave up; this says nothing about Redis
 	case reason == "":
 		w.lane.reach.answers()
 		return
 	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, redis.ErrClosed):
-		return // the same, or the program ends
+		return // the caller gave up, or the program ends
 	}
 	w.lane.reach.fails(began, reason, err)
 	select {
@@ -211,7 +215,7 @@ func (w watch) note(ctx context.Context, began time.Time, err error) {
 	}
 }
 
-// onNode is the hook for the nodes of a Cluster: dialling is theirs, and all else the Cluster client's.
+// onNode is the hook of the nodes of a Cluster. It handles dialling only; the Cluster client's hook does the rest.
 type onNode struct{ watch }
 
 // ProcessHook adds nothing.
@@ -222,7 +226,7 @@ func (onNode) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	return next
 }
 
-// group joins the troubles of queues that share a reach or a reason.
+// group joins the troubles of queues with the same reach or the same reason.
 func group(reaches []*reach) (all []courier.QueueTrouble) {
 	var seen []*reach
 	for _, r := range reaches {

@@ -12,7 +12,7 @@ import (
 	"kontor/app/fault"
 )
 
-// codes are the first words of Redis's errors that say it can't serve.
+// codes are the first words of Redis's errors that mean that it can't serve.
 var codes = map[string]courier.QueueReason{
 	"OOM": courier.QueueFull, "READONLY": courier.QueueReadOnly, "MISCONF": courier.QueueDisk, "NOREPLICAS": courier.QueueReplicas,
 	"LOADING": courier.QueueLoading, "MASTERDOWN": courier.QueueMasterDown, "NOAUTH": courier.QueuePassword,
@@ -21,7 +21,7 @@ var codes = map[string]courier.QueueReason{
 	"CROSSSLOT": courier.QueueClusterNode, "BUSY": courier.QueueBusy, "UNKILLABLE": courier.QueueBusy,
 }
 
-// sentences are parts of errors whose first word is ERR, in small letters.
+// sentences are parts of errors whose first word is ERR, in lower case.
 var sentences = []struct {
 	part   string
 	reason courier.QueueReason
@@ -38,13 +38,13 @@ var sentences = []struct {
 	{"no such master with that name", courier.QueueNoMaster},
 	{"unknown command 'sentinel'", courier.QueueNoSentinel},
 	{"unknown command `sentinel`", courier.QueueNoSentinel},
-	// of a Sentinel, when it is taken for a server
+	// errors of a Sentinel when the address is configured as a server
 	{"unknown command 'set'", courier.QueueOther},
 	{"unknown command `set`", courier.QueueOther},
 }
 
-// reasonOf says why Redis can't be used when a command ended with err, "" when it can: it answered, were it with an error
-// that is about the command.
+// reasonOf returns why Redis can't be used, given the error of a command. It is "" when Redis can be used: it has
+// answered, perhaps with an error about the command itself.
 func reasonOf(err error) courier.QueueReason {
 	var reply redis.Error
 	var record tls.RecordHeaderError
@@ -97,23 +97,23 @@ func reasonOfReply(text string) courier.QueueReason {
 	return ""
 }
 
-// errNoMaster is what becomes of the client library's redis.Nil when Sentinels don't know the master: elsewhere that
+// errNoMaster replaces the client library's redis.Nil when the Sentinels don't know the master. In other places redis.Nil
 // means an answer.
 var errNoMaster = errors.New("the Sentinels don't know this master")
 
-// errAway is the base of all errors that say a queue can't be used.
+// errAway is the base of all errors that mean that a queue can't be used.
 var errAway = fault.New(fault.Unavailable, "queue.away")
 
 // awayError is errAway with its reason.
 type awayError struct{ reason courier.QueueReason }
 
-// Error says the reason in English.
+// Error is the reason in English.
 func (e awayError) Error() string { return e.reason.Words() }
 
-// Unwrap makes it a fault.Unavailable.
+// Unwrap makes the error a fault.Unavailable.
 func (e awayError) Unwrap() error { return errAway }
 
-// awayBecause is awayError with the reason of err.
+// awayBecause returns the awayError for err.
 func awayBecause(err error) awayError {
 	var known awayError
 	if errors.As(err, &known) {

@@ -14,7 +14,7 @@ import (
 	"kontor/app/courier"
 )
 
-// TestReasonOfReply: what Redis says when it can't serve, in the words of versions 5 to 7, and what is only about the
+// TestReasonOfReply: the errors by which Redis 5 to 7 says that it can't serve, and errors that are only about the
 // command.
 func TestReasonOfReply(t *testing.T) {
 	for text, want := range map[string]courier.QueueReason{
@@ -65,8 +65,8 @@ func TestReasonOfReply(t *testing.T) {
 	}
 }
 
-// TestWrongRedis: what is wrong with a Redis, or with the address, is said in words at once, by readiness, the page and one
-// line of the log; messages wait meanwhile, and go out once when it is over.
+// TestWrongRedis: readiness, the page and one log line describe at once what is wrong with a Redis or its address.
+// Messages wait meanwhile, and are sent once when it is over.
 func TestWrongRedis(t *testing.T) {
 	plain := startNode(t)
 	locked := startNode(t, "--requirepass", "right")
@@ -128,8 +128,8 @@ func troubled(t *testing.T, q *Queue, reason courier.QueueReason) {
 	})
 }
 
-// TestRedisTurnsBad: Redis is full, becomes a replica, can't save, lacks replicas or rights, or throws keys away, while
-// messages go out; it ends by itself.
+// TestRedisTurnsBad: while messages are sent, Redis is full, becomes a replica, can't save, lacks replicas or
+// permissions, or evicts keys. The outage ends by itself.
 func TestRedisTurnsBad(t *testing.T) {
 	n := startNode(t)
 	for what, c := range map[string]struct {

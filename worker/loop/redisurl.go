@@ -21,7 +21,7 @@ import (
 //	redis-cluster://[user[:password]@]host[:port],…       Cluster; option tls=true
 //
 // User names, passwords and option values are percent-encoded where they hold one of :/?#@%. The error never repeats
-// any part of the address, since a password may stand anywhere in a mistyped one.
+// any part of the address, because a mistyped address may contain a password anywhere.
 func CheckRedisURL(address string) error {
 	if address == "" {
 		return nil
@@ -30,8 +30,8 @@ func CheckRedisURL(address string) error {
 	return err
 }
 
-// parseRedisURL does not use url.Parse: that refuses more than one host with a port (RFC 3986 knows one host), and its
-// errors repeat the address.
+// parseRedisURL does not use url.Parse, because url.Parse refuses more than one host with a port (RFC 3986 allows one
+// host), and its errors repeat the address.
 func parseRedisURL(address string) (*redis.UniversalOptions, error) {
 	scheme, rest, found := strings.Cut(address, "://")
 	port, known := map[string]string{

@@ -16,19 +16,19 @@ import (
 	"kontor/app/courier"
 )
 
-// source is where the tasks of a queue come from: rows of the database that are due, messages of a channel or jobs.
+// source is where the tasks of a queue come from: due rows of the database, either messages of a channel or jobs.
 type source struct {
 	claim    func(ctx context.Context, limit int, lease time.Duration) ([]ticket, error)
 	enqueued func(ctx context.Context, ids []uuid.UUID, d time.Duration) error
 	lost     func(ctx context.Context) error
 }
 
-// ticket is a row that is due, and the task that it gets.
+// ticket is a due row together with its task.
 type ticket struct {
 	id       uuid.UUID
 	typename string
 	payload  payload
-	atOnce   bool // it waits for no later time: a task that does is to run now
+	atOnce   bool // if its task still waits for a later time, run the task now
 }
 
 func messagesOf(outbox Outbox, c courier.Channel) source {
@@ -69,16 +69,17 @@ func jobsOf(jobs Jobs) source {
 	}
 }
 
-// relay carries what is due from the database to a queue. A nudge makes it immediate, the sweep makes it certain: what a
-// killed relay had claimed is due again after claimLease, so nothing is later than claimLease + sweepEvery.
+// relay moves due rows from the database to a queue. Nudges make it fast; the regular sweep makes it reliable. If a relay
+// is killed, the rows that it had claimed are due again after claimLease. So no row is delayed by more than claimLease +
+// sweepEvery.
 type relay struct {
 	lane   *lane
 	source source
 	nudges <-chan struct{}
 	log    *slog.Logger
-	// outages is how many outages of Redis this relay has told its source about.
+	// outages is the number of Redis outages that this relay has reported to its source.
 	outages int64
-	// failing is set while the database does not answer, so that it is logged once by all relays.
+	// failing is set while the database does not answer. All relays share it, so that an outage is logged once.
 	failing *atomic.Bool
 }
 
@@ -86,17 +87,18 @@ const (
 	sweepEvery = 2 * time.Second
 	batchSize  = 500
 	claimLease = 6 * time.Second
-	// lookAgain is when the relay offers again what the queue has taken: a task that Redis lost without
-	// anybody noticing (an old snapshot restored, a fail-over) is late by that much at most.
+	// lookAgain is when the relay offers rows again that the queue has taken. A task that Redis lost unnoticed (an old
+	// snapshot was restored, or a fail-over) is delayed by at most this time.
 	lookAgain = 5 * time.Minute
-	// enqueuers is how many round trips to Redis are under way at a time.
+	// enqueuers is the number of concurrent calls to Redis.
 	enqueuers = 16
 )
 
-// marker is a key of ours that is there as long as Redis remembers what it was given.
+// marker is a key of ours. If it is missing, Redis has lost its data.
 const marker = "known"
 
-// relays makes the relay of each queue. Those of messages have no nudges yet: they share the outbox's.
+// relays makes the relay of each queue. The relays of messages get their nudges later, because they share those of the
+// outbox.
 func (l *Loop) relays() (all []*relay) {
 	failing := &atomic.Bool{}
 	for _, lane := range l.lanes() {
@@ -114,7 +116,7 @@ func (l *Loop) relays() (all []*relay) {
 	return all
 }
 
-// runRelays runs the relays until ctx ends, and passes the outbox's nudges on to all of messages.
+// runRelays runs the relays until ctx ends, and passes the outbox's nudges on to all relays of messages.
 func (l *Loop) runRelays(ctx context.Context) {
 	var wg sync.WaitGroup
 	var nudged []chan struct{}
@@ -133,7 +135,7 @@ func (l *Loop) runRelays(ctx context.Context) {
 			for _, c := range nudged {
 				select {
 				case c <- struct{}{}:
-				default: // one is waiting already
+				default: // one nudge is waiting already
 				}
 			}
 		}
@@ -154,7 +156,7 @@ func (r *relay) run(ctx context.Context, every time.Duration) {
 			err = r.sweep(ctx)
 		case <-r.nudges:
 			if r.lane.reach.away.Load() {
-				continue // the sweep finds out when it is back
+				continue // the sweep finds out when Redis is back
 			}
 			err = r.drain(ctx)
 		}
@@ -162,7 +164,7 @@ func (r *relay) run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// note logs an outage of the database once. Redis is reach's to log.
+// note logs an outage of the database once. Outages of Redis are logged by reach.
 func (r *relay) note(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
@@ -173,8 +175,8 @@ func (r *relay) note(ctx context.Context, err error) {
 	}
 }
 
-// sweep makes sure that Redis takes writes and still knows what it was given, then relays what is due. Nothing is claimed
-// while it is away.
+// sweep checks that Redis takes writes and still has its data, then relays the due rows. While Redis is away, it claims
+// nothing.
 func (r *relay) sweep(ctx context.Context) error {
 	outages := r.lane.reach.outages.Load()
 	if err := r.lane.check(ctx); err != nil {
@@ -182,14 +184,14 @@ func (r *relay) sweep(ctx context.Context) error {
 	}
 	err := r.lane.client.Get(ctx, r.lane.own(marker)).Err()
 	switch {
-	case errors.Is(err, redis.Nil): // flushed, restarted without its data, or new
+	case errors.Is(err, redis.Nil): // Redis was flushed, restarted without its data, or is new
 	case err != nil:
 		return errAway
 	case outages == r.outages:
 		return r.drain(ctx)
 	}
-	// After an outage the marker may have come back while tasks have not. To offer everything again is cheap and does
-	// no harm: the queue refuses what it has.
+	// After an outage the marker may be there although tasks are lost. Offering everything again is cheap and does no
+	// harm, because the queue refuses tasks that it has.
 	if err := r.source.lost(ctx); err != nil {
 		return fmt.Errorf("make due again what was queued: %w", err)
 	}
@@ -200,10 +202,10 @@ func (r *relay) sweep(ctx context.Context) error {
 	return r.drain(ctx)
 }
 
-// drain relays what is due, batch by batch.
+// drain relays all due rows, batch by batch.
 func (r *relay) drain(ctx context.Context) error {
-	// A client notes once that it announced a queue to Redis, which may have been flushed since; so each drain has
-	// its own. It is a small thing around the shared connection.
+	// A client registers a queue in Redis once and remembers that. Redis may have been flushed since, so each drain makes
+	// a new client. That is cheap: the connection is shared.
 	client := asynq.NewClientFromRedisClient(r.lane.client)
 	for ctx.Err() == nil {
 		tickets, err := r.source.claim(ctx, batchSize, claimLease)
@@ -220,7 +222,7 @@ func (r *relay) drain(ctx context.Context) error {
 			}
 		}
 		if len(taken) < len(tickets) {
-			return errAway // the rest is due again when its lease ends
+			return errAway // the remaining rows are due again when their lease ends
 		}
 		if len(tickets) < batchSize {
 			return nil
@@ -229,7 +231,7 @@ func (r *relay) drain(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// enqueueAll offers the tickets to the queue and returns the rows that it has now.
+// enqueueAll offers the tickets to the queue and returns the ids of the rows whose tasks the queue has now.
 func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []ticket) []uuid.UUID {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -244,7 +246,7 @@ func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []
 			for t := range work {
 				if err := r.enqueue(ctx, client, t); err != nil {
 					r.log.Debug("a task was not queued", "task", t.payload.name(), "error", err)
-					cancel() // Redis went away: each of the others would wait for it in vain
+					cancel() // Redis went away, and each further call would wait in vain
 					continue
 				}
 				mu.Lock()
@@ -264,8 +266,8 @@ func (r *relay) enqueueAll(ctx context.Context, client *asynq.Client, tickets []
 	return taken
 }
 
-// enqueue offers one ticket. A task that is there already is as good; one that is there but will never run again
-// makes room for a new one.
+// enqueue offers one ticket. If the queue has the task already, that is fine. A task that will never run again is
+// replaced by a new one.
 func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t ticket) error {
 	task, err := r.lane.newTask(t.typename, t.payload)
 	if err != nil {
@@ -278,7 +280,7 @@ func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t ticket) err
 	queue, id := r.lane.key, t.payload.name()
 	info, err := r.lane.inspector.GetTaskInfo(queue, id)
 	switch {
-	case errors.Is(err, asynq.ErrTaskNotFound): // done in between
+	case errors.Is(err, asynq.ErrTaskNotFound): // the task has ended in the meantime
 		return nil
 	case err != nil:
 		return err
@@ -291,13 +293,13 @@ func (r *relay) enqueue(ctx context.Context, client *asynq.Client, t ticket) err
 		return err
 	}
 	_, err = client.EnqueueContext(ctx, task)
-	if errors.Is(err, asynq.ErrTaskIDConflict) { // another relay was quicker
+	if errors.Is(err, asynq.ErrTaskIDConflict) { // another relay was faster
 		return nil
 	}
 	return err
 }
 
-// wake has a task run now that waits for a later time, since the outbox does not want to wait any more.
+// wake makes a task run now that waits for a later time, because the outbox does not want to wait any longer.
 func (r *relay) wake(queue, id string) error {
 	err := r.lane.inspector.RunTask(queue, id)
 	if err == nil || errors.Is(err, asynq.ErrTaskNotFound) {
@@ -308,7 +310,7 @@ func (r *relay) wake(queue, id string) error {
 	case errors.Is(again, asynq.ErrTaskNotFound):
 		return nil
 	case again == nil && (info.State == asynq.TaskStatePending || info.State == asynq.TaskStateActive):
-		return nil // it woke by itself
+		return nil // the task has started by itself
 	}
 	return err
 }

@@ -9,28 +9,28 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// rescue looks for tasks whose worker died. Asynq gives them back after one to three minutes; somebody is waiting for
-// a code meanwhile. A task that is active for long although no living worker says that it has it gets a stand-in: a
-// second task for the same message or job that has one go. The lease on the message or job keeps the two apart
-// should the worker live after all, and the first task keeps the schedule: Asynq gives it back in its own time, and
-// it finds the message settled or the job over, or waits for the next try.
+// rescue looks for tasks whose worker died. Asynq gives such tasks back after one to three minutes, but somebody may be
+// waiting for a code. If a task has been active for long although no living worker reports it, rescue queues a stand-in:
+// a second task for the same message or job, which makes one attempt. If the worker is alive after all, the lease on the
+// message or job keeps the two apart. The first task keeps the schedule: when Asynq gives it back, it finds the message
+// settled or the job over, or waits for the next try.
 //
-// Living is what Redis says, whose own clock lets a dead worker's sign of life expire after ten seconds; how long a
-// task has been without one is measured here. So clocks that disagree make no difference.
+// Redis decides which workers are living: its own clock lets a dead worker's heartbeat expire after ten seconds. How long
+// a task has been without a worker is measured here. So differences between clocks do not matter.
 type rescue struct {
 	lane    *lane
 	log     *slog.Logger
 	pace    rescuePace
-	orphans map[string]time.Time // task id -> since when nobody has it
+	orphans map[string]time.Time // task id -> since when no worker has it
 }
 
-// rescuePace is how often to look, and how long a task must have been without a worker. A worker reports what it has
-// every five seconds, so a task may well be unknown that long.
+// rescuePace is how often to look, and how long a task must have been without a worker. A worker reports its tasks every
+// five seconds, so a task may be without one for that long.
 type rescuePace struct{ every, patience time.Duration }
 
 var defaultRescuePace = rescuePace{every: 3 * time.Second, patience: 8 * time.Second}
 
-// maxActive bounds how many active tasks are looked at.
+// maxActive limits how many active tasks are checked.
 const maxActive = 1000
 
 func newRescue(l *lane, log *slog.Logger, pace rescuePace) *rescue {
@@ -46,7 +46,7 @@ func (r *rescue) run(ctx context.Context, now func() time.Time) {
 			return
 		case <-tick.C:
 			if r.lane.reach.away.Load() {
-				clear(r.orphans) // after an outage no sign of life is left, which says nothing about the workers
+				clear(r.orphans) // after an outage all heartbeats are gone, which says nothing about the workers
 				continue
 			}
 			if err := r.look(ctx, now()); err != nil && ctx.Err() == nil && !r.lane.reach.away.Load() {
@@ -99,8 +99,8 @@ func (r *rescue) look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// standIn is called again and again while the task is an orphan, since the dead worker's lease on the message or job may
-// outlive the first stand-ins. The task id sees to it that there is one at a time.
+// standIn is called again as long as the task is an orphan, because the dead worker's lease on the message or job may
+// outlive the first stand-ins. The task id ensures that there is only one at a time.
 func (r *rescue) standIn(ctx context.Context, orphan *asynq.TaskInfo) error {
 	task, err := r.lane.newStandIn(orphan.Type, orphan.Payload)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"kontor/app/courier"
 )
 
-// TestRunsApart: a message that is run again is a task of its own, whatever became of the one before, and offered twice it
-// is one.
+// TestRunsApart: a message that is run again gets its own task, whatever happened to the previous one. Offering it twice
+// gives one task.
 func TestRunsApart(t *testing.T) {
 	q := open(t, "", nil)
 	r := newRelay(q, newOutbox(nil))

@@ -10,12 +10,13 @@ import (
 	"kontor/app/fault"
 )
 
-// runAllTime bounds RunAll: the queue may have to move tasks by the ten thousand.
+// runAllTime limits RunAll. The queue may have to move tens of thousands of tasks.
 const runAllTime = 10 * time.Second
 
-// RunAll makes all tasks of a queue that wait for a later time, or were given up, run as soon as workers are free, and says
-// how many they are. Each kind is moved in one step. fault.NotFound "queue.unknown"; fault.Unavailable "queue.away" when
-// the queue can't be asked, or was not done in ten seconds: it goes on then, and pressing again does no harm.
+// RunAll makes all tasks of a queue that wait for a later time, or were given up, run as soon as workers are free. It
+// returns their number. Each state is moved in one step. Errors: fault.NotFound "queue.unknown"; fault.Unavailable
+// "queue.away" when the queue can't be asked, or needs more than ten seconds. In that case it continues, and pressing the
+// button again does no harm.
 func (q *Queue) RunAll(ctx context.Context, queue string) (n int, err error) {
 	l := q.lane(queue)
 	if l == nil {
@@ -24,14 +25,14 @@ func (q *Queue) RunAll(ctx context.Context, queue string) (n int, err error) {
 	if err := l.check(ctx); err != nil {
 		return 0, err
 	}
-	// Asked a second time, because the answer takes long, Redis would say that there was nothing to move.
+	// No retries: if Redis answers late and is asked again, it would say that there was nothing to move.
 	client := l.connect(runAllTime, -1)
 	defer client.Close()
 	inspector := asynq.NewInspectorFromRedisClient(client)
 	for _, run := range []func(string) (int, error){inspector.RunAllRetryTasks, inspector.RunAllScheduledTasks, inspector.RunAllArchivedTasks} {
 		moved, err := inTime(ctx, runAllTime, func() (int, error) {
 			names, err := inspector.Queues()
-			if err != nil || !slices.Contains(names, l.key) { // nothing was ever queued
+			if err != nil || !slices.Contains(names, l.key) { // no task has been queued yet
 				return 0, err
 			}
 			return run(l.key)

@@ -17,7 +17,7 @@ import (
 	"kontor/app/store"
 )
 
-// The tasks.
+// The types of tasks.
 const (
 	taskEmail = "courier:email"
 	taskSMS   = "courier:sms"
@@ -25,31 +25,32 @@ const (
 )
 
 const (
-	// messageTimeout is the utmost for one attempt at a message; the courier's own limits are far below. It keeps a hung
-	// attempt from occupying a place for ever.
+	// messageTimeout is the longest time for one attempt to deliver a message. The courier's own limits are far below. It
+	// keeps a hung attempt from blocking a worker for ever.
 	messageTimeout = 5 * time.Minute
-	// jobTimeout is the same for the chunks of a job that are done in a turn.
+	// jobTimeout is the same limit for the part of a job that is done in one turn.
 	jobTimeout = time.Hour
 )
 
-// maxRetry never ends a task: the database decides when a message or a job is given up.
+// maxRetry is never reached: the database decides when a message or a job is given up.
 const maxRetry = 1 << 30
 
-// payload is all that a task carries: ids, nothing that says who or what.
+// payload is the content of a task. It contains ids only, no personal data.
 type payload interface {
-	// name is the task's id. The relay may offer the same message or job as often as it likes: of a name there is one task.
-	// Retries keep it, success frees it.
+	// name is the task's id. The queue has at most one task of a name, so the relay may offer the same message or job as
+	// often as it likes. Retries keep the name, success frees it.
 	name() string
-	// standIn is the payload of a second task for a task whose worker died, see rescue.
+	// standIn is the payload of the second task for a task whose worker died, see rescue.
 	standIn() payload
 }
 
-// messagePayload is that of an attempt at a message. A new run of a message (somebody pressed Run again) is another task.
+// messagePayload is the payload of an attempt to deliver a message. A new run of a message (somebody pressed Run again)
+// is another task.
 type messagePayload struct {
 	Message uuid.UUID `json:"message"`
 	Run     int       `json:"run"`
 	Attempt int       `json:"attempt"`
-	Again   bool      `json:"again,omitempty"` // it stands in for another
+	Again   bool      `json:"again,omitempty"` // this task is a stand-in
 }
 
 func (p messagePayload) name() string { return again(taskID(p.Message, p.Run), p.Again) }
@@ -58,10 +59,10 @@ func (p messagePayload) standIn() payload { p.Again = true; return p }
 
 func taskID(message uuid.UUID, run int) string { return message.String() + ":" + strconv.Itoa(run) }
 
-// jobPayload is that of a turn of a job.
+// jobPayload is the payload of a turn of a job.
 type jobPayload struct {
 	Job   uuid.UUID `json:"job"`
-	Again bool      `json:"again,omitempty"` // it stands in for another
+	Again bool      `json:"again,omitempty"` // this task is a stand-in
 }
 
 func (p jobPayload) name() string { return again(p.Job.String(), p.Again) }
@@ -89,7 +90,7 @@ func (l *lane) newTask(typename string, p payload) (*asynq.Task, error) {
 		asynq.TaskID(p.name()), asynq.Queue(l.key), asynq.MaxRetry(maxRetry), asynq.Timeout(timeout)), nil
 }
 
-// newStandIn makes a second task for the message or job of a task whose worker died. It is done after one go.
+// newStandIn makes the second task for a task whose worker died. It makes one attempt and is not retried.
 func (l *lane) newStandIn(typename string, body []byte) (*asynq.Task, error) {
 	p, err := readPayload(typename, body)
 	if err != nil {
@@ -125,23 +126,24 @@ func readJob(body []byte) (p jobPayload, err error) {
 	return p, nil
 }
 
-// retryLater is the error by which a task asks Asynq for another go. Its text is what the queue's page shows, and is kept
-// in Redis: nothing personal.
+// retryLater is the error by which a task asks Asynq for a retry. The queue's page shows its text, and Redis stores it,
+// so the text must contain no personal data.
 type retryLater struct {
 	after time.Duration
 	why   string
-	waits bool // nothing failed: the time has not come, or the other side asks for patience
+	waits bool // nothing failed: the time has not come, or the other side asked to wait
 }
 
 func (e retryLater) Error() string { return e.why }
 
-// isFailure is Asynq's IsFailure: a task that only waits counts neither as processed nor as failed.
+// isFailure is Asynq's IsFailure. A task that only waits is counted neither as processed nor as failed.
 func isFailure(err error) bool {
 	var l retryLater
 	return err != nil && (!errors.As(err, &l) || !l.waits)
 }
 
-// retryDelay is Asynq's RetryDelayFunc. An expired lease (the worker died, or lost Redis for long) runs at once.
+// retryDelay is Asynq's RetryDelayFunc. If the lease has expired (the worker died, or lost Redis for long), the task runs
+// at once.
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	var l retryLater
 	switch {
@@ -149,7 +151,7 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 		return max(l.after, 0)
 	case errors.Is(err, asynq.ErrLeaseExpired):
 		return 0
-	case errors.Is(err, asynq.ErrHandlerNotFound): // a newer version's, which runs beside this one
+	case errors.Is(err, asynq.ErrHandlerNotFound): // a task type of a newer version that runs beside this one
 		return afterUnknown
 	}
 	return afterDatabase
@@ -161,7 +163,7 @@ const (
 	afterUnknown  = time.Minute
 )
 
-// handlers says who does which tasks. The turn of a job ends when stop does, too.
+// handlers registers the handlers of the tasks. A turn of a job also ends when stop ends.
 func (l *Loop) handlers(stop context.Context) *asynq.ServeMux {
 	mux := asynq.NewServeMux()
 	messages := handler{deliverer: l.opts.Deliverer, log: l.opts.Log}
@@ -177,26 +179,26 @@ func (l *Loop) handlers(stop context.Context) *asynq.ServeMux {
 	return mux
 }
 
-// runJob works on the task's job until it is over or its turn is.
+// runJob works on the task's job until the job or the turn is over.
 func runJob(ctx, turn context.Context, jobs Jobs, t *asynq.Task) error {
 	p, err := readJob(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	outcome, _ := jobs.Run(ctx, p.Job, turn.Done()) // which logs its errors
+	outcome, _ := jobs.Run(ctx, p.Job, turn.Done()) // Run logs its errors
 	if outcome.Again && !p.Again {
 		return retryLater{after: outcome.After, why: outcome.Why, waits: !outcome.Failed}
 	}
 	return nil
 }
 
-// handler turns tasks into attempts at messages.
+// handler runs the tasks of messages.
 type handler struct {
 	deliverer Deliverer
 	log       *slog.Logger
 }
 
-// ProcessTask makes one attempt at the task's message.
+// ProcessTask makes one attempt to deliver the task's message.
 func (h handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	p, err := readMessage(t.Payload())
 	if err != nil {
@@ -208,7 +210,7 @@ func (h handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	}
 	err = h.deliver(ctx, ticket)
 	if p.Again {
-		return nil // the task that it stands in for keeps the schedule
+		return nil // the task that it replaces keeps the schedule
 	}
 	return err
 }
@@ -222,7 +224,7 @@ func (h handler) deliver(ctx context.Context, t courier.Ticket) (err error) {
 	}()
 	verdict, err := h.deliverer.Deliver(ctx, t)
 	switch {
-	case store.Outage(err) != nil: // the store logs it, once
+	case store.Outage(err) != nil: // the store logs outages, once
 		return retryLater{after: afterDatabase, why: "database"}
 	case err != nil:
 		h.log.Error("a message could not be looked up or settled", "message", t.MessageID, "error", err)

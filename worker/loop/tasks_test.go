@@ -131,7 +131,8 @@ func TestForeignTasksAreArchived(t *testing.T) {
 	}
 }
 
-// TestIsFailure: a task that waits has not failed; one that was refused, or that the program or database let down, has.
+// TestIsFailure: a task that waits has not failed. A task has failed if it was refused, or if the program or the database
+// failed.
 func TestIsFailure(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error

@@ -1,4 +1,4 @@
-// Package demotest gives benchmarks a database that Seed filled, and says how long things take on it.
+// Package demotest gives benchmarks a database that Seed has filled, and measures the time of operations on it.
 package demotest
 
 import (
@@ -20,8 +20,8 @@ import (
 	"kontor/migrations"
 )
 
-// Customers is how many customers the benchmarks have, each with three transactions and one administrator among 50
-// specialist users: KONTOR_BENCH_CUSTOMERS, or 20,000.
+// Customers is the number of customers in benchmarks: KONTOR_BENCH_CUSTOMERS, or 20,000. Each customer has three
+// transactions and one of 50 specialist users as its administrator.
 func Customers(b *testing.B) int {
 	b.Helper()
 	s := os.Getenv("KONTOR_BENCH_CUSTOMERS")
@@ -35,15 +35,15 @@ func Customers(b *testing.B) int {
 	return n
 }
 
-// Specialists is how many specialist users there are. The first administers a tenth of all customers, the last one 17.
+// Specialists is the number of specialist users. The first one administers a tenth of all customers, the last one 17.
 const Specialists = 50
 
-// Options are what so many customers are seeded with.
+// Options are the options for seeding this number of customers.
 func Options(customers int) demo.SeedOptions {
 	return demo.SeedOptions{Customers: customers, TransactionsPerCustomer: 3, Assignments: customers, Specialists: Specialists, Seed: 1}
 }
 
-// Each runs bench on SQLite and, when KONTOR_TEST_POSTGRES names one, on PostgreSQL, each with Customers customers.
+// Each runs bench on SQLite and, if KONTOR_TEST_POSTGRES is set, on PostgreSQL, with Customers customers each.
 func Each(b *testing.B, bench func(b *testing.B, db *store.DB)) {
 	b.Helper()
 	for _, kind := range []string{"sqlite", "postgres"} {
@@ -51,9 +51,9 @@ func Each(b *testing.B, bench func(b *testing.B, db *store.DB)) {
 	}
 }
 
-// DB opens a seeded database of a kind, "sqlite" or "postgres". With KONTOR_BENCH_DIR it is kept there as
-// kontor_bench_<customers>.db (on PostgreSQL as database of that name) and found again by the next run, of whatever
-// package: a million customers take minutes to make. A benchmark that adds to it takes that away in the end.
+// DB opens a seeded database of a kind, "sqlite" or "postgres". If KONTOR_BENCH_DIR is set, the database is kept there as
+// kontor_bench_<customers>.db (on PostgreSQL as a database of that name) and used again by later runs of any package,
+// because seeding a million customers takes minutes. A benchmark that adds rows must remove them at the end.
 func DB(b *testing.B, kind string, customers int) *store.DB {
 	b.Helper()
 	keep, name, o := os.Getenv("KONTOR_BENCH_DIR"), fmt.Sprintf("kontor_bench_%d", customers), Options(customers)
@@ -68,7 +68,7 @@ func DB(b *testing.B, kind string, customers int) *store.DB {
 	return Seeded(b, storetest.SQLiteURL(b), o)
 }
 
-// Seeded opens a database, migrates it and, when it has no customer, fills it.
+// Seeded opens a database, migrates it, and fills it if it has no customer.
 func Seeded(b *testing.B, url string, o demo.SeedOptions) *store.DB {
 	b.Helper()
 	ctx := context.Background()
@@ -87,7 +87,7 @@ func Seeded(b *testing.B, url string, o demo.SeedOptions) *store.DB {
 	return db
 }
 
-// Specialist is the n-th of the specialist users, counted from 1.
+// Specialist is the id of the n-th specialist user, counted from 1.
 func Specialist(b *testing.B, db *store.DB, n int) (id uuid.UUID) {
 	b.Helper()
 	email := fmt.Sprintf("specialist%d@example.net", n)
@@ -95,12 +95,12 @@ func Specialist(b *testing.B, db *store.DB, n int) (id uuid.UUID) {
 	return id
 }
 
-// Measure runs something over and over. p50-µs and p99-µs are what it takes at these percentiles, min-µs what it took at
-// best: on a machine that does other things as well only that says what the work is.
+// Measure runs do repeatedly. It reports the percentiles p50-µs and p99-µs, and the minimum min-µs. On a machine that
+// does other work, too, only the minimum tells the cost of the operation.
 func Measure(b *testing.B, do func() error) {
 	b.Helper()
 	b.ReportAllocs()
-	must(b, do()) // the first one reads from disk
+	must(b, do()) // the first run reads from disk
 	var took []time.Duration
 	for b.Loop() {
 		begin := time.Now()

@@ -69,8 +69,8 @@ func TestAuthorisations(t *testing.T) {
 	}
 }
 
-// TestAsksAgain: an open page asks until all is settled, is answered when something changed and only then, and keeps
-// nobody signed in.
+// TestAsksAgain: an open page refreshes itself until everything is settled. It gets an answer only if something has
+// changed, and it does not keep the session alive.
 func TestAsksAgain(t *testing.T) {
 	w := newWorld(t)
 	w.invite("berta@kunde.example", "")
@@ -112,7 +112,7 @@ func TestAsksAgain(t *testing.T) {
 	}
 }
 
-// TestMessageStates: what the page says of a message is what is so.
+// TestMessageStates: the page shows the actual state of each message.
 func TestMessageStates(t *testing.T) {
 	w := newWorld(t)
 	w.invite("berta@kunde.example", "")
@@ -154,7 +154,8 @@ func TestCreateAccess(t *testing.T) {
 	b.get("/customers/"+w.person("Fremd", "fremd@kunde.example").String()+"/accesses/"+w.row("ines@kunde.example").ID.String()).want(t, http.StatusNotFound)
 }
 
-// TestCorrectAccess: a corrected address voids the old link; two people correct at once, and the second sees both values.
+// TestCorrectAccess: correcting an address makes the old link invalid. If two people correct at the same time, the second
+// sees both values.
 func TestCorrectAccess(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("bertha@kunde.example", "")
@@ -185,7 +186,7 @@ func TestCorrectAccess(t *testing.T) {
 	b.send(at, "version", "x", "first_name", "B", "last_name", "K", "email", "evil@kunde.example", "locale", "de").want(t, http.StatusConflict)
 }
 
-// TestRegisteredAddress: the address of who is registered is theirs: it can be read and not typed over.
+// TestRegisteredAddress: the address of a registered person can be read but not changed by the firm.
 func TestRegisteredAddress(t *testing.T) {
 	w := newWorld(t)
 	w.endUser()
@@ -222,7 +223,7 @@ func TestSendAgain(t *testing.T) {
 	w.browser().signIn("kollege@kanzlei.example", strong).send(resend).want(t, http.StatusForbidden)
 }
 
-// TestSwitch: deactivate and reactivate.
+// TestSwitch: deactivating and reactivating an access.
 func TestSwitch(t *testing.T) {
 	w := newWorld(t)
 	w.invite("berta@kunde.example", "")

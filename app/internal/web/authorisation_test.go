@@ -29,8 +29,8 @@ func authorised(t *testing.T) (w *world, b *browser, ben, contract, taxes uuid.U
 	return w, w.signedIn(), ben, contract, taxes
 }
 
-// TestRemoveAuthorisation: A sees all, B exactly one; removed, B's open page refuses the next click; undone, it works
-// again.
+// TestRemoveAuthorisation: A sees everything, B sees exactly one transaction. After removing B's authorisation, B's open
+// page refuses the next click; after undoing, it works again.
 func TestRemoveAuthorisation(t *testing.T) {
 	w, anna, ben, contract, taxes := authorised(t)
 	b := w.browser().signIn("ben@kanzlei.example", strong)
@@ -97,7 +97,7 @@ func TestRemoveAuthorisation(t *testing.T) {
 	}
 }
 
-// TestRemoveRefused: what is selected and is not there, or not to be removed, leaves all as it is.
+// TestRemoveRefused: if the selection contains something that does not exist or must not be removed, nothing is changed.
 func TestRemoveRefused(t *testing.T) {
 	w, anna, ben, _, _ := authorised(t)
 	w.invite("berta@kunde.example", "")
@@ -116,7 +116,8 @@ func TestRemoveRefused(t *testing.T) {
 	}
 }
 
-// TestRemoveLast: the last access or administrator says what it means and asks, with a button named after the act.
+// TestRemoveLast: before the last access or administrator is removed, a page explains the consequence and asks; its
+// button is named after the action.
 func TestRemoveLast(t *testing.T) {
 	w, anna, _, _, _ := authorised(t)
 	w.invite("berta@kunde.example", "")
@@ -142,7 +143,7 @@ func TestRemoveLast(t *testing.T) {
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "get a new invitation", "berta@kunde.example")
 }
 
-// TestDetermine: search, keep, complain, assign, all without script.
+// TestDetermine: searching, keeping the selection, complaints and assigning all work without JavaScript.
 func TestDetermine(t *testing.T) {
 	w, anna, ben, contract, taxes := authorised(t)
 	clara := w.specialist("clara@kanzlei.example")
@@ -229,8 +230,8 @@ func TestWhyPage(t *testing.T) {
 	b.get(at+ben.String()+"&transaction="+taxes.String()).want(t, http.StatusNotFound)
 }
 
-// TestWhyOfRow: the row of an additional processor has one link, which answers for each of its transactions that the viewer
-// may see.
+// TestWhyOfRow: the row of an additional processor has one link, whose page explains each of the transactions that the
+// viewer may see.
 func TestWhyOfRow(t *testing.T) {
 	w, anna, ben, _, taxes := authorised(t)
 	w.entrust(taxes, ben)
@@ -285,7 +286,7 @@ func TestMatrixPage(t *testing.T) {
 	anna.get("/specialists/"+ben.String()).want(t, http.StatusOK, "What can this person see?")
 }
 
-// TestMatrixCSV: a file that opens in a spreadsheet, in which nothing runs (S40).
+// TestMatrixCSV: the file opens in a spreadsheet, and no cell of it is run as a formula (S40).
 func TestMatrixCSV(t *testing.T) {
 	w, anna, ben, _, _ := authorised(t)
 	w.transaction(`=HYPERLINK("x")`)
@@ -304,7 +305,8 @@ func TestMatrixCSV(t *testing.T) {
 	}
 }
 
-// TestPollKeepsSelection: an unchanged poll is 204; a changed one brings the same ids, which the script ticks again.
+// TestPollKeepsSelection: if nothing has changed, a refresh is answered with 204. Otherwise the answer contains the same
+// ids, and the script selects them again.
 func TestPollKeepsSelection(t *testing.T) {
 	w, anna, _, _, _ := authorised(t)
 	w.invite("berta@kunde.example", "")

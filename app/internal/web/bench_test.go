@@ -15,8 +15,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// BenchmarkOverview is the whole way of a request for a full page of the customer overview, signed in, and beside it what
-// it asks the database for the list alone.
+// BenchmarkOverview measures a whole request for a full page of the customer overview, signed in, and separately the
+// database queries of the list.
 func BenchmarkOverview(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {

@@ -21,8 +21,8 @@ func testLogo(t *testing.T, width, height int) *logo.Logo {
 	return l
 }
 
-// TestLogo: the firm's own mark stands on every page in place of Kontor's, says the firm's name once, has its room before it
-// is there, and browsers keep it under an address that another image has not.
+// TestLogo: the firm's logo replaces Kontor's on every page and does not repeat the firm's name. Its space is reserved
+// before it is loaded. Browsers cache it under an address that changes with the image.
 func TestLogo(t *testing.T) {
 	addresses := map[string]bool{}
 	for name, c := range map[string]struct {

@@ -7,11 +7,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// compressFrom is the size from which a page is compressed: a smaller one fits in one packet anyway.
+// compressFrom is the size from which a page is compressed. A smaller page fits in one packet anyway.
 const compressFrom = 1 << 10
 
-// compressed sends pages the way the browser likes best. Static files have been compressed before; what is not a page
-// (metrics, JSON) goes as it is.
+// compressed compresses pages with the encoding that the browser prefers. It does not touch static files, which are
+// compressed already, and other answers (metrics, JSON).
 func compressed() fiber.Handler {
 	compress := fasthttp.CompressHandlerBrotliLevel(func(*fasthttp.RequestCtx) {},
 		fasthttp.CompressBrotliDefaultCompression, fasthttp.CompressDefaultCompression)

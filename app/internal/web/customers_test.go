@@ -122,7 +122,8 @@ func TestOverviewPages(t *testing.T) {
 	}
 }
 
-// TestEmptyOverview: nothing yet, nothing that matches, nothing that needs attention: each says what can be done.
+// TestEmptyOverview: the overview is empty because there are no customers, because nothing matches, or because nothing
+// needs attention. In each case the page says what one can do.
 func TestEmptyOverview(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.customers.Delete(context.Background(), w.admin, w.customer, customer.Label(10001))
@@ -192,7 +193,7 @@ func TestAddCustomer(t *testing.T) {
 	}
 }
 
-// TestSwitchType: the other type's fields come, what was typed stays, and none of it stands in an address.
+// TestSwitchType: the fields of the other type appear, the typed values stay, and no address contains them.
 func TestSwitchType(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -231,8 +232,8 @@ func TestSwitchType(t *testing.T) {
 	}
 }
 
-// TestDuplicates: a hint with links beside the field that it is about, as it is typed and with the complaints, and never in
-// the way.
+// TestDuplicates: a hint with links is shown beside the field that it is about, while typing and together with
+// complaints. It never prevents saving.
 func TestDuplicates(t *testing.T) {
 	w := newWorld(t)
 	there := w.person("Groß-Öhlmann", "aenne@kunde.example")
@@ -284,7 +285,7 @@ func (w *world) publish(policy string) {
 	must(w.TB, w.Policy.Publish(1, policy))
 }
 
-// TestReadOnly: who may not change a customer reads the data and finds nothing to press that would be refused.
+// TestReadOnly: a person who may not change a customer sees the data, and no button that would be refused.
 func TestReadOnly(t *testing.T) {
 	w := newWorld(t)
 	id := w.person("Groß-Öhlmann", "aenne@kunde.example")
@@ -334,7 +335,7 @@ func TestDeleteCustomer(t *testing.T) {
 	w.browser().signIn("kollege@kanzlei.example", strong).get(to).want(t, http.StatusNotFound)
 }
 
-// TestCustomerLog: what was changed, in the words of the form, newest first.
+// TestCustomerLog: the log shows changes in the words of the form, newest first.
 func TestCustomerLog(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -357,7 +358,7 @@ func TestCustomerLog(t *testing.T) {
 	german.get(path+"/log").want(t, http.StatusOK, "Land: Deutschland → Österreich", "Sprache: Deutsch → Englisch")
 }
 
-// TestScriptInEveryField: what is typed is never executed, wherever it is shown (S37).
+// TestScriptInEveryField: typed text is never executed, wherever it is shown (S37).
 func TestScriptInEveryField(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -398,7 +399,7 @@ func TestScriptInEveryField(t *testing.T) {
 	}
 }
 
-// TestFarDeletion: while the worker deletes, the page shows how far it is and asks again.
+// TestFarDeletion: while the worker deletes a customer, the page shows the progress and refreshes itself.
 func TestFarDeletion(t *testing.T) {
 	w := newWorld(t)
 	d := customer.Deletion{
@@ -423,7 +424,8 @@ func TestFarDeletion(t *testing.T) {
 	}
 }
 
-// TestOverviewIsNow: rows of the overview are kept once rendered, and yet show what is, in the reader's language.
+// TestOverviewIsNow: rendered rows of the overview are cached, but the overview shows the current data, in the reader's
+// language.
 func TestOverviewIsNow(t *testing.T) {
 	w := newWorld(t)
 	id := w.person("Groß", "aenne@kunde.example")

@@ -12,7 +12,8 @@ import (
 	"kontor/policies"
 )
 
-// TestEmptyTexts: every list that can be empty has a sentence for each reason, in both languages, and the two differ.
+// TestEmptyTexts: every list that can be empty has a sentence for each reason, in both languages, and the sentences
+// differ.
 func TestEmptyTexts(t *testing.T) {
 	w := newWorld(t)
 	for _, locale := range lang.All {
@@ -30,9 +31,9 @@ func TestEmptyTexts(t *testing.T) {
 	}
 }
 
-// TestEmptyLists: every list, asked for by somebody who sees all and by somebody who sees none, where there are none and
-// where there are some that they may not see. Who may not see all reads the same sentence either way: that there is
-// something is not theirs to know.
+// TestEmptyLists requests every list as somebody who sees everything and as somebody who sees nothing, with no rows and
+// with rows that the second person may not see. The second person reads the same sentence in both cases, so they can't
+// find out whether rows exist.
 func TestEmptyLists(t *testing.T) {
 	for name, c := range map[string]struct {
 		path          string
@@ -98,7 +99,7 @@ func hasPart(joined, part string) bool {
 	return false
 }
 
-// TestEmptyPortal: an end user to whom the policy shows no business transactions is not told that there are none.
+// TestEmptyPortal: if the policy shows an end user no business transactions, the portal does not say that there are none.
 func TestEmptyPortal(t *testing.T) {
 	w := newWorld(t)
 	b := w.endUser()

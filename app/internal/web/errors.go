@@ -21,13 +21,13 @@ type problem struct {
 	Args      map[string]any
 	RequestID string
 	Back      string
-	Again     *kit.Again // the form that was sent, when the fault is not the person's
+	Again     *kit.Again // the form that was sent, if the error is not the person's mistake
 }
 
-// answerError turns every error that a handler returns into an answer. Faults say what is wrong in the person's
-// language; of anything else they learn the request id, and the log the rest.
+// answerError turns every error of a handler into an answer. For a fault the page says what is wrong in the person's
+// language. For any other error the page shows only the request id, and the log has the details.
 func (s *Server) answerError(c *fiber.Ctx, err error) error {
-	if kit.RequestID(c) == "" { // refused before it was a whole request (too large, too slow): no middleware saw it
+	if kit.RequestID(c) == "" { // the request was too large or too slow, so no middleware ran
 		name(c)
 		s.protect(c)
 	}
@@ -35,7 +35,7 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	var f *fault.Error
 	var fe *fiber.Error
 	outage := store.Outage(err)
-	if outage != nil { // the store logs it, once
+	if outage != nil { // the store logs outages, once
 		err = errors.Join(outage, err)
 	}
 	switch {
@@ -79,7 +79,7 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		Title: s.ErrorTitle(c, s.Say(c, p.Heading)), Data: p,
 	}
 	if rerr := s.Render(c, v); rerr != nil {
-		// The database may be what is broken: the frame asks it too. A door page asks nothing.
+		// The database may be broken, and the frame with the navigation needs it. A page with one column does not.
 		v.SingleColumn = true
 		kit.SetSigned(c, nil)
 		if rerr = s.Render(c, v); rerr != nil {
@@ -109,13 +109,13 @@ func headingOf(status int) string {
 	return "problem.request"
 }
 
-// logRequest writes one line per request: route patterns, never addresses with their tokens.
+// logRequest logs one line per request. It logs the route's pattern, not the address, which may hold a token.
 func logRequest(log *slog.Logger, c *fiber.Ctx, took float64) {
 	log.Debug("request", "request", kit.RequestID(c), "method", c.Method(), "route", c.Route().Path,
 		"status", c.Response().StatusCode(), "ms", math.Round(took*100)/100)
 }
 
-// sawRefusal counts a request that was answered with 403. It must cost no more than being refused does.
+// sawRefusal counts a request that was answered with 403. Counting must not cost more than the refusal itself.
 func (s *Server) sawRefusal(c *fiber.Ctx, f *fault.Error) {
 	if errors.Is(f, kit.ErrForeign) || errors.Is(f, kit.ErrElsewhere) {
 		s.Saw(c, audit.RequestForeign)

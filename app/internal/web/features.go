@@ -21,10 +21,10 @@ import (
 	"kontor/app/internal/web/transaction"
 )
 
-// feature is a folder of screens.
+// feature is a package of screens.
 type feature interface{ Routes() []kit.Route }
 
-// compose makes the screens of all features and lays out the navigation.
+// compose makes the screens of all features and sets the entries of the navigation.
 func (s *Server) compose(o Options) {
 	k := s.Kit
 	s.signin = signin.New(k, o.Accounts)

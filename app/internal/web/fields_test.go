@@ -46,8 +46,8 @@ func customerForm(t customer.Type, n int, more ...string) (pairs []string) {
 	return append(pairs, more...)
 }
 
-// TestCustomerFields: each row of the table of a customer's data has its words in both languages, and is in the form, on the
-// page of who may only read, among conflicts and in the log; the form's other type does not have it.
+// TestCustomerFields: each field of a customer has its texts in both languages. It is in the form, on the read-only page,
+// in conflicts and in the log, and not in the form of the other type.
 func TestCustomerFields(t *testing.T) {
 	for _, typ := range customer.Types {
 		for _, locale := range lang.All {
@@ -155,8 +155,8 @@ func checkInputs(t *testing.T, doc *goquery.Document, typ customer.Type, label f
 	}
 }
 
-// TestCustomerFieldsAgain: what was typed into any field of a customer stands on the page that says that nothing could be
-// saved.
+// TestCustomerFieldsAgain: the page that says that nothing could be saved shows the typed values of all fields of a
+// customer.
 func TestCustomerFieldsAgain(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

@@ -30,8 +30,8 @@ func (w *world) colleague(email string, n int) account.Caller {
 	return c
 }
 
-// TestHandOver as a user administrator does it without script: from the person's page to who they chose, by way of the
-// question before a deactivation.
+// TestHandOver does a handover as a user administrator without JavaScript: from the person's page, through the question
+// before a deactivation, to the chosen people.
 func TestHandOver(t *testing.T) {
 	w := newWorld(t)
 	from, to := w.colleague("paul@kanzlei.example", 2), w.colleague("maria@kanzlei.example", 0)
@@ -86,8 +86,8 @@ func TestHandOver(t *testing.T) {
 	b.get("/audit").want(t, http.StatusOK, "Assignments handed over", "Administrator removed", "Handover: Paul@kanzlei.example → Maria@kanzlei.example")
 }
 
-// TestHandOverStops: somebody who takes over is deactivated on the way: the page says why it went no further, in both
-// languages, and leads to those who can have the rest.
+// TestHandOverStops: a recipient is deactivated during the handover. The page says why the handover stopped, in both
+// languages, and links to a handover of the rest to other people.
 func TestHandOverStops(t *testing.T) {
 	w := newWorld(t)
 	from, heir, other := w.colleague("paul@kanzlei.example", 0), w.colleague("maria@kanzlei.example", 0), w.colleague("otto@kanzlei.example", 0)
@@ -131,7 +131,8 @@ func TestHandOverStops(t *testing.T) {
 	b.get(next).want(t, http.StatusOK, "The assignments have been handed over")
 }
 
-// TestDeactivateLeaves: customers whose only administrator is deactivated need attention, of those who can do something.
+// TestDeactivateLeaves: customers whose only administrator is deactivated are listed under Needs attention for people who
+// can do something about it.
 func TestDeactivateLeaves(t *testing.T) {
 	w := newWorld(t)
 	from := w.colleague("paul@kanzlei.example", 1)
@@ -154,7 +155,8 @@ func TestDeactivateLeaves(t *testing.T) {
 	_ = other
 }
 
-// TestDeputies: a specialist user names a deputy for themselves, sees it, ends it; mistakes keep what was typed.
+// TestDeputies: a specialist user names a deputy for themselves, sees the entry, and ends it. After mistakes the typed
+// values stay.
 func TestDeputies(t *testing.T) {
 	w := newWorld(t)
 	me, deputy := w.colleague("paul@kanzlei.example", 1), w.colleague("maria@kanzlei.example", 0)
@@ -186,7 +188,8 @@ func TestDeputies(t *testing.T) {
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Deputy named", "Deputy: – → Maria@kanzlei.example", "Last day: – → 30 November 2026", "Deputy arrangement ended")
 }
 
-// TestAttentionPage: what is ticked is sent again, what can't be is named with its reason, the badge follows.
+// TestAttentionPage: selected invitations are sent again; those that can't be sent are named with the reason, and the
+// badge changes.
 func TestAttentionPage(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

@@ -19,8 +19,8 @@ func readyOf(t *testing.T, b *browser) (status int, said map[string]string) {
 	return a.StatusCode, said
 }
 
-// TestReadiness: what is wrong with the way of messages, or with a neighbour, is said in words and takes nobody out of
-// service; a SECRET_KEY that is not the installation's, and a process that is about to stop, do.
+// TestReadiness: problems with sending messages, or of another process, are described and do not make readiness fail. It
+// fails if SECRET_KEY is not the installation's, and when the process is about to stop.
 func TestReadiness(t *testing.T) {
 	found := &alone{}
 	w := newWorld(t, func(o *Options) { o.Processes = found })
@@ -76,7 +76,7 @@ func TestReadiness(t *testing.T) {
 	b.get("/healthz").want(t, http.StatusOK)
 }
 
-// TestReadinessWithoutDatabase: what can't be asked is unknown, and no reason of its own.
+// TestReadinessWithoutDatabase: parts that can't be asked are "unknown" and add no reason.
 func TestReadinessWithoutDatabase(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -88,8 +88,8 @@ func TestReadinessWithoutDatabase(t *testing.T) {
 	}
 }
 
-// TestSendingStandsStill: who keeps the queues reads under Needs attention, in either language, that the queue can't be used
-// and that no worker runs, and since when; the badge counts it.
+// TestSendingStandsStill: Needs attention tells people who manage the queues, in both languages, that the queue can't be
+// used and that no worker runs, and since when. The badge counts it.
 func TestSendingStandsStill(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

@@ -17,8 +17,8 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// TestBounceMails: a mail system's report by pipe, as it came: what is still on its way is said in words and is no
-// failure, what answers by itself is nothing, a report of megabytes is read at its beginning.
+// TestBounceMails: reports that a mail system sends by pipe. A delay is described and is not a failure, an automatic
+// answer changes nothing, and of a report of several megabytes only the beginning is read.
 func TestBounceMails(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const secretOf = "a secret of the provider's"

@@ -34,7 +34,7 @@ var houseStyle = map[string]map[string]*regexp.Regexp{
 	},
 }
 
-// TestHouseStyle: the texts of the screens speak with one voice.
+// TestHouseStyle: the texts of the screens follow the same style rules.
 func TestHouseStyle(t *testing.T) {
 	for locale, rules := range houseStyle {
 		for id, raw := range localeFile(t, locale) {

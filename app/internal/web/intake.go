@@ -10,8 +10,8 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// readHeaders are the headers that anything here reads. Cookies are judged one by one, since others on the same host set
-// theirs.
+// readHeaders are the headers that this program reads. Cookies are checked one by one, because other programs on the same
+// host set cookies, too.
 var readHeaders = []string{
 	fiber.HeaderHost, fiber.HeaderOrigin, fiber.HeaderContentType, fiber.HeaderContentEncoding, fiber.HeaderAcceptEncoding,
 	fiber.HeaderAcceptLanguage, fiber.HeaderUserAgent, fiber.HeaderXForwardedFor, fiber.HeaderForwarded, fiber.HeaderRange,
@@ -19,8 +19,8 @@ var readHeaders = []string{
 	kit.CSRFHeader, kit.SignatureHeader, fiber.HeaderReferer, "HX-Current-URL",
 }
 
-// intake judges what a request says before its body is looked at, and before anybody is asked who sent it: a body that
-// would have to be unpacked is refused with 415, an address, a header or a cookie of ours that is no text with 400.
+// intake checks a request before its body is read and before its session is looked up. It refuses a compressed body with
+// 415. It refuses an address, a header or a cookie of ours with 400 if it is not valid text.
 func (s *Server) intake(c *fiber.Ctx) error {
 	r := c.Request()
 	for _, line := range r.Header.PeekAll(fiber.HeaderContentEncoding) {

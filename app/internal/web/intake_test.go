@@ -112,8 +112,8 @@ func unread(t testing.TB) []hostile {
 		hostile{"a NUL in our cookie", "", "", []string{"Cookie", "kontor-toast=a\x00"}, 400})
 }
 
-// TestIntake: what costs memory, or is no text, is refused on every route of the router's own table before anything is
-// asked of the database, signed in or not.
+// TestIntake: requests that would cost memory, or are not text, are refused on every route of the router's own table
+// before any query of the database, signed in or not.
 func TestIntake(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
@@ -167,7 +167,7 @@ func TestIntake(t *testing.T) {
 	}
 }
 
-// TestOnlyTheBodyCounts: what stands in the address is no field of a form, and no token.
+// TestOnlyTheBodyCounts: parameters of the address count neither as fields of a form nor as a token.
 func TestOnlyTheBodyCounts(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
@@ -197,7 +197,7 @@ func TestOnlyTheBodyCounts(t *testing.T) {
 	}
 }
 
-// TestHostileReports: what a hook is sent is bytes; its parser says what is wrong with them.
+// TestHostileReports: a hook gets arbitrary bytes; its parser says what is wrong with them.
 func TestHostileReports(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorldOn(t, db)
@@ -246,8 +246,8 @@ func noForms() []hostile {
 	}
 }
 
-// TestUnseenIsNotShownAgain: a form that comes back holds what was judged, without the characters that nobody sees, and a
-// line ends with LF. Passwords are what was typed.
+// TestUnseenIsNotShownAgain: a form that is shown again contains the values that were checked, without invisible
+// characters and with LF as line end. Passwords stay as typed.
 func TestUnseenIsNotShownAgain(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

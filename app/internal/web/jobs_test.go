@@ -15,8 +15,8 @@ import (
 	"kontor/policies"
 )
 
-// TestJobsPage: who keeps the queues sees what takes long: what it is, how far it came, who asked, and what is in its way.
-// What can be cancelled can be cancelled there, which stands in the log.
+// TestJobsPage: people who manage the queues see each long-running job: its kind, its progress, who requested it, and
+// what delays it. They can cancel jobs that allow it, and the log records that.
 func TestJobsPage(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -60,7 +60,7 @@ func TestJobsPage(t *testing.T) {
 	b.get("/queues?queue=jobs").want(t, http.StatusOK, w.tasks.task.ID)
 }
 
-// TestDeletionIsAJob: what a request does not finish itself is a job, with who asked for it.
+// TestDeletionIsAJob: work that a request does not finish itself becomes a job that names who requested it.
 func TestDeletionIsAJob(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()

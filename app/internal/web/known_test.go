@@ -24,9 +24,9 @@ func (b *browser) login(address, login, password string) answer {
 	}, "X-Forwarded-For", address)
 }
 
-// TestAttackerBehindTheOffice: somebody behind the same address guesses without end, of the person and of others. The
-// browser that the person has signed in with gets in, as does one without any cookie at the known address; a link by mail
-// helps wherever it is opened.
+// TestAttackerBehindTheOffice: somebody behind the same address guesses passwords without end, of the person and of
+// others. The browser with which the person has signed in before can still sign in, and so can a browser without cookies
+// at the known address. A link by mail works everywhere.
 func TestAttackerBehindTheOffice(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Proxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")} })
 	const office, home = "192.0.2.7", "203.0.113.7:51234"

@@ -53,9 +53,9 @@ func (w *world) resetIn(locale, email string) string {
 	return w.mailed("password/reset", email)
 }
 
-// TestInvitationLanguage: the page behind a link speaks the language of the person who was written to, unless the browser
-// prefers another of ours, or they chose one on a page of ours. So do the answers to its forms and the page that says
-// that the link works no more.
+// TestInvitationLanguage: the page of a link uses the language of the invitation, unless the browser prefers another of
+// our languages or the person has chosen one on this site. So do the answers to its forms and the page for a link that is
+// not valid any more.
 func TestInvitationLanguage(t *testing.T) {
 	w := newWorld(t) // LOCALE is en
 	links := map[string]struct{ live, used, expired string }{}
@@ -156,8 +156,8 @@ func TestInvitationLanguage(t *testing.T) {
 
 const languageName = "__Host-kontor-language"
 
-// TestLinkLanguage: the pages behind the other links that are mailed speak the language of the account, by the same rule,
-// and an answer to a form does so too.
+// TestLinkLanguage: the pages of the other links in mails use the language of the account, by the same rule, and so do
+// the answers to their forms.
 func TestLinkLanguage(t *testing.T) {
 	w := newWorld(t)
 	for _, locale := range lang.All {
@@ -192,7 +192,7 @@ func TestLinkLanguage(t *testing.T) {
 	}
 }
 
-// TestRegisteredLanguage: after registering, and after signing out again, pages go on in the language of the registration.
+// TestRegisteredLanguage: after registering, and after signing out again, pages stay in the language of the registration.
 func TestRegisteredLanguage(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -212,7 +212,7 @@ func TestRegisteredLanguage(t *testing.T) {
 	}
 }
 
-// TestUnknownLinkLanguage: a link that was replaced gets the same page as one that never was, whoever it was for.
+// TestUnknownLinkLanguage: a replaced link gets the same page as a link that never existed, whoever it was for.
 func TestUnknownLinkLanguage(t *testing.T) {
 	w := newWorld(t)
 	old := w.inviteIn("de", "berta@kunde.example")
@@ -232,8 +232,9 @@ func TestUnknownLinkLanguage(t *testing.T) {
 	}
 }
 
-// TestLanguageSwitch: pages for people who are not signed in offer the other language; its link keeps the rest of the
-// address, and nothing hostile in an address leads away. An answer to a form has no switch: it would lose what was typed.
+// TestLanguageSwitch: pages for people who are not signed in offer the other language. The link keeps the rest of the
+// address, and a malicious address can't lead to another site. An answer to a form has no switch, because the typed
+// values would be lost.
 func TestLanguageSwitch(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{
@@ -277,7 +278,8 @@ func TestLanguageSwitch(t *testing.T) {
 	}
 }
 
-// TestLanguageCookie: it holds two letters, is for this site alone, and nothing is kept where nobody chose.
+// TestLanguageCookie: the cookie contains two letters and is for this site only. It is not set if nobody chose a
+// language.
 func TestLanguageCookie(t *testing.T) {
 	w := newWorld(t)
 	set := func(a answer) *http.Cookie {
@@ -299,8 +301,8 @@ func TestLanguageCookie(t *testing.T) {
 	}
 }
 
-// TestFirmLinks: what the firm has set stands below every page that end users see, as text where it is text, and nothing
-// of it where it is not set. Specialist users' own pages have none.
+// TestFirmLinks: every page that end users see shows the firm's links at the bottom, plain text as text, and nothing for
+// a setting that is not set. Pages of specialist users show none.
 func TestFirmLinks(t *testing.T) {
 	const hostile = `"><script>alert(1)</script> Zimmer 3 & 4`
 	all := []courier.FirmLink{

@@ -26,8 +26,8 @@ var asks = map[string]*regexp.Regexp{
 	"de": regexp.MustCompile(`^(Geben Sie|Wählen Sie|Wiederholen Sie) `),
 }
 
-// TestMandatoryFieldsAreAskedFor sends every form of every page without its mandatory fields, in both languages: at each
-// field, and in the summary, the same words say what to enter. No two fields of a form are asked for in the same words.
+// TestMandatoryFieldsAreAskedFor sends every form of every page without its mandatory fields, in both languages. At each
+// field and in the summary the same sentence says what to enter. No two fields of a form have the same sentence.
 func TestMandatoryFieldsAreAskedFor(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
@@ -128,8 +128,8 @@ func checkMandatory(t *testing.T, where string, b *browser, form *goquery.Select
 
 var mandatoryInput = regexp.MustCompile(`"name" "([a-z_]+)"[^)]*"req" true`)
 
-// TestMandatoryFieldsHaveWords: whatever template or rule makes a field mandatory, there are words that ask for it, which
-// name it and end as a label does.
+// TestMandatoryFieldsHaveWords: each field that a template or a rule makes mandatory has a sentence that asks for it. The
+// sentence names the field and ends like a label.
 func TestMandatoryFieldsHaveWords(t *testing.T) {
 	names := map[string]bool{}
 	must(t, filepath.WalkDir(filepath.Join(repoRoot(t), "views"), func(path string, d fs.DirEntry, err error) error {

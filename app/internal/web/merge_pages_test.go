@@ -44,8 +44,9 @@ func (a answer) filled(t testing.TB, path string, changes ...string) url.Values 
 	return form
 }
 
-// TestTwoEdit: on every form that changes something with a version, what only one of two people changed is saved without
-// asking, and what both changed is theirs to choose, with who changed it and when; a third change asks again.
+// TestTwoEdit: in every form that changes something with a version, changes that only one of two people made are saved
+// without asking. For fields that both changed, the form shows both values with who made the change and when. A third
+// change asks again.
 func TestTwoEdit(t *testing.T) {
 	for name, c := range map[string]struct {
 		page, action func(w *world) string
@@ -154,7 +155,7 @@ func TestTwoEdit(t *testing.T) {
 	}
 }
 
-// TestStatusOfTwo: a status that somebody else has set meanwhile is not set anew; another change is in nobody's way.
+// TestStatusOfTwo: a status that somebody else has set meanwhile is not overwritten; other changes do not conflict.
 func TestStatusOfTwo(t *testing.T) {
 	w := newWorld(t)
 	tr := w.transaction("Vertrag")
@@ -179,8 +180,8 @@ func (w *world) numbered(n int) string {
 	return ids[n-1]
 }
 
-// TestRolesOfTwo: two people change different roles of somebody; both changes count, and nobody is given a role anew that
-// the other one has just taken away.
+// TestRolesOfTwo: two people change different roles of a person. Both changes are saved, and a role that one has removed
+// is not given again by the other.
 func TestRolesOfTwo(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("ben@kanzlei.example", policies.TemplateAdministrator)
@@ -199,7 +200,7 @@ func TestRolesOfTwo(t *testing.T) {
 	}
 }
 
-// TestForgedBase: whatever the hidden fields say, nothing is saved but what was sent or what is stored.
+// TestForgedBase: whatever the hidden fields say, only values that were sent or are stored can be saved.
 func TestForgedBase(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

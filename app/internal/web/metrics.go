@@ -17,7 +17,7 @@ import (
 	"kontor/app/internal/web/client"
 )
 
-// metrics are this server's own: no global registry.
+// metrics are the metrics of this server. They do not use Prometheus' global registry.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
@@ -36,8 +36,8 @@ func newMetrics(log *audit.Log, more []prometheus.Collector) *metrics {
 	return m
 }
 
-// observe counts a request under its route pattern: never under its path, which may hold a token, and would make a
-// series per customer.
+// observe counts a request under its route's pattern. The path may hold a token, and would make a time series per
+// customer.
 func (m *metrics) observe(method, route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
 }
@@ -46,7 +46,7 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// showMetrics serves loopback, unless metrics have an address of their own.
+// showMetrics serves the metrics to requests from this machine, unless metrics have their own address.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
 	if !s.metricsOpen || !client.FromLoopback(c) {
 		return fiber.ErrNotFound
@@ -65,7 +65,7 @@ func (s *Server) ServeMetrics(ln net.Listener) error {
 	return nil
 }
 
-// securityEvents are the log's counters as a metric.
+// securityEvents exports the log's counters as a metric.
 type securityEvents struct {
 	log  *audit.Log
 	desc *prometheus.Desc
@@ -76,10 +76,10 @@ func newSecurityEvents(log *audit.Log) securityEvents {
 		"Sign-ins, refusals, downloads and changes of accounts in this process, by event.", []string{"event"}, nil)}
 }
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (e securityEvents) Describe(to chan<- *prometheus.Desc) { to <- e.desc }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (e securityEvents) Collect(to chan<- prometheus.Metric) {
 	for action, n := range e.log.Counts() {
 		to <- prometheus.MustNewConstMetric(e.desc, prometheus.CounterValue, float64(n), string(action))

@@ -10,12 +10,12 @@ import (
 	"kontor/policies"
 )
 
-// authenticate finds out who asks. It reads the database every time, so whoever is deactivated or signed out
-// elsewhere is refused at the very next request.
+// authenticate finds out who is signed in. It reads the database for every request, so a person who is deactivated or
+// signed out elsewhere is refused at the next request.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	if token := c.Cookies(s.SessionCookie()); token != "" && !forNobody(c.Path()) {
 		authenticate := s.accounts.Authenticate
-		if kit.AsksAgain(c) { // a page left open is nobody at work: the session must be able to fall idle (S19)
+		if kit.AsksAgain(c) { // a page that refreshes itself must not keep the session alive (S19)
 			authenticate = s.accounts.AuthenticateInBackground
 		}
 		p, err := authenticate(s.Ctx(c), token)
@@ -29,8 +29,8 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// forNobody says whether an address is the same for everybody. It must answer without the database: how a page looks that
-// says that it is away, and that the process is alive.
+// forNobody says whether the answer at an address is the same for everybody. Such an answer must not need the database:
+// the files that the page about a database outage needs, and the health checks.
 func forNobody(path string) bool {
 	return strings.HasPrefix(path, "/static/") || path == "/healthz" || path == "/readyz"
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestNumberIsRead: a form says what it has understood of a telephone number, in the country that counts, or what is wrong
-// with it, in both languages; an empty field says nothing, and half a number is no mistake while it is typed.
+// TestNumberIsRead: a form says how it has understood a telephone number in the chosen country, or what is wrong with it,
+// in both languages. It says nothing for an empty field, and an incomplete number is no mistake while somebody types.
 func TestNumberIsRead(t *testing.T) {
 	w := newWorld(t)
 	w.exec("UPDATE customer SET country = 'CH' WHERE id = ?", w.customer)
@@ -46,8 +46,8 @@ func TestNumberIsRead(t *testing.T) {
 	}
 }
 
-// TestNumberOnForms: without script a form that is shown says it, too, and after saving the page that follows names the
-// number that the code goes to.
+// TestNumberOnForms: a form without JavaScript says it, too, when it is shown. After saving, the next page names the
+// number that the code is sent to.
 func TestNumberOnForms(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

@@ -11,7 +11,7 @@ import (
 	"kontor/views"
 )
 
-// TestEveryFormNamesItsAction: a form without one is sent to the address it stands at, with all that the address says.
+// TestEveryFormNamesItsAction: a form without an action would be sent to the page's own address with all its parameters.
 func TestEveryFormNamesItsAction(t *testing.T) {
 	inner := regexp.MustCompile(`(?s)\{\{.*?\}\}`)
 	forms := 0
@@ -50,7 +50,7 @@ func sources(t testing.TB) map[string][]byte {
 	return all
 }
 
-// TestOneWayIn: nothing but intake.go reads a body or a form, and every header that is read anywhere is judged there.
+// TestOneWayIn: only intake.go reads bodies and forms, and it checks every header that is read anywhere.
 func TestOneWayIn(t *testing.T) {
 	other := regexp.MustCompile(`\.(FormValue|PostArgs|PostBody|BodyParser|FormFile|MultipartForm|SaveFile|BodyGunzip|BodyUncompressed|GetReqHeaders|BodyRaw)\(|\bc\.Body\(`)
 	intake, err := os.ReadFile("intake.go")

@@ -54,7 +54,7 @@ func TestQueues(t *testing.T) {
 	}
 }
 
-// TestQueueSaysWhatItGot: a reason that Kontor has no words for is shown as it is, not as the name of a missing text.
+// TestQueueSaysWhatItGot: a reason without a text is shown as it is, not as a missing text id.
 func TestQueueSaysWhatItGot(t *testing.T) {
 	w := newWorld(t)
 	w.tasks.task.LastError = "context deadline exceeded <b>"
@@ -65,7 +65,7 @@ func TestQueueSaysWhatItGot(t *testing.T) {
 	}
 }
 
-// TestQueueStateStaysAState: what comes back from the form goes into no address.
+// TestQueueStateStaysAState: a value from the form can't change the address.
 func TestQueueStateStaysAState(t *testing.T) {
 	w := newWorld(t)
 	a := w.signedIn().send("/queues/mail/"+w.tasks.task.ID+"/run", "state", "retry&page=9#x\r\nX-Evil: 1")
@@ -74,7 +74,7 @@ func TestQueueStateStaysAState(t *testing.T) {
 	}
 }
 
-// TestQueueAway: pages and readiness say in words why the queues can't be used, and of which queue, in both languages.
+// TestQueueAway: pages and readiness say why the queues can't be used, and which of them, in both languages.
 func TestQueueAway(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -153,7 +153,7 @@ func TestHealth(t *testing.T) {
 	b.get("/readyz").want(t, http.StatusServiceUnavailable)
 }
 
-// TestAuditPages: the log goes back by cursor, and is nobody's who may not read it.
+// TestAuditPages: the log is paged by cursor, and people without the permission can't read it.
 func TestAuditPages(t *testing.T) {
 	w := newWorld(t)
 	must(t, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
@@ -210,7 +210,7 @@ func (w *world) rewrite(m courier.Mail) {
 	must(w.TB, err)
 }
 
-// TestMailShowsMark: in the mailbox, too, a mail shows the firm's mark, from here, and still may do nothing.
+// TestMailShowsMark: a mail in the mailbox shows the firm's logo, loaded from this site, and can still do nothing else.
 func TestMailShowsMark(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Logo = testLogo(t, 40, 20) })
 	mail := w.evilMail()
@@ -228,7 +228,7 @@ func TestMailShowsMark(t *testing.T) {
 	}
 }
 
-// TestMailboxIsHarmless: letters are shown, and never executed (S37).
+// TestMailboxIsHarmless: mails are shown and never executed (S37).
 func TestMailboxIsHarmless(t *testing.T) {
 	w := newWorld(t)
 	evil := w.evilMail()
@@ -261,8 +261,8 @@ func TestMailboxIsHarmless(t *testing.T) {
 	}
 }
 
-// TestWhoReadsTheMailbox: whoever is signed in and has the right, on this machine as anywhere; nobody where there is none.
-// Nobody else is shown the way.
+// TestWhoReadsTheMailbox: people with the permission can read the mailbox, from any machine, if there is a mailbox.
+// Others do not see a link to it.
 func TestWhoReadsTheMailbox(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
@@ -297,8 +297,8 @@ func TestWhoReadsTheMailbox(t *testing.T) {
 	none.signedIn().get("/mailbox.json").want(t, http.StatusNotFound)
 }
 
-// TestUndelivered: where messages that customers wait for are kept instead, every page of a specialist user says so, and who
-// reads them; no page of anybody else does.
+// TestUndelivered: if the mailbox keeps messages that customers wait for, every page of a specialist user says so, and
+// who can read them. Pages of other people do not.
 func TestUndelivered(t *testing.T) {
 	for kept, words := range map[string][2]string{
 		"all":   {"This installation doesn't deliver messages", "Diese Installation stellt keine Nachrichten zu"},
@@ -394,7 +394,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// TestMetrics count by route pattern: a token in an address makes no series, and is not to be read there.
+// TestMetrics count by route pattern: a token in an address makes no time series and can't be read there.
 func TestMetrics(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "")
@@ -410,7 +410,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestQueueNames: the Queues page names customer and person to who may read them, and to nobody else.
+// TestQueueNames: the Queues page names customer and person only for callers who may see them.
 func TestQueueNames(t *testing.T) {
 	w := newWorld(t)
 	w.invite("berta@kunde.example", "")
@@ -437,7 +437,8 @@ func TestQueueNames(t *testing.T) {
 	}
 }
 
-// TestRunAllOfQueue: what waits in the outbox is due at once, whatever the channel of the others; the log says so.
+// TestRunAllOfQueue: all waiting messages of this channel are due at once, those of the other channel are not; the log
+// records it.
 func TestRunAllOfQueue(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.accesses.Create(context.Background(), w.admin, w.customer,

@@ -39,9 +39,9 @@ func exec(t *testing.T, db *store.DB, statement string, args ...any) {
 	must(t, err)
 }
 
-// TestOutages: whatever keeps the database from its work is told by readiness and by the page, in words, in both
-// languages; what somebody typed stands on that page, and sending it from there works when the outage is over, which it
-// is by itself. What can be read can be read.
+// TestOutages: for every kind of database outage, readiness and the page say what is wrong, in both languages. The page
+// contains the typed values, and sending it works when the outage is over, which the program notices by itself. Pages
+// that only read still work if reading is possible.
 func TestOutages(t *testing.T) {
 	for name, c := range map[string]struct {
 		begin  func(t *testing.T) (w *world, begin, end func())

@@ -7,7 +7,7 @@ import (
 	"kontor/app/internal/web/kit/kittest"
 )
 
-// TestPagesRender: the pages that say that something could not be done.
+// TestPagesRender: the pages that say that an action was not possible.
 func TestPagesRender(t *testing.T) {
 	kittest.Render(t, "shell", map[string][]any{
 		"shell/problem": {problem{Status: 404, Heading: "problem.not_found", Message: "fault.page"},

@@ -10,8 +10,8 @@ import (
 	"kontor/policies"
 )
 
-// TestOfferedRights: what is new in a version waits under Needs attention of those who may manage policies, with a way to
-// the draft, where it is taken over or dismissed; nobody has it meanwhile.
+// TestOfferedRights: new permissions of a version are listed under Needs attention for people who may manage policies. A
+// link leads to the draft, where they are taken over or dismissed. Nobody has them before that.
 func TestOfferedRights(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

@@ -61,7 +61,7 @@ var denyProcess = []string{
 	"role", "specialist", "relation", "processor", "object", "transaction", "kind", "*", "action", "process", "effect", "deny",
 }
 
-// TestPolicyJourney: deny something in a draft, see who loses what, publish, and take it back.
+// TestPolicyJourney: add a deny rule in a draft, see who loses what, publish it, and revert it.
 func TestPolicyJourney(t *testing.T) {
 	w := newWorld(t)
 	tomasz := w.specialist("tomasz@kanzlei.example")
@@ -129,7 +129,7 @@ func TestPolicyJourney(t *testing.T) {
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy published", "Earlier policy version published again", "Version 2: Processors only look")
 }
 
-// TestDraftButtons: every button of the draft's page, each of which can be taken back.
+// TestDraftButtons: every button of the draft's page works, and each action can be undone.
 func TestDraftButtons(t *testing.T) {
 	w := newWorld(t)
 	b := w.policyAdministrator("petra@kanzlei.example")
@@ -175,7 +175,7 @@ func TestDraftButtons(t *testing.T) {
 	b.get(kit.DraftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
 }
 
-// TestRuleForm: the choices follow the object, with and without script; what is wrong is said at the field.
+// TestRuleForm: the options depend on the object, with and without JavaScript; complaints are shown at the field.
 func TestRuleForm(t *testing.T) {
 	w := newWorld(t)
 	b := w.policyAdministrator("petra@kanzlei.example")
@@ -211,7 +211,7 @@ func TestRuleForm(t *testing.T) {
 	}
 }
 
-// TestTwoPolicyAdministrators: the second of two is told who changed what, and keeps what was typed.
+// TestTwoPolicyAdministrators: the second of two people sees who changed what, and keeps the typed values.
 func TestTwoPolicyAdministrators(t *testing.T) {
 	w := newWorld(t)
 	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
@@ -229,7 +229,7 @@ func TestTwoPolicyAdministrators(t *testing.T) {
 	}
 }
 
-// TestPolicyText: the experts' view complains by line and keeps the text.
+// TestPolicyText: the text editor shows complaints by line and keeps the text.
 func TestPolicyText(t *testing.T) {
 	w := newWorld(t)
 	b := w.policyAdministrator("petra@kanzlei.example")
@@ -244,7 +244,7 @@ func TestPolicyText(t *testing.T) {
 	b.get(kit.DraftPath).want(t, http.StatusOK, "Only comments differ.")
 }
 
-// TestExpectationPages: add, see whether it holds, be kept from publishing by it, remove it.
+// TestExpectationPages: add an expectation, see whether it holds, have it prevent publishing, and remove it.
 func TestExpectationPages(t *testing.T) {
 	w := newWorld(t)
 	tomasz := w.specialist("tomasz@kanzlei.example")
@@ -277,7 +277,8 @@ func TestExpectationPages(t *testing.T) {
 	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").goesTo(t, "/policies")
 }
 
-// TestSecondPerson: what raises the publisher's own rights is proposed, and published by another (S31).
+// TestSecondPerson: a change that extends the publisher's own permissions is proposed, and another person publishes it
+// (S31).
 func TestSecondPerson(t *testing.T) {
 	w := newWorld(t)
 	petra, paul := w.policyAdministrator("petra@kanzlei.example"), w.policyAdministrator("paul@kanzlei.example")
@@ -302,7 +303,7 @@ func TestSecondPerson(t *testing.T) {
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy proposed", "For the audit", "Approval requested", "Approved")
 }
 
-// TestApprovals: what waits is seen and decided on a page of its own, by who may, and what was decided stays to be seen.
+// TestApprovals: a page lists the open proposals. People who may decide do so there, and decided proposals stay visible.
 func TestApprovals(t *testing.T) {
 	w := newWorld(t)
 	petra := w.policyAdministrator("petra@kanzlei.example")
@@ -334,7 +335,7 @@ func TestApprovals(t *testing.T) {
 	sven.get("/audit").want(t, http.StatusOK)
 }
 
-// TestPolicyReadiness: a process that can't follow the policy says so, with the version that stays in force (S28).
+// TestPolicyReadiness: a process that can't load a new policy says so, with the version that stays in force (S28).
 func TestPolicyReadiness(t *testing.T) {
 	w := newWorld(t)
 	ctx, stop := context.WithCancel(context.Background())
@@ -352,8 +353,8 @@ func TestPolicyReadiness(t *testing.T) {
 	w.signedIn().get("/customers").want(t, http.StatusOK)
 }
 
-// TestOwnComments: what Kontor itself says at its versions is said in the reader's language, what people wrote as they wrote
-// it, be it the same words.
+// TestOwnComments: comments that Kontor itself writes on versions are shown in the reader's language. Comments of people
+// are shown as written, even if the words are the same.
 func TestOwnComments(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.policyService.Reset(context.Background())

@@ -16,8 +16,8 @@ func (w *world) exec(sql string, args ...any) {
 	must(w.TB, err)
 }
 
-// TestCodeThatCouldNotBeSent: while the gateway refuses the firm the page goes on asking for the code, says that it has
-// not arrived, and sends a new one.
+// TestCodeThatCouldNotBeSent: while the gateway refuses the firm, the page still asks for the code, says that it was not
+// sent, and can send a new one.
 func TestCodeThatCouldNotBeSent(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "+4915123456789")
@@ -41,7 +41,7 @@ func TestCodeThatCouldNotBeSent(t *testing.T) {
 	}
 }
 
-// TestAttentionOfQueueKeepers: who keeps the queues sees which way does not work, why, and since when.
+// TestAttentionOfQueueKeepers: people who manage the queues see which channel does not work, why, and since when.
 func TestAttentionOfQueueKeepers(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("dora@kanzlei.example", policies.DataAdministrator)

@@ -91,7 +91,7 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// TestCodeLocks: after five wrong codes even the right one is refused, until a new one was asked for.
+// TestCodeLocks: after five wrong codes even the right one is refused, until a new one is requested.
 func TestCodeLocks(t *testing.T) {
 	w := newWorld(t)
 	token, code := w.invite("berta@kunde.example", "+4915123456789")
@@ -108,7 +108,8 @@ func TestCodeLocks(t *testing.T) {
 	b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
 }
 
-// TestUnknownLinks: a token that is unknown, truncated, too long, of another purpose or voided gets the same bytes (S6).
+// TestUnknownLinks: a token that is unknown, truncated, too long, for another purpose or invalidated gets the same bytes
+// as answer (S6).
 func TestUnknownLinks(t *testing.T) {
 	w := newWorld(t)
 	old, _ := w.invite("berta@kunde.example", "")
@@ -152,7 +153,8 @@ func TestUnknownLinks(t *testing.T) {
 	}
 }
 
-// TestExpired: an expired link offers a new one to the stored address, once a minute at most (S10, S14).
+// TestExpired: the page of an expired link offers to send a new one to the stored address, at most once a minute (S10,
+// S14).
 func TestExpired(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "")
@@ -180,7 +182,8 @@ func TestExpired(t *testing.T) {
 	w.browser().send("/register/"+strings.Repeat("A", 43)+"/link").want(t, http.StatusOK)
 }
 
-// TestSecondCustomer: who has an account signs in to add the customer, or presses a button when signed in (N10).
+// TestSecondCustomer: a person with an account signs in to add the customer, or presses a button if signed in already
+// (N10).
 func TestSecondCustomer(t *testing.T) {
 	w := newWorld(t)
 	b := w.endUser()
@@ -203,7 +206,7 @@ func TestSecondCustomer(t *testing.T) {
 	b.get("/portal").want(t, http.StatusOK, "Hafen AG", "Berta Kühn")
 }
 
-// TestOpened is noted only by the page's own POST.
+// TestOpened: opening is noted only by the page's own POST.
 func TestOpened(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "")
@@ -224,7 +227,8 @@ func TestOpened(t *testing.T) {
 	b.send("/register/"+strings.Repeat("A", 43)+"/opened").want(t, http.StatusNoContent)
 }
 
-// TestRecipientComesFromTheDatabase: whatever address a form carries, mail goes where the access says (S8, S36).
+// TestRecipientComesFromTheDatabase: whatever address a form contains, the mail is sent to the address stored with the
+// access (S8, S36).
 func TestRecipientComesFromTheDatabase(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "")

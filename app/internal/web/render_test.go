@@ -30,7 +30,7 @@ func (a answer) doc(t testing.TB) *goquery.Document {
 	return doc
 }
 
-// TestFragmentOrPage: the fragment goes out if and only if HTMX asks for one, and caches can tell.
+// TestFragmentOrPage: the answer is a fragment if and only if HTMX asks for one, and caches can tell the two apart.
 func TestFragmentOrPage(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -63,7 +63,7 @@ func TestFragmentOrPage(t *testing.T) {
 	}
 }
 
-// TestComplaints: a form with mistakes comes back with 422, what was typed, and a summary whose links lead to fields.
+// TestComplaints: a form with mistakes is answered with 422, the typed values, and a summary that links to the fields.
 func TestComplaints(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
@@ -144,8 +144,8 @@ func TestComplaints(t *testing.T) {
 	}
 }
 
-// TestSideBySide: two people edit one customer; the second sees both values of what differs, keeps what they typed, and
-// may take the other's.
+// TestSideBySide: two people edit one customer. The second sees both values of each conflict, keeps the typed values, and
+// may choose the other's.
 func TestSideBySide(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -180,7 +180,7 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// TestExtraFields: what a form has no field for is ignored (S36).
+// TestExtraFields: fields that the form does not have are ignored (S36).
 func TestExtraFields(t *testing.T) {
 	w := newWorld(t)
 	end := w.endUser()
@@ -203,7 +203,7 @@ func TestExtraFields(t *testing.T) {
 	must(t, w.Accounts.Deactivate(context.Background(), w.admin, w.specialist("x@kanzlei.example").ID))
 }
 
-// TestToSignIn: an answer to somebody whose session is gone sends them to sign in, HTMX included, and back.
+// TestToSignIn: a request without a session is redirected to the sign-in page, with HTMX as well, and back afterwards.
 func TestToSignIn(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -224,8 +224,8 @@ func TestToSignIn(t *testing.T) {
 	}
 }
 
-// TestBroken: whatever breaks, the answer is a page with the request's id and without the error's text, and the process
-// lives.
+// TestBroken: after any internal error the answer is a page with the request's id and without the error's text, and the
+// process continues.
 func TestBroken(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -305,7 +305,7 @@ func (w *world) serve(patience time.Duration) string {
 	return ln.Addr().String()
 }
 
-// TestTooMuch: what is too large is refused with a page like any other, whose headers are complete (413, 431).
+// TestTooMuch: a request that is too large is refused with a normal page and complete headers (413, 431).
 func TestTooMuch(t *testing.T) {
 	w := newWorld(t)
 	at := w.serve(10 * time.Second)
@@ -331,7 +331,7 @@ func TestTooMuch(t *testing.T) {
 	}
 }
 
-// TestSlow: who sends headers or a body drop by drop is hung up on (S44).
+// TestSlow: connections that send headers or a body very slowly are closed (S44).
 func TestSlow(t *testing.T) {
 	w := newWorld(t)
 	at := w.serve(400 * time.Millisecond)
@@ -351,7 +351,7 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestOddInput: no bytes in an address or a form make the server fail, whichever database is behind it.
+// TestOddInput: no bytes in an address or a form make the server fail, on either database.
 func TestOddInput(t *testing.T) { storetest.Each(t, oddInput) }
 
 func oddInput(t *testing.T, db *store.DB) {
@@ -386,7 +386,7 @@ func oddInput(t *testing.T, db *store.DB) {
 	}
 }
 
-// TestCookiesOverHTTP: without HTTPS the cookies have plain names and still are out of reach of scripts (S17).
+// TestCookiesOverHTTP: without HTTPS the cookies have no name prefix, and scripts still can't read them (S17).
 func TestCookiesOverHTTP(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.BaseURL = "http://127.0.0.1:3000" })
 	b := w.browser()
@@ -419,8 +419,8 @@ func TestCookiesOverHTTP(t *testing.T) {
 	b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://evil.example", "Host", "localhost:3000").want(t, http.StatusForbidden)
 }
 
-// TestOtherAddress: a form of a page that was opened under another address than BASE_URL's is refused, and says which is the
-// right one; another site is told nothing.
+// TestOtherAddress: a form from a page that was opened under another address than BASE_URL is refused, and the answer
+// names the right address. Another site gets no such answer.
 func TestOtherAddress(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -434,8 +434,8 @@ func TestOtherAddress(t *testing.T) {
 	}
 }
 
-// TestSessionEnds: a session ends when nobody uses it, and at the latest after its life (S19); and at once with its
-// account (S16).
+// TestSessionEnds: a session ends when it is idle for too long, at the latest after its maximum life (S19), and at once
+// with its account (S16).
 func TestSessionEnds(t *testing.T) {
 	w := newWorld(t)
 	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
@@ -478,7 +478,7 @@ func TestSessionEnds(t *testing.T) {
 	}
 }
 
-// TestSaysWhenNext: who asks for links or codes again and again is told when the next can be had (S14).
+// TestSaysWhenNext: a person who requests links or codes too often is told when the next one can be requested (S14).
 func TestSaysWhenNext(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "+4915123456789")
@@ -503,7 +503,7 @@ func TestSaysWhenNext(t *testing.T) {
 	b.send("/register/"+token+"/code").want(t, http.StatusTooManyRequests, "hours")
 }
 
-// TestReportIsSeen: what gateway and mail server report stands on the timeline.
+// TestReportIsSeen: the timeline shows the reports of gateway and mail server.
 func TestReportIsSeen(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
 	w.invite("berta@kunde.example", "+4915123456789")
@@ -520,7 +520,7 @@ func TestReportIsSeen(t *testing.T) {
 	b.get("/customers?status=attention").want(t, http.StatusOK, "Undeliverable")
 }
 
-// TestMetricsAreOurs: /metrics answers this machine only, not through a proxy, and not when it has an address of its own.
+// TestMetricsAreOurs: /metrics answers only this machine, not through a proxy, and not if metrics have their own address.
 func TestMetricsAreOurs(t *testing.T) {
 	ask := func(w *world, headers ...string) *http.Response {
 		t.Helper()
@@ -546,7 +546,7 @@ func TestMetricsAreOurs(t *testing.T) {
 	newWorld(t).browser().get("/metrics").want(t, http.StatusNotFound) // from 0.0.0.0
 }
 
-// TestLogSaysNoSecrets: the request log names routes, never addresses with their tokens.
+// TestLogSaysNoSecrets: the request log contains route patterns, never addresses with their tokens.
 func TestLogSaysNoSecrets(t *testing.T) {
 	var log strings.Builder
 	w := newWorld(t, func(o *Options) { o.Log = textLog(&log) })

@@ -79,8 +79,8 @@ func rerouted(r kit.Route, segment string) (string, bool) {
 // endsSessions says whether who asks for a route is signed out by it.
 func endsSessions(r kit.Route) bool { return r.Path == "/logout" || r.Path == "/account/sessions" }
 
-// TestNoRequestIsAFault: whatever stands in an address or a form, no answer of any route is the server's fault, on both
-// databases; a search term of any length is cut, and no error.
+// TestNoRequestIsAFault: no value in an address or a form makes any route answer with a server error, on both databases.
+// A search term of any length is cut and causes no error.
 func TestNoRequestIsAFault(t *testing.T) {
 	long := []string{strings.Repeat("ab ", 1600), strings.Repeat("%", 1600), strings.Repeat("ﷺ", 101)}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -153,7 +153,7 @@ func TestNoRequestIsAFault(t *testing.T) {
 	})
 }
 
-// TestCraftedCursors: where a list goes on is what somebody sent; one that no page of ours wrote is no fault of the server's.
+// TestCraftedCursors: cursors come from the client; a cursor that none of our pages wrote does not cause a server error.
 func TestCraftedCursors(t *testing.T) {
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	id := "0193a3c0-0000-7000-8000-000000000000"
@@ -202,7 +202,7 @@ func TestCraftedCursors(t *testing.T) {
 	})
 }
 
-// TestFarDays: days at the edges of the calendar are kept out, or can be read again.
+// TestFarDays: dates at the limits of the calendar are refused, or can be read again after saving.
 func TestFarDays(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorldOn(t, db)
@@ -222,7 +222,8 @@ func TestFarDays(t *testing.T) {
 	})
 }
 
-// TestLongAddressSignsIn: who follows a long address without a session is asked to sign in, and not refused by our own link.
+// TestLongAddressSignsIn: a person without a session who opens a long address is asked to sign in, and the link that we
+// build is not refused.
 func TestLongAddressSignsIn(t *testing.T) {
 	b := newWorld(t).browser()
 	for _, n := range []int{10, kit.MaxParam - 20, kit.MaxParam, 15_000} {

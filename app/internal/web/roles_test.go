@@ -18,8 +18,9 @@ import (
 // ownForms are the forms that everybody has who is signed in.
 var ownForms = []string{"/logout", "/account", "/account/email", "/account/password", "/account/sessions"}
 
-// TestNoDeadEnds: from where they land after signing in, an auditor, somebody without any role and a specialist user follow
-// every link that they are shown; none leads to a refusal. Who changes nothing is shown no form that would.
+// TestNoDeadEnds: starting at the first page after signing in, an auditor, a person without roles and a specialist user
+// follow every link that they see. No link leads to a refusal. A person who may not change anything sees no form that
+// would.
 func TestNoDeadEnds(t *testing.T) {
 	for who, want := range map[string]struct {
 		lands string
@@ -76,7 +77,8 @@ func TestNoDeadEnds(t *testing.T) {
 	}
 }
 
-// TestNoRole: who was given none signs in, keeps the own account, and is told; there is nothing to search and nowhere to go.
+// TestNoRole: a person without roles can sign in, has only their own account, and is told so. There is no search and no
+// navigation.
 func TestNoRole(t *testing.T) {
 	w := newWorld(t)
 	b := w.asker("no role")
@@ -92,8 +94,8 @@ func TestNoRole(t *testing.T) {
 	w.signedIn().get("/specialists").want(t, http.StatusOK, "No role")
 }
 
-// TestAuditorChangesNothing: every form of the program, filled in as well as it can be, leaves every row as it was when an
-// auditor sends it. Their own account is theirs.
+// TestAuditorChangesNothing: an auditor sends every form of the program, filled in as well as possible. No row changes,
+// except in their own account.
 func TestAuditorChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	b := w.asker("auditor")
@@ -144,7 +146,8 @@ func (w *world) idOf(email string) string {
 	return a.ID.String()
 }
 
-// TestRolesForm: the form shows specialist among the roles, a new user's has it chosen, and what was given is what there is.
+// TestRolesForm: the form lists specialist among the roles and preselects it for a new user. The stored roles are the
+// selected ones.
 func TestRolesForm(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

@@ -6,7 +6,7 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// routes puts the table into Fiber.
+// routes registers all routes with Fiber.
 func (s *Server) routes() {
 	s.app.Get("/static/:hash/*", kit.Take(kit.RawBody), s.static.Serve)
 	for _, r := range s.table() {
@@ -22,7 +22,7 @@ func (s *Server) routes() {
 	s.app.Use(kit.Take(kit.RawBody), func(*fiber.Ctx) error { return fiber.ErrNotFound })
 }
 
-// table lists every address, feature by feature.
+// table lists the routes of all features.
 func (s *Server) table() []kit.Route {
 	all := []kit.Route{kit.Get("/metrics", kit.Automatic, s.showMetrics)}
 	for _, f := range s.features {

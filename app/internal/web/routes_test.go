@@ -179,7 +179,8 @@ func classOf(a answer) string {
 	return "?"
 }
 
-// TestWhoGetsWhat: every route of the router itself × everybody (S22). A new route without a row fails.
+// TestWhoGetsWhat requests every route of the router itself as every kind of person (S22). A new route that is missing in
+// the table fails.
 func TestWhoGetsWhat(t *testing.T) {
 	got, routes := map[string]string{}, map[string]bool{}
 	for _, who := range askers {

@@ -80,8 +80,8 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 	}
 }
 
-// TestSearchSaysWhatIsSimilar: what is only spelt alike is said to be, to who sees and to who hears it, in both places and
-// both languages; and it is not shown beside what matches.
+// TestSearchSaysWhatIsSimilar: results that are only spelt similarly are marked as such, on screen and for screen
+// readers, in both places and both languages. They are not shown if something matches.
 func TestSearchSaysWhatIsSimilar(t *testing.T) {
 	w := newWorld(t)
 	anna := w.signedIn()
@@ -114,8 +114,8 @@ func TestSearchSaysWhatIsSimilar(t *testing.T) {
 	}
 }
 
-// TestSearchBesideTheOverview: the overview's own search fills its list, and says where there may be more; what there is,
-// when no customer matches.
+// TestSearchBesideTheOverview: the overview's own search fills its list and links to other results. If no customer
+// matches, it shows the other results.
 func TestSearchBesideTheOverview(t *testing.T) {
 	w := newWorld(t)
 	w.entrust(w.transaction("Dachschaden").ID, w.specialist("ben@kanzlei.example").ID)
@@ -148,8 +148,8 @@ func TestSearchBesideTheOverview(t *testing.T) {
 	led(adminEmail, "kühn", "", "")
 }
 
-// TestSearchFollowsThePolicy: who may list no customer finds none, and is not refused for it; the field is the same on
-// every page but where it fills a list.
+// TestSearchFollowsThePolicy: a person who may not list customers finds none and gets no refusal. The search field is the
+// same on every page, except where it fills a list.
 func TestSearchFollowsThePolicy(t *testing.T) {
 	w := newWorld(t)
 	w.transaction("Dachschaden")

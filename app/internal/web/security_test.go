@@ -17,9 +17,9 @@ func fill(path string) string {
 	return regexp.MustCompile(`:[a-z]+`).ReplaceAllString(path, "0193a3c0-0000-7000-8000-000000000000")
 }
 
-// TestForeignPosts: whatever may change something is refused without the token of its own session, and when the browser
-// says that another site caused it (S18), whoever is signed in. The table is the router's own, so a new route can't be
-// forgotten.
+// TestForeignPosts: every request that may change something is refused without the token of its own session, and if the
+// browser says that another site caused it (S18), whoever is signed in. The test uses the router's own table, so no new
+// route can be forgotten.
 func TestForeignPosts(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
@@ -75,7 +75,8 @@ func TestForeignPosts(t *testing.T) {
 	}
 }
 
-// TestSessionRunOut: who saves a form after the session has ended is asked to sign in, and not called a forger.
+// TestSessionRunOut: a person who saves a form after the session has ended is asked to sign in, and not refused as a
+// forgery.
 func TestSessionRunOut(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -93,7 +94,7 @@ func TestSessionRunOut(t *testing.T) {
 	b.do(http.MethodPost, "/account", form, "Origin", "https://evil.example").want(t, http.StatusForbidden)
 }
 
-// TestNotSignedIn: no page of the firm or of a person answers anybody.
+// TestNotSignedIn: without signing in, no page of the firm or of a person can be read.
 func TestNotSignedIn(t *testing.T) {
 	w := newWorld(t)
 	for _, r := range w.table() {
@@ -107,7 +108,7 @@ func TestNotSignedIn(t *testing.T) {
 	}
 }
 
-// TestEndUserStaysOut: an end user sees nothing of the firm's side, and does not learn that it is there.
+// TestEndUserStaysOut: an end user sees nothing of the firm's pages, and can't find out that they exist.
 func TestEndUserStaysOut(t *testing.T) {
 	w := newWorld(t)
 	b := w.endUser()
@@ -130,7 +131,8 @@ func TestEndUserStaysOut(t *testing.T) {
 	b.get("/").goesTo(t, "/portal")
 }
 
-// TestHeaders: every answer, whatever its status, forbids foreign and inline content, framing and caching (S21).
+// TestHeaders: every answer, whatever its status, forbids content from other sites, inline content, framing and caching
+// (S21).
 func TestHeaders(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -158,7 +160,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestPagesAreOurOwn: no page holds an inline script, style or handler, or an address of another host.
+// TestPagesAreOurOwn: no page contains an inline script, style or handler, or an address of another host.
 func TestPagesAreOurOwn(t *testing.T) {
 	w := newWorld(t)
 	token, _ := w.invite("berta@kunde.example", "+4915123456789")
@@ -178,7 +180,7 @@ func TestPagesAreOurOwn(t *testing.T) {
 	}
 }
 
-// TestCookies: over HTTPS all cookies are bound to the host, and out of reach of scripts (S17).
+// TestCookies: over HTTPS all cookies are bound to the host, and scripts can't read them (S17).
 func TestCookies(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -196,7 +198,7 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// TestForgedHost: what a request says of the host comes into no link, mail or redirect (S7).
+// TestForgedHost: the host in a request does not appear in any link, mail or redirect (S7).
 func TestForgedHost(t *testing.T) {
 	w := newWorld(t)
 	forged := []string{"Host", "evil.example", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http", "Forwarded", "host=evil.example"}
@@ -216,7 +218,7 @@ func TestForgedHost(t *testing.T) {
 	}
 }
 
-// TestNext: after signing in a person is sent to our own pages only (S42).
+// TestNext: after signing in, a person is redirected only to our own pages (S42).
 func TestNext(t *testing.T) {
 	w := newWorld(t)
 	for next, want := range map[string]string{
@@ -239,7 +241,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// TestSmallHeadersPass: a header of 5 kB is nothing out of the ordinary (S44).
+// TestSmallHeadersPass: a header of 5 kB is accepted (S44).
 func TestSmallHeadersPass(t *testing.T) {
 	w := newWorld(t)
 	w.browser().get("/login", "X-Long", strings.Repeat("a", 5000)).want(t, http.StatusOK)

@@ -27,7 +27,8 @@ func (w *world) counted(a audit.Action) (rows []audit.Entry) {
 	return rows
 }
 
-// TestRefusalsAreSeen: who was refused what, how often, in words of both languages, and as lines with the request's id.
+// TestRefusalsAreSeen: the log page shows who was refused what and how often, in both languages, and the program's log
+// has a line for each with the request's id.
 func TestRefusalsAreSeen(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
 	var lines strings.Builder
@@ -71,7 +72,7 @@ func TestRefusalsAreSeen(t *testing.T) {
 	}
 }
 
-// TestFloodOfRefusals: a thousand of them write nothing on their way, and one row in the end.
+// TestFloodOfRefusals: a thousand refusals cause no write while they arrive, and one row in the end.
 func TestFloodOfRefusals(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -90,7 +91,8 @@ func TestFloodOfRefusals(t *testing.T) {
 	b.do(http.MethodPost, "/logout", url.Values{}).want(t, http.StatusForbidden)
 }
 
-// TestFailedSignInsAreSeen: of an account by name, of nobody without what was typed: people type passwords there.
+// TestFailedSignInsAreSeen: a failed sign-in to an account is logged with its name. One to an unknown account is logged
+// without what was typed, because people type passwords there.
 func TestFailedSignInsAreSeen(t *testing.T) {
 	const typed = "Geheim-Wolke-Tisch-77"
 	var all strings.Builder
@@ -117,7 +119,7 @@ func TestFailedSignInsAreSeen(t *testing.T) {
 	}
 }
 
-// TestDownloadsAreSeen: a file leaves with a row in the log, or not at all.
+// TestDownloadsAreSeen: a file is sent only if a row was written to the log.
 func TestDownloadsAreSeen(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -138,7 +140,7 @@ func TestDownloadsAreSeen(t *testing.T) {
 	}
 }
 
-// TestSecurityMetrics: a counter for each event, from the start.
+// TestSecurityMetrics: there is a counter for each event from the start.
 func TestSecurityMetrics(t *testing.T) {
 	w := newWorld(t)
 	scrape := func() string {
@@ -161,7 +163,7 @@ func TestSecurityMetrics(t *testing.T) {
 	}
 }
 
-// TestEveryEventHasWords: whatever the log counts has its words.
+// TestEveryEventHasWords: every event that the log counts has a text.
 func TestEveryEventHasWords(t *testing.T) {
 	w := newWorld(t)
 	for action := range w.Audit.Counts() {
@@ -173,7 +175,7 @@ func TestEveryEventHasWords(t *testing.T) {
 	}
 }
 
-// TestNamesInMails: roles and the firm's links are called in mails what they are called on pages.
+// TestNamesInMails: mails use the same names for roles and for the firm's links as pages.
 func TestNamesInMails(t *testing.T) {
 	for _, locale := range lang.All {
 		for prefix, file := range map[string]string{"role.": "roles", "firm.": "firm"} {
@@ -187,7 +189,7 @@ func TestNamesInMails(t *testing.T) {
 	}
 }
 
-// TestOwnSessions: the page ends each singly; that of this browser signs out.
+// TestOwnSessions: the page can end each session separately; ending that of this browser signs out.
 func TestOwnSessions(t *testing.T) {
 	w := newWorld(t)
 	one := w.signedIn()
@@ -228,8 +230,8 @@ func TestOwnSessions(t *testing.T) {
 	}
 }
 
-// TestSignOutClears: every way of signing out, over HTTPS and behind it, asks the browser to forget what it keeps, but not
-// its cookies; nothing else does.
+// TestSignOutClears: every way of signing out, over HTTPS and behind an HTTPS proxy, asks the browser to clear its data,
+// but not its cookies. No other answer does.
 func TestSignOutClears(t *testing.T) {
 	for _, base := range []string{baseURL, "http://127.0.0.1:3000"} {
 		w := newWorld(t, func(o *Options) { o.BaseURL = base })
@@ -259,7 +261,7 @@ func TestSignOutClears(t *testing.T) {
 	}
 }
 
-// TestNewPasswordNewID: the browser goes on under another id; the old one is nothing any more.
+// TestNewPasswordNewID: after a new password the browser has another session id, and the old id is not valid any more.
 func TestNewPasswordNewID(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -284,7 +286,8 @@ func TestNewPasswordNewID(t *testing.T) {
 	}
 }
 
-// TestSomebodysSessions: administrators see and end them on the person's page; who may only read does not see them.
+// TestSomebodysSessions: administrators see and end sessions on the person's page. People who may only read do not see
+// them.
 func TestSomebodysSessions(t *testing.T) {
 	w := newWorld(t)
 	otto := w.specialist("otto@kanzlei.example")
@@ -325,7 +328,7 @@ func TestSomebodysSessions(t *testing.T) {
 	}
 }
 
-// TestRolesAreMailed: from the page to the mailbox, in the language of whom it is to.
+// TestRolesAreMailed: a change of roles is mailed to the person, in the person's language.
 func TestRolesAreMailed(t *testing.T) {
 	w := newWorld(t)
 	otto, second := w.specialist("otto@kanzlei.example"), w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
@@ -350,8 +353,8 @@ func TestRolesAreMailed(t *testing.T) {
 	}
 }
 
-// TestDeletedIsUnseen: what was seen of an end user goes with them, be it written before the customer is deleted or only
-// afterwards.
+// TestDeletedIsUnseen: deleting a customer also deletes the counts about its end users, whether they are written before
+// or after the deletion.
 func TestDeletedIsUnseen(t *testing.T) {
 	for _, flushedBefore := range []bool{true, false} {
 		w := newWorld(t)

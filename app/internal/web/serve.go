@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// serving is how far the server is between its start and its end. Stopping works at any moment of it: before Serve was
-// called, while it begins, and while connections are open.
+// serving is the state of the server between start and end. Shutdown works at any time: before Serve is called, while
+// Serve starts, and while connections are open.
 type serving struct {
 	mu       sync.Mutex
 	stopped  bool
@@ -18,7 +18,7 @@ type serving struct {
 	draining atomic.Bool
 }
 
-// Serve answers on ln until Shutdown. After Shutdown it closes ln and returns at once.
+// Serve answers requests on ln until Shutdown is called. If Shutdown was called before, Serve closes ln and returns.
 func (s *Server) Serve(ln net.Listener) error {
 	v := &s.serving
 	v.mu.Lock()
@@ -32,11 +32,11 @@ func (s *Server) Serve(ln net.Listener) error {
 	return s.app.Listener(v.listener)
 }
 
-// Drain makes readiness say that this process is about to stop; requests are answered as before, each the last of its
-// connection.
+// Drain makes the readiness check say that this process is about to stop. Requests are still answered, but each answer
+// closes its connection.
 func (s *Server) Drain() { s.serving.draining.Store(true) }
 
-// Shutdown stops taking requests and waits for those that run, as long as ctx allows.
+// Shutdown stops accepting requests and waits for the requests in progress until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	v := &s.serving
 	v.mu.Lock()
@@ -46,8 +46,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if ln == nil {
 		return nil
 	}
-	// fasthttp notices a stop only of listeners that it serves already. One that is closed it serves no longer than it
-	// takes to find that out, whenever it began; only then are all its connections known.
+	// fasthttp stops only listeners that it is serving already. So close the listener first: then Serve ends soon, no
+	// matter when it started. Only after that are all connections known.
 	err := ln.stop()
 	select {
 	case <-ended:
@@ -60,8 +60,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// freshListener knows the connections on which nothing has come yet. Browsers open them in advance and keep them; fasthttp
-// takes them for requests on their way, and would wait for them when it stops.
+// freshListener tracks connections on which no data have arrived yet. Browsers open such connections in advance and keep
+// them. fasthttp would treat them as requests in progress and wait for them when it stops.
 type freshListener struct {
 	net.Listener
 	mu      sync.Mutex
@@ -86,7 +86,7 @@ func (l *freshListener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// stop takes no more connections and closes the fresh ones.
+// stop closes the listener and all fresh connections.
 func (l *freshListener) stop() error {
 	err := l.Close()
 	l.mu.Lock()
@@ -102,14 +102,14 @@ func (l *freshListener) stop() error {
 	return err
 }
 
-// freshConn is fresh until the first byte comes.
+// freshConn is a connection that is fresh until its first byte arrives.
 type freshConn struct {
 	net.Conn
 	of   *freshListener
-	used bool // by the one who reads
+	used bool // used by the reader only
 }
 
-// Read reads; the connection is not fresh any more.
+// Read reads. After the first byte the connection is not fresh any more.
 func (c *freshConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if !c.used && n > 0 {
@@ -119,7 +119,7 @@ func (c *freshConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Close closes it.
+// Close closes the connection.
 func (c *freshConn) Close() error {
 	c.of.forget(c)
 	return c.Conn.Close()

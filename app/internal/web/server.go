@@ -1,7 +1,7 @@
-// Package web serves Kontor's screens with Fiber. A request travels: route, handler (parse the form, one service
-// call, one render or redirect), service, store, and back; errors return to one error handler.
+// Package web serves Kontor's screens with Fiber. A request passes through the route, the handler (parse the form, call
+// one service, render or redirect once), the service and the store. Errors go back to one error handler.
 //
-// Each feature has a folder of screens below this one, which hands out its routes. What all of them share is in kit.
+// Each feature has a package of screens below this one, which provides its routes. What all of them share is in kit.
 package web
 
 import (
@@ -42,7 +42,7 @@ import (
 	"kontor/policies"
 )
 
-// Options is what the server is made of.
+// Options are the parts and settings of a Server.
 type Options struct {
 	Accounts       *account.Service
 	Customers      *customer.Service
@@ -65,31 +65,31 @@ type Options struct {
 	Now     store.Clock
 	Key     secret.Key
 	Log     *slog.Logger
-	BaseURL string // what links begin with
+	BaseURL string // the beginning of every link
 	Firm    string
-	// FirmLinks are the firm's own, below every page that end users see.
+	// FirmLinks are the firm's own links, shown at the bottom of every page that end users see.
 	FirmLinks []courier.FirmLink
-	Logo      *logo.Logo // stands in place of Kontor's mark; nil: none
-	Locale    string     // where nothing else says
+	Logo      *logo.Logo // shown in place of Kontor's logo; nil: none
+	Locale    string     // the default language
 	Zone      *time.Location
 	Mailbox   bool // the built-in mailbox takes e-mails or SMS
-	// Undelivered says which messages the mailbox keeps although customers wait for them, which every page of a specialist
-	// user says: all, email, sms; "" for none.
+	// Undelivered says for which messages the mailbox is the only destination although customers wait for them: all,
+	// email, sms; "" for none. Every page of a specialist user shows a notice about it.
 	Undelivered string
-	Metrics     []prometheus.Collector // beside the server's own
+	Metrics     []prometheus.Collector // besides the server's own
 	MetricsOpen bool                   // serve /metrics here to loopback
-	Proxies     []netip.Prefix         // whose word about the client's address counts
-	Forwarded   bool                   // they write Forwarded, not X-Forwarded-For
+	Proxies     []netip.Prefix         // networks of proxies that are trusted to name the client's address
+	Forwarded   bool                   // the proxies send Forwarded, not X-Forwarded-For
 	HookSecret  string                 // signs delivery reports; "" derives one from Key
 	Processes   operation.Processes
-	// Schema says whether the database's schema is what this program needs.
+	// Schema returns an error if the database's schema is not what this program needs.
 	Schema func(context.Context) error
 }
 
-// maxBody is how long a request's body may be, in bytes.
+// maxBody is the maximum size of a request's body in bytes.
 const maxBody = 1 << 20
 
-// Server is the web process's HTTP side.
+// Server is the HTTP server of the web process.
 type Server struct {
 	*kit.Kit
 	app      *fiber.App
@@ -104,7 +104,7 @@ type Server struct {
 	serving     serving
 }
 
-// New builds the server: all templates are parsed, all routes stand.
+// New builds the server. It parses all templates and registers all routes.
 func New(o Options) (*Server, error) {
 	base, err := url.Parse(o.BaseURL)
 	if err != nil {
@@ -128,7 +128,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.compose(o)
 	s.app = fiber.New(fiber.Config{
-		Immutable:             true, // else stored strings change under us with the next request
+		Immutable:             true, // otherwise stored strings change with the next request
 		DisableStartupMessage: true,
 		BodyLimit:             maxBody,
 		ReadBufferSize:        16 << 10, // request line and headers
@@ -137,7 +137,7 @@ func New(o Options) (*Server, error) {
 		IdleTimeout:           75 * time.Second,
 		ErrorHandler:          s.answerError,
 
-		// else fasthttp takes a multipart body apart, into files if it is large, before anybody asked for it
+		// otherwise fasthttp parses a multipart body, and writes large ones to files, before any handler has asked for it
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
@@ -151,25 +151,25 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler is for tests that need no network.
+// Handler is the Fiber app, for tests that need no network.
 func (s *Server) Handler() *fiber.App { return s.app }
 
-// trace gives a request its id, its time limit and its line in the log, and turns its error into an answer.
+// trace gives a request its id and its time limit, logs it, and turns its error into an answer.
 func (s *Server) trace(c *fiber.Ctx) error {
 	name(c)
-	s.Address(c) // whoever asks for what: a peer that only claims to be a proxy is worth a line
+	s.Address(c) // for every request, because it logs untrusted peers that send a proxy's header
 	ctx, cancel := context.WithTimeout(context.Background(), kit.RequestTime)
 	defer cancel()
 	c.SetUserContext(ctx)
 	start := time.Now()
 	err := proceed(c)
 	if p := kit.Signed(c); p != nil && c.Method() != fiber.MethodGet {
-		s.attention.Forget(p.Account.ID) // whatever was done may have been what needed attention
+		s.attention.Forget(p.Account.ID) // the request may have settled something that needed attention
 	}
 	if err != nil {
 		err = s.answerError(c, err)
 	}
-	if s.serving.draining.Load() { // a proxy that keeps the connection would send the next request to a process that has gone
+	if s.serving.draining.Load() { // a proxy that keeps the connection would send its next request to a process that has ended
 		c.Response().SetConnectionClose()
 	}
 	s.metrics.observe(c.Method(), c.Route().Path, c.Response().StatusCode(), time.Since(start))
@@ -177,12 +177,12 @@ func (s *Server) trace(c *fiber.Ctx) error {
 	return err
 }
 
-// proceed runs what comes after.
+// proceed runs the next handlers and turns a panic into an error.
 func proceed(c *fiber.Ctx) error { return kit.Caught(c.Next) }
 
 // name gives a request its id.
 func name(c *fiber.Ctx) {
-	id := uuid.Must(uuid.NewV7()).String() // fails when the system has no random numbers: then nothing is safe
+	id := uuid.Must(uuid.NewV7()).String() // panics if the system has no random numbers; nothing would be secure then
 	kit.SetRequestID(c, id)
 	c.Set("X-Request-Id", id)
 }
@@ -192,8 +192,8 @@ func (s *Server) headers(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// protect sets the headers that are the same for every answer: nothing foreign is loaded, nothing inline runs, nobody
-// frames us.
+// protect sets the headers that are the same for every answer: the browser must not load anything from other sites, run
+// inline scripts, or show the page in a frame.
 func (s *Server) protect(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
 		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")

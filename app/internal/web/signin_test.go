@@ -34,7 +34,7 @@ func TestSignIn(t *testing.T) {
 	b.get("/account").goesTo(t, "/login?next=%2Faccount")
 }
 
-// TestSlowDown: guessing is answered later and later, with the time until the next try (S20).
+// TestSlowDown: repeated guessing is answered more and more slowly, with the time until the next try (S20).
 func TestSlowDown(t *testing.T) {
 	w := newWorld(t)
 	for i := range 30 {
@@ -51,7 +51,7 @@ func TestSlowDown(t *testing.T) {
 	t.Fatal("never slowed down")
 }
 
-// TestForgottenPassword: the page says the same to whom it knows and to whom it does not; the link works once.
+// TestForgottenPassword: the page says the same for known and unknown people; the link works once.
 func TestForgottenPassword(t *testing.T) {
 	w := newWorld(t)
 	known := w.browser().send("/password/forgotten", "login", adminEmail)
@@ -79,7 +79,7 @@ func TestForgottenPassword(t *testing.T) {
 	b.signIn(adminEmail, fresh)
 }
 
-// TestLanguage: the person's choice, then the browser's, then LOCALE.
+// TestLanguage: the person's setting comes first, then the browser's, then LOCALE.
 func TestLanguage(t *testing.T) {
 	w := newWorld(t)
 	for accept, want := range map[string]string{
@@ -120,7 +120,7 @@ func TestAccountPage(t *testing.T) {
 	b.get("/account").goesTo(t, "/login?next=%2Faccount")
 }
 
-// TestNewEmail: the link goes to the new address, looking at it changes nothing, and the old address is told.
+// TestNewEmail: the link is sent to the new address, opening it changes nothing, and the old address is informed.
 func TestNewEmail(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

@@ -64,7 +64,8 @@ func TestSpecialists(t *testing.T) {
 	joerg.signIn("joerg@kanzlei.example", strong)
 }
 
-// TestSpecialistConflict: who saves what somebody else has changed meanwhile is told, and keeps what was typed.
+// TestSpecialistConflict: a person who saves after somebody else has changed the same is told so, and keeps the typed
+// values.
 func TestSpecialistConflict(t *testing.T) {
 	w := newWorld(t)
 	a, err := w.Accounts.AddSpecialist(context.Background(), w.admin, account.SpecialistForm{Name: "Jörg Weiß", Email: "joerg@kanzlei.example"})
@@ -78,7 +79,7 @@ func TestSpecialistConflict(t *testing.T) {
 	}
 }
 
-// TestOneself: nobody gives themselves a role or deactivates themselves.
+// TestOneself: nobody can give themselves a role or deactivate themselves.
 func TestOneself(t *testing.T) {
 	w := newWorld(t)
 	b, path := w.signedIn(), "/specialists/"+w.admin.ID.String()
@@ -87,7 +88,7 @@ func TestOneself(t *testing.T) {
 	b.get("/account").want(t, http.StatusOK)
 }
 
-// TestSpecialistPages: the list goes on by cursor, and keeps the search.
+// TestSpecialistPages: the list is paged by cursor, and the next page keeps the search.
 func TestSpecialistPages(t *testing.T) {
 	w := newWorld(t)
 	for i := range account.SpecialistPageSize + 5 {

@@ -10,8 +10,8 @@ import (
 	"kontor/policies"
 )
 
-// TestTryAddressAgain: of a registered end user whose address was refused the firm reads that nothing goes out, and why;
-// who forgot the password learns nothing; a button has the address tried again.
+// TestTryAddressAgain: if the address of a registered end user was refused, the firm reads that no mail is sent there,
+// and why. A person who requests a new password does not learn it. A button allows the address again.
 func TestTryAddressAgain(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
 	w.endUser()
@@ -57,8 +57,8 @@ func TestTryAddressAgain(t *testing.T) {
 	}
 }
 
-// TestTryAddressOfSpecialist: who manages specialist users reads on the page of one that no mail goes out to them, since when
-// and why, and has the address tried again; nobody else sees it.
+// TestTryAddressOfSpecialist: people who manage specialist users read on a specialist user's page that no mail is sent to
+// them, since when and why, and can allow the address again. Nobody else sees it.
 func TestTryAddressOfSpecialist(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.HookSecret = "of the provider" })
 	ulla := w.specialist("ulla@kanzlei.example", policies.Auditor)

@@ -267,7 +267,7 @@ func TestWantedTextsExist(t *testing.T) {
 	}
 }
 
-// TestAuditTexts: every action, and every field or count that a log entry can hold, has its words.
+// TestAuditTexts: every action, and every field or count that a log entry can contain, has a text.
 func TestAuditTexts(t *testing.T) {
 	en := localeFile(t, "en")
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(repoRoot(t), "app/audit/audit.go"), nil, 0)
@@ -296,7 +296,7 @@ func TestAuditTexts(t *testing.T) {
 	}
 }
 
-// TestNoTextIsLeftOver: a text that nobody asks for is taken out, so that nobody translates it for nothing.
+// TestNoTextIsLeftOver: unused texts must be removed, so that nobody translates them in vain.
 func TestNoTextIsLeftOver(t *testing.T) {
 	pages := pageSources(t)
 	used := wantedTexts(t)
@@ -329,8 +329,8 @@ func TestNoTextIsLeftOver(t *testing.T) {
 	}
 }
 
-// TestFilesDoNotHideEachOther: all templates share one namespace, where a second of the same name replaces the first
-// without a word.
+// TestFilesDoNotHideEachOther: all templates share one namespace. A second template of the same name would replace the
+// first without an error.
 func TestFilesDoNotHideEachOther(t *testing.T) {
 	define := regexp.MustCompile(`{{-?\s*(?:define|block)\s+"([^"]+)"`)
 	owner := map[string]string{}

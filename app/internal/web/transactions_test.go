@@ -15,7 +15,8 @@ import (
 	"kontor/policies"
 )
 
-// TestAddTransaction: the form adds one with nothing but a name; mistakes keep what was typed; twice is once.
+// TestAddTransaction: the form needs only a name. After mistakes the typed values stay. Sending the form twice adds one
+// transaction.
 func TestAddTransaction(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -53,8 +54,8 @@ func (a answer) title() string {
 	return doc.Find("title").Text()
 }
 
-// TestWhoSeesTransactions: an administrator sees all, an additional processor exactly theirs, who has no relation neither
-// a name nor a number anywhere.
+// TestWhoSeesTransactions: an administrator sees all transactions, an additional processor sees exactly their own. A
+// person without a relation sees neither a name nor a number anywhere.
 func TestWhoSeesTransactions(t *testing.T) {
 	w := newWorld(t)
 	given, kept := w.transaction("Einkommensteuer 2025"), w.transaction("Erbvertrag")
@@ -96,7 +97,7 @@ func TestWhoSeesTransactions(t *testing.T) {
 	}
 }
 
-// TestTransactionConflict: two edit at once; the second is shown both values, in words, and chooses.
+// TestTransactionConflict: two people edit at the same time; the second sees both values in words and chooses.
 func TestTransactionConflict(t *testing.T) {
 	w := newWorld(t)
 	tr := w.transaction("Vertrag")
@@ -119,7 +120,7 @@ func TestTransactionConflict(t *testing.T) {
 	b.get(path+"/log").want(t, http.StatusOK, "Business transaction changed", "Tax return", "Contract", "Status of a business transaction changed", "Closed")
 }
 
-// TestPortalTransactions: an end user finds all transactions of their customers and nobody else's, in plain words.
+// TestPortalTransactions: an end user sees all transactions of their own customers and no others, in plain words.
 func TestPortalTransactions(t *testing.T) {
 	w := newWorld(t)
 	b := w.endUser()
@@ -148,7 +149,7 @@ func TestPortalTransactions(t *testing.T) {
 	b.get("/portal").want(t, http.StatusOK, "Kanzlei Berg prüft")
 }
 
-// TestKeepKinds: a template administrator adds, renames, orders and retires kinds; forms offer what can be chosen.
+// TestKeepKinds: a template administrator adds, renames, orders and retires kinds; forms offer the active kinds.
 func TestKeepKinds(t *testing.T) {
 	w := newWorld(t)
 	tr := w.transaction("Vertrag")

@@ -158,9 +158,9 @@ func (a answer) wantSentence(t testing.TB) {
 	t.Errorf("nothing says that nothing was done: %d %s", a.StatusCode, a.text())
 }
 
-// TestTypedTextSurvives: for every form of the router, the typed text is there again, or a sentence says that nothing
-// was done: when the session has ended and the person signs in again, and when they have signed in again in another tab.
-// Nothing is carried out, and no password or code comes back.
+// TestTypedTextSurvives: for every form of the router, the typed text is shown again, or a sentence says that nothing was
+// done. It covers a session that has ended before the person signs in again, and a person who has signed in again in
+// another tab. Nothing is carried out, and no password or code is sent back.
 func TestTypedTextSurvives(t *testing.T) {
 	w := newWorld(t)
 	w.guardAll(adminEmail)
@@ -286,8 +286,8 @@ func (w *world) lostForm(t *testing.T, b *browser, fields url.Values) url.Values
 	return sentBy(a.doc(t).Find(`form[action="/login"]`))
 }
 
-// TestTypedGoesBackToItsOwner: what was typed is given to the same account only, for a quarter of an hour, and unchanged
-// or not at all.
+// TestTypedGoesBackToItsOwner: the typed values are given back to the same account only, for a quarter of an hour, and
+// only unchanged.
 func TestTypedGoesBackToItsOwner(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("ben@kanzlei.example")
@@ -337,7 +337,7 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 	a.wantTyped(t, url.Values{"username": {strings.Repeat("y", 30<<10)}})
 }
 
-// TestTypedNowhereElse: what was typed stands in no address, cookie or table on its way.
+// TestTypedNowhereElse: the typed values are in no address, cookie or table on the way.
 func TestTypedNowhereElse(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -360,8 +360,8 @@ func TestTypedNowhereElse(t *testing.T) {
 	}
 }
 
-// TestOtherPersonsForm: a form from a page of somebody else is not carried out for who is signed in; they learn nothing
-// of it, and the other one gets it back after a change of hands.
+// TestOtherPersonsForm: a form from the page of one person is not carried out for another person who is signed in. The
+// other person learns nothing of it, and the owner gets it back after signing in.
 func TestOtherPersonsForm(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("ben@kanzlei.example")
@@ -385,7 +385,7 @@ func TestOtherPersonsForm(t *testing.T) {
 	a.wantTyped(t, url.Values{"name": {"Streng geheim"}})
 }
 
-// TestTypedIsOurs: nothing is carried or shown again for another site, whatever token it has come by (S18).
+// TestTypedIsOurs: nothing from another site is kept or shown again, whatever token it has obtained (S18).
 func TestTypedIsOurs(t *testing.T) {
 	w := newWorld(t)
 	mine := w.signedIn()
@@ -421,8 +421,8 @@ func TestTypedIsOurs(t *testing.T) {
 	}
 }
 
-// TestSecondSignInTab: the sign-in form of a tab in which somebody is signed in by now leads on, without a look at the
-// password; somebody else can sign in with it.
+// TestSecondSignInTab: if somebody has signed in meanwhile, the sign-in form in an older tab redirects to the next page
+// and does not check the password. Another person can still sign in with it.
 func TestSecondSignInTab(t *testing.T) {
 	w := newWorld(t)
 	w.specialist("ben@kanzlei.example")
@@ -455,7 +455,8 @@ func TestSecondSignInTab(t *testing.T) {
 	d.do(http.MethodPost, "/login", old, ourSite...).goesTo(t, "/customers")
 }
 
-// TestTwoPeopleAtOneBrowser: the registration page of one works although another has signed in since, and says so.
+// TestTwoPeopleAtOneBrowser: the registration page of one person works although another person has signed in since, and
+// says so.
 func TestTwoPeopleAtOneBrowser(t *testing.T) {
 	w := newWorld(t)
 	link, code := w.invite("berta@kunde.example", "+4915123456789")
@@ -481,7 +482,7 @@ func TestTwoPeopleAtOneBrowser(t *testing.T) {
 	b.do(http.MethodPost, "/logout", out, ourSite...).goesTo(t, "/register/"+again)
 }
 
-// TestTypedWithHTMX: a form that HTMX sends is answered with a page in the place of the whole one.
+// TestTypedWithHTMX: a form that HTMX sends is answered with a page that replaces the whole page.
 func TestTypedWithHTMX(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
@@ -523,7 +524,7 @@ func (b *browser) withToken(form url.Values) *browser {
 	return b
 }
 
-// TestPageOwner: a token says whose page it was, and nothing else is one.
+// TestPageOwner: a token names the owner of its page, and nothing else is accepted as a token.
 func TestPageOwner(t *testing.T) {
 	w := newWorld(t)
 	a := w.signedIn()
@@ -540,7 +541,7 @@ func TestPageOwner(t *testing.T) {
 	}
 }
 
-// TestNeverKept: every field of a template that a browser hides or fills in with a code is one that is never kept.
+// TestNeverKept: NeverKept covers every field of a template whose value a browser hides or fills in with a code.
 func TestNeverKept(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()

@@ -160,9 +160,10 @@ func checkPage(t *testing.T, where string, a answer, ids *regexp.Regexp) {
 	}
 }
 
-// TestEveryAddress visits every GET route with real rows, all of whose texts an attacker typed, in both languages, as
-// who may do most, as an end user and as nobody: nothing typed is ever an element (S37), nothing runs inline (S21),
-// nothing foreign is loaded (S12), every answer has its headers, every text its words, every field its label.
+// TestEveryAddress visits every GET route with real rows whose texts all come from an attacker, in both languages, as the
+// person with most permissions, as an end user and as nobody. Typed text never becomes an element (S37), nothing inline
+// runs (S21), nothing is loaded from other sites (S12), every answer has its headers, every text exists, and every field
+// has a label.
 func TestEveryAddress(t *testing.T) {
 	w, x := evilFirm(t, func(o *Options) { o.Firm = evil })
 	ids := textIDs(t)
@@ -256,8 +257,8 @@ func checkHeaders(t *testing.T, where string, a answer, isLetter bool) {
 	}
 }
 
-// TestStatic: files are immutable under the address of their content, compressed where the browser takes it, and
-// nothing outside is served.
+// TestStatic: files are immutable under an address that depends on their content, compressed if the browser accepts it,
+// and no other files are served.
 func TestStatic(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -289,7 +290,7 @@ func TestStatic(t *testing.T) {
 	}
 }
 
-// TestReceiptShowsNothingPersonal: the log's receipt of a deletion counts and names nobody.
+// TestReceiptShowsNothingPersonal: the log's receipt of a deletion contains counts and no names.
 func TestReceiptShowsNothingPersonal(t *testing.T) {
 	w, x := evilFirm(t)
 	_, err := w.jobs.Finish(context.Background(), job.CustomerDeletion)

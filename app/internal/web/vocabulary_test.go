@@ -49,7 +49,7 @@ func returnedIDs(t *testing.T, folder string) (ids []string) {
 	return ids
 }
 
-// TestVocabulariesHaveWords: whatever closed list a page can show a value of, each value has its words.
+// TestVocabulariesHaveWords: every value of every closed list that a page can show has a text.
 func TestVocabulariesHaveWords(t *testing.T) {
 	en := localeFile(t, "en")
 	var ids []string
@@ -93,7 +93,8 @@ func TestVocabulariesHaveWords(t *testing.T) {
 	}
 }
 
-// TestSortedTexts: the files are sorted, so that two people who add texts seldom meet, and find what is there.
+// TestSortedTexts: the files of texts are sorted, so that texts are easy to find and two people who add texts seldom get
+// a merge conflict.
 func TestSortedTexts(t *testing.T) {
 	for _, locale := range lang.All {
 		raw := string(mustRead(t, filepath.Join(repoRoot(t), "views/locales", locale+".json")))
@@ -107,7 +108,7 @@ func TestSortedTexts(t *testing.T) {
 	}
 }
 
-// TestFormalGerman: the German texts say Sie.
+// TestFormalGerman: the German texts address people with Sie.
 func TestFormalGerman(t *testing.T) {
 	familiar := regexp.MustCompile(`\b(?:du|dich|dir|dein|deine|deinen|deinem|deiner|deines)\b`)
 	for id, text := range localeFile(t, "de") {
@@ -117,7 +118,8 @@ func TestFormalGerman(t *testing.T) {
 	}
 }
 
-// TestEveryStatus: accesses in each activity status, with every kind of step on their timelines, in both languages.
+// TestEveryStatus renders accesses in each activity status, with every kind of step on their timelines, in both
+// languages.
 func TestEveryStatus(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

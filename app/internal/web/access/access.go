@@ -20,8 +20,8 @@ import (
 type List struct {
 	Customer customerpage.Head
 	Accesses []View
-	Settled  bool   // nothing more will happen by itself: the page need not ask again
-	Mark     string // stays the same as long as the accesses look the same
+	Settled  bool   // nothing more will happen by itself, so the page need not refresh
+	Mark     string // a hash of what the page shows of the accesses
 	Say      string
 }
 
@@ -38,8 +38,8 @@ type channelTimeline struct {
 	Steps   []access.Step
 }
 
-// Unchanged says whether a page that asks again shows what is so. It then gets 204 and stays as it is: focus, selection
-// and opened timelines with it.
+// Unchanged says whether a page that refreshes itself already shows the current state. The answer is then 204, and the
+// page keeps its focus, its selection and its opened timelines.
 func (d List) Unchanged(c *fiber.Ctx) bool {
 	return kit.AsksAgain(c) && c.Query(kit.SeenQuery) == d.Mark
 }
@@ -62,7 +62,7 @@ func (s *Screens) showDeliveries(c *fiber.Ctx) error {
 	})
 }
 
-// ListOf are the accesses of a customer.
+// ListOf loads the accesses of a customer.
 func (s *Screens) ListOf(c *fiber.Ctx, cu customerpage.Head) (List, error) {
 	rows, err := s.accesses.OfCustomer(s.Ctx(c), s.Caller(c), cu.ID)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Screens) ListOf(c *fiber.Ctx, cu customerpage.Head) (List, error) {
 	return d, err
 }
 
-// markOf is a short name for what a page shows of the accesses.
+// markOf is a hash of what a page shows of the accesses.
 func markOf(all []View) (string, error) {
 	h := fnv.New64a()
 	to := json.NewEncoder(h)
@@ -177,7 +177,7 @@ func (s *Screens) createAccess(c *fiber.Ctx) error {
 	return s.RedirectWith(c, cu.Path+"/authorisations", t)
 }
 
-// accessOf loads the access of the address with its customer.
+// accessOf loads the access that the address names, and its customer.
 func (s *Screens) accessOf(c *fiber.Ctx) (customerpage.Head, access.Row, error) {
 	cu, err := s.heads.Of(c, "authorisations")
 	if err != nil {
@@ -191,8 +191,8 @@ func (s *Screens) accessOf(c *fiber.Ctx) (customerpage.Head, access.Row, error) 
 	return cu, r, err
 }
 
-// fieldsOfAccess are the stored values of the fields that its form can change. The e-mail address of a registered
-// access is the end user's own.
+// fieldsOfAccess are the stored values of the fields that the access's form can change. After registration, only the end
+// user can change the e-mail address.
 func fieldsOfAccess(a access.Access) []kit.Field {
 	fields := fieldsOfAccessForm(recordedOf(a))
 	if a.RegisteredAt != nil {
@@ -201,12 +201,12 @@ func fieldsOfAccess(a access.Access) []kit.Field {
 	return fields
 }
 
-// recordedOf is what is recorded of an access.
+// recordedOf is the stored data of an access as a form.
 func recordedOf(a access.Access) access.Form {
 	return access.Form{FirstName: a.FirstName, LastName: a.LastName, Email: a.Email, Mobile: a.Mobile, Locale: a.Locale}
 }
 
-// fieldsOfAccessForm are the values of the fields in which that is recorded.
+// fieldsOfAccessForm are the form's fields with their values.
 func fieldsOfAccessForm(f access.Form) []kit.Field {
 	return kit.ShowNumbers([]kit.Field{
 		{Name: "first_name", Value: f.FirstName}, {Name: "last_name", Value: f.LastName}, {Name: "email", Value: f.Email},
@@ -214,11 +214,11 @@ func fieldsOfAccessForm(f access.Form) []kit.Field {
 	})
 }
 
-// storedAccess is what was typed about an access as it would be stored.
+// storedAccess converts what was typed to the values that would be stored.
 func storedAccess(country string, values map[string]string) map[string]string {
 	f, err := access.Validate(readAccess(&kit.Form{Values: values}), country)
 	if err != nil {
-		return values // what has mistakes is never compared
+		return values // values with mistakes are never compared
 	}
 	return kit.ValuesOf(fieldsOfAccessForm(f))
 }
@@ -247,7 +247,7 @@ func (s *Screens) correctAccess(c *fiber.Ctx) error {
 		return err
 	}
 	f := kit.ReadForm(c, append([]string{"version"}, accessFields...)...)
-	if r.RegisteredAt != nil { // their own to change
+	if r.RegisteredAt != nil { // only the end user may change it
 		f.Values["email"] = r.Email
 	}
 	a := r.Access
@@ -281,7 +281,7 @@ func (s *Screens) correctAccess(c *fiber.Ctx) error {
 	return s.RedirectWith(c, cu.Path+"/authorisations", t)
 }
 
-// onAccess does one thing to the access of the address and goes back to the page it was pressed on.
+// onAccess performs one action on the access that the address names, and returns to the page with the button.
 func (s *Screens) onAccess(c *fiber.Ctx, done string, do func(cu customerpage.Head, r access.Row) error) error {
 	cu, r, err := s.accessOf(c)
 	if err != nil {
@@ -293,7 +293,7 @@ func (s *Screens) onAccess(c *fiber.Ctx, done string, do func(cu customerpage.He
 	return s.backToAccesses(c, cu, r, kit.Toast{Text: done})
 }
 
-// backToAccesses says of an access what was done, on the page that it was done on.
+// backToAccesses returns to the page with the button and shows a toast about the access.
 func (s *Screens) backToAccesses(c *fiber.Ctx, cu customerpage.Head, r access.Row, done kit.Toast) error {
 	to := cu.Path + "/authorisations"
 	if kit.Posted(c, "from") == "deliveries" {
@@ -310,7 +310,7 @@ func (s *Screens) resendAccess(c *fiber.Ctx) error {
 	}
 	done := kit.Toast{Text: "toast.access_resent", Code: r.Mobile}
 	err = s.accesses.Resend(s.Ctx(c), s.Caller(c), cu.ID, r.ID)
-	if errors.Is(err, access.ErrJustSent) { // a double click, or a hand quicker than the mail
+	if errors.Is(err, access.ErrJustSent) { // a double click, or a click before the mail arrived
 		done, err = kit.Toast{Text: "toast.access_just_sent"}, nil
 	}
 	if err != nil {
@@ -319,7 +319,7 @@ func (s *Screens) resendAccess(c *fiber.Ctx) error {
 	return s.backToAccesses(c, cu, r, done)
 }
 
-// tryAddress has an address tried again that was refused.
+// tryAddress allows sending to an address again after a receiving server has refused it.
 func (s *Screens) tryAddress(c *fiber.Ctx) error {
 	return s.onAccess(c, "toast.address_freed", func(cu customerpage.Head, r access.Row) error {
 		return s.accesses.TryAddress(s.Ctx(c), s.Caller(c), cu.ID, r.ID)
@@ -354,7 +354,7 @@ func (s *Screens) reactivateAccess(c *fiber.Ctx) error {
 	return s.backToAccesses(c, cu, r, done)
 }
 
-// numberOfAccess answers the number of an access, read in the country of its customer.
+// numberOfAccess answers how the number of an access was understood, read in the country of its customer.
 func (s *Screens) numberOfAccess(c *fiber.Ctx) error {
 	cu, err := s.heads.Of(c, "authorisations")
 	if err != nil || !cu.MayCreateAccess() && !cu.MayUpdateAccess() {

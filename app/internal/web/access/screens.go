@@ -1,4 +1,4 @@
-// Package access serves the pages about a customer's accesses and what became of their invitations.
+// Package access serves the pages about a customer's accesses and the delivery of their invitations.
 package access
 
 import (
@@ -7,14 +7,14 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about accesses.
 type Screens struct {
 	*kit.Kit
 	accesses *access.Service
 	heads    *customerpage.Heads
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, accesses *access.Service, heads *customerpage.Heads,
 ) *Screens {

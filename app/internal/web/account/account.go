@@ -10,26 +10,27 @@ import (
 	"kontor/app/secret"
 )
 
-// ownAccount is the data of /account: three forms and the list of sessions. Only the form that was sent has complaints.
+// ownAccount is the data of /account: three forms and the list of sessions. Only the form that was sent can have
+// complaints.
 type ownAccount struct {
 	Account              account.Account
 	Own, Password, Email *kit.Form
 	Sessions             []Session
 	EndUser              bool
-	NoRole               bool   // there is nothing else here for the person
-	Deputies             string // address of the page about the person's own, "" for who has nothing to hand on
+	NoRole               bool   // the person has no role, so there is nothing else for them
+	Deputies             string // address of the page about the person's deputies, "" for people who can't name deputies
 	Locales              []text.Option
-	EmailAsked           string // the new address a link was just sent to
+	EmailAsked           string // the new address that a link was just sent to
 }
 
-// Session is a session in a list, with the address that ends it.
+// Session is a session in a list. End is the address that ends it.
 type Session struct {
 	account.ListedSession
 	Current bool
 	End     string
 }
 
-// ListSessions gives each its address below path, and marks the one of this browser.
+// ListSessions adds to each session its address below path, and marks the session of this browser.
 func (s *Screens) ListSessions(c *fiber.Ctx, sessions []account.ListedSession, path string) (list []Session) {
 	current := secret.HashToken(c.Cookies(s.SessionCookie()))
 	for _, x := range sessions {
@@ -42,7 +43,7 @@ func (s *Screens) showAccount(c *fiber.Ctx) error {
 	return s.renderAccount(c, ownAccount{}, fiber.StatusOK)
 }
 
-// renderAccount fills in whatever the handler has not.
+// renderAccount renders the page. It fills in the data that the handler has not set.
 func (s *Screens) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 	caller := s.Caller(c)
 	a, err := s.accounts.Get(s.Ctx(c), caller)
@@ -133,7 +134,7 @@ func (s *Screens) signOutEverywhere(c *fiber.Ctx) error {
 	return s.Redirect(c, "/login", "toast.signed_out_everywhere")
 }
 
-// endOwnSession ends one session. That of this browser is signed out of.
+// endOwnSession ends one session. If it is the session of this browser, it signs out.
 func (s *Screens) endOwnSession(c *fiber.Ctx) error {
 	caller, handle := s.Caller(c), c.Params("session")
 	own, err := s.accounts.Sessions(s.Ctx(c), caller)
@@ -151,13 +152,13 @@ func (s *Screens) endOwnSession(c *fiber.Ctx) error {
 	return s.Redirect(c, "/account", "toast.session_ended")
 }
 
-// showConfirmEmail changes nothing: mail scanners open links too. The page's button confirms.
+// showConfirmEmail changes nothing, because mail scanners open links, too. The page's button confirms the address.
 func (s *Screens) showConfirmEmail(c *fiber.Ctx) error {
 	s.UseLocale(c, s.accounts.EmailLinkLocale(s.Ctx(c), c.Params("token")))
 	return s.Render(c, kit.View{Page: "account/confirm_email", Title: s.Say(c, "account.confirm_email"), SingleColumn: true, Data: emailLink{c.Params("token")}})
 }
 
-// emailLink is the data of the page behind a link that confirms an e-mail address.
+// emailLink is the data of the page that a link to confirm an e-mail address opens.
 type emailLink struct{ Token string }
 
 func (s *Screens) confirmEmail(c *fiber.Ctx) error {

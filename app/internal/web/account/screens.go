@@ -1,4 +1,4 @@
-// Package account serves the page on which people manage their own access.
+// Package account serves the page on which people manage their own account.
 package account
 
 import (
@@ -8,7 +8,7 @@ import (
 	"kontor/app/internal/web/signin"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about one's own account.
 type Screens struct {
 	*kit.Kit
 	accounts  *account.Service
@@ -16,7 +16,7 @@ type Screens struct {
 	signin    *signin.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, accounts *account.Service, handovers *handover.Service, signin *signin.Screens,
 ) *Screens {

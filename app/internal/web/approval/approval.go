@@ -14,17 +14,17 @@ import (
 // approvalsPage is the data of the page Approvals.
 type approvalsPage struct {
 	Open, Done []View
-	All        bool // the caller may read all of them, not only those they have to do with
+	All        bool // the caller may read all proposals, not only those that concern them
 	Form       *kit.Form
 }
 
-// View is a proposal as a row.
+// View is a proposal as a row of the list.
 type View struct {
 	approval.View
-	Link string // to what it is about, "" when the caller has none to go to
-	// Added and Removed are the rules of a policy that is proposed.
+	Link string // address of the page about the proposal's subject, "" if the caller may not open it
+	// Added and Removed are the rules that a proposed policy adds and removes.
 	Added, Removed []policypages.SaidLine
-	Roles          string // those that are proposed, in the person's language
+	Roles          string // the proposed roles, in the person's language
 }
 
 func (s *Screens) showApprovals(c *fiber.Ctx) error {
@@ -55,7 +55,7 @@ func (s *Screens) renderApprovals(c *fiber.Ctx, f *kit.Form, status int) error {
 	return s.Render(c, kit.View{Page: "approval/index", Title: title, Nav: "approvals", Status: status, Data: d})
 }
 
-// Views are proposals in the person's words.
+// Views prepares proposals for display in the person's language.
 func (s *Screens) Views(c *fiber.Ctx, list []approval.View) (out []View, err error) {
 	roles := s.Caller(c).Roles
 	may := func(object policies.Object, action policies.Action) (bool, error) {
@@ -125,7 +125,7 @@ func (s *Screens) stopApproval(c *fiber.Ctx) error {
 	return s.decided(c, err, "toast.approval_stopped")
 }
 
-// decided answers a decision: back to the list, or the list with what stands in the way.
+// decided answers a decision: it returns to the list, or shows the list with a complaint.
 func (s *Screens) decided(c *fiber.Ctx, err error, done string) error {
 	if err == nil {
 		return s.Redirect(c, kit.ApprovalsPath, done)

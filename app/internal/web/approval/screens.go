@@ -1,4 +1,4 @@
-// Package approval serves the page of what waits for a second person.
+// Package approval serves the page of the proposals that wait for a second person.
 package approval
 
 import (
@@ -11,21 +11,21 @@ import (
 	"kontor/policies"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about approvals.
 type Screens struct {
 	*kit.Kit
 	approvals   *approval.Service
 	policyPages *policy.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, approvals *approval.Service, policyPages *policy.Screens,
 ) *Screens {
 	return &Screens{Kit: k, approvals: approvals, policyPages: policyPages}
 }
 
-// Place is this feature's entry of the navigation.
+// Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
 	may := s.Allowed(policies.ObjectApproval, "", policies.Read)
 	return kit.Place{

@@ -9,15 +9,15 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// attentionPage is the data of the page Needs attention: all sections, or a later page of one.
+// attentionPage is the data of the page Needs attention: all sections, or a later page of one section.
 type attentionPage struct {
 	Parts  []attention.Part
 	Form   *kit.Form
-	Resent *resent // what has just become of Send again
+	Resent *resent // result of the button Send again; nil: it was not pressed
 	One    bool
 }
 
-// resent says what became of invitations that were to be sent again, in the person's language.
+// resent is the result of sending invitations again. Reasons are in the person's language.
 type resent struct {
 	Sent    int      `json:"s"`
 	Failed  int      `json:"f"`
@@ -66,10 +66,11 @@ func isSection(section attention.Section) bool {
 	return false
 }
 
-// namesShown is how many of those who were not written to are named for each reason: the list travels in a cookie.
+// namesShown is how many names are shown for each reason why an invitation was not sent. It is small because the list is
+// stored in a cookie.
 const namesShown = 8
 
-// resendAll sends the invitations again that were ticked.
+// resendAll sends the selected invitations again.
 func (s *Screens) resendAll(c *fiber.Ctx) error {
 	r, err := s.attention.Resend(s.Ctx(c), s.Caller(c), kit.IDs(kit.PostedAll(c, "access")))
 	if err != nil {
@@ -97,7 +98,7 @@ func (s *Screens) resendAll(c *fiber.Ctx) error {
 	return s.Redirect(c, "/attention", "")
 }
 
-// named joins the names that are known, the first few of them.
+// named joins the first few names that are known.
 func named(names []string) string {
 	text, more := "", 0
 	for _, n := range names {

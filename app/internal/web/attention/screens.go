@@ -1,4 +1,4 @@
-// Package attention serves the page of what needs attention.
+// Package attention serves the page about everything that needs attention.
 package attention
 
 import (
@@ -6,20 +6,20 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about what needs attention.
 type Screens struct {
 	*kit.Kit
 	attention *attention.Service
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, attention *attention.Service,
 ) *Screens {
 	return &Screens{Kit: k, attention: attention}
 }
 
-// Place is this feature's entry of the navigation.
+// Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
 	return kit.Place{ID: "attention", Href: "/attention", Icon: "triangle-alert", May: s.attention.May, Badge: s.attention.Count}
 }

@@ -19,7 +19,7 @@ import (
 // customerLog is the data of a customer's tab Log.
 type customerLog struct {
 	Customer customerpage.Head
-	Log      *kit.Frame // what the shared list of entries gets
+	Log      *kit.Frame // data of the shared list of entries
 }
 
 func (s *Screens) showCustomerLog(c *fiber.Ctx) error {
@@ -37,12 +37,12 @@ func (s *Screens) showCustomerLog(c *fiber.Ctx) error {
 	})
 }
 
-// auditPage is the data of a page of the log, of one customer or of all.
+// auditPage is the data of a page of the log, either of one customer or of all customers.
 type auditPage struct {
 	Empty   kit.Empty
 	Entries []audit.Entry
 	Next    string // address of the next page
-	Of      bool   // of one customer: the customer is not named again
+	Of      bool   // the page is about one customer, so the entries do not name the customer
 }
 
 func (s *Screens) showAudit(c *fiber.Ctx) error {
@@ -56,15 +56,15 @@ func (s *Screens) showAudit(c *fiber.Ctx) error {
 	return s.Render(c, kit.View{Page: "audit/index", Title: s.Say(c, "nav.audit"), Nav: "audit", Data: d})
 }
 
-// auditOf reads the page of the log that the address asks for. Whether the caller may is asked before.
-// entries about transactions that they may not see are left out.
+// auditOf reads the page of the log that the address names. The caller must have checked the permission. It leaves out
+// entries about transactions that the person may not see.
 func (s *Screens) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only ...store.Condition) (auditPage, error) {
 	before := uuid.FromStringOrNil(c.Query("after"))
 	visible, err := s.transactions.Logged(s.Caller(c), "entry")
 	if err != nil {
 		return auditPage{}, err
 	}
-	if err := s.Audit.Flush(s.Ctx(c)); err != nil { // what was seen a moment ago; the page stands without it
+	if err := s.Audit.Flush(s.Ctx(c)); err != nil { // it adds the latest counts; the page works without them
 		s.Log.Warn("the log could not be written", "error", err)
 	}
 	entries, more, err := s.Audit.Page(s.Ctx(c), customerID, before, append(only, visible)...)
@@ -81,7 +81,7 @@ func (s *Screens) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only 
 	return d, err
 }
 
-// sayKinds puts the kinds of transactions into words, which are kept in the database.
+// sayKinds replaces the keys of kinds of transactions by their names, which are stored in the database.
 func (s *Screens) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
 	var kinds []transaction.Kind
 	for i, e := range entries {

@@ -1,4 +1,4 @@
-// Package audit serves the log: all of it, of one customer, of one transaction.
+// Package audit serves the log: of all customers, of one customer, of one transaction.
 package audit
 
 import (
@@ -9,7 +9,7 @@ import (
 	"kontor/policies"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages of the log.
 type Screens struct {
 	*kit.Kit
 	transactions     *transaction.Service
@@ -17,14 +17,14 @@ type Screens struct {
 	transactionPages *transactionpages.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, transactions *transaction.Service, heads *customerpage.Heads, transactionPages *transactionpages.Screens,
 ) *Screens {
 	return &Screens{Kit: k, transactions: transactions, heads: heads, transactionPages: transactionPages}
 }
 
-// Place is this feature's entry of the navigation.
+// Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
 	return kit.Place{ID: "audit", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.ObjectAudit, "", policies.Read)}
 }

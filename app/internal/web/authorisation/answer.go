@@ -9,12 +9,12 @@ import (
 	"kontor/policies"
 )
 
-// relationNames are the relations by the names that texts have for them.
+// relationNames maps relations to their names in text ids.
 var relationNames = map[policies.Relation]string{
 	policies.Administrator: "administrator", policies.Processor: "processor", policies.Access: "access",
 }
 
-// first is the answer in a sentence, or in one for each group of transactions with which a person may do something else.
+// first is the answer in one sentence, or in one sentence for each group of transactions for which the answer differs.
 func first(t *text.Texts, e authorisation.Explanation, kinds map[string]string) (list []whySentence) {
 	for _, g := range e.Grants {
 		switch {
@@ -29,7 +29,7 @@ func first(t *text.Texts, e authorisation.Explanation, kinds map[string]string) 
 	return list
 }
 
-// partly says that a person may see transactions of some kinds only; "" where that is not so.
+// partly says that a person may see transactions of some kinds only, "" if that is not so.
 func partly(t *text.Texts, e authorisation.Explanation) string {
 	for _, a := range e.Answers {
 		if a.Partly && a.Action == policies.Read {
@@ -39,7 +39,8 @@ func partly(t *text.Texts, e authorisation.Explanation) string {
 	return ""
 }
 
-// granted is "Ben Büro may see and process V-10001 Mietvertrag as an additional processor of it (since …, by …)."
+// granted is a sentence such as "Ben Büro may see and process V-10001 Mietvertrag as an additional processor of it (since
+// …, by …)."
 func granted(t *text.Texts, e authorisation.Explanation, g authorisation.Grant) string {
 	do := []string{t.Say("action.read")}
 	if g.Level == authorisation.Works {
@@ -62,7 +63,7 @@ func granted(t *text.Texts, e authorisation.Explanation, g authorisation.Grant) 
 	return t.Say("why.first.deputy", args)
 }
 
-// aboutWhat names what a grant is about.
+// aboutWhat names the subject of a grant.
 func aboutWhat(t *text.Texts, e authorisation.Explanation, g authorisation.Grant) string {
 	switch {
 	case e.Transaction != nil:
@@ -81,7 +82,7 @@ func aboutWhat(t *text.Texts, e authorisation.Explanation, g authorisation.Grant
 	return t.Joined(names)
 }
 
-// when is since when and by whom, in brackets; "" where that differs.
+// when says in brackets since when and by whom; "" if the facts differ in that.
 func when(t *text.Texts, facts []authorisation.Fact) string {
 	said := ""
 	for _, f := range facts {
@@ -101,7 +102,7 @@ func when(t *text.Texts, facts []authorisation.Fact) string {
 	return said
 }
 
-// refused says that a person does not see it, why not, and what it would take.
+// refused says that a person may not see it, why not, and what would be needed.
 func refused(t *text.Texts, e authorisation.Explanation, g authorisation.Grant, kinds map[string]string) string {
 	args := map[string]any{"Name": e.Person.Name, "Not": t.Say("why.not.all")}
 	if e.Transaction != nil {
@@ -119,7 +120,7 @@ func refused(t *text.Texts, e authorisation.Explanation, g authorisation.Grant, 
 	return strings.Join([]string{t.Say("why.first.nothing", args), needed(t, e.Needed)}, " ")
 }
 
-// as is in which capacity somebody sees n transactions.
+// as is the capacity in which somebody sees n transactions.
 func as(t *text.Texts, r policies.Relation, n int) string {
 	if r == policies.Processor {
 		return t.Count("why.as.processor", n)
@@ -127,7 +128,7 @@ func as(t *text.Texts, r policies.Relation, n int) string {
 	return t.Say("why.as." + relationNames[r])
 }
 
-// needed says what would let somebody see it.
+// needed says which relations would let somebody see it.
 func needed(t *text.Texts, relations []policies.Relation) string {
 	if len(relations) == 0 {
 		return t.Say("why.needed.policy")

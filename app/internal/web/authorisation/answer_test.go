@@ -10,7 +10,7 @@ import (
 	"kontor/policies"
 )
 
-// TestAnswerFirst: the answer about a row is a whole sentence in either language, for everybody who can stand in a row.
+// TestAnswerFirst: the answer about a row is a complete sentence in both languages, for everybody who can be in a row.
 func TestAnswerFirst(t *testing.T) {
 	since, until := time.Date(2026, 11, 12, 9, 0, 0, 0, time.UTC), time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	maria := authorisation.Person{Name: "Maria Kern", Specialist: true, Active: true}

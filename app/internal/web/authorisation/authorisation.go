@@ -21,21 +21,21 @@ type authorisations struct {
 	Administrators []authorisation.AdministratorRow
 	Processors     []processorView
 	NoProcessors   kit.Empty
-	Removable      bool // something can be selected
+	Removable      bool // at least one entry can be selected
 	Undoable       []undoable
 }
 
-// undoable is a removal that the person can still take back.
+// undoable is a removal that the person can still undo.
 type undoable struct {
 	authorisation.Kept
-	Undo  string // the address that the button posts to
-	Whose string // whose authorisations, in words
+	Undo  string // the address that the undo button posts to
+	Whose string // the names of the people whose authorisations were removed
 }
 
-// shownNames is how many of the people that a removal was about are named.
+// shownNames is how many people of a removal are named.
 const shownNames = 5
 
-// processorView is a line of the group Additional processors: of many transactions it shows the first.
+// processorView is a line of the group Additional processors. It shows only the first transactions if there are many.
 type processorView struct {
 	authorisation.ProcessorRow
 	Shown []authorisation.Entrusted
@@ -115,7 +115,8 @@ func (s *Screens) loadAssigned(c *fiber.Ctx, d *authorisations) (err error) {
 	return err
 }
 
-// removalForm is the data of the page that asks before the last access or the last administrator goes.
+// removalForm is the data of the page that asks for confirmation before the last access or the last administrator is
+// removed.
 type removalForm struct {
 	Customer  customerpage.Head
 	Removal   authorisation.Removal
@@ -171,16 +172,16 @@ func (s *Screens) undoRemoval(c *fiber.Ctx) error {
 // pickForm is the data of the pages Determine administrator and Determine additional processors.
 type pickForm struct {
 	Customer     customerpage.Head
-	Action       string // where the form goes
+	Action       string // where the form is sent
 	Form         *kit.Form
 	Query        string
 	People       []pickedPerson
 	MorePeople   bool
-	Transactions []pickedTransaction // nil: not asked for
-	Narrow       string              // of the transactions
+	Transactions []pickedTransaction // nil: the page does not offer transactions
+	Narrow       string              // search term for transactions
 	MoreTransact bool
 	NoChoices    kit.Empty
-	Several      bool // the page has transactions as well
+	Several      bool // the page offers transactions as well
 }
 
 type pickedPerson struct {
@@ -193,7 +194,7 @@ type pickedTransaction struct {
 	On bool
 }
 
-// How many people and transactions a page offers at once; a search narrows them.
+// How many people and transactions a page offers at once. A search can narrow them.
 const (
 	OfferedPeople       = 20
 	offeredTransactions = 50
@@ -207,7 +208,8 @@ func (s *Screens) chooseProcessors(c *fiber.Ctx) error {
 	return s.pick(c, kit.NewForm(nil), true, fiber.StatusOK)
 }
 
-// pick shows what can be chosen. What was chosen before stays so, whatever is searched for.
+// pick shows people (and transactions) to choose from. Those that were chosen before stay chosen, whatever is searched
+// for.
 func (s *Screens) pick(c *fiber.Ctx, f *kit.Form, transactions bool, status int) error {
 	cu, err := s.heads.Of(c, "authorisations")
 	if err != nil {
@@ -258,10 +260,10 @@ func (s *Screens) offer(c *fiber.Ctx, d *pickForm) error {
 	return err
 }
 
-// maxChosen bounds what a page keeps chosen.
+// maxChosen limits how many choices a page keeps.
 const maxChosen = 1000
 
-// chosenIDs are the ids chosen so far, of the form or else of the address, each once.
+// chosenIDs are the ids that are chosen so far, from the form or from the address, each once.
 func chosenIDs(c *fiber.Ctx, name string) (ids []uuid.UUID) {
 	for _, sent := range kit.Asked(c, name) {
 		if id, err := uuid.FromString(sent); err == nil && !has(ids, id) && len(ids) < maxChosen {
@@ -292,8 +294,8 @@ func (s *Screens) entrustProcessors(c *fiber.Ctx) error {
 	})
 }
 
-// assign does what a pick page asks for. Its search button sends the same form: then nothing is assigned, and the page
-// comes again with other people to choose from.
+// assign assigns the chosen people. The search button of the page sends the same form; in this case nothing is assigned,
+// and the page is shown again with other people to choose from.
 func (s *Screens) assign(c *fiber.Ctx, transactions bool, do func(customerpage.Head) (authorisation.Outcome, error)) error {
 	if kit.Posted(c, "narrow") != "" {
 		return s.pick(c, kit.NewForm(nil), transactions, fiber.StatusOK)

@@ -19,11 +19,11 @@ type matrix struct {
 	Customer customerpage.Head
 	Rows     []matrixRow
 	Filter   authorisation.MatrixFilter
-	CSV      string // address of the same as a file
+	CSV      string // address of the matrix as a CSV file
 	Empty    kit.Empty
 }
 
-// matrixRow is a row of it in words.
+// matrixRow is a row of the matrix in words.
 type matrixRow struct {
 	ID       uuid.UUID
 	Name, Is string
@@ -31,7 +31,8 @@ type matrixRow struct {
 	Cells    []matrixCell
 }
 
-// matrixCell says what somebody may do, and by what: "sees and processes", "administrator". Both are "" for nothing.
+// matrixCell says what a person may do, and the source of the permission: "sees and processes", "administrator". Both are
+// "" for no permission.
 type matrixCell struct {
 	Level        authorisation.Level
 	Does, Source string
@@ -59,7 +60,7 @@ func matrixCellOf(t *text.Texts, c authorisation.Cell) matrixCell {
 	return matrixCell{Level: c.Level, Does: level(t, c.Level), Source: sources(t, c)}
 }
 
-// csvColumns bounds the file: more than the screen shows, and still one answer.
+// csvColumns limits the columns of the file. They are more than the screen shows.
 const csvColumns = 2000
 
 func (s *Screens) matrixOf(c *fiber.Ctx, columns int) (d matrix, err error) {
@@ -111,7 +112,7 @@ func (s *Screens) downloadMatrix(c *fiber.Ctx) error {
 	return s.SendCSV(c, kit.Download{CustomerID: d.Customer.ID, Subject: d.Customer.Label()}, d.Customer.Label()+"-"+t.Say("matrix.file"), rows)
 }
 
-// kindOfPerson is what somebody is at first glance.
+// kindOfPerson is a short description of a person.
 func kindOfPerson(t *text.Texts, p authorisation.Person) string {
 	switch {
 	case !p.Active && p.Specialist:
@@ -131,7 +132,7 @@ func level(t *text.Texts, l authorisation.Level) string {
 	return t.Say("matrix.sees")
 }
 
-// sources says by what: "administrator, additional processor for Petra Lindner".
+// sources are the sources of a permission: "administrator, additional processor for Petra Lindner".
 func sources(t *text.Texts, c authorisation.Cell) string {
 	var parts []string
 	for _, s := range c.Sources {

@@ -1,4 +1,5 @@
-// Package authorisation serves the pages that assign people to customers and transactions, and those that explain who sees what, and why.
+// Package authorisation serves the pages that assign people to customers and transactions, and the pages that explain who
+// sees what and why.
 package authorisation
 
 import (
@@ -9,7 +10,7 @@ import (
 	"kontor/app/internal/web/transaction"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about authorisations.
 type Screens struct {
 	*kit.Kit
 	authorisations   *authorisation.Service
@@ -18,7 +19,7 @@ type Screens struct {
 	transactionPages *transaction.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, authorisations *authorisation.Service, heads *customerpage.Heads, accessPages *access.Screens, transactionPages *transaction.Screens,
 ) *Screens {

@@ -14,7 +14,7 @@ import (
 	"kontor/policies"
 )
 
-// why is the data of the page Why?
+// why is the data of the page that explains a permission.
 type why struct {
 	Customer    customerpage.Head
 	Transaction *transaction.Transaction
@@ -30,7 +30,7 @@ type whySentence struct {
 	Text    string
 }
 
-// explain says why. Names in sentences are those of the explanation.
+// explain turns the answers of an explanation into sentences. Their names are those in the explanation.
 func explain(t *text.Texts, e authorisation.Explanation, kinds map[string]string) (list []whySentence) {
 	for _, a := range e.Answers {
 		list = append(list, whySentence{a.Allowed, answer(t, e, a, kinds)})
@@ -38,8 +38,8 @@ func explain(t *text.Texts, e authorisation.Explanation, kinds map[string]string
 	return list
 }
 
-// answer is one answer: "Ben Büro may process this transaction: is an additional processor of it (since …, by …), and the
-// rule “…” allows it."
+// answer is one answer as a sentence: "Ben Büro may process this transaction: is an additional processor of it (since …,
+// by …), and the rule “…” allows it."
 func answer(t *text.Texts, e authorisation.Explanation, a authorisation.Answer, kinds map[string]string) string {
 	question := string(a.Object) + "." + string(a.Action)
 	if a.Object == policies.ObjectTransaction && e.Transaction == nil {
@@ -79,7 +79,7 @@ func answer(t *text.Texts, e authorisation.Explanation, a authorisation.Answer, 
 	return t.Say("why.denied", args)
 }
 
-// factsSaid are facts as clauses without a subject: "is an administrator of the customer (since …, by …)".
+// factsSaid turns facts into clauses without a subject: "is an administrator of the customer (since …, by …)".
 func factsSaid(t *text.Texts, e authorisation.Explanation, facts []authorisation.Fact) (list []string) {
 	for _, f := range facts {
 		list = append(list, factSaid(t, f, e.Transaction != nil))
@@ -112,7 +112,7 @@ func factSaid(t *text.Texts, f authorisation.Fact, ofTransaction bool) string {
 	return t.Say("why.stands_in", args)
 }
 
-// via says by which role a rule reaches somebody, where it is not the one that everybody has.
+// via names the role through which a rule applies to somebody, unless it is the role that everybody has.
 func via(t *text.Texts, way []policies.Role) string {
 	if len(way) == 0 || len(way) == 1 && (way[0] == policies.Specialist || way[0] == policies.EndUser) {
 		return ""
@@ -120,7 +120,7 @@ func via(t *text.Texts, way []policies.Role) string {
 	return t.Say("why.via", "Role", roleSaid(t, way))
 }
 
-// roleSaid names the role that somebody has, and what it includes on the way to a rule's.
+// roleSaid names the role that somebody has, and the roles that it includes, up to the rule's role.
 func roleSaid(t *text.Texts, way []policies.Role) (said string) {
 	for i, r := range way {
 		if i == 0 {
@@ -132,7 +132,8 @@ func roleSaid(t *text.Texts, way []policies.Role) (said string) {
 	return said
 }
 
-// queryID reads an id from the address; what is there and is none does not exist.
+// queryID reads an id from the address. A missing value gives uuid.Nil if it is optional. Anything else that is not an id
+// gives fault.NotFound.
 func queryID(c *fiber.Ctx, name string, optional bool) (uuid.UUID, error) {
 	raw := c.Query(name)
 	if raw == "" && optional {
@@ -176,7 +177,7 @@ func (s *Screens) showWhy(c *fiber.Ctx) error {
 	})
 }
 
-// seenBy is the data of the page Who sees this transaction.
+// seenBy is the data of the page that lists who sees a transaction.
 type seenBy struct {
 	Transaction transactionpages.Head
 	Seers       []seer
@@ -215,7 +216,7 @@ func (s *Screens) showSeenBy(c *fiber.Ctx) error {
 	})
 }
 
-// sees is the data of the page What this person sees.
+// sees is the data of the page that lists what a person sees.
 type sees struct {
 	authorisation.Reach
 	Path                            string

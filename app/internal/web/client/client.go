@@ -1,4 +1,4 @@
-// Package client finds out whose address a request comes from, behind the proxies that are trusted.
+// Package client finds out the IP address of the client of a request, behind trusted proxies.
 package client
 
 import (
@@ -11,13 +11,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// The headers in which proxies say whom they ask for. PROXY_HEADER names the one that counts.
+// The headers in which proxies name the client. PROXY_HEADER chooses the one that is read.
 const (
 	headerForwardedFor = fiber.HeaderXForwardedFor
 	headerForwarded    = "Forwarded" // RFC 7239
 )
 
-// Resolver finds out who asks.
+// Resolver finds out the address of the client.
 type Resolver struct {
 	proxies   []netip.Prefix // TRUSTED_PROXIES
 	forwarded bool           // PROXY_HEADER is Forwarded
@@ -27,16 +27,16 @@ type Resolver struct {
 	warned map[string]bool
 }
 
-// warnedMax is how many peers are warned of, each once: whoever can reach the program can send the header.
+// warnedMax limits how many peers are logged, each once. Anybody who can reach the program can send the header.
 const warnedMax = 300
 
-// New makes a resolver that believes these proxies.
+// New makes a resolver that trusts these proxies.
 func New(proxies []netip.Prefix, forwarded bool, log *slog.Logger) *Resolver {
 	l := &Resolver{forwarded: forwarded, warn: func(peer, header string) {
 		log.Warn("a peer that TRUSTED_PROXIES does not name sends a proxy's header; it does not count", "peer", peer, "header", header)
 	}}
 	for _, p := range proxies {
-		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 { // hops are compared as what they are
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 { // the addresses of hops are unmapped in the same way
 			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 		}
 		l.proxies = append(l.proxies, p)
@@ -44,8 +44,8 @@ func New(proxies []netip.Prefix, forwarded bool, log *slog.Logger) *Resolver {
 	return l
 }
 
-// Address is the client's IP address, "" when even the peer's is not known: the peer's own, or, when the peer is one of
-// TRUSTED_PROXIES, what it and the trusted proxies before it say.
+// Address is the client's IP address. If the peer is not one of TRUSTED_PROXIES, it is the peer's own address. Otherwise
+// it is the address that the peer, and the trusted proxies before it, name. It is "" if the peer's address is unknown.
 func (l *Resolver) Address(c *fiber.Ctx) string {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	if !ok {
@@ -65,9 +65,9 @@ func (l *Resolver) Address(c *fiber.Ctx) string {
 	return l.walk(peer, hops).String()
 }
 
-// walk goes back from the peer over what each trusted hop says of the one before it, and ends at the first that is not
-// trusted. A hop that is no address (unknown, hidden, nonsense) ends it, too, at the last whose word counts: what stands
-// before it was written by somebody we know nothing of.
+// walk starts at the peer and goes back through the hops as long as they are trusted. Each trusted hop names the one
+// before it. walk returns the first hop that is not trusted. If a hop is not an address (unknown, hidden, nonsense), walk
+// stops at the last trusted hop, because the entries before it may come from anybody.
 func (l *Resolver) walk(peer netip.Addr, hops []netip.Addr) netip.Addr {
 	for i := len(hops) - 1; i >= 0 && l.trusts(peer); i-- {
 		if !hops[i].IsValid() {
@@ -87,8 +87,8 @@ func (l *Resolver) trusts(a netip.Addr) bool {
 	return false
 }
 
-// distrust says in the log, once for each peer, that it sends headers which do not count: either TRUSTED_PROXIES lacks
-// a proxy, or somebody tries to be somebody else.
+// distrust logs, once per peer, that the peer sends a proxy's header which is ignored. Either TRUSTED_PROXIES lacks a
+// proxy, or somebody tries to fake an address.
 func (l *Resolver) distrust(c *fiber.Ctx, peer netip.Addr) {
 	header := proxied(c)
 	if header == "" {
@@ -108,7 +108,7 @@ func (l *Resolver) distrust(c *fiber.Ctx, peer netip.Addr) {
 	}
 }
 
-// proxied names a header by which the request says that it came through a proxy, "" without one.
+// proxied returns the name of a header that shows that the request came through a proxy, "" if there is none.
 func proxied(c *fiber.Ctx) string {
 	for _, name := range []string{headerForwardedFor, headerForwarded, "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"} {
 		if len(c.Request().Header.Peek(name)) > 0 {
@@ -118,7 +118,7 @@ func proxied(c *fiber.Ctx) string {
 	return ""
 }
 
-// lines are the values of all lines of a header, in order.
+// lines returns the values of all lines of a header, in order.
 func lines(c *fiber.Ctx, name string) []string {
 	var values []string
 	for _, v := range c.Request().Header.PeekAll(name) {
@@ -127,8 +127,8 @@ func lines(c *fiber.Ctx, name string) []string {
 	return values
 }
 
-// forwardedForHops reads X-Forwarded-For: addresses separated by commas, over any number of lines. What is none is the
-// zero address.
+// forwardedForHops reads X-Forwarded-For: addresses separated by commas, on any number of lines. A part that is not an
+// address gives the zero address.
 func forwardedForHops(lines []string) (hops []netip.Addr) {
 	for _, line := range lines {
 		for _, hop := range strings.Split(line, ",") {
@@ -138,8 +138,9 @@ func forwardedForHops(lines []string) (hops []netip.Addr) {
 	return hops
 }
 
-// forwardedHops reads the for parameters of Forwarded (RFC 7239 §4): one hop for each element. An element without one
-// is a hop that does not say; a line that can't be read is one such hop, whatever else stands in it.
+// forwardedHops reads the for parameters of Forwarded (RFC 7239 §4): one hop for each element. An element without a for
+// parameter gives an unknown hop (the zero address). A line that can't be parsed gives one unknown hop, whatever it
+// contains.
 func forwardedHops(lines []string) (hops []netip.Addr) {
 	for _, line := range lines {
 		read, ok := forwardedLine(line)
@@ -151,7 +152,7 @@ func forwardedHops(lines []string) (hops []netip.Addr) {
 	return hops
 }
 
-// forwardedLine reads "for=192.0.2.1;proto=https, for=\"[2001:db8::1]:443\"".
+// forwardedLine parses "for=192.0.2.1;proto=https, for=\"[2001:db8::1]:443\"".
 func forwardedLine(s string) (hops []netip.Addr, ok bool) {
 	var hop netip.Addr
 	seen := map[string]bool{}
@@ -182,7 +183,7 @@ func forwardedLine(s string) (hops []netip.Addr, ok bool) {
 	}
 }
 
-// cutToken takes a parameter's name and the "=" behind it off s.
+// cutToken cuts a parameter's name and the "=" after it from the beginning of s.
 func cutToken(s string) (name, rest string, ok bool) {
 	i := 0
 	for i < len(s) && isTokenChar(s[i]) {
@@ -194,7 +195,7 @@ func cutToken(s string) (name, rest string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// cutValue takes a token or a quoted string off s.
+// cutValue cuts a token or a quoted string from the beginning of s.
 func cutValue(s string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		i := 0
@@ -218,15 +219,15 @@ func cutValue(s string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// isTokenChar says what may stand in a value without quotes: a token (RFC 9110 §5.6.2), and the colon and brackets of
-// addresses, which RFC 7239 wants quoted and some proxies do not quote.
+// isTokenChar says whether a value without quotes may contain c: the characters of a token (RFC 9110 §5.6.2), and the
+// colon and the brackets of addresses. RFC 7239 requires quotes around the latter, but some proxies omit them.
 func isTokenChar(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("!#$%&'*+-.^_`|~:[]", c) >= 0
 }
 
-// hopAddress reads an address, with or without a port or brackets: 203.0.113.9, 203.0.113.9:51234, 2001:db8::1,
-// [2001:db8::1], [2001:db8::1]:443. The port may be hidden (_x, RFC 7239 §6.3). A zone is left out: it says something
-// on the machine that wrote it alone. The zero address for everything else.
+// hopAddress parses an address, with or without a port or brackets: 203.0.113.9, 203.0.113.9:51234, 2001:db8::1,
+// [2001:db8::1], [2001:db8::1]:443. The port may be hidden (_x, RFC 7239 §6.3). A zone is dropped, because it has a
+// meaning only on the machine that wrote it. Anything else gives the zero address.
 func hopAddress(s string) netip.Addr {
 	host := s
 	switch {
@@ -253,7 +254,7 @@ func hopAddress(s string) netip.Addr {
 	return a.WithZone("").Unmap()
 }
 
-// isPort reads ":443" or ":_hidden".
+// isPort says whether s is a port like ":443" or ":_hidden".
 func isPort(s string) bool {
 	s, ok := strings.CutPrefix(s, ":")
 	if !ok {
@@ -269,7 +270,7 @@ func isPort(s string) bool {
 	return err == nil
 }
 
-// FromLoopback says whether a request comes from this machine itself, not through a proxy.
+// FromLoopback says whether a request comes from this machine directly, not through a proxy.
 func FromLoopback(c *fiber.Ctx) bool {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	return ok && peer.Unmap().IsLoopback() && proxied(c) == ""

@@ -13,7 +13,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// TestClientAddress: the address is the word of the last trusted proxy, however it is written, and nobody else's.
+// TestClientAddress: the address is the one that the last trusted proxy names, in whatever format, and nobody else can
+// set it.
 func TestClientAddress(t *testing.T) {
 	const xff, fwd = headerForwardedFor, headerForwarded
 	for _, c := range []struct {
@@ -107,7 +108,7 @@ func askedFrom(t testing.TB, l *Resolver, headers ...string) (got string) {
 	return got
 }
 
-// TestForgedHeaderIsLogged: once for a peer, and for no more peers than fit.
+// TestForgedHeaderIsLogged: a forged header is logged once per peer, for a limited number of peers.
 func TestForgedHeaderIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	l := New(nil, false, slog.New(slog.NewTextHandler(&log, nil)))
@@ -128,8 +129,8 @@ func TestForgedHeaderIsLogged(t *testing.T) {
 	}
 }
 
-// TestProxiedIsNotLoopback: what is for this machine alone is not for who comes through its proxy, whichever header it
-// writes.
+// TestProxiedIsNotLoopback: pages that only this machine may see are not served through its proxy, whichever header the
+// proxy writes.
 func TestProxiedIsNotLoopback(t *testing.T) {
 	for _, name := range []string{headerForwardedFor, headerForwarded, "X-Real-IP", "Via", "X-Forwarded-Proto"} {
 		app := fiber.New()

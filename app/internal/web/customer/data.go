@@ -15,7 +15,7 @@ type customerData struct {
 	Customer customerpage.Head
 	Form     *kit.Form
 	Inputs   []input
-	Fields   []kit.Field // for who may only read them
+	Fields   []kit.Field // for people who may only read them
 }
 
 func (s *Screens) showCustomerData(c *fiber.Ctx) error {
@@ -26,7 +26,7 @@ func (s *Screens) showCustomerData(c *fiber.Ctx) error {
 	return s.renderCustomerData(c, customerData{Customer: cu, Form: formOf(cu.Customer), Fields: fieldsOf(cu.Type, cu.Data)}, fiber.StatusOK)
 }
 
-// formOf fills a form with what is stored.
+// formOf makes a form with the stored values.
 func formOf(cu customer.Customer) *kit.Form {
 	fields := fieldsOf(cu.Type, cu.Data)
 	f := kit.NewForm(kit.ValuesOf(fields))
@@ -34,7 +34,7 @@ func formOf(cu customer.Customer) *kit.Form {
 	return f
 }
 
-// fieldsOf are the fields that the form of a type has, as pages show them.
+// fieldsOf are the fields of a customer of a type, with their values as pages show them.
 func fieldsOf(t customer.Type, d customer.Data) (fields []kit.Field) {
 	for _, f := range customer.FieldsOf(t) {
 		fields = append(fields, kit.Field{Name: f.Name, Value: f.Value(d)})
@@ -78,11 +78,11 @@ func (s *Screens) saveCustomerData(c *fiber.Ctx) error {
 	return err
 }
 
-// storedCustomer is what was typed about a customer as it would be stored.
+// storedCustomer converts what was typed to the values that would be stored.
 func storedCustomer(t customer.Type, values map[string]string) map[string]string {
 	d, err := customer.Validate(t, readData(&kit.Form{Values: values}))
 	if err != nil {
-		return values // what has mistakes is never compared
+		return values // values with mistakes are never compared
 	}
 	return kit.ValuesOf(fieldsOf(t, d))
 }

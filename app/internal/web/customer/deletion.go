@@ -8,7 +8,7 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// deletionAsk is the data of the page that asks before a customer is deleted for good.
+// deletionAsk is the data of the page that asks for confirmation before a customer is deleted permanently.
 type deletionAsk struct {
 	Customer customerpage.Head
 	Counts   customer.DeletionCounts
@@ -55,7 +55,7 @@ func (s *Screens) deleteCustomer(c *fiber.Ctx) error {
 	return s.Redirect(c, "/customers/deletions/"+d.ID.String(), "")
 }
 
-// showDeletion shows how far a deletion is, and then its receipt. The page may be left: the worker goes on.
+// showDeletion shows the progress of a deletion, and then its receipt. People may leave the page; the worker continues.
 func (s *Screens) showDeletion(c *fiber.Ctx) error {
 	id, err := kit.Param(c, "id")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"kontor/app/internal/web/text"
 )
 
-// fieldNames are the fields of both types, as forms call them.
+// fieldNames are the names of the fields of both types of customers.
 func fieldNames() (names []string) {
 	for _, f := range customer.Fields() {
 		names = append(names, f.Name)
@@ -19,7 +19,7 @@ func fieldNames() (names []string) {
 	return names
 }
 
-// TextFields are those that people type into.
+// TextFields are the fields that people type into.
 func (s *Screens) TextFields() (list []kit.TextField) {
 	for _, f := range customer.Fields() {
 		if f.Kind != customer.Choice {
@@ -36,7 +36,7 @@ func readData(f *kit.Form) (d customer.Data) {
 	return d
 }
 
-// nameField is the field that has what a customer of the type is called by.
+// nameField is the field with the main name of a customer of the type.
 func nameField(t customer.Type) string {
 	if t == customer.Company {
 		return "company_name"
@@ -44,16 +44,16 @@ func nameField(t customer.Type) string {
 	return "last_name"
 }
 
-// input is a field as the form shows it.
+// input is a field with what the form needs to show it.
 type input struct {
 	customer.Field
-	Hint    string        // a text's id
-	Options []text.Option // of a choice
+	Hint    string        // text id
+	Options []text.Option // of a field with fixed choices
 	Offered offered
-	Hinted  bool // customers that may be the same are shown beside it
+	Hinted  bool // similar customers are shown beside the field
 }
 
-// offered are values of a field in which any other can be typed. ID is the list's on the page.
+// offered are suggestions for a field that takes any other value, too. ID is the id of the suggestion list on the page.
 type offered struct {
 	ID     string
 	Values []string
@@ -63,7 +63,7 @@ var legalForms = offered{ID: "legal-forms", Values: []string{
 	"AG", "AöR", "e.G.", "e.K.", "e.V.", "GbR", "gGmbH", "GmbH", "GmbH & Co. KG", "KG", "KGaA", "OHG", "PartG mbB", "SE", "Stiftung", "UG (haftungsbeschränkt)",
 }}
 
-// salutations are offered, each with a text of its own.
+// salutations are the salutations to choose from. Each has a text.
 var salutations = []string{"mr", "ms", "mx"}
 
 // inputs are the fields of the form for a type.
@@ -89,7 +89,8 @@ func (s *Screens) inputs(c *fiber.Ctx, t customer.Type, f *kit.Form) (list []inp
 	return list
 }
 
-// salutations are the options for a salutation. What was stored before, or by another program, stays to be chosen.
+// salutations are the options for a salutation. A stored value that is not among them (from an older version, or from
+// another program) stays an option.
 func (s *Screens) salutations(c *fiber.Ctx, stored string) []text.Option {
 	options := []text.Option{{}}
 	for _, v := range salutations {
@@ -101,7 +102,7 @@ func (s *Screens) salutations(c *fiber.Ctx, stored string) []text.Option {
 	return options
 }
 
-// Class is how wide the field is.
+// Class is the CSS class for the width of the field.
 func (in input) Class() string {
 	switch {
 	case in.Width == 0:
@@ -112,7 +113,8 @@ func (in input) Class() string {
 	return fmt.Sprintf("w%d p%d", in.Width, in.Narrow)
 }
 
-// Autocomplete says what the browser may suggest: what it knows of the person who types is not the customer's.
+// Autocomplete says whether the browser may suggest values. It mostly may not, because it suggests data of the person who
+// types, not of the customer.
 func (in input) Autocomplete() string {
 	if in.Suggested {
 		return ""

@@ -44,11 +44,11 @@ func (s *Screens) newCustomer(c *fiber.Ctx) error {
 	return s.renderNewCustomer(c, newCustomerForm{Form: f, Type: typeOr(c.Query("type"), customer.Person)}, fiber.StatusOK)
 }
 
-// newFields are those of the form that adds a customer: the customer's and the first access's.
+// newFields are the fields of the form that adds a customer: those of the customer and those of the first access.
 var newFields = append(fieldNames(), "email", "mobile")
 
-// switchType shows the form with the fields of the other type; what was typed stays. It is a POST because what was
-// typed is personal and must stand in no address.
+// switchType shows the form with the fields of the other type and keeps what was typed. It is a POST, because the typed
+// values are personal data and must not appear in an address.
 func (s *Screens) switchType(c *fiber.Ctx) error {
 	if ok, err := s.mayAdd(c); err != nil || !ok {
 		return kit.OrForbidden(err)
@@ -68,7 +68,7 @@ func (s *Screens) switchType(c *fiber.Ctx) error {
 	return s.renderNewCustomer(c, d, fiber.StatusOK)
 }
 
-// knownBy are customers that may be the one being added, by what stands in a field.
+// knownBy are existing customers that may be the same as the new one, found by the value of Field.
 type knownBy struct {
 	Field     string
 	Customers []customer.Duplicate
@@ -77,7 +77,7 @@ type knownBy struct {
 // HintedFields are the fields of the form beside which such customers are shown.
 func (d newCustomerForm) HintedFields() []string { return []string{nameField(d.Type), "email"} }
 
-// KnownBy are the customers to show beside a field.
+// KnownBy returns the customers to show beside a field.
 func (d newCustomerForm) KnownBy(field string) knownBy {
 	known := knownBy{Field: field}
 	for _, same := range d.Duplicates {
@@ -88,7 +88,7 @@ func (d newCustomerForm) KnownBy(field string) knownBy {
 	return known
 }
 
-// findDuplicates looks for customers that may be the one being typed.
+// findDuplicates looks for existing customers that may be the same as the one being typed.
 func (s *Screens) findDuplicates(c *fiber.Ctx, d *newCustomerForm) (err error) {
 	d.Duplicates, err = s.customers.Duplicates(s.Ctx(c), s.Caller(c), d.Type, readData(d.Form), d.Form.Values["email"])
 	return err
@@ -122,7 +122,7 @@ func (s *Screens) addCustomer(c *fiber.Ctx) error {
 		if !ok {
 			return err
 		}
-		_ = s.findDuplicates(c, &d) // a hint must not hide the complaints: without it the form is still right
+		_ = s.findDuplicates(c, &d) // an error here must not hide the complaints; the form is complete without the hint
 		return s.renderNewCustomer(c, d, status)
 	}
 	to := kit.CustomerPath(cu.ID) + "/authorisations"
@@ -134,14 +134,15 @@ func (s *Screens) addCustomer(c *fiber.Ctx) error {
 		return err
 	}
 	done := kit.Toast{Text: "toast.customer_added_firm", Args: text.ArgMap([]any{"number", cu.Label()})}
-	done.Code, _ = phone.ParseMobile(f.Values["mobile"], cu.Country) // it was taken, so it is one or none
+	done.Code, _ = phone.ParseMobile(f.Values["mobile"], cu.Country) // the number was accepted, so it is valid or empty
 	if statuses[cu.ID].Worst == access.Waits {
 		done.Text, done.Code = "toast.customer_added_waiting", ""
 	}
 	return s.RedirectWith(c, to, done)
 }
 
-// hintDuplicates answers the form as it is being filled in: customers that may be the same. It never blocks.
+// hintDuplicates answers, while the form is being filled in, with existing customers that may be the same. It never
+// prevents saving.
 func (s *Screens) hintDuplicates(c *fiber.Ctx) error {
 	d := newCustomerForm{Form: kit.ReadForm(c, newFields...), Type: typeOr(kit.Posted(c, "type"), customer.Person)}
 	if err := s.findDuplicates(c, &d); err != nil {

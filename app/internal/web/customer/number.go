@@ -6,7 +6,8 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// numberOfNew answers a number of the form that adds a customer, read in the country that is chosen there.
+// numberOfNew answers how a number in the form for a new customer was understood, read in the country that is chosen
+// there.
 func (s *Screens) numberOfNew(c *fiber.Ctx) error {
 	if ok, err := s.mayAdd(c); err != nil || !ok {
 		return kit.OrForbidden(err)
@@ -14,7 +15,7 @@ func (s *Screens) numberOfNew(c *fiber.Ctx) error {
 	return s.AnswerNumber(c, kit.Posted(c, "country"), "phone", "mobile")
 }
 
-// numberOfCustomer answers the number in a customer's data, read in the country that is chosen there.
+// numberOfCustomer answers how the number in a customer's data was understood, read in the country that is chosen there.
 func (s *Screens) numberOfCustomer(c *fiber.Ctx) error {
 	cu, err := s.heads.Of(c, "data")
 	if err != nil || !cu.MayUpdate() {

@@ -21,12 +21,12 @@ type overview struct {
 	Rows   []overviewRow
 	Chips  []chip
 	Heads  []columnHead
-	Next   string // addresses of the pages beside this one
+	Next   string // addresses of the next and the previous page
 	Prev   string
 	Add    bool
-	Narrow bool // a search or filter is in force: an empty list means that nothing matches
-	// AllFound is where the business transactions are that a search finds, "" for who may see none. Empty holds them when no
-	// customer matches.
+	Narrow bool // a search or filter applies: an empty list means that nothing matches
+	// AllFound is the address of the business transactions that the same search finds, "" for people who may not see any.
+	// If no customer matches, Empty holds these transactions.
 	AllFound string
 	Clear    string
 }
@@ -41,7 +41,7 @@ type chip struct {
 	Current    bool
 }
 
-// columnHead is a column by which the list can be sorted.
+// columnHead is the head of a column by which the list can be sorted.
 type columnHead struct {
 	Text, Href, Sort string // Sort: ascending, descending or none, for aria-sort
 }
@@ -98,8 +98,8 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	})
 }
 
-// findElsewhere says where else something may be found. It looks there itself only when no customer matches: somebody is
-// typing, and it can take longer than the list itself.
+// findElsewhere links to the transactions that the same search finds. It searches them itself only if no customer
+// matches: somebody may be typing, and this search can take longer than the list.
 func (s *Screens) findElsewhere(c *fiber.Ctx, d *overview) error {
 	may, err := s.transactions.MaySeeAny(s.Caller(c))
 	if err != nil || !may {
@@ -112,7 +112,7 @@ func (s *Screens) findElsewhere(c *fiber.Ctx, d *overview) error {
 	return err
 }
 
-// restOf is what the address of the list says besides the search.
+// restOf are the parameters of the list's address besides the search.
 func restOf(f customer.Filter) []text.Option {
 	rest := []text.Option{{Value: "type", Text: string(f.Type)}, {Value: "sort", Text: f.Sort}}
 	if f.Attention {
@@ -121,7 +121,7 @@ func restOf(f customer.Filter) []text.Option {
 	return slices.DeleteFunc(rest, func(o text.Option) bool { return o.Text == "" })
 }
 
-// ReadFilter reads what the overview shows from the address.
+// ReadFilter reads the overview's filter from the address.
 func ReadFilter(c *fiber.Ctx) customer.Filter {
 	f := customer.Filter{
 		Query: kit.QueryTerm(c, "q"), Attention: c.Query("status") == "attention",
@@ -133,7 +133,7 @@ func ReadFilter(c *fiber.Ctx) customer.Filter {
 	return f
 }
 
-// URL writes the state of the list into an address; cursor is "" for the first page.
+// URL is the address of a list with this filter. cursor is "" for the first page.
 func URL(f customer.Filter, cursor, value string) string {
 	q := kit.NewQuery("/customers")
 	q.Add("q", f.Query)
@@ -162,7 +162,7 @@ func chipsOf(f customer.Filter) []chip {
 	}
 }
 
-// headsOf makes the two sortable columns; pressing the one in force turns its direction.
+// headsOf makes the heads of the two sortable columns. Clicking the active column reverses its order.
 func headsOf(f customer.Filter) []columnHead {
 	in := f.Sort
 	if in == "" {

@@ -1,4 +1,4 @@
-// Package customer serves the pages about customers: the overview, adding one, its data, deleting it for good.
+// Package customer serves the pages about customers: the overview, adding a customer, its data, its permanent deletion.
 package customer
 
 import (
@@ -11,7 +11,7 @@ import (
 	"kontor/policies"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about customers.
 type Screens struct {
 	*kit.Kit
 	customers        *customer.Service
@@ -21,14 +21,14 @@ type Screens struct {
 	transactionPages *transactionpages.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, customers *customer.Service, accesses *access.Service, transactions *transaction.Service, heads *customerpage.Heads, transactionPages *transactionpages.Screens,
 ) *Screens {
 	return &Screens{Kit: k, customers: customers, accesses: accesses, transactions: transactions, heads: heads, transactionPages: transactionPages}
 }
 
-// Place is this feature's entry of the navigation.
+// Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
 	return kit.Place{ID: "customers", Href: "/customers", Icon: "users", Search: true, May: s.Allowed(policies.ObjectCustomer, "person", policies.List)}
 }

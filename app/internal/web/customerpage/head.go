@@ -1,4 +1,5 @@
-// Package customerpage loads what every page about one customer begins with: the customer, the tabs, and what the caller may do there.
+// Package customerpage loads what every page about one customer needs: the customer, the tabs, and the caller's
+// permissions.
 package customerpage
 
 import (
@@ -10,14 +11,14 @@ import (
 	"kontor/policies"
 )
 
-// Heads loads heads.
+// Heads loads the heads of a customer's pages.
 type Heads struct {
 	*kit.Kit
 	customers    *customer.Service
 	transactions *transaction.Service
 }
 
-// New takes all that they need.
+// New makes Heads.
 func New(
 	k *kit.Kit, customers *customer.Service, transactions *transaction.Service,
 ) *Heads {
@@ -30,11 +31,11 @@ type Head struct {
 	Path string // /customers/<id>
 	Tab  string
 	May  map[policies.Permission]bool
-	// Transactions says whether the caller may see transactions at all, or add one here.
+	// Transactions says whether the caller may see any transactions, or add one for this customer.
 	Transactions bool
 }
 
-// What buttons on a customer's pages need.
+// The permissions that the buttons on a customer's pages need.
 var (
 	wantUpdate       = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update}
 	wantDelete       = policies.Permission{Object: policies.ObjectCustomer, Action: policies.Delete}
@@ -47,7 +48,7 @@ var (
 	wantRemove       = policies.Permission{Object: policies.ObjectAccess, Action: policies.Remove}
 )
 
-// What the caller may do on the customer's pages, for templates.
+// The caller's permissions on the customer's pages, for templates.
 
 func (x Head) MayUpdate() bool       { return x.May[wantUpdate] }
 func (x Head) MayDelete() bool       { return x.May[wantDelete] }
@@ -59,7 +60,7 @@ func (x Head) MayRemove() bool       { return x.May[wantRemove] }
 func (x Head) MayReadAssigned() bool { return x.May[WantAuthorised] }
 func (x Head) MayManage() bool       { return x.May[wantManage] }
 
-// Of loads the customer of the address through what the caller may see.
+// Of loads the customer that the address names, if the caller may see it.
 func (s *Heads) Of(c *fiber.Ctx, tab string) (Head, error) {
 	id, err := kit.Param(c, "id")
 	if err != nil {
@@ -72,7 +73,7 @@ func (s *Heads) Of(c *fiber.Ctx, tab string) (Head, error) {
 	return s.HeadOf(c, cu, tab)
 }
 
-// HeadOf is the head of a customer that was loaded already.
+// HeadOf is the head of a customer that is loaded already.
 func (s *Heads) HeadOf(c *fiber.Ctx, cu customer.Customer, tab string) (Head, error) {
 	may, err := s.customers.May(s.Ctx(c), s.Caller(c), cu, wantUpdate, wantDelete, wantReadAccess, wantCreateAccess, wantUpdateAccess, wantResend, wantRemove,
 		WantAuthorised, wantManage)

@@ -11,15 +11,15 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// people is a choice of specialist users, narrowed by a search.
+// people are specialist users to choose from, narrowed by a search.
 type people struct {
 	Choices []handover.Choice
 	More    bool
-	Many    bool // several may be chosen
+	Many    bool // several people may be chosen
 	Name    string
 }
 
-// deactivation is the data of the page that asks before a specialist user is deactivated.
+// deactivation is the data of the page that asks for confirmation before a specialist user is deactivated.
 type deactivation struct {
 	Person      handover.Person
 	Path        string
@@ -27,7 +27,7 @@ type deactivation struct {
 	Left        customer.Left
 }
 
-// askDeactivate says what a deactivation would leave behind, and offers to hand it over first.
+// askDeactivate shows what the person would leave behind after a deactivation, and offers to hand it over first.
 func (s *Screens) askDeactivate(c *fiber.Ctx) error {
 	id, err := kit.Param(c, "id")
 	if err != nil {
@@ -51,11 +51,11 @@ type handoverPage struct {
 	Query   string
 	People  people
 	Form    *kit.Form
-	Running string // address of the handover that goes on
+	Running string // address of a handover that is still running
 }
 
-// planHandover narrows the people offered, and says what a handover to those chosen would do. All of it stands in the
-// address: nothing is done yet.
+// planHandover narrows the people to choose from, and shows what a handover to the chosen people would do. All choices
+// are in the address, because nothing is done yet.
 func (s *Screens) planHandover(c *fiber.Ctx) error {
 	return s.renderHandover(c, kit.NewForm(map[string]string{}), kit.IDs(kit.ParamValues(c, "to")), c.Query("mode") != "copy", fiber.StatusOK)
 }
@@ -71,7 +71,7 @@ func (s *Screens) renderHandover(c *fiber.Ctx, f *kit.Form, to []uuid.UUID, move
 		if !ok {
 			return err
 		}
-		status, d.Plan.Targets = wrong, nil // what can't be done is not offered
+		status, d.Plan.Targets = wrong, nil // do not offer what can't be done
 	}
 	if d.People.Choices, d.People.More, err = s.handovers.Offer(s.Ctx(c), s.Caller(c), id, d.Query, to); err != nil {
 		return err
@@ -109,11 +109,11 @@ func (s *Screens) startHandover(c *fiber.Ctx) error {
 	return s.Redirect(c, kit.SpecialistPath(id)+"/handovers/"+h.ID.String(), "")
 }
 
-// handoverState is the data of the page that shows how far a handover is, and then what it was.
+// handoverState is the data of the page that shows the progress of a handover, and its result afterwards.
 type handoverState struct {
 	handover.Handover
 	Path  string
-	Again string // of one that stopped: where the rest can be handed over, for who may
+	Again string // address for handing over the rest of a stopped handover; "" if there is none or the caller may not
 }
 
 func (s *Screens) showHandover(c *fiber.Ctx) error {
@@ -141,8 +141,8 @@ func (s *Screens) showHandover(c *fiber.Ctx) error {
 	})
 }
 
-// againPath is where what a stopped handover left can be handed over, to those of its people who are active and to others;
-// "" for who may not.
+// againPath is the address for handing over what a stopped handover has left. It preselects the recipients who are
+// active. It is "" if the caller may not hand over.
 func (s *Screens) againPath(c *fiber.Ctx, d handoverState) (string, error) {
 	if may, err := s.MayManageSpecialists(c); err != nil || !may {
 		return "", err
@@ -159,11 +159,11 @@ func (s *Screens) againPath(c *fiber.Ctx, d handoverState) (string, error) {
 	return q.String(), nil
 }
 
-// deputiesPage is the data of the page about somebody's deputies.
+// deputiesPage is the data of the page about a person's deputies.
 type deputiesPage struct {
 	Person   handover.Person
 	Path     string
-	Own      bool // the caller's own
+	Own      bool // the page is about the caller
 	Manage   bool
 	Deputies []handover.Deputyship
 	StandsIn []handover.Deputyship

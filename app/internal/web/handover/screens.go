@@ -1,4 +1,4 @@
-// Package handover serves the pages that hand assignments over to others, for good or to deputies for a while.
+// Package handover serves the pages that hand over assignments to others, permanently or to deputies for some time.
 package handover
 
 import (
@@ -7,14 +7,14 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about handovers and deputies.
 type Screens struct {
 	*kit.Kit
 	handovers *handover.Service
 	customers *customer.Service
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, handovers *handover.Service, customers *customer.Service,
 ) *Screens {

@@ -7,20 +7,20 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Again is a form that could not be carried out, as the page that says so shows it: with what was typed, to be sent once
-// more. It is made of what was sent alone, since the database may be what is away.
+// Again is a form that could not be processed. The error page shows it again with the values that the person typed, so
+// that they can send it once more. It is built from the request alone, because the database may be the part that fails.
 type Again struct {
-	Path   string // where it goes, with its query
-	CSRF   string // as it was sent
+	Path   string // where the form is sent, with its query
+	CSRF   string // the token as it was sent
 	Form   *Form  // values of Fields
 	Fields []againField
 	Hidden []hiddenField
 }
 
-// againField is a field that a person types into; Label is a text id.
+// againField is a field that a person types into. Label is a text id.
 type againField struct {
 	Name, Label, Type string
-	Rows              int // of a text with several lines; 0: one line
+	Rows              int // height of a field with several lines; 0: one line
 }
 
 type hiddenField struct{ Name, Value string }
@@ -28,10 +28,10 @@ type hiddenField struct{ Name, Value string }
 // TextField is a field that people type into.
 type TextField struct {
 	Name  string
-	Lines bool // several of them
+	Lines bool // the field takes several lines
 }
 
-// againRows is how high a text of several lines is shown again.
+// againRows is the number of rows with which a field of several lines is shown again.
 const againRows = 5
 
 func (f TextField) rows() int {
@@ -41,28 +41,29 @@ func (f TextField) rows() int {
 	return 0
 }
 
-// textFields are those that people type into, besides what features add with ShowAgain. All others (choices, ids,
-// versions) go along unseen.
+// textFields are the fields that people type into. Features add theirs with ShowAgain. All other fields (choices, ids,
+// versions) are sent along as hidden fields.
 var textFields = []TextField{
 	{Name: "email"}, {Name: "mobile"}, {Name: "name"}, {Name: "name_de"}, {Name: "name_en"}, {Name: "due"},
 	{Name: "comment", Lines: true}, {Name: "login"}, {Name: "username"},
 }
 
-// ShowAgain adds fields of a feature that people type into. Their order is that of the page, but for texts of several
-// lines, which stand at the end. It is called before the first request.
+// ShowAgain adds fields of a feature that people type into. Pages show them before the fields that were added earlier,
+// but fields with several lines always come last. It must be called before the first request.
 func (k *Kit) ShowAgain(fields ...TextField) {
 	k.textFields = slices.Concat(fields, k.textFields)
 	slices.SortStableFunc(k.textFields, func(a, b TextField) int { return a.rows() - b.rows() })
 }
 
-// secretFields are never sent back to a browser: they are typed again.
+// secretFields are fields whose values are never sent back to a browser. People have to type them again.
 var secretFields = []string{"current_password", "password", "password_repeat", "code"}
 
-// Again reads the form that was sent, nil when there is none or when it is not from a page of ours.
+// Again reads the form that was sent. It returns nil when there is no form, or when the form is not from a page of this
+// site.
 func (k *Kit) Again(c *fiber.Ctx) *Again {
 	sent, _ := c.Locals(formKey).(map[string][]string)
 	if sent == nil && strings.HasPrefix(string(c.Request().Header.ContentType()), fiber.MIMEApplicationForm) {
-		var err error // it ended before its route had read the form
+		var err error // the request failed before its route had read the form
 		if sent, err = parseForm(c.Request().Body()); err != nil {
 			return nil
 		}
@@ -89,7 +90,7 @@ func (k *Kit) Again(c *fiber.Ctx) *Again {
 			continue
 		}
 		f := againField{Name: name, Label: "field." + name, Type: "password"}
-		if name == "code" { // its label is the registration's
+		if name == "code" { // its label belongs to the registration
 			f.Label, f.Type = "register.code", ""
 		}
 		a.Fields = append(a.Fields, f)
@@ -109,7 +110,7 @@ func (k *Kit) Again(c *fiber.Ctx) *Again {
 	return a
 }
 
-// sentFromHere says whether a form carries the token of this browser, without asking who is signed in.
+// sentFromHere says whether a form carries a CSRF token of this browser. It does not look up who is signed in.
 func (k *Kit) sentFromHere(c *fiber.Ctx) bool {
 	if !k.FromOurSite(c) {
 		return false

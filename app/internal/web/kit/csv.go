@@ -10,8 +10,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// SendCSV answers with a file that spreadsheets open as it is: UTF-8 with BOM, ";" in German and "," in English, as
-// they expect it there. No cell is a formula (S40). That the file was handed out is in the log.
+// SendCSV answers with a CSV file that spreadsheets open without questions: UTF-8 with BOM, separated by ";" in German
+// and "," in English, as spreadsheets expect in each language. No cell is read as a formula (S40). The download is
+// recorded in the log.
 func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) error {
 	if err := k.noteDownload(c, of); err != nil {
 		return err
@@ -41,7 +42,7 @@ func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) e
 	return c.Send(b.Bytes())
 }
 
-// plainCell keeps a spreadsheet from running what somebody typed.
+// plainCell puts a quote in front of a value that a spreadsheet would run as a formula.
 func plainCell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return "'" + s
@@ -49,7 +50,7 @@ func plainCell(s string) string {
 	return s
 }
 
-// fileName is a name in which no header and no file system finds anything of its own.
+// fileName replaces every character that could have a meaning in a header or a file system.
 func fileName(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCells: no cell is a formula, and no name of a file is more than a name.
+// TestCells: no cell is a formula, and no file name contains anything but a name.
 func TestCells(t *testing.T) {
 	for in, want := range map[string]string{"": "", "a=b": "a=b", "=1": "'=1", "+49": "'+49", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "Ä": "Ä"} {
 		if got := plainCell(in); got != want {

@@ -4,17 +4,18 @@ import (
 	"kontor/app/transaction"
 )
 
-// Emptiness is why a list has no rows. It follows from the filter and from what the viewer may see, never from what is
-// there: whoever may not see all is told the same whether there is something that they may not see or not.
+// Emptiness is the reason why a list has no rows. It depends on the filter and on what the viewer may see, never on which
+// rows exist. So viewers who may not see everything can't find out whether there are rows that are hidden from them.
 type Emptiness string
 
 const (
-	NothingYet     Emptiness = "yet"     // there is nothing: said only to who would see all of it
-	NothingVisible Emptiness = "visible" // nothing that the viewer may see
-	NothingMatches Emptiness = "matches" // nothing that the search and the filters let through
+	NothingYet     Emptiness = "yet"     // no rows exist: only for viewers who may see all rows
+	NothingVisible Emptiness = "visible" // no rows that the viewer may see
+	NothingMatches Emptiness = "matches" // no rows match the search and the filters
 )
 
-// EmptinessOf says why a list has no rows: whether a search or filter narrows it, and whether the viewer sees all of it.
+// EmptinessOf returns the reason why a list has no rows. narrowed: a search or filter applies; seesAll: the viewer may
+// see all rows.
 func EmptinessOf(narrowed, seesAll bool) Emptiness {
 	switch {
 	case narrowed:
@@ -25,21 +26,21 @@ func EmptinessOf(narrowed, seesAll bool) Emptiness {
 	return NothingVisible
 }
 
-// Empty is what stands in the place of a list's rows. Its texts are those of the list's name: "empty.<list>.yet" and
+// Empty is shown in place of a list's rows. Its texts are named after the list: "empty.<list>.yet" and
 // "empty.<list>.visible".
 type Empty struct {
 	List  string
 	Why   Emptiness
-	Hint  string // text id of a sentence below, "" for none
-	Clear string // address without search and filters
-	Next  string // address of the next step, where the viewer may take it
-	Do    string // text id of its button
+	Hint  string // text id of a second sentence, "" for none
+	Clear string // address of the list without search and filters
+	Next  string // address of the next step, if the viewer may take it
+	Do    string // text id of the button for Next
 	Icon  string
-	Bare  bool              // it stands in a sheet already
-	Found *transaction.Page // what else was found: a screen reader hears it with the sentence
+	Bare  bool              // the list is inside a sheet already
+	Found *transaction.Page // the other results of the search: a screen reader announces them with the sentence
 }
 
-// Title is the text id of the sentence.
+// Title is the text id of the main sentence.
 func (e Empty) Title() string {
 	if e.Why == NothingMatches {
 		return "empty.nothing_matches"

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// TestEmptiness: the sentence follows from the filter and from what the viewer may see, in this order.
+// TestEmptiness: the reason depends on the filter first, and then on what the viewer may see.
 func TestEmptiness(t *testing.T) {
 	for _, c := range []struct {
 		narrowed, seesAll bool

@@ -10,7 +10,7 @@ import (
 	"kontor/policies"
 )
 
-// OrForbidden is err, or that it is not allowed.
+// OrForbidden returns err, or policies.ErrForbidden if err is nil.
 func OrForbidden(err error) error {
 	if err != nil {
 		return err
@@ -18,7 +18,7 @@ func OrForbidden(err error) error {
 	return policies.ErrForbidden
 }
 
-// Statuses is the one place where the domain's codes become HTTP.
+// Statuses maps the domain's error codes to HTTP status codes. It is the only place that does.
 var Statuses = map[fault.Code]int{
 	fault.Invalid:         fiber.StatusUnprocessableEntity,
 	fault.Unauthenticated: fiber.StatusUnauthorized,
@@ -31,23 +31,23 @@ var Statuses = map[fault.Code]int{
 	fault.Internal:        fiber.StatusInternalServerError,
 }
 
-// SetRetryAfter says when to try again, where the fault does.
+// SetRetryAfter sets the header Retry-After if the fault has a waiting time.
 func SetRetryAfter(c *fiber.Ctx, f *fault.Error) {
 	if f.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
 }
 
-// SetRequestID gives a request the id under which the log knows it.
+// SetRequestID stores the id of a request, which the log uses as well.
 func SetRequestID(c *fiber.Ctx, id string) { c.Locals(requestIDKey, id) }
 
-// RequestID is the id under which the log knows a request.
+// RequestID is the id of a request, as in the log.
 func RequestID(c *fiber.Ctx) string {
 	id, _ := c.Locals(requestIDKey).(string)
 	return id
 }
 
-// WaitArgs adds the time until the next try to the placeholders of a fault, in the person's words.
+// WaitArgs returns the placeholders of a fault, in the person's language, and adds the time until the next try as "wait".
 func (k *Kit) WaitArgs(c *fiber.Ctx, e *fault.Error) map[string]any {
 	args := map[string]any{"wait": k.Text(c).Wait(e.RetryAfter)}
 	for name, v := range e.Args {

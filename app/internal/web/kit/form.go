@@ -10,7 +10,8 @@ import (
 	"kontor/policies"
 )
 
-// IDsSent are the values of a field that repeats. What is no id is uuid.Nil, which nothing has.
+// IDsSent returns the ids in a field that was sent several times. A value that is not an id becomes uuid.Nil, which no
+// record has.
 func IDsSent(c *fiber.Ctx, name string) (ids []uuid.UUID) {
 	for _, raw := range PostedAll(c, name) {
 		ids = append(ids, uuid.FromStringOrNil(raw))
@@ -18,10 +19,10 @@ func IDsSent(c *fiber.Ctx, name string) (ids []uuid.UUID) {
 	return ids
 }
 
-// Field is a field of a form and what it holds.
+// Field is a field of a form with its value.
 type Field struct{ Name, Value string }
 
-// ValuesOf are the values of fields by the fields' names.
+// ValuesOf returns the values of fields by field name.
 func ValuesOf(fields []Field) map[string]string {
 	values := map[string]string{}
 	for _, field := range fields {
@@ -30,27 +31,29 @@ func ValuesOf(fields []Field) map[string]string {
 	return values
 }
 
-// Form is a submitted or fresh form: it remembers what was typed and what is wrong with it, and renders itself again.
+// Form is a form, new or submitted. It holds the values and the complaints about them, so that it can be shown again.
 type Form struct {
 	Values map[string]string
-	// Kept are passwords that stand in their fields again, see KeepPasswords.
+	// Kept are passwords that are put back into their fields, see KeepPasswords.
 	Kept  map[string]string
-	Wrong map[string]string // by field, in the person's language
-	// Summary lists what is wrong in the form's order; it takes the focus and links to the fields.
+	Wrong map[string]string // complaints by field, in the person's language
+	// Summary lists the complaints in the order of the fields. The page sets the focus on it, and each complaint links to
+	// its field.
 	Summary []wrongField
-	// Read says what was understood of a field, in the person's language.
+	// Read says how a field was understood, in the person's language.
 	Read map[string]string
 	// Message is a complaint about the form as a whole.
 	Message string
-	// Submission is the once-only key of a form that creates something: sent twice, it creates once.
+	// IdempotencyKey is the key of a form that creates something. If the form is sent twice with the same key, only one
+	// record is created.
 	IdempotencyKey string
-	// Was is what the fields held when the form was made, of a form that changes something with a version; Overlap is
-	// what somebody else has saved since.
+	// Was holds the values of the fields when the form was made; only for forms that change something with a version.
+	// Overlap is what somebody else has saved since then.
 	Was     []Field
 	Overlap Overlap
 }
 
-// wrongField is a complaint in the summary. Named says that the message names the field itself.
+// wrongField is a complaint in the summary. Named is set when the message already names the field.
 type wrongField struct {
 	Field, Message string
 	Named          bool
@@ -61,19 +64,20 @@ func NewForm(values map[string]string) *Form {
 	return &Form{Values: values, Wrong: map[string]string{}}
 }
 
-// Reject notes a complaint, already in the person's language, about a field.
+// Reject adds a complaint about a field. The message is in the person's language.
 func (f *Form) Reject(field, message string) {
 	f.Wrong[field] = message
 	f.Summary = append(f.Summary, wrongField{Field: field, Message: message})
 }
 
-// Missing notes that a mandatory field is empty: the message says what to enter, and so names the field.
+// Missing adds the complaint that a mandatory field is empty. The message says what to enter, so it names the field
+// already.
 func (f *Form) Missing(field, message string) {
 	f.Reject(field, message)
 	f.Summary[len(f.Summary)-1].Named = true
 }
 
-// Rename moves the complaint about a field to the name it has on this page.
+// Rename moves the complaints about the field from to the field to, for pages where the field has another name.
 func (f *Form) Rename(from, to string) {
 	if text, ok := f.Wrong[from]; ok {
 		delete(f.Wrong, from)
@@ -86,10 +90,10 @@ func (f *Form) Rename(from, to string) {
 	}
 }
 
-// KeepPasswords puts passwords that were sent with this request back into their fields, so that a mistake elsewhere does
-// not cost them. That is safe in the answer to the very form that carried them: whoever gets it has just sent them, the
-// request needed the page's CSRF token, and Cache-Control: no-store keeps the answer off every disk. They stand in no
-// other answer, and a password that something is wrong with is not repeated.
+// KeepPasswords puts the passwords of this request back into their fields, so that a mistake in another field does not
+// force people to type them again. This is safe in the answer to the form that carried them: the person who gets the
+// answer has just sent the passwords, the request needed the page's CSRF token, and Cache-Control: no-store keeps the
+// answer from being stored on disk. No other answer contains them. If one of the passwords is wrong itself, none is kept.
 func (f *Form) KeepPasswords(c *fiber.Ctx, fields ...string) {
 	for _, name := range fields {
 		if f.Wrong[name] != "" {
@@ -102,14 +106,14 @@ func (f *Form) KeepPasswords(c *fiber.Ctx, fields ...string) {
 	}
 }
 
-// Once gives the form its once-only key.
+// Once gives the form a new IdempotencyKey.
 func (f *Form) Once() (*Form, error) {
 	id, err := uuid.NewV7()
 	f.IdempotencyKey = id.String()
 	return f, err
 }
 
-// ReadForm takes exactly the named fields from the request; whatever else was sent is ignored (S36).
+// ReadForm reads exactly the named fields from the request. It ignores all other fields (S36).
 func ReadForm(c *fiber.Ctx, fields ...string) *Form {
 	values := make(map[string]string, len(fields))
 	for _, name := range fields {
@@ -122,13 +126,13 @@ func ReadForm(c *fiber.Ctx, fields ...string) *Form {
 	return f
 }
 
-// formValue is a field of the form that was sent, and whether it was.
+// formValue returns a field of the form that was sent, and whether the field was sent.
 func formValue(c *fiber.Ctx, name string) (value string, sent bool) {
 	return Posted(c, name), len(PostedAll(c, name)) > 0
 }
 
-// Complain puts a fault into the form and returns the status to answer with; ok is false for errors that are not the
-// form's to show (the caller returns them).
+// Complain adds a fault to the form and returns the status of the answer. ok is false for errors that the form can't
+// show; the caller has to return these.
 func (k *Kit) Complain(c *fiber.Ctx, f *Form, err error) (status int, ok bool) {
 	if h := HeldOf(c); h != nil {
 		return k.complainHeld(c, h, f, err)
@@ -165,7 +169,8 @@ func (k *Kit) Complain(c *fiber.Ctx, f *Form, err error) (status int, ok bool) {
 	return Statuses[e.Code], true
 }
 
-// IDs reads the ids among the values of a field that repeats; what is no id is one that nobody has.
+// IDs parses the values of a field that was sent several times as ids. A value that is not an id becomes uuid.Nil, which
+// no record has.
 func IDs(values []string) []uuid.UUID {
 	list := make([]uuid.UUID, 0, len(values))
 	for _, v := range values {
@@ -179,7 +184,7 @@ func (k *Kit) MayManageSpecialists(c *fiber.Ctx) (bool, error) {
 	return k.Policy.Allows(policies.Request{Roles: k.Caller(c).Roles, Object: policies.ObjectSpecialist, Action: policies.Manage})
 }
 
-// RoleField begins the name of a role's field, on is what it holds if the person has the role.
+// RoleField is the prefix of the name of a role's field. On is the field's value if the person has the role.
 const (
 	RoleField = "role."
 	On        = "on"

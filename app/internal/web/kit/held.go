@@ -11,36 +11,37 @@ import (
 	"kontor/app/store"
 )
 
-// Held marks a request that is not carried out: its form is shown again, with what was typed and a sentence that says
-// that it must be sent again. The handler of its route does that as it does for a form with a mistake, since for the
-// request's context the store writes nothing and answers store.ErrHeld.
+// Held marks a request that is not carried out. Its form is shown again with the values that were typed, and with a
+// sentence that says that it must be sent again. The handler of the route shows the form as it does after a mistake: with
+// the request's context the store writes nothing and returns store.ErrHeld.
 type Held struct {
 	since   heldSince
-	Page    string // that the form stood on; "" unknown
-	Said    bool   // the form has the sentence
-	secrets bool   // passwords or codes that were typed have to be typed again
+	Page    string // the page with the form; "" unknown
+	Said    bool   // the form shows the sentence already
+	secrets bool   // the person must type passwords or codes again
 }
 
 type heldSince int
 
 const (
-	staleToken    heldSince = iota // the page is from before the person signed in anew
+	staleToken    heldSince = iota // the page is older than the person's last sign-in
 	signedInAgain                  // the person has signed in since the form was sent
 )
 
-// HoldAfterSignIn has a form shown again that was sent before the person signed in. page is the one that it stood on.
+// HoldAfterSignIn marks the request: its form was sent before the person signed in, so it is shown again. page is the
+// page with the form.
 func HoldAfterSignIn(c *fiber.Ctx, page string) {
 	c.Locals(heldKey, &Held{since: signedInAgain, Page: page})
 }
 
-// HeldOf is why a request is not carried out; nil: it is.
+// HeldOf returns why a request is not carried out, nil if it is carried out.
 func HeldOf(c *fiber.Ctx) *Held {
 	h, _ := c.Locals(heldKey).(*Held)
 	return h
 }
 
-// Hold runs the rest of a route without carrying anything out. Passwords and codes are taken out before: what is not
-// carried out must not say either whether they are right.
+// Hold runs the rest of a route without carrying out anything. It removes passwords and codes first, because the answer
+// must not reveal whether they are right.
 func (k *Kit) Hold(c *fiber.Ctx) error {
 	h := HeldOf(c)
 	if h == nil {
@@ -71,13 +72,13 @@ func isHeldError(err error) bool {
 	return errors.Is(err, store.ErrHeld) || errors.Is(err, context.Canceled)
 }
 
-// isComplaint says whether an error is about what was sent, not about whether the person may send it.
+// isComplaint says whether an error is about the values that were sent, not about the sender's permissions.
 func isComplaint(err error) bool {
 	var e *fault.Error
 	return errors.As(err, &e) && (e.Code == fault.Invalid || e.Code == fault.Conflict || e.Code == fault.TooMany)
 }
 
-// Status is that of a form that is shown again.
+// Status is the HTTP status of an answer that shows a form again.
 func (h *Held) Status(c *fiber.Ctx) int {
 	switch {
 	case h.since == signedInAgain:
@@ -88,7 +89,7 @@ func (h *Held) Status(c *fiber.Ctx) int {
 	return fiber.StatusForbidden
 }
 
-// Sentence says why the form is there again.
+// Sentence says why the form is shown again.
 func (k *Kit) Sentence(c *fiber.Ctx, h *Held) string {
 	id := "typed.stale"
 	if h.since == signedInAgain {
@@ -101,7 +102,8 @@ func (k *Kit) Sentence(c *fiber.Ctx, h *Held) string {
 	return text
 }
 
-// answerHeld answers what has no form to show: nothing was done, and where to do it again.
+// answerHeld answers a request for which no form can be shown. The page says that nothing was done, and links to the page
+// where the person can repeat it.
 func (k *Kit) answerHeld(c *fiber.Ctx, h *Held) error {
 	if h.Page == "" {
 		h.Page = "/"
@@ -117,11 +119,11 @@ func (k *Kit) answerHeld(c *fiber.Ctx, h *Held) error {
 	})
 }
 
-// NothingDone is the data of the page that says so.
+// NothingDone is the data of the page that says that nothing was done.
 type NothingDone struct{ Message, Back string }
 
-// OwnerOf is whose page a token was made for, Nil for a page that nobody was signed in at; ok is false for what is no
-// token of a page of ours.
+// OwnerOf returns the account that a page was made for, uuid.Nil if nobody was signed in. ok is false if sent is not the
+// token of a page of this site.
 func (k *Kit) OwnerOf(sent string) (of uuid.UUID, ok bool) {
 	_, sealed := splitToken(sent)
 	plain, err := k.Key.Open("page", sealed)
@@ -132,7 +134,8 @@ func (k *Kit) OwnerOf(sent string) (of uuid.UUID, ok bool) {
 	return of, err == nil
 }
 
-// complainHeld is complain for a request that is held: whatever is wrong with the form, it says why it is there again.
+// complainHeld does what Complain does, for a request that is held: the message says why the form is shown again,
+// whatever err is.
 func (k *Kit) complainHeld(c *fiber.Ctx, h *Held, f *Form, err error) (status int, ok bool) {
 	if !isHeldError(err) && !isComplaint(err) {
 		return 0, false

@@ -14,36 +14,37 @@ import (
 // SignatureHeader carries "sha256=" and the HMAC-SHA-256 of the body in hex, keyed with HOOK_SECRET.
 const SignatureHeader = "X-Kontor-Signature"
 
-// What a request may bring. The line with the address and all headers share 16 KiB.
+// Limits of a request. The request line and all headers together may have 16 KiB.
 const (
-	MaxFields  = 2000     // of a form
+	MaxFields  = 2000     // fields of a form
 	MaxField   = 64 << 10 // bytes of a field's name or value
-	MaxParams  = 1000     // of an address
+	MaxParams  = 1000     // parameters of an address
 	MaxParam   = 4 << 10  // bytes of a parameter's name or value
 	MaxSegment = 255      // bytes between two slashes of an address
-	maxTerm    = 100      // characters of a search term: what is longer is cut
+	maxTerm    = 100      // characters of a search term; longer terms are cut
 )
 
-// SearchTerms are parameters that people type into a search field: too long a one is cut where it is read.
+// SearchTerms are the parameters that people type into a search field. Their values may be too long: they are cut when
+// they are read.
 var SearchTerms = map[string]bool{"q": true, "t": true, "customer": true}
 
-// ErrMediaType is the answer to a body in a form that nobody asked for.
+// ErrMediaType is the error for a body of a media type that the route does not take.
 var ErrMediaType = fiber.NewError(fiber.StatusUnsupportedMediaType, "media type")
 
-// errTooLarge is the answer to more than anybody would type.
+// errTooLarge is the error for more data than a person would type.
 var errTooLarge = fiber.ErrRequestEntityTooLarge
 
-// ErrNoText is the answer to a NUL, or to bytes that are no UTF-8, where text belongs.
+// ErrNoText is the error for text that contains a NUL or is not valid UTF-8.
 var ErrNoText = fiber.NewError(fiber.StatusBadRequest, "not text")
 
-// ErrTooLong is the answer to an address with more, or longer, parameters than any page of ours writes.
+// ErrTooLong is the error for an address with more parameters, or longer ones, than any page of this site uses.
 var ErrTooLong = fiber.NewError(fiber.StatusBadRequest, "too long")
 
-// IsText says whether b can be stored and shown: PostgreSQL takes no NUL, and neither database bytes that are no UTF-8.
+// IsText says whether b can be stored and shown: PostgreSQL does not take NUL, and neither database takes invalid UTF-8.
 func IsText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
 
-// Take reads the body of a route, as far as it asks for one. A form is parsed here, once, and from the body alone: what
-// stands in the address is no field. Errors: 415 for a body that the route does not take, and what parseForm says.
+// Take reads the body of a request, if the route takes one. It parses a form once, and from the body only: parameters of
+// the address are never fields. Errors: 415 for a body that the route does not take, and the errors of parseForm.
 func Take(wanted payload) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		kind, _, _ := strings.Cut(string(c.Request().Header.ContentType()), ";")
@@ -67,9 +68,9 @@ func Take(wanted payload) fiber.Handler {
 	}
 }
 
-// parseForm reads application/x-www-form-urlencoded as browsers write it, without the characters that nobody sees: what
-// is shown again is what was judged. Errors: 413 for more than MaxFields fields or
-// a name or value of more than MaxField bytes, 400 for what is no text.
+// parseForm reads application/x-www-form-urlencoded as browsers write it. It removes invisible characters, so that the
+// value that is checked is the value that is shown again. Errors: 413 for more than MaxFields fields or a name or value
+// of more than MaxField bytes, 400 for values that are not text.
 func parseForm(body []byte) (map[string][]string, error) {
 	if bytes.Count(body, []byte("&")) >= MaxFields {
 		return nil, errTooLarge
@@ -88,7 +89,7 @@ func parseForm(body []byte) (map[string][]string, error) {
 			return nil, ErrNoText
 		}
 		typed := string(value)
-		if !NeverKept(string(name)) { // passwords are what was typed, whatever it is
+		if !NeverKept(string(name)) { // passwords stay exactly as typed
 			typed = entry.Field(typed)
 		}
 		form[string(name)] = append(form[string(name)], typed)
@@ -96,7 +97,7 @@ func parseForm(body []byte) (map[string][]string, error) {
 	return form, nil
 }
 
-// PostedAll are all values of a field of the form that was sent.
+// PostedAll returns all values of a field of the form that was sent.
 func PostedAll(c *fiber.Ctx, name string) []string {
 	form, _ := c.Locals(formKey).(map[string][]string)
 	return form[name]
@@ -110,7 +111,7 @@ func Posted(c *fiber.Ctx, name string) string {
 	return ""
 }
 
-// ParamValues are all values of a parameter of the address.
+// ParamValues returns all values of a parameter of the address.
 func ParamValues(c *fiber.Ctx, name string) (all []string) {
 	for _, v := range c.Request().URI().QueryArgs().PeekMulti(name) {
 		all = append(all, string(v))
@@ -118,8 +119,8 @@ func ParamValues(c *fiber.Ctx, name string) (all []string) {
 	return all
 }
 
-// Asked are the values of a parameter of the address, or of the field of the same name when a form was sent: for pages
-// that a form comes back to.
+// Asked returns the values of a parameter of the address or, when a form was sent, of the field with the same name. It is
+// for pages that are also the answer to a form.
 func Asked(c *fiber.Ctx, name string) []string {
 	if c.Method() == fiber.MethodPost {
 		return PostedAll(c, name)
@@ -127,7 +128,7 @@ func Asked(c *fiber.Ctx, name string) []string {
 	return ParamValues(c, name)
 }
 
-// AskedTerm is the first of asked, as a search term.
+// AskedTerm returns the first value of Asked as a search term.
 func AskedTerm(c *fiber.Ctx, name string) string {
 	if all := Asked(c, name); len(all) > 0 {
 		return term(all[0])
@@ -135,14 +136,14 @@ func AskedTerm(c *fiber.Ctx, name string) string {
 	return ""
 }
 
-// QueryTerm is a search term of the address.
+// QueryTerm returns a parameter of the address as a search term.
 func QueryTerm(c *fiber.Ctx, name string) string { return term(c.Query(name)) }
 
-// term is what was typed into a search field, cut to maxTerm characters.
+// term cleans what was typed into a search field and cuts it to maxTerm characters.
 func term(typed string) string {
 	typed = entry.Line(typed)
 	if r := []rune(typed); len(r) > maxTerm {
-		return entry.Line(string(r[:maxTerm])) // the cut may have left a blank
+		return entry.Line(string(r[:maxTerm])) // the cut may leave a blank at the end
 	}
 	return typed
 }

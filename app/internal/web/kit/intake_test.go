@@ -15,7 +15,7 @@ import (
 
 const multipartBody = "--x\r\nContent-Disposition: form-data; name=\"login\"\r\n\r\na\r\n--x--\r\n"
 
-// TestTaking: a route gets what it asks for, as it came, and nothing else.
+// TestTaking: a route gets the kind of body that it takes, unchanged, and no other.
 func TestTaking(t *testing.T) {
 	for _, c := range []struct {
 		takes payload
@@ -72,8 +72,7 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// TestUnseenIsLeftOut: a form is read without the characters that nobody sees, and a line ends with LF. Passwords are what
-// was typed.
+// TestUnseenIsLeftOut: a form is read without invisible characters, with LF as line end. Passwords stay as typed.
 func TestUnseenIsLeftOut(t *testing.T) {
 	form, err := parseForm([]byte("password=a%E2%80%8Bb%0D%0A&email_password=%C2%AD&name=a%E2%80%8Bb"))
 	must(t, err)

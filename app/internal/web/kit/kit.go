@@ -1,5 +1,5 @@
-// Package kit holds what all screens share: pages and the frame around them, forms and what is wrong with them, texts in
-// the person's language, the session and its CSRF token, lists as files.
+// Package kit holds what all screens share: pages and the frame around them, forms and their complaints, texts in the
+// person's language, the session and its CSRF token, CSV files.
 package kit
 
 import (
@@ -22,11 +22,11 @@ import (
 	"kontor/policies"
 )
 
-// Options is what a kit is made of.
+// Options are the parts and settings of a Kit.
 type Options struct {
 	Pages, Locales fs.FS // of package views
 	Static         *static.Files
-	Logo           *static.Logo // stands in place of Kontor's mark; nil: none
+	Logo           *static.Logo // shown in place of Kontor's logo; nil: none
 
 	Decider *policies.Decider
 	Audit   *audit.Log
@@ -35,18 +35,18 @@ type Options struct {
 	Now     store.Clock
 	Log     *slog.Logger
 
-	BaseURL *url.URL // what links begin with
+	BaseURL *url.URL // the beginning of every link
 	Firm    string
-	// Links are the firm's own, below every page that end users see.
+	// Links are the firm's own links, shown at the bottom of every page that end users see.
 	Links  []courier.FirmLink
-	Locale string // where nothing else says
+	Locale string // the default language
 	Zone   *time.Location
-	// Undelivered says which messages the mailbox keeps although customers wait for them, which every page of a specialist
-	// user says: all, email, sms; "" for none.
+	// Undelivered says for which messages the mailbox is the only destination although customers wait for them: all,
+	// email, sms; "" for none. Every page of a specialist user shows a notice about it.
 	Undelivered string
 }
 
-// Kit is what the screens of each feature are built with. They embed it.
+// Kit is what the screens of each feature are built with. The screens embed it.
 type Kit struct {
 	Now    store.Clock
 	Log    *slog.Logger
@@ -69,7 +69,7 @@ type Kit struct {
 	undelivered string
 }
 
-// New parses all templates, in each language.
+// New makes a Kit and parses all templates in each language.
 func New(o Options) (*Kit, error) {
 	k := &Kit{
 		Now: o.Now, Log: o.Log, Policy: o.Decider, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Logo: o.Logo, Secure: o.BaseURL.Scheme == "https",
@@ -89,10 +89,10 @@ func New(o Options) (*Kit, error) {
 	return k, nil
 }
 
-// Show sets the entries of the navigation, in their order. It is called once, before the first request.
+// Show sets the entries of the navigation in their order. It must be called once, before the first request.
 func (k *Kit) Show(places ...Place) { k.places = places }
 
-// Require asks the policy for a right that needs no relation to anything.
+// Require asks the policy for a permission that needs no relation to a record.
 func (k *Kit) Require(c *fiber.Ctx, object policies.Object, action policies.Action) error {
 	return k.Policy.Require(policies.Request{Roles: k.Caller(c).Roles, Object: object, Action: action})
 }

@@ -18,15 +18,16 @@ func (k *Kit) LocaleOptions(c *fiber.Ctx) []text.Option {
 	return []text.Option{{Value: lang.German, Text: k.Say(c, "locale.de")}, {Value: lang.English, Text: k.Say(c, "locale.en")}}
 }
 
-// languageQuery chooses a language on a page for people who are not signed in; languageCookie keeps it. It holds nothing
-// but "de" or "en".
+// languageQuery is the parameter that chooses a language on pages for people who are not signed in. languageCookie stores
+// the choice; its value is "de" or "en".
 const (
 	languageQuery  = "lang"
 	languageCookie = "kontor-language"
 	languageLife   = 365 * 24 * time.Hour
 )
 
-// chosenLanguage is what somebody has chosen on a page of ours, "" for nothing. What the address says is kept.
+// chosenLanguage is the language that the person has chosen on a page of this site, "" for none. A choice in the address
+// is stored in the cookie.
 func (k *Kit) chosenLanguage(c *fiber.Ctx) string {
 	if asked := c.Query(languageQuery); lang.Known(asked) && c.Method() == fiber.MethodGet {
 		k.KeepLanguage(c, asked)
@@ -38,15 +39,15 @@ func (k *Kit) chosenLanguage(c *fiber.Ctx) string {
 	return ""
 }
 
-// KeepLanguage has the browser keep a language for pages on which nobody is signed in.
+// KeepLanguage stores a language in the browser, for pages where nobody is signed in.
 func (k *Kit) KeepLanguage(c *fiber.Ctx, locale string) {
 	c.Cookie(&fiber.Cookie{
 		Name: k.CookieName(languageCookie), Value: locale, Path: "/", MaxAge: int(languageLife / time.Second), HTTPOnly: true, Secure: k.Secure, SameSite: "Lax",
 	})
 }
 
-// pickLanguage is the language of an answer to a person whose setting says none: what they chose here, else what their
-// browser prefers of ours, else fallback.
+// pickLanguage returns the language for a person without a language setting: first what they chose on this site, then
+// what their browser prefers among our languages, then fallback.
 func (k *Kit) pickLanguage(c *fiber.Ctx, fallback string) string {
 	if chosen := k.chosenLanguage(c); chosen != "" {
 		return chosen
@@ -57,8 +58,9 @@ func (k *Kit) pickLanguage(c *fiber.Ctx, fallback string) string {
 	return acceptedLocale(c.Get(fiber.HeaderAcceptLanguage), fallback)
 }
 
-// UseLocale has a page speak the language of the person who was written to: a registration page the invitation's, unless
-// they chose another, their own setting says one, or their browser prefers another of ours.
+// UseLocale makes a page use the language of the message that led to it: a registration page uses the language of the
+// invitation. It does not apply if the person has chosen another language, has a language setting, or prefers another of
+// our languages in the browser.
 func (k *Kit) UseLocale(c *fiber.Ctx, locale string) {
 	if p := Signed(c); k.templates[locale] == nil || p != nil && p.Account.Locale != "" {
 		return
@@ -66,15 +68,15 @@ func (k *Kit) UseLocale(c *fiber.Ctx, locale string) {
 	c.Locals(textKey, k.templates[k.pickLanguage(c, locale)].Texts)
 }
 
-// languageChoice is a choice of the switch.
+// languageChoice is an entry of the language switch.
 type languageChoice struct {
 	Locale, Name string
 	Href         string
 	Current      bool
 }
 
-// languages are the choices on a page that somebody opened without being signed in. An answer to a form has none: the
-// link would lose what was typed.
+// languages are the entries of the language switch on a page without sign-in. The answer to a form has none, because
+// following the link would lose what was typed.
 func (k *Kit) languages(c *fiber.Ctx) (all []languageChoice) {
 	if Signed(c) != nil || c.Method() != fiber.MethodGet {
 		return nil
@@ -93,8 +95,8 @@ func (k *Kit) languages(c *fiber.Ctx) (all []languageChoice) {
 	return all
 }
 
-// firmLink is one of the firm's links, for a template. Href was checked when the settings were read: html/template knows
-// no tel.
+// firmLink is one of the firm's links, for a template. Href was checked when the settings were read. It is a template.URL
+// because html/template does not accept the scheme tel.
 type firmLink struct {
 	Key, Text string
 	Href      template.URL
@@ -107,8 +109,8 @@ func (k *Kit) firmLinksOf() (all []firmLink) {
 	return all
 }
 
-// acceptedLocale reads Accept-Language: that of our languages which the browser prefers, fallback when it wants none of
-// them or says none. A * stands for every language that has no place of its own.
+// acceptedLocale reads Accept-Language. It returns the one of our languages that the browser prefers, or fallback if the
+// header names none of them. A * stands for every language that is not named.
 func acceptedLocale(header, fallback string) string {
 	named, other := map[string]float64{}, 0.0
 	var order []string
@@ -128,7 +130,7 @@ func acceptedLocale(header, fallback string) string {
 		named[tag] = max(named[tag], q)
 	}
 	best, bestQ := fallback, 0.0
-	for _, tag := range append(append(order, fallback), lang.All...) { // of two that are wanted alike, the first
+	for _, tag := range append(append(order, fallback), lang.All...) { // if two have the same q, the first one wins
 		q, said := named[tag]
 		if !said {
 			q = other
@@ -140,7 +142,7 @@ func acceptedLocale(header, fallback string) string {
 	return best
 }
 
-// preference is the q of a part of Accept-Language: 1 where it says none, 0 where it can't be read.
+// preference returns the q of one part of Accept-Language: 1 if there is none, 0 if it can't be parsed.
 func preference(params string) float64 {
 	said, has := strings.CutPrefix(strings.TrimSpace(params), "q=")
 	if !has {

@@ -5,12 +5,12 @@ import (
 	"text/template/parse"
 )
 
-// joinLines takes the line breaks out of a template, with the blanks around them: they are there for people who read the
-// template, and no part of the page. Within a tag, where they separate attributes, one blank is left of each. It says
-// whether the list ends within a tag if it begins as inTag says.
+// joinLines removes the line breaks of a template and the blanks around them. They only make the template readable and do
+// not belong to the page. Inside a tag, where they separate attributes, one blank stays for each. inTag says whether the
+// list begins inside a tag; the result says whether it ends inside one.
 //
-// It works on the parsed template, so that errors name the lines of the file. A tag ends with the next >: in an attribute
-// stands &gt;, which views/layout_test.go checks.
+// It works on the parsed template, so that errors still name the lines of the file. A tag ends at the next >. Attributes
+// must use &gt;, which views/layout_test.go checks.
 func joinLines(list *parse.ListNode, inTag bool) bool {
 	if list == nil {
 		return inTag
@@ -35,7 +35,8 @@ func joinLines(list *parse.ListNode, inTag bool) bool {
 	return inTag
 }
 
-// joinBranches: html/template refuses branches of which only one ends within a tag.
+// joinBranches joins the lines of both branches. html/template refuses templates in which only one branch ends inside a
+// tag, so one result is enough.
 func joinBranches(n *parse.BranchNode, inTag bool) bool {
 	joinLines(n.ElseList, inTag)
 	return joinLines(n.List, inTag)

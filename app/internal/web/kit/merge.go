@@ -15,22 +15,22 @@ import (
 	"kontor/app/internal/web/text"
 )
 
-// A form that changes something with a version carries what its fields held when it was made, in hidden fields. When
-// somebody else was quicker, the three are put together: what the fields held, what was typed, what is stored now. The
-// hidden fields come from the browser and prove nothing. They need not: whatever they say, a field becomes either what
-// was sent or what is stored, and both are the sender's to save.
+// A form that changes something with a version carries, in hidden fields, the values that its fields had when the form
+// was made. If somebody else has saved in the meantime, three sets of values are merged: the values when the form was
+// made, the typed values, and the values stored now. The hidden fields come from the browser and prove nothing. This is
+// safe: whatever they contain, a field becomes either what was sent or what is stored, and the sender may save both.
 
-// Overlap is what came of putting a form over what somebody else has saved since the form was made.
+// Overlap is the result of merging a form with what somebody else has saved since the form was made.
 type Overlap struct {
 	Conflicts []Conflict
-	Also      []string // fields that only they changed: what they saved was taken over
+	Also      []string // fields that only the other person changed: their values were taken over
 	Changed
 }
 
-// Conflict is a field that both changed, to different values.
+// Conflict is a field that both have changed, to different values.
 type Conflict struct {
 	Field, Mine, Theirs  string
-	MineSaid, TheirsSaid string // in words, where the values are keys that only their page knows
+	MineSaid, TheirsSaid string // the values in words, if the values are keys that only their page can translate
 	Changed
 }
 
@@ -41,14 +41,14 @@ type Changed struct {
 	Own bool      // the same person, in another window
 }
 
-// The two values of a field that is to be chosen.
+// The choices for a field in conflict.
 const (
 	keepMine   = "mine"
 	keepTheirs = "theirs"
 )
 
-// putOver puts what was typed over what is stored now. base are the values that the form was made with, as far as it
-// says so, stored is what was typed as it would be stored.
+// putOver merges the typed values with the values stored now. base are the values when the form was made, as far as the
+// form sent them. stored are the typed values as they would be stored.
 func putOver(base, typed, stored map[string]string, now []Field) (values map[string]string, o Overlap) {
 	values = maps.Clone(typed)
 	for _, field := range now {
@@ -66,13 +66,13 @@ func putOver(base, typed, stored map[string]string, now []Field) (values map[str
 	return values, o
 }
 
-// same says whether two values are the same but for what a browser changes on the way, and blanks around them.
+// same says whether two values are equal apart from line ends, which browsers change, and surrounding blanks.
 func same(a, b string) bool {
 	clean := func(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
 	return clean(a) == clean(b)
 }
 
-// settled is the value of a field of which both values were shown, mine in the field itself.
+// settled is the value of a field for which the person saw both values. The field itself showed mine.
 func settled(typed, mine, theirs, chosen string) string {
 	if chosen == keepTheirs && same(typed, mine) {
 		return theirs
@@ -80,23 +80,24 @@ func settled(typed, mine, theirs, chosen string) string {
 	return typed
 }
 
-// Change is a form over something that has a version.
+// Change is a form that changes something with a version.
 type Change struct {
 	Form    *Form
-	Now     []Field   // what is stored, of the fields that the form can change
-	Subject uuid.UUID // by which the log knows the thing; Nil: it does not
-	// stored is what was typed as it would be stored; nil: as typed.
+	Now     []Field   // the stored values of the fields that the form can change
+	Subject uuid.UUID // the id of the changed thing in the log; Nil: it is not in the log
+	// Stored converts typed values to the form in which they would be stored; nil: no conversion.
 	Stored func(values map[string]string) map[string]string
-	// save saves the form's values if the version is still this one. Otherwise it answers with a fault "version", and
-	// returns what is stored by then, and its version.
+	// Save saves the form's values if the stored version equals version. Otherwise it returns a fault "version", the
+	// values stored now, and their version.
 	Save func(version int) (now []Field, current int, err error)
 }
 
-// saveTries is how often a form is put over what is stored anew, should somebody else be quicker each time.
+// saveTries is how often a save is tried if somebody else saves first each time.
 const saveTries = 5
 
-// SaveChange saves a form over what is stored. What only one of the two has changed is saved without asking; if both
-// have changed a field, nothing is saved, and the form has both values to choose from.
+// SaveChange saves a form and merges it with what somebody else has saved. Fields that only one of the two has changed
+// are saved without asking. If both have changed a field, nothing is saved, and the form shows both values to choose
+// from.
 func (k *Kit) SaveChange(c *fiber.Ctx, ch Change) error {
 	f := ch.Form
 	base := sentBase(c, ch.Now)
@@ -104,7 +105,7 @@ func (k *Kit) SaveChange(c *fiber.Ctx, ch Change) error {
 	f.Was = wasFields(base, ch.Now)
 	version, err := strconv.Atoi(f.Values["version"])
 	if err != nil {
-		version = 0 // no version was ever 0
+		version = 0 // no stored version is 0
 	}
 	typed, stored := maps.Clone(f.Values), f.Values
 	if ch.Stored != nil {
@@ -128,19 +129,19 @@ func (k *Kit) SaveChange(c *fiber.Ctx, ch Change) error {
 	return fault.New(fault.Conflict, "version")
 }
 
-// IsVersion says whether an error is that somebody else has saved in the meantime.
+// IsVersion says whether an error means that somebody else has saved in the meantime.
 func IsVersion(err error) bool {
 	var e *fault.Error
 	return errors.As(err, &e) && e.Code == fault.Conflict && e.Message == "version"
 }
 
-// wasField and mineField name the hidden fields that remember what a field held when the page was made, and what a person
-// had typed into it before somebody else's change was found.
+// wasField and mineField name hidden fields. The first holds the value of a field when the page was made. The second
+// holds what the person had typed before a conflict was found.
 func wasField(name string) string { return "was_" + name }
 
 func mineField(name string) string { return "mine_" + name }
 
-// sentBase are the values that a form says it was made with.
+// sentBase are the values when the form was made, as the form sent them.
 func sentBase(c *fiber.Ctx, fields []Field) map[string]string {
 	base := map[string]string{}
 	for _, field := range fields {
@@ -151,7 +152,7 @@ func sentBase(c *fiber.Ctx, fields []Field) map[string]string {
 	return base
 }
 
-// wasFields are the values for a form that comes back: as it was made.
+// wasFields are the values for Form.Was of a form that is shown again: those when the form was made.
 func wasFields(base map[string]string, now []Field) (fields []Field) {
 	for _, field := range now {
 		if was, known := base[field.Name]; known {
@@ -162,7 +163,7 @@ func wasFields(base map[string]string, now []Field) (fields []Field) {
 	return fields
 }
 
-// settleConflicts puts in the value that was chosen for each field of which the person was shown both.
+// settleConflicts sets the chosen value of each field for which the person saw both values.
 func settleConflicts(c *fiber.Ctx, f *Form, base map[string]string, now []Field) {
 	for _, field := range now {
 		mine, remembered := formValue(c, mineField(field.Name))
@@ -177,7 +178,7 @@ func settleConflicts(c *fiber.Ctx, f *Form, base map[string]string, now []Field)
 	}
 }
 
-// logged is the name that the log and the texts have for a field of a form: roles are one there.
+// logged is the name of a form's field in the log and in the texts. All fields of roles share the name "roles".
 func logged(field string) string {
 	if strings.HasPrefix(field, RoleField) {
 		return "roles"
@@ -185,7 +186,7 @@ func logged(field string) string {
 	return field
 }
 
-// AlsoLogged is Also by the names that texts have for the fields, each once.
+// AlsoLogged returns the fields of Also under their names in the texts, each once.
 func (o Overlap) AlsoLogged() (names []string) {
 	for _, field := range o.Also {
 		if name := logged(field); !slices.Contains(names, name) {
@@ -198,7 +199,7 @@ func (o Overlap) AlsoLogged() (names []string) {
 // Label is the text id of the field's name.
 func (w Conflict) Label() string { return "field." + logged(w.Field) }
 
-// tellWho adds who has changed the fields, and when.
+// tellWho adds who has changed the fields and when.
 func (k *Kit) tellWho(c *fiber.Ctx, o *Overlap, subject uuid.UUID) error {
 	if subject == uuid.Nil {
 		return nil
@@ -225,7 +226,7 @@ func (k *Kit) tellWho(c *fiber.Ctx, o *Overlap, subject uuid.UUID) error {
 	return nil
 }
 
-// conflictSaid says that nothing was saved, and why.
+// conflictSaid is the message that nothing was saved, with the reason.
 func (k *Kit) conflictSaid(c *fiber.Ctx, o Overlap) string {
 	t, n := k.Text(c), len(o.Conflicts)
 	switch {
@@ -237,7 +238,7 @@ func (k *Kit) conflictSaid(c *fiber.Ctx, o Overlap) string {
 	return t.Count("conflict.by", n, "Name", o.By, "At", t.Short(o.At))
 }
 
-// Saved is the toast of a form that was saved, which says what somebody else has changed besides.
+// Saved is the toast after a form was saved. It also says what somebody else has changed.
 func (k *Kit) Saved(c *fiber.Ctx, f *Form) Toast {
 	o := f.Overlap
 	if len(o.Also) == 0 {
@@ -258,7 +259,7 @@ func (k *Kit) Saved(c *fiber.Ctx, f *Form) Toast {
 	return Toast{Text: id, Args: text.ArgMap([]any{"fields", t.Joined(names), "name", o.By})}
 }
 
-// InWords gives the values of a field their words, out of what could be chosen.
+// InWords replaces the values of a field by words, which it takes from the options of the field.
 func (o *Overlap) InWords(field string, choices []text.Option) {
 	for i := range o.Conflicts {
 		w := &o.Conflicts[i]

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestPutOver: of a field that one of the two changed, the change counts; only what both changed differently is to be
-// chosen, and nothing that was typed is lost.
+// TestPutOver: if only one of the two changed a field, this change is kept. Only fields that both changed differently are
+// conflicts, and no typed value is lost.
 func TestPutOver(t *testing.T) {
 	const unknown = "\x00" // the form did not say what the field held
 	for name, c := range map[string]struct {
@@ -53,7 +53,7 @@ func TestPutOver(t *testing.T) {
 	}
 }
 
-// TestPutOverAsStored: a number that was typed another way is the same number.
+// TestPutOverAsStored: the same number in another notation is not a change.
 func TestPutOverAsStored(t *testing.T) {
 	base := map[string]string{"phone": "+49401234567"}
 	typed, stored := map[string]string{"phone": "040 1234567"}, map[string]string{"phone": "+49401234567"}
@@ -63,7 +63,7 @@ func TestPutOverAsStored(t *testing.T) {
 	}
 }
 
-// TestSettle: the chosen value counts; what was typed into the field after the two were shown counts more.
+// TestSettle: the chosen value is used, unless the person has changed the field after seeing both values.
 func TestSettle(t *testing.T) {
 	for name, c := range map[string]struct{ typed, chosen, want string }{
 		"mine":                        {"Ulm", keepMine, "Ulm"},

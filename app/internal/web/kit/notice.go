@@ -5,8 +5,8 @@ import (
 	"kontor/policies"
 )
 
-// notice says what it means that the mailbox keeps messages that customers wait for, and who can read them there; "" where
-// everything is delivered, or nobody expects it.
+// notice says that the mailbox keeps messages which customers wait for, and who can read them there. It is "" if
+// everything is delivered, or if nobody expects delivery.
 func (k *Kit) notice(t *text.Texts) (string, error) {
 	if k.undelivered == "" {
 		return "", nil

@@ -9,18 +9,18 @@ import (
 	"kontor/app/phone"
 )
 
-// numberFields are the fields that hold telephone numbers, each with the rule for what it takes.
+// numberFields are the fields that hold telephone numbers, each with its parser.
 var numberFields = map[string]func(typed, country string) (e164, complaint string){
 	"phone":  phone.Parse,
 	"mobile": phone.ParseMobile,
 }
 
-// NumberRead is what was understood of a telephone number, or what is wrong with it, in the person's words; both are ""
-// for a field that is empty.
+// NumberRead says, in the person's language, how a telephone number was understood, or what is wrong with it. Both are ""
+// for an empty field.
 type NumberRead struct{ Said, Wrong string }
 
-// readNumber reads what was typed into a field as saving it will. As long as the country is none, nothing is said: the
-// form complains of the country.
+// readNumber parses a field in the same way as saving does. It says nothing while the country is invalid, because the
+// form complains about the country then.
 func (k *Kit) readNumber(c *fiber.Ctx, field, typed, country string) NumberRead {
 	if entry.Key(typed) == "" || !k.Text(c).IsCountry(country) {
 		return NumberRead{}
@@ -35,8 +35,8 @@ func (k *Kit) readNumber(c *fiber.Ctx, field, typed, country string) NumberRead 
 	return NumberRead{Said: k.Say(c, "phone.understood", "number", phone.Show(e164))}
 }
 
-// ReadNumbers notes what is understood of the numbers in a form, for who has no script and for a form that is shown again.
-// What is wrong with one is the form's to say.
+// ReadNumbers notes how the numbers in a form are understood, for people without JavaScript and for a form that is shown
+// again. It does not note complaints; the form has them already.
 func (k *Kit) ReadNumbers(c *fiber.Ctx, f *Form, country string) {
 	f.Read = map[string]string{}
 	for field := range numberFields {
@@ -44,7 +44,7 @@ func (k *Kit) ReadNumbers(c *fiber.Ctx, f *Form, country string) {
 	}
 }
 
-// ShowNumbers writes the telephone numbers among the values of fields as every page shows them.
+// ShowNumbers formats the telephone numbers among fields as all pages show them.
 func ShowNumbers(fields []Field) []Field {
 	for i, field := range fields {
 		if _, number := numberFields[field.Name]; number {
@@ -54,11 +54,11 @@ func ShowNumbers(fields []Field) []Field {
 	return fields
 }
 
-// typingQuery marks what a page asks while somebody is still typing.
+// typingQuery marks a request that the page sends while somebody is still typing.
 const typingQuery = "typing"
 
-// AnswerNumber answers the field of the form that was sent, as it is being filled in. While somebody types, half a number
-// is no mistake.
+// AnswerNumber answers how the number in the sent field was understood, while the form is being filled in. While somebody
+// is still typing, an incomplete number is not a mistake.
 func (k *Kit) AnswerNumber(c *fiber.Ctx, country string, fields ...string) error {
 	i := slices.IndexFunc(fields, func(name string) bool { return len(PostedAll(c, name)) > 0 })
 	if i < 0 {

@@ -10,19 +10,19 @@ import (
 	"kontor/app/fault"
 )
 
-// ApprovalsPath is the page of what waits for a second person, DraftPath that of the draft of a policy.
+// ApprovalsPath is the page of the requests that wait for a second person. DraftPath is the page of a policy's draft.
 const (
 	ApprovalsPath = "/approvals"
 	DraftPath     = "/policies/draft"
 )
 
-// query writes an address with a query, leaving out what is empty, in the order of adding.
+// query builds an address with a query. It keeps the order of the values and leaves out empty ones.
 type query struct {
 	path  string
 	parts []string
 }
 
-// NewQuery begins an address.
+// NewQuery makes an address without parameters.
 func NewQuery(path string) *query { return &query{path: path} }
 
 // Add adds a value, unless it is empty.
@@ -40,13 +40,14 @@ func (q *query) String() string {
 	return q.path + "?" + strings.Join(q.parts, "&")
 }
 
-// CustomerPath is where the pages of a customer begin.
+// CustomerPath is the beginning of the addresses of a customer's pages.
 func CustomerPath(id uuid.UUID) string { return "/customers/" + id.String() }
 
 // SpecialistPath is the page of a specialist user.
 func SpecialistPath(id uuid.UUID) string { return "/specialists/" + id.String() }
 
-// LocalPath returns next if it is a path of this site, else fallback: "//evil", "/\evil", "https:…" are not (S42).
+// LocalPath returns next if it is a path of this site, otherwise fallback. "//evil", "/\evil" and "https:…" are not paths
+// of this site (S42).
 func LocalPath(next, fallback string) string {
 	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
 		return fallback
@@ -54,7 +55,7 @@ func LocalPath(next, fallback string) string {
 	return next
 }
 
-// Param reads an id from the address; what is not one does not exist.
+// Param reads an id from the address. A value that is not an id gives fault.NotFound.
 func Param(c *fiber.Ctx, name string) (uuid.UUID, error) {
 	id, err := uuid.FromString(c.Params(name))
 	if err != nil {

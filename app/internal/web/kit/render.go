@@ -19,7 +19,7 @@ import (
 	"kontor/policies"
 )
 
-// Asked answers what was proposed instead of done; ok is false for any other outcome.
+// Asked answers an action that was proposed for approval instead of carried out. ok is false for any other outcome.
 func (k *Kit) Asked(c *fiber.Ctx, err error) (answer error, ok bool) {
 	if !errors.Is(err, approval.ErrAsked) {
 		return nil, false
@@ -27,24 +27,24 @@ func (k *Kit) Asked(c *fiber.Ctx, err error) (answer error, ok bool) {
 	return k.Redirect(c, ApprovalsPath, "toast.approval_asked"), true
 }
 
-// View is one answer: a page, and the part of it that HTMX gets.
+// View is one answer: a page, and the part of it that HTMX requests get.
 type View struct {
 	Page         string  // template of the page's content
-	Fragment     string  // template of the part an HTMX request gets; "" means the whole content
+	Fragment     string  // template of the part for HTMX requests; "" means the whole content
 	Title        string  // already in the person's language
-	Nav          string  // which entry of the navigation is the current one
+	Nav          string  // id of the current entry of the navigation
 	SingleColumn bool    // one column for end users and sign-in, without navigation
-	Search       *Search // of the frame where it fills a list on this page; nil: it shows what it finds below itself
-	Wide         bool    // a door page with more than a form on it
+	Search       *Search // the search field of the frame if it fills a list on this page; nil: its results appear below it
+	Wide         bool    // a page with one column that shows more than a form
 	Status       int     // 200 when 0
 	Data         any
 }
 
-// Frame is what every template gets: the page's data as .D, and what the frame around it needs.
+// Frame is the data of every template: the page's data as .D, and the data of the frame around it.
 type Frame struct {
 	Title        string
 	Firm         string
-	Logo         *static.Logo // nil: Kontor's mark
+	Logo         *static.Logo // nil: Kontor's logo
 	Locale       string
 	CSRF         string
 	Signed       *account.Signed
@@ -52,10 +52,10 @@ type Frame struct {
 	Nav          []navEntry
 	Search       *Search
 	Toast        *Toast
-	Held         string           // that a form was not carried out, on a page that does not say so itself
-	Notice       string           // that messages are not delivered, in words
-	Languages    []languageChoice // the switch; nil for who is signed in
-	Links        []firmLink       // of the firm, on pages that end users see
+	Held         string           // the sentence that a form was not carried out, if the page itself does not say so
+	Notice       string           // the sentence that messages are not delivered
+	Languages    []languageChoice // the language switch; nil if somebody is signed in
+	Links        []firmLink       // the firm's links, on pages that end users see
 	SingleColumn bool
 	Wide         bool
 	Body         template.HTML
@@ -68,8 +68,8 @@ type navEntry struct {
 	Badge            int
 }
 
-// Render answers with a page, or with its fragment if and only if HTMX asks for one. Page and fragment are the same
-// template; both stand under one address, hence Vary.
+// Render answers with a page, or with its fragment if HTMX asks for one. Page and fragment use the same template and have
+// the same address, so it sets Vary.
 func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	c.Vary("HX-Request", "HX-Boosted", "HX-History-Restore-Request", fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
 	t := k.Text(c)
@@ -110,7 +110,7 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	if err != nil {
 		return err
 	}
-	f.Body = template.HTML(body) // the output of html/template, escaped already
+	f.Body = template.HTML(body) // from html/template, so it is escaped already
 	shell, err := pages.execute("shell/page", f)
 	if err != nil {
 		return err
@@ -118,12 +118,13 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	return c.Send(shell)
 }
 
-// IsFragment is the one place that decides between fragment and page.
+// IsFragment says whether a request gets a fragment instead of a page. It is the only place that decides this.
 func IsFragment(c *fiber.Ctx) bool {
 	return c.Locals(wholeKey) == nil && c.Get("HX-Request") == "true" && c.Get("HX-Boosted") != "true" && c.Get("HX-History-Restore-Request") != "true"
 }
 
-// ErrorTitle begins the title of a page with errors, as screen readers want to hear it first.
+// ErrorTitle puts the error prefix in front of the title of a page with errors, because screen readers read the title
+// first.
 func (k *Kit) ErrorTitle(c *fiber.Ctx, title string) string {
 	return k.Text(c).Say("error_prefix") + " " + title
 }
@@ -131,19 +132,19 @@ func (k *Kit) ErrorTitle(c *fiber.Ctx, title string) string {
 // Place is an entry of the navigation.
 type Place struct {
 	ID, Href, Icon string
-	Search         bool // who may go there finds something with the search of the frame
+	Search         bool // the search of the frame finds something for people who may open this place
 	May            func(account.Caller) (bool, error)
-	Badge          func(context.Context, account.Caller) (int, error) // how much waits there; nil: nothing can
+	Badge          func(context.Context, account.Caller) (int, error) // number of open items there; nil: no badge
 }
 
-// Allowed is a place's may where the policy asks for no relation to anything.
+// Allowed returns a Place.May for permissions that need no relation to a record.
 func (k *Kit) Allowed(o policies.Object, kind string, a policies.Action) func(account.Caller) (bool, error) {
 	return func(caller account.Caller) (bool, error) {
 		return k.Policy.Allows(policies.Request{Roles: caller.Roles, Object: o, Kind: kind, Action: a})
 	}
 }
 
-// mayUse lists the places that a person may use.
+// mayUse returns the places that a person may open.
 func (k *Kit) mayUse(caller account.Caller) (places []Place, err error) {
 	for _, p := range k.places {
 		ok, err := p.May(caller)
@@ -157,7 +158,7 @@ func (k *Kit) mayUse(caller account.Caller) (places []Place, err error) {
 	return places, nil
 }
 
-// navigation fills in what this person may use, and the search for those who may find something.
+// navigation adds the places that the person may open, and the search for people who may search.
 func (k *Kit) navigation(c *fiber.Ctx, f *Frame, current string) error {
 	caller := k.Caller(c)
 	places, err := k.mayUse(caller)
@@ -179,26 +180,27 @@ func (k *Kit) navigation(c *fiber.Ctx, f *Frame, current string) error {
 	return nil
 }
 
-// Toast is a line that says what was done, on the page after it. Never an error.
+// Toast is a line on the next page that says what was done. It is never an error.
 type Toast struct {
 	Text string         `json:"t"` // text id
 	Args map[string]any `json:"a,omitempty"`
-	// Code is the number that a registration code goes to, E.164, "" for none.
+	// Code is the telephone number that a registration code was sent to, E.164, "" for none.
 	Code string `json:"c,omitempty"`
-	// Undo is the address that a button on it posts to, "" for none.
+	// Undo is the address that the toast's button posts to, "" for no button.
 	Undo string `json:"u,omitempty"`
 }
 
 const toastCookie = "toast"
 
-// Redirect answers a successful form: 303, or HX-Redirect for HTMX, with a toast on the next page ("" for none).
+// Redirect answers a form that was carried out: with 303, or with HX-Redirect for HTMX. toastText is the toast on the
+// next page, "" for none.
 func (k *Kit) Redirect(c *fiber.Ctx, to, toastText string, args ...any) error {
 	return k.RedirectWith(c, to, Toast{Text: toastText, Args: text.ArgMap(args)})
 }
 
-// RedirectWith is redirect with a toast that may have a button.
+// RedirectWith is Redirect with a whole Toast, which may have a button.
 func (k *Kit) RedirectWith(c *fiber.Ctx, to string, t Toast) error {
-	if HeldOf(c) != nil { // what it says has not been done
+	if HeldOf(c) != nil { // what the toast says was not done
 		return store.ErrHeld
 	}
 	if t.Text != "" {
@@ -226,7 +228,7 @@ func (k *Kit) takeToast(c *fiber.Ctx) *Toast {
 	return &t
 }
 
-// SetSealed leaves something with the browser for its next page, readable only by us.
+// SetSealed stores a value in an encrypted cookie, for the next page of this browser.
 func (k *Kit) SetSealed(c *fiber.Ctx, name string, value []byte) error {
 	sealed, err := k.Key.Seal("cookie "+name, value)
 	if err != nil {
@@ -239,7 +241,7 @@ func (k *Kit) SetSealed(c *fiber.Ctx, name string, value []byte) error {
 	return nil
 }
 
-// TakeSealed returns what SetSealed left, once; nil when there is nothing.
+// TakeSealed returns the value of SetSealed and deletes the cookie; nil when there is none.
 func (k *Kit) TakeSealed(c *fiber.Ctx, name string) []byte {
 	sealed, err := base64.RawURLEncoding.DecodeString(c.Cookies(k.CookieName("kontor-" + name)))
 	if err != nil || len(sealed) == 0 {
@@ -253,10 +255,11 @@ func (k *Kit) TakeSealed(c *fiber.Ctx, name string) []byte {
 	return value
 }
 
-// Say is a shorthand for handlers.
+// Say returns a text in the person's language.
 func (k *Kit) Say(c *fiber.Ctx, id string, args ...any) string { return k.Text(c).Say(id, args...) }
 
-// Text picks the language: the person's setting, else what they chose on a page of ours, else Accept-Language, else LOCALE.
+// Text returns the texts in the person's language: that of their setting, else the one chosen on this site, else the one
+// from Accept-Language, else LOCALE.
 func (k *Kit) Text(c *fiber.Ctx) *text.Texts {
 	if t, ok := c.Locals(textKey).(*text.Texts); ok {
 		return t
@@ -273,19 +276,19 @@ func (k *Kit) Text(c *fiber.Ctx) *text.Texts {
 	return t
 }
 
-// TextsIn are the texts of a language that is one of Locales.
+// TextsIn returns the texts of a locale, which must be one of lang.All.
 func (k *Kit) TextsIn(locale string) *text.Texts { return k.templates[locale].Texts }
 
 // Search is the search field of the frame.
 type Search struct {
-	Path        string        // where it asks
-	Target      string        // what it fills as somebody types; "" is the sheet below it
+	Path        string        // address that it sends the search to
+	Target      string        // element that it fills while somebody types; "" is the sheet below it
 	Label, Hint string        // text ids
-	Query       string        // what stands in it
-	Rest        []text.Option // what else the list's address says, name and value
+	Query       string        // its current value
+	Rest        []text.Option // the other parameters of the list's address, name and value
 }
 
-// Caught runs f; a panic there is an error like any other, and no reason to take everybody's process down.
+// Caught runs f and turns a panic into an error, so that a panic does not end the process for all users.
 func Caught(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -295,7 +298,7 @@ func Caught(f func() error) (err error) {
 	return f()
 }
 
-// Beside runs f while a request goes on; wait waits for what it returns.
+// Beside runs f at the same time as the rest of a request. wait returns the error of f when f has ended.
 func Beside(f func() error) (wait func() error) {
 	done := make(chan error, 1)
 	go func() { done <- Caught(f) }()

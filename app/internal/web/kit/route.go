@@ -4,55 +4,55 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// payload says what a route takes in a request's body.
+// payload says which body a route takes.
 type payload int
 
-// What a route takes.
+// The kinds of bodies.
 const (
 	FormBody  payload = iota // a form, and only as application/x-www-form-urlencoded
-	RawBody                  // bytes that the handler judges
-	partsBody                // multipart/form-data, which the handler reads as it comes
+	RawBody                  // bytes that the handler checks itself
+	partsBody                // multipart/form-data, which the handler reads as a stream
 )
 
-// Route is one address: who may come here at all, and what answers. Tests walk this table.
+// Route is one address: who may use it, and its handler. Tests go through the list of all routes.
 type Route struct {
 	Method, Path string
 	Audience     Audience
 	Handler      fiber.Handler
 	Takes        payload
-	Background   bool // sent by a page while somebody types, not by them
+	Background   bool // sent by a page while somebody types, not by the person
 }
 
-// Get is a route that shows something.
+// Get makes a route that shows something.
 func Get(path string, a Audience, h fiber.Handler) Route {
 	return Route{Method: fiber.MethodGet, Path: path, Audience: a, Handler: h}
 }
 
-// Post takes a form.
+// Post makes a route that takes a form.
 func Post(path string, a Audience, h fiber.Handler) Route {
 	return Route{Method: fiber.MethodPost, Path: path, Audience: a, Handler: h}
 }
 
-// ByItself marks a route that pages ask while somebody types: what it can't do, it leaves undone without a word.
+// ByItself marks a route that pages request while somebody types. If such a request fails, the person gets no message.
 func (r Route) ByItself() Route {
 	r.Background = true
 	return r
 }
 
-// Taking is a route that takes something else than a form.
+// Taking makes the route take another body than a form.
 func (r Route) Taking(p payload) Route {
 	r.Takes = p
 	return r
 }
 
-// Audience says who may use a route at all. What they may do there, the services decide.
+// Audience says who may use a route at all. The services decide what they may do there.
 type Audience int
 
 // The audiences.
 const (
-	Anyone    Audience = iota // without signing in
+	Anyone    Audience = iota // people who are not signed in, too
 	Person                    // whoever is signed in
-	Firm                      // who works for the firm: accounts of specialist users, whatever roles they were given
+	Firm                      // accounts of specialist users, whatever their roles
 	EndUser                   // people with an access
 	Automatic                 // programs: webhooks with a signature of their own instead of a CSRF token
 )

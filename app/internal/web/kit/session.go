@@ -11,7 +11,7 @@ import (
 	"kontor/policies"
 )
 
-// localKey names what a request carries along.
+// localKey is the key of a value that is stored with a request.
 type localKey int
 
 const (
@@ -25,13 +25,14 @@ const (
 	wholeKey
 )
 
-// RequestTime bounds what a request may cost: Fiber does not tell when a browser has gone.
+// RequestTime limits the duration of a request. Fiber does not report when a browser has closed the connection.
 const RequestTime = 15 * time.Second
 
-// SessionCookie and browserCookie carry the __Host- prefix over HTTPS: bound to this host, whole site, Secure.
+// SessionCookie is the name of the session's cookie. Over HTTPS it has the prefix __Host-: bound to this host, for the
+// whole site, Secure.
 func (k *Kit) SessionCookie() string { return k.CookieName("kontor-session") }
 
-// CookieName is a cookie's name as the browser knows it.
+// CookieName is the name of a cookie in the browser.
 func (k *Kit) CookieName(name string) string {
 	if k.Secure {
 		return "__Host-" + name
@@ -39,34 +40,35 @@ func (k *Kit) CookieName(name string) string {
 	return name
 }
 
-// SetCookie sets a cookie that ends with the browser.
+// SetCookie sets a cookie that is deleted when the browser closes.
 func (k *Kit) SetCookie(c *fiber.Ctx, name, value string) {
 	c.Cookie(&fiber.Cookie{Name: k.CookieName(name), Value: value, Path: "/", HTTPOnly: true, Secure: k.Secure, SameSite: "Lax"})
 }
 
-// KnownCookie outlives the session: by it the browser is known to whoever has signed in with it.
+// KnownCookie outlives the session. By it the browser is recognised when somebody signs in with it again.
 const KnownCookie = "kontor-known"
 
-// Ctx is the request's context, bounded in time. (c.Context() is Fiber's own and is reused by the next request.)
+// Ctx is the request's context, with its time limit. (c.Context() is Fiber's own, which the next request reuses.)
 func (k *Kit) Ctx(c *fiber.Ctx) context.Context { return c.UserContext() }
 
-// Signed is who is signed in, nil for nobody.
+// Signed returns who is signed in, nil for nobody.
 func Signed(c *fiber.Ctx) *account.Signed {
 	p, _ := c.Locals(signedKey).(*account.Signed)
 	return p
 }
 
-// SetSigned notes who is signed in, nil for nobody.
+// SetSigned stores who is signed in, nil for nobody.
 func SetSigned(c *fiber.Ctx, p *account.Signed) { c.Locals(signedKey, p) }
 
-// Forget forgets who asks, their language and what they sent, so that the request goes on as another person's.
+// Forget removes the person, the language and the form from the request, so that it continues as the request of another
+// person.
 func Forget(c *fiber.Ctx) {
 	for _, key := range []localKey{signedKey, textKey, csrfKey, formKey} {
 		c.Locals(key, nil)
 	}
 }
 
-// Caller is who asks, for the services.
+// Caller is the person who sends the request, as the services need it.
 func (k *Kit) Caller(c *fiber.Ctx) account.Caller {
 	caller := account.Caller{Address: k.Address(c), Locale: k.Text(c).Locale, RequestID: RequestID(c)}
 	if p := Signed(c); p != nil {
@@ -75,7 +77,7 @@ func (k *Kit) Caller(c *fiber.Ctx) account.Caller {
 	return caller
 }
 
-// Browser is what is known of the browser that asks.
+// Browser describes the browser that sends the request.
 func (k *Kit) Browser(c *fiber.Ctx) account.Browser {
 	agent := c.Get(fiber.HeaderUserAgent)
 	if len(agent) > 300 {
@@ -97,8 +99,8 @@ func (k *Kit) Address(c *fiber.Ctx) string {
 	return a
 }
 
-// Home is where a person goes after signing in: to the first page that the navigation offers, the portal, or, with no
-// role at all, the own account.
+// Home is the page that a person sees after signing in: the first page of the navigation, else the portal, or their own
+// account if they have no role.
 func (k *Kit) Home(caller account.Caller, specialist bool) (string, error) {
 	if specialist {
 		entries, err := k.mayUse(caller)
@@ -115,7 +117,7 @@ func (k *Kit) Home(caller account.Caller, specialist bool) (string, error) {
 	return "/account", nil
 }
 
-// AtDoor says whether a page that everybody may get has one column, as for end users and who is not signed in.
+// AtDoor says whether a page for everybody has one column. It has for end users and for people who are not signed in.
 func (k *Kit) AtDoor(c *fiber.Ctx) bool {
 	p := Signed(c)
 	return p == nil || !p.Account.Specialist

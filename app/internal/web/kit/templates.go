@@ -19,22 +19,23 @@ import (
 	"kontor/app/phone"
 )
 
-// templates are the screens in one language. html/template's functions belong to a set, so each language has a set of
-// its own, and a template says {{t "customer.add"}} without carrying a language around.
+// templates are the screens in one language. In html/template the functions belong to a set of templates. So each
+// language has its own set, and a template can say {{t "customer.add"}} without naming the language.
 type templates struct {
 	*text.Texts
 	engine    *html.Engine
 	fragments *expirable.LRU[fragment, template.HTML]
 }
 
-// fragment is a part of a page that shows nothing but its data: equal data give an equal text.
+// fragment is the key of a rendered part of a page. The part depends on nothing but its data, so equal data give equal
+// text.
 type fragment struct {
 	name string // of the template
 	data any    // comparable
 }
 
-// Fragments are kept for as many rows as a busy office looks at, and no longer than a minute: what was deleted is not to
-// be found in the memory either.
+// Limits of the cache of fragments: enough for the rows that a busy office looks at, and no longer than a minute, so that
+// deleted data do not stay in memory.
 const (
 	fragmentsMax  = 5000
 	fragmentsLife = time.Minute
@@ -82,16 +83,16 @@ func loadTemplates(pages fs.FS, tx *text.Texts, static *static.Files, now func()
 	return t, nil
 }
 
-// numbersInText are the numbers of customers and transactions.
+// numbersInText matches the numbers of customers and transactions.
 var numbersInText = regexp.MustCompile(`\b[KV]-\d+`)
 
-// whole keeps numbers in a sentence from being broken at their hyphens.
+// whole prevents line breaks at the hyphens of such numbers.
 func whole(text string) template.HTML {
 	return template.HTML(numbersInText.ReplaceAllString(template.HTMLEscapeString(text), `<span class="num">$0</span>`))
 }
 
-// fragment is {{template name data}} for the rows of long lists: rendered once and kept. The template may use nothing
-// but data, which must be comparable: not who asks, not what time it is.
+// fragment does what {{template name data}} does, and caches the result; for the rows of long lists. The template may use
+// nothing but data, which must be comparable. It may not depend on the person or on the time.
 func (t *templates) fragment(name string, data any) (template.HTML, error) {
 	key := fragment{name, data}
 	if html, ok := t.fragments.Get(key); ok {
@@ -101,13 +102,13 @@ func (t *templates) fragment(name string, data any) (template.HTML, error) {
 	if err != nil {
 		return "", err
 	}
-	html := template.HTML(raw) // the output of html/template, escaped already
+	html := template.HTML(raw) // from html/template, so it is escaped already
 	t.fragments.Add(key, html)
 	return html, nil
 }
 
-// execute renders a template to a buffer. It looks the template up itself: the engine's own Render would write to the
-// shared set for its layout feature, which races and takes a global lock.
+// execute renders a template into a buffer. It looks up the template itself, because the engine's own Render writes to
+// the shared set for its layout feature, which is a data race and takes a global lock.
 func (t *templates) execute(name string, data any) ([]byte, error) {
 	tmpl := t.engine.Templates.Lookup(name)
 	if tmpl == nil {
@@ -120,7 +121,7 @@ func (t *templates) execute(name string, data any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// dict makes the argument of a partial: {{template "form/field" (dict "form" .Form "name" "city")}}.
+// dict makes the argument of a partial template: {{template "form/field" (dict "form" .Form "name" "city")}}.
 func dict(pairs ...any) (map[string]any, error) {
 	if len(pairs)%2 != 0 {
 		return nil, fmt.Errorf("dict takes pairs, got %d values", len(pairs))
@@ -136,7 +137,7 @@ func dict(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// linkLines escapes a mail's text and makes a line that is nothing but a web address a link.
+// linkLines escapes a mail's text. It turns each line that is only a web address into a link.
 func linkLines(text string) template.HTML {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

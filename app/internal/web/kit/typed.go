@@ -8,25 +8,25 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// What somebody typed must outlive their session. A form that comes without one is answered with the sign-in page, and
-// its fields travel through that page sealed, in a hidden field: in no address, no cookie, no database. Who signs in is
-// given them back if they are the one whose page it was.
+// The values that somebody typed must survive the end of their session. A form that is sent without a session is answered
+// with the sign-in page. Its fields are encrypted and travel through that page in a hidden field: not in an address, a
+// cookie or the database. After signing in, the person gets the fields back if the page was theirs.
 const (
 	TypedField = "typed"
-	TypedMax   = 64 << 10 // bytes of all that is sealed
+	TypedMax   = 64 << 10 // bytes of the values before encryption
 	TypedLife  = 15 * time.Minute
 
-	// maxTypedField is TypedMax in base64, with what sealing adds.
+	// maxTypedField is TypedMax in base64, plus the overhead of the encryption.
 	maxTypedField = 96 << 10
 )
 
-// NeverKept says whether a field is never shown again, nor kept: passwords and codes, and the tokens of the page itself.
+// NeverKept says whether a field is never stored and never shown again: passwords, codes, and the page's own tokens.
 func NeverKept(name string) bool {
 	return strings.Contains(name, "password") || name == "code" || name == CSRFField || name == TypedField
 }
 
-// KeptFields are the fields of the form that was sent, without those that are never kept. secrets says whether one of
-// those held something that has to be typed again.
+// KeptFields are the fields of the form that was sent, without those that NeverKept names. secrets says whether one of
+// the removed fields held a value that the person has to type again.
 func KeptFields(c *fiber.Ctx) (kept map[string][]string, secrets bool) {
 	sent, _ := c.Locals(formKey).(map[string][]string)
 	kept = make(map[string][]string, len(sent))
@@ -40,7 +40,8 @@ func KeptFields(c *fiber.Ctx) (kept map[string][]string, secrets bool) {
 	return kept, secrets
 }
 
-// PageOf is the page that a form was sent from, as the browser says; "" when it does not, or when it was another site's.
+// PageOf is the page that a form was sent from, according to the browser. It is "" when the browser does not say, or when
+// the page belongs to another site.
 func PageOf(c *fiber.Ctx) string {
 	said := c.Get("HX-Current-URL", c.Get(fiber.HeaderReferer))
 	u, err := url.Parse(said)
@@ -50,8 +51,8 @@ func PageOf(c *fiber.Ctx) string {
 	return LocalPath(u.RequestURI(), "")
 }
 
-// WholePage has HTMX put the answer in the place of the whole page, whatever it asked for, and returns the status for it:
-// the one that is given, or for HTMX one that it swaps in.
+// WholePage makes HTMX replace the whole page with the answer. It returns the status to use: the given one, or for HTMX
+// requests one for which HTMX shows the answer.
 func (k *Kit) WholePage(c *fiber.Ctx, status int) int {
 	if c.Get("HX-Request") != "true" {
 		return status

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestWhole: numbers in a sentence are kept in one piece, and what people typed stays text.
+// TestWhole: numbers in a sentence are not broken, and typed text is escaped.
 func TestWhole(t *testing.T) {
 	for text, want := range map[string]template.HTML{
 		"K-10001 was saved.":                `<span class="num">K-10001</span> was saved.`,

@@ -15,26 +15,26 @@ import (
 	"kontor/app/store"
 )
 
-// healthz says that the process is alive; it asks nobody else.
+// healthz says that the process is alive. It does not ask the database or other servers.
 func (s *Screens) healthz(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) }
 
-// readyTime bounds the questions of readyz. They are asked at once, so it bounds the answer.
+// readyTime limits the checks of readyz. They run at the same time, so it limits the whole answer.
 const readyTime = 2 * time.Second
 
 // Processes is what this package needs of heartbeat.Service.
 type Processes interface{ Finding() heartbeat.Finding }
 
-// The words for Status of readiness.
+// The values of readiness.Status.
 const (
 	ready    = "ok"
 	degraded = "degraded"
 	notReady = "not ready"
 )
 
-// readiness is the answer of readyz. Each part is "ok", "unknown", or says in words what is wrong with it.
+// readiness is the answer of readyz. Each part is "ok", "unknown", or a description of what is wrong.
 type readiness struct {
 	Status   string `json:"status"`
-	Reason   string `json:"reason,omitempty"` // all that is wrong, the worst first
+	Reason   string `json:"reason,omitempty"` // everything that is wrong, the worst first
 	Database string `json:"database"`
 	Policy   string `json:"policy"`
 	Process  string `json:"process"`
@@ -45,9 +45,10 @@ type readiness struct {
 	SMS      string `json:"sms"`
 }
 
-// readyz says whether the process can serve people, and what else is wrong. It answers 503 for what another process would do
-// better: the database or the policy can't be used, the process is about to stop, or SECRET_KEY is not the installation's.
-// All else is reported with 200, since every process would say the same and somebody must serve: messages wait in the outbox.
+// readyz says whether the process can serve requests, and what else is wrong. It answers 503 if another process could do
+// better: the database or the policy can't be used, this process is about to stop, or its SECRET_KEY is not the
+// installation's. It reports all other problems with 200, because every process would report the same, and somebody must
+// serve; messages wait in the outbox meanwhile.
 func (s *Screens) readyz(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(s.Ctx(c), readyTime)
 	defer cancel()
@@ -96,7 +97,7 @@ func (s *Screens) readiness(ctx context.Context) (readiness, error) {
 	return r, nil
 }
 
-// note writes down what is said of a part, and of the whole: how bad it is, and the reason. "" is "ok".
+// note sets a part to said, and updates status and reason of the whole. An empty said means "ok".
 func (r *readiness) note(part *string, what, said, status string) {
 	if said == "" {
 		*part = ready
@@ -119,8 +120,8 @@ func (s *Screens) policyTrouble() string {
 	return fmt.Sprintf("can't be followed; version %d stays in force", s.Policy.Version())
 }
 
-// failing says of each channel that stands still since when and why: nothing of whom it is about, and nothing that the other
-// side said but its numbers.
+// failing describes each channel that has stopped working, since when and why. It contains no personal data, and of the
+// other server's words only its status codes.
 func (s *Screens) failing(ctx context.Context) (map[courier.Channel]string, error) {
 	list, err := s.courier.Troubles(ctx)
 	if err != nil {
@@ -145,7 +146,7 @@ func absent(since, now time.Time) string {
 	return "no worker seen for " + roughly(now.Sub(since))
 }
 
-// roughly says a duration in English, as exactly as an operator wants to know.
+// roughly is a duration in English, rounded for operators.
 func roughly(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
@@ -158,7 +159,8 @@ func roughly(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }
 
-// sayTroubles says in English what is wrong with the queues. In a Cluster it may be one of them: then it is named.
+// sayTroubles describes in English what is wrong with the queues. In a Cluster only one queue may have trouble; then the
+// text names it.
 func sayTroubles(troubles []courier.QueueTrouble) string {
 	parts := make([]string, len(troubles))
 	for i, t := range troubles {
@@ -173,7 +175,7 @@ func sayTroubles(troubles []courier.QueueTrouble) string {
 	return strings.Join(parts, "; ")
 }
 
-// database says what is wrong with the database, "" when nothing is.
+// database describes what is wrong with the database, "" if it works.
 func (s *Screens) database(ctx context.Context) string {
 	if said := s.db.Check(ctx); said != "" {
 		return said

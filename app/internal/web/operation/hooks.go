@@ -11,8 +11,8 @@ import (
 
 const (
 	BouncePath = "/hooks/bounce"
-	// MaxBounce is how long a bounce may be, in bytes: some bring back all that was sent. courier.ReportLimit of it are
-	// read; the signature covers the whole.
+	// MaxBounce is the maximum size of a bounce in bytes, because some bounces contain the whole original mail. Only the
+	// first courier.ReportLimit bytes are parsed, but the signature covers all of them.
 	MaxBounce = 8 << 20
 )
 
@@ -26,17 +26,19 @@ func (s *Screens) smsReport(c *fiber.Ctx) error {
 	return s.report(c, courier.ParseDeliveryReport)
 }
 
-// bounceReport takes a bounced mail: the mail itself, as a mail server's pipe or a mail provider's inbound route hands
-// it over, or what it says:
+// bounceReport takes the report of a bounced mail: either the mail itself, from a mail server's pipe or a mail provider's
+// inbound route, or a JSON object:
 //
 //	POST /hooks/bounce   {"message_id": "<…>", "status": "5.1.1", "detail": "…"}
 //
-// Answers as smsReport. A mail that reports nothing, such as an automatic answer, is taken, too, and changes nothing.
+// The answers are those of smsReport. A mail that is not a report, such as an automatic answer, is taken and changes
+// nothing.
 func (s *Screens) bounceReport(c *fiber.Ctx) error {
 	return s.report(c, s.courier.ParseBounce)
 }
 
-// signedReport says whether a report is signed with HOOK_SECRET, or the secret derived from any of our keys.
+// signedReport says whether a report is signed with HOOK_SECRET or, if that is not set, with the secret derived from one
+// of our keys.
 func (s *Screens) signedReport(body []byte, header string) bool {
 	for _, key := range s.hookKeys {
 		if courier.VerifySignature(key, body, header) {
@@ -48,7 +50,7 @@ func (s *Screens) signedReport(body []byte, header string) bool {
 
 func (s *Screens) report(c *fiber.Ctx, parse func([]byte) (courier.ProviderReport, error)) error {
 	answer := func(status int, message string) error { return c.Status(status).JSON(fiber.Map{"error": message}) }
-	body := c.Request().Body() // as it came: nothing is unpacked
+	body := c.Request().Body() // as it was sent, not decompressed
 	if !s.signedReport(body, c.Get(kit.SignatureHeader)) {
 		s.Saw(c, audit.ReportRefused)
 		return answer(fiber.StatusUnauthorized, "the signature does not match")

@@ -12,23 +12,23 @@ import (
 	"kontor/policies"
 )
 
-// pageJob is a job with who asked for it.
+// pageJob is a job together with the person who requested it.
 type pageJob struct {
 	job.Job
-	By          string // "" is Kontor itself
+	By          string // "" for Kontor itself
 	Cancellable bool
 }
 
-// KnownKind says whether there are words for the kind; there are none for a newer version's.
+// KnownKind says whether there is a text for the kind. There is none for a kind of a newer version.
 func (j pageJob) KnownKind() bool { return slices.Contains(job.Kinds, j.Kind) }
 
-// KnownReason says the same of the reason.
+// KnownReason says whether there is a text for the reason.
 func (j pageJob) KnownReason() bool { return slices.Contains(job.Reasons, j.Reason) }
 
-// jobTags are the classes of the tags that say where a job is.
+// jobTags are the CSS classes of the tags that show a job's state.
 var jobTags = map[job.State]string{job.Running: "info", job.Done: "good", job.Failed: "bad"}
 
-// Tag is how the job's state is set apart.
+// Tag is the CSS class of the job's tag.
 func (j pageJob) Tag() string {
 	if j.State == job.Waiting && j.Attempts > 0 {
 		return "warn"
@@ -36,7 +36,7 @@ func (j pageJob) Tag() string {
 	return jobTags[j.State]
 }
 
-// listJobs reads the jobs that are open, and those that ended last.
+// listJobs reads the open jobs, and those that ended last.
 func (s *Screens) listJobs(ctx context.Context) ([]pageJob, error) {
 	list, err := s.jobs.List(ctx)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 // mailboxSize is how many messages the mailbox page shows.
 const mailboxSize = 100
 
-// readMailbox wants the right to read the mailbox, and every role that guards the system: with the links in it somebody
-// could sign in as anybody. 404 when there is none.
+// readMailbox reads the mailbox. The caller needs the permission to read it and every role that guards the system,
+// because the links in the mails allow signing in as anybody. It returns fault.NotFound if there is no mailbox.
 func (s *Screens) readMailbox(c *fiber.Ctx) ([]courier.Mail, error) {
 	if !s.hasMailbox {
 		return nil, fault.New(fault.NotFound, "page")
@@ -66,8 +66,8 @@ func (s *Screens) mailboxJSON(c *fiber.Ctx) error {
 	return c.Send(raw)
 }
 
-// mailHTML shows the HTML part of a mail as a page of its own that may do nothing: no script, no request but for
-// the firm's mark, no form.
+// mailHTML shows the HTML part of a mail as a page of its own. This page has no script and no form, and loads nothing but
+// the firm's logo.
 func (s *Screens) mailHTML(c *fiber.Ctx) error {
 	mails, err := s.readMailbox(c)
 	if err != nil {

@@ -20,10 +20,11 @@ import (
 	"kontor/policies"
 )
 
-// queueTime bounds what the page asks the queues. It asks all at once, so that is how long a frozen one holds it up.
+// queueTime limits the requests to the queues for the page. They run at the same time, so a frozen queue delays the page
+// by this time at most.
 const queueTime = 2 * time.Second
 
-// maxQueuePage is further than anybody pages.
+// maxQueuePage is the last page that can be requested.
 const maxQueuePage = 10_000
 
 // queuePage is the data of the operator's page.
@@ -33,14 +34,14 @@ type queuePage struct {
 	State  courier.TaskState
 	States []courier.TaskState
 	Tasks  []queueTask
-	All    int // tasks of the queue that wait for later or were given up
+	All    int // tasks of the queue that wait for a later time or were given up
 	Page   int
 	Next   int // 0: no more
 	Manage bool
-	Away   courier.QueueReason // why none of the queues can be asked; "" when one can
+	Away   courier.QueueReason // why no queue can be asked; "" if at least one can
 	// Unknown is set when the queue whose tasks are listed can't be asked.
 	Unknown bool
-	// Warnings are troubles in which messages go out all the same.
+	// Warnings are problems that do not stop messages.
 	Warnings []courier.QueueReason
 	Jobs     []pageJob
 }
@@ -80,7 +81,7 @@ func (s *Screens) showQueues(c *fiber.Ctx) error {
 	}
 	status := fiber.StatusOK
 	if d.Away = noneAnswers(d.Queues); d.Away != "" {
-		// The page stands without the queue: messages wait in the outbox meanwhile, and that is what it says.
+		// The page is shown without the queue. It says that messages wait in the outbox meanwhile.
 		status = fiber.StatusServiceUnavailable
 	} else {
 		d.Tasks = listed
@@ -97,7 +98,7 @@ func (s *Screens) showQueues(c *fiber.Ctx) error {
 	return s.Render(c, kit.View{Page: "operation/queues", Fragment: "operation/queue_part", Title: s.Say(c, "nav.queues"), Nav: "queues", Status: status, Data: d})
 }
 
-// queueNamed is the queue whose tasks the page lists. Jobs stand below them anyway.
+// queueNamed is the queue whose tasks the page lists. The page always lists jobs below them.
 func queueNamed(asked string) string {
 	if asked == "" || asked == "jobs" {
 		return "mail"
@@ -105,11 +106,11 @@ func queueNamed(asked string) string {
 	return asked
 }
 
-// queueTask is a task with whom its message is for, as far as the reader may know.
+// queueTask is a task with the recipient of its message, as far as the caller may see that.
 type queueTask struct {
 	courier.TaskInfo
 	For access.Addressee
-	// Tries is how many attempts were made at the message, or, of a task without one, by the queue.
+	// Tries is the number of attempts for the message, or, for a task without a message, of the queue.
 	Tries int
 }
 
@@ -139,11 +140,11 @@ func (s *Screens) tasks(ctx context.Context, caller account.Caller, queue string
 	return tasks, nil
 }
 
-// channelOf is the channel whose messages a queue holds.
+// channelOf is the channel of a queue.
 var channelOf = map[string]courier.Channel{"mail": courier.Email, "sms": courier.SMS}
 
-// runQueue has everything done now that waits in a queue: the outbox forgets when the next tries were to be, then the queue
-// runs its tasks.
+// runQueue runs all waiting tasks of a queue now. It clears the time of the next attempt in the outbox first, and then
+// makes the queue run its tasks.
 func (s *Screens) runQueue(c *fiber.Ctx) error {
 	if err := s.Require(c, policies.ObjectQueue, policies.Manage); err != nil {
 		return err
@@ -166,7 +167,7 @@ func (s *Screens) runQueue(c *fiber.Ctx) error {
 	return s.Redirect(c, "/queues?queue="+url.QueryEscape(queue)+"&state="+url.QueryEscape(string(courier.TaskPending)), "toast.queue_run")
 }
 
-// noneAnswers is why no queue can be asked, "" when one can.
+// noneAnswers is the reason why no queue can be asked, "" if at least one can.
 func noneAnswers(queues []courier.QueueInfo) (why courier.QueueReason) {
 	for _, q := range queues {
 		if why = q.Away; why == "" {
@@ -176,7 +177,8 @@ func noneAnswers(queues []courier.QueueInfo) (why courier.QueueReason) {
 	return why
 }
 
-// runTask has a task done now: the outbox forgets when the message's next try was to be, then the queue runs it.
+// runTask runs a task now. It clears the time of the message's next attempt in the outbox first, and then makes the queue
+// run the task.
 func (s *Screens) runTask(c *fiber.Ctx) error {
 	run := func(ctx context.Context, queue, task string) error {
 		if err := ofMessage(ctx, task, s.courier.Hurry); err != nil {
@@ -187,9 +189,9 @@ func (s *Screens) runTask(c *fiber.Ctx) error {
 	return s.onTask(c, run, audit.QueueTaskRun, "toast.task_run")
 }
 
-// deleteTask takes a task out of the queue and cancels its message. In this order: what the queue refuses, or does not
-// know, must not be cancelled, and certainly not without an entry in the log. Should cancelling fail, the outbox queues
-// the message again.
+// deleteTask removes a task from the queue and cancels its message, in this order: if the queue refuses or does not know
+// the task, the message must not be cancelled without an entry in the log. If cancelling fails, the outbox queues the
+// message again.
 func (s *Screens) deleteTask(c *fiber.Ctx) error {
 	remove := func(ctx context.Context, queue, task string) error {
 		if err := s.queue.Delete(ctx, queue, task); err != nil {
@@ -200,7 +202,7 @@ func (s *Screens) deleteTask(c *fiber.Ctx) error {
 	return s.onTask(c, remove, audit.QueueTaskDeleted, "toast.task_deleted")
 }
 
-// ofMessage does something to the message that a task is named after.
+// ofMessage calls do with the message whose id begins the task's name.
 func ofMessage(ctx context.Context, task string, do func(ctx context.Context, id uuid.UUID) error) error {
 	name, _, _ := strings.Cut(task, ":")
 	if id := uuid.FromStringOrNil(name); id != uuid.Nil {
@@ -217,7 +219,8 @@ func (s *Screens) onTask(c *fiber.Ctx, do func(ctx context.Context, queue, id st
 	if err := do(s.Ctx(c), queue, task); err != nil {
 		return err
 	}
-	// The queue is not in the database, so this is the one entry that is not in a tx with what it tells of.
+	// The queue is not in the database. So this is the only log entry that is not in one transaction with the change it
+	// describes.
 	if err := s.Audit.Write(s.Ctx(c), s.db, s.Caller(c).Actor(), audit.Record{Action: action, Subject: queue + " " + task}); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Package operation serves what operators look at: queues, mailbox, health; and takes reports about deliveries.
+// Package operation serves the pages for operators (queues, mailbox, health) and takes delivery reports.
 package operation
 
 import (
@@ -16,7 +16,7 @@ import (
 	"kontor/policies"
 )
 
-// Options is what the screens are made with, besides the kit.
+// Options are the parts and settings of the screens, besides the kit.
 type Options struct {
 	Queue    Queue
 	Courier  *courier.Service
@@ -25,7 +25,7 @@ type Options struct {
 	Accesses *access.Service
 	Policies *policy.Service
 	DB       *store.DB
-	// Schema says whether the database's schema is what this program needs.
+	// Schema returns an error if the database's schema is not what this program needs.
 	Schema     func(context.Context) error
 	Processes  Processes
 	Draining   func() bool // the process is about to stop
@@ -33,7 +33,7 @@ type Options struct {
 	HookSecret string      // signs delivery reports; "" derives one from the kit's key
 }
 
-// Screens are the pages and what they are made with.
+// Screens are the pages for operators.
 type Screens struct {
 	*kit.Kit
 	queue      Queue
@@ -50,7 +50,7 @@ type Screens struct {
 	hookKeys   [][]byte
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(k *kit.Kit, o Options) *Screens {
 	s := &Screens{
 		Kit: k, queue: o.Queue, courier: o.Courier, jobs: o.Jobs, accounts: o.Accounts, accesses: o.Accesses, policies: o.Policies, db: o.DB, schema: o.Schema,
@@ -66,12 +66,12 @@ func New(k *kit.Kit, o Options) *Screens {
 	return s
 }
 
-// QueuePlace is the entry of the queues in the navigation.
+// QueuePlace is the navigation entry of the queues.
 func (s *Screens) QueuePlace() kit.Place {
 	return kit.Place{ID: "queues", Href: "/queues", Icon: "list-checks", May: s.Allowed(policies.ObjectQueue, "", policies.Read)}
 }
 
-// MailboxPlace is the entry of the built-in mailbox in the navigation.
+// MailboxPlace is the navigation entry of the built-in mailbox.
 func (s *Screens) MailboxPlace() kit.Place {
 	may := s.Allowed(policies.ObjectMailbox, "", policies.Read)
 	return kit.Place{ID: "mailbox", Href: "/mailbox", Icon: "inbox", May: func(caller account.Caller) (bool, error) {

@@ -13,14 +13,14 @@ import (
 	"kontor/policies"
 )
 
-// draftPage is the data of the draft's page.
+// draftPage is the data of the page of the draft.
 type draftPage struct {
 	Draft          policy.Draft
 	Changes        int
 	Groups         []ruleGroup
 	Inclusions     []SaidLine
 	Added, Removed []SaidLine
-	Unknown        []stepView // what somebody else changed while the caller was looking
+	Unknown        []stepView // changes of other people since the caller loaded the page
 	LastStep       *stepView
 	Rule           ruleForm
 	Inclusion      *kit.Form
@@ -29,11 +29,11 @@ type draftPage struct {
 	Review         policy.Review
 	Checks         []checkView
 	Offers         []offerView
-	Own            bool      // the proposal is the caller's
-	Form           *kit.Form // of publishing
+	Own            bool      // the caller has made the proposal
+	Form           *kit.Form // the form for publishing
 }
 
-// Only so long do these pages wait for what a draft would change to be counted.
+// How long these pages wait for counting what a draft would change.
 const (
 	draftImpactTime = 3 * time.Second
 	impactTime      = 10 * time.Second
@@ -41,7 +41,7 @@ const (
 
 func (s *Screens) showDraft(c *fiber.Ctx) error {
 	rule := readRule(func(name string) string { return c.Query(name) })
-	if kit.IsFragment(c) { // a choice was made in the form of a rule: the other choices follow it
+	if kit.IsFragment(c) { // somebody has chosen an option in the form of a rule, and the other options depend on it
 		d, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (s *Screens) showDraft(c *fiber.Ctx) error {
 	return s.renderDraft(c, draftPage{Rule: ruleForm{Form: rule}}, fiber.StatusOK)
 }
 
-// renderRuleForm answers with the form of a rule alone.
+// renderRuleForm answers with the form of a rule only.
 func (s *Screens) renderRuleForm(c *fiber.Ctx, d policy.Draft, rule *kit.Form) error {
 	w, err := s.PolicyWords(c)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Screens) renderRuleForm(c *fiber.Ctx, d policy.Draft, rule *kit.Form) e
 	})
 }
 
-// renderDraft answers with the draft's page. d brings the forms that were sent, if any.
+// renderDraft answers with the page of the draft. d contains the forms that were sent, if any.
 func (s *Screens) renderDraft(c *fiber.Ctx, d draftPage, status int) error {
 	var err error
 	if d.Draft, err = s.policies.Draft(s.Ctx(c), s.Caller(c)); err != nil {
@@ -127,7 +127,7 @@ func (s *Screens) impact(c *fiber.Ctx, w policyWords, d policy.Draft, within tim
 	return w.impact(i), err
 }
 
-// showImpact counts with more patience.
+// showImpact counts with a longer time limit.
 func (s *Screens) showImpact(c *fiber.Ctx) error {
 	d, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Screens) showImpact(c *fiber.Ctx) error {
 	})
 }
 
-// editOf is the edit at which the draft was when the form was made; what is none was never one.
+// editOf is the edit number of the draft when the form was made. If it can't be parsed, it is -1, which no draft has.
 func editOf(c *fiber.Ctx) int {
 	edit, err := strconv.Atoi(kit.Posted(c, "edit"))
 	if err != nil {
@@ -156,7 +156,7 @@ func editOf(c *fiber.Ctx) int {
 	return edit
 }
 
-// edited answers a change of the draft: back to it, or the page again with what is wrong.
+// edited answers a change of the draft: it redirects to the draft, or shows the page again with complaints.
 func (s *Screens) edited(c *fiber.Ctx, err error, done string, f *kit.Form, d func() draftPage) error {
 	if err == nil {
 		return s.Redirect(c, kit.DraftPath, done)
@@ -168,7 +168,7 @@ func (s *Screens) edited(c *fiber.Ctx, err error, done string, f *kit.Form, d fu
 	return s.renderDraft(c, d(), status)
 }
 
-// plainly is edited for buttons without a form of their own: the message stands at the page's head.
+// plainly is edited for buttons without their own form. The message is shown at the top of the page.
 func (s *Screens) plainly(c *fiber.Ctx, err error, done string) error {
 	f := kit.NewForm(map[string]string{})
 	return s.edited(c, err, done, f, func() draftPage { return draftPage{Form: f} })
@@ -176,7 +176,7 @@ func (s *Screens) plainly(c *fiber.Ctx, err error, done string) error {
 
 func (s *Screens) saveRule(c *fiber.Ctx) error {
 	f := readRule(func(name string) string { return kit.Posted(c, name) })
-	if kit.Posted(c, "choose") != "" { // without script: the choices that go with the object
+	if kit.Posted(c, "choose") != "" { // without JavaScript: show the options for the chosen object
 		return s.renderDraft(c, draftPage{Rule: ruleForm{Form: f}}, fiber.StatusOK)
 	}
 	var err error
@@ -195,7 +195,7 @@ func (s *Screens) removeRule(c *fiber.Ctx) error {
 	return s.plainly(c, err, "toast.rule_removed")
 }
 
-// returnRule puts a rule back that the draft has taken out of what is published.
+// returnRule adds a published rule again that the draft has removed.
 func (s *Screens) returnRule(c *fiber.Ctx) error {
 	err := s.policies.AddRule(s.Ctx(c), s.Caller(c), editOf(c), ruleOfLine(kit.Posted(c, "rule")))
 	return s.plainly(c, err, "toast.rule_added")
@@ -245,7 +245,7 @@ func (s *Screens) proposeDraft(c *fiber.Ctx) error {
 	return s.edited(c, err, "toast.policy_proposed", f, func() draftPage { return draftPage{Form: f} })
 }
 
-// changeLink is the address at which the draft's page offers a rule for changing.
+// changeLink is the address of the draft's page with the form to change a rule.
 func changeLink(r policies.Rule) string {
 	q := url.Values{
 		"was": {r.String()}, "role": {string(r.Role)}, "relation": {r.Relation}, "object": {string(r.Object)}, "kind": {r.Kind},

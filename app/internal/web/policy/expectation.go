@@ -16,7 +16,7 @@ type expectationPage struct {
 }
 
 func (s *Screens) newExpectation(c *fiber.Ctx) error {
-	if _, err := s.policies.Draft(s.Ctx(c), s.Caller(c)); err != nil { // who may not edit may not expect
+	if _, err := s.policies.Draft(s.Ctx(c), s.Caller(c)); err != nil { // only editors of the draft may add expectations
 		return err
 	}
 	f := kit.NewForm(map[string]string{})

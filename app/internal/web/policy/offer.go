@@ -4,7 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// offerView is an offer of new rights in words.
+// offerView is an offer of new permissions, in words.
 type offerView struct {
 	ID      string
 	Rules   []SaidLine

@@ -10,7 +10,7 @@ import (
 	"kontor/policies"
 )
 
-// policiesPage is the data of the page that shows what is in force.
+// policiesPage is the data of the page that shows the policy in force.
 type policiesPage struct {
 	Version    policy.Version
 	Groups     []ruleGroup
@@ -18,10 +18,10 @@ type policiesPage struct {
 	Checks     []checkView
 	Failing    int
 	Manage     bool
-	Changes    int  // of the draft
-	Proposed   bool // somebody waits for a second person
+	Changes    int  // number of changes in the draft
+	Proposed   bool // a proposal waits for a second person
 	Proposer   string
-	Offered    int // rights that are new in this version and wait
+	Offered    int // number of offers of new permissions that wait for an answer
 }
 
 func (s *Screens) showPolicies(c *fiber.Ctx) error {

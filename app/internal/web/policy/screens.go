@@ -1,4 +1,4 @@
-// Package policy serves the pages on which policies are read, drafted, checked and published.
+// Package policy serves the pages for reading, drafting, checking and publishing policies.
 package policy
 
 import (
@@ -7,20 +7,20 @@ import (
 	"kontor/policies"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about policies.
 type Screens struct {
 	*kit.Kit
 	policies *policy.Service
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, policies *policy.Service,
 ) *Screens {
 	return &Screens{Kit: k, policies: policies}
 }
 
-// Place is this feature's entry of the navigation.
+// Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
 	return kit.Place{ID: "policies", Href: "/policies", Icon: "shield", May: s.Allowed(policies.ObjectPolicy, "", policies.Read)}
 }

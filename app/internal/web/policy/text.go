@@ -42,7 +42,7 @@ func (s *Screens) savePolicyText(c *fiber.Ctx) error {
 		return err
 	}
 	f.Message = sent.Message
-	for _, wrong := range sent.Summary { // every line's complaint leads to the one field
+	for _, wrong := range sent.Summary { // the complaints about all lines belong to this one field
 		text := wrong.Message
 		if n, ok := lineNumber(wrong.Field); ok {
 			text = s.Say(c, "policy.line", map[string]any{"number": n, "text": wrong.Message})
@@ -55,7 +55,7 @@ func (s *Screens) savePolicyText(c *fiber.Ctx) error {
 	}
 	page := policyTextPage{Draft: d, Form: f}
 	if status == fiber.StatusConflict {
-		// sent again it must not take back what somebody else has changed
+		// sending the form again must not revert what somebody else has changed
 		if base, known := d.At(edit); known {
 			f.Values["text"] = policy.Merge(base, f.Values["text"], d.Text)
 			f.Message = s.Say(c, "fault.policy.behind_text", "by", d.ChangedBy)

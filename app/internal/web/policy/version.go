@@ -22,14 +22,14 @@ func (s *Screens) listVersions(c *fiber.Ctx) error {
 // versionPage is the data of the page of a published version.
 type versionPage struct {
 	Version, Before policy.Version
-	Added, Removed  []SaidLine // against the version before
+	Added, Removed  []SaidLine // compared with the version before
 	InForce         bool
 	Manage          bool
-	Back            int // in how many lines it differs from what is in force
+	Back            int // number of lines that differ from the version in force
 	Impact          impactView
 	Edit            int
 	Form            *kit.Form
-	Second          bool // restoring it takes a second person
+	Second          bool // restoring the version needs a second person
 }
 
 func (s *Screens) versionNumber(c *fiber.Ctx) (int, error) {

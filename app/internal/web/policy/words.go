@@ -15,14 +15,14 @@ import (
 	"kontor/policies"
 )
 
-// policyWords says policies in the language of a request.
+// policyWords turns policies into text in the language of a request.
 type policyWords struct {
 	*text.Texts
 	kinds []transaction.Kind
 	names map[string]string // of kinds of transactions, by key
 }
 
-// PolicyWords are the words for policies in the person's language.
+// PolicyWords makes policyWords for the person's language.
 func (s *Screens) PolicyWords(c *fiber.Ctx) (policyWords, error) {
 	w := policyWords{Texts: s.Text(c), names: map[string]string{}}
 	var err error
@@ -35,18 +35,18 @@ func (s *Screens) PolicyWords(c *fiber.Ctx) (policyWords, error) {
 	return w, nil
 }
 
-// SaidLine is a line of a policy in words.
+// SaidLine is a line of a policy, in words.
 type SaidLine struct {
 	Line, Text string
 	Rule       policies.Rule
 	Inclusion  policies.Inclusion
 	Deny       bool
-	Change     string // address at which it can be changed
-	// New and Removed mark what the draft adds to what is published and takes out of it.
+	Change     string // address where it can be changed
+	// New and Removed mark lines that the draft adds to the published policy, or removes from it.
 	New, Removed bool
 }
 
-// ruleGroup is the rules of a role.
+// ruleGroup holds the rules of a role.
 type ruleGroup struct {
 	Role policies.Role
 	Rows []SaidLine
@@ -61,7 +61,7 @@ func (w policyWords) inclusionLine(i policies.Inclusion) SaidLine {
 	return SaidLine{Line: i.String(), Text: text, Inclusion: i}
 }
 
-// Lines says lines of a policy text.
+// Lines turns the lines of a policy text into words.
 func (w policyWords) Lines(all []string) (said []SaidLine) {
 	for _, line := range all {
 		doc, err := policies.Parse(line, policies.AnyKind)
@@ -78,7 +78,7 @@ func (w policyWords) Lines(all []string) (said []SaidLine) {
 	return said
 }
 
-// groups are the rules by role; what the draft takes out of the published policy stands among them, marked.
+// groups are the rules by role. They include the published rules that the draft removes, with a mark.
 func (w policyWords) groups(published, doc policies.Document) (groups []ruleGroup) {
 	for _, role := range policies.Roles {
 		g := ruleGroup{Role: role}
@@ -119,7 +119,7 @@ func (w policyWords) inclusions(published, doc policies.Document) (rows []SaidLi
 	return rows
 }
 
-// stepView is a change of the draft in words.
+// stepView is a change of the draft, in words.
 type stepView struct {
 	By             string
 	At             time.Time
@@ -132,12 +132,12 @@ func (w policyWords) step(s policy.Step) stepView {
 
 // --- the form of a rule -------------------------------------------------------------------------------------------
 
-// ruleForm is the form of a rule with the choices that go with its object.
+// ruleForm is the form of a rule, with the options that fit its object.
 type ruleForm struct {
 	Form *kit.Form
 	ruleChoices
-	Was  *SaidLine // the rule that is being changed
-	Says string    // the rule as it stands, in words
+	Was  *SaidLine // the rule that is being changed; nil: a new one
+	Says string    // the rule with the current choices, in words
 }
 
 type ruleChoices struct {
@@ -146,7 +146,7 @@ type ruleChoices struct {
 
 var ruleFields = []string{"role", "relation", "object", "kind", "action", "effect", "was"}
 
-// readRule takes a rule's fields from an address or a form.
+// readRule reads a rule's fields from an address or a form.
 func readRule(value func(name string) string) *kit.Form {
 	values := map[string]string{}
 	for _, name := range ruleFields {
@@ -163,7 +163,7 @@ func ruleOfForm(f *kit.Form) policies.Rule {
 	}
 }
 
-// ruleOfLine reads the rule of a line; the zero rule, which no policy has, for anything else.
+// ruleOfLine parses a line with one rule. It returns the zero rule, which no policy has, for anything else.
 func ruleOfLine(line string) policies.Rule {
 	doc, err := policies.Parse(line, policies.AnyKind)
 	if err != nil || len(doc.Rules) != 1 {
@@ -172,8 +172,8 @@ func ruleOfLine(line string) policies.Rule {
 	return doc.Rules[0]
 }
 
-// ruleForm adds the choices. What was chosen for another object and does not go with this one falls back to the first
-// choice, unless it is what is complained about.
+// ruleForm adds the options. A value that was chosen for another object and does not fit this one is replaced by the
+// first option, unless there is a complaint about it.
 func (w policyWords) ruleForm(f *kit.Form) ruleForm {
 	r := ruleForm{Form: f, ruleChoices: ruleChoices{Roles: w.roleOptions(), Effects: []text.Option{
 		{Value: policies.Allow, Text: w.Say("policy.allow")}, {Value: policies.Deny, Text: w.Say("policy.deny")},
@@ -232,7 +232,7 @@ func (w policyWords) roleOptions() (all []text.Option) {
 	return all
 }
 
-// lineNumber reads "line 7".
+// lineNumber parses "line 7".
 func lineNumber(field string) (int, bool) {
 	n, err := strconv.Atoi(strings.TrimPrefix(field, "line "))
 	return n, err == nil && strings.HasPrefix(field, "line ")
@@ -240,7 +240,7 @@ func lineNumber(field string) (int, bool) {
 
 // --- expectations -------------------------------------------------------------------------------------------------
 
-// checkView is an expectation in words, with what became of it.
+// checkView is an expectation in words, with its result.
 type checkView struct {
 	ID, Text, Why string
 	Holds         bool
@@ -305,7 +305,7 @@ type impactView struct {
 	None  bool
 }
 
-// impactLine is a sentence: "Tomasz Kern can no longer process 1 business transaction".
+// impactLine is a sentence such as "Tomasz Kern can no longer process 1 business transaction".
 type impactLine struct {
 	Text, Examples string
 	Gained         bool
@@ -335,7 +335,7 @@ func (w policyWords) impact(i policy.Impact) impactView {
 
 func (w policyWords) action(l policy.Line) string { return w.Say("action." + string(l.Action)) }
 
-// affected is what a line is about: "4 business transactions", "authorisations of 3 customers", "the log".
+// affected is the object of a line: "4 business transactions", "authorisations of 3 customers", "the log".
 func (w policyWords) affected(l policy.Line) string {
 	switch {
 	case l.Unit == policies.ObjectTransaction:

@@ -12,13 +12,13 @@ import (
 	"kontor/policies"
 )
 
-// portal is the data of the end user's page.
+// portal is the data of the end user's start page.
 type portal struct {
 	Name      string
 	Customers []portalCustomer
 }
 
-// portalCustomer is one of the end user's customers with a page of its transactions.
+// portalCustomer is one of the end user's customers with one page of its transactions.
 type portalCustomer struct {
 	access.MyCustomer
 	Rows       []transaction.Transaction
@@ -37,9 +37,9 @@ func (s *Screens) showPortal(c *fiber.Ctx) error {
 		return err
 	}
 	all := transactionpages.FullFor(scope, policies.Access)
-	for _, m := range mine { // a person's few customers
+	for _, m := range mine { // a person has few customers
 		f := transaction.Filter{Customer: m.ID.String()}
-		if c.Query("customer") == f.Customer { // the one that is being paged through
+		if c.Query("customer") == f.Customer { // the customer whose transactions are being paged through
 			f.After, f.Before = c.Query("after"), c.Query("before")
 		}
 		page, err := s.transactions.List(s.Ctx(c), s.Caller(c), f)
@@ -58,7 +58,7 @@ func (s *Screens) showPortal(c *fiber.Ctx) error {
 	return s.Render(c, kit.View{Page: "portal/index", Title: s.Say(c, "portal.title"), SingleColumn: true, Wide: true, Data: d})
 }
 
-// portalTransaction is the data of one transaction's page.
+// portalTransaction is the data of the page of one transaction.
 type portalTransaction struct {
 	transaction.Transaction
 	Owner string // the customer's name as its end users see it
@@ -78,7 +78,7 @@ func (s *Screens) showPortalTransaction(c *fiber.Ctx) error {
 		return err
 	}
 	i := slices.IndexFunc(mine, func(m access.MyCustomer) bool { return m.ID == t.CustomerID })
-	if i < 0 { // what they see as somebody else than its end user is not here
+	if i < 0 { // the portal shows only what the person sees as an end user
 		return transaction.ErrNotFound
 	}
 	return s.Render(c, kit.View{

@@ -7,14 +7,14 @@ import (
 	"kontor/app/transaction"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages of the portal.
 type Screens struct {
 	*kit.Kit
 	accesses     *access.Service
 	transactions *transaction.Service
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, accesses *access.Service, transactions *transaction.Service,
 ) *Screens {

@@ -13,25 +13,25 @@ import (
 	"kontor/app/store"
 )
 
-// speakInvitation is UseLocale with the language of the invitation in the address, before anything is said. A link that
-// is none changes nothing.
+// speakInvitation sets the language of the page to that of the invitation in the address. An unknown link changes
+// nothing.
 func (s *Screens) speakInvitation(c *fiber.Ctx) {
 	if inv, _ := s.accesses.Invitation(s.Ctx(c), c.Params("token")); inv.Locale != "" {
 		s.UseLocale(c, inv.Locale)
 	}
 }
 
-// registration is the data of the page behind a registration link.
+// registration is the data of the page that a registration link opens.
 type registration struct {
 	Form     *kit.Form
 	Token    string
-	SignedAs bool   // the person is signed in as the account this adds the customer to
+	SignedAs bool   // the person is signed in with the account to which the customer will be added
 	Other    string // the name of somebody else who is signed in with this browser
-	CodeIn   string // time until the next code can be asked for; "" when now
+	CodeIn   string // time until the next code can be requested; "" if it can be requested now
 	access.Invitation
 }
 
-// showRegistration changes nothing, however often it is asked: mail scanners open links too.
+// showRegistration changes nothing, however often it is called, because mail scanners open links, too.
 func (s *Screens) showRegistration(c *fiber.Ctx) error {
 	return s.renderRegistration(c, kit.NewForm(map[string]string{}), fiber.StatusOK)
 }
@@ -60,8 +60,9 @@ func (s *Screens) renderRegistration(c *fiber.Ctx, f *kit.Form, status int) erro
 	return s.Render(c, kit.View{Page: "registration/register", Title: title, SingleColumn: true, Status: status, Data: d})
 }
 
-// deadInvitation answers for a link that does not register (any more): used leads to signing in, expired to a new
-// link, and unknown, foreign or replaced ones all get the same page as any unknown link.
+// deadInvitation answers for a link that can't be used to register (any more). A used link leads to signing in, an
+// expired one to requesting a new link. An unknown or replaced link, or one of somebody else, gets the page of an unknown
+// link.
 func (s *Screens) deadInvitation(c *fiber.Ctx, inv access.Invitation, err error) error {
 	s.UseLocale(c, inv.Locale)
 	if errors.Is(err, secret.ErrExpiredLink) {
@@ -70,7 +71,7 @@ func (s *Screens) deadInvitation(c *fiber.Ctx, inv access.Invitation, err error)
 	return s.signin.DeadLink(c, err, "")
 }
 
-// expiredLink is the data of the page of an expired link.
+// expiredLink is the data of the page for an expired link.
 type expiredLink struct {
 	Form  *kit.Form
 	Token string
@@ -90,7 +91,8 @@ func (s *Screens) renderExpired(c *fiber.Ctx, f *kit.Form, inv access.Invitation
 	return s.Render(c, kit.View{Page: "registration/expired", Title: title, SingleColumn: true, Status: status, Data: d})
 }
 
-// register redeems the link and signs in. What was typed comes back with a complaint, see KeepPasswords.
+// register uses the link to register the person and signs them in. After a mistake the form is shown again with the typed
+// values, see KeepPasswords.
 func (s *Screens) register(c *fiber.Ctx) error {
 	defer signin.Patient(c)()
 	s.speakInvitation(c)
@@ -105,7 +107,7 @@ func (s *Screens) register(c *fiber.Ctx) error {
 		return s.deadInvitation(c, access.Invitation{}, err)
 	}
 	s.signin.RememberBrowser(c, done.Username)
-	s.KeepLanguage(c, s.Text(c).Locale) // the pages after this one are for the same person
+	s.KeepLanguage(c, s.Text(c).Locale) // the next pages are for the same person
 	p := kit.Signed(c)
 	switch {
 	case p == nil:
@@ -125,7 +127,8 @@ func (s *Screens) register(c *fiber.Ctx) error {
 	})
 }
 
-// registeredBeside is the data of the page for who has registered while somebody else is signed in with the browser.
+// registeredBeside is the data of the page for a person who has registered while somebody else is signed in with this
+// browser.
 type registeredBeside struct{ Name, Username string }
 
 func (s *Screens) newCode(c *fiber.Ctx) error {
@@ -141,10 +144,10 @@ func (s *Screens) newCode(c *fiber.Ctx) error {
 	return s.Redirect(c, "/register/"+token, "toast.code_sent")
 }
 
-// newLink sends a new link to the stored address. What it answers to an unknown token is what it answers to any.
+// newLink sends a new link to the stored address. The answer is the same for a known and an unknown token.
 func (s *Screens) newLink(c *fiber.Ctx) error {
 	s.speakInvitation(c)
-	if kit.HeldOf(c) != nil { // whatever the token, nothing is on its way
+	if kit.HeldOf(c) != nil { // nothing is sent, whatever the token
 		return store.ErrHeld
 	}
 	if err := s.accesses.NewLink(s.Ctx(c), c.Params("token"), s.Browser(c)); err != nil {
@@ -159,7 +162,7 @@ func (s *Screens) newLink(c *fiber.Ctx) error {
 	return s.renderExpired(c, kit.NewForm(map[string]string{}), access.Invitation{}, true, fiber.StatusOK)
 }
 
-// noteOpened is sent by the page once a person touches it.
+// noteOpened handles a request that the page sends when the person first uses the page.
 func (s *Screens) noteOpened(c *fiber.Ctx) error {
 	if err := s.accesses.Opened(s.Ctx(c), c.Params("token")); err != nil {
 		return err

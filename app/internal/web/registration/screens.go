@@ -1,4 +1,4 @@
-// Package registration serves the page behind the link of an invitation.
+// Package registration serves the page that the link of an invitation opens.
 package registration
 
 import (
@@ -7,14 +7,14 @@ import (
 	"kontor/app/internal/web/signin"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages of the registration.
 type Screens struct {
 	*kit.Kit
 	accesses *access.Service
 	signin   *signin.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, accesses *access.Service, signin *signin.Screens,
 ) *Screens {

@@ -7,14 +7,14 @@ import (
 	"kontor/app/internal/web/transaction"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages of the search.
 type Screens struct {
 	*kit.Kit
 	customers        *customer.Service
 	transactionPages *transaction.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, customers *customer.Service, transactionPages *transaction.Screens,
 ) *Screens {

@@ -13,8 +13,8 @@ import (
 	"kontor/policies"
 )
 
-// found is what the frame's search found: of each group the first few, and where all of them are. A group is nil when
-// there is nothing of it that the caller may see.
+// found is the result of the frame's search: the first few results of each group, and the addresses of all results. A
+// group is nil if it has no result that the caller may see.
 type found struct {
 	Query                         string
 	Customers                     *customer.Page
@@ -25,8 +25,8 @@ type found struct {
 // Nothing says whether nothing was found.
 func (f found) Nothing() bool { return f.Customers == nil && f.Transactions == nil }
 
-// find looks for customers and business transactions at once. What the caller may see of them is decided by the lists
-// themselves, so what they may not see is in no row and in no count.
+// find searches customers and business transactions. The lists themselves decide what the caller may see, so no row and
+// no count contains anything else.
 func (s *Screens) find(c *fiber.Ctx) (err error) {
 	f := customerpages.ReadFilter(c)
 	d := found{Query: f.Query}
@@ -38,7 +38,7 @@ func (s *Screens) find(c *fiber.Ctx) (err error) {
 			return err
 		}
 		if d.Transactions != nil && d.Customers != nil && d.Customers.Similar {
-			d.Customers = nil // something does match
+			d.Customers = nil // a transaction does match, so customers that are only similar are not shown
 		}
 		d.AllCustomers = customerpages.URL(customer.Filter{Query: d.Query}, "", "")
 		d.AllTransactions = transactionpages.URL("/transactions", transactionpages.OfSearch(d.Query), "", "")
@@ -53,7 +53,7 @@ func (s *Screens) find(c *fiber.Ctx) (err error) {
 	})
 }
 
-// findCustomers is nil when there are none. Who typed a transaction's number looks for no customer.
+// findCustomers returns nil if no customer matches. It does not search if query is the number of a transaction.
 func (s *Screens) findCustomers(c *fiber.Ctx, query string) (*customer.Page, error) {
 	if _, ok := transaction.ParseNumber(query); ok {
 		return nil, nil

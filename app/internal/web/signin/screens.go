@@ -1,4 +1,5 @@
-// Package signin serves signing in and out and forgotten passwords, and keeps what somebody typed while they sign in anew.
+// Package signin serves signing in and out and forgotten passwords. It also keeps what somebody typed while they sign in
+// again.
 package signin
 
 import (
@@ -6,13 +7,13 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages for signing in and out.
 type Screens struct {
 	*kit.Kit
 	accounts *account.Service
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, accounts *account.Service,
 ) *Screens {

@@ -11,7 +11,7 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// SignIn gives the browser its session; the one it had before is ended.
+// SignIn gives the browser a new session and ends the one that it had before.
 func (s *Screens) SignIn(c *fiber.Ctx, token string) error {
 	if old := c.Cookies(s.SessionCookie()); old != "" {
 		if err := s.accounts.SignOut(s.Ctx(c), old, s.Browser(c)); err != nil {
@@ -22,8 +22,8 @@ func (s *Screens) SignIn(c *fiber.Ctx, token string) error {
 	return nil
 }
 
-// RememberBrowser makes this browser known to a person who has just shown who they are. Without it they are signed in
-// all the same.
+// RememberBrowser stores in this browser that a person has proved their identity with it. An error does not prevent the
+// sign-in.
 func (s *Screens) RememberBrowser(c *fiber.Ctx, login string) {
 	token, err := s.accounts.Remember(s.Ctx(c), login, s.Browser(c))
 	if err != nil {
@@ -38,27 +38,27 @@ func (s *Screens) RememberBrowser(c *fiber.Ctx, login string) {
 	})
 }
 
-// patience is the time of requests that check or make a password. They queue, so that a whole office may sign in at
-// once; whoever waits uses nothing meanwhile.
+// patience is the time limit of requests that check or set a password. They wait in a queue, so that a whole office can
+// sign in at the same time. Waiting requests use no resources.
 const patience = 50 * time.Second
 
-// Patient gives a request more time than others have. What it returns ends that.
+// Patient gives a request this longer time limit. The caller must call the returned function at the end.
 func Patient(c *fiber.Ctx) context.CancelFunc {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), patience)
 	c.SetUserContext(ctx)
 	return cancel
 }
 
-// DropSession has the browser forget its session, and what it has kept of the pages of this site. (Browsers do so in
-// secure contexts only, which is theirs to judge: the proxy in front of us may speak HTTPS. Elsewhere no answer but a
-// static file is kept in the first place.) Cookies are not cleared as a whole: those that say that this browser has
-// been here before, and what the next page says, are nobody's secret.
+// DropSession removes the session's cookie and the cached pages of this site from the browser. (Browsers clear the cache
+// only in secure contexts. The browser decides about that, because the proxy in front of this program may speak HTTPS.
+// Without HTTPS, browsers keep only static files anyway.) The other cookies stay: they say that this browser has been
+// here before, and what the next page shows, and neither is secret.
 func (s *Screens) DropSession(c *fiber.Ctx) {
 	c.Set("Clear-Site-Data", `"cache", "storage"`)
 	c.Cookie(&fiber.Cookie{Name: s.SessionCookie(), Path: "/", MaxAge: -1, HTTPOnly: true, Secure: s.Secure, SameSite: "Lax"})
 }
 
-// ToSignIn sends a person to the sign-in page and back here afterwards.
+// ToSignIn sends a person to the sign-in page, and back to this page afterwards.
 func (s *Screens) ToSignIn(c *fiber.Ctx) error {
 	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {
 		of, _ := s.OwnerOf(kit.SentToken(c))

@@ -13,7 +13,7 @@ import (
 	"kontor/policies"
 )
 
-// homeOf is home for somebody who has just signed in.
+// homeOf is the start page of somebody who has just signed in.
 func (s *Screens) homeOf(a account.Account) (string, error) {
 	roles := a.Roles
 	if !a.Specialist {
@@ -22,7 +22,7 @@ func (s *Screens) homeOf(a account.Account) (string, error) {
 	return s.Home(account.Caller{ID: a.ID, Roles: roles}, a.Specialist)
 }
 
-// start sends a person to where they work.
+// start redirects a person to their start page.
 func (s *Screens) start(c *fiber.Ctx) error {
 	p := kit.Signed(c)
 	if p == nil {
@@ -55,8 +55,8 @@ func (s *Screens) renderSignIn(c *fiber.Ctx, f *kit.Form, status int) error {
 	return s.Render(c, kit.View{Page: "signin/login", Title: title, SingleColumn: true, Status: status, Data: f})
 }
 
-// doSignIn gives the browser a new session; one it had before ends. Who has signed in already, in another tab, goes on to
-// where they wanted to be.
+// doSignIn gives the browser a new session and ends the one that it had before. A person who has signed in already, in
+// another tab, is redirected to the page that they wanted.
 func (s *Screens) doSignIn(c *fiber.Ctx) error {
 	defer Patient(c)()
 	f := kit.ReadForm(c, "login", "next", kit.TypedField)
@@ -91,7 +91,7 @@ func (s *Screens) doSignIn(c *fiber.Ctx) error {
 	return s.afterSignIn(c, a, token, f.Values[kit.TypedField], next)
 }
 
-// nextOf is where a sign-in leads: to the page that was asked for, or where the person works.
+// nextOf is the page after a sign-in: the page that was requested, or the person's start page.
 func (s *Screens) nextOf(f *kit.Form, a account.Account) (string, error) {
 	if next := kit.LocalPath(f.Values["next"], ""); next != "" && next != "/" {
 		return next, nil
@@ -104,7 +104,7 @@ func isLoginOf(a account.Account, login string) bool {
 	return login != "" && (store.FoldEmail(login) == store.FoldEmail(a.Email) || store.FoldEmail(login) == store.FoldEmail(a.Username))
 }
 
-// alreadyIn answers a sign-in form of somebody who is signed in by now. Its password is not looked at.
+// alreadyIn answers the sign-in form of a person who is signed in already. It does not check the password.
 func (s *Screens) alreadyIn(c *fiber.Ctx, f *kit.Form, p *account.Signed) error {
 	if sealed := f.Values[kit.TypedField]; sealed != "" {
 		if t, err := s.openTyped(sealed, p.Account.ID); err == nil {
@@ -126,7 +126,7 @@ func (s *Screens) DoSignOut(c *fiber.Ctx) error {
 		}
 	}
 	s.DropSession(c)
-	if sealed := kit.Posted(c, kit.TypedField); sealed != "" { // somebody else signs in, who has typed something before
+	if sealed := kit.Posted(c, kit.TypedField); sealed != "" { // another person signs in, whose typed form is kept
 		kit.Forget(c)
 		f := kit.NewForm(map[string]string{kit.TypedField: sealed})
 		f.Message = s.Say(c, "typed.kept")
@@ -135,10 +135,11 @@ func (s *Screens) DoSignOut(c *fiber.Ctx) error {
 	return s.Redirect(c, kit.LocalPath(kit.Posted(c, "next"), "/login"), "toast.signed_out")
 }
 
-// loginCookie carries the username from registering to signing in; it is sealed, since it is an e-mail address.
+// loginCookie holds the username between registering and signing in. It is encrypted, because the username is an e-mail
+// address.
 const loginCookie = "login"
 
-// RememberLogin fills in the username of the next sign-in.
+// RememberLogin stores the username for the next sign-in form.
 func (s *Screens) RememberLogin(c *fiber.Ctx, login string) error {
 	return s.SetSealed(c, loginCookie, []byte(login))
 }
@@ -149,7 +150,7 @@ func (s *Screens) showForgotten(c *fiber.Ctx) error {
 	return s.renderForgotten(c, kit.NewForm(map[string]string{}), false, fiber.StatusOK)
 }
 
-// incomplete complains about what is not filled in: that is no attempt to sign in, and counts as none.
+// incomplete complains about empty fields. An incomplete form does not count as an attempt to sign in.
 func (s *Screens) incomplete(c *fiber.Ctx, f *kit.Form) bool {
 	if strings.TrimSpace(f.Values["login"]) == "" {
 		f.Missing("login", s.Say(c, "required.login"))
@@ -160,7 +161,7 @@ func (s *Screens) incomplete(c *fiber.Ctx, f *kit.Form) bool {
 	return len(f.Summary) > 0
 }
 
-// forgotten is the data of the page: the form, or word that a mail is on its way if there is such an account.
+// forgotten is the data of the page: the form, or the message that a mail was sent if such an account exists.
 type forgotten struct {
 	Form *kit.Form
 	Sent bool
@@ -174,7 +175,7 @@ func (s *Screens) renderForgotten(c *fiber.Ctx, f *kit.Form, sent bool, status i
 	return s.Render(c, kit.View{Page: "signin/forgotten", Title: title, SingleColumn: true, Status: status, Data: forgotten{f, sent}})
 }
 
-// doForgotten answers the same whether there is such an account or not.
+// doForgotten gives the same answer whether such an account exists or not.
 func (s *Screens) doForgotten(c *fiber.Ctx) error {
 	f := kit.ReadForm(c, "login")
 	if strings.TrimSpace(f.Values["login"]) == "" {
@@ -190,7 +191,7 @@ func (s *Screens) doForgotten(c *fiber.Ctx) error {
 	return s.renderForgotten(c, f, true, fiber.StatusOK)
 }
 
-// choosePassword is the data of the page behind a link that sets a password.
+// choosePassword is the data of the page that a link to set a password opens.
 type choosePassword struct {
 	Form    *kit.Form
 	Account account.Account
@@ -241,15 +242,15 @@ func (s *Screens) doPassword(c *fiber.Ctx) error {
 	return s.Redirect(c, "/login", "toast.password_set")
 }
 
-// dead is the data of the page behind a link that is good no more.
+// dead is the data of the page for a link that is not valid any more.
 type dead struct {
 	Message string // text id
 	Used    bool
-	Next    string // where to get a new one; "" for nowhere
+	Next    string // where to request a new link; "" if that is not possible
 }
 
-// DeadLink answers for a link that is unknown, used or expired with a page that says what to do next; any other error
-// is passed on. An unknown link always gets the same page, whatever it was meant for.
+// DeadLink answers for a link that is unknown, used or expired, with a page that says what to do next. It returns any
+// other error unchanged. All unknown links get the same page, whatever they were meant for.
 func (s *Screens) DeadLink(c *fiber.Ctx, err error, again string) error {
 	var e *fault.Error
 	if !errors.As(err, &e) || e.Code != fault.Gone && (e.Code != fault.NotFound || e.Message != "link.unknown") {

@@ -15,12 +15,12 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// typed is a form that was sent and not carried out.
+// typed is a form that was sent but not carried out.
 type typed struct {
-	Account uuid.UUID           `json:"a"` // whose page it was
+	Account uuid.UUID           `json:"a"` // the account that the page was made for
 	At      time.Time           `json:"t"`
-	Path    string              `json:"p"` // where it was sent to, with its query
-	Page    string              `json:"b"` // the page it stood on, as far as the browser says; "" unknown
+	Path    string              `json:"p"` // where the form was sent, with its query
+	Page    string              `json:"b"` // the page with the form, according to the browser; "" unknown
 	Form    map[string][]string `json:"f"`
 }
 
@@ -31,7 +31,7 @@ var (
 	errTypedBad   = errors.New("not sealed here")
 )
 
-// sealTyped seals the form that was sent for the account whose page it was. Errors: errTypedLarge.
+// sealTyped encrypts the form that was sent, for the account that the page was made for. Errors: errTypedLarge.
 func (s *Screens) sealTyped(c *fiber.Ctx, of uuid.UUID) (string, error) {
 	kept, _ := kit.KeptFields(c)
 	return s.seal(typed{Account: of, At: s.Now(), Path: c.OriginalURL(), Page: kit.PageOf(c), Form: kept})
@@ -51,7 +51,7 @@ func (s *Screens) seal(t typed) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sealed), err
 }
 
-// openTyped opens what sealTyped sealed for the account who. Errors: errTypedBad, errTypedOld, errTypedOther.
+// openTyped decrypts what sealTyped has encrypted for the account who. Errors: errTypedBad, errTypedOld, errTypedOther.
 func (s *Screens) openTyped(sent string, who uuid.UUID) (t typed, err error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(sent)
 	if err != nil {
@@ -70,8 +70,9 @@ func (s *Screens) openTyped(sent string, who uuid.UUID) (t typed, err error) {
 	return t, nil
 }
 
-// SignInFirst answers a form that nobody is signed in for: the sign-in page, which keeps the form meanwhile. of is whose
-// page it was, Nil when that is not known; then nothing is kept, and the page says so.
+// SignInFirst answers a form that was sent without being signed in. It shows the sign-in page, which keeps the form
+// meanwhile. of is the account that the form's page was made for. If it is uuid.Nil (unknown), the form is not kept, and
+// the page says so.
 func (s *Screens) SignInFirst(c *fiber.Ctx, of uuid.UUID) error {
 	f := kit.NewForm(map[string]string{"next": kit.PageOf(c)})
 	sealed, err := "", errTypedBad
@@ -91,13 +92,13 @@ func (s *Screens) SignInFirst(c *fiber.Ctx, of uuid.UUID) error {
 	return s.renderSignIn(c, f, s.WholePage(c, fiber.StatusUnauthorized))
 }
 
-// otherPerson is the data of the page that answers a form from a page of somebody who is not the one signed in here.
+// otherPerson is the data of the answer to a form from the page of another person than the one who is signed in.
 type otherPerson struct {
 	Name  string // who is signed in
-	Typed string // what was typed, sealed for whose page it was; "" when it is too much to keep
+	Typed string // the typed values, encrypted for the owner of the page; "" if they are too large
 }
 
-// AnswerOther says that somebody else is signed in, and offers to sign them out without losing what was typed.
+// AnswerOther says that somebody else is signed in, and offers to sign them out without losing the typed values.
 func (s *Screens) AnswerOther(c *fiber.Ctx, of uuid.UUID) error {
 	sealed, err := s.sealTyped(c, of)
 	if err != nil && !errors.Is(err, errTypedLarge) {
@@ -110,8 +111,8 @@ func (s *Screens) AnswerOther(c *fiber.Ctx, of uuid.UUID) error {
 	})
 }
 
-// giveBack shows a form again to the person who has signed in since, as the route that it was sent to shows it. Nothing
-// is carried out: see hold. token is their session.
+// giveBack shows a form again to the person who has signed in since it was sent. The route of the form renders it, but
+// nothing is carried out, see kit.Hold. token is the person's session.
 func (s *Screens) giveBack(c *fiber.Ctx, t typed, token string) error {
 	to, err := url.Parse(t.Path)
 	if err != nil {
@@ -131,7 +132,8 @@ func (s *Screens) giveBack(c *fiber.Ctx, t typed, token string) error {
 	return c.RestartRouting()
 }
 
-// afterSignIn answers who has just signed in: with the form that they had sent before, if it was theirs, or with next.
+// afterSignIn answers after a sign-in. It shows the form that the person had sent before, if there is one, or redirects
+// to next.
 func (s *Screens) afterSignIn(c *fiber.Ctx, a account.Account, token, sealed, next string) error {
 	if sealed == "" {
 		return s.Redirect(c, next, "")
@@ -141,7 +143,7 @@ func (s *Screens) afterSignIn(c *fiber.Ctx, a account.Account, token, sealed, ne
 	case err == nil:
 		return s.giveBack(c, t, token)
 	case errors.Is(err, errTypedOther):
-		if next, err = s.homeOf(a); err != nil { // not where the other one was
+		if next, err = s.homeOf(a); err != nil { // not to the page of the other person
 			return err
 		}
 		return s.Redirect(c, next, "toast.typed_other")

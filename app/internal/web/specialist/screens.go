@@ -13,7 +13,7 @@ import (
 	"kontor/policies"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about specialist users.
 type Screens struct {
 	*kit.Kit
 	accounts         *account.Service
@@ -25,14 +25,14 @@ type Screens struct {
 	transactionPages *transaction.Screens
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, accounts *account.Service, approvals *approval.Service, courier *courier.Service, handovers *handover.Service, accountPages *accountpages.Screens, approvalPages *approvalpages.Screens, transactionPages *transaction.Screens,
 ) *Screens {
 	return &Screens{Kit: k, accounts: accounts, approvals: approvals, courier: courier, handovers: handovers, accountPages: accountPages, approvalPages: approvalPages, transactionPages: transactionPages}
 }
 
-// Place is this feature's entry of the navigation.
+// Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
 	return kit.Place{ID: "specialists", Href: "/specialists", Icon: "user", May: s.Allowed(policies.ObjectSpecialist, "", policies.Read)}
 }

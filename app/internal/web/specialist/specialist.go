@@ -27,7 +27,7 @@ type specialistList struct {
 	Manage bool
 
 	Assignments map[uuid.UUID]handover.Assignments
-	Cap         int // how far assignments are counted
+	Cap         int // up to which number assignments are counted
 }
 
 func (s *Screens) listSpecialists(c *fiber.Ctx) error {
@@ -53,7 +53,7 @@ func (s *Screens) listSpecialists(c *fiber.Ctx) error {
 	})
 }
 
-// specialistForm is the data of the pages that add and change a specialist user.
+// specialistForm is the data of the pages that add or change a specialist user.
 type specialistForm struct {
 	Form    *kit.Form
 	Account account.Account // zero when adding
@@ -68,8 +68,8 @@ type specialistForm struct {
 	Deputies    []handover.Deputyship
 	StandsIn    []handover.Deputyship
 	Waiting     []approvalpages.View
-	Sessions    []accountpages.Session // for who manages specialist users
-	Refused     *courier.Refusal       // for the same: why no mail goes out to the person
+	Sessions    []accountpages.Session // only for callers who manage specialist users
+	Refused     *courier.Refusal       // only for them, too: why mails to the person are not sent
 }
 
 type roleChoice struct {
@@ -78,13 +78,13 @@ type roleChoice struct {
 	roleRules
 }
 
-// roleRules is what the policy in force says of a role.
+// roleRules is what the policy in force says about a role.
 type roleRules struct {
 	Rules    []policies.Rule
-	Includes []policies.Role // whatever these may do, it may as well
+	Includes []policies.Role // the role has all permissions of these roles, too
 }
 
-// rulesOf reads what a role may do off the policy in force.
+// rulesOf reads the rules of a role from the policy in force.
 func (s *Screens) rulesOf(role policies.Role) (r roleRules) {
 	doc := s.Policy.Document()
 	for _, rule := range doc.Rules {
@@ -146,7 +146,7 @@ func (s *Screens) renderSpecialist(c *fiber.Ctx, d specialistForm, status int) e
 	return s.Render(c, kit.View{Page: "specialist/form", Title: title, Nav: "specialists", Status: status, Data: d})
 }
 
-// addWaiting fills in what waits for a second person.
+// addWaiting adds the proposals about the person that wait for a second person.
 func (s *Screens) addWaiting(c *fiber.Ctx, d *specialistForm) error {
 	list, err := s.waitingFor(c, d.Account.ID)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Screens) addWaiting(c *fiber.Ctx, d *specialistForm) error {
 	return err
 }
 
-// addAssignments fills in what the person has to do with, and who stands in for whom.
+// addAssignments adds the person's assignments, and who stands in for whom.
 func (s *Screens) addAssignments(c *fiber.Ctx, d *specialistForm) error {
 	counts, err := s.handovers.AssignmentsOf(s.Ctx(c), s.Caller(c), []uuid.UUID{d.Account.ID})
 	if err != nil {
@@ -182,8 +182,8 @@ func (s *Screens) newSpecialist(c *fiber.Ctx) error {
 	return s.renderSpecialist(c, specialistForm{New: true, Form: kit.NewForm(map[string]string{kit.RoleField + string(policies.Specialist): kit.On})}, fiber.StatusOK)
 }
 
-// readSpecialist reads the form. Each role is a field of its own, so that what two people do to different roles goes
-// together.
+// readSpecialist reads the form. Each role is a separate field, so that changes of two people to different roles can be
+// merged.
 func readSpecialist(c *fiber.Ctx) *kit.Form {
 	f := kit.ReadForm(c, "name", "email", "locale", "version", "why")
 	for _, role := range kit.PostedAll(c, "role") {
@@ -192,7 +192,7 @@ func readSpecialist(c *fiber.Ctx) *kit.Form {
 	return f
 }
 
-// specialistOf is what the form says, to be saved over that version.
+// specialistOf converts the form, to be saved over this version.
 func specialistOf(f *kit.Form, version int) account.SpecialistForm {
 	sent := account.SpecialistForm{
 		Name: f.Values["name"], Email: f.Values["email"], Locale: f.Values["locale"], Version: version, Why: f.Values["why"],
@@ -219,7 +219,7 @@ func fieldsOfSpecialist(a account.Account) []kit.Field {
 	return fields
 }
 
-// formOfSpecialist fills a form with what is stored.
+// formOfSpecialist makes a form with the stored values.
 func formOfSpecialist(a account.Account) *kit.Form {
 	f := kit.NewForm(map[string]string{"email": a.Email, "version": strconv.Itoa(a.Version)})
 	f.Was = fieldsOfSpecialist(a)
@@ -297,7 +297,7 @@ func (s *Screens) saveSpecialist(c *fiber.Ctx) error {
 	return s.Redirect(c, kit.SpecialistPath(a.ID), done)
 }
 
-// orWaiting is the toast for what was done, or the one that says that some of it waits for a second person.
+// orWaiting returns the toast done, or the toast that says that a part of the change waits for a second person.
 func (s *Screens) orWaiting(c *fiber.Ctx, id uuid.UUID, done string) (string, error) {
 	waits, err := s.waitingFor(c, id)
 	for _, a := range waits {
@@ -308,7 +308,7 @@ func (s *Screens) orWaiting(c *fiber.Ctx, id uuid.UUID, done string) (string, er
 	return done, err
 }
 
-// waitingFor is what waits for a second person about somebody.
+// waitingFor returns the proposals about a person that wait for a second person.
 func (s *Screens) waitingFor(c *fiber.Ctx, id uuid.UUID) (all []approval.Approval, err error) {
 	for _, kind := range []approval.Kind{approval.Roles, approval.Reactivation} {
 		list, err := s.approvals.About(s.Ctx(c), kind, id)
@@ -332,7 +332,7 @@ func (s *Screens) endSession(c *fiber.Ctx) error {
 	return s.Redirect(c, kit.SpecialistPath(a.ID), "toast.session_ended")
 }
 
-// onSpecialist makes the handler of a button that does one thing to a specialist user.
+// onSpecialist makes the handler of a button that performs one action on a specialist user.
 func (s *Screens) onSpecialist(do func(ctx context.Context, c account.Caller, id uuid.UUID) error, done string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		a, err := s.specialist(c)

@@ -4,23 +4,23 @@ import (
 	"kontor/app/logo"
 )
 
-// How much room the frame has for the firm's mark, in CSS pixels.
+// The largest size of the firm's logo in the frame, in CSS pixels.
 const (
 	logoWidth  = 184
 	logoHeight = 36
 )
 
-// Logo is the firm's mark as the frame shows it.
+// Logo is the firm's logo as the frame shows it.
 type Logo struct {
 	Address       string
 	Width, Height int
-	Wide          bool // it shows the firm's name, which does not stand beside it
+	Wide          bool // the logo shows the firm's name, so the frame does not repeat it
 }
 
-// logoFile is what the logo is called among the static files.
+// logoFile is the name of the logo among the static files.
 func logoFile(l *logo.Logo) string { return "firm/" + l.Name }
 
-// LogoOf returns nil for no logo.
+// LogoOf returns the logo for the frame, nil if there is none.
 func LogoOf(l *logo.Logo, files *Files) *Logo {
 	if l == nil {
 		return nil

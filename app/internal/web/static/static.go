@@ -1,4 +1,4 @@
-// Package static serves the embedded files: stylesheet, script, icons, and the firm's logo beside them.
+// Package static serves the embedded files (stylesheet, script, icons) and the firm's logo.
 package static
 
 import (
@@ -19,8 +19,8 @@ import (
 	"kontor/app/logo"
 )
 
-// Files serves the embedded files. Their address contains a hash of all of them, so browsers keep them for a year
-// and never see an old one; each is compressed once, when it is first asked for.
+// Files serves the embedded files. Their addresses contain a hash over all files. So browsers can cache them for a year
+// and never use an old version. Each file is compressed once, when it is first requested.
 type Files struct {
 	base  string // "/static/<hash>/"
 	files map[string]*staticFile
@@ -29,13 +29,13 @@ type Files struct {
 type staticFile struct {
 	mime   string
 	plain  []byte
-	packed func() packed // nil for what is packed already
+	packed func() packed // nil for files that are compressed already
 }
 
-// packed is a file as it travels.
+// packed is a file in its compressed encodings.
 type packed struct{ gz, br []byte }
 
-// Load takes the files of fsys, and the firm's logo where there is one.
+// Load reads the files of fsys, and the firm's logo if there is one.
 func Load(fsys fs.FS, own *logo.Logo) (*Files, error) {
 	s := &Files{files: map[string]*staticFile{}}
 	sum := sha256.New()
@@ -67,7 +67,7 @@ func Load(fsys fs.FS, own *logo.Logo) (*Files, error) {
 	return s, nil
 }
 
-// pack compresses a file. Writing to memory does not fail.
+// pack compresses a file. Writing to memory can't fail.
 func pack(raw []byte) (p packed) {
 	var buf bytes.Buffer
 	gz, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression)
@@ -83,10 +83,10 @@ func pack(raw []byte) (p packed) {
 	return p
 }
 
-// Url is the address of a file; an unknown one is a mistake in a template and is caught by the tests that render it.
+// URL is the address of a file. An unknown name is a mistake in a template; the tests that render the templates find it.
 func (s *Files) URL(name string) string { return s.base + name }
 
-// Serve answers with a file, packed as the browser likes best.
+// Serve answers with a file in an encoding that the browser accepts.
 func (s *Files) Serve(c *fiber.Ctx) error {
 	f, ok := s.files[c.Params("*")]
 	if !ok {

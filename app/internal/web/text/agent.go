@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// What browsers call themselves, in the order in which it tells: most name others as well.
+// Substrings of User-Agent headers, with names. The order matters, because most browsers also name other browsers.
 var (
 	browserNames = [][2]string{
 		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser/", "Samsung Internet"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
@@ -15,8 +15,8 @@ var (
 	}
 )
 
-// Browser names the browser and the system of a User-Agent as people do, "Firefox on Windows". A program that calls itself
-// nothing we know is called by its own name, "curl"; what says nothing about itself is an unknown browser.
+// Browser describes the browser and the system of a User-Agent header, such as "Firefox on Windows". For an unknown
+// program it returns the program's own name ("curl"), and for a header without a name "unknown browser".
 func (t *Texts) Browser(agent string) string {
 	browser, system := firstIn(agent, browserNames), firstIn(agent, systemNames)
 	if browser == "" {

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// TestBrowserOf: a session is named by its browser and system; the full name is one touch away.
+// TestBrowserOf: a session is named by its browser and system.
 func TestBrowserOf(t *testing.T) {
 	for agent, want := range map[string]string{
 		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36":                                   "Chrome on Linux",

@@ -11,10 +11,10 @@ import (
 	"kontor/app/store"
 )
 
-// countriesFirst stand above all others.
+// countriesFirst are listed before all other countries.
 var countriesFirst = []string{"DE", "AT", "CH"}
 
-// countriesIn names the countries in a language, sorted as it sorts.
+// countriesIn lists the countries with their names in a language, sorted by name.
 func countriesIn(locale string) []Option {
 	names := display.Regions(language.MustParse(locale))
 	all := make([]Option, 0, len(customer.Countries()))
@@ -37,7 +37,7 @@ func rank(code string) int {
 	return len(countriesFirst)
 }
 
-// Country is its name; a code that is none stays as it is.
+// Country is the name of a country. A code that is not a country's is returned unchanged.
 func (t *Texts) Country(code string) string {
 	if i := t.countryAt(code); i >= 0 {
 		return t.Countries[i].Text
@@ -45,7 +45,7 @@ func (t *Texts) Country(code string) string {
 	return code
 }
 
-// IsCountry says whether a code is a country's.
+// IsCountry says whether code is the code of a country.
 func (t *Texts) IsCountry(code string) bool { return t.countryAt(code) >= 0 }
 
 func (t *Texts) countryAt(code string) int {

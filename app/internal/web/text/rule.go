@@ -6,9 +6,9 @@ import (
 	"kontor/policies"
 )
 
-// Rule says a rule of a policy as a sentence without its full stop: "Specialist users who are administrators of the
-// customer may process business transactions of any kind". names are the kinds of transactions in this language, by key; a kind
-// that is not among them is named by its key.
+// Rule is a rule of a policy as a sentence without its full stop: "Specialist users who are administrators of the
+// customer may process business transactions of any kind". names are the names of the kinds of transactions in this
+// language, by key. A kind that is not in names is shown by its key.
 func (t *Texts) Rule(r policies.Rule, names map[string]string) string {
 	being := ""
 	if r.Relation != policies.Anything {
@@ -22,7 +22,8 @@ func (t *Texts) Rule(r policies.Rule, names map[string]string) string {
 		"Object", t.Say("object."+string(r.Object)), "Kind", t.RuleKind(r.Object, r.Kind, names))
 }
 
-// Relation names a relation of a rule: what somebody is to the object, or to the customer whose object it is.
+// Relation is the name of a relation in a rule: what a person is to the object, or to the customer that the object
+// belongs to.
 func (t *Texts) Relation(name string, o policies.Object) string {
 	return t.Say("relation." + relationKey(name, o))
 }
@@ -34,7 +35,7 @@ func relationKey(name string, o policies.Object) string {
 	return name
 }
 
-// RuleKind is what a rule adds to its object to say which kinds; nothing for objects that have none.
+// RuleKind is the part of a rule's sentence that names the kinds; "" for objects that have no kinds.
 func (t *Texts) RuleKind(o policies.Object, kind string, names map[string]string) string {
 	ofCustomers := policies.Kinds[o]
 	switch {

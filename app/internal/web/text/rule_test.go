@@ -54,7 +54,7 @@ func TestRuleInWords(t *testing.T) {
 // textID finds the name of a text where its words should stand.
 var textID = regexp.MustCompile(`\b(?:rule|action|object|relation|role)\.[a-z_]+`)
 
-// TestEveryRuleHasWords: whatever a rule can name has its words, in both languages.
+// TestEveryRuleHasWords: everything that a rule can name has a text in both languages.
 func TestEveryRuleHasWords(t *testing.T) {
 	for _, locale := range lang.All {
 		tx, err := Load(views.Locales(), locale, time.UTC)

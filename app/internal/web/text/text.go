@@ -1,4 +1,4 @@
-// Package text has the words of the screens: texts by id, dates and numbers, rules as sentences, countries.
+// Package text has the texts of the screens: texts by id, dates and numbers, rules as sentences, countries.
 package text
 
 import (
@@ -15,13 +15,13 @@ import (
 	"kontor/app/phone"
 )
 
-// Option is a choice of a select.
+// Option is an option of a select field.
 type Option struct{ Value, Text string }
 
-// Joined writes a list of clauses as one.
+// Joined joins parts with commas, and with "and" before the last part.
 func (t *Texts) Joined(parts []string) string { return t.JoinedBy("and", parts) }
 
-// JoinedBy writes a list with "and" or "or" before its last part.
+// JoinedBy joins parts with commas, and with the text of word ("and" or "or") before the last part.
 func (t *Texts) JoinedBy(word string, parts []string) string {
 	if n := len(parts); n > 1 {
 		return strings.Join(parts[:n-1], ", ") + " " + t.Say(word) + " " + parts[n-1]
@@ -33,10 +33,11 @@ func (t *Texts) JoinedBy(word string, parts []string) string {
 type Texts struct {
 	Locale    string
 	localizer *i18n.Localizer
-	// plain has every text without placeholders or plural forms: most of them, looked up without the library's work.
+	// Plain has every text without placeholders and plural forms. These are most texts; looking them up here is faster
+	// than the library.
 	Plain map[string]string
 	zone  *time.Location
-	// countries are offered in forms, under their names in this language.
+	// Countries are the countries that forms offer, with their names in this language.
 	Countries []Option
 }
 
@@ -71,8 +72,8 @@ func hasPlaceholder(s string) bool {
 	return false
 }
 
-// Say returns a text; args are name, value, name, value … or one map. An unknown id is shown as it is: ugly, but
-// nothing is lost (and a test finds it).
+// Say returns a text. args are name, value, name, value … or one map. An unknown id is returned unchanged, so that at
+// least the id is visible; a test finds such ids.
 func (t *Texts) Say(id string, args ...any) string {
 	if s, ok := t.Plain[id]; ok {
 		return s
@@ -84,7 +85,7 @@ func (t *Texts) Say(id string, args ...any) string {
 	return s
 }
 
-// Count returns a text with plural forms; the number is {{.PluralCount}} in it, written as the language does.
+// Count returns a text with plural forms. Its placeholder {{.PluralCount}} is the number n in the format of the language.
 func (t *Texts) Count(id string, n any, args ...any) string {
 	data := ArgMap(args)
 	data["PluralCount"] = t.Number(n)
@@ -121,7 +122,7 @@ func ArgMap(args []any) map[string]any {
 	return data
 }
 
-// Number writes a whole number with the language's thousands separator.
+// Number formats a whole number with the language's thousands separator.
 func (t *Texts) Number(n any) string {
 	s := fmt.Sprint(n)
 	sep := ","
@@ -166,7 +167,7 @@ func (t *Texts) Short(at time.Time) string {
 // Hour writes the time to the minute: "09:12".
 func (t *Texts) Hour(at time.Time) string { return at.In(t.zone).Format("15:04") }
 
-// Clock writes the time to the second when at is of today, else day, month and time.
+// Clock writes the time to the second if at is on the day of now, otherwise day, month and time.
 func (t *Texts) Clock(at, now time.Time) string {
 	at, now = at.In(t.zone), now.In(t.zone)
 	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
@@ -175,7 +176,7 @@ func (t *Texts) Clock(at, now time.Time) string {
 	return t.Short(at)
 }
 
-// Day writes an ISO date (a date of birth) as the language does; anything else as it is.
+// Day writes an ISO date (such as a date of birth) in the format of the language. It returns anything else unchanged.
 func (t *Texts) Day(iso string) string {
 	d, err := time.Parse(time.DateOnly, iso)
 	if err != nil {
@@ -187,7 +188,7 @@ func (t *Texts) Day(iso string) string {
 	return d.Format("2 January 2006")
 }
 
-// Wait writes a span of time that is still to go, in the largest unit that fits, rounded up.
+// Wait writes a remaining time in the largest unit that fits, rounded up.
 func (t *Texts) Wait(d time.Duration) string {
 	switch {
 	case d >= time.Hour:
@@ -198,8 +199,8 @@ func (t *Texts) Wait(d time.Duration) string {
 	return t.Count("wait.seconds", max(1, int((d+time.Second-1)/time.Second)))
 }
 
-// InWords is a field's value in words where it is a key of ours (roles, languages, salutations), a country or a date, else
-// as it is.
+// InWords is the value of a field in words, if the value is a key (of roles, languages, salutations), a country, a date
+// or a telephone number. It returns any other value unchanged.
 func (t *Texts) InWords(field, value string) string {
 	switch field {
 	case "country":
@@ -222,7 +223,8 @@ func (t *Texts) InWords(field, value string) string {
 	return strings.Join(words, ", ")
 }
 
-// Reason says a reason key in words; what is not one of ours (a library's own words) is shown as it is.
+// Reason is a reason key in words. It returns a reason that is not one of our keys (such as a library's own text)
+// unchanged.
 func (t *Texts) Reason(key string) string {
 	if text, ok := t.Plain["reason."+key]; ok {
 		return text

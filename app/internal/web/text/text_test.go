@@ -8,7 +8,7 @@ import (
 	"kontor/views"
 )
 
-// TestWaitWords: waiting times are said in words, rounded up.
+// TestWaitWords: waiting times are written in words and rounded up.
 func TestWaitWords(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "1 second", time.Second: "1 second", 1500 * time.Millisecond: "2 seconds", time.Minute: "60 seconds", 61 * time.Second: "2 minutes",

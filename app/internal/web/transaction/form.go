@@ -6,10 +6,10 @@ import (
 	"kontor/app/internal/web/text"
 )
 
-// transactionForm is the data of the pages that add and change a transaction.
+// transactionForm is the data of the pages that add or change a transaction.
 type transactionForm struct {
-	Customer    *customerpage.Head // when adding
-	Transaction *Head              // when changing
+	Customer    *customerpage.Head // set when adding
+	Transaction *Head              // set when changing
 	Form        *kit.Form
 	Action      string // where the form is sent
 	Back        string

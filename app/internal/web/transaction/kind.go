@@ -12,7 +12,7 @@ import (
 	"kontor/app/transaction"
 )
 
-// KindNames are the kinds of transactions in the person's language, by key.
+// KindNames are the names of the kinds of transactions in the person's language, by key.
 func (s *Screens) KindNames(c *fiber.Ctx) (map[string]string, error) {
 	kinds, err := s.transactions.Kinds(s.Ctx(c))
 	names := make(map[string]string, len(kinds))
@@ -22,7 +22,7 @@ func (s *Screens) KindNames(c *fiber.Ctx) (map[string]string, error) {
 	return names, err
 }
 
-// kindsPage is the data of the list of kinds with the form that adds one.
+// kindsPage is the data of the list of kinds, with the form that adds one.
 type kindsPage struct {
 	Kinds  []transaction.Kind
 	Form   *kit.Form
@@ -145,7 +145,7 @@ func (s *Screens) moveKind(c *fiber.Ctx) error {
 	return s.Redirect(c, "/transaction-kinds", "")
 }
 
-// onKind makes the handler of a button that does one thing to a kind.
+// onKind makes the handler of a button that performs one action on a kind.
 func (s *Screens) onKind(do func(ctx context.Context, c account.Caller, key string) (transaction.Kind, error), done string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		k, err := do(s.Ctx(c), s.Caller(c), c.Params("key"))

@@ -14,13 +14,13 @@ import (
 	"kontor/policies"
 )
 
-// seesAllTransactions says whether somebody sees every business transaction, whatever their relation to it.
+// seesAllTransactions says whether the caller sees every business transaction, whatever their relation to it.
 func (s *Screens) seesAllTransactions(c account.Caller) (bool, error) {
 	scope, err := s.Policy.Scope(c.Roles, policies.ObjectTransaction, policies.Read)
 	return err == nil && scope.Everything(), err
 }
 
-// SeesAllOf says the same of the transactions of one customer.
+// SeesAllOf says whether the caller sees every business transaction of one customer.
 func (s *Screens) SeesAllOf(c *fiber.Ctx, cu customerpage.Head) (bool, error) {
 	related, err := s.customers.RelationTo(s.Ctx(c), s.Caller(c), cu.ID)
 	if err != nil {
@@ -30,16 +30,16 @@ func (s *Screens) SeesAllOf(c *fiber.Ctx, cu customerpage.Head) (bool, error) {
 	return err == nil && FullFor(scope, related), err
 }
 
-// FullFor says whether somebody who is related to a customer sees all of its transactions, be they an additional processor
-// of one or not.
+// FullFor says whether somebody with these relations to a customer sees all of its transactions, whether or not they are
+// an additional processor of a transaction.
 func FullFor(scope policies.Scope, related policies.Relation) bool {
 	return scope.For(related&^policies.Processor).Full() && scope.For(related|policies.Processor).Full()
 }
 
-// ShownHits is how many of a group are shown.
+// ShownHits is how many results of a group are shown.
 const ShownHits = 5
 
-// OfSearch are the business transactions that a search means: with a customer's number, those of the customer.
+// OfSearch is the filter for a search: a customer's number finds the transactions of that customer.
 func OfSearch(query string) transaction.Filter {
 	if _, ok := customer.ParseNumber(query); ok {
 		return transaction.Filter{Customer: query}
@@ -47,7 +47,7 @@ func OfSearch(query string) transaction.Filter {
 	return transaction.Filter{Query: query}
 }
 
-// Find is nil when there are none.
+// Find returns the first results of a search, nil if there are none.
 func (s *Screens) Find(c *fiber.Ctx, query string) (*transaction.Page, error) {
 	page, err := s.transactions.List(s.Ctx(c), s.Caller(c), OfSearch(query))
 	if err != nil || len(page.Rows) == 0 {
@@ -59,7 +59,7 @@ func (s *Screens) Find(c *fiber.Ctx, query string) (*transaction.Page, error) {
 
 // transactionList is the data of a list of transactions: all that a person sees, or those of one customer.
 type transactionList struct {
-	Customer *customerpage.Head // nil: of all
+	Customer *customerpage.Head // nil: the list is not about one customer
 	Path     string
 	Filter   transaction.Filter
 	Page     transaction.Page
@@ -67,16 +67,16 @@ type transactionList struct {
 	Kinds    []text.Option
 	Statuses []text.Option
 	Dues     []text.Option
-	Next     string // addresses of the pages beside this one
+	Next     string // addresses of the next and the previous page
 	Prev     string
-	Add      bool // the caller may add one to the customer
+	Add      bool // the caller may add a transaction for the customer
 	Empty    kit.Empty
 }
 
 type transactionRow struct {
 	transaction.Transaction
 	KindName string
-	Late     bool // should have been closed before today
+	Late     bool // it should have been closed before today
 }
 
 func (s *Screens) listTransactions(c *fiber.Ctx) error {
@@ -161,7 +161,7 @@ func (s *Screens) transactionRows(c *fiber.Ctx, list []transaction.Transaction, 
 	return rows
 }
 
-// KindName is a kind in words; what is no kind is shown as it is.
+// KindName is the name of a kind. It returns an unknown key unchanged.
 func KindName(locale string, kinds []transaction.Kind, key string) string {
 	i := slices.IndexFunc(kinds, func(k transaction.Kind) bool { return k.Key == key })
 	if i < 0 {
@@ -189,7 +189,7 @@ func readTransactionFilter(c *fiber.Ctx) transaction.Filter {
 	return f
 }
 
-// URL writes the state of a list into an address; cursor is "" for the first page.
+// URL is the address of a list with this filter. cursor is "" for the first page.
 func URL(path string, f transaction.Filter, cursor, value string) string {
 	q := kit.NewQuery(path)
 	q.Add("q", f.Query)

@@ -9,7 +9,7 @@ import (
 	"kontor/policies"
 )
 
-// Screens are the pages and what they are made with.
+// Screens are the pages about transactions.
 type Screens struct {
 	*kit.Kit
 	transactions *transaction.Service
@@ -17,19 +17,19 @@ type Screens struct {
 	heads        *customerpage.Heads
 }
 
-// New takes all that they need.
+// New makes the screens.
 func New(
 	k *kit.Kit, transactions *transaction.Service, customers *customer.Service, heads *customerpage.Heads,
 ) *Screens {
 	return &Screens{Kit: k, transactions: transactions, customers: customers, heads: heads}
 }
 
-// Place is this feature's entry of the navigation.
+// Place is the navigation entry of the transactions.
 func (s *Screens) Place() kit.Place {
 	return kit.Place{ID: "transactions", Href: "/transactions", Icon: "briefcase", Search: true, May: s.transactions.MaySeeAny}
 }
 
-// KindPlace is the entry of the kinds of transactions in the navigation.
+// KindPlace is the navigation entry of the kinds of transactions.
 func (s *Screens) KindPlace() kit.Place {
 	return kit.Place{ID: "transaction_kinds", Href: "/transaction-kinds", Icon: "tags", May: s.Allowed(policies.ObjectTemplate, "", policies.Read)}
 }

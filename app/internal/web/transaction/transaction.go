@@ -16,18 +16,18 @@ import (
 	"kontor/policies"
 )
 
-// Head is the head of every page about one transaction.
+// Head is the data that every page about one transaction needs.
 type Head struct {
 	transactionRow
 	Path         string // /transactions/<id>
 	Tab          string
 	MayProcess   bool
-	MaySeeFirm   bool // the caller may look at the customer's pages
-	MaySeePeople bool // and at who sees the transaction
+	MaySeeFirm   bool // the caller may open the customer's pages
+	MaySeePeople bool // the caller may see who sees the transaction
 	CustomerPath string
 }
 
-// Of loads the transaction of the address through what the caller may see.
+// Of loads the transaction that the address names, if the caller may see it.
 func (s *Screens) Of(c *fiber.Ctx, tab string) (Head, error) {
 	id, err := kit.Param(c, "id")
 	if err != nil {
@@ -69,7 +69,7 @@ func transactionPath(id uuid.UUID) string { return "/transactions/" + id.String(
 // transactionPage is the data of a transaction's overview.
 type transactionPage struct {
 	Transaction Head
-	Form        *kit.Form // what went wrong with a button
+	Form        *kit.Form // holds the complaint about a button
 	Moves       []statusMove
 }
 
@@ -80,7 +80,7 @@ type statusMove struct {
 	Main bool
 }
 
-// movesFrom are the buttons for a transaction of that status.
+// movesFrom are the buttons for a transaction in a status.
 func movesFrom(from transaction.Status) []statusMove {
 	switch from {
 	case transaction.Open:
@@ -131,7 +131,7 @@ func (s *Screens) setTransactionStatus(c *fiber.Ctx) error {
 	if !ok {
 		return err
 	}
-	if o := f.Overlap; o.By != "" && !o.Own { // a button is no form to choose in: it is pressed again, or not
+	if o := f.Overlap; o.By != "" && !o.Own { // a button offers no choice between values; the person presses it again or not
 		f.Message = s.Say(c, "conflict.status", "name", o.By, "status", s.Say(c, "transaction_status."+string(t.Status)))
 	}
 	x, err := s.Of(c, "overview")
@@ -143,7 +143,7 @@ func (s *Screens) setTransactionStatus(c *fiber.Ctx) error {
 
 // --- recording --------------------------------------------------------------------------------------------------
 
-// transactionFields are the form's fields.
+// transactionFields are the names of the form's fields.
 var transactionFields = []string{"name", "kind", "due", "responsible"}
 
 func (s *Screens) newTransaction(c *fiber.Ctx) error {
@@ -178,10 +178,10 @@ func (s *Screens) renderNewTransaction(c *fiber.Ctx, cu customerpage.Head, f *ki
 	return s.Render(c, kit.View{Page: "transaction/form", Title: title, Nav: "customers", Status: status, Data: d})
 }
 
-// responsibles are offered as responsible; whoever is it now stays to be chosen.
+// responsibles are the people to choose from as the responsible person. The current one stays an option.
 func (s *Screens) responsibles(c *fiber.Ctx, customerID uuid.UUID, now *transaction.Transaction) ([]text.Option, error) {
 	people, err := s.transactions.People(s.Ctx(c), s.Caller(c), customerID)
-	if err != nil && !errors.Is(err, customer.ErrNotFound) { // who may process without seeing the customer chooses among few
+	if err != nil && !errors.Is(err, customer.ErrNotFound) { // some may process it without seeing the customer
 		return nil, err
 	}
 	list := []text.Option{{Value: "", Text: s.Say(c, "transaction.nobody")}}
@@ -241,7 +241,7 @@ func (s *Screens) editTransaction(c *fiber.Ctx) error {
 	return s.renderEditTransaction(c, transactionForm{Transaction: &x, Form: f}, fiber.StatusOK)
 }
 
-// transactionFieldsOf are the stored values of the form's fields.
+// transactionFieldsOf are the form's fields with their stored values.
 func transactionFieldsOf(t transaction.Transaction) []kit.Field {
 	f := transaction.FormOf(t)
 	return []kit.Field{

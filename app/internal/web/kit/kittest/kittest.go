@@ -1,4 +1,4 @@
-// Package kittest renders pages in tests, each with the data that a handler would give it.
+// Package kittest renders pages in tests, with the data that a handler would pass.
 package kittest
 
 import (
@@ -26,7 +26,7 @@ import (
 	"kontor/views"
 )
 
-// New makes a kit with Kontor's own pages and texts, and no services.
+// New makes a kit with Kontor's pages and texts, and without services.
 func New(t testing.TB) *kit.Kit {
 	t.Helper()
 	files, err := static.Load(views.Static(), nil)
@@ -44,11 +44,11 @@ func New(t testing.TB) *kit.Kit {
 	return k
 }
 
-// missing finds the name of a text where its words should stand.
+// missing matches a text id that is shown instead of its text.
 var missing = regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|attention|attention_hint|attention_reason|handover|deputy|deputy_state|deactivate|assignments|people|password|sign_in|forgotten|empty|page)\.[a-z_]+(?:\.[a-z_]+)*\b`)
 
-// Render renders each page of a folder of views with each of its samples, in every language, in both frames: without an
-// error, without a text that is missing. Each template of the folder must have samples or be part of another.
+// Render renders each page of a folder of views with each of its samples, in every language and in both frames. It fails
+// on an error and on a missing text. Each template of the folder must have samples or be included by another template.
 func Render(t *testing.T, folder string, samples map[string][]any) {
 	t.Helper()
 	k := New(t)
@@ -100,7 +100,7 @@ func Render(t *testing.T, folder string, samples map[string][]any) {
 	}
 }
 
-// includedTemplates are those that another template includes; the frame is part of every page.
+// includedTemplates are the templates that other templates include. The frame is part of every page.
 func includedTemplates(t *testing.T) map[string]bool {
 	t.Helper()
 	included := map[string]bool{"shell/page": true}
@@ -118,7 +118,7 @@ func includedTemplates(t *testing.T) map[string]bool {
 	return included
 }
 
-// Wrong is a form in which something is wrong with each of these fields, and with the form as a whole.
+// Wrong is a form with a complaint about each of these fields, and one about the form as a whole.
 func Wrong(fields ...string) *kit.Form {
 	f := kit.NewForm(map[string]string{"login": "x", "locale": "de", "name": `<b>"`})
 	f.Message = "m"
@@ -128,7 +128,7 @@ func Wrong(fields ...string) *kit.Form {
 	return f
 }
 
-// Fresh is a form in which nothing was typed.
+// Fresh is an empty form.
 func Fresh() *kit.Form { return kit.NewForm(map[string]string{}) }
 
 func must(t testing.TB, err error) {
