@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,8 +56,32 @@ func (k *Kit) ShowAgain(fields ...TextField) {
 	slices.SortStableFunc(k.textFields, func(a, b TextField) int { return a.rows() - b.rows() })
 }
 
-// secretFields are fields whose values are never sent back to a browser. People have to type them again.
-var secretFields = []string{"current_password", "password", "password_repeat", "code"}
+// secretFields are the known secret fields in the order in which they are asked for again, each with its label.
+var secretFields = []againField{
+	{Name: "current_password", Label: "field.current_password", Type: "password"},
+	{Name: "email_password", Label: "field.password", Type: "password"},
+	{Name: "password", Label: "field.password", Type: "password"},
+	{Name: "password_repeat", Label: "field.password_repeat", Type: "password"},
+	{Name: "code", Label: "register.code"},
+}
+
+// isSecret says whether the value of a field is never sent back to a browser. People have to type it again.
+func isSecret(name string) bool { return NeverKept(name) && name != CSRFField && name != TypedField }
+
+// secretsOf returns the secret fields of a form, without their values.
+func secretsOf(sent map[string][]string) (fields []againField) {
+	for _, f := range secretFields {
+		if len(sent[f.Name]) > 0 {
+			fields = append(fields, f)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		if isSecret(name) && !slices.ContainsFunc(fields, func(f againField) bool { return f.Name == name }) {
+			fields = append(fields, againField{Name: name, Label: "field.password", Type: "password"})
+		}
+	}
+	return fields
+}
 
 // Again reads the form that was sent. It returns nil when there is no form, or when the form is not from a page of this
 // site.
@@ -85,18 +110,9 @@ func (k *Kit) Again(c *fiber.Ctx) *Again {
 		a.Form.Values[f.Name] = values[0]
 		a.Fields = append(a.Fields, f)
 	}
-	for _, name := range secretFields {
-		if len(sent[name]) != 1 {
-			continue
-		}
-		f := againField{Name: name, Label: "field." + name, Type: "password"}
-		if name == "code" { // its label belongs to the registration
-			f.Label, f.Type = "register.code", ""
-		}
-		a.Fields = append(a.Fields, f)
-	}
+	a.Fields = append(a.Fields, secretsOf(sent)...)
 	for name, values := range sent {
-		if name == CSRFField || slices.ContainsFunc(a.Fields, func(f againField) bool { return f.Name == name }) {
+		if name == CSRFField || isSecret(name) || slices.ContainsFunc(a.Fields, func(f againField) bool { return f.Name == name }) {
 			continue
 		}
 		for _, v := range values {
