@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/lease"
 	"kontor/app/store"
 )
 
@@ -82,7 +83,7 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	if err != nil || at == nil {
 		return verdict, err
 	}
-	leased, release := s.keepLease(ctx, at.message)
+	leased, release := lease.Keep(ctx, s.renew, func(ctx context.Context) (bool, error) { return s.renewLease(ctx, at.message) })
 	defer release()
 	provider, err := s.send(leased, at)
 	return s.finish(ctx, at, provider, err)
@@ -98,7 +99,7 @@ func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		at, v = nil, Verdict{}
 		now := s.now()
-		m, got, err := lease(ctx, tx, t, now, now.Add(leaseTime))
+		m, got, err := takeLease(ctx, tx, t, now, now.Add(lease.Time))
 		if err != nil {
 			return err
 		}
@@ -194,39 +195,10 @@ func (s *Service) decline(ctx context.Context, tx bun.IDB, t Ticket, now time.Ti
 	return Verdict{Why: reasonExpired}, s.tell(ctx, tx, m)
 }
 
-// keepLease renews an attempt's lease until release is called. The context that it returns ends when the lease is lost:
-// the message was cancelled or taken over, or renewTries renewals in a row have failed.
-func (s *Service) keepLease(ctx context.Context, m Message) (leased context.Context, release func()) {
-	leased, end := context.WithCancel(ctx)
-	go func() {
-		defer end()
-		tick := time.NewTicker(s.renew)
-		defer tick.Stop()
-		for failed := 0; failed < renewTries; {
-			select {
-			case <-leased.Done():
-				return
-			case <-tick.C:
-			}
-			kept, err := s.renewLease(leased, m)
-			switch {
-			case err != nil:
-				failed++
-			case !kept:
-				return
-			default:
-				failed = 0
-			}
-		}
-	}()
-	return leased, end
-}
-
+// renewLease prolongs an attempt's lease. kept is false when the message was cancelled or taken over.
 func (s *Service) renewLease(ctx context.Context, m Message) (kept bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
-	defer cancel()
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		kept, err = prolong(ctx, tx, m, s.now().Add(leaseTime))
+		kept, err = prolong(ctx, tx, m, s.now().Add(lease.Time))
 		return err
 	})
 	return kept, err

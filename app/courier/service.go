@@ -18,6 +18,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/fault"
+	"kontor/app/lease"
 	"kontor/app/logo"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -36,13 +37,6 @@ var (
 const (
 	defaultDial    = 10 * time.Second
 	defaultAttempt = time.Minute
-	// leaseTime is how long after an attempt's last renewal of its lease another process may take the message over.
-	leaseTime = 20 * time.Second
-	// defaultRenew is how often an attempt renews its lease, renewTimeout how long one renewal may take, renewTries how
-	// many renewals in a row may fail before the attempt gives up: after 17 s, which is before others may take over.
-	defaultRenew = 5 * time.Second
-	renewTimeout = 2 * time.Second
-	renewTries   = 3
 	// relayMargin is how much time the queue has for its own retry before the relay looks at the message again.
 	relayMargin = 30 * time.Second
 )
@@ -135,7 +129,7 @@ func New(o Options) (*Service, error) {
 		s.attempt = defaultAttempt
 	}
 	if s.renew <= 0 {
-		s.renew = defaultRenew
+		s.renew = lease.Every
 	}
 	dial := o.DialTimeout
 	if dial <= 0 {

@@ -145,9 +145,9 @@ func relayAll(ctx context.Context, db bun.IDB, channels []Channel, now time.Time
 	return err
 }
 
-// lease takes a message for one attempt. The message must be queued and due, or an earlier attempt's lease must have
+// takeLease takes a message for one attempt. The message must be queued and due, or an earlier attempt's lease must have
 // ended. got is false if the message can't be leased now, or never again.
-func lease(ctx context.Context, tx bun.IDB, t Ticket, now, until time.Time) (m Message, got bool, err error) {
+func takeLease(ctx context.Context, tx bun.IDB, t Ticket, now, until time.Time) (m Message, got bool, err error) {
 	res, err := tx.NewUpdate().Model(&m).Set("state = ?", Sending).Set("attempts = attempts + 1").
 		Set("lease_until = ?", until).Set("relay_at = ?", until).Set("next_at = NULL").
 		Where("id = ?", t.MessageID).Where("run = ?", t.Run).Where("expires_at > ?", now).

@@ -15,6 +15,7 @@ import (
 
 	"kontor/app/audit"
 	"kontor/app/await"
+	"kontor/app/lease"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -166,7 +167,7 @@ func TestAdd(t *testing.T) {
 		if w.nudged() || w.due() != 0 {
 			t.Error("a job that is held is announced")
 		}
-		w.wait(leaseTime)
+		w.wait(lease.Time)
 		if w.due() != 2 {
 			t.Error("nobody sees to a job that is held for too long")
 		}
@@ -226,7 +227,7 @@ func TestKilled(t *testing.T) {
 		if kept, err2 := w.advance(w.ctx, &dead, Progress{Done: 1, Total: 3}); !got || !kept || err != nil || err2 != nil {
 			t.Fatal(got, kept, err, err2)
 		}
-		if w.wait(leaseTime - time.Second); w.due() != 0 {
+		if w.wait(lease.Time - time.Second); w.due() != 0 {
 			t.Error("offered while somebody may be at it")
 		}
 		w.run(w.Service, id, Outcome{Again: true, After: time.Second, Why: whyBusy})
@@ -319,8 +320,8 @@ func TestLease(t *testing.T) {
 		}
 		start()
 		for range 5 {
-			w.wait(leaseTime - time.Second)
-			await.True(t, "the lease is renewed", func() bool { return w.get(id).LeaseUntil.Equal(w.clock().Add(leaseTime)) })
+			w.wait(lease.Time - time.Second)
+			await.True(t, "the lease is renewed", func() bool { return w.get(id).LeaseUntil.Equal(w.clock().Add(lease.Time)) })
 		}
 		w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error { return w.Restored(ctx, tx) }))
 		if got := <-results; got != (result{Outcome{Again: true, Why: whyBusy}, nil}) {
@@ -450,7 +451,7 @@ func TestFailures(t *testing.T) {
 		if j := w.get(id); !errors.Is(err, store.ErrDiskFull) || outcome != again(outagePause, whyDatabase) || j.Attempts != 1 {
 			t.Errorf("an outage: %+v, %v, %+v", outcome, err, j)
 		}
-		w.wait(leaseTime)
+		w.wait(lease.Time)
 		next = GiveUp(Internal, errors.New("never"))
 		outcome, err = w.Run(w.ctx, id, nil)
 		if j := w.get(id); err == nil || outcome != (Outcome{}) || j.State != Failed || j.Reason != Internal || j.FinishedAt == nil || j.Done != 1 {

@@ -9,17 +9,11 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/lease"
 	"kontor/app/store"
 )
 
 const (
-	// leaseTime is how long after a worker's last renewal of the lease another worker may take its job over.
-	leaseTime = 20 * time.Second
-	// defaultRenew is how often a worker renews its lease, renewTimeout how long one renewal may take, renewTries how
-	// many renewals in a row may fail before the worker gives up: after 17 s, which is before others may take over.
-	defaultRenew = 5 * time.Second
-	renewTimeout = 2 * time.Second
-	renewTries   = 3
 	// The pause after a failure doubles from firstPause to longestPause.
 	firstPause   = 5 * time.Second
 	longestPause = 5 * time.Minute
@@ -103,7 +97,7 @@ func (s *Service) decline(ctx context.Context, id uuid.UUID) (Outcome, error) {
 	case j.FinishedAt != nil:
 		return Outcome{}, nil
 	case j.LeaseUntil != nil:
-		return again(min(j.LeaseUntil.Sub(now), leaseTime), whyBusy), nil
+		return again(min(j.LeaseUntil.Sub(now), lease.Time), whyBusy), nil
 	case j.NextAt != nil:
 		return again(j.NextAt.Sub(now), whyEarly), nil
 	}
@@ -116,7 +110,7 @@ func (s *Service) work(ctx context.Context, j Job, stop <-chan struct{}) (Outcom
 	if !known { // a kind of a newer version, which runs in parallel
 		return again(longestPause, whyUnknown), s.giveBack(ctx, j, s.now().Add(longestPause))
 	}
-	leased, release := s.keepLease(ctx, j)
+	leased, release := lease.Keep(ctx, s.renew, func(ctx context.Context) (bool, error) { return s.prolong(ctx, j) })
 	defer release()
 	for {
 		p, err := step(leased, handler, j)
@@ -223,38 +217,4 @@ func step(ctx context.Context, h Handler, j Job) (p Progress, err error) {
 		}
 	}()
 	return h.Step(ctx, j)
-}
-
-// keepLease renews a job's lease until release is called. leased ends when the lease is lost: the job was cancelled or
-// taken over, or renewTries renewals in a row have failed.
-func (s *Service) keepLease(ctx context.Context, j Job) (leased context.Context, release func()) {
-	leased, end := context.WithCancel(ctx)
-	go func() {
-		defer end()
-		tick := time.NewTicker(s.renew)
-		defer tick.Stop()
-		for failed := 0; failed < renewTries; {
-			select {
-			case <-leased.Done():
-				return
-			case <-tick.C:
-			}
-			kept, err := s.renewLease(leased, j)
-			switch {
-			case err != nil:
-				failed++
-			case !kept:
-				return
-			default:
-				failed = 0
-			}
-		}
-	}()
-	return leased, end
-}
-
-func (s *Service) renewLease(ctx context.Context, j Job) (kept bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
-	defer cancel()
-	return s.prolong(ctx, j)
 }

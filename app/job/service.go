@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
+	"kontor/app/lease"
 	"kontor/app/store"
 )
 
@@ -52,7 +53,7 @@ func New(o Options) *Service {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.RenewLease <= 0 {
-		o.RenewLease = defaultRenew
+		o.RenewLease = lease.Every
 	}
 	return &Service{
 		db: o.DB, now: o.Now, audit: o.Audit, log: o.Log, renew: o.RenewLease,
@@ -107,7 +108,7 @@ func (s *Service) Add(ctx context.Context, tx bun.IDB, o Order) (uuid.UUID, erro
 		CustomerID: store.NullID(o.CustomerID), RequestedBy: store.NullID(o.By),
 	}
 	if o.Held {
-		later := now.Add(leaseTime)
+		later := now.Add(lease.Time)
 		j.RelayAt = &later
 	}
 	if o.Arguments != nil {

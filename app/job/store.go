@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/lease"
 	"kontor/app/store"
 )
 
@@ -125,7 +126,7 @@ func (s *Service) relayAll(ctx context.Context) error {
 // take leases a job on which nobody works. With hurry it also takes a job that waits for its next try.
 func (s *Service) take(ctx context.Context, id uuid.UUID, hurry bool) (j Job, got bool, err error) {
 	now := s.now()
-	until := now.Add(leaseTime)
+	until := now.Add(lease.Time)
 	q := s.db.NewUpdate().Model(&j).Set("state = ?", Running).Set("run = run + 1").Set("next_at = NULL").
 		Set("lease_until = ?", until).Set("relay_at = ?", until).
 		Where("id = ?", id).Where("finished_at IS NULL").Where("lease_until IS NULL OR lease_until <= ?", now)
@@ -142,7 +143,7 @@ func mine(db bun.IDB, j *Job) *bun.UpdateQuery {
 }
 
 func (s *Service) prolong(ctx context.Context, j Job) (kept bool, err error) {
-	until := s.now().Add(leaseTime)
+	until := s.now().Add(lease.Time)
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 		kept, err = touched(mine(tx, &j).Set("lease_until = ?", until).Set("relay_at = ?", until).Exec(ctx))
 		return err
@@ -152,7 +153,7 @@ func (s *Service) prolong(ctx context.Context, j Job) (kept bool, err error) {
 
 // advance records a chunk that was done, and reloads the job.
 func (s *Service) advance(ctx context.Context, j *Job, p Progress) (kept bool, err error) {
-	until := s.now().Add(leaseTime)
+	until := s.now().Add(lease.Time)
 	return touched(mine(s.db, j).Set("done = ?", p.Done).Set("total = ?", p.Total).Set("attempts = 0").Set("reason = ''").
 		Set("lease_until = ?", until).Set("relay_at = ?", until).Returning("*").Exec(ctx))
 }
