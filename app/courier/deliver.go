@@ -83,7 +83,8 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	if err != nil || at == nil {
 		return verdict, err
 	}
-	leased, release := lease.Keep(ctx, s.renew, func(ctx context.Context) (bool, error) { return s.renewLease(ctx, at.message) })
+	held := at.message
+	leased, release := lease.Keep(ctx, s.renew, func(ctx context.Context) (bool, error) { return s.renewLease(ctx, held) })
 	defer release()
 	provider, err := s.send(leased, at)
 	return s.finish(ctx, at, provider, err)

@@ -110,7 +110,8 @@ func (s *Service) work(ctx context.Context, j Job, stop <-chan struct{}) (Outcom
 	if !known { // a kind of a newer version, which runs in parallel
 		return again(longestPause, whyUnknown), s.giveBack(ctx, j, s.now().Add(longestPause))
 	}
-	leased, release := lease.Keep(ctx, s.renew, func(ctx context.Context) (bool, error) { return s.prolong(ctx, j) })
+	held := j // each chunk reloads j
+	leased, release := lease.Keep(ctx, s.renew, func(ctx context.Context) (bool, error) { return s.prolong(ctx, held) })
 	defer release()
 	for {
 		p, err := step(leased, handler, j)
