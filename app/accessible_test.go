@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // screens are the addresses of every screen, by who sees them. {customer} and the like stand for what addresses found;
@@ -90,9 +92,7 @@ func TestAccessible(t *testing.T) {
 func (b *browser) bringAxe() {
 	b.t.Helper()
 	axe, err := os.ReadFile("testdata/third_party/axe-4.14.1.min.js")
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, err)
 	b.run(chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := cdppage.AddScriptToEvaluateOnNewDocument(string(axe)).Do(ctx)
 		return err
@@ -155,9 +155,7 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 	firm.signIn("admin@kontor.local", p.Password)
 	first := func(page *page, selector string) string {
 		address, found := page.Find(selector).Attr("href")
-		if !found {
-			t.Fatalf("%s has no %s: %s", page.URL, selector, page.text("main"))
-		}
+		require.True(t, found, "%s has no %s: %s", page.URL, selector, page.text("main"))
 		return address
 	}
 	path, _, _ := strings.Cut(first(firm.get("/customers?q=muller+sohne"), "main table a[href^='/customers/']"), "?")
@@ -170,7 +168,7 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 	usedLink := firm.registered(endUser, language, mobile+"1")
 	theirs, _, _ := strings.Cut(first(firm.get("/customers?q="+endUser), "main table a[href^='/customers/']"), "/data")
 	firm.get(theirs+"/accesses/new").send("Save", map[string]string{"first_name": "Berta", "last_name": "Zweitzugang", "email": "berta." + language + "@kunde.example", "locale": language})
-	firm.get(theirs+"/accesses/new").send("Save", map[string]string{ // waits for a second person: it is a specialist user's address
+	firm.get(theirs+"/accesses/new").send("Save", map[string]string{ // waits for a second person, because it is a specialist user's address
 		"first_name": "Ida", "last_name": "Wartend", "locale": language, "email": map[string]string{"en": "vogt", "de": "nowak"}[language] + "@lindner.example",
 	})
 	visitor(t, p.URL).get("/password/forgotten").send("Send link", map[string]string{"login": endUser})
@@ -219,9 +217,7 @@ func (b *browser) picture(name string, width int64, scheme string) {
 	var png []byte
 	b.run(chromedp.FullScreenshot(&png, 100))
 	file := fmt.Sprintf("%s-%d-%s-%s.png", strings.Trim(notInNames.ReplaceAllString(name, "_"), "_"), width, scheme, b.language)
-	if err := os.WriteFile(filepath.Join(dir, file), png, 0o600); err != nil {
-		b.t.Error(err)
-	}
+	assert.NoError(b.t, os.WriteFile(filepath.Join(dir, file), png, 0o600))
 }
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9]+`)

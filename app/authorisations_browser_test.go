@@ -7,6 +7,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
 )
 
 // explains opens Why? with the keyboard: the answer is below the row on the same page, and Esc puts it away again.
@@ -18,9 +19,7 @@ func (b *browser) explains(link, text string) {
 	b.waitFor("the reason", fmt.Sprintf(`document.getElementById(document.activeElement.getAttribute("aria-controls"))?.innerText.includes(%q)`, text))
 	var open bool
 	b.eval(`document.activeElement.getAttribute("aria-expanded") === "true" && !location.pathname.endsWith("/why")`, &open)
-	if !open {
-		b.t.Errorf("%s does not say that it is open, or leads away", link)
-	}
+	assert.True(b.t, open, "%s does not say that it is open, or leads away", link)
 	b.run(chromedp.KeyEvent(kb.Escape))
 	b.waitFor("the reason away and the focus where it was", `!document.querySelector(".reason") && document.activeElement.getAttribute("aria-expanded") === "false"`)
 }
@@ -59,7 +58,7 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.press("Authorisations")
 		b.waitFor("the authorisations", `location.pathname.endsWith("/authorisations")`)
 
-		// two administrators, found by typing; who was chosen stays so while the search goes on
+		// Two administrators are found by typing. The first one stays chosen during the second search.
 		b.press("Determine administrator")
 		b.waitFor("people to choose from", `!!document.querySelector("#people input")`)
 		b.run(chromedp.SendKeys("#find", "büro", chromedp.ByQuery))
@@ -77,24 +76,22 @@ func TestBrowserAuthorisations(t *testing.T) {
 			b.eval(`(() => { const x = [...document.querySelectorAll(".bar button")].pop(); x.focus(); return document.activeElement === x; })()`, &reachable)
 			return displayed, reachable
 		}
-		if shown, reachable := button(); shown || reachable {
-			t.Errorf("%d: nothing is selected, and the button is displayed: %v, reachable: %v", width, shown, reachable)
-		}
+		shown, reachable := button()
+		assert.False(t, shown, "%d: nothing is selected, and the button is displayed: %v, reachable", width, shown)
+		assert.False(t, reachable, "%d: nothing is selected, and the button is displayed: reachable: %v", width, reachable)
 		var id string
 		b.eval(`[...document.querySelectorAll("[name=administrator]")].find(i => i.getAttribute("aria-label") === "Select Ben Büro").id`, &id)
 		box := fmt.Sprintf("#%s", id)
 		b.run(chromedp.Focus(box, chromedp.ByQuery), input.DispatchKeyEvent(input.KeyDown).WithKey(" ").WithCode("Space").WithText(" ").WithWindowsVirtualKeyCode(32),
 			input.DispatchKeyEvent(input.KeyUp).WithKey(" ").WithCode("Space").WithWindowsVirtualKeyCode(32))
 		b.waitText("Selected: 1 administrator")
-		if shown, reachable := button(); !shown || !reachable {
-			t.Errorf("%d: selected, and the button is displayed: %v, reachable: %v", width, shown, reachable)
-		}
+		shown, reachable = button()
+		assert.True(t, shown, "%d: selected, and the button is displayed: %v, reachable", width, shown)
+		assert.True(t, reachable, "%d: selected, and the button is displayed: reachable: %v", width, reachable)
 		b.picture("authorisations-selected", width, "light")
 		var sideways int
 		b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &sideways)
-		if sideways > 0 {
-			t.Errorf("%d: the page scrolls sideways by %d px", width, sideways)
-		}
+		assert.LessOrEqual(t, sideways, 0, "%d: the page scrolls sideways by %d px", width, sideways)
 		b.press("Clear selection")
 		b.waitFor("no bar any more", `document.querySelector(".bar").getClientRects().length === 0`)
 		b.run(chromedp.Click(`[data-all=administrator]`, chromedp.ByQuery))
@@ -108,14 +105,14 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.picture("authorisations-removed", width, "light")
 		var path string
 		b.eval(`location.pathname`, &path)
-		b.visit(path) // loaded anew: the toast is gone, the way back is not
+		b.visit(path) // after loading the page again, the toast is gone and the undo is still there
 		b.waitText("You removed the authorisation of Ben Büro at")
 		b.picture("authorisations-undo", width, "light")
 		b.press("Undo")
 		b.waitText("what was removed is back")
 		b.waitFor("B is back", `document.querySelector("[aria-labelledby=g-administrators]").innerText.includes("Ben Büro")`)
 
-		// Why? answers below its row, and the matrix shows all of it without scrolling the page
+		// The answer to "Why?" opens below its row. The matrix fits without scrolling the page sideways.
 		b.explains(`[aria-labelledby=g-administrators] a[data-why]`, "as an administrator of the customer")
 		b.explains(`#accesses a[data-why]`, "as long as the registration is missing")
 		b.run(chromedp.KeyEvent(kb.Enter)) // on the same link: a click would have to hit a page that may still be scrolling
@@ -130,11 +127,9 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.waitText("Whole customer")
 		b.explains(`#matrix td a[data-why]`, "business transactions of this customer")
 		b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &sideways)
-		if sideways > 0 {
-			t.Errorf("%d: the matrix scrolls the page sideways by %d px", width, sideways)
-		}
+		assert.LessOrEqual(t, sideways, 0, "%d: the matrix scrolls the page sideways by %d px", width, sideways)
 
-		// the first round's appointments are taken back, past the page that asks about the last one
+		// The administrators of the first round are removed, after the page that asks about the last one.
 		b.visit(path)
 		b.waitFor("the groups", `!!document.querySelector("[data-all=administrator]")`)
 		b.run(chromedp.Click(`[data-all=administrator]`, chromedp.ByQuery))

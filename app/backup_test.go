@@ -8,13 +8,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"filippo.io/age"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/config"
@@ -48,17 +49,13 @@ func (p *page) deleteCustomer() {
 	del := p.by.get(at+"/delete").is(http.StatusOK, "")
 	number := visitorNumber(del)
 	del.send("Delete customer permanently", map[string]string{"confirm": number}).is(http.StatusOK, "")
-	if got := p.by.get(at + "/data"); got.Status != http.StatusNotFound {
-		p.t.Errorf("after the deletion: %d", got.Status)
-	}
+	assert.Equal(p.t, http.StatusNotFound, p.by.get(at+"/data").Status, "after the deletion")
 }
 
 func names(t testing.TB, dir string) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, e := range entries {
 		all = append(all, e.Name())
 	}
@@ -78,9 +75,7 @@ func holding(t testing.TB, dir, text string) (files []string) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return files
 }
 
@@ -97,7 +92,7 @@ func TestBackupAndRestore(t *testing.T) {
 	file := filepath.Join(shelf, "kontor.backup")
 	expect(t, env, 0, []string{"backup", filepath.Join(shelf, "before.backup"), "--secret"}, "readably")
 
-	// people work on while the backup is made
+	// People continue to work while the backup is made.
 	stop, stopped := make(chan struct{}), make(chan int)
 	other := visitor(t, "http://"+env["LISTEN"])
 	other.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers")
@@ -115,55 +110,46 @@ func TestBackupAndRestore(t *testing.T) {
 	}()
 	expect(t, env, 0, []string{"backup", file}, file, "The secret key is not in it")
 	close(stop)
-	if n := <-stopped; n == 0 {
-		t.Error("nobody wrote meanwhile")
-	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
-	}
+	n := <-stopped
+	assert.NotEqual(t, 0, n, "nobody wrote meanwhile")
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.EqualValues(t, 0o600, info.Mode().Perm())
 	expect(t, env, 1, []string{"backup", file}, "already")
-	if got := names(t, shelf); !slices.Equal(got, []string{"before.backup", "kontor.backup"}) || len(names(t, temp)) > 0 {
-		t.Errorf("on the shelf: %q, in the temp folder: %q", got, names(t, temp))
-	}
+	got := names(t, shelf)
+	assert.Equal(t, []string{"before.backup", "kontor.backup"}, got, "on the shelf: in the temp folder")
+	assert.Empty(t, names(t, temp), "on the shelf: in the temp folder")
 
 	gone.deleteCustomer()
 	firm.addPerson("Neu", "Danach")
 	expect(t, env, 1, []string{"restore", file, "--yes"}, "in use")
 	p.terminate()
-	if found := holding(t, data, "Zwergpudel"); len(found) > 0 {
-		t.Fatalf("after the deletion it stands in %q", found)
-	}
+	require.Empty(t, holding(t, data, "Zwergpudel"), "after the deletion it stands")
 	expect(t, env, 1, []string{"restore", file}, "--yes replaces it")
 	expect(t, env, 0, []string{"restore", file, "--yes"}, "1 customers and 0 accesses", "Sessions ended: ", "kontor.db is in place")
-	if got := names(t, data); !slices.Equal(got, []string{"erasures.log", "kontor.db", "secret.key"}) || len(names(t, temp)) > 0 {
-		t.Errorf("in DATA_DIR: %q, in the temp folder: %q", got, names(t, temp))
-	}
-	if found := holding(t, data, "Zwergpudel"); len(found) > 0 {
-		t.Errorf("who was deleted after the backup stands in %q", found)
-	}
+	got = names(t, data)
+	assert.Equal(t, []string{"erasures.log", "kontor.db", "secret.key"}, got, "in DATA_DIR: in the temp folder")
+	assert.Empty(t, names(t, temp), "in DATA_DIR: in the temp folder")
+	assert.Empty(t, holding(t, data, "Zwergpudel"), "who was deleted after the backup stands")
 	p = launch(t, out, env, build(t).app)
 	p.answers(firm.base)
 	firm.get("/customers").is(http.StatusOK, "/login")
 	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers")
 	list := firm.get("/customers").text("main")
-	if !strings.Contains(list, "Bleibt") || strings.Contains(list, "Zwergpudel") || strings.Contains(list, "Danach") || !strings.Contains(list, "Nummer0") {
-		t.Errorf("the customers after the restore: %s", list)
-	}
-	if log := firm.get("/audit").text("main"); !strings.Contains(log, "Restored from a backup") {
-		t.Errorf("the log: %s", log)
-	}
+	assert.Contains(t, list, "Bleibt", "the customers after the restore")
+	assert.NotContains(t, list, "Zwergpudel", "the customers after the restore")
+	assert.NotContains(t, list, "Danach", "the customers after the restore")
+	assert.Contains(t, list, "Nummer0", "the customers after the restore")
+	log := firm.get("/audit").text("main")
+	assert.Contains(t, log, "Restored from a backup", "the log")
 	p.terminate()
-	if found := holding(t, data, "Zwergpudel"); len(found) > 0 {
-		t.Errorf("it stands in %q", found)
-	}
+	assert.Empty(t, holding(t, data, "Zwergpudel"), "it stands")
 
 	t.Run("copied by hand", func(t *testing.T) {
 		copied := t.TempDir()
 		env := map[string]string{"DATA_DIR": copied, "LISTEN": env["LISTEN"], "ERASURE_LOG": filepath.Join(shelf, "none.log")}
 		expect(t, env, 1, []string{"restore", filepath.Join(shelf, "before.backup")}, "there is no erasure log", "ERASURE_LOG not set")
-		if got := names(t, copied); len(got) > 0 {
-			t.Errorf("a restore that failed left %q", got)
-		}
+		assert.Empty(t, names(t, copied), "a restore that failed left")
 		delete(env, "ERASURE_LOG")
 		expect(t, env, 0, []string{"restore", filepath.Join(shelf, "before.backup")}, "WARNING: there is no erasure log", "secret key of the backup is in place")
 		for _, name := range []string{config.ErasureFile} {
@@ -171,9 +157,7 @@ func TestBackupAndRestore(t *testing.T) {
 			if err == nil {
 				err = os.WriteFile(filepath.Join(copied, name), raw, 0o600)
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 		}
 		expect(t, env, 1, []string{"serve"}, "was restored from a backup", "app erasures apply")
 		expect(t, env, 0, words("erasures apply"), "1 customers")
@@ -181,9 +165,7 @@ func TestBackupAndRestore(t *testing.T) {
 		p.answers("http://" + env["LISTEN"])
 		expect(t, env, 1, words("erasures apply"), "processes are running")
 		p.terminate()
-		if found := holding(t, copied, "Zwergpudel"); len(found) > 0 {
-			t.Errorf("it stands in %q", found)
-		}
+		assert.Empty(t, holding(t, copied, "Zwergpudel"), "it stands")
 	})
 }
 
@@ -191,22 +173,14 @@ func TestBackupAndRestore(t *testing.T) {
 func sealRemoval(t testing.TB, env map[string]string, text []byte) {
 	t.Helper()
 	raw, err := config.ParseKey(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	key, err := secret.NewKey(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	sealed, err := key.Seal("authorisation removal", []byte(`{"names":["Berta Bleibt"]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_, err = database(t, env).ExecContext(context.Background(), `INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed)
 		SELECT ?, customer.id, account.id, ?, ? FROM customer, account WHERE account.specialist`, uuid.Must(uuid.NewV7()), time.Now(), sealed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }
 
 // TestBackupSecrets: a backup contains the secret key only if that was requested. An encrypted backup opens with its
@@ -221,24 +195,16 @@ func TestBackupSecrets(t *testing.T) {
 	await.True(t, "the letter", func() bool { return len(firm.mailbox()) > 0 })
 	p.terminate()
 	key, err := os.ReadFile(filepath.Join(data, config.KeyFile))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	sealRemoval(t, env, key)
 	secret := strings.TrimSpace(string(key))
 	mine, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	other, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(shelf, name) }
 	for name, id := range map[string]*age.X25519Identity{"mine": mine, "other": other} {
-		if err := os.WriteFile(at(name), []byte("# a comment\n"+id.String()+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(at(name), []byte("# a comment\n"+id.String()+"\n"), 0o600))
 	}
 	expect(t, env, 0, []string{"backup", at("plain")}, "not in it")
 	expect(t, env, 0, []string{"backup", at("with"), "--secret"}, "WARNING", "readably")
@@ -246,41 +212,36 @@ func TestBackupSecrets(t *testing.T) {
 	expect(t, env, 1, []string{"backup", at("x"), "--to", "age1nonsense"}, "no age recipient")
 	for name, want := range map[string]bool{"plain": false, "with": true, "sealed": false} {
 		raw, err := os.ReadFile(at(name))
-		if err != nil || bytes.Contains(raw, []byte(secret)) != want || bytes.Contains(raw, []byte("Bleibt")) != (name != "sealed") {
-			t.Errorf("%s: %v", name, err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, want, bytes.Contains(raw, []byte(secret)))
+		assert.Equal(t, name != "sealed", bytes.Contains(raw, []byte("Bleibt")))
 	}
 
 	restored := func(want int, args []string, says ...string) map[string]string {
 		t.Helper()
 		env := map[string]string{"DATA_DIR": t.TempDir(), "LISTEN": env["LISTEN"]}
 		text := expect(t, env, want, append([]string{"restore"}, args...), says...)
-		if strings.Contains(text, secret) || strings.Contains(text, mine.String()) {
-			t.Errorf("a secret is shown:\n%s", text)
-		}
+		assert.NotContains(t, text, secret, "a secret is shown")
+		assert.NotContains(t, text, mine.String(), "a secret is shown")
 		return env
 	}
 	restored(1, []string{at("sealed")}, "--identity")
 	restored(1, []string{at("sealed"), "--identity", at("other")}, "another one")
 	restored(1, []string{at("sealed"), "--identity", at("plain")}, "no age identity")
 	const forgotten = "1 removals of authorisations are sealed with another SECRET_KEY"
-	if text := expect(t, map[string]string{"DATA_DIR": t.TempDir()}, 0, []string{"restore", at("with")}); strings.Contains(text, forgotten) {
-		t.Errorf("with its key:\n%s", text)
-	}
+	assert.NotContains(t, expect(t, map[string]string{"DATA_DIR": t.TempDir()}, 0, []string{"restore", at("with")}), forgotten, "with its key")
 	for _, env := range []map[string]string{
 		restored(0, []string{at("sealed"), "--identity", at("mine")}, "The secret key of the backup is in place"),
 		restored(0, []string{at("with")}, "The secret key of the backup is in place"),
 	} {
-		if now, err := os.ReadFile(filepath.Join(env["DATA_DIR"], config.KeyFile)); err != nil || !bytes.Equal(now, key) {
-			t.Errorf("the key that was restored is another one, %v", err)
-		}
+		now, err := os.ReadFile(filepath.Join(env["DATA_DIR"], config.KeyFile))
+		require.NoError(t, err, "the key that was restored is another one")
+		assert.Equal(t, key, now, "the key that was restored is another one")
 	}
 
-	// without the key: said at once, and at the start; with it as the previous one everything is as it was
+	// Without the key, the command and the start say so. With the key as the previous one, everything is readable again.
 	without := restored(0, []string{at("plain")}, "WARNING", "no secret key here", "SECRET_KEY_PREVIOUS")
-	if got := names(t, without["DATA_DIR"]); !slices.Equal(got, []string{"kontor.db"}) {
-		t.Errorf("restoring made %q", got)
-	}
+	assert.Equal(t, []string{"kontor.db"}, names(t, without["DATA_DIR"]), "restoring made")
 	said := &output{}
 	p = launch(t, said, without, build(t).app)
 	p.answers(firm.base)
@@ -293,9 +254,9 @@ func TestBackupSecrets(t *testing.T) {
 	expect(t, another, 0, []string{"restore", at("plain"), "--yes"}, "WARNING: SECRET_KEY is not the one", forgotten)
 	expect(t, another, 0, []string{"restore", at("with"), "--yes"}, "WARNING: SECRET_KEY is another one")
 	another["SECRET_KEY_PREVIOUS"] = secret
-	if text := expect(t, another, 0, []string{"restore", at("plain"), "--yes"}); strings.Contains(text, "WARNING: SECRET_KEY") || strings.Contains(text, forgotten) {
-		t.Errorf("with the previous key:\n%s", text)
-	}
+	withPrevious := expect(t, another, 0, []string{"restore", at("plain"), "--yes"})
+	assert.NotContains(t, withPrevious, "WARNING: SECRET_KEY")
+	assert.NotContains(t, withPrevious, forgotten)
 }
 
 // TestBackupKilled: a backup that is killed while it copies or packs leaves no file that others can read. The next backup
@@ -304,9 +265,8 @@ func TestBackupKilled(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"DATA_DIR": t.TempDir()}
 	expect(t, env, 0, words("seed --customers 1"))
-	if _, err := database(t, env).ExecContext(context.Background(), `CREATE TABLE ballast AS SELECT randomblob(100000000) AS b`); err != nil {
-		t.Fatal(err)
-	}
+	_, err := database(t, env).ExecContext(context.Background(), `CREATE TABLE ballast AS SELECT randomblob(100000000) AS b`)
+	require.NoError(t, err)
 	for _, at := range []string{".database", ".part"} {
 		shelf := t.TempDir()
 		file := filepath.Join(shelf, "backup")
@@ -316,18 +276,16 @@ func TestBackupKilled(t *testing.T) {
 			return err == nil && info.Size() > 0
 		})
 		p.kill()
-		if got := names(t, shelf); len(got) == 0 || slices.Contains(got, "backup") {
-			t.Fatalf("nobody was killed at work: %q", got)
-		}
+		got := names(t, shelf)
+		require.NotEmpty(t, got, "nobody was killed at work")
+		require.NotContains(t, got, "backup", "nobody was killed at work")
 		for _, name := range names(t, shelf) {
-			if info, err := os.Stat(filepath.Join(shelf, name)); err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("%s: %v, %v", name, info, err)
-			}
+			info, err := os.Stat(filepath.Join(shelf, name))
+			require.NoError(t, err, name)
+			assert.EqualValues(t, 0o600, info.Mode().Perm(), name)
 		}
 		expect(t, env, 0, []string{"backup", file}, "holds the database")
-		if got := names(t, shelf); !slices.Equal(got, []string{"backup"}) {
-			t.Errorf("left: %q", got)
-		}
+		assert.Equal(t, []string{"backup"}, names(t, shelf), "files left")
 		expect(t, map[string]string{"DATA_DIR": t.TempDir()}, 0, []string{"restore", file}, "is in place")
 	}
 }
@@ -336,10 +294,9 @@ func TestBackupKilled(t *testing.T) {
 func TestBackupOnAFullDisk(t *testing.T) {
 	env := map[string]string{"DATA_DIR": t.TempDir()}
 	expect(t, env, 0, words("seed --customers 1"))
-	// more than SQLite keeps in memory: then it needs a journal beside the copy
-	if _, err := database(t, env).ExecContext(context.Background(), `CREATE TABLE ballast AS SELECT randomblob(20000000) AS b`); err != nil {
-		t.Fatal(err)
-	}
+	// The database is larger than what SQLite keeps in memory, so that it needs a journal beside the copy.
+	_, err := database(t, env).ExecContext(context.Background(), `CREATE TABLE ballast AS SELECT randomblob(20000000) AS b`)
+	require.NoError(t, err)
 	good := filepath.Join(t.TempDir(), "good")
 	expect(t, env, 0, []string{"backup", good})
 	for _, size := range []string{"4m", "30m"} { // less than the database, and less than twice of it
@@ -348,15 +305,11 @@ func TestBackupOnAFullDisk(t *testing.T) {
 			return
 		}
 		expect(t, env, 1, []string{"backup", filepath.Join(dir, "backup")}, "no ")
-		if got := names(t, dir); len(got) > 0 {
-			t.Errorf("%s: the backup left %q", size, got)
-		}
+		assert.Empty(t, names(t, dir), "%s: the backup left", size)
 	}
 	dir, _ := disk(t, "4m")
 	expect(t, map[string]string{"DATA_DIR": dir}, 1, []string{"restore", good}, "no space left")
-	if got := names(t, dir); len(got) > 0 {
-		t.Errorf("the restore left %q", got)
-	}
+	assert.Empty(t, names(t, dir), "the restore left")
 }
 
 // TestRestoreRefuses: a file that is damaged, or is not a backup, changes nothing and leaves no files.
@@ -368,13 +321,9 @@ func TestRestoreRefuses(t *testing.T) {
 	expect(t, env, 0, []string{"backup", file})
 	expect(t, env, 1, []string{"restore", file}, "has 20 customers")
 	before, err := os.ReadFile(filepath.Join(data, "kontor.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	good, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	changed := bytes.Clone(good)
 	changed[len(changed)/2] ^= 1
 	for name, raw := range map[string][]byte{
@@ -384,26 +333,20 @@ func TestRestoreRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := filepath.Join(shelf, "bad")
-			if err := os.WriteFile(bad, raw, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(bad, raw, 0o600))
 			want := "damaged"
 			if name == "newer" {
 				want = "newer than this program"
 			}
 			expect(t, env, 1, []string{"restore", bad, "--yes"}, want)
-			if now, err := os.ReadFile(filepath.Join(data, "kontor.db")); err != nil || !bytes.Equal(now, before) {
-				t.Errorf("the database is another one now, %v", err)
-			}
-			if got := names(t, data); !slices.Equal(got, []string{"kontor.db", "secret.key"}) {
-				t.Errorf("in DATA_DIR: %q", got)
-			}
+			now, err := os.ReadFile(filepath.Join(data, "kontor.db"))
+			require.NoError(t, err, "the database is another one now")
+			assert.Equal(t, before, now, "the database is another one now")
+			assert.Equal(t, []string{"kontor.db", "secret.key"}, names(t, data), "in DATA_DIR")
 		})
 	}
 	t.Run("a database that can't be read", func(t *testing.T) {
-		if err := os.WriteFile(filepath.Join(data, "kontor.db"), bytes.Repeat([]byte("?"), 8192), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(data, "kontor.db"), bytes.Repeat([]byte("?"), 8192), 0o600))
 		expect(t, env, 1, []string{"restore", file}, "can't be read", "--yes")
 		expect(t, env, 0, []string{"restore", file, "--yes"}, "is in place")
 		expect(t, env, 0, words("visibility check"))

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/store/storetest"
 )
 
@@ -62,9 +64,8 @@ func (p *process) firstPage(url string) {
 		}
 		_, err = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
-		if err != nil || res.StatusCode != http.StatusOK {
-			p.tb.Fatalf("the first page: %d, %v", res.StatusCode, err)
-		}
+		require.NoError(p.tb, err, "the first page")
+		require.Equal(p.tb, http.StatusOK, res.StatusCode, "the first page")
 		return
 	}
 	p.tb.Fatalf("no first page:\n%s", p.out)
@@ -99,7 +100,7 @@ type visit struct {
 func newVisit(b *testing.B) *visit {
 	v := &visit{b: b, kept: map[string]bool{}}
 	v.client = &http.Client{Transport: &http.Transport{
-		DisableCompression: true, // asked for below, and not unpacked
+		DisableCompression: true, // requested below and not decompressed
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			return &countedConn{Conn: conn, read: &v.read}, err
@@ -114,7 +115,7 @@ func (v *visit) weigh(by *someone, path string) int64 {
 	v.b.Helper()
 	v.client.Jar = by.client.Jar
 	before := v.read.Load()
-	page := by.get(path).is(http.StatusOK, path) // unpacked, to read what it refers to; not counted
+	page := by.get(path).is(http.StatusOK, path) // decompressed, to read which files it names; not counted
 	v.load(page.URL.String())
 	for _, selector := range [][2]string{{"link[href]", "href"}, {"script[src]", "src"}, {"img[src]", "src"}, {"use[href]", "href"}} {
 		for _, e := range page.Find(selector[0]).EachIter() {

@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // browser is a tab with cookies of its own in the Chromium that all tests share; its complaints (blocked by the CSP,
@@ -42,7 +44,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stop := chromedp.NewContext(alloc)
 	atExit = append(atExit, func() { stop(); stopAlloc() })
-	// The first Run gets the context that owns the browser: one with a timeout would take the browser along.
+	// The first Run gets the context that owns the browser. The end of a context with a timeout would end the browser.
 	return ctx, chromedp.Run(ctx)
 })
 
@@ -52,16 +54,12 @@ func openBrowser(t *testing.T, base string) *browser {
 		t.Skip("KONTOR_TEST_CHROMIUM is not set")
 	}
 	shared, err := chromium()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var profile cdp.BrowserContextID
-	if err := chromedp.Run(shared, chromedp.ActionFunc(func(ctx context.Context) (err error) {
+	require.NoError(t, chromedp.Run(shared, chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		profile, err = target.CreateBrowserContext().WithDisposeOnDetach(true).Do(cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser))
 		return err
-	})); err != nil {
-		t.Fatal(err)
-	}
+	})))
 	return openTab(t, base, profile)
 }
 
@@ -69,24 +67,18 @@ func openBrowser(t *testing.T, base string) *browser {
 func openTab(t *testing.T, base string, profile cdp.BrowserContextID) *browser {
 	t.Helper()
 	shared, err := chromium()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var tab target.ID
-	if err := chromedp.Run(shared, chromedp.ActionFunc(func(ctx context.Context) (err error) {
+	require.NoError(t, chromedp.Run(shared, chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		ctx = cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)
 		tab, err = target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(ctx)
 		return err
-	})); err != nil {
-		t.Fatal(err)
-	}
+	})))
 	ctx, stop := chromedp.NewContext(shared, chromedp.WithTargetID(tab))
 	t.Cleanup(stop)
 	b := &browser{t: t, ctx: ctx, profile: profile, base: base}
 	b.watch()
-	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(), network.Enable(), cdppage.Enable()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, chromedp.Run(ctx, log.Enable(), runtime.Enable(), network.Enable(), cdppage.Enable()))
 	return b
 }
 
@@ -103,7 +95,7 @@ func (b *browser) watch() {
 		complaint := ""
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
-			// A refused form (422, 409 …) is logged as a failed resource; that is the browser's habit, not a mistake.
+			// The browser logs each refused form (422, 409 and the like) as a failed resource. This is no mistake of a page.
 			if e.Entry.Level == log.LevelError && e.Entry.Source != log.SourceNetwork {
 				complaint = e.Entry.Text
 			}
@@ -114,7 +106,7 @@ func (b *browser) watch() {
 				complaint = "foreign request: " + u
 			}
 		case *cdppage.EventJavascriptDialogOpening:
-			// Nothing goes on in a tab that asks. Leaving a form with unsaved text is meant to ask; the answer is to leave.
+			// A tab with an open question stops. A form with unsaved text asks before it is left, and the answer here is to leave.
 			if e.Type != cdppage.DialogTypeBeforeunload {
 				complaint = "question: " + e.Message
 			}
@@ -133,7 +125,7 @@ func (b *browser) run(actions ...chromedp.Action) {
 	ctx, cancel := context.WithTimeout(b.ctx, 60*time.Second)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
-		// Whatever keeps the tab from answering may keep it from this answer too.
+		// The tab may fail to answer this, too.
 		ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
 		defer cancel()
 		var where, body string
@@ -271,17 +263,13 @@ func TestBrowserJourney(t *testing.T) {
 	firm.waitText("Registered")
 	var same bool
 	firm.eval(`window.stillHere === true`, &same)
-	if !same {
-		t.Error("the page was loaded anew")
-	}
+	assert.True(t, same, "the page was loaded anew")
 	var polls bool
 	firm.waitFor("the page to stop asking", `!document.querySelector("main [hx-trigger*=every]")`)
 	firm.eval(`!!document.querySelector("main [hx-trigger*=every]")`, &polls)
-	if polls {
-		t.Error("the page goes on asking although everything is settled")
-	}
+	assert.False(t, polls, "the page goes on asking although everything is settled")
 
-	// Search as you type changes the address and the table, not the page.
+	// The search during typing changes the address and the table, and does not load the page again.
 	firm.visit("/customers")
 	firm.eval(`(window.stillHere = true)`, nil)
 	firm.run(chromedp.SendKeys("#q", "obrien", chromedp.ByQuery))
@@ -291,14 +279,12 @@ func TestBrowserJourney(t *testing.T) {
 	firm.run(chromedp.SendKeys("#q", "zzzzz", chromedp.ByQuery))
 	firm.waitFor("nothing found", `!document.querySelector("main").innerText.includes("O'Brien")`)
 
-	// Unsaved changes warn: the browser asks before leaving.
+	// With unsaved changes, the browser asks before the page is left.
 	firm.visit("/customers/new?type=company")
 	firm.typeInto("company_name", "Hafen AG")
 	var warns bool
 	firm.eval(`!window.dispatchEvent(new Event("beforeunload", {cancelable: true}))`, &warns)
-	if !warns {
-		t.Error("leaving a changed form does not warn")
-	}
+	assert.True(t, warns, "leaving a changed form does not warn")
 	firm.quiet()
 	end.quiet()
 }

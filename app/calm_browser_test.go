@@ -8,6 +8,7 @@ import (
 
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/effort"
 )
@@ -110,7 +111,7 @@ func TestBrowserCalmAtWork(t *testing.T) {
 		b.forgetCookies()
 		b.signIn("admin@kontor.local", p.Password)
 
-		// searching until nothing matches, and back
+		// A search that finds nothing, and back.
 		b.visit("/customers")
 		list := b.places("#list .sheet")
 		b.run(chromedp.SendKeys("#q", "zzzzz", chromedp.ByQuery))
@@ -120,7 +121,7 @@ func TestBrowserCalmAtWork(t *testing.T) {
 		b.waitFor("all", `document.querySelector("#list table") !== null`)
 		b.wantPlace(width, "the list, when all match again", "#list .sheet", list)
 
-		// a selection
+		// A selection in a table.
 		b.visit("/customers?q=muller+sohne")
 		b.press("Müller & Söhne GmbH")
 		b.waitFor("the customer", `location.pathname.endsWith("/data")`)
@@ -135,20 +136,19 @@ func TestBrowserCalmAtWork(t *testing.T) {
 		b.waitText("Selected: 1 access, 1 administrator")
 		b.press("Clear selection")
 
-		// what opens above the page
+		// Dialogs and menus that open above the page.
 		b.eval(`document.activeElement.blur()`, nil)
 		b.run(chromedp.KeyEvent("?"))
 		b.waitFor("the keyboard help", `document.querySelector("#keys").open`)
 		b.wantPlace(width, "the rows, below the keyboard help", "main tr, main h2, .tabs a", rows)
 		var off float64
 		b.eval(`(() => { const r = document.querySelector("#keys").getBoundingClientRect(); return Math.abs(r.x + r.right - document.documentElement.clientWidth) + Math.abs(r.y + r.bottom - innerHeight); })()`, &off)
-		if off > 17 { // the gutter of the scroll bar is no part of the room that it is centred in
-			t.Errorf("%d: the keyboard help is %v px off the middle", width, off)
-		}
+		// The dialog is centred beside the scroll bar, whose width may be 17 px.
+		assert.True(t, off <= 17, "%d: the keyboard help is %v px off the middle", width, off)
 		b.picture("keyboard-help", width, "light")
 		b.press("Close")
 
-		// a toast: nothing below it, the end of the page can be scrolled clear of it, and it can be put away
+		// A toast covers nothing that can't be scrolled out from below it, and can be closed.
 		b.visit("/account")
 		fields := b.places("main h1, main h2, main input, main button:not(#toast *)")
 		b.run(chromedp.Click(`form[action="/account"] .btn-primary`, chromedp.ByQuery))
@@ -160,9 +160,7 @@ func TestBrowserCalmAtWork(t *testing.T) {
 			const last = [...document.querySelectorAll("main > .sheet")].pop().getBoundingClientRect(), toast = document.querySelector("#toast").getBoundingClientRect();
 			return last.bottom <= toast.top && toast.left >= 0 && toast.right <= innerWidth;
 		})()`, &clear)
-		if !clear {
-			t.Errorf("%d: the toast hides the end of the page, or is cut off", width)
-		}
+		assert.True(t, clear, "%d: the toast hides the end of the page, or is cut off", width)
 		b.picture("toast", width, "light")
 		b.run(chromedp.Click(`#toast [data-dismiss]`, chromedp.ByQuery))
 		b.waitFor("the toast away", `document.querySelector("#toast") === null`)
@@ -185,13 +183,14 @@ func (b *browser) wantPlace(width int64, what, selector string, before []string)
 	b.t.Helper()
 	place := func(s string) string { return s[strings.LastIndex(s, " "):] }
 	now := b.places(selector)
-	if len(before) == 0 || len(now) == 0 {
-		b.t.Errorf("%d: %s: nothing there", width, what)
+	if !assert.NotEmpty(b.t, before, "%d: %s: nothing there", width, what) {
+		return
+	}
+	if !assert.NotEmpty(b.t, now, "%d: %s: nothing there", width, what) {
 		return
 	}
 	for i := range min(len(before), len(now)) {
-		if place(before[i]) != place(now[i]) {
-			b.t.Errorf("%d: %s: %s is at%s", width, what, before[i], place(now[i]))
+		if !assert.Equal(b.t, place(before[i]), place(now[i]), "%d: %s: the place of a row", width, what) {
 			return
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/courier/couriertest"
@@ -54,7 +56,7 @@ type cluster struct {
 	settings    map[string]string
 	web         [2]string // addresses
 	processes   []*process
-	worker      *process // the one that is killed
+	worker      *process // this one is killed
 	redis       *process
 	redisAt     string
 	redisDir    string
@@ -80,7 +82,7 @@ func newCluster(t *testing.T) *cluster {
 		"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword,
 	}
 	c.startRedis()
-	// All at once: both web processes find an empty database, and the workers one without a schema.
+	// All processes start at the same time. Both web processes find an empty database, and the workers find no schema.
 	c.worker = c.start(c.programs.worker, "")
 	c.processes = append(c.processes, c.start(c.programs.worker, ""))
 	for i, l := range listen {
@@ -104,9 +106,7 @@ func (c *cluster) start(program, listen string) *process {
 // startRedis starts Redis with a file of everything that it is told, never rewritten, so that it can be searched.
 func (c *cluster) startRedis() {
 	host, port, err := net.SplitHostPort(c.redisAt)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	require.NoError(c.t, err)
 	c.redis = launch(c.t, &output{}, nil, "redis-server", "--bind", host, "--port", port, "--dir", c.redisDir, "--appendonly", "yes",
 		"--appendfsync", "always", "--auto-aof-rewrite-percentage", "0", "--rdbcompression", "no", "--save", "")
 	client := c.redisClient()
@@ -138,9 +138,7 @@ func (c *cluster) addThroughTrouble(sides []*someone) (paths []string) {
 			c.startRedis()
 			c.processes = append(c.processes, c.start(c.programs.worker, ""))
 		case 16:
-			if err := c.redisClient().FlushAll(context.Background()).Err(); err != nil {
-				c.t.Fatal(err)
-			}
+			require.NoError(c.t, c.redisClient().FlushAll(context.Background()).Err())
 		}
 		email, mobile := person(i)
 		saved := sides[i%2].get("/customers/new?type=person").send("Save", map[string]string{
@@ -161,9 +159,9 @@ func (c *cluster) everythingArrived(n int) {
 	mails := func() int {
 		for _, m := range c.smtp.Mails() {
 			id := m.Message(c.t).Header.Get("Message-Id")
-			if before, known := ids[m.To]; known && before != id || id == "" {
-				c.t.Fatalf("a copy of the mail to %s has the Message-ID %q, the one before %q", m.To, id, before)
-			}
+			before, known := ids[m.To]
+			require.False(c.t, known && before != id, "a copy of the mail to %s has the Message-ID %q, the one before %q", m.To, id, before)
+			require.NotEmpty(c.t, id)
 			ids[m.To] = id
 		}
 		return len(ids)
@@ -171,9 +169,9 @@ func (c *cluster) everythingArrived(n int) {
 	texts := map[string]string{}
 	sms := func() int {
 		for _, m := range c.gateway.Messages() {
-			if before, known := texts[m.To]; known && before != m.ID || m.ID == "" {
-				c.t.Fatalf("a copy of the SMS to %s has the id %q, the one before %q", m.To, m.ID, before)
-			}
+			before, known := texts[m.To]
+			require.False(c.t, known && before != m.ID, "a copy of the SMS to %s has the id %q, the one before %q", m.To, m.ID, before)
+			require.NotEmpty(c.t, m.ID)
 			texts[m.To] = m.ID
 		}
 		return len(texts)
@@ -184,22 +182,18 @@ func (c *cluster) everythingArrived(n int) {
 			wantSMS++
 		}
 	}
-	// A worker that is killed while it sends takes its lease on the message with it.
+	// The lease of a worker that is killed while it sends must expire first.
 	await.Within(2*time.Minute, func() bool { return mails() >= n && sms() >= wantSMS })
 	for i := range n {
 		email, mobile := person(i)
-		if ids[email] == "" {
-			c.t.Errorf("no mail to %s", email)
-		}
+		assert.NotEmpty(c.t, ids[email], "no mail")
 		if mobile != "" && texts[mobile] == "" {
 			c.t.Errorf("no SMS to %s", mobile)
 		}
 		delete(ids, email)
 		delete(texts, mobile)
 	}
-	if len(ids)+len(texts) > 0 {
-		c.t.Errorf("messages to people nobody asked for: %v %v", ids, texts)
-	}
+	assert.Zero(c.t, len(ids)+len(texts), "messages to people nobody asked for")
 	c.t.Logf("%d customers: %d mails and %d SMS went out (%d and %d were due)", n, len(c.smtp.Mails()), len(c.gateway.Messages()), n, wantSMS)
 }
 
@@ -280,12 +274,11 @@ func (c *cluster) holdsNoSecrets(signedIn *someone) {
 	c.searchFor(secrets, "the database", c.databaseAsText())
 	client, ctx := c.redisClient(), context.Background()
 	keys, err := client.Keys(ctx, "*").Result()
-	if err != nil || len(keys) == 0 {
-		c.t.Fatalf("keys of Redis: %v, %v", keys, err)
-	}
+	require.NoError(c.t, err, "keys of Redis")
+	require.NotEmpty(c.t, keys, "keys of Redis")
 	for _, key := range keys {
 		value, err := client.Dump(ctx, key).Result()
-		if err != nil && err != redis.Nil { // gone meanwhile
+		if err != nil && err != redis.Nil { // the process ended meanwhile
 			c.t.Fatal(err)
 		}
 		c.searchFor(secrets, "Redis at "+key, key+value)
@@ -298,7 +291,7 @@ func (c *cluster) holdsNoSecrets(signedIn *someone) {
 		raw, err := os.ReadFile(path)
 		told += len(raw)
 		c.searchFor(secrets, path, string(raw))
-		for i := range 20 { // nor who it is about
+		for i := range 20 { // nor the person
 			email, mobile := person(i)
 			c.searchFor([]string{email}, path, string(raw))
 			if mobile != "" {
@@ -307,18 +300,15 @@ func (c *cluster) holdsNoSecrets(signedIn *someone) {
 		}
 		return err
 	})
-	if err != nil || told == 0 {
-		c.t.Fatalf("what Redis was told (%d bytes): %v", told, err)
-	}
+	require.NoError(c.t, err)
+	require.NotEqual(c.t, 0, told, "what Redis was told (%d bytes)", told)
 	c.t.Logf("searched for %d secrets: %d keys and %d bytes of Redis' own file", len(secrets), len(keys), told)
 }
 
 func (c *cluster) logsHoldNoSecrets() {
 	c.t.Helper()
 	log := c.log.String()
-	if !strings.Contains(log, "message attempt") {
-		c.t.Error("the log says nothing of messages")
-	}
+	assert.Contains(c.t, log, "message attempt", "the log says nothing of messages")
 	c.searchFor(c.secrets(), "the log", log)
 }
 
@@ -335,24 +325,16 @@ func (c *cluster) databaseAsText() string {
 	c.t.Helper()
 	ctx := context.Background()
 	db, err := store.Open(ctx, c.databaseURL)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	require.NoError(c.t, err)
 	defer func() { _ = db.Close() }()
 	var tables []string
-	if err := db.NewRaw(`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`).Scan(ctx, &tables); err != nil {
-		c.t.Fatal(err)
-	}
+	require.NoError(c.t, db.NewRaw(`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`).Scan(ctx, &tables))
 	var all strings.Builder
 	for _, table := range tables {
 		var rows []string
-		if err := db.NewRaw(`SELECT x::text FROM "`+table+`" AS x`).Scan(ctx, &rows); err != nil {
-			c.t.Fatal(err)
-		}
+		require.NoError(c.t, db.NewRaw(`SELECT x::text FROM "`+table+`" AS x`).Scan(ctx, &rows))
 		all.WriteString(table + "\n" + strings.Join(rows, "\n") + "\n")
 	}
-	if !strings.Contains(all.String(), "person0@kunde.example") {
-		c.t.Fatal("the search of the database finds nothing at all")
-	}
+	require.Contains(c.t, all.String(), "person0@kunde.example", "the search of the database finds nothing at all")
 	return all.String()
 }

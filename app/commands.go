@@ -269,6 +269,7 @@ func resetPolicy(ctx context.Context, c config.Config) error {
 	}
 	v, err := policy.New(policy.Options{
 		DB: db, Now: now, Decider: decider, Audit: audit.New(db, now), Log: wire.Logger(c, os.Stderr),
+		Approvals: nil, Transactions: nil, Customers: nil, // Reset asks none of them
 	}).Reset(ctx)
 	if err != nil {
 		return err

@@ -14,6 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/commandline"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store"
@@ -38,13 +41,9 @@ func says(t testing.TB, env map[string]string, args ...string) (string, int) {
 func expect(t testing.TB, env map[string]string, code int, args []string, want ...string) string {
 	t.Helper()
 	out, got := says(t, env, args...)
-	if got != code {
-		t.Errorf("app %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, out)
-	}
+	assert.Equal(t, code, got, "app %s: exit code, want \n%s", strings.Join(args, " "), out)
 	for _, w := range want {
-		if !strings.Contains(out, w) {
-			t.Errorf("app %s: %q is missing in\n%s", strings.Join(args, " "), w, out)
-		}
+		assert.Contains(t, out, w, "app %s: is missing", strings.Join(args, " "))
 	}
 	return out
 }
@@ -70,9 +69,7 @@ func database(t testing.TB, env map[string]string) *store.DB {
 		address = "sqlite://" + filepath.Join(env["DATA_DIR"], "kontor.db")
 	}
 	db, err := store.Open(context.Background(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -126,7 +123,7 @@ func TestUserCommands(t *testing.T) {
 		expect(t, env, 0, words("user list"), "mia@firm.example", "no password yet", "admin@kontor.local", "auditor", "never")
 		said := expect(t, env, 0, words("user reset --email ADMIN@kontor.local"), "admin@kontor.local", base+"/password/reset/")
 		admin := visitor(t, base)
-		admin.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers") // the old one is good until then
+		admin.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers") // the old password is valid until then
 		const fresh = "quite another long sentence 7"
 		visitor(t, base).get(regexp.MustCompile(`http\S+`).FindString(said)).send("Save password", map[string]string{"password": fresh, "password_repeat": fresh})
 		admin.get("/customers").is(http.StatusOK, "/login")
@@ -137,9 +134,7 @@ func TestUserCommands(t *testing.T) {
 		}
 		expect(t, env, 0, words("user list"), "wrong passwords")
 		expect(t, env, 0, words("user unlock --email admin@kontor.local --address 127.0.0.1"), "have been cleared")
-		if listed := expect(t, env, 0, words("user list")); strings.Contains(listed, "wrong passwords") {
-			t.Errorf("after unlocking:\n%s", listed)
-		}
+		assert.NotContains(t, expect(t, env, 0, words("user list")), "wrong passwords", "after unlocking")
 		visitor(t, base).signIn("admin@kontor.local", fresh).is(http.StatusOK, "/customers")
 		expect(t, env, 0, words("user sign-out --email admin@kontor.local"), "signed out everywhere")
 		admin.get("/customers").is(http.StatusOK, "/login")
@@ -158,9 +153,8 @@ func TestUserCommands(t *testing.T) {
 		admin.signIn("admin@kontor.local", fresh)
 		admin.get("/audit").shows("Failed sign-ins cleared", "All sessions ended")
 		p.terminate()
-		if strings.Contains(out.String(), goodPassword) || strings.Contains(out.String(), productionKey) {
-			t.Error("the start shows a secret")
-		}
+		assert.NotContains(t, out.String(), goodPassword, "the start shows a secret")
+		assert.NotContains(t, out.String(), productionKey, "the start shows a secret")
 	})
 }
 
@@ -172,9 +166,8 @@ func TestNoDatabase(t *testing.T) {
 		"visibility rebuild", "backup x", "erasures apply",
 	} {
 		expect(t, env, 1, words(c), "there is no database at "+filepath.Join(env["DATA_DIR"], "kontor.db"))
-		if _, err := os.Stat(env["DATA_DIR"]); err == nil {
-			t.Fatalf("%s made DATA_DIR", c)
-		}
+		_, err := os.Stat(env["DATA_DIR"])
+		require.Error(t, err, "%s made DATA_DIR", c)
 	}
 }
 
@@ -192,9 +185,9 @@ func TestSeedGuard(t *testing.T) {
 			expect(t, env, 1, words("seed --customers 1 --seed 5 --yes "+wrong), "0 or more")
 		}
 		var n int
-		if err := database(t, env).NewRaw(`SELECT count(*) FROM customer`).Scan(context.Background(), &n); err != nil || n != 8 {
-			t.Errorf("%d customers, %v", n, err)
-		}
+		err := database(t, env).NewRaw(`SELECT count(*) FROM customer`).Scan(context.Background(), &n)
+		require.NoError(t, err, "customers")
+		assert.Equal(t, 8, n)
 	})
 }
 
@@ -208,13 +201,11 @@ func TestStartUp(t *testing.T) {
 		p.answers("http://" + env["LISTEN"])
 		p.terminate()
 		for _, want := range []string{"Version   ", "schema " + migrations.Last(), "BASE_URL  http://localhost:", "Database  SQLite, " + env["DATA_DIR"], "Queue     in the process", "E-mail    the built-in mailbox", "Worker    in this process", "Kontor is at http://"} {
-			if !strings.Contains(out.String(), want) {
-				t.Errorf("start %d does not say %q:\n%s", start+1, want, out)
-			}
+			assert.Contains(t, out.String(), want, "start %d does not say", start+1)
 		}
-		if again := strings.Contains(out.String(), "user reset --email admin@kontor.local"); again != (start == 1) || strings.Contains(out.String(), "Password  ") != (start == 0) {
-			t.Errorf("start %d:\n%s", start+1, out)
-		}
+		again := strings.Contains(out.String(), "user reset --email admin@kontor.local")
+		assert.Equal(t, start == 1, again, "start %d", start+1)
+		assert.Equal(t, start == 0, strings.Contains(out.String(), "Password  "), "start %d", start+1)
 	}
 }
 
@@ -227,9 +218,8 @@ func TestOlderProgram(t *testing.T) {
 		base := "http://" + env["LISTEN"]
 		p.answers(base)
 		db := database(t, env)
-		if _, err := db.ExecContext(context.Background(), `INSERT INTO bun_migrations (name, group_id) VALUES ('29990101000001', 99)`); err != nil {
-			t.Fatal(err)
-		}
+		_, err := db.ExecContext(context.Background(), `INSERT INTO bun_migrations (name, group_id) VALUES ('29990101000001', 99)`)
+		require.NoError(t, err)
 		p.answers(base)
 		visitor(t, base).get("/login").is(http.StatusOK, "/login")
 		p.terminate()
@@ -248,19 +238,16 @@ func TestOlderProgram(t *testing.T) {
 		if env["DATABASE_URL"] == "" {
 			worker.Env = append(worker.Env, "DATABASE_URL=sqlite://"+filepath.Join(env["DATA_DIR"], "kontor.db"))
 		}
-		if out, err := worker.CombinedOutput(); err == nil || !strings.Contains(string(out), clear) {
-			t.Errorf("worker: %v\n%s", err, out)
-		}
-		if _, err := db.ExecContext(context.Background(), `DELETE FROM bun_migrations WHERE name = '29990101000001'`); err != nil {
-			t.Fatal(err)
-		}
+		out, err := worker.CombinedOutput()
+		assert.Error(t, err, "worker")
+		assert.Contains(t, string(out), clear, "worker")
+		_, err = db.ExecContext(context.Background(), `DELETE FROM bun_migrations WHERE name = '29990101000001'`)
+		require.NoError(t, err)
 		const before = "20261128000040"
 		expect(t, env, 0, words("migrate --back-to "+before), "would take back 20261128000041", "Nothing was done")
 		expect(t, env, 1, words("migrate --back-to 20261128999999"), "no such step")
 		expect(t, env, 0, words("migrate --back-to "+before+" --yes"), "took back 20261128000041")
-		if err := migrations.Pending(context.Background(), db.DB); err == nil {
-			t.Error("nothing was taken back")
-		}
+		assert.Error(t, migrations.Pending(context.Background(), db.DB), "nothing was taken back")
 		expect(t, env, 0, words("migrate"), "applied 20261128000041")
 	})
 }
@@ -272,22 +259,15 @@ func TestConfigCheck(t *testing.T) {
 	smtp := couriertest.NewSMTPPeer(t)
 	expect(t, map[string]string{"DATA_DIR": dir}, 0, words("config check --firm-name Firm"), "FIRM_NAME=Firm (flag)", "DATA_DIR="+dir+" (environment)",
 		"LOCALE=en (default)", "BASE_URL is not set", "the first start makes a SECRET_KEY", "there is none yet", "The settings are good.")
-	if _, err := os.Stat(dir); err == nil {
-		t.Error("the check made DATA_DIR")
-	}
+	_, err := os.Stat(dir)
+	assert.Error(t, err, "the check made DATA_DIR")
 	mark, broken := filepath.Join(t.TempDir(), "logo.png"), filepath.Join(t.TempDir(), "broken.png")
 	var drawn bytes.Buffer
-	if err := png.Encode(&drawn, image.NewGray(image.Rect(0, 0, 120, 40))); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.WriteFile(mark, drawn.Bytes(), 0o600), os.WriteFile(broken, drawn.Bytes()[:60], 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&drawn, image.NewGray(image.Rect(0, 0, 120, 40))))
+	require.NoError(t, errors.Join(os.WriteFile(mark, drawn.Bytes(), 0o600), os.WriteFile(broken, drawn.Bytes()[:60], 0o600)))
 	const hidden = "hunter2secret"
 	key := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(key, []byte(productionKey), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(key, []byte(productionKey), 0o600))
 	good := map[string]string{"DATA_DIR": dir, "SMTP_URL": smtp.URL(), "SECRET_KEY_FILE": key, "SMS_HEADERS": "X-Key: " + hidden, "HOOK_SECRET": hidden + hidden}
 	with := func(more ...string) map[string]string {
 		env := map[string]string{}
@@ -326,9 +306,9 @@ func TestConfigCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := expect(t, c.env, c.code, append(words("config check"), words(c.args)...), c.want...)
-			if strings.Contains(out, hidden) || strings.Contains(out, productionKey) || strings.Contains(out, hidden[:10]) {
-				t.Errorf("a secret is shown:\n%s", out)
-			}
+			assert.NotContains(t, out, hidden, "a secret is shown")
+			assert.NotContains(t, out, productionKey, "a secret is shown")
+			assert.NotContains(t, out, hidden[:10], "a secret is shown")
 		})
 	}
 }
@@ -343,9 +323,8 @@ func TestMessagesResend(t *testing.T) {
 		ctx := context.Background()
 		exec := func(q string, args ...any) {
 			t.Helper()
-			if _, err := db.ExecContext(ctx, q, args...); err != nil {
-				t.Fatal(err)
-			}
+			_, err := db.ExecContext(ctx, q, args...)
+			require.NoError(t, err)
 		}
 		exec(`DELETE FROM message`)
 		exec(`UPDATE access SET registered_at = NULL, deactivated_at = NULL, account_id = NULL, waiting = FALSE`)
@@ -363,30 +342,22 @@ func TestMessagesResend(t *testing.T) {
 		states := func() (got string) {
 			t.Helper()
 			var list []string
-			if err := db.NewRaw(`SELECT state FROM message WHERE id < ? ORDER BY id`, id+"9").Scan(ctx, &list); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw(`SELECT state FROM message WHERE id < ? ORDER BY id`, id+"9").Scan(ctx, &list))
 			return strings.Join(list, " ")
 		}
 		expect(t, env, 0, words("messages resend"), "email: 1 sent again as it was", "email: 1 sent as a new invitation", "sms: 1 sent again", "Nothing was done")
-		if got := states(); got != "failed failed cancelled cancelled handed_over" {
-			t.Errorf("without --yes: %s", got)
-		}
+		assert.Equal(t, "failed failed cancelled cancelled handed_over", states(), "without --yes")
 		expect(t, env, 0, words("messages resend --channel sms --yes"), "sms: 1 sent again")
-		if got := states(); got != "failed failed cancelled queued handed_over" {
-			t.Errorf("of one channel: %s", got)
-		}
+		assert.Equal(t, "failed failed cancelled queued handed_over", states(), "of one channel")
 		expect(t, env, 1, words("messages resend --channel fax"), "email")
 		expect(t, env, 1, words("messages resend --customer K-99999"), "there is no customer K-99999")
 		expect(t, env, 1, words("messages resend --customer x"), "K-10001")
 		expect(t, env, 0, words("messages resend --yes"), "1 sent again", "1 sent as a new invitation")
-		if got := states(); got != "queued failed cancelled queued handed_over" {
-			t.Errorf("all: %s", got)
-		}
+		assert.Equal(t, "queued failed cancelled queued handed_over", states(), "all")
 		var fresh int
-		if err := db.NewRaw(`SELECT count(*) FROM message WHERE generation > 1 AND state = 'queued'`).Scan(ctx, &fresh); err != nil || fresh == 0 {
-			t.Errorf("%d new invitations, %v", fresh, err)
-		}
+		err := db.NewRaw(`SELECT count(*) FROM message WHERE generation > 1 AND state = 'queued'`).Scan(ctx, &fresh)
+		require.NoError(t, err)
+		assert.NotEqual(t, 0, fresh, "new invitations")
 		expect(t, env, 0, words("messages resend"), "No such message has failed")
 	})
 }

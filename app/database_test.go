@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store"
@@ -52,16 +55,14 @@ func TestProgramThroughPgBouncer(t *testing.T) {
 		web.terminate()
 	}
 	said := out.String() + expect(t, env, 0, words("config check"), "PostgreSQL, 127.0.0.1:", "up to 24 connections", "its schema is up to date") + expect(t, env, 0, words("migrate"))
-	if strings.Contains(said, "p@ss") || strings.Contains(said, "w/o") || strings.Contains(said, "level=ERROR") {
-		t.Errorf("the password is shown, or something complains:\n%s", said)
-	}
+	assert.NotContains(t, said, "p@ss", "the password is shown, or something complains")
+	assert.NotContains(t, said, "w/o", "the password is shown, or something complains")
+	assert.NotContains(t, said, "level=ERROR", "the password is shown, or something complains")
 	db, err := store.Open(context.Background(), direct)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = db.Close() }()
 	var locks int
-	if err := db.NewRaw(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(context.Background(), &locks); err != nil || locks != 0 {
-		t.Errorf("%d locks are left, %v", locks, err)
-	}
+	err = db.NewRaw(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(context.Background(), &locks)
+	require.NoError(t, err)
+	assert.Equal(t, 0, locks, "locks are left")
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/config"
 	"kontor/app/wire"
 )
@@ -32,20 +34,15 @@ func TestLinks(t *testing.T) {
 		if strings.HasSuffix(file, ".md") {
 			for _, target := range links(content) {
 				seen++
-				if problem := follow(file, target); problem != "" {
-					t.Errorf("%s: %s", file, problem)
-				}
+				assert.Empty(t, follow(file, target), file)
 			}
 		}
 		for _, named := range documents.FindAllString(content, -1) {
-			if _, err := os.Stat(filepath.Join("..", named)); err != nil {
-				t.Errorf("%s names %s, which does not exist", file, named)
-			}
+			_, err := os.Stat(filepath.Join("..", named))
+			assert.NoError(t, err, "%s names %s, which does not exist", file, named)
 		}
 	}
-	if seen < 50 {
-		t.Errorf("only %d links seen", seen)
-	}
+	assert.GreaterOrEqual(t, seen, 50, "only %d links seen", seen)
 }
 
 // TestLinksFaults checks that TestLinks finds broken links.
@@ -60,14 +57,12 @@ func TestLinksFaults(t *testing.T) {
 		"operations.md#nothing-of-the-kind": "0 headings for #nothing-of-the-kind in app/docs/operations.md",
 		"nothing.md":                        "there is no app/docs/nothing.md",
 	} {
-		if got := follow(from, target); got != want {
-			t.Errorf("%s: got %q, want %q", target, got, want)
-		}
+		got := follow(from, target)
+		assert.Equal(t, want, got, "%s: got", target)
 	}
 	got := links("[a](b.md) and ![c](d.png)\n```\n[no](e.md)\n```\n`[no](f.md)` [`g`](h.md#i)\n")
-	if want := []string{"b.md", "d.png", "h.md#i"}; !slices.Equal(got, want) {
-		t.Errorf("links are %q, want %q", got, want)
-	}
+	want := []string{"b.md", "d.png", "h.md#i"}
+	assert.Equal(t, want, got, "links")
 }
 
 // links are the targets in a document, without those that are shown as code.
@@ -126,7 +121,5 @@ func TestSettingsPage(t *testing.T) {
 	}
 	slices.Sort(listed)
 	slices.Sort(want)
-	if !slices.Equal(listed, want) {
-		t.Errorf("docs/settings.md lists\n%q\nbut the settings are\n%q", listed, want)
-	}
+	assert.Equal(t, want, listed, "the settings that docs/settings.md lists")
 }

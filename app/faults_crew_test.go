@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/await"
 	"kontor/app/courier/couriertest"
@@ -38,9 +39,9 @@ type crew struct {
 type added struct {
 	email, mobile, path string
 	again               int  // how often the invitation was sent again
-	deleted             bool // that was answered for
+	deleted             bool // whose answer arrived
 	registered          bool // likewise
-	busy                bool // somebody is at it
+	busy                bool // a visitor works with it
 }
 
 func newCrew(f *faulty) *crew {
@@ -147,8 +148,7 @@ func (m *member) add(k int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a.path = strings.TrimSuffix(customerPath.FindString(at.location), "/")
-	if a.path == "" {
-		m.t.Errorf("adding %s led to %q", a.email, at.location)
+	if !assert.NotEmpty(m.t, a.path) {
 		return
 	}
 	m.customers = append(m.customers, a)
@@ -177,7 +177,7 @@ func (m *member) remove(a *added) {
 	form := m.hidden(page, `form[action$="/delete"]`)
 	doc, _ := goquery.NewDocumentFromReader(strings.NewReader(page.body)) // a reader of a string never fails
 	form.Set("confirm", doc.Find(`[name="confirm"]`).AttrOr("placeholder", ""))
-	// not there any more: an earlier try was heard, though its answer was not
+	// Not found means that an earlier try succeeded and its answer was lost.
 	m.until(http.MethodPost, a.path+"/delete", form, http.StatusSeeOther, http.StatusNotFound)
 	m.release(a, func() { a.deleted = true })
 }
@@ -187,9 +187,7 @@ func (m *member) register(a *added) {
 	user := m.member(m.number)
 	mail, sms := m.arrived(a)
 	link, err := url.Parse(linkIn(m.t, plainPart(m.t, mail[0])))
-	if err != nil {
-		m.t.Error(err)
-	}
+	assert.NoError(m.t, err)
 	page := user.until(http.MethodGet, link.Path, nil, http.StatusOK)
 	form := user.hidden(page, `form:has([name="password"])`)
 	form.Set("password", goodPassword)
@@ -197,7 +195,7 @@ func (m *member) register(a *added) {
 	if a.mobile != "" {
 		form.Set("code", codeIn(m.t, sms[0].Text))
 	}
-	// a page instead of the way on: an earlier try was heard, though its answer was not
+	// A page in place of the redirect means that an earlier try succeeded and its answer was lost.
 	user.until(http.MethodPost, link.Path, form, http.StatusSeeOther, http.StatusOK, http.StatusGone)
 	m.release(a, func() { a.registered = true })
 }
@@ -221,9 +219,7 @@ func (m *member) hidden(page answer, selector string) url.Values {
 		name := in.AttrOr("name", in.Closest("select").AttrOr("name", ""))
 		values.Set(name, in.AttrOr("value", ""))
 	})
-	if !values.Has("_csrf") {
-		m.t.Errorf("no form %s on %s", selector, page.body)
-	}
+	assert.True(m.t, values.Has("_csrf"), "no form %s on %s", selector, page.body)
 	return values
 }
 
@@ -255,9 +251,7 @@ func (m *member) until(method, path string, form url.Values, statuses ...int) (a
 		}
 		switch a.status {
 		case http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
-			if !strings.Contains(a.body, "<h1") {
-				m.t.Errorf("%s %s: %d without a word: %q", method, path, a.status, a.body)
-			}
+			assert.Contains(m.t, a.body, "<h1", "%s %s", method, path)
 		default:
 			m.t.Errorf("%s %s answered %d to %q: %s", method, path, a.status, a.location, mainText(a.body))
 			return a
@@ -344,9 +338,7 @@ func (c *crew) everythingArrived() {
 		}
 		return len(missing) == 0
 	})
-	if !arrived {
-		c.t.Errorf("%d of %d were not invited: %v", len(missing), len(c.customers), missing)
-	}
+	assert.True(c.t, arrived, "%d of %d were not invited: %v", len(missing), len(c.customers), missing)
 	copies, mails := 0, 0
 	for _, a := range c.customers {
 		got, _ := c.arrived(a)
@@ -354,9 +346,7 @@ func (c *crew) everythingArrived() {
 		for _, m := range got {
 			kinds[m.Message(c.t).Header.Get("Message-Id")] = true
 		}
-		if len(kinds) > 1+a.again {
-			c.t.Errorf("%s got %d different mails, and they were sent again %d times", a.email, len(kinds), a.again)
-		}
+		assert.LessOrEqual(c.t, len(kinds), 1+a.again, "%s got %d different mails, and they were sent again %d times", a.email, len(kinds), a.again)
 		mails += len(kinds)
 		copies += len(got) - len(kinds)
 	}
@@ -372,9 +362,8 @@ func (c *crew) customersAreThere() {
 			m.until(http.MethodGet, a.path+"/data", nil, http.StatusNotFound)
 			continue
 		}
-		if page := m.until(http.MethodGet, a.path+"/authorisations", nil, http.StatusOK); !strings.Contains(page.body, a.email) {
-			c.t.Errorf("%s is not on the page of its customer", a.email)
-		}
+		page := m.until(http.MethodGet, a.path+"/authorisations", nil, http.StatusOK)
+		assert.Contains(c.t, page.body, a.email, "is not on the page of its customer")
 	}
 }
 
@@ -386,9 +375,8 @@ func (c *crew) registeredSignIn() {
 			continue
 		}
 		n++
-		if at := c.member(2000 + uint64(n)).signIn(a.email); at.location != "/portal" { //nolint:gosec // a count
-			c.t.Errorf("%s registered, and signing in leads to %q", a.email, at.location)
-		}
+		//nolint:gosec // a count
+		assert.Equal(c.t, "/portal", c.member(2000+uint64(n)).signIn(a.email).location, "%s registered, and signing in leads", a.email)
 	}
 	c.t.Logf("%d registered and sign in", n)
 }

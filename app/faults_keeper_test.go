@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // keeper starts a process again whenever it ends, as a service manager does.
@@ -35,9 +37,7 @@ func (k *keeper) run(t testing.TB) {
 			return
 		case <-p.done:
 		}
-		if code := p.cmd.ProcessState.ExitCode(); code == panicked {
-			t.Errorf("%s ended with %s", p.name, p.cmd.ProcessState)
-		}
+		assert.NotEqual(t, panicked, p.cmd.ProcessState.ExitCode(), "%s ended with %s", p.name, p.cmd.ProcessState)
 		select {
 		case <-k.over:
 			return

@@ -18,6 +18,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // server is a program of somebody else's that a test starts, stops, freezes and starts again.
@@ -34,14 +36,13 @@ type server struct {
 func (s *server) start() {
 	s.cmd = exec.Command(s.name, s.args...)
 	s.cmd.SysProcAttr, s.cmd.Stdout, s.cmd.Stderr = s.as, s.out, s.out
-	if err := s.cmd.Start(); err != nil {
-		s.t.Errorf("start %s: %v", s.name, err)
+	if !assert.NoError(s.t, s.cmd.Start(), "start %s", s.name) {
 		return
 	}
 	done := make(chan struct{})
 	s.done = done
 	go func(cmd *exec.Cmd) {
-		_ = cmd.Wait() // how it ended is of no matter
+		_ = cmd.Wait() // how it ended does not matter
 		close(done)
 	}(s.cmd)
 }
@@ -76,21 +77,15 @@ func needs(t testing.TB, variable string) string {
 func disk(t *testing.T, size string) (dir string, small bool) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "kontor-disk")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(dir, 0o755))
 	err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size)
 	if err != nil {
 		t.Logf("no disk of our own, so it never gets full: %v", err)
 	}
 	t.Cleanup(func() {
 		if err == nil {
-			if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-				t.Errorf("unmount: %v", err)
-			}
+			assert.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH), "unmount")
 		}
 		_ = os.RemoveAll(dir)
 	})
@@ -101,8 +96,7 @@ func disk(t *testing.T, size string) (dir string, small bool) {
 func fill(t testing.TB, dir string) (free func()) {
 	path := filepath.Join(dir, "ballast")
 	f, err := os.Create(path)
-	if err != nil {
-		t.Errorf("fill the disk: %v", err)
+	if !assert.NoError(t, err, "fill the disk") {
 		return func() {}
 	}
 	for _, size := range []int{1 << 20, 4 << 10, 1} {
@@ -130,13 +124,10 @@ func startPostgres(t *testing.T) *postgres {
 	as := unprivileged(t, dir)
 	initdb := exec.Command(filepath.Join(filepath.Dir(program), "initdb"), "-D", p.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	initdb.SysProcAttr, initdb.Dir = as, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
+	out, err := initdb.CombinedOutput()
+	require.NoError(t, err, "initdb: \n%s", out)
 	host, port, err := net.SplitHostPort(freeAddress(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	p.url = "postgres://postgres@" + net.JoinHostPort(host, port) + "/postgres?sslmode=disable"
 	p.server = &server{t: t, name: program, as: as, out: &output{}, args: []string{
 		"-D", p.data, "-p", port, "-k", dir, "-c", "listen_addresses=" + host, "-c", "max_connections=120",
@@ -154,14 +145,10 @@ func unprivileged(t *testing.T, dir string) *syscall.SysProcAttr {
 		return nil
 	}
 	who, err := user.Lookup("postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	uid, _ := strconv.Atoi(who.Uid)
 	gid, _ := strconv.Atoi(who.Gid)
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Chown(dir, uid, gid))
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // ids of the system
 }
 
@@ -174,9 +161,7 @@ func (p *postgres) up() {
 		}
 		return p.do("SELECT 1") == nil
 	})
-	if !ok {
-		p.t.Errorf("PostgreSQL does not come back:\n%s", p.out)
-	}
+	assert.True(p.t, ok, "PostgreSQL does not come back:\n%s", p.out)
 }
 
 func (p *postgres) do(statements ...string) error {
@@ -235,9 +220,7 @@ func startSentinel(t *testing.T) *sentinel {
 
 func (s *sentinel) launch(program, conf string, more ...string) *server {
 	path := filepath.Join(s.t.TempDir(), "redis.conf")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, os.WriteFile(path, []byte(conf), 0o600))
 	node := &server{t: s.t, name: program, args: append([]string{path}, more...), out: &output{}}
 	node.start()
 	s.t.Cleanup(node.kill)
@@ -283,7 +266,5 @@ func (s *sentinel) up() {
 		defer func() { _ = client.Close() }()
 		return client.Set(context.Background(), "test:up", 1, time.Second).Err() == nil
 	})
-	if !ok {
-		s.t.Error("Redis does not come back")
-	}
+	assert.True(s.t, ok, "Redis does not come back")
 }

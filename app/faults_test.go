@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/courier/couriertest"
 	"kontor/app/store"
 )
@@ -47,16 +50,14 @@ type faulty struct {
 	kept     []*keeper // processes of ours
 	web      []string  // addresses
 	troubles []trouble
-	heal     func() // brings the servers back, whatever happened to them
+	heal     func() // restarts the servers, whatever happened to them
 	crew     *crew
 }
 
 // faultsFor is how long faults come.
 func faultsFor(t *testing.T) time.Duration {
 	d, err := time.ParseDuration(os.Getenv("KONTOR_TEST_FAULTS"))
-	if err != nil {
-		t.Fatalf("KONTOR_TEST_FAULTS takes a duration such as 10m: %v", err)
-	}
+	require.NoError(t, err, "KONTOR_TEST_FAULTS takes a duration such as 10m")
 	return d
 }
 
@@ -64,9 +65,8 @@ func newFaulty(t *testing.T) *faulty {
 	seed := uint64(1)
 	if set := os.Getenv("KONTOR_TEST_SEED"); set != "" {
 		var err error
-		if seed, err = strconv.ParseUint(set, 10, 64); err != nil {
-			t.Fatalf("KONTOR_TEST_SEED takes a number: %v", err)
-		}
+		seed, err = strconv.ParseUint(set, 10, 64)
+		require.NoError(t, err, "KONTOR_TEST_SEED takes a number")
 	}
 	f := &faulty{
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), log: &output{}, programs: build(t), heal: func() {}, //nolint:gosec // repeatable on purpose
@@ -102,7 +102,7 @@ func newFaultyProduction(t *testing.T) *faulty {
 
 func newFaultyEmbedded(t *testing.T) *faulty {
 	f := newFaulty(t)
-	dir, small := disk(t, "512m") // ten minutes of customers on a quick machine take 300
+	dir, small := disk(t, "512m") // ten minutes on a quick machine need 300 customers
 	at := freeAddress(t)
 	f.settings["DATA_DIR"], f.settings["LISTEN"], f.settings["BASE_URL"] = dir, at, "http://"+at
 	f.web = []string{"http://" + at}
@@ -267,9 +267,7 @@ func (f *faulty) holds() {
 	f.crew.said()
 	f.databaseAgrees()
 	for _, word := range []string{"panic:", "fatal error:", goodPassword, productionKey} {
-		if strings.Contains(f.log.String(), word) {
-			f.t.Errorf("the log has %q", word)
-		}
+		assert.NotContains(f.t, f.log.String(), word, "the log has")
 	}
 	if f.t.Failed() {
 		f.t.Logf("the end of the log:\n%s", tail(f.log.String(), 200))
@@ -285,23 +283,16 @@ func (f *faulty) databaseAgrees() {
 		url = "sqlite://" + f.settings["DATA_DIR"] + "/kontor.db"
 	}
 	db, err := store.Open(ctx, url)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	require.NoError(f.t, err)
 	defer func() { _ = db.Close() }()
 	var twice []string
-	if err := db.NewRaw(`SELECT email FROM access GROUP BY email HAVING COUNT(*) > 1`).Scan(ctx, &twice); err != nil {
-		f.t.Fatal(err)
-	}
-	if len(twice) > 0 {
-		f.t.Errorf("customers that were added once are there twice: %v", twice)
-	}
+	require.NoError(f.t, db.NewRaw(`SELECT email FROM access GROUP BY email HAVING COUNT(*) > 1`).Scan(ctx, &twice))
+	assert.Empty(f.t, twice, "customers that were added once are there twice")
 	f.crew.deletedAreGone(ctx, db)
 	check := launch(f.t, f.log, f.settings, f.programs.app, "visibility", "check")
 	<-check.done
-	if code := check.cmd.ProcessState.ExitCode(); code != 0 {
-		f.t.Errorf("the index of who sees what does not agree: exit code %d", code)
-	}
+	code := check.cmd.ProcessState.ExitCode()
+	assert.Equal(f.t, 0, code, "the index of who sees what does not agree: exit code")
 }
 
 func tail(text string, lines int) string {

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 )
 
@@ -21,18 +24,13 @@ func TestHealthCommand(t *testing.T) {
 	expect(t, env, 1, ask, "connection refused")
 	p := launch(t, &output{}, env, build(t).app)
 	p.answers("http://" + env["LISTEN"])
-	if out := expect(t, env, 0, ask); out != "ok\n" {
-		t.Errorf("it says %q", out)
-	}
+	assert.Equal(t, "ok\n", expect(t, env, 0, ask), "it says")
 	at := time.Now().Add(-7 * time.Minute)
-	if _, err := database(t, env).NewRaw(`INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('email', ?, ?, 'auth', '535 5.7.8')`, at, at).
-		Exec(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	_, err := database(t, env).NewRaw(`INSERT INTO channel_state (channel, since, last_at, reason, status) VALUES ('email', ?, ?, 'auth', '535 5.7.8')`, at, at).
+		Exec(t.Context())
+	require.NoError(t, err)
 	expect(t, env, 0, ask, "degraded: mail has failed for 7 min: The other side refused Kontor's sign-in", "(535 5.7.8)")
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	await.True(t, "not to be ready", func() bool { _, code := says(t, env, ask...); return code == 1 })
 	expect(t, env, 1, ask, "not ready: this process is about to stop; mail has failed for 7 min")
 	p.kill()
@@ -42,14 +40,10 @@ func TestHealthCommand(t *testing.T) {
 func readiness(t *testing.T, base string) (status int, said string) {
 	t.Helper()
 	res, err := http.Get(base + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return res.StatusCode, string(raw)
 }
 
@@ -65,9 +59,7 @@ func TestFrozenRedis(t *testing.T) {
 	}
 	at := freeAddress(t)
 	_, port, err := net.SplitHostPort(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	redis := launch(t, &output{}, nil, program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
 	env := map[string]string{
 		"DATA_DIR": t.TempDir(), "LISTEN": freeAddress(t), "REDIS_URL": "redis://" + at, "WORKER": "embedded", "MAILBOX": "on", "SECRET_KEY": productionKey,
@@ -82,30 +74,24 @@ func TestFrozenRedis(t *testing.T) {
 	await.True(t, "all well", func() bool { out, _ := says(t, env, "health"); return out == "ok\n" })
 	firm.get("/queues").is(http.StatusOK, "").shows("No tasks")
 
-	if err := redis.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, redis.cmd.Process.Signal(syscall.SIGSTOP))
 	took := func(what string, do func()) {
 		t.Helper()
 		began := time.Now()
 		do()
 		d := time.Since(began)
 		t.Logf("%s took %v", what, d.Round(10*time.Millisecond))
-		if d > frozenTime {
-			t.Errorf("%s took %v", what, d)
-		}
+		assert.LessOrEqual(t, d, frozenTime, what)
 	}
 	took("readiness", func() {
-		if code, said := readiness(t, base); code != http.StatusOK || !strings.Contains(said, `"status":"degraded","reason":"queue: Redis does not answer; messages wait in the outbox`) {
-			t.Errorf("readiness: %d %s", code, said)
-		}
+		code, said := readiness(t, base)
+		assert.Equal(t, http.StatusOK, code, "readiness")
+		assert.Contains(t, said, `"status":"degraded","reason":"queue: Redis does not answer; messages wait in the outbox`, "readiness")
 	})
 	took("the page", func() { firm.get("/queues").is(http.StatusServiceUnavailable, "").shows("Redis isn't responding") })
 	took("any other page", func() { firm.get("/customers").is(http.StatusOK, "") })
 	await.True(t, "Needs attention says so", func() bool { return strings.Contains(firm.get("/attention").text("main"), "Sending has stopped") })
-	if err := redis.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, redis.cmd.Process.Signal(syscall.SIGCONT))
 	await.True(t, "all well again", func() bool { out, _ := says(t, env, "health"); return out == "ok\n" })
 	p.terminate()
 }

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // may says which of our packages a package may import, besides itself: see app/docs/architecture.md. "*" is all.
@@ -41,7 +44,7 @@ var may = map[string]string{
 	"app/job":                 "app/audit app/fault app/lease app/store",
 	"app/approval":            "app/store app/fault app/courier app/audit policies",
 	"app/account":             "app/entry app/listing app/store app/fault app/secret app/courier app/audit app/approval policies app/lang",
-	"app/account/accounttest": "app/account app/approval app/audit app/courier app/fault app/secret app/store policies views app/lang",
+	"app/account/accounttest": "app/account app/approval app/audit app/courier app/fault app/job app/secret app/store policies views app/lang",
 	"app/assignment":          "app/store",
 	"app/customer":            "app/listing app/assignment app/erasure app/job app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account policies app/lang",
 	"app/access":              "app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account app/approval app/customer policies app/lang",
@@ -53,17 +56,18 @@ var may = map[string]string{
 	"worker/loop":             "app/courier app/fault app/job app/store",
 	"app/demo":                "app/account app/assignment app/audit app/courier app/customer app/store app/transaction policies",
 	"app/heartbeat":           "app/secret app/store",
-	"app/metrics":             "app/approval app/courier app/heartbeat app/store",
+	"app/metrics":             "app/approval app/courier app/heartbeat app/job app/store",
+	"app/bench":               "app/account app/config app/customer app/demo app/listing app/secret app/store app/wire migrations policies",
 	"app/demo/demotest":       "app/customer app/demo app/store app/store/storetest migrations",
 	"app/wire":                "*",
 	"app":                     "*",
 	"worker":                  "*",
 
-	// the screens
+	// The screens:
 	"app/internal/web/text":          "app/customer app/phone app/store policies app/lang",
 	"app/internal/web/static":        "app/logo",
 	"app/internal/web/client":        "",
-	"app/internal/web/kit":           "app/account app/approval app/audit app/courier app/entry app/fault app/internal/web/client app/internal/web/static app/internal/web/text app/phone app/secret app/store app/transaction policies app/lang",
+	"app/internal/web/kit":           "app/account app/audit app/entry app/fault app/internal/web/client app/internal/web/static app/internal/web/text app/phone app/secret app/store policies app/lang",
 	"app/internal/web/kit/kittest":   "app/account app/internal/web/client app/internal/web/kit app/internal/web/static app/secret policies views app/lang",
 	"app/internal/web/customerpage":  "app/customer app/internal/web/kit app/transaction policies",
 	"app/internal/web/access":        "app/access app/courier app/internal/web/customerpage app/internal/web/kit app/internal/web/text",
@@ -71,9 +75,9 @@ var may = map[string]string{
 	"app/internal/web/approval":      "app/account app/approval app/internal/web/kit app/internal/web/policy app/policy policies",
 	"app/internal/web/attention":     "app/attention app/internal/web/kit",
 	"app/internal/web/audit":         "app/audit app/internal/web/customerpage app/internal/web/kit app/internal/web/transaction app/store app/transaction policies",
-	"app/internal/web/authorisation": "app/authorisation app/fault app/internal/web/access app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/transaction policies",
+	"app/internal/web/authorisation": "app/approval app/authorisation app/fault app/internal/web/access app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/transaction policies",
 	"app/internal/web/customer":      "app/access app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/phone app/transaction policies",
-	"app/internal/web/handover":      "app/customer app/handover app/internal/web/kit",
+	"app/internal/web/handover":      "app/approval app/customer app/handover app/internal/web/kit",
 	"app/internal/web/operation":     "app/access app/account app/approval app/audit app/courier app/fault app/heartbeat app/internal/web/kit app/job app/policy app/store policies app/lang",
 	"app/internal/web/policy":        "app/internal/web/kit app/internal/web/text app/policy app/transaction policies",
 	"app/internal/web/portal":        "app/access app/internal/web/kit app/internal/web/transaction app/transaction policies",
@@ -90,14 +94,14 @@ const webLayer = "app/internal/web"
 
 // only lists libraries that only some packages may import.
 var only = map[string][]string{
-	"github.com/gofiber/":      {webLayer},
+	"github.com/gofiber/":      {webLayer, "app/bench"},
 	"github.com/hibiken/asynq": {"worker/loop"},
 	"github.com/redis/":        {"worker/loop"},
 	"github.com/casbin/":       {"policies"},
 	"github.com/wneessen/":     {"app/courier"},
 	"github.com/emersion/":     {"app/courier", "app/courier/couriertest"},
 	"github.com/alicebob/":     {"worker/loop"},
-	"github.com/alecthomas/":   {"app", "worker", "app/commandline"},
+	"github.com/alecthomas/":   {"app", "worker", "app/commandline", "app/bench"},
 	"filippo.io/":              {"app/backup"},
 	"modernc.org/sqlite":       {"app/store"},
 	"github.com/jackc/":        {"app/store"},
@@ -105,9 +109,7 @@ var only = map[string][]string{
 
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles", "kontor/...").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	dec := json.NewDecoder(strings.NewReader(string(out)))
 	made := map[string][]string{} // imports, by package
 	for {
@@ -123,47 +125,43 @@ func TestImports(t *testing.T) {
 		if len(p.GoFiles) == 0 {
 			continue
 		}
-		room := strings.TrimPrefix(p.ImportPath, "kontor/")
-		made[room] = []string{}
-		allowed, known := may[room]
-		if !known {
-			t.Errorf("%s has no place in the import rules", room)
+		pkg := strings.TrimPrefix(p.ImportPath, "kontor/")
+		made[pkg] = []string{}
+		allowed, known := may[pkg]
+		if !assert.True(t, known, "%s has no place in the import rules", pkg) {
 			continue
 		}
 		for _, imported := range p.Imports {
 			ours, isOurs := strings.CutPrefix(imported, "kontor/")
-			made[room] = append(made[room], ours)
+			made[pkg] = append(made[pkg], ours)
 			if isOurs && allowed != "*" && !slices.Contains(strings.Fields(allowed), ours) {
-				t.Errorf("%s must not import %s", room, ours)
+				t.Errorf("%s must not import %s", pkg, ours)
 			}
-			for library, rooms := range only {
-				inside := func(r string) bool { return room == r || strings.HasPrefix(room, r+"/") && r == webLayer }
-				if strings.HasPrefix(imported, library) && !slices.ContainsFunc(rooms, inside) {
-					t.Errorf("%s must not import %s: only %s may", room, imported, strings.Join(rooms, ", "))
+			for library, packages := range only {
+				inside := func(r string) bool { return pkg == r || strings.HasPrefix(pkg, r+"/") && r == webLayer }
+				if strings.HasPrefix(imported, library) && !slices.ContainsFunc(packages, inside) {
+					t.Errorf("%s must not import %s: only %s may", pkg, imported, strings.Join(packages, ", "))
 				}
 			}
 			for _, name := range []string{"utils", "helpers", "common", "util"} {
 				if isOurs && path.Base(ours) == name {
-					t.Errorf("%s imports %s: a room is named after what it is for", room, ours)
+					t.Errorf("%s imports %s: a package is named after what it is for", pkg, ours)
 				}
 			}
 		}
 	}
-	for room, allowed := range may {
-		if _, there := made[room]; !there {
-			t.Errorf("there is no package %s", room)
-		}
+	for pkg, allowed := range may {
+		_, there := made[pkg]
+		assert.True(t, there, "there is no package %s", pkg)
 		for _, name := range strings.Fields(allowed) {
-			if name != "*" && !slices.Contains(made[room], name) {
-				t.Errorf("%s may import %s, and does not", room, name)
+			if name != "*" && !slices.Contains(made[pkg], name) {
+				t.Errorf("%s may import %s, and does not", pkg, name)
 			}
 		}
 	}
-	for library, rooms := range only {
-		for _, room := range rooms {
-			if !slices.ContainsFunc(made[room], func(imported string) bool { return strings.HasPrefix(imported, library) }) {
-				t.Errorf("%s may import %s, and does not", room, library)
-			}
+	for library, packages := range only {
+		for _, pkg := range packages {
+			assert.True(t, slices.ContainsFunc(made[pkg], func(imported string) bool { return strings.HasPrefix(imported, library) }), "%s may import %s, and does not", pkg, library)
 		}
 	}
 }

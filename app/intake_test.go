@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/effort"
 	"kontor/app/store/storetest"
 )
@@ -58,12 +61,9 @@ func pack(t *testing.T, plain []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	if _, err := w.Write(plain); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	_, err := w.Write(plain)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
 	return b.Bytes()
 }
 
@@ -73,17 +73,13 @@ var rssAnon = regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB$`)
 func (p *process) memory() int {
 	p.tb.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		p.tb.Fatal(err)
-	}
+	require.NoError(p.tb, err)
 	m := rssAnon.FindSubmatch(status)
 	if m == nil {
 		p.tb.Skip("this system does not say how much memory a process has")
 	}
 	kilobytes, err := strconv.Atoi(string(m[1]))
-	if err != nil {
-		p.tb.Fatal(err)
-	}
+	require.NoError(p.tb, err)
 	return kilobytes << 10
 }
 
@@ -117,9 +113,7 @@ func TestSmallRequestsStaySmall(t *testing.T) {
 			before := p.memory()
 			for _, a := range attacks(t) {
 				most := a.launch(t, base, p)
-				if most-before > limit {
-					t.Errorf("%s: %d MB, %d before", a.name, most>>20, before>>20)
-				}
+				assert.LessOrEqual(t, most-before, limit, "%s: %d MB, %d before", a.name, most>>20, before>>20)
 				t.Logf("%s: %d bytes, %+d kB", a.name, len(a.body), (most-before)>>10)
 			}
 		})
@@ -135,23 +129,19 @@ func (a attack) launch(t *testing.T, base string, p *process) (most int) {
 		senders.Go(func() {
 			for range times {
 				r, err := http.NewRequest(a.method, base+a.path, bytes.NewReader(a.body))
-				if err != nil {
-					t.Error(err)
+				if !assert.NoError(t, err) {
 					return
 				}
 				for k, v := range a.headers {
 					r.Header.Set(k, v)
 				}
 				res, err := http.DefaultClient.Do(r)
-				if err != nil {
-					t.Errorf("%s: %v", a.name, err)
+				if !assert.NoError(t, err, a.name) {
 					return
 				}
 				_, _ = io.Copy(io.Discard, res.Body)
 				_ = res.Body.Close()
-				if res.StatusCode != a.want {
-					t.Errorf("%s: %d, want %d", a.name, res.StatusCode, a.want)
-				}
+				assert.Equal(t, a.want, res.StatusCode)
 			}
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/store/storetest"
 )
@@ -48,36 +50,26 @@ func TestJourney(t *testing.T) {
 func journey(t *testing.T, p *program) {
 	firm := visitor(t, p.URL)
 	firm.get("/customers").is(http.StatusOK, "/login")
-	firm.get("/mailbox.json").is(http.StatusOK, "/login") // on this machine as anywhere
+	firm.get("/mailbox.json").is(http.StatusOK, "/login") // for requests from this machine, too
 	firm.signIn("admin@kontor.local", p.Password).is(http.StatusOK, "/customers")
 
-	// What is missing is said at the field, and nothing typed is lost.
+	// Errors stand at their fields, and no text is lost.
 	form := firm.get("/customers/new?type=person")
 	wrong := form.send("Save", map[string]string{"first_name": "Änne", "email": "not an address", "mobile": "0151 23456789"})
 	wrong.is(http.StatusUnprocessableEntity, "/customers")
-	if !strings.HasPrefix(wrong.text("title"), "Error:") {
-		t.Errorf("title = %q", wrong.text("title"))
-	}
-	if got := wrong.Find("[name=first_name]").AttrOr("value", ""); got != "Änne" {
-		t.Errorf("what was typed became %q", got)
-	}
+	assert.True(t, strings.HasPrefix(wrong.text("title"), "Error:"), "title = %q", wrong.text("title"))
+	assert.Equal(t, "Änne", wrong.Find("[name=first_name]").AttrOr("value", ""), "what was typed became")
 	for _, field := range []string{"last_name", "email"} {
-		if wrong.Find("[name="+field+"][aria-invalid=true]").Length() != 1 {
-			t.Errorf("nothing is said at %s", field)
-		}
+		assert.Equal(t, 1, wrong.Find("[name="+field+"][aria-invalid=true]").Length(), "nothing is said at")
 	}
 	saved := wrong.send("Save", map[string]string{"last_name": "Groß-Öhlmann", "email": "aenne@kunde.example"})
 	saved.is(http.StatusOK, "").shows("Änne Groß-Öhlmann", "aenne@kunde.example", "Invited")
 	authorisations := saved.URL.Path
-	if !strings.HasSuffix(authorisations, "/authorisations") {
-		t.Fatalf("after saving: %s", authorisations)
-	}
+	require.True(t, strings.HasSuffix(authorisations, "/authorisations"), "after saving: %s", authorisations)
 
-	// The same submission again makes no second customer.
+	// The same form sent again makes no second customer.
 	again := wrong.send("Save", map[string]string{"last_name": "Groß-Öhlmann", "email": "aenne@kunde.example"})
-	if again.URL.Path != authorisations {
-		t.Errorf("a double submit led to %s, not %s", again.URL.Path, authorisations)
-	}
+	assert.Equal(t, authorisations, again.URL.Path, "a double submit led not")
 	firm.get("/customers?q=grossohl").shows("Groß-Öhlmann")
 	firm.get("/customers?q=ohlgross").hides("Groß-Öhlmann")
 	firm.get("/customers?q=anne+gross").shows("Groß-Öhlmann, Änne", "Invited", "0 of 1")
@@ -85,11 +77,9 @@ func journey(t *testing.T, p *program) {
 	mail := firm.received("email", "aenne@kunde.example")
 	sms := firm.received("sms", "+4915123456789")
 	link, code := linkIn(t, mail.Text), codeIn(t, sms.Text)
-	if !strings.HasPrefix(link, p.URL+"/register/") {
-		t.Errorf("link = %s", link)
-	}
+	assert.True(t, strings.HasPrefix(link, p.URL+"/register/"), "link = %s", link)
 
-	// The end user registers; a wrong code first, which costs nothing else that was typed.
+	// The end user registers. A wrong code comes first and loses no other text.
 	end := visitor(t, p.URL)
 	door := end.get(link).is(http.StatusOK, "").shows("Änne")
 	wrongCode := "2222-2222"
@@ -111,7 +101,7 @@ func journey(t *testing.T, p *program) {
 	base := strings.TrimSuffix(authorisations, "/authorisations")
 	firm.get(base + "/log").shows("Änne Groß-Öhlmann")
 
-	// Deleting: the customer number typed; the end user's very next request is refused.
+	// The customer is deleted after its number was typed. The end user's next request is refused.
 	del := firm.get(base+"/delete").is(http.StatusOK, "")
 	number := visitorNumber(del)
 	del.send("Delete customer permanently", map[string]string{"confirm": "K-99999"}).is(http.StatusUnprocessableEntity, "")
@@ -120,9 +110,7 @@ func journey(t *testing.T, p *program) {
 	firm.get(authorisations).is(http.StatusNotFound, "")
 	firm.get("/customers").hides("Öhlmann")
 	for _, m := range firm.mailbox() {
-		if strings.Contains(m.To, "aenne") {
-			t.Error("a mail of the deleted customer is still in the mailbox")
-		}
+		assert.NotContains(t, m.To, "aenne", "a mail of the deleted customer is still in the mailbox")
 	}
 }
 
@@ -145,9 +133,7 @@ func redisURL(t *testing.T) string {
 		t.Skip("KONTOR_TEST_REDIS is not set")
 	}
 	address, err := emptiedRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return address
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/andybalholm/cascadia"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
 
@@ -53,19 +55,13 @@ func TestMarkup(t *testing.T) {
 func (s *someone) raw(path string) string {
 	s.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, s.base+path, http.NoBody)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	req.Header.Set("Accept-Language", s.lang)
 	res, err := s.client.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	defer func() { _ = res.Body.Close() }()
 	page, err := io.ReadAll(res.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	return string(page)
 }
 
@@ -76,9 +72,7 @@ func saveMarkup(t *testing.T, name, page string) {
 		return
 	}
 	file := filepath.Join(dir, strings.Trim(notInNames.ReplaceAllString(name, "_"), "_")+".html")
-	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, os.WriteFile(file, []byte(page), 0o600))
 }
 
 var (
@@ -88,7 +82,7 @@ var (
 		"address", "article", "aside", "blockquote", "details", "dialog", "div", "dl", "fieldset", "figure", "footer", "form",
 		"header", "hr", "main", "nav", "ol", "p", "pre", "section", "table", "ul",
 	}
-	// phrases hold text, and no blocks; a heading is a phrase inside of a summary or a legend.
+	// phrases are elements that hold text and no blocks. A heading is one inside of a summary or a legend.
 	phrases = []string{"abbr", "b", "button", "code", "em", "h1", "h2", "h3", "h4", "i", "kbd", "label", "p", "q", "small", "span", "strong", "time"}
 )
 
@@ -220,8 +214,7 @@ func TestMarkupFaults(t *testing.T) {
 		`<label for="x">x</label><input id="x"><button type="button">x</button>`: "",
 	} {
 		got := strings.Join(markupFaults(page), "\n")
-		if want == "" && got != "" || !strings.Contains(got, want) {
-			t.Errorf("%s: %q, want %q", page, got, want)
-		}
+		assert.False(t, want == "" && got != "", "%s: %q, want %q", page, got, want)
+		assert.Contains(t, got, want, page)
 	}
 }

@@ -134,7 +134,7 @@ const misfits = `(() => {
 		if (scrolls(e) && e.localName !== "textarea" && e.scrollWidth > e.clientWidth + 1 && !(e.tabIndex === 0 && e.matches("[role=region], section") && e.matches("[aria-label], [aria-labelledby]")))
 			lost.add(say(e) + " scrolls sideways by " + (e.scrollWidth - e.clientWidth) + " px, which nobody is told");
 
-		// The lines of text that stand in e itself.
+		// The lines of the text directly in e.
 		for (const node of e.childNodes) {
 			if (node.nodeType !== Node.TEXT_NODE || !node.data.trim()) continue;
 			const range = document.createRange();

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 	"kontor/app/store/storetest"
 )
@@ -25,17 +28,14 @@ func promtool(t *testing.T, args ...string) {
 	if program == "" {
 		t.Skip("KONTOR_TEST_PROMTOOL is not set (Debian: prometheus)")
 	}
-	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	out, err := exec.Command(program, args...).CombinedOutput()
+	assert.NoError(t, err, "promtool %s: \n%s", strings.Join(args, " "), out)
 }
 
 func text(t *testing.T, path string) string {
 	t.Helper()
 	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(raw)
 }
 
@@ -48,19 +48,11 @@ func TestAlerts(t *testing.T) {
 	tests, manual := text(t, monitoring+"kontor.rules.test.yml"), text(t, "docs/operations.md")
 	alerts := alertName.FindAllStringSubmatch(text(t, monitoring+"kontor.rules.yml"), -1)
 	for _, a := range alerts {
-		if !regexp.MustCompile(`alertname: ` + a[1] + `\n\s+exp_alerts:\n`).MatchString(tests) {
-			t.Errorf("no test lets %s fire", a[1])
-		}
-		if !regexp.MustCompile(`alertname: ` + a[1] + `\n\s+exp_alerts: \[\]\n`).MatchString(tests) {
-			t.Errorf("no test keeps %s silent", a[1])
-		}
-		if !strings.Contains(manual, "`"+a[1]+"`") {
-			t.Errorf("operations.md does not say what to do about %s", a[1])
-		}
+		assert.True(t, regexp.MustCompile(`alertname: `+a[1]+`\n\s+exp_alerts:\n`).MatchString(tests), "no test lets %s fire", a[1])
+		assert.True(t, regexp.MustCompile(`alertname: `+a[1]+`\n\s+exp_alerts: \[\]\n`).MatchString(tests), "no test keeps %s silent", a[1])
+		assert.Contains(t, manual, "`"+a[1]+"`", "operations.md does not say what to do about")
 	}
-	if len(alerts) < 10 {
-		t.Errorf("%d alerts", len(alerts))
-	}
+	assert.GreaterOrEqual(t, len(alerts), 10, "alerts")
 }
 
 // panels are the expressions of the dashboard, with what Grafana would put in the place of its variables.
@@ -72,17 +64,13 @@ func panels(t *testing.T) (all []string) {
 			Targets []struct{ Expr string }
 		}
 	}
-	if err := json.Unmarshal([]byte(text(t, monitoring+"kontor.dashboard.json")), &dashboard); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(text(t, monitoring+"kontor.dashboard.json")), &dashboard))
 	for _, p := range dashboard.Panels {
 		for _, target := range p.Targets {
 			all = append(all, strings.NewReplacer("$__rate_interval", "5m", "$job", ".*").Replace(target.Expr))
 		}
 	}
-	if len(all) < 20 {
-		t.Fatalf("%d expressions", len(all))
-	}
+	require.GreaterOrEqual(t, len(all), 20, "expressions")
 	return all
 }
 
@@ -93,9 +81,7 @@ func TestDashboardExpressions(t *testing.T) {
 		rules += fmt.Sprintf("  - {record: panel%d, expr: %q}\n", i, expr)
 	}
 	file := filepath.Join(t.TempDir(), "panels.yml")
-	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(rules), 0o600))
 	promtool(t, "check", "rules", file)
 }
 
@@ -169,9 +155,8 @@ func TestMonitoringAsksForWhatThereIs(t *testing.T) {
 			}
 		}
 	}
-	if problems := served["web"].lacks(`sum by (colour) (kontor_made_up{channel="fax"}) + kontor_attempts_total{outcome="lost"} + go_goroutines{use="x"}`, true); len(problems) != 4 {
-		t.Errorf("this test would not notice: %v", problems)
-	}
+	problems := served["web"].lacks(`sum by (colour) (kontor_made_up{channel="fax"}) + kontor_attempts_total{outcome="lost"} + go_goroutines{use="x"}`, true)
+	assert.Len(t, problems, 4, "this test would not notice")
 }
 
 // lacks says what of an expression a process does not serve.

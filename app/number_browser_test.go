@@ -1,8 +1,11 @@
 package main
 
 import (
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -30,14 +33,14 @@ func TestBrowserNumbers(t *testing.T) {
 	says("mobile", "Will be used as +41 79 123 45 67 (Switzerland)")
 	b.waitFor("the field to look right", `!document.querySelector(".is-wrong, [aria-invalid]")`)
 
-	b.typeInto("phone", "044 668 18 00") // not left: it is said all the same
+	b.typeInto("phone", "044 668 18 00") // shown although the field was not left
 	says("phone", "Will be used as +41 44 668 18 00 (Switzerland)")
 	b.picture("number-understood", 1440, "light")
 	b.eval(`document.getElementById("f-phone").select()`, nil)
 	b.run(chromedp.KeyEvent(kb.Delete))
 	says("phone", "")
 
-	// The other type's form goes on with it.
+	// The form of the other type keeps the number.
 	b.run(chromedp.Click("#type-company", chromedp.ByQuery))
 	b.waitFor("the company's fields", `!!document.querySelector("[name=company_name]")`)
 	says("mobile", "Will be used as +41 79 123 45 67 (Switzerland)")
@@ -45,7 +48,7 @@ func TestBrowserNumbers(t *testing.T) {
 	b.run(leave)
 	says("phone", "Phone numbers contain only digits. Leave out the letters; remarks belong in the note.")
 
-	// What is understood pushes nothing away, at any width.
+	// The line that shows the number moves nothing else, at any width.
 	for _, width := range []int64{360, 800, 1024, 1200, 1440} {
 		b.resize(width)
 		b.visit("/customers/new?type=person")
@@ -61,5 +64,31 @@ func TestBrowserNumbers(t *testing.T) {
 			t.Errorf("at %d px the page grows by %v px", width, after-before)
 		}
 	}
+	b.quiet()
+}
+
+// TestBrowserSlowNumber: a complaint appears when the field is left, also if its answer takes longer than the pause of
+// 400 ms after which a number is read while it is typed.
+func TestBrowserSlowNumber(t *testing.T) {
+	p := boot(t, nil)
+	b := openBrowser(t, p.URL)
+	b.look(1440, "light", "en")
+	b.signIn(admin, p.Password)
+	b.visit("/customers/new?type=person")
+	chromedp.ListenTarget(b.ctx, func(event any) {
+		e, paused := event.(*fetch.EventRequestPaused)
+		if !paused {
+			return
+		}
+		var wait time.Duration
+		if !strings.Contains(e.Request.URL, "typing") {
+			wait = time.Second // the test is about this delay
+		}
+		time.AfterFunc(wait, func() { _ = chromedp.Run(b.ctx, fetch.ContinueRequest(e.RequestID)) }) // fails for a request that was given up
+	})
+	b.run(fetch.Enable().WithPatterns([]*fetch.RequestPattern{{URLPattern: "*/number*"}}))
+	b.typeInto("mobile", "079 123 45 67")
+	b.run(chromedp.KeyEvent(kb.Tab))
+	b.waitFor("the complaint", `document.getElementById("r-mobile").innerText.includes("Enter a mobile phone number")`)
 	b.quiet()
 }

@@ -90,7 +90,7 @@ var doings = map[string]opening{
 		b.run(chromedp.Click("#known-by-email button", chromedp.ByQuery))
 		b.waitFor("the list", `document.querySelector(".known:popover-open a") !== null`)
 	}},
-	// Somebody else saves the same form in between.
+	// Somebody else saves the same form meanwhile.
 	"conflict": {do: func(b *browser) {
 		b.eval(`(async () => {
 			const other = new URLSearchParams(new FormData(document.querySelector("main form[data-warn]")));
@@ -101,7 +101,7 @@ var doings = map[string]opening{
 		b.press(b.in("Save", "Speichern"))
 		b.waitFor("both values", `document.querySelector("[name=keep_city]") !== null`)
 	}},
-	"rule": {do: func(b *browser) { // or the complaint that it is there, for the second of two languages
+	"rule": {do: func(b *browser) { // or the error that it exists, for the second of two languages
 		b.press(b.in("Add rule", "Regel hinzufügen"))
 		b.waitFor("what the rule would change", `document.getElementById("impact") !== null`)
 	}},

@@ -9,6 +9,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 var pageToken = regexp.MustCompile(`name="_csrf" value="([^"]+)"`)
@@ -20,17 +23,14 @@ func TestBaseURLSpellings(t *testing.T) {
 		"HTTPS://Kontor.Example:443/": "https://kontor.example", "https://Bücher.example.": "https://xn--bcher-kva.example", "http://kontor.example:80": "http://kontor.example",
 	} {
 		p := boot(t, map[string]string{"BASE_URL": written, "ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword, "MAILBOX": "on"})
-		if p.URL != origin {
-			t.Errorf("%s: Kontor is at %s, want %s", written, p.URL, origin)
-		}
+		assert.Equal(t, origin, p.URL, "%s: Kontor is at", written)
 		for _, c := range []struct {
 			origin  string
 			refused bool
 		}{{origin, false}, {"https://evil.example", true}} {
 			status := postLogin(t, "http://"+p.Address, c.origin)
-			if (status == http.StatusForbidden) != c.refused || !c.refused && status != http.StatusSeeOther {
-				t.Errorf("%s: a form from %s is answered %d, to be refused: %v", written, c.origin, status, c.refused)
-			}
+			assert.Equal(t, c.refused, status == http.StatusForbidden, "%s: a form from %s is answered, to be refused", written, c.origin)
+			assert.False(t, !c.refused && status != http.StatusSeeOther, "%s: to be refused", written)
 		}
 	}
 }
@@ -40,9 +40,8 @@ func TestBaseURLSpellings(t *testing.T) {
 func TestLocalhost(t *testing.T) {
 	p := boot(t, map[string]string{"ADMIN_EMAIL": "admin@kontor.local", "ADMIN_PASSWORD": goodPassword})
 	_, port, err := net.SplitHostPort(p.Address)
-	if err != nil || p.URL != "http://localhost:"+port {
-		t.Fatalf("Kontor is at %s (%v)", p.URL, err)
-	}
+	require.NoError(t, err, "Kontor is at")
+	require.Equal(t, "http://localhost:"+port, p.URL)
 	for i, base := range []string{p.URL, "http://" + p.Address} {
 		somebody := visitor(t, base)
 		somebody.get("/customers").is(http.StatusOK, "/login")
@@ -61,22 +60,19 @@ func TestStartSaysBaseURL(t *testing.T) {
 		"": "BASE_URL  http://localhost:", "http://kontor.example": "BASE_URL  http://kontor.example\n",
 		"HTTP://Bücher.Example:80/": `BASE_URL  http://xn--bcher-kva.example, as browsers write "HTTP://Bücher.Example:80/"`,
 	} {
-		if said := boot(t, map[string]string{"BASE_URL": written}).Said; !strings.Contains(said, want) {
-			t.Errorf("%q: no %q in\n%s", written, want, said)
-		}
+		said := boot(t, map[string]string{"BASE_URL": written}).Said
+		assert.Contains(t, said, want, "%q: no %q in", written, want)
 	}
-	if said := boot(t, nil).Said; strings.Contains(said, "another program") {
-		t.Errorf("nobody else is there:\n%s", said)
-	}
+	said := boot(t, nil).Said
+	assert.NotContains(t, said, "another program", "nobody else is there")
 	other, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
-		return // a machine without IPv6 has no other program there
+		return // on a machine without IPv6, no other program can listen there
 	}
 	defer func() { _ = other.Close() }()
 	_, port, _ := net.SplitHostPort(other.Addr().String())
-	if said := boot(t, map[string]string{"LISTEN": "127.0.0.1:" + port}).Said; !strings.Contains(said, "another program listens on [::1]:"+port) {
-		t.Errorf("somebody else is there:\n%s", said)
-	}
+	said = boot(t, map[string]string{"LISTEN": "127.0.0.1:" + port}).Said
+	assert.Contains(t, said, "another program listens on [::1]:"+port, "somebody else is there")
 }
 
 // postLogin signs in with the form of a page, with all its cookies as behind a proxy, and returns the answer's status.
@@ -84,32 +80,22 @@ func postLogin(t *testing.T, at, origin string) int {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	page, err := client.Get(at + "/login")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	body, err := io.ReadAll(page.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_ = page.Body.Close()
 	token := pageToken.FindStringSubmatch(string(body))
-	if token == nil {
-		t.Fatal("no token in the page")
-	}
+	require.NotNil(t, token, "no token in the page")
 	form := url.Values{"_csrf": token[1:], "login": {"admin@kontor.local"}, "password": {goodPassword}}
 	req, err := http.NewRequest(http.MethodPost, at+"/login", strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Origin", origin)
 	for _, c := range page.Cookies() {
 		req.AddCookie(c)
 	}
 	res, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_ = res.Body.Close()
 	return res.StatusCode
 }

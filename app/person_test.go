@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/config"
@@ -44,9 +46,7 @@ func boot(t testing.TB, settings map[string]string, tune ...wire.Tune) *program 
 		args = append(args, "--demo")
 	}
 	c, _, err := config.Load(args, func(k string) string { return env[k] }, wire.Checks())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var out bytes.Buffer
 	ctx, stop := context.WithCancel(context.Background())
 	app, err := Start(ctx, c, &out, logWriter{t}, tune...)
@@ -58,9 +58,8 @@ func boot(t testing.TB, settings map[string]string, tune ...wire.Tune) *program 
 	go func() { done <- app.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		if err := <-done; err != nil {
-			t.Errorf("stopping: %v", err)
-		}
+		err := <-done
+		assert.NoError(t, err, "stopping")
 	})
 	p := &program{URL: app.URL, Address: app.Address.String(), Said: out.String()}
 	if m := printedPassword.FindStringSubmatch(out.String()); m != nil {
@@ -88,9 +87,7 @@ type someone struct {
 func visitor(t testing.TB, base string) *someone {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return &someone{t: t, base: base, client: &http.Client{Jar: jar, Timeout: 30 * time.Second}, lang: "en"}
 }
 
@@ -119,23 +116,17 @@ func (s *someone) do(method, path string, form url.Values) *page {
 		body = strings.NewReader(form.Encode())
 	}
 	req, err := http.NewRequest(method, target, body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	req.Header.Set("Accept-Language", s.lang)
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("Origin", s.base)
 	}
 	res, err := s.client.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	defer func() { _ = res.Body.Close() }()
 	doc, err := goquery.NewDocumentFromReader(res.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	return &page{t: s.t, by: s, Status: res.StatusCode, URL: res.Request.URL, Document: doc}
 }
 
@@ -145,9 +136,7 @@ func (p *page) send(button string, typed map[string]string) *page {
 	press := p.Find("button").FilterFunction(func(_ int, b *goquery.Selection) bool {
 		return strings.Join(strings.Fields(b.Text()), " ") == button && p.formOf(b).Length() > 0
 	}).First()
-	if press.Length() == 0 {
-		p.t.Fatalf("no button %q on %s (%d): %s", button, p.URL, p.Status, p.text("main"))
-	}
+	require.NotEqual(p.t, 0, press.Length(), "no button %q on %s (%d): %s", button, p.URL, p.Status, p.text("main"))
 	form := p.formOf(press)
 	fields := p.Find("[name]").FilterFunction(func(_ int, f *goquery.Selection) bool { return p.formOf(f).IsSelection(form) })
 	values := url.Values{}
@@ -171,18 +160,14 @@ func (p *page) send(button string, typed map[string]string) *page {
 		}
 	})
 	for k, v := range typed {
-		if fields.Filter(fmt.Sprintf("[name=%q]", k)).Length() == 0 {
-			p.t.Fatalf("the form with %q on %s has no field %q", button, p.URL, k)
-		}
+		require.NotEqual(p.t, 0, fields.Filter(fmt.Sprintf("[name=%q]", k)).Length(), "the form with %q on %s has no field", button, p.URL)
 		values.Set(k, v)
 	}
 	if name, named := press.Attr("name"); named {
 		values.Set(name, press.AttrOr("value", ""))
 	}
 	action, err := p.URL.Parse(press.AttrOr("formaction", form.AttrOr("action", p.URL.String())))
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	require.NoError(p.t, err)
 	if strings.EqualFold(form.AttrOr("method", "get"), "get") {
 		action.RawQuery = values.Encode()
 		return p.by.do(http.MethodGet, action.String(), nil)
@@ -207,9 +192,7 @@ func (p *page) text(selector string) string {
 func (p *page) shows(texts ...string) *page {
 	p.t.Helper()
 	for _, want := range texts {
-		if !strings.Contains(p.text("main"), want) {
-			p.t.Fatalf("%s (%d) does not show %q but: %s", p.URL, p.Status, want, p.text("main"))
-		}
+		require.Contains(p.t, p.text("main"), want, "%s (%d) does not show %q but: %s", p.URL, p.Status, want, p.text("main"))
 	}
 	return p
 }
@@ -218,18 +201,16 @@ func (p *page) shows(texts ...string) *page {
 func (p *page) hides(texts ...string) *page {
 	p.t.Helper()
 	for _, no := range texts {
-		if html, _ := p.Html(); strings.Contains(html, no) {
-			p.t.Errorf("%s shows %q", p.URL, no)
-		}
+		html, _ := p.Html()
+		assert.NotContains(p.t, html, no, "%s shows", p.URL)
 	}
 	return p
 }
 
 func (p *page) is(status int, path string) *page {
 	p.t.Helper()
-	if p.Status != status || path != "" && p.URL.Path != path {
-		p.t.Fatalf("%s answered %d (%s), want %d at %s", p.URL, p.Status, p.text("main"), status, path)
-	}
+	require.Equal(p.t, status, p.Status, "answered (%s), want %d at %s", p.text("main"), status, path)
+	require.False(p.t, path != "" && p.URL.Path != path)
 	return p
 }
 
@@ -246,14 +227,10 @@ type mailboxMail struct {
 func (s *someone) mailbox() []mailboxMail {
 	s.t.Helper()
 	res, err := s.client.Get(s.base + "/mailbox.json")
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	defer func() { _ = res.Body.Close() }()
 	var mails []mailboxMail
-	if err := json.NewDecoder(res.Body).Decode(&mails); err != nil {
-		s.t.Fatalf("mailbox (%d): %v", res.StatusCode, err)
-	}
+	require.NoError(s.t, json.NewDecoder(res.Body).Decode(&mails), "mailbox (%d)", res.StatusCode)
 	return mails
 }
 
@@ -281,18 +258,14 @@ var (
 func linkIn(t testing.TB, text string) string {
 	t.Helper()
 	m := linkLine.FindStringSubmatch(text)
-	if m == nil {
-		t.Fatalf("no link alone on a line in %q", text)
-	}
+	require.NotNil(t, m, "no link alone on a line in %q", text)
 	return m[1]
 }
 
 func codeIn(t testing.TB, text string) string {
 	t.Helper()
 	code := codeWord.FindString(text)
-	if code == "" {
-		t.Fatalf("no code in %q", text)
-	}
+	require.NotEmpty(t, code, "no code in %q", text)
 	return code
 }
 

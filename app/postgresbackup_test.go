@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/store/storetest"
 )
 
@@ -19,13 +22,10 @@ import (
 func ownedPostgres(t *testing.T, role string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(storetest.PostgresURL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	server := database(t, map[string]string{"DATABASE_URL": u.String()})
-	if _, err := server.ExecContext(context.Background(), `ALTER DATABASE `+strings.TrimPrefix(u.Path, "/")+` OWNER TO `+role); err != nil {
-		t.Fatal(err)
-	}
+	_, err = server.ExecContext(context.Background(), `ALTER DATABASE `+strings.TrimPrefix(u.Path, "/")+` OWNER TO `+role)
+	require.NoError(t, err)
 	u.User = url.User(role)
 	return u
 }
@@ -38,13 +38,11 @@ func TestPostgresBackup(t *testing.T) {
 	tools := filepath.Dir(needs(t, "KONTOR_TEST_POSTGRES_SERVER"))
 	role := "kontor_test_" + strings.ToLower(rand.Text()[:12])
 	admin := database(t, map[string]string{"DATABASE_URL": storetest.PostgresURL(t)})
-	if _, err := admin.ExecContext(context.Background(), `CREATE ROLE `+role+` LOGIN`); err != nil {
-		t.Fatal(err)
-	}
+	_, err := admin.ExecContext(context.Background(), `CREATE ROLE `+role+` LOGIN`)
+	require.NoError(t, err)
 	t.Cleanup(func() {
-		if _, err := admin.ExecContext(context.Background(), `DROP ROLE `+role); err != nil {
-			t.Error(err)
-		}
+		_, err := admin.ExecContext(context.Background(), `DROP ROLE `+role)
+		assert.NoError(t, err)
 	})
 	first, second, log := ownedPostgres(t, role), ownedPostgres(t, role), ownedPostgres(t, role)
 	settings := func(db *url.URL) map[string]string {
@@ -62,9 +60,8 @@ func TestPostgresBackup(t *testing.T) {
 			cmd.Env = append(cmd.Env, k+"="+v)
 		}
 		out, _ := cmd.CombinedOutput() // the code says it
-		if cmd.ProcessState.ExitCode() != code || !strings.Contains(string(out), want) {
-			t.Fatalf("%s: %s, want %d and %q:\n%s", what, cmd.ProcessState, code, want, out)
-		}
+		require.Equal(t, code, cmd.ProcessState.ExitCode(), "%s: want %d and %q", what, code, want)
+		require.Contains(t, string(out), want, what)
 		return string(out)
 	}
 	env := settings(first)
@@ -73,14 +70,13 @@ func TestPostgresBackup(t *testing.T) {
 	firm.addPerson("Berta", "Bleibt")
 	file := filepath.Join(t.TempDir(), "kontor.dump")
 	abandoned := file + ".part" // of a run that was killed
-	if err := os.WriteFile(abandoned, []byte("half"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(abandoned, []byte("half"), 0o644))
 	script(env, 0, "backup", file, "")
 	script(env, 1, "backup", file, "already")
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || len(names(t, filepath.Dir(file))) != 2 {
-		t.Errorf("%v, %v, %q", info, err, names(t, filepath.Dir(file)))
-	}
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.EqualValues(t, 0o600, info.Mode().Perm())
+	assert.Len(t, names(t, filepath.Dir(file)), 2)
 	gone.deleteCustomer()
 	firm.addPerson("Neu", "Danach")
 	expect(t, env, 1, words("erasures apply"), "processes are running")
@@ -89,28 +85,25 @@ func TestPostgresBackup(t *testing.T) {
 
 	env = settings(second)
 	said := script(env, 0, "restore", file, "1 customers and 0 accesses")
-	if !regexp.MustCompile(`Sessions ended: 1\. Waiting messages cancelled: [1-9]\d*`).MatchString(said) {
-		t.Errorf("it said %s", said)
-	}
+	assert.True(t, regexp.MustCompile(`Sessions ended: 1\. Waiting messages cancelled: [1-9]\d*`).MatchString(said), "it said %s", said)
 	db := database(t, env)
 	count := func(sql string) (n int) {
 		t.Helper()
-		if err := db.NewRaw(sql).Scan(context.Background(), &n); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, db.NewRaw(sql).Scan(context.Background(), &n))
 		return n
 	}
-	if count(`SELECT count(*) FROM message WHERE state = 'cancelled' AND reason = 'restored'`) == 0 || count(`SELECT count(*) FROM customer`) != 1 ||
-		count(`SELECT count(*) FROM access WHERE last_name = 'Zwergpudel'`) != 0 || count(`SELECT count(*) FROM search_word WHERE word LIKE '%zwergpudel%'`) != 0 {
-		t.Errorf("%d customers, %d messages", count(`SELECT count(*) FROM customer`), count(`SELECT count(*) FROM message`))
-	}
+	assert.NotEqual(t, 0, count(`SELECT count(*) FROM message WHERE state = 'cancelled' AND reason = 'restored'`), "%d customers, %d messages", count(`SELECT count(*) FROM customer`), count(`SELECT count(*) FROM message`))
+	assert.Equal(t, 1, count(`SELECT count(*) FROM customer`), "%d customers, %d messages", count(`SELECT count(*) FROM customer`), count(`SELECT count(*) FROM message`))
+	assert.Equal(t, 0, count(`SELECT count(*) FROM access WHERE last_name = 'Zwergpudel'`), "%d customers, %d messages", count(`SELECT count(*) FROM customer`), count(`SELECT count(*) FROM message`))
+	assert.Equal(t, 0, count(`SELECT count(*) FROM search_word WHERE word LIKE '%zwergpudel%'`), "%d customers, %d messages", count(`SELECT count(*) FROM customer`), count(`SELECT count(*) FROM message`))
 	p = launch(t, &output{}, env, build(t).app)
 	p.answers("http://" + env["LISTEN"])
 	firm.base = "http://" + env["LISTEN"]
 	firm.get("/customers").is(http.StatusOK, "/login")
 	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers")
-	if list := firm.get("/customers").text("main"); !strings.Contains(list, "Bleibt") || strings.Contains(list, "Zwergpudel") || strings.Contains(list, "Danach") {
-		t.Errorf("the customers after the restore: %s", list)
-	}
+	list := firm.get("/customers").text("main")
+	assert.Contains(t, list, "Bleibt", "the customers after the restore")
+	assert.NotContains(t, list, "Zwergpudel", "the customers after the restore")
+	assert.NotContains(t, list, "Danach", "the customers after the restore")
 	p.terminate()
 }

@@ -4,8 +4,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestFilesArePrivate: whatever the umask, only the user of the process can read what the embedded mode writes, while it
@@ -13,7 +15,7 @@ import (
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	app := build(t).app
-	// look compares the modes of everything in the folder, and the folder's own.
+	// look compares the modes of the folder and of everything in it.
 	look := func(when, dir string, folder fs.FileMode, files ...string) {
 		t.Helper()
 		seen := map[string]bool{}
@@ -35,13 +37,9 @@ func TestFilesArePrivate(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil {
-			t.Errorf("%s: %v", when, err)
-		}
+		assert.NoError(t, err, when)
 		for _, f := range files {
-			if !seen[f] {
-				t.Errorf("%s: no %s", when, f)
-			}
+			assert.True(t, seen[f], "%s: no %s", when, f)
 		}
 	}
 	running := []string{"kontor.db", "kontor.db-wal", "kontor.db-shm", "secret.key"}
@@ -61,18 +59,14 @@ func TestFilesArePrivate(t *testing.T) {
 
 			widen := func() {
 				for path, mode := range map[string]fs.FileMode{dir: 0o755, dir + "/kontor.db": 0o644, dir + "/secret.key": 0o644} {
-					if err := os.Chmod(path, mode); err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, os.Chmod(path, mode))
 				}
 			}
 			widen()
 			run(func() { look("an older one's", dir, 0o700, running...) })
 
 			widen()
-			if err := os.WriteFile(filepath.Join(dir, "foreign"), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "foreign"), nil, 0o600))
 			run(func() { look("beside others' files", dir, 0o755, running...) })
 		})
 	}
@@ -100,9 +94,10 @@ func TestSecretsInTheProcessList(t *testing.T) {
 			out := &output{}
 			p := launch(t, out, map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir()}, program, args...)
 			<-p.done
-			if p.cmd.ProcessState.Success() || strings.Contains(out.String(), "hunter2secret") || strings.Contains(out.String(), "aHVudGVy") || len(out.String()) > 400 {
-				t.Errorf("%s %q: %s %q", p.name, args[0], p.cmd.ProcessState, out)
-			}
+			assert.False(t, p.cmd.ProcessState.Success(), "%s %q: %s %q", p.name, args[0], p.cmd.ProcessState, out)
+			assert.NotContains(t, out.String(), "hunter2secret")
+			assert.NotContains(t, out.String(), "aHVudGVy")
+			assert.LessOrEqual(t, len(out.String()), 400)
 		}
 	}
 }

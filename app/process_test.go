@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 )
@@ -29,9 +32,7 @@ type programs struct{ app, worker string }
 func build(tb testing.TB) programs {
 	tb.Helper()
 	p, err := buildOnce()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return p
 }
 
@@ -60,24 +61,21 @@ type process struct {
 // launch starts a program with these settings and nothing else in its environment. It ends with the test.
 func launch(tb testing.TB, out *output, settings map[string]string, name string, args ...string) *process {
 	tb.Helper()
-	return launchAs(tb, nil, out, settings, name, args...)
+	return start(tb, exec.Command(name, args...), out, settings)
 }
 
-// launchAs is launch by another user.
-func launchAs(tb testing.TB, as *syscall.SysProcAttr, out *output, settings map[string]string, name string, args ...string) *process {
+// start is launch for a command that needs more than arguments.
+func start(tb testing.TB, cmd *exec.Cmd, out *output, settings map[string]string) *process {
 	tb.Helper()
-	p := &process{tb: tb, cmd: exec.Command(name, args...), name: filepath.Base(name), out: out, done: make(chan struct{})}
+	p := &process{tb: tb, cmd: cmd, name: filepath.Base(cmd.Path), out: out, done: make(chan struct{})}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	for k, v := range settings {
 		p.cmd.Env = append(p.cmd.Env, k+"="+v)
 	}
-	p.cmd.SysProcAttr = as
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	if err := p.cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, p.cmd.Start())
 	go func() {
-		_ = p.cmd.Wait() // how it ended is in ProcessState
+		_ = p.cmd.Wait() // ProcessState has the exit code
 		close(p.done)
 	}()
 	tb.Cleanup(p.kill)
@@ -93,8 +91,7 @@ func (p *process) kill() {
 // terminate asks the process to end, and fails the test unless it does so with exit code 0.
 func (p *process) terminate() {
 	p.tb.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.tb.Errorf("%s: %v", p.name, err)
+	if !assert.NoError(p.tb, p.cmd.Process.Signal(syscall.SIGTERM), p.name) {
 		return
 	}
 	select {
@@ -102,9 +99,7 @@ func (p *process) terminate() {
 	case <-time.After(40 * time.Second):
 		p.tb.Fatalf("%s did not end on SIGTERM:\n%s", p.name, p.out)
 	}
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-		p.tb.Errorf("%s ended with %s on SIGTERM:\n%s", p.name, p.cmd.ProcessState, p.out)
-	}
+	assert.Equal(p.tb, 0, p.cmd.ProcessState.ExitCode(), "%s ended with %s on SIGTERM:\n%s", p.name, p.cmd.ProcessState, p.out)
 }
 
 // answers waits until the process at base is ready for people.
@@ -147,9 +142,7 @@ func (o *output) String() string {
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
@@ -159,17 +152,11 @@ func plainPart(tb testing.TB, mail couriertest.Received) string {
 	tb.Helper()
 	m := mail.Message(tb)
 	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	part, err := multipart.NewReader(m.Body, params["boundary"]).NextRawPart()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	text, err := io.ReadAll(quotedprintable.NewReader(part))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return string(text)
 }
 
@@ -177,9 +164,7 @@ func plainPart(tb testing.TB, mail couriertest.Received) string {
 func (s *someone) cookie(name string) string {
 	s.t.Helper()
 	at, err := url.Parse(s.base)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	for _, c := range s.client.Jar.Cookies(at) {
 		if c.Name == name {
 			return c.Value

@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/store/storetest"
@@ -34,9 +36,9 @@ import (
 
 const (
 	proxiedHost = "kontor.firm.example" // as the examples call it
-	// clientAddress is where clients connect from: not where the proxies do, so that one can be told from the other.
+	// clientAddress is the address from which clients connect. Proxies connect from another one.
 	clientAddress = "127.0.0.9"
-	// claimedAddress is where clients say that they connect from.
+	// claimedAddress is the address that clients write into a header.
 	claimedAddress = "198.51.100.66"
 )
 
@@ -120,14 +122,14 @@ func TestProxies(t *testing.T) {
 		for _, f := range p.failures[:min(len(p.failures), 5)] {
 			t.Errorf("%s: %s", p.name, f)
 		}
-		if p.posts.Load() == 0 || p.gets.Load() < 20 {
-			t.Errorf("%s: that was no load", p.name)
-		}
+		assert.NotEqualValues(t, 0, p.posts.Load(), "that was no load")
+		assert.True(t, p.gets.Load() >= 20, "%s: that was no load", p.name)
 		var saved, twice int64
-		if err := database(t, settings).NewRaw(`SELECT count(*), count(*) - count(DISTINCT name_sort) FROM customer WHERE name_sort LIKE ?`, "%"+p.name+"%").
-			Scan(t.Context(), &saved, &twice); err != nil || saved != p.posts.Load() || twice != 0 {
-			t.Errorf("%s: %d customers were added and %d saved, %d of them twice (%v)", p.name, p.posts.Load(), saved, twice, err)
-		}
+		err := database(t, settings).NewRaw(`SELECT count(*), count(*) - count(DISTINCT name_sort) FROM customer WHERE name_sort LIKE ?`, "%"+p.name+"%").
+			Scan(t.Context(), &saved, &twice)
+		require.NoError(t, err, "of them twice")
+		assert.Equal(t, p.posts.Load(), saved, "%d customers were added and %d saved", p.posts.Load(), saved)
+		assert.EqualValues(t, 0, twice)
 	}
 
 	line.Pull()
@@ -147,14 +149,15 @@ func (p *proxy) outlast(t *testing.T) {
 	asked := 0
 	for begin := time.Now(); time.Since(begin) < 3*time.Second; asked++ {
 		res, err := p.client.Get("https://" + proxiedHost + "/customers")
-		if err != nil {
-			t.Errorf("%s: %v", p.name, err)
+		if !assert.NoError(t, err, p.name) {
 			return
 		}
 		body, _ := io.ReadAll(res.Body)
 		_ = res.Body.Close()
-		if res.StatusCode != http.StatusServiceUnavailable || !bytes.Contains(body, []byte("responding right now.")) {
-			t.Errorf("%s: without a database, %s:\n%.300s", p.name, res.Status, body)
+		if !assert.Equal(t, http.StatusServiceUnavailable, res.StatusCode, "%s: without a database", p.name) {
+			return
+		}
+		if !assert.True(t, bytes.Contains(body, []byte("responding right now.")), "%s: without a database, %.300s", p.name, body) {
 			return
 		}
 	}
@@ -167,14 +170,10 @@ func (p *proxy) start(t *testing.T, program string, listen [2]string, pki *certi
 	dir := t.TempDir()
 	example := map[string]string{"nginx": "nginx.conf", "caddy": "Caddyfile", "haproxy": "haproxy.cfg"}[p.name]
 	raw, err := os.ReadFile(filepath.Join("docs", "proxies", example))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	conf := string(raw)
 	change := func(from, to string) {
-		if !strings.Contains(conf, from) {
-			t.Fatalf("%s has no %q", example, from)
-		}
+		require.Contains(t, conf, from, "%s lacks a line that is to be changed", example)
 		conf = strings.ReplaceAll(conf, from, to)
 	}
 	change("127.0.0.1:3001", listen[0])
@@ -208,12 +207,10 @@ func (p *proxy) start(t *testing.T, program string, listen [2]string, pki *certi
 		change("bind :443 ssl crt /etc/haproxy/kontor.pem", "bind "+p.secure+" ssl crt "+pki.bothFile)
 		args = []string{"-db", "-f", file}
 	}
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(conf), 0o600))
 	said := &output{}
 	running := launch(t, said, map[string]string{"HOME": dir, "XDG_DATA_HOME": dir, "XDG_CONFIG_HOME": dir}, program, args...)
-	t.Cleanup(func() { // killed, nginx would leave its workers behind
+	t.Cleanup(func() { // with SIGKILL, nginx would leave its workers running
 		_ = running.cmd.Process.Signal(syscall.SIGTERM)
 		<-running.done
 	})
@@ -238,9 +235,10 @@ func (p *proxy) suits(t *testing.T, log *output) {
 	p.client.Jar = firm.client.Jar
 	firm.client = p.client
 	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers")
-	if said := log.String(); strings.Contains(said, claimedAddress) || strings.Contains(said, "does not count") || !strings.Contains(said, "address="+clientAddress) {
-		t.Errorf("%s: the client's address is not %s:\n%s", p.name, clientAddress, said)
-	}
+	said := log.String()
+	assert.NotContains(t, said, claimedAddress, p.name)
+	assert.NotContains(t, said, "does not count", p.name)
+	assert.Contains(t, said, "address="+clientAddress, "%s: the client's address is", p.name)
 	plain := *p.client
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for address, want := range map[string]int{
@@ -248,9 +246,7 @@ func (p *proxy) suits(t *testing.T, log *output) {
 		"https://" + proxiedHost + "/metrics": http.StatusNotFound, "https://" + proxiedHost + "/readyz": http.StatusOK,
 	} {
 		res, err := plain.Get(address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		_ = res.Body.Close()
 		if redirected := res.StatusCode == http.StatusPermanentRedirect && want == http.StatusMovedPermanently; res.StatusCode != want && !redirected {
 			t.Errorf("%s: %s answered %d, want %d", p.name, address, res.StatusCode, want)
@@ -263,13 +259,10 @@ func (p *proxy) suits(t *testing.T, log *output) {
 		}
 	}
 	res, err := plain.Post("https://"+proxiedHost+"/hooks/bounce", "message/rfc822", bytes.NewReader(make([]byte, 7<<20)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_ = res.Body.Close()
-	if res.StatusCode != http.StatusUnauthorized { // its signature was looked at
-		t.Errorf("%s: a bounce of 7 MiB is answered %d", p.name, res.StatusCode)
-	}
+	// The body reached the check of its signature.
+	assert.Equal(t, http.StatusUnauthorized, res.StatusCode, "%s: a bounce of 7 MiB is answered", p.name)
 }
 
 // pace is how long somebody takes between two clicks.
@@ -361,27 +354,19 @@ type certificate struct {
 func newCertificate(t *testing.T) *certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: proxiedHost}, DNSNames: []string{proxiedHost},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	dir := t.TempDir()
 	write := func(name string, content []byte) string {
 		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, content, 0o600))
 		return file
 	}
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})

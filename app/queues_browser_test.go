@@ -11,7 +11,7 @@ import (
 // message is visible or reachable, in both languages and at every width. The same holds for the other pages with these
 // names.
 func TestBrowserQueues(t *testing.T) {
-	p := boot(t, map[string]string{"DEMO": "1", "SMTP_URL": "smtp://" + freeAddress(t), "MAILBOX": "on"}) // nobody there: mails fail
+	p := boot(t, map[string]string{"DEMO": "1", "SMTP_URL": "smtp://" + freeAddress(t), "MAILBOX": "on"}) // nothing listens there, so mails fail
 	firm := visitor(t, p.URL)
 	firm.signIn("admin@kontor.local", p.Password)
 	firm.get("/customers/new?type=company").send("Save", map[string]string{

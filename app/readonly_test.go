@@ -2,10 +2,13 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // nobody is the user without rights. Root may write everywhere, so tests of what can't be written run as nobody.
@@ -14,39 +17,37 @@ const nobody = 65534
 // TestReadOnlyFile: a program that may not write to its SQLite file, or to the file's folder, says so and ends.
 func TestReadOnlyFile(t *testing.T) {
 	built := build(t)
-	if err := os.Chmod(filepath.Dir(built.app), 0o755); err != nil { //nolint:gosec // others run it here
-		t.Fatal(err)
-	}
+	//nolint:gosec // others run it here
+	require.NoError(t, os.Chmod(filepath.Dir(built.app), 0o755))
 	for name, shut := range map[string]func(dir string) error{
 		"the file":   func(dir string) error { return os.Chmod(filepath.Join(dir, "kontor.db"), 0o400) },
 		"the folder": func(dir string) error { return os.Chmod(dir, 0o500) }, //nolint:gosec // it is what is tried
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, err := os.MkdirTemp("", "kontor-readonly")
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
-			as := &syscall.SysProcAttr{}
+			var as syscall.SysProcAttr
 			if os.Geteuid() == 0 {
 				as.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-				if err := os.Chown(dir, nobody, nobody); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.Chown(dir, nobody, nobody))
+			}
+			program := func() *exec.Cmd {
+				cmd := exec.Command(built.app)
+				cmd.SysProcAttr = &as
+				return cmd
 			}
 			settings := map[string]string{"LISTEN": freeAddress(t), "DATA_DIR": dir}
-			first := launchAs(t, as, &output{}, settings, built.app)
+			first := start(t, program(), &output{}, settings)
 			first.answers("http://" + settings["LISTEN"])
 			first.terminate()
-			if err := shut(dir); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, shut(dir))
 			out := &output{}
-			second := launchAs(t, as, out, settings, built.app)
+			second := start(t, program(), out, settings)
 			<-second.done
-			if code := second.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(out.String(), "kontor: the database can be read only (") {
-				t.Errorf("ended with %d:\n%s", code, out)
-			}
+			code := second.cmd.ProcessState.ExitCode()
+			assert.Equal(t, 1, code, "ended")
+			assert.Contains(t, out.String(), "kontor: the database can be read only (")
 		})
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 )
@@ -21,16 +23,12 @@ func TestRedisRights(t *testing.T) {
 		t.Skip("KONTOR_TEST_REDIS_SERVER is not set")
 	}
 	raw, err := os.ReadFile(filepath.Join("docs", "redis.conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	at, dir := freeAddress(t), t.TempDir()
 	_, port, _ := net.SplitHostPort(at)
 	conf := string(raw) + "\nbind 127.0.0.1\nport " + port + "\ndir " + dir + "\n"
 	file := filepath.Join(dir, "redis.conf")
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(conf), 0o600))
 	server := launch(t, &output{}, nil, program, file)
 	t.Cleanup(func() { _ = server.cmd.Process.Signal(syscall.SIGTERM) })
 	admin := redis.NewClient(&redis.Options{Addr: at, Username: "admin", Password: "ADMIN-PASSWORD", MaxRetries: -1})
@@ -44,7 +42,7 @@ func TestRedisRights(t *testing.T) {
 	p := boot(t, settings)
 	p.Password = goodPassword
 	journey(t, p)
-	settings["SMTP_URL"] = "smtp://" + freeAddress(t) // nobody there: something waits
+	settings["SMTP_URL"] = "smtp://" + freeAddress(t) // nothing listens there, so messages wait
 	p = boot(t, settings)
 	firm := visitor(t, p.URL)
 	firm.signIn("admin@kontor.local", goodPassword).is(http.StatusOK, "/customers")
@@ -52,13 +50,9 @@ func TestRedisRights(t *testing.T) {
 	await.True(t, "a message that waits", func() bool { return firm.get("/queues").Find(`form[action="/queues/mail/run"] button`).Length() > 0 })
 	queues := firm.get("/queues")
 	queues.send(queues.text(`form[action="/queues/mail/run"] button`), nil).is(http.StatusOK, "/queues")
-	if res := answerOf(t, p.URL+"/readyz"); res.StatusCode != http.StatusOK {
-		t.Errorf("not ready: %s", res.Status)
-	}
+	assert.Equal(t, http.StatusOK, answerOf(t, p.URL+"/readyz").StatusCode, "not ready")
 	refused, err := admin.ACLLog(t.Context(), 20).Result()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, r := range refused {
 		t.Errorf("refused: %s %s %s (%s)", r.Reason, r.Context, r.Object, r.Username)
 	}

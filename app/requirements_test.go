@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // requirement is a row of docs/requirements.md.
@@ -26,7 +29,7 @@ var (
 	heading    = regexp.MustCompile(`^## (.+)$`)
 	rowStart   = regexp.MustCompile(`^- \*\*([RPNS][0-9]{1,3})\*\* \S`)
 	testsOfRow = regexp.MustCompile(`^  - ([a-z/]+): ((?:(?:Test|Fuzz|Benchmark)\w+(?:, |$))+)$`)
-	// citation finds rows in text, as words and in the names of tests: "(S27, R6)", "TestS5Expiry". Not elliptic.P256.
+	// citation finds rows in text, such as "(S27, R6)", and in names of tests, such as "TestS5Expiry", but not elliptic.P256.
 	citation = regexp.MustCompile(`(?m)(?:^|[^\w.])(?:Test([RPNS][0-9]{1,3})[A-Z]|([RPNS][0-9]{1,3})\b)`)
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
 )
@@ -39,9 +42,8 @@ func TestRequirements(t *testing.T) {
 	for _, p := range append(problems, checkRequirements(rows, tests, cited)...) {
 		t.Error(p)
 	}
-	if len(rows) < 100 || len(cited) < 50 {
-		t.Errorf("%d rows, %d of them cited: is everything read?", len(rows), len(cited))
-	}
+	assert.GreaterOrEqual(t, len(rows), 100, "rows, is everything read?")
+	assert.GreaterOrEqual(t, len(cited), 50, "of them cited: is everything read?")
 }
 
 // TestRequirementsFaults checks that each rule of TestRequirements finds its mistake.
@@ -66,9 +68,8 @@ func TestRequirementsFaults(t *testing.T) {
 			cited[row] = "x.go"
 		}
 		got := strings.Join(append(problems, checkRequirements(rows, tests, cited)...), "\n")
-		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
-			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
-		}
+		assert.Equal(t, c.want == "", got == "", "%s: got", c.name)
+		assert.Contains(t, got, c.want, c.name)
 	}
 }
 
@@ -173,8 +174,6 @@ func ourFiles(t *testing.T) (files []string) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return files
 }

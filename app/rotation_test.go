@@ -10,6 +10,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestRotatedKey: links, codes, open pages, sessions and encrypted data stay valid after a change of SECRET_KEY as long
@@ -45,27 +48,20 @@ func TestRotatedKey(t *testing.T) {
 
 		p = start(key(2), key(3)+","+key(1))
 		form.send("Save", map[string]string{"first_name": "Ina", "last_name": "Offen", "email": "ina@kunde.example"}).is(http.StatusOK, "")
-		if got := codeIn(t, firm.received("sms", "+4915123456781").Text); got != code {
-			t.Errorf("the mailbox shows %q", got)
-		}
+		assert.Equal(t, code, codeIn(t, firm.received("sms", "+4915123456781").Text), "the mailbox shows")
 		door.send("Register", map[string]string{"code": code, "password": goodPassword, "password_repeat": goodPassword}).is(http.StatusOK, "/portal")
 		p.terminate()
 
 		p = start(key(9), "")
 		visitor(t, base).get(stale).is(http.StatusNotFound, "")
-		if n := len(firm.mailbox()); n != 0 {
-			t.Errorf("the mailbox shows %d letters of another key", n)
-		}
+		n := len(firm.mailbox())
+		assert.Equal(t, 0, n, "the mailbox shows %d letters of another key", n)
 		p.terminate()
 		for _, want := range []string{"SECRET_KEY was changed", "neither the one that this database was used with", "SECRET_KEY_PREVIOUS and start again"} {
-			if !strings.Contains(out.String(), want) {
-				t.Errorf("the log does not say %q:\n%s", want, out)
-			}
+			assert.Contains(t, out.String(), want, "the log does not say")
 		}
 		for b := range byte(10) {
-			if strings.Contains(out.String(), key(b)) {
-				t.Error("the log shows a key")
-			}
+			assert.NotContains(t, out.String(), key(b), "the log shows a key")
 		}
 	})
 }
@@ -84,12 +80,9 @@ func TestKeyedComparisons(t *testing.T) {
 			return err
 		}
 		seen += strings.Count(string(raw), ".MAC(")
-		if m := wrong.Find(raw); m != nil {
-			t.Errorf("%s compares with one key's hash: %s", path, m)
-		}
+		assert.Nil(t, wrong.Find(raw), "%s compares with one key's hash", path)
 		return nil
 	})
-	if err != nil || seen < 5 {
-		t.Errorf("%d uses seen, %v", seen, err)
-	}
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, seen, 5, "uses seen")
 }

@@ -27,7 +27,7 @@ func TestBrowserSearch(t *testing.T) {
 		t.Helper()
 		b.waitFor("the focus on "+what, "document.activeElement"+expression)
 	}
-	slash := input.DispatchKeyEvent(input.KeyDown).WithKey("/").WithCode("Slash").WithText("/") // one event, as from a keyboard: refused as a whole
+	slash := input.DispatchKeyEvent(input.KeyDown).WithKey("/").WithCode("Slash").WithText("/") // one event as from a keyboard, refused as a whole
 	hidden := `document.getElementById("found").getClientRects().length === 0`
 	for _, width := range []int64{1440, 360} {
 		b.resize(width)

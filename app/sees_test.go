@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/store/storetest"
@@ -38,7 +39,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	}).shows("Ben Büro")
 	roof := f.admin.get(f.customer+"/transactions").Find("main a:contains('Roof repair')").AttrOr("href", "")
 
-	// A sees all, B exactly one, C none: in the list, and one by one.
+	// A sees all, B exactly one and C none, in the list and on the single pages.
 	a.get("/transactions").shows("Roof repair", "Inheritance", "Ship purchase", "3 business transactions")
 	b.get("/transactions").shows("Roof repair", "1 business transaction").hides("Inheritance", "Ship purchase")
 	c.get("/transactions").hides("Roof repair", "Inheritance", "Ship purchase")
@@ -51,7 +52,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	f.why(b, "is an additional processor of", "may process this business transaction")
 	f.why(c, "may not see this business transaction")
 
-	// B's open page refuses the next click once B is removed; undone, it works again.
+	// Once B is removed, the next click on B's open page is refused. After the undo, it works again.
 	open := b.get(roof).is(http.StatusOK, "")
 	authorisations := f.admin.get(f.customer + "/authorisations")
 	box := authorisations.Find(`input[aria-label="Select Ben Büro"]`)
@@ -62,7 +63,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	removed.send("Undo", nil).shows("Ben Büro")
 	open.send("Send to review", nil).is(http.StatusOK, roof).shows("In review")
 
-	// Additional processors may not process any more: the draft says whom it meets, the other process follows.
+	// Additional processors lose the right to process. The draft names who is concerned, and the other process follows.
 	draft := f.admin.get("/policies/draft?role=specialist&relation=processor&object=transaction&kind=*&action=process&effect=deny").
 		send("Add rule", nil).is(http.StatusOK, "")
 	draft.shows("Ben Büro can no longer process 1 business transaction")
@@ -125,9 +126,7 @@ func (f *seeing) option(p *page, name string) string {
 		}
 		return value == ""
 	})
-	if value == "" {
-		f.t.Fatalf("%s offers no %s: %s", p.URL, name, p.text("main"))
-	}
+	require.NotEmpty(f.t, value, "%s offers no %s: %s", p.URL, name, p.text("main"))
 	return value
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/effort"
 )
 
@@ -27,9 +29,9 @@ func TestBrowserUndelivered(t *testing.T) {
 			b.eval(`(window.shifted = 0, new PerformanceObserver(l => { for (const e of l.getEntries()) window.shifted += e.value }).observe({type: "layout-shift", buffered: true}), 0)`, nil)
 			b.waitFor("a frame", `(window.frames2 ??= (requestAnimationFrame(() => requestAnimationFrame(() => { window.framed = true })), 1), window.framed === true)`)
 			b.eval(`window.shifted`, &shift)
-			if sideways > 0 || shift > 0.01 { // a notice that came later would move the whole page, by a multiple of that
-				t.Errorf("%s at %d: %v too wide, shifts by %v", path, width, sideways, shift)
-			}
+			// A notice that came later would move the page by much more.
+			assert.True(t, sideways <= 0, "%s at %d: %v too wide", path, width, sideways)
+			assert.LessOrEqual(t, shift, 0.01, "%s at %d: shifts by", path, width)
 		}
 	}
 	b.inspect("specialist /attention, undelivered", "/attention", chooseLooks(effort.Seed(t), "undelivered"))

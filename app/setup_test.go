@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store/storetest"
@@ -46,16 +49,15 @@ func TestMailboxShut(t *testing.T) {
 			continue
 		}
 		said := strings.TrimSpace(out.String())
-		if p.cmd.ProcessState.ExitCode() != 1 || strings.Contains(said, "\n") || !strings.Contains(said, c.names+" is missing") || !strings.Contains(said, "MAILBOX=on") {
-			t.Errorf("%s: %s\n%s", name, p.cmd.ProcessState, said)
-		}
+		assert.Equal(t, 1, p.cmd.ProcessState.ExitCode(), name)
+		assert.NotContains(t, said, "\n", name)
+		assert.Contains(t, said, c.names+" is missing", name)
+		assert.Contains(t, said, "MAILBOX=on", name)
 	}
 	out := &output{}
 	p := launch(t, out, map[string]string{"DATABASE_URL": postgres, "SECRET_KEY": productionKey}, programs.app, "migrate")
 	<-p.done
-	if p.cmd.ProcessState.ExitCode() != 0 {
-		t.Errorf("migrate: %s", out)
-	}
+	assert.Equal(t, 0, p.cmd.ProcessState.ExitCode(), "migrate: %s", out)
 }
 
 // TestDifferingKey: the built worker with another SECRET_KEY than the web process's takes no task and says why; with the
@@ -78,7 +80,7 @@ func TestDifferingKey(t *testing.T) {
 		env["DATABASE_URL"] = database
 		return launch(t, out, env, program), out
 	}
-	wrong, said := start(programs.worker, 2) // before there is a web process: it must not be the one that says which key
+	wrong, said := start(programs.worker, 2) // before any web process, so it must not decide which key counts
 	web, _ := start(programs.app, 1)
 	web.answers("http://" + listen)
 	await.True(t, "the worker to say what it waits for", func() bool {
@@ -103,15 +105,12 @@ func TestDifferingKey(t *testing.T) {
 		return err == nil && res.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), `"reason":"settings: SECRET_KEY is not the installation's`)
 	})
 	foreign.terminate()
-	if n := len(smtp.Mails()); n != 0 {
-		t.Fatalf("the worker with another key sent %d mails", n)
-	}
+	n := len(smtp.Mails())
+	require.Equal(t, 0, n, "the worker with another key sent %d mails", n)
 	right, _ := start(programs.worker, 1)
 	await.True(t, "the mail", func() bool { return len(smtp.Mails()) == 1 })
 	visitor(t, "http://"+listen).get(linkIn(t, plainPart(t, smtp.Mails()[0]))).is(http.StatusOK, "").shows("Eva Ende")
-	if strings.Contains(said.String(), productionKey) {
-		t.Error("the log shows a key")
-	}
+	assert.NotContains(t, said.String(), productionKey, "the log shows a key")
 	visitor(t, "http://"+listen).get("/mailbox.json").is(http.StatusOK, "/login")
 	right.terminate()
 	web.terminate()

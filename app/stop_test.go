@@ -10,10 +10,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/config"
@@ -49,9 +51,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 		t.Helper()
 		env := map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": dir, "LOG": "error"}
 		c, _, err := config.Load(nil, func(k string) string { return env[k] }, wire.Checks())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return c
 	}
 	run := func(t *testing.T, app *App, ctx context.Context) <-chan error {
@@ -63,18 +63,14 @@ func TestStopAtAnyMoment(t *testing.T) {
 	start := func(t *testing.T) *App {
 		t.Helper()
 		app, err := Start(context.Background(), load(t, t.TempDir()), &bytes.Buffer{}, logWriter{t})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return app
 	}
 	t.Run("before it serves", func(t *testing.T) {
 		for range effort.Of(5, 2) {
 			ctx, stop := context.WithCancel(context.Background())
 			stop()
-			if err := ends(t, "a program stopped before it ran", run(t, start(t), ctx)); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, ends(t, "a program stopped before it ran", run(t, start(t), ctx)))
 		}
 	})
 	t.Run("as it begins to serve", func(t *testing.T) {
@@ -82,9 +78,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 			ctx, stop := context.WithCancel(context.Background())
 			done := run(t, start(t), ctx)
 			time.AfterFunc(time.Duration(i)*200*time.Microsecond, stop)
-			if err := ends(t, "a program stopped as it began", done); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, ends(t, "a program stopped as it began", done))
 		}
 	})
 	t.Run("with unused connections", func(t *testing.T) {
@@ -93,27 +87,22 @@ func TestStopAtAnyMoment(t *testing.T) {
 		done := run(t, app, ctx)
 		for range 3 {
 			conn, err := net.Dial("tcp", app.Address.String())
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer func() { _ = conn.Close() }()
 		}
-		if res, err := http.Get(app.URL + "/healthz"); err != nil || res.Body.Close() != nil { // those before it are accepted
-			t.Fatal(err)
-		}
+		// The connections before it are accepted.
+		res, err := http.Get(app.URL + "/healthz")
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
 		stop()
-		if err := ends(t, "a program with unused connections", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, ends(t, "a program with unused connections", done))
 	})
 	t.Run("while it starts", func(t *testing.T) {
 		for i := range effort.Of(10, 4) {
 			ctx, stop := context.WithCancel(context.Background())
 			time.AfterFunc(time.Duration(i)*15*time.Millisecond, stop)
-			dir, err := os.MkdirTemp("", "kontor-stop") // a start that was left behind may still write to it
-			if err != nil {
-				t.Fatal(err)
-			}
+			dir, err := os.MkdirTemp("", "kontor-stop") // a start that was abandoned may still write to it
+			require.NoError(t, err)
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
 			c := load(t, dir)
 			done := make(chan error, 1)
@@ -126,9 +115,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 				}
 				done <- err
 			}()
-			if err := ends(t, "a program stopped while it started", done); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, ends(t, "a program stopped while it started", done))
 			stop()
 		}
 	})
@@ -142,9 +129,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 			done <- err
 		}()
 		stop()
-		if err := ends(t, "a start that hangs", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, ends(t, "a start that hangs", done))
 	})
 }
 
@@ -160,22 +145,17 @@ func stops(t *testing.T, times int, settings func() map[string]string, program s
 		out := &output{}
 		p := launch(t, out, settings(), program, args...)
 		wait := time.Duration(random.Int64N(int64(700 * time.Millisecond)))
-		time.Sleep(wait) // the moment is what is tried here
+		time.Sleep(wait) // the test tries different moments
 		signal := signals[i%2]
 		begin := time.Now()
-		if err := p.cmd.Process.Signal(signal); err != nil {
-			t.Fatalf("%s after %s (seed %d): %v\n%s", signal, wait, seed, err, out)
-		}
+		require.NoError(t, p.cmd.Process.Signal(signal), "%s after %s (seed %d): \n%s", signal, wait, seed, out)
 		what := fmt.Sprintf("%s, %s after %s (seed %d)", p.name, signal, wait, seed)
 		ends(t, what, p.done)
 		longest = max(longest, time.Since(begin))
 		status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-		if !status.Signaled() && status.ExitStatus() != 0 || status.Signaled() && (status.Signal() != signal || out.String() != "") {
-			t.Errorf("%s ended with %s:\n%s", what, p.cmd.ProcessState, out)
-		}
-		if strings.Contains(out.String(), "level=ERROR") {
-			t.Errorf("%s complains:\n%s", what, out)
-		}
+		assert.False(t, !status.Signaled() && status.ExitStatus() != 0, "%s ended with %s", what, p.cmd.ProcessState)
+		assert.False(t, status.Signaled() && (status.Signal() != signal || out.String() != ""), "%s ended with %s:\n%s", what, p.cmd.ProcessState, out)
+		assert.NotContains(t, out.String(), "level=ERROR", "%s complains", what)
 	}
 	t.Logf("%s: the longest of %d stops took %s", program, times, longest.Round(time.Millisecond))
 }
@@ -210,10 +190,8 @@ func TestProcessStops(t *testing.T) {
 // silentAddress takes connections and says nothing, as a server does whose machine hangs.
 func silentAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts: the system does
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts connections, and no program answers
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = ln.Close() })
 	return ln.Addr().String()
 }
@@ -235,25 +213,20 @@ func TestDrain(t *testing.T) {
 		out := &output{}
 		p := launch(t, out, map[string]string{"LISTEN": at, "DATA_DIR": t.TempDir(), "DRAIN": c.drain}, built.app)
 		p.answers(base)
-		if res := answerOf(t, base+"/login"); res.Close {
-			t.Error("a process that does not drain closes connections")
-		}
-		if err := p.cmd.Process.Signal(c.signal); err != nil {
-			t.Fatal(err)
-		}
+		assert.False(t, answerOf(t, base+"/login").Close, "a process that does not drain closes connections")
+		require.NoError(t, p.cmd.Process.Signal(c.signal))
 		if !c.drains {
 			ends(t, c.signal.String(), p.done)
 			continue
 		}
 		await.True(t, "not to be ready", func() bool { return answerOf(t, base+"/readyz").StatusCode == http.StatusServiceUnavailable })
 		for path, status := range map[string]int{"/readyz": http.StatusServiceUnavailable, "/healthz": http.StatusOK, "/login": http.StatusOK, "/nothing": http.StatusNotFound} {
-			if res := answerOf(t, base+path); res.StatusCode != status || !res.Close {
-				t.Errorf("%s while draining: %d, the connection closed: %v", path, res.StatusCode, res.Close)
-			}
+			res := answerOf(t, base+path)
+			assert.Equal(t, status, res.StatusCode, "%s while draining: the connection closed", path)
+			assert.True(t, res.Close, "%s while draining: the connection closed: %v", path, res.Close)
 		}
-		if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil { // a second signal waits for nothing
-			t.Fatal(err)
-		}
+		// A second signal ends the process at once.
+		require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
 		ends(t, "a second signal", p.done)
 	}
 }
@@ -261,9 +234,7 @@ func TestDrain(t *testing.T) {
 func answerOf(t *testing.T, address string) *http.Response {
 	t.Helper()
 	res, err := http.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_ = res.Body.Close()
 	return res
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store/storetest"
@@ -59,9 +61,9 @@ func refusedAddress(t *testing.T, p *program, smtp *couriertest.SMTPPeer) {
 	await.True(t, "the second not to be tried", says(second, "Not sent: this address was refused on"))
 	firm.get(second).shows("Undeliverable", "The mail server doesn't know this address.")
 	firm.get("/attention").shows("Erstmann", "Zweitmann")
-	if n := len(smtp.Mails()); n != 0 || smtp.Opened() != opened {
-		t.Fatalf("the mail server heard of it: %d mails, %d connections after %d", n, smtp.Opened(), opened)
-	}
+	n := len(smtp.Mails())
+	require.Equal(t, 0, n, "the mail server heard of it: mails")
+	require.Equal(t, opened, smtp.Opened(), "the mail server heard of it: connections after")
 	await.True(t, "the mail after Send again", func() bool {
 		firm.get(second).send("Send again", nil) // within ten seconds of the invitation it counts as a double click
 		return await.Within(3*time.Second, func() bool { return len(smtp.Mails()) > 0 })

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store/storetest"
@@ -27,9 +30,7 @@ func unitFile(t *testing.T, name string) map[string]string {
 func document(t *testing.T, path ...string) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(append([]string{"docs"}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(raw)
 }
 
@@ -37,9 +38,7 @@ func document(t *testing.T, path ...string) string {
 func guideSettings(t *testing.T) map[string]string {
 	t.Helper()
 	out, err := exec.Command("env", "-i", "sh", "-c", "set -a; . docs/systemd/kontor.env; env").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	env := map[string]string{}
 	for line := range strings.Lines(string(out)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -59,35 +58,27 @@ func TestSystemd(t *testing.T) {
 	here := strings.NewReplacer(installed+"app", built.app, installed+"worker", built.worker)
 	dir := t.TempDir()
 	for file, as := range map[string]string{"kontor-web@.service": "kontor-web@3001.service", "kontor-worker.service": "kontor-worker.service"} {
-		if err := os.WriteFile(filepath.Join(dir, as), []byte(here.Replace(document(t, "systemd", file))), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, as), []byte(here.Replace(document(t, "systemd", file))), 0o600))
 		if program := os.Getenv("KONTOR_TEST_SYSTEMD_ANALYZE"); program != "" {
 			out, err := exec.Command(program, "verify", filepath.Join(dir, as)).CombinedOutput() //nolint:gosec // whoever runs the tests names the program
 			for line := range strings.Lines(string(out)) {
-				if strings.Contains(line, "kontor") { // the machine's other units are not ours
+				if strings.Contains(line, "kontor") { // other units of the machine may have faults
 					err = nil
 					t.Errorf("%s: %s", file, line)
 				}
 			}
-			if err != nil {
-				t.Errorf("%s: %v\n%s", file, err, out)
-			}
+			assert.NoError(t, err, "%s: \n%s", file, out)
 		}
 	}
 
-	// The guide's files are in the test's folder, and the other sides are the test's.
+	// The files of the guide are in the test's folder, and the other programs are the test's.
 	env := guideSettings(t)
 	for name, value := range map[string]string{
 		"DATABASE_URL": storetest.PostgresURL(t), "REDIS_URL": redisURL(t), "SECRET_KEY": productionKey, "HOOK_SECRET": strings.Repeat("h", 32),
 	} {
-		if env[name+"_FILE"] == "" {
-			t.Fatalf("kontor.env has no %s_FILE", name)
-		}
+		require.NotEmpty(t, env[name+"_FILE"], "kontor.env has no %s_FILE", name)
 		file := filepath.Join(dir, filepath.Base(env[name+"_FILE"]))
-		if err := os.WriteFile(file, []byte(value+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, []byte(value+"\n"), 0o600))
 		env[name+"_FILE"] = file
 	}
 	env["SMTP_URL"], env["ERASURE_LOG"] = smtp.URL(), filepath.Join(dir, "erasures.log")
@@ -96,16 +87,12 @@ func TestSystemd(t *testing.T) {
 
 	web, work := unitFile(t, "kontor-web@.service"), unitFile(t, "kontor-worker.service")
 	worker := launch(t, &output{}, env, here.Replace(work["ExecStart"]))
-	if web["Environment"] != "LISTEN=127.0.0.1:%i" {
-		t.Fatalf("the unit's address is %s", web["Environment"])
-	}
+	require.Equal(t, "LISTEN=127.0.0.1:%i", web["Environment"], "the unit's address")
 	env["LISTEN"] = listen
 	out := &output{}
 	app := launch(t, out, env, here.Replace(web["ExecStart"]))
 	command, ok := strings.CutPrefix(here.Replace(web["ExecStartPost"]), "/bin/sh -c '")
-	if !ok {
-		t.Fatalf("ExecStartPost is %s", web["ExecStartPost"])
-	}
+	require.True(t, ok, "ExecStartPost is %s", web["ExecStartPost"])
 	after := launch(t, out, env, "/bin/sh", "-c", strings.TrimSuffix(command, "'"))
 	await.True(t, "systemctl start to come back", func() bool {
 		select {
@@ -115,9 +102,7 @@ func TestSystemd(t *testing.T) {
 			return false
 		}
 	})
-	if code := after.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("ExecStartPost ended with %d:\n%s", code, out)
-	}
+	assert.Equal(t, 0, after.cmd.ProcessState.ExitCode(), "ExecStartPost ended %s", out)
 	await.True(t, "the worker to be well", func() bool {
 		health := launch(t, &output{}, env, here.Replace(work["ExecStart"]), "health")
 		<-health.done
@@ -125,12 +110,11 @@ func TestSystemd(t *testing.T) {
 	})
 	worker.terminate()
 	app.terminate()
-	if strings.Contains(out.String(), "level=ERROR") {
-		t.Errorf("something complains:\n%s", out)
-	}
+	assert.NotContains(t, out.String(), "level=ERROR", "something complains")
 	for unit, lines := range map[string]map[string]string{"web": web, "worker": work} {
-		if lines["Restart"] != "always" || lines["EnvironmentFile"] != "/etc/kontor/kontor.env" || lines["User"] != "kontor" || lines["KillMode"] != "mixed" {
-			t.Errorf("%s: %v", unit, lines)
-		}
+		assert.Equal(t, "always", lines["Restart"], unit)
+		assert.Equal(t, "/etc/kontor/kontor.env", lines["EnvironmentFile"], unit)
+		assert.Equal(t, "kontor", lines["User"], unit)
+		assert.Equal(t, "mixed", lines["KillMode"], unit)
 	}
 }

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/store/storetest"
 )
 
@@ -32,9 +34,8 @@ func tableNames(t *testing.T) (names []string) {
 		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND NOT EXISTS
 			(SELECT 1 FROM sqlite_schema AS v WHERE v.sql LIKE 'CREATE VIRTUAL%' AND m.name LIKE v.name || '_%')`).
 		Scan(context.Background(), &names)
-	if err != nil || len(names) < 20 {
-		t.Fatalf("%d tables, %v", len(names), err)
-	}
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(names), 20, "tables")
 	return names
 }
 
@@ -47,7 +48,7 @@ func tableUses(t *testing.T, names []string) map[use]string {
 		note := func(at token.Pos, writes bool, table string) {
 			if slices.Contains(names, table) {
 				where := p.files.Position(at)
-				found[use{table, p.room, writes}] = fmt.Sprintf("%s:%d", filepath.Base(where.Filename), where.Line)
+				found[use{table, p.pkg, writes}] = fmt.Sprintf("%s:%d", filepath.Base(where.Filename), where.Line)
 			}
 		}
 		look := func(n ast.Node) bool {
@@ -61,7 +62,7 @@ func tableUses(t *testing.T, names []string) map[use]string {
 				for _, table := range builtOn(p.info, n) {
 					note(n.Pos(), builds(p.info, n) != "SelectQuery", table)
 				}
-			case ast.Expr: // a constant as a whole, so that what is put together of parts is seen
+			case ast.Expr: // a constant as a whole, so that text joined of parts is seen
 				if v := p.info.Types[n].Value; v != nil && v.Kind() == constant.String {
 					inSQL(constant.StringVal(v), func(table string, writes bool) { note(n.Pos(), writes, table) })
 					return false
@@ -166,7 +167,7 @@ func tableOfTag(literal string) string {
 
 // checked is a package of ours with its types.
 type checked struct {
-	room   string
+	pkg    string
 	files  *token.FileSet
 	syntax []*ast.File
 	info   *types.Info
@@ -175,9 +176,7 @@ type checked struct {
 // typeCheck reads all packages of the program, without their tests.
 func typeCheck(t *testing.T) (all []checked) {
 	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", "kontor/...").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	type listed struct {
 		ImportPath, Dir, Export string
 		GoFiles                 []string
@@ -200,20 +199,17 @@ func typeCheck(t *testing.T) (all []checked) {
 	imports := importer.ForCompiler(files, "gc", func(path string) (io.ReadCloser, error) { return os.Open(compiled[path]) })
 	for _, p := range ours {
 		c := checked{
-			room: strings.TrimPrefix(p.ImportPath, "kontor/"), files: files,
+			pkg: strings.TrimPrefix(p.ImportPath, "kontor/"), files: files,
 			info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{}},
 		}
 		for _, name := range p.GoFiles {
 			f, err := parser.ParseFile(files, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			c.syntax = append(c.syntax, f)
 		}
 		config := types.Config{Importer: imports}
-		if _, err := config.Check(p.ImportPath, files, c.syntax, c.info); err != nil {
-			t.Fatal(err)
-		}
+		_, err := config.Check(p.ImportPath, files, c.syntax, c.info)
+		require.NoError(t, err)
 		all = append(all, c)
 	}
 	return all

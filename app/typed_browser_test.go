@@ -7,6 +7,7 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 )
 
 // written is what a person types into a field of several lines; a browser sends its line breaks as CR LF.
@@ -18,9 +19,7 @@ func (b *browser) wantFields(typed map[string]string) {
 	for name, want := range typed {
 		var got string
 		b.eval(fmt.Sprintf(`document.querySelector('main form [name=%q]')?.value ?? "(no such field)"`, name), &got)
-		if got != want {
-			b.t.Errorf("%s is %q, typed was %q", name, got, want)
-		}
+		assert.Equal(b.t, want, got, "%s typed", name)
 	}
 }
 

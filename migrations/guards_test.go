@@ -2,8 +2,10 @@ package migrations_test
 
 import (
 	"context"
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/store"
 	"kontor/migrations"
@@ -16,9 +18,8 @@ func TestGuardEvents(t *testing.T) {
 		ctx := context.Background()
 		exec := func(sql string, args ...any) {
 			t.Helper()
-			if _, err := db.ExecContext(ctx, sql, args...); err != nil {
-				t.Fatalf("%s: %v", sql, err)
-			}
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err, sql)
 		}
 		id := func(n string) string { return "0193512f-0000-7000-8000-00000000000" + n }
 		for n, specialist := range map[string]bool{"1": true, "2": true, "3": false} {
@@ -33,13 +34,12 @@ func TestGuardEvents(t *testing.T) {
 				id(e.id), id(e.actor), e.action, id(e.subject))
 		}
 		exec(`INSERT INTO audit (id, at, actor, action, subject_id) VALUES (?, '2026-11-24 12:00:00+00:00', 'Kontor', 'account.created', ?)`, id("0"), id("1"))
-		if _, err := migrations.Apply(ctx, db.DB); err != nil {
-			t.Fatal(err)
-		}
+		_, err := migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
 		var got []string
-		err := db.NewRaw(`SELECT what || CASE WHEN by_id IS NULL THEN ' by a command' ELSE ' by somebody' END FROM guard_event ORDER BY id`).Scan(ctx, &got)
-		if want := []string{"made by a command", "made by somebody", "given by somebody", "given by somebody"}; err != nil || !slices.Equal(got, want) {
-			t.Errorf("%q, %v; want %q", got, err, want)
-		}
+		err = db.NewRaw(`SELECT what || CASE WHEN by_id IS NULL THEN ' by a command' ELSE ' by somebody' END FROM guard_event ORDER BY id`).Scan(ctx, &got)
+		want := []string{"made by a command", "made by somebody", "given by somebody", "given by somebody"}
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
 	})
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
@@ -18,9 +19,7 @@ import (
 func open(t *testing.T, url string) *store.DB {
 	t.Helper()
 	db, err := store.Open(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -36,19 +35,15 @@ func TestThroughPgBouncer(t *testing.T) {
 		start := func(url string) {
 			ctx := context.Background()
 			db, err := store.Open(ctx, url)
-			if err != nil {
-				t.Error(err)
+			if !assert.NoError(t, err) {
 				return
 			}
 			defer func() { _ = db.Close() }()
 			taken, err := migrations.Apply(ctx, db.DB)
-			if err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, err)
 			for _, s := range taken {
-				if _, twice := steps.LoadOrStore(s, true); twice {
-					t.Errorf("%s was taken twice", s)
-				}
+				_, twice := steps.LoadOrStore(s, true)
+				assert.False(t, twice, "%s was taken twice", s)
 			}
 		}
 		var all sync.WaitGroup
@@ -62,15 +57,14 @@ func TestThroughPgBouncer(t *testing.T) {
 		}
 		start(direct)
 		db := open(t, direct)
-		if err := migrations.Pending(context.Background(), db.DB); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, migrations.Pending(context.Background(), db.DB))
 		var locks, twice int
-		if err := db.NewRaw(`SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+		err := db.NewRaw(`SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
-			(SELECT count(*) - count(DISTINCT name) FROM bun_migrations)`).Scan(context.Background(), &locks, &twice); err != nil || locks != 0 || twice != 0 {
-			t.Errorf("%d locks are left, %d steps were taken twice, %v", locks, twice, err)
-		}
+			(SELECT count(*) - count(DISTINCT name) FROM bun_migrations)`).Scan(context.Background(), &locks, &twice)
+		require.NoError(t, err)
+		assert.Equal(t, 0, locks, "locks are left")
+		assert.Equal(t, 0, twice, "steps were taken twice")
 	}
 }
 
@@ -81,22 +75,15 @@ func TestWaitForLock(t *testing.T) {
 	url := storetest.PostgresURL(t)
 	db, other := open(t, url), open(t, url)
 	left, err := other.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = left.Close() }()
-	if _, err := left.ExecContext(ctx, "SELECT pg_advisory_lock(?)", int64(0x6b6f6e746f72)); err != nil {
-		t.Fatal(err)
-	}
+	_, err = left.ExecContext(ctx, "SELECT pg_advisory_lock(?)", int64(0x6b6f6e746f72))
+	require.NoError(t, err)
 	hold := func() (tx bun.Tx, pid int) {
 		t.Helper()
 		tx, err := other.BeginTx(ctx, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tx.QueryRowContext(ctx, "SELECT pg_backend_pid() FROM pg_advisory_xact_lock(?)", int64(migrations.LockKey)).Scan(&pid); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		require.NoError(t, tx.QueryRowContext(ctx, "SELECT pg_backend_pid() FROM pg_advisory_xact_lock(?)", int64(migrations.LockKey)).Scan(&pid))
 		return tx, pid
 	}
 	holder, pid := hold()
@@ -109,29 +96,22 @@ func TestWaitForLock(t *testing.T) {
 	select {
 	case line := <-said:
 		for _, want := range []string{"waiting for another process that migrates the database", "since=2", fmt.Sprintf("server_process=%d\n", pid)} {
-			if !strings.Contains(line, want) {
-				t.Errorf("said %q, without %q", line, want)
-			}
+			assert.Contains(t, line, want)
 		}
 	case err := <-done:
 		t.Fatalf("did not wait: %v", err)
 	}
-	if err := holder.Rollback(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if len(said) > 0 {
-		t.Errorf("also said %q", <-said)
-	}
+	require.NoError(t, holder.Rollback())
+	err = <-done
+	require.NoError(t, err)
+	assert.Empty(t, said, "more lines than one")
 
-	// where nothing is missing, nobody is waited for
+	// If no step is missing, no lock is waited for.
 	holder, _ = hold()
 	defer func() { _ = holder.Rollback() }()
-	if steps, err := migrations.Apply(ctx, db.DB); err != nil || len(steps) > 0 {
-		t.Errorf("with nothing missing: %v, %v", steps, err)
-	}
+	steps, err := migrations.Apply(ctx, db.DB)
+	require.NoError(t, err, "with nothing missing")
+	assert.Empty(t, steps, "with nothing missing")
 }
 
 // lines takes what a log says, line by line.
@@ -144,25 +124,18 @@ func TestBusyFile(t *testing.T) {
 	ctx := context.Background()
 	url := storetest.SQLiteURL(t)
 	db, other := open(t, url), open(t, url)
-	if _, err := migrations.Apply(ctx, db.DB, migrations.To("20261128000031")); err != nil {
-		t.Fatal(err)
-	}
+	_, err := migrations.Apply(ctx, db.DB, migrations.To("20261128000031"))
+	require.NoError(t, err)
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, "PRAGMA busy_timeout = 1"); err != nil {
-		t.Fatal(err)
-	}
+	_, err = db.ExecContext(ctx, "PRAGMA busy_timeout = 1")
+	require.NoError(t, err)
 	holder, err := other.BeginTx(ctx, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	refused := &failures{after: 3, do: func() { _ = holder.Rollback() }}
 	steps, err := migrations.Apply(ctx, db.WithQueryHook(refused))
-	if err != nil || len(steps) == 0 {
-		t.Errorf("took %v, %v", steps, err)
-	}
-	if refused.after > 0 {
-		t.Errorf("was to be refused three times, %d are left", refused.after)
-	}
+	require.NoError(t, err)
+	assert.NotEmpty(t, steps)
+	assert.Zero(t, refused.after, "refusals that are left of three")
 }
 
 // failures calls do behind the query that is the last of so many that fail.
@@ -186,22 +159,18 @@ func (f *failures) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 func TestPending(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		if err := migrations.Pending(ctx, db.DB); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, migrations.Pending(ctx, db.DB))
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
-		if err := migrations.Pending(gone, db.DB); err == nil || strings.Contains(err.Error(), migrations.ErrSchemaOld.Error()) {
-			t.Errorf("a database that can't be asked: %v", err)
-		}
-		if _, err := migrations.Apply(gone, db.DB); err == nil || strings.Contains(err.Error(), migrations.ErrSchemaOld.Error()) {
-			t.Errorf("migrating one that can't be asked: %v", err)
-		}
-		if _, err := db.ExecContext(ctx, "DROP TABLE bun_migrations"); err != nil {
-			t.Fatal(err)
-		}
-		if err := migrations.Pending(ctx, db.DB); err != migrations.ErrSchemaOld { //nolint:errorlint // this one, bare
-			t.Errorf("without the table: %v", err)
-		}
+		err := migrations.Pending(gone, db.DB)
+		require.Error(t, err, "a database that can't be asked")
+		assert.NotContains(t, err.Error(), migrations.ErrSchemaOld.Error(), "a database that can't be asked")
+		_, err = migrations.Apply(gone, db.DB)
+		require.Error(t, err, "migrating one that can't be asked")
+		assert.NotContains(t, err.Error(), migrations.ErrSchemaOld.Error(), "migrating one that can't be asked")
+		_, err = db.ExecContext(ctx, "DROP TABLE bun_migrations")
+		require.NoError(t, err)
+		//nolint:errorlint // this one, bare
+		assert.ErrorIs(t, migrations.Pending(ctx, db.DB), migrations.ErrSchemaOld, "without the table")
 	})
 }

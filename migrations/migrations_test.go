@@ -3,9 +3,10 @@ package migrations_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/effort"
@@ -20,9 +21,8 @@ func TestDownAndUp(t *testing.T) {
 		ctx := context.Background()
 		exec := func(sql string, args ...any) {
 			t.Helper()
-			if _, err := db.ExecContext(ctx, sql, args...); err != nil {
-				t.Fatalf("%s: %v", sql, err)
-			}
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err, sql)
 		}
 		const at = "2026-11-24 12:00:00+00:00"
 		const id = "0193512f-0000-7000-8000-00000000000"
@@ -33,36 +33,30 @@ func TestDownAndUp(t *testing.T) {
 				VALUES (?, ?, ?, ?, ?, 'contract', ?, ?)`, 10001+i, id+string(rune('2'+i)), id+"1", name, name, at, at)
 		}
 		// Before the step that brought kinds and names that are unique, two transactions could have the same name.
-		if _, err := migrations.Revert(ctx, db.DB, "20261125000004"); err != nil {
-			t.Fatal(err)
-		}
+		_, err := migrations.Revert(ctx, db.DB, "20261125000004")
+		require.NoError(t, err)
 		exec(`INSERT INTO transactions (id, customer_id, name, created_at) VALUES (?, ?, 'Contract', ?)`, id+"4", id+"1", at)
-		if _, err := migrations.Apply(ctx, db.DB); err != nil {
-			t.Fatal(err)
-		}
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
 		var got []struct {
 			Number int    `bun:"number"`
 			Folded string `bun:"name_folded"`
 			Kind   string `bun:"kind"`
 		}
-		if err := db.NewRaw(`SELECT number, name_folded, kind FROM transactions ORDER BY number`).Scan(ctx, &got); err != nil {
-			t.Fatal(err)
-		}
-		if len(got) != 3 || got[0].Number != 10001 || got[2].Number != 10003 || got[2].Folded != "contract 2" || got[0].Kind != "other" {
-			t.Errorf("transactions after the way down and up: %+v", got)
-		}
+		require.NoError(t, db.NewRaw(`SELECT number, name_folded, kind FROM transactions ORDER BY number`).Scan(ctx, &got))
+		require.Len(t, got, 3, "transactions after the way down and up")
+		assert.Equal(t, 10001, got[0].Number, "transactions after the way down and up")
+		assert.Equal(t, 10003, got[2].Number, "transactions after the way down and up")
+		assert.Equal(t, "contract 2", got[2].Folded, "transactions after the way down and up")
+		assert.Equal(t, "other", got[0].Kind, "transactions after the way down and up")
 		exec(`DELETE FROM transactions`)
 		exec(`DELETE FROM customer`)
 		steps, err := migrations.Revert(ctx, db.DB, "")
-		if err != nil || len(steps) < 7 {
-			t.Fatalf("reverted %v, %v", steps, err)
-		}
-		if left := tables(t, db.DB); len(left) > 0 {
-			t.Errorf("left after the way down: %v", left)
-		}
-		if _, err := migrations.Apply(ctx, db.DB); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(steps), 7, "reverted")
+		assert.Empty(t, tables(t, db.DB), "left after the way down")
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
 	})
 }
 
@@ -73,22 +67,18 @@ func TestStopBetween(t *testing.T) {
 		const from = "20261128000031"
 		ctx := context.Background()
 		for n, stopped := 1, true; stopped; n += effort.Every(3) {
-			if _, err := migrations.Revert(ctx, db.DB, from); err != nil {
-				t.Fatalf("before query %d: %v", n, err)
-			}
+			_, err := migrations.Revert(ctx, db.DB, from)
+			require.NoError(t, err, "before query %d", n)
 			short, cancel := context.WithCancel(ctx)
 			stop := &stopAfter{queries: n, stop: cancel}
 			_, _ = migrations.Apply(short, db.WithQueryHook(stop))
 			cancel()
 			if err := migrations.Pending(ctx, db.DB); err == nil && stop.queries > 0 {
-				stopped = false // It was through before the stop came.
+				stopped = false // It had finished before the stop came.
 			}
-			if _, err := migrations.Apply(ctx, db.DB); err != nil {
-				t.Fatalf("a start after a stop behind query %d: %v", n, err)
-			}
-			if err := migrations.Pending(ctx, db.DB); err != nil {
-				t.Fatalf("after a stop behind query %d: %v", n, err)
-			}
+			_, err = migrations.Apply(ctx, db.DB)
+			require.NoError(t, err, "a start after a stop behind query %d", n)
+			require.NoError(t, migrations.Pending(ctx, db.DB), "after a stop behind query %d", n)
 			if !stopped && n < 12 {
 				t.Fatalf("only %d queries were seen", n)
 			}
@@ -117,14 +107,11 @@ func TestOwnComments(t *testing.T) {
 		ctx := context.Background()
 		comments := func() (list []string) {
 			t.Helper()
-			if err := db.NewRaw(`SELECT comment FROM policy_version ORDER BY version`).Scan(ctx, &list); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw(`SELECT comment FROM policy_version ORDER BY version`).Scan(ctx, &list))
 			return list
 		}
-		if _, err := migrations.Revert(ctx, db.DB, "20261125000009"); err != nil {
-			t.Fatal(err)
-		}
+		_, err := migrations.Revert(ctx, db.DB, "20261125000009")
+		require.NoError(t, err)
 		const first, reset = "The policy that Kontor starts with.", "Reset to the policy that Kontor starts with."
 		for i, v := range []struct {
 			comment string
@@ -132,22 +119,14 @@ func TestOwnComments(t *testing.T) {
 		}{{first, nil}, {reset, nil}, {first, "0193512f-0000-7000-8000-000000000001"}} {
 			_, err := db.ExecContext(ctx, `INSERT INTO policy_version (version, text, comment, author_id, author, published_at) VALUES (?, '', ?, ?, '', ?)`,
 				i+1, v.comment, v.author, "2026-11-24 12:00:00+00:00")
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 		}
-		if _, err := migrations.Apply(ctx, db.DB); err != nil {
-			t.Fatal(err)
-		}
-		if got := comments(); !slices.Equal(got, []string{"policy.comment_first", "policy.comment_reset", first}) {
-			t.Errorf("up: %q", got)
-		}
-		if _, err := migrations.Revert(ctx, db.DB, "20261125000009"); err != nil {
-			t.Fatal(err)
-		}
-		if got := comments(); !slices.Equal(got, []string{first, reset, first}) {
-			t.Errorf("down: %q", got)
-		}
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"policy.comment_first", "policy.comment_reset", first}, comments(), "up")
+		_, err = migrations.Revert(ctx, db.DB, "20261125000009")
+		require.NoError(t, err)
+		assert.Equal(t, []string{first, reset, first}, comments(), "down")
 	})
 }
 
@@ -156,27 +135,23 @@ func TestOwnComments(t *testing.T) {
 func TestSearchDetails(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		if _, err := migrations.Revert(ctx, db.DB, "20261128000054"); err != nil {
-			t.Fatal(err)
-		}
+		_, err := migrations.Revert(ctx, db.DB, "20261128000054")
+		require.NoError(t, err)
 		insert := func(number int) {
 			t.Helper()
 			_, err := db.ExecContext(ctx, `INSERT INTO customer (number, id, type, last_name, street, locale, name_sort, search, identity, created_at, updated_at)
 				VALUES (?, ?, 'person', 'Berg', 'Hauptstr. 5', 'de', 'berg', ' berg', '', '2026-11-24 12:00:00+00:00', '2026-11-24 12:00:00+00:00')`,
 				number, fmt.Sprintf("0193512f-0000-7000-8000-0000000%05d", number))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 		}
 		insert(10001)
-		if _, err := migrations.Apply(ctx, db.DB); err != nil {
-			t.Fatal(err)
-		}
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
 		insert(10002)
 		var open []int
-		if err := db.NewRaw(`SELECT number FROM customer WHERE details IS NULL AND search = ' berg' ORDER BY number`).Scan(ctx, &open); err != nil || !slices.Equal(open, []int{10001, 10002}) {
-			t.Errorf("to be written: %v, %v", open, err)
-		}
+		err = db.NewRaw(`SELECT number FROM customer WHERE details IS NULL AND search = ' berg' ORDER BY number`).Scan(ctx, &open)
+		require.NoError(t, err, "to be written")
+		assert.Equal(t, []int{10001, 10002}, open, "to be written")
 	})
 }
 
@@ -187,34 +162,25 @@ func TestRefusedAddresses(t *testing.T) {
 		ctx := context.Background()
 		exec := func(sql string, args ...any) {
 			t.Helper()
-			if _, err := db.ExecContext(ctx, sql, args...); err != nil {
-				t.Fatal(err)
-			}
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err)
 		}
-		if _, err := migrations.Revert(ctx, db.DB, "20261128000084"); err != nil {
-			t.Fatal(err)
-		}
+		_, err := migrations.Revert(ctx, db.DB, "20261128000084")
+		require.NoError(t, err)
 		const id, at = "0193512f-0000-7000-8000-000000000001", "2026-11-24 12:00:00+00:00"
 		exec(`INSERT INTO message (id, kind, channel, recipient, locale, generation, dedupe, state, reason, expires_at, created_at)
 			VALUES (?, 'registration', 'email', 'anna@example.org', 'de', 1, 'a', 'failed', 'recipient_unknown', ?, ?)`, id, at, at)
-		if _, err := migrations.Apply(ctx, db.DB); err != nil {
-			t.Fatal(err)
-		}
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
 		count := func() (n int) {
 			t.Helper()
-			if err := db.NewRaw(`SELECT count(*) FROM refused_address`).Scan(ctx, &n); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw(`SELECT count(*) FROM refused_address`).Scan(ctx, &n))
 			return n
 		}
-		if n := count(); n != 0 {
-			t.Errorf("%d refused", n)
-		}
+		assert.Equal(t, 0, count(), "refused")
 		exec(`INSERT INTO refused_address (hash, reason, message_id, refused_at) VALUES ('h', 'recipient_unknown', ?, ?)`, id, at)
 		exec(`DELETE FROM message`)
-		if n := count(); n != 0 {
-			t.Errorf("%d left without their message", n)
-		}
+		assert.Equal(t, 0, count(), "left without their message")
 	})
 }
 
@@ -225,8 +191,6 @@ func tables(t *testing.T, db *bun.DB) (names []string) {
 	if (&store.DB{DB: db}).IsPostgres() {
 		query = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_name NOT LIKE 'bun_%'`
 	}
-	if err := db.NewRaw(query).Scan(context.Background(), &names); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, db.NewRaw(query).Scan(context.Background(), &names))
 	return names
 }

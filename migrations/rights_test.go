@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -22,9 +24,8 @@ func TestFewRights(t *testing.T) {
 	admin := open(t, address)
 	run := func(sql string) {
 		t.Helper()
-		if _, err := admin.ExecContext(ctx, sql); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
+		_, err := admin.ExecContext(ctx, sql)
+		require.NoError(t, err, sql)
 	}
 	role := func() (name string, db *store.DB) {
 		id, _ := uuid.NewV4()
@@ -32,9 +33,7 @@ func TestFewRights(t *testing.T) {
 		run("CREATE ROLE " + name + " LOGIN")
 		t.Cleanup(func() { run("DROP OWNED BY " + name + " CASCADE; DROP ROLE " + name) })
 		u, err := url.Parse(address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		u.User = url.User(name)
 		return name, open(t, u.String())
 	}
@@ -43,13 +42,14 @@ func TestFewRights(t *testing.T) {
 	refused := func(want string) {
 		t.Helper()
 		for what, err := range map[string]error{"asked": migrations.Hindrance(ctx, db.DB), "tried": func() error { _, err := migrations.Apply(ctx, db.DB); return err }()} {
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: %v, want %q", what, err, want)
+			if assert.Error(t, err, what) {
+				assert.Contains(t, err.Error(), want, what)
 			}
 		}
 		var tables int
-		if err := admin.NewRaw("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(ctx, &tables); err != nil || tables > 0 {
-			t.Errorf("%d tables, %v", tables, err)
+		err := admin.NewRaw("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(ctx, &tables)
+		if assert.NoError(t, err) {
+			assert.Zero(t, tables, "tables")
 		}
 	}
 	refused(`GRANT CREATE ON SCHEMA "public" TO "` + name)
@@ -58,19 +58,17 @@ func TestFewRights(t *testing.T) {
 	run("CREATE SCHEMA extensions; CREATE EXTENSION pg_trgm SCHEMA extensions")
 	refused(`in the schema "extensions", which is not in the search_path`)
 	run("ALTER EXTENSION pg_trgm SET SCHEMA public")
-	if _, err := migrations.Apply(ctx, db.DB); err != nil {
-		t.Fatal(err)
-	}
+	_, err := migrations.Apply(ctx, db.DB)
+	require.NoError(t, err)
 
 	rows, other := role()
 	run("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + rows)
-	if _, err := migrations.Apply(ctx, other.DB); err != nil {
-		t.Errorf("nothing is missing: %v", err)
-	}
+	_, err = migrations.Apply(ctx, other.DB)
+	assert.NoError(t, err, "nothing is missing")
 	run("DELETE FROM bun_migrations WHERE name = (SELECT max(name) FROM bun_migrations)")
-	if _, err := migrations.Apply(ctx, other.DB); err == nil || !strings.Contains(err.Error(), `belongs to the role "`+name+`": run `) {
-		t.Errorf("a step is missing: %v", err)
-	}
+	_, err = migrations.Apply(ctx, other.DB)
+	require.Error(t, err, "a step is missing")
+	assert.Contains(t, err.Error(), `belongs to the role "`+name+`": run `, "a step is missing")
 }
 
 // TestOwnerWithoutExtension: the owner of the database creates the extension by itself.
@@ -81,21 +79,16 @@ func TestOwnerWithoutExtension(t *testing.T) {
 	id, _ := uuid.NewV4()
 	name := "kontor_test_" + strings.ReplaceAll(id.String(), "-", "")
 	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, sql := range []string{"CREATE ROLE " + name + " LOGIN", "ALTER DATABASE " + u.Path[1:] + " OWNER TO " + name} {
-		if _, err := admin.ExecContext(ctx, sql); err != nil {
-			t.Fatal(err)
-		}
+		_, err := admin.ExecContext(ctx, sql)
+		require.NoError(t, err)
 	}
 	t.Cleanup(func() {
-		if _, err := admin.ExecContext(ctx, "REASSIGN OWNED BY "+name+" TO CURRENT_USER; DROP OWNED BY "+name+"; DROP ROLE "+name); err != nil {
-			t.Error(err)
-		}
+		_, err := admin.ExecContext(ctx, "REASSIGN OWNED BY "+name+" TO CURRENT_USER; DROP OWNED BY "+name+"; DROP ROLE "+name)
+		assert.NoError(t, err)
 	})
 	u.User = url.User(name)
-	if _, err := migrations.Apply(ctx, open(t, u.String()).DB); err != nil {
-		t.Error(err)
-	}
+	_, err = migrations.Apply(ctx, open(t, u.String()).DB)
+	assert.NoError(t, err)
 }

@@ -2,8 +2,10 @@ package migrations_test
 
 import (
 	"context"
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -19,13 +21,10 @@ func eachAt(t *testing.T, step string, test func(t *testing.T, db *store.DB)) {
 	run := func(url func(testing.TB) string) func(*testing.T) {
 		return func(t *testing.T) {
 			db, err := store.Open(context.Background(), url(t))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			t.Cleanup(func() { _ = db.Close() })
-			if _, err := migrations.Apply(context.Background(), db.DB, migrations.To(step)); err != nil {
-				t.Fatal(err)
-			}
+			_, err = migrations.Apply(context.Background(), db.DB, migrations.To(step))
+			require.NoError(t, err)
 			test(t, db)
 		}
 	}
@@ -56,9 +55,8 @@ func TestSpecialistRole(t *testing.T) {
 		ctx := context.Background()
 		exec := func(sql string, args ...any) {
 			t.Helper()
-			if _, err := db.ExecContext(ctx, sql, args...); err != nil {
-				t.Fatalf("%s: %v", sql, err)
-			}
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err, sql)
 		}
 		id := func(n string) string { return "0193512f-0000-7000-8000-00000000000" + n }
 		for _, p := range people {
@@ -70,27 +68,19 @@ func TestSpecialistRole(t *testing.T) {
 		}
 		roles := func(n string) (list []string) {
 			t.Helper()
-			if err := db.NewRaw(`SELECT role FROM account_role WHERE account_id = ? ORDER BY role`, id(n)).Scan(ctx, &list); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw(`SELECT role FROM account_role WHERE account_id = ? ORDER BY role`, id(n)).Scan(ctx, &list))
 			return list
 		}
 		for range 2 {
-			if _, err := migrations.Apply(ctx, db.DB); err != nil {
-				t.Fatal(err)
-			}
+			_, err := migrations.Apply(ctx, db.DB)
+			require.NoError(t, err)
 			for _, p := range people {
-				if got := roles(p.id); !slices.Equal(got, p.want) {
-					t.Errorf("%v (specialist user: %v) becomes %v, want %v", p.roles, p.specialist, got, p.want)
-				}
+				assert.Equal(t, p.want, roles(p.id), ") becomes")
 			}
-			if _, err := migrations.Revert(ctx, db.DB, before); err != nil {
-				t.Fatal(err)
-			}
+			_, err = migrations.Revert(ctx, db.DB, before)
+			require.NoError(t, err)
 			for _, p := range people {
-				if got := roles(p.id); len(got) != len(p.roles) {
-					t.Errorf("back: %v, want %v", got, p.roles)
-				}
+				assert.Len(t, roles(p.id), len(p.roles), "back")
 			}
 		}
 	})

@@ -141,7 +141,7 @@ var Related = map[Object][]Relation{
 	ObjectPortal:        {Administrator, Processor, Access},
 }
 
-// Decider decides with the policy version in force. It is safe for concurrent use. Publish replaces the version as a
+// Decider decides with the policy version in force. It is safe for concurrent use. Adopt replaces the version as a
 // whole, so no decision mixes two versions.
 type Decider struct{ current atomic.Pointer[version] }
 
@@ -167,12 +167,12 @@ type question struct {
 // New builds a decider from a policy text, for example Default. Its version number is 0.
 func New(text string) (*Decider, error) {
 	d := &Decider{}
-	return d, d.Publish(0, text)
+	return d, d.publish(0, text)
 }
 
-// Publish checks a policy text and puts it in force as the version with this number. After an error the old policy
+// publish checks a policy text and puts it in force as the version with this number. After an error the old policy
 // stays in force.
-func (d *Decider) Publish(number int, text string) error {
+func (d *Decider) publish(number int, text string) error {
 	v, err := build(text)
 	if err != nil {
 		return err

@@ -1,11 +1,13 @@
 package policies
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/fault"
 )
@@ -13,9 +15,7 @@ import (
 // TestDefault checks the default policy with a table of roles, relations and permissions.
 func TestDefault(t *testing.T) {
 	d, err := New(Default)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, c := range []struct {
 		roles  string
 		rel    Relation
@@ -65,18 +65,15 @@ func TestDefault(t *testing.T) {
 			roles = append(roles, Role(r))
 		}
 		got, err := d.Allows(Request{Roles: roles, Relation: c.rel, Object: c.object, Kind: "person", Action: c.action})
-		if err != nil || got != c.want {
-			t.Errorf("%q with relation %d: %s %s = %v, %v; want %v", c.roles, c.rel, c.action, c.object, got, err, c.want)
-		}
+		require.NoError(t, err, "%q with relation %d", c.roles, c.rel)
+		assert.Equal(t, c.want, got, "%q with relation %d: %s %s", c.roles, c.rel, c.action, c.object)
 	}
 }
 
 // TestDenyOverrides: a deny for one of two relations, or one of two roles, holds for a person who has both.
 func TestDenyOverrides(t *testing.T) {
 	d, err := New(Default + "\np, specialist, processor, transaction, *, process, deny\np, auditor, *, customer, company, create, deny\n")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		q    Request
 		want bool
@@ -87,18 +84,16 @@ func TestDenyOverrides(t *testing.T) {
 		"both roles":            {Request{[]Role{Specialist, Auditor}, None, ObjectCustomer, "company", Create}, false},
 		"both roles, the other": {Request{[]Role{Auditor, Specialist}, None, ObjectCustomer, "person", Create}, true},
 	} {
-		if got, err := d.Allows(c.q); err != nil || got != c.want {
-			t.Errorf("%s: %v, %v; want %v", name, got, err, c.want)
-		}
+		got, err := d.Allows(c.q)
+		require.NoError(t, err, name)
+		assert.Equal(t, c.want, got, name)
 	}
 }
 
 // TestBadLines: no policy with one of these lines can be put in force (S27).
 func TestBadLines(t *testing.T) {
 	d, err := New(Default)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for line, message := range map[string]string{
 		"p, specialist, *, customer, *, list, alow":            "policy.effect",
 		"p, specialist, *, customer, *, list":                  "policy.shape",
@@ -126,28 +121,26 @@ func TestBadLines(t *testing.T) {
 		"p, specialist, *, customer, *, list, allow # comment": "policy.effect",
 	} {
 		var f *fault.Error
-		if err := d.Publish(1, line); !errors.As(err, &f) || f.Fields[len(f.Fields)-1].Message != message && f.Fields[0].Message != message {
-			t.Errorf("%q: %v, want %s", line, err, message)
-		}
+		err := d.publish(1, line)
+		require.ErrorAs(t, err, &f, "%q", line)
+		assert.False(t, f.Fields[len(f.Fields)-1].Message != message && f.Fields[0].Message != message, "%q: want %s", line, message)
 	}
-	if ok, _ := d.Allows(Request{[]Role{Specialist}, None, ObjectCustomer, "person", List}); !ok {
-		t.Error("a refused policy replaced the one in force")
-	}
+	ok, _ := d.Allows(Request{[]Role{Specialist}, None, ObjectCustomer, "person", List})
+	assert.True(t, ok, "a refused policy replaced the one in force")
 }
 
 // TestPublishWhileDeciding is for -race: decisions continue while versions are replaced, and a question that both
 // versions answer alike always gets that answer.
 func TestPublishWhileDeciding(t *testing.T) {
 	d, err := New(Default)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for range 500 {
-				if ok, err := d.Allows(Request{[]Role{Specialist, Auditor}, None, ObjectAudit, "", Read}); err != nil || !ok {
-					t.Errorf("audit read = %v, %v", ok, err)
+				ok, err := d.Allows(Request{[]Role{Specialist, Auditor}, None, ObjectAudit, "", Read})
+				if assert.NoError(t, err) {
+					assert.True(t, ok, "audit read = %v", ok)
 				}
 			}
 		})
@@ -157,9 +150,7 @@ func TestPublishWhileDeciding(t *testing.T) {
 		if i%2 == 0 {
 			text += "p, specialist, *, queue, *, read, allow\n"
 		}
-		if err := d.Publish(1, text); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, d.publish(1, text))
 	}
 	wg.Wait()
 }
@@ -170,15 +161,12 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		doc, err := Parse(text, AnyKind)
 		if err != nil {
-			if fault.CodeOf(err) != fault.Invalid {
-				t.Errorf("%v is not an Invalid fault", err)
-			}
+			assert.Equal(t, fault.Invalid, fault.CodeOf(err), "is not an Invalid fault")
 			return
 		}
 		again, err := Parse(doc.String(), AnyKind)
-		if err != nil || again.String() != doc.String() {
-			t.Errorf("%q is written as %q and read back as %q, %v", text, doc, again, err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, doc.String(), again.String(), "%q is written as %q and read back as %q", text, doc, again)
 	})
 }
 
@@ -186,9 +174,7 @@ func FuzzParse(f *testing.F) {
 // do not fill the memory.
 func TestAnswersKept(t *testing.T) {
 	d, err := New(Default)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	kept := func() (n int) {
 		d.current.Load().answers.Range(func(any, any) bool { n++; return true })
 		return n
@@ -196,26 +182,21 @@ func TestAnswersKept(t *testing.T) {
 	ask := func(q Request, want bool) {
 		t.Helper()
 		for range 2 {
-			if ok, err := d.Allows(q); err != nil || ok != want {
-				t.Errorf("%+v: %v, %v, want %v", q, ok, err, want)
+			ok, err := d.Allows(q)
+			if assert.NoError(t, err, "%+v", q) {
+				assert.Equal(t, want, ok, "%+v", q)
 			}
 		}
 	}
 	read := Request{[]Role{Specialist}, Processor, ObjectTransaction, "", Read}
 	ask(read, true)
-	if kept() != 1 {
-		t.Errorf("%d answers are kept, want 1", kept())
-	}
+	assert.Equal(t, 1, kept(), "answers are kept")
 	for i := range 100 {
 		ask(Request{[]Role{Specialist}, Processor, ObjectTransaction, fmt.Sprint("made up ", i), Read}, true)
 		ask(Request{[]Role{Specialist}, Processor, ObjectTransaction, "", Action(fmt.Sprint("made up ", i))}, false)
 	}
-	if kept() != 1 {
-		t.Errorf("%d answers are kept, want 1", kept())
-	}
-	if err := d.Publish(1, Default+"p, specialist, processor, transaction, *, read, deny\n"); err != nil {
-		t.Fatal(err)
-	}
+	assert.Equal(t, 1, kept(), "answers are kept")
+	require.NoError(t, d.publish(1, Default+"p, specialist, processor, transaction, *, read, deny\n"))
 	ask(read, false)
 }
 

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/effort"
 	"kontor/policies"
 	"kontor/policies/policytest"
@@ -18,9 +21,7 @@ func TestRandomPolicies(t *testing.T) {
 	for i := range effort.Of(600, 100) {
 		doc := policytest.Random(r)
 		d, err := policies.New(doc.String())
-		if err != nil {
-			t.Fatalf("policy %d: %v\n%s", i, err, doc)
-		}
+		require.NoError(t, err, "policy %d: \n%s", i, doc)
 		for range 3 {
 			roles, o := policytest.Roles(r), policytest.Object(r)
 			kinds := slices.Clone(policies.Kinds[o])
@@ -32,47 +33,39 @@ func TestRandomPolicies(t *testing.T) {
 			}
 			for _, a := range policies.Objects[o] {
 				scope, err := d.Scope(roles, o, a)
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				for m := range policytest.AllRelations + 1 {
 					for _, kind := range kinds {
 						asked++
 						q := policies.Request{Roles: roles, Relation: m, Object: o, Kind: kind, Action: a}
 						want := policytest.Allows(doc, q)
 						verdict, err := d.Explain(q)
-						if err != nil {
-							t.Fatal(err)
-						}
-						if got, err := d.Allows(q); err != nil || got != want || verdict.Allowed != want || scope.For(m).Has(kind) != want {
-							t.Fatalf("%+v: Casbin %v, %v, explained %v, compiled %v, want %v\n%s",
-								q, got, err, verdict.Allowed, scope.For(m).Has(kind), want, doc)
-						}
+						require.NoError(t, err)
+						got, err := d.Allows(q)
+						require.NoError(t, err, "%+v: %s", q, doc)
+						require.Equal(t, want, got, "%+v: Casbin, want \n%s", q, doc)
+						require.Equal(t, want, verdict.Allowed, "%+v: explained, %s", q, doc)
+						require.Equal(t, want, scope.For(m).Has(kind), "%+v: compiled, %s", q, doc)
 						checkVerdict(t, q, verdict, doc)
 					}
 				}
 			}
 		}
 	}
-	if asked < effort.Of(100_000, 15_000) {
-		t.Errorf("only %d questions", asked)
-	}
+	assert.GreaterOrEqual(t, asked, effort.Of(100_000, 15_000), "only %d questions", asked)
 }
 
 func checkVerdict(t *testing.T, q policies.Request, v policies.Verdict, doc policies.Document) {
 	t.Helper()
 	if v.Rule == nil {
-		if v.Allowed {
-			t.Fatalf("%+v is allowed by no rule", q)
-		}
+		require.False(t, v.Allowed, "%+v is allowed by no rule", q)
 		return
 	}
 	alone := policies.Document{Rules: []policies.Rule{*v.Rule}, Inclusions: doc.Inclusions}
 	alone.Rules[0].Effect = policies.Allow
-	if !policytest.Allows(alone, q) || v.Allowed != (v.Rule.Effect == policies.Allow) {
-		t.Fatalf("%+v is %v by %s", q, v.Allowed, v.Rule)
-	}
-	if len(v.Via) == 0 || !slices.Contains(q.Roles, v.Via[0]) || v.Via[len(v.Via)-1] != v.Rule.Role {
-		t.Fatalf("%+v by %s: %v leads not from a role held to the rule's", q, v.Rule, v.Via)
-	}
+	require.True(t, policytest.Allows(alone, q), "%+v is %v by %s", q, v.Allowed, v.Rule)
+	require.Equal(t, v.Rule.Effect == policies.Allow, v.Allowed)
+	require.NotEmpty(t, v.Via, "no way from a role of the person to the role of the rule")
+	require.Contains(t, q.Roles, v.Via[0], "the first role that the right comes by is none of the person's")
+	require.Equal(t, v.Rule.Role, v.Via[len(v.Via)-1])
 }

@@ -2,28 +2,28 @@ package policies
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestExplainDeny: where a deny overrides an allow, the deny is the reason.
 func TestExplainDeny(t *testing.T) {
 	d, err := New(Default + "\np, specialist, processor, transaction, *, process, deny\n")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	v, err := d.Explain(Request{[]Role{PolicyAdministrator}, Administrator | Processor, ObjectTransaction, "contract", Process})
-	if err != nil || v.Allowed || v.Rule == nil || v.Rule.Effect != Deny || v.Rule.Relation != "processor" {
-		t.Fatalf("%+v, %v", v, err)
-	}
-	if !slices.Equal(v.Via, []Role{PolicyAdministrator, Specialist}) {
-		t.Errorf("via %v", v.Via)
-	}
+	require.NoError(t, err)
+	require.False(t, v.Allowed, "%+v", v)
+	require.NotNil(t, v.Rule)
+	require.Equal(t, Deny, v.Rule.Effect)
+	require.Equal(t, "processor", v.Rule.Relation)
+	assert.Equal(t, []Role{PolicyAdministrator, Specialist}, v.Via, "via")
 	none, err := d.Explain(Request{[]Role{Specialist}, None, ObjectTransaction, "contract", Read})
-	if err != nil || none.Allowed || none.Rule != nil {
-		t.Errorf("no rule speaks of it: %+v, %v", none, err)
-	}
+	require.NoError(t, err, "no rule speaks of it")
+	assert.False(t, none.Allowed, "no rule speaks of it: %+v", none)
+	assert.Nil(t, none.Rule, "no rule speaks of it")
 }
 
 func TestScopeSQL(t *testing.T) {
@@ -49,43 +49,33 @@ func TestScopeSQL(t *testing.T) {
 		},
 	} {
 		d, err := New(c.rules)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		s, err := d.Scope(c.roles, ObjectTransaction, Read)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if sql, args := s.SQL("m", "k"); sql != c.sql || !slices.Equal(args, c.args) {
-			t.Errorf("%s: %s %v, want %s %v", name, sql, args, c.sql, c.args)
-		}
+		require.NoError(t, err)
+		sql, args := s.SQL("m", "k")
+		assert.Equal(t, c.sql, sql, name)
+		assert.Equal(t, c.args, args, name)
 	}
 }
 
 func TestChanges(t *testing.T) {
 	old, err := New(Default)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	new, err := New(strings.Replace(Default, "p, specialist, processor, transaction, *, process, allow",
 		"p, specialist, processor, transaction, contract, process, allow", 1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	changes, err := Changes(old, new, []Role{Specialist})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(changes); got != "[{transaction process 2 {true [contract]} false} {transaction process 6 {true [contract]} false}]" {
-		t.Errorf("changes = %s", got)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, "[{transaction process 2 {true [contract]} false} {transaction process 6 {true [contract]} false}]", fmt.Sprint(changes), "changes")
 	back, err := Changes(new, old, []Role{Specialist})
-	if err != nil || len(back) != 2 || !back[0].Gained || !back[0].Kinds.Has("tax_return") || back[0].Kinds.Has("contract") {
-		t.Errorf("back = %v, %v", back, err)
-	}
-	if same, err := Changes(old, old, []Role{Specialist}); err != nil || len(same) > 0 {
-		t.Errorf("no change = %v, %v", same, err)
-	}
+	require.NoError(t, err)
+	require.Len(t, back, 2, "back")
+	assert.True(t, back[0].Gained)
+	assert.True(t, back[0].Kinds.Has("tax_return"))
+	assert.False(t, back[0].Kinds.Has("contract"))
+	same, err := Changes(old, old, []Role{Specialist})
+	require.NoError(t, err)
+	assert.Empty(t, same, "no change")
 }
 
 // policyOf300 has 300 rules, over kinds and roles as a large firm might write them.
@@ -112,7 +102,7 @@ func BenchmarkPublish300(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if err := d.Publish(1, text); err != nil {
+		if err := d.publish(1, text); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -138,26 +128,21 @@ func BenchmarkCompile300(b *testing.B) {
 func TestKindsAlike(t *testing.T) {
 	text := policyOf260Kinds() + "p, specialist, administrator, transaction, kind_7, process, deny\np, auditor, *, transaction, kind_8, read, deny\n"
 	d, err := New(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for action, want := range map[Action]int{Process: 3, Read: 2, Create: 1} {
-		if groups, closed := d.current.Load().kinds(ObjectTransaction, action); len(groups) != want || closed {
-			t.Errorf("%s: %d groups, want %d", action, len(groups), want)
-		}
+		groups, closed := d.current.Load().kinds(ObjectTransaction, action)
+		assert.Len(t, groups, want, "%s: groups", action)
+		assert.False(t, closed, "%s", action)
 	}
 	roles := []Role{Specialist, Auditor}
 	for _, action := range Objects[ObjectTransaction] {
 		s, err := d.Scope(roles, ObjectTransaction, action)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, kind := range []string{"kind_0", "kind_7", "kind_8", "kind_259", "other", ""} {
 			for m := range masks {
 				one, err := d.Allows(Request{roles, Relation(m), ObjectTransaction, kind, action})
-				if err != nil || s.For(Relation(m)).Has(kind) != one {
-					t.Errorf("%s %q to %d: the list says %v, the decision %v, %v", action, kind, m, !one, one, err)
-				}
+				require.NoError(t, err, "the list says %v", !one)
+				assert.Equal(t, one, s.For(Relation(m)).Has(kind), "%s the list says %v, the decision", action, !one)
 			}
 		}
 	}

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/effort"
 	"kontor/policies"
 )
@@ -34,29 +37,21 @@ func TestWidens(t *testing.T) {
 			old := parse(t, policies.Default)
 			text := policies.Default
 			if tt.took != "" {
-				if !strings.Contains(text, tt.took+"\n") {
-					t.Fatalf("no line %q", tt.took)
-				}
+				require.Contains(t, text, tt.took+"\n", "no line")
 				text = strings.Replace(text, tt.took+"\n", "", 1)
 			}
 			next := parse(t, text+"\n"+tt.added+"\n")
-			if got := policies.Widens(old, next, keeper); got != tt.widens {
-				t.Errorf("widens %v, want %v", got, tt.widens)
-			}
+			assert.Equal(t, tt.widens, policies.Widens(old, next, keeper), "widens")
 		})
 	}
 	t.Run("a deny taken away", func(t *testing.T) {
 		old := parse(t, policies.Default+"p, specialist, *, customer, *, update, deny\n")
-		if !policies.Widens(old, parse(t, policies.Default), keeper) {
-			t.Error("does not widen")
-		}
+		assert.True(t, policies.Widens(old, parse(t, policies.Default), keeper), "does not widen")
 	})
 	t.Run("an allow that a deny covered, given to another role", func(t *testing.T) {
 		old := parse(t, policies.Default+"p, policy_administrator, *, audit, *, read, allow\np, policy_administrator, *, audit, *, read, deny\n")
 		next := parse(t, old.String()+"p, end_user, *, audit, *, read, allow\n")
-		if !policies.Widens(old, next, keeper) {
-			t.Error("does not widen")
-		}
+		assert.True(t, policies.Widens(old, next, keeper), "does not widen")
 	})
 }
 
@@ -72,9 +67,7 @@ func TestCovers(t *testing.T) {
 		{[]policies.Role{policies.UserAdministrator, policies.TemplateAdministrator}, policies.TemplateAdministrator, true},
 		{[]policies.Role{policies.Auditor}, policies.Specialist, false},
 	} {
-		if got := d.Covers(tt.giver, tt.role); got != tt.want {
-			t.Errorf("%v gives %s: %v, want %v", tt.giver, tt.role, got, tt.want)
-		}
+		assert.Equal(t, tt.want, d.Covers(tt.giver, tt.role))
 	}
 }
 
@@ -114,7 +107,7 @@ func TestWidensAgreesWithDecisions(t *testing.T) {
 	for range effort.Of(2000, 400) {
 		old := random()
 		next := random()
-		if pick(2) { // a small change is narrowing more often
+		if pick(2) { // a small change removes rights more often
 			next = policies.Document{Rules: append([]policies.Rule{}, old.Rules...), Inclusions: old.Inclusions}
 			if pick(2) {
 				next.Rules = next.Rules[1:]
@@ -145,9 +138,7 @@ func TestWidensAgreesWithDecisions(t *testing.T) {
 			}
 		}
 	}
-	if narrow < effort.Of(200, 40) {
-		t.Fatalf("only %d policies were narrowing: the test proves little", narrow)
-	}
+	require.GreaterOrEqual(t, narrow, effort.Of(200, 40), "only %d policies were narrowing: the test proves little", narrow)
 }
 
 // might says whether some set of the roles may.
@@ -161,9 +152,7 @@ func might(t *testing.T, d *policies.Decider, roles []policies.Role, q policies.
 			}
 		}
 		ok, err := d.Allows(q)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if ok {
 			return true
 		}
@@ -174,8 +163,6 @@ func might(t *testing.T, d *policies.Decider, roles []policies.Role, q policies.
 func parse(t *testing.T, text string) policies.Document {
 	t.Helper()
 	d, err := policies.Parse(text, policies.AnyKind)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return d
 }

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/views"
 )
 
@@ -27,16 +30,29 @@ func TestTemplatesReadLikeDocuments(t *testing.T) {
 		}
 		files++
 		source, err := fs.ReadFile(views.Pages(), name)
-		if faults := layoutFaults(string(source)); len(faults) > 0 {
-			t.Errorf("views/%s:%s", name, faults[0]) // the others may follow from it
-		}
+		// Later faults may follow from the first.
+		assert.Empty(t, layoutFaults(string(source)))
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if files < 100 {
-		t.Errorf("only %d templates", files)
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, files, 100, "only %d templates", files)
+}
+
+// TestMailTemplatesHaveNoLongLines: a line break in the HTML of a mail is a blank, so its paragraphs have several lines. In
+// the text of a mail, and in an SMS, a line break is one for the reader: there a paragraph is one line.
+func TestMailTemplatesHaveNoLongLines(t *testing.T) {
+	files, err := fs.Glob(views.Mail(), "*.html.tmpl")
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, len(files), 20, "only %d templates", len(files))
+	for _, name := range files {
+		source, err := fs.ReadFile(views.Mail(), name)
+		require.NoError(t, err)
+		line := 0
+		for text := range strings.Lines(string(source)) {
+			line++
+			n := utf8.RuneCountInString(strings.TrimSuffix(text, "\n"))
+			assert.LessOrEqual(t, n, longestLine, "views/mail/%s:%d: is %d characters long, at most", name, line, n)
+		}
 	}
 }
 
@@ -72,11 +88,11 @@ func TestLayoutFaults(t *testing.T) {
 }
 
 var (
-	// token is an action or comment, the start or the end of a start tag, an end tag, a quote, or the break of a line.
+	// token is an action or comment, the start or the end of a start tag, an end tag, a quote, or a line break.
 	token = regexp.MustCompile(`(?s){{/\*.*?\*/}}|{{.*?}}|</[a-z0-9]+>|<[a-z][a-z0-9]*|>|["']|\n`)
 	verb  = regexp.MustCompile(`^{{-? *(if|with|range|define|block|else|end)\b`)
 
-	// blocks are the elements that begin a line; those of phrases may share one.
+	// blocks are the elements that begin a line. Other elements may share one.
 	blocks = strings.Fields(`address article aside blockquote body caption col colgroup datalist dd details dialog div dl dt fieldset
 		figure footer form h1 h2 h3 h4 h5 h6 head header hr html legend li link main meta nav ol optgroup option p pre script
 		section select summary table tbody td template textarea tfoot th thead title tr ul`)

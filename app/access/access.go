@@ -58,9 +58,9 @@ type Access struct {
 // Name is "First Last".
 func (a Access) Name() string { return a.FirstName + " " + a.LastName }
 
-// Status returns the activity status at the time now: the first that applies of Waits, Deactivated, Registered,
+// status returns the activity status at the time now: the first that applies of Waits, Deactivated, Registered,
 // Undeliverable and LinkExpired, otherwise Invited.
-func (a Access) Status(now time.Time) Status {
+func (a Access) status(now time.Time) Status {
 	switch {
 	case a.Waiting:
 		return Waits

@@ -6,6 +6,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/fault"
 )
 
@@ -49,9 +52,7 @@ func TestValidate(t *testing.T) {
 		"unknown language":       {with(func(f *Form) { f.Locale = "fr" }), "locale: locale.unknown"},
 	} {
 		_, err := Validate(c.in, "DE")
-		if got := complaint(err); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
+		assert.Equal(t, c.want, complaint(err), name)
 	}
 }
 
@@ -74,12 +75,11 @@ func TestMobileIsReadInTheCustomersCountry(t *testing.T) {
 		{"079 123 45 67", "CH", "+41791234567"}, {"0664 1234567", "AT", "+436641234567"},
 		{"151 1234 5678", "CN", "+8615112345678"}, {"+49 171 2345678", "CN", "+491712345678"},
 		{"0171 2345678", "DE", "+491712345678"},
-		{"079 123 45 67", "XX", "079 123 45 67"}, // the country is wrong as well: nothing is guessed
+		{"079 123 45 67", "XX", "079 123 45 67"}, // the country is wrong as well, so nothing is guessed
 	} {
 		got, err := Validate(Form{"Berta", "Kühn", "b@example.org", c.typed, "de"}, c.country)
-		if err != nil || got.Mobile != c.want {
-			t.Errorf("%s in %s: %q, %v", c.typed, c.country, got.Mobile, err)
-		}
+		require.NoError(t, err, "%s in %s", c.typed, c.country)
+		assert.Equal(t, c.want, got.Mobile, "%s in %s", c.typed, c.country)
 	}
 }
 
@@ -91,9 +91,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 	for _, f := range e.Fields {
 		fields = append(fields, f.Field)
 	}
-	if got := strings.Join(fields, " "); got != "first_name last_name email locale" {
-		t.Error(got)
-	}
+	assert.Equal(t, "first_name last_name email locale", strings.Join(fields, " "))
 }
 
 func FuzzValidate(f *testing.F) {
@@ -103,23 +101,18 @@ func FuzzValidate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, last, email, mobile, locale string) {
 		got, err := Validate(Form{first, last, email, mobile, locale}, "DE")
 		if err != nil {
-			if fault.CodeOf(err) != fault.Invalid {
-				t.Fatalf("%v is not an Invalid fault", err)
-			}
+			require.Equal(t, fault.Invalid, fault.CodeOf(err), "is not an Invalid fault")
 			return
 		}
 		again, err := Validate(got, "DE")
-		if err != nil || again != got {
-			t.Fatalf("%+v is not stable: %+v, %v", got, again, err)
-		}
+		require.NoError(t, err)
+		require.Equal(t, got, again, "is not stable")
 		for _, s := range []string{got.FirstName, got.LastName, got.Email, got.Mobile} {
-			if !utf8.ValidString(s) || strings.ContainsAny(s, "\r\n\x00") {
-				t.Fatalf("%q", s)
-			}
+			require.True(t, utf8.ValidString(s), "%q", s)
+			require.False(t, strings.ContainsAny(s, "\r\n\x00"))
 		}
-		if strings.Count(got.Email, "@") != 1 || strings.ContainsAny(got.Email, " ,;<>\"") {
-			t.Fatalf("e-mail %q", got.Email)
-		}
+		require.Equal(t, 1, strings.Count(got.Email, "@"), "e-mail")
+		require.False(t, strings.ContainsAny(got.Email, " ,;<>\""))
 		if got.Mobile != "" && (got.Mobile[0] != '+' || strings.Trim(got.Mobile[1:], "0123456789") != "" || len(got.Mobile) > 16) {
 			t.Fatalf("mobile %q", got.Mobile)
 		}
@@ -142,8 +135,6 @@ func TestStatus(t *testing.T) {
 		"registered, then deactivated": {with(func(a *Access) { a.RegisteredAt = &now; a.DeactivatedAt = &now }), Deactivated},
 		"deactivated":                  {with(func(a *Access) { a.DeactivatedAt = &now }), Deactivated},
 	} {
-		if got := c.a.Status(now); got != c.want {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
-		}
+		assert.Equal(t, c.want, c.a.status(now), name)
 	}
 }

@@ -14,32 +14,36 @@ import (
 	"kontor/policies"
 )
 
+// Correction is a form that changes an access of this version.
+type Correction struct {
+	Form
+	Version int
+}
+
 // Correct changes an access. If it is pending, a changed e-mail or mobile number voids the old link and code at once
-// and sends new ones. If it is registered, the e-mail address is the person's own, so Correct ignores the one in f. A
+// and sends new ones. If it is registered, the e-mail address is the person's own, so Correct ignores the one in the form. A
 // form without changes does nothing. Errors: NotFound, Forbidden; Invalid as from Validate, "email.twice"; ErrVersion,
 // together with the present access.
-func (s *Service) Correct(
-	ctx context.Context, c account.Caller, customerID, id uuid.UUID, version int, f Form,
-) (Access, error) {
+func (s *Service) Correct(ctx context.Context, c account.Caller, customerID, id uuid.UUID, form Correction) (Access, error) {
 	var r row
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		cu, err := s.customers.Authorise(ctx, tx, c, customerID, want(policies.Update))
 		if err != nil {
 			return err
 		}
-		old, err := stored(ctx, tx, customerID, id)
+		old, err := stored(ctx, tx, ref{customerID, id})
 		if err != nil {
 			return err
 		}
 		r = old
-		f := f
+		f := form.Form
 		if old.RegisteredAt != nil {
 			f.Email = old.Email
 		}
 		if f, err = Validate(f, cu.Country); err != nil {
 			return err
 		}
-		if old.Version != version {
+		if old.Version != form.Version {
 			return ErrVersion
 		}
 		changes := changesOf(old, f)
@@ -53,7 +57,7 @@ func (s *Service) Correct(
 				return err
 			}
 		}
-		saved, ok, err := saveForm(ctx, tx, id, version, f)
+		saved, ok, err := saveForm(ctx, tx, id, form.Version, f)
 		if err != nil {
 			return twice(err)
 		}
@@ -74,7 +78,7 @@ func (s *Service) Correct(
 			}
 		}
 		r = saved
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessUpdated, r, changes); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessUpdated, changes)); err != nil {
 			return err
 		}
 		return s.customers.Refresh(ctx, tx, customerID)
@@ -92,7 +96,7 @@ func (s *Service) Correct(
 // ErrDeactivated, ErrWaiting; ErrJustSent within 10 s of the last invitation.
 func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := s.load(ctx, tx, c, customerID, id, policies.Resend); err != nil {
+		if _, err := s.load(ctx, tx, c, ref{customerID, id}, policies.Resend); err != nil {
 			return err
 		}
 		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
@@ -105,7 +109,7 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id u
 		if !ok {
 			return s.whyNotAgain(ctx, tx, customerID, id)
 		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessResent, r, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessResent, nil)); err != nil {
 			return err
 		}
 		if err := s.customers.Refresh(ctx, tx, customerID); err != nil {
@@ -119,7 +123,7 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id u
 // registered, use Resend. Errors: NotFound, Forbidden, ErrDeactivated, ErrWaiting, ErrNotRegistered.
 func (s *Service) TryAddress(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		r, err := s.load(ctx, tx, c, customerID, id, policies.Resend)
+		r, err := s.load(ctx, tx, c, ref{customerID, id}, policies.Resend)
 		switch {
 		case err != nil:
 			return err
@@ -130,7 +134,7 @@ func (s *Service) TryAddress(ctx context.Context, c account.Caller, customerID, 
 		case r.RegisteredAt == nil:
 			return ErrNotRegistered
 		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessAddressFreed, r, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessAddressFreed, nil)); err != nil {
 			return err
 		}
 		if err := s.customers.Refresh(ctx, tx, customerID); err != nil {
@@ -164,7 +168,7 @@ func (s *Service) whyNotAgain(ctx context.Context, tx bun.IDB, customerID, id uu
 // Forbidden.
 func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if old, err := s.load(ctx, tx, c, customerID, id, policies.Update); err != nil {
+		if old, err := s.load(ctx, tx, c, ref{customerID, id}, policies.Update); err != nil {
 			return err
 		} else if old.Waiting {
 			return s.giveUp(ctx, tx, c, old)
@@ -179,7 +183,7 @@ func (s *Service) Deactivate(ctx context.Context, c account.Caller, customerID, 
 		if err := s.void(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessDeactivated, nil)); err != nil {
 			return err
 		}
 		if err := s.customers.Refresh(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
@@ -207,7 +211,7 @@ func (s *Service) revokeUnlessAdmitted(ctx context.Context, tx bun.IDB, id uuid.
 // Forbidden.
 func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		old, err := s.load(ctx, tx, c, customerID, id, policies.Update)
+		old, err := s.load(ctx, tx, c, ref{customerID, id}, policies.Update)
 		if err != nil || old.Waiting || old.DeactivatedAt == nil {
 			return err
 		}
@@ -233,7 +237,7 @@ func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, 
 				return err
 			}
 		}
-		if err := s.log(ctx, tx, c.Actor(), audit.AccessReactivated, r, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessReactivated, nil)); err != nil {
 			return err
 		}
 		return s.customers.Refresh(ctx, tx, customerID)

@@ -63,11 +63,10 @@ func (s *Service) needsCode(ctx context.Context, r row) (needs, late bool, err e
 // tryCode counts an attempt in a tx of its own, which is committed before the code is compared.
 func (s *Service) tryCode(ctx context.Context, r row, code string) error {
 	now := s.now()
-	today, _ := day(now)
 	var counted row
 	var ok bool
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		counted, ok, err = countTry(ctx, tx, r.ID, r.Generation, today)
+		counted, ok, err = countTry(ctx, tx, r, now)
 		return err
 	})
 	if err != nil {
@@ -76,7 +75,7 @@ func (s *Service) tryCode(ctx context.Context, r row, code string) error {
 	if !ok {
 		return s.whyNoTry(ctx, r, now)
 	}
-	right, err := codeInForce(ctx, s.db, r.ID, r.Generation, s.key.MACs("code", r.ID.String(), code), now)
+	right, err := codeInForce(ctx, s.db, r, s.key.MACs("code", r.ID.String(), code), now)
 	if err != nil {
 		return err
 	}
@@ -88,7 +87,7 @@ func (s *Service) tryCode(ctx context.Context, r row, code string) error {
 		return merge(fault.At("code", "code.wrong").With("left", left))
 	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return codeRight(ctx, tx, r.ID, r.Generation, today, now)
+		return codeRight(ctx, tx, r, now)
 	})
 }
 
@@ -148,15 +147,14 @@ func (s *Service) NewCode(ctx context.Context, token string, from account.Browse
 		if err := s.sendCode(ctx, tx, taken, now); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, guest(taken, from), audit.AccessCodeAsked, taken, nil)
+		return s.audit.Write(ctx, tx, guest(taken, from), taken.record(audit.AccessCodeAsked, nil))
 	})
 }
 
 // take counts a requested link or code. If it is too early, take returns the error wait with the time until the next
 // one.
 func (s *Service) take(ctx context.Context, tx bun.IDB, r row, now time.Time, wait *fault.Error) (row, error) {
-	today, _ := day(now)
-	taken, ok, err := takeSend(ctx, tx, r.ID, r.Generation, today, now)
+	taken, ok, err := takeSend(ctx, tx, r, now)
 	if err != nil || ok {
 		return taken, err
 	}

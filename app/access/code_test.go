@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/courier"
 	"kontor/app/effort"
 	"kontor/app/fault"
@@ -38,14 +41,15 @@ func TestS3WrongCodes(t *testing.T) {
 		}
 		wg.Wait()
 		r := w.row(a.ID)
-		if r.CodeTries != 5 || r.CodeTriesDay != 5 || said["code: code.wrong"] != 4 || said["too_many: code.locked"] != 20*tries-4 {
-			w.Errorf("%d tries, %v", r.CodeTries, said)
-		}
+		assert.Equal(w, 5, r.CodeTries, "tries")
+		assert.Equal(w, 5, r.CodeTriesDay)
+		assert.Equal(w, 4, said["code: code.wrong"])
+		assert.Equal(w, 20*tries-4, said["too_many: code.locked"])
 		_, err := w.register(token, code)
 		wantFault(w.TB, err, "too_many: code.locked")
-		if inv, err := w.Invitation(w.Ctx, token); err != nil || !inv.CodeLocked {
-			w.Errorf("%+v, %v", inv, err)
-		}
+		inv, err := w.Invitation(w.Ctx, token)
+		require.NoError(w, err)
+		assert.True(w, inv.CodeLocked, "%+v", inv)
 	})
 }
 
@@ -68,9 +72,8 @@ func TestS4NewCodesDoNotResetTheDay(t *testing.T) {
 				wantFault(w.TB, err, want)
 				if try == 2 {
 					var e *fault.Error
-					if !errors.As(err, &e) || e.Fields[0].Args["left"] != 3 {
-						w.Errorf("left: %v", e.Fields[0].Args)
-					}
+					require.ErrorAs(w, err, &e)
+					assert.Equal(w, 3, e.Fields[0].Args["left"], "tries left")
 				}
 			}
 			w.Tick(2 * time.Minute)
@@ -79,9 +82,9 @@ func TestS4NewCodesDoNotResetTheDay(t *testing.T) {
 		}
 		_, err := w.register(token, code)
 		var e *fault.Error
-		if !errors.As(err, &e) || !errors.Is(err, ErrCodeDay) || e.RetryAfter != at(24, 0, 0).Sub(w.Now()) {
-			w.Fatalf("%v", err)
-		}
+		require.ErrorAs(w, err, &e)
+		require.ErrorIs(w, err, ErrCodeDay)
+		require.Equal(w, at(24, 0, 0).Sub(w.Now()), e.RetryAfter)
 		w.Set(at(24, 0, 0))
 		w.Must(w.NewCode(w.Ctx, token, here))
 		_, code = w.deliver(a.ID)
@@ -101,9 +104,7 @@ func TestS13Codes(t *testing.T) {
 		} {
 			a := w.invited(fmt.Sprintf("b%d@example.org", i), mobile)
 			token, code := w.deliver(a.ID)
-			if !codeShape.MatchString(code) {
-				w.Errorf("code %q", code)
-			}
+			assert.True(w, codeShape.MatchString(code), "code %q", code)
 			_, err := w.register(token, code+"0")
 			wantFault(w.TB, err, "code: code.malformed")
 			_, err = w.register(token, write(code))
@@ -134,27 +135,24 @@ func TestS14Flood(t *testing.T) {
 				w.Errorf("%v", err)
 			}
 		}
-		if sent != 1 || len(w.messages(a.ID, courier.Queued)) != 1 {
-			w.Fatalf("%d sent", sent)
-		}
-		if inv, err := w.Invitation(w.Ctx, token); err != nil || !inv.NextCodeAt.Equal(at(9, 1, 0)) {
-			w.Errorf("next at %s, %v", inv.NextCodeAt, err)
-		}
+		require.Equal(w, 1, sent, "sent")
+		require.Len(w, w.messages(a.ID, courier.Queued), 1)
+		inv, err := w.Invitation(w.Ctx, token)
+		require.NoError(w, err)
+		assert.WithinDuration(w, at(9, 1, 0), inv.NextCodeAt, 0, "next at")
 		for range 4 {
 			w.Tick(time.Minute)
 			w.Must(w.NewCode(w.Ctx, token, here))
 		}
 		w.Tick(time.Hour)
-		err := w.NewCode(w.Ctx, token, here)
+		err = w.NewCode(w.Ctx, token, here)
 		var e *fault.Error
-		if !errors.As(err, &e) || !errors.Is(err, ErrCodeWait) || e.RetryAfter != at(24, 0, 0).Sub(w.Now()) {
-			w.Errorf("%v", err)
-		}
+		require.ErrorAs(w, err, &e)
+		assert.ErrorIs(w, err, ErrCodeWait)
+		assert.Equal(w, at(24, 0, 0).Sub(w.Now()), e.RetryAfter)
 		w.Set(at(24, 0, 0))
 		w.Must(w.NewCode(w.Ctx, token, here))
-		if n := w.count("message", "kind = ?", courier.RegistrationCode); n != 7 {
-			w.Errorf("%d SMS", n)
-		}
+		assert.EqualValues(w, 7, w.count("message", "kind = ?", courier.RegistrationCode), "SMS")
 	})
 }
 
@@ -210,9 +208,9 @@ func TestCodeOnlyIfAnSMSWentOut(t *testing.T) {
 					}
 				}
 				got, late, err := w.needsCode(w.Ctx, w.row(a.ID))
-				if err != nil || got != c.want || late != c.late {
-					w.Errorf("%v, late %v, %v", got, late, err)
-				}
+				require.NoError(w, err)
+				assert.Equal(w, c.want, got)
+				assert.Equal(w, c.late, late, "late")
 			})
 		})
 	}
@@ -230,13 +228,11 @@ func TestRefusedSMSLetsTheLinkSuffice(t *testing.T) {
 			token = strings.TrimPrefix(w.compose(m).Data.(courier.RegistrationData).Link, "https://kontor.example/register/")
 		}
 		inv, err := w.Invitation(w.Ctx, token)
-		if err != nil || inv.NeedsCode || inv.MobileEnd != "" {
-			w.Errorf("%+v, %v", inv, err)
-		}
+		require.NoError(w, err)
+		assert.False(w, inv.NeedsCode, "%+v", inv)
+		assert.Empty(w, inv.MobileEnd)
 		w.Must(w.NewCode(w.Ctx, token, here))
-		if n := len(w.messages(a.ID)); n != 2 {
-			w.Errorf("%d messages", n)
-		}
+		assert.Equal(w, 2, len(w.messages(a.ID)), "messages")
 		_, err = w.register(token, "")
 		w.Must(err)
 	})

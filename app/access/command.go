@@ -24,7 +24,7 @@ func (s *Service) ResendByCommand(ctx context.Context, customerID, id uuid.UUID)
 		if !ok {
 			return s.whyNotAgain(ctx, tx, customerID, id)
 		}
-		if err := s.log(ctx, tx, account.System.Actor(), audit.AccessResent, r, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, account.System.Actor(), r.record(audit.AccessResent, nil)); err != nil {
 			return err
 		}
 		if err := s.customers.Refresh(ctx, tx, customerID); err != nil {

@@ -2,11 +2,12 @@ package access
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -20,9 +21,9 @@ func TestSendAgainWhenDeactivated(t *testing.T) {
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
 		w.Tick(time.Hour)
 		wantFault(w.TB, w.Resend(w.Ctx, w.anna, w.customer, a.ID), "conflict: access.deactivated")
-		if r := w.row(a.ID); r.Generation != 1 || len(w.messages(a.ID, courier.Queued)) != 0 {
-			w.Errorf("generation %d, %d messages wait", r.Generation, len(w.messages(a.ID, courier.Queued)))
-		}
+		r := w.row(a.ID)
+		assert.Equal(w, 1, r.Generation, "generation")
+		assert.Empty(w, w.messages(a.ID, courier.Queued), "messages wait")
 	})
 }
 
@@ -32,12 +33,11 @@ func TestStaleCorrection(t *testing.T) {
 		a := w.invited("berta@example.org", "")
 		f := form("berta@example.org", "")
 		f.FirstName = "Bertha"
-		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, f)
+		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{f, a.Version})
 		w.Must(err)
-		got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, f)
-		if !errors.Is(err, ErrVersion) || got.FirstName != "Bertha" {
-			w.Errorf("%+v, %v", got, err)
-		}
+		got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{f, a.Version})
+		assert.ErrorIs(w, err, ErrVersion)
+		assert.Equal(w, "Bertha", got.FirstName)
 	})
 }
 
@@ -47,13 +47,11 @@ func TestDeactivatingShuts(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
 		w.deliver(a.ID)
-		if w.count("link", "subject_id = ?", a.ID) == 0 || w.count("access_code", "access_id = ?", a.ID) == 0 {
-			w.Fatal("nothing was minted")
-		}
+		require.NotEqualValues(w, 0, w.count("link", "subject_id = ?", a.ID), "nothing was minted")
+		require.NotEqualValues(w, 0, w.count("access_code", "access_id = ?", a.ID), "nothing was minted")
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if n := w.count("link", "subject_id = ?", a.ID) + w.count("access_code", "access_id = ?", a.ID); n != 0 {
-			w.Errorf("%d links and codes are left", n)
-		}
+		n := w.count("link", "subject_id = ?", a.ID) + w.count("access_code", "access_id = ?", a.ID)
+		assert.EqualValues(w, 0, n, "links and codes are left")
 
 		own := w.invited("anna@kanzlei.example", "")
 		token, _ := w.deliver(own.ID)
@@ -62,9 +60,9 @@ func TestDeactivatingShuts(t *testing.T) {
 		_, session, err := w.Accounts.SignIn(w.Ctx, "anna@kanzlei.example", strong, here)
 		w.Must(err)
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, own.ID))
-		if p, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || p == nil {
-			w.Errorf("who works for the firm is signed out: %v", err)
-		}
+		p, err := w.Accounts.Authenticate(w.Ctx, session)
+		require.NoError(w, err, "who works for the firm is signed out")
+		assert.NotNil(w, p, "who works for the firm is signed out")
 	})
 }
 
@@ -74,12 +72,13 @@ func TestCodeOfThisInvitation(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
 		w.deliver(a.ID) // to the former number it went out
-		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, form("berta@example.org", "+491722345678"))
+		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{form("berta@example.org", "+491722345678"), a.Version})
 		w.Must(err)
 		needs := func(want bool) {
 			w.Helper()
-			if got, _, err := w.needsCode(w.Ctx, w.row(a.ID)); err != nil || got != want {
-				w.Errorf("a code is asked for: %v, %v; want %v", got, err, want)
+			got, _, err := w.needsCode(w.Ctx, w.row(a.ID))
+			if assert.NoError(w, err, "a code is asked for") {
+				assert.Equal(w, want, got, "a code is asked for")
 			}
 		}
 		needs(true)
@@ -89,8 +88,8 @@ func TestCodeOfThisInvitation(t *testing.T) {
 			}
 		}
 		needs(false)
-		// the other way round: the former number was refused, the present one gets its code
-		_, err = w.Correct(w.Ctx, w.anna, w.customer, a.ID, w.row(a.ID).Version, form("berta@example.org", mobile))
+		// In the other case, the former number was refused, and the present one gets its code.
+		_, err = w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{form("berta@example.org", mobile), w.row(a.ID).Version})
 		w.Must(err)
 		needs(true)
 	})
@@ -117,9 +116,9 @@ func TestCodeInForce(t *testing.T) {
 			"another's":          {other.ID, 1, "h", start, false},
 			"another code":       {a.ID, 1, "g", start, false},
 		} {
-			if got, err := codeInForce(w.Ctx, w.db, c.access, c.generation, []string{"x", c.hash}, c.now); err != nil || got != c.want {
-				w.Errorf("%s: %v, %v", name, got, err)
-			}
+			got, err := codeInForce(w.Ctx, w.db, row{ID: c.access, Generation: c.generation}, []string{"x", c.hash}, c.now)
+			require.NoError(w, err, name)
+			assert.Equal(w, c.want, got, name)
 		}
 	})
 }
@@ -154,9 +153,7 @@ func TestAccountMeanwhile(t *testing.T) {
 				}
 				return err
 			})
-			if !errors.Is(err, c.want) {
-				w.Errorf("%s: %v, want %v", name, err, c.want)
-			}
+			assert.ErrorIs(w, err, c.want, name)
 		}
 	})
 }

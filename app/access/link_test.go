@@ -3,6 +3,9 @@ package access
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/secret"
 )
 
@@ -21,21 +24,16 @@ func TestEachGuardOfALink(t *testing.T) {
 			w.Must(err)
 			_, err = w.db.ExecContext(w.Ctx, `UPDATE access SET `+change+` WHERE id = ?`, r.ID)
 			w.Must(err)
-			if _, err := secret.Find(w.Ctx, w.db, secret.Register, token, w.Now()); err != nil {
-				w.Fatalf("the link itself: %v", err)
-			}
-			if _, err := w.Invitation(w.Ctx, token); err != secret.ErrUnknownLink {
-				w.Errorf("%s, opened afterwards: %v", name, err)
-			}
-			if _, err := w.redeem(w.Ctx, token, l, checked{hash: "x"}, here); err != secret.ErrUnknownLink {
-				w.Errorf("%s, sent afterwards: %v", name, err)
-			}
-			if w.row(a.ID).RegisteredAt != nil || w.count("account", "NOT specialist") != 0 {
-				w.Errorf("%s: registered", name)
-			}
-			if _, err := secret.Find(w.Ctx, w.db, secret.Register, token, w.Now()); err != nil {
-				w.Errorf("%s, the link was used up: %v", name, err)
-			}
+			_, err = secret.Find(w.Ctx, w.db, secret.Register, token, w.Now())
+			require.NoError(w, err, "the link itself")
+			_, err = w.Invitation(w.Ctx, token)
+			assert.ErrorIs(w, err, secret.ErrUnknownLink, "%s, opened afterwards", name)
+			_, err = w.redeem(w.Ctx, token, l, checked{hash: "x"}, here)
+			assert.ErrorIs(w, err, secret.ErrUnknownLink, "%s, sent afterwards", name)
+			assert.Nil(w, w.row(a.ID).RegisteredAt, "%s: registered", name)
+			assert.EqualValues(w, 0, w.count("account", "NOT specialist"), "%s: registered", name)
+			_, err = secret.Find(w.Ctx, w.db, secret.Register, token, w.Now())
+			assert.NoError(w, err, "%s, the link was used up", name)
 		}
 	})
 }

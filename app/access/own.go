@@ -120,7 +120,7 @@ func (s *Service) giveUp(ctx context.Context, tx bun.Tx, c account.Caller, r row
 	if _, err := setDropped(ctx, tx, r.ID); err != nil {
 		return err
 	}
-	if err := s.log(ctx, tx, c.Actor(), audit.AccessDeactivated, r, nil); err != nil {
+	if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessDeactivated, nil)); err != nil {
 		return err
 	}
 	return s.customers.Refresh(ctx, tx, r.CustomerID)
@@ -146,7 +146,7 @@ func (s *Service) hold(ctx context.Context, tx bun.IDB, by audit.Actor, r row, o
 	if err := s.void(ctx, tx, r.ID); err != nil {
 		return err
 	}
-	if err := s.log(ctx, tx, by, audit.AccessDeactivated, held, nil); err != nil {
+	if err := s.audit.Write(ctx, tx, by, held.record(audit.AccessDeactivated, nil)); err != nil {
 		return err
 	}
 	if err := s.propose(ctx, tx, by, held, owner); err != nil {
@@ -231,7 +231,7 @@ func (s *Service) release(ctx context.Context, tx bun.Tx, p approval.Approval, b
 			return err
 		}
 	}
-	if err := s.log(ctx, tx, by, audit.AccessReactivated, r, nil); err != nil {
+	if err := s.audit.Write(ctx, tx, by, r.record(audit.AccessReactivated, nil)); err != nil {
 		return err
 	}
 	return s.customers.Refresh(ctx, tx, r.CustomerID)
@@ -292,7 +292,7 @@ func accessesAt(ctx context.Context, db bun.IDB, id uuid.UUID, mailbox string) (
 // spellings returns a condition that is true for every folded address that is a spelling of mailbox, and for some that
 // are not.
 func spellings(column, mailbox string) store.Condition {
-	local, domain, _ := strings.Cut(mailbox, "@")
+	local, domain, _ := store.CutEmail(mailbox)
 	is := bun.Ident(column)
 	ways := []store.Condition{
 		bun.SafeQuery(`? = ?`, is, mailbox),

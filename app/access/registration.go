@@ -172,8 +172,15 @@ func (s *Service) Register(
 		return Registrant{}, err
 	}
 	known := has && signedIn.ID == owner.ID
-	code, err := s.checkForm(r, cu.Name(), f, has, known, needs)
-	if err != nil {
+	var code string
+	var errCode, errPassword error
+	if needs {
+		code, errCode = f.parseCode()
+	}
+	if !known {
+		errPassword = s.checkPassword(r, cu.Name(), f, has)
+	}
+	if err := merge(errCode, errPassword); err != nil {
 		return Registrant{}, err
 	}
 	if has && !known {
@@ -195,22 +202,23 @@ func (s *Service) Register(
 	return s.redeem(ctx, token, l, checked{owner, has, hash, signedIn.ID == uuid.Nil}, from)
 }
 
-// checkForm checks everything that needs no query, reports all errors at once, and returns the code.
-func (s *Service) checkForm(r row, customer string, f RegisterForm, has, known, needs bool) (code string, err error) {
-	var errCode, errPassword error
-	if needs {
-		if code, errCode = secret.ParseCode(f.Code); strings.TrimSpace(f.Code) == "" {
-			errCode = fault.At("code", "required")
-		}
+// parseCode returns the code that was typed.
+func (f RegisterForm) parseCode() (string, error) {
+	if strings.TrimSpace(f.Code) == "" {
+		return "", fault.At("code", "required")
 	}
+	return secret.ParseCode(f.Code)
+}
+
+// checkPassword checks what needs no query. has says that there is an account, so the password is not a new one.
+func (s *Service) checkPassword(r row, customer string, f RegisterForm, has bool) error {
 	switch {
-	case known:
-	case has && f.Password == "":
-		errPassword = fault.At("password", "required")
 	case !has:
-		errPassword = s.accounts.CheckPassword(f.Password, f.PasswordRepeat, r.FirstName, r.LastName, r.Email, r.Mobile, customer)
+		return s.accounts.CheckPassword(f.Password, f.PasswordRepeat, r.FirstName, r.LastName, r.Email, r.Mobile, customer)
+	case f.Password == "":
+		return fault.At("password", "required")
 	}
-	return code, merge(errCode, errPassword)
+	return nil
 }
 
 // checkOwner checks that the person knows the password of the account with their e-mail address. Guesses are delayed as
@@ -271,7 +279,7 @@ func (s *Service) redeem(
 		}
 		done = Registrant{Username: a.Username}
 		by := audit.Actor{ID: a.ID, Name: a.Name, Address: from.Address, RequestID: from.RequestID}
-		if err := s.log(ctx, tx, by, audit.AccessRegistered, r, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, by, r.record(audit.AccessRegistered, nil)); err != nil {
 			return err
 		}
 		if who.signsIn {
@@ -301,7 +309,9 @@ func (s *Service) accountFor(ctx context.Context, tx bun.IDB, r row, who checked
 	case exists:
 		return now, nil
 	}
-	a, err := s.accounts.CreateEndUserHashed(ctx, tx, r.access().Name(), r.Email, r.Locale, who.hash)
+	a, err := s.accounts.CreateEndUser(ctx, tx, account.EndUser{
+		Name: r.access().Name(), Email: r.Email, Locale: r.Locale, PasswordHash: who.hash,
+	})
 	if fault.CodeOf(err) == fault.Invalid {
 		err = ErrAgain // the address is taken: the person has just registered at another customer
 	}
@@ -354,7 +364,7 @@ func (s *Service) NewLink(ctx context.Context, token string, from account.Browse
 		if err := s.invite(ctx, tx, renewed); err != nil {
 			return err
 		}
-		if err := s.log(ctx, tx, guest(renewed, from), audit.AccessLinkAsked, renewed, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, guest(renewed, from), renewed.record(audit.AccessLinkAsked, nil)); err != nil {
 			return err
 		}
 		return s.customers.Refresh(ctx, tx, r.CustomerID)

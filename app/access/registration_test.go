@@ -1,15 +1,15 @@
 package access
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/audit"
@@ -27,29 +27,33 @@ func TestRegister(t *testing.T) {
 		token, code := w.deliver(a.ID)
 		inv, err := w.Invitation(w.Ctx, token)
 		w.Must(err)
-		if !inv.NeedsCode || inv.MobileEnd != "678" || inv.HasAccount || inv.Username != "berta@example.org" ||
-			inv.Customer != "Berta Kühn" || inv.CustomerNumber != "K-10001" || !inv.Expires.Equal(at(9, 0, 0).Add(LinkLife)) {
-			w.Errorf("invitation %+v", inv)
-		}
+		assert.True(w, inv.NeedsCode, "invitation %+v", inv)
+		assert.Equal(w, "678", inv.MobileEnd)
+		assert.False(w, inv.HasAccount)
+		assert.Equal(w, "berta@example.org", inv.Username)
+		assert.Equal(w, "Berta Kühn", inv.Customer)
+		assert.Equal(w, "K-10001", inv.CustomerNumber)
+		assert.WithinDuration(w, at(9, 0, 0).Add(LinkLife), inv.Expires, 0)
 		w.Tick(time.Hour)
 		done, err := w.register(token, code)
 		w.Must(err)
 		r := w.row(a.ID)
-		if done.Username != "berta@example.org" || !r.AccountID.Valid || r.RegisteredAt == nil || !r.RegisteredAt.Equal(at(10, 0, 0)) ||
-			r.OpenedAt == nil || r.CodeEnteredAt == nil || r.CodeTries != 0 || r.CodeTriesDay != 0 {
-			w.Errorf("%+v, %+v", done, r)
-		}
-		if n := w.count("audit", "action = ? AND subject_id = ? AND address = ?", audit.AccessRegistered, a.ID, here.Address); n != 1 {
-			w.Errorf("%d log entries", n)
-		}
-		if n := w.count("access_code", "access_id = ?", a.ID); n != 0 {
-			w.Errorf("%d codes left", n)
-		}
+		assert.Equal(w, "berta@example.org", done.Username)
+		assert.True(w, r.AccountID.Valid)
+		require.NotNil(w, r.RegisteredAt)
+		assert.WithinDuration(w, at(10, 0, 0), *r.RegisteredAt, 0)
+		assert.NotNil(w, r.OpenedAt)
+		assert.NotNil(w, r.CodeEnteredAt)
+		assert.Equal(w, 0, r.CodeTries)
+		assert.Equal(w, 0, r.CodeTriesDay)
+		n := w.count("audit", "action = ? AND subject_id = ? AND address = ?", audit.AccessRegistered, a.ID, here.Address)
+		assert.EqualValues(w, 1, n, "log entries")
+		assert.EqualValues(w, 0, w.count("access_code", "access_id = ?", a.ID), "codes left")
 		end := account.Caller{ID: r.AccountID.UUID, Roles: []policies.Role{policies.EndUser}}
 		mine, err := w.Mine(w.Ctx, end)
-		if err != nil || len(mine) != 1 || mine[0] != (MyCustomer{w.customer, 10001, "Berta Kühn"}) {
-			w.Errorf("%+v, %v", mine, err)
-		}
+		require.NoError(w, err)
+		require.Len(w, mine, 1)
+		assert.Equal(w, (MyCustomer{w.customer, 10001, "Berta Kühn"}), mine[0])
 	})
 }
 
@@ -69,13 +73,12 @@ func TestRegisterComplains(t *testing.T) {
 			"another's characters": {RegisterForm{"OOOO-IIII", strong, strong}, "code: code.malformed"},
 		} {
 			_, err := w.Register(w.Ctx, token, c.form, account.Caller{}, here)
-			if got := complaint(err); got != c.want {
-				w.Errorf("%s: %q, want %q", name, got, c.want)
-			}
+			assert.Equal(w, c.want, complaint(err), name)
 		}
-		if r := w.row(a.ID); r.CodeTries != 0 || r.CodeTriesDay != 0 || r.OpenedAt == nil {
-			w.Errorf("tries were counted: %+v", r)
-		}
+		r := w.row(a.ID)
+		assert.Equal(w, 0, r.CodeTries, "tries were counted")
+		assert.Equal(w, 0, r.CodeTriesDay, "tries were counted")
+		assert.NotNil(w, r.OpenedAt, "tries were counted")
 	})
 }
 
@@ -94,9 +97,9 @@ func TestS1ScannersChangeNothing(t *testing.T) {
 			_, err := w.Invitation(w.Ctx, token)
 			w.Must(err)
 		}
-		if after := w.row(a.ID); fmt.Sprintf("%+v", after) != fmt.Sprintf("%+v", before) || rows() != counts {
-			w.Errorf("changed from\n%+v to\n%+v", before, after)
-		}
+		after := w.row(a.ID)
+		assert.Equal(w, fmt.Sprintf("%+v", before), fmt.Sprintf("%+v", after), "changed from")
+		assert.Equal(w, counts, rows(), "changed from")
 		_, err := w.register(token, code)
 		w.Must(err)
 	})
@@ -123,10 +126,9 @@ func TestS2RegistersOnce(t *testing.T) {
 					w.Error(err)
 				}
 			}
-			if won != 1 || w.count("account", "email_folded = ?", a.Email) != 1 ||
-				w.count("audit", "action = ? AND subject_id = ?", audit.AccessRegistered, a.ID) != 1 {
-				w.Errorf("%d of %d registered", won, len(errs))
-			}
+			assert.Equal(w, 1, won, "of %d registered", len(errs))
+			assert.EqualValues(w, 1, w.count("account", "email_folded = ?", a.Email))
+			assert.EqualValues(w, 1, w.count("audit", "action = ? AND subject_id = ?", audit.AccessRegistered, a.ID))
 		}
 	})
 }
@@ -138,13 +140,12 @@ func TestS8RecipientFromTheDatabase(t *testing.T) {
 		a := w.invited("berta@example.org", mobile)
 		for _, m := range w.messages(a.ID) {
 			m.Recipient = "mallory@example.net"
-			if c := w.compose(m); !c.Void || c.To != "" {
-				w.Errorf("%s goes to %q", m.Kind, c.To)
-			}
+			c := w.compose(m)
+			assert.True(w, c.Void)
+			assert.Empty(w, c.To, "%s goes", m.Kind)
 		}
-		if n := w.count("link", "1=1") + w.count("access_code", "1=1"); n != 0 {
-			w.Errorf("%d secrets minted for a foreign address", n)
-		}
+		n := w.count("link", "1=1") + w.count("access_code", "1=1")
+		assert.EqualValues(w, 0, n, "secrets minted for a foreign address")
 	})
 }
 
@@ -161,9 +162,10 @@ func TestS11NothingSecretIsStored(t *testing.T) {
 		for _, table := range []string{"access", "access_code", "link", "message", "message_attempt", "audit", "account", "customer"} {
 			var rows []map[string]any
 			w.Must(w.db.NewSelect().TableExpr(table).Scan(w.Ctx, &rows))
-			if text := fmt.Sprint(rows); strings.Contains(text, token) || strings.Contains(text, code) || strings.Contains(text, bare) {
-				w.Errorf("token or code in %s", table)
-			}
+			text := fmt.Sprint(rows)
+			assert.NotContains(w, text, token, "token or code in %s", table)
+			assert.NotContains(w, text, code, "token or code in %s", table)
+			assert.NotContains(w, text, bare, "token or code in %s", table)
 		}
 	})
 }
@@ -193,15 +195,11 @@ func TestComposersVoid(t *testing.T) {
 			a := w.invited(strings.ReplaceAll(name, " ", "")+"@example.org", mobile)
 			messages := w.messages(a.ID)
 			w.Must(do(a))
-			if c := w.compose(messages[0]); !c.Void {
-				w.Errorf("%s: the mail goes out", name)
-			}
+			assert.True(w, w.compose(messages[0]).Void, "%s: the mail goes out", name)
 			if name == "customer gone" {
-				continue // its messages are cancelled; the code alone names nobody
+				continue // its messages are cancelled, and the code alone identifies nobody
 			}
-			if c := w.compose(messages[1]); !c.Void {
-				w.Errorf("%s: the SMS goes out", name)
-			}
+			assert.True(w, w.compose(messages[1]).Void, "%s: the SMS goes out", name)
 		}
 	})
 }
@@ -219,13 +217,13 @@ func TestN10SecondCustomer(t *testing.T) {
 		second := w.newCustomer("Zoe", "Adam")
 		b, err := w.Create(w.Ctx, w.anna, second, form("Berta@Example.org", ""), "")
 		w.Must(err)
-		if m := w.messages(b.ID); len(m) != 1 || m[0].Kind != courier.JoinCustomer {
-			w.Fatalf("%+v", m)
-		}
+		m := w.messages(b.ID)
+		require.Len(w, m, 1)
+		require.Equal(w, courier.JoinCustomer, m[0].Kind)
 		token, _ = w.deliver(b.ID)
-		if inv, err := w.Invitation(w.Ctx, token); err != nil || !inv.HasAccount {
-			w.Errorf("%+v, %v", inv, err)
-		}
+		inv, err := w.Invitation(w.Ctx, token)
+		require.NoError(w, err)
+		assert.True(w, inv.HasAccount, "%+v", inv)
 		_, err = w.Register(w.Ctx, token, RegisterForm{}, account.Caller{}, here)
 		wantFault(w.TB, err, "password: required")
 		slowed := false
@@ -236,20 +234,19 @@ func TestN10SecondCustomer(t *testing.T) {
 			}
 			wantFault(w.TB, err, "password: password.wrong")
 		}
-		if !slowed {
-			w.Error("20 guesses at once")
-		}
+		assert.True(w, slowed, "20 guesses at once")
 		w.Tick(time.Hour)
 		_, err = w.Register(w.Ctx, token, RegisterForm{}, account.Caller{ID: w.anna.ID}, here)
 		wantFault(w.TB, err, "password: required") // signed in, but as somebody else
 		sessions := w.count("session", "account_id = ?", owner)
 		joined, err := w.Register(w.Ctx, token, RegisterForm{Password: strong}, account.Caller{}, here)
-		if err != nil || joined.Username != "berta@example.org" || w.row(b.ID).AccountID.UUID != owner {
-			w.Fatalf("%+v, %v", joined, err)
-		}
-		if in, err := w.Accounts.Authenticate(w.Ctx, joined.Session); err != nil || in == nil || in.Account.ID != owner {
-			w.Errorf("not signed in: %+v, %v", in, err)
-		}
+		require.NoError(w, err)
+		require.Equal(w, "berta@example.org", joined.Username)
+		require.Equal(w, owner, w.row(b.ID).AccountID.UUID)
+		in, err := w.Accounts.Authenticate(w.Ctx, joined.Session)
+		require.NoError(w, err, "not signed in")
+		require.NotNil(w, in, "not signed in")
+		assert.Equal(w, owner, in.Account.ID, "not signed in")
 
 		third := w.newCustomer("Carl", "Mohn")
 		c, err := w.Create(w.Ctx, w.anna, third, form("berta@example.org", ""), "")
@@ -258,25 +255,23 @@ func TestN10SecondCustomer(t *testing.T) {
 		end := account.Caller{ID: owner, Roles: []policies.Role{policies.EndUser}}
 		joined, err = w.Register(w.Ctx, token, RegisterForm{}, end, here) // signed in already
 		w.Must(err)
-		if n := w.count("session", "account_id = ?", owner) - sessions; n != 1 || joined.Session != "" {
-			w.Errorf("%d sessions opened, %+v", n, joined)
-		}
+		n := w.count("session", "account_id = ?", owner) - sessions
+		assert.EqualValues(w, 1, n, "sessions opened")
+		assert.Empty(w, joined.Session)
 		mine, err := w.Mine(w.Ctx, end)
 		w.Must(err)
 		var names []string
 		for _, m := range mine {
 			names = append(names, m.Name)
 		}
-		if !slices.Equal(names, []string{"Berta Kühn", "Carl Mohn", "Zoe Adam"}) || w.count("account", "NOT specialist") != 1 {
-			w.Errorf("%v", names)
-		}
+		assert.Equal(w, []string{"Berta Kühn", "Carl Mohn", "Zoe Adam"}, names)
+		assert.EqualValues(w, 1, w.count("account", "NOT specialist"))
 		w.Must(w.Deactivate(w.Ctx, w.anna, third, c.ID))
-		if mine, err := w.Mine(w.Ctx, end); err != nil || len(mine) != 2 {
-			w.Errorf("%+v, %v", mine, err)
-		}
-		if _, err := w.Mine(w.Ctx, w.anna); !errors.Is(err, policies.ErrForbidden) {
-			w.Errorf("a specialist user without access: %v", err)
-		}
+		mine, err = w.Mine(w.Ctx, end)
+		require.NoError(w, err)
+		assert.Len(w, mine, 2)
+		_, err = w.Mine(w.Ctx, w.anna)
+		assert.ErrorIs(w, err, policies.ErrForbidden, "a specialist user without access")
 	})
 }
 
@@ -307,8 +302,6 @@ func TestTwoCustomersAtOnce(t *testing.T) {
 				w.Must(err)
 			}
 		}
-		if n := w.count("account", "NOT specialist"); n != 1 {
-			w.Errorf("%d accounts", n)
-		}
+		assert.EqualValues(w, 1, w.count("account", "NOT specialist"), "accounts")
 	})
 }

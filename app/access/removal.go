@@ -39,7 +39,7 @@ var ErrAddressInUse = fault.New(fault.Conflict, "access.taken")
 // deleted with its last access, see account.Service.Erase. RemoveIn returns what it deleted and how many accesses the
 // customer has left. The caller decides whether the last access may be removed. Errors: NotFound, Forbidden.
 func (s *Service) RemoveIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (t Removed, left int64, err error) {
-	if _, err := s.load(ctx, tx, c, customerID, id, policies.Remove); err != nil {
+	if _, err := s.load(ctx, tx, c, ref{customerID, id}, policies.Remove); err != nil {
 		return Removed{}, 0, err
 	}
 	return s.remove(ctx, tx, c.Actor(), customerID, id)
@@ -75,7 +75,7 @@ func (s *Service) remove(ctx context.Context, tx bun.Tx, by audit.Actor, custome
 	if left, err = countAccesses(ctx, tx, customerID); err != nil {
 		return Removed{}, 0, err
 	}
-	if err := s.log(ctx, tx, by, audit.AccessRemoved, r, nil); err != nil {
+	if err := s.audit.Write(ctx, tx, by, r.record(audit.AccessRemoved, nil)); err != nil {
 		return Removed{}, 0, err
 	}
 	if err := s.customers.Refresh(ctx, tx, customerID); err != nil || !r.AccountID.Valid {
@@ -189,7 +189,7 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 			return false, err
 		}
 	}
-	if err := s.log(ctx, tx, c.Actor(), audit.AuthorisationRestored, r, nil); err != nil {
+	if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AuthorisationRestored, nil)); err != nil {
 		return false, err
 	}
 	if r.Waiting {

@@ -38,7 +38,7 @@ type Accounts interface {
 	CheckPassword(password, repeat string, personal ...string) error
 	Verify(ctx context.Context, id uuid.UUID, password string, from account.Browser) error
 	Hash(ctx context.Context, password string) (string, error)
-	CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (account.Account, error)
+	CreateEndUser(ctx context.Context, tx bun.IDB, u account.EndUser) (account.Account, error)
 	OpenSession(ctx context.Context, tx bun.IDB, id uuid.UUID, from account.Browser) (token string, err error)
 	RevokeOf(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) error
 	SpecialistAt(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
@@ -159,7 +159,11 @@ func (s *Service) AddCustomer(
 	}
 	d.Data = data
 	return s.customers.Add(ctx, c, d, func(ctx context.Context, tx bun.Tx, cu customer.Customer) error {
-		_, err := s.create(ctx, tx, c, cu, f, nil)
+		r, err := s.newAccess(c, cu, f)
+		if err != nil {
+			return err
+		}
+		_, err = s.create(ctx, tx, c, r)
 		return err
 	})
 }
@@ -185,7 +189,11 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 		if err != nil {
 			return err
 		}
-		r, err = s.create(ctx, tx, c, cu, clean, key)
+		if r, err = s.newAccess(c, cu, clean); err != nil {
+			return err
+		}
+		r.Submission = key
+		r, err = s.create(ctx, tx, c, r)
 		return err
 	})
 	if err != nil && key != nil && (isTwice(err) || store.IsUnique(err, "access.submission")) {
@@ -197,21 +205,23 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 	return r.access(), err
 }
 
-// create inserts an access and invites the person, unless the access must wait for approval. f has been validated.
-func (s *Service) create(
-	ctx context.Context, tx bun.IDB, c account.Caller, cu customer.Customer, f Form, submission *string,
-) (row, error) {
+// newAccess makes an access that begins now. f has been validated.
+func (s *Service) newAccess(c account.Caller, cu customer.Customer, f Form) (row, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return row{}, err
 	}
 	now := s.now()
-	r := row{
+	return row{
 		ID: id, CustomerID: cu.ID, FirstName: f.FirstName, LastName: f.LastName,
 		Email: f.Email, EmailFolded: store.FoldEmail(f.Email), Mobile: f.Mobile, Locale: f.Locale,
-		Generation: 1, InvitedAt: now, LinkExpiresAt: now.Add(LinkLife), Submission: submission, Version: 1,
+		Generation: 1, InvitedAt: now, LinkExpiresAt: now.Add(LinkLife), Version: 1,
 		CreatedAt: now, CreatedBy: store.NullID(c.ID),
-	}
+	}, nil
+}
+
+// create inserts an access and invites the person, unless the access must wait for approval.
+func (s *Service) create(ctx context.Context, tx bun.IDB, c account.Caller, r row) (row, error) {
 	owner, err := s.judge(ctx, tx, c.ID, &r)
 	if err != nil {
 		return row{}, err
@@ -224,7 +234,7 @@ func (s *Service) create(
 			return row{}, err
 		}
 	}
-	if err := s.log(ctx, tx, c.Actor(), audit.AccessCreated, r, nil); err != nil {
+	if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessCreated, nil)); err != nil {
 		return row{}, err
 	}
 	if r.Waiting {
@@ -294,7 +304,7 @@ func (s *Service) withMessages(ctx context.Context, rows []row) ([]Row, error) {
 	out := make([]Row, len(rows))
 	for i, r := range rows {
 		a := r.access()
-		out[i] = Row{Access: a, Status: a.Status(now), Messages: messages[r.ID]}
+		out[i] = Row{Access: a, Status: a.status(now), Messages: messages[r.ID]}
 		if refusal, refused := refusals[addresses[i]]; refused && out[i].Status == Registered {
 			out[i].Refused = &refusal
 		}
@@ -333,31 +343,33 @@ func want(a policies.Action) policies.Permission {
 	return policies.Permission{Object: policies.ObjectAccess, Action: a}
 }
 
+// ref names an access of a customer.
+type ref struct{ customerID, id uuid.UUID }
+
 // load authorises the caller for the customer and returns the access.
-func (s *Service) load(
-	ctx context.Context, tx bun.IDB, c account.Caller, customerID, id uuid.UUID, a policies.Action,
-) (row, error) {
-	if _, err := s.customers.Authorise(ctx, tx, c, customerID, want(a)); err != nil {
+func (s *Service) load(ctx context.Context, tx bun.IDB, c account.Caller, of ref, a policies.Action) (row, error) {
+	if _, err := s.customers.Authorise(ctx, tx, c, of.customerID, want(a)); err != nil {
 		return row{}, err
 	}
-	return stored(ctx, tx, customerID, id)
+	return stored(ctx, tx, of)
 }
 
 // stored is accessOf with ErrNotFound for an access that does not exist.
-func stored(ctx context.Context, tx bun.IDB, customerID, id uuid.UUID) (row, error) {
-	r, ok, err := accessOf(ctx, tx, customerID, id)
+func stored(ctx context.Context, tx bun.IDB, of ref) (row, error) {
+	r, ok, err := accessOf(ctx, tx, of.customerID, of.id)
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
 	return r, err
 }
 
-func (s *Service) log(ctx context.Context, tx bun.IDB, by audit.Actor, what audit.Action, r row, changes audit.Changes) error {
+// record makes the log's entry of what was done to the access.
+func (r row) record(what audit.Action, changes audit.Changes) audit.Record {
 	rec := audit.Record{Action: what, CustomerID: r.CustomerID, SubjectID: r.ID, Subject: r.access().Name()}
 	if changes != nil {
 		rec.Detail = changes
 	}
-	return s.audit.Write(ctx, tx, by, rec)
+	return rec
 }
 
 // submissionKey returns the stored key of a submission. It contains the customer, so it never matches another

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -27,31 +29,28 @@ func TestAddCustomer(t *testing.T) {
 		w.Must(err)
 		rows, err := w.OfCustomer(w.Ctx, w.anna, cu.ID)
 		w.Must(err)
-		if repeated || len(rows) != 1 || rows[0].Name() != "Zoe Adam" || rows[0].Mobile != mobile || rows[0].Locale != "en" ||
-			rows[0].Status != Invited || len(rows[0].Messages) != 2 || !rows[0].LinkExpiresAt.Equal(at(9, 0, 0).Add(LinkLife)) {
-			w.Errorf("%+v", rows)
-		}
-		if n := w.count("audit", "action = ? AND customer_id = ?", audit.AccessCreated, cu.ID); n != 1 {
-			w.Errorf("%d log entries", n)
-		}
+		assert.False(w, repeated)
+		require.Len(w, rows, 1)
+		assert.Equal(w, "Zoe Adam", rows[0].Name())
+		assert.Equal(w, mobile, rows[0].Mobile)
+		assert.Equal(w, "en", rows[0].Locale)
+		assert.Equal(w, Invited, rows[0].Status)
+		assert.Len(w, rows[0].Messages, 2)
+		assert.WithinDuration(w, at(9, 0, 0).Add(LinkLife), rows[0].LinkExpiresAt, 0)
+		assert.EqualValues(w, 1, w.count("audit", "action = ? AND customer_id = ?", audit.AccessCreated, cu.ID), "log entries")
 		_, _, err = w.AddCustomer(w.Ctx, w.anna, customer.Draft{Type: customer.Person}, "", "")
 		var e *fault.Error
-		if !errors.As(err, &e) {
-			w.Fatal(err)
-		}
+		require.ErrorAs(w, err, &e)
 		said := map[string]int{}
 		for _, f := range e.Fields {
 			said[f.Field+": "+f.Message]++
 		}
 		for _, want := range []string{"first_name: required", "last_name: required", "email: required"} {
-			if said[want] != 1 {
-				w.Errorf("%s: %v", want, said)
-			}
+			assert.Equal(w, 1, said[want])
 		}
 		nobody := account.Caller{ID: w.anna.ID, Roles: []policies.Role{policies.Auditor}}
-		if _, _, err := w.AddCustomer(w.Ctx, nobody, customer.Draft{}, "", ""); !errors.Is(err, policies.ErrForbidden) {
-			w.Errorf("an auditor: %v", err)
-		}
+		_, _, err = w.AddCustomer(w.Ctx, nobody, customer.Draft{}, "", "")
+		assert.ErrorIs(w, err, policies.ErrForbidden, "an auditor")
 	})
 }
 
@@ -67,12 +66,12 @@ func TestCreate(t *testing.T) {
 		second := w.newCustomer("Carl", "Mohn")
 		b, err := w.Create(w.Ctx, w.anna, second, form("berta@example.org", ""), "")
 		w.Must(err)
-		if _, err := w.Get(w.Ctx, w.anna, second, a.ID); !errors.Is(err, ErrNotFound) {
-			w.Errorf("another customer's access: %v", err)
-		}
-		if r, err := w.Get(w.Ctx, w.anna, second, b.ID); err != nil || r.Status != Invited || len(r.Messages) != 1 {
-			w.Errorf("%+v, %v", r, err)
-		}
+		_, err = w.Get(w.Ctx, w.anna, second, a.ID)
+		assert.ErrorIs(w, err, ErrNotFound, "another customer's access")
+		r, err := w.Get(w.Ctx, w.anna, second, b.ID)
+		require.NoError(w, err)
+		assert.Equal(w, Invited, r.Status)
+		assert.Len(w, r.Messages, 1)
 	})
 }
 
@@ -85,26 +84,26 @@ func TestS51DoubleClick(t *testing.T) {
 		for i := range ids {
 			wg.Go(func() {
 				a, err := w.Create(w.Ctx, w.anna, w.customer, form("berta@example.org", mobile), submission)
-				if err != nil {
-					w.Error(err)
-				}
+				assert.NoError(w, err)
 				ids[i] = a.ID
 			})
 		}
 		wg.Wait()
 		for _, id := range ids {
-			if id != ids[0] || id == uuid.Nil {
-				w.Errorf("%v", ids)
+			if !assert.Equal(w, ids[0], id) {
+				break
+			}
+			if !assert.NotEqual(w, uuid.Nil, id) {
 				break
 			}
 		}
-		if n, m := w.count("access", "1=1"), w.count("message", "1=1"); n != 1 || m != 2 {
-			w.Errorf("%d accesses, %d messages", n, m)
-		}
+		n, m := w.count("access", "1=1"), w.count("message", "1=1")
+		assert.EqualValues(w, 1, n, "accesses")
+		assert.EqualValues(w, 2, m, "messages")
 		other := w.newCustomer("Carl", "Mohn")
-		if a, err := w.Create(w.Ctx, w.anna, other, form("x@example.org", ""), submission); err != nil || a.CustomerID != other {
-			w.Errorf("the key found another customer's access: %+v, %v", a, err)
-		}
+		a, err := w.Create(w.Ctx, w.anna, other, form("x@example.org", ""), submission)
+		require.NoError(w, err, "the key found another customer's access")
+		assert.Equal(w, other, a.CustomerID, "the key found another customer's access")
 	})
 }
 
@@ -114,14 +113,17 @@ func TestS52RolledBack(t *testing.T) {
 		broken := errors.New("broken")
 		_, _, err := w.customers.Add(w.Ctx, w.anna, customer.Draft{Type: customer.Person, Data: customer.Data{FirstName: "Zoe", LastName: "Adam", Locale: "de"}},
 			func(ctx context.Context, tx bun.Tx, cu customer.Customer) error {
-				if _, err := w.create(ctx, tx, w.anna, cu, form("z@example.org", mobile), nil); err != nil {
+				r, err := w.newAccess(w.anna, cu, form("z@example.org", mobile))
+				if err != nil {
+					return err
+				}
+				if _, err := w.create(ctx, tx, w.anna, r); err != nil {
 					return err
 				}
 				return broken
 			})
-		if !errors.Is(err, broken) || w.count("access", "1=1")+w.count("message", "1=1") != 0 {
-			w.Errorf("%v", err)
-		}
+		assert.ErrorIs(w, err, broken)
+		assert.EqualValues(w, 0, w.count("access", "1=1")+w.count("message", "1=1"))
 	})
 }
 
@@ -131,41 +133,45 @@ func TestCorrect(t *testing.T) {
 		w.invited("carl@example.org", "")
 		token, code := w.deliver(a.ID)
 
-		same, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, form(" berta@example.org", "0171 2345678"))
-		if err != nil || same.Version != 1 || same.Generation != 1 || len(w.messages(a.ID)) != 2 || w.count("audit", "action = ?", audit.AccessUpdated) != 0 {
-			w.Errorf("a form without changes: %+v, %v", same, err)
-		}
+		same, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{form(" berta@example.org", "0171 2345678"), a.Version})
+		require.NoError(w, err, "a form without changes")
+		assert.Equal(w, 1, same.Version, "a form without changes")
+		assert.Equal(w, 1, same.Generation, "a form without changes")
+		assert.Len(w, w.messages(a.ID), 2, "a form without changes")
+		assert.EqualValues(w, 0, w.count("audit", "action = ?", audit.AccessUpdated), "a form without changes")
 		f := form("berta@example.org", mobile)
 		f.LastName, f.Locale = "Kühn-Mohn", "en"
-		named, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, 1, f)
-		if err != nil || named.Version != 2 || named.Generation != 1 || len(w.messages(a.ID)) != 2 || named.LastName != "Kühn-Mohn" {
-			w.Errorf("only the name: %+v, %v", named, err)
-		}
-		now, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, 1, form("x@example.org", ""))
-		if !errors.Is(err, ErrVersion) || now.Version != 2 || now.LastName != "Kühn-Mohn" {
-			w.Errorf("an old form: %+v, %v", now, err)
-		}
-		_, err = w.Correct(w.Ctx, w.anna, w.customer, a.ID, 2, form("carl@example.org", ""))
+		named, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{f, 1})
+		require.NoError(w, err, "only the name")
+		assert.Equal(w, 2, named.Version, "only the name")
+		assert.Equal(w, 1, named.Generation, "only the name")
+		assert.Len(w, w.messages(a.ID), 2, "only the name")
+		assert.Equal(w, "Kühn-Mohn", named.LastName, "only the name")
+		now, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{form("x@example.org", ""), 1})
+		assert.ErrorIs(w, err, ErrVersion, "an old form")
+		assert.Equal(w, 2, now.Version, "an old form")
+		assert.Equal(w, "Kühn-Mohn", now.LastName, "an old form")
+		_, err = w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{form("carl@example.org", ""), 2})
 		wantFault(w.TB, err, "email: email.twice")
-		_, err = w.Correct(w.Ctx, w.anna, w.customer, newID(), 1, f)
+		_, err = w.Correct(w.Ctx, w.anna, w.customer, newID(), Correction{f, 1})
 		wantFault(w.TB, err, "not_found: access.not_found")
 		_, err = w.register(token, code)
 		w.Must(err)
 
 		f = form("mallory@example.net", "+491722345678")
-		_, err = w.Correct(w.Ctx, w.anna, w.customer, a.ID, 2, f)
-		if !errors.Is(err, ErrVersion) {
-			w.Errorf("registered meanwhile: %v", err)
-		}
-		got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, 3, f)
-		if err != nil || got.Email != "berta@example.org" || got.Mobile != "+491722345678" || got.Generation != 1 || len(w.messages(a.ID, courier.Queued)) != 0 {
-			w.Errorf("of a registered one: %+v, %v", got, err)
-		}
+		_, err = w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{f, 2})
+		assert.ErrorIs(w, err, ErrVersion, "registered meanwhile")
+		got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{f, 3})
+		require.NoError(w, err, "of a registered one")
+		assert.Equal(w, "berta@example.org", got.Email, "of a registered one")
+		assert.Equal(w, "+491722345678", got.Mobile, "of a registered one")
+		assert.Equal(w, 1, got.Generation, "of a registered one")
+		assert.Empty(w, w.messages(a.ID, courier.Queued), "of a registered one")
 		var e audit.Entry
 		w.Must(w.db.NewSelect().Model(&e).Where("action = ?", audit.AccessUpdated).OrderExpr("id DESC").Limit(1).Scan(w.Ctx))
-		if c := e.Changes(); c["mobile"] != [2]string{mobile, "+491722345678"} || len(c["email"][0]) != 0 {
-			w.Errorf("%+v", c)
-		}
+		c := e.Changes()
+		assert.Equal(w, [2]string{mobile, "+491722345678"}, c["mobile"])
+		assert.Empty(w, c["email"][0])
 	})
 }
 
@@ -179,17 +185,16 @@ func TestS55TwoCorrect(t *testing.T) {
 			for i := range errs {
 				wg.Go(func() {
 					f := form(fmt.Sprintf("b%d.%d@example.org", round, i), "")
-					_, errs[i] = w.Correct(w.Ctx, w.anna, w.customer, a.ID, round+1, f)
+					_, errs[i] = w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{f, round + 1})
 				})
 			}
 			wg.Wait()
-			if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs...), ErrVersion) {
-				w.Fatalf("%v", errs)
-			}
+			require.NotEqual(w, errs[1] == nil, errs[0] == nil)
+			require.ErrorIs(w, errors.Join(errs...), ErrVersion)
 		}
-		if r := w.row(a.ID); r.Generation != 21 || len(w.messages(a.ID, courier.Queued)) != 1 {
-			w.Errorf("%+v", r)
-		}
+		r := w.row(a.ID)
+		assert.Equal(w, 21, r.Generation)
+		assert.Len(w, w.messages(a.ID, courier.Queued), 1)
 	})
 }
 
@@ -199,9 +204,9 @@ func TestResend(t *testing.T) {
 		wantFault(w.TB, w.Resend(w.Ctx, w.anna, w.customer, a.ID), "too_many: access.just_sent")
 		w.Tick(4 * time.Second)
 		var e *fault.Error
-		if err := w.Resend(w.Ctx, w.anna, w.customer, a.ID); !errors.As(err, &e) || e.RetryAfter != 6*time.Second {
-			w.Errorf("%v", err)
-		}
+		err := w.Resend(w.Ctx, w.anna, w.customer, a.ID)
+		require.ErrorAs(w, err, &e)
+		assert.Equal(w, 6*time.Second, e.RetryAfter)
 		w.Tick(6 * time.Second)
 		errs := make([]error, 8)
 		var wg sync.WaitGroup
@@ -217,11 +222,12 @@ func TestResend(t *testing.T) {
 				w.Error(err)
 			}
 		}
-		if sent != 1 || len(w.messages(a.ID, courier.Queued)) != 2 || len(w.messages(a.ID, courier.Cancelled)) != 2 || w.row(a.ID).Generation != 2 {
-			w.Errorf("%d clicks sent", sent)
-		}
+		assert.Equal(w, 1, sent, "clicks sent")
+		assert.Len(w, w.messages(a.ID, courier.Queued), 2)
+		assert.Len(w, w.messages(a.ID, courier.Cancelled), 2)
+		assert.Equal(w, 2, w.row(a.ID).Generation)
 		token, code := w.deliver(a.ID)
-		_, err := w.register(token, code)
+		_, err = w.register(token, code)
 		w.Must(err)
 		w.Tick(time.Minute)
 		wantFault(w.TB, w.Resend(w.Ctx, w.anna, w.customer, a.ID), "conflict: access.registered")
@@ -238,24 +244,20 @@ func TestS50ResendAfterFailure(t *testing.T) {
 		first := w.messages(a.ID)[0]
 		w.settle(first, courier.Failed, "recipient_unknown", courier.Permanent)
 		r, err := w.Get(w.Ctx, w.anna, w.customer, a.ID)
-		if err != nil || r.Status != Undeliverable || r.Undeliverable != "recipient_unknown" {
-			w.Errorf("%+v, %v", r, err)
-		}
+		require.NoError(w, err)
+		assert.Equal(w, Undeliverable, r.Status)
+		assert.Equal(w, "recipient_unknown", r.Undeliverable)
 		w.Tick(time.Minute)
 		w.Must(w.Resend(w.Ctx, w.anna, w.customer, a.ID))
-		w.settle(first, courier.Failed, "bounced", courier.Bounced) // a late bounce of the old one says nothing of the new
-		if r := w.row(a.ID); r.Undeliverable != "" || r.access().Status(w.Now()) != Invited {
-			w.Errorf("%+v", r)
-		}
+		w.settle(first, courier.Failed, "bounced", courier.Bounced) // a late bounce of the old mail does not concern the new one
+		row := w.row(a.ID)
+		assert.Empty(w, row.Undeliverable)
+		assert.Equal(w, Invited, row.access().status(w.Now()))
 		second := w.messages(a.ID, courier.Queued)[0]
 		w.settle(second, courier.Failed, "", courier.Permanent)
-		if r := w.row(a.ID); r.Undeliverable != "internal" {
-			w.Errorf("%q", r.Undeliverable)
-		}
+		assert.Equal(w, "internal", w.row(a.ID).Undeliverable)
 		w.settle(second, courier.HandedOver, "", courier.Accepted) // run again by an operator
-		if r := w.row(a.ID); r.Undeliverable != "" {
-			w.Errorf("%q", r.Undeliverable)
-		}
+		assert.Empty(w, w.row(a.ID).Undeliverable)
 	})
 }
 
@@ -264,9 +266,7 @@ func TestFailedSMSIsNotUndeliverable(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", mobile)
 		w.settle(w.messages(a.ID)[1], courier.Failed, "number_invalid", courier.Permanent)
-		if r := w.row(a.ID); r.Undeliverable != "" {
-			w.Errorf("%q", r.Undeliverable)
-		}
+		assert.Empty(w, w.row(a.ID).Undeliverable)
 	})
 }
 
@@ -277,37 +277,32 @@ func TestS16Deactivate(t *testing.T) {
 		token, code := w.deliver(a.ID)
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if _, err := w.register(token, code); err != secret.ErrUnknownLink {
-			w.Errorf("%v", err)
-		}
-		w.Must(w.Reactivate(w.Ctx, w.anna, w.customer, a.ID))
-		w.Must(w.Reactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if n := len(w.messages(a.ID, courier.Queued)); n != 2 || w.row(a.ID).Generation != 2 {
-			w.Errorf("%d messages queued", n)
-		}
-		token, code = w.deliver(a.ID)
 		_, err := w.register(token, code)
+		assert.ErrorIs(w, err, secret.ErrUnknownLink)
+		w.Must(w.Reactivate(w.Ctx, w.anna, w.customer, a.ID))
+		w.Must(w.Reactivate(w.Ctx, w.anna, w.customer, a.ID))
+		n := len(w.messages(a.ID, courier.Queued))
+		assert.Equal(w, 2, n, "messages queued")
+		assert.Equal(w, 2, w.row(a.ID).Generation)
+		token, code = w.deliver(a.ID)
+		_, err = w.register(token, code)
 		w.Must(err)
 		owner := w.row(a.ID).AccountID.UUID
 		session, err := w.Accounts.OpenSession(w.Ctx, w.db, owner, here)
 		w.Must(err)
-		if signed, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || signed == nil {
-			w.Fatalf("not signed in: %v", err)
-		}
+		signed, err := w.Accounts.Authenticate(w.Ctx, session)
+		require.NoError(w, err, "not signed in")
+		require.NotNil(w, signed, "not signed in")
 		w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if signed, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || signed != nil {
-			w.Errorf("the next request: %+v, %v", signed, err)
-		}
-		if n := w.count("session", "account_id = ?", owner); n != 0 {
-			w.Errorf("%d sessions left", n)
-		}
+		signed, err = w.Accounts.Authenticate(w.Ctx, session)
+		require.NoError(w, err, "the next request")
+		assert.Nil(w, signed, "the next request")
+		assert.EqualValues(w, 0, w.count("session", "account_id = ?", owner), "sessions left")
 		w.Must(w.Reactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if r := w.row(a.ID); r.access().Status(w.Now()) != Registered || r.Generation != 2 {
-			w.Errorf("%+v", r)
-		}
-		if n := w.count("audit", "action IN (?, ?)", audit.AccessDeactivated, audit.AccessReactivated); n != 4 {
-			w.Errorf("%d log entries", n)
-		}
+		r := w.row(a.ID)
+		assert.Equal(w, Registered, r.access().status(w.Now()))
+		assert.Equal(w, 2, r.Generation)
+		assert.EqualValues(w, 4, w.count("audit", "action IN (?, ?)", audit.AccessDeactivated, audit.AccessReactivated), "log entries")
 	})
 }
 
@@ -329,14 +324,12 @@ func TestRemove(t *testing.T) {
 		w.Must(err)
 
 		w.Must(w.Remove(w.Ctx, w.anna, w.customer, a.ID, false))
-		if signed, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || signed == nil {
-			w.Errorf("an account with an access elsewhere: %+v, %v", signed, err)
-		}
+		signed, err := w.Accounts.Authenticate(w.Ctx, session)
+		require.NoError(w, err, "an account with an access elsewhere")
+		assert.NotNil(w, signed, "an account with an access elsewhere")
 		wantFault(w.TB, w.Remove(w.Ctx, w.anna, w.customer, a.ID, false), "not_found: access.not_found")
 		wantFault(w.TB, w.Remove(w.Ctx, w.anna, w.customer, b.ID, false), "conflict: access.last")
-		if n := w.count("access", "id = ?", b.ID); n != 1 {
-			w.Error("removed without confirmation")
-		}
+		assert.EqualValues(w, 1, w.count("access", "id = ?", b.ID), "removed without confirmation")
 		w.Must(w.Remove(w.Ctx, w.anna, w.customer, b.ID, true))
 		w.Must(w.Remove(w.Ctx, w.anna, second, elsewhere.ID, true))
 		for table, n := range map[string]int64{
@@ -344,13 +337,9 @@ func TestRemove(t *testing.T) {
 			"link": w.count("link", "1=1"), "code": w.count("access_code", "1=1"), "session": w.count("session", "1=1"),
 			"mailbox": w.count("mailbox", "1=1"),
 		} {
-			if n != 0 {
-				w.Errorf("%d rows of %s left", n, table)
-			}
+			assert.EqualValues(w, 0, n, "rows of %s left", table)
 		}
-		if n := w.count("audit", "action = ?", audit.AccessRemoved); n != 3 {
-			w.Errorf("%d log entries", n)
-		}
+		assert.EqualValues(w, 3, w.count("audit", "action = ?", audit.AccessRemoved), "log entries")
 	})
 }
 
@@ -362,9 +351,7 @@ func TestRemoveOfASpecialist(t *testing.T) {
 		_, err := w.register(token, "")
 		w.Must(err)
 		w.Must(w.Remove(w.Ctx, w.anna, w.customer, a.ID, true))
-		if n := w.count("account", "id = ?", w.anna.ID); n != 1 {
-			w.Errorf("%d left", n)
-		}
+		assert.EqualValues(w, 1, w.count("account", "id = ?", w.anna.ID), "the account of the specialist user")
 	})
 }
 
@@ -386,9 +373,9 @@ func TestTwoRemoveTheLast(t *testing.T) {
 				wg.Go(func() { errs[i] = w.Remove(w.Ctx, w.anna, cu, ids[i], false) })
 			}
 			wg.Wait()
-			if n := w.count("access", "customer_id = ?", cu); n != 1 || !errors.Is(errors.Join(errs...), errLast) {
-				w.Fatalf("%d left, %v", n, errs)
-			}
+			n := w.count("access", "customer_id = ?", cu)
+			require.EqualValues(w, 1, n, "accesses left")
+			require.ErrorIs(w, errors.Join(errs...), errLast)
 		}
 	})
 }
@@ -405,7 +392,7 @@ func TestWhoMay(t *testing.T) {
 				return err
 			},
 			"correct": func(c account.Caller) error {
-				_, err := w.Correct(w.Ctx, c, w.customer, a.ID, 1, form("x@example.org", ""))
+				_, err := w.Correct(w.Ctx, c, w.customer, a.ID, Correction{form("x@example.org", ""), 1})
 				return err
 			},
 			"resend":     func(c account.Caller) error { return w.Resend(w.Ctx, c, w.customer, a.ID) },
@@ -413,24 +400,18 @@ func TestWhoMay(t *testing.T) {
 			"reactivate": func(c account.Caller) error { return w.Reactivate(w.Ctx, c, w.customer, a.ID) },
 			"remove":     func(c account.Caller) error { return w.Remove(w.Ctx, c, w.customer, a.ID, true) },
 		} {
-			if err := do(colleague); !errors.Is(err, policies.ErrForbidden) {
-				w.Errorf("%s by a colleague: %v", name, err)
-			}
+			assert.ErrorIs(w, do(colleague), policies.ErrForbidden, "%s by a colleague", name)
 			for _, c := range []account.Caller{end, {}} {
-				if err := do(c); fault.CodeOf(err) != fault.NotFound {
-					w.Errorf("%s by %v: %v", name, c.Roles, err)
-				}
+				assert.Equal(w, fault.NotFound, fault.CodeOf(do(c)), "%s by %v", name, c.Roles)
 			}
 		}
-		if rows, err := w.OfCustomer(w.Ctx, colleague, w.customer); err != nil || len(rows) != 1 {
-			w.Errorf("a colleague reads: %v", err)
-		}
-		if _, err := w.OfCustomer(w.Ctx, end, w.customer); fault.CodeOf(err) != fault.NotFound {
-			w.Errorf("an end user reads: %v", err)
-		}
-		if _, err := w.Get(w.Ctx, end, w.customer, a.ID); fault.CodeOf(err) != fault.NotFound {
-			w.Errorf("an end user reads: %v", err)
-		}
+		rows, err := w.OfCustomer(w.Ctx, colleague, w.customer)
+		require.NoError(w, err, "a colleague reads")
+		assert.Len(w, rows, 1, "a colleague reads")
+		_, err = w.OfCustomer(w.Ctx, end, w.customer)
+		assert.Equal(w, fault.NotFound, fault.CodeOf(err), "an end user reads")
+		_, err = w.Get(w.Ctx, end, w.customer, a.ID)
+		assert.Equal(w, fault.NotFound, fault.CodeOf(err), "an end user reads")
 	})
 }
 
@@ -469,20 +450,18 @@ func TestStatusesOf(t *testing.T) {
 			if rows[0].Status == Registered {
 				want.Registered = 1
 			}
-			if got[id] != want {
-				w.Errorf("%+v, want %+v", got[id], want)
-			}
+			assert.Equal(w, want, got[id])
 		}
 
 		_, err = w.db.NewUpdate().Model((*row)(nil)).Set("email_folded = CAST(id AS TEXT)").Set("customer_id = ?", ids[0]).Where("1=1").Exec(w.Ctx)
 		w.Must(err)
 		got, err = w.StatusesOf(w.Ctx, ids)
-		if err != nil || len(got) != 1 || got[ids[0]] != (Summary{Registered: 4, Total: 16, Worst: Undeliverable}) {
-			w.Errorf("%+v, %v", got, err)
-		}
-		if got, err := w.StatusesOf(w.Ctx, nil); err != nil || len(got) != 0 {
-			w.Errorf("%+v, %v", got, err)
-		}
+		require.NoError(w, err)
+		require.Len(w, got, 1)
+		assert.Equal(w, (Summary{Registered: 4, Total: 16, Worst: Undeliverable}), got[ids[0]])
+		got, err = w.StatusesOf(w.Ctx, nil)
+		require.NoError(w, err)
+		assert.Empty(w, got)
 	})
 }
 
@@ -497,7 +476,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			var wg sync.WaitGroup
 			for name, do := range map[string]func() error{
 				"correct": func() error {
-					_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, 1, form(fmt.Sprintf("c%d@example.org", round), mobile))
+					_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{form(fmt.Sprintf("c%d@example.org", round), mobile), 1})
 					return err
 				},
 				"resend":     func() error { return w.Resend(w.Ctx, w.anna, w.customer, a.ID) },
@@ -518,20 +497,15 @@ func TestEverythingAtOnce(t *testing.T) {
 			} {
 				for range 3 {
 					wg.Go(func() {
-						if err := do(); fault.CodeOf(err) == fault.Internal {
-							w.Errorf("%s: %v", name, err)
-						}
+						assert.NotEqual(w, fault.Internal, fault.CodeOf(do()), name)
 					})
 				}
 			}
 			wg.Wait()
 			r := w.row(a.ID)
-			if r.AccountID.Valid != (r.RegisteredAt != nil) {
-				w.Errorf("half registered: %+v", r)
-			}
-			if n := w.count("audit", "action = ? AND subject_id = ?", audit.AccessRegistered, a.ID); n > 1 {
-				w.Errorf("registered %d times", n)
-			}
+			assert.Equal(w, r.RegisteredAt != nil, r.AccountID.Valid, "half registered")
+			n := w.count("audit", "action = ? AND subject_id = ?", audit.AccessRegistered, a.ID)
+			assert.True(w, n <= 1, "registered %d times", n)
 		}
 	})
 }

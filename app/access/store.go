@@ -216,32 +216,35 @@ func setUndeliverable(ctx context.Context, tx bun.IDB, id uuid.UUID, generation 
 }
 
 // countTry counts an attempt before its code is compared; ok is false when no attempts are left.
-func countTry(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string) (r row, ok bool, err error) {
-	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
-		Where("code_tries < ?", codeTries).Where("(code_day <> ? OR code_tries_day < ?)", day, codeTriesDay).
+func countTry(ctx context.Context, tx bun.IDB, a row, now time.Time) (r row, ok bool, err error) {
+	today, _ := day(now)
+	ok, err = returning(ctx, updateAccess(tx, &r, a.ID).Where("generation = ?", a.Generation).
+		Where("code_tries < ?", codeTries).Where("(code_day <> ? OR code_tries_day < ?)", today, codeTriesDay).
 		Set("code_tries = code_tries + 1").
-		Set("code_tries_day = CASE WHEN code_day = ? THEN code_tries_day + 1 ELSE 1 END", day).Set("code_day = ?", day))
+		Set("code_tries_day = CASE WHEN code_day = ? THEN code_tries_day + 1 ELSE 1 END", today).Set("code_day = ?", today))
 	return r, ok, err
 }
 
 // codeRight undoes the count of an attempt with the right code: only wrong codes count.
-func codeRight(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string, now time.Time) error {
-	_, err := tx.NewUpdate().Model((*row)(nil)).Where("id = ?", id).Where("generation = ?", generation).
+func codeRight(ctx context.Context, tx bun.IDB, a row, now time.Time) error {
+	today, _ := day(now)
+	_, err := tx.NewUpdate().Model((*row)(nil)).Where("id = ?", a.ID).Where("generation = ?", a.Generation).
 		Set("code_tries = 0").
-		Set("code_tries_day = CASE WHEN code_day = ? AND code_tries_day > 0 THEN code_tries_day - 1 ELSE code_tries_day END", day).
+		Set("code_tries_day = CASE WHEN code_day = ? AND code_tries_day > 0 THEN code_tries_day - 1 ELSE code_tries_day END", today).
 		Set("code_entered_at = COALESCE(code_entered_at, ?)", now).Exec(ctx)
 	return err
 }
 
 // takeSend counts a link or code that the end user requests. ok is false when it is too early or the daily limit is
 // reached. A last request in the future, from a wrong clock, is ignored.
-func takeSend(ctx context.Context, tx bun.IDB, id uuid.UUID, generation int, day string, now time.Time) (r row, ok bool, err error) {
-	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("generation = ?", generation).
+func takeSend(ctx context.Context, tx bun.IDB, a row, now time.Time) (r row, ok bool, err error) {
+	today, _ := day(now)
+	ok, err = returning(ctx, updateAccess(tx, &r, a.ID).Where("generation = ?", a.Generation).
 		Where("registered_at IS NULL").Where("deactivated_at IS NULL").
 		Where("(sent_at IS NULL OR sent_at <= ? OR sent_at > ?)", now.Add(-sendPause), now).
-		Where("(sends_on <> ? OR sends_day < ?)", day, sendsDay).
-		Set("sends_day = CASE WHEN sends_on = ? THEN sends_day + 1 ELSE 1 END", day).
-		Set("sends_on = ?", day).Set("sent_at = ?", now))
+		Where("(sends_on <> ? OR sends_day < ?)", today, sendsDay).
+		Set("sends_day = CASE WHEN sends_on = ? THEN sends_day + 1 ELSE 1 END", today).
+		Set("sends_on = ?", today).Set("sent_at = ?", now))
 	return r, ok, err
 }
 
@@ -255,8 +258,9 @@ func insertCode(ctx context.Context, tx bun.IDB, c codeRow) error {
 	return err
 }
 
-func codeInForce(ctx context.Context, db bun.IDB, access uuid.UUID, generation int, hashes []string, now time.Time) (bool, error) {
-	return db.NewSelect().Model((*codeRow)(nil)).Where("access_id = ?", access).Where("generation = ?", generation).
+// codeInForce says whether a code of the access with one of these hashes is valid.
+func codeInForce(ctx context.Context, db bun.IDB, a row, hashes []string, now time.Time) (bool, error) {
+	return db.NewSelect().Model((*codeRow)(nil)).Where("access_id = ?", a.ID).Where("generation = ?", a.Generation).
 		Where("hash IN (?)", bun.List(hashes)).Where("expires_at > ?", now).Exists(ctx)
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/courier"
@@ -41,13 +43,13 @@ func TestFreedByHand(t *testing.T) {
 		"send again":            {func(w *world, id uuid.UUID) error { return w.Resend(w.Ctx, w.anna, w.row(id).CustomerID, id) }, true},
 		"send again by command": {func(w *world, id uuid.UUID) error { return w.ResendByCommand(w.Ctx, w.row(id).CustomerID, id) }, true},
 		"corrected": {func(w *world, id uuid.UUID) error {
-			_, err := w.Correct(w.Ctx, w.anna, w.row(id).CustomerID, id, w.row(id).Version, form("berta@example.net", ""))
+			_, err := w.Correct(w.Ctx, w.anna, w.row(id).CustomerID, id, Correction{form("berta@example.net", ""), w.row(id).Version})
 			return err
 		}, true},
 		"another language": {func(w *world, id uuid.UUID) error {
 			f := form(gone, "")
 			f.Locale = "en"
-			_, err := w.Correct(w.Ctx, w.anna, w.row(id).CustomerID, id, w.row(id).Version, f)
+			_, err := w.Correct(w.Ctx, w.anna, w.row(id).CustomerID, id, Correction{f, w.row(id).Version})
 			return err
 		}, false},
 		"reactivated": {func(w *world, id uuid.UUID) error {
@@ -57,9 +59,7 @@ func TestFreedByHand(t *testing.T) {
 			return w.Reactivate(w.Ctx, w.anna, w.row(id).CustomerID, id)
 		}, false},
 		"send again by who may not": {func(w *world, id uuid.UUID) error {
-			if err := w.Resend(w.Ctx, colleague(w), w.row(id).CustomerID, id); err == nil {
-				w.Error("a stranger may send again")
-			}
+			assert.Error(w, w.Resend(w.Ctx, colleague(w), w.row(id).CustomerID, id), "a stranger may send again")
 			return nil
 		}, false},
 	} {
@@ -70,22 +70,17 @@ func TestFreedByHand(t *testing.T) {
 			other := w.newCustomer("Eva", "Ende")
 			second, err := w.Create(w.Ctx, w.anna, other, form("Berta@Example.org", ""), "")
 			must(t, err)
-			if got := w.state(second.ID); got != courier.Failed {
-				t.Fatalf("%s: the second is %s", name, got)
-			}
+			require.Equal(t, courier.Failed, w.state(second.ID), "%s: the second", name)
 			rows, err := w.OfCustomer(w.Ctx, w.anna, other)
 			must(t, err)
-			if rows[0].Status != Undeliverable || rows[0].Undeliverable != "recipient_unknown" || rows[0].Refused != nil {
-				t.Fatalf("%s: %+v", name, rows[0].Access)
-			}
+			require.Equal(t, Undeliverable, rows[0].Status, name)
+			require.Equal(t, "recipient_unknown", rows[0].Undeliverable, name)
+			require.Nil(t, rows[0].Refused, name)
 			w.Tick(time.Minute)
 			must(t, c.do(w, second.ID))
-			if sent := w.state(second.ID) == courier.HandedOver; sent != c.sent {
-				t.Errorf("%s: sent %v, want %v", name, sent, c.sent)
-			}
-			if status := w.row(second.ID).access().Status(w.Now()); (status == Undeliverable) == c.sent {
-				t.Errorf("%s: %s", name, status)
-			}
+			sent := w.state(second.ID) == courier.HandedOver
+			assert.Equal(t, c.sent, sent, "%s: sent", name)
+			assert.NotEqual(t, c.sent, w.row(second.ID).access().status(w.Now()) == Undeliverable, name)
 		})
 	}
 }
@@ -106,30 +101,25 @@ func TestTryAddress(t *testing.T) {
 			must(t, err)
 			return r.Refused
 		}
-		if r := refused(); r == nil || r.Reason != "recipient_unknown" || !r.At.Equal(w.Now()) {
-			t.Fatalf("%+v", r)
-		}
+		r := refused()
+		require.NotNil(t, r)
+		require.Equal(t, "recipient_unknown", r.Reason)
+		require.WithinDuration(t, w.Now(), r.At, 0)
 		change := func(email string) {
 			_, err := w.db.NewRaw(`UPDATE account SET email = ?, email_folded = ? WHERE NOT specialist`, email, email).Exec(w.Ctx)
 			must(t, err)
 		}
 		change("new@example.org")
-		if r := refused(); r != nil {
-			t.Errorf("the new address is taken for the old: %+v", r)
-		}
+		assert.Nil(t, refused(), "the new address is taken for the old")
 		change("berta@example.org")
 		stranger := account.Caller{ID: newID(), Name: "Eva", Roles: []policies.Role{policies.Specialist}}
-		if err := w.TryAddress(w.Ctx, stranger, w.customer, a.ID); err == nil || refused() == nil {
-			t.Errorf("a stranger may: %v", err)
-		}
+		err = w.TryAddress(w.Ctx, stranger, w.customer, a.ID)
+		assert.Error(t, err, "a stranger may")
+		assert.NotNil(t, refused(), "a stranger may")
 		wantFault(t, w.TryAddress(w.Ctx, w.anna, w.newCustomer("Eva", "Ende"), a.ID), complaint(ErrNotFound))
 		must(t, w.TryAddress(w.Ctx, w.anna, w.customer, a.ID))
-		if refused() != nil {
-			t.Error("it is refused still")
-		}
-		if n := w.count("audit", "action = 'access.address_freed' AND subject_id = ?", a.ID); n != 1 {
-			t.Errorf("%d entries in the log", n)
-		}
+		assert.Nil(t, refused(), "it is refused still")
+		assert.EqualValues(t, 1, w.count("audit", "action = 'access.address_freed' AND subject_id = ?", a.ID), "entries in the log")
 		must(t, w.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
 		wantFault(t, w.TryAddress(w.Ctx, w.anna, w.customer, a.ID), complaint(ErrDeactivated))
 	})

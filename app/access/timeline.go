@@ -31,7 +31,7 @@ const (
 // deactivated, expired, undeliverable or waits for approval. An invited access is not settled, because the page must
 // show when the person registers.
 func Timeline(r Row, now time.Time) (steps []Step, settled bool) {
-	status := r.Access.Status(now)
+	status := r.status(now)
 	settled = status != Invited
 	for _, m := range r.Messages {
 		if m.State == courier.Queued || m.State == courier.Sending {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/courier"
 )
 
@@ -95,8 +97,6 @@ func TestTimeline(t *testing.T) {
 		if settled {
 			text += " *"
 		}
-		if text != c.want {
-			t.Errorf("%s:\n got %s\nwant %s", name, text, c.want)
-		}
+		assert.Equal(t, c.want, text, "%s:\n got", name)
 	}
 }

@@ -3,10 +3,12 @@ package access
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -26,9 +28,7 @@ func TestS5Expiry(t *testing.T) {
 			token, code := w.deliver(a.ID)
 			w.Tick(c.after)
 			_, err := w.register(token, code)
-			if got := complaint(err); got != c.want {
-				w.Errorf("after %s: %q, want %q", c.after, got, c.want)
-			}
+			assert.Equal(w, c.want, complaint(err), "after %s", c.after)
 		}
 	})
 }
@@ -58,18 +58,12 @@ func TestS6TokensThatAreNone(t *testing.T) {
 		}
 		for name, tok := range tokens {
 			inv, err := w.Invitation(w.Ctx, tok)
-			if err != secret.ErrUnknownLink || inv != (Invitation{}) {
-				w.Errorf("%s: %+v, %v", name, inv, err)
-			}
-			if _, err := w.register(tok, "2222-2222"); err != secret.ErrUnknownLink {
-				w.Errorf("%s: register %v", name, err)
-			}
-			if err := w.NewCode(w.Ctx, tok, here); err != secret.ErrUnknownLink {
-				w.Errorf("%s: new code %v", name, err)
-			}
-			if err := errors.Join(w.NewLink(w.Ctx, tok, here), w.Opened(w.Ctx, tok)); err != nil {
-				w.Errorf("%s: new link, opened %v", name, err)
-			}
+			assert.ErrorIs(w, err, secret.ErrUnknownLink, name)
+			assert.Equal(w, (Invitation{}), inv, name)
+			_, err = w.register(tok, "2222-2222")
+			assert.ErrorIs(w, err, secret.ErrUnknownLink, "%s: register", name)
+			assert.ErrorIs(w, w.NewCode(w.Ctx, tok, here), secret.ErrUnknownLink, "%s: new code", name)
+			assert.NoError(w, errors.Join(w.NewLink(w.Ctx, tok, here), w.Opened(w.Ctx, tok)), "%s: new link, opened", name)
 		}
 		least := leastTimes(w, tokens)
 		for name, took := range least {
@@ -77,9 +71,7 @@ func TestS6TokensThatAreNone(t *testing.T) {
 				w.Errorf("%s takes %s, an unknown one %s", name, took, least["unknown"])
 			}
 		}
-		if n := w.count("message", "state = ?", courier.Queued); n != 0 {
-			w.Errorf("%d messages sent", n)
-		}
+		assert.EqualValues(w, 0, w.count("message", "state = ?", courier.Queued), "messages sent")
 	})
 }
 
@@ -114,26 +106,23 @@ func TestS9Corrected(t *testing.T) {
 				w.Tick(time.Second)
 				f := form("berta@example.org", mobile)
 				change(&f)
-				got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, f)
+				got, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{f, a.Version})
 				w.Must(err)
-				if got.Generation != 2 || got.Email != f.Email || got.Mobile != f.Mobile || got.Version != 2 || !got.InvitedAt.Equal(at(9, 0, 1)) {
-					w.Errorf("%+v", got)
-				}
-				if _, err := w.register(token, code); err != secret.ErrUnknownLink {
-					w.Errorf("the old link: %v", err)
-				}
+				assert.Equal(w, 2, got.Generation)
+				assert.Equal(w, f.Email, got.Email)
+				assert.Equal(w, f.Mobile, got.Mobile)
+				assert.Equal(w, 2, got.Version)
+				assert.WithinDuration(w, at(9, 0, 1), got.InvitedAt, 0)
+				_, err = w.register(token, code)
+				assert.ErrorIs(w, err, secret.ErrUnknownLink, "the old link")
 				for _, m := range w.messages(a.ID, courier.HandedOver) {
-					if c := w.compose(m); !c.Void {
-						w.Errorf("%s of the old generation is sent", m.Kind)
-					}
+					assert.True(w, w.compose(m).Void, "%s of the old generation is sent", m.Kind)
 				}
 				var to []string
 				for _, m := range w.messages(a.ID, courier.Queued) {
 					to = append(to, m.Recipient)
 				}
-				if !slices.Equal(to, []string{f.Email, f.Mobile}) {
-					w.Errorf("sent to %v", to)
-				}
+				assert.Equal(w, []string{f.Email, f.Mobile}, to, "sent")
 				token, code = w.deliver(a.ID)
 				_, err = w.register(token, code)
 				w.Must(err)
@@ -147,19 +136,16 @@ func TestS9MintedMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")
 		r := w.row(a.ID)
-		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, a.Version, form("b@example.org", ""))
+		_, err := w.Correct(w.Ctx, w.anna, w.customer, a.ID, Correction{form("b@example.org", ""), a.Version})
 		w.Must(err)
 		late, err := secret.Mint(w.Ctx, w.db, secret.Link{
 			Purpose: secret.Register, SubjectID: a.ID, Generation: r.Generation, Address: w.key.Bind(r.EmailFolded),
 			CreatedAt: r.InvitedAt, ExpiresAt: r.LinkExpiresAt,
 		})
 		w.Must(err)
-		if _, err := w.register(late, ""); err != secret.ErrUnknownLink {
-			w.Errorf("%v", err)
-		}
-		if w.row(a.ID).RegisteredAt != nil {
-			w.Error("registered")
-		}
+		_, err = w.register(late, "")
+		assert.ErrorIs(w, err, secret.ErrUnknownLink)
+		assert.Nil(w, w.row(a.ID).RegisteredAt, "registered")
 	})
 }
 
@@ -171,39 +157,30 @@ func TestS10UsedAndExpired(t *testing.T) {
 		expired, _ := w.deliver(a.ID)
 		w.Tick(LinkLife)
 		inv, err := w.Invitation(w.Ctx, expired)
-		if err != secret.ErrExpiredLink || inv.Username != "berta@example.org" || inv.Locale != "de" {
-			w.Fatalf("%+v, %v", inv, err)
-		}
-		if s := w.row(a.ID).access().Status(w.Now()); s != LinkExpired {
-			w.Errorf("status %s", s)
-		}
+		require.ErrorIs(w, err, secret.ErrExpiredLink)
+		require.Equal(w, "berta@example.org", inv.Username)
+		require.Equal(w, "de", inv.Locale)
+		assert.Equal(w, LinkExpired, w.row(a.ID).access().status(w.Now()), "status")
 		w.Must(w.NewLink(w.Ctx, expired, here))
 		queued := w.messages(a.ID, courier.Queued)
-		if len(queued) != 1 || queued[0].Recipient != "berta@example.org" {
-			w.Fatalf("%+v", queued)
-		}
-		if n := w.count("audit", "action = ?", audit.AccessLinkAsked); n != 1 {
-			w.Errorf("%d log entries", n)
-		}
+		require.Len(w, queued, 1)
+		require.Equal(w, "berta@example.org", queued[0].Recipient)
+		assert.EqualValues(w, 1, w.count("audit", "action = ?", audit.AccessLinkAsked), "log entries")
 		token, _ := w.deliver(a.ID)
-		if err := w.NewLink(w.Ctx, token, here); err != nil || len(w.messages(a.ID, courier.Queued)) != 0 {
-			w.Errorf("a good link asks for another: %v", err)
-		}
+		err = w.NewLink(w.Ctx, token, here)
+		require.NoError(w, err, "a good link asks for another")
+		assert.Empty(w, w.messages(a.ID, courier.Queued), "a good link asks for another")
 		_, err = w.register(token, "")
 		w.Must(err)
 		for _, used := range []string{token, expired} {
 			inv, err := w.Invitation(w.Ctx, used)
-			if err != secret.ErrUsedLink || inv.Username != "berta@example.org" {
-				w.Errorf("%+v, %v", inv, err)
-			}
-			if _, err := w.register(used, ""); err != secret.ErrUsedLink {
-				w.Errorf("%v", err)
-			}
+			assert.ErrorIs(w, err, secret.ErrUsedLink)
+			assert.Equal(w, "berta@example.org", inv.Username)
+			_, err = w.register(used, "")
+			assert.ErrorIs(w, err, secret.ErrUsedLink)
 			w.Must(w.NewLink(w.Ctx, used, here))
 		}
-		if len(w.messages(a.ID, courier.Queued)) != 0 {
-			w.Error("a registered person got a new link")
-		}
+		assert.Empty(w, w.messages(a.ID, courier.Queued), "a registered person got a new link")
 	})
 }
 
@@ -215,18 +192,16 @@ func TestS14FloodOfLinks(t *testing.T) {
 		w.Must(w.NewLink(w.Ctx, expired, here))
 		err := w.NewLink(w.Ctx, expired, here)
 		wantFault(w.TB, err, "too_many: link.wait")
-		if inv, err := w.Invitation(w.Ctx, expired); err != secret.ErrExpiredLink || !inv.NextCodeAt.Equal(w.Now().Add(time.Minute)) {
-			w.Errorf("%+v, %v", inv, err)
-		}
+		inv, err := w.Invitation(w.Ctx, expired)
+		assert.ErrorIs(w, err, secret.ErrExpiredLink)
+		assert.WithinDuration(w, w.Now().Add(time.Minute), inv.NextCodeAt, 0)
 		for range 4 {
 			w.Tick(time.Minute)
 			w.Must(w.NewLink(w.Ctx, expired, here))
 		}
 		w.Tick(time.Minute)
 		wantFault(w.TB, w.NewLink(w.Ctx, expired, here), "too_many: link.wait")
-		if n := len(w.messages(a.ID)); n != 6 {
-			w.Errorf("%d mails", n)
-		}
+		assert.Equal(w, 6, len(w.messages(a.ID)), "mails")
 	})
 }
 
@@ -240,9 +215,7 @@ func TestS53ClockJumps(t *testing.T) {
 		w.Set(at(9, 0, 0))
 		w.Must(w.NewCode(w.Ctx, token, here))
 		w.Must(w.Resend(w.Ctx, w.anna, w.customer, a.ID))
-		if n := len(w.messages(a.ID, courier.Queued)); n != 2 {
-			w.Errorf("%d messages queued", n)
-		}
+		assert.Equal(w, 2, len(w.messages(a.ID, courier.Queued)), "messages queued")
 	})
 }
 
@@ -262,14 +235,12 @@ func TestAttemptsMintTheirOwn(t *testing.T) {
 				}
 			}
 		}
-		if links[0] == links[1] || codes[0] == codes[1] {
-			w.Fatal("the same secret twice")
-		}
+		require.NotEqual(w, links[1], links[0], "the same secret twice")
+		require.NotEqual(w, codes[1], codes[0], "the same secret twice")
 		_, err := w.register(links[0], codes[1])
 		w.Must(err)
-		if _, err := w.register(links[1], codes[0]); err != secret.ErrUsedLink {
-			w.Errorf("%v", err)
-		}
+		_, err = w.register(links[1], codes[0])
+		assert.ErrorIs(w, err, secret.ErrUsedLink)
 	})
 }
 
@@ -281,13 +252,11 @@ func TestOpened(t *testing.T) {
 		w.Must(w.Opened(w.Ctx, token))
 		w.Tick(time.Minute)
 		w.Must(w.Opened(w.Ctx, token))
-		if r := w.row(a.ID); r.OpenedAt == nil || !r.OpenedAt.Equal(at(9, 1, 0)) {
-			w.Errorf("%v", r.OpenedAt)
-		}
+		r := w.row(a.ID)
+		require.NotNil(w, r.OpenedAt)
+		assert.WithinDuration(w, at(9, 1, 0), *r.OpenedAt, 0)
 		w.Must(w.Resend(w.Ctx, w.anna, w.customer, a.ID))
-		if r := w.row(a.ID); r.OpenedAt != nil {
-			w.Errorf("%v of the generation before", r.OpenedAt)
-		}
+		assert.Nil(w, w.row(a.ID).OpenedAt, "of the generation before")
 	})
 }
 
@@ -303,13 +272,11 @@ func TestLinkOfBefore(t *testing.T) {
 		}
 		for folded, want := range map[string]error{"berta@b\u00fccher.example": nil, "berta@xn--bcher-kva.example": nil, "berta@bucher.example": secret.ErrUnknownLink} {
 			bind(folded)
-			if _, err := w.Invitation(w.Ctx, token); err != want {
-				w.Errorf("bound to %s: %v, want %v", folded, err, want)
-			}
+			_, err := w.Invitation(w.Ctx, token)
+			assert.ErrorIs(w, err, want, "bound to %s", folded)
 		}
 		bind("berta@b\u00fccher.example")
-		if _, err := w.register(token, ""); err != nil {
-			w.Error(err)
-		}
+		_, err := w.register(token, "")
+		assert.NoError(w, err)
 	})
 }

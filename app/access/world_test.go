@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -50,7 +51,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 		Customers: customer.New(customer.Options{
-			DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts,
+			DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
 		}),
 		BaseURL: accounttest.BaseURL + "/", Firm: accounttest.FirmName,
 	})
@@ -99,9 +100,7 @@ func (w *world) row(id uuid.UUID) row {
 	w.Helper()
 	r, ok, err := accessByID(w.Ctx, w.db, id)
 	w.Must(err)
-	if !ok {
-		w.Fatal("the access is gone")
-	}
+	require.True(w, ok, "the access is gone")
 	return r
 }
 
@@ -151,17 +150,14 @@ func (w *world) deliver(id uuid.UUID) (token, code string) {
 	queued := w.messages(id, courier.Queued)
 	for _, m := range queued {
 		v, err := w.Post.Deliver(w.Ctx, courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
-		if err != nil || v.Retry {
-			w.Fatalf("%+v, %v", v, err)
-		}
+		require.NoError(w, err)
+		require.False(w, v.Retry, "%+v", v)
 	}
 	box, err := w.Post.Mailbox(w.Ctx, 1000)
 	w.Must(err)
 	for _, m := range queued {
 		i := slices.IndexFunc(box, func(mail courier.Mail) bool { return mail.To == m.Recipient && mail.Channel == m.Channel })
-		if i < 0 {
-			w.Fatalf("nothing arrived at %s", m.Recipient)
-		}
+		require.GreaterOrEqual(w, i, 0, "nothing arrived at %s", m.Recipient)
 		if m.Channel == courier.SMS {
 			code = codeShape.FindString(box[i].Text)
 			continue
@@ -186,9 +182,7 @@ func (w *world) count(table, where string, args ...any) int64 {
 
 func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }
 
 // complaint returns "field: message" for the first field of an Invalid fault, or "code: message" for another fault.
@@ -208,9 +202,7 @@ func complaint(err error) string {
 
 func wantFault(t testing.TB, err error, complains string) {
 	t.Helper()
-	if got := complaint(err); got != complains {
-		t.Fatalf("got %q, want %q", got, complains)
-	}
+	require.Equal(t, complains, complaint(err), "got")
 }
 
 var (

@@ -87,8 +87,8 @@ var (
 // maxText is the maximum length of a name or username, in characters.
 const maxText = 200
 
-// Locales are the languages a person can choose; "" leaves it to the browser.
-var Locales = []string{"", lang.German, lang.English}
+// locales are the languages a person can choose; "" leaves it to the browser.
+var locales = []string{"", lang.German, lang.English}
 
 // guarded are the roles that at least one person must always hold. If nobody held them, nobody could grant them again.
 var guarded = []policies.Role{policies.UserAdministrator, policies.PolicyAdministrator}
@@ -134,7 +134,7 @@ func complainUsername(field string, username *string, email string) *fault.Error
 }
 
 func complainLocale(field, locale string) *fault.Error {
-	if !slices.Contains(Locales, locale) {
+	if !slices.Contains(locales, locale) {
 		return fault.At(field, "locale.unknown")
 	}
 	return nil

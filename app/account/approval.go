@@ -34,8 +34,8 @@ type RolesWanted struct {
 // second returns those of the gained roles that need a second person's approval when c gives them to a. Guarding roles
 // need it, unless c is excused (approvals.Excused) and a already has a guarding role. If c is not excused and created
 // the account recently, it counts as c's own. Then every role that would grant a permission that c lacks needs approval
-// as well. fresh says that the account is being created now.
-func (s *Service) second(ctx context.Context, tx bun.IDB, c Caller, a Account, gained []policies.Role, fresh bool) ([]policies.Role, error) {
+// as well. An account without an id is being created now.
+func (s *Service) second(ctx context.Context, tx bun.IDB, c Caller, a Account, gained []policies.Role) ([]policies.Role, error) {
 	if len(gained) == 0 {
 		return nil, nil
 	}
@@ -50,7 +50,7 @@ func (s *Service) second(ctx context.Context, tx bun.IDB, c Caller, a Account, g
 		}
 		return guarding, nil
 	}
-	own := fresh
+	own := a.ID == uuid.Nil
 	if !own {
 		made, err := s.approvals.Own(ctx, tx, c.ID, []uuid.UUID{a.ID})
 		if err != nil {
@@ -68,12 +68,11 @@ func (s *Service) second(ctx context.Context, tx bun.IDB, c Caller, a Account, g
 	}), nil
 }
 
-// ask proposes roles for an account. It voids everything that c proposed for the account before.
-func (s *Service) ask(ctx context.Context, tx bun.IDB, c Caller, a Account, roles []policies.Role, why string) error {
-	_, err := s.approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
+// rolesFor is the proposal to give roles to an account. It voids an earlier one by the same person.
+func rolesFor(a Account, roles []policies.Role, why string) approval.Proposal {
+	return approval.Proposal{
 		Kind: approval.Roles, SubjectID: a.ID, ConcernedID: a.ID, Subject: a.Name, Detail: RolesWanted{roles}, Why: why,
-	})
-	return err
+	}
 }
 
 // handlers returns the functions that apply approved proposals about accounts.
@@ -125,7 +124,9 @@ func (s *Service) applyRoles(ctx context.Context, tx bun.Tx, p approval.Approval
 	if !a.Active || len(gained) == 0 {
 		return approval.ErrVoid
 	}
-	return s.giveRoles(ctx, tx, by, audit.Actor{ID: p.ProposedBy, Name: p.Proposer}, &a, append(slices.Clone(a.Roles), gained...))
+	return s.giveRoles(ctx, tx, &a, rolesGiven{
+		roles: append(slices.Clone(a.Roles), gained...), giver: audit.Actor{ID: p.ProposedBy, Name: p.Proposer}, by: by,
+	})
 }
 
 func (s *Service) applyReactivation(ctx context.Context, tx bun.Tx, p approval.Approval, by audit.Actor) error {
@@ -142,19 +143,26 @@ func (s *Service) applyReactivation(ctx context.Context, tx bun.Tx, p approval.A
 	return s.reactivate(ctx, tx, Caller{ID: by.ID, Name: by.Name, Address: by.Address}, &a)
 }
 
-// giveRoles replaces the roles of an account. by is who performs the change, giver is who proposed it.
-func (s *Service) giveRoles(ctx context.Context, tx bun.IDB, by, giver audit.Actor, a *Account, roles []policies.Role) error {
-	roles, _ = inOrder(roles)
+// rolesGiven are the roles that an account is to have from now on.
+type rolesGiven struct {
+	roles []policies.Role
+	giver audit.Actor // who decided it, or proposed it
+	by    audit.Actor // who performs it: giver, or who approved the proposal
+}
+
+// giveRoles replaces the roles of an account.
+func (s *Service) giveRoles(ctx context.Context, tx bun.IDB, a *Account, g rolesGiven) error {
+	roles, _ := inOrder(g.roles)
 	changes := audit.Changes{}
 	note(changes, "roles", joinRoles(a.Roles), joinRoles(roles))
 	if len(changes) == 0 {
 		return nil
 	}
 	gained, lost := minus(roles, a.Roles), minus(a.Roles, roles)
-	if err := s.approvals.Gave(ctx, tx, a.ID, giver, gained); err != nil {
+	if err := s.approvals.Gave(ctx, tx, a.ID, g.giver, gained); err != nil {
 		return err
 	}
-	if err := s.approvals.Took(ctx, tx, a.ID, giver, lost); err != nil {
+	if err := s.approvals.Took(ctx, tx, a.ID, g.giver, lost); err != nil {
 		return err
 	}
 	if err := s.tellRoles(ctx, tx, *a, gained, lost); err != nil {
@@ -164,7 +172,7 @@ func (s *Service) giveRoles(ctx context.Context, tx bun.IDB, by, giver audit.Act
 		return err
 	}
 	a.Roles = roles
-	return s.write(ctx, tx, by, audit.AccountRolesChanged, *a, changes)
+	return s.audit.Write(ctx, tx, g.by, a.record(audit.AccountRolesChanged, changes))
 }
 
 // CallerOf returns a person as a caller, for something they requested earlier. It returns ErrNobody when they can no

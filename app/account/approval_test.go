@@ -3,11 +3,12 @@ package account
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/approval"
@@ -20,7 +21,7 @@ func (w *world) guard(name string, roles ...policies.Role) Caller {
 	w.Helper()
 	c, err := w.CallerOf(w.ctx, w.db, w.specialist(name, roles...).ID)
 	w.must(err)
-	w.wait(time.Second) // who holds a role as of the very moment did not hold it before
+	w.wait(time.Second) // a role that was given at this very moment does not count as held before
 	return c
 }
 
@@ -44,17 +45,13 @@ func (w *world) waiting(kind approval.Kind, id uuid.UUID) approval.Approval {
 	w.Helper()
 	list, err := w.ap.About(w.ctx, kind, id)
 	w.must(err)
-	if len(list) != 1 {
-		w.Fatalf("%d proposals about %s: %+v", len(list), id, list)
-	}
+	require.Len(w, list, 1, "proposals about %s", id)
 	return list[0]
 }
 
 func (w *world) nothingWaits(what string) {
 	w.Helper()
-	if n := w.count("approval WHERE state = 'waiting'"); n != 0 {
-		w.Errorf("%s: %d proposals wait", what, n)
-	}
+	assert.Equal(w, 0, w.count("approval WHERE state = 'waiting'"), "%s: proposals wait", what)
 }
 
 func (w *world) rolesOf(id uuid.UUID) string {
@@ -115,9 +112,7 @@ func TestRolesTakeASecondPerson(t *testing.T) {
 					form.Roles, form.Version = tt.give, 1
 					w.must(w.UpdateSpecialist(w.ctx, uta, id, form))
 				}
-				if got := w.rolesOf(id); got != tt.at {
-					t.Errorf("has %q, want %q", got, tt.at)
-				}
+				assert.Equal(t, tt.at, w.rolesOf(id), "has")
 				if tt.ask == "" {
 					w.nothingWaits("given at once")
 					return
@@ -125,9 +120,10 @@ func TestRolesTakeASecondPerson(t *testing.T) {
 				p := w.waiting(approval.Roles, id)
 				var wanted RolesWanted
 				w.must(p.Read(&wanted))
-				if joinRoles(wanted.Roles) != tt.ask || p.ProposedBy != uta.ID || p.Why != "new here" || p.ConcernedID.UUID != id {
-					t.Errorf("proposed %+v, want %q", p, tt.ask)
-				}
+				assert.Equal(t, joinRoles(wanted.Roles), tt.ask)
+				assert.Equal(t, uta.ID, p.ProposedBy, "proposed")
+				assert.Equal(t, "new here", p.Why)
+				assert.Equal(t, id, p.ConcernedID.UUID)
 			})
 		})
 	}
@@ -144,12 +140,10 @@ func TestRolesApproved(t *testing.T) {
 		p := w.waiting(approval.Roles, neu.ID)
 		_, err := w.ap.Approve(w.ctx, ben.Actor(), p.ID)
 		w.must(err)
-		if got := w.rolesOf(neu.ID); got != "specialist, data_administrator" {
-			t.Errorf("has %q", got)
-		}
+		assert.Equal(t, "specialist, data_administrator", w.rolesOf(neu.ID), "has")
 		w.wantLogged(audit.AccountRolesChanged, 2)
 		w.wait(time.Hour)
-		// Neu was given the role by Uta, so Uta's next proposal is not Neu's to approve; Ben's is.
+		// Uta gave Neu the role. So Neu may not approve Uta's next proposal, but may approve Ben's.
 		other := w.specialist("Dritt")
 		w.must(w.UpdateSpecialist(w.ctx, uta, other.ID, SpecialistForm{Name: "Dritt", Roles: []policies.Role{policies.Auditor}, Version: 1}))
 		q := w.waiting(approval.Roles, other.ID)
@@ -184,9 +178,7 @@ func TestRolesVoid(t *testing.T) {
 				before := w.rolesOf(neu.ID)
 				_, err := w.ap.Approve(w.ctx, ben.Actor(), p.ID)
 				w.want("approve", err, approval.ErrVoid)
-				if got := w.rolesOf(neu.ID); got != before {
-					t.Errorf("has %q, had %q", got, before)
-				}
+				assert.Equal(t, before, w.rolesOf(neu.ID), "has, had")
 				w.nothingWaits("void")
 			})
 		})
@@ -205,13 +197,12 @@ func TestReactivationTakesASecondPerson(t *testing.T) {
 			w.must(w.Reactivate(w.ctx, uta, a.ID))
 		}
 		active := func(id uuid.UUID) bool { a, err := findAccount(w.ctx, w.db, id); w.must(err); return a.Active }
-		if !active(plain.ID) || active(gone.ID) {
-			t.Errorf("plain %v, auditor %v", active(plain.ID), active(gone.ID))
-		}
+		assert.True(t, active(plain.ID), "plain %v", active(plain.ID))
+		assert.False(t, active(gone.ID), "auditor %v", active(gone.ID))
 		p := w.waiting(approval.Reactivation, gone.ID)
-		if _, err := w.ap.Approve(w.ctx, ben.Actor(), p.ID); err != nil || !active(gone.ID) {
-			t.Fatalf("%v, active %v", err, active(gone.ID))
-		}
+		_, err := w.ap.Approve(w.ctx, ben.Actor(), p.ID)
+		require.NoError(t, err)
+		require.True(t, active(gone.ID), "active %v", active(gone.ID))
 		w.wantLogged(audit.AccountReactivated, 2)
 
 		neu := w.specialist("Neu")
@@ -229,16 +220,12 @@ func TestNobodyLeftByDeactivating(t *testing.T) {
 		w.must(w.Deactivate(w.ctx, uta, ben.ID))
 		a, err := w.AddSpecialist(w.ctx, uta, SpecialistForm{Name: "Neu", Email: "neu@firm.example", Roles: []policies.Role{policies.Auditor}})
 		w.must(err)
-		if p := w.waiting(approval.Roles, a.ID); p.PassesAt != nil {
-			t.Errorf("takes effect by itself at %s", p.PassesAt)
-		}
+		assert.Nil(t, w.waiting(approval.Roles, a.ID).PassesAt, "takes effect by itself at")
 		cleo := w.guard("Cleo", policies.DataAdministrator)
 		w.must(w.UpdateSpecialist(w.ctx, uta, cleo.ID, SpecialistForm{Name: "Cleo", Version: 1}))
 		w.exec(`DELETE FROM guard_event WHERE account_id = ?`, ben.ID)
 		w.must(w.UpdateSpecialist(w.ctx, uta, a.ID, SpecialistForm{Name: "Neu", Roles: []policies.Role{policies.Auditor}, Version: 1}))
-		if p := w.waiting(approval.Roles, a.ID); p.PassesAt != nil {
-			t.Errorf("takes effect by itself at %s, though Cleo was deprived of her role", p.PassesAt)
-		}
+		assert.Nil(t, w.waiting(approval.Roles, a.ID).PassesAt, "takes effect by itself at, though Cleo was deprived of her role")
 	})
 }
 
@@ -254,19 +241,15 @@ func TestAfterTheWait(t *testing.T) {
 		a, err := w.AddSpecialist(w.ctx, uta, SpecialistForm{Name: "Neu", Email: "neu@firm.example", Roles: policies.FirmRoles})
 		w.must(err)
 		w.wantMails("role_granted uta@firm.example", "approval_asked uta@firm.example", "approval_asked neu@firm.example", "set_password neu@firm.example")
-		if got := w.rolesOf(a.ID); got != "specialist, template_administrator" {
-			t.Errorf("has %q at once", got)
-		}
+		got := w.rolesOf(a.ID)
+		assert.Equal(t, "specialist, template_administrator", got, "has %q at once", got)
 		w.wait(24*time.Hour - time.Second)
 		w.must(w.ap.Tick(w.ctx))
-		if got := w.rolesOf(a.ID); got != "specialist, template_administrator" {
-			t.Errorf("has %q a second before", got)
-		}
+		got = w.rolesOf(a.ID)
+		assert.Equal(t, "specialist, template_administrator", got, "has %q a second before", got)
 		w.wait(time.Second)
 		w.must(w.ap.Tick(w.ctx))
-		if got := w.rolesOf(a.ID); got != joinRoles(policies.FirmRoles) {
-			t.Errorf("has %q", got)
-		}
+		assert.Equal(t, joinRoles(policies.FirmRoles), w.rolesOf(a.ID), "has")
 		w.nothingWaits("after the wait")
 	})
 }
@@ -284,13 +267,10 @@ func TestMailbox(t *testing.T) {
 	for _, group := range same {
 		want := Mailbox(group[0])
 		for _, email := range group {
-			if got := Mailbox(email); got != want {
-				t.Errorf("%q is %q, %q is %q", email, got, group[0], want)
-			}
+			assert.Equal(t, want, Mailbox(email), "%q %q", email, group[0])
 		}
-		if other, ok := seen[want]; ok {
-			t.Errorf("%q and %q are the same mailbox %q", group[0], other, want)
-		}
+		other, ok := seen[want]
+		assert.False(t, ok, "%q and %q are the same mailbox %q", group[0], other, want)
 		seen[want] = group[0]
 	}
 }
@@ -306,8 +286,9 @@ func TestSpecialistAt(t *testing.T) {
 			"eva.ende@customer.example": false, "%@firm.example": false, "": false,
 		} {
 			a, ok, err := w.SpecialistAt(w.ctx, w.db, email)
-			if err != nil || ok != want || ok && a.ID != anna.ID {
-				t.Errorf("%q: %v %v, %v", email, a.Name, ok, err)
+			if assert.NoError(t, err, "%q", email) {
+				assert.Equal(t, want, ok, "%q", email)
+				assert.False(t, ok && a.ID != anna.ID, "%q", email)
 			}
 		}
 	})
@@ -328,13 +309,12 @@ func TestFormerAddress(t *testing.T) {
 			"anna.berg+x@firm.example": true, "new.anna.berg@firm.example": true, eva.Email: false, "new." + eva.Email: false,
 		} {
 			a, ok, err := w.SpecialistAt(w.ctx, w.db, email)
-			if err != nil || ok != want || ok && a.ID != anna.ID {
-				t.Errorf("%s: %v %v, %v", email, a.Name, ok, err)
+			if assert.NoError(t, err, email) {
+				assert.Equal(t, want, ok, email)
+				assert.False(t, ok && a.ID != anna.ID, "%s", email)
 			}
 		}
-		if n := w.count("former_address"); n != 1 {
-			t.Errorf("%d former addresses are kept", n)
-		}
+		assert.Equal(t, 1, w.count("former_address"), "former addresses are kept")
 	})
 }
 
@@ -352,12 +332,9 @@ func TestAddressed(t *testing.T) {
 		eva, _, _ := w.endUser("Eva Ende")
 		w.must(w.AskEmail(w.ctx, caller(eva), "eva@new.example", good))
 		_, token := w.send()
-		if len(told) != 1 {
-			t.Errorf("told before it is confirmed: %q", told)
-		}
+		assert.Len(t, told, 1)
 		w.must(w.ConfirmEmail(w.ctx, token, office))
-		if want := []string{"Adele Admin neu@firm.example true", "Eva Ende eva@new.example false"}; !slices.Equal(told, want) {
-			t.Errorf("told %q, want %q", told, want)
-		}
+		want := []string{"Adele Admin neu@firm.example true", "Eva Ende eva@new.example false"}
+		assert.Equal(t, want, told, "told")
 	})
 }

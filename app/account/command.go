@@ -27,9 +27,9 @@ type Listed struct {
 
 // ListByCommand lists all specialist users by name, including deactivated ones.
 func (s *Service) ListByCommand(ctx context.Context) (list []Listed, err error) {
-	at := cursor{}
+	f := SpecialistFilter{Inactive: true}
 	for {
-		page, err := listSpecialists(ctx, s.db, nil, true, at, SpecialistPageSize)
+		page, err := listSpecialists(ctx, s.db, f, SpecialistPageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -49,12 +49,12 @@ func (s *Service) ListByCommand(ctx context.Context) (list []Listed, err error) 
 			return list, nil
 		}
 		last := page[len(page)-1]
-		at = cursor{last.NameSort, last.ID}
+		f.After = cursor{last.NameSort, last.ID}.String()
 	}
 }
 
 // ResetByCommand is `app user reset`. For a person who may sign in, it returns the token of a ResetPassword link that
-// is valid for SetPasswordLife. The current password stays valid until the link is used. Errors: ErrNoSuchLogin, or an
+// is valid for setPasswordLife. The current password stays valid until the link is used. Errors: ErrNoSuchLogin, or an
 // error that says the person may not sign in.
 func (s *Service) ResetByCommand(ctx context.Context, login string) (a Account, token string, err error) {
 	err = s.byCommand(ctx, login, func(ctx context.Context, tx bun.Tx, found withAccess) error {
@@ -62,10 +62,10 @@ func (s *Service) ResetByCommand(ctx context.Context, login string) (a Account, 
 		if !maySignIn(found.Account, found.HasAccess) {
 			return fmt.Errorf("%s is deactivated: a link would not let them in", a.Name)
 		}
-		if token, err = s.mint(ctx, tx, a.ID, secret.ResetPassword, a.Email, s.now().Add(SetPasswordLife)); err != nil {
+		if token, err = s.mint(ctx, tx, secret.Link{Purpose: secret.ResetPassword, SubjectID: a.ID, ExpiresAt: s.now().Add(setPasswordLife)}, a.Email); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, System.Actor(), audit.AccountPasswordAsked, a, nil)
+		return s.audit.Write(ctx, tx, System.Actor(), a.record(audit.AccountPasswordAsked, nil))
 	})
 	return a, token, err
 }
@@ -78,7 +78,7 @@ func (s *Service) UnlockByCommand(ctx context.Context, login string) (a Account,
 		if err := s.settleAll(ctx, tx, a.ID); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, System.Actor(), audit.AccountUnlocked, a, nil)
+		return s.audit.Write(ctx, tx, System.Actor(), a.record(audit.AccountUnlocked, nil))
 	})
 	return a, err
 }
@@ -102,7 +102,7 @@ func (s *Service) SignOutByCommand(ctx context.Context, login string) (a Account
 		if err := deleteSessions(ctx, tx, a.ID, ""); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, System.Actor(), audit.AccountSessionsEnded, a, nil)
+		return s.audit.Write(ctx, tx, System.Actor(), a.record(audit.AccountSessionsEnded, nil))
 	})
 	return a, err
 }
@@ -118,7 +118,7 @@ func (s *Service) SignOutAllByCommand(ctx context.Context) (ended int64, err err
 
 func (s *Service) byCommand(ctx context.Context, login string, do func(context.Context, bun.Tx, withAccess) error) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		found, _, err := s.find(ctx, tx, login)
+		found, _, err := find(ctx, tx, login)
 		switch {
 		case err != nil:
 			return err

@@ -6,6 +6,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/store"
 )
 
@@ -78,9 +81,8 @@ func TestValidEmail(t *testing.T) {
 		{"x@" + strings.Repeat(label+".", 4) + "de", "", "too_long"},
 	} {
 		got, message := ValidEmail(c.typed)
-		if got != c.want || message != c.message {
-			t.Errorf("%q: %q, %q; want %q, %q", c.typed, got, message, c.want, c.message)
-		}
+		assert.Equal(t, c.want, got, "%q", c.typed)
+		assert.Equal(t, c.message, message, "%q", c.typed)
 	}
 }
 
@@ -90,19 +92,18 @@ func FuzzValidEmail(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got, message := ValidEmail(s)
-		if (got == "") == (message == "") {
-			t.Fatalf("%q: %q, %q", s, got, message)
-		}
+		require.NotEqual(t, message == "", got == "", "%q", s)
 		if message != "" {
 			return
 		}
-		if again, m := ValidEmail(got); again != got || m != "" {
-			t.Errorf("%q is normalised to %q, and that to %q, %q", s, got, again, m)
-		}
-		if len(got) > maxEmail || strings.Count(got, "@") != 1 || !utf8.ValidString(got) ||
-			strings.ContainsAny(got, "<>()[],;:\\\" \r\n\t\x00") || strings.ContainsFunc(got, unicode.IsControl) {
-			t.Errorf("%q passed as %q", s, got)
-		}
+		again, m := ValidEmail(got)
+		assert.Equal(t, got, again, "%q: normalised a second time it is another", s)
+		assert.Empty(t, m)
+		assert.LessOrEqual(t, len(got), maxEmail, "%q passed as", s)
+		assert.Equal(t, 1, strings.Count(got, "@"))
+		assert.True(t, utf8.ValidString(got))
+		assert.False(t, strings.ContainsAny(got, "<>()[],;:\\\" \r\n\t\x00"))
+		assert.False(t, strings.ContainsFunc(got, unicode.IsControl))
 	})
 }
 
@@ -115,9 +116,9 @@ func FuzzLogin(f *testing.F) {
 		if !ok {
 			return
 		}
-		if !utf8.ValidString(folded) || strings.ContainsRune(folded, 0) || store.FoldEmail(folded) != folded {
-			t.Errorf("%q is folded to %q", s, folded)
-		}
+		assert.True(t, utf8.ValidString(folded), "%q is folded to %q", s, folded)
+		assert.False(t, strings.ContainsRune(folded, 0))
+		assert.Equal(t, folded, store.FoldEmail(folded))
 	})
 }
 
@@ -126,8 +127,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add(cursor{name: "berg anna"}.String())
 	f.Fuzz(func(t *testing.T, s string) {
 		c := readCursor(s)
-		if !utf8.ValidString(c.name) || c != (cursor{}) && readCursor(c.String()) != c {
-			t.Errorf("%q: %+v", s, c)
-		}
+		assert.True(t, utf8.ValidString(c.name), "%q: %+v", s, c)
+		assert.False(t, c != (cursor{}) && readCursor(c.String()) != c, "%q", s)
 	})
 }

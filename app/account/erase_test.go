@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
@@ -40,7 +42,7 @@ func (w *world) lived(name string) (a Account, access, customer uuid.UUID) {
 	w.must(w.audit.Write(w.ctx, w.db, caller(a).Actor(), audit.Record{
 		Action: audit.AccessRegistered, CustomerID: customer, SubjectID: access, Subject: name,
 	}))
-	w.exec("DELETE FROM sign_in_throttle WHERE subject LIKE 'asked:%' OR subject LIKE 'address:%'") // of the place, not the person
+	w.exec("DELETE FROM sign_in_throttle WHERE subject LIKE 'asked:%' OR subject LIKE 'address:%'") // about the address, not the person
 	a, err = findAccount(w.ctx, w.db, a.ID)
 	w.must(err)
 	return a, access, customer
@@ -65,55 +67,42 @@ func TestErase(t *testing.T) {
 		w.exec("UPDATE account SET specialist = TRUE WHERE id = ?", carl.ID)
 		before, stay, chief := w.traces(eva), w.traces(ben), w.traces(carl)
 		for what, n := range before {
-			if n == 0 {
-				w.Fatalf("nothing in %s: what goes is not tested", what)
-			}
+			require.NotEqual(w, 0, n, "nothing in %s: what goes is not tested", what)
 		}
 		counters := w.count("sign_in_throttle")
 		everybody := []uuid.UUID{carl.ID, eva.ID, ben.ID, eva.ID}
-		if gone := w.erase(everybody...); len(gone) != 0 {
-			w.Fatalf("erased although an access or the firm keeps them: %+v", gone)
-		}
+		require.Empty(w, w.erase(everybody...), "erased although an access or the firm keeps them")
 		w.exec("UPDATE access SET deactivated_at = registered_at WHERE id = ?", access)
-		if gone := w.erase(everybody...); len(gone) != 0 {
-			w.Fatalf("erased although there is a deactivated access: %+v", gone)
-		}
+		require.Empty(w, w.erase(everybody...), "erased although there is a deactivated access")
 
 		w.exec("DELETE FROM access WHERE id = ?", access)
 		gone := w.erase(everybody...)
-		if len(gone) != 1 || gone[0].Account.ID != eva.ID || gone[0].Account.PasswordHash != eva.PasswordHash {
-			w.Fatalf("erased %+v, want Eva", gone)
-		}
+		require.Len(w, gone, 1, "erased")
+		require.Equal(w, eva.ID, gone[0].Account.ID)
+		require.Equal(w, eva.PasswordHash, gone[0].Account.PasswordHash)
 		for what, n := range w.traces(eva) {
-			if n != 0 {
-				w.Errorf("%s: %d rows stay", what, n)
-			}
+			assert.Equal(w, 0, n, "%s: rows stay", what)
 		}
 		for what, n := range w.traces(ben) {
-			if n != stay[what] {
-				w.Errorf("%s of somebody else: %d rows, want %d", what, n, stay[what])
-			}
+			assert.Equal(w, stay[what], n, "of somebody else: rows")
 		}
 		for what, n := range w.traces(carl) {
-			if n != chief[what] {
-				w.Errorf("%s of somebody of the firm: %d rows, want %d", what, n, chief[what])
-			}
+			assert.Equal(w, chief[what], n, "of somebody of the firm: rows")
 		}
-		if n := w.count("sign_in_throttle"); n*3 != counters*2 {
-			w.Errorf("%d of %d counters of three people stay", n, counters)
-		}
+		n := w.count("sign_in_throttle")
+		assert.Equal(w, counters*2, n*3, "%d of %d counters of three people stay", n, counters)
 		var entry audit.Entry
 		w.must(w.db.NewSelect().Model(&entry).Where("customer_id = ?", customer).Scan(w.ctx))
-		if entry.Actor != "Eva Ende" || entry.Subject != "Eva Ende" || entry.Address != "" {
-			w.Errorf("the customer's log says %+v; the name goes with the customer, the address with the account", entry)
-		}
+		assert.Equal(w, "Eva Ende", entry.Actor, "the customer's log says; the name goes with the customer, the address with the account")
+		assert.Equal(w, "Eva Ende", entry.Subject, "the name goes with the customer, the address with the account")
+		assert.Empty(w, entry.Address, "the name goes with the customer, the address with the account")
 
-		// what somebody wrote who was at work with it at that moment goes, too
-		w.must(w.write(w.ctx, w.db, audit.Actor{Name: "Kontor", Address: office.Address}, audit.AccountPasswordAsked, eva, nil))
-		w.must(w.write(w.ctx, w.db, itself(eva, office), audit.AccountSignedIn, ben, nil))
-		if gone := w.erase(eva.ID); len(gone) != 0 || w.traces(eva)["log"] != 0 {
-			w.Errorf("late entries stay: %v, %v", gone, w.traces(eva))
-		}
+		// Entries that a concurrent request wrote about the account are erased, too.
+		w.must(w.audit.Write(w.ctx, w.db, audit.Actor{Name: "Kontor", Address: office.Address}, eva.record(audit.AccountPasswordAsked, nil)))
+		w.must(w.audit.Write(w.ctx, w.db, itself(eva, office), ben.record(audit.AccountSignedIn, nil)))
+		gone = w.erase(eva.ID)
+		assert.Empty(w, gone, "late entries stay")
+		assert.Equal(w, 0, w.traces(eva)["log"], "late entries stay")
 	})
 }
 
@@ -133,16 +122,14 @@ func TestRestore(t *testing.T) {
 		same := slices.EqualFunc(before, log(), func(a, b audit.Entry) bool {
 			return a.At.Equal(b.At) && a.ID == b.ID && a.Actor == b.Actor && a.Address == b.Address && a.Subject == b.Subject && a.Detail == b.Detail
 		})
-		if !same {
-			w.Errorf("the log is %+v, want %+v", log(), before)
-		}
+		assert.True(w, same, "the log is %+v, want %+v", log(), before)
 		now, err := findAccount(w.ctx, w.db, eva.ID)
 		w.must(err)
-		if now.Username != eva.Username || now.Email != eva.Email || now.PasswordHash != eva.PasswordHash || !now.CreatedAt.Equal(eva.CreatedAt) {
-			w.Errorf("restored %+v, want %+v", now, eva)
-		}
-		if n := w.count("session WHERE account_id = ?", eva.ID) + w.count("link WHERE subject_id = ?", eva.ID); n != 0 {
-			w.Errorf("%d sessions and links came back", n)
-		}
+		assert.Equal(w, eva.Username, now.Username, "restored")
+		assert.Equal(w, eva.Email, now.Email)
+		assert.Equal(w, eva.PasswordHash, now.PasswordHash)
+		assert.WithinDuration(w, eva.CreatedAt, now.CreatedAt, 0)
+		n := w.count("session WHERE account_id = ?", eva.ID) + w.count("link WHERE subject_id = ?", eva.ID)
+		assert.Equal(w, 0, n, "sessions and links came back")
 	})
 }

@@ -28,10 +28,10 @@ func (s *Service) CreateFirst(ctx context.Context, email, name, password string)
 		password = secret.ShowCode(secret.NewCode()) + "-" + secret.ShowCode(secret.NewCode())
 	}
 	switch n := utf8.RuneCountInString(password); {
-	case n < MinPassword:
-		form.AddError(fault.At("password", "password.short").With("min", MinPassword))
-	case n > MaxPassword:
-		form.AddError(fault.At("password", "password.long").With("max", MaxPassword))
+	case n < minPassword:
+		form.AddError(fault.At("password", "password.short").With("min", minPassword))
+	case n > maxPassword:
+		form.AddError(fault.At("password", "password.long").With("max", maxPassword))
 	}
 	if err := form.Err(); err != nil {
 		return "", false, err
@@ -59,7 +59,7 @@ func (s *Service) CreateFirst(ctx context.Context, email, name, password string)
 }
 
 // AddByCommand is `app user add`. It has no caller: whoever may run the program may do everything. If the form has no
-// role, the account gets specialist. It returns the one-time token of a SetPassword link, valid for SetPasswordLife; no
+// role, the account gets specialist. It returns the one-time token of a SetPassword link, valid for setPasswordLife; no
 // mail is sent. Error: Invalid as from AddSpecialist.
 func (s *Service) AddByCommand(ctx context.Context, f SpecialistForm) (token string, err error) {
 	if len(f.Roles) == 0 {
@@ -73,7 +73,7 @@ func (s *Service) AddByCommand(ctx context.Context, f SpecialistForm) (token str
 		if err != nil {
 			return err
 		}
-		token, err = s.mint(ctx, tx, a.ID, secret.SetPassword, a.Email, s.now().Add(SetPasswordLife))
+		token, err = s.mint(ctx, tx, secret.Link{Purpose: secret.SetPassword, SubjectID: a.ID, ExpiresAt: s.now().Add(setPasswordLife)}, a.Email)
 		return err
 	})
 	return token, emailTaken(err)
@@ -96,22 +96,28 @@ func (s *Service) ByEmail(ctx context.Context, db bun.IDB, email string) (a Acco
 	return a, err == nil, err
 }
 
-// Hash hashes a password that CheckPassword has accepted, for CreateEndUserHashed. It takes about 25 ms and waits in
+// Hash hashes a password that CheckPassword has accepted, for CreateEndUser. It takes about 25 ms and waits in
 // the same queue as sign-ins. Never call it inside a tx: on SQLite that would block all writers. Error: Unavailable
 // "busy" when ctx ends first.
 func (s *Service) Hash(ctx context.Context, password string) (string, error) {
 	return s.hasher.hash(ctx, password)
 }
 
-// CreateEndUserHashed creates an end user's account inside the registration's tx, with a password hashed by Hash. The
-// username is initially the e-mail address. Error: Invalid with field email ("email.taken", see ValidEmail).
-func (s *Service) CreateEndUserHashed(ctx context.Context, tx bun.IDB, name, email, locale, hash string) (Account, error) {
+// EndUser is an end user whose account is to be created.
+type EndUser struct {
+	Name, Email, Locale string
+	PasswordHash        string // made by Hash
+}
+
+// CreateEndUser creates an end user's account inside the registration's tx. The username is initially the e-mail
+// address. Error: Invalid with field email ("email.taken", see ValidEmail).
+func (s *Service) CreateEndUser(ctx context.Context, tx bun.IDB, u EndUser) (Account, error) {
 	var form fault.Form
-	form.AddError(complainEmail("email", &email))
+	form.AddError(complainEmail("email", &u.Email))
 	if err := form.Err(); err != nil {
 		return Account{}, err
 	}
-	a, err := s.newAccount(name, email, locale, hash)
+	a, err := s.newAccount(u.Name, u.Email, u.Locale, u.PasswordHash)
 	if err != nil {
 		return Account{}, err
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/await"
@@ -19,7 +21,7 @@ import (
 // not. Nobody is told to slow down.
 func TestBurst(t *testing.T) {
 	each(t, func(w *world) {
-		// it takes long enough that others begin meanwhile
+		// A hash takes long enough for other sign-ins to begin meanwhile.
 		w.hasher = newHasher(argon2id.Params{Memory: 8 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 		var people []Account
 		for i := range effort.Of(30, 10) {
@@ -38,9 +40,7 @@ func TestBurst(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if said["<nil>"] != n {
-				w.Errorf("%s: %v", what, said)
-			}
+			assert.Equal(w, n, said["<nil>"], what)
 		}
 		burst("everybody", len(people), func(i int) string { return people[i].Email })
 		burst("one", effort.Of(40, 12), func(int) string { return people[0].Email })
@@ -90,15 +90,13 @@ func TestNobodyWaitsForEachOther(t *testing.T) {
 						err := w.db.NewRaw(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(w.ctx, &waiting)
 						return err == nil && waiting > 0
 					})
-					// There is nothing to wait for; before PostgreSQL looks for two that wait for each other it would say so.
+					// No lock should be waited for. This timeout ends before PostgreSQL looks for a deadlock.
 					if _, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = '500ms'"); err != nil {
 						return err
 					}
 					return hold(ctx, tx)
 				})
-				if err != nil {
-					t.Errorf("%s while %s is under way: %v", counting, holding, err)
-				}
+				assert.NoError(t, err, "%s while %s is under way", counting, holding)
 				w.must(<-done)
 			}
 		}
@@ -120,29 +118,22 @@ func TestGate(t *testing.T) {
 	var leaves []func()
 	for range perPersonAtOnce {
 		leave, err := g.enter(context.Background(), anna, from)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		leaves = append(leaves, leave)
 	}
 	ended, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	if _, err := g.enter(ended, anna, from); !errors.Is(err, errBusy) {
-		t.Errorf("a third at once: %v", err)
-	}
+	_, err := g.enter(ended, anna, from)
+	assert.ErrorIs(t, err, errBusy, "a third at once")
 	leave, err := g.enter(context.Background(), anna, Browser{Address: from.Address, Known: "token"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	leave()
 	for _, leave := range leaves {
 		leave()
 	}
-	if len(g.lanes) != 0 || g.waiting != 0 {
-		t.Errorf("%d lanes, %d wait", len(g.lanes), g.waiting)
-	}
+	assert.Empty(t, g.lanes, "lanes")
+	assert.Equal(t, 0, g.waiting, "callers that wait")
 	g.waiting = gateQueue
-	if _, err := g.enter(context.Background(), anna, from); !errors.Is(err, errBusy) {
-		t.Errorf("one too many: %v", err)
-	}
+	_, err = g.enter(context.Background(), anna, from)
+	assert.ErrorIs(t, err, errBusy, "one too many")
 }

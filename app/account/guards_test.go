@@ -4,9 +4,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/courier"
 	"kontor/app/secret"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // letters turns the name of a test case into one word.
@@ -83,9 +86,9 @@ func TestEachGuardOfAMail(t *testing.T) {
 				w.must(w.AskEmail(w.ctx, caller(anna), "next."+anna.Email, good))
 			}
 			w.exec(`UPDATE account SET `+c.change+` WHERE id = ?`, anna.ID)
-			if content, token := w.send(); content.Void != c.void || (token == "") != c.void {
-				w.Errorf("%s: void %v, a link %v", name, content.Void, token != "")
-			}
+			content, token := w.send()
+			assert.Equal(w, c.void, content.Void, "%s: void, a link %v", name, token != "")
+			assert.Equal(w, c.void, token == "", "%s: a link %v", name, token != "")
 		}
 	})
 }
@@ -94,7 +97,7 @@ func TestEachGuardOfAMail(t *testing.T) {
 // lose the role, although others hold every guarded role.
 func TestLastKeeper(t *testing.T) {
 	each(t, func(w *world) {
-		w.must(w.decider.Publish(1, policies.Default+`
+		w.must(policytest.Publish(w.decider, 1, policies.Default+`
 p, policy_administrator, *, policy, *, manage, deny
 p, template_administrator, *, policy, *, read, allow
 p, template_administrator, *, policy, *, manage, allow
@@ -109,6 +112,6 @@ p, template_administrator, *, policy, *, manage, allow
 		w.want("the last one's role", w.UpdateSpecialist(w.ctx, admin, keeper.ID, SpecialistForm{Name: "Toni", Version: 1}), ErrLastHolder)
 		w.specialist("Tina Technik", policies.TemplateAdministrator)
 		w.must(w.UpdateSpecialist(w.ctx, admin, keeper.ID, SpecialistForm{Name: "Toni", Version: 1}))
-		w.must(w.Deactivate(w.ctx, admin, keeper.ID)) // keeps nothing any more
+		w.must(w.Deactivate(w.ctx, admin, keeper.ID)) // has no effect any more
 	})
 }

@@ -23,7 +23,7 @@ const knownMost = 20
 //
 // A browser that several people use is known to each of them: all of them get the new token.
 func (s *Service) Remember(ctx context.Context, login string, from Browser) (token string, err error) {
-	found, _, err := s.find(ctx, s.db, login)
+	found, _, err := find(ctx, s.db, login)
 	if err != nil || found.Account.ID == uuid.Nil {
 		return "", err
 	}

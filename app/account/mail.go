@@ -14,9 +14,9 @@ import (
 
 // How long links are valid, counted from the request for them.
 const (
-	SetPasswordLife   = 48 * time.Hour
-	ResetPasswordLife = time.Hour
-	ConfirmEmailLife  = 24 * time.Hour
+	setPasswordLife   = 48 * time.Hour
+	resetPasswordLife = time.Hour
+	confirmEmailLife  = 24 * time.Hour
 	tellLife          = 48 * time.Hour // how long Kontor tries to deliver a mail without a link
 )
 
@@ -24,20 +24,22 @@ const (
 // one is requested, which deletes the old ones. So one generation is enough.
 const generation = 1
 
-// post queues a mail to an account. If mails of this kind contain a link, it voids the earlier links and cancels the
-// earlier mails.
-func (s *Service) post(ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, to string, life time.Duration) error {
-	return s.postAbout(ctx, tx, a, kind, to, "", life)
+// mail is a mail to an account.
+type mail struct {
+	kind  courier.Kind
+	to    string
+	about string        // for the composer
+	life  time.Duration // how long its link is valid
 }
 
-func (s *Service) postAbout(
-	ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, to, about string, life time.Duration,
-) error {
-	if purpose, ok := purposes[kind]; ok {
+// post queues a mail. If mails of its kind contain a link, it voids the account's earlier links and cancels the earlier
+// mails.
+func (s *Service) post(ctx context.Context, tx bun.IDB, a Account, m mail) error {
+	if purpose, ok := purposes[m.kind]; ok {
 		if err := secret.Void(ctx, tx, purpose, a.ID); err != nil {
 			return err
 		}
-		if err := s.courier.CancelAccount(ctx, tx, a.ID, kind); err != nil {
+		if err := s.courier.CancelAccount(ctx, tx, a.ID, m.kind); err != nil {
 			return err
 		}
 	}
@@ -50,8 +52,8 @@ func (s *Service) postAbout(
 		locale = s.locale
 	}
 	return s.courier.Enqueue(ctx, tx, courier.Post{
-		Kind: kind, Channel: courier.Email, AccountID: a.ID, Recipient: to, About: about, Locale: locale, Generation: generation,
-		Dedupe: string(kind) + ":" + once.String(), ExpiresAt: s.now().Add(life),
+		Kind: m.kind, Channel: courier.Email, AccountID: a.ID, Recipient: m.to, About: m.about, Locale: locale, Generation: generation,
+		Dedupe: string(m.kind) + ":" + once.String(), ExpiresAt: s.now().Add(m.life),
 	})
 }
 
@@ -112,7 +114,7 @@ func (s *Service) compose(
 		data.Email = a.PendingEmail
 	}
 	if path != "" {
-		token, err := s.mint(ctx, tx, a.ID, purposes[m.Kind], m.Recipient, m.ExpiresAt)
+		token, err := s.mint(ctx, tx, secret.Link{Purpose: purposes[m.Kind], SubjectID: a.ID, ExpiresAt: m.ExpiresAt}, m.Recipient)
 		if err != nil {
 			return courier.Content{}, err
 		}
@@ -121,11 +123,8 @@ func (s *Service) compose(
 	return courier.Content{To: m.Recipient, ToName: a.Name, Locale: m.Locale, Template: m.Kind, Data: data}, nil
 }
 
-func (s *Service) mint(
-	ctx context.Context, tx bun.IDB, account uuid.UUID, purpose secret.Purpose, email string, expires time.Time,
-) (token string, err error) {
-	return secret.Mint(ctx, tx, secret.Link{
-		Purpose: purpose, SubjectID: account, Generation: generation, Address: s.key.Bind(email),
-		CreatedAt: s.now(), ExpiresAt: expires,
-	})
+// mint makes a link to an account. It is bound to the address that it is sent to.
+func (s *Service) mint(ctx context.Context, tx bun.IDB, l secret.Link, to string) (token string, err error) {
+	l.Generation, l.Address, l.CreatedAt = generation, s.key.Bind(to), s.now()
+	return secret.Mint(ctx, tx, l)
 }

@@ -18,11 +18,11 @@ var dotless = map[string]string{"gmail.com": "gmail.com", "googlemail.com": "gma
 // and, for providers that ignore dots, without dots. Text that is not an address is only folded.
 func Mailbox(email string) string {
 	folded := store.FoldEmail(email)
-	at := strings.LastIndexByte(folded, '@')
-	if at < 0 {
+	local, domain, ok := store.CutEmail(folded)
+	if !ok {
 		return folded
 	}
-	local, domain := folded[:at], strings.TrimSuffix(folded[at+1:], ".")
+	domain = strings.TrimSuffix(domain, ".")
 	if plus := strings.IndexByte(local, '+'); plus > 0 {
 		local = local[:plus]
 	}
@@ -50,7 +50,7 @@ func OtherDomains(domain string) (domains []string) {
 // there is none.
 func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
 	mailbox := Mailbox(email)
-	_, domain, _ := strings.Cut(mailbox, "@")
+	_, domain, _ := store.CutEmail(mailbox)
 	for _, domain := range append(OtherDomains(domain), domain) {
 		list, err := specialistsAtDomain(ctx, db, domain)
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 )
 
@@ -46,17 +48,15 @@ func TestChangedDuringASignIn(t *testing.T) {
 			w.db.DB = plain.WithQueryHook(hook)
 			_, token, err := w.SignIn(w.ctx, anna.Email, good, office)
 			w.db.DB = plain
-			if hook.do != nil {
-				w.Fatal("nothing happened meanwhile")
-			}
+			require.Nil(w, hook.do, "nothing happened meanwhile")
 			if change == "" {
 				w.want(name, err, nil)
 				continue
 			}
 			w.want(name, err, ErrSignIn)
-			if n := w.count("session WHERE account_id = ?", anna.ID); token != "" || n != 0 {
-				w.Errorf("%s: token %q, %d sessions", name, token, n)
-			}
+			n := w.count("session WHERE account_id = ?", anna.ID)
+			assert.Empty(w, token, "%s: token, sessions", name)
+			assert.Equal(w, 0, n, name)
 		}
 	})
 }
@@ -78,17 +78,12 @@ func TestFailuresAreForgotten(t *testing.T) {
 			return n
 		}
 		fresh := tries("203.0.113.1")
-		if fresh < 2 || fresh > 10 {
-			w.Fatalf("%d tries to begin with", fresh)
-		}
+		require.GreaterOrEqual(w, fresh, 2, "tries to begin")
+		require.LessOrEqual(w, fresh, 10)
 		w.wait(forgetAfter - time.Second)
-		if n := tries("203.0.113.2"); n != 1 {
-			w.Errorf("a second before: %d tries, want the one that the delay's end allows", n)
-		}
+		assert.Equal(w, 1, tries("203.0.113.2"), "tries")
 		w.wait(forgetAfter)
-		if n := tries("203.0.113.3"); n != fresh {
-			w.Errorf("a day later: %d tries, want %d", n, fresh)
-		}
+		assert.Equal(w, fresh, tries("203.0.113.3"), "a day later: tries")
 	})
 }
 
@@ -98,20 +93,20 @@ func TestPasswordChangedTwiceAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
 		plain := w.db.DB
-		hook := &after{query: "account_role", do: func() { // the account was read, its password not compared yet
+		hook := &after{query: "account_role", do: func() { // the account has been read, and its password not compared yet
 			_, err := plain.NewRaw(`UPDATE account SET password_hash = 'another' WHERE id = ?`, anna.ID).Exec(w.ctx)
 			w.must(err)
 		}}
 		a, err := w.Get(w.ctx, caller(anna))
 		w.must(err)
-		w.must(w.verifyOwn(w.ctx, a, good, office)) // it was right a moment ago
+		w.must(w.verifyOwn(w.ctx, a, good, office)) // the password was right a moment ago
 		w.db.DB = plain.WithQueryHook(hook)
-		_, err = w.ChangePassword(w.ctx, caller(anna), good, better, better, "")
+		_, err = w.ChangePassword(w.ctx, caller(anna), PasswordForm{good, better, better}, "")
 		w.db.DB = plain
 		w.wantForm("the second", err, "current_password password.wrong")
-		if n := w.count("account WHERE password_hash = 'another'"); hook.do != nil || n != 1 {
-			w.Errorf("the first one's password is gone")
-		}
+		n := w.count("account WHERE password_hash = 'another'")
+		assert.Nil(w, hook.do, "the first one's password is gone")
+		assert.Equal(w, 1, n, "the first one's password is gone")
 	})
 }
 
@@ -131,9 +126,7 @@ func TestDeputiesOfASession(t *testing.T) {
 			w.wait(c.wait)
 			signed, err := w.Authenticate(w.ctx, token)
 			w.must(err)
-			if len(signed.For) != c.want {
-				w.Errorf("at %s: for %v, want %d", w.now(), signed.For, c.want)
-			}
+			assert.Len(w, signed.For, c.want, "at %s: the people stood in for", w.now())
 		}
 	})
 }

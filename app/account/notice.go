@@ -21,7 +21,7 @@ var notices = []courier.Kind{courier.EmailConfirmed, courier.PasswordChanged, co
 
 // tell queues a notice to an account's present address. The composer reads about.
 func (s *Service) tell(ctx context.Context, tx bun.IDB, a Account, kind courier.Kind, about string) error {
-	return s.postAbout(ctx, tx, a, kind, a.Email, about, tellLife)
+	return s.post(ctx, tx, a, mail{kind: kind, to: a.Email, about: about, life: tellLife})
 }
 
 // tellRoles tells a person which roles they gained and lost, and tells every other holder of a gained role about it.

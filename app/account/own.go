@@ -76,7 +76,7 @@ func (s *Service) UpdateOwn(ctx context.Context, c Caller, o Own) error {
 		if err := saveAccount(ctx, tx, a); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountUpdated, *a, changes)
+		return s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountUpdated, changes))
 	})
 	if store.IsUnique(err, "account.username_folded") {
 		var form fault.Form
@@ -92,26 +92,29 @@ func note(changes audit.Changes, field, before, after string) {
 	}
 }
 
+// PasswordForm changes the caller's own password.
+type PasswordForm struct{ Current, Password, Repeat string }
+
 // ChangePassword sets a new password and ends all other sessions of the caller. The session with the token keep stays
 // and gets a new token, which ChangePassword returns as fresh. fresh is "" when keep is not a session of the caller.
 // Errors: ErrNobody; Invalid with fields current_password ("password.wrong"), password and password_repeat (see
 // CheckPassword); TooMany "sign_in.slow_down" after several wrong passwords.
-func (s *Service) ChangePassword(
-	ctx context.Context, c Caller, current, password, repeat, keep string,
-) (fresh string, err error) {
+func (s *Service) ChangePassword(ctx context.Context, c Caller, f PasswordForm, keep string) (fresh string, err error) {
 	a, err := s.Get(ctx, c)
 	if err != nil {
 		return "", err
 	}
 	var form fault.Form
-	if err := s.confirm(ctx, &form, "current_password", c, a, current); err != nil {
+	wrong, err := s.confirm(ctx, c, a, "current_password", f.Current)
+	if err != nil {
 		return "", err
 	}
-	s.complainNew(&form, password, repeat, a.personal())
+	form.AddError(wrong)
+	s.complainNew(&form, f.Password, f.Repeat, a.personal())
 	if err := form.Err(); err != nil {
 		return "", err
 	}
-	hash, err := s.hasher.hash(ctx, password)
+	hash, err := s.hasher.hash(ctx, f.Password)
 	if err != nil {
 		return "", err
 	}
@@ -123,7 +126,7 @@ func (s *Service) ChangePassword(
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 			return err
 		}
-		if err := s.replacePassword(ctx, tx, c.Actor(), *now, hash, keep); err != nil {
+		if err := s.replacePassword(ctx, tx, c.Actor(), *now, newPassword{hash: hash, keep: keep}); err != nil {
 			return err
 		}
 		fresh, err = s.renew(ctx, tx, now.ID, keep)
@@ -135,28 +138,29 @@ func (s *Service) ChangePassword(
 	return fresh, nil
 }
 
-// confirm checks the caller's password before an action that a stranger at an unlocked screen must not do. A wrong
-// password is added to the form as an invalid field.
-func (s *Service) confirm(ctx context.Context, form *fault.Form, field string, c Caller, a Account, password string) error {
+// confirm checks the caller's password before an action that a stranger at an unlocked screen must not do. If the
+// password in the field is missing or wrong, it returns that as wrong.
+func (s *Service) confirm(ctx context.Context, c Caller, a Account, field, password string) (wrong *fault.Error, err error) {
 	if password == "" { // an empty field does not count as a wrong password
-		form.Add(field, "required")
-		return nil
+		return fault.At(field, "required"), nil
 	}
-	err := s.verifyOwn(ctx, a, password, Browser{Address: c.Address, RequestID: c.RequestID})
+	err = s.verifyOwn(ctx, a, password, Browser{Address: c.Address, RequestID: c.RequestID})
 	if errors.Is(err, ErrSignIn) {
-		form.Add(field, "password.wrong")
-		return nil
+		return fault.At(field, "password.wrong"), nil
 	}
-	return err
+	return nil, err
 }
+
+// newPassword is the hash of a new password, and the token of the session that stays ("" for none).
+type newPassword struct{ hash, keep string }
 
 // replacePassword stores the hash of a new password. It ends sessions and pending requests that somebody with the old
 // password may have started. Failed sign-ins with the old password no longer count.
-func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Actor, a Account, hash, keep string) error {
-	if err := setPassword(ctx, tx, a.ID, hash); err != nil {
+func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Actor, a Account, p newPassword) error {
+	if err := setPassword(ctx, tx, a.ID, p.hash); err != nil {
 		return err
 	}
-	if err := deleteSessions(ctx, tx, a.ID, keptHash(keep)); err != nil {
+	if err := deleteSessions(ctx, tx, a.ID, keptHash(p.keep)); err != nil {
 		return err
 	}
 	if err := s.settleAll(ctx, tx, a.ID); err != nil {
@@ -177,7 +181,7 @@ func (s *Service) replacePassword(ctx context.Context, tx bun.IDB, by audit.Acto
 			return err
 		}
 	}
-	return s.write(ctx, tx, by, audit.AccountPasswordSet, a, nil)
+	return s.audit.Write(ctx, tx, by, a.record(audit.AccountPasswordSet, nil))
 }
 
 // void invalidates the links of these kinds and cancels the mails that would contain new ones.
@@ -204,9 +208,11 @@ func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string
 	} else if email == a.Email {
 		form.Add("email", "email.same")
 	}
-	if err := s.confirm(ctx, &form, "email_password", c, a, password); err != nil {
+	wrong, err := s.confirm(ctx, c, a, "email_password", password)
+	if err != nil {
 		return err
 	}
+	form.AddError(wrong)
 	if err := form.Err(); err != nil {
 		return err
 	}
@@ -218,10 +224,10 @@ func (s *Service) AskEmail(ctx context.Context, c Caller, email, password string
 		if err := setPendingEmail(ctx, tx, a.ID, email); err != nil {
 			return err
 		}
-		if err := s.post(ctx, tx, *a, courier.ConfirmEmail, email, ConfirmEmailLife); err != nil {
+		if err := s.post(ctx, tx, *a, mail{kind: courier.ConfirmEmail, to: email, life: confirmEmailLife}); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountEmailAsked, *a, nil)
+		return s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountEmailAsked, nil))
 	})
 }
 
@@ -280,13 +286,13 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, from Browser) 
 		if err := s.void(ctx, tx, a.ID, courier.SetPassword, courier.ResetPassword); err != nil {
 			return err
 		}
-		if err := s.post(ctx, tx, a, courier.EmailChanged, old, tellLife); err != nil {
+		if err := s.post(ctx, tx, a, mail{kind: courier.EmailChanged, to: old, life: tellLife}); err != nil {
 			return err
 		}
 		if err := s.tell(ctx, tx, a, courier.EmailConfirmed, ""); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, itself(a, from), audit.AccountEmailChanged, a, audit.Changes{"email": {old, a.Email}})
+		return s.audit.Write(ctx, tx, itself(a, from), a.record(audit.AccountEmailChanged, audit.Changes{"email": {old, a.Email}}))
 	})
 	if store.IsUnique(err, "account.email_folded") || store.IsUnique(err, "account.username_folded") {
 		return fault.New(fault.Conflict, "email.taken")

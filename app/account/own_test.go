@@ -1,12 +1,12 @@
 package account
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -45,12 +45,14 @@ func TestUpdateOwn(t *testing.T) {
 		}
 		got, err := w.Get(w.ctx, caller(anna))
 		w.must(err)
-		if got.Name != "Änne Berg" || got.NameSort != "anne berg" || got.Locale != "de" || !got.Shortcuts || got.Version != 4 {
-			w.Errorf("saved %+v", got)
-		}
+		assert.Equal(w, "Änne Berg", got.Name, "saved")
+		assert.Equal(w, "anne berg", got.NameSort)
+		assert.Equal(w, "de", got.Locale)
+		assert.True(w, got.Shortcuts)
+		assert.Equal(w, 4, got.Version)
 		w.signIn("anna.berg@firm.example", good)
 		w.must(w.UpdateOwn(w.ctx, caller(anna), Own{Name: "Änne Berg", Username: "ANNA.berg@firm.example", Locale: "de", Shortcuts: true}))
-		w.wantLogged(audit.AccountUpdated, 4) // saving nothing is nothing
+		w.wantLogged(audit.AccountUpdated, 4) // saving without a change writes nothing
 		w.want("nobody", w.UpdateOwn(w.ctx, Caller{}, Own{}), ErrNobody)
 		w.want("an account that is gone", w.UpdateOwn(w.ctx, Caller{ID: uuid.Must(uuid.NewV7())}, Own{}), ErrNobody)
 	})
@@ -63,20 +65,19 @@ func TestChangePassword(t *testing.T) {
 		keep, other := w.signIn(anna.Email, good), w.signIn(anna.Email, good)
 		fresh := ""
 		change := func(current, password, repeat string) (err error) {
-			fresh, err = w.ChangePassword(w.ctx, c, current, password, repeat, keep)
+			fresh, err = w.ChangePassword(w.ctx, c, PasswordForm{current, password, repeat}, keep)
 			return err
 		}
 		w.wantForm("wrong", change(better, better, better), "current_password password.wrong")
 		w.wantForm("forgotten", change("", better, better), "current_password required")
 		w.wantForm("all wrong", change("x", "kurz", "y"), "current_password password.wrong, password password.short, password_repeat password.repeat")
 		w.wantForm("own data", change(good, "Anna.Berg@firm1", "Anna.Berg@firm1"), "password password.weak")
-		if !w.alive(other) {
-			w.Error("a failed change ended a session")
-		}
+		assert.True(w, w.alive(other), "a failed change ended a session")
 		w.must(change(good, better, better))
-		if !w.alive(fresh) || w.alive(keep) || w.alive(other) || w.count("session") != 1 {
-			w.Errorf("this session %v, under its old id %v, the other %v", w.alive(fresh), w.alive(keep), w.alive(other))
-		}
+		assert.True(w, w.alive(fresh), "this session %v", w.alive(fresh))
+		assert.False(w, w.alive(keep), "under its old id %v", w.alive(keep))
+		assert.False(w, w.alive(other), "the other %v", w.alive(other))
+		assert.Equal(w, 1, w.count("session"))
 		_, _, err := w.SignIn(w.ctx, anna.Email, good, office)
 		w.want("the old password", err, ErrSignIn)
 		w.signIn(anna.Email, better)
@@ -84,9 +85,7 @@ func TestChangePassword(t *testing.T) {
 		for range 5 {
 			_ = change("guess", good, good)
 		}
-		if slow(change(better, good, good)) == 0 {
-			w.Error("guessing at an open screen is not slowed down")
-		}
+		assert.NotEqualValues(w, 0, slow(change(better, good, good)), "guessing at an open screen is not slowed down")
 	})
 }
 
@@ -103,43 +102,44 @@ func TestChangeEmail(t *testing.T) {
 		w.must(w.AskEmail(w.ctx, c, "Anna@NEW.example", good))
 		w.wantMails("confirm_email Anna@new.example")
 		late, _ := w.compose1(courier.Post{Kind: courier.ConfirmEmail, AccountID: anna.ID, Recipient: "first@new.example", ExpiresAt: w.now().Add(time.Hour)})
-		if !late.Void {
-			w.Error("a mail to the first address goes out after the second was asked for")
-		}
-		if data := mail.Data.(courier.AccountData); mail.To != "first@new.example" || data.Email != "first@new.example" || mail.Locale != "en" ||
-			data.Link != "https://kontor.example/account/email/"+first || data.Firm != "Kanzlei Öhlmann" || !data.Expires.Equal(w.now().Add(24*time.Hour)) {
-			w.Errorf("mail %+v", mail)
-		}
+		assert.True(w, late.Void, "a mail to the first address goes out after the second was asked for")
+		data := mail.Data.(courier.AccountData)
+		assert.Equal(w, "first@new.example", mail.To, "mail")
+		assert.Equal(w, "first@new.example", data.Email)
+		assert.Equal(w, "en", mail.Locale)
+		assert.Equal(w, "https://kontor.example/account/email/"+first, data.Link)
+		assert.Equal(w, "Kanzlei Öhlmann", data.Firm)
+		assert.WithinDuration(w, w.now().Add(24*time.Hour), data.Expires, 0)
 		_, second := w.send()
 		w.want("the first link", w.ConfirmEmail(w.ctx, first, office), secret.ErrUnknownLink)
 		w.want("another purpose", func() error { _, err := w.PasswordLink(w.ctx, second); return err }(), secret.ErrUnknownLink)
-		w.wait(ConfirmEmailLife - time.Second)
-		if a, _ := w.Get(w.ctx, c); a.Email != anna.Email {
-			w.Error("changed before it was confirmed")
-		}
+		w.wait(confirmEmailLife - time.Second)
+		a, _ := w.Get(w.ctx, c)
+		assert.Equal(w, anna.Email, a.Email, "changed before it was confirmed")
 		w.must(w.ForgotPassword(w.ctx, anna.Email, office))
 		_, reset := w.send()
 		w.must(w.ConfirmEmail(w.ctx, second, office))
 		w.want("twice", w.ConfirmEmail(w.ctx, second, office), secret.ErrUsedLink)
 		_, err := w.PasswordLink(w.ctx, reset)
 		w.want("a reset link in the old mailbox", err, secret.ErrUnknownLink)
-		a, err := w.Get(w.ctx, c)
+		a, err = w.Get(w.ctx, c)
 		w.must(err)
-		if a.Email != "Anna@new.example" || a.Username != "Anna@new.example" || a.PendingEmail != "" {
-			w.Errorf("account %+v", a)
-		}
-		if told, _ := w.compose1(w.box.posts[len(w.box.posts)-2]); told.To != anna.Email || told.Data.(courier.AccountData).Email != "Anna@new.example" || told.Template != courier.EmailChanged {
-			w.Errorf("the old address is told %+v", told)
-		}
-		if told, _ := w.send(); told.To != "Anna@new.example" || told.Template != courier.EmailConfirmed {
-			w.Errorf("the new address is told %+v", told)
-		}
+		assert.Equal(w, "Anna@new.example", a.Email, "account")
+		assert.Equal(w, "Anna@new.example", a.Username)
+		assert.Empty(w, a.PendingEmail)
+		toOld, _ := w.compose1(w.box.posts[len(w.box.posts)-2])
+		assert.Equal(w, anna.Email, toOld.To)
+		assert.Equal(w, "Anna@new.example", toOld.Data.(courier.AccountData).Email)
+		assert.Equal(w, courier.EmailChanged, toOld.Template)
+		toNew, _ := w.send()
+		assert.Equal(w, "Anna@new.example", toNew.To)
+		assert.Equal(w, courier.EmailConfirmed, toNew.Template)
 		w.signIn("anna@new.example", good)
 		_, _, err = w.SignIn(w.ctx, "anna.berg@firm.example", good, office)
 		w.want("the old address", err, ErrSignIn)
 		w.wantLogged(audit.AccountEmailChanged, 1)
 
-		// somebody is quicker
+		// Somebody else takes the address first.
 		w.must(w.AskEmail(w.ctx, caller(otto), "contested@new.example", good))
 		_, token := w.send()
 		_, err = w.AddSpecialist(w.ctx, w.admin(), SpecialistForm{Name: "Carl", Email: "Contested@new.example"})
@@ -148,7 +148,7 @@ func TestChangeEmail(t *testing.T) {
 
 		w.must(w.AskEmail(w.ctx, caller(otto), "otto@new.example", good))
 		_, token = w.send()
-		w.wait(ConfirmEmailLife)
+		w.wait(confirmEmailLife)
 		w.want("too late", w.ConfirmEmail(w.ctx, token, office), secret.ErrExpiredLink)
 	})
 }
@@ -161,12 +161,11 @@ func TestPasswordEndsEmailChange(t *testing.T) {
 		w.must(w.AskEmail(w.ctx, caller(anna), "thief@evil.example", good))
 		post := w.box.posts[0]
 		_, token := w.send()
-		_, err := w.ChangePassword(w.ctx, caller(anna), good, better, better, "")
+		_, err := w.ChangePassword(w.ctx, caller(anna), PasswordForm{good, better, better}, "")
 		w.must(err)
 		w.want("the thief's link", w.ConfirmEmail(w.ctx, token, office), secret.ErrUnknownLink)
-		if c, _ := w.compose1(post); !c.Void {
-			w.Error("the thief's mail goes out")
-		}
+		c, _ := w.compose1(post)
+		assert.True(w, c.Void, "the thief's mail goes out")
 		w.wantMails("password_changed " + anna.Email)
 	})
 }
@@ -176,9 +175,8 @@ func TestGet(t *testing.T) {
 		anna := w.specialist("Anna Berg", policies.Auditor)
 		a, err := w.Get(w.ctx, caller(anna))
 		w.must(err)
-		if a.Email != anna.Email || !slices.Equal(a.Roles, []policies.Role{policies.Auditor}) {
-			w.Errorf("%+v", a)
-		}
+		assert.Equal(w, anna.Email, a.Email)
+		assert.Equal(w, []policies.Role{policies.Auditor}, a.Roles)
 		_, err = w.Get(w.ctx, Caller{})
 		w.want("nobody", err, ErrNobody)
 	})

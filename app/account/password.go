@@ -20,12 +20,12 @@ import (
 	"kontor/app/fault"
 )
 
-// MinPassword and MaxPassword limit the length of a password in characters. NIST SP 800-63B-4 §3.1.1.2 requires at
+// minPassword and maxPassword limit the length of a password in characters. NIST SP 800-63B-4 §3.1.1.2 requires at
 // least 15 without a second factor, or fewer with a check of the strength. The maximum is more than anybody types by
 // hand.
 const (
-	MinPassword = 12
-	MaxPassword = 128
+	minPassword = 12
+	maxPassword = 128
 )
 
 // hashing is the cost of a password hash: OWASP's second choice for Argon2id (19 MiB, two passes, one lane), about 25
@@ -107,8 +107,8 @@ func (h *hasher) verify(ctx context.Context, password, hash string) (ok, stale b
 // keyboard (NIST SP 800-63B-4 §3.1.1.2). Text that is too long is cut and not refused, because signing in must not
 // reveal the rules for passwords.
 func prepared(password string) string {
-	if len(password) > 4*MaxPassword {
-		password = password[:4*MaxPassword]
+	if len(password) > 4*maxPassword {
+		password = password[:4*maxPassword]
 	}
 	return norm.NFKC.String(password)
 }
@@ -138,10 +138,10 @@ func (s *Service) complainPassword(password string, personal []string) *fault.Er
 	switch n := utf8.RuneCountInString(norm.NFKC.String(password)); {
 	case password == "":
 		return fault.At("password", "required")
-	case n < MinPassword:
-		return fault.At("password", "password.short").With("min", MinPassword)
-	case n > MaxPassword, len(password) > 4*MaxPassword:
-		return fault.At("password", "password.long").With("max", MaxPassword)
+	case n < minPassword:
+		return fault.At("password", "password.short").With("min", minPassword)
+	case n > maxPassword, len(password) > 4*maxPassword:
+		return fault.At("password", "password.long").With("max", maxPassword)
 	case !utf8.ValidString(password), s.guesses(password, personal) < enoughGuesses:
 		return fault.At("password", "password.weak")
 	}

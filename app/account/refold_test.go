@@ -3,8 +3,9 @@ package account
 import (
 	"bytes"
 	"log/slog"
-	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestRefold: rows of an earlier version get the present folded form. If two accounts would get the same form, both
@@ -29,12 +30,10 @@ func TestRefold(t *testing.T) {
 		for id, want := range map[string]string{one: "a@xn--bcher-kva.example", two: "m@xn--bcher-kva.example", twin: "m@bücher.example"} {
 			var email, username string
 			w.must(w.db.NewRaw("SELECT email_folded, username_folded FROM account WHERE id = ?", id).Scan(w.ctx, &email, &username))
-			if email != want || username != want {
-				w.Errorf("%s: %s, %s; want %s", id, email, username, want)
-			}
+			assert.Equal(w, want, email, id)
+			assert.Equal(w, want, username, id)
 		}
-		if !strings.Contains(out.String(), twin) || strings.Contains(out.String(), "m@") {
-			w.Errorf("log: %s", out.String())
-		}
+		assert.Contains(w, out.String(), twin, "log")
+		assert.NotContains(w, out.String(), "m@", "log")
 	})
 }

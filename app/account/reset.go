@@ -19,7 +19,7 @@ import (
 // with too many requests. A request from a browser that is known to the person does not count for its address.
 func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		found, login, err := s.find(ctx, tx, login)
+		found, login, err := find(ctx, tx, login)
 		if err != nil {
 			return err
 		}
@@ -47,11 +47,11 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, from Browser
 		if !maySignIn(found.Account, found.HasAccess) {
 			return nil // an unknown login, or a person who may not sign in
 		}
-		if err := s.post(ctx, tx, found.Account, courier.ResetPassword, found.Account.Email, ResetPasswordLife); err != nil {
+		if err := s.post(ctx, tx, found.Account, mail{kind: courier.ResetPassword, to: found.Account.Email, life: resetPasswordLife}); err != nil {
 			return err
 		}
 		by := audit.Actor{Name: "Kontor", Address: from.Address, RequestID: from.RequestID} // nobody has proved their identity
-		return s.write(ctx, tx, by, audit.AccountPasswordAsked, found.Account, nil)
+		return s.audit.Write(ctx, tx, by, found.Account.record(audit.AccountPasswordAsked, nil))
 	})
 }
 
@@ -122,7 +122,7 @@ func (s *Service) SetPassword(ctx context.Context, token, password, repeat strin
 		if _, err := secret.Redeem(ctx, tx, l.Purpose, token, s.now()); err != nil {
 			return err
 		}
-		if err := s.replacePassword(ctx, tx, itself(a, from), a, hash, ""); err != nil {
+		if err := s.replacePassword(ctx, tx, itself(a, from), a, newPassword{hash: hash}); err != nil {
 			return err
 		}
 		for _, other := range []secret.Purpose{secret.SetPassword, secret.ResetPassword} {

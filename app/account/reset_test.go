@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/secret"
@@ -28,30 +31,24 @@ func TestForgotPassword(t *testing.T) {
 		w.must(w.ForgotPassword(w.ctx, " Anna.Berg@firm.example", office))
 		w.must(w.ForgotPassword(w.ctx, "eva.ende@customer.example", office))
 		w.wantMails("reset_password anna.berg@firm.example", "reset_password eva.ende@customer.example")
-		if c, _ := w.send(); c.Locale != "de" {
-			w.Errorf("the end user's language is %s", c.Locale)
-		}
+		c, _ := w.send()
+		assert.Equal(w, "de", c.Locale, "the end user's language")
 		mail, link := w.compose1(w.box.posts[0])
-		if data := mail.Data.(courier.AccountData); data.Link != "https://kontor.example/password/reset/"+link || !data.Expires.Equal(w.now().Add(time.Hour)) {
-			w.Errorf("mail %+v", data)
-		}
-		if !w.alive(token) {
-			w.Error("asking alone ended a session: anybody can ask")
-		}
-		if n := w.count("link WHERE hash = ?", link); n != 0 {
-			w.Error("a token is stored as it is")
-		}
+		data := mail.Data.(courier.AccountData)
+		assert.Equal(w, "https://kontor.example/password/reset/"+link, data.Link, "mail")
+		assert.WithinDuration(w, w.now().Add(time.Hour), data.Expires, 0)
+		assert.True(w, w.alive(token), "asking alone ended a session: anybody can ask")
+		assert.Equal(w, 0, w.count("link WHERE hash = ?", link), "a token is stored as it is")
 
 		w.wait(59 * time.Second)
 		w.must(w.ForgotPassword(w.ctx, anna.Email, office))
-		if _, err := w.PasswordLink(w.ctx, link); err != nil || len(w.box.posts) != 2 {
-			w.Errorf("within a minute: %v, %d mails; want the same link and no other mail", err, len(w.box.posts))
-		}
+		_, err := w.PasswordLink(w.ctx, link)
+		require.NoError(w, err, "within a minute")
+		assert.Len(w, w.box.posts, 2, "within a minute: mails")
 		w.wait(time.Second)
 		w.must(w.ForgotPassword(w.ctx, anna.Email, office))
-		if _, err := w.PasswordLink(w.ctx, link); !errors.Is(err, secret.ErrUnknownLink) {
-			w.Errorf("the first link after a second was asked for: %v", err)
-		}
+		_, err = w.PasswordLink(w.ctx, link)
+		assert.ErrorIs(w, err, secret.ErrUnknownLink, "the first link after a second was asked for")
 		w.wantLogged(audit.AccountPasswordAsked, 3)
 	})
 }
@@ -62,9 +59,7 @@ func TestForgotFlood(t *testing.T) {
 		tries := 0
 		for ; tries < 100 && slow(w.ForgotPassword(w.ctx, "nobody"+string(rune('a'+tries)), office)) == 0; tries++ {
 		}
-		if tries != mailsAddress.free+1 {
-			w.Errorf("slowed down after %d, want %d", tries, mailsAddress.free+1)
-		}
+		assert.Equal(w, mailsAddress.free+1, tries, "slowed down after")
 	})
 }
 
@@ -87,32 +82,25 @@ func TestSetPassword(t *testing.T) {
 		}
 		w.wantForm("weak", set(token, "Anna.Berg2026", "Anna.Berg2026"), "password password.weak")
 		w.wantForm("repeat", set(token, better, good), "password_repeat password.repeat")
-		w.wait(ResetPasswordLife - time.Second)
-		if !w.alive(w.signIn(anna.Email, good)) {
-			w.Error("looking at a link changed something")
-		}
+		w.wait(resetPasswordLife - time.Second)
+		assert.True(w, w.alive(w.signIn(anna.Email, good)), "looking at a link changed something")
 		a, err := w.PasswordLink(w.ctx, token)
-		if err != nil || a.Username != anna.Username {
-			w.Errorf("link of %s, %v", a.Username, err)
-		}
+		require.NoError(w, err)
+		assert.Equal(w, anna.Username, a.Username, "link")
 		a, err = w.SetPassword(w.ctx, token, better, better, Browser{Address: "203.0.113.7"})
-		if err != nil || a.Username != anna.Username {
-			w.Errorf("set for %s, %v", a.Username, err)
-		}
-		if w.alive(session) {
-			w.Error("a session of the old password is alive")
-		}
+		require.NoError(w, err)
+		assert.Equal(w, anna.Username, a.Username, "set")
+		assert.False(w, w.alive(session), "a session of the old password is alive")
 		w.want("used", set(token, good, good), secret.ErrUsedLink)
 		w.want("its twin", set(twin, good, good), secret.ErrUsedLink)
-		if _, _, err := w.SignIn(w.ctx, anna.Email, better, Browser{Address: "203.0.113.7"}); err != nil {
-			w.Errorf("after resetting, guessing by others keeps the owner out: %v", err)
-		}
+		_, _, err = w.SignIn(w.ctx, anna.Email, better, Browser{Address: "203.0.113.7"})
+		assert.NoError(w, err, "after resetting, guessing by others keeps the owner out")
 		_, _, err = w.SignIn(w.ctx, anna.Email, good, office)
 		w.want("the old password", err, ErrSignIn)
 
 		w.must(w.ForgotPassword(w.ctx, anna.Email, office))
 		_, token = w.send()
-		w.wait(ResetPasswordLife)
+		w.wait(resetPasswordLife)
 		w.want("too late", set(token, good, good), secret.ErrExpiredLink)
 		_, err = w.PasswordLink(w.ctx, token)
 		w.want("looking too late", err, secret.ErrExpiredLink)
@@ -123,9 +111,8 @@ func TestSetPassword(t *testing.T) {
 		w.must(w.Deactivate(w.ctx, w.admin(), anna.ID))
 		w.want("deactivated", set(token, good, good), secret.ErrUnknownLink)
 		w.wantMails()
-		if c, _ := w.compose1(post); !c.Void {
-			w.Error("a mail to a deactivated account goes out")
-		}
+		c, _ := w.compose1(post)
+		assert.True(w, c.Void, "a mail to a deactivated account goes out")
 	})
 }
 
@@ -148,9 +135,7 @@ func TestSetPasswordRace(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if won.Load() != 1 {
-			w.Errorf("%d passwords set", won.Load())
-		}
+		assert.EqualValues(w, 1, won.Load(), "passwords set")
 		w.wantLogged(audit.AccountPasswordSet, 1)
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"kontor/app/fault"
 )
 
-// sawSignIn counts a refused sign-in. The log names the account of the login. It never contains a login that belongs to
+// sawSignIn counts a refused sign-in with a login as it was typed. The log names the account of the login. It never contains a login that belongs to
 // nobody, because people type passwords there by mistake. sawSignIn looks the account up again after SignIn has done
 // the same work in both cases. If the lookup fails, the login counts as nobody's.
 func (s *Service) sawSignIn(ctx context.Context, login string, from Browser, err error) {
@@ -23,10 +23,8 @@ func (s *Service) sawSignIn(ctx context.Context, login string, from Browser, err
 		return
 	}
 	var a Account
-	if folded, sensible := foldLogin(login); sensible {
-		if found, err := findLogin(ctx, s.db, folded); err == nil {
-			a = found.Account
-		}
+	if found, _, err := find(ctx, s.db, login); err == nil {
+		a = found.Account
 	}
 	if a.ID != uuid.Nil && action == audit.SignInUnknown {
 		action = audit.SignInFailed

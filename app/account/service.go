@@ -43,6 +43,7 @@ type Options struct {
 	IdleTimeout     time.Duration // an unused session ends after this; default 30 min
 	AbsoluteTimeout time.Duration // every session ends after this; default 12 h
 
+	//exhaustruct:optional
 	Hashing argon2id.Params // the cost of a password hash; default 19 MiB, two passes
 }
 
@@ -116,7 +117,7 @@ const (
 func (s *Service) CleanUp(ctx context.Context) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
-		if err := deleteExpired(ctx, tx, now, now.Add(-s.idle), now.Add(-forgetAfter), now.Add(-keepAddress)); err != nil {
+		if err := deleteExpired(ctx, tx, s.validity(now), now.Add(-forgetAfter), now.Add(-keepAddress)); err != nil {
 			return err
 		}
 		return secret.EraseExpired(ctx, tx, now.Add(-keepLinks))
@@ -134,9 +135,9 @@ func (s *Service) require(c Caller, action policies.Action) error {
 	return s.decider.Require(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: action})
 }
 
-// write logs what was done to an account.
-func (s *Service) write(ctx context.Context, tx bun.IDB, by audit.Actor, action audit.Action, a Account, detail any) error {
-	return s.audit.Write(ctx, tx, by, audit.Record{Action: action, SubjectID: a.ID, Subject: a.Name, Detail: detail})
+// record makes the log's entry of what was done to the account.
+func (a Account) record(action audit.Action, detail any) audit.Record {
+	return audit.Record{Action: action, SubjectID: a.ID, Subject: a.Name, Detail: detail}
 }
 
 // itself returns the account as the actor of an action that only its owner can have performed.

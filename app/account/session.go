@@ -20,14 +20,14 @@ const touchEvery = time.Minute
 func (s *Service) newSession(ctx context.Context, tx bun.IDB, account uuid.UUID, from Browser) (token string, err error) {
 	now := s.now()
 	token = secret.NewToken()
-	err = insertSession(ctx, tx, Session{
+	session := Session{
 		IDHash: secret.HashToken(token), AccountID: account, CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(s.absolute),
 		Address: oneLine(from.Address), Agent: oneLine(from.Agent),
-	})
-	if err != nil {
+	}
+	if err := insertSession(ctx, tx, session); err != nil {
 		return "", err
 	}
-	if err := deleteOldest(ctx, tx, account, secret.HashToken(token), now, now.Add(-s.idle), SessionsMost-1); err != nil {
+	if err := deleteOldest(ctx, tx, session, s.validity(now), sessionsMost-1); err != nil {
 		return "", err
 	}
 	return token, setSignedIn(ctx, tx, account, now)
@@ -72,8 +72,7 @@ func (s *Service) AuthenticateInBackground(ctx context.Context, token string) (*
 	if len(token) != tokenLength {
 		return nil, nil
 	}
-	now := s.now()
-	row, err := findSession(ctx, s.db, secret.HashToken(token), now, now.Add(-s.idle))
+	row, err := findSession(ctx, s.db, secret.HashToken(token), s.validity(s.now()))
 	if store.IsNoRows(err) {
 		return nil, nil
 	}
@@ -103,7 +102,7 @@ func (s *Service) SignOut(ctx context.Context, token string, from Browser) error
 		if err != nil {
 			return err
 		}
-		return s.write(ctx, tx, itself(a, from), audit.AccountSignedOut, a, nil)
+		return s.audit.Write(ctx, tx, itself(a, from), a.record(audit.AccountSignedOut, nil))
 	})
 }
 
@@ -113,7 +112,7 @@ func (s *Service) SignOutEverywhere(ctx context.Context, c Caller, keep string) 
 		if err := deleteSessions(ctx, tx, a.ID, keptHash(keep)); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountSignedOutAll, *a, nil)
+		return s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountSignedOutAll, nil))
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
@@ -18,40 +20,24 @@ func TestSessionEnds(t *testing.T) {
 		w.specialist("Anna Berg")
 		idle := w.signIn("anna.berg@firm.example", good)
 		w.wait(30*time.Minute - time.Second)
-		if !w.alive(idle) {
-			w.Error("ended before it was idle for 30 minutes")
-		}
+		assert.True(w, w.alive(idle), "ended before it was idle for 30 minutes")
 		w.wait(30*time.Minute - time.Second)
-		if !w.alive(idle) {
-			w.Error("being used did not keep it")
-		}
+		assert.True(w, w.alive(idle), "being used did not keep it")
 		w.wait(30 * time.Minute)
-		if w.alive(idle) {
-			w.Error("idle for 30 minutes and alive")
-		}
+		assert.False(w, w.alive(idle), "idle for 30 minutes and alive")
 
 		busy := w.signIn("anna.berg@firm.example", good)
 		for range 12*4 - 1 {
 			w.wait(15 * time.Minute)
-			if !w.alive(busy) {
-				w.Fatal("ended while in use")
-			}
+			require.True(w, w.alive(busy), "ended while in use")
 		}
 		w.wait(15*time.Minute - time.Second)
-		if !w.alive(busy) {
-			w.Error("ended before 12 hours")
-		}
+		assert.True(w, w.alive(busy), "ended before 12 hours")
 		w.wait(time.Second)
-		if w.alive(busy) {
-			w.Error("alive after 12 hours")
-		}
-		if n := w.count("session"); n != 2 {
-			w.Errorf("%d sessions kept before the clean-up, want 2", n)
-		}
+		assert.False(w, w.alive(busy), "alive after 12 hours")
+		assert.Equal(w, 2, w.count("session"), "sessions kept before the clean-up")
 		w.must(w.CleanUp(w.ctx))
-		if n := w.count("session"); n != 0 {
-			w.Errorf("%d sessions left", n)
-		}
+		assert.Equal(w, 0, w.count("session"), "sessions left")
 	})
 }
 
@@ -101,7 +87,7 @@ func TestRevoked(t *testing.T) {
 		"sessions revoked":     func(w *world, a Account, _, _ uuid.UUID) { w.must(w.RevokeOf(w.ctx, w.db, a.ID)) },
 		"signed out elsewhere": func(w *world, a Account, _, _ uuid.UUID) { w.must(w.SignOutEverywhere(w.ctx, caller(a), "")) },
 		"password changed": func(w *world, a Account, _, _ uuid.UUID) {
-			_, err := w.ChangePassword(w.ctx, caller(a), good, better, better, "")
+			_, err := w.ChangePassword(w.ctx, caller(a), PasswordForm{good, better, better}, "")
 			w.must(err)
 		},
 	} {
@@ -109,13 +95,9 @@ func TestRevoked(t *testing.T) {
 			each(t, func(w *world) {
 				eva, access, customer := w.endUser("Eva Ende")
 				token := w.signIn(eva.Email, good)
-				if !w.alive(token) {
-					w.Fatal("no session")
-				}
+				require.True(w, w.alive(token), "no session")
 				revoke(w, eva, access, customer)
-				if w.alive(token) {
-					w.Error("still signed in")
-				}
+				assert.False(w, w.alive(token), "still signed in")
 			})
 		})
 	}
@@ -133,30 +115,21 @@ func TestRolesOfSession(t *testing.T) {
 		}
 		eva, access, _ := w.endUser("Eva Ende")
 		token := w.signIn(eva.Email, good)
-		if got := roles(token); got != "end_user" {
-			w.Errorf("end user is %q", got)
-		}
-		// roles of the firm are nothing without working for it
+		assert.Equal(w, "end_user", roles(token), "end user")
+		// The firm's roles have no effect for an account that is no specialist user.
 		w.exec("INSERT INTO account_role (account_id, role) VALUES (?, 'user_administrator'), (?, 'end_user')", eva.ID, eva.ID)
-		if got := roles(token); got != "end_user" {
-			w.Errorf("end user with stray rows is %q", got)
-		}
+		assert.Equal(w, "end_user", roles(token), "end user with stray rows")
 		w.exec("UPDATE account SET specialist = TRUE WHERE id = ?", eva.ID)
-		if got := roles(token); got != "user_administrator, end_user" {
-			w.Errorf("both is %q", got)
-		}
+		assert.Equal(w, "user_administrator, end_user", roles(token), "both")
 		w.exec("UPDATE access SET deactivated_at = created_at WHERE id = ?", access)
-		if got := roles(token); got != "user_administrator" {
-			w.Errorf("specialist user is %q", got)
-		}
+		assert.Equal(w, "user_administrator", roles(token), "specialist user")
 		w.exec("DELETE FROM account_role WHERE account_id = ?", eva.ID)
-		if signed, err := w.Authenticate(w.ctx, token); err != nil || signed == nil || len(signed.Roles) != 0 {
-			w.Errorf("without any role: %+v, %v", signed, err)
-		}
+		signed, err := w.Authenticate(w.ctx, token)
+		require.NoError(w, err, "without any role")
+		require.NotNil(w, signed, "without any role")
+		assert.Empty(w, signed.Roles, "without any role")
 		w.exec("INSERT INTO account_role (account_id, role) VALUES (?, 'specialist'), (?, 'auditor')", eva.ID, eva.ID)
-		if got := roles(token); got != "specialist, auditor" {
-			w.Errorf("given both: %q", got)
-		}
+		assert.Equal(w, "specialist, auditor", roles(token), "given both")
 	})
 }
 
@@ -172,17 +145,16 @@ func TestOwnSessions(t *testing.T) {
 		w.wait(15 * time.Minute) // the first is idle by now
 		list, err := w.Sessions(w.ctx, caller(anna))
 		w.must(err)
-		if len(list) != 2 || list[0].IDHash != secret.HashToken(three) || list[1].IDHash != secret.HashToken(two) {
-			w.Errorf("sessions %+v", list)
-		}
+		require.Len(w, list, 2, "sessions")
+		assert.Equal(w, secret.HashToken(three), list[0].IDHash)
+		assert.Equal(w, secret.HashToken(two), list[1].IDHash)
 		w.must(w.SignOutEverywhere(w.ctx, caller(anna), two))
-		if !w.alive(two) || w.alive(three) || !w.alive(other) {
-			w.Errorf("kept %v, other %v, somebody else's %v", w.alive(two), w.alive(three), w.alive(other))
-		}
-		w.must(w.SignOutEverywhere(w.ctx, caller(anna), other)) // somebody else's token keeps nothing
-		if w.alive(two) || !w.alive(other) {
-			w.Error("all sessions were to end, and only the caller's")
-		}
+		assert.True(w, w.alive(two), "kept %v", w.alive(two))
+		assert.False(w, w.alive(three), "other %v", w.alive(three))
+		assert.True(w, w.alive(other), "somebody else's %v", w.alive(other))
+		w.must(w.SignOutEverywhere(w.ctx, caller(anna), other)) // another person's token keeps no session
+		assert.False(w, w.alive(two), "all sessions were to end, and only the caller's")
+		assert.True(w, w.alive(other), "all sessions were to end, and only the caller's")
 		w.wantLogged(audit.AccountSignedOutAll, 2)
 		_, err = w.Sessions(w.ctx, Caller{})
 		w.want("nobody's sessions", err, ErrNobody)
@@ -193,9 +165,7 @@ func TestOwnSessions(t *testing.T) {
 func TestBadCookies(t *testing.T) {
 	each(t, func(w *world) {
 		for _, token := range []string{"", "x", secret.NewToken(), secret.NewToken() + "A", "'; DROP TABLE session; --aaaaaaaaaaaaaaaaaaa", "\x00\xff"} {
-			if w.alive(token) {
-				w.Errorf("%q is a session", token)
-			}
+			assert.False(w, w.alive(token), "%q is a session", token)
 			w.must(w.SignOut(w.ctx, token, office))
 		}
 	})
@@ -208,7 +178,7 @@ func TestCleanUp(t *testing.T) {
 		_, _, err := w.SignIn(w.ctx, "nobody", "guess", Browser{Address: "203.0.113.1"})
 		w.want("a guess", err, ErrSignIn)
 		w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
-			_, err := w.mint(ctx, tx, anna.ID, secret.ResetPassword, anna.Email, w.now().Add(time.Hour))
+			_, err := w.mint(ctx, tx, secret.Link{Purpose: secret.ResetPassword, SubjectID: anna.ID, ExpiresAt: w.now().Add(time.Hour)}, anna.Email)
 			return err
 		}))
 		rows := func() [3]int { return [3]int{w.count("session"), w.count("link"), w.count("sign_in_throttle")} }
@@ -224,9 +194,7 @@ func TestCleanUp(t *testing.T) {
 		} {
 			w.wait(c.after)
 			w.must(w.CleanUp(w.ctx))
-			if got := rows(); got != c.want {
-				w.Errorf("%s later: %v sessions, links, counters; want %v", c.after, got, c.want)
-			}
+			assert.Equal(w, c.want, rows(), "%s later: sessions, links, counters", c.after)
 		}
 	})
 }

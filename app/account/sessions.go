@@ -12,8 +12,8 @@ import (
 	"kontor/policies"
 )
 
-// SessionsMost is how many sessions a person can have at once. A further one ends the oldest.
-const SessionsMost = 10
+// sessionsMost is how many sessions a person can have at once. A further one ends the oldest.
+const sessionsMost = 10
 
 // ListedSession is a session for display. Its handle identifies it in a form but gives no access.
 type ListedSession struct {
@@ -43,8 +43,7 @@ func (s *Service) Sessions(ctx context.Context, c Caller) ([]ListedSession, erro
 }
 
 func (s *Service) sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID) ([]ListedSession, error) {
-	now := s.now()
-	list, err := sessionsOf(ctx, db, account, now, now.Add(-s.idle))
+	list, err := sessionsOf(ctx, db, account, s.validity(s.now()))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +73,7 @@ func (s *Service) endSession(ctx context.Context, tx bun.IDB, c Caller, a Accoun
 		if err := deleteSessionOf(ctx, tx, a.ID, x.IDHash); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountSessionEnded, a, nil)
+		return s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountSessionEnded, nil))
 	}
 	return nil
 }
@@ -112,7 +111,7 @@ func (s *Service) EndSessionsOf(ctx context.Context, c Caller, id uuid.UUID) err
 		if err := deleteSessions(ctx, tx, a.ID, ""); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, c.Actor(), audit.AccountSessionsEnded, *a, nil)
+		return s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountSessionsEnded, nil))
 	})
 }
 

@@ -19,17 +19,17 @@ import (
 // "busy" when too many people are signing in for this one to be served before ctx ends.
 func (s *Service) SignIn(ctx context.Context, login, password string, from Browser) (a Account, token string, err error) {
 	defer func() { s.sawSignIn(ctx, login, from, err) }()
-	found, login, err := s.find(ctx, s.db, login)
+	found, folded, err := find(ctx, s.db, login)
 	if err != nil {
 		return Account{}, "", err
 	}
 	a = found.Account
-	leave, err := s.gate.enter(ctx, whose(a, login), from)
+	leave, err := s.gate.enter(ctx, whose(a, folded), from)
 	if err != nil {
 		return Account{}, "", err
 	}
 	defer leave()
-	try, err := s.reserve(ctx, whose(a, login), from)
+	try, err := s.reserve(ctx, whose(a, folded), from)
 	if store.IsForeignKey(err) { // the account was deleted in the meantime
 		err = ErrSignIn
 	}
@@ -81,7 +81,7 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 }
 
 // find returns the account with a login, or an empty one when there is none, and the folded login.
-func (s *Service) find(ctx context.Context, db bun.IDB, login string) (found withAccess, folded string, err error) {
+func find(ctx context.Context, db bun.IDB, login string) (found withAccess, folded string, err error) {
 	folded, sensible := foldLogin(login)
 	if !sensible {
 		return withAccess{}, folded, nil
@@ -173,5 +173,5 @@ func (s *Service) OpenSession(ctx context.Context, tx bun.IDB, id uuid.UUID, fro
 	if err != nil {
 		return "", err
 	}
-	return token, s.write(ctx, tx, itself(a, from), audit.AccountSignedIn, a, nil)
+	return token, s.audit.Write(ctx, tx, itself(a, from), a.record(audit.AccountSignedIn, nil))
 }

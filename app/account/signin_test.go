@@ -11,6 +11,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
@@ -74,10 +76,12 @@ func TestSignIn(t *testing.T) {
 		}
 		signed, err := w.Authenticate(w.ctx, w.signIn("änna", good))
 		w.must(err)
-		if want := "user_administrator, auditor"; joinRoles(signed.Roles) != want || signed.Account.Name != "Anna Berg" ||
-			signed.Account.LastSignInAt == nil || !signed.Account.LastSignInAt.Equal(w.now()) || signed.Session.Address != office.Address {
-			w.Errorf("signed in as %+v, want %s", signed, want)
-		}
+		want := "user_administrator, auditor"
+		assert.Equal(w, want, joinRoles(signed.Roles), "signed in as")
+		assert.Equal(w, "Anna Berg", signed.Account.Name)
+		require.NotNil(w, signed.Account.LastSignInAt)
+		assert.WithinDuration(w, w.now(), *signed.Account.LastSignInAt, 0)
+		assert.Equal(w, office.Address, signed.Session.Address)
 		w.wantLogged(audit.AccountSignedIn, 5)
 	})
 }
@@ -87,20 +91,14 @@ func TestSignInSession(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
 		one, two := w.signIn("anna.berg@firm.example", good), w.signIn("anna.berg@firm.example", good)
-		if one == two || len(one) != tokenLength {
-			w.Errorf("tokens %q, %q", one, two)
-		}
-		if n := w.count("session WHERE id_hash IN (?, ?)", one, two); n != 0 {
-			w.Error("a token is stored as it is")
-		}
-		if w.alive(secret.HashToken(one)) {
-			w.Error("a stored hash is good as a cookie")
-		}
+		assert.NotEqual(w, two, one, "tokens")
+		assert.Len(w, one, tokenLength)
+		assert.Equal(w, 0, w.count("session WHERE id_hash IN (?, ?)", one, two), "a token is stored as it is")
+		assert.False(w, w.alive(secret.HashToken(one)), "a stored hash is good as a cookie")
 		w.must(w.SignOut(w.ctx, one, office))
 		w.must(w.SignOut(w.ctx, one, office))
-		if w.alive(one) || !w.alive(two) {
-			w.Error("signing out ended the wrong session")
-		}
+		assert.False(w, w.alive(one), "signing out ended the wrong session")
+		assert.True(w, w.alive(two), "signing out ended the wrong session")
 	})
 }
 
@@ -112,9 +110,8 @@ func TestNewCost(t *testing.T) {
 		w.signIn(anna.Email, good)
 		after, err := findAccount(w.ctx, w.db, anna.ID)
 		w.must(err)
-		if !strings.Contains(after.PasswordHash, "m=128,") || after.Version != anna.Version {
-			w.Errorf("hash %s", after.PasswordHash)
-		}
+		assert.Contains(w, after.PasswordHash, "m=128,", "hash")
+		assert.Equal(w, anna.Version, after.Version)
 		w.signIn(anna.Email, good)
 	})
 }
@@ -123,7 +120,7 @@ func TestNewCost(t *testing.T) {
 func TestGuessing(t *testing.T) {
 	each(t, func(w *world) {
 		w.specialist("Anna Berg")
-		for _, login := range []string{"anna.berg@firm.example", "nobody@firm.example"} { // nobody can tell them apart
+		for _, login := range []string{"anna.berg@firm.example", "nobody@firm.example"} { // the answers are the same
 			var waits []time.Duration
 			for i := range 18 {
 				from := Browser{Address: "198.51.100." + string(rune('a'+i))} // a new address each time
@@ -135,18 +132,15 @@ func TestGuessing(t *testing.T) {
 				waits = append(waits, wait)
 				if wait > 0 {
 					w.wait(wait - time.Second)
-					if got := slow(guess()); got != time.Second { // which does not count
-						w.Errorf("one second early: wait %s", got)
-					}
+					// A delayed attempt does not count as a failure.
+					assert.Equal(w, time.Second, slow(guess()), "one second early: wait")
 					w.wait(time.Second)
 				}
 			}
 			s := time.Second
 			want := []time.Duration{0, 0, 0, 0, s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 64 * s, 128 * s, 256 * s, 512 * s, 900 * s, 900 * s, 900 * s, 900 * s}
 			for i := range want {
-				if waits[i] != want[i] {
-					w.Errorf("%s, after %d failures: wait %s, want %s", login, i+1, waits[i], want[i])
-				}
+				assert.Equal(w, want[i], waits[i], "%s, after %d failures: wait", login, i+1)
 			}
 		}
 		w.signIn("anna.berg@firm.example", good) // the delay is over
@@ -169,19 +163,14 @@ func TestGuessingElsewhere(t *testing.T) {
 		for range 5 {
 			w.want("a guess", guess(stranger), ErrSignIn)
 		}
-		if slow(guess(stranger)) == 0 || slow(guess(Browser{Address: "203.0.113.10"})) == 0 {
-			w.Error("the stranger is not slowed down")
-		}
+		assert.NotEqualValues(w, 0, slow(guess(stranger)), "the stranger is not slowed down")
+		assert.NotEqualValues(w, 0, slow(guess(Browser{Address: "203.0.113.10"})), "the stranger is not slowed down")
 		w.signIn(login, good)
-		if slow(guess(stranger)) == 0 {
-			w.Error("the owner's success has helped the stranger")
-		}
+		assert.NotEqualValues(w, 0, slow(guess(stranger)), "the owner's success has helped the stranger")
 		for range 5 {
 			w.want("at the known address", guess(office), ErrSignIn)
 		}
-		if slow(guess(office)) == 0 {
-			w.Error("the known address may guess for ever")
-		}
+		assert.NotEqualValues(w, 0, slow(guess(office)), "the known address may guess for ever")
 		w.wait(forgetAfter)
 		w.want("a day later", guess(stranger), ErrSignIn)
 		w.signIn(login, good)
@@ -223,12 +212,9 @@ func TestGuessingMany(t *testing.T) {
 			}
 			w.want("a guess", err, ErrSignIn)
 		}
-		if tries != perAddress.free+1 {
-			w.Errorf("slowed down after %d tries from one network, want %d", tries, perAddress.free+1)
-		}
-		if _, _, err := w.SignIn(w.ctx, "victim@firm.example", "guess", Browser{Address: "2001:db8:1:3::1"}); slow(err) > 0 {
-			w.Error("another network is slowed down as well")
-		}
+		assert.Equal(w, perAddress.free+1, tries, "slowed down after %d tries from one network", tries)
+		_, _, err := w.SignIn(w.ctx, "victim@firm.example", "guess", Browser{Address: "2001:db8:1:3::1"})
+		assert.Zero(w, slow(err), "another network is slowed down as well")
 	})
 }
 
@@ -252,9 +238,8 @@ func TestParallelGuessing(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if compared.Load() != int32(perAccount.free+1) || slowed.Load() != 95 {
-			w.Errorf("%d compared, %d slowed down; want 5 and 95", compared.Load(), slowed.Load())
-		}
+		assert.Equal(w, int32(perAccount.free+1), compared.Load(), "compared")
+		assert.EqualValues(w, 95, slowed.Load(), "slowed down")
 	})
 }
 
@@ -297,9 +282,7 @@ func TestVerify(t *testing.T) {
 		for range 4 {
 			w.want("wrong", w.Verify(w.ctx, anna.ID, better, office), ErrSignIn)
 		}
-		if slow(w.Verify(w.ctx, anna.ID, better, office)) == 0 {
-			w.Error("guessing here is not slowed down")
-		}
+		assert.NotEqualValues(w, 0, slow(w.Verify(w.ctx, anna.ID, better, office)), "guessing here is not slowed down")
 		w.must(w.Deactivate(w.ctx, w.admin(), anna.ID))
 		w.want("deactivated", w.Verify(w.ctx, anna.ID, good, Browser{Address: "x"}), ErrSignIn)
 	})
@@ -317,9 +300,7 @@ func TestOpenSession(t *testing.T) {
 		}
 		token, err := open(anna.ID)
 		w.must(err)
-		if !w.alive(token) {
-			w.Error("no session")
-		}
+		assert.True(w, w.alive(token), "no session")
 		w.must(w.Deactivate(w.ctx, w.admin(), anna.ID))
 		_, err = open(anna.ID)
 		w.want("deactivated", err, ErrSignIn)

@@ -47,8 +47,7 @@ func (s *Service) Specialists(ctx context.Context, c Caller, f SpecialistFilter)
 	if err := s.require(c, policies.Read); err != nil {
 		return SpecialistPage{}, err
 	}
-	words := strings.Fields(store.Fold(f.Query))
-	items, err := listSpecialists(ctx, s.db, words, f.Inactive, readCursor(f.After), SpecialistPageSize+1)
+	items, err := listSpecialists(ctx, s.db, f, SpecialistPageSize+1)
 	if err != nil {
 		return SpecialistPage{}, err
 	}
@@ -126,7 +125,7 @@ func (s *Service) AddSpecialist(ctx context.Context, c Caller, f SpecialistForm)
 		if err := lockHolders(ctx, tx); err != nil {
 			return err
 		}
-		later, err := s.second(ctx, tx, c, Account{}, f.Roles, true)
+		later, err := s.second(ctx, tx, c, Account{}, f.Roles)
 		if err != nil {
 			return err
 		}
@@ -139,11 +138,11 @@ func (s *Service) AddSpecialist(ctx context.Context, c Caller, f SpecialistForm)
 			return err
 		}
 		if len(later) > 0 {
-			if err := s.ask(ctx, tx, c, a, later, f.Why); err != nil {
+			if _, err := s.approvals.Propose(ctx, tx, c.Actor(), rolesFor(a, later, f.Why)); err != nil {
 				return err
 			}
 		}
-		return s.post(ctx, tx, a, courier.SetPassword, a.Email, SetPasswordLife)
+		return s.post(ctx, tx, a, mail{kind: courier.SetPassword, to: a.Email, life: setPasswordLife})
 	})
 	return a, emailTaken(err)
 }
@@ -170,7 +169,7 @@ func (s *Service) create(ctx context.Context, tx bun.IDB, by audit.Actor, f Spec
 	if err := s.tellHolders(ctx, tx, a, a.Roles); err != nil {
 		return Account{}, err
 	}
-	return a, s.write(ctx, tx, by, audit.AccountCreated, a, audit.Changes{"roles": {"", joinRoles(a.Roles)}})
+	return a, s.audit.Write(ctx, tx, by, a.record(audit.AccountCreated, audit.Changes{"roles": {"", joinRoles(a.Roles)}}))
 }
 
 func (s *Service) newAccount(name, email, locale, hash string) (Account, error) {
@@ -214,7 +213,7 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 		if err := form.Err(); err != nil {
 			return err
 		}
-		later, err := s.second(ctx, tx, c, *a, gained, false)
+		later, err := s.second(ctx, tx, c, *a, gained)
 		if err != nil {
 			return err
 		}
@@ -226,7 +225,7 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 			return err
 		}
 		if len(later) > 0 {
-			if err := s.ask(ctx, tx, c, *a, later, f.Why); err != nil {
+			if _, err := s.approvals.Propose(ctx, tx, c.Actor(), rolesFor(*a, later, f.Why)); err != nil {
 				return err
 			}
 		}
@@ -242,11 +241,11 @@ func (s *Service) UpdateSpecialist(ctx context.Context, c Caller, id uuid.UUID, 
 			return err
 		}
 		if len(changes) > 0 {
-			if err := s.write(ctx, tx, c.Actor(), audit.AccountUpdated, *a, changes); err != nil {
+			if err := s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountUpdated, changes)); err != nil {
 				return err
 			}
 		}
-		return s.giveRoles(ctx, tx, c.Actor(), c.Actor(), a, roles)
+		return s.giveRoles(ctx, tx, a, rolesGiven{roles: roles, giver: c.Actor(), by: c.Actor()})
 	})
 }
 
@@ -413,7 +412,7 @@ func (s *Service) Deactivate(ctx context.Context, c Caller, id uuid.UUID) error 
 		if err := s.courier.CancelAccount(ctx, tx, a.ID, notices...); err != nil {
 			return err
 		}
-		if err := s.write(ctx, tx, c.Actor(), audit.AccountDeactivated, *a, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountDeactivated, nil)); err != nil {
 			return err
 		}
 		return s.tellSwitched(ctx, tx, c, *a)
@@ -445,7 +444,7 @@ func (s *Service) reactivate(ctx context.Context, tx bun.IDB, c Caller, a *Accou
 	if err := s.tellHolders(ctx, tx, *a, a.Roles); err != nil {
 		return err
 	}
-	if err := s.write(ctx, tx, c.Actor(), audit.AccountReactivated, *a, nil); err != nil {
+	if err := s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountReactivated, nil)); err != nil {
 		return err
 	}
 	return s.tellSwitched(ctx, tx, c, *a)
@@ -462,10 +461,10 @@ func (s *Service) ResendSetPassword(ctx context.Context, c Caller, id uuid.UUID)
 		case a.PasswordHash != "":
 			return fault.New(fault.Conflict, "account.has_password")
 		}
-		if err := s.post(ctx, tx, *a, courier.SetPassword, a.Email, SetPasswordLife); err != nil {
+		if err := s.post(ctx, tx, *a, mail{kind: courier.SetPassword, to: a.Email, life: setPasswordLife}); err != nil {
 			return err
 		}
-		if err := s.write(ctx, tx, c.Actor(), audit.AccountLinkSent, *a, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountLinkSent, nil)); err != nil {
 			return err
 		}
 		return s.courier.Free(ctx, tx, a.Email)
@@ -479,7 +478,7 @@ func (s *Service) TryAddress(ctx context.Context, c Caller, id uuid.UUID) error 
 		if !a.Active {
 			return fault.New(fault.Conflict, "account.inactive")
 		}
-		if err := s.write(ctx, tx, c.Actor(), audit.AccountAddressFreed, *a, nil); err != nil {
+		if err := s.audit.Write(ctx, tx, c.Actor(), a.record(audit.AccountAddressFreed, nil)); err != nil {
 			return err
 		}
 		return s.courier.Free(ctx, tx, a.Email)

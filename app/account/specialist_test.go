@@ -3,13 +3,14 @@ package account
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/audit"
 	"kontor/app/courier"
@@ -42,9 +43,8 @@ func TestSpecialistRights(t *testing.T) {
 			for name, method := range methods {
 				reads := name == "list" || name == "read"
 				may := role == policies.UserAdministrator || role == policies.Auditor && reads
-				if got := !errors.Is(method(c), policies.ErrForbidden); got != may {
-					w.Errorf("%q %s: %v, want %v", role, name, got, may)
-				}
+				got := !errors.Is(method(c), policies.ErrForbidden)
+				assert.Equal(w, may, got, "%q %s", role, name)
 			}
 		}
 	})
@@ -70,9 +70,7 @@ func TestAddSpecialist(t *testing.T) {
 			w.wantForm(fmt.Sprint(c.form), add(c.form), c.want)
 		}
 		w.wantMails()
-		if n := w.count("account"); n != 1 {
-			w.Errorf("%d accounts after refusals", n)
-		}
+		assert.Equal(w, 1, w.count("account"), "accounts after refusals")
 		a, err := w.AddSpecialist(w.ctx, admin, SpecialistForm{
 			Name: " Änne Groß ", Email: " Anne@Firm.Example", Locale: "de",
 			Roles: []policies.Role{policies.Specialist, policies.Specialist},
@@ -81,20 +79,21 @@ func TestAddSpecialist(t *testing.T) {
 		w.wantMails("set_password Anne@firm.example")
 		got, err := w.Specialist(w.ctx, admin, a.ID)
 		w.must(err)
-		if got.Name != "Änne Groß" || got.Username != "Anne@firm.example" || !got.Active || !got.Specialist || got.PasswordHash != "" ||
-			joinRoles(got.Roles) != "specialist" || !got.CreatedAt.Equal(w.now()) {
-			w.Errorf("made %+v", got)
-		}
+		assert.Equal(w, "Änne Groß", got.Name, "made")
+		assert.Equal(w, "Anne@firm.example", got.Username)
+		assert.True(w, got.Active)
+		assert.True(w, got.Specialist)
+		assert.Empty(w, got.PasswordHash)
+		assert.Equal(w, "specialist", joinRoles(got.Roles))
+		assert.WithinDuration(w, w.now(), got.CreatedAt, 0)
 		w.wantForm("twice", add(SpecialistForm{Name: "A", Email: "anne@firm.example"}), "email email.taken")
 		mail, token := w.send()
-		if mail.Locale != "de" || mail.ToName != "Änne Groß" || !mail.Data.(courier.AccountData).Expires.Equal(w.now().Add(SetPasswordLife)) {
-			w.Errorf("mail %+v", mail)
-		}
+		assert.Equal(w, "de", mail.Locale, "mail")
+		assert.Equal(w, "Änne Groß", mail.ToName)
+		assert.WithinDuration(w, w.now().Add(setPasswordLife), mail.Data.(courier.AccountData).Expires, 0)
 
 		w.must(w.ResendSetPassword(w.ctx, admin, a.ID))
-		if !slices.Equal(w.box.freed, []string{a.Email}) {
-			w.Errorf("freed %q", w.box.freed)
-		}
+		assert.Equal(w, []string{a.Email}, w.box.freed, "freed")
 		w.wantMails("set_password Anne@firm.example")
 		_, err = w.SetPassword(w.ctx, token, good, good, office)
 		w.want("the link before", err, secret.ErrUnknownLink)
@@ -104,9 +103,8 @@ func TestAddSpecialist(t *testing.T) {
 		w.signIn("anne@firm.example", good)
 		w.want("resend", w.ResendSetPassword(w.ctx, admin, a.ID), fault.New(fault.Conflict, "account.has_password"))
 		w.want("resend to an end user", w.ResendSetPassword(w.ctx, admin, eva.ID), ErrUnknown)
-		if want := []audit.Action{audit.AccountCreated, audit.AccountLinkSent, audit.AccountPasswordSet, audit.AccountSignedIn}; !slices.Equal(w.logged(), want) {
-			w.Errorf("log %v, want %v", w.logged(), want)
-		}
+		want := []audit.Action{audit.AccountCreated, audit.AccountLinkSent, audit.AccountPasswordSet, audit.AccountSignedIn}
+		assert.Equal(w, want, w.logged(), "log")
 	})
 }
 
@@ -119,9 +117,11 @@ func TestUpdateSpecialist(t *testing.T) {
 		w.must(w.UpdateSpecialist(w.ctx, admin, anna.ID, form))
 		got, err := w.Specialist(w.ctx, admin, anna.ID)
 		w.must(err)
-		if got.Name != "Anna Tal" || got.Email != anna.Email || got.Locale != "de" || joinRoles(got.Roles) != "template_administrator" || got.Version != 2 {
-			w.Errorf("saved %+v", got)
-		}
+		assert.Equal(w, "Anna Tal", got.Name, "saved")
+		assert.Equal(w, anna.Email, got.Email)
+		assert.Equal(w, "de", got.Locale)
+		assert.Equal(w, "template_administrator", joinRoles(got.Roles))
+		assert.Equal(w, 2, got.Version)
 		w.want("an old version", w.UpdateSpecialist(w.ctx, admin, anna.ID, form), ErrVersion)
 		form.Version = 2
 		w.must(w.UpdateSpecialist(w.ctx, admin, anna.ID, form)) // nothing new
@@ -133,7 +133,7 @@ func TestUpdateSpecialist(t *testing.T) {
 		_, err = w.Specialist(w.ctx, admin, eva.ID)
 		w.want("reading an end user", err, ErrUnknown)
 
-		// S31: nobody gives themself another role
+		// Nobody gives themselves another role (S31).
 		w.specialist("Uta Amt", policies.UserAdministrator)
 		uta := w.specialist("Ulf Amt", policies.UserAdministrator, policies.Auditor)
 		self := SpecialistForm{Name: "Ulf Amt", Roles: append(uta.Roles, policies.PolicyAdministrator), Version: 1}
@@ -151,24 +151,17 @@ func TestDeactivate(t *testing.T) {
 		token := w.signIn(anna.Email, good)
 		w.want("an end user", w.Deactivate(w.ctx, admin, eva.ID), ErrUnknown)
 		w.want("oneself", w.Deactivate(w.ctx, Caller{ID: anna.ID, Roles: admin.Roles}, anna.ID), ErrSelf)
-		if !w.alive(token) {
-			w.Error("a refusal ended a session")
-		}
+		assert.True(w, w.alive(token), "a refusal ended a session")
 		w.must(w.Deactivate(w.ctx, admin, anna.ID))
 		w.must(w.Deactivate(w.ctx, admin, anna.ID))
-		if w.alive(token) {
-			w.Error("still signed in")
-		}
+		assert.False(w, w.alive(token), "still signed in")
 		w.want("resend", w.ResendSetPassword(w.ctx, admin, anna.ID), fault.New(fault.Conflict, "account.inactive"))
 		w.want("try", w.TryAddress(w.ctx, admin, anna.ID), fault.New(fault.Conflict, "account.inactive"))
 		w.must(w.Reactivate(w.ctx, admin, anna.ID))
 		w.must(w.Reactivate(w.ctx, admin, anna.ID))
-		if w.alive(token) {
-			w.Error("an old session came back to life")
-		}
-		if got, _ := w.Specialist(w.ctx, admin, anna.ID); joinRoles(got.Roles) != "template_administrator" {
-			w.Errorf("roles after all: %v", got.Roles)
-		}
+		assert.False(w, w.alive(token), "an old session came back to life")
+		got, _ := w.Specialist(w.ctx, admin, anna.ID)
+		assert.Equal(w, "template_administrator", joinRoles(got.Roles), "roles after all")
 		w.signIn(anna.Email, good)
 		w.wantLogged(audit.AccountDeactivated, 1)
 		w.wantLogged(audit.AccountReactivated, 1)
@@ -226,9 +219,8 @@ func TestLastHolderRace(t *testing.T) {
 			}
 			wg.Wait()
 			left := w.count("account_role AS r JOIN account AS a ON a.id = r.account_id WHERE a.active AND r.role = 'user_administrator'")
-			if left != 1 || refused.Load() != 1 {
-				w.Fatalf("round %d: %d holders left, %d refused; want one of each", round, left, refused.Load())
-			}
+			require.Equal(w, 1, left, "round %d: holders left", round)
+			require.EqualValues(w, 1, refused.Load(), "round %d: refused", round)
 		}
 	})
 }
@@ -250,9 +242,7 @@ func TestEditRace(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if saved.Load() != 1 {
-			w.Errorf("%d saved", saved.Load())
-		}
+		assert.EqualValues(w, 1, saved.Load(), "saved")
 	})
 }
 
@@ -290,9 +280,9 @@ func TestSpecialists(t *testing.T) {
 			for _, a := range page.Items {
 				names = append(names, a.Name)
 			}
-			if got := strings.Join(names, ", "); got != c.want || page.Next != "" {
-				w.Errorf("%+v: %s; want %s", c.filter, got, c.want)
-			}
+			got := strings.Join(names, ", ")
+			assert.Equal(w, c.want, got, "%+v", c.filter)
+			assert.Empty(w, page.Next, "%+v", c.filter)
 			if len(page.Items) > 0 && page.Items[0].Name == "Änne Amsel" && joinRoles(page.Items[0].Roles) != "specialist" {
 				w.Errorf("roles %v", page.Items[0].Roles)
 			}
@@ -314,9 +304,7 @@ func TestSpecialistPages(t *testing.T) {
 			page, err := w.Specialists(w.ctx, admin, SpecialistFilter{After: after})
 			w.must(err)
 			for _, a := range page.Items {
-				if seen[a.ID] {
-					w.Errorf("%s twice", a.Email)
-				}
+				assert.False(w, seen[a.ID], "%s twice", a.Email)
 				seen[a.ID] = true
 			}
 			sizes = append(sizes, len(page.Items))
@@ -324,9 +312,8 @@ func TestSpecialistPages(t *testing.T) {
 				break
 			}
 		}
-		if !slices.Equal(sizes, []int{SpecialistPageSize, SpecialistPageSize, 3}) || len(seen) != 2*SpecialistPageSize+3 {
-			w.Errorf("pages of %v, %d people", sizes, len(seen))
-		}
+		assert.Equal(w, []int{SpecialistPageSize, SpecialistPageSize, 3}, sizes, "pages")
+		assert.Len(w, seen, 2*SpecialistPageSize+3, "people")
 	})
 }
 
@@ -343,9 +330,7 @@ func TestCreateFirst(t *testing.T) {
 		for range 8 {
 			wg.Go(func() {
 				password, created, err := w.CreateFirst(w.ctx, "admin@kontor.local", "Administrator", "")
-				if err != nil {
-					w.Error(err)
-				}
+				assert.NoError(w, err)
 				if created {
 					made.Add(1)
 					shown.Store(password)
@@ -355,14 +340,11 @@ func TestCreateFirst(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if made.Load() != 1 || w.count("account WHERE specialist") != 1 {
-			w.Fatalf("%d made, %d there", made.Load(), w.count("account WHERE specialist"))
-		}
+		require.EqualValues(w, 1, made.Load(), "made, %d there", w.count("account WHERE specialist"))
+		require.Equal(w, 1, w.count("account WHERE specialist"), "%d there", w.count("account WHERE specialist"))
 		signed, err := w.Authenticate(w.ctx, w.signIn("admin@kontor.local", shown.Load().(string)))
 		w.must(err)
-		if !slices.Equal(signed.Roles, policies.FirmRoles) {
-			w.Errorf("roles %v", signed.Roles)
-		}
+		assert.Equal(w, policies.FirmRoles, signed.Roles, "roles")
 		w.must(w.CheckPassword(shown.Load().(string), shown.Load().(string)))
 		w.wantLogged(audit.AccountCreated, 1)
 		w.wantMails()
@@ -372,9 +354,9 @@ func TestCreateFirst(t *testing.T) {
 func TestCreateFirstWithPassword(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	shown, created, err := w.CreateFirst(w.ctx, "admin@firm.example", "Administrator", "administrator")
-	if shown != "administrator" || !created || err != nil {
-		t.Errorf("%q, %v, %v: the operator's own choice stands", shown, created, err)
-	}
+	assert.NoError(t, err, "the operator's own choice stands")
+	assert.Equal(t, "administrator", shown, "the operator's own choice stands")
+	assert.True(t, created, "%v, the operator's own choice stands", created)
 }
 
 func TestAddByCommand(t *testing.T) {
@@ -407,31 +389,30 @@ func TestRolesByCommand(t *testing.T) {
 		}
 		_, err := w.AddByCommand(w.ctx, f)
 		w.must(err)
-		if a, _, err := w.ByEmail(w.ctx, w.db, c.email); err != nil || joinRoles(a.Roles) != c.want {
-			t.Errorf("%q becomes %q, %v, want %q", c.given, joinRoles(a.Roles), err, c.want)
-		}
+		a, _, err := w.ByEmail(w.ctx, w.db, c.email)
+		require.NoError(t, err)
+		assert.Equal(t, c.want, joinRoles(a.Roles), "%q becomes", c.given)
 	}
 }
 
 func TestEndUserAccounts(t *testing.T) {
 	each(t, func(w *world) {
 		eva, _, _ := w.endUser("Eva Ende")
-		if eva.Username != eva.Email || eva.Specialist || eva.Locale != "de" {
-			w.Errorf("%+v", eva)
-		}
+		assert.Equal(w, eva.Email, eva.Username)
+		assert.False(w, eva.Specialist)
+		assert.Equal(w, "de", eva.Locale)
 		got, ok, err := w.ByEmail(w.ctx, w.db, " EVA.ende@customer.example")
-		if err != nil || !ok || got.ID != eva.ID {
-			w.Errorf("by e-mail: %v, %v, %v", got.ID, ok, err)
-		}
-		if _, ok, err := w.ByEmail(w.ctx, w.db, "eva"); ok || err != nil {
-			w.Errorf("nobody: %v, %v", ok, err)
-		}
-		_, err = w.CreateEndUserHashed(w.ctx, w.db, "Eva", "Eva.Ende@customer.example", "de", "x")
+		require.NoError(w, err, "by e-mail")
+		require.True(w, ok, "by e-mail: %v", ok)
+		assert.Equal(w, eva.ID, got.ID, "by e-mail")
+		_, ok, err = w.ByEmail(w.ctx, w.db, "eva")
+		assert.NoError(w, err, "nobody")
+		assert.False(w, ok, "nobody: %v", ok)
+		_, err = w.CreateEndUser(w.ctx, w.db, EndUser{"Eva", "Eva.Ende@customer.example", "de", "x"})
 		w.wantForm("twice", err, "email email.taken")
 		hash, err := w.Hash(w.ctx, good)
 		w.must(err)
-		if ok, _, _ := w.hasher.verify(w.ctx, good, hash); !ok {
-			w.Error("Hash does not fit")
-		}
+		ok, _, _ = w.hasher.verify(w.ctx, good, hash)
+		assert.True(w, ok, "Hash does not fit")
 	})
 }

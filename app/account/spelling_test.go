@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/courier"
 )
 
@@ -37,22 +40,24 @@ func TestEverySpellingIsFound(t *testing.T) {
 					"app user sign-out": func() (Account, error) { return w.SignOutByCommand(w.ctx, typed) },
 					"app user unlock":   func() (Account, error) { return w.UnlockByCommand(w.ctx, typed) },
 				} {
-					if found, err := look(); err != nil || found.ID != a.ID {
-						w.Errorf("%s stored, %s by %q: %s, %v", stored, what, typed, found.Name, err)
-					}
+					found, err := look()
+					require.NoError(w, err, "%s stored, %s by %q", stored, what, typed)
+					assert.Equal(w, a.ID, found.ID, "%s stored, %s by %q", stored, what, typed)
 				}
-				if page, err := w.Specialists(w.ctx, w.admin(), SpecialistFilter{Query: typed}); err != nil || len(page.Items) != 1 || page.Items[0].ID != a.ID {
-					w.Errorf("%s stored, the list by %q: %+v, %v", stored, typed, page.Items, err)
-				}
+				page, err := w.Specialists(w.ctx, w.admin(), SpecialistFilter{Query: typed})
+				require.NoError(w, err, "%s stored, the list by %q", stored, typed)
+				require.Len(w, page.Items, 1, "%s stored, the list by %q", stored, typed)
+				assert.Equal(w, a.ID, page.Items[0].ID, "%s stored, the list by %q", stored, typed)
 				w.wait(time.Hour)
 				w.must(w.ForgotPassword(w.ctx, typed, office))
-				if posts := w.box.posts; len(posts) != 1 || posts[0].Kind != courier.ResetPassword || posts[0].AccountID != a.ID {
-					w.Errorf("%s stored, forgotten by %q: %+v", stored, typed, posts)
-				}
+				posts := w.box.posts
+				require.Len(w, posts, 1, "%s stored, forgotten by %q", stored, typed)
+				assert.Equal(w, courier.ResetPassword, posts[0].Kind, "%s stored, forgotten by %q", stored, typed)
+				assert.Equal(w, a.ID, posts[0].AccountID, "%s stored, forgotten by %q", stored, typed)
 				w.box.posts = nil
-				_, err := w.AddSpecialist(w.ctx, w.admin(), SpecialistForm{Name: "Neu", Email: typed, Locale: "de"})
+				_, err = w.AddSpecialist(w.ctx, w.admin(), SpecialistForm{Name: "Neu", Email: typed, Locale: "de"})
 				w.wantForm("a second account at "+typed, err, "email email.taken")
-				w.must(w.AskEmail(w.ctx, caller(other), typed, good)) // the answer does not tell
+				w.must(w.AskEmail(w.ctx, caller(other), typed, good)) // the answer is the same
 				w.wantMails()
 			}
 		}
@@ -67,15 +72,15 @@ func TestTwinsAreFound(t *testing.T) {
 		w.exec("UPDATE account SET email = ?1, email_folded = ?1 WHERE id = ?0", a.ID, "müller@xn--bcher-kva.example")
 		w.exec("UPDATE account SET email = ?1, email_folded = ?1 WHERE id = ?0", b.ID, "müller@bücher.example")
 		for typed, want := range map[string]Account{"müller@xn--bcher-kva.example": a, "müller@bücher.example": b} {
-			if found, _, err := w.ByEmail(w.ctx, w.db, typed); err != nil || found.ID != want.ID {
-				w.Errorf("%s is %s, %v", typed, found.Name, err)
-			}
+			found, _, err := w.ByEmail(w.ctx, w.db, typed)
+			require.NoError(w, err)
+			assert.Equal(w, want.ID, found.ID)
 		}
 		w.exec("DELETE FROM account WHERE id = ?", a.ID)
 		for _, typed := range spellings {
-			if found, _, err := w.SpecialistAt(w.ctx, w.db, typed); err != nil || found.ID != b.ID {
-				w.Errorf("%s is %q's, %v", typed, found.Name, err)
-			}
+			found, _, err := w.SpecialistAt(w.ctx, w.db, typed)
+			require.NoError(w, err)
+			assert.Equal(w, b.ID, found.ID)
 		}
 	})
 }
@@ -86,7 +91,7 @@ func TestBothSpellingsSignIn(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.specialist("Anna Berg")
 		is := func(login string) string {
-			found, _, err := w.find(w.ctx, w.db, login)
+			found, _, err := find(w.ctx, w.db, login)
 			w.must(err)
 			return found.Account.ID.String()
 		}
@@ -96,14 +101,11 @@ func TestBothSpellingsSignIn(t *testing.T) {
 		}
 		set(a.ID, "müller@xn--bcher-kva.example")
 		for _, login := range []string{"müller@bücher.example", "MÜLLER@xn--bcher-kva.example", "mu\u0308ller@b\u200bücher.example"} {
-			if is(login) != a.ID.String() {
-				w.Errorf("%q is not who it is", login)
-			}
+			assert.Equal(w, a.ID.String(), is(login), "is not who it")
 		}
 		b := w.specialist("Otto Ort")
 		set(b.ID, "müller@bücher.example")
-		if is("müller@bücher.example") != b.ID.String() || is("müller@xn--bcher-kva.example") != a.ID.String() {
-			w.Errorf("one of two twins is locked out")
-		}
+		assert.Equal(w, b.ID.String(), is("müller@bücher.example"), "one of two twins is locked out")
+		assert.Equal(w, a.ID.String(), is("müller@xn--bcher-kva.example"), "one of two twins is locked out")
 	})
 }

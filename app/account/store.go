@@ -19,11 +19,18 @@ import (
 
 // --- accounts ----------------------------------------------------------------------------------------------------
 
-func findAccount(ctx context.Context, db bun.IDB, id uuid.UUID) (a Account, err error) {
-	if err = db.NewSelect().Model(&a).Where("id = ?", id).Scan(ctx); err != nil {
-		return Account{}, err
-	}
-	return a, loadRoles(ctx, db, &a)
+// accountKey names an account with its roles for store.Once.
+type accountKey struct{ id uuid.UUID }
+
+func findAccount(ctx context.Context, db bun.IDB, id uuid.UUID) (Account, error) {
+	a, err := store.Once(ctx, db, accountKey{id}, func() (a Account, err error) {
+		if err = db.NewSelect().Model(&a).Where("id = ?", id).Scan(ctx); err != nil {
+			return Account{}, err
+		}
+		return a, loadRoles(ctx, db, &a)
+	})
+	a.Roles = slices.Clone(a.Roles)
+	return a, err
 }
 
 // ByID loads an account, without its roles; ok is false when there is none.
@@ -33,6 +40,13 @@ func ByID(ctx context.Context, db bun.IDB, id uuid.UUID) (a Account, ok bool, er
 		return Account{}, false, nil
 	}
 	return a, err == nil, err
+}
+
+// Named returns the account that an e-mail address or username, as somebody typed it, signs in to; ok is false when
+// there is none.
+func Named(ctx context.Context, db bun.IDB, login string) (a Account, ok bool, err error) {
+	found, _, err := find(ctx, db, login)
+	return found.Account, err == nil && !found.Account.ID.IsNil(), err
 }
 
 // ByLogin returns the accounts whose e-mail address or username, folded, is one of the names, without their roles. The
@@ -230,15 +244,14 @@ func HasSpecialist(ctx context.Context, db bun.IDB) (bool, error) {
 	return db.NewSelect().Model((*Account)(nil)).Where("specialist").Exists(ctx)
 }
 
-func listSpecialists(
-	ctx context.Context, db bun.IDB, words []string, inactive bool, after cursor, limit int64,
-) (list []Account, err error) {
+func listSpecialists(ctx context.Context, db bun.IDB, f SpecialistFilter, limit int64) (list []Account, err error) {
+	after := readCursor(f.After)
 	q := db.NewSelect().Model(&list).Where("specialist").Where("(name_sort, id) > (?, ?)", after.name, after.id).
 		Order("name_sort", "id").Limit(limit)
-	if !inactive {
+	if !f.Inactive {
 		q.Where("active")
 	}
-	for _, w := range words { // folded words are letters and digits, without wildcards of LIKE
+	for _, w := range strings.Fields(store.Fold(f.Query)) { // they are letters and digits, without wildcards of LIKE
 		q.Where("search LIKE ?", "%"+w+"%")
 	}
 	if err := q.Scan(ctx); err != nil {
@@ -321,14 +334,19 @@ type sessionRow struct {
 	Session Session `bun:"embed:s_"`
 }
 
+// validity says which sessions are valid: those that end after now and were used after idleSince.
+type validity struct{ now, idleSince time.Time }
+
+func (s *Service) validity(now time.Time) validity { return validity{now, now.Add(-s.idle)} }
+
 // findSession finds a valid session and everything about its account that a request needs, in one query.
-func findSession(ctx context.Context, db bun.IDB, hash string, now, idleSince time.Time) (row sessionRow, err error) {
+func findSession(ctx context.Context, db bun.IDB, hash string, v validity) (row sessionRow, err error) {
 	// Raw SQL: it runs with every request.
 	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+FactsOf("a")+`,
 		(SELECT string_agg(CAST(d.specialist_id AS TEXT), ',') FROM deputy AS d
 			WHERE d.deputy_id = a.id AND d.starts_at <= ? AND d.ends_at > ?) AS stands_for
 		FROM session AS s JOIN account AS a ON a.id = s.account_id
-		WHERE s.id_hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND a.active`, now, now, hash, now, idleSince).Scan(ctx, &row)
+		WHERE s.id_hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND a.active`, v.now, v.now, hash, v.now, v.idleSince).Scan(ctx, &row)
 	row.readRoles()
 	return row, err
 }
@@ -370,9 +388,9 @@ func touchSession(ctx context.Context, db bun.IDB, hash string, now, before time
 	return err
 }
 
-func sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID, now, idleSince time.Time) (list []Session, err error) {
-	err = db.NewSelect().Model(&list).Where("account_id = ?", account).Where("expires_at > ?", now).
-		Where("last_seen_at > ?", idleSince).Order("created_at DESC", "id_hash").Scan(ctx)
+func sessionsOf(ctx context.Context, db bun.IDB, account uuid.UUID, v validity) (list []Session, err error) {
+	err = db.NewSelect().Model(&list).Where("account_id = ?", account).Where("expires_at > ?", v.now).
+		Where("last_seen_at > ?", v.idleSince).Order("created_at DESC", "id_hash").Scan(ctx)
 	return list, err
 }
 
@@ -386,13 +404,13 @@ func endSession(ctx context.Context, tx bun.IDB, hash string) (a Account, err er
 	return a, err
 }
 
-// deleteOldest deletes all but the newest most of an account's valid sessions. The session with the hash keep always
-// stays and is not counted.
-func deleteOldest(ctx context.Context, tx bun.IDB, account uuid.UUID, keep string, now, idleSince time.Time, most int64) error {
-	const others = "account_id = ? AND id_hash <> ? AND expires_at > ? AND last_seen_at > ?"
-	newest := tx.NewSelect().Model((*Session)(nil)).Column("id_hash").Where(others, account, keep, now, idleSince).
+// deleteOldest deletes all but the newest most of the account's other valid sessions.
+func deleteOldest(ctx context.Context, tx bun.IDB, keep Session, v validity, most int64) error {
+	others := bun.SafeQuery("account_id = ? AND id_hash <> ? AND expires_at > ? AND last_seen_at > ?",
+		keep.AccountID, keep.IDHash, v.now, v.idleSince)
+	newest := tx.NewSelect().Model((*Session)(nil)).Column("id_hash").Where("?", others).
 		Order("created_at DESC", "id_hash").Limit(most)
-	_, err := tx.NewDelete().Model((*Session)(nil)).Where(others, account, keep, now, idleSince).
+	_, err := tx.NewDelete().Model((*Session)(nil)).Where("?", others).
 		Where("id_hash NOT IN (?)", newest).Exec(ctx)
 	return err
 }
@@ -514,9 +532,9 @@ func deleteAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 
 // deleteExpired deletes sessions that have ended, counters without a change since failures, and known addresses and
 // browsers that were last seen before known.
-func deleteExpired(ctx context.Context, tx bun.IDB, now, idleSince, failures, known time.Time) error {
+func deleteExpired(ctx context.Context, tx bun.IDB, v validity, failures, known time.Time) error {
 	for _, q := range []*bun.DeleteQuery{
-		tx.NewDelete().Model((*Session)(nil)).Where("expires_at <= ? OR last_seen_at <= ?", now, idleSince),
+		tx.NewDelete().Model((*Session)(nil)).Where("expires_at <= ? OR last_seen_at <= ?", v.now, v.idleSince),
 		tx.NewDelete().Model((*throttle)(nil)).
 			Where("subject NOT LIKE 'known:%' AND updated_at <= ? OR updated_at <= ?", failures, known),
 		tx.NewDelete().Model((*knownBrowser)(nil)).Where("seen_at <= ?", known),

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/secret"
 )
 
@@ -65,18 +68,12 @@ func TestOneCounter(t *testing.T) {
 	each(t, func(w *world) {
 		email, username := w.annas()
 		for i, login := range []string{email, username, " ANNA ", "Anna.Berg@Firm.example", username} {
-			if got := w.guess(login, "guess", at(i)); got != "wrong" {
-				w.Errorf("guess %d: %s", i+1, got)
-			}
+			assert.Equal(w, "wrong", w.guess(login, "guess", at(i)), "guess %d", i+1)
 		}
 		for i, login := range []string{email, username} {
-			if got := w.guess(login, "guess", at(10+i)); got != "later" {
-				w.Errorf("as %s: %s", login, got)
-			}
+			assert.Equal(w, "later", w.guess(login, "guess", at(10+i)), "as %s", login)
 		}
-		if got := w.guess("nobody", "guess", at(20)); got != "wrong" {
-			w.Errorf("somebody else: %s", got)
-		}
+		assert.Equal(w, "wrong", w.guess("nobody", "guess", at(20)), "somebody else")
 	})
 }
 
@@ -97,7 +94,7 @@ func TestExistenceDoesNotShow(t *testing.T) {
 				_, _, err := w.SignIn(w.ctx, login, "guess", at(i))
 				w.emptyQueue()
 				switch {
-				case errors.Is(err, errBusy): // it wanted to compare
+				case errors.Is(err, errBusy): // the comparison was tried
 					s += "c"
 				case slow(err) > 0:
 					s += "-"
@@ -109,9 +106,7 @@ func TestExistenceDoesNotShow(t *testing.T) {
 			sequences = append(sequences, s)
 		}
 		for _, s := range sequences[1:] {
-			if s != sequences[0] {
-				w.Errorf("answers\n%s\n%s", s, sequences[0])
-			}
+			assert.Equal(w, sequences[0], s, "answers")
 		}
 	})
 }
@@ -128,46 +123,29 @@ func TestKnownBrowser(t *testing.T) {
 			w.guess(email, "guess", office)
 			w.guess(fmt.Sprintf("victim%d", i), "guess", office)
 		}
-		if got := w.guess(email, good, office); got != "later" {
-			w.Fatalf("the attack does not reach the address: %s", got)
-		}
+		require.Equal(w, "later", w.guess(email, good, office), "the attack does not reach the address")
 		for _, login := range []string{email, username} {
-			if got := w.guess(login, good, own); got != "in" {
-				w.Errorf("as %s: %s", login, got)
-			}
+			assert.Equal(w, "in", w.guess(login, good, own), "as %s", login)
 		}
 		for name, known := range map[string]string{
 			"made up": secret.NewToken(), "its hash": secret.HashToken(own.Known), "short": own.Known[:42], "no text": "\x00\xff",
 		} {
-			if got := w.guess(email, good, Browser{Address: office.Address, Known: known}); got != "later" {
-				w.Errorf("a token that is %s: %s", name, got)
-			}
+			assert.Equal(w, "later", w.guess(email, good, Browser{Address: office.Address, Known: known}), "a token that is %s", name)
 		}
-		if got := w.guess(ben, good, own); got != "later" {
-			w.Errorf("Anna's browser is known to Ben: %s", got)
-		}
+		assert.Equal(w, "later", w.guess(ben, good, own), "Anna's browser is known to Ben")
 
 		shared := w.remembered(ben, own) // Ben signs in with the same browser
-		if got := w.guess(email, good, Browser{Address: office.Address, Known: own.Known}); got != "later" {
-			w.Errorf("the token of before: %s", got)
-		}
+		assert.Equal(w, "later", w.guess(email, good, Browser{Address: office.Address, Known: own.Known}))
 		for i := range 5 { // and signing in himself does not help him guess hers
-			if got := w.guess(email, "guess", shared); got != "wrong" {
-				w.Errorf("guess %d: %s", i+1, got)
-			}
-			if got := w.guess(ben, good, shared); got != "in" {
-				w.Errorf("Ben: %s", got)
-			}
+			assert.Equal(w, "wrong", w.guess(email, "guess", shared), "guess %d", i+1)
+			assert.Equal(w, "in", w.guess(ben, good, shared), "Ben")
 			shared = w.remembered(ben, shared)
 		}
-		if got := w.guess(email, good, shared); got != "later" {
-			w.Errorf("guessing on a known browser is not slowed down: %s", got)
-		}
+		assert.Equal(w, "later", w.guess(email, good, shared), "guessing on a known browser is not slowed down")
 		w.wait(KnownFor)
 		w.must(w.CleanUp(w.ctx))
-		if n := w.count("known_browser") + w.count("sign_in_throttle"); n != 0 {
-			w.Errorf("%d rows are kept for ever", n)
-		}
+		n := w.count("known_browser") + w.count("sign_in_throttle")
+		assert.Equal(w, 0, n, "rows are kept for ever")
 	})
 }
 
@@ -180,18 +158,14 @@ func TestKnownBrowsersAreFew(t *testing.T) {
 			w.wait(time.Second)
 			w.remembered(email, office)
 		}
-		if n := w.count("known_browser"); n != knownMost {
-			w.Errorf("%d are known", n)
-		}
-		if id, err := w.knownBrowser(w.ctx, w.db, w.person(email), first); err != nil || !id.IsNil() {
-			w.Errorf("the first is still known, %v", err)
-		}
-		if token, err := w.Remember(w.ctx, "nobody", office); token != "" || err != nil {
-			w.Errorf("nobody's browser: %q, %v", token, err)
-		}
-		if n := w.count("known_browser WHERE token_hash = ?", first.Known); n != 0 {
-			w.Error("a token is stored as it is")
-		}
+		assert.Equal(w, knownMost, w.count("known_browser"), "are known")
+		id, err := w.knownBrowser(w.ctx, w.db, w.person(email), first)
+		require.NoError(w, err, "the first is still known")
+		assert.True(w, id.IsNil(), "the first is still known")
+		token, err := w.Remember(w.ctx, "nobody", office)
+		assert.NoError(w, err, "nobody's browser")
+		assert.Empty(w, token, "nobody's browser")
+		assert.Equal(w, 0, w.count("known_browser WHERE token_hash = ?", first.Known), "a token is stored as it is")
 	})
 }
 
@@ -204,33 +178,21 @@ func TestKnownAddressShared(t *testing.T) {
 		w.signIn(email, good)
 		attack := func(n int) {
 			for range n {
-				if got := w.guess(email, "guess", office); got == "in" {
-					w.Fatal(got)
-				}
+				require.NotEqual(w, "in", w.guess(email, "guess", office))
 			}
 		}
 		attack(perAccount.free + 1 + sparePerson - 1)
-		if got := w.guess(email, good, office); got != "in" {
-			w.Errorf("at the known address: %s", got)
-		}
+		assert.Equal(w, "in", w.guess(email, good, office), "at the known address")
 		attack(perAccount.free + 1)
-		if got := w.guess(email, good, office); got != "later" {
-			w.Errorf("when the spare tries are used up: %s", got)
-		}
-		if got := w.guess(email, good, at(1)); got != "in" {
-			w.Errorf("elsewhere, where nobody guesses: %s", got)
-		}
+		assert.Equal(w, "later", w.guess(email, good, office), "when the spare tries are used up")
+		assert.Equal(w, "in", w.guess(email, good, at(1)), "elsewhere, where nobody guesses")
 		for i := range perAccount.free + 1 {
 			w.guess(email, "guess", at(10+i))
 		}
-		if got := w.guess(email, good, at(20)); got != "later" {
-			w.Errorf("at an address that is not known a delay can be passed: %s", got)
-		}
+		assert.Equal(w, "later", w.guess(email, good, at(20)), "at an address that is not known a delay can be passed")
 		w.wait(forgetAfter)
 		attack(perAccount.free + 2)
-		if got := w.guess(email, good, office); got != "in" {
-			w.Errorf("the next day: %s", got)
-		}
+		assert.Equal(w, "in", w.guess(email, good, office), "the next day")
 	})
 }
 
@@ -257,9 +219,7 @@ func TestGuessesADay(t *testing.T) {
 			end, nextOwn, n := w.now().Add(24*time.Hour), w.now(), 0
 			for i := 0; w.now().Before(end); i++ {
 				if !w.now().Before(nextOwn) {
-					if got := w.guess(email, good, own); got != "in" {
-						w.Errorf("%s: the owner: %s", c.name, got)
-					}
+					assert.Equal(w, "in", w.guess(email, good, own), "%s: the owner", c.name)
 					nextOwn = nextOwn.Add(time.Hour)
 				}
 				from := c.from(i)
@@ -276,9 +236,7 @@ func TestGuessesADay(t *testing.T) {
 					w.wait(wait)
 				}
 			}
-			if n != c.meeting {
-				w.Errorf("%s: %d guesses a day, want %d", c.name, n, c.meeting)
-			}
+			assert.Equal(w, c.meeting, n, "%s: guesses a day", c.name)
 		}
 	})
 }
@@ -297,9 +255,7 @@ func TestSpareTriesOfAnAddress(t *testing.T) {
 				compared++
 			}
 		}
-		if compared != spareAddress {
-			w.Errorf("%d compared, want %d", compared, spareAddress)
-		}
+		assert.Equal(w, spareAddress, compared, "compared")
 	})
 }
 
@@ -320,17 +276,13 @@ func TestNewPasswordSettles(t *testing.T) {
 				w.guess(email, "guess", at(i))
 			}
 			for name, from := range map[string]Browser{"office": office, "known browser": own, "home": home} {
-				if got := w.guess(email, good, from); got != "later" {
-					w.Fatalf("%s: the attack did not work: %s", name, got)
-				}
+				require.Equal(w, "later", w.guess(email, good, from), "%s: the attack did not work", name)
 			}
 		}
 		check := func(password string) {
 			w.Helper()
 			for name, from := range map[string]Browser{"known browser": own, "home": home} {
-				if got := w.guess(username, password, from); got != "in" {
-					w.Errorf("%s: %s", name, got)
-				}
+				assert.Equal(w, "in", w.guess(username, password, from), name)
 			}
 		}
 		attack()
@@ -339,7 +291,7 @@ func TestNewPasswordSettles(t *testing.T) {
 		_, err = w.SetPassword(w.ctx, token, better, better, home)
 		w.must(err)
 		check(better)
-		// at the office the attacker has used up the address itself: the browser that the link was opened with is known
+		// At the office, the attacker has used up the attempts of the address. The browser that opened the link is known.
 		w.must(w.ForgotPassword(w.ctx, username, own))
 
 		w.exec("DELETE FROM sign_in_throttle")
@@ -347,8 +299,8 @@ func TestNewPasswordSettles(t *testing.T) {
 			w.guess(email, "guess", own)
 			w.guess(email, "guess", at(300))
 		}
-		// who is signed in is not delayed by what is guessed at the door
-		_, err = w.ChangePassword(w.ctx, caller(anna), better, good, good, "")
+		// Guesses at the sign-in do not delay somebody who is signed in.
+		_, err = w.ChangePassword(w.ctx, caller(anna), PasswordForm{better, good, good}, "")
 		w.must(err)
 		check(good)
 	})
@@ -363,9 +315,7 @@ func TestForgottenBehindTheOffice(t *testing.T) {
 		for i := range mailsAddress.free + 1 {
 			w.must(w.ForgotPassword(w.ctx, fmt.Sprint("nobody", i), office))
 		}
-		if slow(w.ForgotPassword(w.ctx, email, office)) == 0 {
-			w.Error("the address is not slowed down")
-		}
+		assert.NotEqualValues(w, 0, slow(w.ForgotPassword(w.ctx, email, office)), "the address is not slowed down")
 		w.must(w.ForgotPassword(w.ctx, email, own))
 		w.must(w.ForgotPassword(w.ctx, username, own))
 		w.wantMails("reset_password " + email)
@@ -377,12 +327,11 @@ func TestOwnPasswordIsGuessed(t *testing.T) {
 	each(t, func(w *world) {
 		anna := w.specialist("Anna Berg")
 		for range perAccount.free + 1 {
-			_, err := w.ChangePassword(w.ctx, caller(anna), "guess", better, better, "")
+			_, err := w.ChangePassword(w.ctx, caller(anna), PasswordForm{"guess", better, better}, "")
 			w.wantForm("a guess", err, "current_password password.wrong")
 		}
-		if _, err := w.ChangePassword(w.ctx, caller(anna), good, better, better, ""); slow(err) == 0 {
-			w.Error("not slowed down")
-		}
+		_, err := w.ChangePassword(w.ctx, caller(anna), PasswordForm{good, better, better}, "")
+		assert.NotEqualValues(w, 0, slow(err), "not slowed down")
 	})
 }
 
@@ -401,17 +350,13 @@ func TestManyAtOnce(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		if in.Load() != 300 {
-			w.Errorf("%d of 300", in.Load())
-		}
+		assert.EqualValues(w, 300, in.Load(), "of 300")
 		w.fillQueue()
 		for range perAccount.free + 5 {
 			_, _, err := w.SignIn(w.ctx, anna.Email, good, office)
 			w.want("with a full queue", err, errBusy)
 		}
 		w.emptyQueue()
-		if got := w.guess(anna.Email, good, office); got != "in" {
-			w.Errorf("tries that were not compared count: %s", got)
-		}
+		assert.Equal(w, "in", w.guess(anna.Email, good, office), "tries that were not compared count")
 	})
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/approval"
@@ -53,13 +55,9 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{T: t, ctx: context.Background(), box: &box{}, time: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)}
 	key, err := secret.NewKey([]byte("0123456789abcdef0123456789abcdef"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	policy, err := policies.New(policies.Default)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.time }
 	log := audit.New(db, now)
 	w.ap = approval.New(approval.Options{DB: db, Now: now, Audit: log, Courier: w.box})
@@ -76,25 +74,19 @@ func (w *world) wait(d time.Duration) { w.mu.Lock(); w.time = w.time.Add(d); w.m
 
 func (w *world) must(err error) {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 }
 
 // want checks that an error is a fault, or nil.
 func (w *world) want(what string, err error, want error) {
 	w.Helper()
-	if !errors.Is(err, want) {
-		w.Errorf("%s: %v, want %v", what, err, want)
-	}
+	assert.ErrorIs(w, err, want, what)
 }
 
 // wantForm checks the invalid fields of a form ("field message, …").
 func (w *world) wantForm(what string, err error, want string) {
 	w.Helper()
-	if got := complaints(err); got != want {
-		w.Errorf("%s: %q, want %q", what, got, want)
-	}
+	assert.Equal(w, want, complaints(err), what)
 }
 
 func (w *world) count(query string, args ...any) (n int) {
@@ -121,9 +113,7 @@ func (w *world) specialist(name string, roles ...policies.Role) Account {
 	hash, err := w.hasher.hash(w.ctx, good)
 	w.must(err)
 	sorted, ok := inOrder(roles)
-	if !ok {
-		w.Fatalf("roles %v", roles)
-	}
+	require.True(w, ok, "roles %v", roles)
 	var a Account
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
 		f := SpecialistForm{Name: name, Email: strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@firm.example", Roles: sorted}
@@ -140,7 +130,7 @@ func (w *world) endUser(name string) (a Account, access, customer uuid.UUID) {
 	w.must(err)
 	email := strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@customer.example"
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
-		a, err = w.CreateEndUserHashed(ctx, tx, name, email, "de", hash)
+		a, err = w.CreateEndUser(ctx, tx, EndUser{name, email, "de", hash})
 		return err
 	}))
 	access, _ = uuid.NewV7()
@@ -195,9 +185,7 @@ func (w *world) wantLogged(action audit.Action, n int) {
 			got++
 		}
 	}
-	if got != n {
-		w.Errorf("%d × %s in the log, want %d: %v", got, action, n, w.logged())
-	}
+	assert.Equal(w, n, got, "× %s in the log, want : %v", action, w.logged())
 }
 
 // box is an outbox that remembers.
@@ -237,9 +225,7 @@ func (w *world) wantMails(want ...string) {
 	for _, p := range w.box.posts {
 		got = append(got, fmt.Sprintf("%s %s", p.Kind, p.Recipient))
 	}
-	if !slices.Equal(got, want) {
-		w.Errorf("mails %q, want %q", got, want)
-	}
+	assert.Equal(w, want, got, "mails")
 }
 
 // send composes the last mail in the same way as the courier, and returns its content and the token in its link.
@@ -276,7 +262,7 @@ func slow(err error) time.Duration {
 // person returns the person whose counters a login changes.
 func (w *world) person(login string) person {
 	w.Helper()
-	found, folded, err := w.find(w.ctx, w.db, login)
+	found, folded, err := find(w.ctx, w.db, login)
 	w.must(err)
 	return whose(found.Account, folded)
 }

@@ -34,8 +34,8 @@ const (
 	Deputy     Kind = "deputy"     // standing in for somebody
 )
 
-// Kinds lists all kinds.
-var Kinds = []Kind{PolicyChange, Roles, Reactivation, AccessOfOwn, Assignment, Handover, Deputy}
+// kinds lists all kinds.
+var kinds = []Kind{PolicyChange, Roles, Reactivation, AccessOfOwn, Assignment, Handover, Deputy}
 
 // several are the kinds that somebody may propose more than once about the same person.
 var several = []Kind{Assignment, Handover, Deputy}
@@ -53,9 +53,6 @@ const (
 	Expired  State = "expired"
 	Void     State = "void"
 )
-
-// States lists all states.
-var States = []State{Waiting, Approved, Passed, Stopped, Expired, Void}
 
 // Approval is a proposal and its result.
 type Approval struct {

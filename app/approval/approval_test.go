@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/store"
 	"kontor/policies"
@@ -28,7 +29,7 @@ func TestWhoDecides(t *testing.T) {
 	able := guard{ID: ben, Active: true, Password: true, Roles: []policies.Role{user}}
 	with := func(change func(*guard)) guard { g := able; change(&g); return g }
 	events := func(list ...event) guard { return with(func(g *guard) { g.events = list }) }
-	// deeds are what the guard did to somebody
+	// deeds are a guard with what they did to somebody.
 	deeds := func(somebody uuid.UUID, list ...event) guard {
 		for i := range list {
 			list[i].AccountID = somebody
@@ -41,7 +42,7 @@ func TestWhoDecides(t *testing.T) {
 		concerned uuid.UUID
 		now       time.Duration // since the proposal
 		decides   bool
-		removed   bool // counts as there although Anna has removed them
+		removed   bool // counts as an account although Anna has removed them
 		stops     bool
 	}{
 		{"a user administrator", able, uuid.Nil, 0, true, false, true},
@@ -92,15 +93,9 @@ func TestWhoDecides(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := Approval{ProposedBy: anna, ConcernedID: store.NullID(tt.concerned), ProposedAt: start}
 			now := start.Add(tt.now)
-			if got := tt.guard.decides(a, now); got != tt.decides {
-				t.Errorf("decides %v, want %v", got, tt.decides)
-			}
-			if got := tt.guard.removed(a, now); got != tt.removed {
-				t.Errorf("removed %v, want %v", got, tt.removed)
-			}
-			if got := tt.guard.stops(); got != tt.stops {
-				t.Errorf("stops %v, want %v", got, tt.stops)
-			}
+			assert.Equal(t, tt.decides, tt.guard.decides(a, now), "decides")
+			assert.Equal(t, tt.removed, tt.guard.removed(a, now), "removed")
+			assert.Equal(t, tt.stops, tt.guard.stops(), "stops")
 		})
 	}
 }
@@ -110,9 +105,7 @@ func TestExcused(t *testing.T) {
 	most := guard{ID: ben, Active: true, Roles: Guarding[:3]}
 	gone := guard{ID: cleo, Roles: Guarding}
 	for id, want := range map[uuid.UUID]bool{anna: true, ben: false, cleo: false, uuid.Nil: false} {
-		if got := excused([]guard{all, most, gone}, id); got != want {
-			t.Errorf("%s: %v, want %v", id, got, want)
-		}
+		assert.Equal(t, want, excused([]guard{all, most, gone}, id), id)
 	}
 }
 
@@ -123,7 +116,7 @@ func TestSides(t *testing.T) {
 	deed := func(w what, whom, by uuid.UUID, ago time.Duration) event {
 		return event{AccountID: whom, What: w, Role: user, ByID: store.NullID(by), At: start.Add(-ago)}
 	}
-	// Anna made Cleo; Ben could decide, and dora is whoever else is there.
+	// Anna made Cleo. Ben can decide. Dora is anybody else.
 	dora := uuid.Must(uuid.FromString("01a00000-0000-7000-8000-000000000004"))
 	annaMadeCleo := deed(made, cleo, anna, day)
 	for _, tt := range []struct {
@@ -164,12 +157,8 @@ func TestSides(t *testing.T) {
 				}
 			}
 			a := Approval{Kind: tt.kind, ProposedBy: tt.by, ConcernedID: store.NullID(tt.concerned), ProposedAt: start}
-			if got := g.decides(a, start); got != tt.decides {
-				t.Errorf("decides %v, want %v", got, tt.decides)
-			}
-			if got := g.removed(a, start); got != tt.removed {
-				t.Errorf("removed %v, want %v", got, tt.removed)
-			}
+			assert.Equal(t, tt.decides, g.decides(a, start), "decides")
+			assert.Equal(t, tt.removed, g.removed(a, start), "removed")
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -56,6 +55,7 @@ type Handler struct {
 type Service struct {
 	o        Options
 	handlers map[Kind]Handler
+	twice    []Kind // kinds with two handlers
 }
 
 // New makes the service and registers its mail with the courier.
@@ -71,12 +71,22 @@ func New(o Options) *Service {
 	return s
 }
 
-// Handle registers the handlers of these kinds. Features call it when they are created.
-func (s *Service) Handle(handlers map[Kind]Handler) { maps.Copy(s.handlers, handlers) }
+// Handle registers the handlers of these kinds. Features call it when they are created. Check finds a kind that has two.
+func (s *Service) Handle(handlers map[Kind]Handler) {
+	for kind, h := range handlers {
+		if _, twice := s.handlers[kind]; twice {
+			s.twice = append(s.twice, kind)
+		}
+		s.handlers[kind] = h
+	}
+}
 
-// Check returns an error if a kind has no handler.
+// Check returns an error if a kind has no handler or was given two.
 func (s *Service) Check() error {
-	for _, kind := range Kinds {
+	if len(s.twice) > 0 {
+		return fmt.Errorf("two features do what proposals of the kind %s propose", slices.Min(s.twice))
+	}
+	for _, kind := range kinds {
 		if s.handlers[kind].Apply == nil {
 			return fmt.Errorf("nobody does what proposals of the kind %s propose", kind)
 		}
@@ -120,7 +130,7 @@ func (s *Service) Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []
 
 // Made records that an account was made with these roles.
 func (s *Service) Made(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
-	if err := s.note(ctx, tx, account, by, made, ""); err != nil {
+	if err := s.note(ctx, tx, event{AccountID: account, What: made, ByID: store.NullID(by.ID)}, ""); err != nil {
 		return err
 	}
 	return s.Gave(ctx, tx, account, by, roles)
@@ -128,22 +138,23 @@ func (s *Service) Made(ctx context.Context, tx bun.IDB, account uuid.UUID, by au
 
 // Gave records that roles were given to an account. Only guarding roles are recorded.
 func (s *Service) Gave(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
-	return s.note(ctx, tx, account, by, given, GuardsAmong(roles)...)
+	return s.note(ctx, tx, event{AccountID: account, What: given, ByID: store.NullID(by.ID)}, GuardsAmong(roles)...)
 }
 
 // Took records that roles were taken from an account, or that it was deactivated. Only guarding roles are recorded.
 func (s *Service) Took(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, roles []policies.Role) error {
-	return s.note(ctx, tx, account, by, lost, GuardsAmong(roles)...)
+	return s.note(ctx, tx, event{AccountID: account, What: lost, ByID: store.NullID(by.ID)}, GuardsAmong(roles)...)
 }
 
-func (s *Service) note(ctx context.Context, tx bun.IDB, account uuid.UUID, by audit.Actor, w what, roles ...policies.Role) error {
+// note stores the event for each of the roles.
+func (s *Service) note(ctx context.Context, tx bun.IDB, e event, roles ...policies.Role) (err error) {
 	var events []event
-	for _, r := range roles {
-		id, err := uuid.NewV7()
-		if err != nil {
+	for _, e.Role = range roles {
+		if e.ID, err = uuid.NewV7(); err != nil {
 			return err
 		}
-		events = append(events, event{ID: id, AccountID: account, What: w, Role: r, ByID: store.NullID(by.ID), At: s.o.Now()})
+		e.At = s.o.Now()
+		events = append(events, e)
 	}
 	return insertEvents(ctx, tx, events)
 }
@@ -165,7 +176,12 @@ func (s *Service) Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p Pro
 		return Approval{}, err
 	}
 	if !slices.Contains(several, p.Kind) {
-		if err := s.void(ctx, tx, p.Kind, p.SubjectID, by, by.ID); err != nil {
+		earlier, err := waitingAbout(ctx, tx, p.Kind, p.SubjectID)
+		if err != nil {
+			return Approval{}, err
+		}
+		earlier = slices.DeleteFunc(earlier, func(a Approval) bool { return a.ProposedBy != by.ID })
+		if err := s.void(ctx, tx, earlier, by); err != nil {
 			return Approval{}, err
 		}
 	}
@@ -193,19 +209,15 @@ func (s *Service) Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p Pro
 
 // Cancel voids the waiting proposals about a subject because they have become pointless. It does not call the handlers.
 func (s *Service) Cancel(ctx context.Context, tx bun.IDB, kind Kind, subject uuid.UUID, by audit.Actor) error {
-	return s.void(ctx, tx, kind, subject, by, uuid.Nil)
-}
-
-// void voids the waiting proposals about a subject, of one proposer or (Nil) of all.
-func (s *Service) void(ctx context.Context, tx bun.IDB, kind Kind, subject uuid.UUID, by audit.Actor, proposer uuid.UUID) error {
 	list, err := waitingAbout(ctx, tx, kind, subject)
 	if err != nil {
 		return err
 	}
+	return s.void(ctx, tx, list, by)
+}
+
+func (s *Service) void(ctx context.Context, tx bun.IDB, list []Approval, by audit.Actor) error {
 	for _, a := range list {
-		if proposer != uuid.Nil && a.ProposedBy != proposer {
-			continue
-		}
 		if err := s.settle(ctx, tx, a, Void, by); err != nil {
 			return err
 		}
@@ -253,9 +265,16 @@ func (s *Service) Approve(ctx context.Context, by audit.Actor, id uuid.UUID) (a 
 	return a, err
 }
 
+// Proposed names what a person has proposed about a subject.
+type Proposed struct {
+	Kind       Kind
+	SubjectID  uuid.UUID
+	ProposedBy uuid.UUID
+}
+
 // Settle approves a proposal inside the tx of a feature that carries it out itself. Errors: ErrNotYours, ErrSettled.
-func (s *Service) Settle(ctx context.Context, tx bun.IDB, kind Kind, subject, proposer uuid.UUID, by audit.Actor) error {
-	list, err := waitingAbout(ctx, tx, kind, subject)
+func (s *Service) Settle(ctx context.Context, tx bun.IDB, p Proposed, by audit.Actor) error {
+	list, err := waitingAbout(ctx, tx, p.Kind, p.SubjectID)
 	if err != nil {
 		return err
 	}
@@ -264,7 +283,7 @@ func (s *Service) Settle(ctx context.Context, tx bun.IDB, kind Kind, subject, pr
 		return err
 	}
 	for _, a := range list {
-		if a.ProposedBy != proposer || !s.o.Now().Before(a.ExpiresAt) {
+		if a.ProposedBy != p.ProposedBy || !s.o.Now().Before(a.ExpiresAt) {
 			continue
 		}
 		if !s.decides(guards, a, by.ID) {

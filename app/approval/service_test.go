@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
@@ -28,15 +30,14 @@ type world struct {
 	mu      sync.Mutex
 	time    time.Time
 	mails   []string // who was told
-	done    []string // what was done, and by whom
-	refuse  error    // what Apply says
+	done    []string // what was done and by whom
+	refuse  error    // the result of Apply
 	dropped int
 }
 
 func (w *world) Enqueue(_ context.Context, _ bun.IDB, p courier.Post) error {
-	if p.Kind != courier.ApprovalAsked || p.ApprovalID == uuid.Nil {
-		w.Errorf("mail %+v", p)
-	}
+	assert.Equal(w, courier.ApprovalAsked, p.Kind, "mail")
+	assert.NotEqual(w, uuid.Nil, p.ApprovalID)
 	w.mails = append(w.mails, strings.TrimSuffix(p.Recipient, "@firm.example"))
 	return nil
 }
@@ -64,16 +65,12 @@ func (w *world) wait(d time.Duration) { w.mu.Lock(); w.time = w.time.Add(d); w.m
 
 func (w *world) must(err error) {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 }
 
 func (w *world) want(what string, err, want error) {
 	w.Helper()
-	if !errors.Is(err, want) {
-		w.Errorf("%s: %v, want %v", what, err, want)
-	}
+	assert.ErrorIs(w, err, want, what)
 }
 
 // person adds a specialist user who can sign in.
@@ -115,9 +112,7 @@ func (w *world) state(a Approval) State {
 
 func (w *world) wantDone(want ...string) {
 	w.Helper()
-	if strings.Join(w.done, ", ") != strings.Join(want, ", ") {
-		w.Errorf("done %q, want %q", w.done, want)
-	}
+	assert.Equal(w, strings.Join(want, ", "), strings.Join(w.done, ", "), "done")
 }
 
 // TestSecondPerson: if there is a second person, a proposal takes effect only with their approval, and only once.
@@ -127,12 +122,9 @@ func TestSecondPerson(t *testing.T) {
 		rita, neu := w.person("Rita", policies.Auditor), w.person("Neu")
 		sven := w.person("Sven", policies.Specialist)
 		a := w.propose(ulla, neu)
-		if a.PassesAt != nil || !a.ExpiresAt.Equal(start.Add(Life)) {
-			w.Errorf("%+v", a)
-		}
-		if got := strings.Join(w.mails, " "); got != "Petra Rita Ulla Neu" {
-			w.Errorf("told %s", got)
-		}
+		assert.Nil(w, a.PassesAt)
+		assert.WithinDuration(w, start.Add(Life), a.ExpiresAt, 0)
+		assert.Equal(w, "Petra Rita Ulla Neu", strings.Join(w.mails, " "), "told")
 		for name, by := range map[string]audit.Actor{"the proposer": ulla, "whom it concerns": neu, "an auditor": rita} {
 			_, err := w.Approve(w.ctx, by, a.ID)
 			w.want(name, err, ErrNotYours)
@@ -167,9 +159,7 @@ func TestSwapped(t *testing.T) {
 		w.wait(time.Hour)
 		for by, other := range map[audit.Actor]audit.Actor{petra: ulla, ulla: petra} {
 			a := w.propose(by, neu)
-			if a.PassesAt == nil {
-				w.Errorf("what %s proposes waits for somebody", by.Name)
-			}
+			assert.NotNil(w, a.PassesAt, "what %s proposes waits for somebody", by.Name)
 			_, err := w.Approve(w.ctx, other, a.ID)
 			w.want(other.Name, err, ErrNotYours)
 		}
@@ -187,15 +177,14 @@ func TestExpiry(t *testing.T) {
 		w.wait(Life)
 		_, err := w.Approve(w.ctx, petra, a.ID)
 		w.want("after 7 days", err, ErrSettled)
-		if open, _, err := w.List(w.ctx, petra, true); err != nil || len(open) != 0 {
-			w.Errorf("%v, %v", open, err)
-		}
+		open, _, err := w.List(w.ctx, petra, true)
+		require.NoError(w, err)
+		assert.Empty(w, open)
 		w.must(w.Tick(w.ctx))
 		w.must(w.Tick(w.ctx))
 		w.wantDone()
-		if w.state(a) != Expired || w.dropped != 1 {
-			w.Errorf("%s, dropped %d times", w.state(a), w.dropped)
-		}
+		assert.Equal(w, Expired, w.state(a))
+		assert.Equal(w, 1, w.dropped, "dropped %d times", w.dropped)
 		b := w.propose(ulla, neu)
 		w.wait(Life - time.Second)
 		_, err = w.Approve(w.ctx, petra, b.ID)
@@ -209,17 +198,15 @@ func TestNobodyElse(t *testing.T) {
 		ulla, rita, neu := w.person("Ulla", policies.UserAdministrator), w.person("Rita", policies.Auditor), w.person("Neu")
 		for _, by := range []audit.Actor{rita, neu, ulla} {
 			a := w.propose(ulla, neu)
-			if a.PassesAt == nil || !a.PassesAt.Equal(w.now().Add(day)) || strings.Join(w.mails, " ") != "Rita Ulla Neu" {
-				w.Errorf("%+v, told %v", a, w.mails)
-			}
+			require.NotNil(w, a.PassesAt)
+			assert.WithinDuration(w, w.now().Add(day), *a.PassesAt, 0)
+			assert.Equal(w, "Rita Ulla Neu", strings.Join(w.mails, " "), "told")
 			_, err := w.Stop(w.ctx, by, a.ID)
 			w.must(err)
 			w.wait(2 * day)
 			w.must(w.Tick(w.ctx))
 			w.wantDone()
-			if w.state(a) != Stopped {
-				w.Errorf("stopped by %s: %s", by.Name, w.state(a))
-			}
+			assert.Equal(w, Stopped, w.state(a), "stopped by %s", by.Name)
 		}
 		a := w.propose(ulla, neu)
 		w.wait(day - time.Second)
@@ -229,9 +216,8 @@ func TestNobodyElse(t *testing.T) {
 		w.must(w.Tick(w.ctx))
 		w.must(w.Tick(w.ctx))
 		w.wantDone("Neu by Kontor")
-		if w.state(a) != Passed || w.dropped != 3 {
-			w.Errorf("%s, dropped %d", w.state(a), w.dropped)
-		}
+		assert.Equal(w, Passed, w.state(a))
+		assert.Equal(w, 3, w.dropped, "dropped")
 	})
 }
 
@@ -251,24 +237,16 @@ func TestOutOfTheWay(t *testing.T) {
 		}
 		a := w.propose(ulla, neu)
 		remove(petra, policies.PolicyAdministrator)
-		if b := w.propose(ulla, neu); b.PassesAt != nil {
-			w.Error("it takes effect by itself after the second person was deactivated")
-		}
-		if w.state(a) != Void {
-			w.Errorf("the first proposal is %s", w.state(a))
-		}
+		assert.Nil(w, w.propose(ulla, neu).PassesAt, "it takes effect by itself after the second person was deactivated")
+		assert.Equal(w, Void, w.state(a), "the first proposal")
 		w.wait(apart)
 		c := w.propose(ulla, neu)
-		if c.PassesAt == nil {
-			w.Error("30 days later nobody is there")
-		}
+		assert.NotNil(w, c.PassesAt, "30 days later nobody is there")
 		remove(rita, policies.Auditor)
 		w.wait(2 * day)
 		w.must(w.Tick(w.ctx))
 		w.wantDone()
-		if w.state(c) != Waiting {
-			w.Errorf("who could have stopped it was deactivated meanwhile: %s", w.state(c))
-		}
+		assert.Equal(w, Waiting, w.state(c), "who could have stopped it was deactivated meanwhile")
 	})
 }
 
@@ -280,22 +258,18 @@ func TestApplyFails(t *testing.T) {
 		w.refuse = errors.New("the database is away")
 		_, err := w.Approve(w.ctx, petra, a.ID)
 		w.want("a failure", err, w.refuse)
-		if w.state(a) != Waiting {
-			w.Errorf("after a failure: %s", w.state(a))
-		}
+		assert.Equal(w, Waiting, w.state(a), "after a failure")
 		w.refuse = fault.New(fault.Conflict, "policy.base")
 		_, err = w.Approve(w.ctx, petra, a.ID)
 		w.want("a fault", err, w.refuse)
-		if w.state(a) != Void || w.dropped != 1 {
-			w.Errorf("after a fault: %s, dropped %d", w.state(a), w.dropped)
-		}
+		assert.Equal(w, Void, w.state(a), "after a fault")
+		assert.Equal(w, 1, w.dropped, "after a fault: dropped")
 		w.exec(`DELETE FROM account_role WHERE account_id = ?`, petra.ID)
 		b := w.propose(ulla, neu)
 		w.wait(day)
 		w.must(w.Tick(w.ctx))
-		if w.state(b) != Void || w.dropped != 2 {
-			w.Errorf("after the wait: %s, dropped %d", w.state(b), w.dropped)
-		}
+		assert.Equal(w, Void, w.state(b), "after the wait")
+		assert.Equal(w, 2, w.dropped, "after the wait: dropped")
 	})
 }
 
@@ -335,9 +309,8 @@ func TestAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if got != 1 || len(w.done) > 1 {
-			w.Errorf("%d decided, done %v", got, w.done)
-		}
+		assert.Equal(w, 1, got, "decided")
+		assert.LessOrEqual(w, len(w.done), 1, "done")
 	})
 }
 
@@ -360,21 +333,18 @@ func TestList(t *testing.T) {
 		} {
 			open, _, err := w.List(w.ctx, tt.by, tt.all)
 			w.must(err)
-			if len(open) != tt.sees || tt.sees > 0 && (open[0].MayApprove != tt.approve || open[0].MayStop != tt.stop || open[0].Own != (tt.by == ulla)) {
-				w.Errorf("%s sees %+v", tt.by.Name, open)
-			}
+			require.Len(w, open, tt.sees, "sees")
+			assert.False(w, tt.sees > 0 && (open[0].MayApprove != tt.approve || open[0].MayStop != tt.stop || open[0].Own != (tt.by == ulla)))
 			awaits, err := w.Awaiting(w.ctx, tt.by.ID)
-			if err != nil || len(awaits) != tt.awaits {
-				w.Errorf("%d await %s, %v", len(awaits), tt.by.Name, err)
-			}
+			require.NoError(w, err)
+			assert.Len(w, awaits, tt.awaits, "await")
 		}
 		_, err := w.Stop(w.ctx, rita, a.ID)
 		w.must(err)
 		for by, sees := range map[audit.Actor]int{ulla: 1, rita: 1, neu: 1, petra: 0, sven: 0} {
 			_, done, err := w.List(w.ctx, by, false)
-			if err != nil || len(done) != sees {
-				w.Errorf("%s sees %d decided, %v", by.Name, len(done), err)
-			}
+			require.NoError(w, err)
+			assert.Len(w, done, sees, "%s sees %d decided", by.Name, len(done))
 		}
 	})
 }
@@ -390,53 +360,44 @@ func TestOwn(t *testing.T) {
 			w.must(err)
 			return len(ids)
 		}
-		if n := own(); n != 1 {
-			w.Errorf("%d of two are Ulla's", n)
-		}
-		// the other way round as well: else Neu would give Ulla what Ulla can't take
+		assert.Equal(w, 1, own(), "of two are Ulla's")
+		// The same holds in the other direction. Otherwise Neu could give Ulla what Ulla can't take.
 		maker := func() int {
 			w.Helper()
 			ids, err := w.Own(w.ctx, w.db, neu.ID, []uuid.UUID{ulla.ID, alt.ID})
 			w.must(err)
 			return len(ids)
 		}
-		if n := maker(); n != 1 {
-			w.Errorf("%d of two are Neu's", n)
-		}
+		assert.Equal(w, 1, maker(), "of two are Neu's")
 		for _, r := range Guarding[1:] {
 			w.exec(`INSERT INTO account_role (account_id, role) VALUES (?, ?)`, ulla.ID, r)
 		}
-		if n := own(); n != 0 {
-			w.Errorf("%d are hers who has nothing to gain", n)
-		}
-		if n := maker(); n != 0 {
-			w.Errorf("who has nothing to gain is Neu's")
-		}
+		assert.Equal(w, 0, own(), "are hers who has nothing to gain")
+		assert.Equal(w, 0, maker(), "who has nothing to gain is Neu's")
 		w.exec(`DELETE FROM account_role WHERE role = 'auditor'`)
 		w.wait(apart)
-		if n := own(); n != 0 {
-			w.Errorf("%d are hers after 30 days", n)
-		}
-		if n := maker(); n != 0 {
-			w.Errorf("who made Neu is still Neu's after 30 days")
-		}
+		assert.Equal(w, 0, own(), "are hers after 30 days")
+		assert.Equal(w, 0, maker(), "who made Neu is still Neu's after 30 days")
 	})
 }
 
 // TestCheck: a kind without a handler prevents the program from starting.
 func TestCheck(t *testing.T) {
 	apply := func(context.Context, bun.Tx, Approval, audit.Actor) error { return nil }
-	for _, left := range Kinds {
+	for _, left := range kinds {
 		s := &Service{handlers: map[Kind]Handler{}}
-		for _, kind := range Kinds {
+		for _, kind := range kinds {
 			s.Handle(map[Kind]Handler{kind: {Apply: apply}})
 		}
-		if err := s.Check(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Check())
+		s.Handle(map[Kind]Handler{left: {Apply: apply}})
+		err := s.Check()
+		require.Error(t, err, "with two features to act on %s the check says %v", left, err)
+		assert.Contains(t, err.Error(), string(left))
+		s.twice = nil
 		delete(s.handlers, left)
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), string(left)) {
-			t.Errorf("with nobody to act on %s the check says %v", left, err)
-		}
+		err = s.Check()
+		require.Error(t, err, "with nobody to act on %s the check says %v", left, err)
+		assert.Contains(t, err.Error(), string(left))
 	}
 }

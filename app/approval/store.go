@@ -23,6 +23,7 @@ func LockHolders(ctx context.Context, tx bun.IDB) error {
 	if tx.Dialect().Name() != dialect.PG {
 		return nil
 	}
+	// Raw SQL: it calls a function and reads no table.
 	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(holdersLock))
 	return err
 }
@@ -64,10 +65,16 @@ func Forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
 }
 
 // waiting lists the waiting proposals, oldest first. There are only a few at a time.
-func waiting(ctx context.Context, db bun.IDB) (list []Approval, err error) {
-	err = db.NewSelect().Model(&list).Where("state = 'waiting'").Order("proposed_at", "id").Scan(ctx)
-	return list, err
+func waiting(ctx context.Context, db bun.IDB) ([]Approval, error) {
+	list, err := store.Once(ctx, db, waitingKey{}, func() (list []Approval, err error) {
+		err = db.NewSelect().Model(&list).Where("state = 'waiting'").Order("proposed_at", "id").Scan(ctx)
+		return list, err
+	})
+	return slices.Clone(list), err
 }
+
+// waitingKey names the waiting proposals for store.Once.
+type waitingKey struct{}
 
 // CountWaiting counts the waiting proposals.
 func CountWaiting(ctx context.Context, db bun.IDB) (int64, error) {

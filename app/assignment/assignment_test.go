@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 
@@ -44,9 +46,8 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 func (f *firm) exec(sql string, args ...any) {
 	f.t.Helper()
-	if _, err := f.db.ExecContext(context.Background(), sql, args...); err != nil {
-		f.t.Fatalf("%s: %v", sql, err)
-	}
+	_, err := f.db.ExecContext(context.Background(), sql, args...)
+	require.NoError(f.t, err, sql)
 }
 
 func (f *firm) add(number int, name string) uuid.UUID {
@@ -65,9 +66,7 @@ func (f *firm) add(number int, name string) uuid.UUID {
 
 func (f *firm) in(do func(ctx context.Context, tx bun.Tx) error) {
 	f.t.Helper()
-	if err := f.db.InTx(context.Background(), do); err != nil {
-		f.t.Fatal(err)
-	}
+	require.NoError(f.t, f.db.InTx(context.Background(), do))
 }
 
 // masks returns the relations in the index: those of Anna to the first and second transaction, then those of Ben.
@@ -76,9 +75,7 @@ func (f *firm) masks() string {
 	mask := func(person, transaction uuid.UUID) (m int) {
 		err := f.db.NewRaw(`SELECT COALESCE(SUM(relmask), 0) FROM transaction_visible WHERE specialist_id = ? AND transaction_id = ?`,
 			person, transaction).Scan(context.Background(), &m)
-		if err != nil {
-			f.t.Fatal(err)
-		}
+		require.NoError(f.t, err)
 		return m
 	}
 	return fmt.Sprint(mask(f.anna, f.first), mask(f.anna, f.second), mask(f.ben, f.first), mask(f.ben, f.second))
@@ -86,9 +83,9 @@ func (f *firm) masks() string {
 
 func (f *firm) sound() {
 	f.t.Helper()
-	if list, err := assignment.Check(context.Background(), f.db, 10); err != nil || len(list) > 0 {
-		f.t.Errorf("index and facts differ: %+v, %v", list, err)
-	}
+	list, err := assignment.Check(context.Background(), f.db, 10)
+	require.NoError(f.t, err, "index and facts differ")
+	assert.Empty(f.t, list, "index and facts differ")
 }
 
 // TestIndexFollowsFacts: adding, repeating and removing each assignment, alone and together with another, in one tx
@@ -108,59 +105,55 @@ func TestIndexFollowsFacts(t *testing.T) {
 			done  bool
 			masks string
 		}{
-			{"appoint Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"add administrator Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				return assignment.AddAdministrator(ctx, tx, administrator(f.anna))
 			}, true, "1 1 0 0"},
-			{"appoint her again", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"add the administrator again", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				return assignment.AddAdministrator(ctx, tx, administrator(f.anna))
 			}, false, "1 1 0 0"},
-			{"entrust Ben with the second", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"add processor Ben to the second", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				return assignment.AddProcessor(ctx, tx, processor(f.ben, f.second))
 			}, true, "1 1 0 2"},
-			{"entrust Anna with the first", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"add processor Anna to the first", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				return assignment.AddProcessor(ctx, tx, processor(f.anna, f.first))
 			}, true, "3 1 0 2"},
-			{"appoint Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"add administrator Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				return assignment.AddAdministrator(ctx, tx, administrator(f.ben))
 			}, true, "3 1 1 3"},
-			{"dismiss Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"remove administrator Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				_, ok, err := assignment.RemoveAdministrator(ctx, tx, f.customer, f.anna)
 				return ok, err
 			}, true, "2 0 1 3"},
-			{"dismiss her again", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"remove the administrator again", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				_, ok, err := assignment.RemoveAdministrator(ctx, tx, f.customer, f.anna)
 				return ok, err
 			}, false, "2 0 1 3"},
-			{"relieve Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"remove processor Ben", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				_, ok, err := assignment.RemoveProcessor(ctx, tx, f.customer, f.ben, f.second)
 				return ok, err
 			}, true, "2 0 1 1"},
-			{"relieve Anna at another customer", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"remove processor Anna at another customer", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				_, ok, err := assignment.RemoveProcessor(ctx, tx, newID(), f.anna, f.first)
 				return ok, err
 			}, false, "2 0 1 1"},
-			{"relieve Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
+			{"remove processor Anna", func(ctx context.Context, tx bun.Tx) (bool, error) {
 				_, ok, err := assignment.RemoveProcessor(ctx, tx, f.customer, f.anna, f.first)
 				return ok, err
 			}, true, "0 0 1 1"},
 		} {
 			f.in(func(ctx context.Context, tx bun.Tx) error {
 				done, err := step.do(ctx, tx)
-				if done != step.done {
-					t.Errorf("%s: %v, want %v", step.name, done, step.done)
-				}
+				assert.Equal(t, step.done, done)
 				return err
 			})
-			if got := f.masks(); got != step.masks {
-				t.Errorf("%s: %s, want %s", step.name, got, step.masks)
-			}
+			assert.Equal(t, step.masks, f.masks())
 			f.sound()
 		}
 		third := f.add(10003, "Loan")
 		var n int
-		if err := db.NewRaw(`SELECT count(*) FROM transaction_visible WHERE transaction_id = ?`, third).Scan(context.Background(), &n); err != nil || n != 1 {
-			t.Errorf("a new transaction is in the index of %d people, %v; want Ben's alone", n, err)
-		}
+		err := db.NewRaw(`SELECT count(*) FROM transaction_visible WHERE transaction_id = ?`, third).Scan(context.Background(), &n)
+		require.NoError(t, err, "a new transaction is in the index of %d people", n)
+		assert.Equal(t, 1, n)
 		f.sound()
 	})
 }
@@ -177,24 +170,22 @@ func TestRebuild(t *testing.T) {
 		f.exec(`DELETE FROM transaction_visible WHERE transaction_id = ?`, f.first)
 		f.exec(`UPDATE transaction_visible SET relmask = 3 WHERE transaction_id = ?`, f.second)
 		f.exec(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) VALUES (?, ?, ?, 1)`, f.ben, at, f.second)
-		if list, err := assignment.Check(ctx, db, 10); err != nil || len(list) != 3 {
-			t.Fatalf("found %+v, %v; want three differences", list, err)
-		}
-		if list, err := assignment.Check(ctx, db, 2); err != nil || len(list) != 2 {
-			t.Errorf("with a limit of two: %+v, %v", list, err)
-		}
-		if rows, err := assignment.Rebuild(ctx, db); err != nil || rows != 2 {
-			t.Errorf("rebuilt %d rows, %v", rows, err)
-		}
+		list, err := assignment.Check(ctx, db, 10)
+		require.NoError(t, err)
+		require.Len(t, list, 3, "found")
+		list, err = assignment.Check(ctx, db, 2)
+		require.NoError(t, err, "with a limit of two")
+		assert.Len(t, list, 2, "with a limit of two")
+		rows, err := assignment.Rebuild(ctx, db)
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, rows, "rebuilt %d rows", rows)
 		f.sound()
-		if got := f.masks(); got != "1 1 0 0" {
-			t.Errorf("rebuilt to %s", got)
-		}
+		assert.Equal(t, "1 1 0 0", f.masks(), "rebuilt")
 	})
 }
 
-// BenchmarkAppoint assigns an administrator to a customer with 10,000 transactions, and removes them again.
-func BenchmarkAppoint(b *testing.B) {
+// BenchmarkAddAdministrator assigns an administrator to a customer with 10,000 transactions, and removes them again.
+func BenchmarkAddAdministrator(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {
 			db := open(b)

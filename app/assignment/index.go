@@ -45,10 +45,12 @@ func Check(ctx context.Context, db bun.IDB, limit int) (list []Difference, err e
 func Rebuild(ctx context.Context, db *store.DB) (rows int64, err error) {
 	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if db.IsPostgres() { // prevents assignments in the meantime
+			// Raw SQL: Bun has no LOCK TABLE.
 			if _, err := tx.ExecContext(ctx, `LOCK TABLE customer_administrator, transaction_processor, transactions IN SHARE MODE`); err != nil {
 				return err
 			}
 		}
+		// Raw SQL: SQLite empties a table at once only without a condition, and Bun requires one.
 		if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_visible`); err != nil {
 			return err
 		}

@@ -72,8 +72,8 @@ type Invitation struct {
 	Customer      Owner
 }
 
-// Late is an overdue transaction.
-type Late struct {
+// OverdueTransaction is an overdue transaction.
+type OverdueTransaction struct {
 	ID       uuid.UUID
 	Number   int64
 	Name     string
@@ -82,7 +82,7 @@ type Late struct {
 }
 
 // Label is the transaction's number as people see it.
-func (l Late) Label() string { return transaction.Label(l.Number) }
+func (t OverdueTransaction) Label() string { return transaction.Label(t.Number) }
 
 // Part is a page of one section. Only the fields of that section are set.
 type Part struct {
@@ -95,24 +95,21 @@ type Part struct {
 	Channels    []courier.Trouble
 	Invitations []Invitation
 	Customers   []Owner
-	Late        []Late
+	Overdue     []OverdueTransaction
 	Next        string // cursor of the next page, "" at the end
 }
 
 // Len returns the number of entries on the page.
 func (p Part) Len() int {
-	n := len(p.Approvals) + len(p.Deputies) + p.Rights + len(p.Queues) + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Late)
+	n := len(p.Approvals) + len(p.Deputies) + p.Rights + len(p.Queues) + len(p.Channels) + len(p.Invitations) + len(p.Customers) + len(p.Overdue)
 	if !p.NoWorker.IsZero() {
 		n++
 	}
 	return n
 }
 
-// PageSize is the number of entries that a section shows at a time.
-const PageSize = listing.PageSize
-
-// CountCap is the maximum number on the badge.
-const CountCap = 100
+// countCap is the maximum number on the badge.
+const countCap = 100
 
 // Refusal is the reason why some of the accesses got no new invitation.
 type Refusal struct {
@@ -134,14 +131,14 @@ func (r Resent) Failed() (n int) {
 	return n
 }
 
-// ResendMax is the maximum number of invitations in one Resend.
-const ResendMax = 200
+// resendMax is the maximum number of invitations in one Resend.
+const resendMax = 200
 
 var (
 	// ErrNone says that no access was selected for Resend.
 	ErrNone = fault.At("access", "attention.none_selected")
-	// ErrMany says that more than ResendMax accesses were selected.
-	ErrMany = fault.At("access", "attention.too_many").With("max", ResendMax)
+	// ErrMany says that more than resendMax accesses were selected.
+	ErrMany = fault.At("access", "attention.too_many").With("max", resendMax)
 )
 
 // position is the last row of a page, by its place in the section's order.

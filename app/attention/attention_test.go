@@ -10,19 +10,24 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/access"
 	"kontor/app/account"
 	"kontor/app/account/accounttest"
+	"kontor/app/approval"
 	"kontor/app/assignment"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // world is a database with the services and a few people, at a time that only the test moves.
@@ -34,7 +39,7 @@ type world struct {
 	queues   []courier.QueueTrouble
 	noWorker time.Time
 
-	anna, ben, uta, rita, end account.Caller // uta is a user administrator, rita nothing but an auditor
+	anna, ben, uta, rita, end account.Caller // uta is a user administrator, rita only an auditor
 }
 
 func each(t *testing.T, test func(w *world)) {
@@ -46,7 +51,7 @@ func newWorld(t testing.TB, db *store.DB, change ...func(*courier.Options)) *wor
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), change...)}
 	w.post = &outbox{Service: w.Post}
-	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post})
+	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Jobs: w.Jobs})
 	accesses := access.New(access.Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.post, Audit: w.Audit, Approvals: w.Approvals,
 		Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
@@ -172,16 +177,14 @@ func (w *world) seen(c account.Caller) (out []string) {
 		for _, o := range p.Customers {
 			out = append(out, fmt.Sprintf("%s %s", p.Section, o.Name))
 		}
-		for _, l := range p.Late {
+		for _, l := range p.Overdue {
 			out = append(out, fmt.Sprintf("%s %s %s", p.Section, l.Customer.Name, l.Name))
 		}
 	}
 	w.Forget(c.ID)
 	n, err := w.Count(w.Ctx, c)
 	w.Must(err)
-	if n != len(out) {
-		w.Errorf("%s: the badge says %d, the page has %d", c.Name, n, len(out))
-	}
+	assert.Equal(w, len(out), n, "%s: the badge says, the page has", c.Name)
 	return out
 }
 
@@ -215,54 +218,100 @@ func TestWhoSeesWhat(t *testing.T) {
 		check := func(who string, c account.Caller, want ...string) {
 			w.Helper()
 			for _, w.few = range []int{fewVisible, -1} {
-				if got := w.seen(c); !slices.Equal(got, want) {
-					w.Errorf("%s sees\n%s\nwant\n%s", who, strings.Join(got, "\n"), strings.Join(want, "\n"))
-				}
+				assert.Equal(w, want, w.seen(c), "%s sees", who)
 			}
 		}
 		now := []string{"invitations Fehler AG mail mailbox_full", "invitations Fehler AG sms number_invalid"}
 		first := w.seen(w.anna)
-		if got := slices.Clone(first); len(got) != 3 || got[2] != "accesses Leer AG" || !slices.Contains(got, now[0]) || !slices.Contains(got, now[1]) {
-			w.Errorf("at once Anna sees %q", got)
-		}
+		got := slices.Clone(first)
+		require.Len(w, got, 3, "at once Anna sees")
+		assert.Equal(w, "accesses Leer AG", got[2])
+		assert.Contains(w, got, now[0])
+		assert.Contains(w, got, now[1])
 		check("Ben at once", w.ben)
 		check("an auditor's account that is a specialist's", account.Caller{ID: w.rita.ID, Roles: []policies.Role{policies.Specialist, policies.Auditor}})
 		w.Set(w.Now().AddDate(0, 0, 8)) // 2 December
 		check("Ben", w.ben, "invitations Ben AG unanswered", "invitations Lang AG unanswered")
 		all := w.seen(w.uta)
 		for _, want := range []string{"administrators Waise AG", "accesses Leer AG", "invitations Ben AG unanswered", "invitations Frist AG unanswered", now[0], now[1]} {
-			if !slices.Contains(all, want) {
-				w.Errorf("a user administrator does not see %s: %q", want, all)
-			}
+			assert.Contains(w, all, want, "a user administrator does not see")
 		}
-		if len(all) != 7 || slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, "Spät") || strings.Contains(s, "Weg") }) {
-			w.Errorf("a user administrator sees %q", all)
-		}
+		assert.Len(w, all, 7, "a user administrator sees")
+		assert.False(w, slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, "Spät") || strings.Contains(s, "Weg") }))
 		anna := w.seen(w.anna)
-		if len(anna) != 5 || anna[4] != "overdue Spät AG Alt" {
-			w.Errorf("Anna sees %q", anna)
-		}
+		require.Len(w, anna, 5, "Anna sees")
+		assert.Equal(w, "overdue Spät AG Alt", anna[4])
 		deputy := w.ben
 		deputy.For = []uuid.UUID{w.anna.ID}
-		if got := w.seen(deputy); len(got) != 7 {
-			w.Errorf("as Anna's deputy Ben sees %q", got)
-		}
+		assert.Len(w, w.seen(deputy), 7, "as Anna's deputy Ben sees")
 		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, w.anna.ID)
 		for _, name := range []string{"Frist AG", "Spät AG"} {
 			var id uuid.UUID
 			w.Must(w.DB.NewRaw(`SELECT id FROM customer WHERE company_name = ?`, name).Scan(w.Ctx, &id))
 			w.touch(id)
 		}
-		if got := w.seen(deputy); !slices.Contains(got, "administrators Spät AG") {
-			w.Errorf("as the deputy of somebody deactivated Ben sees %q", got)
-		}
+		assert.Contains(w, w.seen(deputy), "administrators Spät AG", "as the deputy of somebody deactivated Ben sees")
 		for _, c := range []account.Caller{w.rita, w.end, {}} {
-			if _, err := w.Parts(w.Ctx, c); !errors.Is(err, policies.ErrForbidden) {
-				w.Errorf("%q: %v", c.Name, err)
+			_, err := w.Parts(w.Ctx, c)
+			assert.ErrorIs(w, err, policies.ErrForbidden, "%q", c.Name)
+			n, err := w.Count(w.Ctx, c)
+			assert.NoError(w, err)
+			assert.Equal(w, 0, n, "%q counts", c.Name)
+		}
+	})
+}
+
+// waits is which proposals wait for each person, and what their deputies arranged.
+type waits struct {
+	proposals map[uuid.UUID][]approval.Approval
+	arranged  map[uuid.UUID][]handover.Outlasting
+}
+
+func (f waits) Awaiting(_ context.Context, by uuid.UUID) ([]approval.Approval, error) {
+	return f.proposals[by], nil
+}
+
+func (f waits) Outlasts(_ context.Context, c account.Caller) ([]handover.Outlasting, error) {
+	return f.arranged[c.ID], nil
+}
+
+// TestProposalsAndDeputies: the badge agrees with the page for those whose only entries are proposals or what deputies
+// arranged. A proposal opens the page to whoever it waits for; what deputies arranged is only for those who may change it.
+func TestProposalsAndDeputies(t *testing.T) {
+	each(t, func(w *world) {
+		dora, none := w.person("Dora", policies.Auditor), w.person("Nora")
+		one := make([]handover.Outlasting, 1)
+		f := waits{
+			map[uuid.UUID][]approval.Approval{w.rita.ID: make([]approval.Approval, 2)},
+			map[uuid.UUID][]handover.Outlasting{w.anna.ID: one, w.rita.ID: one, dora.ID: one, none.ID: one, w.end.ID: one},
+		}
+		w.o.Approvals, w.o.Deputies = f, f
+		for _, c := range []struct {
+			who     account.Caller
+			section Section
+			want    int
+		}{
+			{w.anna, Deputies, 1}, {w.rita, Approvals, 2}, {dora, Deputies, 0}, {none, Deputies, 0}, {w.end, Deputies, 0},
+			{account.Caller{}, Approvals, 0},
+		} {
+			n, err := w.Count(w.Ctx, c.who)
+			w.Must(err)
+			may, err := w.May(w.Ctx, c.who)
+			w.Must(err)
+			parts, err := w.Parts(w.Ctx, c.who)
+			p, errPart := w.Part(w.Ctx, c.who, c.section, "")
+			assert.Equal(w, c.want, n, "%q: the badge says", c.who.Name)
+			assert.Equal(w, c.want > 0, may, "%q: may open the page", c.who.Name)
+			assert.Equal(w, c.want, p.Len(), "%q: the section has", c.who.Name)
+			switch {
+			case c.want == 0:
+				assert.ErrorIs(w, err, policies.ErrForbidden, "%q", c.who.Name)
+				assert.ErrorIs(w, errPart, policies.ErrForbidden, "%q", c.who.Name)
+			case err != nil || errPart != nil || len(parts) != 1 || parts[0].Section != c.section || parts[0].Len() != c.want:
+				w.Errorf("%q: %+v, %v, %v", c.who.Name, parts, err, errPart)
 			}
-			if n, err := w.Count(w.Ctx, c); n != 0 || err != nil {
-				w.Errorf("%q counts %d, %v", c.Name, n, err)
-			}
+			_, err = w.Resend(w.Ctx, c.who, []uuid.UUID{uuid.Must(uuid.NewV7())})
+			assert.NotEqual(w, c.who.ID == w.anna.ID, errors.Is(err, policies.ErrForbidden), "%q sends again", c.who.Name)
 		}
 	})
 }
@@ -274,9 +323,9 @@ func TestCounts(t *testing.T) {
 		w.customer(w.anna, "Leer AG")
 		count := func(c account.Caller, want int) {
 			w.Helper()
-			if n, err := w.Count(w.Ctx, c); n != want || err != nil {
-				w.Errorf("%d, %v; want %d", n, err, want)
-			}
+			n, err := w.Count(w.Ctx, c)
+			assert.NoError(w, err)
+			assert.Equal(w, want, n)
 		}
 		count(w.uta, 1)
 		count(w.anna, 1)
@@ -286,14 +335,14 @@ func TestCounts(t *testing.T) {
 		less := w.uta
 		less.Roles = []policies.Role{policies.Specialist}
 		count(less, 0)
-		count(w.uta, 1) // as it was
+		count(w.uta, 1) // unchanged
 		w.customer(w.anna, "Leer 3 AG")
 		w.Forget(w.uta.ID)
 		count(w.uta, 3)
 		w.customer(w.anna, "Leer 4 AG")
 		w.Tick(countLife)
 		count(w.uta, 4)
-		w.Must(w.o.Decider.Publish(7, "p, user_administrator, *, transaction, *, process, allow"))
+		w.Must(policytest.Publish(w.o.Decider, 7, "p, user_administrator, *, transaction, *, process, allow"))
 		count(w.uta, 0)
 	})
 }
@@ -311,9 +360,7 @@ func TestExpired(t *testing.T) {
 			{customer.Reminder - time.Second, "invitations Frist AG expired"}, {customer.Reminder, "invitations Frist AG unanswered"},
 		} {
 			w.Set(begin.Add(c.after))
-			if got := strings.Join(w.seen(w.anna), "; "); got != c.want {
-				w.Errorf("after %s: %q, want %q", c.after, got, c.want)
-			}
+			assert.Equal(w, c.want, strings.Join(w.seen(w.anna), "; "), "after %s", c.after)
 		}
 	})
 }
@@ -322,7 +369,7 @@ func TestExpired(t *testing.T) {
 // few.
 func TestPages(t *testing.T) {
 	each(t, func(w *world) {
-		n := PageSize + 7
+		n := listing.PageSize + 7
 		var first uuid.UUID
 		for i := range n {
 			id := w.customer(w.anna, fmt.Sprintf("Kunde %03d", i), fmt.Sprintf("I%03d", i))
@@ -341,30 +388,27 @@ func TestPages(t *testing.T) {
 					for _, i := range p.Invitations {
 						seen[i.ID] = true
 					}
-					for _, l := range p.Late {
+					for _, l := range p.Overdue {
 						seen[l.ID] = true
 					}
 					if after = p.Next; after == "" {
-						if pages != 1 || p.Len() != 7 {
-							w.Errorf("%s: page %d has %d", section, pages+1, p.Len())
-						}
+						assert.Equal(w, 1, pages, section)
+						assert.Equal(w, 7, p.Len(), "%s: page %d has", section, pages+1)
 						break
 					}
 				}
-				if len(seen) != n {
-					w.Errorf("%s: %d of %d", section, len(seen), n)
-				}
+				assert.Len(w, seen, n, section)
 			}
 		}
-		if c, err := w.Count(w.Ctx, w.anna); c != CountCap || err != nil {
-			w.Errorf("the badge says %d, %v", c, err)
-		}
+		c, err := w.Count(w.Ctx, w.anna)
+		assert.NoError(w, err)
+		assert.Equal(w, countCap, c, "the badge says")
 		for _, broken := range []string{"x", "!!", "fHx8", strings.Repeat("A", 500)} {
-			if p, err := w.Part(w.Ctx, w.anna, Invitations, broken); err != nil || p.Len() != PageSize {
-				w.Errorf("the cursor %q: %d, %v", broken, p.Len(), err)
-			}
+			p, err := w.Part(w.Ctx, w.anna, Invitations, broken)
+			require.NoError(w, err, "the cursor %q", broken)
+			assert.Equal(w, listing.PageSize, p.Len(), "the cursor %q", broken)
 		}
-		// Who has many customers gets the same from the other end.
+		// For somebody with many customers, the query begins at another table and finds the same.
 		w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 			for i := range 1100 {
 				id := uuid.Must(uuid.NewV7())
@@ -384,12 +428,9 @@ func TestPages(t *testing.T) {
 		w.Must(err)
 		q, err := w.Part(w.Ctx, w.anna, Invitations, p.Next)
 		w.Must(err)
-		if p.Len() != PageSize || q.Len() != 7 {
-			w.Errorf("of many: %d and %d", p.Len(), q.Len())
-		}
-		if got := w.seen(w.ben); len(got) != 2 {
-			w.Errorf("Ben sees %q", got)
-		}
+		assert.Equal(w, listing.PageSize, p.Len(), "of many")
+		assert.Equal(w, 7, q.Len(), "of many")
+		assert.Len(w, w.seen(w.ben), 2, "Ben sees")
 	})
 }
 
@@ -415,15 +456,14 @@ func TestResend(t *testing.T) {
 		}
 		slices.Sort(why)
 		want := []string{"access.deactivated Drei X", "access.not_found ,", "access.registered Zwei X", "forbidden Fremd X"}
-		if r.Sent != 2 || r.Failed() != 5 || !slices.Equal(why, want) {
-			w.Errorf("sent %d, refused %d: %q, want %q", r.Sent, r.Failed(), why, want)
-		}
-		if r, err = w.Resend(w.Ctx, w.anna, all[:1]); err != nil || r.Sent != 0 || r.Refused[0].Message != "access.just_sent" {
-			w.Errorf("once more: %+v, %v", r, err)
-		}
-		if got := w.seen(w.anna); len(got) != 0 {
-			w.Errorf("still there: %q", got)
-		}
+		assert.Equal(w, 2, r.Sent, "sent")
+		assert.Equal(w, 5, r.Failed(), "refused")
+		assert.Equal(w, want, why)
+		r, err = w.Resend(w.Ctx, w.anna, all[:1])
+		require.NoError(w, err, "once more")
+		assert.Equal(w, 0, r.Sent, "once more")
+		assert.Equal(w, "access.just_sent", r.Refused[0].Message, "once more")
+		assert.Empty(w, w.seen(w.anna), "still there")
 		for _, c := range []struct {
 			caller account.Caller
 			ids    []uuid.UUID
@@ -431,15 +471,14 @@ func TestResend(t *testing.T) {
 		}{
 			{w.anna, nil, ErrNone}, {w.rita, all, policies.ErrForbidden}, {w.end, all, policies.ErrForbidden},
 			{w.anna, func() (many []uuid.UUID) {
-				for range ResendMax + 1 {
+				for range resendMax + 1 {
 					many = append(many, uuid.Must(uuid.NewV7()))
 				}
 				return many
 			}(), ErrMany},
 		} {
-			if _, err := w.Resend(w.Ctx, c.caller, c.ids); !errors.Is(err, c.want) {
-				w.Errorf("%v, want %v", err, c.want)
-			}
+			_, err := w.Resend(w.Ctx, c.caller, c.ids)
+			assert.ErrorIs(w, err, c.want)
 		}
 	})
 }

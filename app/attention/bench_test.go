@@ -15,6 +15,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/demo/demotest"
 	"kontor/app/handover"
+	"kontor/app/job"
 	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
@@ -37,7 +38,7 @@ func BenchmarkAttention(b *testing.B) {
 		ctx := context.Background()
 		policy, err := policies.New(policies.Default)
 		must(b, err)
-		customers := customer.New(customer.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now)})
+		customers := customer.New(customer.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now), Jobs: job.New(job.Options{DB: db, Now: now})})
 		transactions := transaction.New(transaction.Options{DB: db, Now: now, Zone: time.UTC, Decider: policy, Customers: customers})
 		s := attention.New(attention.Options{DB: db, Now: now, Zone: time.UTC, Decider: policy, Customers: customers, Transactions: transactions,
 			Offers: none{}, Approvals: none{}, Deputies: none{}, Courier: nothing{}, Queue: nothing{}, NoWorker: func() (never time.Time) { return never }})

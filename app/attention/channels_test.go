@@ -1,11 +1,12 @@
 package attention
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/courier"
@@ -22,9 +23,7 @@ func TestChannels(t *testing.T) {
 		peer := couriertest.NewGatewayPeer(t)
 		w := newWorld(t, db, func(o *courier.Options) { o.SMSURL = peer.URL() })
 		keeper := account.Caller{ID: uuid.Must(uuid.NewV7()), Name: "Dora", Roles: []policies.Role{policies.DataAdministrator}}
-		if got := w.seen(keeper); len(got) != 0 {
-			w.Errorf("at first she sees %q", got)
-		}
+		assert.Empty(w, w.seen(keeper), "at first she sees")
 		w.customer(w.anna, "Frist AG", "Frist")
 		var m courier.Message
 		w.Must(w.DB.NewSelect().Model(&m).Where("channel = 'sms'").Scan(w.Ctx))
@@ -34,24 +33,18 @@ func TestChannels(t *testing.T) {
 			v, err := w.post.Deliver(w.Ctx, ticket)
 			w.Must(err)
 			want := []string{"channels sms auth 401, 1 waiting", "channels sms credit 402, 1 waiting", "channels sms gateway_refused 404, 1 waiting"}[i]
-			if got := w.seen(keeper); !slices.Equal(got, []string{want}) {
-				w.Errorf("she sees %q, want %s", got, want)
-			}
+			assert.Equal(w, []string{want}, w.seen(keeper), "she sees")
 			for _, c := range []account.Caller{w.anna, w.uta} {
-				if got := w.seen(c); len(got) != 0 {
-					w.Errorf("%s sees %q", c.Name, got)
-				}
+				assert.Empty(w, w.seen(c), "%s sees", c.Name)
 			}
 			w.Tick(v.After)
 		}
-		if p, err := w.Part(w.Ctx, w.anna, Channels, ""); err != nil || p.Len() != 0 {
-			w.Errorf("Anna asks for the section alone: %+v, %v", p, err)
-		}
-		_, err := w.post.Deliver(w.Ctx, ticket)
+		p, err := w.Part(w.Ctx, w.anna, Channels, "")
+		require.NoError(w, err, "Anna asks for the section alone")
+		assert.Equal(w, 0, p.Len(), "Anna asks for the section alone")
+		_, err = w.post.Deliver(w.Ctx, ticket)
 		w.Must(err)
-		if got := w.seen(keeper); len(got) != 0 {
-			w.Errorf("when it works again she sees %q", got)
-		}
+		assert.Empty(w, w.seen(keeper), "when it works again she sees")
 	})
 }
 
@@ -61,24 +54,16 @@ func TestSending(t *testing.T) {
 	each(t, func(w *world) {
 		keeper := account.Caller{ID: uuid.Must(uuid.NewV7()), Name: "Dora", Roles: []policies.Role{policies.DataAdministrator}}
 		w.queues = []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueueEvicts}}
-		if got := w.seen(keeper); len(got) != 0 {
-			w.Errorf("of a warning she sees %q", got)
-		}
+		assert.Empty(w, w.seen(keeper), "of a warning she sees")
 		w.queues = []courier.QueueTrouble{
 			{Queues: []string{"mail"}, Reason: courier.QueueFull, Since: w.Now()}, {Queues: []string{"sms"}, Reason: courier.QueueSilent, Since: w.Now()},
 		}
 		w.noWorker = w.Now().Add(-3 * time.Minute)
-		if got := w.seen(keeper); !slices.Equal(got, []string{"sending [mail] full", "sending [sms] silent", "sending no worker since 08:57:00"}) {
-			w.Errorf("she sees %q", got)
-		}
+		assert.Equal(w, []string{"sending [mail] full", "sending [sms] silent", "sending no worker since 08:57:00"}, w.seen(keeper), "she sees")
 		for _, c := range []account.Caller{w.anna, w.uta} {
-			if got := w.seen(c); len(got) != 0 {
-				w.Errorf("%s sees %q", c.Name, got)
-			}
+			assert.Empty(w, w.seen(c), "%s sees", c.Name)
 		}
 		w.queues, w.noWorker = nil, time.Time{}
-		if got := w.seen(keeper); len(got) != 0 {
-			w.Errorf("when it is over she sees %q", got)
-		}
+		assert.Empty(w, w.seen(keeper), "when it is over she sees")
 	})
 }

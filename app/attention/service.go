@@ -40,7 +40,7 @@ type Options struct {
 	Offers       Offers
 	Approvals    Proposals
 	Deputies     Outlasting
-	Courier      Ways
+	Courier      Courier
 	Queue        Queue
 	NoWorker     func() time.Time // when a process that sends messages was last seen; zero while one runs
 }
@@ -55,8 +55,8 @@ type Outlasting interface {
 	Outlasts(ctx context.Context, c account.Caller) ([]handover.Outlasting, error)
 }
 
-// Ways is what this package needs of the courier.
-type Ways interface {
+// Courier is what this package needs of the courier.
+type Courier interface {
 	Troubles(ctx context.Context) ([]courier.Trouble, error)
 	CountTroubles(ctx context.Context) (int, error)
 }
@@ -88,6 +88,7 @@ func New(o Options) *Service {
 // permissions is the permission that acting on a section needs. Approvals are missing, because no permission decides
 // who may approve: see package approval.
 var permissions = map[Section]policies.Permission{
+	Deputies:       {Object: policies.ObjectAuthorisation, Action: policies.Manage},
 	Rights:         {Object: policies.ObjectPolicy, Action: policies.Manage},
 	Sending:        {Object: policies.ObjectQueue, Action: policies.Read},
 	Channels:       {Object: policies.ObjectQueue, Action: policies.Read},
@@ -97,8 +98,18 @@ var permissions = map[Section]policies.Permission{
 	Overdue:        {Object: policies.ObjectTransaction, Action: policies.Process},
 }
 
-// May says whether the caller may act on at least one section with a permission.
-func (s *Service) May(c account.Caller) (bool, error) {
+// May says whether the page is for the caller: they may act on a section with a permission, or proposals wait for them.
+// Count is 0 for everybody else.
+func (s *Service) May(ctx context.Context, c account.Caller) (bool, error) {
+	if ok, err := s.permitted(c); err != nil || ok {
+		return ok, err
+	}
+	waits, err := s.o.Approvals.Awaiting(ctx, c.ID)
+	return len(waits) > 0, err
+}
+
+// permitted says whether the caller may act on at least one section with a permission.
+func (s *Service) permitted(c account.Caller) (bool, error) {
 	for section := range permissions {
 		scope, err := s.scope(c, section)
 		if err != nil || !scope.Nothing() {
@@ -113,19 +124,19 @@ func (s *Service) scope(c account.Caller, section Section) (policies.Scope, erro
 	return s.o.Decider.Scope(c.Roles, w.Object, w.Action)
 }
 
-// require returns policies.ErrForbidden when the caller may act on nothing at all.
-func (s *Service) require(c account.Caller) error {
-	ok, err := s.May(c)
+// require returns policies.ErrForbidden when the page is not for the caller.
+func (s *Service) require(ctx context.Context, c account.Caller) error {
+	ok, err := s.May(ctx, c)
 	if err == nil && !ok {
 		err = policies.ErrForbidden
 	}
 	return err
 }
 
-// Parts returns the first pages of all sections that are not empty. policies.ErrForbidden when the caller may act on
-// nothing at all.
+// Parts returns the first pages of all sections that are not empty. policies.ErrForbidden when the page is not for the
+// caller: see May.
 func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
-	if err := s.require(c); err != nil {
+	if err := s.require(ctx, c); err != nil {
 		return nil, err
 	}
 	var parts []Part
@@ -143,13 +154,13 @@ func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
 
 // Part returns a page of one section, after a cursor. An invalid cursor is ignored. policies.ErrForbidden as Parts.
 func (s *Service) Part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
-	if err := s.require(c); err != nil {
+	if err := s.require(ctx, c); err != nil {
 		return Part{}, err
 	}
 	return s.part(ctx, c, section, after)
 }
 
-// Count returns the number of entries that the caller may act on, up to CountCap. Every page shows it, so it reads only
+// Count returns the number of entries that the caller may act on, up to countCap. Every page shows it, so it reads only
 // as much of each section as the number needs. A count that had to search everybody's entries is cached for countLife,
 // or until Forget, which is called after the caller has done something.
 func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
@@ -166,7 +177,7 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 			continue
 		}
 		if section == Deputies {
-			list, err := s.o.Deputies.Outlasts(ctx, c)
+			list, err := s.deputies(ctx, c)
 			if err != nil {
 				return 0, err
 			}
@@ -204,12 +215,12 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 		if nothing {
 			continue
 		}
-		more, err := s.count(ctx, q, CountCap-n)
+		more, err := s.count(ctx, q, countCap-n)
 		if err != nil {
 			return 0, err
 		}
 		quick = quick && q.few
-		if n += more; n >= CountCap {
+		if n += more; n >= countCap {
 			break
 		}
 	}
@@ -217,6 +228,14 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 		s.remember(c, n)
 	}
 	return n, nil
+}
+
+// deputies returns what the caller's deputies arranged, if the caller may change it.
+func (s *Service) deputies(ctx context.Context, c account.Caller) ([]handover.Outlasting, error) {
+	if scope, err := s.scope(c, Deputies); err != nil || scope.Nothing() {
+		return nil, err
+	}
+	return s.o.Deputies.Outlasts(ctx, c)
 }
 
 // keeps says whether the caller may look at the queues.
@@ -277,11 +296,13 @@ func (s *Service) orphans(c account.Caller) (bool, error) {
 
 // Resend sends invitations again. Each goes through access.Service.Resend in its own tx: what was sent stays sent, even
 // if others fail. Accesses that the caller may not see are refused like accesses that do not exist. Errors: ErrNone,
-// ErrMany, policies.ErrForbidden when the caller may act on nothing at all. Errors of single accesses are in the
-// result, unless the database itself fails before the first one is sent.
+// ErrMany, policies.ErrForbidden when the caller may act on no section with a permission. Errors of single accesses are
+// in the result, unless the database itself fails before the first one is sent.
 func (s *Service) Resend(ctx context.Context, c account.Caller, ids []uuid.UUID) (Resent, error) {
-	if err := s.require(c); err != nil {
+	if ok, err := s.permitted(c); err != nil {
 		return Resent{}, err
+	} else if !ok {
+		return Resent{}, policies.ErrForbidden
 	}
 	ids = slices.Clone(ids)
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
@@ -289,7 +310,7 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, ids []uuid.UUID)
 	switch {
 	case len(ids) == 0:
 		return Resent{}, ErrNone
-	case len(ids) > ResendMax:
+	case len(ids) > resendMax:
 		return Resent{}, ErrMany
 	}
 	found, err := s.owners(ctx, ids)

@@ -190,7 +190,7 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 		return p, err
 	}
 	if section == Deputies {
-		list, err := s.o.Deputies.Outlasts(ctx, c)
+		list, err := s.deputies(ctx, c)
 		p.Deputies = list
 		return p, err
 	}
@@ -211,7 +211,7 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 		}
 	}
 	var rows []row
-	if err := listing.By(false, q.key...).First(q.rows.ColumnExpr(q.columns), PageSize+1, key...).Scan(ctx, &rows); err != nil {
+	if err := listing.By(false, q.key...).First(q.rows.ColumnExpr(q.columns), listing.PageSize+1, key...).Scan(ctx, &rows); err != nil {
 		return p, err
 	}
 	rows, more := listing.Cut(rows)
@@ -223,7 +223,7 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 		case Invitations:
 			p.Invitations = append(p.Invitations, s.invitation(r))
 		case Overdue:
-			p.Late = append(p.Late, Late{ID: r.ID, Number: r.Transaction, Name: r.Name, Due: r.Due, Customer: r.owner()})
+			p.Overdue = append(p.Overdue, OverdueTransaction{ID: r.ID, Number: r.Transaction, Name: r.Name, Due: r.Due, Customer: r.owner()})
 		default:
 			p.Customers = append(p.Customers, r.owner())
 		}

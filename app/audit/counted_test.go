@@ -5,13 +5,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/await"
@@ -43,9 +44,7 @@ func (w *world) wait(d time.Duration) { w.mu.Lock(); w.at = w.at.Add(d); w.mu.Un
 
 func (w *world) must(err error) {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 }
 
 // rows returns the entries of an action, oldest first.
@@ -76,7 +75,7 @@ func TestSawCounts(t *testing.T) {
 		saw(anna, "GET /audit")
 		w.must(w.Flush(w.ctx))
 		w.wait(time.Minute)
-		saw(anna, "POST /policies/draft/publish") // is added to what is on the disk
+		saw(anna, "POST /policies/draft/publish") // is added to the stored count
 		saw(otto, "GET /audit")
 		saw(elsewhere, "GET /audit")
 		w.must(w.Flush(w.ctx))
@@ -85,17 +84,19 @@ func TestSawCounts(t *testing.T) {
 		saw(anna, "GET /audit") // another hour
 		w.must(w.Flush(w.ctx))
 		rows := w.rows(RequestRefused)
-		if len(rows) != 4 || total(rows) != 6 {
-			w.Fatalf("%d rows of %d: %+v", len(rows), total(rows), rows)
-		}
+		require.Len(w, rows, 4, "rows")
+		require.EqualValues(w, 6, total(rows))
 		e := rows[0]
-		if e.Times != 3 || !e.At.Equal(first) || e.LastAt == nil || !e.LastAt.Equal(first.Add(2*time.Minute)) || e.Actor != "Anna Berg" ||
-			e.ActorID.UUID != anna.ID || e.Address != anna.Address || !slices.Equal(e.Places(), []string{"GET /audit", "POST /policies/draft/publish"}) {
-			w.Errorf("row %+v, places %v", e, e.Places())
-		}
-		if e.Changes() != nil || e.Counts() != nil {
-			w.Errorf("places are read as changes %v or counts %v", e.Changes(), e.Counts())
-		}
+		assert.EqualValues(w, 3, e.Times, "row")
+		assert.WithinDuration(w, first, e.At, 0)
+		require.NotNil(w, e.LastAt)
+		assert.WithinDuration(w, first.Add(2*time.Minute), *e.LastAt, 0)
+		assert.Equal(w, "Anna Berg", e.Actor)
+		assert.Equal(w, anna.ID, e.ActorID.UUID)
+		assert.Equal(w, anna.Address, e.Address)
+		assert.Equal(w, []string{"GET /audit", "POST /policies/draft/publish"}, e.Places(), "places")
+		assert.Nil(w, e.Changes(), "places are read as changes %v or counts %v", e.Changes(), e.Counts())
+		assert.Nil(w, e.Counts())
 	})
 }
 
@@ -123,9 +124,8 @@ func TestSawApart(t *testing.T) {
 			w.Saw(base)
 			w.Saw(other)
 			w.must(w.Flush(w.ctx))
-			if n := len(w.rows(SignInFailed)) + len(w.rows(SignInSlowed)); n != c.rows {
-				w.Errorf("%s: %d rows, want %d", c.what, n, c.rows)
-			}
+			n := len(w.rows(SignInFailed)) + len(w.rows(SignInSlowed))
+			assert.Equal(w, c.rows, n, "%s: rows", c.what)
 			_, err := w.db.NewDelete().Model((*Entry)(nil)).Where("1 = 1").Exec(w.ctx)
 			w.must(err)
 		}
@@ -134,9 +134,9 @@ func TestSawApart(t *testing.T) {
 		}
 		w.Saw(Sighting{Action: SignInUnknown, By: Actor{Address: "2001:db8:1:3::1"}})
 		w.must(w.Flush(w.ctx))
-		if rows := w.rows(SignInUnknown); len(rows) != 2 || rows[0].Times+rows[1].Times != 51 {
-			w.Errorf("IPv6: %+v", rows)
-		}
+		rows := w.rows(SignInUnknown)
+		require.Len(w, rows, 2, "IPv6")
+		assert.EqualValues(w, 51, rows[0].Times+rows[1].Times, "IPv6")
 	})
 }
 
@@ -177,9 +177,8 @@ func TestFloodIsBounded(t *testing.T) {
 				}
 				w.must(other.Flush(w.ctx))
 				rows := w.rows(SignInFailed)
-				if len(rows) > c.most || total(rows) != 2*flood {
-					w.Errorf("%d rows of %d sightings, want at most %d of %d", len(rows), total(rows), c.most, 2*flood)
-				}
+				assert.LessOrEqual(w, len(rows), c.most, "%d rows of %d sightings, want at most %d of %d", len(rows), total(rows), c.most, 2*flood)
+				assert.EqualValues(w, 2*flood, total(rows))
 				coarse := 0
 				for _, e := range rows {
 					if e.Address == "" {
@@ -189,9 +188,7 @@ func TestFloodIsBounded(t *testing.T) {
 						}
 					}
 				}
-				if coarse == 0 {
-					w.Error("no row of many addresses")
-				}
+				assert.NotEqual(w, 0, coarse, "no row of many addresses")
 			})
 		})
 	}
@@ -208,17 +205,15 @@ func TestTwoProcesses(t *testing.T) {
 					for _, a := range []Action{RequestRefused, SignInUnknown, RequestForeign} {
 						l.Saw(Sighting{Action: a, By: Actor{Address: "192.0.2.7"}, Place: "GET /x"})
 					}
-					if err := l.Flush(w.ctx); err != nil {
-						w.Error(err)
-					}
+					assert.NoError(w, l.Flush(w.ctx))
 				}
 			})
 		}
 		all.Wait()
 		for _, a := range []Action{RequestRefused, SignInUnknown, RequestForeign} {
-			if rows := w.rows(a); len(rows) != 1 || rows[0].Times != 60 {
-				w.Errorf("%s: %+v", a, rows)
-			}
+			rows := w.rows(a)
+			require.Len(w, rows, 1, a)
+			assert.EqualValues(w, 60, rows[0].Times, a)
 		}
 	})
 }
@@ -229,26 +224,20 @@ func TestDatabaseAway(t *testing.T) {
 		gone, cancel := context.WithCancel(w.ctx)
 		cancel()
 		w.Saw(Sighting{Action: RequestRefused, By: Actor{Address: "192.0.2.7"}})
-		if err := w.Flush(gone); err == nil {
-			w.Fatal("written without a database")
-		}
+		require.Error(w, w.Flush(gone), "written without a database")
 		w.Saw(Sighting{Action: RequestRefused, By: Actor{Address: "192.0.2.7"}})
-		for i := range 3 * pendingMost { // hours of it
+		for i := range 3 * pendingMost { // 300 refusals an hour
 			if i%300 == 0 {
 				w.wait(time.Hour)
 			}
 			w.Saw(Sighting{Action: SignInUnknown, By: Actor{Address: fmt.Sprintf("10.%d.%d.1", i/250, i%250)}})
 		}
-		if n := len(w.seen.rows); n > pendingMost+100 {
-			w.Errorf("%d rows wait in memory", n)
-		}
+		assert.LessOrEqual(w, len(w.seen.rows), pendingMost+100, "rows wait in memory")
 		w.must(w.Flush(w.ctx))
-		if rows := w.rows(RequestRefused); len(rows) != 1 || rows[0].Times != 2 {
-			w.Errorf("after it came back: %+v", rows)
-		}
-		if n := total(w.rows(SignInUnknown)); n != 3*pendingMost {
-			w.Errorf("%d counted, want %d", n, 3*pendingMost)
-		}
+		rows := w.rows(RequestRefused)
+		require.Len(w, rows, 1, "after it came back")
+		assert.EqualValues(w, 2, rows[0].Times, "after it came back")
+		assert.EqualValues(w, 3*pendingMost, total(w.rows(SignInUnknown)), "counted")
 	})
 }
 
@@ -257,9 +246,8 @@ func TestGoneMeanwhile(t *testing.T) {
 	each(t, func(w *world) {
 		here, gone := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 		w.Ask(func(_ context.Context, _ bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
-			if !slices.Contains(ids, gone) || slices.Contains(ids, uuid.Nil) {
-				w.Errorf("asked for %v", ids)
-			}
+			assert.Contains(w, ids, gone, "asked")
+			assert.NotContains(w, ids, uuid.Nil)
 			return map[uuid.UUID]bool{here: true}, nil
 		})
 		for _, id := range []uuid.UUID{here, gone} {
@@ -273,13 +261,14 @@ func TestGoneMeanwhile(t *testing.T) {
 			for _, e := range rows {
 				if e.Actor+e.Subject != "" {
 					named++
-				} else if e.Address != "" || e.ActorID.Valid || e.SubjectID.Valid {
-					w.Errorf("%s: %+v", a, e)
+					continue
 				}
+				assert.Empty(w, e.Address, a)
+				assert.False(w, e.ActorID.Valid, a)
+				assert.False(w, e.SubjectID.Valid, a)
 			}
-			if len(rows) != 2 || named != 1 {
-				w.Errorf("%s: %d rows, %d with a name", a, len(rows), named)
-			}
+			assert.Len(w, rows, 2, "%s: rows", a)
+			assert.Equal(w, 1, named, "%s: with a name", a)
 		}
 	})
 }
@@ -292,17 +281,15 @@ func TestCount(t *testing.T) {
 		w.Saw(s)
 		w.must(w.Flush(w.ctx))
 		w.must(w.Count(w.ctx, s))
-		if rows := w.rows(Downloaded); len(rows) != 1 || rows[0].Times != 3 || rows[0].CustomerID.UUID != s.CustomerID {
-			w.Errorf("%+v", rows)
-		}
+		rows := w.rows(Downloaded)
+		require.Len(w, rows, 1)
+		assert.EqualValues(w, 3, rows[0].Times)
+		assert.Equal(w, s.CustomerID, rows[0].CustomerID.UUID)
 		gone, cancel := context.WithCancel(w.ctx)
 		cancel()
-		if w.Count(gone, s) == nil {
-			w.Error("counted without a database")
-		}
-		if n := w.Counts()[Downloaded]; n != 3 {
-			w.Errorf("the counter says %d", n)
-		}
+		assert.Error(w, w.Count(gone, s), "counted without a database")
+		n := w.Counts()[Downloaded]
+		assert.EqualValues(w, 3, n, "the counter says")
 	})
 }
 
@@ -320,9 +307,9 @@ func TestPrune(t *testing.T) {
 		}{{0, 4}, {keepNobodys, 4}, {time.Second, 3}, {10 * keepNobodys, 3}} {
 			w.wait(c.after)
 			w.must(w.Prune(w.ctx))
-			if n, err := w.db.NewSelect().Model((*Entry)(nil)).Count(w.ctx); err != nil || n != c.want {
-				w.Errorf("%s later: %d rows, %v; want %d", c.after, n, err, c.want)
-			}
+			n, err := w.db.NewSelect().Model((*Entry)(nil)).Count(w.ctx)
+			require.NoError(w, err, "%s later: rows", c.after)
+			assert.Equal(w, c.want, n, "%s later", c.after)
 		}
 	})
 }
@@ -337,23 +324,19 @@ func TestSecurityLines(t *testing.T) {
 		}))
 		w.must(w.Write(w.ctx, w.db, anna, Record{Action: CustomerUpdated, Subject: "K-10001"})) // no security event
 		rolledBack := fmt.Errorf("no")
-		if err := w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
+		require.Error(w, w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {
 			w.must(w.Write(ctx, tx, anna, Record{Action: AccountPasswordSet, SubjectID: anna.ID}))
 			return rolledBack
-		}); err == nil {
-			w.Fatal("committed")
-		}
+		}), "committed")
 		said := w.lines.String()
-		if strings.Count(said, "\n") != 1 || w.Counts()[AccountRolesChanged] != 1 || w.Counts()[AccountPasswordSet] != 0 {
-			w.Errorf("lines %q, counts %v", said, w.Counts())
-		}
+		assert.Equal(w, 1, strings.Count(said, "\n"), "lines")
+		assert.EqualValues(w, 1, w.Counts()[AccountRolesChanged], "counts")
+		assert.EqualValues(w, 0, w.Counts()[AccountPasswordSet])
 		for what, want := range map[string]bool{
 			"level=INFO": true, "msg=security": true, "event=account.roles_changed": true, "request=request-1": true, "account=" + anna.ID.String(): true,
 			"address=192.0.2.7": true, "Anna": false, "Otto": false, "auditor": false,
 		} {
-			if strings.Contains(said, what) != want {
-				w.Errorf("%q in %q: want %v", what, said, want)
-			}
+			assert.Equal(w, want, strings.Contains(said, what))
 		}
 		w.lines.Reset()
 		w.wait(time.Minute)
@@ -361,18 +344,15 @@ func TestSecurityLines(t *testing.T) {
 		for range flood {
 			w.Saw(Sighting{Action: RequestForeign, By: anna, Place: "POST /login"})
 		}
-		if n := strings.Count(w.lines.String(), "\n"); n != linesAtOnce {
-			w.Errorf("%d lines of a flood, want %d", n, linesAtOnce)
-		}
+		assert.Equal(w, linesAtOnce, strings.Count(w.lines.String(), "\n"), "lines of a flood")
 		w.lines.Reset()
 		w.wait(time.Second)
 		w.Saw(Sighting{Action: RequestForeign, By: anna, Place: "POST /login"})
-		if want := fmt.Sprintf("left_out_before=%d", flood-linesAtOnce); !strings.Contains(w.lines.String(), want) || !strings.Contains(w.lines.String(), `route="POST /login"`) {
-			w.Errorf("%q lacks %s", w.lines.String(), want)
-		}
-		if n := w.Counts()[RequestForeign]; n != flood+1 {
-			w.Errorf("the counter says %d", n)
-		}
+		want := fmt.Sprintf("left_out_before=%d", flood-linesAtOnce)
+		assert.Contains(w, w.lines.String(), want, "lacks")
+		assert.Contains(w, w.lines.String(), `route="POST /login"`)
+		n := w.Counts()[RequestForeign]
+		assert.EqualValues(w, flood+1, n, "the counter says")
 	})
 }
 
@@ -384,8 +364,6 @@ func TestKeep(t *testing.T) {
 		await.True(w.T, "what was seen to be written", func() bool { return len(w.rows(RequestRefused)) > 0 })
 		w.Saw(Sighting{Action: RequestForeign})
 		stop()
-		if n := len(w.rows(RequestForeign)); n != 1 {
-			w.Errorf("%d rows after stopping", n)
-		}
+		assert.Equal(w, 1, len(w.rows(RequestForeign)), "rows after stopping")
 	})
 }

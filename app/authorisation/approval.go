@@ -25,7 +25,7 @@ type Approvals interface {
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
-// assigned is the detail of a proposal: the people who are to administer the customer or, with Transactions, to process
+// assigned is an assignment that is to be made, and the detail of a proposal to make it: the people who are to administer the customer or, with Transactions, to process
 // these transactions.
 type assigned struct {
 	Specialists  []uuid.UUID `json:"specialists"`
@@ -40,17 +40,17 @@ func (s *Service) handlers() map[approval.Kind]approval.Handler {
 // ask proposes an assignment instead when the account of one of the people counts as the caller's own, usually because
 // the caller recently created it (see Approvals.Own), and the caller does not administer the customer. It returns
 // whether it proposed.
-func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, people []person, a assigned) (bool, error) {
-	if mine, err := administering(ctx, tx, customerID, []uuid.UUID{c.ID}); err != nil || mine[c.ID] {
+func (ch change) ask(ctx context.Context, people []person, a assigned) (bool, error) {
+	if administers, err := ch.callerAdministers(ctx); err != nil || administers {
 		return false, err
 	}
-	own, err := s.approvals.Own(ctx, tx, c.ID, a.Specialists)
+	own, err := ch.approvals.Own(ctx, ch.tx, ch.caller.ID, a.Specialists)
 	if err != nil || len(own) == 0 {
 		return false, err
 	}
 	i := slices.IndexFunc(people, func(p person) bool { return p.ID == own[0] })
-	_, err = s.approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
-		Kind: approval.Assignment, SubjectID: own[0], CustomerID: customerID, ConcernedID: own[0], Subject: people[i].Name, Detail: a,
+	_, err = ch.approvals.Propose(ctx, ch.tx, ch.caller.Actor(), approval.Proposal{
+		Kind: approval.Assignment, SubjectID: own[0], CustomerID: ch.customerID, ConcernedID: own[0], Subject: people[i].Name, Detail: a,
 	})
 	return err == nil, err
 }
@@ -68,10 +68,11 @@ func (s *Service) applyAssignment(ctx context.Context, tx bun.Tx, p approval.App
 	if err != nil {
 		return err
 	}
+	ch := change{s, tx, c, p.CustomerID.UUID}
 	if len(a.Transactions) == 0 {
-		_, _, err = s.appoint(ctx, tx, c, p.CustomerID.UUID, a.Specialists, true)
+		_, _, err = ch.addAdministrators(ctx, a.Specialists, true)
 	} else {
-		_, _, err = s.entrustAll(ctx, tx, c, p.CustomerID.UUID, a.Specialists, a.Transactions, true)
+		_, _, err = ch.addProcessors(ctx, a, true)
 	}
 	return err
 }

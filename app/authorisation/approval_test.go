@@ -1,9 +1,11 @@
 package authorisation
 
 import (
-	"errors"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/approval"
@@ -28,30 +30,27 @@ func TestAssigningOneMade(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		petra := w.second()
 		w.made(w.uwe, w.clara)
-		_, err := w.AppointAdministrators(w.Ctx, w.uwe, w.customer, ids(w.ben.ID))
+		_, err := w.AddAdministrators(w.Ctx, w.uwe, w.customer, ids(w.ben.ID))
 		w.Must(err) // made by somebody else
 		before := w.facts()
-		if _, err := w.AppointAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID, w.ben.ID)); !errors.Is(err, approval.ErrAsked) {
-			t.Fatal(err)
-		}
-		if got := w.facts(); got != before {
-			t.Errorf("%s, was %s", got, before)
-		}
+		_, err = w.AddAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID, w.ben.ID))
+		require.ErrorIs(t, err, approval.ErrAsked)
+		assert.Equal(t, before, w.facts(), "was")
 		waits, err := w.Approvals.About(w.Ctx, approval.Assignment, w.clara.ID)
 		w.Must(err)
-		if len(waits) != 1 || waits[0].CustomerID.UUID != w.customer || waits[0].ConcernedID.UUID != w.clara.ID || waits[0].Subject != "Clara Cron" {
-			t.Fatalf("%+v", waits)
-		}
+		require.Len(t, waits, 1)
+		require.Equal(t, w.customer, waits[0].CustomerID.UUID)
+		require.Equal(t, w.clara.ID, waits[0].ConcernedID.UUID)
+		require.Equal(t, "Clara Cron", waits[0].Subject)
 		_, err = w.Approvals.Approve(w.Ctx, petra.Actor(), waits[0].ID)
 		w.Must(err)
-		if n := w.Number(`SELECT count(*) FROM customer_administrator WHERE customer_id = ? AND specialist_id = ? AND created_by = ?`,
-			w.customer, w.clara.ID, w.uwe.ID); n != 1 {
-			t.Errorf("%d assignments after the yes", n)
-		}
+		n := w.Number(`SELECT count(*) FROM customer_administrator WHERE customer_id = ? AND specialist_id = ? AND created_by = ?`,
+			w.customer, w.clara.ID, w.uwe.ID)
+		assert.Equal(t, 1, n, "assignments after the yes")
 		w.sound()
-		// an administrator of the customer passes on what is theirs
+		// An administrator of the customer passes on their own authorisation.
 		w.made(w.anna, w.rita)
-		_, err = w.EntrustProcessors(w.Ctx, w.anna, w.customer, ids(w.rita.ID), ids(w.contract.ID))
+		_, err = w.AddProcessors(w.Ctx, w.anna, w.customer, ids(w.rita.ID), ids(w.contract.ID))
 		w.Must(err)
 	})
 }
@@ -62,22 +61,19 @@ func TestAssigningEnds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		petra := w.second()
 		w.made(w.uwe, w.clara)
-		_, err := w.AppointAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID))
-		if !errors.Is(err, approval.ErrAsked) {
-			t.Fatal(err)
-		}
+		_, err := w.AddAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID))
+		require.ErrorIs(t, err, approval.ErrAsked)
 		waits, err := w.Approvals.About(w.Ctx, approval.Assignment, w.clara.ID)
 		w.Must(err)
 		w.Exec(`DELETE FROM account_role WHERE account_id = ? AND role = 'user_administrator'`, w.uwe.ID)
-		if _, err = w.Approvals.Approve(w.Ctx, petra.Actor(), waits[0].ID); !errors.Is(err, policies.ErrForbidden) {
-			t.Errorf("the proposer keeps authorisations no more: %v", err)
-		}
+		_, err = w.Approvals.Approve(w.Ctx, petra.Actor(), waits[0].ID)
+		assert.ErrorIs(t, err, policies.ErrForbidden, "the proposer keeps authorisations no more")
 		w.Exec(`INSERT INTO account_role (account_id, role) VALUES (?, 'user_administrator')`, w.uwe.ID)
 		w.Tick(30 * 24 * time.Hour)
-		_, err = w.AppointAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID))
+		_, err = w.AddAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID))
 		w.Must(err)
-		if waits, err := w.Approvals.About(w.Ctx, approval.Assignment, w.clara.ID); err != nil || len(waits) != 0 {
-			t.Errorf("%+v, %v", waits, err)
-		}
+		waits, err = w.Approvals.About(w.Ctx, approval.Assignment, w.clara.ID)
+		require.NoError(t, err)
+		assert.Empty(t, waits)
 	})
 }

@@ -15,14 +15,15 @@ import (
 	"kontor/policies"
 )
 
-// AppointAdministrators makes specialist users administrators of the customer: all of them, or none. out.Already counts
+// AddAdministrators makes specialist users administrators of the customer: all of them, or none. out.Already counts
 // those who are administrators already. Errors: NotFound, Forbidden; Invalid at specialist:
 // "authorisation.nobody_chosen", "authorisation.twice", "authorisation.not_active", "authorisation.self" (people can't
 // give themselves rights), "authorisation.too_many"; approval.ErrAsked when a second person is needed and was asked.
-func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID) (out Outcome, err error) {
+func (s *Service) AddAdministrators(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID) (out Outcome, err error) {
 	asked := false
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		out, asked, err = s.appoint(ctx, tx, c, customerID, specialists, false)
+		ch := change{s, tx, c, customerID}
+		out, asked, err = ch.addAdministrators(ctx, specialists, false)
 		return err
 	})
 	if err == nil && asked {
@@ -31,36 +32,36 @@ func (s *Service) AppointAdministrators(ctx context.Context, c account.Caller, c
 	return out, err
 }
 
-// appoint is AppointAdministrators inside a tx. asked says that it made a proposal instead. With approved it makes no
-// proposal.
-func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID, approved bool) (out Outcome, asked bool, err error) {
-	if _, err := s.customers.Authorise(ctx, tx, c, customerID, permission(policies.Manage)); err != nil {
+// addAdministrators is AddAdministrators inside a tx. asked says that it made a proposal instead. With approved it
+// makes no proposal.
+func (ch change) addAdministrators(ctx context.Context, specialists []uuid.UUID, approved bool) (out Outcome, asked bool, err error) {
+	if err := ch.authorise(ctx, wantManage); err != nil {
 		return out, false, err
 	}
 	var form fault.Form
-	people, err := s.choosePeople(ctx, tx, &form, specialists)
+	people, err := ch.choosePeople(ctx, &form, specialists)
 	if err != nil {
 		return out, false, err
 	}
 	if err := form.Err(); err != nil {
 		return out, false, err
 	}
-	already, err := administering(ctx, tx, customerID, c.Persons())
+	already, err := administering(ctx, ch.tx, ch.customerID, ch.caller.Persons())
 	if err != nil {
 		return out, false, err
 	}
 	raises := func(id uuid.UUID) bool { return slices.Contains(specialists, id) && !already[id] }
-	if !already[c.ID] && slices.ContainsFunc(c.Persons(), raises) {
+	if !already[ch.caller.ID] && slices.ContainsFunc(ch.caller.Persons(), raises) {
 		return out, false, invalid("specialist", complaintSelf)
 	}
 	if !approved {
-		if asked, err := s.ask(ctx, tx, c, customerID, people, assigned{Specialists: specialists}); err != nil || asked {
+		if asked, err := ch.ask(ctx, people, assigned{Specialists: specialists}); err != nil || asked {
 			return out, asked, err
 		}
 	}
 	for _, p := range people {
-		fresh, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
-			CustomerID: customerID, SpecialistID: p.ID, CreatedAt: s.now(), CreatedBy: c.ID,
+		fresh, err := assignment.AddAdministrator(ctx, ch.tx, assignment.Administrator{
+			CustomerID: ch.customerID, SpecialistID: p.ID, CreatedAt: ch.now(), CreatedBy: ch.caller.ID,
 		})
 		if err != nil {
 			return out, false, err
@@ -71,21 +72,22 @@ func (s *Service) appoint(ctx context.Context, tx bun.Tx, c account.Caller, cust
 		}
 		out.Fresh++
 		out.Names = append(out.Names, p.Name)
-		if err := s.log(ctx, tx, c, audit.AdministratorAppointed, customerID, p, nil); err != nil {
+		if err := ch.log(ctx, audit.AdministratorAdded, p, nil); err != nil {
 			return out, false, err
 		}
 	}
-	return out, false, s.customers.Refresh(ctx, tx, customerID)
+	return out, false, ch.customers.Refresh(ctx, ch.tx, ch.customerID)
 }
 
-// EntrustProcessors makes specialist users additional processors of transactions of the customer: each of the people
-// gets each of the transactions, or nothing happens. out.Already counts the assignments that existed before. Errors: as
-// AppointAdministrators, and Invalid at transaction: "authorisation.none_chosen", "authorisation.twice",
+// AddProcessors makes specialist users additional processors of transactions of the customer: each of the people gets
+// each of the transactions, or nothing happens. out.Already counts the assignments that existed before. Errors: as
+// AddAdministrators, and Invalid at transaction: "authorisation.none_chosen", "authorisation.twice",
 // "authorisation.no_transaction" (unknown, another customer's, or not visible to the caller), "authorisation.too_many".
-func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (out Outcome, err error) {
+func (s *Service) AddProcessors(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (out Outcome, err error) {
 	asked := false
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		out, asked, err = s.entrustAll(ctx, tx, c, customerID, specialists, transactions, false)
+		ch := change{s, tx, c, customerID}
+		out, asked, err = ch.addProcessors(ctx, assigned{specialists, transactions}, false)
 		return err
 	})
 	if err == nil && asked {
@@ -94,98 +96,97 @@ func (s *Service) EntrustProcessors(ctx context.Context, c account.Caller, custo
 	return out, err
 }
 
-// entrustAll is EntrustProcessors inside a tx. asked says that it made a proposal instead. With approved it makes no
+// addProcessors is AddProcessors inside a tx. asked says that it made a proposal instead. With approved it makes no
 // proposal.
-func (s *Service) entrustAll(
-	ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID, approved bool,
-) (out Outcome, asked bool, err error) {
-	if _, err := s.customers.Authorise(ctx, tx, c, customerID, permission(policies.Manage)); err != nil {
+func (ch change) addProcessors(ctx context.Context, a assigned, approved bool) (out Outcome, asked bool, err error) {
+	if err := ch.authorise(ctx, wantManage); err != nil {
 		return out, false, err
 	}
 	var form fault.Form
-	people, err := s.choosePeople(ctx, tx, &form, specialists)
+	people, err := ch.choosePeople(ctx, &form, a.Specialists)
 	if err != nil {
 		return out, false, err
 	}
-	chosen, err := s.chooseTransactions(ctx, tx, &form, c, customerID, transactions)
+	transactions, err := ch.chooseTransactions(ctx, &form, a.Transactions)
 	if err != nil {
 		return out, false, err
 	}
-	if len(specialists)*len(transactions) > maxAssignments {
+	if len(a.Specialists)*len(a.Transactions) > maxAssignments {
 		form.AddError(fault.At("transaction", complaintTooMany).With("max", maxAssignments))
 	}
 	if err := form.Err(); err != nil {
 		return out, false, err
 	}
-	if raises, err := s.raisesOwn(ctx, tx, c, customerID, specialists, transactions); err != nil {
+	if raises, err := ch.raisesOwn(ctx, a); err != nil {
 		return out, false, err
 	} else if raises {
 		return out, false, invalid("specialist", complaintSelf)
 	}
 	if !approved {
-		if asked, err := s.ask(ctx, tx, c, customerID, people, assigned{specialists, transactions}); err != nil || asked {
+		if asked, err := ch.ask(ctx, people, a); err != nil || asked {
 			return out, asked, err
 		}
 	}
 	for _, p := range people {
-		fresh, err := s.entrust(ctx, tx, c, customerID, p, chosen)
+		fresh, err := ch.addProcessor(ctx, p, transactions)
 		if err != nil {
 			return out, false, err
 		}
 		out.Fresh += fresh
-		out.Already += len(chosen) - fresh
+		out.Already += len(transactions) - fresh
 		if fresh > 0 {
 			out.Names = append(out.Names, p.Name)
 		}
 	}
-	return out, false, s.customers.Refresh(ctx, tx, customerID)
+	return out, false, ch.customers.Refresh(ctx, ch.tx, ch.customerID)
 }
 
-func (s *Service) entrust(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, p person, chosen []visibleTransaction) (n int, err error) {
-	for _, t := range chosen {
-		fresh, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
-			TransactionID: t.ID, SpecialistID: p.ID, CustomerID: customerID, CreatedAt: s.now(), CreatedBy: c.ID,
+// addProcessor makes a person an additional processor of the transactions. fresh counts the new assignments.
+func (ch change) addProcessor(ctx context.Context, p person, transactions []visibleTransaction) (fresh int, err error) {
+	for _, t := range transactions {
+		added, err := assignment.AddProcessor(ctx, ch.tx, assignment.Processor{
+			TransactionID: t.ID, SpecialistID: p.ID, CustomerID: ch.customerID, CreatedAt: ch.now(), CreatedBy: ch.caller.ID,
 		})
 		if err != nil {
 			return 0, err
 		}
-		if !fresh {
+		if !added {
 			continue
 		}
-		n++
-		if err := s.log(ctx, tx, c, audit.ProcessorEntrusted, customerID, p, &t); err != nil {
+		fresh++
+		if err := ch.log(ctx, audit.ProcessorAdded, p, &t); err != nil {
 			return 0, err
 		}
 	}
-	return n, nil
+	return fresh, nil
 }
 
 // raisesOwn says whether the assignment would give the caller a transaction that they do not process yet, themselves or
 // as a deputy, although they are no administrator of the customer.
-func (s *Service) raisesOwn(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, specialists, transactions []uuid.UUID) (bool, error) {
+func (ch change) raisesOwn(ctx context.Context, a assigned) (bool, error) {
 	var own []uuid.UUID
-	for _, id := range c.Persons() {
-		if slices.Contains(specialists, id) {
+	for _, id := range ch.caller.Persons() {
+		if slices.Contains(a.Specialists, id) {
 			own = append(own, id)
 		}
 	}
 	if len(own) == 0 {
 		return false, nil
 	}
-	if mine, err := administering(ctx, tx, customerID, []uuid.UUID{c.ID}); err != nil || mine[c.ID] {
+	if administers, err := ch.callerAdministers(ctx); err != nil || administers {
 		return false, err
 	}
-	n, err := countProcessing(ctx, tx, own, transactions)
-	return n < len(own)*len(transactions), err
+	n, err := countProcessing(ctx, ch.tx, own, a.Transactions)
+	return n < len(own)*len(a.Transactions), err
 }
 
 // choosePeople loads the chosen specialist users, ordered by name, and adds complaints about the choice to the form.
 // The people stay active until the tx ends.
-func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form, ids []uuid.UUID) ([]person, error) {
+func (ch change) choosePeople(ctx context.Context, form *fault.Form, ids []uuid.UUID) ([]person, error) {
 	if !countable(form, "specialist", complaintNobody, ids, maxPeople) {
 		return nil, nil
 	}
-	people, err := lockActive(ctx, tx, ids)
+	people, err := lockActive(ctx, ch.tx, ids)
 	if err == nil && len(people) < len(ids) {
 		form.Add("specialist", complaintPerson)
 	}
@@ -193,15 +194,15 @@ func (s *Service) choosePeople(ctx context.Context, tx bun.Tx, form *fault.Form,
 }
 
 // chooseTransactions does the same for transactions. They must belong to the customer and be visible to the caller.
-func (s *Service) chooseTransactions(ctx context.Context, tx bun.Tx, form *fault.Form, c account.Caller, customerID uuid.UUID, ids []uuid.UUID) ([]visibleTransaction, error) {
+func (ch change) chooseTransactions(ctx context.Context, form *fault.Form, ids []uuid.UUID) ([]visibleTransaction, error) {
 	if !countable(form, "transaction", complaintNone, ids, maxAssignments) {
 		return nil, nil
 	}
-	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	visible, _, err := ch.transactions.Within(ch.caller, policies.Read, "t")
 	if err != nil {
 		return nil, err
 	}
-	list, err := transactionsOf(ctx, tx, customerID, visible, ids)
+	list, err := transactionsOf(ctx, ch.tx, ch.customerID, visible, ids)
 	if err == nil && len(list) < len(ids) {
 		form.Add("transaction", complaintTransac)
 	}

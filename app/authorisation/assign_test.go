@@ -1,52 +1,53 @@
 package authorisation
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/policies"
 )
 
-func TestAppoint(t *testing.T) {
+func TestAddAdministrators(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		out, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID, w.anna.ID))
-		if err != nil || out.Fresh != 1 || out.Already != 1 || !slices.Equal(out.Names, []string{"Clara Cron"}) {
-			t.Fatalf("%+v, %v", out, err)
-		}
+		out, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID, w.anna.ID))
+		require.NoError(t, err)
+		require.Equal(t, 1, out.Fresh)
+		require.Equal(t, 1, out.Already)
+		require.Equal(t, []string{"Clara Cron"}, out.Names)
 		w.sound()
-		if _, err := w.transactions.Get(w.Ctx, w.clara, w.taxes.ID); err != nil {
-			t.Errorf("who was appointed: %v", err)
-		}
+		_, err = w.transactions.Get(w.Ctx, w.clara, w.taxes.ID)
+		assert.NoError(t, err, "a new administrator")
 		rows, err := w.Administrators(w.Ctx, w.ben, w.customer)
-		if err != nil || len(rows) != 2 || rows[1].Name != "Clara Cron" || rows[1].By != "Anna Amt" || !rows[1].Active || !rows[1].Since.Equal(w.Now()) {
-			t.Errorf("%+v, %v", rows, err)
-		}
+		require.NoError(t, err)
+		require.Len(t, rows, 2)
+		assert.Equal(t, "Clara Cron", rows[1].Name)
+		assert.Equal(t, "Anna Amt", rows[1].By)
+		assert.True(t, rows[1].Active)
+		assert.WithinDuration(t, w.Now(), rows[1].Since, 0)
 		log, _, err := w.audit.Page(w.Ctx, w.customer, uuid.Nil)
 		w.Must(err)
 		n := 0
 		for _, e := range log {
-			if e.Action == audit.AdministratorAppointed {
+			if e.Action == audit.AdministratorAdded {
 				n++
 			}
 		}
-		if n != 1 {
-			t.Errorf("%d entries for one appointment", n)
-		}
-		// nobody administers it, until somebody does: it needs attention no more
+		assert.Equal(t, 1, n, "entries for one assignment")
+		// A customer without an administrator needs attention until somebody is added.
 		w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, w.customer)
 		w.invite(w.addCustomer("Fremd"), "fremd@kunde.example")
-		if _, err := w.AppointAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID)); err != nil {
-			t.Fatal(err)
-		}
+		_, err = w.AddAdministrators(w.Ctx, w.uwe, w.customer, ids(w.clara.ID))
+		require.NoError(t, err)
 	})
 }
 
-// TestAppointRefuses: a refused appointment changes nothing, and nobody gives themselves rights.
-func TestAppointRefuses(t *testing.T) {
+// TestAddAdministratorsRefuses: a refused appointment changes nothing, and nobody gives themselves rights.
+func TestAddAdministratorsRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		off := w.Specialist("Olaf Off")
 		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
@@ -82,45 +83,39 @@ func TestAppointRefuses(t *testing.T) {
 			"an auditor":              {w.rita, ids(w.clara.ID), "forbidden: forbidden"},
 			"nobody signed in":        {account.Caller{}, ids(w.clara.ID), "not_found: customer.not_found"},
 		} {
-			if _, err := w.AppointAdministrators(w.Ctx, c.by, w.customer, c.who); complaint(err) != c.want {
-				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
-			}
-			if got := w.facts(); got != before {
-				t.Fatalf("%s: %s, want %s", name, got, before)
-			}
+			_, err := w.AddAdministrators(w.Ctx, c.by, w.customer, c.who)
+			assert.Equal(t, c.want, complaint(err), name)
+			require.Equal(t, before, w.facts(), name)
 		}
-		if _, err := w.AppointAdministrators(w.Ctx, w.anna, newID(), ids(w.clara.ID)); complaint(err) != "not_found: customer.not_found" {
-			t.Errorf("an unknown customer: %v", err)
-		}
-		// a deputy acts for the administrator: on others, yes
-		if out, err := w.AppointAdministrators(w.Ctx, standIn, w.customer, ids(w.clara.ID)); err != nil || out.Fresh != 1 {
-			t.Errorf("a deputy: %+v, %v", out, err)
-		}
+		_, err := w.AddAdministrators(w.Ctx, w.anna, newID(), ids(w.clara.ID))
+		assert.Equal(t, "not_found: customer.not_found", complaint(err), "an unknown customer")
+		// A deputy acts for the administrator and may assign others.
+		out, err := w.AddAdministrators(w.Ctx, standIn, w.customer, ids(w.clara.ID))
+		require.NoError(t, err, "a deputy")
+		assert.Equal(t, 1, out.Fresh, "a deputy")
 		w.sound()
 	})
 }
 
-func TestEntrust(t *testing.T) {
+func TestAddProcessors(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		out, err := w.EntrustProcessors(w.Ctx, w.anna, w.customer, ids(w.clara.ID, w.ben.ID), ids(w.contract.ID, w.taxes.ID))
-		if err != nil || out.Fresh != 3 || out.Already != 1 || !slices.Equal(out.Names, []string{"Ben Büro", "Clara Cron"}) {
-			t.Fatalf("%+v, %v", out, err)
-		}
+		out, err := w.AddProcessors(w.Ctx, w.anna, w.customer, ids(w.clara.ID, w.ben.ID), ids(w.contract.ID, w.taxes.ID))
+		require.NoError(t, err)
+		require.Equal(t, 3, out.Fresh)
+		require.Equal(t, 1, out.Already)
+		require.Equal(t, []string{"Ben Büro", "Clara Cron"}, out.Names)
 		w.sound()
-		if got := w.facts(); got != "a Anna Amt, p Ben Büro Steuer, p Ben Büro Vertrag, p Clara Cron Steuer, p Clara Cron Vertrag" {
-			t.Errorf("%s", got)
-		}
-		// an entry about a transaction names it, for who may see it
-		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ? AND transaction_id = ?`, audit.ProcessorEntrusted, w.taxes.ID); n != 2 {
-			t.Errorf("%d entries about the tax return", n)
-		}
-		if out, err := w.EntrustProcessors(w.Ctx, w.anna, w.customer, ids(w.anna.ID), ids(w.taxes.ID)); err != nil || out.Fresh != 1 {
-			t.Errorf("an administrator, who has the right already: %+v, %v", out, err)
-		}
+		assert.Equal(t, "a Anna Amt, p Ben Büro Steuer, p Ben Büro Vertrag, p Clara Cron Steuer, p Clara Cron Vertrag", w.facts())
+		// An entry about a transaction names it, so that it is shown to those who may see the transaction.
+		n := w.Number(`SELECT count(*) FROM audit WHERE action = ? AND transaction_id = ?`, audit.ProcessorAdded, w.taxes.ID)
+		assert.Equal(t, 2, n, "entries about the tax return")
+		out, err = w.AddProcessors(w.Ctx, w.anna, w.customer, ids(w.anna.ID), ids(w.taxes.ID))
+		require.NoError(t, err, "an administrator, who has the right already")
+		assert.Equal(t, 1, out.Fresh, "an administrator, who has the right already")
 	})
 }
 
-func TestEntrustRefuses(t *testing.T) {
+func TestAddProcessorsRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		foreign := w.transaction(w.addCustomer("Fremd"), "Fremdes", "")
 		before := w.facts()
@@ -139,33 +134,27 @@ func TestEntrustRefuses(t *testing.T) {
 			"who may not":         {w.ben, ids(w.clara.ID), ids(w.contract.ID), "forbidden: forbidden"},
 			"nobody may see them": {account.Caller{}, ids(w.clara.ID), ids(w.contract.ID), "not_found: customer.not_found"},
 		} {
-			if _, err := w.EntrustProcessors(w.Ctx, c.by, w.customer, c.who, c.what); complaint(err) != c.want {
-				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
-			}
-			if got := w.facts(); got != before {
-				t.Fatalf("%s: %s, want %s", name, got, before)
-			}
+			_, err := w.AddProcessors(w.Ctx, c.by, w.customer, c.who, c.what)
+			assert.Equal(t, c.want, complaint(err), name)
+			require.Equal(t, before, w.facts(), name)
 		}
-		// who manages authorisations and sees one transaction gives nothing to themselves
+		// Somebody who manages authorisations and sees one transaction can't give themselves another.
 		w.policyIs("\np, specialist, processor, authorisation, *, manage, allow\n")
-		if _, err := w.EntrustProcessors(w.Ctx, w.ben, w.customer, ids(w.ben.ID), ids(w.contract.ID)); err != nil {
-			t.Errorf("what one has already: %v", err)
-		}
-		if _, err := w.EntrustProcessors(w.Ctx, w.ben, w.customer, ids(w.ben.ID), ids(w.taxes.ID)); complaint(err) != "transaction: authorisation.no_transaction" {
-			t.Errorf("what one does not see: %v", err)
-		}
+		_, err := w.AddProcessors(w.Ctx, w.ben, w.customer, ids(w.ben.ID), ids(w.contract.ID))
+		assert.NoError(t, err, "what one has already")
+		_, err = w.AddProcessors(w.Ctx, w.ben, w.customer, ids(w.ben.ID), ids(w.taxes.ID))
+		assert.Equal(t, "transaction: authorisation.no_transaction", complaint(err), "what one does not see")
 		w.policyIs("\np, specialist, *, transaction, *, read, allow\np, user_administrator, *, transaction, *, read, allow\n")
-		if _, err := w.EntrustProcessors(w.Ctx, w.uwe, w.customer, ids(w.uwe.ID), ids(w.taxes.ID)); complaint(err) != "specialist: authorisation.self" {
-			t.Errorf("what one sees and does not process: %v", err)
-		}
+		_, err = w.AddProcessors(w.Ctx, w.uwe, w.customer, ids(w.uwe.ID), ids(w.taxes.ID))
+		assert.Equal(t, "specialist: authorisation.self", complaint(err), "what one sees and does not process")
 	})
 }
 
 // TestProcessorsSeen: transactions that the caller may not see are in no row and no count.
 func TestProcessorsSeen(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.entrust(w.taxes, w.ben)
-		w.entrust(w.taxes, w.clara)
+		w.addProcessor(w.taxes, w.ben)
+		w.addProcessor(w.taxes, w.clara)
 		said := func(c account.Caller) (list []string) {
 			rows, err := w.Processors(w.Ctx, c, w.customer)
 			w.Must(err)
@@ -187,9 +176,7 @@ func TestProcessorsSeen(t *testing.T) {
 			{w.uwe, nil},
 			{w.rita, []string{"Ben Büro: Vertrag Steuer", "Clara Cron: Steuer"}},
 		} {
-			if got := said(c.by); !slices.Equal(got, c.want) {
-				t.Errorf("%s sees %q, want %q", c.by.Name, got, c.want)
-			}
+			assert.Equal(t, c.want, said(c.by), "%s sees", c.by.Name)
 		}
 	})
 }
@@ -206,26 +193,23 @@ func TestCandidates(t *testing.T) {
 			}
 			return names, more
 		}
-		if got, more := find(w.anna, CandidateFilter{Query: "Kanzlei", Limit: 2}); !slices.Equal(got, []string{"Anna Amt", "Ben Büro"}) || !more {
-			t.Errorf("a word of every address finds %q, %v", got, more)
-		}
-		if got, _ := find(w.anna, CandidateFilter{Query: "büro BEN", Limit: 10}); !slices.Equal(got, []string{"Ben Büro"}) {
-			t.Errorf("folded words find %q", got)
-		}
-		if got, _ := find(w.anna, CandidateFilter{Query: "büro", Keep: ids(w.rita.ID, off.ID, newID()), Limit: 10}); !slices.Equal(got, []string{"Rita Revision", "Ben Büro"}) {
-			t.Errorf("who was chosen comes first: %q", got)
-		}
+		got, more := find(w.anna, CandidateFilter{Query: "Kanzlei", Limit: 2})
+		assert.Equal(t, []string{"Anna Amt", "Ben Büro"}, got, "a word of every address finds")
+		assert.True(t, more, "%v", more)
+		got, _ = find(w.anna, CandidateFilter{Query: "büro BEN", Limit: 10})
+		assert.Equal(t, []string{"Ben Büro"}, got, "folded words find")
+		got, _ = find(w.anna, CandidateFilter{Query: "büro", Keep: ids(w.rita.ID, off.ID, newID()), Limit: 10})
+		assert.Equal(t, []string{"Rita Revision", "Ben Büro"}, got, "who was chosen comes first")
 		list, _, err := w.Candidates(w.Ctx, w.anna, w.customer, CandidateFilter{Limit: 2})
 		w.Must(err)
-		if !list[0].Administrator || list[0].Processes != 0 || list[1].Administrator || list[1].Processes != 1 {
-			t.Errorf("what they are already: %+v", list)
-		}
+		assert.True(t, list[0].Administrator, "what they are already: %+v", list)
+		assert.Equal(t, 0, list[0].Processes, "what they are already")
+		assert.False(t, list[1].Administrator, "what they are already")
+		assert.Equal(t, 1, list[1].Processes, "what they are already")
 		list, _, err = w.Candidates(w.Ctx, w.uwe, w.customer, CandidateFilter{Query: "ben", Limit: 2})
-		if err != nil || list[0].Processes != 0 {
-			t.Errorf("a transaction that the caller may not see is counted: %+v, %v", list, err)
-		}
-		if _, _, err := w.Candidates(w.Ctx, w.ben, w.customer, CandidateFilter{Limit: 2}); complaint(err) != "forbidden: forbidden" {
-			t.Errorf("who may not manage: %v", err)
-		}
+		require.NoError(t, err, "a transaction that the caller may not see is counted")
+		assert.Equal(t, 0, list[0].Processes, "a transaction that the caller may not see is counted")
+		_, _, err = w.Candidates(w.Ctx, w.ben, w.customer, CandidateFilter{Limit: 2})
+		assert.Equal(t, "forbidden: forbidden", complaint(err), "who may not manage")
 	})
 }

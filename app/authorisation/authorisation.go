@@ -18,7 +18,7 @@ type AdministratorRow struct {
 	Name         string    `bun:"name"`
 	Active       bool      `bun:"active"`
 	Since        time.Time `bun:"since"`
-	By           string    `bun:"by"` // who appointed them; "" when that account no longer exists
+	By           string    `bun:"by"` // who made them administrator; "" when that account no longer exists
 }
 
 // ProcessorRow is a row of the group Additional processors: a specialist user with the transactions that they process
@@ -27,11 +27,11 @@ type ProcessorRow struct {
 	SpecialistID uuid.UUID
 	Name         string
 	Active       bool
-	Transactions []Entrusted // ordered by number; never empty
+	Transactions []AssignedTransaction // ordered by number; never empty
 }
 
-// Entrusted is a transaction of an additional processor.
-type Entrusted struct {
+// AssignedTransaction is a transaction of an additional processor.
+type AssignedTransaction struct {
 	TransactionID uuid.UUID
 	Number        int64
 	Name          string
@@ -40,9 +40,9 @@ type Entrusted struct {
 }
 
 // Label is the transaction's number as people see it.
-func (e Entrusted) Label() string { return transaction.Label(e.Number) }
+func (t AssignedTransaction) Label() string { return transaction.Label(t.Number) }
 
-// Candidate is a specialist user who can be appointed or entrusted, with their present assignments.
+// Candidate is a specialist user who can become an administrator or additional processor, with their present assignments.
 type Candidate struct {
 	ID            uuid.UUID `bun:"id"`
 	Name          string    `bun:"name"`
@@ -61,8 +61,8 @@ type Outcome struct {
 // ids of the specialist users. An additional processor loses all transactions of the customer that the caller may see.
 type Selection struct{ Accesses, Administrators, Processors []uuid.UUID }
 
-// Empty says whether nothing is selected.
-func (s Selection) Empty() bool {
+// empty says whether nothing is selected.
+func (s Selection) empty() bool {
 	return len(s.Accesses)+len(s.Administrators)+len(s.Processors) == 0
 }
 

@@ -12,7 +12,7 @@ import (
 	"kontor/app/store/storetest"
 )
 
-// manyOf adds n transactions of the customer, each entrusted to ben.
+// manyOf adds n transactions of the customer, each processed by ben.
 func manyOf(w *world, n int) func(ctx context.Context, tx bun.Tx) error {
 	return func(ctx context.Context, tx bun.Tx) error {
 		for i := range n {
@@ -42,7 +42,7 @@ func BenchmarkMatrix(b *testing.B) {
 			w := newWorld(b, open(b))
 			for i := range 46 {
 				c := w.Specialist(fmt.Sprintf("Person %d", i))
-				w.entrust(w.contract, c)
+				w.addProcessor(w.contract, c)
 			}
 			if err := w.db.RunInTx(w.Ctx, nil, manyOf(w, 198)); err != nil {
 				b.Fatal(err)

@@ -3,10 +3,11 @@ package authorisation
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/erasure"
 )
@@ -45,31 +46,28 @@ func TestRemovalIsNoted(t *testing.T) {
 		w.Must(w.Purge(w.Ctx))
 		w.Tick(UndoLife)
 		for range 2 {
-			if err := w.Purge(w.Ctx); !errors.Is(err, full) || w.Number(`SELECT count(*) FROM authorisation_removal`) != 1 {
-				t.Errorf("without a log: %v", err)
-			}
+			err := w.Purge(w.Ctx)
+			assert.ErrorIs(t, err, full, "without a log")
+			assert.Equal(t, 1, w.Number(`SELECT count(*) FROM authorisation_removal`), "without a log")
 		}
 		w.Tick(-UndoLife / 2) // a process whose clock is behind
-		if _, err := w.Undo(w.Ctx, w.anna, second2.ID); complaint(err) != "gone: authorisation.undone" {
-			t.Errorf("undone after it was decided: %v", err)
-		}
+		_, err = w.Undo(w.Ctx, w.anna, second2.ID)
+		assert.Equal(t, "gone: authorisation.undone", complaint(err), "undone after it was decided")
 		w.Tick(UndoLife)
 		log.err = nil
 		w.Must(w.Purge(w.Ctx))
 		want := []erasure.Subject{{Kind: erasure.Access, ID: gone.ID}, {Kind: erasure.Account, ID: p.ID}}
-		if !slices.Equal(log.noted, want) || w.Number(`SELECT count(*) FROM authorisation_removal`) != 0 {
-			t.Errorf("noted %v, want %v", log.noted, want)
-		}
+		assert.Equal(t, want, log.noted, "noted")
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM authorisation_removal`))
 
-		// what nobody can undo since who removed it was dismissed
+		// Nobody can undo these removals, because the person who removed them was removed.
 		log.noted = nil
-		w.Must(second(w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))))
+		w.Must(second(w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))))
 		remove(kept.ID)
 		w.Must(second(w.Remove(w.Ctx, w.clara, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)))
 		w.Must(w.Purge(w.Ctx))
-		if want := []erasure.Subject{{Kind: erasure.Access, ID: kept.ID}}; !slices.Equal(log.noted, want) {
-			t.Errorf("noted %v, want %v", log.noted, want)
-		}
+		want = []erasure.Subject{{Kind: erasure.Access, ID: kept.ID}}
+		assert.Equal(t, want, log.noted, "noted")
 	})
 }
 
@@ -84,28 +82,25 @@ func TestRemovedAgain(t *testing.T) {
 		before := people()
 		keepers := w.accesses.Erasable()
 		for i, kind := range []erasure.Kind{erasure.Access, erasure.Account} {
-			if keepers[i].Kind != kind {
-				t.Fatalf("%d: %s", i, keepers[i].Kind)
-			}
+			require.Equal(t, kind, keepers[i].Kind)
 		}
 		found, err := keepers[0].IDs(w.Ctx)
-		if err != nil || !slices.Contains(found, gone.ID) || !slices.Contains(found, stays.ID) {
-			t.Errorf("%v, %v", found, err)
-		}
+		require.NoError(t, err)
+		assert.Contains(t, found, gone.ID)
+		assert.Contains(t, found, stays.ID)
 		w.Must(keepers[0].Erase(w.Ctx, ids(gone.ID, newID())))
-		if people() != before-1 || w.Number(`SELECT count(*) FROM access WHERE id = ?`, gone.ID) != 0 || w.Number(`SELECT count(*) FROM access WHERE id = ?`, stays.ID) != 1 {
-			t.Errorf("%d people, want %d", people(), before-1)
-		}
-		if left, err := keepers[1].IDs(w.Ctx); err != nil || len(left) != 0 {
-			t.Errorf("accounts that nothing keeps: %v, %v", left, err)
-		}
-		// an account that lost its access on another way
-		w.Exec(`DELETE FROM access WHERE id = ?`, stays.ID)
+		assert.Equal(t, before-1, people(), "people")
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM access WHERE id = ?`, gone.ID))
+		assert.Equal(t, 1, w.Number(`SELECT count(*) FROM access WHERE id = ?`, stays.ID))
 		left, err := keepers[1].IDs(w.Ctx)
+		require.NoError(t, err, "accounts that nothing keeps")
+		assert.Empty(t, left, "accounts that nothing keeps")
+		// This account lost its access in another way.
+		w.Exec(`DELETE FROM access WHERE id = ?`, stays.ID)
+		left, err = keepers[1].IDs(w.Ctx)
 		w.Must(err)
 		w.Must(keepers[1].Erase(w.Ctx, left))
-		if len(left) != 1 || people() != before-2 {
-			t.Errorf("%d accounts, %d people", len(left), people())
-		}
+		assert.Len(t, left, 1, "accounts")
+		assert.Equal(t, before-2, people(), "people")
 	})
 }

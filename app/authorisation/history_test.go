@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/access"
 	"kontor/app/courier"
 )
@@ -44,40 +47,36 @@ func TestHistoryComesBack(t *testing.T) {
 		}
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, everybody, true)
 		w.Must(err)
-		if n := w.Number(`SELECT count(*) FROM message WHERE access_id IS NOT NULL`) + w.Number(`SELECT count(*) FROM message_attempt`); n != 0 {
-			t.Errorf("%d rows about messages are left in clear", n)
-		}
+		n := w.Number(`SELECT count(*) FROM message WHERE access_id IS NOT NULL`) + w.Number(`SELECT count(*) FROM message_attempt`)
+		assert.Equal(t, 0, n, "rows about messages are left in clear")
 		w.Tick(time.Second)
 		w.Must(second(w.Undo(w.Ctx, w.anna, out.ID)))
 
 		steps, messages := told(registered)
-		if got := strings.Join(steps, "\n"); got != before[registered] || len(messages) != 1 || len(messages[0].AttemptRows) != 1 {
-			t.Errorf("of who is registered:\n%s\nwant\n%s", got, before[registered])
-		}
+		got := strings.Join(steps, "\n")
+		assert.Equal(t, before[registered], got, "of who is registered")
+		require.Len(t, messages, 1, "of who is registered")
+		assert.Len(t, messages[0].AttemptRows, 1, "of who is registered")
 		steps, messages = told(invited)
-		if got := strings.Join(steps, "\n"); len(messages) != 2 || messages[0].State != courier.HandedOver || messages[1].State != courier.Queued {
-			t.Errorf("of who was invited, and is again:\n%s", got)
-		}
-		if _, messages = told(waiting); len(messages) != 2 || messages[0].State != courier.Cancelled || messages[1].State != courier.Queued {
-			t.Errorf("of who was still to be written to: %+v", messages)
-		}
-		if _, err := w.accesses.Invitation(w.Ctx, old); err == nil {
-			t.Error("the link of before is good again")
-		}
-		if n := w.Number(`SELECT count(*) FROM message WHERE relay_at IS NOT NULL`); n != 2 {
-			t.Errorf("%d messages are to be sent, want the two new invitations", n)
-		}
-		if w.link(invited) == old {
-			t.Error("the new invitation has the old link")
-		}
+		got = strings.Join(steps, "\n")
+		require.Len(t, messages, 2, "of who was invited, and is again:\n%s", got)
+		assert.Equal(t, courier.HandedOver, messages[0].State, "of who was invited, and is again:\n%s", got)
+		assert.Equal(t, courier.Queued, messages[1].State, "of who was invited, and is again:\n%s", got)
+		_, messages = told(waiting)
+		require.Len(t, messages, 2, "of who was still to be written to")
+		assert.Equal(t, courier.Cancelled, messages[0].State, "of who was still to be written to")
+		assert.Equal(t, courier.Queued, messages[1].State, "of who was still to be written to")
+		_, err = w.accesses.Invitation(w.Ctx, old)
+		assert.Error(t, err, "the link of before is good again")
+		assert.Equal(t, 2, w.Number(`SELECT count(*) FROM message WHERE relay_at IS NOT NULL`), "messages are to be sent")
+		assert.NotEqual(t, old, w.link(invited), "the new invitation has the old link")
 
-		// what can't be undone any more is gone for good
+		// A removal that can't be undone any more is final.
 		_, err = w.Remove(w.Ctx, w.anna, w.customer, everybody, true)
 		w.Must(err)
 		w.Tick(UndoLife)
 		w.Must(w.Purge(w.Ctx))
-		if n := w.Number(`SELECT count(*) FROM authorisation_removal`) + w.Number(`SELECT count(*) FROM message WHERE access_id IS NOT NULL`); n != 0 {
-			t.Errorf("%d rows are left", n)
-		}
+		n = w.Number(`SELECT count(*) FROM authorisation_removal`) + w.Number(`SELECT count(*) FROM message WHERE access_id IS NOT NULL`)
+		assert.Equal(t, 0, n, "rows are left")
 	})
 }

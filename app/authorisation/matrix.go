@@ -71,7 +71,7 @@ func (s *Service) Matrix(ctx context.Context, c account.Caller, customerID uuid.
 	if limit == 0 {
 		limit = MatrixColumns
 	}
-	k, err := s.circleOf(ctx, c, customerID, transactionFilter{query: f.Transaction, limit: limit})
+	k, err := s.relatedTo(ctx, c, customerID, transactionFilter{query: f.Transaction, limit: limit})
 	if err != nil {
 		return Matrix{}, err
 	}
@@ -110,7 +110,7 @@ func (p *subject) called(words []string) bool {
 }
 
 // row makes a person's row; something says that at least one cell has a level.
-func (k *circle) row(p *subject) (row MatrixRow, something bool, err error) {
+func (k *related) row(p *subject) (row MatrixRow, something bool, err error) {
 	row = MatrixRow{Person: p.Person, Cells: make([]Cell, len(k.transactions))}
 	if row.Whole, err = k.whole(p); err != nil {
 		return row, false, err
@@ -127,7 +127,7 @@ func (k *circle) row(p *subject) (row MatrixRow, something bool, err error) {
 
 // whole returns what a person may do with all transactions of the customer. Additional processing of some transactions
 // does not count.
-func (k *circle) whole(p *subject) (Cell, error) {
+func (k *related) whole(p *subject) (Cell, error) {
 	level, err := k.decider.level(p.Person, p.to(uuid.Nil)&^policies.Processor, anyKind)
 	if err != nil || level == Nothing {
 		return Cell{}, err
@@ -135,7 +135,7 @@ func (k *circle) whole(p *subject) (Cell, error) {
 	return Cell{level, p.sourcesOf(uuid.Nil, true)}, nil
 }
 
-func (k *circle) cell(p *subject, t visibleTransaction) (Cell, error) {
+func (k *related) cell(p *subject, t visibleTransaction) (Cell, error) {
 	level, err := k.decider.level(p.Person, p.to(t.ID), t.Kind)
 	if err != nil || level == Nothing {
 		return Cell{}, err
@@ -158,7 +158,7 @@ func (s *Service) SeenBy(ctx context.Context, c account.Caller, transactionID uu
 	if err != nil {
 		return nil, false, err
 	}
-	k, err := s.circleOf(ctx, c, t.CustomerID, transactionFilter{id: t.ID})
+	k, err := s.relatedTo(ctx, c, t.CustomerID, transactionFilter{id: t.ID})
 	if err != nil {
 		return nil, false, err
 	}

@@ -1,7 +1,6 @@
 package authorisation
 
 import (
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/access"
 	"kontor/app/audit"
@@ -31,36 +32,33 @@ func TestPurge(t *testing.T) {
 		}
 		from := func() int { return w.Number(`SELECT count(*) FROM audit WHERE actor_id = ? AND address <> ''`, p.ID) }
 		ownBefore, fromBefore := own(), from()
-		if ownBefore == 0 || fromBefore == 0 {
-			t.Fatal("nothing in the log: what goes is not tested")
-		}
+		require.NotEqual(t, 0, ownBefore, "nothing in the log: what goes is not tested")
+		require.NotEqual(t, 0, fromBefore, "nothing in the log: what goes is not tested")
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(a.ID)}, true)
 		w.Must(err)
-		if own() != 0 || from() != 0 {
-			t.Errorf("after the removal: %d entries, %d addresses", own(), from())
-		}
+		assert.Equal(t, 0, own(), "after the removal: entries")
+		assert.Equal(t, 0, from(), "after the removal: addresses")
 		w.Tick(UndoLife - time.Second)
 		w.Must(w.Purge(w.Ctx))
 		w.Must(second(w.Undo(w.Ctx, w.anna, out.ID)))
-		if own() != ownBefore || from() != fromBefore {
-			t.Errorf("undone: %d entries, %d addresses, want %d and %d", own(), from(), ownBefore, fromBefore)
-		}
+		assert.Equal(t, ownBefore, own(), "undone: entries, want %d and %d", ownBefore, fromBefore)
+		assert.Equal(t, fromBefore, from(), "undone: addresses")
 
 		_, err = w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(a.ID)}, true)
 		w.Must(err)
-		// somebody who was at work with the account at that moment notes it a little later
+		// A concurrent request writes an entry about the account a little later.
 		late := audit.Record{Action: audit.AccountPasswordAsked, SubjectID: p.ID, Subject: p.Name}
 		w.Must(w.audit.Write(w.Ctx, w.db, audit.Actor{Name: "Kontor", Address: here.Address}, late))
 		w.Exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`,
 			newID(), w.customer, w.anna.ID, w.Now(), []byte("sealed with another key"))
 		w.Tick(UndoLife)
 		w.Must(w.Purge(w.Ctx))
-		if n := w.Number(`SELECT count(*) FROM authorisation_removal`); n != 0 || own() != 0 || from() != 0 {
-			t.Errorf("%d removals, %d entries, %d addresses are left", n, own(), from())
-		}
-		if n := w.Number(`SELECT count(*) FROM audit WHERE customer_id = ? AND action = ? AND subject = ?`, w.customer, audit.AccessRemoved, a.Name()); n != 2 {
-			t.Errorf("the customer's log names who lost their access %d times, want 2", n)
-		}
+		n := w.Number(`SELECT count(*) FROM authorisation_removal`)
+		assert.Equal(t, 0, n, "removals")
+		assert.Equal(t, 0, own(), "entries")
+		assert.Equal(t, 0, from(), "addresses are left")
+		n = w.Number(`SELECT count(*) FROM audit WHERE customer_id = ? AND action = ? AND subject = ?`, w.customer, audit.AccessRemoved, a.Name())
+		assert.Equal(t, 2, n, "the customer's log names who lost their access %d times", n)
 	})
 }
 
@@ -75,25 +73,23 @@ func TestKeyIsGone(t *testing.T) {
 		w.Exec(`UPDATE authorisation_removal SET sealed = ?`, []byte("sealed with another key"))
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
 		w.Must(err)
-		if list, err := w.Undoable(w.Ctx, w.anna, w.customer); err != nil || len(list) != 1 || list[0].ID != out.ID {
-			t.Errorf("offered: %+v, %v", list, err)
-		}
-		if n, err := w.Unreadable(w.Ctx); n != 1 || err != nil {
-			t.Errorf("%d can't be read, %v", n, err)
-		}
-		if _, err := w.Undo(w.Ctx, w.anna, lost.ID); !errors.Is(err, ErrUndone) {
-			t.Errorf("undoing what can't be read: %v", err)
-		}
+		list, err := w.Undoable(w.Ctx, w.anna, w.customer)
+		require.NoError(t, err, "offered")
+		require.Len(t, list, 1, "offered")
+		assert.Equal(t, out.ID, list[0].ID, "offered")
+		n, err := w.Unreadable(w.Ctx)
+		assert.NoError(t, err)
+		assert.Equal(t, 1, n, "can't be read")
+		_, err = w.Undo(w.Ctx, w.anna, lost.ID)
+		assert.ErrorIs(t, err, ErrUndone, "undoing what can't be read")
 		w.Must(second(w.Undo(w.Ctx, w.anna, out.ID)))
 		w.Must(w.Purge(w.Ctx))
-		if said.Len() > 0 {
-			t.Errorf("too early: %s", said.String())
-		}
+		assert.Zero(t, said.Len(), "too early: %s", said.String())
 		w.Tick(UndoLife)
 		w.Must(w.Purge(w.Ctx))
-		if n := w.Number(`SELECT count(*) FROM authorisation_removal`); n != 0 || strings.Count(said.String(), "another SECRET_KEY") != 1 {
-			t.Errorf("%d are left, the log says %q", n, said.String())
-		}
+		n = w.Number(`SELECT count(*) FROM authorisation_removal`)
+		assert.Equal(t, 0, n, "are left")
+		assert.Equal(t, 1, strings.Count(said.String(), "another SECRET_KEY"), "the log says")
 	})
 }
 
@@ -111,16 +107,16 @@ func TestUndoTakesTheRight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
 				a := w.invite(w.customer, "berta@kunde.example")
-				w.Must(second(w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))))
+				w.Must(second(w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))))
 				out, err := w.Remove(w.Ctx, w.anna, w.customer, c.sel(w, a), true)
 				w.Must(err)
 				before := w.facts()
 				w.policyIs("\np, specialist, *, " + c.deny + ", deny\n")
-				if _, err := w.Undo(w.Ctx, w.anna, out.ID); complaint(err) != "forbidden: forbidden" || w.facts() != before {
-					t.Errorf("%v: %s, want %s", err, w.facts(), before)
-				}
+				_, err = w.Undo(w.Ctx, w.anna, out.ID)
+				assert.Equal(t, "forbidden: forbidden", complaint(err))
+				assert.Equal(t, before, w.facts())
 				w.policyIs("")
-				w.Must(second(w.Undo(w.Ctx, w.anna, out.ID))) // it was not used up
+				w.Must(second(w.Undo(w.Ctx, w.anna, out.ID))) // the undo was not used up
 			})
 		})
 	}
@@ -136,27 +132,27 @@ func TestDeactivatedAccessIsNoReason(t *testing.T) {
 		p, _, err := w.Accounts.ByEmail(w.Ctx, w.db, email)
 		w.Must(err)
 		person := func() *subject {
-			k, err := w.circleOf(w.Ctx, w.anna, w.customer, transactionFilter{})
+			k, err := w.relatedTo(w.Ctx, w.anna, w.customer, transactionFilter{})
 			w.Must(err)
 			return k.people[p.ID]
 		}
-		if s := person(); s.to(w.contract.ID) != policies.Access || len(s.Roles) != 1 {
-			t.Fatalf("before: %+v", s)
-		}
+		s := person()
+		require.Equal(t, policies.Access, s.to(w.contract.ID))
+		require.Len(t, s.Roles, 1)
 		w.Must(w.accesses.Deactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if s := person(); s.to(w.contract.ID) != policies.None || len(s.Roles) != 0 {
-			t.Errorf("deactivated: %v as %v", s.to(w.contract.ID), s.Roles)
-		}
+		s = person()
+		assert.Equal(t, policies.None, s.to(w.contract.ID), "deactivated: as")
+		assert.Empty(t, s.Roles, "deactivated")
 		w.Must(w.accesses.Reactivate(w.Ctx, w.anna, w.customer, a.ID))
-		if s := person(); s.to(w.contract.ID) != policies.Access || len(s.Roles) != 1 {
-			t.Errorf("reactivated: %+v", s)
-		}
+		s = person()
+		assert.Equal(t, policies.Access, s.to(w.contract.ID), "reactivated")
+		assert.Len(t, s.Roles, 1, "reactivated")
 	})
 }
 
-// TestDismissingOneself: people who dismiss themselves can still undo their earlier removals; people who are dismissed
-// by another can't.
-func TestDismissingOneself(t *testing.T) {
+// TestRemovingOneself: people who remove themselves can still undo their earlier removals; people whom others remove
+// can't.
+func TestRemovingOneself(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		first, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
 		w.Must(err)
@@ -165,15 +161,14 @@ func TestDismissingOneself(t *testing.T) {
 		w.Must(second(w.Undo(w.Ctx, w.anna, then.ID)))
 		w.Must(second(w.Undo(w.Ctx, w.anna, first.ID)))
 
-		w.Must(second(w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))))
+		w.Must(second(w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))))
 		first, err = w.Remove(w.Ctx, w.anna, w.customer, Selection{Processors: ids(w.ben.ID)}, true)
 		w.Must(err)
 		then, err = w.Remove(w.Ctx, w.clara, w.customer, Selection{Administrators: ids(w.anna.ID)}, true)
 		w.Must(err)
 		w.Must(second(w.Undo(w.Ctx, w.clara, then.ID)))
-		if _, err := w.Undo(w.Ctx, w.anna, first.ID); complaint(err) != "gone: authorisation.undone" {
-			t.Errorf("what was taken from somebody who was dismissed: %v", err)
-		}
+		_, err = w.Undo(w.Ctx, w.anna, first.ID)
+		assert.Equal(t, "gone: authorisation.undone", complaint(err), "what was taken from somebody who was removed")
 	})
 }
 
@@ -187,13 +182,12 @@ func TestUndoEndsExactly(t *testing.T) {
 			offered int
 		}{{UndoLife - time.Microsecond, 1}, {time.Microsecond, 0}} {
 			w.Tick(c.wait)
-			if list, err := w.Undoable(w.Ctx, w.anna, w.customer); err != nil || len(list) != c.offered {
-				t.Errorf("offered %v, %v; want %d", list, err, c.offered)
-			}
+			list, err := w.Undoable(w.Ctx, w.anna, w.customer)
+			require.NoError(t, err)
+			assert.Len(t, list, c.offered, "offered")
 		}
-		if _, err := w.Undo(w.Ctx, w.anna, out.ID); complaint(err) != "gone: authorisation.undone" {
-			t.Errorf("at the end: %v", err)
-		}
+		_, err = w.Undo(w.Ctx, w.anna, out.ID)
+		assert.Equal(t, "gone: authorisation.undone", complaint(err), "at the end")
 	})
 }
 
@@ -210,20 +204,16 @@ func TestOnlyActiveSpecialists(t *testing.T) {
 		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
 		before := w.facts()
 		for name, id := range map[string]uuid.UUID{"an end user": p.ID, "deactivated": off.ID, "unknown": newID()} {
-			if _, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID, id)); complaint(err) != "specialist: authorisation.not_active" {
-				t.Errorf("%s is appointed: %v", name, err)
-			}
-			if _, err := w.EntrustProcessors(w.Ctx, w.anna, w.customer, ids(w.clara.ID, id), ids(w.contract.ID)); complaint(err) != "specialist: authorisation.not_active" {
-				t.Errorf("%s is entrusted: %v", name, err)
-			}
+			_, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID, id))
+			assert.Equal(t, "specialist: authorisation.not_active", complaint(err), "%s becomes an administrator", name)
+			_, err = w.AddProcessors(w.Ctx, w.anna, w.customer, ids(w.clara.ID, id), ids(w.contract.ID))
+			assert.Equal(t, "specialist: authorisation.not_active", complaint(err), "%s becomes a processor", name)
 		}
-		if w.facts() != before {
-			t.Errorf("%s, want %s", w.facts(), before)
-		}
+		assert.Equal(t, before, w.facts())
 		for _, query := range []string{"", "kühn", "olaf"} {
-			if list, _, err := w.Candidates(w.Ctx, w.anna, w.customer, CandidateFilter{Query: query, Limit: 50}); err != nil || slices.ContainsFunc(list, func(c Candidate) bool { return c.ID == p.ID || c.ID == off.ID }) {
-				t.Errorf("%q offers %+v, %v", query, list, err)
-			}
+			list, _, err := w.Candidates(w.Ctx, w.anna, w.customer, CandidateFilter{Query: query, Limit: 50})
+			require.NoError(t, err)
+			assert.False(t, slices.ContainsFunc(list, func(c Candidate) bool { return c.ID == p.ID || c.ID == off.ID }), "%q offers %+v", query, list)
 		}
 	})
 }
@@ -235,9 +225,9 @@ func TestUndoOfWhatIsHidden(t *testing.T) {
 		w.Must(err)
 		before := w.facts()
 		w.policyIs("\np, specialist, *, transaction, contract, read, deny\n")
-		if _, err := w.Undo(w.Ctx, w.anna, out.ID); complaint(err) != "gone: authorisation.undone" || w.facts() != before {
-			t.Errorf("%v: %s, want %s", err, w.facts(), before)
-		}
+		_, err = w.Undo(w.Ctx, w.anna, out.ID)
+		assert.Equal(t, "gone: authorisation.undone", complaint(err))
+		assert.Equal(t, before, w.facts())
 		w.policyIs("")
 		w.Must(second(w.Undo(w.Ctx, w.anna, out.ID)))
 	})

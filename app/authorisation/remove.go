@@ -39,31 +39,32 @@ var (
 // ErrLast, and in out what would be removed. Other errors: ErrNothing; NotFound (the customer, or ErrGone for a
 // selected authorisation); Forbidden.
 func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.UUID, sel Selection, confirmed bool) (out Removal, err error) {
-	if sel.Empty() {
+	if sel.empty() {
 		return Removal{}, ErrNothing
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		out = Removal{}
 		var kept removed
-		if err := s.mayTouch(ctx, tx, c, customerID, len(sel.Accesses) > 0, len(sel.Administrators)+len(sel.Processors) > 0); err != nil {
+		ch := change{s, tx, c, customerID}
+		if err := ch.authorise(ctx, wantedFor(len(sel.Accesses), len(sel.Administrators)+len(sel.Processors))...); err != nil {
 			return err
 		}
 		// the lock order of all txs: accesses with their messages first, then the customer
-		if err := s.removeAccesses(ctx, tx, c, customerID, ordered(sel.Accesses), &kept, &out); err != nil {
+		if err := ch.removeAccesses(ctx, ordered(sel.Accesses), &kept, &out); err != nil {
 			return err
 		}
 		// processors before administrators: the caller's visible transactions are read while the caller is still one
-		if err := s.relieve(ctx, tx, c, customerID, ordered(sel.Processors), &kept, &out); err != nil {
+		if err := ch.removeProcessors(ctx, ordered(sel.Processors), &kept, &out); err != nil {
 			return err
 		}
-		if err := s.dismiss(ctx, tx, c, customerID, ordered(sel.Administrators), &kept, &out); err != nil {
+		if err := ch.removeAdministrators(ctx, ordered(sel.Administrators), &kept, &out); err != nil {
 			return err
 		}
 		if (out.LastAccess || out.LastAdministrator) && !confirmed {
 			return ErrLast
 		}
 		kept.Names = slices.Concat(out.Accesses, out.Administrators, out.Processors)
-		if out.ID, err = s.keep(ctx, tx, c, customerID, kept); err != nil {
+		if out.ID, err = ch.keep(ctx, kept); err != nil {
 			return err
 		}
 		return s.customers.Refresh(ctx, tx, customerID)
@@ -74,24 +75,21 @@ func (s *Service) Remove(ctx context.Context, c account.Caller, customerID uuid.
 	return out, err
 }
 
-// mayTouch requires the permissions for a removal, or for undoing it.
-func (s *Service) mayTouch(ctx context.Context, tx bun.IDB, c account.Caller, customerID uuid.UUID, accesses, assignments bool) error {
-	if accesses {
-		if _, err := s.customers.Authorise(ctx, tx, c, customerID, wantRemoveAccess); err != nil {
-			return err
-		}
+// wantedFor returns the permissions for a removal of so many accesses and assignments, or for undoing it.
+func wantedFor(accesses, assignments int) (wanted []policies.Permission) {
+	if accesses > 0 {
+		wanted = append(wanted, wantRemoveAccess)
 	}
-	if assignments {
-		if _, err := s.customers.Authorise(ctx, tx, c, customerID, wantManage); err != nil {
-			return err
-		}
+	if assignments > 0 {
+		wanted = append(wanted, wantManage)
 	}
-	return nil
+	return wanted
 }
 
-func (s *Service) removeAccesses(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, ids []uuid.UUID, kept *removed, out *Removal) error {
+// removeAccesses removes accesses and adds them to what is kept for undoing it.
+func (ch change) removeAccesses(ctx context.Context, ids []uuid.UUID, kept *removed, out *Removal) error {
 	for _, id := range ids {
-		taken, left, err := s.accesses.RemoveIn(ctx, tx, c, customerID, id)
+		taken, left, err := ch.accesses.RemoveIn(ctx, ch.tx, ch.caller, ch.customerID, id)
 		if errors.Is(err, access.ErrNotFound) {
 			return ErrGone
 		}
@@ -105,49 +103,51 @@ func (s *Service) removeAccesses(ctx context.Context, tx bun.Tx, c account.Calle
 	return nil
 }
 
-func (s *Service) dismiss(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, ids []uuid.UUID, kept *removed, out *Removal) error {
+// removeAdministrators does the same for administrators.
+func (ch change) removeAdministrators(ctx context.Context, ids []uuid.UUID, kept *removed, out *Removal) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	for _, id := range ids {
-		was, ok, err := assignment.RemoveAdministrator(ctx, tx, customerID, id)
+		was, ok, err := assignment.RemoveAdministrator(ctx, ch.tx, ch.customerID, id)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			return ErrGone
 		}
-		p, err := named(ctx, tx, id)
+		p, err := named(ctx, ch.tx, id)
 		if err != nil {
 			return err
 		}
 		kept.Administrators = append(kept.Administrators, was)
 		out.Administrators = append(out.Administrators, p.Name)
-		if err := s.log(ctx, tx, c, audit.AdministratorDismissed, customerID, p, nil); err != nil {
+		if err := ch.log(ctx, audit.AdministratorRemoved, p, nil); err != nil {
 			return err
 		}
 	}
-	left, err := countActiveAdministrators(ctx, tx, customerID)
+	left, err := countActiveAdministrators(ctx, ch.tx, ch.customerID)
 	if err != nil {
 		return err
 	}
 	out.LastAdministrator = left == 0
-	// An administrator who is dismissed by somebody else must not come back by undoing an earlier removal.
-	others := slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return id == c.ID })
+	// An administrator whom somebody else removes must not come back by undoing an earlier removal.
+	others := slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return id == ch.caller.ID })
 	if len(others) == 0 {
 		return nil
 	}
-	return endRemovals(ctx, tx, customerID, others, s.now())
+	return endRemovals(ctx, ch.tx, ch.customerID, others, ch.now())
 }
 
-func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, ids []uuid.UUID, kept *removed, out *Removal) error {
-	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+// removeProcessors removes additional processors from all transactions that the caller may see.
+func (ch change) removeProcessors(ctx context.Context, ids []uuid.UUID, kept *removed, out *Removal) error {
+	visible, _, err := ch.transactions.Within(ch.caller, policies.Read, "t")
 	if err != nil {
 		return err
 	}
 	lists := make([][]visibleTransaction, len(ids))
 	for i, id := range ids { // read all lists before the first removal: the caller's own may be among them
-		if lists[i], err = processedBy(ctx, tx, customerID, id, visible); err != nil {
+		if lists[i], err = processedBy(ctx, ch.tx, ch.customerID, id, visible); err != nil {
 			return err
 		}
 		if len(lists[i]) == 0 {
@@ -155,12 +155,12 @@ func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, cust
 		}
 	}
 	for i, id := range ids {
-		p, err := named(ctx, tx, id)
+		p, err := named(ctx, ch.tx, id)
 		if err != nil {
 			return err
 		}
 		for _, t := range lists[i] {
-			was, ok, err := assignment.RemoveProcessor(ctx, tx, customerID, id, t.ID)
+			was, ok, err := assignment.RemoveProcessor(ctx, ch.tx, ch.customerID, id, t.ID)
 			if err != nil {
 				return err
 			}
@@ -168,7 +168,7 @@ func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, cust
 				return ErrGone // somebody else removed it first
 			}
 			kept.Processors = append(kept.Processors, was)
-			if err := s.log(ctx, tx, c, audit.ProcessorRelieved, customerID, p, &t); err != nil {
+			if err := ch.log(ctx, audit.ProcessorRemoved, p, &t); err != nil {
 				return err
 			}
 		}
@@ -178,12 +178,12 @@ func (s *Service) relieve(ctx context.Context, tx bun.Tx, c account.Caller, cust
 }
 
 // keep encrypts and stores what was removed, until it can't be undone any more.
-func (s *Service) keep(ctx context.Context, tx bun.IDB, c account.Caller, customerID uuid.UUID, kept removed) (uuid.UUID, error) {
+func (ch change) keep(ctx context.Context, kept removed) (uuid.UUID, error) {
 	raw, err := json.Marshal(kept)
 	if err != nil {
 		return uuid.Nil, err
 	}
-	sealed, err := s.key.Seal(sealedFor, raw)
+	sealed, err := ch.key.Seal(sealedFor, raw)
 	if err != nil {
 		return uuid.Nil, err
 	}
@@ -191,8 +191,8 @@ func (s *Service) keep(ctx context.Context, tx bun.IDB, c account.Caller, custom
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return id, insertRemoval(ctx, tx, removalRow{
-		ID: id, CustomerID: customerID, RemovedBy: c.ID, ExpiresAt: s.now().Add(UndoLife), Sealed: sealed,
+	return id, insertRemoval(ctx, ch.tx, removalRow{
+		ID: id, CustomerID: ch.customerID, RemovedBy: ch.caller.ID, ExpiresAt: ch.now().Add(UndoLife), Sealed: sealed,
 	})
 }
 
@@ -270,23 +270,24 @@ func (s *Service) Undo(ctx context.Context, c account.Caller, removalID uuid.UUI
 			return ErrUndone
 		}
 		out = Restoration{CustomerID: r.CustomerID}
-		return s.restore(ctx, tx, c, kept, &out)
+		ch := change{s, tx, c, r.CustomerID}
+		return ch.restore(ctx, kept, &out)
 	})
 	return out, err
 }
 
-func (s *Service) restore(ctx context.Context, tx bun.Tx, c account.Caller, kept removed, out *Restoration) error {
-	customerID := out.CustomerID
-	own := func(id uuid.UUID) bool { return slices.Contains(c.Persons(), id) }
-	if err := s.restoreAssignments(ctx, tx, c, kept, own, out); err != nil {
+// restore restores everything that a removal removed.
+func (ch change) restore(ctx context.Context, kept removed, out *Restoration) error {
+	own := func(id uuid.UUID) bool { return slices.Contains(ch.caller.Persons(), id) }
+	if err := ch.restoreAssignments(ctx, kept, own, out); err != nil {
 		return err
 	}
-	if err := s.mayTouch(ctx, tx, c, customerID, len(kept.Accesses) > 0, len(kept.Administrators)+len(kept.Processors) > 0); err != nil {
+	if err := ch.authorise(ctx, wantedFor(len(kept.Accesses), len(kept.Administrators)+len(kept.Processors))...); err != nil {
 		return err
 	}
 	// in reverse order of removal: an account that was removed with the last access exists again for the earlier ones
 	for _, t := range slices.Backward(kept.Accesses) {
-		invited, err := s.accesses.RestoreIn(ctx, tx, c, t)
+		invited, err := ch.accesses.RestoreIn(ctx, ch.tx, ch.caller, t)
 		if err != nil {
 			return err
 		}
@@ -296,28 +297,28 @@ func (s *Service) restore(ctx context.Context, tx bun.Tx, c account.Caller, kept
 		}
 	}
 	others := func(id uuid.UUID) bool { return !own(id) }
-	if err := s.restoreAssignments(ctx, tx, c, kept, others, out); err != nil {
+	if err := ch.restoreAssignments(ctx, kept, others, out); err != nil {
 		return err
 	}
-	return s.customers.Refresh(ctx, tx, customerID)
+	return ch.customers.Refresh(ctx, ch.tx, ch.customerID)
 }
 
 // restoreAssignments restores the assignments of some people with their original dates and authors. An assignment that
 // was made again meanwhile stays unchanged.
-func (s *Service) restoreAssignments(ctx context.Context, tx bun.Tx, c account.Caller, kept removed, whose func(uuid.UUID) bool, out *Restoration) error {
+func (ch change) restoreAssignments(ctx context.Context, kept removed, whose func(uuid.UUID) bool, out *Restoration) error {
 	for _, a := range kept.Administrators {
 		if !whose(a.SpecialistID) {
 			continue
 		}
-		if _, err := assignment.AddAdministrator(ctx, tx, a); err != nil {
+		if _, err := assignment.AddAdministrator(ctx, ch.tx, a); err != nil {
 			return err
 		}
 		out.Count++
-		p, err := named(ctx, tx, a.SpecialistID)
+		p, err := named(ctx, ch.tx, a.SpecialistID)
 		if err != nil {
 			return err
 		}
-		if err := s.log(ctx, tx, c, audit.AuthorisationRestored, a.CustomerID, p, nil); err != nil {
+		if err := ch.log(ctx, audit.AuthorisationRestored, p, nil); err != nil {
 			return err
 		}
 	}
@@ -326,7 +327,7 @@ func (s *Service) restoreAssignments(ctx context.Context, tx bun.Tx, c account.C
 		if !whose(a.SpecialistID) {
 			continue
 		}
-		if err := s.restoreProcessor(ctx, tx, c, a); err != nil {
+		if err := ch.restoreProcessor(ctx, a); err != nil {
 			return err
 		}
 		if !counted[a.SpecialistID] {
@@ -337,32 +338,32 @@ func (s *Service) restoreAssignments(ctx context.Context, tx bun.Tx, c account.C
 	return nil
 }
 
-func (s *Service) restoreProcessor(ctx context.Context, tx bun.Tx, c account.Caller, a assignment.Processor) error {
-	if there, err := transactionsOf(ctx, tx, a.CustomerID, nil, []uuid.UUID{a.TransactionID}); err != nil {
+func (ch change) restoreProcessor(ctx context.Context, a assignment.Processor) error {
+	if there, err := transactionsOf(ctx, ch.tx, a.CustomerID, nil, []uuid.UUID{a.TransactionID}); err != nil {
 		return err
 	} else if len(there) == 0 {
 		return ErrUndone
 	}
-	if _, err := assignment.AddProcessor(ctx, tx, a); err != nil {
+	if _, err := assignment.AddProcessor(ctx, ch.tx, a); err != nil {
 		return err
 	}
 	// checked after the assignment is restored, because it may be the caller's own
-	visible, _, err := s.transactions.Within(c, policies.Read, "t")
+	visible, _, err := ch.transactions.Within(ch.caller, policies.Read, "t")
 	if err != nil {
 		return err
 	}
-	list, err := transactionsOf(ctx, tx, a.CustomerID, visible, []uuid.UUID{a.TransactionID})
+	list, err := transactionsOf(ctx, ch.tx, a.CustomerID, visible, []uuid.UUID{a.TransactionID})
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
 		return ErrUndone
 	}
-	p, err := named(ctx, tx, a.SpecialistID)
+	p, err := named(ctx, ch.tx, a.SpecialistID)
 	if err != nil {
 		return err
 	}
-	return s.log(ctx, tx, c, audit.AuthorisationRestored, a.CustomerID, p, &list[0])
+	return ch.log(ctx, audit.AuthorisationRestored, p, &list[0])
 }
 
 // Purge deletes the removals that can't be undone any more, and on SQLite their bytes in the files. The worker calls
@@ -407,7 +408,7 @@ func (s *Service) Purge(ctx context.Context) error {
 		return err
 	}
 	if unreadable > 0 {
-		s.warn.Warn("removals were forgotten that are sealed with another SECRET_KEY: ERASURE_LOG does not name whom they removed", "removals", unreadable)
+		s.warn.Warn("removals were deleted that are encrypted with another SECRET_KEY: ERASURE_LOG does not name whom they removed", "removals", unreadable)
 	}
 	_, err = s.db.EmptyWAL(ctx) // if readers prevent it, the WAL is overwritten a little later
 	return err

@@ -1,13 +1,14 @@
 package authorisation
 
 import (
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/access"
 	"kontor/app/account"
@@ -19,51 +20,44 @@ import (
 // TestRemoveAndUndo: B's authorisation is removed and restored as it was.
 func TestRemoveAndUndo(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.entrust(w.taxes, w.ben)
-		_, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
+		w.addProcessor(w.taxes, w.ben)
+		_, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
 		w.Must(err)
 		before := w.facts()
 		since, err := w.Administrators(w.Ctx, w.anna, w.customer)
 		w.Must(err)
 		w.Tick(time.Hour)
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Administrators: ids(w.clara.ID), Processors: ids(w.ben.ID, w.ben.ID)}, false)
-		if err != nil || out.Count() != 2 || out.Administrators[0] != "Clara Cron" || out.Processors[0] != "Ben Büro" || out.LastAdministrator {
-			t.Fatalf("%+v, %v", out, err)
-		}
+		require.NoError(t, err)
+		require.Equal(t, 2, out.Count())
+		require.Equal(t, "Clara Cron", out.Administrators[0])
+		require.Equal(t, "Ben Büro", out.Processors[0])
+		require.False(t, out.LastAdministrator)
 		w.sound()
-		if got := w.facts(); got != "a Anna Amt" {
-			t.Errorf("left: %s", got)
-		}
+		assert.Equal(t, "a Anna Amt", w.facts(), "assignments left")
 		for _, c := range []account.Caller{w.ben, w.clara} { // an open page refuses the next click
-			if _, err := w.transactions.Get(w.Ctx, c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
-				t.Errorf("%s: %v", c.Name, err)
-			}
+			_, err := w.transactions.Get(w.Ctx, c, w.contract.ID)
+			assert.Equal(t, "not_found: transaction.not_found", complaint(err), c.Name)
 		}
-		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ? AND transaction_id IS NOT NULL`, audit.ProcessorRelieved); n != 2 {
-			t.Errorf("%d entries for two transactions", n)
-		}
+		n := w.Number(`SELECT count(*) FROM audit WHERE action = ? AND transaction_id IS NOT NULL`, audit.ProcessorRemoved)
+		assert.Equal(t, 2, n, "entries for two transactions")
 		var sealed []byte
 		w.Must(w.db.NewRaw(`SELECT sealed FROM authorisation_removal`).Scan(w.Ctx, &sealed))
-		if strings.Contains(string(sealed), w.clara.ID.String()) {
-			t.Error("what was removed lies open")
-		}
+		assert.NotContains(t, string(sealed), w.clara.ID.String(), "what was removed lies open")
 		back, err := w.Undo(w.Ctx, w.anna, out.ID)
-		if err != nil || back.Count != 2 || back.CustomerID != w.customer || back.Invited != 0 {
-			t.Fatalf("%+v, %v", back, err)
-		}
+		require.NoError(t, err)
+		require.Equal(t, 2, back.Count)
+		require.Equal(t, w.customer, back.CustomerID)
+		require.Equal(t, 0, back.Invited)
 		w.sound()
-		if got := w.facts(); got != before {
-			t.Errorf("restored: %s, want %s", got, before)
-		}
-		if now, err := w.Administrators(w.Ctx, w.anna, w.customer); err != nil || !now[1].Since.Equal(since[1].Since) || now[1].By != "Anna Amt" {
-			t.Errorf("%+v, %v", now, err)
-		}
-		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.AuthorisationRestored); n != 3 {
-			t.Errorf("%d entries for what was restored", n)
-		}
-		if _, err := w.Undo(w.Ctx, w.anna, out.ID); complaint(err) != "gone: authorisation.undone" {
-			t.Errorf("a second time: %v", err)
-		}
+		assert.Equal(t, before, w.facts(), "restored")
+		now, err := w.Administrators(w.Ctx, w.anna, w.customer)
+		require.NoError(t, err)
+		assert.WithinDuration(t, since[1].Since, now[1].Since, 0)
+		assert.Equal(t, "Anna Amt", now[1].By)
+		assert.Equal(t, 3, w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.AuthorisationRestored), "entries for what was restored")
+		_, err = w.Undo(w.Ctx, w.anna, out.ID)
+		assert.Equal(t, "gone: authorisation.undone", complaint(err), "a second time")
 	})
 }
 
@@ -74,7 +68,7 @@ func TestRemoveRefuses(t *testing.T) {
 		w.invite(w.customer, "otto@kunde.example")
 		other := w.addCustomer("Fremd")
 		foreign := w.invite(other, "fremd@kunde.example")
-		_, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
+		_, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
 		w.Must(err)
 		before := w.facts()
 		for name, c := range map[string]struct {
@@ -93,22 +87,17 @@ func TestRemoveRefuses(t *testing.T) {
 			"transactions one does not see": {w.uwe, Selection{Administrators: ids(w.clara.ID), Processors: ids(w.ben.ID)}, "not_found: authorisation.gone"},
 			"nobody":                        {account.Caller{}, Selection{Accesses: ids(a.ID)}, "not_found: customer.not_found"},
 		} {
-			if _, err := w.Remove(w.Ctx, c.by, w.customer, c.sel, true); complaint(err) != c.want {
-				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
-			}
-			if got := w.facts(); got != before {
-				t.Fatalf("%s: %s, want %s", name, got, before)
-			}
+			_, err := w.Remove(w.Ctx, c.by, w.customer, c.sel, true)
+			assert.Equal(t, c.want, complaint(err), name)
+			require.Equal(t, before, w.facts(), name)
 		}
-		// the right to the one is not the right to the other
+		// The right to remove accesses is not the right to remove administrators.
 		w.policyIs("\np, auditor, *, access, *, remove, allow\n")
 		both := Selection{Accesses: ids(a.ID), Administrators: ids(w.clara.ID)}
-		if _, err := w.Remove(w.Ctx, w.rita, w.customer, both, true); complaint(err) != "forbidden: forbidden" || w.facts() != before {
-			t.Errorf("half of it is allowed: %v, %s", err, w.facts())
-		}
-		if n := w.Number(`SELECT count(*) FROM authorisation_removal`); n != 0 {
-			t.Errorf("%d removals are kept", n)
-		}
+		_, err = w.Remove(w.Ctx, w.rita, w.customer, both, true)
+		assert.Equal(t, "forbidden: forbidden", complaint(err), "half of it is allowed")
+		assert.Equal(t, before, w.facts(), "half of it is allowed")
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM authorisation_removal`), "removals are kept")
 	})
 }
 
@@ -116,38 +105,39 @@ func TestRemoveRefuses(t *testing.T) {
 func TestLast(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		off := w.Specialist("Olaf Off")
-		_, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(off.ID, w.clara.ID))
+		_, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(off.ID, w.clara.ID))
 		w.Must(err)
 		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
 		a, b := w.invite(w.customer, "berta@kunde.example"), w.invite(w.customer, "otto@kunde.example")
-		if out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(a.ID), Administrators: ids(w.clara.ID)}, false); err != nil || out.LastAccess || out.LastAdministrator {
-			t.Fatalf("one of two: %+v, %v", out, err)
-		}
+		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(a.ID), Administrators: ids(w.clara.ID)}, false)
+		require.NoError(t, err, "one of two")
+		require.False(t, out.LastAccess, "one of two: %+v", out)
+		require.False(t, out.LastAdministrator, "one of two")
 		before := w.facts()
 		for name, c := range map[string]struct {
 			sel                  Selection
 			lastAccess, lastAdmi bool
 		}{
 			"access":        {Selection{Accesses: ids(b.ID)}, true, false},
-			"administrator": {Selection{Administrators: ids(w.anna.ID)}, false, true}, // who is deactivated is not left
+			"administrator": {Selection{Administrators: ids(w.anna.ID)}, false, true}, // a deactivated administrator does not count as one who is left
 			"both":          {Selection{Accesses: ids(b.ID), Administrators: ids(w.anna.ID, off.ID)}, true, true},
 		} {
 			out, err := w.Remove(w.Ctx, w.anna, w.customer, c.sel, false)
-			if complaint(err) != "conflict: authorisation.last" || out.LastAccess != c.lastAccess || out.LastAdministrator != c.lastAdmi || out.ID != uuid.Nil || w.facts() != before {
-				t.Errorf("%s: %+v, %v, %s", name, out, err, w.facts())
-			}
+			assert.Equal(t, "conflict: authorisation.last", complaint(err), name)
+			assert.Equal(t, c.lastAccess, out.LastAccess, name)
+			assert.Equal(t, c.lastAdmi, out.LastAdministrator, name)
+			assert.Equal(t, uuid.Nil, out.ID, name)
+			assert.Equal(t, before, w.facts(), name)
 		}
-		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(b.ID), Administrators: ids(w.anna.ID, off.ID)}, true)
-		if err != nil || w.facts() != "p Ben Büro Vertrag" {
-			t.Fatalf("confirmed: %v, %s", err, w.facts())
-		}
-		if n := w.Number(`SELECT count(*) FROM customer WHERE id = ? AND attention_at IS NOT NULL`, w.customer); n != 1 {
-			t.Error("a customer without anybody needs no attention")
-		}
+		out, err = w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(b.ID), Administrators: ids(w.anna.ID, off.ID)}, true)
+		require.NoError(t, err, "confirmed")
+		require.Equal(t, "p Ben Büro Vertrag", w.facts(), "confirmed")
+		n := w.Number(`SELECT count(*) FROM customer WHERE id = ? AND attention_at IS NOT NULL`, w.customer)
+		assert.Equal(t, 1, n, "a customer without anybody needs no attention")
 		// A removed their own administration: they had the right, so they may undo it.
-		if _, err := w.Undo(w.Ctx, w.anna, out.ID); err != nil || w.facts() != before {
-			t.Errorf("undone: %v, %s, want %s", err, w.facts(), before)
-		}
+		_, err = w.Undo(w.Ctx, w.anna, out.ID)
+		require.NoError(t, err, "undone")
+		assert.Equal(t, before, w.facts(), "undone")
 		w.sound()
 	})
 }
@@ -170,7 +160,7 @@ func TestUndoOnly(t *testing.T) {
 				t.Errorf("%s: refused, and yet %s became %s", name, before, w.facts())
 			}
 		}
-		_, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
+		_, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
 		w.Must(err)
 
 		id := remove(w.anna, Selection{Processors: ids(w.ben.ID)})
@@ -179,31 +169,29 @@ func TestUndoOnly(t *testing.T) {
 		w.Tick(UndoLife)
 		undo("too late", w.anna, id, "gone: authorisation.undone")
 		w.Must(w.Purge(w.Ctx))
-		if n := w.Number(`SELECT count(*) FROM authorisation_removal`); n != 0 {
-			t.Errorf("%d removals are kept for longer than they can be undone", n)
-		}
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM authorisation_removal`), "removals are kept for longer than they can be undone")
 
-		w.entrust(w.contract, w.ben)
+		w.addProcessor(w.contract, w.ben)
 		id = remove(w.anna, Selection{Processors: ids(w.ben.ID)})
 		w.Tick(UndoLife - time.Second)
 		undo("just in time", w.anna, id, "<nil>")
 
-		// A may not do it any more: somebody else dismissed them
+		// Anna may not undo it any more, because somebody else removed her.
 		id = remove(w.anna, Selection{Processors: ids(w.ben.ID)})
 		remove(w.clara, Selection{Administrators: ids(w.anna.ID)})
-		undo("dismissed by another", w.anna, id, "gone: authorisation.undone")
+		undo("removed by another", w.anna, id, "gone: authorisation.undone")
 
-		// removing oneself, being appointed again and dismissed by another: no way back in
-		_, err = w.AppointAdministrators(w.Ctx, w.clara, w.customer, ids(w.anna.ID))
+		// Anna removes herself, becomes administrator again and is removed by somebody else. Her undo does not bring her back.
+		_, err = w.AddAdministrators(w.Ctx, w.clara, w.customer, ids(w.anna.ID))
 		w.Must(err)
 		id = remove(w.anna, Selection{Administrators: ids(w.anna.ID)})
-		_, err = w.AppointAdministrators(w.Ctx, w.clara, w.customer, ids(w.anna.ID))
+		_, err = w.AddAdministrators(w.Ctx, w.clara, w.customer, ids(w.anna.ID))
 		w.Must(err)
 		remove(w.clara, Selection{Administrators: ids(w.anna.ID)})
 		undo("back in by one's own removal", w.anna, id, "gone: authorisation.undone")
 
-		// the policy says no meanwhile
-		_, err = w.AppointAdministrators(w.Ctx, w.clara, w.customer, ids(w.anna.ID))
+		// Meanwhile the policy denies it.
+		_, err = w.AddAdministrators(w.Ctx, w.clara, w.customer, ids(w.anna.ID))
 		w.Must(err)
 		id = remove(w.anna, Selection{Administrators: ids(w.anna.ID)})
 		w.policyIs("\np, specialist, administrator, authorisation, *, manage, deny\n")
@@ -211,14 +199,14 @@ func TestUndoOnly(t *testing.T) {
 		w.policyIs("")
 		undo("allowed again", w.anna, id, "<nil>")
 
-		// a role that was taken since
+		// The role was taken away since.
 		id = remove(w.uwe, Selection{Administrators: ids(w.anna.ID)})
 		former := w.uwe
 		former.Roles = []policies.Role{policies.Specialist}
 		undo("role gone", former, id, "forbidden: forbidden")
 		undo("role there", w.uwe, id, "<nil>")
 
-		// a deputy who removed whom they stand in for
+		// A deputy removed the person whom they represent.
 		standIn := w.deputy(w.Specialist("Dora Deputy"), w.anna)
 		id = remove(standIn, Selection{Administrators: ids(w.anna.ID)})
 		undo("standing in", standIn, id, "<nil>")
@@ -244,13 +232,11 @@ func TestUndoable(t *testing.T) {
 			for _, k := range list {
 				got = append(got, strings.Join(k.Names, "+"))
 			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%s: %s is offered %q, want %q", when, c.Name, got, want)
-			}
+			assert.Equal(t, want, got, "%s: %s is offered", when, c.Name)
 			return list
 		}
 		other := w.addCustomer("Fremd")
-		_, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
+		_, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(w.clara.ID))
 		w.Must(err)
 		offers("at first", w.anna, w.customer)
 		a := w.invite(w.customer, "berta@kunde.example")
@@ -265,11 +251,10 @@ func TestUndoable(t *testing.T) {
 			offers("somebody else's", c, w.customer)
 		}
 		offers("at another customer", w.anna, other)
-		if _, err := w.Undoable(w.Ctx, account.Caller{}, w.customer); complaint(err) != "not_found: customer.not_found" {
-			t.Errorf("nobody: %v", err)
-		}
+		_, err = w.Undoable(w.Ctx, account.Caller{}, w.customer)
+		assert.Equal(t, "not_found: customer.not_found", complaint(err), "nobody")
 
-		// half of it is not theirs to do any more: what they may is still offered
+		// One half is denied by now. The other half is still offered.
 		w.policyIs("\np, specialist, *, access, *, remove, deny\n")
 		offers("denied since", w.anna, w.customer, "Clara Cron")
 		w.policyIs("")
@@ -279,14 +264,14 @@ func TestUndoable(t *testing.T) {
 		w.Must(second(w.Undo(w.Ctx, w.anna, newer)))
 		offers("undone", w.anna, w.customer)
 
-		// who removed themselves may take it back, and is offered it; dismissed by another, they are not
+		// Somebody who removed themselves is offered the undo. Somebody who was removed by another is not.
 		id := remove(w.anna, Selection{Administrators: ids(w.anna.ID)})
 		offers("oneself", w.anna, w.customer, "Anna Amt")
 		w.Must(second(w.Undo(w.Ctx, w.anna, id)))
-		w.entrust(w.contract, w.ben)
+		w.addProcessor(w.contract, w.ben)
 		remove(w.anna, Selection{Processors: ids(w.ben.ID)})
 		remove(w.clara, Selection{Administrators: ids(w.anna.ID)})
-		offers("dismissed by another", w.anna, w.customer)
+		offers("removed by another", w.anna, w.customer)
 		offers("the other", w.clara, w.customer, "Anna Amt")
 		w.Tick(UndoLife)
 		offers("ten minutes later", w.clara, w.customer)
@@ -313,9 +298,7 @@ func TestUndoTakesOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if done != 1 {
-			t.Errorf("undone %d times", done)
-		}
+		assert.Equal(t, 1, done, "undone %d times", done)
 	})
 }
 
@@ -330,38 +313,33 @@ func TestAccessComesBack(t *testing.T) {
 		old := w.link("otto@kunde.example")
 		out, err := w.Remove(w.Ctx, w.anna, w.customer, Selection{Accesses: ids(registered.ID, pending.ID)}, true)
 		w.Must(err)
-		if n := w.Number(`SELECT count(*) FROM account WHERE email = 'berta@kunde.example'`); n != 0 {
-			t.Error("the account stayed")
-		}
-		if _, _, err := w.Accounts.SignIn(w.Ctx, "berta@kunde.example", strong, here); err == nil {
-			t.Error("who has no access signs in")
-		}
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM account WHERE email = 'berta@kunde.example'`), "the account stayed")
+		_, _, err = w.Accounts.SignIn(w.Ctx, "berta@kunde.example", strong, here)
+		assert.Error(t, err, "who has no access signs in")
 		w.Tick(5 * time.Minute)
 		back, err := w.Undo(w.Ctx, w.anna, out.ID)
-		if err != nil || back.Count != 2 || back.Invited != 1 {
-			t.Fatalf("%+v, %v", back, err)
-		}
-		if _, _, err := w.Accounts.SignIn(w.Ctx, "berta@kunde.example", strong, here); err != nil {
-			t.Errorf("the password of before: %v", err)
-		}
-		if p, err := w.Accounts.Authenticate(w.Ctx, session); err != nil || p != nil {
-			t.Errorf("a session came back: %+v, %v", p, err)
-		}
-		if _, err := w.accesses.Invitation(w.Ctx, old); err == nil {
-			t.Error("the old link is good again")
-		}
+		require.NoError(t, err)
+		require.Equal(t, 2, back.Count)
+		require.Equal(t, 1, back.Invited)
+		_, _, err = w.Accounts.SignIn(w.Ctx, "berta@kunde.example", strong, here)
+		assert.NoError(t, err)
+		p, err := w.Accounts.Authenticate(w.Ctx, session)
+		require.NoError(t, err, "a session came back")
+		assert.Nil(t, p, "a session came back")
+		_, err = w.accesses.Invitation(w.Ctx, old)
+		assert.Error(t, err, "the old link is good again")
 		if fresh := w.link("otto@kunde.example"); fresh == old {
 			t.Error("no new link went out")
 		} else if _, err := w.accesses.Invitation(w.Ctx, fresh); err != nil {
 			t.Errorf("the new link: %v", err)
 		}
 		r, err := w.accesses.Get(w.Ctx, w.anna, w.customer, registered.ID)
-		if err != nil || r.Status != access.Registered || r.ID != registered.ID || !r.CreatedAt.Equal(registered.CreatedAt) {
-			t.Errorf("%+v, %v", r, err)
-		}
-		if n := w.Number(`SELECT count(*) FROM message WHERE access_id = ? AND state = ?`, registered.ID, courier.Queued); n != 0 {
-			t.Errorf("%d messages to who is registered", n)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, access.Registered, r.Status)
+		assert.Equal(t, registered.ID, r.ID)
+		assert.WithinDuration(t, registered.CreatedAt, r.CreatedAt, 0)
+		n := w.Number(`SELECT count(*) FROM message WHERE access_id = ? AND state = ?`, registered.ID, courier.Queued)
+		assert.Equal(t, 0, n, "messages to who is registered")
 	})
 }
 
@@ -376,30 +354,26 @@ func TestAccessCameAnew(t *testing.T) {
 			w.Must(err)
 			return a.ID, out.ID
 		}
-		// the same address was given a new access
+		// The same address was given a new access.
 		_, id := taken("berta@kunde.example")
 		w.invite(w.customer, "berta@kunde.example")
-		if _, err := w.Undo(w.Ctx, w.anna, id); complaint(err) != "conflict: access.taken" {
-			t.Errorf("a second access of one address: %v", err)
-		}
-		// the person registered elsewhere: a new account, to which the access belongs now
+		_, err := w.Undo(w.Ctx, w.anna, id)
+		assert.Equal(t, "conflict: access.taken", complaint(err), "a second access of one address")
+		// The person registered at another customer, and the access belongs to the new account now.
 		a, id := taken("otto@kunde.example")
 		w.invite(other, "otto@kunde.example")
 		w.register("otto@kunde.example")
-		if _, err := w.Undo(w.Ctx, w.anna, id); err != nil {
-			t.Fatalf("registered elsewhere: %v", err)
-		}
-		if n := w.Number(`SELECT count(*) FROM access JOIN account ON account.id = access.account_id WHERE access.id = ? AND account.email = 'otto@kunde.example'`, a); n != 1 {
-			t.Error("the access belongs to nobody")
-		}
-		// somebody else has the username by now
+		_, err = w.Undo(w.Ctx, w.anna, id)
+		require.NoError(t, err, "registered elsewhere")
+		n := w.Number(`SELECT count(*) FROM access JOIN account ON account.id = access.account_id WHERE access.id = ? AND account.email = 'otto@kunde.example'`, a)
+		assert.Equal(t, 1, n, "the access belongs to nobody")
+		// Somebody else has the username by now.
 		_, id = taken("ines@kunde.example")
 		thief := w.Specialist("Theo Taker")
 		w.Exec(`UPDATE account SET username = 'ines@kunde.example', username_folded = 'ines@kunde.example' WHERE id = ?`, thief.ID)
-		if _, err := w.Undo(w.Ctx, w.anna, id); complaint(err) != "conflict: access.taken" {
-			t.Errorf("the username is another's: %v", err)
-		}
-		// the account went with another access since: invited anew
+		_, err = w.Undo(w.Ctx, w.anna, id)
+		assert.Equal(t, "conflict: access.taken", complaint(err), "the username is another's")
+		// The account was erased with the person's other access. Undoing the first removal invites the person again.
 		b := w.invite(w.customer, "emil@kunde.example")
 		w.register("emil@kunde.example")
 		c := w.invite(other, "emil@kunde.example")
@@ -408,12 +382,12 @@ func TestAccessCameAnew(t *testing.T) {
 		w.Must(err)
 		then, err := w.Remove(w.Ctx, w.anna, other, Selection{Accesses: ids(c.ID)}, true)
 		w.Must(err)
-		if back, err := w.Undo(w.Ctx, w.anna, first.ID); err != nil || back.Invited != 1 {
-			t.Errorf("without its account: %+v, %v", back, err)
-		}
-		if back, err := w.Undo(w.Ctx, w.anna, then.ID); err != nil || back.Invited != 0 {
-			t.Errorf("with its account: %+v, %v", back, err)
-		}
+		back, err := w.Undo(w.Ctx, w.anna, first.ID)
+		require.NoError(t, err, "without its account")
+		assert.Equal(t, 1, back.Invited, "without its account")
+		back, err = w.Undo(w.Ctx, w.anna, then.ID)
+		require.NoError(t, err, "with its account")
+		assert.Equal(t, 0, back.Invited, "with its account")
 	})
 }
 

@@ -13,12 +13,6 @@ import (
 	"kontor/policies"
 )
 
-// SeesPageSize is the number of assignments of each kind on a page; SeesCountCap is the limit of counting.
-const (
-	SeesPageSize = listing.PageSize
-	SeesCountCap = listing.CountCap
-)
-
 // SeesFilter has the cursors of the pages of what a person sees. Cursors are opaque; an invalid one is ignored.
 type SeesFilter struct{ Customers, Transactions string }
 
@@ -56,7 +50,7 @@ type Reach struct {
 	StandsInFor   []Represented
 	Customers     []Administered
 	Transactions  []Processed
-	Administers   int // counts up to SeesCountCap
+	Administers   int // counts up to listing.CountCap
 	Processes     int
 	AdministersUp bool // there are more
 	ProcessesUp   bool
@@ -100,7 +94,7 @@ func (s *Service) administers(ctx context.Context, c account.Caller, personID uu
 		return err
 	}
 	after := readPlace(f.Customers)
-	rows, err := administeredBy(ctx, s.db, personID, visible, after.customer, SeesPageSize+1)
+	rows, err := administeredBy(ctx, s.db, personID, visible, after.customer)
 	if err != nil {
 		return err
 	}
@@ -111,9 +105,9 @@ func (s *Service) administers(ctx context.Context, c account.Caller, personID uu
 	for _, r := range rows {
 		out.Customers = append(out.Customers, Administered{r.CustomerID, r.owner(), r.Since})
 	}
-	out.Administers, err = countAdministered(ctx, s.db, personID, visible, SeesCountCap+1)
-	out.AdministersUp = out.Administers > SeesCountCap
-	out.Administers = min(out.Administers, SeesCountCap)
+	out.Administers, err = countAdministered(ctx, s.db, personID, visible, listing.CountCap+1)
+	out.AdministersUp = out.Administers > listing.CountCap
+	out.Administers = min(out.Administers, listing.CountCap)
 	return err
 }
 
@@ -122,7 +116,7 @@ func (s *Service) processes(ctx context.Context, c account.Caller, personID uuid
 	if err != nil || nothing {
 		return err
 	}
-	rows, err := allProcessedBy(ctx, s.db, personID, visible, readPlace(f.Transactions), SeesPageSize+1)
+	rows, err := allProcessedBy(ctx, s.db, personID, visible, readPlace(f.Transactions))
 	if err != nil {
 		return err
 	}
@@ -134,9 +128,9 @@ func (s *Service) processes(ctx context.Context, c account.Caller, personID uuid
 	for _, r := range rows {
 		out.Transactions = append(out.Transactions, Processed{r.TransactionID, r.Number, r.Name, r.CustomerID, r.owner(), r.Since})
 	}
-	out.Processes, err = countProcessed(ctx, s.db, personID, visible, SeesCountCap+1)
-	out.ProcessesUp = out.Processes > SeesCountCap
-	out.Processes = min(out.Processes, SeesCountCap)
+	out.Processes, err = countProcessed(ctx, s.db, personID, visible, listing.CountCap+1)
+	out.ProcessesUp = out.Processes > listing.CountCap
+	out.Processes = min(out.Processes, listing.CountCap)
 	return err
 }
 

@@ -106,7 +106,7 @@ func (s *Service) Processors(ctx context.Context, c account.Caller, customerID u
 			out = append(out, ProcessorRow{SpecialistID: r.SpecialistID, Name: r.Person, Active: r.Active})
 		}
 		last := &out[len(out)-1]
-		last.Transactions = append(last.Transactions, Entrusted{r.TransactionID, r.Number, r.Name, r.Since, r.By})
+		last.Transactions = append(last.Transactions, AssignedTransaction{r.TransactionID, r.Number, r.Name, r.Since, r.By})
 	}
 	return out, nil
 }
@@ -129,11 +129,11 @@ func (s *Service) Candidates(ctx context.Context, c account.Caller, customerID u
 		return nil, false, err
 	}
 	if len(f.Keep) > 0 {
-		if list, err = candidates(ctx, s.db, customerID, visible, chosen(f.Keep), len(f.Keep)); err != nil {
+		if list, err = candidates(ctx, s.db, customerID, visible, personFilter{chosen(f.Keep), len(f.Keep)}); err != nil {
 			return nil, false, err
 		}
 	}
-	found, err := candidates(ctx, s.db, customerID, visible, matching(f.Query, f.Keep), f.Limit+1)
+	found, err := candidates(ctx, s.db, customerID, visible, personFilter{matching(f.Query, f.Keep), f.Limit + 1})
 	if err != nil {
 		return nil, false, err
 	}
@@ -179,11 +179,36 @@ func (s *Service) Choices(ctx context.Context, c account.Caller, customerID uuid
 	return list, more, nil
 }
 
-// log writes a log entry about a person's assignment.
-func (s *Service) log(ctx context.Context, tx bun.IDB, c account.Caller, what audit.Action, customerID uuid.UUID, p person, t *visibleTransaction) error {
-	r := audit.Record{Action: what, CustomerID: customerID, SubjectID: p.ID, Subject: p.Name}
+// change is one change of a customer's authorisations by a caller, in one tx.
+type change struct {
+	*Service
+
+	tx         bun.Tx
+	caller     account.Caller
+	customerID uuid.UUID
+}
+
+// authorise requires the caller's permissions for the customer.
+func (ch change) authorise(ctx context.Context, permissions ...policies.Permission) error {
+	for _, w := range permissions {
+		if _, err := ch.customers.Authorise(ctx, ch.tx, ch.caller, ch.customerID, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// callerAdministers says whether the caller is an administrator of the customer.
+func (ch change) callerAdministers(ctx context.Context) (bool, error) {
+	own, err := administering(ctx, ch.tx, ch.customerID, []uuid.UUID{ch.caller.ID})
+	return own[ch.caller.ID], err
+}
+
+// log writes a log entry about a person's assignment. t is the transaction of an additional processor.
+func (ch change) log(ctx context.Context, what audit.Action, p person, t *visibleTransaction) error {
+	r := audit.Record{Action: what, CustomerID: ch.customerID, SubjectID: p.ID, Subject: p.Name}
 	if t != nil {
 		r.TransactionID, r.Subject = t.ID, p.Name+": "+transaction.Label(t.Number)+" "+t.Name
 	}
-	return s.audit.Write(ctx, tx, c.Actor(), r)
+	return ch.audit.Write(ctx, ch.tx, ch.caller.Actor(), r)
 }

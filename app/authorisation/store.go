@@ -77,15 +77,21 @@ func matchingWords(query string) (each []store.Condition) {
 	return each
 }
 
+// personFilter selects people to offer: those who match a condition on the account p.
+type personFilter struct {
+	which store.Condition
+	limit int
+}
+
 // candidates lists active specialist users. visible is a condition on transactions t.
-func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible, which store.Condition, limit int) (list []Candidate, err error) {
+func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible store.Condition, f personFilter) (list []Candidate, err error) {
 	processes := db.NewSelect().TableExpr(`transaction_processor AS r`).ColumnExpr(`count(*)`).
 		Join(`JOIN transactions AS t ON t.id = r.transaction_id`).
 		Where(`r.customer_id = ?`, customerID).Where(`r.specialist_id = p.id`).Where(`?`, store.All(visible))
 	err = db.NewSelect().TableExpr(`account AS p`).ColumnExpr(`p.id, p.name, p.email`).
 		ColumnExpr(`EXISTS (SELECT 1 FROM customer_administrator AS a WHERE a.customer_id = ? AND a.specialist_id = p.id) AS administrator`, customerID).
 		ColumnExpr(`(?) AS processes`, processes).
-		Where(`p.specialist`).Where(`p.active`).Where(`?`, which).OrderExpr(`p.name_sort, p.id`).Limit(int64(limit)).Scan(ctx, &list)
+		Where(`p.specialist`).Where(`p.active`).Where(`?`, f.which).OrderExpr(`p.name_sort, p.id`).Limit(int64(f.limit)).Scan(ctx, &list)
 	return list, err
 }
 

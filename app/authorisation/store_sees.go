@@ -52,11 +52,12 @@ func countUpTo(ctx context.Context, db bun.IDB, q *bun.SelectQuery, limit int) (
 	return n, err
 }
 
-// administeredBy lists the customers that a specialist user administers and that match a condition on customer. The
-// order is that of the index customer_administrator_specialist, so a late page costs no more than the first.
-func administeredBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after uuid.UUID, limit int) (list []ownedRow, err error) {
+// administeredBy lists a page of the customers that a specialist user administers and that match a condition on
+// customer, and one more row if there are more. The order is that of the index customer_administrator_specialist, so a
+// late page costs no more than the first.
+func administeredBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after uuid.UUID) (list []ownedRow, err error) {
 	q := selectAdministered(db, id, visible).ColumnExpr(`a.customer_id, a.created_at AS since, ` + customerColumns)
-	err = listing.By(false, `a.customer_id`).First(q, limit, after).Scan(ctx, &list)
+	err = listing.By(false, `a.customer_id`).First(q, listing.PageSize+1, after).Scan(ctx, &list)
 	return list, err
 }
 
@@ -64,12 +65,12 @@ func countAdministered(ctx context.Context, db bun.IDB, id uuid.UUID, visible st
 	return countUpTo(ctx, db, selectAdministered(db, id, visible), limit)
 }
 
-// allProcessedBy lists the transactions of which a specialist user is an additional processor and which match a
-// condition on t, ordered by customer.
-func allProcessedBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after place, limit int) (list []ownedRow, err error) {
+// allProcessedBy does the same for the transactions of which a specialist user is an additional processor and which
+// match a condition on t. They are ordered by customer.
+func allProcessedBy(ctx context.Context, db bun.IDB, id uuid.UUID, visible store.Condition, after place) (list []ownedRow, err error) {
 	q := selectProcessed(db, id, visible).
 		ColumnExpr(`r.customer_id, r.transaction_id, t.number, t.name, r.created_at AS since, ` + customerColumns)
-	err = listing.By(false, `r.customer_id`, `r.transaction_id`).First(q, limit, after.customer, after.transaction).Scan(ctx, &list)
+	err = listing.By(false, `r.customer_id`, `r.transaction_id`).First(q, listing.PageSize+1, after.customer, after.transaction).Scan(ctx, &list)
 	return list, err
 }
 

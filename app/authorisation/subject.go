@@ -40,9 +40,9 @@ func (f Fact) counts(transactionID uuid.UUID) bool {
 	return f.Relation != policies.Processor || transactionID == uuid.Nil || f.TransactionID == transactionID
 }
 
-// circle holds the people with a relation to a customer and the customer's transactions, as far as the caller may see
+// related holds the people with a relation to a customer and the customer's transactions, as far as the caller may see
 // them.
-type circle struct {
+type related struct {
 	customer     customer.Customer
 	transactions []visibleTransaction
 	moreTransact bool // there are more than the limit
@@ -51,14 +51,14 @@ type circle struct {
 	decider      decider
 }
 
-// circleOf loads the people who have a relation to a customer, and the transactions that the filter (which) selects.
+// relatedTo loads the people who have a relation to a customer, and the transactions that the filter (which) selects.
 // Only transactions that the caller may see count. Errors: NotFound, Forbidden (authorisation read).
-func (s *Service) circleOf(ctx context.Context, c account.Caller, customerID uuid.UUID, which transactionFilter) (*circle, error) {
+func (s *Service) relatedTo(ctx context.Context, c account.Caller, customerID uuid.UUID, which transactionFilter) (*related, error) {
 	cu, err := s.customers.Authorise(ctx, s.db, c, customerID, permission(policies.Read))
 	if err != nil {
 		return nil, err
 	}
-	k := &circle{
+	k := &related{
 		customer: cu, people: map[uuid.UUID]*subject{}, accesses: map[uuid.UUID]uuid.UUID{},
 		decider: decider{policy: s.decider, cells: map[cellKey]Level{}},
 	}
@@ -78,7 +78,7 @@ func (s *Service) circleOf(ctx context.Context, c account.Caller, customerID uui
 	return k, s.addAccesses(ctx, c, k)
 }
 
-func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Condition) error {
+func (s *Service) addAssigned(ctx context.Context, k *related, visible store.Condition) error {
 	rows, err := assignedOf(ctx, s.db, k.customer.ID, visible, s.now())
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (s *Service) addAssigned(ctx context.Context, k *circle, visible store.Cond
 }
 
 // addAccesses adds the end users, if the caller may see them. A person without an account is identified by the access.
-func (s *Service) addAccesses(ctx context.Context, c account.Caller, k *circle) error {
+func (s *Service) addAccesses(ctx context.Context, c account.Caller, k *related) error {
 	_, err := s.customers.Authorise(ctx, s.db, c, k.customer.ID, policies.Permission{Object: policies.ObjectAccess, Action: policies.Read})
 	if errors.Is(err, policies.ErrForbidden) {
 		return nil
@@ -125,7 +125,7 @@ func (s *Service) addAccesses(ctx context.Context, c account.Caller, k *circle) 
 	return s.describe(ctx, k)
 }
 
-func (k *circle) person(id uuid.UUID) *subject {
+func (k *related) person(id uuid.UUID) *subject {
 	p := k.people[id]
 	if p == nil {
 		p = &subject{Person: Person{ID: id}}
@@ -135,7 +135,7 @@ func (k *circle) person(id uuid.UUID) *subject {
 }
 
 // describe loads the names and roles of the people who were added.
-func (s *Service) describe(ctx context.Context, k *circle) error {
+func (s *Service) describe(ctx context.Context, k *related) error {
 	var ids []uuid.UUID
 	for id, p := range k.people {
 		if p.Name == "" {
@@ -163,7 +163,7 @@ func (s *Service) describe(ctx context.Context, k *circle) error {
 
 // addByRole adds specialist users who see transactions without any relation to the customer, at most limit, ordered by
 // name. more says that there are others.
-func (s *Service) addByRole(ctx context.Context, k *circle, name string, limit int) (more bool, err error) {
+func (s *Service) addByRole(ctx context.Context, k *related, name string, limit int) (more bool, err error) {
 	var roles []policies.Role
 	for _, r := range policies.FirmRoles {
 		scope, err := s.decider.Scope([]policies.Role{r}, policies.ObjectTransaction, policies.Read)
@@ -193,7 +193,7 @@ func (s *Service) addByRole(ctx context.Context, k *circle, name string, limit i
 }
 
 // byName lists the people ordered by name.
-func (k *circle) byName() []*subject {
+func (k *related) byName() []*subject {
 	list := make([]*subject, 0, len(k.people))
 	for _, p := range k.people {
 		list = append(list, p)

@@ -65,7 +65,7 @@ func (s *Service) Why(ctx context.Context, c account.Caller, customerID, personI
 	if transactionID != uuid.Nil {
 		which = transactionFilter{id: transactionID}
 	}
-	k, err := s.circleOf(ctx, c, customerID, which)
+	k, err := s.relatedTo(ctx, c, customerID, which)
 	if err != nil {
 		return e, err
 	}
@@ -97,7 +97,7 @@ func (s *Service) Why(ctx context.Context, c account.Caller, customerID, personI
 
 // grants summarises the answers. The first grant is about the transaction, or about all transactions of the customer.
 // For the customer as a whole, grants follow for the transactions to which the person is assigned, if they allow more.
-func (k *circle) grants(e Explanation, p *subject) (list []Grant, err error) {
+func (k *related) grants(e Explanation, p *subject) (list []Grant, err error) {
 	first := Grant{All: e.Transaction == nil}
 	for _, a := range e.Answers {
 		switch {
@@ -143,7 +143,7 @@ func addGrant(list []Grant, level Level, f Fact) []Grant {
 }
 
 // needed returns the assignments each of which alone would let an active person see it.
-func (k *circle) needed(e Explanation, p *subject) (list []policies.Relation, err error) {
+func (k *related) needed(e Explanation, p *subject) (list []policies.Relation, err error) {
 	kind, relations := anyKind, []policies.Relation{policies.Administrator}
 	if e.Transaction != nil {
 		kind, relations = e.Transaction.Kind, append(relations, policies.Processor)
@@ -167,8 +167,8 @@ func (k *circle) needed(e Explanation, p *subject) (list []policies.Relation, er
 	return list, nil
 }
 
-// personIn finds a person of the circle, or a specialist user about whom the caller may ask.
-func (s *Service) personIn(ctx context.Context, c account.Caller, k *circle, id uuid.UUID) (*subject, error) {
+// personIn finds a person with a relation to the customer, or a specialist user about whom the caller may ask.
+func (s *Service) personIn(ctx context.Context, c account.Caller, k *related, id uuid.UUID) (*subject, error) {
 	if account, ok := k.accesses[id]; ok {
 		id = account
 	}

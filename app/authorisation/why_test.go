@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
+	"kontor/app/listing"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -53,7 +56,7 @@ func TestWhy(t *testing.T) {
 		pending := w.invite(w.customer, "otto@kunde.example")
 		dora := w.deputy(w.Specialist("Dora Deputy"), w.ben)
 		off := w.Specialist("Olaf Off")
-		_, err := w.AppointAdministrators(w.Ctx, w.anna, w.customer, ids(off.ID))
+		_, err := w.AddAdministrators(w.Ctx, w.anna, w.customer, ids(off.ID))
 		w.Must(err)
 		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, off.ID)
 		both := "read transaction=true (allow specialist %[1]s *); process transaction=true (allow specialist %[1]s *)"
@@ -84,22 +87,19 @@ func TestWhy(t *testing.T) {
 			if c.who == w.uwe.ID { // either of the roles is a way
 				got = strings.ReplaceAll(got, "(allow specialist * *)", "(allow specialist * * via [user_administrator specialist])")
 			}
-			if got != c.want {
-				t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
-			}
-			if c.what != uuid.Nil && (e.Transaction == nil || e.Transaction.ID != c.what) || e.Person.Name == "" {
-				t.Errorf("%s: %+v", name, e)
-			}
+			assert.Equal(t, c.want, got, "%s:\n got", name)
+			assert.False(t, c.what != uuid.Nil && (e.Transaction == nil || e.Transaction.ID != c.what), "%s: %+v", name, e)
+			assert.NotEmpty(t, e.Person.Name, name)
 		}
-		// a deny that overrides, and a kind
+		// A rule that denies overrides, also for one kind.
 		w.policyIs("\np, specialist, processor, transaction, contract, process, deny\np, auditor, *, transaction, tax_return, read, deny\n")
 		e, err := w.Why(w.Ctx, w.anna, w.customer, w.ben.ID, w.contract.ID)
-		if want := "processor of Vertrag by Anna Amt; read transaction=true (allow specialist processor *); process transaction=false (deny specialist processor contract)"; err != nil || said(e) != want {
-			t.Errorf("denied: %s, %v", said(e), err)
-		}
-		if e, err := w.Why(w.Ctx, w.anna, w.customer, w.rita.ID, uuid.Nil); err != nil || !strings.Contains(said(e), "read transaction=false partly") {
-			t.Errorf("some kinds: %s, %v", said(e), err)
-		}
+		want := "processor of Vertrag by Anna Amt; read transaction=true (allow specialist processor *); process transaction=false (deny specialist processor contract)"
+		require.NoError(t, err, "denied")
+		assert.Equal(t, want, said(e), "denied")
+		e, err = w.Why(w.Ctx, w.anna, w.customer, w.rita.ID, uuid.Nil)
+		require.NoError(t, err, "some kinds")
+		assert.Contains(t, said(e), "read transaction=false partly", "some kinds")
 	})
 }
 
@@ -124,16 +124,15 @@ func TestWhyRefuses(t *testing.T) {
 			"who sees by role alone":            {w.ben, w.rita.ID, w.contract.ID, "<nil>"},
 			"without signing in":                {account.Caller{}, w.anna.ID, uuid.Nil, "not_found: customer.not_found"},
 		} {
-			if _, err := w.Why(w.Ctx, c.by, w.customer, c.who, c.what); complaint(err) != c.want {
-				t.Errorf("%s: %s, want %s", name, complaint(err), c.want)
-			}
+			_, err := w.Why(w.Ctx, c.by, w.customer, c.who, c.what)
+			assert.Equal(t, c.want, complaint(err), name)
 		}
-		w.entrust(w.contract, w.clara)
-		w.entrust(w.taxes, w.clara)
+		w.addProcessor(w.contract, w.clara)
+		w.addProcessor(w.taxes, w.clara)
 		e, err := w.Why(w.Ctx, w.ben, w.customer, w.clara.ID, uuid.Nil)
-		if err != nil || len(e.Facts) != 1 || e.Facts[0].TransactionID != w.contract.ID {
-			t.Errorf("facts about what the caller does not see: %+v, %v", e.Facts, err)
-		}
+		require.NoError(t, err, "facts about what the caller does not see")
+		require.Len(t, e.Facts, 1, "facts about what the caller does not see")
+		assert.Equal(t, w.contract.ID, e.Facts[0].TransactionID, "facts about what the caller does not see")
 	})
 }
 
@@ -174,48 +173,48 @@ func TestMatrix(t *testing.T) {
 		}
 		m, err := w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{})
 		w.Must(err)
-		if m.Columns[0].Name != "Später" || len(m.Columns) != 3 || m.MoreColumns || m.MoreByRole {
-			t.Errorf("columns %+v", m.Columns)
-		}
+		assert.Equal(t, "Später", m.Columns[0].Name, "columns")
+		assert.Len(t, m.Columns, 3)
+		assert.False(t, m.MoreColumns)
+		assert.False(t, m.MoreByRole)
 		slices.SortFunc(m.Columns[1:], func(a, b Column) int { return int(b.Number - a.Number) })
-		if got := grid(m); !slices.Equal(got, want) {
-			t.Errorf("\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
+		assert.Equal(t, want, grid(m))
 		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Name: "büro ben", Transaction: "vertr"})
-		if got := grid(m); err != nil || !slices.Equal(got, []string{"Ben Büro|n|w proc"}) {
-			t.Errorf("filtered: %q, %v", got, err)
-		}
+		got := grid(m)
+		require.NoError(t, err, "filtered")
+		assert.Equal(t, []string{"Ben Büro|n|w proc"}, got, "filtered")
 		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Transactions: 1, Transaction: w.taxes.Label()})
-		if err != nil || len(m.Columns) != 1 || m.Columns[0].ID != w.taxes.ID || m.MoreColumns {
-			t.Errorf("by number: %+v, %v", m.Columns, err)
-		}
+		require.NoError(t, err, "by number")
+		require.Len(t, m.Columns, 1, "by number")
+		assert.Equal(t, w.taxes.ID, m.Columns[0].ID, "by number")
+		assert.False(t, m.MoreColumns, "by number")
 		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Transactions: 2})
-		if err != nil || len(m.Columns) != 2 || !m.MoreColumns {
-			t.Errorf("the newest: %+v, %v", m.Columns, err)
-		}
-		// B sees one transaction, and so one column; what A and others have in the rest is not there
+		require.NoError(t, err, "the newest")
+		assert.Len(t, m.Columns, 2, "the newest")
+		assert.True(t, m.MoreColumns, "the newest")
+		// Ben sees one transaction and so one column. What others have in the rest is not shown.
 		m, err = w.Matrix(w.Ctx, w.ben, w.customer, MatrixFilter{})
-		if err != nil || len(m.Columns) != 1 || m.Columns[0].ID != w.contract.ID {
-			t.Errorf("B: %+v, %v", m.Columns, err)
-		}
-		// a deny leaves no level and no source
+		require.NoError(t, err, "B")
+		require.Len(t, m.Columns, 1, "B")
+		assert.Equal(t, w.contract.ID, m.Columns[0].ID, "B")
+		// A rule that denies leaves no level and no source.
 		w.policyIs("\np, specialist, processor, transaction, *, read, deny\n")
 		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Name: "Ben"})
-		if got := grid(m); err != nil || !slices.Equal(got, []string{"Ben Büro|n|n|n|n"}) {
-			t.Errorf("denied: %q, %v", got, err)
-		}
+		got = grid(m)
+		require.NoError(t, err, "denied")
+		assert.Equal(t, []string{"Ben Büro|n|n|n|n"}, got, "denied")
 		w.policyIs("\np, specialist, *, transaction, contract, read, allow\n")
 		m, err = w.Matrix(w.Ctx, w.anna, w.customer, MatrixFilter{Name: "Uwe", Transaction: "Vertrag"})
-		if got := grid(m); err != nil || !slices.Equal(got, []string{"Uwe User|n|s role"}) {
-			t.Errorf("everybody sees contracts: %q, %v", got, err)
-		}
+		got = grid(m)
+		require.NoError(t, err, "everybody sees contracts")
+		assert.Equal(t, []string{"Uwe User|n|s role"}, got, "everybody sees contracts")
 	})
 }
 
 // TestMatrixIsDecisions: every cell equals the decision for a request of that person.
 func TestMatrixIsDecisions(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.entrust(w.taxes, w.anna)
+		w.addProcessor(w.taxes, w.anna)
 		people := []account.Caller{w.anna, w.ben, w.clara, w.uwe, w.rita, w.deputy(w.Specialist("Dora Deputy"), w.ben)}
 		for _, policy := range []string{
 			"", "\np, specialist, processor, transaction, *, process, deny\n", "\np, auditor, processor, transaction, tax_return, process, allow\n",
@@ -240,9 +239,7 @@ func TestMatrixIsDecisions(t *testing.T) {
 					if i := slices.IndexFunc(m.Rows, func(r MatrixRow) bool { return r.ID == c.ID }); i >= 0 {
 						got = m.Rows[i].Cells[j].Level
 					}
-					if got != want {
-						t.Errorf("%q: %s and %s: %d in the matrix, %d in a decision", policy, c.Name, column.Name, got, want)
-					}
+					assert.Equal(t, want, got, "%q: %s and %s: in the matrix, in a decision", policy, c.Name, column.Name)
 				}
 			}
 		}
@@ -259,16 +256,11 @@ func TestSeenBy(t *testing.T) {
 			}
 			return list
 		}
-		if got := names(w.anna, w.contract.ID); !slices.Equal(got, []string{"Anna Amt 2 1", "Ben Büro 2 1", "Rita Revision 1 0"}) {
-			t.Errorf("the contract: %q", got)
-		}
-		if got := names(w.anna, w.taxes.ID); !slices.Equal(got, []string{"Anna Amt 2 1", "Rita Revision 1 0"}) {
-			t.Errorf("the tax return: %q", got)
-		}
+		assert.Equal(t, []string{"Anna Amt 2 1", "Ben Büro 2 1", "Rita Revision 1 0"}, names(w.anna, w.contract.ID), "the contract")
+		assert.Equal(t, []string{"Anna Amt 2 1", "Rita Revision 1 0"}, names(w.anna, w.taxes.ID), "the tax return")
 		for _, c := range []account.Caller{w.clara, w.uwe, {}} {
-			if _, _, err := w.SeenBy(w.Ctx, c, w.contract.ID); complaint(err) != "not_found: transaction.not_found" {
-				t.Errorf("%s: %v", c.Name, err)
-			}
+			_, _, err := w.SeenBy(w.Ctx, c, w.contract.ID)
+			assert.Equal(t, "not_found: transaction.not_found", complaint(err), c.Name)
 		}
 	})
 }
@@ -277,51 +269,52 @@ func TestSeenBy(t *testing.T) {
 func TestSeesOf(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		other := w.addCustomer("Fremd")
-		w.entrust(w.taxes, w.ben)
-		w.entrust(w.transaction(other, "Fremdes", ""), w.ben)
+		w.addProcessor(w.taxes, w.ben)
+		w.addProcessor(w.transaction(other, "Fremdes", ""), w.ben)
 		w.deputy(w.ben, w.clara)
 		r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, SeesFilter{})
-		if err != nil || r.Processes != 3 || r.Administers != 0 || len(r.Transactions) != 3 || r.Transactions[2].Name != "Fremdes" || r.Transactions[2].Customer.Name != "Fremd, Berta" || len(r.StandsInFor) != 1 || r.All != Nothing {
-			t.Errorf("by an auditor: %+v, %v", r, err)
-		}
-		if r, err := w.SeesOf(w.Ctx, w.uwe, w.ben.ID, SeesFilter{}); err != nil || r.Processes != 0 || len(r.Transactions) != 0 {
-			t.Errorf("by who sees none of them: %+v, %v", r, err)
-		}
-		if r, err := w.SeesOf(w.Ctx, w.uwe, w.anna.ID, SeesFilter{}); err != nil || r.Administers != 2 || r.Customers[0].Customer.Name != "Kühn, Berta" {
-			t.Errorf("customers, which everybody sees: %+v, %v", r, err)
-		}
-		if r, err := w.SeesOf(w.Ctx, w.uwe, w.rita.ID, SeesFilter{}); err != nil || r.All != Sees {
-			t.Errorf("an auditor sees all: %+v, %v", r, err)
-		}
-		if _, err := w.SeesOf(w.Ctx, w.anna, w.ben.ID, SeesFilter{}); complaint(err) != "forbidden: forbidden" {
-			t.Errorf("who may not read specialist users: %v", err)
-		}
-		if _, err := w.SeesOf(w.Ctx, w.rita, newID(), SeesFilter{}); complaint(err) != "not_found: account.unknown" {
-			t.Errorf("nobody: %v", err)
-		}
-		w.Must(w.db.RunInTx(w.Ctx, nil, manyOf(w, SeesPageSize+3)))
+		require.NoError(t, err, "by an auditor")
+		assert.Equal(t, 3, r.Processes, "by an auditor")
+		assert.Equal(t, 0, r.Administers, "by an auditor")
+		require.Len(t, r.Transactions, 3, "by an auditor")
+		assert.Equal(t, "Fremdes", r.Transactions[2].Name, "by an auditor")
+		assert.Equal(t, "Fremd, Berta", r.Transactions[2].Customer.Name, "by an auditor")
+		assert.Len(t, r.StandsInFor, 1, "by an auditor")
+		assert.Equal(t, Nothing, r.All, "by an auditor")
+		r, err = w.SeesOf(w.Ctx, w.uwe, w.ben.ID, SeesFilter{})
+		require.NoError(t, err, "by who sees none of them")
+		assert.Equal(t, 0, r.Processes, "by who sees none of them")
+		assert.Empty(t, r.Transactions, "by who sees none of them")
+		r, err = w.SeesOf(w.Ctx, w.uwe, w.anna.ID, SeesFilter{})
+		require.NoError(t, err, "customers, which everybody sees")
+		assert.Equal(t, 2, r.Administers, "customers, which everybody sees")
+		assert.Equal(t, "Kühn, Berta", r.Customers[0].Customer.Name, "customers, which everybody sees")
+		r, err = w.SeesOf(w.Ctx, w.uwe, w.rita.ID, SeesFilter{})
+		require.NoError(t, err, "an auditor sees all")
+		assert.Equal(t, Sees, r.All, "an auditor sees all")
+		_, err = w.SeesOf(w.Ctx, w.anna, w.ben.ID, SeesFilter{})
+		assert.Equal(t, "forbidden: forbidden", complaint(err), "who may not read specialist users")
+		_, err = w.SeesOf(w.Ctx, w.rita, newID(), SeesFilter{})
+		assert.Equal(t, "not_found: account.unknown", complaint(err), "nobody")
+		w.Must(w.db.RunInTx(w.Ctx, nil, manyOf(w, listing.PageSize+3)))
 		seen := map[uuid.UUID]bool{}
 		f := SeesFilter{}
 		for range 5 {
 			r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, f)
 			w.Must(err)
 			for _, x := range r.Transactions {
-				if seen[x.TransactionID] {
-					t.Error("a transaction comes twice")
-				}
+				assert.False(t, seen[x.TransactionID], "a transaction comes twice")
 				seen[x.TransactionID] = true
 			}
 			if f.Transactions = r.NextTransact; f.Transactions == "" {
 				break
 			}
 		}
-		if len(seen) != SeesPageSize+6 {
-			t.Errorf("%d on all pages", len(seen))
-		}
+		assert.Len(t, seen, listing.PageSize+6, "on all pages")
 		for _, broken := range []string{"x", "AAAA", strings.Repeat("A", 100)} {
-			if r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, SeesFilter{Customers: broken, Transactions: broken}); err != nil || len(r.Transactions) != SeesPageSize {
-				t.Errorf("%q: %v", broken, err)
-			}
+			r, err := w.SeesOf(w.Ctx, w.rita, w.ben.ID, SeesFilter{Customers: broken, Transactions: broken})
+			require.NoError(t, err, "%q", broken)
+			assert.Len(t, r.Transactions, listing.PageSize, "%q", broken)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/uptrace/bun"
 
 	"kontor/app/access"
@@ -24,6 +25,7 @@ import (
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // world is a firm in which anna administers the customer and ben processes its first transaction; clara has nothing to do
@@ -49,7 +51,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
-	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
+	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs})
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
 		Accesses: access.New(access.Options{
@@ -63,7 +65,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.rita = w.Specialist("Rita Revision", policies.Auditor)
 	w.customer = w.addCustomer("Kühn")
 	w.contract, w.taxes = w.transaction(w.customer, "Vertrag", "contract"), w.transaction(w.customer, "Steuer", "tax_return")
-	w.entrust(w.contract, w.ben)
+	w.addProcessor(w.contract, w.ben)
 	return w
 }
 
@@ -88,7 +90,7 @@ func (w *world) transaction(customerID uuid.UUID, name, kind string) transaction
 	return t
 }
 
-func (w *world) entrust(t transaction.Transaction, c account.Caller) {
+func (w *world) addProcessor(t transaction.Transaction, c account.Caller) {
 	w.Helper()
 	w.Must(w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
@@ -109,7 +111,7 @@ func (w *world) deputy(c account.Caller, other account.Caller) account.Caller {
 
 func (w *world) policyIs(more string) {
 	w.Helper()
-	w.Must(w.decider.Publish(w.decider.Version()+1, policies.Default+more))
+	w.Must(policytest.Publish(w.decider, w.decider.Version()+1, policies.Default+more))
 }
 
 // invite adds an access; register lets its end user register.
@@ -153,9 +155,7 @@ func (w *world) sound() {
 	w.Helper()
 	list, err := assignment.Check(w.Ctx, w.db, 5)
 	w.Must(err)
-	if len(list) > 0 {
-		w.Errorf("index and facts differ: %+v", list)
-	}
+	assert.Empty(w, list, "index and facts differ")
 }
 
 // facts is who administers and processes what of the customer, and its accesses.

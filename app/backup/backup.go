@@ -27,8 +27,8 @@ const (
 	databaseName = "kontor.db"
 )
 
-// Format is the format version that Write writes and Open accepts.
-const Format = 1
+// formatVersion is the format version that Write writes and Open accepts.
+const formatVersion = 1
 
 // Manifest describes the contents of an archive.
 type Manifest struct {
@@ -95,11 +95,12 @@ func Write(ctx context.Context, path string, c Contents) (m Manifest, err error)
 	}
 	defer func() { err = errors.Join(err, os.Remove(copied)) }()
 	m = c.Manifest
-	m.Format, m.Secret = Format, c.Secret != nil
+	m.Format, m.Secret = formatVersion, c.Secret != nil
 	if m.Database, err = measure(ctx, copied); err != nil {
 		return Manifest{}, err
 	}
-	if err := pack(ctx, out, recipient, m, c.Secret, copied); err != nil {
+	err = encrypted(out, recipient, func(to io.Writer) error { return pack(ctx, to, m, c.Secret, copied) })
+	if err != nil {
 		return Manifest{}, err
 	}
 	if err := out.Sync(); err != nil {
@@ -125,7 +126,8 @@ func remove(paths ...string) error {
 	return nil
 }
 
-// settle renames a finished file to its final name, unless that name exists by now.
+// settle renames a finished file to its final name, unless that name exists by now. Where there are no hard links, only
+// the claim of part keeps other backups from making a file of that name between the look and the renaming.
 func settle(part, path string) error {
 	err := os.Link(part, path)
 	switch {
@@ -133,12 +135,10 @@ func settle(part, path string) error {
 		return fmt.Errorf("%s: %w", path, ErrExists)
 	case err == nil:
 		err = os.Remove(part)
-	default: // the file system has no hard links: create the name first
-		claim, claimed := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
-		if claimed != nil {
-			return claimed
+	default: // no hard link can be made here
+		if err = absent(path); err == nil {
+			err = os.Rename(part, path)
 		}
-		err = errors.Join(claim.Close(), os.Rename(part, path))
 	}
 	return errors.Join(err, SyncFolder(filepath.Dir(path)))
 }
@@ -164,17 +164,23 @@ func measure(ctx context.Context, path string) (f File, err error) {
 	return f, err
 }
 
-func pack(ctx context.Context, to io.Writer, recipient age.Recipient, m Manifest, secret []byte, database string) error {
-	if recipient != nil {
-		sealed, err := age.Encrypt(to, recipient)
-		if err != nil {
-			return err
-		}
-		if err := pack(ctx, sealed, nil, m, secret, database); err != nil {
-			return err
-		}
-		return sealed.Close()
+// encrypted encrypts for the recipient what write writes. Without a recipient it is written as it is.
+func encrypted(to io.Writer, recipient age.Recipient, write func(to io.Writer) error) error {
+	if recipient == nil {
+		return write(to)
 	}
+	sealed, err := age.Encrypt(to, recipient)
+	if err != nil {
+		return err
+	}
+	if err := write(sealed); err != nil {
+		return err
+	}
+	return sealed.Close()
+}
+
+// pack writes the archive's files.
+func pack(ctx context.Context, to io.Writer, m Manifest, secret []byte, database string) error {
 	w := tar.NewWriter(to)
 	about, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

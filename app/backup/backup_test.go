@@ -6,15 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"filippo.io/age"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -31,13 +32,9 @@ func contents(database string) Contents {
 func identity(t testing.TB) (recipient, file string) {
 	t.Helper()
 	id, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	file = filepath.Join(t.TempDir(), "identity")
-	if err := os.WriteFile(file, []byte(id.String()+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(id.String()+"\n"), 0o600))
 	return id.Recipient().String(), file
 }
 
@@ -50,9 +47,8 @@ func unpack(t testing.TB, path, identity string) (a *Archive, database []byte, e
 	defer func() { _ = a.Close() }()
 	to := filepath.Join(t.TempDir(), "kontor.db")
 	if err := a.Database(context.Background(), to); err != nil {
-		if _, there := os.Stat(to); there == nil {
-			t.Errorf("%v, and the file is left", err)
-		}
+		_, there := os.Stat(to)
+		assert.Error(t, there, "%v, and the file is left", err)
 		return a, nil, err
 	}
 	database, err = os.ReadFile(to)
@@ -68,16 +64,17 @@ func TestThereAndBack(t *testing.T) {
 			c.To, c.Secret = to, secret
 			path := filepath.Join(t.TempDir(), "backup")
 			m, err := Write(context.Background(), path, c)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			a, database, err := unpack(t, path, id)
-			if err != nil || string(database) != "rows" || a.Manifest != m || m.Key != "hash" || !bytes.Equal(a.Secret, secret) || a.Sealed != (to != "") {
-				t.Errorf("%q, %+v, %v", database, a, err)
-			}
-			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("%v, %v", info, err)
-			}
+			require.NoError(t, err)
+			assert.Equal(t, "rows", string(database))
+			assert.Equal(t, m, a.Manifest)
+			assert.Equal(t, "hash", m.Key)
+			assert.Equal(t, secret, a.Secret)
+			assert.Equal(t, to != "", a.Sealed)
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			assert.EqualValues(t, 0o600, info.Mode().Perm())
 		}
 	}
 }
@@ -106,19 +103,15 @@ func TestNothingHalf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "shelf")
-			if err := os.Mkdir(dir, 0o700); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.Mkdir(dir, 0o700))
 			c, path := contents("rows"), filepath.Join(dir, "backup")
 			test.spoil(&c, path)
-			if _, err := Write(test.ctx, path, c); !errors.Is(err, test.want) {
-				t.Errorf("%v, want %v", err, test.want)
-			}
-			left, _ := os.ReadDir(dir) // which may be missing
+			_, err := Write(test.ctx, path, c)
+			assert.ErrorIs(t, err, test.want)
+			left, _ := os.ReadDir(dir) // the folder may be missing
 			for _, f := range left {
-				if raw, _ := os.ReadFile(filepath.Join(dir, f.Name())); string(raw) != "another's" {
-					t.Errorf("%s is left: %q", f.Name(), raw)
-				}
+				raw, _ := os.ReadFile(filepath.Join(dir, f.Name()))
+				assert.Equal(t, "another's", string(raw), "%s is left", f.Name())
 			}
 		})
 	}
@@ -128,9 +121,7 @@ func TestNothingHalf(t *testing.T) {
 func files(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
@@ -157,28 +148,20 @@ func TestAbandoned(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "backup")
-			if err := test.leave(t, path); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, test.leave(t, path))
 			_, err := Write(context.Background(), path, contents("rows"))
-			if !errors.Is(err, test.want) {
-				t.Errorf("%v, want %v", err, test.want)
-			}
-			if got := files(t, dir); !slices.Equal(got, test.left) {
-				t.Errorf("left: %q", got)
-			}
+			assert.ErrorIs(t, err, test.want)
+			assert.Equal(t, test.left, files(t, dir), "files left")
 			if err != nil {
-				if !strings.Contains(err.Error(), path+".part") {
-					t.Errorf("%v does not name it", err)
-				}
+				assert.Contains(t, err.Error(), path+".part", "does not name it")
 				return
 			}
-			if _, database, err := unpack(t, path, ""); err != nil || string(database) != "rows" {
-				t.Errorf("%q, %v", database, err)
-			}
-			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("%v, %v", info, err)
-			}
+			_, database, err := unpack(t, path, "")
+			require.NoError(t, err)
+			assert.Equal(t, "rows", string(database))
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			assert.EqualValues(t, 0o600, info.Mode().Perm())
 		})
 	}
 }
@@ -191,22 +174,18 @@ func TestTwoAtOnce(t *testing.T) {
 	first := contents("rows")
 	copied := first.Copy
 	first.Copy = func(ctx context.Context, to string) error {
-		if _, err := Write(ctx, path, contents("another's")); !errors.Is(err, ErrRunning) {
-			t.Errorf("the second: %v", err)
-		}
+		_, err := Write(ctx, path, contents("another's"))
+		assert.ErrorIs(t, err, ErrRunning, "the second")
 		return copied(ctx, to)
 	}
-	if _, err := Write(context.Background(), path, first); err != nil {
-		t.Fatal(err)
-	}
-	if _, database, err := unpack(t, path, ""); err != nil || string(database) != "rows" {
-		t.Errorf("%q, %v", database, err)
-	}
+	_, err := Write(context.Background(), path, first)
+	require.NoError(t, err)
+	_, database, err := unpack(t, path, "")
+	require.NoError(t, err)
+	assert.Equal(t, "rows", string(database))
 	for round := range 50 {
 		path := filepath.Join(dir, fmt.Sprint("round", round))
-		if err := os.WriteFile(path+".part", []byte("half"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(path+".part", []byte("half"), 0o600))
 		made := make(chan error)
 		for n := range 6 {
 			go func() {
@@ -223,13 +202,12 @@ func TestTwoAtOnce(t *testing.T) {
 				t.Errorf("round %d: %v", round, err)
 			}
 		}
-		if _, database, err := unpack(t, path, ""); good != 1 || err != nil || !bytes.HasPrefix(database, []byte("rows")) {
-			t.Errorf("round %d: %d were made, %q, %v", round, good, database, err)
-		}
+		_, database, err := unpack(t, path, "")
+		require.NoError(t, err, "round %d", round)
+		assert.Equal(t, 1, good, "round %d: were made", round)
+		assert.True(t, bytes.HasPrefix(database, []byte("rows")), "round %d: %q", round, database)
 	}
-	if got := files(t, dir); len(got) != 51 {
-		t.Errorf("left: %q", got)
-	}
+	assert.Len(t, files(t, dir), 51, "files left")
 }
 
 // TestDamaged: an archive that was cut or changed at any position is refused, plain or encrypted. A plain archive may
@@ -242,19 +220,14 @@ func TestDamaged(t *testing.T) {
 			c := contents(string(bytes.Repeat([]byte("rows "), 800)))
 			c.To = to
 			path := filepath.Join(dir, "backup")
-			if _, err := Write(context.Background(), path, c); err != nil {
-				t.Fatal(err)
-			}
+			_, err := Write(context.Background(), path, c)
+			require.NoError(t, err)
 			good, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			try := func(what string, raw []byte) {
 				t.Helper()
 				bad := filepath.Join(dir, "bad")
-				if err := os.WriteFile(bad, raw, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.WriteFile(bad, raw, 0o600))
 				if _, database, err := unpack(t, bad, id); err == nil && string(database) != string(bytes.Repeat([]byte("rows "), 800)) {
 					t.Errorf("%s: taken, with other rows", what)
 				} else if err == nil && to != "" {
@@ -277,26 +250,38 @@ func FuzzOpen(f *testing.F) {
 	c := contents("rows")
 	c.Secret = []byte("key")
 	m, err := Write(context.Background(), path, c)
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	good, err := os.ReadFile(path)
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	f.Add(good)
 	f.Add(good[:700])
 	about, err := json.Marshal(m)
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	f.Add(about)
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if a, err := read(bytes.NewReader(raw)); err == nil && (a.Manifest.Format != Format || a.Manifest.Database.Size <= 0 || len(a.Secret) > secretMost) {
+		if a, err := read(bytes.NewReader(raw)); err == nil && (a.Manifest.Format != formatVersion || a.Manifest.Database.Size <= 0 || len(a.Secret) > secretMost) {
 			t.Errorf("taken: %+v", a.Manifest)
 		}
-		if m, err := parseManifest(raw); err == nil && (m.Format != Format || len(m.Database.SHA256) != 64) {
+		if m, err := parseManifest(raw); err == nil && (m.Format != formatVersion || len(m.Database.SHA256) != 64) {
 			t.Errorf("taken: %+v", m)
 		}
 	})
+}
+
+// TestSettleWithoutLinks: where there are no hard links, the file gets its final name only as a whole, and a file of
+// that name is kept. A folder stands for such a file, because it can't have hard links.
+func TestSettleWithoutLinks(t *testing.T) {
+	dir := t.TempDir()
+	part, path := filepath.Join(dir, "b.part"), filepath.Join(dir, "b")
+	assert.ErrorIs(t, settle(part, path), fs.ErrNotExist, "without a finished file")
+	_, err := os.Lstat(path)
+	assert.ErrorIs(t, err, fs.ErrNotExist, "a file was left under the final name")
+	require.NoError(t, os.Mkdir(part, 0o700))
+	require.Error(t, os.Link(part, path), "a folder has a hard link")
+	assert.NoError(t, settle(part, path), "no final name")
+	info, err := os.Lstat(path)
+	require.NoError(t, err, "under the final name")
+	assert.True(t, info.IsDir(), "under the final name: %v", info)
+	require.NoError(t, os.WriteFile(part, []byte("second"), 0o600))
+	assert.ErrorIs(t, settle(part, path), ErrExists, "over the first")
 }

@@ -131,7 +131,7 @@ func parseManifest(text []byte) (m Manifest, err error) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Format < 1 {
 		return Manifest{}, fmt.Errorf("%w: its manifest can't be read", ErrDamaged)
 	}
-	if m.Format > Format {
+	if m.Format > formatVersion {
 		return Manifest{}, ErrFormat
 	}
 	raw, err := hex.DecodeString(m.Database.SHA256)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/config"
 )
@@ -66,9 +68,10 @@ func TestComplaints(t *testing.T) {
 		"--smtp-url smtp://a:hunter2secret@mail.example": "SMTP_URL: a secret is not taken",
 	} {
 		_, err := parse(t, &bytes.Buffer{}, strings.Fields(line)...)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2secret") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v, want %q", line, err, want)
-		}
+		require.Error(t, err, line)
+		assert.Contains(t, err.Error(), want, line)
+		assert.NotContains(t, err.Error(), "hunter2secret", line)
+		assert.NotContains(t, err.Error(), "\n", line)
 	}
 }
 
@@ -76,18 +79,17 @@ func TestComplaints(t *testing.T) {
 func TestSettingsAnywhere(t *testing.T) {
 	for _, line := range []string{"--listen :1 user add --email e", "user --listen=:1 add --email e", "user add --email e --listen :1"} {
 		p, err := parse(t, &bytes.Buffer{}, strings.Fields(line)...)
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
+		if !assert.NoError(t, err, line) {
 			continue
 		}
 		c, err := p.Settings.Load(func(k string) string { return map[string]string{"DATA_DIR": t.TempDir()}[k] })
-		if err != nil || c.Listen != ":1" || p.Command.Command() != "user add" {
-			t.Errorf("%s: %v, %q, %v", line, p.Command.Command(), c.Listen, err)
-		}
+		require.NoError(t, err, line)
+		assert.Equal(t, ":1", c.Listen, line)
+		assert.Equal(t, "user add", p.Command.Command(), line)
 	}
-	if p, err := parse(t, &bytes.Buffer{}); err != nil || p.Command.Command() != "serve" {
-		t.Errorf("no word: %v, %v", p.Command, err)
-	}
+	p, err := parse(t, &bytes.Buffer{})
+	require.NoError(t, err, "no word")
+	assert.Equal(t, "serve", p.Command.Command(), "no word")
 }
 
 // TestHelp: it works whatever the settings are, and lists all of them.
@@ -95,20 +97,16 @@ func TestHelp(t *testing.T) {
 	var out bytes.Buffer
 	_, _ = parse(t, &out, "--help")
 	for _, s := range config.Table(config.Checks{}) {
-		if !strings.Contains(out.String(), "\n  "+s.Name) || !strings.Contains(out.String(), s.Takes) {
-			t.Errorf("--help does not say %s", s.Name)
-		}
+		assert.Contains(t, out.String(), "\n  "+s.Name, "--help does not say")
+		assert.Contains(t, out.String(), s.Takes)
 	}
 	out.Reset()
 	_, _ = parse(t, &out, "backup", "--help")
-	if !strings.Contains(out.String(), "<file>") || strings.Contains(out.String(), "MAIL_FROM") {
-		t.Errorf("help of a command:\n%s", &out)
-	}
+	assert.Contains(t, out.String(), "<file>", "help of a command:\n%s", &out)
+	assert.NotContains(t, out.String(), "MAIL_FROM", "help of a command:\n%s", &out)
 	out.Reset()
 	_, _ = parse(t, &out, "--version")
-	if out.String() != "Kontor 1\n" {
-		t.Errorf("--version: %q", &out)
-	}
+	assert.Equal(t, "Kontor 1\n", out.String(), "--version: %q", &out)
 }
 
 func FuzzComplaints(f *testing.F) {

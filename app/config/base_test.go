@@ -1,6 +1,11 @@
 package config
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
 
 func TestBaseURL(t *testing.T) {
 	for written, want := range map[string]string{
@@ -12,20 +17,18 @@ func TestBaseURL(t *testing.T) {
 		"http://[::1]": "http://[::1]", "http://[2001:DB8:0::1]:80": "http://[2001:db8::1]", "http://10.0.0.7:80": "http://10.0.0.7", "http://localhost:3000": "http://localhost:3000", " https://kontor.example ": "https://kontor.example",
 	} {
 		got, err := baseURL(written)
-		if err != nil || got != want {
-			t.Errorf("%q is %q, %v; want %q", written, got, err, want)
-		}
-		if again, err := baseURL(want); again != want || err != nil {
-			t.Errorf("%q is %q, %v the second time", want, again, err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, want, got, "%q", written)
+		again, err := baseURL(want)
+		assert.NoError(t, err, "the second time")
+		assert.Equal(t, want, again)
 	}
 	for _, written := range []string{
 		"kontor.example", "ftp://kontor.example", "https://", "https:///", "https:kontor.example", "https://anna@kontor.example", "https://anna:secret@kontor.example", "https://kontor.example/app", "https://kontor.example?x", "https://kontor.example/?", "https://kontor.example#x",
 		"https://kontor.example:99999", "https://kontor.example:0", "https://kontor.example:x", "https://.", "https://kontor..example", "https://kon tor.example", "http://[fe80::1%25eth0]", "http://[kontor]", "http://127.1", "http://0x7f000001", "http://kontor.08", "https://..", "https://.kontor.example", "https://k\xff.example",
 	} {
-		if got, err := baseURL(written); err == nil {
-			t.Errorf("%q is %q; want it refused", written, got)
-		}
+		got, err := baseURL(written)
+		assert.Error(t, err, "%q is %q", written, got)
 	}
 }
 
@@ -37,8 +40,8 @@ func FuzzBaseURL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := baseURL(once); err != nil || again != once {
-			t.Errorf("%q is %q, and that %q, %v", s, once, again, err)
-		}
+		again, err := baseURL(once)
+		require.NoError(t, err)
+		assert.Equal(t, once, again, "%q: read a second time it is another", s)
 	})
 }

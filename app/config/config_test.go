@@ -9,15 +9,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	keyFile := filepath.Join(dir, "key")
-	if err := os.WriteFile(keyFile, []byte(key+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(keyFile, []byte(key+"\n"), 0o600))
 	checks := Checks{
 		SMTPURL: func(v string) error {
 			if !strings.HasPrefix(v, "smtp://") {
@@ -36,7 +37,7 @@ func TestLoad(t *testing.T) {
 	for name, c := range map[string]struct {
 		args  []string
 		env   map[string]string
-		wrong string // name of the setting that ends the program
+		wrong string // the setting with which the start fails
 		check func(Config) bool
 	}{
 		"nothing set": {check: func(c Config) bool {
@@ -111,23 +112,16 @@ func TestLoad(t *testing.T) {
 			}
 			got, _, err := Load(c.args, func(k string) string { return env[k] }, checks)
 			var wrong *Error
-			if errors.As(err, &wrong) != (c.wrong != "") || wrong != nil && wrong.Name != c.wrong {
-				t.Fatalf("error = %v, want one about %q", err, c.wrong)
-			}
+			require.Equal(t, c.wrong != "", errors.As(err, &wrong), "error")
+			require.False(t, wrong != nil && wrong.Name != c.wrong)
 			if err != nil {
-				if strings.Contains(err.Error(), "\n") {
-					t.Errorf("%q is not one line", err)
-				}
+				assert.NotContains(t, err.Error(), "\n", "is not one line")
 				for _, secret := range []string{"short", "abcd", "mysql", "-----BEGIN"} {
-					if strings.Contains(err.Error(), "="+secret) {
-						t.Errorf("%q shows a secret", err)
-					}
+					assert.NotContains(t, err.Error(), "="+secret, "shows a secret")
 				}
 				return
 			}
-			if !c.check(got) {
-				t.Errorf("settings = %+v", got)
-			}
+			assert.True(t, c.check(got), "settings = %+v", got)
 		})
 	}
 }
@@ -163,45 +157,35 @@ func TestCheckChannels(t *testing.T) {
 				set[k] = v
 			}
 			got, _, err := Load(nil, func(k string) string { return set[k] }, Checks{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			want := c.embedded
 			if production {
 				want = c.production
 			}
-			if got.Production() != production || got.Boxed() != (c.smtp == "" || c.sms == "") {
-				t.Errorf("%s: production %v, boxed %v", shape, got.Production(), got.Boxed())
-			}
+			assert.Equal(t, production, got.Production(), "%s: production", shape)
+			assert.Equal(t, c.smtp == "" || c.sms == "", got.Boxed(), "%s: boxed", shape)
 			err = got.CheckChannels()
 			var missing *Error
-			if errors.As(err, &missing) != (want != "") || missing != nil && missing.Name != want {
-				t.Errorf("%s, %+v: %v, want %q", shape, c, err, want)
-			}
+			assert.Equal(t, want != "", errors.As(err, &missing), "%s, %+v", shape, c)
+			assert.False(t, missing != nil && missing.Name != want, "%s, %+v", shape, c)
 			if err != nil && (strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "MAILBOX=on")) {
 				t.Errorf("%q", err)
 			}
 		}
 	}
-	if _, _, err := Load(nil, func(k string) string { return map[string]string{"MAILBOX": "maybe", "DATA_DIR": t.TempDir()}[k] }, Checks{}); err == nil {
-		t.Error("MAILBOX=maybe is taken")
-	}
+	_, _, err := Load(nil, func(k string) string { return map[string]string{"MAILBOX": "maybe", "DATA_DIR": t.TempDir()}[k] }, Checks{})
+	assert.Error(t, err, "MAILBOX=maybe is taken")
 }
 
 func TestRestAndOwnKey(t *testing.T) {
 	env := map[string]string{"DATA_DIR": t.TempDir()}
 	getenv := func(k string) string { return env[k] }
 	a, rest, err := Load([]string{"user", "add", "--locale", "de", "--email", "a@b.example"}, getenv, Checks{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Join(rest, " "); got != "user add --email a@b.example" {
-		t.Errorf("rest = %q", got)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, "user add --email a@b.example", strings.Join(rest, " "), "rest")
 	b, _, err := Load(nil, getenv, Checks{})
-	if err != nil || string(a.SecretKey) != string(b.SecretKey) {
-		t.Errorf("a second start made another key (%v)", err)
-	}
+	require.NoError(t, err, "a second start made another key")
+	assert.Equal(t, string(b.SecretKey), string(a.SecretKey))
 }
 
 func TestWithAddress(t *testing.T) {
@@ -215,15 +199,11 @@ func TestWithAddress(t *testing.T) {
 		"[2001:db8::7]:3000": "http://[2001:db8::7]:3000",
 	} {
 		a, err := net.ResolveTCPAddr("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := (Config{}).WithAddress(a).BaseURL; got != want {
-			t.Errorf("%s: %s, want %s", addr, got, want)
-		}
-		if got := (Config{BaseURL: "https://x"}).WithAddress(a).BaseURL; got != "https://x" {
-			t.Errorf("BASE_URL was replaced by %s", got)
-		}
+		require.NoError(t, err)
+		got := (Config{}).WithAddress(a).BaseURL
+		assert.Equal(t, want, got, addr)
+		got = (Config{BaseURL: "https://x"}).WithAddress(a).BaseURL
+		assert.Equal(t, "https://x", got, "BASE_URL was replaced by")
 	}
 }
 

@@ -3,6 +3,9 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestFirmLinks: which values a firm may set, and which link belongs to its contact. Malicious values are refused.
@@ -18,9 +21,7 @@ func TestFirmLinks(t *testing.T) {
 			"JavaScript:alert(1)": false, " javascript:alert(1)": false, "vbscript:x": false, "/impressum": false, "https:kanzlei.example": false, "https://kanzlei.example:port/": false,
 		} {
 			_, _, err := Load(nil, func(n string) string { return map[string]string{name: v, "DATA_DIR": t.TempDir()}[n] }, Checks{})
-			if (err == nil) != ok {
-				t.Errorf("%s=%q: %v", name, v, err)
-			}
+			assert.Equal(t, ok, err == nil, "%s=%q", name, v)
 		}
 	}
 	for v, href := range map[string]string{
@@ -47,13 +48,11 @@ func TestFirmLinks(t *testing.T) {
 		`"><script>alert(1)</script>`:       "",
 	} {
 		c, _, err := Load(nil, func(n string) string { return map[string]string{"CONTACT": v, "DATA_DIR": t.TempDir()}[n] }, Checks{})
-		if err != nil || c.ContactHref() != href {
-			t.Errorf("CONTACT=%q: %q, %v, want %q", v, c.ContactHref(), err, href)
-		}
+		require.NoError(t, err, "CONTACT=%q", v)
+		assert.Equal(t, href, c.ContactHref(), "CONTACT=%q", v)
 	}
 	for _, v := range []string{"a\r\nBcc: x@y.example", "a\x00b", strings.Repeat("ä", 201), "a\xffb", "a\nb"} {
-		if _, _, err := Load(nil, func(n string) string { return map[string]string{"CONTACT": v, "DATA_DIR": t.TempDir()}[n] }, Checks{}); err == nil {
-			t.Errorf("CONTACT=%q is taken", v)
-		}
+		_, _, err := Load(nil, func(n string) string { return map[string]string{"CONTACT": v, "DATA_DIR": t.TempDir()}[n] }, Checks{})
+		assert.Error(t, err, "CONTACT=%q is taken", v)
 	}
 }

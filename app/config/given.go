@@ -46,7 +46,7 @@ func ReadFlags(args []string, checks Checks) (Given, []string, error) {
 func (g Given) Names() []string {
 	names := []string{"--demo"}
 	for _, s := range g.table {
-		names = append(names, "--"+s.Flag())
+		names = append(names, "--"+s.flag())
 	}
 	return names
 }
@@ -81,7 +81,7 @@ func (g Given) read(getenv func(string) string) (Config, []Row) {
 	rows := make([]Row, 0, len(g.table))
 	for _, s := range g.table {
 		row := Row{Setting: s, Where: FromFlag}
-		value, given := g.flags[s.Flag()]
+		value, given := g.flags[s.flag()]
 		if !given {
 			value, row.Where, row.Err = fromEnvironment(s, getenv)
 		}
@@ -136,7 +136,7 @@ func (s Setting) shown(value string) string {
 func readFlags(table []Setting, args []string) (flags map[string]string, rest []string, err error) {
 	known := map[string]Setting{}
 	for _, s := range table {
-		known[s.Flag()] = s
+		known[s.flag()] = s
 	}
 	flags = map[string]string{}
 	for i := 0; i < len(args); i++ {

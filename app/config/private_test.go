@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestKeepPrivate: the permissions of our own files are restricted, and those of the folder if it contains nothing
@@ -26,32 +29,22 @@ func TestKeepPrivate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			if c.before != nil {
-				if err := os.Mkdir(dir, 0o700); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.Mkdir(dir, 0o700))
 			}
 			for f, mode := range c.before {
 				if f != "." {
-					if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, os.WriteFile(filepath.Join(dir, f), nil, 0o600))
 				}
-				if err := os.Chmod(filepath.Join(dir, f), mode); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.Chmod(filepath.Join(dir, f), mode))
 			}
 			wide, err := keepPrivate(dir)
-			if err != nil || wide != c.wide {
-				t.Errorf("open to others: %v, %v", wide, err)
-			}
+			require.NoError(t, err, "open to others")
+			assert.Equal(t, c.wide, wide, "open to others")
 			for f, want := range c.after {
 				info, err := os.Stat(filepath.Join(dir, f))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got := info.Mode() & (fs.ModePerm | fs.ModeSticky); got != want {
-					t.Errorf("%s is %v, want %v", f, got, want)
-				}
+				require.NoError(t, err)
+				got := info.Mode() & (fs.ModePerm | fs.ModeSticky)
+				assert.Equal(t, want, got, f)
 			}
 		})
 	}
@@ -60,19 +53,13 @@ func TestKeepPrivate(t *testing.T) {
 // TestLinksInDataDir: a symbolic link in DATA_DIR with one of our names does not make keepPrivate change its target.
 func TestLinksInDataDir(t *testing.T) {
 	dir, foreign := t.TempDir(), filepath.Join(t.TempDir(), "foreign")
-	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(foreign, 0o644); err != nil { //nolint:gosec // what the test is about
-		t.Fatal(err)
-	}
-	if err := os.Symlink(foreign, filepath.Join(dir, "secret.key.1")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := keepPrivate(dir); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(foreign); err != nil || info.Mode().Perm() != 0o644 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
+	require.NoError(t, os.WriteFile(foreign, nil, 0o600))
+	//nolint:gosec // what the test is about
+	require.NoError(t, os.Chmod(foreign, 0o644))
+	require.NoError(t, os.Symlink(foreign, filepath.Join(dir, "secret.key.1")))
+	_, err := keepPrivate(dir)
+	require.NoError(t, err)
+	info, err := os.Stat(foreign)
+	require.NoError(t, err)
+	assert.EqualValues(t, 0o644, info.Mode().Perm())
 }

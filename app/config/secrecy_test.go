@@ -1,12 +1,14 @@
 package config
 
 import (
-	"errors"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 const hidden = "hunter2secret"
@@ -29,19 +31,21 @@ func TestSecretsAreNoFlags(t *testing.T) {
 		}
 		for _, v := range values {
 			for _, args := range [][]string{
-				{"--" + s.Flag(), v}, {"--" + s.Flag() + "=" + v}, {"user", "add", "--demo", "--" + s.Flag(), v, "--locale", "de"},
+				{"--" + s.flag(), v}, {"--" + s.flag() + "=" + v}, {"user", "add", "--demo", "--" + s.flag(), v, "--locale", "de"},
 			} {
 				_, _, err := Load(args, func(string) string { return "" }, Checks{})
 				var e *Error
-				if !errors.As(err, &e) || e.Name != s.Name {
-					t.Errorf("%q: %v, want a refusal that names %s", args, err, s.Name)
+				if !assert.ErrorAs(t, err, &e, "%q", args) {
+					continue
+				}
+				if !assert.Equal(t, s.Name, e.Name, "%q", args) {
 					continue
 				}
 				said := err.Error()
-				if strings.Contains(said, hidden) || strings.ContainsAny(said, "\n\r") || !strings.Contains(said, "environment variable "+s.Name) ||
-					s.Secret && !strings.Contains(said, s.Name+"_FILE") {
-					t.Errorf("%q: %s", args, said)
-				}
+				assert.NotContains(t, said, hidden, "%q", args)
+				assert.False(t, strings.ContainsAny(said, "\n\r"), "%q", args)
+				assert.Contains(t, said, "environment variable "+s.Name, "%q", args)
+				assert.False(t, s.Secret && !strings.Contains(said, s.Name+"_FILE"), "%q", args)
 			}
 		}
 	}
@@ -95,9 +99,7 @@ func TestWithoutPassword(t *testing.T) {
 		"s3://key:geheim@s3.example/bucket":                                                            false,
 		"a password without an address: geheim@x":                                                      true, // no address; a Secret without bare is refused anyway
 	} {
-		if got := withoutPassword(value); got != want {
-			t.Errorf("%s: %v, want %v", value, got, want)
-		}
+		assert.Equal(t, want, withoutPassword(value), value)
 	}
 }
 
@@ -111,19 +113,19 @@ func TestAddressesStayFlags(t *testing.T) {
 		"--database-url", "postgres://db.example/kontor", "--redis-url=redis://redis.example", "--smtp-url", "smtp://mail.example:25",
 		"--sms-url", "https://gateway.example/send", "--base-url=https://kontor.example", "--data-dir", dir,
 	}, getenv, Checks{})
-	if err != nil || len(rest) > 0 || c.DatabaseURL != "postgres://db.example/kontor" || c.RedisURL != "redis://redis.example" ||
-		c.SMTPURL != "smtp://mail.example:25" || c.SMSURL != "https://gateway.example/send" {
-		t.Errorf("%+v, %v, %v", c, rest, err)
-	}
+	require.NoError(t, err)
+	assert.Empty(t, rest)
+	assert.Equal(t, "postgres://db.example/kontor", c.DatabaseURL)
+	assert.Equal(t, "redis://redis.example", c.RedisURL)
+	assert.Equal(t, "smtp://mail.example:25", c.SMTPURL)
+	assert.Equal(t, "https://gateway.example/send", c.SMSURL)
 	c, _, err = Load([]string{"--database-url", "sqlite://" + filepath.Join(dir, "x.db")}, getenv, Checks{})
-	if err != nil || !strings.HasSuffix(c.DatabaseURL, "/x.db") {
-		t.Errorf("%+v, %v", c, err)
-	}
-	// A password in a setting that is wrong for another reason is not shown, either.
+	require.NoError(t, err)
+	assert.True(t, strings.HasSuffix(c.DatabaseURL, "/x.db"), "%+v", c)
+	// A password in a setting that is wrong for another reason is not shown either.
 	_, _, err = Load(nil, func(k string) string {
 		return map[string]string{"DATA_DIR": dir, "BASE_URL": "https://anna:" + hidden + "@kontor.example/path"}[k]
 	}, Checks{})
-	if err == nil || strings.Contains(err.Error(), hidden) {
-		t.Errorf("%v", err)
-	}
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), hidden)
 }

@@ -35,7 +35,7 @@ type Setting struct {
 }
 
 // Flag is the setting's name on the command line.
-func (s Setting) Flag() string { return strings.ReplaceAll(strings.ToLower(s.Name), "_", "-") }
+func (s Setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.Name), "_", "-") }
 
 // Checks are the rules for values that other packages define, such as the syntax of their addresses.
 type Checks struct {

@@ -16,18 +16,18 @@ import (
 // ParseBounce reads a bounce. The body is JSON {"message_id": "<id.generation@domain>", "status": "5.1.1", "detail":
 // "…"}, or the mail as it came back. In a mail, a delivery status notification (RFC 3464) is read field by field. Other
 // mails are searched for the phrases that mail servers write for people. The token or Message-ID of our message may
-// stand anywhere in the mail. Of a longer mail only the first ReportLimit bytes are read.
+// stand anywhere in the mail. Of a longer mail only the first reportLimit bytes are read.
 //
 // If the mail is no report (an automatic answer, a person's question), the result is Nothing. ParseBounce returns
 // ErrReport if the body is no mail, or if the report does not name a message of ours.
 func (s *Service) ParseBounce(body []byte) (ProviderReport, error) {
 	if trimmed := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\ufeff")), " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
-		if r, ok := jsonBounce(s.key, trimmed); ok && len(body) <= ReportLimit {
+		if r, ok := jsonBounce(s.key, trimmed); ok && len(body) <= reportLimit {
 			return r, nil
 		}
 		return ProviderReport{}, ErrReport
 	}
-	r, ok := mailBounce(s.key, body[:min(len(body), ReportLimit)])
+	r, ok := mailBounce(s.key, body[:min(len(body), reportLimit)])
 	if !ok {
 		return ProviderReport{}, ErrReport
 	}

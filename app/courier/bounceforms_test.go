@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/effort"
 )
 
@@ -37,7 +39,7 @@ var (
 		"References":                       {outer: "References: <1@kontor.test>\n " + ourID + "\n"},
 	}
 
-	// reports are ways to say that there is no such address: a header, what is written for people, and a delivery status.
+	// reports are the ways in which servers say that there is no such address: a header, a text for people, and a delivery status.
 	reports = map[string]struct{ header, words, status string }{
 		"status": {
 			"From: MAILER-DAEMON@mx.example.org\nSubject: Undelivered Mail Returned to Sender\n", "This is the mail system at host mx.example.org.\n",
@@ -55,7 +57,7 @@ var (
 		},
 	}
 
-	// packings put the three together as a mail.
+	// packings make a mail of the three parts.
 	packings = map[string]func(header, words, status, original string) string{
 		"report":      multipart("multipart/report; report-type=delivery-status; boundary=\"b1\"", "b1", asItIs),
 		"mixed":       multipart("multipart/mixed; boundary=\"b1\"", "b1", asItIs),
@@ -80,7 +82,7 @@ var (
 		},
 	}
 
-	// defects are what programs get wrong.
+	// defects are common mistakes of mail programs.
 	defects = map[string]func(string) string{
 		"none":               asItIs,
 		"Action with blank":  replace("Action: ", "Action : "),
@@ -144,9 +146,9 @@ func TestBounceForms(t *testing.T) {
 					}
 					mail := spoil(pack(name.outer+said.header, said.words, strings.Replace(said.status, "%s", name.status, 1), name.original))
 					r, err := s.ParseBounce([]byte(mail))
-					if got := judged(r, err); got != "failed recipient_unknown 5.1.1" || r.MessageID != ours {
-						t.Errorf("%s, %s, %s, %s: %s about %s", place, report, packing, defect, got, r.MessageID)
-					}
+					got := judged(r, err)
+					assert.Equal(t, "failed recipient_unknown 5.1.1", got, "%s, %s, %s, %s: about", place, report, packing, defect)
+					assert.Equal(t, ours, r.MessageID, "%s, %s, %s, %s", place, report, packing, defect)
 				}
 			}
 		}

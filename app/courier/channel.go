@@ -20,11 +20,11 @@ type Trouble struct {
 	LastAt  time.Time `bun:"last_at"` // of the last refusal
 	Reason  string    `bun:"reason"`  // key of the last refusal's reason
 	Status  string    `bun:"status"`  // the codes in the other side's answer, such as "402" or "550 5.7.1"; may be ""
-	Waiting int       `bun:"-"`       // refused messages that will be tried again, at most WaitingCap
+	Waiting int       `bun:"-"`       // refused messages that will be tried again, at most waitingCap
 }
 
-// WaitingCap is the largest value of Trouble.Waiting.
-const WaitingCap = 1000
+// waitingCap is the largest value of Trouble.Waiting.
+const waitingCap = 1000
 
 // Troubles returns the channels that do not work at present. The caller must check whether the person may see them.
 func (s *Service) Troubles(ctx context.Context) ([]Trouble, error) {
@@ -42,24 +42,24 @@ func (s *Service) CountTroubles(ctx context.Context) (int, error) { return count
 
 // noteChannel records what an attempt says about its channel, inside the tx of the outcome. An accepted message ends
 // all trouble; a refusal of the firm begins it. If it turns out that the gateway refuses every number, the verdict
-// about this number is wrong: a and out are changed to a refusal of the firm, and earlier verdicts are taken back.
-func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, m Message, a *Attempt, out *outcome, now time.Time, st *stall) error {
-	f := out.failed
+// about this number is wrong: it is changed to a refusal of the firm, and earlier verdicts are taken back.
+func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, e *ending) error {
+	f, m := e.outcome.failed, e.message
 	if f == nil {
 		return channelWorks(ctx, tx, m.Channel)
 	}
 	if f.blame == ofRecipient && m.Channel == SMS {
-		every, err := s.refusesEveryNumber(ctx, tx, m, now)
+		every, err := s.refusesEveryNumber(ctx, tx, m, e.at)
 		if err != nil || !every {
 			return err
 		}
 		f = refusal(reasonEveryNumber, f.detail)
-		*out = s.postponed(m, a, f, now, st)
+		s.postpone(e, f)
 	}
 	if f.blame != ofFirm {
 		return nil
 	}
-	return raise(ctx, tx, Trouble{Channel: m.Channel, Since: now, LastAt: now, Reason: f.reason, Status: statusOf(f.detail)})
+	return raise(ctx, tx, Trouble{Channel: m.Channel, Since: e.at, LastAt: e.at, Reason: f.reason, Status: statusOf(f.detail)})
 }
 
 // refusesEveryNumber records that the number of m was refused. If it is the everyNumber-th in a row, it takes back the
@@ -101,7 +101,7 @@ func (s *Service) takeBack(ctx context.Context, tx bun.IDB, m Message, now time.
 		m.Reason = reasonExpired
 		return s.tell(ctx, tx, m)
 	}
-	again, err := reopen(ctx, tx, m, Failed, reasonEveryNumber, m.Detail, next)
+	again, err := reopen(ctx, tx, m, outcome{state: Queued, reason: reasonEveryNumber, detail: m.Detail, next: next})
 	if err != nil || !again {
 		return err
 	}
@@ -133,9 +133,9 @@ func (s *Service) comesBack(ctx context.Context, tx bun.IDB, m Message, f *failu
 	}
 	switch {
 	case again:
-		_, err = reopen(ctx, tx, m, HandedOver, f.reason, f.detail, next)
+		_, err = reopen(ctx, tx, m, outcome{state: Queued, reason: f.reason, detail: f.detail, next: next})
 	case m.State == HandedOver:
-		err = s.failReported(ctx, tx, m, f.reason, f.detail, false, now)
+		err = s.failReported(ctx, tx, m, outcome{state: Failed, reason: f.reason, detail: f.detail}, now)
 	}
 	return err // otherwise the message is already under way again, or settled
 }

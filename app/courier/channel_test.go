@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/linxGnu/gosmpp/data"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
@@ -17,21 +19,27 @@ import (
 func (w *world) expectTrouble(channel courier.Channel, reason, status string, waiting int) courier.Trouble {
 	w.tb.Helper()
 	list, err := w.svc.Troubles(context.Background())
-	if err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, err)
 	n, err := w.svc.CountTroubles(context.Background())
-	if err != nil || n != len(list) {
-		w.tb.Fatalf("counted %d of %d, %v", n, len(list), err)
-	}
+	require.NoError(w.tb, err, "counted %d of %d", n, len(list))
+	require.Equal(w.tb, len(list), n)
 	if channel == "" {
-		if n != 0 {
-			w.tb.Errorf("trouble %+v, want none", list)
-		}
+		assert.Equal(w.tb, 0, n, "trouble %+v", list)
 		return courier.Trouble{}
 	}
-	if n != 1 || list[0].Channel != channel || list[0].Reason != reason || list[0].Status != status || list[0].Waiting != waiting {
-		w.tb.Errorf("trouble %+v, want %s (%s, %q), %d waiting", list, channel, reason, status, waiting)
+	if !assert.Equal(w.tb, 1, n) {
+		return courier.Trouble{}
+	}
+	if !assert.Equal(w.tb, channel, list[0].Channel, "trouble") {
+		return courier.Trouble{}
+	}
+	if !assert.Equal(w.tb, reason, list[0].Reason) {
+		return courier.Trouble{}
+	}
+	if !assert.Equal(w.tb, status, list[0].Status) {
+		return courier.Trouble{}
+	}
+	if !assert.Equal(w.tb, waiting, list[0].Waiting, "waiting") {
 		return courier.Trouble{}
 	}
 	return list[0]
@@ -54,10 +62,9 @@ func TestTroubleGoesByItself(t *testing.T) {
 		w.pass(time.Second)
 		w.deliver(two)
 		got := w.expectTrouble(courier.SMS, "credit", "402", 2)
-		if !got.Since.Equal(start) || !got.LastAt.Equal(start.Add(time.Second)) {
-			t.Errorf("since %s, last at %s", got.Since, got.LastAt)
-		}
-		w.deliver(w.enqueue(w.mailPost())) // another way
+		assert.WithinDuration(t, start, got.Since, 0)
+		assert.WithinDuration(t, start.Add(time.Second), got.LastAt, 0)
+		w.deliver(w.enqueue(w.mailPost())) // another channel
 		w.expectTrouble(courier.SMS, "credit", "402", 2)
 		w.pass(time.Minute)
 		w.deliver(one)
@@ -73,47 +80,43 @@ func TestEveryNumberRefused(t *testing.T) {
 		peer.Script(no, no, no, no, no, no)
 		post := w.smsPost()
 		var tickets []courier.Ticket
-		for _, to := range []string{mobile, mobile, "+4915112345671"} { // two of the same are one number
+		for _, to := range []string{mobile, mobile, "+4915112345671"} { // the same number twice counts once
 			ticket := w.enqueueTo(post, to)
 			post = w.smsPost()
 			w.deliver(ticket)
-			if m := w.expect(ticket.MessageID, courier.Failed, "number_invalid", courier.Permanent); !m.AboutNumber() {
-				t.Errorf("%+v is no verdict", m)
-			}
+			m := w.expect(ticket.MessageID, courier.Failed, "number_invalid", courier.Permanent)
+			assert.True(t, m.AboutNumber(), "%+v is no verdict", m)
 			tickets = append(tickets, ticket)
 		}
 		w.expectTrouble("", "", "", 0)
 		third := w.enqueueTo(post, "+4915112345672")
-		if v := w.deliver(third); !v.Retry {
-			t.Errorf("%+v", v)
-		}
+		v := w.deliver(third)
+		assert.True(t, v.Retry, "%+v", v)
 		w.expect(third.MessageID, courier.Queued, "every_number", courier.Temporary)
 		for _, ticket := range tickets {
-			if m := w.expect(ticket.MessageID, courier.Queued, "every_number", courier.Permanent); m.AboutNumber() {
-				t.Errorf("%+v is still a verdict", m)
-			}
+			m := w.expect(ticket.MessageID, courier.Queued, "every_number", courier.Permanent)
+			assert.False(t, m.AboutNumber(), "%+v is still a verdict", m)
 		}
 		w.expectTrouble(courier.SMS, "every_number", "400", 4)
 		told := w.told()
 		for i, m := range told[len(told)-3:] {
-			if m.ID != tickets[i].MessageID || m.State != courier.Queued {
-				t.Errorf("told %+v", m)
-			}
+			assert.Equal(t, tickets[i].MessageID, m.ID, "told")
+			assert.Equal(t, courier.Queued, m.State)
 		}
-		// still the same: none is settled
+		// Nothing has changed, so no message is settled.
 		w.pass(5 * time.Second)
 		w.deliver(tickets[0])
 		w.expect(tickets[0].MessageID, courier.Queued, "every_number", courier.Permanent, courier.Temporary)
 
-		// mended: the first is taken, and what is refused now is a verdict again
+		// The gateway works again. The first message is taken, and a refusal concerns a single message again.
 		w.pass(time.Minute)
 		peer.Script(couriertest.GatewayStep{Status: 200})
 		w.deliver(tickets[2])
 		w.deliver(tickets[1])
 		got := []courier.State{w.message(tickets[1].MessageID).State, w.message(tickets[2].MessageID).State}
-		if got[0] != courier.HandedOver || got[1] != courier.Queued { // the last "no" of the script came first
-			t.Errorf("%v", got)
-		}
+		// The last refusal of the script came before the others.
+		assert.Equal(t, courier.HandedOver, got[0])
+		assert.Equal(t, courier.Queued, got[1])
 		w.expectTrouble("", "", "", 0)
 		peer.Script(couriertest.GatewayStep{Status: 422})
 		w.deliver(third)
@@ -133,16 +136,15 @@ func TestEveryNumberAtOnce(t *testing.T) {
 		}
 		for _, ticket := range tickets {
 			wait.Go(func() {
-				if _, err := w.svc.Deliver(context.Background(), ticket); err != nil {
-					t.Error(err)
-				}
+				_, err := w.svc.Deliver(context.Background(), ticket)
+				assert.NoError(t, err)
 			})
 		}
 		wait.Wait()
 		for _, ticket := range tickets {
-			if m := w.message(ticket.MessageID); m.State != courier.Queued || m.Reason != "every_number" {
-				t.Errorf("%s (%s)", m.State, m.Reason)
-			}
+			m := w.message(ticket.MessageID)
+			assert.Equal(t, courier.Queued, m.State)
+			assert.Equal(t, "every_number", m.Reason)
 		}
 		w.expectTrouble(courier.SMS, "every_number", "400", 5)
 	})
@@ -162,9 +164,7 @@ func TestEveryNumberTooLate(t *testing.T) {
 			p.ExpiresAt = w.clock().Add(linkTTL)
 			w.deliver(w.enqueueTo(p, to))
 		}
-		if m := w.expect(first.MessageID, courier.Failed, "expired", courier.Permanent); m.AboutNumber() {
-			t.Error("still a verdict")
-		}
+		assert.False(t, w.expect(first.MessageID, courier.Failed, "expired", courier.Permanent).AboutNumber(), "still a verdict")
 		w.expectTrouble(courier.SMS, "every_number", "", 2)
 	})
 }
@@ -183,9 +183,7 @@ func TestReportsOfTheFirm(t *testing.T) {
 		if err == nil {
 			err = w.svc.Report(ctx, r)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 	}
 	t.Run("gateway", func(t *testing.T) {
 		withGateway(t, func(t *testing.T, w *world, _ *couriertest.GatewayPeer) {
@@ -193,29 +191,28 @@ func TestReportsOfTheFirm(t *testing.T) {
 				ticket := w.enqueue(w.smsPost())
 				w.deliver(ticket)
 				report(t, w, `{"id": "`+ticket.MessageID.String()+`", "status": "`+status+`"}`)
-				if m := w.message(ticket.MessageID); m.State != courier.Failed || m.AboutNumber() != want {
-					t.Errorf("%s: %s (%s)", status, m.State, m.Reason)
-				}
+				m := w.message(ticket.MessageID)
+				assert.Equal(t, courier.Failed, m.State, status)
+				assert.Equal(t, want, m.AboutNumber(), status)
 			}
 			w.expectTrouble("", "", "", 0)
 			ticket := w.enqueue(w.smsPost())
 			w.deliver(ticket)
-			for range 2 { // gateways repeat themselves
+			for range 2 { // gateways repeat their reports
 				report(t, w, `{"id": "`+ticket.MessageID.String()+`", "status": "rejected", "detail": "402 no credit"}`)
 			}
 			m := w.expect(ticket.MessageID, courier.Queued, "gateway_refused", courier.Accepted, courier.Temporary)
-			if !m.NextAt.Equal(start.Add(5*time.Second)) || !m.AttemptRows[1].NextAt.Equal(*m.NextAt) {
-				t.Errorf("%+v", m)
-			}
+			assert.WithinDuration(t, start.Add(5*time.Second), *m.NextAt, 0)
+			assert.WithinDuration(t, *m.NextAt, *m.AttemptRows[1].NextAt, 0)
 			w.expectTrouble(courier.SMS, "gateway_refused", "402", 1)
 			w.deliver(w.enqueue(w.smsPost()))
 			report(t, w, `{"id": "`+ticket.MessageID.String()+`", "status": "rejected", "detail": "402 no credit"}`)
-			w.expectTrouble("", "", "", 0) // old news begin nothing anew
+			w.expectTrouble("", "", "", 0) // an old report starts nothing again
 			w.pass(5 * time.Second)
 			got, err := w.svc.Claim(ctx, 10, time.Minute)
-			if err != nil || len(got) != 1 || got[0].MessageID != ticket.MessageID {
-				t.Fatalf("%v, %v", got, err)
-			}
+			require.NoError(t, err)
+			require.Len(t, got, 1)
+			require.Equal(t, ticket.MessageID, got[0].MessageID)
 			w.deliver(got[0])
 			w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted, courier.Temporary, courier.Accepted)
 			w.expectTrouble("", "", "", 0)
@@ -229,9 +226,9 @@ func TestReportsOfTheFirm(t *testing.T) {
 				ticket := w.enqueue(w.smsPost())
 				w.deliver(ticket)
 				peer.Receipt(t, "id:"+w.message(ticket.MessageID).ProviderID+" sub:001 dlvrd:000 stat:"+stat+" err:001 text:")
-				if m := w.message(ticket.MessageID); m.State != want || m.AboutNumber() {
-					t.Errorf("%s: %s (%s)", stat, m.State, m.Reason)
-				}
+				m := w.message(ticket.MessageID)
+				assert.Equal(t, want, m.State, stat)
+				assert.False(t, m.AboutNumber(), "%s", stat)
 			}
 		})
 	})
@@ -245,17 +242,14 @@ func TestReportsOfTheFirm(t *testing.T) {
 			bounce()
 			w.expect(ticket.MessageID, courier.Queued, "blocked", courier.Accepted, courier.Temporary)
 			w.expectTrouble(courier.Email, "blocked", "550 5.7.1", 1)
-			if len(w.told()) != 0 {
-				t.Errorf("told %v", w.told())
-			}
+			assert.Empty(t, w.told(), "told")
 			w.pass(30 * time.Second)
 			w.deliver(ticket)
 			w.pass(linkTTL - 40*time.Second) // no time for another try
 			bounce()
 			w.expect(ticket.MessageID, courier.Failed, "blocked", courier.Accepted, courier.Temporary, courier.Accepted, courier.Temporary)
-			if len(w.told()) != 1 || len(peer.Mails()) != 2 {
-				t.Errorf("told %v, %d mails", w.told(), len(peer.Mails()))
-			}
+			assert.Len(t, w.told(), 1, "told")
+			assert.Len(t, peer.Mails(), 2, "mails")
 		})
 	})
 }

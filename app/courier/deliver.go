@@ -20,7 +20,8 @@ type Verdict struct {
 	After time.Duration // with Retry
 	Why   string        // for the queue's page; nothing personal
 	// Refused says that an attempt failed because the other side refuses the firm's messages or can't be reached.
-	// Without it, Retry only waits: the time has not come, another attempt runs, or the other side asks for patience.
+	// Without it, Retry only waits: the time has not come, another attempt runs, or an attempt failed for a reason that
+	// concerns this message alone and may pass by itself, such as greylisting or a stop of this process.
 	Refused bool
 }
 
@@ -226,12 +227,22 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 	return provider, err
 }
 
-// outcome is what an attempt means for its message.
+// outcome is what an attempt, a report or a cancellation means for its message.
 type outcome struct {
-	state  State // HandedOver, Failed, Queued
-	reason string
-	next   time.Time // with Queued: when to try again
-	failed *failure  // nil: accepted
+	state   State
+	reason  string
+	detail  string    // the other side's answer, as it is stored
+	next    time.Time // with Queued: when to try again
+	forGood bool      // with Failed: the address does not exist (isForGood)
+	failed  *failure  // of an attempt; nil: accepted
+}
+
+// ending is an attempt that has ended, while this is being recorded.
+type ending struct {
+	try
+	at      time.Time
+	stall   stall
+	outcome outcome
 }
 
 // finish records how an attempt ended. It tries several times, also while the process stops, because a message whose
@@ -259,26 +270,24 @@ func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr 
 
 func (s *Service) note(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
 	now := s.now()
-	secrets := at.content.secrets()
 	provider = plain(provider)
-	var m Message
-	var a Attempt
-	var out outcome
+	var e ending
 	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		m, a = at.message, at.attempt
-		var st stall
+		e = ending{try: *at, at: now}
+		m := e.message
 		if m.Attempts > 1 {
-			if st, err = loadStall(ctx, tx, m.ID); err != nil {
+			if e.stall, err = loadStall(ctx, tx, m.ID); err != nil {
 				return err
 			}
 		}
-		out = s.judge(m, &a, sendErr, now, secrets, &st)
-		if err := s.noteChannel(ctx, tx, m, &a, &out, now, &st); err != nil {
+		s.judge(&e, sendErr)
+		if err := s.noteChannel(ctx, tx, &e); err != nil {
 			return err
 		}
-		if err := closeAttempt(ctx, tx, a); err != nil {
+		if err := closeAttempt(ctx, tx, e.attempt); err != nil {
 			return err
 		}
+		out := e.outcome
 		var kept bool
 		var err error
 		switch out.state {
@@ -287,23 +296,23 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 				err = s.askLater(ctx, tx, m, provider, now)
 			}
 		case Failed:
-			kept, err = fail(ctx, tx, m, out.reason, a.Detail, now)
+			kept, err = fail(ctx, tx, m, out, now)
 		default:
-			kept, err = postpone(ctx, tx, m, out.reason, a.Detail, out.next, out.next.Add(relayMargin))
+			kept, err = queueAgain(ctx, tx, m, out)
 		}
 		if err != nil || !kept {
 			return err // not kept: the message was cancelled or taken over meanwhile, as its row says
 		}
-		if err := st.keep(ctx, tx, out.state); err != nil {
+		if err := e.stall.keep(ctx, tx, out.state); err != nil {
 			return err
 		}
-		m.State, m.Reason, m.Detail, m.ProviderID = out.state, out.reason, a.Detail, provider
+		m.State, m.Reason, m.Detail, m.ProviderID = out.state, out.reason, out.detail, provider
 		if m.State == Failed || m.State == HandedOver && m.Run > 1 {
 			if err := s.tell(ctx, tx, m); err != nil {
 				return err
 			}
 		}
-		if m.State == Failed && isForGood(m.Channel, m.Reason, "") {
+		if out.forGood {
 			return s.noteRefusal(ctx, tx, m, now)
 		}
 		return nil
@@ -311,6 +320,7 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 	if err != nil {
 		return Verdict{}, err
 	}
+	m, a, out := e.message, e.attempt, e.outcome
 	s.noteAttempt(Attempted{m.Channel, a.Outcome})
 	s.log.LogAttrs(ctx, slog.LevelInfo, "message attempt", slog.String("message", m.ID.String()),
 		slog.String("kind", string(m.Kind)), slog.String("channel", string(m.Channel)), slog.Int("attempt", a.Number),
@@ -321,39 +331,46 @@ func (s *Service) note(ctx context.Context, at *try, provider string, sendErr er
 	return Verdict{Why: string(out.state)}, nil
 }
 
-// judge sets the result of the attempt a and decides what happens to the message.
-func (s *Service) judge(m Message, a *Attempt, sendErr error, now time.Time, secrets []string, st *stall) outcome {
-	a.EndedAt = &now
+// judge sets the result of the attempt and decides what happens to the message.
+func (s *Service) judge(e *ending, sendErr error) {
+	a := &e.attempt
+	a.EndedAt = &e.at
 	if sendErr == nil {
 		a.Outcome = Accepted
-		return outcome{state: HandedOver}
+		e.outcome = outcome{state: HandedOver}
+		return
 	}
 	var f *failure
 	if !errors.As(sendErr, &f) {
 		f = temporary(reasonInternal)
 	}
-	a.Detail = plain(f.detail, secrets...)
+	a.Detail = plain(f.detail, e.content.secrets()...)
 	if f.blame == ofRecipient {
 		a.Outcome, a.Reason = Permanent, f.reason
-		return outcome{state: Failed, reason: f.reason, failed: f}
+		e.outcome = outcome{
+			state: Failed, reason: f.reason, detail: a.Detail, forGood: isForGood(e.message.Channel, f.reason, ""), failed: f,
+		}
+		return
 	}
-	return s.postponed(m, a, f, now, st)
+	s.postpone(e, f)
 }
 
-// postponed sets the result of an attempt after which the message is tried again, unless it expires before that.
-func (s *Service) postponed(m Message, a *Attempt, f *failure, now time.Time, st *stall) outcome {
+// postpone sets the result of an attempt after which the message is tried again, unless it expires before that.
+func (s *Service) postpone(e *ending, f *failure) {
+	m, a := e.message, &e.attempt
 	a.Outcome, a.Reason = Temporary, f.reason
-	step := m.Attempts - st.Tries
+	step := m.Attempts - e.stall.Tries
 	if f.blame == ofFirm {
-		st.refused(m, f, now)
-		step = st.Step
+		e.stall.refused(m, f, e.at)
+		step = e.stall.Step
 	} else {
-		st.passed()
+		e.stall.passed()
 	}
-	next, ok := nextTry(now, s.schedule.pause(m.Channel, step, f), m.ExpiresAt)
+	next, ok := nextTry(e.at, s.schedule.pause(m.Channel, step, f), m.ExpiresAt)
 	if !ok {
-		return outcome{state: Failed, reason: reasonExpired, failed: f}
+		e.outcome = outcome{state: Failed, reason: reasonExpired, detail: a.Detail, failed: f}
+		return
 	}
 	a.NextAt = &next
-	return outcome{state: Queued, reason: f.reason, next: next, failed: f}
+	e.outcome = outcome{state: Queued, reason: f.reason, detail: a.Detail, next: next, failed: f}
 }

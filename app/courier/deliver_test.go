@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
@@ -32,17 +34,16 @@ func withSMTP(t *testing.T, test func(t *testing.T, w *world, peer *couriertest.
 func TestMailArrives(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		ticket := w.enqueue(w.mailPost())
-		if v := w.deliver(ticket); v.Retry {
-			t.Fatalf("%+v", v)
-		}
+		v := w.deliver(ticket)
+		require.False(t, v.Retry, "%+v", v)
 		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-		if m.HandedOverAt == nil || m.Attempts != 1 || m.AttemptRows[0].Number != 1 || m.AttemptRows[0].EndedAt == nil {
-			t.Errorf("%+v", m)
-		}
+		assert.NotNil(t, m.HandedOverAt)
+		assert.Equal(t, 1, m.Attempts)
+		assert.Equal(t, 1, m.AttemptRows[0].Number)
+		assert.NotNil(t, m.AttemptRows[0].EndedAt)
 		got := peer.Mails()[0]
-		if got.From != "no-reply@kontor.test" || got.To != address {
-			t.Errorf("envelope %s -> %s", got.From, got.To)
-		}
+		assert.Equal(t, "no-reply@kontor.test", got.From, "envelope")
+		assert.Equal(t, address, got.To)
 		msg := got.Message(t)
 		for name, want := range map[string]string{
 			"Message-Id":     "<" + ticket.MessageID.String() + ".1@kontor.test>",
@@ -51,20 +52,15 @@ func TestMailArrives(t *testing.T) {
 			"To":             `"Anna Berg" <anna@example.org>`,
 			"Subject":        "Kanzlei Muster: Registrieren Sie sich zum Austausch von Dokumenten",
 		} {
-			if msg.Header.Get(name) != want {
-				t.Errorf("%s is %q, want %q", name, msg.Header.Get(name), want)
-			}
+			assert.Equal(t, want, msg.Header.Get(name))
 		}
 		text, html := parts(t, msg)
-		if !strings.Contains(text, "\r\nhttps://kontor.test/register/"+w.secrets[0]+"\r\n") {
-			t.Errorf("no line with the link alone:\n%s", text)
-		}
-		if !strings.Contains(html, w.secrets[0]) || !strings.Contains(text, "26.11.2026, 09:00 Uhr (MEZ)") {
-			t.Errorf("text %s\nhtml %s", text, html)
-		}
-		if again := w.deliver(ticket); again.Retry || len(peer.Mails()) != 1 {
-			t.Errorf("%+v, %d mails", again, len(peer.Mails()))
-		}
+		assert.Contains(t, text, "\r\nhttps://kontor.test/register/"+w.secrets[0]+"\r\n", "no line with the link alone")
+		assert.Contains(t, html, w.secrets[0], "html")
+		assert.Contains(t, text, "26.11.2026, 09:00 Uhr (MEZ)", "text")
+		again := w.deliver(ticket)
+		assert.False(t, again.Retry, "%+v", again)
+		assert.Len(t, peer.Mails(), 1, "mails")
 		w.noSecrets()
 	})
 }
@@ -73,22 +69,17 @@ func TestMailArrives(t *testing.T) {
 func parts(t *testing.T, m *mail.Message) (text, html string) {
 	t.Helper()
 	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/alternative" {
-		t.Fatalf("%s, %v", kind, err)
-	}
+	require.NoError(t, err)
+	require.Equal(t, "multipart/alternative", kind)
 	r := multipart.NewReader(m.Body, params["boundary"])
 	for {
 		p, err := r.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			return text, html
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		body, err := io.ReadAll(quotedprintable.NewReader(p))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") {
 			html = string(body)
 		} else {
@@ -105,7 +96,7 @@ func TestMailServerHasBadDays(t *testing.T) {
 		reason  string
 		detail  string
 		outcome courier.Outcome
-		copies  int // that the server got to the end of, before the next try
+		copies  int // which the server received completely before the next try
 	}{
 		{"greylisting", couriertest.Greylist, true, "greylisted", "451 4.7.1 Greylisted, come back later", courier.Temporary, 0},
 		{"busy", couriertest.Busy, true, "server_busy", "421 4.3.2 too busy", courier.Temporary, 0},
@@ -134,31 +125,32 @@ func TestMailServerHasBadDays(t *testing.T) {
 				ticket := w.enqueue(w.mailPost())
 				began := time.Now()
 				v := w.deliver(ticket)
-				if took := time.Since(began); took > 20*time.Second {
-					t.Errorf("took %s", took)
-				}
+				assert.LessOrEqual(t, time.Since(began), 20*time.Second, "took")
 				w.noSecrets()
 				if !c.again {
 					m := w.expect(ticket.MessageID, courier.Failed, c.reason, c.outcome)
-					if v.Retry || m.Detail != c.detail || len(w.told()) != 1 || w.told()[0].Reason != c.reason {
-						t.Errorf("%+v, %q, told %v", v, m.Detail, w.told())
-					}
+					assert.False(t, v.Retry, "%+v", v)
+					assert.Equal(t, c.detail, m.Detail)
+					require.Len(t, w.told(), 1, "told")
+					assert.Equal(t, c.reason, w.told()[0].Reason)
 					return
 				}
 				m := w.expect(ticket.MessageID, courier.Queued, c.reason, c.outcome)
-				if !v.Retry || v.After != 30*time.Second || m.Detail != c.detail || !m.NextAt.Equal(start.Add(v.After)) ||
-					!m.RelayAt.Equal(start.Add(time.Minute)) || len(peer.Mails()) != c.copies {
-					t.Errorf("%+v, %+v, %d copies", v, m, len(peer.Mails()))
-				}
+				assert.True(t, v.Retry, "%+v", v)
+				assert.Equal(t, 30*time.Second, v.After)
+				assert.Equal(t, c.detail, m.Detail)
+				assert.WithinDuration(t, start.Add(v.After), *m.NextAt, 0)
+				assert.WithinDuration(t, start.Add(time.Minute), *m.RelayAt, 0)
+				assert.Len(t, peer.Mails(), c.copies, "copies")
 				switch c.reason {
 				case "greylisted":
 					w.expectTrouble("", "", "", 0)
 				default:
 					w.expectTrouble(courier.Email, c.reason, strings.TrimSuffix(c.detail[:min(len(c.detail), 9)], " "), 1)
 				}
-				if early := w.deliver(ticket); !early.Retry || early.After != v.After {
-					t.Errorf("too early: %+v", early)
-				}
+				early := w.deliver(ticket)
+				assert.True(t, early.Retry, "too early: %+v", early)
+				assert.Equal(t, v.After, early.After, "too early")
 				w.pass(v.After)
 				w.deliver(ticket)
 				w.expect(ticket.MessageID, courier.HandedOver, "", c.outcome, courier.Accepted)
@@ -167,9 +159,7 @@ func TestMailServerHasBadDays(t *testing.T) {
 				for _, got := range peer.Mails() {
 					ids[got.Message(t).Header.Get("Message-Id")] = true
 				}
-				if len(ids) != 1 {
-					t.Errorf("Message-IDs %v", ids)
-				}
+				assert.Len(t, ids, 1, "Message-IDs")
 				w.noSecrets()
 			})
 		})
@@ -178,18 +168,15 @@ func TestMailServerHasBadDays(t *testing.T) {
 
 func TestMailServerIsAway(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_ = l.Close()
 	each(t, func(o *courier.Options) { o.SMTPURL = "smtp://user:hunter22@" + l.Addr().String() },
 		func(t *testing.T, w *world) {
 			ticket := w.enqueue(w.mailPost())
 			w.deliver(ticket)
 			m := w.expect(ticket.MessageID, courier.Queued, "unreachable", courier.Temporary)
-			if strings.Contains(w.dump()+w.log.String(), "hunter22") || m.Detail == "" {
-				t.Errorf("%+v", m)
-			}
+			assert.NotContains(t, w.dump()+w.log.String(), "hunter22")
+			assert.NotEmpty(t, m.Detail)
 		})
 }
 
@@ -209,16 +196,18 @@ func TestMailRetriesEndWithTheLink(t *testing.T) {
 			w.pass(v.After)
 		}
 		m := w.message(ticket.MessageID)
-		if m.State != courier.Failed || m.Reason != "expired" || w.clock().After(m.ExpiresAt) {
-			t.Errorf("%s (%s) at %s", m.State, m.Reason, w.clock())
-		}
-		// 30 s, 2 m, 10 m, 30 m, 1 h; then every hour, 47 times in all; then half of what is left, until it is a minute
-		if len(pauses) != 56 || pauses[3] != 30*time.Minute || pauses[4] != time.Hour || pauses[50] != time.Hour || pauses[51] >= 30*time.Minute {
-			t.Errorf("pauses %v", pauses)
-		}
-		if told := w.told(); len(told) != 1 || told[0].Reason != "expired" {
-			t.Errorf("told %v", told)
-		}
+		assert.Equal(t, courier.Failed, m.State)
+		assert.Equal(t, "expired", m.Reason)
+		assert.LessOrEqual(t, w.clock(), m.ExpiresAt)
+		// The pauses are 30 s, 2 m, 10 m, 30 m and 1 h, then an hour each, 47 in all, then half of the time left, down to a minute.
+		require.Len(t, pauses, 56, "pauses")
+		assert.Equal(t, 30*time.Minute, pauses[3])
+		assert.Equal(t, time.Hour, pauses[4])
+		assert.Equal(t, time.Hour, pauses[50])
+		assert.Less(t, pauses[51], 30*time.Minute)
+		told := w.told()
+		require.Len(t, told, 1, "told")
+		assert.Equal(t, "expired", told[0].Reason)
 	})
 }
 
@@ -226,16 +215,13 @@ func TestExpiredBeforeTheFirstTry(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		ticket := w.enqueue(w.mailPost())
 		w.pass(linkTTL)
-		if v := w.deliver(ticket); v.Retry {
-			t.Errorf("%+v", v)
-		}
+		v := w.deliver(ticket)
+		assert.False(t, v.Retry, "%+v", v)
 		w.expect(ticket.MessageID, courier.Failed, "expired")
-		if len(peer.Mails()) != 0 || len(w.told()) != 1 || len(w.secrets) != 0 {
-			t.Errorf("%d mails, told %v, minted %d", len(peer.Mails()), w.told(), len(w.secrets))
-		}
-		if err := w.svc.RunAgain(context.Background(), ticket.MessageID); !errors.Is(err, courier.ErrExpired) {
-			t.Errorf("run again: %v", err)
-		}
+		assert.Empty(t, peer.Mails(), "mails")
+		assert.Len(t, w.told(), 1, "told")
+		assert.Empty(t, w.secrets, "minted")
+		assert.ErrorIs(t, w.svc.RunAgain(context.Background(), ticket.MessageID), courier.ErrExpired, "run again")
 	})
 }
 
@@ -244,32 +230,25 @@ func TestRunAgain(t *testing.T) {
 		ctx := context.Background()
 		peer.Script(couriertest.MailboxFull)
 		ticket := w.enqueue(w.mailPost())
-		if err := w.svc.RunAgain(ctx, ticket.MessageID); !errors.Is(err, courier.ErrNotFailed) {
-			t.Errorf("of a queued one: %v", err)
-		}
+		assert.ErrorIs(t, w.svc.RunAgain(ctx, ticket.MessageID), courier.ErrNotFailed, "of a queued one")
 		w.deliver(ticket)
-		if err := w.svc.RunAgain(ctx, ticket.MessageID); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.svc.RunAgain(ctx, ticket.MessageID))
 		w.expect(ticket.MessageID, courier.Queued, "", courier.Permanent)
-		if v := w.deliver(ticket); v.Retry || len(peer.Mails()) != 0 {
-			t.Errorf("the task of the first run still works: %+v", v)
-		}
+		v := w.deliver(ticket)
+		assert.False(t, v.Retry, "the task of the first run still works: %+v", v)
+		assert.Empty(t, peer.Mails(), "the task of the first run still works")
 		tickets, err := w.svc.Claim(ctx, 10, time.Minute)
-		if err != nil || len(tickets) != 1 || tickets[0].Run != 2 {
-			t.Fatalf("%v, %v", tickets, err)
-		}
+		require.NoError(t, err)
+		require.Len(t, tickets, 1)
+		require.Equal(t, 2, tickets[0].Run)
 		w.deliver(tickets[0])
 		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Permanent, courier.Accepted)
-		if m.AttemptRows[1].Number != 2 {
-			t.Errorf("number %d", m.AttemptRows[1].Number)
-		}
-		if told := w.told(); len(told) != 2 || told[1].State != courier.HandedOver || told[1].Reason != "" {
-			t.Errorf("told %v", told)
-		}
-		if err := w.svc.RunAgain(ctx, newID(t)); !errors.Is(err, courier.ErrUnknownMessage) {
-			t.Errorf("of an unknown one: %v", err)
-		}
+		assert.Equal(t, 2, m.AttemptRows[1].Number, "number")
+		told := w.told()
+		require.Len(t, told, 2, "told")
+		assert.Equal(t, courier.HandedOver, told[1].State)
+		assert.Empty(t, told[1].Reason)
+		assert.ErrorIs(t, w.svc.RunAgain(ctx, newID(t)), courier.ErrUnknownMessage, "of an unknown one")
 	})
 }
 
@@ -281,21 +260,18 @@ func TestClockJumps(t *testing.T) {
 				ticket := w.enqueue(w.mailPost())
 				finish := w.holdInDelivery(peer, ticket)
 				w.pass(jump)
-				if v := w.deliver(ticket); !v.Retry {
-					t.Errorf("%+v", v)
-				}
+				v := w.deliver(ticket)
+				assert.True(t, v.Retry, "%+v", v)
 				finish()
 				for range 3 {
 					w.deliver(ticket)
 					w.pass(-jump)
 				}
-				if got, err := w.svc.Claim(context.Background(), 10, time.Minute); err != nil || len(got) != 0 {
-					t.Errorf("%v, %v", got, err)
-				}
+				got, err := w.svc.Claim(context.Background(), 10, time.Minute)
+				require.NoError(t, err)
+				assert.Empty(t, got)
 				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-				if len(peer.Mails()) != 1 {
-					t.Errorf("%d mails", len(peer.Mails()))
-				}
+				assert.Len(t, peer.Mails(), 1, "mails")
 			})
 		})
 	}
@@ -327,17 +303,14 @@ func TestComposer(t *testing.T) {
 				ticket := w.enqueue(w.mailPost())
 				v := w.deliver(ticket)
 				m := w.expect(ticket.MessageID, c.state, c.reason, c.rows...)
-				if v.Retry != (c.state == courier.Queued) || m.Attempts != len(c.rows) {
-					t.Errorf("%+v, %d attempts", v, m.Attempts)
-				}
+				assert.Equal(t, c.state == courier.Queued, v.Retry)
+				assert.Equal(t, len(c.rows), m.Attempts, "attempts")
 				links, err := w.db.NewSelect().Table("link").Count(context.Background())
-				if err != nil || name == "broken" && links != 0 {
-					t.Errorf("%d links of a composer that failed, %v", links, err)
-				}
+				require.NoError(t, err)
+				assert.False(t, name == "broken" && links != 0, "%d links of a composer that failed", links)
 				for _, got := range peer.Mails() {
-					if got.To != address || len(got.Message(t).Header["Bcc"]) != 0 {
-						t.Errorf("%+v", got)
-					}
+					assert.Equal(t, address, got.To)
+					assert.Empty(t, got.Message(t).Header["Bcc"])
 				}
 				w.noSecrets()
 			})
@@ -364,12 +337,10 @@ func TestForeignAddresses(t *testing.T) {
 			before := len(peer.Mails())
 			w.deliver(ticket)
 			m := w.message(ticket.MessageID)
-			if m.State != c.state {
-				t.Errorf("%s: %s (%s)", c.to, m.State, m.Reason)
-			}
-			if mails := peer.Mails()[before:]; len(mails) == 1 && mails[0].To != c.envelope || (len(mails) == 1) != (c.envelope != "") {
-				t.Errorf("%s: %v", c.to, mails)
-			}
+			assert.Equal(t, c.state, m.State, c.to)
+			mails := peer.Mails()[before:]
+			assert.False(t, len(mails) == 1 && mails[0].To != c.envelope, "%s: %v", c.to, mails)
+			assert.Equal(t, c.envelope != "", len(mails) == 1, c.to)
 		}
 	})
 }
@@ -385,9 +356,10 @@ func TestASCIIOnly(t *testing.T) {
 		ticket := w.to(foreign)
 		w.expect(ticket.MessageID, courier.Failed, "ascii_only", courier.Permanent)
 		w.to("anna@bücher.example")
-		if got := peer.Mails(); len(got) != 1 || got[0].To != "anna@xn--bcher-kva.example" || peer.Opened() != 1 {
-			t.Errorf("%d connections, %+v", peer.Opened(), got)
-		}
+		got := peer.Mails()
+		require.Len(t, got, 1)
+		assert.Equal(t, "anna@xn--bcher-kva.example", got[0].To)
+		assert.Equal(t, 1, peer.Opened(), "connections")
 		other := couriertest.NewSMTPPeer(t)
 		w.svc = w.service(func(o *courier.Options) { o.SMTPURL = other.URL() })
 		w.inTx(func(ctx context.Context, tx bun.Tx) error {
@@ -403,24 +375,19 @@ func TestConnectionIsKept(t *testing.T) {
 		for range 5 {
 			w.deliver(w.enqueue(w.mailPost()))
 		}
-		if peer.Opened() != 1 || len(peer.Mails()) != 5 {
-			t.Errorf("%d connections for %d mails", peer.Opened(), len(peer.Mails()))
-		}
-		peer.Script(couriertest.NoSuchUser) // a refusal spoils nothing
+		assert.Equal(t, 1, peer.Opened(), "%d connections for %d mails", peer.Opened(), len(peer.Mails()))
+		assert.Len(t, peer.Mails(), 5)
+		peer.Script(couriertest.NoSuchUser) // a refusal does not affect the others
 		nobody := w.mailPost()
 		nobody.Recipient = "nobody@example.org"
 		w.deliver(w.enqueue(nobody))
 		w.deliver(w.enqueue(w.mailPost()))
-		if peer.Opened() != 1 {
-			t.Errorf("%d connections", peer.Opened())
-		}
-		peer.HangUp() // the server has had enough: no attempt is lost by that
+		assert.Equal(t, 1, peer.Opened(), "connections")
+		peer.HangUp() // the server ends the connection, which costs no attempt
 		ticket := w.enqueue(w.mailPost())
 		w.deliver(ticket)
 		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-		if peer.Opened() != 2 {
-			t.Errorf("%d connections", peer.Opened())
-		}
+		assert.Equal(t, 2, peer.Opened(), "connections")
 	})
 }
 
@@ -440,18 +407,14 @@ func TestSecuredAndSignedIn(t *testing.T) {
 				ticket := w.enqueue(w.mailPost())
 				w.deliver(ticket)
 				m := w.expect(ticket.MessageID, courier.Queued, "auth", courier.Temporary)
-				if m.Detail != "535 5.7.8 no" {
-					t.Errorf("%q", m.Detail)
-				}
+				assert.Equal(t, "535 5.7.8 no", m.Detail)
 				w.pass(time.Minute)
 				w.deliver(ticket)
 				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Temporary, courier.Accepted)
-				if got := peer.Mails()[0]; got.Secured != (option != nil) || peer.SignIns()[1] != "kontor:hunter22" {
-					t.Errorf("secured %v, %v", got.Secured, peer.SignIns())
-				}
-				if strings.Contains(w.dump()+w.log.String(), "hunter22") {
-					t.Error("the password is in the database or the log")
-				}
+				got := peer.Mails()[0]
+				assert.Equal(t, option != nil, got.Secured, "secured")
+				assert.Equal(t, "kontor:hunter22", peer.SignIns()[1])
+				assert.NotContains(t, w.dump()+w.log.String(), "hunter22", "the password is in the database or the log")
 			})
 		})
 	}

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/courier"
 )
 
@@ -58,9 +61,9 @@ func TestAnswersOfGateways(t *testing.T) {
 				ticket := w.enqueue(w.smsPost())
 				w.deliver(ticket)
 				m := w.message(ticket.MessageID)
-				if m.State != c.state || m.Reason != c.reason || m.ProviderID != c.provider {
-					t.Errorf("%s (%s), gateway's id %q", m.State, m.Reason, m.ProviderID)
-				}
+				assert.Equal(t, c.state, m.State)
+				assert.Equal(t, c.reason, m.Reason)
+				assert.Equal(t, c.provider, m.ProviderID, "gateway's id")
 			})
 		})
 	}
@@ -79,9 +82,9 @@ func TestEveryNumberInTheBody(t *testing.T) {
 			w.deliver(tickets[len(tickets)-1])
 		}
 		for _, ticket := range tickets {
-			if m := w.message(ticket.MessageID); m.State != courier.Queued || m.Reason != "every_number" {
-				t.Errorf("%s (%s)", m.State, m.Reason)
-			}
+			m := w.message(ticket.MessageID)
+			assert.Equal(t, courier.Queued, m.State)
+			assert.Equal(t, "every_number", m.Reason)
 		}
 	})
 }
@@ -118,18 +121,20 @@ func TestByGET(t *testing.T) {
 		w.deliver(ticket)
 		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
 		q := asked.URL.Query()
-		if asked.Method != http.MethodGet || q.Get("key") != "gateway-key" || q.Get("to") != mobile || !strings.Contains(q.Get("text"), w.secrets[1]) ||
-			!strings.HasPrefix(q.Get("text"), firmThatBreaksOut) || q.Get("ref") != ticket.MessageID.String() || q.Get("from") != "Mueller  So" || len(q) != 5 {
-			t.Errorf("%s %v", asked.Method, q)
-		}
+		assert.Equal(t, http.MethodGet, asked.Method)
+		assert.Equal(t, "gateway-key", q.Get("key"))
+		assert.Equal(t, mobile, q.Get("to"))
+		assert.Contains(t, q.Get("text"), w.secrets[1])
+		assert.True(t, strings.HasPrefix(q.Get("text"), firmThatBreaksOut))
+		assert.Equal(t, ticket.MessageID.String(), q.Get("ref"))
+		assert.Equal(t, "Mueller  So", q.Get("from"))
+		assert.Len(t, q, 5)
 		w.pass(time.Minute)
-		if err := w.svc.AskStatuses(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.svc.AskStatuses(t.Context()))
 		w.expect(ticket.MessageID, courier.Delivered, "", courier.Accepted, courier.Arrived)
 		w.noSecrets()
-		if s := w.dump() + w.log.String(); strings.Contains(s, "gateway-key") || strings.Contains(s, "header-key") {
-			t.Error("a key is in the database or the log")
-		}
+		s := w.dump() + w.log.String()
+		assert.NotContains(t, s, "gateway-key", "a key is in the database or the log")
+		assert.NotContains(t, s, "header-key", "a key is in the database or the log")
 	})
 }

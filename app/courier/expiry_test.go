@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
@@ -31,9 +33,7 @@ func TestRetryAtTheExpiry(t *testing.T) {
 				p := w.mailPost()
 				p.ExpiresAt = w.clock().Add(c.life)
 				ticket := w.enqueue(p)
-				if v := w.deliver(ticket); v.Retry != c.retry {
-					t.Errorf("%+v", v)
-				}
+				assert.Equal(t, c.retry, w.deliver(ticket).Retry)
 				w.expect(ticket.MessageID, c.state, c.reason, courier.Temporary)
 			})
 		})
@@ -53,9 +53,10 @@ func TestOutcomeOfAnotherRun(t *testing.T) {
 			w.exec(meanwhile, ticket.MessageID)
 			before := w.message(ticket.MessageID)
 			finish()
-			if now := w.message(ticket.MessageID); now.State != before.State || now.HandedOverAt != nil || now.Run != before.Run {
-				t.Errorf("%s: %s, handed over %v", name, now.State, now.HandedOverAt)
-			}
+			now := w.message(ticket.MessageID)
+			assert.Equal(t, before.State, now.State, name)
+			assert.Nil(t, now.HandedOverAt, "%s: handed over", name)
+			assert.Equal(t, before.Run, now.Run, name)
 		}
 	})
 }
@@ -65,9 +66,7 @@ func TestHurryLeavesWhatIsSettled(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		ticket := w.enqueue(w.mailPost())
 		for _, act := range []func(context.Context, uuid.UUID) error{w.svc.Cancel, w.svc.Hurry, w.svc.Cancel} {
-			if err := act(t.Context(), ticket.MessageID); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, act(t.Context(), ticket.MessageID))
 			w.expect(ticket.MessageID, courier.Cancelled, "")
 		}
 	})
@@ -82,24 +81,18 @@ func TestBounceOfTheOtherWay(t *testing.T) {
 		sms := w.smsPost()
 		sms.Generation = 2
 		w.enqueue(sms)
-		if err := w.svc.Report(t.Context(), courier.ProviderReport{MessageID: mail.MessageID, Status: "5.1.1"}); err != nil {
-			t.Fatal(err)
-		}
-		if told := w.told(); len(told) != 1 || told[0].ID != mail.MessageID {
-			t.Errorf("told of %v", told)
-		}
-		older := w.mailPost() // to somebody else: who was refused gets nothing more
+		require.NoError(t, w.svc.Report(t.Context(), courier.ProviderReport{MessageID: mail.MessageID, Status: "5.1.1"}))
+		told := w.told()
+		require.Len(t, told, 1, "told")
+		assert.Equal(t, mail.MessageID, told[0].ID)
+		older := w.mailPost() // to another recipient, because nothing more goes to the one who was refused
 		older.Recipient = "berta@example.org"
 		mail = w.enqueue(older)
 		w.deliver(mail)
 		newer := older
 		newer.Generation, newer.Dedupe = 2, w.mailPost().Dedupe
 		w.enqueue(newer)
-		if err := w.svc.Report(t.Context(), courier.ProviderReport{MessageID: mail.MessageID, Status: "5.1.1"}); err != nil {
-			t.Fatal(err)
-		}
-		if told := w.told(); len(told) != 1 {
-			t.Errorf("told of %v, though a newer mail is on its way", told)
-		}
+		require.NoError(t, w.svc.Report(t.Context(), courier.ProviderReport{MessageID: mail.MessageID, Status: "5.1.1"}))
+		assert.Len(t, w.told(), 1, "told though a newer mail is on its way")
 	})
 }

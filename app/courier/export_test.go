@@ -16,9 +16,9 @@ const (
 // FakeCarrier replaces a mail server or gateway; the test decides when it is out of order. A reason is "" if everything
 // works.
 type FakeCarrier struct {
-	// Send says why a message is not taken. moment: only this one is not.
+	// Send returns the reason why a message is not taken. With moment, only this message is not taken.
 	Send func(to string, message Message) (reason string, moment bool)
-	// Probe says why nobody is there.
+	// Probe returns the reason why the other side can't be reached.
 	Probe func() (reason string)
 }
 

@@ -42,7 +42,7 @@ const ReasonRestored = "restored"
 // CancelRestored cancels the messages that were on their way when the restored backup was made. It returns how many
 // they are.
 func (s *Service) CancelRestored(ctx context.Context, tx bun.IDB) (cancelled int64, err error) {
-	res, err := settling(tx, Cancelled, ReasonRestored, "", s.now()).Where("state IN (?)", bun.List(unsettled)).Exec(ctx)
+	res, err := settling(tx, outcome{state: Cancelled, reason: ReasonRestored}, s.now()).Where("state IN (?)", bun.List(unsettled)).Exec(ctx)
 	if err != nil {
 		return 0, err
 	}

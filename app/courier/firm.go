@@ -68,10 +68,10 @@ type firmed struct {
 func (r *renderer) with(f firmed) *renderer {
 	r.unsigned = f.from != nil && !strings.Contains(strings.ToLower(f.from.Name), strings.ToLower(r.firm))
 	r.links, r.reply = slices.Clone(f.links), f.reply
-	r.mark = nil
+	r.logo = nil
 	if f.logo != nil {
 		w, h := f.logo.Fit(logoWidth, logoHeight)
-		r.mark = &mailLogo{Source: htmltemplate.URL("cid:" + contentID(f.logo, f.host)), Width: w, Height: h} //nolint:gosec // a hash and a host
+		r.logo = &mailLogo{Source: htmltemplate.URL("cid:" + contentID(f.logo, f.host)), Width: w, Height: h} //nolint:gosec // a hash and a host
 	}
 	return r
 }

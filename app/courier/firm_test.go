@@ -1,12 +1,13 @@
 package courier
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"kontor/app/lang"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
 
@@ -56,32 +57,22 @@ func TestFirmLinks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plain := testRenderer(t, "Kontor")
 			linked := testRenderer(t, "Kontor").with(firmed{links: c.links})
-			for _, kind := range Kinds() {
+			for _, kind := range allKinds() {
 				for _, locale := range lang.All {
 					before, err := plain.render(channelOf(kind), sample(kind, locale))
-					if err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, err)
 					l, err := linked.render(channelOf(kind), sample(kind, locale))
-					if err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, err)
 					if channelOf(kind) == SMS {
-						if l != before {
-							t.Errorf("%s.%s: the SMS is %q", kind, locale, l.Text)
-						}
+						assert.Equal(t, before, l, "%s.%s", kind, locale)
 						continue
 					}
-					if l.Subject != before.Subject || l.Text != before.Text+c.text[locale] {
-						t.Errorf("%s.%s: %q\n%s", kind, locale, l.Subject, l.Text)
-					}
+					assert.Equal(t, before.Subject, l.Subject)
+					assert.Equal(t, before.Text+c.text[locale], l.Text, "%s.", kind)
 					said, hrefs := foot(t, l.HTML)
-					if said != c.html[locale] || !slices.Equal(hrefs, c.hrefs) {
-						t.Errorf("%s.%s: %q leads to %q", kind, locale, said, hrefs)
-					}
-					if strings.Contains(l.HTML, "<script") {
-						t.Errorf("%s.%s: what the firm wrote is markup", kind, locale)
-					}
+					assert.Equal(t, c.html[locale], said, "%s.: leads", kind)
+					assert.Equal(t, c.hrefs, hrefs)
+					assert.NotContains(t, l.HTML, "<script", "%s.%s: what the firm wrote is markup", kind, locale)
 				}
 			}
 		})
@@ -92,9 +83,7 @@ func TestFirmLinks(t *testing.T) {
 func foot(t *testing.T, mail string) (said string, hrefs []string) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(mail))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var last *html.Node
 	for n := range doc.Descendants() {
 		if n.Type == html.ElementNode && n.Data == "p" {

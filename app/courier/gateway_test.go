@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestCheckGateway(t *testing.T) {
@@ -30,7 +33,7 @@ func TestCheckGateway(t *testing.T) {
 		{GatewaySettings{Type: typeForm, Body: "to={to_digits}&text={from}:%20{text}"}, ""},
 		{GatewaySettings{Body: `{"m":{"to":{to_digits},"body":"{text}"}}`}, ""},
 		{GatewaySettings{Body: `[{"to":["{to}"],"body":"{from}: {text}"}]`}, ""},
-		{GatewaySettings{Body: `{"to":"{to}","text":{text}}`}, "SMS_BODY"}, // without quotes a text could say anything
+		{GatewaySettings{Body: `{"to":"{to}","text":{text}}`}, "SMS_BODY"}, // without quotes, a text could add fields
 		{GatewaySettings{Body: `{"to":"{to}","{text}":1}`}, "SMS_BODY"},
 		{GatewaySettings{Body: `{"to":"{to}","text":"{text}","key":"{secret}"}`}, "SMS_BODY"},
 		{GatewaySettings{Body: `to={to}&text={text}`}, "SMS_BODY"}, // a form, but the type is JSON
@@ -57,9 +60,9 @@ func TestCheckGateway(t *testing.T) {
 		{GatewaySettings{Status: "$.state; arrived=ok"}, "SMS_STATUS"},
 		{GatewaySettings{Status: "$.state; delivered"}, "SMS_STATUS"},
 	} {
-		if got, takes := CheckGateway(c.in); got != c.want || (got != "") != (takes != "") {
-			t.Errorf("%+v: %q is wrong, want %q", c.in, got, c.want)
-		}
+		got, takes := CheckGateway(c.in)
+		assert.Equal(t, c.want, got, "%+v: is wrong", c.in)
+		assert.Equal(t, takes != "", got != "", "%+v", c.in)
 	}
 }
 
@@ -89,13 +92,11 @@ func TestPatterns(t *testing.T) {
 		{"^100$", "100", "100", true, true},
 	} {
 		p, err := parsePattern(c.pattern)
-		if err != nil {
-			t.Fatalf("%s: %v", c.pattern, err)
-		}
+		require.NoError(t, err, c.pattern)
 		text, found := p.find([]byte(c.answer))
-		if text != c.text || found != c.found || p.matches([]byte(c.answer)) != c.matches {
-			t.Errorf("%s in %s: %q, %t, matches %t", c.pattern, c.answer, text, found, p.matches([]byte(c.answer)))
-		}
+		assert.Equal(t, c.text, text)
+		assert.Equal(t, c.found, found)
+		assert.Equal(t, c.matches, p.matches([]byte(c.answer)), "%s matches", c.pattern)
 	}
 }
 
@@ -121,24 +122,23 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(s)
 	}
 	form, err := parseTemplate("to={to}&text={text}&key=k", typeForm)
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	object, err := parseTemplate(`{"to":"{to}","text":"{text}","key":"k"}`, typeJSON)
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, text string) {
 		values := placeholders("+49151", text, "id", "from")
 		got, err := url.ParseQuery(form.render(values))
-		if err != nil || len(got) != 3 || got.Get("text") != text || got.Get("to") != "+49151" || got.Get("key") != "k" {
-			t.Errorf("%q became %v, %v", text, got, err)
-		}
+		require.NoError(t, err)
+		assert.Len(t, got, 3, "became")
+		assert.Equal(t, text, got.Get("text"))
+		assert.Equal(t, "+49151", got.Get("to"))
+		assert.Equal(t, "k", got.Get("key"))
 		var o map[string]string
 		err = json.Unmarshal([]byte(object.render(values)), &o)
-		if err != nil || len(o) != 3 || o["text"] != strings.ToValidUTF8(text, "\ufffd") && !strings.Contains(o["text"], "\ufffd") || o["key"] != "k" {
-			t.Errorf("%q became %v, %v", text, o, err)
-		}
+		require.NoError(t, err)
+		require.Len(t, o, 3, "became")
+		assert.False(t, o["text"] != strings.ToValidUTF8(text, "\ufffd") && !strings.Contains(o["text"], "\ufffd"))
+		assert.Equal(t, "k", o["key"])
 	})
 }
 
@@ -148,21 +148,15 @@ func TestDiscreet(t *testing.T) {
 		URL: "https://account7:pass%2Fw0rd!@gw.example/v1/0123456789abcdef0123/send?key=query-key", Headers: "Authorization: Basic dXNlcm5hbWU6c2VjcmV0MQ==; X-Key: header-key",
 		Type: typeForm, Body: "to={to}&text={text}&secret=body%20key", StatusURL: "https://gw.example/{id}?token=status-token",
 	})
-	if setting != "" {
-		t.Fatal(setting)
-	}
+	require.Empty(t, setting)
 	got := d.discreet("no: account7 pass/w0rd! pass%2Fw0rd%21 PASS/W0RD! 0123456789abcdef0123 query-key username secret1 dXNlcm5hbWU6c2VjcmV0MQ== header-key body key body+key status-token YWNjb3VudDc6cGFzcy93MHJkIQ== end")
-	if strings.Trim(strings.ReplaceAll(strings.ReplaceAll(got, "***", ""), " ", ""), "+") != "no:end" {
-		t.Errorf("quoted as %q", got)
-	}
+	assert.Equal(t, "no:end", strings.Trim(strings.ReplaceAll(strings.ReplaceAll(got, "***", ""), " ", ""), "+"), "quoted as")
 }
 
 func TestSender(t *testing.T) {
 	for in, want := range map[string]string{
 		"Kontor": "Kontor", "Kanzlei Müller & Söhne": "Kanzlei Mue", "A/B": "AB", "律师": "", "1234567890 Partner": "1234567890",
 	} {
-		if got := senderOf(in); got != want {
-			t.Errorf("%s: %q, want %q", in, got, want)
-		}
+		assert.Equal(t, want, senderOf(in), in)
 	}
 }

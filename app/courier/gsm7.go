@@ -11,9 +11,9 @@ import (
 // onePart is how many septets an SMS of one part holds (3GPP TS 23.040).
 const onePart = 160
 
-// Septets counts the septets of a text in GSM 7-bit (3GPP TS 23.038 §6.2.1); characters of the extension table take
+// septets counts the septets of a text in GSM 7-bit (3GPP TS 23.038 §6.2.1); characters of the extension table take
 // two. ok is false if a character is not in the alphabet. A text of at most 160 septets is one part.
-func Septets(text string) (n int, ok bool) {
+func septets(text string) (n int, ok bool) {
 	septets, err := data.GSM7BIT.Encode(text)
 	return len(septets), err == nil
 }
@@ -23,7 +23,7 @@ func Septets(text string) (n int, ok bool) {
 func toGSM(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if _, ok := Septets(string(r)); ok {
+		if _, ok := septets(string(r)); ok {
 			b.WriteRune(r)
 			continue
 		}
@@ -42,7 +42,7 @@ func withoutAccents(r rune) string {
 		if unicode.Is(unicode.Mn, d) {
 			continue
 		}
-		if _, ok := Septets(string(d)); !ok {
+		if _, ok := septets(string(d)); !ok {
 			d = '?'
 		}
 		b.WriteRune(d)

@@ -59,15 +59,6 @@ func kindOf(kind Kind) (row kindRow, ok bool) {
 	return kindRow{}, false
 }
 
-// Kinds lists the kinds.
-func Kinds() []Kind {
-	all := make([]Kind, len(kinds))
-	for i, k := range kinds {
-		all[i] = k.kind
-	}
-	return all
-}
-
 // Data fills the templates of a kind. Its types are declared here, beside the kinds, because the templates in
 // views/mail are tested with them.
 type Data interface {
@@ -110,7 +101,7 @@ var sampleCode = CodeData{Firm: "Kontor", Code: "2345-6789", Number: "K-10001", 
 
 func (d CodeData) clean(firm string) Data {
 	d.Firm = cmp.Or(d.Firm, firm)
-	cleanAll(&d.Firm, &d.Code)
+	cleanAll(&d.Firm, &d.Code, &d.Number)
 	return d
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 )
 
@@ -14,15 +16,29 @@ import (
 func TestKinds(t *testing.T) {
 	seen := map[Kind]bool{}
 	for _, k := range kinds {
-		if seen[k.kind] {
-			t.Errorf("%s is listed twice", k.kind)
-		}
+		assert.False(t, seen[k.kind], "%s is listed twice", k.kind)
 		seen[k.kind] = true
 		if k.channel != Email && k.channel != SMS {
 			t.Errorf("%s goes by %q", k.kind, k.channel)
 		}
-		if k.sample == nil {
-			t.Errorf("%s has no sample", k.kind)
+		assert.NotNil(t, k.sample)
+	}
+}
+
+// TestCleanKinds: no text of any kind's data can add a line to a message, whoever typed it.
+func TestCleanKinds(t *testing.T) {
+	for _, k := range kinds {
+		data := reflect.New(reflect.TypeOf(k.sample)).Elem()
+		for i := range data.NumField() {
+			if data.Field(i).Kind() == reflect.String {
+				data.Field(i).SetString("one\r\ntwo\x00")
+			}
+		}
+		cleaned := reflect.ValueOf(data.Interface().(Data).clean("Kontor"))
+		for i := range cleaned.NumField() {
+			if f := cleaned.Field(i); f.Kind() == reflect.String && f.String() != "one two" {
+				t.Errorf("%s: %s is %q", k.kind, cleaned.Type().Field(i).Name, f.String())
+			}
 		}
 	}
 }
@@ -53,17 +69,29 @@ func TestSecretsOfKinds(t *testing.T) {
 // TestCheck: a kind without a composer prevents the program from starting.
 func TestCheck(t *testing.T) {
 	void := func(context.Context, bun.IDB, Message) (Content, error) { return Content{Void: true}, nil }
-	for _, left := range Kinds() {
+	for _, left := range allKinds() {
 		s := &Service{composers: map[Kind]Composer{}}
-		for _, kind := range Kinds() {
+		for _, kind := range allKinds() {
 			s.Register(map[Kind]Composer{kind: void})
 		}
-		if err := s.Check(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Check())
+		s.Register(map[Kind]Composer{left: void})
+		err := s.Check()
+		require.Error(t, err, "with two composers of %s the check says %v", left, err)
+		assert.Contains(t, err.Error(), string(left))
+		s.twice = nil
 		delete(s.composers, left)
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), string(left)) {
-			t.Errorf("without a composer of %s the check says %v", left, err)
-		}
+		err = s.Check()
+		require.Error(t, err, "without a composer of %s the check says %v", left, err)
+		assert.Contains(t, err.Error(), string(left))
 	}
+}
+
+// allKinds lists the kinds.
+func allKinds() []Kind {
+	all := make([]Kind, len(kinds))
+	for i, k := range kinds {
+		all[i] = k.kind
+	}
+	return all
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
@@ -30,9 +32,9 @@ func TestCancelWhileSending(t *testing.T) {
 				w.inTx(func(ctx context.Context, tx bun.Tx) error { return w.svc.CancelAccess(ctx, tx, w.access) })
 				finish()
 				w.expect(ticket.MessageID, courier.Cancelled, "", c.outcome)
-				if v := w.deliver(ticket); v.Retry || len(w.told()) != 0 {
-					t.Errorf("%+v, told %v", v, w.told())
-				}
+				v := w.deliver(ticket)
+				assert.False(t, v.Retry, "%+v", v)
+				assert.Empty(t, w.told(), "told")
 			})
 		})
 	}
@@ -46,9 +48,7 @@ func (w *world) holdInDelivery(peer *couriertest.SMTPPeer, ticket courier.Ticket
 	done := make(chan courier.Verdict, 1)
 	go func() {
 		v, err := w.svc.Deliver(context.Background(), ticket)
-		if err != nil {
-			w.tb.Error(err)
-		}
+		assert.NoError(w.tb, err)
 		done <- v
 	}()
 	<-reached
@@ -65,17 +65,16 @@ func TestNobodyElseWhileSending(t *testing.T) {
 		finish := w.holdInDelivery(peer, ticket)
 		for name, s := range map[string]*courier.Service{"same process": w.svc, "other process": other} {
 			v, err := s.Deliver(context.Background(), ticket)
-			if err != nil || !v.Retry || v.After <= 0 || v.After > 15*time.Second || v.Why != "busy" {
-				t.Errorf("%s: %+v, %v", name, v, err)
-			}
+			require.NoError(t, err, name)
+			assert.True(t, v.Retry, "%s: %+v", name, v)
+			assert.True(t, v.After > 0, "%s", name)
+			assert.LessOrEqual(t, v.After, 15*time.Second, name)
+			assert.Equal(t, "busy", v.Why, name)
 		}
-		if v := finish(); v.Retry {
-			t.Errorf("%+v", v)
-		}
+		v := finish()
+		assert.False(t, v.Retry, "%+v", v)
 		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-		if len(peer.Mails()) != 1 {
-			t.Errorf("%d mails", len(peer.Mails()))
-		}
+		assert.Len(t, peer.Mails(), 1, "mails")
 	})
 }
 
@@ -88,24 +87,23 @@ func TestTakeOver(t *testing.T) {
 		finish := w.holdInDelivery(peer, ticket)
 
 		w.pass(19 * time.Second) // of the 20 s of a lease that nobody renews
-		if got, err := w.svc.Claim(context.Background(), 10, time.Minute); err != nil || len(got) != 0 {
-			t.Fatalf("%v, %v", got, err)
-		}
+		got, err := w.svc.Claim(context.Background(), 10, time.Minute)
+		require.NoError(t, err)
+		require.Empty(t, got)
 		w.pass(2 * time.Second)
 		tickets, err := w.svc.Claim(context.Background(), 10, time.Minute)
-		if err != nil || len(tickets) != 1 || tickets[0].Attempt != 1 {
-			t.Fatalf("%v, %v", tickets, err)
-		}
-		if v, err := other.Deliver(context.Background(), tickets[0]); err != nil || v.Retry {
-			t.Fatalf("%+v, %v", v, err)
-		}
+		require.NoError(t, err)
+		require.Len(t, tickets, 1)
+		require.Equal(t, 1, tickets[0].Attempt)
+		v, err := other.Deliver(context.Background(), tickets[0])
+		require.NoError(t, err)
+		require.False(t, v.Retry, "%+v", v)
 		w.expect(ticket.MessageID, courier.HandedOver, "", "", courier.Accepted)
 		finish()
 		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted, courier.Accepted)
 		mails := peer.Mails()
-		if len(mails) != 2 || mails[0].Message(t).Header.Get("Message-Id") != mails[1].Message(t).Header.Get("Message-Id") {
-			t.Errorf("%d mails", len(mails))
-		}
+		require.Len(t, mails, 2, "mails")
+		assert.Equal(t, mails[1].Message(t).Header.Get("Message-Id"), mails[0].Message(t).Header.Get("Message-Id"))
 		w.noSecrets()
 	})
 }
@@ -124,12 +122,12 @@ func TestLeaseOfALongAttempt(t *testing.T) {
 			w.pass(15 * time.Second)
 			w.waitForLease(ticket)
 		}
-		if v, err := other.Deliver(ctx, ticket); err != nil || v.Why != "busy" {
-			t.Errorf("%+v, %v", v, err)
-		}
-		if got, err := other.Claim(ctx, 10, time.Minute); err != nil || len(got) != 0 {
-			t.Errorf("%v, %v", got, err)
-		}
+		v, err := other.Deliver(ctx, ticket)
+		require.NoError(t, err)
+		assert.Equal(t, "busy", v.Why)
+		got, err := other.Claim(ctx, 10, time.Minute)
+		require.NoError(t, err)
+		assert.Empty(t, got)
 		finish()
 		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
 
@@ -143,9 +141,9 @@ func TestLeaseOfALongAttempt(t *testing.T) {
 			ticket := w.enqueue(w.mailPost())
 			w.holdAndLose(peer, ticket, func() { w.exec(c.lose, ticket.MessageID) })
 			m := w.expect(ticket.MessageID, c.state, "", courier.Temporary)
-			if got := len(peer.Mails()); got != 1 || m.AttemptRows[0].Reason != "interrupted" {
-				t.Errorf("%s: %d mails, %+v", name, got, m.AttemptRows)
-			}
+			got := len(peer.Mails())
+			assert.Equal(t, 1, got, "%s: mails", name)
+			assert.Equal(t, "interrupted", m.AttemptRows[0].Reason, name)
 		}
 	})
 }
@@ -155,17 +153,13 @@ func TestLeaseWithoutDatabase(t *testing.T) {
 	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
 		w.svc = w.service(func(o *courier.Options) { o.SMTPURL, o.RenewLease = peer.URL(), 10*time.Millisecond })
 		ticket := w.enqueue(w.mailPost())
-		if err := w.holdAndLose(peer, ticket, func() { w.exec("ALTER TABLE message RENAME TO message_away") }); err == nil {
-			t.Error("delivered without a database")
-		}
+		assert.Error(t, w.holdAndLose(peer, ticket, func() { w.exec("ALTER TABLE message RENAME TO message_away") }), "delivered without a database")
 		w.exec("ALTER TABLE message_away RENAME TO message")
 		w.expect(ticket.MessageID, courier.Sending, "", "")
 		w.pass(20 * time.Second)
 		w.deliver(ticket)
 		w.expect(ticket.MessageID, courier.HandedOver, "", "", courier.Accepted)
-		if len(peer.Mails()) != 1 {
-			t.Errorf("%d mails", len(peer.Mails()))
-		}
+		assert.Len(t, peer.Mails(), 1, "mails")
 	})
 }
 
@@ -204,15 +198,12 @@ func TestManyTasksForOneMessage(t *testing.T) {
 			wait.Add(1)
 			go func() {
 				defer wait.Done()
-				if _, err := services[i%2].Deliver(context.Background(), ticket); err != nil {
-					t.Error(err)
-				}
+				_, err := services[i%2].Deliver(context.Background(), ticket)
+				assert.NoError(t, err)
 			}()
 		}
 		wait.Wait()
-		if len(peer.Mails()) != 1 {
-			t.Errorf("%d mails", len(peer.Mails()))
-		}
+		assert.Len(t, peer.Mails(), 1, "mails")
 	})
 }
 
@@ -237,8 +228,9 @@ func TestManyMessagesAtOnce(t *testing.T) {
 		var wait sync.WaitGroup
 		for i, ticket := range tickets {
 			wait.Go(func() {
-				if v, err := w.svc.Deliver(context.Background(), ticket); err != nil || v.Retry != (i == broken) {
-					t.Errorf("%d: %+v, %v", i, v, err)
+				v, err := w.svc.Deliver(context.Background(), ticket)
+				if assert.NoError(t, err) {
+					assert.Equal(t, i == broken, v.Retry)
 				}
 			})
 		}
@@ -253,11 +245,11 @@ func TestManyMessagesAtOnce(t *testing.T) {
 				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
 			}
 		}
-		// one link for each that was sent, and one of the void message, whose composer had made it already
+		// Each message that was sent has one link, and so has the void message, whose composer had already made it.
 		links, err := w.db.NewSelect().Table("link").Count(context.Background())
-		if err != nil || links != n-1 || len(peer.Mails()) != n-2 {
-			t.Errorf("%d links, %d mails, %v", links, len(peer.Mails()), err)
-		}
+		require.NoError(t, err)
+		assert.EqualValues(t, n-1, links, "links")
+		assert.Len(t, peer.Mails(), n-2, "mails")
 		w.noSecrets()
 	})
 }
@@ -270,16 +262,13 @@ func TestStopWhileSending(t *testing.T) {
 		done := make(chan courier.Verdict, 1)
 		go func() {
 			v, err := w.svc.Deliver(ctx, ticket)
-			if err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, err)
 			done <- v
 		}()
 		<-reached
 		stop()
-		if v := <-done; !v.Retry {
-			t.Errorf("%+v", v)
-		}
+		v := <-done
+		assert.True(t, v.Retry, "%+v", v)
 		release()
 		w.expect(ticket.MessageID, courier.Queued, "interrupted", courier.Temporary)
 	})

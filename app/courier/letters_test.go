@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
 	"kontor/app/lang"
@@ -18,14 +20,14 @@ import (
 func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Kind, locale string, l rendered)) {
 	t.Helper()
 	r := testRenderer(t, firm).with(f)
-	for _, kind := range Kinds() {
+	for _, kind := range allKinds() {
 		if channelOf(kind) != Email {
 			continue
 		}
 		for _, locale := range lang.All {
 			t.Run(string(kind)+"."+locale, func(t *testing.T) {
 				c := sample(kind, locale)
-				switch d := c.Data.(type) { // the sample's own firm would win
+				switch d := c.Data.(type) { // the sample's own firm would be used
 				case RegistrationData:
 					d.Firm, d.Customer = "", "Müller & Söhne"
 					c.Data = d
@@ -40,9 +42,7 @@ func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Ki
 					c.Data = d
 				}
 				l, err := r.render(Email, c)
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				each(t, kind, locale, l)
 			})
 		}
@@ -51,20 +51,20 @@ func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Ki
 
 // page holds the parts of a mail's HTML.
 type page struct {
-	title, hidden string // hidden: what only the inbox shows
+	title, hidden string // hidden text that only the inbox shows
 	shown         string // the rest of the body
 	images        []*html.Node
-	broken        []string // words that may be parted at their hyphen
+	broken        []string // words that may be split at their hyphen
 }
+
+var blanks = regexp.MustCompile(`[ \t\n]+`)
 
 var hyphened = regexp.MustCompile(`(?i:\be-mail\b)|\bK-[0-9]+\b`)
 
 func read(t *testing.T, mail string) (p page) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(mail))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var walk func(n *html.Node, hidden, whole bool)
 	walk = func(n *html.Node, hidden, whole bool) {
 		style := attr(n, "style")
@@ -91,9 +91,10 @@ func read(t *testing.T, mail string) (p page) {
 			p.images = append(p.images, n)
 		}
 		if strings.Contains(style, "display:none") {
-			if hidden = true; attr(n, "aria-hidden") != "true" || !strings.Contains(style, "mso-hide:all") || strings.TrimSpace(p.shown) != "" {
-				t.Errorf("hidden by %q, after %q", style, p.shown)
-			}
+			hidden = true
+			assert.Equal(t, "true", attr(n, "aria-hidden"))
+			assert.Contains(t, style, "mso-hide:all")
+			assert.Empty(t, strings.TrimSpace(p.shown), "after")
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			walk(c, hidden, whole)
@@ -119,23 +120,17 @@ func TestPreheader(t *testing.T) {
 	emails(t, "Kanzlei Muster", firmed{}, func(t *testing.T, kind Kind, locale string, l rendered) {
 		p := read(t, l.HTML)
 		said := strings.TrimSpace(strings.TrimRight(p.hidden, "\u034f\u200c\u00a0"))
-		if len(said) < 20 || len([]rune(said)) > 110 {
-			t.Errorf("%q", said)
-		}
-		if room := strings.Count(p.hidden, "\u00a0"); room < 80 {
-			t.Errorf("room for %d", room)
-		}
+		assert.GreaterOrEqual(t, len(said), 20)
+		assert.LessOrEqual(t, len([]rune(said)), 110)
+		assert.GreaterOrEqual(t, strings.Count(p.hidden, "\u00a0"), 80, "room")
 		for _, other := range []string{l.Subject, p.title} {
-			if strings.Contains(said, other) || strings.Contains(other, said) {
-				t.Errorf("%q repeats %q", said, other)
-			}
+			assert.NotContains(t, said, other, "repeats")
+			assert.NotContains(t, other, said)
 		}
-		if strings.Contains(l.Text, "\u200c") || strings.Contains(l.Text, said+"\n\n") {
-			t.Errorf("the text has it too:\n%s", l.Text)
-		}
-		if before := seen[locale+said]; before != "" {
-			t.Errorf("%s has the same: %q", before, said)
-		}
+		assert.NotContains(t, l.Text, "\u200c", "the text has it too")
+		assert.NotContains(t, l.Text, said+"\n\n", "the text has it too")
+		before := seen[locale+said]
+		assert.Empty(t, before, "has the same: %q", said)
 		seen[locale+said] = string(kind)
 	})
 }
@@ -147,9 +142,9 @@ func TestFirmOnceInTheInbox(t *testing.T) {
 		"Kanzlei Muster": false, "KANZLEI MUSTER": false, "Kanzlei Muster (Portal)": false, "Kontor": true, "Muster": true,
 	} {
 		emails(t, firm, firmed{from: &mail.Address{Name: from}}, func(t *testing.T, _ Kind, _ string, l rendered) {
-			if strings.HasPrefix(l.Subject, firm+": ") != inSubject || strings.Count(l.Subject, firm) > 1 || !inSubject && strings.Contains(l.Subject, firm) {
-				t.Errorf("from %s: %q", from, l.Subject)
-			}
+			assert.Equal(t, inSubject, strings.HasPrefix(l.Subject, firm+": "), "from %s", from)
+			assert.LessOrEqual(t, strings.Count(l.Subject, firm), 1, "from %s", from)
+			assert.False(t, !inSubject && strings.Contains(l.Subject, firm), "from %s", from)
 		})
 	}
 }
@@ -159,17 +154,12 @@ func TestFirmOnceInTheInbox(t *testing.T) {
 func TestSameWordsInTextAndHTML(t *testing.T) {
 	emails(t, "Kanzlei Muster", firmed{reply: true}, func(t *testing.T, _ Kind, _ string, l rendered) {
 		p := read(t, l.HTML)
+		words := blanks.ReplaceAllString(p.shown, " ") // a line break in HTML is a blank
 		for _, line := range strings.Split(l.Text, "\n") {
-			if !strings.Contains(p.shown, line) {
-				t.Errorf("only in the text: %q", line)
-			}
+			assert.Contains(t, words, line, "only in the text")
 		}
-		if len(p.broken) > 0 {
-			t.Errorf("may break: %q", p.broken)
-		}
-		if strings.Contains(p.title, "<") {
-			t.Errorf("markup in the title: %q", p.title)
-		}
+		assert.Empty(t, p.broken, "may break")
+		assert.NotContains(t, p.title, "<", "markup in the title")
 	})
 }
 
@@ -181,9 +171,7 @@ func TestAnswers(t *testing.T) {
 			inside := slices.Contains([]Kind{SetPassword, ApprovalAsked, RolesChanged, RoleGranted}, kind)
 			want := map[bool]int{true: 1}[set && !inside]
 			for _, part := range []string{l.Text, read(t, l.HTML).shown} {
-				if strings.Count(part, say[locale]) != want {
-					t.Errorf("REPLY_TO set: %v\n%s", set, part)
-				}
+				assert.Equal(t, want, strings.Count(part, say[locale]), "REPLY_TO set: %v", set)
 				if lower := strings.ToLower(part); want == 0 && (strings.Contains(lower, "antwort") || strings.Contains(lower, "reply")) {
 					t.Errorf("speaks of answers:\n%s", part)
 				}
@@ -201,9 +189,10 @@ func TestJoinIsForWhomItIs(t *testing.T) {
 		}
 		for _, part := range []string{l.Subject, l.Text, read(t, l.HTML).shown} {
 			lower := strings.ToLower(part)
-			if !strings.Contains(part, "Müller & Söhne") || strings.Contains(lower, "another customer") || strings.Contains(lower, "weiterer kunde") || strings.Contains(lower, "weiteren kunden") {
-				t.Error(part)
-			}
+			assert.Contains(t, part, "Müller & Söhne")
+			assert.NotContains(t, lower, "another customer")
+			assert.NotContains(t, lower, "weiterer kunde")
+			assert.NotContains(t, lower, "weiteren kunden")
 		}
 	})
 }
@@ -216,22 +205,19 @@ func TestMark(t *testing.T) {
 		emails(t, `Kanzlei "Muster" & Söhne`, firmed{logo: l, host: "firm.example"}, func(t *testing.T, _ Kind, _ string, got rendered) {
 			p := read(t, got.HTML)
 			if l == nil {
-				if len(p.images) > 0 || strings.Contains(got.HTML, "cid:") {
-					t.Error("an image without a logo")
-				}
+				assert.Empty(t, p.images, "an image without a logo")
+				assert.NotContains(t, got.HTML, "cid:", "an image without a logo")
 				return
 			}
-			if len(p.images) != 1 {
-				t.Fatalf("%d images", len(p.images))
-			}
+			require.Len(t, p.images, 1, "images")
 			img := p.images[0]
-			if attr(img, "src") != "cid:logo-0123456789abcdef@firm.example" || attr(img, "alt") != `Kanzlei "Muster" & Söhne` || attr(img, "width") != "200" || attr(img, "height") != "25" {
-				t.Errorf("%v", img.Attr)
-			}
+			assert.Equal(t, "cid:logo-0123456789abcdef@firm.example", attr(img, "src"))
+			assert.Equal(t, `Kanzlei "Muster" & Söhne`, attr(img, "alt"))
+			assert.Equal(t, "200", attr(img, "width"))
+			assert.Equal(t, "25", attr(img, "height"))
 			shown := Mail{HTML: got.HTML}.Page(`/static/x/firm/logo.png"`)
-			if strings.Contains(shown, "cid:") || attr(read(t, shown).images[0], "src") != `/static/x/firm/logo.png"` {
-				t.Errorf("in the mailbox: %s", shown)
-			}
+			assert.NotContains(t, shown, "cid:", "in the mailbox")
+			assert.Equal(t, `/static/x/firm/logo.png"`, attr(read(t, shown).images[0], "src"), "in the mailbox")
 		})
 	}
 }
@@ -239,13 +225,9 @@ func TestMark(t *testing.T) {
 // TestColours: the mails have the colours of the screens, light and dark, and the button has the accent colour.
 func TestColours(t *testing.T) {
 	theme, err := os.ReadFile("../../views/theme/_tokens.scss")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	layout, err := os.ReadFile("../../views/mail/layout.html.tmpl")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	const dark = "prefers-color-scheme: dark"
 	lightTokens, darkTokens, _ := strings.Cut(string(theme), dark)
 	_, style, _ := strings.Cut(string(layout), "<style>")
@@ -263,8 +245,7 @@ func TestColours(t *testing.T) {
 			".act a": {"background: accent", "color: accent-ink"}, ".foot": {"line"},
 		} {
 			body := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(rule) + ` \{(.*)\}`).FindStringSubmatch(c.rules)
-			if body == nil {
-				t.Errorf("%s: no rule for %s", mode, rule)
+			if !assert.NotNil(t, body, "%s: no rule for %s", mode, rule) {
 				continue
 			}
 			for _, want := range wants {
@@ -274,15 +255,13 @@ func TestColours(t *testing.T) {
 				} else {
 					property = " " + property + ": "
 				}
-				if colour := tokens[token]; colour == "" || !strings.Contains(body[1], property+colour) {
-					t.Errorf("%s: %s {%s} has not %s of the theme, %s", mode, rule, body[1], want, colour)
-				}
+				colour := tokens[token]
+				assert.NotEmpty(t, colour, mode)
+				assert.Contains(t, body[1], property+colour, "%s: %s {} has not %s of the theme", mode, rule, want)
 			}
 		}
 		for _, colour := range regexp.MustCompile(`#[0-9a-f]{3,6}\b`).FindAllString(c.rules, -1) {
-			if !strings.Contains(c.tokens, colour) {
-				t.Errorf("%s: %s is no colour of the theme", mode, colour)
-			}
+			assert.Contains(t, c.tokens, colour, "%s: is no colour of the theme", mode)
 		}
 	}
 }

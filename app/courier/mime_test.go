@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
 	"kontor/app/logo"
@@ -32,9 +35,7 @@ func takenApart(t *testing.T, m *mail.Message) (list []part) {
 	walk = func(kind string, header map[string][]string, body io.Reader) {
 		get := mail.Header(header).Get
 		media, params, err := mime.ParseMediaType(get("Content-Type"))
-		if err != nil {
-			t.Fatalf("%q: %v", get("Content-Type"), err)
-		}
+		require.NoError(t, err, "%q", get("Content-Type"))
 		kind = strings.TrimSpace(kind + " " + media)
 		if strings.HasPrefix(media, "multipart/") {
 			for r := multipart.NewReader(body, params["boundary"]); ; {
@@ -42,9 +43,7 @@ func takenApart(t *testing.T, m *mail.Message) (list []part) {
 				if err == io.EOF {
 					return
 				}
-				if err != nil {
-					t.Fatalf("%s: %v", kind, err)
-				}
+				require.NoError(t, err, kind)
 				walk(kind, p.Header, p)
 			}
 		}
@@ -55,9 +54,7 @@ func takenApart(t *testing.T, m *mail.Message) (list []part) {
 			body = quotedprintable.NewReader(body)
 		}
 		raw, err := io.ReadAll(body)
-		if err != nil {
-			t.Fatalf("%s: %v", kind, err)
-		}
+		require.NoError(t, err, kind)
 		list = append(list, part{kind, header, raw})
 	}
 	walk("", m.Header, m.Body)
@@ -76,40 +73,32 @@ func kindsOf(list []part) string {
 // the mail.
 func TestMarkInMail(t *testing.T) {
 	var drawn bytes.Buffer
-	if err := png.Encode(&drawn, image.NewNRGBA(image.Rect(0, 0, 320, 80))); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&drawn, image.NewNRGBA(image.Rect(0, 0, 320, 80))))
 	mark, err := logo.Parse(drawn.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	w, peer := onSQLite(t), couriertest.NewSMTPPeer(t)
 	w.mailBy(func(o *courier.Options) { o.SMTPURL = peer.URL() })
 	list := takenApart(t, peer.Mails()[0].Message(t))
-	if got := kindsOf(list); got != "multipart/alternative text/plain, multipart/alternative text/html" || bytes.Contains(list[1].body, []byte("<img")) {
-		t.Errorf("without a logo: %s", got)
-	}
+	got := kindsOf(list)
+	assert.Equal(t, "multipart/alternative text/plain, multipart/alternative text/html", got, "without a logo")
+	assert.False(t, bytes.Contains(list[1].body, []byte("<img")), "without a logo")
 
 	w.mailBy(func(o *courier.Options) { o.SMTPURL, o.Logo = peer.URL(), mark })
 	list = takenApart(t, peer.Mails()[1].Message(t))
 	const want = "multipart/related multipart/alternative text/plain, multipart/related multipart/alternative text/html, multipart/related image/png"
-	if got := kindsOf(list); got != want {
-		t.Fatalf("%s, want %s", got, want)
-	}
+	require.Equal(t, want, kindsOf(list))
 	head := mail.Header(list[2].header)
 	id := strings.Trim(head.Get("Content-Id"), "<>")
-	if id != "logo-"+mark.Hash+"@kontor.test" || !strings.Contains(string(list[1].body), `src="cid:`+id+`"`) {
-		t.Errorf("Content-ID %s in\n%s", head.Get("Content-Id"), list[1].body)
-	}
-	if disposition, params, err := mime.ParseMediaType(head.Get("Content-Disposition")); err != nil || disposition != "inline" || params["filename"] != "logo.png" {
-		t.Errorf("Content-Disposition %q", head.Get("Content-Disposition"))
-	}
-	if !bytes.Equal(list[2].body, drawn.Bytes()) {
-		t.Error("the image is another one")
-	}
-	if text := string(list[0].body); strings.Contains(text, "cid:") || !strings.Contains(strings.ReplaceAll(text, "\r\n", "\n"), "\nhttps://kontor.test/register/") {
-		t.Errorf("text: %s", text)
-	}
+	assert.Equal(t, "logo-"+mark.Hash+"@kontor.test", id, "Content-ID %s in", head.Get("Content-Id"))
+	assert.Contains(t, string(list[1].body), `src="cid:`+id+`"`, "Content-ID %s in", head.Get("Content-Id"))
+	disposition, params, err := mime.ParseMediaType(head.Get("Content-Disposition"))
+	require.NoError(t, err, "Content-Disposition %q", head.Get("Content-Disposition"))
+	assert.Equal(t, "inline", disposition, "Content-Disposition %q", head.Get("Content-Disposition"))
+	assert.Equal(t, "logo.png", params["filename"], "Content-Disposition %q", head.Get("Content-Disposition"))
+	assert.Equal(t, drawn.Bytes(), list[2].body, "the image is another one")
+	text := string(list[0].body)
+	assert.NotContains(t, text, "cid:", "text")
+	assert.Contains(t, strings.ReplaceAll(text, "\r\n", "\n"), "\nhttps://kontor.test/register/", "text")
 }
 
 // TestSender: mails have the firm's name as sender unless MAIL_FROM contains another name; then the subject names the
@@ -128,11 +117,12 @@ func TestSender(t *testing.T) {
 		head := got.Message(t).Header
 		from, err := head.AddressList("From")
 		subject, _ := new(mime.WordDecoder).DecodeHeader(head.Get("Subject"))
-		if err != nil || len(from) != 1 || from[0].Name != c.name || from[0].Address != "no-reply@kontor.test" || subject != c.subject {
-			t.Errorf("%s, %s: from %v (%v), subject %q", c.firm, c.from, from, err, subject)
-		}
-		if got.From != "no-reply@kontor.test" || strings.Count(head.Get("From"), "@") != 1 {
-			t.Errorf("envelope %s, From %q", got.From, head.Get("From"))
-		}
+		require.NoError(t, err, "%s, %s: from", c.firm, c.from)
+		require.Len(t, from, 1, "%s, %s", c.firm, c.from)
+		assert.Equal(t, c.name, from[0].Name, "%s, %s", c.firm, c.from)
+		assert.Equal(t, "no-reply@kontor.test", from[0].Address, "%s, %s", c.firm, c.from)
+		assert.Equal(t, c.subject, subject, "%s, %s: subject", c.firm, c.from)
+		assert.Equal(t, "no-reply@kontor.test", got.From, "envelope, From %q", head.Get("From"))
+		assert.Equal(t, 1, strings.Count(head.Get("From"), "@"), "From %q", head.Get("From"))
 	}
 }

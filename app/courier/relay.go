@@ -1,7 +1,9 @@
 package courier
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -23,7 +25,20 @@ type Ticket struct {
 // lease ends.
 func (s *Service) Claim(ctx context.Context, limit int, lease time.Duration, channels ...Channel) ([]Ticket, error) {
 	now := s.now()
-	return claim(ctx, s.db, channels, limit, now, now.Add(lease))
+	got, err := claim(ctx, s.db, due(s.db, channels, now).Limit(int64(limit)), now.Add(lease))
+	return tickets(got, now), err
+}
+
+// tickets returns the tickets of claimed messages, oldest first.
+func tickets(claimed []Message, now time.Time) []Ticket {
+	slices.SortFunc(claimed, func(a, b Message) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID.String(), b.ID.String()))
+	})
+	list := make([]Ticket, len(claimed))
+	for i, m := range claimed {
+		list[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts, AtOnce: m.NextAt == nil || !m.NextAt.After(now)}
+	}
+	return list
 }
 
 // Enqueued records that the queue holds these messages. The relay looks at them again after d, or later if their next

@@ -23,7 +23,7 @@ type renderer struct {
 	unsigned bool // the sender's name lacks the firm's name, so the subject contains it
 	links    []FirmLink
 	reply    bool             // REPLY_TO is set
-	mark     *mailLogo        // nil: none
+	logo     *mailLogo        // nil: none
 	words    map[string]names // by language: the words for the lines below a mail
 	text     map[string]*texttemplate.Template
 	html     map[string]*htmltemplate.Template
@@ -50,7 +50,7 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 		}
 		funcs := map[string]any{
 			"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }, "roles": roles.say,
-			"firmLinks": func() []mailLink { return r.mailLinks(locale) }, "mark": func() *mailLogo { return r.mark },
+			"firmLinks": func() []mailLink { return r.mailLinks(locale) }, "logo": func() *mailLogo { return r.logo },
 			"padding": func() string { return preheaderPadding },
 		}
 		for _, k := range kinds {
@@ -174,7 +174,7 @@ func (r *renderer) sms(name string, data Data) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		n, ok := Septets(text)
+		n, ok := septets(text)
 		if ok && n <= onePart {
 			return text, nil
 		}

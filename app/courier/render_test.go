@@ -10,6 +10,8 @@ import (
 
 	"kontor/app/lang"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
 
@@ -21,9 +23,7 @@ func channelOf(kind Kind) Channel {
 func testRenderer(t *testing.T, firm string) *renderer {
 	t.Helper()
 	r, err := newRenderer(os.DirFS("../../views/mail"), firm, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return r
 }
 
@@ -32,7 +32,7 @@ func TestMailTemplates(t *testing.T) {
 	const evil = "Eva <script>alert(1)</script>\r\nBcc: x@example.org\r\n\r\nhttps://evil.test"
 	until := time.Date(2026, 7, 1, 13, 30, 0, 0, time.UTC)
 	r := testRenderer(t, "Kanzlei <b>Muster</b> & Söhne")
-	for _, kind := range Kinds() {
+	for _, kind := range allKinds() {
 		if channelOf(kind) != Email {
 			continue
 		}
@@ -56,9 +56,7 @@ func TestMailTemplates(t *testing.T) {
 					c.Data = AccountData{Name: evil, Email: "neu@example.org", Link: link, Expires: until, At: until}
 				}
 				l, err := r.render(Email, c)
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				checkText(t, l, kind, locale, link)
 				checkHTML(t, l, locale, link)
 			})
@@ -68,9 +66,9 @@ func TestMailTemplates(t *testing.T) {
 
 func checkText(t *testing.T, l rendered, kind Kind, locale, link string) {
 	t.Helper()
-	if l.Subject == "" || strings.ContainsAny(l.Subject, "\r\n") || strings.Contains(l.Subject, "Kanzlei") {
-		t.Errorf("subject %q", l.Subject)
-	}
+	assert.NotEmpty(t, l.Subject, "subject")
+	assert.False(t, strings.ContainsAny(l.Subject, "\r\n"))
+	assert.NotContains(t, l.Subject, "Kanzlei")
 	alone := 0
 	for _, line := range strings.Split(l.Text, "\n") {
 		switch {
@@ -89,47 +87,35 @@ func checkText(t *testing.T, l rendered, kind Kind, locale, link string) {
 		time: link != "" || slices.Contains([]Kind{PasswordChanged, RolesChanged, RoleGranted}, kind), code: kind == Registration || kind == JoinCustomer, "K-10001": kind == Registration || kind == JoinCustomer,
 		"neu@example.org": kind == ConfirmEmail || kind == EmailChanged || kind == EmailConfirmed, "Eva <script>": true, "{{": false, "no value": false,
 	} {
-		if strings.Contains(l.Text, what) != want {
-			t.Errorf("%q in text: want %v\n%s", what, want, l.Text)
-		}
+		assert.Equal(t, want, strings.Contains(l.Text, what), "in text")
 	}
 }
 
 func checkHTML(t *testing.T, l rendered, locale, link string) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(l.HTML))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	links := 0
 	for n := range doc.Descendants() {
 		switch n.Data {
 		case "script", "img", "link", "iframe", "table", "b", "form":
-			if n.Type == html.ElementNode {
-				t.Errorf("<%s> in a mail", n.Data)
-			}
+			assert.NotEqual(t, html.ElementNode, n.Type)
 		case "html": // the doctype has the same Data
 			if n.Type == html.ElementNode && (len(n.Attr) != 1 || n.Attr[0].Val != locale) {
 				t.Errorf("language %v", n.Attr)
 			}
 		case "a":
 			links++
-			if n.Attr[0].Key != "href" || n.Attr[0].Val != link {
-				t.Errorf("link to %v", n.Attr)
-			}
+			assert.Equal(t, "href", n.Attr[0].Key, "link")
+			assert.Equal(t, link, n.Attr[0].Val)
 		}
 	}
-	if want := map[bool]int{true: 2}[link != ""]; links != want {
-		t.Errorf("%d links", links)
-	}
+	want := map[bool]int{true: 2}[link != ""]
+	assert.Equal(t, want, links, "links")
 	for _, foreign := range []string{"url(", "src=", "@import"} {
-		if strings.Contains(l.HTML, foreign) {
-			t.Errorf("%q in a mail", foreign)
-		}
+		assert.NotContains(t, l.HTML, foreign, "in a mail")
 	}
-	if !strings.Contains(l.HTML, "prefers-color-scheme: dark") {
-		t.Error("no dark colours")
-	}
+	assert.Contains(t, l.HTML, "prefers-color-scheme: dark", "no dark colours")
 }
 
 // TestRolesInWords: roles that were given, taken away or kept are named in words; others are not mentioned.
@@ -148,24 +134,16 @@ func TestRolesInWords(t *testing.T) {
 		{RoleGranted, "de", RolesData{Person: "Otto Ort", Gained: []string{"of_tomorrow"}}, []string{"of_tomorrow"}, nil},
 	} {
 		l, err := r.render(Email, Content{Template: c.kind, Locale: c.locale, Data: c.data})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, part := range []string{l.Text, l.HTML} {
 			for _, want := range c.want {
-				if !strings.Contains(part, want) {
-					t.Errorf("%s.%s lacks %q:\n%s", c.kind, c.locale, want, part)
-				}
+				assert.Contains(t, part, want, "%s.%s lacks", c.kind, c.locale)
 			}
 			for _, not := range c.not {
-				if strings.Contains(part, not) {
-					t.Errorf("%s.%s says %q:\n%s", c.kind, c.locale, not, part)
-				}
+				assert.NotContains(t, part, not, "%s.%s says", c.kind, c.locale)
 			}
 		}
-		if strings.Contains(l.Text+l.HTML, "http") {
-			t.Errorf("%s.%s has a link", c.kind, c.locale)
-		}
+		assert.NotContains(t, l.Text+l.HTML, "http", "%s.%s has a link", c.kind, c.locale)
 	}
 }
 
@@ -177,9 +155,8 @@ func TestWithoutCodeNoWordOfIt(t *testing.T) {
 		d.HasCode = false
 		c.Data = d
 		l, err := r.render(Email, c)
-		if err != nil || strings.Contains(l.Text+l.HTML, "SMS") {
-			t.Errorf("%v\n%s", err, l.Text)
-		}
+		require.NoError(t, err)
+		assert.NotContains(t, l.Text+l.HTML, "SMS")
 	}
 }
 
@@ -194,33 +171,28 @@ func TestSMSTemplates(t *testing.T) {
 				Template: RegistrationCode, Locale: locale,
 				Data: CodeData{Code: "2345-6789", Number: "K-123456789", Expires: time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC)},
 			})
-			if err != nil {
-				t.Fatalf("%q: %v", firm, err)
-			}
-			n, ok := Septets(l.Text)
-			if !ok || n > 160 || !strings.Contains(l.Text, " K-123456789 ") || !strings.Contains(l.Text, " 2345-6789.") || strings.Contains(l.Text, "\n") {
-				t.Errorf("%d septets (%v): %q", n, ok, l.Text)
-			}
+			require.NoError(t, err, "%q", firm)
+			n, ok := septets(l.Text)
+			require.True(t, ok, "%d septets (%v)", n, ok)
+			assert.LessOrEqual(t, n, 160)
+			assert.Contains(t, l.Text, " K-123456789 ")
+			assert.Contains(t, l.Text, " 2345-6789.")
+			assert.NotContains(t, l.Text, "\n")
 		}
 	}
 	l, err := testRenderer(t, "Šafařík & Łoś — „Söhne“").render(SMS, sample(RegistrationCode, "de"))
-	if err != nil || !strings.HasPrefix(l.Text, "Kontor: Ihr Registrierungscode für Kundennummer K-10001 ist 2345-6789. Gültig bis 26.11.2026 14:00 MEZ.") {
-		t.Errorf("%q, %v", l.Text, err)
-	}
-	if got := toGSM("Šafařík & Łoś — „Söhne“"); got != `Safarik & Los - "Söhne"` {
-		t.Errorf("%q", got)
-	}
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(l.Text, "Kontor: Ihr Registrierungscode für Kundennummer K-10001 ist 2345-6789. Gültig bis 26.11.2026 14:00 MEZ."), "%q", l.Text)
+	assert.Equal(t, `Safarik & Los - "Söhne"`, toGSM("Šafařík & Łoś — „Söhne“"))
 }
 
 func TestSeptets(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "abc": 3, "äöüÄÖÜß": 7, "€[]": 6, "Ł": -1, "–": -1, "\n": 1, "ç": -1, "Ç": 1} {
-		n, ok := Septets(text)
+		n, ok := septets(text)
 		if !ok {
 			n = -1
 		}
-		if n != want {
-			t.Errorf("%q: %d, want %d", text, n, want)
-		}
+		assert.Equal(t, want, n, "%q", text)
 	}
 }
 
@@ -229,35 +201,28 @@ func TestMissingOrBrokenTemplates(t *testing.T) {
 	files := func() fstest.MapFS {
 		m := fstest.MapFS{}
 		entries, err := os.ReadDir("../../views/mail")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, e := range entries {
 			data, err := os.ReadFile("../../views/mail/" + e.Name())
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			m[e.Name()] = &fstest.MapFile{Data: data}
 		}
 		return m
 	}
-	if _, err := newRenderer(whole, "", nil); err != nil {
-		t.Fatal(err)
-	}
+	_, err := newRenderer(whole, "", nil)
+	require.NoError(t, err)
 	for name := range files() {
 		m := files()
 		delete(m, name)
-		if _, err := newRenderer(m, "", nil); err == nil {
-			t.Errorf("without %s: no error", name)
-		}
+		_, err := newRenderer(m, "", nil)
+		assert.Error(t, err, "without %s: no error", name)
 		m = files()
 		m[name] = &fstest.MapFile{Data: append([]byte("{{.NoSuchField}}"), m[name].Data...)}
 		if strings.HasSuffix(name, ".html.tmpl") {
 			m[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(m[name].Data), ".Firm", ".NoSuchField", 1) + "{{end}}")}
 		}
-		if _, err := newRenderer(m, "", nil); err == nil {
-			t.Errorf("with a mistake in %s: no error", name)
-		}
+		_, err = newRenderer(m, "", nil)
+		assert.Error(t, err, "with a mistake in %s: no error", name)
 	}
 }
 
@@ -270,9 +235,7 @@ func TestPlain(t *testing.T) {
 		{strings.Repeat("ä", 300), strings.Repeat("ä", 199) + "…"},
 		{"\xff", "�"},
 	} {
-		if got := plain(c.in, "abc-def", ""); got != c.want {
-			t.Errorf("%q: %q, want %q", c.in, got, c.want)
-		}
+		assert.Equal(t, c.want, plain(c.in, "abc-def", ""), "%q", c.in)
 	}
 }
 
@@ -280,9 +243,8 @@ func FuzzPlain(f *testing.F) {
 	f.Add("550 5.1.1 no\r\nuser", "user")
 	f.Fuzz(func(t *testing.T, s, secret string) {
 		got := plain(s)
-		if len([]rune(got)) > detailLimit || strings.ContainsAny(got, "\r\n\x00\x1b") {
-			t.Errorf("%q", got)
-		}
+		assert.LessOrEqual(t, len([]rune(got)), detailLimit)
+		assert.False(t, strings.ContainsAny(got, "\r\n\x00\x1b"))
 		_ = plain(s, secret)
 	})
 }

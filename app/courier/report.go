@@ -20,8 +20,8 @@ import (
 // ErrReport is returned for a report that can't be understood.
 var ErrReport = fault.New(fault.Invalid, "report.malformed")
 
-// ReportLimit is how many bytes of a report are read. Of a longer bounce the beginning is enough.
-const ReportLimit = 1 << 20
+// reportLimit is how many bytes of a report are read. Of a longer bounce the beginning is enough.
+const reportLimit = 1 << 20
 
 // ProviderReport is a parsed delivery report of an SMS gateway, or a parsed bounce.
 type ProviderReport struct {
@@ -58,17 +58,17 @@ func (s *Service) Report(ctx context.Context, r ProviderReport) error {
 		r := r.about(m.Recipient)
 		blame, reason := r.verdict(m.Channel)
 		detail := plain(r.Detail)
-		outcome := Bounced
+		said := Bounced
 		switch {
 		case r.Delivered:
-			outcome, reason = Arrived, ""
+			said, reason = Arrived, ""
 		case r.pending():
-			outcome, reason = Temporary, r.pendingReason()
+			said, reason = Temporary, r.pendingReason()
 		case blame == ofFirm:
 			return s.comesBack(ctx, tx, m, refusal(reason, detail), now)
 		}
 		repeated, err := s.noteReport(ctx, tx, m, Attempt{
-			MessageID: m.ID, StartedAt: now, EndedAt: &now, Outcome: outcome, Reason: reason, Detail: detail,
+			MessageID: m.ID, StartedAt: now, EndedAt: &now, Outcome: said, Reason: reason, Detail: detail,
 		})
 		if err != nil || r.pending() {
 			return err
@@ -76,32 +76,33 @@ func (s *Service) Report(ctx context.Context, r ProviderReport) error {
 		if r.Delivered {
 			return s.arrived(ctx, tx, m, repeated, now)
 		}
-		return s.failReported(ctx, tx, m, reason, detail, isForGood(m.Channel, reason, r.Status), now)
+		return s.failReported(ctx, tx, m, outcome{
+			state: Failed, reason: reason, detail: detail, forGood: isForGood(m.Channel, reason, r.Status),
+		}, now)
 	})
 }
 
 // arrived settles a message that was delivered according to a report. This also frees its address, since the address
 // exists. A repeated report does not free it, because the address may have been refused since.
 func (s *Service) arrived(ctx context.Context, tx bun.IDB, m Message, repeated bool, now time.Time) error {
-	if _, err := reported(ctx, tx, m, Delivered, "", "", now); err != nil || repeated || m.Channel != Email {
+	if _, err := reported(ctx, tx, m, outcome{state: Delivered}, now); err != nil || repeated || m.Channel != Email {
 		return err
 	}
 	return s.Free(ctx, tx, m.Recipient)
 }
 
-// failReported settles a message that failed according to a report. forGood says that its address does not exist; this
-// is then remembered. It is not remembered if a later generation was sent meanwhile (the address was replaced) or if
-// the message was settled already.
-func (s *Service) failReported(ctx context.Context, tx bun.IDB, m Message, reason, detail string, forGood bool, now time.Time) error {
-	changed, err := reported(ctx, tx, m, Failed, reason, detail, now)
+// failReported settles a message that failed according to a report. If its address does not exist, this is remembered,
+// unless a later generation was sent meanwhile (the address was replaced) or the message was settled already.
+func (s *Service) failReported(ctx context.Context, tx bun.IDB, m Message, out outcome, now time.Time) error {
+	changed, err := reported(ctx, tx, m, out, now)
 	if err != nil || !changed {
 		return err
 	}
 	if newer, err := newerExists(ctx, tx, m); err != nil || newer {
 		return err
 	}
-	m.State, m.Reason, m.Detail, m.SettledAt, m.RelayAt = Failed, reason, detail, &now, nil
-	if err := s.tell(ctx, tx, m); err != nil || !forGood {
+	m.State, m.Reason, m.Detail, m.SettledAt, m.RelayAt = out.state, out.reason, out.detail, &now, nil
+	if err := s.tell(ctx, tx, m); err != nil || !out.forGood {
 		return err
 	}
 	return s.noteRefusal(ctx, tx, m, now)
@@ -197,7 +198,7 @@ func ParseDeliveryReport(body []byte) (ProviderReport, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	if len(body) > ReportLimit || d.Decode(&in) != nil {
+	if len(body) > reportLimit || d.Decode(&in) != nil {
 		return ProviderReport{}, ErrReport
 	}
 	r := ProviderReport{Detail: in.Detail}

@@ -69,11 +69,11 @@ func (s *Service) retryChannel(ctx context.Context, c Channel) error {
 func (s *Service) resume(ctx context.Context, c Channel) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := s.now()
-		mine, err := takeTurn(ctx, tx, c, turnToResume, now, now.Add(resumeEvery))
+		mine, err := turn{c, toResume}.take(ctx, tx, now, now.Add(resumeEvery))
 		if err != nil || !mine {
 			return err
 		}
-		ids, err := stalledNow(ctx, s.db, tx, c, now, resumeBatch)
+		ids, err := longestStalled(ctx, waiting(s.db, tx, c, now), resumeBatch)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (s *Service) find(ctx context.Context, t Trouble) error {
 	if now.Before(t.Since.Add(probeEvery)) {
 		return nil // until then the messages' own tries are as frequent
 	}
-	mine, err := takeTurn(ctx, s.db, t.Channel, turnToProbe, now, now.Add(probePause(t, now)))
+	mine, err := turn{t.Channel, toProbe}.take(ctx, s.db, now, now.Add(probePause(t, now)))
 	if err != nil || !mine {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *Service) probeWith(ctx context.Context, t Trouble) error {
 		if err != nil {
 			return err
 		}
-		id, found, err := leastTried(ctx, s.db, tx, t.Channel, now, wasAway)
+		id, found, err := leastTried(ctx, waiting(s.db, tx, t.Channel, now), wasAway)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/app/effort"
@@ -24,14 +26,14 @@ type way struct {
 	tries   map[uuid.UUID]int
 	last    map[uuid.UUID]time.Time // when it was taken
 	probes  int
-	own     func(id uuid.UUID) (reason string, moment bool) // what is refused of a single message
+	own     func(id uuid.UUID) (reason string, moment bool) // the reason for which a single message is refused
 }
 
 // outage says for how long and how messages are refused.
 type outage struct {
 	from, until time.Time
 	reason      string
-	answers     bool // somebody answers a probe nevertheless
+	answers     bool // a probe is answered nevertheless
 }
 
 func newWay(w *world, c courier.Channel) *way {
@@ -96,17 +98,13 @@ func (q *queue) step() {
 	t, ctx := q.w.tb, context.Background()
 	t.Helper()
 	for _, s := range q.workers {
-		if err := s.RetryChannels(ctx); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.RetryChannels(ctx))
 	}
 	q.turn++
 	s := q.workers[q.turn%len(q.workers)]
 	for {
 		tickets, err := s.Claim(ctx, 500, 6*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		var ids []uuid.UUID
 		for _, ticket := range tickets {
 			ids = append(ids, ticket.MessageID)
@@ -115,9 +113,7 @@ func (q *queue) step() {
 			}
 			q.ticket[ticket.MessageID] = ticket
 		}
-		if err := s.Enqueued(ctx, ids, 5*time.Minute); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Enqueued(ctx, ids, 5*time.Minute))
 		if len(tickets) < 500 {
 			break
 		}
@@ -128,9 +124,7 @@ func (q *queue) step() {
 			continue
 		}
 		v, err := s.Deliver(ctx, q.ticket[id])
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		delete(q.tasks, id)
 		if v.Retry {
 			q.tasks[id] = now.Add(v.After)
@@ -193,20 +187,17 @@ func TestBackAtOnce(t *testing.T) {
 					for _, id := range ids {
 						tries += x.tries[id]
 					}
-					if tries > 5*8+90 { // the schedule's, and one probe in 45 s
-						t.Errorf("%d tries", tries)
-					}
+					// These are the tries of the schedule and one probe in 45 s.
+					assert.LessOrEqual(t, tries, 5*8+90, "tries")
 					q.run(o.until.Add(2*time.Minute), 5*time.Second)
 					for _, id := range ids {
-						if x.taken[id] != 1 {
-							t.Errorf("taken %d times after %d tries", x.taken[id], x.tries[id])
-						}
+						assert.Equal(t, 1, x.taken[id], "taken %d times after %d tries", x.taken[id], x.tries[id])
 					}
 					w.expectTrouble("", "", "", 0)
 					var left int
-					if err := w.db.NewRaw(`SELECT count(*) FROM message_stall`).Scan(t.Context(), &left); err != nil || left != 0 {
-						t.Errorf("%d rows of messages that are gone, %v", left, err)
-					}
+					err := w.db.NewRaw(`SELECT count(*) FROM message_stall`).Scan(t.Context(), &left)
+					require.NoError(t, err)
+					assert.Equal(t, 0, left, "rows of messages that are gone")
 				})
 			})
 		}
@@ -223,30 +214,23 @@ func TestResumeIsThrottled(t *testing.T) {
 		x.outages = []outage{{from: start, until: start.Add(4 * time.Minute), reason: courier.Unreachable}}
 		newQueue(w).post(courier.SMS, 350, linkTTL)
 		newQueue(w).run(start.Add(4*time.Minute), 30*time.Second)
-		if len(x.taken) != 0 {
-			t.Fatalf("%d taken", len(x.taken))
-		}
-		// all processes are started anew
+		require.Empty(t, x.taken, "taken")
+		// All processes are restarted.
 		fresh := newQueue(w, other)
 		for i := 0; len(x.taken) == 0 && i < 60; i++ {
 			fresh.step()
 			w.pass(time.Second)
 		}
 		before := len(x.taken)
-		if before == 0 {
-			t.Fatal("the end of the outage was not noticed")
-		}
+		require.NotEqual(t, 0, before, "the end of the outage was not noticed")
 		for range 12 {
 			fresh.step()
-			if now := len(x.taken); now-before > 100+50 { // 100 in two seconds, and what the schedule brings
-				t.Errorf("%d at once", now-before)
-			}
+			// At most 100 in two seconds are released, beside those that the schedule tries.
+			assert.LessOrEqual(t, len(x.taken)-before, 100+50, "at once")
 			before = len(x.taken)
 			w.pass(2 * time.Second)
 		}
-		if before != 350 {
-			t.Errorf("%d of 350 taken", before)
-		}
+		assert.Equal(t, 350, before, "of 350 taken")
 	})
 }
 
@@ -271,9 +255,7 @@ func TestOneRefusedAmongMany(t *testing.T) {
 			w.pass(30 * time.Second)
 		}
 		for id := range refused {
-			if x.tries[id] > 20 {
-				t.Errorf("%d tries in two hours", x.tries[id])
-			}
+			assert.LessOrEqual(t, x.tries[id], 20, "tries in two hours")
 		}
 	})
 }
@@ -286,9 +268,7 @@ func TestProbeLeavesWhatMayHaveArrived(t *testing.T) {
 		x.outages = []outage{{from: start, until: start.Add(linkTTL), reason: courier.Timeout, answers: true}}
 		id := q.post(courier.SMS, 1, linkTTL)[0]
 		q.run(start.Add(8*time.Hour), 30*time.Second)
-		if x.tries[id] > 8 {
-			t.Errorf("%d tries in eight hours", x.tries[id])
-		}
+		assert.LessOrEqual(t, x.tries[id], 8, "tries in eight hours")
 	})
 }
 
@@ -310,13 +290,10 @@ func TestOtherReasonsWait(t *testing.T) {
 		tries := x.tries[grey]
 		q.post(courier.Email, 3, linkTTL)
 		q.run(start.Add(3*time.Hour+4*time.Minute+20*time.Second), 5*time.Second)
-		if x.tries[grey] > tries+1 || x.taken[grey] != 0 {
-			t.Errorf("%d tries, %d before others were taken", x.tries[grey], tries)
-		}
+		assert.LessOrEqual(t, x.tries[grey], tries+1, "tries, before others were taken")
+		assert.Equal(t, 0, x.taken[grey])
 		q.run(start.Add(3*time.Hour+16*time.Minute), 15*time.Second)
-		if x.taken[grey] != 1 {
-			t.Errorf("taken %d times after %d tries: the outage counts", x.taken[grey], x.tries[grey])
-		}
+		assert.Equal(t, 1, x.taken[grey], "taken %d times after %d tries: the outage counts", x.taken[grey], x.tries[grey])
 	})
 }
 
@@ -365,7 +342,7 @@ func TestRandomOutages(t *testing.T) {
 					w.pass(20 * time.Second)
 				}
 				for id, p := range all {
-					due := p.at // when it had to go out: at the end of the outage that it was posted in
+					due := p.at // when it was due, the end of the outage during which it was posted
 					for _, o := range x.outages {
 						if !due.Before(o.from) && due.Before(o.until) {
 							due = o.until
@@ -384,9 +361,7 @@ func TestRandomOutages(t *testing.T) {
 						t.Errorf("%d tries", x.tries[id])
 					}
 				}
-				if len(all) < 20 {
-					t.Fatalf("only %d messages", len(all))
-				}
+				require.GreaterOrEqual(t, len(all), 20, "only %d messages", len(all))
 			})
 		})
 	}

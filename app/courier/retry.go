@@ -6,8 +6,8 @@ import "time"
 // or code expires.
 type Schedule struct{ Email, SMS []time.Duration }
 
-// DefaultSchedule returns the schedule that applies if Options name none.
-func DefaultSchedule() Schedule {
+// defaultSchedule returns the schedule that applies if Options name none.
+func defaultSchedule() Schedule {
 	return Schedule{
 		Email: []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour},
 		SMS:   []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 3 * time.Minute, 10 * time.Minute},

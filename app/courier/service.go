@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,12 +66,17 @@ type Options struct {
 
 	MailDomain string         // name in EHLO and Message-ID; if it is no full name: the IP address and From's domain
 	Zone       *time.Location // of times in messages; nil means Europe/Berlin
-	TLS        *tls.Config    // nil means the system's trust; for tests
+	//exhaustruct:optional
+	TLS *tls.Config // nil means the system's trust; for tests
 
-	DialTimeout    time.Duration // 0 means 10 s
+	//exhaustruct:optional
+	DialTimeout time.Duration // 0 means 10 s
+	//exhaustruct:optional
 	AttemptTimeout time.Duration // 0 means 60 s; everything from dialing to the last answer
-	RenewLease     time.Duration // 0 means 5 s; how often an attempt renews its lease of 20 s
-	Schedule       Schedule      // the pauses between tries; a channel without pauses has DefaultSchedule's
+	//exhaustruct:optional
+	RenewLease time.Duration // 0 means 5 s; how often an attempt renews its lease of 20 s
+	//exhaustruct:optional
+	Schedule Schedule // the pauses between tries; a channel without pauses has defaultSchedule's
 }
 
 // Service is the outbox.
@@ -88,6 +93,7 @@ type Service struct {
 	transports map[Channel]transport
 
 	composers map[Kind]Composer
+	twice     []Kind // kinds with two composers
 	settled   []func(ctx context.Context, tx bun.IDB, m Message) error
 	nudges    chan struct{}
 
@@ -114,7 +120,7 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: asciiHost(o.MailDomain), attempt: o.AttemptTimeout, renew: o.RenewLease,
-		schedule: DefaultSchedule(), composers: map[Kind]Composer{}, attempts: map[Attempted]uint64{}, nudges: make(chan struct{}, 1),
+		schedule: defaultSchedule(), composers: map[Kind]Composer{}, attempts: map[Attempted]uint64{}, nudges: make(chan struct{}, 1),
 	}
 	if len(o.Schedule.Email) > 0 {
 		s.schedule.Email = o.Schedule.Email
@@ -175,11 +181,21 @@ func (s *Service) HasMailbox() bool {
 	return false
 }
 
-// Register sets the composers of kinds. Features call it when they are made.
-func (s *Service) Register(composers map[Kind]Composer) { maps.Copy(s.composers, composers) }
+// Register sets the composers of kinds. Features call it when they are made. Check finds a kind that has two.
+func (s *Service) Register(composers map[Kind]Composer) {
+	for kind, composer := range composers {
+		if s.composers[kind] != nil {
+			s.twice = append(s.twice, kind)
+		}
+		s.composers[kind] = composer
+	}
+}
 
-// Check returns an error if a kind has no Composer.
+// Check returns an error if a kind has no Composer or was given two.
 func (s *Service) Check() error {
+	if len(s.twice) > 0 {
+		return fmt.Errorf("two features compose messages of the kind %s", slices.Min(s.twice))
+	}
 	for _, k := range kinds {
 		if s.composers[k.kind] == nil {
 			return fmt.Errorf("nobody composes messages of the kind %s", k.kind)

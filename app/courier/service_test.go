@@ -3,11 +3,12 @@ package courier_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
@@ -22,12 +23,10 @@ func TestEnqueueInRolledBackTx(t *testing.T) {
 			}
 			return undo
 		})
-		if !errors.Is(err, undo) {
-			t.Fatal(err)
-		}
-		if n, err := w.db.NewSelect().Model((*courier.Message)(nil)).Count(context.Background()); n != 0 || err != nil {
-			t.Fatalf("%d messages, %v", n, err)
-		}
+		require.ErrorIs(t, err, undo)
+		n, err := w.db.NewSelect().Model((*courier.Message)(nil)).Count(context.Background())
+		require.NoError(t, err)
+		require.EqualValues(t, 0, n, "messages")
 		select {
 		case <-w.svc.Nudges():
 			t.Fatal("nudged for nothing")
@@ -47,9 +46,9 @@ func TestEnqueueTwice(t *testing.T) {
 		})
 		<-w.svc.Nudges()
 		w.inTx(func(ctx context.Context, tx bun.Tx) error { return w.svc.Enqueue(ctx, tx, p) })
-		if n, err := w.db.NewSelect().Model((*courier.Message)(nil)).Count(context.Background()); n != 1 || err != nil {
-			t.Fatalf("%d messages, %v", n, err)
-		}
+		n, err := w.db.NewSelect().Model((*courier.Message)(nil)).Count(context.Background())
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n, "messages")
 	})
 }
 
@@ -68,9 +67,7 @@ func TestEnqueueNonsense(t *testing.T) {
 			err := w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 				return w.svc.Enqueue(ctx, tx, p)
 			})
-			if err == nil {
-				t.Errorf("%s: no error", name)
-			}
+			assert.Error(t, err, "%s: no error", name)
 		}
 	})
 }
@@ -84,43 +81,36 @@ func TestClaim(t *testing.T) {
 			w.pass(time.Second)
 		}
 		first, err := w.svc.Claim(ctx, 3, time.Minute)
-		if err != nil || len(first) != 3 {
-			t.Fatalf("%v, %v", first, err)
-		}
+		require.NoError(t, err)
+		require.Len(t, first, 3)
 		second, err := w.svc.Claim(ctx, 3, time.Minute)
-		if err != nil || len(second) != 2 {
-			t.Fatalf("%v, %v", second, err)
-		}
+		require.NoError(t, err)
+		require.Len(t, second, 2)
 		for i, ticket := range append(first, second...) {
-			if ticket.MessageID != want[i] || ticket.Run != 1 || ticket.Attempt != 0 || ticket.Channel != courier.Email {
-				t.Errorf("ticket %d is %+v, want of %s", i, ticket, want[i])
-			}
+			assert.Equal(t, want[i], ticket.MessageID, "ticket %d is %+v", i, ticket)
+			assert.Equal(t, 1, ticket.Run)
+			assert.Equal(t, 0, ticket.Attempt)
+			assert.Equal(t, courier.Email, ticket.Channel)
 		}
-		if more, err := w.svc.Claim(ctx, 3, time.Minute); err != nil || len(more) != 0 {
-			t.Fatalf("%v, %v", more, err)
-		}
-		if err := w.svc.Enqueued(ctx, want[:2], time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		w.pass(2 * time.Minute) // the relay died with the others
-		if again, err := w.svc.Claim(ctx, 10, time.Minute); err != nil || len(again) != 3 {
-			t.Fatalf("%v, %v", again, err)
-		}
-		if none, err := w.svc.Claim(ctx, 10, time.Minute, courier.SMS); err != nil || len(none) != 0 {
-			t.Fatalf("of the other channel: %v, %v", none, err)
-		}
-		if err := w.svc.QueueLost(ctx, courier.SMS); err != nil {
-			t.Fatal(err)
-		}
-		if none, err := w.svc.Claim(ctx, 10, time.Minute); err != nil || len(none) != 0 {
-			t.Fatalf("the other queue was lost: %v, %v", none, err)
-		}
-		if err := w.svc.QueueLost(ctx, courier.Email, courier.SMS); err != nil {
-			t.Fatal(err)
-		}
-		if all, err := w.svc.Claim(ctx, 10, time.Minute, courier.Email); err != nil || len(all) != 5 {
-			t.Fatalf("%v, %v", all, err)
-		}
+		more, err := w.svc.Claim(ctx, 3, time.Minute)
+		require.NoError(t, err)
+		require.Empty(t, more)
+		require.NoError(t, w.svc.Enqueued(ctx, want[:2], time.Hour))
+		w.pass(2 * time.Minute) // the relay was killed with the others
+		again, err := w.svc.Claim(ctx, 10, time.Minute)
+		require.NoError(t, err)
+		require.Len(t, again, 3)
+		none, err := w.svc.Claim(ctx, 10, time.Minute, courier.SMS)
+		require.NoError(t, err, "of the other channel")
+		require.Empty(t, none, "of the other channel")
+		require.NoError(t, w.svc.QueueLost(ctx, courier.SMS))
+		none, err = w.svc.Claim(ctx, 10, time.Minute)
+		require.NoError(t, err, "the other queue was lost")
+		require.Empty(t, none, "the other queue was lost")
+		require.NoError(t, w.svc.QueueLost(ctx, courier.Email, courier.SMS))
+		all, err := w.svc.Claim(ctx, 10, time.Minute, courier.Email)
+		require.NoError(t, err)
+		require.Len(t, all, 5)
 	})
 }
 
@@ -148,20 +138,14 @@ func TestClaimByManyAtOnce(t *testing.T) {
 		seen := map[uuid.UUID]int{}
 		for range relays {
 			r := <-results
-			if r.err != nil {
-				t.Error(r.err)
-			}
+			assert.NoError(t, r.err)
 			for _, ticket := range r.tickets {
 				seen[ticket.MessageID]++
 			}
 		}
-		if len(seen) != messages {
-			t.Errorf("%d of %d messages claimed", len(seen), messages)
-		}
+		assert.Len(t, seen, messages, "%d of %d messages claimed", len(seen), messages)
 		for id, n := range seen {
-			if n != 1 {
-				t.Errorf("%s claimed %d times", id, n)
-			}
+			assert.Equal(t, 1, n, "%s claimed %d times", id, n)
 		}
 	})
 }
@@ -171,9 +155,7 @@ func TestEnqueuedAfterSettled(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		ticket := w.enqueue(w.mailPost())
 		w.deliver(ticket)
-		if err := w.svc.Enqueued(context.Background(), []uuid.UUID{ticket.MessageID}, time.Hour); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.svc.Enqueued(context.Background(), []uuid.UUID{ticket.MessageID}, time.Hour))
 		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
 	})
 }
@@ -186,12 +168,11 @@ func TestCancelAccess(t *testing.T) {
 		})
 		w.expect(sms.MessageID, courier.Cancelled, "")
 		w.expect(mail.MessageID, courier.Queued, "")
-		if v := w.deliver(sms); v.Retry {
-			t.Errorf("a cancelled message is tried again: %+v", v)
-		}
+		v := w.deliver(sms)
+		assert.False(t, v.Retry, "a cancelled message is tried again: %+v", v)
 		w.deliver(mail)
 		w.inTx(func(ctx context.Context, tx bun.Tx) error { return w.svc.CancelAccess(ctx, tx, w.access) })
-		w.expect(mail.MessageID, courier.HandedOver, "", courier.Accepted) // what has left has left
+		w.expect(mail.MessageID, courier.HandedOver, "", courier.Accepted) // a message that was sent stays sent
 	})
 }
 
@@ -224,26 +205,27 @@ func TestMailbox(t *testing.T) {
 		w.noSecrets()
 
 		got, err := w.svc.Mailbox(context.Background(), 10)
-		if err != nil || len(got) != 2 {
-			t.Fatalf("%v, %v", got, err)
-		}
-		if got[0].Channel != courier.SMS || got[0].To != mobile || !strings.Contains(got[0].Text, w.secrets[2]) {
-			t.Errorf("newest is %+v", got[0])
-		}
-		if m := got[1]; m.Channel != courier.Email || m.To != address || m.Subject == "" || m.HTML == "" ||
-			!strings.Contains(m.Text, "\nhttps://kontor.test/register/"+w.secrets[0]+"\n") || !m.At.Equal(start) {
-			t.Errorf("oldest is %+v", m)
-		}
-		if one, err := w.svc.Mailbox(context.Background(), 1); err != nil || len(one) != 1 || one[0].ID != got[0].ID {
-			t.Errorf("%v, %v", one, err)
-		}
-		if !w.svc.HasMailbox() {
-			t.Error("there is a mailbox")
-		}
+		require.NoError(t, err)
+		require.Len(t, got, 2)
+		assert.Equal(t, courier.SMS, got[0].Channel, "newest")
+		assert.Equal(t, mobile, got[0].To)
+		assert.Contains(t, got[0].Text, w.secrets[2])
+		m := got[1]
+		assert.Equal(t, courier.Email, m.Channel, "oldest")
+		assert.Equal(t, address, m.To)
+		assert.NotEmpty(t, m.Subject)
+		assert.NotEmpty(t, m.HTML)
+		assert.Contains(t, m.Text, "\nhttps://kontor.test/register/"+w.secrets[0]+"\n")
+		assert.WithinDuration(t, start, m.At, 0)
+		one, err := w.svc.Mailbox(context.Background(), 1)
+		require.NoError(t, err)
+		require.Len(t, one, 1)
+		assert.Equal(t, got[0].ID, one[0].ID)
+		assert.True(t, w.svc.HasMailbox(), "there is a mailbox")
 		w.exec("DELETE FROM customer WHERE id = ?", w.customer)
-		if left, err := w.svc.Mailbox(context.Background(), 10); err != nil || len(left) != 0 {
-			t.Errorf("%d letters are left of a deleted customer, %v", len(left), err)
-		}
+		left, err := w.svc.Mailbox(context.Background(), 10)
+		require.NoError(t, err)
+		assert.Empty(t, left, "letters are left of a deleted customer")
 	})
 }
 
@@ -253,13 +235,12 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 			w.exec(`INSERT INTO mailbox (id, sealed, created_at) VALUES (?, ?, ?)`, newID(t), []byte{1}, start)
 		}
 		w.deliver(w.enqueue(w.mailPost()))
-		if n, err := w.db.NewSelect().Table("mailbox").Count(context.Background()); n != 500 || err != nil {
-			t.Fatalf("%d letters, %v", n, err)
-		}
+		n, err := w.db.NewSelect().Table("mailbox").Count(context.Background())
+		require.NoError(t, err)
+		require.EqualValues(t, 500, n, "letters")
 		got, err := w.svc.Mailbox(context.Background(), 1000)
-		if err != nil || len(got) != 1 {
-			t.Fatalf("%d letters can be read, %v", len(got), err)
-		}
+		require.NoError(t, err)
+		require.Len(t, got, 1, "letters can be read")
 	})
 }
 
@@ -268,8 +249,7 @@ func TestNewRefusesNonsense(t *testing.T) {
 		good := courier.Options{
 			DB: w.db, Now: w.clock, Key: key(t), Log: nil, From: "Kontor <no-reply@kontor.test>",
 		}
-		if _, err := courier.New(good); err == nil {
-			t.Error("no templates, no log: no error")
-		}
+		_, err := courier.New(good)
+		assert.Error(t, err, "no templates, no log: no error")
 	})
 }

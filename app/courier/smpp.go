@@ -127,7 +127,7 @@ func (c *smppTransport) write(l rendered) (*pdu.SubmitSM, error) {
 		return nil, permanent(reasonNumberInvalid, "")
 	}
 	enc := data.GSM7BIT
-	if n, ok := Septets(l.Text); !ok {
+	if n, ok := septets(l.Text); !ok {
 		enc = data.UCS2
 	} else if n > onePart {
 		return nil, refusal(reasonRefused, "too long") // the firm's name is too long; the number is not the cause
@@ -298,6 +298,17 @@ func readPDU(from io.Reader) (pdu.PDU, error) {
 	return unbroken(func() (pdu.PDU, error) { return pdu.Parse(from) })
 }
 
+// answer passes an answer on to the request that waits for it. Further answers to the same request are ignored.
+func (c *smppConn) answer(p pdu.PDU) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := p.GetSequenceNumber()
+	if waiting, ok := c.waiting[n]; ok {
+		delete(c.waiting, n)
+		waiting <- p // does not block: there is room for one answer, and this is the only one
+	}
+}
+
 // listen reads PDUs until the connection ends or a PDU can't be parsed.
 func (c *smppConn) listen() {
 	defer c.drop()
@@ -308,13 +319,10 @@ func (c *smppConn) listen() {
 		}
 		c.mu.Lock()
 		c.last = time.Now()
-		answer := c.waiting[p.GetSequenceNumber()]
 		c.mu.Unlock()
 		switch p := p.(type) {
 		case *pdu.SubmitSMResp, *pdu.GenericNack:
-			if answer != nil {
-				answer <- p
-			}
+			c.answer(p)
 		case *pdu.EnquireLink:
 			err = c.write(p.GetResponse())
 		case *pdu.DeliverSM:

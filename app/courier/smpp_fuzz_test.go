@@ -6,6 +6,7 @@ import (
 
 	"github.com/linxGnu/gosmpp/data"
 	"github.com/linxGnu/gosmpp/pdu"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier/couriertest"
 )
@@ -13,9 +14,7 @@ import (
 // FuzzPDU: whatever a message centre sends is read as a PDU or as an error.
 func FuzzPDU(f *testing.F) {
 	receipt := pdu.NewDeliverSM().(*pdu.DeliverSM)
-	if err := receipt.Message.SetMessageWithEncoding("id:smsc-1 stat:DELIVRD err:000", data.GSM7BIT); err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, receipt.Message.SetMessageWithEncoding("id:smsc-1 stat:DELIVRD err:000", data.GSM7BIT))
 	for _, p := range []pdu.PDU{receipt, pdu.NewSubmitSM(), pdu.NewSubmitSMResp(), pdu.NewEnquireLink(), pdu.NewGenericNack(), pdu.NewBindTransceiverResp()} {
 		b := pdu.NewBuffer(nil)
 		p.Marshal(b)

@@ -35,12 +35,6 @@ func CheckSMSURL(s string) error {
 	return err
 }
 
-// CheckSMSHeaders says whether s can be SMS_HEADERS. The error never repeats s.
-func CheckSMSHeaders(s string) error {
-	_, err := parseSMSHeaders(s)
-	return err
-}
-
 func parseSMSURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Opaque != "" || !validHost(u.Hostname()) || u.Port() != "" && !validPort(u.Port()) {
@@ -54,7 +48,7 @@ func parseSMSURL(s string) (*url.URL, error) {
 }
 
 // parseSMSHeaders reads "Name: value" headers, one per line. In a text of only one line they are separated by
-// semicolons.
+// semicolons. The error never repeats s.
 func parseSMSHeaders(s string) (http.Header, error) {
 	sep := ";"
 	if strings.Contains(strings.TrimSpace(s), "\n") {

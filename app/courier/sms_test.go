@@ -2,12 +2,13 @@ package courier_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/linxGnu/gosmpp/data"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
@@ -29,16 +30,13 @@ func TestSMSArrives(t *testing.T) {
 		w.deliver(ticket)
 		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
 		got := peer.Messages()[0]
-		if got.To != mobile || got.ID != ticket.MessageID.String() || !strings.Contains(got.Text, w.secrets[1]) {
-			t.Errorf("%+v", got)
-		}
-		if got.Header.Get("Authorization") != "Bearer hunter22" || got.Header.Get("X-Account") != "7" ||
-			got.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%v", got.Header)
-		}
-		if m.ProviderID != got.ProviderID {
-			t.Errorf("provider's id %q", m.ProviderID)
-		}
+		assert.Equal(t, mobile, got.To)
+		assert.Equal(t, ticket.MessageID.String(), got.ID)
+		assert.Contains(t, got.Text, w.secrets[1])
+		assert.Equal(t, "Bearer hunter22", got.Header.Get("Authorization"))
+		assert.Equal(t, "7", got.Header.Get("X-Account"))
+		assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
+		assert.Equal(t, got.ProviderID, m.ProviderID, "provider's id")
 		w.noSecrets()
 	})
 }
@@ -83,24 +81,22 @@ func TestGatewayHasBadDays(t *testing.T) {
 					state, outcome = courier.Failed, courier.Permanent
 				}
 				m := w.expect(ticket.MessageID, state, c.reason, outcome)
-				if v.Retry != (c.again > 0) || v.After != c.again || !strings.HasPrefix(m.Detail, c.detail) {
-					t.Errorf("%+v, %q", v, m.Detail)
-				}
+				assert.Equal(t, c.again > 0, v.Retry)
+				assert.Equal(t, c.again, v.After)
+				assert.True(t, strings.HasPrefix(m.Detail, c.detail), "%q", m.Detail)
 				if c.again > 0 {
 					w.expectTrouble(courier.SMS, c.reason, strings.SplitN(c.detail, " ", 2)[0], 1)
 				} else {
 					w.expectTrouble("", "", "", 0)
 				}
-				if dump := w.dump() + w.log.String(); strings.Contains(dump, "hunter22") || strings.Contains(dump, "gateway-key") {
-					t.Error("a password is in the database or the log")
-				}
+				dump := w.dump() + w.log.String()
+				assert.NotContains(t, dump, "hunter22", "a password is in the database or the log")
+				assert.NotContains(t, dump, "gateway-key", "a password is in the database or the log")
 				w.noSecrets()
 			})
 		})
 	}
-	if len(elsewhere.Messages()) != 0 {
-		t.Error("a redirect was followed")
-	}
+	assert.Empty(t, elsewhere.Messages(), "a redirect was followed")
 }
 
 func TestGatewayIsAway(t *testing.T) {
@@ -109,9 +105,7 @@ func TestGatewayIsAway(t *testing.T) {
 			ticket := w.enqueue(w.smsPost())
 			w.deliver(ticket)
 			m := w.expect(ticket.MessageID, courier.Queued, "unreachable", courier.Temporary)
-			if strings.Contains(w.dump()+w.log.String()+m.Detail, "hunter22") {
-				t.Error("a password is in the database or the log")
-			}
+			assert.NotContains(t, w.dump()+w.log.String()+m.Detail, "hunter22", "a password is in the database or the log")
 		})
 }
 
@@ -128,14 +122,17 @@ func TestSMSRetriesEndWithTheLink(t *testing.T) {
 			w.pass(v.After)
 		}
 		m := w.message(ticket.MessageID)
-		if m.State != courier.Failed || m.Reason != "expired" || m.AboutNumber() || w.clock().After(m.ExpiresAt) {
-			t.Errorf("%s (%s) at %s", m.State, m.Reason, w.clock())
-		}
-		// 5 s, 20 s, 1 m, 3 m, 10 m; then every hour, 47 times; then half of what is left, until it is a minute
-		if len(pauses) != 58 || pauses[0] != 5*time.Second || pauses[4] != 10*time.Minute || pauses[51] != time.Hour || pauses[52] >= 30*time.Minute {
-			t.Errorf("%d pauses %v", len(pauses), pauses)
-		}
-		w.expectTrouble(courier.SMS, "credit", "402", 0) // nothing waits, but the next would not go out either
+		assert.Equal(t, courier.Failed, m.State)
+		assert.Equal(t, "expired", m.Reason)
+		assert.False(t, m.AboutNumber())
+		assert.LessOrEqual(t, w.clock(), m.ExpiresAt)
+		// The pauses are 5 s, 20 s, 1 m, 3 m and 10 m, then 47 times an hour, then half of the time left, down to a minute.
+		require.Len(t, pauses, 58, "pauses")
+		assert.Equal(t, 5*time.Second, pauses[0])
+		assert.Equal(t, 10*time.Minute, pauses[4])
+		assert.Equal(t, time.Hour, pauses[51])
+		assert.Less(t, pauses[52], 30*time.Minute)
+		w.expectTrouble(courier.SMS, "credit", "402", 0) // nothing waits, but the next one would not be sent either
 
 	})
 }
@@ -156,24 +153,21 @@ func TestSMPP(t *testing.T) {
 		w.deliver(ticket)
 		m := w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
 		got := peer.Messages()[0]
-		if got.To != strings.TrimPrefix(mobile, "+") || got.Coding != 0 || m.ProviderID != got.ID ||
-			!strings.Contains(got.Text, "ü") || !strings.Contains(got.Text, w.secrets[1]) {
-			t.Errorf("%+v, provider's id %q", got, m.ProviderID)
-		}
+		assert.Equal(t, strings.TrimPrefix(mobile, "+"), got.To)
+		assert.EqualValues(t, 0, got.Coding)
+		assert.Equal(t, got.ID, m.ProviderID, "provider's id")
+		assert.Contains(t, got.Text, "ü")
+		assert.Contains(t, got.Text, w.secrets[1])
 		w.deliver(w.enqueue(w.smsPost()))
-		if binds := peer.Binds(); len(binds) != 1 || binds[0] != "kontor:hunter2" {
-			t.Errorf("binds %v", binds)
-		}
+		binds := peer.Binds()
+		require.Len(t, binds, 1, "binds")
+		assert.Equal(t, "kontor:hunter2", binds[0])
 		w.noSecrets()
 
 		receipt := "id:" + m.ProviderID + " sub:001 dlvrd:001 stat:DELIVRD err:000 text:" + w.secrets[1]
-		if status := peer.Receipt(t, receipt); status != data.ESME_ROK {
-			t.Errorf("receipt answered %v", status)
-		}
+		assert.Equal(t, data.ESME_ROK, peer.Receipt(t, receipt), "receipt answered")
 		w.expect(ticket.MessageID, courier.Delivered, "", courier.Accepted, courier.Arrived)
-		if status := peer.Receipt(t, "id:other stat:DELIVRD"); status != data.ESME_RX_T_APPN {
-			t.Errorf("unknown receipt answered %v", status)
-		}
+		assert.Equal(t, data.ESME_RX_T_APPN, peer.Receipt(t, "id:other stat:DELIVRD"), "unknown receipt answered")
 		w.noSecrets()
 	})
 }
@@ -253,42 +247,29 @@ func TestDeliveryReports(t *testing.T) {
 		w.deliver(lost)
 		report := func(body string) error {
 			r, err := courier.ParseDeliveryReport([]byte(body))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			return w.svc.Report(ctx, r)
 		}
-		for range 2 { // gateways repeat themselves
-			if err := report(`{"id": "gw-1", "status": "delivered"}`); err != nil {
-				t.Fatal(err)
-			}
+		for range 2 { // gateways repeat their reports
+			require.NoError(t, report(`{"id": "gw-1", "status": "delivered"}`))
 		}
 		w.expect(arrived.MessageID, courier.Delivered, "", courier.Accepted, courier.Arrived)
-		if err := report(`{"id": "` + lost.MessageID.String() + `", "status": "failed", "detail": "absent\nsubscriber"}`); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, report(`{"id": "`+lost.MessageID.String()+`", "status": "failed", "detail": "absent\nsubscriber"}`))
 		m := w.expect(lost.MessageID, courier.Failed, "not_delivered", courier.Accepted, courier.Bounced)
-		if told := w.told(); m.Detail != "absent subscriber" || len(told) != 1 || told[0].ID != m.ID {
-			t.Errorf("%q, told %v", m.Detail, told)
-		}
-		// final is final
-		if err := report(`{"id": "gw-1", "status": "failed"}`); err != nil {
-			t.Fatal(err)
-		}
+		told := w.told()
+		assert.Equal(t, "absent subscriber", m.Detail)
+		require.Len(t, told, 1, "told")
+		assert.Equal(t, m.ID, told[0].ID)
+		// A later report does not change a final state.
+		require.NoError(t, report(`{"id": "gw-1", "status": "failed"}`))
 		w.expect(arrived.MessageID, courier.Delivered, "", courier.Accepted, courier.Arrived, courier.Bounced)
-		// the answer was lost, the report was not: no second SMS
-		if err := report(`{"id": "` + open.MessageID.String() + `", "status": "delivered"}`); err != nil {
-			t.Fatal(err)
-		}
-		if v := w.deliver(open); v.Retry || len(peer.Messages()) != 2 {
-			t.Errorf("%+v", v)
-		}
-		if err := report(`{"id": "gw-99", "status": "delivered"}`); !errors.Is(err, courier.ErrUnknownMessage) {
-			t.Errorf("unknown: %v", err)
-		}
-		if err := report(`{"id": "` + newID(t).String() + `", "status": "delivered"}`); !errors.Is(err, courier.ErrUnknownMessage) {
-			t.Errorf("unknown: %v", err)
-		}
+		// The answer was lost, but the report arrived. No second SMS is sent.
+		require.NoError(t, report(`{"id": "`+open.MessageID.String()+`", "status": "delivered"}`))
+		v := w.deliver(open)
+		assert.False(t, v.Retry, "%+v", v)
+		assert.Len(t, peer.Messages(), 2)
+		assert.ErrorIs(t, report(`{"id": "gw-99", "status": "delivered"}`), courier.ErrUnknownMessage, "unknown")
+		assert.ErrorIs(t, report(`{"id": "`+newID(t).String()+`", "status": "delivered"}`), courier.ErrUnknownMessage, "unknown")
 	})
 }
 
@@ -305,28 +286,21 @@ func TestBounce(t *testing.T) {
 			t.Helper()
 			id := peer.Mails()[i].Message(t).Header.Get("Message-Id")
 			r, err := w.svc.ParseBounce([]byte(`{"message_id": "` + id + `", "status": "` + status + `", "detail": "no"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := w.svc.Report(ctx, r); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
+			require.NoError(t, w.svc.Report(ctx, r))
 		}
 		bounce(0, "5.1.1")
 		w.expect(old.MessageID, courier.Failed, "recipient_unknown", courier.Accepted, courier.Bounced)
-		if len(w.told()) != 0 {
-			t.Errorf("told of an older generation: %v", w.told())
-		}
+		assert.Empty(t, w.told(), "told of an older generation")
 		bounce(1, "4.4.7")
 		w.expect(current.MessageID, courier.HandedOver, "", courier.Accepted, courier.Temporary)
 		bounce(1, "5.2.2")
 		w.expect(current.MessageID, courier.Failed, "mailbox_full", courier.Accepted, courier.Temporary, courier.Bounced)
-		if told := w.told(); len(told) != 1 || told[0].ID != current.MessageID || told[0].Reason != "mailbox_full" {
-			t.Errorf("told %v", told)
-		}
-		if err := w.svc.RunAgain(ctx, current.MessageID); err != nil {
-			t.Fatal(err)
-		}
+		told := w.told()
+		require.Len(t, told, 1, "told")
+		assert.Equal(t, current.MessageID, told[0].ID)
+		assert.Equal(t, "mailbox_full", told[0].Reason)
+		require.NoError(t, w.svc.RunAgain(ctx, current.MessageID))
 		current.Run = 2
 		w.deliver(current)
 		w.expect(current.MessageID, courier.HandedOver, "", courier.Accepted, courier.Temporary, courier.Bounced, courier.Accepted)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
@@ -45,7 +47,7 @@ func TestHello(t *testing.T) {
 		"kontor.example": "kontor.example",
 		"Bücher.Example": "xn--bcher-kva.example",
 		"kontor.local.":  "kontor.local",
-		"localhost":      "[127.0.0.1]", // no name that anybody else knows
+		"localhost":      "[127.0.0.1]", // a name that no other machine knows
 		"127.0.0.1":      "[127.0.0.1]",
 		"192.0.2.7":      "[127.0.0.1]", // the address it connects from, not one that somebody wrote into a setting
 		"::1":            "[127.0.0.1]",
@@ -58,17 +60,14 @@ func TestHello(t *testing.T) {
 			ticket := w.mailBy(func(o *courier.Options) { o.SMTPURL, o.MailDomain, o.SMTPCA = peer.URL(), domain, peer.PEM() })
 			w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
 			for _, got := range peer.Hellos() {
-				if got != want {
-					t.Errorf("%q, %s: EHLO %s, want %s", domain, name, got, want)
-				}
+				assert.Equal(t, want, got, "%q, %s: EHLO", domain, name)
 			}
 			right := "@kontor.test>"
 			if !strings.HasPrefix(want, "[") {
 				right = "@" + want + ">"
 			}
-			if id := peer.Mails()[0].Message(t).Header.Get("Message-Id"); !strings.HasSuffix(id, right) {
-				t.Errorf("%q: Message-ID %s, want %s at its end", domain, id, right)
-			}
+			id := peer.Mails()[0].Message(t).Header.Get("Message-Id")
+			assert.True(t, strings.HasSuffix(id, right), "%q: Message-ID %s, want %s at its end", domain, id, right)
 		}
 	}
 }
@@ -86,9 +85,9 @@ func TestSignInTheOldWay(t *testing.T) {
 			}
 			ticket := w.mailBy(func(o *courier.Options) { o.SMTPURL, o.SMTPCA = peer.URLWith("user:pass"), peer.PEM() })
 			w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-			if got := peer.SignIns(); len(got) != 1 || got[0] != "user:pass" {
-				t.Errorf("%s %s: %v", line, name, got)
-			}
+			got := peer.SignIns()
+			require.Len(t, got, 1, "%s %s", line, name)
+			assert.Equal(t, "user:pass", got[0], "%s %s", line, name)
 		}
 	}
 	peer := couriertest.NewSMTPPeer(t, couriertest.WithAuth(""))
@@ -106,14 +105,11 @@ func TestSignInWithAnyCharacters(t *testing.T) {
 			escaped := strings.Replace(peer.URL(), "smtp://", "smtp://"+url.UserPassword(c.user, c.password).String()+"@", 1)
 			raw := peer.URLWith(c.user + ":" + strings.ReplaceAll(c.password, "%", "%25"))
 			for _, address := range []string{escaped, raw} {
-				if err := courier.CheckSMTPURL(address); err != nil {
-					t.Fatalf("%s: %v", address, err)
-				}
+				require.NoError(t, courier.CheckSMTPURL(address), address)
 				ticket := w.mailBy(func(o *courier.Options) { o.SMTPURL = address })
 				w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-				if got := peer.SignIns(); got[len(got)-1] != c.user+":"+c.password {
-					t.Errorf("%s: %v", address, got)
-				}
+				got := peer.SignIns()
+				assert.Equal(t, c.user+":"+c.password, got[len(got)-1], address)
 			}
 		}
 	}
@@ -123,9 +119,7 @@ func TestPrivateAuthority(t *testing.T) {
 	w := onSQLite(t)
 	peer, other := couriertest.NewSMTPPeer(t, couriertest.WithSTARTTLS()), couriertest.NewSMTPPeer(t)
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, []byte("# the firm's own\n"+other.PEM()+peer.PEM()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte("# the firm's own\n"+other.PEM()+peer.PEM()), 0o600))
 	for ca, trusted := range map[string]bool{file: true, peer.PEM(): true, other.PEM(): false, "": false} {
 		ticket := w.mailBy(func(o *courier.Options) { o.SMTPURL, o.SMTPCA = peer.URL(), ca })
 		if trusted {
@@ -136,9 +130,10 @@ func TestPrivateAuthority(t *testing.T) {
 	}
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("key")}))
 	for _, bad := range []string{file + "x", t.TempDir(), "text", key, strings.Replace(peer.PEM(), "MII", "AAA", 1)} {
-		if err := courier.CheckCA(bad); err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), bad) {
-			t.Errorf("%q: %v", bad, err)
-		}
+		err := courier.CheckCA(bad)
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "\n")
+		assert.NotContains(t, err.Error(), bad)
 	}
 }
 
@@ -154,53 +149,42 @@ func TestReturnPath(t *testing.T) {
 		got := peer.Mails()[0]
 		head := got.Message(t).Header
 		token := head.Get("X-Kontor-Message")
-		if want := "bounce+" + token + "@xn--bcher-kva.example"; got.From != want || len(token) != 39 {
-			t.Errorf("MAIL FROM %s, want %s", got.From, want)
-		}
+		want := "bounce+" + token + "@xn--bcher-kva.example"
+		assert.Equal(t, want, got.From, "MAIL FROM")
+		assert.Len(t, token, 39)
 		reply, err := mail.ParseAddress(head.Get("Reply-To"))
-		if err != nil || reply.Address != "office@xn--bcher-kva.example" || reply.Name != "Büro" {
-			t.Errorf("Reply-To %q", head.Get("Reply-To"))
-		}
-		if strings.Contains(token, strings.ReplaceAll(ticket.MessageID.String(), "-", "")) {
-			t.Errorf("%s shows the id", token)
-		}
+		require.NoError(t, err, "Reply-To %q", head.Get("Reply-To"))
+		assert.Equal(t, "office@xn--bcher-kva.example", reply.Address, "Reply-To %q", head.Get("Reply-To"))
+		assert.Equal(t, "Büro", reply.Name, "Reply-To %q", head.Get("Reply-To"))
+		assert.NotContains(t, token, strings.ReplaceAll(ticket.MessageID.String(), "-", ""), "shows the id")
 	})
 	peer := couriertest.NewSMTPPeer(t)
 	onSQLite(t).mailBy(func(o *courier.Options) { o.SMTPURL = peer.URL() })
 	got := peer.Mails()[0]
-	if got.From != "no-reply@kontor.test" || got.Message(t).Header.Get("Reply-To") != "" {
-		t.Errorf("without settings: from %s, %v", got.From, got.Message(t).Header)
-	}
+	assert.Equal(t, "no-reply@kontor.test", got.From, "without settings: from")
+	assert.Empty(t, got.Message(t).Header.Get("Reply-To"), "without settings")
 	for address, ok := range map[string]bool{
 		"": true, "bounce@firm.example": true, "b.o-u_n@bücher.example": true, "bounce+kontor@firm.example": true,
 		strings.Repeat("a", 24) + "@firm.example": true, strings.Repeat("a", 25) + "@firm.example": false,
 		"bounce": false, "Bounces <bounce@firm.example>": false, "bounce@": false, "a b@firm.example": false,
 		`"a b"@firm.example`: false, "ü@firm.example": false, "a@firm.example, b@firm.example": false, "a@firm.example\r\nX: y": false,
 	} {
-		if err := courier.CheckBounceAddress(address); (err == nil) != ok {
-			t.Errorf("BOUNCE_ADDRESS %q: %v", address, err)
-		}
+		assert.Equal(t, ok, courier.CheckBounceAddress(address) == nil, "BOUNCE_ADDRESS %q", address)
 	}
 	for address, ok := range map[string]bool{
 		"": true, "office@firm.example": true, "Büro <office@bücher.example>": true, "office": false, "a@b, c@d": false,
 		"Office <office@firm.example>\r\nBcc: x@y.example": false,
 	} {
-		if err := courier.CheckReplyTo(address); (err == nil) != ok {
-			t.Errorf("REPLY_TO %q: %v", address, err)
-		}
+		assert.Equal(t, ok, courier.CheckReplyTo(address) == nil, "REPLY_TO %q", address)
 	}
 }
 
 // TestDKIM verifies the signatures of mails as they were received.
 func TestDKIM(t *testing.T) {
 	long, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_, short, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	pkcs8, one := pkcs8DER(t, long), x509.MarshalPKCS1PrivateKey(long)
 	for name, c := range map[string]struct {
 		key    string
@@ -214,9 +198,7 @@ func TestDKIM(t *testing.T) {
 		"Ed25519":       {pemOf("PRIVATE KEY", pkcs8DER(t, short)), short, "ed25519"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := courier.CheckDKIMKey(c.key); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, courier.CheckDKIMKey(c.key))
 			peer := couriertest.NewSMTPPeer(t)
 			w := onSQLite(t)
 			w.mailBy(func(o *courier.Options) {
@@ -232,26 +214,19 @@ func TestDKIM(t *testing.T) {
 				t.Fatal(err)
 			}
 			dns := &dkim.VerifyOptions{LookupTXT: func(name string) ([]string, error) {
-				if name != "kontor2026._domainkey.xn--bcher-kva.example" {
-					t.Errorf("asks for %s", name)
-				}
+				assert.Equal(t, "kontor2026._domainkey.xn--bcher-kva.example", name, "asks")
 				return []string{"v=DKIM1; k=" + c.kind + "; p=" + base64.StdEncoding.EncodeToString(record)}, nil
 			}}
 			verdict := func(data string) error {
 				all, err := dkim.VerifyWithOptions(strings.NewReader(data), dns)
-				if err != nil || len(all) != 1 {
-					t.Fatalf("%d signatures, %v", len(all), err)
-				}
+				require.NoError(t, err)
+				require.Len(t, all, 1, "signatures")
 				for _, field := range []string{"from", "to", "subject", "date", "message-id", "reply-to", "mime-version", "content-type"} {
-					if !strings.Contains(strings.ToLower(strings.Join(all[0].HeaderKeys, " ")+" "), field+" ") {
-						t.Errorf("%s is not signed: %v", field, all[0].HeaderKeys)
-					}
+					assert.Contains(t, strings.ToLower(strings.Join(all[0].HeaderKeys, " ")+" "), field+" ", "is not signed")
 				}
 				return all[0].Err
 			}
-			if err := verdict(got); err != nil {
-				t.Errorf("not verified: %v\n%s", err, got)
-			}
+			assert.NoError(t, verdict(got), "not verified: \n%s", got)
 			for what, changed := range map[string]string{
 				"body":         strings.Replace(got, "register", "registar", 1),
 				"subject":      strings.Replace(got, "Subject: ", "Subject: x", 1),
@@ -259,22 +234,17 @@ func TestDKIM(t *testing.T) {
 				"message":      strings.Replace(got, "X-Kontor-Message: ", "X-Kontor-Message: a", 1),
 				"new reply-to": "Reply-To: somebody@else.example\r\n" + got,
 			} {
-				if changed == got || verdict(changed) == nil {
-					t.Errorf("%s: changed, and still verified", what)
-				}
+				assert.NotEqual(t, got, changed, "%s: changed, and still verified", what)
+				assert.Error(t, verdict(changed), "%s: changed, and still verified", what)
 			}
-			if strings.Contains(w.log.String()+w.dump(), c.key[40:80]) {
-				t.Error("the key is in the log or the database")
-			}
+			assert.NotContains(t, w.log.String()+w.dump(), c.key[40:80], "the key is in the log or the database")
 		})
 	}
 }
 
 func TestDKIMSettings(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	good := pemOf("PRIVATE KEY", pkcs8DER(t, private))
 	db := storetest.SQLite(t)
 	for _, d := range []courier.DKIM{
@@ -288,19 +258,18 @@ func TestDKIMSettings(t *testing.T) {
 			DB: db, Now: time.Now, Key: key(t), Log: slog.New(slog.DiscardHandler), Templates: os.DirFS("../../views/mail"),
 			From: "a@firm.example", SMTPURL: "smtp://mail.firm.example", DKIM: d,
 		})
-		if err == nil || strings.ContainsAny(err.Error(), "\n") || !strings.Contains(err.Error(), "DKIM_") ||
-			strings.Contains(err.Error(), "hunter22") || len(d.Key) > 60 && strings.Contains(err.Error(), d.Key[30:60]) {
-			t.Errorf("%s, %s: %v", d.Domain, d.Selector, err)
-		}
+		require.Error(t, err)
+		assert.False(t, strings.ContainsAny(err.Error(), "\n"), "%s, %s", d.Domain, d.Selector)
+		assert.Contains(t, err.Error(), "DKIM_")
+		assert.NotContains(t, err.Error(), "hunter22")
+		assert.False(t, len(d.Key) > 60 && strings.Contains(err.Error(), d.Key[30:60]), "%s, %s", d.Domain, d.Selector)
 	}
 }
 
 func pkcs8DER(t *testing.T, key crypto.Signer) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return der
 }
 

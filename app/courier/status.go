@@ -22,7 +22,7 @@ const (
 	// askTimeout bounds one request. askLease is how long a worker may take for all of its requests.
 	askTimeout = 10 * time.Second
 	askLease   = 3 * time.Minute
-	turnToAsk  = "ask_at"
+	toAsk      = "ask_at"
 )
 
 // askPauses are the pauses before each request, two days in all, as long as gateways try to deliver. After the last
@@ -76,7 +76,7 @@ func (s *Service) claimStatuses(ctx context.Context) (due []askable, err error) 
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		due = nil
-		mine, err := takeTurn(ctx, tx, SMS, turnToAsk, now, now.Add(AskEvery))
+		mine, err := turn{SMS, toAsk}.take(ctx, tx, now, now.Add(AskEvery))
 		if err != nil || !mine {
 			return err
 		}

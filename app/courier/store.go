@@ -3,7 +3,6 @@ package courier
 import (
 	"context"
 	"database/sql"
-	"sort"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -85,27 +84,31 @@ func cancelAccount(ctx context.Context, tx bun.IDB, account uuid.UUID, kinds []K
 }
 
 func cancelling(tx bun.IDB, now time.Time) *bun.UpdateQuery {
-	return settling(tx, Cancelled, "", "", now).Where("state IN (?)", bun.List(unsettled))
+	return settling(tx, outcome{state: Cancelled}, now).Where("state IN (?)", bun.List(unsettled))
 }
 
-func settling(tx bun.IDB, state State, reason, detail string, now time.Time) *bun.UpdateQuery {
-	return tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", state).Set("reason = ?", reason).
-		Set("detail = ?", detail).Set("settled_at = ?", now).
+func settling(tx bun.IDB, out outcome, now time.Time) *bun.UpdateQuery {
+	return tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", out.state).Set("reason = ?", out.reason).
+		Set("detail = ?", out.detail).Set("settled_at = ?", now).
 		Set("relay_at = NULL").Set("lease_until = NULL").Set("next_at = NULL")
 }
 
-// claim leases due messages. Only PostgreSQL locks their rows: SQLite has no SKIP LOCKED and needs none.
-func claim(ctx context.Context, db *store.DB, channels []Channel, limit int, now, until time.Time) ([]Ticket, error) {
-	due := db.NewSelect().Model((*Message)(nil)).Column("id").Where("relay_at <= ?", now).
-		Order("relay_at", "id").Limit(int64(limit))
+// due selects the messages that the relay should look at, of all channels or of the named ones. Only PostgreSQL locks
+// their rows: SQLite has no SKIP LOCKED and needs none.
+func due(db *store.DB, channels []Channel, now time.Time) *bun.SelectQuery {
+	q := db.NewSelect().Model((*Message)(nil)).Column("id").Where("relay_at <= ?", now).Order("relay_at", "id")
 	if len(channels) > 0 {
-		due = due.Where("channel IN (?)", bun.List(channels))
+		q = q.Where("channel IN (?)", bun.List(channels))
 	}
 	if db.IsPostgres() {
-		due = due.For("UPDATE SKIP LOCKED")
+		q = q.For("UPDATE SKIP LOCKED")
 	}
-	var got []Message
-	err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	return q
+}
+
+// claim leases messages. It returns only those of their columns that tickets needs.
+func claim(ctx context.Context, db *store.DB, due *bun.SelectQuery, until time.Time) (got []Message, err error) {
+	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		got = nil
 		_, err := tx.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", until).Where("id IN (?)", due).
 			Returning("id, channel, run, attempts, next_at, created_at").Exec(ctx, &got)
@@ -114,20 +117,7 @@ func claim(ctx context.Context, db *store.DB, channels []Channel, limit int, now
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	sort.Slice(got, func(i, j int) bool {
-		if !got[i].CreatedAt.Equal(got[j].CreatedAt) {
-			return got[i].CreatedAt.Before(got[j].CreatedAt)
-		}
-		return got[i].ID.String() < got[j].ID.String()
-	})
-	tickets := make([]Ticket, len(got))
-	for i, m := range got {
-		tickets[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts, AtOnce: m.NextAt == nil || !m.NextAt.After(now)}
-	}
-	return tickets, nil
+	return got, err
 }
 
 func postponeRelay(ctx context.Context, db bun.IDB, ids []uuid.UUID, at time.Time) error {
@@ -167,13 +157,13 @@ func prolong(ctx context.Context, tx bun.IDB, m Message, until time.Time) (bool,
 
 // unlease cancels a leased message that turns out to need no attempt.
 func unlease(ctx context.Context, tx bun.IDB, m Message, now time.Time) error {
-	_, err := settling(tx, Cancelled, "", "", now).Set("attempts = attempts - 1").Where("id = ?", m.ID).Exec(ctx)
+	_, err := settling(tx, outcome{state: Cancelled}, now).Set("attempts = attempts - 1").Where("id = ?", m.ID).Exec(ctx)
 	return err
 }
 
 // expire settles an expired message, unless it is being sent.
 func expire(ctx context.Context, tx bun.IDB, m Message, now time.Time) (bool, error) {
-	res, err := settling(tx, Failed, reasonExpired, "", now).Where("id = ?", m.ID).Where("run = ?", m.Run).
+	res, err := settling(tx, outcome{state: Failed, reason: reasonExpired}, now).Where("id = ?", m.ID).Where("run = ?", m.Run).
 		WhereGroup(" AND ", func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			return q.Where("state = ?", Queued).WhereOr("state = ? AND lease_until <= ?", Sending, now)
 		}).Exec(ctx)
@@ -208,7 +198,7 @@ func closeAttempt(ctx context.Context, tx bun.IDB, a Attempt) error {
 // handOver records that the other side accepted the message. It does not matter in which attempt: no second copy is
 // needed.
 func handOver(ctx context.Context, tx bun.IDB, m Message, providerID string, now time.Time) (bool, error) {
-	res, err := settling(tx, HandedOver, "", "", now).Set("handed_over_at = ?", now).
+	res, err := settling(tx, outcome{state: HandedOver}, now).Set("handed_over_at = ?", now).
 		Set("provider_id = ?", providerID).Where("id = ?", m.ID).Where("run = ?", m.Run).
 		Where("state IN (?)", bun.List(unsettled)).Exec(ctx)
 	return touched(res, err)
@@ -220,21 +210,22 @@ func mine(q *bun.UpdateQuery, m Message) *bun.UpdateQuery {
 	return q.Where("id = ?", m.ID).Where("run = ?", m.Run).Where("state = ?", Sending).Where("attempts = ?", m.Attempts)
 }
 
-func fail(ctx context.Context, tx bun.IDB, m Message, reason, detail string, now time.Time) (bool, error) {
-	return touched(mine(settling(tx, Failed, reason, detail, now), m).Exec(ctx))
+func fail(ctx context.Context, tx bun.IDB, m Message, out outcome, now time.Time) (bool, error) {
+	return touched(mine(settling(tx, out, now), m).Exec(ctx))
 }
 
-func postpone(ctx context.Context, tx bun.IDB, m Message, reason, detail string, next, relay time.Time) (bool, error) {
-	q := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("reason = ?", reason).
-		Set("detail = ?", detail).Set("next_at = ?", next).Set("relay_at = ?", relay).Set("lease_until = NULL")
+// queueAgain queues a message whose attempt failed. The relay leaves it to the queue's own retry at first.
+func queueAgain(ctx context.Context, tx bun.IDB, m Message, out outcome) (bool, error) {
+	q := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("reason = ?", out.reason).Set("detail = ?", out.detail).
+		Set("next_at = ?", out.next).Set("relay_at = ?", out.next.Add(relayMargin)).Set("lease_until = NULL")
 	return touched(mine(q, m).Exec(ctx))
 }
 
 // reported settles a message by its provider's report, unless it is in a final state already.
-func reported(ctx context.Context, tx bun.IDB, m Message, state State, reason, detail string, now time.Time) (bool, error) {
-	q := settling(tx, state, reason, detail, now).Where("id = ?", m.ID).
+func reported(ctx context.Context, tx bun.IDB, m Message, out outcome, now time.Time) (bool, error) {
+	q := settling(tx, out, now).Where("id = ?", m.ID).
 		Where("state IN (?)", bun.List([]State{Queued, Sending, HandedOver}))
-	if m.HandedOverAt == nil && state == Delivered {
+	if m.HandedOverAt == nil && out.state == Delivered {
 		q = q.Set("handed_over_at = ?", now)
 	}
 	return touched(q.Exec(ctx))

@@ -71,11 +71,11 @@ func noteRefused(ctx context.Context, tx bun.IDB, m Message, now time.Time) (all
 	return all, err
 }
 
-// reopen queues a message again that had ended in the state from.
-func reopen(ctx context.Context, tx bun.IDB, m Message, from State, reason, detail string, next time.Time) (bool, error) {
-	res, err := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("reason = ?", reason).Set("detail = ?", detail).
-		Set("next_at = ?", next).Set("relay_at = ?", next).Set("lease_until = NULL").Set("settled_at = NULL").
-		Set("handed_over_at = NULL").Where("id = ?", m.ID).Where("state = ?", from).Where("run = ?", m.Run).Exec(ctx)
+// reopen queues a message again that has ended, unless its state has changed since m was read.
+func reopen(ctx context.Context, tx bun.IDB, m Message, out outcome) (bool, error) {
+	res, err := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Queued).Set("reason = ?", out.reason).Set("detail = ?", out.detail).
+		Set("next_at = ?", out.next).Set("relay_at = ?", out.next).Set("lease_until = NULL").Set("settled_at = NULL").
+		Set("handed_over_at = NULL").Where("id = ?", m.ID).Where("state = ?", m.State).Where("run = ?", m.Run).Exec(ctx)
 	return touched(res, err)
 }
 
@@ -96,10 +96,10 @@ func countTroubles(ctx context.Context, db bun.IDB) (n int, err error) {
 	return n, err
 }
 
-// countWaiting counts the messages of a channel that failed and will be tried again, up to WaitingCap.
+// countWaiting counts the messages of a channel that failed and will be tried again, up to waitingCap.
 func countWaiting(ctx context.Context, db bun.IDB, c Channel) (n int, err error) {
 	some := db.NewSelect().Model((*Message)(nil)).ColumnExpr("1").Where("relay_at IS NOT NULL").Where("channel = ?", c).
-		Where("state = ?", Queued).Where("reason <> ''").Limit(WaitingCap)
+		Where("state = ?", Queued).Where("reason <> ''").Limit(waitingCap)
 	err = db.NewSelect().TableExpr("(?) AS waiting", some).ColumnExpr("count(*)").Scan(ctx, &n)
 	return n, err
 }

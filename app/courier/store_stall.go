@@ -72,17 +72,23 @@ func anyStalled(ctx context.Context, db bun.IDB, c Channel) (bool, error) {
 	return db.NewSelect().Model((*stall)(nil)).Where("channel = ?", c).Where("resume_at IS NOT NULL").Exists(ctx)
 }
 
-// The columns of channel_pace that say when a process may probe or resume next.
+// turn is work on a channel that one process does at a time. column is the column of channel_pace that says when it is
+// due next.
+type turn struct {
+	channel Channel
+	column  string
+}
+
 const (
-	turnToProbe  = "probe_at"
-	turnToResume = "resume_at"
+	toProbe  = "probe_at"
+	toResume = "resume_at"
 )
 
-// takeTurn says whether this process may do the work of the turn now. If so, the work is due again at next.
-func takeTurn(ctx context.Context, db bun.IDB, c Channel, turn string, now, next time.Time) (bool, error) {
+// take says whether this process may do the work now. If so, the work is due again at next.
+func (t turn) take(ctx context.Context, db bun.IDB, now, next time.Time) (bool, error) {
 	// Raw SQL: the column is named in five places.
 	res, err := db.NewRaw(`INSERT INTO channel_pace (channel, ?0) VALUES (?1, ?3) ON CONFLICT (channel) DO UPDATE SET ?0 = EXCLUDED.?0
-		WHERE channel_pace.?0 IS NULL OR channel_pace.?0 <= ?2`, bun.Ident(turn), c, now, next).Exec(ctx)
+		WHERE channel_pace.?0 IS NULL OR channel_pace.?0 <= ?2`, bun.Ident(t.column), t.channel, now, next).Exec(ctx)
 	return touched(res, err)
 }
 
@@ -96,14 +102,16 @@ func waiting(db *store.DB, tx bun.IDB, c Channel, now time.Time) *bun.SelectQuer
 	return q
 }
 
-func stalledNow(ctx context.Context, db *store.DB, tx bun.IDB, c Channel, now time.Time, limit int) (ids []uuid.UUID, err error) {
-	err = waiting(db, tx, c, now).Order("s.resume_at", "s.message_id").Limit(int64(limit)).Scan(ctx, &ids)
+// longestStalled returns those of the waiting messages that may be released first.
+func longestStalled(ctx context.Context, waiting *bun.SelectQuery, limit int) (ids []uuid.UUID, err error) {
+	err = waiting.Order("s.resume_at", "s.message_id").Limit(int64(limit)).Scan(ctx, &ids)
 	return ids, err
 }
 
-// leastTried picks the message with which to probe a channel: the one with the fewest tries, so that each has its turn.
-func leastTried(ctx context.Context, db *store.DB, tx bun.IDB, c Channel, now time.Time, unsure bool) ([]uuid.UUID, bool, error) {
-	q := waiting(db, tx, c, now).Order("s.unsure", "s.tries", "s.message_id").Limit(1)
+// leastTried picks from the waiting messages the one with which to probe their channel: the one with the fewest tries,
+// so that each has its turn.
+func leastTried(ctx context.Context, waiting *bun.SelectQuery, unsure bool) ([]uuid.UUID, bool, error) {
+	q := waiting.Order("s.unsure", "s.tries", "s.message_id").Limit(1)
 	if !unsure {
 		q = q.Where("NOT s.unsure")
 	}

@@ -119,7 +119,7 @@ func (s *Service) suppress(ctx context.Context, tx bun.IDB, m Message, now time.
 	if err := closeAttempt(ctx, tx, at.attempt); err != nil {
 		return false, err
 	}
-	if _, err := fail(ctx, tx, m, r.Reason, "", now); err != nil {
+	if _, err := fail(ctx, tx, m, outcome{state: Failed, reason: r.Reason}, now); err != nil {
 		return false, err
 	}
 	if err := forgetStall(ctx, tx, m.ID); err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
@@ -26,9 +28,7 @@ func (w *world) to(address string) courier.Ticket {
 
 func (w *world) refusals() (rows []string) {
 	w.tb.Helper()
-	if err := w.db.NewRaw(`SELECT hash FROM refused_address ORDER BY hash`).Scan(context.Background(), &rows); err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, w.db.NewRaw(`SELECT hash FROM refused_address ORDER BY hash`).Scan(context.Background(), &rows))
 	return rows
 }
 
@@ -36,9 +36,7 @@ func (w *world) refusals() (rows []string) {
 func (w *world) reports(t courier.Ticket, r courier.ProviderReport) {
 	w.tb.Helper()
 	r.MessageID = t.MessageID
-	if err := w.svc.Report(context.Background(), r); err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, w.svc.Report(context.Background(), r))
 }
 
 // TestWhatIsForGood: only a server's answer that the mailbox does not exist prevents later mails to an address.
@@ -56,9 +54,8 @@ func TestWhatIsForGood(t *testing.T) {
 			peer.Script(c.step)
 			w.svc = w.service(func(o *courier.Options) { o.SMTPURL = peer.URL() })
 			w.to(address)
-			if got := len(w.refusals()) == 1; got != c.forGood {
-				t.Errorf("%s: for good %v, want %v", name, got, c.forGood)
-			}
+			got := len(w.refusals()) == 1
+			assert.Equal(t, c.forGood, got, "%s: for good", name)
 			w.exec(`DELETE FROM refused_address`)
 		}
 		peer := couriertest.NewSMTPPeer(t)
@@ -80,9 +77,8 @@ func TestWhatIsForGood(t *testing.T) {
 			"delivered":               {courier.ProviderReport{Delivered: true}, false},
 		} {
 			w.reports(w.to(address), c.ProviderReport)
-			if got := len(w.refusals()) == 1; got != c.forGood {
-				t.Errorf("%s: for good %v, want %v", name, got, c.forGood)
-			}
+			got := len(w.refusals()) == 1
+			assert.Equal(t, c.forGood, got, "%s: for good", name)
 			w.exec(`DELETE FROM refused_address`)
 		}
 	})
@@ -95,9 +91,7 @@ func TestNumbersAreAsked(t *testing.T) {
 	each(t, func(o *courier.Options) { o.SMSURL = gateway.URL() }, func(t *testing.T, w *world) {
 		gateway.Script(couriertest.GatewayStep{Status: 422})
 		w.deliver(w.enqueue(w.smsPost()))
-		if rows := w.refusals(); len(rows) > 0 {
-			t.Errorf("refused: %v", rows)
-		}
+		assert.Empty(t, w.refusals(), "refused")
 		second := w.enqueue(w.smsPost())
 		w.deliver(second)
 		w.expect(second.MessageID, courier.HandedOver, "", courier.Accepted)
@@ -129,25 +123,20 @@ func TestSuppressed(t *testing.T) {
 			for _, spelling := range spellings {
 				second := w.to(spelling)
 				m := w.expect(second.MessageID, courier.Failed, "recipient_unknown", courier.Suppressed)
-				if at, ok := m.AttemptRows[0].RefusedAt(); !ok || !at.Equal(since) {
-					t.Errorf("%s: refused at %s, %v", spelling, at, ok)
-				}
-				if m.Detail != "" || m.Attempts != 1 {
-					t.Errorf("%s: detail %q after %d attempts", spelling, m.Detail, m.Attempts)
-				}
-				if v := w.deliver(second); v.Retry {
-					t.Errorf("%s: the task is tried again", spelling)
-				}
+				at, ok := m.AttemptRows[0].RefusedAt()
+				require.True(t, ok, "%s: %v", spelling, ok)
+				assert.WithinDuration(t, since, at, 0, "%s: refused at", spelling)
+				assert.Empty(t, m.Detail, "%s: detail %q after %d attempts", spelling, m.Detail, m.Attempts)
+				assert.Equal(t, 1, m.Attempts, spelling)
+				assert.False(t, w.deliver(second).Retry, "%s: the task is tried again", spelling)
 			}
-			if peer.Opened() != opened || len(peer.Mails()) != 1 {
-				t.Error("the mail server heard of it")
-			}
-			if len(w.secrets) != minted {
-				t.Error("a link was made for a mail that is not sent")
-			}
-			if all := w.told()[told:]; len(all) != len(spellings) || all[0].State != courier.Failed || all[0].Reason != "recipient_unknown" {
-				t.Errorf("told %+v", all)
-			}
+			assert.Equal(t, opened, peer.Opened(), "the mail server heard of it")
+			assert.Len(t, peer.Mails(), 1, "the mail server heard of it")
+			assert.Len(t, w.secrets, minted, "a link was made for a mail that is not sent")
+			all := w.told()[told:]
+			require.Len(t, all, len(spellings), "told")
+			assert.Equal(t, courier.Failed, all[0].State)
+			assert.Equal(t, "recipient_unknown", all[0].Reason)
 			for _, other := range []string{"anna@example.net", "bea@example.org", "anna+x@example.org"} {
 				w.expect(w.to(other).MessageID, courier.HandedOver, "", courier.Accepted)
 			}
@@ -163,23 +152,21 @@ func TestNothingInClear(t *testing.T) {
 		w.svc = w.service(func(o *courier.Options) { o.SMTPURL = peer.URL() })
 		w.to(address)
 		var rows []map[string]any
-		if err := w.db.NewSelect().Table("refused_address").Scan(t.Context(), &rows); err != nil || len(rows) != 1 {
-			t.Fatalf("%v, %v", rows, err)
-		}
+		err := w.db.NewSelect().Table("refused_address").Scan(t.Context(), &rows)
+		require.NoError(t, err)
+		require.Len(t, rows, 1)
 		for column, v := range rows[0] {
 			s, _ := v.(string)
-			if strings.Contains(strings.ToLower(s), "anna") || strings.Contains(s, "example") || s == secret.HashToken(address) {
-				t.Errorf("%s: %q", column, s)
-			}
+			assert.NotContains(t, strings.ToLower(s), "anna", column)
+			assert.NotContains(t, s, "example", column)
+			assert.NotEqual(t, secret.HashToken(address), s, column)
 		}
 		other := w.service(func(o *courier.Options) { o.SMTPURL, o.Key = peer.URL(), keyOf(t, 8) })
-		if found, err := other.Refusals(t.Context(), []string{address}); err != nil || len(found) > 0 {
-			t.Errorf("another installation's key finds %v, %v", found, err)
-		}
+		found, err := other.Refusals(t.Context(), []string{address})
+		require.NoError(t, err)
+		assert.Empty(t, found, "another installation's key finds")
 		w.exec(`DELETE FROM customer`)
-		if rows := w.refusals(); len(rows) > 0 {
-			t.Errorf("left of a deleted customer: %v", rows)
-		}
+		assert.Empty(t, w.refusals(), "left of a deleted customer")
 	})
 }
 
@@ -190,9 +177,7 @@ func keyOf(t *testing.T, bytesOf ...byte) secret.Key {
 		previous = append(previous, bytes.Repeat([]byte{b}, 32))
 	}
 	k, err := secret.NewKey(bytes.Repeat([]byte{bytesOf[0]}, 32), previous...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return k
 }
 
@@ -211,9 +196,8 @@ func TestRefusedAcrossRotation(t *testing.T) {
 		} {
 			w.svc = w.service(func(o *courier.Options) { o.SMTPURL, o.Key = peer.URL(), keyOf(t, c.keys...) })
 			w.expect(w.to(address).MessageID, c.state, "recipient_unknown", c.outcome)
-			if rows := w.refusals(); len(rows) != 1 {
-				t.Errorf("%d: rows %v", i, rows)
-			}
+			rows := w.refusals()
+			assert.Len(t, rows, 1, "%d: rows", i)
 		}
 		w.svc = w.service(func(o *courier.Options) { o.SMTPURL, o.Key = peer.URL(), keyOf(t, 10, 9) })
 		w.inTx(func(ctx context.Context, tx bun.Tx) error { return w.svc.Free(ctx, tx, "ANNA@example.org") })
@@ -236,16 +220,13 @@ func TestFreed(t *testing.T) {
 		suppressed := w.to(address)
 		w.expect(suppressed.MessageID, courier.Failed, "recipient_unknown", courier.Suppressed)
 
-		if err := w.svc.RunAgain(t.Context(), suppressed.MessageID); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.svc.RunAgain(t.Context(), suppressed.MessageID))
 		again := suppressed
 		again.Run++
 		w.deliver(again)
 		w.expect(again.MessageID, courier.HandedOver, "", courier.Suppressed, courier.Accepted)
-		if told := w.told(); told[len(told)-1].State != courier.HandedOver {
-			t.Error("nobody heard that it went out")
-		}
+		told := w.told()
+		assert.Equal(t, courier.HandedOver, told[len(told)-1].State, "nobody heard that it went out")
 
 		other := w.to(address)
 		w.reports(again, courier.ProviderReport{Status: "5.1.1"})

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/courier"
 	"kontor/app/courier/couriertest"
 	"kontor/app/store/storetest"
@@ -15,21 +18,18 @@ import (
 func documented(t *testing.T, vendor string) map[string]string {
 	t.Helper()
 	raw, err := os.ReadFile("../docs/sms-gateways.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_, section, found := strings.Cut(string(raw), "\n## "+vendor)
 	_, block, fenced := strings.Cut(section, "```ini\n")
 	block, _, closed := strings.Cut(block, "\n```")
-	if !found || !fenced || !closed {
-		t.Fatalf("no settings of %s in the docs", vendor)
-	}
+	require.True(t, found, "no settings of %s in the docs", vendor)
+	require.True(t, fenced, "no settings of %s in the docs", vendor)
+	require.True(t, closed, "no settings of %s in the docs", vendor)
 	set := map[string]string{}
 	for _, line := range strings.Split(block, "\n") {
 		name, value, ok := strings.Cut(line, "=")
-		if !ok || !strings.HasPrefix(name, "SMS_") {
-			t.Fatalf("line %q", line)
-		}
+		require.True(t, ok, "line %q", line)
+		require.True(t, strings.HasPrefix(name, "SMS_"), "line %q", line)
 		set[name] = value
 	}
 	return set
@@ -52,7 +52,7 @@ var vendors = []struct {
 	peer   func(testing.TB) *couriertest.VendorPeer
 	key    string
 	digits bool
-	states map[string]courier.State // what becomes of a message, by the vendor's word; "" where nobody can be asked
+	states map[string]courier.State // the state of a message by the vendor's answer; "" if the vendor can't be asked
 }{
 	{"Twilio", couriertest.NewTwilio, "your_auth_token", false, map[string]courier.State{
 		"sent": courier.HandedOver, "delivered": courier.Delivered, "undelivered": courier.Failed, "canceled": courier.Queued,
@@ -83,9 +83,8 @@ func TestVendors(t *testing.T) {
 				})
 				t.Cleanup(func() {
 					for name, value := range set {
-						if strings.Contains(w.dump()+w.log.String(), v.key) || name == "SMS_URL" && strings.Contains(w.log.String(), value) {
-							t.Error("a key is in the database or the log")
-						}
+						assert.NotContains(t, w.dump()+w.log.String(), v.key, "a key is in the database or the log")
+						assert.False(t, name == "SMS_URL" && strings.Contains(w.log.String(), value), "a key is in the database or the log")
 					}
 					w.noSecrets()
 				})
@@ -99,32 +98,31 @@ func TestVendors(t *testing.T) {
 				got, to := peer.Accepted()[0], mobile
 				if v.digits {
 					to = strings.TrimPrefix(mobile, "+")
-					if got.ID != ticket.MessageID.String() {
-						t.Errorf("our id came as %q", got.ID)
-					}
+					assert.Equal(t, ticket.MessageID.String(), got.ID, "our id came as")
 				}
-				if got.To != to || !strings.HasPrefix(got.Text, firmThatBreaksOut) || !strings.Contains(got.Text, w.secrets[1]) || m.ProviderID != got.ProviderID || m.ProviderID == "" {
-					t.Errorf("%+v, gateway's id %q", got, m.ProviderID)
-				}
+				assert.Equal(t, to, got.To)
+				assert.True(t, strings.HasPrefix(got.Text, firmThatBreaksOut))
+				assert.Contains(t, got.Text, w.secrets[1])
+				assert.Equal(t, got.ProviderID, m.ProviderID, "gateway's id")
+				assert.NotEmpty(t, m.ProviderID)
 			})
 			t.Run("refuses the number", func(t *testing.T) {
 				w := begin(nil)
 				ticket := w.enqueueTo(w.smsPost(), peer.Barred)
 				w.deliver(ticket)
-				if m := w.expect(ticket.MessageID, courier.Failed, "number_invalid", courier.Permanent); !m.AboutNumber() {
-					t.Errorf("%+v", m)
-				}
+				m := w.expect(ticket.MessageID, courier.Failed, "number_invalid", courier.Permanent)
+				assert.True(t, m.AboutNumber(), "%+v", m)
 				w.expectTrouble("", "", "", 0)
 			})
 			t.Run("refuses the firm", func(t *testing.T) {
 				w := begin(nil)
 				ticket := w.enqueueTo(w.smsPost(), "+12025550123")
-				if verdict := w.deliver(ticket); !verdict.Retry {
-					t.Errorf("%+v", verdict)
-				}
-				if m := w.message(ticket.MessageID); m.State != courier.Queued || m.Reason != "gateway_refused" || m.Detail == "" {
-					t.Errorf("%+v", m)
-				}
+				verdict := w.deliver(ticket)
+				assert.True(t, verdict.Retry, "%+v", verdict)
+				m := w.message(ticket.MessageID)
+				assert.Equal(t, courier.Queued, m.State)
+				assert.Equal(t, "gateway_refused", m.Reason)
+				assert.NotEmpty(t, m.Detail)
 			})
 			t.Run("wrong key", func(t *testing.T) {
 				w := begin(func(set map[string]string) {
@@ -134,9 +132,9 @@ func TestVendors(t *testing.T) {
 				})
 				ticket := w.enqueue(w.smsPost())
 				w.deliver(ticket)
-				if m := w.message(ticket.MessageID); m.State != courier.Queued || m.Detail == "" {
-					t.Errorf("%+v", m)
-				}
+				m := w.message(ticket.MessageID)
+				assert.Equal(t, courier.Queued, m.State)
+				assert.NotEmpty(t, m.Detail)
 			})
 			for _, missing := range []string{"SMS_TYPE", "SMS_BODY"} {
 				if documented(t, v.name)[missing] == "" {
@@ -151,9 +149,9 @@ func TestVendors(t *testing.T) {
 					})
 					ticket := w.enqueue(w.smsPost())
 					w.deliver(ticket)
-					if m := w.message(ticket.MessageID); m.State != courier.Queued || len(peer.Accepted()) != 0 {
-						t.Errorf("%+v", m)
-					}
+					m := w.message(ticket.MessageID)
+					assert.Equal(t, courier.Queued, m.State)
+					assert.Empty(t, peer.Accepted())
 				})
 			}
 			for said, state := range v.states {
@@ -163,34 +161,29 @@ func TestVendors(t *testing.T) {
 					w.deliver(ticket)
 					peer.SetStatus("queued")
 					ask := func() {
-						if err := w.svc.AskStatuses(t.Context()); err != nil {
-							t.Fatal(err)
-						}
+						require.NoError(t, w.svc.AskStatuses(t.Context()))
 					}
 					ask()
-					if peer.Asked() != 0 {
-						t.Error("asked at once")
-					}
+					assert.Equal(t, 0, peer.Asked(), "asked at once")
 					w.pass(time.Minute)
 					ask()
-					ask() // not its turn
-					if m := w.message(ticket.MessageID); m.State != courier.HandedOver || peer.Asked() != 1 {
-						t.Errorf("%s after %d questions", m.State, peer.Asked())
-					}
+					ask() // it is not due yet
+					m := w.message(ticket.MessageID)
+					assert.Equal(t, courier.HandedOver, m.State, "%s after %d questions", m.State, peer.Asked())
+					assert.Equal(t, 1, peer.Asked())
 					peer.SetStatus(said)
 					w.pass(time.Minute)
 					ask()
-					m := w.message(ticket.MessageID)
-					if m.State != state || peer.Asked() != 2 {
-						t.Errorf("%s (%s) after %d questions", m.State, m.Reason, peer.Asked())
-					}
+					m = w.message(ticket.MessageID)
+					assert.Equal(t, state, m.State, "%s (%s) after %d questions", m.State, m.Reason, peer.Asked())
+					assert.Equal(t, 2, peer.Asked())
 					for range 60 {
 						w.pass(2 * time.Hour)
 						ask()
 					}
-					if n := peer.Asked(); state == courier.HandedOver && n > 16 || state != courier.HandedOver && n != 2 {
-						t.Errorf("asked %d times", n)
-					}
+					n := peer.Asked()
+					assert.False(t, state == courier.HandedOver && n > 16, "asked %d times", n)
+					assert.False(t, state != courier.HandedOver && n != 2)
 				})
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/linxGnu/gosmpp/data"
+	"github.com/stretchr/testify/assert"
 )
 
 // TestMailVerdicts: what each refusal means. Only one that is about the mailbox settles the message.
@@ -20,12 +21,12 @@ func TestMailVerdicts(t *testing.T) {
 		blame  blame
 		reason string
 	}{
-		// before a mail is concerned
+		// Before any mail is concerned.
 		{stageGreeting, 554, "no service", ofFirm, reasonBlocked},
 		{stageGreeting, 421, "too many connections", ofFirm, reasonServerBusy},
 		{stageGreeting, 535, "5.7.8 bad credentials", ofFirm, reasonAuth},
 		{stageGreeting, 454, "4.7.0 TLS not available", ofFirm, reasonServerBusy},
-		// the sender, whatever the number says
+		// The sender is refused, whatever the number says.
 		{stageMail, 530, "5.7.0 sign in first", ofFirm, reasonAuth},
 		{stageMail, 421, "closing", ofFirm, reasonServerBusy},
 		{stageMail, 550, "No such user", ofFirm, reasonSenderRefused},
@@ -33,7 +34,7 @@ func TestMailVerdicts(t *testing.T) {
 		{stageMail, 553, "5.7.1 sender refused", ofFirm, reasonBlocked},
 		{stageMail, 550, "5.1.8 domain of sender not found", ofFirm, reasonSenderRefused},
 		{stageMail, 552, "message too large", ofFirm, reasonSenderRefused},
-		// the mailbox
+		// The recipient's mailbox is refused.
 		{stageRcpt, 550, "No such user", ofRecipient, reasonRecipientUnknown},
 		{stageRcpt, 550, "5.1.1 <x>: rejected, see our policy", ofRecipient, reasonRecipientUnknown},
 		{stageRcpt, 550, "5.1.2 no such host", ofRecipient, reasonRecipientUnknown},
@@ -51,7 +52,7 @@ func TestMailVerdicts(t *testing.T) {
 		{stageRcpt, 511, "sorry, no mailbox here by that name (#5.1.1)", ofRecipient, reasonRecipientUnknown},
 		{stageRcpt, 550, "5.4.1 [x@y]: Recipient address rejected: Access denied", ofRecipient, reasonRecipientUnknown},
 		{stageData, 550, "5.1.1 unknown after all", ofRecipient, reasonRecipientUnknown},
-		// the firm, said to RCPT
+		// The firm is refused in the answer to RCPT.
 		{stageRcpt, 550, "5.7.1 blocklist of spammers", ofFirm, reasonSpam},
 		{stageRcpt, 550, "5.7.1 relaying denied", ofFirm, reasonBlocked},
 		{stageRcpt, 554, "5.7.1 <x>: Relay access denied", ofFirm, reasonBlocked},
@@ -67,12 +68,12 @@ func TestMailVerdicts(t *testing.T) {
 		{stageRcpt, 550, "5.3.2 system not accepting", ofFirm, reasonRefused},
 		{stageRcpt, 503, "5.5.1 MAIL first", ofFirm, reasonRefused},
 		{stageRcpt, 554, "transaction failed", ofFirm, reasonRefused},
-		// the mail itself
+		// The mail itself is refused.
 		{stageData, 550, "whatever", ofFirm, reasonRefused},
 		{stageData, 552, "too much mail data", ofFirm, reasonRefused},
 		{stageData, 554, "5.6.0 malformed", ofFirm, reasonRefused},
 		{stageData, 554, "rejected as SPAM", ofFirm, reasonSpam},
-		// later
+		// A later try may succeed.
 		{stageRcpt, 450, "4.7.1 try again", ofMoment, reasonGreylisted},
 		{stageRcpt, 451, "Greylisting in action", ofMoment, reasonGreylisted},
 		{stageRcpt, 450, "4.7.1 Client host rejected: cannot find your reverse hostname", ofFirm, reasonBlocked},
@@ -82,13 +83,12 @@ func TestMailVerdicts(t *testing.T) {
 		{stageMail, 451, "try later", ofFirm, reasonServerBusy}, {stageRcpt, 451, "4.4.1 no answer from host", ofMoment, reasonServerBusy},
 	} {
 		f := smtpFailure(c.stage, &textproto.Error{Code: c.code, Msg: c.text})
-		if f.blame != c.blame || f.reason != c.reason {
-			t.Errorf("stage %d, %d %s: %v, want %v: %s", c.stage, c.code, c.text, f, c.blame, c.reason)
-		}
+		assert.Equal(t, c.blame, f.blame, "stage %d, %d %s", c.stage, c.code, c.text)
+		assert.Equal(t, c.reason, f.reason, "stage %d, %d %s", c.stage, c.code, c.text)
 	}
-	if f := smtpFailure(stageData, errors.New("?")); f.blame != ofFirm || f.reason != reasonConnectionLost {
-		t.Errorf("%v", f)
-	}
+	f := smtpFailure(stageData, errors.New("?"))
+	assert.Equal(t, ofFirm, f.blame)
+	assert.Equal(t, reasonConnectionLost, f.reason)
 }
 
 // TestGatewayVerdicts: only two of all statuses are about the number.
@@ -107,18 +107,18 @@ func TestGatewayVerdicts(t *testing.T) {
 		default:
 			reason = reasonGatewayError
 		}
-		if f.reason != reason || (f.blame == ofRecipient) != (code == 400 || code == 422) || f.blame == ofMoment {
-			t.Errorf("%d: %v, want %s", code, f, reason)
-		}
+		assert.Equal(t, reason, f.reason)
+		assert.Equal(t, code == 400 || code == 422, f.blame == ofRecipient)
+		assert.NotEqual(t, ofMoment, f.blame)
 	}
 }
 
 // TestSMPPVerdicts: only one of all statuses of a message centre is about the number.
 func TestSMPPVerdicts(t *testing.T) {
 	for status := data.CommandStatusType(1); status < 0x600; status++ {
-		if f := smppFailure(status); (f.blame == ofRecipient) != (status == data.ESME_RINVDSTADR) || f.blame == ofMoment {
-			t.Errorf("%#x: %v", status, f)
-		}
+		f := smppFailure(status)
+		assert.Equal(t, status == data.ESME_RINVDSTADR, f.blame == ofRecipient)
+		assert.NotEqual(t, ofMoment, f.blame)
 	}
 	for status, want := range map[data.CommandStatusType]string{
 		data.ESME_RINVDSTADR: reasonNumberInvalid, data.ESME_RINVDSTTON: reasonGatewayRefused,
@@ -126,9 +126,7 @@ func TestSMPPVerdicts(t *testing.T) {
 		data.ESME_RINVPASWD: reasonAuth, data.ESME_RSYSERR: reasonGatewayError, data.ESME_RX_R_APPN: reasonGatewayRefused,
 		data.ESME_RINVSRCADR: reasonGatewayRefused, 0x400: reasonGatewayRefused,
 	} {
-		if f := smppFailure(status); f.reason != want {
-			t.Errorf("%v: %v, want %s", status, f, want)
-		}
+		assert.Equal(t, want, smppFailure(status).reason, "%v", status)
 	}
 }
 
@@ -154,9 +152,9 @@ func TestReportVerdicts(t *testing.T) {
 		{Email, ProviderReport{Status: "5.0.0", Detail: "550 no"}, ofMoment, reasonBounced},
 		{Email, ProviderReport{Status: "5.4.7"}, ofMoment, reasonBounced},
 	} {
-		if b, reason := c.report.verdict(c.channel); b != c.blame || reason != c.reason {
-			t.Errorf("%s %+v: %v %s, want %v %s", c.channel, c.report, b, reason, c.blame, c.reason)
-		}
+		b, reason := c.report.verdict(c.channel)
+		assert.Equal(t, c.blame, b, "%s %+v", c.channel, c.report)
+		assert.Equal(t, c.reason, reason, "%s %+v", c.channel, c.report)
 	}
 }
 
@@ -173,9 +171,9 @@ func TestNetVerdicts(t *testing.T) {
 		{tls.AlertError(40), reasonTLS},
 		{errors.New("?"), reasonUnreachable},
 	} {
-		if f := netFailure(c.err, reasonUnreachable); f.blame != ofFirm || f.reason != c.reason {
-			t.Errorf("%v: %v", c.err, f)
-		}
+		f := netFailure(c.err, reasonUnreachable)
+		assert.Equal(t, ofFirm, f.blame, "%v", c.err)
+		assert.Equal(t, c.reason, f.reason, "%v", c.err)
 	}
 }
 
@@ -184,8 +182,6 @@ func TestStatusOf(t *testing.T) {
 		"402 no credit for +4915112345678": "402", "550 5.7.1 <anna@example.org>": "550 5.7.1", "550 anna@example.org": "550",
 		"anna@example.org": "", "": "", "5500": "", "12a": "",
 	} {
-		if got := statusOf(detail); got != want {
-			t.Errorf("%q: %q, want %q", detail, got, want)
-		}
+		assert.Equal(t, want, statusOf(detail), "%q", detail)
 	}
 }

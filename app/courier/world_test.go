@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
@@ -69,9 +71,7 @@ func (w *world) service(change func(*courier.Options)) *courier.Service {
 		change(&o)
 	}
 	s, err := courier.New(o)
-	if err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, err)
 	w.tb.Cleanup(func() { _ = s.Close() })
 	s.Register(map[courier.Kind]courier.Composer{courier.Registration: w.composeLink, courier.RegistrationCode: w.composeCode})
 	s.OnSettled(func(_ context.Context, _ bun.IDB, m courier.Message) error {
@@ -169,33 +169,26 @@ func (w *world) enqueue(p courier.Post) courier.Ticket {
 	w.tb.Helper()
 	w.inTx(func(ctx context.Context, tx bun.Tx) error { return w.svc.Enqueue(ctx, tx, p) })
 	var id uuid.UUID
-	if err := w.db.NewSelect().Table("message").Column("id").Where("dedupe = ?", p.Dedupe).
-		Scan(context.Background(), &id); err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, w.db.NewSelect().Table("message").Column("id").Where("dedupe = ?", p.Dedupe).
+		Scan(context.Background(), &id))
 	return courier.Ticket{MessageID: id, Channel: p.Channel, Run: 1}
 }
 
 func (w *world) inTx(fn func(ctx context.Context, tx bun.Tx) error) {
 	w.tb.Helper()
-	if err := w.db.InTx(context.Background(), fn); err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, w.db.InTx(context.Background(), fn))
 }
 
 func (w *world) exec(query string, args ...any) {
 	w.tb.Helper()
-	if _, err := w.db.NewRaw(query, args...).Exec(context.Background()); err != nil {
-		w.tb.Fatal(err)
-	}
+	_, err := w.db.NewRaw(query, args...).Exec(context.Background())
+	require.NoError(w.tb, err)
 }
 
 func (w *world) deliver(t courier.Ticket) courier.Verdict {
 	w.tb.Helper()
 	v, err := w.svc.Deliver(context.Background(), t)
-	if err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, err)
 	return v
 }
 
@@ -203,9 +196,7 @@ func (w *world) deliver(t courier.Ticket) courier.Verdict {
 func (w *world) message(id uuid.UUID) courier.Message {
 	w.tb.Helper()
 	of, err := w.svc.OfAccesses(context.Background(), []uuid.UUID{w.access})
-	if err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, err)
 	for _, m := range of[w.access] {
 		if m.ID == id {
 			return m
@@ -223,13 +214,12 @@ func (w *world) expect(id uuid.UUID, state courier.State, reason string, outcome
 	for _, a := range m.AttemptRows {
 		got = append(got, a.Outcome)
 	}
-	if m.State != state || m.Reason != reason || fmt.Sprint(got) != fmt.Sprint(outcomes) {
-		w.tb.Fatalf("message is %s (%s) after %v (detail %q), want %s (%s) after %v", m.State, m.Reason, got, m.Detail, state, reason, outcomes)
-	}
-	if final := state != courier.Queued && state != courier.Sending; final != (m.RelayAt == nil) ||
-		final != (m.SettledAt != nil) {
-		w.tb.Fatalf("message is %s with relay_at %v, settled_at %v", state, m.RelayAt, m.SettledAt)
-	}
+	require.Equal(w.tb, state, m.State, "message is %s (%s) after %v (detail %q), want %s (%s) after %v", m.State, m.Reason, got, m.Detail, state, reason, outcomes)
+	require.Equal(w.tb, reason, m.Reason)
+	require.Equal(w.tb, fmt.Sprint(outcomes), fmt.Sprint(got))
+	final := state != courier.Queued && state != courier.Sending
+	require.Equal(w.tb, m.RelayAt == nil, final, "message is %s with relay_at", state)
+	require.Equal(w.tb, m.SettledAt != nil, final, "settled_at")
 	return m
 }
 
@@ -239,13 +229,9 @@ func (w *world) noSecrets() {
 	dump := w.log.String() + w.dump()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.secrets) == 0 {
-		w.tb.Fatal("nothing was minted")
-	}
+	require.NotEmpty(w.tb, w.secrets, "nothing was minted")
 	for _, s := range w.secrets {
-		if strings.Contains(strings.ToUpper(dump), strings.ToUpper(s)) {
-			w.tb.Errorf("found %q in the database or the log", s)
-		}
+		assert.NotContains(w.tb, strings.ToUpper(dump), strings.ToUpper(s), "found %q in the database or the log", s)
 	}
 }
 
@@ -257,15 +243,11 @@ func (w *world) dump() string {
 		list = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 	}
 	var tables []string
-	if err := w.db.NewRaw(list).Scan(ctx, &tables); err != nil {
-		w.tb.Fatal(err)
-	}
+	require.NoError(w.tb, w.db.NewRaw(list).Scan(ctx, &tables))
 	var b strings.Builder
 	for _, table := range tables {
 		var rows []map[string]any
-		if err := w.db.NewSelect().Table(table).Scan(ctx, &rows); err != nil {
-			w.tb.Fatalf("%s: %v", table, err)
-		}
+		require.NoError(w.tb, w.db.NewSelect().Table(table).Scan(ctx, &rows), table)
 		for _, row := range rows {
 			for _, v := range row {
 				if raw, ok := v.([]byte); ok {
@@ -281,18 +263,14 @@ func (w *world) dump() string {
 func key(tb testing.TB) secret.Key {
 	tb.Helper()
 	k, err := secret.NewKey(bytes.Repeat([]byte{7}, 32))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return k
 }
 
 func newID(tb testing.TB) uuid.UUID {
 	tb.Helper()
 	id, err := uuid.NewV7()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return id
 }
 

@@ -11,6 +11,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/demo/demotest"
+	"kontor/app/job"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -21,7 +22,7 @@ func benchService(b *testing.B, db *store.DB) (*customer.Service, account.Caller
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := customer.New(customer.Options{DB: db, Now: store.System, Decider: policy, Audit: audit.New(db, store.System)})
+	s := customer.New(customer.Options{DB: db, Now: store.System, Decider: policy, Audit: audit.New(db, store.System), Jobs: job.New(job.Options{DB: db, Now: store.System})})
 	id := uuid.Must(uuid.NewV7())
 	return s, account.Caller{ID: id, Name: "Bench", Roles: []policies.Role{policies.Specialist}}
 }
@@ -61,15 +62,23 @@ func BenchmarkList(b *testing.B) {
 			{"search/absent", customer.Filter{Query: "qwertzuiop"}},
 			{"search/absent_of_frequent_parts", customer.Filter{Query: "steinschmidtmann"}},
 		} {
-			b.Run(c.name, func(b *testing.B) { benchPage(b, s, caller, c.filter) })
+			b.Run(c.name, func(b *testing.B) {
+				benchPage(b, func() (customer.Page, error) { return s.List(context.Background(), caller, c.filter) })
+			})
+			if c.filter.Query != "" { // as the search of every page asks
+				b.Run("first_"+c.name, func(b *testing.B) {
+					benchPage(b, func() (customer.Page, error) { return s.First(context.Background(), caller, c.filter, 5) })
+				})
+			}
 		}
 	})
 }
 
-func benchPage(b *testing.B, s *customer.Service, caller account.Caller, f customer.Filter) {
+func benchPage(b *testing.B, read func() (customer.Page, error)) {
+	b.Helper()
 	var p customer.Page
 	demotest.Measure(b, func() (err error) {
-		p, err = s.List(context.Background(), caller, f)
+		p, err = read()
 		return err
 	})
 	b.ReportMetric(float64(len(p.Rows)), "rows")

@@ -7,6 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/fault"
 	"kontor/app/store"
 )
@@ -89,9 +92,9 @@ func TestValidateComplaints(t *testing.T) {
 				d = acme()
 			}
 			c.edit(&d)
-			if _, err := validate(c.t, d, testNow); complaints(err) != c.want || (err == nil) != (c.want == "") {
-				t.Errorf("%v, want %q", err, c.want)
-			}
+			_, err := validate(c.t, d, testNow)
+			assert.Equal(t, c.want, complaints(err))
+			assert.Equal(t, c.want == "", err == nil)
 		})
 	}
 }
@@ -106,24 +109,25 @@ func TestValidateNormalises(t *testing.T) {
 	want := Data{
 		Salutation: "ms", FirstName: "Änne", LastName: "von der Heide", Phone: "+492211234567", Country: "DE", Locale: "de", Note: "a\nb",
 	}
-	if err != nil || got != want {
-		t.Errorf("person: %+v, %v; want %+v", got, err, want)
-	}
+	require.NoError(t, err, "person")
+	assert.Equal(t, want, got, "person")
 	for said, want := range map[string]string{"Herr": "mr", "MRS.": "ms", "mx": "mx", "Frau Dr.": "Frau Dr.", "": ""} {
 		d.Salutation = said
-		if got, err := Validate(Person, d); err != nil || got.Salutation != want {
-			t.Errorf("%q is stored as %q, %v, want %q", said, got.Salutation, err, want)
-		}
+		got, err := Validate(Person, d)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.Salutation, "%q is stored as", said)
 	}
 	c := acme()
 	c.VATID, c.Country, c.Phone, c.Salutation = "de 136.695.976", "at", "01 5880012", "Herr"
 	got, err = Validate(Company, c)
-	if err != nil || got.VATID != "DE136695976" || got.Phone != "+4315880012" || got.Salutation != "" || got.Country != "AT" {
-		t.Errorf("company: %+v, %v", got, err)
-	}
-	if again, err := Validate(Company, got); err != nil || again != got {
-		t.Errorf("a second time: %+v, %v; want no change of %+v", again, err, got)
-	}
+	require.NoError(t, err, "company")
+	assert.Equal(t, "DE136695976", got.VATID, "company")
+	assert.Equal(t, "+4315880012", got.Phone, "company")
+	assert.Empty(t, got.Salutation, "company")
+	assert.Equal(t, "AT", got.Country, "company")
+	again, err := Validate(Company, got)
+	require.NoError(t, err, "a second time")
+	assert.Equal(t, got, again, "a second time")
 }
 
 // TestVATID: valid numbers of each country, from VIES's description and published examples.
@@ -132,17 +136,16 @@ func TestVATID(t *testing.T) {
 		DK13585628 EE100931558 EL094259216 ESX2482300W FI20774740 FR40303265045 HR33392005961 HU12892312 IE6433435F IT00743110157
 		LT119511515 LU15027442 LV40003521600 MT11679112 NL004495445B01 PL8567346215 PT501964843 RO18547290 SE123456789701
 		SI50223054 SK2022749619 XI123456789 CHE123456789MWST`) {
-		if got, complaint := checkVATID(id, nil); complaint != "" || got != id {
-			t.Errorf("%s: %s", id, complaint)
-		}
+		got, complaint := checkVATID(id, nil)
+		assert.Empty(t, complaint)
+		assert.Equal(t, id, got)
 	}
-	// MOD 11,10 finds every single wrong digit
+	// The check digit (ISO 7064, MOD 11,10) finds every single wrong digit.
 	valid := "136695976"
 	for i := range valid {
 		for d := '0'; d <= '9'; d++ {
-			if wrong := valid[:i] + string(d) + valid[i+1:]; checkDE(wrong) != (wrong == valid) {
-				t.Errorf("DE%s counts as valid: %v", wrong, checkDE(wrong))
-			}
+			wrong := valid[:i] + string(d) + valid[i+1:]
+			assert.Equal(t, wrong == valid, checkDE(wrong), "DE%s counts as valid", wrong)
 		}
 	}
 }
@@ -172,12 +175,12 @@ func TestVATIDAsWritten(t *testing.T) {
 		"TR 1234567890": "TR1234567890", "RS100000001": "RS100000001", "US 12-3456789": "US123456789", "UA123456789012": "UA123456789012",
 	} {
 		d := Data{CompanyName: "A", FirstName: "B", LastName: "C", VATID: written}
-		if got, err := validate(Company, d, testNow); err != nil || got.VATID != want {
-			t.Errorf("%q is %q, %v; want %q", written, got.VATID, err, want)
-		}
-		if again, complaint := checkVATID(want, nil); again != want || complaint != "" {
-			t.Errorf("%q is %q, %q the second time", want, again, complaint)
-		}
+		got, err := validate(Company, d, testNow)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.VATID, "%q", written)
+		again, complaint := checkVATID(want, nil)
+		assert.Equal(t, want, again)
+		assert.Empty(t, complaint, "the second time")
 	}
 	for written, want := range map[string]string{
 		"USt-IdNr. DE136695975": "vat.checksum", "UID ATU13585626": "vat.checksum", "USt-IdNr.": "vat.malformed", "USt-IdNr. 136695976": "vat.malformed", "MwSt-Nr. 136695976": "vat.malformed",
@@ -188,9 +191,8 @@ func TestVATIDAsWritten(t *testing.T) {
 		"Company VAT number: DE136695975": "vat.checksum",
 		"TR12":                            "vat.malformed", "siehe oben": "vat.malformed", "Nr. 136695976": "vat.malformed", "ID DE136695975": "vat.checksum", "DE136695976 und ATU13585627": "vat.malformed",
 	} {
-		if got, complaint := checkVATID(written, nil); complaint != want {
-			t.Errorf("%q is %q, %q; want %q", written, got, complaint, want)
-		}
+		got, complaint := checkVATID(written, nil)
+		assert.Equal(t, want, complaint, "%q is %q", written, got)
 	}
 }
 
@@ -215,21 +217,17 @@ func TestPostalCodeAsWritten(t *testing.T) {
 		if err != nil {
 			said = "!" + complaints(err)
 		}
-		if want := strings.Replace(c.want, "!", "!postal_code ", 1); said != want {
-			t.Errorf("%s %q is %q; want %q", c.country, c.written, said, want)
-		}
+		assert.Equal(t, strings.Replace(c.want, "!", "!postal_code ", 1), said, "%s %q", c.country, c.written)
 	}
 }
 
 func TestCountries(t *testing.T) {
-	if n := len(Countries()); n != 249 {
-		t.Errorf("%d countries, ISO 3166-1 has 249", n)
-	}
+	assert.Equal(t, 249, len(Countries()), "countries, ISO 3166-1 has 249")
 	last := ""
 	for _, c := range Countries() {
-		if c <= last || len(c) != 2 || !knownCountry(c) {
-			t.Errorf("%q behind %q", c, last)
-		}
+		assert.Greater(t, c, last, "behind")
+		assert.Len(t, c, 2)
+		assert.True(t, knownCountry(c))
 		last = c
 	}
 }
@@ -239,9 +237,9 @@ func TestParseNumber(t *testing.T) {
 		"K-10001": 10001, " k-10001\n": 10001, "K-00007": 7, "K-1000000": 1000000, "K-100": 0, "K-0010001": 0, "10001": 0, "K10001": 0,
 		"K-10001x": 0, "K- 10001": 0, "": 0, "K-99999999999": 0, "K-00000": 0, "K--0001": 0, "K-+0001": 0, "K-١٢٣٤٥": 0,
 	} {
-		if n, ok := ParseNumber(s); n != want || ok != (want != 0) {
-			t.Errorf("ParseNumber(%q) = %d, %v; want %d", s, n, ok, want)
-		}
+		n, ok := ParseNumber(s)
+		assert.Equal(t, want, n, "ParseNumber(%q)", s)
+		assert.Equal(t, want != 0, ok)
 	}
 }
 
@@ -275,9 +273,8 @@ func TestAttentionAt(t *testing.T) {
 		"expired before, no administr": {[]accessState{with(invited, func(s *accessState) { s.LinkExpiresAt = *at(-day) })}, 0, nil, at(-day)},
 	} {
 		got := attentionAt(c.accesses, c.administrators, c.before, testNow, Reminder)
-		if (got == nil) != (c.want == nil) || got != nil && !got.Equal(*c.want) {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
+		assert.Equal(t, c.want == nil, got == nil, name)
+		assert.False(t, got != nil && !got.Equal(*c.want), "%s", name)
 	}
 }
 
@@ -285,13 +282,11 @@ func TestIdentity(t *testing.T) {
 	d := anna()
 	umlaut, written := d, d
 	umlaut.LastName, written.LastName = "Müller", "MUELLER"
-	if identity(Person, umlaut) != identity(Person, written) {
-		t.Error("Müller and MUELLER born on the same day are not taken for the same")
-	}
+	assert.Equal(t, identity(Person, written), identity(Person, umlaut), "Müller and MUELLER born on the same day are not taken for the same")
 	d.DateOfBirth = ""
-	if identity(Person, d) != "" || identity(Company, Data{CompanyName: "A GmbH"}) != "" || identity(Company, Data{City: "Bonn"}) != "" {
-		t.Error("a name alone, or a city, makes an identity")
-	}
+	assert.Empty(t, identity(Person, d), "a name alone, or a city, makes an identity")
+	assert.Empty(t, identity(Company, Data{CompanyName: "A GmbH"}), "a name alone, or a city, makes an identity")
+	assert.Empty(t, identity(Company, Data{City: "Bonn"}), "a name alone, or a city, makes an identity")
 }
 
 func FuzzValidate(f *testing.F) {
@@ -304,19 +299,17 @@ func FuzzValidate(f *testing.F) {
 		d := Data{FirstName: first, LastName: last, DateOfBirth: birth, VATID: vat, Phone: phone, Country: country, PostalCode: postal, Note: note, CompanyName: last, City: first}
 		got, err := validate(Type(typ), d, testNow)
 		if err != nil {
-			if fault.CodeOf(err) != fault.Invalid {
-				t.Fatalf("%v is no Invalid fault", err)
-			}
+			require.Equal(t, fault.Invalid, fault.CodeOf(err), "is no Invalid fault")
 			return
 		}
 		for _, field := range fields {
-			if v := field.Value(got); !utf8.ValidString(v) || strings.ContainsAny(v, "\x00\r") {
-				t.Errorf("%s = %q was let through", field.Name, v)
-			}
+			v := field.Value(got)
+			assert.True(t, utf8.ValidString(v), "%s = %q was let through", field.Name, v)
+			assert.False(t, strings.ContainsAny(v, "\x00\r"))
 		}
-		if again, err := validate(Type(typ), got, testNow); err != nil || again != got {
-			t.Errorf("what was valid is %+v, %v the second time; want %+v", again, err, got)
-		}
+		again, err := validate(Type(typ), got, testNow)
+		require.NoError(t, err, "the second time")
+		assert.Equal(t, got, again, "what was valid")
 	})
 }
 
@@ -334,19 +327,22 @@ func FuzzCursor(f *testing.F) {
 	f.Add(position{phaseRest, "berg anna", 10001}.encode(order{}), byte(0))
 	f.Add(position{phasePrefix, "", 1}.encode(order{descending: true}), byte(2))
 	f.Add("AQAC", byte(0))
+	f.Add("AgEAA20", byte(1)) // by number, and with a name
 	f.Fuzz(func(t *testing.T, s string, mark byte) {
 		o := order{number: mark&1 != 0, descending: mark&2 != 0}
 		p, ok := decode(s, o)
 		if !ok {
 			return
 		}
-		if p.encode(o) != s || p.Number <= 0 || p.Phase > phaseDetails || p.Phase < 0 || strings.ContainsRune(p.Name, 0) || !utf8.ValidString(p.Name) {
-			t.Errorf("decode(%q) = %+v", s, p)
-		}
+		assert.Equal(t, s, p.encode(o), "decode")
+		assert.True(t, p.Number > 0)
+		assert.LessOrEqual(t, p.Phase, phaseDetails)
+		assert.GreaterOrEqual(t, p.Phase, 0)
+		assert.False(t, strings.ContainsRune(p.Name, 0))
+		assert.True(t, utf8.ValidString(p.Name))
 		other := order{number: !o.number, descending: o.descending}
-		if _, ok := decode(s, other); ok {
-			t.Errorf("%q is a cursor of two orders", s)
-		}
+		_, ok = decode(s, other)
+		assert.False(t, ok, "%q is a cursor of two orders", s)
 	})
 }
 
@@ -356,37 +352,27 @@ func FuzzQuery(f *testing.F) {
 	f.Add("%_\\'\"?*", "a%b", "c_d")
 	f.Fuzz(func(t *testing.T, q, first, last string) {
 		terms, ok := parseQuery(q)
-		if ok != (len(terms.Needles) > 0) || ok && len(terms.Trigrams) == 0 || len(terms.Needles) > store.MaxTerms {
-			t.Fatalf("parseQuery(%q) = %+v, %v", q, terms, ok)
-		}
+		require.Equal(t, len(terms.Needles) > 0, ok, "parseQuery(%q)", q)
+		require.False(t, ok && len(terms.Trigrams) == 0)
+		require.LessOrEqual(t, len(terms.Needles), store.MaxTerms)
 		for _, g := range terms.Trigrams {
-			if utf8.RuneCountInString(g) != 3 {
-				t.Errorf("%q of %q is no trigram", g, q)
-			}
+			assert.Equal(t, 3, utf8.RuneCountInString(g), "of %q is no trigram", q)
 		}
 		for _, n := range terms.Needles {
-			if strings.ContainsAny(n, `%_\'"`) {
-				t.Errorf("needle %q of %q holds what SQL reads", n, q)
-			}
+			assert.False(t, strings.ContainsAny(n, `%_\'"`), "needle %q of %q holds what SQL reads", n, q)
 		}
-		// whoever types the name as it is recorded finds it, and so does the index
+		// The name as it is recorded is found, by this function and by the index.
 		d := Data{FirstName: first, LastName: last}
 		text := searchText(Person, 10001, d, nil)
 		own, ok := parseQuery(last + " " + first)
 		if ok && own.number == 0 && utf8.RuneCountInString(last+" "+first) <= maxRunes {
 			for _, n := range own.Needles {
-				if !strings.Contains(text, n) {
-					t.Errorf("%q is not in %q", n, text)
-				}
+				assert.Contains(t, text, n, "is not")
 			}
 			for _, g := range own.Trigrams {
-				if !strings.Contains(store.TrigramText(text), g) {
-					t.Errorf("trigram %q is not in %q", g, store.TrigramText(text))
-				}
+				assert.Contains(t, store.TrigramText(text), g, "trigram %q is not in %q", g, store.TrigramText(text))
 			}
-			if !strings.HasPrefix(store.SortKey(last+" "+first), own.prefix) {
-				t.Errorf("%q is not the beginning of the sort name", own.prefix)
-			}
+			assert.True(t, strings.HasPrefix(store.SortKey(last+" "+first), own.prefix), "%q is not the beginning of the sort name", own.prefix)
 		}
 	})
 }

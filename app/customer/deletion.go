@@ -44,17 +44,13 @@ func (d Deletion) Took() DeletionCounts {
 	return c
 }
 
-// DeletionCounts counts what will be deleted, or was.
+// DeletionCounts counts what will be deleted, or was. The list parts says which part is counted where.
 type DeletionCounts struct {
 	Accesses     int64 `bun:"accesses" json:"accesses"`
 	EndUsers     int64 `bun:"end_users" json:"end_users"` // accounts without an access elsewhere
 	Transactions int64 `bun:"transactions" json:"transactions"`
 	Messages     int64 `bun:"messages" json:"messages"`
 	LogEntries   int64 `bun:"log_entries" json:"log_entries"`
-}
-
-func (c DeletionCounts) total() int64 {
-	return c.Accesses + c.EndUsers + c.Transactions + c.Messages + c.LogEntries + 1 // 1 for the customer
 }
 
 // inlineRows is the maximum number of rows that a request deletes itself; the worker does larger deletions.

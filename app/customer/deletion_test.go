@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +15,9 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"kontor/app/account"
 	"kontor/app/audit"
@@ -25,7 +30,7 @@ import (
 // doomed is a customer with something in every table, and what must go with it.
 type doomed struct {
 	Customer
-	needles []string // ids and names: nowhere after the deletion
+	needles []string // ids and names that must be nowhere after the deletion
 }
 
 // fill makes a customer with n transactions; its end users are one who has nothing else, one with an access at
@@ -94,14 +99,14 @@ var notOfCustomers = []string{
 	"bun_migrations", "bun_migration_locks", "sqlite_sequence", "sqlite_stat1", "sqlite_stat4",
 	"sign_in_throttle", // keyed hashes that expire
 	"counter",
-	// SQLite's search index: trigrams, whose rows are looked at by number below
+	// SQLite's search index has trigrams; its rows are counted below.
 	"customer_search_data", "customer_search_idx", "customer_search_docsize", "customer_search_config",
 	"transaction_search_data", "transaction_search_idx", "transaction_search_docsize", "transaction_search_config",
-	"transaction_kind", "policy_version", "policy_draft", "policy_offer", "process", "installation", "installation_id", // the firm's own
+	"transaction_kind", "policy_version", "policy_draft", "policy_offer", "process", "installation", "installation_id", // data of the firm
 	"deputy", "handover", "handover_target", "guard_event", "former_address", // between specialist users
-	"channel_state", "channel_pace", "channel_refusal", // of the ways; a refusal goes with its message
+	"channel_state", "channel_pace", "channel_refusal", // state of the channels; a refusal is erased with its message
 	"administrator_switch",    // filled only while many customers are looked at
-	"deletion", "erasure_log", // the receipt: counts; how far the log of erasures goes
+	"deletion", "erasure_log", // the receipt with its counts; the position in the log of erasures
 }
 
 // everyTable fails if a table exists that fill puts nothing of the customer into: a new one can't be forgotten.
@@ -123,13 +128,14 @@ func TestDelete(t *testing.T) {
 		w.everyTable(d)
 		cu, counts, err := w.WillDelete(ctx, w.anna, d.ID)
 		want := DeletionCounts{Accesses: 4, EndUsers: 1, Transactions: 3, Messages: 3, LogEntries: 1}
-		if err != nil || cu.ID != d.ID || counts != want {
-			t.Errorf("will delete %+v, %v; want %+v", counts, err, want)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, d.ID, cu.ID)
+		assert.Equal(t, want, counts, "will delete")
 		got, err := w.Delete(ctx, w.anna, d.ID, " k-"+d.Label()[2:])
-		if err != nil || got.FinishedAt == nil || got.Done != got.Total || got.Number != d.Number {
-			t.Fatalf("%+v, %v", got, err)
-		}
+		require.NoError(t, err)
+		require.NotNil(t, got.FinishedAt)
+		require.Equal(t, got.Total, got.Done)
+		require.Equal(t, d.Number, got.Number)
 		select {
 		case <-w.jobs.Nudges():
 			t.Error("workers were called to what the request does itself")
@@ -140,16 +146,15 @@ func TestDelete(t *testing.T) {
 		}
 		w.gone(d, stays)
 		log, _, err := w.audit.Page(ctx, uuid.Nil, uuid.Nil)
-		if err != nil || log[0].Action != audit.CustomerDeleted || log[0].Subject != d.Label() || log[0].Actor != "Anna Amt" || log[0].CustomerID.Valid ||
-			log[0].Counts()["transactions"] != 3 {
-			t.Errorf("receipt in the log: %+v, %v", log[0], err)
-		}
-		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); n != 1 {
-			t.Errorf("%d receipts", n)
-		}
-		if cu := w.add(w.anna, Person, anna(), "next@example.org"); cu.Number <= d.Number {
-			t.Errorf("%s was given again as %s", d.Label(), cu.Label())
-		}
+		require.NoError(t, err, "receipt in the log")
+		assert.Equal(t, audit.CustomerDeleted, log[0].Action, "receipt in the log")
+		assert.Equal(t, d.Label(), log[0].Subject, "receipt in the log")
+		assert.Equal(t, "Anna Amt", log[0].Actor, "receipt in the log")
+		assert.False(t, log[0].CustomerID.Valid, "receipt in the log")
+		assert.EqualValues(t, 3, log[0].Counts()["transactions"], "receipt in the log")
+		assert.Equal(t, 1, w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted), "receipts")
+		cu = w.add(w.anna, Person, anna(), "next@example.org")
+		assert.Greater(t, cu.Number, d.Number, "%s was given again as %s", d.Label(), cu.Label())
 	})
 }
 
@@ -157,31 +162,23 @@ func TestDelete(t *testing.T) {
 func (w *world) gone(d doomed, stays []account.Caller) {
 	w.Helper()
 	ctx := context.Background()
-	if left := w.references(d.ID, d.needles...); len(left) > 0 {
-		w.Errorf("left: %s", strings.Join(left, "; "))
-	}
+	assert.Empty(w, w.references(d.ID, d.needles...), "tables that still refer to the deleted customer")
 	for _, c := range stays {
 		for table, column := range map[string]string{"account": "id", "session": "account_id"} {
-			if n := w.Number(`SELECT count(*) FROM `+table+` WHERE `+column+` = ?`, c.ID); n != 1 {
-				w.Errorf("%s: %d rows in %s, want 1", c.Name, n, table)
-			}
+			assert.Equal(w, 1, w.Number(`SELECT count(*) FROM `+table+` WHERE `+column+` = ?`, c.ID), "%s: rows in %s", c.Name, table)
 		}
 	}
 	for _, q := range []string{"vergissmein", d.Label(), ""} {
-		if p, err := w.List(ctx, w.anna, Filter{Query: q}); err != nil || slices.ContainsFunc(p.Rows, func(r Row) bool { return r.ID == d.ID }) {
-			w.Errorf("%q still finds it, %v", q, err)
-		}
+		p, err := w.List(ctx, w.anna, Filter{Query: q})
+		require.NoError(w, err, "%q still finds it", q)
+		assert.False(w, slices.ContainsFunc(p.Rows, func(r Row) bool { return r.ID == d.ID }), "%q still finds it", q)
 	}
 	if w.db.IsPostgres() {
 		return
 	}
-	if n := w.Number(`SELECT count(*) FROM customer_search WHERE rowid = ?`, d.Number); n != 0 {
-		w.Errorf("it is still in the search index")
-	}
+	assert.Equal(w, 0, w.Number(`SELECT count(*) FROM customer_search WHERE rowid = ?`, d.Number), "it is still in the search index")
 	var path string
-	if err := w.db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(ctx, &path); err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, w.db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(ctx, &path))
 	for _, file := range []string{path, path + "-wal"} {
 		content, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -191,9 +188,8 @@ func (w *world) gone(d doomed, stays []account.Caller) {
 			if needle == d.ID.String() {
 				continue // the record of the deletion has it
 			}
-			if at := bytes.Index(content, []byte(needle)); at >= 0 {
-				w.Errorf("%q stands in %s at %d: %q", needle, file, at, content[max(0, at-30):min(len(content), at+60)])
-			}
+			at := bytes.Index(content, []byte(needle))
+			assert.Less(w, at, 0, "%q stands in %s at : %q", needle, file, content[max(0, at-30):min(len(content), at+60)])
 		}
 	}
 }
@@ -216,19 +212,15 @@ func TestDeleteRefuses(t *testing.T) {
 			"another's number":     {w.anna, cu.ID, "K-10002", ErrConfirm},
 			"only digits":          {w.anna, cu.ID, "10001", ErrConfirm},
 		} {
-			if _, err := w.Delete(ctx, c.caller, c.id, c.confirm); !errors.Is(err, c.want) {
-				t.Errorf("%s: %v, want %v", name, err, c.want)
-			}
+			_, err := w.Delete(ctx, c.caller, c.id, c.confirm)
+			assert.ErrorIs(t, err, c.want, name)
 			if _, _, err := w.WillDelete(ctx, c.caller, c.id); c.want != ErrConfirm && !errors.Is(err, c.want) {
 				t.Errorf("%s, counting: %v, want %v", name, err, c.want)
 			}
 		}
-		if _, err := w.Get(ctx, w.anna, cu.ID); err != nil {
-			t.Errorf("what was refused is gone: %v", err)
-		}
-		if n := w.Number(`SELECT count(*) FROM deletion`); n != 0 {
-			t.Errorf("%d deletions noted", n)
-		}
+		_, err := w.Get(ctx, w.anna, cu.ID)
+		assert.NoError(t, err, "what was refused is gone")
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM deletion`), "deletions noted")
 	})
 }
 
@@ -237,24 +229,76 @@ func TestDeletionNeedsEveryPart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		d, _ := w.fill(3)
-		if err := w.CheckDependents(); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range parts {
-			was := w.dependents[p]
+		require.NoError(t, w.CheckDependents())
+		for p, was := range maps.Clone(w.dependents) {
 			delete(w.dependents, p)
-			if err := w.CheckDependents(); err == nil || !strings.Contains(err.Error(), string(p)) {
-				t.Errorf("without %s: %v", p, err)
-			}
-			if _, err := w.Delete(ctx, w.anna, d.ID, d.Label()); err == nil {
-				t.Errorf("deleted without %s", p)
-			}
+			err := w.CheckDependents()
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), string(p), "the check does not name the part")
+			_, err = w.Delete(ctx, w.anna, d.ID, d.Label())
+			assert.Error(t, err, "deleted without %s", p)
 			w.dependents[p] = was
 		}
-		if _, err := w.Get(ctx, w.anna, d.ID); err != nil {
-			t.Errorf("the customer is gone: %v", err)
-		}
+		_, err := w.Get(ctx, w.anna, d.ID)
+		assert.NoError(t, err, "the customer is gone")
 	})
+}
+
+// TestDependentsMatchParts: a registered part that is not in the list of parts, or is registered twice, or is counted
+// on one side only, would silently be left out of a deletion or of its counts. CheckDependents names it.
+func TestDependentsMatchParts(t *testing.T) {
+	count := func(context.Context, bun.IDB, uuid.UUID) (int64, error) { return 1, nil }
+	each(t, func(t *testing.T, w *world) {
+		d := w.add(w.anna, Person, anna(), "a@example.org")
+		require.NoError(t, w.CheckDependents())
+		dependents := maps.Clone(w.dependents)
+		for _, c := range []struct {
+			part Part
+			Dependent
+			want string
+		}{
+			{"notes", Dependent{}, "their notes have no place among the parts"},
+			{"notes", Dependent{Count: count}, "their notes have no place among the parts"},
+			{Links, Dependent{Count: count}, "two features erase their links"},
+			{Transactions, dependents[Transactions], "two features erase their transactions"},
+		} {
+			w.AddDependent(c.part, c.Dependent)
+			require.EqualError(t, w.CheckDependents(), "customers can't be deleted: "+c.want)
+			_, err := w.Delete(t.Context(), w.anna, d.ID, d.Label())
+			require.ErrorContains(t, err, c.want)
+			w.dependents, w.twice = maps.Clone(dependents), nil
+		}
+		w.dependents[Links] = Dependent{Count: count, Erase: dependents[Links].Erase}
+		require.EqualError(t, w.CheckDependents(), "customers can't be deleted: their links are counted, but have no place in the counts")
+		w.dependents = maps.Clone(dependents)
+		w.dependents[Messages] = Dependent{Erase: dependents[Messages].Erase}
+		require.EqualError(t, w.CheckDependents(), "customers can't be deleted: nobody counts their messages")
+		w.dependents = dependents
+		require.NoError(t, w.CheckDependents())
+	})
+}
+
+// TestEveryCountIsInTheTotal: each field of DeletionCounts is the count of one part, and adds to the total.
+func TestEveryCountIsInTheTotal(t *testing.T) {
+	seen := map[*int64]Part{}
+	var counts DeletionCounts
+	for _, p := range parts {
+		if p.count == nil {
+			continue
+		}
+		place := p.count(&counts)
+		require.Empty(t, seen[place], "%s is counted where another part is", p.Part)
+		seen[place] = p.Part
+	}
+	all := reflect.ValueOf(&counts).Elem()
+	require.EqualValues(t, 1, counts.total(), "the customer alone")
+	want := int64(1)
+	for f, v := range all.Fields() {
+		require.NotEmpty(t, seen[v.Addr().Interface().(*int64)], "%s is the count of no part", f.Name)
+		v.SetInt(int64(10 + f.Index[0]))
+		want += v.Int()
+		require.Equal(t, want, counts.total(), "the total with %s", f.Name)
+	}
 }
 
 // TestLargeDeletion: a large deletion runs in the worker, with progress; the customer is hidden from everybody at once.
@@ -263,35 +307,27 @@ func TestLargeDeletion(t *testing.T) {
 		ctx := context.Background()
 		d, stays := w.fill(600)
 		got, err := w.Delete(ctx, w.anna, d.ID, d.Label())
-		if err != nil || got.FinishedAt != nil || got.Done != 0 || got.Total < 600 {
-			t.Fatalf("%+v, %v", got, err)
-		}
-		if _, err := w.Get(ctx, w.anna, d.ID); !errors.Is(err, ErrNotFound) {
-			t.Errorf("read while it goes: %v", err)
-		}
-		if _, err := w.Update(ctx, w.anna, d.ID, 1, anna()); !errors.Is(err, ErrNotFound) {
-			t.Errorf("changed while it goes: %v", err)
-		}
-		if _, err := w.Delete(ctx, w.anna, d.ID, d.Label()); !errors.Is(err, ErrNotFound) {
-			t.Errorf("deleted while it goes: %v", err)
-		}
+		require.NoError(t, err)
+		require.Nil(t, got.FinishedAt)
+		require.EqualValues(t, 0, got.Done)
+		require.True(t, got.Total >= 600)
+		_, err = w.Get(ctx, w.anna, d.ID)
+		assert.ErrorIs(t, err, ErrNotFound, "read while it goes")
+		_, err = w.Update(ctx, w.anna, d.ID, 1, anna())
+		assert.ErrorIs(t, err, ErrNotFound, "changed while it goes")
+		_, err = w.Delete(ctx, w.anna, d.ID, d.Label())
+		assert.ErrorIs(t, err, ErrNotFound, "deleted while it goes")
 		for _, q := range []string{"", "vergissmein"} {
-			if p, err := w.List(ctx, w.anna, Filter{Query: q}); err != nil || slices.ContainsFunc(p.Rows, func(r Row) bool { return r.ID == d.ID }) {
-				t.Errorf("%q finds it while it goes, %v", q, err)
-			}
+			p, err := w.List(ctx, w.anna, Filter{Query: q})
+			require.NoError(t, err, "%q finds it while it goes", q)
+			assert.False(t, slices.ContainsFunc(p.Rows, func(r Row) bool { return r.ID == d.ID }), "%q finds it while it goes", q)
 		}
-		if n := w.Number(`SELECT count(*) FROM link WHERE customer_id = ?`, d.ID) + w.Number(`SELECT count(*) FROM access_code`); n != 0 {
-			t.Errorf("%d links and codes are still good", n)
-		}
-		if n := w.Number(`SELECT count(*) FROM message WHERE customer_id = ? AND state = ?`, d.ID, courier.Cancelled); n != 3 {
-			t.Errorf("%d messages are cancelled, want those of 3 accesses", n)
-		}
-		if n := w.Number(`SELECT count(*) FROM job WHERE customer_id = ? AND state = 'cancelled'`, d.ID); n != 1 {
-			t.Errorf("%d of its jobs are cancelled, want 1", n)
-		}
-		if n := w.Number(`SELECT count(*) FROM session`); n != len(stays) {
-			t.Errorf("%d sessions while it goes, want those of %d who stay", n, len(stays))
-		}
+		n := w.Number(`SELECT count(*) FROM link WHERE customer_id = ?`, d.ID) + w.Number(`SELECT count(*) FROM access_code`)
+		assert.Equal(t, 0, n, "links and codes are still good")
+		n = w.Number(`SELECT count(*) FROM message WHERE customer_id = ? AND state = ?`, d.ID, courier.Cancelled)
+		assert.Equal(t, 3, n, "messages are cancelled")
+		assert.Equal(t, 1, w.Number(`SELECT count(*) FROM job WHERE customer_id = ? AND state = 'cancelled'`, d.ID), "of its jobs are cancelled")
+		assert.Equal(t, len(stays), w.Number(`SELECT count(*) FROM session`), "sessions while it want those of %d who stay", len(stays))
 
 		var progress []int64
 		w.step = func() error {
@@ -299,29 +335,27 @@ func TestLargeDeletion(t *testing.T) {
 			progress = append(progress, now.Done)
 			return err
 		}
-		if n, err := w.continueDeletions(ctx, 100); n != 1 || err != nil {
-			t.Fatalf("%d finished, %v", n, err)
-		}
-		if !slices.IsSorted(progress) || len(progress) < 10 || progress[len(progress)-1] != got.Total {
-			t.Errorf("progress %v to %d", progress, got.Total)
-		}
+		n, err = w.continueDeletions(ctx, 100)
+		require.NoError(t, err)
+		require.Equal(t, 1, n, "finished")
+		assert.True(t, slices.IsSorted(progress), "progress %v to %d", progress, got.Total)
+		require.GreaterOrEqual(t, len(progress), 10)
+		assert.Equal(t, got.Total, progress[len(progress)-1])
 		w.gone(d, stays)
-		if n, err := w.continueDeletions(ctx, 100); n != 0 || err != nil {
-			t.Errorf("once more: %d finished, %v", n, err)
-		}
+		n, err = w.continueDeletions(ctx, 100)
+		assert.NoError(t, err, "once more")
+		assert.Equal(t, 0, n, "once more: finished")
 		for name, c := range map[string]struct {
 			caller account.Caller
 			want   error
 		}{
 			"who asked": {w.anna, nil}, "who may delete all": {w.data, nil}, "somebody else": {w.ben, ErrNotFound}, "an end user": {w.end, ErrNotFound},
 		} {
-			if _, err := w.DeletionOf(ctx, c.caller, got.ID); !errors.Is(err, c.want) {
-				t.Errorf("the receipt for %s: %v, want %v", name, err, c.want)
-			}
+			_, err := w.DeletionOf(ctx, c.caller, got.ID)
+			assert.ErrorIs(t, err, c.want, "the receipt for %s", name)
 		}
-		if _, err := w.DeletionOf(ctx, w.anna, newID()); !errors.Is(err, ErrNotFound) {
-			t.Errorf("an unknown deletion: %v", err)
-		}
+		_, err = w.DeletionOf(ctx, w.anna, newID())
+		assert.ErrorIs(t, err, ErrNotFound, "an unknown deletion")
 	})
 }
 
@@ -345,19 +379,15 @@ func TestDeletionKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.step = func() error { return nil }
-			if _, err := w.continueDeletions(ctx, 10); err != nil {
-				t.Fatal(err)
-			}
+			_, err = w.continueDeletions(ctx, 10)
+			require.NoError(t, err)
 			w.gone(d, stays)
-			if got := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); got != n {
-				t.Fatalf("killed at %d: %d receipts for %d deletions", kill, got, n)
-			}
+			got := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted)
+			require.Equal(t, n, got, "killed at %d: %d receipts for %d deletions", kill, got, n)
 			w.Exec(`DELETE FROM session`)
 			w.Exec(`DELETE FROM link`)
 			if !killed {
-				if kill < 8 {
-					t.Errorf("a deletion had only %d steps", kill)
-				}
+				assert.GreaterOrEqual(t, kill, 8, "a deletion had only %d steps", kill)
 				return
 			}
 		}
@@ -369,9 +399,8 @@ func TestDeletionByTwoWorkers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		d, stays := w.fill(600)
-		if _, err := w.Delete(ctx, w.anna, d.ID, d.Label()); err != nil {
-			t.Fatal(err)
-		}
+		_, err := w.Delete(ctx, w.anna, d.ID, d.Label())
+		require.NoError(t, err)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		finished := 0
@@ -379,18 +408,16 @@ func TestDeletionByTwoWorkers(t *testing.T) {
 		for range 3 {
 			wg.Go(func() {
 				n, err := w.jobs.Finish(ctx, job.CustomerDeletion)
-				if err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, err)
 				mu.Lock()
 				finished += n
 				mu.Unlock()
 			})
 		}
 		wg.Wait()
-		if n := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted); n != 1 || finished != 1 {
-			t.Errorf("%d receipts, %d finished", n, finished)
-		}
+		n := w.Number(`SELECT count(*) FROM audit WHERE action = ?`, audit.CustomerDeleted)
+		assert.Equal(t, 1, n, "receipts")
+		assert.Equal(t, 1, finished, "finished")
 		w.gone(d, stays)
 	})
 }
@@ -399,18 +426,17 @@ func TestDeletionByTwoWorkers(t *testing.T) {
 func TestDeletionEnds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		d, stays := w.fill(600)
-		if _, err := w.Delete(context.Background(), w.anna, d.ID, d.Label()); err != nil {
-			t.Fatal(err)
-		}
+		_, err := w.Delete(context.Background(), w.anna, d.ID, d.Label())
+		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		w.step = func() error { cancel(); return nil }
-		if n, err := w.continueDeletions(ctx, 50); n != 0 || !errors.Is(err, context.Canceled) {
-			t.Errorf("%d finished, %v", n, err)
-		}
+		n, err := w.continueDeletions(ctx, 50)
+		assert.Equal(t, 0, n, "finished")
+		assert.ErrorIs(t, err, context.Canceled)
 		w.step = func() error { return nil }
-		if n, err := w.continueDeletions(context.Background(), 50); n != 1 || err != nil {
-			t.Errorf("%d finished, %v", n, err)
-		}
+		n, err = w.continueDeletions(context.Background(), 50)
+		assert.NoError(t, err)
+		assert.Equal(t, 1, n, "finished")
 		w.gone(d, stays)
 	})
 }

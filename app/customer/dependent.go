@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -26,8 +28,20 @@ const (
 )
 
 // parts lists the parts in the order in which they are locked out and erased: rows are erased before the rows to which
-// they refer.
-var parts = []Part{Transactions, Messages, Links, Accesses, EndUsers, Administrators, LogEntries, Jobs}
+// they refer. People are told the count of a part that has a place in DeletionCounts.
+var parts = []struct {
+	Part
+	count func(*DeletionCounts) *int64 // the place of the part's count; nil: it is not counted
+}{
+	{Transactions, func(c *DeletionCounts) *int64 { return &c.Transactions }},
+	{Messages, func(c *DeletionCounts) *int64 { return &c.Messages }},
+	{Links, nil},
+	{Accesses, func(c *DeletionCounts) *int64 { return &c.Accesses }},
+	{EndUsers, func(c *DeletionCounts) *int64 { return &c.EndUsers }},
+	{Administrators, nil},
+	{LogEntries, func(c *DeletionCounts) *int64 { return &c.LogEntries }},
+	{Jobs, nil},
+}
 
 // Dependent says how a part is counted, locked out and erased. The package that owns the rows supplies it, so that only
 // this package writes them. A nil function does nothing.
@@ -43,15 +57,37 @@ type Dependent struct {
 }
 
 // AddDependent registers how a part is deleted. Packages that depend on this one call it in their constructors, so the
-// rows of every package in use are deleted. New registers the parts of the packages below.
-func (s *Service) AddDependent(p Part, d Dependent) { s.dependents[p] = d }
+// rows of every package in use are deleted. New registers the parts of the packages below. CheckDependents finds a part
+// that is registered twice.
+func (s *Service) AddDependent(p Part, d Dependent) {
+	if _, twice := s.dependents[p]; twice {
+		s.twice = append(s.twice, p)
+	}
+	s.dependents[p] = d
+}
 
-// CheckDependents returns an error when a part has no registered deletion. Then no customer can be deleted.
+// CheckDependents returns an error when a part has no registered deletion or two, when a registered part is not one of
+// parts, and when a part is counted on one side only. Then no customer can be deleted.
 func (s *Service) CheckDependents() error {
+	if len(s.twice) > 0 {
+		return fmt.Errorf("customers can't be deleted: two features erase their %s", slices.Min(s.twice))
+	}
+	unlisted := maps.Clone(s.dependents)
 	for _, p := range parts {
-		if _, ok := s.dependents[p]; !ok {
-			return fmt.Errorf("customers can't be deleted: nobody erases their %s", p)
+		d, ok := s.dependents[p.Part]
+		switch {
+		case !ok:
+			return fmt.Errorf("customers can't be deleted: nobody erases their %s", p.Part)
+		case d.Count == nil && p.count != nil:
+			return fmt.Errorf("customers can't be deleted: nobody counts their %s", p.Part)
+		case d.Count != nil && p.count == nil:
+			return fmt.Errorf("customers can't be deleted: their %s are counted, but have no place in the counts", p.Part)
 		}
+		delete(unlisted, p.Part)
+	}
+	if len(unlisted) > 0 {
+		first := slices.Min(slices.Collect(maps.Keys(unlisted)))
+		return fmt.Errorf("customers can't be deleted: their %s have no place among the parts", first)
 	}
 	if s.accounts == nil {
 		return errors.New("customers can't be deleted: nobody knows the names of accounts")
@@ -63,20 +99,31 @@ func (s *Service) deletionCounts(ctx context.Context, db bun.IDB, id uuid.UUID) 
 	if err := s.CheckDependents(); err != nil {
 		return c, err
 	}
-	for p, n := range map[Part]*int64{
-		Accesses: &c.Accesses, EndUsers: &c.EndUsers, Transactions: &c.Transactions, Messages: &c.Messages,
-		LogEntries: &c.LogEntries,
-	} {
-		if *n, err = s.dependents[p].Count(ctx, db, id); err != nil {
+	for _, p := range parts {
+		if p.count == nil {
+			continue
+		}
+		if *p.count(&c), err = s.dependents[p.Part].Count(ctx, db, id); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
 }
 
+// total returns the number of rows that a deletion deletes, the customer's own included.
+func (c DeletionCounts) total() int64 {
+	sum := int64(1)
+	for _, p := range parts {
+		if p.count != nil {
+			sum += *p.count(&c)
+		}
+	}
+	return sum
+}
+
 func (s *Service) lockOut(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	for _, p := range parts {
-		if lockOut := s.dependents[p].LockOut; lockOut != nil {
+		if lockOut := s.dependents[p.Part].LockOut; lockOut != nil {
 			if err := lockOut(ctx, tx, id); err != nil {
 				return err
 			}
@@ -91,7 +138,7 @@ type eraser func(ctx context.Context, tx bun.IDB, d Deletion, chunk int) (gone i
 // erasers returns the erasers in the order in which they run, the customer's last.
 func (s *Service) erasers() (list []eraser) {
 	for _, p := range parts {
-		if erase := s.dependents[p].Erase; erase != nil {
+		if erase := s.dependents[p.Part].Erase; erase != nil {
 			list = append(list, func(ctx context.Context, tx bun.IDB, d Deletion, chunk int) (int64, error) {
 				return erase(ctx, tx, d.CustomerID, chunk)
 			})
@@ -116,7 +163,7 @@ func (s *Service) eraseCustomer(ctx context.Context, tx bun.IDB, d Deletion, chu
 		return 0, err
 	}
 	for _, p := range parts {
-		erase := s.dependents[p].Erase
+		erase := s.dependents[p.Part].Erase
 		for left := erase != nil; left; {
 			n, err := erase(ctx, tx, d.CustomerID, chunk)
 			if err != nil {

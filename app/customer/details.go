@@ -33,7 +33,7 @@ func detailText(search string, t Type, d Data, contacts []Contact) string {
 		w.phone(c.Mobile)
 	}
 	for _, f := range fields {
-		if f.code && f.Belongs(t) {
+		if f.code && f.belongs(t) {
 			w.code(f.Value(d))
 		}
 	}
@@ -97,9 +97,6 @@ func (w *wordList) name(last, first string) {
 	w.add(store.Pairs(first + last)...)
 }
 
-// longForms maps shortened endings of streets to their full forms.
-var longForms = map[string]string{"str": "strasse", "pl": "platz"}
-
 // street adds the words of a street. It writes shortened endings in full, so that every beginning of them is found. It
 // joins words with the ending after them ("Karl-Marx-Straße" is also "marxstrasse" and "karlmarxstrasse"). It adds "5a"
 // as well as "5 a".
@@ -121,8 +118,8 @@ func (w *wordList) street(s string) {
 				continue
 			}
 			number = ""
-			if strings.HasSuffix(part, "str") {
-				part = strings.TrimSuffix(part, "str") + longForms["str"]
+			if short, ok := strings.CutSuffix(part, "str"); ok {
+				part = short + "strasse"
 			}
 			switch part {
 			case "sankt":

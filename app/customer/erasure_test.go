@@ -2,10 +2,11 @@ package customer
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/audit"
 	"kontor/app/erasure"
@@ -43,23 +44,21 @@ func TestDeletionIsNoted(t *testing.T) {
 		}
 		before := rows()
 		got, err := w.Delete(ctx, w.anna, d.ID, d.Label())
-		if err != nil || got.FinishedAt != nil || rows() != before {
-			t.Errorf("without a log: finished %v, %v; %d rows, want %d", got.FinishedAt, err, rows(), before)
-		}
-		if j, err := w.jobs.Of(ctx, job.CustomerDeletion, got.ID); err != nil || j.State != job.Waiting || j.Reason != job.ErasureLog {
-			t.Errorf("its job: %+v, %v", j, err)
-		}
-		if _, err := w.Get(ctx, w.anna, d.ID); !errors.Is(err, ErrNotFound) {
-			t.Errorf("somebody can see the customer: %v", err)
-		}
-		if _, err := w.continueDeletions(ctx, 10); !errors.Is(err, errBoom) || rows() != before {
-			t.Errorf("the worker: %v; %d rows, want %d", err, rows(), before)
-		}
+		require.NoError(t, err, "without a log")
+		assert.Nil(t, got.FinishedAt, "without a log: finished")
+		assert.Equal(t, before, rows(), "without a log: rows")
+		j, err := w.jobs.Of(ctx, job.CustomerDeletion, got.ID)
+		require.NoError(t, err, "its job")
+		assert.Equal(t, job.Waiting, j.State, "its job")
+		assert.Equal(t, job.ErasureLog, j.Reason, "its job")
+		_, err = w.Get(ctx, w.anna, d.ID)
+		assert.ErrorIs(t, err, ErrNotFound, "somebody can see the customer")
+		_, err = w.continueDeletions(ctx, 10)
+		assert.ErrorIs(t, err, errBoom, "the worker")
+		assert.Equal(t, before, rows(), "the worker: rows")
 		log.err = nil
 		log.at = func() {
-			if rows() != before {
-				t.Errorf("it is noted when %d rows have gone", before-rows())
-			}
+			assert.Equal(t, before, rows(), "it is noted when %d rows have gone", before-rows())
 		}
 		steps := 0
 		w.step = func() error {
@@ -68,16 +67,14 @@ func TestDeletionIsNoted(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := w.continueDeletions(ctx, 10); !errors.Is(err, errBoom) {
-			t.Fatal(err)
-		}
+		_, err = w.continueDeletions(ctx, 10)
+		require.ErrorIs(t, err, errBoom)
 		w.step = func() error { return nil }
-		if n, err := w.continueDeletions(ctx, 10); err != nil || n != 1 {
-			t.Fatalf("%d finished, %v", n, err)
-		}
-		if len(log.noted) != 1 || log.noted[0] != (erasure.Subject{Kind: erasure.Customer, ID: d.ID}) {
-			t.Errorf("noted: %v", log.noted)
-		}
+		n, err := w.continueDeletions(ctx, 10)
+		require.NoError(t, err, "finished")
+		require.Equal(t, 1, n)
+		require.Len(t, log.noted, 1, "noted")
+		assert.Equal(t, (erasure.Subject{Kind: erasure.Customer, ID: d.ID}), log.noted[0], "noted")
 		w.gone(d, stays)
 	})
 }
@@ -91,19 +88,16 @@ func TestErasedAgain(t *testing.T) {
 		d, stays := w.fill(3)
 		k := w.Erasable()
 		ids, err := k.IDs(ctx)
-		if err != nil || k.Kind != erasure.Customer || len(ids) != w.Number(`SELECT count(*) FROM customer`) {
-			t.Errorf("%d customers, %v", len(ids), err)
-		}
-		if err := k.Erase(ctx, []uuid.UUID{d.ID, newID()}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, erasure.Customer, k.Kind)
+		assert.Len(t, ids, w.Number(`SELECT count(*) FROM customer`), "customers")
+		require.NoError(t, k.Erase(ctx, []uuid.UUID{d.ID, newID()}))
 		w.gone(d, stays)
-		if len(log.noted) != 0 {
-			t.Errorf("noted again: %v", log.noted)
-		}
+		assert.Empty(t, log.noted, "noted again")
 		list, _, err := w.audit.Page(ctx, uuid.Nil, uuid.Nil)
-		if err != nil || list[0].Action != audit.CustomerDeleted || list[0].Subject != d.Label() || list[0].ActorID.Valid {
-			t.Errorf("receipt: %+v, %v", list[0], err)
-		}
+		require.NoError(t, err, "receipt")
+		assert.Equal(t, audit.CustomerDeleted, list[0].Action, "receipt")
+		assert.Equal(t, d.Label(), list[0].Subject, "receipt")
+		assert.False(t, list[0].ActorID.Valid, "receipt")
 	})
 }

@@ -60,7 +60,7 @@ func Fields() []Field { return slices.Clone(fields) }
 
 // FieldsOf returns the fields of a type, in the table's order.
 func FieldsOf(t Type) []Field {
-	return slices.DeleteFunc(Fields(), func(f Field) bool { return !f.Belongs(t) })
+	return slices.DeleteFunc(Fields(), func(f Field) bool { return !f.belongs(t) })
 }
 
 // FormOf returns the fields of a type in the order of its form.
@@ -76,8 +76,8 @@ func FormOf(t Type) []Field {
 	return form
 }
 
-// Belongs says whether customers of a type have the field.
-func (f Field) Belongs(t Type) bool { return f.Only == "" || f.Only == t }
+// belongs says whether customers of a type have the field.
+func (f Field) belongs(t Type) bool { return f.Only == "" || f.Only == t }
 
 // Value returns the value of the field.
 func (f Field) Value(d Data) string { return *f.of(&d) }

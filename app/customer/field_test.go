@@ -2,16 +2,15 @@ package customer
 
 import (
 	"reflect"
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestFieldTable: each field of Data has one row in the table, under the name of its column, and each row a field.
 func TestFieldTable(t *testing.T) {
 	data := reflect.TypeFor[Data]()
-	if len(fields) != data.NumField() {
-		t.Errorf("%d rows, but %d fields of Data", len(fields), data.NumField())
-	}
+	assert.Len(t, fields, data.NumField(), "rows, but %d fields of Data", data.NumField())
 	for i := range data.NumField() {
 		d := Data{}
 		reflect.ValueOf(&d).Elem().Field(i).SetString("x")
@@ -21,9 +20,8 @@ func TestFieldTable(t *testing.T) {
 				rows = append(rows, f.Name)
 			}
 		}
-		if column := data.Field(i).Tag.Get("bun"); !slices.Equal(rows, []string{column}) {
-			t.Errorf("Data.%s in the column %s has the rows %q", data.Field(i).Name, column, rows)
-		}
+		column := data.Field(i).Tag.Get("bun")
+		assert.Equal(t, []string{column}, rows, "Data.%s in the column %s has the rows %q", data.Field(i).Name, column, rows)
 	}
 }
 
@@ -32,12 +30,9 @@ func TestFieldColumns(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		model := w.db.Table(reflect.TypeFor[record]())
 		for _, f := range fields {
-			if !model.HasField(f.Name) {
-				t.Errorf("the model has no column %s", f.Name)
-			}
-			if _, err := w.db.NewSelect().Table("customer").Column(f.Name).Exec(t.Context()); err != nil {
-				t.Errorf("%s: %v", f.Name, err)
-			}
+			assert.True(t, model.HasField(f.Name), "the model has no column %s", f.Name)
+			_, err := w.db.NewSelect().Table("customer").Column(f.Name).Exec(t.Context())
+			assert.NoError(t, err, f.Name)
 		}
 	})
 }
@@ -45,12 +40,8 @@ func TestFieldColumns(t *testing.T) {
 // TestFieldRows: the settings of each row are valid.
 func TestFieldRows(t *testing.T) {
 	for _, f := range fields {
-		if f.Max <= 0 {
-			t.Errorf("%s may hold nothing", f.Name)
-		}
-		if !slices.Contains([]Kind{Line, Lines, Choice, Day, Telephone}, f.Kind) {
-			t.Errorf("%s is of the kind %q", f.Name, f.Kind)
-		}
+		assert.Greater(t, f.Max, 0)
+		assert.Contains(t, []Kind{Line, Lines, Choice, Day, Telephone}, f.Kind, "is of the kind")
 	}
 	for _, typ := range Types {
 		above := map[string]bool{}

@@ -18,19 +18,36 @@ import (
 // names, city, number and e-mail addresses, then those found by other data (see detailText). If nothing is found, the
 // list shows customers with words of similar spelling, and Similar is set.
 func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, error) {
-	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.List})
+	l, err := s.overview(c, f)
 	if err != nil {
 		return Page{}, err
 	}
+	return listing.Read(ctx, l, f.After, f.Before)
+}
+
+// First returns the first n customers of List, and does not count the others: see listing.First.
+func (s *Service) First(ctx context.Context, c account.Caller, f Filter, n int) (Page, error) {
+	l, err := s.overview(c, f)
+	if err != nil {
+		return Page{}, err
+	}
+	return listing.First(ctx, l, n)
+}
+
+func (s *Service) overview(c account.Caller, f Filter) (*overview, error) {
+	sc, err := s.scopeOf(c, policies.Permission{Object: policies.ObjectCustomer, Action: policies.List})
+	if err != nil {
+		return nil, err
+	}
 	if sc.nothing {
-		return Page{}, policies.ErrForbidden
+		return nil, policies.ErrForbidden
 	}
 	if !f.Type.Known() {
 		f.Type = ""
 	}
 	l := &overview{Service: s, filter: f, scope: sc, order: parseOrder(f.Sort), now: s.now()}
 	l.terms, l.search = parseQuery(f.Query)
-	return listing.Read(ctx, l, f.After, f.Before)
+	return l, nil
 }
 
 // limits are the numbers of rows that a search reads before it switches between walking the names in order and
@@ -60,13 +77,13 @@ type limits struct {
 type sampleSize struct{ blocks, size int }
 
 // limitsOf returns limits that were measured with a million customers. A page of matches that are just too frequent for
-// rare must lie within the walk, or both attempts are wasted: rare × walk ≥ PageSize × 1,000,000.
+// rare must lie within the walk, or both attempts are wasted: rare × walk ≥ listing.PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
-		return limits{rare: 4 * CountCap, frequent: 5 * CountCap, walk: 12_000, step: 1, samples: []sampleSize{{30, 12}, {120, 12}}}
+		return limits{rare: 4 * listing.CountCap, frequent: 5 * listing.CountCap, walk: 12_000, step: 1, samples: []sampleSize{{30, 12}, {120, 12}}}
 	}
 	return limits{
-		scarce: 2 * PageSize, rare: 2 * CountCap, frequent: 3 * CountCap, walk: 30_000, step: 6,
+		scarce: 2 * listing.PageSize, rare: 2 * listing.CountCap, frequent: 3 * listing.CountCap, walk: 30_000, step: 6,
 		samples: []sampleSize{{100, 10}, {100, 25}},
 	}
 }
@@ -146,10 +163,12 @@ func (l *overview) scarce(ctx context.Context, r reading) (f result, done bool, 
 // gatherExpected gathers the matches unless walking the names promises to be faster.
 func (l *overview) gatherExpected(ctx context.Context, r reading) (f result, done bool, err error) {
 	e := l.expected
-	if e.share == 0 || l.walks(e) { // otherwise the first matches are a sufficient estimate
-		if e, err = l.expect(ctx); err != nil || l.walks(e) {
-			return result{}, false, err
-		}
+	// The first matches are a sufficient estimate, unless they lead to a walk, after which the matches must be counted.
+	if e.share == 0 || l.walks(r, e) && !r.Uncounted {
+		e, err = l.expect(ctx)
+	}
+	if err != nil || l.walks(r, e) {
+		return result{}, false, err
 	}
 	g, err := l.gather(ctx, r, max(l.limits.rare, 3*e.rows))
 	l.expected.many = !g.all
@@ -167,13 +186,13 @@ func (l *overview) gatherAll(ctx context.Context, r reading) (f result, done boo
 	return g.result, true, err
 }
 
-// count counts a list without a search, up to CountCap+1.
+// count counts a list without a search, up to listing.CountCap+1.
 func (l *overview) count(ctx context.Context) (n int, more bool, err error) {
 	n, err = listing.Count(ctx, l.db, l.all(`customer`).ColumnExpr(`1`))
 	return n, false, err
 }
 
-// countSearch counts a search, up to CountCap+1.
+// countSearch counts a search, up to listing.CountCap+1.
 func (l *overview) countSearch(ctx context.Context) (n int, more bool, err error) {
 	e, err := l.expect(ctx)
 	if err != nil || e.many {

@@ -11,10 +11,14 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/effort"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // model is the reference: all customers in memory, found by the plainest code.
@@ -169,7 +173,7 @@ func TestListIsTheModel(t *testing.T) {
 		}
 		for way, l := range ways {
 			w.limits = l
-			every := 4 // of the combinations, by the ways that differ in how they find the same
+			every := 4 // combinations that different query plans must answer alike
 			if way == "default" {
 				every = 1
 			}
@@ -198,10 +202,11 @@ func TestListIsTheModel(t *testing.T) {
 func compareList(t *testing.T, w *world, way string, f Filter, want []uuid.UUID) {
 	t.Helper()
 	name := fmt.Sprintf("%s: %+v", way, f)
-	if len(want) == 0 { // then it may show what is spelt alike
-		if p, err := w.List(context.Background(), w.anna, f); err != nil || p.Similar != (len(p.Rows) > 0) {
-			t.Errorf("%s: %d rows, similar %v, %v", name, len(p.Rows), p.Similar, err)
-		}
+	compareFirst(t, w, name, f, want)
+	if len(want) == 0 { // then it may show names that are spelt alike
+		p, err := w.List(context.Background(), w.anna, f)
+		require.NoError(t, err, name)
+		assert.Equal(t, len(p.Rows) > 0, p.Similar, "%s: rows, similar", name)
 		return
 	}
 	var got []uuid.UUID
@@ -209,51 +214,67 @@ func compareList(t *testing.T, w *world, way string, f Filter, want []uuid.UUID)
 	pages := 0
 	for f.After = ""; ; pages++ {
 		p, err := w.List(context.Background(), w.anna, f)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if p.Similar {
-			t.Fatalf("%s: said to be similar", name)
-		}
+		require.NoError(t, err, name)
+		require.False(t, p.Similar, "%s: said to be similar", name)
 		if way == "default" && (p.Count != len(want) || p.Capped) {
 			t.Errorf("%s: count %d, capped %v; want %d", name, p.Count, p.Capped, len(want))
 		}
 		for _, r := range p.Rows {
 			got = append(got, r.ID)
 		}
-		if (p.Prev != "") != (pages > 0) || len(p.Rows) > PageSize {
-			t.Errorf("%s: page %d has %d rows, previous %q", name, pages, len(p.Rows), p.Prev)
-		}
+		assert.Equal(t, pages > 0, p.Prev != "", "%s: page %d has %d rows, previous", name, pages, len(p.Rows))
+		assert.LessOrEqual(t, len(p.Rows), listing.PageSize, name)
 		back = p.Prev
 		if p.Next == "" {
 			break
 		}
 		f.After = p.Next
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: %d rows, want %d, or another order", name, len(got), len(want))
+	if !assert.Equal(t, want, got, "%s: or another order", name) {
 		return
 	}
-	end := (len(want) - 1) / PageSize * PageSize // where the last page begins
+	end := (len(want) - 1) / listing.PageSize * listing.PageSize // where the last page begins
 	for f.After, f.Before = "", back; f.Before != ""; {
 		p, err := w.List(context.Background(), w.anna, f)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
+		require.NoError(t, err, name)
 		var rows []uuid.UUID
 		for _, r := range p.Rows {
 			rows = append(rows, r.ID)
 		}
-		if !slices.Equal(rows, want[end-PageSize:end]) || p.Next == "" {
-			t.Errorf("%s: the page back from %d is another, next %q", name, end, p.Next)
+		if !assert.Equal(t, want[end-listing.PageSize:end], rows, "%s: the page back from %d is another", name, end) {
 			return
 		}
-		end -= PageSize
+		if !assert.NotEmpty(t, p.Next, "%s: next", name) {
+			return
+		}
+		end -= listing.PageSize
 		f.Before = p.Prev
 	}
-	if end > PageSize {
-		t.Errorf("%s: the way back ends at %d", name, end)
+	assert.LessOrEqual(t, end, listing.PageSize, "%s: the way back ends at", name)
+}
+
+// compareFirst compares the first customers of a list with the list itself.
+func compareFirst(t *testing.T, w *world, name string, f Filter, want []uuid.UUID) {
+	t.Helper()
+	const n = 5
+	p, err := w.First(context.Background(), w.anna, f, n)
+	require.NoError(t, err, name)
+	if len(want) == 0 {
+		assert.Equal(t, len(p.Rows) > 0, p.Similar, "%s: the first rows, similar", name)
+		return
 	}
+	var got []uuid.UUID
+	for _, r := range p.Rows {
+		got = append(got, r.ID)
+	}
+	assert.Equal(t, want[:min(n, len(want))], got, "%s: the first rows", name)
+	assert.False(t, p.Similar, "%s: the first rows are said to be similar", name)
+	if p.Capped {
+		assert.Less(t, p.Count, len(want), "%s: there are no more than are counted", name)
+		assert.GreaterOrEqual(t, p.Count, n, "%s: counted with the first rows", name)
+		return
+	}
+	assert.Len(t, want, p.Count, "%s: counted with the first rows", name)
 }
 
 // TestListByPolicy: the policy decides which customers are listed and which can be read, and both agree.
@@ -275,16 +296,14 @@ func TestListByPolicy(t *testing.T) {
 			"all but one's own":       {rule("*", "*", "allow") + rule("administrator", "*", "deny"), func(m model) bool { return !m.own }},
 			"all but one's own firms": {rule("*", "*", "allow") + rule("administrator", "company", "deny"), func(m model) bool { return !m.own || m.Type == Person }},
 		} {
-			if err := w.decider.Publish(1, c.policy); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, policytest.Publish(w.decider, 1, c.policy))
 			var may []model
 			attention := 0
 			for _, m := range all {
 				_, err := w.Get(context.Background(), w.anna, m.ID)
-				if ok := err == nil; ok != c.want(m) || !ok && !errors.Is(err, ErrNotFound) {
-					t.Errorf("%s: reading %s: %v", name, m.Label(), err)
-				}
+				ok := err == nil
+				assert.Equal(t, c.want(m), ok, "%s: reading %s", name, m.Label())
+				assert.False(t, !ok && !errors.Is(err, ErrNotFound), "%s: reading %s: %v", name, m.Label(), err)
 				if c.want(m) {
 					may = append(may, m)
 					if m.attention {
@@ -299,12 +318,9 @@ func TestListByPolicy(t *testing.T) {
 				}
 			}
 		}
-		if err := w.decider.Publish(1, "p, auditor, *, customer, *, list, allow"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.List(context.Background(), w.anna, Filter{}); !errors.Is(err, policies.ErrForbidden) {
-			t.Errorf("a list of nothing at all: %v", err)
-		}
+		require.NoError(t, policytest.Publish(w.decider, 1, "p, auditor, *, customer, *, list, allow"))
+		_, err := w.List(context.Background(), w.anna, Filter{})
+		assert.ErrorIs(t, err, policies.ErrForbidden, "a list of nothing at all")
 	})
 }
 
@@ -312,7 +328,7 @@ func TestListByPolicy(t *testing.T) {
 func TestBrokenCursors(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		all := w.crowd(60)
-		want := expect(all, Filter{})[:PageSize]
+		want := expect(all, Filter{})[:listing.PageSize]
 		gone := position{phaseRest, "zzzz", 1}.encode(order{})
 		for _, cursor := range []string{
 			"x", "AAAA", "'; DROP TABLE customer; --", strings.Repeat("A", 5000), position{phaseRest, "", 5}.encode(order{number: true}), gone,
@@ -323,9 +339,11 @@ func TestBrokenCursors(t *testing.T) {
 					continue // the end of the list is a page
 				}
 				p, err := w.List(context.Background(), w.anna, f)
-				if err != nil || len(p.Rows) != PageSize || p.Rows[0].ID != want[0] || p.Prev != "" || p.Next == "" {
-					t.Errorf("%+v: %d rows, %v; want the first page", f, len(p.Rows), err)
-				}
+				require.NoError(t, err, "%+v", f)
+				require.Len(t, p.Rows, listing.PageSize, "%+v: rows", f)
+				assert.Equal(t, want[0], p.Rows[0].ID, "%+v", f)
+				assert.Empty(t, p.Prev, "%+v", f)
+				assert.NotEmpty(t, p.Next, "%+v", f)
 			}
 		}
 	})
@@ -344,15 +362,17 @@ func TestCountIsCapped(t *testing.T) {
 		}
 		for _, q := range []string{"", "berg", "ann", "b"} {
 			p, err := w.List(context.Background(), w.anna, Filter{Query: q})
-			if err != nil || p.Count != CountCap || !p.Capped || len(p.Rows) != PageSize {
-				t.Errorf("%q: %d rows, count %d, capped %v, %v", q, len(p.Rows), p.Count, p.Capped, err)
-			}
+			require.NoError(t, err, "%q", q)
+			assert.Equal(t, listing.CountCap, p.Count, "%q: count", q)
+			assert.True(t, p.Capped, "%q: capped %v", q, p.Capped)
+			assert.Len(t, p.Rows, listing.PageSize, "%q: rows", q)
 		}
 		w.Exec(`UPDATE customer SET deleting = TRUE WHERE number = 20000`)
 		for _, q := range []string{"", "berg"} {
-			if p, err := w.List(context.Background(), w.anna, Filter{Query: q}); err != nil || p.Count != CountCap || p.Capped {
-				t.Errorf("a thousand for %q: count %d, capped %v, %v", q, p.Count, p.Capped, err)
-			}
+			p, err := w.List(context.Background(), w.anna, Filter{Query: q})
+			require.NoError(t, err, "a thousand for %q", q)
+			assert.Equal(t, listing.CountCap, p.Count, "a thousand for %q: count", q)
+			assert.False(t, p.Capped, "a thousand for %q: capped %v", q, p.Capped)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
@@ -29,17 +31,18 @@ func TestSearchPlans(t *testing.T) {
 				want = []string{"customer_search VIRTUAL TABLE INDEX"}
 			}
 			for _, f := range []Filter{{Query: query}, {Query: query, Type: Company}} {
-				l := w.overview(f)
+				l := w.list(f)
 				w.wantPlan(t, l, fmt.Sprintf("%q of type %q", query, f.Type), l.matches().ColumnExpr("1"), want...)
 			}
 		}
 	})
 }
 
-// overview is a list as List makes it, for who may list all.
-func (w *world) overview(f Filter) *overview {
-	l := &overview{Service: w.Service, filter: f, order: parseOrder(f.Sort), now: testNow}
-	l.terms, l.search = parseQuery(f.Query)
+// list is the list that List reads, for who may list all.
+func (w *world) list(f Filter) *overview {
+	w.Helper()
+	l, err := w.overview(w.anna, f)
+	w.Must(err)
 	return l
 }
 
@@ -61,18 +64,12 @@ func (w *world) wantPlan(t *testing.T, l *overview, name string, q store.Conditi
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
+	require.NoError(t, err, name)
 	plan := strings.Join(lines, "\n")
 	for _, index := range want {
-		if !strings.Contains(plan, index) {
-			t.Errorf("%s is found without %s:\n%s", name, index, plan)
-		}
+		assert.Contains(t, plan, index, "%s is found without its index", name)
 	}
 	for _, other := range []string{"Seq Scan", "customer_pkey", "customer_name", "customer_type_name", "SCAN customer "} {
-		if strings.Contains(plan, other) {
-			t.Errorf("%s: %s\n%s", name, other, plan)
-		}
+		assert.NotContains(t, plan, other, name)
 	}
 }

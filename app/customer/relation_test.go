@@ -7,17 +7,18 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // policyIs puts the default policy with more rules in force.
 func (w *world) policyIs(more string) {
 	w.Helper()
-	if err := w.decider.Publish(w.decider.Version()+1, policies.Default+more); err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, policytest.Publish(w.decider, w.decider.Version()+1, policies.Default+more))
 }
 
 // TestDeactivatedAccessIsNoRelation: an access that is deactivated or not registered yet is no relation to the
@@ -33,28 +34,27 @@ func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 			t.Helper()
 			_, err := w.Get(ctx, w.end, cu.ID)
 			r, errR := w.Relation(ctx, w.db, w.end, cu.ID)
-			if errors.Is(err, ErrNotFound) == related || errR != nil || (r == policies.Access) != related || !related && r != policies.None {
-				t.Errorf("%s: %v, relation %v, %v", what, err, r, errR)
+			assert.NotEqual(t, related, errors.Is(err, ErrNotFound), "%s: relation", what)
+			if assert.NoError(t, errR, what) {
+				assert.Equal(t, related, r == policies.Access, what)
+				assert.False(t, !related && r != policies.None, "%s", what)
 			}
 			p, err := w.List(ctx, w.end, Filter{})
-			if listed := len(p.Rows) == 1; err != nil || listed != related {
-				t.Errorf("%s: listed %v, %v", what, p.Rows, err)
+			listed := len(p.Rows) == 1
+			if assert.NoError(t, err, "%s: listed %v", what, p.Rows) {
+				assert.Equal(t, related, listed, "%s: listed %v", what, p.Rows)
 			}
 			at, err := w.Attending(ctx, w.end, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
-			if err != nil || !at.Few {
-				t.Fatalf("%s: %+v, %v", what, at, err)
-			}
+			require.NoError(t, err, what)
+			require.True(t, at.Few, "%s: %+v", what, at)
 			var ids []uuid.UUID
-			if err := w.db.NewRaw(`SELECT customer.id FROM (?) AS customer`, at.Table).Scan(ctx, &ids); err != nil {
-				t.Fatal(err)
-			}
-			if slices.Contains(ids, cu.ID) != related {
-				t.Errorf("%s: needs attention of %v", what, ids)
-			}
+			require.NoError(t, w.db.NewRaw(`SELECT customer.id FROM (?) AS customer`, at.Table).Scan(ctx, &ids))
+			assert.Equal(t, related, slices.Contains(ids, cu.ID), "%s: needs attention", what)
 			var mine []uuid.UUID
 			q := relatedTo(w.end, policies.Access)
-			if err := w.db.NewRaw(`?`, q).Scan(ctx, &mine); err != nil || (len(mine) == 1) != related {
-				t.Errorf("%s: related to %v, %v", what, mine, err)
+			err = w.db.NewRaw(`?`, q).Scan(ctx, &mine)
+			if assert.NoError(t, err, what) {
+				assert.Equal(t, related, len(mine) == 1, "%s: related", what)
 			}
 		}
 		check("registered", true)
@@ -76,25 +76,17 @@ func TestDuplicatesAreReadable(t *testing.T) {
 		other := w.add(w.anna, Person, anna(), "one@example.org")
 		labels := func(list []Duplicate, err error) (out []string) {
 			t.Helper()
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			for _, d := range list {
 				out = append(out, d.Label())
 			}
 			return out
 		}
-		if got := labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")); !slices.Equal(got, []string{"K-10001"}) {
-			t.Errorf("who may read companies is shown %v", got)
-		}
-		if got := labels(w.Duplicates(ctx, w.end, Person, anna(), "one@example.org")); !slices.Equal(got, []string{hidden.Label()}) {
-			t.Errorf("who may read one person is shown %v", got)
-		}
+		assert.Equal(t, []string{"K-10001"}, labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")), "who may read companies is shown")
+		assert.Equal(t, []string{hidden.Label()}, labels(w.Duplicates(ctx, w.end, Person, anna(), "one@example.org")), "who may read one person is shown")
 		w.policyIs("")
 		w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
-		if got := labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")); !slices.Equal(got, []string{"K-10001", hidden.Label()}) {
-			t.Errorf("with one that is being deleted: %v", got)
-		}
+		assert.Equal(t, []string{"K-10001", hidden.Label()}, labels(w.Duplicates(ctx, w.anna, Person, anna(), "one@example.org")), "with one that is being deleted")
 	})
 }
 
@@ -110,12 +102,11 @@ func TestDeputyStandsIn(t *testing.T) {
 			caller account.Caller
 			want   policies.Relation
 		}{"the administrator": {w.anna, policies.Administrator}, "a deputy": {deputy, policies.Administrator}, "a colleague": {w.ben, policies.None}} {
-			if r, err := w.Relation(ctx, w.db, c.caller, cu.ID); err != nil || r != c.want {
-				t.Errorf("%s: %v, %v", name, r, err)
-			}
-			if _, err := w.Authorise(ctx, w.db, c.caller, cu.ID, deletePermission); (err == nil) != (c.want != policies.None) {
-				t.Errorf("%s: %v", name, err)
-			}
+			r, err := w.Relation(ctx, w.db, c.caller, cu.ID)
+			require.NoError(t, err, name)
+			assert.Equal(t, c.want, r, name)
+			_, err = w.Authorise(ctx, w.db, c.caller, cu.ID, deletePermission)
+			assert.Equal(t, c.want != policies.None, err == nil, name)
 		}
 	})
 }
@@ -126,9 +117,9 @@ func TestMarkedOnce(t *testing.T) {
 		ctx := context.Background()
 		cu := w.add(w.anna, Person, anna(), "a@example.org")
 		for i, want := range []bool{true, false} {
-			if marked, err := w.markDeleting(ctx, w.db, cu.ID); err != nil || marked != want {
-				t.Errorf("%d: %v, %v", i, marked, err)
-			}
+			marked, err := w.markDeleting(ctx, w.db, cu.ID)
+			require.NoError(t, err, "%d", i)
+			assert.Equal(t, want, marked, "%d", i)
 		}
 	})
 }

@@ -8,12 +8,6 @@ import (
 	"kontor/app/store"
 )
 
-// PageSize and CountCap are the same for all lists.
-const (
-	PageSize = listing.PageSize
-	CountCap = listing.CountCap
-)
-
 // Filter is the filter and page of the overview, as in the URL. Values that are not understood are ignored.
 type Filter struct {
 	Query     string // every word must be found; 1-2 characters find beginnings of words, a digit alone only in names, city and e-mail; more find any part; numbers in any spelling
@@ -80,6 +74,9 @@ func (o order) mark() int {
 func decode(s string, o order) (p position, ok bool) {
 	var mark int
 	if !listing.Decode(s, cursorVersion, &mark, &p.Phase, &p.Number, &p.Name) {
+		return position{}, false
+	}
+	if o.number && p.Name != "" {
 		return position{}, false
 	}
 	return p, mark == o.mark() && p.Phase <= phaseDetails && p.Number > 0

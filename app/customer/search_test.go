@@ -8,19 +8,20 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // found is the names that a search finds, in order.
 func (w *world) found(query string) (names []string, p Page) {
 	w.Helper()
 	p, err := w.List(context.Background(), w.anna, Filter{Query: query})
-	if err != nil {
-		w.Fatalf("%q: %v", query, err)
-	}
+	require.NoError(w, err, "%q", query)
 	for _, r := range p.Rows {
 		names = append(names, r.Name)
 	}
@@ -40,9 +41,7 @@ func (w *world) withAccess(t Type, d Data, a Contact) Customer {
 		}
 		return err
 	})
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 	return cu
 }
 
@@ -111,9 +110,8 @@ func TestSearchFindsEverySpelling(t *testing.T) {
 		} {
 			for _, q := range queries {
 				names, p := w.found(q)
-				if !slices.Contains(names, want) || p.Similar {
-					t.Errorf("%q finds %q, similar %v; want %s among them", q, names, p.Similar, want)
-				}
+				assert.Contains(t, names, want, "%q finds, want %s among them", q, want)
+				assert.False(t, p.Similar, "similar %v", p.Similar)
 				if len(store.Digits(q)) >= 6 && len(names) > 1 {
 					t.Errorf("%q finds %q; want %s alone", q, names, want)
 				}
@@ -127,18 +125,17 @@ func TestSearchFindsEverySpelling(t *testing.T) {
 			"Zeta":          {"NO 123 456 789 MVA", "NO123456789", "123456789MVA"},
 		} {
 			for _, q := range queries {
-				if names, p := w.found(q); !slices.Contains(names, want) || p.Similar {
-					t.Errorf("%q finds %q; want %s", q, names, want)
-				}
+				names, p := w.found(q)
+				assert.Contains(t, names, want, "%q finds", q)
+				assert.False(t, p.Similar)
 			}
 		}
 		for _, q := range []string{
 			"0711 20355", "711 123 457", "203551234", "123456 20355", "+43 711 123456", "0171 3920043", "A-20355", "CH-1010", "DE 136 695 977", "136 976 695", "HRA 1234",
 			"HRB 77123", "ATU 136695976", "5620355", "Hauptstr. 9", "1234 695976", "20355 01067",
 		} {
-			if names, _ := w.found(q); len(names) > 0 {
-				t.Errorf("%q finds %q; want nothing", q, names)
-			}
+			names, _ := w.found(q)
+			assert.Empty(t, names, "%q finds", q)
 		}
 	})
 }
@@ -162,9 +159,9 @@ func TestSearchFindsNumbersOfCountries(t *testing.T) {
 		} {
 			w.withAccess(Person, Data{FirstName: "Z", LastName: name, Country: c.country, Phone: c.phone}, Contact{Mobile: c.mobile})
 			for _, q := range c.queries {
-				if names, p := w.found(q); !slices.Contains(names, name+", Z") || p.Similar {
-					t.Errorf("%q finds %q; want %s", q, names, name)
-				}
+				names, p := w.found(q)
+				assert.Contains(t, names, name+", Z", "%q finds", q)
+				assert.False(t, p.Similar)
 			}
 		}
 	})
@@ -178,18 +175,16 @@ func TestUnseenOfBefore(t *testing.T) {
 		w.Exec("UPDATE customer SET last_name = ?, street = ? WHERE id = ?", "Ku\u200b\u0308\u00adhn", "Kai\u202e 1", cu.ID)
 		w.touch(cu.ID)
 		for _, query := range []string{"kühn", "Kuehn", "Ku\u00adhn", "Kai 1"} {
-			if names, _ := w.found(query); len(names) != 1 {
-				t.Errorf("%q finds %q", query, names)
-			}
+			names, _ := w.found(query)
+			assert.Len(t, names, 1, "%q finds", query)
 		}
 		stored, err := w.Get(context.Background(), w.anna, cu.ID)
-		if err != nil || sortName(Person, stored.Data) != "kuhn berta" {
-			t.Fatalf("%q, %v", sortName(Person, stored.Data), err)
-		}
+		require.NoError(t, err)
+		require.Equal(t, "kuhn berta", sortName(Person, stored.Data))
 		now, err := w.Update(context.Background(), w.anna, cu.ID, stored.Version, stored.Data)
-		if err != nil || now.LastName != "Kühn" || now.Street != "Kai 1" {
-			t.Errorf("saved as %q, %q: %v", now.LastName, now.Street, err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, "Kühn", now.LastName, "saved as")
+		assert.Equal(t, "Kai 1", now.Street)
 	})
 }
 
@@ -209,9 +204,9 @@ func TestSearchInsideOfNames(t *testing.T) {
 			"김민수": 1, "민수": 1, "수": 1, "김민": 1, "東京": 1, "京ガ": 1, "会社": 1, "ガス": 1, "ｶﾞｽ": 1, "海市": 1, "海": 1, "京西": 1, "李小龙": 1, "小龙": 1,
 			"明伟": 0, "张明": 0, "郎太": 0, "수민": 0, "京东": 0,
 		} {
-			if names, p := w.found(query); len(names) != want || p.Similar {
-				t.Errorf("%q finds %q, similar %v; want %d", query, names, p.Similar, want)
-			}
+			names, p := w.found(query)
+			assert.Len(t, names, want, "%q finds", query)
+			assert.False(t, p.Similar, "similar %v", p.Similar)
 		}
 	})
 }
@@ -234,14 +229,14 @@ func TestSearchForgivesTypos(t *testing.T) {
 			"Schimdt": "Schmidt-Rottluff", "Rotluff": "Schmidt-Rottluff", "Bregmann": "Bergmann", "Breg 20355": "Berg", "Kuhm": "Kühn", "Ngyuen": "Nguyễn", "Loen": "Leon",
 		} {
 			names, p := w.found(query)
-			if !slices.Equal(names, []string{want + ", Zoë"}) || !p.Similar || p.Count != 1 {
-				t.Errorf("%q finds %q, similar %v, count %d; want %s", query, names, p.Similar, p.Count, want)
-			}
+			assert.Equal(t, []string{want + ", Zoë"}, names, "%q finds", query)
+			assert.True(t, p.Similar, "similar %v", p.Similar)
+			assert.Equal(t, 1, p.Count, "count")
 		}
 		for query, want := range map[string][]string{"Maier": {"Mayer, Zoë"}, "Mejer": {"Meyer, Zoë"}, "Mxyer": {"Mayer, Zoë", "Meyer, Zoë"}} {
-			if names, p := w.found(query); !slices.Equal(names, want) || !p.Similar {
-				t.Errorf("%q finds %q, similar %v; want %q", query, names, p.Similar, want)
-			}
+			names, p := w.found(query)
+			assert.Equal(t, want, names, "%q finds", query)
+			assert.True(t, p.Similar, "similar %v", p.Similar)
 		}
 		for _, query := range []string{"Mlulre", "xyz", "Qwertzuiop", "20356", "0711123", "Stien", "Bx", "Brg", "Mülelr 99999", "ab\x00cd", "K-99999"} {
 			if names, p := w.found(query); len(names) > 0 || p.Similar {
@@ -252,9 +247,9 @@ func TestSearchForgivesTypos(t *testing.T) {
 			}
 		}
 		for query, want := range map[string]int{"Meyer": 1, "Berg": 2, "bergmann": 1, "stein": 1, "müll": 1} {
-			if names, p := w.found(query); len(names) != want || p.Similar {
-				t.Errorf("%q finds %q, similar %v; want %d, as typed", query, names, p.Similar, want)
-			}
+			names, p := w.found(query)
+			assert.Len(t, names, want, "%q finds", query)
+			assert.False(t, p.Similar, "similar %v; as typed", p.Similar)
 		}
 	})
 }
@@ -273,26 +268,22 @@ func TestSimilarPages(t *testing.T) {
 		for _, l := range []limits{w.limits, {rare: 1, walk: 1000}, {rare: 1, frequent: 1 << 30, walk: 60}} {
 			w.limits = l
 			for policy, want := range map[string][2]int{"*": {120, 60}, "administrator": {80, 40}} {
-				if err := w.decider.Publish(1, "p, specialist, "+policy+", customer, *, list, allow"); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, policytest.Publish(w.decider, 1, "p, specialist, "+policy+", customer, *, list, allow"))
 				for _, sort := range []string{"", "-name", "number", "-number"} {
 					for i, typ := range []Type{"", Company} {
 						for _, query := range []string{"Mulelr", "Bregstraße"} {
 							f := Filter{Query: query, Sort: sort, Type: typ}
-							if ids := w.all(f); len(ids) != want[i] {
-								t.Errorf("%+v, %s: %d rows, want %d", f, policy, len(ids), want[i])
-							}
+							assert.Len(t, w.all(f), want[i], "%+v, %s: rows", f, policy)
 						}
 					}
 				}
 			}
-			if err := w.decider.Publish(1, "p, specialist, administrator, customer, *, list, allow"); err != nil {
-				t.Fatal(err)
-			}
-			if p, err := w.List(context.Background(), w.data, Filter{Query: "Mulelr"}); err != nil || len(p.Rows) > 0 || p.Count != 0 || p.Similar {
-				t.Errorf("somebody who may see none: %+v, %v", p, err)
-			}
+			require.NoError(t, policytest.Publish(w.decider, 1, "p, specialist, administrator, customer, *, list, allow"))
+			p, err := w.List(context.Background(), w.data, Filter{Query: "Mulelr"})
+			require.NoError(t, err, "somebody who may see none")
+			assert.Empty(t, p.Rows, "somebody who may see none")
+			assert.Equal(t, 0, p.Count, "somebody who may see none")
+			assert.False(t, p.Similar, "somebody who may see none")
 		}
 	})
 }
@@ -302,13 +293,10 @@ func (w *world) all(f Filter) (ids []uuid.UUID) {
 	w.Helper()
 	for {
 		p, err := w.List(context.Background(), w.anna, f)
-		if err != nil || !p.Similar {
-			w.Fatalf("%+v: similar %v, %v", f, p.Similar, err)
-		}
+		require.NoError(w, err, "%+v", f)
+		require.True(w, p.Similar, "%+v: similar %v", f, p.Similar)
 		for _, r := range p.Rows {
-			if slices.Contains(ids, r.ID) {
-				w.Fatalf("%+v: %s twice", f, r.Label())
-			}
+			require.NotContains(w, ids, r.ID, "%+v: %s twice", f, r.Label())
 			ids = append(ids, r.ID)
 		}
 		if p.Next == "" {
@@ -321,9 +309,7 @@ func (w *world) all(f Filter) (ids []uuid.UUID) {
 // words is the vocabulary.
 func (w *world) words() (list []string) {
 	w.Helper()
-	if err := w.db.NewRaw(`SELECT word FROM search_word ORDER BY word`).Scan(context.Background(), &list); err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, w.db.NewRaw(`SELECT word FROM search_word ORDER BY word`).Scan(context.Background(), &list))
 	return list
 }
 
@@ -334,45 +320,37 @@ func TestVocabulary(t *testing.T) {
 		check := func(when string) {
 			t.Helper()
 			var rows []record
-			if err := w.db.NewRaw(`SELECT search, details FROM customer`).Scan(ctx, &rows); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, w.db.NewRaw(`SELECT search, details FROM customer`).Scan(ctx, &rows))
 			var want []string
 			for _, r := range rows {
 				want = append(want, r.vocabulary()...)
 			}
 			slices.Sort(want)
-			if got := w.words(); !slices.Equal(got, slices.Compact(want)) {
-				t.Errorf("%s: the vocabulary is %q, want %q", when, got, slices.Compact(want))
-			}
+			assert.Equal(t, slices.Compact(want), w.words(), "%s: the vocabulary", when)
 		}
 		a := w.add(w.anna, Person, Data{FirstName: "Anna", LastName: "Einmalig", Street: "Seltener Weg 1", City: "Köln"}, "anna@example.org")
 		b := w.add(w.anna, Person, Data{FirstName: "Anna", LastName: "Doppelt", City: "Köln", Phone: "0711 123456"}, "doppelt@example.org")
 		check("added")
 		a.LastName, a.Street = "Neuer", ""
-		if _, err := w.Update(ctx, w.anna, a.ID, a.Version, a.Data); err != nil {
-			t.Fatal(err)
-		}
+		_, err := w.Update(ctx, w.anna, a.ID, a.Version, a.Data)
+		require.NoError(t, err)
 		check("renamed")
-		if words := w.words(); slices.Contains(words, "einmalig") || slices.Contains(words, "seltener") || !slices.Contains(words, "anna") {
-			t.Errorf("after a name was changed: %q", words)
-		}
+		words := w.words()
+		assert.NotContains(t, words, "einmalig", "after a name was changed")
+		assert.NotContains(t, words, "seltener", "after a name was changed")
+		assert.Contains(t, words, "anna", "after a name was changed")
 		w.Exec(`DELETE FROM access WHERE customer_id = ?`, b.ID)
 		w.touch(b.ID)
 		check("an access less")
-		if _, err := w.Delete(ctx, w.anna, b.ID, b.Label()); err != nil {
-			t.Fatal(err)
-		}
+		_, err = w.Delete(ctx, w.anna, b.ID, b.Label())
+		require.NoError(t, err)
 		check("deleted")
-		if words := w.words(); slices.Contains(words, "doppelt") || !slices.Contains(words, "anna") {
-			t.Errorf("after one of two was deleted: %q", words)
-		}
-		if _, err := w.Delete(ctx, w.anna, a.ID, a.Label()); err != nil {
-			t.Fatal(err)
-		}
-		if words := w.words(); len(words) > 0 {
-			t.Errorf("left of nobody: %q", words)
-		}
+		words = w.words()
+		assert.NotContains(t, words, "doppelt", "after one of two was deleted")
+		assert.Contains(t, words, "anna", "after one of two was deleted")
+		_, err = w.Delete(ctx, w.anna, a.ID, a.Label())
+		require.NoError(t, err)
+		assert.Empty(t, w.words(), "left of nobody")
 	})
 }
 
@@ -390,35 +368,26 @@ func TestContinueDetails(t *testing.T) {
 			w.Exec(`DELETE FROM customer_search`)
 			w.Exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
 		}
-		if _, p := w.found("anna"); p.Count != 25 {
-			t.Errorf("before: %d, want 25", p.Count)
-		}
-		if _, p := w.found("0711 123456"); p.Count != 0 {
-			t.Errorf("before, by telephone: %d", p.Count)
-		}
+		_, p := w.found("anna")
+		assert.Equal(t, 25, p.Count)
+		_, p = w.found("0711 123456")
+		assert.Equal(t, 0, p.Count, "by telephone")
 		stopped := fmt.Errorf("stopped")
 		w.step = func() error { return stopped }
-		if err := w.ContinueDetails(ctx, 10); err != stopped {
-			t.Fatalf("stopped: %v", err)
-		}
-		if _, p := w.found("0711 123456"); p.Count != 10 {
-			t.Errorf("stopped after the first ten: %d", p.Count)
-		}
+		require.ErrorIs(t, w.ContinueDetails(ctx, 10), stopped, "stopped")
+		_, p = w.found("0711 123456")
+		assert.Equal(t, 10, p.Count, "stopped after the first ten")
 		w.step = func() error { return nil }
-		if err := w.ContinueDetails(ctx, 10); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.ContinueDetails(ctx, 10))
 		for _, q := range []string{"0711 123456", "Hauptstr 5", "anna"} {
-			if _, p := w.found(q); p.Count != 25 || p.Similar {
-				t.Errorf("%q after: %d, want 25", q, p.Count)
-			}
+			_, p := w.found(q)
+			assert.Equal(t, 25, p.Count, "%q after", q)
+			assert.False(t, p.Similar, "%q after", q)
 		}
-		if _, p := w.found("Huaptstraße"); p.Count != 25 || !p.Similar {
-			t.Errorf("misspelt: %d, want 25", p.Count)
-		}
-		if n := w.Number(`SELECT count(*) FROM customer WHERE details IS NULL`); n != 0 {
-			t.Errorf("%d left", n)
-		}
+		_, p = w.found("Huaptstraße")
+		assert.Equal(t, 25, p.Count, "misspelt")
+		assert.True(t, p.Similar, "misspelt")
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM customer WHERE details IS NULL`), "rows without details")
 	})
 }
 
@@ -432,12 +401,11 @@ func TestLongQueries(t *testing.T) {
 		"eins zwei drei vier fünf sechs sieben acht neun 12345 de 12345678",
 	} {
 		terms, ok := parseQuery(q)
-		if !ok || terms.match() == "" || len(terms.all) > store.MaxTerms {
-			t.Errorf("%q is %+v", q, terms)
-		}
-		if text := " " + strings.Join(terms.Needles, " "); !found(terms, text, "") {
-			t.Errorf("%q: %q is not found: %+v", q, text, terms.all)
-		}
+		require.True(t, ok)
+		assert.NotEmpty(t, terms.match(), "%q", q)
+		assert.LessOrEqual(t, len(terms.all), store.MaxTerms)
+		text := " " + strings.Join(terms.Needles, " ")
+		assert.True(t, found(terms, text, ""), "%q: %q is not found: %+v", q, text, terms.all)
 	}
 }
 
@@ -458,10 +426,9 @@ func FuzzDetails(f *testing.F) {
 			if !ok {
 				continue
 			}
-			if terms.match() == "" || len(terms.all) > store.MaxTerms {
-				t.Errorf("%q is %+v", q, terms)
-			}
-			// what has the words in the search text is found by the whole as well
+			assert.NotEmpty(t, terms.match(), "%q", q)
+			assert.LessOrEqual(t, len(terms.all), store.MaxTerms)
+			// A customer whose search text has the words is found with the details, too.
 			if everyNeedle(terms.Needles, search) && !found(terms, search, details) {
 				t.Errorf("%q has the words in %q, but is not found: %+v", q, search, terms)
 			}
@@ -496,9 +463,7 @@ func found(t terms, search, details string) bool {
 func TestSearchBySecretDetails(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.withAccess(Person, Data{FirstName: "Anna", LastName: "Geheim", Phone: "0711 123456", Street: "Hauptstr. 5"}, Contact{Mobile: "+491713920042"})
-		if err := w.decider.Publish(1, "p, specialist, administrator, customer, *, list, allow"); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, policytest.Publish(w.decider, 1, "p, specialist, administrator, customer, *, list, allow"))
 		for _, q := range []string{"0711 123456", "Hauptstr. 5", "0171 3920042", "Geheim", "Gehiem"} {
 			for caller, want := range map[string]int{"anna": 1, "ben": 0} {
 				c := map[string]policies.Role{"anna": policies.Specialist}[caller]
@@ -506,9 +471,10 @@ func TestSearchBySecretDetails(t *testing.T) {
 				if c == "" {
 					who = w.ben
 				}
-				if p, err := w.List(context.Background(), who, Filter{Query: q}); err != nil || p.Count != want || len(p.Rows) != want {
-					t.Errorf("%q by %s: %d, %v; want %d", q, caller, p.Count, err, want)
-				}
+				p, err := w.List(context.Background(), who, Filter{Query: q})
+				require.NoError(t, err, "%q by %s", q, caller)
+				assert.Equal(t, want, p.Count, "%q by %s", q, caller)
+				assert.Len(t, p.Rows, want, "%q by %s", q, caller)
 			}
 		}
 	})

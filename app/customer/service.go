@@ -50,7 +50,7 @@ type Options struct {
 	Reminder time.Duration
 	// Erasures records each deletion before anything is erased; nil: nothing is recorded.
 	Erasures Erasures
-	// Jobs runs what takes longer than a request; nil: an own job service, which no worker reads.
+	// Jobs runs what takes longer than a request.
 	Jobs *job.Service
 }
 
@@ -68,6 +68,7 @@ type Service struct {
 	pages    atomic.Pointer[pages]
 	// dependents says how each part is deleted with a customer.
 	dependents map[Part]Dependent
+	twice      []Part // parts that were registered more than once
 	// reminder is Options.Reminder.
 	reminder time.Duration
 	renamed  []Renamed
@@ -87,9 +88,6 @@ func New(o Options) *Service {
 	}
 	if o.Erasures == nil {
 		o.Erasures = erasure.New("", o.DB, o.Now)
-	}
-	if o.Jobs == nil {
-		o.Jobs = job.New(job.Options{DB: o.DB, Now: o.Now})
 	}
 	s := &Service{
 		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, accounts: o.Accounts, erased: o.Erasures, jobs: o.Jobs,
@@ -336,7 +334,19 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 // data create no version and no log entry.
 func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, version int, d Data) (cu Customer, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		cu, err = s.updateIn(ctx, tx, c, id, version, d)
+		r, err := s.authorise(ctx, tx, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update})
+		if err != nil {
+			return err
+		}
+		d, err := validate(r.Type, d, s.now())
+		if err != nil {
+			return err
+		}
+		if r.Version != version {
+			cu = r.customer()
+			return ErrVersion
+		}
+		cu, err = s.save(ctx, tx, c, r, d)
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrVersion) {
@@ -345,31 +355,21 @@ func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, ve
 	return cu, err
 }
 
-func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id uuid.UUID, version int, d Data) (Customer, error) {
-	r, err := s.authorise(ctx, tx, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update})
-	if err != nil {
-		return Customer{}, err
-	}
-	d, err = validate(r.Type, d, s.now())
-	if err != nil {
-		return Customer{}, err
-	}
+// save saves validated data in a customer that was read in the same tx, and writes the log.
+func (s *Service) save(ctx context.Context, tx bun.Tx, c account.Caller, r record, d Data) (Customer, error) {
 	old := r.customer()
-	if r.Version != version {
-		return old, ErrVersion
-	}
 	changes := changes(old.Data, d)
 	if len(changes) == 0 {
 		return old, nil
 	}
 	r.set(d)
 	r.UpdatedAt = s.now()
-	done, err := s.update(ctx, tx, &r, version)
+	done, err := s.update(ctx, tx, &r, old.Version)
 	if err != nil {
 		return Customer{}, err
 	}
 	if !done { // changed or deleted since it was read
-		r, err := s.authorise(ctx, tx, c, id, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update})
+		r, err := s.authorise(ctx, tx, c, old.ID, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Update})
 		if err != nil {
 			return Customer{}, err
 		}
@@ -378,12 +378,12 @@ func (s *Service) updateIn(ctx context.Context, tx bun.Tx, c account.Caller, id 
 	r.Version++
 	cu := r.customer()
 	record := audit.Record{
-		Action: audit.CustomerUpdated, CustomerID: id, SubjectID: id, Subject: cu.Label() + " " + cu.Name(), Detail: changes,
+		Action: audit.CustomerUpdated, CustomerID: cu.ID, SubjectID: cu.ID, Subject: cu.Label() + " " + cu.Name(), Detail: changes,
 	}
 	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
 		return Customer{}, err
 	}
-	if err := s.Refresh(ctx, tx, id); err != nil || cu.Name() == old.Name() {
+	if err := s.Refresh(ctx, tx, cu.ID); err != nil || cu.Name() == old.Name() {
 		return cu, err
 	}
 	return cu, s.tellRenamed(ctx, tx, cu)
@@ -422,8 +422,11 @@ func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	for i, a := range accesses {
 		contacts[i] = a.contact()
 	}
-	search, details := texts(r.Type, r.Number, r.Data, contacts)
-	return s.saveDerived(ctx, tx, r, search, details, attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder))
+	changed := r
+	changed.Details.Valid = true
+	changed.Search, changed.Details.String = texts(r.Type, r.Number, r.Data, contacts)
+	changed.AttentionAt = attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder)
+	return s.saveDerived(ctx, tx, r, changed)
 }
 
 // MergeSearchIndex maintains the search index; the worker calls it.

@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -73,27 +74,45 @@ func relationTo(c account.Caller, of policies.Relation) store.Condition {
 // anyRelation is the set of all relations that a person can have to a customer.
 const anyRelation = policies.Administrator | policies.Processor | policies.Access
 
+// related is a customer with somebody's relations to it.
+type related struct {
+	record
+	Relation policies.Relation `bun:"relation"`
+}
+
+// relatedKey names a related for store.Once.
+type relatedKey struct {
+	customer uuid.UUID
+	persons  string // whose relations
+}
+
 // find loads a customer that is not being deleted, with the caller's relations to it; ErrNotFound. In a tx it keeps the
-// customer until the tx ends: a deletion waits for the tx, and then also deletes what the tx wrote.
+// customer until the tx ends: a deletion waits for the tx, and then also deletes what the tx wrote. Outside of one, a
+// request that changes nothing reads a customer once.
 func (s *Service) find(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (record, policies.Relation, error) {
-	var r struct {
-		record
-		Relation policies.Relation `bun:"relation"`
-	}
+	r, err := store.Once(ctx, db, relatedKey{id, fmt.Sprint(c.Persons())}, func() (related, error) { return s.read(ctx, db, id, c) })
+	return r.record, r.Relation, err
+}
+
+func (s *Service) read(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (r related, err error) {
 	q := db.NewSelect().ColumnExpr(`customer.*, ? AS relation`, relationTo(c, anyRelation)).Table(`customer`).
 		Where(`customer.id = ?`, id).Where(`NOT customer.deleting`)
 	if _, inTx := db.(bun.Tx); inTx && s.db.IsPostgres() { // on SQLite a tx is alone anyway
 		q.For(`KEY SHARE OF customer`)
 	}
-	err := q.Scan(ctx, &r)
+	err = q.Scan(ctx, &r)
 	if store.IsNoRows(err) {
-		return record{}, policies.None, ErrNotFound
+		return related{}, ErrNotFound
 	}
-	return r.record, r.Relation, err
+	return r, err
 }
 
 // relation returns the caller's relations to a customer; ErrNotFound.
 func (s *Service) relation(ctx context.Context, db bun.IDB, id uuid.UUID, c account.Caller) (r policies.Relation, err error) {
+	if _, inTx := db.(bun.Tx); !inTx { // the customer has been read with the relations
+		_, r, err = s.find(ctx, db, id, c)
+		return r, err
+	}
 	err = db.NewSelect().ColumnExpr(`?`, relationTo(c, anyRelation)).Table(`customer`).Where(`customer.id = ?`, id).Scan(ctx, &r)
 	if store.IsNoRows(err) {
 		err = ErrNotFound
@@ -187,24 +206,26 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 }
 
 // saveDerived writes what is derived from a customer and its accesses, including the search index and the vocabulary.
-func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, r record, search, details string, attention *time.Time) error {
+// changed is old with its new derived columns.
+func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, old, changed record) error {
 	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
-	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ? WHERE number = ?`, search, details, attention, r.Number)
-	if err != nil || search == r.Search && details == r.Details.String && r.Details.Valid {
+	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ? WHERE number = ?`,
+		changed.Search, changed.Details, changed.AttentionAt, changed.Number)
+	if err != nil || changed.Search == old.Search && changed.Details == old.Details {
 		return err
 	}
-	before, now := r.vocabulary(), vocabulary(search, details)
-	if err := s.learn(ctx, tx, without(now, before)); err != nil {
+	before, after := old.vocabulary(), changed.vocabulary()
+	if err := s.learn(ctx, tx, without(after, before)); err != nil {
 		return err
 	}
-	if err := s.unlearn(ctx, tx, r.Number, without(before, now)); err != nil || s.db.IsPostgres() {
+	if err := s.unlearn(ctx, tx, changed.Number, without(before, after)); err != nil || s.db.IsPostgres() {
 		return err
 	}
-	if err := s.unindex(ctx, tx, r.Number); err != nil {
+	if err := s.unindex(ctx, tx, changed.Number); err != nil {
 		return err
 	}
 	// Raw SQL: a virtual table is addressed by its rowid.
-	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, trigramText(search, details))
+	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, changed.Number, trigramText(changed.Search, changed.Details.String))
 	return err
 }
 
@@ -213,8 +234,7 @@ func (s *Service) unindex(ctx context.Context, tx bun.IDB, number int64) error {
 	if s.db.IsPostgres() {
 		return nil
 	}
-	// Raw SQL: a virtual table, at every change of what the search finds.
-	_, err := tx.ExecContext(ctx, `DELETE FROM customer_search WHERE rowid = ?`, number)
+	_, err := tx.NewDelete().Table("customer_search").Where("rowid = ?", number).Exec(ctx)
 	return err
 }
 

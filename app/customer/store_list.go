@@ -276,6 +276,7 @@ func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits 
 	}
 	// If the hits do not fill the page, a further row has the number of walked rows. This is one statement, because on
 	// PostgreSQL a second statement costs more than its result. For a full page the walk is not repeated.
+	// Raw SQL: a UNION with one limit for both parts.
 	err = l.db.NewRaw(`SELECT * FROM (?) AS hits UNION ALL SELECT ?, '', count(*) FROM (?) AS walked LIMIT ?`,
 		q, phaseCounted, walk, r.Limit).Scan(ctx, &hits)
 	if err != nil {
@@ -378,7 +379,7 @@ func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered,
 	return g, nil
 }
 
-// countMatches counts the matches, up to CountCap+1.
+// countMatches counts the matches, up to listing.CountCap+1.
 func (l *overview) countMatches(ctx context.Context) (n int, err error) {
 	err = l.byTrigrams(ctx, func(db bun.IDB) error {
 		n, err = listing.Count(ctx, db, l.matches().ColumnExpr(`1`))

@@ -21,17 +21,18 @@ type expectation struct {
 	sampled bool    // further samples would not improve it
 }
 
-// walks says whether walking the names is expected to find a page of matches before all matches are gathered. After a
-// walk the matches must be counted, unless there are certainly many; after gathering their number is known.
-func (l *overview) walks(e expectation) bool {
+// walks says whether walking the names is expected to find the rows of a reading before all matches are gathered. After
+// a walk the matches must be counted, unless there are certainly many or nobody asks; after gathering their number is
+// known.
+func (l *overview) walks(r reading, e expectation) bool {
 	if e.rows >= l.limits.frequent {
 		return true
 	}
 	saved := e.rows
-	if !e.many {
+	if !e.many && !r.Uncounted {
 		saved -= listing.CountCap
 	}
-	return !l.alike && saved*e.rows*l.limits.step > listing.PageSize*e.of
+	return !l.alike && saved*e.rows*l.limits.step > r.Limit*e.of
 }
 
 // extrapolate estimates the number of matches from the first ones, which SQLite gathers in the order of numbers: it

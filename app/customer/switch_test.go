@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -42,9 +44,7 @@ func (w *world) many() int {
 
 func (w *world) must(err error) {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 }
 
 func (w *world) switchBen(active bool) {
@@ -64,50 +64,41 @@ func TestSwitchOfMany(t *testing.T) {
 		ctx, n := context.Background(), w.many()
 		attention := func() int { return w.Number(`SELECT count(*) FROM customer WHERE attention_at <= ?`, w.Now()) }
 		w.switchBen(false)
-		if attention() != 0 {
-			t.Error("the request looked at them itself")
-		}
+		assert.Equal(t, 0, attention(), "the request looked at them itself")
 		killed := errors.New("killed")
 		w.step = func() error { return killed }
 		for i := range 3 {
-			if err := w.continueSwitches(ctx, 40); !errors.Is(err, killed) || attention() != 40*(i+1) {
-				t.Fatalf("step %d: %v, %d need attention", i, err, attention())
-			}
+			err := w.continueSwitches(ctx, 40)
+			require.ErrorIs(t, err, killed, "step")
+			require.Equal(t, 40*(i+1), attention(), "need attention")
 		}
 		w.step = func() error { return nil }
 		var wg sync.WaitGroup
 		w.switchChunk = 30
 		for range 3 {
 			wg.Go(func() {
-				if _, err := w.jobs.Finish(ctx, job.AdministratorSwitch); err != nil {
-					t.Error(err)
-				}
+				_, err := w.jobs.Finish(ctx, job.AdministratorSwitch)
+				assert.NoError(t, err)
 			})
 		}
 		wg.Wait()
-		if attention() != n || w.Number(`SELECT count(*) FROM administrator_switch`) != 0 {
-			t.Errorf("%d of %d need attention", attention(), n)
-		}
+		assert.Equal(t, n, attention(), "%d of %d need attention", attention(), n)
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM administrator_switch`))
 		since := w.Number(`SELECT count(*) FROM customer WHERE attention_at = ?`, w.Now())
 		w.Tick(time.Hour)
 		w.switchBen(false)
 		w.must(w.continueSwitches(ctx, 500))
-		if since != n || w.Number(`SELECT count(*) FROM customer WHERE attention_at < ?`, w.Now()) != n {
-			t.Error("what goes on became younger by being looked at again")
-		}
+		assert.Equal(t, n, since, "what goes on became younger by being looked at again")
+		assert.Equal(t, n, w.Number(`SELECT count(*) FROM customer WHERE attention_at < ?`, w.Now()), "what goes on became younger by being looked at again")
 		w.switchBen(true)
 		w.step = func() error { return killed }
 		_ = w.continueSwitches(ctx, 100)
 		w.step = func() error { return nil }
-		w.switchBen(false) // again, before the worker was through
+		w.switchBen(false) // again, before the worker had finished
 		w.must(w.continueSwitches(ctx, 100))
-		if attention() != n {
-			t.Errorf("%d of %d need attention after all", attention(), n)
-		}
+		assert.Equal(t, n, attention(), "%d of %d need attention after all", attention(), n)
 		w.switchBen(true)
 		w.must(w.continueSwitches(ctx, 100))
-		if attention() != 0 {
-			t.Errorf("%d still need attention", attention())
-		}
+		assert.Equal(t, 0, attention(), "still need attention")
 	})
 }

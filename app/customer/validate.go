@@ -36,7 +36,7 @@ func validate(t Type, d Data, now time.Time) (Data, error) {
 	}
 	for _, f := range fields {
 		v := f.of(&d)
-		if !f.Belongs(t) {
+		if !f.belongs(t) {
 			*v = ""
 			continue
 		}

@@ -2,9 +2,10 @@ package customer
 
 import (
 	"context"
-	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -19,12 +20,10 @@ func TestEachGuardOfAVersion(t *testing.T) {
 		d := anna()
 		d.City = "Ulm"
 		now, err := w.Update(ctx, w.anna, cu.ID, cu.Version, d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := w.Update(ctx, w.anna, cu.ID, cu.Version, d); !errors.Is(err, ErrVersion) || got.Version != now.Version {
-			t.Errorf("the same again: version %d, %v", got.Version, err)
-		}
+		require.NoError(t, err)
+		got, err := w.Update(ctx, w.anna, cu.ID, cu.Version, d)
+		assert.ErrorIs(t, err, ErrVersion, "the same again")
+		assert.Equal(t, now.Version, got.Version, "the same again: version")
 		write := func(version int) (done bool) {
 			t.Helper()
 			err := w.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -35,14 +34,12 @@ func TestEachGuardOfAVersion(t *testing.T) {
 				done, err = w.update(ctx, tx, &r, version)
 				return err
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			return done
 		}
-		if write(now.Version-1) || write(now.Version+1) || !write(now.Version) {
-			t.Error("written to another version than the one that was read")
-		}
+		assert.False(t, write(now.Version-1), "written to another version than the one that was read")
+		assert.False(t, write(now.Version+1), "written to another version than the one that was read")
+		assert.True(t, write(now.Version), "written to another version than the one that was read")
 	})
 }
 
@@ -54,13 +51,10 @@ func TestSubmissionsApart(t *testing.T) {
 		made := map[int64]bool{}
 		for i, by := range []account.Caller{w.anna, w.ben, w.anna, w.ben} {
 			cu, repeated, err := w.Add(ctx, by, Draft{Type: Person, Data: anna(), IdempotencyKey: "the same"}, nil)
-			if err != nil || repeated != (i > 1) {
-				t.Errorf("%d: repeated %v, %v", i, repeated, err)
-			}
+			require.NoError(t, err)
+			assert.Equal(t, i > 1, repeated, "repeated")
 			made[cu.Number] = true
 		}
-		if len(made) != 2 {
-			t.Errorf("made %v", made)
-		}
+		assert.Len(t, made, 2, "made")
 	})
 }

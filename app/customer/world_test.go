@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -35,7 +36,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, testNow)}
-	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts})
+	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs})
 	AddFeatures(w.Firm, w.Service)
 	w.anna = w.Person("Anna Amt", true, policies.Specialist)
 	w.ben = w.Person("Ben Büro", true, policies.Specialist)
@@ -51,9 +52,7 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 func (w *world) add(c account.Caller, t Type, d Data, email string) Customer {
 	w.Helper()
 	cu, _, err := w.Add(context.Background(), c, Draft{Type: t, Data: d}, w.first(email))
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 	return cu
 }
 
@@ -80,18 +79,14 @@ func (w *world) access(ctx context.Context, db bun.IDB, customer uuid.UUID, emai
 func (w *world) mustAccess(customer uuid.UUID, email string, account uuid.NullUUID) uuid.UUID {
 	w.Helper()
 	id, err := w.access(context.Background(), w.db, customer, email, account)
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 	return id
 }
 
 func (w *world) touch(id uuid.UUID) {
 	w.Helper()
 	err := w.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error { return w.Refresh(ctx, tx, id) })
-	if err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, err)
 }
 
 // racesFromEnv is how many rounds a race is run: KONTOR_TEST_RACES, or few.
@@ -114,9 +109,7 @@ func (w *world) columns() map[string][]string {
 	if w.db.IsPostgres() {
 		sql = `SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = 'public'`
 	}
-	if err := w.db.NewRaw(sql).Scan(context.Background(), &rows); err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, w.db.NewRaw(sql).Scan(context.Background(), &rows))
 	tables := map[string][]string{}
 	for _, r := range rows {
 		tables[r.Table] = append(tables[r.Table], r.Column)

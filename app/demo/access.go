@@ -95,12 +95,16 @@ func (f *firm) access(ctx context.Context, cu customer.Customer, by account.Acco
 	if _, err := f.tx.NewInsert().Model(&values).TableExpr("access").Exec(ctx); err != nil {
 		return err
 	}
-	subject := in.first + " " + in.last
-	if err := f.log(ctx, invited, by, audit.AccessCreated, cu.ID, id, subject); err != nil {
+	entry := func(at time.Time, action audit.Action) audit.Entry {
+		return audit.Entry{
+			At: at, Action: action, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id), Subject: in.first + " " + in.last,
+		}
+	}
+	if err := f.log(ctx, by, entry(invited, audit.AccessCreated)); err != nil {
 		return err
 	}
 	if in.deactivated {
-		if err := f.log(ctx, f.now.Add(-3*24*time.Hour), by, audit.AccessDeactivated, cu.ID, id, subject); err != nil {
+		if err := f.log(ctx, by, entry(f.now.Add(-3*24*time.Hour), audit.AccessDeactivated)); err != nil {
 			return err
 		}
 	}
@@ -111,7 +115,7 @@ func (f *firm) access(ctx context.Context, cu customer.Customer, by account.Acco
 		if err := f.message(ctx, wrong, cancelled); err != nil {
 			return err
 		}
-		if err := f.log(ctx, invited, by, audit.AccessUpdated, cu.ID, id, subject); err != nil {
+		if err := f.log(ctx, by, entry(invited, audit.AccessUpdated)); err != nil {
 			return err
 		}
 	}
@@ -128,7 +132,7 @@ func (f *firm) endUser(ctx context.Context, in invitation, at time.Time) (uuid.U
 	if id, ok := f.endUsers[in.email]; ok {
 		return id, nil
 	}
-	a, err := f.account(ctx, in.first+" "+in.last, in.email, false, true, at)
+	a, err := f.account(ctx, account.Account{Name: in.first + " " + in.last, Email: in.email, Active: true, CreatedAt: at})
 	f.endUsers[in.email] = a.ID
 	return a.ID, err
 }

@@ -9,12 +9,16 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/job"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
@@ -28,27 +32,21 @@ func now() time.Time { return testNow }
 func service(t *testing.T, db *store.DB) *customer.Service {
 	t.Helper()
 	policy, err := policies.New(policies.Default)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return customer.New(customer.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now)})
+	require.NoError(t, err)
+	return customer.New(customer.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now), Jobs: job.New(job.Options{DB: db, Now: now})})
 }
 
 func transactions(t *testing.T, db *store.DB, customers *customer.Service) *transaction.Service {
 	t.Helper()
 	policy, err := policies.New(policies.Default)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return transaction.New(transaction.Options{DB: db, Now: now, Decider: policy, Audit: audit.New(db, now), Customers: customers})
 }
 
 func caller(t *testing.T, db *store.DB) account.Caller {
 	t.Helper()
 	var a account.Account
-	if err := db.NewSelect().Model(&a).Where("specialist").Order("created_at").Limit(1).Scan(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, db.NewSelect().Model(&a).Where("specialist").Order("created_at").Limit(1).Scan(context.Background()))
 	return account.Caller{ID: a.ID, Name: a.Name, Roles: []policies.Role{policies.Specialist}}
 }
 
@@ -57,15 +55,13 @@ func TestFirm(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		s := service(t, db)
-		if filled, err := Firm(ctx, db, now, s); err != nil || !filled {
-			t.Fatal(filled, err)
-		}
+		filled, err := Firm(ctx, db, now, s)
+		require.NoError(t, err)
+		require.True(t, filled)
 		distinct := func(column, table string) string {
 			t.Helper()
 			var list []string
-			if err := db.NewRaw("SELECT DISTINCT ? FROM ? ORDER BY 1", bun.Ident(column), bun.Ident(table)).Scan(ctx, &list); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw("SELECT DISTINCT ? FROM ? ORDER BY 1", bun.Ident(column), bun.Ident(table)).Scan(ctx, &list))
 			return strings.Join(list, " ")
 		}
 		for what, want := range map[string]string{
@@ -73,9 +69,7 @@ func TestFirm(t *testing.T) {
 			"outcome message_attempt": " accepted bounced delivered permanent temporary",
 		} {
 			column, table, _ := strings.Cut(what, " ")
-			if got := distinct(column, table); got != want {
-				t.Errorf("%s of %s: %q, want %q", column, table, got, want)
-			}
+			assert.Equal(t, want, distinct(column, table), "%s of %s", column, table)
 		}
 		for where, least := range map[string]int{
 			"access WHERE registered_at IS NOT NULL AND deactivated_at IS NULL": 10, "access WHERE deactivated_at IS NOT NULL": 2,
@@ -85,55 +79,51 @@ func TestFirm(t *testing.T) {
 			"transactions WHERE due < '2026-11-24' AND due <> '' AND status <> 'closed'": 3, "transactions WHERE responsible_id IS NOT NULL": 10,
 		} {
 			var n int
-			if err := db.NewRaw("SELECT count(*) FROM "+where).Scan(ctx, &n); err != nil || n < least {
-				t.Errorf("%s: %d, %v; want at least %d", where, n, err, least)
-			}
+			err := db.NewRaw("SELECT count(*) FROM "+where).Scan(ctx, &n)
+			require.NoError(t, err, where)
+			assert.GreaterOrEqual(t, n, least, where)
 		}
 		c := caller(t, db)
 		p, err := s.List(ctx, c, customer.Filter{})
-		if err != nil || p.Count < 38 || p.Count > 45 {
-			t.Fatalf("%d customers, %v", p.Count, err)
-		}
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, p.Count, 38, "customers")
+		require.LessOrEqual(t, p.Count, 45)
 		for _, r := range p.Rows {
 			cu, err := s.Get(ctx, c, r.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if again, err := customer.Validate(cu.Type, cu.Data); err != nil || again != cu.Data {
-				t.Errorf("%s would not be saved as it is: %v", cu.Name(), err)
-			}
+			require.NoError(t, err)
+			again, err := customer.Validate(cu.Type, cu.Data)
+			require.NoError(t, err, "%s would not be saved as it is", cu.Name())
+			assert.Equal(t, cu.Data, again, "%s would not be saved as it is", cu.Name())
 		}
-		if p, err := s.List(ctx, c, customer.Filter{Attention: true}); err != nil || p.Count < 5 || p.Count > 12 {
-			t.Errorf("%d need attention, %v", p.Count, err)
-		}
+		p, err = s.List(ctx, c, customer.Filter{Attention: true})
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, p.Count, 5, "need attention")
+		assert.LessOrEqual(t, p.Count, 12)
 		for query, want := range map[string]int{"oztürk": 1, "anna berg": 2, "gross-oehlmann": 1, "o'brien": 1, "example.org": 40} {
-			if p, err := s.List(ctx, c, customer.Filter{Query: query}); err != nil || p.Count != want {
-				t.Errorf("%q finds %d, %v; want %d", query, p.Count, err, want)
-			}
+			p, err := s.List(ctx, c, customer.Filter{Query: query})
+			require.NoError(t, err)
+			assert.Equal(t, want, p.Count, "%q finds", query)
 		}
 		var foreign int
 		err = db.NewRaw(`SELECT count(*) FROM message WHERE recipient NOT LIKE '%@example.org' AND recipient NOT LIKE '+4917139200%'`).Scan(ctx, &foreign)
-		if err != nil || foreign != 0 {
-			t.Errorf("%d messages go to somebody real, %v", foreign, err)
-		}
-		if diff, err := assignment.Check(ctx, db, 5); err != nil || len(diff) > 0 {
-			t.Errorf("index and facts differ: %+v, %v", diff, err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, 0, foreign, "messages go to somebody real")
+		diff, err := assignment.Check(ctx, db, 5)
+		require.NoError(t, err, "index and facts differ")
+		assert.Empty(t, diff, "index and facts differ")
 		someone := c
-		if err := db.NewRaw("SELECT id FROM account WHERE email = 'lindner@lindner.example'").Scan(ctx, &someone.ID); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, db.NewRaw("SELECT id FROM account WHERE email = 'lindner@lindner.example'").Scan(ctx, &someone.ID))
 		mine, err := transactions(t, db, s).List(ctx, someone, transaction.Filter{})
-		if err != nil || mine.Count < 15 || mine.Count > 40 {
-			t.Fatalf("the first specialist user sees %d transactions, %v", mine.Count, err)
-		}
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, mine.Count, 15, "the first specialist user sees %d transactions", mine.Count)
+		require.LessOrEqual(t, mine.Count, 40)
 		c = someone
-		if found, err := transactions(t, db, s).List(ctx, c, transaction.Filter{Query: mine.Rows[0].Label()}); err != nil || found.Count != 1 {
-			t.Errorf("%s is found %d times, %v", mine.Rows[0].Label(), found.Count, err)
-		}
-		if filled, err := Firm(ctx, db, now, s); err != nil || filled {
-			t.Errorf("a second time: %v, %v", filled, err)
-		}
+		found, err := transactions(t, db, s).List(ctx, c, transaction.Filter{Query: mine.Rows[0].Label()})
+		require.NoError(t, err)
+		assert.Equal(t, 1, found.Count, "%s is found %d times", mine.Rows[0].Label(), found.Count)
+		filled, err = Firm(ctx, db, now, s)
+		require.NoError(t, err, "a second time")
+		assert.False(t, filled, "a second time: %v", filled)
 	})
 }
 
@@ -144,48 +134,42 @@ func TestSeed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		told := 0
-		if err := Seed(ctx, db, o, func(done, total int) { told = done * 1000 / total }); err != nil || told != 1000 {
-			t.Fatal(told, err)
-		}
+		err := Seed(ctx, db, o, func(done, total int) { told = done * 1000 / total })
+		require.NoError(t, err)
+		require.Equal(t, 1000, told)
 		sums[db.Dialect().Name().String()] = sum(t, db)
 		for table, want := range map[string]int{
 			"customer": 300, "access": 300, "transactions": 600, "customer_administrator": 700, "account WHERE specialist": 5,
 			"customer WHERE attention_at IS NULL AND number > 10000 AND number <= 10300": 300 - attention(t, db),
 		} {
 			var n int
-			if err := db.NewRaw("SELECT count(*) FROM "+table).Scan(ctx, &n); err != nil || n != want {
-				t.Errorf("%s: %d rows, %v; want %d", table, n, err, want)
-			}
+			err := db.NewRaw("SELECT count(*) FROM "+table).Scan(ctx, &n)
+			require.NoError(t, err, "%s: rows", table)
+			assert.Equal(t, want, n, table)
 		}
 		s, c := service(t, db), caller(t, db)
 		p, err := s.List(ctx, c, customer.Filter{Query: "example"})
-		if err != nil || p.Count != 300 || len(p.Rows) != customer.PageSize {
-			t.Errorf("found %d, %v", p.Count, err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, 300, p.Count, "found")
+		assert.Len(t, p.Rows, listing.PageSize)
 		cu, _, err := s.Add(ctx, c, customer.Draft{Type: customer.Person, Data: customer.Data{FirstName: "A", LastName: "B"}}, nil)
-		if err != nil || cu.Number != 10301 {
-			t.Errorf("the next customer is %s, %v", cu.Label(), err)
-		}
+		require.NoError(t, err, "the next customer is %s", cu.Label())
+		assert.EqualValues(t, 10301, cu.Number, "the next customer is %s", cu.Label())
 		next, _, err := transactions(t, db, s).Create(ctx, c, cu.ID, transaction.Form{Name: "Nächster"})
-		if err != nil || next.Number != 10601 {
-			t.Errorf("the next transaction is %s, %v", next.Label(), err)
-		}
-		if diff, err := assignment.Check(ctx, db, 5); err != nil || len(diff) > 0 {
-			t.Errorf("index and facts differ: %+v, %v", diff, err)
-		}
+		require.NoError(t, err, "the next transaction is %s", next.Label())
+		assert.EqualValues(t, 10601, next.Number, "the next transaction is %s", next.Label())
+		diff, err := assignment.Check(ctx, db, 5)
+		require.NoError(t, err, "index and facts differ")
+		assert.Empty(t, diff, "index and facts differ")
 		for who, want := range map[string]int{"specialist1@example.net": 60 + 1, "specialist5@example.net": 2 * fewCustomers} {
 			var id uuid.UUID
-			if err := db.NewRaw("SELECT id FROM account WHERE email = ?", who).Scan(ctx, &id); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw("SELECT id FROM account WHERE email = ?", who).Scan(ctx, &id))
 			p, err := transactions(t, db, s).List(ctx, account.Caller{ID: id, Roles: c.Roles}, transaction.Filter{})
-			if err != nil || p.Count != want {
-				t.Errorf("%s sees %d transactions, %v; want %d", who, p.Count, err, want)
-			}
+			require.NoError(t, err)
+			assert.Equal(t, want, p.Count, "%s sees %d transactions", who, p.Count)
 			found, err := transactions(t, db, s).List(ctx, account.Caller{ID: id, Roles: c.Roles}, transaction.Filter{Query: p.Rows[3].Label() + " " + p.Rows[3].Name})
-			if err != nil || found.Count != 1 {
-				t.Errorf("%s finds %q %d times, %v", who, p.Rows[3].Name, found.Count, err)
-			}
+			require.NoError(t, err)
+			assert.Equal(t, 1, found.Count, "%s finds %q %d times", who, p.Rows[3].Name, found.Count)
 		}
 	})
 	if a, ok := sums["pg"]; ok && a != sums["sqlite"] {
@@ -194,20 +178,15 @@ func TestSeed(t *testing.T) {
 	for _, seed := range []uint64{7, 8} {
 		db := storetest.SQLite(t)
 		o.Seed = seed
-		if err := Seed(context.Background(), db, o, nil); err != nil {
-			t.Fatal(err)
-		}
-		if same := sum(t, db) == sums["sqlite"]; same != (seed == 7) {
-			t.Errorf("seed %d makes the same: %v", seed, same)
-		}
+		require.NoError(t, Seed(context.Background(), db, o, nil))
+		same := sum(t, db) == sums["sqlite"]
+		assert.Equal(t, seed == 7, same, "seed %d makes the same", seed)
 	}
 }
 
 func attention(t *testing.T, db *store.DB) (n int) {
 	t.Helper()
-	if err := db.NewRaw(`SELECT count(*) FROM customer WHERE attention_at IS NOT NULL`).Scan(context.Background(), &n); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, db.NewRaw(`SELECT count(*) FROM customer WHERE attention_at IS NOT NULL`).Scan(context.Background(), &n))
 	return n
 }
 
@@ -223,9 +202,7 @@ func sum(t *testing.T, db *store.DB) string {
 		`SELECT CAST(specialist_id AS TEXT) || CAST(transaction_id AS TEXT) FROM transaction_visible ORDER BY specialist_id, transaction_id`,
 	} {
 		var rows []string
-		if err := db.NewRaw(sql).Scan(context.Background(), &rows); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, db.NewRaw(sql).Scan(context.Background(), &rows))
 		fmt.Fprintln(h, rows)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/store"
@@ -65,12 +66,15 @@ func (f *firm) fill(ctx context.Context) error {
 		return err
 	}
 	for i, p := range staff {
-		a, err := f.account(ctx, p.name, p.email, true, p.active, f.now.AddDate(-1, 0, -30*i))
+		a, err := f.account(ctx, account.Account{
+			Name: p.name, Email: p.email, Specialist: true, Active: p.active, CreatedAt: f.now.AddDate(-1, 0, -30*i),
+		})
 		if err != nil {
 			return err
 		}
 		for _, role := range p.roles {
-			if _, err := f.tx.ExecContext(ctx, `INSERT INTO account_role (account_id, role) VALUES (?, ?)`, a.ID, role); err != nil {
+			values := map[string]any{"account_id": a.ID, "role": role}
+			if _, err := f.tx.NewInsert().Model(&values).Table("account_role").Exec(ctx); err != nil {
 				return err
 			}
 		}
@@ -84,26 +88,26 @@ func (f *firm) fill(ctx context.Context) error {
 	return nil
 }
 
-// account adds a person without a password.
-func (f *firm) account(ctx context.Context, name, email string, specialist, active bool, since time.Time) (account.Account, error) {
-	id, err := uuid.NewV7AtTime(since)
-	if err != nil {
+// account adds a person without a password. a is what is not the same for everybody.
+func (f *firm) account(ctx context.Context, a account.Account) (_ account.Account, err error) {
+	if a.ID, err = uuid.NewV7AtTime(a.CreatedAt); err != nil {
 		return account.Account{}, err
 	}
-	folded := store.FoldEmail(email)
-	a := account.Account{
-		ID: id, Specialist: specialist, Name: name, NameSort: store.SortKey(name), Username: email, UsernameFolded: folded,
-		Email: email, EmailFolded: folded, Search: store.Fold(name + " " + email + " " + email), Locale: "de", Shortcuts: true, Active: active,
-		Version: 1, CreatedAt: since,
-	}
+	a.NameSort, a.Search = store.SortKey(a.Name), store.Fold(a.Name+" "+a.Email+" "+a.Email)
+	a.EmailFolded = store.FoldEmail(a.Email)
+	a.Username, a.UsernameFolded = a.Email, a.EmailFolded
+	a.Locale, a.Shortcuts, a.Version = "de", true, 1
 	_, err = f.tx.NewInsert().Model(&a).Exec(ctx)
 	return a, err
 }
 
+// keeper is who keeps the i-th client.
+func (f *firm) keeper(i int) account.Account { return f.staff[1+i%6] }
+
 // client adds one customer with its accesses, transactions and log.
 func (f *firm) client(ctx context.Context, i int, c client) error {
 	since := f.now.Add(-time.Duration(c.days()*24+5) * time.Hour)
-	by := f.staff[1+i%6]
+	by := f.keeper(i)
 	t, d, err := f.data(i, c)
 	if err != nil {
 		return err
@@ -124,7 +128,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 	for _, field := range customer.Fields() {
 		values[field.Name] = field.Value(d)
 	}
-	if _, err := f.tx.NewInsert().Model(&values).TableExpr("customer").Exec(ctx); err != nil {
+	if _, err := f.tx.NewInsert().Model(&values).Table("customer").Exec(ctx); err != nil {
 		return err
 	}
 	if !c.orphan {
@@ -133,14 +137,16 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 			administrators = append(administrators, f.staff[0])
 		}
 		for _, a := range administrators {
-			if _, err := f.tx.ExecContext(ctx, `INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by)
-				VALUES (?, ?, ?, ?)`, id, a.ID, since, by.ID); err != nil {
+			fact := assignment.Administrator{CustomerID: id, SpecialistID: a.ID, CreatedAt: since, CreatedBy: by.ID}
+			if _, err := f.tx.NewInsert().Model(&fact).Exec(ctx); err != nil {
 				return err
 			}
 		}
 	}
 	cu := customer.Customer{ID: id, Number: number, Type: t, Data: d}
-	if err := f.log(ctx, since, by, audit.CustomerCreated, id, id, cu.Label()+" "+cu.Name()); err != nil {
+	if err := f.log(ctx, by, audit.Entry{
+		At: since, Action: audit.CustomerCreated, CustomerID: store.NullID(id), SubjectID: store.NullID(id), Subject: cu.Label() + " " + cu.Name(),
+	}); err != nil {
 		return err
 	}
 	for _, a := range c.accesses {
@@ -149,7 +155,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 		}
 	}
 	for k := range i % 4 {
-		if err := f.matter(ctx, cu, i, k, since.Add(time.Duration(k+1)*time.Minute), by); err != nil {
+		if err := f.matter(ctx, cu, i, k, since.Add(time.Duration(k+1)*time.Minute)); err != nil {
 			return err
 		}
 	}
@@ -184,16 +190,12 @@ func (f *firm) data(i int, c client) (customer.Type, customer.Data, error) {
 	return customer.Company, d, err
 }
 
-// log writes a log entry with the time at.
-func (f *firm) log(ctx context.Context, at time.Time, by account.Account, action audit.Action, customerID, subjectID uuid.UUID, subject string) error {
-	id, err := uuid.NewV7AtTime(at)
-	if err != nil {
+// log writes an entry of what a person did in the firm's office.
+func (f *firm) log(ctx context.Context, by account.Account, e audit.Entry) (err error) {
+	if e.ID, err = uuid.NewV7AtTime(e.At); err != nil {
 		return err
 	}
-	known := func(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: true} }
-	_, err = f.tx.NewInsert().Model(&audit.Entry{
-		ID: id, At: at, ActorID: known(by.ID), Actor: by.Name, Action: action, CustomerID: known(customerID), SubjectID: known(subjectID),
-		Subject: subject, Address: "192.0.2.10",
-	}).Exec(ctx)
+	e.ActorID, e.Actor, e.Address = store.NullID(by.ID), by.Name, "192.0.2.10"
+	_, err = f.tx.NewInsert().Model(&e).Exec(ctx)
 	return err
 }

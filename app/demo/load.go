@@ -83,12 +83,13 @@ func (s *seeding) fill(ctx context.Context) error {
 	if err := s.writeWords(ctx); err != nil {
 		return err
 	}
+	// Raw SQL: an INSERT from a SELECT.
 	if err := s.load.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, created_at, transaction_id, relmask)
 		SELECT a.specialist_id, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
 		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
 		return fmt.Errorf("%s: %w", visible, err)
 	}
-	// continue with new numbers after these
+	// Continue with new numbers after these. Raw SQL: the connection of a load takes texts only.
 	const set = `UPDATE counter SET value = %d WHERE name = '%s' AND value < %[1]d`
 	if err := s.load.Exec(ctx, fmt.Sprintf(set, s.customers+int64(total), "customer_number")); err != nil {
 		return err
@@ -109,6 +110,7 @@ func (s *seeding) configure(ctx context.Context, command string) error {
 		if !t.lite || !s.lite {
 			continue
 		}
+		// Raw SQL: a command to a virtual table.
 		if err := s.load.Exec(ctx, `INSERT INTO `+t.name+` (`+t.name+`, rank) VALUES `+command); err != nil {
 			return fmt.Errorf("%s %s: %w", t.name, command, err)
 		}
@@ -138,6 +140,7 @@ func (s *seeding) writeWords(ctx context.Context) error {
 			slices.Reverse(backwards)
 			rows[i] = `('` + w + `', '` + string(backwards) + `')`
 		}
+		// Raw SQL: the connection of a load takes texts only.
 		err := s.load.Exec(ctx, `INSERT INTO search_word (word, backwards) VALUES `+strings.Join(rows, ", ")+` ON CONFLICT DO NOTHING`)
 		if err != nil {
 			return fmt.Errorf("search_word: %w", err)
@@ -152,6 +155,7 @@ func (s *seeding) settle(ctx context.Context, db *store.DB) error {
 	if db.IsPostgres() {
 		after = `VACUUM ANALYZE`
 	}
+	// Raw SQL: maintenance of the database, no query.
 	_, err := db.ExecContext(ctx, after)
 	return err
 }

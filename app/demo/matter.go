@@ -6,7 +6,6 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
-	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/customer"
@@ -16,7 +15,8 @@ import (
 
 // matter adds the k-th transaction of the i-th client. Some are closed, some in review, some overdue, and some have a
 // colleague as an additional processor.
-func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at time.Time, by account.Account) error {
+func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at time.Time) error {
+	by := f.keeper(i)
 	id, err := uuid.NewV7AtTime(at)
 	if err != nil {
 		return err
@@ -38,13 +38,15 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	}
 	responsible := uuid.NullUUID{UUID: by.ID, Valid: (i+k)%3 > 0}
 	derived := transaction.Derive(number, m.name, m.kind, cu.Name())
-	if _, err := f.tx.ExecContext(ctx, `INSERT INTO transactions
-		(number, id, customer_id, name, name_folded, kind, status, due, responsible_id, search, created_at, created_by, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		number, id, cu.ID, m.name, derived.NameFolded, m.kind, status, due, responsible, derived.Search, at, by.ID, at); err != nil {
+	values := map[string]any{
+		"number": number, "id": id, "customer_id": cu.ID, "name": m.name, "name_folded": derived.NameFolded, "kind": m.kind, "status": status,
+		"due": due, "responsible_id": responsible, "search": derived.Search, "created_at": at, "created_by": by.ID, "updated_at": at,
+	}
+	if _, err := f.tx.NewInsert().Model(&values).Table("transactions").Exec(ctx); err != nil {
 		return err
 	}
 	if !f.postgres {
+		// Raw SQL: a virtual table is addressed by its rowid.
 		if _, err := f.tx.ExecContext(ctx, `INSERT INTO transaction_search (rowid, text) VALUES (?, ?)`, number, derived.Trigrams); err != nil {
 			return err
 		}
@@ -52,15 +54,11 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	if err := assignment.Added(ctx, f.tx, cu.ID, id); err != nil {
 		return err
 	}
-	entry, err := uuid.NewV7AtTime(at)
-	if err != nil {
-		return err
-	}
-	known := func(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: true} }
-	if _, err := f.tx.NewInsert().Model(&audit.Entry{
-		ID: entry, At: at, ActorID: known(by.ID), Actor: by.Name, Action: audit.TransactionCreated, CustomerID: known(cu.ID), SubjectID: known(id),
-		TransactionID: known(id), Subject: transaction.Label(number) + " " + m.name, Address: "192.0.2.10",
-	}).Exec(ctx); err != nil || (i+k)%5 != 0 {
+	err = f.log(ctx, by, audit.Entry{
+		At: at, Action: audit.TransactionCreated, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id), TransactionID: store.NullID(id),
+		Subject: transaction.Label(number) + " " + m.name,
+	})
+	if err != nil || (i+k)%5 != 0 {
 		return err
 	}
 	// Never the existing specialist user, who tries out the demo: as an additional processor they could not try a rule

@@ -51,16 +51,17 @@ func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, 
 		progress = func(int, int) {}
 	}
 	s := seeding{generator: generator{rand: rand.New(rand.NewPCG(o.Seed, 0x6b6f6e746f72)), opts: o}, lite: !db.IsPostgres(), progress: progress}
-	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'customer_number'`).Scan(ctx, &s.customers); err != nil {
+	for name, last := range map[string]*int64{"customer_number": &s.customers, "transaction_number": &s.number} {
+		if err := db.NewSelect().Table("counter").Column("value").Where("name = ?", name).Scan(ctx, last); err != nil {
+			return err
+		}
+	}
+	before, err := db.NewSelect().Table("account").Where("email_folded LIKE 'specialist%@example.net'").Count(ctx)
+	if err != nil {
 		return err
 	}
-	if err := db.NewRaw(`SELECT value FROM counter WHERE name = 'transaction_number'`).Scan(ctx, &s.number); err != nil {
-		return err
-	}
-	if err := db.NewRaw(`SELECT count(*) FROM account WHERE email_folded LIKE 'specialist%@example.net'`).Scan(ctx, &s.before); err != nil {
-		return err
-	}
-	err := db.LoadInTx(ctx, func(l store.Load) error {
+	s.before = int(before)
+	err = db.LoadInTx(ctx, func(l store.Load) error {
 		s.load = l
 		if o.Customers < bulk {
 			return s.fill(ctx)

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -14,7 +16,7 @@ func TestLine(t *testing.T) {
 		"  Anna \t  Berg\r\n":               "Anna Berg",
 		"Anna\nBerg":                        "Anna Berg",
 		"Mu\u0308ller":                      "Müller",
-		"Mu\u200b\u0308ller":                "Müller", // what was between two that compose
+		"Mu\u200b\u0308ller":                "Müller", // the character between two that compose
 		"Mül\u00adler":                      "Müller",
 		"\ufeffMüller\u200e":                "Müller",
 		"\u202eMüller\u202c":                "Müller",
@@ -48,18 +50,15 @@ func TestLine(t *testing.T) {
 		"👩\u200d👩\u200d👧":                   "👩👩👧",
 		"\u0600\u0661":                      "\u0600\u0661", // a sign before a number that is seen
 		"bytes that are no text \xff\xfe":   "bytes that are no text \xff\xfe",
-		"a\x00b\x1b":                        "a\x00b\x1b", // refused, not repaired
+		"a\x00b\x1b":                        "a\x00b\x1b", // refused and not corrected
 	} {
-		if got := Line(typed); got != want {
-			t.Errorf("Line(%+q) = %+q, want %+q", typed, got, want)
-		}
+		assert.Equal(t, want, Line(typed), "Line(%+q)", typed)
 	}
 }
 
 func TestTowersOfMarksAreCut(t *testing.T) {
-	if got, want := Line("q"+strings.Repeat("\u0301", 100)+"w"), "q"+strings.Repeat("\u0301", maxMarks)+"w"; got != want {
-		t.Errorf("%+q, want %+q", got, want)
-	}
+	got, want := Line("q"+strings.Repeat("\u0301", 100)+"w"), "q"+strings.Repeat("\u0301", maxMarks)+"w"
+	assert.Equal(t, want, got)
 }
 
 func TestText(t *testing.T) {
@@ -72,13 +71,9 @@ func TestText(t *testing.T) {
 		"list\n\n\u2022 a\n– b":     "list\n\n\u2022 a\n– b",
 		"Müller\u2011Meier\u00a0& ": "Müller-Meier &",
 	} {
-		if got := Text(typed); got != want {
-			t.Errorf("Text(%+q) = %+q, want %+q", typed, got, want)
-		}
+		assert.Equal(t, want, Text(typed), "Text(%+q)", typed)
 	}
-	if got := Field(" a\r\n b\u200b "); got != " a\n b " {
-		t.Errorf("Field: %+q", got)
-	}
+	assert.Equal(t, " a\n b ", Field(" a\r\n b\u200b "), "Field")
 }
 
 func TestKey(t *testing.T) {
@@ -98,18 +93,17 @@ func TestKey(t *testing.T) {
 		"²":                             "2",
 		"²\u0301\u00a8x":                "2\u0301 x",
 	} {
-		if got := Key(typed); got != want {
-			t.Errorf("Key(%+q) = %+q, want %+q", typed, got, want)
-		}
+		assert.Equal(t, want, Key(typed), "Key(%+q)", typed)
 	}
 }
 
 func TestKeyReadsEveryDigit(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if unicode.Is(unicode.Nd, r) {
-			if got := Key(string(r)); len(got) != 1 || got[0] < '0' || got[0] > '9' {
-				t.Errorf("%U is %+q", r, got)
-			}
+			got := Key(string(r))
+			require.Len(t, got, 1, "%U", r)
+			assert.True(t, got[0] >= '0')
+			assert.True(t, got[0] <= '9')
 		}
 	}
 	for zero, want := range map[rune]string{'0': "0123456789", '٠': "0123456789", '𞥐': "0123456789", '𝟬': "0123456789", '𑁦': "0123456789"} {
@@ -117,9 +111,7 @@ func TestKeyReadsEveryDigit(t *testing.T) {
 		for i := range rune(10) {
 			ten.WriteRune(zero + i)
 		}
-		if got := Key(ten.String()); got != want {
-			t.Errorf("%U on: %q", zero, got)
-		}
+		assert.Equal(t, want, Key(ten.String()), "%U on", zero)
 	}
 }
 
@@ -130,12 +122,8 @@ func TestSays(t *testing.T) {
 		"\u2800": false, "\U00013441": false, "\U00013442": false, "\U0001d159": false, "\uffa0": false, "\u115f\u1160": false, "\ufe0f": false, "\u034f": false, "\u180e": false,
 		"-": false, "…": false, "🦊": false, "\ue000": false, "\U000e0041": false, "\u20dd": false, "\u1cbb": false,
 	} {
-		if got := Says(s); got != want {
-			t.Errorf("Says(%+q) = %v", s, got)
-		}
-		if got := Says(Line(s)); got != want {
-			t.Errorf("Says(Line(%+q)) = %v", s, got)
-		}
+		assert.Equal(t, want, Says(s), "Says(%+q)", s)
+		assert.Equal(t, want, Says(Line(s)), "Says(Line(%+q))", s)
 	}
 }
 
@@ -144,9 +132,8 @@ func TestIsText(t *testing.T) {
 		"Müller": {true, true}, "a\nb\tc": {false, true}, "a\rb": {false, false}, "\x00": {false, false},
 		"\x1b[31m": {false, false}, "\u0085": {false, false}, "\xff": {false, false},
 	} {
-		if got := [2]bool{IsText(s, false), IsText(s, true)}; got != want {
-			t.Errorf("IsText(%+q) = %v, want %v", s, got, want)
-		}
+		got := [2]bool{IsText(s, false), IsText(s, true)}
+		assert.Equal(t, want, got, "IsText(%+q)", s)
 	}
 }
 
@@ -158,19 +145,15 @@ func FuzzClean(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, rule := range map[string]func(string) string{"Line": Line, "Text": Text, "Field": Field, "Key": Key} {
 			once := rule(s)
-			if twice := rule(once); twice != once {
-				t.Fatalf("%s(%+q) = %+q, and again %+q", name, s, once, twice)
-			}
+			require.Equal(t, once, rule(once), "%s(%+q) and again", name, s)
 			if !IsText(s, true) {
 				continue
 			}
-			if !norm.NFC.IsNormalString(once) {
-				t.Fatalf("%s(%+q) = %+q is not NFC", name, s, once)
-			}
+			require.True(t, norm.NFC.IsNormalString(once), "%s(%+q) = %+q is not NFC", name, s, once)
 			for _, r := range once {
-				if isHidden(r) && r != zwj && r != zwnj || isFiller(r) || r != ' ' && r != '\n' && r != '\t' && unicode.IsSpace(r) {
-					t.Fatalf("%s(%+q) = %+q has %U", name, s, once, r)
-				}
+				require.False(t, isHidden(r) && r != zwj && r != zwnj, "%s(%+q) = %+q has %U", name, s, once, r)
+				require.False(t, isFiller(r))
+				require.False(t, r != ' ' && r != '\n' && r != '\t' && unicode.IsSpace(r))
 			}
 			if (name == "Line" || name == "Key") && strings.ContainsAny(once, "\n\t\r") {
 				t.Fatalf("%s(%+q) = %+q", name, s, once)

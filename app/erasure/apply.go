@@ -96,8 +96,8 @@ func (l *Log) Begin(ctx context.Context, keepers ...Keeper) (told string, err er
 
 // contents is the content of a log.
 type contents struct {
-	key        Key
-	entries    []Entry
+	key        logKey
+	entries    []entry
 	unreadable int
 	position   int64
 }
@@ -138,7 +138,7 @@ func (c contents) match(ctx context.Context, keepers []Keeper, what func(Keeper,
 		}
 		var ids []uuid.UUID
 		for _, id := range all {
-			if named[k.Kind][c.key.Hash(Subject{k.Kind, id})] {
+			if named[k.Kind][c.key.hash(Subject{k.Kind, id})] {
 				ids = append(ids, id)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -13,6 +14,15 @@ import (
 
 // database is a log in another database than the one whose erasures it records.
 type database struct{ db *store.DB }
+
+// erased is an entry as it is stored.
+type erased struct {
+	bun.BaseModel `bun:"table:kontor_erasure"`
+
+	Hash string    `bun:"hash,pk"`
+	Kind Kind      `bun:"kind"`
+	At   time.Time `bun:"at"`
+}
 
 // ErrSame says that the log would be restored together with the data that it is about.
 var ErrSame = errors.New("ERASURE_LOG is in the database itself: restoring a backup would take it back as well")
@@ -42,25 +52,25 @@ func apart(ctx context.Context, a, b *store.DB) error {
 
 func (d database) close() error { return d.db.Close() }
 
-func (d database) head(ctx context.Context) (Key, int64, error) {
+func (d database) head(ctx context.Context) (logKey, int64, error) {
 	for _, table := range []string{"kontor_erasure_key", "kontor_erasure"} {
 		if there, err := d.has(ctx, table); err != nil {
-			return Key{}, 0, err
+			return logKey{}, 0, err
 		} else if !there {
-			return Key{}, 0, ErrNone
+			return logKey{}, 0, ErrNone
 		}
 	}
 	var text string
-	err := d.db.NewRaw(`SELECT value FROM kontor_erasure_key WHERE id = 1`).Scan(ctx, &text)
+	err := d.db.NewSelect().Table("kontor_erasure_key").Column("value").Where("id = 1").Scan(ctx, &text)
 	if store.IsNoRows(err) {
-		return Key{}, 0, ErrNone
+		return logKey{}, 0, ErrNone
 	}
 	if err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	k, err := parseHead(headWord + text)
 	if err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	at, err := d.length(ctx, d.db)
 	return k, at, err
@@ -71,20 +81,22 @@ func (d database) has(ctx context.Context, table string) (there bool, err error)
 	if d.db.IsPostgres() {
 		sql = `SELECT to_regclass(?) IS NOT NULL`
 	}
+	// Raw SQL: each database describes its tables in its own way.
 	return there, d.db.NewRaw(sql, table).Scan(ctx, &there)
 }
 
-func (d database) length(ctx context.Context, db bun.IDB) (n int64, err error) {
-	return n, db.NewRaw(`SELECT count(*) FROM kontor_erasure`).Scan(ctx, &n)
+func (d database) length(ctx context.Context, db bun.IDB) (int64, error) {
+	return db.NewSelect().Model((*erased)(nil)).Count(ctx)
 }
 
-func (d database) begin(ctx context.Context) (Key, int64, error) {
+func (d database) begin(ctx context.Context) (logKey, int64, error) {
 	if k, at, err := d.head(ctx); !errors.Is(err, ErrNone) {
 		return k, at, err
 	}
 	k := newKey()
 	err := d.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if d.db.IsPostgres() { // without the lock, two processes that create a table at once get an error
+			// Raw SQL: it calls a function and reads no table.
 			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7308604895219968357)`); err != nil {
 				return err
 			}
@@ -93,21 +105,22 @@ func (d database) begin(ctx context.Context) (Key, int64, error) {
 			`CREATE TABLE IF NOT EXISTS kontor_erasure_key (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL)`,
 			`CREATE TABLE IF NOT EXISTS kontor_erasure (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, at TIMESTAMPTZ NOT NULL)`,
 		} {
+			// Raw SQL: it creates tables. This database has no migrations.
 			if _, err := tx.ExecContext(ctx, sql); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO kontor_erasure_key (id, value) VALUES (1, ?) ON CONFLICT DO NOTHING`,
-			base64.StdEncoding.EncodeToString(k[:]))
+		values := map[string]any{"id": 1, "value": base64.StdEncoding.EncodeToString(k[:])}
+		_, err := tx.NewInsert().Model(&values).Table("kontor_erasure_key").On("CONFLICT DO NOTHING").Exec(ctx)
 		return err
 	})
 	if err != nil {
-		return Key{}, 0, fmt.Errorf("make the erasure log: %w", err)
+		return logKey{}, 0, fmt.Errorf("make the erasure log: %w", err)
 	}
 	return d.head(ctx)
 }
 
-func (d database) write(ctx context.Context, key Key, entries []Entry) (at int64, err error) {
+func (d database) write(ctx context.Context, key logKey, entries []entry) (at int64, err error) {
 	if has, _, err := d.head(ctx); errors.Is(err, ErrNone) || err == nil && has != key {
 		return 0, ErrReplaced
 	} else if err != nil {
@@ -115,8 +128,8 @@ func (d database) write(ctx context.Context, key Key, entries []Entry) (at int64
 	}
 	err = d.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for _, e := range entries {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO kontor_erasure (hash, kind, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-				e.Hash, e.Kind, e.At); err != nil {
+			row := erased{Hash: e.Hash, Kind: e.Kind, At: e.At}
+			if _, err := tx.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
 				return err
 			}
 		}
@@ -126,18 +139,18 @@ func (d database) write(ctx context.Context, key Key, entries []Entry) (at int64
 	return at, err
 }
 
-func (d database) read(ctx context.Context) (Key, []Entry, int, error) {
+func (d database) read(ctx context.Context) (logKey, []entry, int, error) {
 	k, _, err := d.head(ctx)
 	if err != nil {
-		return Key{}, nil, 0, err
+		return logKey{}, nil, 0, err
 	}
-	var rows []struct{ Hash, Kind string }
-	if err := d.db.NewRaw(`SELECT hash, kind FROM kontor_erasure`).Scan(ctx, &rows); err != nil {
-		return Key{}, nil, 0, err
+	var rows []erased
+	if err := d.db.NewSelect().Model(&rows).Column("hash", "kind").Scan(ctx); err != nil {
+		return logKey{}, nil, 0, err
 	}
-	entries := make([]Entry, len(rows))
+	entries := make([]entry, len(rows))
 	for i, r := range rows {
-		entries[i] = Entry{Kind: Kind(r.Kind), Hash: r.Hash}
+		entries[i] = entry{Kind: r.Kind, Hash: r.Hash}
 	}
 	return k, entries, 0, nil
 }

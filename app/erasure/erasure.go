@@ -41,24 +41,24 @@ type Subject struct {
 	ID   uuid.UUID
 }
 
-// Entry is the log's entry about one erasure.
-type Entry struct {
+// entry is the log's entry about one erasure.
+type entry struct {
 	At   time.Time
 	Kind Kind
 	Hash string
 }
 
-// Key is the key of the hashes in a log. It is stored in the log itself, so that the log stays valid when SECRET_KEY
+// logKey is the key of the hashes in a log. It is stored in the log itself, so that the log stays valid when SECRET_KEY
 // changes.
-type Key [32]byte
+type logKey [32]byte
 
-func newKey() (k Key) {
+func newKey() (k logKey) {
 	_, _ = rand.Read(k[:])
 	return k
 }
 
-// Hash returns the hash that the log contains for a subject.
-func (k Key) Hash(s Subject) string {
+// hash returns the hash that the log contains for a subject.
+func (k logKey) hash(s Subject) string {
 	mac := hmac.New(sha256.New, k[:])
 	mac.Write([]byte(s.Kind))
 	mac.Write(s.ID[:])
@@ -66,7 +66,7 @@ func (k Key) Hash(s Subject) string {
 }
 
 // name returns an identifier of the log. It does not reveal the key.
-func (k Key) name() string {
+func (k logKey) name() string {
 	sum := sha256.Sum256(k[:])
 	return hex.EncodeToString(sum[:8])
 }
@@ -83,14 +83,14 @@ var (
 // journal stores a log, in a file or a database.
 type journal interface {
 	// head returns the log's key and its length, a number that grows with every entry. Errors: ErrNone, ErrNoLog.
-	head(ctx context.Context) (Key, int64, error)
+	head(ctx context.Context) (logKey, int64, error)
 	// begin is head, but creates the log if there is none.
-	begin(ctx context.Context) (Key, int64, error)
+	begin(ctx context.Context) (logKey, int64, error)
 	// write adds entries to the log that has this key and returns the new length. The entries are durable when it
 	// returns. Error: ErrReplaced.
-	write(ctx context.Context, key Key, entries []Entry) (int64, error)
+	write(ctx context.Context, key logKey, entries []entry) (int64, error)
 	// read reads the whole log. unreadable is the number of damaged lines.
-	read(ctx context.Context) (key Key, entries []Entry, unreadable int, err error)
+	read(ctx context.Context) (key logKey, entries []entry, unreadable int, err error)
 	close() error
 }
 
@@ -102,7 +102,7 @@ type Log struct {
 
 	mu      sync.Mutex
 	journal journal
-	key     *Key // the key of the log that this process opened
+	key     *logKey // the key of the log that this process opened
 }
 
 // IsDatabase says whether a value of ERASURE_LOG is the address of a database and not a file name.
@@ -211,9 +211,9 @@ func (l *Log) record(ctx context.Context, subjects []Subject) error {
 			return err
 		}
 	}
-	entries := make([]Entry, len(subjects))
+	entries := make([]entry, len(subjects))
 	for i, s := range subjects {
-		entries[i] = Entry{At: l.now(), Kind: s.Kind, Hash: l.key.Hash(s)}
+		entries[i] = entry{At: l.now(), Kind: s.Kind, Hash: l.key.hash(s)}
 	}
 	j, err := l.open(ctx)
 	if err != nil {

@@ -3,16 +3,16 @@ package erasure
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -25,9 +25,7 @@ func clock() time.Time { return noon }
 func newID(t testing.TB) uuid.UUID {
 	t.Helper()
 	id, err := uuid.NewV7()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return id
 }
 
@@ -72,38 +70,35 @@ func TestLog(t *testing.T) {
 	logs(t, func(t *testing.T, db *store.DB, where string) {
 		ctx := context.Background()
 		gone, stays := newID(t), newID(t)
-		if _, _, err := open(t, where, db).Apply(ctx); !errors.Is(err, ErrNone) {
-			t.Fatalf("without a log: %v", err)
-		}
+		_, _, err := open(t, where, db).Apply(ctx)
+		require.ErrorIs(t, err, ErrNone, "without a log")
 		l := open(t, where, db)
-		if told, err := l.Begin(ctx); told != "" || err != nil {
-			t.Fatalf("the first start: %q, %v", told, err)
-		}
-		for range 2 { // as after a crash in between
-			if err := l.Record(ctx, Subject{Customer, gone}, Subject{Access, stays}); err != nil {
-				t.Fatal(err)
-			}
+		told, err := l.Begin(ctx)
+		require.NoError(t, err, "the first start")
+		require.Empty(t, told, "the first start")
+		for range 2 { // as after a crash between the two
+			require.NoError(t, l.Record(ctx, Subject{Customer, gone}, Subject{Access, stays}))
 		}
 		customers := &kept{kind: Customer, ids: []uuid.UUID{stays}}
 		other := open(t, where, db)
-		if told, err := other.Begin(ctx, customers.keeper()); told != "" || err != nil {
-			t.Errorf("a later start: %q, %v", told, err)
-		}
-		// a restored database has gone again, and knows less than the log has
+		told, err = other.Begin(ctx, customers.keeper())
+		assert.NoError(t, err, "a later start")
+		assert.Empty(t, told, "a later start")
+		// A restored database has the erased customer again, and its position in the log is older.
 		customers.ids = []uuid.UUID{stays, gone}
-		if _, err := db.ExecContext(ctx, `UPDATE erasure_log SET position = 1`); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := open(t, where, db).Begin(ctx, customers.keeper()); !errors.Is(err, ErrBehind) || !strings.Contains(err.Error(), "1 customers") {
-			t.Errorf("a restored database: %v", err)
-		}
+		_, err = db.ExecContext(ctx, `UPDATE erasure_log SET position = 1`)
+		require.NoError(t, err)
+		_, err = open(t, where, db).Begin(ctx, customers.keeper())
+		assert.ErrorIs(t, err, ErrBehind, "a restored database")
+		assert.Contains(t, err.Error(), "1 customers", "a restored database")
 		found, unreadable, err := open(t, where, db).Apply(ctx, customers.keeper())
-		if err != nil || unreadable != 0 || found.Total() != 1 || len(customers.erased) != 1 || customers.erased[0] != gone {
-			t.Errorf("found %v, erased %v, %d unreadable, %v", found, customers.erased, unreadable, err)
-		}
-		if _, err := open(t, where, db).Begin(ctx, customers.keeper()); err != nil {
-			t.Errorf("a start after that: %v", err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, 0, unreadable, "unreadable")
+		assert.Equal(t, 1, found.Total(), "found")
+		require.Len(t, customers.erased, 1, "erased")
+		assert.Equal(t, gone, customers.erased[0])
+		_, err = open(t, where, db).Begin(ctx, customers.keeper())
+		assert.NoError(t, err, "a start after that")
 	})
 }
 
@@ -120,17 +115,15 @@ func TestManyWriters(t *testing.T) {
 			l := open(t, where, db)
 			all.Go(func() {
 				for _, id := range customers.ids[w*each : (w+1)*each] {
-					if err := l.Record(context.Background(), Subject{Customer, id}); err != nil {
-						t.Error(err)
-					}
+					assert.NoError(t, l.Record(context.Background(), Subject{Customer, id}))
 				}
 			})
 		}
 		all.Wait()
 		found, unreadable, err := open(t, where, db).Apply(context.Background(), customers.keeper())
-		if err != nil || unreadable != 0 || found[Customer] != writers*each {
-			t.Errorf("%v, %d unreadable, %v", found, unreadable, err)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, 0, unreadable, "unreadable")
+		assert.Equal(t, writers*each, found[Customer])
 	})
 }
 
@@ -141,27 +134,17 @@ func TestReplaced(t *testing.T) {
 	where := filepath.Join(t.TempDir(), "erasures.log")
 	l := open(t, where, db)
 	record := func(l *Log) error { return l.Record(ctx, Subject{Customer, newID(t)}) }
-	if err := record(l); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(where, where+".away"); err != nil {
-		t.Fatal(err)
-	}
-	if err := record(l); !errors.Is(err, ErrReplaced) || !strings.Contains(err.Error(), "nothing is deleted") {
-		t.Errorf("taken away: %v", err)
-	}
-	if told, err := open(t, where, db).Begin(ctx); err != nil || !strings.Contains(told, "is not the log") {
-		t.Errorf("a start without it: %q, %v", told, err)
-	}
-	if err := record(l); !errors.Is(err, ErrReplaced) {
-		t.Errorf("exchanged: %v", err)
-	}
-	if err := os.Rename(where+".away", where); err != nil {
-		t.Fatal(err)
-	}
-	if err := record(l); err != nil {
-		t.Errorf("brought back: %v", err)
-	}
+	require.NoError(t, record(l))
+	require.NoError(t, os.Rename(where, where+".away"))
+	err := record(l)
+	assert.ErrorIs(t, err, ErrReplaced, "taken away")
+	assert.Contains(t, err.Error(), "nothing is deleted", "taken away")
+	told, err := open(t, where, db).Begin(ctx)
+	require.NoError(t, err, "a start without it")
+	assert.Contains(t, told, "is not the log", "a start without it")
+	assert.ErrorIs(t, record(l), ErrReplaced, "exchanged")
+	require.NoError(t, os.Rename(where+".away", where))
+	assert.NoError(t, record(l), "brought back")
 }
 
 // TestCutShort: a line that is incomplete after a crash or on a full disk damages no other line. An incomplete head is
@@ -169,28 +152,22 @@ func TestReplaced(t *testing.T) {
 func TestCutShort(t *testing.T) {
 	ctx, db := context.Background(), storetest.SQLite(t)
 	where := filepath.Join(t.TempDir(), "erasures.log")
-	if err := os.WriteFile(where, []byte(headWord[:9]), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(where, []byte(headWord[:9]), 0o600))
 	customers := &kept{kind: Customer, ids: []uuid.UUID{newID(t), newID(t)}}
 	for _, id := range customers.ids {
-		if err := open(t, where, db).Record(ctx, Subject{Customer, id}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, open(t, where, db).Record(ctx, Subject{Customer, id}))
 		f, err := os.OpenFile(where, os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		_, _ = f.WriteString("2026-11-28T12:00:00Z cust")
 		_ = f.Close()
 	}
 	found, unreadable, err := open(t, where, db).Apply(ctx, customers.keeper())
-	if err != nil || found[Customer] != 2 || unreadable != 2 {
-		t.Errorf("%v, %d unreadable, %v", found, unreadable, err)
-	}
-	if info, err := os.Stat(where); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, 2, found[Customer])
+	assert.Equal(t, 2, unreadable, "unreadable")
+	info, err := os.Stat(where)
+	require.NoError(t, err)
+	assert.EqualValues(t, 0o600, info.Mode().Perm())
 }
 
 // TestNoLog: a file that is not a log is neither read nor written, and the log cannot be in the database itself.
@@ -198,23 +175,16 @@ func TestNoLog(t *testing.T) {
 	ctx, db := context.Background(), storetest.SQLite(t)
 	for _, text := range []string{"something else\n", "something else", headWord + "AAAA\n", strings.Repeat("x", 100_000), "\x00\x00"} {
 		where := filepath.Join(t.TempDir(), "notes.txt")
-		if err := os.WriteFile(where, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := open(t, where, db).Record(ctx, Subject{Customer, newID(t)}); !errors.Is(err, ErrNoLog) {
-			t.Errorf("%.20q: %v", text, err)
-		}
-		if is, err := os.ReadFile(where); err != nil || string(is) != text {
-			t.Errorf("%.20q became %.40q, %v", text, is, err)
-		}
+		require.NoError(t, os.WriteFile(where, []byte(text), 0o600))
+		assert.ErrorIs(t, open(t, where, db).Record(ctx, Subject{Customer, newID(t)}), ErrNoLog, "%.20q", text)
+		is, err := os.ReadFile(where)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(is), "became")
 	}
 	var itself string
-	if err := db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(ctx, &itself); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open(t, "sqlite://"+itself, db).Begin(ctx); !errors.Is(err, ErrSame) {
-		t.Errorf("in the database itself: %v", err)
-	}
+	require.NoError(t, db.NewRaw(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(ctx, &itself))
+	_, err := open(t, "sqlite://"+itself, db).Begin(ctx)
+	assert.ErrorIs(t, err, ErrSame, "in the database itself")
 }
 
 // TestNothingPersonal: the log contains only a hash of an id, and each log has a different hash for it.
@@ -224,27 +194,23 @@ func TestNothingPersonal(t *testing.T) {
 	var texts []string
 	for range 2 {
 		where := filepath.Join(t.TempDir(), "erasures.log")
-		if err := open(t, where, db).Record(ctx, Subject{Access, id}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, open(t, where, db).Record(ctx, Subject{Access, id}))
 		raw, err := os.ReadFile(where)
-		if err != nil || bytes.Contains(raw, []byte(id.String())) || bytes.Count(raw, []byte("\n")) != 2 {
-			t.Fatalf("%s, %v", raw, err)
-		}
+		require.NoError(t, err)
+		require.False(t, bytes.Contains(raw, []byte(id.String())), "%s", raw)
+		require.Equal(t, 2, bytes.Count(raw, []byte("\n")))
 		_, entry, _ := strings.Cut(string(raw), "\n")
 		texts = append(texts, entry)
 	}
-	if texts[0] == texts[1] {
-		t.Error("two logs have the same hash of an id")
-	}
+	assert.NotEqual(t, texts[1], texts[0], "two logs have the same hash of an id")
 }
 
 // TestLineEnds: a log whose line ends were changed by a transfer is still read. A hash in a different notation counts
 // as unreadable, because it would match no id.
 func TestLineEnds(t *testing.T) {
 	k := newKey()
-	hash := k.Hash(Subject{Kind: Customer})
-	text := k.line() + Entry{noon, Customer, hash}.line()
+	hash := k.hash(Subject{Kind: Customer})
+	text := k.line() + entry{noon, Customer, hash}.line()
 	for name, c := range map[string]struct {
 		text       string
 		unreadable int
@@ -257,13 +223,12 @@ func TestLineEnds(t *testing.T) {
 		"padded":              {strings.Replace(text, hash, hash+"=", 1), 1},
 	} {
 		key, entries, unreadable, err := parse(strings.NewReader(c.text))
-		if err != nil || key != k || unreadable != c.unreadable || len(entries) != 1-c.unreadable {
-			t.Errorf("%s: %d entries, %d unreadable, %v", name, len(entries), unreadable, err)
-		}
+		require.NoError(t, err, name)
+		assert.Equal(t, k, key, name)
+		assert.Equal(t, c.unreadable, unreadable, "%s: unreadable", name)
+		assert.Len(t, entries, 1-c.unreadable, "%s: entries", name)
 		for _, e := range entries {
-			if e.Hash != hash {
-				t.Errorf("%s: hash %q, want %q", name, e.Hash, hash)
-			}
+			assert.Equal(t, hash, e.Hash, "%s: hash", name)
 		}
 	}
 }
@@ -271,7 +236,7 @@ func TestLineEnds(t *testing.T) {
 // FuzzParse: reading any file ends, and entries that were read can be written and read again without a change.
 func FuzzParse(f *testing.F) {
 	k := newKey()
-	line := Entry{noon, Customer, k.Hash(Subject{Kind: Customer})}.line()
+	line := entry{noon, Customer, k.hash(Subject{Kind: Customer})}.line()
 	for _, s := range []string{"", k.line(), k.line() + line, k.line() + line[:20] + "\n" + line, line, headWord, k.line() + strings.Repeat("x", 5000)} {
 		f.Add([]byte(s))
 	}
@@ -285,11 +250,10 @@ func FuzzParse(f *testing.F) {
 			text += e.line()
 		}
 		again, same, unreadable, err := parse(strings.NewReader(text))
-		if err != nil || again != key || unreadable != 0 || len(same) != len(entries) {
-			t.Fatalf("%q became %d entries, %d unreadable, %v", text, len(same), unreadable, err)
-		}
-		if !slices.Equal(same, entries) {
-			t.Fatalf("%+v became %+v", entries, same)
-		}
+		require.NoError(t, err)
+		require.Equal(t, key, again)
+		require.Equal(t, 0, unreadable, "unreadable")
+		require.Len(t, same, len(entries), "%q became %d entries", text, len(same))
+		require.Equal(t, entries, same, "became")
 	})
 }

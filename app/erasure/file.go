@@ -44,57 +44,57 @@ func (f file) locked(ctx context.Context, flags int) (*os.File, error) {
 	}
 }
 
-func (f file) head(ctx context.Context) (k Key, at int64, err error) {
+func (f file) head(ctx context.Context) (k logKey, at int64, err error) {
 	opened, err := f.locked(ctx, os.O_RDONLY)
 	if err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	defer func() { _ = opened.Close() }()
 	return headOf(opened)
 }
 
-func headOf(opened *os.File) (k Key, at int64, err error) {
+func headOf(opened *os.File) (k logKey, at int64, err error) {
 	info, err := opened.Stat()
 	if err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	if info.Size() == 0 {
-		return Key{}, 0, ErrNone
+		return logKey{}, 0, ErrNone
 	}
 	line, err := bufio.NewReader(io.NewSectionReader(opened, 0, longestLine)).ReadString('\n')
 	if err != nil {
-		if started := strings.HasPrefix(headWord, line) || strings.HasPrefix(line, headWord); started && len(line) < len(Key{}.line()) {
-			return Key{}, 0, ErrNone // the process that created it was killed, so nothing is recorded yet
+		if started := strings.HasPrefix(headWord, line) || strings.HasPrefix(line, headWord); started && len(line) < len(logKey{}.line()) {
+			return logKey{}, 0, ErrNone // the process that created it was killed, so nothing is recorded yet
 		}
-		return Key{}, 0, ErrNoLog
+		return logKey{}, 0, ErrNoLog
 	}
 	k, err = parseHead(strings.TrimSuffix(line, "\n"))
 	return k, info.Size(), err
 }
 
-func (f file) begin(ctx context.Context) (k Key, at int64, err error) {
+func (f file) begin(ctx context.Context) (k logKey, at int64, err error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	opened, err := f.locked(ctx, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	defer func() { _ = opened.Close() }()
 	if k, at, err = headOf(opened); !errors.Is(err, ErrNone) {
 		return k, at, err
 	}
 	if err := opened.Truncate(0); err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	k = newKey()
 	if at, err = add(opened, 0, k.line()); err != nil {
-		return Key{}, 0, err
+		return logKey{}, 0, err
 	}
 	return k, at, syncFolder(filepath.Dir(f.path))
 }
 
-func (f file) write(ctx context.Context, key Key, entries []Entry) (int64, error) {
+func (f file) write(ctx context.Context, key logKey, entries []entry) (int64, error) {
 	opened, err := f.locked(ctx, os.O_RDWR|os.O_APPEND)
 	if errors.Is(err, ErrNone) {
 		return 0, ErrReplaced
@@ -137,10 +137,10 @@ func add(opened *os.File, size int64, text string) (int64, error) {
 	return size + int64(len(text)), nil
 }
 
-func (f file) read(ctx context.Context) (Key, []Entry, int, error) {
+func (f file) read(ctx context.Context) (logKey, []entry, int, error) {
 	opened, err := f.locked(ctx, os.O_RDONLY)
 	if err != nil {
-		return Key{}, nil, 0, err
+		return logKey{}, nil, 0, err
 	}
 	defer func() { _ = opened.Close() }()
 	return parse(opened)

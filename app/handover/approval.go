@@ -25,18 +25,30 @@ type Approvals interface {
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
-// handedOver is the detail of a proposal to hand over.
-type handedOver struct {
+// request is a handover or a deputy that somebody wants, and the detail of a proposal to make it.
+type request interface {
+	kind() approval.Kind
+	holder() uuid.UUID // the person whose assignments are passed on
+}
+
+// handoverRequest is what Start is asked for.
+type handoverRequest struct {
 	From uuid.UUID   `json:"from"`
 	To   []uuid.UUID `json:"to"`
 	Move bool        `json:"move"`
 }
 
-// deputised is the detail of a proposal of a deputy.
-type deputised struct {
+func (d handoverRequest) kind() approval.Kind { return approval.Handover }
+func (d handoverRequest) holder() uuid.UUID   { return d.From }
+
+// deputyRequest is what AddDeputy is asked for.
+type deputyRequest struct {
 	Specialist uuid.UUID  `json:"specialist"`
 	Form       DeputyForm `json:"form"`
 }
+
+func (d deputyRequest) kind() approval.Kind { return approval.Deputy }
+func (d deputyRequest) holder() uuid.UUID   { return d.Specialist }
 
 // handlers returns this package's approval handlers.
 func (s *Service) handlers() map[approval.Kind]approval.Handler {
@@ -46,11 +58,11 @@ func (s *Service) handlers() map[approval.Kind]approval.Handler {
 	}
 }
 
-// ask proposes a handover or a deputy instead when a recipient's account counts as the caller's own, usually because
-// the caller recently created it (see Approvals.Own). It returns whether it proposed. Nothing is proposed for the
-// caller's own assignments (from is the caller): callers may pass those on.
-func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, kind approval.Kind, from uuid.UUID, to []Person, detail any) (bool, error) {
-	if from == c.ID {
+// ask proposes a handover or a deputy instead when the account of one of the recipients counts as the caller's own,
+// usually because the caller recently created it (see Approvals.Own). It returns whether it proposed. Nothing is
+// proposed for the caller's own assignments: callers may pass those on.
+func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, wanted request, to []Person) (bool, error) {
+	if wanted.holder() == c.ID {
 		return false, nil
 	}
 	ids := make([]uuid.UUID, len(to))
@@ -68,7 +80,7 @@ func (s *Service) ask(ctx context.Context, tx bun.Tx, c account.Caller, kind app
 		}
 	}
 	_, err = s.o.Approvals.Propose(ctx, tx, c.Actor(), approval.Proposal{
-		Kind: kind, SubjectID: own[0], ConcernedID: own[0], Subject: name, Detail: detail,
+		Kind: wanted.kind(), SubjectID: own[0], ConcernedID: own[0], Subject: name, Detail: wanted,
 	})
 	return err == nil, err
 }
@@ -84,7 +96,7 @@ func (s *Service) proposer(ctx context.Context, tx bun.IDB, p approval.Approval)
 
 // applyHandover begins the handover in the name of its proposer, if they still may, and adds the job that does it.
 func (s *Service) applyHandover(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
-	var d handedOver
+	var d handoverRequest
 	if err := p.Read(&d); err != nil {
 		return err
 	}
@@ -101,7 +113,7 @@ func (s *Service) applyHandover(ctx context.Context, tx bun.Tx, p approval.Appro
 }
 
 func (s *Service) applyDeputy(ctx context.Context, tx bun.Tx, p approval.Approval, _ audit.Actor) error {
-	var d deputised
+	var d deputyRequest
 	if err := p.Read(&d); err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/approval"
@@ -19,9 +21,7 @@ func (w *world) approve(kind approval.Kind, about, by account.Caller) {
 	w.Helper()
 	waits, err := w.Approvals.About(w.Ctx, kind, about.ID)
 	w.Must(err)
-	if len(waits) != 1 {
-		w.Fatalf("%d proposals", len(waits))
-	}
+	require.Len(w, waits, 1, "proposals")
 	_, err = w.Approvals.Approve(w.Ctx, by.Actor(), waits[0].ID)
 	w.Must(err)
 }
@@ -36,23 +36,15 @@ func TestHandingOverToOneMade(t *testing.T) {
 		_, err := w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
 		w.Want("handover", err, approval.ErrAsked)
 		w.Want("deputy", w.AddDeputy(w.Ctx, w.admin, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2026-11-24", Until: "2026-11-30"}), approval.ErrAsked)
-		if n := w.count("handover"); n != 0 {
-			w.Errorf("%d handovers", n)
-		}
-		if n := w.count("deputy"); n != 0 {
-			w.Errorf("%d deputies", n)
-		}
+		assert.Equal(w, 0, w.count("handover"), "handovers")
+		assert.Equal(w, 0, w.count("deputy"), "deputies")
 		w.approve(approval.Deputy, w.ben, petra)
-		if n := w.count("deputy WHERE deputy_id = ?", w.ben.ID); n != 1 {
-			w.Errorf("%d deputies after the yes", n)
-		}
+		assert.Equal(w, 1, w.count("deputy WHERE deputy_id = ?", w.ben.ID), "deputies after the yes")
 		w.approve(approval.Handover, w.ben, petra)
 		_, err = w.work(w.Ctx, 10)
 		w.Must(err)
-		if got := w.has(w.ben); got.Administered != 1 {
-			w.Errorf("has %+v", got)
-		}
-		// to others, and of one's own, at once
+		assert.EqualValues(w, 1, w.has(w.ben).Administered, "has")
+		// A handover to others and a handover of one's own customers happen at once.
 		_, err = w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.cora.ID}, false)
 		w.Must(err)
 		w.made(w.anna, w.ben)

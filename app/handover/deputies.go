@@ -52,7 +52,7 @@ type DeputyForm struct{ Deputy, From, Until string }
 func (s *Service) AddDeputy(ctx context.Context, c account.Caller, specialist uuid.UUID, f DeputyForm) error {
 	asked := false
 	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		asked, err = s.addDeputy(ctx, tx, c, deputised{specialist, f}, false)
+		asked, err = s.addDeputy(ctx, tx, c, deputyRequest{specialist, f}, false)
 		return err
 	})
 	if err == nil && asked {
@@ -62,7 +62,7 @@ func (s *Service) AddDeputy(ctx context.Context, c account.Caller, specialist uu
 }
 
 // addDeputy is AddDeputy inside a tx. asked says that it made a proposal instead. With approved it makes no proposal.
-func (s *Service) addDeputy(ctx context.Context, tx bun.Tx, c account.Caller, wanted deputised, approved bool) (asked bool, err error) {
+func (s *Service) addDeputy(ctx context.Context, tx bun.Tx, c account.Caller, wanted deputyRequest, approved bool) (asked bool, err error) {
 	specialist, f := wanted.Specialist, wanted.Form
 	if err := s.mayArrange(c, specialist, policies.Manage); err != nil {
 		return false, err
@@ -93,7 +93,10 @@ func (s *Service) addDeputy(ctx context.Context, tx bun.Tx, c account.Caller, wa
 	if err := form.Err(); err != nil {
 		return false, err
 	}
-	other, overlaps, err := s.overlapping(ctx, tx, specialist, deputyID, starts, ends)
+	d := Deputyship{
+		SpecialistID: specialist, Specialist: person.Name, DeputyID: deputyID, Deputy: found[0].Name, StartsAt: starts, EndsAt: ends,
+	}
+	other, overlaps, err := s.overlapping(ctx, tx, d)
 	if err != nil {
 		return false, err
 	}
@@ -102,15 +105,13 @@ func (s *Service) addDeputy(ctx context.Context, tx bun.Tx, c account.Caller, wa
 		return false, form.Err()
 	}
 	if !approved {
-		if asked, err := s.ask(ctx, tx, c, approval.Deputy, specialist, found, wanted); err != nil || asked {
+		if asked, err := s.ask(ctx, tx, c, wanted, found); err != nil || asked {
 			return asked, err
 		}
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
+	if d.ID, err = uuid.NewV7(); err != nil {
 		return false, err
 	}
-	d := Deputyship{ID: id, SpecialistID: specialist, DeputyID: deputyID, StartsAt: starts, EndsAt: ends, Deputy: found[0].Name, Specialist: person.Name}
 	if err := s.insertDeputy(ctx, tx, d, c.ID, s.o.Now()); err != nil {
 		return false, err
 	}

@@ -2,13 +2,14 @@ package handover
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/audit"
@@ -38,14 +39,12 @@ func TestDeputyTakesTurns(t *testing.T) {
 	each(t, func(w *world) {
 		_, annas := w.customer(w.anna, "Anna GmbH", 2)
 		_, coras := w.customer(w.cora, "Cora GmbH", 1)
-		// Anna stands in for Cora all the time, Ben for Anna on two days at the end of summer time.
+		// Anna is Cora's deputy all the time. Ben is Anna's deputy on the two days around the start of summer time.
 		w.Must(w.AddDeputy(w.Ctx, w.cora, w.cora.ID, DeputyForm{Deputy: w.anna.ID.String(), From: "2026-11-24", Until: "2027-06-30"}))
 		w.Must(w.AddDeputy(w.Ctx, w.admin, w.anna.ID, DeputyForm{Deputy: w.ben.ID.String(), From: "2027-03-27", Until: "2027-03-28"}))
 		starts := time.Date(2027, 3, 27, 0, 0, 0, 0, berlin)
 		ends := time.Date(2027, 3, 29, 0, 0, 0, 0, berlin)
-		if ends.Sub(starts) != 47*time.Hour {
-			w.Fatalf("these days have %s", ends.Sub(starts))
-		}
+		require.Equal(w, 47*time.Hour, ends.Sub(starts), "these days have")
 		for _, c := range []struct {
 			at    time.Time
 			in    bool
@@ -58,23 +57,25 @@ func TestDeputyTakesTurns(t *testing.T) {
 			ben := w.signedIn(w.ben)
 			page, err := w.transactions.List(w.Ctx, ben, transaction.Filter{})
 			w.Must(err)
-			_, errGet := w.transactions.Authorise(w.Ctx, w.DB, ben, annas[0], policies.Process)
+			seen, errGet := w.transactions.Get(w.Ctx, ben, annas[0])
+			may, err := w.transactions.Allows(ben, seen, policies.Process)
+			w.Must(err)
 			_, errOther := w.transactions.Get(w.Ctx, ben, coras[0])
 			want := 0
 			if c.in {
 				want = 2
 			}
-			if len(page.Rows) != want || (errGet == nil) != c.in || !errors.Is(errOther, transaction.ErrNotFound) {
-				w.Errorf("%s: %d in the list, decision %v, of whom Anna stands in for: %v", c.at, len(page.Rows), errGet, errOther)
-			}
-			if err := w.Decider.Require(policies.Request{Roles: w.signedIn(w.cora).Roles, Object: policies.ObjectSpecialist, Action: policies.Read}); err == nil {
-				w.Error("roles are passed on")
-			}
+			assert.Len(w, page.Rows, want, "%s: the list of whom Anna stands in for", c.at)
+			assert.Equal(w, c.in, errGet == nil, "%s: a transaction of whom Anna stands in for can be opened", c.at)
+			assert.Equal(w, c.in, may, "%s: a transaction of whom Anna stands in for may be processed", c.at)
+			assert.ErrorIs(w, errOther, transaction.ErrNotFound, "%s: a transaction of somebody else", c.at)
+			assert.Error(w, w.Decider.Require(policies.Request{Roles: w.signedIn(w.cora).Roles, Object: policies.ObjectSpecialist, Action: policies.Read}), "roles are passed on")
 			list, _, err := w.Deputies(w.Ctx, w.anna, w.anna.ID)
 			w.Must(err)
-			if len(list) != 1 || list[0].State != c.state || list[0].Deputy != "Ben Bach" || list[0].By != "Uta Amt" {
-				w.Errorf("%s: %+v", c.at, list)
-			}
+			require.Len(w, list, 1, c.at)
+			assert.Equal(w, c.state, list[0].State, c.at)
+			assert.Equal(w, "Ben Bach", list[0].Deputy, c.at)
+			assert.Equal(w, "Uta Amt", list[0].By, c.at)
 		}
 	})
 }
@@ -105,7 +106,7 @@ func TestDeputyRefuses(t *testing.T) {
 			{w.admin, DeputyForm{"nobody", "2026-12-01", "2026-12-01"}, "deputy deputy.unknown"},
 			{w.admin, DeputyForm{ben, "2026-12-20", "2026-12-30"}, "from deputy.overlaps"},
 			{w.anna, DeputyForm{ben, "2026-12-01", "2026-12-31"}, "from deputy.overlaps"},
-			{w.anna, DeputyForm{ben, "2026-12-21", "2027-12-20"}, "none"},  // the day after, and just a year
+			{w.anna, DeputyForm{ben, "2026-12-21", "2027-12-20"}, "none"},  // from the next day, for exactly a year
 			{w.anna, DeputyForm{cora, "2026-12-15", "2026-12-16"}, "none"}, // two at a time
 		} {
 			w.wantForm(fmt.Sprintf("%+v", c.form), w.AddDeputy(w.Ctx, c.caller, w.anna.ID, c.form), c.want)
@@ -115,12 +116,9 @@ func TestDeputyRefuses(t *testing.T) {
 			_, _, err := w.Deputies(w.Ctx, c, w.anna.ID)
 			w.Want("reading another's", err, policies.ErrForbidden)
 		}
-		if n := w.count(`deputy`); n != 3 {
-			w.Errorf("%d deputies", n)
-		}
-		if n := w.count(`audit WHERE action = ? AND subject_id = ? AND detail LIKE '%2026-12-10%'`, audit.DeputyNamed, w.anna.ID); n != 1 {
-			w.Errorf("%d entries about the first", n)
-		}
+		assert.Equal(w, 3, w.count(`deputy`), "deputies")
+		n := w.count(`audit WHERE action = ? AND subject_id = ? AND detail LIKE '%2026-12-10%'`, audit.DeputyNamed, w.anna.ID)
+		assert.Equal(w, 1, n, "entries about the first")
 	})
 }
 
@@ -142,36 +140,26 @@ func TestDeputyEnds(t *testing.T) {
 			return ids()[0]
 		}
 		today := add("2026-11-24", "2026-11-24")
-		if _, err := w.transactions.Get(w.Ctx, w.signedIn(w.ben), annas[0]); err != nil {
-			w.Errorf("today: %v", err)
-		}
+		_, err := w.transactions.Get(w.Ctx, w.signedIn(w.ben), annas[0])
+		assert.NoError(w, err, "today")
 		w.Set(w.Now().Add(time.Minute))
 		w.Want("ending another's", w.EndDeputy(w.Ctx, w.cora, w.anna.ID, today), policies.ErrForbidden)
 		w.Want("ending it at the wrong person", w.EndDeputy(w.Ctx, w.admin, w.ben.ID, today), ErrNotFound)
 		w.Must(w.EndDeputy(w.Ctx, w.anna, w.anna.ID, today))
 		w.Must(w.EndDeputy(w.Ctx, w.anna, w.anna.ID, today))
-		if _, err := w.transactions.Get(w.Ctx, w.signedIn(w.ben), annas[0]); !errors.Is(err, transaction.ErrNotFound) {
-			w.Errorf("after its end: %v", err)
-		}
+		_, err = w.transactions.Get(w.Ctx, w.signedIn(w.ben), annas[0])
+		assert.ErrorIs(w, err, transaction.ErrNotFound, "after its end")
 		coming := add("2026-12-01", "2026-12-02")
 		w.Must(w.EndDeputy(w.Ctx, w.admin, w.anna.ID, coming))
-		if len(ids()) != 1 {
-			w.Error("what never began is still there")
-		}
+		assert.Len(w, ids(), 1, "what never began is still there")
 		add("2026-11-24", "2026-11-30")
 		w.Set(w.Now().Add(time.Minute))
 		add("2026-12-01", "2026-12-02")
 		w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, w.ben.ID))
 		w.Must(w.Accounts.Reactivate(w.Ctx, w.admin, w.ben.ID))
-		if ben := w.signedIn(w.ben); len(ben.For) > 0 {
-			w.Errorf("a deputy who was deactivated stands in again for %v", ben.For)
-		}
-		if n := w.count(`audit WHERE action = ?`, audit.DeputyEnded); n != 4 {
-			w.Errorf("%d ends in the log, want 4", n)
-		}
-		if n := w.count(`deputy WHERE ends_at > ?`, w.Now()); n != 0 {
-			w.Errorf("%d go on", n)
-		}
+		assert.Empty(w, w.signedIn(w.ben).For, "a deputy who was deactivated stands in again")
+		assert.Equal(w, 4, w.count(`audit WHERE action = ?`, audit.DeputyEnded), "ends in the log")
+		assert.Equal(w, 0, w.count(`deputy WHERE ends_at > ?`, w.Now()), "go on")
 	})
 }
 
@@ -192,9 +180,8 @@ func TestDeputyAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if named != 1 || w.count(`deputy`) != 1 {
-			w.Errorf("named %d times, %d rows", named, w.count(`deputy`))
-		}
+		assert.Equal(w, 1, named, "named %d times, %d rows", named, w.count(`deputy`))
+		assert.Equal(w, 1, w.count(`deputy`), "%d rows", w.count(`deputy`))
 	})
 }
 
@@ -208,23 +195,17 @@ func TestSwitch(t *testing.T) {
 		attention := func() int { return w.count(`customer WHERE attention_at <= ?`, w.Now()) }
 		left, err := w.customers.LeftBy(w.Ctx, w.admin, w.anna.ID)
 		w.Must(err)
-		if left.Count != 3 || len(left.Examples) != 3 || attention() != 0 {
-			w.Errorf("before: %+v, %d need attention", left, attention())
-		}
-		if left, err = w.customers.LeftBy(w.Ctx, account.Caller{ID: newID(), Roles: []policies.Role{policies.EndUser}}, w.anna.ID); err != nil || len(left.Examples) > 0 {
-			w.Errorf("examples for who may see no customer: %+v, %v", left, err)
-		}
+		assert.EqualValues(w, 3, left.Count)
+		assert.Len(w, left.Examples, 3)
+		assert.Equal(w, 0, attention(), "need attention")
+		left, err = w.customers.LeftBy(w.Ctx, account.Caller{ID: newID(), Roles: []policies.Role{policies.EndUser}}, w.anna.ID)
+		require.NoError(w, err, "examples for who may see no customer")
+		assert.Empty(w, left.Examples, "examples for who may see no customer")
 		w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, w.anna.ID))
-		if n := attention(); n != 3 {
-			w.Errorf("%d need attention after the deactivation", n)
-		}
+		assert.Equal(w, 3, attention(), "need attention after the deactivation")
 		w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, w.ben.ID))
-		if n := attention(); n != 4 {
-			w.Errorf("%d need attention after the second deactivation", n)
-		}
+		assert.Equal(w, 4, attention(), "need attention after the second deactivation")
 		w.Must(w.Accounts.Reactivate(w.Ctx, w.admin, w.anna.ID))
-		if n := attention(); n != 0 {
-			w.Errorf("%d need attention after the reactivation", n)
-		}
+		assert.Equal(w, 0, attention(), "need attention after the reactivation")
 	})
 }

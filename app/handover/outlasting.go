@@ -13,7 +13,7 @@ import (
 
 // Outlasting is something that a deputy arranged during a deputyship and that is still in effect after its end.
 type Outlasting struct {
-	Action     audit.Action `bun:"action"` // AccessCreated, AdministratorAppointed or ProcessorEntrusted
+	Action     audit.Action `bun:"action"` // AccessCreated, AdministratorAdded or ProcessorAdded
 	Subject    string       `bun:"subject"`
 	At         time.Time    `bun:"at"`
 	Deputy     string       `bun:"deputy"`
@@ -56,6 +56,6 @@ func (s *Service) outlasting(ctx context.Context, specialist uuid.UUID, now, sin
 			OR e.action = ? AND EXISTS (SELECT 1 FROM transaction_processor AS o
 				WHERE o.transaction_id = e.transaction_id AND o.specialist_id = e.subject_id))
 		ORDER BY e.id DESC LIMIT ?`, specialist, now, since,
-		audit.AccessCreated, audit.AdministratorAppointed, audit.ProcessorEntrusted, outlastingMax).Scan(ctx, &list)
+		audit.AccessCreated, audit.AdministratorAdded, audit.ProcessorAdded, outlastingMax).Scan(ctx, &list)
 	return list, err
 }

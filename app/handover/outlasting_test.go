@@ -2,11 +2,11 @@ package handover
 
 import (
 	"context"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -26,22 +26,22 @@ func TestOutlasting(t *testing.T) {
 				return w.o.Audit.Write(ctx, tx, w.ben.Actor(), audit.Record{Action: action, CustomerID: customerID, SubjectID: subject, Subject: name, TransactionID: transaction})
 			}))
 		}
-		appoint := func(customerID uuid.UUID, who account.Caller) {
+		addAdministrator := func(customerID uuid.UUID, who account.Caller) {
 			w.Must(w.o.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 				_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{CustomerID: customerID, SpecialistID: who.ID, CreatedAt: w.Now(), CreatedBy: w.ben.ID})
 				return err
 			}))
-			log(audit.AdministratorAppointed, customerID, who.ID, who.Name, uuid.Nil)
+			log(audit.AdministratorAdded, customerID, who.ID, who.Name, uuid.Nil)
 		}
 		w.Set(w.Now().Add(time.Hour))
-		appoint(weg, w.cora)
-		appoint(eigen, w.cora) // at a customer of the deputy's own
+		addAdministrator(weg, w.cora)
+		addAdministrator(eigen, w.cora) // at a customer of the deputy's own
 		var access uuid.UUID
 		w.Must(w.o.DB.NewRaw(`SELECT id FROM access WHERE customer_id = ?`, weg).Scan(w.Ctx, &access))
 		log(audit.AccessCreated, weg, access, "Eva Ende", uuid.Nil)
 		log(audit.AccessCreated, weg, newID(), "gone again", uuid.Nil)
-		w.entrust(w.cora, weg, transactions[0])
-		log(audit.ProcessorEntrusted, weg, w.cora.ID, "Cora Dorn: V", transactions[0])
+		w.addProcessor(w.cora, weg, transactions[0])
+		log(audit.ProcessorAdded, weg, w.cora.ID, "Cora Dorn: V", transactions[0])
 		log(audit.CustomerUpdated, weg, weg, "not a right", uuid.Nil)
 
 		names := func(c account.Caller) (list []string) {
@@ -49,35 +49,25 @@ func TestOutlasting(t *testing.T) {
 			found, err := w.Outlasts(w.Ctx, c)
 			w.Must(err)
 			for _, o := range found {
-				if o.CustomerID != weg || o.Deputy != "Ben Bach" || o.Label() == "" {
-					w.Errorf("%+v", o)
-				}
+				assert.Equal(w, weg, o.CustomerID)
+				assert.Equal(w, "Ben Bach", o.Deputy)
+				assert.NotEmpty(w, o.Label())
 				list = append(list, o.Subject)
 			}
 			return list
 		}
-		if got := names(w.anna); len(got) != 0 {
-			w.Errorf("while it lasts: %q", got)
-		}
+		assert.Empty(w, names(w.anna), "while it lasts")
 		w.Set(w.Now().Add(24 * time.Hour))
 		log(audit.AccessCreated, weg, access, "afterwards", uuid.Nil)
 		want := []string{"Cora Dorn: V", "Eva Ende", "Cora Dorn"}
-		if got := names(w.anna); !slices.Equal(got, want) {
-			w.Errorf("%q, want %q", got, want)
-		}
+		assert.Equal(w, want, names(w.anna))
 		for _, c := range []account.Caller{w.ben, w.cora, w.admin} {
-			if got := names(c); len(got) != 0 {
-				w.Errorf("%s sees %q", c.Name, got)
-			}
+			assert.Empty(w, names(c), "%s sees", c.Name)
 		}
 		w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?`, weg, w.cora.ID)
 		w.Exec(`DELETE FROM transaction_processor`)
-		if got := names(w.anna); !slices.Equal(got, want[1:2]) {
-			w.Errorf("after removing: %q", got)
-		}
+		assert.Equal(w, want[1:2], names(w.anna), "after removing")
 		w.Set(w.Now().Add(lookBack))
-		if got := names(w.anna); len(got) != 0 {
-			w.Errorf("30 days later: %q", got)
-		}
+		assert.Empty(w, names(w.anna), "30 days later")
 	})
 }

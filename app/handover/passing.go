@@ -64,7 +64,7 @@ func (p *passing) note(ctx context.Context, action audit.Action, customerID uuid
 // customers passes on administrations. A copy continues after the last customer; a move takes the assignments that are
 // left.
 func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
-	ids, err := p.heldCustomers(ctx, p.tx, p.FromID, p.AtCustomer, chunk)
+	ids, err := p.heldCustomers(ctx, p.tx, p.Handover, chunk)
 	if err != nil {
 		return 0, err
 	}
@@ -78,7 +78,7 @@ func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 			if !fresh {
 				continue
 			}
-			if err := p.note(ctx, audit.AdministratorAppointed, id, t, nil); err != nil {
+			if err := p.note(ctx, audit.AdministratorAdded, id, t, nil); err != nil {
 				return 0, err
 			}
 		}
@@ -86,7 +86,7 @@ func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 			if _, had, err := assignment.RemoveAdministrator(ctx, p.tx, id, p.FromID); err != nil {
 				return 0, err
 			} else if had {
-				if err := p.note(ctx, audit.AdministratorDismissed, id, p.From, nil); err != nil {
+				if err := p.note(ctx, audit.AdministratorRemoved, id, p.From, nil); err != nil {
 					return 0, err
 				}
 			}
@@ -103,7 +103,7 @@ func (p *passing) customers(ctx context.Context, chunk int) (int, error) {
 
 // transactions passes on the transactions for which the person is an additional processor.
 func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
-	list, err := p.heldTransactions(ctx, p.tx, p.FromID, p.AtCustomer, p.AtTransaction, chunk)
+	list, err := p.heldTransactions(ctx, p.tx, p.Handover, chunk)
 	if err != nil {
 		return 0, err
 	}
@@ -118,7 +118,7 @@ func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
 			if !fresh {
 				continue
 			}
-			if err := p.note(ctx, audit.ProcessorEntrusted, h.CustomerID, t, &list[i]); err != nil {
+			if err := p.note(ctx, audit.ProcessorAdded, h.CustomerID, t, &list[i]); err != nil {
 				return 0, err
 			}
 		}
@@ -126,7 +126,7 @@ func (p *passing) transactions(ctx context.Context, chunk int) (int, error) {
 			if _, had, err := assignment.RemoveProcessor(ctx, p.tx, h.CustomerID, p.FromID, h.TransactionID); err != nil {
 				return 0, err
 			} else if had {
-				if err := p.note(ctx, audit.ProcessorRelieved, h.CustomerID, p.From, &list[i]); err != nil {
+				if err := p.note(ctx, audit.ProcessorRemoved, h.CustomerID, p.From, &list[i]); err != nil {
 					return 0, err
 				}
 			}

@@ -42,7 +42,7 @@ type Options struct {
 	Approvals    Approvals
 	Customers    Customers
 	Transactions Transactions
-	Jobs         *job.Service // for long handovers; nil: an own job service, which no worker reads
+	Jobs         *job.Service // for long handovers
 }
 
 // Service makes handovers and manages deputies. Its methods authorise the caller: with the permission to manage
@@ -57,9 +57,6 @@ type Service struct {
 
 // New makes the service. It registers handlers for approvals and jobs, and a callback for deactivated people.
 func New(o Options) *Service {
-	if o.Jobs == nil {
-		o.Jobs = job.New(job.Options{DB: o.DB, Now: o.Now})
-	}
 	s := &Service{o: o, chunk: chunk, step: func() error { return nil }}
 	o.Approvals.Handle(s.handlers())
 	o.Jobs.Handle(job.Handover, job.Handler{Step: s.jobStep})
@@ -144,7 +141,7 @@ const everything = 1 << 40
 // examples that the caller may see (specialist manage). to may be empty. Errors: policies.ErrForbidden,
 // account.ErrUnknown; Invalid as Start, without "required".
 func (s *Service) Preview(ctx context.Context, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (Plan, error) {
-	p, err := s.plan(ctx, s.o.DB, c, from, to, move)
+	p, err := s.plan(ctx, s.o.DB, c, handoverRequest{from, to, move})
 	if err != nil {
 		return p, err
 	}
@@ -165,37 +162,37 @@ func (s *Service) Preview(ctx context.Context, c account.Caller, from uuid.UUID,
 }
 
 // plan authorises and checks a requested handover. db may be a tx.
-func (s *Service) plan(ctx context.Context, db bun.IDB, c account.Caller, from uuid.UUID, to []uuid.UUID, move bool) (p Plan, err error) {
+func (s *Service) plan(ctx context.Context, db bun.IDB, c account.Caller, d handoverRequest) (p Plan, err error) {
 	if err := s.may(c, policies.Manage); err != nil {
 		return Plan{}, err
 	}
-	p.Move = move
-	if p.From, err = s.person(ctx, db, from); err != nil {
+	p.Move = d.Move
+	if p.From, err = s.person(ctx, db, d.From); err != nil {
 		return Plan{}, err
 	}
-	counts, err := s.assignments(ctx, db, []uuid.UUID{from}, everything)
+	counts, err := s.assignments(ctx, db, []uuid.UUID{d.From}, everything)
 	if err != nil {
 		return p, err
 	}
-	p.Assignments = counts[from]
+	p.Assignments = counts[d.From]
 	var form fault.Form
-	people, err := s.active(ctx, db, to)
+	people, err := s.active(ctx, db, d.To)
 	if err != nil {
 		return p, err
 	}
 	for _, person := range people {
 		p.Targets = append(p.Targets, Target{Person: person})
 		switch {
-		case person.ID == from:
+		case person.ID == d.From:
 			form.Add("to", "handover.same")
 		case slices.Contains(c.Persons(), person.ID): // their assignments would be the caller's (S31)
 			form.Add("to", "handover.self")
 		}
 	}
-	if len(people) != len(unique(to)) {
+	if len(people) != len(unique(d.To)) {
 		form.Add("to", "handover.unknown")
 	}
-	if len(to) > targetsMax {
+	if len(d.To) > targetsMax {
 		form.AddError(fault.At("to", "handover.many").With("max", targetsMax))
 	}
 	return p, form.Err()
@@ -232,7 +229,7 @@ func (s *Service) Start(ctx context.Context, c account.Caller, from uuid.UUID, t
 	var work uuid.UUID
 	asked := false
 	err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		if h, asked, err = s.begin(ctx, tx, c, handedOver{from, unique(to), move}, false); err != nil || asked {
+		if h, asked, err = s.begin(ctx, tx, c, handoverRequest{from, unique(to), move}, false); err != nil || asked {
 			return err
 		}
 		work, err = s.o.Jobs.Add(ctx, tx, h.order(h.Total <= inline))
@@ -260,14 +257,14 @@ func (h Handover) order(held bool) job.Order {
 
 // begin writes a handover, without its job. asked says that it made a proposal instead. With approved it makes no
 // proposal.
-func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, d handedOver, approved bool) (h Handover, asked bool, err error) {
+func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, d handoverRequest, approved bool) (h Handover, asked bool, err error) {
 	if err := s.may(c, policies.Manage); err != nil {
 		return Handover{}, false, err
 	}
 	if err := s.lockPeople(ctx, tx, append([]uuid.UUID{d.From}, d.To...)); err != nil {
 		return Handover{}, false, err
 	}
-	p, err := s.plan(ctx, tx, c, d.From, d.To, d.Move)
+	p, err := s.plan(ctx, tx, c, d)
 	if err != nil {
 		return Handover{}, false, err
 	}
@@ -295,7 +292,7 @@ func (s *Service) begin(ctx context.Context, tx bun.Tx, c account.Caller, d hand
 		h.Targets = append(h.Targets, t.Person)
 	}
 	if !approved {
-		if asked, err := s.ask(ctx, tx, c, approval.Handover, d.From, h.Targets, d); err != nil || asked {
+		if asked, err := s.ask(ctx, tx, c, d, h.Targets); err != nil || asked {
 			return Handover{}, asked, err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/audit"
@@ -25,7 +27,7 @@ func (w *world) firm(n int) {
 	}
 	id, transactions := w.customer(w.cora, "Cora GmbH", 2)
 	for _, t := range transactions {
-		w.entrust(w.anna, id, t)
+		w.addProcessor(w.anna, id, t)
 	}
 }
 
@@ -35,44 +37,34 @@ func TestMove(t *testing.T) {
 		w.firm(3)
 		plan, err := w.Preview(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, true)
 		w.Must(err)
-		if want := (Assignments{3, 2, 3}); plan.Assignments != want || len(plan.Targets) != 1 || plan.Targets[0].Has.Total() != 0 {
-			w.Errorf("the preview says %+v", plan)
-		}
-		if len(plan.Customers) != 3 || len(plan.Transactions) != 0 { // user administrators see customers, no transactions
-			w.Errorf("examples: %d customers, %+v", len(plan.Customers), plan.Transactions)
-		}
+		want := (Assignments{3, 2, 3})
+		assert.Equal(w, want, plan.Assignments, "the preview says")
+		require.Len(w, plan.Targets, 1)
+		assert.EqualValues(w, 0, plan.Targets[0].Has.Total())
+		// User administrators see the customers, but not the transactions.
+		assert.Len(w, plan.Customers, 3, "examples: customers")
+		assert.Empty(w, plan.Transactions, "examples")
 		h, err := w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID, w.cora.ID}, true)
 		w.Must(err)
-		if h.FinishedAt == nil || h.Done != 8 || h.Total != 8 || len(h.Targets) != 2 {
-			w.Errorf("%+v", h)
-		}
-		if left := w.has(w.anna); left != (Assignments{}) {
-			w.Errorf("left: %+v", left)
-		}
-		if ben := w.has(w.ben); ben != (Assignments{3, 2, 3}) {
-			w.Errorf("Ben has %+v", ben)
-		}
-		if cora := w.has(w.cora); cora != (Assignments{4, 2, 2}) {
-			w.Errorf("Cora has %+v", cora)
-		}
+		assert.NotNil(w, h.FinishedAt)
+		assert.EqualValues(w, 8, h.Done)
+		assert.EqualValues(w, 8, h.Total)
+		assert.Len(w, h.Targets, 2)
+		assert.Equal(w, (Assignments{}), w.has(w.anna), "what Anna keeps")
+		assert.Equal(w, (Assignments{3, 2, 3}), w.has(w.ben), "Ben has")
+		assert.Equal(w, (Assignments{4, 2, 2}), w.has(w.cora), "Cora has")
 		w.consistent()
 		for action, want := range map[audit.Action]int{
-			audit.AdministratorAppointed: 6, audit.AdministratorDismissed: 3, audit.ProcessorEntrusted: 4, audit.ProcessorRelieved: 2,
+			audit.AdministratorAdded: 6, audit.AdministratorRemoved: 3, audit.ProcessorAdded: 4, audit.ProcessorRemoved: 2,
 			audit.TransactionUpdated: 3, audit.HandoverStarted: 1, audit.HandoverFinished: 1,
 		} {
-			if n := w.count(`audit WHERE action = ? AND actor_id = ?`, action, w.admin.ID); n != want {
-				w.Errorf("%d × %s in the log, want %d", n, action, want)
-			}
+			assert.Equal(w, want, w.count(`audit WHERE action = ? AND actor_id = ?`, action, w.admin.ID), "× %s in the log", action)
 		}
-		if n := w.count(`audit WHERE action IN (?, ?) AND transaction_id IS NULL`, audit.ProcessorEntrusted, audit.ProcessorRelieved); n > 0 {
-			w.Errorf("%d entries about a transaction do not say which", n)
-		}
-		if n := w.count(`audit WHERE action = ? AND detail LIKE '%"handover":["Anna Berg","Ben Bach"]%'`, audit.AdministratorAppointed); n != 3 {
-			w.Errorf("%d appointments say that they were a handover to Ben", n)
-		}
-		if n := w.count(`customer WHERE attention_at IS NOT NULL`); n > 0 {
-			w.Errorf("%d customers need attention", n)
-		}
+		n := w.count(`audit WHERE action IN (?, ?) AND transaction_id IS NULL`, audit.ProcessorAdded, audit.ProcessorRemoved)
+		assert.Zero(w, n, "entries about a transaction do not say which")
+		n = w.count(`audit WHERE action = ? AND detail LIKE '%"handover":["Anna Berg","Ben Bach"]%'`, audit.AdministratorAdded)
+		assert.Equal(w, 3, n, "entries say that they were a handover to Ben")
+		assert.Zero(w, w.count(`customer WHERE attention_at IS NOT NULL`), "customers need attention")
 		_, err = w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, true)
 		w.Want("a second time", err, ErrNothing)
 	})
@@ -84,21 +76,17 @@ func TestCopy(t *testing.T) {
 		w.firm(3)
 		h, err := w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
 		w.Must(err)
-		if h.FinishedAt == nil || h.Total != 5 {
-			w.Errorf("%+v", h)
-		}
-		if anna, ben := w.has(w.anna), w.has(w.ben); anna != (Assignments{3, 2, 3}) || ben != (Assignments{3, 2, 0}) {
-			w.Errorf("Anna %+v, Ben %+v", anna, ben)
-		}
+		assert.NotNil(w, h.FinishedAt)
+		assert.EqualValues(w, 5, h.Total)
+		anna, ben := w.has(w.anna), w.has(w.ben)
+		assert.Equal(w, (Assignments{3, 2, 3}), anna, "Anna")
+		assert.Equal(w, (Assignments{3, 2, 0}), ben, "Ben")
 		w.consistent()
-		if n := w.count(`audit WHERE action IN (?, ?)`, audit.AdministratorDismissed, audit.ProcessorRelieved); n > 0 {
-			w.Errorf("%d were taken", n)
-		}
+		n := w.count(`audit WHERE action IN (?, ?)`, audit.AdministratorRemoved, audit.ProcessorRemoved)
+		assert.Zero(w, n, "were taken")
 		plan, err := w.Preview(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, false)
 		w.Must(err)
-		if plan.Targets[0].Has != (Assignments{3, 2, 0}) {
-			w.Errorf("the preview says Ben already has %+v", plan.Targets[0].Has)
-		}
+		assert.Equal(w, (Assignments{3, 2, 0}), plan.Targets[0].Has, "the preview says Ben already has")
 	})
 }
 
@@ -134,9 +122,9 @@ func TestStartRefuses(t *testing.T) {
 		}
 		_, err := w.Start(w.Ctx, w.admin, newID(), []uuid.UUID{w.cora.ID}, true)
 		w.Want("from nobody", err, account.ErrUnknown)
-		if n := w.count(`handover`); n != 0 || w.has(w.anna) != (Assignments{1, 2, 1}) {
-			w.Errorf("%d handovers, Anna has %+v", n, w.has(w.anna))
-		}
+		n := w.count(`handover`)
+		assert.Equal(w, 0, n, "handovers")
+		assert.Equal(w, (Assignments{1, 2, 1}), w.has(w.anna), "Anna has")
 	})
 }
 
@@ -175,29 +163,21 @@ func TestKilled(t *testing.T) {
 				w.step = func() error { return nil }
 				got, err := w.Get(w.Ctx, w.admin, from.ID, h.ID)
 				w.Must(err)
-				if got.FinishedAt == nil || got.Done != got.Total {
-					w.Fatalf("killed at %d: %+v", kill, got)
-				}
+				require.NotNil(w, got.FinishedAt, "killed at %d", kill)
+				require.Equal(w, got.Total, got.Done, "killed at %d", kill)
 				has := w.has(to)
 				if !move {
 					has.Responsible = before.Responsible
 				}
-				if has != before {
-					w.Errorf("killed at %d: %+v came over of %+v", kill, has, before)
-				}
-				if left := w.has(from); move && left != (Assignments{}) || !move && left != before {
-					w.Errorf("killed at %d: left %+v of %+v", kill, left, before)
-				}
-				if n := w.count(`audit WHERE action = ? AND subject_id = ?`, audit.HandoverFinished, from.ID); n != 1 {
-					w.Errorf("killed at %d: finished %d times", kill, n)
-				}
-				if n := w.count(`audit WHERE action = ? AND subject_id = ?`, audit.AdministratorAppointed, to.ID); n != 5 {
-					w.Errorf("killed at %d: %d appointments in the log", kill, n)
-				}
+				assert.Equal(w, before, has, "killed at %d: came over", kill)
+				left := w.has(from)
+				assert.False(w, move && left != (Assignments{}), "killed at %d: left %+v of %+v", kill, left, before)
+				assert.False(w, !move && left != before, "killed at %d", kill)
+				n := w.count(`audit WHERE action = ? AND subject_id = ?`, audit.HandoverFinished, from.ID)
+				assert.Equal(w, 1, n, "killed at %d: finished %d times", kill, n)
+				assert.Equal(w, 5, w.count(`audit WHERE action = ? AND subject_id = ?`, audit.AdministratorAdded, to.ID), "killed at %d: administrators added in the log", kill)
 				if !killed {
-					if kill < 4 {
-						w.Errorf("a handover had only %d steps", kill)
-					}
+					assert.GreaterOrEqual(w, kill, 4, "a handover had only %d steps", kill)
 					break
 				}
 			}
@@ -220,14 +200,15 @@ func TestLarge(t *testing.T) {
 		}
 		h, err := w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.ben.ID}, true)
 		w.Must(err)
-		if h.FinishedAt != nil || h.Done != 0 || int(h.Total) != n {
-			w.Fatalf("%+v", h)
-		}
+		require.Nil(w, h.FinishedAt)
+		require.EqualValues(w, 0, h.Done)
+		require.Equal(w, n, int(h.Total))
 		_, err = w.Start(w.Ctx, w.admin, w.anna.ID, []uuid.UUID{w.cora.ID}, true)
 		w.Want("a second one", err, ErrRunning)
-		if id, ok, err := w.Running(w.Ctx, w.admin, w.anna.ID); !ok || id != h.ID || err != nil {
-			w.Errorf("running: %v %v %v", id, ok, err)
-		}
+		id, ok, err := w.Running(w.Ctx, w.admin, w.anna.ID)
+		assert.NoError(w, err, "running")
+		require.True(w, ok, "running: %v %v", id, ok)
+		assert.Equal(w, h.ID, id, "running")
 		_, err = w.Get(w.Ctx, w.admin, w.ben.ID, h.ID)
 		w.Want("progress at another person", err, ErrNotFound)
 		_, err = w.Get(w.Ctx, w.ben, w.anna.ID, h.ID)
@@ -240,21 +221,18 @@ func TestLarge(t *testing.T) {
 		for range 3 {
 			wg.Go(func() {
 				done, err := w.o.Jobs.Finish(context.Background(), job.Handover)
-				if err != nil {
-					w.Error(err)
-				}
+				assert.NoError(w, err)
 				mu.Lock()
 				finished += done
 				mu.Unlock()
 			})
 		}
 		wg.Wait()
-		if ben := w.has(w.ben); finished != 1 || int(ben.Administered) != n || w.has(w.anna).Total() != 0 {
-			w.Errorf("finished %d times, Ben has %+v", finished, ben)
-		}
-		if got := w.count(`audit WHERE action = ?`, audit.AdministratorAppointed); got != n {
-			w.Errorf("%d appointments in the log, want %d", got, n)
-		}
+		ben := w.has(w.ben)
+		assert.Equal(w, 1, finished, "finished %d times", finished)
+		assert.Equal(w, n, int(ben.Administered), "Ben has")
+		assert.EqualValues(w, 0, w.has(w.anna).Total())
+		assert.Equal(w, n, w.count(`audit WHERE action = ?`, audit.AdministratorAdded), "administrators added in the log")
 	})
 }
 
@@ -271,7 +249,7 @@ func TestStops(t *testing.T) {
 				w.firm(5)
 				w.anna = anna
 				before := w.has(from)
-				w.step = func() error { return errKilled } // as what is too large for a request
+				w.step = func() error { return errKilled } // as for a handover that is too large for a request
 				h, err := w.Start(w.Ctx, w.admin, from.ID, []uuid.UUID{to.ID, heir.ID}, move)
 				w.Want("killed", err, errKilled)
 				steps := 0
@@ -284,44 +262,42 @@ func TestStops(t *testing.T) {
 				if step == 0 {
 					w.Must(w.Accounts.Deactivate(w.Ctx, w.admin, heir.ID))
 				}
-				if n, err := w.work(w.Ctx, 2); n != 1 || err != nil {
-					w.Fatalf("%v %d: %d over, %v", move, step, n, err)
-				}
+				n, err := w.work(w.Ctx, 2)
+				require.NoError(w, err, "%v %d", move, step)
+				require.Equal(w, 1, n, "%v %d: over", move, step)
 				got, err := w.Get(w.Ctx, w.admin, from.ID, h.ID)
 				w.Must(err)
 				done := []Assignments{{}, {Administered: 4}, {Administered: 5, Processed: 2}}[step]
-				if got.FinishedAt == nil || got.StoppedFor == nil || got.Stopped() != "Hanna Heir" || got.Done != done.Total() || move && got.Total <= got.Done {
-					w.Errorf("%v %d: %+v", move, step, got)
-				}
+				assert.NotNil(w, got.FinishedAt)
+				assert.NotNil(w, got.StoppedFor)
+				assert.Equal(w, "Hanna Heir", got.Stopped())
+				assert.Equal(w, done.Total(), got.Done)
+				assert.False(w, move && got.Total <= got.Done, "%v %d", move, step)
 				for _, c := range []account.Caller{to, heir} {
-					if has := w.has(c); has != done {
-						w.Errorf("%v %d: %s has %+v, want %+v", move, step, c.Name, has, done)
-					}
+					has := w.has(c)
+					assert.Equal(w, done, has, "%v %d: %s has", move, step, c.Name)
 				}
 				left := before
 				if move {
 					left = Assignments{before.Administered - done.Administered, before.Processed - done.Processed, before.Responsible}
 				}
-				if has := w.has(from); has != left {
-					w.Errorf("%v %d: left %+v, want %+v", move, step, has, left)
-				}
-				for range 2 { // stopped for good, whatever becomes of them
-					if n, err := w.work(w.Ctx, 2); n != 0 || err != nil || w.has(from) != left {
-						w.Errorf("%v %d: goes on: %d, %v", move, step, n, err)
-					}
+				assert.Equal(w, left, w.has(from), "%v %d: left", move, step)
+				for range 2 { // stopped for good, whatever happens to the people
+					n, err := w.work(w.Ctx, 2)
+					require.NoError(w, err, "%v %d: goes on", move, step)
+					assert.Equal(w, 0, n, "%v %d: goes on", move, step)
+					assert.Equal(w, left, w.has(from), "%v %d: goes on", move, step)
 					w.Must(w.Accounts.Reactivate(w.Ctx, w.admin, heir.ID))
 				}
-				if n := w.count(`audit WHERE action = ? AND subject_id = ?`, audit.HandoverStopped, from.ID); n != 1 {
-					w.Errorf("%v %d: stopped %d times", move, step, n)
-				}
+				n = w.count(`audit WHERE action = ? AND subject_id = ?`, audit.HandoverStopped, from.ID)
+				assert.Equal(w, 1, n, "%v %d: stopped %d times", move, step, n)
 				again, err := w.Start(w.Ctx, w.admin, from.ID, []uuid.UUID{other.ID}, move)
 				w.Must(err)
-				if again.FinishedAt == nil || again.StoppedFor != nil {
-					w.Errorf("%v %d: begun anew: %+v", move, step, again)
-				}
-				if has := w.has(other); move && has != left || has.Total() != left.Total() {
-					w.Errorf("%v %d: the other has %+v, want %+v", move, step, has, left)
-				}
+				assert.NotNil(w, again.FinishedAt, "%v %d: begun anew", move, step)
+				assert.Nil(w, again.StoppedFor, "%v %d: begun anew", move, step)
+				has := w.has(other)
+				assert.False(w, move && has != left, "%v %d: the other has %+v, want %+v", move, step, has, left)
+				assert.Equal(w, left.Total(), has.Total())
 				w.consistent()
 			}
 		}
@@ -353,18 +329,18 @@ func TestOffer(t *testing.T) {
 		} {
 			list, more, err := w.Offer(w.Ctx, c.caller, w.anna.ID, c.query, c.chosen)
 			w.Must(err)
-			if got := names(list); fmt.Sprint(got) != fmt.Sprint(c.want) || more {
-				w.Errorf("%q offers %q, want %q", c.query, got, c.want)
-			}
+			got := names(list)
+			assert.Equal(w, fmt.Sprint(c.want), fmt.Sprint(got), "%q offers", c.query)
+			assert.False(w, more)
 		}
-		if _, _, err := w.Offer(w.Ctx, w.ben, w.anna.ID, "", nil); !errors.Is(err, policies.ErrForbidden) {
-			w.Errorf("offered to a colleague: %v", err)
-		}
+		_, _, err := w.Offer(w.Ctx, w.ben, w.anna.ID, "", nil)
+		assert.ErrorIs(w, err, policies.ErrForbidden, "offered to a colleague")
 		for i := range offered {
 			w.Specialist(fmt.Sprintf("Zoë %d", i))
 		}
-		if list, more, err := w.Offer(w.Ctx, w.admin, w.anna.ID, "", nil); err != nil || !more || len(list) != offered {
-			w.Errorf("%d offered, more %v, %v", len(list), more, err)
-		}
+		list, more, err := w.Offer(w.Ctx, w.admin, w.anna.ID, "", nil)
+		require.NoError(w, err)
+		assert.True(w, more, "more %v", more)
+		assert.Len(w, list, offered, "offered")
 	})
 }

@@ -227,12 +227,12 @@ func (s *Service) save(ctx context.Context, tx bun.IDB, h Handover) error {
 	return err
 }
 
-// heldCustomers returns customers that a person administers, after a given id, in the order of the ids. Customers that
-// are being deleted are left out: the deletion removes their assignments.
-func (s *Service) heldCustomers(ctx context.Context, tx bun.IDB, specialist, after uuid.UUID, limit int) (ids []uuid.UUID, err error) {
+// heldCustomers returns the next customers that the first person of a handover administers, in the order of the ids.
+// Customers that are being deleted are left out: the deletion removes their assignments.
+func (s *Service) heldCustomers(ctx context.Context, tx bun.IDB, h Handover, limit int) (ids []uuid.UUID, err error) {
 	err = tx.NewSelect().TableExpr(`customer_administrator AS a`).Column("a.customer_id").
 		Join(`JOIN customer AS k ON k.id = a.customer_id AND NOT k.deleting`).
-		Where(`a.specialist_id = ?`, specialist).Where(`a.customer_id > ?`, after).Order("a.customer_id").Limit(int64(limit)).Scan(ctx, &ids)
+		Where(`a.specialist_id = ?`, h.FromID).Where(`a.customer_id > ?`, h.AtCustomer).Order("a.customer_id").Limit(int64(limit)).Scan(ctx, &ids)
 	return ids, err
 }
 
@@ -244,11 +244,12 @@ type held struct {
 	Name          string    `bun:"name"`
 }
 
-func (s *Service) heldTransactions(ctx context.Context, tx bun.IDB, specialist, customer, transaction uuid.UUID, limit int) (list []held, err error) {
+// heldTransactions does the same for the transactions of which that person is an additional processor.
+func (s *Service) heldTransactions(ctx context.Context, tx bun.IDB, h Handover, limit int) (list []held, err error) {
 	err = tx.NewSelect().TableExpr(`transaction_processor AS x`).ColumnExpr(`x.customer_id, x.transaction_id, t.number, t.name`).
 		Join(`JOIN transactions AS t ON t.id = x.transaction_id`).
 		Join(`JOIN customer AS k ON k.id = x.customer_id AND NOT k.deleting`).
-		Where(`x.specialist_id = ?`, specialist).Where(`(x.customer_id, x.transaction_id) > (?, ?)`, customer, transaction).
+		Where(`x.specialist_id = ?`, h.FromID).Where(`(x.customer_id, x.transaction_id) > (?, ?)`, h.AtCustomer, h.AtTransaction).
 		Order("x.customer_id", "x.transaction_id").Limit(int64(limit)).Scan(ctx, &list)
 	return list, err
 }
@@ -287,14 +288,14 @@ func (s *Service) deputyships(ctx context.Context, column string, id uuid.UUID) 
 	return list, err
 }
 
-// overlapping finds a deputyship of the same two people that overlaps a period.
-func (s *Service) overlapping(ctx context.Context, tx bun.IDB, specialist, deputy uuid.UUID, starts, ends time.Time) (d Deputyship, ok bool, err error) {
-	err = selectDeputyships(tx).Where(`d.specialist_id = ?`, specialist).Where(`d.deputy_id = ?`, deputy).
-		Where(`d.starts_at < ?`, ends).Where(`d.ends_at > ?`, starts).Order("d.starts_at").Limit(1).Scan(ctx, &d)
+// overlapping finds a deputyship of the same two people that overlaps d.
+func (s *Service) overlapping(ctx context.Context, tx bun.IDB, d Deputyship) (other Deputyship, ok bool, err error) {
+	err = selectDeputyships(tx).Where(`d.specialist_id = ?`, d.SpecialistID).Where(`d.deputy_id = ?`, d.DeputyID).
+		Where(`d.starts_at < ?`, d.EndsAt).Where(`d.ends_at > ?`, d.StartsAt).Order("d.starts_at").Limit(1).Scan(ctx, &other)
 	if store.IsNoRows(err) {
-		return d, false, nil
+		return other, false, nil
 	}
-	return d, err == nil, err
+	return other, err == nil, err
 }
 
 func (s *Service) insertDeputy(ctx context.Context, tx bun.IDB, d Deputyship, by uuid.UUID, now time.Time) error {

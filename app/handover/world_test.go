@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -48,13 +49,13 @@ func each(t *testing.T, test func(w *world)) {
 func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC))}
-	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts})
+	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Jobs: w.Jobs})
 	w.transactions = transaction.New(transaction.Options{
 		DB: db, Now: w.Now, Zone: berlin, Decider: w.Decider, Audit: w.Audit, Customers: w.customers,
 	})
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Zone: berlin, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals,
-		Customers: w.customers, Transactions: w.transactions,
+		Customers: w.customers, Transactions: w.transactions, Jobs: w.Jobs,
 	})
 	w.admin = w.Specialist("Uta Amt", policies.UserAdministrator, policies.PolicyAdministrator)
 	w.anna, w.ben, w.cora = w.Specialist("Anna Berg"), w.Specialist("Ben Bach"), w.Specialist("Cora Dorn")
@@ -71,9 +72,7 @@ func (w *world) wantForm(what string, err error, want string) {
 	} else if err != nil {
 		got = err.Error()
 	}
-	if got != want {
-		w.Errorf("%s: %q, want %q", what, got, want)
-	}
+	assert.Equal(w, want, got, what)
 }
 
 func (w *world) count(query string, args ...any) (n int) {
@@ -107,8 +106,8 @@ func (w *world) customer(by account.Caller, name string, n int) (id uuid.UUID, t
 	return cu.ID, transactions
 }
 
-// entrust makes somebody an additional processor.
-func (w *world) entrust(who account.Caller, customerID, transactionID uuid.UUID) {
+// addProcessor makes somebody an additional processor.
+func (w *world) addProcessor(who account.Caller, customerID, transactionID uuid.UUID) {
 	w.Helper()
 	w.Must(w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
@@ -137,9 +136,7 @@ func (w *world) consistent() {
 	w.Helper()
 	wrong, err := assignment.Check(w.Ctx, w.DB, 5)
 	w.Must(err)
-	if len(wrong) > 0 {
-		w.Errorf("index and facts disagree: %+v", wrong)
-	}
+	assert.Empty(w, wrong, "index and facts disagree")
 }
 
 // fill gives Anna many customers with as many transactions each, quickly.

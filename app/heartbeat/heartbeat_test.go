@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/secret"
@@ -69,9 +71,8 @@ func TestCompare(t *testing.T) {
 		for _, o := range c.others {
 			all = append(all, make(o))
 		}
-		if f := (Finding{Differences: Compare(own, all, start)}); f.String() != c.want {
-			t.Errorf("%s: %q, want %q", name, f, c.want)
-		}
+		f := (Finding{Differences: Compare(own, all, start)})
+		assert.Equal(t, c.want, f.String(), name)
 	}
 }
 
@@ -87,29 +88,28 @@ func TestForeign(t *testing.T) {
 		knows := w.process(Web, Settings{SecretKey: "A", understood: "A,B"})
 		for range 40 { // more than six minutes
 			w.beat(first, twin, odd, other, worker, knows)
-			if first.Finding().Foreign || other.Finding().Foreign || knows.Finding().Foreign {
-				w.Fatal("who understands the installation's key is out of service")
-			}
-			if !twin.Finding().Foreign || !odd.Finding().Foreign || !worker.Finding().Foreign {
-				w.Fatal("who does not understand the installation's key serves")
-			}
+			require.False(w, first.Finding().Foreign, "who understands the installation's key is out of service")
+			require.False(w, other.Finding().Foreign, "who understands the installation's key is out of service")
+			require.False(w, knows.Finding().Foreign, "who understands the installation's key is out of service")
+			require.True(w, twin.Finding().Foreign, "who does not understand the installation's key serves")
+			require.True(w, odd.Finding().Foreign, "who does not understand the installation's key serves")
+			require.True(w, worker.Finding().Foreign, "who does not understand the installation's key serves")
 			w.tick(Every)
 		}
-		if f := other.Finding(); !strings.Contains(f.String(), "BASE_URL differs from ") || !strings.Contains(f.String(), "SECRET_KEY differs from 2 web and 1 worker") {
-			w.Errorf("%q", f)
-		}
-		if f := odd.Finding(); !strings.HasPrefix(f.String(), "SECRET_KEY is not the installation's, nor is that one in SECRET_KEY_PREVIOUS; BASE_URL") || strings.Count(f.String(), "SECRET_KEY ") != 1 {
-			w.Errorf("%q", f)
-		}
-		if n := strings.Count(w.log.String(), "this process is not ready"); n != 2 {
-			w.Errorf("told %d times, want once by each web process:\n%s", n, w.log.String())
-		}
-		w.tick(Life) // the others have gone
+		f := other.Finding()
+		assert.Contains(w, f.String(), "BASE_URL differs from ")
+		assert.Contains(w, f.String(), "SECRET_KEY differs from 2 web and 1 worker")
+		f = odd.Finding()
+		assert.True(w, strings.HasPrefix(f.String(), "SECRET_KEY is not the installation's, nor is that one in SECRET_KEY_PREVIOUS; BASE_URL"), "%q", f)
+		assert.Equal(w, 1, strings.Count(f.String(), "SECRET_KEY "))
+		n := strings.Count(w.log.String(), "this process is not ready")
+		assert.Equal(w, 2, n, "told %d times, %s", n, w.log.String())
+		w.tick(Life) // the other processes have ended
 		w.beat(twin)
 		w.beat(odd, worker)
-		if twin.Finding().Foreign || odd.Finding().Foreign || worker.Finding().Foreign {
-			w.Error("nobody serves any more")
-		}
+		assert.False(w, twin.Finding().Foreign, "nobody serves any more")
+		assert.False(w, odd.Finding().Foreign, "nobody serves any more")
+		assert.False(w, worker.Finding().Foreign, "nobody serves any more")
 	})
 }
 
@@ -121,12 +121,8 @@ func TestTwinsStart(t *testing.T) {
 		for range 4 {
 			p := w.process(Web, set())
 			all.Go(func() {
-				if err := p.Beat(w.ctx); err != nil {
-					w.Error(err)
-				}
-				if p.Finding().Foreign {
-					w.Error("foreign")
-				}
+				assert.NoError(w, p.Beat(w.ctx))
+				assert.False(w, p.Finding().Foreign, "foreign")
 			})
 		}
 		all.Wait()
@@ -146,9 +142,8 @@ func TestNoWorker(t *testing.T) {
 		}
 		none := func(want bool, what string) {
 			w.Helper()
-			if got := !web.Finding().NoWorker.IsZero(); got != want {
-				w.Errorf("%s: missed %v, want %v", what, got, want)
-			}
+			got := !web.Finding().NoWorker.IsZero()
+			assert.Equal(w, want, got, "%s: missed", what)
 		}
 		w.beat(web)
 		run(Absence-Every, web)
@@ -163,10 +158,9 @@ func TestNoWorker(t *testing.T) {
 		seen := w.now()
 		run(Absence, web)
 		none(true, "killed")
-		if at := web.Finding().NoWorker; !at.Equal(seen) {
-			w.Errorf("missed since %v, want %v", at, seen)
-		}
-		w.tick(time.Hour) // the database was away, and nobody could write
+		at := web.Finding().NoWorker
+		assert.WithinDuration(w, seen, at, 0, "missed since")
+		w.tick(time.Hour) // the database could not be reached, so no process could write
 		w.beat(web)
 		none(false, "after an outage")
 		run(Absence, web)
@@ -174,13 +168,13 @@ func TestNoWorker(t *testing.T) {
 		self := New(Options{DB: w.db, Now: w.now, Log: slog.New(slog.DiscardHandler), Role: Web, Sends: true, Settings: set()})
 		run(Absence, self, web)
 		none(false, "a web process works itself")
-		if log := w.log.String(); strings.Count(log, "no worker is seen") != 3 || strings.Count(log, "a worker is seen again") != 3 {
-			w.Errorf("the log:\n%s", log)
-		}
+		log := w.log.String()
+		assert.Equal(w, 3, strings.Count(log, "no worker is seen"), "the log")
+		assert.Equal(w, 3, strings.Count(log, "a worker is seen again"), "the log")
 		alive, last, err := Senders(w.ctx, w.db, w.now())
-		if err != nil || alive != 1 || !last.Equal(w.now()) {
-			w.Errorf("%d, %v, %v", alive, last, err)
-		}
+		require.NoError(w, err)
+		assert.Equal(w, 1, alive)
+		assert.WithinDuration(w, w.now(), last, 0)
 	})
 }
 
@@ -189,22 +183,20 @@ func TestFingerprints(t *testing.T) {
 	one, two := key(t, "1"), key(t, "2")
 	a := Fingerprints(one, map[string]string{BaseURL: "x", FirmName: "x"})
 	b := Fingerprints(two, map[string]string{BaseURL: "x", FirmName: "y"})
-	if a[SecretKey] == b[SecretKey] || a[BaseURL] != b[BaseURL] || a[FirmName] == b[FirmName] || a[BaseURL] == a[FirmName] {
-		t.Errorf("%v\n%v", a, b)
-	}
+	assert.NotEqual(t, b[SecretKey], a[SecretKey])
+	assert.Equal(t, b[BaseURL], a[BaseURL])
+	assert.NotEqual(t, b[FirmName], a[FirmName])
+	assert.NotEqual(t, a[FirmName], a[BaseURL])
 	for _, v := range a {
-		if len(v) != 64 || strings.Contains(v, "1111") {
-			t.Errorf("%q is no hash", v)
-		}
+		assert.Len(t, v, 64, "is no hash")
+		assert.NotContains(t, v, "1111")
 	}
 }
 
 func key(t *testing.T, c string) secret.Key {
 	t.Helper()
 	k, err := secret.NewKey([]byte(strings.Repeat(c, 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return k
 }
 
@@ -248,17 +240,13 @@ func (w *world) process(role Role, s Settings) *Service {
 func (w *world) beat(all ...*Service) {
 	w.Helper()
 	for _, p := range all {
-		if err := p.Beat(w.ctx); err != nil {
-			w.Fatal(err)
-		}
+		require.NoError(w, p.Beat(w.ctx))
 	}
 }
 
 func (w *world) count(query string) (n int) {
 	w.Helper()
-	if err := w.db.NewRaw("SELECT count(*) FROM "+query).Scan(w.ctx, &n); err != nil {
-		w.Fatal(err)
-	}
+	require.NoError(w, w.db.NewRaw("SELECT count(*) FROM "+query).Scan(w.ctx, &n))
 	return n
 }
 
@@ -269,32 +257,27 @@ func TestBeat(t *testing.T) {
 		for range 2 {
 			w.beat(web, worker)
 		}
-		if n := w.count("process"); n != 2 {
-			w.Errorf("%d rows", n)
-		}
-		if f := web.Finding(); f.String() != "" {
-			w.Errorf("at once: %s", f)
-		}
+		assert.Equal(w, 2, w.count("process"), "rows")
+		assert.Empty(w, web.Finding().String(), "at once")
 		for range 13 {
 			w.tick(Every)
 			w.beat(web, worker)
 		}
-		if f := web.Finding(); f.String() != "SMTP_URL differs from 1 worker" || f.Foreign {
-			w.Errorf("web: %s", f)
-		}
-		if f := worker.Finding(); f.String() != "SMTP_URL differs from 1 web" {
-			w.Errorf("worker: %s", f)
-		}
-		if n := strings.Count(w.log.String(), "level=WARN"); n != 2 || strings.Count(w.log.String(), "setting=SMTP_URL") != 2 {
-			w.Errorf("%d warnings, want one of each process:\n%s", n, w.log.String())
-		}
+		f := web.Finding()
+		assert.Equal(w, "SMTP_URL differs from 1 worker", f.String(), "web")
+		assert.False(w, f.Foreign, "web")
+		assert.Equal(w, "SMTP_URL differs from 1 web", worker.Finding().String(), "worker")
+		n := strings.Count(w.log.String(), "level=WARN")
+		assert.Equal(w, 2, n, "warnings")
+		assert.Equal(w, 2, strings.Count(w.log.String(), "setting=SMTP_URL"))
 		for range 7 { // the worker is silent
 			w.tick(Every)
 			w.beat(web)
 		}
-		if n := w.count("process"); n != 1 || web.Finding().String() != "" || !strings.Contains(w.log.String(), "agree on a setting again") {
-			w.Errorf("%d rows, %s:\n%s", n, web.Finding(), w.log.String())
-		}
+		n = w.count("process")
+		assert.Equal(w, 1, n, "rows")
+		assert.Empty(w, web.Finding().String())
+		assert.Contains(w, w.log.String(), "agree on a setting again")
 	})
 }
 
@@ -308,9 +291,7 @@ func TestRun(t *testing.T) {
 		await.True(w, "the row", func() bool { return w.count("process") == 1 })
 		stop()
 		<-done
-		if n := w.count("process"); n != 0 {
-			w.Errorf("%d rows are left", n)
-		}
+		assert.Equal(w, 0, w.count("process"), "rows are left")
 	})
 }
 
@@ -333,42 +314,29 @@ func TestKey(t *testing.T) {
 		begins := func(p *Service) bool { return w.begins(p, begun) }
 		waits := func(p *Service) bool { return !w.begins(p, waited) }
 		early := w.process(Worker, set())
-		if !waits(early) {
-			w.Error("a worker begins before anybody knows the key")
-		}
+		assert.True(w, waits(early), "a worker begins before anybody knows the key")
 		w.beat(early)
-		if !waits(early) {
-			w.Error("a worker says which key there is")
-		}
+		assert.True(w, waits(early), "a worker says which key there is")
 		web := w.process(Web, set())
 		w.beat(web)
-		if !begins(early) || !begins(web) {
-			w.Error("the right key waits")
-		}
+		assert.True(w, begins(early), "the right key waits")
+		assert.True(w, begins(web), "the right key waits")
 		wrong, second := w.process(Worker, set("SECRET_KEY=B")), w.process(Web, set("SECRET_KEY=B"))
 		w.beat(second, wrong)
-		if !waits(wrong) || !strings.Contains(w.log.String(), "level=ERROR") || !strings.Contains(w.log.String(), "SECRET_KEY") {
-			w.Errorf("a worker with another key begins, or says nothing:\n%s", w.log.String())
-		}
-		if !begins(early) {
-			w.Error("a second web process has taken over")
-		}
+		assert.True(w, waits(wrong), "a worker with another key begins, or says nothing")
+		assert.Contains(w, w.log.String(), "level=ERROR", "a worker with another key begins, or says nothing")
+		assert.Contains(w, w.log.String(), "SECRET_KEY", "a worker with another key begins, or says nothing")
+		assert.True(w, begins(early), "a second web process has taken over")
 		began := make(chan error, 1)
 		go func() { began <- wrong.AwaitKey(w.ctx) }()
-		w.tick(Life) // the first web process and the worker have gone
+		w.tick(Life) // the first web process and the worker have ended
 		w.beat(second)
-		if err := <-began; err != nil {
-			w.Error(err)
-		}
-		if !waits(early) {
-			w.Error("the key before is still good")
-		}
-		if n := strings.Count(w.log.String(), "is neither the one that this database was used with"); n != 1 {
-			w.Errorf("told %d times", n)
-		}
-		if n := w.count("installation"); n != 1 {
-			w.Errorf("%d rows", n)
-		}
+		err := <-began
+		assert.NoError(w, err)
+		assert.True(w, waits(early), "the key before is still good")
+		n := strings.Count(w.log.String(), "is neither the one that this database was used with")
+		assert.Equal(w, 1, n, "told %d times", n)
+		assert.Equal(w, 1, w.count("installation"), "rows")
 	})
 }
 
@@ -382,23 +350,20 @@ func TestFirstKey(t *testing.T) {
 		}
 		for _, p := range webs {
 			all.Go(func() {
-				if err := p.Beat(w.ctx); err != nil {
-					w.Error(err)
-				}
+				assert.NoError(w, p.Beat(w.ctx))
 			})
 		}
 		all.Wait()
 		w.beat(webs...)
 		stored, err := installationKey(w.ctx, w.db)
-		if err != nil || stored == "" || w.count("installation") != 1 {
-			w.Errorf("%q, %v", stored, err)
-		}
-		for range 3 { // and nobody takes it from the first while it lives
+		require.NoError(w, err)
+		assert.NotEmpty(w, stored)
+		assert.Equal(w, 1, w.count("installation"))
+		for range 3 { // no other process takes it while the first one runs
 			w.beat(webs...)
 		}
-		if again, _ := installationKey(w.ctx, w.db); again != stored {
-			w.Errorf("%q has become %q", stored, again)
-		}
+		again, _ := installationKey(w.ctx, w.db)
+		assert.Equal(w, stored, again, "has become")
 	})
 }
 
@@ -412,9 +377,10 @@ func TestTakeOver(t *testing.T) {
 		}{{"", "A", true, "A"}, {"", "B", false, "A"}, {"A", "B", true, "B"}, {"A", "C", false, "B"}} {
 			ok, err := putInstallationKey(w.ctx, w.db, c.was, c.own, start)
 			is, err2 := installationKey(w.ctx, w.db)
-			if err != nil || err2 != nil || ok != c.ok || is != c.is {
-				w.Errorf("%+v: %v, %v, %q, %v", c, ok, err, is, err2)
-			}
+			require.NoError(w, err)
+			require.NoError(w, err2)
+			assert.Equal(w, c.ok, ok)
+			assert.Equal(w, c.is, is)
 		}
 	})
 }
@@ -430,9 +396,7 @@ func TestRotation(t *testing.T) {
 				before = append(before, raw(p))
 			}
 			key, err := secret.NewKey(raw(current), before...)
-			if err != nil {
-				w.Fatal(err)
-			}
+			require.NoError(w, err)
 			s := New(Options{DB: w.db, Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Role: role, Key: key, Settings: Fingerprints(key, nil)})
 			s.wait = time.Millisecond
 			return s, key
@@ -443,50 +407,39 @@ func TestRotation(t *testing.T) {
 		newWeb, newKey := process(Web, 2, 1)
 		newWorker, workerKey := process(Worker, 2, 1)
 		w.beat(newWeb, newWorker)
-		if !w.begins(newWorker, begun) || !w.begins(oldWorker, begun) {
-			w.Error("a worker that knows the key waits")
-		}
-		for range 30 { // five minutes side by side
+		assert.True(w, w.begins(newWorker, begun), "a worker that knows the key waits")
+		assert.True(w, w.begins(oldWorker, begun), "a worker that knows the key waits")
+		for range 30 { // both run for five minutes
 			w.tick(Every)
 			w.beat(oldWeb, oldWorker, newWeb, newWorker)
 		}
 		for name, k := range map[string]secret.Key{"web": newKey, "worker": workerKey} {
-			if k.MAC("code", "x") != oldKey.MAC("code", "x") {
-				w.Errorf("%s: what it makes is not understood by the old processes", name)
-			}
+			assert.Equal(w, oldKey.MAC("code", "x"), k.MAC("code", "x"), "%s: what it makes is not understood by the old processes", name)
 		}
 		for name, s := range map[string]*Service{"old web": oldWeb, "old worker": oldWorker, "new web": newWeb, "new worker": newWorker} {
-			if f := s.Finding(); f.String() != "" || f.Foreign {
-				w.Errorf("%s: %s", name, f)
-			}
+			f := s.Finding()
+			assert.Empty(w, f.String(), name)
+			assert.False(w, f.Foreign, "%s", name)
 		}
-		for range 7 { // the old web process has gone, the old worker is there
+		for range 7 { // the old web process has ended, and the old worker still runs
 			w.tick(Every)
 			w.beat(oldWorker, newWeb, newWorker)
 		}
-		if newKey.MAC("code", "x") != oldKey.MAC("code", "x") || !strings.Contains(w.log.String(), "worker on ") {
-			w.Errorf("the old worker is forgotten:\n%s", w.log.String())
-		}
+		assert.Equal(w, oldKey.MAC("code", "x"), newKey.MAC("code", "x"), "the old worker is forgotten")
+		assert.Contains(w, w.log.String(), "worker on ", "the old worker is forgotten")
 		for range 8 {
 			w.tick(Every)
 			w.beat(newWeb, newWorker)
-			if f := newWorker.Finding(); f.String() != "" { // one has changed, the other has not yet
-				w.Errorf("while it changes: %s", f)
-			}
+			// One process has the new key, and the other does not have it yet.
+			assert.Empty(w, newWorker.Finding().String(), "while it changes")
 		}
-		if newKey.MAC("code", "x") == oldKey.MAC("code", "x") || newKey.MAC("code", "x") != workerKey.MAC("code", "x") {
-			w.Error("the new key is not in use")
-		}
-		if !newKey.Is(oldKey.MAC("code", "x"), "code", "x") {
-			w.Error("the old key is not understood")
-		}
+		assert.NotEqual(w, oldKey.MAC("code", "x"), newKey.MAC("code", "x"), "the new key is not in use")
+		assert.Equal(w, workerKey.MAC("code", "x"), newKey.MAC("code", "x"), "the new key is not in use")
+		assert.True(w, newKey.Is(oldKey.MAC("code", "x"), "code", "x"), "the old key is not understood")
 		late, _ := process(Worker, 1)
 		w.beat(late)
-		if w.begins(late, waited) {
-			w.Error("a worker with the old key alone begins")
-		}
-		if strings.Contains(w.log.String(), "level=WARN") || strings.Count(w.log.String(), "SECRET_KEY was changed") != 1 {
-			w.Errorf("log:\n%s", w.log.String())
-		}
+		assert.False(w, w.begins(late, waited), "a worker with the old key alone begins")
+		assert.NotContains(w, w.log.String(), "level=WARN", "log")
+		assert.Equal(w, 1, strings.Count(w.log.String(), "SECRET_KEY was changed"), "log")
 	})
 }

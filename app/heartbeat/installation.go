@@ -30,11 +30,14 @@ func Installation(ctx context.Context, db *store.DB) (string, error) {
 
 // installationUID returns the random id of the database. The first process that needs it creates it.
 func installationUID(ctx context.Context, db *store.DB) (uid string, err error) {
-	read := func() error { return db.NewRaw(`SELECT uid FROM installation_id WHERE id = 1`).Scan(ctx, &uid) }
+	read := func() error {
+		return db.NewSelect().Table("installation_id").Column("uid").Where("id = 1").Scan(ctx, &uid)
+	}
 	if err = read(); !store.IsNoRows(err) {
 		return uid, err
 	}
-	if _, err = db.NewRaw(`INSERT INTO installation_id (id, uid) VALUES (1, ?) ON CONFLICT DO NOTHING`, rand.Text()).Exec(ctx); err != nil {
+	values := map[string]any{"id": 1, "uid": rand.Text()}
+	if _, err = db.NewInsert().Model(&values).Table("installation_id").On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
 		return "", err
 	}
 	err = read()

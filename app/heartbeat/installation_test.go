@@ -6,6 +6,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -13,9 +16,7 @@ import (
 func nameOf(t *testing.T, db *store.DB) string {
 	t.Helper()
 	name, err := Installation(context.Background(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return name
 }
 
@@ -32,13 +33,10 @@ func TestInstallation(t *testing.T) {
 		}
 		wg.Wait()
 		for _, n := range names {
-			if n != names[0] || len(n) != 16 {
-				t.Errorf("names %v", names)
-			}
+			assert.Equal(t, names[0], n, "names")
+			assert.Len(t, n, 16)
 		}
-		if seen[names[0]] {
-			t.Errorf("two installations are called %s", names[0])
-		}
+		assert.False(t, seen[names[0]], "two installations are called %s", names[0])
 		seen[names[0]] = true
 	})
 }
@@ -50,30 +48,22 @@ func TestCopyIsAnother(t *testing.T) {
 		db := storetest.SQLite(t)
 		original := nameOf(t, db)
 		file := filepath.Join(t.TempDir(), "copy.db")
-		if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, file); err != nil {
-			t.Fatal(err)
-		}
+		_, err := db.ExecContext(ctx, `VACUUM INTO ?`, file)
+		require.NoError(t, err)
 		restored, err := store.Open(ctx, "sqlite://"+file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer restored.Close()
-		if again := nameOf(t, db); nameOf(t, restored) == original || again != original {
-			t.Errorf("the copy is called %s, too", original)
-		}
+		again := nameOf(t, db)
+		assert.NotEqual(t, original, nameOf(t, restored), "the copy is called, too")
+		assert.Equal(t, original, again, "too")
 	})
 	t.Run("postgres", func(t *testing.T) {
 		db, restored := storetest.Postgres(t), storetest.Postgres(t)
 		original := nameOf(t, db)
 		var uid string
-		if err := db.NewRaw(`SELECT uid FROM installation_id`).Scan(ctx, &uid); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := restored.ExecContext(ctx, `INSERT INTO installation_id (id, uid) VALUES (1, ?)`, uid); err != nil {
-			t.Fatal(err)
-		}
-		if nameOf(t, restored) == original {
-			t.Errorf("the copy is called %s, too", original)
-		}
+		require.NoError(t, db.NewRaw(`SELECT uid FROM installation_id`).Scan(ctx, &uid))
+		_, err := restored.ExecContext(ctx, `INSERT INTO installation_id (id, uid) VALUES (1, ?)`, uid)
+		require.NoError(t, err)
+		assert.NotEqual(t, original, nameOf(t, restored), "the copy is called, too")
 	})
 }

@@ -73,9 +73,9 @@ func installationKey(ctx context.Context, db bun.IDB) (stored string, err error)
 // putInstallationKey replaces the stored hash of the key if it is still was; ok is false when another process has
 // changed it in the meantime.
 func putInstallationKey(ctx context.Context, db bun.IDB, was, own string, now time.Time) (ok bool, err error) {
-	// Raw SQL: a table of one row, whose id is always 1.
-	res, err := db.NewRaw(`INSERT INTO installation (id, secret_key, since) VALUES (1, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET secret_key = EXCLUDED.secret_key, since = EXCLUDED.since WHERE installation.secret_key = ?`, own, now, was).Exec(ctx)
+	values := map[string]any{"id": 1, "secret_key": own, "since": now}
+	res, err := db.NewInsert().Model(&values).Table("installation").On("CONFLICT (id) DO UPDATE").
+		Set("secret_key = EXCLUDED.secret_key").Set("since = EXCLUDED.since").Where("installation.secret_key = ?", was).Exec(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -88,7 +88,7 @@ func putInstallationKey(ctx context.Context, db bun.IDB, was, own string, now ti
 func Alive(ctx context.Context, db *store.DB, now time.Time) (n int, err error) {
 	q := db.NewSelect().Model((*row)(nil)).ColumnExpr("count(*)").Where("seen_at > ?", now.Add(-Life))
 	if err := q.Scan(ctx, &n); err != nil {
-		if _, there := db.ExecContext(ctx, `SELECT 1 FROM process WHERE 1 = 0`); there != nil && ctx.Err() == nil {
+		if _, there := db.NewSelect().Model((*row)(nil)).ColumnExpr("1").Where("1 = 0").Exec(ctx); there != nil && ctx.Err() == nil {
 			return 0, nil //nolint:nilerr // no such table
 		}
 		return 0, err

@@ -29,10 +29,11 @@ type Handler struct {
 
 // Options configure New. DB and Now are required; without Audit no job can be cancelled.
 type Options struct {
-	DB         *store.DB
-	Now        store.Clock
-	Audit      *audit.Log
-	Log        *slog.Logger  // nil means none
+	DB    *store.DB
+	Now   store.Clock
+	Audit *audit.Log
+	Log   *slog.Logger // nil means none
+	//exhaustruct:optional
 	RenewLease time.Duration // 0 means 5 s; how often a worker renews its lease of 20 s
 }
 
@@ -44,6 +45,7 @@ type Service struct {
 	log      *slog.Logger
 	renew    time.Duration
 	handlers map[Kind]Handler
+	twice    []Kind // kinds with two handlers
 	nudges   chan struct{}
 }
 
@@ -61,16 +63,21 @@ func New(o Options) *Service {
 	}
 }
 
-// Handle registers how jobs of a kind are done. It is called only while the program is wired.
+// Handle registers how jobs of a kind are done. It is called only while the program is wired. Check finds a kind that has
+// two handlers.
 func (s *Service) Handle(k Kind, h Handler) {
 	if _, twice := s.handlers[k]; twice {
-		panic(fmt.Sprintf("two handlers for jobs of kind %q", k))
+		s.twice = append(s.twice, k)
 	}
 	s.handlers[k] = h
 }
 
-// Check returns an error if a kind has no handler: one of Kinds, or the kind of an open job in the database.
+// Check returns an error if a kind was given two handlers or has none: one of Kinds, or the kind of an open job in the
+// database.
 func (s *Service) Check(ctx context.Context) error {
+	if len(s.twice) > 0 {
+		return fmt.Errorf("two features do jobs of kind %q", slices.Min(s.twice))
+	}
 	stored, err := s.openKinds(ctx)
 	if err != nil {
 		return err

@@ -32,8 +32,8 @@
 // costs at most that bound and never changes the result. The list provides the ways: the most likely one first, the last
 // one without a bound. There are two kinds of lists.
 //
-// My transactions alternates between walking and gathering with growing bounds: walk 1,000 rows, gather up to 8,000, walk
-// 20,000 more, gather up to 50,000, walk to the end. This needs no knowledge beforehand and costs at most a few times as
+// My transactions alternates between walking and gathering with growing bounds: on SQLite, gather up to 100 matches of a
+// search; walk 1,000 rows, gather up to 8,000, walk 20,000 more, gather up to 50,000, walk to the end. This needs no knowledge beforehand and costs at most a few times as
 // much as the better way. The walk continues where it stopped. It goes beyond its bound if it has found so many matches
 // that the page will be full soon.
 //
@@ -49,7 +49,8 @@
 // counted, and a first page that is not full holds all matches. After a walk, the matches are gathered up to CountCap+1. On
 // PostgreSQL that costs as much as reading the whole index of a frequent word. For this reason the sample also says whether
 // there are certainly more: see certain in package customer. My transactions looks at no more than 2,000 rows for a count,
-// and says "more than" the matches that it has found.
+// and says "more than" the matches that it has found. First reads a few rows and counts none: a walk is then worth it for
+// rarer words, because nothing has to be counted after it.
 //
 // # What was measured
 //

@@ -16,7 +16,7 @@ type Way[K any] func(ctx context.Context, r Reading[K]) (f Found[K], done bool, 
 type Counter func(ctx context.Context) (count int, more bool, err error)
 
 // Find tries one way after the other until one finds what r asks for; the last one must. If that way did not count the
-// list, and may not have seen all of it, Find calls count.
+// list, and may not have seen all of it, Find calls count, unless r is Uncounted.
 func Find[K any](ctx context.Context, r Reading[K], count Counter, ways ...Way[K]) (f Found[K], err error) {
 	for done, i := false, 0; !done; i++ {
 		if f, done, err = ways[i](ctx, r); err != nil {
@@ -27,6 +27,9 @@ func Find[K any](ctx context.Context, r Reading[K], count Counter, ways ...Way[K
 	case f.Counted:
 		return f, nil
 	case r.From == nil && len(f.Hits) < r.Limit: // these are all rows
+		f.Count, f.Counted = len(f.Hits), true
+		return f, nil
+	case r.Uncounted:
 		f.Count = len(f.Hits)
 		return f, nil
 	}
@@ -50,6 +53,7 @@ func Avoiding(ctx context.Context, db *store.DB, scans []string, query func(db b
 	}
 	settings := "SET LOCAL enable_" + strings.Join(scans, " = off; SET LOCAL enable_") + " = off"
 	return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// Raw SQL: it changes settings.
 		if _, err := tx.ExecContext(ctx, settings); err != nil {
 			return err
 		}

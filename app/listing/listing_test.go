@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // key is a key with a value of each type.
@@ -40,9 +41,9 @@ func TestCursor(t *testing.T) {
 	k := example()
 	for _, at := range []time.Time{k.at, time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1960, 5, 1, 0, 0, 0, 0, time.UTC)} {
 		k.at = at
-		if got, ok := decode(k.encode()); !ok || got != k {
-			t.Errorf("%+v is read as %+v, %v", k, got, ok)
-		}
+		got, ok := decode(k.encode())
+		require.True(t, ok, "%+v is read as %+v, %v", k, got, ok)
+		assert.Equal(t, k, got)
 	}
 	k = example()
 	number, name, at := k, k, k
@@ -57,13 +58,10 @@ func TestCursor(t *testing.T) {
 		"a time that no database takes": at.encode(), "no text": Encode(3, k.phase, k.number, k.at, k.id, "a\xff"),
 		"a longer number": Encode(3) + "gAAA",
 	} {
-		if got, ok := decode(cursor); ok {
-			t.Errorf("a cursor, %s: read as %+v", what, got)
-		}
+		got, ok := decode(cursor)
+		assert.False(t, ok, "a cursor, %s: read as %+v", what, got)
 	}
-	if more := Encode(3, k.phase, k.number); Decode(more, 3, &k.phase) {
-		t.Error("something is left over, and was read")
-	}
+	assert.False(t, Decode(Encode(3, k.phase, k.number), 3, &k.phase), "a cursor with something left over was read")
 }
 
 func FuzzCursor(f *testing.F) {
@@ -117,9 +115,10 @@ func TestRead(t *testing.T) {
 			var pages []Page[string]
 			for after := ""; ; {
 				p, err := Read(t.Context(), numbers{n}, after, "")
-				if err != nil || p.Count != min(n, CountCap) || p.Capped != (n > CountCap) || (p.Prev == "") != (after == "") {
-					t.Fatalf("behind %q: %+v, %v", after, p, err)
-				}
+				require.NoError(t, err)
+				require.Equal(t, min(n, CountCap), p.Count)
+				require.Equal(t, n > CountCap, p.Capped)
+				require.Equal(t, after == "", p.Prev == "", "behind")
 				pages = append(pages, p)
 				if after = p.Next; after == "" {
 					break
@@ -127,22 +126,63 @@ func TestRead(t *testing.T) {
 			}
 			read := 0
 			for i, p := range pages {
-				if want := min(PageSize, n-i*PageSize); len(p.Rows) != want {
-					t.Errorf("page %d has %d rows of %d", i, len(p.Rows), want)
-				}
+				want := min(PageSize, n-i*PageSize)
+				assert.Len(t, p.Rows, want, "page %d has %d rows of %d", i, len(p.Rows), want)
 				read += len(p.Rows)
 			}
-			if read != n {
-				t.Errorf("%d rows were read", read)
-			}
+			assert.Equal(t, n, read, "rows were read")
 			for i := len(pages) - 1; i > 0; i-- {
 				p, err := Read(t.Context(), numbers{n}, "", pages[i].Prev)
-				if err != nil || !slices.Equal(p.Rows, pages[i-1].Rows) || p.Prev != pages[i-1].Prev || p.Next == "" {
-					t.Errorf("back from page %d: %+v, %v", i, p, err)
-				}
+				require.NoError(t, err, "back from page")
+				assert.Equal(t, pages[i-1].Rows, p.Rows)
+				assert.Equal(t, pages[i-1].Prev, p.Prev)
+				assert.NotEmpty(t, p.Next)
 			}
 		})
 	}
+}
+
+// TestFirst: the first rows, and their number if there are no others; otherwise the number of all rows only if the list
+// has counted them.
+func TestFirst(t *testing.T) {
+	for _, c := range []struct {
+		rows    int
+		counted bool
+		count   int
+		capped  bool
+	}{
+		{0, false, 0, false}, {4, false, 4, false}, {5, false, 5, false}, {6, false, 5, true}, {700, false, 5, true},
+		{0, true, 0, false}, {5, true, 5, false}, {6, true, 6, false}, {700, true, 700, false}, {CountCap + 1, true, CountCap, true},
+	} {
+		l := uncounted{numbers{c.rows}, c.counted}
+		p, err := First(t.Context(), l, 5)
+		require.NoError(t, err, "%+v", c)
+		assert.Len(t, p.Rows, min(c.rows, 5), "%+v", c)
+		for i, row := range p.Rows {
+			assert.Equal(t, strconv.Itoa(i), row, "%+v", c)
+		}
+		assert.Equal(t, c.count, p.Count, "%+v", c)
+		assert.Equal(t, c.capped, p.Capped, "%+v", c)
+		assert.Empty(t, p.Next+p.Prev, "%+v: cursors", c)
+	}
+}
+
+// uncounted is a list that is to be counted only if that costs nothing.
+type uncounted struct {
+	numbers
+	counted bool // it costs nothing
+}
+
+func (l uncounted) Find(ctx context.Context, r Reading[int]) (f Found[int], err error) {
+	all, err := l.numbers.Find(ctx, r)
+	if !r.Uncounted {
+		return Found[int]{}, errors.New("the number of all rows is asked for")
+	}
+	if !l.counted {
+		all.Count = len(all.Hits)
+	}
+	all.Counted = l.counted
+	return all, err
 }
 
 // TestReadFromAnywhere: a cursor that leads nowhere leads to the first page.
@@ -152,9 +192,11 @@ func TestReadFromAnywhere(t *testing.T) {
 		{"broken", ""}, {"", "broken"}, {l.Encode(l.n), ""}, {l.Encode(l.n - 1), ""}, {"", l.Encode(0)}, {"", l.Encode(PageSize - 1)},
 	} {
 		p, err := Read(t.Context(), l, c.after, c.before)
-		if err != nil || len(p.Rows) != PageSize || p.Rows[0] != "0" || p.Prev != "" || p.Next == "" {
-			t.Errorf("%+v: %+v, %v; want the first page", c, p, err)
-		}
+		require.NoError(t, err, "%+v", c)
+		require.Len(t, p.Rows, PageSize, "%+v", c)
+		assert.Equal(t, "0", p.Rows[0], "%+v", c)
+		assert.Empty(t, p.Prev, "%+v", c)
+		assert.NotEmpty(t, p.Next, "%+v", c)
 	}
 }
 
@@ -198,15 +240,25 @@ func TestFind(t *testing.T) {
 			Found[int]{Hits: make([]int, 8)},
 			Found[int]{Hits: make([]int, 8), Count: 8, More: true},
 		},
+		"nobody asks for the number": {
+			Reading[int]{Limit: 2, Uncounted: true},
+			Found[int]{Hits: []int{1, 2}},
+			Found[int]{Hits: []int{1, 2}, Count: 2},
+		},
+		"counted although nobody asks": {
+			Reading[int]{Limit: 2, Uncounted: true},
+			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
+			Found[int]{Hits: []int{1, 2}, Counted: true, Count: 3},
+		},
 	} {
 		got, err := Find(t.Context(), c.r, counter, lost, lost, to(c.found))
-		if err != nil || !slices.Equal(got.Hits, c.want.Hits) || got.Count != c.want.Count || got.More != c.want.More {
-			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
-		}
+		require.NoError(t, err, name)
+		assert.Equal(t, c.want.Hits, got.Hits, name)
+		assert.Equal(t, c.want.Count, got.Count, name)
+		assert.Equal(t, c.want.More, got.More, name)
 	}
 	broken := errors.New("broken")
 	fail := func(context.Context, Reading[int]) (Found[int], bool, error) { return Found[int]{}, false, broken }
-	if _, err := Find(t.Context(), Reading[int]{}, counter, fail); !errors.Is(err, broken) {
-		t.Errorf("an error on the way: %v", err)
-	}
+	_, err := Find(t.Context(), Reading[int]{}, counter, fail)
+	assert.ErrorIs(t, err, broken, "an error on the way")
 }

@@ -25,13 +25,15 @@ type Reading[K any] struct {
 	From  *K   // the row after which it begins; nil: at the beginning of the list
 	Back  bool // read towards the beginning of the list
 	Limit int  // the largest number of rows
+	// Uncounted: the number of all rows is not asked for, and is found out only if that costs nothing.
+	Uncounted bool
 }
 
 // Found is the result of a Reading.
 type Found[K any] struct {
 	Hits    []K  // in the order in which they were read
 	Counted bool // Count and More are known
-	Count   int  // of the whole list, not further than CountCap+1
+	Count   int  // of the whole list, not further than CountCap+1; of the hits if it is not Counted
 	More    bool // there are more than Count
 	Similar bool // see Page
 }
@@ -41,7 +43,7 @@ type Source[K, R any] interface {
 	// Encode and Decode write and read the cursor of a row; see the functions of that name.
 	Encode(key K) string
 	Decode(cursor string) (key K, ok bool)
-	// Find finds the keys of the rows that r asks for, and counts the list.
+	// Find finds the keys of the rows that r asks for, and counts the list unless r says otherwise.
 	Find(ctx context.Context, r Reading[K]) (Found[K], error)
 	// Load reads the rows with these keys, of which there is at least one; see InOrder.
 	Load(ctx context.Context, keys []K) ([]R, error)
@@ -80,6 +82,24 @@ func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) 
 		p.Prev = of.Encode(keys[0])
 	}
 	p.Rows, err = of.Load(ctx, keys)
+	return p, err
+}
+
+// First returns the first n rows of a list, as a page without others before or after it. If there are more rows, and
+// finding these has not shown how many, Count is n and Capped is set. It can be much faster than Read, because it reads
+// fewer rows and counts none.
+func First[K, R any](ctx context.Context, of Source[K, R], n int) (p Page[R], err error) {
+	found, err := of.Find(ctx, Reading[K]{Limit: n + 1, Uncounted: true}) // one more says that there are others
+	if err != nil {
+		return Page[R]{}, err
+	}
+	p = Page[R]{Count: min(found.Count, CountCap), Capped: found.More || found.Count > CountCap, Similar: found.Similar}
+	if !found.Counted && len(found.Hits) > n {
+		p.Count, p.Capped = n, true
+	}
+	if len(found.Hits) > 0 {
+		p.Rows, err = of.Load(ctx, found.Hits[:min(len(found.Hits), n)])
+	}
 	return p, err
 }
 

@@ -13,6 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // picture is a PNG of a size; noise keeps it from being packed.
@@ -27,18 +30,14 @@ func picture(t *testing.T, width, height int, noise bool) []byte {
 		}
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&b, m))
 	return b.Bytes()
 }
 
 func photo(t *testing.T, m image.Image) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, m, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, jpeg.Encode(&b, m, nil))
 	return b.Bytes()
 }
 
@@ -55,9 +54,7 @@ func claims(data []byte, width, height uint32) []byte {
 func TestParse(t *testing.T) {
 	small := picture(t, 40, 20, false)
 	var moving bytes.Buffer
-	if err := gif.Encode(&moving, image.NewPaletted(image.Rect(0, 0, 40, 20), color.Palette{color.Black, color.White}), nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, gif.Encode(&moving, image.NewPaletted(image.Rect(0, 0, 40, 20), color.Palette{color.Black, color.White}), nil))
 	gray := photo(t, image.NewGray(image.Rect(0, 0, 100, 30)))
 	for name, c := range map[string]struct {
 		data []byte
@@ -82,34 +79,30 @@ func TestParse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := Parse(c.data)
-			if (err == nil) != (c.want != "") || err == nil && (l.Name != c.want || len(l.Hash) != 16) {
-				t.Errorf("%+v, %v", l, err)
-			}
+			assert.Equal(t, c.want != "", err == nil)
+			assert.False(t, err == nil && (l.Name != c.want || len(l.Hash) != 16))
 		})
 	}
 	a, b := picture(t, 40, 20, false), picture(t, 40, 21, false)
 	one, _ := Parse(a)
 	two, _ := Parse(b)
-	if one.Hash == two.Hash || one.Type != "image/png" || one.Width != 40 || one.Height != 20 {
-		t.Errorf("%+v, %+v", one, two)
-	}
+	assert.NotEqual(t, two.Hash, one.Hash)
+	assert.Equal(t, "image/png", one.Type)
+	assert.Equal(t, 40, one.Width)
+	assert.Equal(t, 20, one.Height)
 }
 
 func TestRead(t *testing.T) {
-	if l, err := Read(""); l != nil || err != nil {
-		t.Errorf("none: %v, %v", l, err)
-	}
+	l, err := Read("")
+	assert.NoError(t, err, "none")
+	assert.Nil(t, l, "none")
 	dir := t.TempDir()
-	good, bad := filepath.Join(dir, "logo.svg"), filepath.Join(dir, "logo.png") // a name says nothing
+	good, bad := filepath.Join(dir, "logo.svg"), filepath.Join(dir, "logo.png") // the file's name does not count
 	for path, data := range map[string][]byte{good: picture(t, 40, 20, false), bad: []byte("<svg/>")} {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(path, data, 0o600))
 	}
 	for path, ok := range map[string]bool{good: true, bad: false, dir: false, filepath.Join(dir, "none.png"): false} {
-		if err := Check(path); (err == nil) != ok {
-			t.Errorf("%s: %v", path, err)
-		}
+		assert.Equal(t, ok, Check(path) == nil, path)
 	}
 }
 
@@ -119,13 +112,12 @@ func TestFit(t *testing.T) {
 		{400, 100, 200, 50}, {100, 100, 56, 56}, {40, 20, 40, 20}, {2000, 16, 200, 1}, {16, 2000, 1, 56}, {200, 56, 200, 56},
 	} {
 		l := Logo{Width: c.w, Height: c.h}
-		if w, h := l.Fit(200, 56); w != c.wantW || h != c.wantH {
-			t.Errorf("%d × %d: %d × %d", c.w, c.h, w, h)
-		}
+		w, h := l.Fit(200, 56)
+		assert.Equal(t, c.wantW, w, "%d × %d: ×", c.w, c.h)
+		assert.Equal(t, c.wantH, h, "%d × %d", c.w, c.h)
 	}
 	for size, wide := range map[[2]int]bool{{100, 100}: false, {200, 100}: false, {201, 100}: true} {
-		if l := (&Logo{Width: size[0], Height: size[1]}); l.Wide() != wide {
-			t.Errorf("%v: wide %v", size, l.Wide())
-		}
+		l := (&Logo{Width: size[0], Height: size[1]})
+		assert.Equal(t, wide, l.Wide(), "%v: wide", size)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"kontor/app/approval"
 	"kontor/app/courier"
 	"kontor/app/heartbeat"
+	"kontor/app/job"
 	"kontor/app/store"
 )
 
@@ -36,6 +37,8 @@ const (
 	keep = 5 * time.Second
 	// askTime is the time limit for these queries.
 	askTime = 4 * time.Second
+	// jobsFailed is how long a job that was given up is counted.
+	jobsFailed = 24 * time.Hour
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -55,6 +58,7 @@ var (
 	lastSeen    = desc("kontor_worker_last_seen_seconds", "Time since the last sign of life of one of them, in seconds; absent when none is known.")
 	differ      = desc("kontor_settings_differ", "Settings in which other processes differ from this one.")
 	approvals   = desc("kontor_approvals_waiting", "Proposals that wait for a second person.")
+	jobs        = desc("kontor_jobs", "Jobs, by state: waiting for a worker, running, retrying after a failure, or failed for good within the last day.", "state")
 	connections = desc("kontor_database_connections", "Connections of this process to the database, by use.", "use")
 	waits       = desc("kontor_database_waits_total", "How often somebody waited for a connection in this process.")
 	waited      = desc("kontor_database_wait_seconds_total", "For how long, in seconds.")
@@ -75,7 +79,7 @@ func New(o Options) *Collector { return &Collector{o: o} }
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{up, waiting, oldest, overdue, failing, attempts, tasks, queueUp, workers, lastSeen, differ, approvals, connections, waits, waited, build} {
+	for _, d := range []*prometheus.Desc{up, waiting, oldest, overdue, failing, attempts, tasks, queueUp, workers, lastSeen, differ, approvals, jobs, connections, waits, waited, build} {
 		to <- d
 	}
 }
@@ -159,7 +163,12 @@ func (c *Collector) database(ctx context.Context) (list []prometheus.Metric, err
 	if err != nil {
 		return nil, err
 	}
-	return append(list, gauge(approvals, float64(n))), nil
+	work, err := job.Count(ctx, c.o.DB, now.Add(-jobsFailed))
+	if err != nil {
+		return nil, err
+	}
+	return append(list, gauge(approvals, float64(n)), gauge(jobs, float64(work.Waiting), "waiting"), gauge(jobs, float64(work.Running), "running"),
+		gauge(jobs, float64(work.Retrying), "retrying"), gauge(jobs, float64(work.Failed), "failed")), nil
 }
 
 func (c *Collector) queues(ctx context.Context) (list []prometheus.Metric) {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/app/heartbeat"
@@ -33,9 +35,7 @@ func read(t *testing.T, c prometheus.Collector) map[string]float64 {
 	r := prometheus.NewRegistry()
 	r.MustRegister(c)
 	families, err := r.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	values := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.Metric {
@@ -56,9 +56,8 @@ func TestMetrics(t *testing.T) {
 		now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 		exec := func(sql string, args ...any) {
 			t.Helper()
-			if _, err := db.ExecContext(context.Background(), sql, args...); err != nil {
-				t.Fatal(err)
-			}
+			_, err := db.ExecContext(context.Background(), sql, args...)
+			require.NoError(t, err)
 		}
 		for i, state := range []string{"queued", "queued", "sending", "failed"} {
 			id := uuid.Must(uuid.NewV7())
@@ -74,6 +73,14 @@ func TestMetrics(t *testing.T) {
 			uuid.Must(uuid.NewV7()), now, now.Add(-20*time.Second))
 		exec(`INSERT INTO process (id, role, host, version, settings, started_at, seen_at) VALUES (?, 'worker', 'h', 'v', '{}', ?, ?)`,
 			uuid.Must(uuid.NewV7()), now, now.Add(-5*time.Minute))
+		for i, state := range []string{"waiting", "waiting", "running", "waiting", "failed", "failed", "done"} {
+			var finished any
+			if i > 3 {
+				finished = now.Add(-time.Duration(i-4) * 25 * time.Hour) // the second failure is older than a day
+			}
+			exec(`INSERT INTO job (id, kind, subject_id, state, attempts, requested_at, finished_at) VALUES (?, 'handover', ?, ?, ?, ?, ?)`,
+				uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), state, i/3, now, finished)
+		}
 		got := read(t, New(Options{DB: db, Now: func() time.Time { return now }, Queue: queues{}, Attempts: func() map[courier.Attempted]uint64 {
 			return map[courier.Attempted]uint64{{Channel: courier.SMS, Outcome: courier.Permanent}: 3}
 		}, Processes: neighbours{}}))
@@ -83,15 +90,15 @@ func TestMetrics(t *testing.T) {
 			"kontor_channel_failing_seconds email": 0, "kontor_channel_failing_seconds sms": 60, "kontor_settings_differ": 1, "kontor_attempts_total sms permanent": 3,
 			"kontor_queue_up mail": 1, "kontor_queue_up sms": 0, "kontor_queue_tasks mail retry": 7,
 			"kontor_workers": 1, "kontor_worker_last_seen_seconds": 20, "kontor_approvals_waiting": 0,
+			"kontor_jobs waiting": 2, "kontor_jobs running": 1, "kontor_jobs retrying": 1, "kontor_jobs failed": 1,
 		} {
-			if v, there := got[name]; !there || v != want {
-				t.Errorf("%s is %v (there: %v), want %v", name, v, there, want)
-			}
+			v, there := got[name]
+			assert.True(t, there, "%v)", there)
+			assert.Equal(t, want, v, "%s is %v (there", name, v)
 		}
 		for name := range got {
-			if strings.HasPrefix(name, "kontor_queue_tasks sms") || strings.Contains(name, "secret") {
-				t.Errorf("%s must not be there", name)
-			}
+			assert.False(t, strings.HasPrefix(name, "kontor_queue_tasks sms"), "%s must not be there", name)
+			assert.NotContains(t, name, "secret")
 		}
 	})
 }

@@ -3,6 +3,9 @@ package phone
 import (
 	"regexp"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestParse(t *testing.T) {
@@ -17,13 +20,13 @@ func TestParse(t *testing.T) {
 		{"(212) 555-0123", "US", "+12125550123", "", ""},
 		{"07400 123456", "GB", "+447400123456", "", ""},
 
-		// another country's number is another country's, wherever the customer is
+		// A number with another country's code belongs to that country, wherever the customer is.
 		{"+43 664 1234567", "CN", "+436641234567", "", ""},
 		{"0043 664 1234567", "DE", "+436641234567", "", ""},
 		{"0043 664 1234567", "US", "+436641234567", "", ""}, // there it is 011
 		{"011 43 664 1234567", "US", "+436641234567", "", ""},
 
-		// what people put between the digits
+		// People write these characters between the digits.
 		{"0711/123456", "DE", "+49711123456", "", "not_mobile"},
 		{"(0711) 123456-12", "DE", "+4971112345612", "", "not_mobile"},
 		{"0711.12.34.56", "DE", "+49711123456", "", "not_mobile"},
@@ -35,7 +38,7 @@ func TestParse(t *testing.T) {
 		{"(+49) 172 1234567", "DE", "+491721234567", "", ""},
 		{"+ 49 172 1234567", "DE", "+491721234567", "", ""},
 
-		// as it is pasted or typed on another keyboard
+		// These come from the clipboard or another keyboard.
 		{"\u202a+49\u00a0172\u202f1234567\u202c", "DE", "+491721234567", "", ""},
 		{"0172\u20111234\u2013567", "DE", "+491721234567", "", ""},
 		{"０１７２　１２３４５６７", "DE", "+491721234567", "", ""},
@@ -56,7 +59,7 @@ func TestParse(t *testing.T) {
 		{"49 (0)172 1234567", "DE", "+491721234567", "", ""},
 		{"49(0)711 123456", "CH", "+49711123456", "", "not_mobile"},
 
-		// what costs, or is no person's, gets no SMS
+		// Premium and free numbers get no SMS.
 		{"0900 1234567", "DE", "+499001234567", "", "not_mobile"},
 		{"0800 1234567", "DE", "+498001234567", "", "not_mobile"},
 
@@ -89,13 +92,13 @@ func TestParse(t *testing.T) {
 		{"0172 123456789012345", "DE", "", "malformed", "malformed"},
 		{"+49 711 12", "DE", "", "malformed", "malformed"},
 		{"0172 1234567", "CN", "", "malformed", "malformed"},
-		// the country's code, or a number that the 0 is missing of: nobody knows
+		// It could be the country's code, or a number without its 0.
 		{"49 711 123456", "DE", "", "malformed", "malformed"},
 		{"0081 90 1234 5678", "KR", "", "malformed", "malformed"}, // or +1 901 234 5678 with Korea's prefix 008
 		{"00212 5288 12345", "SG", "", "malformed", "malformed"},
 		{"0049 172 1234567", "KR", "+491721234567", "", ""},
 		{"001 49 172 1234567", "SG", "+491721234567", "", ""},
-		// these can mean one thing only
+		// These have a single meaning.
 		{"711 123456", "DE", "+49711123456", "", "not_mobile"},
 		{"43 664 1234567", "AT", "+436641234567", "", ""},
 		{"41 79 123 45 67", "CH", "+41791234567", "", ""},
@@ -115,16 +118,15 @@ func TestParse(t *testing.T) {
 			return of + "." + complaint
 		}
 		e164, complaint := Parse(c.typed, c.country)
-		if e164 != c.e164 || complaint != key("phone", c.any) {
-			t.Errorf("Parse(%q, %s) = %q, %q; want %q, %q", c.typed, c.country, e164, complaint, c.e164, c.any)
-		}
+		assert.Equal(t, c.e164, e164, "Parse(%q, %s)", c.typed, c.country)
+		assert.Equal(t, key("phone", c.any), complaint, "Parse(%q", c.typed)
 		want := c.e164
 		if c.mobile != "" {
 			want = ""
 		}
-		if e164, complaint = ParseMobile(c.typed, c.country); e164 != want || complaint != key("mobile", c.mobile) {
-			t.Errorf("ParseMobile(%q, %s) = %q, %q; want %q, %q", c.typed, c.country, e164, complaint, want, c.mobile)
-		}
+		e164, complaint = ParseMobile(c.typed, c.country)
+		assert.Equal(t, want, e164, "ParseMobile(%q, %s)", c.typed, c.country)
+		assert.Equal(t, key("mobile", c.mobile), complaint, "ParseMobile(%q", c.typed)
 	}
 }
 
@@ -133,9 +135,7 @@ func TestShow(t *testing.T) {
 		"+436641234567": "+43 664 1234567", "+41791234567": "+41 79 123 45 67", "+8615112345678": "+86 151 1234 5678",
 		"": "", "0172": "0172", "+": "+",
 	} {
-		if got := Show(e164); got != want {
-			t.Errorf("Show(%q) = %q, want %q", e164, got, want)
-		}
+		assert.Equal(t, want, Show(e164), "Show(%q)", e164)
 	}
 }
 
@@ -149,20 +149,15 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, typed, country string) {
 		e164, complaint := Parse(typed, country)
-		if (e164 == "") == (complaint == "") {
-			t.Fatalf("%q: %q and %q", typed, e164, complaint)
-		}
+		require.NotEqual(t, complaint == "", e164 == "", "%q", typed)
 		if complaint != "" {
 			return
 		}
-		if !e164Form.MatchString(e164) {
-			t.Fatalf("%q became %q", typed, e164)
-		}
+		require.True(t, e164Form.MatchString(e164), "%q became %q", typed, e164)
 		for _, again := range []string{e164, Show(e164)} {
 			for _, in := range []string{country, "US", "IT"} {
-				if got, complaint := Parse(again, in); got != e164 {
-					t.Fatalf("%q became %q, and %q in %s became %q, %q", typed, e164, again, in, got, complaint)
-				}
+				got, complaint := Parse(again, in)
+				require.Equal(t, e164, got, "%q became, and %q in %s became, %q", typed, again, in, complaint)
 			}
 		}
 	})

@@ -18,7 +18,7 @@ import (
 type Approvals interface {
 	Excused(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, error)
 	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
-	Settle(ctx context.Context, tx bun.IDB, kind approval.Kind, subject, proposer uuid.UUID, by audit.Actor) error
+	Settle(ctx context.Context, tx bun.IDB, p approval.Proposed, by audit.Actor) error
 	Cancel(ctx context.Context, tx bun.IDB, kind approval.Kind, subject uuid.UUID, by audit.Actor) error
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
@@ -64,14 +64,14 @@ func (s *Service) applyDraft(ctx context.Context, tx bun.Tx, a approval.Approval
 		return err
 	}
 	c := account.Caller{ID: by.ID, Name: by.Name, Address: by.Address}
-	p := publication{text: d.Text, comment: d.Comment, action: audit.PolicyPublished, proposer: a.Proposer, second: true}
+	p := publication{text: d.Text, comment: d.Comment, action: audit.PolicyPublished, proposer: a.Proposer, second: true, next: next}
 	if by.ID == uuid.Nil { // the waiting time is over: the proposer is the author
 		c, p.proposer = account.Caller{ID: a.ProposedBy, Name: a.Proposer}, ""
 	}
 	p.done = func(ctx context.Context, tx bun.IDB, v Version) error {
 		return save(ctx, tx, c, Draft{Text: v.Text, Base: v.Number, Edit: d.Edit})
 	}
-	v, err := s.publishIn(ctx, tx, c, &p, next)
+	v, err := s.publishIn(ctx, tx, c, &p)
 	if err == nil {
 		store.AfterCommit(ctx, func() { s.adopt(v.Number, next) })
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/account/accounttest"
@@ -16,9 +18,7 @@ import (
 func (w *world) approvals() *approval.Service {
 	w.Helper()
 	a, ok := w.o.Approvals.(*approval.Service)
-	if !ok {
-		w.Fatal("not the real approvals")
-	}
+	require.True(w, ok, "not the real approvals")
 	return a
 }
 
@@ -44,25 +44,28 @@ func TestApprovedDraft(t *testing.T) {
 		w.Want("alone", w.publish(), ErrSecond)
 		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "Customers look at the log"))
 		a, ok := w.proposal()
-		if !ok || a.PassesAt != nil || a.Why != "Customers look at the log" || a.ProposedBy != w.petra.ID {
-			t.Fatalf("%+v", a)
-		}
+		require.True(t, ok)
+		require.Nil(t, a.PassesAt)
+		require.Equal(t, "Customers look at the log", a.Why)
+		require.Equal(t, w.petra.ID, a.ProposedBy)
 		_, err := w.approvals().Approve(w.Ctx, w.petra.Actor(), a.ID)
 		w.Want("by the proposer", err, approval.ErrNotYours)
 		_, err = w.approvals().Approve(w.Ctx, ulla.Actor(), a.ID)
 		w.Must(err)
 		v, err := w.Current(w.Ctx, w.petra)
 		w.Must(err)
-		if v.Number != 2 || v.Author != "Ulla User" || v.Proposer != "Petra Richter" || v.Comment != "Customers look at the log" {
-			t.Errorf("%+v", v)
-		}
+		assert.Equal(t, 2, v.Number)
+		assert.Equal(t, "Ulla User", v.Author)
+		assert.Equal(t, "Petra Richter", v.Proposer)
+		assert.Equal(t, "Customers look at the log", v.Comment)
 		may, err := w.o.Decider.Allows(policies.Request{Roles: []policies.Role{policies.EndUser}, Object: policies.ObjectAudit, Action: policies.Read})
-		if err != nil || !may || w.o.Decider.Version() != 2 {
-			t.Errorf("in force here: %v, version %d, %v", may, w.o.Decider.Version(), err)
+		if assert.NoError(t, err, "in force here") {
+			assert.True(t, may, "in force here: %v", may)
+			assert.Equal(t, 2, w.o.Decider.Version(), "in force here: version")
 		}
-		if d := w.draftNow(); d.Changed() || d.Proposed {
-			t.Errorf("the draft: %+v", d)
-		}
+		d := w.draftNow()
+		assert.False(t, d.Changed(), "the draft: %+v", d)
+		assert.False(t, d.Proposed, "the draft")
 	})
 }
 
@@ -103,9 +106,7 @@ func TestChangedDraft(t *testing.T) {
 				version := w.o.Decider.Version()
 				_, err := w.approvals().Approve(w.Ctx, ulla.Actor(), a.ID)
 				w.Want("approve", err, approval.ErrSettled)
-				if w.o.Decider.Version() != version {
-					t.Error("published all the same")
-				}
+				assert.Equal(t, version, w.o.Decider.Version(), "published all the same")
 			})
 		})
 	}
@@ -120,9 +121,10 @@ func TestStoppedDraft(t *testing.T) {
 		a, _ := w.proposal()
 		_, err := w.approvals().Stop(w.Ctx, ulla.Actor(), a.ID)
 		w.Must(err)
-		if d := w.draftNow(); d.Proposed || !d.Changed() || d.ChangedBy != "Petra Richter" {
-			t.Errorf("%+v", d)
-		}
+		d := w.draftNow()
+		assert.False(t, d.Proposed, "%+v", d)
+		assert.True(t, d.Changed())
+		assert.Equal(t, "Petra Richter", d.ChangedBy)
 		w.Want("alone", w.publish(), ErrSecond)
 	})
 }
@@ -134,20 +136,18 @@ func TestPassedDraft(t *testing.T) {
 		w.add(allow(wide))
 		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "first"))
 		a, _ := w.proposal()
-		if a.PassesAt == nil {
-			t.Fatal("nobody else is there, and it never takes effect")
-		}
+		require.NotNil(t, a.PassesAt, "nobody else is there, and it never takes effect")
 		w.Must(w.approvals().Tick(w.Ctx))
-		if w.o.Decider.Version() != 1 {
-			t.Error("at once")
-		}
+		assert.Equal(t, 1, w.o.Decider.Version(), "at once")
 		w.Tick(approval.DefaultDelay + time.Minute)
 		w.Must(w.approvals().Tick(w.Ctx))
 		v, err := w.Current(w.Ctx, w.petra)
 		w.Must(err)
-		if v.Number != 2 || v.Author != "Petra Richter" || v.AuthorID.UUID != w.petra.ID || v.Proposer != "" || w.o.Decider.Version() != 2 {
-			t.Errorf("%+v", v)
-		}
+		assert.Equal(t, 2, v.Number)
+		assert.Equal(t, "Petra Richter", v.Author)
+		assert.Equal(t, w.petra.ID, v.AuthorID.UUID)
+		assert.Empty(t, v.Proposer)
+		assert.Equal(t, 2, w.o.Decider.Version())
 	})
 }
 
@@ -164,9 +164,7 @@ func TestSecondOfPolicy(t *testing.T) {
 		w.Exec(`DELETE FROM guard_event`)
 		_, err = w.Publish(w.Ctx, paul, w.draftNow().Edit, "x")
 		w.Must(err)
-		if n := w.count(`approval WHERE state = 'approved'`); n != 1 {
-			t.Errorf("%d approvals", n)
-		}
+		assert.Equal(t, 1, w.count(`approval WHERE state = 'approved'`), "approvals")
 	})
 	each(t, func(w *world) {
 		ulla := w.Specialist("Ulla User", policies.UserAdministrator)

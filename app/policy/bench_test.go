@@ -12,6 +12,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/demo/demotest"
+	"kontor/app/job"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
@@ -27,7 +28,7 @@ func benchService(b *testing.B, db *store.DB) (*Service, account.Caller) {
 		b.Fatal(err)
 	}
 	log := audit.New(db, store.System)
-	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log})
+	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Jobs: job.New(job.Options{DB: db, Now: store.System})})
 	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
 		transaction.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers})})
 	if err := s.Load(w.Ctx); err != nil {

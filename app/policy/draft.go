@@ -142,8 +142,8 @@ func (s *Service) SetText(ctx context.Context, c account.Caller, edit int, text 
 func CheckText(text string, kinds policies.Vocabulary) (string, error) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	var form fault.Form
-	if len(text) > MaxText {
-		form.AddError(fault.At("text", "too_long").With("max", MaxText))
+	if len(text) > maxText {
+		form.AddError(fault.At("text", "too_long").With("max", maxText))
 		return "", form.Err()
 	}
 	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/account/accounttest"
@@ -52,9 +54,8 @@ func TestRights(t *testing.T) {
 			}
 			for name, method := range methods {
 				may := role == policies.PolicyAdministrator || role == policies.Auditor && slices.Contains(reads, name)
-				if got := !errors.Is(method(c), policies.ErrForbidden); got != may {
-					w.Errorf("%q %s: %v, want %v", role, name, got, may)
-				}
+				got := !errors.Is(method(c), policies.ErrForbidden)
+				assert.Equal(w, may, got, "%q %s", role, name)
 			}
 		}
 	})
@@ -65,17 +66,17 @@ func TestRights(t *testing.T) {
 func TestDraft(t *testing.T) {
 	each(t, func(w *world) {
 		d := w.draftNow()
-		if d.Changed() || d.Edit != 0 || d.Base != 1 || d.Text != policies.Default {
-			w.Fatalf("the first draft is %+v", d)
-		}
+		require.False(w, d.Changed(), "the first draft is %+v", d)
+		require.Equal(w, 0, d.Edit)
+		require.Equal(w, 1, d.Base)
+		require.Equal(w, policies.Default, d.Text)
 		w.add(deny(denyProcess))
 		d = w.draftNow()
-		if got := fmt.Sprint(d.Added, d.Removed); got != "[p, specialist, processor, transaction, *, process, deny] []" {
-			w.Errorf("after adding: %s", got)
-		}
-		if !strings.Contains(d.Text, "# Every specialist user sees") || d.Edit != 1 || len(d.Steps) != 1 || d.Steps[0].By != "Petra Richter" {
-			w.Errorf("after adding: %+v", d)
-		}
+		assert.Equal(w, "[p, specialist, processor, transaction, *, process, deny] []", fmt.Sprint(d.Added, d.Removed), "after adding")
+		assert.Contains(w, d.Text, "# Every specialist user sees", "after adding")
+		assert.Equal(w, 1, d.Edit, "after adding")
+		require.Len(w, d.Steps, 1, "after adding")
+		assert.Equal(w, "Petra Richter", d.Steps[0].By, "after adding")
 		if i := strings.Index(d.Text, "process, deny"); i > strings.Index(d.Text, "p, end_user") && i > strings.Index(d.Text, "p, user_administrator") {
 			w.Error("the rule stands among another role's")
 		}
@@ -84,27 +85,23 @@ func TestDraft(t *testing.T) {
 		w.Must(w.AddInclusion(w.Ctx, w.petra, 3, policies.Inclusion{Role: policies.Auditor, Includes: policies.Specialist}))
 		w.Must(w.RemoveInclusion(w.Ctx, w.petra, 4, policies.Inclusion{Role: policies.TemplateAdministrator, Includes: policies.Specialist}))
 		d = w.draftNow()
-		if got := fmt.Sprint(d.Added, d.Removed); got != "[p, specialist, processor, transaction, contract, process, deny g, auditor, specialist] "+
-			"[p, auditor, *, audit, *, read, allow g, template_administrator, specialist]" {
-			w.Errorf("after five: %s", got)
-		}
-		if w.o.Decider.Document().String() != document(policies.Default).String() {
-			w.Error("a draft is in force")
-		}
+		assert.Equal(w, "[p, specialist, processor, transaction, contract, process, deny g, auditor, specialist] "+
+			"[p, auditor, *, audit, *, read, allow g, template_administrator, specialist]", fmt.Sprint(d.Added, d.Removed), "after five")
+		assert.Equal(w, document(policies.Default).String(), w.o.Decider.Document().String(), "a draft is in force")
 		w.Must(w.Undo(w.Ctx, w.petra, 5))
 		w.Must(w.Undo(w.Ctx, w.petra, 6))
 		w.Must(w.Undo(w.Ctx, w.petra, 7))
-		if d = w.draftNow(); len(d.Removed) != 0 || len(d.Added) != 1 || len(d.Steps) != 2 {
-			w.Errorf("after undoing three: %+v", d)
-		}
+		d = w.draftNow()
+		assert.Empty(w, d.Removed, "after undoing three")
+		assert.Len(w, d.Added, 1, "after undoing three")
+		assert.Len(w, d.Steps, 2, "after undoing three")
 		w.Must(w.Discard(w.Ctx, w.petra, d.Edit))
-		if d = w.draftNow(); d.Changed() || len(d.Steps) != 3 {
-			w.Errorf("after discarding: %+v", d)
-		}
-		w.Must(w.Undo(w.Ctx, w.petra, d.Edit)) // even that
-		if d = w.draftNow(); len(d.Added) != 1 {
-			w.Errorf("after undoing the discarding: %+v", d)
-		}
+		d = w.draftNow()
+		assert.False(w, d.Changed(), "after discarding: %+v", d)
+		assert.Len(w, d.Steps, 3, "after discarding")
+		w.Must(w.Undo(w.Ctx, w.petra, d.Edit)) // even this
+		d = w.draftNow()
+		assert.Len(w, d.Added, 1, "after undoing the discarding")
 		w.Want("publish without one", w.RemoveRule(w.Ctx, w.petra, d.Edit, deny(denyProcess)), ErrGone)
 		w.Want("change without one", w.ChangeRule(w.Ctx, w.petra, d.Edit, deny(denyProcess), allow(denyProcess)), ErrGone)
 		w.Want("exclude without one", w.RemoveInclusion(w.Ctx, w.petra, d.Edit, policies.Inclusion{}), ErrGone)
@@ -114,7 +111,7 @@ func TestDraft(t *testing.T) {
 // TestBadRules: every invalid rule is refused with the reason, and nothing is stored (S27).
 func TestBadRules(t *testing.T) {
 	each(t, func(w *world) {
-		w.account("auditor", true) // a user named like a role is none
+		w.account("auditor", true) // a user with the name of a role does not have the role
 		for text, want := range map[string]string{
 			"specialist, *, customer, *, list|alow":                   "effect policy.effect",
 			"specialist, *, customer, *, list|":                       "effect policy.effect",
@@ -160,9 +157,7 @@ func TestBadRules(t *testing.T) {
 		w.WantComplaints("inclusion", w.AddInclusion(w.Ctx, w.petra, 0, policies.Inclusion{Role: "anna", Includes: policies.Auditor}), "role policy.role")
 		w.WantComplaints("in itself", w.AddInclusion(w.Ctx, w.petra, 0, policies.Inclusion{Role: policies.Auditor, Includes: policies.Auditor}), "role policy.role")
 		w.WantComplaints("twice", w.AddInclusion(w.Ctx, w.petra, 0, policies.Inclusion{Role: policies.TemplateAdministrator, Includes: policies.Specialist}), "includes policy.twice")
-		if n := w.count("policy_draft"); n != 0 {
-			w.Error("a refused change is stored")
-		}
+		assert.Equal(w, 0, w.count("policy_draft"), "a refused change is stored")
 	})
 }
 
@@ -174,12 +169,11 @@ func TestTwoEditors(t *testing.T) {
 		err := w.AddRule(w.Ctx, paul, 0, deny("specialist, *, customer, person, update"))
 		w.Want("behind", err, ErrBehind)
 		var f *fault.Error
-		if !errors.As(err, &f) || f.Args["by"] != "Petra Richter" {
-			w.Errorf("behind whom: %v", f)
-		}
-		if unknown := w.draftNow().Since(0); len(unknown) != 1 || unknown[0].Added[0] != deny(denyProcess).String() {
-			w.Errorf("what they don't know: %+v", unknown)
-		}
+		require.ErrorAs(w, err, &f, "behind whom")
+		assert.Equal(w, "Petra Richter", f.Args["by"], "behind whom")
+		unknown := w.draftNow().Since(0)
+		require.Len(w, unknown, 1, "what they don't know")
+		assert.Equal(w, deny(denyProcess).String(), unknown[0].Added[0], "what they don't know")
 		for name, do := range map[string]func() error{
 			"text":    func() error { return w.SetText(w.Ctx, paul, 0, "") },
 			"discard": func() error { return w.Discard(w.Ctx, paul, 0) },
@@ -189,7 +183,7 @@ func TestTwoEditors(t *testing.T) {
 		} {
 			w.Want(name, do(), ErrBehind)
 		}
-		// At once: one gets through, whoever it is.
+		// Of several at the same time, exactly one succeeds.
 		errs := make(chan error, 8)
 		for i := range 8 {
 			c := w.petra
@@ -207,9 +201,10 @@ func TestTwoEditors(t *testing.T) {
 				w.Error(err)
 			}
 		}
-		if d := w.draftNow(); through != 1 || d.Edit != 2 || len(d.Added) != 2 {
-			w.Errorf("%d got through: %+v", through, d.Added)
-		}
+		d := w.draftNow()
+		assert.Equal(w, 1, through, "got through")
+		assert.Equal(w, 2, d.Edit)
+		assert.Len(w, d.Added, 2)
 	})
 }
 
@@ -222,22 +217,19 @@ func TestRebase(t *testing.T) {
 		w.Exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (2, ?, 'x', 'Paul Adam', ?)`, other, w.Now())
 		w.look(w.Ctx)
 		d := w.draftNow()
-		if !d.Stale() {
-			w.Fatalf("%+v", d)
-		}
+		require.True(w, d.Stale(), "%+v", d)
 		w.Want("publish", w.publish(), ErrBase)
 		w.Want("propose", w.Propose(w.Ctx, w.petra, d.Edit, "x"), ErrBase)
 		w.Must(w.Rebase(w.Ctx, w.petra, d.Edit))
 		d = w.draftNow()
-		if got := fmt.Sprint(d.Added, d.Removed); d.Stale() || got != "[p, specialist, *, customer, person, delete, deny] [p, auditor, *, audit, *, read, allow]" {
-			w.Errorf("rebased: %v %s", d.Stale(), got)
-		}
-		if strings.Contains(d.Text, "p, auditor, *, customer, *, list, allow") {
-			w.Error("what the other version took out is back")
-		}
+		got := fmt.Sprint(d.Added, d.Removed)
+		assert.False(w, d.Stale(), "rebased: %v %s", d.Stale(), got)
+		assert.Equal(w, "[p, specialist, *, customer, person, delete, deny] [p, auditor, *, audit, *, read, allow]", got, "rebased")
+		assert.NotContains(w, d.Text, "p, auditor, *, customer, *, list, allow", "what the other version took out is back")
 		w.Must(w.publish())
-		if d = w.draftNow(); d.Changed() || d.Base != 3 || len(d.Steps) != 0 {
-			w.Errorf("after publishing: %+v", d)
-		}
+		d = w.draftNow()
+		assert.False(w, d.Changed(), "after publishing: %+v", d)
+		assert.Equal(w, 3, d.Base, "after publishing")
+		assert.Empty(w, d.Steps, "after publishing")
 	})
 }

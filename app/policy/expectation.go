@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -16,7 +14,6 @@ import (
 	"kontor/app/audit"
 	"kontor/app/entry"
 	"kontor/app/fault"
-	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -303,14 +300,8 @@ func (e Expectation) rule() policies.Rule {
 
 // person finds an account by e-mail address or username; not valid when there is none.
 func (s *Service) person(ctx context.Context, login string) (uuid.NullUUID, error) {
-	if !utf8.ValidString(login) || strings.ContainsFunc(login, unicode.IsControl) { // databases reject such characters
-		return uuid.NullUUID{}, nil
-	}
-	id, err := findPerson(ctx, s.o.DB, store.FoldEmail(login))
-	if store.IsNoRows(err) {
-		return uuid.NullUUID{}, nil
-	}
-	return uuid.NullUUID{UUID: id, Valid: err == nil}, err
+	a, ok, err := account.Named(ctx, s.o.DB, login)
+	return uuid.NullUUID{UUID: a.ID, Valid: ok}, err
 }
 
 // transaction finds a transaction by its number, among those that the caller may see.

@@ -2,14 +2,16 @@ package policy
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/job"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
@@ -28,22 +30,16 @@ func FuzzRuleForm(f *testing.F) {
 		}
 		before := document(policies.Default)
 		if err := checkRule(before, r, policies.AnyKind); err != nil {
-			if fault.CodeOf(err) != fault.Invalid {
-				t.Fatalf("%v: %v", r, err)
-			}
+			require.Equal(t, fault.Invalid, fault.CodeOf(err), "%v", r)
 			return
 		}
 		with := exchange(policies.Default, "", r.String())
-		if strings.Count(with, "\n") != strings.Count(policies.Default, "\n")+1 {
-			t.Fatalf("%v is more than a line", r)
-		}
+		require.Equal(t, strings.Count(policies.Default, "\n")+1, strings.Count(with, "\n"), "%v is more than a line", r)
 		doc, err := policies.Parse(with, policies.AnyKind)
-		if err != nil || len(doc.Rules) != len(before.Rules)+1 || !slices.Contains(doc.Rules, r) {
-			t.Fatalf("%v: %v\n%s", r, err, with)
-		}
-		if exchange(with, r.String(), "") != policies.Default {
-			t.Fatalf("%v does not go out again", r)
-		}
+		require.NoError(t, err, with)
+		require.Len(t, doc.Rules, len(before.Rules)+1, with)
+		require.Contains(t, doc.Rules, r, with)
+		require.Equal(t, policies.Default, exchange(with, r.String(), ""), "does not go out again")
 	})
 }
 
@@ -55,11 +51,9 @@ func FuzzExpectationForm(f *testing.F) {
 	f.Add("boss", "owner", "x", "eval(1)", "a,b", "\n", "V--1")
 	db := storetest.SQLite(f)
 	decider, err := policies.New(policies.Default)
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	log := audit.New(db, store.System)
-	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log})
+	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Jobs: job.New(job.Options{DB: db, Now: store.System})})
 	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
 		transaction.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers})})
 	c := account.Caller{Roles: []policies.Role{policies.Specialist, policies.PolicyAdministrator, policies.Auditor}}
@@ -69,13 +63,13 @@ func FuzzExpectationForm(f *testing.F) {
 			Kind: kind, Transaction: number,
 		})
 		if err != nil {
-			if fault.CodeOf(err) != fault.Invalid {
-				t.Fatal(err)
-			}
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 			return
 		}
-		if complaint := e.rule().Check(policies.AnyKind); complaint != nil || e.Role == "" || e.PersonID.Valid || e.TransactionID.Valid {
-			t.Fatalf("%+v: %v", e, complaint)
-		}
+		complaint := e.rule().Check(policies.AnyKind)
+		require.Nil(t, complaint)
+		require.NotEmpty(t, e.Role)
+		require.False(t, e.PersonID.Valid)
+		require.False(t, e.TransactionID.Valid)
 	})
 }

@@ -16,7 +16,7 @@ import (
 // counts together with their own assignments.
 type Impact struct {
 	Lines    []Line // by person
-	More     int    // number of further people beyond MaxPeople
+	More     int    // number of further people beyond maxPeople
 	EndUsers []Line // all end users together
 	// Cut says that counting exceeded the caller's time limit: some figures are missing.
 	Cut bool
@@ -42,9 +42,9 @@ type Line struct {
 	mixed bool // the person has relations besides their own assignments; see concerned
 }
 
-// MaxPeople is the maximum number of people named, maxExamples the maximum number of examples in each line.
+// maxPeople is the maximum number of people named, maxExamples the maximum number of examples in each line.
 const (
-	MaxPeople   = 50
+	maxPeople   = 50
 	maxExamples = 3
 )
 
@@ -198,28 +198,32 @@ func linesFor(changes []policies.Change, unit policies.Object) (lines []Line) {
 
 // count counts for each person the customers or transactions over which they gain or lose a right.
 func (m *measure) count(ctx context.Context, unit policies.Object, people []concerned) error {
-	var ids []uuid.UUID
-	byKind, rest := false, false
+	var whose tallied
+	o := objects{unit: unit}
+	rest := false
 	for _, p := range people {
 		lines := linesFor(p.changes, unit)
 		if len(lines) > 0 {
-			ids = append(ids, p.ID)
+			whose.ids = append(whose.ids, p.ID)
+		}
+		if p.mixed {
+			whose.mixed = append(whose.mixed, p.ID)
 		}
 		for _, l := range lines {
-			byKind = byKind || slices.ContainsFunc(l.cells, kindMatters)
+			o.byKind = o.byKind || slices.ContainsFunc(l.cells, kindMatters)
 			rest = rest || slices.ContainsFunc(l.cells, func(ch policies.Change) bool { return ch.Relation == policies.None })
 		}
 	}
-	if len(ids) == 0 {
+	if len(whose.ids) == 0 {
 		return nil
 	}
-	held, err := tallyOf(ctx, m.s.o.DB, unit, people, ids, byKind, m.now)
+	held, err := tallyOf(ctx, m.s.o.DB, o, whose, m.now)
 	if err != nil {
 		return err
 	}
 	var all map[string]int64
 	if rest {
-		if all, err = totals(ctx, m.s.o.DB, unit, byKind); err != nil {
+		if all, err = totals(ctx, m.s.o.DB, o); err != nil {
 			return err
 		}
 	}
@@ -291,7 +295,7 @@ func (m *measure) countEndUsers(ctx context.Context, unit policies.Object, chang
 	return nil
 }
 
-// arrange sorts the lines by the people's names and keeps those of the first MaxPeople.
+// arrange sorts the lines by the people's names and keeps those of the first maxPeople.
 func (m *measure) arrange() {
 	slices.SortStableFunc(m.out.Lines, func(a, b Line) int { return m.order[a.PersonID] - m.order[b.PersonID] })
 	named, last := 0, uuid.Nil
@@ -300,7 +304,7 @@ func (m *measure) arrange() {
 			continue
 		}
 		named, last = named+1, l.PersonID
-		if named == MaxPeople+1 {
+		if named == maxPeople+1 {
 			m.out.More = 1
 			for j := i + 1; j < len(m.out.Lines); j++ {
 				if m.out.Lines[j].PersonID != m.out.Lines[j-1].PersonID {

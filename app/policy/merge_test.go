@@ -1,6 +1,10 @@
 package policy
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
 
 // TestMerge: the text gets what somebody else changed. Nothing that I typed is removed, and what I removed stays
 // removed.
@@ -17,8 +21,6 @@ func TestMerge(t *testing.T) {
 		"all of it is mine":             {"a\nb\n", "# mine\n", "a\nt\nb\n", "t\n# mine\n"},
 		"line ends of a browser":        {"a\nb\n", "a\r\nm\r\nb\r\n", "a\nb\nt\n", "a\nm\nb\nt\n"},
 	} {
-		if got := Merge(c.base, c.mine, c.theirs); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
+		assert.Equal(t, c.want, Merge(c.base, c.mine, c.theirs), name)
 	}
 }

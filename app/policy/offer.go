@@ -50,10 +50,10 @@ func (s *Service) Offer(ctx context.Context) error {
 			switch {
 			case states[o.ID] != "":
 			case len(missing) == 0:
-				err = putOffer(ctx, tx, o.ID, offerGiven, account.System.ID, s.o.Now())
+				err = s.putOffer(ctx, tx, o.ID, offerGiven, account.System.ID)
 			case idle:
 				rules = append(rules, missing...)
-				err = putOffer(ctx, tx, o.ID, offerDrafted, account.System.ID, s.o.Now())
+				err = s.putOffer(ctx, tx, o.ID, offerDrafted, account.System.ID)
 			}
 			if err != nil {
 				return err
@@ -147,7 +147,7 @@ func (s *Service) DismissOffer(ctx context.Context, c account.Caller, edit int, 
 		for _, r := range missing {
 			d.Text = exchange(d.Text, r.String(), "")
 		}
-		if err := putOffer(ctx, tx, id, offerDismissed, c.ID, s.o.Now()); err != nil {
+		if err := s.putOffer(ctx, tx, id, offerDismissed, c.ID); err != nil {
 			return err
 		}
 		return s.o.Audit.Write(ctx, tx, c.Actor(), audit.Record{
@@ -177,7 +177,7 @@ func (s *Service) settleOffers(ctx context.Context, tx bun.IDB, by audit.Actor, 
 		if len(o.Missing(d)) > 0 {
 			continue
 		}
-		if err := putOffer(ctx, tx, o.ID, offerGiven, by.ID, s.o.Now()); err != nil {
+		if err := s.putOffer(ctx, tx, o.ID, offerGiven, by.ID); err != nil {
 			return err
 		}
 	}

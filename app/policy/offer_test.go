@@ -2,10 +2,12 @@ package policy
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/audit"
 	"kontor/app/store"
@@ -38,27 +40,22 @@ func upgraded(t *testing.T, postgres bool, text, draft string) *world {
 	}
 	ctx := context.Background()
 	db, err := store.Open(ctx, url(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := migrations.Apply(ctx, db.DB, migrations.To(before)); err != nil {
-		t.Fatal(err)
-	}
+	_, err = migrations.Apply(ctx, db.DB, migrations.To(before))
+	require.NoError(t, err)
 	exec := func(sql string, args ...any) {
 		t.Helper()
-		if _, err := db.ExecContext(ctx, sql, args...); err != nil {
-			t.Fatal(err)
-		}
+		_, err := db.ExecContext(ctx, sql, args...)
+		require.NoError(t, err)
 	}
 	exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (1, 'p, specialist, *, customer, *, list, allow', 'x', 'Kontor', '2026-11-24 12:00:00+00:00')`)
 	exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (2, ?, 'x', 'Petra', '2026-11-24 13:00:00+00:00')`, text)
 	if draft != "" {
 		exec(`INSERT INTO policy_draft (id, text, base, edit, changed_by) VALUES (1, ?, 2, 7, 'Paul')`, draft)
 	}
-	if _, err := migrations.Apply(ctx, db.DB); err != nil {
-		t.Fatal(err)
-	}
+	_, err = migrations.Apply(ctx, db.DB)
+	require.NoError(t, err)
 	return newWorld(t, db)
 }
 
@@ -75,9 +72,7 @@ func (w *world) offers() (said string) {
 	}
 	n, err := w.Waiting(w.Ctx, w.petra)
 	w.Must(err)
-	if n != len(list) {
-		w.Errorf("%d wait, %d are shown", n, len(list))
-	}
+	assert.Equal(w, len(list), n, "wait, are shown")
 	return strings.TrimSuffix(said, ", ")
 }
 
@@ -94,7 +89,7 @@ func TestOffers(t *testing.T) {
 	const all = "mailbox, approval"
 	for name, c := range map[string]struct {
 		text, draft string
-		want        string // what waits
+		want        string // the offers that wait
 		touched     bool   // the draft is Kontor's
 	}{
 		"yesterday's default":      {yesterdays(), "", "mailbox drafted, approval drafted", true},
@@ -113,36 +108,30 @@ func TestOffers(t *testing.T) {
 				var starts sync.WaitGroup
 				for range 4 {
 					starts.Go(func() {
-						if err := w.Offer(w.Ctx); err != nil {
-							t.Error(err)
-						}
+						assert.NoError(t, w.Offer(w.Ctx))
 					})
 				}
 				starts.Wait()
-				if got := w.offers(); got != c.want {
-					t.Errorf("%q waits, want %q", got, c.want)
-				}
+				assert.Equal(t, c.want, w.offers(), "offers that wait")
 				d := w.draftNow()
-				if n := w.count("policy_version"); n != 2 || d.Published.Text != c.text {
-					t.Errorf("%d versions: something was published", n)
-				}
+				n := w.count("policy_version")
+				assert.Equal(t, 2, n, "versions: something was published")
+				assert.Equal(t, c.text, d.Published.Text, "something was published")
 				if !c.touched {
-					if d.Edit != earlier.Edit || d.Text != earlier.Text {
-						t.Error("a draft was touched")
-					}
+					assert.Equal(t, earlier.Edit, d.Edit, "a draft was touched")
+					assert.Equal(t, earlier.Text, d.Text, "a draft was touched")
 					return
 				}
-				if d.Edit != earlier.Edit+1 || len(d.Steps) != 1 || d.Steps[0].By != "Kontor" || len(d.Removed) != 0 || d.Proposed {
-					t.Errorf("the draft is %+v", d)
-				}
+				assert.Equal(t, earlier.Edit+1, d.Edit, "the draft")
+				require.Len(t, d.Steps, 1)
+				assert.Equal(t, "Kontor", d.Steps[0].By)
+				assert.Empty(t, d.Removed)
+				assert.False(t, d.Proposed)
 				for _, o := range policies.Offers {
-					if len(o.Missing(d.Document())) > 0 {
-						t.Errorf("%s is not in the draft", o.ID)
-					}
+					assert.Empty(t, o.Missing(d.Document()))
 				}
-				if strings.Count(d.Text, "*, mailbox,") != 1 || !strings.HasPrefix(d.Text, strings.SplitN(c.text, "\n", 2)[0]) {
-					t.Errorf("the text is %q", d.Text)
-				}
+				assert.Equal(t, 1, strings.Count(d.Text, "*, mailbox,"), "the text")
+				assert.True(t, strings.HasPrefix(d.Text, strings.SplitN(c.text, "\n", 2)[0]))
 			})
 		}
 	}
@@ -152,16 +141,17 @@ func TestOffers(t *testing.T) {
 func TestNoOffer(t *testing.T) {
 	each(t, func(w *world) {
 		w.Must(w.Offer(w.Ctx))
-		if got := w.offers(); got != "" || w.draftNow().Changed() || w.count("policy_offer WHERE state = 'given'") != len(policies.Offers) {
-			w.Errorf("%q is offered", got)
-		}
-		// taken away on purpose, later
+		got := w.offers()
+		assert.Empty(w, got, "is offered")
+		assert.False(w, w.draftNow().Changed())
+		assert.Equal(w, len(policies.Offers), w.count("policy_offer WHERE state = 'given'"))
+		// The right is removed on purpose later.
 		w.Must(w.SetText(w.Ctx, w.petra, w.draftNow().Edit, yesterdays()))
 		w.Must(w.publish())
 		w.Must(w.Offer(w.Ctx))
-		if got := w.offers(); got != "" || w.draftNow().Changed() {
-			w.Errorf("%q is offered again", got)
-		}
+		got = w.offers()
+		assert.Empty(w, got, "is offered again")
+		assert.False(w, w.draftNow().Changed())
 	})
 }
 
@@ -175,14 +165,12 @@ func TestOfferOnce(t *testing.T) {
 			again := func(what, want string) {
 				w.Helper()
 				w.Must(w.Offer(w.Ctx))
-				if got := w.offers(); got != want {
-					w.Errorf("%s: %q waits, want %q", what, got, want)
-				}
+				assert.Equal(w, want, w.offers(), "%s: waits", what)
 			}
 			clara := w.Specialist("Clara")
-			if n, err := w.Waiting(w.Ctx, clara); n != 0 || err != nil {
-				w.Errorf("%d, %v for who may not", n, err)
-			}
+			n, err := w.Waiting(w.Ctx, clara)
+			assert.NoError(w, err, "for who may")
+			assert.Equal(w, 0, n)
 			for _, err := range []error{w.TakeOffer(w.Ctx, clara, edit(), "mailbox"), w.DismissOffer(w.Ctx, clara, edit(), "mailbox"), func() error { _, err := w.Offered(w.Ctx, clara); return err }()} {
 				w.Want("who may not", err, policies.ErrForbidden)
 			}
@@ -191,14 +179,10 @@ func TestOfferOnce(t *testing.T) {
 			w.Want("unknown", w.TakeOffer(w.Ctx, w.petra, edit(), "robot"), ErrOffer)
 			w.Must(w.TakeOffer(w.Ctx, w.petra, edit(), "mailbox"))
 			again("taken over", "mailbox drafted, approval")
-			if d := w.draftNow(); len(d.Added) != 2 {
-				w.Errorf("added %v", d.Added)
-			}
+			assert.Len(w, w.draftNow().Added, 2, "added")
 			w.Must(w.DismissOffer(w.Ctx, w.petra, edit(), "mailbox"))
 			again("dismissed", "approval")
-			if d := w.draftNow(); !slices.Equal(d.Added, []string{"p, specialist, *, customer, *, read, allow"}) {
-				w.Errorf("dismissed, and in the draft: %v", d.Added)
-			}
+			assert.Equal(w, []string{"p, specialist, *, customer, *, read, allow"}, w.draftNow().Added, "dismissed, and in the draft")
 			w.Want("dismissed twice", w.DismissOffer(w.Ctx, w.petra, edit(), "mailbox"), ErrOffer)
 			w.Must(w.Discard(w.Ctx, w.petra, edit()))
 			again("the draft is free again", "approval drafted")
@@ -209,10 +193,9 @@ func TestOfferOnce(t *testing.T) {
 			w.Must(w.Propose(w.Ctx, paul, edit(), "new"))
 			w.Must(w.publish())
 			again("published", "")
-			if w.count("audit WHERE action = ?", audit.PolicyOfferDismissed) != 1 || w.count("policy_offer WHERE state = 'dismissed'") != 1 {
-				w.Error("the log or the table lacks it")
-			}
-			_, err := w.Restore(w.Ctx, w.petra, 2, "back")
+			assert.Equal(w, 1, w.count("audit WHERE action = ?", audit.PolicyOfferDismissed), "the log or the table lacks it")
+			assert.Equal(w, 1, w.count("policy_offer WHERE state = 'dismissed'"), "the log or the table lacks it")
+			_, err = w.Restore(w.Ctx, w.petra, 2, "back")
 			w.Must(err)
 			again("taken back on purpose", "")
 		})

@@ -19,7 +19,7 @@ type Version struct {
 
 	Number      int           `bun:"version,pk"`
 	Text        string        `bun:"text"`
-	Comment     string        `bun:"comment"`   // one of the Comments (a text id) for versions of Kontor itself
+	Comment     string        `bun:"comment"`   // CommentFirst or CommentReset (a text id) for versions of Kontor itself
 	AuthorID    uuid.NullUUID `bun:"author_id"` // not valid: Kontor itself
 	Author      string        `bun:"author"`
 	Proposer    string        `bun:"proposer"` // the proposer, if a second person was needed; else ""
@@ -92,10 +92,10 @@ type Step struct {
 const (
 	// maxSteps is the number of changes that Undo can revert.
 	maxSteps = 20
-	// MaxText is the maximum length of a policy text, in bytes.
-	MaxText = 100_000
-	// MaxComment is the maximum length of a comment, in characters.
-	MaxComment = 500
+	// maxText is the maximum length of a policy text, in bytes.
+	maxText = 100_000
+	// maxComment is the maximum length of a comment, in characters.
+	maxComment = 500
 )
 
 var (
@@ -122,9 +122,6 @@ const (
 	CommentFirst = "policy.comment_first" // version 1 of an installation
 	CommentReset = "policy.comment_reset" // a version that Reset published
 )
-
-// Comments lists all comments of Kontor itself.
-var Comments = []string{CommentFirst, CommentReset}
 
 // Label returns the name of the version for screens, the same in both languages.
 func (v Version) Label() string { return "Version " + strconv.Itoa(v.Number) }

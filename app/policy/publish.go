@@ -76,14 +76,15 @@ type publication struct {
 	restored      *int
 	proposer      string // another person who proposed it
 	proposedBy    uuid.UUID
-	second        bool // a second person has agreed
+	second        bool              // a second person has agreed
+	next          *policies.Decider // decides by the text
+	before        Version           // the version in force, read in the tx that publishes
 	take          func(ctx context.Context, tx bun.IDB) error
 	done          func(ctx context.Context, tx bun.IDB, v Version) error
 }
 
 func (s *Service) publish(ctx context.Context, c account.Caller, p *publication) (v Version, err error) {
-	next, err := policies.New(p.text) // takes some milliseconds, so it is done before the tx
-	if err != nil {
+	if p.next, err = policies.New(p.text); err != nil { // takes some milliseconds, so it is done before the tx
 		return Version{}, err
 	}
 	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -95,7 +96,7 @@ func (s *Service) publish(ctx context.Context, c account.Caller, p *publication)
 				return err
 			}
 		}
-		if v, err = s.publishIn(ctx, tx, c, p, next); err != nil {
+		if v, err = s.publishIn(ctx, tx, c, p); err != nil {
 			return err
 		}
 		return s.withdraw(ctx, tx, c) // an open proposal is not about this version
@@ -103,31 +104,30 @@ func (s *Service) publish(ctx context.Context, c account.Caller, p *publication)
 	if err != nil {
 		return Version{}, err
 	}
-	s.adopt(v.Number, next)
+	s.adopt(v.Number, p.next)
 	return v, nil
 }
 
 // publishIn is publish inside a tx that has locked the holders of guarding roles.
-func (s *Service) publishIn(ctx context.Context, tx bun.Tx, c account.Caller, p *publication, next *policies.Decider) (v Version, err error) {
-	before, err := newest(ctx, tx)
-	if err != nil {
+func (s *Service) publishIn(ctx context.Context, tx bun.Tx, c account.Caller, p *publication) (v Version, err error) {
+	if p.before, err = newest(ctx, tx); err != nil {
 		return Version{}, err
 	}
-	if before.Text == p.text {
+	if p.before.Text == p.text {
 		return Version{}, ErrNothing
 	}
-	if err := s.check(ctx, tx, c, before, next, p); err != nil {
+	if err := s.check(ctx, tx, c, p); err != nil {
 		return Version{}, err
 	}
 	v = Version{
-		Number: before.Number + 1, Text: p.text, Comment: p.comment, Author: c.Name, Proposer: p.proposer, Restored: p.restored,
+		Number: p.before.Number + 1, Text: p.text, Comment: p.comment, Author: c.Name, Proposer: p.proposer, Restored: p.restored,
 		AuthorID: store.NullID(c.ID), PublishedAt: s.o.Now(),
 	}
-	return v, s.put(ctx, tx, c.Actor(), before, &v, p)
+	return v, s.put(ctx, tx, c.Actor(), p, &v)
 }
 
-// put writes a version with its entry in the log.
-func (s *Service) put(ctx context.Context, tx bun.IDB, by audit.Actor, before Version, v *Version, p *publication) error {
+// put writes the published version with its entry in the log.
+func (s *Service) put(ctx context.Context, tx bun.IDB, by audit.Actor, p *publication, v *Version) error {
 	if err := insertVersion(ctx, tx, v); err != nil {
 		return err
 	}
@@ -144,20 +144,20 @@ func (s *Service) put(ctx context.Context, tx bun.IDB, by audit.Actor, before Ve
 		subject += ": " + v.Comment
 	}
 	return s.o.Audit.Write(ctx, tx, by, audit.Record{
-		Action: p.action, Subject: subject, Detail: changesOf(before.Document(), v.Document()),
+		Action: p.action, Subject: subject, Detail: changesOf(p.before.Document(), v.Document()),
 	})
 }
 
-// check checks whether c may publish a policy after the version before.
-func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, before Version, next *policies.Decider, p *publication) error {
-	checks, err := s.evaluate(ctx, tx, next)
+// check checks whether c may publish p.
+func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, p *publication) error {
+	checks, err := s.evaluate(ctx, tx, p.next)
 	if err != nil {
 		return err
 	}
 	if n := failing(checks); n > 0 {
 		return ErrExpectation.With("count", n)
 	}
-	if kept, err := keeps(ctx, tx, next); err != nil {
+	if kept, err := keeps(ctx, tx, p.next); err != nil {
 		return err
 	} else if !kept {
 		return ErrLockout
@@ -165,11 +165,11 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, befor
 	if p.second {
 		return nil
 	}
-	old, err := s.inForce(before)
+	old, err := s.inForce(p.before)
 	if err != nil {
 		return err
 	}
-	raised, err := s.raises(ctx, tx, c, old, next)
+	raised, err := s.raises(ctx, tx, c, old, p.next)
 	if err != nil || !raised {
 		return err
 	}
@@ -177,7 +177,7 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, befor
 		return ErrSecond
 	}
 	// another person proposed it: the caller is the second person, if they may decide the proposal
-	err = s.o.Approvals.Settle(ctx, tx, approval.PolicyChange, uuid.Nil, p.proposedBy, c.Actor())
+	err = s.o.Approvals.Settle(ctx, tx, approval.Proposed{Kind: approval.PolicyChange, ProposedBy: p.proposedBy}, c.Actor())
 	if errors.Is(err, approval.ErrNotYours) || errors.Is(err, approval.ErrSettled) {
 		return ErrSecond
 	}
@@ -276,7 +276,7 @@ func (s *Service) Reset(ctx context.Context) (v Version, err error) {
 		v = Version{
 			Number: before.Number + 1, Text: policies.Default, Comment: CommentReset, Author: by.Name, PublishedAt: s.o.Now(),
 		}
-		return s.put(ctx, tx, by, before, &v, &publication{action: audit.PolicyReset})
+		return s.put(ctx, tx, by, &publication{action: audit.PolicyReset, before: before}, &v)
 	})
 	if err != nil {
 		return Version{}, err

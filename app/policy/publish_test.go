@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -21,9 +23,7 @@ import (
 // eventually waits for something that another goroutine brings about.
 func (w *world) eventually(within time.Duration, what string, cond func() bool) {
 	w.Helper()
-	if !await.Within(within, cond) {
-		w.Fatalf("not within %s: %s", within, what)
-	}
+	require.True(w, await.Within(within, cond), "not within %s: %s", within, what)
 }
 
 func mayProcess(t *testing.T, d *policies.Decider) bool {
@@ -31,9 +31,7 @@ func mayProcess(t *testing.T, d *policies.Decider) bool {
 	ok, err := d.Allows(policies.Request{
 		Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.ObjectTransaction, Kind: "contract", Action: policies.Process,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return ok
 }
 
@@ -45,17 +43,19 @@ func TestLoadAtOnce(t *testing.T) {
 		for range 6 {
 			p := w.process()
 			wg.Go(func() {
-				if err := p.Load(w.Ctx); err != nil || p.o.Decider.Version() != 1 {
-					w.Errorf("version %d, %v", p.o.Decider.Version(), err)
+				err := p.Load(w.Ctx)
+				if assert.NoError(w, err) {
+					assert.Equal(w, 1, p.o.Decider.Version(), "version")
 				}
 			})
 		}
 		wg.Wait()
 		v, err := w.Current(w.Ctx, w.petra)
 		w.Must(err)
-		if v.Text != policies.Default || v.Author != "Kontor" || v.AuthorID.Valid || w.count("policy_version") != 1 {
-			w.Errorf("%+v", v)
-		}
+		assert.Equal(w, policies.Default, v.Text)
+		assert.Equal(w, "Kontor", v.Author)
+		assert.False(w, v.AuthorID.Valid)
+		assert.Equal(w, 1, w.count("policy_version"))
 	})
 }
 
@@ -72,37 +72,33 @@ func TestFollow(t *testing.T) {
 		defer func() { stop(); <-done }()
 
 		w.add(deny(denyProcess))
-		if !mayProcess(t, w.o.Decider) {
-			w.Fatal("a draft is in force")
-		}
+		require.True(w, mayProcess(t, w.o.Decider), "a draft is in force")
 		w.Must(w.publish())
-		if mayProcess(t, w.o.Decider) || w.o.Decider.Version() != 2 {
-			w.Error("not in force where it was published")
-		}
+		assert.False(w, mayProcess(t, w.o.Decider), "not in force where it was published")
+		assert.Equal(w, 2, w.o.Decider.Version(), "not in force where it was published")
 		w.eventually(time.Second, "in force in the other process", func() bool { return !mayProcess(t, other.o.Decider) })
 
 		w.Exec(`ALTER TABLE policy_version RENAME TO policy_version_away`)
 		w.eventually(5*time.Second, "readiness says that it can't be followed", func() bool { return other.Err() != nil })
-		if other.o.Decider.Version() != 2 || mayProcess(t, other.o.Decider) {
-			w.Error("the old version did not stay")
-		}
+		assert.Equal(w, 2, other.o.Decider.Version(), "the old version did not stay")
+		assert.False(w, mayProcess(t, other.o.Decider), "the old version did not stay")
 		w.Exec(`ALTER TABLE policy_version_away RENAME TO policy_version`)
 		w.eventually(5*time.Second, "followed again", func() bool { return other.Err() == nil })
 
 		w.Exec(`INSERT INTO policy_version (version, text, comment, author, published_at) VALUES (3, 'p, specialist, *', '', '', ?)`, w.Now())
 		w.eventually(5*time.Second, "a version that can't be read", func() bool { return other.Err() != nil })
-		if other.o.Decider.Version() != 2 || mayProcess(t, other.o.Decider) {
-			w.Error("a version that can't be read replaced the old one")
-		}
+		assert.Equal(w, 2, other.o.Decider.Version(), "a version that can't be read replaced the old one")
+		assert.False(w, mayProcess(t, other.o.Decider), "a version that can't be read replaced the old one")
 		v, err := other.Reset(w.Ctx)
 		w.Must(err)
 		w.eventually(time.Second, "reset", func() bool {
 			return other.Err() == nil && other.o.Decider.Version() == v.Number && mayProcess(t, other.o.Decider)
 		})
-		if v.Number != 4 || v.Author != "Kontor (command)" || v.Comment != CommentReset || !v.Own() ||
-			w.count(`audit WHERE action = 'policy.reset' AND subject = 'Version 4'`) != 1 {
-			w.Errorf("%+v", v)
-		}
+		assert.Equal(w, 4, v.Number)
+		assert.Equal(w, "Kontor (command)", v.Author)
+		assert.Equal(w, CommentReset, v.Comment)
+		assert.True(w, v.Own())
+		assert.Equal(w, 1, w.count(`audit WHERE action = 'policy.reset' AND subject = 'Version 4'`))
 	})
 }
 
@@ -122,36 +118,40 @@ func TestPublish(t *testing.T) {
 		}
 		v, err := w.Publish(w.Ctx, w.petra, 1, "  Processors only look ")
 		w.Must(err)
-		if v.Number != 2 || v.Comment != "Processors only look" || v.Author != "Petra Richter" || v.AuthorID.UUID != w.petra.ID || v.Proposer != "" {
-			w.Errorf("%+v", v)
-		}
+		assert.Equal(w, 2, v.Number)
+		assert.Equal(w, "Processors only look", v.Comment)
+		assert.Equal(w, "Petra Richter", v.Author)
+		assert.Equal(w, w.petra.ID, v.AuthorID.UUID)
+		assert.Empty(w, v.Proposer)
 		w.Want("once more", func() error { _, err := w.Publish(w.Ctx, w.petra, 1, "x"); return err }(), ErrBehind)
 		w.Want("with its edit", w.publish(), ErrNothing)
-		if n := w.count(`audit WHERE action = 'policy.published' AND detail LIKE '%process, deny%' AND subject = 'Version 2: Processors only look'`); n != 1 {
-			w.Errorf("%d entries", n)
-		}
+		n := w.count(`audit WHERE action = 'policy.published' AND detail LIKE '%process, deny%' AND subject = 'Version 2: Processors only look'`)
+		assert.Equal(w, 1, n, "entries")
 		_, err = w.Restore(w.Ctx, w.petra, 9, "x")
 		w.Want("restore none", err, ErrVersion)
 		_, err = w.Restore(w.Ctx, w.petra, 2, "x")
 		w.Want("restore what is in force", err, ErrNothing)
 		v, err = w.Restore(w.Ctx, w.petra, 1, "Back")
 		w.Must(err)
-		if v.Number != 3 || v.Restored == nil || *v.Restored != 1 || v.Text != policies.Default || !mayProcess(t, w.o.Decider) {
-			w.Errorf("%+v", v)
-		}
+		assert.Equal(w, 3, v.Number)
+		require.NotNil(w, v.Restored)
+		assert.Equal(w, 1, *v.Restored)
+		assert.Equal(w, policies.Default, v.Text)
+		assert.True(w, mayProcess(t, w.o.Decider))
 		all, err := w.Versions(w.Ctx, w.petra)
 		w.Must(err)
-		if len(all) != 3 || all[0].Number != 3 || all[2].Author != "Kontor" || all[0].Text != "" {
-			w.Errorf("%+v", all)
-		}
+		require.Len(w, all, 3)
+		assert.Equal(w, 3, all[0].Number)
+		assert.Equal(w, "Kontor", all[2].Author)
+		assert.Empty(w, all[0].Text)
 		v, before, err := w.Version(w.Ctx, w.petra, 2)
 		w.Must(err)
-		if added, _ := policies.Diff(before.Document(), v.Document()); before.Number != 1 || len(added) != 1 {
-			w.Errorf("%v, %d", added, before.Number)
-		}
-		if _, before, err = w.Version(w.Ctx, w.petra, 1); err != nil || before.Number != 0 {
-			w.Errorf("before the first: %+v, %v", before, err)
-		}
+		added, _ := policies.Diff(before.Document(), v.Document())
+		assert.Equal(w, 1, before.Number)
+		assert.Len(w, added, 1)
+		_, before, err = w.Version(w.Ctx, w.petra, 1)
+		require.NoError(w, err)
+		assert.Equal(w, 0, before.Number)
 	})
 }
 
@@ -173,12 +173,12 @@ func TestLockout(t *testing.T) {
 		} {
 			w.Must(change(w.draftNow().Edit))
 			w.Want(name, w.publish(), ErrLockout)
-			if r, err := w.Review(w.Ctx, w.petra, w.draftNow()); err != nil || !r.Lockout {
-				w.Errorf("%s: %+v, %v", name, r, err)
-			}
+			r, err := w.Review(w.Ctx, w.petra, w.draftNow())
+			require.NoError(w, err, name)
+			assert.True(w, r.Lockout, "%s", name)
 			w.Must(w.Discard(w.Ctx, w.petra, w.draftNow().Edit))
 		}
-		// Another who holds the role counts only if they can sign in.
+		// Another holder of the role counts only if they can sign in.
 		dora := w.Specialist("Dora Daten", policies.DataAdministrator)
 		w.Must(w.SetText(w.Ctx, w.petra, w.draftNow().Edit, strings.ReplaceAll(policies.Default, "p, policy_administrator, *, policy", "p, data_administrator, *, policy")))
 		w.Exec(`UPDATE account SET password_hash = '' WHERE id = ?`, dora.ID)
@@ -208,9 +208,9 @@ func TestRaising(t *testing.T) {
 		} {
 			r := allow(c.add)
 			w.add(r)
-			if review, err := w.Review(w.Ctx, w.petra, w.draftNow()); err != nil || review.Raises != (c.want != nil) {
-				w.Errorf("%s: %+v, %v", name, review, err)
-			}
+			review, err := w.Review(w.Ctx, w.petra, w.draftNow())
+			require.NoError(w, err, name)
+			assert.Equal(w, c.want != nil, review.Raises, name)
 			w.Want(name, w.publish(), c.want)
 			w.Must(w.Discard(w.Ctx, w.petra, w.draftNow().Edit))
 		}
@@ -223,39 +223,37 @@ func TestRaising(t *testing.T) {
 		w.Must(w.AddInclusion(w.Ctx, w.petra, w.draftNow().Edit, policies.Inclusion{Role: policies.PolicyAdministrator, Includes: policies.Auditor}))
 		w.Want("by inclusion", w.publish(), ErrSecond)
 		w.guard(paul)
-		if r, err := w.Review(w.Ctx, paul, w.draftNow()); err != nil || r.Raises {
-			w.Errorf("who holds every guarding role has nothing to gain: %+v, %v", r, err)
-		}
+		r, err := w.Review(w.Ctx, paul, w.draftNow())
+		require.NoError(w, err, "who holds every guarding role has nothing to gain")
+		assert.False(w, r.Raises, "who holds every guarding role has nothing to gain")
 		w.unguard(paul)
 
 		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "Policy administrators audit"))
 		d := w.draftNow()
-		if !d.Proposed || d.Proposer != "Petra Richter" || d.Comment != "Policy administrators audit" || w.count(`audit WHERE action = 'policy.proposed'`) != 1 {
-			w.Errorf("%+v", d)
-		}
+		assert.True(w, d.Proposed, "%+v", d)
+		assert.Equal(w, "Petra Richter", d.Proposer)
+		assert.Equal(w, "Policy administrators audit", d.Comment)
+		assert.Equal(w, 1, w.count(`audit WHERE action = 'policy.proposed'`))
 		w.Want("one's own proposal", w.publish(), ErrSecond)
 		_, err = w.Publish(w.Ctx, paul, d.Edit, "Agreed")
 		w.Must(err)
 		v, err := w.Current(w.Ctx, w.petra)
 		w.Must(err)
-		if v.Author != "Paul Adam" || v.Proposer != "Petra Richter" {
-			w.Errorf("%+v", v)
-		}
-		// A proposal is of the draft as it was.
+		assert.Equal(w, "Paul Adam", v.Author)
+		assert.Equal(w, "Petra Richter", v.Proposer)
+		// A proposal holds the draft of its time.
 		w.add(allow("specialist, *, queue, *, manage"))
 		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "x"))
 		w.Must(w.RemoveRule(w.Ctx, paul, w.draftNow().Edit, allow("auditor, *, policy, *, read")))
-		if d := w.draftNow(); d.Proposed {
-			w.Error("a changed draft is still proposed")
-		}
+		assert.False(w, w.draftNow().Proposed, "a changed draft is still proposed")
 		_, err = w.Publish(w.Ctx, paul, w.draftNow().Edit, "x")
 		w.Want("changed after it was proposed", err, ErrSecond)
-		// A deputy's relations count as the deputy's own.
+		// The relations of the represented person count as the deputy's own.
 		c := w.petra
 		deputy := account.Caller{ID: w.account("Dirk Vertreter", true), Roles: c.Roles, For: c.Persons()}
-		if held, err := heldBy(w.Ctx, w.DB, deputy); err != nil || fmt.Sprint(held) != "map[customer:[1] transaction:[1]]" {
-			w.Errorf("%v, %v", held, err)
-		}
+		held, err := heldBy(w.Ctx, w.DB, deputy)
+		require.NoError(w, err)
+		assert.Equal(w, "map[customer:[1] transaction:[1]]", fmt.Sprint(held))
 	})
 }
 
@@ -281,8 +279,10 @@ func TestDecidePublishAssign(t *testing.T) {
 					got, err := w.o.Decider.Allows(policies.Request{
 						Roles: []policies.Role{policies.Specialist}, Relation: policies.Processor, Object: policies.ObjectTransaction, Kind: "contract", Action: kind,
 					})
-					if err != nil || got != want {
-						t.Errorf("%s: %v, %v", kind, got, err)
+					if !assert.NoError(t, err, kind) {
+						return
+					}
+					if !assert.Equal(t, want, got, kind) {
 						return
 					}
 				}
@@ -293,16 +293,14 @@ func TestDecidePublishAssign(t *testing.T) {
 	wg.Go(func() {
 		for range 20 {
 			for _, assign := range []bool{true, false} {
-				if err := w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+				assert.NoError(t, w.DB.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 					if assign {
 						_, err = assignment.AddProcessor(ctx, tx, assignment.Processor{TransactionID: tr, SpecialistID: anna.ID, CustomerID: cu, CreatedAt: w.Now(), CreatedBy: anna.ID})
 					} else {
 						_, _, err = assignment.RemoveProcessor(ctx, tx, cu, anna.ID, tr)
 					}
 					return err
-				}); err != nil {
-					t.Error(err)
-				}
+				}))
 			}
 		}
 	})
@@ -314,15 +312,13 @@ func TestDecidePublishAssign(t *testing.T) {
 		}
 		w.Must(change(w.Ctx, w.petra, d.Edit, deny(denyProcess)))
 		w.Must(w.publish())
-		if mayProcess(t, w.o.Decider) != (i%2 == 1) {
-			t.Errorf("publication %d is not in force at once", i)
-		}
+		assert.Equal(t, i%2 == 1, mayProcess(t, w.o.Decider), "publication %d is not in force at once", i)
 	}
 	close(stop)
 	wg.Wait()
-	if problems, err := assignment.Check(w.Ctx, w.DB, 10); err != nil || len(problems) > 0 {
-		t.Errorf("%v, %v", problems, err)
-	}
+	problems, err := assignment.Check(w.Ctx, w.DB, 10)
+	require.NoError(t, err)
+	assert.Empty(t, problems)
 }
 
 // TestPublishAtOnce: when two people publish the same draft at once, exactly one succeeds and the other gets ErrBehind.
@@ -336,11 +332,8 @@ func TestPublishAtOnce(t *testing.T) {
 			go func() { _, err := w.Publish(w.Ctx, c, edit, "x"); errs <- err }()
 		}
 		a, b := <-errs, <-errs
-		if (a == nil) == (b == nil) || !errors.Is(errors.Join(a, b), ErrBehind) {
-			w.Errorf("%v, %v", a, b)
-		}
-		if n := w.count("policy_version"); n != 2 {
-			w.Errorf("%d versions", n)
-		}
+		assert.NotEqual(w, b == nil, a == nil)
+		assert.ErrorIs(w, errors.Join(a, b), ErrBehind)
+		assert.Equal(w, 2, w.count("policy_version"), "versions")
 	})
 }

@@ -147,9 +147,9 @@ func (s *Service) look(ctx context.Context) {
 	s.mu.Unlock()
 	switch {
 	case err != nil && was == nil:
-		s.o.Log.Error("the policy can't be followed; the version in force stays", "version", s.o.Decider.Version(), "error", err)
+		s.o.Log.Error("the newest policy can't be loaded; the version in force stays", "version", s.o.Decider.Version(), "error", err)
 	case err == nil && was != nil:
-		s.o.Log.Info("the policy is followed again", "version", s.o.Decider.Version())
+		s.o.Log.Info("the newest policy is loaded again", "version", s.o.Decider.Version())
 	}
 }
 
@@ -228,8 +228,8 @@ func checkComment(comment string) (string, error) {
 		form.Add("comment", "control_characters")
 	case !entry.Says(comment):
 		form.Add("comment", "required")
-	case utf8.RuneCountInString(comment) > MaxComment:
-		form.AddError(fault.At("comment", "too_long").With("max", MaxComment))
+	case utf8.RuneCountInString(comment) > maxComment:
+		form.AddError(fault.At("comment", "too_long").With("max", maxComment))
 	}
 	return comment, form.Err()
 }

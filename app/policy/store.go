@@ -20,9 +20,17 @@ func newestNumber(ctx context.Context, db bun.IDB) (n int, err error) {
 	return n, err
 }
 
-func newest(ctx context.Context, db bun.IDB) (v Version, err error) {
-	err = db.NewSelect().Model(&v).Order("version DESC").Limit(1).Scan(ctx)
-	return v, err
+// Keys of store.Once.
+type (
+	newestKey struct{}
+	draftKey  struct{}
+)
+
+func newest(ctx context.Context, db bun.IDB) (Version, error) {
+	return store.Once(ctx, db, newestKey{}, func() (v Version, err error) {
+		err = db.NewSelect().Model(&v).Order("version DESC").Limit(1).Scan(ctx)
+		return v, err
+	})
 }
 
 func version(ctx context.Context, db bun.IDB, number int) (v Version, err error) {
@@ -77,7 +85,11 @@ type draftRow struct {
 }
 
 // readDraft returns the row of the draft; its Edit is 0 when there is no draft.
-func readDraft(ctx context.Context, db bun.IDB) (r draftRow, err error) {
+func readDraft(ctx context.Context, db bun.IDB) (draftRow, error) {
+	return store.Once(ctx, db, draftKey{}, func() (draftRow, error) { return scanDraft(ctx, db) })
+}
+
+func scanDraft(ctx context.Context, db bun.IDB) (r draftRow, err error) {
 	err = db.NewSelect().Model(&r).Where("id = 1").Scan(ctx)
 	if store.IsNoRows(err) {
 		return draftRow{}, nil
@@ -139,8 +151,8 @@ func offerStates(ctx context.Context, db bun.IDB) (map[string]string, error) {
 }
 
 // putOffer stores the state of an offer; by is Nil for Kontor itself.
-func putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID, at time.Time) error {
-	r := offerRow{ID: id, State: state, SettledBy: store.NullID(by), SettledAt: at}
+func (s *Service) putOffer(ctx context.Context, tx bun.IDB, id, state string, by uuid.UUID) error {
+	r := offerRow{ID: id, State: state, SettledBy: store.NullID(by), SettledAt: s.o.Now()}
 	_, err := tx.NewInsert().Model(&r).On("CONFLICT (id) DO UPDATE").Set("state = EXCLUDED.state").
 		Set("settled_by = EXCLUDED.settled_by").Set("settled_at = EXCLUDED.settled_at").Exec(ctx)
 	return err
@@ -164,12 +176,6 @@ func specialists(ctx context.Context, db bun.IDB) (all []personRow, err error) {
 	err = db.NewSelect().TableExpr(`account AS a`).ColumnExpr(`a.id, a.name, a.password_hash <> '' AS password, `+account.FactsOf("a")).
 		Where(`a.specialist`).Where(`a.active`).OrderExpr(`a.name_sort, a.id`).Scan(ctx, &all)
 	return all, err
-}
-
-// findPerson finds an account by its folded e-mail address or username.
-func findPerson(ctx context.Context, db bun.IDB, folded string) (id uuid.UUID, err error) {
-	err = db.NewSelect().Table("account").Column("id").Where(`email_folded = ?`, folded).WhereOr(`username_folded = ?`, folded).Scan(ctx, &id)
-	return id, err
 }
 
 // --- expectations -------------------------------------------------------------------------------------------------

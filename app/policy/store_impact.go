@@ -82,39 +82,45 @@ type tallyRow struct {
 	N      int64     `bun:"n"`
 }
 
-// tallyOf counts how many objects of a unit the people have each set of relations to.
-func tallyOf(ctx context.Context, db bun.IDB, unit policies.Object, people []concerned, ids []uuid.UUID, byKind bool, now time.Time) (tally, error) {
-	mixed := []uuid.UUID{}
-	for _, p := range people {
-		if p.mixed {
-			mixed = append(mixed, p.ID)
-		}
-	}
+// objects are the customers or transactions that are counted.
+type objects struct {
+	unit   policies.Object // policies.ObjectCustomer or policies.ObjectTransaction
+	byKind bool            // each kind is counted by itself; else all under the kind ""
+}
+
+// tallied are the people whose objects are counted.
+type tallied struct {
+	ids   []uuid.UUID
+	mixed []uuid.UUID // see concerned.mixed
+}
+
+// tallyOf counts to how many objects the people have each set of relations now.
+func tallyOf(ctx context.Context, db bun.IDB, o objects, whose tallied, now time.Time) (tally, error) {
+	mixed := whose.mixed
 	if len(mixed) == 0 {
-		mixed = append(mixed, uuid.Nil)
+		mixed = []uuid.UUID{uuid.Nil}
 	}
-	all, both := among(ids), among(mixed)
+	all, both := among(whose.ids), among(mixed)
 	out := tally{}
-	if unit == policies.ObjectCustomer {
-		bits := unionAll(customerBits(all, both), standInBits(unit, both, now))
-		return out, out.add(ctx, db, grouped(bits, "customer_id"), `customer AS o ON o.id = m.customer_id`, `o.type`, byKind)
+	if o.unit == policies.ObjectCustomer {
+		bits := unionAll(customerBits(all, both), standInBits(o.unit, both, now))
+		return out, out.add(ctx, db, o, grouped(bits, "customer_id"))
 	}
 	// For people without other relations, the index holds the complete relation: no bits need to be grouped by
 	// transaction.
 	q := db.NewSelect().TableExpr(`transaction_visible AS v`).
 		ColumnExpr(`v.specialist_id AS person, v.transaction_id, v.relmask AS mask`).
 		Where(`?`, all("v.specialist_id")).Where(`v.specialist_id NOT IN (?)`, bun.List(mixed))
-	join := `transactions AS o ON o.id = m.transaction_id`
-	if err := out.add(ctx, db, q, join, `o.kind`, byKind); err != nil {
+	if err := out.add(ctx, db, o, q); err != nil {
 		return nil, err
 	}
 	if mixed[0] == uuid.Nil {
 		return out, nil
 	}
-	bits := unionAll(transactionBits(both, both), standInBits(unit, both, now))
+	bits := unionAll(transactionBits(both, both), standInBits(o.unit, both, now))
 	// Of very many people the bits of all are read: those of the others were counted above.
 	theirs := bun.SafeQuery(`SELECT g.* FROM (?) AS g WHERE ?`, grouped(bits, "transaction_id"), only(mixed...)("g.person"))
-	return out, out.add(ctx, db, theirs, join, `o.kind`, byKind)
+	return out, out.add(ctx, db, o, theirs)
 }
 
 // grouped combines bits into each person's complete set of relations to each object.
@@ -123,10 +129,15 @@ func grouped(bits schema.QueryAppender, object string) schema.QueryAppender {
 		GROUP BY b.person, b.?`, bun.Ident(object), bits, bun.Ident(object))
 }
 
-func (t tally) add(ctx context.Context, db bun.IDB, relations schema.QueryAppender, join, kind string, byKind bool) error {
+// add adds the objects of a query of complete sets of relations: person, mask, and customer_id or transaction_id.
+func (t tally) add(ctx context.Context, db bun.IDB, o objects, relations schema.QueryAppender) error {
 	q := db.NewSelect().TableExpr(`(?) AS m`, relations).ColumnExpr(`m.person, m.mask, count(*) AS n`).GroupExpr(`m.person, m.mask`)
-	if byKind {
-		q.ColumnExpr(kind + ` AS kind`).Join(`JOIN ` + join).GroupExpr(kind)
+	switch {
+	case !o.byKind:
+	case o.unit == policies.ObjectCustomer:
+		q.ColumnExpr(`o.type AS kind`).Join(`JOIN customer AS o ON o.id = m.customer_id`).GroupExpr(`o.type`)
+	default:
+		q.ColumnExpr(`o.kind AS kind`).Join(`JOIN transactions AS o ON o.id = m.transaction_id`).GroupExpr(`o.kind`)
 	}
 	var rows []tallyRow
 	if err := q.Scan(ctx, &rows); err != nil {
@@ -138,13 +149,13 @@ func (t tally) add(ctx context.Context, db bun.IDB, relations schema.QueryAppend
 	return nil
 }
 
-// totals counts all objects of a unit, by kind, or under "" when byKind is false.
-func totals(ctx context.Context, db bun.IDB, unit policies.Object, byKind bool) (map[string]int64, error) {
+// totals counts all objects, by kind.
+func totals(ctx context.Context, db bun.IDB, o objects) (map[string]int64, error) {
 	table, kind := `transactions`, `kind`
-	if unit == policies.ObjectCustomer {
+	if o.unit == policies.ObjectCustomer {
 		table, kind = `customer`, `type`
 	}
-	if !byKind {
+	if !o.byKind {
 		kind = `''`
 	}
 	var rows []tallyRow

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/policies"
@@ -18,9 +20,10 @@ func TestUndoEndsAProposal(t *testing.T) {
 		w.Must(w.Propose(w.Ctx, w.petra, w.draftNow().Edit, "Both or none"))
 		w.Must(w.Undo(w.Ctx, w.petra, w.draftNow().Edit))
 		d := w.draftNow()
-		if d.Proposed || d.Proposer != "" || d.Comment != "" || len(d.Added) != 1 {
-			w.Errorf("after Undo: %+v", d)
-		}
+		assert.False(w, d.Proposed, "after Undo: %+v", d)
+		assert.Empty(w, d.Proposer, "after Undo")
+		assert.Empty(w, d.Comment, "after Undo")
+		assert.Len(w, d.Added, 1, "after Undo")
 		_, err := w.Publish(w.Ctx, paul, d.Edit, "Agreed")
 		w.Want("half a proposal, published by its second person", err, ErrSecond)
 		w.Must(w.Propose(w.Ctx, w.petra, d.Edit, "Half of it, then"))
@@ -38,13 +41,9 @@ func TestImpactOfDeactivatedAccesses(t *testing.T) {
 		eva := w.account("Eva Ende", false)
 		w.access(cu, eva)
 		w.add(deny("end_user, *, transaction, *, read"))
-		if got := w.impact(w.petra); len(got) != 1 {
-			w.Fatalf("one end user loses: %q", got)
-		}
+		require.Len(w, w.impact(w.petra), 1, "one end user loses")
 		w.Exec(`UPDATE access SET deactivated_at = registered_at WHERE account_id = ?`, eva)
-		if got := w.impact(w.petra); len(got) != 0 {
-			w.Errorf("whose access is deactivated: %q", got)
-		}
+		assert.Empty(w, w.impact(w.petra), "whose access is deactivated")
 	})
 }
 
@@ -64,9 +63,8 @@ func TestOlderVersionStaysOut(t *testing.T) {
 		for _, number := range []int{newer - 1, newer} {
 			w.adopt(number, old)
 			w.Must(w.install(number, policies.Default))
-			if w.o.Decider.Version() != newer || !may() {
-				w.Errorf("version %d took the place of %d", number, newer)
-			}
+			assert.Equal(w, newer, w.o.Decider.Version(), "version %d took the place", number)
+			assert.True(w, may())
 		}
 	})
 }
@@ -83,8 +81,6 @@ func TestStaleDraftIsNotWritten(t *testing.T) {
 			w.Want("the second", save(ctx, tx, w.petra, d), ErrBehind)
 			return nil
 		})
-		if w.draftNow().Text != text {
-			w.Error("the second has written over the first")
-		}
+		assert.Equal(w, text, w.draftNow().Text, "the second has written over the first")
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -49,7 +50,7 @@ func (w *world) process() *Service {
 	w.Helper()
 	decider, err := policies.New(policies.Default)
 	w.Must(err)
-	customers := customer.New(customer.Options{DB: w.DB, Now: w.Now, Decider: decider, Audit: w.Audit})
+	customers := customer.New(customer.Options{DB: w.DB, Now: w.Now, Decider: decider, Audit: w.Audit, Jobs: w.Jobs})
 	return New(Options{
 		DB: w.DB, Now: w.Now, Decider: decider, Audit: w.Audit, Customers: customers,
 		Approvals:    approval.New(approval.Options{DB: w.DB, Now: w.Now, Audit: w.Audit, Courier: w.Post}),
@@ -165,9 +166,8 @@ func (w *world) impact(viewer account.Caller) []string {
 	w.Helper()
 	i, err := w.WouldChange(w.Ctx, viewer, w.draftNow(), time.Minute)
 	w.Must(err)
-	if i.Cut || i.More > 0 {
-		w.Errorf("cut %v, %d more", i.Cut, i.More)
-	}
+	assert.False(w, i.Cut, "cut %v", i.Cut)
+	assert.Zero(w, i.More, "more")
 	var out []string
 	say := func(who string, l Line) {
 		verb := "loses"

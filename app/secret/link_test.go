@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/secret"
@@ -27,9 +29,7 @@ func mint(t *testing.T, db *store.DB, l secret.Link, n int) (tokens []string) {
 	l.CreatedAt, l.ExpiresAt = start, start.Add(time.Hour)
 	for range n {
 		token, err := secret.Mint(context.Background(), db, l)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		tokens = append(tokens, token)
 	}
 	return tokens
@@ -75,36 +75,33 @@ func TestLink(t *testing.T) {
 		} {
 			for range 3 { // a scanner looks as often as it likes (S1)
 				l, err := secret.Find(ctx, db, c.purpose, c.token, c.now)
-				if !errors.Is(err, c.want) {
-					t.Errorf("%s: %v, want %v", c.what, err, c.want)
-				}
-				if known := c.want != secret.ErrUnknownLink; (l.SubjectID == subject) != known {
-					t.Errorf("%s: link of %v", c.what, l.SubjectID)
-				}
+				assert.ErrorIs(t, err, c.want, c.what)
+				known := c.want != secret.ErrUnknownLink
+				assert.Equal(t, known, l.SubjectID == subject, "%s: link", c.what)
 			}
 			if c.want != nil {
-				if _, err := redeem(db, c.purpose, c.token, c.now); !errors.Is(err, c.want) {
-					t.Errorf("redeem %s: %v, want %v", c.what, err, c.want)
-				}
+				_, err := redeem(db, c.purpose, c.token, c.now)
+				assert.ErrorIs(t, err, c.want, "redeem %s", c.what)
 			}
 		}
 		l, err := redeem(db, secret.Register, token, expired.Add(-time.Second))
-		if err != nil || l.SubjectID != subject || l.CustomerID.UUID != customer || l.Generation != 3 || l.Address != "mac" || l.UsedAt == nil {
-			t.Errorf("redeemed %+v, %v", l, err)
-		}
-		if l, err := redeem(db, secret.Register, token, start); !errors.Is(err, secret.ErrUsedLink) || l.SubjectID != subject {
-			t.Errorf("again: %v, %v", l, err)
-		}
-		if _, err := secret.Find(ctx, db, secret.Register, token, expired); !errors.Is(err, secret.ErrUsedLink) {
-			t.Errorf("used and expired: %v; it leads to signing in", err)
-		}
-		if _, err := secret.Find(ctx, db, secret.Register, other, start); err != nil {
-			t.Errorf("somebody else's link: %v", err)
-		}
+		require.NoError(t, err, "redeemed")
+		assert.Equal(t, subject, l.SubjectID)
+		assert.Equal(t, customer, l.CustomerID.UUID)
+		assert.Equal(t, 3, l.Generation)
+		assert.Equal(t, "mac", l.Address)
+		assert.NotNil(t, l.UsedAt)
+		l, err = redeem(db, secret.Register, token, start)
+		assert.ErrorIs(t, err, secret.ErrUsedLink, "again")
+		assert.Equal(t, subject, l.SubjectID, "again")
+		_, err = secret.Find(ctx, db, secret.Register, token, expired)
+		assert.ErrorIs(t, err, secret.ErrUsedLink, "used and expired:; it leads to signing in")
+		_, err = secret.Find(ctx, db, secret.Register, other, start)
+		assert.NoError(t, err, "somebody else's link")
 		var n int
-		if err := db.NewRaw("SELECT count(*) FROM link WHERE hash IN (?, ?)", token, other).Scan(ctx, &n); err != nil || n != 0 {
-			t.Errorf("%d tokens stored as they are, %v", n, err)
-		}
+		err = db.NewRaw("SELECT count(*) FROM link WHERE hash IN (?, ?)", token, other).Scan(ctx, &n)
+		require.NoError(t, err, "tokens stored as they")
+		assert.Equal(t, 0, n)
 	})
 }
 
@@ -117,23 +114,19 @@ func TestGenerations(t *testing.T) {
 		twins := mint(t, db, secret.Link{Purpose: secret.Register, SubjectID: subject, Generation: 1}, 3)
 		next := mint(t, db, secret.Link{Purpose: secret.Register, SubjectID: subject, Generation: 2}, 1)[0]
 		reset := mint(t, db, secret.Link{Purpose: secret.ResetPassword, SubjectID: subject, Generation: 1}, 1)[0]
-		if _, err := redeem(db, secret.Register, twins[1], start); err != nil {
-			t.Fatal(err)
-		}
+		_, err := redeem(db, secret.Register, twins[1], start)
+		require.NoError(t, err)
 		find := func(purpose secret.Purpose, token string, want error) {
 			t.Helper()
-			if _, err := secret.Find(ctx, db, purpose, token, start); !errors.Is(err, want) {
-				t.Errorf("%v, want %v", err, want)
-			}
+			_, err := secret.Find(ctx, db, purpose, token, start)
+			assert.ErrorIs(t, err, want)
 		}
 		for _, token := range twins {
 			find(secret.Register, token, secret.ErrUsedLink)
 		}
 		find(secret.Register, next, nil)
 		find(secret.ResetPassword, reset, nil)
-		if err := secret.Void(ctx, db, secret.Register, subject); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, secret.Void(ctx, db, secret.Register, subject))
 		find(secret.Register, next, secret.ErrUnknownLink)
 		find(secret.Register, twins[0], secret.ErrUnknownLink)
 		find(secret.ResetPassword, reset, nil)
@@ -164,9 +157,8 @@ func TestRedeemAtOnce(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				if won.Load() != 1 || tries.Load() != 100 {
-					t.Errorf("%d redeemed it in %d tries; want 1 in 100", won.Load(), tries.Load())
-				}
+				assert.EqualValues(t, 1, won.Load(), "%d redeemed it in %d tries", won.Load(), tries.Load())
+				assert.EqualValues(t, 100, tries.Load())
 			})
 		})
 	}
@@ -183,11 +175,8 @@ func TestRedeemRolledBack(t *testing.T) {
 			}
 			return boom
 		})
-		if !errors.Is(err, boom) {
-			t.Fatal(err)
-		}
-		if _, err := redeem(db, secret.Register, token, start); err != nil {
-			t.Error(err)
-		}
+		require.ErrorIs(t, err, boom)
+		_, err = redeem(db, secret.Register, token, start)
+		assert.NoError(t, err)
 	})
 }

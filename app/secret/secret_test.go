@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/entry"
 )
 
@@ -19,9 +22,7 @@ func TestCodes(t *testing.T) {
 	var seen [CodeLength][128]int
 	for range n {
 		code := NewCode()
-		if len(code) != CodeLength {
-			t.Fatalf("code %q", code)
-		}
+		require.Len(t, code, CodeLength, "code")
 		for i := range CodeLength {
 			seen[i][code[i]]++
 		}
@@ -34,27 +35,18 @@ func TestCodes(t *testing.T) {
 			chi += d * d / expected
 			total += seen[i][c]
 		}
-		if total != n {
-			t.Errorf("position %d: %d characters outside the alphabet", i, n-total)
-		}
-		if chi > 90 {
-			t.Errorf("position %d: χ² = %.1f", i, chi)
-		}
+		assert.Equal(t, n, total, "position %d: %d characters outside the alphabet", i, n-total)
+		assert.True(t, chi <= 90, "position %d: χ² = %.1f", i, chi)
 	}
 }
 
 func TestAlphabet(t *testing.T) {
-	if len(Alphabet) != 20 || strings.ContainsAny(Alphabet, "01AEIOUBDKLNSTZY") {
-		t.Errorf("alphabet %q", Alphabet)
-	}
+	assert.Len(t, Alphabet, 20, "alphabet")
+	assert.False(t, strings.ContainsAny(Alphabet, "01AEIOUBDKLNSTZY"))
 	for i, c := range Alphabet {
-		if strings.ContainsRune(Alphabet[i+1:], c) {
-			t.Errorf("%c twice", c)
-		}
+		assert.False(t, strings.ContainsRune(Alphabet[i+1:], c), "%c twice", c)
 	}
-	if got := ShowCode("23456789"); got != "2345-6789" {
-		t.Errorf("shown as %q", got)
-	}
+	assert.Equal(t, "2345-6789", ShowCode("23456789"), "shown as")
 }
 
 func TestParseCode(t *testing.T) {
@@ -78,7 +70,7 @@ func TestParseCode(t *testing.T) {
 		{"-", false},
 		{"CFGH234", false},
 		{"CFGH23456", false},
-		{"CFGH-234O", false}, // not dropped, or the next character would slip in
+		{"CFGH-234O", false}, // not dropped, or the next character would take its place
 		{"CFGH-2340", false},
 		{"CFGHO2345", false},
 		{"CFGH.2345", false},
@@ -113,18 +105,17 @@ func FuzzParseCode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(code) != CodeLength || strings.Trim(code, Alphabet) != "" {
-			t.Fatalf("%q is read as %q", s, code)
-		}
+		require.Len(t, code, CodeLength, "%q is read as", s)
+		require.Empty(t, strings.Trim(code, Alphabet))
 		for _, again := range []string{code, ShowCode(code), strings.ToLower(code)} {
-			if got, err := ParseCode(again); got != code || err != nil {
-				t.Errorf("%q: %q, %v", again, got, err)
-			}
+			got, err := ParseCode(again)
+			assert.NoError(t, err, "%q", again)
+			assert.Equal(t, code, got, "%q", again)
 		}
-		// of the cleaned text, nothing but separators was dropped and nothing but the case changed
-		if plain := strings.NewReplacer(" ", "", "-", "").Replace(entry.Key(s)); !strings.EqualFold(plain, code) || len(plain) != CodeLength {
-			t.Errorf("%q is read as %q, want the letters of %q", s, code, plain)
-		}
+		// Only separators were dropped from the cleaned text, and only the case changed.
+		plain := strings.NewReplacer(" ", "", "-", "").Replace(entry.Key(s))
+		assert.True(t, strings.EqualFold(plain, code), "%q is read as %q, want the letters of %q", s, code, plain)
+		assert.Len(t, plain, CodeLength)
 	})
 }
 
@@ -133,28 +124,24 @@ func TestTokens(t *testing.T) {
 	for range 10_000 {
 		token := NewToken()
 		b, err := base64.RawURLEncoding.DecodeString(token)
-		if err != nil || len(b) != TokenBytes || seen[token] {
-			t.Fatalf("token %q", token)
-		}
+		require.NoError(t, err)
+		require.Len(t, b, TokenBytes)
+		require.False(t, seen[token], "token %q", token)
 		seen[token] = true
 	}
-	if got := HashToken("abc"); got != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" { // FIPS 180-2 B.1
-		t.Errorf("SHA-256 of abc = %s", got)
-	}
+	// The example is from FIPS 180-2, B.1.
+	assert.Equal(t, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", HashToken("abc"), "SHA-256 of abc")
 }
 
 func TestKey(t *testing.T) {
 	for _, n := range []int{0, 16, 31, 33, 64} {
-		if _, err := NewKey(make([]byte, n)); err == nil {
-			t.Errorf("a key of %d bytes passes", n)
-		}
+		_, err := NewKey(make([]byte, n))
+		assert.Error(t, err, "a key of %d bytes passes", n)
 	}
 	raw := bytes.Repeat([]byte{7}, 32)
 	key, err := NewKey(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw[0]++ // the caller's copy is the caller's
+	require.NoError(t, err)
+	raw[0]++ // changes of the caller's copy have no effect
 	same, _ := NewKey(bytes.Repeat([]byte{7}, 32))
 	other, _ := NewKey(bytes.Repeat([]byte{8}, 32))
 
@@ -169,41 +156,34 @@ func TestKey(t *testing.T) {
 		"nothing":     key.MAC("code"),
 		"other key":   other.MAC("code", "a", "b"),
 	} {
-		if was, twice := macs[mac]; twice {
-			t.Errorf("%s and %s have one MAC", name, was)
-		}
+		was, twice := macs[mac]
+		assert.False(t, twice, "%s and %s have one MAC", name, was)
 		macs[mac] = name
 	}
-	if !Equal(key.MAC("code", "a", "b"), same.MAC("code", "a", "b")) || Equal("a", "b") || Equal("a", "") {
-		t.Error("Equal")
-	}
+	assert.True(t, Equal(key.MAC("code", "a", "b"), same.MAC("code", "a", "b")), "Equal")
+	assert.False(t, Equal("a", "b"), "Equal")
+	assert.False(t, Equal("a", ""), "Equal")
 
 	plain := []byte("Hallo, 1234")
 	sealed, err := key.Seal("mailbox", plain)
-	if err != nil || bytes.Contains(sealed, plain) {
-		t.Fatalf("sealed %q, %v", sealed, err)
-	}
-	if again, _ := key.Seal("mailbox", plain); bytes.Equal(again, sealed) {
-		t.Error("sealing twice gives the same bytes")
-	}
-	if got, err := same.Open("mailbox", sealed); err != nil || !bytes.Equal(got, plain) {
-		t.Errorf("opened %q, %v", got, err)
-	}
-	if _, err := key.Open("csrf", sealed); err == nil {
-		t.Error("opened for another purpose")
-	}
-	if _, err := other.Open("mailbox", sealed); err == nil {
-		t.Error("opened with another key")
-	}
+	require.NoError(t, err)
+	require.False(t, bytes.Contains(sealed, plain), "sealed %q", sealed)
+	again, _ := key.Seal("mailbox", plain)
+	assert.False(t, bytes.Equal(again, sealed), "sealing twice gives the same bytes")
+	got, err := same.Open("mailbox", sealed)
+	require.NoError(t, err)
+	assert.Equal(t, plain, got, "opened")
+	_, err = key.Open("csrf", sealed)
+	assert.Error(t, err, "opened for another purpose")
+	_, err = other.Open("mailbox", sealed)
+	assert.Error(t, err, "opened with another key")
 	for i := range sealed {
 		bad := bytes.Clone(sealed)
 		bad[i] ^= 1
-		if _, err := key.Open("mailbox", bad); err == nil {
-			t.Fatalf("opened with byte %d changed", i)
-		}
-		if _, err := key.Open("mailbox", sealed[:i]); err == nil {
-			t.Fatalf("opened when cut to %d bytes", i)
-		}
+		_, err := key.Open("mailbox", bad)
+		require.Error(t, err, "opened with byte %d changed", i)
+		_, err = key.Open("mailbox", sealed[:i])
+		require.Error(t, err, "opened when cut to %d bytes", i)
 	}
 }
 
@@ -217,9 +197,7 @@ func TestRing(t *testing.T) {
 			before = append(before, raw(p))
 		}
 		k, err := NewKey(raw(current), before...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return k
 	}
 	old, oldest, strange := key(1), key(0), key(9)
@@ -230,34 +208,26 @@ func TestRing(t *testing.T) {
 			want bool
 		}{"itself": {rotated, true}, "current alone": {key(2), true}, "the one before": {old, true}, "the first": {oldest, true}, "a strange one": {strange, false}} {
 			made := c.by.MAC(purpose, "a", "b")
-			if rotated.Is(made, purpose, "a", "b") != c.want || slices.Contains(rotated.MACs(purpose, "a", "b"), made) != c.want {
-				t.Errorf("%s, made by %s", purpose, name)
-			}
-			if rotated.Is(made, purpose+"x", "a", "b") || rotated.Is(made, purpose, "a", "c") || rotated.Is(made, purpose, "ab") {
-				t.Errorf("%s, made by %s: of something else", purpose, name)
-			}
+			assert.Equal(t, c.want, rotated.Is(made, purpose, "a", "b"), "made by %s", name)
+			assert.Equal(t, c.want, slices.Contains(rotated.MACs(purpose, "a", "b"), made), "made by %s", name)
+			assert.False(t, rotated.Is(made, purpose+"x", "a", "b"), "%s, made by %s: of something else", purpose, name)
+			assert.False(t, rotated.Is(made, purpose, "a", "c"), "made by %s: of something else", name)
+			assert.False(t, rotated.Is(made, purpose, "ab"), "made by %s: of something else", name)
 			sealed, err := c.by.Seal(purpose, []byte("plain"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			plain, err := rotated.Open(purpose, sealed)
-			if (err == nil && string(plain) == "plain") != c.want {
-				t.Errorf("%s, sealed by %s: %q, %v", purpose, name, plain, err)
-			}
-			if _, err := rotated.Open(purpose+"x", sealed); err == nil {
-				t.Errorf("%s, sealed by %s: opened for something else", purpose, name)
-			}
+			assert.Equal(t, c.want, err == nil && string(plain) == "plain", "%s, sealed by %s", purpose, name)
+			_, err = rotated.Open(purpose+"x", sealed)
+			assert.Error(t, err, "%s, sealed by %s: opened for something else", purpose, name)
 		}
-		if rotated.MAC(purpose) != key(2).MAC(purpose) || rotated.Lasting(purpose) != oldest.MAC(purpose) || old.Is(rotated.MAC(purpose), purpose) {
-			t.Errorf("%s: not made under the current key", purpose)
-		}
+		assert.Equal(t, key(2).MAC(purpose), rotated.MAC(purpose), "not made under the current key")
+		assert.Equal(t, oldest.MAC(purpose), rotated.Lasting(purpose), "not made under the current key")
+		assert.False(t, old.Is(rotated.MAC(purpose), purpose), "not made under the current key")
 		again := rotated // a copy is the same key
 		again.MintWith(1)
-		if rotated.MAC(purpose) != old.MAC(purpose) || !rotated.Is(key(2).MAC(purpose), purpose) {
-			t.Errorf("%s: not made under the key that was said", purpose)
-		}
+		assert.Equal(t, old.MAC(purpose), rotated.MAC(purpose), "not made under the key that was said")
+		assert.True(t, rotated.Is(key(2).MAC(purpose), purpose), "not made under the key that was said")
 	}
-	if _, err := NewKey(raw(1), []byte("short")); err == nil {
-		t.Error("a short previous key was taken")
-	}
+	_, err := NewKey(raw(1), []byte("short"))
+	assert.Error(t, err, "a short previous key was taken")
 }

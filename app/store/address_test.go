@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // passwords are examples of passwords that people choose or programs generate.
@@ -24,20 +27,26 @@ func TestPasswords(t *testing.T) {
 				}
 				address := "postgres://kontor:" + written + "@" + place
 				p, err := readPostgres(address)
-				if err != nil || p.user != "kontor" || p.password != password || p.place != place {
-					t.Errorf("%s: user %q, password %q, place %q, %v", address, p.user, p.password, p.place, err)
+				if !assert.NoError(t, err, address) {
+					continue
+				}
+				if !assert.Equal(t, "kontor", p.user, "%s: user", address) {
+					continue
+				}
+				if !assert.Equal(t, password, p.password, "%s: password", address) {
+					continue
+				}
+				if !assert.Equal(t, place, p.place, "%s: place", address) {
 					continue
 				}
 				conf, err := p.config()
-				if err != nil || conf.User != "kontor" || conf.Password != password {
-					t.Errorf("%s: pgx reads another one, %v", address, err)
-				}
-				if err := CheckURL(address); err != nil {
-					t.Error(err)
-				}
-				if said := Place(address); strings.Contains(said, "kontor:") || len(password) > 2 && strings.Contains(said, password) {
-					t.Errorf("%s is shown as %s", address, said)
-				}
+				require.NoError(t, err, "%s: pgx reads another one", address)
+				assert.Equal(t, "kontor", conf.User, "%s: pgx reads another one", address)
+				assert.Equal(t, password, conf.Password, "%s: pgx reads another one", address)
+				assert.NoError(t, CheckURL(address))
+				said := Place(address)
+				assert.NotContains(t, said, "kontor:", "%s is shown as", address)
+				assert.False(t, len(password) > 2 && strings.Contains(said, password))
 			}
 		}
 	}
@@ -56,19 +65,14 @@ func TestAddresses(t *testing.T) {
 		"sqlite:///a/b@c:d.db":                          "SQLite, /a/b@c:d.db",
 		"postgres://u:p@db/kontor?application_name=a@b": "PostgreSQL, db/kontor",
 	} {
-		if err := CheckURL(address); err != nil {
-			t.Errorf("%s: %v", address, err)
-		}
-		if got := Place(address); got != want {
-			t.Errorf("%s is shown as %s, want %s", address, got, want)
-		}
+		assert.NoError(t, CheckURL(address), address)
+		assert.Equal(t, want, Place(address), "%s is shown as", address)
 	}
 	for _, bad := range []string{"", "sqlite://", "mysql://u:secret1@db", "postgres://u:secret1@db:port/x", "postgres://u:secret1@db/x#y", "postgres://u:secret1", "postgres://u:secret1@db?sslmode=sometimes", "postgres://u:secret1\x00@db"} {
 		_, opened := Open(context.Background(), bad)
 		for _, err := range []error{CheckURL(bad), opened} {
-			if err == nil || strings.Contains(err.Error(), "secret1") {
-				t.Errorf("%q: %v", bad, err)
-			}
+			require.Error(t, err, "%q", bad)
+			assert.NotContains(t, err.Error(), "secret1", "%q", bad)
 		}
 	}
 }
@@ -79,9 +83,9 @@ func TestPasswordNotSaid(t *testing.T) {
 		for _, place := range []string{"127.0.0.1:1/kontor", "nobody.invalid/kontor", "%2Fno%2Fsuch%2Ffolder/kontor"} {
 			password := "hunter2" + special + "geheim"
 			_, err := Open(context.Background(), fmt.Sprintf("postgres://kontor:%s@%s?connect_timeout=2&sslmode=disable", password, place))
-			if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "geheim") {
-				t.Errorf("%s at %s: %v", password, place, err)
-			}
+			require.Error(t, err, "%s at %s", password, place)
+			assert.NotContains(t, err.Error(), "hunter2", "%s at %s", password, place)
+			assert.NotContains(t, err.Error(), "geheim", "%s at %s", password, place)
 		}
 	}
 }

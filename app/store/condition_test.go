@@ -3,6 +3,7 @@ package store_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
@@ -24,8 +25,6 @@ func TestConditions(t *testing.T) {
 		`(b AND (a = 'it''s' OR b))`:   store.All(b, store.Any(a, b)),
 		`((b) OR (a = 'it''s' AND b))`: store.Any(store.All(b), store.All(a, b)),
 	} {
-		if got := db.NewRaw(`?`, c).String(); got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
+		assert.Equal(t, want, db.NewRaw(`?`, c).String())
 	}
 }

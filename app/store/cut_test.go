@@ -2,9 +2,12 @@ package store_test
 
 import (
 	"context"
+	"io"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/fault"
@@ -20,15 +23,12 @@ func lineTo(t *testing.T) (db, direct *store.DB, cable *storetest.Cable) {
 	var both [2]*store.DB
 	for i, u := range []string{cable.URL, url} {
 		opened, err := store.Open(context.Background(), u)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		t.Cleanup(func() { _ = opened.Close() })
 		both[i] = opened
 	}
-	if _, err := both[1].ExecContext(context.Background(), "CREATE TABLE noted (what TEXT)"); err != nil {
-		t.Fatal(err)
-	}
+	_, err := both[1].ExecContext(context.Background(), "CREATE TABLE noted (what TEXT)")
+	require.NoError(t, err)
 	return both[0], both[1], cable
 }
 
@@ -40,9 +40,7 @@ func is(err error, want *fault.Error) bool {
 
 func count(t *testing.T, db *store.DB) (n int) {
 	t.Helper()
-	if err := db.NewRaw("SELECT count(*) FROM noted").Scan(context.Background(), &n); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, db.NewRaw("SELECT count(*) FROM noted").Scan(context.Background(), &n))
 	return n
 }
 
@@ -57,10 +55,9 @@ func TestCutBetween(t *testing.T) {
 	for name, cut := range map[string]func(t *testing.T, direct *store.DB, cable *storetest.Cable){
 		"by the network": func(_ *testing.T, _ *store.DB, cable *storetest.Cable) { cable.Cut() },
 		"by an administrator": func(t *testing.T, direct *store.DB, _ *storetest.Cable) {
-			if _, err := direct.ExecContext(ctx, `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-				WHERE datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
-				t.Fatal(err)
-			}
+			_, err := direct.ExecContext(ctx, `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+				WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+			require.NoError(t, err)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,9 +67,7 @@ func TestCutBetween(t *testing.T) {
 				var all sync.WaitGroup // many connections
 				for range 12 {
 					all.Go(func() {
-						if err := do(); err != nil {
-							t.Error(err)
-						}
+						assert.NoError(t, do())
 					})
 				}
 				all.Wait()
@@ -91,9 +86,7 @@ func TestCutBetween(t *testing.T) {
 				cut(t, direct, cable)
 				use(do)
 			}
-			if n := count(t, direct); n != 12*len(ways) {
-				t.Errorf("%d rows, want %d", n, 12*len(ways))
-			}
+			assert.Equal(t, 12*len(ways), count(t, direct), "rows")
 		})
 	}
 }
@@ -118,11 +111,12 @@ func TestCutInTx(t *testing.T) {
 			runs++
 			return insert(ctx, tx)
 		})
-		if n := count(t, direct) - before; err != nil || n != 1 || runs != c.want {
-			t.Errorf("cut %s: %d rows, run %d times, %v; want one row and %d", c.name, n, runs, err, c.want)
-		}
+		n := count(t, direct) - before
+		require.NoError(t, err, "cut %s: rows", c.name)
+		assert.Equal(t, 1, n, "cut %s", c.name)
+		assert.Equal(t, c.want, runs, "cut %s: run %d times", c.name, runs)
 	}
-	// by an administrator, in the middle of it
+	// An administrator ends the connection in the middle of the transaction.
 	before, runs := count(t, direct), 0
 	err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if runs++; runs == 1 {
@@ -134,19 +128,19 @@ func TestCutInTx(t *testing.T) {
 		}
 		return insert(ctx, tx)
 	})
-	if n := count(t, direct) - before; err != nil || n != 1 || runs != 2 {
-		t.Errorf("by an administrator: %d rows, run %d times, %v", n, runs, err)
-	}
-	// one that is cut whenever it runs ends
+	n := count(t, direct) - before
+	require.NoError(t, err, "by an administrator: rows")
+	assert.Equal(t, 1, n, "by an administrator")
+	assert.Equal(t, 2, runs, "by an administrator: run %d times", runs)
+	// A transaction that is cut at every attempt fails in the end.
 	runs = 0
 	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		runs++
 		_, err := tx.ExecContext(ctx, "SELECT pg_terminate_backend(pg_backend_pid())")
 		return err
 	})
-	if !is(err, store.ErrAway) || runs != 2 {
-		t.Errorf("cut each time: run %d times, %v", runs, err)
-	}
+	assert.True(t, is(err, store.ErrAway), "cut each time: %v", err)
+	assert.Equal(t, 2, runs, "cut each time: run %d times", runs)
 }
 
 // TestCutUnsure: a statement that may have been executed is not sent again; a statement that only reads is.
@@ -157,7 +151,7 @@ func TestCutUnsure(t *testing.T) {
 		for _, c := range []struct {
 			name, at string
 			do       func() error
-			want     *fault.Error // nil: works all the same
+			want     *fault.Error // nil means that it succeeds
 		}{
 			{"the commit of a tx", "commit\x00", func() error {
 				return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return insert(ctx, tx) })
@@ -177,9 +171,9 @@ func TestCutUnsure(t *testing.T) {
 			err := c.do()
 			sent := cable.Came()
 			cable.Ended()
-			if n := count(t, direct) - before; n > 1 || n > 0 && !delivered {
-				t.Errorf("%s, delivered %v: %d rows", c.name, delivered, n)
-			}
+			n := count(t, direct) - before
+			assert.LessOrEqual(t, n, 1, "%s, rows", c.name)
+			assert.False(t, n > 0 && !delivered, "%s, delivered %v", c.name, delivered)
 			switch {
 			case c.want == nil && (err != nil || sent != 2):
 				t.Errorf("%s, delivered %v: sent %d times, %v; want it to be asked again", c.name, delivered, sent, err)
@@ -187,6 +181,29 @@ func TestCutUnsure(t *testing.T) {
 				t.Errorf("%s, delivered %v: sent %d times, %v; want it to be sent once, and %v", c.name, delivered, sent, err, c.want)
 			}
 		}
+	}
+}
+
+// TestEndedConnection: a connection that has ended does not go back to the pool.
+func TestEndedConnection(t *testing.T) {
+	ctx := context.Background()
+	db, _, _ := lineTo(t)
+	for _, ends := range []bool{false, true} {
+		conn, err := db.Conn(ctx)
+		require.NoError(t, err)
+		others := db.Stats().Idle
+		require.NoError(t, conn.Raw(func(driver any) error {
+			if !ends {
+				return nil
+			}
+			return driver.(io.Closer).Close()
+		}))
+		require.NoError(t, conn.Close())
+		want := others + 1
+		if ends {
+			want = others
+		}
+		assert.Equal(t, want, db.Stats().Idle, "idle connections, if it has ended: %v", ends)
 	}
 }
 
@@ -198,20 +215,13 @@ func TestAway(t *testing.T) {
 	db.Tell(log.logger())
 	cable.Pull()
 	for range 20 {
-		if err := insert(ctx, db); !is(err, store.ErrAway) {
-			t.Fatalf("a server that is gone: %v", err)
-		}
-		if said := db.Check(ctx); said != "does not answer" {
-			t.Errorf("readiness: %q", said)
-		}
+		err := insert(ctx, db)
+		require.True(t, is(err, store.ErrAway), "a server that is gone: %v", err)
+		assert.Equal(t, "does not answer", db.Check(ctx), "readiness")
 	}
 	cable.Plug()
-	if err := insert(ctx, db); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, insert(ctx, db))
 	log.await(t, "of use again")
-	if said := db.Check(ctx); said != "" {
-		t.Errorf("readiness: %q", said)
-	}
+	assert.Empty(t, db.Check(ctx), "readiness")
 	log.lines(t, 2)
 }

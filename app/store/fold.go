@@ -65,10 +65,9 @@ func FoldBefore(s string) string { return strings.ToLower(strings.TrimSpace(norm
 func FoldEmail(s string) string {
 	s = entry.Key(strings.ToValidUTF8(s, "\uFFFD"))
 	s = entry.Key(strings.ToLower(s)) // the lower case of a few letters is a letter and a mark
-	at := strings.LastIndexByte(s, '@')
-	local, domain := s[:at+1], s[at+1:]
-	if at < 0 {
-		local, domain = s, ""
+	local, domain, ok := CutEmail(s)
+	if ok {
+		local += "@"
 	}
 	local = strings.ReplaceAll(local, "ς", "σ") // both are Σ in capitals; in a domain they are different letters
 	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
@@ -77,9 +76,19 @@ func FoldEmail(s string) string {
 	return local + domain
 }
 
+// CutEmail cuts an e-mail address at its last @, because a quoted local part may contain another (RFC 5321 §4.1.2).
+// Without an @, ok is false and local is the whole text.
+func CutEmail(email string) (local, domain string, ok bool) {
+	at := strings.LastIndexByte(email, '@')
+	if at < 0 {
+		return email, "", false
+	}
+	return email[:at], email[at+1:], true
+}
+
 // Spellings returns the domain of an e-mail address in its own script and in ASCII, if these differ.
 func Spellings(email string) []string {
-	_, domain, _ := strings.Cut(email, "@")
+	_, domain, _ := CutEmail(email)
 	ascii, err := idna.Lookup.ToASCII(domain)
 	if err != nil {
 		return nil

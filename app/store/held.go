@@ -21,8 +21,8 @@ type heldKey struct{}
 // carried out but whose form is to be shown again.
 func Hold(ctx context.Context) context.Context { return context.WithValue(ctx, heldKey{}, true) }
 
-// IsHeld says whether ctx comes from Hold.
-func IsHeld(ctx context.Context) bool { return ctx.Value(heldKey{}) != nil }
+// isHeld says whether ctx comes from Hold.
+func isHeld(ctx context.Context) bool { return ctx.Value(heldKey{}) != nil }
 
 // holder is a hook that stops writing statements of a held context. A hook of Bun can stop a statement only by
 // returning a context that has ended.
@@ -32,7 +32,7 @@ var _ bun.QueryHook = holder{}
 
 // BeforeQuery implements bun.QueryHook.
 func (holder) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
-	if !IsHeld(ctx) || reads(event.Query) {
+	if !isHeld(ctx) || reads(event.Query) {
 		return ctx
 	}
 	ended, end := context.WithCancel(ctx)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
@@ -16,13 +18,11 @@ import (
 func TestHold(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		if _, err := db.ExecContext(ctx, `CREATE TABLE held (id INTEGER PRIMARY KEY, note TEXT)`); err != nil {
-			t.Fatal(err)
-		}
+		_, err := db.ExecContext(ctx, `CREATE TABLE held (id INTEGER PRIMARY KEY, note TEXT)`)
+		require.NoError(t, err)
 		t.Cleanup(func() { _, _ = db.ExecContext(ctx, `DROP TABLE held`) })
-		if _, err := db.ExecContext(ctx, `INSERT INTO held (id, note) VALUES (1, 'UPDATE me')`); err != nil {
-			t.Fatal(err)
-		}
+		_, err = db.ExecContext(ctx, `INSERT INTO held (id, note) VALUES (1, 'UPDATE me')`)
+		require.NoError(t, err)
 		held := store.Hold(ctx)
 		type row struct {
 			bun.BaseModel `bun:"table:held"`
@@ -66,24 +66,22 @@ func TestHold(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			var all []row
-			if err := db.NewSelect().Model(&all).Scan(held); err != nil || len(all) != 1 || all[0].Note != "UPDATE me" {
-				t.Fatalf("%s: %+v, %v", name, all, err)
-			}
+			err := db.NewSelect().Model(&all).Scan(held)
+			require.NoError(t, err, name)
+			require.Len(t, all, 1, name)
+			require.Equal(t, "UPDATE me", all[0].Note, name)
 		}
 		var n int
-		if err := db.NewRaw("\n\tWITH\n\tx AS (SELECT id FROM held) SELECT count(*) FROM x").Scan(held, &n); err != nil || n != 1 {
-			t.Errorf("%d, %v", n, err)
-		}
+		err = db.NewRaw("\n\tWITH\n\tx AS (SELECT id FROM held) SELECT count(*) FROM x").Scan(held, &n)
+		require.NoError(t, err)
+		assert.Equal(t, 1, n)
 		for _, typed := range []string{"Software Update GmbH", "O'Neill; DELETE FROM held", "insert into"} {
-			if _, err := db.NewSelect().Model((*row)(nil)).Where("note = ?", typed).Count(held); err != nil {
-				t.Errorf("%q was searched for: %v", typed, err)
-			}
+			_, err := db.NewSelect().Model((*row)(nil)).Where("note = ?", typed).Count(held)
+			assert.NoError(t, err, "%q was searched for", typed)
 		}
-		if err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		assert.NoError(t, db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 			_, err := tx.NewDelete().Model(&row{ID: 1}).WherePK().Exec(ctx)
 			return err
-		}); err != nil {
-			t.Errorf("a context that is not held: %v", err)
-		}
+		}), "a context that is not held")
 	})
 }

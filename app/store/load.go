@@ -53,7 +53,7 @@ func (db *DB) LoadInTx(ctx context.Context, fn func(Load) error) (err error) {
 	if err := fn(Load{lite: tx}); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	return tx.Commit()
+	return whyEnded(ctx, tx.Commit())
 }
 
 // Exec runs a statement.

@@ -3,11 +3,12 @@ package store_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -24,15 +25,13 @@ func TestLoad(t *testing.T) {
 		}
 		list := func(sql string) (all []string) {
 			t.Helper()
-			if err := db.NewRaw(sql).Scan(ctx, &all); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw(sql).Scan(ctx, &all))
 			return all
 		}
 		load := func(id uuid.UUID, name string, result error) error {
 			return db.LoadInTx(ctx, func(l store.Load) error {
 				return l.Unindexed(ctx, []string{"account"}, func() error {
-					// fails where the index is still there
+					// This fails if the index still exists.
 					if err := l.Exec(ctx, `CREATE INDEX account_specialist_name ON account (name)`); err != nil {
 						return err
 					}
@@ -51,33 +50,29 @@ func TestLoad(t *testing.T) {
 		}
 		before := list(definitions)
 		boom := errors.New("boom")
-		if err := load(uuid.Must(uuid.NewV7()), "a", boom); !errors.Is(err, boom) {
-			t.Errorf("error of the tx = %v", err)
-		}
+		assert.ErrorIs(t, load(uuid.Must(uuid.NewV7()), "a", boom), boom, "error of the tx")
 		id := uuid.Must(uuid.NewV7())
-		if err := load(id, "b", nil); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, load(id, "b", nil))
 		if err := load(uuid.Must(uuid.NewV7()), "b", nil); !store.IsUnique(err, "account.email_folded") && !store.IsUnique(err, "account.username_folded") {
 			t.Errorf("a second b: %v is not told as unique", err)
 		}
-		if after := list(definitions); !slices.Equal(before, after) {
-			t.Errorf("indexes were\n%q\nand are\n%q", before, after)
-		}
+		assert.Equal(t, before, list(definitions), "the indexes")
 		var account struct {
 			ID        uuid.UUID `bun:"id"`
 			Name      string    `bun:"name"`
 			CreatedAt time.Time `bun:"created_at"`
 		}
-		if err := db.NewRaw(`SELECT id, name, created_at FROM account`).Scan(ctx, &account); err != nil || account.ID != id || account.CreatedAt.Hour() != 8 {
-			t.Errorf("loaded %+v, %v", account, err)
-		}
-		if !db.IsPostgres() { // what the load changed for itself is as before on every connection
+		err := db.NewRaw(`SELECT id, name, created_at FROM account`).Scan(ctx, &account)
+		require.NoError(t, err)
+		assert.Equal(t, id, account.ID, "loaded")
+		assert.Equal(t, 8, account.CreatedAt.Hour())
+		if !db.IsPostgres() { // the settings that the load changed are as before on every connection
 			var size, temp int
 			for range 20 {
-				if err := db.NewRaw(`SELECT cache_size, temp_store FROM pragma_cache_size, pragma_temp_store`).Scan(ctx, &size, &temp); err != nil || size != -6000 || temp != 2 {
-					t.Fatalf("cache of %d, temporary files in %d, %v", size, temp, err)
-				}
+				err := db.NewRaw(`SELECT cache_size, temp_store FROM pragma_cache_size, pragma_temp_store`).Scan(ctx, &size, &temp)
+				require.NoError(t, err)
+				require.Equal(t, -6000, size, "cache")
+				require.Equal(t, 2, temp, "temporary files")
 			}
 		}
 	})

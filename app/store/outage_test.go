@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 )
 
@@ -34,15 +37,11 @@ func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, 
 // await waits until a text was logged.
 func (l *logged) await(t *testing.T, text string) {
 	t.Helper()
-	if !await.Within(time.Minute, func() bool { return strings.Contains(l.String(), text) }) {
-		t.Fatalf("%q was not logged:\n%s", text, l)
-	}
+	require.True(t, await.Within(time.Minute, func() bool { return strings.Contains(l.String(), text) }), "%q was not logged:\n%s", text, l)
 }
 
 // lines fails the test unless the given number of lines was logged.
 func (l *logged) lines(t *testing.T, want int) {
 	t.Helper()
-	if got := strings.Count(l.String(), "\n"); got != want {
-		t.Errorf("%d lines were logged, want %d:\n%s", got, want, l)
-	}
+	assert.Equal(t, want, strings.Count(l.String(), "\n"), "lines were logged, want :\n%s", l)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-// DefaultPool is how many connections a process opens at most if Pool does not say otherwise.
-const DefaultPool = 24
+// defaultPool is how many connections a process opens at most if Pool does not say otherwise.
+const defaultPool = 24
 
 // config parses the address as pgx does.
 func (p postgresAddress) config() (*pgx.ConnConfig, error) {
@@ -106,6 +106,10 @@ type postgresConn struct{ *stdlib.Conn }
 
 // errCut says that the connection ended after a statement that may have been executed.
 var errCut = errors.New("the connection to the database was cut")
+
+// IsValid implements driver.Validator: a connection that has ended does not go back to the pool. From there, it would
+// use up one of the few attempts that database/sql makes for a statement.
+func (c postgresConn) IsValid() bool { return !c.Conn.Conn().IsClosed() }
 
 // BeginTx implements driver.ConnBeginTx. Trying again is safe, since beginning a tx changes nothing.
 func (c postgresConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {

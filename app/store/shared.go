@@ -45,7 +45,7 @@ func (q *sharedQueue) take() []*sharedWork {
 // It guarantees what InTx does: when it returns nil, the changes of fn are on the disk. Sharing has no effect on the
 // result: if one function fails, the changes of all are rolled back, and each function runs again in a tx of its own.
 func (db *DB) InSharedTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	if IsHeld(ctx) {
+	if isHeld(ctx) {
 		return ErrHeld
 	}
 	if db.IsPostgres() {
@@ -73,7 +73,7 @@ func (db *DB) takeTurn(e *sharedWork) error {
 	if e.done {
 		return nil
 	}
-	return db.RunInTx(e.ctx, nil, e.do)
+	return whyEnded(e.ctx, db.RunInTx(e.ctx, nil, e.do))
 }
 
 func (db *DB) doTogether(all []*sharedWork) {

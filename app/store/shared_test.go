@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
@@ -75,12 +77,11 @@ func TestInSharedTx(t *testing.T) {
 				for i := range n {
 					well := i != odd || c.trouble == nil
 					kept, err := db.NewSelect().Table("counter").Where("name = ?", fmt.Sprint(i)).Exists(context.Background())
-					if err != nil || kept != well || told[i] != well {
-						t.Errorf("%d: kept %v, announced %v, want %v; %v", i, kept, told[i], well, err)
-					}
-					if well && results[i] != nil || !well && !c.want(results[i]) {
-						t.Errorf("%d: %v", i, results[i])
-					}
+					require.NoError(t, err)
+					assert.Equal(t, well, kept, "kept")
+					assert.Equal(t, well, told[i], "announced")
+					assert.False(t, well && results[i] != nil, "%d: %v", i, results[i])
+					assert.False(t, !well && !c.want(results[i]))
 					if shared := in[i] == in[0]; i > 0 && shared != (c.trouble == nil && !db.IsPostgres()) {
 						t.Errorf("%d shared the tx of 0: %v", i, shared)
 					}
@@ -109,7 +110,5 @@ func atOnce(t *testing.T, db *store.DB, n int, call func(i int)) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }

@@ -40,7 +40,7 @@ type DB struct {
 // Open opens the database at url: "sqlite:///path/file.db" ("sqlite://file.db" for a relative path) or "postgres://…".
 // It does not change the schema. No error repeats the address, which may contain a password.
 func Open(ctx context.Context, url string, options ...Option) (*DB, error) {
-	o := open{pool: DefaultPool}
+	o := open{pool: defaultPool}
 	for _, set := range options {
 		set(&o)
 	}
@@ -158,7 +158,7 @@ func (db *DB) EmptyWAL(ctx context.Context) (bool, error) {
 // tx whose connection was cut before the commit is run again once, since nothing of it remains. If the connection was
 // cut during the commit, nobody knows whether the tx was committed; nothing is run again, and the error is ErrUnsure.
 func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	if IsHeld(ctx) {
+	if isHeld(ctx) {
 		return ErrHeld
 	}
 	for try := 1; ; try++ {
@@ -192,16 +192,25 @@ func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 		}
 	}()
 	if err := fn(context.WithValue(ctx, afterCommitKey{}, &after), tx); err != nil {
-		return nil, err
+		return nil, whyEnded(ctx, err)
 	}
 	committing = true
 	if err := tx.Commit(); err != nil {
 		if db.IsPostgres() && isCut(err) {
 			err = errors.Join(ErrUnsure, err)
 		}
-		return nil, err
+		return nil, whyEnded(ctx, err)
 	}
 	return after, nil
+}
+
+// whyEnded returns err, but what ended ctx if err says only that the tx is over: database/sql rolls a tx back as soon
+// as its ctx ends, and a later commit fails with sql.ErrTxDone.
+func whyEnded(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 type afterCommitKey struct{}

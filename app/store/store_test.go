@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
@@ -22,9 +25,7 @@ func TestInTx(t *testing.T) {
 		ctx := context.Background()
 		var told []string
 		count := func() (n int) {
-			if err := db.NewRaw("SELECT count(*) FROM counter").Scan(ctx, &n); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, db.NewRaw("SELECT count(*) FROM counter").Scan(ctx, &n))
 			return n
 		}
 		before := count()
@@ -38,23 +39,59 @@ func TestInTx(t *testing.T) {
 			})
 		}
 		boom := errors.New("boom")
-		if err := add("rolled back", boom); !errors.Is(err, boom) {
-			t.Errorf("error of the tx = %v", err)
-		}
-		if err := add("a", nil); err != nil {
-			t.Fatal(err)
-		}
+		assert.ErrorIs(t, add("rolled back", boom), boom, "error of the tx")
+		require.NoError(t, add("a", nil))
 		err := add("a", nil)
-		if !store.IsUnique(err, "counter.name") || store.IsUnique(err, "counter.value") || store.IsForeignKey(err) {
-			t.Errorf("a second a: %v is not told as unique counter.name", err)
-		}
-		if got := count() - before; got != 1 || len(told) != 1 || told[0] != "a" {
-			t.Errorf("%d rows, announced %v; want one, a", got, told)
-		}
+		assert.True(t, store.IsUnique(err, "counter.name"), "a second row named a: %v is not told as unique counter.name", err)
+		assert.False(t, store.IsUnique(err, "counter.value"), "a second row named a")
+		assert.False(t, store.IsForeignKey(err), "a second row named a")
+		got := count() - before
+		assert.Equal(t, 1, got, "rows named a")
+		require.Len(t, told, 1, "the names that were announced")
+		assert.Equal(t, "a", told[0])
 		_, err = db.ExecContext(ctx, "INSERT INTO account_role (account_id, role) VALUES ('00000000-0000-7000-8000-000000000000', 'auditor')")
-		if !store.IsForeignKey(err) {
-			t.Errorf("a role of nobody: %v is not told as a foreign key", err)
+		assert.True(t, store.IsForeignKey(err), "a role of nobody: %v is not told as a foreign key", err)
+	})
+}
+
+// TestTxOfEndedContext: the error of a tx whose ctx ended during it is that of the ctx, on each way to open one. Callers
+// recognize by it that nothing has failed.
+func TestTxOfEndedContext(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		// rolledBack waits until database/sql has rolled the tx back because its ctx ended.
+		rolledBack := func(ctx context.Context, tx bun.Tx) {
+			<-ctx.Done()
+			require.Eventually(t, func() bool {
+				_, err := tx.ExecContext(context.Background(), "SELECT 1")
+				return errors.Is(err, sql.ErrTxDone)
+			}, 10*time.Second, time.Millisecond, "the tx stays open although its ctx ended")
 		}
+		type work = func(context.Context, bun.Tx) error
+		ways := map[string]func(context.Context, work) error{"InTx": db.InTx, "InSharedTx": db.InSharedTx}
+		moments := map[string]work{
+			"before the commit": func(context.Context, bun.Tx) error { return nil },
+			"before another statement": func(_ context.Context, tx bun.Tx) error {
+				_, err := tx.ExecContext(context.Background(), "SELECT 1")
+				return err
+			},
+		}
+		for way, in := range ways {
+			for moment, rest := range moments {
+				ctx, cancel := context.WithCancel(context.Background())
+				err := in(ctx, func(ctx context.Context, tx bun.Tx) error {
+					cancel()
+					rolledBack(ctx, tx)
+					return rest(ctx, tx)
+				})
+				assert.ErrorIs(t, err, context.Canceled, "%s, ended %s", way, moment)
+				assert.NotErrorIs(t, err, sql.ErrTxDone, "%s, ended %s", way, moment)
+			}
+		}
+		err := db.InTx(context.Background(), func(_ context.Context, tx bun.Tx) error {
+			require.NoError(t, tx.Rollback())
+			return nil
+		})
+		assert.ErrorIs(t, err, sql.ErrTxDone, "a tx that was rolled back by its own work")
 	})
 }
 
@@ -63,17 +100,14 @@ func TestPathsOfFiles(t *testing.T) {
 	for _, name := range []string{"plain", "a#b", "a?b", "a%20b", "ä ö", "a&b=c"} {
 		file := filepath.Join(t.TempDir(), name, "kontor.db")
 		db, err := store.Open(context.Background(), "sqlite://"+file)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
+		if !assert.NoError(t, err, name) {
 			continue
 		}
-		if _, err := db.ExecContext(context.Background(), "CREATE TABLE here (x INTEGER)"); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		_, err = db.ExecContext(context.Background(), "CREATE TABLE here (x INTEGER)")
+		assert.NoError(t, err, name)
 		_ = db.Close()
-		if _, err := os.Stat(file); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		_, err = os.Stat(file)
+		assert.NoError(t, err, name)
 	}
 }
 
@@ -92,28 +126,23 @@ func TestManyWriters(t *testing.T) {
 						_, err := tx.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'customer_number'")
 						return err
 					}
-					if err := db.InTx(ctx, add); err != nil {
-						t.Error(err)
-					}
+					assert.NoError(t, db.InTx(ctx, add))
 					var result error
 					if i%10 == 0 {
 						result = boom
 					}
 					err := db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error { return errors.Join(add(ctx, tx), result) })
-					if !errors.Is(err, result) {
-						t.Error(err)
-					}
-					if _, err := db.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'customer_number'"); err != nil {
-						t.Error(err)
-					}
+					assert.ErrorIs(t, err, result)
+					_, err = db.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'customer_number'")
+					assert.NoError(t, err)
 				}
 			})
 		}
 		wg.Wait()
 		var got int
-		if err := db.NewRaw("SELECT value FROM counter WHERE name = 'customer_number'").Scan(ctx, &got); err != nil || got != 10000+writers*(2*writes+writes*9/10) {
-			t.Errorf("counter = %d, %v; an update was lost", got, err)
-		}
+		err := db.NewRaw("SELECT value FROM counter WHERE name = 'customer_number'").Scan(ctx, &got)
+		require.NoError(t, err, "an update was lost")
+		assert.Equal(t, 10000+writers*(2*writes+writes*9/10), got, "counter an update was lost")
 	})
 }
 
@@ -127,17 +156,13 @@ func TestMigrateAtOnce(t *testing.T) {
 				wg.Go(func() {
 					ctx := context.Background()
 					db, err := store.Open(ctx, u)
-					if err != nil {
-						t.Error(err)
+					if !assert.NoError(t, err) {
 						return
 					}
 					defer func() { _ = db.Close() }()
-					if _, err := migrations.Apply(ctx, db.DB); err != nil {
-						t.Error(err)
-					}
-					if err := migrations.Pending(ctx, db.DB); err != nil {
-						t.Error(err)
-					}
+					_, err = migrations.Apply(ctx, db.DB)
+					assert.NoError(t, err)
+					assert.NoError(t, migrations.Pending(ctx, db.DB))
 				})
 			}
 			wg.Wait()
@@ -147,20 +172,24 @@ func TestMigrateAtOnce(t *testing.T) {
 
 func TestWaitForSchema(t *testing.T) {
 	db, err := store.Open(context.Background(), storetest.SQLiteURL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = db.Close() }()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := migrations.Wait(ctx, db.DB, time.Millisecond); !errors.Is(err, migrations.ErrSchemaOld) {
-		t.Errorf("waiting on an empty database = %v, want %v", err, migrations.ErrSchemaOld)
-	}
-	if _, err := migrations.Apply(context.Background(), db.DB); err != nil {
-		t.Fatal(err)
-	}
-	if err := migrations.Wait(context.Background(), db.DB, time.Millisecond); err != nil {
-		t.Error(err)
+	assert.ErrorIs(t, migrations.Wait(ctx, db.DB, time.Millisecond), migrations.ErrSchemaOld, "waiting on an empty database")
+	_, err = migrations.Apply(context.Background(), db.DB)
+	require.NoError(t, err)
+	assert.NoError(t, migrations.Wait(context.Background(), db.DB, time.Millisecond))
+}
+
+// TestSpellings: the domain is what follows the last @, because a quoted local part may contain another.
+func TestSpellings(t *testing.T) {
+	both := []string{"bücher.example", "xn--bcher-kva.example"}
+	for email, want := range map[string][]string{
+		"a@bücher.example": both, "a@xn--bcher-kva.example": both, `"a@b"@bücher.example`: both,
+		"a@example.org": nil, `"a@bücher.example"@example.org`: nil, "bücher.example": nil, "": nil,
+	} {
+		assert.Equal(t, want, store.Spellings(email), "Spellings(%q)", email)
 	}
 }
 
@@ -181,14 +210,13 @@ func TestFoldEmail(t *testing.T) {
 		"x@no domain":                                         "x@no domain",
 		"x@xn--a.de":                                          "x@xn--a.de",
 		"a@b@b\u00fccher.example":                             "a@b@xn--bcher-kva.example",
-		"\xe9\u03d2":                                          "\ufffd\u03c5", // not text; the letter behind it is folded as ever
+		"\xe9\u03d2":                                          "\ufffd\u03c5", // not text; the letter after it is folded as usual
 		"\xff@a\xffb.de":                                      "\ufffd@a\ufffdb.de",
 		"@":                                                   "@", "": "",
 	} {
 		got := store.FoldEmail(typed)
-		if got != want || store.FoldEmail(got) != got {
-			t.Errorf("FoldEmail(%+q) = %+q, want %+q", typed, got, want)
-		}
+		assert.Equal(t, want, got, "FoldEmail(%+q)", typed)
+		assert.Equal(t, got, store.FoldEmail(got))
 	}
 }
 
@@ -204,12 +232,8 @@ func TestFold(t *testing.T) {
 		{"Bauer", "bauer", "baur"},
 		{"STRAẞE", "strasse", "strasse"},
 	} {
-		if got := store.SortKey(c.in); got != c.sort {
-			t.Errorf("SortKey(%q) = %q, want %q", c.in, got, c.sort)
-		}
-		if got := store.Fold(c.in); got != c.search {
-			t.Errorf("Fold(%q) = %q, want %q", c.in, got, c.search)
-		}
+		assert.Equal(t, c.sort, store.SortKey(c.in), "SortKey(%q)", c.in)
+		assert.Equal(t, c.search, store.Fold(c.in), "Fold(%q)", c.in)
 	}
 }
 
@@ -219,9 +243,9 @@ func FuzzFoldEmail(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got := store.FoldEmail(s)
-		if again := store.FoldEmail(got); again != got || !utf8.ValidString(got) {
-			t.Errorf("FoldEmail(%+q) = %+q is not a fixed point: %+q", s, got, again)
-		}
+		again := store.FoldEmail(got)
+		assert.Equal(t, got, again, "FoldEmail(%+q) = %+q is not a fixed point", s, got)
+		assert.True(t, utf8.ValidString(got))
 	})
 }
 
@@ -229,8 +253,7 @@ func FuzzFold(f *testing.F) {
 	f.Add("Groß-Öhlmann")
 	f.Add("00\xf4ķ")
 	f.Fuzz(func(t *testing.T, s string) {
-		if got := store.SortKey(s); store.SortKey(got) != got {
-			t.Errorf("SortKey(%q) = %q is not a fixed point: %q", s, got, store.SortKey(got))
-		}
+		got := store.SortKey(s)
+		assert.Equal(t, got, store.SortKey(got), "SortKey(%q) = %q is not a fixed point", s, got)
 	})
 }

@@ -40,18 +40,14 @@ const maxName = 200
 // ("transaction.kind_unknown", also for a retired kind), due ("date.malformed") and responsible
 // ("transaction.responsible_unknown").
 func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.UUID, f Form) (t Transaction, repeated bool, err error) {
-	var submission sql.NullString
-	if f.IdempotencyKey != "" { // the caller's id makes the key unique among callers, as for customers
-		submission = sql.NullString{String: c.ID.String() + "/" + f.IdempotencyKey, Valid: true}
-	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		t, repeated, err = s.create(ctx, tx, c, customerID, f, submission)
+		t, repeated, err = s.create(ctx, tx, c, customerID, f)
 		return err
 	})
 	switch {
 	case store.IsUnique(err, "transactions.submission"): // a concurrent request sent the same form
 		var id uuid.UUID
-		if id, repeated, err = s.submitted(ctx, s.db, submission.String); err == nil && repeated {
+		if id, repeated, err = s.submitted(ctx, s.db, f.submission(c).String); err == nil && repeated {
 			t, err = s.Get(ctx, c, id)
 		}
 	case store.IsUnique(err, "transactions.name_folded"):
@@ -63,7 +59,17 @@ func (s *Service) Create(ctx context.Context, c account.Caller, customerID uuid.
 	return t, repeated, nil
 }
 
-func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, f Form, submission sql.NullString) (t Transaction, repeated bool, err error) {
+// submission identifies a form that was sent once; null without an IdempotencyKey. The caller's id makes the key unique
+// among callers, as for customers.
+func (f Form) submission(c account.Caller) sql.NullString {
+	if f.IdempotencyKey == "" {
+		return sql.NullString{}
+	}
+	return sql.NullString{String: c.ID.String() + "/" + f.IdempotencyKey, Valid: true}
+}
+
+// create is Create inside a tx.
+func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, customerID uuid.UUID, f Form) (t Transaction, repeated bool, err error) {
 	if _, err := s.customers.Authorise(ctx, tx, c, customerID, wantCustomer); err != nil {
 		return t, false, err
 	}
@@ -78,11 +84,12 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 	if kinds.Empty() {
 		return t, false, policies.ErrForbidden
 	}
+	submission := f.submission(c)
 	if submission.Valid {
 		if id, found, err := s.submitted(ctx, tx, submission.String); err != nil {
 			return t, false, err
 		} else if found {
-			t, err = s.Authorise(ctx, tx, c, id, policies.Read)
+			t, err = s.authorise(ctx, tx, c, id, policies.Read)
 			return t, true, err
 		}
 	}
@@ -112,9 +119,9 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 	if t, err = s.find(ctx, tx, c, rec.ID); err != nil {
 		return t, false, err
 	}
-	return t, false, s.log(ctx, tx, c, audit.TransactionCreated, t, audit.Changes{
+	return t, false, s.audit.Write(ctx, tx, c.Actor(), t.record(audit.TransactionCreated, audit.Changes{
 		"kind": {"", t.Kind}, "due": {"", t.Due}, "responsible": {"", t.Responsible},
-	})
+	}))
 }
 
 // Update saves a form, if the transaction still has the version that was edited. A form without changes changes
@@ -123,7 +130,7 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 // current transaction is returned.
 func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, version int, f Form) (t Transaction, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		t, err = s.Authorise(ctx, tx, c, id, policies.Process)
+		t, err = s.authorise(ctx, tx, c, id, policies.Process)
 		if err != nil {
 			return err
 		}
@@ -148,9 +155,11 @@ func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, ve
 				changes[field] = values
 			}
 		}
-		same := len(changes) == 0 && t.ResponsibleID == r.Responsible.ID
-		t, err = s.change(ctx, tx, c, t, version, same, func(tx bun.IDB) (bool, error) { return s.update(ctx, tx, t, r) },
-			audit.TransactionUpdated, changes)
+		t, err = s.change(ctx, tx, c, t, edit{
+			version: version, unchanged: len(changes) == 0 && t.ResponsibleID == r.Responsible.ID,
+			write:  func() (bool, error) { return s.update(ctx, tx, t, r) },
+			action: audit.TransactionUpdated, changes: changes,
+		})
 		return err
 	})
 	if store.IsUnique(err, "transactions.name_folded") {
@@ -166,16 +175,18 @@ func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, ve
 // Invalid at status ("transaction.status_unknown").
 func (s *Service) SetStatus(ctx context.Context, c account.Caller, id uuid.UUID, version int, to Status) (t Transaction, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		t, err = s.Authorise(ctx, tx, c, id, policies.Process)
+		t, err = s.authorise(ctx, tx, c, id, policies.Process)
 		if err != nil {
 			return err
 		}
 		if !slices.Contains(Statuses, to) {
 			return fault.At("status", "transaction.status_unknown")
 		}
-		changes := audit.Changes{"status": {string(t.Status), string(to)}}
-		t, err = s.change(ctx, tx, c, t, version, t.Status == to, func(tx bun.IDB) (bool, error) { return s.setStatus(ctx, tx, t, to) },
-			audit.TransactionMoved, changes)
+		t, err = s.change(ctx, tx, c, t, edit{
+			version: version, unchanged: t.Status == to,
+			write:  func() (bool, error) { return s.setStatus(ctx, tx, t, to) },
+			action: audit.TransactionMoved, changes: audit.Changes{"status": {string(t.Status), string(to)}},
+		})
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrVersion) {
@@ -184,19 +195,25 @@ func (s *Service) SetStatus(ctx context.Context, c account.Caller, id uuid.UUID,
 	return t, err
 }
 
-// change changes the version that was edited, and writes the log. write returns false when that version no longer
-// exists.
-func (s *Service) change(
-	ctx context.Context, tx bun.Tx, c account.Caller, t Transaction, version int, same bool,
-	write func(tx bun.IDB) (bool, error), action audit.Action, changes audit.Changes,
-) (Transaction, error) {
-	if t.Version != version {
+// edit is a change of a transaction that a caller wants to make.
+type edit struct {
+	version   int  // the version that the caller has seen
+	unchanged bool // nothing is to be written
+	// write writes it. It returns false when that version no longer exists.
+	write   func() (done bool, err error)
+	action  audit.Action
+	changes audit.Changes
+}
+
+// change makes an edit of t, and writes the log.
+func (s *Service) change(ctx context.Context, tx bun.Tx, c account.Caller, t Transaction, e edit) (Transaction, error) {
+	if t.Version != e.version {
 		return t, ErrVersion
 	}
-	if same {
+	if e.unchanged {
 		return t, nil
 	}
-	done, err := write(tx)
+	done, err := e.write()
 	if err != nil {
 		return t, err
 	}
@@ -207,18 +224,19 @@ func (s *Service) change(
 	if !done { // changed since it was read
 		return now, ErrVersion
 	}
-	return now, s.log(ctx, tx, c, action, now, changes)
+	return now, s.audit.Write(ctx, tx, c.Actor(), now.record(e.action, e.changes))
 }
 
-func (s *Service) log(ctx context.Context, tx bun.IDB, c account.Caller, action audit.Action, t Transaction, changes audit.Changes) error {
+// record returns a log entry about the transaction. Changes from a value to the same value are left out.
+func (t Transaction) record(action audit.Action, changes audit.Changes) audit.Record {
 	for field, values := range changes {
 		if values[0] == values[1] {
 			delete(changes, field)
 		}
 	}
-	return s.audit.Write(ctx, tx, c.Actor(), audit.Record{
+	return audit.Record{
 		Action: action, CustomerID: t.CustomerID, SubjectID: t.ID, Subject: t.Label() + " " + t.Name, TransactionID: t.ID, Detail: changes,
-	})
+	}
 }
 
 // validate checks a form. was is the transaction before: a value that stays the same is valid even if it can't be

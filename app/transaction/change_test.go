@@ -2,12 +2,12 @@ package transaction
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/assignment"
@@ -23,32 +23,39 @@ func TestCreate(t *testing.T) {
 		got, repeated, err := w.Create(ctx, w.anna, w.customer.ID, Form{
 			Name: "  Einkommensteuer   2025 ", Kind: "tax_return", Due: "2026-12-31", Responsible: w.ben.ID.String(), IdempotencyKey: "a",
 		})
-		if err != nil || repeated {
-			t.Fatal(repeated, err)
-		}
-		if got.Label() != "V-10001" || got.Name != "Einkommensteuer 2025" || got.Kind != "tax_return" || got.Status != Open || got.Due != "2026-12-31" ||
-			got.Responsible != "Ben Büro" || got.Relation != policies.Administrator || got.Customer.Name != "Kühn, Berta" {
-			t.Errorf("%+v", got)
-		}
-		if again, repeated, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Anders", IdempotencyKey: "a"}); err != nil || !repeated || again.ID != got.ID {
-			t.Errorf("sent twice: %v, %v, %v", again.Name, repeated, err)
-		}
+		require.NoError(t, err)
+		require.False(t, repeated)
+		assert.Equal(t, "V-10001", got.Label())
+		assert.Equal(t, "Einkommensteuer 2025", got.Name)
+		assert.Equal(t, "tax_return", got.Kind)
+		assert.Equal(t, Open, got.Status)
+		assert.Equal(t, "2026-12-31", got.Due)
+		assert.Equal(t, "Ben Büro", got.Responsible)
+		assert.Equal(t, policies.Administrator, got.Relation)
+		assert.Equal(t, "Kühn, Berta", got.Customer.Name)
+		again, repeated, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Anders", IdempotencyKey: "a"})
+		require.NoError(t, err, "sent twice")
+		assert.True(t, repeated, "sent twice: %v, %v", again.Name, repeated)
+		assert.Equal(t, got.ID, again.ID, "sent twice")
 		plain, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Nur ein Name"})
-		if err != nil || plain.Kind != OtherKind || plain.Due != "" || plain.ResponsibleID != uuid.Nil || plain.Label() != "V-10002" {
-			t.Errorf("only a name: %+v, %v", plain, err)
-		}
+		require.NoError(t, err, "only a name")
+		assert.Equal(t, OtherKind, plain.Kind, "only a name")
+		assert.Empty(t, plain.Due, "only a name")
+		assert.Equal(t, uuid.Nil, plain.ResponsibleID, "only a name")
+		assert.Equal(t, "V-10002", plain.Label(), "only a name")
 		other := w.addCustomer(w.anna, "Lang")
-		if _, _, err := w.Create(ctx, w.anna, other.ID, Form{Name: "Einkommensteuer 2025"}); err != nil {
-			t.Errorf("the name is free at another customer: %v", err)
-		}
+		_, _, err = w.Create(ctx, w.anna, other.ID, Form{Name: "Einkommensteuer 2025"})
+		assert.NoError(t, err, "the name is free at another customer")
 		entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil)
-		if err != nil || len(entries) != 3 || entries[1].Action != audit.TransactionCreated || entries[1].TransactionID.UUID != got.ID ||
-			entries[1].Subject != "V-10001 Einkommensteuer 2025" || entries[1].Changes()["responsible"][1] != "Ben Büro" {
-			t.Errorf("log: %+v, %v", entries, err)
-		}
-		if diff, err := assignment.Check(ctx, w.db, 10); err != nil || len(diff) > 0 {
-			t.Errorf("index: %+v, %v", diff, err)
-		}
+		require.NoError(t, err, "log")
+		require.Len(t, entries, 3, "log")
+		assert.Equal(t, audit.TransactionCreated, entries[1].Action, "log")
+		assert.Equal(t, got.ID, entries[1].TransactionID.UUID, "log")
+		assert.Equal(t, "V-10001 Einkommensteuer 2025", entries[1].Subject, "log")
+		assert.Equal(t, "Ben Büro", entries[1].Changes()["responsible"][1], "log")
+		diff, err := assignment.Check(ctx, w.db, 10)
+		require.NoError(t, err, "index")
+		assert.Empty(t, diff, "index")
 	})
 }
 
@@ -57,12 +64,10 @@ func TestCreateRefuses(t *testing.T) {
 		ctx := context.Background()
 		gone := w.Person("Weg", true, policies.Specialist)
 		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, gone.ID)
-		if _, err := w.AddKind(ctx, w.templates, KindForm{NameEN: "Old", NameDE: "Alt"}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.RetireKind(ctx, w.templates, "old"); err != nil {
-			t.Fatal(err)
-		}
+		_, err := w.AddKind(ctx, w.templates, KindForm{NameEN: "Old", NameDE: "Alt"})
+		require.NoError(t, err)
+		_, err = w.RetireKind(ctx, w.templates, "old")
+		require.NoError(t, err)
 		w.create(w.anna, w.customer, "Groß & Söhne")
 		before := w.Number(`SELECT count(*) FROM transactions`)
 		for name, c := range map[string]struct {
@@ -85,16 +90,17 @@ func TestCreateRefuses(t *testing.T) {
 		} {
 			_, _, err := w.Create(ctx, w.anna, w.customer.ID, c.form)
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Code != fault.Invalid {
-				t.Errorf("%s: %v", name, err)
+			if !assert.ErrorAs(t, err, &f, name) {
+				continue
+			}
+			if !assert.Equal(t, fault.Invalid, f.Code, name) {
 				continue
 			}
 			if len(f.Fields) > 0 {
 				f = f.Fields[0]
 			}
-			if f.Field != c.field || f.Message != c.says {
-				t.Errorf("%s: %s %s", name, f.Field, f.Message)
-			}
+			assert.Equal(t, c.field, f.Field, name)
+			assert.Equal(t, c.says, f.Message, name)
 		}
 		for _, c := range []struct {
 			who  string
@@ -106,13 +112,10 @@ func TestCreateRefuses(t *testing.T) {
 			{"an end user", third(w.Create(ctx, w.end, w.customer.ID, Form{Name: "x"})), customer.ErrNotFound},
 			{"no customer", third(w.Create(ctx, w.anna, newID(), Form{Name: "x"})), customer.ErrNotFound},
 		} {
-			if !errors.Is(c.err, c.want) {
-				t.Errorf("%s: %v, want %v", c.who, c.err, c.want)
-			}
+			assert.ErrorIs(t, c.err, c.want, c.who)
 		}
-		if n := w.Number(`SELECT count(*) FROM transactions`); n != before {
-			t.Errorf("%d were added all the same", n-before)
-		}
+		n := w.Number(`SELECT count(*) FROM transactions`)
+		assert.Equal(t, before, n, "%d were added all the same", n-before)
 	})
 }
 
@@ -123,51 +126,44 @@ func TestUpdate(t *testing.T) {
 		ctx := context.Background()
 		tr := w.create(w.anna, w.customer, "Vertrag")
 		w.create(w.anna, w.customer, "Anderer")
-		w.entrust(tr, w.ben)
+		w.addProcessor(tr, w.ben)
 		got, err := w.Update(ctx, w.ben, tr.ID, 1, Form{Name: "Mietvertrag", Kind: "contract", Due: "2026-11-30", Responsible: w.ben.ID.String()})
-		if err != nil || got.Version != 2 || got.Name != "Mietvertrag" || got.Kind != "contract" {
-			t.Fatalf("%+v, %v", got, err)
-		}
-		if names := w.names(w.anna, Filter{Query: "mietv"}); !slices.Equal(names, []string{"Mietvertrag"}) {
-			t.Errorf("found under its new name: %v", names)
-		}
-		if now, err := w.Update(ctx, w.anna, tr.ID, 1, Form{Name: "Zu spät"}); !errors.Is(err, ErrVersion) || now.Name != "Mietvertrag" {
-			t.Errorf("the second editor: %v, %v", now.Name, err)
-		}
-		if same, err := w.Update(ctx, w.anna, tr.ID, 2, FormOf(got)); err != nil || same.Version != 2 {
-			t.Errorf("nothing changed: version %d, %v", same.Version, err)
-		}
-		if _, err := w.Update(ctx, w.anna, tr.ID, 2, Form{Name: "anderer"}); !errors.Is(err, ErrNameTaken) {
-			t.Errorf("name taken: %v", err)
-		}
+		require.NoError(t, err)
+		require.Equal(t, 2, got.Version)
+		require.Equal(t, "Mietvertrag", got.Name)
+		require.Equal(t, "contract", got.Kind)
+		assert.Equal(t, []string{"Mietvertrag"}, w.names(w.anna, Filter{Query: "mietv"}), "found under its new name")
+		now, err := w.Update(ctx, w.anna, tr.ID, 1, Form{Name: "Zu spät"})
+		assert.ErrorIs(t, err, ErrVersion, "the second editor")
+		assert.Equal(t, "Mietvertrag", now.Name, "the second editor")
+		same, err := w.Update(ctx, w.anna, tr.ID, 2, FormOf(got))
+		require.NoError(t, err, "nothing changed")
+		assert.Equal(t, 2, same.Version, "nothing changed: version")
+		_, err = w.Update(ctx, w.anna, tr.ID, 2, Form{Name: "anderer"})
+		assert.ErrorIs(t, err, ErrNameTaken, "name taken")
 		for who, err := range map[string]error{
 			"without relation": second(w.Update(ctx, w.clara, tr.ID, 2, Form{Name: "x"})),
 			"unknown":          second(w.SetStatus(ctx, w.clara, newID(), 1, Closed)),
 		} {
-			if !errors.Is(err, ErrNotFound) {
-				t.Errorf("%s: %v", who, err)
-			}
+			assert.ErrorIs(t, err, ErrNotFound, who)
 		}
-		if err := second(w.Update(ctx, w.auditor, tr.ID, 2, Form{Name: "x"})); !errors.Is(err, policies.ErrForbidden) {
-			t.Errorf("an auditor: %v", err)
-		}
+		assert.ErrorIs(t, second(w.Update(ctx, w.auditor, tr.ID, 2, Form{Name: "x"})), policies.ErrForbidden, "an auditor")
 		for i, to := range []Status{InReview, Closed, Open} {
 			got, err := w.SetStatus(ctx, w.ben, tr.ID, 2+i, to)
-			if err != nil || got.Status != to || got.Version != 3+i {
-				t.Errorf("to %s: %+v, %v", to, got, err)
-			}
+			require.NoError(t, err)
+			assert.Equal(t, to, got.Status, "to")
+			assert.Equal(t, 3+i, got.Version)
 		}
-		if _, err := w.SetStatus(ctx, w.ben, tr.ID, 2, Closed); !errors.Is(err, ErrVersion) {
-			t.Errorf("status of an old version: %v", err)
-		}
-		if _, err := w.SetStatus(ctx, w.ben, tr.ID, 5, "lost"); fault.CodeOf(err) != fault.Invalid {
-			t.Errorf("unknown status: %v", err)
-		}
+		_, err = w.SetStatus(ctx, w.ben, tr.ID, 2, Closed)
+		assert.ErrorIs(t, err, ErrVersion, "status of an old version")
+		_, err = w.SetStatus(ctx, w.ben, tr.ID, 5, "lost")
+		assert.Equal(t, fault.Invalid, fault.CodeOf(err), "unknown status")
 		entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil)
-		if err != nil || entries[0].Action != audit.TransactionMoved || entries[0].Changes()["status"] != [2]string{"closed", "open"} ||
-			entries[3].Action != audit.TransactionUpdated || entries[3].Changes()["name"] != [2]string{"Vertrag", "Mietvertrag"} {
-			t.Errorf("log: %+v, %v", entries, err)
-		}
+		require.NoError(t, err, "log")
+		assert.Equal(t, audit.TransactionMoved, entries[0].Action, "log")
+		assert.Equal(t, [2]string{"closed", "open"}, entries[0].Changes()["status"], "log")
+		assert.Equal(t, audit.TransactionUpdated, entries[3].Action, "log")
+		assert.Equal(t, [2]string{"Vertrag", "Mietvertrag"}, entries[3].Changes()["name"], "log")
 	})
 }
 
@@ -178,10 +174,9 @@ func TestLogged(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		seen, hidden := w.create(w.anna, w.customer, "Gezeigt"), w.create(w.anna, w.customer, "Verborgen")
-		w.entrust(seen, w.ben)
-		if _, err := w.SetStatus(ctx, w.anna, hidden.ID, 1, Closed); err != nil {
-			t.Fatal(err)
-		}
+		w.addProcessor(seen, w.ben)
+		_, err := w.SetStatus(ctx, w.anna, hidden.ID, 1, Closed)
+		require.NoError(t, err)
 		for who, c := range map[string]struct {
 			caller       account.Caller
 			seen, hidden bool
@@ -198,13 +193,10 @@ func TestLogged(t *testing.T) {
 				log += e.Subject + " " + e.Detail + "\n"
 			}
 			for tr, want := range map[Transaction]bool{seen: c.seen, hidden: c.hidden} {
-				if got := strings.Contains(log, tr.Name) || strings.Contains(log, tr.Label()); got != want {
-					t.Errorf("%s finds %s in the log: %v, want %v", who, tr.Name, got, want)
-				}
+				got := strings.Contains(log, tr.Name) || strings.Contains(log, tr.Label())
+				assert.Equal(t, want, got, "%s finds %s in the log", who, tr.Name)
 			}
-			if !strings.Contains(log, w.customer.Label()) {
-				t.Errorf("%s does not find the customer in its log", who)
-			}
+			assert.Contains(t, log, w.customer.Label(), "%s does not find the customer in its log", who)
 		}
 	})
 }
@@ -219,14 +211,10 @@ func TestTendFillsIn(t *testing.T) {
 		if !w.db.IsPostgres() {
 			w.Exec(`DELETE FROM transaction_search WHERE rowid = ?`, found.Number)
 		}
-		if got := w.names(w.anna, Filter{Query: "hausbau"}); len(got) != 0 {
-			t.Fatalf("found without a search text: %v", got)
-		}
+		require.Empty(t, w.names(w.anna, Filter{Query: "hausbau"}), "found without a search text")
 		w.Must(w.MergeSearchIndex(context.Background()))
 		for _, q := range []string{"hausbau", "zwergpudel", found.Label()} {
-			if got := w.names(w.anna, Filter{Query: q}); len(got) != 1 {
-				t.Errorf("%s finds %v", q, got)
-			}
+			assert.Len(t, w.names(w.anna, Filter{Query: q}), 1, "%s finds", q)
 		}
 	})
 }

@@ -22,12 +22,11 @@ func countOfCustomer(ctx context.Context, db bun.IDB, customer uuid.UUID) (int64
 // eraseOfCustomer deletes transactions. Foreign keys delete their processors, index rows and expectations; SQLite's
 // search index entries are deleted here.
 func (s *Service) eraseOfCustomer(ctx context.Context, tx bun.IDB, customer uuid.UUID, limit int) (int64, error) {
-	// Raw SQL: the same subquery selects the rows of the search index.
-	const some = `(SELECT number FROM transactions WHERE customer_id = ? ORDER BY number LIMIT ?)`
+	some := tx.NewSelect().Table("transactions").Column("number").Where("customer_id = ?", customer).Order("number").Limit(int64(limit))
 	if !s.db.IsPostgres() {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM transaction_search WHERE rowid IN `+some, customer, limit); err != nil {
+		if _, err := tx.NewDelete().Table("transaction_search").Where("rowid IN (?)", some).Exec(ctx); err != nil {
 			return 0, err
 		}
 	}
-	return store.Affected(tx.ExecContext(ctx, `DELETE FROM transactions WHERE number IN `+some, customer, limit))
+	return store.Affected(tx.NewDelete().Table("transactions").Where("number IN (?)", some).Exec(ctx))
 }

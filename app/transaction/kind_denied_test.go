@@ -2,12 +2,14 @@ package transaction
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/fault"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // TestKindDenied: a person can't add a transaction of a kind that the policy denies them, nor change one to this kind,
@@ -17,32 +19,27 @@ func TestKindDenied(t *testing.T) {
 		ctx := context.Background()
 		var f *fault.Error
 		old := w.create(w.anna, w.customer, "Old contract")
-		if _, err := w.Update(ctx, w.anna, old.ID, old.Version, Form{Name: "Old contract", Kind: "contract"}); err != nil {
-			t.Fatal(err)
-		}
-		w.Must(w.decider.Publish(w.decider.Version()+1, policies.Default+`
+		_, err := w.Update(ctx, w.anna, old.ID, old.Version, Form{Name: "Old contract", Kind: "contract"})
+		require.NoError(t, err)
+		w.Must(policytest.Publish(w.decider, w.decider.Version()+1, policies.Default+`
 p, specialist, *, transaction, tax_return, create, deny
 p, specialist, *, transaction, loan_application, process, deny
 `))
-		if _, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Taxes", Kind: "tax_return"}); !errors.Is(err, policies.ErrForbidden) {
-			t.Errorf("adding one of a denied kind: %v", err)
-		}
-		if n := w.Number(`SELECT count(*) FROM transactions WHERE kind = 'tax_return'`); n != 0 {
-			t.Errorf("%d of a denied kind", n)
-		}
+		_, _, err = w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Taxes", Kind: "tax_return"})
+		assert.ErrorIs(t, err, policies.ErrForbidden, "adding one of a denied kind")
+		assert.Equal(t, 0, w.Number(`SELECT count(*) FROM transactions WHERE kind = 'tax_return'`), "of a denied kind")
 		made, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Contract", Kind: "contract"})
-		if err != nil {
-			t.Errorf("adding one of another kind: %v", err)
-		}
-		if _, err := w.Update(ctx, w.anna, made.ID, made.Version, Form{Name: "Contract", Kind: "loan_application"}); !errors.As(err, &f) || f.Field != "kind" || f.Message != "transaction.kind_forbidden" {
-			t.Errorf("changing it into a denied kind: %v", err)
-		}
-		if now, err := w.Get(ctx, w.anna, made.ID); err != nil || now.Kind != "contract" || now.Version != made.Version {
-			t.Errorf("it is %+v, %v", now, err)
-		}
-		if _, err := w.Update(ctx, w.anna, made.ID, made.Version, Form{Name: "Contract", Kind: "correspondence"}); err != nil {
-			t.Errorf("changing it into another kind: %v", err)
-		}
+		assert.NoError(t, err, "adding one of another kind")
+		_, err = w.Update(ctx, w.anna, made.ID, made.Version, Form{Name: "Contract", Kind: "loan_application"})
+		require.ErrorAs(t, err, &f, "changing it into a denied kind")
+		assert.Equal(t, "kind", f.Field, "changing it into a denied kind")
+		assert.Equal(t, "transaction.kind_forbidden", f.Message, "changing it into a denied kind")
+		now, err := w.Get(ctx, w.anna, made.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "contract", now.Kind, "it")
+		assert.Equal(t, made.Version, now.Version)
+		_, err = w.Update(ctx, w.anna, made.ID, made.Version, Form{Name: "Contract", Kind: "correspondence"})
+		assert.NoError(t, err, "changing it into another kind")
 		keys := func(list []Kind, err error) (out []string) {
 			t.Helper()
 			w.Must(err)
@@ -51,11 +48,11 @@ p, specialist, *, transaction, loan_application, process, deny
 			}
 			return out
 		}
-		if got := keys(w.Choices(ctx, w.anna, w.customer.ID)); slices.Contains(got, "tax_return") || !slices.Contains(got, "loan_application") {
-			t.Errorf("choices for a new one: %v", got)
-		}
-		if got := keys(w.ChoicesOf(ctx, w.anna, made)); slices.Contains(got, "loan_application") || !slices.Contains(got, "tax_return") {
-			t.Errorf("choices for that one: %v", got)
-		}
+		got := keys(w.Choices(ctx, w.anna, w.customer.ID))
+		assert.NotContains(t, got, "tax_return", "choices for a new one")
+		assert.Contains(t, got, "loan_application", "choices for a new one")
+		got = keys(w.ChoicesOf(ctx, w.anna, made))
+		assert.NotContains(t, got, "loan_application", "choices for that one")
+		assert.Contains(t, got, "tax_return", "choices for that one")
 	})
 }

@@ -2,24 +2,27 @@ package transaction
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // TestKeepingKinds: a person who may only read the kinds can't change any, and OtherKind can't be retired.
 func TestKeepingKinds(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		w.Must(w.decider.Publish(w.decider.Version()+1, policies.Default+"\np, specialist, *, template, *, read, allow\n"))
-		if read, manage, err := w.MayKeepKinds(w.anna); err != nil || !read || manage {
-			t.Fatalf("may read %v, manage %v, %v", read, manage, err)
-		}
+		w.Must(policytest.Publish(w.decider, w.decider.Version()+1, policies.Default+"\np, specialist, *, template, *, read, allow\n"))
+		read, manage, err := w.MayKeepKinds(w.anna)
+		require.NoError(t, err)
+		require.True(t, read, "may read %v", read)
+		require.False(t, manage, "manage %v", manage)
 		form := KindForm{Key: "new", NameEN: "New", NameDE: "Neu"}
 		for name, act := range map[string]func() error{
 			"add":        func() error { _, err := w.AddKind(ctx, w.anna, form); return err },
@@ -28,22 +31,17 @@ func TestKeepingKinds(t *testing.T) {
 			"reactivate": func() error { _, err := w.ReactivateKind(ctx, w.anna, "contract"); return err },
 			"move":       func() error { return w.MoveKind(ctx, w.anna, "contract", false) },
 		} {
-			if err := act(); !errors.Is(err, policies.ErrForbidden) {
-				t.Errorf("%s: %v", name, err)
-			}
+			assert.ErrorIs(t, act(), policies.ErrForbidden, name)
 		}
-		if _, err := w.RetireKind(ctx, w.templates, OtherKind); err == nil || err.Error() != "conflict: kind.other_stays" {
-			t.Errorf("retiring what has no kind: %v", err)
-		}
-		if _, err := w.ReactivateKind(ctx, w.templates, OtherKind); err != nil {
-			t.Errorf("it is active: %v", err)
-		}
-		if _, err := w.RenameKind(ctx, w.templates, "contract", 2, form); !errors.Is(err, ErrVersion) {
-			t.Errorf("renaming another version: %v", err)
-		}
-		if n := w.Number(`SELECT count(*) FROM transaction_kind WHERE version <> 1 OR NOT active OR key = 'new'`); n != 0 {
-			t.Errorf("%d kinds have changed", n)
-		}
+		_, err = w.RetireKind(ctx, w.templates, OtherKind)
+		require.Error(t, err, "retiring what has no kind")
+		assert.Equal(t, "conflict: kind.other_stays", err.Error(), "retiring what has no kind")
+		_, err = w.ReactivateKind(ctx, w.templates, OtherKind)
+		assert.NoError(t, err, "it is active")
+		_, err = w.RenameKind(ctx, w.templates, "contract", 2, form)
+		assert.ErrorIs(t, err, ErrVersion, "renaming another version")
+		n := w.Number(`SELECT count(*) FROM transaction_kind WHERE version <> 1 OR NOT active OR key = 'new'`)
+		assert.Equal(t, 0, n, "kinds have changed")
 	})
 }
 
@@ -51,9 +49,8 @@ func TestKeepingKinds(t *testing.T) {
 func TestAddingNone(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		if _, _, err := w.Create(ctx, w.auditor, w.customer.ID, Form{Name: "", Kind: "nonsense"}); !errors.Is(err, policies.ErrForbidden) {
-			t.Errorf("an empty form: %v", err)
-		}
+		_, _, err := w.Create(ctx, w.auditor, w.customer.ID, Form{Name: "", Kind: "nonsense"})
+		assert.ErrorIs(t, err, policies.ErrForbidden, "an empty form")
 	})
 }
 
@@ -62,16 +59,15 @@ func TestDeputyProcesses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		made := w.create(w.anna, w.customer, "Contract")
-		w.entrust(made, w.ben)
+		w.addProcessor(made, w.ben)
 		deputy := w.clara
 		deputy.For = []uuid.UUID{w.ben.ID}
 		for name, c := range map[string]struct {
 			caller account.Caller
 			want   error
 		}{"the processor": {w.ben, nil}, "a deputy": {deputy, nil}, "a colleague": {w.clara, ErrNotFound}} {
-			if _, err := w.Authorise(ctx, w.db, c.caller, made.ID, policies.Process); !errors.Is(err, c.want) {
-				t.Errorf("%s: %v, want %v", name, err, c.want)
-			}
+			_, err := w.authorise(ctx, w.db, c.caller, made.ID, policies.Process)
+			assert.ErrorIs(t, err, c.want, name)
 		}
 	})
 }
@@ -90,17 +86,14 @@ func TestRetiredKinds(t *testing.T) {
 			w.Must(err)
 			return slices.ContainsFunc(list, func(k Kind) bool { return k.Key == "contract" })
 		}
-		if offered(w.Choices(ctx, w.anna, w.customer.ID)) || offered(w.ChoicesOf(ctx, w.anna, new)) || !offered(w.ChoicesOf(ctx, w.anna, has)) {
-			t.Error("a retired kind is offered, or is not to what has it")
-		}
-		if _, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Newer", Kind: "contract"}); err == nil {
-			t.Error("a new one of a retired kind")
-		}
-		if _, err := w.Update(ctx, w.anna, new.ID, new.Version, Form{Name: "New", Kind: "contract"}); err == nil {
-			t.Error("one is changed into a retired kind")
-		}
-		if _, err := w.Update(ctx, w.anna, has.ID, has.Version, Form{Name: "Renamed", Kind: "contract"}); err != nil {
-			t.Errorf("what has it is renamed: %v", err)
-		}
+		assert.False(t, offered(w.Choices(ctx, w.anna, w.customer.ID)), "a retired kind is offered, or is not to what has it")
+		assert.False(t, offered(w.ChoicesOf(ctx, w.anna, new)), "a retired kind is offered, or is not to what has it")
+		assert.True(t, offered(w.ChoicesOf(ctx, w.anna, has)), "a retired kind is offered, or is not to what has it")
+		_, _, err = w.Create(ctx, w.anna, w.customer.ID, Form{Name: "Newer", Kind: "contract"})
+		assert.Error(t, err, "a new one of a retired kind")
+		_, err = w.Update(ctx, w.anna, new.ID, new.Version, Form{Name: "New", Kind: "contract"})
+		assert.Error(t, err, "one is changed into a retired kind")
+		_, err = w.Update(ctx, w.anna, has.ID, has.Version, Form{Name: "Renamed", Kind: "contract"})
+		assert.NoError(t, err, "what has it is renamed")
 	})
 }

@@ -114,7 +114,7 @@ func (s *Service) AddKind(ctx context.Context, c account.Caller, f KindForm) (Ki
 		if err := s.insertKind(ctx, tx, k); err != nil {
 			return err
 		}
-		return s.logKind(ctx, tx, c, audit.KindAdded, k, nil)
+		return s.audit.Write(ctx, tx, c.Actor(), k.record(c.Locale, audit.KindAdded, nil))
 	})
 	if store.IsUnique(err, "transaction_kind.key") {
 		return Kind{}, fault.At("key", "kind.key_taken")
@@ -191,7 +191,7 @@ func (s *Service) changeKind(
 		if err := s.updateKind(ctx, tx, k); err != nil {
 			return err
 		}
-		return s.logKind(ctx, tx, c, action, k, changes)
+		return s.audit.Write(ctx, tx, c.Actor(), k.record(c.Locale, action, changes))
 	})
 	return k, err
 }
@@ -225,16 +225,17 @@ func (s *Service) MoveKind(ctx context.Context, c account.Caller, key string, up
 				return err
 			}
 		}
-		return s.logKind(ctx, tx, c, audit.KindMoved, kinds[to], nil)
+		return s.audit.Write(ctx, tx, c.Actor(), kinds[to].record(c.Locale, audit.KindMoved, nil))
 	})
 }
 
-func (s *Service) logKind(ctx context.Context, tx bun.IDB, c account.Caller, action audit.Action, k Kind, changes audit.Changes) error {
-	r := audit.Record{Action: action, SubjectID: k.LogID(), Subject: k.Name(c.Locale)}
+// record returns a log entry about the kind, which is named in the language of whoever changes it.
+func (k Kind) record(locale string, action audit.Action, changes audit.Changes) audit.Record {
+	r := audit.Record{Action: action, SubjectID: k.LogID(), Subject: k.Name(locale)}
 	if changes != nil {
 		r.Detail = changes
 	}
-	return s.audit.Write(ctx, tx, c.Actor(), r)
+	return r
 }
 
 // maxKindName is the maximum length of a kind's name, in characters.

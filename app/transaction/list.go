@@ -16,12 +16,6 @@ import (
 	"kontor/policies"
 )
 
-// PageSize and CountCap are the same for all lists.
-const (
-	PageSize = listing.PageSize
-	CountCap = listing.CountCap
-)
-
 // Due filters a list by the due date.
 type Due string
 
@@ -61,7 +55,20 @@ func (s *Service) List(ctx context.Context, c account.Caller, f Filter) (Page, e
 	if err != nil || !ok {
 		return Page{}, err
 	}
-	return s.list(ctx, c, of, f)
+	return s.page(ctx, c, of, f)
+}
+
+// First returns the first n transactions of List, and does not count the others: see listing.First.
+func (s *Service) First(ctx context.Context, c account.Caller, f Filter, n int) (Page, error) {
+	of, ok, err := s.ownerOf(ctx, f.Customer)
+	if err != nil || !ok {
+		return Page{}, err
+	}
+	l, ok, err := s.list(ctx, c, of, f)
+	if err != nil || !ok {
+		return Page{}, err
+	}
+	return listing.First(ctx, l, n)
 }
 
 // OfCustomer is List for one customer. customer.ErrNotFound when the caller may not read it.
@@ -69,7 +76,7 @@ func (s *Service) OfCustomer(ctx context.Context, c account.Caller, customerID u
 	if _, err := s.customers.Authorise(ctx, s.db, c, customerID, wantCustomer); err != nil {
 		return Page{}, err
 	}
-	return s.list(ctx, c, customerID, f)
+	return s.page(ctx, c, customerID, f)
 }
 
 // ownerOf reads the customer of a filter: Nil for all customers; ok=false when there is no such customer.
@@ -84,12 +91,21 @@ func (s *Service) ownerOf(ctx context.Context, text string) (id uuid.UUID, ok bo
 	return id, err == nil && id != uuid.Nil, nil
 }
 
-func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Filter) (Page, error) {
-	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, policies.Read)
-	if err != nil || scope.Nothing() {
+func (s *Service) page(ctx context.Context, c account.Caller, of uuid.UUID, f Filter) (Page, error) {
+	l, ok, err := s.list(ctx, c, of, f)
+	if err != nil || !ok {
 		return Page{}, err
 	}
-	l := &list{
+	return listing.Read(ctx, l, f.After, f.Before)
+}
+
+// list makes the list of a filter; ok=false when the caller may read no transactions.
+func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Filter) (l *list, ok bool, err error) {
+	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, policies.Read)
+	if err != nil || scope.Nothing() {
+		return nil, false, err
+	}
+	l = &list{
 		Service: s, caller: c, scope: scope, customer: of, filter: f,
 		today: s.Today(), week: s.now().In(s.zone).AddDate(0, 0, 7).Format(time.DateOnly),
 	}
@@ -99,16 +115,17 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 		l.wanted = store.ParseTerms(append(slices.Clone(l.terms.Needles), kindNeedle(f.Kind)))
 	}
 	if l.byRelation() && scope.Matters()&policies.Access != 0 {
-		if l.accesses, err = s.accessesOf(ctx, c.ID); err != nil {
-			return Page{}, err
-		}
+		l.accesses, err = s.accessesOf(ctx, c.ID)
 	}
-	return listing.Read(ctx, l, f.After, f.Before)
+	return l, err == nil, err
 }
 
 // limits are the numbers of rows that a list reads before it switches between walking and gathering (see Find). They
 // change how a result is found, never the result.
 type limits struct {
+	// scarce: up to this many matches of a search are gathered first, because most searches have no more. 0 on
+	// PostgreSQL, whose index is read to its end before it returns the first match.
+	scarce int
 	// first: the walk first reads this many of the caller's newest rows. A page of very frequent matches lies within
 	// them, and so do all rows that most people may see.
 	first int
@@ -124,9 +141,15 @@ type limits struct {
 	batch int
 }
 
-// defaultLimits were measured with three million transactions. A page of matches that are just too frequent for rare
-// must lie within the walk, or both attempts are wasted: rare × walk ≥ PageSize × 3,000,000.
-var defaultLimits = limits{first: 1_000, rare: 8_000, walk: 20_000, gather: 50_000, count: 2_000, batch: 16_000}
+// limitsOf returns limits that were measured with three million transactions. A page of matches that are just too frequent
+// for rare must lie within the walk, or both attempts are wasted: rare × walk ≥ listing.PageSize × 3,000,000.
+func limitsOf(db *store.DB) limits {
+	l := limits{first: 1_000, rare: 8_000, walk: 20_000, gather: 50_000, count: 2_000, batch: 16_000}
+	if !db.IsPostgres() {
+		l.scarce = 2 * listing.PageSize
+	}
+	return l
+}
 
 // list holds everything from which a page is made; package listing reads it.
 type list struct {
@@ -156,7 +179,7 @@ func (l *list) Decode(cursor string) (position, bool) { return decode(cursor) }
 
 // Find finds the rows of a reading. It alternates between walking (reading the list's range in order) and gathering
 // (reading all matches from an index). Each attempt is limited to what is likely to succeed. The walk continues where
-// it stopped.
+// it stopped. A search begins with gathering the few matches that most searches have.
 func (l *list) Find(ctx context.Context, r reading) (result, error) {
 	var hits []position
 	rest := r // the part that the walk has not read yet
@@ -174,8 +197,11 @@ func (l *list) Find(ctx context.Context, r reading) (result, error) {
 	if l.candidates() == nil {
 		return listing.Find(ctx, r, l.count, walk(0))
 	}
-	return listing.Find(ctx, r, l.count,
-		walk(l.limits.first), gather(l.limits.rare), walk(l.limits.walk), gather(l.limits.gather), walk(0))
+	ways := []listing.Way[position]{walk(l.limits.first), gather(l.limits.rare), walk(l.limits.walk), gather(l.limits.gather), walk(0)}
+	if l.search && l.limits.scarce > 0 {
+		ways = append([]listing.Way[position]{gather(l.limits.scarce)}, ways...)
+	}
+	return listing.Find(ctx, r, l.count, ways...)
 }
 
 // Load loads the rows of a page.

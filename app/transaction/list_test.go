@@ -2,19 +2,21 @@ package transaction
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/customer"
+	"kontor/app/listing"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 // TestListFor: a list has exactly what the person may read, newest first, and its count contains nothing else.
@@ -23,12 +25,12 @@ func TestListFor(t *testing.T) {
 		one, two := w.create(w.anna, w.customer, "Eins"), w.create(w.anna, w.customer, "Zwei")
 		other := w.addCustomer(w.clara, "Lang")
 		three := w.create(w.clara, other, "Drei")
-		w.entrust(two, w.ben)
-		w.entrust(three, w.ben)
+		w.addProcessor(two, w.ben)
+		w.addProcessor(three, w.ben)
 		w.access(w.customer.ID, w.end.ID)
 		both := w.Person("Beides", true, policies.Specialist, policies.EndUser)
 		w.access(other.ID, both.ID)
-		w.entrust(one, both)
+		w.addProcessor(one, both)
 		deputy := w.Person("Vertretung", true, policies.Specialist)
 		deputy.For = []uuid.UUID{w.ben.ID, w.anna.ID}
 		for _, c := range []struct {
@@ -45,26 +47,19 @@ func TestListFor(t *testing.T) {
 			{deputy, []string{"Drei", "Zwei", "Eins"}},
 			{account.Caller{}, nil},
 		} {
-			if got := w.names(c.who, Filter{}); !slices.Equal(got, c.want) {
-				t.Errorf("%s sees %v, want %v", c.who.Name, got, c.want)
-			}
+			assert.Equal(t, c.want, w.names(c.who, Filter{}), "%s sees", c.who.Name)
 		}
 		w.Exec(`UPDATE access SET deactivated_at = ? WHERE account_id = ?`, w.Now(), w.end.ID)
-		if got := w.names(w.end, Filter{}); len(got) > 0 {
-			t.Errorf("with a deactivated access: %v", got)
-		}
+		assert.Empty(t, w.names(w.end, Filter{}), "with a deactivated access")
 		w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, w.customer.ID)
 		for _, c := range []struct {
 			who  account.Caller
 			want []string
 		}{{w.anna, nil}, {w.ben, []string{"Drei"}}, {w.auditor, []string{"Drei"}}, {deputy, []string{"Drei"}}} {
-			if got := w.names(c.who, Filter{}); !slices.Equal(got, c.want) {
-				t.Errorf("while a customer is being deleted %s sees %v, want %v", c.who.Name, got, c.want)
-			}
+			assert.Equal(t, c.want, w.names(c.who, Filter{}), "while a customer is being deleted %s sees", c.who.Name)
 		}
-		if _, err := w.OfCustomer(context.Background(), w.anna, w.customer.ID, Filter{}); !errors.Is(err, customer.ErrNotFound) {
-			t.Errorf("list of a customer that is being deleted: %v", err)
-		}
+		_, err := w.OfCustomer(context.Background(), w.anna, w.customer.ID, Filter{})
+		assert.ErrorIs(t, err, customer.ErrNotFound, "list of a customer that is being deleted")
 	})
 }
 
@@ -72,7 +67,7 @@ func TestListFor(t *testing.T) {
 // or as a deputy.
 func TestListMasks(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.Must(w.decider.Publish(1, `p, specialist, administrator, transaction, *, create, allow
+		w.Must(policytest.Publish(w.decider, 1, `p, specialist, administrator, transaction, *, create, allow
 p, specialist, *, customer, *, read, allow
 p, specialist, administrator, transaction, *, read, allow
 p, specialist, processor, transaction, contract, read, allow
@@ -83,7 +78,7 @@ p, specialist, processor, transaction, tax_return, read, deny`))
 		for _, kind := range []string{"contract", "tax_return", "other"} {
 			tr, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: kind, Kind: kind})
 			w.Must(err)
-			w.entrust(tr, w.ben)
+			w.addProcessor(tr, w.ben)
 		}
 		w.access(w.customer.ID, w.end.ID)
 		both := w.Person("Beides", true, policies.Specialist, policies.EndUser)
@@ -100,9 +95,7 @@ p, specialist, processor, transaction, tax_return, read, deny`))
 			{w.end, []string{"other", "tax_return", "contract"}},
 			{both, []string{"other", "tax_return"}},
 		} {
-			if got := w.names(c.who, Filter{}); !slices.Equal(got, c.want) {
-				t.Errorf("%s sees %v, want %v", c.who.Name, got, c.want)
-			}
+			assert.Equal(t, c.want, w.names(c.who, Filter{}), "%s sees", c.who.Name)
 		}
 	})
 }
@@ -160,18 +153,14 @@ func TestListFilters(t *testing.T) {
 		} {
 			deputy := account.Caller{ID: newID(), Name: "Vertretung", Roles: w.anna.Roles, For: []uuid.UUID{w.anna.ID}}
 			for _, who := range []account.Caller{w.anna, w.auditor, deputy} {
-				// the same by any way: the walk alone, the indexes at once, both
-				for _, l := range []limits{defaultLimits, {first: 1, rare: 1000, batch: 3, count: 9}, {first: 2, rare: 1, walk: 3, gather: 1, count: 9, batch: 2}, {first: 1, rare: 1, walk: 3, gather: 100, count: 9, batch: 3}} {
+				// The result is the same by the walk alone, by the indexes at once, and by both.
+				for _, l := range []limits{limitsOf(w.db), {scarce: 2, first: 1, rare: 2, walk: 3, gather: 3, count: 9, batch: 3}, {first: 1, rare: 1000, batch: 3, count: 9}, {first: 2, rare: 1, walk: 3, gather: 1, count: 9, batch: 2}, {first: 1, rare: 1, walk: 3, gather: 100, count: 9, batch: 3}} {
 					w.limits = l
-					if got := w.names(who, c.f); !slices.Equal(got, c.want) {
-						t.Errorf("%+v for %s by %+v: %v, want %v", c.f, who.Name, l, got, c.want)
-					}
+					assert.Equal(t, c.want, w.names(who, c.f), "%+v for %s by %+v", c.f, who.Name, l)
 				}
-				w.limits = defaultLimits
+				w.limits = limitsOf(w.db)
 			}
-			if got := w.names(w.clara, c.f); len(got) > 0 {
-				t.Errorf("%+v for who sees nothing: %v", c.f, got)
-			}
+			assert.Empty(t, w.names(w.clara, c.f), "%+v for who sees nothing", c.f)
 		}
 	})
 }
@@ -185,9 +174,7 @@ func TestRenamedCustomer(t *testing.T) {
 		w.Must(err)
 		w.limits = limits{first: 1, rare: 100, count: 100, batch: 16} // by the trigram index
 		for query, want := range map[string]int{"neumann": 1, "kühn": 0, "vertrag": 1} {
-			if got := w.names(w.anna, Filter{Query: query}); len(got) != want {
-				t.Errorf("%q finds %v", query, got)
-			}
+			assert.Len(t, w.names(w.anna, Filter{Query: query}), want, "%q finds", query)
 		}
 	})
 }
@@ -195,7 +182,7 @@ func TestRenamedCustomer(t *testing.T) {
 // TestPages: cursors lead through a long list without gaps, also through rows with the same time.
 func TestPages(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		const n = 2*PageSize + 7
+		const n = 2*listing.PageSize + 7
 		for i := range n {
 			w.create(w.anna, w.customer, fmt.Sprintf("Nummer %03d", i))
 		}
@@ -204,22 +191,19 @@ func TestPages(t *testing.T) {
 		w.access(w.customer.ID, w.end.ID)
 		for _, who := range []account.Caller{w.anna, w.auditor, w.end} {
 			all := w.all(who, Filter{})
-			if len(all) != n {
-				t.Errorf("%s: %d rows", who.Name, len(all))
-			}
+			assert.Len(t, all, n, "%s: rows", who.Name)
 			for i := 1; i < len(all); i++ {
-				if all[i-1].ID.String() <= all[i].ID.String() {
-					t.Errorf("%s: %s stands before %s", who.Name, all[i-1].Name, all[i].Name)
-				}
+				assert.Greater(t, all[i-1].ID.String(), all[i].ID.String(), who.Name)
 			}
 			p, err := w.List(context.Background(), who, Filter{After: "nonsense"})
-			if err != nil || len(p.Rows) != PageSize || p.Prev != "" || p.Next == "" {
-				t.Errorf("a broken cursor: %d rows, %v", len(p.Rows), err)
-			}
+			require.NoError(t, err, "a broken cursor")
+			assert.Len(t, p.Rows, listing.PageSize, "a broken cursor: rows")
+			assert.Empty(t, p.Prev, "a broken cursor")
+			assert.NotEmpty(t, p.Next, "a broken cursor")
 			last := position{testNow.AddDate(-1, 0, 0), uuid.Nil}.encode()
-			if p, err := w.List(context.Background(), who, Filter{After: last}); err != nil || len(p.Rows) != PageSize {
-				t.Errorf("behind the end the first page is meant: %d rows, %v", len(p.Rows), err)
-			}
+			p, err = w.List(context.Background(), who, Filter{After: last})
+			require.NoError(t, err, "behind the end the first page is meant")
+			assert.Len(t, p.Rows, listing.PageSize, "behind the end the first page is meant: rows")
 		}
 	})
 }
@@ -231,7 +215,7 @@ func TestCount(t *testing.T) {
 		ctx := context.Background()
 		other := w.addCustomer(w.anna, "Lang")
 		w.InTx(func(_ context.Context, tx bun.Tx) error {
-			for i := range CountCap + 5 {
+			for i := range listing.CountCap + 5 {
 				cu := w.customer
 				if i < 10 {
 					cu = other
@@ -246,9 +230,8 @@ func TestCount(t *testing.T) {
 			}
 			return nil
 		})
-		if _, err := assignment.Rebuild(ctx, w.db); err != nil {
-			t.Fatal(err)
-		}
+		_, err := assignment.Rebuild(ctx, w.db)
+		require.NoError(t, err)
 		w.access(w.customer.ID, w.end.ID)
 		w.access(other.ID, w.end.ID)
 		deputy := account.Caller{ID: newID(), Name: "Vertretung", Roles: w.anna.Roles, For: []uuid.UUID{w.anna.ID}}
@@ -257,15 +240,16 @@ func TestCount(t *testing.T) {
 			for _, who := range []account.Caller{w.anna, w.auditor, w.end, deputy} {
 				for _, f := range []Filter{{}, {Kind: OtherKind}, {Status: Open}} {
 					p, err := w.List(ctx, who, f)
-					if err != nil || p.Count != count || p.Capped != capped {
-						t.Errorf("%+v for %s: %d, %v, %v; want %d, %v", f, who.Name, p.Count, p.Capped, err, count, capped)
+					if assert.NoError(t, err, "%+v for %s", f, who.Name) {
+						assert.Equal(t, count, p.Count, "%+v for %s", f, who.Name)
+						assert.Equal(t, capped, p.Capped, "%+v for %s", f, who.Name)
 					}
 				}
 			}
 		}
-		check(CountCap, true)
+		check(listing.CountCap, true)
 		w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, other.ID)
-		check(CountCap-5, false)
+		check(listing.CountCap-5, false)
 	})
 }
 

@@ -11,12 +11,15 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/customer"
 	"kontor/app/effort"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/policies"
 	"kontor/policies/policytest"
@@ -35,9 +38,8 @@ func rounds(t *testing.T) int {
 		return effort.Of(8, 2)
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
-		t.Fatalf("KONTOR_PROPERTY_ROUNDS = %q is no number of rounds", s)
-	}
+	require.NoError(t, err, "KONTOR_PROPERTY_ROUNDS = %q is no number of rounds", s)
+	require.GreaterOrEqual(t, n, 1, "KONTOR_PROPERTY_ROUNDS = %q is no number of rounds", s)
 	return n
 }
 
@@ -74,13 +76,9 @@ func TestListIsDecisions(t *testing.T) {
 			}
 			decided += c.decided
 		})
-		if t.Failed() {
-			t.Fatalf("in round %d", i)
-		}
+		require.False(t, t.Failed(), "in round %d", i)
 	}
-	if least := effort.Of(50_000, 10_000); decided < least {
-		t.Errorf("only %d decisions", decided)
-	}
+	assert.GreaterOrEqual(t, decided, effort.Of(50_000, 10_000), "only %d decisions", decided)
 	t.Logf("%d decisions", decided)
 }
 
@@ -90,7 +88,7 @@ func (c *chance) facts() {
 		p := c.Person(fmt.Sprintf("Person %d", i), true, policytest.Roles(c.Rand)...)
 		c.people = append(c.people, p)
 	}
-	for i := range c.people { // the last ones stand in for others
+	for i := range c.people { // the last ones are deputies
 		if i >= 7 {
 			for range 1 + c.IntN(2) {
 				c.people[i].For = append(c.people[i].For, c.people[c.IntN(7)].ID)
@@ -100,7 +98,7 @@ func (c *chance) facts() {
 	for i := range 5 {
 		c.customers = append(c.customers, c.addCustomer(c.anna, fmt.Sprintf("Kunde%d", i)))
 	}
-	c.Must(c.decider.Publish(0, policies.Default))
+	c.Must(policytest.Publish(c.decider, 0, policies.Default))
 	kinds := append(slices.Clone(policytest.Kinds), policytest.Unnamed)
 	for i := range 60 {
 		if i%4 == 0 {
@@ -112,7 +110,7 @@ func (c *chance) facts() {
 		c.transactions = append(c.transactions, t)
 	}
 	c.shuffle(30)
-	if c.IntN(2) == 0 { // one goes for good
+	if c.IntN(2) == 0 { // one is deleted
 		boss := account.Caller{ID: c.anna.ID, Name: "Boss", Roles: []policies.Role{policies.Specialist, policies.DataAdministrator}}
 		gone := c.customers[c.IntN(4)]
 		_, err := c.world.customers.Delete(context.Background(), boss, gone.ID, gone.Label())
@@ -139,7 +137,7 @@ func (c *chance) shuffle(n int) {
 		case 1:
 			c.Exec(`UPDATE access SET deactivated_at = ? WHERE account_id = ? AND customer_id = ?`, c.Now(), p.ID, cu.ID)
 		case 2, 3:
-			c.appoint(cu, p)
+			c.addAdministrator(cu, p)
 		case 4:
 			c.InTx(func(_ context.Context, tx bun.Tx) error {
 				_, _, err := assignment.RemoveAdministrator(ctx, tx, cu.ID, p.ID)
@@ -154,7 +152,7 @@ func (c *chance) shuffle(n int) {
 			}
 		default:
 			if t.ID != uuid.Nil {
-				c.entrust(t, p)
+				c.addProcessor(t, p)
 			}
 		}
 	}
@@ -163,9 +161,9 @@ func (c *chance) shuffle(n int) {
 
 func (c *chance) checkIndex() {
 	c.Helper()
-	if diff, err := assignment.Check(context.Background(), c.db, 5); err != nil || len(diff) > 0 {
-		c.Fatalf("index and facts differ: %+v, %v", diff, err)
-	}
+	diff, err := assignment.Check(context.Background(), c.db, 5)
+	require.NoError(c, err, "index and facts differ")
+	require.Empty(c, diff, "index and facts differ")
 }
 
 // policy puts a random policy in force; every third lets all read customers, so that the lists of single ones are asked.
@@ -182,7 +180,7 @@ func (c *chance) policy() {
 			}
 		}
 	}
-	c.Must(c.decider.Publish(1, doc.String()))
+	c.Must(policytest.Publish(c.decider, 1, doc.String()))
 }
 
 // compare holds a person's lists against decisions on each transaction.
@@ -197,11 +195,11 @@ func (c *chance) compare(p account.Caller) {
 		t := r.transaction()
 		may, err := c.Allows(p, t, policies.Read)
 		c.Must(err)
-		if c.IntN(20) == 0 { // the whole way, for some
+		if c.IntN(20) == 0 { // for some, page by page to the end
 			got, err := c.Get(ctx, p, t.ID)
-			if may != (err == nil) || err != nil && !errors.Is(err, ErrNotFound) || may && got.Relation != t.Relation {
-				c.Fatalf("%s reads %s: %v; decided %v", p.Name, t.Label(), err, may)
-			}
+			require.Equal(c, err == nil, may, "%s reads %s:; decided", p.Name, t.Label())
+			require.False(c, err != nil && !errors.Is(err, ErrNotFound), "%s reads %s", p.Name, t.Label())
+			require.False(c, may && got.Relation != t.Relation, "%s reads %s", p.Name, t.Label())
 		}
 		if may {
 			want = append(want, t.ID)
@@ -215,9 +213,7 @@ func (c *chance) compare(p account.Caller) {
 	for _, t := range c.all(p, Filter{}) {
 		got = append(got, t.ID)
 	}
-	if !slices.Equal(got, want) {
-		c.Fatalf("%s with %v lists %d, decisions say %d\n%s", p.Name, p.Roles, len(got), len(want), c.decider.Document())
-	}
+	require.Equal(c, want, got, c.decider.Document())
 	for _, cu := range c.customers {
 		page, err := c.OfCustomer(ctx, p, cu.ID, Filter{})
 		if errors.Is(err, customer.ErrNotFound) {
@@ -228,9 +224,9 @@ func (c *chance) compare(p account.Caller) {
 		for _, t := range page.Rows {
 			got = append(got, t.ID)
 		}
-		if expected := of[cu.ID]; !slices.Equal(got, expected[:min(len(expected), PageSize)]) || page.Count != len(expected) {
-			c.Fatalf("%s lists %d (count %d) of a customer, decisions say %d", p.Name, len(got), page.Count, len(expected))
-		}
+		expected := of[cu.ID]
+		require.Equal(c, expected[:min(len(expected), listing.PageSize)], got, "decisions say")
+		require.Equal(c, len(expected), page.Count, "%s lists %d (count %d) of a customer", p.Name, len(got), page.Count)
 	}
 	for action, may := range map[policies.Action]func(uuid.UUID) bool{
 		policies.Read:    func(id uuid.UUID) bool { return slices.Contains(want, id) },
@@ -241,9 +237,8 @@ func (c *chance) compare(p account.Caller) {
 		var ids []uuid.UUID
 		c.Must(c.db.NewRaw(`SELECT w.id FROM transactions AS w WHERE ?`, store.All(within)).Scan(ctx, &ids))
 		for _, r := range rows {
-			if slices.Contains(ids, r.ID) != may(r.ID) || nothing && may(r.ID) {
-				c.Fatalf("%s may %s %s: within %v, decided %v", p.Name, action, Label(r.Number), slices.Contains(ids, r.ID), may(r.ID))
-			}
+			require.Equal(c, may(r.ID), slices.Contains(ids, r.ID), "within, decided")
+			require.False(c, nothing && may(r.ID), "%s may %s %s", p.Name, action, Label(r.Number))
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -23,9 +25,7 @@ func TestAssignWhileCreating(t *testing.T) {
 		first := w.create(w.anna, w.customer, "Erster")
 		var wg sync.WaitGroup
 		try := func(what string, err error) {
-			if err != nil {
-				t.Errorf("%s: %v", what, err)
-			}
+			assert.NoError(t, err, what)
 		}
 		for g := range 2 {
 			wg.Go(func() {
@@ -63,12 +63,11 @@ func TestAssignWhileCreating(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if diff, err := assignment.Check(ctx, w.db, 5); err != nil || len(diff) > 0 {
-			t.Errorf("index and facts differ: %+v, %v", diff, err)
-		}
-		if got := len(w.names(w.anna, Filter{})); got != 2*rounds+1 {
-			t.Errorf("the administrator sees %d of %d", got, 2*rounds+1)
-		}
+		diff, err := assignment.Check(ctx, w.db, 5)
+		require.NoError(t, err, "index and facts differ")
+		assert.Empty(t, diff, "index and facts differ")
+		got := len(w.names(w.anna, Filter{}))
+		assert.Equal(t, 2*rounds+1, got, "the administrator sees %d of %d", got, 2*rounds+1)
 	})
 }
 
@@ -80,11 +79,10 @@ func TestRevokeThenList(t *testing.T) {
 		tr := w.create(w.anna, w.customer, "Vertrag")
 		stale := 0
 		for i := range 30 {
-			w.entrust(tr, w.ben)
-			w.appoint(w.customer, w.clara)
-			if len(w.names(w.ben, Filter{})) != 1 || len(w.names(w.clara, Filter{})) != 1 {
-				t.Fatalf("round %d: assigned and not in the list", i)
-			}
+			w.addProcessor(tr, w.ben)
+			w.addAdministrator(w.customer, w.clara)
+			require.Len(t, w.names(w.ben, Filter{}), 1, "round %d: assigned and not in the list", i)
+			require.Len(t, w.names(w.clara, Filter{}), 1, "round %d: assigned and not in the list", i)
 			w.InTx(func(_ context.Context, tx bun.Tx) error {
 				if _, _, err := assignment.RemoveProcessor(ctx, tx, w.customer.ID, w.ben.ID, tr.ID); err != nil {
 					return err
@@ -99,9 +97,7 @@ func TestRevokeThenList(t *testing.T) {
 				}
 			}
 		}
-		if stale != 0 {
-			t.Errorf("%d stale answers", stale)
-		}
+		assert.Equal(t, 0, stale, "stale answers")
 	})
 }
 
@@ -116,15 +112,11 @@ func TestSameNameAtOnce(t *testing.T) {
 				wg.Go(func() { _, _, _ = w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Gleich ", i)}) })
 				wg.Go(func() {
 					_, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Einmal ", i), IdempotencyKey: fmt.Sprint(i)})
-					if err != nil {
-						t.Error(err)
-					}
+					assert.NoError(t, err)
 				})
 			}
 			wg.Wait()
 		}
-		if n := w.Number(`SELECT count(*) FROM transactions`); n != 40 {
-			t.Errorf("%d transactions, want 40", n)
-		}
+		assert.Equal(t, 40, w.Number(`SELECT count(*) FROM transactions`), "transactions")
 	})
 }

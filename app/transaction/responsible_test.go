@@ -5,6 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/fault"
 )
 
@@ -21,18 +24,16 @@ func TestResponsibleStays(t *testing.T) {
 			return errors.As(err, &f) && len(f.Fields) == 1 && f.Fields[0].Field == "responsible" && f.Fields[0].Message == "transaction.responsible_unknown"
 		}
 		renamed, err := w.Update(ctx, w.anna, theirs.ID, theirs.Version, Form{Name: "Renamed", Kind: theirs.Kind, Responsible: w.ben.ID.String()})
-		if err != nil || renamed.Name != "Renamed" || renamed.ResponsibleID != w.ben.ID {
-			t.Errorf("who stays responsible: %+v, %v", renamed, err)
-		}
+		require.NoError(t, err, "who stays responsible")
+		assert.Equal(t, "Renamed", renamed.Name, "who stays responsible")
+		assert.Equal(t, w.ben.ID, renamed.ResponsibleID, "who stays responsible")
 		for who, id := range map[string]string{
 			"deactivated": w.ben.ID.String(), "an end user": w.end.ID.String(), "nobody": newID().String(), "no id": "Ben",
 		} {
-			if _, err := w.Update(ctx, w.anna, nobodys.ID, nobodys.Version, Form{Name: "Nobody's", Kind: nobodys.Kind, Responsible: id}); !refused(err) {
-				t.Errorf("%s becomes responsible: %v", who, err)
-			}
-			if _, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: "New", Responsible: id}); !refused(err) {
-				t.Errorf("%s is responsible from the beginning: %v", who, err)
-			}
+			_, err := w.Update(ctx, w.anna, nobodys.ID, nobodys.Version, Form{Name: "Nobody's", Kind: nobodys.Kind, Responsible: id})
+			assert.True(t, refused(err), "%s becomes responsible: %v", who, err)
+			_, _, err = w.Create(ctx, w.anna, w.customer.ID, Form{Name: "New", Responsible: id})
+			assert.True(t, refused(err), "%s is responsible from the beginning: %v", who, err)
 		}
 	})
 }

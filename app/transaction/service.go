@@ -51,17 +51,17 @@ func New(o Options) *Service {
 		o.Zone = time.UTC
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: defaultLimits,
+		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: limitsOf(o.DB),
 	}
 	o.Customers.AddDependent(customer.Transactions, s.dependent())
 	o.Customers.OnRenamed(s.customerRenamed)
 	return s
 }
 
-// Authorise loads a transaction that the caller may read and requires the permission for action. db may be a tx.
+// authorise loads a transaction that the caller may read and requires the permission for action. db may be a tx.
 // ErrNotFound if it does not exist or the caller may not read it, policies.ErrForbidden if the caller may read it but
 // not do action.
-func (s *Service) Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, action policies.Action) (Transaction, error) {
+func (s *Service) authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, action policies.Action) (Transaction, error) {
 	t, err := s.find(ctx, db, c, id)
 	if err != nil {
 		return Transaction{}, err
@@ -91,7 +91,7 @@ func (s *Service) Allows(c account.Caller, t Transaction, action policies.Action
 
 // Get loads a transaction. ErrNotFound.
 func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Transaction, error) {
-	return s.Authorise(ctx, s.db, c, id, policies.Read)
+	return s.authorise(ctx, s.db, c, id, policies.Read)
 }
 
 // MaySeeAny says whether the policy can let the caller see any transaction, of any kind and with any relation.

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -84,6 +85,17 @@ func (r row) transaction() Transaction {
 // find loads a transaction with the caller's relations to it; ErrNotFound. In a tx it keeps the customer from being
 // deleted until the tx ends.
 func (s *Service) find(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (Transaction, error) {
+	key := transactionKey{id, fmt.Sprint(c.Persons())}
+	return store.Once(ctx, db, key, func() (Transaction, error) { return s.read(ctx, db, c, id) })
+}
+
+// transactionKey names a transaction with somebody's relations to it for store.Once.
+type transactionKey struct {
+	id      uuid.UUID
+	persons string // whose relations
+}
+
+func (s *Service) read(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID) (Transaction, error) {
 	var r row
 	q := s.rows(db, c).Where(`t.id = ?`, id)
 	if _, inTx := db.(bun.Tx); inTx && s.db.IsPostgres() {

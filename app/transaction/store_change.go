@@ -3,6 +3,7 @@ package transaction
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -207,10 +208,16 @@ type kindRow struct {
 const kindColumns = `key, name_en, name_de, position, active, version`
 
 // AllKinds returns all kinds in their order, including retired ones. The caller must check permissions before.
-func AllKinds(ctx context.Context, db bun.IDB) (list []Kind, err error) {
-	err = db.NewSelect().Table(`transaction_kind`).ColumnExpr(kindColumns).Order(`position`, `key`).Scan(ctx, &list)
-	return list, err
+func AllKinds(ctx context.Context, db bun.IDB) ([]Kind, error) {
+	list, err := store.Once(ctx, db, kindsKey{}, func() (list []Kind, err error) {
+		err = db.NewSelect().Table(`transaction_kind`).ColumnExpr(kindColumns).Order(`position`, `key`).Scan(ctx, &list)
+		return list, err
+	})
+	return slices.Clone(list), err
 }
+
+// kindsKey names all kinds for store.Once.
+type kindsKey struct{}
 
 // kindActive says whether a kind can be chosen. On PostgreSQL the kind stays unchanged until the tx ends.
 func (s *Service) kindActive(ctx context.Context, db bun.IDB, key string) (active bool, err error) {

@@ -32,7 +32,7 @@ func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
 	for mask := policies.Administrator; related && mask <= policies.Administrator|policies.Processor; mask++ {
 		all = all && l.scope.For(mask).Full()
 	}
-	for _, rows := range ranges { // one range with more than CountCap rows already gives the answer, quickly
+	for _, rows := range ranges { // one range with more than listing.CountCap rows already gives the answer, quickly
 		if !all {
 			break
 		}
@@ -58,7 +58,7 @@ func (l *list) countIndexed(ctx context.Context) (n int, ok bool, err error) {
 	return n, true, err
 }
 
-// count counts a list up to CountCap+1 and reads a limited number of rows. more says that there may be others.
+// count counts a list up to listing.CountCap+1 and reads a limited number of rows. more says that there may be others.
 func (l *list) count(ctx context.Context) (n int, more bool, err error) {
 	if n, ok, err := l.countIndexed(ctx); ok || err != nil {
 		return n, false, err

@@ -2,9 +2,10 @@ package transaction
 
 import (
 	"context"
-	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -19,12 +20,12 @@ func TestEachGuardOfAVersion(t *testing.T) {
 		now, err := w.SetStatus(ctx, w.anna, was.ID, was.Version, InReview)
 		w.Must(err)
 		form := Form{Name: "Contract", Kind: was.Kind}
-		if got, err := w.Update(ctx, w.anna, was.ID, was.Version, form); !errors.Is(err, ErrVersion) || got.Version != now.Version {
-			t.Errorf("saving what is so already: version %d, %v", got.Version, err)
-		}
-		if got, err := w.SetStatus(ctx, w.anna, was.ID, was.Version, InReview); !errors.Is(err, ErrVersion) || got.Version != now.Version {
-			t.Errorf("moving to where it is already: version %d, %v", got.Version, err)
-		}
+		got, err := w.Update(ctx, w.anna, was.ID, was.Version, form)
+		assert.ErrorIs(t, err, ErrVersion, "saving what is so already")
+		assert.Equal(t, now.Version, got.Version, "saving what is so already: version")
+		got, err = w.SetStatus(ctx, w.anna, was.ID, was.Version, InReview)
+		assert.ErrorIs(t, err, ErrVersion, "moving to where it is already")
+		assert.Equal(t, now.Version, got.Version, "moving to where it is already: version")
 		for name, write := range map[string]func(tx bun.IDB, t Transaction) (bool, error){
 			"saving": func(tx bun.IDB, t Transaction) (bool, error) {
 				return w.update(ctx, tx, t, recorded{Name: "Contract", Kind: t.Kind})
@@ -37,9 +38,7 @@ func TestEachGuardOfAVersion(t *testing.T) {
 					w.Must(err)
 					seen.Version += off
 					done, err := write(tx, seen)
-					if done != (off == 0) {
-						t.Errorf("%s at version %+d: done %v", name, off, done)
-					}
+					assert.Equal(t, off == 0, done, "%s at version : done", name)
 					return err
 				})
 			}
@@ -52,7 +51,7 @@ func TestEachGuardOfAVersion(t *testing.T) {
 func TestSubmissionsApart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		w.appoint(w.customer, w.ben)
+		w.addAdministrator(w.customer, w.ben)
 		made := map[string]bool{}
 		for _, c := range []struct {
 			by       account.Caller
@@ -60,13 +59,12 @@ func TestSubmissionsApart(t *testing.T) {
 			repeated bool
 		}{{w.anna, "Anna's", false}, {w.ben, "Ben's", false}, {w.anna, "Anna's again", true}, {w.ben, "Ben's again", true}} {
 			got, repeated, err := w.Create(ctx, c.by, w.customer.ID, Form{Name: c.name, IdempotencyKey: "the same"})
-			if err != nil || repeated != c.repeated {
-				t.Errorf("%s: repeated %v, %v", c.name, repeated, err)
-			}
+			require.NoError(t, err, c.name)
+			assert.Equal(t, c.repeated, repeated, "%s: repeated", c.name)
 			made[got.Name] = true
 		}
-		if len(made) != 2 || !made["Anna's"] || !made["Ben's"] {
-			t.Errorf("made %v", made)
-		}
+		require.Len(t, made, 2, "made")
+		assert.True(t, made["Anna's"])
+		assert.True(t, made["Ben's"])
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/uptrace/bun"
 
 	"kontor/app/access"
@@ -39,8 +40,8 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, testNow)}
-	w.Step = time.Millisecond // no two things are of the same moment unless a test wants it
-	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post})
+	w.Step = time.Millisecond // two things have the same time only if a test wants it
+	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post, Jobs: w.Jobs})
 	access.New(access.Options{DB: db, Now: w.Now, Customers: w.customers, Accounts: w.Accounts, Courier: w.Post, Approvals: w.Approvals})
 	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers})
 	w.anna = w.Person("Anna Amt", true, policies.Specialist)
@@ -72,7 +73,7 @@ func (w *world) create(by account.Caller, cu customer.Customer, name string) Tra
 	return t
 }
 
-func (w *world) entrust(t Transaction, c account.Caller) {
+func (w *world) addProcessor(t Transaction, c account.Caller) {
 	w.Helper()
 	w.InTx(func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
@@ -82,7 +83,7 @@ func (w *world) entrust(t Transaction, c account.Caller) {
 	})
 }
 
-func (w *world) appoint(cu customer.Customer, c account.Caller) {
+func (w *world) addAdministrator(cu customer.Customer, c account.Caller) {
 	w.Helper()
 	w.InTx(func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddAdministrator(ctx, tx, assignment.Administrator{
@@ -113,10 +114,13 @@ func (w *world) names(c account.Caller, f Filter) []string {
 	return all
 }
 
-// all pages through a list, forwards and back again, and holds its count against what it shows.
+// all pages through a list, forwards and back again, and holds its count and its first rows against what it shows.
 func (w *world) all(c account.Caller, f Filter) []Transaction {
 	w.Helper()
 	ctx := context.Background()
+	const few = 2
+	first, err := w.First(ctx, c, f, few)
+	w.Must(err)
 	var all []Transaction
 	var last Page
 	for {
@@ -132,6 +136,13 @@ func (w *world) all(c account.Caller, f Filter) []Transaction {
 	if !last.Capped && last.Count != len(all) {
 		w.Errorf("%+v for %s: %d rows, count %d", f, c.Name, len(all), last.Count)
 	}
+	assert.Equal(w, all[:min(len(all), few)], append([]Transaction(nil), first.Rows...), "%+v for %s: the first rows", f, c.Name)
+	if first.Capped {
+		assert.GreaterOrEqual(w, first.Count, few, "%+v for %s: counted with the first rows", f, c.Name)
+		assert.Less(w, first.Count, len(all), "%+v for %s: there are no more than are counted with the first rows", f, c.Name)
+	} else {
+		assert.Equal(w, len(all), first.Count, "%+v for %s: counted with the first rows", f, c.Name)
+	}
 	back := append([]Transaction(nil), last.Rows...)
 	for p := last; p.Prev != ""; {
 		var err error
@@ -140,8 +151,6 @@ func (w *world) all(c account.Caller, f Filter) []Transaction {
 		w.Must(err)
 		back = append(append([]Transaction(nil), p.Rows...), back...)
 	}
-	if len(back) != len(all) {
-		w.Errorf("%+v for %s: %d rows forwards, %d back", f, c.Name, len(all), len(back))
-	}
+	assert.Len(w, back, len(all), "%+v for %s: rows forwards, back", f, c.Name)
 	return all
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/config"
 	"kontor/app/erasure"
@@ -25,19 +27,14 @@ func TestAfterRestore(t *testing.T) {
 				"ERASURE_LOG": filepath.Join(t.TempDir(), "erasures.log"), "BASE_URL": "http://127.0.0.1:3000", "MAILBOX": "on",
 			}
 			c, _, err := config.Load(nil, func(n string) string { return env[n] }, Checks())
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			s, err := New(ctx, c, slog.New(slog.DiscardHandler), ApplySchema)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer func() { _ = s.Close() }()
 			exec := func(sql string, args ...any) {
 				t.Helper()
-				if _, err := s.DB.ExecContext(ctx, sql, args...); err != nil {
-					t.Fatalf("%s: %v", sql, err)
-				}
+				_, err := s.DB.ExecContext(ctx, sql, args...)
+				require.NoError(t, err, sql)
 			}
 			counts := func() (all [6]int) {
 				t.Helper()
@@ -45,9 +42,7 @@ func TestAfterRestore(t *testing.T) {
 					`SELECT count(*) FROM customer`, `SELECT count(*) FROM access`, `SELECT count(*) FROM account WHERE NOT specialist`, `SELECT count(*) FROM session`,
 					`SELECT count(*) FROM process`, `SELECT count(*) FROM message WHERE state = 'queued'`,
 				} {
-					if err := s.DB.NewRaw(sql).Scan(ctx, &all[i]); err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, s.DB.NewRaw(sql).Scan(ctx, &all[i]))
 				}
 				return all
 			}
@@ -75,26 +70,28 @@ func TestAfterRestore(t *testing.T) {
 			access(half)
 			exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, half)
 			exec(`INSERT INTO deletion (id, customer_id, number, counts, total, requested_at) VALUES (?, ?, 3, '{}', 5, ?)`, id(), half, at)
-			worked, d := customer(4), id() // on by somebody when the backup was made
+			worked, d := customer(4), id() // in the hands of a worker when the backup was made
 			exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, worked)
 			exec(`INSERT INTO deletion (id, customer_id, number, counts, total, requested_at) VALUES (?, ?, 4, '{}', 5, ?)`, d, worked, at)
 			exec(`INSERT INTO job (id, kind, subject_id, state, run, lease_until, requested_at) VALUES (?, 'customer_deletion', ?, 'running', 3, ?, ?)`, id(), d, at.Add(time.Minute), at)
-			if err := s.Erasures.Record(ctx, erasure.Subject{Kind: erasure.Customer, ID: deleted}, erasure.Subject{Kind: erasure.Access, ID: removed},
-				erasure.Subject{Kind: erasure.Customer, ID: id()}); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Erasures.Record(ctx, erasure.Subject{Kind: erasure.Customer, ID: deleted}, erasure.Subject{Kind: erasure.Access, ID: removed},
+				erasure.Subject{Kind: erasure.Customer, ID: id()}))
 			exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) SELECT ?, ?, account_id, ?, ? FROM access WHERE id = ?`,
 				id(), stays, at, []byte("sealed with another key"), remains)
 			done, err := s.AfterRestore(ctx)
-			if err != nil || done.Sealed != 1 || done.Sessions != 4 || done.Cancelled != 4 || done.Erased[erasure.Customer] != 1 || done.Erased[erasure.Access] != 1 || done.NoLog {
-				t.Errorf("%+v, %v", done, err)
-			}
-			if got, want := counts(), [6]int{1, 1, 1, 0, 0, 0}; got != want {
-				t.Errorf("customers, accesses, people, sessions, processes, messages: %v, want %v", got, want)
-			}
-			if done, err := s.AfterRestore(ctx); err != nil || done.Erased.Total() != 0 || done.Sessions+done.Cancelled != 0 {
-				t.Errorf("again: %+v, %v", done, err)
-			}
+			require.NoError(t, err)
+			assert.Equal(t, 1, done.Sealed)
+			assert.EqualValues(t, 4, done.Sessions)
+			assert.EqualValues(t, 4, done.Cancelled)
+			assert.Equal(t, 1, done.Erased[erasure.Customer])
+			assert.Equal(t, 1, done.Erased[erasure.Access])
+			assert.False(t, done.NoLog)
+			got, want := counts(), [6]int{1, 1, 1, 0, 0, 0}
+			assert.Equal(t, want, got, "customers, accesses, people, sessions, processes, messages")
+			done, err = s.AfterRestore(ctx)
+			require.NoError(t, err, "again")
+			assert.Equal(t, 0, done.Erased.Total(), "again")
+			assert.EqualValues(t, 0, done.Sessions+done.Cancelled, "again")
 		})
 	}
 }

@@ -291,7 +291,7 @@ func (a *acts) accesses(x actor) {
 		if r.RegisteredAt == nil {
 			for _, email := range []string{"x.aver+c@gmail.com", "n@neutral.example", "p0@pup.example"} {
 				a.add("correct", x.Name+" corrects "+about+" to "+email, func() error {
-					_, err := s.Accesses.Correct(ctx, x.caller, r.CustomerID, r.ID, r.Version, form(email))
+					_, err := s.Accesses.Correct(ctx, x.caller, r.CustomerID, r.ID, access.Correction{Form: form(email), Version: r.Version})
 					return err
 				})
 			}
@@ -330,12 +330,12 @@ func (a *acts) assignments(x actor) {
 	s, ctx := a.f.s, a.f.ctx
 	for _, at := range []place{a.f.k, a.f.l} {
 		for _, p := range a.targets() {
-			a.add("assign", x.Name+" appoints "+p.Name+" at "+at.name, func() error {
-				_, err := s.Authorisations.AppointAdministrators(ctx, x.caller, at.id, []uuid.UUID{p.ID})
+			a.add("assign", x.Name+" adds the administrator "+p.Name+" at "+at.name, func() error {
+				_, err := s.Authorisations.AddAdministrators(ctx, x.caller, at.id, []uuid.UUID{p.ID})
 				return err
 			})
-			a.add("assign", x.Name+" entrusts "+p.Name+" at "+at.name, func() error {
-				_, err := s.Authorisations.EntrustProcessors(ctx, x.caller, at.id, []uuid.UUID{p.ID}, []uuid.UUID{at.transaction})
+			a.add("assign", x.Name+" adds the processor "+p.Name+" at "+at.name, func() error {
+				_, err := s.Authorisations.AddProcessors(ctx, x.caller, at.id, []uuid.UUID{p.ID}, []uuid.UUID{at.transaction})
 				return err
 			})
 			a.remove(x, "the administrator "+p.Name+" at "+at.name, at.id, authorisation.Selection{Administrators: []uuid.UUID{p.ID}})

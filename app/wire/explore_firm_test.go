@@ -13,6 +13,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/access"
@@ -32,8 +33,8 @@ const (
 	delay = 24 * time.Hour
 	good  = "Wolke Tisch Gurke Hammer"
 	own   = "x.aver@gmail.com" // the attacker's address: one mailbox with many spellings
-	home  = "m@home.example"   // nobody's in the firm, until somebody takes it for their own
-	// Whoever the attacker makes is called so, and is theirs.
+	home  = "m@home.example"   // of nobody in the firm, until somebody takes it
+	// puppet is the name of every account that the attacker makes and controls.
 	puppet = "Puppet"
 )
 
@@ -68,7 +69,7 @@ func newFirm(t *testing.T) *firm {
 	f.must(err)
 	f.cheap = hash
 	db := storetest.SQLite(t)
-	db.SetMaxOpenConns(1) // the only one is put into memory
+	db.SetMaxOpenConns(1) // the only one is opened in memory
 	f.s = &Services{
 		Config: config.Config{
 			BaseURL: "https://kontor.example", FirmName: "Firm", MailFrom: "Firm <no-reply@firm.example>", Locale: "en", Zone: time.UTC,
@@ -90,9 +91,7 @@ func newFirm(t *testing.T) *firm {
 
 func (f *firm) must(err error) {
 	f.t.Helper()
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	require.NoError(f.t, err)
 }
 
 // --- going back ---------------------------------------------------------------------------------------------------
@@ -211,9 +210,7 @@ func (f *firm) caller(id uuid.UUID) (c account.Caller, ok bool) {
 func (f *firm) mustCall(id uuid.UUID) account.Caller {
 	f.t.Helper()
 	c, ok := f.caller(id)
-	if !ok {
-		f.t.Fatal("nobody")
-	}
+	require.True(f.t, ok, "nobody")
 	return c
 }
 
@@ -317,7 +314,7 @@ const (
 	alone   pair = iota
 	made         // by the attacker, who had its roles approved
 	given        // it was there before; its role was proposed by the attacker, and approved
-	retired      // made, and deactivated since
+	retired      // made and deactivated since
 )
 
 // begin makes the firm: an attacker, a colleague who administers K, and L, which nobody administers.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/approval"
 	"kontor/app/effort"
@@ -147,13 +149,9 @@ func (s *search) prepare(v view) (path []string) {
 	for _, name := range s.of.before {
 		list := s.acts(v, s.bounds, 0)
 		i := slices.IndexFunc(list, func(a act) bool { return a.name == name })
-		if i < 0 {
-			s.t.Fatalf("nobody can do: %s", name)
-		}
+		require.GreaterOrEqual(s.t, i, 0, "nobody can do: %s", name)
 		now, changed := s.try(list[i])
-		if !changed {
-			s.t.Fatalf("did nothing: %s", name)
-		}
+		require.True(s.t, changed, "did nothing: %s", name)
 		v, path = now, append(path, name)
 		s.judge(v, path)
 	}
@@ -265,7 +263,7 @@ func (s *search) try(a act) (v view, changed bool) {
 	s.t.Helper()
 	s.tried++
 	before := s.now
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second) // one connection: who waits for a second one waits for ever
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second) // with one connection, a request for a second one would wait for ever
 	defer cancel()
 	s.ctx = ctx
 	err := a.do()
@@ -370,9 +368,7 @@ func (s *search) excused(v view, right string) bool {
 // wantMails checks that everybody who guards the system, and whom it concerns, knew of a proposal before it took effect.
 func (s *search) wantMails(v view, a approval.Approval, path []string) {
 	s.t.Helper()
-	if a.DecidedAt.Sub(a.ProposedAt) < delay {
-		s.t.Errorf("%s took effect after %v by:\n  %s", a.Kind, a.DecidedAt.Sub(a.ProposedAt), strings.Join(path, "\n  "))
-	}
+	assert.GreaterOrEqual(s.t, a.DecidedAt.Sub(a.ProposedAt), delay, "%s took effect after %v by:\n %s", a.Kind, a.DecidedAt.Sub(a.ProposedAt), strings.Join(path, "\n  "))
 	var told []struct {
 		AccountID uuid.UUID
 		CreatedAt time.Time
@@ -380,7 +376,7 @@ func (s *search) wantMails(v view, a approval.Approval, path []string) {
 	s.scan(&told, "SELECT account_id, created_at FROM message WHERE approval_id = ? AND created_at <= ?", a.ID, a.DecidedAt.Add(-delay))
 	for _, p := range v.people {
 		since := time.Time{}
-		concerned := p.ID == a.ConcernedID.UUID && a.Kind != approval.Reactivation // who was away till then
+		concerned := p.ID == a.ConcernedID.UUID && a.Kind != approval.Reactivation // who was deactivated until then
 		if !p.Active || !concerned && (!approval.Guards(p.roles()) || s.guardsSince(p, &since) && !since.Before(a.ProposedAt)) {
 			continue
 		}
@@ -388,9 +384,7 @@ func (s *search) wantMails(v view, a approval.Approval, path []string) {
 		for _, m := range told {
 			knew = knew || m.AccountID == p.ID
 		}
-		if !knew {
-			s.t.Errorf("%s was not told of %s (%s) by:\n  %s", p.Name, a.Kind, a.Subject, strings.Join(path, "\n  "))
-		}
+		assert.True(s.t, knew, "%s was not told of %s (%s) by:\n %s", p.Name, a.Kind, a.Subject, strings.Join(path, "\n  "))
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 type view struct {
 	people    []person
 	accesses  []accessRow
-	approvals []approval.Approval // all, whatever became of them
+	approvals []approval.Approval // all, in any state
 	deputies  []deputyRow
 	removals  []removalRow
 	owned     []uuid.UUID // customers that the attacker made
@@ -53,7 +53,7 @@ func (p person) roles() (roles []policies.Role) {
 type actor struct {
 	person
 	caller account.Caller
-	mine   bool // what they may is the attacker's to use for certain: a specialist user, or an end user at the address of one
+	mine   bool // whose rights the attacker can certainly use: a specialist user, or an end user with the address of one
 }
 
 type accessRow struct {
@@ -186,7 +186,7 @@ func (f *firm) rights(v view) map[string]bool {
 				}
 			}
 		}
-		if !a.mine { // some end user, for all that anybody can know: they may see what they were invited to
+		if !a.mine { // possibly an end user, who may see what they were invited to
 			continue
 		}
 		for _, at := range []place{f.k, f.l} {

@@ -3,10 +3,11 @@ package wire
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/config"
@@ -24,12 +25,9 @@ func started(t *testing.T, address string) (s *Services, work func()) {
 		"BASE_URL": "http://127.0.0.1:3000", "MAILBOX": "on",
 	}
 	c, _, err := config.Load(nil, func(n string) string { return env[n] }, Checks())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s, err = New(t.Context(), c, slog.New(slog.DiscardHandler), ApplySchema); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	s, err = New(t.Context(), c, slog.New(slog.DiscardHandler), ApplySchema)
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s, func() {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -37,9 +35,8 @@ func started(t *testing.T, address string) (s *Services, work func()) {
 		go func() { ended <- s.Loop().Run(ctx) }()
 		t.Cleanup(func() {
 			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
+			err := <-ended
+			assert.NoError(t, err)
 		})
 	}
 }
@@ -51,28 +48,21 @@ func TestBegunBefore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, url := t.Context(), address(t)
 			db, err := store.Open(ctx, url)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			t.Cleanup(func() { _ = db.Close() })
-			if _, err := migrations.Apply(ctx, db.DB); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := migrations.Revert(ctx, db.DB, "20261128000086"); err != nil {
-				t.Fatal(err)
-			}
+			_, err = migrations.Apply(ctx, db.DB)
+			require.NoError(t, err)
+			_, err = migrations.Revert(ctx, db.DB, "20261128000086")
+			require.NoError(t, err)
 			const at = "2026-11-24 12:00:00+00:00"
 			exec := func(sql string, args ...any) {
 				t.Helper()
-				if _, err := db.ExecContext(ctx, sql, args...); err != nil {
-					t.Fatalf("%s: %v", sql, err)
-				}
+				_, err := db.ExecContext(ctx, sql, args...)
+				require.NoError(t, err, sql)
 			}
 			count := func(query string) (n int) {
 				t.Helper()
-				if err := db.NewRaw("SELECT count(*) FROM "+query).Scan(ctx, &n); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, db.NewRaw("SELECT count(*) FROM "+query).Scan(ctx, &n))
 				return n
 			}
 			id := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -113,26 +103,18 @@ func TestBegunBefore(t *testing.T) {
 				}
 			}
 			await.True(t, "all over", over(1))
-			if n := count(`customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id WHERE p.name = 'Ben'`); n != 3 {
-				t.Errorf("%d handed over", n)
-			}
-			if n := count(`customer WHERE deleting`); n != 0 {
-				t.Errorf("%d half deleted", n)
-			}
+			n := count(`customer_administrator AS a JOIN account AS p ON p.id = a.specialist_id WHERE p.name = 'Ben'`)
+			assert.Equal(t, 3, n, "handed over")
+			assert.Equal(t, 0, count(`customer WHERE deleting`), "half deleted")
 			begin()
 			for range 2 {
-				if err := s.Customers.Adopt(ctx); err != nil {
-					t.Fatal(err)
-				}
-				if err := s.Handovers.Adopt(ctx); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, s.Customers.Adopt(ctx))
+				require.NoError(t, s.Handovers.Adopt(ctx))
 			}
 			await.True(t, "all over again", over(2))
 			for action, want := range map[string]int{"customer.deleted": 2, "handover.finished": 2} {
-				if n := count(`audit WHERE action = '` + action + `'`); n != want {
-					t.Errorf("%s stands %d times in the log, want %d", action, n, want)
-				}
+				n := count(`audit WHERE action = '` + action + `'`)
+				assert.Equal(t, want, n, "%s stands %d times in the log", action, n)
 			}
 		})
 	}
@@ -141,16 +123,13 @@ func TestBegunBefore(t *testing.T) {
 // TestJobsNeedHandlers: a program that can't run a waiting job does not serve; commands run all the same.
 func TestJobsNeedHandlers(t *testing.T) {
 	s, _ := started(t, storetest.SQLiteURL(t))
-	if _, err := s.DB.ExecContext(t.Context(), `INSERT INTO job (id, kind, subject_id, state, requested_at) VALUES (?, 'dream', ?, ?, ?)`,
-		uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), job.Waiting, s.Now()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := New(t.Context(), s.Config, s.Log, ApplySchema); err == nil || !strings.Contains(err.Error(), `"dream"`) {
-		t.Errorf("a start says %v", err)
-	}
+	_, err := s.DB.ExecContext(t.Context(), `INSERT INTO job (id, kind, subject_id, state, requested_at) VALUES (?, 'dream', ?, ?, ?)`,
+		uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), job.Waiting, s.Now())
+	require.NoError(t, err)
+	_, err = New(t.Context(), s.Config, s.Log, ApplySchema)
+	require.Error(t, err, "a start says")
+	assert.Contains(t, err.Error(), `"dream"`)
 	command, err := New(t.Context(), s.Config, s.Log, RequireSchema)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_ = command.Close()
 }

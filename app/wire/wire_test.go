@@ -1,9 +1,11 @@
 package wire
 
 import (
-	"errors"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/config"
 	"kontor/app/heartbeat"
@@ -16,9 +18,7 @@ import (
 func TestFingerprints(t *testing.T) {
 	key := func(c string) secret.Key {
 		k, err := secret.NewKey([]byte(strings.Repeat(c, 32)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return k
 	}
 	base := config.Config{
@@ -30,9 +30,8 @@ func TestFingerprints(t *testing.T) {
 	same.LogFormat, same.RedisURL = "json", "redis://other"
 	mark := &logo.Logo{Hash: "a", Name: "logo.png"}
 	want := fingerprints(key("1"), base, mark, "log")
-	if got := fingerprints(key("1"), same, &logo.Logo{Hash: "a", Name: "another.png"}, "log"); !equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
+	got := fingerprints(key("1"), same, &logo.Logo{Hash: "a", Name: "another.png"}, "log")
+	assert.True(t, equal(got, want), "%v, want %v", got, want)
 	for name, c := range map[string]struct {
 		key    string
 		change func(c *config.Config)
@@ -58,16 +57,12 @@ func TestFingerprints(t *testing.T) {
 		}
 		got := fingerprints(key(c.key), other, image, log)
 		for setting := range want {
-			if (got[setting] != want[setting]) != (setting == name) {
-				t.Errorf("with another %s, %s: %v", name, setting, got[setting] != want[setting])
-			}
+			assert.Equal(t, got[setting] != want[setting], setting == name, "with another")
 		}
 	}
 	relay := base
 	relay.SMTPURL = "smtp://user:one@relay.example:587"
-	if fingerprints(key("1"), relay, mark, "log")[heartbeat.SMTPURL] == want[heartbeat.SMTPURL] {
-		t.Error("another mail server is no difference")
-	}
+	assert.NotEqual(t, want[heartbeat.SMTPURL], fingerprints(key("1"), relay, mark, "log")[heartbeat.SMTPURL], "another mail server is no difference")
 }
 
 func equal(a, b heartbeat.Settings) bool {
@@ -102,17 +97,18 @@ func TestGatewaySettings(t *testing.T) {
 		}, Checks())
 		var wrong *config.Error
 		if name == "" {
-			if err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, err)
 			continue
 		}
-		if !errors.As(err, &wrong) || wrong.Name != name {
-			t.Errorf("%s: %v", name, err)
+		if !assert.ErrorAs(t, err, &wrong) {
 			continue
 		}
-		if said := err.Error(); strings.Contains(said, key) || strings.ContainsAny(said, "\n\r") || !strings.Contains(said, "it takes") {
-			t.Errorf("%s: %q", name, said)
+		if !assert.Equal(t, name, wrong.Name) {
+			continue
 		}
+		said := err.Error()
+		assert.NotContains(t, said, key, name)
+		assert.False(t, strings.ContainsAny(said, "\n\r"), "%s", name)
+		assert.Contains(t, said, "it takes", name)
 	}
 }

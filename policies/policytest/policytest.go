@@ -1,5 +1,5 @@
-// Package policytest makes random policies and decides requests without Casbin. Tests compare decisions and lists with
-// this small model.
+// Package policytest puts policies in force for tests, makes random policies, and decides requests without Casbin. Tests
+// compare decisions and lists with this small model.
 package policytest
 
 import (
@@ -20,6 +20,15 @@ const AllRelations = policies.Administrator | policies.Processor | policies.Acce
 
 var relations = map[string]policies.Relation{
 	"administrator": policies.Administrator, "processor": policies.Processor, "access": policies.Access,
+}
+
+// Publish puts a policy text in force as the version with this number.
+func Publish(d *policies.Decider, number int, text string) error {
+	next, err := policies.New(text)
+	if err == nil {
+		d.Adopt(number, next)
+	}
+	return err
 }
 
 // Random returns a random policy that Check accepts. Half of its rules are about transactions.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/await"
@@ -33,17 +35,13 @@ func newHouse(tb testing.TB, db *store.DB, schedule ...time.Duration) *house {
 	tb.Helper()
 	h := &house{db: db, smtp: couriertest.NewSMTPPeer(tb), gateway: couriertest.NewGatewayPeer(tb)}
 	key, err := secret.NewKey(make([]byte, 32))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	h.courier, err = courier.New(courier.Options{
 		DB: db, Now: func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }, Key: key, Log: slog.New(slog.DiscardHandler), Templates: os.DirFS("../../views/mail"),
 		Firm: "Muster GmbH", From: "no-reply@example.org", SMTPURL: h.smtp.URL(), SMSURL: h.gateway.URL(),
 		Schedule: courier.Schedule{SMS: schedule},
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = h.courier.Close() })
 	h.courier.Register(map[courier.Kind]courier.Composer{courier.ResetPassword: func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
 		return courier.Content{To: m.Recipient, Locale: m.Locale, Template: m.Kind, Data: courier.AccountData{
@@ -74,17 +72,13 @@ func (h *house) post(tb testing.TB, n int) {
 		}
 		return nil
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 }
 
 func (h *house) unsettled(tb testing.TB) int64 {
 	tb.Helper()
 	n, err := h.db.NewSelect().Table("message").Where("state <> ?", courier.HandedOver).Count(tb.Context())
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	return n
 }
 
@@ -98,9 +92,7 @@ func TestWithTheCourier(t *testing.T) {
 		h.post(t, n)
 		stop := start(t, New(q, Options{Outbox: h.courier, Deliverer: h.courier}))
 		h.gateway.Wait(t, 2)
-		if err := mailLane(q).client.FlushDB(t.Context()).Err(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, mailLane(q).client.FlushDB(t.Context()).Err())
 		await.True(t, "all handed over", func() bool { return h.unsettled(t) == 0 })
 		stop()
 		mails, sms := map[string]int{}, map[string]int{}
@@ -113,13 +105,9 @@ func TestWithTheCourier(t *testing.T) {
 			}
 		}
 		for what, got := range map[string]map[string]int{"mails": mails, "SMS": sms} {
-			if len(got) != n {
-				t.Errorf("%d people got %s, want %d", len(got), what, n)
-			}
+			assert.Len(t, got, n, "people got %s", what)
 			for to, times := range got {
-				if times != 1 {
-					t.Errorf("%s to %s went out %d times", what, to, times)
-				}
+				assert.Equal(t, 1, times, "%s to %s went out %d times", what, to, times)
 			}
 		}
 	}
@@ -149,14 +137,13 @@ func TestBackAtOnce(t *testing.T) {
 			tasks, err := q.Tasks(t.Context(), queueSMS, courier.TaskRetry, 1)
 			return err == nil && len(tasks) == n
 		})
-		h.ahead.Store(int64(time.Minute)) // the first probe, and what it sets free
+		h.ahead.Store(int64(time.Minute)) // the first probe and the messages that it releases
 		await.True(t, "all handed over", func() bool {
 			h.ahead.Add(int64(time.Second))
 			return h.unsettled(t) == 0
 		})
-		if got := len(h.gateway.Messages()); got != 2*n {
-			t.Errorf("%d requests for %d SMS", got, n)
-		}
+		got := len(h.gateway.Messages())
+		assert.Equal(t, 2*n, got, "%d requests for %d SMS", got, n)
 	}
 	t.Run("sqlite, in-process", func(t *testing.T) { each(t, storetest.SQLite(t), open(t, "", nil)) })
 	t.Run("postgres, redis", func(t *testing.T) { each(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })

@@ -3,13 +3,13 @@ package loop
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/await"
 	"kontor/app/courier"
@@ -47,9 +47,7 @@ func TestClusterMasterDies(t *testing.T) {
 			await.True(t, "noticed", func() bool { return mailLane(q).reach.outages.Load() > 0 })
 			await.True(t, "e-mails go on", func() bool { return o.unsettled() == 0 })
 			t.Logf("e-mails went on %v after the master was %s", time.Since(hurt).Round(100*time.Millisecond), what)
-			if smsLane(q).reach.outages.Load() != 0 {
-				t.Error("an outage of SMS, too")
-			}
+			assert.EqualValues(t, 0, smsLane(q).reach.outages.Load(), "an outage of SMS, too")
 			o.eachOnce(t)
 		})
 	}
@@ -90,6 +88,8 @@ func TestFrozenNode(t *testing.T) {
 	stop := start(t, New(q, Options{Outbox: o, Deliverer: o}))
 	await.True(t, "the first", func() bool { return o.unsettled() == 0 })
 	stop()
+	// Each lane learns from any node where its queue is; one that had to ask the frozen node would take too long.
+	await.True(t, "every queue knows its node", func() bool { return len(q.Troubles(t.Context())) == 0 })
 	c.master(mailLane(q)).freeze()
 	inTime := func(what string, ask func()) {
 		t.Helper()
@@ -97,9 +97,7 @@ func TestFrozenNode(t *testing.T) {
 		ask()
 		took := time.Since(began)
 		t.Logf("%s took %v", what, took.Round(10*time.Millisecond))
-		if took > answerTime {
-			t.Errorf("%s took %v", what, took)
-		}
+		assert.LessOrEqual(t, took, answerTime, what)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), checkTime) // as a page and readiness bound it
 	defer cancel()
@@ -107,30 +105,31 @@ func TestFrozenNode(t *testing.T) {
 	all.Go(func() {
 		inTime("readiness", func() {
 			found := q.Troubles(ctx)
-			if len(found) != 1 || !found[0].Reason.Stops() || !slices.Equal(found[0].Queues, []string{queueMail}) {
-				t.Errorf("readiness: %+v", found)
+			if assert.Len(t, found, 1, "readiness") {
+				assert.True(t, found[0].Reason.Stops(), "readiness")
+				assert.Equal(t, []string{queueMail}, found[0].Queues, "readiness")
 			}
 		})
 	})
 	all.Go(func() {
 		inTime("the lengths", func() {
 			infos, err := q.Overview(ctx)
-			if err != nil || infos[0].Away == "" || infos[1].Away != "" || infos[1].Processed != 1 {
-				t.Errorf("the page: %+v, %v", infos, err)
+			if assert.NoError(t, err, "the page") {
+				assert.NotEmpty(t, infos[0].Away, "the page")
+				assert.Empty(t, infos[1].Away, "the page")
+				assert.Equal(t, 1, infos[1].Processed, "the page")
 			}
 		})
 	})
 	all.Go(func() {
 		inTime("the tasks", func() {
-			if _, err := q.Tasks(ctx, queueMail, courier.TaskRetry, 1); fault.CodeOf(err) != fault.Unavailable {
-				t.Errorf("e-mails: %v", err)
-			}
+			_, err := q.Tasks(ctx, queueMail, courier.TaskRetry, 1)
+			assert.Equal(t, fault.Unavailable, fault.CodeOf(err), "e-mails")
 		})
 	})
 	all.Go(func() {
-		if _, err := q.Tasks(ctx, queueSMS, courier.TaskRetry, 1); err != nil {
-			t.Errorf("SMS: %v", err)
-		}
+		_, err := q.Tasks(ctx, queueSMS, courier.TaskRetry, 1)
+		assert.NoError(t, err, "SMS")
 	})
 	all.Wait()
 }
@@ -174,7 +173,7 @@ func TestEveryNodeRestarts(t *testing.T) {
 	for kind, begin := range kinds {
 		for way, restart := range ways {
 			t.Run(kind+" "+way, func(t *testing.T) {
-				t.Parallel() // it is waiting, for the most part
+				t.Parallel() // it mostly waits
 				nodes, address := begin(t)
 				everyNodeRestarts(t, openAs(t, address, testInstallation), func(meanwhile func()) { restart(nodes, meanwhile) })
 			})
@@ -239,9 +238,7 @@ func everyNodeRestarts(t *testing.T, q *Queue, restart func(meanwhile func())) {
 	back := time.Now()
 	enough()
 	going.Wait()
-	if !await.Within(rescueTime, func() bool { return o.unsettled() == 0 }) {
-		t.Errorf("%d messages are stuck", o.unsettled())
-	}
+	assert.True(t, await.Within(rescueTime, func() bool { return o.unsettled() == 0 }), "%d messages are stuck", o.unsettled())
 	t.Logf("all was out %v after the last node was started", time.Since(back).Round(100*time.Millisecond))
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -250,8 +247,8 @@ func everyNodeRestarts(t *testing.T, q *Queue, restart func(meanwhile func())) {
 		if again[m.MessageID] {
 			want = 2
 		}
-		if !m.settled || m.attempts != want || m.parallel {
-			t.Errorf("message %s: settled %v, %d attempts of %d, parallel %v", m.MessageID, m.settled, m.attempts, want, m.parallel)
-		}
+		assert.True(t, m.settled, "message %s: settled %v", m.MessageID, m.settled)
+		assert.Equal(t, want, m.attempts, "attempts")
+		assert.False(t, m.parallel, "message %s: parallel %v", m.MessageID, m.parallel)
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/courier"
@@ -178,9 +180,9 @@ func (o *outbox) eachOnce(t *testing.T) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, m := range o.messages {
-		if !m.settled || m.attempts != 1 || m.parallel {
-			t.Errorf("message %s: settled %v, %d attempts, parallel %v", m.MessageID, m.settled, m.attempts, m.parallel)
-		}
+		assert.True(t, m.settled, "message %s: settled %v", m.MessageID, m.settled)
+		assert.Equal(t, 1, m.attempts, "attempts")
+		assert.False(t, m.parallel, "message %s: parallel %v", m.MessageID, m.parallel)
 	}
 }
 
@@ -199,17 +201,13 @@ func redisURL(tb testing.TB) string {
 		tb.Skip("KONTOR_TEST_REDIS is not set")
 	}
 	opts, err := redis.ParseURL(address)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	if opts.DB == 0 {
 		opts.DB = 6
 	}
 	client := redis.NewClient(opts)
 	defer client.Close()
-	if err := client.FlushDB(context.Background()).Err(); err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, client.FlushDB(context.Background()).Err())
 	return fmt.Sprintf("redis://%s/%d", opts.Addr, opts.DB)
 }
 
@@ -222,9 +220,7 @@ func open(tb testing.TB, address string, log *slog.Logger) *Queue {
 		log = slog.New(slog.DiscardHandler)
 	}
 	q, err := Open(context.Background(), address, testInstallation, log)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = q.Close() })
 	return q
 }
@@ -253,9 +249,7 @@ func start(tb testing.TB, l *Loop) (stop func()) {
 		cancel()
 		select {
 		case err := <-done:
-			if err != nil {
-				tb.Errorf("Run: %v", err)
-			}
+			assert.NoError(tb, err, "Run")
 		case <-time.After(time.Minute):
 			tb.Error("Run did not return")
 		}
@@ -281,9 +275,7 @@ func newServer(t *testing.T) *server {
 		t.Skip("no redis-server on this machine")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s := &server{addr: l.Addr().String()}
 	_ = l.Close()
 	t.Cleanup(s.kill)
@@ -297,9 +289,7 @@ func (s *server) start(t *testing.T) {
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 	s.cmd.Dir = t.TempDir()
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.cmd.Start())
 	client := redis.NewClient(&redis.Options{Addr: s.addr})
 	defer client.Close()
 	await.True(t, "redis-server starts", func() bool { return client.Ping(context.Background()).Err() == nil })

@@ -16,6 +16,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/hibiken/asynq"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/await"
@@ -47,18 +49,14 @@ func (b *bureau) add() (subject uuid.UUID) {
 		_, err := b.Add(ctx, tx, job.Order{Kind: job.Handover, SubjectID: subject})
 		return err
 	})
-	if err != nil {
-		b.tb.Fatal(err)
-	}
+	require.NoError(b.tb, err)
 	return subject
 }
 
 func (b *bureau) of(subject uuid.UUID) job.Job {
 	b.tb.Helper()
 	j, err := b.Of(context.Background(), job.Handover, subject)
-	if err != nil {
-		b.tb.Fatal(err)
-	}
+	require.NoError(b.tb, err)
 	return j
 }
 
@@ -94,9 +92,9 @@ func TestJob(t *testing.T) {
 		l.sweepEvery = 50 * time.Millisecond
 		start(t, l)
 		await.True(t, "swept", isDone(b, subject))
-		if j := b.of(subject); j.Done != 10 || j.Total != 10 {
-			t.Errorf("%+v", j)
-		}
+		j := b.of(subject)
+		assert.EqualValues(t, 10, j.Done)
+		assert.EqualValues(t, 10, j.Total)
 	}
 	t.Run("sqlite, in-process", func(t *testing.T) { test(t, storetest.SQLite(t), open(t, "", nil)) })
 	t.Run("postgres, redis", func(t *testing.T) { test(t, storetest.Postgres(t), open(t, redisURL(t), nil)) })
@@ -122,9 +120,7 @@ func TestJobsHoldUpNothing(t *testing.T) {
 		o.put(10, courier.Email)
 		o.put(10, courier.SMS)
 		await.True(t, "delivered", func() bool { return o.unsettled() == 0 })
-		if n := at.Load(); n != jobsAtOnce {
-			t.Errorf("%d jobs at once", n)
-		}
+		assert.EqualValues(t, jobsAtOnce, at.Load(), "jobs at once")
 		close(finish)
 		for _, s := range subjects {
 			await.True(t, "done", isDone(b, s))
@@ -168,17 +164,13 @@ func TestJobSurvivesTheQueue(t *testing.T) {
 		})
 		jobs := q.lanes[2]
 		flush := func() {
-			if err := jobs.client.FlushDB(t.Context()).Err(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, jobs.client.FlushDB(t.Context()).Err())
 		}
 		subject := b.add()
-		if err := b.loop(q).relays()[2].sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if tasks, err := jobs.inspector.ListPendingTasks(jobs.key); err != nil || len(tasks) != 1 {
-			t.Fatalf("%d tasks, %v", len(tasks), err)
-		}
+		require.NoError(t, b.loop(q).relays()[2].sweep(t.Context()))
+		tasks, err := jobs.inspector.ListPendingTasks(jobs.key)
+		require.NoError(t, err)
+		require.Len(t, tasks, 1, "tasks")
 		flush()
 		start(t, b.loop(q))
 		await.True(t, "it waits", func() bool {
@@ -221,12 +213,12 @@ func TestJobStops(t *testing.T) {
 		<-began
 		cancel()
 		finish <- struct{}{}
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
-		if j := b.of(subject); j.Done != 1 || j.State != job.Waiting || j.LeaseUntil != nil {
-			t.Fatalf("stopped: %+v", j)
-		}
+		err := <-ended
+		require.NoError(t, err)
+		j := b.of(subject)
+		require.EqualValues(t, 1, j.Done, "stopped")
+		require.Equal(t, job.Waiting, j.State, "stopped")
+		require.Nil(t, j.LeaseUntil, "stopped")
 		close(finish)
 		start(t, b.loop(q))
 		await.True(t, "done", isDone(b, subject))
@@ -263,13 +255,10 @@ func TestJobKilled(t *testing.T) {
 	}
 	queue, database := redisURL(t), storetest.SQLiteURL(t)
 	db, err := store.Open(t.Context(), database)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := migrations.Apply(t.Context(), db.DB); err != nil {
-		t.Fatal(err)
-	}
+	_, err = migrations.Apply(t.Context(), db.DB)
+	require.NoError(t, err)
 	var first atomic.Int64
 	first.Store(-1)
 	b := newBureau(t, db, func(ctx context.Context, j job.Job) (job.Progress, error) {
@@ -280,25 +269,18 @@ func TestJobKilled(t *testing.T) {
 	worker := exec.Command(os.Args[0])
 	worker.Env = append(os.Environ(), doomedJob+"="+queue+" "+database)
 	out, err := worker.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := worker.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, worker.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || line != b.of(subject).ID.String()+"\n" {
-		t.Fatalf("the worker says %q, %v", line, err)
-	}
+	require.NoError(t, err)
+	require.Equal(t, b.of(subject).ID.String()+"\n", line, "the worker says")
 	_ = worker.Process.Kill() // SIGKILL
 	_ = worker.Wait()
 
 	killed := time.Now()
 	start(t, b.loop(open(t, queue, nil)))
 	await.True(t, "another worker takes over", isDone(b, subject))
-	if first.Load() != 3 {
-		t.Errorf("the other began at %d", first.Load())
-	}
+	assert.EqualValues(t, 3, first.Load(), "the other began at")
 	t.Logf("resumed and done %v after the kill", time.Since(killed).Round(time.Second))
 }
 
@@ -320,13 +302,12 @@ func TestJobTask(t *testing.T) {
 	id := uuid.Must(uuid.FromString("01939e7c-8a00-7000-8000-000000000001"))
 	l := &lane{key: "x:jobs:0"}
 	task, err := l.newTask(taskJob, jobPayload{Job: id})
-	if err != nil || task.Type() != "job:run" || string(task.Payload()) != `{"job":"01939e7c-8a00-7000-8000-000000000001"}` {
-		t.Fatalf("%s %s, %v", task.Type(), task.Payload(), err)
-	}
+	require.NoError(t, err)
+	require.Equal(t, "job:run", task.Type())
+	require.Equal(t, `{"job":"01939e7c-8a00-7000-8000-000000000001"}`, string(task.Payload()))
 	twin, err := l.newStandIn(task.Type(), task.Payload())
-	if err != nil || string(twin.Payload()) != `{"job":"01939e7c-8a00-7000-8000-000000000001","again":true}` {
-		t.Fatalf("%s, %v", twin.Payload(), err)
-	}
+	require.NoError(t, err)
+	require.Equal(t, `{"job":"01939e7c-8a00-7000-8000-000000000001","again":true}`, string(twin.Payload()))
 	for name, c := range map[string]struct {
 		outcome job.Outcome
 		err     error
@@ -338,17 +319,13 @@ func TestJobTask(t *testing.T) {
 		"failed":   {job.Outcome{Again: true, After: time.Second, Why: "internal", Failed: true}, errors.New("anna@example.org"), retryLater{after: time.Second, why: "internal"}},
 	} {
 		r := &turns{outcome: c.outcome, err: c.err}
-		if err := runJob(t.Context(), t.Context(), r, task); err != c.want || r.got != id {
-			t.Errorf("%s: %v for %s, want %v", name, err, r.got, c.want)
-		}
-		if err := runJob(t.Context(), t.Context(), r, twin); err != nil {
-			t.Errorf("%s: a stand-in must not be retried: %v", name, err)
-		}
+		err := runJob(t.Context(), t.Context(), r, task)
+		assert.ErrorIs(t, err, c.want, name)
+		assert.Equal(t, id, r.got, name)
+		assert.NoError(t, runJob(t.Context(), t.Context(), r, twin), "%s: a stand-in must not be retried", name)
 	}
 	for _, body := range []string{"", "null", "{}", `{"job":"x"}`, `{"message":"01939e7c-8a00-7000-8000-000000000001"}`} {
-		if err := runJob(t.Context(), t.Context(), &turns{}, asynq.NewTask(taskJob, []byte(body))); !errors.Is(err, asynq.SkipRetry) {
-			t.Errorf("%q: %v", body, err)
-		}
+		assert.ErrorIs(t, runJob(t.Context(), t.Context(), &turns{}, asynq.NewTask(taskJob, []byte(body))), asynq.SkipRetry, "%q", body)
 	}
 }
 
@@ -356,7 +333,7 @@ func TestJobTask(t *testing.T) {
 func TestUnknownTask(t *testing.T) {
 	o := newOutbox(nil)
 	err := New(nil, Options{Outbox: o, Deliverer: o}).handlers(t.Context()).ProcessTask(t.Context(), asynq.NewTask("dream:dream", []byte("{}")))
-	if err == nil || errors.Is(err, asynq.SkipRetry) || retryDelay(0, err, nil) != afterUnknown {
-		t.Errorf("%v, again after %v", err, retryDelay(0, err, nil))
-	}
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, asynq.SkipRetry)
+	assert.Equal(t, afterUnknown, retryDelay(0, err, nil), "again after")
 }

@@ -62,11 +62,12 @@ type Periodic struct {
 
 // Options are what New needs.
 type Options struct {
-	Outbox      Outbox
-	Deliverer   Deliverer
-	Jobs        Jobs // nil: none
-	Periodic    []Periodic
-	Log         *slog.Logger     // nil: no log
+	Outbox    Outbox
+	Deliverer Deliverer
+	Jobs      Jobs // nil: none
+	Periodic  []Periodic
+	Log       *slog.Logger // nil: no log
+	//exhaustruct:optional
 	Concurrency int              // number of concurrent attempts in each channel; 0 is 32
 	Now         func() time.Time // measures how long a task has been without a worker; nil is time.Now
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/courier"
@@ -18,9 +20,7 @@ import (
 func openAs(t *testing.T, address, installation string) *Queue {
 	t.Helper()
 	q, err := Open(context.Background(), address, installation, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = q.Close() })
 	return q
 }
@@ -29,9 +29,7 @@ func openAs(t *testing.T, address, installation string) *Queue {
 func bare(t *testing.T, address string) redis.UniversalClient {
 	t.Helper()
 	opts, err := parseRedisURL(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	client := redis.NewUniversalClient(opts)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
@@ -71,9 +69,7 @@ func TestScope(t *testing.T) {
 				got = append(got, a)
 			}
 		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: %v, want %s", text, got, want)
-		}
+		assert.Equal(t, want, strings.Join(got, " "), text)
 	}
 }
 
@@ -92,7 +88,7 @@ func TestTwoInstallations(t *testing.T) {
 	ob.put(2, courier.Email)
 	ob.put(1, courier.SMS)
 	la := New(a, Options{Outbox: oa, Deliverer: oa})
-	la.rescue = rescuePace{every: 20 * time.Millisecond, patience: 40 * time.Millisecond} // would take what it does not know
+	la.rescue = rescuePace{every: 20 * time.Millisecond, patience: 40 * time.Millisecond} // would take unknown tasks
 	start(t, la)
 	stopB := startOutbox(t, b, ob)
 	await.True(t, "b sends", func() bool {
@@ -109,28 +105,23 @@ func TestTwoInstallations(t *testing.T) {
 	})
 	for _, l := range a.shown() {
 		servers, err := l.inspector.Servers()
-		if err != nil || len(servers) != 2 {
-			t.Errorf("a sees %d servers, %v", len(servers), err)
-		}
+		require.NoError(t, err)
+		assert.Len(t, servers, 2, "a sees %d servers", len(servers))
 		for _, s := range servers {
-			if len(s.Queues) != 1 || s.Queues[l.key] == 0 {
-				t.Errorf("a sees a server of %v", s.Queues)
-			}
+			require.Len(t, s.Queues, 1, "a sees a server")
+			assert.NotEqual(t, 0, s.Queues[l.key])
 		}
 	}
 	task := taskID(ob.messages[0].MessageID, 1)
-	if err := a.Delete(t.Context(), queueMail, task); err != errTaskUnknown {
-		t.Errorf("a deletes a task of b: %v", err)
-	}
+	assert.ErrorIs(t, a.Delete(t.Context(), queueMail, task), errTaskUnknown, "a deletes a task of b")
 	close(held)
 	await.True(t, "b has sent all", func() bool { return ob.unsettled() == 0 })
 	stopB()
 	ob.eachOnce(t)
 
 	keys, err := bare(t, address).Keys(t.Context(), "*").Result()
-	if err != nil || len(keys) == 0 {
-		t.Fatal(keys, err)
-	}
+	require.NoError(t, err)
+	require.NotEmpty(t, keys)
 	for _, key := range keys {
 		named := false
 		for _, installation := range []string{"aaaa", "bbbb"} {
@@ -138,9 +129,7 @@ func TestTwoInstallations(t *testing.T) {
 				named = named || strings.Contains(key, ":{"+installation+":"+channel+":0}:")
 			}
 		}
-		if !named {
-			t.Errorf("%s is nobody's", key)
-		}
+		assert.True(t, named, "%s is nobody's", key)
 	}
 }
 
@@ -159,9 +148,7 @@ func TestOldQueues(t *testing.T) {
 			if err == nil {
 				_, err = before.Enqueue(task)
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 		}
 	}
 	old := asynq.NewServerFromRedisClient(client, asynq.Config{
@@ -170,9 +157,7 @@ func TestOldQueues(t *testing.T) {
 	})
 	enqueue(100, courier.Email)
 	enqueue(100, courier.SMS)
-	if err := old.Start(handler{deliverer: o, log: slog.New(slog.DiscardHandler)}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, old.Start(handler{deliverer: o, log: slog.New(slog.DiscardHandler)}))
 	q := open(t, address, nil)
 	startOutbox(t, q, o)
 	await.True(t, "the first", func() bool { return o.unsettled() < 200 })
@@ -180,7 +165,7 @@ func TestOldQueues(t *testing.T) {
 	enqueue(50, courier.Email) // as if it had been stopped with these in its queue
 	await.True(t, "all delivered", func() bool { return o.unsettled() == 0 })
 	o.eachOnce(t)
-	if infos, err := q.Overview(t.Context()); err != nil || infos[0].Pending != 0 {
-		t.Errorf("the page shows %+v, %v", infos, err)
-	}
+	infos, err := q.Overview(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 0, infos[0].Pending, "the page shows")
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/courier"
@@ -16,31 +18,24 @@ import (
 
 func TestInProcessIsPrivate(t *testing.T) {
 	q := open(t, "", nil)
-	if !q.Embedded() {
-		t.Error("not embedded")
-	}
-	if troubles := q.Troubles(t.Context()); len(troubles) > 0 {
-		t.Fatal(troubles)
-	}
+	assert.True(t, q.Embedded(), "not embedded")
+	require.Empty(t, q.Troubles(t.Context()))
 	host, port, err := net.SplitHostPort(q.embedded.server.Addr())
-	if err != nil || host != "127.0.0.1" || port == "6379" {
-		t.Errorf("it listens at %s", q.embedded.server.Addr())
-	}
+	require.NoError(t, err, "it listens at %s", q.embedded.server.Addr())
+	assert.Equal(t, "127.0.0.1", host, "it listens at %s", q.embedded.server.Addr())
+	assert.NotEqual(t, "6379", port, "it listens at %s", q.embedded.server.Addr())
 	stranger := redis.NewClient(&redis.Options{Addr: q.embedded.server.Addr()})
 	defer stranger.Close()
-	if err := stranger.Set(t.Context(), "x", "y", 0).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOAUTH") {
-		t.Errorf("a stranger is told %v", err)
-	}
-	if a, b := q.embedded.server.Addr(), open(t, "", nil).embedded.server.Addr(); a == b {
-		t.Errorf("two of them at %s", a)
-	}
+	err = stranger.Set(t.Context(), "x", "y", 0).Err()
+	require.Error(t, err, "a stranger is told")
+	assert.True(t, strings.HasPrefix(err.Error(), "NOAUTH"))
+	a, b := q.embedded.server.Addr(), open(t, "", nil).embedded.server.Addr()
+	assert.NotEqual(t, b, a, "two of them at")
 }
 
 func TestInProcessKeysExpire(t *testing.T) {
 	q := open(t, "", nil)
-	if err := mailLane(q).client.Set(t.Context(), "x", "y", time.Second).Err(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, mailLane(q).client.Set(t.Context(), "x", "y", time.Second).Err())
 	await.True(t, "expired", func() bool { return mailLane(q).client.Get(t.Context(), "x").Err() == redis.Nil })
 }
 
@@ -48,9 +43,9 @@ func TestInProcessKeysExpire(t *testing.T) {
 func wants(t *testing.T, q *Queue, reason courier.QueueReason) {
 	t.Helper()
 	got := q.Troubles(t.Context())
-	if len(got) != 1 || got[0].Reason != reason || len(got[0].Queues) != 2 {
-		t.Errorf("troubles %+v, want %s", got, reason)
-	}
+	require.Len(t, got, 1, "troubles")
+	assert.Equal(t, reason, got[0].Reason)
+	assert.Len(t, got[0].Queues, 2)
 }
 
 // TestKnown: Known returns the troubles, with their beginning, without asking Redis.
@@ -62,16 +57,15 @@ func TestKnown(t *testing.T) {
 	done := make(chan struct{})
 	go func() { q.Follow(ctx); close(done) }()
 	await.True(t, "the first look", func() bool { return q.known.Load() != nil })
-	if known := q.Known(); len(known) > 0 {
-		t.Errorf("at first %+v", known)
-	}
+	assert.Empty(t, q.Known(), "at first")
 	before := time.Now()
 	n.kill()
 	await.True(t, "the outage is known", func() bool { return len(q.Known()) == 1 })
 	first := q.Known()[0]
-	if first.Reason != courier.QueueSilent || len(first.Queues) != 2 || first.Since.Before(before) || first.Since.After(time.Now()) {
-		t.Errorf("%+v, and it was killed at %v", first, before)
-	}
+	assert.Equal(t, courier.QueueSilent, first.Reason)
+	assert.Len(t, first.Queues, 2)
+	assert.GreaterOrEqual(t, first.Since, before, "the outage began before the first was killed")
+	assert.LessOrEqual(t, first.Since, time.Now())
 	n.start()
 	await.True(t, "its end is known", func() bool { return len(q.Known()) == 0 })
 	stop()

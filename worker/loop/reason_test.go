@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/courier"
@@ -50,18 +52,14 @@ func TestReasonOfReply(t *testing.T) {
 		"OOMPH": "",
 		"":      "",
 	} {
-		if got := reasonOfReply(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
+		assert.Equal(t, want, reasonOfReply(text), "%q", text)
 	}
 	for err, want := range map[error]courier.QueueReason{
 		redis.Nil: "", io.EOF: courier.QueueSilent, errNoMaster: courier.QueueNoMaster,
 		fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errNoMaster): courier.QueueNoMaster,
 		errors.New("dial tcp 127.0.0.1:1: connect: connection refused"):                                courier.QueueSilent,
 	} {
-		if got := reasonOf(err); got != want {
-			t.Errorf("%v: %q, want %q", err, got, want)
-		}
+		assert.Equal(t, want, reasonOf(err), "%v", err)
 	}
 }
 
@@ -98,17 +96,16 @@ func TestWrongRedis(t *testing.T) {
 			stop := start(t, New(q, Options{Outbox: o, Deliverer: o, Log: log.log()}))
 			troubled(t, q, c.reason)
 			infos, err := q.Overview(t.Context())
-			if err != nil || infos[0].Away != c.reason || infos[1].Away != c.reason {
-				t.Errorf("the page: %+v, %v", infos, err)
-			}
+			require.NoError(t, err, "the page")
+			assert.Equal(t, c.reason, infos[0].Away, "the page")
+			assert.Equal(t, c.reason, infos[1].Away, "the page")
 			stop()
-			if o.unsettled() != 6 || o.losses(courier.Email)+o.losses(courier.SMS) != 0 {
-				t.Errorf("%d messages wait, lost %v", o.unsettled(), o.lost)
-			}
+			assert.Equal(t, 6, o.unsettled(), "messages wait")
+			assert.Equal(t, 0, o.losses(courier.Email)+o.losses(courier.SMS))
 			said := log.count(c.reason.Words())
-			if cluster := strings.HasPrefix(c.address, "redis-cluster"); said != 1 && (!cluster || said != len(queues)) || log.count("level=ERROR") > 0 {
-				t.Errorf("the log says it %d times:\n%s", said, log)
-			}
+			cluster := strings.HasPrefix(c.address, "redis-cluster")
+			assert.False(t, said != 1 && (!cluster || said != len(queues)), "the log says it %d times", said)
+			assert.Zero(t, log.count("level=ERROR"))
 		})
 	}
 }
@@ -163,9 +160,7 @@ func TestRedisTurnsBad(t *testing.T) {
 					infos, err := q.Overview(t.Context())
 					return err == nil && infos[0].Away == c.reason && infos[1].Away == c.reason
 				})
-				if o.unsettled() != 10 {
-					t.Errorf("%d messages wait", o.unsettled())
-				}
+				assert.Equal(t, 10, o.unsettled(), "messages wait")
 			}
 			n.must(c.end...)
 			await.True(t, "all delivered", func() bool { return o.unsettled() == 0 })
@@ -176,9 +171,9 @@ func TestRedisTurnsBad(t *testing.T) {
 				return len(q.Troubles(t.Context())) == 0
 			})
 			o.eachOnce(t)
-			if log.count("level=WARN") != 1 || log.count("level=INFO") < 1 || log.count("level=ERROR") > 0 {
-				t.Errorf("the log:\n%s", log)
-			}
+			assert.Equal(t, 1, log.count("level=WARN"), "the log")
+			assert.GreaterOrEqual(t, log.count("level=INFO"), 1, "the log")
+			assert.Zero(t, log.count("level=ERROR"), "the log")
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"kontor/app/await"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
 )
 
 // redisServer is the path of the redis-server that tests may start; it plays single servers, nodes of a Cluster and
@@ -53,9 +54,7 @@ func freePort(t *testing.T) string {
 	t.Helper()
 	for {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		port := l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
 		if port < 55536 {
@@ -71,9 +70,7 @@ func startSentinel(t *testing.T, config string) *node {
 	t.Helper()
 	n := &node{t: t, dir: t.TempDir(), port: freePort(t)}
 	file := filepath.Join(n.dir, "sentinel.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	n.args = []string{file, "--sentinel"}
 	n.start()
 	t.Cleanup(n.kill)
@@ -90,9 +87,7 @@ func (n *node) start() {
 	n.cmd = exec.Command(redisServer(n.t), args...)
 	out := &bytes.Buffer{}
 	n.cmd.Stdout = out
-	if err := n.cmd.Start(); err != nil {
-		n.t.Fatal(err)
-	}
+	require.NoError(n.t, n.cmd.Start())
 	await.True(n.t, "redis-server listens", func() bool {
 		conn, err := net.Dial("tcp", n.addr())
 		if err == nil {
@@ -104,9 +99,7 @@ func (n *node) start() {
 
 func (n *node) signal(s syscall.Signal) {
 	n.t.Helper()
-	if err := n.cmd.Process.Signal(s); err != nil {
-		n.t.Fatal(err)
-	}
+	require.NoError(n.t, n.cmd.Process.Signal(s))
 }
 
 // kill is kill -9.
@@ -122,9 +115,7 @@ func (n *node) kill() {
 func (n *node) forget() {
 	n.t.Helper()
 	for _, file := range []string{"appendonlydir", "appendonly.aof", "dump.rdb"} {
-		if err := os.RemoveAll(filepath.Join(n.dir, file)); err != nil {
-			n.t.Fatal(err)
-		}
+		require.NoError(n.t, os.RemoveAll(filepath.Join(n.dir, file)))
 	}
 }
 
@@ -139,9 +130,7 @@ func (n *node) do(args ...any) (string, error) {
 func (n *node) must(args ...any) string {
 	n.t.Helper()
 	v, err := n.do(args...)
-	if err != nil {
-		n.t.Fatalf("%v: %v", args, err)
-	}
+	require.NoError(n.t, err, "%v", args)
 	return v
 }
 

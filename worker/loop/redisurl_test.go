@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestParseRedisURL(t *testing.T) {
@@ -24,39 +26,38 @@ func TestParseRedisURL(t *testing.T) {
 		},
 	} {
 		got, err := parseRedisURL(address)
-		if err != nil {
-			t.Errorf("%s: %v", address, err)
+		if !assert.NoError(t, err, address) {
 			continue
 		}
-		if strings.Join(got.Addrs, " ") != strings.Join(want.Addrs, " ") || got.DB != want.DB || got.Username != want.Username ||
-			got.Password != want.Password || got.MasterName != want.MasterName || got.IsClusterMode != want.IsClusterMode ||
-			got.SentinelUsername != want.SentinelUsername || got.SentinelPassword != want.SentinelPassword || got.TLSConfig != nil {
-			t.Errorf("%s: %+v", address, got)
-		}
+		assert.Equal(t, strings.Join(want.Addrs, " "), strings.Join(got.Addrs, " "), address)
+		assert.Equal(t, want.DB, got.DB, address)
+		assert.Equal(t, want.Username, got.Username, address)
+		assert.Equal(t, want.Password, got.Password, address)
+		assert.Equal(t, want.MasterName, got.MasterName, address)
+		assert.Equal(t, want.IsClusterMode, got.IsClusterMode, address)
+		assert.Equal(t, want.SentinelUsername, got.SentinelUsername, address)
+		assert.Equal(t, want.SentinelPassword, got.SentinelPassword, address)
+		assert.Nil(t, got.TLSConfig, address)
 	}
 	for _, address := range []string{"rediss://h", "redis-sentinel://main@h?tls=true", "redis-cluster://h?tls=1"} {
-		if got, err := parseRedisURL(address); err != nil || got.TLSConfig == nil || got.TLSConfig.InsecureSkipVerify {
-			t.Errorf("%s: %+v, %v", address, got, err)
-		}
+		got, err := parseRedisURL(address)
+		require.NoError(t, err, address)
+		require.NotNil(t, got.TLSConfig, address)
+		assert.False(t, got.TLSConfig.InsecureSkipVerify, "%s", address)
 	}
-	// the client library tells the three kinds apart by these options
+	// The client library decides by these options which of the three kinds of client it makes.
 	for address, kind := range map[string]string{"redis://h": "Client", "redis-sentinel://m@h": "Client", "redis-cluster://h": "ClusterClient"} {
 		opts, err := parseRedisURL(address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		client := redis.NewUniversalClient(opts)
-		if _, cluster := client.(*redis.ClusterClient); cluster != (kind == "ClusterClient") {
-			t.Errorf("%s makes a %T", address, client)
-		}
+		_, cluster := client.(*redis.ClusterClient)
+		assert.Equal(t, kind == "ClusterClient", cluster, "%s makes a %T", address, client)
 		_ = client.Close()
 	}
 }
 
 func TestCheckRedisURL(t *testing.T) {
-	if err := CheckRedisURL(""); err != nil {
-		t.Errorf("in-process: %v", err)
-	}
+	assert.NoError(t, CheckRedisURL(""), "in-process")
 	const secret = "hunter2"
 	for _, address := range []string{
 		"localhost:6379", "http://h", "redis:/h", "redis://", "redis://:hunter2@", "redis://h1,h2", "redis://h:0", "redis://h:65536",
@@ -72,9 +73,8 @@ func TestCheckRedisURL(t *testing.T) {
 		} else if strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: the error tells the password: %v", address, err)
 		}
-		if _, err := Open(t.Context(), address, testInstallation, nil); err == nil {
-			t.Errorf("Open accepted %s", address)
-		}
+		_, err = Open(t.Context(), address, testInstallation, nil)
+		assert.Error(t, err, "Open accepted %s", address)
 	}
 }
 
@@ -88,18 +88,17 @@ func FuzzCheckRedisURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, address string) {
 		err := CheckRedisURL(address)
 		if err != nil {
-			// An error is one of a few fixed sentences, so it can't tell anything of the address.
-			if fixed[err.Error()] = true; len(fixed) > 20 {
-				t.Fatalf("one more error text: %v", err)
-			}
+			// An error is one of a few fixed sentences, so it can't reveal the address.
+			fixed[err.Error()] = true
+			require.LessOrEqual(t, len(fixed), 20, "one more error text: %v", err)
 			return
 		}
 		if address == "" {
 			return
 		}
 		opts, err := parseRedisURL(address)
-		if err != nil || len(opts.Addrs) == 0 || opts.DB < 0 {
-			t.Fatalf("%q: %+v, %v", address, opts, err)
-		}
+		require.NoError(t, err, "%q", address)
+		require.NotEmpty(t, opts.Addrs, "%q", address)
+		require.GreaterOrEqual(t, opts.DB, 0, "%q", address)
 	})
 }

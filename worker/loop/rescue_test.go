@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/await"
 	"kontor/app/courier"
 )
@@ -50,24 +52,17 @@ func TestWorkerKilled(t *testing.T) {
 	o := newOutbox(nil)
 	id := o.put(1, courier.SMS)[0]
 	for _, r := range New(q, Options{Outbox: o}).relays() {
-		if err := r.sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, r.sweep(t.Context()))
 	}
 
 	worker := exec.Command(os.Args[0])
 	worker.Env = append(os.Environ(), doomed+"="+address)
 	out, err := worker.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := worker.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, worker.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || line != id.String()+"\n" {
-		t.Fatalf("the worker says %q, %v", line, err)
-	}
+	require.NoError(t, err)
+	require.Equal(t, id.String()+"\n", line, "the worker says")
 	_ = worker.Process.Kill() // SIGKILL
 	_ = worker.Wait()
 
@@ -96,9 +91,10 @@ func TestNoStandInForTheLiving(t *testing.T) {
 		if !testing.Short() {
 			for end := time.Now().Add(8 * time.Second); time.Now().Before(end); <-time.After(100 * time.Millisecond) {
 				infos, err := q.Overview(t.Context())
-				if err != nil || infos[0].Active != 3 || infos[0].Processed != 0 || infos[0].Pending != 0 {
-					t.Fatalf("%+v, %v", infos, err)
-				}
+				require.NoError(t, err)
+				require.Equal(t, 3, infos[0].Active)
+				require.Equal(t, 0, infos[0].Processed)
+				require.Equal(t, 0, infos[0].Pending)
 			}
 		}
 		close(finish)

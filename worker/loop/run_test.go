@@ -5,6 +5,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/hibiken/asynq"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 )
@@ -18,17 +20,14 @@ func TestRunsApart(t *testing.T) {
 	id := uuid.Must(uuid.NewV7())
 	for _, run := range []int{1, 1, 2, 2, 12} {
 		ticket := courier.Ticket{MessageID: id, Channel: courier.Email, Run: run}
-		if err := r.enqueue(t.Context(), client, messageTicket(ticket)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, r.enqueue(t.Context(), client, messageTicket(ticket)))
 	}
 	tasks, err := mailLane(q).inspector.ListPendingTasks(mailLane(q).key)
-	if err != nil || len(tasks) != 3 {
-		t.Errorf("%d tasks of three runs, %v", len(tasks), err)
-	}
+	require.NoError(t, err)
+	assert.Len(t, tasks, 3, "tasks of three runs")
 	for _, task := range tasks {
-		if p, err := readMessage(task.Payload); err != nil || task.ID != taskID(id, p.Run) {
-			t.Errorf("task %s of run %d, %v", task.ID, p.Run, err)
-		}
+		p, err := readMessage(task.Payload)
+		require.NoError(t, err)
+		assert.Equal(t, taskID(id, p.Run), task.ID, "task %s of run %d", task.ID, p.Run)
 	}
 }

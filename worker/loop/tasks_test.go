@@ -11,6 +11,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/hibiken/asynq"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 )
@@ -40,28 +42,22 @@ func TestTask(t *testing.T) {
 	} {
 		l := &lane{key: "x:y:0"}
 		task, err := l.newMessageTask(c.ticket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if task.Type() != c.name || string(task.Payload()) != c.body {
-			t.Errorf("%+v: %s %s", c.ticket, task.Type(), task.Payload())
-		}
+		require.NoError(t, err)
+		assert.Equal(t, c.name, task.Type(), "%+v", c.ticket)
+		assert.Equal(t, c.body, string(task.Payload()), "%+v", c.ticket)
 		twin, err := l.newStandIn(task.Type(), task.Payload())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if twin.Type() != c.name || string(twin.Payload()) != c.again {
-			t.Errorf("stand-in of %+v: %s %s", c.ticket, twin.Type(), twin.Payload())
-		}
+		require.NoError(t, err)
+		assert.Equal(t, c.name, twin.Type(), "stand-in of %+v", c.ticket)
+		assert.Equal(t, c.again, string(twin.Payload()), "stand-in of %+v", c.ticket)
 		var got courier.Ticket
 		h := handler{log: slog.New(slog.DiscardHandler), deliverer: deliverFunc(
 			func(_ context.Context, t courier.Ticket) (courier.Verdict, error) {
 				got = t
 				return courier.Verdict{}, nil
 			})}
-		if err := h.ProcessTask(t.Context(), task); err != nil || got != c.ticket {
-			t.Errorf("delivered %+v, %v; want %+v", got, err, c.ticket)
-		}
+		err = h.ProcessTask(t.Context(), task)
+		require.NoError(t, err)
+		assert.Equal(t, c.ticket, got, "delivered")
 	}
 }
 
@@ -91,43 +87,30 @@ func TestWhatBecomesOfATask(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := &lane{}
 			task, err := l.newMessageTask(ticket)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			h := handler{log: slog.New(slog.DiscardHandler), deliverer: c.deliver}
 			err = h.ProcessTask(t.Context(), task)
-			if (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
-				t.Fatalf("error %v, want %q", err, c.err)
-			}
+			require.Equal(t, c.err == "", err == nil, "error")
+			require.False(t, err != nil && err.Error() != c.err)
 			if err != nil && retryDelay(3, err, task) != c.after {
 				t.Errorf("again after %v, want %v", retryDelay(3, err, task), c.after)
 			}
 			twin, err := l.newStandIn(task.Type(), task.Payload())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := h.ProcessTask(t.Context(), twin); err != nil {
-				t.Errorf("a stand-in must not be retried: %v", err)
-			}
+			require.NoError(t, err)
+			assert.NoError(t, h.ProcessTask(t.Context(), twin), "a stand-in must not be retried")
 		})
 	}
 }
 
 func TestRetryDelayOfOthers(t *testing.T) {
-	if d := retryDelay(0, asynq.ErrLeaseExpired, nil); d != 0 {
-		t.Errorf("a dead worker's task waits %v", d)
-	}
-	if d := retryDelay(0, context.DeadlineExceeded, nil); d != afterDatabase {
-		t.Errorf("a task that took too long waits %v", d)
-	}
+	assert.EqualValues(t, 0, retryDelay(0, asynq.ErrLeaseExpired, nil), "a dead worker's task waits")
+	assert.Equal(t, afterDatabase, retryDelay(0, context.DeadlineExceeded, nil), "a task that took too long waits")
 }
 
 func TestForeignTasksAreArchived(t *testing.T) {
 	h := handler{log: slog.New(slog.DiscardHandler)}
 	for _, body := range []string{"", "null", "{}", `{"message":"x"}`, "\xff", strings.Repeat("[", 100)} {
-		if err := h.ProcessTask(t.Context(), asynq.NewTask(taskEmail, []byte(body))); !errors.Is(err, asynq.SkipRetry) {
-			t.Errorf("%q: %v", body, err)
-		}
+		assert.ErrorIs(t, h.ProcessTask(t.Context(), asynq.NewTask(taskEmail, []byte(body))), asynq.SkipRetry, "%q", body)
 	}
 }
 
@@ -145,8 +128,6 @@ func TestIsFailure(t *testing.T) {
 		"lease expired":   {asynq.ErrLeaseExpired, true},
 		"not one of ours": {errors.New("decode task"), true},
 	} {
-		if got := isFailure(c.err); got != c.want {
-			t.Errorf("%s: %v", name, got)
-		}
+		assert.Equal(t, c.want, isFailure(c.err), name)
 	}
 }

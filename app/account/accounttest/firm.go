@@ -18,6 +18,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
+	"kontor/app/job"
 	"kontor/app/lang"
 	"kontor/app/secret"
 	"kontor/app/store"
@@ -43,6 +44,7 @@ type Firm struct {
 	Decider   *policies.Decider
 	Audit     *audit.Log
 	Post      *courier.Service
+	Jobs      *job.Service
 	Approvals *approval.Service
 	Accounts  *account.Service
 }
@@ -73,6 +75,7 @@ func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.
 	f.Post, err = courier.New(o)
 	f.Must(err)
 	tb.Cleanup(func() { _ = f.Post.Close() })
+	f.Jobs = job.New(job.Options{DB: db, Now: f.Now, Audit: f.Audit})
 	f.Approvals = approval.New(approval.Options{DB: db, Now: f.Now, Audit: f.Audit, Courier: f.Post})
 	f.Accounts = account.New(account.Options{
 		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
@@ -154,6 +157,7 @@ func Complaints(err error) string {
 // Exec runs a statement.
 func (f *Firm) Exec(sql string, args ...any) {
 	f.Helper()
+	// Raw SQL: the text comes from a test.
 	if _, err := f.DB.NewRaw(sql, args...).Exec(f.Ctx); err != nil {
 		f.Fatalf("%s: %v", sql, err)
 	}
@@ -162,6 +166,7 @@ func (f *Firm) Exec(sql string, args ...any) {
 // Number returns the number that a query selects.
 func (f *Firm) Number(sql string, args ...any) (n int) {
 	f.Helper()
+	// Raw SQL: the text comes from a test.
 	if err := f.DB.NewRaw(sql, args...).Scan(f.Ctx, &n); err != nil {
 		f.Fatalf("%s: %v", sql, err)
 	}

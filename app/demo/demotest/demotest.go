@@ -36,11 +36,11 @@ func Customers(b *testing.B) int {
 }
 
 // Specialists is the number of specialist users. The first one administers a tenth of all customers, the last one 17.
-const Specialists = 50
+const Specialists = demo.MeasuredSpecialists
 
 // Options are the options for seeding this number of customers.
 func Options(customers int) demo.SeedOptions {
-	return demo.SeedOptions{Customers: customers, TransactionsPerCustomer: 3, Assignments: customers, Specialists: Specialists, Seed: 1}
+	return demo.Measured(customers)
 }
 
 // Each runs bench on SQLite and, if KONTOR_TEST_POSTGRES is set, on PostgreSQL, with Customers customers each.
@@ -91,7 +91,7 @@ func Seeded(b *testing.B, url string, o demo.SeedOptions) *store.DB {
 func Specialist(b *testing.B, db *store.DB, n int) (id uuid.UUID) {
 	b.Helper()
 	email := fmt.Sprintf("specialist%d@example.net", n)
-	must(b, db.NewRaw(`SELECT id FROM account WHERE email = ?`, email).Scan(context.Background(), &id))
+	must(b, db.NewSelect().Table("account").Column("id").Where("email = ?", email).Scan(context.Background(), &id))
 	return id
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/access"
 	"kontor/app/courier"
@@ -23,9 +25,7 @@ func (w *world) row(email string) access.Row {
 	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
 	must(w.TB, err)
 	i := slices.IndexFunc(rows, func(r access.Row) bool { return r.Email == email })
-	if i < 0 {
-		w.Fatalf("no access of %s", email)
-	}
+	require.GreaterOrEqual(w, i, 0, "no access of %s", email)
 	return rows[i]
 }
 
@@ -51,22 +51,19 @@ func TestAuthorisations(t *testing.T) {
 		"#resend-" + id:           "Send again",
 		"#timeline-" + id + " h3": "E-mail Handed over",
 	} {
-		if got := strings.Join(strings.Fields(doc.Find(selector).First().Text()), " "); got != want {
-			t.Errorf("%s is %q, want %q", selector, got, want)
-		}
+		assert.Equal(t, want, strings.Join(strings.Fields(doc.Find(selector).First().Text()), " "), selector)
 	}
 	got := wordsOf(doc.Find("[aria-labelledby=g-administrators] tbody td.wide"))
-	if len(got) != 2 || got[0] != "Anna Berg" || !strings.HasPrefix(got[1], "All business transactions · since") {
-		t.Errorf("administrators: %q", got)
-	}
+	require.Len(t, got, 2, "administrators")
+	assert.Equal(t, "Anna Berg", got[0], "administrators")
+	assert.True(t, strings.HasPrefix(got[1], "All business transactions · since"), "administrators")
 	for _, missing := range wordsOf(doc.Find("#accesses time:not([datetime])")) {
 		t.Errorf("the time %q is for people only", missing)
 	}
 	w.specialist("kollege@kanzlei.example")
 	doc = w.browser().signIn("kollege@kanzlei.example", strong).get(w.path() + "/authorisations").doc(t)
-	if got := wordsOf(doc.Find("#accesses form, #accesses button, #accesses a:not([id^=why-]), header a, .bar, [type=checkbox]")); len(got) > 0 {
-		t.Errorf("who does not administer the customer is offered %q", got)
-	}
+	got = wordsOf(doc.Find("#accesses form, #accesses button, #accesses a:not([id^=why-]), header a, .bar, [type=checkbox]"))
+	assert.Empty(t, got, "who does not administer the customer is offered")
 }
 
 // TestAsksAgain: an open page refreshes itself until everything is settled. It gets an answer only if something has
@@ -78,38 +75,35 @@ func TestAsksAgain(t *testing.T) {
 	hx := []string{"HX-Request", "true"}
 	for _, tab := range []string{"/authorisations", "/deliveries"} {
 		ask := attr(b.get(w.path()+tab).doc(t), "[hx-trigger='every 2s']", "hx-get")
-		if !strings.HasPrefix(ask, w.path()+tab+"?seen=") {
-			t.Fatalf("%s asks for %q", tab, ask)
-		}
-		if a := b.get(ask, hx...); a.StatusCode != http.StatusNoContent || a.body != "" {
-			t.Errorf("%s: nothing has changed, but %d comes: %s", tab, a.StatusCode, a.body)
-		}
+		require.True(t, strings.HasPrefix(ask, w.path()+tab+"?seen="), "%s asks for %q", tab, ask)
+		a := b.get(ask, hx...)
+		assert.Equal(t, http.StatusNoContent, a.StatusCode, "%s: nothing has changed, but %d comes", tab, a.StatusCode)
+		assert.Empty(t, a.body, "%s: nothing has changed", tab)
 		b.get(ask).want(t, http.StatusOK, "Invited") // the same address as a page
 		w.Tick(15 * time.Second)
 		b.send(w.path()+"/accesses/"+w.row("berta@kunde.example").ID.String()+"/resend", "from", "deliveries").goesTo(t, w.path()+"/deliveries")
-		a := b.get(ask, hx...)
+		a = b.get(ask, hx...)
 		a.want(t, http.StatusOK, "Queued")
-		if next := attr(a.doc(t), "[hx-get]", "hx-get"); next == ask || next == "" || strings.Contains(a.body, "<html") {
-			t.Errorf("%s: after %q comes %q", tab, ask, next)
-		}
+		next := attr(a.doc(t), "[hx-get]", "hx-get")
+		assert.NotEqual(t, ask, next, "%s: after %q comes %q", tab, ask, next)
+		assert.NotEmpty(t, next, tab)
+		assert.NotContains(t, a.body, "<html", tab)
 		w.deliver()
 	}
 	ask := attr(b.get(w.path()+"/deliveries").doc(t), "[hx-get*=seen]", "hx-get")
 	for range 29 {
-		if a := b.get(ask, hx...); a.StatusCode != http.StatusNoContent {
-			t.Fatalf("%d", a.StatusCode)
-		}
+		require.Equal(t, http.StatusNoContent, b.get(ask, hx...).StatusCode)
 		w.Tick(time.Minute)
 	}
 	w.Tick(2 * time.Minute)
-	if a := b.get(ask, hx...); a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") == "" {
-		t.Errorf("a page left open keeps its session: %d", a.StatusCode)
-	}
+	a := b.get(ask, hx...)
+	assert.Equal(t, http.StatusUnauthorized, a.StatusCode, "a page left open keeps its session")
+	assert.NotEmpty(t, a.Header.Get("HX-Redirect"), "a page left open keeps its session")
 	w.Tick(48 * time.Hour)
 	doc := w.signedIn().get(w.path() + "/authorisations").doc(t)
-	if doc.Find("#accesses [hx-get]").Length() > 0 || doc.Find("#accesses .tag").First().Text() != "Link expired" || doc.Find("details[open]").Length() > 0 {
-		t.Errorf("all is settled, yet: %s", doc.Find("#accesses").Text())
-	}
+	assert.Zero(t, doc.Find("#accesses [hx-get]").Length(), "all is settled, yet: %s", doc.Find("#accesses").Text())
+	assert.Equal(t, "Link expired", doc.Find("#accesses .tag").First().Text(), "all is settled, yet: %s", doc.Find("#accesses").Text())
+	assert.Zero(t, doc.Find("details[open]").Length(), "all is settled, yet: %s", doc.Find("#accesses").Text())
 }
 
 // TestMessageStates: the page shows the actual state of each message.
@@ -124,9 +118,7 @@ func TestMessageStates(t *testing.T) {
 		_, err := w.DB.NewUpdate().Table("message").Set("state = ?", state).Set("reason = 'unknown_recipient'").Where("TRUE").Exec(context.Background())
 		must(t, err)
 		for _, tab := range []string{"/authorisations", "/deliveries"} {
-			if got := b.get(w.path() + tab).doc(t).Find(".lines h3 .tag").Text(); got != want {
-				t.Errorf("%s%s says %q", state, tab, got)
-			}
+			assert.Equal(t, want, b.get(w.path()+tab).doc(t).Find(".lines h3 .tag").Text(), "%s%s says", state, tab)
 		}
 	}
 }
@@ -140,17 +132,11 @@ func TestCreateAccess(t *testing.T) {
 		b.send(w.path()+"/accesses", typed...).goesTo(t, w.path()+"/authorisations")
 	}
 	doc := b.get(w.path() + "/authorisations").doc(t)
-	if got := wordsOf(doc.Find("#accesses .name")); !slices.Equal(got, []string{"Ines Vogt"}) {
-		t.Errorf("a form sent twice made %q", got)
-	}
-	if got := doc.Find(".toast-line").Text(); !strings.Contains(got, "Ines Vogt") {
-		t.Errorf("the page says %q", got)
-	}
+	assert.Equal(t, []string{"Ines Vogt"}, wordsOf(doc.Find("#accesses .name")), "a form sent twice made")
+	assert.Contains(t, doc.Find(".toast-line").Text(), "Ines Vogt", "the page says")
 	again := b.send(w.path()+"/accesses", "first_name", "I", "last_name", "V", "email", "INES@kunde.example", "locale", "en")
 	again.want(t, http.StatusUnprocessableEntity)
-	if got := attr(again.doc(t), "[name=email]", "value"); got != "INES@kunde.example" {
-		t.Errorf("what was typed became %q", got)
-	}
+	assert.Equal(t, "INES@kunde.example", attr(again.doc(t), "[name=email]", "value"), "what was typed became")
 	b.get("/customers/"+w.person("Fremd", "fremd@kunde.example").String()+"/accesses/"+w.row("ines@kunde.example").ID.String()).want(t, http.StatusNotFound)
 }
 
@@ -164,25 +150,21 @@ func TestCorrectAccess(t *testing.T) {
 	doc := b.get(at).doc(t)
 	version := attr(doc, "[name=version]", "value")
 	was := []string{"version", version, "was_first_name", "Berta", "was_last_name", "Kühn", "was_email", "bertha@kunde.example", "was_mobile", "", "was_locale", "de", "locale", "de"}
-	if doc.Find("[name^=was_]").Length() != 5 {
-		t.Fatalf("%d fields remember what they held", doc.Find("[name^=was_]").Length())
-	}
+	require.Equal(t, 5, doc.Find("[name^=was_]").Length(), "%d fields remember what they held", doc.Find("[name^=was_]").Length())
 	w.Tick(time.Minute)
 	b.send(at, append(slices.Clone(was), "first_name", "Berta", "last_name", "Kühn", "email", "berta@kunde.example", "mobile", "")...).goesTo(t, w.path()+"/authorisations")
 	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "The old link no longer works")
 	w.browser().get("/register/"+token).want(t, http.StatusNotFound)
 
-	// what only the other one has changed stays, and no new mail goes to the address of before
+	// A change of the other person alone stays, and no new mail goes to the former address.
 	b.send(at, append(slices.Clone(was), "first_name", "Berta", "last_name", "Kühn-Berg", "email", "bertha@kunde.example", "mobile", "")...).goesTo(t, w.path()+"/authorisations")
 	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "In another window you had already changed: E-mail address")
-	if r := w.row("berta@kunde.example"); r.LastName != "Kühn-Berg" {
-		t.Errorf("saved %q", r.LastName)
-	}
+	assert.Equal(t, "Kühn-Berg", w.row("berta@kunde.example").LastName, "saved")
 	late := b.send(at, append(slices.Clone(was), "first_name", "Berta", "last_name", "Kühn", "email", "third@kunde.example", "mobile", "")...)
 	late.want(t, http.StatusConflict, "third@kunde.example", "berta@kunde.example")
-	if doc = late.doc(t); doc.Find("[name=keep_email]").Length() != 2 || doc.Find("[name=keep_last_name]").Length() != 0 {
-		t.Errorf("to be chosen: %s", doc.Find(".conflicts").Text())
-	}
+	doc = late.doc(t)
+	assert.Equal(t, 2, doc.Find("[name=keep_email]").Length(), "to be chosen: %s", doc.Find(".conflicts").Text())
+	assert.Equal(t, 0, doc.Find("[name=keep_last_name]").Length(), "to be chosen: %s", doc.Find(".conflicts").Text())
 	b.send(at, "version", "x", "first_name", "B", "last_name", "K", "email", "evil@kunde.example", "locale", "de").want(t, http.StatusConflict)
 }
 
@@ -193,17 +175,14 @@ func TestRegisteredAddress(t *testing.T) {
 	b := w.signedIn()
 	at := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String()
 	doc := b.get(at).doc(t)
-	if doc.Find("[name=email]").Length() > 0 || !strings.Contains(doc.Find("dl.fixed").Text(), "@") {
-		t.Error("the address can be typed over")
-	}
+	assert.Zero(t, doc.Find("[name=email]").Length(), "the address can be typed over")
+	assert.Contains(t, doc.Find("dl.fixed").Text(), "@", "the address can be typed over")
 	b.send(at, "version", attr(doc, "[name=version]", "value"), "first_name", "Bertha", "last_name", "Kühn", "email", "evil@example.org", "locale", "de").goesTo(t, w.path()+"/authorisations")
-	if r := w.row("berta@kunde.example"); r.FirstName != "Bertha" {
-		t.Errorf("%+v", r)
-	}
+	assert.Equal(t, "Bertha", w.row("berta@kunde.example").FirstName)
 	page := b.get(w.path() + "/authorisations").doc(t)
-	if page.Find("[id^=resend-]").Length() > 0 || page.Find("#accesses [hx-get]").Length() > 0 || page.Find("#accesses .tag").First().Text() != "Registered" {
-		t.Errorf("%s", page.Find("#accesses").Text())
-	}
+	assert.Zero(t, page.Find("[id^=resend-]").Length(), page.Find("#accesses").Text())
+	assert.Zero(t, page.Find("#accesses [hx-get]").Length(), page.Find("#accesses").Text())
+	assert.Equal(t, "Registered", page.Find("#accesses .tag").First().Text(), page.Find("#accesses").Text())
 }
 
 func TestSendAgain(t *testing.T) {
@@ -212,9 +191,7 @@ func TestSendAgain(t *testing.T) {
 	b := w.signedIn()
 	resend := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String() + "/resend"
 	b.send(resend).goesTo(t, w.path()+"/authorisations")
-	if got := b.get(w.path() + "/authorisations").doc(t).Find(".toast-line").Text(); !strings.Contains(got, "so nothing more was sent") {
-		t.Errorf("nothing was sent, and the page says %q", got)
-	}
+	assert.Contains(t, b.get(w.path()+"/authorisations").doc(t).Find(".toast-line").Text(), "so nothing more was sent", "nothing was sent, and the page says")
 	w.Tick(time.Minute)
 	b.send(resend).goesTo(t, w.path()+"/authorisations")
 	b.get(w.path()+"/authorisations").want(t, http.StatusOK, "The previous one no longer works")
@@ -232,11 +209,10 @@ func TestSwitch(t *testing.T) {
 	berta := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String()
 	status := func() access.Status { return w.row("berta@kunde.example").Status }
 	b.send(berta+"/deactivate").goesTo(t, w.path()+"/authorisations")
-	if doc := b.get(w.path() + "/authorisations").doc(t); status() != access.Deactivated || doc.Find("[formaction='"+berta+"/reactivate']").Length() != 1 || doc.Find("[formaction='"+berta+"/resend']").Length() != 0 {
-		t.Errorf("%s: %s", status(), doc.Find("#accesses").Text())
-	}
+	doc := b.get(w.path() + "/authorisations").doc(t)
+	assert.Equal(t, access.Deactivated, status(), doc.Find("#accesses").Text())
+	assert.Equal(t, 1, doc.Find("[formaction='"+berta+"/reactivate']").Length(), doc.Find("#accesses").Text())
+	assert.Equal(t, 0, doc.Find("[formaction='"+berta+"/resend']").Length(), doc.Find("#accesses").Text())
 	b.send(berta+"/reactivate").goesTo(t, w.path()+"/authorisations")
-	if status() != access.Invited {
-		t.Errorf("%s", status())
-	}
+	assert.Equal(t, access.Invited, status())
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/internal/web/kit"
 )
 
@@ -25,7 +27,7 @@ func TestNothingSecretIsShownAgain(t *testing.T) {
 	}{
 		{"/account/email", []string{"email_password"}},
 		{"/account/password", []string{"current_password", "password", "password_repeat"}},
-		{"/account/password", []string{"next_years_password"}}, // of no form yet
+		{"/account/password", []string{"next_years_password"}}, // a field that no form has yet
 		{"/register/" + strings.Repeat("x", 43), []string{"code", "password"}},
 	} {
 		for _, times := range []int{1, 2} {
@@ -36,16 +38,12 @@ func TestNothingSecretIsShownAgain(t *testing.T) {
 				}
 			}
 			a := b.do(http.MethodPost, c.path, form)
-			if strings.Contains(a.body, secret) {
-				t.Errorf("POST %s with %v, %d times each: status %d, and the answer contains what was typed", c.path, c.names, times, a.StatusCode)
-			}
+			assert.NotContains(t, a.body, secret, "POST %s with %v, %d times each: and the answer contains what was typed", c.path, c.names, times)
 			if a.StatusCode != http.StatusServiceUnavailable {
 				continue
 			}
 			for _, name := range c.names {
-				if a.doc(t).Find("input:not([type=hidden])[name="+name+"]").Length() != 1 {
-					t.Errorf("POST %s, status %d: %s is not asked for again", c.path, a.StatusCode, name)
-				}
+				assert.Equal(t, 1, a.doc(t).Find("input:not([type=hidden])[name="+name+"]").Length(), "POST %s, is not asked for again", c.path)
 			}
 		}
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/authorisation"
 	authorisationpages "kontor/app/internal/web/authorisation"
@@ -25,7 +26,7 @@ func authorised(t *testing.T) (w *world, b *browser, ben, contract, taxes uuid.U
 	w = newWorld(t)
 	contract, taxes = w.transaction("Mietvertrag").ID, w.transaction("Steuer 2025").ID
 	ben = w.specialist("ben@kanzlei.example").ID
-	w.entrust(contract, ben)
+	w.addProcessor(contract, ben)
 	return w, w.signedIn(), ben, contract, taxes
 }
 
@@ -39,15 +40,12 @@ func TestRemoveAuthorisation(t *testing.T) {
 
 	doc := anna.get(w.path() + "/authorisations").doc(t)
 	box := doc.Find("form#selection [name=processor]")
-	if box.Length() != 1 || box.AttrOr("value", "") != ben.String() || box.AttrOr("aria-label", "") != "Select Ben@kanzlei.example" {
-		t.Errorf("the checkbox of B: %v", box.Nodes)
-	}
-	if got := wordsOf(doc.Find(".bar button")); !slices.Equal(got, []string{"Clear selection", "Remove authorisation"}) {
-		t.Errorf("the bar has %q", got)
-	}
-	if doc.Find("form form").Length() > 0 || doc.Find("input:checked, input[checked]").Length() > 0 {
-		t.Error("forms in forms, or something is selected to begin with")
-	}
+	assert.Equal(t, 1, box.Length(), "the checkbox of B")
+	assert.Equal(t, ben.String(), box.AttrOr("value", ""), "the checkbox of B")
+	assert.Equal(t, "Select Ben@kanzlei.example", box.AttrOr("aria-label", ""), "the checkbox of B")
+	assert.Equal(t, []string{"Clear selection", "Remove authorisation"}, wordsOf(doc.Find(".bar button")), "the bar has")
+	assert.Zero(t, doc.Find("form form").Length(), "forms in forms, or something is selected to begin with")
+	assert.Zero(t, doc.Find("input:checked, input[checked]").Length(), "forms in forms, or something is selected to begin with")
 	anna.send(w.path()+"/authorisations/remove", "processor", ben.String()).goesTo(t, w.path()+"/authorisations")
 	b.get("/transactions/"+contract.String()).want(t, http.StatusNotFound)
 	b.send("/transactions/"+contract.String()+"/status", "status", "closed", "version", "1").want(t, http.StatusNotFound)
@@ -55,46 +53,30 @@ func TestRemoveAuthorisation(t *testing.T) {
 	page := anna.get(w.path() + "/authorisations")
 	page.want(t, http.StatusOK, "Ben@kanzlei.example's authorisation has been removed", "No additional processors")
 	undo := attr(page.doc(t), ".toast-line form", "action")
-	if page.doc(t).Find(".toast-line button").Text() != "Undo" {
-		t.Errorf("the toast: %s", page.doc(t).Find(".toast-line").Text())
-	}
-	if page.doc(t).Find("form.undo").Length() != 0 {
-		t.Error("what the toast offers is offered twice")
-	}
+	assert.Equal(t, "Undo", page.doc(t).Find(".toast-line button").Text(), "the toast: %s", page.doc(t).Find(".toast-line").Text())
+	assert.Equal(t, 0, page.doc(t).Find("form.undo").Length(), "what the toast offers is offered twice")
 	lines := func(b *browser) []string {
 		return wordsOf(b.get(w.path() + "/authorisations").doc(t).Find("form.undo span, form.undo button"))
 	}
 	w.Tick(authorisation.UndoLife - time.Second)
-	if got := lines(anna); !slices.Equal(got, []string{"You removed the authorisation of Ben@kanzlei.example at 09:00. You can undo this until 09:10.", "Undo"}) {
-		t.Errorf("on the page loaded anew: %q", got)
-	}
+	assert.Equal(t, []string{"You removed the authorisation of Ben@kanzlei.example at 09:00. You can undo this until 09:10.", "Undo"}, lines(anna), "on the page loaded anew")
 	anna.language = "de"
-	if got := lines(anna); !slices.Equal(got, []string{"Sie haben um 09:00 die Berechtigung von Ben@kanzlei.example entfernt. Sie können das bis 09:10 rückgängig machen.", "Rückgängig machen"}) {
-		t.Errorf("in German: %q", got)
-	}
+	assert.Equal(t, []string{"Sie haben um 09:00 die Berechtigung von Ben@kanzlei.example entfernt. Sie können das bis 09:10 rückgängig machen.", "Rückgängig machen"}, lines(anna), "in German")
 	anna.language = "en"
-	if got := attr(anna.get(w.path()+"/authorisations").doc(t), "form.undo", "action"); got != undo {
-		t.Errorf("it posts to %s, the toast to %s", got, undo)
-	}
-	if got := lines(b); len(got) != 0 {
-		t.Errorf("B is offered %q", got)
-	}
+	assert.Equal(t, undo, attr(anna.get(w.path()+"/authorisations").doc(t), "form.undo", "action"), "it posts the toast")
+	assert.Empty(t, lines(b), "B is offered")
 	b.send(undo).want(t, http.StatusGone)
 	anna.send(undo).goesTo(t, w.path()+"/authorisations")
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Undone", "Ben@kanzlei.example")
 	b.get("/transactions/"+contract.String()).want(t, http.StatusOK)
 	anna.send(undo).want(t, http.StatusGone, "can no longer be undone")
-	if got := lines(anna); len(got) != 0 {
-		t.Errorf("undone, and offered still: %q", got)
-	}
+	assert.Empty(t, lines(anna), "undone, and offered still")
 
 	anna.send(w.path()+"/authorisations/remove", "processor", ben.String()).goesTo(t, w.path()+"/authorisations")
 	undo = attr(anna.get(w.path()+"/authorisations").doc(t), ".toast-line form", "action")
 	w.Tick(authorisation.UndoLife)
 	anna.send(undo).want(t, http.StatusGone)
-	if got := lines(anna); len(got) != 0 {
-		t.Errorf("after ten minutes: %q", got)
-	}
+	assert.Empty(t, lines(anna), "after ten minutes")
 }
 
 // TestRemoveRefused: if the selection contains something that does not exist or must not be removed, nothing is changed.
@@ -111,9 +93,7 @@ func TestRemoveRefused(t *testing.T) {
 	b.send(remove, "access", access).want(t, http.StatusForbidden)
 	b.send(remove, "processor", ben.String()).want(t, http.StatusForbidden)
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "berta@kunde.example", "Ben@kanzlei.example")
-	if a := anna.do(http.MethodPost, remove, url.Values{"access": {access}}); a.StatusCode != http.StatusForbidden {
-		t.Errorf("without the token: %d", a.StatusCode)
-	}
+	assert.Equal(t, http.StatusForbidden, anna.do(http.MethodPost, remove, url.Values{"access": {access}}).StatusCode, "without the token")
 }
 
 // TestRemoveLast: before the last access or administrator is removed, a page explains the consequence and asks; its
@@ -126,9 +106,8 @@ func TestRemoveLast(t *testing.T) {
 	asks.want(t, http.StatusConflict, "Without an access", "Without an active administrator", "Berta Kühn", "Anna Berg")
 	doc := asks.doc(t)
 	form := doc.Find("form[action='" + remove + "']")
-	if form.Find("button").Text() != "Remove authorisation" || attr(doc, "[name=confirmed]", "value") != "yes" {
-		t.Errorf("%s", form.Text())
-	}
+	assert.Equal(t, "Remove authorisation", form.Find("button").Text(), form.Text())
+	assert.Equal(t, "yes", attr(doc, "[name=confirmed]", "value"), form.Text())
 	pairs := []string{}
 	form.Find("input[type=hidden]").Each(func(_ int, i *goquery.Selection) {
 		if i.AttrOr("name", "") != kit.CSRFField {
@@ -152,29 +131,25 @@ func TestDetermine(t *testing.T) {
 	}
 	at := w.path() + "/administrators"
 	doc := anna.get(at + "?q=clara").doc(t)
-	if got := wordsOf(doc.Find("#people label")); len(got) != 1 || !strings.HasPrefix(got[0], "Clara@kanzlei.example") {
-		t.Errorf("?q= finds %q", got)
-	}
+	got := wordsOf(doc.Find("#people label"))
+	require.Len(t, got, 1, "?q= finds")
+	assert.True(t, strings.HasPrefix(got[0], "Clara@kanzlei.example"))
 	doc = anna.get(at).doc(t)
-	if doc.Find("#people input").Length() != authorisationpages.OfferedPeople || !strings.Contains(doc.Find("#people").Text(), "There are more") {
-		t.Errorf("%d people offered", doc.Find("#people input").Length())
-	}
-	if _, off := doc.Find("#s-" + w.admin.ID.String()).Attr("disabled"); !off {
-		t.Error("who is an administrator can be chosen")
-	}
-	// the search button keeps who is chosen, on top
+	assert.Equal(t, authorisationpages.OfferedPeople, doc.Find("#people input").Length(), "%d people offered", doc.Find("#people input").Length())
+	assert.Contains(t, doc.Find("#people").Text(), "There are more", "%d people offered", doc.Find("#people input").Length())
+	_, off := doc.Find("#s-" + w.admin.ID.String()).Attr("disabled")
+	assert.True(t, off, "who is an administrator can be chosen")
+	// The search button keeps the people who are chosen at the top.
 	doc = anna.send(at, "narrow", "yes", "q", "ben", "specialist", clara.ID.String()).doc(t)
-	if got := doc.Find("#people input").Map(func(_ int, i *goquery.Selection) string {
+	got = doc.Find("#people input").Map(func(_ int, i *goquery.Selection) string {
 		_, on := i.Attr("checked")
 		return i.AttrOr("value", "") + map[bool]string{true: " on", false: ""}[on]
-	}); !slices.Equal(got, []string{clara.ID.String() + " on", ben.String()}) {
-		t.Errorf("narrowed: %q", got)
-	}
+	})
+	assert.Equal(t, []string{clara.ID.String() + " on", ben.String()}, got, "narrowed")
 	wrong := anna.send(at, "specialist", clara.ID.String(), "specialist", clara.ID.String())
 	wrong.want(t, http.StatusUnprocessableEntity, "You chose something twice")
-	if !strings.HasPrefix(wrong.doc(t).Find("title").Text(), "Error:") || attr(wrong.doc(t), "#summary a", "href") != "#f-specialist" {
-		t.Errorf("%s", wrong.text())
-	}
+	assert.True(t, strings.HasPrefix(wrong.doc(t).Find("title").Text(), "Error:"), "%s", wrong.text())
+	assert.Equal(t, "#f-specialist", attr(wrong.doc(t), "#summary a", "href"), wrong.text())
 	anna.send(at).want(t, http.StatusUnprocessableEntity)
 	anna.send(at, "specialist", clara.ID.String(), "specialist", "no id").want(t, http.StatusUnprocessableEntity)
 	anna.send(at, "specialist", clara.ID.String(), "specialist", ben.String()).goesTo(t, w.path()+"/authorisations")
@@ -184,16 +159,15 @@ func TestDetermine(t *testing.T) {
 
 	at = w.path() + "/processors"
 	doc = anna.get(at + "?t=miet&transaction=" + taxes.String()).doc(t)
-	if got := wordsOf(doc.Find("#choices label")); len(got) != 2 || !strings.HasPrefix(got[0], "Steuer 2025") {
-		t.Errorf("%q", got)
-	}
+	got = wordsOf(doc.Find("#choices label"))
+	require.Len(t, got, 2)
+	assert.True(t, strings.HasPrefix(got[0], "Steuer 2025"))
 	anna.send(at, "specialist", clara.ID.String()).want(t, http.StatusUnprocessableEntity)
 	anna.send(at, "specialist", clara.ID.String(), "transaction", contract.String(), "transaction", taxes.String()).goesTo(t, w.path()+"/authorisations")
 	anna.get(w.path()+"/authorisations").want(t, http.StatusOK, "Clara@kanzlei.example is now an additional processor")
-	if got := wordsOf(anna.get(w.path() + "/authorisations").doc(t).Find(".entrusted li a[href^='/transactions/']")); len(got) != 3 {
-		t.Errorf("%q", got)
-	}
-	// a user administrator appoints others, not themselves
+	got = wordsOf(anna.get(w.path() + "/authorisations").doc(t).Find(".assigned li a[href^='/transactions/']"))
+	assert.Len(t, got, 3)
+	// A user administrator may add others as administrators, but not themselves.
 	w.specialist("uwe@kanzlei.example", policies.UserAdministrator)
 	uwe := w.browser().signIn("uwe@kanzlei.example", strong)
 	me := attr(uwe.get(w.path()+"/administrators?q=uwe").doc(t), "[name=specialist]", "value")
@@ -208,10 +182,11 @@ func TestWhyPage(t *testing.T) {
 		"Ben@kanzlei.example may see and process V-10001 Mietvertrag as an additional processor of it (since 24 November 2026, by Anna Berg).",
 		"Ben@kanzlei.example may process this business transaction: Ben@kanzlei.example is an additional processor of it (since 24 November 2026, by Anna Berg), and the rule “Specialist users who are additional processors of the business transaction may process business transactions of any kind” allows it.")
 	part := anna.get(at+ben.String()+"&transaction="+contract.String(), "HX-Request", "true")
-	if doc := part.doc(t); !strings.HasPrefix(strings.TrimSpace(doc.Find("html body > .answer:first-child").Text()), "Ben@kanzlei.example may see and process V-10001") ||
-		doc.Find("details:not([open]) .why li").Length() != 2 || doc.Find("section, [role], [aria-label], [id]").Length() > 0 || doc.Find(".crumbs, .tabs, .actions").Length() > 0 {
-		t.Errorf("what opens below a row: %s", part.body)
-	}
+	doc := part.doc(t)
+	assert.True(t, strings.HasPrefix(strings.TrimSpace(doc.Find("html body > .answer:first-child").Text()), "Ben@kanzlei.example may see and process V-10001"), "what opens below a row: %s", part.body)
+	assert.Equal(t, 2, doc.Find("details:not([open]) .why li").Length(), "what opens below a row: %s", part.body)
+	assert.Zero(t, doc.Find("section, [role], [aria-label], [id]").Length(), "what opens below a row: %s", part.body)
+	assert.Zero(t, doc.Find(".crumbs, .tabs, .actions").Length(), "what opens below a row: %s", part.body)
 	anna.get(at+w.admin.ID.String()).want(t, http.StatusOK, "Anna Berg may see and process all business transactions of this customer as an administrator of the customer", "may process all business transactions of this customer: Anna Berg is an administrator of the customer")
 	for _, id := range []uuid.UUID{ben, clara} {
 		anna.get(at+id.String()+"&transaction="+taxes.String()).want(t, http.StatusOK, "may not see this business transaction: nothing is assigned", "It would take the assignment as an administrator of the customer or an additional processor of it.")
@@ -234,51 +209,47 @@ func TestWhyPage(t *testing.T) {
 // viewer may see.
 func TestWhyOfRow(t *testing.T) {
 	w, anna, ben, _, taxes := authorised(t)
-	w.entrust(taxes, ben)
+	w.addProcessor(taxes, ben)
 	w.specialist("clara@kanzlei.example")
 	row := anna.get(w.path() + "/authorisations").doc(t).Find("[aria-labelledby=g-processors] tbody tr")
 	link := row.Find("a[data-why]")
-	if row.Length() != 1 || link.Length() != 1 || link.AttrOr("aria-describedby", "") == "" {
-		t.Fatalf("%d rows with %d links", row.Length(), link.Length())
-	}
+	require.Equal(t, 1, row.Length(), "%d rows with %d links", row.Length(), link.Length())
+	require.Equal(t, 1, link.Length())
+	require.NotEmpty(t, link.AttrOr("aria-describedby", ""))
 	anna.get(link.AttrOr("href", "")).want(t, http.StatusOK,
 		"Ben@kanzlei.example may see and process V-10001 Mietvertrag and V-10002 Steuer 2025 as an additional processor of them",
 		"may not see all business transactions of this customer: only single ones are assigned")
-	if strings.Contains(anna.get(link.AttrOr("href", "")).text(), "nothing is assigned") {
-		t.Error("it is said that nothing is assigned")
-	}
+	assert.NotContains(t, anna.get(link.AttrOr("href", "")).text(), "nothing is assigned", "it is said that nothing is assigned")
 	foreign := w.browser().signIn("clara@kanzlei.example", strong).get(link.AttrOr("href", ""))
-	if strings.Contains(foreign.text(), "V-10001") || strings.Contains(foreign.text(), "Mietvertrag") {
-		t.Errorf("the answer tells of what the viewer may not see: %s", foreign.text())
-	}
+	assert.NotContains(t, foreign.text(), "V-10001", "the answer tells of what the viewer may not see")
+	assert.NotContains(t, foreign.text(), "Mietvertrag", "the answer tells of what the viewer may not see")
 }
 
 func TestMatrixPage(t *testing.T) {
 	w, anna, ben, contract, taxes := authorised(t)
 	w.specialist("rita@kanzlei.example", policies.Auditor)
 	doc := anna.get(w.path() + "/authorisations/matrix").doc(t)
-	if got := wordsOf(doc.Find("#matrix thead th")); len(got) != 4 || got[1] != "Whole customer" {
-		t.Errorf("heads %q", got)
-	}
+	got := wordsOf(doc.Find("#matrix thead th"))
+	require.Len(t, got, 4, "heads")
+	assert.Equal(t, "Whole customer", got[1])
 	cell := "#matrix a[href='why?person=" + ben.String() + "&transaction="
 	for of, want := range map[uuid.UUID]string{contract: "sees and processesadditional processor", taxes: "–sees nothing"} {
-		if got := strings.TrimSpace(doc.Find(cell + of.String() + "']").Text()); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
+		assert.Equal(t, want, strings.TrimSpace(doc.Find(cell+of.String()+"']").Text()))
 	}
-	if region := doc.Find("[role=region][tabindex='0']"); region.Length() != 1 || region.AttrOr("aria-label", "") == "" {
-		t.Error("the grid can't be scrolled by keyboard")
-	}
+	region := doc.Find("[role=region][tabindex='0']")
+	assert.Equal(t, 1, region.Length(), "the grid can't be scrolled by keyboard")
+	assert.NotEmpty(t, region.AttrOr("aria-label", ""), "the grid can't be scrolled by keyboard")
 	part := anna.get(w.path()+"/authorisations/matrix?q=rita", "HX-Request", "true")
-	if got := wordsOf(part.doc(t).Find("tbody th .name")); !slices.Equal(got, []string{"Rita@kanzlei.example"}) || strings.Contains(part.body, "<html") {
-		t.Errorf("filtered: %q", got)
-	}
+	got = wordsOf(part.doc(t).Find("tbody th .name"))
+	assert.Equal(t, []string{"Rita@kanzlei.example"}, got, "filtered")
+	assert.NotContains(t, part.body, "<html", "filtered")
 	anna.get(w.path()+"/authorisations/matrix?q=zzz").want(t, http.StatusOK, "Nothing matches")
 	b := w.browser().signIn("ben@kanzlei.example", strong)
 	for _, path := range []string{"/authorisations/matrix", "/authorisations/matrix.csv", "/authorisations"} {
-		if a := b.get(w.path() + path); a.StatusCode != http.StatusOK || strings.Contains(a.body, "Steuer 2025") || strings.Contains(a.body, taxes.String()) {
-			t.Errorf("%s shows B what B may not see", path)
-		}
+		a := b.get(w.path() + path)
+		assert.Equal(t, http.StatusOK, a.StatusCode, "%s shows B what B may not see", path)
+		assert.NotContains(t, a.body, "Steuer 2025", "%s shows B what B may not see", path)
+		assert.NotContains(t, a.body, taxes.String(), "%s shows B what B may not see", path)
 	}
 	b.get("/transactions/"+contract.String()+"/people").want(t, http.StatusOK, "Anna Berg", "is an additional processor of it", "by the role: Auditor")
 	b.get("/specialists/"+ben.String()+"/sees").want(t, http.StatusForbidden)
@@ -293,16 +264,14 @@ func TestMatrixCSV(t *testing.T) {
 	_, err := w.DB.NewUpdate().Table("account").Set("name = ?", "@SUM(1;2),\"x\"").Where("id = ?", ben).Exec(context.Background())
 	must(t, err)
 	a := anna.get(w.path() + "/authorisations/matrix.csv")
-	if a.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(a.Header.Get("Content-Disposition"), `attachment; filename="K-10001-`) || !strings.HasPrefix(a.body, "\ufeffPerson,Is,Whole customer,") {
-		t.Errorf("%v %s", a.Header, a.body)
-	}
-	if !strings.Contains(a.body, `"'@SUM(1;2),""x""",Specialist user,`) || !strings.Contains(a.body, "sees and processes (administrator)") {
-		t.Errorf("%s", a.body)
-	}
+	assert.Equal(t, "text/csv; charset=utf-8", a.Header.Get("Content-Type"))
+	assert.True(t, strings.HasPrefix(a.Header.Get("Content-Disposition"), `attachment; filename="K-10001-`))
+	assert.True(t, strings.HasPrefix(a.body, "\ufeffPerson,Is,Whole customer,"))
+	assert.Contains(t, a.body, `"'@SUM(1;2),""x""",Specialist user,`)
+	assert.Contains(t, a.body, "sees and processes (administrator)")
 	anna.language = "de"
-	if a := anna.get(w.path() + "/authorisations/matrix.csv"); !strings.HasPrefix(a.body, "\ufeffPerson;Ist;Ganzer Kunde;") {
-		t.Errorf("%s", a.body)
-	}
+	a = anna.get(w.path() + "/authorisations/matrix.csv")
+	assert.True(t, strings.HasPrefix(a.body, "\ufeffPerson;Ist;Ganzer Kunde;"), "%s", a.body)
 }
 
 // TestPollKeepsSelection: if nothing has changed, a refresh is answered with 204. Otherwise the answer contains the same
@@ -312,12 +281,10 @@ func TestPollKeepsSelection(t *testing.T) {
 	w.invite("berta@kunde.example", "")
 	doc := anna.get(w.path() + "/authorisations").doc(t)
 	ask, id := attr(doc, "#accesses [hx-get]", "hx-get"), attr(doc, "#accesses [name=access]", "id")
-	if a := anna.get(ask, "HX-Request", "true"); a.StatusCode != http.StatusNoContent {
-		t.Errorf("%d", a.StatusCode)
-	}
+	assert.Equal(t, http.StatusNoContent, anna.get(ask, "HX-Request", "true").StatusCode)
 	w.Tick(time.Minute)
 	must(t, w.accesses.Resend(context.Background(), w.admin, w.customer, w.row("berta@kunde.example").ID))
-	if a := anna.get(ask, "HX-Request", "true"); a.StatusCode != http.StatusOK || attr(a.doc(t), "[name=access]", "id") != id {
-		t.Errorf("%d %s", a.StatusCode, a.body)
-	}
+	a := anna.get(ask, "HX-Request", "true")
+	assert.Equal(t, http.StatusOK, a.StatusCode)
+	assert.Equal(t, id, attr(a.doc(t), "[name=access]", "id"))
 }

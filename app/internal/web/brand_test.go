@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/logo"
 )
 
@@ -45,34 +47,30 @@ func TestLogo(t *testing.T) {
 			} {
 				brand := page.doc(t).Find(".brand")
 				img := brand.Find("img")
-				if brand.Length() != 1 || brand.Find("i").Length() != map[bool]int{true: 1}[c.logo == nil] || (strings.TrimSpace(brand.Text()) == "Kanzlei Berg") != c.beside {
-					t.Errorf("%s: %d times %q", what, brand.Length(), brand.Text())
-				}
+				assert.Equal(t, 1, brand.Length(), "%s: times", what)
+				assert.Equal(t, map[bool]int{true: 1}[c.logo == nil], brand.Find("i").Length(), what)
+				assert.Equal(t, c.beside, strings.TrimSpace(brand.Text()) == "Kanzlei Berg", what)
 				if c.logo == nil {
-					if img.Length() != 0 {
-						t.Errorf("%s: an image without a logo", what)
-					}
+					assert.Equal(t, 0, img.Length(), "%s: an image without a logo", what)
 					continue
 				}
 				alt, named := img.Attr("alt")
-				if !named || alt != c.alt || img.AttrOr("width", "") != strconv.Itoa(c.size[0]) || img.AttrOr("height", "") != strconv.Itoa(c.size[1]) {
-					t.Errorf("%s: alt %q, %s × %s", what, alt, img.AttrOr("width", ""), img.AttrOr("height", ""))
-				}
-				if csp := page.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "img-src 'self' data:;") {
-					t.Errorf("%s: %s", what, csp)
-				}
+				assert.True(t, named, "%s: %s × %s", what, img.AttrOr("width", ""), img.AttrOr("height", ""))
+				assert.Equal(t, c.alt, alt, "%s: alt, %s × %s", what, img.AttrOr("width", ""), img.AttrOr("height", ""))
+				assert.Equal(t, strconv.Itoa(c.size[0]), img.AttrOr("width", ""), "%s: %s × %s", what, img.AttrOr("width", ""), img.AttrOr("height", ""))
+				assert.Equal(t, strconv.Itoa(c.size[1]), img.AttrOr("height", ""), "%s: %s × %s", what, img.AttrOr("width", ""), img.AttrOr("height", ""))
+				assert.Contains(t, page.Header.Get("Content-Security-Policy"), "img-src 'self' data:;", what)
 				src := img.AttrOr("src", "")
 				addresses[src] = true
 				got := w.browser().get(src)
 				got.want(t, http.StatusOK)
-				if got.body != string(c.logo.Data) || got.Header.Get("Content-Type") != "image/png" || got.Header.Get("X-Content-Type-Options") != "nosniff" ||
-					got.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || got.Header.Get("Content-Encoding") != "" {
-					t.Errorf("%s: %d bytes, %v", src, len(got.body), got.Header)
-				}
+				assert.Equal(t, string(c.logo.Data), got.body, src)
+				assert.Equal(t, "image/png", got.Header.Get("Content-Type"), src)
+				assert.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"), src)
+				assert.Equal(t, "public, max-age=31536000, immutable", got.Header.Get("Cache-Control"), src)
+				assert.Empty(t, got.Header.Get("Content-Encoding"), src)
 			}
 		})
 	}
-	if len(addresses) != 3 {
-		t.Errorf("three images have the addresses %v", addresses)
-	}
+	assert.Len(t, addresses, 3, "three images have the addresses")
 }

@@ -12,9 +12,13 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
+	"kontor/app/listing"
+	"kontor/policies/policytest"
 )
 
 // person adds one person with an access and returns the id.
@@ -66,12 +70,8 @@ func TestOverview(t *testing.T) {
 	} {
 		a := b.get("/customers" + c.query)
 		a.want(t, http.StatusOK)
-		if got := names(a.doc(t)); !slices.Equal(got, c.want) {
-			t.Errorf("%q lists %q, want %q", c.query, got, c.want)
-		}
-		if strings.Contains(a.body, "<script>alert") {
-			t.Errorf("%q: a name is executed", c.query)
-		}
+		assert.Equal(t, c.want, names(a.doc(t)), "%q lists", c.query)
+		assert.NotContains(t, a.body, "<script>alert", "%q: a name is executed", c.query)
 	}
 	doc := b.get("/customers?q=k%C3%BChn&type=person").doc(t)
 	for selector, want := range map[string]string{
@@ -86,40 +86,29 @@ func TestOverview(t *testing.T) {
 		"table.customers th:last-child@scope": "col",
 	} {
 		css, name, _ := strings.Cut(selector, "@")
-		if got := attr(doc, css, name); got != want {
-			t.Errorf("%s is %q, want %q", selector, got, want)
-		}
+		assert.Equal(t, want, attr(doc, css, name), selector)
 	}
-	if got := doc.Find("input[type=search]").Length(); got != 1 {
-		t.Errorf("%d search fields", got)
-	}
+	assert.Equal(t, 1, doc.Find("input[type=search]").Length(), "search fields")
 }
 
 func TestOverviewPages(t *testing.T) {
 	w := newWorld(t)
-	for i := range customer.PageSize + 5 {
+	for i := range listing.PageSize + 5 {
 		w.person(fmt.Sprintf("M%03d", i), fmt.Sprintf("m%03d@kunde.example", i))
 	}
 	b := w.signedIn()
 	first := b.get("/customers").doc(t)
-	if first.Find(".pages a").Length() != 1 {
-		t.Fatalf("the first page leads to %d others", first.Find(".pages a").Length())
-	}
+	require.Equal(t, 1, first.Find(".pages a").Length(), "the first page leads to %d others", first.Find(".pages a").Length())
 	second := b.get(attr(first, ".pages a", "href")).doc(t)
 	seen := append(names(first), names(second)...)
-	if len(seen) != customer.PageSize+6 || !slices.IsSorted(seen[1:]) {
-		t.Errorf("%d rows: %v", len(seen), seen)
-	}
-	if second.Find(".pages a").Length() != 1 {
-		t.Fatalf("the last page leads to %d others", second.Find(".pages a").Length())
-	}
-	if back := names(b.get(attr(second, ".pages a", "href")).doc(t)); !slices.Equal(back, names(first)) {
-		t.Errorf("back is %v", back)
-	}
+	require.Len(t, seen, listing.PageSize+6, "rows")
+	assert.True(t, slices.IsSorted(seen[1:]))
+	require.Equal(t, 1, second.Find(".pages a").Length(), "the last page leads to %d others", second.Find(".pages a").Length())
+	assert.Equal(t, names(first), names(b.get(attr(second, ".pages a", "href")).doc(t)), "back")
 	part := b.get("/customers?q=m00", "HX-Request", "true")
-	if doc := part.doc(t); len(names(doc)) != 10 || doc.Find("form.find, .side, h1").Length() > 0 {
-		t.Errorf("HTMX gets %s", part.body)
-	}
+	doc := part.doc(t)
+	assert.Len(t, names(doc), 10, "HTMX gets %s", part.body)
+	assert.Zero(t, doc.Find("form.find, .side, h1").Length(), "HTMX gets %s", part.body)
 }
 
 // TestEmptyOverview: the overview is empty because there are no customers, because nothing matches, or because nothing
@@ -137,60 +126,44 @@ func TestEmptyOverview(t *testing.T) {
 		"?status=attention&type=person": {"Nothing matches", "/customers"},
 	} {
 		doc := b.get("/customers" + query).doc(t)
-		if got := doc.Find(".empty h2").Text(); got != want.heading {
-			t.Errorf("%q says %q", query, got)
-		}
-		if got := attr(doc, ".empty a", "href"); got != want.link {
-			t.Errorf("%q leads to %q", query, got)
-		}
+		assert.Equal(t, want.heading, doc.Find(".empty h2").Text(), "%q says", query)
+		assert.Equal(t, want.link, attr(doc, ".empty a", "href"), "%q leads", query)
 	}
 	w.publish(readOnly)
 	doc := b.get("/customers").doc(t)
-	if doc.Find("a[href='/customers/new']").Length() > 0 || !strings.Contains(doc.Find(".empty").Text(), "No customers yet") {
-		t.Errorf("who may not add customers reads %q", doc.Find(".empty").Text())
-	}
+	assert.Zero(t, doc.Find("a[href='/customers/new']").Length(), "who may not add customers reads %q", doc.Find(".empty").Text())
+	assert.Contains(t, doc.Find(".empty").Text(), "No customers yet", "who may not add customers reads %q", doc.Find(".empty").Text())
 	w.publish("p, specialist, administrator, customer, *, list, allow\np, specialist, administrator, customer, *, read, allow\n")
-	if got := b.get("/customers").doc(t).Find(".empty").Text(); !strings.Contains(got, "No customers that you may see") || strings.Contains(got, "yet") {
-		t.Errorf("who sees only their own reads %q", got)
-	}
+	got := b.get("/customers").doc(t).Find(".empty").Text()
+	assert.Contains(t, got, "No customers that you may see", "who sees only their own reads")
+	assert.NotContains(t, got, "yet")
 }
 
 func TestAddCustomer(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	doc := b.get("/customers/new?type=company").doc(t)
-	if got := attr(doc, "[name=type][checked]", "value"); got != "company" {
-		t.Fatalf("the type is %q", got)
-	}
+	require.Equal(t, "company", attr(doc, "[name=type][checked]", "value"), "the type")
 	for _, name := range []string{"company_name", "first_name", "last_name", "email"} {
 		if _, must := doc.Find("[name=" + name + "]").Attr("required"); !must {
 			t.Errorf("%s is not marked as mandatory", name)
 		}
 	}
-	if doc.Find("[name=date_of_birth], [name=salutation]").Length() > 0 {
-		t.Error("a company is asked for a date of birth")
-	}
+	assert.Zero(t, doc.Find("[name=date_of_birth], [name=salutation]").Length(), "a company is asked for a date of birth")
 	key := attr(doc, "[name=submission]", "value")
 	typed := []string{"submission", key, "type", "company", "company_name", "Hafen & Söhne GmbH", "first_name", "Jörg", "last_name", "O’Brien",
 		"city", "Bremen", "country", "DE", "locale", "de", "email", "joerg@hafen.example", "mobile", "0151 23456789", "vat_id", "DE136695976"}
 	first := b.send("/customers", typed...)
 	to := first.Header.Get("Location")
 	first.goesTo(t, to)
-	if !strings.HasSuffix(to, "/authorisations") {
-		t.Fatalf("goes to %s", to)
-	}
+	require.True(t, strings.HasSuffix(to, "/authorisations"), "goes to %s", to)
 	b.get(to).want(t, http.StatusOK, "Hafen & Söhne GmbH", "Company · K-10002 · Bremen", "Jörg O’Brien", "joerg@hafen.example", "Invited", "is on its way")
 	b.send("/customers", typed...).goesTo(t, to) // the same form once more
-	if n := len(names(b.get("/customers?type=company").doc(t))); n != 1 {
-		t.Errorf("%d customers from one form", n)
-	}
-	if toast := b.get(to).doc(t).Find(".toast-line").Text(); toast != "" {
-		t.Errorf("told twice: %q", toast)
-	}
+	assert.Equal(t, 1, len(names(b.get("/customers?type=company").doc(t))), "customers from one form")
+	assert.Empty(t, b.get(to).doc(t).Find(".toast-line").Text(), "told twice")
 	hx := b.htmx("/customers", "type", "person", "first_name", "A", "last_name", "B", "email", "a@b.example", "country", "DE", "locale", "de")
-	if hx.StatusCode != http.StatusOK || !strings.HasSuffix(hx.Header.Get("HX-Redirect"), "/authorisations") {
-		t.Errorf("HTMX gets %d, HX-Redirect %q", hx.StatusCode, hx.Header.Get("HX-Redirect"))
-	}
+	assert.Equal(t, http.StatusOK, hx.StatusCode, "HTMX gets, HX-Redirect %q", hx.Header.Get("HX-Redirect"))
+	assert.True(t, strings.HasSuffix(hx.Header.Get("HX-Redirect"), "/authorisations"), "HX-Redirect %q", hx.Header.Get("HX-Redirect"))
 }
 
 // TestSwitchType: the fields of the other type appear, the typed values stay, and no address contains them.
@@ -207,28 +180,20 @@ func TestSwitchType(t *testing.T) {
 			"[name=submission]@value": key, "[name=country] [selected]@value": "AT",
 		} {
 			css, name, _ := strings.Cut(selector, "@")
-			if got := attr(doc, css, name); got != want {
-				t.Errorf("%s is %q, want %q", selector, got, want)
-			}
+			assert.Equal(t, want, attr(doc, css, name), selector)
 		}
-		if got := doc.Find("[name=note]").Text(); got != "one\ntwo" {
-			t.Errorf("the note is %q", got)
-		}
-		if doc.Find("#summary").Length() > 0 {
-			t.Error("switching complains")
-		}
+		assert.Equal(t, "one\ntwo", doc.Find("[name=note]").Text(), "the note")
+		assert.Zero(t, doc.Find("#summary").Length(), "switching complains")
 	}
 	part := b.htmx("/customers/new", typed...)
-	if strings.Contains(part.body, "<html") || part.Header.Get("HX-Replace-Url") != "/customers/new?type=company" {
-		t.Errorf("HTMX gets a page, or the address %q", part.Header.Get("HX-Replace-Url"))
-	}
-	if got := attr(b.get("/customers/new?type=person&first_name=planted").doc(t), "[name=first_name]", "value"); got != "" {
-		t.Errorf("the address fills in %q", got)
-	}
+	assert.NotContains(t, part.body, "<html", "HTMX gets a page, or the address %q", part.Header.Get("HX-Replace-Url"))
+	assert.Equal(t, "/customers/new?type=company", part.Header.Get("HX-Replace-Url"), "HTMX gets a page, or the address %q", part.Header.Get("HX-Replace-Url"))
+	got := attr(b.get("/customers/new?type=person&first_name=planted").doc(t), "[name=first_name]", "value")
+	assert.Empty(t, got, "the address fills")
 	for _, fresh := range []string{"", "nonsense"} {
-		if got := attr(b.send("/customers/new", "type", fresh, "submission", "x").doc(t), "[name=submission]", "value"); got == "" || got == "x" {
-			t.Errorf("the once-only key is %q", got)
-		}
+		got := attr(b.send("/customers/new", "type", fresh, "submission", "x").doc(t), "[name=submission]", "value")
+		assert.NotEmpty(t, got, "the once-only key")
+		assert.NotEqual(t, "x", got)
 	}
 }
 
@@ -242,16 +207,12 @@ func TestDuplicates(t *testing.T) {
 	hinted := func(a answer, field, why string) {
 		t.Helper()
 		doc := a.doc(t)
-		if got := doc.Find("[popover].known").Length(); got != 1 {
-			t.Errorf("%d hints", got)
-		}
+		assert.Equal(t, 1, doc.Find("[popover].known").Length(), "hints")
 		hint := "#known-by-" + field + " [popover]"
-		if got := attr(doc, hint+" a", "href"); got != "/customers/"+there.String()+"/data" {
-			t.Errorf("beside %s: leads to %q", field, got)
-		}
-		if text := doc.Find(hint).Text(); !strings.Contains(text, why) || !strings.Contains(text, "Groß-Öhlmann, Änne") {
-			t.Errorf("beside %s: %s", field, text)
-		}
+		assert.Equal(t, "/customers/"+there.String()+"/data", attr(doc, hint+" a", "href"), "beside %s: leads", field)
+		text := doc.Find(hint).Text()
+		assert.Contains(t, text, why, "beside %s", field)
+		assert.Contains(t, text, "Groß-Öhlmann, Änne", "beside %s", field)
 	}
 	for _, c := range []struct {
 		typed      []string
@@ -262,16 +223,13 @@ func TestDuplicates(t *testing.T) {
 	} {
 		hinted(b.htmx("/customers/duplicates", c.typed...), c.field, c.why)
 	}
-	if a := b.htmx("/customers/duplicates", "type", "person", "first_name", "Neu"); a.doc(t).Find("button, [popover]").Length() > 0 {
-		t.Errorf("a hint without a reason: %s", a.body)
-	}
+	a := b.htmx("/customers/duplicates", "type", "person", "first_name", "Neu")
+	assert.Zero(t, a.doc(t).Find("button, [popover]").Length(), "a hint without a reason")
 	bad := b.send("/customers", append(slices.Clone(same), "email", "no address")...)
 	bad.want(t, http.StatusUnprocessableEntity)
 	hinted(bad, "last_name", "same name and date of birth")
 	good := b.send("/customers", append(slices.Clone(same), "email", "aenne@kunde.example")...)
-	if good.StatusCode != http.StatusSeeOther {
-		t.Errorf("a hint blocks: %d %s", good.StatusCode, good.text())
-	}
+	assert.Equal(t, http.StatusSeeOther, good.StatusCode, "a hint blocks: %s", good.text())
 }
 
 // readOnly is a policy by which specialist users look and change nothing.
@@ -282,7 +240,7 @@ p, specialist, *, access, *, read, allow`
 
 func (w *world) publish(policy string) {
 	w.Helper()
-	must(w.TB, w.Policy.Publish(1, policy))
+	must(w.TB, policytest.Publish(w.Policy, 1, policy))
 }
 
 // TestReadOnly: a person who may not change a customer sees the data, and no button that would be refused.
@@ -294,13 +252,9 @@ func TestReadOnly(t *testing.T) {
 	path := "/customers/" + id.String()
 	a := b.get(path + "/data")
 	a.want(t, http.StatusOK, "Groß-Öhlmann", "12 August 1964", "Germany")
-	if doc := a.doc(t); doc.Find("main form[method=post][action^='/customers'], main .btn-bad").Length() > 0 {
-		t.Errorf("there is something to press: %s", a.body)
-	}
+	assert.Zero(t, a.doc(t).Find("main form[method=post][action^='/customers'], main .btn-bad").Length(), "there is something to press: %s", a.body)
 	doc := b.get(path + "/authorisations").doc(t)
-	if n := doc.Find("#accesses form, #accesses a, header a").Length(); n > 0 {
-		t.Errorf("%d things to press", n)
-	}
+	assert.Zero(t, doc.Find("#accesses form, #accesses a, header a").Length(), "things to press")
 	b.send(path+"/data", "version", "1").want(t, http.StatusForbidden)
 	b.send("/customers/new", "type", "person").want(t, http.StatusForbidden)
 	b.get(path+"/delete").want(t, http.StatusForbidden)
@@ -311,25 +265,20 @@ func TestDeleteCustomer(t *testing.T) {
 	w.invite("berta@kunde.example", "+4915123456789")
 	b := w.signedIn()
 	path := "/customers/" + w.customer.String()
-	if got := attr(b.get(path+"/data").doc(t), "main .btn-bad", "href"); got != path+"/delete" {
-		t.Errorf("Delete customer permanently leads to %q", got)
-	}
+	assert.Equal(t, path+"/delete", attr(b.get(path+"/data").doc(t), "main .btn-bad", "href"), "Delete customer permanently leads")
 	b.get(path+"/delete").want(t, http.StatusOK, "Accesses 1", "Messages 2", "This can't be undone")
 	for _, wrong := range []string{"", "10001", "K-10002", "Kühn"} {
 		a := b.send(path+"/delete", "confirm", wrong)
 		a.want(t, http.StatusUnprocessableEntity)
-		if got := attr(a.doc(t), "[name=confirm]", "value"); got != wrong {
-			t.Errorf("what was typed became %q", got)
-		}
+		assert.Equal(t, wrong, attr(a.doc(t), "[name=confirm]", "value"), "what was typed became")
 	}
 	done := b.send(path+"/delete", "confirm", " k-10001 ")
 	to := done.Header.Get("Location")
 	done.goesTo(t, to)
 	receipt := b.get(to)
 	receipt.want(t, http.StatusOK, "Receipt", "K-10001 was deleted permanently", "Messages 2")
-	if strings.Contains(receipt.text(), "Kühn") || receipt.doc(t).Find("[hx-get]").Length() > 1 {
-		t.Errorf("the receipt is personal, or goes on asking: %s", receipt.body)
-	}
+	assert.NotContains(t, receipt.text(), "Kühn", "the receipt is personal, or goes on asking")
+	assert.LessOrEqual(t, receipt.doc(t).Find("[hx-get]").Length(), 1, "the receipt is personal, or goes on asking")
 	b.get(path+"/data").want(t, http.StatusNotFound)
 	w.specialist("kollege@kanzlei.example")
 	w.browser().signIn("kollege@kanzlei.example", strong).get(to).want(t, http.StatusNotFound)
@@ -347,12 +296,8 @@ func TestCustomerLog(t *testing.T) {
 	a := b.get(path + "/log")
 	a.want(t, http.StatusOK, "Country: Germany → Austria", "Language: German → English", "Salutation: – → Ms", "Date of birth: – → 12 August 1964",
 		"Note: – → <i>x</i>", "Anna Berg", "Customer added")
-	if strings.Contains(a.text(), "Fremd") {
-		t.Error("another customer's entries are there")
-	}
-	if got := a.doc(t).Find("tbody .name").First().Text(); got != "Customer data changed" {
-		t.Errorf("the newest entry is %q", got)
-	}
+	assert.NotContains(t, a.text(), "Fremd", "another customer's entries are there")
+	assert.Equal(t, "Customer data changed", a.doc(t).Find("tbody .name").First().Text(), "the newest entry")
 	german := w.signedIn()
 	german.language = "de"
 	german.get(path+"/log").want(t, http.StatusOK, "Land: Deutschland → Österreich", "Sprache: Deutsch → Englisch")
@@ -374,9 +319,7 @@ func TestScriptInEveryField(t *testing.T) {
 		}
 	}
 	added := b.send("/customers", typed...)
-	if added.StatusCode != http.StatusSeeOther {
-		t.Fatalf("%d %s", added.StatusCode, added.text())
-	}
+	require.Equal(t, http.StatusSeeOther, added.StatusCode, added.text())
 	path := strings.TrimSuffix(added.Header.Get("Location"), "/authorisations")
 	b.send(path+"/data", "version", "1", "city", "Kiel", "first_name", evil, "last_name", evil, "company_name", evil).want(t, http.StatusSeeOther)
 	w.deliver()
@@ -393,9 +336,7 @@ func TestScriptInEveryField(t *testing.T) {
 	}
 	for _, a := range pages {
 		doc := a.doc(t)
-		if n := doc.Find("script:not([src^='/static/']), img, [onerror]").Length(); n > 0 {
-			t.Errorf("%d elements of somebody else on %s (%d)", n, doc.Find("title").Text(), a.StatusCode)
-		}
+		assert.Zero(t, doc.Find("script:not([src^='/static/']), img, [onerror]").Length(), "elements of somebody else on %s (%d)", doc.Find("title").Text(), a.StatusCode)
 	}
 }
 
@@ -411,17 +352,15 @@ func TestFarDeletion(t *testing.T) {
 	b := w.signedIn()
 	path := "/customers/deletions/" + d.ID.String()
 	doc := b.get(path).doc(t)
-	if attr(doc, "progress", "value") != "300" || attr(doc, "progress", "max") != "1200" || attr(doc, "#deletion [hx-get]", "hx-get") != path {
-		t.Error(doc.Find("#deletion").Text())
-	}
+	assert.Equal(t, "300", attr(doc, "progress", "value"), doc.Find("#deletion").Text())
+	assert.Equal(t, "1200", attr(doc, "progress", "max"), doc.Find("#deletion").Text())
+	assert.Equal(t, path, attr(doc, "#deletion [hx-get]", "hx-get"), doc.Find("#deletion").Text())
 	now := w.Clock.Now().Add(time.Minute)
 	_, err = w.DB.NewUpdate().Table("deletion").Set("finished_at = ?", now).Where("id = ?", d.ID).Exec(context.Background())
 	must(t, err)
 	part := b.get(path, "HX-Request", "true")
 	part.want(t, http.StatusOK, "Receipt")
-	if part.doc(t).Find("[hx-get]").Length() > 0 {
-		t.Error("it goes on asking")
-	}
+	assert.Zero(t, part.doc(t).Find("[hx-get]").Length(), "it goes on asking")
 }
 
 // TestOverviewIsNow: rendered rows of the overview are cached, but the overview shows the current data, in the reader's
@@ -446,7 +385,5 @@ func TestOverviewIsNow(t *testing.T) {
 	must(t, w.accesses.Deactivate(ctx, w.admin, id, accesses[0].ID))
 	page := b.get("/customers")
 	page.want(t, http.StatusOK, "Groß, Änne", "Bonn", "Deactivated")
-	if strings.Contains(page.body, "Köln") {
-		t.Error("the city of before is on the page")
-	}
+	assert.NotContains(t, page.body, "Köln", "the city of before is on the page")
 }

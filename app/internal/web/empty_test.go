@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/internal/web/kit"
 	"kontor/app/lang"
@@ -21,11 +22,10 @@ func TestEmptyTexts(t *testing.T) {
 			said := map[string]bool{}
 			for _, why := range []kit.Emptiness{kit.NothingYet, kit.NothingVisible, kit.NothingMatches} {
 				id := kit.Empty{List: list, Why: why}.Title()
-				if words := w.TextsIn(locale).Say(id); words == id || said[words] {
-					t.Errorf("%s, %s: %q", locale, id, words)
-				} else {
-					said[words] = true
-				}
+				words := w.TextsIn(locale).Say(id)
+				assert.NotEqual(t, id, words, locale)
+				assert.False(t, said[words], "%s, %s: another reason has the same: %q", locale, id, words)
+				said[words] = true
 			}
 		}
 	}
@@ -58,33 +58,26 @@ func TestEmptyLists(t *testing.T) {
 				a.want(t, http.StatusOK)
 				return strings.Join(wordsOf(a.doc(t).Find(".empty h2, .empty h3")), "|")
 			}
-			if got := said(all, path); !hasPart(got, c.yet) {
-				t.Errorf("there are none, and who would see them reads %q", got)
-			}
+			got := said(all, path)
+			assert.True(t, hasPart(got, c.yet), "there are none, and who would see them reads %q", got)
 			before := said(few, path)
-			if !hasPart(before, c.visible) {
-				t.Errorf("there are none, and who would not see them reads %q", before)
-			}
-			w.entrust(w.transaction("Geheim").ID, uuid.FromStringOrNil(w.idOf("ben@kanzlei.example")))
+			assert.True(t, hasPart(before, c.visible), "there are none, and who would not see them reads %q", before)
+			w.addProcessor(w.transaction("Geheim").ID, uuid.FromStringOrNil(w.idOf("ben@kanzlei.example")))
 			after := few.get(path)
-			if strings.Contains(after.text(), "Geheim") {
-				t.Error("what may not be seen is there to read")
-			}
-			if got := said(few, path); !hasPart(got, c.visible) || hasPart(got, c.yet) {
-				t.Errorf("there are some, and who may not see them reads %q", got)
-			}
-			if got := said(all, path); hasPart(got, c.yet) || hasPart(got, c.visible) {
-				t.Errorf("there are some, and who sees them reads %q", got)
-			}
+			assert.NotContains(t, after.text(), "Geheim", "what may not be seen is there to read")
+			got = said(few, path)
+			assert.True(t, hasPart(got, c.visible), "there are some, and who may not see them reads %q", got)
+			assert.False(t, hasPart(got, c.yet), "there are some")
+			got = said(all, path)
+			assert.False(t, hasPart(got, c.yet), "there are some, and who sees them reads %q", got)
+			assert.False(t, hasPart(got, c.visible), "there are some")
 			if c.withoutFilter {
 				return
 			}
 			for who, b := range map[string]*browser{"who sees all": all, "who sees none": few} {
 				a := b.get(path + "?q=zzz")
 				a.want(t, http.StatusOK, "Nothing matches")
-				if a.doc(t).Find(`.empty a[href="`+strings.ReplaceAll(c.clear, "ID", w.customer.String())+`"]`).Length() != 1 {
-					t.Errorf("%s finds no way to clear the search", who)
-				}
+				assert.Equal(t, 1, a.doc(t).Find(`.empty a[href="`+strings.ReplaceAll(c.clear, "ID", w.customer.String())+`"]`).Length(), "%s finds no way to clear the search", who)
 			}
 		})
 	}
@@ -108,7 +101,5 @@ func TestEmptyPortal(t *testing.T) {
 	w.publish(policies.Default + "p, end_user, access, transaction, *, read, deny\n")
 	a := b.get("/portal")
 	a.want(t, http.StatusOK, "Keine Geschäftsvorfälle, die Sie sehen dürfen")
-	if strings.Contains(a.text(), "Noch keine") {
-		t.Error("it is said that there are none")
-	}
+	assert.NotContains(t, a.text(), "Noch keine", "it is said that there are none")
 }

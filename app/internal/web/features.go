@@ -31,11 +31,16 @@ func (s *Server) compose(o Options) {
 	heads := customerpage.New(k, o.Customers, o.Transactions)
 	accounts := account.New(k, o.Accounts, o.Handovers, s.signin)
 	transactions := transaction.New(k, o.Transactions, o.Customers, heads)
-	customers := customer.New(k, o.Customers, o.Accesses, o.Transactions, heads, transactions)
+	customers := customer.New(k, customer.Options{
+		Customers: o.Customers, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions,
+	})
 	accesses := access.New(k, o.Accesses, heads)
 	policies := policy.New(k, o.Policies)
 	approvals := approval.New(k, o.Approvals, policies)
-	specialists := specialist.New(k, o.Accounts, o.Approvals, o.Courier, o.Handovers, accounts, approvals, transactions)
+	specialists := specialist.New(k, specialist.Options{
+		Accounts: o.Accounts, Approvals: o.Approvals, Courier: o.Courier, Handovers: o.Handovers,
+		AccountPages: accounts, ApprovalPages: approvals, TransactionPages: transactions,
+	})
 	log := audit.New(k, o.Transactions, heads, transactions)
 	attentions := attention.New(k, o.Attention)
 	operations := operation.New(k, operation.Options{

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
@@ -64,15 +65,11 @@ func checkFields(t *testing.T, typ customer.Type, locale string) {
 	label := func(f customer.Field) string {
 		id := "field." + f.Name
 		said := words.Say(id)
-		if said == id {
-			t.Errorf("%s has no words", id)
-		}
+		assert.NotEqual(t, id, said, "has no words")
 		return said
 	}
 	added := b.send("/customers", customerForm(typ, 0, "type", string(typ), "email", "new@kunde.example")...)
-	if added.StatusCode != http.StatusSeeOther {
-		t.Fatalf("added: %d %s", added.StatusCode, added.text())
-	}
+	require.Equal(t, http.StatusSeeOther, added.StatusCode, "added: %s", added.text())
 	path := strings.TrimSuffix(added.Header.Get("Location"), "/authorisations")
 
 	form := b.get(path + "/data")
@@ -88,14 +85,11 @@ func checkFields(t *testing.T, typ customer.Type, locale string) {
 		old, now := words.InWords(f.Name, fieldValue(f, 0)), words.InWords(f.Name, fieldValue(f, 1))
 		log.want(t, http.StatusOK, label(f)+": "+old+" → "+now)
 		choice := conflicts.Find(".conflicts #keep-" + f.Name)
-		if got := choice.Find("legend").Text(); got != label(f) {
-			t.Errorf("%s is among the conflicts as %q", f.Name, got)
-		}
+		assert.Equal(t, label(f), choice.Find("legend").Text(), "is among the conflicts as")
 		var values []string
 		choice.Find(".value").Each(func(_ int, v *goquery.Selection) { values = append(values, v.Text()) })
-		if want := []string{old, now}; !slices.Equal(values, want) {
-			t.Errorf("of %s %q are to be chosen from, want %q", f.Name, values, want)
-		}
+		want := []string{old, now}
+		assert.Equal(t, want, values, "of %s %q are to be chosen from", f.Name, values)
 	}
 
 	w.publish(readOnly)
@@ -105,9 +99,7 @@ func checkFields(t *testing.T, typ customer.Type, locale string) {
 	for _, f := range customer.FieldsOf(typ) {
 		want = append(want, label(f), words.InWords(f.Name, fieldValue(f, 1)))
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("who may only read finds %q, want %q", got, want)
-	}
+	assert.Equal(t, want, got, "who may only read finds")
 }
 
 // checkInputs compares a form, in which the first values are stored, with the table.
@@ -123,36 +115,27 @@ func checkInputs(t *testing.T, doc *goquery.Document, typ customer.Type, label f
 		switch f.Kind {
 		case customer.Choice:
 			kind, value = element, in.Find("[selected]").AttrOr("value", "")
-			if n := in.Find("option").Length(); n < 2 {
-				t.Errorf("%s has %d options", f.Name, n)
-			}
+			n := in.Find("option").Length()
+			assert.GreaterOrEqual(t, n, 2, "%s has %d options", f.Name, n)
 		case customer.Lines:
 			kind = element
 		}
-		if kinds := map[customer.Kind]string{
+		kinds := map[customer.Kind]string{
 			customer.Line: "text", customer.Lines: "textarea", customer.Choice: "select", customer.Day: "date", customer.Telephone: "tel",
-		}; kind != kinds[f.Kind] {
-			t.Errorf("%s is a %s, want %s", f.Name, kind, kinds[f.Kind])
 		}
-		if stored := fieldValue(f, 0); value != stored {
-			t.Errorf("%s holds %q, want %q", f.Name, value, stored)
-		}
+		assert.Equal(t, kinds[f.Kind], kind, "the kind of element")
+		assert.Equal(t, fieldValue(f, 0), value, "%s holds", f.Name)
 		if f.Kind == customer.Line || f.Kind == customer.Lines || f.Kind == customer.Telephone {
-			if got := in.AttrOr("maxlength", ""); got != strconv.Itoa(f.Max) {
-				t.Errorf("%s takes %q characters, want %d", f.Name, got, f.Max)
-			}
+			got := in.AttrOr("maxlength", "")
+			assert.Equal(t, strconv.Itoa(f.Max), got, "%s takes %q characters", f.Name, got)
 		}
 		if _, must := in.Attr("required"); must != f.Required {
 			t.Errorf("%s is mandatory: %v, want %v", f.Name, must, f.Required)
 		}
 		said := strings.Fields(strings.TrimSuffix(doc.Find(`label[for="f-`+f.Name+`"]`).Text(), "*"))
-		if !slices.Equal(said, strings.Fields(label(f))) {
-			t.Errorf("%s is called %q", f.Name, said)
-		}
+		assert.Equal(t, strings.Fields(label(f)), said, "is called")
 	}
-	if !slices.Equal(order, want) {
-		t.Errorf("the form has %v, want %v", order, want)
-	}
+	assert.Equal(t, want, order, "the form has")
 }
 
 // TestCustomerFieldsAgain: the page that says that nothing could be saved shows the typed values of all fields of a
@@ -171,13 +154,11 @@ func TestCustomerFieldsAgain(t *testing.T) {
 		}
 		a := b.do(http.MethodPost, "/customers", form)
 		a.want(t, http.StatusServiceUnavailable)
-		if got := shown(t, a); !sameForm(got.form, form) {
-			t.Errorf("the page has %v, want %v", got.form, form)
-		}
+		got := shown(t, a)
+		assert.True(t, sameForm(got.form, form), "the page has %v, want %v", got.form, form)
 		for _, f := range customer.FieldsOf(typ) {
-			if seen := a.doc(t).Find("#f-"+f.Name).Length() == 1; seen != (f.Kind != customer.Choice) {
-				t.Errorf("%s is seen: %v", f.Name, seen)
-			}
+			seen := a.doc(t).Find("#f-"+f.Name).Length() == 1
+			assert.Equal(t, f.Kind != customer.Choice, seen)
 		}
 	}
 }

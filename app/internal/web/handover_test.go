@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/access"
 	"kontor/app/account"
@@ -38,34 +40,28 @@ func TestHandOver(t *testing.T) {
 	b, path := w.signedIn(), "/specialists/"+from.ID.String()
 	page := b.get(path)
 	page.want(t, http.StatusOK, "Assignments", "Customers administered 2", "What this role may do")
-	if href, _ := page.doc(t).Find(`a:contains("Deactivate")`).Attr("href"); href != path+"/deactivate" {
-		t.Errorf("Deactivate leads to %q", href)
-	}
+	href, _ := page.doc(t).Find(`a:contains("Deactivate")`).Attr("href")
+	assert.Equal(t, path+"/deactivate", href, "Deactivate leads")
 	b.get("/specialists").want(t, http.StatusOK, "Assignments")
 
 	ask := b.get(path + "/deactivate")
 	ask.want(t, http.StatusOK, "Deactivate Paul@kanzlei.example?", "2 customers would be left without an active administrator", "Firma von paul@kanzlei.example")
-	if href, _ := ask.doc(t).Find(`a:contains("Hand over first")`).Attr("href"); href != path+"/handover" {
-		t.Errorf("Hand over first leads to %q", href)
-	}
+	href, _ = ask.doc(t).Find(`a:contains("Hand over first")`).Attr("href")
+	assert.Equal(t, path+"/handover", href, "Hand over first leads")
 
 	plan := b.get(path + "/handover?q=maria")
 	plan.want(t, http.StatusOK, "Maria@kanzlei.example")
-	if plan.doc(t).Find(`input[name=to]`).Length() != 1 || plan.doc(t).Find(`form[method=post][action$="/handover"]`).Length() != 0 {
-		t.Error("others are offered, or something could be done before it was said")
-	}
-	if strings.Contains(plan.text(), "Anna Berg has") || plan.doc(t).Find(`input[name=to][value="`+w.admin.ID.String()+`"]`).Length() != 0 {
-		t.Error("the caller is offered")
-	}
+	assert.Equal(t, 1, plan.doc(t).Find(`input[name=to]`).Length(), "others are offered, or something could be done before it was said")
+	assert.Equal(t, 0, plan.doc(t).Find(`form[method=post][action$="/handover"]`).Length(), "others are offered, or something could be done before it was said")
+	assert.NotContains(t, plan.text(), "Anna Berg has", "the caller is offered")
+	assert.Equal(t, 0, plan.doc(t).Find(`input[name=to][value="`+w.admin.ID.String()+`"]`).Length(), "the caller is offered")
 	part := b.get(path+"/handover?q=maria&to="+to.ID.String(), "HX-Request", "true")
-	if strings.Contains(part.body, "<html") || part.doc(t).Find(`input[name=to][checked]`).Length() != 1 {
-		t.Error("HTMX gets more than the people, or the choice is lost")
-	}
+	assert.NotContains(t, part.body, "<html", "HTMX gets more than the people, or the choice is lost")
+	assert.Equal(t, 1, part.doc(t).Find(`input[name=to][checked]`).Length(), "HTMX gets more than the people, or the choice is lost")
 	preview := b.get(path + "/handover?mode=move&to=" + to.ID.String())
 	preview.want(t, http.StatusOK, "After the handover", "no longer has any")
-	if v, _ := preview.doc(t).Find(`form[method=post] input[name=to]`).Attr("value"); v != to.ID.String() {
-		t.Errorf("would hand over to %q", v)
-	}
+	v, _ := preview.doc(t).Find(`form[method=post] input[name=to]`).Attr("value")
+	assert.Equal(t, to.ID.String(), v, "would hand over")
 	b.get(path+"/handover?to="+w.admin.ID.String()).want(t, http.StatusUnprocessableEntity, "You can't give assignments to yourself")
 	b.send(path+"/handover", "mode", "move").want(t, http.StatusUnprocessableEntity, "Specialist users")
 	b.send(path+"/handover", "to", "x", "mode", "move").want(t, http.StatusUnprocessableEntity, "Choose active specialist users")
@@ -73,15 +69,11 @@ func TestHandOver(t *testing.T) {
 	done := b.send(path+"/handover", "to", to.ID.String(), "mode", "move")
 	state := b.get(done.Header.Get("Location"))
 	state.want(t, http.StatusOK, "The assignments have been handed over", "Maria@kanzlei.example")
-	if state.doc(t).Find(`[hx-trigger*=every]`).Length() != 0 {
-		t.Error("what is done goes on asking")
-	}
+	assert.Equal(t, 0, state.doc(t).Find(`[hx-trigger*=every]`).Length(), "what is done goes on asking")
 	b.send(path+"/handover", "to", to.ID.String(), "mode", "move").want(t, http.StatusConflict, "no assignments")
 	after := b.get(path + "/deactivate")
 	after.want(t, http.StatusOK)
-	if strings.Contains(after.text(), "would be left") {
-		t.Error("customers would still be left")
-	}
+	assert.NotContains(t, after.text(), "would be left", "customers would still be left")
 	b.send(path+"/deactivate").goesTo(t, path)
 	b.get("/audit").want(t, http.StatusOK, "Assignments handed over", "Administrator removed", "Handover: Paul@kanzlei.example → Maria@kanzlei.example")
 }
@@ -107,22 +99,19 @@ func TestHandOverStops(t *testing.T) {
 	must(t, err)
 	page := b.get(at)
 	page.want(t, http.StatusOK, "The handover stopped", "Maria@kanzlei.example is no longer an active specialist user.", "Paul@kanzlei.example still has the rest", "0 of 201")
-	if page.doc(t).Find(`[hx-trigger*=every]`).Length() != 0 || strings.Contains(page.text(), "have been handed over") {
-		t.Error("it goes on asking, or says that it is done")
-	}
+	assert.Equal(t, 0, page.doc(t).Find(`[hx-trigger*=every]`).Length(), "it goes on asking, or says that it is done")
+	assert.NotContains(t, page.text(), "have been handed over", "it goes on asking, or says that it is done")
 	b.language = "de"
 	b.get(at).want(t, http.StatusOK, "Die Übergabe ist angehalten", "Maria@kanzlei.example ist kein aktiver Fachanwender mehr.")
 	b.language = "en"
 	again := attr(page.doc(t), `.actions a:contains("Hand over the rest")`, "href")
-	if again != path+"/handover?to="+other.ID.String() {
-		t.Fatalf("the rest is handed over at %q", again)
-	}
+	require.Equal(t, path+"/handover?to="+other.ID.String(), again, "the rest is handed over at")
 	b.get(again).want(t, http.StatusOK, "After the handover")
 	b.get("/audit").want(t, http.StatusOK, "Handover stopped")
 	w.specialist("rita@kanzlei.example", policies.Auditor)
-	if read := w.browser().signIn("rita@kanzlei.example", strong).get(at); read.StatusCode != http.StatusOK || strings.Contains(read.text(), "Hand over the rest") {
-		t.Errorf("an auditor gets %d: %s", read.StatusCode, read.text())
-	}
+	read := w.browser().signIn("rita@kanzlei.example", strong).get(at)
+	assert.Equal(t, http.StatusOK, read.StatusCode, "an auditor gets")
+	assert.NotContains(t, read.text(), "Hand over the rest")
 	next := b.send(path+"/handover", "to", other.ID.String(), "mode", "move").Header.Get("Location")
 	for range 2 {
 		_, err = w.jobs.Finish(context.Background(), job.Handover)
@@ -139,19 +128,13 @@ func TestDeactivateLeaves(t *testing.T) {
 	other := w.colleague("maria@kanzlei.example", 0)
 	b, m := w.signedIn(), w.browser().signIn("maria@kanzlei.example", strong)
 	path := "/specialists/" + from.ID.String()
-	if got := b.get("/attention").doc(t).Find(`#s-administrators`).Length(); got != 0 {
-		t.Error("somebody is without administrator")
-	}
+	assert.Equal(t, 0, b.get("/attention").doc(t).Find(`#s-administrators`).Length(), "somebody is without administrator")
 	b.send(path+"/deactivate").goesTo(t, path)
 	page := b.get("/attention")
 	page.want(t, http.StatusOK, "Customers without administrator", "Firma von paul@kanzlei.example")
-	if strings.Contains(m.get("/attention").text(), "Firma von paul") {
-		t.Error("a colleague is shown what they can't act on")
-	}
+	assert.NotContains(t, m.get("/attention").text(), "Firma von paul", "a colleague is shown what they can't act on")
 	b.send(path+"/reactivate").goesTo(t, path)
-	if got := b.get("/attention").doc(t).Find(`#s-administrators`).Length(); got != 0 {
-		t.Error("reactivating does not help")
-	}
+	assert.Equal(t, 0, b.get("/attention").doc(t).Find(`#s-administrators`).Length(), "reactivating does not help")
 	_ = other
 }
 
@@ -162,20 +145,18 @@ func TestDeputies(t *testing.T) {
 	me, deputy := w.colleague("paul@kanzlei.example", 1), w.colleague("maria@kanzlei.example", 0)
 	b := w.browser().signIn("paul@kanzlei.example", strong)
 	path := "/specialists/" + me.ID.String() + "/deputies"
-	if href, _ := b.get("/account").doc(t).Find(`a:contains("Name a deputy")`).Attr("href"); href != path {
-		t.Errorf("Manage own access leads to %q", href)
-	}
+	href, _ := b.get("/account").doc(t).Find(`a:contains("Name a deputy")`).Attr("href")
+	assert.Equal(t, path, href, "Manage own access leads")
 	b.get(path).want(t, http.StatusOK, "No deputy has been named", "Maria@kanzlei.example")
 	b.get("/specialists/"+deputy.ID.String()+"/deputies").want(t, http.StatusForbidden)
 	wrong := b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-30", "until", "2026-11-29")
 	wrong.want(t, http.StatusUnprocessableEntity, "The last day can't be before the first day")
 	doc := wrong.doc(t)
-	if v, _ := doc.Find("#f-from").Attr("value"); v != "2026-11-30" || doc.Find(`input[name=deputy][checked]`).Length() != 1 || !strings.HasPrefix(doc.Find("title").Text(), "Error:") {
-		t.Error("what was typed is lost")
-	}
-	if doc.Find(`#summary a[href="#f-until"]`).Length() != 1 {
-		t.Error("the summary does not lead to the field")
-	}
+	v, _ := doc.Find("#f-from").Attr("value")
+	assert.Equal(t, "2026-11-30", v, "what was typed is lost")
+	assert.Equal(t, 1, doc.Find(`input[name=deputy][checked]`).Length(), "what was typed is lost")
+	assert.True(t, strings.HasPrefix(doc.Find("title").Text(), "Error:"), "what was typed is lost")
+	assert.Equal(t, 1, doc.Find(`#summary a[href="#f-until"]`).Length(), "the summary does not lead to the field")
 	b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-24", "until", "2026-11-30").goesTo(t, path)
 	b.send(path, "deputy", deputy.ID.String(), "from", "2026-11-29", "until", "2026-12-24").want(t, http.StatusUnprocessableEntity, "is already the deputy from 24 November 2026 to 30 November 2026")
 	page := b.get(path)
@@ -209,30 +190,20 @@ func TestAttentionPage(t *testing.T) {
 	page := b.get("/attention")
 	page.want(t, http.StatusOK, "Link expired", "Eins Kühn", "K-10001")
 	doc := page.doc(t)
-	if n := doc.Find(`form[action="/attention/resend"] input[name=access]`).Length(); n != 3 {
-		t.Fatalf("%d to tick", n)
-	}
-	if badge := strings.TrimSpace(doc.Find(`nav a[href="/attention"] .n`).Text()); badge != "3" {
-		t.Errorf("the badge says %q", badge)
-	}
-	if label, _ := doc.Find(`input[name=access]`).First().Attr("aria-label"); !strings.HasPrefix(label, "Select ") {
-		t.Errorf("a checkbox is called %q", label)
-	}
+	require.Equal(t, 3, doc.Find(`form[action="/attention/resend"] input[name=access]`).Length(), "to tick")
+	badge := strings.TrimSpace(doc.Find(`nav a[href="/attention"] .n`).Text())
+	assert.Equal(t, "3", badge, "the badge says")
+	label, _ := doc.Find(`input[name=access]`).First().Attr("aria-label")
+	assert.True(t, strings.HasPrefix(label, "Select "), "a checkbox is called %q", label)
 	b.send("/attention/resend").want(t, http.StatusUnprocessableEntity, "Select at least one invitation")
 	must(t, w.accesses.Deactivate(ctx, w.admin, w.customer, three))
 	b.send("/attention/resend", "access", one.String(), "access", two.String(), "access", three.String(), "access", uuid.Must(uuid.NewV7()).String()).goesTo(t, "/attention")
 	said := b.get("/attention")
 	said.want(t, http.StatusOK, "2 invitations are on their way again", "2 invitations weren't sent", "Drei Kühn: This access is deactivated", "Nothing needs your attention")
-	if strings.Contains(b.get("/attention").text(), "on their way") {
-		t.Error("it is said twice")
-	}
-	if n := said.doc(t).Find(`nav a[href="/attention"] .n`).Length(); n != 0 {
-		t.Error("the badge stays")
-	}
+	assert.NotContains(t, b.get("/attention").text(), "on their way", "it is said twice")
+	assert.Equal(t, 0, said.doc(t).Find(`nav a[href="/attention"] .n`).Length(), "the badge stays")
 	b.get("/attention?section=nonsense&after=x").want(t, http.StatusOK)
 	b.get("/attention?section=invitations&after="+url.QueryEscape(evil)).want(t, http.StatusOK)
 	w.specialist("revision@kanzlei.example", policies.Auditor)
-	if text := w.browser().signIn("revision@kanzlei.example", strong).get("/attention").text(); strings.Contains(text, "Kühn") {
-		t.Error("an auditor is shown what they can't act on")
-	}
+	assert.NotContains(t, w.browser().signIn("revision@kanzlei.example", strong).get("/attention").text(), "Kühn", "an auditor is shown what they can't act on")
 }

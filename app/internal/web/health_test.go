@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/courier"
 	"kontor/app/heartbeat"
 )
@@ -62,17 +64,15 @@ func TestReadiness(t *testing.T) {
 	} {
 		c.begin()
 		code, said := readyOf(t, b)
-		if code != c.code || said["status"] != c.status || said[c.part] != c.says || !strings.Contains(said["reason"], c.reason) || c.reason == "" && said["reason"] != "" {
-			t.Errorf("%s: %d %v, want %d %s, %s: %q, and for the reason %q", c.what, code, said, c.code, c.status, c.part, c.says, c.reason)
-		}
-		if strings.Contains(said["settings"], "host-7") {
-			t.Errorf("%s: it names a host", c.what)
-		}
+		assert.Equal(t, c.code, code, c.what)
+		assert.Equal(t, c.status, said["status"], c.what)
+		assert.Equal(t, c.says, said[c.part], c.what)
+		assert.Contains(t, said["reason"], c.reason, "%s: and for the reason", c.what)
+		assert.False(t, c.reason == "" && said["reason"] != "", "%s", c.what)
+		assert.NotContains(t, said["settings"], "host-7", "%s: it names a host", c.what)
 	}
 	_, said := readyOf(t, b)
-	if !strings.HasPrefix(said["reason"], "this process is about to stop; another process differs") {
-		t.Errorf("the worst does not come first: %s", said["reason"])
-	}
+	assert.True(t, strings.HasPrefix(said["reason"], "this process is about to stop; another process differs"), "the worst does not come first: %s", said["reason"])
 	b.get("/healthz").want(t, http.StatusOK)
 }
 
@@ -82,10 +82,12 @@ func TestReadinessWithoutDatabase(t *testing.T) {
 	b := w.browser()
 	must(t, w.DB.Close())
 	code, said := readyOf(t, b)
-	if code != http.StatusServiceUnavailable || said["status"] != "not ready" || said["mail"] != "unknown" || said["sms"] != "unknown" ||
-		!strings.HasPrefix(said["reason"], "database: ") || strings.Contains(said["reason"], "unknown") {
-		t.Errorf("%d %v", code, said)
-	}
+	assert.Equal(t, http.StatusServiceUnavailable, code)
+	assert.Equal(t, "not ready", said["status"])
+	assert.Equal(t, "unknown", said["mail"])
+	assert.Equal(t, "unknown", said["sms"])
+	assert.True(t, strings.HasPrefix(said["reason"], "database: "))
+	assert.NotContains(t, said["reason"], "unknown")
 }
 
 // TestSendingStandsStill: Needs attention tells people who manage the queues, in both languages, that the queue can't be
@@ -103,7 +105,5 @@ func TestSendingStandsStill(t *testing.T) {
 		b.get("/attention").want(t, http.StatusOK, wants...)
 	}
 	w.noWorker, w.tasks.troubles = time.Time{}, nil
-	if a := b.get("/attention"); strings.Contains(a.text(), "Versand steht still") {
-		t.Error("it still says so")
-	}
+	assert.NotContains(t, b.get("/attention").text(), "Versand steht still", "it still says so")
 }

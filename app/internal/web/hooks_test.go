@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/courier"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
@@ -36,7 +39,7 @@ func TestBounceMails(t *testing.T) {
 			r.Header.Set(kit.SignatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
 			res, err := http.DefaultClient.Do(r)
 			if err != nil {
-				return http.StatusRequestEntityTooLarge // the server hangs up on who goes on sending
+				return http.StatusRequestEntityTooLarge // the server closes the connection while the client still sends
 			}
 			must(t, res.Body.Close())
 			return res.StatusCode
@@ -64,13 +67,9 @@ func TestBounceMails(t *testing.T) {
 			{report("expanded", "2.0.0"), []string{"Passed on", "its members"}},
 			{"From: berta@kunde.example\nSubject: Out of office\nIn-Reply-To: " + id + "\n\n550 5.1.1 user unknown\n", []string{"Handed over"}},
 		} {
-			if got := post(operation.BouncePath, c.body, secretOf); got != http.StatusNoContent {
-				t.Fatalf("%.60q: %d", c.body, got)
-			}
+			require.Equal(t, http.StatusNoContent, post(operation.BouncePath, c.body, secretOf), "%.60q", c.body)
 			b.get(deliveries).want(t, http.StatusOK, c.words...)
-			if got := state(); got != courier.HandedOver {
-				t.Fatalf("%.60q: the mail is %s", c.body, got)
-			}
+			require.Equal(t, courier.HandedOver, state(), "%.60q: the mail", c.body)
 		}
 		failed := report("failed", "5.1.1")
 		for _, c := range []struct {
@@ -83,13 +82,13 @@ func TestBounceMails(t *testing.T) {
 			{operation.BouncePath, strings.ReplaceAll(failed, mail.ID.String(), "0193590e"), secretOf, 422},
 			{operation.BouncePath, strings.ReplaceAll(failed, mail.ID.String(), "0193590e-7b4c-7000-8000-000000000001"), secretOf, 404},
 		} {
-			if got := post(c.path, c.body, c.key); got != c.status || state() != courier.HandedOver {
-				t.Errorf("%s, %d bytes: %d, want %d", c.path, len(c.body), got, c.status)
-			}
+			got := post(c.path, c.body, c.key)
+			assert.Equal(t, c.status, got, "%s, %d bytes", c.path, len(c.body))
+			assert.Equal(t, courier.HandedOver, state(), "%s, %d bytes", c.path, len(c.body))
 		}
-		if got := post(operation.BouncePath, failed+strings.Repeat("\nx", 3<<19), secretOf); got != http.StatusNoContent || state() != courier.Failed {
-			t.Errorf("a long report: %d, and the mail is %s", got, state())
-		}
+		got := post(operation.BouncePath, failed+strings.Repeat("\nx", 3<<19), secretOf)
+		assert.Equal(t, http.StatusNoContent, got, "a long report")
+		assert.Equal(t, courier.Failed, state(), "a long report: and the mail")
 		b.get(deliveries).want(t, http.StatusOK, "Failed, came back", "doesn't know this address")
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"regexp"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // houseStyle is what no text says, and why: one term for each thing, one spelling, one kind of quotes.
@@ -47,9 +49,7 @@ func TestHouseStyle(t *testing.T) {
 			for _, text := range forms {
 				said := placeholders.ReplaceAllString(text, "X")
 				for why, wrong := range rules {
-					if part := wrong.FindString(said); part != "" {
-						t.Errorf("%s %s: %q in %q: %s", locale, id, part, text, why)
-					}
+					assert.Empty(t, wrong.FindString(said), "%s %s: in %q: %s", locale, id, text, why)
 				}
 			}
 		}

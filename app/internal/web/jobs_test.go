@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
@@ -31,19 +32,16 @@ func TestJobsPage(t *testing.T) {
 		failing, err = w.jobs.Add(ctx, tx, job.Order{Kind: stumbling, SubjectID: uuid.Must(uuid.NewV7())})
 		return err
 	}))
-	if _, err := w.jobs.Run(t.Context(), failing, nil); !errors.Is(err, fails) {
-		t.Fatal(err)
-	}
+	_, err := w.jobs.Run(t.Context(), failing, nil)
+	require.ErrorIs(t, err, fails)
 	open := w.dreamt(w.admin.ID)
 	page := b.get("/queues")
 	page.want(t, http.StatusOK, "stumbling", "0 of 1,200", w.admin.Name, "Waiting", "Kontor", w.TextsIn("en").Say("job_reason.erasure_log"), "Next attempt")
-	if strings.Contains(page.text(), "Anna Weber") {
-		t.Error("the error's own words are on the page")
-	}
+	assert.NotContains(t, page.text(), "Anna Weber", "the error's own words are on the page")
 	cancel := "/queues/jobs/" + open.String() + "/cancel"
-	if n := page.doc(t).Find(`form[action$="/cancel"]`).Length(); n != 1 || page.doc(t).Find(`form[action="`+cancel+`"]`).Length() != 1 {
-		t.Errorf("%d jobs can be cancelled", n)
-	}
+	n := page.doc(t).Find(`form[action$="/cancel"]`).Length()
+	assert.Equal(t, 1, n, "jobs can be cancelled")
+	assert.Equal(t, 1, page.doc(t).Find(`form[action="`+cancel+`"]`).Length())
 	w.tasks.away = true
 	b.get("/queues").want(t, http.StatusServiceUnavailable, "0 of 1,200")
 	w.tasks.away = false
@@ -65,8 +63,9 @@ func TestDeletionIsAJob(t *testing.T) {
 	w := newWorld(t)
 	x := w.furnish()
 	j, err := w.jobs.Of(t.Context(), job.CustomerDeletion, x.deletion)
-	if err != nil || j.State != job.Done || j.RequestedBy.UUID != w.admin.ID || j.Done != j.Total {
-		t.Errorf("%+v, %v", j, err)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, job.Done, j.State)
+	assert.Equal(t, w.admin.ID, j.RequestedBy.UUID)
+	assert.Equal(t, j.Total, j.Done)
 	w.signedIn().get("/queues").want(t, http.StatusOK, "Delete a customer permanently", "Done")
 }

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/internal/web/kit"
 )
 
@@ -16,9 +19,7 @@ func (b *browser) login(address, login, password string) answer {
 	b.Helper()
 	page := b.get("/login", "X-Forwarded-For", address)
 	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
-	if m == nil {
-		b.Fatalf("no token on the page: %s", page.body)
-	}
+	require.NotNil(b, m, "no token on the page: %s", page.body)
 	return b.do(http.MethodPost, "/login", map[string][]string{
 		kit.CSRFField: {m[1]}, "login": {login}, "password": {password},
 	}, "X-Forwarded-For", address)
@@ -33,9 +34,7 @@ func TestAttackerBehindTheOffice(t *testing.T) {
 	own := w.browser()
 	own.login(office, adminEmail, strong).goesTo(t, "/customers")
 	known := own.cookies["__Host-kontor-known"]
-	if len(known) != 43 {
-		t.Fatalf("cookies %v", own.cookies)
-	}
+	require.Len(t, known, 43, "cookies %v", own.cookies)
 	delete(own.cookies, "__Host-kontor-session")
 	attack := func() (last answer) {
 		attacker := w.browser()
@@ -44,9 +43,9 @@ func TestAttackerBehindTheOffice(t *testing.T) {
 		}
 		return last
 	}
-	if a := attack(); a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" {
-		t.Fatalf("the attacker is not slowed down: %d", a.StatusCode)
-	}
+	a := attack()
+	require.Equal(t, http.StatusTooManyRequests, a.StatusCode, "the attacker is not slowed down")
+	require.NotEmpty(t, a.Header.Get("Retry-After"), "the attacker is not slowed down")
 	w.browser().login(office, adminEmail, strong).goesTo(t, "/customers")
 	again := own.login(office, adminEmail, strong)
 	again.goesTo(t, "/customers")
@@ -57,29 +56,21 @@ func TestAttackerBehindTheOffice(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"HttpOnly", "secure", "SameSite=Lax", "path=/", "max-age=7776000"} {
-		if !strings.Contains(strings.ToLower(cookie), strings.ToLower(want)) {
-			t.Errorf("%s is not in %s", want, cookie)
-		}
+		assert.Contains(t, strings.ToLower(cookie), strings.ToLower(want), "is not")
 	}
-	if own.cookies["__Host-kontor-known"] == known {
-		t.Error("the token is the same for ever")
-	}
+	assert.NotEqual(t, known, own.cookies["__Host-kontor-known"], "the token is the same for ever")
 
-	// signing out leaves the browser known, and says nothing of who was there
+	// After signing out, the browser is still known, and its cookie does not say whose it was.
 	own.send("/logout").goesTo(t, "/login")
-	if own.cookies["__Host-kontor-known"] == "" {
-		t.Error("signing out forgets the browser")
-	}
+	assert.NotEmpty(t, own.cookies["__Host-kontor-known"], "signing out forgets the browser")
 
-	// at home, where strangers guess as well
+	// At home, strangers guess passwords as well.
 	stranger := w.browser()
 	for i := range 8 {
 		stranger.login(fmt.Sprint("203.0.113.", 10+i), adminEmail, "guess")
 	}
 	phone := w.browser()
-	if a := phone.login(home, adminEmail, strong); a.StatusCode != http.StatusTooManyRequests {
-		t.Fatalf("the strangers don't keep anybody out: %d", a.StatusCode)
-	}
+	require.Equal(t, http.StatusTooManyRequests, phone.login(home, adminEmail, strong).StatusCode, "the strangers don't keep anybody out")
 	phone.send("/password/forgotten", "login", adminEmail).want(t, http.StatusOK)
 	w.deliver()
 	token := ""

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/access"
 	"kontor/app/courier"
 	"kontor/app/lang"
@@ -87,12 +90,12 @@ func TestInvitationLanguage(t *testing.T) {
 		{"de-AT", "en", "", "", "de"},
 		{"DE-ch", "en", "", "", "de"},
 		{"fr, en;q=0.5", "de", "", "", "en"},
-		{"de;q=0", "de", "", "", "de"}, // nothing of ours would do
+		{"de;q=0", "de", "", "", "de"}, // no language of the program would do
 		{"en;q=NaN", "de", "", "", "de"},
 		{"en;q=x, ;;,=", "de", "", "", "de"},
 		{"<script>", "de", "", "", "de"},
 		{strings.Repeat("fr,", 500), "de", "", "", "de"},
-		// what somebody chose here counts before all
+		// The language that somebody chose here comes first.
 		{"", "de", "en", "", "en"},
 		{"de", "de", "en", "", "en"},
 		{"en", "en", "de", "", "de"},
@@ -100,7 +103,7 @@ func TestInvitationLanguage(t *testing.T) {
 		{"en", "en", "", "de", "de"},
 		{"de", "de", "de", "en", "de"},
 		{"", "de", "", "en", "en"},
-		// and nothing else that stands there
+		// Other values of the cookie are ignored.
 		{"", "de", "EN", "", "de"},
 		{"", "de", "fr", "", "de"},
 		{"", "de", "en,de", "", "de"},
@@ -133,17 +136,14 @@ func TestInvitationLanguage(t *testing.T) {
 		}
 		says := func(what string, a answer, status int) {
 			t.Helper()
-			if a.StatusCode != status || a.language() != c.want {
-				t.Errorf("%q: %s is %d in %q, want %d in %s", name, what, a.StatusCode, a.language(), status, c.want)
-			}
+			assert.Equal(t, status, a.StatusCode, "%q: %s is %d in %q, want %d in %s", name, what, a.StatusCode, a.language(), status, c.want)
+			assert.Equal(t, c.want, a.language(), "%q", name)
 			for _, cookie := range a.Cookies() {
 				if cookie.Name == languageName && cookie.Value != "de" && cookie.Value != "en" {
 					t.Errorf("%q: the cookie holds %q", name, cookie.Value)
 				}
 			}
-			if strings.Contains(a.body, "<script>alert") {
-				t.Errorf("%q: what the address says is on the page of %s", name, what)
-			}
+			assert.NotContains(t, a.body, "<script>alert", "%q: what the address says is on the page of %s", name, what)
 		}
 		l := links[c.invited]
 		b := comes()
@@ -165,9 +165,7 @@ func TestLinkLanguage(t *testing.T) {
 		w.browser().send("/register/"+w.inviteIn(locale, email), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 		says := func(b *browser, what, want string, a answer) {
 			t.Helper()
-			if a.language() != want {
-				t.Errorf("%s, asked for %q: %s (%d) speaks %q, want %s", locale, b.language, what, a.StatusCode, a.language(), want)
-			}
+			assert.Equal(t, want, a.language(), "%s, asked for %q: %s speaks", locale, b.language, what)
 		}
 		for accept, want := range map[string]string{"": locale, "fr": locale, "en": "en", "de": "de", "en;q=0.9, de;q=0.8": "en"} {
 			w.Tick(time.Hour)
@@ -199,17 +197,11 @@ func TestRegisteredLanguage(t *testing.T) {
 	b.language = "fr"
 	b.send("/register/"+w.inviteIn("de", "berta@kunde.example"), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 	b.send("/logout").goesTo(t, "/login")
-	if got := b.get("/login").language(); got != "de" {
-		t.Errorf("the sign-in page speaks %q", got)
-	}
+	assert.Equal(t, "de", b.get("/login").language(), "the sign-in page speaks")
 	b.get("/login?lang=en")
-	if got := b.get("/password/forgotten").language(); got != "en" {
-		t.Errorf("what was chosen last is forgotten: %q", got)
-	}
+	assert.Equal(t, "en", b.get("/password/forgotten").language(), "what was chosen last is forgotten")
 	b.signIn("berta@kunde.example", strong)
-	if got := b.get("/portal?lang=en").language(); got != "de" {
-		t.Errorf("the person's own setting counts less than what was chosen before signing in: %q", got)
-	}
+	assert.Equal(t, "de", b.get("/portal?lang=en").language())
 }
 
 // TestUnknownLinkLanguage: a replaced link gets the same page as a link that never existed, whoever it was for.
@@ -218,18 +210,16 @@ func TestUnknownLinkLanguage(t *testing.T) {
 	old := w.inviteIn("de", "berta@kunde.example")
 	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
 	must(t, err)
-	_, err = w.accesses.Correct(context.Background(), w.admin, w.customer, rows[0].ID, rows[0].Version, access.Form{
+	_, err = w.accesses.Correct(context.Background(), w.admin, w.customer, rows[0].ID, access.Correction{Form: access.Form{
 		FirstName: "Berta", LastName: "Kühn", Email: "berta.neu@kunde.example", Locale: "de",
-	})
+	}, Version: rows[0].Version})
 	must(t, err)
 	page := func(token string) string {
 		b := w.browser()
 		b.language = ""
 		return b.get("/register/" + token).body
 	}
-	if page(old) != page(strings.Repeat("A", 43)) {
-		t.Error("the page of a replaced link tells that there was one")
-	}
+	assert.Equal(t, page(strings.Repeat("A", 43)), page(old), "the page of a replaced link tells that there was one")
 }
 
 // TestLanguageSwitch: pages for people who are not signed in offer the other language. The link keeps the rest of the
@@ -246,36 +236,36 @@ func TestLanguageSwitch(t *testing.T) {
 		b.language = "en"
 		offer := b.get(path).doc(t).Find(`nav[aria-label="Language"] a`)
 		href, _ := offer.Attr("href")
-		if offer.Length() != 1 || offer.Text() != "Deutsch" || offer.AttrOr("lang", "") != "de" || !strings.HasPrefix(href, "?") {
-			t.Errorf("%s: offers %q, %q", path, offer.Text(), href)
+		if !assert.Equal(t, 1, offer.Length(), path) {
+			continue
+		}
+		if !assert.Equal(t, "Deutsch", offer.Text(), "%s: offers", path) {
+			continue
+		}
+		if !assert.Equal(t, "de", offer.AttrOr("lang", ""), path) {
+			continue
+		}
+		if !assert.True(t, strings.HasPrefix(href, "?"), "%s: %q", path, href) {
 			continue
 		}
 		here, err := url.Parse(path)
 		must(t, err)
 		there, err := here.Parse(href)
 		must(t, err)
-		if there.Path != here.Path || there.Query().Get("next") != here.Query().Get("next") {
-			t.Errorf("%s: leads to %s", path, there)
-		}
+		assert.Equal(t, here.Path, there.Path, "%s: leads", path)
+		assert.Equal(t, here.Query().Get("next"), there.Query().Get("next"), path)
 		german := b.get(there.String())
 		back := german.doc(t).Find(`nav[aria-label="Sprache"] a`)
-		if german.language() != "de" || back.Text() != "English" {
-			t.Errorf("%s: %s speaks %q and offers %q", path, there, german.language(), back.Text())
-		}
+		assert.Equal(t, "de", german.language(), "%s: %s speaks %q and offers %q", path, there, german.language(), back.Text())
+		assert.Equal(t, "English", back.Text(), path)
 		if strings.Contains(german.body, `"><b>`) && strings.Contains(path, "%3Cb%3E") {
 			t.Errorf("%s: what the address says is on the page", path)
 		}
-		if got := b.get(here.Path).language(); got != "de" {
-			t.Errorf("%s: the choice is not kept: %q", path, got)
-		}
+		assert.Equal(t, "de", b.get(here.Path).language(), "%s: the choice is not kept", path)
 	}
 	wrong := w.browser().send("/login", "login", "anna", "password", "wrong wrong wrong")
-	if wrong.doc(t).Find(`nav[aria-label="Language"]`).Length() != 0 {
-		t.Error("a page that holds what was typed has a link that loses it")
-	}
-	if w.signedIn().get("/account").doc(t).Find(`nav[aria-label="Language"]`).Length() != 0 {
-		t.Error("who is signed in has their own setting")
-	}
+	assert.Equal(t, 0, wrong.doc(t).Find(`nav[aria-label="Language"]`).Length(), "a page that holds what was typed has a link that loses it")
+	assert.Equal(t, 0, w.signedIn().get("/account").doc(t).Find(`nav[aria-label="Language"]`).Length(), "who is signed in has their own setting")
 }
 
 // TestLanguageCookie: the cookie contains two letters and is for this site only. It is not set if nobody chose a
@@ -291,14 +281,17 @@ func TestLanguageCookie(t *testing.T) {
 		return nil
 	}
 	for _, path := range []string{"/login", "/login?lang=", "/login?lang=fr", "/login?lang=DE", "/login?LANG=de", "/login?lang=de%00", "/login?lang=de%0d%0aSet-Cookie:a=b"} {
-		if c := set(w.browser().get(path)); c != nil {
-			t.Errorf("%s: sets %v", path, c)
-		}
+		assert.Nil(t, set(w.browser().get(path)), "%s: sets", path)
 	}
 	c := set(w.browser().get("/login?lang=de"))
-	if c == nil || c.Value != "de" || !c.HttpOnly || !c.Secure || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 365*24*3600 {
-		t.Errorf("the cookie: %v", c)
-	}
+	require.NotNil(t, c, "the cookie")
+	assert.Equal(t, "de", c.Value, "the cookie")
+	assert.True(t, c.HttpOnly, "the cookie")
+	assert.True(t, c.Secure, "the cookie")
+	assert.Equal(t, "/", c.Path, "the cookie")
+	assert.Empty(t, c.Domain, "the cookie")
+	assert.Equal(t, http.SameSiteLaxMode, c.SameSite, "the cookie")
+	assert.Equal(t, 365*24*3600, c.MaxAge, "the cookie")
 }
 
 // TestFirmLinks: every page that end users see shows the firm's links at the bottom, plain text as text, and nothing for
@@ -346,35 +339,24 @@ func TestFirmLinks(t *testing.T) {
 				{"refused", anybody.do(http.MethodPost, "/login", url.Values{"login": {"a"}})},
 			} {
 				doc := x.page.doc(t)
-				if x.page.language() != "en" {
-					t.Errorf("%s speaks %q", x.what, x.page.language())
-				}
+				assert.Equal(t, "en", x.page.language())
 				foot := doc.Find("footer")
 				said := strings.Join(strings.Fields(foot.Find("p").Text()), " ")
-				if said != c.says {
-					t.Errorf("%s (%d): says %q", x.what, x.page.StatusCode, said)
-				}
+				assert.Equal(t, c.says, said, "%s (%d): says", x.what, x.page.StatusCode)
 				var leads []string
 				for _, a := range foot.Find("p a").EachIter() {
 					leads = append(leads, a.AttrOr("href", ""))
 				}
-				if strings.Join(leads, " ") != strings.Join(c.leads, " ") {
-					t.Errorf("%s: leads to %q", x.what, leads)
-				}
+				assert.Equal(t, strings.Join(c.leads, " "), strings.Join(leads, " "), "%s: leads", x.what)
 				for _, word := range c.absent {
-					if strings.Contains(foot.Text(), word) {
-						t.Errorf("%s: has %q", x.what, word)
-					}
+					assert.NotContains(t, foot.Text(), word, "%s: has", x.what)
 				}
-				if strings.Contains(x.page.body, "<script>alert") || doc.Find("[onclick]").Length() != 0 {
-					t.Errorf("%s: what the firm wrote is markup", x.what)
-				}
+				assert.NotContains(t, x.page.body, "<script>alert", "what the firm wrote is markup")
+				assert.Equal(t, 0, doc.Find("[onclick]").Length(), "what the firm wrote is markup")
 			}
 			firm := w.signedIn()
 			for _, path := range []string{"/customers", "/no-such-page", "/account"} {
-				if page := firm.get(path).doc(t); page.Find("footer").Length() != 0 {
-					t.Errorf("%s of a specialist user has the firm's links", path)
-				}
+				assert.Equal(t, 0, firm.get(path).doc(t).Find("footer").Length(), "%s of a specialist user has the firm's links", path)
 			}
 		})
 	}

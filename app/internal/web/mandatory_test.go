@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/customer"
 	"kontor/app/lang"
@@ -63,9 +65,7 @@ func TestMandatoryFieldsAreAskedFor(t *testing.T) {
 		"code", "comment", "company_name", "confirm", "current_password", "deputy", "email", "email_password", "first_name", "from", "last_name",
 		"login", "name", "name_de", "name_en", "password", "password_repeat", "until", "username",
 	}
-	if got := slices.Sorted(maps.Keys(sent)); !slices.Equal(got, want) {
-		t.Errorf("mandatory fields %v, want %v", got, want)
-	}
+	assert.Equal(t, want, slices.Sorted(maps.Keys(sent)), "mandatory fields")
 }
 
 // checkMandatory sends a form as it stands, but without its mandatory fields, whose names it returns.
@@ -96,8 +96,7 @@ func checkMandatory(t *testing.T, where string, b *browser, form *goquery.Select
 	}
 	a := b.do(http.MethodPost, form.AttrOr("action", ""), values)
 	where += " → " + form.AttrOr("action", "")
-	if a.StatusCode != http.StatusUnprocessableEntity {
-		t.Errorf("%s: status %d: %s", where, a.StatusCode, a.text())
+	if !assert.Equal(t, http.StatusUnprocessableEntity, a.StatusCode, "%s: status : %s", where, a.text()) {
 		return names
 	}
 	doc := a.doc(t)
@@ -107,21 +106,16 @@ func checkMandatory(t *testing.T, where string, b *browser, form *goquery.Select
 		if at == "" {
 			at = strings.TrimSpace(doc.Find("#f-" + name).Closest(".field").Find(".wrong").First().Text())
 		}
-		if !asks[b.language].MatchString(at) {
-			t.Errorf("%s: at %s stands %q", where, name, at)
-		}
-		if other := said[at]; other != "" {
-			t.Errorf("%s: %s and %s are asked for in the same words: %s", where, other, name, at)
-		}
+		assert.True(t, asks[b.language].MatchString(at), "%s: at %s stands %q", where, name, at)
+		other := said[at]
+		assert.Empty(t, other, "%s: and %s are asked for in the same words: %s", where, name, at)
 		said[at] = name
-		if link := strings.TrimSpace(doc.Find(`.summary a[href="#f-` + name + `"]`).Text()); !strings.HasSuffix(link, at) || name != "confirm" && link != at {
-			t.Errorf("%s: at %s stands %q, in the summary %q", where, name, at, link)
-		}
+		link := strings.TrimSpace(doc.Find(`.summary a[href="#f-` + name + `"]`).Text())
+		assert.True(t, strings.HasSuffix(link, at), "%s: at %s stands %q, in the summary %q", where, name, at, link)
+		assert.False(t, name != "confirm" && link != at, "%s", where)
 	}
 	for _, generic := range []string{"this field", "dieses Feld", "required."} {
-		if strings.Contains(a.text(), generic) {
-			t.Errorf("%s: %q is on the page", where, generic)
-		}
+		assert.NotContains(t, a.text(), generic, "%s: is on the page", where)
 	}
 	return names
 }
@@ -154,20 +148,16 @@ func TestMandatoryFieldsHaveWords(t *testing.T) {
 		}
 	}
 	delete(names, "confirm") // the message names the number to enter
-	if len(names) < 15 {
-		t.Fatalf("found only %v", slices.Sorted(maps.Keys(names)))
-	}
+	require.GreaterOrEqual(t, len(names), 15)
 	for _, locale := range lang.All {
 		texts := localeFile(t, locale)
 		for name := range names {
 			text, _ := strconv.Unquote(texts["required."+name])
-			if !asks[locale].MatchString(text) || strings.HasSuffix(text, ".") {
-				t.Errorf("%s: required.%s is %q", locale, name, text)
-			}
+			assert.True(t, asks[locale].MatchString(text), "%s: required.%s is %q", locale, name, text)
+			assert.False(t, strings.HasSuffix(text, "."))
 		}
-		if _, there := texts["fault.required"]; there {
-			t.Errorf("%s: a mandatory field can be asked for without its name", locale)
-		}
+		_, there := texts["fault.required"]
+		assert.False(t, there, "%s: a mandatory field can be asked for without its name", locale)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/assignment"
@@ -20,9 +22,7 @@ func (a answer) filled(t testing.TB, path string, changes ...string) url.Values 
 	t.Helper()
 	form := url.Values{}
 	found := a.doc(t).Find(`main form[method=post][action="` + path + `"]`)
-	if found.Length() != 1 {
-		t.Fatalf("%d forms go to %s", found.Length(), path)
-	}
+	require.Equal(t, 1, found.Length(), "forms go to %s", path)
 	found.Find("[name]:not(:disabled)").Each(func(_ int, f *goquery.Selection) {
 		name, value := f.AttrOr("name", ""), f.AttrOr("value", "")
 		switch goquery.NodeName(f) {
@@ -51,7 +51,7 @@ func TestTwoEdit(t *testing.T) {
 	for name, c := range map[string]struct {
 		page, action func(w *world) string
 		field, other string // two fields, the one that both change and one that only the other one changes
-		kept         string // what the other one put into other
+		kept         string // the value that the other person put into other
 		said         string // the name of field
 	}{
 		"customer data": {
@@ -102,55 +102,41 @@ func TestTwoEdit(t *testing.T) {
 
 			before := anna.get(page)
 			before.want(t, http.StatusOK)
-			if a := send(claraThere, claraThere.get(page).filled(t, action, c.other, c.kept)); a.StatusCode != http.StatusSeeOther {
-				t.Fatalf("the first to save: %d %s", a.StatusCode, a.text())
-			}
-			// each changed another field: nothing to choose
-			if a := send(anna, before.filled(t, action, c.field, "Ulm")); a.StatusCode != http.StatusSeeOther {
-				t.Fatalf("nothing to choose: %d %s", a.StatusCode, a.text())
-			}
+			a := send(claraThere, claraThere.get(page).filled(t, action, c.other, c.kept))
+			require.Equal(t, http.StatusSeeOther, a.StatusCode, "the first to save: %s", a.text())
+			// Each person changed another field, so there is nothing to choose.
+			a = send(anna, before.filled(t, action, c.field, "Ulm"))
+			require.Equal(t, http.StatusSeeOther, a.StatusCode, "nothing to choose: %s", a.text())
 			anna.get(page).want(t, http.StatusOK, "Saved. Meanwhile Clara@kanzlei.example changed:")
 			after := anna.get(page)
 			for field, want := range map[string]string{c.field: "Ulm", c.other: strings.ReplaceAll(c.kept, "\r\n", "\n")} {
-				if got := strings.ReplaceAll(after.filled(t, action).Get(field), "\r\n", "\n"); got != want {
-					t.Errorf("%s holds %q, want %q", field, got, want)
-				}
+				assert.Equal(t, want, strings.ReplaceAll(after.filled(t, action).Get(field), "\r\n", "\n"), "%s holds", field)
 			}
 
-			// both change one field
+			// Both change the same field.
 			base := anna.get(page)
 			send(claraThere, claraThere.get(page).filled(t, action, c.field, "Bonn"))
 			late := send(anna, base.filled(t, action, c.field, "Kiel"))
 			late.want(t, http.StatusConflict, "Error:", "Not saved yet: Clara@kanzlei.example changed the same field", "Your entry", "Kiel", "Clara@kanzlei.example,", "Bonn")
 			doc := late.doc(t)
-			if n := doc.Find(".conflicts fieldset").Length(); n != 1 || doc.Find(".conflicts legend").Text() != c.said {
-				t.Errorf("to be chosen: %q", doc.Find(".conflicts legend").Text())
-			}
-			if got := attr(doc, ".conflicts time", "datetime"); got != "2026-11-24T09:00:00Z" {
-				t.Errorf("changed at %q", got)
-			}
-			if got := late.filled(t, action).Get(c.field); got != "Kiel" {
-				t.Errorf("what was typed became %q", got)
-			}
-			// a third change asks again, and the text is still there
+			n := doc.Find(".conflicts fieldset").Length()
+			assert.Equal(t, 1, n, "to be chosen: %q", doc.Find(".conflicts legend").Text())
+			assert.Equal(t, c.said, doc.Find(".conflicts legend").Text(), "to be chosen: %q", doc.Find(".conflicts legend").Text())
+			assert.Equal(t, "2026-11-24T09:00:00Z", attr(doc, ".conflicts time", "datetime"), "changed at")
+			assert.Equal(t, "Kiel", late.filled(t, action).Get(c.field), "what was typed became")
+			// After a third change the page asks again, and the text is still there.
 			send(claraThere, claraThere.get(page).filled(t, action, c.field, "Jena"))
 			third := send(anna, late.filled(t, action, "keep_"+c.field, "mine"))
 			third.want(t, http.StatusConflict, "Kiel", "Jena")
-			if a := send(anna, third.filled(t, action, "keep_"+c.field, "theirs")); a.StatusCode != http.StatusSeeOther {
-				t.Fatalf("theirs is chosen: %d %s", a.StatusCode, a.text())
-			}
-			if got := anna.get(page).filled(t, action).Get(c.field); got != "Jena" {
-				t.Errorf("theirs was chosen, and it became %q", got)
-			}
+			a = send(anna, third.filled(t, action, "keep_"+c.field, "theirs"))
+			require.Equal(t, http.StatusSeeOther, a.StatusCode, "theirs is chosen: %s", a.text())
+			assert.Equal(t, "Jena", anna.get(page).filled(t, action).Get(c.field), "theirs was chosen, and it became")
 			base = anna.get(page)
 			send(claraThere, claraThere.get(page).filled(t, action, c.field, "Bonn"))
 			late = send(anna, base.filled(t, action, c.field, "Kiel"))
-			if a := send(anna, late.filled(t, action)); a.StatusCode != http.StatusSeeOther {
-				t.Fatalf("saved again: %d %s", a.StatusCode, a.text())
-			}
-			if got := anna.get(page).filled(t, action).Get(c.field); got != "Kiel" {
-				t.Errorf("mine was chosen, and it became %q", got)
-			}
+			a = send(anna, late.filled(t, action))
+			require.Equal(t, http.StatusSeeOther, a.StatusCode, "saved again: %s", a.text())
+			assert.Equal(t, "Kiel", anna.get(page).filled(t, action).Get(c.field), "mine was chosen, and it became")
 		})
 	}
 }
@@ -160,7 +146,7 @@ func TestStatusOfTwo(t *testing.T) {
 	w := newWorld(t)
 	tr := w.transaction("Vertrag")
 	clara := w.specialist("clara@kanzlei.example", policies.FirmRoles[1:]...)
-	w.entrust(tr.ID, clara.ID)
+	w.addProcessor(tr.ID, clara.ID)
 	b, path := w.signedIn(), "/transactions/"+tr.ID.String()
 	press := []string{"version", "1", "was_status", "open", "status", "closed"}
 	_, err := w.transactions.Update(context.Background(), clara, tr.ID, 1, transaction.Form{Name: "Mietvertrag", Kind: "contract"})
@@ -195,9 +181,9 @@ func TestRolesOfTwo(t *testing.T) {
 	anna.do(http.MethodPost, path, before).goesTo(t, path)
 	page := anna.get(path)
 	page.want(t, http.StatusOK, "Benno", "changed: Roles")
-	if got := page.filled(t, path)["role"]; len(got) != 1 || got[0] != string(policies.Specialist) {
-		t.Errorf("roles: %v", got)
-	}
+	got := page.filled(t, path)["role"]
+	require.Len(t, got, 1, "roles")
+	assert.Equal(t, string(policies.Specialist), got[0], "roles")
 }
 
 // TestForgedBase: whatever the hidden fields say, only values that were sent or are stored can be saved.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestNumberIsRead: a form says how it has understood a telephone number in the chosen country, or what is wrong with it,
@@ -40,9 +42,10 @@ func TestNumberIsRead(t *testing.T) {
 		b := w.signedIn()
 		b.send("/account", "name", "Anna Berg", "username", adminEmail, "locale", c.language)
 		a := b.htmx(c.path, c.typed...)
-		if got := strings.Join(strings.Fields(a.doc(t).Text()), " "); a.StatusCode != c.status || !strings.Contains(got, c.want) || c.want == "" && got != "" {
-			t.Errorf("%s %q: %d %q, want %q", c.path, c.typed, a.StatusCode, got, c.want)
-		}
+		got := strings.Join(strings.Fields(a.doc(t).Text()), " ")
+		assert.Equal(t, c.status, a.StatusCode, "%s %q", c.path, c.typed)
+		assert.Contains(t, got, c.want, "%s %q", c.path, c.typed)
+		assert.False(t, c.want == "" && got != "", "%s %q", c.path, c.typed)
 	}
 }
 
@@ -55,28 +58,18 @@ func TestNumberOnForms(t *testing.T) {
 	a := b.send("/customers", typed...)
 	a.want(t, http.StatusUnprocessableEntity)
 	for field, want := range map[string]string{"#r-mobile": "Will be used as +43 664 1234567 (Austria)", "#r-phone": "Will be used as +43 1 23456789 (Austria)"} {
-		if got := strings.TrimSpace(a.doc(t).Find(field).Text()); got != want {
-			t.Errorf("%s says %q, want %q", field, got, want)
-		}
+		assert.Equal(t, want, strings.TrimSpace(a.doc(t).Find(field).Text()), "%s says", field)
 	}
 
 	to := b.send("/customers", append(typed, "email", "otto@kunde.example")...).Header.Get("Location")
 	b.get(to).want(t, http.StatusOK, "The registration link is on its way. The registration code goes to +43 664 1234567.")
 	data := b.get(strings.TrimSuffix(to, "authorisations") + "data").doc(t)
-	if got := strings.TrimSpace(data.Find("#r-phone").Text()); got != "Will be used as +43 1 23456789 (Austria)" {
-		t.Errorf("the customer's data say %q", got)
-	}
-	if got := attr(data, "#f-phone", "value"); got != "+43 1 23456789" {
-		t.Errorf("the customer's field holds %q", got)
-	}
+	assert.Equal(t, "Will be used as +43 1 23456789 (Austria)", strings.TrimSpace(data.Find("#r-phone").Text()), "the customer's data say")
+	assert.Equal(t, "+43 1 23456789", attr(data, "#f-phone", "value"), "the customer's field holds")
 	accesses := strings.TrimSuffix(to, "authorisations") + "accesses"
 	correct := b.get(to).doc(t).Find("#accesses a[id^=correct-]").AttrOr("href", "")
-	if got := strings.TrimSpace(b.get(correct).doc(t).Find("#r-mobile").Text()); got != "Will be used as +43 664 1234567 (Austria)" {
-		t.Errorf("correcting says %q", got)
-	}
-	if got := attr(b.get(correct).doc(t), "#f-mobile", "value"); got != "+43 664 1234567" {
-		t.Errorf("the access's field holds %q", got)
-	}
+	assert.Equal(t, "Will be used as +43 664 1234567 (Austria)", strings.TrimSpace(b.get(correct).doc(t).Find("#r-mobile").Text()), "correcting says")
+	assert.Equal(t, "+43 664 1234567", attr(b.get(correct).doc(t), "#f-mobile", "value"), "the access's field holds")
 	person := []string{"first_name", "Otto", "last_name", "Ort", "email", "otto@kunde.example", "locale", "de"}
 	for _, does := range []struct {
 		path string
@@ -86,7 +79,7 @@ func TestNumberOnForms(t *testing.T) {
 		{accesses, []string{"first_name", "Eva", "last_name", "Ort", "email", "eva@kunde.example", "mobile", "0664 7654321", "locale", "de"}, "The registration code goes to +43 664 7654321."},
 		{accesses, []string{"first_name", "Ida", "last_name", "Ort", "email", "ida@kunde.example", "locale", "de"}, ""},
 		{correct + "/resend", nil, "The registration code goes to +43 664 1234567."},
-		{correct, append(slices.Clone(person), "mobile", "+43 664 1234567", "version", ""), ""}, // as the field holds it: no new code
+		{correct, append(slices.Clone(person), "mobile", "+43 664 1234567", "version", ""), ""}, // as the field shows it, so no new code is sent
 		{correct, append(slices.Clone(person), "mobile", "0664 5555555", "version", ""), "The registration code goes to +43 664 5555555."},
 		{correct + "/deactivate", nil, ""},
 		{correct + "/reactivate", nil, "The registration code goes to +43 664 5555555."},
@@ -97,8 +90,7 @@ func TestNumberOnForms(t *testing.T) {
 		}
 		b.send(does.path, does.form...).goesTo(t, to)
 		got := strings.TrimSpace(b.get(to).doc(t).Find(".toast-line").Text())
-		if !strings.HasSuffix(got, does.want) || does.want == "" && strings.Contains(got, "code goes to") {
-			t.Errorf("%s %q: %q", does.path, does.form, got)
-		}
+		assert.True(t, strings.HasSuffix(got, does.want), "%s %q: %q", does.path, does.form, got)
+		assert.False(t, does.want == "" && strings.Contains(got, "code goes to"), "%s %q", does.path, does.form)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/views"
 )
 
@@ -22,18 +24,12 @@ func TestEveryFormNamesItsAction(t *testing.T) {
 		source, err := fs.ReadFile(views.Pages(), path)
 		for _, tag := range regexp.MustCompile(`(?is)<form\b[^>]*>`).FindAllString(inner.ReplaceAllString(string(source), "x"), -1) {
 			forms++
-			if !regexp.MustCompile(`\saction="[^"?]+"`).MatchString(tag) {
-				t.Errorf("%s: %s", path, tag)
-			}
-			if strings.Contains(tag, "enctype") {
-				t.Errorf("%s: no route takes %s", path, tag)
-			}
+			assert.True(t, regexp.MustCompile(`\saction="[^"?]+"`).MatchString(tag), "%s: %s", path, tag)
+			assert.NotContains(t, tag, "enctype", "%s: no route takes", path)
 		}
 		return err
 	}))
-	if forms < 40 {
-		t.Errorf("only %d forms", forms)
-	}
+	assert.GreaterOrEqual(t, forms, 40, "only %d forms", forms)
 }
 
 // sources are the program's files in this folder and below it, by path.
@@ -59,16 +55,12 @@ func TestOneWayIn(t *testing.T) {
 	judged, _, _ = strings.Cut(judged, "}\n")
 	read := 0
 	for f, source := range sources(t) {
-		if m := other.Find(source); m != nil {
-			t.Errorf("%s: %s", f, m)
-		}
+		assert.Nil(t, other.Find(source), f)
 		for _, m := range regexp.MustCompile(`\bc\.Get\(([^),]+)\)`).FindAllSubmatch(source, -1) {
 			if read++; !strings.Contains(judged, string(m[1])) {
 				t.Errorf("%s reads the header %s, which intake does not judge", f, m[1])
 			}
 		}
 	}
-	if read < 10 {
-		t.Errorf("only %d headers are read", read)
-	}
+	assert.GreaterOrEqual(t, read, 10, "only %d headers are read", read)
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/access"
@@ -20,6 +22,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/internal/web/kit"
 	"kontor/policies"
+	"kontor/policies/policytest"
 )
 
 func TestQueues(t *testing.T) {
@@ -28,30 +31,22 @@ func TestQueues(t *testing.T) {
 	b.get("/queues").want(t, http.StatusOK, w.tasks.task.ID)
 	part := b.get("/queues", "HX-Request", "true")
 	part.want(t, http.StatusOK)
-	if strings.Contains(part.body, "<html") {
-		t.Error("HTMX gets the whole page")
-	}
+	assert.NotContains(t, part.body, "<html", "HTMX gets the whole page")
 	b.get("/queues?queue=nonsense").want(t, http.StatusNotFound)
 	b.get("/queues?queue=mail&state=nonsense&page=-3").want(t, http.StatusOK)
 
 	task := "/queues/mail/" + w.tasks.task.ID
 	b.send(task+"/run", "state", "retry").goesTo(t, "/queues?queue=mail&state=retry")
 	b.send(task+"/delete", "state", "retry").goesTo(t, "/queues?queue=mail&state=retry")
-	if got := strings.Join(w.tasks.done, ", "); got != "run mail "+w.tasks.task.ID+", delete mail "+w.tasks.task.ID {
-		t.Errorf("done: %s", got)
-	}
+	assert.Equal(t, "run mail "+w.tasks.task.ID+", delete mail "+w.tasks.task.ID, strings.Join(w.tasks.done, ", "), "done")
 	log := b.get("/audit")
 	log.want(t, http.StatusOK)
 	for _, action := range []audit.Action{audit.QueueTaskRun, audit.QueueTaskDeleted} {
-		if !strings.Contains(log.text(), w.TextsIn("en").Say("audit."+string(action))) {
-			t.Errorf("%s is not in the log", action)
-		}
+		assert.Contains(t, log.text(), w.TextsIn("en").Say("audit."+string(action)), "is not in the log")
 	}
 	before := w.dump("audit")
 	b.send("/queues/mail/unknown/run").want(t, http.StatusNotFound)
-	if w.dump("audit") != before {
-		t.Error("what was not done is in the log")
-	}
+	assert.Equal(t, before, w.dump("audit"), "what was not done is in the log")
 }
 
 // TestQueueSaysWhatItGot: a reason without a text is shown as it is, not as a missing text id.
@@ -60,18 +55,17 @@ func TestQueueSaysWhatItGot(t *testing.T) {
 	w.tasks.task.LastError = "context deadline exceeded <b>"
 	page := w.signedIn().get("/queues")
 	page.want(t, http.StatusOK, "context deadline exceeded <b>")
-	if strings.Contains(page.text(), "reason.") {
-		t.Errorf("a text id is on the page: %s", page.text())
-	}
+	assert.NotContains(t, page.text(), "reason.", "a text id is on the page")
 }
 
 // TestQueueStateStaysAState: a value from the form can't change the address.
 func TestQueueStateStaysAState(t *testing.T) {
 	w := newWorld(t)
 	a := w.signedIn().send("/queues/mail/"+w.tasks.task.ID+"/run", "state", "retry&page=9#x\r\nX-Evil: 1")
-	if to := a.Header.Get("Location"); strings.ContainsAny(to, "#\r\n") || strings.Contains(to, "page=9") || a.Header.Get("X-Evil") != "" {
-		t.Errorf("goes to %q", to)
-	}
+	to := a.Header.Get("Location")
+	assert.False(t, strings.ContainsAny(to, "#\r\n"), "goes to %q", to)
+	assert.NotContains(t, to, "page=9")
+	assert.Empty(t, a.Header.Get("X-Evil"))
 }
 
 // TestQueueAway: pages and readiness say why the queues can't be used, and which of them, in both languages.
@@ -84,9 +78,7 @@ func TestQueueAway(t *testing.T) {
 	w.tasks.silent = "mail"
 	page := b.get("/queues?queue=mail")
 	page.want(t, http.StatusOK, w.TextsIn("en").Say("queue_reason.full"), w.TextsIn("en").Say("queue.away"))
-	if strings.Contains(page.body, "1,200") {
-		t.Error("the page has numbers of a queue that can't be asked")
-	}
+	assert.NotContains(t, page.body, "1,200", "the page has numbers of a queue that can't be asked")
 	both := []string{"mail", "sms"}
 	for want, troubles := range map[string][]courier.QueueTrouble{
 		"ok": nil,
@@ -101,22 +93,18 @@ func TestQueueAway(t *testing.T) {
 		ready.want(t, http.StatusOK)
 		var parts map[string]string
 		must(t, json.Unmarshal([]byte(ready.body), &parts))
-		if parts["queue"] != want {
-			t.Errorf("readiness says %q, want %q", parts["queue"], want)
-		}
+		assert.Equal(t, want, parts["queue"], "readiness says")
 	}
 	for _, r := range courier.QueueReasons() {
-		if r.Words() == "" {
-			t.Errorf("%s has no words", r)
-		}
+		assert.NotEmpty(t, r.Words(), "has no words")
 		w.tasks.troubles = []courier.QueueTrouble{{Queues: both, Reason: r}}
-		if code, said := readyOf(t, b); code != http.StatusOK || said["status"] != "degraded" || !strings.HasPrefix(said["reason"], "queue: "+r.Words()) {
-			t.Errorf("%s: readiness is %d %v", r, code, said)
-		}
+		code, said := readyOf(t, b)
+		assert.Equal(t, http.StatusOK, code, "readiness")
+		assert.Equal(t, "degraded", said["status"])
+		assert.True(t, strings.HasPrefix(said["reason"], "queue: "+r.Words()))
 		for _, language := range []string{"de", "en"} {
-			if id := "queue_reason." + string(r); w.TextsIn(language).Say(id) == id {
-				t.Errorf("%s has no text in %s", r, language)
-			}
+			id := "queue_reason." + string(r)
+			assert.NotEqual(t, id, w.TextsIn(language).Say(id), "%s has no text", r)
 		}
 	}
 }
@@ -137,16 +125,12 @@ func TestHealth(t *testing.T) {
 		var parts map[string]string
 		a := b.get("/readyz")
 		must(t, json.Unmarshal([]byte(a.body), &parts))
-		if parts[part] != "ok" {
-			t.Errorf("%s: %q", part, parts[part])
-		}
+		assert.Equal(t, "ok", parts[part])
 	}
 	broken = true
 	a := b.get("/readyz")
 	a.want(t, http.StatusServiceUnavailable)
-	if strings.Contains(a.body, "unexpected EOF") {
-		t.Error("readiness gives away the error's text")
-	}
+	assert.NotContains(t, a.body, "unexpected EOF", "readiness gives away the error's text")
 	broken = false
 	must(t, w.DB.Close())
 	b.get("/healthz").want(t, http.StatusOK)
@@ -170,17 +154,12 @@ func TestAuditPages(t *testing.T) {
 	b := w.signedIn()
 	first := b.get("/audit")
 	first.want(t, http.StatusOK, "<script>")
-	if strings.Contains(first.body, "<img") || strings.Contains(first.body, "<script>") {
-		t.Error("a subject is not escaped")
-	}
-	if !strings.Contains(first.body, "/customers/"+w.customer.String()) {
-		t.Error("no link to the customer")
-	}
+	assert.NotContains(t, first.body, "<img", "a subject is not escaped")
+	assert.NotContains(t, first.body, "<script>", "a subject is not escaped")
+	assert.Contains(t, first.body, "/customers/"+w.customer.String(), "no link to the customer")
 	_, rest, found := strings.Cut(first.body, `href="/audit?after=`)
 	next, _, _ := strings.Cut(rest, `"`)
-	if !found {
-		t.Fatal("no second page")
-	}
+	require.True(t, found, "no second page")
 	b.get("/audit?after="+next).want(t, http.StatusOK)
 	b.get("/audit?after=nonsense").want(t, http.StatusOK)
 }
@@ -219,13 +198,10 @@ func TestMailShowsMark(t *testing.T) {
 	letter := w.signedIn().get("/mailbox/" + mail.ID.String() + "/html")
 	letter.want(t, http.StatusOK)
 	src, found := letter.doc(t).Find("img").Attr("src")
-	if !found || !strings.HasPrefix(src, "/static/") {
-		t.Errorf("the mark comes from %q", src)
-	}
+	require.True(t, found)
+	assert.True(t, strings.HasPrefix(src, "/static/"), "the mark comes from %q", src)
 	w.browser().get(src).want(t, http.StatusOK)
-	if csp := letter.Header.Get("Content-Security-Policy"); csp != "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox; frame-ancestors 'self'" {
-		t.Errorf("the letter's page may do %q", csp)
-	}
+	assert.Equal(t, "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox; frame-ancestors 'self'", letter.Header.Get("Content-Security-Policy"), "the letter's page may do")
 }
 
 // TestMailboxIsHarmless: mails are shown and never executed (S37).
@@ -236,28 +212,23 @@ func TestMailboxIsHarmless(t *testing.T) {
 	page := b.get("/mailbox?id=" + evil.ID.String())
 	page.want(t, http.StatusOK, "<script>alert(2)</script>", `<img src=x onerror=alert(1)>`)
 	for _, bad := range []string{"<script>alert", "<img src=x", `href="javascript:`, `"onclick=`} {
-		if strings.Contains(page.body, bad) {
-			t.Errorf("%q is on the page as it is", bad)
-		}
+		assert.NotContains(t, page.body, bad, "is on the page as it")
 	}
-	if !strings.Contains(page.body, `href="https://kontor.example/register/abc"`) {
-		t.Error("the link can't be clicked")
-	}
+	assert.Contains(t, page.body, `href="https://kontor.example/register/abc"`, "the link can't be clicked")
 	letter := b.get("/mailbox/" + evil.ID.String() + "/html")
 	letter.want(t, http.StatusOK)
 	csp := letter.Header.Get("Content-Security-Policy")
-	if !strings.Contains(csp, "sandbox") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "allow-scripts") {
-		t.Errorf("the letter's page may do %q", csp)
-	}
+	assert.Contains(t, csp, "sandbox", "the letter's page may do")
+	assert.Contains(t, csp, "default-src 'none'")
+	assert.NotContains(t, csp, "allow-scripts")
 	b.get("/mailbox/"+w.customer.String()+"/html").want(t, http.StatusNotFound)
 
 	var mails []map[string]any
 	raw := b.get("/mailbox.json")
 	must(t, json.Unmarshal([]byte(raw.body), &mails))
 	for _, field := range []string{"id", "channel", "to", "subject", "text", "html", "at"} {
-		if _, there := mails[0][field]; !there {
-			t.Errorf("no %s", field)
-		}
+		_, there := mails[0][field]
+		assert.True(t, there, "no %s", field)
 	}
 }
 
@@ -277,9 +248,8 @@ func TestWhoReadsTheMailbox(t *testing.T) {
 		b := each.asker(who)
 		for _, path := range []string{"/mailbox", "/mailbox.json", "/mailbox/" + x.mail.String() + "/html"} {
 			for _, host := range []string{"kontor.example", "localhost:3000", "127.0.0.1:3000"} {
-				if a := b.get(path, "Host", host); a.StatusCode != status {
-					t.Errorf("%s gets %d at %s, want %d", who, a.StatusCode, path, status)
-				}
+				a := b.get(path, "Host", host)
+				assert.Equal(t, status, a.StatusCode, "%s gets %d at %s", who, a.StatusCode, path)
 			}
 		}
 		if who != "nobody" && strings.Contains(b.get("/account").body, `href="/mailbox"`) != (status == http.StatusOK) {
@@ -287,9 +257,7 @@ func TestWhoReadsTheMailbox(t *testing.T) {
 		}
 	}
 	w.signedIn().get("/mailbox.json").want(t, http.StatusOK)
-	if !strings.Contains(w.signedIn().get("/account").body, `href="/mailbox"`) {
-		t.Error("who holds every guarding role is not shown the way to the mailbox")
-	}
+	assert.Contains(t, w.signedIn().get("/account").body, `href="/mailbox"`, "who holds every guarding role is not shown the way to the mailbox")
 	closed := newWorld(t)
 	closed.browser().get("/mailbox.json").goesTo(t, "/login?next=%2Fmailbox.json")
 	none := newWorld(t, func(o *Options) { o.Mailbox = false })
@@ -311,28 +279,23 @@ func TestUndelivered(t *testing.T) {
 		b := w.browser().signIn("clara@kanzlei.example", strong)
 		for _, path := range []string{"/customers", "/customers/" + w.customer.String() + "/data", "/account", "/attention", "/queues", "/no-such-page"} {
 			if kept == "" {
-				if strings.Contains(b.get(path).body, "undelivered") {
-					t.Errorf("%s says something", path)
-				}
+				assert.NotContains(t, b.get(path).body, "undelivered", "says something")
 				continue
 			}
 			b.language = "en"
 			a := b.get(path)
-			if said := a.doc(t).Find("#undelivered").Text(); !strings.HasPrefix(said, words[0]) || !strings.HasSuffix(said, "the roles that guard the system can read them there.") {
-				t.Errorf("%s says %q", path, said)
-			}
+			said := a.doc(t).Find("#undelivered").Text()
+			assert.True(t, strings.HasPrefix(said, words[0]), "%s says %q", path, said)
+			assert.True(t, strings.HasSuffix(said, "the roles that guard the system can read them there."))
 			b.language = "de"
-			if said := b.get(path).doc(t).Find("#undelivered").Text(); !strings.HasPrefix(said, words[1]) {
-				t.Errorf("%s says %q", path, said)
-			}
+			said = b.get(path).doc(t).Find("#undelivered").Text()
+			assert.True(t, strings.HasPrefix(said, words[1]), "%s says %q", path, said)
 		}
 		for _, other := range []answer{w.browser().get("/login"), w.endUser().get("/portal")} {
-			if strings.Contains(other.body, "undelivered") {
-				t.Error("who does not work here is told")
-			}
+			assert.NotContains(t, other.body, "undelivered", "who does not work here is told")
 		}
 		if kept == "all" {
-			must(t, w.Policy.Publish(2, "p, specialist, *, customer, *, list, allow"))
+			must(t, policytest.Publish(w.Policy, 2, "p, specialist, *, customer, *, list, allow"))
 			b.language = "en"
 			b.get("/account").want(t, http.StatusOK, "No role may read them there.")
 		}
@@ -381,16 +344,12 @@ func TestHooks(t *testing.T) {
 		{"/hooks/sms", report, right, 204},
 		{"/hooks/bounce", bounce, right, 204},
 	} {
-		if a := b.hook(c.path, c.body, c.key); a.StatusCode != c.status {
-			t.Errorf("%s %s signed with %q: %d, want %d", c.path, c.body, c.key, a.StatusCode, c.status)
-		}
+		assert.Equal(t, c.status, b.hook(c.path, c.body, c.key).StatusCode, "%s %s signed with %q", c.path, c.body, c.key)
 	}
 	for id, want := range map[string]courier.State{sms.ID.String(): courier.Delivered, mail.ID.String(): courier.Failed} {
 		var m courier.Message
 		must(t, w.DB.NewSelect().Model(&m).Where("id = ?", id).Scan(context.Background()))
-		if m.State != want {
-			t.Errorf("%s is %s, want %s", m.Channel, m.State, want)
-		}
+		assert.Equal(t, want, m.State)
 	}
 }
 
@@ -402,12 +361,9 @@ func TestMetrics(t *testing.T) {
 	res := httptest.NewRecorder()
 	w.metrics.handler().ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	body := res.Body.String()
-	if strings.Contains(body, token) || !strings.Contains(body, `route="/register/:token"`) {
-		t.Errorf("the metrics name the token or not the route:\n%s", body)
-	}
-	if !strings.Contains(body, "go_goroutines") {
-		t.Error("nothing of Go itself")
-	}
+	assert.NotContains(t, body, token, "the metrics name the token or not the route")
+	assert.Contains(t, body, `route="/register/:token"`, "the metrics name the token or not the route")
+	assert.Contains(t, body, "go_goroutines", "nothing of Go itself")
 }
 
 // TestQueueNames: the Queues page names customer and person only for callers who may see them.
@@ -418,23 +374,19 @@ func TestQueueNames(t *testing.T) {
 	must(t, w.DB.NewSelect().Model(&m).Where("channel = ?", courier.Email).Scan(context.Background()))
 	w.tasks.task.MessageID, w.tasks.task.ID = m.ID, m.ID.String()+":1"
 	w.specialist("dora@kanzlei.example", policies.DataAdministrator)
-	must(t, w.Policy.Publish(2, "p, auditor, *, queue, *, read, allow\np, specialist, administrator, customer, *, read, allow"))
+	must(t, policytest.Publish(w.Policy, 2, "p, auditor, *, queue, *, read, allow\np, specialist, administrator, customer, *, read, allow"))
 	w.specialist("rita@kanzlei.example", policies.Auditor)
-	if text := w.browser().signIn("rita@kanzlei.example", strong).get("/queues").text(); strings.Contains(text, "Kühn") || !strings.Contains(text, m.ID.String()) {
-		t.Errorf("who may not read the customer sees %s", text)
-	}
-	must(t, w.Policy.Publish(3, "p, auditor, *, queue, *, read, allow\np, auditor, *, customer, *, read, allow"))
+	text := w.browser().signIn("rita@kanzlei.example", strong).get("/queues").text()
+	assert.NotContains(t, text, "Kühn", "who may not read the customer sees")
+	assert.Contains(t, text, m.ID.String())
+	must(t, policytest.Publish(w.Policy, 3, "p, auditor, *, queue, *, read, allow\np, auditor, *, customer, *, read, allow"))
 	page := w.browser().signIn("rita@kanzlei.example", strong).get("/queues")
 	page.want(t, http.StatusOK, "Kühn, Berta")
-	if strings.Contains(page.text(), "Berta Kühn") {
-		t.Error("who may not read accesses is told the person")
-	}
-	must(t, w.Policy.Publish(4, policies.Default))
+	assert.NotContains(t, page.text(), "Berta Kühn", "who may not read accesses is told the person")
+	must(t, policytest.Publish(w.Policy, 4, policies.Default))
 	page = w.signedIn().get("/queues")
 	page.want(t, http.StatusOK, "Kühn, Berta", "Berta Kühn")
-	if href := page.doc(t).Find("#queues td a.name").AttrOr("href", ""); href != "/customers/"+w.customer.String()+"/authorisations" {
-		t.Errorf("it leads to %q", href)
-	}
+	assert.Equal(t, "/customers/"+w.customer.String()+"/authorisations", page.doc(t).Find("#queues td a.name").AttrOr("href", ""), "it leads")
 }
 
 // TestRunAllOfQueue: all waiting messages of this channel are due at once, those of the other channel are not; the log
@@ -446,20 +398,15 @@ func TestRunAllOfQueue(t *testing.T) {
 	must(t, err)
 	w.exec("UPDATE message SET next_at = ?, relay_at = ?", w.Clock.Now().Add(time.Hour), w.Clock.Now().Add(time.Hour))
 	b := w.signedIn()
-	if n := b.get("/queues").doc(t).Find(`form[action="/queues/mail/run"] button`).Length(); n != 1 {
-		t.Fatalf("%d buttons", n)
-	}
+	require.Equal(t, 1, b.get("/queues").doc(t).Find(`form[action="/queues/mail/run"] button`).Length(), "buttons")
 	b.send("/queues/default/run").want(t, http.StatusNotFound)
 	b.send("/queues/mail/run").goesTo(t, "/queues?queue=mail&state=pending")
-	if got := strings.Join(w.tasks.done, ", "); got != "run all mail" {
-		t.Errorf("done: %s", got)
-	}
+	assert.Equal(t, "run all mail", strings.Join(w.tasks.done, ", "), "done")
 	var messages []courier.Message
 	must(t, w.DB.NewSelect().Model(&messages).Scan(context.Background()))
 	for _, m := range messages {
-		if due := m.NextAt == nil && !m.RelayAt.After(w.Clock.Now()); due != (m.Channel == courier.Email) {
-			t.Errorf("the %s is due: %v", m.Channel, due)
-		}
+		due := m.NextAt == nil && !m.RelayAt.After(w.Clock.Now())
+		assert.Equal(t, m.Channel == courier.Email, due, "the %s is due", m.Channel)
 	}
 	b.get("/audit").want(t, http.StatusOK, w.TextsIn("en").Say("audit.queue.run_all"), "mail 3000")
 }

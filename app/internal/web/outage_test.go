@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/await"
 	"kontor/app/internal/web/kit"
@@ -87,7 +89,7 @@ func TestOutages(t *testing.T) {
 			b.get("/readyz").want(t, http.StatusOK)
 			before := count(t, w.DB)
 			begin()
-			note := strings.Repeat("Typed at length. ", 3000) // more than the free pages of a file hold
+			note := strings.Repeat("Typed at length. ", 3000) // more than the free pages of the file can hold
 			form := url.Values{
 				kit.CSRFField: {token}, "type": {"person"}, "first_name": {"Zoë <b>"}, "email": {"zoe@kunde.example"}, "last_name": {"Österberg"}, "city": {"Kiel"},
 				"country": {"DE"}, "mobile": {""}, "locale": {"de"}, "note": {note[:3990]}, "submission": {"0193512f-0000-7000-8000-000000000001"},
@@ -99,43 +101,32 @@ func TestOutages(t *testing.T) {
 				b.language = language
 				a := b.do(http.MethodPost, "/customers", form)
 				a.want(t, http.StatusServiceUnavailable, said)
-				if a.Header.Get("Retry-After") == "" {
-					t.Error("does not say when to try again")
-				}
-				if got := shown(t, a); got.path != "/customers" || !sameForm(got.form, form) {
-					t.Errorf("the page has %v for %q, want what was typed: %v", got.form, got.path, form)
-				}
+				assert.NotEmpty(t, a.Header.Get("Retry-After"), "does not say when to try again")
+				got := shown(t, a)
+				assert.Equal(t, "/customers", got.path, "the page has %v for %q", got.form, got.path)
+				assert.True(t, sameForm(got.form, form), "want what was typed: %v", form)
 			}
 			b.language = "en"
-			if a := b.get("/readyz"); a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, `"database":"`+c.ready+`"`) {
-				t.Errorf("readiness: %d %s", a.StatusCode, a.body)
-			}
+			a := b.get("/readyz")
+			assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode, "readiness")
+			assert.Contains(t, a.body, `"database":"`+c.ready+`"`, "readiness")
 			b.get("/healthz").want(t, http.StatusOK)
 			if c.reads {
 				w.Tick(2 * time.Minute) // the session's last use is to be noted
 				b.get("/customers").want(t, http.StatusOK, "Kühn")
 			}
-			// nobody else gets their text back on a page of ours
+			// Text that another site sent is not shown on the page.
 			foreign := b.do(http.MethodPost, "/customers", url.Values{kit.CSRFField: {"made up"}, "first_name": {"Mallory"}})
-			if strings.Contains(foreign.body, "Mallory") {
-				t.Error("shows what came from nowhere")
-			}
-			// a password is never sent back
+			assert.NotContains(t, foreign.body, "Mallory", "shows what came from nowhere")
+			// A password is never shown.
 			secret := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {token}, "login": {adminEmail}, "password": {"Geheim-Wort-7"}})
-			if strings.Contains(secret.body, "Geheim-Wort-7") {
-				t.Error("a password stands on the page")
-			}
+			assert.NotContains(t, secret.body, "Geheim-Wort-7", "a password stands on the page")
 			end()
 			await.True(t, "readiness", func() bool { return b.get("/readyz").StatusCode == http.StatusOK })
-			if n := count(t, w.DB); n != before {
-				t.Errorf("%d customers, want %d: nothing was saved", n, before)
-			}
-			if a := b.do(http.MethodPost, "/customers", form); a.StatusCode != http.StatusSeeOther {
-				t.Fatalf("sending it again: %d %s", a.StatusCode, a.text())
-			}
-			if n := count(t, w.DB); n != before+1 {
-				t.Errorf("%d customers, want %d", n, before+1)
-			}
+			assert.Equal(t, before, count(t, w.DB), "customers")
+			a = b.do(http.MethodPost, "/customers", form)
+			require.Equal(t, http.StatusSeeOther, a.StatusCode, "sending it again: %s", a.text())
+			assert.Equal(t, before+1, count(t, w.DB), "customers")
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -28,7 +29,7 @@ import (
 func (w *world) specialist(email string, roles ...policies.Role) account.Caller {
 	w.Helper()
 	ctx := context.Background()
-	if !slices.Equal(roles, []policies.Role{policies.Auditor}) { // who changes nothing
+	if !slices.Equal(roles, []policies.Role{policies.Auditor}) { // auditors change nothing
 		roles = append([]policies.Role{policies.Specialist}, roles...)
 	}
 	token, err := w.Accounts.AddByCommand(ctx, account.SpecialistForm{Name: strings.ToUpper(email[:1]) + email[1:], Email: email, Roles: roles})
@@ -83,7 +84,7 @@ func (w *world) furnish() things {
 	}
 	x.transaction = w.transaction("Einkommensteuer 2025").ID
 	if w.processor != uuid.Nil {
-		w.entrust(x.transaction, w.processor)
+		w.addProcessor(x.transaction, w.processor)
 	}
 	gone, _, err := w.customers.Add(ctx, w.admin, customer.Draft{
 		Type: customer.Company, Data: customer.Data{CompanyName: "Weg GmbH", FirstName: "W", LastName: "Eg", Locale: "de"},
@@ -106,9 +107,8 @@ func (w *world) furnish() things {
 			x.confirm = token
 		}
 	}
-	if x.reset == "" || x.confirm == "" {
-		w.Fatal("links are missing")
-	}
+	require.NotEmpty(w, x.reset, "links are missing")
+	require.NotEmpty(w, x.confirm, "links are missing")
 	return x
 }
 
@@ -126,8 +126,8 @@ func (w *world) transaction(name string) transaction.Transaction {
 	return t
 }
 
-// entrust makes a specialist user an additional processor of a transaction.
-func (w *world) entrust(id, specialist uuid.UUID) {
+// addProcessor makes a specialist user an additional processor of a transaction.
+func (w *world) addProcessor(id, specialist uuid.UUID) {
 	w.Helper()
 	must(w.TB, w.DB.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
 		_, err := assignment.AddProcessor(ctx, tx, assignment.Processor{
@@ -208,9 +208,7 @@ func (w *world) allTables() []string {
 	must(w.TB, w.DB.NewSelect().Table("sqlite_master").Column("name").
 		Where("type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%_search_%'").
 		Order("name").Scan(context.Background(), &names))
-	if len(names) < 12 {
-		w.Fatalf("only %v", names)
-	}
+	require.GreaterOrEqual(w, len(names), 12, "only")
 	return names
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/internal/web/kit"
 	"kontor/policies"
 )
@@ -31,17 +33,12 @@ func TestOfferedRights(t *testing.T) {
 	petra, clara := w.browser().signIn("petra@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
 	page := petra.get("/attention")
 	page.want(t, http.StatusOK, "New rights", "2 rights are new in this version. Publish or dismiss them.")
-	if to := attr(page.doc(t), "main a:contains('View')", "href"); to != kit.DraftPath+"#offers" {
-		t.Errorf("the link leads to %q", to)
-	}
-	if badge := page.doc(t).Find(`#nav a[href="/attention"] .tag`).Text(); badge != "2" {
-		t.Errorf("the badge says %q", badge)
-	}
+	assert.Equal(t, kit.DraftPath+"#offers", attr(page.doc(t), "main a:contains('View')", "href"), "the link leads")
+	badge := page.doc(t).Find(`#nav a[href="/attention"] .tag`).Text()
+	assert.Equal(t, "2", badge, "the badge says")
 	petra.get("/policies").want(t, http.StatusOK, "2 rights are new in this version")
 	petra.get(kit.DraftPath).want(t, http.StatusOK, "New in this version", "Read the built-in mailbox", "User administrators may see the built-in mailbox.", "In the draft")
-	if text := clara.get("/attention").text(); strings.Contains(text, "New rights") {
-		t.Error("who may not manage policies is told")
-	}
+	assert.NotContains(t, clara.get("/attention").text(), "New rights", "who may not manage policies is told")
 	petra.send(kit.DraftPath+"/offers/mailbox/dismiss", "edit", "0").want(t, http.StatusConflict)
 	petra.send(kit.DraftPath+"/offers/mailbox/dismiss", "edit", petra.edit()).goesTo(t, kit.DraftPath)
 	petra.get(kit.DraftPath).want(t, http.StatusOK, "Dismissed. You won't be offered it again.")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
@@ -83,37 +84,27 @@ func TestPolicyJourney(t *testing.T) {
 	page := petra.get("/policies")
 	page.want(t, http.StatusOK, "Version 1", "Kontor", "Specialist users who are administrators of the customer may process business transactions of any kind.",
 		"Anyone with the role “User administrator” also has all rights of the role “Specialist user”.", "No expectations yet")
-	if n := page.doc(t).Find(`nav a[href="/policies"][aria-current="page"]`).Length(); n != 1 {
-		t.Errorf("%d entries of the navigation are the current one", n)
-	}
+	assert.Equal(t, 1, page.doc(t).Find(`nav a[href="/policies"][aria-current="page"]`).Length(), "entries of the navigation are the current one")
 	petra.get(kit.DraftPath).want(t, http.StatusOK, "Nothing here is in force until it is published", "The draft is the same as the policies in force")
 
 	petra.send(kit.DraftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, kit.DraftPath)
 	page = petra.get(kit.DraftPath)
 	page.want(t, http.StatusOK, "The draft differs from the policies in force in 1 line", "Tomasz@kanzlei.example can no longer process 1 business transaction")
-	if strings.Contains(page.text(), "Tax return 2025") {
-		t.Error("a policy administrator reads the name of a transaction")
-	}
+	assert.NotContains(t, page.text(), "Tax return 2025", "a policy administrator reads the name of a transaction")
 	row := page.doc(t).Find(`tr:has(.tag.info)`)
-	if row.Length() != 1 || row.Find(".tag.bad svg").Length() != 1 || !strings.Contains(row.Text(), "may not process") {
-		t.Errorf("the new rule is shown as %q", row.Text())
-	}
+	assert.Equal(t, 1, row.Length())
+	assert.Equal(t, 1, row.Find(".tag.bad svg").Length())
+	assert.Contains(t, row.Text(), "may not process", "the new rule is shown as")
 	w.signedIn().get(kit.DraftPath).want(t, http.StatusOK, "can no longer process 1 business transaction (Tax return 2025)")
-	if !mayProcess() {
-		t.Fatal("a draft is in force")
-	}
+	require.True(t, mayProcess(), "a draft is in force")
 	petra.get("/policies").want(t, http.StatusOK, "The draft differs from the policies in force")
 
 	wrong := petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", " ")
 	wrong.want(t, http.StatusUnprocessableEntity, "Error: Draft")
-	if wrong.doc(t).Find(`#f-comment[aria-invalid="true"]`).Length() != 1 {
-		t.Error("the missing comment is not said at the field")
-	}
+	assert.Equal(t, 1, wrong.doc(t).Find(`#f-comment[aria-invalid="true"]`).Length(), "the missing comment is not said at the field")
 	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "Processors only look").goesTo(t, "/policies")
 	petra.get("/policies").want(t, http.StatusOK, "Version 2 is now in force", "Processors only look", "may not process business transactions")
-	if mayProcess() {
-		t.Fatal("a published deny is not in force")
-	}
+	require.False(t, mayProcess(), "a published deny is not in force")
 	petra.get("/policies/versions").want(t, http.StatusOK, "Version 2", "In force", "Version 1", "The policy that Kontor starts with.")
 	petra.get("/policies/versions/2").want(t, http.StatusOK, "Changes since version 1", "may not process business transactions", "# Every specialist user")
 	page = petra.get("/policies/versions/1")
@@ -123,9 +114,7 @@ func TestPolicyJourney(t *testing.T) {
 	w.guardAll("petra@kanzlei.example")
 	petra.send("/policies/versions/1/restore", "comment", "It was a mistake").goesTo(t, "/policies")
 	petra.get("/policies/versions").want(t, http.StatusOK, "Version 3", "version 1 published again")
-	if !mayProcess() {
-		t.Fatal("taken back, and still denied")
-	}
+	require.True(t, mayProcess(), "taken back, and still denied")
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Policy published", "Earlier policy version published again", "Version 2: Processors only look")
 }
 
@@ -143,32 +132,26 @@ func TestDraftButtons(t *testing.T) {
 		return b.get(kit.DraftPath).doc(t).Find(selector).Length()
 	}
 	send("/rules/remove", "rule", line)
-	if n := marked(`tr.gone form[action="/policies/draft/rules/return"]`); n != 1 {
-		t.Errorf("%d removed rules can be put back", n)
-	}
+	assert.Equal(t, 1, marked(`tr.gone form[action="/policies/draft/rules/return"]`), "removed rules can be put back")
 	send("/rules/return", "rule", line)
-	if n := marked("tr.gone"); n != 0 {
-		t.Errorf("%d removed rules", n)
-	}
+	assert.Equal(t, 0, marked("tr.gone"), "removed rules")
 	send("/inclusions", "who", "auditor", "includes", "specialist")
 	send("/inclusions/remove", "who", "template_administrator", "includes", "specialist")
-	if n := marked("#inclusions tr.gone") + marked("#inclusions .tag.info"); n != 2 {
-		t.Errorf("%d marked inclusions", n)
-	}
+	n := marked("#inclusions tr.gone") + marked("#inclusions .tag.info")
+	assert.Equal(t, 2, n, "marked inclusions")
 	send("/undo")
 	send("/discard")
 	b.get(kit.DraftPath).want(t, http.StatusOK, "The draft is the same as the policies in force")
 	send("/undo")
 	b.get(kit.DraftPath).want(t, http.StatusOK, "The draft differs from the policies in force in 1 line")
 
-	// Change: the row's link offers the rule, and saving puts the new one in its place.
+	// The row's link "Change" offers the rule, and saving replaces it.
 	href := b.get(kit.DraftPath).doc(t).Find(`a[href^="/policies/draft?"]`).FilterFunction(func(_ int, a *goquery.Selection) bool {
 		return strings.Contains(a.AttrOr("href", ""), url.QueryEscape(line))
 	}).AttrOr("href", "")
 	form := b.get(strings.TrimSuffix(href, "#rule")).doc(t).Find("#rule")
-	if form.Find(`input[name="was"]`).AttrOr("value", "") != line || form.Find(`#f-object option[selected]`).AttrOr("value", "") != "audit" {
-		t.Errorf("%s offers %s", href, form.Text())
-	}
+	assert.Equal(t, line, form.Find(`input[name="was"]`).AttrOr("value", ""), "%s offers %s", href, form.Text())
+	assert.Equal(t, "audit", form.Find(`#f-object option[selected]`).AttrOr("value", ""), "%s offers %s", href, form.Text())
 	send("/rules", "was", line, "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "read", "effect", "allow")
 	b.get(kit.DraftPath).want(t, http.StatusOK, "Auditors may see the queues.")
 	b.send("/policies/versions/1/draft", "edit", b.edit()).goesTo(t, kit.DraftPath)
@@ -190,25 +173,19 @@ func TestRuleForm(t *testing.T) {
 	for name, a := range map[string]answer{"HTMX": fragment, "without script": noScript, "by address": b.get(kit.DraftPath + asked)} {
 		a.want(t, http.StatusOK, "Auditors may not see the queues.")
 		for field, want := range map[string]string{"relation": "*", "kind": "*", "action": "read manage", "effect": "allow deny"} {
-			if got := strings.Join(choices(a, field), " "); got != want {
-				t.Errorf("%s: %s offers %q, want %q", name, field, got, want)
-			}
+			assert.Equal(t, want, strings.Join(choices(a, field), " "), "%s: %s offers", name, field)
 		}
 	}
-	if strings.Contains(fragment.body, "<html") || !strings.Contains(noScript.body, "<html") {
-		t.Error("HTMX gets the fragment, and only HTMX")
-	}
-	if got := choices(b.get(kit.DraftPath), "kind"); len(got) != 8 || got[1] != "contract" {
-		t.Errorf("kinds of transactions: %v", got)
-	}
+	assert.NotContains(t, fragment.body, "<html", "HTMX gets the fragment, and only HTMX")
+	assert.Contains(t, noScript.body, "<html", "HTMX gets the fragment, and only HTMX")
+	got := choices(b.get(kit.DraftPath), "kind")
+	require.Len(t, got, 8, "kinds of transactions")
+	assert.Equal(t, "contract", got[1], "kinds of transactions")
 	a := b.send(kit.DraftPath+"/rules", "role", "boss", "relation", "*", "object", "customer", "kind", "robot", "action", "list", "effect", "alow", "edit", "0")
 	a.want(t, http.StatusUnprocessableEntity, "Choose a role from the list")
-	if a.doc(t).Find(`#rule #f-role[aria-invalid="true"]`).Length() != 1 || a.doc(t).Find(`a[href="#f-role"]`).Length() != 1 {
-		t.Error("the complaint is not at the field")
-	}
-	if w.dump("policy_draft") != "policy_draft\n\n" {
-		t.Error("a refused rule is stored")
-	}
+	assert.Equal(t, 1, a.doc(t).Find(`#rule #f-role[aria-invalid="true"]`).Length(), "the complaint is not at the field")
+	assert.Equal(t, 1, a.doc(t).Find(`a[href="#f-role"]`).Length(), "the complaint is not at the field")
+	assert.Equal(t, "policy_draft\n\n", w.dump("policy_draft"), "a refused rule is stored")
 }
 
 // TestTwoPolicyAdministrators: the second of two people sees who changed what, and keeps the typed values.
@@ -219,14 +196,14 @@ func TestTwoPolicyAdministrators(t *testing.T) {
 	a := paul.send(kit.DraftPath+"/rules", "role", "auditor", "relation", "*", "object", "queue", "kind", "*", "action", "manage", "effect", "deny", "edit", "0")
 	a.want(t, http.StatusConflict, "Error: Draft", "Petra@kanzlei.example has changed the draft in the meantime", "New in the draft", "may not process business transactions of any kind")
 	doc := a.doc(t)
-	if doc.Find(`#rule #f-action option[value="manage"][selected]`).Length() != 1 || doc.Find(`#rule input[name="edit"]`).AttrOr("value", "") != "1" {
-		t.Error("what was typed is lost, or can't be sent again")
-	}
+	assert.Equal(t, 1, doc.Find(`#rule #f-action option[value="manage"][selected]`).Length(), "what was typed is lost, or can't be sent again")
+	assert.Equal(t, "1", doc.Find(`#rule input[name="edit"]`).AttrOr("value", ""), "what was typed is lost, or can't be sent again")
 	text := paul.send(kit.DraftPath+"/text", "text", "# mine\n", "edit", "0")
 	text.want(t, http.StatusConflict, "has changed the draft in the meantime", "may not process")
-	if got := text.doc(t).Find("#f-text").Text(); !strings.Contains(got, "# mine\n") || !strings.Contains(got, ", process, deny\n") || strings.Contains(got, "list, allow") {
-		t.Errorf("the text that both have written is %q", got)
-	}
+	got := text.doc(t).Find("#f-text").Text()
+	assert.Contains(t, got, "# mine\n", "the text that both have written")
+	assert.Contains(t, got, ", process, deny\n")
+	assert.NotContains(t, got, "list, allow")
 }
 
 // TestPolicyText: the text editor shows complaints by line and keeps the text.
@@ -237,9 +214,7 @@ func TestPolicyText(t *testing.T) {
 	bad := "# ok\np, specialist, *, customer, *, list, alow\r\np, specialist\n"
 	a := b.send(kit.DraftPath+"/text", "text", bad, "edit", "0")
 	a.want(t, http.StatusUnprocessableEntity, "Error: Policy text", "Line 2: Choose allow or deny.", "Line 3: A rule has the form")
-	if got := a.doc(t).Find("#f-text").Text(); got != strings.ReplaceAll(bad, "\r\n", "\n") {
-		t.Errorf("the text is %q", got)
-	}
+	assert.Equal(t, strings.ReplaceAll(bad, "\r\n", "\n"), a.doc(t).Find("#f-text").Text(), "the text")
 	b.send(kit.DraftPath+"/text", "text", policies.Default+"# more\n", "edit", "0").goesTo(t, kit.DraftPath)
 	b.get(kit.DraftPath).want(t, http.StatusOK, "Only comments differ.")
 }
@@ -253,9 +228,7 @@ func TestExpectationPages(t *testing.T) {
 	petra.get("/policies/expectations/new").want(t, http.StatusOK, "Add expectation")
 	a := petra.send("/policies/expectations", "role", "", "person", "nobody", "object", "audit", "action", "read", "effect", "allow")
 	a.want(t, http.StatusUnprocessableEntity, "Nobody has this e-mail address or username.")
-	if a.doc(t).Find("#f-person").AttrOr("value", "") != "nobody" {
-		t.Error("what was typed is lost")
-	}
+	assert.Equal(t, "nobody", a.doc(t).Find("#f-person").AttrOr("value", ""), "what was typed is lost")
 	petra.send("/policies/expectations", "role", "specialist", "relation", "processor", "object", "transaction", "kind", "*", "action", "process",
 		"effect", "allow").goesTo(t, "/policies#expectations")
 	all.send("/policies/expectations", "role", "", "relation", "*", "person", "tomasz@kanzlei.example", "object", "transaction", "kind", "*", "action", "read",
@@ -264,9 +237,9 @@ func TestExpectationPages(t *testing.T) {
 	page := petra.get("/policies")
 	page.want(t, http.StatusOK, "Specialist users who are additional processors of the business transaction may process business transactions of any kind.",
 		"Tomasz@kanzlei.example may see a business transaction that you're not allowed to see.")
-	if n := page.doc(t).Find("#expectations .tag.good").Length(); n != 2 || strings.Contains(page.text(), "Tax return") {
-		t.Errorf("%d hold, %s", n, page.text())
-	}
+	n := page.doc(t).Find("#expectations .tag.good").Length()
+	assert.Equal(t, 2, n, "hold")
+	assert.NotContains(t, page.text(), "Tax return")
 	petra.send(kit.DraftPath+"/rules", append(denyProcess, "edit", petra.edit())...).goesTo(t, kit.DraftPath)
 	page = petra.get(kit.DraftPath)
 	page.want(t, http.StatusOK, "1 expectation isn't met, so this can't be published.",
@@ -287,13 +260,11 @@ func TestSecondPerson(t *testing.T) {
 		"effect", "allow", "edit", "0").goesTo(t, kit.DraftPath)
 	page := petra.get(kit.DraftPath)
 	page.want(t, http.StatusOK, "This could give you a right without anyone else agreeing")
-	if n := page.doc(t).Find(`#publish button.btn-primary:not([formaction])`).Length(); n != 0 {
-		t.Error("there is a button to publish it alone")
-	}
+	assert.Equal(t, 0, page.doc(t).Find(`#publish button.btn-primary:not([formaction])`).Length(), "there is a button to publish it alone")
 	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict, "This could give you a right without anyone else agreeing")
 	petra.send(kit.DraftPath+"/propose", "edit", petra.edit(), "comment", "For the audit").goesTo(t, kit.DraftPath)
 	petra.get(kit.DraftPath).want(t, http.StatusOK, "You have proposed this draft", "For the audit")
-	w.specialist("ulla@kanzlei.example", policies.UserAdministrator) // may read no policy, and sees what she would approve
+	w.specialist("ulla@kanzlei.example", policies.UserAdministrator) // may read no policy, but sees what she would approve
 	w.browser().signIn("ulla@kanzlei.example", strong).get(kit.ApprovalsPath).
 		want(t, http.StatusOK, "Publish a new policy version", "Policy administrators may see business transactions of any kind")
 	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").want(t, http.StatusConflict)
@@ -318,13 +289,9 @@ func TestApprovals(t *testing.T) {
 	ulla.get(kit.ApprovalsPath).want(t, http.StatusOK, "Give roles to Sven", "Auditor", "Cover for Rita", "You proposed this.")
 	page := petra.get(kit.ApprovalsPath)
 	page.want(t, http.StatusOK, "Give roles to Sven")
-	if n := strings.TrimSpace(page.doc(t).Find(`nav a[href="/approvals"] .tag`).Text()); n != "1" {
-		t.Errorf("the navigation counts %q", n)
-	}
+	assert.Equal(t, "1", strings.TrimSpace(page.doc(t).Find(`nav a[href="/approvals"] .tag`).Text()), "the navigation counts")
 	approve, stop := page.doc(t).Find(`form[action$="/approve"]`).AttrOr("action", ""), page.doc(t).Find(`form[action$="/stop"]`).AttrOr("action", "")
-	if ulla.get(kit.ApprovalsPath).doc(t).Find(`form[action$="/approve"]`).Length() != 0 {
-		t.Error("the proposer is offered to approve")
-	}
+	assert.Equal(t, 0, ulla.get(kit.ApprovalsPath).doc(t).Find(`form[action$="/approve"]`).Length(), "the proposer is offered to approve")
 	ulla.send(approve).want(t, http.StatusForbidden, "Someone else must approve this")
 	sven.get(kit.ApprovalsPath).want(t, http.StatusOK, "Give roles to Sven", "Stop")
 	sven.send(approve).want(t, http.StatusForbidden)
@@ -347,9 +314,8 @@ func TestPolicyReadiness(t *testing.T) {
 	_, err := w.DB.ExecContext(ctx, `ALTER TABLE policy_version RENAME TO policy_version_away`)
 	must(t, err)
 	await.True(t, "readiness to notice", func() bool { return b.get("/readyz").StatusCode == http.StatusServiceUnavailable })
-	if body := b.get("/readyz").body; !strings.Contains(body, `"policy":"can't be followed; version 1 stays in force"`) {
-		t.Error(body)
-	}
+	body := b.get("/readyz").body
+	assert.Contains(t, body, `"policy":"can't be followed; version 1 stays in force"`)
 	w.signedIn().get("/customers").want(t, http.StatusOK)
 }
 
@@ -369,9 +335,7 @@ func TestOwnComments(t *testing.T) {
 		"de": {"policy.comment_first", "Zurückgesetzt auf die Richtlinie, mit der Kontor beginnt.", "Die Richtlinie, mit der Kontor beginnt."},
 	} {
 		b.language = language
-		if got := wordsOf(b.get("/policies/versions").doc(t).Find("tbody td:last-child")); !slices.Equal(got, want) {
-			t.Errorf("in %s the versions say %q", language, got)
-		}
+		assert.Equal(t, want, wordsOf(b.get("/policies/versions").doc(t).Find("tbody td:last-child")), "in %s the versions say", language)
 		b.get("/policies/versions/1").want(t, http.StatusOK, want[2])
 		b.get("/policies/versions/2").want(t, http.StatusOK, want[1])
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/policies"
 )
 
@@ -29,16 +31,12 @@ func TestCodeThatCouldNotBeSent(t *testing.T) {
 		w.exec("UPDATE message SET " + state + " WHERE channel = 'sms'")
 		page := b.get("/register/" + token)
 		page.want(t, http.StatusOK, "Registration code", "couldn't be delivered so far", "789", "Send a new code")
-		if strings.Contains(page.text(), "We sent it by SMS") {
-			t.Errorf("%s: the page says that the code was sent", state)
-		}
+		assert.NotContains(t, page.text(), "We sent it by SMS", "%s: the page says that the code was sent", state)
 		b.send("/register/"+token, "password", strong, "password_repeat", strong).want(t, http.StatusUnprocessableEntity)
 	}
 	b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
 	w.exec("UPDATE message SET state = 'failed', reason = 'number_invalid' WHERE channel = 'sms'")
-	if text := b.get("/register/" + token).text(); strings.Contains(text, "Registration code") {
-		t.Error("a code is asked for that can't be sent")
-	}
+	assert.NotContains(t, b.get("/register/"+token).text(), "Registration code", "a code is asked for that can't be sent")
 }
 
 // TestAttentionOfQueueKeepers: people who manage the queues see which channel does not work, why, and since when.
@@ -51,18 +49,11 @@ func TestAttentionOfQueueKeepers(t *testing.T) {
 	page := b.get("/attention")
 	page.want(t, http.StatusOK, "E-mails and SMS being refused", "our credit is used up", "402")
 	doc := page.doc(t)
-	if n := doc.Find(`#s-channels`).Length(); n != 1 {
-		t.Errorf("%d headings", n)
-	}
-	if badge := strings.TrimSpace(doc.Find(`nav a[href="/attention"] .n`).Text()); !strings.HasPrefix(badge, "1") {
-		t.Errorf("the badge says %q", badge)
-	}
+	assert.Equal(t, 1, doc.Find(`#s-channels`).Length(), "headings")
+	badge := strings.TrimSpace(doc.Find(`nav a[href="/attention"] .n`).Text())
+	assert.True(t, strings.HasPrefix(badge, "1"), "the badge says %q", badge)
 	b.get(doc.Find(`section[aria-labelledby="s-channels"] tbody a`).AttrOr("href", "")).want(t, http.StatusOK, "Queues")
-	if text := w.browser().signIn("sven@kanzlei.example", strong).get("/attention").text(); strings.Contains(text, "credit") {
-		t.Error("somebody who does not keep the queues sees it")
-	}
+	assert.NotContains(t, w.browser().signIn("sven@kanzlei.example", strong).get("/attention").text(), "credit", "somebody who does not keep the queues sees it")
 	w.exec("DELETE FROM channel_state")
-	if text := b.get("/attention").text(); strings.Contains(text, "credit") {
-		t.Error("it does not go")
-	}
+	assert.NotContains(t, b.get("/attention").text(), "credit", "it does not go")
 }

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/access"
 	"kontor/app/customer"
 )
@@ -32,9 +35,7 @@ func TestScannerChangesNothing(t *testing.T) {
 		w.browser().get("/register/"+token).want(t, http.StatusOK)
 		w.browser().do(http.MethodHead, "/register/"+token, nil).want(t, http.StatusOK)
 	}
-	if w.dump(everything...) != before {
-		t.Fatal("looking at the page wrote something")
-	}
+	require.Equal(t, before, w.dump(everything...), "looking at the page wrote something")
 	b := w.browser()
 	b.send("/register/"+token, "code", code, "password", strong, "password_repeat", strong).goesTo(t, "/portal")
 }
@@ -45,37 +46,27 @@ func TestRegister(t *testing.T) {
 	b := w.browser()
 	page := b.get("/register/" + token)
 	page.want(t, http.StatusOK, "Welcome, Berta Kühn", "Registration code", "789", "Kanzlei Berg")
-	if page.Header.Get("Referrer-Policy") != "same-origin" {
-		t.Error("the address of the page may leave with a Referer")
-	}
+	assert.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"), "the address of the page may leave with a Referer")
 
 	before := b.cookies["__Host-kontor-session"]
 	wrong := b.send("/register/"+token, "code", "2222-2222", "password", strong, "password_repeat", strong)
 	wrong.want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(wrong.body, `value="2222-2222"`) || strings.Count(wrong.body, `value="`+strong+`"`) != 2 {
-		t.Error("what was typed must be kept: the code, and the passwords, which nothing is wrong with")
-	}
-	if wrong.Header.Get("Cache-Control") != "no-store" {
-		t.Error("an answer with a password may be kept")
-	}
-	if !strings.Contains(wrong.body, "<title>Error: ") {
-		t.Error("the title must begin with Error:")
-	}
-	if later := b.get("/register/" + token); strings.Contains(later.body, strong) {
-		t.Error("the password is in an answer that is not to its own form")
-	}
+	assert.Contains(t, wrong.body, `value="2222-2222"`, "what was typed must be kept: the code, and the passwords, which nothing is wrong with")
+	assert.Equal(t, 2, strings.Count(wrong.body, `value="`+strong+`"`), "what was typed must be kept: the code, and the passwords, which nothing is wrong with")
+	assert.Equal(t, "no-store", wrong.Header.Get("Cache-Control"), "an answer with a password may be kept")
+	assert.Contains(t, wrong.body, "<title>Error: ", "the title must begin with Error:")
+	assert.NotContains(t, b.get("/register/"+token).body, strong, "the password is in an answer that is not to its own form")
 	for _, bad := range [][2]string{{"short", "short"}, {strong, strong + "!"}} {
 		again := b.send("/register/"+token, "code", "2222-2222", "password", bad[0], "password_repeat", bad[1])
 		again.want(t, http.StatusUnprocessableEntity)
-		if strings.Contains(again.body, `value="`+bad[0]+`"`) || strings.Contains(again.body, `value="`+bad[1]+`"`) {
-			t.Errorf("a password that something is wrong with is repeated: %q", bad)
-		}
+		assert.NotContains(t, again.body, `value="`+bad[0]+`"`, "a password that something is wrong with is repeated")
+		assert.NotContains(t, again.body, `value="`+bad[1]+`"`, "a password that something is wrong with is repeated")
 	}
 
 	b.send("/register/"+token, "code", strings.ToLower(code), "password", strong, "password_repeat", strong).goesTo(t, "/portal")
-	if after := b.cookies["__Host-kontor-session"]; after == "" || after == before {
-		t.Error("registering signs in with a new session")
-	}
+	after := b.cookies["__Host-kontor-session"]
+	assert.NotEmpty(t, after, "registering signs in with a new session")
+	assert.NotEqual(t, before, after, "registering signs in with a new session")
 	portal := b.get("/portal")
 	portal.want(t, http.StatusOK, "Berta Kühn", "registriert und angemeldet")
 	b.get("/register/"+token).want(t, http.StatusGone) // used
@@ -83,12 +74,11 @@ func TestRegister(t *testing.T) {
 	elsewhere.get("/register/"+token).want(t, http.StatusGone, "Sign in")
 	elsewhere.signIn("berta@kunde.example", strong)
 	elsewhere.get("/portal").want(t, http.StatusOK, "Berta Kühn")
-	// What is not for end users looks like their side of the house, not like the firm's.
+	// A page that is not for end users is refused on a page of their own area, not of the firm's.
 	refused := b.get("/customers")
 	refused.want(t, http.StatusNotFound, "Nicht gefunden")
-	if strings.Contains(refused.body, `role="search"`) || strings.Contains(refused.body, `href="/transactions"`) {
-		t.Errorf("an end user is shown the firm's side: %s", refused.text())
-	}
+	assert.NotContains(t, refused.body, `role="search"`, "an end user is shown the firm's side: %s", refused.text())
+	assert.NotContains(t, refused.body, `href="/transactions"`, "an end user is shown the firm's side: %s", refused.text())
 }
 
 // TestCodeLocks: after five wrong codes even the right one is refused, until a new one is requested.
@@ -136,21 +126,17 @@ func TestUnknownLinks(t *testing.T) {
 			"truncated": old[:42], "longer": old + "A", "one character": "A", "not base64": strings.Repeat("!", 43),
 			"of another purpose": map[string]string{"/register/": reset, "/password/reset/": old}[base],
 		} {
-			if plain(base+token) != want {
-				t.Errorf("%s: the page of a token that is %s differs", base, name)
-			}
+			assert.Equal(t, want, plain(base+token), "the page of a token that is %s differs", name)
 		}
 	}
 	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
 	must(t, err)
 	want := plain("/register/" + strings.Repeat("A", 43))
-	_, err = w.accesses.Correct(context.Background(), w.admin, w.customer, rows[0].ID, rows[0].Version, access.Form{
+	_, err = w.accesses.Correct(context.Background(), w.admin, w.customer, rows[0].ID, access.Correction{Form: access.Form{
 		FirstName: "Berta", LastName: "Kühn", Email: "berta.neu@kunde.example", Locale: "de",
-	})
+	}, Version: rows[0].Version})
 	must(t, err)
-	if plain("/register/"+old) != want {
-		t.Error("the page of a voided link differs")
-	}
+	assert.Equal(t, want, plain("/register/"+old), "the page of a voided link differs")
 }
 
 // TestExpired: the page of an expired link offers to send a new one to the stored address, at most once a minute (S10,
@@ -168,16 +154,12 @@ func TestExpired(t *testing.T) {
 	b.send("/register/"+token+"/link").want(t, http.StatusOK)
 	again := b.send("/register/" + token + "/link")
 	again.want(t, http.StatusTooManyRequests)
-	if again.Header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
-	}
+	assert.NotEmpty(t, again.Header.Get("Retry-After"), "no Retry-After")
 	w.deliver()
-	if got := len(w.box()) - sent; got != 1 {
-		t.Errorf("%d mails, want 1", got)
-	}
-	if mail := w.box()[0]; mail.To != "berta@kunde.example" {
-		t.Errorf("the new link went to %s", mail.To)
-	}
+	got := len(w.box()) - sent
+	assert.Equal(t, 1, got, "mails")
+	mail := w.box()[0]
+	assert.Equal(t, "berta@kunde.example", mail.To, "the new link went")
 	// To an unknown token the answer is the same as to a good one.
 	w.browser().send("/register/"+strings.Repeat("A", 43)+"/link").want(t, http.StatusOK)
 }
@@ -195,13 +177,9 @@ func TestSecondCustomer(t *testing.T) {
 	token, _ := w.invite("berta@kunde.example", "")
 	page := w.browser().get("/register/" + token)
 	page.want(t, http.StatusOK, "Hafen AG")
-	if strings.Contains(page.body, "password_repeat") {
-		t.Error("a new password is asked for")
-	}
+	assert.NotContains(t, page.body, "password_repeat", "a new password is asked for")
 	w.browser().send("/register/"+token, "password", "not this one at all").want(t, http.StatusUnprocessableEntity)
-	if own := b.get("/register/" + token); strings.Contains(own.body, `type="password"`) {
-		t.Error("the password is asked for although the person is signed in")
-	}
+	assert.NotContains(t, b.get("/register/"+token).body, `type="password"`, "the password is asked for although the person is signed in")
 	b.send("/register/"+token).goesTo(t, "/portal")
 	b.get("/portal").want(t, http.StatusOK, "Hafen AG", "Berta Kühn")
 }
@@ -217,13 +195,9 @@ func TestOpened(t *testing.T) {
 	}
 	b := w.browser()
 	b.get("/register/" + token)
-	if opened() {
-		t.Fatal("a GET counts as opened")
-	}
+	require.False(t, opened(), "a GET counts as opened")
 	b.send("/register/"+token+"/opened").want(t, http.StatusNoContent)
-	if !opened() {
-		t.Fatal("not noted")
-	}
+	require.True(t, opened(), "not noted")
 	b.send("/register/"+strings.Repeat("A", 43)+"/opened").want(t, http.StatusNoContent)
 }
 
@@ -236,8 +210,6 @@ func TestRecipientComesFromTheDatabase(t *testing.T) {
 	w.browser().send("/register/"+token+"/link", "email", "evil@example.org", "email", "evil2@example.org", "email[]", "evil3@example.org")
 	w.deliver()
 	for _, m := range w.box() {
-		if strings.Contains(m.To, "evil") {
-			t.Errorf("mail to %s", m.To)
-		}
+		assert.NotContains(t, m.To, "evil", "mail")
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/app/effort"
@@ -50,14 +52,10 @@ func TestFragmentOrPage(t *testing.T) {
 		for _, path := range paths {
 			a := b.get(path, c.headers...)
 			a.want(t, http.StatusOK)
-			if isPage := strings.Contains(a.body, "<html"); isPage == c.fragment {
-				t.Errorf("%s with %v: a page: %v", path, c.headers, isPage)
-			}
+			assert.NotEqual(t, c.fragment, strings.Contains(a.body, "<html"), "%s with %v: a page", path, c.headers)
 			vary := strings.Join(a.Header.Values("Vary"), ", ")
 			for _, h := range []string{"HX-Request", "HX-Boosted", "HX-History-Restore-Request", "Cookie", "Accept-Language"} {
-				if !strings.Contains(vary, h) {
-					t.Errorf("%s varies by %q, not by %s", path, vary, h)
-				}
+				assert.Contains(t, vary, h, "%s: the headers that its answer varies by", path)
 			}
 		}
 	}
@@ -99,30 +97,21 @@ func TestComplaints(t *testing.T) {
 	} {
 		a := b.send(c.path, c.typed...)
 		where := fmt.Sprintf("%s %.80v", c.path, c.typed)
-		if a.StatusCode != http.StatusUnprocessableEntity {
-			t.Errorf("%s: %d: %.300s", where, a.StatusCode, a.text())
+		if !assert.Equal(t, http.StatusUnprocessableEntity, a.StatusCode, "%s: : %.300s", where, a.text()) {
 			continue
 		}
 		doc := a.doc(t)
-		if !strings.HasPrefix(doc.Find("title").Text(), "Error: ") {
-			t.Errorf("%s: the title is %q", where, doc.Find("title").Text())
-		}
+		assert.True(t, strings.HasPrefix(doc.Find("title").Text(), "Error: "), "%s: the title is %q", where, doc.Find("title").Text())
 		var linked []string
 		doc.Find("#summary a").Each(func(_ int, link *goquery.Selection) {
 			id := strings.TrimPrefix(link.AttrOr("href", ""), "#")
 			linked = append(linked, strings.TrimPrefix(id, "f-"))
-			if doc.Find(`[id="`+id+`"]`).Length() != 1 {
-				t.Errorf("%s: the summary leads to #%s, which is not there", where, id)
-			}
+			assert.Equal(t, 1, doc.Find(`[id="`+id+`"]`).Length(), "%s: the summary leads to #, which is not there", where)
 		})
 		slices.Sort(linked)
 		want := slices.Sorted(slices.Values(c.wrong))
-		if !slices.Equal(linked, want) {
-			t.Errorf("%s: the summary names %v, want %v: %s", where, linked, want, doc.Find("#summary").Text())
-		}
-		if m := textIDs(t).FindString(" " + a.text() + " "); m != "" {
-			t.Errorf("%s: shows the name of a text: %s", where, m)
-		}
+		assert.Equal(t, want, linked, "%s: the summary names, want : %s", where, doc.Find("#summary").Text())
+		assert.Empty(t, textIDs(t).FindString(" "+a.text()+" "), "%s: shows the name of a text", where)
 		for i := 0; i+1 < len(c.typed); i += 2 {
 			name, typed := c.typed[i], c.typed[i+1]
 			field := doc.Find(`main form [name="` + name + `"]:not([type=hidden])`)
@@ -133,9 +122,7 @@ func TestComplaints(t *testing.T) {
 				continue
 			}
 			if goquery.NodeName(field) == "textarea" {
-				if field.Text() != typed {
-					t.Errorf("%s: what was typed at %s is gone", where, name)
-				}
+				assert.Equal(t, typed, field.Text(), "%s: what was typed at %s is gone", where, name)
 			} else if field.AttrOr("type", "") != "radio" && field.AttrOr("type", "") != "checkbox" && goquery.NodeName(field) == "input" &&
 				field.AttrOr("value", "") != typed {
 				t.Errorf("%s: %q typed at %s became %q", where, typed, name, field.AttrOr("value", ""))
@@ -157,27 +144,21 @@ func TestSideBySide(t *testing.T) {
 	a := send("version", first, "city", "Bremen", "street", "Weg 1", "note", "mine")
 	a.want(t, http.StatusConflict, "Kiel", "Bremen")
 	doc := a.doc(t)
-	if got := doc.Find("[name=city]").AttrOr("value", ""); got != "Bremen" {
-		t.Errorf("what was typed became %q", got)
-	}
-	if doc.Find("[name=keep_city]").Length() != 2 || doc.Find("[name=keep_street]").Length() != 0 || doc.Find("[name=keep_note]").Length() != 2 {
-		t.Errorf("not exactly what differs is side by side: %s", doc.Find("main").Text())
-	}
+	assert.Equal(t, "Bremen", doc.Find("[name=city]").AttrOr("value", ""), "what was typed became")
+	assert.Equal(t, 2, doc.Find("[name=keep_city]").Length(), "not exactly what differs is side by side: %s", doc.Find("main").Text())
+	assert.Equal(t, 0, doc.Find("[name=keep_street]").Length(), "not exactly what differs is side by side: %s", doc.Find("main").Text())
+	assert.Equal(t, 2, doc.Find("[name=keep_note]").Length(), "not exactly what differs is side by side: %s", doc.Find("main").Text())
 	now := doc.Find("[name=version]").AttrOr("value", "")
-	if now == first {
-		t.Fatal("saving again would conflict for ever")
-	}
+	require.NotEqual(t, first, now, "saving again would conflict for ever")
 	send("version", now, "city", "Bremen", "street", "Weg 1", "note", "mine", "keep_city", "theirs", "keep_note", "mine").goesTo(t, path)
 	doc = b.get(path).doc(t)
-	if city, note := doc.Find("[name=city]").AttrOr("value", ""), doc.Find("[name=note]").Text(); city != "Kiel" || note != "mine" {
-		t.Errorf("saved %q, %q", city, note)
-	}
+	city, note := doc.Find("[name=city]").AttrOr("value", ""), doc.Find("[name=note]").Text()
+	assert.Equal(t, "Kiel", city, "saved")
+	assert.Equal(t, "mine", note)
 	for _, version := range []string{"", "x", "-1", "999999"} {
 		send("version", version, "city", "Ulm").want(t, http.StatusConflict)
 	}
-	if got := b.get(path).doc(t).Find("[name=city]").AttrOr("value", ""); got != "Kiel" {
-		t.Errorf("a form without a version saved %q", got)
-	}
+	assert.Equal(t, "Kiel", b.get(path).doc(t).Find("[name=city]").AttrOr("value", ""), "a form without a version saved")
 }
 
 // TestExtraFields: fields that the form does not have are ignored (S36).
@@ -191,14 +172,14 @@ func TestExtraFields(t *testing.T) {
 	end.send("/account", append([]string{"name", "Berta Kühn", "username", "berta", "email", "evil@example.org"}, extra...)...).goesTo(t, "/account")
 	berta, _, err := w.Accounts.ByEmail(context.Background(), w.DB, "berta@kunde.example")
 	must(t, err)
-	if berta.Specialist || !berta.Active || len(berta.Roles) > 0 || berta.Username != "berta" {
-		t.Errorf("%+v", berta)
-	}
+	assert.False(t, berta.Specialist, "%+v", berta)
+	assert.True(t, berta.Active)
+	assert.Empty(t, berta.Roles)
+	assert.Equal(t, "berta", berta.Username)
 	end.get("/customers").want(t, http.StatusNotFound)
 	a := b.send("/customers", append([]string{"type", "person", "first_name", "A", "last_name", "B", "country", "DE", "locale", "de", "email", "a@b.example"}, extra...)...)
-	if a.StatusCode != http.StatusSeeOther || strings.Contains(a.Header.Get("Location"), "0193a3c0-0000-7000-8000") {
-		t.Fatalf("%d to %s", a.StatusCode, a.Header.Get("Location"))
-	}
+	require.Equal(t, http.StatusSeeOther, a.StatusCode, "to %s", a.Header.Get("Location"))
+	require.NotContains(t, a.Header.Get("Location"), "0193a3c0-0000-7000-8000")
 	b.get(a.Header.Get("Location")).want(t, http.StatusOK, "Invited", "K-10002")
 	must(t, w.Accounts.Deactivate(context.Background(), w.admin, w.specialist("x@kanzlei.example").ID))
 }
@@ -209,19 +190,16 @@ func TestToSignIn(t *testing.T) {
 	b := w.browser()
 	b.get("/customers?q=a&type=person").goesTo(t, "/login?next="+url.QueryEscape("/customers?q=a&type=person"))
 	a := b.get("/customers", "HX-Request", "true")
-	if a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") != "/login" || a.body != "Unauthorized" && a.body != "" {
-		t.Errorf("%d to %q: %s", a.StatusCode, a.Header.Get("HX-Redirect"), a.body)
-	}
+	assert.Equal(t, http.StatusUnauthorized, a.StatusCode, "to %q", a.Header.Get("HX-Redirect"))
+	assert.Equal(t, "/login", a.Header.Get("HX-Redirect"))
+	assert.False(t, a.body != "Unauthorized" && a.body != "", "%s", a.body)
 	in := b.send("/login", "login", adminEmail, "password", strong, "next", "/customers?q=a&type=person")
 	in.goesTo(t, "/customers?q=a&type=person")
 	hx := b.do(http.MethodPost, "/account", url.Values{kit.CSRFField: {b.token()}, "name": {"Anna"}, "username": {"anna"}}, "HX-Request", "true")
-	if hx.StatusCode != http.StatusOK || hx.Header.Get("HX-Redirect") != "/account" {
-		t.Errorf("a form sent by HTMX: %d to %q", hx.StatusCode, hx.Header.Get("HX-Redirect"))
-	}
+	assert.Equal(t, http.StatusOK, hx.StatusCode, "a form sent by HTMX: to %q", hx.Header.Get("HX-Redirect"))
+	assert.Equal(t, "/account", hx.Header.Get("HX-Redirect"), "a form sent by HTMX")
 	b.get("/account").want(t, http.StatusOK, "Saved.")
-	if again := b.get("/account"); strings.Contains(again.text(), "Saved.") {
-		t.Error("the toast is shown twice")
-	}
+	assert.NotContains(t, b.get("/account").text(), "Saved.", "the toast is shown twice")
 }
 
 // TestBroken: after any internal error the answer is a page with the request's id and without the error's text, and the
@@ -235,14 +213,15 @@ func TestBroken(t *testing.T) {
 			t.Fatalf("%d: %s", a.StatusCode, a.text())
 		}
 		id := a.Header.Get("X-Request-Id")
-		if id == "" || !strings.Contains(a.body, id) || strings.Contains(strings.ToLower(a.body), secret) || !strings.Contains(a.body, "<html") {
-			t.Errorf("%s", a.body)
-		}
+		assert.NotEmpty(t, id)
+		assert.Contains(t, a.body, id)
+		assert.NotContains(t, strings.ToLower(a.body), secret)
+		assert.Contains(t, a.body, "<html")
 		checkHeaders(t, "broken", a, false)
 	}
 	panics := newWorld(t, func(o *Options) { o.Queue = panicking{} })
 	check(panics.signedIn().get("/queues"), "nobody is to read this")
-	for _, in := range []panicking{{in: "tasks"}, {in: "troubles"}} { // asked for beside what else the page needs
+	for _, in := range []panicking{{in: "tasks"}, {in: "troubles"}} { // requested together with other data of the page
 		beside := newWorld(t, func(o *Options) { o.Queue = in })
 		path := map[string]string{"tasks": "/queues", "troubles": "/readyz"}[in.in]
 		check(beside.signedIn().get(path), "nobody is to read this")
@@ -256,9 +235,8 @@ func TestBroken(t *testing.T) {
 	check(b.do(http.MethodPost, "/login", url.Values{"login": {"x"}}), "closed")
 	w.browser().get("/login").want(t, http.StatusOK)
 	part := b.get("/customers", "HX-Request", "true")
-	if part.StatusCode < 500 || strings.Contains(part.body, "<html") {
-		t.Errorf("%d: %s", part.StatusCode, part.body)
-	}
+	assert.GreaterOrEqual(t, part.StatusCode, 500)
+	assert.NotContains(t, part.body, "<html")
 }
 
 // panicking is a queue with a bug: in one of its methods, or in all.
@@ -317,7 +295,7 @@ func TestTooMuch(t *testing.T) {
 		r.Header.Set("X-Long", strings.Repeat("a", c.header))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		res, err := http.DefaultClient.Do(r)
-		if err != nil { // the server may hang up while we are still talking
+		if err != nil { // the server may close the connection while the client still sends
 			t.Logf("%s: %v", name, err)
 			continue
 		}
@@ -344,9 +322,8 @@ func TestSlow(t *testing.T) {
 		_, err = io.WriteString(conn, start)
 		must(t, err)
 		must(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
-		if answered, err := io.ReadAll(bufio.NewReader(conn)); err != nil {
-			t.Errorf("%s: still open after 5 s: %v (%.100s)", name, err, answered)
-		}
+		answered, err := io.ReadAll(bufio.NewReader(conn))
+		assert.NoError(t, err, "%s: still open after 5 s: (%.100s)", name, answered)
 		_ = conn.Close()
 	}
 }
@@ -364,9 +341,7 @@ func oddInput(t *testing.T, db *store.DB) {
 			"/specialists?q=" + odd, "/specialists?after=" + odd, "/audit?after=" + odd, "/queues?page=" + odd, "/queues?queue=" + odd, "/mailbox?id=" + odd,
 			"/register/" + odd, "/password/reset/" + odd, "/login?next=" + odd, "/customers/new?first_name=" + odd,
 		} {
-			if a := b.get(address); a.StatusCode >= 500 {
-				t.Errorf("%s: %d", address, a.StatusCode)
-			}
+			assert.Less(t, b.get(address).StatusCode, 500, address)
 		}
 	}
 	for _, odd := range []string{"\x00", "\xff\xfe", "a\x00b", strings.Repeat("x", 20_000), "\r\nBcc: evil@example.org"} {
@@ -379,9 +354,8 @@ func oddInput(t *testing.T, db *store.DB) {
 				"code", "confirm", "name", "username", "role", "state", "current_password", "email_password", "last", "from") {
 				form.Set(name, odd)
 			}
-			if a := b.do(r.Method, x.address(t, r.Path), form); a.StatusCode >= 500 {
-				t.Errorf("%s with %.10q: %d %s", r.Path, odd, a.StatusCode, a.text())
-			}
+			a := b.do(r.Method, x.address(t, r.Path), form)
+			assert.Less(t, a.StatusCode, 500, "%s with %.10q: %s", r.Path, odd, a.text())
 		}
 	}
 }
@@ -394,28 +368,25 @@ func TestCookiesOverHTTP(t *testing.T) {
 	for _, a := range []answer{b.get("/login"), b.send("/login", "login", adminEmail, "password", strong), b.send("/logout"), b.get("/login")} {
 		for _, c := range a.Cookies() {
 			names[c.Name] = true
-			if strings.HasPrefix(c.Name, "__Host-") || c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
-				t.Errorf("cookie %+v", c)
-			}
+			assert.False(t, strings.HasPrefix(c.Name, "__Host-"), "cookie %+v", c)
+			assert.False(t, c.Secure)
+			assert.True(t, c.HttpOnly)
+			assert.Equal(t, http.SameSiteLaxMode, c.SameSite)
+			assert.Equal(t, "/", c.Path)
+			assert.Empty(t, c.Domain)
 			if c.Value == "" && c.MaxAge >= 0 {
 				t.Errorf("the cookie %s is emptied and not deleted", c.Name)
 			}
 		}
-		if a.Header.Get("Strict-Transport-Security") != "" {
-			t.Error("Strict-Transport-Security over HTTP")
-		}
+		assert.Empty(t, a.Header.Get("Strict-Transport-Security"), "Strict-Transport-Security over HTTP")
 	}
 	for _, name := range []string{"kontor-session", "kontor-browser", "kontor-toast"} {
-		if !names[name] {
-			t.Errorf("no cookie %s among %v", name, names)
-		}
+		assert.True(t, names[name], "no cookie %s among %v", name, names)
 	}
-	if a := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://127.0.0.1:3000"); a.StatusCode == http.StatusForbidden {
-		t.Error("our own origin is refused")
-	}
-	if a := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://localhost:3000", "Host", "localhost:3000"); a.StatusCode == http.StatusForbidden {
-		t.Error("the embedded program under another name of its machine is refused")
-	}
+	a := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://127.0.0.1:3000")
+	assert.NotEqual(t, http.StatusForbidden, a.StatusCode, "our own origin is refused")
+	a = b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://localhost:3000", "Host", "localhost:3000")
+	assert.NotEqual(t, http.StatusForbidden, a.StatusCode, "the embedded program under another name of its machine is refused")
 	b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", "http://evil.example", "Host", "localhost:3000").want(t, http.StatusForbidden)
 }
 
@@ -428,9 +399,7 @@ func TestOtherAddress(t *testing.T) {
 	for origin, says := range map[string]bool{"http://192.0.2.7:3000": true, "https://evil.example": false, "null": false} {
 		a := b.do(http.MethodPost, "/login", url.Values{kit.CSRFField: {b.token()}}, "Origin", origin, "Host", "192.0.2.7:3000")
 		a.want(t, http.StatusForbidden)
-		if said := strings.Contains(a.text(), "Open "+baseURL+" and repeat your entry there"); said != says {
-			t.Errorf("from %s: %s", origin, a.text())
-		}
+		assert.Equal(t, says, strings.Contains(a.text(), "Open "+baseURL+" and repeat your entry there"), "from %s: %s", origin, a.text())
 	}
 }
 
@@ -441,41 +410,28 @@ func TestSessionEnds(t *testing.T) {
 	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
 	b := w.signedIn()
 	w.Tick(29 * time.Minute)
-	if !alive(b) {
-		t.Fatal("ended before 30 minutes")
-	}
+	require.True(t, alive(b), "ended before 30 minutes")
 	w.Tick(30*time.Minute + time.Second)
-	if alive(b) {
-		t.Fatal("still good after 30 minutes idle")
-	}
+	require.False(t, alive(b), "still good after 30 minutes idle")
 	b = w.signedIn()
 	for range 35 {
 		w.Tick(20 * time.Minute)
-		if !alive(b) {
-			t.Fatal("ended although it was in use")
-		}
+		require.True(t, alive(b), "ended although it was in use")
 	}
 	w.Tick(20*time.Minute + time.Second)
-	if alive(b) {
-		t.Fatal("still good after 12 hours")
-	}
+	require.False(t, alive(b), "still good after 12 hours")
 	c := w.specialist("wer@kanzlei.example")
 	one, two := w.browser().signIn("wer@kanzlei.example", strong), w.browser().signIn("wer@kanzlei.example", strong)
 	one.send("/account/password", "current_password", strong, "password", strong+" zwei", "password_repeat", strong+" zwei").goesTo(t, "/account")
-	if !alive(one) || alive(two) {
-		t.Error("a new password must end the other sessions, and only those")
-	}
+	assert.True(t, alive(one), "a new password must end the other sessions, and only those")
+	assert.False(t, alive(two), "a new password must end the other sessions, and only those")
 	must(t, w.Accounts.Deactivate(context.Background(), w.admin, c.ID))
-	if alive(one) {
-		t.Error("good after deactivation")
-	}
+	assert.False(t, alive(one), "good after deactivation")
 	end := w.endUser()
 	rows, err := w.accesses.OfCustomer(context.Background(), w.admin, w.customer)
 	must(t, err)
 	must(t, w.accesses.Deactivate(context.Background(), w.admin, w.customer, rows[0].ID))
-	if alive(end) {
-		t.Error("good without an access")
-	}
+	assert.False(t, alive(end), "good without an access")
 }
 
 // TestSaysWhenNext: a person who requests links or codes too often is told when the next one can be requested (S14).
@@ -486,14 +442,10 @@ func TestSaysWhenNext(t *testing.T) {
 	b.send("/register/"+token+"/code").goesTo(t, "/register/"+token)
 	page := b.get("/register/" + token)
 	page.want(t, http.StatusOK, "You can ask for a new code in 60 seconds.")
-	if strings.Contains(page.text(), "Send a new code") {
-		t.Error("the button is offered too early")
-	}
+	assert.NotContains(t, page.text(), "Send a new code", "the button is offered too early")
 	again := b.send("/register/" + token + "/code")
 	again.want(t, http.StatusTooManyRequests)
-	if again.Header.Get("Retry-After") != "60" {
-		t.Errorf("Retry-After %q", again.Header.Get("Retry-After"))
-	}
+	assert.Equal(t, "60", again.Header.Get("Retry-After"), "Retry-After %q", again.Header.Get("Retry-After"))
 	w.Tick(time.Minute)
 	b.get("/register/"+token).want(t, http.StatusOK, "Send a new code")
 	for range 4 {
@@ -534,15 +486,9 @@ func TestMetricsAreOurs(t *testing.T) {
 		must(t, res.Body.Close())
 		return res
 	}
-	if res := ask(newWorld(t)); res.StatusCode != http.StatusOK {
-		t.Errorf("from loopback: %d", res.StatusCode)
-	}
-	if res := ask(newWorld(t), "X-Forwarded-For", "203.0.113.7"); res.StatusCode != http.StatusNotFound {
-		t.Errorf("through a proxy: %d", res.StatusCode)
-	}
-	if res := ask(newWorld(t, func(o *Options) { o.MetricsOpen = false })); res.StatusCode != http.StatusNotFound {
-		t.Errorf("although it has an address of its own: %d", res.StatusCode)
-	}
+	assert.Equal(t, http.StatusOK, ask(newWorld(t)).StatusCode, "from loopback")
+	assert.Equal(t, http.StatusNotFound, ask(newWorld(t), "X-Forwarded-For", "203.0.113.7").StatusCode, "through a proxy")
+	assert.Equal(t, http.StatusNotFound, ask(newWorld(t, func(o *Options) { o.MetricsOpen = false })).StatusCode, "although it has an address of its own")
 	newWorld(t).browser().get("/metrics").want(t, http.StatusNotFound) // from 0.0.0.0
 }
 
@@ -556,12 +502,9 @@ func TestLogSaysNoSecrets(t *testing.T) {
 	must(t, w.DB.Close())
 	b.get("/register/" + token)
 	said := log.String()
-	if !strings.Contains(said, "/register/:token") || !strings.Contains(said, "request failed") {
-		t.Errorf("the log says %s", said)
-	}
+	assert.Contains(t, said, "/register/:token", "the log says")
+	assert.Contains(t, said, "request failed")
 	for _, secret := range []string{token, code, strong, b.cookies["__Host-kontor-session"], "berta@kunde.example"} {
-		if strings.Contains(said, secret) {
-			t.Errorf("the log holds %s", secret)
-		}
+		assert.NotContains(t, said, secret, "the log holds")
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/internal/web/kit"
 	"kontor/policies"
@@ -37,9 +39,7 @@ func TestNoDeadEnds(t *testing.T) {
 			w.furnish()
 			start := b.get("/")
 			start.goesTo(t, want.lands)
-			if at := b.get("/login").Header.Get("Location"); at != want.lands {
-				t.Errorf("the sign-in page leads to %s", at)
-			}
+			assert.Equal(t, want.lands, b.get("/login").Header.Get("Location"), "the sign-in page leads")
 			seen, open := map[string]bool{want.lands: true}, []string{want.lands}
 			for len(open) > 0 && len(seen) < 300 {
 				path := open[0]
@@ -48,8 +48,7 @@ func TestNoDeadEnds(t *testing.T) {
 				if to := a.Header.Get("Location"); a.StatusCode == http.StatusSeeOther || a.StatusCode == http.StatusFound {
 					a = b.get(to)
 				}
-				if a.StatusCode >= 400 {
-					t.Errorf("%s is %d", path, a.StatusCode)
+				if !assert.Less(t, a.StatusCode, 400, path) {
 					continue
 				}
 				if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
@@ -70,9 +69,7 @@ func TestNoDeadEnds(t *testing.T) {
 					}
 				})
 			}
-			if len(seen) < want.pages {
-				t.Errorf("only %d pages: %v", len(seen), seen)
-			}
+			assert.GreaterOrEqual(t, len(seen), want.pages, "only %d pages", len(seen))
 		})
 	}
 }
@@ -85,9 +82,7 @@ func TestNoRole(t *testing.T) {
 	page := b.get("/account")
 	page.want(t, http.StatusOK, "You don't have a role yet")
 	doc := page.doc(t)
-	if n := doc.Find("#nav a, form[role=search], #dep").Length(); n != 0 {
-		t.Errorf("%d entries of what they may not use", n)
-	}
+	assert.Equal(t, 0, doc.Find("#nav a, form[role=search], #dep").Length(), "entries of what they may not use")
 	b.send("/account", "name", "Neu Name", "username", "wer@kanzlei.example").goesTo(t, "/account")
 	b.get("/customers").want(t, http.StatusForbidden)
 	b.get("/attention").want(t, http.StatusForbidden)
@@ -120,7 +115,7 @@ func TestAuditorChangesNothing(t *testing.T) {
 		switch a.StatusCode {
 		case http.StatusForbidden, http.StatusNotFound:
 		default:
-			if r.Path != "/customers/duplicates" && r.Path != "/customers/:id/authorisations/undo/:removal" { // asks; has nothing of theirs
+			if r.Path != "/customers/duplicates" && r.Path != "/customers/:id/authorisations/undo/:removal" { // the page asks, and no data of theirs were changed
 				t.Errorf("%s is %d: %s", r.Path, a.StatusCode, a.text())
 			}
 		}
@@ -140,9 +135,7 @@ func (w *world) idOf(email string) string {
 	w.Helper()
 	a, ok, err := w.Accounts.ByEmail(context.Background(), w.DB, email)
 	must(w.TB, err)
-	if !ok {
-		w.Fatal(email)
-	}
+	require.True(w, ok, email)
 	return a.ID.String()
 }
 
@@ -155,26 +148,20 @@ func TestRolesForm(t *testing.T) {
 		b.get(path).doc(t).Find("input[name=role][checked]").Each(func(_ int, s *goquery.Selection) { list = append(list, s.AttrOr("value", "")) })
 		return list
 	}
-	if got := chosen("/specialists/new"); !slices.Equal(got, []string{"specialist"}) {
-		t.Errorf("a new user begins with %v", got)
-	}
+	assert.Equal(t, []string{"specialist"}, chosen("/specialists/new"), "a new user begins")
 	second := w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
 	w.Tick(time.Minute)
-	for _, given := range [][]string{{"auditor"}, {}, {"specialist", "auditor"}, {"data_administrator"}} {
+	for _, given := range [][]string{{"auditor"}, nil, {"specialist", "auditor"}, {"data_administrator"}} {
 		pairs := []string{"name", "Neu", "email", strings.Join(given, ".") + "x@kanzlei.example"}
 		for _, r := range given {
 			pairs = append(pairs, "role", r)
 		}
 		path := b.send("/specialists", pairs...).Header.Get("Location")
 		w.agree(second)
-		if got := chosen(path); !slices.Equal(got, given) {
-			t.Errorf("%v becomes %v", given, got)
-		}
-		// taken away and given again
+		assert.Equal(t, given, chosen(path), "becomes")
+		// The roles are removed and given again.
 		b.send(path, "name", "Neu", "version", "1", "role", "specialist").goesTo(t, path)
-		if got := chosen(path); !slices.Equal(got, []string{"specialist"}) {
-			t.Errorf("changed: %v", got)
-		}
+		assert.Equal(t, []string{"specialist"}, chosen(path), "changed")
 	}
 	w.specialist("rita@kanzlei.example", policies.Auditor)
 	b.get("/specialists").want(t, http.StatusOK, "Auditor")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/customer"
 	"kontor/app/effort"
 	"kontor/app/internal/web/kit"
@@ -187,7 +189,7 @@ func TestWhoGetsWhat(t *testing.T) {
 		w := newWorld(t)
 		b := w.asker(who)
 		x := w.furnish()
-		// What is open to all comes first: later buttons void its links.
+		// Routes that are open to everybody come first, because later buttons make their links invalid.
 		all := w.table()
 		slices.SortStableFunc(all, func(a, b kit.Route) int { return min(int(a.Audience), 1) - min(int(b.Audience), 1) })
 		for n, r := range all {
@@ -200,9 +202,7 @@ func TestWhoGetsWhat(t *testing.T) {
 			if r.Method == http.MethodGet {
 				a = b.get(path)
 				head := b.do(http.MethodHead, path, nil)
-				if head.StatusCode != a.StatusCode {
-					t.Errorf("%s: HEAD %s is %d, GET %d", who, r.Path, head.StatusCode, a.StatusCode)
-				}
+				assert.Equal(t, a.StatusCode, head.StatusCode, "%s: HEAD %s GET", who, r.Path)
 			} else {
 				a = b.do(r.Method, path, url.Values{kit.CSRFField: {b.token()}})
 			}
@@ -218,16 +218,12 @@ func TestWhoGetsWhat(t *testing.T) {
 			t.Errorf("%q: %q has no row", name, got[name])
 		} else if got[name] != want {
 			for i, who := range askers {
-				if got[name][i] != want[i] {
-					t.Errorf("%s for %s: %c, want %c", name, who, got[name][i], want[i])
-				}
+				assert.Equal(t, want[i], got[name][i], "for %s", who)
 			}
 		}
 	}
 	for name := range answers {
-		if !routes[name] {
-			t.Errorf("%s is no route any more", name)
-		}
+		assert.True(t, routes[name], "%s is no route any more", name)
 	}
 }
 

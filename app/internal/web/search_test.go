@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/internal/web/transaction"
 	"kontor/app/store"
@@ -25,10 +26,14 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 	for i := range transaction.ShownHits {
 		w.transaction(fmt.Sprintf("Steuer %d", 2010+i))
 	}
-	w.entrust(roof.ID, w.specialist("ben@kanzlei.example").ID)
+	w.addProcessor(roof.ID, w.specialist("ben@kanzlei.example").ID)
 	w.specialist("clara@kanzlei.example")
 	anna, ben, clara := w.signedIn(), w.browser().signIn("ben@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
 	kuehn := "Kühn, Berta"
+	six := "6 business transactions" // SQLite's index has counted them; on PostgreSQL that would take longer than it is worth
+	if db.IsPostgres() {
+		six = "5+ business transactions"
+	}
 	for _, c := range []struct {
 		who   string
 		b     *browser
@@ -40,11 +45,11 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 		{"administrator", anna, "", nil, nil, nil},
 		{"administrator", anna, "dachsch", []string{"1 business transaction"}, []string{"Dachschaden"}, []string{"/transactions/" + roof.ID.String()}},
 		{"administrator", anna, taxes.Label(), []string{"1 business transaction"}, []string{"Steuer 2025"}, nil},
-		{"administrator", anna, "K-10001", []string{"1 customer", "7 business transactions"}, []string{kuehn, "Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
+		{"administrator", anna, "K-10001", []string{"1 customer", "5+ business transactions"}, []string{kuehn, "Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
 			[]string{"/customers/" + w.customer.String(), "/transactions?customer=K-10001"}},
 		{"administrator", anna, "vogt", []string{"1 customer"}, []string{"Vogt, Änne"}, []string{"/customers/" + vogt.String()}},
 		{"administrator", anna, "KUEHN dach", []string{"1 business transaction"}, []string{"Dachschaden"}, nil},
-		{"administrator", anna, "steuer", []string{"6 business transactions"}, []string{"Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
+		{"administrator", anna, "steuer", []string{six}, []string{"Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
 			[]string{"/transactions?q=steuer"}},
 		{"administrator", anna, "nirgends", []string{"Nothing matches"}, nil, nil},
 		{"processor of one", ben, "kühn", []string{"1 customer", "1 business transaction"}, []string{kuehn, "Dachschaden"}, []string{"/customers?q=k%C3%BChn", "/transactions?q=k%C3%BChn"}},
@@ -62,21 +67,14 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 			if a.body == part.body {
 				in = doc.Selection
 			}
-			if got := wordsOf(in.Find("h2")); !slices.Equal(got, c.heads) {
-				t.Errorf("%s finds with %q %q, want %q", c.who, c.query, got, c.heads)
-			}
-			if got := wordsOf(in.Find(".hits .name")); !slices.Equal(got, c.names) {
-				t.Errorf("%s finds with %q %q, want %q", c.who, c.query, got, c.names)
-			}
+			assert.Equal(t, c.heads, wordsOf(in.Find("h2")), "%s finds with %q", c.who, c.query)
+			assert.Equal(t, c.names, wordsOf(in.Find(".hits .name")), "%s finds with %q", c.who, c.query)
 			for _, href := range c.shows {
-				if in.Find(fmt.Sprintf("a[href=%q]", href)).Length() != 1 {
-					t.Errorf("%s with %q: no link to %s", c.who, c.query, href)
-				}
+				assert.Equal(t, 1, in.Find(fmt.Sprintf("a[href=%q]", href)).Length(), "%s with %q: no link", c.who, c.query)
 			}
 		}
-		if strings.Contains(part.body, "<html") || page.doc(t).Find("#q").AttrOr("value", "") != c.query {
-			t.Errorf("%q: the page, or what stands in its field, is another", c.query)
-		}
+		assert.NotContains(t, part.body, "<html", "the page, or what stands in its field, is another")
+		assert.Equal(t, c.query, page.doc(t).Find("#q").AttrOr("value", ""), "the page, or what stands in its field, is another")
 	}
 }
 
@@ -95,9 +93,7 @@ func TestSearchSaysWhatIsSimilar(t *testing.T) {
 				page := anna.get(path+url.QueryEscape(c.query), "Accept-Language", language)
 				page.want(t, http.StatusOK)
 				doc := page.doc(t)
-				if n := doc.Find(`main a[href^="/customers/` + w.customer.String() + `"]`).Length(); n == 0 {
-					t.Errorf("%s%s does not show her", path, c.query)
-				}
+				assert.NotEqual(t, 0, doc.Find(`main a[href^="/customers/`+w.customer.String()+`"]`).Length(), "%s%s does not show her", path, c.query)
 				text, said := doc.Find("main").Text(), doc.Find("main [data-say]").AttrOr("data-say", "")
 				for _, any := range []string{c.english, c.german, "exact match", "Nichts passt genau"} {
 					shown := want != "" && strings.Contains(want, any) && any != ""
@@ -109,29 +105,27 @@ func TestSearchSaysWhatIsSimilar(t *testing.T) {
 		}
 	}
 	w.transaction("Khün")
-	if doc := anna.get("/search?q=kh%C3%BCn").doc(t); doc.Find(".hits a[href^='/customers']").Length() > 0 || doc.Find(".hits a[href^='/transactions']").Length() != 1 {
-		t.Error("what is similar is shown beside what matches")
-	}
+	doc := anna.get("/search?q=kh%C3%BCn").doc(t)
+	assert.Zero(t, doc.Find(".hits a[href^='/customers']").Length(), "what is similar is shown beside what matches")
+	assert.Equal(t, 1, doc.Find(".hits a[href^='/transactions']").Length(), "what is similar is shown beside what matches")
 }
 
 // TestSearchBesideTheOverview: the overview's own search fills its list and links to other results. If no customer
 // matches, it shows the other results.
 func TestSearchBesideTheOverview(t *testing.T) {
 	w := newWorld(t)
-	w.entrust(w.transaction("Dachschaden").ID, w.specialist("ben@kanzlei.example").ID)
+	w.addProcessor(w.transaction("Dachschaden").ID, w.specialist("ben@kanzlei.example").ID)
 	w.transaction("Steuer 2025")
 	w.specialist("clara@kanzlei.example")
 	led := func(who, query, also, href string) {
 		t.Helper()
 		doc := w.browser().signIn(who, strong).get("/customers?q=" + url.QueryEscape(query)).doc(t)
 		link := doc.Find("#list a[href^='/transactions']")
-		if got := strings.TrimSpace(link.Text()); got != also || link.AttrOr("href", "") != href {
-			t.Errorf("%s looks for %q and is led to %q at %q", who, query, got, link.AttrOr("href", ""))
-		}
+		got := strings.TrimSpace(link.Text())
+		assert.Equal(t, also, got, "%s looks for %q and is led to %q at %q", who, query, got, link.AttrOr("href", ""))
+		assert.Equal(t, href, link.AttrOr("href", ""))
 		said := doc.Find("#list [data-say]").AttrOr("data-say", "")
-		if told := strings.HasSuffix(said, ", "+also); told != strings.HasSuffix(also, "transaction") {
-			t.Errorf("%s looks for %q and hears %q", who, query, said)
-		}
+		assert.Equal(t, strings.HasSuffix(also, "transaction"), strings.HasSuffix(said, ", "+also), "%s looks for %q and hears %q", who, query, said)
 	}
 	for _, c := range []struct{ who, query, also, href string }{
 		{adminEmail, "kühn", "Search business transactions", "/transactions?q=k%C3%BChn"},
@@ -156,9 +150,7 @@ func TestSearchFollowsThePolicy(t *testing.T) {
 	w.publish(policies.Default + "\np, specialist, *, customer, *, list, deny\n")
 	b := w.signedIn()
 	doc := b.get("/search?q=k%C3%BChn").doc(t)
-	if got := wordsOf(doc.Find("#hits h2")); !slices.Equal(got, []string{"1 business transaction"}) {
-		t.Errorf("who may list no customer finds %q", got)
-	}
+	assert.Equal(t, []string{"1 business transaction"}, wordsOf(doc.Find("#hits h2")), "who may list no customer finds")
 	for path, want := range map[string][3]string{
 		"/queues":          {"/search", "#found", ""},
 		"/transactions":    {"/search", "#found", ""},
@@ -168,8 +160,8 @@ func TestSearchFollowsThePolicy(t *testing.T) {
 		doc := b.get(path).doc(t)
 		field, form := doc.Find("#q"), doc.Find("form.find")
 		got := [3]string{field.AttrOr("hx-get", ""), field.AttrOr("hx-target", ""), field.AttrOr("hx-push-url", "")}
-		if got != want || form.AttrOr("action", "") != want[0] || doc.Find(want[1]).Length() != 1 {
-			t.Errorf("%s: the search asks and fills %q, want %q", path, got, want)
-		}
+		assert.Equal(t, want, got, "%s: the search asks and fills", path)
+		assert.Equal(t, want[0], form.AttrOr("action", ""), path)
+		assert.Equal(t, 1, doc.Find(want[1]).Length(), path)
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/effort"
 	"kontor/app/internal/web/kit"
 )
@@ -56,23 +59,17 @@ func TestForeignPosts(t *testing.T) {
 				if c.token != "" {
 					form.Set(kit.CSRFField, c.token)
 				}
-				if a := pair[0].do(r.Method, x.address(t, r.Path), form, c.headers...); a.StatusCode != http.StatusForbidden {
-					t.Errorf("%s %s, %s, %s: %d, want 403", r.Method, r.Path, who, name, a.StatusCode)
-				}
+				assert.Equal(t, http.StatusForbidden, pair[0].do(r.Method, x.address(t, r.Path), form, c.headers...).StatusCode, "%s %s, %s, %s", r.Method, r.Path, who, name)
 				if after := w.dump(tables...); after != before {
 					t.Errorf("%s %s, %s, %s: something was written", r.Method, r.Path, who, name)
 					before = after
 				}
 			}
 		}
-		if tested < 15 {
-			t.Fatalf("only %d routes", tested)
-		}
+		require.GreaterOrEqual(t, tested, 15, "only %d routes", tested)
 	}
-	// The same token, from our own page, is taken.
-	if a := mine.send("/account/sessions"); a.StatusCode != http.StatusSeeOther {
-		t.Fatalf("own request: %d", a.StatusCode)
-	}
+	// The same token from our own page is accepted.
+	require.Equal(t, http.StatusSeeOther, mine.send("/account/sessions").StatusCode, "own request")
 }
 
 // TestSessionRunOut: a person who saves a form after the session has ended is asked to sign in, and not refused as a
@@ -86,9 +83,7 @@ func TestSessionRunOut(t *testing.T) {
 	b.do(http.MethodPost, "/account", form).want(t, http.StatusUnauthorized, "Sign in", "Your session has ended")
 	a := b.do(http.MethodPost, "/account", form, "HX-Request", "true")
 	a.want(t, http.StatusUnprocessableEntity, "Sign in", "Your session has ended")
-	if a.Header.Get("HX-Retarget") != "body" {
-		t.Errorf("HTMX: %v", a.Header)
-	}
+	assert.Equal(t, "body", a.Header.Get("HX-Retarget"), "HTMX")
 	old := url.Values{kit.CSRFField: {"of the version before"}}
 	b.do(http.MethodPost, "/account", old).want(t, http.StatusUnauthorized, "You were no longer signed in, so nothing was saved")
 	b.do(http.MethodPost, "/account", form, "Origin", "https://evil.example").want(t, http.StatusForbidden)
@@ -102,9 +97,8 @@ func TestNotSignedIn(t *testing.T) {
 			continue
 		}
 		a := w.browser().get(fill(r.Path))
-		if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/login?next=") {
-			t.Errorf("%s: %d to %q", r.Path, a.StatusCode, a.Header.Get("Location"))
-		}
+		assert.Equal(t, http.StatusSeeOther, a.StatusCode, "%s: to %q", r.Path, a.Header.Get("Location"))
+		assert.True(t, strings.HasPrefix(a.Header.Get("Location"), "/login?next="), "%s", r.Path)
 	}
 }
 
@@ -122,9 +116,7 @@ func TestEndUserStaysOut(t *testing.T) {
 		} else {
 			a = b.send(fill(r.Path))
 		}
-		if a.StatusCode != http.StatusNotFound {
-			t.Errorf("%s %s: %d, want 404", r.Method, r.Path, a.StatusCode)
-		}
+		assert.Equal(t, http.StatusNotFound, a.StatusCode, "%s %s", r.Method, r.Path)
 	}
 	b.get("/mailbox").want(t, http.StatusNotFound)
 	b.get("/mailbox.json").want(t, http.StatusNotFound)
@@ -140,23 +132,15 @@ func TestHeaders(t *testing.T) {
 		a := b.get(path)
 		csp := a.Header.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"} {
-			if !strings.Contains(csp, want) {
-				t.Errorf("%s: %q lacks %s", path, csp, want)
-			}
+			assert.Contains(t, csp, want, "%s: lacks", path)
 		}
-		if strings.Contains(csp, "unsafe") {
-			t.Errorf("%s: %q", path, csp)
-		}
+		assert.NotContains(t, csp, "unsafe", path)
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "X-Frame-Options": "DENY",
 		} {
-			if got := a.Header.Get(name); got != want {
-				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
-			}
+			assert.Equal(t, want, a.Header.Get(name), "%s: %s", path, name)
 		}
-		if a.Header.Get("Strict-Transport-Security") == "" {
-			t.Errorf("%s: no Strict-Transport-Security", path)
-		}
+		assert.NotEmpty(t, a.Header.Get("Strict-Transport-Security"), "%s: no Strict-Transport-Security", path)
 	}
 }
 
@@ -169,13 +153,9 @@ func TestPagesAreOurOwn(t *testing.T) {
 	foreign := regexp.MustCompile(`(?i)(?:src|href|action|hx-get|hx-post)="(?:https?:)?//[^"]*"`)
 	for _, path := range []string{"/login", "/account", "/specialists", "/specialists/new", "/queues", "/audit", "/mailbox", "/register/" + token} {
 		body := b.get(path).body
-		if m := inline.FindString(body); m != "" {
-			t.Errorf("%s: inline: %s", path, m)
-		}
+		assert.Empty(t, inline.FindString(body), "%s: inline", path)
 		for _, m := range foreign.FindAllString(body, -1) {
-			if !strings.Contains(m, `"`+baseURL+"/") {
-				t.Errorf("%s: foreign: %s", path, m)
-			}
+			assert.Contains(t, m, `"`+baseURL+"/", "%s: foreign", path)
 		}
 	}
 }
@@ -188,14 +168,15 @@ func TestCookies(t *testing.T) {
 	for _, a := range []answer{b.get("/login"), b.send("/login", "login", adminEmail, "password", strong), b.send("/logout")} {
 		for _, c := range a.Cookies() {
 			seen++
-			if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
-				t.Errorf("cookie %+v", c)
-			}
+			assert.True(t, strings.HasPrefix(c.Name, "__Host-"), "cookie %+v", c)
+			assert.True(t, c.Secure)
+			assert.True(t, c.HttpOnly)
+			assert.Equal(t, http.SameSiteLaxMode, c.SameSite)
+			assert.Equal(t, "/", c.Path)
+			assert.Empty(t, c.Domain)
 		}
 	}
-	if seen < 3 {
-		t.Fatalf("only %d cookies", seen)
-	}
+	require.GreaterOrEqual(t, seen, 3, "only %d cookies", seen)
 }
 
 // TestForgedHost: the host in a request does not appear in any link, mail or redirect (S7).
@@ -205,17 +186,14 @@ func TestForgedHost(t *testing.T) {
 	b := w.browser()
 	for _, path := range []string{"/", "/login", "/password/forgotten", "/customers", "/account", "/register/x", "/nothing"} {
 		a := b.get(path, forged...)
-		if strings.Contains(a.body+a.Header.Get("Location"), "evil.example") {
-			t.Errorf("%s: the forged host is in the answer", path)
-		}
+		assert.NotContains(t, a.body+a.Header.Get("Location"), "evil.example", "%s: the forged host is in the answer", path)
 	}
 	form := url.Values{kit.CSRFField: {b.token()}, "login": {adminEmail}}
 	b.do(http.MethodPost, "/password/forgotten", form, forged...).want(t, http.StatusOK)
 	w.deliver()
 	mail := w.box()[0]
-	if strings.Contains(mail.Text+mail.HTML, "evil.example") || linkTo("password/reset", mail.Text) == "" {
-		t.Errorf("the mail says %s", mail.Text)
-	}
+	assert.NotContains(t, mail.Text+mail.HTML, "evil.example", "the mail says")
+	assert.NotEmpty(t, linkTo("password/reset", mail.Text))
 }
 
 // TestNext: after signing in, a person is redirected only to our own pages (S42).

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
 	"kontor/app/audit"
@@ -47,21 +49,20 @@ func TestRefusalsAreSeen(t *testing.T) {
 	stranger.get("/customers").goesTo(t, "/login?next=%2Fcustomers") // not signed in is no refusal
 	otto.get("/nothing/here").want(t, http.StatusNotFound)
 
-	if rows := w.counted(audit.RequestRefused); len(rows) != 1 || rows[0].Times != 4 || rows[0].Actor != "Otto@kanzlei.example" ||
-		strings.Join(rows[0].Places(), ", ") != "GET /audit, POST /policies/draft/publish" {
-		t.Errorf("refused: %+v", rows)
-	}
-	if rows := w.counted(audit.RequestForeign); len(rows) != 2 || rows[0].Times+rows[1].Times != 2 {
-		t.Errorf("foreign: %+v", rows)
-	}
-	if rows := w.counted(audit.ReportRefused); len(rows) != 1 {
-		t.Errorf("reports: %+v", rows)
-	}
+	rows := w.counted(audit.RequestRefused)
+	require.Len(t, rows, 1, "refused")
+	assert.EqualValues(t, 4, rows[0].Times, "refused")
+	assert.Equal(t, "Otto@kanzlei.example", rows[0].Actor, "refused")
+	assert.Equal(t, "GET /audit, POST /policies/draft/publish", strings.Join(rows[0].Places(), ", "), "refused")
+	rows = w.counted(audit.RequestForeign)
+	require.Len(t, rows, 2, "foreign")
+	assert.EqualValues(t, 2, rows[0].Times+rows[1].Times, "foreign")
+	assert.Len(t, w.counted(audit.ReportRefused), 1, "reports")
 	said := lines.String()
-	if !strings.Contains(said, "level=INFO msg=security event=request.refused request="+refused.Header.Get("X-Request-Id")) ||
-		!strings.Contains(said, `route="POST /policies/draft/publish"`) || strings.Contains(said, "otto") || strings.Contains(said, "Otto") {
-		t.Errorf("the log says %s", said)
-	}
+	assert.Contains(t, said, "level=INFO msg=security event=request.refused request="+refused.Header.Get("X-Request-Id"), "the log says")
+	assert.Contains(t, said, `route="POST /policies/draft/publish"`)
+	assert.NotContains(t, said, "otto")
+	assert.NotContains(t, said, "Otto")
 	admin := w.signedIn()
 	for language, words := range map[string][]string{
 		"en": {"Request refused: not allowed", "4 times, last 24 November 2026, 09:00", "POST /policies/draft/publish", "Request refused: it came from another website", "Unknown", "Delivery report refused: wrong signature"},
@@ -80,13 +81,11 @@ func TestFloodOfRefusals(t *testing.T) {
 	for range 1000 {
 		b.do(http.MethodPost, "/logout", url.Values{})
 	}
-	if w.dump("audit") != before {
-		t.Error("refusing writes to the database")
-	}
-	if rows := w.counted(audit.RequestForeign); len(rows) != 1 || rows[0].Times != 1000 {
-		t.Errorf("%+v", rows)
-	}
-	// With the database away, whoever is refused is refused as ever.
+	assert.Equal(t, before, w.dump("audit"), "refusing writes to the database")
+	rows := w.counted(audit.RequestForeign)
+	require.Len(t, rows, 1)
+	assert.EqualValues(t, 1000, rows[0].Times)
+	// Refusals continue while the database can't be reached.
 	must(t, w.DB.Close())
 	b.do(http.MethodPost, "/logout", url.Values{}).want(t, http.StatusForbidden)
 }
@@ -110,13 +109,11 @@ func TestFailedSignInsAreSeen(t *testing.T) {
 	page := admin.get("/audit")
 	page.want(t, http.StatusOK, "Sign-in failed: wrong password Anna Berg", "Sign-in failed: unknown e-mail address or username 3 times", "Sign-in blocked: too many failed attempts Anna Berg")
 	for what, text := range map[string]string{"the page": page.body, "the log": all.String(), "the database": w.dump(w.allTables()...)} {
-		if strings.Contains(text, typed) || strings.Contains(text, strings.ToLower(typed)) {
-			t.Errorf("%s holds what was typed as a login", what)
-		}
+		assert.NotContains(t, text, typed, "%s holds what was typed as a login", what)
+		assert.NotContains(t, text, strings.ToLower(typed), "%s holds what was typed as a login", what)
 	}
-	if strings.Contains(all.String(), adminEmail) || strings.Contains(all.String(), "Anna") {
-		t.Error("the log holds a name")
-	}
+	assert.NotContains(t, all.String(), adminEmail, "the log holds a name")
+	assert.NotContains(t, all.String(), "Anna", "the log holds a name")
 }
 
 // TestDownloadsAreSeen: a file is sent only if a row was written to the log.
@@ -129,15 +126,16 @@ func TestDownloadsAreSeen(t *testing.T) {
 	}
 	b.do(http.MethodHead, path, nil)
 	rows := w.counted(audit.Downloaded)
-	if len(rows) != 1 || rows[0].Times != 2 || rows[0].CustomerID.UUID != w.customer || rows[0].Actor != "Anna Berg" {
-		t.Errorf("%+v", rows)
-	}
+	require.Len(t, rows, 1)
+	assert.EqualValues(t, 2, rows[0].Times)
+	assert.Equal(t, w.customer, rows[0].CustomerID.UUID)
+	assert.Equal(t, "Anna Berg", rows[0].Actor)
 	b.get("/customers/"+w.customer.String()+"/log").want(t, http.StatusOK, "Downloaded as a file", "2 times")
 	_, err := w.DB.NewRaw("ALTER TABLE audit RENAME TO away").Exec(context.Background())
 	must(t, err)
-	if a := b.get(path); a.StatusCode != http.StatusInternalServerError || strings.Contains(a.Header.Get("Content-Type"), "csv") {
-		t.Errorf("without a log: %d %s", a.StatusCode, a.Header.Get("Content-Type"))
-	}
+	a := b.get(path)
+	assert.Equal(t, http.StatusInternalServerError, a.StatusCode, "without a log: %s", a.Header.Get("Content-Type"))
+	assert.NotContains(t, a.Header.Get("Content-Type"), "csv", "without a log")
 }
 
 // TestSecurityMetrics: there is a counter for each event from the start.
@@ -149,17 +147,14 @@ func TestSecurityMetrics(t *testing.T) {
 		return res.Body.String()
 	}
 	for _, event := range []audit.Action{audit.SignInFailed, audit.RequestRefused, audit.AccountPasswordSet, audit.Downloaded} {
-		if line := `kontor_security_events_total{event="` + string(event) + `"} 0`; !strings.Contains(scrape(), line) {
-			t.Errorf("no %s", line)
-		}
+		line := `kontor_security_events_total{event="` + string(event) + `"} 0`
+		assert.Contains(t, scrape(), line)
 	}
 	w.browser().send("/login", "login", adminEmail, "password", "wrong wrong wrong")
 	b := w.signedIn()
 	b.send("/logout").goesTo(t, "/login")
 	for _, line := range []string{`{event="sign_in.failed"} 1`, `{event="account.signed_in"} 1`, `{event="account.signed_out"} 1`} {
-		if !strings.Contains(scrape(), "kontor_security_events_total"+line) {
-			t.Errorf("no %s", line)
-		}
+		assert.Contains(t, scrape(), "kontor_security_events_total"+line)
 	}
 }
 
@@ -168,9 +163,8 @@ func TestEveryEventHasWords(t *testing.T) {
 	w := newWorld(t)
 	for action := range w.Audit.Counts() {
 		for _, locale := range lang.All {
-			if id := "audit." + string(action); w.TextsIn(locale).Say(id) == id {
-				t.Errorf("%s: no words for %s", locale, id)
-			}
+			id := "audit." + string(action)
+			assert.NotEqual(t, id, w.TextsIn(locale).Say(id), "no words")
 		}
 	}
 }
@@ -205,29 +199,27 @@ func TestOwnSessions(t *testing.T) {
 	}
 	alive := func(b *browser) bool { return b.get("/account").StatusCode == http.StatusOK }
 	list := ends("/account") // newest first: mine, two, one
-	if len(list) != 3 {
-		t.Fatalf("buttons %q", list)
-	}
+	require.Len(t, list, 3, "buttons")
 	mine.send(list[2]).goesTo(t, "/account")
 	mine.send(list[2]).goesTo(t, "/account") // a second click
-	if alive(one) || !alive(two) || !alive(mine) {
-		t.Errorf("alive: %v %v %v, want the first ended", alive(one), alive(two), alive(mine))
-	}
+	assert.False(t, alive(one), "alive: %v %v %v", alive(one), alive(two), alive(mine))
+	assert.True(t, alive(two), "alive")
+	assert.True(t, alive(mine), "alive")
 	out := mine.send(list[0])
 	out.goesTo(t, "/login")
-	if got := out.Header.Get("Clear-Site-Data"); got != `"cache", "storage"` || mine.cookies["__Host-kontor-session"] != "" || !alive(two) {
-		t.Errorf("Clear-Site-Data %q, cookies %v, the other session %v", got, mine.cookies, alive(two))
-	}
-	// somebody else's handle ends nothing
+	got := out.Header.Get("Clear-Site-Data")
+	assert.Equal(t, `"cache", "storage"`, got, "Clear-Site-Data")
+	assert.Empty(t, mine.cookies["__Host-kontor-session"], "cookies")
+	assert.True(t, alive(two), "the other session %v", alive(two))
+	// The handle of another person's session ends nothing.
 	w.specialist("otto@kanzlei.example")
 	otto := w.browser().signIn("otto@kanzlei.example", strong)
 	mine.signIn(adminEmail, strong)
 	for _, end := range ends("/account") {
 		otto.send(end).goesTo(t, "/account")
 	}
-	if !alive(two) || !alive(mine) {
-		t.Error("somebody else has ended a session")
-	}
+	assert.True(t, alive(two), "somebody else has ended a session")
+	assert.True(t, alive(mine), "somebody else has ended a session")
 }
 
 // TestSignOutClears: every way of signing out, over HTTPS and behind an HTTPS proxy, asks the browser to clear its data,
@@ -240,23 +232,19 @@ func TestSignOutClears(t *testing.T) {
 			b := w.signedIn()
 			a := b.send(path)
 			a.goesTo(t, "/login")
-			if got := a.Header.Get("Clear-Site-Data"); got != `"cache", "storage"` {
-				t.Errorf("%s %s: Clear-Site-Data %q", base, path, got)
-			}
+			assert.Equal(t, `"cache", "storage"`, a.Header.Get("Clear-Site-Data"), "%s %s: Clear-Site-Data", base, path)
 			expired := false
 			for _, c := range a.Cookies() {
 				expired = expired || c.Name == name && c.MaxAge < 0
 			}
-			if _, kept := b.cookies[w.CookieName("kontor-browser")]; !expired || !kept {
-				t.Errorf("%s %s: session expired %v, cookies left %v", base, path, expired, b.cookies)
-			}
+			_, kept := b.cookies[w.CookieName("kontor-browser")]
+			assert.True(t, expired, "%s %s: session expired %v, cookies left %v", base, path, expired, b.cookies)
+			assert.True(t, kept, "%s %s: cookies left %v", base, path, b.cookies)
 			b.get("/login").want(t, http.StatusOK, "signed out")
 		}
 		b := w.signedIn()
 		for _, a := range []answer{b.get("/account"), b.get("/login"), b.send("/account", "name", "Anna Berg", "username", "anna")} {
-			if got := a.Header.Get("Clear-Site-Data"); got != "" {
-				t.Errorf("%s clears %q", a.Request.URL, got)
-			}
+			assert.Empty(t, a.Header.Get("Clear-Site-Data"), "%s clears", a.Request.URL)
 		}
 	}
 }
@@ -271,19 +259,16 @@ func TestNewPasswordNewID(t *testing.T) {
 	thief.cookies[cookie] = before
 	const fresh = "Sieben Amseln am Kanal"
 	b.send("/account/password", "current_password", "wrong wrong", "password", fresh, "password_repeat", fresh).want(t, http.StatusUnprocessableEntity)
-	if b.cookies[cookie] != before {
-		t.Error("a refused change renews the id")
-	}
+	assert.Equal(t, before, b.cookies[cookie], "a refused change renews the id")
 	b.send("/account/password", "current_password", strong, "password", fresh, "password_repeat", fresh).goesTo(t, "/account")
-	if b.cookies[cookie] == before {
-		t.Error("the id is the old one")
-	}
+	assert.NotEqual(t, before, b.cookies[cookie], "the id is the old one")
 	thief.get("/account").goesTo(t, "/login?next=%2Faccount")
-	b.send("/account", "name", "Anna Tal", "username", "anna").goesTo(t, "/account") // forms go on, too
+	b.send("/account", "name", "Anna Tal", "username", "anna").goesTo(t, "/account") // forms continue to work, too
 	w.deliver()
-	if mail := w.box()[0]; mail.To != adminEmail || mail.Subject != "Your password was changed" || strings.Contains(mail.Text+mail.HTML, "http") {
-		t.Errorf("mail %+v", mail)
-	}
+	mail := w.box()[0]
+	assert.Equal(t, adminEmail, mail.To, "mail")
+	assert.Equal(t, "Your password was changed", mail.Subject)
+	assert.NotContains(t, mail.Text+mail.HTML, "http")
 }
 
 // TestSomebodysSessions: administrators see and end sessions on the person's page. People who may only read do not see
@@ -305,23 +290,24 @@ func TestSomebodysSessions(t *testing.T) {
 	page, err := goquery.NewDocumentFromReader(strings.NewReader(admin.get(path).body))
 	must(t, err)
 	buttons := page.Find(`form[action^="` + path + `/sessions/"][action$="/end"]`)
-	if buttons.Length() != 4 { // all, and each of three
-		t.Fatalf("%d buttons", buttons.Length())
-	}
-	if read := auditor.get(path); read.StatusCode != http.StatusOK || strings.Contains(read.body, "/sessions/") || strings.Contains(read.text(), "Where this person is signed in") {
-		t.Error("the auditor sees sessions")
-	}
+	// One button ends all sessions, and three end one each.
+	require.Equal(t, 4, buttons.Length(), "buttons")
+	read := auditor.get(path)
+	assert.Equal(t, http.StatusOK, read.StatusCode, "the auditor sees sessions")
+	assert.NotContains(t, read.body, "/sessions/", "the auditor sees sessions")
+	assert.NotContains(t, read.text(), "Where this person is signed in", "the auditor sees sessions")
 	end := buttons.Eq(3).AttrOr("action", "") // the oldest
 	auditor.send(end).want(t, http.StatusForbidden)
 	admin.send(end).goesTo(t, path)
-	if alive(one) || !alive(two) || !alive(three) {
-		t.Errorf("alive: %v %v %v, want the first ended", alive(one), alive(two), alive(three))
-	}
+	assert.False(t, alive(one), "alive: %v %v %v", alive(one), alive(two), alive(three))
+	assert.True(t, alive(two), "alive")
+	assert.True(t, alive(three), "alive")
 	auditor.send(path+"/sessions/end").want(t, http.StatusForbidden)
 	admin.send(path+"/sessions/end").goesTo(t, path)
-	if alive(two) || alive(three) || !alive(admin) || !alive(auditor) {
-		t.Error("all of Otto's were to end, and only his")
-	}
+	assert.False(t, alive(two), "all of Otto's were to end, and only his")
+	assert.False(t, alive(three), "all of Otto's were to end, and only his")
+	assert.True(t, alive(admin), "all of Otto's were to end, and only his")
+	assert.True(t, alive(auditor), "all of Otto's were to end, and only his")
 	for language, words := range map[string][]string{"en": {"Session ended", "All sessions ended"}, "de": {"Sitzung beendet", "Alle Sitzungen beendet"}} {
 		admin.language = language
 		admin.get("/audit").want(t, http.StatusOK, words...)
@@ -344,13 +330,10 @@ func TestRolesAreMailed(t *testing.T) {
 			continue
 		}
 		subjects[m.To] = m.Subject
-		if strings.Contains(m.Text+m.HTML, "http") {
-			t.Errorf("a link in %s", m.Text)
-		}
+		assert.NotContains(t, m.Text+m.HTML, "http", "a link")
 	}
-	if subjects["otto@kanzlei.example"] != "Ihre Rollen wurden geändert" || subjects[adminEmail] != "Somebody was given a role that you have too" {
-		t.Errorf("mails %v", subjects)
-	}
+	assert.Equal(t, "Ihre Rollen wurden geändert", subjects["otto@kanzlei.example"], "mails")
+	assert.Equal(t, "Somebody was given a role that you have too", subjects[adminEmail])
 }
 
 // TestDeletedIsUnseen: deleting a customer also deletes the counts about its end users, whether they are written before
@@ -364,9 +347,9 @@ func TestDeletedIsUnseen(t *testing.T) {
 		w.browser().send("/login", "login", "berta@kunde.example", "password", "wrong wrong wrong").want(t, http.StatusUnauthorized)
 		if flushedBefore {
 			for _, a := range []audit.Action{audit.RequestForeign, audit.SignInFailed} {
-				if rows := w.counted(a); len(rows) != 1 || rows[0].Actor+rows[0].Subject != "Berta Kühn" {
-					t.Fatalf("%s: %+v", a, rows)
-				}
+				rows := w.counted(a)
+				require.Len(t, rows, 1, a)
+				require.Equal(t, "Berta Kühn", rows[0].Actor+rows[0].Subject, a)
 			}
 		}
 		cu, err := w.customers.Get(ctx, w.admin, w.customer)
@@ -378,8 +361,8 @@ func TestDeletedIsUnseen(t *testing.T) {
 			must(t, err)
 		}
 		must(t, w.Audit.Flush(ctx))
-		if log := w.dump("audit"); strings.Contains(log, "Berta") || strings.Contains(log, "Kühn") {
-			t.Errorf("written before: %v; the log still names the end user:\n%s", flushedBefore, log)
-		}
+		log := w.dump("audit")
+		assert.NotContains(t, log, "Berta", "%v; the log still names the end user", flushedBefore)
+		assert.NotContains(t, log, "Kühn", "%v; the log still names the end user", flushedBefore)
 	}
 }

@@ -8,10 +8,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -42,7 +45,8 @@ import (
 	"kontor/policies"
 )
 
-// Options are the parts and settings of a Server.
+// Options are the parts and settings of a Server. New requires all parts (services, functions, file systems) except those
+// with the tag optional, and returns an error that names what is missing. A setting or list may be empty.
 type Options struct {
 	Accounts       *account.Service
 	Customers      *customer.Service
@@ -69,7 +73,7 @@ type Options struct {
 	Firm    string
 	// FirmLinks are the firm's own links, shown at the bottom of every page that end users see.
 	FirmLinks []courier.FirmLink
-	Logo      *logo.Logo // shown in place of Kontor's logo; nil: none
+	Logo      *logo.Logo `optional:"true"` // shown in place of Kontor's logo; nil: none
 	Locale    string     // the default language
 	Zone      *time.Location
 	Mailbox   bool // the built-in mailbox takes e-mails or SMS
@@ -84,6 +88,28 @@ type Options struct {
 	Processes   operation.Processes
 	// Schema returns an error if the database's schema is not what this program needs.
 	Schema func(context.Context) error
+}
+
+// missing returns the names of the required parts that are not set.
+func (o Options) missing() (names []string) {
+	for f, v := range reflect.ValueOf(o).Fields() {
+		if f.Tag.Get("optional") != "true" && unset(v) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// unset says whether an option is a part that was not given. A nil pointer in an interface is not given, either.
+func unset(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Struct:
+		return v.IsZero()
+	case reflect.Interface:
+		return v.IsNil() || v.Elem().Kind() == reflect.Pointer && v.Elem().IsNil()
+	default: // a setting, or a list that may be empty
+		return false
+	}
 }
 
 // maxBody is the maximum size of a request's body in bytes.
@@ -104,8 +130,20 @@ type Server struct {
 	serving     serving
 }
 
+// linksOf are the firm's links as pages show them.
+func linksOf(firm []courier.FirmLink) []kit.FirmLink {
+	links := make([]kit.FirmLink, len(firm))
+	for i, l := range firm {
+		links[i] = kit.FirmLink{Key: l.Key, Text: l.Text, Href: template.URL(l.Href)}
+	}
+	return links
+}
+
 // New builds the server. It parses all templates and registers all routes.
 func New(o Options) (*Server, error) {
+	if missing := o.missing(); len(missing) > 0 {
+		return nil, fmt.Errorf("the web server was not given: %s", strings.Join(missing, ", "))
+	}
 	base, err := url.Parse(o.BaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("base url: %w", err)
@@ -121,7 +159,7 @@ func New(o Options) (*Server, error) {
 	s.Kit, err = kit.New(kit.Options{
 		Pages: o.Pages, Locales: o.Locales, Static: files, Logo: static.LogoOf(o.Logo, files),
 		Decider: o.Decider, Audit: o.Audit, Clients: client.New(o.Proxies, o.Forwarded, o.Log), Key: o.Key, Now: o.Now, Log: o.Log,
-		BaseURL: base, Firm: o.Firm, Links: o.FirmLinks, Locale: o.Locale, Zone: o.Zone, Undelivered: o.Undelivered,
+		BaseURL: base, Firm: o.Firm, Links: linksOf(o.FirmLinks), Locale: o.Locale, Zone: o.Zone, Undelivered: o.Undelivered,
 	})
 	if err != nil {
 		return nil, err
@@ -151,15 +189,15 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler is the Fiber app, for tests that need no network.
-func (s *Server) Handler() *fiber.App { return s.app }
-
 // trace gives a request its id and its time limit, logs it, and turns its error into an answer.
 func (s *Server) trace(c *fiber.Ctx) error {
 	name(c)
 	s.Address(c) // for every request, because it logs untrusted peers that send a proxy's header
 	ctx, cancel := context.WithTimeout(context.Background(), kit.RequestTime)
 	defer cancel()
+	if c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead {
+		ctx = store.ReadOnce(ctx)
+	}
 	c.SetUserContext(ctx)
 	start := time.Now()
 	err := proceed(c)

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestSignIn(t *testing.T) {
@@ -23,9 +26,7 @@ func TestSignIn(t *testing.T) {
 	first := b.cookies["__Host-kontor-session"]
 	b.send("/login", "login", adminEmail, "password", strong).goesTo(t, "/customers")
 	second := b.cookies["__Host-kontor-session"]
-	if first == second {
-		t.Fatal("the session is the old one")
-	}
+	require.NotEqual(t, second, first, "the session is the old one")
 	old := w.browser() // S15
 	old.cookies["__Host-kontor-session"] = first
 	old.get("/account").goesTo(t, "/login?next=%2Faccount")
@@ -40,9 +41,8 @@ func TestSlowDown(t *testing.T) {
 	for i := range 30 {
 		a := w.browser().send("/login", "login", adminEmail, "password", "guess guess guess")
 		if a.StatusCode == http.StatusTooManyRequests {
-			if a.Header.Get("Retry-After") == "" || i < 4 {
-				t.Fatalf("after %d tries, Retry-After %q", i, a.Header.Get("Retry-After"))
-			}
+			require.NotEmpty(t, a.Header.Get("Retry-After"), "Retry-After %q", a.Header.Get("Retry-After"))
+			require.GreaterOrEqual(t, i, 4, "after %d tries, Retry-After %q", i, a.Header.Get("Retry-After"))
 			w.Tick(16 * time.Minute) // nobody is locked out for good
 			w.signedIn()
 			return
@@ -57,18 +57,14 @@ func TestForgottenPassword(t *testing.T) {
 	known := w.browser().send("/password/forgotten", "login", adminEmail)
 	unknown := w.browser().send("/password/forgotten", "login", "nobody@kanzlei.example")
 	known.want(t, http.StatusOK)
-	if known.body != unknown.body {
-		t.Error("the page tells who has an account")
-	}
+	assert.Equal(t, unknown.body, known.body, "the page tells who has an account")
 	w.browser().send("/password/forgotten", "login", "").want(t, http.StatusUnprocessableEntity)
 	w.deliver()
 	token := linkTo("password/reset", w.box()[0].Text)
 	path := "/password/reset/" + token
 	before := w.dump("link", "account", "session")
 	w.browser().get(path).want(t, http.StatusOK, "Anna Berg")
-	if w.dump("link", "account", "session") != before {
-		t.Error("looking at the link wrote something")
-	}
+	assert.Equal(t, before, w.dump("link", "account", "session"), "looking at the link wrote something")
 	signed := w.signedIn()
 	b := w.browser()
 	b.send(path, "password", "short", "password_repeat", "short").want(t, http.StatusUnprocessableEntity)
@@ -93,9 +89,7 @@ func TestLanguage(t *testing.T) {
 	b.send("/account", "name", "Anna Berg", "username", "anna", "locale", "de").goesTo(t, "/account")
 	page := b.get("/account")
 	page.want(t, http.StatusOK, "Abmelden")
-	if !strings.Contains(page.body, `<html lang="de">`) {
-		t.Error("the page does not say that it is German")
-	}
+	assert.Contains(t, page.body, `<html lang="de">`, "the page does not say that it is German")
 }
 
 func TestAccountPage(t *testing.T) {
@@ -104,9 +98,7 @@ func TestAccountPage(t *testing.T) {
 	b.get("/account").want(t, http.StatusOK, "Anna Berg", adminEmail)
 	wrong := b.send("/account", "name", "", "username", "anna", "locale", "en")
 	wrong.want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(wrong.body, `value="anna"`) {
-		t.Error("what was typed is lost")
-	}
+	assert.Contains(t, wrong.body, `value="anna"`, "what was typed is lost")
 
 	fresh := "Sieben Amseln am Kanal"
 	b.send("/account/password", "current_password", "not it", "password", fresh, "password_repeat", fresh).
@@ -126,23 +118,18 @@ func TestNewEmail(t *testing.T) {
 	b := w.signedIn()
 	wrong := b.send("/account/email", "email", "anna.neu@kanzlei.example", "email_password", "not it")
 	wrong.want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(wrong.body, `id="w-email_password"`) || !strings.Contains(wrong.body, `href="#f-email_password"`) {
-		t.Error("the complaint about the password is not at its field")
-	}
+	assert.Contains(t, wrong.body, `id="w-email_password"`, "the complaint about the password is not at its field")
+	assert.Contains(t, wrong.body, `href="#f-email_password"`, "the complaint about the password is not at its field")
 	b.send("/account/email", "email", "anna.neu@kanzlei.example", "email_password", strong).goesTo(t, "/account")
 	w.deliver()
 	mail := w.box()[0]
-	if mail.To != "anna.neu@kanzlei.example" {
-		t.Fatalf("the link went to %s", mail.To)
-	}
+	require.Equal(t, "anna.neu@kanzlei.example", mail.To, "the link went")
 	path := "/account/email/" + linkTo("account/email", mail.Text)
 	before := w.dump("account", "link", "audit")
 	for range 10 {
 		w.browser().get(path).want(t, http.StatusOK)
 	}
-	if w.dump("account", "link", "audit") != before {
-		t.Fatal("looking at the link wrote something")
-	}
+	require.Equal(t, before, w.dump("account", "link", "audit"), "looking at the link wrote something")
 	anybody := w.browser()
 	anybody.send(path).goesTo(t, "/login")
 	w.deliver()
@@ -150,9 +137,8 @@ func TestNewEmail(t *testing.T) {
 	for _, m := range w.box()[:2] {
 		told[m.To] = m.Subject
 	}
-	if told[adminEmail] != "Your e-mail address was changed" || told["anna.neu@kanzlei.example"] != "Your new e-mail address is in use" {
-		t.Errorf("told %v", told)
-	}
+	assert.Equal(t, "Your e-mail address was changed", told[adminEmail], "told")
+	assert.Equal(t, "Your new e-mail address is in use", told["anna.neu@kanzlei.example"])
 	w.browser().signIn("anna.neu@kanzlei.example", strong)
 	anybody.send(path).want(t, http.StatusGone)
 	anybody.send("/account/email/"+strings.Repeat("A", 43)).want(t, http.StatusNotFound)

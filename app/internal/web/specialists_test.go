@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/account"
 	"kontor/policies"
 )
@@ -19,9 +22,7 @@ func TestSpecialists(t *testing.T) {
 
 	wrong := b.send("/specialists", "name", "Jörg Weiß", "email", "no address", "role", "auditor", "role", "root", "id", "1")
 	wrong.want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(wrong.body, `value="Jörg Weiß"`) {
-		t.Error("the name is lost")
-	}
+	assert.Contains(t, wrong.body, `value="Jörg Weiß"`, "the name is lost")
 	second := w.specialist("ulla@kanzlei.example", policies.UserAdministrator)
 	w.Tick(time.Minute)
 	added := b.send("/specialists", "name", "Jörg Weiß", "email", "joerg@kanzlei.example", "role", "auditor")
@@ -31,9 +32,7 @@ func TestSpecialists(t *testing.T) {
 	page.want(t, http.StatusOK, "Jörg Weiß", "No password yet", "Waiting for approval: Auditor")
 	w.agree(second)
 	for _, r := range policies.FirmRoles {
-		if !strings.Contains(page.body, `value="`+string(r)+`"`) {
-			t.Errorf("no checkbox for %s", r)
-		}
+		assert.Contains(t, page.body, `value="`+string(r)+`"`, "no checkbox")
 	}
 	w.deliver()
 	token := ""
@@ -54,9 +53,7 @@ func TestSpecialists(t *testing.T) {
 	b.send(path+"/deactivate").goesTo(t, path)
 	joerg.get("/account").goesTo(t, "/login?next=%2Faccount") // at the very next request
 	b.get(path).want(t, http.StatusOK, "Deactivated")
-	if strings.Contains(b.get("/specialists").text(), "Jörg Weiß") {
-		t.Error("a deactivated one is listed without being asked for")
-	}
+	assert.NotContains(t, b.get("/specialists").text(), "Jörg Weiß", "a deactivated one is listed without being asked for")
 	b.get("/specialists?inactive=on").want(t, http.StatusOK, "Jörg Weiß")
 	b.send(path+"/reactivate").goesTo(t, path)
 	b.get(path).want(t, http.StatusOK, "Waiting for approval: reactivation")
@@ -74,9 +71,7 @@ func TestSpecialistConflict(t *testing.T) {
 	b.send(path, "name", "Jörg Weiss", "version", "1").goesTo(t, path)
 	late := b.send(path, "name", "Georg Weiß", "version", "1")
 	late.want(t, http.StatusConflict)
-	if !strings.Contains(late.body, `value="Georg Weiß"`) {
-		t.Error("what was typed is lost")
-	}
+	assert.Contains(t, late.body, `value="Georg Weiß"`, "what was typed is lost")
 }
 
 // TestOneself: nobody can give themselves a role or deactivate themselves.
@@ -100,17 +95,13 @@ func TestSpecialistPages(t *testing.T) {
 	b := w.signedIn()
 	page := b.get("/specialists?q=berg", "HX-Request", "true")
 	page.want(t, http.StatusOK)
-	if strings.Contains(page.body, "<html") || page.Header.Get("Vary") == "" {
-		t.Error("HTMX gets more than the table")
-	}
+	assert.NotContains(t, page.body, "<html", "HTMX gets more than the table")
+	assert.NotEmpty(t, page.Header.Get("Vary"), "HTMX gets more than the table")
 	_, rest, found := strings.Cut(page.body, `href="/specialists?after=`)
 	next, _, _ := strings.Cut(rest, `"`)
-	if !found || !strings.HasSuffix(next, "&amp;q=berg") {
-		t.Fatalf("no next page: %q", next)
-	}
+	require.True(t, found, "no next page")
+	require.True(t, strings.HasSuffix(next, "&amp;q=berg"), "no next page: %q", next)
 	second := b.get("/specialists?after=" + strings.ReplaceAll(next, "&amp;", "&"))
 	second.want(t, http.StatusOK)
-	if n := strings.Count(second.body, `class="name"`); n != 6 {
-		t.Errorf("%d on the second page, want 6", n)
-	}
+	assert.Equal(t, 6, strings.Count(second.body, `class="name"`), "on the second page")
 }

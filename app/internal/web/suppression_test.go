@@ -2,9 +2,11 @@ package web
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/courier"
 	"kontor/policies"
@@ -20,41 +22,31 @@ func TestTryAddressAgain(t *testing.T) {
 	b := w.signedIn()
 	pages := map[string]string{"authorisations": `[formaction$="/try"]`, "deliveries": `form[action$="/try"]`}
 	for page, button := range pages {
-		if b.get(w.path()+"/"+page).doc(t).Find(button).Length() > 0 {
-			t.Errorf("%s: the button is there although nothing was refused", page)
-		}
+		assert.Zero(t, b.get(w.path()+"/"+page).doc(t).Find(button).Length(), "the button is there although nothing was refused")
 	}
 	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
 	for page, button := range pages {
 		got := b.get(w.path() + "/" + page)
 		got.want(t, http.StatusOK, "We've stopped sending e-mails to this person.", "The mail server doesn't know this address.", "Try this address again")
-		if got.doc(t).Find(button).Length() != 1 {
-			t.Errorf("%s: no button", page)
-		}
+		assert.Equal(t, 1, got.doc(t).Find(button).Length(), "%s: no button", page)
 	}
 	forgotten := func() string { return w.browser().send("/password/forgotten", "login", "berta@kunde.example").text() }
 	unknown := w.browser().send("/password/forgotten", "login", "nobody@kunde.example").text()
 	before := len(w.box())
-	if got := forgotten(); got != unknown {
-		t.Errorf("who asks learns something: %s", got)
-	}
+	assert.Equal(t, unknown, forgotten(), "who asks learns something")
 	w.deliver()
-	if n := len(w.box()); n != before {
-		t.Errorf("%d mails went out", n-before)
-	}
+	n := len(w.box())
+	assert.Equal(t, before, n, "%d mails went out", n-before)
 	try := w.path() + "/accesses/" + w.row("berta@kunde.example").ID.String() + "/try"
 	b.send(try, "from", "deliveries").goesTo(t, w.path()+"/deliveries")
 	got := b.get(w.path() + "/deliveries")
 	got.want(t, http.StatusOK, "gets e-mails again")
-	if got.doc(t).Find(pages["deliveries"]).Length() > 0 {
-		t.Error("the button is there still")
-	}
+	assert.Zero(t, got.doc(t).Find(pages["deliveries"]).Length(), "the button is there still")
 	w.Tick(2 * time.Hour)
 	forgotten()
 	w.deliver()
-	if n := len(w.box()); n != before+1 {
-		t.Errorf("%d mails went out, want 1", n-before)
-	}
+	n = len(w.box())
+	assert.Equal(t, before+1, n, "%d mails went out", n-before)
 }
 
 // TestTryAddressOfSpecialist: people who manage specialist users read on a specialist user's page that no mail is sent to
@@ -64,9 +56,7 @@ func TestTryAddressOfSpecialist(t *testing.T) {
 	ulla := w.specialist("ulla@kanzlei.example", policies.Auditor)
 	page := "/specialists/" + ulla.ID.String()
 	b := w.signedIn()
-	if b.get(page).doc(t).Find(`form[action$="/try"]`).Length() > 0 {
-		t.Error("the button is there although nothing was refused")
-	}
+	assert.Zero(t, b.get(page).doc(t).Find(`form[action$="/try"]`).Length(), "the button is there although nothing was refused")
 	forget := func() (sent int) {
 		w.Tick(2 * time.Hour)
 		w.deliver()
@@ -75,28 +65,18 @@ func TestTryAddressOfSpecialist(t *testing.T) {
 		w.deliver()
 		return len(w.box()) - before
 	}
-	if forget() != 1 {
-		t.Fatal("no mail at first")
-	}
+	require.Equal(t, 1, forget(), "no mail at first")
 	var mail courier.Message
 	must(t, w.DB.NewSelect().Model(&mail).Where("account_id = ?", ulla.ID).Where("kind = ?", courier.ResetPassword).Scan(t.Context()))
 	b.hook("/hooks/bounce", `{"message_id": "<`+mail.ID.String()+`.1@kontor.example>", "status": "5.1.1", "detail": "550 no such user"}`, "of the provider").want(t, http.StatusNoContent)
-	if forget() != 0 {
-		t.Error("a mail goes to the refused address")
-	}
+	assert.Equal(t, 0, forget(), "a mail goes to the refused address")
 	b = w.signedIn()
 	b.get(page).want(t, http.StatusOK, "We've stopped sending e-mails to this person.", "The mail server doesn't know this address.", "Try this address again")
-	if text := w.browser().signIn("ulla@kanzlei.example", strong).get(page).text(); strings.Contains(text, "We've stopped sending") {
-		t.Error("somebody who manages nobody sees it")
-	}
+	assert.NotContains(t, w.browser().signIn("ulla@kanzlei.example", strong).get(page).text(), "We've stopped sending", "somebody who manages nobody sees it")
 	b.send(page+"/try").goesTo(t, page)
 	got := b.get(page)
 	got.want(t, http.StatusOK, "gets e-mails again")
-	if got.doc(t).Find(`form[action$="/try"]`).Length() > 0 {
-		t.Error("the button is there still")
-	}
+	assert.Zero(t, got.doc(t).Find(`form[action$="/try"]`).Length(), "the button is there still")
 	b.get("/audit").want(t, http.StatusOK, "Refused address cleared for another try")
-	if forget() != 1 {
-		t.Error("no mail after that")
-	}
+	assert.Equal(t, 1, forget(), "no mail after that")
 }

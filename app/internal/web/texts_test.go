@@ -15,6 +15,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/access"
 	"kontor/app/attention"
 	"kontor/app/courier"
@@ -29,13 +32,9 @@ import (
 func localeFile(t *testing.T, locale string) map[string]string {
 	t.Helper()
 	raw, err := fs.ReadFile(views.Locales(), locale+".json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var parsed map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &parsed); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal(raw, &parsed))
 	all := map[string]string{}
 	for id, text := range parsed {
 		all[id] = string(text)
@@ -62,9 +61,7 @@ func pageSources(t *testing.T) string {
 		all.Write(raw)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return all.String()
 }
 
@@ -85,9 +82,7 @@ func inspectGo(t *testing.T, root string, visit func(ast.Node)) {
 		})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }
 
 // goStrings are the string literals of the program's own files, without tests.
@@ -140,21 +135,16 @@ func faultCalls(t *testing.T, root string) map[string]bool {
 		})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return ids
 }
 
 func repoRoot(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.Abs("../../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	_, err = os.Stat(filepath.Join(root, "go.mod"))
+	require.NoError(t, err)
 	return root
 }
 
@@ -214,7 +204,7 @@ func closedTexts() []string {
 	for _, r := range attention.Reasons {
 		ids = append(ids, "attention_reason."+string(r))
 	}
-	ids = append(ids, policy.Comments...)
+	ids = append(ids, policy.CommentFirst, policy.CommentReset)
 	return append(ids, "queue.mail", "queue.sms", "locale.de", "locale.en", "locale.browser")
 }
 
@@ -222,21 +212,17 @@ func TestTextsStandInBothLanguages(t *testing.T) {
 	en, de := localeFile(t, "en"), localeFile(t, "de")
 	for id, text := range en {
 		german, there := de[id]
-		if !there {
-			t.Errorf("%s has no German text", id)
+		if !assert.True(t, there, "%s has no German text", id) {
 			continue
 		}
-		if strings.TrimSpace(text) == `""` || strings.TrimSpace(german) == `""` {
-			t.Errorf("%s is empty", id)
-		}
-		if a, b := holes(text), holes(german); !slices.Equal(a, b) {
-			t.Errorf("%s: English takes %v, German %v", id, a, b)
-		}
+		assert.NotEqual(t, `""`, strings.TrimSpace(text), "%s is empty", id)
+		assert.NotEqual(t, `""`, strings.TrimSpace(german), "%s is empty", id)
+		a, b := holes(text), holes(german)
+		assert.Equal(t, b, a, "%s: English takes, German", id)
 	}
 	for id := range de {
-		if _, there := en[id]; !there {
-			t.Errorf("%s has no English text", id)
-		}
+		_, there := en[id]
+		assert.True(t, there, "%s has no English text", id)
 	}
 }
 
@@ -252,16 +238,14 @@ func holes(text string) []string {
 func TestWantedTextsExist(t *testing.T) {
 	en := localeFile(t, "en")
 	for _, id := range slices.Sorted(maps.Keys(wantedTexts(t))) {
-		if _, there := en[id]; !there {
-			t.Errorf("%s is asked for and does not exist", id)
-		}
+		_, there := en[id]
+		assert.True(t, there, "%s is asked for and does not exist", id)
 	}
 	for _, s := range goStrings(t, ".") {
 		for _, prefix := range []string{"toast.", "nav.", "problem."} {
 			if strings.HasPrefix(s, prefix) && looksLikeID.MatchString(s) {
-				if _, there := en[s]; !there {
-					t.Errorf("%s is asked for and does not exist", s)
-				}
+				_, there := en[s]
+				assert.True(t, there, "%s is asked for and does not exist", s)
 			}
 		}
 	}
@@ -271,9 +255,7 @@ func TestWantedTextsExist(t *testing.T) {
 func TestAuditTexts(t *testing.T) {
 	en := localeFile(t, "en")
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(repoRoot(t), "app/audit/audit.go"), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	n := 0
 	ast.Inspect(file, func(node ast.Node) bool {
 		spec, ok := node.(*ast.ValueSpec)
@@ -286,14 +268,11 @@ func TestAuditTexts(t *testing.T) {
 		}
 		id, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
 		n++
-		if _, there := en["audit."+id]; !there {
-			t.Errorf("audit.%s does not exist", id)
-		}
+		_, there := en["audit."+id]
+		assert.True(t, there, "audit.%s does not exist", id)
 		return true
 	})
-	if n < 20 {
-		t.Fatalf("found only %d actions", n)
-	}
+	require.GreaterOrEqual(t, n, 20, "found only %d actions", n)
 }
 
 // TestNoTextIsLeftOver: unused texts must be removed, so that nobody translates them in vain.
@@ -344,14 +323,11 @@ func TestFilesDoNotHideEachOther(t *testing.T) {
 			names = append(names, m[1])
 		}
 		for _, n := range names {
-			if other, taken := owner[n]; taken {
-				t.Errorf("template %s stands in %s and in %s", n, other, name)
-			}
+			other, taken := owner[n]
+			assert.False(t, taken, "template %s stands in %s and in %s", n, other, name)
 			owner[n] = name
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }

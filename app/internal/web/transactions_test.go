@@ -9,6 +9,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/customer"
 	"kontor/app/transaction"
@@ -25,21 +27,17 @@ func TestAddTransaction(t *testing.T) {
 	b.get(list+"/new").want(t, http.StatusOK, "Name", "Kind", "Due", "Responsible", "Anna Berg")
 	wrong := b.send(list, "name", "", "kind", "contract", "due", "2026-02-31", "responsible", "x")
 	wrong.want(t, http.StatusUnprocessableEntity, "3 entries", "Choose an active specialist user.")
-	if !strings.HasPrefix(wrong.title(), "Error:") || !strings.Contains(wrong.body, `value="contract" selected`) {
-		t.Errorf("title %q; what was chosen is lost", wrong.title())
-	}
+	assert.True(t, strings.HasPrefix(wrong.title(), "Error:"), "title %q; what was chosen is lost", wrong.title())
+	assert.Contains(t, wrong.body, `value="contract" selected`, "what was chosen is lost")
 	once := uuid.Must(uuid.NewV7()).String()
 	var to []string
 	for range 2 {
 		a := b.send(list, "name", "Mietvertrag", "submission", once, "customer_id", uuid.Must(uuid.NewV7()).String(), "status", "closed")
-		if a.StatusCode != http.StatusSeeOther {
-			t.Fatalf("%d: %s", a.StatusCode, a.text())
-		}
+		require.Equal(t, http.StatusSeeOther, a.StatusCode, a.text())
 		to = append(to, a.Header.Get("Location"))
 	}
-	if to[0] != to[1] || !strings.HasPrefix(to[0], "/transactions/") {
-		t.Errorf("sent twice leads to %v", to)
-	}
+	assert.Equal(t, to[1], to[0], "sent twice leads")
+	assert.True(t, strings.HasPrefix(to[0], "/transactions/"))
 	b.get(to[0]).want(t, http.StatusOK, "Mietvertrag", "V-10001", "Other", "Open", "Kühn, Berta")
 	b.send(list, "name", "MIETVERTRAG").want(t, http.StatusUnprocessableEntity, "already has a business transaction with this name")
 	b.get(list).want(t, http.StatusOK, "1 business transaction", "Mietvertrag")
@@ -61,7 +59,7 @@ func TestWhoSeesTransactions(t *testing.T) {
 	given, kept := w.transaction("Einkommensteuer 2025"), w.transaction("Erbvertrag")
 	ben := w.specialist("ben@kanzlei.example")
 	w.specialist("clara@kanzlei.example")
-	w.entrust(given.ID, ben.ID)
+	w.addProcessor(given.ID, ben.ID)
 	a, b, c := w.signedIn(), w.browser().signIn("ben@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
 	of := "/customers/" + w.customer.String()
 	for _, path := range []string{
@@ -73,28 +71,20 @@ func TestWhoSeesTransactions(t *testing.T) {
 		}{{a, true, true}, {b, true, false}, {c, false, false}} {
 			for _, header := range []string{"", "true"} {
 				text := asks.who.get(path, "HX-Request", header).text()
-				if got := strings.Contains(text, given.Name) || strings.Contains(text, given.Label()); got != asks.given {
-					t.Errorf("%s shows the given one: %v, want %v", path, got, asks.given)
-				}
-				if got := strings.Contains(text, kept.Name) || strings.Contains(text, kept.Label()); got != asks.kept {
-					t.Errorf("%s shows the other one: %v, want %v", path, got, asks.kept)
-				}
+				got := strings.Contains(text, given.Name) || strings.Contains(text, given.Label())
+				assert.Equal(t, asks.given, got, "%s shows the given one", path)
+				got = strings.Contains(text, kept.Name) || strings.Contains(text, kept.Label())
+				assert.Equal(t, asks.kept, got, "%s shows the other one", path)
 			}
 		}
 	}
 	for path, want := range map[string]int{"/transactions/" + given.ID.String(): http.StatusOK, "/transactions/" + kept.ID.String(): http.StatusNotFound} {
 		for _, part := range []string{"", "/log", "/edit"} {
-			if got := b.get(path + part); got.StatusCode != want {
-				t.Errorf("%s%s: %d, want %d", path, part, got.StatusCode, want)
-			}
+			assert.Equal(t, want, b.get(path+part).StatusCode, "%s%s", path, part)
 		}
 	}
-	if strings.Contains(b.get("/transactions").text(), "2 business transactions") {
-		t.Error("the count tells of one that is not shown")
-	}
-	if nav := c.get("/customers").text(); !strings.Contains(nav, "My transactions") {
-		t.Error("My transactions is not in the navigation")
-	}
+	assert.NotContains(t, b.get("/transactions").text(), "2 business transactions", "the count tells of one that is not shown")
+	assert.Contains(t, c.get("/customers").text(), "My transactions", "My transactions is not in the navigation")
 }
 
 // TestTransactionConflict: two people edit at the same time; the second sees both values in words and chooses.
@@ -108,9 +98,7 @@ func TestTransactionConflict(t *testing.T) {
 	a := b.send(path+"/edit", "version", "1", "name", "Vertrag", "kind", "correspondence", "due", "2026-11-20",
 		"was_name", "Vertrag", "was_kind", "tax_return", "was_due", "2026-11-20", "was_responsible", "")
 	a.want(t, http.StatusConflict, "Correspondence", "Contract", "Also changed meanwhile", "Due")
-	if got := attr(a.doc(t), "[name=due]", "value"); got != "2026-12-24" {
-		t.Errorf("due, which only they changed, became %q", got)
-	}
+	assert.Equal(t, "2026-12-24", attr(a.doc(t), "[name=due]", "value"), "due, which only they changed, became")
 	b.send(path+"/edit", "version", "2", "name", "Vertrag", "kind", "correspondence", "due", "2026-12-24", "keep_kind", "theirs").goesTo(t, path)
 	b.get(path).want(t, http.StatusOK, "Contract", "24 December 2026")
 	b.send(path+"/status", "version", "1", "status", "closed").want(t, http.StatusConflict)
@@ -136,14 +124,10 @@ func TestPortalTransactions(t *testing.T) {
 	w.customer = own
 	page := b.get("/portal")
 	page.want(t, http.StatusOK, "Einkommensteuer 2025", "In Arbeit", "bitte bis 20.11.2026")
-	if strings.Contains(page.text(), "Fremdes") {
-		t.Error("the portal shows another customer's transaction")
-	}
+	assert.NotContains(t, page.text(), "Fremdes", "the portal shows another customer's transaction")
 	b.get("/portal/transactions/"+theirs.ID.String()).want(t, http.StatusOK, "Einkommensteuer 2025", "V-10001")
 	b.get("/portal/transactions/"+foreign.ID.String()).want(t, http.StatusNotFound)
-	if a := b.get("/portal?customer=" + cu.ID.String()); strings.Contains(a.text(), "Fremdes") {
-		t.Error("an address shows another customer's transaction")
-	}
+	assert.NotContains(t, b.get("/portal?customer="+cu.ID.String()).text(), "Fremdes", "an address shows another customer's transaction")
 	_, err = w.transactions.SetStatus(context.Background(), w.admin, theirs.ID, 1, transaction.InReview)
 	must(t, err)
 	b.get("/portal").want(t, http.StatusOK, "Kanzlei Berg prüft")
@@ -166,22 +150,19 @@ func TestKeepKinds(t *testing.T) {
 	b.send("/transaction-kinds/nothing/retire").want(t, http.StatusNotFound)
 	b.send("/transaction-kinds/power_of_attorney/move", "direction", "up").goesTo(t, "/transaction-kinds")
 	page := b.get("/transaction-kinds").text()
-	if strings.Index(page, "Proxy") > strings.Index(page, "Correspondence") || !strings.Contains(page, "Retired") {
-		t.Errorf("the list: %s", page)
-	}
+	assert.LessOrEqual(t, strings.Index(page, "Proxy"), strings.Index(page, "Correspondence"), "the list")
+	assert.Contains(t, page, "Retired", "the list")
 	admin := w.signedIn()
 	form := admin.get("/customers/" + w.customer.String() + "/transactions/new").body
-	if strings.Contains(form, `value="tax_return"`) || !strings.Contains(form, `value="power_of_attorney"`) {
-		t.Error("the form does not offer what can be chosen")
-	}
+	assert.NotContains(t, form, `value="tax_return"`, "the form does not offer what can be chosen")
+	assert.Contains(t, form, `value="power_of_attorney"`, "the form does not offer what can be chosen")
 	admin.get("/transactions/"+tr.ID.String()).want(t, http.StatusOK, "Tax return")
-	if edit := admin.get("/transactions/" + tr.ID.String() + "/edit").body; !strings.Contains(edit, `value="tax_return" selected`) {
-		t.Error("a retired kind is lost where it is in use")
-	}
+	edit := admin.get("/transactions/" + tr.ID.String() + "/edit").body
+	assert.Contains(t, edit, `value="tax_return" selected`, "a retired kind is lost where it is in use")
 	kinds, err := w.transactions.Kinds(context.Background())
 	must(t, err)
-	if last := kinds[len(kinds)-1]; last.Key != transaction.OtherKind || !slices.ContainsFunc(kinds, func(k transaction.Kind) bool { return k.NameEN == "Proxy" }) {
-		t.Errorf("%+v", kinds)
-	}
+	last := kinds[len(kinds)-1]
+	assert.Equal(t, transaction.OtherKind, last.Key)
+	assert.True(t, slices.ContainsFunc(kinds, func(k transaction.Kind) bool { return k.NameEN == "Proxy" }), "%+v", kinds)
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Kind of business transaction retired")
 }

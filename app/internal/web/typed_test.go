@@ -11,6 +11,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/effort"
 	"kontor/app/internal/web/kit"
@@ -125,9 +127,7 @@ func (a answer) wantTyped(t testing.TB, typedIn url.Values) url.Values {
 			best, missing = sent, lacks
 		}
 	})
-	if len(missing) > 0 {
-		t.Errorf("not there again: %s", strings.Join(missing, ", "))
-	}
+	assert.Empty(t, missing, "not there again")
 	for name, values := range typedIn {
 		if name[0] == '[' && strings.Contains(a.body, values[0]) {
 			t.Errorf("%s is on the page", name)
@@ -175,8 +175,7 @@ func TestTypedTextSurvives(t *testing.T) {
 		}
 		name := r.Method + " " + r.Path
 		row, known := rows[name]
-		if !known {
-			t.Errorf("%s has no row", name)
+		if !assert.True(t, known, "%s has no row", name) {
 			continue
 		}
 		delete(rows, name)
@@ -195,20 +194,17 @@ func TestTypedTextSurvives(t *testing.T) {
 			form := plain(row)
 			form.Set(kit.CSRFField, b.token())
 
-			// The page is from before: another session of the same person, or a browser that has lost its cookies.
+			// The page belongs to a former session: the person signed in again, or the browser lost its cookies.
 			clear(b.cookies)
 			if r.Audience != kit.Anyone {
 				b.signIn(adminEmail, strong)
 			}
 			a := b.do(r.Method, path, form, ourSite...)
 			if r.Background {
-				if a.StatusCode != http.StatusForbidden || a.body != "Forbidden" {
-					t.Errorf("while typing: %d %s", a.StatusCode, a.text())
-				}
+				assert.Equal(t, http.StatusForbidden, a.StatusCode, "while typing: %s", a.text())
+				assert.Equal(t, "Forbidden", a.body, "while typing")
 			} else {
-				if a.StatusCode != http.StatusForbidden {
-					t.Errorf("stale: status %d", a.StatusCode)
-				}
+				assert.Equal(t, http.StatusForbidden, a.StatusCode, "stale: status")
 				a.wantSentence(t)
 			}
 			if row != nil {
@@ -233,11 +229,9 @@ func TestTypedTextSurvives(t *testing.T) {
 				}
 			}
 			sealed := sentBy(a.doc(t).Find(`form[action="/login"]`))
-			if sealed.Get(kit.TypedField) == "" {
-				t.Fatal("nothing is kept")
-			}
+			require.NotEmpty(t, sealed.Get(kit.TypedField), "nothing is kept")
 			sealed.Set("login", adminEmail)
-			if r.Path == "/account" { // a mistake costs nothing
+			if r.Path == "/account" { // a mistake loses nothing
 				sealed.Set("password", "wrong")
 				a = b.do(http.MethodPost, "/login", sealed, ourSite...)
 				a.want(t, http.StatusUnauthorized)
@@ -267,13 +261,9 @@ func (w *world) same(t *testing.T, before, after string) {
 	t.Helper()
 	was := strings.Split(before, "\n")
 	for _, line := range strings.Split(after, "\n") {
-		if !slices.Contains(was, line) {
-			t.Errorf("written: %.200s", line)
-		}
+		assert.Contains(t, was, line, "written")
 	}
-	if len(after) != len(before) {
-		t.Errorf("%d bytes were %d", len(after), len(before))
-	}
+	assert.Len(t, after, len(before), "bytes were")
 }
 
 // lostForm is a form that came without a session, and the sign-in form that keeps it.
@@ -307,30 +297,24 @@ func TestTypedGoesBackToItsOwner(t *testing.T) {
 
 	a := in(sealed, "ben@kanzlei.example")
 	a.want(t, http.StatusOK, "belonged to another account and wasn't saved")
-	if strings.Contains(a.body, "Streng geheim") {
-		t.Error("somebody else sees what was typed")
-	}
+	assert.NotContains(t, a.body, "Streng geheim", "somebody else sees what was typed")
 	w.Tick(kit.TypedLife + time.Second)
 	a = in(sealed, adminEmail)
 	a.want(t, http.StatusOK, "wasn't saved, because it is more than 15 minutes old")
-	if strings.Contains(a.body, "Streng geheim") {
-		t.Error("it is kept for longer than it says")
-	}
+	assert.NotContains(t, a.body, "Streng geheim", "it is kept for longer than it says")
 	for _, bent := range []string{"x", sealed.Get(kit.TypedField)[1:], strings.Repeat("A", 200), "%%%"} {
-		if a := in(url.Values{kit.TypedField: {bent}, "next": {"/account"}}, adminEmail); strings.Contains(a.body, "Streng geheim") || a.StatusCode != http.StatusOK {
-			t.Errorf("bent: %d", a.StatusCode)
-		}
+		a := in(url.Values{kit.TypedField: {bent}, "next": {"/account"}}, adminEmail)
+		assert.NotContains(t, a.body, "Streng geheim", "bent")
+		assert.Equal(t, http.StatusOK, a.StatusCode, "bent")
 	}
-	// too much: said at once, and kept nowhere
+	// Text that is too long is refused at once and not kept.
 	b := w.signedIn()
 	big := url.Values{kit.CSRFField: {b.token()}, "name": {strings.Repeat("x", 40<<10)}, "username": {strings.Repeat("y", 30<<10)}}
 	clear(b.cookies)
 	a = b.do(http.MethodPost, "/account", big, ourSite...)
 	a.want(t, http.StatusUnauthorized, "too long to keep, so nothing was saved")
-	if got := sentBy(a.doc(t).Find(`form[action="/login"]`)).Get(kit.TypedField); got != "" {
-		t.Error("too much is kept")
-	}
-	// as much as fits goes all the way
+	assert.Empty(t, sentBy(a.doc(t).Find(`form[action="/login"]`)).Get(kit.TypedField), "too much is kept")
+	// The longest text that is allowed is kept until the end.
 	sealed = w.lostForm(t, w.signedIn(), url.Values{"name": {strings.Repeat("ä", 15<<10)}, "username": {strings.Repeat("y", 30<<10)}})
 	a = in(sealed, adminEmail)
 	a.want(t, http.StatusOK, "nothing has been saved yet")
@@ -344,20 +328,12 @@ func TestTypedNowhereElse(t *testing.T) {
 	form := url.Values{kit.CSRFField: {b.token()}, "name": {"Streng geheim"}}
 	clear(b.cookies)
 	a := b.do(http.MethodPost, "/account", form, ourSite...)
-	if strings.Contains(a.body, "geheim") {
-		t.Error("the sign-in page shows it")
-	}
+	assert.NotContains(t, a.body, "geheim", "the sign-in page shows it")
 	for name, value := range b.cookies {
-		if len(value) > 100 {
-			t.Errorf("cookie %s has %d bytes", name, len(value))
-		}
+		assert.LessOrEqual(t, len(value), 100, "cookie %s has %d bytes", name, len(value))
 	}
-	if a.Header.Get("Location")+a.Header.Get("HX-Redirect") != "" {
-		t.Error("it goes elsewhere")
-	}
-	if dump := w.dump(w.allTables()...); strings.Contains(dump, "geheim") {
-		t.Error("it is stored")
-	}
+	assert.Empty(t, a.Header.Get("Location")+a.Header.Get("HX-Redirect"), "it goes elsewhere")
+	assert.NotContains(t, w.dump(w.allTables()...), "geheim", "it is stored")
 }
 
 // TestOtherPersonsForm: a form from the page of one person is not carried out for another person who is signed in. The
@@ -371,9 +347,8 @@ func TestOtherPersonsForm(t *testing.T) {
 	b.signIn("ben@kanzlei.example", strong)
 	a := b.do(http.MethodPost, "/account", form, ourSite...)
 	a.want(t, http.StatusForbidden, "Ben@kanzlei.example is signed in with this browser", "Nothing was saved", "Sign out")
-	if strings.Contains(a.body, "geheim") || strings.Contains(a.body, "Anna") {
-		t.Error("Ben sees what Anna typed, or who she is")
-	}
+	assert.NotContains(t, a.body, "geheim", "Ben sees what Anna typed, or who she is")
+	assert.NotContains(t, a.body, "Anna", "Ben sees what Anna typed, or who she is")
 	out := sentBy(a.doc(t).Find(`main form[action="/logout"]`).Last())
 	a = b.do(http.MethodPost, "/logout", out, ourSite...)
 	a.want(t, http.StatusOK, "Sign in")
@@ -415,9 +390,9 @@ func TestTypedIsOurs(t *testing.T) {
 			b = w.signedIn()
 		}
 		a := b.do(http.MethodPost, c.path, url.Values{kit.CSRFField: {c.token}, "name": {"von anderswo"}, "login": {"von anderswo"}}, c.headers...)
-		if a.StatusCode != http.StatusForbidden || strings.Contains(a.body, "von anderswo") || strings.Contains(a.body, `name="`+kit.TypedField) {
-			t.Errorf("%s: %d %s", name, a.StatusCode, a.text())
-		}
+		assert.Equal(t, http.StatusForbidden, a.StatusCode, "%s: %s", name, a.text())
+		assert.NotContains(t, a.body, "von anderswo", name)
+		assert.NotContains(t, a.body, `name="`+kit.TypedField, name)
 	}
 }
 
@@ -434,13 +409,11 @@ func TestSecondSignInTab(t *testing.T) {
 	}
 	session := b.cookies["__Host-kontor-session"]
 	b.do(http.MethodPost, "/login", form(strings.ToUpper(adminEmail)), ourSite...).goesTo(t, "/account")
-	if b.cookies["__Host-kontor-session"] != session {
-		t.Error("the session is another")
-	}
+	assert.Equal(t, session, b.cookies["__Host-kontor-session"], "the session is another")
 	b.do(http.MethodPost, "/login", form("ben@kanzlei.example"), ourSite...).goesTo(t, "/account")
 	b.get("/account").want(t, http.StatusOK, "Ben@kanzlei.example")
 
-	// The browser was restored: the page is there, its cookie is not.
+	// The browser was restored with the page, but without its cookie.
 	c := w.browser()
 	old := url.Values{kit.CSRFField: {c.token()}, "login": {adminEmail}, "password": {strong}}
 	clear(c.cookies)
@@ -448,9 +421,8 @@ func TestSecondSignInTab(t *testing.T) {
 	a.want(t, http.StatusForbidden, "Check what you typed and send it again", "Enter passwords and codes again")
 	again := a.wantTyped(t, url.Values{"login": {adminEmail}})
 	again.Set("password", strong)
-	if a := c.do(http.MethodPost, "/login", again, ourSite...); a.StatusCode != http.StatusSeeOther {
-		t.Errorf("%d %s", a.StatusCode, a.text())
-	}
+	a = c.do(http.MethodPost, "/login", again, ourSite...)
+	assert.Equal(t, http.StatusSeeOther, a.StatusCode, a.text())
 	d := w.signedIn()
 	d.do(http.MethodPost, "/login", old, ourSite...).goesTo(t, "/customers")
 }
@@ -496,13 +468,11 @@ func TestTypedWithHTMX(t *testing.T) {
 		}
 		a := b.do(http.MethodPost, "/customers/new", form, headers...)
 		a.want(t, http.StatusUnprocessableEntity, "nothing has been saved yet")
-		if a.Header.Get("HX-Retarget") != "body" || a.Header.Get("HX-Redirect") != "" || !strings.HasPrefix(a.body, "<!DOCTYPE html>") {
-			t.Errorf("%v %.60s", a.Header, a.body)
-		}
+		assert.Equal(t, "body", a.Header.Get("HX-Retarget"))
+		assert.Empty(t, a.Header.Get("HX-Redirect"))
+		assert.True(t, strings.HasPrefix(a.body, "<!DOCTYPE html>"))
 		in := sentBy(a.doc(t).Find(`form[action="/login"]`))
-		if in.Get("next") != "/customers/new?type=company" {
-			t.Errorf("next is %q", in.Get("next"))
-		}
+		assert.Equal(t, "/customers/new?type=company", in.Get("next"), "next is %q", in.Get("next"))
 		in.Set("login", adminEmail)
 		in.Set("password", strong)
 		a = w.browser().withToken(in).do(http.MethodPost, "/login", in)
@@ -512,9 +482,8 @@ func TestTypedWithHTMX(t *testing.T) {
 	fresh := w.signedIn()
 	a := fresh.do(http.MethodPost, "/customers/new", form, htmx...)
 	a.want(t, http.StatusUnprocessableEntity)
-	if a.Header.Get("HX-Retarget") != "body" || !strings.HasPrefix(a.body, "<!DOCTYPE html>") {
-		t.Errorf("%v %.60s", a.Header, a.body)
-	}
+	assert.Equal(t, "body", a.Header.Get("HX-Retarget"))
+	assert.True(t, strings.HasPrefix(a.body, "<!DOCTYPE html>"))
 	a.wantTyped(t, url.Values{"company_name": {"Neu GmbH"}})
 }
 
@@ -528,16 +497,15 @@ func (b *browser) withToken(form url.Values) *browser {
 func TestPageOwner(t *testing.T) {
 	w := newWorld(t)
 	a := w.signedIn()
-	if of, ok := w.OwnerOf(a.token()); !ok || of != w.admin.ID {
-		t.Errorf("%v, %v", of, ok)
-	}
-	if of, ok := w.OwnerOf(w.browser().token()); !ok || of != uuid.Nil {
-		t.Errorf("nobody's: %v, %v", of, ok)
-	}
+	of, ok := w.OwnerOf(a.token())
+	require.True(t, ok, "%v", ok)
+	assert.Equal(t, w.admin.ID, of)
+	of, ok = w.OwnerOf(w.browser().token())
+	require.True(t, ok, "nobody's: %v", ok)
+	assert.Equal(t, uuid.Nil, of, "nobody's")
 	for _, bent := range []string{"", "x", a.token()[1:], a.token() + "A", strings.Repeat("A", 300)} {
-		if _, ok := w.OwnerOf(bent); ok {
-			t.Errorf("%.20s is a token", bent)
-		}
+		_, ok := w.OwnerOf(bent)
+		assert.False(t, ok, "%.20s is a token", bent)
 	}
 }
 
@@ -557,10 +525,8 @@ func TestNeverKept(t *testing.T) {
 			}
 		})
 	}
-	if seen < 10 {
-		t.Errorf("only %d fields", seen)
-	}
-	if kit.NeverKept("comment") || kit.NeverKept("postal_code") || kit.NeverKept("name") {
-		t.Error("a plain field is dropped")
-	}
+	assert.GreaterOrEqual(t, seen, 10, "only %d fields", seen)
+	assert.False(t, kit.NeverKept("comment"), "a plain field is dropped")
+	assert.False(t, kit.NeverKept("postal_code"), "a plain field is dropped")
+	assert.False(t, kit.NeverKept("name"), "a plain field is dropped")
 }

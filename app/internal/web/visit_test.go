@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/assert"
 	"golang.org/x/net/html"
 
 	"kontor/app/access"
@@ -20,7 +20,6 @@ import (
 	"kontor/app/customer"
 	"kontor/app/job"
 	"kontor/app/lang"
-	"kontor/views"
 )
 
 // evil is what an attacker types: it shows as an element with the attribute data-evil wherever it is not escaped. It
@@ -43,9 +42,7 @@ func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
 	_, err = w.accesses.Create(ctx, w.admin, w.customer, access.Form{
 		FirstName: evil, LastName: evil, Email: "o'<b>@kunde.example", Mobile: "", Locale: "en",
 	}, "")
-	if err == nil {
-		t.Error("an address with < was taken")
-	}
+	assert.Error(t, err, "an address with < was taken")
 	_, err = w.accesses.Create(ctx, w.admin, w.customer, access.Form{
 		FirstName: evil, LastName: evil, Email: "o'{{.}}&=`|@kunde.example", Mobile: "+4915123456700", Locale: "en",
 	}, "")
@@ -55,7 +52,7 @@ func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
 	must(t, err)
 	w.tasks.task.LastError = evil
 	w.deliver()
-	// What the other side says is shown too.
+	// Answers of mail servers are shown, too.
 	var m courier.Message
 	must(t, w.DB.NewSelect().Model(&m).Where("recipient LIKE ?", "o'%").Where("channel = ?", courier.Email).Scan(ctx))
 	must(t, w.Post.Report(ctx, courier.ProviderReport{MessageID: m.ID, Status: "5.1.1", Detail: evil}))
@@ -187,9 +184,7 @@ func TestEveryAddress(t *testing.T) {
 				}
 				a := b.get(address)
 				where := who + " " + b.language + " " + address
-				if a.StatusCode >= 500 {
-					t.Errorf("%s: %d", where, a.StatusCode)
-				}
+				assert.Less(t, a.StatusCode, 500, where)
 				checkHeaders(t, where, a, strings.HasSuffix(address, "/html") && a.StatusCode == http.StatusOK)
 				if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || strings.HasSuffix(address, "/html") {
 					continue
@@ -202,25 +197,19 @@ func TestEveryAddress(t *testing.T) {
 			}
 		}
 	}
-	if pages < 100 {
-		t.Errorf("only %d pages", pages)
-	}
+	assert.GreaterOrEqual(t, pages, 100, "only %d pages", pages)
 	for _, want := range []string{"/customers", "/search?q=b", "/customers/" + x.customer.String() + "/deliveries", "/specialists", "/mailbox", "/audit"} {
-		if a := admin.get(want); !strings.Contains(a.text(), evil) {
-			t.Errorf("%s does not show what was typed", want)
-		}
+		assert.Contains(t, admin.get(want).text(), evil, "%s does not show what was typed", want)
 	}
 	for _, m := range w.box() {
 		doc, err := html.Parse(strings.NewReader(m.HTML))
 		must(t, err)
 		mail := goquery.NewDocumentFromNode(doc)
-		if strings.Contains(m.HTML, "<b/data-evil") || mail.Find("script, img, link, [data-evil], iframe").Length() > 0 {
-			t.Errorf("the mail to %s holds what was typed as it is: %s", m.To, m.HTML)
-		}
+		assert.NotContains(t, m.HTML, "<b/data-evil")
+		assert.Zero(t, mail.Find("script, img, link, [data-evil], iframe").Length())
 		mail.Find("[href], [src]").Each(func(_ int, el *goquery.Selection) {
-			if address := el.AttrOr("href", el.AttrOr("src", "")); !strings.HasPrefix(address, baseURL+"/") {
-				t.Errorf("the mail to %s leads to %s", m.To, address)
-			}
+			address := el.AttrOr("href", el.AttrOr("src", ""))
+			assert.True(t, strings.HasPrefix(address, baseURL+"/"), "the mail to %s leads to %s", m.To, address)
 		})
 	}
 }
@@ -230,17 +219,15 @@ func checkHeaders(t *testing.T, where string, a answer, isLetter bool) {
 	t.Helper()
 	policy := a.Header.Get("Content-Security-Policy")
 	want := []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"}
-	if isLetter { // shown in a sandbox, its own <style> allowed
+	if isLetter { // shown in a sandbox that allows its own <style>
 		want = []string{"default-src 'none'", "sandbox;"}
 	}
 	for _, part := range want {
-		if !strings.Contains(policy, part) {
-			t.Errorf("%s: %q lacks %s", where, policy, part)
-		}
+		assert.Contains(t, policy, part, "%s: lacks", where)
 	}
-	if !isLetter && strings.Contains(policy, "unsafe") || strings.Contains(policy, "unsafe-eval") || strings.Contains(policy, "allow-") {
-		t.Errorf("%s: %q", where, policy)
-	}
+	assert.False(t, !isLetter && strings.Contains(policy, "unsafe"), "%s: %q", where, policy)
+	assert.NotContains(t, policy, "unsafe-eval", where)
+	assert.NotContains(t, policy, "allow-", where)
 	headers := map[string]string{
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "X-Frame-Options": "DENY",
 	}
@@ -248,13 +235,9 @@ func checkHeaders(t *testing.T, where string, a answer, isLetter bool) {
 		headers["X-Frame-Options"] = "SAMEORIGIN"
 	}
 	for name, value := range headers {
-		if got := a.Header.Get(name); got != value {
-			t.Errorf("%s: %s is %q, want %q", where, name, got, value)
-		}
+		assert.Equal(t, value, a.Header.Get(name), "%s: %s", where, name)
 	}
-	if a.Header.Get("X-Request-Id") == "" {
-		t.Errorf("%s: no request id", where)
-	}
+	assert.NotEmpty(t, a.Header.Get("X-Request-Id"), "%s: no request id", where)
 }
 
 // TestStatic: files are immutable under an address that depends on their content, compressed if the browser accepts it,
@@ -262,31 +245,23 @@ func checkHeaders(t *testing.T, where string, a answer, isLetter bool) {
 func TestStatic(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
-	for _, encoding := range []string{"", "gzip", "br, gzip"} {
+	for encoding, want := range map[string]string{
+		"": "", "gzip": "gzip", "br, gzip": "br", "gzip, deflate, br, zstd": "br", "gzip;q=1.0, BR ; q=0.5": "br",
+		"br;q=0, gzip": "gzip", "br; q=0.000,gzip;q=0.1": "gzip", "br;q=0, gzip;Q=0": "", "brotli, gzipped": "", "br;q=x": "",
+	} {
 		a := b.get(w.static.URL("generated/kontor.css"), "Accept-Encoding", encoding)
 		a.want(t, http.StatusOK)
-		if !strings.Contains(a.Header.Get("Cache-Control"), "immutable") || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/css") {
-			t.Errorf("%+v", a.Header)
-		}
-		if got := a.Header.Get("Content-Encoding"); got != strings.Split(encoding, ",")[0] {
-			t.Errorf("Accept-Encoding %q got %q", encoding, got)
-		}
+		assert.Contains(t, a.Header.Get("Cache-Control"), "immutable")
+		assert.True(t, strings.HasPrefix(a.Header.Get("Content-Type"), "text/css"))
+		got := a.Header.Get("Content-Encoding")
+		assert.Equal(t, want, got, "Accept-Encoding %q got", encoding)
 	}
 	for _, path := range []string{"../../go.mod", "..%2f..%2fgo.mod", "locales/en.json", "", "generated/"} {
 		b.get(w.static.URL("")+path).want(t, http.StatusNotFound)
 	}
-	// Every file that a template or stylesheet names is there.
+	// Every file that a template or stylesheet names exists.
 	for _, m := range regexp.MustCompile(`asset "([^"]+)"`).FindAllStringSubmatch(pageSources(t), -1) {
-		if b.get(w.static.URL(m[1])).StatusCode != http.StatusOK {
-			t.Errorf("%s is named by a template and not there", m[1])
-		}
-	}
-	sprite, err := fs.ReadFile(views.Static(), "generated/icons.svg")
-	must(t, err)
-	for _, m := range regexp.MustCompile(`icon "([^"]+)"`).FindAllStringSubmatch(pageSources(t), -1) {
-		if !strings.Contains(string(sprite), `id="`+m[1]+`"`) {
-			t.Errorf("no icon %s", m[1])
-		}
+		assert.Equal(t, http.StatusOK, b.get(w.static.URL(m[1])).StatusCode, "is named by a template and not there")
 	}
 }
 
@@ -298,8 +273,6 @@ func TestReceiptShowsNothingPersonal(t *testing.T) {
 	b := w.signedIn()
 	a := b.get("/customers/deletions/" + x.deletion.String())
 	a.want(t, http.StatusOK, "deleted permanently")
-	if strings.Contains(a.text(), "Weg GmbH") {
-		t.Error("the receipt names the customer")
-	}
+	assert.NotContains(t, a.text(), "Weg GmbH", "the receipt names the customer")
 	b.get("/audit").want(t, http.StatusOK, w.TextsIn("en").Say("audit."+string(audit.CustomerDeleted)))
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/app/access"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -55,9 +57,7 @@ func TestVocabulariesHaveWords(t *testing.T) {
 	var ids []string
 	for _, folder := range []string{"app/customer", "app/account"} {
 		found := returnedIDs(t, folder)
-		if len(found) == 0 {
-			t.Errorf("%s returns no complaints", folder)
-		}
+		assert.NotEmpty(t, found, "%s returns no complaints", folder)
 		for _, id := range found {
 			ids = append(ids, "fault."+id)
 		}
@@ -87,9 +87,8 @@ func TestVocabulariesHaveWords(t *testing.T) {
 	}
 	ids = append(ids, "duplicate.email", "channel.email", "channel.sms", "salutation.mr", "salutation.ms", "salutation.mx")
 	for _, id := range ids {
-		if _, there := en[id]; !there {
-			t.Errorf("%s has no words", id)
-		}
+		_, there := en[id]
+		assert.True(t, there, "%s has no words", id)
 	}
 }
 
@@ -100,9 +99,7 @@ func TestSortedTexts(t *testing.T) {
 		raw := string(mustRead(t, filepath.Join(repoRoot(t), "views/locales", locale+".json")))
 		last := ""
 		for _, m := range regexp.MustCompile(`(?m)^  "([^"]+)":`).FindAllStringSubmatch(raw, -1) {
-			if m[1] <= last {
-				t.Errorf("%s: %s stands after %s", locale, m[1], last)
-			}
+			assert.Greater(t, m[1], last, "%s: stands after", locale)
 			last = m[1]
 		}
 	}
@@ -112,9 +109,7 @@ func TestSortedTexts(t *testing.T) {
 func TestFormalGerman(t *testing.T) {
 	familiar := regexp.MustCompile(`\b(?:du|dich|dir|dein|deine|deinen|deinem|deiner|deines)\b`)
 	for id, text := range localeFile(t, "de") {
-		if familiar.MatchString(strings.ToLower(text)) {
-			t.Errorf("%s: %s", id, text)
-		}
+		assert.False(t, familiar.MatchString(strings.ToLower(text)), "%s: %s", id, text)
 	}
 }
 
@@ -171,8 +166,6 @@ func TestEveryStatus(t *testing.T) {
 	b.language = "en"
 	all := b.get(base + "/authorisations")
 	for _, status := range []access.Status{access.Invited, access.Registered, access.LinkExpired, access.Undeliverable, access.Deactivated} {
-		if word := w.TextsIn("en").Say("status." + string(status)); !strings.Contains(all.text(), word) {
-			t.Errorf("no access is shown as %s", word)
-		}
+		assert.Contains(t, all.text(), w.TextsIn("en").Say("status."+string(status)), "no access is shown as")
 	}
 }

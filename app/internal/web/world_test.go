@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 	"golang.org/x/net/html"
 
@@ -39,6 +42,9 @@ import (
 	"kontor/policies"
 	"kontor/views"
 )
+
+// Handler is the Fiber app, for tests that need no network.
+func (s *Server) Handler() *fiber.App { return s.app }
 
 // world is the whole web side over real services on an SQLite file. Only the queue is made up, and the clock stands
 // still until it is told otherwise. Mail and SMS go to the built-in mailbox.
@@ -70,7 +76,7 @@ const dream job.Kind = "dream"
 // madeUpQueue has one task to be tried again; away makes it not answer.
 type madeUpQueue struct {
 	away     bool
-	silent   string // this one queue does not answer
+	silent   string // the name of a queue that does not answer
 	troubles []courier.QueueTrouble
 	done     []string
 	task     courier.TaskInfo
@@ -147,7 +153,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	t.Helper()
 	f := accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), func(o *courier.Options) { o.Zone = time.UTC })
-	w := &world{Firm: f, jobs: job.New(job.Options{DB: db, Now: f.Now, Audit: f.Audit})}
+	w := &world{Firm: f, jobs: f.Jobs}
 	w.jobs.Handle(dream, job.Handler{
 		Step:   func(context.Context, job.Job) (job.Progress, error) { return job.Progress{Finished: true}, nil },
 		Cancel: func(context.Context, bun.Tx, job.Job) error { return nil },
@@ -210,9 +216,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 
 func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }
 
 // invite makes an access and returns the link's token and the code of its messages.
@@ -230,9 +234,7 @@ func (w *world) invite(email, mobile string) (token, code string) {
 			code = regexp.MustCompile(`[` + secret.Alphabet + `]{4}-[` + secret.Alphabet + `]{4}`).FindString(m.Text)
 		}
 	}
-	if token == "" {
-		w.Fatalf("no link came to %s", email)
-	}
+	require.NotEmpty(w, token, "no link came to %s", email)
 	return token, code
 }
 
@@ -250,9 +252,8 @@ func (w *world) deliver() {
 	must(w.TB, w.DB.NewSelect().Model(&queued).Where("state = ?", courier.Queued).Scan(context.Background()))
 	for _, m := range queued {
 		v, err := w.Post.Deliver(context.Background(), courier.Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run})
-		if err != nil || v.Retry {
-			w.Fatalf("deliver: %+v, %v", v, err)
-		}
+		require.NoError(w, err, "deliver")
+		require.False(w, v.Retry, "deliver: %+v", v)
 	}
 }
 
@@ -356,9 +357,7 @@ func (b *browser) token() string {
 	b.Helper()
 	page := b.get("/password/forgotten")
 	m := regexp.MustCompile(`name="_csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
-	if m == nil {
-		b.Fatalf("no token on the page: %s", page.body)
-	}
+	require.NotNil(b, m, "no token on the page: %s", page.body)
 	return html.UnescapeString(m[1])
 }
 
@@ -374,9 +373,8 @@ func (b *browser) send(path string, pairs ...string) answer {
 
 func (b *browser) signIn(login, password string) *browser {
 	b.Helper()
-	if a := b.send("/login", "login", login, "password", password); a.StatusCode != http.StatusSeeOther {
-		b.Fatalf("sign in as %s: %d %s", login, a.StatusCode, a.text())
-	}
+	a := b.send("/login", "login", login, "password", password)
+	require.Equal(b, http.StatusSeeOther, a.StatusCode, "sign in as %s: %s", login, a.text())
 	return b
 }
 
@@ -407,21 +405,16 @@ func (a answer) text() string {
 
 func (a answer) want(t testing.TB, status int, texts ...string) {
 	t.Helper()
-	if a.StatusCode != status {
-		t.Fatalf("status %d, want %d: %s", a.StatusCode, status, a.text())
-	}
+	require.Equal(t, status, a.StatusCode, "status, want : %s", a.text())
 	for _, text := range texts {
-		if !strings.Contains(a.text(), text) {
-			t.Errorf("%q is not on the page: %s", text, a.text())
-		}
+		assert.Contains(t, a.text(), text, "is not on the page")
 	}
 }
 
 func (a answer) goesTo(t testing.TB, path string) {
 	t.Helper()
-	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != path {
-		t.Fatalf("%d to %q, want 303 to %q: %s", a.StatusCode, a.Header.Get("Location"), path, a.text())
-	}
+	require.Equal(t, http.StatusSeeOther, a.StatusCode, "to %q, %s", a.Header.Get("Location"), a.text())
+	require.Equal(t, path, a.Header.Get("Location"), "want 303 %s", a.text())
 }
 
 func asText(v any) string {

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/store"
 )
 
@@ -15,7 +18,7 @@ func TestPool(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
 		name string
-		do   string // to the database before
+		do   string // what is done to the database before
 		kept bool
 	}{
 		{"rows", `INSERT INTO transaction_kind (key, name_de, name_en, position) VALUES ('fresh', 'Neu', 'New', 99)`, true},
@@ -35,21 +38,16 @@ func TestPool(t *testing.T) {
 			t.Run("one", func(t *testing.T) {
 				db := Postgres(t)
 				name, before = content(t, db)
-				if _, err := db.ExecContext(ctx, c.do); err != nil {
-					t.Fatal(err)
-				}
+				_, err := db.ExecContext(ctx, c.do)
+				require.NoError(t, err)
 				if _, now := content(t, db); c.kept && now == before {
 					t.Error("the statement changes nothing")
 				}
 			})
 			t.Run("next", func(t *testing.T) {
 				again, after := content(t, Postgres(t))
-				if (again == name) != c.kept {
-					t.Errorf("the next database is %s, the one before %s; the same: want %t", again, name, c.kept)
-				}
-				if after != before {
-					t.Errorf("the next test finds\n%s\nwant\n%s", after, before)
-				}
+				assert.Equal(t, c.kept, again == name, "the next database the one before; the same")
+				assert.Equal(t, before, after, "the next test finds")
 			})
 		})
 	}
@@ -59,26 +57,18 @@ func TestPool(t *testing.T) {
 func content(t *testing.T, db *store.DB) (name, all string) {
 	t.Helper()
 	ctx := context.Background()
-	if err := db.NewRaw("SELECT current_database()").Scan(ctx, &name); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, db.NewRaw("SELECT current_database()").Scan(ctx, &name))
 	var tables []string
 	err := db.NewRaw("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name").Scan(ctx, &tables)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, table := range tables {
 		var rows []string
-		if err := db.NewRaw("SELECT t::text FROM "+table+" AS t").Scan(ctx, &rows); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, db.NewRaw("SELECT t::text FROM "+table+" AS t").Scan(ctx, &rows))
 		slices.Sort(rows)
 		all += fmt.Sprintln(table, rows)
 	}
 	var sequences []string
 	err = db.NewRaw("SELECT sequencename || ' ' || coalesce(last_value, 0) FROM pg_sequences ORDER BY 1").Scan(ctx, &sequences)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return name, all + fmt.Sprintln(sequences)
 }

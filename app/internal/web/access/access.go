@@ -19,14 +19,14 @@ import (
 // List is the data of the page Deliveries, and of the group Accesses on the page Authorisations.
 type List struct {
 	Customer customerpage.Head
-	Accesses []View
+	Accesses []view
 	Settled  bool   // nothing more will happen by itself, so the page need not refresh
 	Mark     string // a hash of what the page shows of the accesses
 	Say      string
 }
 
-// View is an access as a row, with its delivery timeline by channel.
-type View struct {
+// view is an access as a row, with its delivery timeline by channel.
+type view struct {
 	access.Row
 	Channels []channelTimeline
 	Settled  bool
@@ -80,7 +80,7 @@ func (s *Screens) ListOf(c *fiber.Ctx, cu customerpage.Head) (List, error) {
 }
 
 // markOf is a hash of what a page shows of the accesses.
-func markOf(all []View) (string, error) {
+func markOf(all []view) (string, error) {
 	h := fnv.New64a()
 	to := json.NewEncoder(h)
 	for _, v := range all {
@@ -93,9 +93,9 @@ func markOf(all []View) (string, error) {
 	return strconv.FormatUint(h.Sum64(), 36), nil
 }
 
-func (s *Screens) accessView(r access.Row) View {
+func (s *Screens) accessView(r access.Row) view {
 	steps, settled := access.Timeline(r, s.Now())
-	v := View{Row: r, Settled: settled}
+	v := view{Row: r, Settled: settled}
 	for _, step := range steps {
 		n := len(v.Channels)
 		if n == 0 || v.Channels[n-1].Channel != step.Channel {
@@ -255,7 +255,7 @@ func (s *Screens) correctAccess(c *fiber.Ctx) error {
 		Form: f, Now: fieldsOfAccess(r.Access), Subject: r.ID,
 		Stored: func(values map[string]string) map[string]string { return storedAccess(cu.Country, values) },
 		Save: func(version int) (_ []kit.Field, _ int, err error) {
-			a, err = s.accesses.Correct(s.Ctx(c), s.Caller(c), cu.ID, r.ID, version, readAccess(f))
+			a, err = s.accesses.Correct(s.Ctx(c), s.Caller(c), cu.ID, r.ID, access.Correction{Form: readAccess(f), Version: version})
 			if kit.IsVersion(err) {
 				r.Access = a
 			}

@@ -100,8 +100,9 @@ func (s *Screens) saveAccount(c *fiber.Ctx) error {
 func (s *Screens) changePassword(c *fiber.Ctx) error {
 	defer signin.Patient(c)()
 	f := kit.NewForm(map[string]string{})
-	fresh, err := s.accounts.ChangePassword(s.Ctx(c), s.Caller(c), kit.Posted(c, "current_password"), kit.Posted(c, "password"),
-		kit.Posted(c, "password_repeat"), c.Cookies(s.SessionCookie()))
+	fresh, err := s.accounts.ChangePassword(s.Ctx(c), s.Caller(c), account.PasswordForm{
+		Current: kit.Posted(c, "current_password"), Password: kit.Posted(c, "password"), Repeat: kit.Posted(c, "password_repeat"),
+	}, c.Cookies(s.SessionCookie()))
 	if err != nil {
 		if status, ok := s.Complain(c, f, err); ok {
 			return s.renderAccount(c, ownAccount{Password: f}, status)

@@ -30,8 +30,8 @@ func (s *Screens) Place() kit.Place {
 	may := s.Allowed(policies.ObjectApproval, "", policies.Read)
 	return kit.Place{
 		ID: "approvals", Href: kit.ApprovalsPath, Icon: "circle-check",
-		May: func(caller account.Caller) (bool, error) {
-			ok, err := may(caller)
+		May: func(ctx context.Context, caller account.Caller) (bool, error) {
+			ok, err := may(ctx, caller)
 			return ok || approval.Guards(caller.Roles), err
 		},
 		Badge: func(ctx context.Context, caller account.Caller) (int, error) {

@@ -2,6 +2,7 @@ package attention
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -33,7 +34,7 @@ func (s *Screens) showAttention(c *fiber.Ctx) error {
 func (s *Screens) renderAttention(c *fiber.Ctx, f *kit.Form, status int) error {
 	d := attentionPage{Form: f}
 	var err error
-	if section := attention.Section(c.Query("section")); c.Query("after") != "" && isSection(section) {
+	if section := attention.Section(c.Query("section")); c.Query("after") != "" && slices.Contains(attention.Sections, section) {
 		var p attention.Part
 		if p, err = s.attention.Part(s.Ctx(c), s.Caller(c), section, c.Query("after")); p.Len() > 0 {
 			d.Parts, d.One = []attention.Part{p}, true
@@ -57,22 +58,13 @@ func (s *Screens) renderAttention(c *fiber.Ctx, f *kit.Form, status int) error {
 	return s.Render(c, kit.View{Page: "attention/index", Title: title, Nav: "attention", Status: status, Data: d})
 }
 
-func isSection(section attention.Section) bool {
-	for _, s := range attention.Sections {
-		if s == section {
-			return true
-		}
-	}
-	return false
-}
-
 // namesShown is how many names are shown for each reason why an invitation was not sent. It is small because the list is
 // stored in a cookie.
 const namesShown = 8
 
 // resendAll sends the selected invitations again.
 func (s *Screens) resendAll(c *fiber.Ctx) error {
-	r, err := s.attention.Resend(s.Ctx(c), s.Caller(c), kit.IDs(kit.PostedAll(c, "access")))
+	r, err := s.attention.Resend(s.Ctx(c), s.Caller(c), kit.IDsSent(c, "access"))
 	if err != nil {
 		f := kit.NewForm(map[string]string{})
 		if status, ok := s.Complain(c, f, err); ok {

@@ -21,7 +21,7 @@ func TestPagesRender(t *testing.T) {
 		{Section: attention.Channels, Channels: []courier.Trouble{{Channel: courier.SMS, Reason: "credit", Status: "402"}, {Channel: courier.Email, Reason: "auth"}}},
 		{Section: attention.Invitations, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
 		{Section: attention.Accesses, Customers: []attention.Owner{owner}, Next: "n"},
-		{Section: attention.Overdue, Late: []attention.Late{{ID: id, Number: 7, Name: "Vertrag", Due: "2026-11-01", Customer: owner}}}}
+		{Section: attention.Overdue, Overdue: []attention.OverdueTransaction{{ID: id, Number: 7, Name: "Vertrag", Due: "2026-11-01", Customer: owner}}}}
 	for _, reason := range attention.Reasons {
 		parts[2].Invitations = append(parts[2].Invitations, attention.Invitation{ID: id, Name: "Änne", Email: "a@b.example", Reason: reason, Detail: "mailbox_full", Customer: owner})
 	}

@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/authorisation"
 	"kontor/app/internal/web/kit/kittest"
 	"kontor/app/transaction"
@@ -76,9 +79,9 @@ func TestAnswerFirst(t *testing.T) {
 	} {
 		for locale, want := range map[string]string{"en": c.en, "de": c.de} {
 			got := first(kittest.New(t).TextsIn(locale), c.e, nil)
-			if len(got) != 1 || got[0].Text != want || got[0].Allowed != (c.e.Grants[0].Level != authorisation.Nothing) {
-				t.Errorf("%s:\n%+v, want\n%s", name, got, want)
-			}
+			require.Len(t, got, 1, name)
+			assert.Equal(t, want, got[0].Text, name)
+			assert.Equal(t, c.e.Grants[0].Level != authorisation.Nothing, got[0].Allowed, name)
 		}
 	}
 }

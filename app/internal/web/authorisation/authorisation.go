@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/approval"
 	"kontor/app/authorisation"
 	"kontor/app/internal/web/access"
 	"kontor/app/internal/web/customerpage"
@@ -38,7 +39,7 @@ const shownNames = 5
 // processorView is a line of the group Additional processors. It shows only the first transactions if there are many.
 type processorView struct {
 	authorisation.ProcessorRow
-	Shown []authorisation.Entrusted
+	Shown []authorisation.AssignedTransaction
 	More  int
 }
 
@@ -239,7 +240,7 @@ func (s *Screens) offer(c *fiber.Ctx, d *pickForm) error {
 	}
 	d.MorePeople = more
 	for _, p := range people {
-		d.People = append(d.People, pickedPerson{p, has(kept, p.ID)})
+		d.People = append(d.People, pickedPerson{p, slices.Contains(kept, p.ID)})
 	}
 	if !d.Several {
 		return nil
@@ -255,7 +256,7 @@ func (s *Screens) offer(c *fiber.Ctx, d *pickForm) error {
 	all, err := s.transactionPages.SeesAllOf(c, d.Customer)
 	d.NoChoices = kit.Empty{List: "transactions", Why: kit.EmptinessOf(d.Narrow != "", all), Bare: true}
 	for _, t := range list {
-		d.Transactions = append(d.Transactions, pickedTransaction{t, has(kept, t.ID)})
+		d.Transactions = append(d.Transactions, pickedTransaction{t, slices.Contains(kept, t.ID)})
 	}
 	return err
 }
@@ -266,31 +267,22 @@ const maxChosen = 1000
 // chosenIDs are the ids that are chosen so far, from the form or from the address, each once.
 func chosenIDs(c *fiber.Ctx, name string) (ids []uuid.UUID) {
 	for _, sent := range kit.Asked(c, name) {
-		if id, err := uuid.FromString(sent); err == nil && !has(ids, id) && len(ids) < maxChosen {
+		if id, err := uuid.FromString(sent); err == nil && !slices.Contains(ids, id) && len(ids) < maxChosen {
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
-func has(ids []uuid.UUID, id uuid.UUID) bool {
-	for _, other := range ids {
-		if other == id {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *Screens) appointAdministrators(c *fiber.Ctx) error {
+func (s *Screens) addAdministrators(c *fiber.Ctx) error {
 	return s.assign(c, false, func(cu customerpage.Head) (authorisation.Outcome, error) {
-		return s.authorisations.AppointAdministrators(s.Ctx(c), s.Caller(c), cu.ID, kit.IDsSent(c, "specialist"))
+		return s.authorisations.AddAdministrators(s.Ctx(c), s.Caller(c), cu.ID, kit.IDsSent(c, "specialist"))
 	})
 }
 
-func (s *Screens) entrustProcessors(c *fiber.Ctx) error {
+func (s *Screens) addProcessors(c *fiber.Ctx) error {
 	return s.assign(c, true, func(cu customerpage.Head) (authorisation.Outcome, error) {
-		return s.authorisations.EntrustProcessors(s.Ctx(c), s.Caller(c), cu.ID, kit.IDsSent(c, "specialist"), kit.IDsSent(c, "transaction"))
+		return s.authorisations.AddProcessors(s.Ctx(c), s.Caller(c), cu.ID, kit.IDsSent(c, "specialist"), kit.IDsSent(c, "transaction"))
 	})
 }
 
@@ -305,8 +297,8 @@ func (s *Screens) assign(c *fiber.Ctx, transactions bool, do func(customerpage.H
 		return err
 	}
 	out, err := do(cu)
-	if answer, ok := s.Asked(c, err); ok {
-		return answer
+	if errors.Is(err, approval.ErrAsked) {
+		return s.ToApprovals(c)
 	}
 	if err != nil {
 		f := kit.NewForm(nil)
@@ -318,13 +310,13 @@ func (s *Screens) assign(c *fiber.Ctx, transactions bool, do func(customerpage.H
 	done := kit.Toast{Text: "toast.assigned_already"}
 	switch {
 	case len(out.Names) == 1 && transactions:
-		done = kit.Toast{Text: "toast.processor_entrusted", Args: text.ArgMap([]any{"name", out.Names[0], "n", out.Fresh})}
+		done = kit.Toast{Text: "toast.processor_added", Args: text.ArgMap([]any{"name", out.Names[0], "n", out.Fresh})}
 	case len(out.Names) == 1:
-		done = kit.Toast{Text: "toast.administrator_appointed", Args: text.ArgMap([]any{"name", out.Names[0]})}
+		done = kit.Toast{Text: "toast.administrator_added", Args: text.ArgMap([]any{"name", out.Names[0]})}
 	case len(out.Names) > 1 && transactions:
-		done = kit.Toast{Text: "toast.processors_entrusted", Args: text.ArgMap([]any{"n", len(out.Names)})}
+		done = kit.Toast{Text: "toast.processors_added", Args: text.ArgMap([]any{"n", len(out.Names)})}
 	case len(out.Names) > 1:
-		done = kit.Toast{Text: "toast.administrators_appointed", Args: text.ArgMap([]any{"n", len(out.Names)})}
+		done = kit.Toast{Text: "toast.administrators_added", Args: text.ArgMap([]any{"n", len(out.Names)})}
 	}
 	return s.RedirectWith(c, cu.Path+"/authorisations", done)
 }

@@ -36,9 +36,9 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Get("/customers/:id/authorisations/matrix", kit.Firm, s.showMatrix),
 		kit.Get("/customers/:id/authorisations/matrix.csv", kit.Firm, s.downloadMatrix),
 		kit.Get("/customers/:id/administrators", kit.Firm, s.chooseAdministrators),
-		kit.Post("/customers/:id/administrators", kit.Firm, s.appointAdministrators),
+		kit.Post("/customers/:id/administrators", kit.Firm, s.addAdministrators),
 		kit.Get("/customers/:id/processors", kit.Firm, s.chooseProcessors),
-		kit.Post("/customers/:id/processors", kit.Firm, s.entrustProcessors),
+		kit.Post("/customers/:id/processors", kit.Firm, s.addProcessors),
 		kit.Get("/transactions/:id/people", kit.Firm, s.showSeenBy),
 		kit.Get("/specialists/:id/sees", kit.Firm, s.showSees),
 	}

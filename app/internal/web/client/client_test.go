@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestClientAddress: the address is the one that the last trusted proxy names, in whatever format, and nobody else can
@@ -86,9 +88,7 @@ func TestClientAddress(t *testing.T) {
 			for _, n := range strings.FieldsFunc(c.trusted, func(r rune) bool { return r == ',' }) {
 				trusted = append(trusted, netip.MustParsePrefix(n))
 			}
-			if got := askedFrom(t, New(trusted, c.forwarded, slog.New(slog.DiscardHandler)), c.headers...); got != c.want {
-				t.Errorf("%s, want %s", got, c.want)
-			}
+			assert.Equal(t, c.want, askedFrom(t, New(trusted, c.forwarded, slog.New(slog.DiscardHandler)), c.headers...))
 		})
 	}
 }
@@ -115,18 +115,17 @@ func TestForgedHeaderIsLogged(t *testing.T) {
 	for _, name := range []string{headerForwardedFor, headerForwarded, headerForwardedFor} {
 		askedFrom(t, l, name, "for=203.0.113.9")
 	}
-	if n := strings.Count(log.String(), "TRUSTED_PROXIES"); n != 1 || !strings.Contains(log.String(), "X-Forwarded-For") {
-		t.Errorf("%d lines: %s", n, log.String())
-	}
-	n := 0
+	n := strings.Count(log.String(), "TRUSTED_PROXIES")
+	assert.Equal(t, 1, n, "lines")
+	assert.Contains(t, log.String(), "X-Forwarded-For")
+	n = 0
 	l = &Resolver{warn: func(string, string) { n++ }, warned: map[string]bool{}}
 	for i := range warnedMax {
 		l.warned[fmt.Sprint(i)] = true
 	}
 	askedFrom(t, l, headerForwardedFor, "203.0.113.9")
-	if n != 0 || len(l.warned) != warnedMax {
-		t.Errorf("%d lines more, %d peers remembered", n, len(l.warned))
-	}
+	assert.Equal(t, 0, n, "lines more")
+	assert.Len(t, l.warned, warnedMax, "peers remembered")
 }
 
 // TestProxiedIsNotLoopback: pages that only this machine may see are not served through its proxy, whichever header the
@@ -135,9 +134,7 @@ func TestProxiedIsNotLoopback(t *testing.T) {
 	for _, name := range []string{headerForwardedFor, headerForwarded, "X-Real-IP", "Via", "X-Forwarded-Proto"} {
 		app := fiber.New()
 		app.Get("/", func(c *fiber.Ctx) error {
-			if proxied(c) == "" {
-				t.Errorf("%s: not taken for a proxy's", name)
-			}
+			assert.NotEmpty(t, proxied(c), "%s: not taken for a proxy's", name)
 			return nil
 		})
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -158,19 +155,14 @@ func FuzzClientAddress(f *testing.F) {
 	f.Fuzz(func(t *testing.T, one, other string) {
 		for _, s := range []string{one, other} {
 			for _, hops := range [][]netip.Addr{forwardedForHops([]string{s}), forwardedHops([]string{s})} {
-				if got := l.walk(peer, hops); !got.IsValid() || got.Zone() != "" || got.Is4In6() {
-					t.Errorf("%q: %v", s, got)
-				}
+				got := l.walk(peer, hops)
+				assert.True(t, got.IsValid(), "%q: %v", s, got)
+				assert.Empty(t, got.Zone(), "%q", s)
+				assert.False(t, got.Is4In6(), "%q", s)
 			}
-			if got := l.walk(peer, forwardedForHops([]string{s, "203.0.113.9:1"})); got.String() != "203.0.113.9" {
-				t.Errorf("%q on a line before: %v", s, got)
-			}
-			if got := l.walk(peer, forwardedForHops([]string{s + ", 203.0.113.9"})); got.String() != "203.0.113.9" {
-				t.Errorf("%q before: %v", s, got)
-			}
-			if got := l.walk(peer, forwardedHops([]string{s, "for=203.0.113.9"})); got.String() != "203.0.113.9" {
-				t.Errorf("%q on a line before: %v", s, got)
-			}
+			assert.Equal(t, "203.0.113.9", l.walk(peer, forwardedForHops([]string{s, "203.0.113.9:1"})).String(), "%q on a line before", s)
+			assert.Equal(t, "203.0.113.9", l.walk(peer, forwardedForHops([]string{s + ", 203.0.113.9"})).String(), "%q before", s)
+			assert.Equal(t, "203.0.113.9", l.walk(peer, forwardedHops([]string{s, "for=203.0.113.9"})).String(), "%q on a line before", s)
 			for _, own := range []string{`for=203.0.113.9`, `for="203.0.113.9:80"`, `for="[2001:db8::1]:443";proto=https`} {
 				got := l.walk(peer, forwardedHops([]string{s + ", " + own})).String()
 				if got != "203.0.113.9" && got != "2001:db8::1" && got != peer.String() {
@@ -183,7 +175,5 @@ func FuzzClientAddress(f *testing.F) {
 
 func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
 	"kontor/app/customer"
@@ -27,9 +28,7 @@ func FuzzOverviewAddress(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		filter := read("/customers?" + query)
-		if n := len([]rune(filter.Query)); n > 100 {
-			t.Fatalf("%d characters to search for", n)
-		}
+		require.LessOrEqual(t, len([]rune(filter.Query)), 100, "characters to search")
 		cursor, value := "after", filter.After
 		if filter.After == "" {
 			cursor, value = "before", filter.Before
@@ -37,11 +36,10 @@ func FuzzOverviewAddress(f *testing.F) {
 			filter.Before = ""
 		}
 		address := URL(filter, cursor, value)
-		if u, err := url.Parse(address); err != nil || u.Path != "/customers" || u.Host != "" {
-			t.Fatalf("%q: %v", address, err)
-		}
-		if again := read(address); again != filter {
-			t.Fatalf("%q: %+v became %+v", address, filter, again)
-		}
+		u, err := url.Parse(address)
+		require.NoError(t, err, "%q", address)
+		require.Equal(t, "/customers", u.Path, "%q", address)
+		require.Empty(t, u.Host, "%q", address)
+		require.Equal(t, filter, read(address), "%q: became", address)
 	})
 }

@@ -106,8 +106,12 @@ func (s *Screens) findElsewhere(c *fiber.Ctx, d *overview) error {
 		return err
 	}
 	d.AllFound = transaction.URL("/transactions", transaction.OfSearch(d.Filter.Query), "", "")
-	if len(d.Rows) == 0 {
-		d.Empty.Found, err = s.transactionPages.Find(c, d.Filter.Query)
+	if len(d.Rows) > 0 {
+		return nil
+	}
+	page, err := s.transactionPages.Find(c, d.Filter.Query)
+	if page != nil {
+		d.Empty.Found = &kit.Found{Count: page.Count, Capped: page.Capped}
 	}
 	return err
 }

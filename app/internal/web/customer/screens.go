@@ -11,6 +11,15 @@ import (
 	"kontor/policies"
 )
 
+// Options are the dependencies of the pages about customers. All are required.
+type Options struct {
+	Customers        *customer.Service
+	Accesses         *access.Service
+	Transactions     *transaction.Service
+	Heads            *customerpage.Heads
+	TransactionPages *transactionpages.Screens
+}
+
 // Screens are the pages about customers.
 type Screens struct {
 	*kit.Kit
@@ -22,10 +31,10 @@ type Screens struct {
 }
 
 // New makes the screens.
-func New(
-	k *kit.Kit, customers *customer.Service, accesses *access.Service, transactions *transaction.Service, heads *customerpage.Heads, transactionPages *transactionpages.Screens,
-) *Screens {
-	return &Screens{Kit: k, customers: customers, accesses: accesses, transactions: transactions, heads: heads, transactionPages: transactionPages}
+func New(k *kit.Kit, o Options) *Screens {
+	return &Screens{
+		Kit: k, customers: o.Customers, accesses: o.Accesses, transactions: o.Transactions, heads: o.Heads, transactionPages: o.TransactionPages,
+	}
 }
 
 // Place is the navigation entry of this feature.

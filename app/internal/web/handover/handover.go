@@ -1,11 +1,13 @@
 package handover
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/approval"
 	"kontor/app/customer"
 	"kontor/app/handover"
 	"kontor/app/internal/web/kit"
@@ -93,10 +95,10 @@ func (s *Screens) startHandover(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	to, move := kit.IDs(kit.PostedAll(c, "to")), kit.Posted(c, "mode") != "copy"
+	to, move := kit.IDsSent(c, "to"), kit.Posted(c, "mode") != "copy"
 	h, err := s.handovers.Start(s.Ctx(c), s.Caller(c), id, to, move)
-	if answer, ok := s.Asked(c, err); ok {
-		return answer
+	if errors.Is(err, approval.ErrAsked) {
+		return s.ToApprovals(c)
 	}
 	if err != nil {
 		f := kit.NewForm(map[string]string{})
@@ -219,8 +221,8 @@ func (s *Screens) addDeputy(c *fiber.Ctx) error {
 	f := kit.ReadForm(c, "deputy", "from", "until")
 	v := f.Values
 	err = s.handovers.AddDeputy(s.Ctx(c), s.Caller(c), id, handover.DeputyForm{Deputy: v["deputy"], From: v["from"], Until: v["until"]})
-	if answer, ok := s.Asked(c, err); ok {
-		return answer
+	if errors.Is(err, approval.ErrAsked) {
+		return s.ToApprovals(c)
 	}
 	if err != nil {
 		if status, ok := s.Complain(c, f, err); ok {

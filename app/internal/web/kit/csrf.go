@@ -25,10 +25,10 @@ var ErrForeign = fault.New(fault.Forbidden, "csrf")
 // ErrElsewhere is the error for a form of our own page that was opened under another address than BASE_URL.
 var ErrElsewhere = fault.New(fault.Forbidden, "csrf_elsewhere")
 
-// CSRFToken returns the CSRF token of a page. The token is bound to the session, or to a random cookie if the browser is
+// csrfToken returns the CSRF token of a page. The token is bound to the session, or to a random cookie if the browser is
 // not signed in. Nothing is stored. The token looks different in every answer, see masked. It also contains, encrypted,
 // the id of the account that the page was made for, see OwnerOf. That part stays valid after the session has ended.
-func (k *Kit) CSRFToken(c *fiber.Ctx) string {
+func (k *Kit) csrfToken(c *fiber.Ctx) string {
 	if t, ok := c.Locals(csrfKey).(string); ok {
 		return t
 	}
@@ -43,7 +43,7 @@ func (k *Kit) CSRFToken(c *fiber.Ctx) string {
 	}
 	sealed, err := k.Key.Seal("page", who.Bytes())
 	if err != nil { // can't happen: AES accepts every key of this length
-		k.Log.Error("page not sealed", "request", RequestID(c), "error", err)
+		k.Log.Error("token of a page not encrypted", "request", RequestID(c), "error", err)
 	}
 	t := base64.RawURLEncoding.EncodeToString(append(masked(k.Key.MAC("csrf", kind, of)), sealed...))
 	c.Locals(csrfKey, t)

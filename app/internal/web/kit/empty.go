@@ -1,9 +1,5 @@
 package kit
 
-import (
-	"kontor/app/transaction"
-)
-
 // Emptiness is the reason why a list has no rows. It depends on the filter and on what the viewer may see, never on which
 // rows exist. So viewers who may not see everything can't find out whether there are rows that are hidden from them.
 type Emptiness string
@@ -36,8 +32,14 @@ type Empty struct {
 	Next  string // address of the next step, if the viewer may take it
 	Do    string // text id of the button for Next
 	Icon  string
-	Bare  bool              // the list is inside a sheet already
-	Found *transaction.Page // the other results of the search: a screen reader announces them with the sentence
+	Bare  bool   // the list is inside a sheet already
+	Found *Found // the transactions that the same search finds: a screen reader announces them with the sentence
+}
+
+// Found is how many rows a search finds.
+type Found struct {
+	Count  int
+	Capped bool // there are more than Count
 }
 
 // Title is the text id of the main sentence.

@@ -2,6 +2,8 @@ package kit
 
 import (
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestEmptiness: the reason depends on the filter first, and then on what the viewer may see.
@@ -12,8 +14,6 @@ func TestEmptiness(t *testing.T) {
 	}{
 		{false, true, NothingYet}, {false, false, NothingVisible}, {true, true, NothingMatches}, {true, false, NothingMatches},
 	} {
-		if got := EmptinessOf(c.narrowed, c.seesAll); got != c.want {
-			t.Errorf("narrowed %v, sees all %v: %q, want %q", c.narrowed, c.seesAll, got, c.want)
-		}
+		assert.Equal(t, c.want, EmptinessOf(c.narrowed, c.seesAll), "narrowed %v, sees all %v", c.narrowed, c.seesAll)
 	}
 }

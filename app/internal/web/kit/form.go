@@ -12,12 +12,7 @@ import (
 
 // IDsSent returns the ids in a field that was sent several times. A value that is not an id becomes uuid.Nil, which no
 // record has.
-func IDsSent(c *fiber.Ctx, name string) (ids []uuid.UUID) {
-	for _, raw := range PostedAll(c, name) {
-		ids = append(ids, uuid.FromStringOrNil(raw))
-	}
-	return ids
-}
+func IDsSent(c *fiber.Ctx, name string) []uuid.UUID { return IDs(PostedAll(c, name)) }
 
 // Field is a field of a form with its value.
 type Field struct{ Name, Value string }

@@ -12,7 +12,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/audit"
-	"kontor/app/courier"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/static"
 	"kontor/app/internal/web/text"
@@ -38,7 +37,7 @@ type Options struct {
 	BaseURL *url.URL // the beginning of every link
 	Firm    string
 	// Links are the firm's own links, shown at the bottom of every page that end users see.
-	Links  []courier.FirmLink
+	Links  []FirmLink
 	Locale string // the default language
 	Zone   *time.Location
 	// Undelivered says for which messages the mailbox is the only destination although customers wait for them: all,
@@ -64,7 +63,7 @@ type Kit struct {
 	baseURL     string
 	origin      string // scheme and host of BaseURL
 	firm        string
-	links       []courier.FirmLink
+	links       []FirmLink
 	locale      string
 	undelivered string
 }

@@ -95,18 +95,12 @@ func (k *Kit) languages(c *fiber.Ctx) (all []languageChoice) {
 	return all
 }
 
-// firmLink is one of the firm's links, for a template. Href was checked when the settings were read. It is a template.URL
+// FirmLink is one of the firm's links, for a template. Href was checked when the settings were read. It is a template.URL
 // because html/template does not accept the scheme tel.
-type firmLink struct {
-	Key, Text string
-	Href      template.URL
-}
-
-func (k *Kit) firmLinksOf() (all []firmLink) {
-	for _, l := range k.links {
-		all = append(all, firmLink{l.Key, l.Text, template.URL(l.Href)})
-	}
-	return all
+type FirmLink struct {
+	Key  string // imprint, privacy or contact
+	Text string // of the contact, "" for the others
+	Href template.URL
 }
 
 // acceptedLocale reads Accept-Language. It returns the one of our languages that the browser prefers, or fallback if the

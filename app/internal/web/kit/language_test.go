@@ -1,8 +1,10 @@
 package kit
 
 import (
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/lang"
 )
@@ -13,9 +15,7 @@ func FuzzAcceptedLocale(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		if got := acceptedLocale(header, "en"); !slices.Contains(lang.All, got) {
-			t.Fatalf("%q", got)
-		}
+		require.Contains(t, lang.All, acceptedLocale(header, "en"))
 	})
 }
 
@@ -25,8 +25,6 @@ func TestAcceptedLocale(t *testing.T) {
 		"*": "en", "*, de;q=0.5": "en", "de, *": "de", "*, en;q=0": "de", "en;q=0": "en", "de;q=0.5, *;q=0.1": "de", "de;q=NaN": "en", "de;q=-1": "en",
 		"de, en": "de", "en, de": "en", "de;q=0.5, en;q=0.5": "de", "de;q=0, de-AT": "de", "de ;q=1": "de", "de;q=9, en;q=1": "de",
 	} {
-		if got := acceptedLocale(header, "en"); got != want {
-			t.Errorf("%q: %s, want %s", header, got, want)
-		}
+		assert.Equal(t, want, acceptedLocale(header, "en"), "%q", header)
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"html/template"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestJoinLines(t *testing.T) {
@@ -18,11 +21,7 @@ func TestJoinLines(t *testing.T) {
 		tmpl := template.Must(template.New("").Parse(source))
 		joinLines(tmpl.Tree.Root, false)
 		var page strings.Builder
-		if err := tmpl.Execute(&page, map[string]any{"A": 1, "B": []int{3, 4}}); err != nil {
-			t.Fatal(err)
-		}
-		if page.String() != want {
-			t.Errorf("%q became %q, want %q", source, page.String(), want)
-		}
+		require.NoError(t, tmpl.Execute(&page, map[string]any{"A": 1, "B": []int{3, 4}}))
+		assert.Equal(t, want, page.String(), "%q became", source)
 	}
 }

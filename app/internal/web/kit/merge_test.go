@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestPutOver: if only one of the two changed a field, this change is kept. Only fields that both changed differently are
@@ -38,18 +40,13 @@ func TestPutOver(t *testing.T) {
 		typed := map[string]string{"city": c.typed, "version": "1"}
 		before := maps.Clone(typed)
 		values, o := putOver(base, typed, typed, []Field{{Name: "city", Value: c.now}})
-		if values["city"] != c.want || values["version"] != "1" {
-			t.Errorf("%s: the field holds %q, want %q", name, values["city"], c.want)
-		}
-		if both := len(o.Conflicts) == 1; both != c.both || both && (o.Conflicts[0].Mine != c.typed || o.Conflicts[0].Theirs != c.now) {
-			t.Errorf("%s: to be chosen: %+v", name, o.Conflicts)
-		}
-		if also := slices.Equal(o.Also, []string{"city"}); also != c.also {
-			t.Errorf("%s: said to be changed too: %v", name, o.Also)
-		}
-		if !maps.Equal(typed, before) {
-			t.Errorf("%s: what was typed was changed", name)
-		}
+		assert.Equal(t, c.want, values["city"], "%s: the field holds", name)
+		assert.Equal(t, "1", values["version"], name)
+		both := len(o.Conflicts) == 1
+		assert.Equal(t, c.both, both, "%s: to be chosen", name)
+		assert.False(t, both && (o.Conflicts[0].Mine != c.typed || o.Conflicts[0].Theirs != c.now), "%s: to be chosen: %+v", name, o.Conflicts)
+		assert.Equal(t, c.also, slices.Equal(o.Also, []string{"city"}), "%s: said to be changed too: %v", name, o.Also)
+		assert.Equal(t, before, typed, "%s: what was typed was changed", name)
 	}
 }
 
@@ -58,9 +55,9 @@ func TestPutOverAsStored(t *testing.T) {
 	base := map[string]string{"phone": "+49401234567"}
 	typed, stored := map[string]string{"phone": "040 1234567"}, map[string]string{"phone": "+49401234567"}
 	values, o := putOver(base, typed, stored, []Field{{Name: "phone", Value: "+4930999"}})
-	if values["phone"] != "+4930999" || len(o.Conflicts) > 0 || len(o.Also) != 1 {
-		t.Errorf("%q, %+v", values["phone"], o)
-	}
+	assert.Equal(t, "+4930999", values["phone"])
+	assert.Empty(t, o.Conflicts)
+	assert.Len(t, o.Also, 1)
 }
 
 // TestSettle: the chosen value is used, unless the person has changed the field after seeing both values.
@@ -76,8 +73,6 @@ func TestSettle(t *testing.T) {
 		"chosen what there is not":    {"Ulm", "third", "Ulm"},
 		"mine, with the blank I have": {"Ulm ", keepTheirs, "Kiel"},
 	} {
-		if got := settled(c.typed, "Ulm", "Kiel", c.chosen); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
+		assert.Equal(t, c.want, settled(c.typed, "Ulm", "Kiel", c.chosen), name)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"runtime/debug"
@@ -12,19 +11,15 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
-	"kontor/app/approval"
 	"kontor/app/internal/web/static"
 	"kontor/app/internal/web/text"
 	"kontor/app/store"
 	"kontor/policies"
 )
 
-// Asked answers an action that was proposed for approval instead of carried out. ok is false for any other outcome.
-func (k *Kit) Asked(c *fiber.Ctx, err error) (answer error, ok bool) {
-	if !errors.Is(err, approval.ErrAsked) {
-		return nil, false
-	}
-	return k.Redirect(c, ApprovalsPath, "toast.approval_asked"), true
+// ToApprovals answers an action that was proposed for approval instead of carried out.
+func (k *Kit) ToApprovals(c *fiber.Ctx) error {
+	return k.Redirect(c, ApprovalsPath, "toast.approval_asked")
 }
 
 // View is one answer: a page, and the part of it that HTMX requests get.
@@ -55,7 +50,7 @@ type Frame struct {
 	Held         string           // the sentence that a form was not carried out, if the page itself does not say so
 	Notice       string           // the sentence that messages are not delivered
 	Languages    []languageChoice // the language switch; nil if somebody is signed in
-	Links        []firmLink       // the firm's links, on pages that end users see
+	Links        []FirmLink       // the firm's links, on pages that end users see
 	SingleColumn bool
 	Wide         bool
 	Body         template.HTML
@@ -75,7 +70,7 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	t := k.Text(c)
 	pages := k.templates[t.Locale]
 	f := &Frame{
-		Title: v.Title, Firm: k.firm, Logo: k.Logo, Locale: t.Locale, CSRF: k.CSRFToken(c), Signed: Signed(c), SingleColumn: v.SingleColumn, Wide: v.Wide, D: v.Data,
+		Title: v.Title, Firm: k.firm, Logo: k.Logo, Locale: t.Locale, CSRF: k.csrfToken(c), Signed: Signed(c), SingleColumn: v.SingleColumn, Wide: v.Wide, D: v.Data,
 	}
 	f.Search = v.Search
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
@@ -95,7 +90,7 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 		f.Held = k.Sentence(c, h)
 	}
 	if v.SingleColumn {
-		f.Languages, f.Links = k.languages(c), k.firmLinksOf()
+		f.Languages, f.Links = k.languages(c), k.links
 	}
 	if !v.SingleColumn {
 		if err := k.navigation(c, f, v.Nav); err != nil {
@@ -133,21 +128,21 @@ func (k *Kit) ErrorTitle(c *fiber.Ctx, title string) string {
 type Place struct {
 	ID, Href, Icon string
 	Search         bool // the search of the frame finds something for people who may open this place
-	May            func(account.Caller) (bool, error)
+	May            func(context.Context, account.Caller) (bool, error)
 	Badge          func(context.Context, account.Caller) (int, error) // number of open items there; nil: no badge
 }
 
 // Allowed returns a Place.May for permissions that need no relation to a record.
-func (k *Kit) Allowed(o policies.Object, kind string, a policies.Action) func(account.Caller) (bool, error) {
-	return func(caller account.Caller) (bool, error) {
+func (k *Kit) Allowed(o policies.Object, kind string, a policies.Action) func(context.Context, account.Caller) (bool, error) {
+	return func(_ context.Context, caller account.Caller) (bool, error) {
 		return k.Policy.Allows(policies.Request{Roles: caller.Roles, Object: o, Kind: kind, Action: a})
 	}
 }
 
 // mayUse returns the places that a person may open.
-func (k *Kit) mayUse(caller account.Caller) (places []Place, err error) {
+func (k *Kit) mayUse(ctx context.Context, caller account.Caller) (places []Place, err error) {
 	for _, p := range k.places {
-		ok, err := p.May(caller)
+		ok, err := p.May(ctx, caller)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +156,7 @@ func (k *Kit) mayUse(caller account.Caller) (places []Place, err error) {
 // navigation adds the places that the person may open, and the search for people who may search.
 func (k *Kit) navigation(c *fiber.Ctx, f *Frame, current string) error {
 	caller := k.Caller(c)
-	places, err := k.mayUse(caller)
+	places, err := k.mayUse(k.Ctx(c), caller)
 	if err != nil {
 		return err
 	}

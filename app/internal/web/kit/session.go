@@ -101,9 +101,9 @@ func (k *Kit) Address(c *fiber.Ctx) string {
 
 // Home is the page that a person sees after signing in: the first page of the navigation, else the portal, or their own
 // account if they have no role.
-func (k *Kit) Home(caller account.Caller, specialist bool) (string, error) {
+func (k *Kit) Home(ctx context.Context, caller account.Caller, specialist bool) (string, error) {
 	if specialist {
-		entries, err := k.mayUse(caller)
+		entries, err := k.mayUse(ctx, caller)
 		if err != nil {
 			return "", err
 		}

@@ -3,6 +3,8 @@ package kit
 import (
 	"html/template"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestWhole: numbers in a sentence are not broken, and typed text is escaped.
@@ -13,8 +15,6 @@ func TestWhole(t *testing.T) {
 		"<b>K-1</b> & sons, 5 + 3, OK-1, +": `&lt;b&gt;<span class="num">K-1</span>&lt;/b&gt; &amp; sons, 5 + 3, OK-1, +`,
 		"":                                  "",
 	} {
-		if got := whole(text); got != want {
-			t.Errorf("%q became %q, want %q", text, got, want)
-		}
+		assert.Equal(t, want, whole(text), "%q became", text)
 	}
 }

@@ -3,6 +3,8 @@ package operation
 import (
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 )
 
 func TestRoughly(t *testing.T) {
@@ -10,8 +12,6 @@ func TestRoughly(t *testing.T) {
 		-time.Second: "0 s", 0: "0 s", 40 * time.Second: "40 s", 2*time.Minute - 1: "119 s", 2 * time.Minute: "2 min", 119 * time.Minute: "119 min",
 		2 * time.Hour: "2 h", 47 * time.Hour: "47 h", 48 * time.Hour: "2 days",
 	} {
-		if got := roughly(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
+		assert.Equal(t, want, roughly(d), "%v", d)
 	}
 }

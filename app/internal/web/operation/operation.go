@@ -36,7 +36,7 @@ type queuePage struct {
 	Tasks  []queueTask
 	All    int // tasks of the queue that wait for a later time or were given up
 	Page   int
-	Next   int // 0: no more
+	More   bool // there is a next page
 	Manage bool
 	Away   courier.QueueReason // why no queue can be asked; "" if at least one can
 	// Unknown is set when the queue whose tasks are listed can't be asked.
@@ -44,6 +44,18 @@ type queuePage struct {
 	// Warnings are problems that do not stop messages.
 	Warnings []courier.QueueReason
 	Jobs     []pageJob
+}
+
+// Next is the address of the next page of tasks, "" if there is none.
+func (d queuePage) Next() string {
+	if !d.More {
+		return ""
+	}
+	q := kit.NewQuery("/queues")
+	q.Add("queue", d.Queue)
+	q.Add("state", string(d.State))
+	q.Add("page", strconv.Itoa(d.Page+1))
+	return q.String()
 }
 
 func (s *Screens) showQueues(c *fiber.Ctx) error {
@@ -89,9 +101,7 @@ func (s *Screens) showQueues(c *fiber.Ctx) error {
 			return unlisted
 		}
 	}
-	if len(d.Tasks) == courier.TaskPageSize {
-		d.Next = d.Page + 1
-	}
+	d.More = len(d.Tasks) == courier.TaskPageSize && d.Page < maxQueuePage
 	if d.Jobs, err = s.listJobs(s.Ctx(c)); err != nil {
 		return err
 	}

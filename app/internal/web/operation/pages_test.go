@@ -26,7 +26,7 @@ func TestPagesRender(t *testing.T) {
 	}
 	kittest.Render(t, "operation", map[string][]any{
 		"operation/queues": {queuePage{Away: courier.QueueFull, Queue: "mail", State: courier.TaskRetry, Jobs: jobs}, queuePage{Queue: "sms", State: courier.TaskPending, States: courier.TaskStates},
-			queuePage{Queue: "mail", State: courier.TaskRetry, States: courier.TaskStates, Manage: true, Page: 1, Next: 2,
+			queuePage{Queue: "mail", State: courier.TaskRetry, States: courier.TaskStates, Manage: true, Page: 1, More: true,
 				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms"}}, All: 1200, Jobs: jobs, Tasks: []queueTask{{TaskInfo: task, For: access.Addressee{CustomerID: task.MessageID, Customer: "Kühn, Berta", Number: "K-1", Person: "Berta Kühn"}}, {}}},
 			queuePage{Queue: "sms", State: courier.TaskRetry, States: courier.TaskStates, Unknown: true, Warnings: []courier.QueueReason{courier.QueueEvicts},
 				Queues: []courier.QueueInfo{{Name: "mail", Retry: 1200}, {Name: "sms", Away: courier.QueueSilent}}}},

@@ -74,8 +74,8 @@ func (s *Screens) QueuePlace() kit.Place {
 // MailboxPlace is the navigation entry of the built-in mailbox.
 func (s *Screens) MailboxPlace() kit.Place {
 	may := s.Allowed(policies.ObjectMailbox, "", policies.Read)
-	return kit.Place{ID: "mailbox", Href: "/mailbox", Icon: "inbox", May: func(caller account.Caller) (bool, error) {
-		ok, err := may(caller)
+	return kit.Place{ID: "mailbox", Href: "/mailbox", Icon: "inbox", May: func(ctx context.Context, caller account.Caller) (bool, error) {
+		ok, err := may(ctx, caller)
 		return s.hasMailbox && ok && approval.GuardsAll(caller.Roles), err
 	}}
 }

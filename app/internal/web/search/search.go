@@ -58,10 +58,9 @@ func (s *Screens) findCustomers(c *fiber.Ctx, query string) (*customer.Page, err
 	if _, ok := transaction.ParseNumber(query); ok {
 		return nil, nil
 	}
-	page, err := s.customers.List(s.Ctx(c), s.Caller(c), customer.Filter{Query: query})
+	page, err := s.customers.First(s.Ctx(c), s.Caller(c), customer.Filter{Query: query}, transactionpages.ShownHits)
 	if errors.Is(err, policies.ErrForbidden) || err == nil && len(page.Rows) == 0 {
 		return nil, nil
 	}
-	page.Rows = page.Rows[:min(len(page.Rows), transactionpages.ShownHits)]
 	return &page, err
 }

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -14,12 +15,12 @@ import (
 )
 
 // homeOf is the start page of somebody who has just signed in.
-func (s *Screens) homeOf(a account.Account) (string, error) {
+func (s *Screens) homeOf(ctx context.Context, a account.Account) (string, error) {
 	roles := a.Roles
 	if !a.Specialist {
 		roles = []policies.Role{policies.EndUser}
 	}
-	return s.Home(account.Caller{ID: a.ID, Roles: roles}, a.Specialist)
+	return s.Home(ctx, account.Caller{ID: a.ID, Roles: roles}, a.Specialist)
 }
 
 // start redirects a person to their start page.
@@ -28,7 +29,7 @@ func (s *Screens) start(c *fiber.Ctx) error {
 	if p == nil {
 		return c.Redirect("/login", fiber.StatusSeeOther)
 	}
-	to, err := s.Home(s.Caller(c), p.Account.Specialist)
+	to, err := s.Home(s.Ctx(c), s.Caller(c), p.Account.Specialist)
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (s *Screens) start(c *fiber.Ctx) error {
 
 func (s *Screens) showSignIn(c *fiber.Ctx) error {
 	if p := kit.Signed(c); p != nil {
-		to, err := s.Home(s.Caller(c), p.Account.Specialist)
+		to, err := s.Home(s.Ctx(c), s.Caller(c), p.Account.Specialist)
 		if err != nil {
 			return err
 		}
@@ -84,7 +85,7 @@ func (s *Screens) doSignIn(c *fiber.Ctx) error {
 		return err
 	}
 	s.RememberBrowser(c, a.Username)
-	next, err := s.nextOf(f, a)
+	next, err := s.nextOf(c, f, a)
 	if err != nil {
 		return err
 	}
@@ -92,11 +93,11 @@ func (s *Screens) doSignIn(c *fiber.Ctx) error {
 }
 
 // nextOf is the page after a sign-in: the page that was requested, or the person's start page.
-func (s *Screens) nextOf(f *kit.Form, a account.Account) (string, error) {
+func (s *Screens) nextOf(c *fiber.Ctx, f *kit.Form, a account.Account) (string, error) {
 	if next := kit.LocalPath(f.Values["next"], ""); next != "" && next != "/" {
 		return next, nil
 	}
-	return s.homeOf(a)
+	return s.homeOf(s.Ctx(c), a)
 }
 
 func isLoginOf(a account.Account, login string) bool {
@@ -111,7 +112,7 @@ func (s *Screens) alreadyIn(c *fiber.Ctx, f *kit.Form, p *account.Signed) error 
 			return s.giveBack(c, t, c.Cookies(s.SessionCookie()))
 		}
 	}
-	next, err := s.nextOf(f, p.Account)
+	next, err := s.nextOf(c, f, p.Account)
 	if err != nil {
 		return err
 	}

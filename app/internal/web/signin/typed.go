@@ -143,7 +143,7 @@ func (s *Screens) afterSignIn(c *fiber.Ctx, a account.Account, token, sealed, ne
 	case err == nil:
 		return s.giveBack(c, t, token)
 	case errors.Is(err, errTypedOther):
-		if next, err = s.homeOf(a); err != nil { // not to the page of the other person
+		if next, err = s.homeOf(s.Ctx(c), a); err != nil { // not to the page of the other person
 			return err
 		}
 		return s.Redirect(c, next, "toast.typed_other")

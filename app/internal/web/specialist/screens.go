@@ -13,6 +13,17 @@ import (
 	"kontor/policies"
 )
 
+// Options are the dependencies of the pages about specialist users. All are required.
+type Options struct {
+	Accounts         *account.Service
+	Approvals        *approval.Service
+	Courier          *courier.Service
+	Handovers        *handover.Service
+	AccountPages     *accountpages.Screens
+	ApprovalPages    *approvalpages.Screens
+	TransactionPages *transaction.Screens
+}
+
 // Screens are the pages about specialist users.
 type Screens struct {
 	*kit.Kit
@@ -26,10 +37,11 @@ type Screens struct {
 }
 
 // New makes the screens.
-func New(
-	k *kit.Kit, accounts *account.Service, approvals *approval.Service, courier *courier.Service, handovers *handover.Service, accountPages *accountpages.Screens, approvalPages *approvalpages.Screens, transactionPages *transaction.Screens,
-) *Screens {
-	return &Screens{Kit: k, accounts: accounts, approvals: approvals, courier: courier, handovers: handovers, accountPages: accountPages, approvalPages: approvalPages, transactionPages: transactionPages}
+func New(k *kit.Kit, o Options) *Screens {
+	return &Screens{
+		Kit: k, accounts: o.Accounts, approvals: o.Approvals, courier: o.Courier, handovers: o.Handovers,
+		accountPages: o.AccountPages, approvalPages: o.ApprovalPages, transactionPages: o.TransactionPages,
+	}
 }
 
 // Place is the navigation entry of this feature.

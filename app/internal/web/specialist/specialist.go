@@ -30,6 +30,20 @@ type specialistList struct {
 	Cap         int // up to which number assignments are counted
 }
 
+// Next is the address of the next page, "" if there is none.
+func (d specialistList) Next() string {
+	if d.Page.Next == "" {
+		return ""
+	}
+	q := kit.NewQuery("/specialists")
+	q.Add("after", d.Page.Next)
+	q.Add("q", d.Filter.Query)
+	if d.Filter.Inactive {
+		q.Add("inactive", "on")
+	}
+	return q.String()
+}
+
 func (s *Screens) listSpecialists(c *fiber.Ctx) error {
 	d := specialistList{Filter: account.SpecialistFilter{Query: kit.QueryTerm(c, "q"), Inactive: c.Query("inactive") == "on", After: c.Query("after")}}
 	d.Empty = kit.Empty{List: "people", Why: kit.EmptinessOf(d.Filter.Query != "", false), Clear: "/specialists"}

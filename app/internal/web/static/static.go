@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"mime"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -98,13 +99,30 @@ func (s *Files) Serve(c *fiber.Ctx) error {
 	if f.packed == nil {
 		return c.Send(f.plain)
 	}
-	switch accepted := c.Get(fiber.HeaderAcceptEncoding); {
-	case strings.Contains(accepted, "br"):
+	switch header := c.Get(fiber.HeaderAcceptEncoding); {
+	case accepts(header, "br"):
 		c.Set(fiber.HeaderContentEncoding, "br")
 		return c.Send(f.packed().br)
-	case strings.Contains(accepted, "gzip"):
+	case accepts(header, "gzip"):
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 		return c.Send(f.packed().gz)
 	}
 	return c.Send(f.plain)
+}
+
+// accepts says whether an Accept-Encoding header names a coding, with a weight above 0 (RFC 9110 §12.5.3).
+func accepts(header, coding string) bool {
+	for item := range strings.SplitSeq(header, ",") {
+		name, weight, weighted := strings.Cut(item, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), coding) {
+			continue
+		}
+		if !weighted {
+			return true
+		}
+		q, value, _ := strings.Cut(weight, "=")
+		w, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		return err == nil && strings.EqualFold(strings.TrimSpace(q), "q") && w > 0
+	}
+	return false
 }

@@ -2,6 +2,8 @@ package text
 
 import (
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestBrowserOf: a session is named by its browser and system.
@@ -18,8 +20,6 @@ func TestBrowserOf(t *testing.T) {
 		"Firefox/1": "Firefox", "curl/8.14.1": "curl", "": "Unknown browser", "Windows": "Unknown browser on Windows",
 		"Mozilla/5.0 (Something Else)": "Unknown browser", "a b/1": "Unknown browser",
 	} {
-		if got := loaded(t, "en").Browser(agent); got != want {
-			t.Errorf("%q is %q, want %q", agent, got, want)
-		}
+		assert.Equal(t, want, loaded(t, "en").Browser(agent), "%q", agent)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"kontor/app/lang"
 	"kontor/policies"
 	"kontor/views"
@@ -44,9 +47,7 @@ func TestRuleInWords(t *testing.T) {
 		f := strings.Split(line, ", ")
 		r := policies.Rule{Role: policies.Role(f[0]), Relation: f[1], Object: policies.Object(f[2]), Kind: f[3], Action: policies.Action(f[4]), Effect: f[5]}
 		for i, locale := range lang.All {
-			if got := said[locale].Rule(r, kinds[locale]); got != want[i] {
-				t.Errorf("%s: %q, want %q", line, got, want[i])
-			}
+			assert.Equal(t, want[i], said[locale].Rule(r, kinds[locale]), line)
 		}
 	}
 }
@@ -70,9 +71,10 @@ func TestEveryRuleHasWords(t *testing.T) {
 						for _, kind := range append([]string{policies.Anything}, policies.Kinds[o]...) {
 							for _, effect := range []string{policies.Allow, policies.Deny} {
 								r := policies.Rule{Role: role, Relation: relation, Object: o, Kind: kind, Action: a, Effect: effect}
-								if got := tx.Rule(r, nil); textID.MatchString(got) || strings.Contains(got, "<no value>") || strings.Contains(got, "  ") {
-									t.Errorf("%s %v: %q", locale, r, got)
-								}
+								got := tx.Rule(r, nil)
+								assert.False(t, textID.MatchString(got), "%s %v: %q", locale, r, got)
+								assert.NotContains(t, got, "<no value>", "%s %v", locale, r)
+								assert.NotContains(t, got, "  ", "%s %v", locale, r)
 							}
 						}
 					}
@@ -84,7 +86,5 @@ func TestEveryRuleHasWords(t *testing.T) {
 
 func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }

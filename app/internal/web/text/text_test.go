@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"kontor/views"
 )
 
@@ -14,13 +16,10 @@ func TestWaitWords(t *testing.T) {
 		0: "1 second", time.Second: "1 second", 1500 * time.Millisecond: "2 seconds", time.Minute: "60 seconds", 61 * time.Second: "2 minutes",
 		time.Hour: "1 hour", time.Hour + time.Second: "2 hours",
 	} {
-		if got := loaded(t, "en").Wait(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
+		assert.Equal(t, want, loaded(t, "en").Wait(d), "%v", d)
 	}
-	if got := loaded(t, "de").Wait(2 * time.Hour); !regexp.MustCompile(`^2 Stunden$`).MatchString(got) {
-		t.Errorf("German: %q", got)
-	}
+	got := loaded(t, "de").Wait(2 * time.Hour)
+	assert.True(t, regexp.MustCompile(`^2 Stunden$`).MatchString(got), "German: %q", got)
 }
 
 // loaded are Kontor's own texts in a language.

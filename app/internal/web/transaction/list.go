@@ -49,11 +49,10 @@ func OfSearch(query string) transaction.Filter {
 
 // Find returns the first results of a search, nil if there are none.
 func (s *Screens) Find(c *fiber.Ctx, query string) (*transaction.Page, error) {
-	page, err := s.transactions.List(s.Ctx(c), s.Caller(c), OfSearch(query))
+	page, err := s.transactions.First(s.Ctx(c), s.Caller(c), OfSearch(query), ShownHits)
 	if err != nil || len(page.Rows) == 0 {
 		return nil, err
 	}
-	page.Rows = page.Rows[:min(len(page.Rows), ShownHits)]
 	return &page, nil
 }
 

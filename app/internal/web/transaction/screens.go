@@ -2,6 +2,9 @@
 package transaction
 
 import (
+	"context"
+
+	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
@@ -26,7 +29,9 @@ func New(
 
 // Place is the navigation entry of the transactions.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "transactions", Href: "/transactions", Icon: "briefcase", Search: true, May: s.transactions.MaySeeAny}
+	return kit.Place{ID: "transactions", Href: "/transactions", Icon: "briefcase", Search: true, May: func(_ context.Context, caller account.Caller) (bool, error) {
+		return s.transactions.MaySeeAny(caller)
+	}}
 }
 
 // KindPlace is the navigation entry of the kinds of transactions.
