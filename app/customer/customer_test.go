@@ -2,6 +2,7 @@ package customer
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -289,11 +290,39 @@ func TestIdentity(t *testing.T) {
 	assert.Empty(t, identity(Company, Data{City: "Bonn"}), "a name alone, or a city, makes an identity")
 }
 
+// TestVATIDReadAgain: whatever is accepted is accepted unchanged when it is saved again, with labels, codes and digits in
+// any order.
+func TestVATIDReadAgain(t *testing.T) {
+	for _, written := range []string{"TVA TVA123456", "IVA TVA123456 ID", "DIČ VAT136695976GB", "NR TVA136695976MWST", "BTW BTW1XMD1366959760"} {
+		_, complaint := checkVATID(written, nil)
+		assert.Equal(t, "vat.malformed", complaint, "%q", written)
+	}
+	parts := strings.Split("DE AT U GB NO MVA CHE CH MWST VAT UID USTID NR N TVA P IVA TAX ID NI NIF IN IT BTW NL SE CVR DK DPH DIČ OIB EU IHR CODE REG No. № EL GR XI UK BE LI md §27a ſ É - . 12 345 6789 1 5 0 123456 136695976 X", " ")
+	random := rand.New(rand.NewPCG(1, 2))
+	accepted := 0
+	for range 200_000 {
+		var written string
+		for range 2 + random.IntN(5) {
+			written += parts[random.IntN(len(parts))] + strings.Repeat(" ", random.IntN(2))
+		}
+		normal, complaint := checkVATID(written, nil)
+		if complaint != "" {
+			continue
+		}
+		accepted++
+		again, complaint := checkVATID(normal, nil)
+		require.Empty(t, complaint, "%q was read as %q", written, normal)
+		require.Equal(t, normal, again, "%q", written)
+	}
+	assert.Greater(t, accepted, 500, "the parts make too few numbers to say anything")
+}
+
 func FuzzValidate(f *testing.F) {
 	f.Add("person", "Anna", "Berg", "1980-01-01", "DE136695976", "0221 1234567", "DE", "50667", "note")
 	f.Add("company", "A", "B", "", "USt-IdNr. DE136695976", "", "AT", "A-1010", "")
 	f.Add("company", "A", "B", "", "VAT No. NO 123 456 789 MVA", "", "GB", "GB-sw1a1aa", "")
 	f.Add("company", "A", "B", "", "gr123456789", "", "MD", "MD-2001", "")
+	f.Add("company", "A", "B", "", "IVA TVA123456 ID", "", "DE", "", "")
 	f.Add("company", "ß", "\u202e", "0000-00-00", "ATU", "+", "??", "\x00", "\r\n")
 	f.Fuzz(func(t *testing.T, typ, first, last, birth, vat, phone, country, postal, note string) {
 		d := Data{FirstName: first, LastName: last, DateOfBirth: birth, VATID: vat, Phone: phone, Country: country, PostalCode: postal, Note: note, CompanyName: last, City: first}

@@ -55,8 +55,21 @@ var labelNo = regexp.MustCompile(`([\pL.]\W*\b)(?:[Nn]o\b|NO *[.:])`)
 // checkVATID reads a VAT ID as people write it, also after a label such as "USt-IdNr.:". It returns the form of VIES:
 // upper case, no separators, Greece EL, the United Kingdom GB, Belgian numbers with ten digits. The endings that Norway
 // (MVA) and Switzerland (MWST, TVA, IVA, VAT) put after a number stay. It checks the form, only roughly for countries
-// that are not in vatFormats, and the check digit of German and Austrian numbers.
+// that are not in vatFormats, and the check digit of German and Austrian numbers. It accepts no number that would be
+// read as another one, or refused, when the customer is saved again: the words of labels are also country codes with a
+// letter (TVA is Tuvalu and an A), so that what is left after one label may begin with another.
 func checkVATID(s string, _ *Data) (string, string) {
+	normal, complaint := readLabelledVAT(s)
+	if complaint == "" {
+		if again, wrong := readLabelledVAT(normal); again != normal || wrong != "" {
+			return s, "vat.malformed"
+		}
+	}
+	return normal, complaint
+}
+
+// readLabelledVAT reads a number with or without labels, as checkVATID describes it.
+func readLabelledVAT(s string) (string, string) {
 	typed := labelNo.ReplaceAllString(entry.Key(s), "${1}NR")
 	id := vatSqueezed(typed)
 	complaint, first := "vat.malformed", s
