@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -181,6 +182,60 @@ func TestRefusedAddresses(t *testing.T) {
 		exec(`INSERT INTO refused_address (hash, reason, message_id, refused_at) VALUES ('h', 'recipient_unknown', ?, ?)`, id, at)
 		exec(`DELETE FROM message`)
 		assert.Equal(t, 0, count(), "left without their message")
+	})
+}
+
+// TestAccessSummary: customers of the previous version get the summary of their accesses.
+func TestAccessSummary(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err)
+		}
+		_, err := migrations.Revert(ctx, db.DB, "20261129000087")
+		require.NoError(t, err)
+		const at, early, late = "2026-11-24 12:00:00+00:00", "2026-11-26 12:00:00+00:00", "2026-11-27 12:00:00+00:00"
+		id := func(n int) string { return fmt.Sprintf("0193512f-0000-7000-8000-0000000%05d", n) }
+		type access struct {
+			waiting               bool
+			deactivated, register any
+			undeliverable, link   string
+		}
+		invited, later := access{link: early}, access{link: late}
+		registered, bounced := access{register: at, link: early}, access{undeliverable: "refused", link: early}
+		deactivated, waits := access{deactivated: at, register: at, link: early}, access{waiting: true, deactivated: at, link: early}
+		for i, accesses := range [][]access{{}, {registered, deactivated}, {later, invited, registered}, {waits, invited}, {bounced, waits}, {deactivated}} {
+			exec(`INSERT INTO customer (number, id, type, last_name, locale, name_sort, search, identity, created_at, updated_at)
+				VALUES (?, ?, 'person', 'Berg', 'de', 'berg', ' berg', '', ?, ?)`, 10001+i, id(i), at, at)
+			for j, a := range accesses {
+				exec(`INSERT INTO access (id, customer_id, first_name, last_name, email, email_folded, locale, invited_at, link_expires_at, undeliverable,
+					registered_at, deactivated_at, waiting, created_at) VALUES (?, ?, 'B', 'K', ?, ?, 'de', ?, ?, ?, ?, ?, ?, ?)`, id(100*i+j), id(i), id(j), id(j),
+					at, a.link, a.undeliverable, a.register, a.deactivated, a.waiting, at)
+			}
+		}
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
+		var got []struct {
+			Count     int        `bun:"access_count"`
+			Registers int        `bun:"access_registered"`
+			Worst     string     `bun:"access_worst"`
+			Expires   *time.Time `bun:"access_expires_at"`
+		}
+		err = db.NewRaw(`SELECT access_count, access_registered, access_worst, access_expires_at FROM customer ORDER BY number`).Scan(ctx, &got)
+		require.NoError(t, err)
+		var said []string
+		for _, g := range got {
+			expires := "never"
+			if g.Expires != nil {
+				expires = g.Expires.UTC().Format("2006-01-02")
+			}
+			said = append(said, fmt.Sprint(g.Count, g.Registers, g.Worst, " ", expires))
+		}
+		assert.Equal(t, []string{
+			"0 0 never", "2 1registered never", "3 1invited 2026-11-26", "2 0waiting 2026-11-26", "2 0undeliverable never", "1 0deactivated never",
+		}, said)
 	})
 }
 

@@ -21,17 +21,17 @@ import (
 	"kontor/app/phone"
 )
 
-// Status is the activity status: whether the end user has activated the access, and if not, why.
-type Status string
+// Status is the activity status; see package customer, which sums up the statuses of a customer's accesses.
+type Status = customer.AccessStatus
 
-// The statuses; locale keys "status.<status>".
+// The statuses.
 const (
-	Invited       Status = "invited"
-	Registered    Status = "registered"
-	LinkExpired   Status = "expired"
-	Undeliverable Status = "undeliverable"
-	Deactivated   Status = "deactivated"
-	Waits         Status = "waiting" // for approval: the address belongs to a specialist user
+	Invited       = customer.Invited
+	Registered    = customer.Registered
+	LinkExpired   = customer.LinkExpired
+	Undeliverable = customer.Undeliverable
+	Deactivated   = customer.Deactivated
+	Waits         = customer.Waits
 )
 
 // LinkLife is how long a registration link is valid.
@@ -58,22 +58,12 @@ type Access struct {
 // Name is "First Last".
 func (a Access) Name() string { return a.FirstName + " " + a.LastName }
 
-// status returns the activity status at the time now: the first that applies of Waits, Deactivated, Registered,
-// Undeliverable and LinkExpired, otherwise Invited.
+// status returns the activity status at the time now.
 func (a Access) status(now time.Time) Status {
-	switch {
-	case a.Waiting:
-		return Waits
-	case a.DeactivatedAt != nil:
-		return Deactivated
-	case a.RegisteredAt != nil:
-		return Registered
-	case a.Undeliverable != "":
-		return Undeliverable
-	case !now.Before(a.LinkExpiresAt):
-		return LinkExpired
-	}
-	return Invited
+	return customer.AccessState{
+		LinkExpiresAt: a.LinkExpiresAt, Undeliverable: a.Undeliverable, RegisteredAt: a.RegisteredAt, DeactivatedAt: a.DeactivatedAt,
+		Waiting: a.Waiting,
+	}.Status(now)
 }
 
 // pending says whether the end user can still register.
@@ -88,16 +78,6 @@ type Row struct {
 	// people the status and the timeline say it.
 	Refused *courier.Refusal
 }
-
-// Summary sums up a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Waits, Invited, Registered
-// and Deactivated that at least one of them has, "" without an access.
-type Summary struct {
-	Registered, Total int
-	Worst             Status
-}
-
-// severity orders statuses for Summary.Worst.
-var severity = map[Status]int{Deactivated: 1, Registered: 2, Invited: 3, Waits: 4, LinkExpired: 5, Undeliverable: 6}
 
 // Form is what people enter about an access: fields first_name, last_name, email, mobile, locale.
 type Form struct{ FirstName, LastName, Email, Mobile, Locale string }

@@ -312,31 +312,6 @@ func (s *Service) withMessages(ctx context.Context, rows []row) ([]Row, error) {
 	return out, nil
 }
 
-// StatusesOf summarises the accesses of customers for the overview, in one query. It does not authorise: the caller
-// passes the ids of one page of customers that the user may see. Customers without an access are not in the map.
-func (s *Service) StatusesOf(ctx context.Context, customers []uuid.UUID) (map[uuid.UUID]Summary, error) {
-	out := make(map[uuid.UUID]Summary, len(customers))
-	if len(customers) == 0 {
-		return out, nil
-	}
-	tallies, err := statusCounts(ctx, s.db, customers, s.now())
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tallies {
-		sum := out[t.CustomerID]
-		sum.Total += t.N
-		if t.Status == Registered {
-			sum.Registered += t.N
-		}
-		if severity[t.Status] > severity[sum.Worst] {
-			sum.Worst = t.Status
-		}
-		out[t.CustomerID] = sum
-	}
-	return out, nil
-}
-
 // --- parts --------------------------------------------------------------------------------------------------------
 
 func want(a policies.Action) policies.Permission {

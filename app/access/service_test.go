@@ -415,56 +415,6 @@ func TestWhoMay(t *testing.T) {
 	})
 }
 
-// TestStatusesOf checks that the SQL of statusCounts and Access.Status agree for every combination.
-func TestStatusesOf(t *testing.T) {
-	each(t, func(w *world) {
-		now := w.Now()
-		var ids []uuid.UUID
-		for i := range 16 {
-			cu := w.newCustomer("Zoe", "Adam")
-			ids = append(ids, cu)
-			a, err := w.Create(w.Ctx, w.anna, cu, form("b@example.org", ""), "")
-			w.Must(err)
-			q := w.db.NewUpdate().Model((*row)(nil)).Where("id = ?", a.ID).Set("version = version")
-			if i&1 != 0 {
-				q = q.Set("deactivated_at = ?", now)
-			}
-			if i&2 != 0 {
-				q = q.Set("registered_at = ?", now)
-			}
-			if i&4 != 0 {
-				q = q.Set("undeliverable = 'refused'")
-			}
-			if i&8 != 0 {
-				q = q.Set("link_expires_at = ?", now)
-			}
-			_, err = q.Exec(w.Ctx)
-			w.Must(err)
-		}
-		got, err := w.StatusesOf(w.Ctx, ids)
-		w.Must(err)
-		for _, id := range ids {
-			rows, err := w.OfCustomer(w.Ctx, w.anna, id)
-			w.Must(err)
-			want := Summary{Total: 1, Worst: rows[0].Status}
-			if rows[0].Status == Registered {
-				want.Registered = 1
-			}
-			assert.Equal(w, want, got[id])
-		}
-
-		_, err = w.db.NewUpdate().Model((*row)(nil)).Set("email_folded = CAST(id AS TEXT)").Set("customer_id = ?", ids[0]).Where("1=1").Exec(w.Ctx)
-		w.Must(err)
-		got, err = w.StatusesOf(w.Ctx, ids)
-		require.NoError(w, err)
-		require.Len(w, got, 1)
-		assert.Equal(w, (Summary{Registered: 4, Total: 16, Worst: Undeliverable}), got[ids[0]])
-		got, err = w.StatusesOf(w.Ctx, nil)
-		require.NoError(w, err)
-		assert.Empty(w, got)
-	})
-}
-
 // TestEverythingAtOnce: people, the worker and the end user use one access at the same time. Every answer is correct,
 // and the person is registered at most once.
 func TestEverythingAtOnce(t *testing.T) {

@@ -309,25 +309,6 @@ func hasEmail(ctx context.Context, tx bun.IDB, customerID uuid.UUID, folded stri
 	return tx.NewSelect().Model((*row)(nil)).Where("customer_id = ?", customerID).Where("email_folded = ?", folded).Exists(ctx)
 }
 
-// tally is one line of statusCounts.
-type tally struct {
-	CustomerID uuid.UUID `bun:"customer_id"`
-	Status     Status    `bun:"status"`
-	N          int       `bun:"n"`
-}
-
-// statusCounts counts accesses by customer and status. Its SQL is the same rule as Access.Status; a test compares the
-// two.
-func statusCounts(ctx context.Context, db bun.IDB, customers []uuid.UUID, now time.Time) (out []tally, err error) {
-	err = db.NewSelect().Model((*row)(nil)).Column("customer_id").
-		ColumnExpr(`CASE WHEN waiting THEN ? WHEN deactivated_at IS NOT NULL THEN ? WHEN registered_at IS NOT NULL THEN ?
-			WHEN undeliverable <> '' THEN ? WHEN link_expires_at <= ? THEN ? ELSE ? END AS status`,
-			Waits, Deactivated, Registered, Undeliverable, now, LinkExpired, Invited).
-		ColumnExpr("COUNT(*) AS n").Where("customer_id IN (?)", bun.List(customers)).
-		GroupExpr("1, 2").Scan(ctx, &out)
-	return out, err
-}
-
 // customerRow is the part of a customer that the registration page and the portal show.
 type customerRow struct {
 	ID          uuid.UUID     `bun:"id"`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
@@ -48,12 +49,17 @@ func each(t *testing.T, f func(*world)) {
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, at(9, 0, 0))}
+	customers := customer.New(customer.Options{
+		DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
+	})
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
-		Customers: customer.New(customer.Options{
-			DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
-		}),
-		BaseURL: accounttest.BaseURL + "/", Firm: accounttest.FirmName,
+		Customers: customers, BaseURL: accounttest.BaseURL + "/", Firm: accounttest.FirmName,
+	})
+	t.Cleanup(func() { // no change forgets that the customer's row sums up its accesses
+		corrected, err := customers.CorrectAccessSummaries(w.Ctx)
+		require.NoError(t, err)
+		assert.Zero(t, corrected, "customers whose row does not sum up their accesses")
 	})
 	_, _, err := w.Accounts.CreateFirst(w.Ctx, "anna@kanzlei.example", "Anna Berg", strong)
 	w.Must(err)

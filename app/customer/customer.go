@@ -83,6 +83,7 @@ type Row struct {
 	Type    Type
 	Name    string // "Last, First" for a person
 	City    string
+	Access  AccessSummary
 }
 
 // Label is the customer number as people see it.
@@ -162,19 +163,16 @@ func identity(t Type, d Data) string {
 // it.
 const Reminder = 7 * 24 * time.Hour
 
-// accessState holds what attention and the search need of one access.
+// accessState holds what is derived from one access: attention, the search texts and the summary.
 type accessState struct {
-	CustomerID    uuid.UUID  `bun:"customer_id"`
-	FirstName     string     `bun:"first_name"`
-	LastName      string     `bun:"last_name"`
-	Email         string     `bun:"email"`
-	Mobile        string     `bun:"mobile"`
-	InvitedAt     time.Time  `bun:"invited_at"`
-	LinkExpiresAt time.Time  `bun:"link_expires_at"`
-	Undeliverable string     `bun:"undeliverable"`
-	CodeFailed    bool       `bun:"code_failed"` // the newest SMS of this invitation failed permanently
-	RegisteredAt  *time.Time `bun:"registered_at"`
-	DeactivatedAt *time.Time `bun:"deactivated_at"`
+	CustomerID uuid.UUID `bun:"customer_id"`
+	FirstName  string    `bun:"first_name"`
+	LastName   string    `bun:"last_name"`
+	Email      string    `bun:"email"`
+	Mobile     string    `bun:"mobile"`
+	InvitedAt  time.Time `bun:"invited_at"`
+	CodeFailed bool      `bun:"code_failed"` // the newest SMS of this invitation failed permanently
+	AccessState
 }
 
 func (s accessState) contact() Contact {

@@ -247,8 +247,8 @@ func TestParseNumber(t *testing.T) {
 func TestAttentionAt(t *testing.T) {
 	at := func(d time.Duration) *time.Time { w := testNow.Add(d); return &w }
 	const day = 24 * time.Hour
-	invited := accessState{InvitedAt: testNow.Add(-day), LinkExpiresAt: testNow.Add(day)}
-	longLink := accessState{InvitedAt: testNow.Add(-day), LinkExpiresAt: testNow.Add(30 * day)}
+	invited := accessState{InvitedAt: testNow.Add(-day), AccessState: AccessState{LinkExpiresAt: testNow.Add(day)}}
+	longLink := accessState{InvitedAt: testNow.Add(-day), AccessState: AccessState{LinkExpiresAt: testNow.Add(30 * day)}}
 	with := func(s accessState, edit func(*accessState)) accessState { edit(&s); return s }
 	registered := with(invited, func(s *accessState) { s.RegisteredAt = at(0) })
 	bounced := with(invited, func(s *accessState) { s.Undeliverable = "mail.unknown" })

@@ -101,6 +101,8 @@ type overview struct {
 	now   time.Time
 	// expected is the estimated number of matches, as far as it is known.
 	expected expectation
+	// read holds the rows of a list without a search: finding them has read them.
+	read map[int64]Row
 }
 
 // reading is one query of the overview by package listing.
@@ -207,6 +209,9 @@ func (l *overview) Load(ctx context.Context, keys []position) ([]Row, error) {
 	numbers := make([]int64, len(keys))
 	for i, p := range keys {
 		numbers[i] = p.Number
+	}
+	if l.read != nil {
+		return listing.InOrder(numbers, l.read), nil
 	}
 	rows, err := l.byNumber(ctx, numbers)
 	return listing.InOrder(numbers, rows), err

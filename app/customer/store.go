@@ -29,12 +29,13 @@ type record struct {
 	Details     sql.NullString `bun:"details"` // not valid: not computed yet
 	Identity    string         `bun:"identity"`
 	AttentionAt *time.Time     `bun:"attention_at"`
-	Submission  sql.NullString `bun:"submission"`
-	Version     int            `bun:"version"`
-	Deleting    bool           `bun:"deleting"`
-	CreatedAt   time.Time      `bun:"created_at"`
-	CreatedBy   uuid.NullUUID  `bun:"created_by"`
-	UpdatedAt   time.Time      `bun:"updated_at"`
+	accessColumns
+	Submission sql.NullString `bun:"submission"`
+	Version    int            `bun:"version"`
+	Deleting   bool           `bun:"deleting"`
+	CreatedAt  time.Time      `bun:"created_at"`
+	CreatedBy  uuid.NullUUID  `bun:"created_by"`
+	UpdatedAt  time.Time      `bun:"updated_at"`
 }
 
 // set sets the data and the columns that are computed from them.
@@ -48,8 +49,29 @@ func (r record) customer() Customer {
 	}
 }
 
-func (r record) row() Row {
-	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.Data), City: r.City}
+func (r record) row(now time.Time) Row {
+	return Row{
+		ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.Data), City: r.City, Access: r.summary(now),
+	}
+}
+
+// rowRecord is the part of a record that a list shows.
+type rowRecord struct {
+	Number      int64     `bun:"number"`
+	NameSort    string    `bun:"name_sort"`
+	ID          uuid.UUID `bun:"id"`
+	Version     int       `bun:"version"`
+	Type        Type      `bun:"type"`
+	FirstName   string    `bun:"first_name"`
+	LastName    string    `bun:"last_name"`
+	CompanyName string    `bun:"company_name"`
+	City        string    `bun:"city"`
+	accessColumns
+}
+
+func (r *rowRecord) row(now time.Time) Row {
+	name := listName(r.Type, Data{FirstName: r.FirstName, LastName: r.LastName, CompanyName: r.CompanyName})
+	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: name, City: r.City, Access: r.summary(now)}
 }
 
 // relationTo returns an expression for the caller's relations to a row of the table customer. It leaves out relations
@@ -58,15 +80,15 @@ func relationTo(c account.Caller, of policies.Relation) store.Condition {
 	administrator, processor, access := bun.SafeQuery(`0`), bun.SafeQuery(`0`), bun.SafeQuery(`0`)
 	if of&policies.Administrator != 0 {
 		administrator = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM customer_administrator AS ra
-			WHERE ra.customer_id = customer.id AND ra.specialist_id IN (?)) THEN 1 ELSE 0 END`, bun.List(c.Persons()))
+			WHERE ra.customer_id = customer.id AND ra.specialist_id IN (?)) THEN 1 ELSE 0 END`, store.BindList(c.Persons()))
 	}
 	if of&policies.Processor != 0 {
 		processor = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM transaction_processor AS rp
-			WHERE rp.customer_id = customer.id AND rp.specialist_id IN (?)) THEN 2 ELSE 0 END`, bun.List(c.Persons()))
+			WHERE rp.customer_id = customer.id AND rp.specialist_id IN (?)) THEN 2 ELSE 0 END`, store.BindList(c.Persons()))
 	}
 	if of&policies.Access != 0 {
 		access = bun.SafeQuery(`CASE WHEN EXISTS (SELECT 1 FROM access AS rx WHERE rx.customer_id = customer.id AND rx.account_id = ?
-			AND rx.registered_at IS NOT NULL AND rx.deactivated_at IS NULL) THEN 4 ELSE 0 END`, c.ID)
+			AND rx.registered_at IS NOT NULL AND rx.deactivated_at IS NULL) THEN 4 ELSE 0 END`, store.Bind(c.ID))
 	}
 	return bun.SafeQuery(`(? + ? + ?)`, administrator, processor, access)
 }
@@ -156,7 +178,8 @@ func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) (err error)
 // update writes data if the customer still has the version that was edited; done=false otherwise.
 func (s *Service) update(ctx context.Context, tx bun.IDB, r *record, version int) (done bool, err error) {
 	res, err := tx.NewUpdate().Model(r).
-		ExcludeColumn("number", "id", "type", "search", "details", "attention_at", "submission", "version", "deleting", "created_at", "created_by").
+		ExcludeColumn("number", "id", "type", "search", "details", "attention_at", "access_count", "access_registered",
+			"access_worst", "access_expires_at", "submission", "version", "deleting", "created_at", "created_by").
 		Set("version = version + 1").
 		Where("id = ?", r.ID).Where("version = ?", version).Where("NOT deleting").Exec(ctx)
 	if err != nil {
@@ -184,7 +207,7 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 func (s *Service) accessStates(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []accessState, err error) {
 	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
 	err = tx.NewRaw(`SELECT a.customer_id, a.first_name, a.last_name, a.email, a.mobile, a.invited_at, a.link_expires_at, a.undeliverable,
-		a.registered_at, a.deactivated_at, `+courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed
+		a.registered_at, a.deactivated_at, a.waiting, `+courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed
 		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
 	return list, err
 }
@@ -209,8 +232,9 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 // changed is old with its new derived columns.
 func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, old, changed record) error {
 	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
-	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ? WHERE number = ?`,
-		changed.Search, changed.Details, changed.AttentionAt, changed.Number)
+	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ?, access_count = ?, access_registered = ?, access_worst = ?,
+		access_expires_at = ? WHERE number = ?`, changed.Search, changed.Details, changed.AttentionAt, changed.Total, changed.Registered, changed.Worst,
+		changed.FirstExpiry, changed.Number)
 	if err != nil || changed.Search == old.Search && changed.Details == old.Details {
 		return err
 	}
@@ -262,7 +286,7 @@ func (s *Service) duplicates(ctx context.Context, sc scope, email, identity stri
 			if reason == "" {
 				reason = "duplicate." + string(r.Type)
 			}
-			list = append(list, Duplicate{Row: r.row(), Why: reason})
+			list = append(list, Duplicate{Row: r.row(s.now()), Why: reason})
 		}
 		return nil
 	}

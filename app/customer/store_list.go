@@ -224,12 +224,21 @@ func (l *overview) all(table string) *bun.SelectQuery {
 	return l.scoped(l.filtered(l.from(table), `customer.type`))
 }
 
-// plain reads a list without a search.
+// plain reads a list without a search. It reads whole rows, because nothing is found that is not shown.
 func (l *overview) plain(ctx context.Context, r reading) (f result, done bool, err error) {
 	o, key := l.ordered(r)
-	q := l.all(l.hinted()).ColumnExpr(`? AS phase, customer.name_sort, customer.number`, phaseRest)
-	err = o.First(q, r.Limit, key...).Scan(ctx, &f.Hits)
-	return f, true, err
+	records := make([]rowRecord, 0, r.Limit)
+	if err = o.First(l.all(l.hinted()).ColumnExpr(rowColumns), r.Limit, key...).Scan(ctx, &records); err != nil {
+		return f, false, err
+	}
+	l.read = make(map[int64]Row, len(records))
+	f.Hits = make([]position, len(records))
+	for i := range records {
+		c := &records[i]
+		f.Hits[i] = position{phaseRest, c.NameSort, c.Number}
+		l.read[c.Number] = c.row(l.now)
+	}
+	return f, true, nil
 }
 
 // phases reads a search in its order, part by part up to phase last. It reads a limited number of rows of each part.
@@ -393,14 +402,17 @@ func (l *overview) byTrigrams(ctx context.Context, query func(db bun.IDB) error)
 	return listing.Avoiding(ctx, l.db, []string{"seqscan", "indexscan"}, query)
 }
 
+// rowColumns are the columns of a rowRecord.
+const rowColumns = `customer.number, customer.name_sort, customer.id, customer.version, customer.type, customer.first_name, customer.last_name,
+	customer.company_name, customer.city, customer.access_count, customer.access_registered, customer.access_worst, customer.access_expires_at`
+
 // byNumber loads the customers with these numbers that still exist.
-func (s *Service) byNumber(ctx context.Context, numbers []int64) (map[int64]Row, error) {
-	var records []record
-	err := s.db.NewSelect().Model(&records).Where(`number IN (?)`, bun.List(numbers)).
-		Column(`number`, `id`, `version`, `type`, `first_name`, `last_name`, `company_name`, `city`).Scan(ctx)
+func (l *overview) byNumber(ctx context.Context, numbers []int64) (map[int64]Row, error) {
+	records := make([]rowRecord, 0, len(numbers))
+	err := l.db.NewSelect().Table(`customer`).ColumnExpr(rowColumns).Where(`number IN (?)`, store.BindList(numbers)).Scan(ctx, &records)
 	rows := make(map[int64]Row, len(records))
-	for _, r := range records {
-		rows[r.Number] = r.row()
+	for i := range records {
+		rows[records[i].Number] = records[i].row(l.now)
 	}
 	return rows, err
 }

@@ -120,7 +120,7 @@ func (s *Service) administeredRows(ctx context.Context, c account.Caller, specia
 	}
 	rows := make([]Row, len(records))
 	for i, r := range records {
-		rows[i] = r.row()
+		rows[i] = r.row(s.now())
 	}
 	return rows, nil
 }

@@ -179,25 +179,28 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	g.learn(derived.Words)
 
 	// 1 in 200 needs attention: the invitation has expired or is undeliverable
-	var account, registered, deactivated, attention any
+	var account, registered, deactivated, attention, expires any
 	var undeliverable string
+	var status customer.AccessStatus
+	active := 0
 	due := created.Add(48 * time.Hour)
 	switch chance := g.rand.IntN(1000); {
 	case chance < 3:
-		attention = due
+		attention, expires, status = due, due, customer.Invited
 	case chance < 5:
-		attention, undeliverable = created, "recipient_unknown"
+		attention, undeliverable, status = created, "recipient_unknown", customer.Undeliverable
 	case chance < 50:
-		deactivated = created.Add(90 * 24 * time.Hour)
+		deactivated, status = created.Add(90*24*time.Hour), customer.Deactivated
 	default:
-		registered = created.Add(3 * time.Hour)
+		registered, status, active = created.Add(3*time.Hour), customer.Registered, 1
 		a := g.id()
 		account = a
 		b.accounts = append(b.accounts, accountRow(a, false, d.FirstName+" "+d.LastName, email, created.Add(3*time.Hour)))
 	}
 	b.customers = append(b.customers, []any{
 		number, id, string(t), d.Salutation, d.FirstName, d.LastName, d.DateOfBirth, d.CompanyName, d.LegalForm,
-		d.RegisterNumber, d.Street, d.PostalCode, d.City, d.Country, d.Phone, d.Locale, derived.NameSort, derived.Search, derived.Details, derived.Identity, attention, created, created,
+		d.RegisterNumber, d.Street, d.PostalCode, d.City, d.Country, d.Phone, d.Locale, derived.NameSort, derived.Search, derived.Details, derived.Identity, attention,
+		1, active, string(status), expires, created, created,
 	})
 	b.search = append(b.search, []any{number, derived.Trigrams})
 	b.accesses = append(b.accesses, []any{

@@ -41,5 +41,5 @@ func (o Order) Behind(key ...any) store.Condition {
 	if o.Descending {
 		than = ` < `
 	}
-	return bun.SafeQuery(`(`+strings.Join(o.Columns, `, `)+`)`+than+`(?)`, bun.List(key))
+	return bun.SafeQuery(`(`+strings.Join(o.Columns, `, `)+`)`+than+`(?)`, store.BindList(key))
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"github.com/uptrace/bun/schema"
-	_ "modernc.org/sqlite" // the pure-Go driver "sqlite"
 
 	"kontor/app/config"
 )
@@ -97,10 +96,11 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		},
 	}
 	// A # or ? in the path would end the path of the URI, and another file would be opened.
-	sqldb, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas.Encode())
+	connector, err := newSQLiteConnector("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode())
 	if err != nil {
 		return nil, err
 	}
+	sqldb := sql.OpenDB(connector)
 	// Each connection has its own cache. With a million customers, more connections or larger caches made nothing
 	// faster, but the process several times as large.
 	sqldb.SetMaxOpenConns(6)

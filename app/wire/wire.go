@@ -340,6 +340,10 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "write what the search finds of customers recorded before", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueDetails(ctx, detailChunk)
 			}},
+			{Name: "correct summaries of accesses that a version without them left", Every: time.Hour, Run: func(ctx context.Context) error {
+				_, err := s.Customers.CorrectAccessSummaries(ctx)
+				return err
+			}},
 			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.MergeSearchIndex(ctx), s.Transactions.MergeSearchIndex(ctx))
 			}},

@@ -164,6 +164,14 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	w.customers = customer.New(customer.Options{
 		DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Accounts: f.Accounts, Jobs: w.jobs,
 	})
+	t.Cleanup(func() { // no change forgets that the customer's row sums up its accesses
+		if f.DB.PingContext(f.Ctx) != nil { // closed by the test
+			return
+		}
+		corrected, err := w.customers.CorrectAccessSummaries(f.Ctx)
+		require.NoError(t, err)
+		assert.Zero(t, corrected, "customers whose row does not sum up their accesses")
+	})
 	w.accesses = access.New(access.Options{
 		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Accounts: f.Accounts, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
 		Customers: w.customers, BaseURL: baseURL, Firm: accounttest.FirmName,

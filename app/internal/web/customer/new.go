@@ -4,9 +4,7 @@ import (
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofrs/uuid/v5"
 
-	"kontor/app/access"
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
@@ -129,13 +127,13 @@ func (s *Screens) addCustomer(c *fiber.Ctx) error {
 	if repeated {
 		return s.Redirect(c, to, "")
 	}
-	statuses, err := s.accesses.StatusesOf(s.Ctx(c), []uuid.UUID{cu.ID})
+	accesses, err := s.customers.Accesses(s.Ctx(c), cu.ID)
 	if err != nil {
 		return err
 	}
 	done := kit.Toast{Text: "toast.customer_added_firm", Args: text.ArgMap([]any{"number", cu.Label()})}
 	done.Code, _ = phone.ParseMobile(f.Values["mobile"], cu.Country) // the number was accepted, so it is valid or empty
-	if statuses[cu.ID].Worst == access.Waits {
+	if accesses.Worst == customer.Waits {
 		done.Text, done.Code = "toast.customer_added_waiting", ""
 	}
 	return s.RedirectWith(c, to, done)

@@ -4,9 +4,7 @@ import (
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofrs/uuid/v5"
 
-	"kontor/app/access"
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
@@ -18,7 +16,6 @@ type overview struct {
 	Empty  kit.Empty
 	Filter customer.Filter
 	Page   customer.Page
-	Rows   []overviewRow
 	Chips  []chip
 	Heads  []columnHead
 	Next   string // addresses of the next and the previous page
@@ -29,11 +26,6 @@ type overview struct {
 	// If no customer matches, Empty holds these transactions.
 	AllFound string
 	Clear    string
-}
-
-type overviewRow struct {
-	customer.Row
-	Access access.Summary
 }
 
 type chip struct {
@@ -54,17 +46,6 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 		return err
 	}
 	d := overview{Filter: f, Page: page, Narrow: f.Query != "" || f.Type != "" || f.Attention, Clear: "/customers"}
-	ids := make([]uuid.UUID, len(page.Rows))
-	for i, r := range page.Rows {
-		ids[i] = r.ID
-	}
-	statuses, err := s.accesses.StatusesOf(s.Ctx(c), ids)
-	if err != nil {
-		return err
-	}
-	for _, r := range page.Rows {
-		d.Rows = append(d.Rows, overviewRow{Row: r, Access: statuses[r.ID]})
-	}
 	if d.Add, err = s.mayAdd(c); err != nil {
 		return err
 	}
@@ -106,7 +87,7 @@ func (s *Screens) findElsewhere(c *fiber.Ctx, d *overview) error {
 		return err
 	}
 	d.AllFound = transaction.URL("/transactions", transaction.OfSearch(d.Filter.Query), "", "")
-	if len(d.Rows) > 0 {
+	if len(d.Page.Rows) > 0 {
 		return nil
 	}
 	page, err := s.transactionPages.Find(c, d.Filter.Query)

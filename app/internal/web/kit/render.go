@@ -79,11 +79,7 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	}
 	c.Type("html", "utf-8")
 	if IsFragment(c) && v.Fragment != "" {
-		body, err := pages.execute(v.Fragment, f)
-		if err != nil {
-			return err
-		}
-		return c.Send(body)
+		return send(c, pages, v.Fragment, f)
 	}
 	f.Toast = k.takeToast(c)
 	if h := HeldOf(c); h != nil && !h.Said {
@@ -101,16 +97,21 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 			return err
 		}
 	}
-	body, err := pages.execute(v.Page, f)
-	if err != nil {
+	var err error
+	if f.Body, err = pages.execute(v.Page, f); err != nil {
 		return err
 	}
-	f.Body = template.HTML(body) // from html/template, so it is escaped already
-	shell, err := pages.execute("shell/page", f)
+	return send(c, pages, "shell/page", f)
+}
+
+// send writes a template to the answer, whole or not at all.
+func send(c *fiber.Ctx, pages *templates, name string, f *Frame) error {
+	c.Response().ResetBody()
+	err := pages.write(c.Response().BodyWriter(), name, f)
 	if err != nil {
-		return err
+		c.Response().ResetBody()
 	}
-	return c.Send(shell)
+	return err
 }
 
 // IsFragment says whether a request gets a fragment instead of a page. It is the only place that decides this.

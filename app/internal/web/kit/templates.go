@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/template/html/v2"
@@ -23,8 +26,8 @@ import (
 // language has its own set, and a template can say {{t "customer.add"}} without naming the language.
 type templates struct {
 	*text.Texts
-	engine    *html.Engine
-	fragments *expirable.LRU[fragment, template.HTML]
+	engine *html.Engine
+	cache  *expirable.LRU[fragment, template.HTML]
 }
 
 // fragment is the key of a rendered part of a page. The part depends on nothing but its data, so equal data give equal
@@ -43,41 +46,41 @@ const (
 
 func loadTemplates(pages fs.FS, tx *text.Texts, static *static.Files, now func() time.Time) (*templates, error) {
 	e := html.NewFileSystem(http.FS(pages), ".html")
-	t := &templates{Texts: tx, engine: e, fragments: expirable.NewLRU[fragment, template.HTML](fragmentsMax, nil, fragmentsLife)}
+	t := &templates{Texts: tx, engine: e, cache: expirable.NewLRU[fragment, template.HTML](fragmentsMax, nil, fragmentsLife)}
 	e.AddFuncMap(map[string]any{
-		"t":        tx.Say,
-		"tn":       tx.Count,
-		"num":      tx.Number,
-		"date":     tx.Date,
-		"moment":   tx.Moment,
-		"short":    tx.Short,
-		"clock":    func(at time.Time) string { return tx.Clock(at, now()) },
-		"iso":      func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-		"day":      tx.Day,
-		"locale":   func() string { return tx.Locale },
-		"asset":    static.URL,
-		"lines":    linkLines,
-		"phone":    phone.Show,
-		"whole":    whole,
-		"browser":  tx.Browser,
-		"said":     tx.InWords,
-		"reason":   tx.Reason,
-		"rule":     tx.Rule,
-		"label":    func(field string) string { return tx.Plain["field."+field] },
-		"dict":     dict,
-		"fragment": t.fragment,
-		"list":     func(items ...any) []any { return items },
-		"hour":     tx.Hour,
-		"icon": func(name string) template.HTML {
-			return template.HTML(`<svg class="ico" aria-hidden="true"><use href="` + static.URL("generated/icons.svg") + `#` + template.HTMLEscapeString(name) + `"/></svg>`)
-		},
+		"t":         tx.Say,
+		"tn":        tx.Count,
+		"num":       tx.Number,
+		"date":      tx.Date,
+		"moment":    tx.Moment,
+		"short":     tx.Short,
+		"clock":     func(at time.Time) string { return tx.Clock(at, now()) },
+		"iso":       func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"day":       tx.Day,
+		"locale":    func() string { return tx.Locale },
+		"asset":     static.URL,
+		"lines":     linkLines,
+		"phone":     phone.Show,
+		"whole":     whole,
+		"browser":   tx.Browser,
+		"said":      tx.InWords,
+		"reason":    tx.Reason,
+		"rule":      tx.Rule,
+		"label":     func(field string) string { return tx.Plain["field."+field] },
+		"dict":      dict,
+		"fragments": t.fragments,
+		"list":      func(items ...any) []any { return items },
+		"hour":      tx.Hour,
+		"icon":      func(name string) template.HTML { return icon(static, name) },
 	})
 	if err := e.Load(); err != nil {
 		return nil, fmt.Errorf("templates in %s: %w", tx.Locale, err)
 	}
+	constant := constantsOf(tx, static)
 	for _, tmpl := range e.Templates.Templates() {
 		if tmpl.Tree != nil {
 			joinLines(tmpl.Tree.Root, false)
+			constant.write(tmpl.Tree.Root, outside)
 		}
 	}
 	return t, nil
@@ -91,34 +94,59 @@ func whole(text string) template.HTML {
 	return template.HTML(numbersInText.ReplaceAllString(template.HTMLEscapeString(text), `<span class="num">$0</span>`))
 }
 
-// fragment does what {{template name data}} does, and caches the result; for the rows of long lists. The template may use
-// nothing but data, which must be comparable. It may not depend on the person or on the time.
+// fragments does what {{range rows}}{{template name .}}{{end}} does for the rows of a long list, and caches each row. The
+// template may use nothing but the row, which must be comparable. It may not depend on the person or on the time.
+func (t *templates) fragments(name string, rows any) (template.HTML, error) {
+	var all strings.Builder
+	list := reflect.ValueOf(rows)
+	for i := range list.Len() {
+		html, err := t.fragment(name, list.Index(i).Interface())
+		if err != nil {
+			return "", err
+		}
+		if i == 0 {
+			all.Grow(list.Len() * (len(html) + len(html)/4)) // rows differ little in length
+		}
+		all.WriteString(string(html))
+	}
+	return template.HTML(all.String()), nil // every part is from html/template
+}
+
 func (t *templates) fragment(name string, data any) (template.HTML, error) {
 	key := fragment{name, data}
-	if html, ok := t.fragments.Get(key); ok {
+	if html, ok := t.cache.Get(key); ok {
 		return html, nil
 	}
-	raw, err := t.execute(name, data)
+	html, err := t.execute(name, data)
 	if err != nil {
 		return "", err
 	}
-	html := template.HTML(raw) // from html/template, so it is escaped already
-	t.fragments.Add(key, html)
+	t.cache.Add(key, html)
 	return html, nil
 }
 
-// execute renders a template into a buffer. It looks up the template itself, because the engine's own Render writes to
-// the shared set for its layout feature, which is a data race and takes a global lock.
-func (t *templates) execute(name string, data any) ([]byte, error) {
+// buffers are free buffers for execute. A page is as long as the last one, so a buffer rarely grows.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// execute renders a template.
+func (t *templates) execute(name string, data any) (template.HTML, error) {
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	if err := t.write(buf, name, data); err != nil {
+		return "", err
+	}
+	return template.HTML(buf.String()), nil // from html/template, so it is escaped already
+}
+
+// write renders a template to w. It looks up the template itself, because the engine's own Render writes to the shared
+// set for its layout feature, which is a data race and takes a global lock.
+func (t *templates) write(w io.Writer, name string, data any) error {
 	tmpl := t.engine.Templates.Lookup(name)
 	if tmpl == nil {
-		return nil, fmt.Errorf("no template %q", name)
+		return fmt.Errorf("no template %q", name)
 	}
-	var buf bytes.Buffer
-	if err := tmpl.Execute(&buf, data); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
+	return tmpl.Execute(w, data)
 }
 
 // dict makes the argument of a partial template: {{template "form/field" (dict "form" .Form "name" "city")}}.

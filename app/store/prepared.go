@@ -1,0 +1,269 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/schema"
+	"modernc.org/sqlite"
+)
+
+// Bind is a value in a query that runs often, each time with other values. It stands in the query like any other value.
+// But on SQLite, whose connections keep their last statements, it is bound to the statement: a query that differs only in
+// such values is not parsed again, and parsing takes as long as reading a page of rows.
+//
+// Do not bind a value that a partial index names in its condition: SQLite chooses the index before it knows the value.
+func Bind(value any) schema.QueryAppender { return bound{value} }
+
+type bound struct{ value any }
+
+// BindList is a list of values between commas, each bound. A query is kept for each length of the list.
+func BindList[T any](values []T) schema.QueryAppender {
+	list := make([]schema.QueryAppender, len(values))
+	for i, v := range values {
+		list[i] = Bind(v)
+	}
+	return bun.List(list)
+}
+
+// The marks around a bound value in the text of a query. Outside of quotes they stand in no query that SQLite accepts,
+// so nothing that a person typed can be taken for one.
+const (
+	boundBegin = '\x02'
+	boundEnd   = '\x03'
+)
+
+// AppendQuery implements schema.QueryAppender.
+func (b bound) AppendQuery(gen schema.QueryGen, q []byte) ([]byte, error) {
+	if gen.Dialect().Name() != dialect.SQLite {
+		return gen.AppendQuery(q, `?`, b.value), nil
+	}
+	return append(gen.AppendQuery(append(q, boundBegin), `?`, b.value), boundEnd), nil
+}
+
+// lift takes the bound values out of a query. A bound value that is neither a string nor an integer nor NULL stays in it.
+// args are the values that the query has besides; with any, nothing is taken out.
+func lift(query string, args []driver.NamedValue) (string, []driver.NamedValue) {
+	if strings.IndexByte(query, boundBegin) < 0 {
+		return query, args
+	}
+	var text strings.Builder
+	text.Grow(len(query))
+	numbered := len(args) > 0
+	for i := 0; i < len(query); {
+		switch b := query[i]; b {
+		case '\'', '"':
+			end := quotedEnd(query, i)
+			text.WriteString(query[i:end])
+			i = end
+		case boundBegin:
+			literal := query[i+1:]
+			if strings.HasPrefix(literal, `'`) {
+				literal = literal[:quotedEnd(literal, 0)]
+			} else if end := strings.IndexByte(literal, boundEnd); end >= 0 {
+				literal = literal[:end]
+			}
+			if value, ok := valueOf(literal); ok && !numbered {
+				args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: value})
+				text.WriteByte('?')
+			} else {
+				text.WriteString(literal)
+			}
+			i += 1 + len(literal) + 1
+		default:
+			text.WriteByte(b)
+			i++
+		}
+	}
+	return text.String(), args
+}
+
+// quotedEnd returns where the quoted text that begins at i ends. A doubled quote inside it is part of it.
+func quotedEnd(query string, i int) int {
+	quote := query[i]
+	for i++; i < len(query); i++ {
+		if query[i] != quote {
+			continue
+		}
+		if i+1 == len(query) || query[i+1] != quote {
+			return i + 1
+		}
+		i++
+	}
+	return len(query)
+}
+
+// valueOf reads a literal as Bun writes it.
+func valueOf(literal string) (value any, ok bool) {
+	switch {
+	case literal == `NULL`:
+		return nil, true
+	case len(literal) >= 2 && literal[0] == '\'':
+		return strings.ReplaceAll(literal[1:len(literal)-1], `''`, `'`), true
+	}
+	n, err := strconv.ParseInt(literal, 10, 64)
+	return n, err == nil
+}
+
+// sqliteConnector makes connections that keep their statements.
+type sqliteConnector struct{ driver.Connector }
+
+func newSQLiteConnector(name string) (driver.Connector, error) {
+	c, err := sqlite.NewConnector(name)
+	return sqliteConnector{c}, err
+}
+
+// Connect implements driver.Connector.
+func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newSQLiteConn(conn)
+}
+
+// sqliteDriverConn is a connection of the driver.
+type sqliteDriverConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+}
+
+// sqliteConn is a connection that keeps its statements.
+type sqliteConn struct {
+	sqliteDriverConn
+	kept *simplelru.LRU[string, *statement] // by their text
+}
+
+// statement is a kept statement.
+type statement struct {
+	driver.Stmt
+	busy    bool // its rows are being read
+	dropped bool // it is no longer kept: whoever reads its rows closes it
+}
+
+// Limits of what a connection keeps: its last statements, but none of great length, such as an insert of many rows.
+const (
+	mostKept    = 64
+	longestKept = 8 << 10
+)
+
+func newSQLiteConn(conn driver.Conn) (*sqliteConn, error) {
+	kept, err := simplelru.NewLRU(mostKept, func(_ string, s *statement) {
+		s.dropped = true
+		if !s.busy {
+			_ = s.Close()
+		}
+	})
+	return &sqliteConn{conn.(sqliteDriverConn), kept}, err
+}
+
+// Unwrap returns the driver's connection.
+func (c *sqliteConn) Unwrap() driver.Conn { return c.sqliteDriverConn }
+
+// Close closes the kept statements and the connection.
+func (c *sqliteConn) Close() error {
+	c.kept.Purge()
+	return c.sqliteDriverConn.Close()
+}
+
+// keepable matches the statements that are kept: those that read or change rows.
+var keepable = regexp.MustCompile(`^(?:SELECT|WITH|INSERT|UPDATE|DELETE) `)
+
+// statement returns a kept statement that is not busy, or prepares and keeps one. It returns nil for a text that is not
+// kept. The caller calls free when it has done.
+func (c *sqliteConn) statement(ctx context.Context, text string) (*statement, error) {
+	if len(text) > longestKept || !keepable.MatchString(text) {
+		return nil, nil
+	}
+	s, ok := c.kept.Get(text)
+	if ok && s.busy { // the same query inside itself, in a tx
+		return nil, nil
+	}
+	if !ok {
+		stmt, err := c.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		s = &statement{Stmt: stmt}
+		c.kept.Add(text, s)
+	}
+	s.busy = true
+	return s, nil
+}
+
+func (s *statement) free() {
+	s.busy = false
+	if s.dropped {
+		_ = s.Close()
+	}
+}
+
+// QueryContext implements driver.QueryerContext.
+func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	text, args := lift(query, args)
+	s, err := c.statement(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return c.sqliteDriverConn.QueryContext(ctx, text, args)
+	}
+	rows, err := s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	if err != nil {
+		s.free()
+		return nil, err
+	}
+	return &keptRows{rows.(sqliteRows), s}, nil
+}
+
+// ExecContext implements driver.ExecerContext.
+func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	text, args := lift(query, args)
+	s, err := c.statement(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return c.sqliteDriverConn.ExecContext(ctx, text, args)
+	}
+	defer s.free()
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
+// sqliteRows are the rows of the driver.
+type sqliteRows interface {
+	driver.Rows
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
+}
+
+// keptRows are the rows of a kept statement, which is free again when they are closed.
+type keptRows struct {
+	sqliteRows
+	of *statement // nil: closed
+}
+
+// Close implements driver.Rows.
+func (r *keptRows) Close() error {
+	err := r.sqliteRows.Close()
+	if r.of != nil {
+		r.of.free()
+		r.of = nil
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+	"kontor/app/store/storetest"
+)
+
+// TestBind: a bound value is the value that the query would have without Bind, whatever it contains.
+func TestBind(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		at := time.Date(2026, 11, 30, 8, 15, 0, 123_000_000, time.UTC)
+		for _, value := range []any{
+			"", "Müller", "O'Hara", "''", "'", `"`, "\x02", "\x03", "'\x02'\x03", "\x02'a'\x03", "? $1 ?1", "--", "/*", `\`, "NULL", "1", "a\nb", "🦊",
+			0, 1, -7, int64(math.MaxInt64), int64(math.MinInt64), true, false, 1.5, at, &at, uuid.Must(uuid.NewV7()), []byte("ab"), nil, (*time.Time)(nil),
+		} {
+			for range 2 { // the second time with the kept statement
+				var same bool
+				err := db.NewRaw(`SELECT COALESCE(CAST(? AS TEXT), '-') = COALESCE(CAST(? AS TEXT), '-') AND 'x' = ?`, store.Bind(value), value, store.Bind("x")).
+					Scan(t.Context(), &same)
+				require.NoError(t, err, "%v", value)
+				assert.True(t, same, "%q is bound as another value", fmt.Sprint(value))
+			}
+		}
+	})
+}
+
+// TestKeptStatements: what a connection keeps does not show: queries inside themselves, more of them than are kept, after
+// changes of the table, after errors, and in a tx that is rolled back.
+func TestKeptStatements(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		exec := func(query string, args ...any) {
+			t.Helper()
+			_, err := db.ExecContext(ctx, query, args...)
+			require.NoError(t, err)
+		}
+		exec(`CREATE TABLE kept_test (n INTEGER PRIMARY KEY, name TEXT NOT NULL)`)
+		defer exec(`DROP TABLE kept_test`)
+		for n := range 5 {
+			exec(`INSERT INTO kept_test (n, name) VALUES (?, ?)`, store.Bind(n), store.Bind(fmt.Sprint("row ", n)))
+		}
+		const query = `SELECT n FROM kept_test WHERE n >= ? ORDER BY n`
+		read := func(db bun.IDB, from int) (list []int) {
+			t.Helper()
+			require.NoError(t, db.NewRaw(query, store.Bind(from)).Scan(ctx, &list))
+			return list
+		}
+		assert.Equal(t, []int{0, 1, 2, 3, 4}, read(db, 0))
+		assert.Equal(t, []int{3, 4}, read(db, 3))
+		assert.Empty(t, read(db, 9))
+
+		if !db.IsPostgres() { // whose connections answer one query at a time
+			err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+				outer, err := tx.QueryContext(ctx, query, store.Bind(1))
+				require.NoError(t, err)
+				defer func() { _ = outer.Close() }()
+				var got []int
+				for outer.Next() {
+					var n int
+					require.NoError(t, outer.Scan(&n))
+					got = append(got, n)
+					assert.Equal(t, []int{2, 3, 4}, read(tx, 2), "inside the same query")
+				}
+				assert.Equal(t, []int{1, 2, 3, 4}, got)
+				return outer.Err()
+			})
+			require.NoError(t, err)
+		}
+
+		for i := range 3 * 64 {
+			var n int
+			require.NoError(t, db.NewRaw(fmt.Sprintf(`SELECT n + %d FROM kept_test WHERE n = ?`, i), store.Bind(1)).Scan(ctx, &n))
+			assert.Equal(t, 1+i, n)
+		}
+
+		broken := errors.New("broken")
+		err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO kept_test (n, name) VALUES (?, ?)`, store.Bind(5), store.Bind("row 5"))
+			require.NoError(t, err)
+			assert.Equal(t, []int{4, 5}, read(tx, 4))
+			return broken
+		})
+		require.ErrorIs(t, err, broken)
+		assert.Equal(t, []int{4}, read(db, 4), "rolled back")
+
+		for range 2 {
+			_, err = db.ExecContext(ctx, `INSERT INTO kept_test (n, name) VALUES (?, ?)`, store.Bind(1), store.Bind("twice"))
+			assert.True(t, store.IsUnique(err, "kept_test.n") || store.IsUnique(err, "kept_test_pkey"), "%v", err)
+		}
+		exec(`ALTER TABLE kept_test ADD COLUMN more TEXT NOT NULL DEFAULT 'm'`)
+		var rows []struct {
+			N    int    `bun:"n"`
+			Name string `bun:"name"`
+			More string `bun:"more"`
+		}
+		for _, columns := range []string{`*`, `*`} {
+			rows = nil
+			require.NoError(t, db.NewRaw(`SELECT `+columns+` FROM kept_test WHERE n = ?`, store.Bind(2)).Scan(ctx, &rows))
+			require.Len(t, rows, 1)
+			assert.Equal(t, "m", rows[0].More, "after a change of the table")
+		}
+		canceled, cancel := context.WithCancel(ctx)
+		cancel()
+		var list []int
+		require.Error(t, db.NewRaw(query, store.Bind(0)).Scan(canceled, &list))
+		assert.Equal(t, []int{4}, read(db, 4), "after an end of the context")
+	})
+}
