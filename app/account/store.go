@@ -347,7 +347,8 @@ func findSession(ctx context.Context, db bun.IDB, hash string, v validity) (row 
 			WHERE d.deputy_id = a.id AND d.starts_at <= ? AND d.ends_at > ?) AS stands_for
 		FROM session AS s JOIN account AS a ON a.id = s.account_id
 		WHERE s.id_hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND a.active`,
-		store.Bind(v.now), store.Bind(v.now), store.Bind(hash), store.Bind(v.now), store.Bind(v.idleSince)).Scan(ctx, &row)
+		store.Bind(v.now), store.Bind(v.now), store.Bind(hash), store.Bind(v.now), store.Bind(v.idleSince)).
+		Scan(store.Prepared(ctx), &row)
 	row.readRoles()
 	return row, err
 }

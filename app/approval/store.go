@@ -67,7 +67,7 @@ func Forget(ctx context.Context, tx bun.IDB, account uuid.UUID) error {
 // waiting lists the waiting proposals, oldest first. There are only a few at a time.
 func waiting(ctx context.Context, db bun.IDB) ([]Approval, error) {
 	list, err := store.Once(ctx, db, waitingKey{}, func() (list []Approval, err error) {
-		err = db.NewSelect().Model(&list).Where("state = 'waiting'").Order("proposed_at", "id").Scan(ctx)
+		err = db.NewSelect().Model(&list).Where("state = 'waiting'").Order("proposed_at", "id").Scan(store.Prepared(ctx))
 		return list, err
 	})
 	return slices.Clone(list), err

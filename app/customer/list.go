@@ -190,7 +190,7 @@ func (l *overview) gatherAll(ctx context.Context, r reading) (f result, done boo
 
 // count counts a list without a search, up to listing.CountCap+1.
 func (l *overview) count(ctx context.Context) (n int, more bool, err error) {
-	n, err = listing.Count(ctx, l.db, l.all(`customer`).ColumnExpr(`1`))
+	n, err = listing.Count(l.prepared(ctx), l.db, l.all(`customer`).ColumnExpr(`1`))
 	return n, false, err
 }
 

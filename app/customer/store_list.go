@@ -228,7 +228,7 @@ func (l *overview) all(table string) *bun.SelectQuery {
 func (l *overview) plain(ctx context.Context, r reading) (f result, done bool, err error) {
 	o, key := l.ordered(r)
 	records := make([]rowRecord, 0, r.Limit)
-	if err = o.First(l.all(l.hinted()).ColumnExpr(rowColumns), r.Limit, key...).Scan(ctx, &records); err != nil {
+	if err = o.First(l.all(l.hinted()).ColumnExpr(rowColumns), r.Limit, key...).Scan(l.prepared(ctx), &records); err != nil {
 		return f, false, err
 	}
 	l.read = make(map[int64]Row, len(records))
@@ -400,6 +400,15 @@ func (l *overview) countMatches(ctx context.Context) (n int, err error) {
 // byTrigrams runs a query that PostgreSQL must answer by the trigram index.
 func (l *overview) byTrigrams(ctx context.Context, query func(db bun.IDB) error) error {
 	return listing.Avoiding(ctx, l.db, []string{"seqscan", "indexscan"}, query)
+}
+
+// prepared is store.Prepared for a list whose plan is the same for all values: not for one of those customers only to
+// whom the caller has a relation, which may be few or very many, and not for those that need attention by now.
+func (l *overview) prepared(ctx context.Context) context.Context {
+	if l.scope.where != nil || l.filter.Attention {
+		return ctx
+	}
+	return store.Prepared(ctx)
 }
 
 // rowColumns are the columns of a rowRecord.

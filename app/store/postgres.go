@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
@@ -71,14 +72,20 @@ var session = map[string]string{
 	"standard_conforming_strings": "on", // otherwise a \ in what a person typed could end its string literal
 }
 
-// settle corrects other settings that a role or a database may have changed. If all are right, as nearly always, it
-// costs a new connection one query.
+// settle corrects other settings that a role or a database may have changed, and finds out whether the server itself is
+// at the other end: a pooler does not tell the number of the server's process, but one of its own.
 func settle(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT set_config(name, wanted, false) FROM (VALUES ('bytea_output', 'hex'),
+	var process uint32
+	var corrected int
+	err := conn.QueryRow(ctx, `SELECT pg_backend_pid(), count(set_config(name, wanted, false)) FROM (VALUES ('bytea_output', 'hex'),
 		('default_transaction_isolation', 'read committed'), ('transform_null_equals', 'off')) AS s (name, wanted)
-		WHERE current_setting(name) <> wanted`)
+		WHERE current_setting(name) <> wanted`).Scan(&process, &corrected)
+	conn.PgConn().CustomData()[directKey] = process == conn.PgConn().PID()
 	return err
 }
+
+// directKey names what settle found out among the data of a connection.
+const directKey = "direct"
 
 // shouldPing says whether a connection is pinged before it is used: if it was idle for more than a second, as pgx does
 // by default, or if data has arrived that nobody asked for, most likely the end of the connection.
@@ -95,14 +102,19 @@ func (c postgresConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return postgresConn{conn.(*stdlib.Conn)}, nil
+	opened := conn.(*stdlib.Conn)
+	direct, _ := opened.Conn().PgConn().CustomData()[directKey].(bool)
+	return postgresConn{opened, direct}, nil
 }
 
 // postgresConn is a connection that returns driver.ErrBadConn only if trying again can't do anything twice;
 // database/sql then takes another connection. Trying again is safe if the statement was not sent, or if it changes
 // nothing. pgx's own answer is not used: version 5.12 reports "safe to retry" if a connection ends while the answer to
 // a simple query is awaited, although the server may have executed the query.
-type postgresConn struct{ *stdlib.Conn }
+type postgresConn struct {
+	*stdlib.Conn
+	direct bool // no pooler is in between, so statements can be prepared
+}
 
 // errCut says that the connection ended after a statement that may have been executed.
 var errCut = errors.New("the connection to the database was cut")
@@ -119,13 +131,42 @@ func (c postgresConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 
 // QueryContext implements driver.QueryerContext.
 func (c postgresConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.direct && len(args) == 0 && isPrepared(ctx) && c.outsideTx() {
+		if rows, err := c.queryPrepared(ctx, query); !isStalePlan(err) {
+			return rows, err
+		}
+	}
+	query = plain(query)
 	again := c.again(query)
 	rows, err := c.Conn.QueryContext(ctx, query, args)
 	return rows, c.judge(ctx, err, again)
 }
 
+// queryPrepared runs a query as a prepared statement that the connection keeps. The results come as text, as those of
+// other queries do.
+func (c postgresConn) queryPrepared(ctx context.Context, query string) (driver.Rows, error) {
+	text, values := lift(query, dollar)
+	again := c.again(text)
+	args := append([]driver.NamedValue{{Value: pgx.QueryExecModeCacheStatement}, {Value: pgx.QueryResultFormatsByOID{}}}, values...)
+	rows, err := c.Conn.QueryContext(ctx, text, args)
+	return rows, c.judge(ctx, err, again)
+}
+
+func (c postgresConn) outsideTx() bool { return c.Conn.Conn().PgConn().TxStatus() == 'I' }
+
+// isStalePlan says whether a prepared statement can't be used any more, because an upgrade has changed a column. Outside
+// of a tx the query can simply be run in another way.
+func isStalePlan(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == featureNotSupported && strings.Contains(pg.Message, "cached plan")
+}
+
+// featureNotSupported is the code of "cached plan must not change result type", among others.
+const featureNotSupported = "0A000"
+
 // ExecContext implements driver.ExecerContext.
 func (c postgresConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	query = plain(query)
 	again := c.again(query)
 	result, err := c.Conn.ExecContext(ctx, query, args)
 	return result, c.judge(ctx, err, again)
@@ -134,7 +175,7 @@ func (c postgresConn) ExecContext(ctx context.Context, query string, args []driv
 // again says, before a statement is sent, whether it may be sent again on another connection.
 func (c postgresConn) again(query string) bool {
 	conn := c.Conn.Conn()
-	return conn.IsClosed() || conn.PgConn().TxStatus() == 'I' && onlyAsks(query)
+	return conn.IsClosed() || c.outsideTx() && onlyAsks(query)
 }
 
 func (c postgresConn) judge(ctx context.Context, err error, again bool) error {

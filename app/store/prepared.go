@@ -9,16 +9,16 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 	"modernc.org/sqlite"
 )
 
 // Bind is a value in a query that runs often, each time with other values. It stands in the query like any other value.
 // But on SQLite, whose connections keep their last statements, it is bound to the statement: a query that differs only in
-// such values is not parsed again, and parsing takes as long as reading a page of rows.
+// such values is not parsed again, and parsing takes as long as reading a page of rows. On PostgreSQL this is so for
+// queries that run with Prepared.
 //
-// Do not bind a value that a partial index names in its condition: SQLite chooses the index before it knows the value.
+// Do not bind a value that a partial index names in its condition: the index is chosen before the value is known.
 func Bind(value any) schema.QueryAppender { return bound{value} }
 
 type bound struct{ value any }
@@ -32,8 +32,20 @@ func BindList[T any](values []T) schema.QueryAppender {
 	return bun.List(list)
 }
 
-// The marks around a bound value in the text of a query. Outside of quotes they stand in no query that SQLite accepts,
-// so nothing that a person typed can be taken for one.
+type preparedKey struct{}
+
+// Prepared returns a context for a query that runs with nearly every request and differs only in bound values. On
+// PostgreSQL the connection keeps such a query as a prepared statement, unless a pooler such as pgbouncer stands in
+// between, which may give every query another connection. PostgreSQL then chooses the plan before it knows the values:
+// use it only for queries that have the same plan for all values.
+func Prepared(ctx context.Context) context.Context {
+	return context.WithValue(ctx, preparedKey{}, true)
+}
+
+func isPrepared(ctx context.Context) bool { return ctx.Value(preparedKey{}) != nil }
+
+// The marks around a bound value in the text of a query. Outside of quotes they stand in no query that a database
+// accepts, so nothing that a person typed can be taken for one.
 const (
 	boundBegin = '\x02'
 	boundEnd   = '\x03'
@@ -41,21 +53,23 @@ const (
 
 // AppendQuery implements schema.QueryAppender.
 func (b bound) AppendQuery(gen schema.QueryGen, q []byte) ([]byte, error) {
-	if gen.Dialect().Name() != dialect.SQLite {
-		return gen.AppendQuery(q, `?`, b.value), nil
-	}
 	return append(gen.AppendQuery(append(q, boundBegin), `?`, b.value), boundEnd), nil
 }
 
-// lift takes the bound values out of a query. A bound value that is neither a string nor an integer nor NULL stays in it.
-// args are the values that the query has besides; with any, nothing is taken out.
-func lift(query string, args []driver.NamedValue) (string, []driver.NamedValue) {
+// plain returns a query with its bound values in the text.
+func plain(query string) string {
+	query, _ = lift(query, func(int) string { return "" })
+	return query
+}
+
+// lift takes the bound values out of a query and writes a placeholder for each, whose number begins with 1. A value that
+// is neither a string nor an integer nor NULL stays in the query, and so does one whose placeholder is "".
+func lift(query string, placeholder func(n int) string) (_ string, values []driver.NamedValue) {
 	if strings.IndexByte(query, boundBegin) < 0 {
-		return query, args
+		return query, nil
 	}
 	var text strings.Builder
 	text.Grow(len(query))
-	numbered := len(args) > 0
 	for i := 0; i < len(query); {
 		switch b := query[i]; b {
 		case '\'', '"':
@@ -69,9 +83,10 @@ func lift(query string, args []driver.NamedValue) (string, []driver.NamedValue) 
 			} else if end := strings.IndexByte(literal, boundEnd); end >= 0 {
 				literal = literal[:end]
 			}
-			if value, ok := valueOf(literal); ok && !numbered {
-				args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: value})
-				text.WriteByte('?')
+			n := len(values) + 1
+			if value, ok := valueOf(literal); ok && placeholder(n) != "" {
+				values = append(values, driver.NamedValue{Ordinal: n, Value: value})
+				text.WriteString(placeholder(n))
 			} else {
 				text.WriteString(literal)
 			}
@@ -81,7 +96,7 @@ func lift(query string, args []driver.NamedValue) (string, []driver.NamedValue) 
 			i++
 		}
 	}
-	return text.String(), args
+	return text.String(), values
 }
 
 // quotedEnd returns where the quoted text that begins at i ends. A doubled quote inside it is part of it.
@@ -110,6 +125,10 @@ func valueOf(literal string) (value any, ok bool) {
 	n, err := strconv.ParseInt(literal, 10, 64)
 	return n, err == nil
 }
+
+// The placeholders of SQLite and PostgreSQL.
+func questionMark(int) string { return "?" }
+func dollar(n int) string     { return "$" + strconv.Itoa(n) }
 
 // sqliteConnector makes connections that keep their statements.
 type sqliteConnector struct{ driver.Connector }
@@ -212,15 +231,18 @@ func (s *statement) free() {
 
 // QueryContext implements driver.QueryerContext.
 func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	text, args := lift(query, args)
+	if len(args) > 0 {
+		return c.sqliteDriverConn.QueryContext(ctx, plain(query), args)
+	}
+	text, values := lift(query, questionMark)
 	s, err := c.statement(ctx, text)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
-		return c.sqliteDriverConn.QueryContext(ctx, text, args)
+		return c.sqliteDriverConn.QueryContext(ctx, text, values)
 	}
-	rows, err := s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	rows, err := s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, values)
 	if err != nil {
 		s.free()
 		return nil, err
@@ -230,16 +252,19 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 
 // ExecContext implements driver.ExecerContext.
 func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	text, args := lift(query, args)
+	if len(args) > 0 {
+		return c.sqliteDriverConn.ExecContext(ctx, plain(query), args)
+	}
+	text, values := lift(query, questionMark)
 	s, err := c.statement(ctx, text)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
-		return c.sqliteDriverConn.ExecContext(ctx, text, args)
+		return c.sqliteDriverConn.ExecContext(ctx, text, values)
 	}
 	defer s.free()
-	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, values)
 }
 
 // sqliteRows are the rows of the driver.

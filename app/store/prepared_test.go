@@ -36,6 +36,64 @@ func TestBind(t *testing.T) {
 	})
 }
 
+// TestPrepared: a prepared query gives what it gives without, also after a change of the table, in a tx and in a second
+// turn.
+func TestPrepared(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		exec := func(query string, args ...any) {
+			t.Helper()
+			_, err := db.ExecContext(ctx, query, args...)
+			require.NoError(t, err)
+		}
+		exec(`CREATE TABLE prepared_test (n INTEGER PRIMARY KEY, id UUID, at TIMESTAMPTZ, yes BOOLEAN, data BYTEA, more TEXT)`)
+		defer exec(`DROP TABLE prepared_test`)
+		type row struct {
+			N    int           `bun:"n"`
+			ID   uuid.NullUUID `bun:"id"`
+			At   time.Time     `bun:"at"`
+			Yes  bool          `bun:"yes"`
+			Data []byte        `bun:"data"`
+			More string        `bun:"more"`
+		}
+		at := time.Date(2026, 11, 30, 8, 15, 0, 123_000_000, time.UTC)
+		id := uuid.Must(uuid.NewV7())
+		exec(`INSERT INTO prepared_test VALUES (1, ?, ?, TRUE, ?, 'O''Hara')`, id, at, []byte{0, 255})
+		read := func(ctx context.Context, db bun.IDB) (rows []row) {
+			t.Helper()
+			err := db.NewRaw(`SELECT * FROM prepared_test WHERE id = ? AND at <= ? AND n = ? AND more = ?`, store.Bind(id), store.Bind(at), store.Bind(1),
+				store.Bind("O'Hara")).Scan(ctx, &rows)
+			require.NoError(t, err)
+			return rows
+		}
+		prepared := store.Prepared(ctx)
+		want := read(ctx, db)
+		require.Len(t, want, 1)
+		for range 3 {
+			assert.Equal(t, want, read(prepared, db))
+		}
+		require.NoError(t, db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			assert.Equal(t, want, read(store.Prepared(ctx), tx), "in a tx")
+			return nil
+		}))
+		if db.IsPostgres() {
+			exec(`ALTER TABLE prepared_test ALTER COLUMN n TYPE BIGINT`)
+		} else {
+			exec(`ALTER TABLE prepared_test RENAME COLUMN data TO data2`)
+			exec(`ALTER TABLE prepared_test RENAME COLUMN data2 TO data`)
+		}
+		for range 2 * db.Stats().OpenConnections {
+			assert.Equal(t, want, read(prepared, db), "after a change of the table")
+		}
+		var names []string
+		if db.IsPostgres() {
+			require.NoError(t, db.NewRaw(`SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%prepared_test%'`).Scan(ctx, &names))
+			assert.Len(t, names, 1, "prepared")
+			assert.Contains(t, names[0], "id = $1 AND at <= $2 AND n = $3 AND more = $4")
+		}
+	})
+}
+
 // TestKeptStatements: what a connection keeps does not show: queries inside themselves, more of them than are kept, after
 // changes of the table, after errors, and in a tx that is rolled back.
 func TestKeptStatements(t *testing.T) {
