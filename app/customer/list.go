@@ -53,9 +53,6 @@ func (s *Service) overview(c account.Caller, f Filter) (*overview, error) {
 // limits are the numbers of rows that a search reads before it switches between walking the names in order and
 // gathering all matches from the index. They change how a result is found, never the result.
 type limits struct {
-	// scarce: up to this many matches are gathered first, because most searches have no more. 0 on PostgreSQL, whose
-	// index is read to its end before it returns the first match.
-	scarce int
 	// rare: up to this many matches are gathered from the trigram index and sorted; it is more than are counted. A
 	// search with more matches is frequent: walking the names in order soon finds a page of them.
 	rare int
@@ -66,25 +63,18 @@ type limits struct {
 	walk int
 	// step: this many names are walked in the time in which one match is gathered.
 	step int
-	// samples are the sizes of the samples that estimate the number of matches. They are taken in this order, as far as
-	// it is worth it.
-	samples []sampleSize
+	// sample is the number of customers in the sample that estimates the number of matches.
+	sample int
 }
-
-// sampleSize is the size of a sample: the number of blocks of the table, and the number of rows in a block
-// (approximately). On SQLite a block is a range of numbers, on PostgreSQL a page. With large blocks, all blocks contain
-// a frequent word; many small blocks take longer to read.
-type sampleSize struct{ blocks, size int }
 
 // limitsOf returns limits that were measured with a million customers. A page of matches that are just too frequent for
 // rare must lie within the walk, or both attempts are wasted: rare × walk ≥ listing.PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
-		return limits{rare: 4 * listing.CountCap, frequent: 5 * listing.CountCap, walk: 12_000, step: 1, samples: []sampleSize{{30, 12}, {120, 12}}}
+		return limits{rare: 4 * listing.CountCap, frequent: 5 * listing.CountCap, walk: 12_000, step: 1, sample: 4000}
 	}
 	return limits{
-		scarce: 2 * listing.PageSize, rare: 2 * listing.CountCap, frequent: 3 * listing.CountCap, walk: 30_000, step: 6,
-		samples: []sampleSize{{100, 10}, {100, 25}},
+		rare: 2 * listing.CountCap, frequent: 3 * listing.CountCap, walk: 30_000, step: 6, sample: 4000,
 	}
 }
 
@@ -130,14 +120,13 @@ func (l *overview) Find(ctx context.Context, r reading) (result, error) {
 	return f, err
 }
 
-// find reads the list. A search first tries what is quick: the names that begin with the query, and a few matches. Then
-// it gathers the matches or walks the names, whichever promises to be faster, and after that the other one if
-// necessary.
+// find reads the list. A search first reads the names that begin with the query, which is quick. Then it gathers the
+// matches or walks the names, whichever promises to be faster, and after that the other one if necessary.
 func (l *overview) find(ctx context.Context, r reading) (result, error) {
 	if !l.search {
 		return listing.Find(ctx, r, l.count, l.plain)
 	}
-	return listing.Find(ctx, r, l.countSearch, l.opening, l.scarce, l.gatherExpected, l.walk, l.gatherAll)
+	return listing.Find(ctx, r, l.countSearch, l.opening, l.gatherExpected, l.walk, l.gatherAll)
 }
 
 // opening reads the first phases of a search. The names that begin with the query are one range of an index, and often
@@ -150,25 +139,9 @@ func (l *overview) opening(ctx context.Context, r reading) (f result, done bool,
 	return f, len(f.Hits) == r.Limit, err
 }
 
-// scarce gathers the matches of a search that has only few. For other searches it estimates the number of matches.
-func (l *overview) scarce(ctx context.Context, r reading) (f result, done bool, err error) {
-	if l.limits.scarce == 0 {
-		return result{}, false, nil
-	}
-	g, err := l.gather(ctx, r, l.limits.scarce)
-	if err == nil && !g.all && !l.filter.Attention { // with that filter the order is not that of numbers
-		err = l.extrapolate(ctx, g.Count, g.last)
-	}
-	return g.result, g.all, err
-}
-
 // gatherExpected gathers the matches unless walking the names promises to be faster.
 func (l *overview) gatherExpected(ctx context.Context, r reading) (f result, done bool, err error) {
-	e := l.expected
-	// The first matches are a sufficient estimate, unless they lead to a walk, after which the matches must be counted.
-	if e.share == 0 || l.walks(r, e) && !r.Uncounted {
-		e, err = l.expect(ctx)
-	}
+	e, err := l.expect(ctx)
 	if err != nil || l.walks(r, e) {
 		return result{}, false, err
 	}

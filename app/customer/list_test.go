@@ -169,7 +169,7 @@ func TestListIsTheModel(t *testing.T) {
 		all := w.crowd(130)
 		ways := map[string]limits{"default": w.limits, "frequent": {rare: 1, walk: 1000},
 			"late in the alphabet": {rare: 1, walk: 60}, "unexpected": {rare: 1, frequent: 1 << 30, walk: 60},
-			"scarce": {scarce: 5, rare: 1, frequent: 20, walk: 60, step: 1},
+			"scarce": {rare: 5, frequent: 20, walk: 60, step: 1}, "sampled": {rare: 1, frequent: 20, walk: 60, step: 1, sample: 30},
 		}
 		for way, l := range ways {
 			w.limits = l

@@ -2,65 +2,49 @@ package customer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"kontor/app/listing"
 	"kontor/app/store"
 )
 
-// TestCertain: wherever the matches are, no sample claims more matches than there are, but for very many matches it
-// does claim many.
+// TestCertain: no sample claims more matches than there are, but for very many matches it does claim many.
 func TestCertain(t *testing.T) {
-	const blocks, looked, limit = 40_000, 120, 1000
+	const customers, sample, limit = 1_000_000, 4000, 1000
+	const share = float64(sample) / customers
 	chance := rand.New(rand.NewPCG(1, 2))
 	for _, c := range []struct {
-		matching int // blocks with matches
+		matching int
 		want     int // of a hundred samples, at least and at most
 		most     int
-	}{{0, 0, 0}, {100, 0, 0}, {limit, 0, 0}, {2 * limit, 0, 5}, {15 * limit, 100, 100}, {blocks, 100, 100}} {
+	}{{0, 0, 0}, {100, 0, 0}, {limit, 0, 0}, {2 * limit, 0, 5}, {15 * limit, 100, 100}, {customers, 100, 100}} {
 		claims := 0
 		for range 100 {
 			met := 0
-			for range looked {
-				if chance.IntN(blocks) < c.matching {
+			for range sample {
+				if chance.IntN(customers) < c.matching {
 					met++
 				}
 			}
-			if certain(met, float64(looked)/blocks, limit) {
+			if certain(met, share, limit) {
 				claims++
 			}
 		}
-		assert.GreaterOrEqual(t, claims, c.want, "%d blocks with matches: samples of a hundred are certain that there are more than %d", c.matching, limit)
-		assert.LessOrEqual(t, claims, c.most, "%d blocks with matches", c.matching)
+		assert.GreaterOrEqual(t, claims, c.want, "%d matches: samples of a hundred are certain that there are more than %d", c.matching, limit)
+		assert.LessOrEqual(t, claims, c.most, "%d matches", c.matching)
 	}
-	assert.False(t, certain(blocks, 1, blocks), "all blocks, each with one match: more than there are")
-}
-
-// wantExtrapolated fails unless the first matches tell on SQLite how many there are.
-func (w *world) wantExtrapolated(t *testing.T, l *overview, want, of int) {
-	t.Helper()
-	if w.db.IsPostgres() || want == 0 {
-		return
-	}
-	ctx := context.Background()
-	g, err := l.gather(ctx, reading{Limit: listing.PageSize + 1}, 200)
-	require.NoError(t, err, "%+v: complete", l.filter)
-	require.False(t, g.all, "%+v: complete: %v", l.filter, g.all)
-	require.Equal(t, 200, g.Count, "%+v: gathered of %d, complete", l.filter, want)
-	err = l.extrapolate(ctx, g.Count, g.last)
-	e := l.expected
-	require.NoError(t, err, "%+v: the first matches expect", l.filter)
-	assert.Equal(t, of, e.of, "%+v: there are %d of %d", l.filter, want, of)
-	assert.False(t, e.many, "%+v", l.filter)
-	assert.GreaterOrEqual(t, e.rows, want*9/10, "%+v", l.filter)
-	assert.LessOrEqual(t, e.rows, want*11/10, "%+v", l.filter)
+	assert.False(t, certain(limit, 1, limit), "a sample of all, of which as many match: more than there are")
 }
 
 // TestWalks: names are walked when that finds a page of matches sooner than gathering all matches. If there are no more
@@ -95,27 +79,8 @@ func TestWalks(t *testing.T) {
 	}
 }
 
-// TestPromises: a sample is taken only where it may show that there are many matches.
-func TestPromises(t *testing.T) {
-	const million = 1_000_000
-	k := sampleSize{blocks: 100, size: 25}
-	share := float64(k.blocks*k.size) / million
-	for _, c := range []struct {
-		name  string
-		known expectation
-		want  bool
-	}{
-		{"what is gathered is counted", expectation{rows: 900, of: million, share: 0.1}, false},
-		{"a frequent word may be certain", expectation{rows: 20_000, of: million, share: 0.01}, true},
-		{"too few to be certain", expectation{rows: 3500, of: million, share: 0.1}, false},
-		{"a smaller sample leaves it open", expectation{rows: 3000, of: million, share: 0.0001}, true},
-	} {
-		assert.Equal(t, c.want, c.known.promises(k, share), c.name)
-	}
-}
-
-// TestSample: the estimate of a sample is close to the real number, with the filters of the list, and a search without
-// matches is never estimated to have any.
+// TestSample: the estimate of a sample is close to the real number, with the filters of the list and for a caller who may
+// list a part, and a search without matches is never estimated to have any.
 func TestSample(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
@@ -126,50 +91,115 @@ func TestSample(t *testing.T) {
 			if i%2 == 0 {
 				typ, search = Company, " heu"
 			}
-			rows = append(rows, []any{20_000 + i, uuid.Must(uuid.NewV7()), string(typ), "de", fmt.Sprint(i), search, "", i%10 == 3, testNow, testNow})
+			var attention any
+			if i%4 < 2 {
+				attention = testNow
+			}
+			rows = append(rows, []any{20_000 + i, uuid.Must(uuid.NewV7()), string(typ), "de", fmt.Sprint(i), search, " wort", "", attention, i%10 == 3, testNow, testNow})
 		}
-		columns := strings.Fields("number id type locale name_sort search identity deleting created_at updated_at")
+		columns := strings.Fields("number id type locale name_sort search details identity attention_at deleting created_at updated_at")
 		require.NoError(t, w.db.LoadInTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) }))
-		if !w.db.IsPostgres() {
-			w.Exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
-		}
-		const size = 10 // on SQLite
-		first, total, err := w.blocks(ctx, size)
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, total, 60, "blocks")
-		require.LessOrEqual(t, total, n/size)
-		const looks = 40
+		w.limits.sample = 1500
 		for _, c := range []struct {
 			filter Filter
+			alike  bool
+			scope  store.Condition
 			want   int
 		}{
-			{Filter{Query: "heu"}, n / 2}, {Filter{Query: "nadel"}, n/2 - n/10}, {Filter{Query: "heu", Type: Company}, n / 2},
-			{Filter{Query: "heu", Type: Person}, 0}, {Filter{Query: "heu nadel"}, 0}, {Filter{Query: "absent"}, 0},
+			{filter: Filter{Query: "heu"}, want: n / 2}, {filter: Filter{Query: "nadel"}, want: n/2 - n/10},
+			{filter: Filter{Query: "heu", Type: Company}, want: n / 2}, {filter: Filter{Query: "heu", Type: Person}},
+			{filter: Filter{Query: "heu", Attention: true}, want: n / 4}, {filter: Filter{Query: "heu nadel"}}, {filter: Filter{Query: "absent"}},
+			{filter: Filter{Query: "wort"}}, {filter: Filter{Query: "wort"}, alike: true, want: n - n/10},
+			{filter: Filter{Query: "heu"}, scope: bun.SafeQuery(`customer.number < ?`, 20_000+n/2), want: n / 4},
+			{filter: Filter{Query: "heu"}, scope: bun.SafeQuery(`customer.number < 0`)},
 		} {
-			l, sum := w.list(c.filter), 0.0
+			const looks = 10
+			mean := 0.0
 			for range looks {
-				rows, met, err := l.sample(ctx, sampleSize{total / 4, size}, first, total)
-				require.NoError(t, err, "%+v", c.filter)
-				require.LessOrEqual(t, met, rows, "%+v: %d rows in %d blocks", c.filter, rows, met)
-				require.LessOrEqual(t, met, total, "%+v", c.filter)
-				sum += float64(rows) * float64(total) / float64(total/4) / looks
+				w.texts = textSamples{take: w.takeSample}
+				l := w.list(c.filter)
+				l.alike, l.scope.where = c.alike, c.scope
+				e, err := l.expect(ctx)
+				require.NoError(t, err, "%+v", c)
+				require.True(t, e.known, "%+v", c)
+				require.InDelta(t, n-n/10, e.of, n/20, "%+v", c)
+				require.False(t, e.many && c.want <= listing.CountCap, "%+v", c)
+				mean += float64(e.rows) / looks
 			}
-			assert.GreaterOrEqual(t, sum, 0.8*float64(c.want), "%+v: samples expect %.0f rows; there", c.filter, sum)
-			assert.LessOrEqual(t, sum, 1.2*float64(c.want), "%+v", c.filter)
-			w.wantExtrapolated(t, l, c.want, n)
+			assert.InDelta(t, float64(c.want), mean, 0.15*float64(c.want), "%+v", c)
 		}
-		w.limits.samples = []sampleSize{{4, size}, {total / 10, size}}
-		mean := 0
-		for range looks { // one sample of a tenth may be far off
-			e, err := w.list(Filter{Query: "heu"}).expect(ctx)
-			require.NoError(t, err)
-			mean += e.rows / looks
-		}
-		assert.GreaterOrEqual(t, mean, n/2*7/10, "expected are %d of %d", mean, n/2)
-		assert.LessOrEqual(t, mean, n/2*13/10)
-		w.limits.samples[0].blocks = total
+		w.limits.sample = n
+		w.texts = textSamples{take: w.takeSample}
 		e, err := w.list(Filter{Query: "heu"}).expect(ctx)
 		require.NoError(t, err, "a sample of all")
-		assert.Equal(t, (expectation{sampled: true}), e, "a sample of all")
+		assert.Equal(t, (expectation{known: true}), e, "a sample of all")
+	})
+}
+
+// TestSampleLives: a sample is taken once, stays as long as it may, and is renewed only while somebody searches.
+func TestSampleLives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		taken := 0
+		samples := textSamples{take: func(context.Context) (*textSample, error) {
+			taken++
+			return &textSample{share: float64(taken)}, nil
+		}}
+		get := func() float64 {
+			s, err := samples.get(t.Context())
+			require.NoError(t, err)
+			return s.share
+		}
+		assert.InDelta(t, 1, get(), 0)
+		time.Sleep(sampleLife - time.Second)
+		assert.InDelta(t, 1, get(), 0, "before its life ends")
+		time.Sleep(2 * time.Second)
+		assert.Equal(t, 2, taken, "nobody waits for the next one")
+		assert.InDelta(t, 2, get(), 0)
+		time.Sleep(sampleIdle + 2*sampleLife)
+		assert.Nil(t, samples.newest, "nobody has searched for a while")
+		before := taken
+		time.Sleep(time.Hour)
+		assert.Equal(t, before, taken)
+		samples.take = func(context.Context) (*textSample, error) { return nil, errors.New("away") }
+		_, err := samples.get(t.Context())
+		require.Error(t, err)
+		assert.Nil(t, samples.newest, "after an error")
+	})
+}
+
+// TestMatches: what a sample takes for a match is what the database takes for one.
+func TestMatches(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for _, d := range []Data{
+			anna(), {FirstName: "Zoë", LastName: "Müller-Lüdenscheidt", Street: "Hauptstr. 5a", PostalCode: "50667", City: "Köln", Phone: "0221 1234567"},
+			{FirstName: "Karl-Heinz", LastName: "O'Hara", City: "100%_"},
+		} {
+			w.add(w.anna, Person, d, "")
+		}
+		w.add(w.anna, Company, Data{FirstName: "A", LastName: "B", CompanyName: "Stein & Söhne GmbH", City: "Bonn", VATID: "DE136695976", RegisterNumber: "HRB 1234 B"}, "")
+		var rows []sampledText
+		require.NoError(t, w.db.NewRaw(`SELECT number, type, search, COALESCE(details, '') AS details FROM customer ORDER BY number`).Scan(w.Ctx, &rows))
+		require.Len(t, rows, 4)
+		for _, query := range []string{
+			"anna", "berg anna", "an", "a", "muller", "müller zoe", "hauptstrasse 5", "5a", "50667 köln", "d50667", "0221 1234567", "+49 221 1234567", "1234567",
+			"karlheinz", "o'hara", "%", "_", "100%_", "\\", "stein söhne", "stein und söhne", "DE136695976", "de 136 695 976", "hrb 1234 b", "HRB1234B", "K-10001",
+			"10001", "absent", "stein absent", "be an", "zoe 5",
+		} {
+			l := w.list(Filter{Query: query})
+			if !l.search {
+				continue
+			}
+			for _, alike := range []bool{false, true} {
+				condition := l.named()
+				if alike {
+					condition = l.matching()
+				}
+				var want, got []int64
+				require.NoError(t, l.from(`customer`).ColumnExpr(`customer.number`).Where(`?`, condition).Order(`customer.number`).Scan(w.Ctx, &want))
+				l.alike = alike
+				got = l.among(rows)
+				assert.Equal(t, fmt.Sprint(want), fmt.Sprint(got), "%q, details %v", query, alike)
+			}
+		}
 	})
 }

@@ -3,7 +3,6 @@ package customer
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -65,7 +64,7 @@ type Service struct {
 	erased   Erasures
 	jobs     *job.Service
 	limits   limits
-	pages    atomic.Pointer[pages]
+	texts    textSamples
 	// dependents says how each part is deleted with a customer.
 	dependents map[Part]Dependent
 	twice      []Part // parts that were registered more than once
@@ -100,6 +99,7 @@ func New(o Options) *Service {
 			Jobs:           {LockOut: o.Jobs.CancelOfCustomer},
 		},
 	}
+	s.texts.take = s.takeSample
 	s.jobs.Handle(job.CustomerDeletion, job.Handler{Step: s.deletionStep})
 	s.jobs.Handle(job.AdministratorSwitch, job.Handler{Step: s.switchStep})
 	if o.Courier != nil {

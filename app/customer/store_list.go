@@ -346,8 +346,7 @@ func (l *overview) matches() (q *bun.SelectQuery) {
 // gathered is the result of gathering the matches of a search.
 type gathered struct {
 	result
-	all  bool  // all matches were gathered; otherwise the page must not be used
-	last int64 // highest number of the matches
+	all bool // all matches were gathered; otherwise the page must not be used
 }
 
 // gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at most matches.
@@ -363,15 +362,14 @@ func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered,
 	page := o.First(l.db.NewSelect().Table(`hits`), r.Limit, key...)
 	var rows []struct {
 		N      int            `bun:"n"`
-		Last   int64          `bun:"last"`
 		Phase  sql.NullInt64  `bun:"phase"`
 		Name   sql.NullString `bun:"name_sort"`
 		Number sql.NullInt64  `bun:"number"`
 	}
 	err = l.byTrigrams(ctx, func(db bun.IDB) error {
 		// Raw SQL: without MATERIALIZED the matches would be gathered twice.
-		return db.NewRaw(`WITH hits AS MATERIALIZED (?) SELECT total.n, total.last, page.phase, page.name_sort, page.number
-			FROM (SELECT count(*) AS n, COALESCE(max(number), 0) AS last FROM hits) AS total
+		return db.NewRaw(`WITH hits AS MATERIALIZED (?) SELECT total.n, page.phase, page.name_sort, page.number
+			FROM (SELECT count(*) AS n FROM hits) AS total
 			LEFT JOIN (?) AS page ON TRUE ORDER BY ?`, matches, page, o.Sort()).Scan(ctx, &rows)
 	})
 	if err != nil {
@@ -379,7 +377,7 @@ func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered,
 	}
 	g.Counted = true
 	for _, row := range rows {
-		g.Count, g.last = row.N, row.Last
+		g.Count = row.N
 		if row.Number.Valid {
 			g.Hits = append(g.Hits, position{int(row.Phase.Int64), row.Name.String, row.Number.Int64})
 		}
