@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/store"
+	"kontor/app/store/storetest"
 )
 
 // TestSearchPlans: matches are found by the indexes of the texts, never by reading the table.
@@ -36,6 +37,40 @@ func TestSearchPlans(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNamesAreReadInOrder: PostgreSQL reads the names that begin with a query in their order and stops when the page is
+// full, also if its statistics know nothing of these names.
+func TestNamesAreReadInOrder(t *testing.T) {
+	db := storetest.Postgres(t)
+	w := newWorld(t, db)
+	insert := func(name string, from, n int) {
+		w.Exec(`INSERT INTO customer (number, id, type, last_name, locale, name_sort, search, details, identity, created_at, updated_at)
+			SELECT i, gen_random_uuid(), 'person', ?, 'de', ? || ' ' || md5(i::text), ' ' || ? || ' ' || md5(i::text), '', '', now(), now() FROM generate_series(?::int, ?::int) AS i`,
+			name, name, name, from, from+n-1)
+	}
+	insert("anders", 20_000, 20_000)
+	insert("stein", 45_000, 300)
+	w.Exec(`ANALYZE customer`)
+	insert("stein", 50_000, 10_000)
+	l := w.list(Filter{Query: "stein"})
+	p := part{phasePrefix, "stein"}
+	explain := func(db bun.IDB) string {
+		o, _ := l.ordered(reading{})
+		walk := o.First(l.walked(p), l.limits.walk)
+		q := o.First(w.db.NewSelect().TableExpr(`(?) AS customer`, walk).ColumnExpr(`customer.number`).Where(`?`, l.inPhase(p.phase)), 51)
+		var lines []string
+		require.NoError(t, db.NewRaw(`EXPLAIN ?`, q).Scan(w.Ctx, &lines))
+		return strings.Join(lines, "\n")
+	}
+	require.Contains(t, explain(w.db), "Sort", "the statistics do not mislead PostgreSQL any more; this test needs other data")
+	require.NoError(t, l.inOrder(w.Ctx, p, func(db bun.IDB) error {
+		plan := explain(db)
+		assert.Contains(t, plan, "Index Scan using customer_name")
+		assert.NotContains(t, plan, "Sort")
+		assert.NotContains(t, plan, "Bitmap")
+		return nil
+	}))
 }
 
 // list is the list that List reads, for who may list all.

@@ -280,14 +280,16 @@ func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits 
 	}
 	q = o.First(q, r.Limit)
 	if !ask || p.phase == phaseNumber {
-		err = q.Scan(ctx, &hits)
+		err = l.inOrder(ctx, p, func(db bun.IDB) error { return q.Conn(db).Scan(ctx, &hits) })
 		return hits, true, err
 	}
 	// If the hits do not fill the page, a further row has the number of walked rows. This is one statement, because on
 	// PostgreSQL a second statement costs more than its result. For a full page the walk is not repeated.
 	// Raw SQL: a UNION with one limit for both parts.
-	err = l.db.NewRaw(`SELECT * FROM (?) AS hits UNION ALL SELECT ?, '', count(*) FROM (?) AS walked LIMIT ?`,
-		q, phaseCounted, walk, r.Limit).Scan(ctx, &hits)
+	err = l.inOrder(ctx, p, func(db bun.IDB) error {
+		return db.NewRaw(`SELECT * FROM (?) AS hits UNION ALL SELECT ?, '', count(*) FROM (?) AS walked LIMIT ?`,
+			q, phaseCounted, walk, r.Limit).Scan(ctx, &hits)
+	})
 	if err != nil {
 		return nil, false, err
 	}
@@ -393,6 +395,15 @@ func (l *overview) countMatches(ctx context.Context) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+// inOrder runs a query that PostgreSQL must answer by reading names in their order. It estimates a range of names far too
+// low, depending on its statistics, and would read and sort all of them to find a page.
+func (l *overview) inOrder(ctx context.Context, p part, query func(db bun.IDB) error) error {
+	if p.begins == "" {
+		return query(l.db)
+	}
+	return listing.Avoiding(ctx, l.db, []string{"bitmapscan", "sort", "seqscan"}, query)
 }
 
 // byTrigrams runs a query that PostgreSQL must answer by the trigram index.
