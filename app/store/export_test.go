@@ -6,3 +6,6 @@ func (db *DB) Waiting() int {
 	defer db.shared.mu.Unlock()
 	return len(db.shared.waiting)
 }
+
+// Plain returns a query with its values in the text.
+func Plain(query string) string { return plain(query) }

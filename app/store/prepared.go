@@ -3,22 +3,27 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/hex"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"github.com/uptrace/bun/schema"
 	"modernc.org/sqlite"
 )
 
-// Bind is a value in a query that runs often, each time with other values. It stands in the query like any other value.
-// But on SQLite, whose connections keep their last statements, it is bound to the statement: a query that differs only in
-// such values is not parsed again, and parsing takes as long as reading a page of rows. On PostgreSQL this is so for
-// queries that run with Prepared.
-//
-// Do not bind a value that a partial index names in its condition: the index is chosen before the value is known.
+// Bun writes the values of a query into its text. SQLite's connections keep their last statements, so that a query that
+// differs from an earlier one only in its values is not parsed again: parsing takes as long as reading a page of rows. For
+// this the values are marked in the text, taken out of it and bound to the statement: strings, times and bytes by the
+// dialect, whole numbers where a query says Bind. A constant that a partial index has in its condition must therefore
+// stand in the text of the query itself, since the index is chosen before the values are known.
+
+// Bind is a value in a query that runs often, each time with other values. It stands in the query like any other value,
+// but is bound to the statement: on SQLite always, on PostgreSQL in queries that run with Prepared.
 func Bind(value any) schema.QueryAppender { return bound{value} }
 
 type bound struct{ value any }
@@ -53,7 +58,36 @@ const (
 
 // AppendQuery implements schema.QueryAppender.
 func (b bound) AppendQuery(gen schema.QueryGen, q []byte) ([]byte, error) {
+	if _, marks := gen.Dialect().(sqliteDialect); marks && !isInteger(b.value) {
+		return gen.AppendQuery(q, `?`, b.value), nil
+	}
 	return append(gen.AppendQuery(append(q, boundBegin), `?`, b.value), boundEnd), nil
+}
+
+func isInteger(value any) bool {
+	switch value.(type) {
+	case int, int64:
+		return true
+	}
+	return false
+}
+
+// sqliteDialect is Bun's dialect of SQLite. It marks strings, times and bytes as bound values.
+type sqliteDialect struct{ *sqlitedialect.Dialect }
+
+// AppendString implements schema.Dialect.
+func (d sqliteDialect) AppendString(b []byte, s string) []byte {
+	return append(d.Dialect.AppendString(append(b, boundBegin), s), boundEnd)
+}
+
+// AppendTime implements schema.Dialect.
+func (d sqliteDialect) AppendTime(b []byte, t time.Time) []byte {
+	return append(d.Dialect.AppendTime(append(b, boundBegin), t), boundEnd)
+}
+
+// AppendBytes implements schema.Dialect.
+func (d sqliteDialect) AppendBytes(b []byte, data []byte) []byte {
+	return append(d.Dialect.AppendBytes(append(b, boundBegin), data), boundEnd)
 }
 
 // plain returns a query with its bound values in the text.
@@ -63,7 +97,7 @@ func plain(query string) string {
 }
 
 // lift takes the bound values out of a query and writes a placeholder for each, whose number begins with 1. A value that
-// is neither a string nor an integer nor NULL stays in the query, and so does one whose placeholder is "".
+// valueOf can't read stays in the query, and so does one whose placeholder is "".
 func lift(query string, placeholder func(n int) string) (_ string, values []driver.NamedValue) {
 	if strings.IndexByte(query, boundBegin) < 0 {
 		return query, nil
@@ -80,6 +114,8 @@ func lift(query string, placeholder func(n int) string) (_ string, values []driv
 			literal := query[i+1:]
 			if strings.HasPrefix(literal, `'`) {
 				literal = literal[:quotedEnd(literal, 0)]
+			} else if strings.HasPrefix(literal, `X'`) {
+				literal = literal[:quotedEnd(literal, 1)]
 			} else if end := strings.IndexByte(literal, boundEnd); end >= 0 {
 				literal = literal[:end]
 			}
@@ -121,6 +157,9 @@ func valueOf(literal string) (value any, ok bool) {
 		return nil, true
 	case len(literal) >= 2 && literal[0] == '\'':
 		return strings.ReplaceAll(literal[1:len(literal)-1], `''`, `'`), true
+	case strings.HasPrefix(literal, `X'`):
+		data, err := hex.DecodeString(literal[2 : len(literal)-1])
+		return data, err == nil
 	}
 	n, err := strconv.ParseInt(literal, 10, 64)
 	return n, err == nil
@@ -174,7 +213,7 @@ type statement struct {
 
 // Limits of what a connection keeps: its last statements, but none of great length, such as an insert of many rows.
 const (
-	mostKept    = 64
+	mostKept    = 96
 	longestKept = 8 << 10
 )
 
@@ -197,15 +236,25 @@ func (c *sqliteConn) Close() error {
 	return c.sqliteDriverConn.Close()
 }
 
-// keepable matches the statements that are kept: those that read or change rows.
-var keepable = regexp.MustCompile(`^(?:SELECT|WITH|INSERT|UPDATE|DELETE) `)
+// keepable matches statements that can be kept: those that read or change rows.
+var keepable = regexp.MustCompile(`^(?:EXPLAIN QUERY PLAN )?(?:SELECT|WITH|INSERT|UPDATE|DELETE) `)
 
-// statement returns a kept statement that is not busy, or prepares and keeps one. It returns nil for a text that is not
-// kept. The caller calls free when it has done.
-func (c *sqliteConn) statement(ctx context.Context, text string) (*statement, error) {
-	if len(text) > longestKept || !keepable.MatchString(text) {
-		return nil, nil
+// split returns the text of a statement with its values apart. keep=false for one that can't be kept, which stays whole:
+// it is too long, has values already, may be several statements, or takes no values.
+func split(query string, args []driver.NamedValue) (text string, values []driver.NamedValue, keep bool) {
+	if len(args) > 0 || len(query) > longestKept || !keepable.MatchString(query) {
+		return plain(query), args, false
 	}
+	text, values = lift(query, questionMark)
+	if strings.IndexByte(text, ';') >= 0 {
+		return plain(query), nil, false
+	}
+	return text, values, true
+}
+
+// statement returns a kept statement, or prepares and keeps one. It returns nil if the statement is busy. The caller
+// calls free when it has done.
+func (c *sqliteConn) statement(ctx context.Context, text string) (*statement, error) {
 	s, ok := c.kept.Get(text)
 	if ok && s.busy { // the same query inside itself, in a tx
 		return nil, nil
@@ -231,10 +280,10 @@ func (s *statement) free() {
 
 // QueryContext implements driver.QueryerContext.
 func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if len(args) > 0 {
-		return c.sqliteDriverConn.QueryContext(ctx, plain(query), args)
+	text, values, keep := split(query, args)
+	if !keep {
+		return c.sqliteDriverConn.QueryContext(ctx, text, values)
 	}
-	text, values := lift(query, questionMark)
 	s, err := c.statement(ctx, text)
 	if err != nil {
 		return nil, err
@@ -252,10 +301,10 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 
 // ExecContext implements driver.ExecerContext.
 func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if len(args) > 0 {
-		return c.sqliteDriverConn.ExecContext(ctx, plain(query), args)
+	text, values, keep := split(query, args)
+	if !keep {
+		return c.sqliteDriverConn.ExecContext(ctx, text, values)
 	}
-	text, values := lift(query, questionMark)
 	s, err := c.statement(ctx, text)
 	if err != nil {
 		return nil, err

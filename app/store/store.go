@@ -115,7 +115,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		_ = sqldb.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return newDB(sqldb, sqlitedialect.New()), nil
+	return newDB(sqldb, sqliteDialect{sqlitedialect.New()}), nil
 }
 
 // keepPrivate creates the database's file with mode 0600, because SQLite would let the umask decide. If the file
