@@ -400,8 +400,8 @@ func changes(old, new Data) audit.Changes {
 	return c
 }
 
-// Refresh recomputes what is derived from a customer and its accesses: the search texts, and the time from which it
-// needs attention. Call it inside the tx of a change to one of them. A customer needs attention at once if it has no
+// Refresh recomputes what is derived from a customer and its accesses: the search texts, and from when on it needs
+// attention. Call it inside the tx of a change to one of them. A customer needs attention at once if it has no
 // access or no active administrator, or if the mail or SMS of an invitation failed. It needs attention for an
 // unanswered invitation when the link expires or the reminder period ends, whichever is earlier. Deactivated and
 // registered accesses need no attention. ErrNotFound when there is no such customer.
@@ -425,7 +425,7 @@ func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	changed := r
 	changed.Details.Valid = true
 	changed.Search, changed.Details.String = texts(r.Type, r.Number, r.Data, contacts)
-	changed.AttentionAt = attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder)
+	changed.needs = needsOf(accesses, administrators[id], r.needs, s.now(), s.reminder)
 	return s.saveDerived(ctx, tx, r, changed)
 }
 

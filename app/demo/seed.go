@@ -197,7 +197,7 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	}
 	b.customers = append(b.customers, []any{
 		number, id, string(t), d.Salutation, d.FirstName, d.LastName, d.DateOfBirth, d.CompanyName, d.LegalForm,
-		d.RegisterNumber, d.Street, d.PostalCode, d.City, d.Country, d.Phone, d.Locale, derived.NameSort, derived.Search, derived.Details, derived.Identity, attention, created, created,
+		d.RegisterNumber, d.Street, d.PostalCode, d.City, d.Country, d.Phone, d.Locale, derived.NameSort, derived.Search, derived.Details, derived.Identity, attention, attention, created, created,
 	})
 	b.search = append(b.search, []any{number, derived.Trigrams})
 	b.accesses = append(b.accesses, []any{
