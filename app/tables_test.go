@@ -33,7 +33,6 @@ var tables = map[string]rule{
 	"account": {owner: "app/account", writers: people, readers: reasons{
 		"app/access":        "an access with its account's address and last sign-in",
 		"app/approval":      "who can approve; package account stands on it",
-		"app/attention":     "customers without an active administrator",
 		"app/authorisation": "people by name, with what they are assigned",
 		"app/bench":         bareHandler,
 		"app/customer":      "whether an administrator is active",
@@ -104,7 +103,6 @@ var tables = map[string]rule{
 	// Assignments:
 	"customer_administrator": {owner: "app/assignment", writers: demoData, readers: reasons{
 		"app/access":        "what an end user is to the customers of the portal",
-		"app/attention":     "customers without an active administrator",
 		"app/authorisation": "lists of who administers which",
 		"app/customer":      "who may; customers without an active administrator",
 		"app/handover":      "lists of what a person has",

@@ -156,6 +156,60 @@ func TestSearchDetails(t *testing.T) {
 	})
 }
 
+// TestNeeds: a customer of the previous version gets the reasons why it needs attention, and keeps its time. What the
+// previous version writes with the new schema is found by the index of customers whose reasons are not known.
+func TestNeeds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err, sql)
+		}
+		const at, since = "2026-11-24 12:00:00+00:00", "2026-11-26 12:00:00+00:00"
+		id := func(n int) string { return fmt.Sprintf("0193512f-0000-7000-8000-0000000%05d", n) }
+		customer := func(number int, attention any) {
+			t.Helper()
+			exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, attention_at, created_at, updated_at)
+				VALUES (?, ?, 'person', 'de', 'a', 'a', '', ?, ?, ?)`, number, id(number), attention, at, at)
+		}
+		access := func(number int, registered any) {
+			t.Helper()
+			exec(`INSERT INTO access (id, customer_id, first_name, last_name, email, email_folded, locale, invited_at, link_expires_at, registered_at, created_at)
+				VALUES (?, ?, 'A', 'B', 'a@example.org', 'a@example.org', 'de', ?, ?, ?, ?)`, id(number), id(number), at, since, registered, at)
+		}
+		_, err := migrations.Revert(ctx, db.DB, "20261130000109")
+		require.NoError(t, err)
+		exec(`INSERT INTO account (id, specialist, name, name_sort, username, username_folded, email, email_folded, search, locale, created_at)
+			VALUES (?, TRUE, 'A', 'a', 'a', 'a', 'a', 'a', 'a', 'de', ?)`, id(1), at)
+		for n, attention := range []any{since, since, since, nil} {
+			customer(n, attention)
+			if n != 1 { // nobody administers it
+				exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, id(n), id(1), at, id(1))
+			}
+		}
+		access(1, at)
+		access(2, nil)
+		access(3, at)
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
+		customer(4, since)
+		for column, want := range map[string][]int{"no_access_since": {0}, "no_administrator_since": {1}, "invitation_at": {2}} {
+			var got []int
+			require.NoError(t, db.NewRaw(`SELECT number FROM customer WHERE ? = attention_at ORDER BY number`, bun.Ident(column)).Scan(ctx, &got))
+			assert.Equal(t, want, got, column)
+		}
+		var unknown []int
+		require.NoError(t, db.NewRaw(`SELECT number FROM customer WHERE COALESCE(attention_at, no_administrator_since, no_access_since, invitation_at) IS NOT NULL
+			AND (attention_at IN (no_administrator_since, no_access_since, invitation_at)) IS NOT TRUE`).Scan(ctx, &unknown))
+		assert.Equal(t, []int{4}, unknown, "whose reasons are not known")
+		_, err = migrations.Revert(ctx, db.DB, "20261130000109")
+		require.NoError(t, err)
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
+	})
+}
+
 // TestRefusedAddresses: messages of the previous version stay, and none of their addresses counts as refused. The
 // previous version can delete what the new one stores.
 func TestRefusedAddresses(t *testing.T) {

@@ -84,7 +84,7 @@ type OverdueTransaction struct {
 // Label is the transaction's number as people see it.
 func (t OverdueTransaction) Label() string { return transaction.Label(t.Number) }
 
-// Part is a page of one section. Only the fields of that section are set.
+// Part is a page of one section, or its first few entries. Only the fields of that section are set.
 type Part struct {
 	Section     Section
 	Approvals   []approval.Approval
@@ -96,7 +96,8 @@ type Part struct {
 	Invitations []Invitation
 	Customers   []Owner
 	Overdue     []OverdueTransaction
-	Next        string // cursor of the next page, "" at the end
+	More        bool   // the section has more entries than these
+	Next        string // cursor of the next page; "" if this is the last one, or not a whole page
 }
 
 // Len returns the number of entries on the page.
@@ -110,6 +111,9 @@ func (p Part) Len() int {
 
 // countCap is the maximum number on the badge.
 const countCap = 100
+
+// fewFirst is how many entries of each section are shown together with the other sections.
+const fewFirst = 10
 
 // Refusal is the reason why some of the accesses got no new invitation.
 type Refusal struct {
@@ -143,13 +147,13 @@ var (
 
 // position is the last row of a page, by its place in the section's order.
 type position struct {
-	at     time.Time // since when the customer needs attention, or the due date of the transaction
+	at     time.Time // since when the customer needs this kind of attention, or the due date of the transaction
 	number int64     // of the customer, or of the transaction
 	id     uuid.UUID
 }
 
 // cursorVersion changes when the meaning of a position changes. Cursors of older versions are then ignored.
-const cursorVersion = 2
+const cursorVersion = 3
 
 func (p position) String() string { return listing.Encode(cursorVersion, p.at, p.number, p.id) }
 

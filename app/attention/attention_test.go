@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/effort"
 	"kontor/app/handover"
 	"kontor/app/listing"
 	"kontor/app/store"
@@ -188,6 +190,102 @@ func (w *world) seen(c account.Caller) (out []string) {
 	return out
 }
 
+// facts is what a section should show of the customers that by administers, of all for nobody: it is read from the facts,
+// and not from what is derived from them.
+func (w *world) facts(section Section, by account.Caller) (names []string) {
+	w.Helper()
+	q := w.DB.NewSelect().TableExpr(`customer AS k`).ColumnExpr(`k.company_name`).Where(`NOT k.deleting`)
+	if by.ID != uuid.Nil {
+		q.Where(`EXISTS (SELECT 1 FROM customer_administrator AS o WHERE o.customer_id = k.id AND o.specialist_id = ?)`, by.ID)
+	}
+	switch section {
+	case Administrators:
+		q.Where(`NOT EXISTS (SELECT 1 FROM customer_administrator AS o JOIN account AS p ON p.id = o.specialist_id
+			WHERE o.customer_id = k.id AND p.active)`)
+	case Accesses:
+		q.Where(`NOT EXISTS (SELECT 1 FROM access AS a WHERE a.customer_id = k.id)`)
+	case Invitations:
+		q.Join(`JOIN access AS a ON a.customer_id = k.id`).Where(`a.registered_at IS NULL`).Where(`a.deactivated_at IS NULL`).
+			Where(`a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ?`, w.Now(), w.Now().Add(-customer.Reminder))
+	}
+	w.Must(q.Scan(w.Ctx, &names))
+	return names
+}
+
+// all are the names of the customers on all pages of a section.
+func (w *world) all(c account.Caller, section Section) (names []string) {
+	w.Helper()
+	for after := ""; ; {
+		p, err := w.Part(w.Ctx, c, section, after)
+		w.Must(err)
+		for _, i := range p.Invitations {
+			names = append(names, i.Customer.Name)
+		}
+		for _, o := range p.Customers {
+			names = append(names, o.Name)
+		}
+		if after = p.Next; after == "" {
+			return names
+		}
+	}
+}
+
+// TestSectionsAreFacts: whatever happens to customers, accesses, administrators and time, each section has exactly what the
+// facts say, for a person who may act on all and for those who administer some.
+func TestSectionsAreFacts(t *testing.T) {
+	each(t, func(w *world) {
+		seed := effort.Seed(w)
+		r := rand.New(rand.NewPCG(seed, 1))
+		people := []account.Caller{w.anna, w.ben}
+		var ids []uuid.UUID
+		acts := []func(id uuid.UUID, by account.Caller){
+			func(id uuid.UUID, _ account.Caller) {
+				w.Exec(`UPDATE access SET registered_at = ? WHERE customer_id = ?`, w.Now(), id)
+			},
+			func(id uuid.UUID, _ account.Caller) {
+				w.Exec(`UPDATE access SET deactivated_at = ? WHERE customer_id = ? AND registered_at IS NULL`, w.Now(), id)
+			},
+			func(id uuid.UUID, _ account.Caller) {
+				w.Exec(`UPDATE access SET undeliverable = 'mailbox_full' WHERE customer_id = ? AND registered_at IS NULL`, id)
+			},
+			func(id uuid.UUID, _ account.Caller) { // sent again
+				w.Exec(`UPDATE access SET undeliverable = '', invited_at = ?, link_expires_at = ? WHERE customer_id = ?`, w.Now(), w.Now().Add(access.LinkLife), id)
+			},
+			func(id uuid.UUID, _ account.Caller) { w.Exec(`DELETE FROM access WHERE customer_id = ?`, id) },
+			func(id uuid.UUID, _ account.Caller) {
+				w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, id)
+			},
+			func(id uuid.UUID, by account.Caller) {
+				w.Exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+					id, by.ID, w.Now(), by.ID)
+			},
+			func(id uuid.UUID, _ account.Caller) { w.Exec(`UPDATE customer SET deleting = TRUE WHERE id = ?`, id) },
+			func(uuid.UUID, account.Caller) { w.Tick(time.Duration(r.IntN(72)) * time.Hour) },
+			func(uuid.UUID, account.Caller) { w.Tick(time.Duration(r.IntN(72)) * time.Hour) },
+		}
+		for step := range 120 {
+			by := people[r.IntN(len(people))]
+			if step < 30 || r.IntN(4) == 0 {
+				invited := []string{"A", "B"}[:r.IntN(3)]
+				ids = append(ids, w.customer(by, fmt.Sprintf("Kunde %03d", step), invited...))
+				continue
+			}
+			id := ids[r.IntN(len(ids))]
+			acts[r.IntN(len(acts))](id, by)
+			w.touch(id)
+			for _, section := range []Section{Invitations, Administrators, Accesses} {
+				assert.ElementsMatch(w, w.facts(section, account.Caller{}), w.all(w.uta, section), "seed %d, step %d: %s of all", seed, step, section)
+			}
+			for _, section := range []Section{Invitations, Accesses} {
+				assert.ElementsMatch(w, w.facts(section, w.anna), w.all(w.anna, section), "seed %d, step %d: %s of Anna", seed, step, section)
+			}
+			if w.Failed() {
+				return
+			}
+		}
+	})
+}
+
 // furnish makes one of everything at Anna's customers, one at Ben's, and an orphan.
 func (w *world) furnish() {
 	w.customer(w.anna, "Fehler AG", "Mail", "Kurz")
@@ -316,8 +414,8 @@ func TestProposalsAndDeputies(t *testing.T) {
 	})
 }
 
-// TestCounts: a count that searched everybody's entries is cached for a few seconds, for the same person with the same
-// permissions, until they do something.
+// TestCounts: the number on the badge is kept for a few seconds, for the same person with the same permissions, until they
+// do something or open the page.
 func TestCounts(t *testing.T) {
 	each(t, func(w *world) {
 		w.customer(w.anna, "Leer AG")
@@ -331,11 +429,14 @@ func TestCounts(t *testing.T) {
 		count(w.anna, 1)
 		w.customer(w.anna, "Leer 2 AG")
 		count(w.uta, 1)
-		count(w.anna, 2) // few of her own
+		count(w.anna, 1)
+		_, err := w.Parts(w.Ctx, w.anna)
+		w.Must(err)
+		count(w.anna, 2)
 		less := w.uta
 		less.Roles = []policies.Role{policies.Specialist}
 		count(less, 0)
-		count(w.uta, 1) // unchanged
+		count(w.uta, 2)
 		w.customer(w.anna, "Leer 3 AG")
 		w.Forget(w.uta.ID)
 		count(w.uta, 3)
@@ -344,6 +445,42 @@ func TestCounts(t *testing.T) {
 		count(w.uta, 4)
 		w.Must(policytest.Publish(w.o.Decider, 7, "p, user_administrator, *, transaction, *, process, allow"))
 		count(w.uta, 0)
+	})
+}
+
+// TestFirstFew: the page shows a few entries of each section, and says where there are more. The number on the badge does
+// not stay behind what the page shows.
+func TestFirstFew(t *testing.T) {
+	each(t, func(w *world) {
+		page := func(shown int, more bool, badge int) {
+			w.Helper()
+			parts, err := w.Parts(w.Ctx, w.anna)
+			w.Must(err)
+			require.Len(w, parts, 1)
+			assert.Equal(w, shown, parts[0].Len(), "shown")
+			assert.Equal(w, more, parts[0].More, "there are more than %d", shown)
+			assert.Empty(w, parts[0].Next, "the whole section comes next")
+			n, err := w.Count(w.Ctx, w.anna)
+			w.Must(err)
+			assert.Equal(w, badge, n, "the badge")
+		}
+		add := func(n int) {
+			for i := range n {
+				w.customer(w.anna, fmt.Sprintf("Leer %d AG", i))
+			}
+		}
+		add(fewFirst)
+		page(fewFirst, false, fewFirst)
+		add(1)
+		page(fewFirst, true, fewFirst+1) // 10 was kept, but the page has more
+		add(1)
+		page(fewFirst, true, fewFirst+1) // kept
+		w.Tick(countLife)
+		page(fewFirst, true, fewFirst+2)
+		p, err := w.Part(w.Ctx, w.anna, Accesses, "")
+		w.Must(err)
+		assert.Equal(w, fewFirst+2, p.Len(), "the whole section")
+		assert.False(w, p.More)
 	})
 }
 

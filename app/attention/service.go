@@ -16,6 +16,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/handover"
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
@@ -73,7 +74,7 @@ type Service struct {
 	o   Options
 	few int // the value of fewVisible; tests change it
 
-	counts *expirable.LRU[uuid.UUID, count] // for people for whom counting takes long
+	counts *expirable.LRU[uuid.UUID, count] // the numbers on the badge, by person
 }
 
 // New makes the service.
@@ -133,22 +134,26 @@ func (s *Service) require(ctx context.Context, c account.Caller) error {
 	return err
 }
 
-// Parts returns the first pages of all sections that are not empty. policies.ErrForbidden when the page is not for the
-// caller: see May.
+// Parts returns the first fewFirst entries of all sections that are not empty. policies.ErrForbidden when the page is not
+// for the caller: see May.
 func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
 	if err := s.require(ctx, c); err != nil {
 		return nil, err
 	}
 	var parts []Part
+	n, more := 0, false
 	for _, section := range Sections {
-		p, err := s.part(ctx, c, section, "")
+		p, err := s.part(ctx, c, section, "", fewFirst)
 		if err != nil {
 			return nil, err
 		}
+		p.Next = "" // after a few entries comes the whole section
 		if p.Len() > 0 {
 			parts = append(parts, p)
 		}
+		n, more = n+p.Len(), more || p.More
 	}
+	s.saw(c, n, more)
 	return parts, nil
 }
 
@@ -157,77 +162,45 @@ func (s *Service) Part(ctx context.Context, c account.Caller, section Section, a
 	if err := s.require(ctx, c); err != nil {
 		return Part{}, err
 	}
-	return s.part(ctx, c, section, after)
+	return s.part(ctx, c, section, after, listing.PageSize)
 }
 
-// Count returns the number of entries that the caller may act on, up to countCap. Every page shows it, so it reads only
-// as much of each section as the number needs. A count that had to search everybody's entries is cached for countLife,
-// or until Forget, which is called after the caller has done something.
+// Count returns the number of entries that the caller may act on, up to countCap. Every page shows it, so it is kept for
+// countLife, or until Forget, which is called after the caller has done something. What others do, and what becomes due,
+// is in it countLife later at most. Where the page shows everything, its number is that of the page.
 func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
-	if n, ok := s.remembered(c); ok {
+	if n, ok := s.kept(c); ok {
 		return n, nil
 	}
-	quick := true
-	n, err := s.o.Offers.Waiting(ctx, c)
-	if err != nil {
-		return 0, err
-	}
+	n := 0
 	for _, section := range Sections {
-		if section == Rights {
-			continue
-		}
-		if section == Deputies {
-			list, err := s.deputies(ctx, c)
-			if err != nil {
-				return 0, err
-			}
-			n += len(list)
-			continue
-		}
-		if section == Approvals {
-			waits, err := s.o.Approvals.Awaiting(ctx, c.ID)
-			if err != nil {
-				return 0, err
-			}
-			n += len(waits)
-			continue
-		}
-		if section == Sending {
-			p, err := s.sending(c)
-			if err != nil {
-				return 0, err
-			}
-			n += p.Len()
-			continue
-		}
-		if section == Channels {
-			more, err := s.countChannels(ctx, c)
-			if err != nil {
-				return 0, err
-			}
-			n += more
-			continue
-		}
-		q, nothing, err := s.query(ctx, c, section)
+		more, err := s.countSection(ctx, c, section, countCap-n)
 		if err != nil {
 			return 0, err
 		}
-		if nothing {
-			continue
-		}
-		more, err := s.count(ctx, q, countCap-n)
-		if err != nil {
-			return 0, err
-		}
-		quick = quick && q.few
 		if n += more; n >= countCap {
+			n = countCap
 			break
 		}
 	}
-	if !quick {
-		s.remember(c, n)
-	}
+	s.keep(c, n)
 	return n, nil
+}
+
+// countSection counts the entries of a section. It reads no more than most of those in the database.
+func (s *Service) countSection(ctx context.Context, c account.Caller, section Section, most int) (int, error) {
+	switch section {
+	case Channels:
+		return s.countChannels(ctx, c)
+	case Invitations, Administrators, Accesses, Overdue:
+		q, nothing, err := s.query(ctx, c, section)
+		if err != nil || nothing {
+			return 0, err
+		}
+		return s.count(ctx, q, most)
+	}
+	p, err := s.part(ctx, c, section, "", most)
+	return p.Len(), err
 }
 
 // deputies returns what the caller's deputies arranged, if the caller may change it.

@@ -20,7 +20,16 @@ type query struct {
 	columns string
 	rows    *bun.SelectQuery // without columns and without order
 	key     []string         // the columns of the sort order, which are unique together
-	few     bool             // it starts from the caller's own rows, which are few
+}
+
+// first selects columns of the first rows of a section, or of those after the row with the given key.
+func (q query) first(columns string, most int, key ...any) *bun.SelectQuery {
+	return listing.By(false, q.key...).First(q.rows.ColumnExpr(columns), most, key...)
+}
+
+// needs are the sections that list customers, or their invitations, by one kind of reason why these need attention.
+var needs = map[Section]customer.Need{
+	Invitations: customer.OpenInvitation, Administrators: customer.NoAdministrator, Accesses: customer.NoAccess,
 }
 
 const ownerColumns = `customer.number, customer.id AS customer_id, customer.type, customer.first_name, customer.last_name, customer.company_name`
@@ -28,7 +37,8 @@ const ownerColumns = `customer.number, customer.id AS customer_id, customer.type
 // query makes the query of a section. nothing says that the section can't have entries for the caller.
 //
 // The customers come from customer.Attending, which decides whether to start from the caller's own customers or from
-// all that need attention. CROSS JOIN fixes the join order in SQLite, which has no statistics; PostgreSQL treats it as
+// the index of all that have this need. The index has only customers that the section lists, so a page of it is found
+// after a page of rows by somebody who may act on all. CROSS JOIN fixes the join order in SQLite, which has no statistics; PostgreSQL treats it as
 // a normal join.
 func (s *Service) query(ctx context.Context, c account.Caller, section Section) (q query, nothing bool, err error) {
 	if section == Overdue {
@@ -39,21 +49,15 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 			return query{}, true, err
 		}
 	}
-	attending, err := s.o.Customers.Attending(ctx, c, permissions[section])
+	attending, err := s.o.Customers.Attending(ctx, c, needs[section], permissions[section])
 	if err != nil || attending.Nothing {
 		return query{}, true, err
 	}
 	q = query{
-		columns: ownerColumns + `, customer.attention_at`, key: []string{`customer.attention_at`, `customer.number`}, few: attending.Few,
+		columns: ownerColumns + `, customer.since`, key: []string{`customer.since`, `customer.number`},
 		rows: s.o.DB.NewSelect().TableExpr(`(?) AS customer`, attending.Table),
 	}
-	switch section {
-	case Administrators:
-		q.rows.Where(`NOT EXISTS (SELECT 1 FROM customer_administrator AS ca JOIN account AS p ON p.id = ca.specialist_id AND p.active
-			WHERE ca.customer_id = customer.id)`)
-	case Accesses:
-		q.rows.Where(`NOT EXISTS (SELECT 1 FROM access AS a WHERE a.customer_id = customer.id)`)
-	case Invitations:
+	if section == Invitations {
 		now, failure := s.o.Now(), courier.SMSFailure("a.id", "a.generation")
 		q.columns += `, a.id, a.first_name AS end_first, a.last_name AS end_last, a.email, a.mobile, a.invited_at, a.link_expires_at,
 			a.undeliverable, ` + failure + ` AS code_failure`
@@ -97,7 +101,7 @@ func (s *Service) overdue(ctx context.Context, c account.Caller) (q query, nothi
 	rows.Join(`CROSS JOIN customer`).Where(`t.due <> ''`).Where(`t.status <> 'closed'`).Where(`t.due < ?`, today).
 		Where(`customer.id = t.customer_id`).Where(`NOT customer.deleting`).Where(`?`, store.All(within))
 	return query{
-		columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: []string{`t.due`, `t.number`}, few: few, rows: rows,
+		columns: ownerColumns + `, t.id, t.number AS transaction_number, t.name, t.due`, key: []string{`t.due`, `t.number`}, rows: rows,
 	}, false, nil
 }
 
@@ -112,7 +116,8 @@ func (s *Service) count(ctx context.Context, q query, most int) (n int, err erro
 	if most <= 0 { // 0 would mean no limit to Bun
 		return 0, nil
 	}
-	err = s.o.DB.NewSelect().TableExpr(`(?) AS counted`, q.rows.ColumnExpr(`1`).Limit(int64(most))).ColumnExpr(`count(*)`).Scan(ctx, &n)
+	// in the order of the section, so that the plan is that of a page
+	err = s.o.DB.NewSelect().TableExpr(`(?) AS counted`, q.first(`1`, most)).ColumnExpr(`count(*)`).Scan(ctx, &n)
 	return n, err
 }
 
@@ -124,7 +129,7 @@ type row struct {
 	FirstName     string        `bun:"first_name"`
 	LastName      string        `bun:"last_name"`
 	CompanyName   string        `bun:"company_name"`
-	AttentionAt   time.Time     `bun:"attention_at"`
+	Since         time.Time     `bun:"since"`
 	ID            uuid.UUID     `bun:"id"`
 	EndFirst      string        `bun:"end_first"`
 	EndLast       string        `bun:"end_last"`
@@ -169,14 +174,14 @@ func (s *Service) invitation(r row) Invitation {
 // position returns the place of a row in its section's order.
 func (r row) position(section Section) position {
 	if section != Overdue {
-		return position{r.AttentionAt, r.Number, r.ID}
+		return position{r.Since, r.Number, r.ID}
 	}
 	due, _ := time.Parse(time.DateOnly, r.Due) // the date was checked when it was written
 	return position{due, r.Transaction, r.ID}
 }
 
-// part reads a page of a section.
-func (s *Service) part(ctx context.Context, c account.Caller, section Section, after string) (Part, error) {
+// part reads up to most entries of a section. Sections that are always short are read whole.
+func (s *Service) part(ctx context.Context, c account.Caller, section Section, after string, most int) (Part, error) {
 	if section == Sending {
 		return s.sending(c)
 	}
@@ -211,11 +216,11 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 		}
 	}
 	var rows []row
-	if err := listing.By(false, q.key...).First(q.rows.ColumnExpr(q.columns), listing.PageSize+1, key...).Scan(ctx, &rows); err != nil {
+	if err := q.first(q.columns, most+1, key...).Scan(ctx, &rows); err != nil {
 		return p, err
 	}
-	rows, more := listing.Cut(rows)
-	if more {
+	if p.More = len(rows) > most; p.More {
+		rows = rows[:most]
 		p.Next = rows[len(rows)-1].position(section).String()
 	}
 	for _, r := range rows {

@@ -118,7 +118,7 @@ func (m *measurement) on(kind string) (r report, err error) {
 		return r, err
 	}
 	m.Running.limit(settings)
-	emails := []string{firstSpecialist, lastSpecialist, auditor}
+	emails := []string{firstSpecialist, lastSpecialist, auditor, userAdministrator}
 	if err := givePasswords(m.ctx, settings, emails...); err != nil {
 		return r, err
 	}

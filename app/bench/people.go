@@ -14,8 +14,17 @@ import (
 )
 
 // The people who are measured, by their e-mail addresses. Of the synthetic specialist users, the first one sees a tenth of
-// all business transactions and the last one 51. The auditor sees all.
-const auditor = "auditor@bench.example"
+// all business transactions and the last one 51. The auditor sees all, and so does the user administrator, who may also
+// act on all customers.
+const (
+	auditor           = "auditor@bench.example"
+	userAdministrator = "user.administrator@bench.example"
+)
+
+// addedPeople are the people who are added, with their roles.
+var addedPeople = map[string][]policies.Role{
+	auditor: {policies.Auditor}, userAdministrator: {policies.Specialist, policies.UserAdministrator},
+}
 
 var (
 	firstSpecialist = specialist(1)
@@ -27,7 +36,7 @@ func specialist(n int) string { return fmt.Sprintf("specialist%d@example.net", n
 // password is everybody's. The databases hold only synthetic people.
 const password = "quiet harbour lantern 47"
 
-// givePasswords lets people sign in with password. It adds those who have no account as auditors.
+// givePasswords lets people sign in with password. It adds those of addedPeople who have no account.
 func givePasswords(ctx context.Context, settings map[string]string, emails ...string) (err error) {
 	c, _, err := config.Load(nil, func(name string) string { return settings[name] }, wire.Checks())
 	if err != nil {
@@ -51,7 +60,7 @@ func givePassword(ctx context.Context, accounts *account.Service, email string) 
 	_, token, err := accounts.ResetByCommand(ctx, email)
 	if errors.Is(err, account.ErrNoSuchLogin) {
 		token, err = accounts.AddByCommand(ctx, account.SpecialistForm{
-			Email: email, Name: "Bench Auditor", Locale: "de", Roles: []policies.Role{policies.Auditor},
+			Email: email, Name: "Bench", Locale: "de", Roles: addedPeople[email],
 		})
 	}
 	if err != nil {

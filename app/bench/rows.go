@@ -23,6 +23,7 @@ func rows(deepPath string) []row {
 	list := []row{
 		{name: "overview", as: firstSpecialist, request: get("/customers")},
 		{name: "overview/deep", as: firstSpecialist, request: get(deepPath)},
+		{name: "overview/all", as: userAdministrator, request: get("/customers")}, // with both badges of the navigation
 	}
 	for _, text := range []string{"stein", "anna.mueller.1", "müller köln", "qwertzuiop", "x", "Anna Müller"} {
 		list = append(list, row{name: "search/" + words(text), as: firstSpecialist, request: get(with("/customers", "q", text))})
@@ -32,7 +33,10 @@ func rows(deepPath string) []row {
 		r.typed = true
 		list = append(list, row{name: "typed/" + words(text), as: firstSpecialist, request: r})
 	}
-	list = append(list, row{name: "attention", as: firstSpecialist, request: get("/attention")})
+	list = append(list,
+		row{name: "attention/many", as: firstSpecialist, request: get("/attention")},
+		row{name: "attention/all", as: userAdministrator, request: get("/attention")},
+	)
 	for _, person := range []struct{ sees, email string }{{"many", firstSpecialist}, {"few", lastSpecialist}, {"all", auditor}} {
 		for _, filter := range []struct{ name, field, value string }{
 			{name: "first"}, {"status", "status", "open"}, {"kind", "kind", "loan_application"},

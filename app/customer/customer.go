@@ -178,32 +178,3 @@ type accessState struct {
 func (s accessState) contact() Contact {
 	return Contact{FirstName: s.FirstName, LastName: s.LastName, Email: s.Email, Mobile: s.Mobile}
 }
-
-// attentionAt returns the time from which a customer needs attention; nil: never. administrators is the number of
-// active ones. before is the previous result: a reason that continues keeps its time.
-func attentionAt(accesses []accessState, administrators int, before *time.Time, now time.Time, reminder time.Duration) *time.Time {
-	reasons := administrators == 0 || len(accesses) == 0
-	var at *time.Time
-	for _, a := range accesses {
-		switch {
-		case a.DeactivatedAt != nil, a.RegisteredAt != nil:
-		case a.Undeliverable != "" || a.CodeFailed:
-			reasons = true
-		default:
-			due := a.InvitedAt.Add(reminder)
-			if a.LinkExpiresAt.Before(due) {
-				due = a.LinkExpiresAt
-			}
-			if at == nil || due.Before(*at) {
-				at = &due
-			}
-		}
-	}
-	if reasons && (at == nil || now.Before(*at)) {
-		at = &now
-		if before != nil && before.Before(now) {
-			at = before
-		}
-	}
-	return at
-}

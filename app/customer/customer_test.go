@@ -244,41 +244,6 @@ func TestParseNumber(t *testing.T) {
 	}
 }
 
-func TestAttentionAt(t *testing.T) {
-	at := func(d time.Duration) *time.Time { w := testNow.Add(d); return &w }
-	const day = 24 * time.Hour
-	invited := accessState{InvitedAt: testNow.Add(-day), AccessState: AccessState{LinkExpiresAt: testNow.Add(day)}}
-	longLink := accessState{InvitedAt: testNow.Add(-day), AccessState: AccessState{LinkExpiresAt: testNow.Add(30 * day)}}
-	with := func(s accessState, edit func(*accessState)) accessState { edit(&s); return s }
-	registered := with(invited, func(s *accessState) { s.RegisteredAt = at(0) })
-	bounced := with(invited, func(s *accessState) { s.Undeliverable = "mail.unknown" })
-	deactivated := with(bounced, func(s *accessState) { s.DeactivatedAt = at(0) })
-	for name, c := range map[string]struct {
-		accesses       []accessState
-		administrators int
-		before         *time.Time
-		want           *time.Time
-	}{
-		"no access":                    {nil, 1, nil, at(0)},
-		"no administrator":             {[]accessState{registered}, 0, nil, at(0)},
-		"registered":                   {[]accessState{registered}, 1, at(-day), nil},
-		"deactivated, though bounced":  {[]accessState{deactivated}, 1, nil, nil},
-		"bounced":                      {[]accessState{bounced}, 1, nil, at(0)},
-		"the code's SMS failed":        {[]accessState{with(invited, func(s *accessState) { s.CodeFailed = true })}, 1, nil, at(0)},
-		"bounced, known for an hour":   {[]accessState{bounced}, 1, at(-time.Hour), at(-time.Hour)},
-		"bounced, was due later":       {[]accessState{bounced}, 1, at(time.Hour), at(0)},
-		"invited, link ends":           {[]accessState{invited}, 1, nil, at(day)},
-		"invited, a week":              {[]accessState{longLink}, 1, nil, at(6 * day)},
-		"several: the earliest":        {[]accessState{registered, longLink, invited}, 2, nil, at(day)},
-		"one bounced of several":       {[]accessState{registered, bounced, invited}, 2, nil, at(0)},
-		"expired before, no administr": {[]accessState{with(invited, func(s *accessState) { s.LinkExpiresAt = *at(-day) })}, 0, nil, at(-day)},
-	} {
-		got := attentionAt(c.accesses, c.administrators, c.before, testNow, Reminder)
-		assert.Equal(t, c.want == nil, got == nil, name)
-		assert.False(t, got != nil && !got.Equal(*c.want), "%s", name)
-	}
-}
-
 func TestIdentity(t *testing.T) {
 	d := anna()
 	umlaut, written := d, d

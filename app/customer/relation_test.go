@@ -29,7 +29,7 @@ func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 		w.policyIs("\np, end_user, access, customer, *, read, allow\np, end_user, access, customer, *, list, allow\n")
 		cu := w.add(w.anna, Person, anna(), "pending@example.org")
 		a := w.mustAccess(cu.ID, "eva@example.org", uuid.NullUUID{UUID: w.end.ID, Valid: true})
-		w.Exec(`UPDATE customer SET attention_at = ?`, w.Now())
+		w.Exec(`UPDATE customer SET invitation_at = ?`, w.Now())
 		check := func(what string, related bool) {
 			t.Helper()
 			_, err := w.Get(ctx, w.end, cu.ID)
@@ -44,7 +44,7 @@ func TestDeactivatedAccessIsNoRelation(t *testing.T) {
 			if assert.NoError(t, err, "%s: listed %v", what, p.Rows) {
 				assert.Equal(t, related, listed, "%s: listed %v", what, p.Rows)
 			}
-			at, err := w.Attending(ctx, w.end, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
+			at, err := w.Attending(ctx, w.end, OpenInvitation, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Read})
 			require.NoError(t, err, what)
 			require.True(t, at.Few, "%s: %+v", what, at)
 			var ids []uuid.UUID

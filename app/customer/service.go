@@ -401,10 +401,10 @@ func changes(old, new Data) audit.Changes {
 }
 
 // Refresh recomputes what is derived from a customer and its accesses: the search texts, the summary of its accesses,
-// and the time from which it needs attention. Call it inside the tx of a change to one of them. A customer needs
-// attention at once if it has no access or no active administrator, or if the mail or SMS of an invitation failed. It
-// needs attention for an unanswered invitation when the link expires or the reminder period ends, whichever is earlier.
-// Deactivated and registered accesses need no attention. ErrNotFound when there is no such customer.
+// and from when on it needs attention. Call it inside the tx of a change to one of them. A customer needs attention at
+// once if it has no access or no active administrator, or if the mail or SMS of an invitation failed. It needs attention
+// for an unanswered invitation when the link expires or the reminder period ends, whichever is earlier. Deactivated and
+// registered accesses need no attention. ErrNotFound when there is no such customer.
 func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	r, err := s.lock(ctx, tx, id)
 	if err != nil {
@@ -426,7 +426,7 @@ func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	changed.Details.Valid = true
 	changed.Search, changed.Details.String = texts(r.Type, r.Number, r.Data, contacts)
 	changed.accessColumns = sumUp(accesses)
-	changed.AttentionAt = attentionAt(accesses, administrators[id], r.AttentionAt, s.now(), s.reminder)
+	changed.needs = needsOf(accesses, administrators[id], r.needs, s.now(), s.reminder)
 	return s.saveDerived(ctx, tx, r, changed)
 }
 

@@ -24,11 +24,11 @@ type record struct {
 	ID     uuid.UUID `bun:"id"`
 	Type   Type      `bun:"type"`
 	Data
-	NameSort    string         `bun:"name_sort"`
-	Search      string         `bun:"search"`
-	Details     sql.NullString `bun:"details"` // not valid: not computed yet
-	Identity    string         `bun:"identity"`
-	AttentionAt *time.Time     `bun:"attention_at"`
+	NameSort string         `bun:"name_sort"`
+	Search   string         `bun:"search"`
+	Details  sql.NullString `bun:"details"` // not valid: not computed yet
+	Identity string         `bun:"identity"`
+	needs
 	accessColumns
 	Submission sql.NullString `bun:"submission"`
 	Version    int            `bun:"version"`
@@ -178,8 +178,8 @@ func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) (err error)
 // update writes data if the customer still has the version that was edited; done=false otherwise.
 func (s *Service) update(ctx context.Context, tx bun.IDB, r *record, version int) (done bool, err error) {
 	res, err := tx.NewUpdate().Model(r).
-		ExcludeColumn("number", "id", "type", "search", "details", "attention_at", "access_count", "access_registered",
-			"access_worst", "access_expires_at", "submission", "version", "deleting", "created_at", "created_by").
+		ExcludeColumn("number", "id", "type", "search", "details", "no_administrator_since", "no_access_since", "invitation_at", "attention_at",
+			"access_count", "access_registered", "access_worst", "access_expires_at", "submission", "version", "deleting", "created_at", "created_by").
 		Set("version = version + 1").
 		Where("id = ?", r.ID).Where("version = ?", version).Where("NOT deleting").Exec(ctx)
 	if err != nil {
@@ -232,9 +232,10 @@ func (s *Service) countAdministrators(ctx context.Context, tx bun.IDB, ids []uui
 // changed is old with its new derived columns.
 func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, old, changed record) error {
 	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
-	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, attention_at = ?, access_count = ?, access_registered = ?, access_worst = ?,
-		access_expires_at = ? WHERE number = ?`, changed.Search, changed.Details, changed.AttentionAt, changed.Total, changed.Registered, changed.Worst,
-		changed.FirstExpiry, changed.Number)
+	_, err := tx.ExecContext(ctx, `UPDATE customer SET search = ?, details = ?, no_administrator_since = ?, no_access_since = ?, invitation_at = ?,
+		attention_at = ?, access_count = ?, access_registered = ?, access_worst = ?, access_expires_at = ? WHERE number = ?`,
+		changed.Search, changed.Details, changed.NoAdministrator, changed.NoAccess, changed.OpenInvitation, changed.AttentionAt,
+		changed.Total, changed.Registered, changed.Worst, changed.FirstExpiry, store.Bind(changed.Number))
 	if err != nil || changed.Search == old.Search && changed.Details == old.Details {
 		return err
 	}

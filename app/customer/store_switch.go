@@ -2,7 +2,6 @@ package customer
 
 import (
 	"context"
-	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -60,17 +59,18 @@ func (s *Service) endSwitch(ctx context.Context, tx bun.IDB, specialist uuid.UUI
 	return err
 }
 
-// attentionRow is a customer with the time from which it needs attention.
-type attentionRow struct {
-	Number      int64      `bun:"number"`
-	ID          uuid.UUID  `bun:"id"`
-	AttentionAt *time.Time `bun:"attention_at"`
+// needsRow is a customer with its needs.
+type needsRow struct {
+	Number int64     `bun:"number"`
+	ID     uuid.UUID `bun:"id"`
+	needs
 }
 
-// lockAttention loads customers, and on PostgreSQL locks them until the tx ends, so that other txs do not recompute
+// lockNeeds loads customers, and on PostgreSQL locks them until the tx ends, so that other txs do not recompute
 // them.
-func (s *Service) lockAttention(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []attentionRow, err error) {
-	q := tx.NewSelect().Model((*record)(nil)).Column("number", "id", "attention_at").Where("id IN (?)", bun.List(ids)).Order("id")
+func (s *Service) lockNeeds(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []needsRow, err error) {
+	q := tx.NewSelect().Model((*record)(nil)).Column("number", "id", "no_administrator_since", "no_access_since", "invitation_at", "attention_at").
+		Where("id IN (?)", bun.List(ids)).Order("id")
 	if s.db.IsPostgres() {
 		q.For("NO KEY UPDATE")
 	}
@@ -78,12 +78,9 @@ func (s *Service) lockAttention(ctx context.Context, tx bun.IDB, ids []uuid.UUID
 	return list, err
 }
 
-func (s *Service) setAttention(ctx context.Context, tx bun.IDB, numbers []int64, at time.Time) error {
-	var value *time.Time
-	if !at.IsZero() {
-		value = &at
-	}
-	_, err := tx.NewUpdate().Model((*record)(nil)).Set("attention_at = ?", value).Where("number IN (?)", bun.List(numbers)).Exec(ctx)
+func (s *Service) setNeeds(ctx context.Context, tx bun.IDB, numbers []int64, n needs) error {
+	_, err := tx.NewUpdate().Model((*record)(nil)).Set("no_administrator_since = ?", n.NoAdministrator).Set("no_access_since = ?", n.NoAccess).
+		Set("invitation_at = ?", n.OpenInvitation).Set("attention_at = ?", n.AttentionAt).Where("number IN (?)", bun.List(numbers)).Exec(ctx)
 	return err
 }
 

@@ -2,7 +2,6 @@ package customer
 
 import (
 	"context"
-	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -33,7 +32,7 @@ func (s *Service) administratorSwitched(ctx context.Context, tx bun.IDB, c accou
 		_, err := s.jobs.Add(ctx, tx, job.Order{Kind: job.AdministratorSwitch, SubjectID: a.ID, By: c.ID})
 		return err
 	}
-	return s.refreshAttention(ctx, tx, ids)
+	return s.refreshNeeds(ctx, tx, ids)
 }
 
 // switchStep processes a chunk of the customers of a specialist user who was deactivated or reactivated.
@@ -61,7 +60,7 @@ func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uui
 	if err != nil {
 		return 0, err
 	}
-	if err := s.refreshAttention(ctx, tx, ids); err != nil {
+	if err := s.refreshNeeds(ctx, tx, ids); err != nil {
 		return 0, err
 	}
 	if len(ids) < s.switchChunk {
@@ -70,12 +69,12 @@ func (s *Service) continueSwitch(ctx context.Context, tx bun.IDB, specialist uui
 	return len(ids), s.moveSwitch(ctx, tx, specialist, ids[len(ids)-1])
 }
 
-// refreshAttention recomputes the times from which customers need attention, like Refresh, but for many at once.
-func (s *Service) refreshAttention(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
+// refreshNeeds recomputes from when on customers need attention, like Refresh, but for many at once.
+func (s *Service) refreshNeeds(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	due, err := s.lockAttention(ctx, tx, ids)
+	list, err := s.lockNeeds(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
@@ -92,18 +91,14 @@ func (s *Service) refreshAttention(ctx context.Context, tx bun.IDB, ids []uuid.U
 		return err
 	}
 	now := s.now()
-	changed := map[time.Time][]int64{} // numbers by the new time (zero: never), because most customers get the same
-	for _, c := range due {
-		at := attentionAt(of[c.ID], administrators[c.ID], c.AttentionAt, now, s.reminder)
-		switch {
-		case at == nil && c.AttentionAt != nil:
-			changed[time.Time{}] = append(changed[time.Time{}], c.Number)
-		case at != nil && (c.AttentionAt == nil || !at.Equal(*c.AttentionAt)):
-			changed[at.UTC()] = append(changed[at.UTC()], c.Number)
+	changed := map[needs][]int64{} // numbers by the new needs, because most customers get the same
+	for _, c := range list {
+		if n := needsOf(of[c.ID], administrators[c.ID], c.needs, now, s.reminder); !n.equal(c.needs) {
+			changed[n] = append(changed[n], c.Number)
 		}
 	}
-	for at, numbers := range changed {
-		if err := s.setAttention(ctx, tx, numbers, at); err != nil {
+	for n, numbers := range changed {
+		if err := s.setNeeds(ctx, tx, numbers, n); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql/driver"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -106,7 +107,7 @@ func (f *firm) raw(do func(image) error) {
 	conn, err := f.s.DB.DB.DB.Conn(f.ctx)
 	f.must(err)
 	defer func() { _ = conn.Close() }()
-	f.must(conn.Raw(func(c any) error { return do(c.(image)) }))
+	f.must(conn.Raw(func(c any) error { return do(c.(interface{ Unwrap() driver.Conn }).Unwrap().(image)) }))
 }
 
 func (f *firm) save() (b []byte) {

@@ -340,6 +340,9 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "write what the search finds of customers recorded before", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueDetails(ctx, detailChunk)
 			}},
+			{Name: "find out what customers need that the version before wrote", Every: 10 * time.Second, Run: func(ctx context.Context) error {
+				return s.Customers.ContinueNeeds(ctx, detailChunk)
+			}},
 			{Name: "correct summaries of accesses that a version without them left", Every: time.Hour, Run: func(ctx context.Context) error {
 				_, err := s.Customers.CorrectAccessSummaries(ctx)
 				return err
@@ -357,8 +360,8 @@ func (s *Services) Loop() *loop.Loop {
 	})
 }
 
-// detailChunk is the number of customers whose details are written in one transaction. This work is not a job, because
-// nobody requests it: a version before this one may run at the same time and record customers without details.
+// detailChunk is the number of customers whose details, or needs, are written in one transaction. This work is not a job,
+// because nobody requests it: a version before this one may run at the same time and record customers without them.
 const detailChunk = 200
 
 // Metrics are the metrics of the outbox, the queues and the processes.

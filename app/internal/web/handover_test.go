@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -167,6 +168,31 @@ func TestDeputies(t *testing.T) {
 	b.send(end).goesTo(t, path)
 	b.get(path).want(t, http.StatusOK, "Ended")
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Deputy named", "Deputy: – → Maria@kanzlei.example", "Last day: – → 30 November 2026", "Deputy arrangement ended")
+}
+
+// TestAttentionSection: a section with many entries shows the first ones, and all of them on a page of its own. An empty
+// section leads to the page of all.
+func TestAttentionSection(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	for i := range 10 { // one more is the world's own
+		_, _, err := w.customers.Add(context.Background(), w.admin, customer.Draft{Type: customer.Company, Data: customer.Data{
+			CompanyName: fmt.Sprintf("Hafen %d AG", i), FirstName: "Eva", LastName: "Ende", Locale: "de",
+		}}, nil)
+		must(t, err)
+	}
+	doc := b.get("/attention").doc(t)
+	assert.Equal(t, 10, doc.Find(`section[aria-labelledby=s-accesses] tbody tr`).Length(), "shown at first")
+	assert.Contains(t, strings.Join(strings.Fields(doc.Find(`section[aria-labelledby=s-accesses] header .tag`).Text()), ""), "10+")
+	more, _ := doc.Find(`section[aria-labelledby=s-accesses] .pages a`).Attr("href")
+	require.Equal(t, "/attention?section=accesses", more)
+	whole := b.get(more)
+	whole.want(t, http.StatusOK, "Back to “Needs attention”")
+	assert.Equal(t, 11, whole.doc(t).Find(`section[aria-labelledby=s-accesses] tbody tr`).Length(), "in the section")
+	assert.Equal(t, 0, whole.doc(t).Find(`.pages a`).Length(), "there is no more")
+	empty := b.get("/attention?section=invitations")
+	empty.want(t, http.StatusOK, "Customers without access")
+	assert.NotContains(t, empty.text(), "Back to “Needs attention”")
 }
 
 // TestAttentionPage: selected invitations are sent again; those that can't be sent are named with the reason, and the

@@ -10,7 +10,7 @@ import (
 	"kontor/app/internal/web/kit"
 )
 
-// attentionPage is the data of the page Needs attention: all sections, or a later page of one section.
+// attentionPage is the data of the page Needs attention: the first entries of all sections, or a page of one section.
 type attentionPage struct {
 	Parts  []attention.Part
 	Form   *kit.Form
@@ -33,17 +33,21 @@ func (s *Screens) showAttention(c *fiber.Ctx) error {
 
 func (s *Screens) renderAttention(c *fiber.Ctx, f *kit.Form, status int) error {
 	d := attentionPage{Form: f}
-	var err error
-	if section := attention.Section(c.Query("section")); c.Query("after") != "" && slices.Contains(attention.Sections, section) {
-		var p attention.Part
-		if p, err = s.attention.Part(s.Ctx(c), s.Caller(c), section, c.Query("after")); p.Len() > 0 {
+	if section := attention.Section(c.Query("section")); slices.Contains(attention.Sections, section) {
+		p, err := s.attention.Part(s.Ctx(c), s.Caller(c), section, c.Query("after"))
+		if err != nil {
+			return err
+		}
+		if p.Len() > 0 {
 			d.Parts, d.One = []attention.Part{p}, true
 		}
-	} else {
-		d.Parts, err = s.attention.Parts(s.Ctx(c), s.Caller(c))
 	}
-	if err != nil {
-		return err
+	if !d.One {
+		parts, err := s.attention.Parts(s.Ctx(c), s.Caller(c))
+		if err != nil {
+			return err
+		}
+		d.Parts = parts
 	}
 	if raw := s.TakeSealed(c, resentCookie); raw != nil {
 		var r resent

@@ -19,8 +19,8 @@ func TestPagesRender(t *testing.T) {
 	owner := attention.Owner{ID: id, Number: 7, Type: customer.Company, Name: "Hafen AG"}
 	parts := []attention.Part{{Section: attention.Sending, NoWorker: at, Queues: []courier.QueueTrouble{{Queues: []string{"mail", "sms"}, Reason: courier.QueueSilent, Since: at}}},
 		{Section: attention.Channels, Channels: []courier.Trouble{{Channel: courier.SMS, Reason: "credit", Status: "402"}, {Channel: courier.Email, Reason: "auth"}}},
-		{Section: attention.Invitations, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
-		{Section: attention.Accesses, Customers: []attention.Owner{owner}, Next: "n"},
+		{Section: attention.Invitations, More: true, Next: "n"}, {Section: attention.Administrators, Customers: []attention.Owner{owner}},
+		{Section: attention.Accesses, Customers: []attention.Owner{owner}, More: true},
 		{Section: attention.Overdue, Overdue: []attention.OverdueTransaction{{ID: id, Number: 7, Name: "Vertrag", Due: "2026-11-01", Customer: owner}}}}
 	for _, reason := range attention.Reasons {
 		parts[2].Invitations = append(parts[2].Invitations, attention.Invitation{ID: id, Name: "Änne", Email: "a@b.example", Reason: reason, Detail: "mailbox_full", Customer: owner})
