@@ -285,8 +285,8 @@ func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits 
 	}
 	// If the hits do not fill the page, a further row has the number of walked rows. This is one statement, because on
 	// PostgreSQL a second statement costs more than its result. For a full page the walk is not repeated.
-	// Raw SQL: a UNION with one limit for both parts.
 	err = l.inOrder(ctx, p, func(db bun.IDB) error {
+		// Raw SQL: a UNION with one limit for both parts.
 		return db.NewRaw(`SELECT * FROM (?) AS hits UNION ALL SELECT ?, '', count(*) FROM (?) AS walked LIMIT ?`,
 			q, phaseCounted, walk, r.Limit).Scan(ctx, &hits)
 	})

@@ -132,10 +132,11 @@ func (c constants) result(n *parse.ActionNode, p place, before []byte) (html str
 		if attribute == nil {
 			return "", false
 		}
-		switch a := string(attribute[1]); {
-		case name.Ident == "t":
+		a := string(attribute[1])
+		switch name.Ident {
+		case "t":
 			ok = a == "placeholder" || a == "title" || a == "alt" || strings.HasPrefix(a, "aria-") || strings.HasPrefix(a, "data-")
-		case name.Ident == "asset":
+		case "asset":
 			ok = a == "href" || a == "src"
 		}
 	}
