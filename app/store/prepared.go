@@ -19,7 +19,7 @@ import (
 // Bun writes the values of a query into its text. SQLite's connections keep their last statements, so that a query that
 // differs from an earlier one only in its values is not parsed again: parsing takes as long as reading a page of rows. For
 // this the values are marked in the text, taken out of it and bound to the statement: strings, times and bytes by the
-// dialect, whole numbers where a query says Bind. A constant that a partial index has in its condition must therefore
+// dialect, whole numbers where a query says Bind; those that an INSERT writes need no mark. A constant that a partial index has in its condition must therefore
 // stand in the text of the query itself, since the index is chosen before the values are known.
 
 // Bind is a value in a query that runs often, each time with other values. It stands in the query like any other value,
@@ -99,18 +99,28 @@ func plain(query string) string {
 // lift takes the bound values out of a query and writes a placeholder for each, whose number begins with 1. A value that
 // valueOf can't read stays in the query, and so does one whose placeholder is "".
 func lift(query string, placeholder func(n int) string) (_ string, values []driver.NamedValue) {
-	if strings.IndexByte(query, boundBegin) < 0 {
+	written := writtenRows(query)
+	if written == len(query) && strings.IndexByte(query, boundBegin) < 0 {
 		return query, nil
 	}
 	var text strings.Builder
 	text.Grow(len(query))
+	add := func(literal string) {
+		n := len(values) + 1
+		if value, ok := valueOf(literal); ok && placeholder(n) != "" {
+			values = append(values, driver.NamedValue{Ordinal: n, Value: value})
+			text.WriteString(placeholder(n))
+		} else {
+			text.WriteString(literal)
+		}
+	}
 	for i := 0; i < len(query); {
-		switch b := query[i]; b {
-		case '\'', '"':
+		switch b := query[i]; {
+		case b == '\'', b == '"':
 			end := quotedEnd(query, i)
 			text.WriteString(query[i:end])
 			i = end
-		case boundBegin:
+		case b == boundBegin:
 			literal := query[i+1:]
 			if strings.HasPrefix(literal, `'`) {
 				literal = literal[:quotedEnd(literal, 0)]
@@ -119,14 +129,21 @@ func lift(query string, placeholder func(n int) string) (_ string, values []driv
 			} else if end := strings.IndexByte(literal, boundEnd); end >= 0 {
 				literal = literal[:end]
 			}
-			n := len(values) + 1
-			if value, ok := valueOf(literal); ok && placeholder(n) != "" {
-				values = append(values, driver.NamedValue{Ordinal: n, Value: value})
-				text.WriteString(placeholder(n))
+			add(literal)
+			i += 1 + len(literal) + 1
+		case i >= written && (b == '-' || isDigit(b)) && (query[i-1] == '(' || query[i-1] == ' '):
+			end := i + 1
+			for end < len(query) && isDigit(query[end]) {
+				end++
+			}
+			if literal := query[i:end]; end < len(query) && (query[end] == ',' || query[end] == ')') {
+				add(literal)
 			} else {
 				text.WriteString(literal)
 			}
-			i += 1 + len(literal) + 1
+			i = end
+		case i >= written && b == 'R' && strings.HasPrefix(query[i:], "RETURNING"), i >= written && b == 'O' && strings.HasPrefix(query[i:], "ON CONFLICT"):
+			written = len(query)
 		default:
 			text.WriteByte(b)
 			i++
@@ -134,6 +151,18 @@ func lift(query string, placeholder func(n int) string) (_ string, values []driv
 	}
 	return text.String(), values
 }
+
+// writtenRows returns where the rows of an INSERT begin, or the end of any other query.
+func writtenRows(query string) int {
+	if strings.HasPrefix(query, "INSERT ") {
+		if at := strings.Index(query, " VALUES ("); at >= 0 && strings.IndexByte(query[:at], '\'') < 0 {
+			return at
+		}
+	}
+	return len(query)
+}
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
 
 // quotedEnd returns where the quoted text that begins at i ends. A doubled quote inside it is part of it.
 func quotedEnd(query string, i int) int {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/stretchr/testify/assert"
@@ -33,6 +35,54 @@ func TestBind(t *testing.T) {
 				assert.True(t, same, "%q is bound as another value", fmt.Sprint(value))
 			}
 		}
+	})
+}
+
+// TestSplit: what stays in the text of a statement, and what is bound to it.
+func TestSplit(t *testing.T) {
+	db := storetest.SQLite(t)
+	for _, c := range []struct{ query, text, values string }{
+		{db.NewRaw(`SELECT 1 WHERE a = ? AND b = ? AND c = 'it''s'`, "x'y", 7).String(), `SELECT 1 WHERE a = ? AND b = 7 AND c = 'it''s'`, "[x'y]"},
+		{db.NewRaw(`SELECT ? WHERE n = ?`, nil, store.Bind(7)).String(), `SELECT NULL WHERE n = ?`, "[7]"},
+		{db.NewRaw(`INSERT INTO a (n, b, c, d) VALUES (?, ?, ?, ?)`, 5, -6, 1.5, "a 7, 8").String(), `INSERT INTO a (n, b, c, d) VALUES (?, ?, 1.5, ?)`, "[5 -6 a 7, 8]"},
+		{
+			db.NewRaw(`INSERT INTO a (n) VALUES (?), (?) ON CONFLICT (n) DO UPDATE SET m = (?) RETURNING n, (2)`, 5, true, 6).String(),
+			`INSERT INTO a (n) VALUES (?), (TRUE) ON CONFLICT (n) DO UPDATE SET m = (6) RETURNING n, (2)`, "[5]",
+		},
+		{`INSERT INTO a (n) SELECT 5, (6), 'VALUES (7)'`, `INSERT INTO a (n) SELECT 5, (6), 'VALUES (7)'`, "[]"},
+		{db.NewRaw(`VACUUM INTO ?`, "file").String(), `VACUUM INTO 'file'`, "[]"},
+		{db.NewRaw(`SELECT ?; SELECT ?`, "a", "b").String(), `SELECT 'a'; SELECT 'b'`, "[]"},
+		{db.NewRaw(`SELECT ?`, "a; b").String(), `SELECT ?`, "[a; b]"},
+		{db.NewRaw(`SELECT ? /* ? */`, "\x02'a'\x03", 1).String(), `SELECT ? /* 1 */`, "[\x02'a'\x03]"},
+		{db.NewRaw(`SELECT "\x02", 'a\x02b', ?`, "x").String(), `SELECT "\x02", 'a\x02b', ?`, "[x]"},
+	} {
+		text, values := store.Split(c.query)
+		assert.Equal(t, c.text, text)
+		assert.Equal(t, c.values, fmt.Sprint(values))
+	}
+}
+
+// FuzzLift: whatever stands in a query, its text with the values in their places is the query without marks, and every
+// value is what the database reads.
+func FuzzLift(f *testing.F) {
+	for _, seed := range []string{"", "a'b", "\x02'a'\x03", "\x02", "X'00'", "VALUES (1, 2)", "INSERT INTO a VALUES (-1, ", "'", `"`, "''\x03"} {
+		f.Add(seed, seed, int64(7))
+	}
+	db := storetest.SQLite(f)
+	f.Fuzz(func(t *testing.T, a, b string, n int64) {
+		if strings.ContainsRune(a+b, 0) || !utf8.ValidString(a) || !utf8.ValidString(b) {
+			return
+		}
+		var got struct {
+			A    string `bun:"a"`
+			B    string `bun:"b"`
+			N, M int64
+		}
+		require.NoError(t, db.NewRaw(`SELECT ? AS a, ? AS b, ? AS n, ? AS m`, a, b, store.Bind(n), n).Scan(t.Context(), &got))
+		assert.Equal(t, a, got.A)
+		assert.Equal(t, b, got.B)
+		assert.Equal(t, n, got.N)
+		assert.Equal(t, n, got.M)
 	})
 }
 
