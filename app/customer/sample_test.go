@@ -129,7 +129,9 @@ func TestSample(t *testing.T) {
 			rows = append(rows, []any{20_000 + i, uuid.Must(uuid.NewV7()), string(typ), "de", fmt.Sprint(i), search, "", i%10 == 3, testNow, testNow})
 		}
 		columns := strings.Fields("number id type locale name_sort search identity deleting created_at updated_at")
-		require.NoError(t, w.db.LoadInTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) }))
+		require.NoError(t, w.db.Loading(ctx, func(l *store.Loader) error {
+			return l.InTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) })
+		}))
 		if !w.db.IsPostgres() {
 			w.Exec(`INSERT INTO customer_search (rowid, text) SELECT number, replace(search, ' ', '  ') FROM customer`)
 		}
