@@ -96,16 +96,11 @@ func writeVisible(ctx context.Context, l store.Load, before int64) error {
 	return nil
 }
 
-// configure sends a command to SQLite's search indexes.
-func configure(ctx context.Context, l store.Load, command string) error {
-	for _, t := range tables {
-		if !t.lite {
-			continue
-		}
-		// Raw SQL: a command to a virtual table.
-		if err := l.Exec(ctx, `INSERT INTO `+t.name+` (`+t.name+`, rank) VALUES `+command); err != nil {
-			return fmt.Errorf("%s %s: %w", t.name, command, err)
-		}
+// configure sends a command to one of SQLite's search indexes.
+func configure(ctx context.Context, l store.Load, index, command string) error {
+	// Raw SQL: a command to a virtual table.
+	if err := l.Exec(ctx, `INSERT INTO `+index+` (`+index+`, rank) VALUES `+command); err != nil {
+		return fmt.Errorf("%s %s: %w", index, command, err)
 	}
 	return nil
 }

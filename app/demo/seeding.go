@@ -54,6 +54,7 @@ type progress struct {
 	Generator state
 	Visible   bool          // whether transaction_visible is filled
 	Indexes   []store.Index // that are still to be created
+	Searches  []string      // SQLite's search indexes that are still to be brought to the state that the worker expects
 }
 
 // origin is what the rows depend on: the options, and what was there before.
@@ -121,7 +122,7 @@ type sizes struct {
 	bulk  int // customers from which a seeding has the database for itself, and builds indexes after loading
 }
 
-var usual = sizes{batch: 1000, tx: 25, bulk: 50_000}
+var usual = sizes{batch: 1000, tx: 25, bulk: 10_000}
 
 // seeding fills a database.
 type seeding struct {
@@ -205,7 +206,20 @@ func (s *seeding) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.end(ctx)
+	for len(s.Searches) > 0 {
+		err := s.inTx(ctx, func(l store.Load) error {
+			next := s.Searches[0]
+			s.Searches = s.Searches[1:]
+			if err := configure(ctx, l, next, `('hashsize', 1048576)`); err != nil {
+				return err
+			}
+			return configure(ctx, l, next, `('optimize', NULL)`)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.loader.InTx(ctx, func(l store.Load) error { return l.Exec(ctx, `DROP TABLE `+mark) })
 }
 
 // customers writes the customers that are missing. The next batch is made while one is written.
@@ -262,8 +276,11 @@ func (s *seeding) begin(ctx context.Context, l store.Load) (err error) {
 	if err := l.Exec(ctx, fmt.Sprintf(set, last, "transaction_number")); err != nil {
 		return err
 	}
-	if s.lite { // so that more is sorted at once
-		if err := configure(ctx, l, `('hashsize', 8388608)`); err != nil {
+	if s.lite {
+		s.Searches = []string{"customer_search", "transaction_search"}
+	}
+	for _, index := range s.Searches { // so that more is sorted at once
+		if err := configure(ctx, l, index, `('hashsize', 8388608)`); err != nil {
 			return err
 		}
 	}
@@ -271,20 +288,6 @@ func (s *seeding) begin(ctx context.Context, l store.Load) (err error) {
 		s.Indexes, err = l.DropIndexes(ctx, tableNames())
 	}
 	return err
-}
-
-// end brings SQLite's search indexes to the state that the worker expects, and takes the mark away.
-func (s *seeding) end(ctx context.Context) error {
-	return s.loader.InTx(ctx, func(l store.Load) error {
-		if s.lite {
-			for _, command := range []string{`('optimize', NULL)`, `('hashsize', 1048576)`} {
-				if err := configure(ctx, l, command); err != nil {
-					return err
-				}
-			}
-		}
-		return l.Exec(ctx, `DROP TABLE `+mark)
-	})
 }
 
 // run makes batches until it has made all customers or ctx ends.
