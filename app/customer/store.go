@@ -146,7 +146,7 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 // insert takes the next number and writes the customer, with empty search text and details. Refresh fills them.
 func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) (err error) {
 	r.Details.Valid = true
-	if r.Number, err = store.NextNumber(ctx, tx, "customer_number"); err != nil {
+	if r.Number, err = store.CustomerNumber.Next(ctx, tx); err != nil {
 		return err
 	}
 	_, err = tx.NewInsert().Model(r).Exec(ctx)

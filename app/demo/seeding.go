@@ -101,10 +101,11 @@ func (p progress) write(ctx context.Context, l store.Load) error {
 // newProgress is the progress before the first row.
 func newProgress(ctx context.Context, db *store.DB, o SeedOptions) (p progress, err error) {
 	p.Origin.Options = o
-	for name, last := range map[string]*int64{"customer_number": &p.Origin.LastCustomer, "transaction_number": &p.Generator.Number} {
-		if err := db.NewSelect().Table("counter").Column("value").Where("name = ?", name).Scan(ctx, last); err != nil {
-			return p, err
-		}
+	if p.Origin.LastCustomer, err = store.CustomerNumber.Last(ctx, db); err != nil {
+		return p, err
+	}
+	if p.Generator.Number, err = store.TransactionNumber.Last(ctx, db); err != nil {
+		return p, err
 	}
 	before, err := db.NewSelect().Table("account").Where("email_folded LIKE 'specialist%@example.net'").Count(ctx)
 	if err != nil {
@@ -267,13 +268,11 @@ func (s *seeding) begin(ctx context.Context, l store.Load) (err error) {
 		return err
 	}
 	o := s.Origin.Options
-	// What is added meanwhile and afterwards gets numbers behind these. Raw SQL: the connection of a load takes texts only.
-	const set = `UPDATE counter SET value = %d WHERE name = '%s'`
-	if err := l.Exec(ctx, fmt.Sprintf(set, s.Origin.LastCustomer+int64(o.Customers), "customer_number")); err != nil {
+	// What is added meanwhile and afterwards gets numbers behind these.
+	if err := l.Number(ctx, store.CustomerNumber, s.Origin.LastCustomer+int64(o.Customers)); err != nil {
 		return err
 	}
-	last := s.Generator.Number + int64(o.Customers*o.TransactionsPerCustomer)
-	if err := l.Exec(ctx, fmt.Sprintf(set, last, "transaction_number")); err != nil {
+	if err := l.Number(ctx, store.TransactionNumber, s.Generator.Number+int64(o.Customers*o.TransactionsPerCustomer)); err != nil {
 		return err
 	}
 	if s.lite {

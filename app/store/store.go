@@ -272,13 +272,6 @@ type offset struct {
 func (s *offset) set(d time.Duration) { s.mu.Lock(); s.off = d; s.mu.Unlock() }
 func (s *offset) get() time.Duration  { s.mu.RLock(); defer s.mu.RUnlock(); return s.off }
 
-// NextNumber increments a counter and returns the new number, inside the tx that uses the number. No number is given
-// twice.
-func NextNumber(ctx context.Context, tx bun.IDB, counter string) (number int64, err error) {
-	err = tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value`, counter).Scan(ctx, &number)
-	return number, err
-}
-
 // NullID returns an id for a column that may be NULL: uuid.Nil stands for NULL.
 func NullID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 
