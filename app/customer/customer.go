@@ -111,6 +111,24 @@ type Draft struct {
 	Type           Type
 	Data           Data
 	IdempotencyKey string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
+	Access         *FirstAccess
+}
+
+// FirstAccess says which access is added together with a customer, so that all that is derived from it is written with the
+// customer. Its invitation begins when the customer is created.
+type FirstAccess struct {
+	Contact
+	LinkLife time.Duration // how long the link of the invitation is good
+}
+
+// states are the states of a new customer's accesses: of this one, or none.
+func (a *FirstAccess) states(now time.Time) []accessState {
+	if a == nil {
+		return nil
+	}
+	return []accessState{{
+		FirstName: a.FirstName, LastName: a.LastName, Email: a.Email, Mobile: a.Mobile, InvitedAt: now, LinkExpiresAt: now.Add(a.LinkLife),
+	}}
 }
 
 // Duplicate is a hint that a customer may already exist.
