@@ -12,6 +12,8 @@ import (
 	"kontor/migrations"
 )
 
+const customerNumber, transactionNumber store.Counter = "customer_number", "transaction_number"
+
 // TestNumberSequences: numbers go on above the highest one, up and down. A process of the previous version, which counts in
 // the table, gets no number that the new one gives.
 func TestNumberSequences(t *testing.T) {
@@ -39,10 +41,10 @@ func TestNumberSequences(t *testing.T) {
 		exec(`UPDATE counter SET value = 10500 WHERE name = 'customer_number'`)
 		_, err = migrations.Apply(ctx, db.DB)
 		require.NoError(t, err)
-		assert.EqualValues(t, 10_501, next(store.CustomerNumber))
+		assert.EqualValues(t, 10_501, next(customerNumber))
 		assert.EqualValues(t, 10_502, before("customer_number"), "the previous version")
-		assert.EqualValues(t, 10_503, next(store.CustomerNumber))
-		assert.EqualValues(t, 10_001, next(store.TransactionNumber))
+		assert.EqualValues(t, 10_503, next(customerNumber))
+		assert.EqualValues(t, 10_001, next(transactionNumber))
 		assert.EqualValues(t, 10_002, before("transaction_number"), "the previous version")
 		_, err = migrations.Revert(ctx, db.DB, "20261130000129")
 		require.NoError(t, err)

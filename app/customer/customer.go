@@ -23,6 +23,9 @@ const (
 	Company Type = "company"
 )
 
+// Counter numbers customers.
+const Counter store.Counter = "customer_number"
+
 // Types lists the types in the order in which screens show them.
 var Types = []Type{Person, Company}
 

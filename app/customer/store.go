@@ -146,7 +146,7 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 // insert takes the next number and writes the customer with what is derived from the accesses and the administrator that
 // are added in the same tx.
 func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record, accesses []accessState, administrators int) (err error) {
-	if r.Number, err = store.CustomerNumber.Next(ctx, tx); err != nil {
+	if r.Number, err = Counter.Next(ctx, tx); err != nil {
 		return err
 	}
 	s.derive(r, accesses, administrators)

@@ -309,7 +309,7 @@ func sum(t *testing.T, db *store.DB) string {
 		return `COALESCE(CAST(` + column + ` AS TEXT), '')`
 	}
 	var last []string
-	for _, c := range []store.Counter{store.CustomerNumber, store.TransactionNumber} {
+	for _, c := range []store.Counter{customer.Counter, transaction.Counter} {
 		number, err := c.Last(context.Background(), db)
 		require.NoError(t, err)
 		last = append(last, fmt.Sprintf("%s|%d", c, number))

@@ -21,7 +21,7 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	if err != nil {
 		return err
 	}
-	number, err := store.TransactionNumber.Next(ctx, f.tx)
+	number, err := transaction.Counter.Next(ctx, f.tx)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/store"
+	"kontor/app/transaction"
 )
 
 // ErrSeeded says that the database already has the rows of this seed.
@@ -101,10 +102,10 @@ func (p progress) write(ctx context.Context, l store.Load) error {
 // newProgress is the progress before the first row.
 func newProgress(ctx context.Context, db *store.DB, o SeedOptions) (p progress, err error) {
 	p.Origin.Options = o
-	if p.Origin.LastCustomer, err = store.CustomerNumber.Last(ctx, db); err != nil {
+	if p.Origin.LastCustomer, err = customer.Counter.Last(ctx, db); err != nil {
 		return p, err
 	}
-	if p.Generator.Number, err = store.TransactionNumber.Last(ctx, db); err != nil {
+	if p.Generator.Number, err = transaction.Counter.Last(ctx, db); err != nil {
 		return p, err
 	}
 	before, err := db.NewSelect().Table("account").Where("email_folded LIKE 'specialist%@example.net'").Count(ctx)
@@ -269,10 +270,10 @@ func (s *seeding) begin(ctx context.Context, l store.Load) (err error) {
 	}
 	o := s.Origin.Options
 	// What is added meanwhile and afterwards gets numbers behind these.
-	if err := l.Number(ctx, store.CustomerNumber, s.Origin.LastCustomer+int64(o.Customers)); err != nil {
+	if err := l.Number(ctx, customer.Counter, s.Origin.LastCustomer+int64(o.Customers)); err != nil {
 		return err
 	}
-	if err := l.Number(ctx, store.TransactionNumber, s.Generator.Number+int64(o.Customers*o.TransactionsPerCustomer)); err != nil {
+	if err := l.Number(ctx, transaction.Counter, s.Generator.Number+int64(o.Customers*o.TransactionsPerCustomer)); err != nil {
 		return err
 	}
 	if s.lite {

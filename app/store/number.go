@@ -8,15 +8,9 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// Counter is what numbers things: on PostgreSQL a sequence, on SQLite, which has one writer at a time anyway, a row of the
-// table counter.
+// Counter names what numbers things: on PostgreSQL a sequence; on SQLite, which has one writer at a time anyway, a row of
+// the table counter.
 type Counter string
-
-// The counters.
-const (
-	CustomerNumber    Counter = "customer_number"
-	TransactionNumber Counter = "transaction_number"
-)
 
 // Next returns the next number, inside the tx that uses it. No number is given twice. On PostgreSQL nobody waits for the
 // tx to end, so a tx that is rolled back leaves a gap.

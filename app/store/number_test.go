@@ -14,12 +14,14 @@ import (
 	"kontor/app/store/storetest"
 )
 
+const customerNumber, transactionNumber store.Counter = "customer_number", "transaction_number"
+
 // TestCounter: no number is given twice, whether a tx is rolled back or not, and they grow. On PostgreSQL nobody waits for
 // a tx that has taken one.
 func TestCounter(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		last, err := store.CustomerNumber.Last(ctx, db)
+		last, err := customerNumber.Last(ctx, db)
 		require.NoError(t, err)
 		assert.EqualValues(t, 10_000, last)
 		boom := errors.New("boom")
@@ -35,7 +37,7 @@ func TestCounter(t *testing.T) {
 						result = boom
 					}
 					err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-						n, err = store.CustomerNumber.Next(ctx, tx)
+						n, err = customerNumber.Next(ctx, tx)
 						return errors.Join(err, result)
 					})
 					assert.ErrorIs(t, err, result)
@@ -49,7 +51,7 @@ func TestCounter(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		last, err = store.CustomerNumber.Last(ctx, db)
+		last, err = customerNumber.Last(ctx, db)
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, last, int64(10_000+8*16))
 		assert.True(t, given[last] || db.IsPostgres(), "the last one")
@@ -57,9 +59,9 @@ func TestCounter(t *testing.T) {
 			return
 		}
 		require.NoError(t, db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			held, err := store.CustomerNumber.Next(ctx, tx)
+			held, err := customerNumber.Next(ctx, tx)
 			require.NoError(t, err)
-			beside, err := store.CustomerNumber.Next(ctx, db)
+			beside, err := customerNumber.Next(ctx, db)
 			require.NoError(t, err)
 			assert.Greater(t, beside, held)
 			return nil
@@ -74,7 +76,7 @@ func TestCounterContinues(t *testing.T) {
 		for _, result := range []error{boom, nil} {
 			err := db.Loading(ctx, func(l *store.Loader) error {
 				return l.InTx(ctx, func(l store.Load) error {
-					return errors.Join(l.Number(ctx, store.TransactionNumber, 20_000), result)
+					return errors.Join(l.Number(ctx, transactionNumber, 20_000), result)
 				})
 			})
 			require.ErrorIs(t, err, result)
@@ -82,11 +84,11 @@ func TestCounterContinues(t *testing.T) {
 			if result != nil {
 				want = 10_000
 			}
-			last, err := store.TransactionNumber.Last(ctx, db)
+			last, err := transactionNumber.Last(ctx, db)
 			require.NoError(t, err)
 			assert.Equal(t, want, last)
 		}
-		next, err := store.TransactionNumber.Next(ctx, db)
+		next, err := transactionNumber.Next(ctx, db)
 		require.NoError(t, err)
 		assert.EqualValues(t, 20_001, next)
 	})
