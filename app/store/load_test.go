@@ -94,6 +94,21 @@ func TestLoad(t *testing.T) {
 	})
 }
 
+// TestLoadSearchIndex: rows of a search index are one segment of it. It takes no more than 2,000.
+func TestLoadSearchIndex(t *testing.T) {
+	ctx, db := context.Background(), storetest.SQLite(t)
+	var rows [][]any
+	for i := range 100 {
+		rows = append(rows, []any{i + 1, "  berg"})
+	}
+	require.NoError(t, db.Loading(ctx, func(l *store.Loader) error {
+		return l.InTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer_search", []string{"rowid", "text"}, rows) })
+	}))
+	var segments int
+	require.NoError(t, db.NewRaw(`SELECT count(DISTINCT segid) FROM customer_search_idx`).Scan(ctx, &segments))
+	assert.Equal(t, 1, segments)
+}
+
 // TestLoadAlone: a database that is open elsewhere can't be had alone, and stays as it is.
 func TestLoadAlone(t *testing.T) {
 	ctx, url := context.Background(), storetest.SQLiteURL(t)
