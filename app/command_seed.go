@@ -23,7 +23,7 @@ type seedCommand struct {
 }
 
 // Run adds synthetic customers. Without --yes it refuses a database that has customers, because they could not be told
-// apart.
+// apart. A seeding that was interrupted goes on.
 func (k seedCommand) Run(p *invocation) error {
 	if k.Customers <= 0 {
 		return errors.New("app seed: --customers takes a number above 0")
@@ -40,9 +40,13 @@ func (k seedCommand) Run(p *invocation) error {
 		if _, err := migrations.Apply(p.ctx, db.DB, migrations.Log(wire.Logger(c, os.Stderr))); err != nil {
 			return err
 		}
+		_, unfinished, err := demo.Unfinished(p.ctx, db)
+		if err != nil {
+			return err
+		}
 		if some, err := customer.Any(p.ctx, db); err != nil {
 			return err
-		} else if some && !k.Yes {
+		} else if some && !unfinished && !k.Yes {
 			return errors.New("app seed: this database has customers already, and synthetic ones could not be told from them: --yes adds them all the same")
 		}
 		o := demo.SeedOptions{

@@ -191,6 +191,23 @@ func TestSeedGuard(t *testing.T) {
 	})
 }
 
+// TestUnfinished: no program starts on a database in which a seeding was interrupted. It says which command goes on.
+func TestUnfinished(t *testing.T) {
+	databases(t, func(t *testing.T, env map[string]string) {
+		expect(t, env, 0, words("migrate"))
+		db := database(t, env)
+		const progress = `{"Origin": {"Options": {"Customers": 3, "Seed": 5}}}`
+		for _, sql := range []string{`CREATE TABLE seeding (progress TEXT NOT NULL)`, `INSERT INTO seeding (progress) VALUES ('` + progress + `')`} {
+			_, err := db.ExecContext(context.Background(), sql)
+			require.NoError(t, err, sql)
+		}
+		const goesOn = "app seed --customers 3 --transactions-per-customer 0 --assignments 0 --specialists 0 --seed 5"
+		for _, c := range []string{"serve", "user list", "seed --customers 4"} {
+			expect(t, env, 1, words(c), "still being filled", goesOn)
+		}
+	})
+}
+
 // TestStartUp: the start prints what has started. Later starts of the embedded mode print how to sign in, but not the
 // password again.
 func TestStartUp(t *testing.T) {

@@ -75,7 +75,7 @@ var tables = map[string]rule{
 	"search_word":          {owner: "app/customer", writers: demoData},
 	"administrator_switch": {owner: "app/customer"},
 	"deletion":             {owner: "app/customer"},
-	"counter":              {owner: "app/store", writers: demoData},
+	"counter":              {owner: "app/store"},
 
 	// Accesses:
 	"access": {owner: "app/access", writers: demoData, readers: reasons{

@@ -158,13 +158,20 @@ func (s *Service) AddCustomer(
 		return customer.Customer{}, false, err
 	}
 	d.Data = data
+	d.Access = &customer.FirstAccess{
+		Contact:  customer.Contact{FirstName: f.FirstName, LastName: f.LastName, Email: f.Email, Mobile: f.Mobile},
+		LinkLife: LinkLife,
+	}
 	return s.customers.Add(ctx, c, d, func(ctx context.Context, tx bun.Tx, cu customer.Customer) error {
 		r, err := s.newAccess(c, cu, f)
 		if err != nil {
 			return err
 		}
-		_, err = s.create(ctx, tx, c, r)
-		return err
+		r.begin(cu.CreatedAt)
+		if r, err = s.enter(ctx, tx, c, r); err != nil || !r.Waiting {
+			return err
+		}
+		return s.customers.Refresh(ctx, tx, cu.ID) // an access that waits is not what was announced
 	})
 }
 
@@ -211,17 +218,31 @@ func (s *Service) newAccess(c account.Caller, cu customer.Customer, f Form) (row
 	if err != nil {
 		return row{}, err
 	}
-	now := s.now()
-	return row{
+	r := row{
 		ID: id, CustomerID: cu.ID, FirstName: f.FirstName, LastName: f.LastName,
 		Email: f.Email, EmailFolded: store.FoldEmail(f.Email), Mobile: f.Mobile, Locale: f.Locale,
-		Generation: 1, InvitedAt: now, LinkExpiresAt: now.Add(LinkLife), Version: 1,
-		CreatedAt: now, CreatedBy: store.NullID(c.ID),
-	}, nil
+		Generation: 1, Version: 1, CreatedBy: store.NullID(c.ID),
+	}
+	r.begin(s.now())
+	return r, nil
 }
 
-// create inserts an access and invites the person, unless the access must wait for approval.
+// begin sets when an access was created and its person invited.
+func (r *row) begin(now time.Time) {
+	r.CreatedAt, r.InvitedAt, r.LinkExpiresAt = now, now, now.Add(LinkLife)
+}
+
+// create inserts an access, invites the person, unless the access must wait for approval, and refreshes the customer.
 func (s *Service) create(ctx context.Context, tx bun.IDB, c account.Caller, r row) (row, error) {
+	r, err := s.enter(ctx, tx, c, r)
+	if err != nil {
+		return row{}, err
+	}
+	return r, s.customers.Refresh(ctx, tx, r.CustomerID)
+}
+
+// enter is create without what is derived for the customer.
+func (s *Service) enter(ctx context.Context, tx bun.IDB, c account.Caller, r row) (row, error) {
 	owner, err := s.judge(ctx, tx, c.ID, &r)
 	if err != nil {
 		return row{}, err
@@ -242,7 +263,7 @@ func (s *Service) create(ctx context.Context, tx bun.IDB, c account.Caller, r ro
 			return row{}, err
 		}
 	}
-	return r, s.customers.Refresh(ctx, tx, r.CustomerID)
+	return r, nil
 }
 
 // --- looking ------------------------------------------------------------------------------------------------------

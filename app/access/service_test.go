@@ -54,6 +54,52 @@ func TestAddCustomer(t *testing.T) {
 	})
 }
 
+// TestAddedWhole: what is derived from a customer and its first access is written with them as Refresh would write it, and
+// the search finds it.
+func TestAddedWhole(t *testing.T) {
+	each(t, func(w *world) {
+		sven, _, _ := w.firm()
+		customers := w.customers.(*customer.Service)
+		type derived struct {
+			Search, Details string
+			AttentionAt     *time.Time
+		}
+		read := func(id uuid.UUID) (d derived) {
+			w.Helper()
+			w.Must(w.db.NewSelect().Table("customer").Column("search", "details", "attention_at").Where("id = ?", id).Scan(w.Ctx, &d))
+			return d
+		}
+		for name, c := range map[string]struct {
+			customer.Draft
+			email, mobile, query string
+		}{
+			"a person": {customer.Draft{Type: customer.Person, Data: customer.Data{
+				FirstName: "Karl-Heinz", LastName: "Groß-Öhlmann", Street: "Hauptstr. 5a", City: "Köln", Locale: "de",
+			}}, "karl@bücher.example", "0171 2345678", "01712345678"},
+			"a company": {customer.Draft{Type: customer.Company, Data: customer.Data{
+				CompanyName: "Zoë & Söhne", FirstName: "Zoe", LastName: "Adam", RegisterNumber: "HRB 4711", Locale: "en",
+			}}, "zoe@example.org", "", "hrb4711"},
+			"one with the address of the firm": {customer.Draft{Type: customer.Person, Data: customer.Data{
+				FirstName: "Ida", LastName: "Eigen", Phone: "+49 30 23125001", Locale: "de",
+			}}, "sven@kanzlei.example", "", "03023125001"},
+		} {
+			cu, _, err := w.AddCustomer(w.Ctx, sven, c.Draft, c.email, c.mobile)
+			require.NoError(w, err, name)
+			was, words := read(cu.ID), w.count("search_word", "1=1")
+			found, err := customers.List(w.Ctx, sven, customer.Filter{Query: c.query})
+			require.NoError(w, err, name)
+			assert.Len(w, found.Rows, 1, "%s is found by %q", name, c.query)
+			rows, err := w.OfCustomer(w.Ctx, sven, cu.ID)
+			require.NoError(w, err, name)
+			require.Len(w, rows, 1, name)
+			assert.Equal(w, c.email == "sven@kanzlei.example", rows[0].Status == Waits, "%s waits", name)
+			w.Must(w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) error { return w.customers.Refresh(ctx, tx, cu.ID) }))
+			assert.Equal(w, read(cu.ID), was, name)
+			assert.Equal(w, w.count("search_word", "1=1"), words, "%s: words", name)
+		}
+	})
+}
+
 func TestCreate(t *testing.T) {
 	each(t, func(w *world) {
 		a := w.invited("berta@example.org", "")

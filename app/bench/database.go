@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"kontor/app/customer"
 	"kontor/app/demo"
 	"kontor/app/store"
 	"kontor/migrations"
@@ -142,17 +141,12 @@ func (s source) fill(v *invocation, at database) error {
 	if _, err := migrations.Apply(v.ctx, db.DB); err != nil {
 		return err
 	}
-	some, err := customer.Any(v.ctx, db)
-	if err != nil || some {
-		return err
-	}
 	begin := time.Now()
-	v.say("%s: seeding %d customers", at.kind, s.Customers)
-	if err := demo.Seed(v.ctx, db, demo.Measured(s.Customers), nil); err != nil {
-		return err
+	seeded, err := demo.SeedOnce(v.ctx, db, demo.Measured(s.Customers))
+	if seeded && err == nil {
+		v.say("%s: seeded %d customers in %s", at.kind, s.Customers, time.Since(begin).Round(time.Millisecond))
 	}
-	v.say("%s: seeded in %s", at.kind, time.Since(begin).Round(time.Millisecond))
-	return nil
+	return err
 }
 
 // added begins the names of the customers that a measurement adds. No synthetic customer has such a name.

@@ -23,6 +23,9 @@ const (
 	Company Type = "company"
 )
 
+// Counter numbers customers.
+const Counter store.Counter = "customer_number"
+
 // Types lists the types in the order in which screens show them.
 var Types = []Type{Person, Company}
 
@@ -112,6 +115,25 @@ type Draft struct {
 	Type           Type
 	Data           Data
 	IdempotencyKey string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
+	Access         *FirstAccess
+}
+
+// FirstAccess says which access is added together with a customer, so that all that is derived from it is written with the
+// customer. Its invitation begins when the customer is created.
+type FirstAccess struct {
+	Contact
+	LinkLife time.Duration // how long the link of the invitation is good
+}
+
+// states are the states of a new customer's accesses: of this one, or none.
+func (a *FirstAccess) states(now time.Time) []accessState {
+	if a == nil {
+		return nil
+	}
+	return []accessState{{
+		FirstName: a.FirstName, LastName: a.LastName, Email: a.Email, Mobile: a.Mobile, InvitedAt: now,
+		AccessState: AccessState{LinkExpiresAt: now.Add(a.LinkLife)},
+	}}
 }
 
 // Duplicate is a hint that a customer may already exist.

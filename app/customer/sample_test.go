@@ -98,7 +98,9 @@ func TestSample(t *testing.T) {
 			rows = append(rows, []any{20_000 + i, uuid.Must(uuid.NewV7()), string(typ), "de", fmt.Sprint(i), search, " wort", "", attention, i%10 == 3, testNow, testNow})
 		}
 		columns := strings.Fields("number id type locale name_sort search details identity attention_at deleting created_at updated_at")
-		require.NoError(t, w.db.LoadInTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) }))
+		require.NoError(t, w.db.Loading(ctx, func(l *store.Loader) error {
+			return l.InTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) })
+		}))
 		w.limits.sample = 1500
 		for _, c := range []struct {
 			filter Filter

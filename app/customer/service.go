@@ -257,9 +257,9 @@ func storable(v string) string {
 // --- changing ---------------------------------------------------------------------------------------------------
 
 // Add creates a customer with the caller as its first administrator, and writes the log. Inside the same tx it calls
-// first, which adds the first access. repeated says that the same caller sent the same submission before: then nothing
-// happens, and cu is the customer of the first submission. Errors: policies.ErrForbidden; Invalid as Validate; errors
-// of first.
+// first, which adds the first access. If d.Access says what is added, first refreshes the customer only if it adds
+// something else. repeated says that the same caller sent the same submission before: then nothing happens, and cu is the
+// customer of the first submission. Errors: policies.ErrForbidden; Invalid as Validate; errors of first.
 func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func(ctx context.Context, tx bun.Tx, cu Customer) error) (cu Customer, repeated bool, err error) {
 	data, err := validate(d.Type, d.Data, s.now())
 	if !d.Type.Known() {
@@ -273,14 +273,14 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 	if err != nil {
 		return Customer{}, false, err
 	}
-	r := record{Type: d.Type, Version: 1}
+	r := addition{record: record{Type: d.Type, Version: 1}, access: d.Access, first: first}
 	if d.IdempotencyKey != "" {
 		// the caller's id makes the key unique among callers: guessing a key does not lead to another caller's customer
 		r.Submission.String, r.Submission.Valid = c.ID.String()+"/"+d.IdempotencyKey, true
 	}
 	r.set(data)
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		cu, repeated, err = s.add(ctx, tx, c, r, first)
+		cu, repeated, err = s.add(ctx, tx, c, r)
 		return err
 	})
 	if store.IsUnique(err, "customer.submission") { // a concurrent request sent the same form
@@ -292,7 +292,14 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 	return cu, repeated, err
 }
 
-func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record, first func(ctx context.Context, tx bun.Tx, cu Customer) error) (cu Customer, repeated bool, err error) {
+// addition is a customer that is being added.
+type addition struct {
+	record
+	access *FirstAccess
+	first  func(ctx context.Context, tx bun.Tx, cu Customer) error
+}
+
+func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r addition) (cu Customer, repeated bool, err error) {
 	if r.Submission.Valid {
 		if id, found, err := s.submitted(ctx, tx, r.Submission.String); err != nil {
 			return Customer{}, false, err
@@ -307,7 +314,11 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 	now := s.now()
 	r.CreatedAt, r.UpdatedAt = now, now
 	r.CreatedBy = store.NullID(c.ID)
-	if err := s.insert(ctx, tx, &r); err != nil {
+	administrators, err := s.countActive(ctx, tx, c.ID)
+	if err != nil {
+		return Customer{}, false, err
+	}
+	if err := s.insert(ctx, tx, &r.record, r.access.states(now), administrators); err != nil {
 		return Customer{}, false, err
 	}
 	if c.ID != uuid.Nil {
@@ -321,10 +332,11 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r record
 	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
 		return Customer{}, false, err
 	}
-	if first != nil {
-		if err := first(ctx, tx, cu); err != nil {
-			return Customer{}, false, err
-		}
+	if r.first == nil {
+		return cu, false, nil
+	}
+	if err := r.first(ctx, tx, cu); err != nil || r.access != nil {
+		return cu, false, err
 	}
 	return cu, false, s.Refresh(ctx, tx, cu.ID)
 }
@@ -418,16 +430,21 @@ func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	changed := r
+	s.derive(&changed, accesses, administrators[id])
+	return s.saveDerived(ctx, tx, r, changed)
+}
+
+// derive computes what depends on a customer's accesses and the number of its active administrators.
+func (s *Service) derive(r *record, accesses []accessState, administrators int) {
 	contacts := make([]Contact, len(accesses))
 	for i, a := range accesses {
 		contacts[i] = a.contact()
 	}
-	changed := r
-	changed.Details.Valid = true
-	changed.Search, changed.Details.String = texts(r.Type, r.Number, r.Data, contacts)
-	changed.accessColumns = sumUp(accesses)
-	changed.needs = needsOf(accesses, administrators[id], r.needs, s.now(), s.reminder)
-	return s.saveDerived(ctx, tx, r, changed)
+	r.Details.Valid = true
+	r.Search, r.Details.String = texts(r.Type, r.Number, r.Data, contacts)
+	r.accessColumns = sumUp(accesses)
+	r.needs = needsOf(accesses, administrators, r.needs, s.now(), s.reminder)
 }
 
 // MergeSearchIndex maintains the search index; the worker calls it.

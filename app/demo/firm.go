@@ -112,7 +112,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 	if err != nil {
 		return err
 	}
-	number, err := store.NextNumber(ctx, f.tx, "customer_number")
+	number, err := customer.Counter.Next(ctx, f.tx)
 	if err != nil {
 		return err
 	}

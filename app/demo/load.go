@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +13,8 @@ import (
 type batch struct {
 	accounts, roles, customers, search, admins [][]any
 	accesses, moves, found                     [][]any
+	words                                      []string
+	after                                      state // of the generator
 }
 
 // tables are the tables and columns that a batch is written to. Their order satisfies the foreign keys.
@@ -53,88 +54,23 @@ func tableNames() []string {
 	return names
 }
 
-// seeding is a transaction in which synthetic rows are generated and loaded.
-type seeding struct {
-	generator
-	load      store.Load
-	lite      bool
-	customers int64 // the last customer's number before the seeding
-	progress  func(done, total int)
-}
-
-func (s *seeding) fill(ctx context.Context) error {
-	before, total := s.number, s.opts.Customers
-	if err := s.configure(ctx, `('hashsize', 33554432)`); err != nil { // so that more is sorted at once
-		return err
-	}
-	if err := s.write(ctx, s.people()); err != nil {
-		return err
-	}
-	for done := 0; done < total; {
-		b := &batch{}
-		for range min(seedChunk, total-done) {
-			s.customer(b, done, s.customers+int64(done)+1)
-			done++
-		}
-		if err := s.write(ctx, b); err != nil {
-			return err
-		}
-		s.progress(done, total)
-	}
-	if err := s.writeWords(ctx); err != nil {
-		return err
-	}
-	// Raw SQL: an INSERT from a SELECT.
-	if err := s.load.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, created_at, transaction_id, relmask)
-		SELECT a.specialist_id, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
-		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
-		return fmt.Errorf("%s: %w", visible, err)
-	}
-	// Continue with new numbers after these. Raw SQL: the connection of a load takes texts only.
-	const set = `UPDATE counter SET value = %d WHERE name = '%s' AND value < %[1]d`
-	if err := s.load.Exec(ctx, fmt.Sprintf(set, s.customers+int64(total), "customer_number")); err != nil {
-		return err
-	}
-	if err := s.load.Exec(ctx, fmt.Sprintf(set, s.number, "transaction_number")); err != nil {
-		return err
-	}
-	// restore the state that the worker expects
-	if err := s.configure(ctx, `('optimize', NULL)`); err != nil {
-		return err
-	}
-	return s.configure(ctx, `('hashsize', 1048576)`)
-}
-
-// configure sends a command to SQLite's search indexes.
-func (s *seeding) configure(ctx context.Context, command string) error {
-	for _, t := range tables {
-		if !t.lite || !s.lite {
-			continue
-		}
-		// Raw SQL: a command to a virtual table.
-		if err := s.load.Exec(ctx, `INSERT INTO `+t.name+` (`+t.name+`, rank) VALUES `+command); err != nil {
-			return fmt.Errorf("%s %s: %w", t.name, command, err)
-		}
-	}
-	return nil
-}
-
-func (s *seeding) write(ctx context.Context, b *batch) error {
+// write writes a batch. lite says that this is SQLite.
+func (b *batch) write(ctx context.Context, l store.Load, lite bool) error {
 	for _, t := range tables {
 		rows := t.rows(b)
-		if t.lite && !s.lite || len(rows) == 0 {
+		if t.lite && !lite || len(rows) == 0 {
 			continue
 		}
-		if err := s.load.Rows(ctx, t.name, t.columns, rows); err != nil {
+		if err := l.Rows(ctx, t.name, t.columns, rows); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	return nil
+	return b.writeWords(ctx, l)
 }
 
 // writeWords adds new words to the vocabulary of the search. They consist of letters only, so nothing must be escaped.
-func (s *seeding) writeWords(ctx context.Context) error {
-	for words := range slices.Chunk(slices.Sorted(maps.Keys(s.words)), 500) {
+func (b *batch) writeWords(ctx context.Context, l store.Load) error {
+	for words := range slices.Chunk(b.words, 500) {
 		rows := make([]string, len(words))
 		for i, w := range words {
 			backwards := []rune(w)
@@ -142,7 +78,7 @@ func (s *seeding) writeWords(ctx context.Context) error {
 			rows[i] = `('` + w + `', '` + string(backwards) + `')`
 		}
 		// Raw SQL: the connection of a load takes texts only.
-		err := s.load.Exec(ctx, `INSERT INTO search_word (word, backwards) VALUES `+strings.Join(rows, ", ")+` ON CONFLICT DO NOTHING`)
+		err := l.Exec(ctx, `INSERT INTO search_word (word, backwards) VALUES `+strings.Join(rows, ", ")+` ON CONFLICT DO NOTHING`)
 		if err != nil {
 			return fmt.Errorf("search_word: %w", err)
 		}
@@ -150,13 +86,22 @@ func (s *seeding) writeWords(ctx context.Context) error {
 	return nil
 }
 
-// settle brings the database to the state of a database that has grown slowly.
-func (s *seeding) settle(ctx context.Context, db *store.DB) error {
-	after := `PRAGMA wal_checkpoint(TRUNCATE)`
-	if db.IsPostgres() {
-		after = `VACUUM ANALYZE`
+// writeVisible fills transaction_visible for the transactions with higher numbers than before.
+func writeVisible(ctx context.Context, l store.Load, before int64) error {
+	// Raw SQL: an INSERT from a SELECT.
+	if err := l.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, created_at, transaction_id, relmask)
+		SELECT a.specialist_id, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
+		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
+		return fmt.Errorf("%s: %w", visible, err)
 	}
-	// Raw SQL: maintenance of the database, no query.
-	_, err := db.ExecContext(ctx, after)
-	return err
+	return nil
+}
+
+// configure sends a command to one of SQLite's search indexes.
+func configure(ctx context.Context, l store.Load, index, command string) error {
+	// Raw SQL: a command to a virtual table.
+	if err := l.Exec(ctx, `INSERT INTO `+index+` (`+index+`, rank) VALUES `+command); err != nil {
+		return fmt.Errorf("%s %s: %w", index, command, err)
+	}
+	return nil
 }

@@ -21,7 +21,7 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	if err != nil {
 		return err
 	}
-	number, err := store.NextNumber(ctx, f.tx, "transaction_number")
+	number, err := transaction.Counter.Next(ctx, f.tx)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package demo
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -17,7 +15,7 @@ import (
 	"kontor/policies"
 )
 
-// SeedOptions say how many rows Seed makes.
+// SeedOptions say which rows Seed makes.
 type SeedOptions struct {
 	Customers               int
 	TransactionsPerCustomer int
@@ -26,83 +24,64 @@ type SeedOptions struct {
 	Seed                    uint64
 }
 
-// seedChunk is how many customers, with their rows in other tables, are made and written at once.
-const seedChunk = 5000
-
-// bulk is the number of customers from which indexes are built after loading.
-const bulk = 50_000
+// String returns the options as the flags of app seed.
+func (o SeedOptions) String() string {
+	return fmt.Sprintf("--customers %d --transactions-per-customer %d --assignments %d --specialists %d --seed %d",
+		o.Customers, o.TransactionsPerCustomer, o.Assignments, o.Specialists, o.Seed)
+}
 
 // epoch is the beginning of all synthetic times. Times come from the seed and not from the clock, so the rows are always
 // the same.
 var epoch = time.Date(2025, 1, 7, 8, 0, 0, 0, time.UTC)
 
-// ErrSeeded says that the database already has the rows of this seed.
-var ErrSeeded = errors.New("the rows of this --seed are there already: another one makes others")
-
-// Seed fills a database with synthetic customers for load tests. The same options give the same rows. Each customer has
-// one access; most are registered, some were invited long ago, are undeliverable or deactivated. All e-mail addresses are
-// under example.*. Seed calls progress, if it is not nil, after each chunk. It adds to the existing rows in one
-// transaction. Seeding twice with the same seed returns ErrSeeded.
-func Seed(ctx context.Context, db *store.DB, o SeedOptions, progress func(done, total int)) error {
-	if o.Assignments > 0 && o.Specialists == 0 {
-		o.Specialists = 1
-	}
-	if progress == nil {
-		progress = func(int, int) {}
-	}
-	s := seeding{generator: generator{rand: rand.New(rand.NewPCG(o.Seed, 0x6b6f6e746f72)), opts: o}, lite: !db.IsPostgres(), progress: progress}
-	for name, last := range map[string]*int64{"customer_number": &s.customers, "transaction_number": &s.number} {
-		if err := db.NewSelect().Table("counter").Column("value").Where("name = ?", name).Scan(ctx, last); err != nil {
-			return err
-		}
-	}
-	before, err := db.NewSelect().Table("account").Where("email_folded LIKE 'specialist%@example.net'").Count(ctx)
-	if err != nil {
-		return err
-	}
-	s.before = int(before)
-	err = db.LoadInTx(ctx, func(l store.Load) error {
-		s.load = l
-		if o.Customers < bulk {
-			return s.fill(ctx)
-		}
-		return l.Unindexed(ctx, tableNames(), func() error { return s.fill(ctx) })
-	})
-	if store.IsUnique(err, "account.id") || store.IsUnique(err, "customer.id") {
-		return ErrSeeded
-	}
-	if err != nil {
-		return fmt.Errorf("seed: %w", err)
-	}
-	return s.settle(ctx, db)
-}
-
 // generator makes rows. All random values come from one source, in a fixed order.
 type generator struct {
-	rand        *rand.Rand
-	opts        SeedOptions
-	specialists []uuid.UUID
-	before      int   // number of synthetic specialist users that existed before
-	made        int64 // number of ids made so far
-	number      int64 // the last transaction's number
-	words       map[string]bool
+	origin
+	state
+	source *rand.PCG
+	rand   *rand.Rand      // of the source
+	words  map[string]bool // that it has made for the search's vocabulary
+}
+
+// newGenerator makes a generator that goes on from a state.
+func newGenerator(o origin, s state) (*generator, error) {
+	source := &rand.PCG{}
+	if err := source.UnmarshalBinary(s.Random); err != nil {
+		return nil, err
+	}
+	return &generator{origin: o, state: s, source: source, rand: rand.New(source), words: map[string]bool{}}, nil
+}
+
+// batch makes the next customers, at most n. The first batch has the specialist users, too.
+func (g *generator) batch(n int) *batch {
+	b := &batch{}
+	if g.Customers == 0 {
+		g.people(b)
+	}
+	for range min(n, g.Options.Customers-g.Customers) {
+		g.customer(b, g.Customers, g.LastCustomer+int64(g.Customers)+1)
+		g.Customers++
+	}
+	g.Random, _ = g.source.MarshalBinary() // never an error
+	b.after = g.state
+	return b
 }
 
 // learn adds the words of a customer to the search's vocabulary.
-func (g *generator) learn(words []string) {
-	if g.words == nil {
-		g.words = map[string]bool{}
-	}
+func (g *generator) learn(b *batch, words []string) {
 	for _, w := range words {
-		g.words[w] = true
+		if !g.words[w] {
+			g.words[w] = true
+			b.words = append(b.words, w)
+		}
 	}
 }
 
 // id makes a UUIDv7 with a counter as its time, so that ids sort in the order in which they were made, like real ones.
 func (g *generator) id() uuid.UUID {
-	g.made++
+	g.IDs++
 	var id uuid.UUID
-	ms := uint64(epoch.UnixMilli() + g.made/8)
+	ms := uint64(epoch.UnixMilli() + g.IDs/8)
 	for i := range 6 {
 		id[i] = byte(ms >> (40 - 8*i))
 	}
@@ -110,7 +89,7 @@ func (g *generator) id() uuid.UUID {
 	for i := range 8 {
 		id[8+i] = byte(a >> (8 * i))
 	}
-	id[6], id[7] = 0x70|byte(g.made%8)<<1|byte(b&1), byte(b>>8)
+	id[6], id[7] = 0x70|byte(g.IDs%8)<<1|byte(b&1), byte(b>>8)
 	id[8] = id[8]&0x3f | 0x80
 	return id
 }
@@ -135,17 +114,16 @@ func (g *generator) lastName() string {
 	return name
 }
 
-func (g *generator) people() *batch {
-	b := &batch{}
-	for i := range g.opts.Specialists {
+// people adds the specialist users.
+func (g *generator) people(b *batch) {
+	for i := range g.Options.Specialists {
 		id := g.id()
-		g.specialists = append(g.specialists, id)
+		g.Specialists = append(g.Specialists, id)
 		name := pick(g, firstNames) + " " + g.lastName()
-		email := fmt.Sprintf("specialist%d@example.net", g.before+i+1)
+		email := fmt.Sprintf("specialist%d@example.net", g.LastSpecialist+i+1)
 		b.accounts = append(b.accounts, accountRow(id, true, name, email, epoch))
 		b.roles = append(b.roles, []any{id, policies.Specialist})
 	}
-	return b
 }
 
 func accountRow(id uuid.UUID, specialist bool, name, email string, at time.Time) []any {
@@ -176,7 +154,7 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	}
 	mobile := mobilePhone(number)
 	derived := customer.Derive(t, number, d, customer.Contact{FirstName: d.FirstName, LastName: d.LastName, Email: email, Mobile: mobile})
-	g.learn(derived.Words)
+	g.learn(b, derived.Words)
 
 	// 1 in 200 needs attention: the invitation has expired or is undeliverable
 	var account, registered, deactivated, attention, expires any
@@ -208,18 +186,18 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	})
 	cu := customer.Customer{ID: id, Type: t, Data: d}
 	administrators := g.assign(b, i, id, created)
-	for k := range g.opts.TransactionsPerCustomer {
+	for k := range g.Options.TransactionsPerCustomer {
 		g.matter(b, cu, k, created, administrators)
 	}
 }
 
 // matter adds the k-th transaction of a customer. Half of them are closed, as in a firm that has worked for years.
 func (g *generator) matter(b *batch, cu customer.Customer, k int, since time.Time, administrators []uuid.UUID) {
-	g.number++
+	g.Number++
 	id, at := g.id(), since.Add(time.Duration(g.rand.IntN(300*24))*time.Hour)
 	m := pick(g, matters)
 	name := fmt.Sprintf("%s %d", m.name, k+1)
-	derived := transaction.Derive(g.number, name, m.kind, cu.Name())
+	derived := transaction.Derive(g.Number, name, m.kind, cu.Name())
 	status, due := transaction.Statuses[min(g.rand.IntN(4), 2)], ""
 	if g.rand.IntN(3) > 0 {
 		due = at.AddDate(0, 0, 14+g.rand.IntN(120)).Format(time.DateOnly)
@@ -228,8 +206,8 @@ func (g *generator) matter(b *batch, cu customer.Customer, k int, since time.Tim
 	if len(administrators) > 0 && g.rand.IntN(2) == 0 {
 		responsible = administrators[0]
 	}
-	b.moves = append(b.moves, []any{g.number, id, cu.ID, name, derived.NameFolded, m.kind, string(status), due, responsible, derived.Search, at, at})
-	b.found = append(b.found, []any{g.number, derived.Trigrams})
+	b.moves = append(b.moves, []any{g.Number, id, cu.ID, name, derived.NameFolded, m.kind, string(status), due, responsible, derived.Search, at, at})
+	b.found = append(b.found, []any{g.Number, derived.Trigrams})
 }
 
 // fewCustomers is how many customers the last specialist user administers.
@@ -238,19 +216,19 @@ const fewCustomers = 17
 // assign gives the customer its share of the assignments and returns its administrators. The first specialist user
 // administers a tenth of all customers, the last one fewCustomers, and the others share the rest evenly.
 func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (administrators []uuid.UUID) {
-	n := len(g.specialists)
+	n := len(g.Specialists)
 	if n == 0 {
 		return nil
 	}
-	share := g.opts.Assignments / g.opts.Customers
-	if i < g.opts.Assignments%g.opts.Customers {
+	share := g.Options.Assignments / g.Options.Customers
+	if i < g.Options.Assignments%g.Options.Customers {
 		share++
 	}
 	if share == 0 {
 		return nil
 	}
 	var order []int // indexes of specialist users, in order of preference
-	every := max(g.opts.Customers/fewCustomers, 1)
+	every := max(g.Options.Customers/fewCustomers, 1)
 	if n > 2 && i%every == 1%every && i/every < fewCustomers {
 		order = append(order, n-1)
 	}
@@ -271,7 +249,7 @@ func (g *generator) assign(b *batch, i int, id uuid.UUID, at time.Time) (adminis
 		}
 	}
 	for _, k := range order[:min(share, n)] {
-		s := g.specialists[k]
+		s := g.Specialists[k]
 		administrators = append(administrators, s)
 		b.admins = append(b.admins, []any{id, s, at, s})
 	}

@@ -48,6 +48,12 @@ func isRetryable(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
+// isBusy says that SQLite's file is locked by another connection.
+func isBusy(err error) bool {
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // isEnded says whether err means that SQLite has no open tx to roll back.
 func isEnded(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "no transaction is active")

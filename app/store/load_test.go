@@ -29,8 +29,15 @@ func TestLoad(t *testing.T) {
 			return all
 		}
 		load := func(id uuid.UUID, name string, result error) error {
-			return db.LoadInTx(ctx, func(l store.Load) error {
-				return l.Unindexed(ctx, []string{"account"}, func() error {
+			return db.Loading(ctx, func(l *store.Loader) error {
+				if err := l.Alone(ctx); err != nil {
+					return err
+				}
+				return l.InTx(ctx, func(l store.Load) error {
+					indexes, err := l.DropIndexes(ctx, []string{"account"})
+					if err != nil {
+						return err
+					}
 					// This fails if the index still exists.
 					if err := l.Exec(ctx, `CREATE INDEX account_specialist_name ON account (name)`); err != nil {
 						return err
@@ -43,6 +50,11 @@ func TestLoad(t *testing.T) {
 					columns := []string{"id", "specialist", "name", "username", "username_folded", "email", "email_folded", "created_at"}
 					if err := l.Rows(ctx, "account", columns, [][]any{row}); err != nil {
 						return err
+					}
+					for _, i := range indexes {
+						if err := l.CreateIndex(ctx, i); err != nil {
+							return err
+						}
 					}
 					return result
 				})
@@ -67,13 +79,51 @@ func TestLoad(t *testing.T) {
 		assert.Equal(t, id, account.ID, "loaded")
 		assert.Equal(t, 8, account.CreatedAt.Hour())
 		if !db.IsPostgres() { // the settings that the load changed are as before on every connection
-			var size, temp int
+			var size, temp, keys int
+			var mode string
 			for range 20 {
-				err := db.NewRaw(`SELECT cache_size, temp_store FROM pragma_cache_size, pragma_temp_store`).Scan(ctx, &size, &temp)
+				err := db.NewRaw(`SELECT cache_size, temp_store, foreign_keys, journal_mode
+					FROM pragma_cache_size, pragma_temp_store, pragma_foreign_keys, pragma_journal_mode`).Scan(ctx, &size, &temp, &keys, &mode)
 				require.NoError(t, err)
 				require.Equal(t, -6000, size, "cache")
 				require.Equal(t, 2, temp, "temporary files")
+				require.Equal(t, 1, keys, "foreign keys")
+				require.Equal(t, "wal", mode)
 			}
 		}
 	})
+}
+
+// TestLoadSearchIndex: rows of a search index are one segment of it. It takes no more than 2,000.
+func TestLoadSearchIndex(t *testing.T) {
+	ctx, db := context.Background(), storetest.SQLite(t)
+	var rows [][]any
+	for i := range 100 {
+		rows = append(rows, []any{i + 1, "  berg"})
+	}
+	require.NoError(t, db.Loading(ctx, func(l *store.Loader) error {
+		return l.InTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer_search", []string{"rowid", "text"}, rows) })
+	}))
+	var segments int
+	require.NoError(t, db.NewRaw(`SELECT count(DISTINCT segid) FROM customer_search_idx`).Scan(ctx, &segments))
+	assert.Equal(t, 1, segments)
+}
+
+// TestLoadAlone: a database that is open elsewhere can't be had alone, and stays as it is.
+func TestLoadAlone(t *testing.T) {
+	ctx, url := context.Background(), storetest.SQLiteURL(t)
+	open := func() *store.DB {
+		t.Helper()
+		db, err := store.Open(ctx, url)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
+	db, other := open(), open()
+	alone := func() error {
+		return db.Loading(ctx, func(l *store.Loader) error { return l.Alone(ctx) })
+	}
+	require.ErrorIs(t, alone(), store.ErrNotAlone)
+	require.NoError(t, other.Close())
+	require.NoError(t, alone())
 }

@@ -69,10 +69,14 @@ func (db *DB) Close() error {
 	return db.DB.Close()
 }
 
-// Pragmas that a Load changes for itself.
+// sqliteConns is how many connections SQLite has. Each has its own cache. With a million customers, more connections or
+// larger caches made nothing faster, but the process several times as large.
+const sqliteConns = 6
+
+// Pragmas that some connections change for a while.
 const (
-	cacheSize = "cache_size(-6000)"
-	tempStore = "temp_store(MEMORY)"
+	cacheSize   = "cache_size(-6000)"
+	busyTimeout = "busy_timeout(10000)"
 )
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
@@ -89,10 +93,10 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		// once.
 		"_txlock": {"immediate"},
 		"_pragma": {
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			busyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 			// bytes of a deleted customer are overwritten, not just unlinked
 			"secure_delete(1)",
-			cacheSize, tempStore, "mmap_size(0)", "wal_autocheckpoint(1000)",
+			cacheSize, "temp_store(MEMORY)", "mmap_size(0)", "wal_autocheckpoint(1000)",
 		},
 	}
 	// A # or ? in the path would end the path of the URI, and another file would be opened.
@@ -101,10 +105,8 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, err
 	}
 	sqldb := sql.OpenDB(connector)
-	// Each connection has its own cache. With a million customers, more connections or larger caches made nothing
-	// faster, but the process several times as large.
-	sqldb.SetMaxOpenConns(6)
-	sqldb.SetMaxIdleConns(6)
+	sqldb.SetMaxOpenConns(sqliteConns)
+	sqldb.SetMaxIdleConns(sqliteConns)
 	err = sqldb.PingContext(ctx)
 	// Processes that open a new file at once all switch it to WAL, and SQLite does not apply busy_timeout to that.
 	for try := 0; err != nil && strings.Contains(err.Error(), "SQLITE_BUSY") && ctx.Err() == nil && try < 100; try++ {
@@ -269,13 +271,6 @@ type offset struct {
 
 func (s *offset) set(d time.Duration) { s.mu.Lock(); s.off = d; s.mu.Unlock() }
 func (s *offset) get() time.Duration  { s.mu.RLock(); defer s.mu.RUnlock(); return s.off }
-
-// NextNumber increments a counter and returns the new number, inside the tx that uses the number. No number is given
-// twice.
-func NextNumber(ctx context.Context, tx bun.IDB, counter string) (number int64, err error) {
-	err = tx.NewRaw(`UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value`, counter).Scan(ctx, &number)
-	return number, err
-}
 
 // NullID returns an id for a column that may be NULL: uuid.Nil stands for NULL.
 func NullID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

@@ -118,12 +118,14 @@ func TestManyWriters(t *testing.T) {
 		ctx := context.Background()
 		const writers, writes = 8, 50
 		boom := errors.New("boom")
+		_, err := db.ExecContext(ctx, "INSERT INTO counter (name, value) VALUES ('written', 0)")
+		require.NoError(t, err)
 		var wg sync.WaitGroup
 		for range writers {
 			wg.Go(func() {
 				for i := range writes {
 					add := func(ctx context.Context, tx bun.Tx) error {
-						_, err := tx.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'customer_number'")
+						_, err := tx.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'written'")
 						return err
 					}
 					assert.NoError(t, db.InTx(ctx, add))
@@ -133,16 +135,16 @@ func TestManyWriters(t *testing.T) {
 					}
 					err := db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error { return errors.Join(add(ctx, tx), result) })
 					assert.ErrorIs(t, err, result)
-					_, err = db.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'customer_number'")
+					_, err = db.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'written'")
 					assert.NoError(t, err)
 				}
 			})
 		}
 		wg.Wait()
 		var got int
-		err := db.NewRaw("SELECT value FROM counter WHERE name = 'customer_number'").Scan(ctx, &got)
+		err = db.NewRaw("SELECT value FROM counter WHERE name = 'written'").Scan(ctx, &got)
 		require.NoError(t, err, "an update was lost")
-		assert.Equal(t, 10000+writers*(2*writes+writes*9/10), got, "counter an update was lost")
+		assert.Equal(t, writers*(2*writes+writes*9/10), got, "counter an update was lost")
 	})
 }
 

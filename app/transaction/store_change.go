@@ -74,7 +74,7 @@ func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record) error {
 	if err != nil {
 		return err
 	}
-	if r.Number, err = store.NextNumber(ctx, tx, "transaction_number"); err != nil {
+	if r.Number, err = Counter.Next(ctx, tx); err != nil {
 		return err
 	}
 	r.Search = searchText(r.Number, r.Name, r.Kind, name)

@@ -12,8 +12,12 @@ import (
 	"kontor/app/customer"
 	"kontor/app/fault"
 	"kontor/app/lang"
+	"kontor/app/store"
 	"kontor/policies"
 )
+
+// Counter numbers transactions.
+const Counter store.Counter = "transaction_number"
 
 // Status is the state of progress of a transaction.
 type Status string

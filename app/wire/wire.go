@@ -21,6 +21,7 @@ import (
 	"kontor/app/config"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/demo"
 	"kontor/app/erasure"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
@@ -172,6 +173,11 @@ func (s *Services) open(ctx context.Context, schema Schema) (err error) {
 		return err
 	}
 	s.DB.Tell(s.Log)
+	if o, unfinished, err := demo.Unfinished(ctx, s.DB); err != nil {
+		return err
+	} else if unfinished {
+		return fmt.Errorf("%w: app seed %s", demo.ErrUnfinished, o)
+	}
 	switch schema {
 	case ApplySchema:
 		steps, err := migrations.Apply(ctx, s.DB.DB, migrations.Log(s.Log))

@@ -13,7 +13,6 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
-	"kontor/app/customer"
 	"kontor/app/demo"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -77,11 +76,10 @@ func Seeded(b *testing.B, url string, o demo.SeedOptions) *store.DB {
 	b.Cleanup(func() { _ = db.Close() })
 	_, err = migrations.Apply(ctx, db.DB)
 	must(b, err)
-	some, err := customer.Any(ctx, db)
+	begin := time.Now()
+	seeded, err := demo.SeedOnce(ctx, db, o)
 	must(b, err)
-	if !some {
-		begin := time.Now()
-		must(b, demo.Seed(ctx, db, o, nil))
+	if seeded {
 		b.Logf("seeded %d customers in %s", o.Customers, time.Since(begin).Round(time.Millisecond))
 	}
 	return db
