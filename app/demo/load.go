@@ -84,8 +84,8 @@ func (s *seeding) fill(ctx context.Context) error {
 		return err
 	}
 	// Raw SQL: an INSERT from a SELECT.
-	if err := s.load.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, created_at, transaction_id, relmask)
-		SELECT a.specialist_id, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
+	if err := s.load.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, number, created_at, transaction_id, relmask)
+		SELECT a.specialist_id, t.number, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
 		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
 		return fmt.Errorf("%s: %w", visible, err)
 	}
