@@ -104,7 +104,7 @@ func Render(t *testing.T, folder string, samples map[string][]any) {
 func includedTemplates(t *testing.T) map[string]bool {
 	t.Helper()
 	included := map[string]bool{"shell/page": true}
-	calls := regexp.MustCompile(`{{-?\s*template "([^"]+)"`)
+	calls := regexp.MustCompile(`{{-?\s*(?:template|fragment) "([^"]+)"`)
 	must(t, fs.WalkDir(views.Pages(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".html") {
 			return err
