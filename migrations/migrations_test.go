@@ -293,6 +293,40 @@ func TestAccessSummary(t *testing.T) {
 	})
 }
 
+// TestVisibleByNumber: the index of visible transactions has the numbers of the transactions, also in rows that the previous
+// version writes beside the new one.
+func TestVisibleByNumber(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err, sql)
+		}
+		_, err := migrations.Revert(ctx, db.DB, "20261130000119")
+		require.NoError(t, err)
+		const id, at = "0193512f-0000-7000-8000-00000000000", "2026-11-24 12:00:00+00:00"
+		exec(`INSERT INTO account (id, username, username_folded, email, email_folded, name, specialist, created_at)
+			VALUES (?, 'anna', 'anna', 'anna@example.org', 'anna@example.org', 'Anna', TRUE, ?)`, id+"9", at)
+		exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+			VALUES (10001, ?, 'person', 'de', 'a', 'a', '', ?, ?)`, id+"1", at, at)
+		insert := func(number int, id string) {
+			t.Helper()
+			exec(`INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+				VALUES (?, ?, '0193512f-0000-7000-8000-000000000001', ?, ?, 'contract', ?, ?)`, number, id, id, id, at, at)
+			exec(`INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
+				VALUES ('0193512f-0000-7000-8000-000000000009', ?, ?, 1)`, at, id)
+		}
+		insert(10005, id+"2")
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
+		insert(10006, id+"3")
+		var numbers []int
+		require.NoError(t, db.NewRaw(`SELECT number FROM transaction_visible ORDER BY transaction_id`).Scan(ctx, &numbers))
+		assert.Equal(t, []int{10005, 10006}, numbers)
+	})
+}
+
 // tables are those that are not the database's or the migrator's own.
 func tables(t *testing.T, db *bun.DB) (names []string) {
 	t.Helper()

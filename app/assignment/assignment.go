@@ -124,8 +124,8 @@ func Added(ctx context.Context, tx bun.IDB, customerID, transactionID uuid.UUID)
 		return err
 	}
 	// Raw SQL: an INSERT from a SELECT.
-	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
-		SELECT a.specialist_id, t.created_at, t.id, 1
+	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, number, created_at, transaction_id, relmask)
+		SELECT a.specialist_id, t.number, t.created_at, t.id, 1
 		FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id WHERE t.id = ?`, transactionID)
 	return err
 }
@@ -139,8 +139,8 @@ const (
 // enter adds a person's relation to transactions to the index.
 func enter(ctx context.Context, tx bun.IDB, person uuid.UUID, relation int, transactions store.Condition) error {
 	// Raw SQL: an INSERT from a SELECT with ON CONFLICT.
-	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask)
-		SELECT ?, created_at, id, ? FROM transactions WHERE ?
+	_, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, number, created_at, transaction_id, relmask)
+		SELECT ?, number, created_at, id, ? FROM transactions WHERE ?
 		ON CONFLICT (specialist_id, created_at, transaction_id) DO UPDATE SET relmask = transaction_visible.relmask | ?`,
 		person, relation, transactions, relation)
 	return err

@@ -10,10 +10,10 @@ import (
 )
 
 // facts selects the index as the assignments define it.
-const facts = `SELECT f.specialist_id, t.created_at, t.id AS transaction_id, SUM(f.bit) AS relmask FROM (
+const facts = `SELECT f.specialist_id, t.number, t.created_at, t.id AS transaction_id, SUM(f.bit) AS relmask FROM (
 		SELECT a.specialist_id, x.id AS transaction_id, 1 AS bit FROM customer_administrator AS a JOIN transactions AS x ON x.customer_id = a.customer_id
 		UNION ALL SELECT p.specialist_id, p.transaction_id, 2 FROM transaction_processor AS p
-	) AS f JOIN transactions AS t ON t.id = f.transaction_id GROUP BY f.specialist_id, t.created_at, t.id`
+	) AS f JOIN transactions AS t ON t.id = f.transaction_id GROUP BY f.specialist_id, t.number, t.created_at, t.id`
 
 // Difference is a row in which the index and the facts differ. A relmask of 0 means that there is no row.
 type Difference struct {
@@ -28,14 +28,14 @@ func Check(ctx context.Context, db bun.IDB, limit int) (list []Difference, err e
 	err = db.NewRaw(`WITH should AS (`+facts+`)
 		SELECT s.specialist_id, s.transaction_id, COALESCE(v.relmask, 0) AS "index", s.relmask AS facts
 		FROM should AS s LEFT JOIN transaction_visible AS v
-			ON v.specialist_id = s.specialist_id AND v.created_at = s.created_at AND v.transaction_id = s.transaction_id
+			ON v.specialist_id = s.specialist_id AND v.number = s.number AND v.created_at = s.created_at AND v.transaction_id = s.transaction_id
 		WHERE COALESCE(v.relmask, 0) <> s.relmask
 		UNION ALL
 		SELECT v.specialist_id, v.transaction_id, v.relmask, 0 FROM transaction_visible AS v
 		WHERE NOT EXISTS (SELECT 1 FROM customer_administrator AS a JOIN transactions AS t ON t.customer_id = a.customer_id
-				WHERE a.specialist_id = v.specialist_id AND t.id = v.transaction_id AND t.created_at = v.created_at)
+				WHERE a.specialist_id = v.specialist_id AND t.id = v.transaction_id AND t.number = v.number AND t.created_at = v.created_at)
 			AND NOT EXISTS (SELECT 1 FROM transaction_processor AS p JOIN transactions AS t ON t.id = p.transaction_id
-				WHERE p.specialist_id = v.specialist_id AND p.transaction_id = v.transaction_id AND t.created_at = v.created_at)
+				WHERE p.specialist_id = v.specialist_id AND p.transaction_id = v.transaction_id AND t.number = v.number AND t.created_at = v.created_at)
 		LIMIT ?`, limit).Scan(ctx, &list)
 	return list, err
 }
@@ -55,7 +55,7 @@ func Rebuild(ctx context.Context, db *store.DB) (rows int64, err error) {
 			return err
 		}
 		// Raw SQL: an INSERT from a SELECT.
-		res, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, created_at, transaction_id, relmask) `+facts)
+		res, err := tx.ExecContext(ctx, `INSERT INTO transaction_visible (specialist_id, number, created_at, transaction_id, relmask) `+facts)
 		if err != nil {
 			return err
 		}

@@ -89,8 +89,8 @@ func (b *batch) writeWords(ctx context.Context, l store.Load) error {
 // writeVisible fills transaction_visible for the transactions with higher numbers than before.
 func writeVisible(ctx context.Context, l store.Load, before int64) error {
 	// Raw SQL: an INSERT from a SELECT.
-	if err := l.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, created_at, transaction_id, relmask)
-		SELECT a.specialist_id, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
+	if err := l.Exec(ctx, fmt.Sprintf(`INSERT INTO `+visible+` (specialist_id, number, created_at, transaction_id, relmask)
+		SELECT a.specialist_id, t.number, t.created_at, t.id, 1 FROM transactions AS t JOIN customer_administrator AS a ON a.customer_id = t.customer_id
 		WHERE t.number > %d ORDER BY a.specialist_id, t.created_at, t.id`, before)); err != nil {
 		return fmt.Errorf("%s: %w", visible, err)
 	}

@@ -32,10 +32,11 @@
 // costs at most that bound and never changes the result. The list provides the ways: the most likely one first, the last
 // one without a bound. There are two kinds of lists.
 //
-// My transactions alternates between walking and gathering with growing bounds: on SQLite, gather up to 100 matches of a
-// search; walk 1,000 rows, gather up to 8,000, walk 20,000 more, gather up to 50,000, walk to the end. This needs no knowledge beforehand and costs at most a few times as
-// much as the better way. The walk continues where it stopped. It goes beyond its bound if it has found so many matches
-// that the page will be full soon.
+// My transactions is sorted by number, and so are its indexes: of the person's own rows, of a kind, of a status, and of the
+// words (SQLite's search index has the numbers as row ids; PostgreSQL's has blocks of numbers). So it need not gather: each
+// way reads its index from the newest row on, and checks each row for everything else. The ways read parts in turns. The
+// next part is that of the way with the most hits among the rows that it has read, so the better way soon has every turn,
+// and no way loses much. Only due dates are gathered, because their index is in another order.
 //
 // The overview of customers can't alternate: its searches must answer in a few milliseconds, and gathering some thousand
 // matches in vain takes longer. So it first reads what is fast in any case: the names that begin with the query (one range
@@ -49,8 +50,8 @@
 // A list is counted up to CountCap+1, no further: "more than 1,000" costs as much as counting 1,000. Gathering has already
 // counted, and a first page that is not full holds all matches. After a walk, the matches are gathered up to CountCap+1. On
 // PostgreSQL that costs as much as reading the whole index of a frequent word. For this reason the sample also says whether
-// there are certainly more: see certain in package customer. My transactions looks at no more than 2,000 rows for a count,
-// and says "more than" the matches that it has found. First reads a few rows and counts none: a walk is then worth it for
+// there are certainly more: see certain in package customer. My transactions looks at no more than 2,000 rows for a count
+// (1,000 for that of a search), and says "more than" the matches that it has found. First reads a few rows and counts none: a walk is then worth it for
 // rarer words, because nothing has to be counted after it.
 //
 // # What was measured

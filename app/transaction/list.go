@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -112,7 +113,7 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	l.terms, l.search = parseQuery(f.Query)
 	l.wanted = l.terms
 	if l.search && f.Kind != "" {
-		l.wanted = store.ParseTerms(append(slices.Clone(l.terms.Needles), kindNeedle(f.Kind)))
+		l.wanted, _ = parseQuery(f.Query, kindNeedle(f.Kind))
 	}
 	if l.byRelation() && scope.Matters()&policies.Access != 0 {
 		l.accesses, err = s.accessesOf(ctx, c.ID)
@@ -120,36 +121,15 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	return l, err == nil, err
 }
 
-// limits are the numbers of rows that a list reads before it switches between walking and gathering (see Find). They
-// change how a result is found, never the result.
+// limits are the numbers of rows that a list reads at a time. They change how a result is found, never the result.
 type limits struct {
-	// scarce: up to this many matches of a search are gathered first, because most searches have no more. 0 on
-	// PostgreSQL, whose index is read to its end before it returns the first match.
-	scarce int
-	// first: the walk first reads this many of the caller's newest rows. A page of very frequent matches lies within
-	// them, and so do all rows that most people may see.
-	first int
-	// rare: if the index for the search or filter has fewer matches than this, they are all gathered from it.
-	rare int
-	// walk: otherwise the walk continues up to this many rows.
-	walk int
-	// gather: then up to this many candidates are gathered. If the index has more, the walk continues to its end.
-	gather int
-	// count: this many rows are read for a count that no index can answer.
-	count int
-	// batch is the maximum number of rows in one query of a walk.
-	batch int
+	first int // a way begins with this many rows
+	batch int // the maximum number of rows in one query of a way
+	count int // this many rows are read for a count that no index can answer, half of them for that of a search
 }
 
-// limitsOf returns limits that were measured with three million transactions. A page of matches that are just too frequent
-// for rare must lie within the walk, or both attempts are wasted: rare × walk ≥ listing.PageSize × 3,000,000.
-func limitsOf(db *store.DB) limits {
-	l := limits{first: 1_000, rare: 8_000, walk: 20_000, gather: 50_000, count: 2_000, batch: 16_000}
-	if !db.IsPostgres() {
-		l.scarce = 2 * listing.PageSize
-	}
-	return l
-}
+// limitsOf returns limits that were measured with three million transactions.
+func limitsOf() limits { return limits{first: 100, batch: 16_000, count: 2_000} }
 
 // list holds everything from which a page is made; package listing reads it.
 type list struct {
@@ -163,79 +143,65 @@ type list struct {
 	search      bool        // terms are not empty
 	wanted      store.Terms // the terms and the kind, in the form of the trigram index
 	today, week string
+	fastest     *way // the way that has found the page
 }
 
-// reading is one query of a list by package listing, newest first unless it reads backwards.
-type reading = listing.Reading[position]
+// reading is one query of a list by package listing, newest first unless it reads backwards. The key of a row is the
+// transaction's number. Transactions get their numbers in the order in which they are created.
+type reading = listing.Reading[int64]
 
 // result is what a reading found.
-type result = listing.Found[position]
+type result = listing.Found[int64]
+
+// cursorVersion changes when the meaning of a key changes. Cursors of older versions are then ignored.
+const cursorVersion = 2
 
 // Encode writes a cursor.
-func (l *list) Encode(p position) string { return p.encode() }
+func (l *list) Encode(number int64) string { return encode(number) }
 
 // Decode reads a cursor.
-func (l *list) Decode(cursor string) (position, bool) { return decode(cursor) }
+func (l *list) Decode(cursor string) (number int64, ok bool) { return decode(cursor) }
 
-// Find finds the rows of a reading. It alternates between walking (reading the list's range in order) and gathering
-// (reading all matches from an index). Each attempt is limited to what is likely to succeed. The walk continues where
-// it stopped. A search begins with gathering the few matches that most searches have.
+func encode(number int64) string { return listing.Encode(cursorVersion, number) }
+
+// decode reads a cursor; ok=false when encode did not write it.
+func decode(cursor string) (number int64, ok bool) {
+	ok = listing.Decode(cursor, cursorVersion, &number)
+	return number, ok
+}
+
+// Find finds the rows of a reading.
 func (l *list) Find(ctx context.Context, r reading) (result, error) {
-	var hits []position
-	rest := r // the part that the walk has not read yet
-	walk := func(most int) listing.Way[position] {
-		return func(ctx context.Context, _ reading) (result, bool, error) {
-			more, last, err := l.walk(ctx, rest, most)
-			hits = append(hits, more...)
-			rest.From, rest.Limit = last, rest.Limit-len(more)
-			return result{Hits: hits}, last == nil, err
+	return listing.Find(ctx, r, l.count, l.race)
+}
+
+// race finds the rows of a reading by the fastest way. It reads the next part of the way that has found most among the
+// rows it has read, until one way has found all.
+func (l *list) race(ctx context.Context, r reading) (f result, done bool, err error) {
+	ways := l.ways(r)
+	for {
+		w := slices.MaxFunc(ways, func(a, b *way) int { return cmp.Compare(a.rate(), b.rate()) })
+		if err := w.read(ctx, w, w.next(l.limits.batch)); err != nil {
+			return result{}, false, err
+		}
+		if w.done {
+			l.fastest = w
+			return result{Hits: w.hits, Counted: w.counted, Count: w.found}, true, nil
 		}
 	}
-	gather := func(most int) listing.Way[position] {
-		return func(ctx context.Context, r reading) (result, bool, error) { return l.gather(ctx, r, most) }
-	}
-	if l.candidates() == nil {
-		return listing.Find(ctx, r, l.count, walk(0))
-	}
-	ways := []listing.Way[position]{walk(l.limits.first), gather(l.limits.rare), walk(l.limits.walk), gather(l.limits.gather), walk(0)}
-	if l.search && l.limits.scarce > 0 {
-		ways = append([]listing.Way[position]{gather(l.limits.scarce)}, ways...)
-	}
-	return listing.Find(ctx, r, l.count, ways...)
 }
 
 // Load loads the rows of a page.
-func (l *list) Load(ctx context.Context, keys []position) ([]Transaction, error) {
-	ids := make([]uuid.UUID, len(keys))
-	for i, p := range keys {
-		ids[i] = p.ID
-	}
-	rows, err := l.byID(ctx, l.caller, ids)
-	return listing.InOrder(ids, rows), err
-}
-
-// position is the key of a row in a list.
-type position struct {
-	CreatedAt time.Time `bun:"created_at"`
-	ID        uuid.UUID `bun:"id"`
-}
-
-// cursorVersion changes when the meaning of a position changes. Cursors of older versions are then ignored.
-const cursorVersion = 1
-
-func (p position) encode() string { return listing.Encode(cursorVersion, p.CreatedAt, p.ID) }
-
-// decode reads a cursor; ok=false when encode did not write it.
-func decode(s string) (p position, ok bool) {
-	ok = listing.Decode(s, cursorVersion, &p.CreatedAt, &p.ID)
-	return p, ok
+func (l *list) Load(ctx context.Context, numbers []int64) ([]Transaction, error) {
+	rows, err := l.byNumber(ctx, l.caller, numbers)
+	return listing.InOrder(numbers, rows), err
 }
 
 // maxRunes is the maximum length of a query; further characters are ignored.
 const maxRunes = 100
 
-// parseQuery folds a query like the search text. ok=false when there is nothing to search for.
-func parseQuery(q string) (t store.Terms, ok bool) {
+// parseQuery folds a query like the search text, and adds further words. ok=false when there is nothing to search for.
+func parseQuery(q string, more ...string) (t store.Terms, ok bool) {
 	if utf8.RuneCountInString(q) > maxRunes {
 		q = string([]rune(q)[:maxRunes])
 	}
@@ -246,6 +212,6 @@ func parseQuery(q string) (t store.Terms, ok bool) {
 		}
 		words = append(words, strings.Fields(store.Fold(word))...)
 	}
-	t = store.ParseTerms(words)
+	t = store.ParseTerms(append(words, more...))
 	return t, len(t.Needles) > 0
 }

@@ -51,7 +51,7 @@ func New(o Options) *Service {
 		o.Zone = time.UTC
 	}
 	s := &Service{
-		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: limitsOf(o.DB),
+		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: limitsOf(),
 	}
 	o.Customers.AddDependent(customer.Transactions, s.dependent())
 	o.Customers.OnRenamed(s.customerRenamed)
@@ -126,9 +126,14 @@ func (s *Service) Within(c account.Caller, action policies.Action, alias string)
 	if err != nil || scope.Nothing() {
 		return store.Any(), true, err
 	}
+	return within(c, scope, alias), false, nil
+}
+
+// within is Within for a scope in which there is something.
+func within(c account.Caller, scope policies.Scope, alias string) store.Condition {
 	if scope.Everything() {
-		return nil, false, nil
+		return nil
 	}
 	return bun.SafeQuery(`EXISTS (SELECT 1 FROM (SELECT ? AS mask) AS related WHERE ?)`,
-		relationTo(c, alias, scope.Matters()), allowed(scope, "related.mask", alias+".kind")), false, nil
+		relationTo(c, alias, scope.Matters()), allowed(scope, "related.mask", alias+".kind"))
 }

@@ -114,13 +114,13 @@ func (s *Service) rows(db bun.IDB, c account.Caller) *bun.SelectQuery {
 		TableExpr(`transactions AS t` + joined)
 }
 
-// byID loads the transactions with these ids that still exist.
-func (s *Service) byID(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]Transaction, error) {
+// byNumber loads the transactions with these numbers that still exist.
+func (s *Service) byNumber(ctx context.Context, c account.Caller, numbers []int64) (map[int64]Transaction, error) {
 	var list []row
-	err := s.rows(s.db, c).Where(`t.id IN (?)`, bun.List(ids)).Scan(ctx, &list)
-	rows := make(map[uuid.UUID]Transaction, len(list))
+	err := s.rows(s.db, c).Where(`t.number IN (?)`, bun.List(numbers)).Scan(ctx, &list)
+	rows := make(map[int64]Transaction, len(list))
 	for _, r := range list {
-		rows[r.ID] = r.transaction()
+		rows[r.Number] = r.transaction()
 	}
 	return rows, err
 }

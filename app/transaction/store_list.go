@@ -2,7 +2,6 @@ package transaction
 
 import (
 	"context"
-	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -16,18 +15,13 @@ import (
 // customers to which they have an access. Otherwise it is read from the table.
 func (l *list) byRelation() bool { return l.customer == uuid.Nil && !l.scope.Unrelated() }
 
-// ordered makes a query read the first n rows of a reading, in the order of the columns at (time) and id.
-func ordered(r reading, q *bun.SelectQuery, at, id string, n int) *bun.SelectQuery {
-	o := listing.By(!r.Back, at, id)
+// ordered makes a query read the first n rows of a reading; number is the column with the transaction's number.
+func ordered(r reading, q *bun.SelectQuery, number string, n int) *bun.SelectQuery {
+	o := listing.By(!r.Back, number)
 	if r.From == nil {
 		return o.First(q, n)
 	}
-	return o.First(q, n, r.From.CreatedAt, r.From.ID)
-}
-
-// newest returns the order of a reading for a table with the columns of position.
-func newest(r reading, table string) store.Condition {
-	return listing.By(!r.Back, table+"created_at", table+"id").Sort()
+	return o.First(q, n, *r.From)
 }
 
 // byIndex adds the filters that an index of the table can answer in the list's order; filtered adds the others. suffix
@@ -57,14 +51,8 @@ func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery {
 // dead selects the customers that are being deleted; no list shows their transactions.
 const dead = `(SELECT dead.id FROM customer AS dead WHERE dead.deleting)`
 
-// mask returns an expression for the caller's relations to the transaction t, limited to the relations that matter for
-// the list.
-func (l *list) mask() store.Condition {
-	if l.scope.Everything() {
-		return bun.SafeQuery(`0`)
-	}
-	return relationTo(l.caller, "t", l.scope.Matters())
-}
+// living adds the condition that the customer of the transaction t is not being deleted.
+func living(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(`t.customer_id NOT IN ` + dead) }
 
 // hinted returns the table with the index to use. SQLite has no statistics to choose an index; PostgreSQL has.
 func (l *list) hinted() string {
@@ -76,7 +64,7 @@ func (l *list) hinted() string {
 	case l.filter.Status != "":
 		return l.only(`transactions_status`)
 	}
-	return l.only(`transactions_created`)
+	return `transactions AS t`
 }
 
 // only returns the table with an index that SQLite has to use.
@@ -87,19 +75,93 @@ func (l *list) only(index string) string {
 	return `transactions AS t INDEXED BY ` + index
 }
 
-// --- walking -----------------------------------------------------------------------------------------------------
+// --- the ways to the rows ----------------------------------------------------------------------------------------
 
-// walked selects the next rows of the list's range, in order: created_at, id, mask. It is nil when there can be no
-// rows.
+// ways returns the ways to the rows of a reading. The first one reads the list's own range; the second one an index of
+// what is filtered or searched for, if that can be better.
+func (l *list) ways(r reading) []*way {
+	own := l.way(r, l.walk)
+	if !l.filter.Narrow() { // nearly every row is in the list
+		own.first = r.Limit + 13
+	}
+	switch {
+	case l.customer != uuid.Nil:
+	case l.search && l.db.IsPostgres():
+		return []*way{own, l.way(r, l.blocks())}
+	case l.search:
+		return []*way{own, l.way(r, l.matches)}
+	case l.filter.Due == Overdue || l.filter.Due == ThisDue:
+		return []*way{own, l.way(r, l.gather)}
+	case l.byRelation() && (l.filter.Kind != "" || l.filter.Status != ""):
+		return []*way{own, l.way(r, l.index)}
+	}
+	return []*way{own}
+}
+
+func (l *list) way(r reading, read func(context.Context, *way, int) error) *way {
+	return &way{read: read, first: l.limits.first, rest: r, whole: r.From == nil && !r.Back}
+}
+
+// walk reads the list's own range.
+func (l *list) walk(ctx context.Context, w *way, n int) error {
+	rows := l.walked(w.rest, n)
+	if rows == nil {
+		w.done = true
+		return nil
+	}
+	return l.along(ctx, w, n, rows, l.byRelation())
+}
+
+// index reads an index of the filter, for all people together.
+func (l *list) index(ctx context.Context, w *way, n int) error {
+	q := l.byIndex(l.db.NewSelect().ColumnExpr(`t.number`).TableExpr(l.hinted()), ``)
+	return l.along(ctx, w, n, ordered(w.rest, q, "t.number", n), false)
+}
+
+// matches reads SQLite's index of the search texts, which has the order of the numbers.
+func (l *list) matches(ctx context.Context, w *way, n int) error {
+	q := l.db.NewSelect().ColumnExpr(`rowid AS number`).Table(`transaction_search`).
+		Where(`transaction_search MATCH ?`, l.wanted.Match())
+	return l.along(ctx, w, n, ordered(w.rest, q, "rowid", n), false)
+}
+
+// along reads the next part of a way that has the order of the list. rows selects the numbers; if they are related, also
+// the masks of the caller's relations.
+func (l *list) along(ctx context.Context, w *way, n int, rows store.Condition, related bool) error {
+	q := l.db.NewSelect().TableExpr(`walked CROSS JOIN transactions AS t`).Where(`t.number = walked.number`)
+	if l.db.IsPostgres() { // otherwise it may prefer to read all rows of a kind or status
+		q = l.db.NewSelect().TableExpr(`walked CROSS JOIN LATERAL (SELECT * FROM transactions AS one WHERE one.number = walked.number LIMIT 1) AS t`)
+	}
+	l.filtered(l.byIndex(living(q), ``))
+	if l.search {
+		q.Where(`?`, l.db.Verify(l.terms, "t.search"))
+	}
+	readable := l.readable()
+	if related {
+		readable = allowed(l.scope, "walked.mask", "t.kind")
+	}
+	p, err := l.part(ctx, l.db, w, rows, q.Where(`?`, readable))
+	if err != nil {
+		return err
+	}
+	if p.seen < n {
+		p.last = nil
+	}
+	w.add(n, p, p.last)
+	return nil
+}
+
+// walked selects the next rows of the list's range, in order: number and, if the list is read by relation, mask. It is
+// nil when there can be no rows.
 func (l *list) walked(r reading, limit int) store.Condition {
 	if !l.byRelation() {
-		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, ? AS mask`, l.mask()).TableExpr(l.hinted())
+		q := l.db.NewSelect().ColumnExpr(`t.number`).TableExpr(l.hinted())
 		if l.customer != uuid.Nil {
 			q.Where(`t.customer_id = ?`, l.customer)
 		} else {
 			l.byIndex(q, ``)
 		}
-		return ordered(r, q, "t.created_at", "t.id", limit)
+		return ordered(r, q, "t.number", limit)
 	}
 	sources := l.sources(r, limit)
 	switch len(sources) {
@@ -118,8 +180,9 @@ func (l *list) walked(r reading, limit int) store.Condition {
 			all.UnionAll(q)
 		}
 	}
-	return l.db.NewSelect().ColumnExpr(`created_at, id, MAX(mask & 1) + MAX(mask & 2) + MAX(mask & 4) AS mask`).
-		TableExpr(`(?) AS sources`, all).GroupExpr(`created_at, id`).OrderExpr(`?`, newest(r, "")).Limit(int64(limit))
+	q := l.db.NewSelect().ColumnExpr(`number, MAX(mask & 1) + MAX(mask & 2) + MAX(mask & 4) AS mask`).
+		TableExpr(`(?) AS sources`, all).GroupExpr(`number`)
+	return listing.By(!r.Back, "number").First(q, limit)
 }
 
 // fewAccesses is the maximum number of customers that are read by one query each; more are read by one query together.
@@ -130,9 +193,9 @@ const fewAccesses = 20
 func (l *list) sources(r reading, limit int) (all []*bun.SelectQuery) {
 	if l.scope.Matters()&(policies.Administrator|policies.Processor) != 0 {
 		for _, person := range l.caller.Persons() {
-			q := l.db.NewSelect().ColumnExpr(`v.created_at, v.transaction_id AS id, v.relmask AS mask`).
+			q := l.db.NewSelect().ColumnExpr(`v.number, v.relmask AS mask`).
 				TableExpr(`transaction_visible AS v`).Where(`v.specialist_id = ?`, person)
-			all = append(all, ordered(r, q, "v.created_at", "v.transaction_id", limit))
+			all = append(all, ordered(r, q, "v.number", limit))
 		}
 	}
 	customers := make([][]uuid.UUID, 0, len(l.accesses))
@@ -143,166 +206,140 @@ func (l *list) sources(r reading, limit int) (all []*bun.SelectQuery) {
 		customers = [][]uuid.UUID{l.accesses}
 	}
 	for _, ids := range customers {
-		q := l.db.NewSelect().ColumnExpr(`t.created_at, t.id, 4 AS mask`).
+		q := l.db.NewSelect().ColumnExpr(`t.number, 4 AS mask`).
 			TableExpr(`transactions AS t`).Where(`t.customer_id IN (?)`, bun.List(ids))
-		all = append(all, ordered(r, q, "t.created_at", "t.id", limit))
+		all = append(all, ordered(r, q, "t.number", limit))
 	}
 	return all
 }
 
-// shown selects those of the walked rows that the list shows.
-func (l *list) shown() *bun.SelectQuery {
-	q := l.db.NewSelect().TableExpr(`walked CROSS JOIN transactions AS t`).Where(`t.id = walked.id`).Where(`t.customer_id NOT IN `+dead).
-		Where(`?`, allowed(l.scope, "walked.mask", "t.kind"))
-	l.filtered(l.byIndex(q, ``))
-	if l.search {
-		q.Where(`?`, l.db.Verify(l.terms, "t.search"))
-	}
-	return q
-}
+// readable returns the condition that the caller may read the transaction t.
+func (l *list) readable() store.Condition { return store.All(within(l.caller, l.scope, "t")) }
 
-// step is the result of one query of a walk.
-type step struct {
-	hits []position
-	seen int       // number of rows read
-	last *position // the last row read
-}
+// blockBits is how many bits of a number say where in its block it is. PostgreSQL's index of the search texts also has
+// the block of each transaction, so it finds the matches within some blocks without reading all others.
+const blockBits = 14
 
-// step reads the next rows of a walk.
-func (l *list) step(ctx context.Context, r reading, batch int) (st step, err error) {
-	walked := l.walked(r, batch)
-	if walked == nil {
-		return step{}, nil
-	}
-	back := r
-	back.Back = !r.Back
-	page := l.shown().ColumnExpr(`walked.created_at, walked.id`).OrderExpr(`?`, newest(r, "walked.")).Limit(int64(r.Limit))
-	var rows []struct {
-		Seen      int           `bun:"seen"`
-		LastAt    *time.Time    `bun:"last_at"`
-		LastID    uuid.NullUUID `bun:"last_id"`
-		CreatedAt *time.Time    `bun:"created_at"`
-		ID        uuid.NullUUID `bun:"id"`
-	}
-	// Raw SQL: without MATERIALIZED the walk would run twice.
-	err = l.db.NewRaw(`WITH walked AS MATERIALIZED (?)
-		SELECT total.seen, last.created_at AS last_at, last.id AS last_id, page.created_at, page.id
-		FROM (SELECT count(*) AS seen FROM walked) AS total
-		LEFT JOIN (SELECT created_at, id FROM walked ORDER BY ? LIMIT 1) AS last ON TRUE
-		LEFT JOIN (?) AS page ON TRUE ORDER BY ?`, walked, newest(back, ""), page, newest(r, "page.")).Scan(ctx, &rows)
-	if err != nil {
-		return step{}, err
-	}
-	for _, row := range rows {
-		st.seen = row.Seen
-		if row.LastAt != nil {
-			st.last = &position{*row.LastAt, row.LastID.UUID}
+// manyBlocks is how many times as many blocks as before are read for the next part, at most.
+const manyBlocks = 8
+
+// blocks reads PostgreSQL's index of the search texts, some blocks of numbers at a time.
+func (l *list) blocks() func(context.Context, *way, int) error {
+	newest, read, seen := int64(-1), 0, 0
+	return func(ctx context.Context, w *way, n int) (err error) {
+		if newest < 0 {
+			if err := l.db.NewSelect().Table(`transactions`).ColumnExpr(`COALESCE(max(number), 0)`).Scan(ctx, &newest); err != nil {
+				return err
+			}
 		}
-		if row.CreatedAt != nil {
-			st.hits = append(st.hits, position{*row.CreatedAt, row.ID.UUID})
+		count := min(max(n*read/(seen+1), 1), max(manyBlocks*read, 1))
+		from, to := blocksOf(w.rest, newest, count)
+		q := l.db.NewSelect().ColumnExpr(`t.number, t.id, t.customer_id, t.kind`).TableExpr(`transactions AS t`).
+			Where(`?`, l.db.Verify(l.wanted, "t.search")).Where(`ARRAY[t.number >> ?] && ARRAY[?]`, blockBits, bun.List(numbersOf(from, to)))
+		l.filtered(l.byIndex(q, ` || ''`)) // prevents other indexes than that of the search text
+		if w.rest.From != nil {
+			q.Where(`?`, listing.By(!w.rest.Back, "t.number + 0").Behind(*w.rest.From))
 		}
-	}
-	return st, nil
-}
-
-// firstBatch is the number of rows in the first query of a walk. For an unfiltered list it is hardly more than the
-// page.
-func (l *list) firstBatch(r reading) int {
-	if l.search || l.filter.Narrow() {
-		return max(r.Limit, min(l.limits.first, l.limits.batch))
-	}
-	return r.Limit + 13
-}
-
-// promising is a factor. A walk may go this many times beyond its limit if, at the present rate of matches, it would
-// fill the page within that. The index would have too many matches that are so frequent.
-const promising = 5
-
-// walk reads a list in order until the page is full, the range ends, or about most rows were read (0: no limit; more
-// rows when promising). last is the row after which to continue, nil when that is not needed.
-func (l *list) walk(ctx context.Context, r reading, most int) (hits []position, last *position, err error) {
-	want, seen, batch := r.Limit, 0, l.firstBatch(r)
-	for {
-		part := r
-		part.Limit = want - len(hits)
-		st, err := l.step(ctx, part, batch)
+		shown := living(l.db.NewSelect().TableExpr(`walked AS t`)).Where(`?`, l.readable())
+		var p part
+		err = listing.Avoiding(ctx, l.db, []string{"seqscan"}, func(db bun.IDB) error {
+			p, err = l.part(ctx, db, w, q, shown)
+			return err
+		})
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		hits = append(hits, st.hits...)
-		seen += st.seen
-		if len(hits) == want || st.seen < batch {
-			return hits, nil, nil
+		read, seen = read+int(to-from+1), seen+p.seen
+		end, ended := from<<blockBits, from == 0
+		if w.rest.Back {
+			end, ended = (to+1)<<blockBits-1, to == newest>>blockBits
 		}
-		if most > 0 && (seen >= promising*most || seen >= most && len(hits)*promising*most < want*seen) {
-			return hits, st.last, nil
+		if ended {
+			w.add(n, p, nil)
+		} else {
+			w.add(n, p, &end)
 		}
-		r.From, batch = st.last, min(batch*4, l.limits.batch)
+		return nil
 	}
 }
 
-// --- gathering ---------------------------------------------------------------------------------------------------
-
-// candidates selects the matching rows from an index, as table t. It is nil when no index is better than the walk.
-func (l *list) candidates() *bun.SelectQuery {
-	q, suffix := l.db.NewSelect(), ``
-	switch {
-	case l.customer != uuid.Nil:
-		return nil
-	case l.search && l.db.IsPostgres():
-		q.TableExpr(`transactions AS t`)
-		suffix = ` || ''` // prevents other indexes than that of the search text
-	case l.search:
-		q.TableExpr(`transaction_search CROSS JOIN transactions AS t ON t.number = transaction_search.rowid`).
-			Where(`transaction_search MATCH ?`, l.wanted.Match())
-	case l.filter.Due == Overdue || l.filter.Due == ThisDue:
-		q.TableExpr(l.only(`transactions_due`))
-	case l.filter.Kind != "" && l.byRelation():
-		q.TableExpr(l.only(`transactions_kind`))
-	case l.filter.Status != "" && l.byRelation():
-		q.TableExpr(l.only(`transactions_status`))
-	default:
-		return nil
+// blocksOf returns the first and the last of the next blocks of a reading, of which there are no more than count.
+func blocksOf(r reading, newest int64, count int) (from, to int64) {
+	last := newest >> blockBits
+	if r.Back {
+		from = min((*r.From+1)>>blockBits, last)
+		return from, min(from+int64(count)-1, last)
 	}
-	if l.search {
-		q.Where(`?`, l.db.Verify(l.wanted, "t.search"))
+	to = last
+	if r.From != nil {
+		to = max(min((*r.From-1)>>blockBits, last), 0)
 	}
-	return l.filtered(l.byIndex(q, suffix))
+	return max(to-int64(count)+1, 0), to
 }
 
-// gather reads and counts a page from all matches in an index. done=false when there are most matches or more: then the
-// permissions of the single rows are not checked.
-func (l *list) gather(ctx context.Context, r reading, most int) (f result, done bool, err error) {
-	candidates := l.candidates().ColumnExpr(`t.created_at, t.id, t.customer_id, t.kind`).Limit(int64(most))
-	page := ordered(r, l.db.NewSelect().ColumnExpr(`created_at, id`).TableExpr(`hits`), "created_at", "id", r.Limit)
-	var rows []struct {
-		Seen      int           `bun:"seen"`
-		N         int           `bun:"n"`
-		CreatedAt *time.Time    `bun:"created_at"`
-		ID        uuid.NullUUID `bun:"id"`
+func numbersOf(from, to int64) (list []int64) {
+	for ; from <= to; from++ {
+		list = append(list, from)
 	}
-	err = listing.Avoiding(ctx, l.db, []string{"seqscan"}, func(db bun.IDB) error {
-		// Raw SQL: without MATERIALIZED the matches would be gathered twice.
-		return db.NewRaw(`WITH candidates AS MATERIALIZED (?), hits AS MATERIALIZED (SELECT t.created_at, t.id
-				FROM (SELECT t.*, ? AS mask FROM candidates AS t
-					WHERE (SELECT count(*) FROM candidates) < ? AND t.customer_id NOT IN `+dead+`) AS t
-				WHERE ?)
-			SELECT total.seen, total.n, page.created_at, page.id
-			FROM (SELECT (SELECT count(*) FROM candidates) AS seen, (SELECT count(*) FROM hits) AS n) AS total
-			LEFT JOIN (?) AS page ON TRUE ORDER BY ?`,
-			candidates, l.mask(), most, allowed(l.scope, "t.mask", "t.kind"), page, newest(r, "page.")).Scan(ctx, &rows)
-	})
+	return list
+}
+
+// gather reads all rows with a due date that the filter allows, if there are fewer than n. The index of due dates is
+// not in the order of the list.
+func (l *list) gather(ctx context.Context, w *way, n int) error {
+	n = max(n, 4*w.last) // it reads from the beginning each time
+	rows := l.filtered(l.byIndex(l.db.NewSelect(), ``)).ColumnExpr(`t.number, t.id, t.customer_id, t.kind`).
+		TableExpr(l.only(`transactions_due`)).Limit(int64(n))
+	shown := living(l.db.NewSelect().TableExpr(`walked AS t`)).Where(`(SELECT count(*) FROM walked) < ?`, n).Where(`?`, l.readable())
+	if w.rest.From != nil {
+		shown.Where(`?`, listing.By(!w.rest.Back, "t.number").Behind(*w.rest.From))
+	}
+	p, err := l.part(ctx, l.db, w, rows, shown)
 	if err != nil {
-		return result{}, false, err
+		return err
 	}
-	f.Counted = true
-	for _, row := range rows {
-		f.Count, done = row.N, row.Seen < most
-		if row.CreatedAt != nil {
-			f.Hits = append(f.Hits, position{*row.CreatedAt, row.ID.UUID})
+	if p.seen == n { // there may be others
+		w.last, w.seen = n, w.seen+n
+		return nil
+	}
+	w.add(n, p, nil)
+	return nil
+}
+
+// part reads a part of a way. rows selects its rows, as table walked; shown selects those that are in the list, as
+// table t.
+func (l *list) part(ctx context.Context, db bun.IDB, w *way, rows store.Condition, shown *bun.SelectQuery) (p part, err error) {
+	last := `min`
+	if w.rest.Back {
+		last = `max`
+	}
+	var page *bun.SelectQuery
+	if w.counting {
+		page = db.NewSelect().ColumnExpr(`count(*) AS number`).TableExpr(`(?) AS counted`, shown.ColumnExpr(`1`).Limit(int64(w.most())))
+	} else {
+		page = listing.By(!w.rest.Back, "t.number").First(shown.ColumnExpr(`t.number`), w.most())
+	}
+	var found []struct {
+		Seen   int    `bun:"seen"`
+		Last   *int64 `bun:"last"`
+		Number *int64 `bun:"number"`
+	}
+	// Raw SQL: without MATERIALIZED the rows would be read twice.
+	err = db.NewRaw(`WITH walked AS MATERIALIZED (?) SELECT total.seen, total.last, page.number
+		FROM (SELECT count(*) AS seen, `+last+`(number) AS last FROM walked) AS total LEFT JOIN (?) AS page ON TRUE
+		ORDER BY ?`, rows, page, listing.By(!w.rest.Back, "page.number").Sort()).Scan(ctx, &found)
+	for _, row := range found {
+		p.seen, p.last = row.Seen, row.Last
+		switch {
+		case row.Number == nil:
+		case w.counting:
+			p.found = int(*row.Number)
+		default:
+			p.found++
+			p.hits = append(p.hits, *row.Number)
 		}
 	}
-	return f, done, nil
+	return p, err
 }
 
 func (s *Service) customerByNumber(ctx context.Context, number int64) (id uuid.UUID, found bool, err error) {

@@ -30,10 +30,6 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 	w.specialist("clara@kanzlei.example")
 	anna, ben, clara := w.signedIn(), w.browser().signIn("ben@kanzlei.example", strong), w.browser().signIn("clara@kanzlei.example", strong)
 	kuehn := "Kühn, Berta"
-	six := "6 business transactions" // SQLite's index has counted them; on PostgreSQL that would take longer than it is worth
-	if db.IsPostgres() {
-		six = "5+ business transactions"
-	}
 	for _, c := range []struct {
 		who   string
 		b     *browser
@@ -45,11 +41,11 @@ func searchFindsWhatOneMaySee(t *testing.T, db *store.DB) {
 		{"administrator", anna, "", nil, nil, nil},
 		{"administrator", anna, "dachsch", []string{"1 business transaction"}, []string{"Dachschaden"}, []string{"/transactions/" + roof.ID.String()}},
 		{"administrator", anna, taxes.Label(), []string{"1 business transaction"}, []string{"Steuer 2025"}, nil},
-		{"administrator", anna, "K-10001", []string{"1 customer", "5+ business transactions"}, []string{kuehn, "Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
+		{"administrator", anna, "K-10001", []string{"1 customer", "7 business transactions"}, []string{kuehn, "Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
 			[]string{"/customers/" + w.customer.String(), "/transactions?customer=K-10001"}},
 		{"administrator", anna, "vogt", []string{"1 customer"}, []string{"Vogt, Änne"}, []string{"/customers/" + vogt.String()}},
 		{"administrator", anna, "KUEHN dach", []string{"1 business transaction"}, []string{"Dachschaden"}, nil},
-		{"administrator", anna, "steuer", []string{six}, []string{"Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
+		{"administrator", anna, "steuer", []string{"6 business transactions"}, []string{"Steuer 2014", "Steuer 2013", "Steuer 2012", "Steuer 2011", "Steuer 2010"},
 			[]string{"/transactions?q=steuer"}},
 		{"administrator", anna, "nirgends", []string{"Nothing matches"}, nil, nil},
 		{"processor of one", ben, "kühn", []string{"1 customer", "1 business transaction"}, []string{kuehn, "Dachschaden"}, []string{"/customers?q=k%C3%BChn", "/transactions?q=k%C3%BChn"}},

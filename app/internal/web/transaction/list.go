@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
 	"kontor/app/customer"
@@ -62,7 +63,7 @@ type transactionList struct {
 	Path     string
 	Filter   transaction.Filter
 	Page     transaction.Page
-	Rows     []transactionRow
+	Rows     []listRow
 	Kinds    []text.Option
 	Statuses []text.Option
 	Dues     []text.Option
@@ -70,6 +71,20 @@ type transactionList struct {
 	Prev     string
 	Add      bool // the caller may add a transaction for the customer
 	Empty    kit.Empty
+}
+
+// listRow is what a row of a list shows, the same for everybody. It is the key under which the rendered row is kept, so it
+// has nothing else.
+type listRow struct {
+	ID                uuid.UUID
+	Label             string
+	Name              string
+	Owner, OwnerLabel string // the customer; "" if the list is about one customer
+	KindName          string
+	Due               string
+	Late              bool // it should have been closed before today
+	Responsible       string
+	Status            transaction.Status
 }
 
 type transactionRow struct {
@@ -114,7 +129,9 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 	if err != nil {
 		return err
 	}
-	d.Rows = s.transactionRows(c, d.Page.Rows, kinds)
+	for _, t := range s.transactionRows(c, d.Page.Rows, kinds) {
+		d.Rows = append(d.Rows, t.listed(d.Customer == nil))
+	}
 	any := text.Option{Value: "", Text: s.Say(c, "filter.any")}
 	d.Kinds, d.Statuses, d.Dues = append([]text.Option{any}, kindOptions(s.Text(c).Locale, kinds)...), []text.Option{any}, []text.Option{any}
 	for _, status := range transaction.Statuses {
@@ -158,6 +175,17 @@ func (s *Screens) transactionRows(c *fiber.Ctx, list []transaction.Transaction, 
 		rows[i] = transactionRow{Transaction: t, KindName: KindName(locale, kinds, t.Kind), Late: t.Overdue(today)}
 	}
 	return rows
+}
+
+// listed returns what a list shows of a transaction, with its customer or without.
+func (t transactionRow) listed(owner bool) listRow {
+	r := listRow{
+		ID: t.ID, Label: t.Label(), Name: t.Name, KindName: t.KindName, Due: t.Due, Late: t.Late, Responsible: t.Responsible, Status: t.Status,
+	}
+	if owner {
+		r.Owner, r.OwnerLabel = t.Customer.Name, t.Customer.Label()
+	}
+	return r
 }
 
 // KindName is the name of a kind. It returns an unknown key unchanged.

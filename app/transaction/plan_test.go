@@ -1,0 +1,116 @@
+package transaction
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"kontor/app/account"
+)
+
+// asked remembers the queries by which lists read their parts.
+type asked struct{ parts []string }
+
+func (a *asked) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (a *asked) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if strings.HasPrefix(e.Query, `WITH walked`) {
+		a.parts = append(a.parts, e.Query)
+	}
+}
+
+// walkedPart matches the rows of a part in its query.
+var walkedPart = regexp.MustCompile(`(?s)^WITH walked AS MATERIALIZED \((.*)\) SELECT total\.seen`)
+
+// TestListPlans: each way of each list reads one range of an index, in the order of the list, so nothing is sorted but the
+// page. The rows themselves are found by their numbers.
+func TestListPlans(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		for i := range 30 {
+			_, _, err := w.Create(ctx, w.anna, w.customer.ID, Form{Name: fmt.Sprint("Vertrag ", i), Kind: "contract", Due: "2026-11-01"})
+			w.Must(err)
+		}
+		w.limits = limits{first: 1, batch: 1, count: 9} // each way has its turn
+		seen := &asked{}
+		w.db.DB = w.db.WithQueryHook(seen)
+		words := `transaction_search VIRTUAL TABLE`
+		if w.db.IsPostgres() {
+			words = `Bitmap Index Scan on transaction_search`
+		}
+		const visible, newest = `transaction_visible_number`, `transactions_pkey`
+		for _, c := range []struct {
+			who  account.Caller
+			f    Filter
+			want []string // by which the parts are read
+		}{
+			{w.anna, Filter{}, []string{visible}},
+			{w.anna, Filter{Kind: "other"}, []string{visible, "transactions_kind"}},
+			{w.anna, Filter{Status: Closed}, []string{visible, "transactions_status"}},
+			{w.anna, Filter{Due: ThisDue}, []string{visible, "transactions_due"}},
+			{w.anna, Filter{Query: "qwertz"}, []string{visible, words}},
+			{w.anna, Filter{Query: "vertrag 7"}, []string{visible, words}},
+			{w.anna, Filter{Query: "v", Kind: "other", Status: Closed}, []string{visible, words}},
+			{w.auditor, Filter{}, []string{newest}},
+			{w.auditor, Filter{Kind: "contract"}, []string{"transactions_kind"}},
+			{w.auditor, Filter{Status: Open}, []string{"transactions_status"}},
+			{w.auditor, Filter{Query: "qwertz"}, []string{newest, words}},
+			{w.anna, Filter{Customer: w.customer.Label(), Kind: "other"}, []string{"transactions_customer"}},
+		} {
+			name := fmt.Sprintf("%+v for %s", c.f, c.who.Name)
+			seen.parts = nil
+			_, err := w.List(ctx, c.who, c.f)
+			require.NoError(t, err, name)
+			require.NotEmpty(t, seen.parts, name)
+			var all string
+			for _, part := range seen.parts {
+				rows := walkedPart.FindStringSubmatch(part)
+				require.Len(t, rows, 2, part)
+				plan := w.plan(rows[1])
+				all += plan
+				for _, bad := range []string{"Sort", "TEMP B-TREE", "Seq Scan", "SCAN v"} {
+					assert.NotContains(t, plan, bad, "%s: %s", name, rows[1])
+				}
+				whole := w.plan(part)
+				assert.NotContains(t, whole, "Seq Scan on transactions", "%s: %s", name, part)
+				assert.NotContains(t, whole, "SCAN transactions", "%s: %s", name, part)
+			}
+			for _, index := range c.want {
+				if index == newest && !w.db.IsPostgres() {
+					index = "SCAN t" // SQLite's table has the order of the numbers
+				}
+				assert.Contains(t, all, index, name)
+			}
+		}
+	})
+}
+
+// plan is how the database answers a query. PostgreSQL would read such a small table as a whole.
+func (w *world) plan(query string) string {
+	w.Helper()
+	var lines []string
+	if !w.db.IsPostgres() {
+		var steps []struct {
+			ID, Parent, Notused int
+			Detail              string
+		}
+		w.Must(w.db.NewRaw(`EXPLAIN QUERY PLAN `+query).Scan(context.Background(), &steps))
+		for _, step := range steps {
+			lines = append(lines, step.Detail)
+		}
+		return strings.Join(lines, "\n")
+	}
+	w.InTx(func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL enable_seqscan = off`); err != nil {
+			return err
+		}
+		return tx.NewRaw(`EXPLAIN `+query).Scan(ctx, &lines)
+	})
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,10 @@
+DROP INDEX transactions_customer;
+DROP INDEX transactions_kind;
+DROP INDEX transactions_status;
+CREATE INDEX transactions_customer ON transactions (customer_id, created_at, id);
+CREATE INDEX transactions_created ON transactions (created_at, id);
+CREATE INDEX transactions_kind ON transactions (kind, created_at, id);
+CREATE INDEX transactions_status ON transactions (status, created_at, id);
+DROP TRIGGER transaction_visible_numbered;
+DROP INDEX transaction_visible_number;
+ALTER TABLE transaction_visible DROP COLUMN number;
