@@ -107,8 +107,9 @@ func (c *chance) facts() {
 			c.shuffle(2)
 		}
 		if far && c.IntN(4) == 0 { // the next number is the last or the first one of a block
-			c.Exec(`UPDATE counter SET value = ((value >> ?) + ?) * ? - ? WHERE name = 'transaction_number'`,
-				blockBits, 1+c.IntN(3), 1<<blockBits, 1+c.IntN(2))
+			last, err := Counter.Last(c.Ctx, c.db)
+			c.Must(err)
+			c.continueAfter((last>>blockBits+1+c.Int64N(3))<<blockBits - 1 - c.Int64N(2))
 		}
 		cu := c.customers[min(c.IntN(7), 4)] // one has the most
 		t, _, err := c.Create(context.Background(), c.anna, cu.ID, Form{Name: fmt.Sprintf("Vorgang %d", i), Kind: kinds[c.IntN(len(kinds))]})

@@ -154,3 +154,11 @@ func (w *world) all(c account.Caller, f Filter) []Transaction {
 	assert.Len(w, back, len(all), "%+v for %s: rows forwards, back", f, c.Name)
 	return all
 }
+
+// continueAfter makes the next transaction's number the one after last.
+func (w *world) continueAfter(last int64) {
+	w.Helper()
+	w.Must(w.db.Loading(w.Ctx, func(l *store.Loader) error {
+		return l.InTx(w.Ctx, func(l store.Load) error { return l.Number(w.Ctx, Counter, last) })
+	}))
+}
