@@ -157,10 +157,12 @@ func (b *browser) press(button string) {
 	b.run(chromedp.Click(fmt.Sprintf(`//button[normalize-space()=%q] | //a[normalize-space()=%q]`, button, button), chromedp.BySearch, chromedp.NodeVisible))
 }
 
-// waitFor waits until an expression is true of a page that is loaded: one that has only begun has its address already.
+// waitFor waits until an expression is true of a page that is loaded: one that has only begun has its address already. New
+// parts of it must be settled: for 20 ms after they appear htmx does not listen to them, and a browser types faster than
+// people do.
 func (b *browser) waitFor(what, expression string) {
 	b.t.Helper()
-	expression = `document.readyState === "complete" && (` + expression + `)`
+	expression = `document.readyState === "complete" && !document.querySelector(".htmx-added, .htmx-settling") && (` + expression + `)`
 	await.True(b.t, what, func() bool {
 		var ok bool
 		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)

@@ -50,7 +50,11 @@
   });
   document.addEventListener("htmx:beforeSwap", (e) => { if (e.detail.target === document.body) dirty = typed = false; });
 
-  // What is wrong with a number is said as soon as its field is left, and its field looks so.
+  // What is wrong with a number is said as soon as its field is left, and its field looks so. While it is typed, it may be
+  // incomplete. One element asks in both cases: what it asks when the field is left takes the place of what it asked before.
+  document.addEventListener("htmx:configRequest", (e) => {
+    if (e.detail.triggeringEvent?.type === "input" && e.detail.target.matches(".understood")) e.detail.path += "?typing=1";
+  });
   document.addEventListener("htmx:afterSwap", (e) => {
     if (!e.detail.target.matches(".understood")) return;
     const field = e.detail.target.closest(".field"), wrong = !!$(".wrong", e.detail.target);
