@@ -146,21 +146,25 @@ func TestSampleLives(t *testing.T) {
 			taken++
 			return &textSample{share: float64(taken)}, nil
 		}}
+		pass := func(d time.Duration) {
+			time.Sleep(d) // in the bubble of synctest, whose clock does not wait
+			synctest.Wait()
+		}
 		get := func() float64 {
 			s, err := samples.get(t.Context())
 			require.NoError(t, err)
 			return s.share
 		}
 		assert.InDelta(t, 1, get(), 0)
-		time.Sleep(sampleLife - time.Second)
+		pass(sampleLife - time.Second)
 		assert.InDelta(t, 1, get(), 0, "before its life ends")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		assert.Equal(t, 2, taken, "nobody waits for the next one")
 		assert.InDelta(t, 2, get(), 0)
-		time.Sleep(sampleIdle + 2*sampleLife)
+		pass(sampleIdle + 2*sampleLife)
 		assert.Nil(t, samples.newest, "nobody has searched for a while")
 		before := taken
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Equal(t, before, taken)
 		samples.take = func(context.Context) (*textSample, error) { return nil, errors.New("away") }
 		_, err := samples.get(t.Context())
