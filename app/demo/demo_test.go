@@ -48,7 +48,7 @@ func transactions(t *testing.T, db *store.DB, customers *customer.Service) *tran
 func caller(t *testing.T, db *store.DB) account.Caller {
 	t.Helper()
 	var a account.Account
-	require.NoError(t, db.NewSelect().Model(&a).Where("specialist").Order("created_at").Limit(1).Scan(context.Background()))
+	require.NoError(t, db.NewSelect().Model(&a).Where("specialist").Order("created_at", "email").Limit(1).Scan(context.Background()))
 	return account.Caller{ID: a.ID, Name: a.Name, Roles: []policies.Role{policies.Specialist}}
 }
 

@@ -39,10 +39,10 @@ func TestLoad(t *testing.T) {
 						return err
 					}
 					// This fails if the index still exists.
-					if err := l.Exec(ctx, `CREATE INDEX account_specialist_name ON account (name)`); err != nil {
+					if err := l.Exec(ctx, `CREATE INDEX account_specialists ON account (name)`); err != nil {
 						return err
 					}
-					if err := l.Exec(ctx, `DROP INDEX account_specialist_name`); err != nil {
+					if err := l.Exec(ctx, `DROP INDEX account_specialists`); err != nil {
 						return err
 					}
 					at := time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
