@@ -353,7 +353,7 @@ func (s *Services) Loop() *loop.Loop {
 				_, err := s.Customers.CorrectAccessSummaries(ctx)
 				return err
 			}},
-			{Name: "tend the search index", Every: 10 * time.Second, Run: func(ctx context.Context) error {
+			{Name: "tend the search index", Every: time.Second, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.MergeSearchIndex(ctx), s.Transactions.MergeSearchIndex(ctx))
 			}},
 			{Name: "end what waits for a second person", Every: 2 * time.Second, Run: s.Approvals.Tick},
