@@ -19,8 +19,9 @@ import (
 // Bun writes the values of a query into its text. SQLite's connections keep their last statements, so that a query that
 // differs from an earlier one only in its values is not parsed again: parsing takes as long as reading a page of rows. For
 // this the values are marked in the text, taken out of it and bound to the statement: strings, times and bytes by the
-// dialect, whole numbers where a query says Bind; those that an INSERT writes need no mark. A constant that a partial index has in its condition must therefore
-// stand in the text of the query itself, since the index is chosen before the values are known.
+// dialect, whole numbers where a query says Bind; those that an INSERT writes need no mark. A constant that a partial
+// index has in its condition must therefore stand in the text of the query itself, since the index is chosen before the
+// values are known.
 
 // Bind is a value in a query that runs often, each time with other values. It stands in the query like any other value,
 // but is bound to the statement: on SQLite always, on PostgreSQL in queries that run with Prepared.
@@ -268,8 +269,8 @@ func (c *sqliteConn) Close() error {
 // keepable matches statements that can be kept: those that read or change rows.
 var keepable = regexp.MustCompile(`^(?:EXPLAIN QUERY PLAN )?(?:SELECT|WITH|INSERT|UPDATE|DELETE) `)
 
-// split returns the text of a statement with its values apart. keep=false for one that can't be kept, which stays whole:
-// it is too long, has values already, may be several statements, or takes no values.
+// split returns the text of a statement with its values apart. keep=false for one that can't be kept, whose values stay in
+// its text: it is too long, has values of database/sql, may be several statements, or is neither a query nor a change.
 func split(query string, args []driver.NamedValue) (text string, values []driver.NamedValue, keep bool) {
 	if len(args) > 0 || len(query) > longestKept || !keepable.MatchString(query) {
 		return plain(query), args, false
