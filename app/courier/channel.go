@@ -40,14 +40,11 @@ func (s *Service) Troubles(ctx context.Context) ([]Trouble, error) {
 // CountTroubles returns how many channels do not work at present.
 func (s *Service) CountTroubles(ctx context.Context) (int, error) { return countTroubles(ctx, s.db) }
 
-// noteChannel records what an attempt says about its channel, inside the tx of the outcome. An accepted message ends
-// all trouble; a refusal of the firm begins it. If it turns out that the gateway refuses every number, the verdict
-// about this number is wrong: it is changed to a refusal of the firm, and earlier verdicts are taken back.
-func (s *Service) noteChannel(ctx context.Context, tx bun.IDB, e *ending) error {
+// noteFailure records what a failed attempt says about its channel, inside the tx of the outcome. A refusal of the firm
+// begins trouble, which the next accepted message ends. If it turns out that the gateway refuses every number, the
+// verdict about this number is wrong: it is changed to a refusal of the firm, and earlier verdicts are taken back.
+func (s *Service) noteFailure(ctx context.Context, tx bun.IDB, e *ending) error {
 	f, m := e.outcome.failed, e.message
-	if f == nil {
-		return channelWorks(ctx, tx, m.Channel)
-	}
 	if f.blame == ofRecipient && m.Channel == SMS {
 		every, err := s.refusesEveryNumber(ctx, tx, m, e.at)
 		if err != nil || !every {

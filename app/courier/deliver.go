@@ -53,6 +53,14 @@ type try struct {
 	content Content
 }
 
+// beginning is an attempt that is about to begin.
+type beginning struct {
+	ticket  Ticket
+	compose bool
+	try     *try    // nil: no attempt is made
+	verdict Verdict // why there is none
+}
+
 const (
 	// busyPause is the longest time after which a task checks again whether another process's attempt has ended.
 	busyPause = 15 * time.Second
@@ -73,66 +81,97 @@ func (s *Service) Deliver(ctx context.Context, t Ticket) (Verdict, error) {
 	}
 	defer s.underway.Delete(t.MessageID)
 
-	at, verdict, err := s.begin(ctx, t, true)
+	b := &beginning{ticket: t, compose: true}
+	err := s.beginnings.Do(ctx, b)
 	var broken composeError
 	if errors.As(err, &broken) {
 		s.log.ErrorContext(ctx, "message not composed", "message", t.MessageID, "error", broken.error)
-		if at, verdict, err = s.begin(ctx, t, false); err == nil && at != nil {
-			return s.finish(ctx, at, "", temporary(reasonInternal))
+		b.compose = false
+		if err = s.beginnings.Do(ctx, b); err == nil && b.try != nil {
+			return s.finish(ctx, b.try, "", temporary(reasonInternal))
 		}
 	}
-	if err != nil || at == nil {
-		return verdict, err
+	if err != nil || b.try == nil {
+		return b.verdict, err
 	}
-	held := at.message
+	held := b.try.message
 	leased, release := lease.Keep(ctx, s.renew, func(ctx context.Context) (bool, error) { return s.renewLease(ctx, held) })
 	defer release()
-	provider, err := s.send(leased, at)
-	return s.finish(ctx, at, provider, err)
+	provider, err := s.send(leased, b.try)
+	return s.finish(ctx, b.try, provider, err)
 }
 
 // composeError is an error of a composer. The tx is rolled back with everything that the composer created, and the
 // attempt counts as failed.
 type composeError struct{ error }
 
-// begin leases the message, composes it and records the attempt, in one tx. If the returned try is nil, the verdict
-// says why.
-func (s *Service) begin(ctx context.Context, t Ticket, compose bool) (at *try, v Verdict, err error) {
-	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		at, v = nil, Verdict{}
-		now := s.now()
-		m, got, err := takeLease(ctx, tx, t, now, now.Add(lease.Time))
-		if err != nil {
-			return err
-		}
-		if !got {
-			v, err = s.decline(ctx, tx, t, now)
-			return err
-		}
-		if suppressed, err := s.suppress(ctx, tx, m, now); err != nil || suppressed {
-			v = Verdict{Why: string(Suppressed)}
-			return err
-		}
-		a := &try{message: m}
-		if compose {
-			if a.content, err = s.Compose(ctx, tx, m); err != nil {
-				return composeError{err}
-			}
-			if a.content.Void {
-				v = Verdict{Why: "void"}
-				return unlease(ctx, tx, m, now)
-			}
-		}
-		if err := noteStart(ctx, tx, a, now); err != nil {
-			return err
-		}
-		at = a
-		return nil
-	})
-	if err != nil {
-		return nil, Verdict{}, err
+// begin leases messages, composes them and records the attempts.
+func (s *Service) begin(ctx context.Context, tx bun.Tx, all []*beginning) error {
+	now := s.now()
+	list := make([]Ticket, len(all))
+	for i, b := range all {
+		b.try, b.verdict, list[i] = nil, Verdict{}, b.ticket
 	}
-	return at, v, nil
+	leased, err := takeLeases(ctx, tx, list, now, now.Add(lease.Time))
+	if err != nil {
+		return err
+	}
+	refused, err := s.refusalsOf(ctx, tx, mailAddresses(leased))
+	if err != nil {
+		return err
+	}
+	var attempts []Attempt
+	for _, b := range all {
+		m, got := leased[b.ticket.MessageID]
+		if !got {
+			if b.verdict, err = s.decline(ctx, tx, b.ticket, now); err != nil {
+				return err
+			}
+			continue
+		}
+		if r, is := refused[m.Recipient]; is && m.Channel == Email {
+			b.verdict = Verdict{Why: string(Suppressed)}
+			if err := s.suppress(ctx, tx, m, r, now); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.beginOne(ctx, tx, b, m, now); err != nil {
+			return err
+		}
+		if b.try != nil {
+			attempts = append(attempts, b.try.attempt)
+		}
+	}
+	return insertAttempts(ctx, tx, attempts...)
+}
+
+func mailAddresses(messages map[uuid.UUID]Message) (addresses []string) {
+	for _, m := range messages {
+		if m.Channel == Email {
+			addresses = append(addresses, m.Recipient)
+		}
+	}
+	return addresses
+}
+
+// beginOne composes a leased message and makes its attempt, or cancels the message if it is no longer needed.
+func (s *Service) beginOne(ctx context.Context, tx bun.Tx, b *beginning, m Message, now time.Time) (err error) {
+	t := &try{message: m}
+	if b.compose {
+		if t.content, err = s.Compose(ctx, tx, m); err != nil {
+			return composeError{err}
+		}
+		if t.content.Void {
+			b.verdict = Verdict{Why: "void"}
+			return unlease(ctx, tx, m, now)
+		}
+	}
+	if t.attempt, err = newAttempt(ctx, tx, m, now); err != nil {
+		return err
+	}
+	b.try = t
+	return nil
 }
 
 // Compose makes the content of a message in the same way as an attempt does. If the content is for another recipient
@@ -153,20 +192,15 @@ func (s *Service) Compose(ctx context.Context, tx bun.IDB, m Message) (Content, 
 	return c, nil
 }
 
-func noteStart(ctx context.Context, tx bun.IDB, at *try, now time.Time) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
+// newAttempt numbers an attempt. It does not store it.
+func newAttempt(ctx context.Context, tx bun.IDB, m Message, now time.Time) (a Attempt, err error) {
+	a = Attempt{MessageID: m.ID, Number: m.Attempts, StartedAt: now}
+	if a.ID, err = uuid.NewV7(); err != nil || m.Run == 1 {
+		return a, err
 	}
-	number := at.message.Attempts
-	if at.message.Run > 1 {
-		if number, err = lastNumber(ctx, tx, at.message.ID); err != nil {
-			return err
-		}
-		number++
-	}
-	at.attempt = Attempt{ID: id, MessageID: at.message.ID, Number: number, StartedAt: now}
-	return insertAttempt(ctx, tx, &at.attempt)
+	last, err := lastNumber(ctx, tx, m.ID)
+	a.Number = last + 1
+	return a, err
 }
 
 // decline says why a message can't be leased. It settles the message if it has expired.
@@ -199,7 +233,7 @@ func (s *Service) decline(ctx context.Context, tx bun.IDB, t Ticket, now time.Ti
 
 // renewLease prolongs an attempt's lease. kept is false when the message was cancelled or taken over.
 func (s *Service) renewLease(ctx context.Context, m Message) (kept bool, err error) {
-	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 		kept, err = prolong(ctx, tx, m, s.now().Add(lease.Time))
 		return err
 	})
@@ -240,108 +274,172 @@ type outcome struct {
 // ending is an attempt that has ended, while this is being recorded.
 type ending struct {
 	try
-	at      time.Time
-	stall   stall
-	outcome outcome
+	provider string // the id that the other side gave the message
+	err      error  // of sending; nil: accepted
+	at       time.Time
+	stall    stall
+	outcome  outcome
 }
 
 // finish records how an attempt ended. It tries several times, also while the process stops, because a message whose
 // outcome is lost is sent twice.
-func (s *Service) finish(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
+func (s *Service) finish(ctx context.Context, t *try, provider string, sendErr error) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
+	e := &ending{try: *t, provider: plain(provider), err: sendErr}
+	var err error
 	for i := range finishTries {
-		if v, err = s.note(ctx, at, provider, sendErr); err == nil {
-			return v, nil
+		if err = s.endings.Do(ctx, e); err == nil {
+			return s.verdict(e), nil
 		}
 		level := slog.LevelError
 		if store.Outage(err) != nil { // the store logs it, once
 			level = slog.LevelDebug
 		}
-		s.log.Log(ctx, level, "outcome not noted", "message", at.message.ID, "try", i+1, "error", err)
+		s.log.Log(ctx, level, "outcome not noted", "message", t.message.ID, "try", i+1, "error", err)
 		select {
 		case <-time.After(time.Duration(i+1) * 100 * time.Millisecond):
 		case <-ctx.Done():
-			return v, err
+			return Verdict{}, err
 		}
 	}
-	return v, err
+	return Verdict{}, err
 }
 
-func (s *Service) note(ctx context.Context, at *try, provider string, sendErr error) (v Verdict, err error) {
-	now := s.now()
-	provider = plain(provider)
-	var e ending
-	err = s.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		e = ending{try: *at, at: now}
-		m := e.message
-		if m.Attempts > 1 {
-			if e.stall, err = loadStall(ctx, tx, m.ID); err != nil {
-				return err
-			}
-		}
-		s.judge(&e, sendErr)
-		if err := s.noteChannel(ctx, tx, &e); err != nil {
-			return err
-		}
-		if err := closeAttempt(ctx, tx, e.attempt); err != nil {
-			return err
-		}
-		out := e.outcome
-		var kept bool
-		var err error
-		switch out.state {
-		case HandedOver:
-			if kept, err = handOver(ctx, tx, m, provider, now); err == nil && kept {
-				err = s.askLater(ctx, tx, m, provider, now)
-			}
-		case Failed:
-			kept, err = fail(ctx, tx, m, out, now)
-		default:
-			kept, err = queueAgain(ctx, tx, m, out)
-		}
-		if err != nil || !kept {
-			return err // not kept: the message was cancelled or taken over meanwhile, as its row says
-		}
-		if err := e.stall.keep(ctx, tx, out.state); err != nil {
-			return err
-		}
-		m.State, m.Reason, m.Detail, m.ProviderID = out.state, out.reason, out.detail, provider
-		if m.State == Failed || m.State == HandedOver && m.Run > 1 {
-			if err := s.tell(ctx, tx, m); err != nil {
-				return err
-			}
-		}
-		if out.forGood {
-			return s.noteRefusal(ctx, tx, m, now)
-		}
-		return nil
-	})
-	if err != nil {
-		return Verdict{}, err
-	}
+// verdict counts and logs an attempt that is recorded, and says what the queue does now.
+func (s *Service) verdict(e *ending) Verdict {
 	m, a, out := e.message, e.attempt, e.outcome
 	s.noteAttempt(Attempted{m.Channel, a.Outcome})
-	s.log.LogAttrs(ctx, slog.LevelInfo, "message attempt", slog.String("message", m.ID.String()),
+	s.log.LogAttrs(context.Background(), slog.LevelInfo, "message attempt", slog.String("message", m.ID.String()),
 		slog.String("kind", string(m.Kind)), slog.String("channel", string(m.Channel)), slog.Int("attempt", a.Number),
 		slog.String("outcome", string(a.Outcome)), slog.String("reason", a.Reason))
 	if out.state == Queued {
-		return Verdict{Retry: true, After: max(out.next.Sub(now), 0), Why: a.Reason, Refused: out.failed != nil && out.failed.blame == ofFirm}, nil
+		return Verdict{Retry: true, After: max(out.next.Sub(e.at), 0), Why: a.Reason, Refused: out.failed != nil && out.failed.blame == ofFirm}
 	}
-	return Verdict{Why: string(out.state)}, nil
+	return Verdict{Why: string(out.state)}
+}
+
+// end records how attempts ended: first those that the other side accepted, all at once, then the others.
+func (s *Service) end(ctx context.Context, tx bun.Tx, all []*ending) error {
+	now := s.now()
+	var again []uuid.UUID
+	for _, e := range all {
+		if e.message.Attempts > 1 {
+			again = append(again, e.message.ID)
+		}
+	}
+	stalls, err := loadStalls(ctx, tx, again)
+	if err != nil {
+		return err
+	}
+	var taken, others []*ending
+	for _, e := range all {
+		e.at, e.stall = now, stalls[e.message.ID]
+		s.judge(e)
+		if e.outcome.state == HandedOver {
+			taken = append(taken, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	if err := s.endAccepted(ctx, tx, taken, now); err != nil {
+		return err
+	}
+	for _, e := range others {
+		if err := s.endFailed(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) endAccepted(ctx context.Context, tx bun.Tx, all []*ending, now time.Time) error {
+	if len(all) == 0 {
+		return nil
+	}
+	of := make(map[uuid.UUID]*ending, len(all))
+	var attempts []uuid.UUID
+	var messages []accepted
+	work := map[Channel]bool{}
+	for _, e := range all {
+		of[e.message.ID], work[e.message.Channel] = e, true
+		attempts = append(attempts, e.attempt.ID)
+		messages = append(messages, accepted{e.message.ID, e.message.Run, e.provider})
+	}
+	for _, c := range []Channel{Email, SMS} {
+		if !work[c] {
+			continue
+		}
+		if err := channelWorks(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	if err := closeAccepted(ctx, tx, attempts, now); err != nil {
+		return err
+	}
+	unsettled, err := handOver(ctx, tx, messages, now)
+	if err != nil {
+		return err
+	}
+	for _, id := range unsettled { // the others were cancelled meanwhile, as their rows say
+		if err := s.askLater(ctx, tx, of[id].message, of[id].provider, now); err != nil {
+			return err
+		}
+		if err := s.follow(ctx, tx, of[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) endFailed(ctx context.Context, tx bun.Tx, e *ending) (err error) {
+	if err := s.noteFailure(ctx, tx, e); err != nil {
+		return err
+	}
+	if err := closeAttempt(ctx, tx, e.attempt); err != nil {
+		return err
+	}
+	var kept bool
+	if e.outcome.state == Failed {
+		kept, err = fail(ctx, tx, e.message, e.outcome, e.at)
+	} else {
+		kept, err = queueAgain(ctx, tx, e.message, e.outcome)
+	}
+	if err != nil || !kept {
+		return err // not kept: the message was cancelled or taken over meanwhile, as its row says
+	}
+	return s.follow(ctx, tx, e)
+}
+
+// follow does what follows from the new state of a message.
+func (s *Service) follow(ctx context.Context, tx bun.Tx, e *ending) error {
+	m, out := e.message, e.outcome
+	if err := e.stall.keep(ctx, tx, out.state); err != nil {
+		return err
+	}
+	m.State, m.Reason, m.Detail, m.ProviderID = out.state, out.reason, out.detail, e.provider
+	if m.State == Failed || m.State == HandedOver && m.Run > 1 {
+		if err := s.tell(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	if out.forGood {
+		return s.noteRefusal(ctx, tx, m, e.at)
+	}
+	return nil
 }
 
 // judge sets the result of the attempt and decides what happens to the message.
-func (s *Service) judge(e *ending, sendErr error) {
+func (s *Service) judge(e *ending) {
 	a := &e.attempt
-	a.EndedAt = &e.at
-	if sendErr == nil {
+	a.EndedAt, a.NextAt = &e.at, nil
+	if e.err == nil {
 		a.Outcome = Accepted
 		e.outcome = outcome{state: HandedOver}
 		return
 	}
 	var f *failure
-	if !errors.As(sendErr, &f) {
+	if !errors.As(e.err, &f) {
 		f = temporary(reasonInternal)
 	}
 	a.Detail = plain(f.detail, e.content.secrets()...)

@@ -3,6 +3,11 @@ package courier
 import (
 	"context"
 	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
 )
 
 // The reasons that tests of outages need.
@@ -22,9 +27,14 @@ type FakeCarrier struct {
 	Probe func() (reason string)
 }
 
+// ProviderID is the id that a FakeCarrier gives an SMS that it takes. Mails get none.
+func ProviderID(message uuid.UUID) string { return "provider-" + message.String() }
+
 func (f FakeCarrier) send(_ context.Context, l rendered) (string, error) {
 	reason, moment := f.Send(l.To, Message{ID: l.ID, Channel: l.Channel})
 	switch {
+	case reason == "" && l.Channel == SMS:
+		return ProviderID(l.ID), nil
 	case reason == "":
 		return "", nil
 	case moment:
@@ -44,6 +54,9 @@ func (f FakeCarrier) close() error { return nil }
 
 // Through makes f the transport of a channel.
 func (s *Service) Through(c Channel, f FakeCarrier) { s.transports[c] = f }
+
+// Due is the query of the messages of a channel that are due.
+func Due(db *store.DB, c Channel, now time.Time) *bun.SelectQuery { return due(db, []Channel{c}, now) }
 
 // FirstDoubt is how long a message waits that was released and refused nevertheless.
 const FirstDoubt time.Duration = firstDoubt

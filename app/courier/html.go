@@ -36,20 +36,32 @@ func (m Mail) Page(markURL string) string {
 // consists of characters without a width, and of spaces that are not merged into one.
 var preheaderPadding = strings.Repeat("\u034f\u200c\u00a0", 100)
 
-// unbreakable finds the words that must not be broken at their hyphen, and the tags, which must not be changed.
-var unbreakable = regexp.MustCompile(`<[^>]*>|(?i:\be-mail\b)|\bK-[0-9]{5,}\b`)
+// unbreakable finds the words that must not be broken at their hyphen.
+var unbreakable = regexp.MustCompile(`(?i:\be-mail\b)|\bK-[0-9]{5,}\b`)
 
 // keepTogether keeps words such as E-Mail, and customer numbers, on one line. page is output of html/template, so < and
-// > occur only in tags.
+// > occur only in tags, which must not be changed.
 func keepTogether(page string) string {
 	head, body, found := strings.Cut(page, "<body>")
 	if !found {
 		return page
 	}
-	return head + "<body>" + unbreakable.ReplaceAllStringFunc(body, func(s string) string {
-		if s[0] == '<' {
-			return s
+	var b strings.Builder
+	b.Grow(len(page) + len(page)/8)
+	b.WriteString(head + "<body>")
+	for body != "" {
+		text, tag := body, ""
+		if i := strings.IndexByte(body, '<'); i >= 0 {
+			text, tag = body[:i], body[i:]
+			if end := strings.IndexByte(tag, '>'); end >= 0 {
+				tag = tag[:end+1]
+			}
 		}
-		return `<span style="white-space:nowrap">` + s + `</span>`
-	})
+		body = body[len(text)+len(tag):]
+		if strings.Contains(text, "-") {
+			text = unbreakable.ReplaceAllString(text, `<span style="white-space:nowrap">$0</span>`)
+		}
+		b.WriteString(text + tag)
+	}
+	return b.String()
 }

@@ -33,9 +33,15 @@ type Mail struct {
 // mailbox is the transport if no mail server or gateway is configured. It stores the messages in the database,
 // encrypted.
 type mailbox struct {
-	db  *store.DB
-	now store.Clock
-	key secret.Key
+	inserts *store.Batch[boxed]
+	now     store.Clock
+	key     secret.Key
+}
+
+func newMailbox(o Options) *mailbox {
+	return &mailbox{now: o.Now, key: o.Key, inserts: store.NewBatch(o.DB, func(ctx context.Context, tx bun.Tx, list []boxed) error {
+		return insertBoxed(ctx, tx, list, mailboxKeep)
+	})}
 }
 
 func (b *mailbox) send(ctx context.Context, l rendered) (string, error) {
@@ -54,9 +60,7 @@ func (b *mailbox) send(ctx context.Context, l rendered) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "", b.db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return insertBoxed(ctx, tx, &boxed{ID: id, MessageID: store.NullID(l.ID), Sealed: sealed, CreatedAt: now}, mailboxKeep)
-	})
+	return "", b.inserts.Do(ctx, boxed{ID: id, MessageID: store.NullID(l.ID), Sealed: sealed, CreatedAt: now})
 }
 
 func (b *mailbox) probe(context.Context) error { return nil }

@@ -139,7 +139,7 @@ func (s *Service) noteReport(ctx context.Context, tx bun.IDB, m Message, a Attem
 	if a.ID, err = uuid.NewV7(); err != nil {
 		return false, err
 	}
-	return false, insertAttempt(ctx, tx, &a)
+	return false, insertAttempts(ctx, tx, a)
 }
 
 // pending says that the mail is, as far as anybody knows, neither delivered nor lost.

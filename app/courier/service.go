@@ -100,6 +100,10 @@ type Service struct {
 	attemptsMu sync.Mutex
 	attempts   map[Attempted]uint64 // since the start
 
+	// Attempts that begin or end at the same time share a tx.
+	beginnings *store.Batch[*beginning]
+	endings    *store.Batch[*ending]
+
 	// underway holds the messages that this process is sending at present. A jump of the clock may end a lease early;
 	// the process must not take over its own message then.
 	underway sync.Map
@@ -122,6 +126,7 @@ func New(o Options) (*Service, error) {
 		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: asciiHost(o.MailDomain), attempt: o.AttemptTimeout, renew: o.RenewLease,
 		schedule: defaultSchedule(), composers: map[Kind]Composer{}, attempts: map[Attempted]uint64{}, nudges: make(chan struct{}, 1),
 	}
+	s.beginnings, s.endings = store.NewBatch(o.DB, s.begin), store.NewBatch(o.DB, s.end)
 	if len(o.Schedule.Email) > 0 {
 		s.schedule.Email = o.Schedule.Email
 	}
@@ -146,7 +151,7 @@ func New(o Options) (*Service, error) {
 	}
 	_, host, _ := cutAddress(from.Address)
 	s.renderer.with(firmed{from: from, links: o.Links, reply: o.ReplyTo != "", logo: o.Logo, host: host})
-	box := &mailbox{db: o.DB, now: o.Now, key: o.Key}
+	box := newMailbox(o)
 	s.transports = map[Channel]transport{Email: box, SMS: box}
 	if o.SMTPURL != "" {
 		if s.transports[Email], err = newSMTPTransport(o, from, dial); err != nil {

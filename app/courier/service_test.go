@@ -3,6 +3,7 @@ package courier_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
+	"kontor/app/courier/couriertest"
 )
 
 func TestEnqueueInRolledBackTx(t *testing.T) {
@@ -157,6 +159,51 @@ func TestEnqueuedAfterSettled(t *testing.T) {
 		w.deliver(ticket)
 		require.NoError(t, w.svc.Enqueued(context.Background(), []uuid.UUID{ticket.MessageID}, time.Hour))
 		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
+	})
+}
+
+// A relay that records the queueing late must not prolong the time after which the message of a killed worker is tried
+// again.
+func TestEnqueuedWhileSending(t *testing.T) {
+	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+		ticket := w.enqueue(w.mailPost())
+		finish := w.holdInDelivery(peer, ticket)
+		require.NoError(t, w.svc.Enqueued(context.Background(), []uuid.UUID{ticket.MessageID}, time.Hour))
+		w.pass(21 * time.Second) // the lease is over
+		again, err := w.svc.Claim(context.Background(), 10, time.Minute)
+		require.NoError(t, err)
+		assert.Len(t, again, 1)
+		finish()
+	})
+}
+
+// TestDueIsWalked: what is due is read in the order of its index, so that many messages that wait make a claim no slower.
+func TestDueIsWalked(t *testing.T) {
+	each(t, nil, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		q := courier.Due(w.db, courier.SMS, start).Limit(500)
+		var plan []string
+		if !w.db.IsPostgres() {
+			var steps []struct {
+				ID, Parent, Notused int
+				Detail              string
+			}
+			require.NoError(t, w.db.NewRaw(`EXPLAIN QUERY PLAN ?`, q).Scan(ctx, &steps))
+			for _, s := range steps {
+				plan = append(plan, s.Detail)
+			}
+		} else {
+			w.inTx(func(ctx context.Context, tx bun.Tx) error {
+				if _, err := tx.ExecContext(ctx, `SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`); err != nil {
+					return err
+				}
+				return tx.NewRaw(`EXPLAIN ?`, q).Scan(ctx, &plan)
+			})
+		}
+		all := strings.Join(plan, "\n")
+		assert.Contains(t, all, "message_relay_channel")
+		assert.NotContains(t, strings.ToUpper(all), "SORT")
+		assert.NotContains(t, all, "TEMP B-TREE")
 	})
 }
 

@@ -96,7 +96,7 @@ func settling(tx bun.IDB, out outcome, now time.Time) *bun.UpdateQuery {
 // due selects the messages that the relay should look at, of all channels or of the named ones. Only PostgreSQL locks
 // their rows: SQLite has no SKIP LOCKED and needs none.
 func due(db *store.DB, channels []Channel, now time.Time) *bun.SelectQuery {
-	q := db.NewSelect().Model((*Message)(nil)).Column("id").Where("relay_at <= ?", now).Order("relay_at", "id")
+	q := db.NewSelect().Model((*Message)(nil)).Column("id").Where("relay_at <= ?", now).Order("relay_at")
 	if len(channels) > 0 {
 		q = q.Where("channel IN (?)", bun.List(channels))
 	}
@@ -120,9 +120,16 @@ func claim(ctx context.Context, db *store.DB, due *bun.SelectQuery, until time.T
 	return got, err
 }
 
-func postponeRelay(ctx context.Context, db bun.IDB, ids []uuid.UUID, at time.Time) error {
-	_, err := db.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", at).
-		Where("id IN (?)", bun.List(ids)).Where("relay_at < ?", at).Exec(ctx)
+// postponeRelay makes the relay look at messages again only at this time. Of messages that are being sent or settled by now
+// it changes nothing. On PostgreSQL it leaves out messages whose rows are locked: to wait for an attempt that is about to
+// begin would be of no use, and could be a deadlock.
+func postponeRelay(ctx context.Context, db *store.DB, ids []uuid.UUID, at time.Time) error {
+	those := db.NewSelect().Model((*Message)(nil)).Column("id").Where("id IN (?)", bun.List(ids)).Where("relay_at < ?", at).
+		Where("state = ?", Queued)
+	if db.IsPostgres() {
+		those = those.For("UPDATE SKIP LOCKED")
+	}
+	_, err := db.NewUpdate().Model((*Message)(nil)).Set("relay_at = ?", at).Where("id IN (?)", those).Exec(ctx)
 	return err
 }
 
@@ -135,18 +142,39 @@ func relayAll(ctx context.Context, db bun.IDB, channels []Channel, now time.Time
 	return err
 }
 
-// takeLease takes a message for one attempt. The message must be queued and due, or an earlier attempt's lease must have
-// ended. got is false if the message can't be leased now, or never again.
-func takeLease(ctx context.Context, tx bun.IDB, t Ticket, now, until time.Time) (m Message, got bool, err error) {
-	res, err := tx.NewUpdate().Model(&m).Set("state = ?", Sending).Set("attempts = attempts + 1").
+// takeLeases takes messages for one attempt each, and returns those that it got, by id. A message must be queued and due,
+// or an earlier attempt's lease must have ended. The others can't be leased now, or never again.
+func takeLeases(ctx context.Context, tx bun.IDB, list []Ticket, now, until time.Time) (map[uuid.UUID]Message, error) {
+	var got []Message
+	_, err := tx.NewUpdate().Model((*Message)(nil)).Set("state = ?", Sending).Set("attempts = attempts + 1").
 		Set("lease_until = ?", until).Set("relay_at = ?", until).Set("next_at = NULL").
-		Where("id = ?", t.MessageID).Where("run = ?", t.Run).Where("expires_at > ?", now).
+		Where("expires_at > ?", now).
+		WhereGroup(" AND ", func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			for run, ids := range byRun(list) {
+				q = q.WhereOr("run = ? AND id IN (?)", run, bun.List(ids))
+			}
+			return q
+		}).
 		WhereGroup(" AND ", func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			return q.Where("state = ? AND (next_at IS NULL OR next_at <= ?)", Queued, now).
 				WhereOr("state = ? AND lease_until <= ?", Sending, now)
-		}).Returning("*").Exec(ctx)
-	got, err = touched(res, err)
-	return m, got, err
+		}).Returning("*").Exec(ctx, &got)
+	if store.IsNoRows(err) {
+		return nil, nil
+	}
+	leased := make(map[uuid.UUID]Message, len(got))
+	for _, m := range got {
+		leased[m.ID] = m
+	}
+	return leased, err
+}
+
+func byRun(list []Ticket) map[int][]uuid.UUID {
+	ids := map[int][]uuid.UUID{}
+	for _, t := range list {
+		ids[t.Run] = append(ids[t.Run], t.MessageID)
+	}
+	return ids
 }
 
 // prolong renews the lease of an attempt.
@@ -170,8 +198,11 @@ func expire(ctx context.Context, tx bun.IDB, m Message, now time.Time) (bool, er
 	return touched(res, err)
 }
 
-func insertAttempt(ctx context.Context, tx bun.IDB, a *Attempt) error {
-	_, err := tx.NewInsert().Model(a).Exec(ctx)
+func insertAttempts(ctx context.Context, tx bun.IDB, list ...Attempt) error {
+	if len(list) == 0 {
+		return nil
+	}
+	_, err := tx.NewInsert().Model(&list).Exec(ctx)
 	return err
 }
 
@@ -195,13 +226,31 @@ func closeAttempt(ctx context.Context, tx bun.IDB, a Attempt) error {
 	return err
 }
 
-// handOver records that the other side accepted the message. It does not matter in which attempt: no second copy is
-// needed.
-func handOver(ctx context.Context, tx bun.IDB, m Message, providerID string, now time.Time) (bool, error) {
-	res, err := settling(tx, outcome{state: HandedOver}, now).Set("handed_over_at = ?", now).
-		Set("provider_id = ?", providerID).Where("id = ?", m.ID).Where("run = ?", m.Run).
-		Where("state IN (?)", bun.List(unsettled)).Exec(ctx)
-	return touched(res, err)
+// closeAccepted records that the other side accepted the messages of these attempts.
+func closeAccepted(ctx context.Context, tx bun.IDB, attempts []uuid.UUID, now time.Time) error {
+	_, err := tx.NewUpdate().Model((*Attempt)(nil)).Set("ended_at = ?", now).Set("outcome = ?", Accepted).
+		Where("id IN (?)", bun.List(attempts)).Exec(ctx)
+	return err
+}
+
+// accepted is a message that the other side accepted.
+type accepted struct {
+	ID         uuid.UUID `bun:"id,type:uuid"`
+	Run        int       `bun:"run"`
+	ProviderID string    `bun:"provider_id"`
+}
+
+// handOver records that the other side accepted the messages. It does not matter in which attempt: no second copy is
+// needed. It returns the ids of those that were unsettled until now.
+func handOver(ctx context.Context, tx bun.IDB, list []accepted, now time.Time) (ids []uuid.UUID, err error) {
+	_, err = settling(tx, outcome{state: HandedOver}, now).With("accepted", tx.NewValues(&list)).TableExpr("accepted").
+		Set("handed_over_at = ?", now).Set("provider_id = accepted.provider_id").
+		Where("message.id = accepted.id").Where("message.run = accepted.run").Where("message.state IN (?)", bun.List(unsettled)).
+		Returning("message.id").Exec(ctx, &ids)
+	if store.IsNoRows(err) {
+		return nil, nil
+	}
+	return ids, err
 }
 
 // mine restricts an update to a message that is still in this attempt: not cancelled and not taken over. Renewals of
@@ -249,9 +298,9 @@ type boxed struct {
 	CreatedAt time.Time     `bun:"created_at"`
 }
 
-// insertBoxed puts a message into the mailbox and deletes all but the newest keep messages.
-func insertBoxed(ctx context.Context, tx bun.IDB, b *boxed, keep int) error {
-	if _, err := tx.NewInsert().Model(b).Exec(ctx); err != nil {
+// insertBoxed puts messages into the mailbox and deletes all but the newest keep messages.
+func insertBoxed(ctx context.Context, tx bun.IDB, list []boxed, keep int) error {
+	if _, err := tx.NewInsert().Model(&list).Exec(ctx); err != nil {
 		return err
 	}
 	oldest := tx.NewSelect().Model((*boxed)(nil)).Column("id").Order("id DESC").Offset(int64(keep)).Limit(1)

@@ -25,16 +25,20 @@ type stall struct {
 	stored, changed bool
 }
 
-// loadStall is called inside the tx that records an outcome. Nobody else changes the row of a message that is being
-// sent.
-func loadStall(ctx context.Context, tx bun.IDB, id uuid.UUID) (stall, error) {
-	var st stall
-	err := tx.NewSelect().Model(&st).Where("message_id = ?", id).Scan(ctx)
-	if store.IsNoRows(err) {
-		return stall{}, nil
+// loadStalls returns the rows of messages, by their ids. It is called inside the tx that records an outcome. Nobody else
+// changes the row of a message that is being sent.
+func loadStalls(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]stall, error) {
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	st.stored = err == nil
-	return st, err
+	var rows []stall
+	err := tx.NewSelect().Model(&rows).Where("message_id IN (?)", bun.List(ids)).Scan(ctx)
+	of := make(map[uuid.UUID]stall, len(rows))
+	for _, st := range rows {
+		st.stored = true
+		of[st.MessageID] = st
+	}
+	return of, err
 }
 
 // keep stores what an attempt has changed, or deletes the row if the message is settled.

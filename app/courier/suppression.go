@@ -59,18 +59,9 @@ func (s *Service) hashesOf(address string) []string {
 	return s.key.MACs(addressPurpose, store.FoldEmail(address))
 }
 
-// refusalOf returns the refusal of an address, if it was refused for good.
-func (s *Service) refusalOf(ctx context.Context, db bun.IDB, address string) (r refusedAddress, refused bool, err error) {
-	err = db.NewSelect().Model(&r).Where("hash IN (?)", bun.List(s.hashesOf(address))).Order("refused_at DESC").Limit(1).Scan(ctx)
-	if store.IsNoRows(err) {
-		return r, false, nil
-	}
-	return r, err == nil, err
-}
-
-// Refusals returns the refusals of those e-mail addresses to which no mail is sent, by the address as the caller wrote
+// refusalsOf returns the newest refusals of those addresses that were refused for good, by the address as the caller wrote
 // it.
-func (s *Service) Refusals(ctx context.Context, addresses []string) (map[string]Refusal, error) {
+func (s *Service) refusalsOf(ctx context.Context, db bun.IDB, addresses []string) (map[string]refusedAddress, error) {
 	of := map[string][]string{}
 	var hashes []string
 	for _, a := range addresses {
@@ -83,12 +74,26 @@ func (s *Service) Refusals(ctx context.Context, addresses []string) (map[string]
 		return nil, nil
 	}
 	var rows []refusedAddress
-	err := s.db.NewSelect().Model(&rows).Where("hash IN (?)", bun.List(hashes)).Order("refused_at").Scan(ctx)
-	found := make(map[string]Refusal, len(rows))
+	err := db.NewSelect().Model(&rows).Where("hash IN (?)", bun.List(hashes)).Order("refused_at").Scan(ctx)
+	found := make(map[string]refusedAddress, len(rows))
 	for _, r := range rows {
 		for _, a := range of[r.Hash] {
-			found[a] = Refusal{At: r.RefusedAt, Reason: r.Reason}
+			found[a] = r
 		}
+	}
+	return found, err
+}
+
+// Refusals returns the refusals of those e-mail addresses to which no mail is sent, by the address as the caller wrote
+// it.
+func (s *Service) Refusals(ctx context.Context, addresses []string) (map[string]Refusal, error) {
+	refused, err := s.refusalsOf(ctx, s.db, addresses)
+	if len(refused) == 0 {
+		return nil, err
+	}
+	found := make(map[string]Refusal, len(refused))
+	for a, r := range refused {
+		found[a] = Refusal{At: r.RefusedAt, Reason: r.Reason}
 	}
 	return found, err
 }
@@ -100,36 +105,28 @@ func (s *Service) Free(ctx context.Context, tx bun.IDB, address string) error {
 	return err
 }
 
-// suppress settles a leased message if its address was refused for good. Nothing is composed or sent, and the attempt
-// says why.
-func (s *Service) suppress(ctx context.Context, tx bun.IDB, m Message, now time.Time) (suppressed bool, err error) {
-	if m.Channel != Email {
-		return false, nil
+// suppress settles a leased message whose address was refused for good. Nothing is composed or sent, and the attempt says
+// why.
+func (s *Service) suppress(ctx context.Context, tx bun.IDB, m Message, r refusedAddress, now time.Time) error {
+	a, err := newAttempt(ctx, tx, m, now)
+	if err != nil {
+		return err
 	}
-	r, refused, err := s.refusalOf(ctx, tx, m.Recipient)
-	if err != nil || !refused {
-		return false, err
-	}
-	at := &try{message: m}
-	if err := noteStart(ctx, tx, at, now); err != nil {
-		return false, err
-	}
-	at.attempt.EndedAt, at.attempt.Outcome, at.attempt.Reason = &now, Suppressed, r.Reason
-	at.attempt.Detail = r.RefusedAt.UTC().Format(time.RFC3339)
-	if err := closeAttempt(ctx, tx, at.attempt); err != nil {
-		return false, err
+	a.EndedAt, a.Outcome, a.Reason, a.Detail = &now, Suppressed, r.Reason, r.RefusedAt.UTC().Format(time.RFC3339)
+	if err := insertAttempts(ctx, tx, a); err != nil {
+		return err
 	}
 	if _, err := fail(ctx, tx, m, outcome{state: Failed, reason: r.Reason}, now); err != nil {
-		return false, err
+		return err
 	}
 	if err := forgetStall(ctx, tx, m.ID); err != nil {
-		return false, err
+		return err
 	}
 	m.State, m.Reason, m.Detail, m.SettledAt = Failed, r.Reason, "", &now
 	if err := s.tell(ctx, tx, m); err != nil {
-		return false, err
+		return err
 	}
-	return true, s.rehash(ctx, tx, r, m.Recipient)
+	return s.rehash(ctx, tx, r, m.Recipient)
 }
 
 // rehash replaces a hash that was made with an earlier key by one with the current key, so that it remains valid

@@ -1,10 +1,16 @@
 package store
 
-// Waiting is how many calls of InSharedTx wait for their turn.
-func (db *DB) Waiting() int {
-	db.shared.mu.Lock()
-	defer db.shared.mu.Unlock()
-	return len(db.shared.waiting)
+// Waiting is how many items wait to be worked on.
+func (b *Batch[T]) Waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting)
+}
+
+// Pause lets items wait until resume is called.
+func (b *Batch[T]) Pause() (resume func()) {
+	b.turn.Lock()
+	return b.turn.Unlock
 }
 
 // Plain returns a query with its values in the text.

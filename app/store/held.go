@@ -16,7 +16,7 @@ var ErrHeld = fault.New(fault.Invalid, "held")
 
 type heldKey struct{}
 
-// Hold returns a context for which nothing is written. InTx and InSharedTx return ErrHeld without calling their
+// Hold returns a context for which nothing is written. InTx and Batch.Do return ErrHeld without calling their
 // function. A writing statement outside of them fails as if ctx had ended. Hold is for a request that must not be
 // carried out but whose form is to be shown again.
 func Hold(ctx context.Context) context.Context { return context.WithValue(ctx, heldKey{}, true) }

@@ -33,8 +33,8 @@ func TestHold(t *testing.T) {
 			"a tx": func() error {
 				return db.InTx(held, func(context.Context, bun.Tx) error { t.Error("fn was called"); return nil })
 			},
-			"a shared tx": func() error {
-				return db.InSharedTx(held, func(context.Context, bun.Tx) error { t.Error("fn was called"); return nil })
+			"a batch": func() error {
+				return store.NewBatch(db, func(context.Context, bun.Tx, []int) error { t.Error("work was called"); return nil }).Do(held, 1)
 			},
 			"insert": func() error { _, err := db.NewInsert().Model(&row{ID: 2}).Exec(held); return err },
 			"update": func() error { _, err := db.NewUpdate().Model(&row{ID: 1}).WherePK().Exec(held); return err },

@@ -32,7 +32,6 @@ type DB struct {
 	// writing serialises the tx of this process on SQLite, which has only one writer. Waiting for the mutex is fair,
 	// whereas SQLite's busy handler polls and can starve a waiter. Other processes are kept out by busy_timeout.
 	writing sync.Mutex
-	shared  sharedQueue // of InSharedTx, on SQLite
 	outages outages
 }
 

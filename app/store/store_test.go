@@ -66,26 +66,22 @@ func TestTxOfEndedContext(t *testing.T) {
 				return errors.Is(err, sql.ErrTxDone)
 			}, 10*time.Second, time.Millisecond, "the tx stays open although its ctx ended")
 		}
-		type work = func(context.Context, bun.Tx) error
-		ways := map[string]func(context.Context, work) error{"InTx": db.InTx, "InSharedTx": db.InSharedTx}
-		moments := map[string]work{
+		moments := map[string]func(context.Context, bun.Tx) error{
 			"before the commit": func(context.Context, bun.Tx) error { return nil },
 			"before another statement": func(_ context.Context, tx bun.Tx) error {
 				_, err := tx.ExecContext(context.Background(), "SELECT 1")
 				return err
 			},
 		}
-		for way, in := range ways {
-			for moment, rest := range moments {
-				ctx, cancel := context.WithCancel(context.Background())
-				err := in(ctx, func(ctx context.Context, tx bun.Tx) error {
-					cancel()
-					rolledBack(ctx, tx)
-					return rest(ctx, tx)
-				})
-				assert.ErrorIs(t, err, context.Canceled, "%s, ended %s", way, moment)
-				assert.NotErrorIs(t, err, sql.ErrTxDone, "%s, ended %s", way, moment)
-			}
+		for moment, rest := range moments {
+			ctx, cancel := context.WithCancel(context.Background())
+			err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+				cancel()
+				rolledBack(ctx, tx)
+				return rest(ctx, tx)
+			})
+			assert.ErrorIs(t, err, context.Canceled, "ended %s", moment)
+			assert.NotErrorIs(t, err, sql.ErrTxDone, "ended %s", moment)
 		}
 		err := db.InTx(context.Background(), func(_ context.Context, tx bun.Tx) error {
 			require.NoError(t, tx.Rollback())
@@ -120,22 +116,28 @@ func TestManyWriters(t *testing.T) {
 		boom := errors.New("boom")
 		_, err := db.ExecContext(ctx, "INSERT INTO counter (name, value) VALUES ('written', 0)")
 		require.NoError(t, err)
+		add := func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'written'")
+			return err
+		}
+		batch := store.NewBatch(db, func(ctx context.Context, tx bun.Tx, results []error) error {
+			all := errors.Join(results...)
+			for range results {
+				all = errors.Join(all, add(ctx, tx))
+			}
+			return all
+		})
 		var wg sync.WaitGroup
 		for range writers {
 			wg.Go(func() {
 				for i := range writes {
-					add := func(ctx context.Context, tx bun.Tx) error {
-						_, err := tx.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'written'")
-						return err
-					}
 					assert.NoError(t, db.InTx(ctx, add))
 					var result error
 					if i%10 == 0 {
 						result = boom
 					}
-					err := db.InSharedTx(ctx, func(ctx context.Context, tx bun.Tx) error { return errors.Join(add(ctx, tx), result) })
-					assert.ErrorIs(t, err, result)
-					_, err = db.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'written'")
+					assert.ErrorIs(t, batch.Do(ctx, result), result)
+					_, err := db.ExecContext(ctx, "UPDATE counter SET value = value + 1 WHERE name = 'written'")
 					assert.NoError(t, err)
 				}
 			})

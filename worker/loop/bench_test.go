@@ -74,7 +74,7 @@ func BenchmarkCourier(b *testing.B) {
 		h.post(b, (b.N+1)/2) // a mail and an SMS each
 		b.ResetTimer()
 		stop := start(b, New(q, Options{Outbox: h.courier, Deliverer: h.courier}))
-		for tick := time.Tick(50 * time.Millisecond); h.unsettled(b) > 0; {
+		for tick := time.Tick(20 * time.Millisecond); h.waits(b); {
 			<-tick
 		}
 		b.StopTimer()

@@ -82,6 +82,14 @@ func (h *house) unsettled(tb testing.TB) int64 {
 	return n
 }
 
+// waits says whether any message is not settled. It reads few rows, however many messages there are.
+func (h *house) waits(tb testing.TB) bool {
+	tb.Helper()
+	some, err := h.db.NewSelect().Table("message").Where("channel IN (?, ?)", courier.Email, courier.SMS).Where("relay_at IS NOT NULL").Exists(tb.Context())
+	require.NoError(tb, err)
+	return some
+}
+
 // TestWithTheCourier sends mails and SMS with all real parts, while the gateway is out of order for a moment and the
 // queue loses all its data.
 func TestWithTheCourier(t *testing.T) {

@@ -259,6 +259,21 @@ func TestRelayDiesAndDies(t *testing.T) {
 	})
 }
 
+// TestRelayOfManyBatches: everything that was queued is noted, in whichever batch it came.
+func TestRelayOfManyBatches(t *testing.T) {
+	each(t, func(t *testing.T, q *Queue) {
+		for _, n := range []int{1, batchSize - 1, batchSize, batchSize + 1, 2*batchSize + 7} {
+			o := newOutbox(nil)
+			o.put(n, courier.Email)
+			require.NoError(t, newRelay(q, o).drain(t.Context()))
+			o.offset.Add(int64(claimLease + time.Second)) // what was not noted is due again
+			more, err := o.Claim(t.Context(), n, time.Minute, courier.Email)
+			require.NoError(t, err)
+			assert.Empty(t, more, "%d messages", n)
+		}
+	})
+}
+
 func TestSameMessageTwice(t *testing.T) {
 	each(t, func(t *testing.T, q *Queue) {
 		o := newOutbox(nil)

@@ -202,33 +202,45 @@ func (r *relay) sweep(ctx context.Context) error {
 	return r.drain(ctx)
 }
 
-// drain relays all due rows, batch by batch.
+// drain relays all due rows, batch by batch. What was queued is noted one batch later: by then most of it has been worked
+// on, and rows that somebody works on need no note.
 func (r *relay) drain(ctx context.Context) error {
 	// A client registers a queue in Redis once and remembers that. Redis may have been flushed since, so each drain makes
 	// a new client. That is cheap: the connection is shared.
 	client := asynq.NewClientFromRedisClient(r.lane.client)
+	var before []uuid.UUID
 	for ctx.Err() == nil {
 		tickets, err := r.source.claim(ctx, batchSize, claimLease)
 		if err != nil {
 			return fmt.Errorf("claim what is due: %w", err)
 		}
-		if len(tickets) == 0 {
-			return nil
-		}
 		taken := r.enqueueAll(ctx, client, tickets)
-		if len(taken) > 0 {
-			if err := r.source.enqueued(ctx, taken, lookAgain); err != nil {
-				return fmt.Errorf("note what was queued: %w", err)
-			}
+		if err := r.noteQueued(ctx, before); err != nil {
+			return err
+		}
+		if len(taken) == batchSize {
+			before = taken
+			continue
+		}
+		if err := r.noteQueued(ctx, taken); err != nil {
+			return err
 		}
 		if len(taken) < len(tickets) {
 			return errAway // the remaining rows are due again when their lease ends
 		}
-		if len(tickets) < batchSize {
-			return nil
-		}
+		return nil
 	}
 	return ctx.Err()
+}
+
+func (r *relay) noteQueued(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := r.source.enqueued(ctx, ids, lookAgain); err != nil {
+		return fmt.Errorf("note what was queued: %w", err)
+	}
+	return nil
 }
 
 // enqueueAll offers the tickets to the queue and returns the ids of the rows whose tasks the queue has now.
