@@ -99,30 +99,42 @@ func (b *browser) write(to *fasthttp.Request, r request) {
 
 // send makes a request, keeps the cookies of the answer, and returns the body. Another status than the expected one is an
 // error.
-func (b *browser) send(ctx context.Context, client *fasthttp.HostClient, r request) (string, error) {
+func (b *browser) send(ctx context.Context, client *fasthttp.HostClient, r request) (page string, err error) {
+	err = b.exchange(ctx, client, r, func(res *fasthttp.Response) { page = string(res.Body()) })
+	return page, err
+}
+
+// post sends a form in the same way, and returns where the answer leads.
+func (b *browser) post(ctx context.Context, client *fasthttp.HostClient, r request) (location string, err error) {
+	err = b.exchange(ctx, client, r, func(res *fasthttp.Response) { location = string(res.Header.Peek(fasthttp.HeaderLocation)) })
+	return location, err
+}
+
+func (b *browser) exchange(ctx context.Context, client *fasthttp.HostClient, r request, read func(*fasthttp.Response)) error {
 	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(res)
 	if ctx.Err() != nil {
-		return "", ctx.Err()
+		return ctx.Err()
 	}
 	b.write(req, r)
 	if err := client.Do(req, res); err != nil {
-		return "", fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
 	}
 	if res.StatusCode() != r.status {
-		return "", unexpected(r, res)
+		return unexpected(r, res)
 	}
 	for name, line := range res.Header.Cookies() {
 		var cookie fasthttp.Cookie
 		if err := cookie.ParseBytes(line); err != nil {
-			return "", err
+			return err
 		}
 		if b.cookies[string(name)] = string(cookie.Value()); cookie.MaxAge() < 0 || len(cookie.Value()) == 0 {
 			delete(b.cookies, string(name))
 		}
 	}
-	return string(res.Body()), nil
+	read(res)
+	return nil
 }
 
 // visit opens a page.

@@ -20,6 +20,7 @@ type mixCommand struct {
 	Duration  time.Duration `default:"10m" help:"For how long."`
 	Processes int           `default:"1" help:"How many web processes. More than one need PostgreSQL and Redis; a worker process runs beside them."`
 	Redis     string        `env:"KONTOR_TEST_REDIS" placeholder:"URL" help:"The Redis for more than one web process."`
+	Beside    bool          `help:"Then drive the mix again while others add, delete and publish, and compare."`
 	JSON      bool          `help:"Print a JSON object a line in place of tables."`
 }
 
@@ -56,17 +57,36 @@ func (k mixCommand) Run(v *invocation) (err error) {
 	if err := m.start(); err != nil {
 		return err
 	}
-	r, err := m.drive()
+	r, err := m.measure()
 	if err != nil {
-		return err
-	}
-	if err := r.print(v.out, k.JSON); err != nil {
 		return err
 	}
 	if n := r.failed(); n > 0 {
 		return fmt.Errorf("%d requests failed", n)
 	}
 	return nil
+}
+
+// measure drives the mix, by itself and then, if that is wanted, while others write. It returns the last report.
+func (m *mix) measure() (r *mixReport, err error) {
+	if r, err = m.drive(nil); err != nil {
+		return nil, err
+	}
+	if err := r.print(m.out, m.JSON); err != nil || !m.Beside || r.failed() > 0 {
+		return r, err
+	}
+	w, err := m.newWriters()
+	if err != nil {
+		return nil, err
+	}
+	alone := r
+	if r, err = m.drive(w.write); err != nil {
+		return nil, err
+	}
+	if err := r.print(m.out, m.JSON); err != nil || m.JSON {
+		return r, err
+	}
+	return r, printBeside(m.out, alone, r)
 }
 
 // kind is the kind of database. A mix is measured on one only: on PostgreSQL, if there is a server and nothing else was
@@ -101,6 +121,8 @@ type mix struct {
 	clients []*fasthttp.HostClient
 	people  []*browser
 	wishes  wishes
+
+	settings map[string]string // of the web processes
 }
 
 // start starts the processes and signs the people in.
@@ -109,6 +131,7 @@ func (m *mix) start() error {
 	if err != nil {
 		return err
 	}
+	m.settings = settings
 	m.Running.limit(settings)
 	var emails []string
 	for n := range mixPeople {
@@ -167,12 +190,16 @@ func (m *mix) stop() error {
 	return errors.Join(errs...)
 }
 
-// drive sends the requests and waits for all answers. Meanwhile it reads the memory of the processes every minute.
-func (m *mix) drive() (*mixReport, error) {
-	r := &mixReport{Rate: m.Rate, Database: m.db.kind, Customers: m.Source.Customers, kinds: map[string]*kindResult{}}
+// drive sends the requests and waits for all answers. Meanwhile it reads the memory of the processes every minute, and
+// beside works until all answers are there.
+func (m *mix) drive(beside func(ctx context.Context, r *mixReport)) (*mixReport, error) {
+	r := &mixReport{Rate: m.Rate, Database: m.db.kind, Customers: m.Source.Customers, Beside: beside != nil, kinds: map[string]*kindResult{}}
 	watch, end := context.WithCancel(m.ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { m.watch(watch, r) })
+	if beside != nil {
+		watching.Go(func() { beside(watch, r) })
+	}
 	var requests sync.WaitGroup
 	schedule{m.Rate, m.Duration}.pace(m.ctx, systemClock{}, func(n int, due time.Time) {
 		requests.Go(func() { m.request(r, n, due) })

@@ -16,6 +16,7 @@ type mixReport struct {
 	Rate      float64
 	Database  string
 	Customers int
+	Beside    bool // others wrote beside
 
 	mu     sync.Mutex
 	kinds  map[string]*kindResult
@@ -100,7 +101,11 @@ func (r *mixReport) print(to io.Writer, asJSON bool) error {
 	if asJSON {
 		return r.writeJSON(to)
 	}
-	_, _ = fmt.Fprintf(to, "mix on %s, %d customers, %g requests/s\n\n", r.Database, r.Customers, r.Rate)
+	beside := ""
+	if r.Beside {
+		beside = ", while others add, delete and publish"
+	}
+	_, _ = fmt.Fprintf(to, "mix on %s, %d customers, %g requests/s%s\n\n", r.Database, r.Customers, r.Rate, beside)
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
 	cells(w, "requests", "p50 ms", "p99 ms", "max ms", "errors", " kind")
 	for _, l := range r.lines() {
@@ -124,8 +129,9 @@ func (r *mixReport) writeJSON(to io.Writer) error {
 		if err := e.Encode(struct {
 			Kind     string `json:"kind"`
 			Database string `json:"database"`
+			Beside   bool   `json:"beside"`
 			mixLine
-		}{"mix", r.Database, l}); err != nil {
+		}{"mix", r.Database, r.Beside, l}); err != nil {
 			return err
 		}
 	}

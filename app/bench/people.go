@@ -15,15 +15,18 @@ import (
 
 // The people who are measured, by their e-mail addresses. Of the synthetic specialist users, the first one sees a tenth of
 // all business transactions and the last one 51. The auditor sees all, and so does the user administrator, who may also
-// act on all customers.
+// act on all customers. The policy administrator publishes.
 const (
 	auditor           = "auditor@bench.example"
 	userAdministrator = "user.administrator@bench.example"
+
+	policyAdministrator = "policy.administrator@bench.example"
 )
 
 // addedPeople are the people who are added, with their roles.
 var addedPeople = map[string][]policies.Role{
 	auditor: {policies.Auditor}, userAdministrator: {policies.Specialist, policies.UserAdministrator},
+	policyAdministrator: {policies.PolicyAdministrator},
 }
 
 var (
