@@ -18,6 +18,8 @@ type Ticket struct {
 	// AtOnce says that the message is due now. If the queue holds a task of the message that waits for a later time,
 	// that task must run now.
 	AtOnce bool
+	// Claimed is until when the message is claimed.
+	Claimed time.Time
 }
 
 // Claim leases up to limit due messages (relay_at <= now) for lease, and returns their tickets, oldest first. It claims
@@ -25,29 +27,32 @@ type Ticket struct {
 // lease ends.
 func (s *Service) Claim(ctx context.Context, limit int, lease time.Duration, channels ...Channel) ([]Ticket, error) {
 	now := s.now()
-	got, err := claim(ctx, s.db, due(s.db, channels, now).Limit(int64(limit)), now.Add(lease))
-	return tickets(got, now), err
+	until := now.Add(lease)
+	got, err := claim(ctx, s.db, due(s.db, channels, now).Limit(int64(limit)), until)
+	return tickets(got, now, until), err
 }
 
 // tickets returns the tickets of claimed messages, oldest first.
-func tickets(claimed []Message, now time.Time) []Ticket {
+func tickets(claimed []Message, now, until time.Time) []Ticket {
 	slices.SortFunc(claimed, func(a, b Message) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID.String(), b.ID.String()))
 	})
 	list := make([]Ticket, len(claimed))
 	for i, m := range claimed {
-		list[i] = Ticket{MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts, AtOnce: m.NextAt == nil || !m.NextAt.After(now)}
+		list[i] = Ticket{
+			MessageID: m.ID, Channel: m.Channel, Run: m.Run, Attempt: m.Attempts, AtOnce: m.NextAt == nil || !m.NextAt.After(now), Claimed: until,
+		}
 	}
 	return list
 }
 
-// Enqueued records that the queue holds these messages. The relay looks at them again after d, or later if their next
-// try is scheduled for later.
-func (s *Service) Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error {
+// Enqueued records that the queue holds these messages, which were claimed until then. The relay looks at them again after
+// d. Nothing is changed of those to which something has happened since.
+func (s *Service) Enqueued(ctx context.Context, ids []uuid.UUID, claimed time.Time, d time.Duration) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return postponeRelay(ctx, s.db, ids, s.now().Add(d))
+	return postponeRelay(ctx, s.db, ids, claimed, s.now().Add(d))
 }
 
 // QueueLost makes every unsettled message due for the relay now, of all channels or of the named ones, because the

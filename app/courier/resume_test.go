@@ -113,7 +113,9 @@ func (q *queue) step() {
 			}
 			q.ticket[ticket.MessageID] = ticket
 		}
-		require.NoError(t, s.Enqueued(ctx, ids, 5*time.Minute))
+		if len(tickets) > 0 {
+			require.NoError(t, s.Enqueued(ctx, ids, tickets[0].Claimed, 5*time.Minute))
+		}
 		if len(tickets) < 500 {
 			break
 		}

@@ -97,7 +97,7 @@ func TestClaim(t *testing.T) {
 		more, err := w.svc.Claim(ctx, 3, time.Minute)
 		require.NoError(t, err)
 		require.Empty(t, more)
-		require.NoError(t, w.svc.Enqueued(ctx, want[:2], time.Hour))
+		require.NoError(t, w.svc.Enqueued(ctx, want[:2], first[0].Claimed, time.Hour))
 		w.pass(2 * time.Minute) // the relay was killed with the others
 		again, err := w.svc.Claim(ctx, 10, time.Minute)
 		require.NoError(t, err)
@@ -152,29 +152,51 @@ func TestClaimByManyAtOnce(t *testing.T) {
 	})
 }
 
-// A relay that records the queueing too late must not make a settled message due again.
-func TestEnqueuedAfterSettled(t *testing.T) {
-	each(t, nil, func(t *testing.T, w *world) {
-		ticket := w.enqueue(w.mailPost())
-		w.deliver(ticket)
-		require.NoError(t, w.svc.Enqueued(context.Background(), []uuid.UUID{ticket.MessageID}, time.Hour))
-		w.expect(ticket.MessageID, courier.HandedOver, "", courier.Accepted)
-	})
-}
-
-// A relay that records the queueing late must not prolong the time after which the message of a killed worker is tried
-// again.
-func TestEnqueuedWhileSending(t *testing.T) {
-	withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
-		ticket := w.enqueue(w.mailPost())
-		finish := w.holdInDelivery(peer, ticket)
-		require.NoError(t, w.svc.Enqueued(context.Background(), []uuid.UUID{ticket.MessageID}, time.Hour))
-		w.pass(21 * time.Second) // the lease is over
-		again, err := w.svc.Claim(context.Background(), 10, time.Minute)
-		require.NoError(t, err)
-		assert.Len(t, again, 1)
-		finish()
-	})
+// TestEnqueuedLate: a relay that records the queueing late changes nothing of messages to which something has happened since
+// it claimed them.
+func TestEnqueuedLate(t *testing.T) {
+	for name, then := range map[string]func(w *world, ticket courier.Ticket, peer *couriertest.SMTPPeer){
+		"nothing":   nil,
+		"settled":   func(w *world, ticket courier.Ticket, _ *couriertest.SMTPPeer) { w.deliver(ticket) },
+		"cancelled": func(w *world, ticket courier.Ticket, _ *couriertest.SMTPPeer) { w.cancel(ticket) },
+		"sending": func(w *world, ticket courier.Ticket, peer *couriertest.SMTPPeer) {
+			finish := w.holdInDelivery(peer, ticket)
+			w.tb.Cleanup(func() { finish() })
+		},
+		"failed for now": func(w *world, ticket courier.Ticket, peer *couriertest.SMTPPeer) {
+			peer.Script(couriertest.Greylist)
+			w.deliver(ticket)
+		},
+		"hurried": func(w *world, ticket courier.Ticket, _ *couriertest.SMTPPeer) {
+			assert.NoError(w.tb, w.svc.Hurry(context.Background(), ticket.MessageID))
+		},
+		"the queue was lost": func(w *world, _ courier.Ticket, _ *couriertest.SMTPPeer) {
+			assert.NoError(w.tb, w.svc.QueueLost(context.Background(), courier.Email))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withSMTP(t, func(t *testing.T, w *world, peer *couriertest.SMTPPeer) {
+				ticket := w.enqueue(w.mailPost())
+				claimed, err := w.svc.Claim(context.Background(), 1, 6*time.Second, courier.Email)
+				require.NoError(t, err)
+				require.Len(t, claimed, 1)
+				if then != nil {
+					then(w, ticket, peer)
+				}
+				want := w.message(ticket.MessageID).RelayAt
+				if then == nil {
+					later := w.clock().Add(time.Hour)
+					want = &later
+				}
+				require.NoError(t, w.svc.Enqueued(context.Background(), []uuid.UUID{ticket.MessageID}, claimed[0].Claimed, time.Hour))
+				at := w.message(ticket.MessageID).RelayAt
+				require.Equal(t, want == nil, at == nil)
+				if at != nil {
+					assert.WithinDuration(t, *want, *at, 0)
+				}
+			})
+		})
+	}
 }
 
 // TestDueIsWalked: what is due is read in the order of its index, so that many messages that wait make a claim no slower.

@@ -120,11 +120,11 @@ func claim(ctx context.Context, db *store.DB, due *bun.SelectQuery, until time.T
 	return got, err
 }
 
-// postponeRelay makes the relay look at messages again only at this time. Of messages that are being sent or settled by now
-// it changes nothing. On PostgreSQL it leaves out messages whose rows are locked: to wait for an attempt that is about to
-// begin would be of no use, and could be a deadlock.
-func postponeRelay(ctx context.Context, db *store.DB, ids []uuid.UUID, at time.Time) error {
-	those := db.NewSelect().Model((*Message)(nil)).Column("id").Where("id IN (?)", bun.List(ids)).Where("relay_at < ?", at).
+// postponeRelay makes the relay look only at this time at those of the messages that are still claimed. On PostgreSQL it
+// leaves out messages whose rows are locked: to wait for an attempt that is about to begin would be of no use, and could
+// be a deadlock.
+func postponeRelay(ctx context.Context, db *store.DB, ids []uuid.UUID, claimed, at time.Time) error {
+	those := db.NewSelect().Model((*Message)(nil)).Column("id").Where("id IN (?)", bun.List(ids)).Where("relay_at = ?", claimed).
 		Where("state = ?", Queued)
 	if db.IsPostgres() {
 		those = those.For("UPDATE SKIP LOCKED")

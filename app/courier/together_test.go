@@ -24,16 +24,12 @@ type fate struct {
 }
 
 var fates = map[string]fate{
-	"taken":  {sent: true, state: courier.HandedOver, outcomes: []courier.Outcome{courier.Accepted}},
-	"later":  {sent: true, reason: courier.Timeout, state: courier.Queued, why: courier.Timeout, outcomes: []courier.Outcome{courier.Temporary}},
-	"second": {before: secondTry, sent: true, state: courier.HandedOver, outcomes: []courier.Outcome{courier.Temporary, courier.Accepted}},
-	"again":  {before: runAgain, sent: true, state: courier.HandedOver, outcomes: []courier.Outcome{courier.Accepted}},
-	"cancelled": {sent: true, during: func(w *world, t courier.Ticket) {
-		assert.NoError(w.tb, w.svc.Cancel(context.Background(), t.MessageID))
-	}, state: courier.Cancelled, outcomes: []courier.Outcome{courier.Accepted}},
-	"cancelled before": {before: func(w *world, t *courier.Ticket) {
-		require.NoError(w.tb, w.svc.Cancel(context.Background(), t.MessageID))
-	}, state: courier.Cancelled},
+	"taken":             {sent: true, state: courier.HandedOver, outcomes: []courier.Outcome{courier.Accepted}},
+	"later":             {sent: true, reason: courier.Timeout, state: courier.Queued, why: courier.Timeout, outcomes: []courier.Outcome{courier.Temporary}},
+	"second":            {before: secondTry, sent: true, state: courier.HandedOver, outcomes: []courier.Outcome{courier.Temporary, courier.Accepted}},
+	"again":             {before: runAgain, sent: true, state: courier.HandedOver, outcomes: []courier.Outcome{courier.Accepted}},
+	"cancelled":         {sent: true, during: (*world).cancel, state: courier.Cancelled, outcomes: []courier.Outcome{courier.Accepted}},
+	"cancelled before":  {before: func(w *world, t *courier.Ticket) { w.cancel(*t) }, state: courier.Cancelled},
 	"of an earlier run": {before: func(w *world, t *courier.Ticket) { runAgain(w, t); t.Run = 1 }, state: courier.Queued},
 	"early": {before: func(w *world, t *courier.Ticket) {
 		w.exec("UPDATE message SET next_at = ? WHERE id = ?", start.AddDate(0, 0, 1), t.MessageID)

@@ -192,6 +192,11 @@ func (w *world) deliver(t courier.Ticket) courier.Verdict {
 	return v
 }
 
+func (w *world) cancel(t courier.Ticket) {
+	w.tb.Helper()
+	assert.NoError(w.tb, w.svc.Cancel(context.Background(), t.MessageID))
+}
+
 // message loads a message with its attempts.
 func (w *world) message(id uuid.UUID) courier.Message {
 	w.tb.Helper()

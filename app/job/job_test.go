@@ -310,6 +310,7 @@ func TestRelay(t *testing.T) {
 			ids = append(ids, w.add(Order{Kind: Handover, SubjectID: newID()}))
 			w.wait(time.Second)
 		}
+		var until time.Time
 		claims := func(limit int, want ...uuid.UUID) {
 			t.Helper()
 			got, err := w.Claim(w.ctx, limit, time.Minute)
@@ -317,6 +318,7 @@ func TestRelay(t *testing.T) {
 			for _, ticket := range got {
 				claimed = append(claimed, ticket.ID)
 				assert.True(t, ticket.AtOnce, "%+v", ticket)
+				until = ticket.Claimed
 			}
 			require.NoError(t, err)
 			require.Equal(t, fmt.Sprint(want), fmt.Sprint(claimed), "claimed")
@@ -324,10 +326,10 @@ func TestRelay(t *testing.T) {
 		claims(3, ids[:3]...)
 		claims(3, ids[3:]...)
 		claims(3)
-		w.must(w.Enqueued(w.ctx, ids[:4], time.Hour))
-		w.must(w.Enqueued(w.ctx, nil, time.Hour))
+		w.must(w.Enqueued(w.ctx, ids[:4], until, time.Hour))
+		w.must(w.Enqueued(w.ctx, nil, until, time.Hour))
 		w.run(w.Service, ids[0], Outcome{})
-		w.must(w.Enqueued(w.ctx, ids[:1], time.Hour)) // the task ran before the answer
+		w.must(w.Enqueued(w.ctx, ids[:1], until, time.Hour)) // the task ran before the answer
 		w.wait(time.Minute)
 		claims(5, ids[4])
 		w.must(w.QueueLost(w.ctx))

@@ -13,6 +13,8 @@ type Ticket struct {
 	// AtOnce says that the job is due now. If the queue holds a task of the job that waits for a later time, the task
 	// must run now.
 	AtOnce bool
+	// Claimed is until when the job is claimed.
+	Claimed time.Time
 }
 
 // Claim leases up to limit jobs that are due for the relay, oldest first. If the caller dies after that, the jobs are
@@ -22,13 +24,13 @@ func (s *Service) Claim(ctx context.Context, limit int, lease time.Duration) ([]
 	return s.claim(ctx, limit, now, now.Add(lease))
 }
 
-// Enqueued records that the queue holds these jobs. The relay looks at them again after d, or later if their next try
-// is scheduled for later.
-func (s *Service) Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error {
+// Enqueued records that the queue holds these jobs, which were claimed until then. The relay looks at them again after d.
+// Nothing is changed of those to which something has happened since.
+func (s *Service) Enqueued(ctx context.Context, ids []uuid.UUID, claimed time.Time, d time.Duration) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return s.postponeRelay(ctx, ids, s.now().Add(d))
+	return s.postponeRelay(ctx, ids, claimed, s.now().Add(d))
 }
 
 // QueueLost makes every open job due for the relay now, because the queue was wiped or did not answer for a while.

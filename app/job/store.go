@@ -105,13 +105,15 @@ func (s *Service) claim(ctx context.Context, limit int, now, until time.Time) ([
 	})
 	tickets := make([]Ticket, len(got))
 	for i, j := range got {
-		tickets[i] = Ticket{ID: j.ID, AtOnce: j.NextAt == nil || !j.NextAt.After(now)}
+		tickets[i] = Ticket{ID: j.ID, AtOnce: j.NextAt == nil || !j.NextAt.After(now), Claimed: until}
 	}
 	return tickets, nil
 }
 
-func (s *Service) postponeRelay(ctx context.Context, ids []uuid.UUID, at time.Time) error {
-	_, err := s.db.NewUpdate().Model((*Job)(nil)).Set("relay_at = ?", at).Where("id IN (?)", bun.List(ids)).Where("relay_at < ?", at).Exec(ctx)
+// postponeRelay makes the relay look only at this time at those of the jobs that are still claimed.
+func (s *Service) postponeRelay(ctx context.Context, ids []uuid.UUID, claimed, at time.Time) error {
+	_, err := s.db.NewUpdate().Model((*Job)(nil)).Set("relay_at = ?", at).Where("id IN (?)", bun.List(ids)).
+		Where("relay_at = ?", claimed).Where("state = ?", Waiting).Exec(ctx)
 	return err
 }
 

@@ -127,9 +127,9 @@ func (o *endless) Claim(_ context.Context, limit int, _ time.Duration, channels 
 	return got, nil
 }
 
-func (o *endless) Enqueued(context.Context, []uuid.UUID, time.Duration) error { return nil }
-func (o *endless) QueueLost(context.Context, ...courier.Channel) error        { return nil }
-func (o *endless) Nudges() <-chan struct{}                                    { return nil }
+func (o *endless) Enqueued(context.Context, []uuid.UUID, time.Time, time.Duration) error { return nil }
+func (o *endless) QueueLost(context.Context, ...courier.Channel) error                   { return nil }
+func (o *endless) Nudges() <-chan struct{}                                               { return nil }
 
 func (o *endless) Deliver(context.Context, courier.Ticket) (courier.Verdict, error) {
 	o.done()

@@ -79,10 +79,12 @@ func (o *outbox) Claim(_ context.Context, limit int, lease time.Duration, channe
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var got []courier.Ticket
+	claimed := o.now().Add(lease)
 	for _, m := range o.messages {
 		if len(got) < limit && slices.Contains(channels, m.Channel) && !m.settled && !m.relayAt.After(o.now()) {
-			m.relayAt = o.now().Add(lease)
+			m.relayAt = claimed
 			t := m.Ticket
+			t.Claimed = claimed
 			t.Attempt, t.AtOnce = m.attempts, !m.nextAt.After(o.now())
 			got = append(got, t)
 		}
@@ -90,11 +92,13 @@ func (o *outbox) Claim(_ context.Context, limit int, lease time.Duration, channe
 	return got, nil
 }
 
-func (o *outbox) Enqueued(_ context.Context, ids []uuid.UUID, d time.Duration) error {
+func (o *outbox) Enqueued(_ context.Context, ids []uuid.UUID, claimed time.Time, d time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, id := range ids {
-		o.byID[id].relayAt = o.now().Add(d)
+		if m := o.byID[id]; m.relayAt.Equal(claimed) {
+			m.relayAt = o.now().Add(d)
+		}
 	}
 	return nil
 }

@@ -23,8 +23,9 @@ import (
 type Outbox interface {
 	// Claim leases up to limit due messages of the channels for lease, oldest first.
 	Claim(ctx context.Context, limit int, lease time.Duration, channels ...courier.Channel) ([]courier.Ticket, error)
-	// Enqueued notes that the queue has these messages. The relay offers them again only after d.
-	Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error
+	// Enqueued notes that the queue has these messages, which were claimed until then. The relay offers them again only
+	// after d, unless something has happened to them since the claim.
+	Enqueued(ctx context.Context, ids []uuid.UUID, claimed time.Time, d time.Duration) error
 	// QueueLost makes every unsettled message of the channels due now.
 	QueueLost(ctx context.Context, channels ...courier.Channel) error
 	// Nudges announces new messages.
@@ -35,8 +36,8 @@ type Outbox interface {
 type Jobs interface {
 	// Claim leases up to limit due jobs for lease, oldest first.
 	Claim(ctx context.Context, limit int, lease time.Duration) ([]job.Ticket, error)
-	// Enqueued notes that the queue has these jobs. The relay offers them again only after d.
-	Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error
+	// Enqueued notes that the queue has these jobs, as that of an Outbox does.
+	Enqueued(ctx context.Context, ids []uuid.UUID, claimed time.Time, d time.Duration) error
 	// QueueLost makes every open job due now.
 	QueueLost(ctx context.Context) error
 	// Nudges announces new jobs.
@@ -69,7 +70,7 @@ type Options struct {
 	Log       *slog.Logger // nil: no log
 	//exhaustruct:optional
 	Concurrency int              // number of concurrent attempts in each channel; 0 is 32
-	Now         func() time.Time // measures how long a task has been without a worker; nil is time.Now
+	Now         func() time.Time // measures how long a task has been queued, or without a worker; nil is time.Now
 }
 
 // Loop is the worker. New makes one.

@@ -232,12 +232,12 @@ func (c *crashing) Claim(ctx context.Context, _ int, lease time.Duration, channe
 	return got, err
 }
 
-func (c *crashing) Enqueued(ctx context.Context, ids []uuid.UUID, d time.Duration) error {
+func (c *crashing) Enqueued(ctx context.Context, ids []uuid.UUID, claimed time.Time, d time.Duration) error {
 	if c.rng.IntN(2) == 0 {
 		c.deaths++
 		return errDied
 	}
-	return c.outbox.Enqueued(ctx, ids, d)
+	return c.outbox.Enqueued(ctx, ids, claimed, d)
 }
 
 func TestRelayDiesAndDies(t *testing.T) {
@@ -248,10 +248,14 @@ func TestRelayDiesAndDies(t *testing.T) {
 		none := newOutbox(nil) // the worker has no relay of its own here
 		start(t, New(q, Options{Outbox: none, Deliverer: o}))
 		for o.unsettled() > 0 && c.deaths < 10_000 {
-			if err := newRelay(q, c).drain(t.Context()); err != nil && !errors.Is(err, errDied) {
-				t.Fatal(err)
+			r := newRelay(q, c)
+			r.now = o.now
+			for range 2 { // the second time it notes what it has queued
+				if err := r.drain(t.Context()); err != nil && !errors.Is(err, errDied) {
+					t.Fatal(err)
+				}
+				o.offset.Add(int64(noteAfter))
 			}
-			o.offset.Add(int64(time.Second))
 		}
 		await.True(t, "none lost", func() bool { return o.unsettled() == 0 })
 		o.eachOnce(t)
@@ -265,11 +269,16 @@ func TestRelayOfManyBatches(t *testing.T) {
 		for _, n := range []int{1, batchSize - 1, batchSize, batchSize + 1, 2*batchSize + 7} {
 			o := newOutbox(nil)
 			o.put(n, courier.Email)
-			require.NoError(t, newRelay(q, o).drain(t.Context()))
-			o.offset.Add(int64(claimLease + time.Second)) // what was not noted is due again
+			r := newRelay(q, o)
+			r.now = o.now
+			require.NoError(t, r.drain(t.Context()))
+			o.offset.Add(int64(noteAfter))
+			require.NoError(t, r.drain(t.Context()))
+			o.offset.Add(int64(claimLease)) // what was not noted is due again
 			more, err := o.Claim(t.Context(), n, time.Minute, courier.Email)
 			require.NoError(t, err)
 			assert.Empty(t, more, "%d messages", n)
+			assert.Empty(t, r.queued, "%d messages", n)
 		}
 	})
 }

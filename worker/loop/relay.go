@@ -19,7 +19,7 @@ import (
 // source is where the tasks of a queue come from: due rows of the database, either messages of a channel or jobs.
 type source struct {
 	claim    func(ctx context.Context, limit int, lease time.Duration) ([]ticket, error)
-	enqueued func(ctx context.Context, ids []uuid.UUID, d time.Duration) error
+	enqueued func(ctx context.Context, ids []uuid.UUID, claimed time.Time, d time.Duration) error
 	lost     func(ctx context.Context) error
 }
 
@@ -29,6 +29,7 @@ type ticket struct {
 	typename string
 	payload  payload
 	atOnce   bool // if its task still waits for a later time, run the task now
+	claimed  time.Time
 }
 
 func messagesOf(outbox Outbox, c courier.Channel) source {
@@ -51,7 +52,7 @@ func messageTicket(t courier.Ticket) ticket {
 	if t.Channel == courier.SMS {
 		typename = taskSMS
 	}
-	return ticket{t.MessageID, typename, messagePayload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt}, t.AtOnce}
+	return ticket{t.MessageID, typename, messagePayload{Message: t.MessageID, Run: t.Run, Attempt: t.Attempt}, t.AtOnce, t.Claimed}
 }
 
 func jobsOf(jobs Jobs) source {
@@ -60,7 +61,7 @@ func jobsOf(jobs Jobs) source {
 			claimed, err := jobs.Claim(ctx, limit, lease)
 			tickets := make([]ticket, len(claimed))
 			for i, t := range claimed {
-				tickets[i] = ticket{t.ID, taskJob, jobPayload{Job: t.ID}, t.AtOnce}
+				tickets[i] = ticket{t.ID, taskJob, jobPayload{Job: t.ID}, t.AtOnce, t.Claimed}
 			}
 			return tickets, err
 		},
@@ -77,14 +78,27 @@ type relay struct {
 	source source
 	nudges <-chan struct{}
 	log    *slog.Logger
+	now    func() time.Time
+	// queued are the rows that the queue has taken but of which this is not noted yet, oldest first.
+	queued []queued
 	// outages is the number of Redis outages that this relay has reported to its source.
 	outages int64
 	// failing is set while the database does not answer. All relays share it, so that an outage is logged once.
 	failing *atomic.Bool
 }
 
+// queued are rows that were queued at one time.
+type queued struct {
+	ids     []uuid.UUID
+	at      time.Time
+	claimed time.Time
+}
+
 const (
 	sweepEvery = 2 * time.Second
+	// noteAfter is when a relay notes what the queue has taken. Most of it has been worked on by then and needs no note.
+	// Until a sweep notes the rest, claimLease must not have ended.
+	noteAfter  = 2 * time.Second
 	batchSize  = 500
 	claimLease = 6 * time.Second
 	// lookAgain is when the relay offers rows again that the queue has taken. A task that Redis lost unnoticed (an old
@@ -102,7 +116,7 @@ const marker = "known"
 func (l *Loop) relays() (all []*relay) {
 	failing := &atomic.Bool{}
 	for _, lane := range l.lanes() {
-		r := &relay{lane: lane, log: l.opts.Log, failing: failing}
+		r := &relay{lane: lane, log: l.opts.Log, now: l.opts.Now, failing: failing}
 		switch lane.queue {
 		case queueMail:
 			r.source = messagesOf(l.opts.Outbox, courier.Email)
@@ -202,43 +216,42 @@ func (r *relay) sweep(ctx context.Context) error {
 	return r.drain(ctx)
 }
 
-// drain relays all due rows, batch by batch. What was queued is noted one batch later: by then most of it has been worked
-// on, and rows that somebody works on need no note.
+// drain relays all due rows, batch by batch.
 func (r *relay) drain(ctx context.Context) error {
 	// A client registers a queue in Redis once and remembers that. Redis may have been flushed since, so each drain makes
 	// a new client. That is cheap: the connection is shared.
 	client := asynq.NewClientFromRedisClient(r.lane.client)
-	var before []uuid.UUID
 	for ctx.Err() == nil {
+		if err := r.noteQueued(ctx); err != nil {
+			return err
+		}
+		at := r.now()
 		tickets, err := r.source.claim(ctx, batchSize, claimLease)
 		if err != nil {
 			return fmt.Errorf("claim what is due: %w", err)
 		}
+		if len(tickets) == 0 {
+			return nil
+		}
 		taken := r.enqueueAll(ctx, client, tickets)
-		if err := r.noteQueued(ctx, before); err != nil {
-			return err
-		}
-		if len(taken) == batchSize {
-			before = taken
-			continue
-		}
-		if err := r.noteQueued(ctx, taken); err != nil {
-			return err
-		}
+		r.queued = append(r.queued, queued{taken, at, tickets[0].claimed})
 		if len(taken) < len(tickets) {
 			return errAway // the remaining rows are due again when their lease ends
 		}
-		return nil
+		if len(tickets) < batchSize {
+			return nil
+		}
 	}
 	return ctx.Err()
 }
 
-func (r *relay) noteQueued(ctx context.Context, ids []uuid.UUID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	if err := r.source.enqueued(ctx, ids, lookAgain); err != nil {
-		return fmt.Errorf("note what was queued: %w", err)
+// noteQueued notes what the queue has taken some time ago, so that it is not offered again when its claim ends.
+func (r *relay) noteQueued(ctx context.Context) error {
+	for now := r.now(); len(r.queued) > 0 && now.Sub(r.queued[0].at) >= noteAfter; r.queued = r.queued[1:] {
+		q := r.queued[0]
+		if err := r.source.enqueued(ctx, q.ids, q.claimed, lookAgain); err != nil {
+			return fmt.Errorf("note what was queued: %w", err)
+		}
 	}
 	return nil
 }
