@@ -101,7 +101,7 @@ func TestCodeInForce(t *testing.T) {
 		a, other := w.invited("berta@example.org", mobile), w.invited("otto@example.org", mobile)
 		start := w.Now()
 		ends := start.Add(10 * time.Minute)
-		w.Must(insertCode(w.Ctx, w.db, codeRow{Hash: "h", AccessID: a.ID, Generation: 1, CreatedAt: start, ExpiresAt: ends}))
+		w.Must(insertCodes(w.Ctx, w.db, []codeRow{{Hash: "h", AccessID: a.ID, Generation: 1, CreatedAt: start, ExpiresAt: ends}}))
 		for name, c := range map[string]struct {
 			access     uuid.UUID
 			generation int

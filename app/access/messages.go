@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
 	"kontor/app/courier"
@@ -60,86 +62,112 @@ func post(r row, kind courier.Kind, channel courier.Channel, to string) courier.
 // another address by now.
 func (s *Service) composers() map[courier.Kind]courier.Composer {
 	return map[courier.Kind]courier.Composer{
-		courier.Registration:     s.composeInvitation,
-		courier.JoinCustomer:     s.composeInvitation,
-		courier.RegistrationCode: s.composeCode,
+		courier.Registration:     s.composeInvitations,
+		courier.JoinCustomer:     s.composeInvitations,
+		courier.RegistrationCode: s.composeCodes,
 	}
 }
 
-// lockForMessage loads and locks the access that a message is for. The lock serialises minting a link or code with
-// voiding it. ok is false when the message is no longer needed.
-func (s *Service) lockForMessage(ctx context.Context, tx bun.IDB, m courier.Message) (r row, ok bool, err error) {
-	if !m.AccessID.Valid {
-		return row{}, false, nil
-	}
-	r, ok, err = lockAccess(ctx, tx, m.AccessID.UUID)
-	if err != nil || !ok || !r.access().pending() || r.Generation != m.Generation || !s.now().Before(r.LinkExpiresAt) {
-		return row{}, false, err
-	}
-	return r, true, nil
+// addressed is an access with the message that is for it.
+type addressed struct {
+	row
+	at       int // place of the message
+	message  courier.Message
+	customer customer.Customer
 }
 
-func (s *Service) composeInvitation(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
-	r, ok, err := s.lockForMessage(ctx, tx, m)
+// lockForMessages loads and locks the accesses that messages are for, and loads their customers. The lock serialises minting
+// links and codes with voiding them. Messages that are no longer needed are left out.
+func (s *Service) lockForMessages(ctx context.Context, tx bun.IDB, messages []courier.Message) (list []addressed, err error) {
+	var ids, owners []uuid.UUID
+	for _, m := range messages {
+		if m.AccessID.Valid {
+			ids = append(ids, m.AccessID.UUID)
+		}
+	}
+	rows, err := lockAccesses(ctx, tx, ids)
 	if err != nil {
-		return courier.Content{}, err
-	}
-	if !ok || m.Recipient != r.Email {
-		return courier.Content{Void: true}, nil
-	}
-	cu, ok, err := customerByID(ctx, tx, r.CustomerID)
-	if err != nil {
-		return courier.Content{}, err
-	}
-	if !ok {
-		return courier.Content{Void: true}, nil
-	}
-	token, err := secret.Mint(ctx, tx, secret.Link{
-		Purpose: secret.Register, SubjectID: r.ID, CustomerID: m.CustomerID, Generation: r.Generation,
-		Address: s.key.Bind(r.Email), CreatedAt: s.now(), ExpiresAt: r.LinkExpiresAt,
-	})
-	if err != nil {
-		return courier.Content{}, err
-	}
-	name := r.access().Name()
-	return courier.Content{
-		To: r.Email, ToName: name, Locale: r.Locale, Template: m.Kind,
-		Data: courier.RegistrationData{
-			Firm: s.firm, Customer: cu.Name(), Number: cu.Label(), Name: name,
-			Link: s.baseURL + "/register/" + token, Expires: r.LinkExpiresAt, HasCode: r.Mobile != "",
-		},
-	}, nil
-}
-
-func (s *Service) composeCode(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
-	r, ok, err := s.lockForMessage(ctx, tx, m)
-	if err != nil {
-		return courier.Content{}, err
-	}
-	if !ok || m.Recipient == "" || m.Recipient != r.Mobile {
-		return courier.Content{Void: true}, nil
-	}
-	cu, ok, err := customerByID(ctx, tx, r.CustomerID)
-	if err != nil {
-		return courier.Content{}, err
-	}
-	if !ok {
-		return courier.Content{Void: true}, nil
+		return nil, err
 	}
 	now := s.now()
-	c := codeRow{AccessID: r.ID, Generation: r.Generation, CreatedAt: now, ExpiresAt: r.LinkExpiresAt}
-	if asked := m.ExpiresAt.Before(r.LinkExpiresAt); asked && now.Add(codeLife).Before(c.ExpiresAt) {
-		c.ExpiresAt = now.Add(codeLife)
+	for i, m := range messages {
+		r, ok := rows[m.AccessID.UUID]
+		if !ok || !r.access().pending() || r.Generation != m.Generation || !now.Before(r.LinkExpiresAt) {
+			continue
+		}
+		list, owners = append(list, addressed{row: r, at: i, message: m}), append(owners, r.CustomerID)
 	}
-	code := secret.NewCode()
-	c.Hash = s.codeHash(r, code)
-	if err := insertCode(ctx, tx, c); err != nil {
-		return courier.Content{}, err // the same code twice for one access, once in 10^10; the retry makes another code
+	customers, err := customersByID(ctx, tx, owners)
+	if err != nil {
+		return nil, err
 	}
-	return courier.Content{
-		To: r.Mobile, ToName: r.access().Name(), Locale: r.Locale, Template: m.Kind,
-		Data: courier.CodeData{Firm: s.firm, Code: secret.ShowCode(code), Number: cu.Label(), Expires: c.ExpiresAt},
-	}, nil
+	for i := range list {
+		list[i].customer = customers[list[i].CustomerID]
+	}
+	return slices.DeleteFunc(list, func(a addressed) bool { return a.customer.ID.IsNil() }), nil
+}
+
+// void returns so many contents that are void.
+func void(n int) []courier.Content { return slices.Repeat([]courier.Content{{Void: true}}, n) }
+
+func (s *Service) composeInvitations(ctx context.Context, tx bun.IDB, messages []courier.Message) ([]courier.Content, error) {
+	contents := void(len(messages))
+	list, err := s.lockForMessages(ctx, tx, messages)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(a addressed) bool { return a.message.Recipient != a.Email })
+	links := make([]secret.Link, len(list))
+	for i, a := range list {
+		links[i] = secret.Link{
+			Purpose: secret.Register, SubjectID: a.ID, CustomerID: a.message.CustomerID, Generation: a.Generation,
+			Address: s.key.Bind(a.Email), CreatedAt: s.now(), ExpiresAt: a.LinkExpiresAt,
+		}
+	}
+	tokens, err := secret.MintAll(ctx, tx, links)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range list {
+		name := a.access().Name()
+		contents[a.at] = courier.Content{
+			To: a.Email, ToName: name, Locale: a.Locale, Template: a.message.Kind,
+			Data: courier.RegistrationData{
+				Firm: s.firm, Customer: a.customer.Name(), Number: a.customer.Label(), Name: name,
+				Link: s.baseURL + "/register/" + tokens[i], Expires: a.LinkExpiresAt, HasCode: a.Mobile != "",
+			},
+		}
+	}
+	return contents, nil
+}
+
+func (s *Service) composeCodes(ctx context.Context, tx bun.IDB, messages []courier.Message) ([]courier.Content, error) {
+	contents := void(len(messages))
+	list, err := s.lockForMessages(ctx, tx, messages)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	var rows []codeRow
+	for _, a := range list {
+		m := a.message
+		if m.Recipient == "" || m.Recipient != a.Mobile {
+			continue
+		}
+		c := codeRow{AccessID: a.ID, Generation: a.Generation, CreatedAt: now, ExpiresAt: a.LinkExpiresAt}
+		if asked := m.ExpiresAt.Before(a.LinkExpiresAt); asked && now.Add(codeLife).Before(c.ExpiresAt) {
+			c.ExpiresAt = now.Add(codeLife)
+		}
+		code := secret.NewCode()
+		c.Hash = s.codeHash(a.row, code)
+		rows = append(rows, c)
+		contents[a.at] = courier.Content{
+			To: a.Mobile, ToName: a.access().Name(), Locale: a.Locale, Template: m.Kind,
+			Data: courier.CodeData{Firm: s.firm, Code: secret.ShowCode(code), Number: a.customer.Label(), Expires: c.ExpiresAt},
+		}
+	}
+	// The same code twice for one access happens once in 10^10; the retry makes another code.
+	return contents, insertCodes(ctx, tx, rows)
 }
 
 func (s *Service) codeHash(r row, code string) string { return s.key.MAC("code", r.ID.String(), code) }

@@ -16,6 +16,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/effort"
 	"kontor/app/fault"
+	"kontor/app/secret"
 	"kontor/policies"
 )
 
@@ -201,6 +202,47 @@ func TestComposersVoid(t *testing.T) {
 			}
 			assert.True(w, w.compose(messages[1]).Void, "%s: the SMS goes out", name)
 		}
+	})
+}
+
+// TestComposedTogether: messages that are composed together get their own contents, also between those that are void.
+func TestComposedTogether(t *testing.T) {
+	each(t, func(w *world) {
+		var mails, codes []courier.Message
+		want := map[string]bool{} // whether the message to an address is sent
+		for i, do := range []func(a Access){
+			nil, func(a Access) { w.Must(w.Remove(w.Ctx, w.anna, w.customer, a.ID, true)) },
+			nil, nil, func(a Access) { w.Must(w.Deactivate(w.Ctx, w.anna, w.customer, a.ID)) }, nil,
+		} {
+			a := w.invited(fmt.Sprintf("person%d@example.org", i), fmt.Sprintf("+49151123456%02d", i))
+			messages := w.messages(a.ID)
+			mails, codes = append(mails, messages[0]), append(codes, messages[1])
+			if do != nil {
+				do(a)
+			}
+			want[a.Email] = do == nil
+		}
+		seen := map[string]bool{}
+		invitations, texts := w.composeAll(mails), w.composeAll(codes)
+		for i, c := range invitations {
+			require.Equal(w, !want[mails[i].Recipient], c.Void, "mail to %s", mails[i].Recipient)
+			require.Equal(w, c.Void, texts[i].Void, "SMS to %s", codes[i].Recipient)
+			if c.Void {
+				continue
+			}
+			assert.Equal(w, mails[i].Recipient, c.To)
+			assert.Equal(w, codes[i].Recipient, texts[i].To)
+			token := strings.TrimPrefix(c.Data.(courier.RegistrationData).Link, "https://kontor.example/register/")
+			code := texts[i].Data.(courier.CodeData).Code
+			assert.False(w, seen[token] || seen[code], "a link or code twice")
+			seen[token], seen[code] = true, true
+			link, err := secret.Find(w.Ctx, w.db, secret.Register, token, w.Now())
+			w.Must(err)
+			assert.Equal(w, mails[i].AccessID.UUID, link.SubjectID)
+			_, err = w.register(token, code)
+			w.Must(err)
+		}
+		assert.Len(w, seen, 8)
 	})
 }
 

@@ -106,6 +106,20 @@ func lockAccess(ctx context.Context, tx bun.IDB, id uuid.UUID) (r row, ok bool, 
 	return found(lock(tx, tx.NewSelect().Model(&r).Where("id = ?", id), "NO KEY UPDATE"), ctx, &r)
 }
 
+// lockAccesses locks accesses, in the order of their ids so that two tx do not wait for each other, and returns them by id.
+func lockAccesses(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]row, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []row
+	err := lock(tx, tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Order("id"), "NO KEY UPDATE").Scan(ctx)
+	of := make(map[uuid.UUID]row, len(rows))
+	for _, r := range rows {
+		of[r.ID] = r
+	}
+	return of, err
+}
+
 func accessBySubmission(ctx context.Context, db bun.IDB, submission string) (r row, ok bool, err error) {
 	return found(selectAccesses(db, &r).Where("?TableAlias.submission = ?", submission), ctx, &r)
 }
@@ -253,8 +267,11 @@ func unlockCode(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	return err
 }
 
-func insertCode(ctx context.Context, tx bun.IDB, c codeRow) error {
-	_, err := tx.NewInsert().Model(&c).Exec(ctx)
+func insertCodes(ctx context.Context, tx bun.IDB, codes []codeRow) error {
+	if len(codes) == 0 {
+		return nil
+	}
+	_, err := tx.NewInsert().Model(&codes).Exec(ctx)
 	return err
 }
 
@@ -333,16 +350,26 @@ func (r customerRow) relation() policies.Relation {
 	return policies.Access
 }
 
-// customerByID finds a customer that is not being deleted; ok=false when there is none.
-func customerByID(ctx context.Context, db bun.IDB, id uuid.UUID) (customer.Customer, bool, error) {
-	var r customerRow
+// customersByID returns those of the customers that are not being deleted, by id.
+func customersByID(ctx context.Context, db bun.IDB, ids []uuid.UUID) (map[uuid.UUID]customer.Customer, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []customerRow
 	err := db.NewSelect().TableExpr("customer AS c").
 		ColumnExpr("c.id, c.number, c.type, c.first_name, c.last_name, c.company_name").
-		Where("c.id = ?", id).Where("NOT c.deleting").Scan(ctx, &r)
-	if store.IsNoRows(err) {
-		return customer.Customer{}, false, nil
+		Where("c.id IN (?)", bun.List(ids)).Where("NOT c.deleting").Scan(ctx, &rows)
+	of := make(map[uuid.UUID]customer.Customer, len(rows))
+	for _, r := range rows {
+		of[r.ID] = r.customer()
 	}
-	return r.customer(), err == nil, err
+	return of, err
+}
+
+func customerByID(ctx context.Context, db bun.IDB, id uuid.UUID) (customer.Customer, bool, error) {
+	of, err := customersByID(ctx, db, []uuid.UUID{id})
+	c, there := of[id]
+	return c, there, err
 }
 
 // customersOf lists the customers to which an account has an active access, and whether it also administers them.

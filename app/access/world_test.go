@@ -124,13 +124,19 @@ func (w *world) messages(id uuid.UUID, states ...courier.State) (out []courier.M
 }
 
 // compose makes the content of a message in the same way as the courier.
-func (w *world) compose(m courier.Message) (c courier.Content) {
+func (w *world) compose(m courier.Message) courier.Content {
+	w.Helper()
+	return w.composeAll([]courier.Message{m})[0]
+}
+
+// composeAll makes the contents of messages of one kind.
+func (w *world) composeAll(messages []courier.Message) (contents []courier.Content) {
 	w.Helper()
 	w.Must(w.db.InTx(w.Ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		c, err = w.composers()[m.Kind](ctx, tx, m)
+		contents, err = w.composers()[messages[0].Kind](ctx, tx, messages)
 		return err
 	}))
-	return c
+	return contents
 }
 
 // settle sets the state of a message and calls the service's callback.

@@ -67,35 +67,35 @@ var purposes = map[courier.Kind]secret.Purpose{
 // or address no longer holds, the mail is void. The links are minted when the mail is sent.
 func (s *Service) composers() map[courier.Kind]courier.Composer {
 	return map[courier.Kind]courier.Composer{
-		courier.SetPassword: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+		courier.SetPassword: courier.Each(func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "/password/reset/", func(a Account) bool {
 				return a.Active && a.PasswordHash == "" && a.Email == m.Recipient
 			})
-		},
-		courier.ResetPassword: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+		}),
+		courier.ResetPassword: courier.Each(func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "/password/reset/", func(a Account) bool {
 				return a.Active && a.Email == m.Recipient
 			})
-		},
-		courier.ConfirmEmail: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+		}),
+		courier.ConfirmEmail: courier.Each(func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "/account/email/", func(a Account) bool {
 				return a.Active && a.PendingEmail == m.Recipient
 			})
-		},
+		}),
 		// The old address is stored only in the message. It gets the mail even if the account is inactive by now.
-		courier.EmailChanged: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+		courier.EmailChanged: courier.Each(func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "", func(Account) bool { return true })
-		},
-		courier.EmailConfirmed: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+		}),
+		courier.EmailConfirmed: courier.Each(func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "", func(a Account) bool { return a.Active && a.Email == m.Recipient })
-		},
+		}),
 		// A person who changes the password may change the e-mail address next. The old address gets this mail
 		// nevertheless.
-		courier.PasswordChanged: func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
+		courier.PasswordChanged: courier.Each(func(ctx context.Context, tx bun.IDB, m courier.Message) (courier.Content, error) {
 			return s.compose(ctx, tx, m, "", func(a Account) bool { return a.Active })
-		},
-		courier.RolesChanged: s.composeRoles,
-		courier.RoleGranted:  s.composeGranted,
+		}),
+		courier.RolesChanged: courier.Each(s.composeRoles),
+		courier.RoleGranted:  courier.Each(s.composeGranted),
 	}
 }
 

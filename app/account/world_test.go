@@ -241,7 +241,10 @@ func (w *world) compose1(p courier.Post) (c courier.Content, token string) {
 		Generation: p.Generation, ExpiresAt: p.ExpiresAt,
 	}
 	w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		c, err = w.composers()[p.Kind](ctx, tx, m)
+		contents, err := w.composers()[p.Kind](ctx, tx, []courier.Message{m})
+		if err == nil {
+			c = contents[0]
+		}
 		return err
 	}))
 	if data, ok := c.Data.(courier.AccountData); ok {

@@ -67,7 +67,7 @@ func New(o Options) *Service {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{o: o, handlers: map[Kind]Handler{}}
-	o.Courier.Register(map[courier.Kind]courier.Composer{courier.ApprovalAsked: s.compose})
+	o.Courier.Register(map[courier.Kind]courier.Composer{courier.ApprovalAsked: courier.Each(s.compose)})
 	return s
 }
 

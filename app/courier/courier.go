@@ -143,6 +143,20 @@ func (c Content) secrets() []string {
 	return c.Data.secrets()
 }
 
-// Composer makes a message's content. It creates the links and codes of the message inside tx. An error is a temporary
-// failure.
-type Composer func(ctx context.Context, tx bun.IDB, m Message) (Content, error)
+// Composer makes the contents of messages of its kind, in their order. It creates their links and codes inside tx. An error
+// is a temporary failure; if there are several messages, each is then composed alone.
+type Composer func(ctx context.Context, tx bun.IDB, messages []Message) ([]Content, error)
+
+// Each makes a Composer that composes one message after the other. It is for kinds of which few are sent at a time.
+func Each(compose func(ctx context.Context, tx bun.IDB, m Message) (Content, error)) Composer {
+	return func(ctx context.Context, tx bun.IDB, messages []Message) ([]Content, error) {
+		contents := make([]Content, len(messages))
+		for i, m := range messages {
+			var err error
+			if contents[i], err = compose(ctx, tx, m); err != nil {
+				return nil, err
+			}
+		}
+		return contents, nil
+	}
+}

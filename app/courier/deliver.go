@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -120,30 +122,27 @@ func (s *Service) begin(ctx context.Context, tx bun.Tx, all []*beginning) error 
 	if err != nil {
 		return err
 	}
-	var attempts []Attempt
+	var begun []*beginning
 	for _, b := range all {
 		m, got := leased[b.ticket.MessageID]
-		if !got {
-			if b.verdict, err = s.decline(ctx, tx, b.ticket, now); err != nil {
-				return err
-			}
-			continue
+		r, suppressed := refused[m.Recipient]
+		switch {
+		case !got:
+			b.verdict, err = s.decline(ctx, tx, b.ticket, now)
+		case suppressed && m.Channel == Email:
+			b.verdict, err = Verdict{Why: string(Suppressed)}, s.suppress(ctx, tx, m, r, now)
+		default:
+			b.try = &try{message: m}
+			begun = append(begun, b)
 		}
-		if r, is := refused[m.Recipient]; is && m.Channel == Email {
-			b.verdict = Verdict{Why: string(Suppressed)}
-			if err := s.suppress(ctx, tx, m, r, now); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := s.beginOne(ctx, tx, b, m, now); err != nil {
+		if err != nil {
 			return err
 		}
-		if b.try != nil {
-			attempts = append(attempts, b.try.attempt)
-		}
 	}
-	return insertAttempts(ctx, tx, attempts...)
+	if err := s.composeAll(ctx, tx, begun); err != nil {
+		return err
+	}
+	return s.noteAttempts(ctx, tx, begun, now)
 }
 
 func mailAddresses(messages map[uuid.UUID]Message) (addresses []string) {
@@ -155,41 +154,67 @@ func mailAddresses(messages map[uuid.UUID]Message) (addresses []string) {
 	return addresses
 }
 
-// beginOne composes a leased message and makes its attempt, or cancels the message if it is no longer needed.
-func (s *Service) beginOne(ctx context.Context, tx bun.Tx, b *beginning, m Message, now time.Time) (err error) {
-	t := &try{message: m}
-	if b.compose {
-		if t.content, err = s.Compose(ctx, tx, m); err != nil {
+// composeAll makes the contents of the messages that are to be composed, kind by kind.
+func (s *Service) composeAll(ctx context.Context, tx bun.IDB, all []*beginning) error {
+	of := map[Kind][]*try{}
+	for _, b := range all {
+		if b.compose {
+			of[b.try.message.Kind] = append(of[b.try.message.Kind], b.try)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(of)) {
+		messages := make([]Message, len(of[kind]))
+		for i, t := range of[kind] {
+			messages[i] = t.message
+		}
+		contents, err := s.Compose(ctx, tx, messages)
+		if err != nil {
 			return composeError{err}
 		}
-		if t.content.Void {
-			b.verdict = Verdict{Why: "void"}
-			return unlease(ctx, tx, m, now)
+		for i, t := range of[kind] {
+			t.content = contents[i]
 		}
 	}
-	if t.attempt, err = newAttempt(ctx, tx, m, now); err != nil {
-		return err
-	}
-	b.try = t
 	return nil
 }
 
-// Compose makes the content of a message in the same way as an attempt does. If the content is for another recipient
-// than the message, it is void: the address was corrected meanwhile.
-func (s *Service) Compose(ctx context.Context, tx bun.IDB, m Message) (Content, error) {
-	composer := s.composers[m.Kind]
+// Compose makes the contents of messages of one kind in the same way as an attempt does. A content for another recipient
+// than the message's is void: the address was corrected meanwhile.
+func (s *Service) Compose(ctx context.Context, tx bun.IDB, messages []Message) ([]Content, error) {
+	composer := s.composers[messages[0].Kind]
 	if composer == nil {
-		return Content{}, fmt.Errorf("no composer of %s", m.Kind)
+		return nil, fmt.Errorf("no composer of %s", messages[0].Kind)
 	}
-	c, err := composer(ctx, tx, m)
-	if err != nil || c.Void {
-		return c, err
+	contents, err := composer(ctx, tx, messages)
+	if err != nil {
+		return nil, err
 	}
-	if c.To != m.Recipient {
-		s.log.WarnContext(ctx, "message void: the recipient has changed", "message", m.ID)
-		c.Void = true
+	for i, m := range messages {
+		if c := &contents[i]; !c.Void && c.To != m.Recipient {
+			s.log.WarnContext(ctx, "message void: the recipient has changed", "message", m.ID)
+			c.Void = true
+		}
 	}
-	return c, nil
+	return contents, nil
+}
+
+// noteAttempts records the attempts of messages that are still needed, and cancels the others.
+func (s *Service) noteAttempts(ctx context.Context, tx bun.IDB, all []*beginning, now time.Time) (err error) {
+	var attempts []Attempt
+	for _, b := range all {
+		if m := b.try.message; b.try.content.Void {
+			b.try, b.verdict = nil, Verdict{Why: "void"}
+			if err := unlease(ctx, tx, m, now); err != nil {
+				return err
+			}
+			continue
+		}
+		if b.try.attempt, err = newAttempt(ctx, tx, b.try.message, now); err != nil {
+			return err
+		}
+		attempts = append(attempts, b.try.attempt)
+	}
+	return insertAttempts(ctx, tx, attempts...)
 }
 
 // newAttempt numbers an attempt. It does not store it.

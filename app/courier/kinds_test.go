@@ -68,7 +68,7 @@ func TestSecretsOfKinds(t *testing.T) {
 
 // TestCheck: a kind without a composer prevents the program from starting.
 func TestCheck(t *testing.T) {
-	void := func(context.Context, bun.IDB, Message) (Content, error) { return Content{Void: true}, nil }
+	void := Each(func(context.Context, bun.IDB, Message) (Content, error) { return Content{Void: true}, nil })
 	for _, left := range allKinds() {
 		s := &Service{composers: map[Kind]Composer{}}
 		for _, kind := range allKinds() {

@@ -73,7 +73,7 @@ func (w *world) service(change func(*courier.Options)) *courier.Service {
 	s, err := courier.New(o)
 	require.NoError(w.tb, err)
 	w.tb.Cleanup(func() { _ = s.Close() })
-	s.Register(map[courier.Kind]courier.Composer{courier.Registration: w.composeLink, courier.RegistrationCode: w.composeCode})
+	s.Register(map[courier.Kind]courier.Composer{courier.Registration: courier.Each(w.composeLink), courier.RegistrationCode: courier.Each(w.composeCode)})
 	s.OnSettled(func(_ context.Context, _ bun.IDB, m courier.Message) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()

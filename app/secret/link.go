@@ -56,10 +56,21 @@ func (k Key) IsBound(l Link, email string) bool {
 
 // Mint stores a new link and returns its token. l needs Purpose, SubjectID, Generation, Address, CreatedAt, ExpiresAt.
 func Mint(ctx context.Context, tx bun.IDB, l Link) (token string, err error) {
-	token = NewToken()
-	l.Hash = HashToken(token)
-	_, err = tx.NewInsert().Model(&l).Exec(ctx)
-	return token, err
+	tokens, err := MintAll(ctx, tx, []Link{l})
+	return tokens[0], err
+}
+
+// MintAll stores new links and returns their tokens, in the same order.
+func MintAll(ctx context.Context, tx bun.IDB, links []Link) (tokens []string, err error) {
+	for i := range links {
+		token := NewToken()
+		links[i].Hash = HashToken(token)
+		tokens = append(tokens, token)
+	}
+	if len(links) > 0 {
+		_, err = tx.NewInsert().Model(&links).Exec(ctx)
+	}
+	return tokens, err
 }
 
 // Find looks up a token without changing anything. It returns ErrUnknownLink, ErrUsedLink or ErrExpiredLink; with the

@@ -239,16 +239,19 @@ func (f *firm) kind() (key string) {
 // link composes a mail, as the courier would, and returns the token in it; "" when it has lost its point.
 func (f *firm) link(m courier.Message) (token string, err error) {
 	err = f.s.DB.InTx(f.ctx, func(ctx context.Context, tx bun.Tx) error {
-		c, err := f.s.Courier.Compose(ctx, tx, m)
+		contents, err := f.s.Courier.Compose(ctx, tx, []courier.Message{m})
+		if err != nil {
+			return err
+		}
 		var to string
-		switch d := c.Data.(type) {
+		switch d := contents[0].Data.(type) {
 		case courier.RegistrationData:
 			to = d.Link
 		case courier.AccountData:
 			to = d.Link
 		}
 		token = to[strings.LastIndexByte(to, '/')+1:]
-		return err
+		return nil
 	})
 	return token, err
 }

@@ -43,15 +43,15 @@ func newHouse(tb testing.TB, db *store.DB, schedule ...time.Duration) *house {
 	})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = h.courier.Close() })
-	h.courier.Register(map[courier.Kind]courier.Composer{courier.ResetPassword: func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
+	h.courier.Register(map[courier.Kind]courier.Composer{courier.ResetPassword: courier.Each(func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
 		return courier.Content{To: m.Recipient, Locale: m.Locale, Template: m.Kind, Data: courier.AccountData{
 			Firm: "Muster GmbH", Name: "Anna Berg", Link: "https://example.org/x", Expires: m.ExpiresAt,
 		}}, nil
-	}, courier.RegistrationCode: func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
+	}), courier.RegistrationCode: courier.Each(func(_ context.Context, _ bun.IDB, m courier.Message) (courier.Content, error) {
 		return courier.Content{To: m.Recipient, Locale: m.Locale, Template: m.Kind, Data: courier.CodeData{
 			Firm: "Muster GmbH", Code: "CFGH-JMPQ", Expires: m.ExpiresAt,
 		}}, nil
-	}})
+	})})
 	return h
 }
 
