@@ -50,7 +50,7 @@ var may = map[string]string{
 	"app/access":              "app/erasure app/entry app/phone app/store app/fault app/secret app/courier app/audit app/account app/approval app/customer policies app/lang",
 	"app/transaction":         "app/listing app/entry app/store app/fault app/audit app/account app/assignment app/customer policies app/lang",
 	"app/authorisation":       "app/listing app/erasure app/access app/account app/approval app/assignment app/audit app/customer app/fault app/secret app/store app/transaction policies",
-	"app/handover":            "app/account app/approval app/assignment app/audit app/customer app/fault app/job app/store app/transaction policies",
+	"app/handover":            "app/account app/approval app/assignment app/audit app/customer app/fault app/job app/listing app/store app/transaction policies",
 	"app/attention":           "app/listing app/handover app/access app/account app/approval app/courier app/customer app/fault app/store app/transaction policies",
 	"app/policy":              "app/entry app/account app/approval app/audit app/fault app/store app/transaction policies",
 	"worker/loop":             "app/courier app/fault app/job app/store",

@@ -36,6 +36,7 @@ func rows(deepPath string) []row {
 	list = append(list,
 		row{name: "attention/many", as: firstSpecialist, request: get("/attention")},
 		row{name: "attention/all", as: userAdministrator, request: get("/attention")},
+		row{name: "specialists", as: userAdministrator, request: get("/specialists")},
 	)
 	for _, person := range []struct{ sees, email string }{{"many", firstSpecialist}, {"few", lastSpecialist}, {"all", auditor}} {
 		for _, filter := range []struct{ name, field, value string }{

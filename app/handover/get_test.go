@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/assert"
 
 	"kontor/app/account"
 	"kontor/policies"
@@ -33,6 +34,38 @@ func TestGet(t *testing.T) {
 		} {
 			_, err := w.Get(w.Ctx, c.caller, c.from, c.id)
 			w.Want(name, err, c.want)
+		}
+	})
+}
+
+// TestTotals: the assignments of several people are counted up to a limit, customers and transactions together, for
+// callers who may read specialist users.
+func TestTotals(t *testing.T) {
+	each(t, func(w *world) {
+		w.firm(3) // Anna has 3 customers and 2 transactions, Cora a customer, Ben nothing
+		people := []account.Caller{w.anna, w.ben, w.cora}
+		ids := []uuid.UUID{w.anna.ID, w.ben.ID, w.cora.ID}
+		for most := range int64(7) {
+			got, err := w.totals(w.Ctx, ids, most)
+			w.Must(err)
+			for _, who := range people {
+				assert.Equal(w, min(w.has(who).Total(), most), got[who.ID], "%s, counted up to %d", who.Name, most)
+			}
+			a, err := w.assignments(w.Ctx, w.DB, w.anna.ID, most)
+			w.Must(err)
+			assert.Equal(w, Assignments{min(3, most), min(2, most), min(3, most)}, a, "Anna's, counted up to %d", most)
+		}
+		got, err := w.TotalsOf(w.Ctx, w.admin, ids)
+		w.Must(err)
+		assert.Equal(w, map[uuid.UUID]int64{w.anna.ID: 5, w.ben.ID: 0, w.cora.ID: 1}, got, "as the list shows them")
+		got, err = w.TotalsOf(w.Ctx, w.admin, nil)
+		w.Must(err)
+		assert.Empty(w, got, "of nobody")
+		for _, c := range []account.Caller{w.anna, {}} {
+			_, err := w.TotalsOf(w.Ctx, c, ids)
+			w.Want("totals", err, policies.ErrForbidden)
+			_, err = w.AssignmentsOf(w.Ctx, c, w.anna.ID)
+			w.Want("assignments", err, policies.ErrForbidden)
 		}
 	})
 }

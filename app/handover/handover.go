@@ -10,6 +10,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/fault"
+	"kontor/app/listing"
 )
 
 // Person is a specialist user as the handover and deputy pages show them.
@@ -31,13 +32,8 @@ type Assignments struct {
 // visible to the person.
 func (a Assignments) Total() int64 { return a.Administered + a.Processed }
 
-// Capped says whether a count exceeds AssignmentsCap, so that Total may be too low.
-func (a Assignments) Capped() bool {
-	return a.Administered > AssignmentsCap || a.Processed > AssignmentsCap
-}
-
-// AssignmentsCap is the limit up to which lists count.
-const AssignmentsCap = 10_000
+// AssignmentsCap is the number up to which the assignments of a person are counted to be shown. A handover counts all.
+const AssignmentsCap = listing.CountCap
 
 // Target is a person who gets the assignments.
 type Target struct {

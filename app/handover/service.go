@@ -125,13 +125,21 @@ func (s *Service) Offer(ctx context.Context, c account.Caller, specialist uuid.U
 	return list, more, nil
 }
 
-// AssignmentsOf counts the assignments of specialist users in one query (specialist read). Each count stops at
+// AssignmentsOf counts the assignments of a specialist user (specialist read). Each count stops at AssignmentsCap+1.
+func (s *Service) AssignmentsOf(ctx context.Context, c account.Caller, id uuid.UUID) (Assignments, error) {
+	if err := s.may(c, policies.Read); err != nil {
+		return Assignments{}, err
+	}
+	return s.assignments(ctx, s.o.DB, id, AssignmentsCap+1)
+}
+
+// TotalsOf returns Assignments.Total of specialist users, counted in one query (specialist read). Each of them stops at
 // AssignmentsCap+1.
-func (s *Service) AssignmentsOf(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]Assignments, error) {
+func (s *Service) TotalsOf(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]int64, error) {
 	if err := s.may(c, policies.Read); err != nil {
 		return nil, err
 	}
-	return s.assignments(ctx, s.o.DB, ids, AssignmentsCap+1)
+	return s.totals(ctx, ids, AssignmentsCap+1)
 }
 
 // everything is a limit that no number of assignments reaches.
@@ -170,11 +178,9 @@ func (s *Service) plan(ctx context.Context, db bun.IDB, c account.Caller, d hand
 	if p.From, err = s.person(ctx, db, d.From); err != nil {
 		return Plan{}, err
 	}
-	counts, err := s.assignments(ctx, db, []uuid.UUID{d.From}, everything)
-	if err != nil {
+	if p.Assignments, err = s.assignments(ctx, db, d.From, everything); err != nil {
 		return p, err
 	}
-	p.Assignments = counts[d.From]
 	var form fault.Form
 	people, err := s.active(ctx, db, d.To)
 	if err != nil {

@@ -106,24 +106,35 @@ func (s *Service) gone(ctx context.Context, tx bun.IDB, targets []Person) (*uuid
 	return nil, nil
 }
 
-// assignments counts the assignments of people; each count stops at most.
-func (s *Service) assignments(ctx context.Context, db bun.IDB, ids []uuid.UUID, most int64) (map[uuid.UUID]Assignments, error) {
-	out := make(map[uuid.UUID]Assignments, len(ids))
+// assignments counts the assignments of a person; each count stops at most.
+func (s *Service) assignments(ctx context.Context, db bun.IDB, id uuid.UUID, most int64) (a Assignments, err error) {
+	// Raw SQL: the query returns one row of counts, from no table.
+	err = db.NewRaw(`SELECT
+		(SELECT count(*) FROM (SELECT 1 FROM customer_administrator AS a WHERE a.specialist_id = ? LIMIT ?) AS n) AS administered,
+		(SELECT count(*) FROM (SELECT 1 FROM transaction_processor AS x WHERE x.specialist_id = ? LIMIT ?) AS n) AS processed,
+		(SELECT count(*) FROM (SELECT 1 FROM transactions AS t WHERE t.responsible_id = ? LIMIT ?) AS n) AS responsible`,
+		id, most, id, most, id, most).Scan(ctx, &a)
+	return a, err
+}
+
+// totals counts the customers that people administer and the transactions that they process, together. It reads at most
+// so many rows for each person.
+func (s *Service) totals(ctx context.Context, ids []uuid.UUID, most int64) (map[uuid.UUID]int64, error) {
+	out := make(map[uuid.UUID]int64, len(ids))
 	if len(ids) == 0 {
 		return out, nil
 	}
 	var rows []struct {
-		ID uuid.UUID `bun:"id"`
-		Assignments
+		ID    uuid.UUID `bun:"id"`
+		Total int64     `bun:"total"`
 	}
-	// Raw SQL: each count has its own limit.
-	err := db.NewRaw(`SELECT p.id,
-		(SELECT count(*) FROM (SELECT 1 FROM customer_administrator AS a WHERE a.specialist_id = p.id LIMIT ?) AS n) AS administered,
-		(SELECT count(*) FROM (SELECT 1 FROM transaction_processor AS x WHERE x.specialist_id = p.id LIMIT ?) AS n) AS processed,
-		(SELECT count(*) FROM (SELECT 1 FROM transactions AS t WHERE t.responsible_id = p.id LIMIT ?) AS n) AS responsible
-		FROM account AS p WHERE p.id IN (?)`, most, most, most, bun.List(ids)).Scan(ctx, &rows)
+	// Raw SQL: each person's rows have a limit of their own.
+	err := s.o.DB.NewRaw(`SELECT p.id, (SELECT count(*) FROM (
+			SELECT 1 FROM customer_administrator AS a WHERE a.specialist_id = p.id
+			UNION ALL SELECT 1 FROM transaction_processor AS x WHERE x.specialist_id = p.id LIMIT ?) AS n) AS total
+		FROM account AS p WHERE p.id IN (?)`, most, bun.List(ids)).Scan(ctx, &rows)
 	for _, r := range rows {
-		out[r.ID] = r.Assignments
+		out[r.ID] = r.Total
 	}
 	return out, err
 }

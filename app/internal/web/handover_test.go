@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"kontor/app/access"
 	"kontor/app/account"
@@ -31,6 +32,26 @@ func (w *world) colleague(email string, n int) account.Caller {
 		must(w.TB, err)
 	}
 	return c
+}
+
+// administers adds n customers, without anything else, and makes somebody their administrator.
+func (w *world) administers(c account.Caller, n int) {
+	w.Helper()
+	first := 20000 + w.Number(`SELECT count(*) FROM customer`)
+	w.InTx(func(ctx context.Context, tx bun.Tx) error {
+		for i := range n {
+			id := uuid.Must(uuid.NewV7())
+			if _, err := tx.ExecContext(ctx, `INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+				VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`, first+i, id, w.Clock.Now(), w.Clock.Now()); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by)
+				VALUES (?, ?, ?, ?)`, id, c.ID, w.Clock.Now(), w.admin.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // TestHandOver does a handover as a user administrator without JavaScript: from the person's page, through the question
@@ -84,14 +105,7 @@ func TestHandOver(t *testing.T) {
 func TestHandOverStops(t *testing.T) {
 	w := newWorld(t)
 	from, heir, other := w.colleague("paul@kanzlei.example", 0), w.colleague("maria@kanzlei.example", 0), w.colleague("otto@kanzlei.example", 0)
-	for i := range 201 { // more than a request hands over
-		id := uuid.Must(uuid.NewV7())
-		_, err := w.DB.Exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at) VALUES (?, ?, 'person', 'de', '', '', '', ?, ?)`,
-			20000+i, id, w.Clock.Now(), w.Clock.Now())
-		must(t, err)
-		_, err = w.DB.Exec(`INSERT INTO customer_administrator (customer_id, specialist_id, created_at, created_by) VALUES (?, ?, ?, ?)`, id, from.ID, w.Clock.Now(), w.admin.ID)
-		must(t, err)
-	}
+	w.administers(from, 201) // more than a request hands over
 	b, path := w.signedIn(), "/specialists/"+from.ID.String()
 	at := b.send(path+"/handover", "to", other.ID.String(), "to", heir.ID.String(), "mode", "move").Header.Get("Location")
 	b.get(at).want(t, http.StatusOK, "Handing over: 0 of 201")

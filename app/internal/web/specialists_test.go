@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kontor/app/account"
+	"kontor/app/handover"
 	"kontor/policies"
 )
 
@@ -104,4 +105,28 @@ func TestSpecialistPages(t *testing.T) {
 	second := b.get("/specialists?after=" + strings.ReplaceAll(next, "&amp;", "&"))
 	second.want(t, http.StatusOK)
 	assert.Equal(t, 6, strings.Count(second.body, `class="name"`), "on the second page")
+}
+
+// TestAssignmentsShown: the list and the page of a specialist user say how many assignments somebody has, or that there
+// are more than were counted.
+func TestAssignmentsShown(t *testing.T) {
+	w := newWorld(t)
+	paul := w.colleague("paul@kanzlei.example", 1)
+	b := w.signedIn()
+	row := func() string {
+		return strings.TrimSpace(b.get("/specialists?q=paul").doc(t).Find("td.num").Text())
+	}
+	path := "/specialists/" + paul.ID.String()
+	assert.Equal(t, "1", row(), "of one customer")
+	b.get(path).want(t, http.StatusOK, "Customers administered 1 ")
+	w.administers(paul, handover.AssignmentsCap-1)
+	assert.Equal(t, "1,000", row(), "at the limit")
+	b.get(path).want(t, http.StatusOK, "Customers administered 1,000 Business transactions processed 0 ")
+	w.administers(paul, 1)
+	assert.Equal(t, "1,000+", row(), "beyond the limit")
+	b.get(path).want(t, http.StatusOK, "Customers administered 1,000+ Business transactions processed 0 ")
+	b.get(path+"/deactivate").want(t, http.StatusOK, "Customers administered 1,001 ")
+	b.language = "de"
+	assert.Equal(t, "1.000+", row(), "in German")
+	b.get(path).want(t, http.StatusOK, "Kunden als Administrator 1.000+ ")
 }

@@ -35,8 +35,8 @@ func TestPagesRender(t *testing.T) {
 	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password")
 	kittest.Render(t, "specialist", map[string][]any{
 		"specialist/index": {specialistList{}, specialistList{Manage: true, Filter: account.SpecialistFilter{Query: "x", Inactive: true},
-			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}, Cap: 10000,
-			Assignments: map[uuid.UUID]handover.Assignments{id: {Administered: 10001}, uuid.Nil: {Processed: 3}}}},
+			Page: account.SpecialistPage{Items: []account.Account{person, {}}, Next: "n"}, Cap: 1000,
+			Totals: map[uuid.UUID]int64{id: 1001, uuid.Nil: 3}}},
 		"specialist/form": {specialistForm{Form: kittest.Fresh(), New: true}, specialistForm{Form: wrong, Account: person, Manage: true, Roles: roles, Locales: locales, Deputies: deputies, StandsIn: deputies},
 			specialistForm{Form: kittest.Fresh(), Account: account.Account{ID: id}, Manage: true, Sessions: sessions}, specialistForm{Form: kittest.Fresh(), Account: person, Self: true, Manage: true}},
 	})

@@ -26,8 +26,8 @@ type specialistList struct {
 	Page   account.SpecialistPage
 	Manage bool
 
-	Assignments map[uuid.UUID]handover.Assignments
-	Cap         int // up to which number assignments are counted
+	Totals map[uuid.UUID]int64 // numbers of assignments
+	Cap    int                 // up to which number they are counted
 }
 
 // Next is the address of the next page, "" if there is none.
@@ -59,7 +59,7 @@ func (s *Screens) listSpecialists(c *fiber.Ctx) error {
 		people[i] = a.ID
 	}
 	d.Cap = handover.AssignmentsCap
-	if d.Assignments, err = s.handovers.AssignmentsOf(s.Ctx(c), s.Caller(c), people); err != nil {
+	if d.Totals, err = s.handovers.TotalsOf(s.Ctx(c), s.Caller(c), people); err != nil {
 		return err
 	}
 	return s.Render(c, kit.View{
@@ -79,6 +79,7 @@ type specialistForm struct {
 	Locales []text.Option
 
 	Assignments handover.Assignments
+	Cap         int // up to which number they are counted
 	Deputies    []handover.Deputyship
 	StandsIn    []handover.Deputyship
 	Waiting     []approvalpages.View
@@ -175,12 +176,11 @@ func (s *Screens) addWaiting(c *fiber.Ctx, d *specialistForm) error {
 }
 
 // addAssignments adds the person's assignments, and who stands in for whom.
-func (s *Screens) addAssignments(c *fiber.Ctx, d *specialistForm) error {
-	counts, err := s.handovers.AssignmentsOf(s.Ctx(c), s.Caller(c), []uuid.UUID{d.Account.ID})
-	if err != nil {
+func (s *Screens) addAssignments(c *fiber.Ctx, d *specialistForm) (err error) {
+	d.Cap = handover.AssignmentsCap
+	if d.Assignments, err = s.handovers.AssignmentsOf(s.Ctx(c), s.Caller(c), d.Account.ID); err != nil {
 		return err
 	}
-	d.Assignments = counts[d.Account.ID]
 	d.Deputies, d.StandsIn, err = s.handovers.Deputies(s.Ctx(c), s.Caller(c), d.Account.ID)
 	return err
 }
