@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"net/url"
@@ -36,25 +37,44 @@ type browser struct {
 // csrf finds the CSRF token in a page with a form.
 var csrf = regexp.MustCompile(`name="_csrf" value="([^"]+)"`)
 
+// openSignIn opens the sign-in page in a new browser, and returns its form, filled in by a person.
+func openSignIn(ctx context.Context, client *fasthttp.HostClient, email string) (b *browser, form request, err error) {
+	b = &browser{base: "http://" + client.Addr, cookies: map[string]string{}}
+	page, err := b.visit(ctx, client, "/login")
+	if err != nil {
+		return nil, request{}, err
+	}
+	values := url.Values{"login": {email}, "password": {password}}
+	if m := csrf.FindStringSubmatch(page); m != nil {
+		values.Set("_csrf", html.UnescapeString(m[1]))
+	}
+	return b, request{method: fasthttp.MethodPost, path: "/login", form: values, status: fasthttp.StatusSeeOther}, nil
+}
+
+// sendSignIn sends a person's sign-in form.
+func (b *browser) sendSignIn(ctx context.Context, client *fasthttp.HostClient, form request) error {
+	_, err := b.send(ctx, client, form)
+	if err == nil && b.cookies["kontor-session"] == "" {
+		err = errors.New("there is no session")
+	}
+	if err != nil {
+		return fmt.Errorf("sign in as %s: %w", form.form.Get("login"), err)
+	}
+	return nil
+}
+
 // signIn signs a person in, as their browser does: it opens the sign-in page and sends its form.
 func signIn(ctx context.Context, client *fasthttp.HostClient, email string) (*browser, error) {
-	b := &browser{base: "http://" + client.Addr, cookies: map[string]string{}}
-	page, err := b.visit(ctx, client, "/login")
+	b, form, err := openSignIn(ctx, client, email)
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{"login": {email}, "password": {password}}
-	if m := csrf.FindStringSubmatch(page); m != nil {
-		form.Set("_csrf", html.UnescapeString(m[1]))
-	}
-	if _, err := b.send(ctx, client, request{method: fasthttp.MethodPost, path: "/login", form: form, status: fasthttp.StatusSeeOther}); err != nil {
-		return nil, fmt.Errorf("sign in as %s: %w", email, err)
-	}
-	if b.cookies["kontor-session"] == "" {
-		return nil, fmt.Errorf("sign in as %s: there is no session", email)
+	if err := b.sendSignIn(ctx, client, form); err != nil {
+		return nil, err
 	}
 	// Every page of a session with a form has its token.
-	if page, err = b.visit(ctx, client, "/account"); err != nil {
+	page, err := b.visit(ctx, client, "/account")
+	if err != nil {
 		return nil, err
 	}
 	m := csrf.FindStringSubmatch(page)

@@ -3,6 +3,7 @@
 //
 //	bench [rows]    drive one kind of request after the other, as fast as they are answered
 //	bench mix       drive a mix of requests at a constant rate
+//	bench signins   sign many people in at once
 //	bench --help    all flags
 //
 // app/docs/performance.md says how its figures are to be read.
@@ -30,9 +31,10 @@ func main() {
 
 // commands is the grammar of the command line.
 type commands struct {
-	Rows rowsCommand `cmd:"" default:"withargs" help:"Measure each kind of request by itself, as fast as the answers come."`
-	Mix  mixCommand  `cmd:"" help:"Measure a mix of requests at a constant rate."`
-	Bare bareCommand `cmd:"" hidden:"" help:"Serve the overview without the program, for comparison."`
+	Rows    rowsCommand    `cmd:"" default:"withargs" help:"Measure each kind of request by itself, as fast as the answers come."`
+	Mix     mixCommand     `cmd:"" help:"Measure a mix of requests at a constant rate."`
+	Signins signinsCommand `cmd:"" help:"Sign many people in at once, and read the memory of the program meanwhile."`
+	Bare    bareCommand    `cmd:"" hidden:"" help:"Serve the overview without the program, for comparison."`
 }
 
 // invocation is what a command needs to run.

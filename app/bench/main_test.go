@@ -107,6 +107,13 @@ func TestMixBeside(t *testing.T) {
 	}
 }
 
+// TestSignins signs more people in at once than there are specialist users.
+func TestSignins(t *testing.T) {
+	text := bench(t, "signins", "--customers", "300", "--database", "sqlite", "--people", "60", "--rounds", "2")
+	assert.Regexp(t, `(?m)^ +60 +0 .* 1$`, text, "the first round")
+	assert.Regexp(t, `(?m)^ +60 +0 .* 2$`, text, "the second round")
+}
+
 // TestRefused: what the command refuses, before it does anything.
 func TestRefused(t *testing.T) {
 	for args, want := range map[string]string{
@@ -118,6 +125,8 @@ func TestRefused(t *testing.T) {
 		"--database postgres": "--postgres or KONTOR_TEST_POSTGRES",
 		"mix --rate 0":        "--rate, --duration and --processes",
 		"mix --processes 2":   "needs PostgreSQL",
+		"signins --people 0":  "--people and --rounds take",
+		"signins --rounds 0":  "--people and --rounds take",
 		"--json --benchstat":  "can't be used together",
 		"--postgres nowhere":  "takes an address",
 	} {

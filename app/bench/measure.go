@@ -3,14 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -21,15 +18,15 @@ type rowsCommand struct {
 	Only        string        `name:"run" placeholder:"REGEXP" help:"Only the rows whose names match, such as ^search/ or add."`
 	Duration    time.Duration `default:"5s" help:"How long each row is measured."`
 	Connections []int         `default:"1,8" help:"At how many connections each row is measured."`
+	Compressed  bool          `help:"Ask for compressed pages, as browsers do."`
 	Rounds      int           `default:"5" help:"How many turns the program and the bare handler take, each a fifth as long as a row. The best turn counts."`
 	Format      format        `embed:""`
 }
 
-// running says how the program runs, and how it is asked.
+// running says how the program runs.
 type running struct {
-	Cores      int    `default:"1" help:"How many cores each process may use (GOMAXPROCS). 0 is all."`
-	Compressed bool   `help:"Ask for compressed pages, as browsers do."`
-	Programs   string `placeholder:"DIR" help:"Measure the programs app and worker in this folder, of another version perhaps. Without it they are built."`
+	Cores    int    `default:"1" help:"How many cores each process may use (GOMAXPROCS). 0 is all."`
+	Programs string `placeholder:"DIR" help:"Measure the programs app and worker in this folder, of another version perhaps. Without it they are built."`
 }
 
 // limit adds the limit of cores to the settings of a process.
@@ -65,7 +62,7 @@ func (k rowsCommand) Run(v *invocation) (err error) {
 	}
 	failed := 0
 	for _, kind := range kinds {
-		m := measurement{rowsCommand: k, invocation: v, temporary: temporary, names: names}
+		m := measurement{rowsCommand: k, invocation: v, installation: installation{temporary: temporary}, names: names}
 		r, err := m.on(kind)
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
@@ -97,37 +94,18 @@ func (k rowsCommand) check() error {
 type measurement struct {
 	rowsCommand
 	*invocation
-	temporary string
-	names     *regexp.Regexp
-
-	db     database
-	meter  meter
-	app    *process
+	installation
+	names  *regexp.Regexp
 	people people
 }
 
 // on measures a kind of database.
 func (m *measurement) on(kind string) (r report, err error) {
-	if m.db, err = m.Source.open(m.invocation, kind, m.temporary); err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, m.db.remove()) }()
-	m.meter = newMeter(m.db)
-	settings, err := m.db.settings(filepath.Join(m.temporary, kind))
-	if err != nil {
-		return r, err
-	}
-	m.Running.limit(settings)
 	emails := []string{firstSpecialist, lastSpecialist, auditor, userAdministrator}
-	if err := givePasswords(m.ctx, settings, emails...); err != nil {
+	defer func() { err = errors.Join(err, m.remove(context.WithoutCancel(m.ctx))) }()
+	if err := m.install(m.invocation, m.Source, m.Running, kind, emails); err != nil {
 		return r, err
 	}
-	if m.app, err = start(m.ctx, launched{name: "app", program: filepath.Join(m.Running.Programs, "app"), settings: settings, dir: m.temporary}); err != nil {
-		return r, err
-	}
-	defer func() {
-		err = errors.Join(err, m.app.stop(), m.db.removeAdded(context.WithoutCancel(m.ctx)))
-	}()
 	if m.people, err = signInAll(m.ctx, m.app.address, emails...); err != nil {
 		return r, err
 	}
@@ -167,7 +145,7 @@ func (m *measurement) all(kind string) (r report, err error) {
 func (m *measurement) row(r row, connections int) (line line, err error) {
 	l := load{
 		address: m.app.address, connections: connections, duration: m.Duration / 5, status: r.status,
-		repeat: r.repeat(m.people, m.Running.Compressed),
+		repeat: r.repeat(m.people, m.Compressed),
 	}
 	warm := drive(m.ctx, l)
 	before, err := m.meter.read(m.app.cmd.Process.Pid)
@@ -189,14 +167,4 @@ func (m *measurement) row(r row, connections int) (line line, err error) {
 		m.say("%s: %v", r.name, first)
 	}
 	return line, nil
-}
-
-// secretKey is the same in every run, because a database that is kept belongs to one key.
-var secretKey = base64.StdEncoding.EncodeToString([]byte(strings.Repeat("b", 32)))
-
-// settings are those of the program: the queue in its process, messages to the built-in mailbox, a folder that is empty.
-func (d database) settings(dir string) (map[string]string, error) {
-	return map[string]string{
-		"LISTEN": "127.0.0.1:0", "DATABASE_URL": d.url, "DATA_DIR": dir, "SECRET_KEY": secretKey, "MAILBOX": "on", "DRAIN": "0s",
-	}, os.MkdirAll(dir, 0o700)
 }

@@ -14,14 +14,15 @@ import (
 
 // mixCommand drives a mix of requests at a constant rate.
 type mixCommand struct {
-	Source    source        `embed:""`
-	Running   running       `embed:""`
-	Rate      float64       `default:"200" help:"Requests a second."`
-	Duration  time.Duration `default:"10m" help:"For how long."`
-	Processes int           `default:"1" help:"How many web processes. More than one need PostgreSQL and Redis; a worker process runs beside them."`
-	Redis     string        `env:"KONTOR_TEST_REDIS" placeholder:"URL" help:"The Redis for more than one web process."`
-	Beside    bool          `help:"Then drive the mix again while others add, delete and publish, and compare."`
-	JSON      bool          `help:"Print a JSON object a line in place of tables."`
+	Source     source        `embed:""`
+	Running    running       `embed:""`
+	Rate       float64       `default:"200" help:"Requests a second."`
+	Duration   time.Duration `default:"10m" help:"For how long."`
+	Processes  int           `default:"1" help:"How many web processes. More than one need PostgreSQL and Redis; a worker process runs beside them."`
+	Redis      string        `env:"KONTOR_TEST_REDIS" placeholder:"URL" help:"The Redis for more than one web process."`
+	Compressed bool          `help:"Ask for compressed pages, as browsers do."`
+	Beside     bool          `help:"Then drive the mix again while others add, delete and publish, and compare."`
+	JSON       bool          `help:"Print a JSON object a line in place of tables."`
 }
 
 // mixPeople is how many specialist users work.
@@ -222,7 +223,7 @@ func (m *mix) request(r *mixReport, n int, due time.Time) {
 	person.base = "http://" + m.web[at].address
 	kind, what := m.wishes.nth(n, &person)
 	person.write(req, what)
-	if m.Running.Compressed {
+	if m.Compressed {
 		req.Header.Set("Accept-Encoding", "br")
 	}
 	err := m.clients[at].Do(req, res)

@@ -71,16 +71,16 @@ func TestStat(t *testing.T) {
 	}
 }
 
-// TestAnonymous: the text of /proc/<pid>/smaps_rollup.
+// TestAnonymous: the text of /proc/<pid>/status.
 func TestAnonymous(t *testing.T) {
 	for name, c := range map[string]struct {
 		text  string
 		want  int64
 		wrong bool
 	}{
-		"usual":     {"00400000-7fff000 ---p 00000000 00:00 0 [rollup]\nRss:  9000 kB\nAnonymous:         123 kB\nLazyFree: 0 kB\n", 123 << 10, false},
+		"usual":     {"Name:\tapp\nVmRSS:\t    9000 kB\nRssAnon:\t     123 kB\nRssFile:\t    8877 kB\n", 123 << 10, false},
 		"missing":   {"Rss: 1 kB\n", 0, true},
-		"no number": {"Anonymous: many kB\n", 0, true},
+		"no number": {"RssAnon:\tmany kB\n", 0, true},
 	} {
 		got, err := parseAnonymous(c.text)
 		assert.Equal(t, c.wrong, err != nil, "%s: %v", name, err)
@@ -109,7 +109,7 @@ func TestBackends(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, time.Second, own, "of one process")
 	_, err = proc.anonymous(14)
-	assert.Error(t, err, "a process without smaps_rollup")
+	assert.Error(t, err, "a process without a status")
 }
 
 // TestLocalDatabase: the processes of a server are counted only if they can be seen.
@@ -285,6 +285,45 @@ func TestMixReport(t *testing.T) {
 	out.Reset()
 	require.NoError(t, r.print(&out, true))
 	assert.Contains(t, out.String(), `{"kind":"memory","database":"postgres","seconds":90,"process":"app-1","bytes":50000000}`, "JSON")
+}
+
+// TestPeak: the largest of the values that are read, of which there is at least one.
+func TestPeak(t *testing.T) {
+	over := make(chan struct{})
+	close(over)
+	proc := procfs{fstest.MapFS{"14/status": &fstest.MapFile{Data: []byte("RssAnon:\t     123 kB\n")}}}
+	got, err := meter{proc: proc, known: true}.peak(14, over)
+	require.NoError(t, err)
+	assert.EqualValues(t, 123<<10, got, "of one process")
+	_, err = meter{proc: proc, known: true}.peak(15, over)
+	require.Error(t, err, "of none")
+	got, err = meter{}.peak(14, over)
+	require.NoError(t, err)
+	assert.Zero(t, got, "without /proc")
+}
+
+// TestSigninsReport: the text of sign-ins at once. Those that failed do not count for the times.
+func TestSigninsReport(t *testing.T) {
+	b := burst{Round: 1, CPU: 40, Before: 50e6, Peak: 120e6}
+	b.count([]time.Duration{4 * time.Second, time.Second, 9 * time.Second, 2 * time.Second}, []error{nil, nil, errors.New("status 503"), nil})
+	r := signinsReport{Database: sqlite, Customers: 300, Bursts: []burst{b}, known: true}
+	var out bytes.Buffer
+	require.NoError(t, r.print(&out, false))
+	assert.Equal(t, `sign-ins at once on sqlite, 300 customers
+
+  people  errors  p50 ms  all in s  CPU ms  before    peak round
+       3       1    2000       4.0   40.00   50 MB  120 MB 1
+
+`, out.String())
+	assert.Equal(t, 1, r.failed(), "errors")
+	out.Reset()
+	require.NoError(t, r.print(&out, true))
+	assert.Equal(t, `{"kind":"signins","database":"sqlite","customers":300,"round":1,"people":3,"errors":1,"p50_ms":2000,"all_seconds":4,"program_cpu_ms":40,"before_bytes":50000000,"peak_bytes":120000000}
+`, out.String(), "JSON")
+	out.Reset()
+	r.known = false
+	require.NoError(t, r.print(&out, false))
+	assert.Contains(t, out.String(), "4.0       -       -     - 1\n", "without /proc")
 }
 
 // TestMessages: how many messages the metrics say are not sent yet.

@@ -50,18 +50,17 @@ func parseStat(text string) (stat, error) {
 	return stat{name: text[from+1 : to], processor: ticks[0] + ticks[1]}, nil
 }
 
-// parseAnonymous reads from the text of /proc/<pid>/smaps_rollup how many bytes of memory belong to no file: heap and
-// stacks.
+// parseAnonymous reads from the text of /proc/<pid>/status how many bytes of memory belong to no file: heap and stacks.
 func parseAnonymous(text string) (int64, error) {
 	for line := range strings.Lines(text) {
-		value, ok := strings.CutPrefix(line, "Anonymous:")
+		value, ok := strings.CutPrefix(line, "RssAnon:")
 		if !ok {
 			continue
 		}
 		kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
 		return kilobytes << 10, err
 	}
-	return 0, errors.New("no line Anonymous")
+	return 0, errors.New("no line RssAnon")
 }
 
 func (p procfs) stat(pid string) (stat, error) {
@@ -80,7 +79,7 @@ func (p procfs) processor(pid int) (time.Duration, error) {
 
 // anonymous returns the memory of a process in bytes, without the pages of files.
 func (p procfs) anonymous(pid int) (int64, error) {
-	text, err := fs.ReadFile(p, strconv.Itoa(pid)+"/smaps_rollup")
+	text, err := fs.ReadFile(p, strconv.Itoa(pid)+"/status")
 	if err != nil {
 		return 0, err
 	}
@@ -167,4 +166,22 @@ func (m meter) memory(pid int) (int64, error) {
 		return 0, nil
 	}
 	return m.proc.anonymous(pid)
+}
+
+// peak reads the memory of a process every five milliseconds until done is closed, and returns the largest value.
+func (m meter) peak(pid int, done <-chan struct{}) (most int64, err error) {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		bytes, err := m.memory(pid)
+		if err != nil {
+			return most, err
+		}
+		most = max(most, bytes)
+		select {
+		case <-again.C:
+		case <-done:
+			return most, nil
+		}
+	}
 }
