@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/assert"
@@ -116,10 +120,18 @@ func BenchmarkGuesses(b *testing.B) {
 	}
 }
 
-// TestPasswordsCost: without Options.Hashing, passwords get the real cost.
+// TestPasswordsCost: without Options.Hashing, passwords get the real cost. It is not below all choices that OWASP's
+// Password Storage Cheat Sheet lists for Argon2id.
 func TestPasswordsCost(t *testing.T) {
 	got := alone(Options{}).hasher.params
 	assert.Equal(t, hashing, got)
+	enough := slices.ContainsFunc([]argon2id.Params{
+		{Memory: 46 << 10, Iterations: 1}, {Memory: 19 << 10, Iterations: 2}, {Memory: 12 << 10, Iterations: 3},
+		{Memory: 9 << 10, Iterations: 4}, {Memory: 7 << 10, Iterations: 5},
+	}, func(least argon2id.Params) bool {
+		return got.Memory >= least.Memory && got.Iterations >= least.Iterations
+	})
+	assert.True(t, enough, "%+v", got)
 }
 
 func TestHasher(t *testing.T) {
@@ -128,7 +140,7 @@ func TestHasher(t *testing.T) {
 	const umlaut, composed = "Ga\u0308rten am See 7", "G\u00e4rten am See 7"
 	hash, err := h.hash(ctx, umlaut)
 	require.NoError(t, err)
-	assert.True(t, strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$"), "hash %s", hash)
+	assert.True(t, strings.HasPrefix(hash, "$argon2id$v=19$m=7168,t=6,p=1$"), "hash %s", hash)
 	old := newHasher(argon2id.Params{Memory: 1024, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	oldHash, _ := old.hash(ctx, umlaut)
 	for name, c := range map[string]struct {
@@ -154,16 +166,19 @@ func TestHasher(t *testing.T) {
 	assert.Error(t, err, "a hash of another kind passes in silence")
 }
 
-// TestHasherQueue (S60): two passwords of a burst are hashed at a time, and a request that waits too long gets an
-// error.
+// TestHasherQueue (S60): two passwords of a burst are hashed or compared at a time, in 16 MiB, and a request that waits
+// too long gets an error.
 func TestHasherQueue(t *testing.T) {
+	assert.LessOrEqual(t, hashesAtOnce*hashing.Memory, uint32(16<<10), "KiB at once")
 	h := newHasher(hashing)
 	leave1, _ := h.enter(context.Background())
 	leave2, _ := h.enter(context.Background())
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer cancel()
-	_, err := h.hash(ctx, "x")
-	assert.ErrorIs(t, err, errBusy, "a third at once")
+	over, end := context.WithCancel(context.Background())
+	end()
+	_, err := h.hash(over, "x")
+	assert.ErrorIs(t, err, errBusy, "hash a third at once")
+	_, _, err = h.verify(over, "x", "")
+	assert.ErrorIs(t, err, errBusy, "compare a third at once")
 	leave1()
 	leave2()
 	var mu sync.Mutex
@@ -187,6 +202,39 @@ func TestHasherQueue(t *testing.T) {
 	}
 	wg.Wait()
 	assert.LessOrEqual(t, most, hashesAtOnce, "at once")
+}
+
+// TestHashesUnfreed (S60): while passwords of a burst are hashed, the memory of all hashes that run or have ended is
+// bounded, although the garbage collector does not run by itself.
+func TestHashesUnfreed(t *testing.T) {
+	assert.LessOrEqual(t, (hashesAtOnce+hashesUnfreed)*hashing.Memory, uint32(48<<10), "KiB")
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	h := newHasher(hashing)
+	runs, hashes := 0, 30
+	h.collect = func() { runs++; runtime.GC() }
+	ended := map[weak.Pointer[stub]]bool{}
+	var running []func()
+	for range hashes {
+		leave, err := h.enter(context.Background())
+		require.NoError(t, err)
+		running = append(running, leave)
+		unfreed := 0
+		for w := range ended {
+			if w.Value() != nil {
+				unfreed++
+			}
+		}
+		assert.LessOrEqual(t, unfreed, hashesUnfreed, "hashes that have ended")
+		if len(running) == hashesAtOnce {
+			running[0]()
+			running = running[1:]
+		}
+		for _, w := range h.unfreed {
+			ended[w] = true
+		}
+	}
+	assert.Len(t, ended, hashes-len(running), "hashes that were seen")
+	assert.Equal(t, (hashes-hashesAtOnce)/(hashesUnfreed+1), runs, "runs of the garbage collector")
 }
 
 func FuzzPassword(f *testing.F) {

@@ -44,7 +44,7 @@ type Options struct {
 	AbsoluteTimeout time.Duration // every session ends after this; default 12 h
 
 	//exhaustruct:optional
-	Hashing argon2id.Params // the cost of a password hash; default 19 MiB, two passes
+	Hashing argon2id.Params // the cost of a password hash; default 7 MiB, six passes
 }
 
 // Service keeps accounts. It is safe for concurrent use.
