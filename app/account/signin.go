@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -19,6 +20,21 @@ import (
 // "busy" when too many people are signing in for this one to be served before ctx ends.
 func (s *Service) SignIn(ctx context.Context, login, password string, from Browser) (a Account, token string, err error) {
 	defer func() { s.sawSignIn(ctx, login, from, err) }()
+	a, token, err = s.signIn(ctx, login, password, from)
+	if errors.Is(err, errChanged) { // perhaps only renewed, by another sign-in of the same person
+		a, token, err = s.signIn(ctx, login, password, from)
+	}
+	if errors.Is(err, errChanged) {
+		err = ErrSignIn
+	}
+	return a, token, err
+}
+
+// errChanged says that the stored password changed while it was compared.
+var errChanged = errors.New("the password changed meanwhile")
+
+// signIn is one attempt of SignIn. It may return errChanged; then the attempt is not counted.
+func (s *Service) signIn(ctx context.Context, login, password string, from Browser) (a Account, token string, err error) {
 	found, folded, err := find(ctx, s.db, login)
 	if err != nil {
 		return Account{}, "", err
@@ -57,11 +73,14 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		// In the meantime the account may have been deactivated, or its password may have been changed.
 		current, err := lockAccount(ctx, tx, a.ID)
-		if store.IsNoRows(err) || err == nil && current.PasswordHash != hash {
+		if store.IsNoRows(err) {
 			return ErrSignIn
 		}
 		if err != nil {
 			return err
+		}
+		if current.PasswordHash != hash {
+			return errChanged
 		}
 		if renewed != "" {
 			if err := setPassword(ctx, tx, a.ID, renewed); err != nil {
@@ -74,6 +93,9 @@ func (s *Service) SignIn(ctx context.Context, login, password string, from Brows
 		token, err = s.OpenSession(ctx, tx, a.ID, from)
 		return err
 	})
+	if errors.Is(err, errChanged) {
+		s.giveBack(ctx, try)
+	}
 	if err != nil {
 		return Account{}, "", err
 	}
