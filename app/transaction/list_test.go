@@ -184,11 +184,13 @@ func TestWaysAtBlocks(t *testing.T) {
 		w.Must(err)
 		read := func(r reading, want []int64) {
 			t.Helper()
-			for i, way := range l.ways(r) {
-				for !way.done {
-					require.NoError(t, way.read(ctx, way, 1))
+			for _, n := range []int{1, 100} { // block by block, and most of them at once
+				for i, way := range l.ways(r) {
+					for !way.done {
+						require.NoError(t, way.read(ctx, way, n))
+					}
+					require.Equal(t, want[:min(len(want), r.Limit)], append([]int64{}, way.hits...), "by the way %d from %v, back: %v, %d rows at a time", i, r.From, r.Back, n)
 				}
-				require.Equal(t, want[:min(len(want), r.Limit)], append([]int64{}, way.hits...), "by the way %d from %v, back: %v", i, r.From, r.Back)
 			}
 		}
 		newest := slices.Clone(all)

@@ -91,6 +91,37 @@ func TestListPlans(t *testing.T) {
 	})
 }
 
+// TestAbsentWordIsAskedFewTimes: however many blocks of numbers there are, a word that does not occur, or hardly, takes the
+// same few queries, and none of them names more than a few blocks.
+func TestAbsentWordIsAskedFewTimes(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range limitsOf().first { // their own first part does not have all
+			w.create(w.anna, w.customer, fmt.Sprint("Brief ", i))
+		}
+		seen := &asked{}
+		w.db.DB = w.db.WithQueryHook(seen)
+		for _, blocks := range []int64{1, 40, 4000} {
+			w.continueAfter(blocks << blockBits)
+			w.create(w.anna, w.customer, fmt.Sprint("Vertrag ", blocks))
+			for _, who := range []account.Caller{w.anna, w.auditor} {
+				for _, query := range []string{"qwertz", "vertrag"} {
+					seen.parts = nil
+					_, err := w.List(w.Ctx, who, Filter{Query: query})
+					require.NoError(t, err)
+					assert.LessOrEqual(t, len(seen.parts), 4, "%q in %d blocks", query, blocks)
+					_, err = w.First(w.Ctx, who, Filter{Query: query}, 5)
+					require.NoError(t, err)
+					for _, part := range seen.parts {
+						_, named, _ := strings.Cut(part, `&& ARRAY[`)
+						named, _, _ = strings.Cut(named, `]`)
+						assert.LessOrEqual(t, strings.Count(named, `,`), fewBlocks-1, "%q in %d blocks", query, blocks)
+					}
+				}
+			}
+		}
+	})
+}
+
 // plan is how the database answers a query. PostgreSQL would read such a small table as a whole.
 func (w *world) plan(query string) string {
 	w.Helper()

@@ -220,10 +220,16 @@ func (l *list) readable() store.Condition { return store.All(within(l.caller, l.
 // the block of each transaction, so it finds the matches within some blocks without reading all others.
 const blockBits = 14
 
-// manyBlocks is how many times as many blocks as before are read for the next part, at most.
-const manyBlocks = 8
+const (
+	// fewBlocks is how many blocks a query names at most until it is known how rare the matches are.
+	fewBlocks = 8
+	// namedBlock: to name a block in a query takes as long as to read this many matches.
+	namedBlock = 12
+)
 
-// blocks reads PostgreSQL's index of the search texts, some blocks of numbers at a time.
+// blocks reads PostgreSQL's index of the search texts, some blocks of numbers at a time. If the matches are so rare that
+// reading all of them is faster than naming the blocks that are needed, it reads all that are left by one query that names
+// no block. So a word that does not occur takes three queries, however many blocks there are.
 func (l *list) blocks() func(context.Context, *way, int) error {
 	newest, read, seen := int64(-1), 0, 0
 	return func(ctx context.Context, w *way, n int) (err error) {
@@ -232,10 +238,18 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 				return err
 			}
 		}
-		count := min(max(n*read/(seen+1), 1), max(manyBlocks*read, 1))
+		count, all, known := max(n*read/(seen+1), 1), int(newest>>blockBits)+1, read >= fewBlocks
+		if !known {
+			count = min(count, fewBlocks)
+		}
 		from, to := blocksOf(w.rest, newest, count)
 		q := l.db.NewSelect().ColumnExpr(`t.number, t.id, t.customer_id, t.kind`).TableExpr(`transactions AS t`).
-			Where(`?`, l.db.Verify(l.wanted, "t.search")).Where(`ARRAY[t.number >> ?] && ARRAY[?]`, blockBits, bun.List(numbersOf(from, to)))
+			Where(`?`, l.db.Verify(l.wanted, "t.search"))
+		if known && namedBlock*int(to-from+1) > (seen+1)*all/read {
+			from, to = blocksOf(w.rest, newest, all)
+		} else {
+			q.Where(`ARRAY[t.number >> ?] && ARRAY[?]`, blockBits, bun.List(numbersOf(from, to)))
+		}
 		l.filtered(l.byIndex(q, ` || ''`)) // prevents other indexes than that of the search text
 		if w.rest.From != nil {
 			q.Where(`?`, listing.By(!w.rest.Back, "t.number + 0").Behind(*w.rest.From))
