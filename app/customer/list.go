@@ -120,8 +120,9 @@ func (l *overview) Find(ctx context.Context, r reading) (result, error) {
 	return f, err
 }
 
-// find reads the list. A search first reads the names that begin with the query, which is quick. Then it gathers the
-// matches or walks the names, whichever promises to be faster, and after that the other one if necessary.
+// find reads the list. A search first reads the names that begin with the query, which is quick, unless it has few matches.
+// Then it gathers the matches or walks the names, whichever promises to be faster, and after that the other one if
+// necessary.
 func (l *overview) find(ctx context.Context, r reading) (result, error) {
 	if !l.search {
 		return listing.Find(ctx, r, l.count, l.plain)
@@ -130,10 +131,15 @@ func (l *overview) find(ctx context.Context, r reading) (result, error) {
 }
 
 // opening reads the first phases of a search. The names that begin with the query are one range of an index, and often
-// fill a page.
+// fill a page. If a sample says that there are no more matches than are counted, nothing is saved: counting gathers them all.
 func (l *overview) opening(ctx context.Context, r reading) (f result, done bool, err error) {
 	if !l.phased() || r.Back || r.From != nil && r.From.Phase > phasePrefix {
 		return result{}, false, nil
+	}
+	if !r.Uncounted {
+		if e, err := l.expect(ctx); err != nil || e.of > 0 && e.rows <= listing.CountCap {
+			return result{}, false, err
+		}
 	}
 	f, _, err = l.phases(ctx, r, phasePrefix)
 	return f, len(f.Hits) == r.Limit, err

@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
+	"kontor/app/listing"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 )
@@ -71,6 +73,42 @@ func TestNamesAreReadInOrder(t *testing.T) {
 		assert.NotContains(t, plan, "Bitmap")
 		return nil
 	}))
+}
+
+// searches remembers the queries that look for customers.
+type searches struct{ said []string }
+
+func (s *searches) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (s *searches) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if strings.Contains(e.Query, "name_sort") && !slices.Contains(s.said, e.Query) { // a hook may be told twice
+		s.said = append(s.said, e.Query)
+	}
+}
+
+// TestRareWordIsSearchedOnce: if the sample says that a search has few matches, one query finds them and counts them.
+func TestRareWordIsSearchedOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.crowd(40)
+		w.limits.sample = 10
+		seen := &searches{}
+		w.db.DB = w.db.WithQueryHook(seen)
+		for _, query := range []string{"qwertzuiop", "qwertz uiop"} {
+			seen.said = nil
+			p, err := w.List(w.Ctx, w.anna, Filter{Query: query})
+			require.NoError(t, err)
+			require.Zero(t, p.Count)
+			assert.Len(t, seen.said, 1, query)
+		}
+		for rows, queries := range map[int]int{0: 0, listing.CountCap: 0, listing.CountCap + 1: 1} {
+			l := w.list(Filter{Query: "berg"})
+			l.expected = expectation{rows: rows, of: 1_000_000, known: true}
+			seen.said = nil
+			_, _, err := l.opening(w.Ctx, reading{Limit: listing.PageSize})
+			require.NoError(t, err)
+			assert.Len(t, seen.said, queries, "the names that begin with a query of which %d matches are expected", rows)
+		}
+	})
 }
 
 // list is the list that List reads, for who may list all.

@@ -36,14 +36,15 @@
 // words (SQLite's search index has the numbers as row ids; PostgreSQL's has blocks of numbers). So it need not gather: each
 // way reads its index from the newest row on, and checks each row for everything else. The ways read parts in turns. The
 // next part is that of the way with the most hits among the rows that it has read, so the better way soon has every turn,
-// and no way loses much. Only due dates are gathered, because their index is in another order.
+// and no way loses much. As soon as some blocks show that words are rare, all matches that are left are read at once. Only due
+// dates are gathered, because their index is in another order.
 //
 // The overview of customers can't alternate: its searches must answer in a few milliseconds, and gathering some thousand
-// matches in vain takes longer. So it first reads what is fast in any case: the names that begin with the query (one range
-// of an index, often a full page). Then it estimates how many rows match, from a random sample of the search texts that it
-// keeps in memory, and tries the cheaper way by the formulas above (walks); if that finds nothing, the other. A sample is
-// less than a minute old, so texts of deleted customers leave the memory with it. While somebody searches, the next one is
-// read before the last one ends, so that no search waits for it.
+// matches in vain takes longer. So it estimates how many rows match, from a random sample of the search texts that it keeps
+// in memory, and tries the cheaper way by the formulas above (walks); if that finds nothing, the other. Unless there are so
+// few matches that counting gathers all of them, it first reads what is fast in any case: the names that begin with the query
+// (one range of an index, often a full page). A sample is less than a minute old, so texts of deleted customers leave the
+// memory with it. While somebody searches, the next one is read before the last one ends, so that no search waits for it.
 //
 // # The count
 //
