@@ -220,33 +220,32 @@ func (l *list) readable() store.Condition { return store.All(within(l.caller, l.
 // the block of each transaction, so it finds the matches within some blocks without reading all others.
 const blockBits = 14
 
-const (
-	// fewBlocks is how many blocks a query names at most until it is known how rare the matches are.
-	fewBlocks = 8
-	// namedBlock: to name a block in a query takes as long as to read this many matches.
-	namedBlock = 12
-)
+// manyBlocks is how many times as many blocks as before are read for the next part, at most.
+const manyBlocks = 8
 
-// blocks reads PostgreSQL's index of the search texts, some blocks of numbers at a time. If the matches are so rare that
-// reading all of them is faster than naming the blocks that are needed, it reads all that are left by one query that names
-// no block. So a word that does not occur takes three queries, however many blocks there are.
+// namedBlock says that naming a block in a query takes as long as reading this many matches.
+const namedBlock = 12
+
+// blocks reads PostgreSQL's index of the search texts, some blocks of numbers at a time. When the first blocks show that
+// matches are so rare that reading all of them is faster than naming blocks, one query that names no block reads all that
+// are left. So a word that does not occur takes three queries, however many blocks there are. If more than a batch are left
+// nevertheless, because they are in other blocks than the first ones, blocks are named again.
 func (l *list) blocks() func(context.Context, *way, int) error {
-	newest, read, seen := int64(-1), 0, 0
+	newest, read, seen, frequent := int64(-1), 0, 0, false
 	return func(ctx context.Context, w *way, n int) (err error) {
 		if newest < 0 {
 			if err := l.db.NewSelect().Table(`transactions`).ColumnExpr(`COALESCE(max(number), 0)`).Scan(ctx, &newest); err != nil {
 				return err
 			}
 		}
-		count, all, known := max(n*read/(seen+1), 1), int(newest>>blockBits)+1, read >= fewBlocks
-		if !known {
-			count = min(count, fewBlocks)
-		}
-		from, to := blocksOf(w.rest, newest, count)
 		q := l.db.NewSelect().ColumnExpr(`t.number, t.id, t.customer_id, t.kind`).TableExpr(`transactions AS t`).
 			Where(`?`, l.db.Verify(l.wanted, "t.search"))
-		if known && namedBlock*int(to-from+1) > (seen+1)*all/read {
+		from, to := blocksOf(w.rest, newest, min(max(n*read/(seen+1), 1), max(manyBlocks*read, 1)))
+		all := int(newest>>blockBits) + 1
+		together := !frequent && read >= manyBlocks && namedBlock*int(to-from+1) > (seen+1)*all/read
+		if together {
 			from, to = blocksOf(w.rest, newest, all)
+			q.Limit(int64(l.limits.batch))
 		} else {
 			q.Where(`ARRAY[t.number >> ?] && ARRAY[?]`, blockBits, bun.List(numbersOf(from, to)))
 		}
@@ -254,7 +253,11 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 		if w.rest.From != nil {
 			q.Where(`?`, listing.By(!w.rest.Back, "t.number + 0").Behind(*w.rest.From))
 		}
-		shown := living(l.db.NewSelect().TableExpr(`walked AS t`)).Where(`?`, l.readable())
+		rows := l.db.NewSelect().Table(`walked`)
+		if !w.counting { // rows that are sorted before the next conditions are checked are checked only until the page is full
+			rows.OrderExpr(`?`, listing.By(!w.rest.Back, "number").Sort())
+		}
+		shown := living(l.db.NewSelect().TableExpr(`(?) AS t`, rows)).Where(`?`, l.readable())
 		var p part
 		err = listing.Avoiding(ctx, l.db, []string{"seqscan"}, func(db bun.IDB) error {
 			p, err = l.part(ctx, db, w, q, shown)
@@ -262,6 +265,10 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 		})
 		if err != nil {
 			return err
+		}
+		if together && p.seen == l.limits.batch { // there may be others
+			frequent = true
+			return nil
 		}
 		read, seen = read+int(to-from+1), seen+p.seen
 		end, ended := from<<blockBits, from == 0
