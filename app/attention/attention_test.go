@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,10 +243,62 @@ func TestCounts(t *testing.T) {
 		w.customer(w.anna, "Leer 4 AG")
 		w.Tick(countLife)
 		count(w.uta, 4)
+		w.keep(w.uta, 4, w.Now().Add(-time.Minute/countRest)) // as if it had taken long to count
+		w.customer(w.anna, "Leer 5 AG")
+		w.Tick(time.Minute - 1)
+		count(w.uta, 4)
+		w.Tick(1)
+		count(w.uta, 5)
 		w.Must(policytest.Publish(w.o.Decider, 7, "p, user_administrator, *, transaction, *, process, allow"))
 		count(w.uta, 0)
 	})
 }
+
+// TestCountedOnce: pages that ask for the number at the same time have it counted once, and not kept if the person has done
+// something meanwhile.
+func TestCountedOnce(t *testing.T) {
+	each(t, func(w *world) {
+		w.customer(w.anna, "Leer AG")
+		seen := &statements{}
+		w.DB.DB = w.DB.WithQueryHook(seen)
+		_, err := w.Count(w.Ctx, w.anna)
+		w.Must(err)
+		once := seen.n.Swap(0)
+		require.Positive(w, once)
+		w.Forget(w.anna.ID)
+		var wait sync.WaitGroup
+		for range 20 {
+			wait.Go(func() {
+				n, err := w.Count(w.Ctx, w.anna)
+				assert.NoError(w, err)
+				assert.Equal(w, 1, n)
+			})
+		}
+		wait.Wait()
+		assert.Equal(w, once, seen.n.Load(), "statements")
+
+		before := w.countKey(w.anna)
+		began := w.Now()
+		w.Tick(time.Second)
+		w.Forget(w.anna.ID)
+		assert.NotEqual(w, before, w.countKey(w.anna), "a page after the act waits for a number of before")
+		w.keep(w.anna, 99, began)
+		_, ok := w.kept(w.anna)
+		assert.False(w, ok, "kept, but counted before the act")
+	})
+}
+
+// statements counts statements.
+type statements struct{ n atomic.Int64 }
+
+// BeforeQuery implements bun.QueryHook.
+func (s *statements) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	s.n.Add(1)
+	return ctx
+}
+
+// AfterQuery implements bun.QueryHook.
+func (*statements) AfterQuery(context.Context, *bun.QueryEvent) {}
 
 // TestFirstFew: the page shows a few entries of each section, and says where there are more. The number on the badge does
 // not stay behind what the page shows.

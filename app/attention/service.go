@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/hashicorp/golang-lru/v2/expirable"
+	"golang.org/x/sync/singleflight"
 
 	"kontor/app/access"
 	"kontor/app/account"
@@ -74,7 +75,8 @@ type Service struct {
 	o   Options
 	few int // the value of fewVisible; tests change it
 
-	counts *expirable.LRU[uuid.UUID, count] // the numbers on the badge, by person
+	counts   *expirable.LRU[uuid.UUID, count] // the numbers on the badge, by person
+	counting singleflight.Group               // by countKey
 }
 
 // New makes the service.
@@ -166,13 +168,25 @@ func (s *Service) Part(ctx context.Context, c account.Caller, section Section, a
 }
 
 // Count returns the number of entries that the caller may act on, up to countCap. Every page shows it, so it is kept for
-// countLife, or until Forget, which is called after the caller has done something. What others do, and what becomes due,
-// is in it countLife later at most. Where the page shows everything, its number is that of the page.
+// countLife, longer if it took long to count, or until Forget, which is called after the caller has done something. Where
+// the page shows everything, its number is that of the page.
 func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 	if n, ok := s.kept(c); ok {
 		return n, nil
 	}
-	n := 0
+	// A browser asks for several pages at once, and each of them would count the same.
+	n, err, _ := s.counting.Do(s.countKey(c), func() (any, error) { return s.countAnew(context.WithoutCancel(ctx), c) })
+	if err != nil {
+		return 0, err
+	}
+	return n.(int), nil
+}
+
+func (s *Service) countAnew(ctx context.Context, c account.Caller) (n int, err error) {
+	if n, ok := s.kept(c); ok { // somebody was faster
+		return n, nil
+	}
+	began := s.o.Now()
 	for _, section := range Sections {
 		more, err := s.countSection(ctx, c, section, countCap-n)
 		if err != nil {
@@ -183,7 +197,7 @@ func (s *Service) Count(ctx context.Context, c account.Caller) (int, error) {
 			break
 		}
 	}
-	s.keep(c, n)
+	s.keep(c, n, began)
 	return n, nil
 }
 

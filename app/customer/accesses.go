@@ -107,8 +107,12 @@ func (s *Service) Accesses(ctx context.Context, id uuid.UUID) (AccessSummary, er
 	return r.summary(s.now()), err
 }
 
-// summaryChunk is the number of customers whose summaries one query checks.
-const summaryChunk = 10_000
+const (
+	// summaryChunk is the number of customers whose summaries one query checks.
+	summaryChunk = 10_000
+	// summaryRest is how many times as long as a query took nothing is checked afterwards, so that people notice nothing.
+	summaryRest = 19
+)
 
 // CorrectAccessSummaries recomputes the customers whose row does not sum up their accesses as they are, and returns how
 // many there were. There are none unless a version that does not know the summary has changed accesses meanwhile.
@@ -118,9 +122,13 @@ func (s *Service) CorrectAccessSummaries(ctx context.Context) (corrected int, er
 		return 0, err
 	}
 	for from := int64(0); from <= last; from += summaryChunk {
+		began := time.Now()
 		ids, err := s.wrongSummaries(ctx, from, from+summaryChunk)
 		if err != nil {
 			return corrected, err
+		}
+		if from+summaryChunk <= last {
+			rest(ctx, summaryRest*time.Since(began))
 		}
 		for _, id := range ids {
 			err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.Refresh(ctx, tx, id) })
@@ -134,6 +142,16 @@ func (s *Service) CorrectAccessSummaries(ctx context.Context) (corrected int, er
 		}
 	}
 	return corrected, nil
+}
+
+// rest waits, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // wrongSummaries returns the customers with numbers in [from, to) whose row does not sum up their accesses. Its SQL is
