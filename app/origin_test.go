@@ -65,14 +65,31 @@ func TestStartSaysBaseURL(t *testing.T) {
 	}
 	said := boot(t, nil).Said
 	assert.NotContains(t, said, "another program", "nobody else is there")
-	other, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
+	port := takenOnIPv6(t)
+	if port == "" {
 		return // on a machine without IPv6, no other program can listen there
 	}
-	defer func() { _ = other.Close() }()
-	_, port, _ := net.SplitHostPort(other.Addr().String())
 	said = boot(t, map[string]string{"LISTEN": "127.0.0.1:" + port}).Said
 	assert.Contains(t, said, "another program listens on [::1]:"+port, "somebody else is there")
+}
+
+// takenOnIPv6 listens on a port of [::1] that is free on 127.0.0.1, until the test ends. It returns "" without IPv6.
+func takenOnIPv6(t *testing.T) (port string) {
+	t.Helper()
+	for {
+		other, err := net.Listen("tcp6", "[::1]:0")
+		if err != nil {
+			return ""
+		}
+		_, port, err = net.SplitHostPort(other.Addr().String())
+		require.NoError(t, err)
+		if same, err := net.Listen("tcp4", "127.0.0.1:"+port); err == nil {
+			require.NoError(t, same.Close())
+			t.Cleanup(func() { _ = other.Close() })
+			return port
+		}
+		_ = other.Close() // the system gives another port next time
+	}
 }
 
 // postLogin signs in with the form of a page, with all its cookies as behind a proxy, and returns the answer's status.
