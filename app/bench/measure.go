@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"time"
@@ -52,14 +51,11 @@ func (k rowsCommand) Run(v *invocation) (err error) {
 	if _, ok := openProc(); !ok {
 		v.say("This system has no /proc: processor time and memory are left out.")
 	}
-	temporary, err := os.MkdirTemp("", "kontor-bench")
+	temporary, remove, err := k.Running.prepare(v.ctx, "app")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	if k.Running.Programs, err = k.Running.built(v.ctx, temporary, "app"); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, remove()) }()
 	failed := 0
 	for _, kind := range kinds {
 		m := measurement{rowsCommand: k, invocation: v, installation: installation{temporary: temporary}, names: names}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -34,18 +33,15 @@ func (k mixCommand) Run(v *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp("", "kontor-bench")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
 	programs := []string{"app"}
 	if k.Processes > 1 {
 		programs = append(programs, "worker")
 	}
-	if k.Running.Programs, err = k.Running.built(v.ctx, temporary, programs...); err != nil {
+	temporary, remove, err := k.Running.prepare(v.ctx, programs...)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	db, err := k.Source.open(v, kind, temporary)
 	if err != nil {
 		return err

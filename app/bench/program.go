@@ -17,6 +17,18 @@ import (
 	"time"
 )
 
+// prepare makes a temporary folder, and has the programs built there if they were not given. remove removes the folder.
+func (r *running) prepare(ctx context.Context, programs ...string) (temporary string, remove func() error, err error) {
+	if temporary, err = os.MkdirTemp("", "kontor-bench"); err != nil {
+		return "", nil, err
+	}
+	remove = func() error { return os.RemoveAll(temporary) }
+	if r.Programs, err = r.built(ctx, temporary, programs...); err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return temporary, remove, nil
+}
+
 // built returns the folder with the programs. It compiles them into dir if they were not given.
 func (r running) built(ctx context.Context, dir string, programs ...string) (string, error) {
 	if r.Programs != "" {

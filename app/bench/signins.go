@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"text/tabwriter"
@@ -37,14 +36,11 @@ func (k signinsCommand) Run(v *invocation) (err error) {
 	if k.People < 1 || k.Rounds < 1 {
 		return errors.New("--people and --rounds take numbers above 0")
 	}
-	temporary, err := os.MkdirTemp("", "kontor-bench")
+	temporary, remove, err := k.Running.prepare(v.ctx, "app")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	if k.Running.Programs, err = k.Running.built(v.ctx, temporary, "app"); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, remove()) }()
 	failed := 0
 	for _, kind := range kinds {
 		s := signins{signinsCommand: k, invocation: v, installation: installation{temporary: temporary}}
