@@ -19,8 +19,8 @@ func TestErrorIsNoAllow(t *testing.T) {
 	_, err = e.AddPolicy("specialist", "*", "transaction", "*", "read", "allow")
 	require.NoError(t, err)
 	d := &Decider{}
-	d.current.Store(&version{enforcer: e})
 	q := Request{[]Role{Specialist, Auditor}, Administrator, ObjectTransaction, "contract", Read}
+	d.current.Store(&version{decisions: &decisions{enforcers: map[Permission]*casbin.Enforcer{{q.Object, q.Action}: e}}})
 	ok, err := d.Allows(q)
 	assert.False(t, ok, "allows: %v", ok)
 	assert.Error(t, err, "allows")

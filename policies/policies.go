@@ -13,6 +13,8 @@ import (
 
 	"github.com/casbin/casbin/v2"
 	"github.com/casbin/casbin/v2/model"
+	"github.com/casbin/casbin/v2/rbac"
+	defaultrolemanager "github.com/casbin/casbin/v2/rbac/default-role-manager"
 
 	"kontor/app/fault"
 )
@@ -145,14 +147,21 @@ var Related = map[Object][]Relation{
 // whole, so no decision mixes two versions.
 type Decider struct{ current atomic.Pointer[version] }
 
-// version is one policy. It never changes after it is built, because a Casbin enforcer has data races when its policy
-// changes.
+// version is the policy in force with its number.
 type version struct {
-	number   int
-	policy   Document
-	enforcer *casbin.Enforcer
-	scopes   sync.Map // scopeKey → Scope; each is compiled on first use
-	answers  sync.Map // question → bool: Casbin's answers, which never change within a version
+	number int
+	*decisions
+}
+
+// decisions are all decisions of one policy. The policy never changes, because a Casbin enforcer has data races when its
+// policy changes.
+type decisions struct {
+	policy Document
+	// enforcers hold Casbin's enforcers: one for each permission, with the rules about it. The model compares object and
+	// action for equality, so other rules can't match. Without a rule there is no enforcer.
+	enforcers map[Permission]*casbin.Enforcer
+	scopes    sync.Map // scopeKey → Scope; each is compiled on first use
+	answers   sync.Map // question → bool: Casbin's answers, which never change
 }
 
 // question is a Request in a form that can be a map key.
@@ -173,20 +182,18 @@ func New(text string) (*Decider, error) {
 // publish checks a policy text and puts it in force as the version with this number. After an error the old policy
 // stays in force.
 func (d *Decider) publish(number int, text string) error {
-	v, err := build(text)
+	built, err := build(text)
 	if err != nil {
 		return err
 	}
-	v.number = number
-	d.current.Store(v)
+	d.current.Store(&version{number, built})
 	return nil
 }
 
-// Adopt puts the policy of another decider in force as the version with this number. A policy that was already built
-// for a check need not be built again.
+// Adopt puts the policy of another decider in force as the version with this number, with all that was already decided
+// by it for a check.
 func (d *Decider) Adopt(number int, from *Decider) {
-	v := from.current.Load()
-	d.current.Store(&version{number: number, policy: v.policy, enforcer: v.enforcer})
+	d.current.Store(&version{number, from.current.Load().decisions})
 }
 
 // Version returns the number of the policy in force.
@@ -220,7 +227,7 @@ func (d *Decider) Allows(q Request) (bool, error) {
 	return d.current.Load().allows(q)
 }
 
-func (v *version) allows(q Request) (bool, error) {
+func (v *decisions) allows(q Request) (bool, error) {
 	key := question{subject(q.Roles), q.Relation, q.Object, q.Kind, q.Action}
 	if ok, asked := v.answers.Load(key); asked {
 		return ok.(bool), nil
@@ -232,17 +239,26 @@ func (v *version) allows(q Request) (bool, error) {
 	return ok, err
 }
 
-func (v *version) decide(q Request) (bool, error) {
-	ok, err := v.enforcer.Enforce(subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action))
+func (v *decisions) decide(q Request) (bool, error) {
+	enforcer, any := v.enforcers[Permission{q.Object, q.Action}]
+	if !any {
+		return false, nil
+	}
+	ok, err := enforcer.Enforce(q.values()...)
 	if err != nil {
 		return false, fmt.Errorf("decide %s %s: %w", q.Action, q.Object, err)
 	}
 	return ok, nil
 }
 
+// values are the values of the model's request_definition.
+func (q Request) values() []any {
+	return []any{subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action)}
+}
+
 // knows says whether a question uses only words of the policy. There are so few such questions that each answer can be
 // cached.
-func (v *version) knows(q Request) bool {
+func (v *decisions) knows(q Request) bool {
 	if !slices.Contains(Objects[q.Object], q.Action) || int(q.Relation) >= masks {
 		return false
 	}
@@ -265,7 +281,11 @@ func (d *Decider) Explain(q Request) (Verdict, error) {
 		return Verdict{}, nil
 	}
 	v := d.current.Load()
-	ok, fields, err := v.enforcer.EnforceEx(subject(q.Roles), q.Relation, string(q.Object), q.Kind, string(q.Action))
+	enforcer, any := v.enforcers[Permission{q.Object, q.Action}]
+	if !any {
+		return Verdict{}, nil
+	}
+	ok, fields, err := enforcer.EnforceEx(q.values()...)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("explain %s %s: %w", q.Action, q.Object, err)
 	}
@@ -289,30 +309,36 @@ func (d *Decider) Require(q Request) error {
 	return nil
 }
 
-// build checks a policy text and makes an enforcer of it. Every combination of roles becomes a Casbin subject that
-// inherits each of its roles. So Casbin decides about a person with several roles in one call, including denies.
-func build(text string) (*version, error) {
+// build checks a policy text and makes the enforcers of its permissions.
+func build(text string) (*decisions, error) {
 	policy, err := Parse(text, AnyKind)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.NewModelFromString(modelText)
+	inclusions, err := roleManager(policy.Inclusions)
 	if err != nil {
-		return nil, fmt.Errorf("policy model: %w", err)
+		return nil, err
 	}
-	e, err := casbin.NewEnforcer(m)
-	if err != nil {
-		return nil, fmt.Errorf("policy model: %w", err)
-	}
-	e.EnableAutoSave(false)
-	e.AddFunction("hasRel", hasRelation)
+	about := map[Permission][][]string{}
 	for _, r := range policy.Rules {
-		if _, err := e.AddPolicy(toAny(r.fields())...); err != nil {
-			return nil, fmt.Errorf("policy line %v: %w", r, err)
+		p := Permission{r.Object, r.Action}
+		about[p] = append(about[p], r.fields())
+	}
+	built := &decisions{policy: policy, enforcers: make(map[Permission]*casbin.Enforcer, len(about))}
+	for p, rules := range about {
+		if built.enforcers[p], err = enforcer(rules, inclusions); err != nil {
+			return nil, fmt.Errorf("policy about %s %s: %w", p.Action, p.Object, err)
 		}
 	}
-	for _, i := range policy.Inclusions {
-		if _, err := e.AddGroupingPolicy(string(i.Role), string(i.Includes)); err != nil {
+	return built, nil
+}
+
+// roleManager makes every combination of roles a Casbin subject that inherits each of its roles. So Casbin decides about
+// a person with several roles in one call, including denies.
+func roleManager(inclusions []Inclusion) (rbac.RoleManager, error) {
+	m := defaultrolemanager.NewRoleManagerImpl(len(Roles)) // no chain of inclusions is longer
+	for _, i := range inclusions {
+		if err := m.AddLink(string(i.Role), string(i.Includes)); err != nil {
 			return nil, fmt.Errorf("policy line %v: %w", i, err)
 		}
 	}
@@ -327,12 +353,29 @@ func build(text string) (*version, error) {
 			continue
 		}
 		for _, r := range roles {
-			if _, err := e.AddGroupingPolicy(subject(roles), string(r)); err != nil {
+			if err := m.AddLink(subject(roles), string(r)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return &version{policy: policy, enforcer: e}, e.BuildRoleLinks()
+	return m, nil
+}
+
+// enforcer makes an enforcer of some rules.
+func enforcer(rules [][]string, inclusions rbac.RoleManager) (*casbin.Enforcer, error) {
+	m, err := model.NewModelFromString(modelText)
+	if err != nil {
+		return nil, err
+	}
+	e, err := casbin.NewEnforcer(m)
+	if err != nil {
+		return nil, err
+	}
+	e.EnableAutoSave(false)
+	e.AddFunction("hasRel", hasRelation)
+	m["g"]["g"].RM = inclusions // shared by all enforcers
+	_, err = e.AddPolicies(rules)
+	return e, err
 }
 
 // subject returns the Casbin name of a set of roles: the role itself, or the roles in the order of Roles, joined by
@@ -360,12 +403,4 @@ func hasRelation(args ...any) (any, error) {
 		return nil, errors.New("hasRel takes a relation mask and a name")
 	}
 	return name == "*" || mask&relations[name] != 0, nil
-}
-
-func toAny(s []string) []any {
-	out := make([]any, len(s))
-	for i := range s {
-		out[i] = s[i]
-	}
-	return out
 }

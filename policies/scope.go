@@ -107,8 +107,8 @@ type scopeKey struct {
 	action  Action
 }
 
-// Scope compiles the policy in force for an action and these roles. The first call costs one decision for each set of
-// relations and each group of kinds that the rules treat alike. A newly published version compiles again.
+// Scope compiles the policy in force for an action and these roles. The first call costs one decision for each group of
+// sets of relations and each group of kinds that the rules treat alike. A newly published version compiles again.
 func (d *Decider) Scope(roles []Role, o Object, a Action) (Scope, error) {
 	if len(roles) == 0 {
 		return Scope{}, nil
@@ -116,14 +116,20 @@ func (d *Decider) Scope(roles []Role, o Object, a Action) (Scope, error) {
 	return d.current.Load().scope(roles, o, a)
 }
 
-func (v *version) scope(roles []Role, o Object, a Action) (Scope, error) {
+func (v *decisions) scope(roles []Role, o Object, a Action) (Scope, error) {
 	key := scopeKey{subject(roles), o, a}
 	if s, ok := v.scopes.Load(key); ok {
 		return s.(Scope), nil
 	}
 	var s Scope
-	groups, closed := v.kinds(o, a)
+	rules := v.rulesFor(roles, o, a)
+	groups, closed := kindsAlike(o, rules)
+	named := relationsNamed(rules)
 	for m := range masks {
+		if alike := m & named; alike != m { // and it is less than m, so it is already decided
+			s.cells[m] = s.cells[alike]
+			continue
+		}
 		var yes, no []string
 		for _, alike := range groups {
 			ok, err := v.decide(Request{Roles: roles, Relation: Relation(m), Object: o, Kind: alike[0], Action: a})
@@ -161,11 +167,28 @@ func cellOf(yes, no []string, closed bool) KindSet {
 	return KindSet{Kinds: named(yes)}
 }
 
-// kinds returns the kinds for which a decision is needed. For a closed list these are all kinds. For an open list these
-// are the kinds that the rules about the action name, and noKind for all others. A rule compares kinds only by
-// equality, so kinds that the same rules name get the same answer: they form a group, and one kind of each group is
-// decided.
-func (v *version) kinds(o Object, a Action) (groups [][]string, closed bool) {
+// rulesFor returns the rules about an action that can match these roles.
+func (v *decisions) rulesFor(roles []Role, o Object, a Action) (rules []Rule) {
+	for _, r := range v.policy.Rules {
+		if r.Object == o && r.Action == a && v.policy.chain(roles, r.Role) != nil {
+			rules = append(rules, r)
+		}
+	}
+	return rules
+}
+
+// relationsNamed returns the relations that rules name. Others change no answer.
+func relationsNamed(rules []Rule) (mask int) {
+	for _, r := range rules {
+		mask |= int(relations[r.Relation])
+	}
+	return mask
+}
+
+// kindsAlike returns the kinds for which a decision is needed. For a closed list these are all kinds. For an open list
+// these are the kinds that the rules name, and noKind for all others. A rule compares kinds only by equality, so kinds
+// that the same rules name get the same answer: they form a group, and one kind of each group is decided.
+func kindsAlike(o Object, rules []Rule) (groups [][]string, closed bool) {
 	list, closed := Kinds[o]
 	if !closed {
 		list = []string{noKind}
@@ -174,8 +197,8 @@ func (v *version) kinds(o Object, a Action) (groups [][]string, closed bool) {
 	for _, kind := range list {
 		said[kind] = nil
 	}
-	for _, r := range v.policy.Rules {
-		if r.Object != o || r.Action != a || r.Kind == Anything {
+	for _, r := range rules {
+		if r.Kind == Anything {
 			continue
 		}
 		if _, known := said[r.Kind]; known || !closed {

@@ -129,12 +129,15 @@ func TestKindsAlike(t *testing.T) {
 	text := policyOf260Kinds() + "p, specialist, administrator, transaction, kind_7, process, deny\np, auditor, *, transaction, kind_8, read, deny\n"
 	d, err := New(text)
 	require.NoError(t, err)
+	v := d.current.Load()
+	roles := []Role{Specialist, Auditor}
 	for action, want := range map[Action]int{Process: 3, Read: 2, Create: 1} {
-		groups, closed := d.current.Load().kinds(ObjectTransaction, action)
+		groups, closed := kindsAlike(ObjectTransaction, v.rulesFor(roles, ObjectTransaction, action))
 		assert.Len(t, groups, want, "%s: groups", action)
 		assert.False(t, closed, "%s", action)
 	}
-	roles := []Role{Specialist, Auditor}
+	groups, _ := kindsAlike(ObjectTransaction, v.rulesFor([]Role{Specialist}, ObjectTransaction, Read))
+	assert.Len(t, groups, 1, "a rule for another role names a kind")
 	for _, action := range Objects[ObjectTransaction] {
 		s, err := d.Scope(roles, ObjectTransaction, action)
 		require.NoError(t, err)
@@ -146,6 +149,63 @@ func TestKindsAlike(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRelationsAlike: sets of relations that differ only in what no rule for these roles names share a decision.
+func TestRelationsAlike(t *testing.T) {
+	d, err := New(`p, specialist, administrator, transaction, *, read, allow
+p, specialist, access, transaction, *, read, deny
+p, specialist, processor, transaction, *, process, allow
+p, auditor, processor, transaction, *, read, allow
+p, data_administrator, *, transaction, *, read, allow
+g, user_administrator, auditor`)
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		roles []Role
+		want  Relation
+	}{
+		"two relations":               {[]Role{Specialist}, Administrator | Access},
+		"by inclusion":                {[]Role{UserAdministrator}, Processor},
+		"several roles":               {[]Role{Specialist, Auditor}, Administrator | Access | Processor},
+		"every relation":              {[]Role{DataAdministrator}, None},
+		"no rule for the role":        {[]Role{EndUser}, None},
+		"no rule for the other roles": {[]Role{EndUser, DataAdministrator}, None},
+	} {
+		assert.Equal(t, int(c.want), relationsNamed(d.current.Load().rulesFor(c.roles, ObjectTransaction, Read)), name)
+	}
+}
+
+// TestLongestInclusion: rights come over the longest chain of inclusions that roles can form, to somebody with several
+// roles too.
+func TestLongestInclusion(t *testing.T) {
+	last := Roles[len(Roles)-1]
+	text := "p, " + string(last) + ", *, transaction, *, read, allow\n"
+	for i := range len(Roles) - 1 {
+		text += Inclusion{Roles[i], Roles[i+1]}.String() + "\n"
+	}
+	d, err := New(text)
+	require.NoError(t, err)
+	for _, roles := range [][]Role{{last}, {Roles[0]}, {Roles[0], Roles[1]}, Roles} {
+		ok, err := d.Allows(Request{roles, None, ObjectTransaction, "contract", Read})
+		require.NoError(t, err)
+		assert.True(t, ok, "%v", roles)
+	}
+}
+
+// TestAdopt: what a decider was asked before it is put in force is not asked again.
+func TestAdopt(t *testing.T) {
+	next, err := New("p, auditor, *, transaction, *, read, allow")
+	require.NoError(t, err)
+	want, err := next.Scope([]Role{Auditor}, ObjectTransaction, Read)
+	require.NoError(t, err)
+	d, err := New(Default)
+	require.NoError(t, err)
+	d.Adopt(7, next)
+	assert.Equal(t, 7, d.Version())
+	assert.Equal(t, 0, next.Version())
+	kept, there := d.current.Load().scopes.Load(scopeKey{string(Auditor), ObjectTransaction, Read})
+	assert.True(t, there, "compiled before")
+	assert.Equal(t, want, kept)
 }
 
 // BenchmarkCompile260Kinds measures the comparison for one person at a publication: every object and action of two

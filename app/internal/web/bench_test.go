@@ -12,6 +12,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
+	"kontor/policies"
 )
 
 // BenchmarkOverview measures a whole request for a full page of the customer overview, signed in, and separately the
@@ -53,6 +54,33 @@ func BenchmarkOverview(b *testing.B) {
 					must(b, err)
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkPublication measures the pages and forms with which somebody adds a rule to the draft, reads what it would
+// change for 50 specialist users, and publishes it; and the same to remove the rule again.
+func BenchmarkPublication(b *testing.B) {
+	for name, open := range map[string]func(testing.TB) *store.DB{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorldOn(b, open(b))
+			for i := range 50 {
+				roles := []policies.Role{policies.Specialist}
+				if i%10 == 0 {
+					roles = append(roles, policies.FirmRoles[1+i/10])
+				}
+				w.specialist(fmt.Sprintf("s%d@kanzlei.example", i), roles...)
+			}
+			petra := w.policyAdministrator("petra@kanzlei.example")
+			publish := func(path string, change ...string) {
+				petra.send(path, append(change, "edit", petra.edit())...).want(b, http.StatusSeeOther)
+				petra.send("/policies/draft/publish", "comment", "bench", "edit", petra.edit()).want(b, http.StatusSeeOther)
+			}
+			for b.Loop() {
+				publish("/policies/draft/rules",
+					"role", "auditor", "relation", "*", "object", "template", "kind", "*", "action", "read", "effect", "allow")
+				publish("/policies/draft/rules/remove", "rule", "p, auditor, *, template, *, read, allow")
+			}
 		})
 	}
 }
