@@ -25,10 +25,10 @@ func rows(deepPath string) []row {
 		{name: "overview/deep", as: firstSpecialist, request: get(deepPath)},
 		{name: "overview/all", as: userAdministrator, request: get("/customers")}, // with both badges of the navigation
 	}
-	for _, text := range []string{"stein", "anna.mueller.1", "müller köln", "qwertzuiop", "x", "Anna Müller"} {
+	for _, text := range []string{"stein", "weber", "anna.mueller.1", "müller köln", "qwertzuiop", "x", "Anna Müller"} {
 		list = append(list, row{name: "search/" + words(text), as: firstSpecialist, request: get(with("/customers", "q", text))})
 	}
-	for _, text := range []string{"stein", "xylander", "qwertzuiop"} {
+	for _, text := range []string{"stein", "xylander", "qwertzuiop", "v-15"} {
 		r := get(with("/search", "q", text))
 		r.typed = true
 		list = append(list, row{name: "typed/" + words(text), as: firstSpecialist, request: r})

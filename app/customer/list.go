@@ -6,6 +6,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/listing"
+	"kontor/app/sample"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -63,7 +64,7 @@ type limits struct {
 	walk int
 	// step: this many names are walked in the time in which one match is gathered.
 	step int
-	// sample is the number of customers in the sample that estimates the number of matches.
+	// sample is the number of customers in the sample that estimates the number of matches. Tests set it.
 	sample int
 }
 
@@ -71,10 +72,10 @@ type limits struct {
 // rare must lie within the walk, or both attempts are wasted: rare × walk ≥ listing.PageSize × 1,000,000.
 func limitsOf(db *store.DB) limits {
 	if db.IsPostgres() {
-		return limits{rare: 4 * listing.CountCap, frequent: 5 * listing.CountCap, walk: 12_000, step: 1, sample: 4000}
+		return limits{rare: 4 * listing.CountCap, frequent: 5 * listing.CountCap, walk: 12_000, step: 1, sample: sample.Size}
 	}
 	return limits{
-		rare: 2 * listing.CountCap, frequent: 3 * listing.CountCap, walk: 30_000, step: 6, sample: 4000,
+		rare: 2 * listing.CountCap, frequent: 3 * listing.CountCap, walk: 30_000, step: 6, sample: sample.Size,
 	}
 }
 
@@ -89,8 +90,9 @@ type overview struct {
 	// alike says that the terms are words of similar spelling instead of those of the query.
 	alike bool
 	now   time.Time
-	// expected is the estimated number of matches, as far as it is known.
+	// expected is the estimated number of matches, as far as it is known, and sample what it was estimated from.
 	expected expectation
+	sample   *sample.Sample[sampledText]
 	// read holds the rows of a list without a search: finding them has read them.
 	read map[int64]Row
 }

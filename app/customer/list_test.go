@@ -16,6 +16,7 @@ import (
 
 	"kontor/app/effort"
 	"kontor/app/listing"
+	"kontor/app/sample"
 	"kontor/app/store"
 	"kontor/policies"
 	"kontor/policies/policytest"
@@ -172,7 +173,7 @@ func TestListIsTheModel(t *testing.T) {
 			"scarce": {rare: 5, frequent: 20, walk: 60, step: 1}, "sampled": {rare: 1, frequent: 20, walk: 60, step: 1, sample: 30},
 		}
 		for way, l := range ways {
-			w.limits, w.texts = l, textSamples{take: w.takeSample}
+			w.limits, w.texts = l, sample.Kept[sampledText]{Take: w.takeSample}
 			every := 4 // combinations that different query plans must answer alike
 			if way == "default" {
 				every = 1

@@ -2,13 +2,9 @@ package customer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/stretchr/testify/assert"
@@ -16,36 +12,9 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/listing"
+	"kontor/app/sample"
 	"kontor/app/store"
 )
-
-// TestCertain: no sample claims more matches than there are, but for very many matches it does claim many.
-func TestCertain(t *testing.T) {
-	const customers, sample, limit = 1_000_000, 4000, 1000
-	const share = float64(sample) / customers
-	chance := rand.New(rand.NewPCG(1, 2))
-	for _, c := range []struct {
-		matching int
-		want     int // of a hundred samples, at least and at most
-		most     int
-	}{{0, 0, 0}, {100, 0, 0}, {limit, 0, 0}, {2 * limit, 0, 5}, {15 * limit, 100, 100}, {customers, 100, 100}} {
-		claims := 0
-		for range 100 {
-			met := 0
-			for range sample {
-				if chance.IntN(customers) < c.matching {
-					met++
-				}
-			}
-			if certain(met, share, limit) {
-				claims++
-			}
-		}
-		assert.GreaterOrEqual(t, claims, c.want, "%d matches: samples of a hundred are certain that there are more than %d", c.matching, limit)
-		assert.LessOrEqual(t, claims, c.most, "%d matches", c.matching)
-	}
-	assert.False(t, certain(limit, 1, limit), "a sample of all, of which as many match: more than there are")
-}
 
 // TestWalks: names are walked when that finds a page of matches sooner than gathering all matches. If there are no more
 // matches than are counted, they are gathered, unless nobody asks for their number.
@@ -118,7 +87,7 @@ func TestSample(t *testing.T) {
 			const looks = 10
 			mean := 0.0
 			for range looks {
-				w.texts = textSamples{take: w.takeSample}
+				w.texts = sample.Kept[sampledText]{Take: w.takeSample}
 				l := w.list(c.filter)
 				l.alike, l.scope.where = c.alike, c.scope
 				e, err := l.expect(ctx)
@@ -131,45 +100,10 @@ func TestSample(t *testing.T) {
 			assert.InDelta(t, float64(c.want), mean, 0.15*float64(c.want), "%+v", c)
 		}
 		w.limits.sample = n
-		w.texts = textSamples{take: w.takeSample}
+		w.texts = sample.Kept[sampledText]{Take: w.takeSample}
 		e, err := w.list(Filter{Query: "heu"}).expect(ctx)
 		require.NoError(t, err, "a sample of all")
 		assert.Equal(t, (expectation{known: true}), e, "a sample of all")
-	})
-}
-
-// TestSampleLives: a sample is taken once, stays as long as it may, and is renewed only while somebody searches.
-func TestSampleLives(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		taken := 0
-		samples := textSamples{take: func(context.Context) (*textSample, error) {
-			taken++
-			return &textSample{share: float64(taken)}, nil
-		}}
-		pass := func(d time.Duration) {
-			time.Sleep(d) // in the bubble of synctest, whose clock does not wait
-			synctest.Wait()
-		}
-		get := func() float64 {
-			s, err := samples.get(t.Context())
-			require.NoError(t, err)
-			return s.share
-		}
-		assert.InDelta(t, 1, get(), 0)
-		pass(sampleLife - time.Second)
-		assert.InDelta(t, 1, get(), 0, "before its life ends")
-		pass(2 * time.Second)
-		assert.Equal(t, 2, taken, "nobody waits for the next one")
-		assert.InDelta(t, 2, get(), 0)
-		pass(sampleIdle + 2*sampleLife)
-		assert.Nil(t, samples.newest, "nobody has searched for a while")
-		before := taken
-		pass(time.Hour)
-		assert.Equal(t, before, taken)
-		samples.take = func(context.Context) (*textSample, error) { return nil, errors.New("away") }
-		_, err := samples.get(t.Context())
-		require.Error(t, err)
-		assert.Nil(t, samples.newest, "after an error")
 	})
 }
 
@@ -203,7 +137,7 @@ func TestMatches(t *testing.T) {
 				var want, got []int64
 				require.NoError(t, l.from(`customer`).ColumnExpr(`customer.number`).Where(`?`, condition).Order(`customer.number`).Scan(w.Ctx, &want))
 				l.alike = alike
-				got = l.among(rows)
+				got = l.among(sample.New(rows, 1, func(r *sampledText) string { return trigramText(r.Search, r.Details) }))
 				assert.Equal(t, fmt.Sprint(want), fmt.Sprint(got), "%q, details %v", query, alike)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
+	"kontor/app/sample"
 	"kontor/app/store"
 	"kontor/policies"
 	"kontor/policies/policytest"
@@ -402,7 +403,7 @@ func TestLongQueries(t *testing.T) {
 	} {
 		terms, ok := parseQuery(q)
 		require.True(t, ok)
-		assert.NotEmpty(t, terms.match(), "%q", q)
+		assert.NotEmpty(t, terms.match(new(sample.Sample[sampledText]).Enough), "%q", q)
 		assert.LessOrEqual(t, len(terms.all), store.MaxTerms)
 		text := " " + strings.Join(terms.Needles, " ")
 		assert.True(t, found(terms, text, ""), "%q: %q is not found: %+v", q, text, terms.all)
@@ -426,7 +427,7 @@ func FuzzDetails(f *testing.F) {
 			if !ok {
 				continue
 			}
-			assert.NotEmpty(t, terms.match(), "%q", q)
+			assert.NotEmpty(t, terms.match(new(sample.Sample[sampledText]).Enough), "%q", q)
 			assert.LessOrEqual(t, len(terms.all), store.MaxTerms)
 			// A customer whose search text has the words is found with the details, too.
 			if everyNeedle(terms.Needles, search) && !found(terms, search, details) {

@@ -13,6 +13,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/erasure"
 	"kontor/app/job"
+	"kontor/app/sample"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
@@ -64,7 +65,7 @@ type Service struct {
 	erased   Erasures
 	jobs     *job.Service
 	limits   limits
-	texts    textSamples
+	texts    sample.Kept[sampledText]
 	// dependents says how each part is deleted with a customer.
 	dependents map[Part]Dependent
 	twice      []Part // parts that were registered more than once
@@ -99,7 +100,7 @@ func New(o Options) *Service {
 			Jobs:           {LockOut: o.Jobs.CancelOfCustomer},
 		},
 	}
-	s.texts.take = s.takeSample
+	s.texts.Take = s.takeSample
 	s.jobs.Handle(job.CustomerDeletion, job.Handler{Step: s.deletionStep})
 	s.jobs.Handle(job.AdministratorSwitch, job.Handler{Step: s.switchStep})
 	if o.Courier != nil {

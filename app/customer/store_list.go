@@ -51,27 +51,40 @@ func (l *overview) inTexts(needle string) store.Condition {
 }
 
 // match returns the query for SQLite's index. It finds the rows that have all trigrams of the terms, and perhaps some
-// others.
-func (t terms) match() string {
+// others. enough leaves out trigrams that are not worth reading.
+func (t terms) match(enough func(trigrams []string) []string) string {
 	var parts []string
+	var always []string // needles that each row must have
 	for _, part := range t.all {
-		if !part.asked() {
-			continue
+		switch {
+		case !part.asked():
+		case len(part.words) == 0 && len(part.either) == 1:
+			always = append(always, part.either...)
+		case len(part.either) == 0:
+			always = append(always, part.words...)
+		default:
+			var one []string // one of these is enough
+			if len(part.words) > 0 {
+				one = append(one, matchOf(enough, part.words...))
+			}
+			for _, n := range part.either {
+				one = append(one, matchOf(enough, n))
+			}
+			parts = append(parts, `(`+strings.Join(one, ` OR `)+`)`)
 		}
-		var one []string // one of these is enough
-		if len(part.words) > 0 {
-			one = append(one, `(`+store.MatchNeedles(part.words...)+`)`)
-		}
-		for _, n := range part.either {
-			one = append(one, `(`+store.MatchNeedles(n)+`)`)
-		}
-		parts = append(parts, `(`+strings.Join(one, ` OR `)+`)`)
+	}
+	if len(always) > 0 {
+		parts = append(parts, matchOf(enough, always...))
 	}
 	all := strings.Join(parts, ` AND `)
 	if t.code != "" {
-		all = `(` + all + `) OR (` + store.MatchNeedles(t.code) + `)`
+		all = `(` + all + `) OR ` + matchOf(enough, t.code)
 	}
 	return all
+}
+
+func matchOf(enough func(trigrams []string) []string, needles ...string) string {
+	return `(` + store.Match(enough(store.Trigrams(needles...))...) + `)`
 }
 
 // named returns the condition that the search text alone contains the words.
@@ -340,7 +353,7 @@ func (l *overview) matches() (q *bun.SelectQuery) {
 		q = l.from(`customer INDEXED BY customer_attention`)
 	default:
 		q = l.from(`customer_search CROSS JOIN customer ON customer.number = customer_search.rowid`).
-			Where(`customer_search MATCH ?`, l.terms.match())
+			Where(`customer_search MATCH ?`, l.terms.match(l.sample.Enough))
 	}
 	return l.scoped(l.filtered(q, kind).Where(`?`, l.matching()))
 }

@@ -111,7 +111,7 @@ func (s *Service) othersHave(ctx context.Context, tx bun.IDB, number int64, word
 		q.Table(`customer`)
 	} else {
 		q.TableExpr(`customer_search CROSS JOIN customer ON customer.number = customer_search.rowid`).
-			Where(`customer_search MATCH ?`, store.MatchNeedles(" "+word))
+			Where(`customer_search MATCH ?`, store.Match(store.Trigrams(" "+word)...))
 	}
 	q.Where(`customer.number <> ?`, number).
 		Where(`?`, s.db.Has(bothTexts, " "+word)). // the condition for the index on PostgreSQL

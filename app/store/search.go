@@ -27,9 +27,7 @@ func ParseTerms(words []string) (t Terms) {
 			t.Needles = append(t.Needles, word)
 		}
 	}
-	for _, n := range t.Needles {
-		t.Trigrams = appendTrigrams(t.Trigrams, n)
-	}
+	t.Trigrams = Trigrams(t.Needles...)
 	return t
 }
 
@@ -68,21 +66,18 @@ func SearchText(parts ...string) string {
 // even one letter at the beginning of a word is a trigram ("  b").
 func TrigramText(search string) string { return strings.ReplaceAll(search, " ", "  ") }
 
+// Trigrams returns the trigrams of some needles, as Terms has them.
+func Trigrams(needles ...string) (list []string) {
+	for _, n := range needles {
+		list = appendTrigrams(list, n)
+	}
+	return list
+}
+
 // Match returns the query for SQLite's index that finds the rows with all these trigrams; rows without the needles may
 // be among them. Each trigram is a separate string, because an index without positions (detail=none) supports no
 // phrases.
-func (t Terms) Match() string { return matchAll(t.Trigrams) }
-
-// MatchNeedles is Match for some needles.
-func MatchNeedles(needles ...string) string {
-	var trigrams []string
-	for _, n := range needles {
-		trigrams = appendTrigrams(trigrams, n)
-	}
-	return matchAll(trigrams)
-}
-
-func matchAll(trigrams []string) string {
+func Match(trigrams ...string) string {
 	quoted := make([]string, len(trigrams))
 	for i, g := range trigrams {
 		quoted[i] = `"` + strings.ReplaceAll(g, `"`, `""`) + `"`

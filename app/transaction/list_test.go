@@ -156,11 +156,14 @@ func TestListFilters(t *testing.T) {
 			deputy := account.Caller{ID: newID(), Name: "Vertretung", Roles: w.anna.Roles, For: []uuid.UUID{w.anna.ID}}
 			for _, who := range []account.Caller{w.anna, w.auditor, deputy} {
 				// The result is the same by the walk alone, by the indexes at once, and by both.
-				for _, l := range []limits{limitsOf(), {first: 1, batch: 1, count: 9}, {first: 2, batch: 3, count: 9}, {first: 1, batch: 1000, count: 9}} {
-					w.limits = l
+				for _, l := range []limits{
+					limitsOf(), {first: 1, batch: 1, count: 9}, {first: 2, batch: 3, count: 9}, {first: 1, batch: 1000, count: 9},
+					{first: 1, batch: 1000, count: 9, sample: 2},
+				} {
+					w.limit(l)
 					assert.Equal(t, c.want, w.names(who, c.f), "%+v for %s by %+v", c.f, who.Name, l)
 				}
-				w.limits = limitsOf()
+				w.limit(limitsOf())
 			}
 			assert.Empty(t, w.names(w.clara, c.f), "%+v for who sees nothing", c.f)
 		}
@@ -182,9 +185,15 @@ func TestWaysAtBlocks(t *testing.T) {
 		}
 		l, _, err := w.list(ctx, w.anna, uuid.Nil, Filter{Query: "grenze"})
 		w.Must(err)
+		together := w.limits
 		read := func(r reading, want []int64) {
 			t.Helper()
-			for _, n := range []int{1, 100} { // block by block, and most of them at once
+			for _, n := range []int{1, 7, 100, 0} { // block by block, some at once, and without naming them
+				w.limit(together)
+				if n > 0 {
+					w.limits.batch = 1
+					w.sampleAll()
+				}
 				for i, way := range l.ways(r) {
 					for !way.done {
 						require.NoError(t, way.read(ctx, way, n))
@@ -210,7 +219,7 @@ func TestRenamedCustomer(t *testing.T) {
 		_, err := w.customers.Update(context.Background(), w.anna, w.customer.ID, w.customer.Version,
 			customer.Data{FirstName: "Berta", LastName: "Neumann", Locale: "de"})
 		w.Must(err)
-		w.limits = limits{first: 1, count: 100, batch: 1} // also by the trigram index
+		w.limit(limits{first: 1, count: 100, batch: 1}) // also by the trigram index
 		for query, want := range map[string]int{"neumann": 1, "kühn": 0, "vertrag": 1} {
 			assert.Len(t, w.names(w.anna, Filter{Query: query}), want, "%q finds", query)
 		}

@@ -69,7 +69,7 @@ func TestListIsDecisions(t *testing.T) {
 				c.policy()
 				c.shuffle(6)
 				if len(c.transactions) > 0 && c.IntN(3) == 0 {
-					c.limits = limits{first: 1 + c.IntN(20), batch: 1 + c.IntN(70), count: 100}
+					c.limit(limits{first: 1 + c.IntN(20), batch: 1 + c.IntN(70), count: 100, sample: c.IntN(5)})
 				}
 				for _, p := range c.people {
 					c.compare(p)

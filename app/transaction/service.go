@@ -10,6 +10,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/sample"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -42,6 +43,7 @@ type Service struct {
 	customers Customers
 	zone      *time.Location
 	limits    limits
+	texts     sample.Kept[sampledText]
 }
 
 // New makes the service. It registers the deletion of transactions with their customer, and the update of their search
@@ -53,6 +55,7 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: limitsOf(),
 	}
+	s.texts.Take = s.takeSample
 	o.Customers.AddDependent(customer.Transactions, s.dependent())
 	o.Customers.OnRenamed(s.customerRenamed)
 	return s

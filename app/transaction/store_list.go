@@ -120,8 +120,12 @@ func (l *list) index(ctx context.Context, w *way, n int) error {
 
 // matches reads SQLite's index of the search texts, which has the order of the numbers.
 func (l *list) matches(ctx context.Context, w *way, n int) error {
+	texts, err := l.texts.Get(ctx)
+	if err != nil {
+		return err
+	}
 	q := l.db.NewSelect().ColumnExpr(`rowid AS number`).Table(`transaction_search`).
-		Where(`transaction_search MATCH ?`, l.wanted.Match())
+		Where(`transaction_search MATCH ?`, store.Match(texts.Enough(l.wanted.Trigrams)...))
 	return l.along(ctx, w, n, ordered(w.rest, q, "rowid", n), false)
 }
 
@@ -220,33 +224,40 @@ func (l *list) readable() store.Condition { return store.All(within(l.caller, l.
 // the block of each transaction, so it finds the matches within some blocks without reading all others.
 const blockBits = 14
 
-// manyBlocks is how many times as many blocks as before are read for the next part, at most.
-const manyBlocks = 8
+// seenOf is how many matches are read at once for each row of a page: a query takes longer than reading some hundred matches,
+// and hardly anybody sees all of them.
+const seenOf = 8
 
 // namedBlock says that naming a block in a query takes as long as reading this many matches.
 const namedBlock = 12
 
-// blocks reads PostgreSQL's index of the search texts, some blocks of numbers at a time. When the first blocks show that
-// matches are so rare that reading all of them is faster than naming blocks, one query that names no block reads all that
-// are left. So a word that does not occur takes three queries, however many blocks there are. If more than a batch are left
-// nevertheless, because they are in other blocks than the first ones, blocks are named again.
+// blocks reads PostgreSQL's index of the search texts. If a sample says that matches are so rare that reading all that are
+// left is faster than naming blocks, one query does that, so that a word that does not occur takes a single query. Otherwise
+// a query names as many blocks of numbers as have the rows that are wanted, by the sample.
 func (l *list) blocks() func(context.Context, *way, int) error {
-	newest, read, seen, frequent := int64(-1), 0, 0, false
+	newest, frequent := int64(-1), false
+	var expected matches
 	return func(ctx context.Context, w *way, n int) (err error) {
 		if newest < 0 {
 			if err := l.db.NewSelect().Table(`transactions`).ColumnExpr(`COALESCE(max(number), 0)`).Scan(ctx, &newest); err != nil {
 				return err
 			}
+			if expected, err = l.expect(ctx); err != nil {
+				return err
+			}
 		}
 		q := l.db.NewSelect().ColumnExpr(`t.number, t.id, t.customer_id, t.kind`).TableExpr(`transactions AS t`).
 			Where(`?`, l.db.Verify(l.wanted, "t.search"))
-		from, to := blocksOf(w.rest, newest, min(max(n*read/(seen+1), 1), max(manyBlocks*read, 1)))
-		all := int(newest>>blockBits) + 1
-		together := !frequent && read >= manyBlocks && namedBlock*int(to-from+1) > (seen+1)*all/read
+		from, to := blocksOf(w.rest, newest)
+		together := !frequent && expected.rows(from, to) <= namedBlock*int(to-from+1)
 		if together {
-			from, to = blocksOf(w.rest, newest, all)
 			q.Limit(int64(l.limits.batch))
 		} else {
+			rows := n
+			if !w.counting {
+				rows = max(n, seenOf*w.rest.Limit)
+			}
+			from, to = expected.first(rows, from, to, w.rest.Back)
 			q.Where(`ARRAY[t.number >> ?] && ARRAY[?]`, blockBits, bun.List(numbersOf(from, to)))
 		}
 		l.filtered(l.byIndex(q, ` || ''`)) // prevents other indexes than that of the search text
@@ -270,7 +281,6 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 			frequent = true
 			return nil
 		}
-		read, seen = read+int(to-from+1), seen+p.seen
 		end, ended := from<<blockBits, from == 0
 		if w.rest.Back {
 			end, ended = (to+1)<<blockBits-1, to == newest>>blockBits
@@ -284,18 +294,16 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 	}
 }
 
-// blocksOf returns the first and the last of the next blocks of a reading, of which there are no more than count.
-func blocksOf(r reading, newest int64, count int) (from, to int64) {
+// blocksOf returns the first and the last of the blocks that are left of a reading.
+func blocksOf(r reading, newest int64) (from, to int64) {
 	last := newest >> blockBits
-	if r.Back {
-		from = min((*r.From+1)>>blockBits, last)
-		return from, min(from+int64(count)-1, last)
+	switch {
+	case r.From == nil:
+		return 0, last
+	case r.Back:
+		return min((*r.From+1)>>blockBits, last), last
 	}
-	to = last
-	if r.From != nil {
-		to = max(min((*r.From-1)>>blockBits, last), 0)
-	}
-	return max(to-int64(count)+1, 0), to
+	return 0, max(min((*r.From-1)>>blockBits, last), 0)
 }
 
 func numbersOf(from, to int64) (list []int64) {

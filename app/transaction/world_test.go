@@ -14,6 +14,7 @@ import (
 	"kontor/app/account/accounttest"
 	"kontor/app/assignment"
 	"kontor/app/customer"
+	"kontor/app/sample"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/policies"
@@ -52,6 +53,20 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.end = w.Person("Eva Ende", false, policies.EndUser)
 	w.customer = w.addCustomer(w.anna, "Kühn")
 	return w
+}
+
+// limit sets limits, with which the next search takes a new sample.
+func (w *world) limit(l limits) {
+	w.limits, w.texts = l, sample.Kept[sampledText]{Take: w.takeSample}
+}
+
+// sampleAll makes a sample of all transactions, which searches use from now on.
+func (w *world) sampleAll() {
+	w.Helper()
+	var rows []sampledText
+	w.Must(w.db.NewSelect().Table(`transactions`).Column(`number`, `search`).Scan(w.Ctx, &rows))
+	all := sample.New(rows, 1, func(r *sampledText) string { return store.TrigramText(r.Search) })
+	w.texts = sample.Kept[sampledText]{Take: func(context.Context) (*sample.Sample[sampledText], error) { return all, nil }}
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

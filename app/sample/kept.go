@@ -1,0 +1,110 @@
+package sample
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"kontor/app/store"
+)
+
+// Size is the number of rows in a sample.
+const Size = 4000
+
+// life is how long a sample is used: texts of deleted rows stay in memory no longer. While somebody searches, a new
+// sample takes its place then, so that no search waits for one. idle is how long after the last search this goes on.
+const (
+	life = 50 * time.Second
+	idle = 10 * time.Minute
+)
+
+// Kept keeps the newest sample in memory.
+type Kept[Row any] struct {
+	Take   func(context.Context) (*Sample[Row], error)
+	mu     sync.Mutex
+	newest *Sample[Row] // nil: none
+	used   time.Time    // when somebody last asked for it
+}
+
+// Get returns the newest sample. It takes one if there is none.
+func (k *Kept[Row]) Get(ctx context.Context) (*Sample[Row], error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.used = time.Now()
+	if k.newest != nil {
+		return k.newest, nil
+	}
+	s, err := k.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k.newest = s
+	time.AfterFunc(life, k.renew)
+	return s, nil
+}
+
+// renew takes a new sample, or forgets the old one if nobody has searched for a while.
+func (k *Kept[Row]) renew() {
+	k.mu.Lock()
+	unused := time.Since(k.used) > idle
+	k.mu.Unlock()
+	var s *Sample[Row]
+	if !unused {
+		ctx, cancel := context.WithTimeout(context.Background(), life)
+		defer cancel()
+		s, _ = k.Take(ctx) // after an error the next search takes one
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.newest = s; s != nil {
+		time.AfterFunc(life, k.renew)
+	}
+}
+
+// Source is a table of which samples are taken.
+type Source[Row any] struct {
+	DB    *store.DB
+	Table string // its key is the column number
+	Size  int    // of a sample; 0: none is taken
+	// Read reads those of some rows that there are, and Text is the text of one in the form of store.TrigramText.
+	Read func(ctx context.Context, numbers []int64) ([]Row, error)
+	Text func(*Row) string
+}
+
+// Take reads rows with random numbers, in no order. It takes no sample if there are few rows: then all matches can be read.
+func (f Source[Row]) Take(ctx context.Context) (*Sample[Row], error) {
+	var first, last int64
+	// Raw SQL: in two subqueries, min and max each take one step into the index; in one query they would read all of it.
+	err := f.DB.NewRaw(`SELECT COALESCE((SELECT min(number) FROM ?0), 0), COALESCE((SELECT max(number) FROM ?0), 0)`, bun.Ident(f.Table)).
+		Scan(ctx, &first, &last)
+	of := last - first + 1
+	if err != nil || f.Size == 0 || of < worthwhile*int64(f.Size) {
+		return &Sample[Row]{}, err
+	}
+	numbers := map[int64]bool{}
+	for len(numbers) < f.Size {
+		numbers[first+rand.Int64N(of)] = true //nolint:gosec // nothing is secret about it
+	}
+	var all []Row
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(numbers)), chunk) {
+		rows, err := f.Read(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	swap := func(i, j int) { all[i], all[j] = all[j], all[i] }
+	rand.Shuffle(len(all), swap) //nolint:gosec // nothing is secret about it; the first rows are a sample, too
+	return New(all, float64(f.Size)/float64(of), f.Text), nil
+}
+
+// worthwhile is how many times as many rows there must be as a sample has. chunk is how many of them one query reads.
+const (
+	worthwhile = 3
+	chunk      = 500
+)
