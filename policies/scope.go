@@ -47,6 +47,16 @@ func (s Scope) Everything() bool {
 	return !slices.ContainsFunc(s.cells[:], func(k KindSet) bool { return !k.Full() })
 }
 
+// Equal says whether two scopes give the same answers.
+func (s Scope) Equal(other Scope) bool {
+	for m, cell := range s.cells {
+		if cell.Except != other.cells[m].Except || !slices.Equal(cell.Kinds, other.cells[m].Kinds) {
+			return false
+		}
+	}
+	return true
+}
+
 // Unrelated says whether the caller has the permission for some objects without a relation to them. Then the caller's
 // relations alone are not enough to find the rows of a list.
 func (s Scope) Unrelated() bool { return !s.cells[None].Empty() }

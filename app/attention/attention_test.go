@@ -243,13 +243,25 @@ func TestCounts(t *testing.T) {
 		w.customer(w.anna, "Leer 4 AG")
 		w.Tick(countLife)
 		count(w.uta, 4)
-		w.keep(w.uta, 4, w.Now().Add(-time.Minute/countRest)) // as if it had taken long to count
+		long, err := w.begin(w.uta)
+		w.Must(err)
+		long.at = long.at.Add(-time.Minute / countRest)
+		w.keep(w.uta, 4, long)
 		w.customer(w.anna, "Leer 5 AG")
 		w.Tick(time.Minute - 1)
 		count(w.uta, 4)
 		w.Tick(1)
 		count(w.uta, 5)
-		w.Must(policytest.Publish(w.o.Decider, 7, "p, user_administrator, *, transaction, *, process, allow"))
+		petra := w.Person("Petra Policy", true, policies.PolicyAdministrator)
+		w.o.Offers = offers(1)
+		count(petra, 1)
+		w.o.Offers = offers(0)
+		count(petra, 1)
+		w.customer(w.anna, "Leer 6 AG")
+		w.Must(policytest.Publish(w.o.Decider, 7, policies.Default+"p, auditor, *, template, *, read, allow"))
+		count(w.uta, 5) // by the version of before, with the same rights
+		count(petra, 0) // a version can settle what is offered
+		w.Must(policytest.Publish(w.o.Decider, 8, "p, user_administrator, *, transaction, *, process, allow"))
 		count(w.uta, 0)
 	})
 }
@@ -278,7 +290,8 @@ func TestCountedOnce(t *testing.T) {
 		assert.Equal(w, once, seen.n.Load(), "statements")
 
 		before := w.countKey(w.anna)
-		began := w.Now()
+		began, err := w.begin(w.anna)
+		w.Must(err)
 		w.Tick(time.Second)
 		w.Forget(w.anna.ID)
 		assert.NotEqual(w, before, w.countKey(w.anna), "a page after the act waits for a number of before")

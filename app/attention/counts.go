@@ -27,36 +27,69 @@ type count struct {
 	at      time.Time
 	life    time.Duration // 0: it was forgotten
 	version int           // of the policy
+	rights  []policies.Scope
 	roles   []policies.Role
 	persons []uuid.UUID
 }
 
-func (r count) holds(c account.Caller, version int, now time.Time) bool {
+func (r count) holds(c account.Caller, now time.Time) bool {
 	age := now.Sub(r.at)
-	return age >= 0 && age < r.life && r.version == version && slices.Equal(r.roles, c.Roles) && slices.Equal(r.persons, c.For)
+	return age >= 0 && age < r.life && slices.Equal(r.roles, c.Roles) && slices.Equal(r.persons, c.For)
 }
 
-// kept returns the number that is kept for the caller.
+// kept returns the number that is kept for the caller. A new version of the policy that changes none of the rights on
+// which the number depends leaves it as it is. Who may change policies also sees new rights that a version offers.
 func (s *Service) kept(c account.Caller) (n int, ok bool) {
 	r, ok := s.counts.Get(c.ID)
-	return r.n, ok && r.holds(c, s.o.Decider.Version(), s.o.Now())
+	if !ok || !r.holds(c, s.o.Now()) {
+		return 0, false
+	}
+	if r.version == s.o.Decider.Version() {
+		return r.n, true
+	}
+	rights, err := s.rights(c)
+	same := err == nil && slices.EqualFunc(rights, r.rights, policies.Scope.Equal)
+	return r.n, same && rights[slices.Index(Sections, Rights)].Nothing()
 }
 
-// keep keeps a number that began to be counted at a time, unless Forget was called meanwhile.
-func (s *Service) keep(c account.Caller, n int, began time.Time) {
-	if r, ok := s.counts.Get(c.ID); ok && r.life == 0 && r.at.After(began) {
+// rights returns what the caller may act on in each section.
+func (s *Service) rights(c account.Caller) ([]policies.Scope, error) {
+	all := make([]policies.Scope, len(Sections))
+	for i, section := range Sections {
+		if _, some := permissions[section]; !some {
+			continue
+		}
+		var err error
+		if all[i], err = s.scope(c, section); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// begin returns a count before it is counted.
+func (s *Service) begin(c account.Caller) (r count, err error) {
+	r = count{at: s.o.Now(), version: s.o.Decider.Version(), roles: slices.Clone(c.Roles), persons: slices.Clone(c.For)}
+	r.rights, err = s.rights(c)
+	return r, err
+}
+
+// keep keeps a number whose count was begun as r, unless Forget was called meanwhile.
+func (s *Service) keep(c account.Caller, n int, r count) {
+	if k, ok := s.counts.Get(c.ID); ok && k.life == 0 && k.at.After(r.at) {
 		return
 	}
 	now := s.o.Now()
-	s.counts.Add(c.ID, count{
-		n: n, at: now, life: max(countLife, countRest*now.Sub(began)), version: s.o.Decider.Version(), roles: slices.Clone(c.Roles), persons: slices.Clone(c.For),
-	})
+	r.n, r.at, r.life = n, now, max(countLife, countRest*now.Sub(r.at))
+	s.counts.Add(c.ID, r)
 }
 
 // saw corrects the number that is kept for the caller after the page has shown n entries of all there are, or of more.
 func (s *Service) saw(c account.Caller, n int, more bool) {
 	if !more {
-		s.keep(c, min(n, countCap), s.o.Now())
+		if r, err := s.begin(c); err == nil {
+			s.keep(c, min(n, countCap), r)
+		}
 	} else if k, ok := s.kept(c); ok && k <= n {
 		s.Forget(c.ID)
 	}

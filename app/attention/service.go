@@ -186,7 +186,10 @@ func (s *Service) countAnew(ctx context.Context, c account.Caller) (n int, err e
 	if n, ok := s.kept(c); ok { // somebody was faster
 		return n, nil
 	}
-	began := s.o.Now()
+	began, err := s.begin(c)
+	if err != nil {
+		return 0, err
+	}
 	for _, section := range Sections {
 		more, err := s.countSection(ctx, c, section, countCap-n)
 		if err != nil {

@@ -130,7 +130,7 @@ type sampledText struct {
 }
 
 // takeSample takes a sample of all customers. It tells how many customers a search will find.
-func (s *Service) takeSample(ctx context.Context) (*sample.Sample[sampledText], error) {
+func (s *Service) takeSample(ctx context.Context, part int) (*sample.Sample[sampledText], error) {
 	return sample.Source[sampledText]{
 		DB: s.db, Table: "customer", Size: s.limits.sample,
 		Read: func(ctx context.Context, numbers []int64) (rows []sampledText, err error) {
@@ -139,5 +139,5 @@ func (s *Service) takeSample(ctx context.Context) (*sample.Sample[sampledText], 
 			return rows, err
 		},
 		Text: func(r *sampledText) string { return trigramText(r.Search, r.Details) },
-	}.Take(ctx)
+	}.Take(ctx, part)
 }

@@ -23,15 +23,19 @@ const (
 	idle = 10 * time.Minute
 )
 
+// firstPart is the part of a sample that the first search waits for: one of so many rows.
+const firstPart = 8
+
 // Kept keeps the newest sample in memory.
 type Kept[Row any] struct {
-	Take   func(context.Context) (*Sample[Row], error)
+	// Take takes a sample, with one of part rows that it could have.
+	Take   func(ctx context.Context, part int) (*Sample[Row], error)
 	mu     sync.Mutex
 	newest *Sample[Row] // nil: none
 	used   time.Time    // when somebody last asked for it
 }
 
-// Get returns the newest sample. It takes one if there is none.
+// Get returns the newest sample. If there is none, it takes a small one, and after that a whole one takes its place.
 func (k *Kept[Row]) Get(ctx context.Context) (*Sample[Row], error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -39,12 +43,16 @@ func (k *Kept[Row]) Get(ctx context.Context) (*Sample[Row], error) {
 	if k.newest != nil {
 		return k.newest, nil
 	}
-	s, err := k.Take(ctx)
+	s, err := k.Take(ctx, firstPart)
 	if err != nil {
 		return nil, err
 	}
 	k.newest = s
-	time.AfterFunc(life, k.renew)
+	wait := life
+	if len(s.Rows) > 0 {
+		wait = 0
+	}
+	time.AfterFunc(wait, k.renew)
 	return s, nil
 }
 
@@ -57,7 +65,7 @@ func (k *Kept[Row]) renew() {
 	if !unused {
 		ctx, cancel := context.WithTimeout(context.Background(), life)
 		defer cancel()
-		s, _ = k.Take(ctx) // after an error the next search takes one
+		s, _ = k.Take(ctx, 1) // after an error the next search takes one
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -70,14 +78,15 @@ func (k *Kept[Row]) renew() {
 type Source[Row any] struct {
 	DB    *store.DB
 	Table string // its key is the column number
-	Size  int    // of a sample; 0: none is taken
+	Size  int    // of a whole sample; 0: none is taken
 	// Read reads those of some rows that there are, and Text is the text of one in the form of store.TrigramText.
 	Read func(ctx context.Context, numbers []int64) ([]Row, error)
 	Text func(*Row) string
 }
 
-// Take reads rows with random numbers, in no order. It takes no sample if there are few rows: then all matches can be read.
-func (f Source[Row]) Take(ctx context.Context) (*Sample[Row], error) {
+// Take reads rows with random numbers, in no order: one of part rows of a whole sample. It takes no sample if there are few
+// rows: then all matches can be read.
+func (f Source[Row]) Take(ctx context.Context, part int) (*Sample[Row], error) {
 	var first, last int64
 	// Raw SQL: in two subqueries, min and max each take one step into the index; in one query they would read all of it.
 	err := f.DB.NewRaw(`SELECT COALESCE((SELECT min(number) FROM ?0), 0), COALESCE((SELECT max(number) FROM ?0), 0)`, bun.Ident(f.Table)).
@@ -86,8 +95,9 @@ func (f Source[Row]) Take(ctx context.Context) (*Sample[Row], error) {
 	if err != nil || f.Size == 0 || of < worthwhile*int64(f.Size) {
 		return &Sample[Row]{}, err
 	}
+	size := max(f.Size/part, 1)
 	numbers := map[int64]bool{}
-	for len(numbers) < f.Size {
+	for len(numbers) < size {
 		numbers[first+rand.Int64N(of)] = true //nolint:gosec // nothing is secret about it
 	}
 	var all []Row
@@ -100,7 +110,7 @@ func (f Source[Row]) Take(ctx context.Context) (*Sample[Row], error) {
 	}
 	swap := func(i, j int) { all[i], all[j] = all[j], all[i] }
 	rand.Shuffle(len(all), swap) //nolint:gosec // nothing is secret about it; the first rows are a sample, too
-	return New(all, float64(f.Size)/float64(of), f.Text), nil
+	return New(all, float64(size)/float64(of), f.Text), nil
 }
 
 // worthwhile is how many times as many rows there must be as a sample has. chunk is how many of them one query reads.

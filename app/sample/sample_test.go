@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,17 +131,27 @@ func TestMoreThan(t *testing.T) {
 	assert.False(t, (&Sample[string]{Share: 1}).MoreThan(limit, limit), "a sample of all, of which as many match: more than there are")
 }
 
-// TestKept: a sample is taken once, stays as long as it may, and is renewed only while somebody searches.
+// TestKept: the first search waits for a small sample, a whole one soon takes its place, stays as long as it may, and is
+// renewed only while somebody searches.
 func TestKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		taken := 0
-		samples := Kept[string]{Take: func(context.Context) (*Sample[string], error) {
-			taken++
-			return &Sample[string]{Share: float64(taken)}, nil
+		var mu sync.Mutex
+		var taken []int // the part of each
+		rows := []string{"text"}
+		samples := Kept[string]{Take: func(_ context.Context, part int) (*Sample[string], error) {
+			mu.Lock()
+			defer mu.Unlock()
+			taken = append(taken, part)
+			return &Sample[string]{Rows: rows, Share: float64(len(taken))}, nil
 		}}
 		pass := func(d time.Duration) {
 			time.Sleep(d) // in the bubble of synctest, whose clock does not wait
 			synctest.Wait()
+		}
+		parts := func() []int {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(taken)
 		}
 		get := func() float64 {
 			s, err := samples.Get(t.Context())
@@ -148,17 +159,28 @@ func TestKept(t *testing.T) {
 			return s.Share
 		}
 		assert.InDelta(t, 1, get(), 0)
-		pass(life - time.Second)
-		assert.InDelta(t, 1, get(), 0, "before its life ends")
-		pass(2 * time.Second)
-		assert.Equal(t, 2, taken, "nobody waits for the next one")
+		assert.InDelta(t, 1, get(), 0)
+		pass(time.Nanosecond)
 		assert.InDelta(t, 2, get(), 0)
+		pass(life - time.Second)
+		assert.InDelta(t, 2, get(), 0, "before its life ends")
+		pass(2 * time.Second)
+		assert.Len(t, parts(), 3, "nobody waits for the next one")
+		assert.InDelta(t, 3, get(), 0)
 		pass(idle + 2*life)
 		assert.Nil(t, samples.newest, "nobody has searched for a while")
-		before := taken
+		before := len(parts())
 		pass(time.Hour)
-		assert.Equal(t, before, taken)
-		samples.Take = func(context.Context) (*Sample[string], error) { return nil, errors.New("away") }
+		assert.Len(t, parts(), before)
+		assert.Equal(t, []int{firstPart, 1, 1}, parts()[:3])
+		mu.Lock()
+		rows = nil // there are too few rows for a sample
+		mu.Unlock()
+		get()
+		pass(life - time.Second)
+		assert.Len(t, parts(), before+1, "there is no whole one either")
+		pass(time.Hour)
+		samples.Take = func(context.Context, int) (*Sample[string], error) { return nil, errors.New("away") }
 		_, err := samples.Get(t.Context())
 		require.Error(t, err)
 		assert.Nil(t, samples.newest, "after an error")

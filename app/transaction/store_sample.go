@@ -19,7 +19,7 @@ type sampledText struct {
 }
 
 // takeSample takes a sample of all transactions. It tells which trigrams of a search are rare, and where its matches are.
-func (s *Service) takeSample(ctx context.Context) (*sample.Sample[sampledText], error) {
+func (s *Service) takeSample(ctx context.Context, part int) (*sample.Sample[sampledText], error) {
 	return sample.Source[sampledText]{
 		DB: s.db, Table: "transactions", Size: s.limits.sample,
 		Read: func(ctx context.Context, numbers []int64) (rows []sampledText, err error) {
@@ -27,7 +27,7 @@ func (s *Service) takeSample(ctx context.Context) (*sample.Sample[sampledText], 
 			return rows, err
 		},
 		Text: func(r *sampledText) string { return store.TrigramText(r.Search) },
-	}.Take(ctx)
+	}.Take(ctx, part)
 }
 
 // matches are the blocks of those rows of a sample that match a search, in ascending order.

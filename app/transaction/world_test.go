@@ -66,7 +66,7 @@ func (w *world) sampleAll() {
 	var rows []sampledText
 	w.Must(w.db.NewSelect().Table(`transactions`).Column(`number`, `search`).Scan(w.Ctx, &rows))
 	all := sample.New(rows, 1, func(r *sampledText) string { return store.TrigramText(r.Search) })
-	w.texts = sample.Kept[sampledText]{Take: func(context.Context) (*sample.Sample[sampledText], error) { return all, nil }}
+	w.texts = sample.Kept[sampledText]{Take: func(context.Context, int) (*sample.Sample[sampledText], error) { return all, nil }}
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
