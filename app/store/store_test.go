@@ -261,3 +261,31 @@ func FuzzFold(f *testing.F) {
 		assert.Equal(t, got, store.SortKey(got), "SortKey(%q) = %q is not a fixed point", s, got)
 	})
 }
+
+// TestSession: a connection has the settings on which queries rely, whatever the database says.
+func TestSession(t *testing.T) {
+	ctx := context.Background()
+	url := storetest.PostgresURL(t)
+	db, err := store.Open(ctx, url)
+	require.NoError(t, err)
+	wanted := map[string]string{
+		"jit": "off", "bytea_output": "hex", "default_transaction_isolation": "read committed", "transform_null_equals": "off",
+		"DateStyle": "ISO, MDY", "TimeZone": "UTC", "standard_conforming_strings": "on",
+	}
+	for name, other := range map[string]string{
+		"jit": "on", "bytea_output": "escape", "default_transaction_isolation": "serializable", "transform_null_equals": "on",
+		"DateStyle": "German", "TimeZone": "Europe/Berlin", "standard_conforming_strings": "off",
+	} {
+		_, err = db.ExecContext(ctx, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET ? = %L', current_database(), ?); END $$`, bun.Ident(name), other)
+		require.NoError(t, err, name)
+	}
+	require.NoError(t, db.Close())
+	db, err = store.Open(ctx, url)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, db.Close()) }()
+	for name, want := range wanted {
+		var is string
+		require.NoError(t, db.NewRaw(`SELECT current_setting(?)`, name).Scan(ctx, &is))
+		assert.Equal(t, want, is, name)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -26,14 +28,28 @@ func (s *Service) takeSample(ctx context.Context, part int) (*sample.Sample[samp
 			err = s.db.NewSelect().Table(`transactions`).Column(`number`, `search`).Where(`number IN (?)`, bun.List(numbers)).Scan(ctx, &rows)
 			return rows, err
 		},
-		Text: func(r *sampledText) string { return store.TrigramText(r.Search) },
+		Text: func(r *sampledText) string { return s.indexed(r.Search) },
 	}.Take(ctx, part)
 }
 
-// matches are the blocks of those rows of a sample that match a search, in ascending order.
+// indexed returns a search text in the form of the database's index. To PostgreSQL's, all but letters and digits are between
+// words.
+func (s *Service) indexed(search string) string {
+	if s.db.IsPostgres() {
+		search = " " + strings.Join(wordsIn(search), " ")
+	}
+	return store.TrigramText(search)
+}
+
+func wordsIn(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+// matches are the blocks of those rows of a sample that match a search, in ascending order, and of those that PostgreSQL's
+// index finds for it, which are then checked.
 type matches struct {
-	blocks []int64
-	share  float64 // of all rows that the sample contains; 0: there is no sample
+	blocks, found []int64
+	share         float64 // of all rows that the sample contains; 0: there is no sample
 }
 
 // expect estimates where the matches of the search are.
@@ -43,20 +59,38 @@ func (l *list) expect(ctx context.Context) (m matches, err error) {
 		return m, err
 	}
 	m.share = texts.Share
-	for _, i := range texts.With(l.wanted.Trigrams) {
+	for _, i := range texts.With(l.asked()) {
 		r := &texts.Rows[i]
+		m.found = append(m.found, r.Number>>blockBits)
 		if !slices.ContainsFunc(l.wanted.Needles, func(n string) bool { return !strings.Contains(r.Search, n) }) {
 			m.blocks = append(m.blocks, r.Number>>blockBits)
 		}
 	}
+	slices.Sort(m.found)
 	slices.Sort(m.blocks)
 	return m, nil
 }
 
-// rows estimates how many rows in some blocks match.
+// asked returns the trigrams of which PostgreSQL's index is asked.
+func (l *list) asked() []string {
+	var needles []string
+	for _, n := range l.wanted.Needles {
+		for i, word := range wordsIn(n) {
+			switch {
+			case i > 0 || !strings.HasPrefix(n, word): // the beginning of a word
+				needles = append(needles, " "+word)
+			case utf8.RuneCountInString(word) > 2:
+				needles = append(needles, word)
+			}
+		}
+	}
+	return store.Trigrams(needles...)
+}
+
+// rows estimates how many rows of some blocks the index finds.
 func (m matches) rows(from, to int64) int {
-	low, _ := slices.BinarySearch(m.blocks, from)
-	high, _ := slices.BinarySearch(m.blocks, to+1)
+	low, _ := slices.BinarySearch(m.found, from)
+	high, _ := slices.BinarySearch(m.found, to+1)
 	if high <= low {
 		return 0
 	}

@@ -65,7 +65,7 @@ func (w *world) sampleAll() {
 	w.Helper()
 	var rows []sampledText
 	w.Must(w.db.NewSelect().Table(`transactions`).Column(`number`, `search`).Scan(w.Ctx, &rows))
-	all := sample.New(rows, 1, func(r *sampledText) string { return store.TrigramText(r.Search) })
+	all := sample.New(rows, 1, func(r *sampledText) string { return w.indexed(r.Search) })
 	w.texts = sample.Kept[sampledText]{Take: func(context.Context, int) (*sample.Sample[sampledText], error) { return all, nil }}
 }
 
