@@ -240,11 +240,11 @@ func (v *decisions) allows(q Request) (bool, error) {
 }
 
 func (v *decisions) decide(q Request) (bool, error) {
-	enforcer, any := v.enforcers[Permission{q.Object, q.Action}]
-	if !any {
+	e, some := v.enforcers[Permission{q.Object, q.Action}]
+	if !some {
 		return false, nil
 	}
-	ok, err := enforcer.Enforce(q.values()...)
+	ok, err := e.Enforce(q.values()...)
 	if err != nil {
 		return false, fmt.Errorf("decide %s %s: %w", q.Action, q.Object, err)
 	}
@@ -281,11 +281,11 @@ func (d *Decider) Explain(q Request) (Verdict, error) {
 		return Verdict{}, nil
 	}
 	v := d.current.Load()
-	enforcer, any := v.enforcers[Permission{q.Object, q.Action}]
-	if !any {
+	e, some := v.enforcers[Permission{q.Object, q.Action}]
+	if !some {
 		return Verdict{}, nil
 	}
-	ok, fields, err := enforcer.EnforceEx(q.values()...)
+	ok, fields, err := e.EnforceEx(q.values()...)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("explain %s %s: %w", q.Action, q.Object, err)
 	}
@@ -326,7 +326,7 @@ func build(text string) (*decisions, error) {
 	}
 	built := &decisions{policy: policy, enforcers: make(map[Permission]*casbin.Enforcer, len(about))}
 	for p, rules := range about {
-		if built.enforcers[p], err = enforcer(rules, inclusions); err != nil {
+		if built.enforcers[p], err = newEnforcer(rules, inclusions); err != nil {
 			return nil, fmt.Errorf("policy about %s %s: %w", p.Action, p.Object, err)
 		}
 	}
@@ -361,8 +361,9 @@ func roleManager(inclusions []Inclusion) (rbac.RoleManager, error) {
 	return m, nil
 }
 
-// enforcer makes an enforcer of some rules.
-func enforcer(rules [][]string, inclusions rbac.RoleManager) (*casbin.Enforcer, error) {
+// newEnforcer makes an enforcer of some rules. All enforcers share the inclusions, so none may build links of roles itself:
+// BuildRoleLinks would empty them for all.
+func newEnforcer(rules [][]string, inclusions rbac.RoleManager) (*casbin.Enforcer, error) {
 	m, err := model.NewModelFromString(modelText)
 	if err != nil {
 		return nil, err
@@ -373,7 +374,7 @@ func enforcer(rules [][]string, inclusions rbac.RoleManager) (*casbin.Enforcer, 
 	}
 	e.EnableAutoSave(false)
 	e.AddFunction("hasRel", hasRelation)
-	m["g"]["g"].RM = inclusions // shared by all enforcers
+	m["g"]["g"].RM = inclusions
 	_, err = e.AddPolicies(rules)
 	return e, err
 }

@@ -15,8 +15,8 @@ const masks = int(Administrator|Processor|Access) + 1
 const noKind = "-"
 
 // Scope answers for a whole list: for each set of relations to an object, it holds the kinds for which the caller may
-// do an action. It is compiled by one decision for each cell, so a list that uses it as a condition can't differ from
-// the single decisions.
+// do an action. Each cell is a decision of Casbin, or that of another cell which all rules for the roles treat alike, so a
+// list that uses it as a condition can't differ from the single decisions.
 type Scope struct{ cells [masks]KindSet }
 
 // KindSet is a set of kinds: exactly the listed kinds, or all kinds except them.
@@ -160,7 +160,7 @@ func (v *decisions) scope(roles []Role, o Object, a Action) (Scope, error) {
 	return s, nil
 }
 
-// cellOf turns the answers for each kind into a set. In an open list, noKind stands for all kinds that no rule names.
+// cellOf turns the answers for each kind into a set. In an open list, noKind stands for all kinds that no rule for the roles names.
 func cellOf(yes, no []string, closed bool) KindSet {
 	if closed {
 		if len(no) == 0 {

@@ -257,10 +257,12 @@ func TestCounts(t *testing.T) {
 		count(petra, 1)
 		w.o.Offers = offers(0)
 		count(petra, 1)
+		count(w.anna, 5)
 		w.customer(w.anna, "Leer 6 AG")
 		w.Must(policytest.Publish(w.o.Decider, 7, policies.Default+"p, auditor, *, template, *, read, allow"))
-		count(w.uta, 5) // by the version of before, with the same rights
-		count(petra, 0) // a version can settle what is offered
+		count(w.anna, 5) // by the version of before, with the same rights
+		count(w.uta, 6)  // guards the system, and a version can settle a proposal
+		count(petra, 0)  // a version can settle what is offered
 		w.Must(policytest.Publish(w.o.Decider, 8, "p, user_administrator, *, transaction, *, process, allow"))
 		count(w.uta, 0)
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
+	"kontor/app/approval"
 	"kontor/policies"
 )
 
@@ -38,7 +39,8 @@ func (r count) holds(c account.Caller, now time.Time) bool {
 }
 
 // kept returns the number that is kept for the caller. A new version of the policy that changes none of the rights on
-// which the number depends leaves it as it is. Who may change policies also sees new rights that a version offers.
+// which the number depends leaves it as it is, except for those who count what a version settles: the new rights that are
+// offered to who may change policies, and the proposals that guards of the system decide.
 func (s *Service) kept(c account.Caller) (n int, ok bool) {
 	r, ok := s.counts.Get(c.ID)
 	if !ok || !r.holds(c, s.o.Now()) {
@@ -49,7 +51,7 @@ func (s *Service) kept(c account.Caller) (n int, ok bool) {
 	}
 	rights, err := s.rights(c)
 	same := err == nil && slices.EqualFunc(rights, r.rights, policies.Scope.Equal)
-	return r.n, same && rights[slices.Index(Sections, Rights)].Nothing()
+	return r.n, same && rights[slices.Index(Sections, Rights)].Nothing() && !approval.Guards(c.Roles)
 }
 
 // rights returns what the caller may act on in each section.
@@ -74,8 +76,11 @@ func (s *Service) begin(c account.Caller) (r count, err error) {
 	return r, err
 }
 
-// keep keeps a number whose count was begun as r, unless Forget was called meanwhile.
+// keep keeps a number whose count was begun as r, unless Forget was called or a policy was published meanwhile.
 func (s *Service) keep(c account.Caller, n int, r count) {
+	if s.o.Decider.Version() != r.version {
+		return
+	}
 	if k, ok := s.counts.Get(c.ID); ok && k.life == 0 && k.at.After(r.at) {
 		return
 	}
@@ -84,12 +89,11 @@ func (s *Service) keep(c account.Caller, n int, r count) {
 	s.counts.Add(c.ID, r)
 }
 
-// saw corrects the number that is kept for the caller after the page has shown n entries of all there are, or of more.
-func (s *Service) saw(c account.Caller, n int, more bool) {
+// saw corrects the number that is kept for the caller after the page has shown n entries of all there are, or of more. r was
+// begun before.
+func (s *Service) saw(c account.Caller, r count, n int, more bool) {
 	if !more {
-		if r, err := s.begin(c); err == nil {
-			s.keep(c, min(n, countCap), r)
-		}
+		s.keep(c, min(n, countCap), r)
 	} else if k, ok := s.kept(c); ok && k <= n {
 		s.Forget(c.ID)
 	}

@@ -142,6 +142,10 @@ func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
 	if err := s.require(ctx, c); err != nil {
 		return nil, err
 	}
+	began, err := s.begin(c)
+	if err != nil {
+		return nil, err
+	}
 	var parts []Part
 	n, more := 0, false
 	for _, section := range Sections {
@@ -155,7 +159,7 @@ func (s *Service) Parts(ctx context.Context, c account.Caller) ([]Part, error) {
 		}
 		n, more = n+p.Len(), more || p.More
 	}
-	s.saw(c, n, more)
+	s.saw(c, began, n, more)
 	return parts, nil
 }
 

@@ -173,7 +173,8 @@ func TestListIsTheModel(t *testing.T) {
 			"scarce": {rare: 5, frequent: 20, walk: 60, step: 1}, "sampled": {rare: 1, frequent: 20, walk: 60, step: 1, sample: 30},
 		}
 		for way, l := range ways {
-			w.limits, w.texts = l, sample.Kept[sampledText]{Take: w.takeSample}
+			w.limits = l
+			w.texts = sample.Keep(w.sampled())
 			every := 4 // combinations that different query plans must answer alike
 			if way == "default" {
 				every = 1

@@ -71,7 +71,11 @@ func TestSample(t *testing.T) {
 			return l.InTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) })
 		}))
 		w.limits.sample = 1500
-		whole := func(ctx context.Context, _ int) (*sample.Sample[sampledText], error) { return w.takeSample(ctx, 1) }
+		whole := func() *sample.Kept[sampledText] {
+			t, err := w.sampled().Take(ctx, 1)
+			w.Must(err)
+			return sample.Always(t)
+		}
 		for _, c := range []struct {
 			filter Filter
 			alike  bool
@@ -88,7 +92,7 @@ func TestSample(t *testing.T) {
 			const looks = 10
 			mean := 0.0
 			for range looks {
-				w.texts = sample.Kept[sampledText]{Take: whole}
+				w.texts = whole()
 				l := w.list(c.filter)
 				l.alike, l.scope.where = c.alike, c.scope
 				e, err := l.expect(ctx)
@@ -101,7 +105,7 @@ func TestSample(t *testing.T) {
 			assert.InDelta(t, float64(c.want), mean, 0.15*float64(c.want), "%+v", c)
 		}
 		w.limits.sample = n
-		w.texts = sample.Kept[sampledText]{Take: whole}
+		w.texts = whole()
 		e, err := w.list(Filter{Query: "heu"}).expect(ctx)
 		require.NoError(t, err, "a sample of all")
 		assert.Equal(t, (expectation{known: true}), e, "a sample of all")

@@ -65,7 +65,7 @@ type Service struct {
 	erased   Erasures
 	jobs     *job.Service
 	limits   limits
-	texts    sample.Kept[sampledText]
+	texts    *sample.Kept[sampledText]
 	// dependents says how each part is deleted with a customer.
 	dependents map[Part]Dependent
 	twice      []Part // parts that were registered more than once
@@ -100,7 +100,7 @@ func New(o Options) *Service {
 			Jobs:           {LockOut: o.Jobs.CancelOfCustomer},
 		},
 	}
-	s.texts.Take = s.takeSample
+	s.texts = sample.Keep(s.sampled())
 	s.jobs.Handle(job.CustomerDeletion, job.Handler{Step: s.deletionStep})
 	s.jobs.Handle(job.AdministratorSwitch, job.Handler{Step: s.switchStep})
 	if o.Courier != nil {

@@ -40,10 +40,7 @@ func (l *overview) expect(ctx context.Context) (expectation, error) {
 	if e.known {
 		return *e, nil
 	}
-	t, err := l.texts.Get(ctx)
-	if err != nil {
-		return *e, err
-	}
+	t := l.texts.Get(ctx)
 	e.known, l.sample = true, t
 	if len(t.Rows) == 0 {
 		return *e, nil
@@ -129,8 +126,8 @@ type sampledText struct {
 	AttentionAt *time.Time `bun:"attention_at"`
 }
 
-// takeSample takes a sample of all customers. It tells how many customers a search will find.
-func (s *Service) takeSample(ctx context.Context, part int) (*sample.Sample[sampledText], error) {
+// sampled is where samples of all customers come from. They tell how many customers a search will find.
+func (s *Service) sampled() sample.Source[sampledText] {
 	return sample.Source[sampledText]{
 		DB: s.db, Table: "customer", Size: s.limits.sample,
 		Read: func(ctx context.Context, numbers []int64) (rows []sampledText, err error) {
@@ -139,5 +136,5 @@ func (s *Service) takeSample(ctx context.Context, part int) (*sample.Sample[samp
 			return rows, err
 		},
 		Text: func(r *sampledText) string { return trigramText(r.Search, r.Details) },
-	}.Take(ctx, part)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+	"golang.org/x/sync/singleflight"
 
 	"kontor/app/store"
 )
@@ -16,8 +17,9 @@ import (
 // Size is the number of rows in a sample.
 const Size = 4000
 
-// life is how long a sample is used: texts of deleted rows stay in memory no longer. While somebody searches, a new
-// sample takes its place then, so that no search waits for one. idle is how long after the last search this goes on.
+// life is how long a sample is used before a new one takes its place. While somebody searches, the new one is read beside,
+// so that no search waits for it. The text of a row that is deleted meanwhile stays in memory for twice that time at most.
+// idle is how long after the last search this goes on.
 const (
 	life = 50 * time.Second
 	idle = 10 * time.Minute
@@ -26,34 +28,64 @@ const (
 // firstPart is the part of a sample that the first search waits for: one of so many rows.
 const firstPart = 8
 
-// Kept keeps the newest sample in memory.
+// Kept keeps the newest sample of a table in memory.
 type Kept[Row any] struct {
-	// Take takes a sample, with one of part rows that it could have.
-	Take   func(ctx context.Context, part int) (*Sample[Row], error)
+	take   func(ctx context.Context, part int) (*Sample[Row], error)
+	first  singleflight.Group
 	mu     sync.Mutex
 	newest *Sample[Row] // nil: none
 	used   time.Time    // when somebody last asked for it
 }
 
-// Get returns the newest sample. If there is none, it takes a small one, and after that a whole one takes its place.
-func (k *Kept[Row]) Get(ctx context.Context) (*Sample[Row], error) {
+// Keep keeps samples of a source.
+func Keep[Row any](from Source[Row]) *Kept[Row] { return &Kept[Row]{take: from.Take} }
+
+// Always keeps one sample for good.
+func Always[Row any](s *Sample[Row]) *Kept[Row] { return &Kept[Row]{newest: s} }
+
+// Get returns the newest sample. If there is none, it takes a small one, and after that a whole one takes its place. A
+// sample only makes a search faster, so if it can't be read, Get returns an empty one.
+func (k *Kept[Row]) Get(ctx context.Context) *Sample[Row] {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.used = time.Now()
-	if k.newest != nil {
-		return k.newest, nil
+	newest := k.newest
+	k.mu.Unlock()
+	if newest != nil {
+		return newest
 	}
-	s, err := k.Take(ctx, firstPart)
+	taken := k.first.DoChan("", func() (any, error) { return k.takeFirst(context.WithoutCancel(ctx)) })
+	select {
+	case <-ctx.Done():
+	case r := <-taken:
+		if r.Err == nil {
+			return r.Val.(*Sample[Row])
+		}
+	}
+	return &Sample[Row]{}
+}
+
+func (k *Kept[Row]) takeFirst(ctx context.Context) (*Sample[Row], error) {
+	ctx, cancel := context.WithTimeout(ctx, life)
+	defer cancel()
+	s, err := k.take(ctx, firstPart)
 	if err != nil {
 		return nil, err
 	}
-	k.newest = s
 	wait := life
 	if len(s.Rows) > 0 {
 		wait = 0
 	}
-	time.AfterFunc(wait, k.renew)
+	k.put(s, wait)
 	return s, nil
+}
+
+// put puts a sample in place of the one before. renew follows after a while.
+func (k *Kept[Row]) put(s *Sample[Row], wait time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.newest = s; s != nil {
+		time.AfterFunc(wait, k.renew)
+	}
 }
 
 // renew takes a new sample, or forgets the old one if nobody has searched for a while.
@@ -65,13 +97,9 @@ func (k *Kept[Row]) renew() {
 	if !unused {
 		ctx, cancel := context.WithTimeout(context.Background(), life)
 		defer cancel()
-		s, _ = k.Take(ctx, 1) // after an error the next search takes one
+		s, _ = k.take(ctx, 1) // after an error the next search takes one
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.newest = s; s != nil {
-		time.AfterFunc(life, k.renew)
-	}
+	k.put(s, life)
 }
 
 // Source is a table of which samples are taken.

@@ -45,7 +45,11 @@ func (s *Sample[Row]) index(row int32, text string) {
 // With returns the places in Rows of the texts that have all these trigrams.
 func (s *Sample[Row]) With(trigrams []string) []int32 {
 	if len(trigrams) == 0 {
-		return nil
+		all := make([]int32, len(s.Rows))
+		for i := range all {
+			all[i] = int32(i) //nolint:gosec // a sample has some thousand rows
+		}
+		return all
 	}
 	rest := s.rarest(trigrams)
 	found := s.having[rest[0]]
@@ -67,7 +71,7 @@ func (s *Sample[Row]) Enough(trigrams []string) []string {
 		return trigrams
 	}
 	rest := s.rarest(trigrams)
-	enough, found := rest[:1], s.having[rest[0]]
+	enough, found := rest[:1:1], s.having[rest[0]]
 	for _, trigram := range rest[1:] {
 		left := both(found, s.having[trigram])
 		if len(s.having[trigram]) < checked*(len(found)-len(left)+1) {

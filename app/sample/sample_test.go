@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"kontor/app/store"
 )
@@ -51,7 +50,7 @@ func TestWith(t *testing.T) {
 		}
 		assert.Equal(t, want, s.With(trigrams), "%q in %q", trigrams, texts)
 	}
-	assert.Empty(t, of("abc").With(nil))
+	assert.Equal(t, []int32{0, 1}, of("abc", "").With(nil), "every text has none")
 	assert.Empty(t, (&Sample[string]{}).With([]string{"abc"}))
 }
 
@@ -138,7 +137,7 @@ func TestKept(t *testing.T) {
 		var mu sync.Mutex
 		var taken []int // the part of each
 		rows := []string{"text"}
-		samples := Kept[string]{Take: func(_ context.Context, part int) (*Sample[string], error) {
+		samples := &Kept[string]{take: func(_ context.Context, part int) (*Sample[string], error) {
 			mu.Lock()
 			defer mu.Unlock()
 			taken = append(taken, part)
@@ -154,11 +153,8 @@ func TestKept(t *testing.T) {
 			return slices.Clone(taken)
 		}
 		get := func() float64 {
-			s, err := samples.Get(t.Context())
-			require.NoError(t, err)
-			return s.Share
+			return samples.Get(t.Context()).Share
 		}
-		assert.InDelta(t, 1, get(), 0)
 		assert.InDelta(t, 1, get(), 0)
 		pass(time.Nanosecond)
 		assert.InDelta(t, 2, get(), 0)
@@ -180,9 +176,19 @@ func TestKept(t *testing.T) {
 		pass(life - time.Second)
 		assert.Len(t, parts(), before+1, "there is no whole one either")
 		pass(time.Hour)
-		samples.Take = func(context.Context, int) (*Sample[string], error) { return nil, errors.New("away") }
-		_, err := samples.Get(t.Context())
-		require.Error(t, err)
-		assert.Nil(t, samples.newest, "after an error")
+		samples.take = func(context.Context, int) (*Sample[string], error) { return nil, errors.New("away") }
+		assert.Empty(t, samples.Get(t.Context()).Rows, "without a database")
+		assert.Nil(t, samples.newest, "the next search tries again")
+		ended, end := context.WithCancel(t.Context())
+		end()
+		samples.take = func(ctx context.Context, _ int) (*Sample[string], error) {
+			time.Sleep(time.Second)
+			return &Sample[string]{Rows: []string{"text"}}, ctx.Err()
+		}
+		began := time.Now()
+		assert.Empty(t, samples.Get(ended).Rows, "nobody waits for the answer")
+		assert.Less(t, time.Since(began), time.Second)
+		assert.Len(t, samples.Get(t.Context()).Rows, 1, "for others it goes on")
+		pass(idle + 3*life)
 	})
 }

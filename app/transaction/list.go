@@ -127,12 +127,17 @@ type limits struct {
 	first int // a way begins with this many rows
 	batch int // the maximum number of rows in one query of a way
 	count int // this many rows are read for a count that no index can answer, half of them for that of a search
+	// perRow is how many matches PostgreSQL reads at once for each row of a page: a query takes longer than reading some
+	// hundred matches, and hardly anybody sees all of them.
+	perRow int
 	// sample is the number of transactions in the sample that says which trigrams of a search are rare. Tests set it.
 	sample int
 }
 
 // limitsOf returns limits that were measured with three million transactions.
-func limitsOf() limits { return limits{first: 100, batch: 16_000, count: 2_000, sample: sample.Size} }
+func limitsOf() limits {
+	return limits{first: 100, batch: 16_000, count: 2_000, perRow: 8, sample: sample.Size}
+}
 
 // list holds everything from which a page is made; package listing reads it.
 type list struct {

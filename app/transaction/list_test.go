@@ -185,20 +185,31 @@ func TestWaysAtBlocks(t *testing.T) {
 		}
 		l, _, err := w.list(ctx, w.anna, uuid.Nil, Filter{Query: "grenze"})
 		w.Must(err)
-		together := w.limits
+		l.limits.perRow = 0
 		read := func(r reading, want []int64) {
 			t.Helper()
-			for _, n := range []int{1, 7, 100, 0} { // block by block, some at once, and without naming them
-				w.limit(together)
-				if n > 0 {
-					w.limits.batch = 1
-					w.sampleAll()
-				}
+			for name, c := range map[string]struct {
+				n, batch int
+				sample   func()
+			}{
+				"block by block":         {1, 1, w.sampleAll},
+				"some blocks":            {7, 1, w.sampleAll},
+				"all blocks":             {100, 1, w.sampleAll},
+				"without blocks":         {100, 100, func() { w.sample(1) }},
+				"misled by the sample":   {7, 1, func() { w.sample(0.5, sampledText{1, " grenze"}, sampledText{5 << blockBits, " grenze"}) }},
+				"blocks without matches": {1, 1, func() { w.sample(0.1, sampledText{5 << blockBits, " brief"}) }},
+			} {
+				l.limits.batch = c.batch
+				c.sample()
 				for i, way := range l.ways(r) {
-					for !way.done {
-						require.NoError(t, way.read(ctx, way, n))
+					parts := 0
+					for ; !way.done; parts++ {
+						require.NoError(t, way.read(ctx, way, c.n))
 					}
-					require.Equal(t, want[:min(len(want), r.Limit)], append([]int64{}, way.hits...), "by the way %d from %v, back: %v, %d rows at a time", i, r.From, r.Back, n)
+					require.Equal(t, want[:min(len(want), r.Limit)], append([]int64{}, way.hits...), "by the way %d, %s, from %v, back: %v", i, name, r.From, r.Back)
+					if c.n == 1 && r.From == nil {
+						require.Greater(t, parts, 10, "by the way %d, %s", i, name)
+					}
 				}
 			}
 		}

@@ -43,7 +43,7 @@ type Service struct {
 	customers Customers
 	zone      *time.Location
 	limits    limits
-	texts     sample.Kept[sampledText]
+	texts     *sample.Kept[sampledText]
 }
 
 // New makes the service. It registers the deletion of transactions with their customer, and the update of their search
@@ -55,7 +55,7 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, decider: o.Decider, audit: o.Audit, customers: o.Customers, zone: o.Zone, limits: limitsOf(),
 	}
-	s.texts.Take = s.takeSample
+	s.texts = sample.Keep(s.sampled())
 	o.Customers.AddDependent(customer.Transactions, s.dependent())
 	o.Customers.OnRenamed(s.customerRenamed)
 	return s

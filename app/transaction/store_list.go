@@ -120,10 +120,7 @@ func (l *list) index(ctx context.Context, w *way, n int) error {
 
 // matches reads SQLite's index of the search texts, which has the order of the numbers.
 func (l *list) matches(ctx context.Context, w *way, n int) error {
-	texts, err := l.texts.Get(ctx)
-	if err != nil {
-		return err
-	}
+	texts := l.texts.Get(ctx)
 	q := l.db.NewSelect().ColumnExpr(`rowid AS number`).Table(`transaction_search`).
 		Where(`transaction_search MATCH ?`, store.Match(texts.Enough(l.wanted.Trigrams)...))
 	return l.along(ctx, w, n, ordered(w.rest, q, "rowid", n), false)
@@ -224,10 +221,6 @@ func (l *list) readable() store.Condition { return store.All(within(l.caller, l.
 // the block of each transaction, so it finds the matches within some blocks without reading all others.
 const blockBits = 14
 
-// seenOf is how many matches are read at once for each row of a page: a query takes longer than reading some hundred matches,
-// and hardly anybody sees all of them.
-const seenOf = 8
-
 // namedBlock says that naming a block in a query takes as long as reading this many matches.
 const namedBlock = 12
 
@@ -242,9 +235,7 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 			if err := l.db.NewSelect().Table(`transactions`).ColumnExpr(`COALESCE(max(number), 0)`).Scan(ctx, &newest); err != nil {
 				return err
 			}
-			if expected, err = l.expect(ctx); err != nil {
-				return err
-			}
+			expected = l.expect(ctx)
 		}
 		q := l.db.NewSelect().ColumnExpr(`t.number, t.id, t.customer_id, t.kind`).TableExpr(`transactions AS t`).
 			Where(`?`, l.db.Verify(l.wanted, "t.search"))
@@ -253,11 +244,11 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 		if together {
 			q.Limit(int64(l.limits.batch))
 		} else {
-			rows := n
+			wanted := n
 			if !w.counting {
-				rows = max(n, seenOf*w.rest.Limit)
+				wanted = max(n, l.limits.perRow*w.rest.Limit)
 			}
-			from, to = expected.first(rows, from, to, w.rest.Back)
+			from, to = expected.first(wanted, from, to, w.rest.Back)
 			q.Where(`ARRAY[t.number >> ?] && ARRAY[?]`, blockBits, bun.List(numbersOf(from, to)))
 		}
 		l.filtered(l.byIndex(q, ` || ''`)) // prevents other indexes than that of the search text
@@ -278,7 +269,7 @@ func (l *list) blocks() func(context.Context, *way, int) error {
 			return err
 		}
 		if together && p.seen == l.limits.batch { // there may be others
-			frequent = true
+			frequent, w.seen = true, w.seen+p.seen
 			return nil
 		}
 		end, ended := from<<blockBits, from == 0

@@ -20,8 +20,9 @@ type sampledText struct {
 	Search string `bun:"search"`
 }
 
-// takeSample takes a sample of all transactions. It tells which trigrams of a search are rare, and where its matches are.
-func (s *Service) takeSample(ctx context.Context, part int) (*sample.Sample[sampledText], error) {
+// sampled is where samples of all transactions come from. They tell which trigrams of a search are rare, and where its
+// matches are.
+func (s *Service) sampled() sample.Source[sampledText] {
 	return sample.Source[sampledText]{
 		DB: s.db, Table: "transactions", Size: s.limits.sample,
 		Read: func(ctx context.Context, numbers []int64) (rows []sampledText, err error) {
@@ -29,7 +30,7 @@ func (s *Service) takeSample(ctx context.Context, part int) (*sample.Sample[samp
 			return rows, err
 		},
 		Text: func(r *sampledText) string { return s.indexed(r.Search) },
-	}.Take(ctx, part)
+	}
 }
 
 // indexed returns a search text in the form of the database's index. To PostgreSQL's, all but letters and digits are between
@@ -53,11 +54,8 @@ type matches struct {
 }
 
 // expect estimates where the matches of the search are.
-func (l *list) expect(ctx context.Context) (m matches, err error) {
-	texts, err := l.texts.Get(ctx)
-	if err != nil {
-		return m, err
-	}
+func (l *list) expect(ctx context.Context) (m matches) {
+	texts := l.texts.Get(ctx)
 	m.share = texts.Share
 	for _, i := range texts.With(l.asked()) {
 		r := &texts.Rows[i]
@@ -68,10 +66,11 @@ func (l *list) expect(ctx context.Context) (m matches, err error) {
 	}
 	slices.Sort(m.found)
 	slices.Sort(m.blocks)
-	return m, nil
+	return m
 }
 
-// asked returns the trigrams of which PostgreSQL's index is asked.
+// asked returns trigrams of which PostgreSQL's index is asked. It is asked of others, too, such as the ends of words, so it
+// finds no more than the sample says. If there are none, it finds everything.
 func (l *list) asked() []string {
 	var needles []string
 	for _, n := range l.wanted.Needles {

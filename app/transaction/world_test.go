@@ -57,16 +57,21 @@ func newWorld(t *testing.T, db *store.DB) *world {
 
 // limit sets limits, with which the next search takes a new sample.
 func (w *world) limit(l limits) {
-	w.limits, w.texts = l, sample.Kept[sampledText]{Take: w.takeSample}
+	w.limits = l
+	w.texts = sample.Keep(w.sampled())
 }
 
-// sampleAll makes a sample of all transactions, which searches use from now on.
+// sample makes searches use a sample of these transactions.
+func (w *world) sample(share float64, rows ...sampledText) {
+	w.texts = sample.Always(sample.New(rows, share, func(r *sampledText) string { return w.indexed(r.Search) }))
+}
+
+// sampleAll makes searches use a sample of all transactions that there are.
 func (w *world) sampleAll() {
 	w.Helper()
 	var rows []sampledText
 	w.Must(w.db.NewSelect().Table(`transactions`).Column(`number`, `search`).Scan(w.Ctx, &rows))
-	all := sample.New(rows, 1, func(r *sampledText) string { return w.indexed(r.Search) })
-	w.texts = sample.Kept[sampledText]{Take: func(context.Context, int) (*sample.Sample[sampledText], error) { return all, nil }}
+	w.sample(1, rows...)
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
