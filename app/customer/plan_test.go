@@ -91,6 +91,7 @@ func TestRareWordIsSearchedOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.crowd(40)
 		w.limits.sample = 10
+		w.sampleOnce()
 		seen := &searches{}
 		w.db.DB = w.db.WithQueryHook(seen)
 		for _, query := range []string{"qwertzuiop", "qwertz uiop"} {

@@ -33,6 +33,10 @@ func TestWalks(t *testing.T) {
 		{e: expectation{rows: 2000, of: 100_000}, want: true},
 		{e: expectation{rows: 2000, of: 100_000}, similar: true},
 		{e: expectation{rows: 2000, of: 1_000_000}},
+		{e: expectation{rows: 2000, of: 1_000_000, leading: 20_000, within: 1500}, want: true},
+		{e: expectation{rows: 2000, of: 1_000_000, leading: 20_000, within: 900}}, // they may not fill the page
+		{e: expectation{rows: 2000, of: 1_000_000, leading: 500_000, within: 1500}},
+		{e: expectation{rows: 1000, of: 1_000_000, leading: 2000, within: 1001}}, // there are no more than are counted
 		{e: expectation{rows: 3000, of: 1_000_000}, want: true},
 		{e: expectation{rows: 3000, of: 1_000_000}, similar: true, want: true},
 		{e: expectation{rows: 800, of: 100_000}},
@@ -71,11 +75,6 @@ func TestSample(t *testing.T) {
 			return l.InTx(ctx, func(l store.Load) error { return l.Rows(ctx, "customer", columns, rows) })
 		}))
 		w.limits.sample = 1500
-		whole := func() *sample.Kept[sampledText] {
-			t, err := w.sampled().Take(ctx, 1)
-			w.Must(err)
-			return sample.Always(t)
-		}
 		for _, c := range []struct {
 			filter Filter
 			alike  bool
@@ -92,7 +91,7 @@ func TestSample(t *testing.T) {
 			const looks = 10
 			mean := 0.0
 			for range looks {
-				w.texts = whole()
+				w.sampleOnce()
 				l := w.list(c.filter)
 				l.alike, l.scope.where = c.alike, c.scope
 				e, err := l.expect(ctx)
@@ -105,7 +104,7 @@ func TestSample(t *testing.T) {
 			assert.InDelta(t, float64(c.want), mean, 0.15*float64(c.want), "%+v", c)
 		}
 		w.limits.sample = n
-		w.texts = whole()
+		w.sampleOnce()
 		e, err := w.list(Filter{Query: "heu"}).expect(ctx)
 		require.NoError(t, err, "a sample of all")
 		assert.Equal(t, (expectation{known: true}), e, "a sample of all")

@@ -9,6 +9,7 @@ import (
 
 	"kontor/app/listing"
 	"kontor/app/sample"
+	"kontor/app/store"
 )
 
 // expectation is an estimate of how many customers match a search.
@@ -17,6 +18,9 @@ type expectation struct {
 	of    int  // approximate number of all customers, which a walk goes through
 	many  bool // certainly more match than are counted
 	known bool // it has been estimated; otherwise there are so few customers that it is not worth it
+	// leading are the customers whose name begins with one of several words of the search, and within are those of them
+	// that match. A walk goes through these names first.
+	leading, within int
 }
 
 // walks says whether walking the names is expected to find the rows of a reading before all matches are gathered. After
@@ -30,7 +34,14 @@ func (l *overview) walks(r reading, e expectation) bool {
 	if !e.many && !r.Uncounted {
 		saved -= listing.CountCap
 	}
-	return !l.alike && saved*e.rows*l.limits.step > r.Limit*e.of
+	if l.alike || e.rows == 0 {
+		return false
+	}
+	names := float64(e.of) / float64(e.rows) // walked for each match
+	if e.within > listing.CountCap {
+		names = float64(e.leading) / float64(e.within)
+	}
+	return float64(saved*l.limits.step) > float64(r.Limit)*names
 }
 
 // expect estimates the number of matches from the sample of search texts. It asks the database only which of the matches
@@ -47,15 +58,17 @@ func (l *overview) expect(ctx context.Context) (expectation, error) {
 	}
 	met := l.among(t)
 	n := len(met)
+	leading, within := l.leading(t)
 	if l.scope.where != nil && n > 0 {
 		asked := met[:min(n, mostAsked)]
 		may, err := l.scoped(l.from(`customer`)).Where(`customer.number IN (?)`, bun.List(asked)).Count(ctx)
 		if err != nil {
 			return *e, err
 		}
-		n = n * int(may) / len(asked)
+		n, within = n*int(may)/len(asked), within*int(may)/len(asked)
 	}
 	e.rows, e.of = int(float64(n)/t.Share), int(float64(len(t.Rows))/t.Share)
+	e.leading, e.within = int(float64(leading)/t.Share), int(float64(within)/t.Share)
 	e.many = t.MoreThan(listing.CountCap, n)
 	return *e, nil
 }
@@ -67,8 +80,7 @@ const mostAsked = 200
 // matches that is where they are, unless they are similar spellings.
 func (l *overview) among(t *sample.Sample[sampledText]) (numbers []int64) {
 	add := func(r *sampledText, met bool) {
-		if met && (l.filter.Type == "" || l.filter.Type == r.Type) &&
-			(!l.filter.Attention || r.AttentionAt != nil && !r.AttentionAt.After(l.now)) {
+		if met && l.shows(r) {
 			numbers = append(numbers, r.Number)
 		}
 	}
@@ -84,6 +96,32 @@ func (l *overview) among(t *sample.Sample[sampledText]) (numbers []int64) {
 		add(r, l.terms.named(r.Search))
 	}
 	return numbers
+}
+
+// leading counts those rows of a sample whose name begins with one of several words of the search, and those of them that
+// match. A search text begins with the name by which customers are sorted.
+func (l *overview) leading(t *sample.Sample[sampledText]) (all, matching int) {
+	if !l.phased() {
+		return 0, 0
+	}
+	for _, word := range l.terms.begins {
+		for _, i := range t.With(store.Trigrams(" " + word)) {
+			r := &t.Rows[i]
+			if !strings.HasPrefix(r.Search, " "+word) {
+				continue
+			}
+			all++
+			if l.shows(r) && l.terms.named(r.Search) {
+				matching++
+			}
+		}
+	}
+	return all, matching
+}
+
+// shows says whether the filter lets a row through.
+func (l *overview) shows(r *sampledText) bool {
+	return (l.filter.Type == "" || l.filter.Type == r.Type) && (!l.filter.Attention || r.AttentionAt != nil && !r.AttentionAt.After(l.now))
 }
 
 // named says whether a search text has all the words; see overview.named.

@@ -15,6 +15,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/account/accounttest"
 	"kontor/app/job"
+	"kontor/app/sample"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/policies"
@@ -148,4 +149,12 @@ func (w *world) continueSwitches(ctx context.Context, chunk int) error {
 	w.switchChunk = chunk
 	_, err := w.jobs.Finish(ctx, job.AdministratorSwitch)
 	return err
+}
+
+// sampleOnce makes searches use one sample of the customers that there are now.
+func (w *world) sampleOnce() {
+	w.Helper()
+	t, err := w.sampled().Take(w.Ctx, 1)
+	w.Must(err)
+	w.texts = sample.Always(t)
 }

@@ -25,8 +25,11 @@ const (
 	idle = 10 * time.Minute
 )
 
-// firstPart is the part of a sample that the first search waits for: one of so many rows.
-const firstPart = 8
+// firstPart is the part of a sample that the first search waits for, one of so many rows, and patience is how long.
+const (
+	firstPart = 8
+	patience  = 100 * time.Millisecond
+)
 
 // Kept keeps the newest sample of a table in memory.
 type Kept[Row any] struct {
@@ -44,7 +47,7 @@ func Keep[Row any](from Source[Row]) *Kept[Row] { return &Kept[Row]{take: from.T
 func Always[Row any](s *Sample[Row]) *Kept[Row] { return &Kept[Row]{newest: s} }
 
 // Get returns the newest sample. If there is none, it takes a small one, and after that a whole one takes its place. A
-// sample only makes a search faster, so if it can't be read, Get returns an empty one.
+// sample only makes a search faster, so if it can't be read at once, Get returns an empty one.
 func (k *Kept[Row]) Get(ctx context.Context) *Sample[Row] {
 	k.mu.Lock()
 	k.used = time.Now()
@@ -54,8 +57,11 @@ func (k *Kept[Row]) Get(ctx context.Context) *Sample[Row] {
 		return newest
 	}
 	taken := k.first.DoChan("", func() (any, error) { return k.takeFirst(context.WithoutCancel(ctx)) })
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	select {
 	case <-ctx.Done():
+	case <-late.C:
 	case r := <-taken:
 		if r.Err == nil {
 			return r.Val.(*Sample[Row])
