@@ -33,10 +33,10 @@ func TestWalks(t *testing.T) {
 		{e: expectation{rows: 2000, of: 100_000}, want: true},
 		{e: expectation{rows: 2000, of: 100_000}, similar: true},
 		{e: expectation{rows: 2000, of: 1_000_000}},
-		{e: expectation{rows: 2000, of: 1_000_000, leading: 20_000, within: 1500}, want: true},
-		{e: expectation{rows: 2000, of: 1_000_000, leading: 20_000, within: 900}}, // they may not fill the page
+		{e: expectation{rows: 2000, of: 1_000_000, leading: 20_000, within: 1200}, want: true},
+		{e: expectation{rows: 2000, of: 1_000_000, leading: 20_000, within: 200}}, // they may not fill the page
 		{e: expectation{rows: 2000, of: 1_000_000, leading: 500_000, within: 1500}},
-		{e: expectation{rows: 1000, of: 1_000_000, leading: 2000, within: 1001}}, // there are no more than are counted
+		{e: expectation{rows: 1000, of: 1_000_000, leading: 2000, within: 1000}}, // there are no more than are counted
 		{e: expectation{rows: 3000, of: 1_000_000}, want: true},
 		{e: expectation{rows: 3000, of: 1_000_000}, similar: true, want: true},
 		{e: expectation{rows: 800, of: 100_000}},

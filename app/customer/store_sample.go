@@ -23,6 +23,9 @@ type expectation struct {
 	leading, within int
 }
 
+// surelyFills is how many times as many matches as a page has must be expected in a range of names, as a sample is not exact.
+const surelyFills = 4
+
 // walks says whether walking the names is expected to find the rows of a reading before all matches are gathered. After
 // a walk the matches must be counted, unless there are certainly many or nobody asks; after gathering their number is
 // known.
@@ -38,7 +41,7 @@ func (l *overview) walks(r reading, e expectation) bool {
 		return false
 	}
 	names := float64(e.of) / float64(e.rows) // walked for each match
-	if e.within > listing.CountCap {
+	if e.within > surelyFills*r.Limit {
 		names = float64(e.leading) / float64(e.within)
 	}
 	return float64(saved*l.limits.step) > float64(r.Limit)*names
