@@ -57,7 +57,13 @@ func ThroughPgBouncer(tb testing.TB, database string, pool int) string {
 	}
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
-	tb.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	tb.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		if tb.Failed() {
+			tb.Logf("pgbouncer said:\n%s", log)
+		}
+	})
 	for range 500 {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			_ = conn.Close()
