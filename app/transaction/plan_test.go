@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/store/storetest"
 )
 
 // asked remembers the queries by which lists read their parts.
@@ -125,30 +126,26 @@ func TestAbsentWordIsAskedFewTimes(t *testing.T) {
 // TestFoundByIndex: the rows that match are among those that PostgreSQL's index is expected to find, which can be more: to it
 // a kind begins a word.
 func TestFoundByIndex(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		if !w.db.IsPostgres() {
-			t.Skip("SQLite's index has no blocks")
-		}
-		for _, name := range []string{"Brief", "Tante", "O'Brien", "Vertrag 100% (Köln)", "Ärger_mit_Strichen", "a-b-c", "ab 12"} {
-			_, _, err := w.Create(w.Ctx, w.anna, w.customer.ID, Form{Name: name, Kind: "tax_return"})
-			w.Must(err)
-		}
-		w.sampleAll()
-		for _, c := range []struct {
-			f              Filter
-			found, matches int
-		}{
-			{Filter{Query: "t"}, 7, 1}, {Filter{Query: "brief t"}, 1, 0}, {Filter{Query: "tan"}, 1, 1}, {Filter{Query: "x"}, 0, 0}, {Filter{Query: "brie"}, 2, 2},
-			{Filter{Query: "o'b"}, 1, 1}, {Filter{Query: "köln"}, 1, 1}, {Filter{Query: "rger_mit_str"}, 1, 1},
-			{Filter{Query: "a-b-c"}, 1, 1}, {Filter{Query: "12"}, 1, 1}, {Filter{Query: "brief", Kind: "tax_return"}, 1, 1},
-			{Filter{Query: "brief", Kind: "contract"}, 0, 0}, {Filter{Query: "return"}, 7, 7},
-		} {
-			l, _, err := w.list(w.Ctx, w.anna, uuid.Nil, c.f)
-			w.Must(err)
-			m := l.expect(w.Ctx)
-			assert.Equal(t, []int{c.found, c.matches}, []int{len(m.found), len(m.blocks)}, "%+v", c.f)
-		}
-	})
+	w := newWorld(t, storetest.Postgres(t)) // SQLite's index has no blocks
+	for _, name := range []string{"Brief", "Tante", "O'Brien", "Vertrag 100% (Köln)", "Ärger_mit_Strichen", "a-b-c", "ab 12"} {
+		_, _, err := w.Create(w.Ctx, w.anna, w.customer.ID, Form{Name: name, Kind: "tax_return"})
+		w.Must(err)
+	}
+	w.sampleAll()
+	for _, c := range []struct {
+		f              Filter
+		found, matches int
+	}{
+		{Filter{Query: "t"}, 7, 1}, {Filter{Query: "brief t"}, 1, 0}, {Filter{Query: "tan"}, 1, 1}, {Filter{Query: "x"}, 0, 0}, {Filter{Query: "brie"}, 2, 2},
+		{Filter{Query: "o'b"}, 1, 1}, {Filter{Query: "köln"}, 1, 1}, {Filter{Query: "rger_mit_str"}, 1, 1},
+		{Filter{Query: "a-b-c"}, 1, 1}, {Filter{Query: "12"}, 1, 1}, {Filter{Query: "brief", Kind: "tax_return"}, 1, 1},
+		{Filter{Query: "brief", Kind: "contract"}, 0, 0}, {Filter{Query: "return"}, 7, 7},
+	} {
+		l, _, err := w.list(w.Ctx, w.anna, uuid.Nil, c.f)
+		w.Must(err)
+		m := l.expect(w.Ctx)
+		assert.Equal(t, []int{c.found, c.matches}, []int{len(m.found), len(m.blocks)}, "%+v", c.f)
+	}
 }
 
 // TestExpectedBlocks: a sample tells how many rows some blocks have, and which blocks have the next rows.
