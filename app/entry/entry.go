@@ -85,14 +85,16 @@ func clean(s string, line bool) string {
 	out := make([]rune, 0, len(runes))
 	marks := 0 // on the last letter
 	for i, r := range runes {
-		if !unicode.IsMark(r) {
+		if unicode.IsMark(r) {
+			if marks++; marks > maxMarks || !isBase(out) {
+				continue
+			}
+		} else if !isHidden(r) {
 			marks = 0
-		} else if marks++; marks > maxMarks || !isBase(out) {
-			continue
 		}
 		switch {
 		case r == zwj || r == zwnj:
-			if len(out) > 0 && joins(out[len(out)-1]) && joins(nextSeen(runes[i+1:])) {
+			if joins(lastLetter(out)) && joins(nextLetter(runes[i+1:])) {
 				out = append(out, r)
 			}
 		case isHidden(r):
@@ -112,6 +114,17 @@ func clean(s string, line bool) string {
 		}
 	}
 	return norm.NFC.String(string(out))
+}
+
+// lastLetter returns the last character that is no mark, 0 if there is none. Marks say nothing, because composing can still
+// change their order.
+func lastLetter(out []rune) rune {
+	for i := len(out) - 1; i >= 0; i-- {
+		if !unicode.IsMark(out[i]) {
+			return out[i]
+		}
+	}
+	return 0
 }
 
 // isPlain is the fast path for most input: it says whether there is nothing to clean.
@@ -184,19 +197,17 @@ var joining = []*unicode.RangeTable{
 	unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar, unicode.Tibetan, unicode.Balinese,
 }
 
-// joins says whether r is a letter or a mark of such a script.
-func joins(r rune) bool {
-	return (unicode.IsLetter(r) || unicode.IsMark(r)) && unicode.In(r, joining...)
-}
+// joins says whether r is a letter of such a script.
+func joins(r rune) bool { return unicode.IsLetter(r) && unicode.In(r, joining...) }
 
-// nextSeen returns the next visible character, 0 at the end. It also returns 0 before another joiner, so that only the
-// last one of several joiners stays.
-func nextSeen(rest []rune) rune {
+// nextLetter returns the next visible character that is no mark, 0 at the end. It also returns 0 before another joiner, so
+// that only the last one of several joiners stays.
+func nextLetter(rest []rune) rune {
 	for _, r := range rest {
 		if r == zwj || r == zwnj {
 			return 0
 		}
-		if !isHidden(r) {
+		if !isHidden(r) && !unicode.IsMark(r) {
 			return r
 		}
 	}

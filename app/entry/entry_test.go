@@ -42,7 +42,9 @@ func TestLine(t *testing.T) {
 		"می\u200cخواهم":                     "می\u200cخواهم", // Persian
 		"ශ\u0dca\u200dර\u0dd3":              "ශ\u0dca\u200dර\u0dd3",
 		"क\u094d\u200dष":                    "क\u094d\u200dष",
-		"می\u200c\u200dخواهم":               "می\u200dخواهم", // one is enough
+		"র\u200d\u09cdযাব":                  "র\u200d\u09cdযাব",   // Bengali: the joiner stands before a mark
+		"\u06cc\u200c\u0611\u064b":          "\u06cc\u064b\u0611", // no letter follows
+		"می\u200c\u200dخواهم":               "می\u200dخواهم",      // one is enough
 		"\u200cمی\u200c":                    "می",
 		"An\u200dna":                        "Anna",
 		"An\u200cna":                        "Anna",
@@ -139,7 +141,8 @@ func TestIsText(t *testing.T) {
 
 // FuzzClean: cleaning twice has the same result as cleaning once, and the result contains no invisible characters.
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{"Mu\u200b\u0308ller", "a\u3164b", "می\u200cخواهم", "ＡＢ", "\u202e", "²\u0301", "\r\n\u2028", "\xff"} {
+	for _, s := range []string{"Mu\u200b\u0308ller", "a\u3164b", "می\u200cخواهم", "ＡＢ", "\u202e", "²\u0301", "\r\n\u2028", "\xff", "\u06cc\u200c\u0611\u064b", "\u06cc\u0301\u0656\u200c\u06cc",
+		"a" + strings.Repeat("\u0301", maxMarks) + "\u200b\u0301"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
