@@ -227,20 +227,20 @@ func (d *Decider) Allows(q Request) (bool, error) {
 	return d.current.Load().allows(q)
 }
 
-func (v *decisions) allows(q Request) (bool, error) {
+func (d *decisions) allows(q Request) (bool, error) {
 	key := question{subject(q.Roles), q.Relation, q.Object, q.Kind, q.Action}
-	if ok, asked := v.answers.Load(key); asked {
+	if ok, asked := d.answers.Load(key); asked {
 		return ok.(bool), nil
 	}
-	ok, err := v.decide(q)
-	if err == nil && v.knows(q) {
-		v.answers.Store(key, ok)
+	ok, err := d.decide(q)
+	if err == nil && d.knows(q) {
+		d.answers.Store(key, ok)
 	}
 	return ok, err
 }
 
-func (v *decisions) decide(q Request) (bool, error) {
-	e, some := v.enforcers[Permission{q.Object, q.Action}]
+func (d *decisions) decide(q Request) (bool, error) {
+	e, some := d.enforcers[Permission{q.Object, q.Action}]
 	if !some {
 		return false, nil
 	}
@@ -258,14 +258,14 @@ func (q Request) values() []any {
 
 // knows says whether a question uses only words of the policy. There are so few such questions that each answer can be
 // cached.
-func (v *decisions) knows(q Request) bool {
+func (d *decisions) knows(q Request) bool {
 	if !slices.Contains(Objects[q.Object], q.Action) || int(q.Relation) >= masks {
 		return false
 	}
 	if list, closed := Kinds[q.Object]; closed {
 		return slices.Contains(list, q.Kind)
 	}
-	return q.Kind == "" || slices.ContainsFunc(v.policy.Rules, func(r Rule) bool { return r.Object == q.Object && r.Kind == q.Kind })
+	return q.Kind == "" || slices.ContainsFunc(d.policy.Rules, func(r Rule) bool { return r.Object == q.Object && r.Kind == q.Kind })
 }
 
 // Verdict is a decision with its reason.

@@ -34,6 +34,10 @@ func (k KindSet) Empty() bool { return !k.Except && len(k.Kinds) == 0 }
 // Full says whether every kind is in the set.
 func (k KindSet) Full() bool { return k.Except && len(k.Kinds) == 0 }
 
+func (k KindSet) equal(other KindSet) bool {
+	return k.Except == other.Except && slices.Equal(k.Kinds, other.Kinds)
+}
+
 // For returns the kinds for which a caller with exactly these relations to the object has the permission.
 func (s Scope) For(r Relation) KindSet { return s.cells[r] }
 
@@ -50,7 +54,7 @@ func (s Scope) Everything() bool {
 // Equal says whether two scopes give the same answers.
 func (s Scope) Equal(other Scope) bool {
 	for m, cell := range s.cells {
-		if cell.Except != other.cells[m].Except || !slices.Equal(cell.Kinds, other.cells[m].Kinds) {
+		if !cell.equal(other.cells[m]) {
 			return false
 		}
 	}
@@ -65,7 +69,7 @@ func (s Scope) Unrelated() bool { return !s.cells[None].Empty() }
 func (s Scope) Matters() (r Relation) {
 	for _, bit := range []Relation{Administrator, Processor, Access} {
 		for m := range Relation(masks) {
-			if a, b := s.cells[m], s.cells[m^bit]; a.Except != b.Except || !slices.Equal(a.Kinds, b.Kinds) {
+			if !s.cells[m].equal(s.cells[m^bit]) {
 				r |= bit
 			}
 		}
@@ -90,7 +94,7 @@ func (s Scope) SQL(mask, kind string) (sql string, args []any) {
 		}
 		var same []string
 		for n := m; n < masks; n++ {
-			if other := s.cells[n]; other.Except == cell.Except && slices.Equal(other.Kinds, cell.Kinds) {
+			if cell.equal(s.cells[n]) {
 				same = append(same, strconv.Itoa(n))
 				done[n] = true
 			}
@@ -126,13 +130,13 @@ func (d *Decider) Scope(roles []Role, o Object, a Action) (Scope, error) {
 	return d.current.Load().scope(roles, o, a)
 }
 
-func (v *decisions) scope(roles []Role, o Object, a Action) (Scope, error) {
+func (d *decisions) scope(roles []Role, o Object, a Action) (Scope, error) {
 	key := scopeKey{subject(roles), o, a}
-	if s, ok := v.scopes.Load(key); ok {
+	if s, ok := d.scopes.Load(key); ok {
 		return s.(Scope), nil
 	}
 	var s Scope
-	rules := v.rulesFor(roles, o, a)
+	rules := d.rulesFor(roles, o, a)
 	groups, closed := kindsAlike(o, rules)
 	named := relationsNamed(rules)
 	for m := range masks {
@@ -142,7 +146,7 @@ func (v *decisions) scope(roles []Role, o Object, a Action) (Scope, error) {
 		}
 		var yes, no []string
 		for _, alike := range groups {
-			ok, err := v.decide(Request{Roles: roles, Relation: Relation(m), Object: o, Kind: alike[0], Action: a})
+			ok, err := d.decide(Request{Roles: roles, Relation: Relation(m), Object: o, Kind: alike[0], Action: a})
 			if err != nil {
 				return Scope{}, fmt.Errorf("compile: %w", err)
 			}
@@ -156,11 +160,12 @@ func (v *decisions) scope(roles []Role, o Object, a Action) (Scope, error) {
 		slices.Sort(no)
 		s.cells[m] = cellOf(yes, no, closed)
 	}
-	v.scopes.Store(key, s)
+	d.scopes.Store(key, s)
 	return s, nil
 }
 
-// cellOf turns the answers for each kind into a set. In an open list, noKind stands for all kinds that no rule for the roles names.
+// cellOf turns the answers for each kind into a set. In an open list, noKind stands for all kinds that no rule for the roles
+// names.
 func cellOf(yes, no []string, closed bool) KindSet {
 	if closed {
 		if len(no) == 0 {
@@ -178,9 +183,9 @@ func cellOf(yes, no []string, closed bool) KindSet {
 }
 
 // rulesFor returns the rules about an action that can match these roles.
-func (v *decisions) rulesFor(roles []Role, o Object, a Action) (rules []Rule) {
-	for _, r := range v.policy.Rules {
-		if r.Object == o && r.Action == a && v.policy.chain(roles, r.Role) != nil {
+func (d *decisions) rulesFor(roles []Role, o Object, a Action) (rules []Rule) {
+	for _, r := range d.policy.Rules {
+		if r.Object == o && r.Action == a && d.policy.chain(roles, r.Role) != nil {
 			rules = append(rules, r)
 		}
 	}

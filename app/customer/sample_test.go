@@ -111,6 +111,28 @@ func TestSample(t *testing.T) {
 	})
 }
 
+// TestLeading: of a search with several words, a sample tells how many customers have a name that begins with one of them,
+// and how many of these match, with the filters of the list.
+func TestLeading(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		t0 := sample.New([]sampledText{
+			{Type: Person, Search: " muller anna koln"}, {Type: Person, Search: " muller bert bonn"}, {Type: Company, Search: " mullerei koln"},
+			{Type: Person, Search: " kolner muller"}, {Type: Person, Search: " berg muller koln"},
+		}, 1, func(r *sampledText) string { return trigramText(r.Search, r.Details) })
+		for _, c := range []struct {
+			filter        Filter
+			all, matching int
+		}{
+			{Filter{Query: "müller köln"}, 4, 3}, {Filter{Query: "köln müller"}, 4, 3}, {Filter{Query: "müller köln", Type: Company}, 4, 1},
+			{Filter{Query: "müller absent"}, 3, 0}, {Filter{Query: "absent nothing"}, 0, 0}, {Filter{Query: "müller"}, 0, 0},
+			{Filter{Query: "müller köln", Sort: "number"}, 0, 0},
+		} {
+			all, matching := w.list(c.filter).leading(t0)
+			assert.Equal(t, []int{c.all, c.matching}, []int{all, matching}, "%+v", c.filter)
+		}
+	})
+}
+
 // TestMatches: what a sample takes for a match is what the database takes for one.
 func TestMatches(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

@@ -33,12 +33,12 @@ func (l *overview) walks(r reading, e expectation) bool {
 	if e.rows >= l.limits.frequent {
 		return true
 	}
+	if l.alike || e.rows == 0 {
+		return false
+	}
 	saved := e.rows
 	if !e.many && !r.Uncounted {
 		saved -= listing.CountCap
-	}
-	if l.alike || e.rows == 0 {
-		return false
 	}
 	names := float64(e.of) / float64(e.rows) // walked for each match
 	if e.within > surelyFills*r.Limit {

@@ -43,7 +43,7 @@ type Kept[Row any] struct {
 // Keep keeps samples of a source.
 func Keep[Row any](from Source[Row]) *Kept[Row] { return &Kept[Row]{take: from.Take} }
 
-// Always keeps one sample for good.
+// Always keeps one sample for good. Tests need it, to know what a sample says.
 func Always[Row any](s *Sample[Row]) *Kept[Row] { return &Kept[Row]{newest: s} }
 
 // Get returns the newest sample. If there is none, it takes a small one, and after that a whole one takes its place. A
